@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf_types - the C types behind the TYPE column of directive tables, and
+ * the list of what is wrong with a configuration.
+ *
+ * D("max-smtp-out", max_conns, UINT, "20", 1, 10000, LIVE, "...")
+ * makes a field CONF_CTYPE_UINT max_conns.  Memory belongs to the region that
+ * the configuration was bound in.
+ */
+
+#ifndef LIB_CONF_TYPES_H
+#define LIB_CONF_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/net.h"
+#include "lib/str.h"
+
+struct conf_strs {
+	size_t n;
+	const char **v;
+};
+
+struct conf_intervals { /* at most 30; the last one repeats */
+	size_t n;
+	int64_t *v; /* microseconds */
+};
+
+/* One host of smtp-hosts. */
+struct conf_host {
+	const char *name;     /* NULL when addr is given */
+	struct net_addr addr; /* a literal */
+	uint16_t port;        /* 0: default-smtp-port */
+	uint16_t pref;        /* same number, same preference; lower first */
+	bool lookup_mx;       /* the MX hosts of name, not name itself */
+};
+
+struct conf_hosts {
+	size_t n;
+	struct conf_host *v;
+};
+
+struct conf_source { /* smtp-source-host IP NAME */
+	struct net_addr addr;
+	const char *name;
+};
+
+struct conf_sources {
+	size_t n;
+	struct conf_source *v;
+};
+
+struct dkim_key;
+
+struct conf_dkey { /* domain-key SELECTOR, DOMAIN, FILE */
+	const char *selector, *domain, *path;
+	struct dkim_key *key; /* parsed at load by vmta/snapshot.c */
+	const char *file;     /* where it stands, for messages */
+	unsigned line;
+};
+
+struct conf_dkeys {
+	size_t n;
+	struct conf_dkey *v;
+};
+
+#define CONF_CTYPE_UINT uint32_t
+#define CONF_CTYPE_BOOL bool
+#define CONF_CTYPE_INTERVAL int64_t
+#define CONF_CTYPE_INTERVALS struct conf_intervals
+#define CONF_CTYPE_RATE struct rate
+#define CONF_CTYPE_SIZE uint64_t
+#define CONF_CTYPE_STR const char *
+#define CONF_CTYPE_STRS struct conf_strs
+#define CONF_CTYPE_HOSTS struct conf_hosts
+#define CONF_CTYPE_SOURCES struct conf_sources
+#define CONF_CTYPE_DKEYS struct conf_dkeys
+
+/* Everything that is wrong, in the order found; errors and warnings. */
+struct conf_error {
+	char *text; /* "FILE:LINE: what is wrong" */
+	bool warning;
+};
+
+struct conf_errors {
+	size_t n, cap, fatal; /* fatal: how many are not warnings */
+	struct conf_error *v;
+};
+
+void conf_error(struct conf_errors *errs, const char *file, unsigned line,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void conf_warning(struct conf_errors *errs, const char *file, unsigned line,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void conf_errors_fini(struct conf_errors *errs);
+
+#endif

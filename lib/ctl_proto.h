@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctl_proto - requests and answers between the mailrace command and a daemon:
+ * one JSON object a line over a unix socket.
+ *
+ * A request is {"command": "show queues", ...}.  The answer is any number of
+ * {"item": ...} lines, then {"done": true, ...} or {"error": "text"}.  The
+ * server side belongs to one worker (main); a line is at most 1 MB.
+ */
+
+#ifndef LIB_CTL_PROTO_H
+#define LIB_CTL_PROTO_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "lib/err.h"
+#include "lib/worker.h"
+
+struct ctl_server;
+struct ctl_request;
+
+/* Called on the server's worker.  It answers now or later; see below. */
+typedef void ctl_fn(void *ctx, struct ctl_request *r, const char *command,
+    const json_t *args);
+
+/* Listens on path, mode 0660, group if not empty; peers are checked. */
+int ctl_server_new(struct worker *w, const char *path, const char *group,
+    ctl_fn *fn, void *ctx, struct ctl_server **s_r, struct err *e);
+void ctl_server_free(struct ctl_server **sp);
+
+/* Each request ends with exactly one of ctl_done() and ctl_fail(). */
+void ctl_item(struct ctl_request *r, json_t *item);   /* takes item */
+void ctl_done(struct ctl_request *r, json_t *fields); /* takes; may be NULL */
+void ctl_fail(struct ctl_request *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Client side, blocking: sends one request and reads the whole answer.
+ * item may be NULL.  done_r gets the final object.
+ */
+typedef void ctl_item_fn(void *ctx, const json_t *item);
+int ctl_call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
+    json_t **done_r, struct err *e);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon - what every daemon of ours does at start: options -c and -f, file
+ * limits, readiness.
+ *
+ * Main thread only, before other threads start.
+ */
+
+#ifndef LIB_DAEMON_H
+#define LIB_DAEMON_H
+
+#include <stdbool.h>
+
+#include "lib/err.h"
+
+struct daemon_options {
+	const char *config;
+	bool foreground; /* -f: log on standard error */
+	bool help, version;
+};
+
+#define DAEMON_CONFIG "/etc/mailrace/config"
+
+/* -c FILE, -f, --help, --version. */
+int daemon_options(struct daemon_options *opt, int argc, char **argv,
+    struct err *e);
+
+/* Prints usage with an example and what the program is. */
+void daemon_help(const char *program, const char *what);
+
+/* Raises the soft limit of open files to at least n, or says how to. */
+int daemon_raise_files(unsigned n, struct err *e);
+
+/* sd_notify: READY=1, RELOADING=1, STOPPING=1, STATUS=... */
+void daemon_ready(void);
+void daemon_reloading(void);
+void daemon_stopping(void);
+
+#endif

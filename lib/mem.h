@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mem - allocation that cannot fail, regions and slabs.
+ *
+ * mem_*: like malloc, but never NULL: no memory ends the process (3.5 of the
+ * style: a failure of kind one).  What they return is given back by free() in
+ * an x_free() function.
+ *
+ * region: allocations that die together (a session, a message).  No single
+ * free.  Owned by one thread at a time.
+ *
+ * slab: many objects of one size, reused, 16-byte aligned, without a header
+ * per object.  Owned by one thread.
+ */
+
+#ifndef LIB_MEM_H
+#define LIB_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void *mem_alloc(size_t len) __attribute__((malloc, returns_nonnull));
+void *mem_zalloc(size_t len) __attribute__((malloc, returns_nonnull));
+void *mem_array(size_t count, size_t size)
+    __attribute__((malloc, returns_nonnull)); /* zeroed, overflow checked */
+void *mem_realloc(void *p, size_t len) __attribute__((returns_nonnull));
+void *mem_dup(const void *p, size_t len)
+    __attribute__((malloc, returns_nonnull));
+char *mem_strdup(const char *s) __attribute__((malloc, returns_nonnull));
+char *mem_strndup(const char *s, size_t len)
+    __attribute__((malloc, returns_nonnull)); /* adds the NUL */
+
+#define mem_new(type) ((type *)mem_zalloc(sizeof(type)))
+
+struct region;
+
+struct region *region_new(void);
+void region_free(struct region **rgp);
+void region_reset(struct region *rg); /* frees all, keeps the first block */
+size_t region_used(const struct region *rg);
+
+void *region_alloc(struct region *rg, size_t len); /* 16-byte aligned */
+void *region_zalloc(struct region *rg, size_t len);
+void *region_array(struct region *rg, size_t count, size_t size);
+void *region_dup(struct region *rg, const void *p, size_t len);
+char *region_strdup(struct region *rg, const char *s);
+char *region_strndup(struct region *rg, const char *s, size_t len);
+char *region_printf(struct region *rg, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#define region_new_obj(rg, type) ((type *)region_zalloc((rg), sizeof(type)))
+
+struct slab;
+
+struct slab *slab_new(size_t size);
+void slab_free(struct slab **sp); /* CHECKs that all objects came back */
+void *slab_get(struct slab *s);   /* zeroed */
+void slab_put(struct slab *s, void *obj);
+size_t slab_in_use(const struct slab *s);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net - addresses, prefixes, listening sockets (also inherited ones), and
+ * outgoing sockets bound to a source address.
+ *
+ * Values only, no state but the list of inherited sockets, which is read once
+ * by main before threads start.
+ */
+
+#ifndef LIB_NET_H
+#define LIB_NET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "lib/err.h"
+#include "lib/str.h"
+
+#define NET_ADDR_TEXT 46
+
+struct net_addr {
+	uint8_t family; /* AF_INET, AF_INET6, or 0: none */
+	uint8_t a[16];  /* network order; IPv4 in the first four */
+};
+
+struct net_prefix {
+	struct net_addr addr;
+	uint8_t bits;
+};
+
+int net_addr_parse(struct slice s, struct net_addr *a_r, struct err *e);
+/* PowerMTA's short forms too: 0/0, 10/8, 173.194/16. */
+int net_prefix_parse(struct slice s, struct net_prefix *p_r, struct err *e);
+bool net_prefix_match(const struct net_prefix *p, const struct net_addr *a);
+bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
+bool net_addr_is_loopback(const struct net_addr *a);
+const char *net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT]);
+
+socklen_t net_addr_to_sa(const struct net_addr *a, uint16_t port,
+    struct sockaddr_storage *ss);
+void net_addr_from_sa(const struct sockaddr *sa, struct net_addr *a_r,
+    uint16_t *port_r);
+
+/*
+ * Listens on "/path" (unix, mode 0660) or "IP:PORT" or "[IPv6]:PORT";
+ * non-blocking, close-on-exec.  Uses a socket that systemd handed over
+ * (LISTEN_FDS) when one is bound to the same address.  Returns the socket.
+ */
+int net_listen(const char *where, struct err *e);
+
+/*
+ * Starts a non-blocking TCP connection from source (family 0: any), bound
+ * with IP_BIND_ADDRESS_NO_PORT.  A failed bind is an error, never another
+ * source.  Returns the socket.
+ */
+int net_connect(const struct net_addr *source, const struct net_addr *to,
+    uint16_t port, struct err *e);
+
+#endif

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/mem.h"
+
+/* ---- slices -------------------------------------------------------------- */
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+struct slice
+slice_of(const char *s)
+{
+	return (struct slice){ s, strlen(s) };
+}
+
+bool
+slice_eq(struct slice a, const char *b)
+{
+	return strlen(b) == a.len && memcmp(a.p, b, a.len) == 0;
+}
+
+bool
+slice_eq_nocase(struct slice a, const char *b)
+{
+	if (strlen(b) != a.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (lower(a.p[i]) != lower(b[i]))
+			return false;
+	return true;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct slice
+slice_trim(struct slice s)
+{
+	while (s.len > 0 && is_blank(s.p[0])) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && is_blank(s.p[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+int
+str_cmp_nocase(const char *a, const char *b)
+{
+	while (*a != '\0' && lower(*a) == lower(*b)) {
+		a++;
+		b++;
+	}
+	return (unsigned char)lower(*a) - (unsigned char)lower(*b);
+}
+
+bool
+str_eq_nocase(const char *a, const char *b)
+{
+	return str_cmp_nocase(a, b) == 0;
+}
+
+void
+str_lower(char *s)
+{
+	for (; *s != '\0'; s++)
+		*s = lower(*s);
+}
+
+/* ---- buffer -------------------------------------------------------------- */
+
+void
+buf_fini(struct buf *b)
+{
+	free(b->p);
+	*b = (struct buf){ 0 };
+}
+
+void
+buf_clear(struct buf *b)
+{
+	b->len = 0;
+}
+
+void
+buf_reserve(struct buf *b, size_t more)
+{
+	size_t cap = b->cap == 0 ? 256 : b->cap;
+
+	CHECK(more < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
+	if (b->cap - b->len >= more)
+		return;
+	while (cap - b->len < more)
+		cap *= 2;
+	b->p = mem_realloc(b->p, cap);
+	b->cap = cap;
+}
+
+void
+buf_add(struct buf *b, const void *p, size_t len)
+{
+	if (len == 0)
+		return;
+	buf_reserve(b, len);
+	memcpy(b->p + b->len, p, len);
+	b->len += len;
+}
+
+void
+buf_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void
+buf_byte(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	CHECK(len >= 0);
+	buf_reserve(b, (size_t)len + 1);
+	va_start(ap, fmt);
+	(void)vsnprintf(b->p + b->len, (size_t)len + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)len;
+}
+
+void
+buf_drop(struct buf *b, size_t len)
+{
+	CHECK(len <= b->len);
+	b->len -= len;
+	if (b->len > 0)
+		memmove(b->p, b->p + len, b->len);
+}
+
+const char *
+buf_cstr(struct buf *b)
+{
+	buf_reserve(b, 1);
+	b->p[b->len] = '\0';
+	return b->p;
+}
+
+char *
+buf_take(struct buf *b, size_t *len_r)
+{
+	char *p;
+
+	(void)buf_cstr(b);
+	p = b->p;
+	if (len_r != NULL)
+		*len_r = b->len;
+	*b = (struct buf){ 0 };
+	return p;
+}
+
+/* ---- values of configuration --------------------------------------------- */
+
+/* Takes decimal digits from the front; false if there are none. */
+static bool
+take_digits(struct slice *s, uint64_t *v_r)
+{
+	uint64_t v = 0;
+	size_t i = 0;
+
+	for (; i < s->len && s->p[i] >= '0' && s->p[i] <= '9'; i++) {
+		if (v > (UINT64_MAX - 9) / 10)
+			return false;
+		v = v * 10 + (uint64_t)(s->p[i] - '0');
+	}
+	if (i == 0)
+		return false;
+	s->p += i;
+	s->len -= i;
+	*v_r = v;
+	return true;
+}
+
+int
+str_to_u64(struct slice s, uint64_t *v_r, struct err *e)
+{
+	struct slice rest = s;
+
+	if (!take_digits(&rest, v_r) || rest.len > 0)
+		return err_set(e, "\"%.*s\" is not a number", (int)s.len, s.p);
+	return 0;
+}
+
+int
+str_to_bool(struct slice s, bool *v_r, struct err *e)
+{
+	if (slice_eq_nocase(s, "yes") || slice_eq_nocase(s, "true"))
+		*v_r = true;
+	else if (slice_eq_nocase(s, "no") || slice_eq_nocase(s, "false"))
+		*v_r = false;
+	else
+		return err_set(e, "\"%.*s\" is neither yes nor no", (int)s.len,
+		    s.p);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int64_t us;
+} units[] = {
+	{ "w", 604800 * US_PER_S },
+	{ "d", 86400 * US_PER_S },
+	{ "day", 86400 * US_PER_S },
+	{ "h", 3600 * US_PER_S },
+	{ "hr", 3600 * US_PER_S },
+	{ "m", 60 * US_PER_S },
+	{ "min", 60 * US_PER_S },
+	{ "s", US_PER_S },
+	{ "sec", US_PER_S },
+};
+
+/* Takes letters from the front; 0 if they are no unit of time. */
+static int64_t
+take_unit(struct slice *s)
+{
+	size_t len = 0;
+	struct slice word;
+
+	while (
+	    len < s->len && lower(s->p[len]) >= 'a' && lower(s->p[len]) <= 'z')
+		len++;
+	word = (struct slice){ s->p, len };
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (slice_eq_nocase(word, units[i].name)) {
+			s->p += len;
+			s->len -= len;
+			return units[i].us;
+		}
+	return 0;
+}
+
+#define INTERVAL_MAX (INT64_C(3650) * 86400 * US_PER_S)
+
+int
+str_to_interval(struct slice s, int64_t *us_r, struct err *e)
+{
+	struct slice rest = s;
+	int64_t total = 0;
+
+	if (slice_eq_nocase(s, "never")) {
+		*us_r = INTERVAL_NEVER;
+		return 0;
+	}
+	if (slice_eq(s, "0")) {
+		*us_r = 0;
+		return 0;
+	}
+	do {
+		uint64_t n;
+		int64_t unit;
+
+		if (!take_digits(&rest, &n) || (unit = take_unit(&rest)) == 0)
+			return err_set(e,
+			    "\"%.*s\" is not a time such as 4d12h or 300s",
+			    (int)s.len, s.p);
+		if (n > (uint64_t)(INTERVAL_MAX / unit) ||
+		    total + (int64_t)n * unit > INTERVAL_MAX)
+			return err_set(e, "\"%.*s\" is longer than ten years",
+			    (int)s.len, s.p);
+		total += (int64_t)n * unit;
+	} while (rest.len > 0);
+	*us_r = total;
+	return 0;
+}
+
+int
+str_to_size(struct slice s, uint64_t *v_r, struct err *e)
+{
+	static const char suffixes[] = "bkmgt";
+	struct slice rest = s;
+	const char *found;
+	uint64_t v;
+	unsigned shift;
+
+	if (slice_eq_nocase(s, "unlimited")) {
+		*v_r = SIZE_UNLIMITED;
+		return 0;
+	}
+	if (!take_digits(&rest, &v))
+		goto bad;
+	if (rest.len == 0) {
+		*v_r = v;
+		return 0;
+	}
+	found = rest.len == 1 ? strchr(suffixes, lower(rest.p[0])) : NULL;
+	if (found == NULL || *found == '\0')
+		goto bad;
+	shift = 10 * (unsigned)(found - suffixes);
+	if (v > UINT64_MAX >> 1 >> shift)
+		return err_set(e, "\"%.*s\" is too large", (int)s.len, s.p);
+	*v_r = v << shift;
+	return 0;
+bad:
+	return err_set(e, "\"%.*s\" is not a size such as 500K or 25M",
+	    (int)s.len, s.p);
+}
+
+int
+str_to_rate(struct slice s, struct rate *r_r, struct err *e)
+{
+	struct slice rest = s;
+	uint64_t count, times = 1;
+	int64_t unit;
+
+	*r_r = (struct rate){ 0, 0 };
+	if (slice_eq_nocase(s, "unlimited"))
+		return 0;
+	if (slice_eq(s, "0")) { /* as unlimited in PowerMTA */
+		return 0;
+	}
+	if (!take_digits(&rest, &count) || count == 0 || count > UINT32_MAX)
+		goto bad;
+	if (rest.len == 0 || rest.p[0] != '/')
+		goto bad;
+	rest.p++;
+	rest.len--;
+	if (rest.len > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' &&
+	    (!take_digits(&rest, &times) || times == 0))
+		goto bad;
+	unit = take_unit(&rest);
+	if (unit == 0 || rest.len > 0)
+		goto bad;
+	if (times > (uint64_t)(INTERVAL_MAX / unit))
+		return err_set(e, "\"%.*s\" has a period longer than ten years",
+		    (int)s.len, s.p);
+	r_r->count = (uint32_t)count;
+	r_r->period_us = (int64_t)times * unit;
+	return 0;
+bad:
+	return err_set(e, "\"%.*s\" is not a rate such as 250/h or 1/20m",
+	    (int)s.len, s.p);
+}
+
+static const struct {
+	char name;
+	int64_t us;
+} shown_units[] = {
+	{ 'w', 604800 * US_PER_S },
+	{ 'd', 86400 * US_PER_S },
+	{ 'h', 3600 * US_PER_S },
+	{ 'm', 60 * US_PER_S },
+	{ 's', US_PER_S },
+};
+
+void
+str_interval(struct buf *b, int64_t us)
+{
+	if (us == INTERVAL_NEVER) {
+		buf_str(b, "never");
+		return;
+	}
+	if (us < US_PER_S) {
+		buf_str(b, "0");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(shown_units) / sizeof(shown_units[0]);
+	     i++) {
+		int64_t n = us / shown_units[i].us;
+
+		if (n == 0)
+			continue;
+		buf_printf(b, "%lld%c", (long long)n, shown_units[i].name);
+		us -= n * shown_units[i].us;
+	}
+}
+
+void
+str_rate(struct buf *b, const struct rate *r)
+{
+	if (r->count == 0) {
+		buf_str(b, "unlimited");
+		return;
+	}
+	buf_printf(b, "%u/", r->count);
+	for (size_t i = 1; i < sizeof(shown_units) / sizeof(shown_units[0]);
+	     i++)
+		if (r->period_us % shown_units[i].us == 0) {
+			int64_t times = r->period_us / shown_units[i].us;
+
+			if (times > 1)
+				buf_printf(b, "%lld", (long long)times);
+			buf_byte(b, shown_units[i].name);
+			return;
+		}
+}
+
+/* ---- fixed-order integers ------------------------------------------------ */
+
+static void
+put_be(unsigned char *p, uint64_t v, unsigned bytes)
+{
+	for (unsigned i = bytes; i-- > 0; v >>= 8)
+		p[i] = (unsigned char)v;
+}
+
+static uint64_t
+get_be(const unsigned char *p, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < bytes; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+void
+put_be16(void *p, uint16_t v)
+{
+	put_be(p, v, 2);
+}
+
+void
+put_be32(void *p, uint32_t v)
+{
+	put_be(p, v, 4);
+}
+
+void
+put_be64(void *p, uint64_t v)
+{
+	put_be(p, v, 8);
+}
+
+uint16_t
+get_be16(const void *p)
+{
+	return (uint16_t)get_be(p, 2);
+}
+
+uint32_t
+get_be32(const void *p)
+{
+	return (uint32_t)get_be(p, 4);
+}
+
+uint64_t
+get_be64(const void *p)
+{
+	return get_be(p, 8);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls - the only user of SSL_*: contexts and sessions for outgoing SMTP.
+ *
+ * One struct tls_client for the process, immutable after tls_client_new(), so
+ * any thread may start sessions from it.  Certificates are not judged here
+ * (opportunistic TLS, RFC 7435); what was negotiated is reported as a fact.
+ */
+
+#ifndef LIB_TLS_H
+#define LIB_TLS_H
+
+#include <stddef.h>
+
+#include "lib/err.h"
+
+struct bufferevent;
+struct event_base;
+struct tls_client;
+
+int tls_client_new(struct tls_client **t_r, struct err *e);
+void tls_client_free(struct tls_client **tp);
+
+/*
+ * A new bufferevent that speaks TLS as client over the connected socket;
+ * server is the SNI name (none for an address literal).  BEV_EVENT_CONNECTED
+ * comes when the handshake is done.  NULL with err.
+ */
+struct bufferevent *tls_client_start(struct tls_client *t,
+    struct event_base *base, int fd, const char *server, struct err *e);
+
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
+const char *tls_describe(struct bufferevent *bev, char *out, size_t cap);
+
+/* Why the last operation failed, as text. */
+const char *tls_error(struct bufferevent *bev, char *out, size_t cap);
+
+#endif

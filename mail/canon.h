@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * canon - DKIM canonicalization (RFC 6376 section 3.4): one pass over the
+ * body for all body hashes, and the relaxed or simple form of a field.
+ *
+ * The body is fed as it goes out: CRLF lines, not dot-stuffed, in pieces of
+ * any size.  Pure; one thread at a time.
+ */
+
+#ifndef MAIL_CANON_H
+#define MAIL_CANON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+#include "mail/header.h"
+
+enum canon { CANON_SIMPLE, CANON_RELAXED };
+
+struct canon_body; /* SHA-256 of the simple and of the relaxed body */
+
+struct canon_body *canon_body_new(void);
+void canon_body_free(struct canon_body **cp);
+void canon_body_add(struct canon_body *c, const void *p, size_t len);
+void canon_body_finish(struct canon_body *c);
+const uint8_t *canon_body_hash(const struct canon_body *c, enum canon how);
+
+/* Appends the canonical field with its CRLF. */
+void canon_header(struct buf *out, const struct header *h, enum canon how);
+
+#endif

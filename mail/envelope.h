@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * envelope - who a message is from and for, packed once and read by all.
+ *
+ * envelope_pack() makes the byte form that is stored, kept in memory while
+ * the message is queued, and handed to sessions; envelope_unpack() makes
+ * structs of it in a region.  The bytes are versioned, big-endian and never
+ * change after acceptance; what changes (attempts, due time) is kept beside
+ * them by recipient number.  Absent strings are empty, never NULL.  Strings of
+ * an unpacked envelope point into the bytes, which must live as long.
+ *
+ * Pure; any thread.
+ */
+
+#ifndef MAIL_ENVELOPE_H
+#define MAIL_ENVELOPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/mem.h"
+#include "lib/str.h"
+
+/* NOTIFY of RFC 3461; 0 means not given (failure and delay by default). */
+enum {
+	NOTIFY_NEVER = 1,
+	NOTIFY_SUCCESS = 2,
+	NOTIFY_FAILURE = 4,
+	NOTIFY_DELAY = 8
+};
+
+/* RET of RFC 3461. */
+enum { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
+
+enum { ENVELOPE_8BIT = 1, ENVELOPE_UTF8 = 2 };
+
+struct env_rcpt {
+	const char *addr;   /* as given, without angle brackets */
+	const char *domain; /* lower case, A-labels; of addr */
+	const char *vmta;   /* never a pool; "" is {default} */
+	const char *orcpt;  /* "rfc822;user@example.net", or "" */
+	uint8_t notify;
+	uint8_t priority; /* 0..100, 50 by default */
+};
+
+struct envelope {
+	int64_t arrival_us; /* wall clock */
+	const char *sender; /* "" is the null sender */
+	const char *envid;
+	const char *job;
+	const char *pool;      /* the pool that gave the VMTA, or "" */
+	const char *auth_user; /* who submitted, or "" */
+	const char *host_id;   /* the host MTA's queue id, or "" */
+	const char *src_mta;   /* "name (ip)" of who gave it to us */
+	uint8_t ret;
+	uint8_t flags; /* ENVELOPE_* */
+	uint32_t rcpt_count;
+	struct env_rcpt *rcpts;
+};
+
+#define ENVELOPE_RCPT_MAX 100000
+
+void envelope_pack(const struct envelope *env, struct buf *out);
+int envelope_unpack(const void *p, size_t len, struct region *rg,
+    struct envelope *env_r, struct err *e);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mark - the one header by which the transport knows that the milter has
+ * treated a message, and what it decided.
+ *
+ *	X-Mailrace-Mark: v=1; vmta=NAME; job=JOB; from=HEX; id=QUEUEID;
+ *	 bh=BASE64; h=BASE64(HMAC-SHA256)
+ *
+ * The HMAC covers version, VMTA, job, sender, queue id and body hash.  Names
+ * and values are percent-encoded where they hold blanks, ';', '%' or control
+ * bytes.  The queue id is checked against XFORWARD's IDENT by the ingress.
+ * Pure; the key is given.
+ */
+
+#ifndef MAIL_MARK_H
+#define MAIL_MARK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/mem.h"
+
+#define MARK_HEADER "X-Mailrace-Mark"
+#define MARK_KEY_MIN 32
+
+struct mark {
+	const char *vmta, *job, *sender, *queue_id;
+	uint8_t
+	    body_hash[32]; /* SHA-256 of the body, simple canonicalization */
+	uint8_t priority;
+};
+
+struct mark_key; /* owned by who read it; immutable, any thread */
+
+int mark_key_read(const char *path, struct mark_key **key_r, struct err *e);
+void mark_key_free(struct mark_key **keyp);
+
+/* The value of the header, folded with CRLF, in the region. */
+const char *mark_make(const struct mark_key *key, const struct mark *m,
+    struct region *rg);
+
+/* False: malformed, or the HMAC is wrong. */
+bool mark_read(const struct mark_key *key, const char *value, struct region *rg,
+    struct mark *m_r);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mail/message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/mem.h"
+
+struct body *
+body_new(uint32_t len)
+{
+	struct body *b = mem_alloc(sizeof(*b) + len);
+
+	ref_init(&b->refs);
+	b->len = len;
+	return b;
+}
+
+struct body *
+body_ref(struct body *b)
+{
+	ref_get(&b->refs);
+	return b;
+}
+
+void
+body_unref(struct body **bp)
+{
+	struct body *b = *bp;
+
+	*bp = NULL;
+	if (b != NULL && ref_put(&b->refs))
+		free(b);
+}
+
+struct message *
+message_new(const void *env, uint32_t env_len)
+{
+	struct message *m = mem_alloc(sizeof(*m) + env_len);
+
+	memset(m, 0, sizeof(*m));
+	ref_init(&m->refs);
+	m->env_len = env_len;
+	memcpy(m->env, env, env_len);
+	return m;
+}
+
+struct message *
+message_ref(struct message *m)
+{
+	ref_get(&m->refs);
+	return m;
+}
+
+void
+message_unref(struct message **mp)
+{
+	struct message *m = *mp;
+
+	*mp = NULL;
+	if (m == NULL || !ref_put(&m->refs))
+		return;
+	body_unref(&m->body);
+	free(m);
+}
+
+const char *
+message_id_text(uint64_t id, char out[MESSAGE_ID_TEXT])
+{
+	(void)snprintf(out, MESSAGE_ID_TEXT, "%016" PRIX64, id);
+	return out;
+}
+
+int
+message_id_parse(const char *text, uint64_t *id_r)
+{
+	uint64_t id = 0;
+
+	for (size_t i = 0; i < 16; i++) {
+		char c = text[i];
+
+		if (c >= '0' && c <= '9')
+			id = id << 4 | (uint64_t)(c - '0');
+		else if (c >= 'A' && c <= 'F')
+			id = id << 4 | (uint64_t)(c - 'A' + 10);
+		else
+			return -1;
+	}
+	*id_r = id;
+	return text[16] == '\0' ? 0 : -1;
+}

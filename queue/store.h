@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - the door to what survives a crash.
+ *
+ * One store thread owns the Berkeley DB environment and the tail segment and
+ * commits in groups: all that was posted while it was busy is one batch; the
+ * bodies are appended and fdatasync'ed, each message is committed without
+ * sync, the log is flushed once, the in-flight slots are synced, and only
+ * then every `done` of the batch is called, in order.  Any failing flush ends
+ * the process with nothing answered.
+ *
+ * Nothing here knows policy: names and times are stored, numbers come back.
+ * Times on disk are wall clock; the caller converts.  The functions marked
+ * (any) may be called from any thread and post; callbacks run on the store
+ * thread and must only post on.
+ */
+
+#ifndef QUEUE_STORE_H
+#define QUEUE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/worker.h"
+#include "mail/message.h"
+
+struct store;
+struct inflight;
+
+/* How much room the spool's file system has. */
+enum store_space {
+	STORE_SPACE_OK,
+	STORE_SPACE_LOW, /* below the minimum: accept nothing */
+	STORE_SPACE_FULL /* the reserve is being used: start no attempt */
+};
+
+/* ---- intake -------------------------------------------------------------- */
+
+enum store_answer {
+	STORE_TAKEN,    /* durable, or known already, for every recipient */
+	STORE_NO_SPACE, /* nothing was kept */
+	STORE_BAD /* the record cannot be kept (too large); text says why */
+};
+
+/*
+ * A message on its way in; owned by the store between store_accept() and
+ * done().  The key recognises a repeated hand-over of the host MTA: kept 24 h.
+ */
+struct store_accept {
+	struct post post; /* the store's until done(); then free to be reused */
+	void (*done)(struct store_accept *a); /* store thread */
+
+	struct message
+	    *msg; /* envelope and body set; the store sets id and loc */
+	uint32_t rcpt_count;
+	bool has_key;
+	uint8_t key[16];     /* of host, queue id, first header block */
+	uint64_t *rcpt_keys; /* one hash by recipient; NULL without has_key */
+
+	enum store_answer answer;
+	bool *known; /* by recipient, zeroed by the caller: was ours already */
+	struct err err;
+};
+
+void store_accept(struct store *s, struct store_accept *a); /* (any) */
+
+/* ---- outcomes ------------------------------------------------------------ */
+
+enum store_verdict {
+	VERDICT_DELIVERED,
+	VERDICT_FAILED,
+	VERDICT_EXPIRED,
+	VERDICT_SUPPRESSED,
+	VERDICT_DELETED,
+	VERDICT_RETRY
+};
+
+struct store_settled {
+	uint64_t id;
+	uint32_t n; /* recipient number */
+	enum store_verdict verdict;
+	uint16_t attempts;
+	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
+};
+
+/* Outcomes of one grant or of a sweep; done() after the flush. */
+struct store_settle {
+	struct post post;
+	void (*done)(struct store_settle *s); /* store thread */
+
+	size_t count;
+	struct store_settled *items;
+
+	/*
+	 * Records for the outbox, opaque bytes; the store joins those of a
+	 * batch into one blob, in order.
+	 */
+	const void *records;
+	size_t records_len;
+};
+
+void store_settle(struct store *s, struct store_settle *o); /* (any) */
+
+/* ---- what comes out ------------------------------------------------------ */
+
+struct store_rcpt {
+	uint32_t n;
+	uint16_t attempts;
+	int64_t due_wall_us; /* 0: never tried */
+};
+
+/* A message found in the spool at start; only recipients that are left. */
+struct store_arrival {
+	struct post post; /* for the receiver's use */
+	struct message *msg;
+	uint32_t count;
+	struct store_rcpt rcpts[];
+};
+
+/* A recipient whose final dot was sent and whose outcome is not known. */
+struct store_doubt {
+	uint64_t id;
+	uint32_t n;
+	uint64_t session;
+	int64_t wall_us;
+};
+
+struct store_ledger {
+	uint64_t accepted, delivered, failed, expired, suppressed, deleted;
+};
+
+struct store_audit {
+	struct store_ledger ledger;
+	uint64_t queued; /* counted record by record, not derived */
+	size_t doubt_count;
+	struct store_doubt *doubts; /* of the last seven days, oldest first */
+	uint64_t batches, syncs;    /* since start */
+	uint64_t segment_bytes, live_bytes;
+};
+
+struct store_owner {
+	/*
+	 * During the load after start: each message once, earliest due first,
+	 * in slices between batches.  The callee owns a (free()).
+	 */
+	void (*recovered)(void *ctx, struct store_arrival *a);
+	void (*loaded)(void *ctx, size_t doubts); /* all are out */
+
+	/*
+	 * A blob of outbox records; kept until store_outbox_done(seq).  After
+	 * a start all that were not yet done come again, in order, before any
+	 * new one.  The callee copies.
+	 */
+	void (*outbox)(void *ctx, uint64_t seq, const void *p, size_t len);
+
+	void (*space)(void *ctx, enum store_space space); /* on each change */
+
+	/* Compaction moved a body; acknowledge by store_moved_done(). */
+	void (*moved)(void *ctx, uint64_t id, const struct body_loc *loc);
+};
+
+struct store_options {
+	const char *dir;       /* made if it is not there, mode 0700 */
+	uint64_t min_free;     /* bytes; below: STORE_SPACE_LOW */
+	unsigned workers;      /* in-flight slots are divided by worker */
+	unsigned sessions;     /* open at once in all */
+	uint32_t segment_size; /* 0: 64 MB */
+};
+
+/*
+ * Takes the lock, runs recovery, starts the store and checkpoint threads.
+ * -1 when another process holds the spool, or it cannot be read.
+ */
+int store_open(const struct store_options *opt, const struct store_owner *owner,
+    void *ctx, struct store **s_r, struct err *e);
+
+/* Begins the load; callbacks come only after this. */
+void store_load(struct store *s); /* (any) */
+
+/* Commits what was posted, writes a checkpoint, stops both threads. */
+void store_close(struct store **sp);
+
+void store_outbox_done(struct store *s, uint64_t seq); /* (any) */
+void store_moved_done(struct store *s, uint64_t id, uint32_t old_segment);
+void store_set_min_free(struct store *s, uint64_t bytes); /* (any) */
+
+/* Counts; fn is called on the store thread, the struct is its to free. */
+struct store_audit_ask {
+	struct post post;
+	void (*done)(struct store_audit_ask *ask);
+	struct store_audit audit;
+};
+void store_audit(struct store *s, struct store_audit_ask *ask); /* (any) */
+void store_audit_fini(struct store_audit *a);
+
+struct inflight *store_inflight(struct store *s);
+const char *store_dir(const struct store *s);
+
+#endif

@@ -1,0 +1,23 @@
+unit_ldadd = $(UNIT_LIBS)
+
+EXTRA_DIST += %D%/tap.h
+
+check_PROGRAMS += tests/unit/test_mem
+tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
+tests_unit_test_mem_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_str
+tests_unit_test_str_SOURCES = %D%/unit/test_str.c
+tests_unit_test_str_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_net
+tests_unit_test_net_SOURCES = %D%/unit/test_net.c
+tests_unit_test_net_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_worker
+tests_unit_test_worker_SOURCES = %D%/unit/test_worker.c
+tests_unit_test_worker_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_envelope
+tests_unit_test_envelope_SOURCES = %D%/unit/test_envelope.c
+tests_unit_test_envelope_LDADD = $(unit_ldadd)

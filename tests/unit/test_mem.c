@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Regions give aligned memory that dies together; slabs reuse objects. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "lib/mem.h"
+#include "tests/tap.h"
+
+int
+main(void)
+{
+	struct region *rg = region_new();
+	struct slab *slab = slab_new(40);
+	void *a, *b;
+	bool aligned = true;
+
+	for (size_t len = 0; len < 9000; len += 7) {
+		char *p = region_alloc(rg, len);
+
+		aligned = aligned && (uintptr_t)p % 16 == 0;
+		memset(p, 1, len);
+	}
+	ok(aligned, "every block is aligned to 16 bytes");
+	is_str(region_printf(rg, "%d-%s", 7, "x"), "7-x", "printf");
+	is_str(region_strndup(rg, "abcdef", 3), "abc", "strndup ends it");
+	region_reset(rg);
+	is_int((int64_t)region_used(rg), 0, "a reset region is empty");
+	region_free(&rg);
+	ok(rg == NULL, "the pointer is cleared");
+
+	a = slab_get(slab);
+	memset(a, 0xff, 40);
+	slab_put(slab, a);
+	b = slab_get(slab);
+	ok(a == b, "a freed object is used again");
+	is_int(*(unsigned char *)b, 0, "and comes zeroed");
+	is_int((int64_t)slab_in_use(slab), 1, "one is in use");
+	slab_put(slab, b);
+	slab_free(&slab);
+	return done_testing();
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingress - LMTP and SMTP sessions with the host MTA and other clients.
+ * RFC 5321, 2033, 2920, 1870, 6152, 6531, 3461, 2034, and Postfix's XFORWARD.
+ *
+ * Listeners belong to main and hand each accepted socket to a worker; the
+ * session stays on it.  250 after the final dot is written only when the
+ * store has the message durable (transport/receive.c).  A session frees
+ * itself when it ends.
+ */
+
+#ifndef TRANSPORT_INGRESS_H
+#define TRANSPORT_INGRESS_H
+
+#include <stdbool.h>
+
+#include "lib/err.h"
+#include "transport/worker_env.h"
+
+enum ingress_protocol { INGRESS_LMTP, INGRESS_SMTP };
+
+/* On env's worker: takes over fd. */
+void ingress_start(struct worker_env *env, int fd,
+    enum ingress_protocol protocol);
+
+struct listeners;
+
+/*
+ * Opens every lmtp-listener and smtp-listener of conf on the main worker;
+ * accepted sockets go to the workers in turn.  Inherited sockets are used.
+ */
+int listeners_new(struct worker *main, const struct global_conf *conf,
+    struct worker_env *const *envs, size_t env_count, struct listeners **l_r,
+    struct err *e);
+void listeners_free(struct listeners **lp); /* stops accepting */
+
+/* Ends idle sessions, lets the others finish: for a graceful stop. */
+void ingress_shutdown(struct worker_env *env);
+
+#endif

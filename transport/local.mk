@@ -1,0 +1,11 @@
+noinst_LIBRARIES += libtransport.a
+libtransport_a_SOURCES = \
+	%D%/dispatch.h \
+	%D%/ingress.h \
+	%D%/mx.h \
+	%D%/smtp_session.h \
+	%D%/worker_env.h
+
+sbin_PROGRAMS += mailraced
+mailraced_SOURCES = %D%/main.c
+mailraced_LDADD = $(UNIT_LIBS)

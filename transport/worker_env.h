@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker_env - what every object on a delivery worker may use: its worker,
+ * the configuration in force there, the store, the resolver.
+ *
+ * One for each worker, made by main, touched only by that worker's thread.
+ * `conf` is replaced by a post from main at reload; an object that outlives
+ * one event takes its own reference.
+ */
+
+#ifndef TRANSPORT_WORKER_ENV_H
+#define TRANSPORT_WORKER_ENV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/dns.h"
+#include "lib/worker.h"
+#include "queue/inflight.h"
+#include "queue/segment.h"
+#include "queue/store.h"
+#include "vmta/snapshot.h"
+
+struct dispatch;
+struct mark_key;
+
+struct worker_env {
+	unsigned index;
+	struct worker *worker;
+	struct snapshot *conf;
+	struct mark_key *mark_key; /* of conf; NULL: no marks */
+	struct store *store;
+	struct dns *dns;
+	struct dispatch *dispatch;
+	struct inflight_part *inflight;
+	struct segment_reader *bodies;
+	enum store_space space; /* as last told by the store */
+	uint32_t sessions_in;   /* ingress sessions open on this worker */
+	uint64_t pool_turn;     /* round robin over pool members */
+};
+
+#endif

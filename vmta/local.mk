@@ -1,0 +1,12 @@
+noinst_LIBRARIES += libvmta.a
+libvmta_a_SOURCES = \
+	%D%/acct.def \
+	%D%/domain.def \
+	%D%/global.def \
+	%D%/policy.h \
+	%D%/pool.def \
+	%D%/sched.h \
+	%D%/snapshot.h \
+	%D%/source.def \
+	%D%/user.def \
+	%D%/vmta.def

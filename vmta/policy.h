@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy - what happens to a message at intake: virtual MTA, job, priority,
+ * which header fields go, which come, the signatures.
+ *
+ * The same code for the milter and for the transport's ingress.  Pure on a
+ * snapshot and a given time: no I/O, no log.  Everything in the result lives
+ * in the caller's region.
+ */
+
+#ifndef VMTA_POLICY_H
+#define VMTA_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/mem.h"
+#include "lib/net.h"
+#include "mail/header.h"
+#include "vmta/snapshot.h"
+
+struct canon_body;
+
+struct policy_in {
+	const struct snapshot *conf;
+	struct net_addr client;
+	const char *auth_user;    /* NULL: not authenticated */
+	const char *sender;       /* without angle brackets, "" for null */
+	const char *const *rcpts; /* addresses without angle brackets */
+	size_t rcpt_count;
+	const struct header_list *headers;
+	const struct canon_body *body; /* body hashes; finished */
+	int64_t now_s;                 /* wall clock */
+};
+
+struct policy_add {
+	const char *name;  /* "DKIM-Signature" */
+	const char *value; /* with CRLF folds, without the leading blank */
+};
+
+struct policy_out {
+	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
+	const char *job;  /* "" is none */
+	uint8_t priority;
+	bool *remove; /* by index of headers */
+	size_t add_count;
+	struct policy_add *add; /* first one goes on top */
+};
+
+void policy_run(const struct policy_in *in, struct region *rg,
+    struct policy_out *out);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sched - the core: queues, limits, connections wanted, grants, fates.
+ *
+ * Pure on a given clock: no I/O, no log, no time call; every function takes
+ * now_us (engine clock, lib/clock.h).  One thread owns it.  It acts through
+ * the callbacks of struct sched_owner, which are called from inside the
+ * functions below and may not call back into the same sched.
+ *
+ * Sessions pull: sched opens connections under the connection limits; one
+ * that says sched_ready() gets a grant when a recipient is due and the rate
+ * limits allow, at once or later; only then are recipients taken and tokens
+ * spent.  A token counts from when the RCPT was written: until then it is
+ * pending and counts as now; grant->timed asks for sched_written().
+ *
+ * No scans: a blocked queue waits on the limit that ends last.  Slots of a
+ * limit shared by queues (VMTA, process) go round in fair order: deficit
+ * round robin by VMTA.
+ */
+
+#ifndef VMTA_SCHED_H
+#define VMTA_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/message.h"
+#include "vmta/snapshot.h"
+
+struct sched;
+struct sched_queue; /* domain/vmta */
+struct sched_conn;  /* a connection, from wanted to closed */
+
+struct grant_rcpt {
+	uint32_t n;
+	uint16_t attempts; /* before this one */
+};
+
+/* A transaction: recipients of one message for one connection. */
+struct grant {
+	struct sched_conn *conn;
+	struct message *msg; /* a reference of the grant's own */
+	struct body *body;   /* likewise; NULL: read loc */
+	struct body_loc loc;
+	bool timed; /* say sched_written() when the RCPTs are out */
+	uint32_t count;
+	struct grant_rcpt rcpts[];
+};
+
+struct sched_owner {
+	void (*open)(void *ctx, struct sched_conn *c);
+	void (*grant)(void *ctx, struct sched_conn *c, struct grant *g);
+	/* Not wanted any more: end it, then sched_closed(). */
+	void (*close)(void *ctx, struct sched_conn *c);
+	/* Older than bounce-after; it has left the scheduler already. */
+	void (*expired)(void *ctx, struct sched_queue *q, struct message *m,
+	    uint32_t n, uint16_t attempts);
+};
+
+struct sched *sched_new(const struct snapshot *conf,
+    const struct sched_owner *owner, void *ctx, int64_t now_us);
+void sched_free(struct sched **sp); /* drops all; connections must be closed */
+void sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us);
+
+/* Starts nothing new while held (disk full); what runs goes on. */
+void sched_hold(struct sched *s, bool hold, int64_t now_us);
+
+struct sched_rcpt_in {
+	uint32_t n;
+	const char *domain, *vmta; /* as in the envelope */
+	uint8_t priority;
+	uint16_t attempts;
+	int64_t due_us;    /* 0 or past: now */
+	int64_t queued_us; /* when accepted, on the engine clock */
+};
+
+/* Takes a reference on m.  Connections are opened from sched_run(). */
+void sched_add(struct sched *s, struct message *m,
+    const struct sched_rcpt_in *rcpts, size_t count, int64_t now_us);
+
+/*
+ * Does what the time asks for (due recipients, limits that ended, expiry) and
+ * serves what is ready.  Returns when it wants to be called again, or
+ * INT64_MAX.
+ */
+int64_t sched_run(struct sched *s, int64_t now_us);
+
+/* ---- a connection's life, told by the owner ------------------------------ */
+
+void sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
+void sched_written(struct sched *s, struct grant *g, int64_t when_us,
+    int64_t now_us);
+
+enum sched_fate {
+	FATE_DONE,  /* terminal: leaves the scheduler */
+	FATE_RETRY, /* this recipient waits until due_us */
+	FATE_UNUSED /* was not tried: back to the front */
+};
+
+struct sched_result {
+	enum sched_fate fate;
+	int64_t due_us;
+	bool written; /* its RCPT was written, so its token is spent */
+};
+
+/*
+ * Ends a grant: one result for each of its recipients, in their order.
+ * Frees the grant.  The connection may then say sched_ready() again.
+ */
+void sched_results(struct sched *s, struct grant **gp,
+    const struct sched_result *results, int64_t now_us);
+
+/* The connection is gone; all its grants must have ended. */
+void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);
+
+/* Queue-level failure: the queue waits; returns until when. */
+int64_t sched_queue_failed(struct sched *s, struct sched_queue *q,
+    const char *why, int64_t now_us);
+void sched_queue_worked(struct sched *s, struct sched_queue *q);
+
+/*
+ * Takes every waiting recipient out of the queue (not those granted): for a
+ * route that is gone for good.
+ */
+typedef void sched_taken_fn(void *ctx, struct sched_queue *q, struct message *m,
+    uint32_t n, uint16_t attempts);
+void sched_queue_take_all(struct sched *s, struct sched_queue *q,
+    sched_taken_fn *fn, void *ctx, int64_t now_us);
+
+/* Compaction moved a body.  False while a grant still uses the old place. */
+bool sched_message_moved(struct sched *s, uint64_t id,
+    const struct body_loc *loc);
+
+/* ---- facts --------------------------------------------------------------- */
+
+struct sched_queue *sched_conn_queue(const struct sched_conn *c);
+const struct conf_source *sched_conn_source(const struct sched_conn *c);
+const struct snapshot *sched_conn_conf(const struct sched_conn *c);
+uint64_t sched_conn_id(const struct sched_conn *c);
+void sched_conn_set_user(struct sched_conn *c, void *user);
+void *sched_conn_user(const struct sched_conn *c);
+
+const char *sched_queue_domain(const struct sched_queue *q);
+const char *sched_queue_vmta(const struct sched_queue *q); /* "" default */
+const struct queue_conf *sched_queue_conf(const struct sched_queue *q);
+
+struct sched_queue_info {
+	const char *domain, *vmta;
+	uint64_t rcpts, deferred; /* all; those that wait for their time */
+	uint32_t conns;
+	uint64_t kbytes;
+	int64_t retry_us;       /* the queue waits until then, or 0 */
+	const char *last_error; /* or "" */
+	const char *waits_for;  /* first limit that says no, or "" */
+};
+
+typedef void sched_queue_fn(void *ctx, const struct sched_queue_info *info);
+void sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn,
+    void *ctx);
+
+struct sched_rcpt_info {
+	const struct message *msg;
+	uint32_t n;
+	uint16_t attempts;
+	int64_t due_us; /* 0: now */
+	bool granted;
+	const char *domain, *vmta;
+};
+
+/* fn returns false to stop.  domain and vmta may be NULL: any. */
+typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
+void sched_each_rcpt(struct sched *s, const char *domain, const char *vmta,
+    sched_rcpt_fn *fn, void *ctx);
+
+struct sched_totals {
+	uint64_t queues, rcpts, deferred, granted, kbytes;
+	uint32_t conns;
+};
+void sched_totals(const struct sched *s, struct sched_totals *out);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot - one configuration, read whole, immutable and counted.
+ *
+ * A session holds one reference from birth to death, so a reload never
+ * changes a running session.  Everything returned belongs to the snapshot.
+ * Any thread may read it; DKIM keys in it are parsed once, at load.
+ */
+
+#ifndef VMTA_SNAPSHOT_H
+#define VMTA_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/conf_types.h"
+#include "lib/err.h"
+#include "lib/net.h"
+
+struct dkim_key;
+
+struct global_conf {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/global.def"
+#undef D
+};
+
+struct queue_conf {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/domain.def"
+#undef D
+};
+
+struct source_conf {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/source.def"
+#undef D
+};
+
+struct user_conf {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/user.def"
+#undef D
+};
+
+struct acct_conf {
+	const char *path;
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/acct.def"
+#undef D
+};
+
+struct vmta {
+	const char *name; /* "{default}" for the built-in one */
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/vmta.def"
+#undef D
+};
+
+struct pool {
+	const char *name;
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/pool.def"
+#undef D
+	const struct vmta **vmtas; /* members.n of them */
+};
+
+struct snapshot;
+
+/*
+ * Reads and checks the file.  All mistakes are added to errs as
+ * "FILE:LINE: what is wrong"; NULL when there is one that is an error.
+ */
+struct snapshot *snapshot_load(const char *path, struct conf_errors *errs);
+struct snapshot *snapshot_ref(const struct snapshot *s);
+void snapshot_unref(struct snapshot **sp);
+
+uint64_t snapshot_generation(const struct snapshot *s); /* grows by load */
+const struct global_conf *snapshot_global(const struct snapshot *s);
+
+/* By name, without regard to case; "" and "{default}" give the built-in. */
+const struct vmta *snapshot_vmta(const struct snapshot *s, const char *name);
+const struct pool *snapshot_pool(const struct snapshot *s, const char *name);
+size_t snapshot_vmta_count(const struct snapshot *s);
+const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);
+const struct user_conf *snapshot_user(const struct snapshot *s,
+    const char *name); /* NULL: no such <smtp-user> */
+size_t snapshot_acct_count(const struct snapshot *s);
+const struct acct_conf *snapshot_acct_at(const struct snapshot *s, size_t i);
+
+/*
+ * The effective settings of a queue: built-in, global <domain> by
+ * specificity, the pool's, the VMTA's.  Pointers inside go on pointing into
+ * the snapshot.
+ */
+void snapshot_queue_conf(const struct snapshot *s, const char *domain,
+    const char *vmta, struct queue_conf *out);
+
+/*
+ * Settings of a client: CIDR sources general to specific, overridden by the
+ * named source (of the user, of the listener) if there is one.  name may be
+ * NULL.
+ */
+void snapshot_source_conf(const struct snapshot *s,
+    const struct net_addr *client, const char *name, struct source_conf *out);
+
+/* Is a recipient's domain one of relay-domain's patterns? */
+bool snapshot_relays_to(const struct snapshot *s, const char *domain);
+
+/*
+ * The first key whose domain is the signing domain or a parent of it: the
+ * VMTA's keys before the global ones, in file order.  NULL: none fits.
+ * selector_r and domain_r (d=) are the snapshot's, or, for `*`, domain_r is
+ * `domain` itself.
+ */
+const struct dkim_key *snapshot_key(const struct snapshot *s,
+    const struct vmta *v, const char *domain, const char **selector_r,
+    const char **domain_r);
+
+#endif
