@@ -39,6 +39,7 @@ struct log_line {
 int log_open(const char *path, struct err *e);
 int log_reopen(struct err *e); /* after rotation */
 void log_set_level(enum log_level level);
+enum log_level log_level_named(const char *name); /* unknown: info */
 bool log_wants(enum log_level level);
 void log_set_program(const char *name);
 

@@ -1,7 +1,10 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
+	%D%/bounce_class.def \
 	%D%/canon.h \
+	%D%/classify.c %D%/classify.h \
 	%D%/dkim_key.h \
+	%D%/dsn_status.def \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/header.h \
 	%D%/mark.h \

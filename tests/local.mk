@@ -6,6 +6,14 @@ check_PROGRAMS += tests/unit/test_ctl_proto
 tests_unit_test_ctl_proto_SOURCES = %D%/unit/test_ctl_proto.c
 tests_unit_test_ctl_proto_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_acct_record
+tests_unit_test_acct_record_SOURCES = %D%/unit/test_acct_record.c
+tests_unit_test_acct_record_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_disposition
+tests_unit_test_disposition_SOURCES = %D%/unit/test_disposition.c
+tests_unit_test_disposition_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)

@@ -1,9 +1,20 @@
 noinst_LIBRARIES += libtransport.a
 libtransport_a_SOURCES = \
-	%D%/dispatch.h \
+	%D%/acct.c %D%/acct.h \
+	%D%/acct_fields.def \
+	%D%/acct_record.c %D%/acct_record.h \
+	%D%/control.c %D%/control.h \
+	%D%/control.def \
+	%D%/courier.c %D%/courier.h \
+	%D%/delivery.c %D%/delivery.h \
+	%D%/dispatch.c %D%/dispatch.h \
+	%D%/disposition.c %D%/disposition.h \
 	%D%/ingress.h \
 	%D%/mx.h \
+	%D%/record.c %D%/record.h \
 	%D%/smtp_session.h \
+	%D%/sweep.c %D%/sweep.h \
+	%D%/transport.c %D%/transport.h \
 	%D%/worker_env.h
 
 sbin_PROGRAMS += mailraced
