@@ -6,6 +6,7 @@ libmail_a_SOURCES = \
 	%D%/dkim_key.h \
 	%D%/dsn_status.def \
 	%D%/envelope.c %D%/envelope.h \
+	%D%/event.def \
 	%D%/header.h \
 	%D%/mark.h \
 	%D%/message.c %D%/message.h \
