@@ -5,6 +5,7 @@ libmail_a_SOURCES = \
 	%D%/classify.c %D%/classify.h \
 	%D%/dkim_key.h \
 	%D%/dsn_status.def \
+	%D%/dkim_key.c %D%/dkim_key.h \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/event.def \
 	%D%/header.h \
