@@ -1,6 +1,7 @@
 unit_ldadd = $(UNIT_LIBS)
 
 EXTRA_DIST += %D%/tap.h
+EXTRA_DIST += %D%/system/dns_server.py
 
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
