@@ -14,7 +14,12 @@ liblib_a_SOURCES = \
 	%D%/conf_value.c \
 	%D%/ctl_proto.h \
 	%D%/daemon.h \
-	%D%/dns.h \
+	%D%/dns.c %D%/dns.h \
+	%D%/dns_answer.c %D%/dns_answer.h \
+	%D%/dns_cache.c %D%/dns_cache.h \
+	%D%/dns_client.c %D%/dns_client.h \
+	%D%/dns_name.c %D%/dns_name.h \
+	%D%/dns_packet.c %D%/dns_packet.h \
 	%D%/err.c %D%/err.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \

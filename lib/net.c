@@ -180,9 +180,8 @@ net_addr_from_sa(const struct sockaddr *sa, struct net_addr *a_r,
 
 /* ---- listening ----------------------------------------------------------- */
 
-/* Splits "IP:PORT" or "[IPv6]:PORT". */
-static int
-parse_endpoint(const char *where, struct net_addr *a_r, uint16_t *port_r,
+int
+net_endpoint_parse(const char *where, struct net_addr *a_r, uint16_t *port_r,
     struct err *e)
 {
 	const char *colon = strrchr(where, ':');
@@ -330,7 +329,7 @@ net_listen(const char *where, struct err *e)
 
 	if (where[0] == '/')
 		return listen_unix(where, e);
-	if (parse_endpoint(where, &addr, &port, e) == -1)
+	if (net_endpoint_parse(where, &addr, &port, e) == -1)
 		return -1;
 	len = net_addr_to_sa(&addr, port, &ss);
 	inherited = find_inherited((const struct sockaddr *)&ss, len);

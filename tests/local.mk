@@ -1,6 +1,7 @@
 unit_ldadd = $(UNIT_LIBS)
 
 EXTRA_DIST += %D%/tap.h
+EXTRA_DIST += %D%/system/dns_server.py
 
 check_PROGRAMS += tests/unit/test_ctl_proto
 tests_unit_test_ctl_proto_SOURCES = %D%/unit/test_ctl_proto.c

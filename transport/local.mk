@@ -12,6 +12,8 @@ libtransport_a_SOURCES = \
 	%D%/ingress.h \
 	%D%/mx.h \
 	%D%/record.c %D%/record.h \
+	%D%/mx.c %D%/mx.h \
+	%D%/mx_route.c %D%/mx_route.h \
 	%D%/smtp_session.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
