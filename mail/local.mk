@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	%D%/canon.h \
-	%D%/dkim_key.h \
+	%D%/dkim_key.c %D%/dkim_key.h \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/header.h \
 	%D%/mark.h \

@@ -10,6 +10,10 @@ check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_dkim_key
+tests_unit_test_dkim_key_SOURCES = %D%/unit/test_dkim_key.c
+tests_unit_test_dkim_key_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c
 tests_unit_test_str_LDADD = $(unit_ldadd)
