@@ -1,9 +1,12 @@
 noinst_LIBRARIES += liblib.a
 liblib_a_SOURCES = \
+	%D%/base64.c %D%/base64.h \
 	%D%/check.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/conf_types.h \
+	%D%/count.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
+	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/conf_bind.c %D%/conf_bind.h \
 	%D%/conf_hosts.c %D%/conf_hosts.h \

@@ -92,6 +92,17 @@ log_wants(enum log_level level)
 	return (int)level <= atomic_load(&log_level);
 }
 
+static const char level_names[][6] = { "error", "warn", "info", "debug" };
+
+enum log_level
+log_level_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(*level_names); i++)
+		if (strcmp(name, level_names[i]) == 0)
+			return (enum log_level)i;
+	return LOG_L_INFO;
+}
+
 void
 log_set_program(const char *name)
 {
