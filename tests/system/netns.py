@@ -15,6 +15,7 @@ import sys
 
 _MARK = "MAILRACE_TEST_NAMESPACE"
 _PR_SET_PDEATHSIG = 1
+_entered = False
 
 
 def _die_with_parent():
@@ -55,10 +56,14 @@ def _inside():
 
 
 def enter():
-    """Returns only inside the namespaces."""
+    """Returns only inside the namespaces; the second call does nothing."""
+    global _entered
+    if _entered:
+        return
     if os.environ.get(_MARK) == "1":
         # Tests that this one starts make namespaces of their own.
         del os.environ[_MARK]
+        _entered = True
         _inside()
         return
     if os.geteuid() != 0:

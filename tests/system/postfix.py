@@ -33,7 +33,7 @@ maillog_file = {log}
 maillog_file_prefixes = {logdir}
 myhostname = {hostname}
 mydestination =
-inet_interfaces = {address}
+inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 alias_maps =
@@ -112,10 +112,12 @@ class Postfix:
         self.address, self.port = address, port
         self.started = False
         self.make_dirs()
+        # inet_interfaces knows only addresses that an interface has; master.cf
+        # may listen on any of 127/8.
         text = MAIN_CF.format(queue=self.queue, data=self.data,
                               conf=self.conf, log=self.log,
                               logdir=os.path.dirname(self.log),
-                              hostname=hostname, address=address)
+                              hostname=hostname)
         services = "%s:%d inet n - n - - smtpd\n" % (address, port)
         if hand_over:
             text += HAND_OVER_MAIN

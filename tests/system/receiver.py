@@ -31,7 +31,7 @@ RULE:
     after, until seconds since start in which it fits
 
 The log has one JSON object a line: ev is connect, ehlo, starttls, mail, rcpt,
-message, close.  `t` is the kernel's time stamp of the bytes that held the
+message, close, and rule for each answer that a rule gave.  `t` is the kernel's time stamp of the bytes that held the
 command (time.time() where there is none), `mono` is time.monotonic() when
 they were read.  The process is one thread around epoll.
 """
@@ -382,6 +382,9 @@ class Connection:
             self.process()
 
     def obey(self, rule, go_on):
+        if rule.action != "pass":
+            self.record("rule", at=rule.at, action=rule.action,
+                        reply=rule.reply or "")
         if rule.action == "drop":
             self.drop()
         elif rule.action == "hang":
