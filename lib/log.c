@@ -75,17 +75,6 @@ log_set_level(enum log_level level)
 	atomic_store(&log_level, (int)level);
 }
 
-static const char level_names[][6] = { "error", "warn", "info", "debug" };
-
-enum log_level
-log_level_named(const char *name)
-{
-	for (int i = LOG_L_ERROR; i <= LOG_L_DEBUG; i++)
-		if (strcmp(level_names[i], name) == 0)
-			return (enum log_level)i;
-	return LOG_L_INFO;
-}
-
 bool
 log_wants(enum log_level level)
 {

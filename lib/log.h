@@ -39,7 +39,6 @@ struct log_line {
 int log_open(const char *path, struct err *e);
 int log_reopen(struct err *e); /* after rotation */
 void log_set_level(enum log_level level);
-enum log_level log_level_named(const char *name); /* unknown: info */
 bool log_wants(enum log_level level);
 enum log_level log_level_of(const char *name); /* unknown: info */
 void log_set_program(const char *name);

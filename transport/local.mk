@@ -10,10 +10,9 @@ libtransport_a_SOURCES = \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/disposition.c %D%/disposition.h \
 	%D%/ingress.h \
-	%D%/mx.h \
-	%D%/record.c %D%/record.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
+	%D%/record.c %D%/record.h \
 	%D%/smtp_session.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \

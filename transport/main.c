@@ -29,7 +29,7 @@ open_log(const struct snapshot *conf, bool foreground, struct err *e)
 {
 	const struct global_conf *g = snapshot_global(conf);
 
-	log_set_level(log_level_named(g->log_level));
+	log_set_level(log_level_of(g->log_level));
 	if (foreground || g->log_file[0] == '\0')
 		return 0;
 	return log_open(g->log_file, e);

@@ -308,7 +308,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 	dispatch_reload(t->dispatch, conf);
 	acct_reload(t->acct, conf);
 	store_set_min_free(t->store, snapshot_global(conf)->spool_min_free);
-	log_set_level(log_level_named(snapshot_global(conf)->log_level));
+	log_set_level(log_level_of(snapshot_global(conf)->log_level));
 	return 0;
 }
 
