@@ -15,6 +15,10 @@ check_PROGRAMS += tests/unit/test_disposition
 tests_unit_test_disposition_SOURCES = %D%/unit/test_disposition.c
 tests_unit_test_disposition_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_acct
+tests_unit_test_acct_SOURCES = %D%/unit/test_acct.c
+tests_unit_test_acct_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
