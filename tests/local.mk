@@ -26,6 +26,13 @@ tests_unit_test_mem_LDADD = $(unit_ldadd)
 check_PROGRAMS += tests/unit/test_dkim_key
 tests_unit_test_dkim_key_SOURCES = %D%/unit/test_dkim_key.c
 tests_unit_test_dkim_key_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/test_dns_packet
+tests_unit_test_dns_packet_SOURCES = %D%/unit/test_dns_packet.c
+tests_unit_test_dns_packet_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_dns_cache
+tests_unit_test_dns_cache_SOURCES = %D%/unit/test_dns_cache.c
+tests_unit_test_dns_cache_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c
