@@ -43,6 +43,10 @@ check_PROGRAMS += tests/system/test_dkim_oracle
 tests_system_test_dkim_oracle_SOURCES = %D%/system/test_dkim_oracle.c
 tests_system_test_dkim_oracle_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = %D%/unit/test_policy.c
+tests_unit_test_policy_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c
 tests_unit_test_str_LDADD = $(unit_ldadd)
