@@ -129,7 +129,7 @@ add_hex(struct buf *b, const char *tag, const char *value)
 	buf_str(b, tag);
 	for (const unsigned char *p = (const unsigned char *)value; *p != '\0';
 	     p++)
-		buf_printf(b, "%02x", *p);
+		buf_printf(b, "%02X", *p);
 	buf_byte(b, ';');
 }
 
@@ -194,13 +194,12 @@ mark_make(const struct mark_key *key, const struct mark *m, struct region *rg)
 
 /* ---- reading ------------------------------------------------------------- */
 
+/* One form only, capitals, so that a changed byte is a changed mark. */
 static int
 hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
