@@ -5,6 +5,7 @@ libvmta_a_SOURCES = \
 	%D%/global.def \
 	%D%/policy.h \
 	%D%/pool.def \
+	%D%/pool.h \
 	%D%/sched.h \
 	%D%/snapshot.h \
 	%D%/source.def \
