@@ -3,11 +3,6 @@ liblib_a_SOURCES = \
 	%D%/base64.c %D%/base64.h \
 	%D%/check.h \
 	%D%/clock.c %D%/clock.h \
-	%D%/conf_types.h \
-	%D%/count.h \
-	%D%/ctl_proto.c %D%/ctl_proto.h \
-	%D%/current.c %D%/current.h \
-	%D%/daemon.c %D%/daemon.h \
 	%D%/conf_bind.c %D%/conf_bind.h \
 	%D%/conf_hosts.c %D%/conf_hosts.h \
 	%D%/conf_lex.c %D%/conf_lex.h \
@@ -15,8 +10,10 @@ liblib_a_SOURCES = \
 	%D%/conf_parse.c %D%/conf_parse.h \
 	%D%/conf_types.c %D%/conf_types.h \
 	%D%/conf_value.c \
-	%D%/ctl_proto.h \
-	%D%/daemon.h \
+	%D%/count.h \
+	%D%/ctl_proto.c %D%/ctl_proto.h \
+	%D%/current.c %D%/current.h \
+	%D%/daemon.c %D%/daemon.h \
 	%D%/dns.h \
 	%D%/err.c %D%/err.h \
 	%D%/gauge.h \

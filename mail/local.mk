@@ -1,20 +1,15 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	%D%/addr.c %D%/addr.h \
-	%D%/canon.h \
-	%D%/dkim_key.h \
-	%D%/dot_unstuff.c %D%/dot_unstuff.h \
-	%D%/envelope.c %D%/envelope.h \
-	%D%/handover_key.c %D%/handover_key.h \
-	%D%/header.h \
-	%D%/mark.h \
 	%D%/canon.c %D%/canon.h \
 	%D%/dkim_key.c %D%/dkim_key.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h \
+	%D%/dot_unstuff.c %D%/dot_unstuff.h \
 	%D%/envelope.c %D%/envelope.h \
+	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
 	%D%/mailbox.c %D%/mailbox.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/message.c %D%/message.h \
-	%D%/smtp_cmd.c %D%/smtp_cmd.h \
-	%D%/outcome.c %D%/outcome.h
+	%D%/outcome.c %D%/outcome.h \
+	%D%/smtp_cmd.c %D%/smtp_cmd.h
