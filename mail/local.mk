@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
 	%D%/bounce_class.def \
+	%D%/addr.c %D%/addr.h \
 	%D%/canon.c %D%/canon.h \
 	%D%/classify.c %D%/classify.h \
 	%D%/dkim_key.c %D%/dkim_key.h \
@@ -8,8 +9,12 @@ libmail_a_SOURCES = \
 	%D%/dsn_status.def \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/event.def \
+	%D%/dot_unstuff.c %D%/dot_unstuff.h \
+	%D%/envelope.c %D%/envelope.h \
+	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
 	%D%/mailbox.c %D%/mailbox.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/message.c %D%/message.h \
-	%D%/outcome.c %D%/outcome.h
+	%D%/outcome.c %D%/outcome.h \
+	%D%/smtp_cmd.c %D%/smtp_cmd.h

@@ -75,6 +75,18 @@ check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = %D%/unit/test_net.c
 tests_unit_test_net_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_addr
+tests_unit_test_addr_SOURCES = %D%/unit/test_addr.c
+tests_unit_test_addr_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_dot_unstuff
+tests_unit_test_dot_unstuff_SOURCES = %D%/unit/test_dot_unstuff.c
+tests_unit_test_dot_unstuff_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_smtp_cmd
+tests_unit_test_smtp_cmd_SOURCES = %D%/unit/test_smtp_cmd.c
+tests_unit_test_smtp_cmd_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_worker
 tests_unit_test_worker_SOURCES = %D%/unit/test_worker.c
 tests_unit_test_worker_LDADD = $(unit_ldadd)

@@ -13,6 +13,15 @@ libtransport_a_SOURCES = \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/record.c %D%/record.h \
+	%D%/dispatch.h \
+	%D%/ingress.c %D%/ingress.h \
+	%D%/ingress_cmds.c \
+	%D%/ingress_priv.h \
+	%D%/ingress_states.def \
+	%D%/letter.c %D%/letter.h \
+	%D%/listeners.c \
+	%D%/mx.h \
+	%D%/receive.c \
 	%D%/smtp_session.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \

@@ -13,6 +13,7 @@ libvmta_a_SOURCES = \
 	%D%/pattern_list.c %D%/pattern_list.h \
 	%D%/policy.h \
 	%D%/pool.def \
+	%D%/pool.h \
 	%D%/sched.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/snapshot.c %D%/snapshot.h \
