@@ -12,5 +12,5 @@ liblib_a_SOURCES = \
 	%D%/net.c %D%/net.h \
 	%D%/ref.h \
 	%D%/str.c %D%/str.h \
-	%D%/tls.h \
+	%D%/tls.c %D%/tls.h \
 	%D%/worker.c %D%/worker.h
