@@ -29,5 +29,5 @@ liblib_a_SOURCES = \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \
 	%D%/str.c %D%/str.h \
-	%D%/tls.h \
+	%D%/tls.c %D%/tls.h \
 	%D%/worker.c %D%/worker.h

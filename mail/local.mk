@@ -7,6 +7,10 @@ libmail_a_SOURCES = \
 	%D%/dkim_key.c %D%/dkim_key.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h \
 	%D%/dsn_status.def \
+	%D%/canon.h \
+	%D%/dkim_key.h \
+	%D%/dot_stuff.c %D%/dot_stuff.h \
+	%D%/ehlo.c %D%/ehlo.h \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/event.def \
 	%D%/dot_unstuff.c %D%/dot_unstuff.h \
@@ -18,3 +22,5 @@ libmail_a_SOURCES = \
 	%D%/message.c %D%/message.h \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/smtp_cmd.c %D%/smtp_cmd.h
+	%D%/smtp_reply.c %D%/smtp_reply.h \
+	%D%/outcome.c %D%/outcome.h

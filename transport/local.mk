@@ -25,6 +25,13 @@ libtransport_a_SOURCES = \
 	%D%/smtp_session.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
+	%D%/smtp_body.c %D%/smtp_body.h \
+	%D%/smtp_pipe.c %D%/smtp_pipe.h \
+	%D%/smtp_session.c %D%/smtp_session.h \
+	%D%/smtp_session_priv.h \
+	%D%/smtp_states.def \
+	%D%/smtp_steps.c \
+	%D%/smtp_trans.c \
 	%D%/worker_env.h
 
 sbin_PROGRAMS += mailraced
