@@ -228,7 +228,7 @@ def make_cases(lab, args):
         return procs.children_of(lab.daemon.pid)
 
     def syncs():
-        return mailrace.find(lab.command.json("audit"), "syncs")
+        return mailrace.find(lab.command.json("show", "status"), "syncs")
 
     cases.append(Case("mailrace-smtp", LISTEN + ":25", ["-d"], pids, syncs))
     cases.append(Case("mailrace-lmtp", LISTEN + ":24", ["-d", "-L"], pids,

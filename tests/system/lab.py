@@ -24,6 +24,7 @@ import keys
 import mailrace
 import postfix
 import procs
+import smtp_client
 import tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -198,6 +199,46 @@ class Lab:
 
     def audit(self):
         return mailrace.Audit(self.command.json("audit"))
+
+    # ---- mail without a host MTA --------------------------------------------
+
+    def inject(self, rcpts, sender="s@sender.example", message=None,
+               client="127.0.0.1", ident=None, params="",
+               where=None, lmtp=True, **compose):
+        """One message by LMTP; the replies after the dot, one a recipient.
+        Fails the test unless all of them are 250."""
+        if isinstance(rcpts, str):
+            rcpts = [rcpts]
+        if message is None:
+            message = smtp_client.compose(sender, rcpts[0], **compose)
+        forward = {"ADDR": client, "NAME": "[UNAVAILABLE]"}
+        if ident is not None:
+            forward["IDENT"] = ident
+        with smtp_client.Client(where or self.lmtp, lmtp=lmtp) as c:
+            c.hello()
+            taken, dots = c.send(sender, rcpts, message, params=params,
+                                 xforward=forward if lmtp else None)
+            tap.check(dots and all(code == 250 for code, _ in taken + dots),
+                      "refused: %s %s" % (taken, dots))
+        return dots
+
+    def arrived(self, rcpt):
+        return [m for m in self.messages() if rcpt in m["rcpts"]]
+
+    def wait_arrived(self, rcpt, timeout_s=20):
+        return tap.wait_for(lambda: self.arrived(rcpt), timeout_s,
+                            "a message for %s arrives" % rcpt)[0]
+
+    def stored(self, message):
+        """The octets of a message as a receiver got it."""
+        with open(message["file"], "rb") as f:
+            return f.read()
+
+    def wait_record(self, kind, rcpt, timeout_s=20):
+        """The accounting record of this type for a recipient."""
+        return tap.wait_for(lambda: [r for r in self.accounting(kind)
+                                     if r["rcpt"] == rcpt], timeout_s,
+                            "a %s record for %s" % (kind, rcpt))[0]
 
     # ---- DNS as a verifier sees it -----------------------------------------
 

@@ -132,10 +132,8 @@ class Audit:
         self.accepted = find(answer, "accepted")
         self.queued = find(answer, "queued")
         self.terminal = {k: find(answer, k) for k in LEDGER}
-        doubt = find(answer, "in_doubt")
-        if doubt is None:
-            doubt = find(answer, "doubts")
-        self.doubts = doubt if isinstance(doubt, list) else []
+        # [{"id": message, "recipient": number, ...}]
+        self.doubts = find(answer, "doubts") or []
 
     def balances(self):
         numbers = [self.queued] + list(self.terminal.values())
