@@ -20,7 +20,6 @@ liblib_a_SOURCES = \
 	%D%/dns_client.c %D%/dns_client.h \
 	%D%/dns_name.c %D%/dns_name.h \
 	%D%/dns_packet.c %D%/dns_packet.h \
-	%D%/dns.h \
 	%D%/err.c %D%/err.h \
 	%D%/gauge.h \
 	%D%/log.c %D%/log.h \

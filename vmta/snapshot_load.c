@@ -252,6 +252,9 @@ tidy_records(struct reader *r, const struct conf_node *n, struct acct_conf *a)
 {
 	struct conf_strs out = { 0 };
 
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		if (conf_node_is(c, "records"))
+			n = c; /* the line to complain about */
 	for (size_t i = 0; i < a->records.n; i++) {
 		const char *letter = record_letter(a->records.v[i]);
 		bool seen = false;
