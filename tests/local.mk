@@ -3,6 +3,12 @@ unit_ldadd = $(UNIT_LIBS)
 EXTRA_DIST += %D%/tap.h
 EXTRA_DIST += %D%/system/dns_server.py
 
+check_PROGRAMS += tests/system/test_dns
+tests_system_test_dns_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_dns.c
+tests_system_test_dns_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
