@@ -36,7 +36,7 @@
  * Time-outs are looked for this often; ares_timeout(), which would say when,
  * walks through all open questions.
  */
-#define TICK_MS 100
+#define TICK_US 100000
 
 /* More at once only make the name server drop some. */
 #define SENT_MAX 500
@@ -218,14 +218,16 @@ on_sock_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
 	struct channel *ch = arg;
 	struct sock *k = find_sock(ch, fd);
-	short events = EV_PERSIST;
+	int events = EV_PERSIST;
 
 	if (readable == 0 && writable == 0) {
 		sock_free(ch, &k);
 		return;
 	}
-	events |= (short)((readable != 0 ? EV_READ : 0) |
-	    (writable != 0 ? EV_WRITE : 0));
+	if (readable != 0)
+		events |= EV_READ;
+	if (writable != 0)
+		events |= EV_WRITE;
 	if (k == NULL) {
 		k = mem_new(struct sock);
 		k->fd = fd;
@@ -234,7 +236,7 @@ on_sock_state(void *arg, ares_socket_t fd, int readable, int writable)
 	} else {
 		event_free(k->ev);
 	}
-	k->ev = event_new(worker_base(ch->client->worker), fd, events,
+	k->ev = event_new(worker_base(ch->client->worker), fd, (short)events,
 	    on_socket, k);
 	CHECK(k->ev != NULL && event_add(k->ev, NULL) == 0);
 }
@@ -332,13 +334,9 @@ static void
 finish(struct question *q, struct dns_answer *a)
 {
 	struct dns_client *c = q->client;
-	char *name = q->name;
-	enum dns_type type = q->type;
 
-	q->name = NULL;
+	c->fn(c->ctx, q->name, q->type, a);
 	question_free(&q);
-	c->fn(c->ctx, name, type, a);
-	free(name);
 }
 
 /* A server that has given no useless answer yet, from `from` on. */
@@ -525,7 +523,7 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_client *c = arg;
-	struct timeval tv = { 0, TICK_MS * 1000 };
+	struct timeval tv = { 0, TICK_US };
 
 	(void)fd;
 	(void)what;

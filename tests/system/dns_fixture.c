@@ -12,17 +12,30 @@
 
 #define LINE_MAX_ 512
 
-_Noreturn static void
-bail(const char *what)
-{
-	(void)printf("Bail out! %s\n", what);
-	exit(1);
-}
-
 static void
 path(char out[128], const struct dns_fixture *f, const char *name)
 {
 	(void)snprintf(out, 128, "%s/%s", f->dir, name);
+}
+
+static void
+remove_files(const struct dns_fixture *f)
+{
+	char name[128];
+
+	path(name, f, "zone");
+	(void)unlink(name);
+	path(name, f, "log");
+	(void)unlink(name);
+	(void)rmdir(f->dir);
+}
+
+_Noreturn static void
+bail(const struct dns_fixture *f, const char *what)
+{
+	remove_files(f);
+	(void)printf("Bail out! %s\n", what);
+	exit(1);
 }
 
 static void
@@ -34,7 +47,7 @@ write_zone(const struct dns_fixture *f, const char *zone)
 	path(name, f, "zone");
 	out = fopen(name, "w");
 	if (out == NULL || fputs(zone, out) == EOF || fclose(out) == EOF)
-		bail("cannot write the zone");
+		bail(f, "cannot write the zone");
 }
 
 _Noreturn static void
@@ -64,11 +77,11 @@ dns_fixture_start(struct dns_fixture *f, const char *zone)
 
 	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/mailrace-dns-XXXXXX");
 	if (mkdtemp(f->dir) == NULL || pipe2(fds, O_CLOEXEC) == -1)
-		bail("no directory or pipe");
+		bail(f, "no directory or pipe");
 	write_zone(f, zone);
 	f->pid = fork();
 	if (f->pid == -1)
-		bail("fork");
+		bail(f, "fork");
 	if (f->pid == 0)
 		run_server(f, fds[1]);
 	(void)close(fds[1]);
@@ -80,23 +93,18 @@ dns_fixture_start(struct dns_fixture *f, const char *zone)
 		(void)sscanf(line, "listening %63s", f->where);
 	}
 	if (in == NULL || f->where[0] == '\0')
-		bail("dns_server.py does not start");
+		bail(f, "dns_server.py does not start");
 	(void)fclose(in);
 }
 
 void
 dns_fixture_stop(struct dns_fixture *f)
 {
-	char name[128];
 	int status;
 
 	(void)kill(f->pid, SIGTERM);
 	(void)waitpid(f->pid, &status, 0);
-	path(name, f, "zone");
-	(void)unlink(name);
-	path(name, f, "log");
-	(void)unlink(name);
-	(void)rmdir(f->dir);
+	remove_files(f);
 }
 
 /* Reads the log; proto gets that of the last question that fits. */
