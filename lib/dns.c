@@ -44,6 +44,7 @@ struct part {
 	size_t index;
 	struct dns_cache *cache;
 	struct dns_client *client;
+	struct post_list *back; /* for answer_waiters(), one a worker */
 	TAILQ_HEAD(, dns_query) queries; /* asked from here, not yet back */
 	_Atomic uint64_t asked, sent, hits, cached; /* written by worker */
 };
@@ -107,9 +108,11 @@ counted(const _Atomic uint64_t *counter)
 
 /* Gives everyone who waits his reference, with one wake-up a worker. */
 static void
-answer_waiters(struct dns *d, struct dns_waiters *waiters, struct dns_answer *a)
+answer_waiters(struct part *p, struct dns_waiters *waiters,
+    struct dns_answer *a)
 {
-	struct post_list *back = mem_array(d->count, sizeof(*back));
+	struct dns *d = p->dns;
+	struct post_list *back = p->back;
 	struct dns_waiter *w;
 
 	for (size_t i = 0; i < d->count; i++)
@@ -124,7 +127,6 @@ answer_waiters(struct dns *d, struct dns_waiters *waiters, struct dns_answer *a)
 	}
 	for (size_t i = 0; i < d->count; i++)
 		worker_post_list(d->parts[i].worker, &back[i]);
-	free(back);
 }
 
 static void
@@ -137,7 +139,7 @@ on_answer(void *ctx, const char *name, enum dns_type type, struct dns_answer *a)
 
 	atomic_store_explicit(&p->cached, dns_cache_count(p->cache),
 	    memory_order_relaxed);
-	answer_waiters(p->dns, &waiters, given);
+	answer_waiters(p, &waiters, given);
 	dns_answer_unref(&given);
 }
 
@@ -261,6 +263,7 @@ dns_new(struct worker *const *workers, size_t worker_count,
 		p->worker = workers[i];
 		TAILQ_INIT(&p->queries);
 		p->cache = dns_cache_new(CACHE_MAX / worker_count + 1);
+		p->back = mem_array(worker_count, sizeof(*p->back));
 		p->client = dns_client_new(p->worker, &list, on_answer, p, e);
 		if (p->client == NULL) {
 			dns_free(&d);
@@ -283,6 +286,7 @@ dns_free(struct dns **dp)
 		CHECK(!worker_is_self(d->parts[i].worker));
 		dns_client_free(&d->parts[i].client);
 		dns_cache_free(&d->parts[i].cache); /* waiters are queries */
+		free(d->parts[i].back);
 	}
 	/* What never came back; nobody reads the mailboxes any more. */
 	for (size_t i = 0; i < d->count; i++) {

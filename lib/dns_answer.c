@@ -57,10 +57,12 @@ dns_answer_bad_name(const char *name, int64_t now_us)
 	size_t shown = 0;
 
 	buf_byte(&b, '"');
-	for (; name[shown] != '\0' && shown < SHOWN_MAX; shown++) {
+	for (; shown < SHOWN_MAX && name[shown] != '\0'; shown++) {
 		char c = name[shown];
 
-		buf_byte(&b, c < 0x20 || c > 0x7e || c == '"' ? '?' : c);
+		if (c < 0x20 || c > 0x7e || c == '"')
+			c = '?';
+		buf_byte(&b, c);
 	}
 	buf_printf(&b, "%s\" is not a domain name",
 	    name[shown] == '\0' ? "" : "...");

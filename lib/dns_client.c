@@ -6,6 +6,7 @@
  *	SERVFAIL, REFUSED, garbage   the next server that has not said so
  *	FORMERR                      the same server, without EDNS
  *	truncated                    the same server, over TCP
+ *	cut at 512 bytes by c-ares   the same server, over TCP
  *	time-out                     the next server, which then is the first
  *	                             one to be asked by others too
  *	refused connection           the next server, a little later
@@ -22,21 +23,28 @@
 #include "lib/clock.h"
 #include "lib/dns_answer.h"
 #include "lib/dns_packet.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 
 #define TRY_MS 2000
 #define TRIES_MAX 5
 #define LAST_TRY_US (5500 * US_PER_MS) /* no try starts later than this */
+#define CUT_AT 512                     /* see struct server */
 #define REFUSED_WAIT_US (300 * US_PER_MS)
 
 /*
  * Time-outs are looked for this often; ares_timeout(), which would say when,
  * walks through all open questions.
  */
-#define TICK_MS 100
+#define TICK_US 100000
 
 /* More at once only make the name server drop some. */
 #define SENT_MAX 500
+
+#define FLAGS (ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES)
+#define UDP_FLAGS (ARES_FLAG_IGNTC | ARES_FLAG_EDNS)
+#define PLAIN_FLAGS ARES_FLAG_IGNTC
+#define TCP_FLAGS ARES_FLAG_USEVC
 
 struct sock { /* one of c-ares' sockets */
 	SLIST_ENTRY(sock) link;
@@ -50,10 +58,17 @@ struct channel {
 	ares_channel ares;
 	SLIST_HEAD(, sock) socks;
 	size_t sent; /* questions out on it */
+	bool worn;   /* it may have lost EDNS: make a new one when idle */
 };
 
+/*
+ * c-ares cuts what comes by UDP at 512 bytes unless its own EDNS is on, and
+ * with that on it shortens questions after a FORMERR, ours without OPT too.
+ * So those without OPT have a channel of their own.
+ */
 struct server {
-	struct channel udp, tcp;
+	struct dns_server where;
+	struct channel udp, plain, tcp;
 };
 
 struct question {
@@ -203,14 +218,16 @@ on_sock_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
 	struct channel *ch = arg;
 	struct sock *k = find_sock(ch, fd);
-	short events = EV_PERSIST;
+	int events = EV_PERSIST;
 
 	if (readable == 0 && writable == 0) {
 		sock_free(ch, &k);
 		return;
 	}
-	events |= (short)((readable != 0 ? EV_READ : 0) |
-	    (writable != 0 ? EV_WRITE : 0));
+	if (readable != 0)
+		events |= EV_READ;
+	if (writable != 0)
+		events |= EV_WRITE;
 	if (k == NULL) {
 		k = mem_new(struct sock);
 		k->fd = fd;
@@ -219,9 +236,78 @@ on_sock_state(void *arg, ares_socket_t fd, int readable, int writable)
 	} else {
 		event_free(k->ev);
 	}
-	k->ev = event_new(worker_base(ch->client->worker), fd, events,
+	k->ev = event_new(worker_base(ch->client->worker), fd, (short)events,
 	    on_socket, k);
 	CHECK(k->ev != NULL && event_add(k->ev, NULL) == 0);
+}
+
+/* ---- channels ------------------------------------------------------------ */
+
+static int
+channel_init(struct channel *ch, struct dns_client *c,
+    const struct dns_server *s, int flags, struct err *e)
+{
+	struct ares_addr_port_node node = { .family = s->addr.family,
+		.udp_port = s->port,
+		.tcp_port = s->port };
+	char lookups[] = "b", nothing[] = "/dev/null";
+	struct ares_options opt = { .flags = flags | FLAGS,
+		.timeout = TRY_MS,
+		.tries = 1,
+		.ednspsz = DNS_PAYLOAD,
+		.lookups = lookups,
+		.resolvconf_path = nothing,
+		.sock_state_cb = on_sock_state,
+		.sock_state_cb_data = ch };
+	int rc;
+
+	ch->client = c;
+	ch->worn = false;
+	SLIST_INIT(&ch->socks);
+	rc = ares_init_options(&ch->ares, &opt,
+	    ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+		ARES_OPT_LOOKUPS | ARES_OPT_EDNSPSZ | ARES_OPT_DOMAINS |
+		ARES_OPT_RESOLVCONF | ARES_OPT_NOROTATE |
+		ARES_OPT_SOCK_STATE_CB);
+	if (rc != ARES_SUCCESS) {
+		ch->ares = NULL;
+		return err_set(e, "c-ares: %s", ares_strerror(rc));
+	}
+	memcpy(&node.addr, s->addr.a, s->addr.family == AF_INET ? 4 : 16);
+	rc = ares_set_servers_ports(ch->ares, &node);
+	if (rc != ARES_SUCCESS) {
+		ares_destroy(ch->ares);
+		ch->ares = NULL;
+		return err_set(e, "c-ares: %s", ares_strerror(rc));
+	}
+	return 0;
+}
+
+static void
+channel_fini(struct channel *ch)
+{
+	if (ch->ares != NULL)
+		ares_destroy(ch->ares); /* calls back for what is open */
+	ch->ares = NULL;
+	CHECK(SLIST_EMPTY(&ch->socks) && ch->sent == 0);
+}
+
+/* Not from a callback of the channel.  If it fails, the old one goes on. */
+static void
+renew_if_idle(struct server *s)
+{
+	struct channel *ch = &s->udp;
+	ares_channel old = ch->ares;
+	struct err e;
+
+	if (!ch->worn || ch->sent > 0 || !SLIST_EMPTY(&ch->socks))
+		return;
+	if (channel_init(ch, ch->client, &s->where, UDP_FLAGS, &e) == -1) {
+		ch->ares = old;
+		log_note(LOG_L_WARN, "dns", "%s", e.text);
+		return;
+	}
+	ares_destroy(old);
 }
 
 /* ---- questions ----------------------------------------------------------- */
@@ -248,13 +334,9 @@ static void
 finish(struct question *q, struct dns_answer *a)
 {
 	struct dns_client *c = q->client;
-	char *name = q->name;
-	enum dns_type type = q->type;
 
-	q->name = NULL;
+	c->fn(c->ctx, q->name, q->type, a);
 	question_free(&q);
-	c->fn(c->ctx, name, type, a);
-	free(name);
 }
 
 /* A server that has given no useless answer yet, from `from` on. */
@@ -313,7 +395,7 @@ on_silence(struct question *q, int status)
 }
 
 static void
-on_packet(struct question *q, const uint8_t *p, size_t len)
+on_packet(struct question *q, struct channel *ch, const uint8_t *p, size_t len)
 {
 	struct dns_answer *a = dns_packet_answer(p, len, q->name, q->type,
 	    clock_us());
@@ -323,12 +405,17 @@ on_packet(struct question *q, const uint8_t *p, size_t len)
 		finish(q, a);
 		return;
 	}
-	if (dns_packet_head(p, len, &h) && h.truncated && !q->tcp)
+	if (dns_packet_head(p, len, &h) && h.truncated && !q->tcp) {
 		q->tcp = true;
-	else if (h.rcode == DNS_RCODE_FORMERR && !q->no_edns)
+	} else if (h.rcode == DNS_RCODE_FORMERR && !q->no_edns) {
 		q->no_edns = true;
-	else
+		ch->worn = true;
+	} else if (len == CUT_AT && !q->tcp) {
+		q->tcp = true;
+		ch->worn = true;
+	} else {
 		q->bad |= 1U << q->server;
+	}
 	again(q, a, true);
 }
 
@@ -337,16 +424,17 @@ on_ares(void *arg, int status, int timeouts, unsigned char *p, int len)
 {
 	struct question *q = arg;
 	struct dns_client *c = q->client;
+	struct channel *ch = q->channel;
 
 	(void)timeouts;
 	TAILQ_REMOVE(&c->sent, q, link);
 	c->sent_count--;
-	q->channel->sent--;
+	ch->sent--;
 	q->channel = NULL;
 	if (c->closing)
 		question_free(&q);
 	else if (status == ARES_SUCCESS && p != NULL && len > 0)
-		on_packet(q, p, (size_t)len);
+		on_packet(q, ch, p, (size_t)len);
 	else
 		on_silence(q, status);
 	if (!TAILQ_EMPTY(&c->waiting) && !c->closing)
@@ -374,7 +462,8 @@ send_question(struct question *q)
 	    !q->no_edns);
 
 	q->tries++;
-	q->channel = q->tcp ? &s->tcp : &s->udp;
+	renew_if_idle(s);
+	q->channel = q->tcp ? &s->tcp : q->no_edns ? &s->plain : &s->udp;
 	q->channel->sent++;
 	c->sent_count++;
 	TAILQ_INSERT_TAIL(&c->sent, q, link);
@@ -434,12 +523,13 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_client *c = arg;
-	struct timeval tv = { 0, TICK_MS * 1000 };
+	struct timeval tv = { 0, TICK_US };
 
 	(void)fd;
 	(void)what;
 	for (size_t i = 0; i < c->server_count; i++) {
 		find_timeouts(&c->servers[i].udp);
+		find_timeouts(&c->servers[i].plain);
 		find_timeouts(&c->servers[i].tcp);
 	}
 	send_waiting(c);
@@ -450,55 +540,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ---------------------------------------------------------------- */
 
-static int
-channel_init(struct channel *ch, struct dns_client *c,
-    const struct dns_server *s, int flags, struct err *e)
-{
-	struct ares_addr_port_node node = { .family = s->addr.family,
-		.udp_port = s->port,
-		.tcp_port = s->port };
-	char lookups[] = "b", nothing[] = "/dev/null";
-	struct ares_options opt = { .flags = flags,
-		.timeout = TRY_MS,
-		.tries = 1,
-		.lookups = lookups,
-		.resolvconf_path = nothing,
-		.sock_state_cb = on_sock_state,
-		.sock_state_cb_data = ch };
-	int rc;
-
-	ch->client = c;
-	SLIST_INIT(&ch->socks);
-	rc = ares_init_options(&ch->ares, &opt,
-	    ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-		ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS | ARES_OPT_RESOLVCONF |
-		ARES_OPT_NOROTATE | ARES_OPT_SOCK_STATE_CB);
-	if (rc != ARES_SUCCESS) {
-		ch->ares = NULL;
-		return err_set(e, "c-ares: %s", ares_strerror(rc));
-	}
-	memcpy(&node.addr, s->addr.a, s->addr.family == AF_INET ? 4 : 16);
-	rc = ares_set_servers_ports(ch->ares, &node);
-	if (rc != ARES_SUCCESS)
-		return err_set(e, "c-ares: %s", ares_strerror(rc));
-	return 0;
-}
-
-static void
-channel_fini(struct channel *ch)
-{
-	if (ch->ares != NULL)
-		ares_destroy(ch->ares); /* calls back for what is open */
-	ch->ares = NULL;
-	CHECK(SLIST_EMPTY(&ch->socks) && ch->sent == 0);
-}
-
 struct dns_client *
 dns_client_new(struct worker *w, const struct dns_servers *s, dns_client_fn *fn,
     void *ctx, struct err *e)
 {
-	const int flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH |
-	    ARES_FLAG_NOALIASES;
 	struct dns_client *c = mem_new(struct dns_client);
 
 	CHECK(s->n > 0 && s->n <= DNS_SERVERS_MAX);
@@ -514,10 +559,11 @@ dns_client_new(struct worker *w, const struct dns_servers *s, dns_client_fn *fn,
 		struct server *one = &c->servers[i];
 
 		c->server_count++;
-		if (channel_init(&one->udp, c, &s->v[i],
-			flags | ARES_FLAG_IGNTC, e) == -1 ||
-		    channel_init(&one->tcp, c, &s->v[i],
-			flags | ARES_FLAG_USEVC, e) == -1) {
+		one->where = s->v[i];
+		if (channel_init(&one->udp, c, &s->v[i], UDP_FLAGS, e) == -1 ||
+		    channel_init(&one->plain, c, &s->v[i], PLAIN_FLAGS, e) ==
+			-1 ||
+		    channel_init(&one->tcp, c, &s->v[i], TCP_FLAGS, e) == -1) {
 			dns_client_free(&c);
 			return NULL;
 		}
@@ -537,6 +583,7 @@ dns_client_free(struct dns_client **cp)
 	c->closing = true;
 	for (size_t i = 0; i < c->server_count; i++) {
 		channel_fini(&c->servers[i].udp);
+		channel_fini(&c->servers[i].plain);
 		channel_fini(&c->servers[i].tcp);
 	}
 	TAILQ_CONCAT(&c->waiting, &c->later, link);

@@ -9,8 +9,9 @@
  *
  * c-ares 1.18 is kept to moving bytes: it hides SERVFAIL, switches EDNS off
  * for ever after one FORMERR, and does not let us say which server is next.
- * So each server has two channels, UDP (truncation ignored) and TCP, with one
- * try each; which server, when, and whether again over TCP is decided here.
+ * So each server has channels of its own, for UDP (truncation ignored) and TCP,
+ * with one try each; which server, when, and whether again over TCP or without
+ * EDNS is decided here.
  */
 
 #ifndef LIB_DNS_CLIENT_H

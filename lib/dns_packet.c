@@ -109,7 +109,22 @@ shown_byte(uint8_t c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return (char)(c + ('a' - 'A'));
-	return c <= 0x20 || c >= 0x7f || c == '.' ? '?' : (char)c;
+	return (char)(c <= 0x20 || c >= 0x7f || c == '.' ? '?' : c);
+}
+
+/* Appends a label and, between labels, a dot.  -1: too long, or not there. */
+static int
+add_label(const struct packet *pk, size_t pos, uint8_t label_len,
+    char out[DNS_NAME_CAP], size_t *len)
+{
+	if (label_len > 63 || label_len > pk->len - pos ||
+	    *len + label_len + (*len > 0) >= DNS_NAME_CAP)
+		return -1;
+	if (*len > 0)
+		out[(*len)++] = '.';
+	for (uint8_t i = 0; i < label_len; i++)
+		out[(*len)++] = shown_byte(pk->p[pos + i]);
+	return 0;
 }
 
 /*
@@ -143,14 +158,8 @@ get_name(const struct packet *pk, size_t pos, char out[DNS_NAME_CAP],
 		}
 		if (c == 0)
 			break;
-		if (c > 63 || c > pk->len - pos)
+		if (add_label(pk, pos, c, out, &len) == -1)
 			return -1;
-		if (len + c + (len > 0) >= DNS_NAME_CAP)
-			return -1;
-		if (len > 0)
-			out[len++] = '.';
-		for (uint8_t i = 0; i < c; i++)
-			out[len++] = shown_byte(pk->p[pos + i]);
 		pos += c;
 	}
 	out[len] = '\0';

@@ -20,6 +20,21 @@ tests_unit_test_acct_SOURCES = %D%/unit/test_acct.c
 tests_unit_test_acct_LDADD = $(unit_ldadd)
 EXTRA_DIST += %D%/conf_file.h
 EXTRA_DIST += %D%/lint/tables.sh
+check_PROGRAMS += tests/system/test_dns
+tests_system_test_dns_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_dns.c
+tests_system_test_dns_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/system/test_mx
+tests_system_test_mx_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_mx.c
+tests_system_test_mx_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_mx_route
+tests_unit_test_mx_route_SOURCES = %D%/unit/test_mx_route.c
+tests_unit_test_mx_route_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c

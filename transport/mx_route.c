@@ -126,7 +126,8 @@ shuffled(const struct dns_answer *a, struct net_addr out[ADDRS_SEEN],
 	for (size_t i = 0; i < n; i++) {
 		size_t j = mx_random(random) % (i + 1);
 
-		out[i] = out[j];
+		if (j != i)
+			out[i] = out[j];
 		out[j] = a->addrs[i];
 	}
 	return n;

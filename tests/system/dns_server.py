@@ -295,10 +295,11 @@ class Server:
                 a[1] == q.type for a in answers)):
             body += self.soa()
             authority = 1
-        if q.edns:
+        edns = q.edns and rcode != RCODES["FORMERR"]  # as old servers do
+        if edns:
             body += b"\0" + struct.pack("!2HIH", 41, 1232, 0, 0)
         return struct.pack("!6H", q.id, flags, 1, len(answers), authority,
-                           1 if q.edns else 0) + body
+                           1 if edns else 0) + body
 
     def soa(self):
         ttl = self.opt.negative_ttl
