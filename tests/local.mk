@@ -62,3 +62,14 @@ tests_unit_test_worker_LDADD = $(unit_ldadd)
 check_PROGRAMS += tests/unit/test_envelope
 tests_unit_test_envelope_SOURCES = %D%/unit/test_envelope.c
 tests_unit_test_envelope_LDADD = $(unit_ldadd)
+
+# The house rules; clang-format is used if it is there.
+check_SCRIPTS += tests/lint/test_lint.sh
+EXTRA_DIST += \
+	%D%/lint/common.sh \
+	%D%/lint/forbidden.sh \
+	%D%/lint/format.sh \
+	%D%/lint/layers.sh \
+	%D%/lint/size.sh \
+	%D%/lint/tables.sh \
+	%D%/lint/test_lint.sh
