@@ -68,7 +68,7 @@ function entry(text,    quoted, plainly, n, name, kind, preset, doc, out) {
 	}
 	out = ".It Ic " name " Ar " type[kind] "\n" plain(doc)
 	if (preset != "")
-		out = out "\nThe default is\n.Ql " plain(preset) "\\&."
+		out = out "\nThe default is\n.Ql " plain(preset) " ."
 	if (text ~ /, RESTART, "/)
 		out = out "\nTakes effect at the next start."
 	list[table] = list[table] out "\n"

@@ -3,8 +3,9 @@
 # The manual pages are good mdoc, and every directive stands in one of them.
 
 TOP=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-PAGE=$(mktemp) || exit 1
-trap 'rm -f "$PAGE"' EXIT
+DIR=$(mktemp -d) || exit 1
+PAGE=$DIR/mailrace.conf.5
+trap 'rm -rf "$DIR"' EXIT
 
 result() { # STATUS TEXT
 	if [ "$1" = 0 ]; then
