@@ -150,6 +150,7 @@ tests_unit_test_envelope_LDADD = $(unit_ldadd)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/lint/test_lint.sh
+check_SCRIPTS += tests/lint/test_manual.sh
 EXTRA_DIST += \
 	%D%/lint/common.sh \
 	%D%/lint/forbidden.sh \
@@ -157,4 +158,34 @@ EXTRA_DIST += \
 	%D%/lint/layers.sh \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
-	%D%/lint/test_lint.sh
+	%D%/lint/test_lint.sh \
+	%D%/lint/test_manual.sh
+
+# What needs root and namespaces is run by bootstrap, not by make check.
+EXTRA_DIST += \
+	%D%/bench/bench.py \
+	%D%/crash/test_kill.py \
+	%D%/system/check_limits.py \
+	%D%/system/demo.py \
+	%D%/system/keys.py \
+	%D%/system/lab.py \
+	%D%/system/mailrace.py \
+	%D%/system/netns.py \
+	%D%/system/postfix.py \
+	%D%/system/procs.py \
+	%D%/system/receiver.py \
+	%D%/system/signatures.py \
+	%D%/system/smtp_client.py \
+	%D%/system/tap.py \
+	%D%/system/test_accounting.py \
+	%D%/system/test_check_limits.py \
+	%D%/system/test_command.py \
+	%D%/system/test_delivery.py \
+	%D%/system/test_first_mail.py \
+	%D%/system/test_hostile.py \
+	%D%/system/test_ingress.py \
+	%D%/system/test_limits.py \
+	%D%/system/test_receiver.py \
+	%D%/system/test_restart.py \
+	%D%/system/test_sign.py \
+	%D%/system/test_tls.py
