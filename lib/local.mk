@@ -7,6 +7,7 @@ liblib_a_SOURCES = \
 	%D%/daemon.h \
 	%D%/dns.h \
 	%D%/err.c %D%/err.h \
+	%D%/flag.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \

@@ -6,6 +6,12 @@ check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
 
+# Built by make check, run by hand.
+noinst_bench = tests/bench/bench_store
+check_PROGRAMS += tests/bench/bench_store
+tests_bench_bench_store_SOURCES = %D%/bench/bench_store.c
+tests_bench_bench_store_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c
 tests_unit_test_str_LDADD = $(unit_ldadd)
