@@ -3,8 +3,8 @@ liblib_a_SOURCES = \
 	%D%/check.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/conf_types.h \
-	%D%/ctl_proto.h \
-	%D%/daemon.h \
+	%D%/ctl_proto.c %D%/ctl_proto.h \
+	%D%/daemon.c %D%/daemon.h \
 	%D%/dns.h \
 	%D%/err.c %D%/err.h \
 	%D%/flag.h \

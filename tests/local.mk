@@ -2,6 +2,10 @@ unit_ldadd = $(UNIT_LIBS)
 
 EXTRA_DIST += %D%/tap.h
 
+check_PROGRAMS += tests/unit/test_ctl_proto
+tests_unit_test_ctl_proto_SOURCES = %D%/unit/test_ctl_proto.c
+tests_unit_test_ctl_proto_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
