@@ -11,8 +11,9 @@ tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
 
 # Built by make check, run by hand.
-noinst_bench = tests/bench/bench_store
-check_PROGRAMS += tests/bench/bench_store
+EXTRA_PROGRAMS = tests/bench/bench_store
+check_DATA = tests/bench/bench_store
+CLEANFILES += tests/bench/bench_store
 tests_bench_bench_store_SOURCES = %D%/bench/bench_store.c
 tests_bench_bench_store_LDADD = $(unit_ldadd)
 
