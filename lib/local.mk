@@ -22,6 +22,7 @@ liblib_a_SOURCES = \
 	%D%/dns_packet.c %D%/dns_packet.h \
 	%D%/err.c %D%/err.h \
 	%D%/gauge.h \
+	%D%/flag.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \

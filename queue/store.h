@@ -50,10 +50,14 @@ enum store_answer {
  */
 struct store_accept {
 	struct post post; /* the store's until done(); then free to be reused */
+	struct store *store;                  /* set by store_accept() */
 	void (*done)(struct store_accept *a); /* store thread */
 
-	struct message
-	    *msg; /* envelope and body set; the store sets id and loc */
+	/*
+	 * Envelope and body set; the store sets id and loc.  The id stays 0
+	 * when every recipient was known: then nothing is kept.
+	 */
+	struct message *msg;
 	uint32_t rcpt_count;
 	bool has_key;
 	uint8_t key[16];     /* of host, queue id, first header block */
@@ -88,6 +92,7 @@ struct store_settled {
 /* Outcomes of one grant or of a sweep; done() after the flush. */
 struct store_settle {
 	struct post post;
+	struct store *store;                  /* set by store_settle() */
 	void (*done)(struct store_settle *s); /* store thread */
 
 	size_t count;
@@ -189,6 +194,7 @@ void store_set_min_free(struct store *s, uint64_t bytes); /* (any) */
 /* Counts; fn is called on the store thread, the struct is its to free. */
 struct store_audit_ask {
 	struct post post;
+	struct store *store; /* set by store_audit() */
 	void (*done)(struct store_audit_ask *ask);
 	struct store_audit audit;
 };

@@ -119,6 +119,12 @@ tests_system_test_dkim_oracle_LDADD = $(unit_ldadd)
 check_PROGRAMS += tests/unit/test_policy
 tests_unit_test_policy_SOURCES = %D%/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(unit_ldadd)
+# Built by make check, run by hand.
+EXTRA_PROGRAMS = tests/bench/bench_store
+check_DATA = tests/bench/bench_store
+CLEANFILES += tests/bench/bench_store
+tests_bench_bench_store_SOURCES = %D%/bench/bench_store.c
+tests_bench_bench_store_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c
