@@ -21,8 +21,8 @@ liblib_a_SOURCES = \
 	%D%/dns_name.c %D%/dns_name.h \
 	%D%/dns_packet.c %D%/dns_packet.h \
 	%D%/err.c %D%/err.h \
-	%D%/gauge.h \
 	%D%/flag.h \
+	%D%/gauge.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \

@@ -24,6 +24,5 @@ libqueue_a_SOURCES = \
 	%D%/segment_priv.h \
 	%D%/segment_reader.c \
 	%D%/settle.c %D%/settle.h \
-	%D%/store.c \
-	%D%/store_priv.h \
-	%D%/store.h
+	%D%/store.c %D%/store.h \
+	%D%/store_priv.h

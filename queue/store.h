@@ -162,8 +162,12 @@ struct store_owner {
 
 	void (*space)(void *ctx, enum store_space space); /* on each change */
 
-	/* Compaction moved a body; acknowledge by store_moved_done(). */
-	void (*moved)(void *ctx, uint64_t id, const struct body_loc *loc);
+	/*
+	 * Compaction moved a body; store_moved_done() says that nobody reads
+	 * the old place any more.
+	 */
+	void (*moved)(void *ctx, uint64_t id, uint32_t old_segment,
+	    const struct body_loc *loc);
 };
 
 struct store_options {
@@ -188,7 +192,8 @@ void store_load(struct store *s); /* (any) */
 void store_close(struct store **sp);
 
 void store_outbox_done(struct store *s, uint64_t seq); /* (any) */
-void store_moved_done(struct store *s, uint64_t id); /* (any) */
+void store_moved_done(struct store *s, uint64_t id,
+    uint32_t old_segment); /* (any) */
 void store_set_min_free(struct store *s, uint64_t bytes); /* (any) */
 
 /* Counts; fn is called on the store thread, the struct is its to free. */

@@ -32,6 +32,7 @@ struct link {
 struct moved {
 	STAILQ_ENTRY(moved) entry;
 	uint64_t id;
+	uint32_t old_segment;
 	struct body_loc loc;
 };
 
@@ -132,7 +133,7 @@ retry_moved(struct dispatch *d)
 		if (!sched_message_moved(d->sched, m->id, &m->loc))
 			continue;
 		STAILQ_REMOVE(&d->moved, m, moved, entry);
-		store_moved_done(d->store, m->id);
+		store_moved_done(d->store, m->id, m->old_segment);
 		free(m);
 	}
 }
@@ -542,12 +543,14 @@ on_moved(struct post *p)
 }
 
 void
-dispatch_moved(struct dispatch *d, uint64_t id, const struct body_loc *loc)
+dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
+    const struct body_loc *loc)
 {
 	struct order *o = order_new(d, on_moved);
 
 	o->moved = mem_new(struct moved);
 	o->moved->id = id;
+	o->moved->old_segment = old_segment;
 	o->moved->loc = *loc;
 	worker_post(d->worker, &o->post);
 }

@@ -51,7 +51,7 @@ void dispatch_recovered(struct dispatch *d,
     struct store_arrival *a); /* (any) */
 
 void dispatch_space(struct dispatch *d, enum store_space space); /* (any) */
-void dispatch_moved(struct dispatch *d, uint64_t id,
+void dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
     const struct body_loc *loc);                                    /* (any) */
 void dispatch_reload(struct dispatch *d, const struct snapshot *s); /* (any) */
 

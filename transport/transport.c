@@ -180,11 +180,12 @@ on_space(void *ctx, enum store_space space)
 }
 
 static void
-on_moved(void *ctx, uint64_t id, const struct body_loc *loc)
+on_moved(void *ctx, uint64_t id, uint32_t old_segment,
+    const struct body_loc *loc)
 {
 	struct transport *t = ctx;
 
-	dispatch_moved(t->dispatch, id, loc);
+	dispatch_moved(t->dispatch, id, old_segment, loc);
 }
 
 static const struct store_owner store_owner = {
