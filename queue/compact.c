@@ -395,8 +395,7 @@ compact_answer(struct compact *c)
 		segments_born(s->segments, entry->segment, entry->body_len);
 		if (s->owner.moved != NULL) {
 			await_move(c, entry);
-			s->owner.moved(s->ctx, it->id, c->segment,
-			    &it->loc);
+			s->owner.moved(s->ctx, it->id, c->segment, &it->loc);
 		}
 	}
 	send_to(c, c->checkpoint, on_pieced);

@@ -193,7 +193,7 @@ void store_close(struct store **sp);
 
 void store_outbox_done(struct store *s, uint64_t seq); /* (any) */
 void store_moved_done(struct store *s, uint64_t id,
-    uint32_t old_segment); /* (any) */
+    uint32_t old_segment);                                /* (any) */
 void store_set_min_free(struct store *s, uint64_t bytes); /* (any) */
 
 /* Counts; fn is called on the store thread, the struct is its to free. */

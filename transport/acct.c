@@ -40,8 +40,8 @@ struct acct {
 	struct store *store;
 	char *state_path, *state_new, *dir;
 	struct acct_files files;
-	uint64_t seq;        /* the last blob taken in */
-	uint64_t synced_seq; /* the last blob that is durable in the files */
+	uint64_t next;   /* the blob to come: all before it are taken in */
+	uint64_t synced; /* all before it are durable in the files */
 	struct event *timer;
 };
 
@@ -156,7 +156,7 @@ state_write(const struct acct *a, struct err *e)
 	(void)json_array_append_new(files,
 	    json_pack("{s:s,s:I}", "path", f->path, "length",
 		(json_int_t)f->length));
-	state = json_pack("{s:I,s:o}", "seq", (json_int_t)a->seq, "files",
+	state = json_pack("{s:I,s:o}", "next", (json_int_t)a->next, "files",
 	    files);
 	CHECK(state != NULL);
 	fd = open(a->state_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -227,8 +227,8 @@ state_read(struct acct *a, struct err *e)
 		json_decref(state);
 		return err_set(e, "%s: %s", a->state_path, why.text);
 	}
-	a->seq = (uint64_t)json_integer_value(json_object_get(state, "seq"));
-	a->synced_seq = a->seq;
+	a->next = (uint64_t)json_integer_value(json_object_get(state, "next"));
+	a->synced = a->next;
 	json_array_foreach(json_object_get(state, "files"), i, entry)
 	{
 		const char *path = json_string_value(
@@ -285,19 +285,19 @@ commit(struct acct *a)
 		log_note(LOG_L_ERROR, "acct", "%s", e.text);
 		return -1;
 	}
-	a->synced_seq = a->seq;
+	a->synced = a->next;
 	return 0;
 }
 
 static void
 sync_all(struct acct *a)
 {
-	if (a->synced_seq == a->seq)
+	if (a->synced == a->next)
 		return;
 	if (commit(a) == -1)
 		arm(a);
 	else if (a->store != NULL)
-		store_outbox_done(a->store, a->seq);
+		store_outbox_done(a->store, a->next - 1);
 }
 
 static void
@@ -344,7 +344,7 @@ on_blob(struct post *p)
 	enum acct_next next;
 
 	/* Replayed, though it is in the files: the outbox was not told. */
-	if (b->seq <= a->seq) {
+	if (b->seq < a->next) {
 		free(b);
 		return;
 	}
@@ -354,7 +354,7 @@ on_blob(struct post *p)
 		log_note(LOG_L_ERROR, "acct",
 		    "outbox entry %llu is broken: %zu bytes of it are lost",
 		    (unsigned long long)b->seq, left);
-	a->seq = b->seq;
+	a->next = b->seq + 1;
 	arm(a);
 	free(b);
 }
@@ -426,7 +426,7 @@ acct_free(struct acct **ap)
 	*ap = NULL;
 	if (a == NULL)
 		return;
-	if (a->synced_seq != a->seq)
+	if (a->synced != a->next)
 		(void)commit(a); /* the outbox has it still, if this fails */
 	while ((f = STAILQ_FIRST(&a->files)) != NULL) {
 		STAILQ_REMOVE_HEAD(&a->files, link);
