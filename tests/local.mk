@@ -4,6 +4,8 @@ EXTRA_DIST += %D%/tap.h
 EXTRA_DIST += %D%/conf_file.h
 EXTRA_DIST += %D%/lint/tables.sh
 
+check_SCRIPTS += %D%/lint/tables.sh
+
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
