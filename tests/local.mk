@@ -36,6 +36,8 @@ check_PROGRAMS += tests/unit/test_mx_route
 tests_unit_test_mx_route_SOURCES = %D%/unit/test_mx_route.c
 tests_unit_test_mx_route_LDADD = $(unit_ldadd)
 
+check_SCRIPTS += %D%/lint/tables.sh
+
 check_PROGRAMS += tests/unit/test_mem
 tests_unit_test_mem_SOURCES = %D%/unit/test_mem.c
 tests_unit_test_mem_LDADD = $(unit_ldadd)
