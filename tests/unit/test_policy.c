@@ -12,6 +12,7 @@
 #include "mail/dkim_sign.h"
 #include "tests/tap.h"
 
+#define SHOWN "vmta=%s job=%s removed=%s prio=%d add=%d unknown=%s trouble=%s"
 #define SIGNED "From: a@example.net\r\n"
 
 static const char config[] =
@@ -219,6 +220,7 @@ run(size_t i, const struct snapshot *conf, struct region *rg)
 		.body = body,
 		.now_s = 1 };
 	struct policy_out out;
+	const char *got, *want;
 	struct err e;
 	size_t at;
 
@@ -228,18 +230,13 @@ run(size_t i, const struct snapshot *conf, struct region *rg)
 	header_parse(cases[i].header, strlen(cases[i].header), rg, &headers,
 	    &at);
 	policy_run(&in, rg, &out);
-	ok(strcmp(out.vmta, cases[i].vmta) == 0 &&
-		strcmp(out.job, cases[i].job) == 0 &&
-		strcmp(removed(&headers, &out, rg), cases[i].removed) == 0 &&
-		out.priority == cases[i].priority &&
-		(int)out.add_count == cases[i].signatures &&
-		strcmp(out.unknown_vmta, cases[i].unknown) == 0 &&
-		out.trouble == NULL,
-	    "%s", cases[i].label);
-	(void)printf("#   vmta=%s job=%s removed=%s priority=%d add=%zu "
-		     "unknown=%s\n",
-	    out.vmta, out.job, removed(&headers, &out, rg), out.priority,
-	    out.add_count, out.unknown_vmta);
+	got = region_printf(rg, SHOWN, out.vmta, out.job,
+	    removed(&headers, &out, rg), out.priority, (int)out.add_count,
+	    out.unknown_vmta, out.trouble == NULL ? "" : out.trouble);
+	want = region_printf(rg, SHOWN, cases[i].vmta, cases[i].job,
+	    cases[i].removed, cases[i].priority, cases[i].signatures,
+	    cases[i].unknown, "");
+	is_str(got, want, cases[i].label);
 	canon_body_free(&body);
 }
 
