@@ -273,29 +273,65 @@ is_leaving(const struct ingress_session *s)
 	    !s->tx.open;
 }
 
-/* Takes all input that there is, then writes what came of it. */
-static void
-run(struct ingress_session *s)
+/* Takes all input that there is; true: stopped by output nobody reads. */
+static bool
+take_input(struct ingress_session *s)
 {
 	enum ingress_state next;
 
-	while (steps[s->state].input != NULL && !output_is_full(s)) {
+	while (steps[s->state].input != NULL) {
+		if (output_is_full(s))
+			return true;
 		if (is_leaving(s)) {
 			ingress_reply(s, "421 4.3.2 %.180s is shutting down",
 			    s->host);
 			enter(s, INGRESS_CLOSING);
-			break;
+			return false;
 		}
 		next = s->state;
 		if (!steps[s->state].input(s, &next)) {
 			if (s->eof)
 				enter(s, INGRESS_CLOSING);
-			break;
+			return false;
 		}
 		enter(s, next);
 	}
-	if (!flush(s) || (s->state == INGRESS_CLOSING && output_is_empty(s)))
+	return false;
+}
+
+/*
+ * With as much input as may wait, libevent calls on_read() for ever, to have
+ * it taken; so it is told that we do not read.
+ */
+static void
+pause_reading(struct ingress_session *s)
+{
+	size_t len = evbuffer_get_length(bufferevent_get_input(s->bev));
+	bool full = len >= IN_MAX;
+
+	if (full == s->paused || s->state == INGRESS_CLOSING)
+		return;
+	s->paused = full;
+	if (full)
+		(void)bufferevent_disable(s->bev, EV_READ);
+	else
+		(void)bufferevent_enable(s->bev, EV_READ);
+}
+
+/* Input, then what came of it, as long as the client reads. */
+static void
+run(struct ingress_session *s)
+{
+	bool more, there;
+
+	do {
+		more = take_input(s);
+		there = flush(s);
+	} while (there && more && !output_is_full(s));
+	if (!there || (s->state == INGRESS_CLOSING && output_is_empty(s)))
 		enter(s, INGRESS_CLOSED);
+	else
+		pause_reading(s);
 }
 
 static void
@@ -304,9 +340,8 @@ on_read(struct bufferevent *bev, void *arg)
 	struct ingress_session *s = arg;
 
 	(void)bev;
-	if (steps[s->state].input == NULL)
-		return; /* kept for later */
-	touch(s);
+	if (steps[s->state].input != NULL)
+		touch(s);
 	run(s);
 }
 
