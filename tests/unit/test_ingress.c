@@ -938,6 +938,50 @@ test_shutdown(void)
 	is_int(env.sessions_in, 0, "all are gone");
 }
 
+/* The deadline is moved into the past, and the timer fires. */
+static void
+time_out(void)
+{
+	struct ingress_session *s = LIST_FIRST(&env.ingress);
+
+	CHECK(s != NULL);
+	s->deadline_us = 1;
+	event_active(s->timer, EV_TIMEOUT, 0);
+}
+
+static void
+test_timeout(void)
+{
+	struct client c;
+
+	env_reset();
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&c, LMTP_HELLO), "a session");
+	event_active(LIST_FIRST(&env.ingress)->timer, EV_TIMEOUT, 0);
+	ok(talk(&c, "> NOOP\n< 250*\n"), "the timer fires too early");
+	time_out();
+	ok(talk(&c, "< 421 4.4.2*\n") && c.closed, "idle for too long");
+	client_close(&c);
+
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&c, LMTP_HELLO OPEN_ONE "> A: b\n"), "half a message");
+	time_out();
+	ok(talk(&c, "< 421 4.4.2*\n") && c.closed, "is too slow");
+	client_close(&c);
+	is_int(store.taken, 0, "and is not taken");
+
+	store.delayed = true;
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&c, LMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n"), "a slow store");
+	event_active(LIST_FIRST(&env.ingress)->timer, EV_TIMEOUT, 0);
+	pump(&c);
+	ok(!c.closed, "is waited for");
+	fake_store_answer(&store);
+	ok(talk(&c, "< 250 2.1.5*\n"), "as long as it takes");
+	client_close(&c);
+	is_int(env.sessions_in, 0, "all are gone");
+}
+
 /* A client that sends and sends and never reads. */
 static void
 test_deaf(void)
@@ -995,6 +1039,7 @@ main(void)
 	test_mark();
 	test_refused();
 	test_shutdown();
+	test_timeout();
 	test_deaf();
 	fake_store_fini(&store);
 	gauge_unref(&gauge);
