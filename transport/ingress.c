@@ -101,6 +101,16 @@ ingress_reply(struct ingress_session *s, const char *fmt, ...)
 	buf_add(&s->out, "\r\n", 2);
 }
 
+void
+ingress_say(struct ingress_session *s, const char *text)
+{
+	size_t len = strlen(text);
+
+	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
+	buf_add(&s->out, text, len);
+	buf_add(&s->out, "\r\n", 2);
+}
+
 static bool
 output_is_empty(const struct ingress_session *s)
 {
@@ -144,16 +154,21 @@ flush(struct ingress_session *s)
 
 /* ---- transactions -------------------------------------------------------- */
 
+static void
+rcpts_free(struct ingress_tx *tx)
+{
+	free(tx->rcpts);
+	tx->rcpts = NULL;
+	tx->rcpt_count = tx->rcpt_cap = 0;
+}
+
 void
 ingress_tx_reset(struct ingress_session *s)
 {
 	struct ingress_tx *tx = &s->tx;
 
-	if (tx->rcpt_cap > RCPTS_KEEP) {
-		free(tx->rcpts);
-		tx->rcpts = NULL;
-		tx->rcpt_cap = 0;
-	}
+	if (tx->rcpt_cap > RCPTS_KEEP)
+		rcpts_free(tx);
 	if (tx->text.cap > TEXT_KEEP)
 		buf_fini(&tx->text);
 	buf_clear(&tx->text);
@@ -169,12 +184,14 @@ ingress_tx_reset(struct ingress_session *s)
 
 /* ---- states -------------------------------------------------------------- */
 
-/* The last step, when nothing of the session is on the stack. */
 static void
-collect(void *arg)
+session_free(struct ingress_session **sp)
 {
-	struct ingress_session *s = arg;
+	struct ingress_session *s = *sp;
 
+	*sp = NULL;
+	if (s == NULL)
+		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0);
@@ -185,12 +202,21 @@ collect(void *arg)
 	bufferevent_free(s->bev);
 	buf_fini(&s->out);
 	buf_fini(&s->tx.text);
-	free(s->tx.rcpts);
+	rcpts_free(&s->tx);
 	region_free(&s->cmd_rg);
 	region_free(&s->tx_rg);
 	snapshot_unref(&s->conf);
 	ingress_door_unref(&s->door);
 	free(s);
+}
+
+/* The last step, when nothing of the session is on the stack. */
+static void
+collect(void *arg)
+{
+	struct ingress_session *s = arg;
+
+	session_free(&s);
 }
 
 static void

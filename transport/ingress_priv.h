@@ -107,6 +107,9 @@ struct ingress_session *ingress_session_new(struct worker_env *env, int fd,
 void ingress_reply(struct ingress_session *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same for a fixed text, which is short enough. */
+void ingress_say(struct ingress_session *s, const char *text);
+
 /* Ends the transaction: MAIL may come next. */
 void ingress_tx_reset(struct ingress_session *s);
 
