@@ -205,7 +205,8 @@ addr_parse(struct slice s, struct region *rg, struct addr *a_r)
 	*a_r = (struct addr){ "", "", false };
 	if (local == 0 || (local < s.len && s.p[local] != '@'))
 		return ADDR_SYNTAX;
-	if (local > ADDR_LOCAL_MAX || s.len - local > 4 * (size_t)ADDR_DOMAIN_MAX)
+	if (local > ADDR_LOCAL_MAX ||
+	    s.len - local > 4 * (size_t)ADDR_DOMAIN_MAX)
 		return ADDR_TOO_LONG;
 	a_r->utf8 = has_8bit(s);
 	if (a_r->utf8 && !addr_utf8_valid(s))
