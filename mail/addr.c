@@ -111,7 +111,7 @@ idn_domain(struct slice s, struct region *rg)
 	char *u8;
 
 	/* Four bytes make at most one letter: no long work for nonsense. */
-	if (s.len > 4 * ADDR_DOMAIN_MAX || !addr_utf8_valid(s))
+	if (s.len > 4 * (size_t)ADDR_DOMAIN_MAX || !addr_utf8_valid(s))
 		return NULL;
 	u8 = region_strndup(rg, s.p, s.len);
 	if (idn2_lookup_u8((const uint8_t *)u8, &ascii,
@@ -205,7 +205,8 @@ addr_parse(struct slice s, struct region *rg, struct addr *a_r)
 	*a_r = (struct addr){ "", "", false };
 	if (local == 0 || (local < s.len && s.p[local] != '@'))
 		return ADDR_SYNTAX;
-	if (local > ADDR_LOCAL_MAX || s.len - local > 4 * ADDR_DOMAIN_MAX)
+	if (local > ADDR_LOCAL_MAX ||
+	    s.len - local > 4 * (size_t)ADDR_DOMAIN_MAX)
 		return ADDR_TOO_LONG;
 	a_r->utf8 = has_8bit(s);
 	if (a_r->utf8 && !addr_utf8_valid(s))

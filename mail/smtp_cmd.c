@@ -100,7 +100,7 @@ xtext_decode(struct slice s, struct region *rg)
 	out = region_alloc(rg, s.len + 1);
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '+') {
-			out[n] = (char)(hex_value(s.p[i + 1]) << 4 |
+			out[n] = (char)(16 * hex_value(s.p[i + 1]) +
 			    hex_value(s.p[i + 2]));
 			if (out[n] == '\0')
 				return NULL;

@@ -144,6 +144,18 @@ check_PROGRAMS += tests/unit/test_dot_unstuff
 tests_unit_test_dot_unstuff_SOURCES = %D%/unit/test_dot_unstuff.c
 tests_unit_test_dot_unstuff_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_ingress
+tests_unit_test_ingress_SOURCES = \
+	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
+	%D%/unit/test_ingress.c
+tests_unit_test_ingress_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_listeners
+tests_unit_test_listeners_SOURCES = \
+	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
+	%D%/unit/test_listeners.c
+tests_unit_test_listeners_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_smtp_cmd
 tests_unit_test_smtp_cmd_SOURCES = %D%/unit/test_smtp_cmd.c
 tests_unit_test_smtp_cmd_LDADD = $(unit_ldadd)

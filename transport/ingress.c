@@ -101,6 +101,16 @@ ingress_reply(struct ingress_session *s, const char *fmt, ...)
 	buf_add(&s->out, "\r\n", 2);
 }
 
+void
+ingress_say(struct ingress_session *s, const char *text)
+{
+	size_t len = strlen(text);
+
+	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
+	buf_add(&s->out, text, len);
+	buf_add(&s->out, "\r\n", 2);
+}
+
 static bool
 output_is_empty(const struct ingress_session *s)
 {
@@ -144,16 +154,21 @@ flush(struct ingress_session *s)
 
 /* ---- transactions -------------------------------------------------------- */
 
+static void
+rcpts_free(struct ingress_tx *tx)
+{
+	free(tx->rcpts);
+	tx->rcpts = NULL;
+	tx->rcpt_count = tx->rcpt_cap = 0;
+}
+
 void
 ingress_tx_reset(struct ingress_session *s)
 {
 	struct ingress_tx *tx = &s->tx;
 
-	if (tx->rcpt_cap > RCPTS_KEEP) {
-		free(tx->rcpts);
-		tx->rcpts = NULL;
-		tx->rcpt_cap = 0;
-	}
+	if (tx->rcpt_cap > RCPTS_KEEP)
+		rcpts_free(tx);
 	if (tx->text.cap > TEXT_KEEP)
 		buf_fini(&tx->text);
 	buf_clear(&tx->text);
@@ -169,12 +184,14 @@ ingress_tx_reset(struct ingress_session *s)
 
 /* ---- states -------------------------------------------------------------- */
 
-/* The last step, when nothing of the session is on the stack. */
 static void
-collect(void *arg)
+session_free(struct ingress_session **sp)
 {
-	struct ingress_session *s = arg;
+	struct ingress_session *s = *sp;
 
+	*sp = NULL;
+	if (s == NULL)
+		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0);
@@ -185,12 +202,21 @@ collect(void *arg)
 	bufferevent_free(s->bev);
 	buf_fini(&s->out);
 	buf_fini(&s->tx.text);
-	free(s->tx.rcpts);
+	rcpts_free(&s->tx);
 	region_free(&s->cmd_rg);
 	region_free(&s->tx_rg);
 	snapshot_unref(&s->conf);
 	ingress_door_unref(&s->door);
 	free(s);
+}
+
+/* The last step, when nothing of the session is on the stack. */
+static void
+collect(void *arg)
+{
+	struct ingress_session *s = arg;
+
+	session_free(&s);
 }
 
 static void
@@ -273,29 +299,65 @@ is_leaving(const struct ingress_session *s)
 	    !s->tx.open;
 }
 
-/* Takes all input that there is, then writes what came of it. */
-static void
-run(struct ingress_session *s)
+/* Takes all input that there is; true: stopped by output nobody reads. */
+static bool
+take_input(struct ingress_session *s)
 {
 	enum ingress_state next;
 
-	while (steps[s->state].input != NULL && !output_is_full(s)) {
+	while (steps[s->state].input != NULL) {
+		if (output_is_full(s))
+			return true;
 		if (is_leaving(s)) {
 			ingress_reply(s, "421 4.3.2 %.180s is shutting down",
 			    s->host);
 			enter(s, INGRESS_CLOSING);
-			break;
+			return false;
 		}
 		next = s->state;
 		if (!steps[s->state].input(s, &next)) {
 			if (s->eof)
 				enter(s, INGRESS_CLOSING);
-			break;
+			return false;
 		}
 		enter(s, next);
 	}
-	if (!flush(s) || (s->state == INGRESS_CLOSING && output_is_empty(s)))
+	return false;
+}
+
+/*
+ * With as much input as may wait, libevent calls on_read() for ever, to have
+ * it taken; so it is told that we do not read.
+ */
+static void
+pause_reading(struct ingress_session *s)
+{
+	size_t len = evbuffer_get_length(bufferevent_get_input(s->bev));
+	bool full = len >= IN_MAX;
+
+	if (full == s->paused || s->state == INGRESS_CLOSING)
+		return;
+	s->paused = full;
+	if (full)
+		(void)bufferevent_disable(s->bev, EV_READ);
+	else
+		(void)bufferevent_enable(s->bev, EV_READ);
+}
+
+/* Input, then what came of it, as long as the client reads. */
+static void
+run(struct ingress_session *s)
+{
+	bool more, there;
+
+	do {
+		more = take_input(s);
+		there = flush(s);
+	} while (there && more && !output_is_full(s));
+	if (!there || (s->state == INGRESS_CLOSING && output_is_empty(s)))
 		enter(s, INGRESS_CLOSED);
+	else
+		pause_reading(s);
 }
 
 static void
@@ -304,9 +366,8 @@ on_read(struct bufferevent *bev, void *arg)
 	struct ingress_session *s = arg;
 
 	(void)bev;
-	if (steps[s->state].input == NULL)
-		return; /* kept for later */
-	touch(s);
+	if (steps[s->state].input != NULL)
+		touch(s);
 	run(s);
 }
 

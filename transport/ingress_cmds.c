@@ -22,7 +22,7 @@ static enum ingress_state
 bad(struct ingress_session *s, const char *reply)
 {
 	if (++s->errors < INGRESS_ERRORS) {
-		ingress_reply(s, "%s", reply);
+		ingress_say(s, reply);
 		return INGRESS_COMMAND;
 	}
 	ingress_reply(s, "421 4.7.0 %.180s too many errors", s->host);
@@ -32,7 +32,7 @@ bad(struct ingress_session *s, const char *reply)
 static enum ingress_state
 say(struct ingress_session *s, const char *reply)
 {
-	ingress_reply(s, "%s", reply);
+	ingress_say(s, reply);
 	return INGRESS_COMMAND;
 }
 
@@ -242,7 +242,7 @@ cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
 			"503 5.5.1 no valid recipients" :
 			"554 5.5.1 no valid recipients");
 	dot_unstuff_init(&s->tx.dot);
-	ingress_reply(s, "354 end data with <CR><LF>.<CR><LF>");
+	ingress_say(s, "354 end data with <CR><LF>.<CR><LF>");
 	return INGRESS_DATA;
 }
 

@@ -83,6 +83,7 @@ struct ingress_session {
 	int64_t deadline_us; /* on the engine's clock; 0: none */
 	struct buf out;      /* replies of this event, not yet written */
 	bool eof;            /* the client will send no more */
+	bool paused;         /* nothing more is read for now */
 
 	struct region *cmd_rg; /* one command */
 	struct region *tx_rg;  /* one transaction, XFORWARD included */
@@ -105,6 +106,9 @@ struct ingress_session *ingress_session_new(struct worker_env *env, int fd,
 /* One reply line without its CRLF; cut to what every client can read. */
 void ingress_reply(struct ingress_session *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same for a fixed text, which is short enough. */
+void ingress_say(struct ingress_session *s, const char *text);
 
 /* Ends the transaction: MAIL may come next. */
 void ingress_tx_reset(struct ingress_session *s);

@@ -45,13 +45,24 @@ struct arrival {
 };
 
 static void
+arrival_free(struct arrival **ap)
+{
+	struct arrival *a = *ap;
+
+	*ap = NULL;
+	if (a == NULL)
+		return;
+	ingress_door_unref(&a->door);
+	free(a);
+}
+
+static void
 on_arrival(struct post *p)
 {
 	struct arrival *a = post_owner(p, struct arrival, post);
 
 	ingress_start(a->env, a->fd, a->door);
-	ingress_door_unref(&a->door);
-	free(a);
+	arrival_free(&a);
 }
 
 static void

@@ -52,7 +52,7 @@ receive_reply_all(struct ingress_session *s, const char *text)
 	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.rcpt_count : 1;
 
 	for (size_t i = 0; i < n; i++)
-		ingress_reply(s, "%s", text);
+		ingress_say(s, text);
 }
 
 static void
