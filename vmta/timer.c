@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmta/timer.h"
 
+#include <stddef.h>
+
 static bool
 before(const void *a, const void *b)
 {
