@@ -132,6 +132,17 @@ check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c
 tests_unit_test_str_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_sched_random
+tests_unit_test_sched_random_SOURCES = %D%/unit/test_sched_random.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/sim.c %D%/support/sim.h
+tests_unit_test_sched_random_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/bench/bench_sched
+tests_bench_bench_sched_SOURCES = %D%/bench/bench_sched.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
+tests_bench_bench_sched_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = %D%/unit/test_net.c
 tests_unit_test_net_LDADD = $(unit_ldadd)

@@ -207,10 +207,22 @@ conn_must_close(const struct sched *s, const struct sched_conn *c)
 	    surplus(&s->slots, &s->conns);
 }
 
+/*
+ * Another queue of the virtual MTA that waits for a slot, or NULL.  If our
+ * own is before it, it goes to the end: it has connections already.
+ */
 static const struct sched_queue *
-first_waiting(const struct sched_vmta *v)
+other_waiting(struct sched_vmta *v, struct sched_queue *own)
 {
-	return OF(sched_queue, open_wait, line_first(&v->open_line));
+	struct waiter *w = line_first(&v->open_line);
+
+	if (w != NULL && w == &own->open_wait) {
+		line_rejoin(w);
+		w = line_first(&v->open_line);
+	}
+	if (w == NULL || w == &own->open_wait)
+		return NULL;
+	return OF(sched_queue, open_wait, w);
 }
 
 /*
@@ -220,7 +232,8 @@ first_waiting(const struct sched_vmta *v)
 bool
 conn_must_yield(struct sched *s, const struct sched_conn *c, int64_t now_us)
 {
-	const struct sched_queue *q = c->queue, *other;
+	const struct sched_queue *other;
+	struct sched_queue *q = c->queue;
 	struct sched_vmta *v = q->vmta;
 	const struct fair_flow *first = fair_first(&s->ring);
 	bool had_turn;
@@ -240,10 +253,8 @@ conn_must_yield(struct sched *s, const struct sched_conn *c, int64_t now_us)
 	    !vmta_is_full(v, now_us)) {
 		return false;
 	}
-	if (v->open_line.n == 0)
-		return false;
-	other = first_waiting(v);
-	return other != q &&
+	other = other_waiting(v, q);
+	return other != NULL &&
 	    (had_turn || active(&q->conns) > active(&other->conns) + 1);
 }
 

@@ -150,7 +150,9 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 		int64_t own, shared;
 		uint32_t room, shared_room;
 
-		if (conn_must_close(s, c) || conn_must_yield(s, c, now_us)) {
+		/* One that waited for its token uses it before it yields. */
+		if (conn_must_close(s, c) ||
+		    (c->idle_us == now_us && conn_must_yield(s, c, now_us))) {
 			conn_close(s, c);
 			continue;
 		}
