@@ -3,6 +3,38 @@ unit_ldadd = $(UNIT_LIBS)
 EXTRA_DIST += %D%/tap.h
 EXTRA_DIST += %D%/system/dns_server.py
 
+# Fuzz targets: each is one source with LLVMFuzzerTestOneInput.  In a normal
+# build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
+# is linked instead, and the program is for running by hand.
+fuzz_targets = %D%/fuzz/fuzz_smtp_reply
+if FUZZ
+noinst_PROGRAMS = $(fuzz_targets)
+fuzz_main =
+fuzz_ldflags = -fsanitize=fuzzer
+else
+check_PROGRAMS += $(fuzz_targets)
+fuzz_main = %D%/fuzz/fuzz_main.c
+fuzz_ldflags =
+endif
+EXTRA_DIST += %D%/fuzz/fuzz_main.c
+
+EXTRA_DIST += %D%/fuzz/fuzz_smtp_reply.in
+tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
+tests_fuzz_fuzz_smtp_reply_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_smtp_reply_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_dot_stuff
+tests_unit_test_dot_stuff_SOURCES = %D%/unit/test_dot_stuff.c
+tests_unit_test_dot_stuff_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_smtp_reply
+tests_unit_test_smtp_reply_SOURCES = %D%/unit/test_smtp_reply.c
+tests_unit_test_smtp_reply_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_smtp_session
+tests_unit_test_smtp_session_SOURCES = %D%/unit/test_smtp_session.c %D%/unit/smtp_script.c %D%/unit/smtp_script.h
+tests_unit_test_smtp_session_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_ctl_proto
 tests_unit_test_ctl_proto_SOURCES = %D%/unit/test_ctl_proto.c
 tests_unit_test_ctl_proto_LDADD = $(unit_ldadd)
