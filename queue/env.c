@@ -397,9 +397,9 @@ enum env_result
 env_scan_next(struct env *v, struct env_scan *sc, struct slice *key_r,
     struct slice *rec_r, struct err *e)
 {
-	void *key, *rec;
-	size_t key_len, rec_len;
-	int code = 0;
+	void *key = NULL, *rec = NULL;
+	size_t key_len = 0, rec_len = 0;
+	int code;
 	DBT d;
 
 	sc->at = sc->size == 0 ? NULL : sc->at;

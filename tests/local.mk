@@ -34,6 +34,8 @@ tests_unit_test_smtp_reply_LDADD = $(unit_ldadd)
 check_PROGRAMS += tests/unit/test_smtp_session
 tests_unit_test_smtp_session_SOURCES = %D%/unit/test_smtp_session.c %D%/unit/smtp_script.c %D%/unit/smtp_script.h
 tests_unit_test_smtp_session_LDADD = $(unit_ldadd)
+EXTRA_DIST += %D%/unit/tmpdir.h
+EXTRA_DIST += %D%/unit/spool.h
 
 check_PROGRAMS += tests/unit/test_ctl_proto
 tests_unit_test_ctl_proto_SOURCES = %D%/unit/test_ctl_proto.c
@@ -159,6 +161,42 @@ check_DATA = tests/bench/bench_store
 CLEANFILES += tests/bench/bench_store
 tests_bench_bench_store_SOURCES = %D%/bench/bench_store.c
 tests_bench_bench_store_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_catalog
+tests_unit_test_catalog_SOURCES = %D%/unit/test_catalog.c
+tests_unit_test_catalog_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_handover
+tests_unit_test_handover_SOURCES = %D%/unit/test_handover.c
+tests_unit_test_handover_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_inflight
+tests_unit_test_inflight_SOURCES = %D%/unit/test_inflight.c
+tests_unit_test_inflight_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_lock
+tests_unit_test_lock_SOURCES = %D%/unit/test_lock.c
+tests_unit_test_lock_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_outbox
+tests_unit_test_outbox_SOURCES = %D%/unit/test_outbox.c
+tests_unit_test_outbox_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_record
+tests_unit_test_record_SOURCES = %D%/unit/test_record.c
+tests_unit_test_record_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_segment
+tests_unit_test_segment_SOURCES = %D%/unit/test_segment.c
+tests_unit_test_segment_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_store
+tests_unit_test_store_SOURCES = %D%/unit/test_store.c
+tests_unit_test_store_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_store_crash
+tests_unit_test_store_crash_SOURCES = %D%/unit/test_store_crash.c
+tests_unit_test_store_crash_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c

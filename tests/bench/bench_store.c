@@ -185,8 +185,8 @@ make_jobs(size_t count, uint32_t body_len)
 	for (size_t i = 0; i < count; i++) {
 		jobs[i].body = body_new(body_len);
 		memset(jobs[i].body->bytes, 'x', body_len);
-		jobs[i].items =
-		    mem_array(rcpt_count, sizeof(struct store_settled));
+		jobs[i].items = mem_array(rcpt_count,
+		    sizeof(struct store_settled));
 		jobs[i].rcpt_keys = mem_array(rcpt_count, sizeof(uint64_t));
 		jobs[i].known = mem_array(rcpt_count, sizeof(bool));
 		jobs[i].settle.done = settle_done;
@@ -197,7 +197,8 @@ make_jobs(size_t count, uint32_t body_len)
 static void
 open_store(const char *dir)
 {
-	const struct store_options opt = { .dir = dir, .workers = 1,
+	const struct store_options opt = { .dir = dir,
+		.workers = 1,
 		.sessions = 1000 };
 	const struct store_owner owner = { .outbox = on_outbox,
 		.recovered = on_recovered,
@@ -248,7 +249,7 @@ measure_load(const char *dir)
 	store_load(store);
 	run_driver();
 	(void)printf("load: %zu recipients, first after %.3f s, all after "
-	             "%.3f s of the start\n",
+		     "%.3f s of the start\n",
 	    recovered_rcpts, (double)(first_us - opened_us) / 1e6,
 	    (double)(loaded_us - opened_us) / 1e6);
 }
@@ -320,7 +321,7 @@ main(int argc, char **argv)
 	store_audit(store, &asked);
 	run_driver();
 	(void)printf("%lu messages, %u recipients each, %.2f s: %.0f/s; CPU "
-	             "%.1f us each; %llu batches, %llu syncs\n",
+		     "%.1f us each; %llu batches, %llu syncs\n",
 	    finished, rcpt_count, s, (double)finished / s,
 	    cpu * 1e6 / (double)finished,
 	    (unsigned long long)asked.audit.batches,
