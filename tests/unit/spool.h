@@ -119,9 +119,11 @@ spool_on_space(void *ctx, enum store_space space)
 }
 
 static inline void
-spool_on_moved(void *ctx, uint64_t id, const struct body_loc *loc)
+spool_on_moved(void *ctx, uint64_t id, uint32_t old_segment,
+    const struct body_loc *loc)
 {
 	(void)ctx;
+	(void)old_segment;
 	if (spool.moved_count < 1000) {
 		spool.moved[spool.moved_count].id = id;
 		spool.moved[spool.moved_count++].loc = *loc;
