@@ -111,21 +111,47 @@ make_kept(struct work *w)
 
 /* ---- mark or policy ------------------------------------------------------ */
 
+/* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
+static const char *
+received_id(const struct work *w)
+{
+	size_t i = header_find(&w->all, "Received", 0);
+	const char *value, *id;
+
+	if (i == w->all.n)
+		return "";
+	value = header_value(&w->all.v[i], w->rg);
+	for (id = value; (id = strstr(id, "id ")) != NULL; id += 3)
+		if (id > value && (id[-1] == ' ' || id[-1] == '\t'))
+			break;
+	if (id == NULL)
+		return "";
+	id += 3;
+	return region_strndup(w->rg, id, strcspn(id, "; \t()"));
+}
+
+static const char *
+host_queue_id(const struct work *w)
+{
+	if (w->in->queue_id[0] != '\0' || !w->in->from_host)
+		return w->in->queue_id;
+	return received_id(w);
+}
+
 static bool
-mark_is_ours(const struct work *w, const struct mark *m)
+mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
 {
 	const struct letter_in *in = w->in;
 
 	/* No queue id, no proof that the mark was made for this message. */
-	return in->queue_id[0] != '\0' &&
-	    strcmp(m->queue_id, in->queue_id) == 0 &&
+	return queue_id[0] != '\0' && strcmp(m->queue_id, queue_id) == 0 &&
 	    strcmp(m->sender, in->sender) == 0 &&
 	    memcmp(m->body_hash, canon_body_hash(w->hash, CANON_SIMPLE),
 		sizeof(m->body_hash)) == 0;
 }
 
 static bool
-find_mark(struct work *w, struct mark *m_r)
+find_mark(struct work *w, const char *queue_id, struct mark *m_r)
 {
 	const struct mark_key *key = w->in->env->mark_key;
 	size_t i = header_find(&w->all, MARK_HEADER, 0);
@@ -135,7 +161,8 @@ find_mark(struct work *w, struct mark *m_r)
 	for (int tries = 0; tries < MARKS_MAX && i < w->all.n; tries++) {
 		const char *value = header_value(&w->all.v[i], w->rg);
 
-		if (mark_read(key, value, w->rg, m_r) && mark_is_ours(w, m_r))
+		if (mark_read(key, value, w->rg, m_r) &&
+		    mark_is_ours(w, m_r, queue_id))
 			return true;
 		i = header_find(&w->all, MARK_HEADER, i + 1);
 	}
@@ -210,7 +237,7 @@ decide(struct work *w, struct letter *l)
 	};
 	struct mark m;
 
-	if (find_mark(w, &m)) {
+	if (find_mark(w, l->queue_id, &m)) {
 		l->marked = true;
 		assign(in, m.vmta, l);
 		l->job = cut_job(w, m.job);
@@ -320,6 +347,7 @@ letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
 	if (count_fields(&w.all, "Received") > LETTER_HOPS_MAX)
 		return "554 5.4.6 too many hops, mail loop";
 	l_r->header = (struct slice){ in->text.p, w.body_off };
+	l_r->queue_id = host_queue_id(&w);
 
 	w.hash = canon_body_new();
 	canon_body_add(w.hash, in->text.p + w.body_off,

@@ -5,7 +5,9 @@
  *
  * A message that the milter has treated carries a mark, which is believed
  * only if its HMAC, queue id, sender and body hash are right; every other one
- * gets the full policy here.  The mark is always taken away.  Our Received
+ * gets the full policy here.  The host's queue id comes from XFORWARD, or,
+ * since Postfix sends none for mail submitted by sendmail(1), from the
+ * Received field that the host has put on top.  The mark is always taken away.  Our Received
  * field goes on top; on a submission (SMTP listener) Date and Message-ID are
  * added where they are missing, and Bcc, Return-Path and their like go, as
  * Postfix's cleanup does.
@@ -37,7 +39,8 @@ struct letter_in {
 	const char *const *rcpts;
 	size_t rcpt_count;
 	struct slice text;       /* CRLF lines, not dot-stuffed */
-	const char *queue_id;    /* the host MTA's, or "" */
+	const char *queue_id;    /* of XFORWARD, or "" */
+	bool from_host;          /* the peer is the host MTA */
 	bool submission;         /* Date, Message-ID, Bcc are ours to do */
 	const char *host;        /* our name */
 	const char *from, *with; /* for Received: "helo (ip)", "LMTP" */
@@ -48,6 +51,7 @@ struct letter {
 	const char *vmta; /* "" is {default}; never a pool */
 	const char *pool; /* that gave it, or "" */
 	const char *job;
+	const char *queue_id; /* the host MTA's, or "" */
 	uint8_t priority;
 	bool marked;         /* the milter has treated it */
 	bool has_8bit;       /* some byte of it is not ASCII */

@@ -25,7 +25,7 @@ struct receipt {
 	struct worker *worker;
 
 	/* For the log; strings are the session's or its snapshot's. */
-	const char *vmta, *job;
+	const char *vmta, *job, *host_id;
 	uint32_t size;
 	bool marked;
 };
@@ -104,8 +104,8 @@ log_accepted(const struct receipt *r, uint32_t known)
 
 	log_begin(&l, LOG_L_INFO, message_id_text(r->accept.msg->id, text),
 	    "accepted");
-	if (s->xforward.ident != NULL)
-		log_str(&l, "host_id", s->xforward.ident);
+	if (r->host_id[0] != '\0')
+		log_str(&l, "host-id", r->host_id);
 	log_str(&l, "from", s->tx.sender);
 	log_int(&l, "rcpts", (int64_t)s->tx.rcpt_count);
 	if (known > 0)
@@ -124,7 +124,7 @@ log_refused(const struct ingress_session *s, const char *why)
 
 	log_begin(&l, LOG_L_INFO, NULL, "refused");
 	if (s->xforward.ident != NULL)
-		log_str(&l, "host_id", s->xforward.ident);
+		log_str(&l, "host-id", s->xforward.ident);
 	log_str(&l, "from", s->tx.sender);
 	log_int(&l, "rcpts", (int64_t)s->tx.rcpt_count);
 	log_str(&l, "reply", why);
@@ -240,6 +240,7 @@ treat(struct ingress_session *s, const char *peer, struct letter *l_r)
 		.rcpt_count = tx->rcpt_count,
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
+		.from_host = s->trusted && s->door->protocol == INGRESS_LMTP,
 		.submission = s->door->protocol == INGRESS_SMTP,
 		.host = s->host,
 		.from = peer,
@@ -264,7 +265,7 @@ make_message(struct ingress_session *s, const char *peer,
 		.job = l->job,
 		.pool = l->pool,
 		.auth_user = "",
-		.host_id = or_empty(s->xforward.ident),
+		.host_id = l->queue_id,
 		.src_mta = peer,
 		.ret = tx->ret,
 		.flags = (uint8_t)((l->has_8bit ? ENVELOPE_8BIT : 0) |
@@ -298,14 +299,13 @@ set_key(struct ingress_session *s, const struct letter *l,
     struct store_accept *a)
 {
 	const struct ingress_tx *tx = &s->tx;
-	const char *ident = or_empty(s->xforward.ident);
 	char peer[NET_ADDR_TEXT];
 
-	if (ident[0] == '\0')
+	if (l->queue_id[0] == '\0')
 		return;
 	a->has_key = true;
-	handover_key(s->door->name, net_addr_text(&s->peer.addr, peer), ident,
-	    l->header, a->key);
+	handover_key(s->door->name, net_addr_text(&s->peer.addr, peer),
+	    l->queue_id, l->header, a->key);
 	a->rcpt_keys = mem_array(tx->rcpt_count, sizeof(*a->rcpt_keys));
 	for (size_t i = 0; i < tx->rcpt_count; i++)
 		a->rcpt_keys[i] = handover_rcpt_key(tx->rcpts[i].addr,
@@ -345,6 +345,7 @@ receive_message(struct ingress_session *s)
 	r->marked = l.marked;
 	r->vmta = l.vmta;
 	r->job = l.job;
+	r->host_id = l.queue_id;
 	r->accept.done = on_stored;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));
