@@ -14,8 +14,14 @@ liblib_a_SOURCES = \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
-	%D%/dns.h \
+	%D%/dns.c %D%/dns.h \
+	%D%/dns_answer.c %D%/dns_answer.h \
+	%D%/dns_cache.c %D%/dns_cache.h \
+	%D%/dns_client.c %D%/dns_client.h \
+	%D%/dns_name.c %D%/dns_name.h \
+	%D%/dns_packet.c %D%/dns_packet.h \
 	%D%/err.c %D%/err.h \
+	%D%/flag.h \
 	%D%/gauge.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
@@ -23,5 +29,5 @@ liblib_a_SOURCES = \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \
 	%D%/str.c %D%/str.h \
-	%D%/tls.h \
+	%D%/tls.c %D%/tls.h \
 	%D%/worker.c %D%/worker.h

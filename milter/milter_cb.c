@@ -58,6 +58,7 @@ ask_for_macros(SMFICTX *ctx)
 /*
  * Steps without a reply save a round trip each over a unix socket.  Over TCP
  * they make Nagle's algorithm wait for delayed ACKs, 88 ms a message.
+ * lint-ok: libmilter's prototype has nine parameters.
  */
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,

@@ -11,6 +11,7 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/str.h"
 #include "milter/milter_conf.h"
 
 struct milter_ctl {
@@ -88,16 +89,14 @@ static json_t *
 json_text(const char *text)
 {
 	json_t *value = json_string(text);
-	char *ascii;
+	struct buf ascii = { 0 };
 
 	if (value != NULL)
 		return value;
-	ascii = mem_strdup(text);
-	for (char *p = ascii; *p != '\0'; p++)
-		if ((*p & 0x80) != 0)
-			*p = '?';
-	value = json_string(ascii);
-	free(ascii);
+	for (const char *p = text; *p != '\0'; p++)
+		buf_byte(&ascii, (*p & 0x80) != 0 ? '?' : *p);
+	value = json_string(buf_cstr(&ascii));
+	buf_fini(&ascii);
 	return value;
 }
 

@@ -13,6 +13,13 @@
 #define BACKLOG 1024
 #define SPEC_MAX 300
 
+/*
+ * A header field comes in one packet, and libmilter hangs up on one above
+ * 64 KB where nothing else is said; Postfix's header_size_limit is 100 KB and
+ * may be raised.
+ */
+#define PACKET_MAX ((size_t)8 << 20)
+
 /* "unix:/path", "inet:PORT@IP" or "inet6:PORT@IP", as libmilter wants it. */
 static int
 spec_of(const char *where, char out[SPEC_MAX], bool *unix_r, struct err *e)
@@ -79,6 +86,7 @@ milter_listen(const char *where, bool *unix_r, struct err *e)
 		return err_set(e, "libmilter does not take the socket %s",
 		    spec);
 	(void)smfi_setbacklog(BACKLOG);
+	(void)smfi_setmaxdatasize(PACKET_MAX);
 	mask = umask(0117); /* the socket's mode: 0660 */
 	rc = smfi_opensocket(true);
 	(void)umask(mask);
