@@ -6,6 +6,7 @@
  * to the scheduler.  A client that is gone by then changes nothing about
  * that: it will hand the message over again, and the key says that we know it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,14 +56,17 @@ receive_reply_all(struct ingress_session *s, const char *text)
 		ingress_say(s, text);
 }
 
+/* id 0: the store knew all of it and made no new message. */
 static void
 reply_queued(struct ingress_session *s, uint64_t id)
 {
-	char text[MESSAGE_ID_TEXT];
+	char how[32] = "queued already", text[MESSAGE_ID_TEXT];
 
-	(void)message_id_text(id, text);
+	if (id != 0)
+		(void)snprintf(how, sizeof(how), "queued as %s",
+		    message_id_text(id, text));
 	if (s->door->protocol == INGRESS_SMTP) {
-		ingress_reply(s, "250 2.6.0 queued as %s", text);
+		ingress_reply(s, "250 2.6.0 %s", how);
 		return;
 	}
 	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
@@ -72,8 +76,7 @@ reply_queued(struct ingress_session *s, uint64_t id)
 		/* Never half a character. */
 		while (len > 0 && ((unsigned char)addr[len] & 0xC0) == 0x80)
 			len--;
-		ingress_reply(s, "250 2.1.5 <%.*s> queued as %s", len, addr,
-		    text);
+		ingress_reply(s, "250 2.1.5 <%.*s> %s", len, addr, how);
 	}
 }
 
@@ -99,11 +102,15 @@ static void
 log_accepted(const struct receipt *r, uint32_t known)
 {
 	const struct ingress_session *s = r->s;
+	uint64_t id = r->accept.msg->id;
 	char text[MESSAGE_ID_TEXT];
 	struct log_line l;
 
-	log_begin(&l, LOG_L_INFO, message_id_text(r->accept.msg->id, text),
-	    "accepted");
+	if (id != 0)
+		log_begin(&l, LOG_L_INFO, message_id_text(id, text),
+		    "accepted");
+	else
+		log_begin(&l, LOG_L_INFO, NULL, "repeated");
 	if (r->host_id[0] != '\0')
 		log_str(&l, "host-id", r->host_id);
 	log_str(&l, "from", s->tx.sender);

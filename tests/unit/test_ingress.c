@@ -760,8 +760,8 @@ test_no_space(void)
 	"> RCPT TO:<r@b.test>\n> RCPT TO:<" rcpt ">\n> DATA\n" \
 	"< 250*\n< 250*\n< 250*\n< 250*\n< 354*\n" \
 	"> Subject: " subject "\n> \n> text\n> .\n" \
-	"< 250 2.1.5 <r@b.test> queued as*\n" \
-	"< 250 2.1.5 <" rcpt "> queued as*\n"
+	"< 250 2.1.5 <r@b.test> queued*\n" \
+	"< 250 2.1.5 <" rcpt "> queued*\n"
 
 static void
 test_repeated(void)
@@ -786,8 +786,7 @@ test_repeated(void)
 	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
 	ok(talk(&c, LMTP_HELLO), "hello");
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
-		ok(talk(&c, steps[i].script), "%s: same replies",
-		    steps[i].label);
+		ok(talk(&c, steps[i].script), "%s: all 250", steps[i].label);
 		is_int(dispatch.rcpts - before, steps[i].rcpts_new,
 		    steps[i].label);
 		before = dispatch.rcpts;
