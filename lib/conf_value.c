@@ -275,9 +275,9 @@ conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
 		*(const char **)field = word;
 		return 0;
 	case CONF_TYPE_STRS:
-		return parse_strs(tree, text, false, field, e);
 	case CONF_TYPE_DOMAINS:
-		return parse_strs(tree, text, true, field, e);
+		return parse_strs(tree, text, row->type == CONF_TYPE_DOMAINS,
+		    field, e);
 	case CONF_TYPE_HOSTS:
 		return conf_hosts_parse(slice_of(word), tree->rg, field, e);
 	case CONF_TYPE_SOURCES:
@@ -308,9 +308,8 @@ conf_type_size(enum conf_type type)
 	case CONF_TYPE_STR:
 		return sizeof(CONF_CTYPE_STR);
 	case CONF_TYPE_STRS:
+	case CONF_TYPE_DOMAINS: /* the same C type */
 		return sizeof(CONF_CTYPE_STRS);
-	case CONF_TYPE_DOMAINS:
-		return sizeof(CONF_CTYPE_DOMAINS);
 	case CONF_TYPE_HOSTS:
 		return sizeof(CONF_CTYPE_HOSTS);
 	case CONF_TYPE_SOURCES:

@@ -112,6 +112,10 @@ check_PROGRAMS += tests/unit/test_snapshot
 tests_unit_test_snapshot_SOURCES = %D%/unit/test_snapshot.c
 tests_unit_test_snapshot_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_strmap
+tests_unit_test_strmap_SOURCES = %D%/unit/test_strmap.c
+tests_unit_test_strmap_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_dkim_key
 tests_unit_test_dkim_key_SOURCES = %D%/unit/test_dkim_key.c
 tests_unit_test_dkim_key_LDADD = $(unit_ldadd)
