@@ -16,10 +16,19 @@ tests_unit_test_sched_random_SOURCES = %D%/unit/test_sched_random.c \
 	%D%/support/sim.c %D%/support/sim.h
 tests_unit_test_sched_random_LDADD = $(unit_ldadd)
 
-check_PROGRAMS += tests/bench/bench_sched
+noinst_PROGRAMS = tests/bench/bench_sched
 tests_bench_bench_sched_SOURCES = %D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
 tests_bench_bench_sched_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_limit
+tests_unit_test_limit_SOURCES = %D%/unit/test_limit.c
+tests_unit_test_limit_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_sched
+tests_unit_test_sched_SOURCES = %D%/unit/test_sched.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
+tests_unit_test_sched_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_net
 tests_unit_test_net_SOURCES = %D%/unit/test_net.c
