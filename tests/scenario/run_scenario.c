@@ -379,7 +379,7 @@ expect_source(struct play *p, struct words *w)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < p->sim->rcpt_count; i++)
-		n += strcmp(net_addr_text(&p->sim->rcpts[i].source->addr, text),
+		n += strcmp(net_addr_text(&p->sim->rcpts[i].source, text),
 			 want) == 0;
 	compare(p, "from that source", n, next(w));
 }
