@@ -40,9 +40,10 @@ fair_next(struct fair *f)
 	while ((flow = TAILQ_FIRST(&f->ring)) != NULL) {
 		TAILQ_REMOVE(&f->ring, flow, link);
 		TAILQ_INSERT_TAIL(&f->ring, flow, link);
+		if (flow->deficit <= 0)
+			flow->deficit += f->quantum;
 		if (flow->deficit > 0)
 			return flow;
-		flow->deficit += f->quantum;
 	}
 	return NULL;
 }

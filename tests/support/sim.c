@@ -215,7 +215,7 @@ on_written(struct sim *sim, struct sim_conn *c)
 		r->at_us = sim->now_us;
 		r->domain = c->count->domain;
 		r->vmta = c->count->vmta;
-		r->source = sched_conn_source(c->sched);
+		r->source = sched_conn_source(c->sched)->addr;
 		r->message = c->grant->msg->id;
 		r->n = c->grant->rcpts[i].n;
 		r->conn = sched_conn_id(c->sched);

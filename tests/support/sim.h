@@ -36,7 +36,7 @@ struct sim_server {
 struct sim_rcpt {
 	int64_t at_us;
 	const char *domain, *vmta; /* live as long as the sim */
-	const struct conf_source *source;
+	struct net_addr source;
 	uint64_t message;
 	uint32_t n;
 	uint64_t conn;
