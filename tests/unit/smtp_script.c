@@ -287,6 +287,7 @@ do_step(struct smtp_script *s, const char *step)
 		return serve_slowly(s);
 	} else if (is(step, "deaf")) {
 		(void)bufferevent_disable(s->bev, EV_READ);
+	} else if (is(step, "hold")) {
 		s->over = true; /* for whoever waits for the end */
 		return false;
 	} else {

@@ -17,6 +17,7 @@
  *	                recipients with "bad" in them
  *	"slow"          like auto, and reads nothing for 200 ms, then little
  *	"deaf"          reads nothing any more
+ *	"hold"          does nothing any more
  *	"close"         hangs up
  *
  * After the last step it hangs up.  All it heard is kept.

@@ -706,10 +706,12 @@ test_many_transactions(void)
 }
 
 static size_t memory_before, memory_at_stall;
+static bool stalled;
 
 static void
 on_stall(void)
 {
+	stalled = true;
 	memory_at_stall = mallinfo2().uordblks;
 }
 
@@ -734,24 +736,22 @@ arrived(const struct body *body)
 }
 
 static void
-run_large(const char *label, struct body *body)
+run_large(const char *label, const char *const *script, struct body *body)
 {
-	static const char *const script[] = { HELLO, "slow", NULL };
-	struct queue_conf conf = make_conf(0);
+	struct queue_conf conf = make_conf(O_USE);
 	struct smtp_rcpt rcpt = { "r@example.net", "", 0 };
 
 	make_transactions(0, 1, body, &rcpt, 1);
 	start(script, 0, &conf);
 	smtp_script_on_stall(o.script, on_stall);
-	memory_at_stall = 0;
-	memory_before = mallinfo2().uordblks;
+	stalled = false;
+	memory_before = mallinfo2().uordblks; /* 0 under a sanitizer */
 	worker_run(o.worker);
 	is_str(buf_cstr(&o.told), "R W D1 [delivered/DOT/250/2.0.0] R C",
 	    label);
 	ok(arrived(body), "%s: as it was", label);
-	ok(memory_at_stall != 0 && memory_at_stall < memory_before + 1000000,
-	    "%s: not in memory again while the server waits (%zu bytes more)",
-	    label, memory_at_stall - memory_before);
+	ok(stalled && memory_at_stall <= memory_before + 1000000,
+	    "%s: not in memory again while the server waits", label);
 	finish();
 	ok(atomic_load(&body->refs.count) == 1, "%s: let go", label);
 	body_unref(&body);
@@ -762,7 +762,7 @@ static void
 test_deaf_server(void)
 {
 	static const char *const script[] = { HELLO, EHLO_PIPE, ENVELOPE,
-		"+250 ok\r\n250 ok\r\n354 go\r\n", "deaf", NULL };
+		"+250 ok\r\n250 ok\r\n354 go\r\n", "deaf", "hold", NULL };
 	struct queue_conf conf = make_conf(O_TINY);
 	struct body *body = make_body("some text\r\n", 400000);
 	struct smtp_rcpt rcpt = { "r@example.net", "", 0 };
@@ -777,15 +777,40 @@ test_deaf_server(void)
 	body_unref(&body);
 }
 
+/* It says why and hangs up, while we have much more to send. */
+static void
+test_refused_midway(void)
+{
+	static const char *const script[] = { HELLO, EHLO_PIPE, ENVELOPE,
+		"deaf", "+250 ok\r\n250 ok\r\n354 go\r\n", "wait",
+		">552 5.3.4 too big", NULL };
+	struct queue_conf conf = make_conf(0);
+	struct body *body = make_body("some text\r\n", 400000);
+	struct smtp_rcpt rcpt = { "r@example.net", "", 0 };
+
+	make_transactions(0, 1, body, &rcpt, 1);
+	start(script, 0, &conf);
+	worker_run(o.worker);
+	is_str(buf_cstr(&o.told), "R W [reply/BODY/552/5.3.4] C",
+	    "refused in the middle of a large message");
+	finish();
+	body_unref(&body);
+}
+
 static void
 test_large(void)
 {
-	run_large("8 MB against a slow server",
-	    make_body("A line of text, as they are, sixty-four bytes and "
-		      "no dot here\r\n",
-		125000));
-	run_large("8 MB of dots against a slow server",
+	static const char *const clear[] = { HELLO, "slow", NULL };
+	static const char *const tls[] = { HELLO, EHLO_TLS, "<STARTTLS",
+		">220 go", "tls", "slow", NULL };
+	static const char line[] =
+	    "A line of text, as they are: sixty-four bytes and no dot there\r\n";
+
+	run_large("8 MB against a slow server", clear, make_body(line, 125000));
+	run_large("8 MB of dots against a slow server", clear,
 	    make_body(".\r\n..x\r\n", 1000000));
+	run_large("8 MB under TLS against a slow server", tls,
+	    make_body(line, 125000));
 }
 
 int
@@ -801,6 +826,7 @@ main(void)
 	test_thousand_recipients();
 	test_many_transactions();
 	test_deaf_server();
+	test_refused_midway();
 	test_large();
 	buf_fini(&o.told);
 	buf_fini(&o.text);
