@@ -1,3 +1,4 @@
+EXTRA_DIST += %D%/config.sample
 EXTRA_DIST += \
 	%D%/config.sample \
 	%D%/mailrace-milter.service \
