@@ -50,7 +50,7 @@ on_space(struct post *p)
 {
 	struct notice *n = post_owner(p, struct notice, post);
 
-	store_set_space(n->s, n->space);
+	store_space_is(n->s, n->space);
 	free(n);
 }
 
@@ -96,6 +96,7 @@ restore_reserve(struct checkpoint *c)
 		log_note(LOG_L_WARN, "reserve", "%s", e.text);
 }
 
+/* Told each second while it is short: the store may have room to give. */
 static void
 check_space(struct checkpoint *c)
 {
@@ -104,7 +105,7 @@ check_space(struct checkpoint *c)
 	restore_reserve(c);
 	n = notice_new(c, on_space);
 	n->space = checkpoint_space(c->s, c->min_free);
-	if (n->space == c->space && n->space != STORE_SPACE_FULL) {
+	if (n->space == c->space && n->space == STORE_SPACE_OK) {
 		free(n);
 		return;
 	}

@@ -113,6 +113,33 @@ make_durable(struct store *s)
 	s->syncs += synced ? 1 : 0;
 }
 
+/* The old tail goes only when the ledger durably names the new one. */
+void
+commit_roll(struct store *s)
+{
+	struct ledger next;
+	enum env_result r;
+	struct err e;
+
+	if (!s->loaded || !segments_roll(s->segments))
+		return;
+	next = s->ledger;
+	next.row.tail = segments_tail(s->segments, &next.row.tail_len);
+	env_begin(s->env);
+	r = ledger_save(s->env, &next, &e);
+	if (r == ENV_OK)
+		r = env_commit(s->env, &e);
+	if (r == ENV_OK) {
+		s->ledger = next;
+		make_durable(s);
+		segments_sweep(s->segments);
+		return;
+	}
+	env_rollback(s->env);
+	if (r != ENV_NO_SPACE)
+		store_die("store-commit", &e);
+}
+
 static void
 answer(struct commit *c)
 {

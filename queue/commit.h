@@ -23,6 +23,12 @@ void commit_add_accept(struct store *s, struct store_accept *a);
 void commit_add_settle(struct store *s, struct store_settle *o);
 void commit_add_move(struct store *s, struct compact *c);
 
+/*
+ * When space is short: gives back the tail if nothing in it is live.  Between
+ * batches.
+ */
+void commit_roll(struct store *s);
+
 void commit_round(void *store); /* for worker_on_round() */
 
 #endif

@@ -13,7 +13,11 @@
 #include "queue/store_priv.h"
 
 enum {
-	GROUP = 256, /* messages in a transaction */
+	/*
+	 * Messages in a transaction.  Measured: 25 us of CPU a message with
+	 * transactions of one, 16 with 256, 14 with 1024.
+	 */
+	GROUP = 1024,
 	ENVELOPE_MAX = 64 << 20
 };
 

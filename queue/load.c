@@ -19,12 +19,10 @@ struct row {
 	struct record_state st;
 };
 
-/* A message without a fresh recipient; what is needed to hand it out. */
+/* A message without a fresh recipient, ready to be handed out. */
 struct later {
 	int64_t due_wall_us;
-	uint64_t id;
-	uint16_t attempts;
-	bool single; /* one recipient, so its state is all here */
+	struct store_arrival *arrival;
 };
 
 struct load {
@@ -60,6 +58,10 @@ load_free(struct load **lp)
 		return;
 	env_scan_fini(&l->messages);
 	env_scan_fini(&l->states);
+	for (; l->next < l->later_count; l->next++) {
+		message_unref(&l->later[l->next].arrival->msg);
+		free(l->later[l->next].arrival);
+	}
 	free(l->rows);
 	free(l->later);
 	free(l);
@@ -133,16 +135,6 @@ collect_rows(struct load *l, uint64_t id, uint32_t rcpt_count)
 	}
 }
 
-static void
-seek_states(struct load *l, uint64_t id)
-{
-	unsigned char key[KEY_ID];
-
-	key_id(key, id);
-	env_scan_seek(&l->states, bytes(key, sizeof(key)));
-	l->has_ahead = l->states_end = false;
-}
-
 static size_t
 count_done(const struct load *l)
 {
@@ -155,14 +147,12 @@ count_done(const struct load *l)
 
 /* ---- handing out --------------------------------------------------------- */
 
-static void
-hand_out(struct load *l, uint64_t id, const struct record_message *m)
+static struct store_arrival *
+make_arrival(const struct load *l, uint64_t id, const struct record_message *m)
 {
 	size_t left = m->rcpt_count - count_done(l), row = 0;
 	struct store_arrival *a;
 
-	if (l->s->owner.recovered == NULL)
-		return;
 	a = mem_zalloc(sizeof(*a) + left * sizeof(a->rcpts[0]));
 	a->msg = message_new(m->env.p, (uint32_t)m->env.len);
 	a->msg->id = id;
@@ -181,11 +171,17 @@ hand_out(struct load *l, uint64_t id, const struct record_message *m)
 		a->count++;
 	}
 	CHECK(a->count == left);
-	l->s->owner.recovered(l->s->ctx, a);
+	return a;
 }
 
 static void
-note_later(struct load *l, uint64_t id, uint32_t rcpt_count)
+hand_out(const struct load *l, struct store_arrival *a)
+{
+	l->s->owner.recovered(l->s->ctx, a); /* takes it */
+}
+
+static void
+add_later(struct load *l, struct store_arrival *a)
 {
 	struct later *t;
 
@@ -195,14 +191,10 @@ note_later(struct load *l, uint64_t id, uint32_t rcpt_count)
 		    l->later_cap * sizeof(struct later));
 	}
 	t = &l->later[l->later_count++];
-	*t = (struct later){ .due_wall_us = INT64_MAX,
-		.id = id,
-		.attempts = l->rows[0].st.attempts,
-		.single = rcpt_count == 1 };
-	for (size_t i = 0; i < l->row_count; i++)
-		if (l->rows[i].st.kind == STATE_DEFERRED &&
-		    l->rows[i].st.due_wall_us < t->due_wall_us)
-			t->due_wall_us = l->rows[i].st.due_wall_us;
+	*t = (struct later){ a->rcpts[0].due_wall_us, a };
+	for (uint32_t i = 1; i < a->count; i++)
+		if (a->rcpts[i].due_wall_us < t->due_wall_us)
+			t->due_wall_us = a->rcpts[i].due_wall_us;
 }
 
 /* ---- the walk ------------------------------------------------------------ */
@@ -212,6 +204,7 @@ walk_message(struct load *l, uint64_t id, const struct record_message *m)
 {
 	struct store *s = l->s;
 	struct catalog_entry *c;
+	struct store_arrival *a;
 	size_t done;
 
 	collect_rows(l, id, m->rcpt_count);
@@ -222,13 +215,18 @@ walk_message(struct load *l, uint64_t id, const struct record_message *m)
 	c->segment = m->loc.segment;
 	c->body_len = m->loc.len;
 	segments_born(s->segments, c->segment, c->body_len);
-	if (c->left == 0)
+	if (c->left == 0) {
 		log_note(LOG_L_ERROR, "message-empty",
 		    "a stored message has no recipient left");
-	else if (l->row_count < m->rcpt_count)
-		hand_out(l, id, m);
+		return;
+	}
+	if (s->owner.recovered == NULL)
+		return;
+	a = make_arrival(l, id, m);
+	if (l->row_count < m->rcpt_count)
+		hand_out(l, a);
 	else
-		note_later(l, id, m->rcpt_count);
+		add_later(l, a);
 }
 
 static int
@@ -238,7 +236,8 @@ by_due(const void *a, const void *b)
 
 	if (x->due_wall_us != y->due_wall_us)
 		return x->due_wall_us < y->due_wall_us ? -1 : 1;
-	return (x->id > y->id) - (x->id < y->id);
+	return (x->arrival->msg->id > y->arrival->msg->id) -
+	    (x->arrival->msg->id < y->arrival->msg->id);
 }
 
 static void
@@ -268,41 +267,6 @@ walk_some(struct load *l)
 		qsort(l->later, l->later_count, sizeof(struct later), by_due);
 }
 
-/* ---- those due later ----------------------------------------------------- */
-
-static void
-hand_out_later(struct load *l, const struct later *t)
-{
-	unsigned char key[KEY_ID];
-	struct record_message m;
-	struct slice rec;
-	struct err e;
-	enum env_result r;
-
-	key_id(key, t->id);
-	r = env_get(l->s->env, TABLE_MESSAGE, bytes(key, sizeof(key)), &rec,
-	    &e);
-	if (r != ENV_OK)
-		store_die("store-load", &e);
-	if (record_message_unpack(bytes(key, sizeof(key)), rec, &m, &e) == -1) {
-		log_damaged(&e);
-		return;
-	}
-	if (t->single) {
-		const struct row row = { t->id, 0,
-			{ .kind = STATE_DEFERRED,
-			    .attempts = t->attempts,
-			    .due_wall_us = t->due_wall_us } };
-
-		l->row_count = 0;
-		add_row(l, &row);
-	} else {
-		seek_states(l, t->id);
-		collect_rows(l, t->id, m.rcpt_count);
-	}
-	hand_out(l, t->id, &m);
-}
-
 bool
 load_slice(struct load *l)
 {
@@ -311,6 +275,6 @@ load_slice(struct load *l)
 		return true;
 	}
 	for (int i = 0; i < SLICE && l->next < l->later_count; i++)
-		hand_out_later(l, &l->later[l->next++]);
+		hand_out(l, l->later[l->next++].arrival);
 	return l->next < l->later_count;
 }

@@ -3,12 +3,13 @@
  * load - hands out what the spool holds after a start, in slices between
  * batches.
  *
- * One walk over messages and states fills the catalog and the live bytes and
- * hands out every message with a recipient never tried; of the others it notes
- * when they are due, and hands them out afterwards, earliest first.  The due
- * index is that list in memory, sorted once: the walk is needed anyway, and in
- * the database the index would cost a put and a delete for each retry.  Store
- * thread.
+ * One walk over messages and states, in the order of ids, fills the catalog
+ * and the live bytes.  Messages with a recipient never tried go out at once;
+ * the others are kept, sorted by when they are due, and go out when the walk
+ * is over.  That list is the due index: the walk is needed anyway, and as a
+ * table it would cost a put and a delete for each retry, and reading the
+ * messages in its order takes ten times as long (17 s for a million) as
+ * reading them in their own.  Store thread.
  */
 
 #ifndef QUEUE_LOAD_H

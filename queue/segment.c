@@ -449,6 +449,17 @@ segments_sweep(struct segments *ss)
 	ss->count = kept;
 }
 
+bool
+segments_roll(struct segments *ss)
+{
+	const struct segment *tail = tail_of(ss);
+	struct err e;
+
+	if (tail->size == 0 || tail->live > 0 || segments_sync(ss, &e) == -1)
+		return false;
+	return start_tail(ss, tail->number + 1, &e) == 0;
+}
+
 uint32_t
 segments_sparse(const struct segments *ss)
 {

@@ -77,6 +77,12 @@ void segments_release(struct segments *ss, uint32_t number);
 /* Removes the files of no more use; only after the deletions are durable. */
 void segments_sweep(struct segments *ss);
 
+/*
+ * Begins a new tail when nothing in this one is live, so that it can go;
+ * false: there is nothing to gain, or no room to do it.
+ */
+bool segments_roll(struct segments *ss);
+
 /* The emptiest segment with less than a quarter live and nothing held; 0. */
 uint32_t segments_sparse(const struct segments *ss);
 

@@ -58,6 +58,14 @@ store_set_space(struct store *s, enum store_space space)
 	tell_space(s);
 }
 
+void
+store_space_is(struct store *s, enum store_space space)
+{
+	store_set_space(s, space);
+	if (space != STORE_SPACE_OK)
+		commit_roll(s);
+}
+
 bool
 store_use_reserve(struct store *s)
 {

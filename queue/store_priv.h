@@ -73,6 +73,9 @@ void store_kick(struct store *s);
 
 void store_set_space(struct store *s, enum store_space space);
 
+/* The same, told by the checkpoint thread between batches. */
+void store_space_is(struct store *s, enum store_space space);
+
 /*
  * Gives up the reserve so that outcomes can be written; false: it is gone.
  */

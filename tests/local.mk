@@ -202,6 +202,10 @@ check_PROGRAMS += tests/unit/test_store_crash
 tests_unit_test_store_crash_SOURCES = %D%/unit/test_store_crash.c
 tests_unit_test_store_crash_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_store_full
+tests_unit_test_store_full_SOURCES = %D%/unit/test_store_full.c
+tests_unit_test_store_full_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += tests/unit/test_str
 tests_unit_test_str_SOURCES = %D%/unit/test_str.c
 tests_unit_test_str_LDADD = $(unit_ldadd)
