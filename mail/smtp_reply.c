@@ -36,7 +36,7 @@ parse_dsn(struct slice s, uint8_t dsn_r[3])
 	size_t i = 0;
 
 	for (int part = 0; part < 3; part++) {
-		size_t start = i;
+		size_t start;
 
 		if (part > 0 && (i >= s.len || s.p[i++] != '.'))
 			return 0;

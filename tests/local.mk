@@ -31,11 +31,21 @@ check_PROGRAMS += tests/unit/test_smtp_reply
 tests_unit_test_smtp_reply_SOURCES = %D%/unit/test_smtp_reply.c
 tests_unit_test_smtp_reply_LDADD = $(unit_ldadd)
 
+smtp_test_files = \
+	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
+	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
+
 check_PROGRAMS += tests/unit/test_smtp_session
-tests_unit_test_smtp_session_SOURCES = %D%/unit/test_smtp_session.c %D%/unit/smtp_script.c %D%/unit/smtp_script.h
+tests_unit_test_smtp_session_SOURCES = %D%/unit/test_smtp_session.c \
+	$(smtp_test_files)
 tests_unit_test_smtp_session_LDADD = $(unit_ldadd)
 EXTRA_DIST += %D%/unit/tmpdir.h
 EXTRA_DIST += %D%/unit/spool.h
+
+check_PROGRAMS += tests/unit/test_smtp_session_load
+tests_unit_test_smtp_session_load_SOURCES = \
+	%D%/unit/test_smtp_session_load.c $(smtp_test_files)
+tests_unit_test_smtp_session_load_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_ctl_proto
 tests_unit_test_ctl_proto_SOURCES = %D%/unit/test_ctl_proto.c

@@ -28,21 +28,31 @@ release(const void *p, size_t len, void *arg)
 	body_unref(&b);
 }
 
+/* Its count is the one thing that may change in a body that is const to us. */
+static struct body *
+share(const struct body *b)
+{
+	union {
+		const struct body *borrowed;
+		struct body *shared;
+	} u = { .borrowed = b };
+
+	return body_ref(u.shared);
+}
+
 static void
 add_run(struct smtp_session *s, struct slice run)
 {
 	struct evbuffer *to;
-	struct body *b;
 
 	s->body.queued += run.len;
 	if (run.len < SMTP_BODY_COPY) {
 		buf_add(&s->out, run.p, run.len);
 		return;
 	}
-	/* The count is what a const body may change: it is shared. */
-	b = body_ref((struct body *)(uintptr_t)s->trans.t->body);
 	to = smtp_output(s); /* takes what was copied before it */
-	CHECK(evbuffer_add_reference(to, run.p, run.len, release, b) == 0);
+	CHECK(evbuffer_add_reference(to, run.p, run.len, release,
+		  share(s->trans.t->body)) == 0);
 }
 
 static void

@@ -192,7 +192,8 @@ enter(struct smtp_session *s, enum smtp_state next)
 {
 	while (next != s->state) {
 		CHECK(next < SMTP_STATE_COUNT && s->state != SMTP_CLOSED);
-		CHECK(++s->steps <= STEPS_MAX);
+		s->steps++;
+		CHECK(s->steps <= STEPS_MAX);
 		s->state = next;
 		log_state(s);
 		arm_state(s);

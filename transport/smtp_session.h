@@ -29,14 +29,14 @@ struct tls_client;
 
 struct smtp_rcpt {
 	const char *addr;  /* as it goes into RCPT TO:<...> */
-	const char *orcpt; /* "" none */
+	const char *orcpt; /* xtext, as it came; "" none */
 	uint8_t notify;
 };
 
 /* Borrowed until owner->result() for it was called. */
 struct smtp_transaction {
 	const char *sender;
-	const char *envid;
+	const char *envid; /* xtext, as it came; "" none */
 	uint8_t ret;
 	uint8_t flags; /* ENVELOPE_8BIT, ENVELOPE_UTF8 */
 	const struct body *body;
@@ -65,8 +65,11 @@ struct smtp_session_owner {
 	void (*result)(void *ctx, const struct outcome *outcomes,
 	    const bool *written, size_t count);
 	/*
-	 * The last call.  why is NULL after our own QUIT; it is set when the
-	 * connection ended before ready or while idle.
+	 * The last call; the session is not to be touched after it.  why is
+	 * NULL after our own QUIT or drop, and when the last result() has told
+	 * it already; it is set when the connection ended before ready or
+	 * while idle.  Phase TLS: opportunistic TLS failed, and another try
+	 * may ask for no_tls; kind OUTCOME_NO_TLS: it was required.
 	 */
 	void (*closed)(void *ctx, const struct outcome *why);
 };
