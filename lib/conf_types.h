@@ -74,6 +74,7 @@ struct conf_dkeys {
 #define CONF_CTYPE_SIZE uint64_t
 #define CONF_CTYPE_STR const char *
 #define CONF_CTYPE_STRS struct conf_strs
+#define CONF_CTYPE_DOMAINS struct conf_strs /* with macros expanded */
 #define CONF_CTYPE_HOSTS struct conf_hosts
 #define CONF_CTYPE_SOURCES struct conf_sources
 #define CONF_CTYPE_DKEYS struct conf_dkeys

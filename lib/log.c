@@ -81,6 +81,17 @@ log_wants(enum log_level level)
 	return (int)level <= atomic_load(&log_level);
 }
 
+static const char level_names[][6] = { "error", "warn", "info", "debug" };
+
+enum log_level
+log_level_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(*level_names); i++)
+		if (strcmp(name, level_names[i]) == 0)
+			return (enum log_level)i;
+	return LOG_L_INFO;
+}
+
 void
 log_set_program(const char *name)
 {
@@ -114,7 +125,6 @@ void
 log_begin(struct log_line *l, enum log_level level, const char *id,
     const char *event)
 {
-	static const char names[][6] = { "error", "warn", "info", "debug" };
 	char when[40];
 	int64_t now;
 	int len;
@@ -127,7 +137,7 @@ log_begin(struct log_line *l, enum log_level level, const char *id,
 	now = clock_wall_us();
 	(void)clock_iso(when, sizeof(when), now);
 	len = snprintf(l->text, sizeof(l->text), "%.19s.%03dZ %s %s: %s %s",
-	    when, (int)(now / 1000 % 1000), log_program, names[level],
+	    when, (int)(now / 1000 % 1000), log_program, level_names[level],
 	    id == NULL ? "-" : id, event);
 	l->len = len < 0 ? 0 : (size_t)len;
 	if (l->len >= sizeof(l->text))

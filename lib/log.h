@@ -40,6 +40,7 @@ int log_open(const char *path, struct err *e);
 int log_reopen(struct err *e); /* after rotation */
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
+enum log_level log_level_of(const char *name); /* unknown: info */
 void log_set_program(const char *name);
 
 /* id may be NULL: then "-". */

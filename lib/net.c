@@ -93,6 +93,34 @@ net_prefix_parse(struct slice s, struct net_prefix *p_r, struct err *e)
 	return 0;
 }
 
+int
+net_endpoint_parse(const char *where, struct net_addr *a_r, uint16_t *port_r,
+    struct err *e)
+{
+	const char *colon = strrchr(where, ':');
+	struct slice host = { where, 0 };
+	uint64_t port;
+
+	if (colon == NULL)
+		return err_set(e, "\"%s\" is neither a path nor IP:PORT",
+		    where);
+	host.len = (size_t)(colon - where);
+	if (host.len > 1 && host.p[0] == '[' && host.p[host.len - 1] == ']') {
+		host.p++;
+		host.len -= 2;
+	}
+	if (str_to_u64(slice_of(colon + 1), &port, e) == -1 || port == 0 ||
+	    port > 65535)
+		return err_set(e, "\"%s\" has a bad port", where);
+	*port_r = (uint16_t)port;
+	/* PowerMTA's 0/0:2525 is every address. */
+	if (slice_eq(host, "0/0"))
+		host = SLICE_LIT("0.0.0.0");
+	if (net_addr_parse(host, a_r, e) == -1)
+		return err_where(e, "%s", where);
+	return 0;
+}
+
 bool
 net_prefix_match(const struct net_prefix *p, const struct net_addr *a)
 {
@@ -179,35 +207,6 @@ net_addr_from_sa(const struct sockaddr *sa, struct net_addr *a_r,
 }
 
 /* ---- listening ----------------------------------------------------------- */
-
-/* Splits "IP:PORT" or "[IPv6]:PORT". */
-static int
-parse_endpoint(const char *where, struct net_addr *a_r, uint16_t *port_r,
-    struct err *e)
-{
-	const char *colon = strrchr(where, ':');
-	struct slice host = { where, 0 };
-	uint64_t port;
-
-	if (colon == NULL)
-		return err_set(e, "\"%s\" is neither a path nor IP:PORT",
-		    where);
-	host.len = (size_t)(colon - where);
-	if (host.len > 1 && host.p[0] == '[' && host.p[host.len - 1] == ']') {
-		host.p++;
-		host.len -= 2;
-	}
-	if (str_to_u64(slice_of(colon + 1), &port, e) == -1 || port == 0 ||
-	    port > 65535)
-		return err_set(e, "\"%s\" has a bad port", where);
-	*port_r = (uint16_t)port;
-	/* PowerMTA's 0/0:2525 is every address. */
-	if (slice_eq(host, "0/0"))
-		host = SLICE_LIT("0.0.0.0");
-	if (net_addr_parse(host, a_r, e) == -1)
-		return err_where(e, "%s", where);
-	return 0;
-}
 
 /* A socket of LISTEN_FDS that is bound to the same place, or -1. */
 static int
@@ -330,7 +329,7 @@ net_listen(const char *where, struct err *e)
 
 	if (where[0] == '/')
 		return listen_unix(where, e);
-	if (parse_endpoint(where, &addr, &port, e) == -1)
+	if (net_endpoint_parse(where, &addr, &port, e) == -1)
 		return -1;
 	len = net_addr_to_sa(&addr, port, &ss);
 	inherited = find_inherited((const struct sockaddr *)&ss, len);
@@ -364,7 +363,7 @@ bind_source(int fd, const struct net_addr *source, struct err *e)
 
 int
 net_connect(const struct net_addr *source, const struct net_addr *to,
-    uint16_t port, struct err *e)
+    uint16_t port, bool *bind_failed_r, struct err *e)
 {
 	char text[NET_ADDR_TEXT];
 	struct sockaddr_storage ss;
@@ -373,10 +372,12 @@ net_connect(const struct net_addr *source, const struct net_addr *to,
 	int fd = socket(to->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);
 
+	*bind_failed_r = false;
 	if (fd == -1)
 		return err_sys(e, "socket");
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (source->family != 0 && bind_source(fd, source, e) == -1) {
+		*bind_failed_r = true;
 		(void)close(fd);
 		return -1;
 	}

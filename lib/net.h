@@ -33,6 +33,9 @@ struct net_prefix {
 int net_addr_parse(struct slice s, struct net_addr *a_r, struct err *e);
 /* PowerMTA's short forms too: 0/0, 10/8, 173.194/16. */
 int net_prefix_parse(struct slice s, struct net_prefix *p_r, struct err *e);
+/* "IP:PORT", "[IPv6]:PORT"; 0/0 as the address is 0.0.0.0. */
+int net_endpoint_parse(const char *where, struct net_addr *a_r,
+    uint16_t *port_r, struct err *e);
 bool net_prefix_match(const struct net_prefix *p, const struct net_addr *a);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
 bool net_addr_is_loopback(const struct net_addr *a);
@@ -53,9 +56,9 @@ int net_listen(const char *where, struct err *e);
 /*
  * Starts a non-blocking TCP connection from source (family 0: any), bound
  * with IP_BIND_ADDRESS_NO_PORT.  A failed bind is an error, never another
- * source.  Returns the socket.
+ * source; bind_failed_r tells it from other failures.  Returns the socket.
  */
 int net_connect(const struct net_addr *source, const struct net_addr *to,
-    uint16_t port, struct err *e);
+    uint16_t port, bool *bind_failed_r, struct err *e);
 
 #endif

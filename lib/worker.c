@@ -77,6 +77,13 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 
 /* Runs from the loop, so nothing else is on the stack. */
 static void
+deferred_free(struct deferred **dp)
+{
+	free(*dp);
+	*dp = NULL;
+}
+
+static void
 on_deferred(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
@@ -87,7 +94,7 @@ on_deferred(evutil_socket_t fd, short what, void *arg)
 	while ((d = STAILQ_FIRST(&w->deferred)) != NULL) {
 		STAILQ_REMOVE_HEAD(&w->deferred, link);
 		d->fn(d->arg);
-		free(d);
+		deferred_free(&d);
 	}
 }
 

@@ -43,7 +43,10 @@ struct policy_out {
 	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
 	const char *job;  /* "" is none */
 	uint8_t priority;
-	bool *remove; /* by index of headers */
+	const char *unknown_vmta; /* asked for and not configured, or "" */
+	const char *trouble;      /* NULL, or why a 4xx must be the answer */
+	bool dkim_mixed;          /* recipients differ in dkim-sign */
+	bool *remove;             /* by index of headers */
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */
 };

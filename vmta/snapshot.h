@@ -56,6 +56,13 @@ struct acct_conf {
 #undef D
 };
 
+struct listener_conf {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/listener.def"
+#undef D
+};
+
 struct vmta {
 	const char *name; /* "{default}" for the built-in one */
 #define D(name, field, type, def, min, max, reload, doc) \
@@ -89,6 +96,7 @@ const struct global_conf *snapshot_global(const struct snapshot *s);
 /* By name, without regard to case; "" and "{default}" give the built-in. */
 const struct vmta *snapshot_vmta(const struct snapshot *s, const char *name);
 const struct pool *snapshot_pool(const struct snapshot *s, const char *name);
+/* The built-in one is number 0; then in the order of the file. */
 size_t snapshot_vmta_count(const struct snapshot *s);
 const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);
 const struct user_conf *snapshot_user(const struct snapshot *s,
@@ -98,7 +106,8 @@ const struct acct_conf *snapshot_acct_at(const struct snapshot *s, size_t i);
 
 /*
  * The effective settings of a queue: built-in, global <domain> by
- * specificity, the pool's, the VMTA's.  Pointers inside go on pointing into
+ * specificity, the pool's, the VMTA's (for the name of a pool: only the
+ * pool's).  Pointers inside go on pointing into
  * the snapshot.
  */
 void snapshot_queue_conf(const struct snapshot *s, const char *domain,
@@ -107,10 +116,16 @@ void snapshot_queue_conf(const struct snapshot *s, const char *domain,
 /*
  * Settings of a client: CIDR sources general to specific, overridden by the
  * named source (of the user, of the listener) if there is one.  name may be
- * NULL.
+ * NULL.  A client without an address (family 0: a unix socket, a local
+ * submission) counts as 127.0.0.1, a mapped one (::ffff:192.0.2.1) as IPv4;
+ * <source 0/0> is every client.
  */
 void snapshot_source_conf(const struct snapshot *s,
     const struct net_addr *client, const char *name, struct source_conf *out);
+
+/* The source=NAME of an entry of global's smtp_listeners; NULL: none. */
+const char *snapshot_listener_source(const struct snapshot *s,
+    const char *where);
 
 /* Is a recipient's domain one of relay-domain's patterns? */
 bool snapshot_relays_to(const struct snapshot *s, const char *domain);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf_lex.h"
+
+#include <string.h>
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
+
+static struct slice
+trim(struct slice s)
+{
+	while (s.len > 0 && is_blank(s.p[0])) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && is_blank(s.p[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+static struct slice
+from(struct slice s, size_t at)
+{
+	return (struct slice){ s.p + at, s.len - at };
+}
+
+/* Takes a word from the front and the blanks behind it. */
+static struct slice
+take_name(struct slice *s)
+{
+	struct slice name = { s->p, 0 };
+
+	while (name.len < s->len && !is_blank(s->p[name.len]))
+		name.len++;
+	*s = trim(from(*s, name.len));
+	return name;
+}
+
+static bool
+same_name(struct slice a, struct slice b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		char x = a.p[i], y = b.p[i];
+
+		if (x >= 'A' && x <= 'Z')
+			x = (char)(x + 'a' - 'A');
+		if (y >= 'A' && y <= 'Z')
+			y = (char)(y + 'a' - 'A');
+		if (x != y)
+			return false;
+	}
+	return true;
+}
+
+/* One physical line without comment and blanks around it; false at the end. */
+static bool
+take_line(struct conf_lex *l, struct slice *line_r)
+{
+	const char *eol, *hash;
+	struct slice s;
+
+	if (l->p == l->end)
+		return false;
+	eol = memchr(l->p, '\n', (size_t)(l->end - l->p));
+	s = (struct slice){ l->p,
+		(size_t)((eol == NULL ? l->end : eol) - l->p) };
+	l->p = eol == NULL ? l->end : eol + 1;
+	l->line++;
+	hash = memchr(s.p, '#', s.len);
+	if (hash != NULL)
+		s.len = (size_t)(hash - s.p);
+	*line_r = trim(s);
+	return true;
+}
+
+/* Where "</" of a closing tag at the end of the line starts, or NULL. */
+static const char *
+find_last_close(struct slice s)
+{
+	if (s.len < 4 || s.p[s.len - 1] != '>')
+		return NULL;
+	for (size_t i = s.len - 2; i > 0; i--)
+		if (s.p[i - 1] == '<')
+			return s.p[i] == '/' ? s.p + i - 1 : NULL;
+	return NULL;
+}
+
+/*
+ * `<name argument> directive </name>`.  The argument of a block of several
+ * lines may hold ">" (a command); here the first one ends it.
+ */
+static void
+split_one_line(struct conf_lex *l, struct slice *tag)
+{
+	const char *close = find_last_close(*tag), *gt;
+	struct slice open_name, close_name, inside;
+
+	gt = memchr(tag->p, '>', tag->len);
+	if (close == NULL || gt == NULL || gt > close)
+		return;
+	inside = trim((struct slice){ tag->p + 1, (size_t)(gt - tag->p) - 1 });
+	open_name = take_name(&inside);
+	inside = trim((struct slice){ close + 2,
+	    (size_t)(tag->p + tag->len - close) - 3 });
+	close_name = take_name(&inside);
+	if (!same_name(open_name, close_name))
+		return;
+	l->pending[0] = trim(
+	    (struct slice){ gt + 1, (size_t)(close - gt) - 1 });
+	l->pending[1] = (struct slice){ close,
+		(size_t)(tag->p + tag->len - close) };
+	tag->len = (size_t)(gt - tag->p) + 1;
+}
+
+static enum conf_kind
+lex_tag(struct conf_lex *l, struct slice s, struct conf_token *t, struct err *e)
+{
+	bool close = s.len > 1 && s.p[1] == '/';
+	struct slice inside;
+
+	if (!close)
+		split_one_line(l, &s);
+	if (s.p[s.len - 1] != '>') {
+		(void)err_set(e, "no \">\" at the end of the tag");
+		return CONF_BAD;
+	}
+	inside = from(s, close ? 2 : 1);
+	inside.len--;
+	inside = trim(inside);
+	t->name = take_name(&inside);
+	t->value = inside;
+	if (t->name.len == 0) {
+		(void)err_set(e, "a tag without a name");
+		return CONF_BAD;
+	}
+	if (close && memchr(t->value.p, '<', t->value.len) != NULL) {
+		(void)err_set(e, "text behind </%.*s>", (int)t->name.len,
+		    t->name.p);
+		return CONF_BAD;
+	}
+	return close ? CONF_CLOSE : CONF_OPEN;
+}
+
+/*
+ * A value that ends in a tag of letters and hyphens, as `<pattern-list>`;
+ * an address in angle brackets is none.
+ */
+static void
+find_opened(struct conf_token *t)
+{
+	struct slice v = t->value, name;
+	size_t at = v.len;
+
+	if (v.len < 3 || v.p[v.len - 1] != '>')
+		return;
+	while (at > 0 && v.p[at - 1] != '<')
+		at--;
+	if (at < 2 || !is_blank(v.p[at - 2]))
+		return;
+	name = trim((struct slice){ v.p + at, v.len - at - 1 });
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    c != '-')
+			return;
+	}
+	if (name.len == 0)
+		return;
+	t->opens = name;
+	t->value = trim((struct slice){ v.p, at - 1 });
+}
+
+static bool
+next_text(struct conf_lex *l, struct slice *s)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (l->pending[i].len > 0) {
+			*s = l->pending[i];
+			l->pending[i].len = 0;
+			return true;
+		}
+	return take_line(l, s);
+}
+
+void
+conf_lex_init(struct conf_lex *l, const char *text, size_t len)
+{
+	*l = (struct conf_lex){ .p = text, .end = text + len };
+	/* A byte order mark, as editors of other systems leave it. */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		l->p += 3;
+}
+
+enum conf_kind
+conf_lex_next(struct conf_lex *l, struct conf_token *t, struct err *e)
+{
+	struct slice s;
+
+	*t = (struct conf_token){ .line = l->line };
+	do {
+		if (!next_text(l, &s))
+			return CONF_END;
+	} while (s.len == 0);
+	t->line = l->line;
+	if (memchr(s.p, '\0', s.len) != NULL) {
+		(void)err_set(e, "a NUL byte in the line");
+		return CONF_BAD;
+	}
+	if (s.p[0] == '<')
+		return lex_tag(l, s, t, e);
+	if (s.p[0] == '/') {
+		t->name = (struct slice){ s.p, 0 };
+		t->value = s;
+		return CONF_DIRECTIVE;
+	}
+	t->value = s;
+	t->name = take_name(&t->value);
+	find_opened(t);
+	return CONF_DIRECTIVE;
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+/* Reads a quoted string at the front of *rest, which starts with a quote. */
+static int
+take_quoted(struct slice *rest, struct region *rg, const char **text_r,
+    struct err *e)
+{
+	char *out = region_alloc(rg, rest->len);
+	size_t len = 0, i = 1;
+
+	while (i < rest->len && rest->p[i] != '"') {
+		if (rest->p[i] == '\\' && i + 1 < rest->len)
+			i++;
+		out[len++] = rest->p[i++];
+	}
+	if (i >= rest->len)
+		return err_set(e, "no closing quote");
+	out[len] = '\0';
+	*text_r = out;
+	*rest = trim(from(*rest, i + 1));
+	return 0;
+}
+
+int
+conf_unquote(struct slice value, struct region *rg, const char **text_r,
+    struct err *e)
+{
+	value = trim(value);
+	if (value.len == 0 || value.p[0] != '"') {
+		*text_r = region_strndup(rg, value.p, value.len);
+		return 0;
+	}
+	if (take_quoted(&value, rg, text_r, e) == -1)
+		return -1;
+	if (value.len > 0)
+		return err_set(e, "text behind the closing quote");
+	return 0;
+}
+
+int
+conf_word(struct slice *rest, struct region *rg, const char **text_r,
+    struct err *e)
+{
+	struct slice word;
+
+	*text_r = NULL;
+	*rest = trim(*rest);
+	if (rest->len == 0)
+		return 0;
+	if (rest->p[0] == '"')
+		return take_quoted(rest, rg, text_r, e);
+	word = take_name(rest);
+	*text_r = region_strndup(rg, word.p, word.len);
+	return 0;
+}
+
+int
+conf_item(struct slice *rest, struct region *rg, const char **text_r,
+    struct err *e)
+{
+	const char *comma;
+	struct slice item;
+
+	*text_r = NULL;
+	*rest = trim(*rest);
+	/* Empty items, as a trailing comma leaves them, are none. */
+	while (rest->len > 0 && rest->p[0] == ',')
+		*rest = trim(from(*rest, 1));
+	if (rest->len == 0)
+		return 0;
+	if (rest->p[0] == '"') {
+		if (take_quoted(rest, rg, text_r, e) == -1)
+			return -1;
+		if (rest->len > 0 && rest->p[0] != ',')
+			return err_set(e, "no comma behind the closing quote");
+		return 0;
+	}
+	comma = memchr(rest->p, ',', rest->len);
+	item = *rest;
+	if (comma != NULL)
+		item.len = (size_t)(comma - rest->p);
+	*rest = from(*rest, item.len);
+	item = trim(item);
+	*text_r = region_strndup(rg, item.p, item.len);
+	return 0;
+}

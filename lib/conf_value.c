@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The values of directives, by type; see conf_bind.h. */
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/conf_bind.h"
+#include "lib/conf_hosts.h"
+#include "lib/conf_lex.h"
+
+#define INTERVALS_MAX 30
+
+static bool
+default_is(const struct conf_directive *row, const char *word)
+{
+	return strcmp(row->def, word) == 0;
+}
+
+static int
+check_bounds(const struct conf_directive *row, uint64_t v, const char *unit,
+    struct err *e)
+{
+	if (v < row->min)
+		return err_set(e, "%llu%s is less than %llu%s",
+		    (unsigned long long)v, unit, (unsigned long long)row->min,
+		    unit);
+	if (row->max > 0 && v > row->max)
+		return err_set(e, "%llu%s is more than %llu%s",
+		    (unsigned long long)v, unit, (unsigned long long)row->max,
+		    unit);
+	return 0;
+}
+
+static int
+parse_uint(const struct conf_directive *row, struct slice s, uint32_t *out,
+    struct err *e)
+{
+	uint64_t v;
+
+	if (slice_eq_nocase(s, "unlimited") && default_is(row, "0")) {
+		*out = 0;
+		return 0;
+	}
+	if (str_to_u64(s, &v, e) == -1 || check_bounds(row, v, "", e) == -1)
+		return -1;
+	if (v > UINT32_MAX)
+		return err_set(e, "%llu is too large", (unsigned long long)v);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static int
+parse_size(const struct conf_directive *row, struct slice s, uint64_t *out,
+    struct err *e)
+{
+	uint64_t v;
+
+	if (str_to_size(s, &v, e) == -1)
+		return -1;
+	if (default_is(row, "unlimited") && v == 0)
+		v = SIZE_UNLIMITED; /* PowerMTA writes either */
+	if (v == SIZE_UNLIMITED) {
+		if (!default_is(row, "unlimited"))
+			return err_set(e, "\"unlimited\" is no value here");
+		*out = v;
+		return 0;
+	}
+	if (check_bounds(row, v, "", e) == -1)
+		return -1;
+	*out = v;
+	return 0;
+}
+
+static int
+parse_interval(const struct conf_directive *row, struct slice s, int64_t *out,
+    struct err *e)
+{
+	int64_t us;
+
+	if (str_to_interval(s, &us, e) == -1)
+		return -1;
+	if (us == INTERVAL_NEVER && !default_is(row, "never"))
+		return err_set(e, "\"never\" is no value here");
+	if (us != INTERVAL_NEVER &&
+	    check_bounds(row, (uint64_t)(us / US_PER_S), "s", e) == -1)
+		return -1;
+	*out = us;
+	return 0;
+}
+
+static int
+parse_intervals(const struct conf_tree *tree, const struct conf_directive *row,
+    struct slice s, struct conf_intervals *out, struct err *e)
+{
+	struct conf_intervals list = { 0 };
+	const char *item;
+
+	list.v = region_array(tree->rg, INTERVALS_MAX, sizeof(list.v[0]));
+	for (;;) {
+		if (conf_item(&s, tree->rg, &item, e) == -1)
+			return -1;
+		if (item == NULL)
+			break;
+		if (list.n == INTERVALS_MAX)
+			return err_set(e, "more than %d times", INTERVALS_MAX);
+		if (parse_interval(row, slice_of(item), &list.v[list.n++], e) ==
+		    -1)
+			return -1;
+	}
+	if (list.n == 0)
+		return err_set(e, "argument missing");
+	*out = list;
+	return 0;
+}
+
+static int
+parse_strs(const struct conf_tree *tree, struct slice s, bool expand,
+    struct conf_strs *out, struct err *e)
+{
+	const char *item;
+	bool from_macro;
+
+	for (;;) {
+		if (conf_item(&s, tree->rg, &item, e) == -1)
+			return -1;
+		if (item == NULL)
+			return 0;
+		if (item[0] == '\0') { /* "" empties what was inherited */
+			*out = (struct conf_strs){ 0 };
+			continue;
+		}
+		if (!expand)
+			conf_strs_add(out, tree->rg, item);
+		else if (conf_expand(tree, item, out, &from_macro, e) == -1)
+			return -1;
+	}
+}
+
+/* Grows an array of the region by one; its capacity is a power of two. */
+static void *
+grow(struct region *rg, void *v, size_t n, size_t size)
+{
+	void *more;
+
+	if ((n & (n - 1)) != 0)
+		return v;
+	more = region_array(rg, n == 0 ? 1 : n * 2, size);
+	if (n > 0)
+		memcpy(more, v, n * size);
+	return more;
+}
+
+/*
+ * No connection can come from these; an address of one link (fe80::/10) would
+ * need an interface, which has no place here.
+ */
+static bool
+is_usable_source(const struct net_addr *a)
+{
+	static const uint8_t zero[16];
+
+	if (a->family == AF_INET)
+		return a->a[0] != 0 && a->a[0] < 224;
+	return memcmp(a->a, zero, 16) != 0 && a->a[0] != 0xff &&
+	    !(a->a[0] == 0xfe && (a->a[1] & 0xc0) == 0x80);
+}
+
+/* smtp-source-host IP [NAME] */
+static int
+parse_source(const struct conf_tree *tree, struct slice s,
+    struct conf_sources *out, struct err *e)
+{
+	struct conf_source src = { .name = "" };
+	const char *addr, *name, *more;
+	struct slice a;
+
+	if (conf_word(&s, tree->rg, &addr, e) == -1 ||
+	    conf_word(&s, tree->rg, &name, e) == -1 ||
+	    conf_word(&s, tree->rg, &more, e) == -1)
+		return -1;
+	if (addr == NULL || addr[0] == '\0') {
+		*out = (struct conf_sources){ 0 };
+		return 0;
+	}
+	if (more != NULL)
+		return err_set(e, "\"%s\" behind the name", more);
+	a = slice_of(addr);
+	if (a.len > 2 && a.p[0] == '[' && a.p[a.len - 1] == ']')
+		a = (struct slice){ a.p + 1, a.len - 2 };
+	if (memchr(a.p, '/', a.len) != NULL)
+		return err_set(e,
+		    "\"%s\" is a range; write a line for each address", addr);
+	if (net_addr_parse(a, &src.addr, e) == -1)
+		return -1;
+	if (!is_usable_source(&src.addr))
+		return err_set(e, "\"%s\" cannot be a source address", addr);
+	if (name != NULL && !conf_is_host_name(slice_of(name)))
+		return err_set(e, "\"%s\" is not a host name", name);
+	if (name != NULL)
+		src.name = name;
+	out->v = grow(tree->rg, out->v, out->n, sizeof(out->v[0]));
+	out->v[out->n++] = src;
+	return 0;
+}
+
+/* domain-key SELECTOR, DOMAIN or *, FILE */
+static int
+parse_dkey(const struct conf_tree *tree, const struct conf_node *n,
+    struct slice s, struct conf_dkeys *out, struct err *e)
+{
+	const char *selector, *domain, *path, *more;
+	struct conf_strs domains = { 0 };
+	bool from_macro;
+
+	if (conf_item(&s, tree->rg, &selector, e) == -1 ||
+	    conf_item(&s, tree->rg, &domain, e) == -1 ||
+	    conf_item(&s, tree->rg, &path, e) == -1 ||
+	    conf_item(&s, tree->rg, &more, e) == -1)
+		return -1;
+	if (selector != NULL && selector[0] == '\0' && domain == NULL) {
+		*out = (struct conf_dkeys){ 0 };
+		return 0;
+	}
+	if (path == NULL || path[0] == '\0' || more != NULL)
+		return err_set(e, "SELECTOR, DOMAIN or *, FILE is needed");
+	if (!conf_is_host_name(slice_of(selector)))
+		return err_set(e, "\"%s\" is not a selector", selector);
+	if (path[0] == '{')
+		return err_set(e, "keys in a vault are not supported");
+	if (conf_expand(tree, domain, &domains, &from_macro, e) == -1)
+		return -1;
+	path = conf_path(tree->rg, n->file, path);
+	for (size_t i = 0; i < domains.n; i++) {
+		char *d = region_strdup(tree->rg, domains.v[i]);
+
+		str_lower(d);
+		if (strcmp(d, "*") != 0 && !conf_is_host_name(slice_of(d)))
+			return err_set(e, "\"%s\" is not a domain", d);
+		out->v = grow(tree->rg, out->v, out->n, sizeof(out->v[0]));
+		out->v[out->n++] = (struct conf_dkey){
+			.selector = selector,
+			.domain = d,
+			.path = path,
+			.file = n->file,
+			.line = n->line,
+		};
+	}
+	return 0;
+}
+
+int
+conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
+    const struct conf_node *n, struct slice text, void *field, struct err *e)
+{
+	const char *word = "";
+
+	/* Lists take their quotes apart themselves. */
+	if (!conf_type_adds_up(row->type) &&
+	    conf_unquote(text, tree->rg, &word, e) == -1)
+		return -1;
+	switch (row->type) {
+	case CONF_TYPE_UINT:
+		return parse_uint(row, slice_of(word), field, e);
+	case CONF_TYPE_BOOL:
+		return str_to_bool(slice_of(word), field, e);
+	case CONF_TYPE_INTERVAL:
+		return parse_interval(row, slice_of(word), field, e);
+	case CONF_TYPE_INTERVALS:
+		return parse_intervals(tree, row, slice_of(word), field, e);
+	case CONF_TYPE_RATE:
+		return str_to_rate(slice_of(word), field, e);
+	case CONF_TYPE_SIZE:
+		return parse_size(row, slice_of(word), field, e);
+	case CONF_TYPE_STR:
+		*(const char **)field = word;
+		return 0;
+	case CONF_TYPE_STRS:
+	case CONF_TYPE_DOMAINS:
+		return parse_strs(tree, text, row->type == CONF_TYPE_DOMAINS,
+		    field, e);
+	case CONF_TYPE_HOSTS:
+		return conf_hosts_parse(slice_of(word), tree->rg, field, e);
+	case CONF_TYPE_SOURCES:
+		return parse_source(tree, text, field, e);
+	case CONF_TYPE_DKEYS:
+		return parse_dkey(tree, n, text, field, e);
+	}
+	CHECK(!"a type without a parser");
+	return -1;
+}
+
+size_t
+conf_type_size(enum conf_type type)
+{
+	switch (type) {
+	case CONF_TYPE_UINT:
+		return sizeof(CONF_CTYPE_UINT);
+	case CONF_TYPE_BOOL:
+		return sizeof(CONF_CTYPE_BOOL);
+	case CONF_TYPE_INTERVAL:
+		return sizeof(CONF_CTYPE_INTERVAL);
+	case CONF_TYPE_INTERVALS:
+		return sizeof(CONF_CTYPE_INTERVALS);
+	case CONF_TYPE_RATE:
+		return sizeof(CONF_CTYPE_RATE);
+	case CONF_TYPE_SIZE:
+		return sizeof(CONF_CTYPE_SIZE);
+	case CONF_TYPE_STR:
+		return sizeof(CONF_CTYPE_STR);
+	case CONF_TYPE_STRS:
+	case CONF_TYPE_DOMAINS: /* the same C type */
+		return sizeof(CONF_CTYPE_STRS);
+	case CONF_TYPE_HOSTS:
+		return sizeof(CONF_CTYPE_HOSTS);
+	case CONF_TYPE_SOURCES:
+		return sizeof(CONF_CTYPE_SOURCES);
+	case CONF_TYPE_DKEYS:
+		return sizeof(CONF_CTYPE_DKEYS);
+	}
+	CHECK(!"a type without a size");
+	return 0;
+}
+
+bool
+conf_type_adds_up(enum conf_type type)
+{
+	return type == CONF_TYPE_STRS || type == CONF_TYPE_DOMAINS ||
+	    type == CONF_TYPE_SOURCES || type == CONF_TYPE_DKEYS;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/ctl_proto.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <grp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/check.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/net.h"
+#include "lib/str.h"
+
+#define LINE_MAX_BYTES ((size_t)1 << 20)
+#define CLIENT_WAIT_S 120
+
+/* ---- server -------------------------------------------------------------- */
+
+struct ctl_conn {
+	LIST_ENTRY(ctl_conn) link;
+	struct ctl_server *server;
+	struct bufferevent *bev;     /* NULL: the peer has gone */
+	struct ctl_request *request; /* under way, or NULL */
+};
+
+struct ctl_request {
+	struct ctl_conn *conn;
+};
+
+struct ctl_server {
+	struct worker *worker;
+	ctl_fn *fn;
+	void *ctx;
+	char *path;
+	struct evconnlistener *listener;
+	LIST_HEAD(, ctl_conn) conns;
+};
+
+static void
+conn_free(struct ctl_conn *c)
+{
+	CHECK(c->request == NULL);
+	if (c->bev != NULL)
+		bufferevent_free(c->bev);
+	LIST_REMOVE(c, link);
+	free(c);
+}
+
+/* The peer has gone: a request that is under way keeps the struct. */
+static void
+conn_close(struct ctl_conn *c)
+{
+	bufferevent_free(c->bev);
+	c->bev = NULL;
+	if (c->request == NULL)
+		conn_free(c);
+}
+
+static void
+send_json(struct ctl_conn *c, json_t *line)
+{
+	char *text;
+
+	if (c->bev != NULL) {
+		text = json_dumps(line, JSON_COMPACT);
+		CHECK(text != NULL);
+		(void)bufferevent_write(c->bev, text, strlen(text));
+		(void)bufferevent_write(c->bev, "\n", 1);
+		free(text);
+	}
+	json_decref(line);
+}
+
+void
+ctl_item(struct ctl_request *r, json_t *item)
+{
+	send_json(r->conn, json_pack("{s:o}", "item", item));
+}
+
+static void
+request_end(struct ctl_request *r)
+{
+	struct ctl_conn *c = r->conn;
+
+	CHECK(c->request == r);
+	c->request = NULL;
+	free(r);
+	if (c->bev == NULL)
+		conn_free(c);
+	else
+		bufferevent_trigger(c->bev, EV_READ,
+		    BEV_OPT_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+}
+
+void
+ctl_done(struct ctl_request *r, json_t *fields)
+{
+	json_t *line = fields == NULL ? json_object() : fields;
+
+	(void)json_object_set_new(line, "done", json_true());
+	send_json(r->conn, line);
+	request_end(r);
+}
+
+void
+ctl_fail(struct ctl_request *r, const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	send_json(r->conn,
+	    json_pack("{s:o}", "error",
+		json_stringn_nocheck(text, strlen(text))));
+	request_end(r);
+}
+
+static void
+handle(struct ctl_conn *c, const char *line, size_t len)
+{
+	struct ctl_request *r = mem_new(struct ctl_request);
+	json_error_t why;
+	json_t *args = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
+	const char *command;
+
+	r->conn = c;
+	c->request = r;
+	command = json_string_value(json_object_get(args, "command"));
+	if (command == NULL)
+		ctl_fail(r, "the request has no command");
+	else
+		c->server->fn(c->server->ctx, r, command, args);
+	json_decref(args);
+}
+
+/* One request at a time: the next line waits for the end of this one. */
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	struct ctl_conn *c = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
+	size_t len;
+	char *line;
+
+	if (c->request != NULL)
+		return;
+	line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+	if (line != NULL) {
+		handle(c, line, len);
+		free(line);
+	} else if (evbuffer_get_length(in) > LINE_MAX_BYTES) {
+		conn_close(c);
+	}
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
+		conn_close(arg);
+}
+
+static void
+on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+    int sa_len, void *arg)
+{
+	struct ctl_server *s = arg;
+	struct ctl_conn *c = mem_new(struct ctl_conn);
+
+	(void)l;
+	(void)sa;
+	(void)sa_len;
+	c->server = s;
+	c->bev = bufferevent_socket_new(worker_base(s->worker), fd,
+	    BEV_OPT_CLOSE_ON_FREE);
+	CHECK(c->bev != NULL);
+	LIST_INSERT_HEAD(&s->conns, c, link);
+	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	CHECK(bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0);
+}
+
+static int
+set_group(const char *path, const char *group, struct err *e)
+{
+	char scratch[4096];
+	struct group entry, *found = NULL;
+
+	if (group == NULL || group[0] == '\0')
+		return 0;
+	if (getgrnam_r(group, &entry, scratch, sizeof(scratch), &found) != 0 ||
+	    found == NULL)
+		return err_set(e, "control-group: no group \"%s\" here", group);
+	if (chown(path, (uid_t)-1, found->gr_gid) == -1)
+		return err_sys(e, "%s: giving it to group %s", path, group);
+	return 0;
+}
+
+int
+ctl_server_new(struct worker *w, const char *path, const char *group,
+    ctl_fn *fn, void *ctx, struct ctl_server **s_r, struct err *e)
+{
+	struct ctl_server *s;
+	int fd = net_listen(path, e);
+
+	*s_r = NULL;
+	if (fd == -1)
+		return -1;
+	if (set_group(path, group, e) == -1) {
+		(void)close(fd);
+		return -1;
+	}
+	s = mem_new(struct ctl_server);
+	s->worker = w;
+	s->fn = fn;
+	s->ctx = ctx;
+	s->path = mem_strdup(path);
+	LIST_INIT(&s->conns);
+	s->listener = evconnlistener_new(worker_base(w), on_accept, s,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	CHECK(s->listener != NULL);
+	*s_r = s;
+	return 0;
+}
+
+void
+ctl_server_free(struct ctl_server **sp)
+{
+	struct ctl_server *s = *sp;
+	struct ctl_conn *c;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	evconnlistener_free(s->listener);
+	(void)unlink(s->path);
+	while ((c = LIST_FIRST(&s->conns)) != NULL) {
+		/* Answers that will never come: the worker has stopped. */
+		free(c->request);
+		c->request = NULL;
+		conn_free(c);
+	}
+	free(s->path);
+	free(s);
+}
+
+/* ---- client -------------------------------------------------------------- */
+
+static int
+client_connect(const char *path, struct err *e)
+{
+	struct timeval wait = { .tv_sec = CLIENT_WAIT_S };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		return err_set(e, "%s: path too long for a socket", path);
+	memcpy(un.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, "socket");
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
+		(void)err_sys(e, "%s", path);
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+client_send(int fd, json_t *request, struct err *e)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	struct buf b = { 0 };
+	size_t sent = 0;
+	int rc = 0;
+
+	CHECK(text != NULL);
+	buf_str(&b, text);
+	buf_byte(&b, '\n');
+	free(text);
+	while (sent < b.len) {
+		ssize_t n = send(fd, b.p + sent, b.len - sent, MSG_NOSIGNAL);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1) {
+			rc = err_sys(e, "sending the request");
+			break;
+		}
+		sent += (size_t)n;
+	}
+	buf_fini(&b);
+	return rc;
+}
+
+enum line_end { LINE_MORE, LINE_LAST, LINE_FAILED };
+
+static enum line_end
+client_line(const char *p, size_t len, ctl_item_fn *fn, void *ctx,
+    json_t **done_r, struct err *e)
+{
+	enum line_end end = LINE_MORE;
+	json_error_t why;
+	json_t *line = json_loadb(p, len, 0, &why);
+	const json_t *item = json_object_get(line, "item");
+	const char *error = json_string_value(json_object_get(line, "error"));
+
+	if (!json_is_object(line)) {
+		(void)err_set(e, "the answer is not JSON: %s", why.text);
+		end = LINE_FAILED;
+	} else if (error != NULL) {
+		(void)err_set(e, "%s", error);
+		end = LINE_FAILED;
+	} else if (item != NULL) {
+		if (fn != NULL)
+			fn(ctx, item);
+	} else {
+		*done_r = json_incref(line);
+		end = LINE_LAST;
+	}
+	json_decref(line);
+	return end;
+}
+
+static int
+client_read(int fd, ctl_item_fn *fn, void *ctx, json_t **done_r, struct err *e)
+{
+	struct buf b = { 0 };
+	enum line_end end = LINE_MORE;
+	size_t seen = 0; /* bytes of an unfinished line that were searched */
+
+	while (end == LINE_MORE) {
+		const char *nl = b.len == seen ?
+		    NULL :
+		    memchr(b.p + seen, '\n', b.len - seen);
+		ssize_t n;
+
+		if (nl != NULL) {
+			size_t len = (size_t)(nl - b.p);
+
+			end = client_line(b.p, len, fn, ctx, done_r, e);
+			buf_drop(&b, len + 1);
+			seen = 0;
+			continue;
+		}
+		seen = b.len;
+		buf_reserve(&b, 65536);
+		n = recv(fd, b.p + b.len, 65536, 0);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				(void)err_set(e,
+				    "the daemon closed the "
+				    "connection without an answer");
+			else
+				(void)err_sys(e, "waiting for the answer");
+			end = LINE_FAILED;
+			break;
+		}
+		b.len += (size_t)n;
+	}
+	buf_fini(&b);
+	return end == LINE_LAST ? 0 : -1;
+}
+
+int
+ctl_call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
+    json_t **done_r, struct err *e)
+{
+	int rc = -1;
+	int fd = client_connect(path, e);
+
+	*done_r = NULL;
+	if (fd == -1)
+		return -1;
+	if (client_send(fd, request, e) == 0 &&
+	    client_read(fd, item, ctx, done_r, e) == 0)
+		rc = 0;
+	(void)close(fd);
+	return rc;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mailrace-milter - treats mail inside the host MTA.
+ *
+ * Threads: main has the signals and the control socket; one worker is given
+ * to smfi_main(), which brings threads of its own.  SIGHUP, SIGTERM and
+ * SIGINT stay unblocked in main, where the kernel delivers them first: else
+ * libmilter's signal thread would take a SIGHUP for the end.
+ */
+#include <event2/event.h>
+#include <libmilter/mfapi.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/check.h"
+#include "lib/daemon.h"
+#include "lib/log.h"
+#include "lib/worker.h"
+#include "milter/milter_cb.h"
+#include "milter/milter_conf.h"
+#include "milter/milter_ctl.h"
+#include "milter/milter_env.h"
+#include "milter/milter_listen.h"
+
+#define WHAT "assigns virtual MTAs to mail in the host MTA, signs and marks it"
+
+#define SIGNALS 3
+
+struct milter {
+	struct milter_env env;
+	struct milter_ctl *ctl;
+	struct worker *main, *filter; /* filter is inside smfi_main() */
+	struct post start, ended;
+	struct event *signals[SIGNALS];
+	int rc; /* of smfi_main() */
+};
+
+static void *
+ref_conf(void *obj)
+{
+	return milter_conf_ref(obj);
+}
+
+static void
+unref_conf(void *obj)
+{
+	struct milter_conf *c = obj;
+
+	milter_conf_unref(&c);
+}
+
+/* All mistakes, to the terminal: the log may not be there yet. */
+static int
+load(struct milter *m, const char *path, struct err *e)
+{
+	struct conf_errors errs = { 0 };
+	struct milter_conf *c = milter_conf_load(path, &errs);
+
+	for (size_t i = 0; i < errs.n; i++)
+		(void)fprintf(stderr, "%s%s\n",
+		    errs.v[i].warning ? "warning: " : "", errs.v[i].text);
+	if (c == NULL)
+		(void)err_set(e, "%zu mistakes in %s", errs.fatal, path);
+	else
+		m->env.conf = current_new_take(c, ref_conf, unref_conf);
+	conf_errors_fini(&errs);
+	return c == NULL ? -1 : 0;
+}
+
+static int
+set_log(struct milter *m, const struct daemon_options *opt, struct err *e)
+{
+	struct milter_conf *c = current_get(m->env.conf);
+	const struct global_conf *global = snapshot_global(c->snapshot);
+	int rc = 0;
+
+	log_set_program("mailrace-milter");
+	log_set_level(log_level_of(global->log_level));
+	if (!opt->foreground && global->log_file[0] != '\0')
+		rc = log_open(global->log_file, e);
+	milter_conf_unref(&c);
+	return rc;
+}
+
+/* ---- threads and signals ------------------------------------------------- */
+
+static void
+on_ended(struct post *p)
+{
+	struct milter *m = post_owner(p, struct milter, ended);
+
+	worker_stop(m->main);
+}
+
+static void
+on_start(struct post *p)
+{
+	struct milter *m = post_owner(p, struct milter, start);
+
+	m->rc = smfi_main();
+	worker_post(m->main, &m->ended);
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct milter *m = arg;
+
+	(void)what;
+	if (number == SIGHUP) {
+		milter_ctl_reload(m->ctl);
+		return;
+	}
+	log_note(LOG_L_INFO, "stop", "signal %d", (int)number);
+	daemon_stopping();
+	(void)smfi_stop(); /* smfi_main() sees it within 5 s */
+}
+
+static void
+catch_signals(struct milter *m)
+{
+	static const int numbers[SIGNALS] = { SIGHUP, SIGINT, SIGTERM };
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		m->signals[i] = evsignal_new(worker_base(m->main), numbers[i],
+		    on_signal, m);
+		CHECK(m->signals[i] != NULL &&
+		    event_add(m->signals[i], NULL) == 0);
+	}
+}
+
+static int
+start(struct milter *m, const struct daemon_options *opt, struct err *e)
+{
+	struct milter_conf *c = current_get(m->env.conf);
+	int rc = -1;
+
+	m->start.fn = on_start;
+	m->ended.fn = on_ended;
+	m->main = worker_new("main", e);
+	m->filter = worker_new("filter", e);
+	if (m->main == NULL || m->filter == NULL)
+		goto out;
+	catch_signals(m);
+	if (milter_ctl_new(m->main, &m->env, opt->config, &m->ctl, e) == -1 ||
+	    milter_cb_register(&m->env, e) == -1 ||
+	    milter_listen(snapshot_global(c->snapshot)->milter_listener,
+		&m->env.unix_socket, e) == -1 ||
+	    worker_start(m->filter, e) == -1)
+		goto out;
+	worker_post(m->filter, &m->start);
+	rc = 0;
+out:
+	milter_conf_unref(&c);
+	return rc;
+}
+
+static int
+run(struct milter *m, struct err *e)
+{
+	log_note(LOG_L_INFO, "start", "ready");
+	daemon_ready();
+	worker_run(m->main);
+	worker_stop(m->filter);
+	worker_join(m->filter);
+	return m->rc == MI_SUCCESS ? 0 : err_set(e, "libmilter has failed");
+}
+
+/*
+ * Threads of libmilter may still be inside a callback: what they use stays
+ * until the process ends.
+ */
+static void
+fini(struct milter *m)
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (m->signals[i] != NULL)
+			event_free(m->signals[i]);
+	milter_ctl_free(&m->ctl);
+	worker_free(&m->filter);
+	worker_free(&m->main);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct milter m;
+	struct daemon_options opt;
+	struct err e;
+	int rc = -1;
+
+	/* OpenSSL must outlive main for the same reason. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+	if (daemon_options(&opt, argc, argv, &e) == -1)
+		goto out;
+	if (opt.help || opt.version) {
+		if (opt.help)
+			daemon_help("mailrace-milter", WHAT);
+		else
+			(void)printf("mailrace-milter %s\n", PACKAGE_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (load(&m, opt.config, &e) == 0 && set_log(&m, &opt, &e) == 0 &&
+	    start(&m, &opt, &e) == 0)
+		rc = run(&m, &e);
+out:
+	if (rc == -1)
+		(void)fprintf(stderr, "mailrace-milter: %s\n", e.text);
+	fini(&m);
+	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

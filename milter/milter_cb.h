@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * milter_cb - the callbacks that libmilter is given, and what is negotiated.
+ */
+
+#ifndef MILTER_MILTER_CB_H
+#define MILTER_MILTER_CB_H
+
+#include "lib/err.h"
+#include "milter/milter_env.h"
+
+/* Once, before smfi_opensocket(); env must live as long as the process. */
+int milter_cb_register(struct milter_env *env, struct err *e);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * milter_env - what all sessions of the milter share.
+ *
+ * Made by main before libmilter starts and not changed after; `conf` and the
+ * counters are safe in themselves.  Lives as long as the process.
+ */
+
+#ifndef MILTER_MILTER_ENV_H
+#define MILTER_MILTER_ENV_H
+
+#include <stdbool.h>
+
+#include "lib/count.h"
+#include "lib/current.h"
+
+struct milter_env {
+	struct current *conf; /* of struct milter_conf */
+	bool unix_socket;     /* the listener is one */
+	struct count sessions, messages, signatures, tempfailed;
+};
+
+#endif

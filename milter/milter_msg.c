@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "milter/milter_msg.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "mail/canon.h"
+#include "mail/mark.h"
+#include "milter/milter_conf.h"
+#include "milter/milter_edit.h"
+#include "vmta/policy.h"
+
+/*
+ * More than this in header fields is kept by no one: such a message goes on
+ * untreated and without a mark, so that the transport treats it.
+ */
+#define HEADERS_MAX ((size_t)32 << 20)
+
+struct milter_msg {
+	struct milter_env *env;
+	unsigned long steps; /* as negotiated */
+	struct net_addr client;
+	bool submitted; /* by sendmail(1) and the like, not by SMTP */
+
+	/* The message; in the region, all gone at its end. */
+	struct region *rg;
+	struct milter_conf *conf; /* NULL: no message under way */
+	const char *sender, *auth_user;
+	const char **rcpts;
+	size_t rcpt_count, rcpt_cap;
+	size_t others; /* recipients that do not go through the transport */
+	struct header_list headers;
+	size_t header_len;
+	struct canon_body *body;
+};
+
+struct milter_msg *
+milter_msg_new(struct milter_env *env)
+{
+	struct milter_msg *m = mem_new(struct milter_msg);
+
+	m->env = env;
+	m->rg = region_new();
+	count_add(&env->sessions, 1);
+	return m;
+}
+
+void
+milter_msg_abort(struct milter_msg *m)
+{
+	milter_conf_unref(&m->conf);
+	canon_body_free(&m->body);
+	m->sender = m->auth_user = NULL;
+	m->rcpts = NULL;
+	m->rcpt_count = m->rcpt_cap = m->others = 0;
+	m->headers = (struct header_list){ 0 };
+	m->header_len = 0;
+	region_reset(m->rg);
+}
+
+void
+milter_msg_free(struct milter_msg **mp)
+{
+	struct milter_msg *m = *mp;
+
+	*mp = NULL;
+	if (m == NULL)
+		return;
+	milter_msg_abort(m);
+	region_free(&m->rg);
+	count_sub(&m->env->sessions, 1);
+	free(m);
+}
+
+void
+milter_msg_negotiated(struct milter_msg *m, unsigned long steps)
+{
+	m->steps = steps;
+}
+
+sfsistat
+milter_msg_reply(const struct milter_msg *m, unsigned long step)
+{
+	return (m->steps & step) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+/* ---- gathering ----------------------------------------------------------- */
+
+/* A macro's value, or "" where the host MTA sends none. */
+static const char *
+macro(SMFICTX *ctx, const char *name)
+{
+	char symbol[32];
+	const char *value;
+
+	(void)strncpy(symbol, name, sizeof(symbol) - 1);
+	symbol[sizeof(symbol) - 1] = '\0';
+	value = smfi_getsymval(ctx, symbol);
+	return value == NULL ? "" : value;
+}
+
+void
+milter_msg_connect(struct milter_msg *m, SMFICTX *ctx,
+    const struct sockaddr *peer)
+{
+	uint16_t port;
+
+	milter_msg_abort(m);
+	m->client = (struct net_addr){ 0 };
+	if (peer != NULL &&
+	    (peer->sa_family == AF_INET || peer->sa_family == AF_INET6))
+		net_addr_from_sa(peer, &m->client, &port);
+	/* Postfix's cleanup makes up a client 127.0.0.1 with port 0. */
+	m->submitted = strcmp(macro(ctx, "{client_port}"), "0") == 0;
+}
+
+/* Local submissions come without the angle brackets that SMTP has. */
+static const char *
+bare_address(struct region *rg, const char *addr)
+{
+	struct slice s = slice_trim(slice_of(addr));
+
+	if (s.len >= 2 && s.p[0] == '<' && s.p[s.len - 1] == '>') {
+		s.p++;
+		s.len -= 2;
+	}
+	return region_strndup(rg, s.p, s.len);
+}
+
+static void
+begin(struct milter_msg *m)
+{
+	milter_msg_abort(m);
+	m->conf = current_get(m->env->conf);
+	m->body = canon_body_new();
+	m->sender = "";
+	m->auth_user = "";
+}
+
+void
+milter_msg_mail(struct milter_msg *m, SMFICTX *ctx, const char *sender)
+{
+	begin(m);
+	m->sender = bare_address(m->rg, sender);
+	m->auth_user = region_strdup(m->rg, macro(ctx, "{auth_authen}"));
+}
+
+/*
+ * Is the recipient bound for another transport of the host?  Only known for
+ * SMTP mail.  `error` is none of them: that is what addresses in virtual
+ * alias domains show, which may well end in ours.
+ */
+static bool
+goes_elsewhere(const char *mailer)
+{
+	static const char *const others[] = { "local", "virtual", "relay",
+		"discard" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(mailer, others[i]) == 0)
+			return true;
+	return false;
+}
+
+void
+milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt)
+{
+	if (m->conf == NULL)
+		begin(m);
+	if (goes_elsewhere(macro(ctx, "{rcpt_mailer}"))) {
+		m->others++;
+		return;
+	}
+	if (m->rcpt_count == m->rcpt_cap) {
+		size_t cap = m->rcpt_cap == 0 ? 8 : 2 * m->rcpt_cap;
+		const char **v = region_array(m->rg, cap, sizeof(*v));
+
+		if (m->rcpt_count > 0)
+			memcpy(v, m->rcpts, m->rcpt_count * sizeof(*v));
+		m->rcpts = v;
+		m->rcpt_cap = cap;
+	}
+	m->rcpts[m->rcpt_count++] = bare_address(m->rg, rcpt);
+}
+
+/*
+ * As the field goes over the wire: each LF is a CRLF, and the blank behind
+ * the colon is there even where the host MTA has taken it off.
+ */
+static struct slice
+wire_value(struct milter_msg *m, const char *value)
+{
+	size_t len = strlen(value), n = 0;
+	char *out = region_alloc(m->rg, 2 * len + 1);
+
+	while (len > 0 && (value[len - 1] == '\n' || value[len - 1] == '\r'))
+		len--;
+	if ((m->steps & SMFIP_HDR_LEADSPC) == 0)
+		out[n++] = ' ';
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] == '\n' && (i == 0 || value[i - 1] != '\r'))
+			out[n++] = '\r';
+		out[n++] = value[i];
+	}
+	return (struct slice){ out, n };
+}
+
+void
+milter_msg_header(struct milter_msg *m, const char *name, const char *value)
+{
+	if (m->conf == NULL)
+		begin(m);
+	m->header_len += strlen(name) + strlen(value);
+	if (m->header_len <= HEADERS_MAX)
+		header_list_add(&m->headers, m->rg, slice_of(name),
+		    wire_value(m, value));
+}
+
+void
+milter_msg_body(struct milter_msg *m, const void *p, size_t len)
+{
+	if (m->conf == NULL)
+		begin(m);
+	canon_body_add(m->body, p, len);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void
+decide(struct milter_msg *m, struct policy_out *out)
+{
+	struct policy_in in = {
+		.conf = m->conf->snapshot,
+		.client = m->client,
+		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
+		.sender = m->sender,
+		.rcpts = m->rcpts,
+		.rcpt_count = m->rcpt_count,
+		.headers = &m->headers,
+		.body = m->body,
+		.now_s = clock_wall_us() / US_PER_S,
+	};
+
+	canon_body_finish(m->body);
+	policy_run(&in, m->rg, out);
+}
+
+/* Nobody would take the mark off mail that never reaches the transport. */
+static const char *
+make_mark(const struct milter_msg *m, const struct policy_out *out,
+    const char *queue_id)
+{
+	struct mark mark = {
+		.vmta = out->vmta,
+		.job = out->job,
+		.sender = m->sender,
+		.queue_id = queue_id,
+		.priority = out->priority,
+	};
+
+	if (m->conf->mark_key == NULL || queue_id[0] == '\0' ||
+	    (m->rcpt_count == 0 && m->others > 0))
+		return NULL;
+	memcpy(mark.body_hash, canon_body_hash(m->body, CANON_SIMPLE),
+	    sizeof(mark.body_hash));
+	return mark_make(m->conf->mark_key, &mark, m->rg);
+}
+
+static int
+apply(const struct milter_msg *m, SMFICTX *ctx, const struct policy_out *out,
+    const char *mark, struct err *e)
+{
+	struct milter_edit ed = {
+		.ctx = ctx,
+		.rg = m->rg,
+		.leadspc = (m->steps & SMFIP_HDR_LEADSPC) != 0,
+	};
+
+	if (milter_edit_remove(&ed, &m->headers, out->remove, e) == -1)
+		return -1;
+	/* Each goes above those before it: the first of the list comes last. */
+	for (size_t i = out->add_count; i-- > 0;)
+		if (milter_edit_insert(&ed, out->add[i].name, out->add[i].value,
+			e) == -1)
+			return -1;
+	if (mark != NULL)
+		return milter_edit_insert(&ed, MARK_HEADER, mark, e);
+	return 0;
+}
+
+static void
+log_message(const struct milter_msg *m, const char *queue_id,
+    const struct policy_out *out, const char *trouble)
+{
+	struct log_line l;
+	char client[NET_ADDR_TEXT];
+
+	log_begin(&l, trouble != NULL ? LOG_L_ERROR : LOG_L_INFO,
+	    queue_id[0] == '\0' ? NULL : queue_id, "milter");
+	log_str(&l, "vmta", out->vmta[0] == '\0' ? "{default}" : out->vmta);
+	if (out->job[0] != '\0')
+		log_str(&l, "job", out->job);
+	log_fmt(&l, "from", "<%s>", m->sender);
+	log_int(&l, "nrcpt", (int64_t)(m->rcpt_count + m->others));
+	log_int(&l, "signatures", (int64_t)out->add_count);
+	if (out->dkim_mixed)
+		log_str(&l, "dkim", "mixed");
+	log_str(&l, "client",
+	    m->submitted ? "local" : net_addr_text(&m->client, client));
+	if (m->auth_user[0] != '\0')
+		log_str(&l, "user", m->auth_user);
+	if (out->unknown_vmta[0] != '\0')
+		log_str(&l, "unknown-vmta", out->unknown_vmta);
+	if (trouble != NULL)
+		log_str(&l, "trouble", trouble);
+	log_end(&l);
+}
+
+/* Never libmilter's own text: log scanners take "rejected" for an attack. */
+static sfsistat
+tempfail(struct milter_msg *m, SMFICTX *ctx)
+{
+	static const char text[] =
+	    "message cannot be prepared for delivery now, try again later";
+	char *args[3];
+
+	args[0] = region_strdup(m->rg, "451");
+	args[1] = region_strdup(m->rg, "4.3.0");
+	args[2] = region_strdup(m->rg, text);
+	(void)smfi_setreply(ctx, args[0], args[1], args[2]);
+	count_add(&m->env->tempfailed, 1);
+	return SMFIS_TEMPFAIL;
+}
+
+static sfsistat
+pass_untreated(struct milter_msg *m, const char *queue_id)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_L_WARN, queue_id, "milter");
+	log_fmt(&l, "from", "<%s>", m->sender);
+	log_str(&l, "text", "header fields too large; left to the transport");
+	log_end(&l);
+	milter_msg_abort(m);
+	return SMFIS_CONTINUE;
+}
+
+sfsistat
+milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
+{
+	struct policy_out out;
+	const char *queue_id, *trouble;
+	sfsistat rc = SMFIS_CONTINUE;
+	struct err e;
+
+	if (m->conf == NULL)
+		begin(m);
+	count_add(&m->env->messages, 1);
+	/* Absent at MAIL and at the first RCPT. */
+	queue_id = region_strdup(m->rg, macro(ctx, "i"));
+	if (m->header_len > HEADERS_MAX)
+		return pass_untreated(m, queue_id);
+	decide(m, &out);
+	trouble = out.trouble;
+	if (trouble == NULL &&
+	    apply(m, ctx, &out, make_mark(m, &out, queue_id), &e) == -1)
+		trouble = e.text;
+	if (trouble == NULL)
+		count_add(&m->env->signatures, out.add_count);
+	else
+		rc = tempfail(m, ctx);
+	log_message(m, queue_id, &out, trouble);
+	milter_msg_abort(m);
+	return rc;
+}

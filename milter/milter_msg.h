@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * milter_msg - one session of the host MTA and the message under way in it.
+ *
+ * Hangs on smfi_setpriv().  libmilter calls for one session from changing
+ * threads, one at a time: all state is in here, no lock is held between
+ * calls.  What belongs to the message is in a region that goes with it, as
+ * does its reference of the configuration, taken at MAIL.
+ *
+ * Nothing is refused before the end of the message; so the steps before it
+ * need no reply, and all trouble shows there, as a 451 with a text of ours.
+ *
+ * What is hashed is the body as the host MTA hands it to us, which is what it
+ * hands to the transport.  Postfix turns stray CR and LF into blanks before
+ * any milter sees them (cleanup_replace_stray_cr_lf); where that is switched
+ * off they count as ordinary bytes of a line.
+ */
+
+#ifndef MILTER_MILTER_MSG_H
+#define MILTER_MILTER_MSG_H
+
+#include <libmilter/mfapi.h>
+#include <stddef.h>
+
+#include "milter/milter_env.h"
+
+struct milter_msg;
+
+struct milter_msg *milter_msg_new(struct milter_env *env);
+void milter_msg_free(struct milter_msg **mp);
+
+/* What was agreed on: SMFIP_NR_* and SMFIP_HDR_LEADSPC of it matter. */
+void milter_msg_negotiated(struct milter_msg *m, unsigned long steps);
+
+/* The answer to a step that may need none: its SMFIP_NR_* bit. */
+sfsistat milter_msg_reply(const struct milter_msg *m, unsigned long step);
+
+void milter_msg_connect(struct milter_msg *m, SMFICTX *ctx,
+    const struct sockaddr *peer);
+void milter_msg_mail(struct milter_msg *m, SMFICTX *ctx, const char *sender);
+void milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt);
+void milter_msg_header(struct milter_msg *m, const char *name,
+    const char *value);
+void milter_msg_body(struct milter_msg *m, const void *p, size_t len);
+
+/* Decides, asks for the changes, logs; the message is over. */
+sfsistat milter_msg_end(struct milter_msg *m, SMFICTX *ctx);
+
+/* The message is over without an end: aborted, or another one starts. */
+void milter_msg_abort(struct milter_msg *m);
+
+#endif

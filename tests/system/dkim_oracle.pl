@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# dkim_oracle.pl DIR - what Mail::DKIM says of DIR/*.eml: "NAME VERDICT".
+# The key's record is DIR/record.  Exit 77: Mail::DKIM is not installed.
+use strict;
+use warnings;
+
+eval { require Mail::DKIM::Verifier; require Mail::DKIM::DNS; 1 } or exit 77;
+
+my ($dir) = @ARGV;
+
+sub slurp {
+	open my $f, '<:raw', $_[0] or die "$_[0]: $!\n";
+	local $/;
+	return scalar <$f>;
+}
+
+package Record;
+sub new { my ($class, $text) = @_; return bless { text => $text }, $class; }
+sub type { return 'TXT'; }
+sub txtdata { return ($_[0]{text}); }
+
+package main;
+my $record = Record->new(slurp("$dir/record"));
+{
+	no warnings qw(redefine once);
+	*Mail::DKIM::DNS::query = sub { return ($record); };
+}
+
+for my $path (sort glob "$dir/*.eml") {
+	my ($name) = $path =~ m{([^/]+)$};
+	my $verifier = Mail::DKIM::Verifier->new;
+	my $verdict = 'none';
+	$verifier->PRINT(slurp($path));
+	$verifier->CLOSE;
+	for my $signature ($verifier->signatures) {
+		next unless $signature->domain eq 'example.net';
+		$verdict = $signature->result;
+	}
+	print "$name $verdict\n";
+}

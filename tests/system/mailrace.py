@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mailrace - our programs as a test runs them, and the mailrace command."""
+
+import csv
+import glob
+import json
+import os
+import subprocess
+import sys
+
+import procs
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+START_TIMEOUT_S = 30
+
+
+def build_dir():
+    return os.environ.get("MAILRACE_BUILD",
+                          os.environ.get("top_builddir",
+                                         os.path.join(SOURCE, "build")))
+
+
+def program(name):
+    return os.path.join(build_dir(), name)
+
+
+def missing():
+    """The first of our programs that is not built, or None."""
+    for name in ("mailraced", "mailrace", "mailrace-milter"):
+        if not os.access(program(name), os.X_OK):
+            return program(name)
+    return None
+
+
+class Daemon:
+    """mailraced or mailrace-milter with one configuration file."""
+
+    def __init__(self, name, config, log_dir, run_dir):
+        self.name = name
+        self.config = config
+        self.log = os.path.join(log_dir, name + ".log")
+        self.notify = os.path.join(run_dir, name + ".notify")
+        self.process = None
+        self.starts = 0
+
+    def start(self, env=None, pass_fds=(), argv_prefix=(), timeout_s=None):
+        ready = procs.Readiness(self.notify)
+        try:
+            self.process = procs.Process(
+                self.name, list(argv_prefix) +
+                [program(self.name), "-c", self.config, "-f"], self.log,
+                env=dict(ready.env(), **(env or {})), pass_fds=pass_fds)
+            ready.wait(self.process, timeout_s or START_TIMEOUT_S)
+        finally:
+            ready.close()
+        self.starts += 1
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def running(self):
+        return self.process is not None and self.process.running()
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+    def log_text(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+
+class CommandFailed(Exception):
+    def __init__(self, argv, result):
+        super().__init__("%s: exit %d: %s%s" % (
+            " ".join(argv), result.returncode, result.stdout, result.stderr))
+        self.result = result
+
+
+class Command:
+    """The mailrace command."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def run(self, *args, timeout_s=60):
+        argv = [program("mailrace"), "-c", self.config] + list(args)
+        return subprocess.run(argv, capture_output=True, text=True,
+                              timeout=timeout_s)
+
+    def text(self, *args):
+        r = self.run(*args)
+        if r.returncode != 0:
+            raise CommandFailed(args, r)
+        return r.stdout
+
+    def json(self, *args):
+        """What --json printed: one document, or one object a line."""
+        text = self.text(*args, "--json")
+        try:
+            return json.loads(text)
+        except ValueError:
+            return [json.loads(line) for line in text.splitlines() if line]
+
+
+def find(value, key):
+    """The first value of a key, however deep the answer holds it."""
+    if isinstance(value, dict):
+        if key in value:
+            return value[key]
+        value = list(value.values())
+    if isinstance(value, list):
+        for v in value:
+            got = find(v, key)
+            if got is not None:
+                return got
+    return None
+
+
+LEDGER = ("delivered", "failed", "expired", "suppressed", "deleted")
+
+
+class Audit:
+    """The answer of `mailrace audit --json`."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.accepted = find(answer, "accepted")
+        self.queued = find(answer, "queued")
+        self.terminal = {k: find(answer, k) for k in LEDGER}
+        # [{"id": message, "recipient": number, ...}]
+        self.doubts = find(answer, "doubts") or []
+
+    def balances(self):
+        numbers = [self.queued] + list(self.terminal.values())
+        if self.accepted is None or None in numbers:
+            return False
+        return self.accepted == sum(numbers)
+
+    def __str__(self):
+        return "accepted %s = %s + queued %s; in doubt %d" % (
+            self.accepted, " + ".join("%s %s" % (k, v) for k, v in
+                                      self.terminal.items()),
+            self.queued, len(self.doubts))
+
+
+def accounting(directory):
+    """All rows of all accounting files there, as dictionaries."""
+    rows = []
+    for path in sorted(glob.glob(os.path.join(directory, "*.csv"))):
+        with open(path, newline="") as f:
+            rows += list(csv.DictReader(f))
+    return rows
+
+
+def accounting_header(directory):
+    path = sorted(glob.glob(os.path.join(directory, "*.csv")))[0]
+    with open(path, newline="\n") as f:
+        return f.readline()
+
+
+if __name__ == "__main__":
+    sys.exit("a library, not a program")

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""milter_client - the host MTA's side of the milter protocol, version 6.
+
+For what miltertest cannot do: fields and addresses larger than its buffers,
+and the message as it stands after the milter's changes.
+"""
+
+import socket
+import struct
+
+ADDHDRS, CHGHDRS, SETSYMLIST = 0x01, 0x10, 0x100
+ALL_ACTIONS, ALL_STEPS = 0x1ff, 0x1fffff
+NOHELO, NODATA, NOEOH, LEADSPC = 0x2, 0x200, 0x40, 0x100000
+NO_REPLY = {"C": 0x1000, "M": 0x4000, "R": 0x8000, "L": 0x80, "B": 0x80000}
+BODY_MAX = 65535
+
+
+class Client:
+    """One connection; send() carries one message over it."""
+
+    def __init__(self, path, actions=ALL_ACTIONS, steps=ALL_STEPS):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(path)
+        self._write("O", struct.pack("!III", 6, actions, steps))
+        code, data = self._read()
+        assert code == "O", code
+        _, self.actions, self.steps = struct.unpack("!III", data[:12])
+        self.symbols = data[12:]
+        self.connected = False
+
+    def close(self):
+        try:
+            self._write("Q", b"")
+        finally:
+            self.sock.close()
+
+    def _write(self, code, data):
+        self.sock.sendall(struct.pack("!I", len(data) + 1) + code.encode() +
+                          data)
+
+    def _exactly(self, n):
+        out = b""
+        while len(out) < n:
+            piece = self.sock.recv(n - len(out))
+            if not piece:
+                raise EOFError("the milter has closed the connection")
+            out += piece
+        return out
+
+    def _read(self):
+        n, = struct.unpack("!I", self._exactly(4))
+        packet = self._exactly(n)
+        return packet[:1].decode(), packet[1:]
+
+    def _step(self, code, data):
+        self._write(code, data)
+        if not self.steps & NO_REPLY.get(code, 0):
+            answer, _ = self._read()
+            assert answer == "c", (code, answer)
+
+    def _macros(self, code, **values):
+        data = code.encode()
+        for name, value in values.items():
+            name = name if len(name) == 1 else "{%s}" % name
+            data += name.encode() + b"\0" + value + b"\0"
+        self._write("D", data)
+
+    def begin(self, sender=b"<a@example.net>", rcpts=(b"<x@sign.example>",),
+              ip="10.0.0.9", queue_id=b"4Zclient"):
+        if not self.connected:
+            self._macros("C", client_port=b"4321")
+            self._step("C", b"client.example\0" + b"4" +
+                       struct.pack("!H", 4321) + ip.encode() + b"\0")
+            self.connected = True
+        self._macros("M", mail_addr=sender)
+        self._step("M", sender + b"\0")
+        for rcpt in rcpts:
+            self._macros("R", i=queue_id, rcpt_mailer=b"mailrace")
+            self._step("R", rcpt + b"\0")
+
+    def abort(self):
+        self._write("A", b"")
+
+    def send(self, headers, body, queue_id=b"4Zclient", **envelope):
+        """Headers: (name, value) with LF folds and leading blank.
+
+        Returns (code, message as changed, [(what, ...)] of the changes).
+        """
+        self.begin(queue_id=queue_id, **envelope)
+        for name, value in headers:
+            if not self.steps & LEADSPC and value[:1] == b" ":
+                value = value[1:]
+            self._step("L", name + b"\0" + value + b"\0")
+        for at in range(0, len(body), BODY_MAX):
+            self._step("B", body[at:at + BODY_MAX])
+        self._macros("E", i=queue_id)
+        self._write("E", b"")
+        fields, changes = list(headers), []
+        while True:
+            code, data = self._read()
+            if code == "p":
+                continue
+            if code not in "imh":
+                changes.append((code, data))
+                return code, self._message(fields, body), changes
+            number = 0
+            if code != "h":
+                number, = struct.unpack("!I", data[:4])
+                data = data[4:]
+            name, value, _ = data.split(b"\0", 2)
+            changes.append((code, number, name, value))
+            self._change(fields, *changes[-1])
+
+    def _change(self, fields, code, number, name, value):
+        if code == "i":
+            if not self.steps & LEADSPC:
+                value = b" " + value
+            fields.insert(number, (name, value))
+            return
+        assert code == "m" and value == b"", (code, value)
+        same = [i for i, f in enumerate(fields)
+                if f[0].lower() == name.lower()]
+        del fields[same[number - 1]]
+
+    @staticmethod
+    def _message(fields, body):
+        out = b"".join(n + b":" + v.replace(b"\n", b"\r\n") + b"\r\n"
+                       for n, v in fields)
+        return out + b"\r\n" + body

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""postfix - a real Postfix of our own in a directory.
+
+Configuration, queue and data are private; /etc/postfix and
+/var/spool/postfix are neither read nor written (postfix-files and the like
+are copied from the package's own places).  Must run inside netns.enter():
+it listens on 127.0.0.1:25 unless told otherwise.
+"""
+
+import os
+import pwd
+import grp
+import shutil
+import subprocess
+import time
+
+PROGRAMS = ("postfix", "postconf", "smtp-source", "smtp-sink", "sendmail",
+            "postqueue")
+META = ("postfix-files", "postfix-script", "post-install")
+
+# The lines of an operator's main.cf; what is ours stands in hand_over().
+MAIN_CF = """\
+compatibility_level = 3.6
+queue_directory = {queue}
+data_directory = {data}
+meta_directory = {conf}
+daemon_directory = /usr/lib/postfix/sbin
+shlib_directory = /usr/lib/postfix
+command_directory = /usr/sbin
+mail_owner = postfix
+setgid_group = postdrop
+maillog_file = {log}
+maillog_file_prefixes = {logdir}
+myhostname = {hostname}
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+alias_maps =
+alias_database =
+local_recipient_maps =
+local_transport = error:no local mail here
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_peername_lookup = no
+smtpd_authorized_xclient_hosts = 127.0.0.0/8
+smtpd_client_connection_count_limit = 0
+minimal_backoff_time = 5s
+maximal_backoff_time = 10s
+queue_run_delay = 5s
+"""
+
+# As in the README: how a Postfix hands over to Mailrace.
+HAND_OVER_MAIN = """\
+default_transport = mailrace:unix:mailrace/lmtp
+mailrace_destination_concurrency_failed_cohort_limit = 0
+mailrace_initial_destination_concurrency = 20
+mailrace_destination_concurrency_limit = 50
+mailrace_destination_recipient_limit = 1000
+address_verify_default_transport = smtp
+address_verify_sender_dependent_default_transport_maps =
+smtpd_milters = { unix:mailrace/milter, default_action=tempfail, command_timeout=30s, content_timeout=120s }
+non_smtpd_milters = { unix:mailrace/milter, default_action=tempfail }
+internal_mail_filter_classes = bounce
+"""
+HAND_OVER_MASTER = """\
+mailrace  unix  -       -       n       -       50      lmtp
+  -o syslog_name=mailrace-in
+  -o lmtp_send_xforward_command=yes
+  -o lmtp_line_length_limit=0
+  -o lmtp_tls_security_level=none
+  -o lmtp_generic_maps=$smtp_generic_maps
+  -o lmtp_header_checks=$smtp_header_checks
+  -o lmtp_mime_header_checks=$smtp_mime_header_checks
+  -o lmtp_nested_header_checks=$smtp_nested_header_checks
+  -o lmtp_body_checks=$smtp_body_checks
+"""
+
+
+def missing():
+    """What is not installed, or None."""
+    for p in PROGRAMS:
+        if shutil.which(p, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+            return p
+    return None
+
+
+def master_cf(port_lines):
+    """Debian's services without chroot and without its smtp listener."""
+    out = []
+    with open("/usr/share/postfix/master.cf.dist") as f:
+        for line in f:
+            if line[:1].isalpha():
+                fields = line.split()
+                if fields[:2] == ["smtp", "inet"] or fields[0] == "postlog":
+                    continue
+                fields[4] = "n"
+                line = "  ".join(fields) + "\n"
+            out.append(line)
+    out.append("postlog unix-dgram n - n - 1 postlogd\n")
+    return "".join(out) + port_lines
+
+
+class Postfix:
+    def __init__(self, root, hostname="pf.lab.example", address="127.0.0.1",
+                 port=25, hand_over=True, main="", master=""):
+        self.root = root
+        self.conf = os.path.join(root, "conf")
+        self.queue = os.path.join(root, "spool")
+        self.data = os.path.join(root, "data")
+        self.log = os.path.join(root, "log", "postfix.log")
+        self.sockets = os.path.join(self.queue, "mailrace")
+        self.address, self.port = address, port
+        self.started = False
+        self.make_dirs()
+        # inet_interfaces knows only addresses that an interface has; master.cf
+        # may listen on any of 127/8.
+        text = MAIN_CF.format(queue=self.queue, data=self.data,
+                              conf=self.conf, log=self.log,
+                              logdir=os.path.dirname(self.log),
+                              hostname=hostname)
+        services = "%s:%d inet n - n - - smtpd\n" % (address, port)
+        if hand_over:
+            text += HAND_OVER_MAIN
+            services += HAND_OVER_MASTER
+        self.write("main.cf", text + main)
+        self.write("master.cf", master_cf(services + master))
+
+    def write(self, name, text):
+        with open(os.path.join(self.conf, name), "w") as f:
+            f.write(text)
+
+    def make_dirs(self):
+        user = pwd.getpwnam("postfix")
+        for d in (self.conf, self.queue, self.data,
+                  os.path.dirname(self.log)):
+            os.makedirs(d, exist_ok=True)
+        for d in ("dynamicmaps.cf.d", "postfix-files.d"):
+            os.makedirs(os.path.join(self.conf, d), exist_ok=True)
+        self.write("dynamicmaps.cf", "")
+        for name in META:
+            for d in ("/usr/share/postfix", "/usr/lib/postfix/sbin",
+                      "/usr/lib/postfix", "/etc/postfix"):
+                source = os.path.join(d, name)
+                if os.path.exists(source):
+                    shutil.copy(source, self.conf)
+                    break
+        os.chown(self.data, user.pw_uid, -1)
+        # setgid: sockets made here belong to the group postfix, which is
+        # how smtpd and lmtp may connect to them.
+        os.makedirs(self.sockets, exist_ok=True)
+        os.chown(self.sockets, -1, user.pw_gid)
+        os.chmod(self.sockets, 0o2750)
+
+    def run(self, *argv, **kw):
+        return subprocess.run(argv, capture_output=True, text=True, **kw)
+
+    def start(self):
+        r = self.run("postfix", "-c", self.conf, "start")
+        if r.returncode != 0:
+            raise RuntimeError("postfix start: " + r.stderr)
+        self.started = True
+        end = time.monotonic() + 20
+        while not self.listens():
+            if time.monotonic() > end:
+                raise RuntimeError("Postfix does not listen")
+            time.sleep(0.05)
+
+    def listens(self):
+        import socket
+        with socket.socket() as s:
+            return s.connect_ex((self.address, self.port)) == 0
+
+    def master_pid(self):
+        with open(os.path.join(self.queue, "pid", "master.pid")) as f:
+            return int(f.read())
+
+    def stop(self):
+        if self.started:
+            self.run("postfix", "-c", self.conf, "stop")
+            self.started = False
+
+    def flush(self):
+        self.run("postqueue", "-c", self.conf, "-f", check=True)
+
+    def queue_size(self):
+        """Messages in this Postfix; those in the maildrop too."""
+        r = self.run("postqueue", "-c", self.conf, "-j", check=True)
+        return sum(1 for line in r.stdout.splitlines() if line)
+
+    def sendmail(self, sender, rcpts, message):
+        self.run("sendmail", "-C", self.conf, "-f", sender, "-i", "--",
+                 *rcpts, input=message, check=True)
+
+    def source(self, sender, rcpt, count, *options):
+        """smtp-source; returns when it is done."""
+        r = self.run("smtp-source", "-m", str(count), "-f", sender, "-t",
+                     rcpt, *options, "%s:%d" % (self.address, self.port))
+        if r.returncode != 0:
+            raise RuntimeError("smtp-source: " + r.stderr)
+
+
+def group_of_postfix():
+    return grp.getgrgid(pwd.getpwnam("postfix").pw_gid).gr_name

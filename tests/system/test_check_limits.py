@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The limit checker passes logs that keep the limits and fails those that do
+not: a checker that never fails proves nothing."""
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+
+import check_limits
+import tap
+
+CONFIG = """\
+smtp-source-host 127.0.0.10 mta.example
+domain-macro big a.example, b.example  # a comment
+<virtual-mta v1>
+    smtp-source-host 127.0.0.11 v1.example
+    max-smtp-msg-rate 5/s
+    max-smtp-out 3
+    <domain slow.example>
+        max-msg-rate 1/20m
+    </domain>
+</virtual-mta>
+<domain *>
+    max-smtp-out 4
+</domain>
+<domain $big>
+    max-msg-rate 2/s
+</domain>
+<domain [*.]b.example>
+    max-msg-rate 100/s
+    max-smtp-out 1
+    max-msg-per-connection 2
+</domain>
+"""
+
+
+def connect(n, t, peer="127.0.0.10", to="127.0.1.1:25"):
+    return {"ev": "connect", "id": n, "t": t, "peer": peer, "to": to}
+
+
+def rcpt(n, t, domain, peer="127.0.0.10"):
+    return {"ev": "rcpt", "id": n, "t": t, "peer": peer,
+            "rcpt": "x@" + domain}
+
+
+def close(n, t):
+    return {"ev": "close", "id": n, "t": t}
+
+
+def message(n, t):
+    return {"ev": "message", "id": n, "t": t}
+
+
+CASES = [  # label, events, slack_ms, needed, wanted lines
+    ("two a second is kept", [rcpt(1, t / 2, "a.example")
+                              for t in range(10)], 0, [],
+     ["PASS max-msg-rate a.example/{default} 2/1s: most 2"]),
+    ("three in less than a second is not",
+     [rcpt(1, t, "a.example") for t in (0, 0.3, 0.999)], 0, [],
+     ["FAIL max-msg-rate a.example/{default} 2/1s: most 3"]),
+    ("slack forgives 5 ms", [rcpt(1, t, "a.example")
+                             for t in (0, 0.3, 0.996)], 5, [],
+     ["PASS max-msg-rate a.example/{default} 2/1s: most 2"]),
+    ("the exact name beats [*.]", [rcpt(1, t / 10, "b.example")
+                                   for t in range(3)], 0, [],
+     ["FAIL max-msg-rate b.example/{default} 2/1s: most 3"]),
+    ("a subdomain has the general rate", [rcpt(1, t / 10, "x.b.example")
+                                          for t in range(3)], 0, [],
+     ["PASS max-msg-rate x.b.example/{default} 100/1s: most 3"]),
+    ("a virtual MTA's rate is over all its queues",
+     [rcpt(1, t / 10, "d%d.example" % t, "127.0.0.11") for t in range(6)], 0,
+     [], ["FAIL max-smtp-msg-rate v1 5/1s: most 6"]),
+    ("a domain inside a virtual MTA",
+     [rcpt(1, t, "slow.example", "127.0.0.11") for t in (0, 1199)], 0, [],
+     ["FAIL max-msg-rate slow.example/v1 1/1200s: most 2"]),
+    ("connections one after the other",
+     [connect(1, 0), rcpt(1, 0, "b.example"), close(1, 1),
+      connect(2, 1), rcpt(2, 1, "b.example"), close(2, 2)], 0, [],
+     ["PASS max-smtp-out b.example/{default} 1: most 1"]),
+    ("connections at once, one of them without RCPT",
+     [connect(1, 0), rcpt(1, 0, "b.example"), close(1, 1),
+      connect(2, 0.5), close(2, 2)], 0, [],
+     ["FAIL max-smtp-out b.example/{default} 1: most 2"]),
+    ("messages of one connection",
+     [connect(1, 0), rcpt(1, 0, "b.example")] +
+     [message(1, t) for t in range(3)], 0, [],
+     ["FAIL max-msg-per-connection b.example/{default} 2: most 3"]),
+    ("a limit that had to be reached and was not",
+     [rcpt(1, 0, "x.b.example")], 0,
+     ["max-msg-rate x.b.example/{default}"],
+     ["FAIL max-msg-rate x.b.example/{default} 100/1s: most 1"]),
+    ("a limit that was never met", [], 0, ["max-msg-rate gone.example/v1"],
+     ["FAIL max-msg-rate gone.example/v1: nothing was seen"]),
+]
+
+
+def judge(events, slack_ms, needed):
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as f:
+        for e in events:
+            f.write(json.dumps(e) + "\n")
+        f.flush()
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            good = check_limits.check(CONFIG, [f.name], slack_ms, needed)
+    return good, out.getvalue()
+
+
+def make(events, slack_ms, needed, wanted):
+    def run():
+        good, text = judge(events, slack_ms, needed)
+        for w in wanted:
+            tap.check(w in text, "%r is not in:\n%s" % (w, text))
+        tap.equal(good, "FAIL" not in text, "verdict")
+        tap.equal(good, not any(w.startswith("FAIL") for w in wanted),
+                  "verdict as wanted")
+    return run
+
+
+for label, *case in CASES:
+    tap.test(label)(make(*case))
+os.environ.pop("MAILRACE_TEST_NAMESPACE", None)
+tap.main()

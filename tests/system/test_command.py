@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The mailrace command: show status, show queues, list, reload, audit, with
+--json; test config reports every mistake; a reload drops no connection."""
+
+import netns
+netns.enter()
+
+import os
+import signal
+import stat
+
+import smtp_client
+import tap
+from lab import Lab, mx_zone
+
+CONFIG = """
+<domain *>
+    retry-after 60s
+</domain>
+<domain wait.example>
+    max-smtp-out 7
+</domain>
+"""
+ZONE = (mx_zone("in.example", ("mx.in.example", "127.0.1.1")) +
+        mx_zone("wait.example", ("mx.wait.example", "127.0.1.2")))
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(
+            zone=ZONE, config=CONFIG, with_postfix=False, with_milter=True,
+            receivers=[{"listen": ["127.0.1.1:25"]},
+                       {"listen": ["127.0.1.2:25"], "rules": [
+                           {"at": "connect", "action": "close",
+                            "reply": "421 4.7.0 come back later"}]}])
+
+    def __enter__(self):
+        self.start()
+        for i in range(3):
+            self.inject("w%d@wait.example" % i)
+        self.inject("done@in.example")
+        self.wait_arrived("done@in.example")
+        return self
+
+
+@tap.test("show status, as text and as JSON")
+def status(lab):
+    tap.check(len(lab.command.text("show", "status")) > 40, "text")
+    tap.check(isinstance(lab.command.json("show", "status"), (dict, list)),
+              "JSON")
+
+
+@tap.test("show queues names each queue and how many wait")
+def queues(lab):
+    text = lab.command.text("show", "queues")
+    rows = [line.split() for line in text.splitlines()]
+    tap.check(["wait.example", "{default}", "3"] in [r[:3] for r in rows],
+              text)
+    answer = str(lab.command.json("show", "queues"))
+    tap.check("wait.example" in answer, answer)
+
+
+@tap.test("list shows what waits, with recipient and sender")
+def listing(lab):
+    text = lab.command.text("list")
+    for i in range(3):
+        tap.check("w%d@wait.example" % i in text, text)
+    tap.check("done@in.example" not in text, text)
+    tap.check("s@sender.example" in str(lab.command.json("list")), "sender")
+
+
+@tap.test("audit balances and is for programs too")
+def audit(lab):
+    a = lab.audit()
+    tap.check(a.balances(), "audit: %s" % a)
+    tap.equal((a.queued, a.terminal["delivered"]), (3, 1), str(a))
+    tap.check("4" in lab.command.text("audit"), "text")
+
+
+@tap.test("test config: no mistake is exit 0, all mistakes are named")
+def config_test(lab):
+    r = lab.command.run("test", "config")
+    tap.equal(r.returncode, 0, r.stdout + r.stderr)
+    bad = lab.path("bad.conf")
+    with open(bad, "w") as f:
+        f.write("host-name mta.example\n"
+                "no-such-thing 3\n"
+                "<domain a.example>\n"
+                "    max-smtp-out many\n"
+                "    max-msg-rate 5/fortnight\n"
+                "</domain>\n"
+                "<domain b.example>\n"
+                "    use-dane yes\n"
+                "</domain>\n")
+    import mailrace
+    r = mailrace.Command(bad).run("test", "config")
+    text = r.stdout + r.stderr
+    tap.equal(r.returncode, 1, "exit status: " + text)
+    for line in (2, 4, 5, 8):
+        tap.check("%s:%d: " % (bad, line) in text, "line %d in:\n%s" % (
+            line, text))
+
+
+@tap.test("reload takes the new configuration and keeps connections")
+def reload(lab):
+    pid = lab.daemon.pid
+    with smtp_client.Client(lab.lmtp, lmtp=True) as c:
+        c.hello()
+        tap.equal(c.command("MAIL FROM:<s@sender.example>")[0], 250, "MAIL")
+        lab.write_config(CONFIG + """
+<virtual-mta added>
+    smtp-source-host 127.0.0.19 added.mta.example
+</virtual-mta>
+<source 127.0.0.1>
+    process-x-virtual-mta yes
+</source>
+""")
+        lab.command.text("reload")
+        tap.equal(c.command("RCPT TO:<held@in.example>")[0], 250, "RCPT")
+        dots = c.data(smtp_client.compose("s@sender.example",
+                                          "held@in.example"), 1)
+        tap.equal(dots[0][0], 250, "dot")
+    lab.wait_arrived("held@in.example")
+    lab.inject("new@in.example", headers=[("X-Virtual-MTA", "added")])
+    tap.equal(lab.wait_arrived("new@in.example")["peer"], "127.0.0.19",
+              "source IP")
+    tap.equal(lab.daemon.pid, pid, "process")
+
+
+@tap.test("a reload that fails says why and changes nothing")
+def reload_fails(lab):
+    with open(lab.config) as f:
+        good = f.read()
+    with open(lab.config, "a") as f:
+        f.write("\nnonsense here\n")
+    r = lab.command.run("reload")
+    tap.check(r.returncode != 0, "exit status 0")
+    tap.check("nonsense" in r.stdout + r.stderr, r.stdout + r.stderr)
+    with open(lab.config, "w") as f:
+        f.write(good)
+    lab.inject("still@in.example", headers=[("X-Virtual-MTA", "added")])
+    tap.equal(lab.wait_arrived("still@in.example")["peer"], "127.0.0.19",
+              "source IP")
+
+
+@tap.test("the control socket is for its group only")
+def socket_mode(lab):
+    mode = stat.S_IMODE(os.stat(lab.path("run", "control")).st_mode)
+    tap.equal(mode & 0o007, 0, "others may use it: %o" % mode)
+
+
+@tap.test("without a daemon the command says so and fails")
+def no_daemon(lab):
+    tap.equal(lab.daemon.stop(), 0, "exit status of mailraced")
+    r = lab.command.run("show", "status")
+    tap.check(r.returncode != 0 and "control" in r.stderr, r.stderr)
+    lab.daemon.start()
+
+
+@tap.test("a second mailraced on the same spool refuses to start")
+def lock(lab):
+    import subprocess
+    import mailrace
+    r = subprocess.run([mailrace.program("mailraced"), "-c", lab.config,
+                        "-f"], capture_output=True, text=True, timeout=30,
+                       check=False)
+    tap.check(r.returncode not in (0, -signal.SIGABRT, -signal.SIGSEGV),
+              "exit status %d" % r.returncode)
+    tap.check(r.stderr.strip() != "", "it says nothing")
+    tap.check(lab.audit().balances(), "the first one works on")
+
+
+tap.main(Fixture)

@@ -1,0 +1,286 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Where mail goes and what a remote server's answer leads to: MX order, A
+fallback, null MX, NXDOMAIN, routes, retries, bounces, connection reuse."""
+
+import netns
+netns.enter()
+
+import time
+
+import smtp_client
+import tap
+from lab import Lab, mx_zone
+
+CONFIG = """
+<virtual-mta nowhere>
+    smtp-source-host 192.0.2.1 nowhere.mta.example
+</virtual-mta>
+<source 127.0.0.1>
+    process-x-virtual-mta yes
+</source>
+<domain *>
+    retry-after 2s
+    retry-recipients-after 2s
+    connect-timeout 5s
+    smtp-greeting-timeout 5s
+    smtp-data-termination-timeout 5s
+</domain>
+<domain hosts.example>
+    smtp-hosts [127.0.1.9]:2525
+</domain>
+<domain lookup.example>
+    smtp-hosts lookup-mx:order.example
+</domain>
+<domain short.example>
+    bounce-after 4s
+</domain>
+<domain reuse.example>
+    max-smtp-out 1
+    connection-idle-timeout 5s
+</domain>
+<domain three.example>
+    max-smtp-out 1
+    max-msg-per-connection 3
+    connection-idle-timeout 5s
+</domain>
+"""
+ZONE = """
+equal.example 300 MX 10 e1.equal.example
+equal.example 300 MX 10 e2.equal.example
+equal.example 300 MX 20 e3.equal.example
+e1.equal.example 300 A 127.0.2.1
+e2.equal.example 300 A 127.0.2.2
+e3.equal.example 300 A 127.0.2.3
+onlya.example 300 A 127.0.1.5
+v6.example 300 MX 10 mx.v6.example
+mx.v6.example 300 AAAA ::1
+nullmx.example 300 MX 0 .
+servfail.example SERVFAIL-FIRST 1
+servfail.example 300 MX 10 mx.order.example
+""" + "".join([
+    mx_zone("order.example", ("mx.order.example", "127.0.1.1"),
+            ("mx2.order.example", "127.0.1.2")),
+    mx_zone("next.example", ("dead.next.example", "127.0.1.99"),
+            ("live.next.example", "127.0.1.2")),
+    mx_zone("busy.example", ("mx.busy.example", "127.0.1.3")),
+    mx_zone("short.example", ("mx.short.example", "127.0.1.4")),
+    mx_zone("reuse.example", ("mx.reuse.example", "127.0.1.6")),
+    mx_zone("three.example", ("mx.three.example", "127.0.1.7")),
+    mx_zone("drop.example", ("mx.drop.example", "127.0.1.8")),
+])
+
+RECEIVERS = [
+    {"listen": ["127.0.1.1:25", "127.0.1.2:25", "127.0.1.5:25",
+                "127.0.1.6:25", "127.0.1.7:25", "127.0.1.9:2525", "[::1]:25",
+                "127.0.2.1:25", "127.0.2.2:25", "127.0.2.3:25"],
+     "rules": [
+         {"at": "rcpt", "match": "<grey", "count": 1, "per": "value",
+          "reply": "450 4.2.1 greylisted"},
+         {"at": "rcpt", "match": "<unknown", "reply":
+          "550 5.1.1 no such\nuser, says the\nserver"},
+         {"at": "mail", "match": "<badsender@", "reply":
+          "550 5.7.1 not you"},
+         {"at": "dot", "match": "X-Spam: yes", "reply":
+          "554 5.7.1 this is spam"},
+         {"at": "dot", "match": "X-Later: yes", "count": 1,
+          "reply": "451 4.3.0 later"}]},
+    {"listen": ["127.0.1.3:25"], "rules": [
+        {"at": "connect", "count": 2, "action": "close",
+         "reply": "421 4.7.0 busy"}]},
+    {"listen": ["127.0.1.4:25"], "rules": [
+        {"at": "rcpt", "reply": "451 4.3.0 never"}]},
+    {"listen": ["127.0.1.8:25"], "rules": [
+        {"at": "dot", "count": 1, "action": "drop"}]},
+]
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
+                         with_milter=False, receivers=RECEIVERS)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+
+@tap.test("the MX with the lowest preference is used")
+def order(lab):
+    for i in range(4):
+        lab.inject("order%d@order.example" % i)
+        m = lab.wait_arrived("order%d@order.example" % i)
+        tap.equal(m["to"], "127.0.1.1:25", "server")
+
+
+@tap.test("MXs of equal preference share, the third is not used")
+def equal(lab):
+    seen = set()
+    for i in range(12):
+        rcpt = "e%d@equal.example" % i
+        lab.inject(rcpt)
+        seen.add(lab.wait_arrived(rcpt)["to"])
+        time.sleep(0.1)
+    tap.equal(seen, {"127.0.2.1:25", "127.0.2.2:25"}, "servers")
+
+
+@tap.test("an MX that does not answer: the next one, at once")
+def next_mx(lab):
+    lab.inject("n@next.example")
+    m = lab.wait_arrived("n@next.example", 15)
+    tap.equal(m["to"], "127.0.1.2:25", "server")
+
+
+@tap.test("no MX: the address of the domain itself; an MX with AAAA only")
+def fallback(lab):
+    lab.inject("a@onlya.example")
+    tap.equal(lab.wait_arrived("a@onlya.example")["to"], "127.0.1.5:25", "A")
+
+
+@tap.test("null MX bounces, and so does a domain that does not exist")
+def no_mail(lab):
+    lab.inject("x@nullmx.example")
+    lab.inject("x@nosuch.example")
+    r = lab.wait_record("b", "x@nullmx.example")
+    tap.check(r["dsnStatus"].startswith("5.1.10"), "null MX: " +
+              r["dsnStatus"])
+    r = lab.wait_record("b", "x@nosuch.example")
+    tap.check(r["dsnStatus"].startswith("5.1.2") or
+              r["dsnStatus"].startswith("5.4.4"), "NXDOMAIN: " +
+              r["dsnStatus"])
+
+
+@tap.test("SERVFAIL waits and is asked again")
+def servfail(lab):
+    # A failure is remembered for a while, so that it is not asked for often.
+    lab.inject("x@servfail.example")
+    lab.wait_arrived("x@servfail.example", 30)
+
+
+@tap.test("smtp-hosts and lookup-mx: replace the MX")
+def routes(lab):
+    lab.inject("x@hosts.example")
+    tap.equal(lab.wait_arrived("x@hosts.example")["to"], "127.0.1.9:2525",
+              "smtp-hosts")
+    lab.inject("x@lookup.example")
+    tap.equal(lab.wait_arrived("x@lookup.example")["to"], "127.0.1.1:25",
+              "lookup-mx")
+
+
+@tap.test("421 in the greeting: retried after retry-after, then delivered")
+def busy(lab):
+    lab.inject("x@busy.example")
+    lab.wait_arrived("x@busy.example", 30)
+    times = [e["t"] for e in lab.events("connect")
+             if e["to"] == "127.0.1.3:25"]
+    tap.check(len(times) >= 3, "connections: %d" % len(times))
+    gaps = [b - a for a, b in zip(times, times[1:])]
+    tap.check(min(gaps) >= 1.9, "waited %s" % gaps)
+
+
+@tap.test("450 for a recipient: only this one waits")
+def grey(lab):
+    lab.inject(["grey1@order.example", "white1@order.example"])
+    lab.wait_arrived("white1@order.example", 5)
+    tap.equal(lab.arrived("grey1@order.example"), [], "too early")
+    lab.wait_arrived("grey1@order.example", 15)
+    r = lab.wait_record("t", "grey1@order.example")
+    tap.check("450" in r["dsnDiag"], r["dsnDiag"])
+    tap.equal(len(lab.arrived("white1@order.example")), 1, "white once")
+
+
+@tap.test("550 for a recipient bounces it, the others are delivered")
+def refused(lab):
+    lab.inject(["unknown@order.example", "known@order.example"])
+    lab.wait_arrived("known@order.example")
+    r = lab.wait_record("b", "unknown@order.example")
+    tap.equal(r["dsnAction"], "failed", "dsnAction")
+    tap.check(r["dsnStatus"].startswith("5.1.1"), r["dsnStatus"])
+    tap.check(r["dsnDiag"].startswith("smtp;550"), r["dsnDiag"])
+
+
+@tap.test("refused at MAIL, and after the dot")
+def refused_elsewhere(lab):
+    lab.inject("a@order.example", sender="badsender@x.example")
+    lab.wait_record("b", "a@order.example")
+    lab.inject("spam@order.example", headers=[("X-Spam", "yes")])
+    r = lab.wait_record("b", "spam@order.example")
+    tap.check("554" in r["dsnDiag"], r["dsnDiag"])
+    lab.inject("later@order.example", headers=[("X-Later", "yes")])
+    tap.equal(lab.wait_arrived("later@order.example", 15)["code"], 250,
+              "451, then 250")
+
+
+@tap.test("after bounce-after it bounces")
+def expire(lab):
+    lab.inject("x@short.example")
+    r = lab.wait_record("b", "x@short.example", 30)
+    tap.equal(r["dsnAction"], "failed", "dsnAction")
+    tap.equal(lab.audit().terminal["expired"], 1, "expired in the ledger")
+
+
+@tap.test("a connection lost after the dot: tried again, told in doubt")
+def lost(lab):
+    lab.inject("x@drop.example", headers=[("X-Test-Id", "lost")])
+    lab.wait_arrived("x@drop.example", 20)
+
+
+@tap.test("one connection carries many messages")
+def reuse(lab):
+    for i in range(6):
+        lab.inject("r%d@reuse.example" % i)
+    for i in range(6):
+        lab.wait_arrived("r%d@reuse.example" % i)
+    ids = {m["id"] for m in lab.messages(to="127.0.1.6:25")}
+    tap.equal(len(ids), 1, "connections")
+
+
+@tap.test("max-msg-per-connection 3")
+def three(lab):
+    for i in range(7):
+        lab.inject("t%d@three.example" % i)
+    for i in range(7):
+        lab.wait_arrived("t%d@three.example" % i)
+    counts = {}
+    for m in lab.messages(to="127.0.1.7:25"):
+        counts[m["id"]] = counts.get(m["id"], 0) + 1
+    tap.check(max(counts.values()) <= 3, "messages by connection: %s" % counts)
+
+
+@tap.test("recipients of one message and domain go in one transaction")
+def together(lab):
+    rcpts = ["m%d@order.example" % i for i in range(10)]
+    lab.inject(rcpts)
+    for r in rcpts:
+        m = lab.wait_arrived(r)
+    tap.equal(sorted(m["rcpts"]), sorted(rcpts), "recipients together")
+
+
+@tap.test("dots and long bodies survive")
+def stuffing(lab):
+    body = ".\n..\n.leading\nmiddle.\n" * 3000 + ".\n"
+    lab.inject("dots@order.example", message=smtp_client.compose(
+        "s@sender.example", "dots@order.example", body=body))
+    got = lab.stored(lab.wait_arrived("dots@order.example"))
+    tap.equal(got.partition(b"\r\n\r\n")[2],
+              body.replace("\n", "\r\n").encode(), "body")
+
+
+@tap.test("an address that cannot be bound never falls back to another")
+def bind(lab):
+    lab.inject("bind@order.example", headers=[("X-Virtual-MTA", "nowhere")])
+    time.sleep(4)
+    tap.equal(lab.arrived("bind@order.example"), [], "arrived")
+    tap.check(lab.audit().queued >= 1, "it is still queued")
+
+
+@tap.test("IPv6: an MX with an AAAA record only, from an IPv6 source or not "
+          "at all from a wrong one")
+def ipv6(lab):
+    lab.inject("x@v6.example")
+    time.sleep(2)
+    # The default virtual MTA has an IPv4 address only.
+    tap.equal(lab.arrived("x@v6.example"), [], "arrived")
+
+
+tap.main(Fixture)

@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""No limit is exceeded, and each is used; judged from the receivers' logs by
+check_limits.py, which shares no code with the product."""
+
+import netns
+netns.enter()
+
+import contextlib
+import io
+import time
+
+import check_limits
+import tap
+from lab import Lab, mx_zone
+
+# Two clocks' jitter: ours decides when to write, the kernel's stamps arrival.
+SLACK_MS = 2
+
+CONFIG = """
+<virtual-mta one>
+    smtp-source-host 127.0.0.11 one.mta.example
+    max-smtp-msg-rate 30/s
+    max-smtp-out 4
+</virtual-mta>
+<virtual-mta two>
+    smtp-source-host 127.0.0.12 two.mta.example
+    <domain rate.example>
+        max-msg-rate 5/s
+    </domain>
+</virtual-mta>
+<source 127.0.0.1>
+    process-x-virtual-mta yes
+</source>
+<domain rate.example>
+    max-msg-rate 20/s
+    max-smtp-out 10
+</domain>
+<domain slow.example>
+    max-msg-rate 15/5s
+</domain>
+<domain conns.example>
+    max-smtp-out 3
+    max-msg-per-connection 5
+</domain>
+"""
+DOMAINS = {"rate.example": "127.0.1.1", "slow.example": "127.0.1.2",
+           "conns.example": "127.0.1.3", "other.example": "127.0.1.4"}
+ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in DOMAINS.items())
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(
+            zone=ZONE, config=CONFIG, with_postfix=False, with_milter=False,
+            receivers=[
+                {"listen": ["127.0.1.1:25", "127.0.1.2:25", "127.0.1.4:25"]},
+                {"listen": ["127.0.1.3:25"], "rules": [
+                    {"at": "dot", "delay": 0.05, "action": "pass"}]}])
+
+    def __enter__(self):
+        self.start()
+        return self
+
+
+def load(lab, domain, count, vmta=""):
+    headers = [("X-Virtual-MTA", vmta)] if vmta else []
+    for i in range(count):
+        lab.inject("%s%d@%s" % (vmta, i, domain), headers=headers)
+
+
+def judge(lab, *need):
+    with open(lab.config) as f:
+        text = f.read()
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        good = check_limits.check(text, [lab.receiver_log], SLACK_MS, need)
+    tap.note(out.getvalue())
+    tap.check(good, "a limit was broken or not used")
+
+
+def count(lab, domain):
+    return sum(r.endswith("@" + domain) for m in lab.messages()
+               for r in m["rcpts"])
+
+
+@tap.test("max-msg-rate of a queue, and of a virtual MTA's own <domain>")
+def queue_rate(lab):
+    load(lab, "rate.example", 100)
+    load(lab, "rate.example", 20, "two")
+    started = time.monotonic()
+    tap.wait_for(lambda: count(lab, "rate.example") == 120, 40, "120")
+    tap.check(time.monotonic() - started < 25, "too slow")
+    judge(lab, "max-msg-rate rate.example/{default}",
+          "max-msg-rate rate.example/two")
+
+
+@tap.test("a window of several seconds, with many recipients in a message")
+def window(lab):
+    lab.inject(["w%d@slow.example" % i for i in range(40)])
+    tap.wait_for(lambda: count(lab, "slow.example") == 40, 40, "40")
+    judge(lab, "max-msg-rate slow.example/{default}")
+
+
+@tap.test("max-smtp-out and max-msg-per-connection")
+def connections(lab):
+    load(lab, "conns.example", 60)
+    tap.wait_for(lambda: count(lab, "conns.example") == 60, 60, "60")
+    judge(lab, "max-smtp-out conns.example/{default}",
+          "max-msg-per-connection conns.example/{default}")
+
+
+@tap.test("rate and connections of a virtual MTA over all its queues")
+def vmta(lab):
+    for domain in ("other.example", "slow.example", "conns.example"):
+        load(lab, domain, 30, "one")
+    tap.wait_for(lambda: sum(r.startswith("one") for m in lab.messages()
+                             for r in m["rcpts"]) == 90, 60, "90")
+    judge(lab, "max-smtp-msg-rate one")
+
+
+@tap.test("a reload in the middle resets no window")
+def reload(lab):
+    before = count(lab, "rate.example")
+    load(lab, "rate.example", 80)
+    for _ in range(8):
+        lab.command.text("reload")
+        time.sleep(0.4)
+    tap.wait_for(lambda: count(lab, "rate.example") == before + 80, 40, "80")
+    judge(lab, "max-msg-rate rate.example/{default}")
+
+
+@tap.test("kill -9 in the middle gives no second allowance")
+def crash(lab):
+    before = count(lab, "rate.example")
+    load(lab, "rate.example", 80)
+    time.sleep(1)
+    for _ in range(2):
+        lab.daemon.kill()
+        lab.daemon.start()
+        time.sleep(0.7)
+    tap.wait_for(lambda: count(lab, "rate.example") >= before + 80, 60, "80")
+    judge(lab, "max-msg-rate rate.example/{default}")
+
+
+tap.main(Fixture)

@@ -1,0 +1,411 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The milter without a host MTA: what it decides, asks for and survives."""
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import threading
+
+import mailrace
+import milter_client
+import procs
+import signatures
+import tap
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+CONFIG = """\
+domain-key s1, example.net, DIR/key.pem
+mark-key-file DIR/mark.key
+milter-listener LISTEN
+milter-control-socket DIR/control
+<virtual-mta ip1>
+    smtp-source-host 127.0.0.11 one.example
+</virtual-mta>
+<virtual-mta ip2>
+    smtp-source-host 127.0.0.12 two.example
+</virtual-mta>
+<domain sign.example>
+    dkim-sign yes
+</domain>
+<pattern-list by-sender>
+    mail-from /@pattern\\.example$/ virtual-mta=ip2
+</pattern-list>
+<source 10.0.0.0/8>
+    process-x-virtual-mta yes
+    process-x-job yes
+    default-virtual-mta ip1
+</source>
+<source 127.0.0.1>
+    pattern-list by-sender
+</source>
+<source bobs>
+    default-virtual-mta ip2
+</source>
+<smtp-user bob>
+    source bobs
+</smtp-user>
+"""
+
+PLAIN = [(b"From", b" A <a@example.net>"), (b"Date", b" today")]
+
+
+class Milter:
+    """mailrace-milter in a directory of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.sock = os.path.join(folder, "milter")
+        self.keep = False
+        subprocess.run(["openssl", "genrsa", "-out", self.path("key.pem"),
+                        "2048"], check=True, stderr=subprocess.DEVNULL)
+        public = subprocess.run(
+            ["openssl", "rsa", "-in", self.path("key.pem"), "-pubout",
+             "-outform", "DER"], check=True, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL).stdout
+        self.record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
+        with open(self.path("mark.key"), "wb") as f:
+            f.write(os.urandom(32))
+        self.configure()
+        self.daemon = mailrace.Daemon("mailrace-milter", self.path("config"),
+                                      folder, folder)
+
+    def key(self, name, timeout=5):
+        tap.equal(name, b"s1._domainkey.example.net.", "the key's name")
+        return self.record
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def configure(self, more="", listen=None):
+        text = CONFIG.replace("DIR", self.folder).replace(
+            "LISTEN", listen or self.sock)
+        with open(self.path("config"), "w") as f:
+            f.write(text + more)
+
+    def log(self):
+        with open(self.daemon.log, errors="replace") as f:
+            return f.read()
+
+    def lua(self, script, sock=None):
+        return subprocess.run(
+            ["miltertest", "-s", os.path.join(HERE, script), "-D",
+             "sock=" + (sock or self.sock)], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=60)
+
+    def control(self, command):
+        """(items, final object) of one request."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.path("control"))
+            s.sendall(json.dumps({"command": command}).encode() + b"\n")
+            items = []
+            for line in s.makefile():
+                answer = json.loads(line)
+                if "item" not in answer:
+                    return items, answer
+                items.append(answer["item"])
+        raise tap.Failed("no answer to %s" % command)
+
+
+@contextlib.contextmanager
+def fixture():
+    if shutil.which("miltertest") is None:
+        tap.skip("miltertest is not installed")
+    folder = tempfile.mkdtemp(prefix="mailrace-milter-")
+    m = Milter(folder)
+    try:
+        m.daemon.start()
+        yield m
+        if m.keep:
+            tap.note(procs.tail(m.daemon.log, 40))
+    finally:
+        if m.daemon.process is not None and m.daemon.process.running():
+            m.daemon.process.kill()
+        shutil.rmtree(folder)
+
+
+@tap.test("a played host MTA gets the right answers")
+def answers(m):
+    done = m.lua("milter.lua")
+    out = done.stdout.decode(errors="replace")
+    good = [line for line in out.splitlines() if line.startswith("ok ")]
+    tap.check(done.returncode == 0 and "not ok" not in out and
+              len(good) > 20, out)
+    tap.note("%d checks in milter.lua" % len(good))
+
+
+def send(m, headers, body=b"hello\r\n", **more):
+    with contextlib.closing(milter_client.Client(m.sock)) as c:
+        return c.send(headers, body, **more)
+
+
+@tap.test("what leaves the host MTA verifies, with and without leading blanks")
+def verifies(m):
+    headers = [(b"Received", b" from x\n\tby y"), *PLAIN,
+               (b"To", b"\n x@sign.example"), (b"X-Job", b" 7"),
+               (b"Subject", b"  two  blanks\n\t and a fold "),
+               (b"To", b" y@sign.example")]
+    body = b" a \r\n\tb\r\n\r\n" + b"x" * 100000 + b"\r\n \r\n\r\n"
+    for steps in (milter_client.ALL_STEPS, 0,
+                  milter_client.ALL_STEPS & ~milter_client.LEADSPC):
+        with contextlib.closing(milter_client.Client(
+                m.sock, steps=steps)) as c:
+            for _ in range(3):
+                code, message, changes = c.send(headers, body)
+                tap.equal(code, "c", "the answer")
+                tap.check(signatures.verify(message, m.key, "example.net"),
+                          message[:2000])
+                tap.check(b"X-Job" not in message, "X-Job is gone")
+                tap.equal([x[2] for x in changes if x[0] == "i"],
+                          [b"DKIM-Signature", b"X-Mailrace-Mark"],
+                          "fields inserted")
+
+
+@tap.test("run again, a message has one signature and one mark")
+def again(m):
+    _, message, _ = send(m, PLAIN)
+    for i in range(3):
+        head, body = message.split(b"\r\n\r\n", 1)
+        fields = []
+        for line in head.split(b"\r\n"):
+            if line[:1] in (b" ", b"\t"):
+                name, value = fields.pop()
+                fields.append((name, value + b"\n" + line))
+            else:
+                fields.append(tuple(line.split(b":", 1)))
+        _, message, _ = send(m, fields, body, queue_id=b"4Z%d" % i)
+        tap.equal(message.count(b"DKIM-Signature:"), 1, "signatures")
+        tap.equal(message.count(b"X-Mailrace-Mark:"), 1, "marks")
+        tap.check(signatures.verify(message, m.key), message)
+
+
+# Verifiers disagree on the others: stray CR and LF, no From.
+SIGNED_ODD = ("empty values", "1,500 fields", "300 jobs",
+              "a field of 180 KB", "a sender of 100 KB", "forged marks")
+
+
+def odd_messages():
+    many = [(b"X-%d" % i, b" %d" % i) for i in range(1500)]
+    jobs = [(b"X-Job", b" %d" % i) for i in range(300)]
+    huge = b" " + b"word\n " * 30000 + b"end"
+    every = bytes(range(1, 256))
+    yield "no header", [], b"", {}
+    yield "nothing but a body", [], b"hello", {}
+    yield "empty values", [(b"X", b""), *PLAIN, (b"Subject", b"")], b"", {}
+    yield "1,500 fields", [*many, *PLAIN], b"a\r\n", {}
+    yield "300 jobs", [*jobs, *PLAIN, *jobs], b"a\r\n", {}
+    yield "a field of 180 KB", [(b"Subject", huge), *PLAIN], b"a\r\n", {}
+    yield "a name of 70 KB", [(b"x" * 70000, b" y"), *PLAIN], b"a\r\n", {}
+    yield "a sender of 100 KB", PLAIN, b"a\r\n", {
+        "sender": b"<" + b"x" * 100000 + b"@pattern.example>"}
+    yield "2,000 recipients", PLAIN, b"a\r\n", {
+        "rcpts": [b"<%d@d%d.example>" % (i, i) for i in range(2000)]}
+    yield "addresses that are none", PLAIN, b"a\r\n", {
+        "sender": b"<@>", "rcpts": [b"", b"<>", b"@", b"<@", b"%s%n", every]}
+    yield "bytes of all kinds", [*PLAIN, (b"Subject", b" " + every)], \
+        bytes(range(256)) * 500, {}
+    yield "From that is none", [(b"From", b' "(((<@,:;' + b"(" * 5000)], \
+        b"a\r\n", {}
+    yield "forged marks", [(b"X-Mailrace-Mark", b" v=1;" + b";" * 9999),
+                           *PLAIN], b"a\r\n", {}
+
+
+@tap.test("odd messages are taken, and the milter goes on")
+def odd(m):
+    for label, headers, body, more in odd_messages():
+        try:
+            code, message, _ = send(m, headers, body, **more)
+        except OSError as e:
+            raise tap.Failed("%s: %s" % (label, e)) from None
+        tap.equal(code, "c", label)
+        if label in SIGNED_ODD:
+            tap.check(signatures.verify(message, m.key), label)
+    code, message, _ = send(m, PLAIN)
+    tap.check(code == "c" and signatures.verify(message, m.key), "afterwards")
+
+
+@tap.test("connections that break off anywhere leave nothing behind")
+def broken(m):
+    for n in range(0, 200, 7):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(m.sock)
+            s.sendall(b"\0\0\0\rO\0\0\0\6\0\0\1\xff\0\x1f\xff\xff"
+                      b"\0\0\0\x18Cx\0004\0\1127.0.0.1\0MLBERQ"[:n] +
+                      os.urandom(n % 5))
+    for _ in range(20):
+        c = milter_client.Client(m.sock)
+        c.begin()
+        c.sock.close()
+    tap.wait_for(lambda: m.control("show status")[1]["sessions"] == 0, 10,
+                 "no session is left")
+    tap.equal(send(m, PLAIN)[0], "c", "and it goes on")
+
+
+@tap.test("the socket is for owner and group")
+def mode(m):
+    tap.equal(stat.S_IMODE(os.stat(m.sock).st_mode), 0o660, "mode")
+
+
+@tap.test("one line a message says what was decided")
+def log_line(m):
+    lines = [line for line in m.log().splitlines() if ": 4ZqXyz milter " in line]
+    wanted = [line for line in lines if "job=news-7" in line]
+    tap.equal(len(wanted), 1, "lines for the message with a job")
+    for text in ("vmta=ip2", "from=<a@example.net>", "signatures=1"):
+        tap.check(text in wanted[0], wanted[0])
+
+
+@tap.test("status counts messages")
+def status(m):
+    _, answer = m.control("show status")
+    tap.check(answer.get("messages", 0) >= 15, answer)
+    tap.check(answer.get("signatures", 0) >= 10, answer)
+    tap.wait_for(lambda: m.control("show status")[1]["sessions"] == 0, 5,
+                 "no session is left")
+
+
+@tap.test("reload takes a good configuration")
+def reload_good(m):
+    before = m.control("show status")[1]["generation"]
+    m.configure("<virtual-mta ip3>\n</virtual-mta>\n")
+    _, answer = m.control("reload")
+    tap.check(answer.get("generation", 0) > before, answer)
+
+
+@tap.test("a bad one changes nothing, and every mistake is told")
+def reload_bad(m):
+    before = m.control("show status")[1]["generation"]
+    m.configure("no-such-directive yes\n<domain x>\n max-smtp-out many\n"
+                "</domain>\n")
+    items, answer = m.control("reload")
+    tap.check("error" in answer and len(items) >= 2, (items, answer))
+    tap.check(all(m.path("config") in i["text"] for i in items), items)
+    tap.equal(m.control("show status")[1]["generation"], before,
+              "generation")
+    tap.equal(m.lua("milter.lua").returncode, 0, "and it goes on")
+    m.configure()
+
+
+@tap.test("SIGHUP reloads, again and again")
+def hangup(m):
+    before = m.control("show status")[1]["generation"]
+    for i in range(20):
+        m.daemon.process.signal(signal.SIGHUP)
+        tap.wait_for(lambda: m.control("show status")[1]["generation"] >
+                     before + i, 5, "reload %d" % (i + 1))
+    tap.check(m.daemon.process.running(), "it goes on")
+
+
+@tap.test("sessions go on while configurations change")
+def busy(m):
+    wrong = []
+
+    def talk(number):
+        try:
+            with contextlib.closing(milter_client.Client(m.sock)) as c:
+                for i in range(40):
+                    code, message, _ = c.send(PLAIN, b"hello %d\r\n" % i)
+                    if code != "c" or not signatures.verify(message, m.key):
+                        wrong.append((number, i, code))
+        except Exception as e:
+            wrong.append((number, repr(e)))
+
+    threads = [threading.Thread(target=talk, args=(n,)) for n in range(8)]
+    for t in threads:
+        t.start()
+    reloads = 0
+    while any(t.is_alive() for t in threads):
+        m.control("reload")
+        reloads += 1
+    tap.equal(wrong, [], "messages that went wrong")
+    tap.note("320 messages on 8 sessions, %d reloads" % reloads)
+
+
+@tap.test("SIGTERM ends it well")
+def term(m):
+    tap.equal(m.daemon.process.stop(), 0, "exit status")
+
+
+@tap.test("a stale socket is replaced")
+def stale(m):
+    m.daemon.start()
+    m.daemon.process.kill()
+    tap.check(os.path.exists(m.sock), "a socket is left")
+    m.daemon.start()
+    tap.equal(m.lua("milter.lua").returncode, 0, "it serves")
+    m.daemon.process.stop()
+
+
+@tap.test("a socket handed over by systemd is used")
+def activation(m):
+    path = m.path("handed")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(m.sock)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen(10)
+        handed = os.dup(s.fileno())
+
+    def exec_env(fd=handed):
+        os.dup2(fd, 3)
+
+    # LISTEN_PID must be the milter's own: sh knows its pid and keeps it.
+    prefix = ["/bin/sh", "-c",
+              'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh"]
+    ready = procs.Readiness(m.path("notify"))
+    process = procs.Process(
+        "activated", prefix + [mailrace.program("mailrace-milter"), "-f",
+                               "-c", m.path("config")],
+        m.daemon.log, env=dict(ready.env(), LISTEN_FDS="1"),
+        pass_fds=(3, handed), preexec=exec_env)
+    try:
+        ready.wait(process, 20)
+        tap.equal(m.lua("milter.lua", path).returncode, 0, "it serves")
+        tap.check(not os.path.exists(m.sock), "no other socket is made")
+    finally:
+        process.kill()
+        ready.close()
+        os.close(handed)
+
+
+@tap.test("over TCP every step is answered")
+def tcp(m):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    m.configure(listen="127.0.0.1:%d" % port)
+    m.daemon.start()
+    script = m.path("tcp.lua")
+    with open(script, "w") as f:
+        f.write('c = mt.connect("inet:%d@127.0.0.1", 50, 0.1)\n'
+                'mt.conninfo(c, "x.example", "10.0.0.1")\n'
+                'if mt.test_option(c, SMFIP_NR_HDR) then error "no reply" end\n'
+                'mt.mailfrom(c, "<a@b>")\n'
+                'if mt.getreply(c) ~= SMFIR_CONTINUE then error "reply" end\n'
+                'mt.disconnect(c)\n' % port)
+    done = m.lua(script)
+    tap.equal(done.returncode, 0, done.stdout)
+    m.daemon.process.stop()
+
+
+@tap.test("a bad configuration at start names every mistake and ends")
+def start_bad(m):
+    m.configure("no-such-directive yes\ndomain-key s9, x.example, DIR/none\n")
+    done = subprocess.run(
+        [mailrace.program("mailrace-milter"), "-f", "-c", m.path("config")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+    out = done.stdout.decode()
+    tap.equal(done.returncode, 1, "exit status")
+    tap.check("no-such-directive" in out and "none" in out, out)
+
+
+tap.main(fixture)

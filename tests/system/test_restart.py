@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""When Mailrace is down, mail waits in Postfix; when the listener is held by
+another process, as systemd does, a restart defers nothing."""
+
+import netns
+netns.enter()
+
+import os
+import socket
+import time
+
+import tap
+from lab import Lab, mx_zone
+
+ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
+CONFIG = """
+<domain *>
+    retry-after 2s
+</domain>
+"""
+# LISTEN_PID must be the daemon's own.
+WRAPPER = ["/bin/bash", "-c", "exec 3<&%d; export LISTEN_FDS=1 LISTEN_PID=$$;"
+           " exec \"$@\"", "bash"]
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(zone=ZONE, config=CONFIG,
+                         receivers=[{"listen": ["127.0.1.1:25"]}])
+
+    def __enter__(self):
+        self.start()
+        return self
+
+
+def count(lab, prefix):
+    return len({r for m in lab.messages() for r in m["rcpts"]
+                if prefix in r})
+
+
+def postfix_log(lab):
+    with open(lab.postfix.log, errors="replace") as f:
+        return f.read()
+
+
+@tap.test("down for a while: mail waits in Postfix and comes later")
+def down(lab):
+    tap.equal(lab.daemon.stop(), 0, "exit status")
+    lab.postfix.source("s@sender.example", "down@in.example", 20, "-N", "-s",
+                       "5")
+    tap.wait_for(lambda: lab.postfix.queue_size() == 20, 20, "20 wait")
+    lab.daemon.start()
+    lab.postfix.flush()
+    tap.wait_for(lambda: count(lab, "down@") == 20, 40, "20 arrive")
+
+
+@tap.test("the milter down: Postfix answers 4xx, nothing goes out unsigned")
+def milter_down(lab):
+    lab.milter.stop()
+    try:
+        lab.postfix.source("s@sender.example", "nomilter@in.example", 1)
+        refused = False
+    except RuntimeError:
+        refused = True
+    tap.check(refused, "Postfix took it")
+    lab.milter.start()
+    lab.postfix.source("s@sender.example", "nomilter@in.example", 1)
+    tap.wait_for(lambda: count(lab, "nomilter@") == 1, 30, "it arrives")
+
+
+@tap.test("a listener that outlives the restart: not one deferral")
+def inherited(lab):
+    lab.daemon.stop()
+    if os.path.exists(lab.lmtp):
+        os.unlink(lab.lmtp)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(lab.lmtp)
+        os.chmod(lab.lmtp, 0o660)
+        s.listen(256)
+        fd = s.fileno()
+        prefix = [w % fd if "%d" in w else w for w in WRAPPER]
+
+        def start():
+            lab.daemon.start(argv_prefix=prefix, pass_fds=(fd,))
+        start()
+        before = postfix_log(lab).count("status=deferred")
+        lab.postfix.source("s@sender.example", "before@in.example", 10, "-N")
+        tap.wait_for(lambda: count(lab, "before@") == 10, 30, "before")
+        for i in range(3):
+            lab.daemon.stop()
+            lab.postfix.source("s@sender.example", "r%d@in.example" % i, 20,
+                               "-N", "-s", "5")
+            time.sleep(1)
+            start()
+        tap.wait_for(lambda: sum(count(lab, "r%d@" % i)
+                                 for i in range(3)) == 60, 60, "60 arrive")
+        tap.equal(postfix_log(lab).count("status=deferred"), before,
+                  "deferrals")
+        lab.daemon.stop()
+    os.unlink(lab.lmtp)
+    lab.daemon.start()
+
+
+@tap.test("a graceful stop finishes what is under way and loses nothing")
+def graceful(lab):
+    lab.postfix.source("s@sender.example", "grace@in.example", 200, "-N",
+                       "-s", "10")
+    tap.equal(lab.daemon.stop(), 0, "exit status")
+    lab.daemon.start()
+    lab.postfix.flush()
+    tap.wait_for(lambda: count(lab, "grace@") == 200, 60, "200 arrive")
+    rcpts = [r for m in lab.messages() for r in m["rcpts"] if "grace@" in r]
+    tap.equal(len(rcpts), 200, "deliveries: none twice")
+    tap.check(lab.audit().balances(), "audit")
+
+
+tap.main(Fixture)

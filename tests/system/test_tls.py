@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""TLS: used when it is offered; with require-starttls nothing ever goes out
+in clear, whatever the server says."""
+
+import netns
+netns.enter()
+
+import time
+
+import keys
+import tap
+from lab import Lab, mx_zone
+
+CONFIG = """
+<domain *>
+    retry-after 2s
+    retry-recipients-after 2s
+</domain>
+<domain strict-none.example>
+    require-starttls yes
+</domain>
+<domain strict-good.example>
+    require-starttls yes
+</domain>
+<domain strict-refuse.example>
+    require-starttls yes
+</domain>
+<domain strict-junk.example>
+    require-starttls yes
+</domain>
+<domain off.example>
+    use-starttls no
+</domain>
+"""
+HOSTS = {"none": "127.0.1.1", "good": "127.0.1.2", "refuse": "127.0.1.3",
+         "junk": "127.0.1.4"}
+ZONE = "".join(mx_zone(p + d + ".example", ("mx.%s.example" % d, ip))
+               for d, ip in HOSTS.items() for p in ("", "strict-"))
+ZONE += mx_zone("off.example", ("mx.good.example", "127.0.1.2"))
+OFFER = ["PIPELINING", "8BITMIME", "STARTTLS"]
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
+                         with_milter=False)
+        tls = keys.certificate(self.path("keys"), "mx.good.example")
+        self.receivers = [
+            {"listen": ["127.0.1.1:25"]},
+            {"listen": ["127.0.1.2:25"], "ehlo": OFFER, "tls": tls},
+            {"listen": ["127.0.1.3:25"], "ehlo": OFFER, "rules": [
+                {"at": "starttls", "reply": "454 4.7.0 not now"}]},
+            # Says 220 and then speaks no TLS; injects a plain reply too.
+            {"listen": ["127.0.1.4:25"], "ehlo": OFFER, "rules": [
+                {"at": "starttls", "reply":
+                 "raw:220 go ahead\r\n250 2.0.0 injected\r\nnot TLS\r\n"}]},
+        ]
+
+    def __enter__(self):
+        self.start()
+        return self
+
+
+@tap.test("STARTTLS is used when it is offered")
+def offered(lab):
+    lab.inject("x@good.example")
+    tap.check(lab.wait_arrived("x@good.example")["tls"] != "", "in clear")
+    lab.inject("y@strict-good.example")
+    tap.check(lab.wait_arrived("y@strict-good.example")["tls"] != "",
+              "in clear")
+
+
+@tap.test("without require-starttls a server without TLS gets it in clear")
+def clear(lab):
+    lab.inject("x@none.example")
+    tap.equal(lab.wait_arrived("x@none.example")["tls"], "", "TLS")
+    lab.inject("x@refuse.example")
+    tap.equal(lab.wait_arrived("x@refuse.example", 30)["tls"], "", "TLS")
+
+
+@tap.test("use-starttls no: in clear although it is offered")
+def off(lab):
+    lab.inject("x@off.example")
+    tap.equal(lab.wait_arrived("x@off.example")["tls"], "", "TLS")
+
+
+@tap.test("require-starttls: no MAIL, no RCPT, no DATA in clear; it waits")
+def strict(lab):
+    rcpts = ["x@strict-%s.example" % d for d in ("none", "refuse", "junk")]
+    for r in rcpts:
+        lab.inject(r, sender="secret@strict.example")
+    # Long enough for several attempts.
+    tap.wait_for(lambda: all(sum(e["to"] == HOSTS[d] + ":25" for e in
+                                 lab.events("connect")) >= 2
+                             for d in ("none", "refuse", "junk")), 40,
+                 "two attempts at each")
+    time.sleep(1)
+    leaked = [e for e in lab.events() if e["ev"] in ("mail", "rcpt",
+                                                     "message") and
+              e.get("sender") == "secret@strict.example"]
+    tap.equal(leaked, [], "in clear")
+    tap.check(lab.audit().queued >= 3, "they wait")
+
+
+@tap.test("a reply injected before the handshake is not believed")
+def injected(lab):
+    tap.equal([m for m in lab.messages() if m["to"] == "127.0.1.4:25" and
+               m["sender"] == "secret@strict.example"], [], "messages")
+    tap.check(lab.daemon.running(), "the daemon runs")
+
+
+tap.main(Fixture)

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A signature field says what RFC 6376 asks for, and covers what it says.
+ * That others verify it is shown by tests/system/dkim_oracle.sh.
+ */
+#include "mail/dkim_sign.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mail/canon.h"
+#include "tests/tap.h"
+
+static struct dkim_key *
+key_new(void)
+{
+	char path[] = "/tmp/mailrace-dkim-XXXXXX";
+	EVP_PKEY *pkey = EVP_RSA_gen(1024);
+	FILE *f = fdopen(mkstemp(path), "w");
+	struct dkim_key *key = NULL;
+	struct err e;
+	bool weak;
+
+	if (f == NULL)
+		return NULL;
+	(void)PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL);
+	(void)fclose(f);
+	(void)dkim_key_read(path, &key, &weak, &e);
+	(void)unlink(path);
+	EVP_PKEY_free(pkey);
+	return key;
+}
+
+static const struct {
+	const char *label, *fields, *h;
+} cases[] = {
+	{ "plain", "From: a@b\r\nTo: c@d\r\nSubject: x\r\nDate: today\r\n\r\n",
+	    "From:To:Subject:Date:From" },
+	{ "order and case of the message do not matter",
+	    "subject: x\r\nFROM: a@b\r\n\r\n", "From:Subject:From" },
+	{ "unknown fields are not signed",
+	    "X-Job: 7\r\nReceived: x\r\nFrom: a@b\r\n\r\n", "From:From" },
+	{ "repeated fields are named as often",
+	    "From: a@b\r\nSubject: 1\r\nSubject: 2\r\n\r\n",
+	    "From:Subject:Subject:From" },
+	{ "two From", "From: a@b\r\nFrom: c@d\r\n\r\n", "From:From:From" },
+	{ "no From", "Subject: x\r\n\r\n", "Subject:From" },
+	{ "nothing", "\r\n", "From" },
+	{ "bulk mail",
+	    "From: a\r\nList-Unsubscribe: <x>\r\n"
+	    "List-Unsubscribe-Post: y\r\nFeedback-ID: z\r\n\r\n",
+	    "From:Feedback-ID:List-Unsubscribe:List-Unsubscribe-Post:From" },
+};
+
+/* The value of a tag without folds, or NULL. */
+static char *
+tag(struct region *rg, const char *value, const char *name)
+{
+	char *flat = region_strdup(rg, value), *out = flat, *at;
+	char want[16];
+
+	for (; *value != '\0'; value++)
+		if (strchr(" \t\r\n", *value) == NULL)
+			*out++ = *value;
+	*out = '\0';
+	(void)snprintf(want, sizeof(want), ";%s=", name);
+	at = strstr(flat, want);
+	if (at == NULL)
+		return NULL;
+	at += strlen(want);
+	at[strcspn(at, ";")] = '\0';
+	return at;
+}
+
+static const char *
+sign(struct region *rg, const struct dkim_key *key, const char *text,
+    const bool *skip)
+{
+	struct canon_body *body = canon_body_new();
+	struct header_list list;
+	struct dkim_sign_in in = { .key = key,
+		.selector = "s1",
+		.domain = "example.net",
+		.headers = &list,
+		.skip = skip };
+	const char *value;
+	size_t at;
+	struct err e;
+
+	header_parse(text, strlen(text), rg, &list, &at);
+	canon_body_finish(body);
+	in.body_hash = canon_body_hash(body, CANON_RELAXED);
+	value = dkim_sign(&in, rg, &e);
+	canon_body_free(&body);
+	return value;
+}
+
+static bool
+lines_are_short(const char *value)
+{
+	size_t col = sizeof(DKIM_HEADER ": ") - 1;
+
+	for (; *value != '\0'; value++) {
+		col = *value == '\n' ? 0 : col + (*value == '\t' ? 8 : 1);
+		if (*value != '\r' && *value != '\n' && col > 78)
+			return false;
+	}
+	return true;
+}
+
+static void
+test_form(struct region *rg, const struct dkim_key *key)
+{
+	const char *value = sign(rg, key, cases[0].fields, NULL);
+
+	ok(strncmp(value, "v=1; a=rsa-sha256; c=relaxed/relaxed;", 37) == 0,
+	    "starts with version, algorithm and form");
+	is_str(tag(rg, value, "d"), "example.net", "d=");
+	is_str(tag(rg, value, "s"), "s1", "s=");
+	is_str(tag(rg, value, "bh"),
+	    "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "bh=");
+	is_int((int64_t)strlen(tag(rg, value, "b")), 172,
+	    "b= holds 1,024 bits");
+	ok(tag(rg, value, "t") == NULL, "no t=");
+	ok(lines_are_short(value), "its lines are short");
+}
+
+static void
+test_many(struct region *rg, const struct dkim_key *key)
+{
+	struct buf text = { 0 };
+	const char *value, *h;
+	size_t names = 1;
+
+	buf_str(&text, "From: a@b\r\n");
+	for (int i = 0; i < 1500; i++)
+		buf_printf(&text, "Resent-To: %d@b\r\n", i);
+	buf_str(&text, "\r\n");
+	value = sign(rg, key, buf_cstr(&text), NULL);
+	for (h = tag(rg, value, "h"); *h != '\0'; h++)
+		names += *h == ':';
+	is_int((int64_t)names, 52, "1,500 of one name: 50 of them are signed");
+	ok(lines_are_short(value), "in short lines");
+	buf_fini(&text);
+}
+
+static void
+test_skip(struct region *rg, const struct dkim_key *key)
+{
+	static const bool skip[] = { false, true, false };
+	static const char all[] =
+	    "From: a@b\r\nSubject: 1\r\nSubject: 2\r\n\r\n";
+	static const char left[] = "From: a@b\r\nSubject: 2\r\n\r\n";
+	const char *value = sign(rg, key, all, skip);
+
+	is_str(tag(rg, value, "h"), "From:Subject:From",
+	    "a removed field is not named");
+	is_str(value, sign(rg, key, left, NULL),
+	    "and the signature is that of the message without it");
+}
+
+static void
+test_recognise(struct region *rg, const struct dkim_key *key)
+{
+	static const struct {
+		const char *value;
+		bool ours;
+	} given[] = {
+		{ " v=1; d=example.net; s=s1; b=x", true },
+		{ " v=1;\r\n\td = EXAMPLE.net ;\r\n\ts=s1", true },
+		{ " v=1; d=example.net; s=s2; b=x", false },
+		{ " v=1; d=example.org; s=s1; b=x", false },
+		{ " v=1; s=s1; b=x", false },
+		{ " bd=example.net; bs=s1", false },
+		{ " d;s;d==;s", false },
+		{ "", false },
+	};
+	struct header_list list = { 0 };
+
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+		list.n = 0;
+		header_list_add(&list, rg, SLICE_LIT("dkim-signature"),
+		    slice_of(given[i].value));
+		ok(dkim_sign_is_of(&list.v[0], "example.net", "s1", rg) ==
+			given[i].ours,
+		    "%s: %zu", given[i].ours ? "ours" : "not ours", i);
+	}
+	list.n = 0;
+	header_list_add(&list, rg, SLICE_LIT(DKIM_HEADER),
+	    slice_of(sign(rg, key, cases[0].fields, NULL)));
+	ok(dkim_sign_is_of(&list.v[0], "example.net", "s1", rg),
+	    "our own is ours");
+}
+
+int
+main(void)
+{
+	struct region *rg = region_new();
+	struct dkim_key *key = key_new();
+
+	if (!ok(key != NULL, "a key"))
+		return done_testing();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		is_str(tag(rg, sign(rg, key, cases[i].fields, NULL), "h"),
+		    cases[i].h, cases[i].label);
+	test_form(rg, key);
+	test_many(rg, key);
+	test_skip(rg, key);
+	test_recognise(rg, key);
+	dkim_key_free(&key);
+	region_free(&rg);
+	return done_testing();
+}

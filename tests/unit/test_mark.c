@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A mark is read back as it was made, and refused when one byte differs. */
+#include "mail/mark.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/str.h"
+#include "tests/tap.h"
+
+static struct mark_key *
+key_of(char fill, size_t len, struct err *e)
+{
+	char path[] = "/tmp/mailrace-mark-XXXXXX";
+	int fd = mkstemp(path);
+	struct mark_key *key = NULL;
+
+	for (size_t i = 0; i < len; i++)
+		if (write(fd, &fill, 1) != 1)
+			break;
+	(void)close(fd);
+	(void)mark_key_read(path, &key, e);
+	(void)unlink(path);
+	return key;
+}
+
+static const struct mark marks[] = {
+	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "body", 50 },
+	{ "", "", "", "4ZqXyz", "", 0 },
+	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "\xff", 100 },
+	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "\x01", 1 },
+};
+
+static bool
+same(const struct mark *a, const struct mark *b)
+{
+	return strcmp(a->vmta, b->vmta) == 0 && strcmp(a->job, b->job) == 0 &&
+	    strcmp(a->sender, b->sender) == 0 &&
+	    strcmp(a->queue_id, b->queue_id) == 0 &&
+	    memcmp(a->body_hash, b->body_hash, 32) == 0 &&
+	    a->priority == b->priority;
+}
+
+/* No line of a message may be longer than this (RFC 5322 section 2.1.1). */
+static size_t
+longest_line(const char *text)
+{
+	size_t longest = 0, col = sizeof(MARK_HEADER ": ") - 1;
+
+	for (; *text != '\0'; text++) {
+		col = *text == '\n' ? 0 : col + 1;
+		if (col > longest)
+			longest = col;
+	}
+	return longest;
+}
+
+static void
+test_round(const struct mark_key *key, struct region *rg)
+{
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		const char *value = mark_make(key, &marks[i], rg);
+		struct mark got;
+
+		ok(mark_read(key, value, rg, &got) && same(&got, &marks[i]),
+		    "mark %zu comes back", i);
+		ok(longest_line(value) <= 998, "lines are short");
+	}
+}
+
+/* As header_value() unfolds it, and as another program may fold it. */
+static void
+test_folds(const struct mark_key *key, struct region *rg)
+{
+	const char *value = mark_make(key, &marks[0], rg);
+	struct buf flat = { 0 }, wide = { 0 };
+	struct mark got;
+
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p != '\r' && *p != '\n')
+			buf_byte(&flat, *p);
+		buf_byte(&wide, *p);
+		if (*p == 'e' || *p == '=')
+			buf_str(&wide, "\n ");
+	}
+	ok(mark_read(key, buf_cstr(&flat), rg, &got), "unfolded");
+	ok(mark_read(key, buf_cstr(&wide), rg, &got), "folded anew");
+	buf_fini(&flat);
+	buf_fini(&wide);
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* A blank may become another blank: folding is not covered. */
+static void
+test_flips(const struct mark_key *key, struct region *rg)
+{
+	char *value = region_strdup(rg, mark_make(key, &marks[0], rg));
+	size_t len = strlen(value), believed = 0, cut = 0;
+	struct mark got;
+
+	for (size_t i = 0; i < len; i++)
+		for (unsigned flip = 1; flip < 256; flip++) {
+			char was = value[i];
+
+			value[i] = (char)(was ^ (char)flip);
+			if (!(is_blank(was) && is_blank(value[i])))
+				believed += mark_read(key, value, rg, &got);
+			value[i] = was;
+		}
+	is_int((int64_t)believed, 0, "no changed byte is believed");
+	for (size_t i = 0; i < len; i++) {
+		char was = value[i];
+
+		value[i] = '\0';
+		cut += mark_read(key, value, rg, &got);
+		value[i] = was;
+	}
+	is_int((int64_t)cut, 0, "no part of it is believed");
+}
+
+static void
+test_junk(const struct mark_key *key, struct region *rg)
+{
+	static const char *const junk[] = {
+		"",
+		";",
+		"v=1",
+		"v=2; vmta=a; job=; prio=50; from=; id=; bh=; h=",
+		"v=1; vmta=%; job=; prio=50; from=; id=; bh=; h=",
+		"v=1; vmta=a; job=; prio=500; from=; id=; bh=; h=",
+		"v=1; vmta=a; job=; prio=50; from=6; id=; bh=; h=",
+		"v=1; vmta=%00; job=; prio=50; from=00; id=; bh=; h=",
+	};
+	struct buf huge = { 0 };
+	struct mark got;
+
+	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++)
+		ok(!mark_read(key, junk[i], rg, &got), "junk: %s", junk[i]);
+	buf_str(&huge, "v=1; vmta=");
+	for (int i = 0; i < 100000; i++)
+		buf_byte(&huge, 'x');
+	ok(!mark_read(key, buf_cstr(&huge), rg, &got), "huge junk");
+	buf_fini(&huge);
+}
+
+static void
+test_long(const struct mark_key *key, struct region *rg)
+{
+	struct mark m = marks[0], got;
+	char sender[1500], job[600];
+	const char *value;
+
+	memset(sender, 'x', sizeof(sender) - 1);
+	memset(job, ';', sizeof(job) - 1);
+	sender[sizeof(sender) - 1] = job[sizeof(job) - 1] = '\0';
+	m.sender = sender;
+	m.job = job;
+	value = mark_make(key, &m, rg);
+	ok(longest_line(value) <= 998, "a long sender is folded");
+	ok(mark_read(key, value, rg, &got) && same(&got, &m), "and comes back");
+}
+
+int
+main(void)
+{
+	struct region *rg = region_new();
+	struct err e;
+	struct mark_key *key = key_of('k', MARK_KEY_MIN, &e);
+	struct mark_key *other = key_of('l', 64, &e);
+	struct mark got;
+
+	ok(key != NULL && other != NULL, "keys of 32 and 64 bytes");
+	ok(key_of('k', MARK_KEY_MIN - 1, &e) == NULL, "31 are too few: %s",
+	    e.text);
+	test_round(key, rg);
+	test_folds(key, rg);
+	ok(!mark_read(other, mark_make(key, &marks[0], rg), rg, &got),
+	    "another key does not believe it");
+	test_flips(key, rg);
+	test_junk(key, rg);
+	test_long(key, rg);
+	mark_key_free(&key);
+	mark_key_free(&other);
+	region_free(&rg);
+	return done_testing();
+}

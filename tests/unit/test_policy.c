@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* At intake a message gets its virtual MTA, job and signature, by its source. */
+#include "vmta/policy.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/str.h"
+#include "mail/canon.h"
+#include "mail/dkim_sign.h"
+#include "tests/tap.h"
+
+#define SHOWN "vmta=%s job=%s removed=%s prio=%d add=%d unknown=%s trouble=%s"
+#define SIGNED "From: a@example.net\r\n"
+
+static const char config[] =
+    "domain-key s1, example.net, %s/key\n"
+    "<virtual-mta ip1>\n  smtp-source-host 127.0.0.1 one.example\n"
+    "</virtual-mta>\n"
+    "<virtual-mta Ip2>\n  smtp-source-host 127.0.0.2 two.example\n"
+    "  <domain own.example>\n    dkim-sign yes\n  </domain>\n"
+    "</virtual-mta>\n"
+    "<virtual-mta ip3>\n  smtp-source-host 127.0.0.3 three.example\n"
+    "  domain-key s3, brand.example, %s/key\n"
+    "</virtual-mta>\n"
+    "<virtual-mta-pool both>\n  virtual-mta ip1\n  virtual-mta ip3\n"
+    "</virtual-mta-pool>\n"
+    "<domain sign.example>\n  dkim-sign yes\n</domain>\n"
+    "<pattern-list p1>\n"
+    "  mail-from /@pattern/ virtual-mta=ip2,recipient-priority=70\n"
+    "  rcpt-to /@prio/ recipient-priority=10\n"
+    "</pattern-list>\n"
+    "<source 10.0.0.0/8>\n  always-allow-relaying yes\n"
+    "  process-x-virtual-mta yes\n  process-x-job yes\n"
+    "  pattern-list p1\n  default-virtual-mta ip1\n</source>\n"
+    "<source 0/0>\n  default-virtual-mta both\n</source>\n"
+    "<source {auth}>\n  process-x-job yes\n</source>\n"
+    "<source named>\n  default-virtual-mta ip3\n</source>\n"
+    "<smtp-user bob>\n  source named\n</smtp-user>\n";
+
+static const struct {
+	const char *label, *client, *user, *sender, *rcpts, *header;
+	const char *vmta, *job, *removed;
+	int priority, signatures;
+	const char *unknown;
+} cases[] = {
+	{ "default of the source", "10.1.1.1", NULL, "a@b", "x@y", SIGNED,
+	    "ip1", "", "", 50, 0, "" },
+	{ "default of everybody", "192.0.2.1", NULL, "a@b", "x@y", SIGNED,
+	    "both", "", "", 50, 0, "" },
+	{ "header from an allowed source", "10.1.1.1", NULL, "a@b", "x@y",
+	    "X-Virtual-MTA: ip2\r\nX-Job: news\r\n" SIGNED, "Ip2", "news",
+	    "X-Virtual-MTA X-Job ", 50, 0, "" },
+	{ "names have no case", "10.1.1.1", NULL, "a@b", "x@y",
+	    "x-virtual-mta: IP3\r\n" SIGNED, "ip3", "", "x-virtual-mta ", 50, 0,
+	    "" },
+	{ "header from another source", "192.0.2.1", NULL, "a@b", "x@y",
+	    "X-Virtual-MTA: ip2\r\nX-Job: news\r\n" SIGNED, "both", "",
+	    "X-Virtual-MTA X-Job ", 50, 0, "" },
+	{ "a pool in the header", "10.1.1.1", NULL, "a@b", "x@y",
+	    "X-Virtual-MTA: BOTH\r\n" SIGNED, "both", "", "X-Virtual-MTA ", 50,
+	    0, "" },
+	{ "{default} in the header", "10.1.1.1", NULL, "a@b", "x@y",
+	    "X-Virtual-MTA: {default}\r\n" SIGNED, "", "", "X-Virtual-MTA ", 50,
+	    0, "" },
+	{ "unknown in the header", "10.1.1.1", NULL, "a@b", "x@y",
+	    "X-Virtual-MTA: nope\r\n" SIGNED, "ip1", "", "X-Virtual-MTA ", 50,
+	    0, "nope" },
+	{ "empty in the header", "10.1.1.1", NULL, "a@b", "x@y",
+	    "X-Virtual-MTA:\r\n" SIGNED, "ip1", "", "X-Virtual-MTA ", 50, 0,
+	    "" },
+	{ "the first of two headers", "10.1.1.1", NULL, "a@b", "x@y",
+	    "X-Job: 1\r\nX-Job: 2\r\n" SIGNED, "ip1", "1", "X-Job X-Job ", 50,
+	    0, "" },
+	{ "a job is one word", "10.1.1.1", NULL, "a@b", "x@y",
+	    "X-Job:\r\n one two\r\n" SIGNED, "ip1", "one", "X-Job ", 50, 0,
+	    "" },
+	{ "pattern list", "10.1.1.1", NULL, "a@pattern", "x@y", SIGNED, "Ip2",
+	    "", "", 70, 0, "" },
+	{ "header before pattern list", "10.1.1.1", NULL, "a@pattern", "x@y",
+	    "X-Virtual-MTA: ip3\r\n" SIGNED, "ip3", "", "X-Virtual-MTA ", 70, 0,
+	    "" },
+	{ "a pattern that gives a priority only", "10.1.1.1", NULL, "a@b",
+	    "x@y,x@prio", SIGNED, "ip1", "", "", 10, 0, "" },
+	{ "a user's own source", "192.0.2.1", "bob", "a@b", "x@y", SIGNED,
+	    "ip3", "", "", 50, 0, "" },
+	{ "users without one: {auth}", "192.0.2.1", "eve", "a@b", "x@y",
+	    "X-Job: j\r\n" SIGNED, "both", "j", "X-Job ", 50, 0, "" },
+	{ "no user: not {auth}", "192.0.2.1", NULL, "a@b", "x@y",
+	    "X-Job: j\r\n" SIGNED, "both", "", "X-Job ", 50, 0, "" },
+	{ "somebody's mark", "192.0.2.1", NULL, "a@b", "x@y",
+	    "x-mailrace-mark: v=1; vmta=ip2\r\n" SIGNED, "both", "",
+	    "x-mailrace-mark ", 50, 0, "" },
+	{ "signed for the domain", "10.1.1.1", NULL, "a@b", "x@sign.example",
+	    SIGNED, "ip1", "", "", 50, 1, "" },
+	{ "signed for one of them", "10.1.1.1", NULL, "a@b",
+	    "x@y,x@SIGN.example", SIGNED, "ip1", "", "", 50, 1, "" },
+	{ "not for a subdomain of it", "10.1.1.1", NULL, "a@b",
+	    "x@a.sign.example", SIGNED, "ip1", "", "", 50, 0, "" },
+	{ "signed under the VMTA's settings", "10.1.1.1", NULL, "a@pattern",
+	    "x@own.example", SIGNED, "Ip2", "", "", 50 + 20, 1, "" },
+	{ "not under another's", "10.1.1.1", NULL, "a@b", "x@own.example",
+	    SIGNED, "ip1", "", "", 50, 0, "" },
+	{ "key of a parent domain", "10.1.1.1", NULL, "a@b", "x@sign.example",
+	    "From: a@sub.example.net\r\n", "ip1", "", "", 50, 1, "" },
+	{ "no key", "10.1.1.1", NULL, "a@b", "x@sign.example",
+	    "From: a@other.example\r\n", "ip1", "", "", 50, 0, "" },
+	{ "no From", "10.1.1.1", NULL, "a@b", "x@sign.example",
+	    "Subject: x\r\n", "ip1", "", "", 50, 0, "" },
+	{ "Sender first", "10.1.1.1", NULL, "a@b", "x@sign.example",
+	    "From: a@other.example\r\nSender: <s@example.net>\r\n", "ip1", "",
+	    "", 50, 1, "" },
+	{ "From where Sender has no key", "10.1.1.1", NULL, "a@b",
+	    "x@sign.example", "Sender: s@other.example\r\n" SIGNED, "ip1", "",
+	    "", 50, 1, "" },
+	{ "key of the VMTA", "10.1.1.1", NULL, "a@b", "x@sign.example",
+	    "X-Virtual-MTA: ip3\r\nFrom: a@brand.example\r\n", "ip3", "",
+	    "X-Virtual-MTA ", 50, 1, "" },
+	{ "not of another VMTA", "10.1.1.1", NULL, "a@b", "x@sign.example",
+	    "From: a@brand.example\r\n", "ip1", "", "", 50, 0, "" },
+	{ "key of a pool's member", "192.0.2.1", NULL, "a@b", "x@sign.example",
+	    "From: a@brand.example\r\n", "both", "", "", 50, 1, "" },
+	{ "our own signature is replaced", "10.1.1.1", NULL, "a@b",
+	    "x@sign.example",
+	    "DKIM-Signature: v=1; d=example.net; s=s1; b=x\r\n"
+	    "DKIM-Signature: v=1; d=other.example; s=s1; b=x\r\n" SIGNED,
+	    "ip1", "", "DKIM-Signature ", 50, 1, "" },
+	{ "no recipients", "10.1.1.1", NULL, "", "", SIGNED, "ip1", "", "", 50,
+	    0, "" },
+	{ "nothing at all", "10.1.1.1", NULL, "", "", "", "ip1", "", "", 50, 0,
+	    "" },
+	{ "an address that is none", "10.1.1.1", NULL, "@", "@,,x@,@@", SIGNED,
+	    "ip1", "", "", 50, 0, "" },
+};
+
+static bool
+make_key(const char *dir)
+{
+	EVP_PKEY *pkey = EVP_RSA_gen(2048);
+	char path[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/key", dir);
+	f = fopen(path, "w");
+	if (f == NULL)
+		return false;
+	(void)PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL);
+	EVP_PKEY_free(pkey);
+	return fclose(f) == 0;
+}
+
+static struct snapshot *
+load(const char *dir)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *s;
+	struct buf text = { 0 };
+	char path[128];
+	FILE *f;
+
+	for (const char *p = config; *p != '\0'; p++)
+		if (p[0] == '%' && p[1] == 's') {
+			buf_str(&text, dir);
+			p++;
+		} else {
+			buf_byte(&text, *p);
+		}
+	(void)snprintf(path, sizeof(path), "%s/config", dir);
+	f = fopen(path, "w");
+	if (f == NULL)
+		return NULL;
+	(void)fwrite(text.p, 1, text.len, f);
+	(void)fclose(f);
+	s = snapshot_load(path, &errs);
+	for (size_t i = 0; i < errs.n; i++)
+		(void)printf("# %s\n", errs.v[i].text);
+	conf_errors_fini(&errs);
+	buf_fini(&text);
+	return s;
+}
+
+static size_t
+split(const char *list, struct region *rg, const char **out)
+{
+	char *text = region_strdup(rg, list), *save = NULL;
+	size_t n = 0;
+
+	for (char *p = strtok_r(text, ",", &save); p != NULL;
+	     p = strtok_r(NULL, ",", &save))
+		out[n++] = p;
+	return n;
+}
+
+static const char *
+removed(const struct header_list *list, const struct policy_out *out,
+    struct region *rg)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < list->n; i++)
+		if (out->remove[i])
+			text = region_printf(rg, "%s%.*s ", text,
+			    (int)list->v[i].name.len, list->v[i].name.p);
+	return text;
+}
+
+static void
+run(size_t i, const struct snapshot *conf, struct region *rg)
+{
+	struct canon_body *body = canon_body_new();
+	const char *rcpts[8];
+	struct header_list headers;
+	struct policy_in in = { .conf = conf,
+		.auth_user = cases[i].user,
+		.sender = cases[i].sender,
+		.rcpts = rcpts,
+		.headers = &headers,
+		.body = body,
+		.now_s = 1 };
+	struct policy_out out;
+	const char *got, *want;
+	struct err e;
+	size_t at;
+
+	canon_body_finish(body);
+	(void)net_addr_parse(slice_of(cases[i].client), &in.client, &e);
+	in.rcpt_count = split(cases[i].rcpts, rg, rcpts);
+	header_parse(cases[i].header, strlen(cases[i].header), rg, &headers,
+	    &at);
+	policy_run(&in, rg, &out);
+	got = region_printf(rg, SHOWN, out.vmta, out.job,
+	    removed(&headers, &out, rg), out.priority, (int)out.add_count,
+	    out.unknown_vmta, out.trouble == NULL ? "" : out.trouble);
+	want = region_printf(rg, SHOWN, cases[i].vmta, cases[i].job,
+	    cases[i].removed, cases[i].priority, cases[i].signatures,
+	    cases[i].unknown, "");
+	is_str(got, want, cases[i].label);
+	canon_body_free(&body);
+}
+
+int
+main(void)
+{
+	char dir[] = "/tmp/mailrace-policy-XXXXXX", path[128];
+	struct region *rg = region_new();
+	struct snapshot *conf;
+
+	if (mkdtemp(dir) == NULL || !make_key(dir))
+		return 1;
+	conf = load(dir);
+	if (ok(conf != NULL, "the configuration"))
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+			run(i, conf, rg);
+	snapshot_unref(&conf);
+	(void)snprintf(path, sizeof(path), "%s/key", dir);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/config", dir);
+	(void)unlink(path);
+	(void)rmdir(dir);
+	region_free(&rg);
+	return done_testing();
+}

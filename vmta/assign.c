@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/assign.h"
+
+#include <string.h>
+
+#include "vmta/pattern.h"
+
+/* Reserved: users without a <smtp-user> of their own (powermta.md 1.5). */
+#define SOURCE_AUTH "{auth}"
+#define VMTA_DEFAULT "{default}"
+
+void
+assign_source(const struct policy_in *in, struct source_conf *out)
+{
+	const char *name = NULL;
+
+	if (in->auth_user != NULL && in->auth_user[0] != '\0') {
+		const struct user_conf *user = snapshot_user(in->conf,
+		    in->auth_user);
+
+		name = user != NULL && user->source[0] != '\0' ? user->source :
+								 SOURCE_AUTH;
+	}
+	snapshot_source_conf(in->conf, &in->client, name, out);
+}
+
+/* The value of the first field with that name, or NULL. */
+static const char *
+first_value(const struct policy_in *in, const char *name, struct region *rg)
+{
+	size_t i = header_find(in->headers, name, 0);
+
+	return i == in->headers->n ? NULL :
+				     header_value(&in->headers->v[i], rg);
+}
+
+/* A name as the configuration spells it; false and noted if unknown. */
+static bool
+use_vmta(const struct policy_in *in, const char *name, struct region *rg,
+    struct assignment *out)
+{
+	const struct pool *pool;
+	const struct vmta *vmta;
+
+	if (str_eq_nocase(name, VMTA_DEFAULT)) {
+		out->vmta = "";
+		return true;
+	}
+	pool = snapshot_pool(in->conf, name);
+	vmta = pool == NULL ? snapshot_vmta(in->conf, name) : NULL;
+	if (pool == NULL && vmta == NULL) {
+		out->unknown = region_strdup(rg, name);
+		return false;
+	}
+	out->vmta = region_strdup(rg, pool != NULL ? pool->name : vmta->name);
+	return true;
+}
+
+/* A job is one word of printable text: it stands in logs and in columns. */
+static const char *
+job_name(const char *value, struct region *rg)
+{
+	size_t n = strcspn(value, " \t");
+	char *job = region_strndup(rg, value, n > JOB_MAX ? JOB_MAX : n);
+
+	for (char *p = job; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return job;
+}
+
+static void
+assign_vmta(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct assignment *out)
+{
+	struct pattern_match match = { 0 };
+	const char *asked = NULL;
+	bool matched = false;
+
+	if (source->pattern_list[0] != '\0')
+		matched = pattern_list_match(in->conf, source->pattern_list,
+		    in->sender, in->rcpts, in->rcpt_count, in->headers, &match);
+	if (matched && match.has_priority)
+		out->priority = match.priority;
+	if (source->process_x_vmta)
+		asked = first_value(in, VMTA_HEADER, rg);
+	if (asked != NULL && asked[0] != '\0' && use_vmta(in, asked, rg, out))
+		return;
+	if (matched && match.vmta != NULL && match.vmta[0] != '\0' &&
+	    use_vmta(in, match.vmta, rg, out))
+		return;
+	if (source->default_vmta[0] != '\0')
+		(void)use_vmta(in, source->default_vmta, rg, out);
+}
+
+void
+assign_run(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct assignment *out)
+{
+	*out = (struct assignment){
+		.vmta = "",
+		.job = "",
+		.unknown = "",
+		.priority = PRIORITY_DEFAULT,
+	};
+	assign_vmta(in, source, rg, out);
+	if (source->process_x_job) {
+		const char *job = first_value(in, JOB_HEADER, rg);
+
+		if (job != NULL)
+			out->job = job_name(job, rg);
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * assign - which virtual MTA, job and priority a message gets at intake.
+ *
+ * X-Virtual-MTA (from sources with process-x-virtual-mta), then the source's
+ * <pattern-list>, then its default-virtual-mta, then {default}.  A name that
+ * is neither a virtual MTA nor a pool is passed over and reported.  Pure.
+ */
+
+#ifndef VMTA_ASSIGN_H
+#define VMTA_ASSIGN_H
+
+#include "vmta/policy.h"
+
+struct assignment {
+	const char *vmta;    /* VMTA or pool, as configured; "" is {default} */
+	const char *job;     /* "" is none */
+	const char *unknown; /* a name asked for that there is not, or "" */
+	uint8_t priority;
+};
+
+#define JOB_HEADER "X-Job"
+#define VMTA_HEADER "X-Virtual-MTA"
+#define JOB_MAX 255
+#define PRIORITY_DEFAULT 50
+
+/* The settings of where the message comes from: address and user. */
+void assign_source(const struct policy_in *in, struct source_conf *out);
+
+void assign_run(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct assignment *out);
+
+#endif

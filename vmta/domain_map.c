@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/domain_map.h"
+
+#include <idn2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/conf_hosts.h"
+#include "lib/net.h"
+#include "lib/str.h"
+#include "lib/strmap.h"
+
+#define DOMAIN_MAX 255
+
+struct value {
+	const void *v;
+	bool from_macro;
+	struct value *next;
+};
+
+/* What is said about one name, by the form of the pattern. */
+struct entry {
+	const char *name;
+	struct value *both;  /* [*.]name */
+	struct value *below; /* *.name */
+	struct value *exact;
+};
+
+struct literal { /* [IP/MASK], shortest prefix first */
+	struct net_prefix prefix;
+	struct value *values;
+	struct literal *next;
+};
+
+struct domain_map {
+	struct region *rg;
+	struct value *all; /* * */
+	struct literal *literals;
+	struct strmap *names; /* of struct entry */
+};
+
+struct domain_map *
+domain_map_new(struct region *rg)
+{
+	struct domain_map *m = mem_new(struct domain_map);
+
+	m->rg = rg;
+	m->names = strmap_new();
+	return m;
+}
+
+void
+domain_map_free(struct domain_map **mp)
+{
+	struct domain_map *m = *mp;
+
+	*mp = NULL;
+	if (m == NULL)
+		return;
+	strmap_free(&m->names);
+	free(m);
+}
+
+static bool
+is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s >= 128)
+			return false;
+	return true;
+}
+
+/* Lower case, ASCII form, no final dot.  False: no domain at all. */
+static bool
+normalise(const char *domain, char out[DOMAIN_MAX + 1])
+{
+	char *ascii = NULL;
+	size_t len;
+
+	if (!is_ascii(domain)) {
+		if (idn2_to_ascii_8z(domain, &ascii,
+			IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+			return false;
+		domain = ascii;
+	}
+	len = strlen(domain);
+	if (len > 1 && domain[len - 1] == '.')
+		len--;
+	if (len == 0 || len > DOMAIN_MAX) {
+		idn2_free(ascii);
+		return false;
+	}
+	memcpy(out, domain, len);
+	out[len] = '\0';
+	str_lower(out);
+	idn2_free(ascii);
+	return true;
+}
+
+/* Macro values first, then those by name, each in order. */
+static void
+add_value(struct domain_map *m, struct value **list, bool from_macro,
+    const void *v)
+{
+	struct value *new = region_new_obj(m->rg, struct value);
+
+	while (*list != NULL && ((*list)->from_macro || !from_macro))
+		list = &(*list)->next;
+	*new = (struct value){ v, from_macro, *list };
+	*list = new;
+}
+
+static struct value **
+find_literal(struct domain_map *m, const struct net_prefix *prefix)
+{
+	struct literal **at = &m->literals, *new;
+
+	while (*at != NULL && (*at)->prefix.bits < prefix->bits)
+		at = &(*at)->next;
+	for (struct literal *l = *at;
+	     l != NULL && l->prefix.bits == prefix->bits; l = l->next)
+		if (net_addr_eq(&l->prefix.addr, &prefix->addr))
+			return &l->values;
+	new = region_new_obj(m->rg, struct literal);
+	new->prefix = *prefix;
+	new->next = *at;
+	*at = new;
+	return &new->values;
+}
+
+static struct entry *
+find_name(struct domain_map *m, const char *name)
+{
+	struct entry *en = strmap_get(m->names, name);
+
+	if (en == NULL) {
+		en = region_new_obj(m->rg, struct entry);
+		en->name = region_strdup(m->rg, name);
+		strmap_put(m->names, en->name, en);
+	}
+	return en;
+}
+
+static int
+add_literal(struct domain_map *m, const char *pattern, bool from_macro,
+    const void *value, struct err *e)
+{
+	struct slice s = slice_of(pattern);
+	struct net_prefix prefix;
+
+	s = (struct slice){ s.p + 1, s.len - 1 };
+	if (s.len == 0 || s.p[s.len - 1] != ']')
+		return err_set(e, "\"%s\" lacks a \"]\"", pattern);
+	s.len--;
+	if (net_prefix_parse(s, &prefix, e) == -1)
+		return -1;
+	add_value(m, find_literal(m, &prefix), from_macro, value);
+	return 0;
+}
+
+int
+domain_map_add(struct domain_map *m, const char *pattern, bool from_macro,
+    const void *value, struct err *e)
+{
+	bool both = strncmp(pattern, "[*.]", 4) == 0;
+	bool below = strncmp(pattern, "*.", 2) == 0;
+	const char *domain = pattern + (both ? 4 : below ? 2 : 0);
+	char name[DOMAIN_MAX + 1];
+	struct entry *en;
+
+	if (strcmp(pattern, "*") == 0) {
+		add_value(m, &m->all, from_macro, value);
+		return 0;
+	}
+	if (!both && pattern[0] == '[')
+		return add_literal(m, pattern, from_macro, value, e);
+	/* {bounce} and their like are queues too. */
+	if (!normalise(domain, name) ||
+	    (name[0] != '{' && !conf_is_host_name(slice_of(name))))
+		return err_set(e, "\"%s\" is not a domain pattern", pattern);
+	en = find_name(m, name);
+	add_value(m,
+	    both      ? &en->both :
+		below ? &en->below :
+			&en->exact,
+	    from_macro, value);
+	return 0;
+}
+
+/* ---- matching ------------------------------------------------------------ */
+
+static void
+emit(const struct value *list, domain_map_fn *fn, void *ctx)
+{
+	for (; list != NULL; list = list->next)
+		fn(ctx, list->v);
+}
+
+static void
+match_literal(const struct domain_map *m, const char *domain, domain_map_fn *fn,
+    void *ctx)
+{
+	struct slice s = slice_of(domain);
+	struct net_addr addr;
+	struct err ignored;
+
+	if (s.len < 3 || s.p[s.len - 1] != ']')
+		return;
+	s = (struct slice){ s.p + 1, s.len - 2 };
+	if (net_addr_parse(s, &addr, &ignored) == -1)
+		return;
+	for (const struct literal *l = m->literals; l != NULL; l = l->next)
+		/* [0/0] stands for all of them, IPv6 too. */
+		if ((l->prefix.bits == 0 && l->prefix.addr.family == AF_INET) ||
+		    net_prefix_match(&l->prefix, &addr))
+			emit(l->values, fn, ctx);
+}
+
+void
+domain_map_match(const struct domain_map *m, const char *domain,
+    domain_map_fn *fn, void *ctx)
+{
+	const struct entry *found[DOMAIN_MAX / 2 + 1];
+	char name[DOMAIN_MAX + 1];
+	size_t n = 0;
+
+	emit(m->all, fn, ctx);
+	if (domain[0] == '[') {
+		match_literal(m, domain, fn, ctx);
+		return;
+	}
+	if (strmap_count(m->names) == 0 || !normalise(domain, name))
+		return;
+	/* The name and its parents, longest first. */
+	for (const char *p = name; p != NULL && n < DOMAIN_MAX / 2 + 1;) {
+		found[n++] = strmap_get(m->names, p);
+		p = strchr(p, '.');
+		if (p != NULL)
+			p++;
+	}
+	for (size_t i = n; i > 0; i--)
+		if (found[i - 1] != NULL)
+			emit(found[i - 1]->both, fn, ctx);
+	for (size_t i = n; i > 1; i--)
+		if (found[i - 1] != NULL)
+			emit(found[i - 1]->below, fn, ctx);
+	if (found[0] != NULL)
+		emit(found[0]->exact, fn, ctx);
+}
+
+static void
+set_true(void *ctx, const void *value)
+{
+	(void)value;
+	*(bool *)ctx = true;
+}
+
+bool
+domain_map_has(const struct domain_map *m, const char *domain)
+{
+	bool found = false;
+
+	domain_map_match(m, domain, set_true, &found);
+	return found;
+}
+
+bool
+domain_map_is_empty(const struct domain_map *m)
+{
+	return m->all == NULL && m->literals == NULL &&
+	    strmap_count(m->names) == 0;
+}

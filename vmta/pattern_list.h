@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pattern_list - the lists behind pattern.h, as a snapshot holds them.
+ *
+ * Read while the snapshot is built; immutable afterwards.
+ */
+
+#ifndef VMTA_PATTERN_LIST_H
+#define VMTA_PATTERN_LIST_H
+
+#include "lib/conf_bind.h"
+#include "lib/regex.h"
+
+/* Lists that call each other, in depth; a loop is deeper than any. */
+#define PATTERN_DEPTH 16
+
+enum pattern_what {
+	PATTERN_MAIL_FROM,
+	PATTERN_RCPT_TO,
+	PATTERN_HEADER,
+	PATTERN_ANY
+};
+
+struct pattern_row {
+	enum pattern_what what;
+	const char *header;
+	struct regex *re; /* NULL for PATTERN_ANY */
+	const char *vmta; /* or NULL */
+	uint8_t priority;
+	bool has_priority;
+	const char *call_name; /* call-to:LIST, or NULL */
+	const struct pattern_list *call;
+	const struct conf_node *node;
+	struct pattern_row *next;
+};
+
+struct pattern_list {
+	const char *name; /* "" for one that stands in a row */
+	const struct conf_node *node;
+	struct pattern_row *rows, **rows_end;
+	unsigned depth;
+	struct pattern_list *next; /* all of the snapshot */
+};
+
+/* Adds what a <pattern-list> block holds to *lists. */
+void pattern_list_read(struct pattern_list **lists, const struct conf_binder *b,
+    const struct conf_node *n);
+
+/* Joins call-to with its lists and finds loops. */
+void pattern_list_join(struct pattern_list *lists, struct conf_errors *errs);
+
+struct pattern_list *pattern_list_find(struct pattern_list *lists,
+    const char *name);
+void pattern_list_free_all(struct pattern_list **listsp);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/settings.h"
+
+#include <string.h>
+
+#include "vmta/snapshot_priv.h"
+
+static void
+merge_layer(void *ctx, const void *value)
+{
+	const struct layer *l = value;
+
+	conf_merge(&table_domain, ctx, &l->values, &l->set);
+}
+
+void
+settings_queue(const struct snapshot *s, const char *domain, const char *vmta,
+    struct queue_conf *out)
+{
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+	const struct pool_entry *p = v != NULL ? v->domain_pool :
+						 snapshot_find_pool(s, vmta);
+
+	*out = s->queue_defaults;
+	domain_map_match(s->domains, domain, merge_layer, out);
+	if (p != NULL)
+		domain_map_match(p->domains, domain, merge_layer, out);
+	if (v != NULL)
+		domain_map_match(v->domains, domain, merge_layer, out);
+}
+
+static struct net_addr
+plain_address(const struct net_addr *client)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct net_addr a = *client;
+
+	if (a.family == 0)
+		return (struct net_addr){ AF_INET, { 127, 0, 0, 1 } };
+	if (a.family == AF_INET6 && memcmp(a.a, mapped, 12) == 0) {
+		struct net_addr v4 = { .family = AF_INET };
+
+		memcpy(v4.a, a.a + 12, 4);
+		return v4;
+	}
+	return a;
+}
+
+/* 0/0 is written for "every client", IPv6 too. */
+static bool
+is_all(const struct net_prefix *p)
+{
+	return p->bits == 0 && p->addr.family == AF_INET;
+}
+
+void
+settings_source(const struct snapshot *s, const struct net_addr *client,
+    const char *name, struct source_conf *out)
+{
+	const struct net_addr addr = plain_address(client);
+	const struct source_entry *named = name == NULL ?
+	    NULL :
+	    snapshot_find_source(s, name);
+
+	*out = s->source_defaults;
+	for (const struct source_entry *e = s->sources; e != NULL; e = e->next)
+		if (is_all(&e->prefix) || net_prefix_match(&e->prefix, &addr))
+			conf_merge(&table_source, out, &e->values, &e->set);
+	if (named != NULL)
+		conf_merge(&table_source, out, &named->values, &named->set);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings - what holds for one queue or one client, merged from general to
+ * specific.
+ *
+ * Queue: built-in; then global <domain>, the pool's and the VMTA's, each by
+ * specificity (domain_map.h).  Client: built-in; <source> by address,
+ * shortest prefix first; the named one.  A merge copies only what was set; it
+ * costs a few hash look-ups and no memory.  Any thread.
+ */
+
+#ifndef VMTA_SETTINGS_H
+#define VMTA_SETTINGS_H
+
+#include "vmta/snapshot.h"
+
+void settings_queue(const struct snapshot *s, const char *domain,
+    const char *vmta, struct queue_conf *out);
+void settings_source(const struct snapshot *s, const struct net_addr *client,
+    const char *name, struct source_conf *out);
+
+#endif

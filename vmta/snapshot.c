@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mail/dkim_key.h"
+#include "vmta/settings.h"
+#include "vmta/snapshot_priv.h"
+
+bool
+name_key(const char *name, char out[NAME_KEY_MAX + 1])
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_KEY_MAX)
+		return false;
+	memcpy(out, name, len + 1);
+	str_lower(out);
+	return true;
+}
+
+struct vmta_entry *
+snapshot_find_vmta(const struct snapshot *s, const char *name)
+{
+	char key[NAME_KEY_MAX + 1];
+
+	if (!name_key(name[0] == '\0' ? VMTA_DEFAULT : name, key))
+		return NULL;
+	return strmap_get(s->vmtas, key);
+}
+
+struct pool_entry *
+snapshot_find_pool(const struct snapshot *s, const char *name)
+{
+	char key[NAME_KEY_MAX + 1];
+
+	if (!name_key(name, key))
+		return NULL;
+	return strmap_get(s->pools, key);
+}
+
+struct source_entry *
+snapshot_find_source(const struct snapshot *s, const char *name)
+{
+	char key[NAME_KEY_MAX + 1];
+
+	if (!name_key(name, key))
+		return NULL;
+	return strmap_get(s->named_sources, key);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+struct snapshot *
+snapshot_ref(const struct snapshot *s)
+{
+	ref_get(&s->self->refs);
+	return s->self;
+}
+
+static void
+snapshot_free(struct snapshot **sp)
+{
+	struct snapshot *s = *sp;
+
+	*sp = NULL;
+	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {
+		struct vmta_entry *v = strmap_at(s->vmtas, i);
+
+		domain_map_free(&v->domains);
+		key_index_free(&v->keys);
+	}
+	for (size_t i = 0; i < strmap_count(s->pools); i++) {
+		struct pool_entry *p = strmap_at(s->pools, i);
+
+		domain_map_free(&p->domains);
+	}
+	for (size_t i = 0; i < strmap_count(s->key_files); i++) {
+		struct key_file *f = strmap_at(s->key_files, i);
+
+		dkim_key_free(&f->key);
+	}
+	strmap_free(&s->vmtas);
+	strmap_free(&s->pools);
+	strmap_free(&s->key_files);
+	strmap_free(&s->named_sources);
+	strmap_free(&s->users);
+	domain_map_free(&s->domains);
+	domain_map_free(&s->relay);
+	key_index_free(&s->keys);
+	pattern_list_free_all(&s->patterns);
+	region_free(&s->rg);
+	free(s);
+}
+
+void
+snapshot_unref(struct snapshot **sp)
+{
+	struct snapshot *s = *sp;
+
+	*sp = NULL;
+	if (s != NULL && ref_put(&s->refs))
+		snapshot_free(&s);
+}
+
+/* ---- facts --------------------------------------------------------------- */
+
+uint64_t
+snapshot_generation(const struct snapshot *s)
+{
+	return s->generation;
+}
+
+const struct global_conf *
+snapshot_global(const struct snapshot *s)
+{
+	return &s->global;
+}
+
+const struct vmta *
+snapshot_vmta(const struct snapshot *s, const char *name)
+{
+	const struct vmta_entry *v = snapshot_find_vmta(s, name);
+
+	return v == NULL ? NULL : &v->pub;
+}
+
+const struct pool *
+snapshot_pool(const struct snapshot *s, const char *name)
+{
+	const struct pool_entry *p = snapshot_find_pool(s, name);
+
+	return p == NULL ? NULL : &p->pub;
+}
+
+size_t
+snapshot_vmta_count(const struct snapshot *s)
+{
+	return strmap_count(s->vmtas);
+}
+
+const struct vmta *
+snapshot_vmta_at(const struct snapshot *s, size_t i)
+{
+	const struct vmta_entry *v = strmap_at(s->vmtas, i);
+
+	return &v->pub;
+}
+
+const struct user_conf *
+snapshot_user(const struct snapshot *s, const char *name)
+{
+	const struct user_entry *u = strmap_get(s->users, name);
+
+	return u == NULL ? NULL : &u->values;
+}
+
+size_t
+snapshot_acct_count(const struct snapshot *s)
+{
+	return s->acct_count;
+}
+
+const struct acct_conf *
+snapshot_acct_at(const struct snapshot *s, size_t i)
+{
+	const struct acct_entry *a = s->accts;
+
+	CHECK(i < s->acct_count);
+	while (i-- > 0)
+		a = a->next;
+	return &a->pub;
+}
+
+const char *
+snapshot_listener_source(const struct snapshot *s, const char *where)
+{
+	for (const struct listener_entry *l = s->listeners; l != NULL;
+	     l = l->next)
+		if (strcmp(l->where, where) == 0)
+			return l->values.source[0] == '\0' ? NULL :
+							     l->values.source;
+	return NULL;
+}
+
+void
+snapshot_queue_conf(const struct snapshot *s, const char *domain,
+    const char *vmta, struct queue_conf *out)
+{
+	settings_queue(s, domain, vmta, out);
+}
+
+void
+snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
+    const char *name, struct source_conf *out)
+{
+	settings_source(s, client, name, out);
+}
+
+bool
+snapshot_relays_to(const struct snapshot *s, const char *domain)
+{
+	return domain_map_has(s->relay, domain);
+}
+
+const struct dkim_key *
+snapshot_key(const struct snapshot *s, const struct vmta *v, const char *domain,
+    const char **selector_r, const char **domain_r)
+{
+	const struct vmta_entry *ve = v == NULL ?
+	    NULL :
+	    snapshot_find_vmta(s, v->name);
+	const struct conf_dkey *k = NULL;
+	size_t at;
+
+	*selector_r = *domain_r = NULL;
+	if (ve != NULL && (at = key_index_find(ve->keys, domain)) != SIZE_MAX) {
+		k = &ve->pub.domain_keys.v[at];
+	} else {
+		at = key_index_find(s->keys, domain);
+		if (at == SIZE_MAX)
+			return NULL;
+		k = &s->global.domain_keys.v[at];
+	}
+	*selector_r = k->selector;
+	*domain_r = strcmp(k->domain, "*") == 0 ? domain : k->domain;
+	return k->key;
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks across directives, when a whole configuration has been read.  They
+ * walk the tree again, so that each complaint has its line.
+ */
+#include <string.h>
+
+#include "lib/conf_hosts.h"
+#include "lib/conf_lex.h"
+#include "vmta/settings.h"
+#include "vmta/snapshot_priv.h"
+
+/* Unix socket paths, with the NUL (struct sockaddr_un). */
+#define SOCKET_PATH_MAX 107
+
+struct check {
+	const struct snapshot *s;
+	const struct conf_tree *tree;
+	struct conf_errors *errs;
+};
+
+typedef void check_fn(const struct check *c, const struct conf_node *n,
+    const char *value);
+
+static const char *
+unquoted(const struct check *c, const struct conf_node *n)
+{
+	const char *text;
+	struct err ignored;
+
+	/* A value that cannot be read has been complained about. */
+	if (conf_unquote(slice_of(n->value), c->s->rg, &text, &ignored) == -1)
+		return "";
+	return text;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+static bool
+is_vmta_or_pool(const struct snapshot *s, const char *name)
+{
+	return snapshot_find_vmta(s, name) != NULL ||
+	    snapshot_find_pool(s, name) != NULL;
+}
+
+static void
+check_default_vmta(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	if (value[0] == '\0' || is_vmta_or_pool(c->s, value))
+		return;
+	conf_error(c->errs, n->file, n->line,
+	    str_eq_nocase(value, "by-smtp-source-ip") ?
+		"default-virtual-mta: %s is not supported" :
+		"default-virtual-mta: there is no virtual MTA or pool %s",
+	    value);
+}
+
+static void
+check_pattern_list(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	const struct pattern_list *l;
+
+	if (value[0] == '\0')
+		return;
+	l = pattern_list_find(c->s->patterns, value);
+	if (l == NULL)
+		conf_error(c->errs, n->file, n->line,
+		    "pattern-list: there is no <pattern-list %s>", value);
+	else if (l->node->order > n->order)
+		conf_error(c->errs, n->file, n->line,
+		    "pattern-list: <pattern-list %s> must stand before this "
+		    "<source>",
+		    value);
+}
+
+static void
+check_named_source(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	/* {auth} need not be written: then the address alone decides. */
+	if (value[0] == '\0' || str_eq_nocase(value, "{auth}"))
+		return;
+	if (snapshot_find_source(c->s, value) == NULL)
+		conf_error(c->errs, n->file, n->line,
+		    "source: there is no <source %s>", value);
+}
+
+static void
+check_pattern_rows(const struct check *c)
+{
+	for (const struct pattern_list *l = c->s->patterns; l != NULL;
+	     l = l->next)
+		for (const struct pattern_row *r = l->rows; r != NULL;
+		     r = r->next)
+			if (r->vmta != NULL && !is_vmta_or_pool(c->s, r->vmta))
+				conf_error(c->errs, r->node->file,
+				    r->node->line,
+				    "virtual-mta=%s: there is no such virtual "
+				    "MTA or pool",
+				    r->vmta);
+}
+
+/* ---- forms of single values ---------------------------------------------- */
+
+static void
+check_absolute(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	if (value[0] != '\0' && value[0] != '/')
+		conf_error(c->errs, n->file, n->line,
+		    "%s: an absolute path is needed", n->name);
+}
+
+static void
+check_socket(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	check_absolute(c, n, value);
+	if (strlen(value) > SOCKET_PATH_MAX)
+		conf_error(c->errs, n->file, n->line,
+		    "%s: the path of a socket has at most %d bytes", n->name,
+		    SOCKET_PATH_MAX);
+}
+
+static void
+check_log_level(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	static const char *const levels[] = { "error", "warn", "info",
+		"debug" };
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(value, levels[i]) == 0)
+			return;
+	conf_error(c->errs, n->file, n->line,
+	    "log-level: \"%s\" is none of error, warn, info, debug", value);
+}
+
+static void
+check_host_name(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	if (value[0] != '\0' && !conf_is_host_name(slice_of(value)))
+		conf_error(c->errs, n->file, n->line,
+		    "host-name: \"%s\" is not a host name", value);
+}
+
+static void
+check_name_server(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	struct slice rest = slice_of(n->value);
+	struct net_addr addr;
+	const char *item;
+	uint16_t port;
+	struct err e;
+
+	(void)value;
+	while (conf_item(&rest, c->s->rg, &item, &e) == 0 && item != NULL)
+		if (item[0] != '\0' &&
+		    net_addr_parse(slice_of(item), &addr, &e) == -1 &&
+		    net_endpoint_parse(item, &addr, &port, &e) == -1)
+			conf_error(c->errs, n->file, n->line,
+			    "name-server: \"%s\" is neither IP nor IP:PORT",
+			    item);
+}
+
+static const struct {
+	const char *block, *name; /* block NULL: the top level */
+	check_fn *check;
+} checks[] = {
+	{ NULL, "control-socket", check_socket },
+	{ NULL, "host-name", check_host_name },
+	{ NULL, "log-file", check_absolute },
+	{ NULL, "log-level", check_log_level },
+	{ NULL, "mark-key-file", check_absolute },
+	{ NULL, "milter-control-socket", check_socket },
+	{ NULL, "name-server", check_name_server },
+	{ NULL, "spool", check_absolute },
+	{ "smtp-listener", "source", check_named_source },
+	{ "smtp-user", "source", check_named_source },
+	{ "source", "default-virtual-mta", check_default_vmta },
+	{ "source", "pattern-list", check_pattern_list },
+	{ "virtual-mta", "host-name", check_host_name },
+};
+
+static void
+check_node(const struct check *c, const char *block, const struct conf_node *n)
+{
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if ((block == NULL) != (checks[i].block == NULL))
+			continue;
+		if (block != NULL && !str_eq_nocase(block, checks[i].block))
+			continue;
+		if (conf_node_is(n, checks[i].name))
+			checks[i].check(c, n, unquoted(c, n));
+	}
+}
+
+static void
+check_nodes(const struct check *c)
+{
+	for (const struct conf_node *n = c->tree->root->first; n != NULL;
+	     n = n->next) {
+		/* <spool DIR> is checked as `spool DIR`. */
+		if (!n->is_block || conf_node_is(n, "spool"))
+			check_node(c, NULL, n);
+		for (const struct conf_node *k = n->first; k != NULL;
+		     k = k->next)
+			if (!k->is_block)
+				check_node(c, n->name, k);
+	}
+}
+
+/* ---- listeners ----------------------------------------------------------- */
+
+struct place {
+	const char *where;
+	const struct conf_node *node;
+	bool any_address; /* of its family */
+	struct net_addr addr;
+	uint16_t port; /* 0: a path */
+};
+
+static int
+parse_place(const char *where, struct place *p, struct err *e)
+{
+	static const uint8_t zero[16];
+
+	p->where = where;
+	p->port = 0;
+	if (where[0] == '/') {
+		if (strlen(where) > SOCKET_PATH_MAX)
+			return err_set(e,
+			    "the path of a socket has at most %d bytes",
+			    SOCKET_PATH_MAX);
+		return 0;
+	}
+	if (net_endpoint_parse(where, &p->addr, &p->port, e) == -1)
+		return -1;
+	p->any_address = memcmp(p->addr.a, zero, 16) == 0;
+	return 0;
+}
+
+static bool
+same_place(const struct place *a, const struct place *b)
+{
+	if (a->port == 0 || b->port == 0)
+		return a->port == b->port && strcmp(a->where, b->where) == 0;
+	return a->port == b->port && a->addr.family == b->addr.family &&
+	    (a->any_address || b->any_address ||
+		net_addr_eq(&a->addr, &b->addr));
+}
+
+struct places {
+	size_t n, cap;
+	struct place *v;
+};
+
+static void
+add_place(const struct check *c, struct places *list, const char *where,
+    const struct conf_node *n)
+{
+	struct place p = { .node = n };
+	struct err e;
+
+	if (where[0] == '\0')
+		return;
+	if (parse_place(where, &p, &e) == -1) {
+		conf_error(c->errs, n->file, n->line, "%s: %s", n->name,
+		    e.text);
+		return;
+	}
+	if (p.port == 0 && conf_node_is(n, "smtp-listener")) {
+		conf_error(c->errs, n->file, n->line,
+		    "smtp-listener: \"%s\" is not IP:PORT", where);
+		return;
+	}
+	for (size_t i = 0; i < list->n; i++)
+		if (same_place(&list->v[i], &p)) {
+			conf_error(c->errs, n->file, n->line,
+			    "%s: %s is taken by %s in %s:%u", n->name, where,
+			    list->v[i].node->name, list->v[i].node->file,
+			    list->v[i].node->line);
+			return;
+		}
+	if (list->n == list->cap) {
+		size_t cap = list->cap == 0 ? 8 : list->cap * 2;
+		struct place *v = region_array(c->s->rg, cap,
+		    sizeof(list->v[0]));
+
+		if (list->n > 0)
+			memcpy(v, list->v, list->n * sizeof(v[0]));
+		list->v = v;
+		list->cap = cap;
+	}
+	list->v[list->n++] = p;
+}
+
+static void
+check_listeners(const struct check *c)
+{
+	struct places list = { 0 };
+
+	for (const struct listener_entry *l = c->s->listeners; l != NULL;
+	     l = l->next) {
+		add_place(c, &list, l->where, l->node);
+		if (!l->node->is_block)
+			check_named_source(c, l->node, l->values.source);
+	}
+	for (const struct conf_node *n = c->tree->root->first; n != NULL;
+	     n = n->next) {
+		struct slice rest = slice_of(n->value);
+		const char *item;
+		struct err e;
+
+		if (n->is_block ||
+		    (!conf_node_is(n, "lmtp-listener") &&
+			!conf_node_is(n, "milter-listener")))
+			continue;
+		while (
+		    conf_item(&rest, c->s->rg, &item, &e) == 0 && item != NULL)
+			add_place(c, &list, item, n);
+	}
+}
+
+/* ---- TLS ----------------------------------------------------------------- */
+
+static bool
+sets_tls(const struct layer *l)
+{
+	return conf_is_set(&table_domain, &l->set, "require-starttls") ||
+	    conf_is_set(&table_domain, &l->set, "use-starttls");
+}
+
+/* A domain that the pattern stands for. */
+static const char *
+sample_domain(struct region *rg, const char *pattern)
+{
+	char text[NET_ADDR_TEXT];
+	struct net_prefix prefix;
+	struct err ignored;
+	struct slice inside;
+
+	if (strcmp(pattern, "*") == 0)
+		return "any.invalid";
+	if (strncmp(pattern, "[*.]", 4) == 0)
+		return pattern + 4;
+	if (strncmp(pattern, "*.", 2) == 0)
+		return region_printf(rg, "any%s", pattern + 1);
+	if (pattern[0] != '[')
+		return pattern;
+	inside = (struct slice){ pattern + 1, strlen(pattern) - 2 };
+	if (net_prefix_parse(inside, &prefix, &ignored) == -1)
+		return "any.invalid";
+	return region_printf(rg, "[%s]", net_addr_text(&prefix.addr, text));
+}
+
+static bool
+is_contradiction(const struct check *c, const char *domain, const char *vmta)
+{
+	struct queue_conf q;
+
+	settings_queue(c->s, domain, vmta, &q);
+	return q.require_starttls && !q.use_starttls;
+}
+
+static const struct conf_node *
+tls_node(const struct layer *l)
+{
+	const struct conf_node *found = l->node;
+
+	for (const struct conf_node *n = l->node->first; n != NULL; n = n->next)
+		if (conf_node_is(n, "require-starttls") ||
+		    conf_node_is(n, "use-starttls"))
+			found = n;
+	return found;
+}
+
+/* Does the layer say anything for queues of that VMTA? */
+static bool
+concerns(const struct layer *l, const struct vmta_entry *v)
+{
+	if (l->vmta != NULL)
+		return l->vmta == v;
+	return l->pool == NULL || l->pool == v->domain_pool;
+}
+
+/* Has the VMTA, or its pool, settings of its own about TLS? */
+static bool
+has_own_tls(const struct check *c, const struct vmta_entry *v)
+{
+	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
+		if ((l->vmta == v ||
+			(l->pool != NULL && l->pool == v->domain_pool)) &&
+		    sets_tls(l))
+			return true;
+	return false;
+}
+
+static void
+check_tls_layer(const struct check *c, const struct layer *l,
+    struct vmta_entry *const *vmtas, size_t count)
+{
+	const struct conf_node *n = tls_node(l);
+	/* Of a macro's names one stands for all. */
+	const char *domain = sample_domain(c->s->rg, l->patterns.v[0]);
+
+	for (size_t i = 0; i < count; i++)
+		if (concerns(l, vmtas[i]) &&
+		    is_contradiction(c, domain, vmtas[i]->pub.name)) {
+			conf_error(c->errs, n->file, n->line,
+			    "require-starttls yes with use-starttls no, for "
+			    "%s/%s: its mail could never be sent",
+			    domain, vmtas[i]->pub.name);
+			return;
+		}
+}
+
+/*
+ * require-starttls with use-starttls no, whichever levels they come from.
+ * Asked for each <domain> that names one of them, and each virtual MTA that
+ * has its own; the others are like {default}.
+ */
+static void
+check_tls(const struct check *c)
+{
+	size_t count = 0, all = strmap_count(c->s->vmtas);
+	struct vmta_entry **vmtas = region_array(c->s->rg, all, sizeof(void *));
+
+	for (size_t i = 0; i < all; i++) {
+		struct vmta_entry *v = strmap_at(c->s->vmtas, i);
+
+		if (count == 0 || has_own_tls(c, v))
+			vmtas[count++] = v;
+	}
+	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
+		if (sets_tls(l))
+			check_tls_layer(c, l, vmtas, count);
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+static void
+check_signing(const struct check *c)
+{
+	if (c->s->global.domain_keys.n > 0)
+		return;
+	for (size_t i = 0; i < strmap_count(c->s->vmtas); i++) {
+		const struct vmta_entry *v = strmap_at(c->s->vmtas, i);
+
+		if (v->pub.domain_keys.n > 0)
+			return;
+	}
+	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
+		if (l->values.dkim_sign) {
+			conf_warning(c->errs, l->node->file, l->node->line,
+			    "dkim-sign yes, but there is no domain-key");
+			return;
+		}
+}
+
+void
+snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
+    struct conf_errors *errs)
+{
+	const struct check c = { s, tree, errs };
+
+	check_nodes(&c);
+	check_pattern_rows(&c);
+	check_listeners(&c);
+	check_tls(&c);
+	check_signing(&c);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joins the parts of a snapshot: names to pointers, inherited values, keys. */
+#include <string.h>
+#include <unistd.h>
+
+#include "vmta/snapshot_priv.h"
+
+/* ---- host names and sources ---------------------------------------------- */
+
+static void
+default_host_name(struct snapshot *s)
+{
+	char name[256] = "";
+
+	if (s->global.host_name[0] != '\0')
+		return;
+	if (gethostname(name, sizeof(name) - 1) == -1 || name[0] == '\0')
+		(void)strncpy(name, "localhost", sizeof(name) - 1);
+	s->global.host_name = region_strdup(s->rg, name);
+}
+
+/* Sources without a name of their own get the VMTA's; a copy if shared. */
+static void
+name_sources(struct snapshot *s, struct vmta_entry *v)
+{
+	struct conf_sources *list = &v->pub.sources;
+	struct conf_source *own;
+
+	if (v->pub.host_name[0] == '\0')
+		v->pub.host_name = s->global.host_name;
+	if (!conf_is_set(&table_vmta, &v->set, "smtp-source-host"))
+		*list = s->global.sources;
+	if (list->n == 0)
+		return;
+	own = region_dup(s->rg, list->v, list->n * sizeof(own[0]));
+	for (size_t i = 0; i < list->n; i++)
+		if (own[i].name[0] == '\0')
+			own[i].name = v->pub.host_name;
+	list->v = own;
+}
+
+/* ---- pools --------------------------------------------------------------- */
+
+/* The line that names the member, for messages; or that of the block. */
+static const struct conf_node *
+member_node(const struct pool_entry *p, const char *name)
+{
+	for (const struct conf_node *n = p->node->first; n != NULL; n = n->next)
+		if (conf_node_is(n, "virtual-mta") &&
+		    str_eq_nocase(n->value, name))
+			return n;
+	return p->node;
+}
+
+static void
+join_member(struct pool_entry *p, struct vmta_entry *v, size_t at,
+    struct conf_errors *errs)
+{
+	const struct conf_node *n = member_node(p, v->pub.name);
+
+	for (size_t i = 0; i < at; i++)
+		if (p->pub.vmtas[i] == &v->pub) {
+			conf_error(errs, n->file, n->line,
+			    "<virtual-mta-pool %s>: %s is listed twice",
+			    p->pub.name, v->pub.name);
+			return;
+		}
+	p->pub.vmtas[at] = &v->pub;
+	if (domain_map_is_empty(p->domains))
+		return;
+	if (v->domain_pool != NULL && v->domain_pool != p)
+		conf_error(errs, n->file, n->line,
+		    "%s is in the pools %s and %s, which both have <domain>",
+		    v->pub.name, v->domain_pool->pub.name, p->pub.name);
+	else
+		v->domain_pool = p;
+}
+
+static void
+join_pool(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
+{
+	const struct conf_node *n = p->node;
+	size_t count = p->pub.members.n;
+
+	if (snapshot_find_vmta(s, p->key) != NULL)
+		conf_error(errs, n->file, n->line,
+		    "<virtual-mta-pool %s>: a virtual MTA has that name",
+		    p->pub.name);
+	if (count == 0)
+		conf_error(errs, n->file, n->line,
+		    "<virtual-mta-pool %s> has no virtual-mta", p->pub.name);
+	p->pub.vmtas = region_array(s->rg, count, sizeof(void *));
+	for (size_t i = 0; i < count; i++) {
+		const char *name = p->pub.members.v[i];
+		struct vmta_entry *v = snapshot_find_vmta(s, name);
+
+		n = member_node(p, name);
+		if (v == NULL)
+			conf_error(errs, n->file, n->line,
+			    "<virtual-mta-pool %s>: there is no virtual MTA %s",
+			    p->pub.name, name);
+		else
+			join_member(p, v, i, errs);
+	}
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
+void
+snapshot_join(struct snapshot *s, struct conf_errors *errs)
+{
+	default_host_name(s);
+	for (size_t i = 0; i < strmap_count(s->vmtas); i++)
+		name_sources(s, strmap_at(s->vmtas, i));
+	for (size_t i = 0; i < strmap_count(s->pools); i++)
+		join_pool(s, strmap_at(s->pools, i), errs);
+	pattern_list_join(s->patterns, errs);
+	keys_read(s, &s->global.domain_keys, errs);
+	s->keys = key_index_new(&s->global.domain_keys);
+	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {
+		struct vmta_entry *v = strmap_at(s->vmtas, i);
+
+		keys_read(s, &v->pub.domain_keys, errs);
+		v->keys = key_index_new(&v->pub.domain_keys);
+	}
+}

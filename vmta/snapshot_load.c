@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the tree of a configuration into a snapshot; see snapshot_priv.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/conf_lex.h"
+#include "vmta/snapshot_priv.h"
+
+struct reader {
+	struct snapshot *s;
+	struct conf_binder b;
+	struct acct_entry **accts_end;
+	struct listener_entry **listeners_end;
+};
+
+static void
+fail(const struct reader *r, const struct conf_node *n, const char *text)
+{
+	conf_error(r->b.errs, n->file, n->line, "<%s %s>: %s", n->name,
+	    n->value, text);
+}
+
+/* The argument of a block without quotes; NULL (and said so) if missing. */
+static const char *
+argument(const struct reader *r, const struct conf_node *n)
+{
+	const char *arg;
+	struct err e;
+
+	if (conf_unquote(slice_of(n->value), r->s->rg, &arg, &e) == -1) {
+		fail(r, n, e.text);
+		return NULL;
+	}
+	if (arg[0] == '\0') {
+		conf_error(r->b.errs, n->file, n->line,
+		    "<%s>: argument missing", n->name);
+		return NULL;
+	}
+	return arg;
+}
+
+/* A name and its form for look-ups. */
+static const char *
+name_argument(const struct reader *r, const struct conf_node *n, char **key_r)
+{
+	const char *name = argument(r, n);
+	char key[NAME_KEY_MAX + 1];
+
+	if (name == NULL)
+		return NULL;
+	if (!name_key(name, key) || strpbrk(name, " \t,/") != NULL) {
+		fail(r, n, "not a name: no blanks, commas or slashes, please");
+		return NULL;
+	}
+	*key_r = region_strdup(r->s->rg, key);
+	return name;
+}
+
+/* ---- <domain> ------------------------------------------------------------ */
+
+static void
+read_domain(struct reader *r, const struct conf_node *n, struct domain_map *map,
+    const struct vmta_entry *vmta, const struct pool_entry *pool)
+{
+	const char *arg = argument(r, n);
+	struct layer *l;
+	bool from_macro;
+	struct err e;
+
+	if (arg == NULL)
+		return;
+	l = region_new_obj(r->s->rg, struct layer);
+	l->node = n;
+	l->vmta = vmta;
+	l->pool = pool;
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		conf_bind(&r->b, &table_domain, c, &l->values, &l->set);
+	if (conf_expand(r->b.tree, arg, &l->patterns, &from_macro, &e) == -1) {
+		fail(r, n, e.text);
+		return;
+	}
+	for (size_t i = 0; i < l->patterns.n; i++)
+		if (domain_map_add(map, l->patterns.v[i], from_macro, l, &e) ==
+		    -1)
+			fail(r, n, e.text);
+	*r->s->layers_end = l;
+	r->s->layers_end = &l->next;
+}
+
+static void
+read_global_domain(struct reader *r, const struct conf_node *n)
+{
+	read_domain(r, n, r->s->domains, NULL, NULL);
+}
+
+/* ---- <virtual-mta>, <virtual-mta-pool> ----------------------------------- */
+
+static struct vmta_entry *
+add_vmta(struct snapshot *s, const struct conf_tree *tree, const char *name,
+    char *key, const struct conf_node *n)
+{
+	struct vmta_entry *v = region_new_obj(s->rg, struct vmta_entry);
+
+	conf_defaults(tree, &table_vmta, &v->pub);
+	v->pub.name = name;
+	v->key = key;
+	v->node = n;
+	v->domains = domain_map_new(s->rg);
+	strmap_put(s->vmtas, v->key, v);
+	return v;
+}
+
+static void
+read_vmta(struct reader *r, const struct conf_node *n)
+{
+	struct vmta_entry *v;
+	char *key;
+	const char *name = name_argument(r, n, &key);
+
+	if (name == NULL)
+		return;
+	v = snapshot_find_vmta(r->s, key);
+	if (v == NULL)
+		v = add_vmta(r->s, r->b.tree, name, key, n);
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		if (c->is_block && c->opened == NULL &&
+		    conf_node_is(c, "domain"))
+			read_domain(r, c, v->domains, v, NULL);
+		else
+			conf_bind(&r->b, &table_vmta, c, &v->pub, &v->set);
+}
+
+static void
+read_pool(struct reader *r, const struct conf_node *n)
+{
+	struct pool_entry *p;
+	char *key;
+	const char *name = name_argument(r, n, &key);
+
+	if (name == NULL)
+		return;
+	p = snapshot_find_pool(r->s, key);
+	if (p == NULL) {
+		p = region_new_obj(r->s->rg, struct pool_entry);
+		conf_defaults(r->b.tree, &table_pool, &p->pub);
+		p->pub.name = name;
+		p->key = key;
+		p->node = n;
+		p->domains = domain_map_new(r->s->rg);
+		strmap_put(r->s->pools, p->key, p);
+	}
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		if (c->is_block && c->opened == NULL &&
+		    conf_node_is(c, "domain"))
+			read_domain(r, c, p->domains, NULL, p);
+		else
+			conf_bind(&r->b, &table_pool, c, &p->pub, &p->set);
+}
+
+/* ---- <source>, <smtp-user> ----------------------------------------------- */
+
+/* The entry of the same address or name, or a new one in its place. */
+static struct source_entry *
+get_source(struct reader *r, const struct conf_node *n)
+{
+	struct snapshot *s = r->s;
+	struct source_entry **at = &s->sources, *src;
+	struct net_prefix prefix;
+	struct err ignored;
+	char *key;
+	const char *name = argument(r, n);
+
+	if (name == NULL)
+		return NULL;
+	if (net_prefix_parse(slice_of(name), &prefix, &ignored) == 0) {
+		while (*at != NULL && (*at)->prefix.bits <= prefix.bits) {
+			if ((*at)->prefix.bits == prefix.bits &&
+			    net_addr_eq(&(*at)->prefix.addr, &prefix.addr))
+				return *at;
+			at = &(*at)->next;
+		}
+		src = region_new_obj(s->rg, struct source_entry);
+		src->prefix = prefix;
+		src->next = *at;
+		*at = src;
+		return src;
+	}
+	name = name_argument(r, n, &key);
+	if (name == NULL)
+		return NULL;
+	src = snapshot_find_source(s, key);
+	if (src == NULL) {
+		src = region_new_obj(s->rg, struct source_entry);
+		src->name = name;
+		src->key = key;
+		strmap_put(s->named_sources, src->key, src);
+	}
+	return src;
+}
+
+static void
+read_source(struct reader *r, const struct conf_node *n)
+{
+	struct source_entry *src = get_source(r, n);
+
+	for (const struct conf_node *c = n->first; src != NULL && c != NULL;
+	     c = c->next)
+		conf_bind(&r->b, &table_source, c, &src->values, &src->set);
+}
+
+static void
+read_user(struct reader *r, const struct conf_node *n)
+{
+	const char *name = argument(r, n);
+	struct user_entry *u;
+
+	if (name == NULL)
+		return;
+	u = strmap_get(r->s->users, name);
+	if (u == NULL) {
+		u = region_new_obj(r->s->rg, struct user_entry);
+		conf_defaults(r->b.tree, &table_user, &u->values);
+		u->name = name;
+		strmap_put(r->s->users, u->name, u);
+	}
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		conf_bind(&r->b, &table_user, c, &u->values, &u->set);
+}
+
+/* ---- <acct-file> --------------------------------------------------------- */
+
+/* d or delivery, b or bounce, t or transient: one letter, or NULL. */
+static const char *
+record_letter(const char *name)
+{
+	static const struct {
+		const char *letter, *name;
+	} kinds[] = { { "d", "delivery" }, { "b", "bounce" },
+		{ "t", "transient" } };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (str_eq_nocase(name, kinds[i].letter) ||
+		    str_eq_nocase(name, kinds[i].name))
+			return kinds[i].letter;
+	return NULL;
+}
+
+/* Each kind once, by its letter. */
+static void
+tidy_records(struct reader *r, const struct conf_node *n, struct acct_conf *a)
+{
+	struct conf_strs out = { 0 };
+
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		if (conf_node_is(c, "records"))
+			n = c; /* the line to complain about */
+	for (size_t i = 0; i < a->records.n; i++) {
+		const char *letter = record_letter(a->records.v[i]);
+		bool seen = false;
+
+		if (letter == NULL) {
+			conf_error(r->b.errs, n->file, n->line,
+			    "records: \"%s\" cannot be written; d, b and t can",
+			    a->records.v[i]);
+			continue;
+		}
+		for (size_t k = 0; k < out.n; k++)
+			seen = seen || strcmp(out.v[k], letter) == 0;
+		if (!seen)
+			conf_strs_add(&out, r->s->rg, letter);
+	}
+	a->records = out;
+}
+
+static void
+read_acct(struct reader *r, const struct conf_node *n)
+{
+	const char *path = argument(r, n);
+	struct acct_entry *a = r->s->accts;
+
+	if (path == NULL)
+		return;
+	if (path[0] == '|') {
+		conf_warning(r->b.errs, n->file, n->line,
+		    "<acct-file> to a command has no effect yet");
+		return;
+	}
+	if (path[0] != '/') {
+		fail(r, n, "an absolute path is needed");
+		return;
+	}
+	while (a != NULL && strcmp(a->pub.path, path) != 0)
+		a = a->next;
+	if (a == NULL) {
+		a = region_new_obj(r->s->rg, struct acct_entry);
+		conf_defaults(r->b.tree, &table_acct, &a->pub);
+		a->pub.path = path;
+		*r->accts_end = a;
+		r->accts_end = &a->next;
+		r->s->acct_count++;
+	}
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		conf_bind(&r->b, &table_acct, c, &a->pub, &a->set);
+	tidy_records(r, n, &a->pub);
+}
+
+/* ---- the top level ------------------------------------------------------- */
+
+static struct listener_entry *
+add_listener(struct reader *r, const struct conf_node *n, const char *where)
+{
+	struct listener_entry *l = region_new_obj(r->s->rg,
+	    struct listener_entry);
+
+	conf_defaults(r->b.tree, &table_listener, &l->values);
+	l->where = where;
+	l->node = n;
+	*r->listeners_end = l;
+	r->listeners_end = &l->next;
+	conf_strs_add(&r->s->global.smtp_listeners, r->s->rg, where);
+	return l;
+}
+
+static void
+read_listener_block(struct reader *r, const struct conf_node *n)
+{
+	const char *where = argument(r, n);
+	struct listener_entry *l;
+	struct conf_set set = { { 0 } };
+
+	if (where == NULL)
+		return;
+	l = add_listener(r, n, where);
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		conf_bind(&r->b, &table_listener, c, &l->values, &set);
+}
+
+/* smtp-listener IP:PORT [source=NAME] */
+static void
+read_listener_line(struct reader *r, const struct conf_node *n)
+{
+	struct slice rest = slice_of(n->value);
+	struct listener_entry *l;
+	const char *word;
+	struct err e;
+
+	if (conf_word(&rest, r->s->rg, &word, &e) == -1) {
+		conf_error(r->b.errs, n->file, n->line, "smtp-listener: %s",
+		    e.text);
+		return;
+	}
+	if (word == NULL) {
+		conf_error(r->b.errs, n->file, n->line,
+		    "smtp-listener: argument missing");
+		return;
+	}
+	l = add_listener(r, n, word);
+	while (conf_word(&rest, r->s->rg, &word, &e) == 0 && word != NULL)
+		if (strncasecmp(word, "source=", 7) == 0 && word[7] != '\0')
+			l->values.source = word + 7;
+		else
+			conf_error(r->b.errs, n->file, n->line,
+			    "smtp-listener: \"%s\" is not source=NAME", word);
+}
+
+static void
+read_spool(struct reader *r, const struct conf_node *n)
+{
+	const char *dir = argument(r, n);
+	struct conf_set none = { { 0 } };
+
+	if (dir == NULL)
+		return;
+	r->s->global.spool = dir;
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		conf_bind(&r->b, &table_spool, c, NULL, &none);
+}
+
+static void
+read_patterns(struct reader *r, const struct conf_node *n)
+{
+	pattern_list_read(&r->s->patterns, &r->b, n);
+}
+
+static const struct {
+	const char *name;
+	void (*read)(struct reader *r, const struct conf_node *n);
+} blocks[] = {
+	{ "acct-file", read_acct },
+	{ "domain", read_global_domain },
+	{ "pattern-list", read_patterns },
+	{ "smtp-listener", read_listener_block },
+	{ "smtp-user", read_user },
+	{ "source", read_source },
+	{ "spool", read_spool },
+	{ "virtual-mta", read_vmta },
+	{ "virtual-mta-pool", read_pool },
+};
+
+/* Adds the names that came with this line; `""` took all away. */
+static void
+read_relay_domain(struct reader *r, const struct conf_node *n)
+{
+	struct conf_strs *list = &r->s->global.relay_domains;
+	size_t before = list->n;
+	struct err e;
+
+	conf_bind(&r->b, &table_global, n, &r->s->global, &r->s->global_set);
+	if (list->n < before) {
+		domain_map_free(&r->s->relay);
+		r->s->relay = domain_map_new(r->s->rg);
+		before = 0;
+	}
+	for (size_t i = before; i < list->n; i++)
+		if (domain_map_add(r->s->relay, list->v[i], false, list->v[i],
+			&e) == -1)
+			conf_error(r->b.errs, n->file, n->line,
+			    "relay-domain: %s", e.text);
+}
+
+static void
+read_directive(struct reader *r, const struct conf_node *n)
+{
+	struct snapshot *s = r->s;
+
+	if (conf_node_is(n, "smtp-listener")) {
+		read_listener_line(r, n);
+		return;
+	}
+	if (conf_node_is(n, "relay-domain")) {
+		read_relay_domain(r, n);
+		return;
+	}
+	if (conf_node_is(n, "host-name") &&
+	    conf_is_set(&table_global, &s->global_set, "host-name")) {
+		/* PowerMTA: the first is the main one, all are local. */
+		conf_warning(r->b.errs, n->file, n->line,
+		    "host-name: more than the first has no effect yet");
+		return;
+	}
+	conf_bind(&r->b, &table_global, n, &s->global, &s->global_set);
+}
+
+static void
+read_top(struct reader *r, const struct conf_node *n)
+{
+	if (!n->is_block) {
+		read_directive(r, n);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+		if (n->opened == NULL && conf_node_is(n, blocks[i].name)) {
+			blocks[i].read(r, n);
+			return;
+		}
+	conf_bind_block(&r->b, &table_global, n);
+}
+
+static struct snapshot *
+new_snapshot(const struct conf_tree *tree)
+{
+	/* Loads are made by one thread, the main one. */
+	static uint64_t generation;
+	struct snapshot *s = mem_new(struct snapshot);
+
+	ref_init(&s->refs);
+	s->self = s;
+	s->generation = ++generation;
+	s->rg = tree->rg;
+	s->layers_end = &s->layers;
+	s->vmtas = strmap_new();
+	s->pools = strmap_new();
+	s->named_sources = strmap_new();
+	s->users = strmap_new();
+	s->key_files = strmap_new();
+	s->domains = domain_map_new(s->rg);
+	s->relay = domain_map_new(s->rg);
+	conf_defaults(tree, &table_global, &s->global);
+	conf_defaults(tree, &table_domain, &s->queue_defaults);
+	conf_defaults(tree, &table_source, &s->source_defaults);
+	(void)add_vmta(s, tree, VMTA_DEFAULT,
+	    region_strdup(s->rg, VMTA_DEFAULT), tree->root);
+	return s;
+}
+
+struct snapshot *
+snapshot_load(const char *path, struct conf_errors *errs)
+{
+	size_t fatal_before = errs->fatal;
+	struct conf_tree tree;
+	struct reader r;
+
+	conf_parse(&tree, path, region_new(), errs);
+	r = (struct reader){
+		.s = new_snapshot(&tree),
+		.b = { .tree = &tree, .schema = &conf_schema, .errs = errs },
+	};
+	r.accts_end = &r.s->accts;
+	r.listeners_end = &r.s->listeners;
+	for (const struct conf_node *n = tree.root->first; n != NULL;
+	     n = n->next)
+		read_top(&r, n);
+	snapshot_join(r.s, errs);
+	snapshot_check(r.s, &tree, errs);
+	conf_tree_fini(&tree);
+	if (errs->fatal > fatal_before)
+		snapshot_unref(&r.s);
+	return r.s;
+}

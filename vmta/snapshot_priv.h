@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot_priv - what the files that make up the snapshot share.
+ *
+ * snapshot_load.c reads the tree and joins the parts, snapshot_check.c looks
+ * across directives, snapshot.c and settings.c answer questions; tables.c has
+ * the tables.  While it is built a snapshot belongs to the loading thread;
+ * afterwards nothing in it changes but the count.
+ */
+
+#ifndef VMTA_SNAPSHOT_PRIV_H
+#define VMTA_SNAPSHOT_PRIV_H
+
+#include "lib/conf_bind.h"
+#include "lib/mem.h"
+#include "lib/ref.h"
+#include "lib/strmap.h"
+#include "vmta/domain_map.h"
+#include "vmta/pattern_list.h"
+#include "vmta/snapshot.h"
+
+#define NAME_KEY_MAX 255
+#define VMTA_DEFAULT "{default}"
+
+extern const struct conf_table table_global, table_domain, table_vmta,
+    table_pool, table_source, table_user, table_acct, table_listener,
+    table_spool;
+extern const struct conf_schema conf_schema;
+
+/* What one <domain> block sets; a macro gives it to many names. */
+struct layer {
+	const struct conf_node *node;
+	struct conf_strs patterns;
+	const struct vmta_entry *vmta; /* the block around it, or NULL */
+	const struct pool_entry *pool;
+	struct queue_conf values;
+	struct conf_set set;
+	struct layer *next; /* of the snapshot, in file order */
+};
+
+struct key_index; /* which domain-key comes first for a domain */
+
+struct vmta_entry {
+	struct vmta pub;
+	struct conf_set set;
+	const struct conf_node *node;
+	struct domain_map *domains;
+	const struct pool_entry *domain_pool; /* whose <domain> blocks count */
+	struct key_index *keys;
+	char *key; /* the name in lower case */
+};
+
+struct pool_entry {
+	struct pool pub;
+	struct conf_set set;
+	const struct conf_node *node;
+	struct domain_map *domains;
+	char *key;
+};
+
+struct source_entry {
+	const char *name; /* NULL: by address */
+	struct net_prefix prefix;
+	struct source_conf values;
+	struct conf_set set;
+	char *key;
+	struct source_entry *next; /* by address, shortest prefix first */
+};
+
+struct user_entry {
+	const char *name;
+	struct user_conf values;
+	struct conf_set set;
+};
+
+struct acct_entry {
+	struct acct_conf pub;
+	struct conf_set set;
+	struct acct_entry *next;
+};
+
+struct listener_entry {
+	const char *where;
+	struct listener_conf values;
+	const struct conf_node *node;
+	struct listener_entry *next;
+};
+
+struct key_file { /* a private key, once for all that name its file */
+	struct dkim_key *key;
+	bool weak;
+};
+
+struct snapshot {
+	struct ref refs;
+	struct snapshot *self; /* to count through a const pointer */
+	uint64_t generation;
+	struct region *rg;
+	struct global_conf global;
+	struct conf_set global_set;
+	struct queue_conf queue_defaults;
+	struct source_conf source_defaults;
+	struct domain_map *domains;
+	struct domain_map *relay;
+	struct key_index *keys;
+	struct layer *layers, **layers_end;
+	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
+	struct strmap *pools; /* of pool_entry */
+	struct strmap *named_sources; /* of source_entry */
+	struct source_entry *sources;
+	struct strmap *users; /* of user_entry */
+	struct acct_entry *accts;
+	size_t acct_count;
+	struct pattern_list *patterns;
+	struct listener_entry *listeners; /* smtp-listener only */
+	struct strmap *key_files;         /* of key_file, by path */
+};
+
+/* A name as it is looked up; false if it is too long to be one. */
+bool name_key(const char *name, char out[NAME_KEY_MAX + 1]);
+
+struct vmta_entry *snapshot_find_vmta(const struct snapshot *s,
+    const char *name);
+struct pool_entry *snapshot_find_pool(const struct snapshot *s,
+    const char *name);
+struct source_entry *snapshot_find_source(const struct snapshot *s,
+    const char *name);
+
+/* snapshot_join.c: names to pointers, inherited values, keys. */
+void snapshot_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_check.c: what is wrong across directives. */
+void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
+    struct conf_errors *errs);
+
+/* keys.c */
+/* Borrows the list. */
+struct key_index *key_index_new(const struct conf_dkeys *keys);
+void key_index_free(struct key_index **kp);
+/* SIZE_MAX: none fits. */
+size_t key_index_find(const struct key_index *k, const char *domain);
+void keys_read(struct snapshot *s, struct conf_dkeys *keys,
+    struct conf_errors *errs);
+
+#endif

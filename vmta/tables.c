@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables of directives, made from the .def files. */
+#include "vmta/snapshot_priv.h"
+
+static const struct conf_directive global_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(global_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/global.def"
+#undef D
+};
+
+static const struct conf_directive domain_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(queue_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/domain.def"
+#undef D
+};
+
+static const struct conf_directive vmta_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(vmta, name, field, type, def, min, max, reload, doc),
+#include "vmta/vmta.def"
+#undef D
+};
+
+static const struct conf_directive pool_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(pool, name, field, type, def, min, max, reload, doc),
+#include "vmta/pool.def"
+#undef D
+};
+
+static const struct conf_directive source_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(source_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/source.def"
+#undef D
+};
+
+static const struct conf_directive user_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(user_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/user.def"
+#undef D
+};
+
+static const struct conf_directive acct_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(acct_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/acct.def"
+#undef D
+};
+
+static const struct conf_directive listener_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(listener_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/listener.def"
+#undef D
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct conf_table table_global = { "at the top level", 'G', global_rows,
+	COUNT(global_rows) };
+const struct conf_table table_domain = { "in <domain>", 'D', domain_rows,
+	COUNT(domain_rows) };
+const struct conf_table table_vmta = { "in <virtual-mta>", 'V', vmta_rows,
+	COUNT(vmta_rows) };
+const struct conf_table table_pool = { "in <virtual-mta-pool>", 'P', pool_rows,
+	COUNT(pool_rows) };
+const struct conf_table table_source = { "in <source>", 'S', source_rows,
+	COUNT(source_rows) };
+const struct conf_table table_user = { "in <smtp-user>", 'U', user_rows,
+	COUNT(user_rows) };
+const struct conf_table table_acct = { "in <acct-file>", 'A', acct_rows,
+	COUNT(acct_rows) };
+const struct conf_table table_listener = { "in <smtp-listener>", 'L',
+	listener_rows, COUNT(listener_rows) };
+/* The block form has nothing of its own beside the directory. */
+const struct conf_table table_spool = { "in <spool>", 'Q', NULL, 0 };
+
+static const struct conf_table *const tables[] = { &table_global, &table_domain,
+	&table_vmta, &table_pool, &table_source, &table_user, &table_acct,
+	&table_listener, &table_spool };
+
+static const char *const blocks[] = { "<acct-file>", "<domain>",
+	"<pattern-list>", "<smtp-listener>", "<smtp-user>", "<source>",
+	"<spool>", "<virtual-mta>", "<virtual-mta-pool>" };
+
+static const struct conf_known known[] = {
+#define K(name, where, protects, doc) { name, where, protects, doc },
+#include "vmta/known.def"
+#undef K
+};
+
+const struct conf_schema conf_schema = {
+	.tables = tables,
+	.table_count = COUNT(tables),
+	.blocks = blocks,
+	.block_count = COUNT(blocks),
+	.known = known,
+	.known_count = COUNT(known),
+};
