@@ -67,6 +67,16 @@ domain_obj_get(struct domain_set *set, const char *name)
 	return d;
 }
 
+static void
+domain_obj_free(struct domain_obj **dp)
+{
+	struct domain_obj *d = *dp;
+
+	*dp = NULL;
+	CHECK(d->queues == 0);
+	free(d);
+}
+
 void
 domain_obj_put(struct domain_set *set, struct domain_obj **dp)
 {
@@ -78,5 +88,5 @@ domain_obj_put(struct domain_set *set, struct domain_obj **dp)
 	if (d->queues > 0)
 		return;
 	table_remove(&set->table, &d->link);
-	free(d);
+	domain_obj_free(&d);
 }

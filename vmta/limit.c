@@ -84,7 +84,8 @@ rate_limit_set(struct rate_limit *l, const struct rate *rate, int64_t now_us)
 		return; /* what is pending is still settled in the window */
 	if (l->was_limited) {
 		window_set(&l->window, rate->count, rate->period_us);
-		pacer_set(&l->pacer, rate->count, window_span(&l->window));
+		pacer_set(&l->pacer, rate->count, window_span(&l->window),
+		    now_us);
 		return;
 	}
 	l->was_limited = true;

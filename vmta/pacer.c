@@ -10,8 +10,14 @@ interval(const struct pacer *p)
 	return p->period_us / p->count;
 }
 
-void
-pacer_set(struct pacer *p, uint32_t count, int64_t period_us)
+static double
+interval_exact(const struct pacer *p)
+{
+	return (double)p->period_us / p->count;
+}
+
+static void
+set(struct pacer *p, uint32_t count, int64_t period_us)
 {
 	CHECK(count > 0 && period_us > 0 && period_us <= PACER_PERIOD_MAX);
 	p->count = count;
@@ -27,8 +33,21 @@ pacer_set(struct pacer *p, uint32_t count, int64_t period_us)
 void
 pacer_init(struct pacer *p, uint32_t count, int64_t period_us, int64_t now_us)
 {
-	pacer_set(p, count, period_us);
+	set(p, count, period_us);
 	p->next_us = now_us;
+}
+
+void
+pacer_set(struct pacer *p, uint32_t count, int64_t period_us, int64_t now_us)
+{
+	double debt;
+
+	if (p->count == count && p->period_us == period_us)
+		return;
+	debt = (double)(p->next_us - now_us) / interval_exact(p);
+	set(p, count, period_us);
+	if (debt > 0)
+		p->next_us = now_us + (int64_t)(debt * interval_exact(p));
 }
 
 bool

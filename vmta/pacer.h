@@ -37,8 +37,9 @@ struct pacer {
  */
 void pacer_init(struct pacer *p, uint32_t count, int64_t period_us,
     int64_t now_us);
-/* Another rate from now on; what was taken stays taken. */
-void pacer_set(struct pacer *p, uint32_t count, int64_t period_us);
+/* Another rate from now on; events taken ahead are paid at the new one. */
+void pacer_set(struct pacer *p, uint32_t count, int64_t period_us,
+    int64_t now_us);
 
 /* Takes n events if one is due. */
 bool pacer_take(struct pacer *p, uint32_t n, int64_t now_us);

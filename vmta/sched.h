@@ -13,6 +13,15 @@
  * spent.  A token counts from when the RCPT was written: until then it is
  * pending and counts as now; grant->timed asks for sched_written().
  *
+ * sched_run() is to be called after each batch of other calls, and when it
+ * asked for: connections are opened and limits that ended are served from there.
+ *
+ * Mail of a virtual MTA that is not in the configuration goes on under the
+ * settings and source addresses of {default}; its queues keep their names.
+ * A recipient older than bounce-after leaves when it is due again or when its
+ * queue fails: none leaves that has neither been tried nor waited for a queue
+ * that failed.
+ *
  * No scans: a blocked queue waits on the limit that ends last.  Slots of a
  * limit shared by queues (VMTA, process) go round in fair order: deficit
  * round robin by VMTA.
@@ -75,7 +84,10 @@ struct sched_rcpt_in {
 	int64_t queued_us; /* when accepted, on the engine clock */
 };
 
-/* Takes a reference on m.  Connections are opened from sched_run(). */
+/*
+ * Takes a reference on m, in addition to the caller's.  m->id is set and its
+ * own.  m->body is given up when no recipient is to be tried soon.
+ */
 void sched_add(struct sched *s, struct message *m,
     const struct sched_rcpt_in *rcpts, size_t count, int64_t now_us);
 
@@ -114,7 +126,12 @@ void sched_results(struct sched *s, struct grant **gp,
 /* The connection is gone; all its grants must have ended. */
 void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);
 
-/* Queue-level failure: the queue waits; returns until when. */
+/*
+ * Queue-level failure: the queue waits, gives nothing to its connections and
+ * closes idle ones; returns until when.  Failures while it waits are the same
+ * failure.  sched_queue_worked() sets the next wait to the first of the list;
+ * a wait that has begun stands.
+ */
 int64_t sched_queue_failed(struct sched *s, struct sched_queue *q,
     const char *why, int64_t now_us);
 void sched_queue_worked(struct sched *s, struct sched_queue *q);
@@ -128,13 +145,17 @@ typedef void sched_taken_fn(void *ctx, struct sched_queue *q, struct message *m,
 void sched_queue_take_all(struct sched *s, struct sched_queue *q,
     sched_taken_fn *fn, void *ctx, int64_t now_us);
 
-/* Compaction moved a body.  False while a grant still uses the old place. */
+/*
+ * Compaction moved a body.  False while a grant may still use the old place:
+ * ask again when grants have ended.
+ */
 bool sched_message_moved(struct sched *s, uint64_t id,
     const struct body_loc *loc);
 
 /* ---- facts --------------------------------------------------------------- */
 
 struct sched_queue *sched_conn_queue(const struct sched_conn *c);
+/* Never NULL; family 0 and name "" when none is configured. */
 const struct conf_source *sched_conn_source(const struct sched_conn *c);
 const struct snapshot *sched_conn_conf(const struct sched_conn *c);
 uint64_t sched_conn_id(const struct sched_conn *c);
@@ -143,6 +164,7 @@ void *sched_conn_user(const struct sched_conn *c);
 
 const char *sched_queue_domain(const struct sched_queue *q);
 const char *sched_queue_vmta(const struct sched_queue *q); /* "" default */
+/* What it returns when a connection opens lives until sched_closed(). */
 const struct queue_conf *sched_queue_conf(const struct sched_queue *q);
 
 struct sched_queue_info {

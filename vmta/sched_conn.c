@@ -334,6 +334,18 @@ conns_open(struct sched *s, int64_t now_us)
 	}
 }
 
+static void
+conn_free(struct sched_conn **cp)
+{
+	struct sched_conn *c = *cp;
+
+	*cp = NULL;
+	CHECK(c->grant == NULL && c->timer.index == HEAP_NONE && !c->is_fresh);
+	qconf_unref(&c->conf);
+	snapshot_unref(&c->snapshot);
+	free(c);
+}
+
 void
 sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 {
@@ -352,9 +364,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	slots_return(&q->slots);
 	slots_return(&q->vmta->slots);
 	slots_return(&s->slots);
-	qconf_unref(&c->conf);
-	snapshot_unref(&c->snapshot);
-	free(c);
+	conn_free(&c);
 	sched_dirty(s, q);
 	vmta_offer(q->vmta, now_us);
 }

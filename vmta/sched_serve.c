@@ -44,7 +44,7 @@ born_us(const struct sched_queue *q, int64_t now_us)
 /* ---- granting ------------------------------------------------------------ */
 
 static struct grant_rec *
-grant_new(struct sched *s, struct sched_conn *c, struct group *g, uint32_t max)
+grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 {
 	struct message *m = g->entry->msg;
 	struct grant_rec *r;
@@ -68,7 +68,6 @@ grant_new(struct sched *s, struct sched_conn *c, struct group *g, uint32_t max)
 		r->pub.rcpts[i].attempts = r->rcpts[i]->attempts;
 	}
 	CHECK(r->pub.count > 0);
-	(void)s;
 	return r;
 }
 
@@ -81,7 +80,7 @@ grant(struct sched *s, struct sched_conn *c, uint32_t room, int64_t now_us)
 
 	if (max == 0 || max > PACER_TAKE_MAX)
 		max = PACER_TAKE_MAX;
-	r = grant_new(s, c, vqueue_first(q), room < max ? room : max);
+	r = grant_new(c, vqueue_first(q), room < max ? room : max);
 	r->granted_us = now_us;
 	r->queue_counts = rate_limit_take(&q->rate, r->pub.count, now_us);
 	r->vmta_counts = rate_limit_take(&q->vmta->rate, r->pub.count, now_us);
@@ -356,11 +355,13 @@ int64_t
 sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
     int64_t now_us)
 {
+	size_t len = strnlen(why, ERROR_TEXT);
 	int64_t until;
 
 	CHECK(!s->in_callback);
-	free(q->last_error);
-	q->last_error = mem_strndup(why, strnlen(why, ERROR_TEXT));
+	q->last_error = mem_realloc(q->last_error, len + 1);
+	memcpy(q->last_error, why, len);
+	q->last_error[len] = '\0';
 	sched_refresh(s, q, now_us);
 	until = retry_failed(&q->retry, &q->conf->conf.retry_after, now_us);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);

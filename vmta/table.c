@@ -40,12 +40,18 @@ table_init(struct table *t, const struct table_ops *ops)
 	t->buckets = mem_array(t->cap, sizeof(struct table_link *));
 }
 
+static void
+buckets_free(struct table_link ***bp)
+{
+	free(*bp);
+	*bp = NULL;
+}
+
 void
 table_fini(struct table *t)
 {
 	CHECK(t->n == 0);
-	free(t->buckets);
-	t->buckets = NULL;
+	buckets_free(&t->buckets);
 	t->cap = 0;
 }
 
@@ -73,7 +79,7 @@ grow(struct table *t)
 			*b = item;
 		}
 	}
-	free(old);
+	buckets_free(&old);
 }
 
 struct table_link *

@@ -23,6 +23,13 @@ entry(const struct window *w, uint32_t i)
 	return &w->ring[(w->head + i) & (w->cap - 1)];
 }
 
+static void
+ring_free(struct window_entry **ringp)
+{
+	free(*ringp);
+	*ringp = NULL;
+}
+
 void
 window_set(struct window *w, uint32_t max, int64_t period_us)
 {
@@ -42,7 +49,7 @@ window_init(struct window *w, uint32_t max, int64_t period_us)
 void
 window_fini(struct window *w)
 {
-	free(w->ring);
+	ring_free(&w->ring);
 	*w = (struct window){ 0 };
 }
 
@@ -62,8 +69,7 @@ forget(struct window *w, int64_t now_us)
 		w->used--;
 	}
 	if (w->used == 0 && w->cap > RING_MIN) {
-		free(w->ring);
-		w->ring = NULL;
+		ring_free(&w->ring);
 		w->cap = w->head = 0;
 	}
 }
@@ -122,7 +128,7 @@ grow(struct window *w)
 
 	for (uint32_t i = 0; i < w->used; i++)
 		ring[i] = *entry(w, i);
-	free(w->ring);
+	ring_free(&w->ring);
 	w->ring = ring;
 	w->head = 0;
 	w->cap = cap;

@@ -42,7 +42,10 @@ struct window {
 };
 
 void window_init(struct window *w, uint32_t max, int64_t period_us);
-/* Other numbers from now on; what was counted goes on counting. */
+/*
+ * Other numbers from now on; what was counted goes on counting.  What had left
+ * a shorter window is not known any more.
+ */
 void window_set(struct window *w, uint32_t max, int64_t period_us);
 void window_fini(struct window *w);
 

@@ -63,6 +63,10 @@ test_pacer_burst(void)
 	is_int(pacer_next(&p, 0), S, "twenty at once use up a second");
 	pacer_return(&p, 10);
 	is_int(pacer_next(&p, 0), S / 2, "ten given back: half of it");
+	pacer_set(&p, 2, S, 0);
+	is_int(pacer_next(&p, 0), 5 * S, "ten events ahead at 2/s: 5 seconds");
+	pacer_set(&p, 1000, S, 0);
+	is_int(pacer_next(&p, 0), S / 100, "raised: they are paid quickly");
 }
 
 static void
