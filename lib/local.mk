@@ -30,6 +30,5 @@ liblib_a_SOURCES = \
 	%D%/regex.c %D%/regex.h \
 	%D%/str.c %D%/str.h \
 	%D%/strmap.c %D%/strmap.h \
-	%D%/tls.h \
 	%D%/tls.c %D%/tls.h \
 	%D%/worker.c %D%/worker.h

@@ -8,7 +8,7 @@ EXTRA_DIST += %D%/system/dns_server.py
 # is linked instead, and the program is for running by hand.
 fuzz_targets = %D%/fuzz/fuzz_smtp_reply
 if FUZZ
-noinst_PROGRAMS = $(fuzz_targets)
+noinst_PROGRAMS += $(fuzz_targets)
 fuzz_main =
 fuzz_ldflags = -fsanitize=fuzzer
 else
@@ -216,7 +216,7 @@ tests_unit_test_sched_random_SOURCES = %D%/unit/test_sched_random.c \
 	%D%/support/sim.c %D%/support/sim.h
 tests_unit_test_sched_random_LDADD = $(unit_ldadd)
 
-noinst_PROGRAMS = tests/bench/bench_sched
+noinst_PROGRAMS += tests/bench/bench_sched
 tests_bench_bench_sched_SOURCES = %D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
 tests_bench_bench_sched_LDADD = $(unit_ldadd)

@@ -54,6 +54,7 @@ enum type { UINT, BOOL, INTERVAL, INTERVALS, RATE, OTHER };
 #define TYPE_HOSTS OTHER
 #define TYPE_SOURCES OTHER
 #define TYPE_DKEYS OTHER
+#define TYPE_DOMAINS OTHER
 
 struct field {
 	const char *name, *def;
