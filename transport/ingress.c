@@ -39,6 +39,7 @@ enum {
 	OUT_MAX = 65536,
 	TEXT_KEEP = 262144, /* buffers above this are not kept */
 	RCPTS_KEEP = 4096,
+	STOP_GRACE_S = 2, /* at a stop, for a client with its first message */
 	TICK_S = 60 /* the timer looks again, in states without a deadline */
 };
 
@@ -292,11 +293,16 @@ enter(struct ingress_session *s, enum ingress_state state)
 
 /* ---- events -------------------------------------------------------------- */
 
+/*
+ * A host MTA that has just connected has a message in its hands, and 421 now
+ * would make it wait for minutes: it may hand over this one first.  Once it
+ * was served, the end of the connection costs it nothing.
+ */
 static bool
 is_leaving(const struct ingress_session *s)
 {
 	return s->env->ingress_stopping && s->state == INGRESS_COMMAND &&
-	    !s->tx.open;
+	    !s->tx.open && (s->served || clock_us() >= s->env->ingress_stop_us);
 }
 
 /* Takes all input that there is; true: stopped by output nobody reads. */
@@ -405,7 +411,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (s->deadline_us == 0) {
+	if (is_leaving(s)) {
+		run(s);
+	} else if (s->deadline_us == 0) {
 		arm(s, TICK_S * US_PER_S);
 	} else if (left_us > 0) {
 		arm(s, left_us);
@@ -429,6 +437,7 @@ ingress_committed(struct ingress_session *s)
 		return;
 	}
 	CHECK(s->state == INGRESS_COMMIT);
+	s->served = true;
 	ingress_tx_reset(s);
 	enter(s, INGRESS_COMMAND);
 	run(s);
@@ -471,10 +480,6 @@ greet(struct ingress_session *s)
 	const struct global_conf *g = snapshot_global(s->conf);
 	char text[NET_ADDR_TEXT];
 
-	if (s->env->ingress_stopping) {
-		ingress_reply(s, "421 4.3.2 %.180s is shutting down", s->host);
-		return true;
-	}
 	if (!s->source.smtp_service) {
 		ingress_reply(s,
 		    "521 %.120s does not accept mail from you (%s)", s->host,
@@ -518,7 +523,11 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	bufferevent_setcb(s->bev, on_read, on_write, on_event, s);
 	bufferevent_setwatermark(s->bev, EV_READ, 0, IN_MAX);
 	(void)bufferevent_set_max_single_read(s->bev, IN_MAX);
-	arm(s, (int64_t)steps[INGRESS_COMMAND].timeout_s * US_PER_S);
+	arm(s,
+	    (int64_t)(env->ingress_stopping ?
+		    STOP_GRACE_S :
+		    steps[INGRESS_COMMAND].timeout_s) *
+		US_PER_S);
 	(void)bufferevent_enable(s->bev, EV_READ | EV_WRITE);
 	enter(s, greet(s) ? INGRESS_CLOSING : INGRESS_COMMAND);
 	run(s);
@@ -556,8 +565,13 @@ ingress_shutdown(struct worker_env *env)
 	struct ingress_session *s;
 
 	env->ingress_stopping = true;
+	env->ingress_stop_us = clock_us() + STOP_GRACE_S * US_PER_S;
 	/* Nothing is taken from the list here: that is collect()'s. */
 	LIST_FOREACH(s, &env->ingress, link)
-	if (is_leaving(s))
-		run(s);
+	{
+		if (is_leaving(s))
+			run(s);
+		else if (s->state == INGRESS_COMMAND)
+			arm(s, STOP_GRACE_S * US_PER_S);
+	}
 }

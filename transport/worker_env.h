@@ -41,8 +41,9 @@ struct worker_env {
 	enum store_space space;      /* as last told by the store */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */
-	bool ingress_stopping; /* no new ones: ingress_shutdown() was called */
-	uint64_t pool_turn;    /* round robin over pool members */
+	bool ingress_stopping;       /* ingress_shutdown() was called */
+	int64_t ingress_stop_us;     /* then: when idle sessions are ended */
+	uint64_t pool_turn;          /* round robin over pool members */
 };
 
 #endif

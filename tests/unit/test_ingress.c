@@ -924,9 +924,13 @@ test_shutdown(void)
 	ok(talk(&idle, LMTP_HELLO), "an idle session");
 	ok(talk(&busy, LMTP_HELLO OPEN_ONE "> A: b\n"), "a busy one");
 	ingress_shutdown(&env);
-	ok(talk(&idle, "< 421 4.3.2*\n") && idle.closed, "the idle one ends");
 	client_open(&late, INGRESS_LMTP, NULL, SOCK_STREAM);
-	ok(talk(&late, "< 421 4.3.2*\n") && late.closed, "no new one");
+	ok(talk(&late, "< 220*\n"), "one that had been accepted may speak");
+	env.ingress_stop_us = 0; /* the time of grace is over */
+	ok(talk(&idle, "> NOOP\n< 421 4.3.2*\n") && idle.closed,
+	    "the idle one ends");
+	ok(talk(&late, "> NOOP\n< 421 4.3.2*\n") && late.closed,
+	    "and so does the late one");
 	ok(talk(&busy, "> \n> .\n") && !busy.closed, "the busy one goes on");
 	fake_store_answer(&store);
 	ok(talk(&busy, "< 250 2.1.5*\n< 421 4.3.2*\n") && busy.closed,
