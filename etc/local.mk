@@ -1,0 +1,32 @@
+EXTRA_DIST += %D%/config.sample
+EXTRA_DIST += \
+	%D%/config.sample \
+	%D%/mailrace-milter.service \
+	%D%/mailrace.sysusers \
+	%D%/mailrace.tmpfiles \
+	%D%/mailraced.service \
+	%D%/mailraced.socket
+
+exampledir = $(docdir)/examples
+dist_example_DATA = %D%/config.sample
+
+# Units name the programs where they are installed.
+unitdir = $(prefix)/lib/systemd/system
+unit_DATA = mailrace-milter.service mailraced.service mailraced.socket
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+tmpfiles_DATA = mailrace.conf
+sysusersdir = $(prefix)/lib/sysusers.d
+sysusers_DATA = mailrace-users.conf
+CLEANFILES += $(unit_DATA) $(tmpfiles_DATA) $(sysusers_DATA)
+
+mailrace-milter.service mailraced.service mailraced.socket: Makefile
+	$(AM_V_GEN)sed -e 's,[@]sbindir@,$(sbindir),g' \
+	    -e 's,[@]bindir@,$(bindir),g' $(srcdir)/etc/$@ >$@.new && \
+	    mv $@.new $@
+mailrace-milter.service: %D%/mailrace-milter.service
+mailraced.service: %D%/mailraced.service
+mailraced.socket: %D%/mailraced.socket
+mailrace.conf: %D%/mailrace.tmpfiles
+	$(AM_V_GEN)cp $(srcdir)/etc/mailrace.tmpfiles $@
+mailrace-users.conf: %D%/mailrace.sysusers
+	$(AM_V_GEN)cp $(srcdir)/etc/mailrace.sysusers $@

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf_macro.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/conf_lex.h"
-
-#define uthash_malloc(size) mem_alloc(size)
-#define uthash_free(p, size) free(p)
-#include <uthash.h>
+#include "lib/strmap.h"
 
 #define NAME_MAX_LEN 100
 #define COMBINED_MAX 2000 /* one expanded text; a domain has 253 */
@@ -25,7 +21,6 @@ struct conf_macro {
 	const char *file;
 	unsigned line;
 	enum macro_state state;
-	UT_hash_handle hh;
 };
 
 static bool
@@ -39,15 +34,13 @@ static const struct conf_macro *
 find(const struct conf_tree *tree, struct slice name)
 {
 	char key[NAME_MAX_LEN + 1];
-	struct conf_macro *m = NULL;
 
 	if (name.len > NAME_MAX_LEN)
 		return NULL;
 	memcpy(key, name.p, name.len);
 	key[name.len] = '\0';
 	str_lower(key);
-	HASH_FIND_STR(tree->macros, key, m);
-	return m;
+	return strmap_get(tree->macros, key);
 }
 
 /*
@@ -164,7 +157,7 @@ void
 conf_macro_define(struct conf_tree *tree, struct slice value, const char *file,
     unsigned line, struct conf_errors *errs)
 {
-	struct conf_macro *m = NULL;
+	struct conf_macro *m;
 	struct conf_strs raw = { 0 };
 	const char *name, *item;
 	struct err e;
@@ -192,11 +185,11 @@ conf_macro_define(struct conf_tree *tree, struct slice value, const char *file,
 	}
 	key = region_strdup(tree->rg, name);
 	str_lower(key);
-	HASH_FIND_STR(tree->macros, key, m);
+	m = strmap_get(tree->macros, key);
 	if (m == NULL) {
 		m = region_new_obj(tree->rg, struct conf_macro);
 		m->name = key;
-		HASH_ADD_KEYPTR(hh, tree->macros, m->name, strlen(m->name), m);
+		strmap_put(tree->macros, m->name, m);
 	}
 	m->raw = raw; /* of two definitions the last one counts */
 	m->file = file;
@@ -247,43 +240,47 @@ expand_one(const struct conf_tree *tree, struct conf_macro *m,
 	m->state = MACRO_DONE;
 }
 
+/* False when the macro still waits for others, or was dealt with before. */
+static bool
+try_expand(const struct conf_tree *tree, struct conf_macro *m,
+    struct conf_errors *errs)
+{
+	struct slice unknown = { NULL, 0 };
+	enum macro_state state;
+
+	if (m->state != MACRO_OPEN)
+		return false;
+	state = look(tree, m, &unknown);
+	if (state == MACRO_OPEN)
+		return false;
+	m->state = state;
+	if (unknown.p != NULL)
+		conf_error(errs, m->file, m->line,
+		    "domain-macro %s: unknown macro $%.*s", m->name,
+		    (int)unknown.len, unknown.p);
+	else if (state == MACRO_DONE)
+		expand_one(tree, m, errs);
+	return true;
+}
+
 void
 conf_macro_finish(struct conf_tree *tree, struct conf_errors *errs)
 {
-	struct conf_macro *m, *tmp;
 	bool progress;
 
 	/* Each pass does those whose parts are done; no recursion needed. */
 	do {
 		progress = false;
-		HASH_ITER(hh, tree->macros, m, tmp)
-		{
-			struct slice unknown = { NULL, 0 };
-			enum macro_state state;
-
-			if (m->state != MACRO_OPEN)
-				continue;
-			state = look(tree, m, &unknown);
-			if (state == MACRO_OPEN)
-				continue;
-			progress = true;
-			m->state = state;
-			if (unknown.p != NULL)
-				conf_error(errs, m->file, m->line,
-				    "domain-macro %s: unknown macro $%.*s",
-				    m->name, (int)unknown.len, unknown.p);
-			else if (state == MACRO_DONE)
-				expand_one(tree, m, errs);
-		}
+		for (size_t i = 0; i < strmap_count(tree->macros); i++)
+			if (try_expand(tree, strmap_at(tree->macros, i), errs))
+				progress = true;
 	} while (progress);
-	HASH_ITER(hh, tree->macros, m, tmp)
-	if (m->state == MACRO_OPEN)
-		conf_error(errs, m->file, m->line,
-		    "domain-macro %s: its definition is a loop", m->name);
-}
+	for (size_t i = 0; i < strmap_count(tree->macros); i++) {
+		const struct conf_macro *m = strmap_at(tree->macros, i);
 
-void
-conf_macro_free_all(struct conf_tree *tree)
-{
-	HASH_CLEAR(hh, tree->macros); /* the macros belong to the region */
+		if (m->state == MACRO_OPEN)
+			conf_error(errs, m->file, m->line,
+			    "domain-macro %s: its definition is a loop",
+			    m->name);
+	}
 }

@@ -19,6 +19,4 @@ void conf_macro_define(struct conf_tree *tree, struct slice value,
 /* Expands all; loops and unknown names are errors where they stand. */
 void conf_macro_finish(struct conf_tree *tree, struct conf_errors *errs);
 
-void conf_macro_free_all(struct conf_tree *tree);
-
 #endif

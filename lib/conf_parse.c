@@ -10,6 +10,7 @@
 
 #include "lib/conf_lex.h"
 #include "lib/conf_macro.h"
+#include "lib/strmap.h"
 
 #define FILE_SIZE_MAX (256 << 20)
 #define INCLUDE_DEPTH 20
@@ -181,7 +182,7 @@ start_include(struct parser *p, const struct frame *f, struct slice value,
 	path = conf_path(rg, f->path, path);
 	if (strpbrk(path, "*?[") == NULL) {
 		conf_strs_add(&inner.files, rg, path);
-	} else if (glob(path, 0, NULL, &g) == 0) {
+	} else if (glob(path, 0, NULL, &g) == 0) { /* NOLINT: no tilde, no $ */
 		for (size_t i = 0; i < g.gl_pathc; i++)
 			conf_strs_add(&inner.files, rg,
 			    region_strdup(rg, g.gl_pathv[i]));
@@ -317,7 +318,7 @@ conf_parse(struct conf_tree *tree, const char *path, struct region *rg,
 	struct parser p = { .tree = tree, .errs = errs };
 	struct frame first = { 0 };
 
-	*tree = (struct conf_tree){ .rg = rg };
+	*tree = (struct conf_tree){ .rg = rg, .macros = strmap_new() };
 	tree->root = region_new_obj(rg, struct conf_node);
 	tree->root->name = tree->root->value = "";
 	tree->root->file = region_strdup(rg, path);
@@ -341,5 +342,5 @@ conf_parse(struct conf_tree *tree, const char *path, struct region *rg,
 void
 conf_tree_fini(struct conf_tree *tree)
 {
-	conf_macro_free_all(tree);
+	strmap_free(&tree->macros);
 }

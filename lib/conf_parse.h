@@ -32,12 +32,12 @@ struct conf_node {
 	struct conf_node *parent, *first, *last, *next;
 };
 
-struct conf_macro;
+struct strmap;
 
 struct conf_tree {
 	struct region *rg;
 	struct conf_node *root; /* its children are the top level */
-	struct conf_macro *macros;
+	struct strmap *macros;
 };
 
 void conf_parse(struct conf_tree *tree, const char *path, struct region *rg,

@@ -150,6 +150,21 @@ grow(struct region *rg, void *v, size_t n, size_t size)
 	return more;
 }
 
+/*
+ * No connection can come from these; an address of one link (fe80::/10) would
+ * need an interface, which has no place here.
+ */
+static bool
+is_usable_source(const struct net_addr *a)
+{
+	static const uint8_t zero[16];
+
+	if (a->family == AF_INET)
+		return a->a[0] != 0 && a->a[0] < 224;
+	return memcmp(a->a, zero, 16) != 0 && a->a[0] != 0xff &&
+	    !(a->a[0] == 0xfe && (a->a[1] & 0xc0) == 0x80);
+}
+
 /* smtp-source-host IP [NAME] */
 static int
 parse_source(const struct conf_tree *tree, struct slice s,
@@ -177,6 +192,8 @@ parse_source(const struct conf_tree *tree, struct slice s,
 		    "\"%s\" is a range; write a line for each address", addr);
 	if (net_addr_parse(a, &src.addr, e) == -1)
 		return -1;
+	if (!is_usable_source(&src.addr))
+		return err_set(e, "\"%s\" cannot be a source address", addr);
 	if (name != NULL && !conf_is_host_name(slice_of(name)))
 		return err_set(e, "\"%s\" is not a host name", name);
 	if (name != NULL)
@@ -258,9 +275,9 @@ conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
 		*(const char **)field = word;
 		return 0;
 	case CONF_TYPE_STRS:
-		return parse_strs(tree, text, false, field, e);
 	case CONF_TYPE_DOMAINS:
-		return parse_strs(tree, text, true, field, e);
+		return parse_strs(tree, text, row->type == CONF_TYPE_DOMAINS,
+		    field, e);
 	case CONF_TYPE_HOSTS:
 		return conf_hosts_parse(slice_of(word), tree->rg, field, e);
 	case CONF_TYPE_SOURCES:
@@ -291,9 +308,8 @@ conf_type_size(enum conf_type type)
 	case CONF_TYPE_STR:
 		return sizeof(CONF_CTYPE_STR);
 	case CONF_TYPE_STRS:
+	case CONF_TYPE_DOMAINS: /* the same C type */
 		return sizeof(CONF_CTYPE_STRS);
-	case CONF_TYPE_DOMAINS:
-		return sizeof(CONF_CTYPE_DOMAINS);
 	case CONF_TYPE_HOSTS:
 		return sizeof(CONF_CTYPE_HOSTS);
 	case CONF_TYPE_SOURCES:

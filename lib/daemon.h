@@ -31,6 +31,12 @@ void daemon_help(const char *program, const char *what);
 /* Raises the soft limit of open files to at least n, or says how to. */
 int daemon_raise_files(unsigned n, struct err *e);
 
+/*
+ * Goes into the background; call before anything is opened or started.  The
+ * parent stays until daemon_ready(), and exits with 1 if that never comes.
+ */
+int daemon_detach(struct err *e);
+
 /* sd_notify: READY=1, RELOADING=1, STOPPING=1, STATUS=... */
 void daemon_ready(void);
 void daemon_reloading(void);

@@ -57,11 +57,18 @@ struct dns_answer {
 struct dns_answer *dns_answer_ref(struct dns_answer *a);
 void dns_answer_unref(struct dns_answer **ap);
 
-/* servers: "IP" or "IP:PORT"; none: the system's. */
+/*
+ * servers: "IP" or "IP:PORT"; none: the system's.  Called before other threads
+ * start (it clears environment variables that c-ares would honour).
+ */
 int dns_new(struct worker *const *workers, size_t count,
     const char *const *servers, size_t server_count, struct dns **d_r,
     struct err *e);
-void dns_free(struct dns **dp); /* workers have been joined */
+/*
+ * The workers have been joined and are not yet freed.  Queries still open are
+ * forgotten: who asked must have cancelled them, or never touch them again.
+ */
+void dns_free(struct dns **dp);
 
 /*
  * From a worker of the set; fn is called on the same worker, never from
@@ -73,7 +80,10 @@ struct dns_query *dns_ask(struct dns *d, const char *name, enum dns_type type,
 void dns_cancel(struct dns_query **qp); /* fn will not be called */
 
 struct dns_stats {
-	uint64_t asked, sent, hits, cached;
+	uint64_t asked;  /* calls of dns_ask() */
+	uint64_t sent;   /* questions put to name servers, without repeats */
+	uint64_t hits;   /* answered from the cache */
+	uint64_t cached; /* answers held now */
 };
 void dns_stats(const struct dns *d, struct dns_stats *out);
 

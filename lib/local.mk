@@ -3,11 +3,6 @@ liblib_a_SOURCES = \
 	%D%/base64.c %D%/base64.h \
 	%D%/check.h \
 	%D%/clock.c %D%/clock.h \
-	%D%/conf_types.h \
-	%D%/count.h \
-	%D%/ctl_proto.c %D%/ctl_proto.h \
-	%D%/current.c %D%/current.h \
-	%D%/daemon.c %D%/daemon.h \
 	%D%/conf_bind.c %D%/conf_bind.h \
 	%D%/conf_hosts.c %D%/conf_hosts.h \
 	%D%/conf_lex.c %D%/conf_lex.h \
@@ -15,15 +10,25 @@ liblib_a_SOURCES = \
 	%D%/conf_parse.c %D%/conf_parse.h \
 	%D%/conf_types.c %D%/conf_types.h \
 	%D%/conf_value.c \
-	%D%/ctl_proto.h \
-	%D%/daemon.h \
-	%D%/dns.h \
+	%D%/count.h \
+	%D%/ctl_proto.c %D%/ctl_proto.h \
+	%D%/current.c %D%/current.h \
+	%D%/daemon.c %D%/daemon.h \
+	%D%/dns.c %D%/dns.h \
+	%D%/dns_answer.c %D%/dns_answer.h \
+	%D%/dns_cache.c %D%/dns_cache.h \
+	%D%/dns_client.c %D%/dns_client.h \
+	%D%/dns_name.c %D%/dns_name.h \
+	%D%/dns_packet.c %D%/dns_packet.h \
 	%D%/err.c %D%/err.h \
+	%D%/flag.h \
+	%D%/gauge.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \
 	%D%/str.c %D%/str.h \
-	%D%/tls.h \
+	%D%/strmap.c %D%/strmap.h \
+	%D%/tls.c %D%/tls.h \
 	%D%/worker.c %D%/worker.h

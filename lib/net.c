@@ -363,7 +363,7 @@ bind_source(int fd, const struct net_addr *source, struct err *e)
 
 int
 net_connect(const struct net_addr *source, const struct net_addr *to,
-    uint16_t port, struct err *e)
+    uint16_t port, bool *bind_failed_r, struct err *e)
 {
 	char text[NET_ADDR_TEXT];
 	struct sockaddr_storage ss;
@@ -372,10 +372,12 @@ net_connect(const struct net_addr *source, const struct net_addr *to,
 	int fd = socket(to->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);
 
+	*bind_failed_r = false;
 	if (fd == -1)
 		return err_sys(e, "socket");
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (source->family != 0 && bind_source(fd, source, e) == -1) {
+		*bind_failed_r = true;
 		(void)close(fd);
 		return -1;
 	}

@@ -56,9 +56,9 @@ int net_listen(const char *where, struct err *e);
 /*
  * Starts a non-blocking TCP connection from source (family 0: any), bound
  * with IP_BIND_ADDRESS_NO_PORT.  A failed bind is an error, never another
- * source.  Returns the socket.
+ * source; bind_failed_r tells it from other failures.  Returns the socket.
  */
 int net_connect(const struct net_addr *source, const struct net_addr *to,
-    uint16_t port, struct err *e);
+    uint16_t port, bool *bind_failed_r, struct err *e);
 
 #endif

@@ -24,10 +24,20 @@ void tls_client_free(struct tls_client **tp);
 /*
  * A new bufferevent that speaks TLS as client over the connected socket;
  * server is the SNI name (none for an address literal).  BEV_EVENT_CONNECTED
- * comes when the handshake is done.  NULL with err.
+ * comes when the handshake is done.  It owns the socket from then on, and
+ * closes it when freed.  NULL with err: the socket is still the caller's.
  */
 struct bufferevent *tls_client_start(struct tls_client *t,
     struct event_base *base, int fd, const char *server, struct err *e);
+
+/*
+ * Before the handshake, where TLS is required: nothing below TLS 1.2 and no
+ * key that is broken today (security level 1).
+ */
+void tls_require_modern(struct bufferevent *bev);
+
+/* Says goodbye (close_notify), without waiting; then free the bufferevent. */
+void tls_close(struct bufferevent *bev);
 
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 const char *tls_describe(struct bufferevent *bev, char *out, size_t cap);

@@ -24,17 +24,6 @@ struct dkim_key {
 	size_t sig_max;
 };
 
-/* An encrypted key is refused; without this OpenSSL would ask the terminal. */
-static int
-no_passphrase(char *buf, int cap, int writing, void *ctx)
-{
-	(void)buf;
-	(void)cap;
-	(void)writing;
-	(void)ctx;
-	return -1;
-}
-
 /* The newest reason of OpenSSL, and empties its list for this thread. */
 static int
 err_openssl(struct err *e, const char *what)
@@ -89,12 +78,14 @@ static int
 parse_key(const char *path, const char *pem, size_t len, EVP_PKEY **pkey_r,
     struct err *e)
 {
+	/* An encrypted key is refused; else OpenSSL would ask the terminal. */
+	static char no_passphrase[] = "";
 	BIO *bio = BIO_new_mem_buf(pem, (int)len);
 	EVP_PKEY *pkey;
 
 	CHECK(bio != NULL);
 	ERR_clear_error();
-	pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_passphrase);
 	BIO_free(bio);
 	if (pkey == NULL) {
 		(void)err_openssl(e, "no usable private key in PEM");

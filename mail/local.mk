@@ -1,11 +1,22 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
+	%D%/addr.c %D%/addr.h \
+	%D%/bounce_class.def \
 	%D%/canon.c %D%/canon.h \
+	%D%/classify.c %D%/classify.h \
 	%D%/dkim_key.c %D%/dkim_key.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h \
+	%D%/dot_stuff.c %D%/dot_stuff.h \
+	%D%/dot_unstuff.c %D%/dot_unstuff.h \
+	%D%/dsn_status.def \
+	%D%/ehlo.c %D%/ehlo.h \
 	%D%/envelope.c %D%/envelope.h \
+	%D%/event.def \
+	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
 	%D%/mailbox.c %D%/mailbox.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/message.c %D%/message.h \
-	%D%/outcome.c %D%/outcome.h
+	%D%/outcome.c %D%/outcome.h \
+	%D%/smtp_cmd.c %D%/smtp_cmd.h \
+	%D%/smtp_reply.c %D%/smtp_reply.h

@@ -1,5 +1,28 @@
 noinst_LIBRARIES += libqueue.a
 libqueue_a_SOURCES = \
-	%D%/inflight.h \
-	%D%/segment.h \
-	%D%/store.h
+	%D%/audit.c %D%/audit.h \
+	%D%/bytes.h \
+	%D%/catalog.c %D%/catalog.h \
+	%D%/checkpoint.c %D%/checkpoint.h \
+	%D%/commit.c %D%/commit.h \
+	%D%/compact.c %D%/compact.h \
+	%D%/crc32c.c %D%/crc32c.h \
+	%D%/doubt.c %D%/doubt.h \
+	%D%/env.c %D%/env.h \
+	%D%/handover.c %D%/handover.h \
+	%D%/inflight.c %D%/inflight.h \
+	%D%/inflight_priv.h \
+	%D%/intake.c %D%/intake.h \
+	%D%/ledger.c %D%/ledger.h \
+	%D%/load.c %D%/load.h \
+	%D%/lock.c %D%/lock.h \
+	%D%/outbox.c %D%/outbox.h \
+	%D%/record.c %D%/record.h \
+	%D%/recover.c %D%/recover.h \
+	%D%/reserve.c %D%/reserve.h \
+	%D%/segment.c %D%/segment.h \
+	%D%/segment_priv.h \
+	%D%/segment_reader.c \
+	%D%/settle.c %D%/settle.h \
+	%D%/store.c %D%/store.h \
+	%D%/store_priv.h

@@ -50,10 +50,14 @@ enum store_answer {
  */
 struct store_accept {
 	struct post post; /* the store's until done(); then free to be reused */
+	struct store *store;                  /* set by store_accept() */
 	void (*done)(struct store_accept *a); /* store thread */
 
-	struct message
-	    *msg; /* envelope and body set; the store sets id and loc */
+	/*
+	 * Envelope and body set; the store sets id and loc.  The id stays 0
+	 * when every recipient was known: then nothing is kept.
+	 */
+	struct message *msg;
 	uint32_t rcpt_count;
 	bool has_key;
 	uint8_t key[16];     /* of host, queue id, first header block */
@@ -88,6 +92,7 @@ struct store_settled {
 /* Outcomes of one grant or of a sweep; done() after the flush. */
 struct store_settle {
 	struct post post;
+	struct store *store;                  /* set by store_settle() */
 	void (*done)(struct store_settle *s); /* store thread */
 
 	size_t count;
@@ -157,8 +162,12 @@ struct store_owner {
 
 	void (*space)(void *ctx, enum store_space space); /* on each change */
 
-	/* Compaction moved a body; acknowledge by store_moved_done(). */
-	void (*moved)(void *ctx, uint64_t id, const struct body_loc *loc);
+	/*
+	 * Compaction moved a body; store_moved_done() says that nobody reads
+	 * the old place any more.
+	 */
+	void (*moved)(void *ctx, uint64_t id, uint32_t old_segment,
+	    const struct body_loc *loc);
 };
 
 struct store_options {
@@ -183,12 +192,14 @@ void store_load(struct store *s); /* (any) */
 void store_close(struct store **sp);
 
 void store_outbox_done(struct store *s, uint64_t seq); /* (any) */
-void store_moved_done(struct store *s, uint64_t id, uint32_t old_segment);
+void store_moved_done(struct store *s, uint64_t id,
+    uint32_t old_segment);                                /* (any) */
 void store_set_min_free(struct store *s, uint64_t bytes); /* (any) */
 
 /* Counts; fn is called on the store thread, the struct is its to free. */
 struct store_audit_ask {
 	struct post post;
+	struct store *store; /* set by store_audit() */
 	void (*done)(struct store_audit_ask *ask);
 	struct store_audit audit;
 };

@@ -20,7 +20,24 @@
 #include "vmta/snapshot.h"
 
 struct dispatch;
+struct grant;
+struct outcome;
+struct sched_result;
+struct tls_client;
 struct worker_env;
+
+struct dispatch_options {
+	struct store *store;
+	struct worker_env *const *envs; /* the workers that deliver */
+	size_t env_count;
+	struct tls_client *tls;
+	const struct snapshot *conf;
+};
+
+/* The scheduler's worker; started by main. */
+struct dispatch *dispatch_new(struct worker *w,
+    const struct dispatch_options *opt);
+void dispatch_free(struct dispatch **dp); /* after stop and join */
 
 /*
  * A message that was just committed is to be delivered.  Takes the reference
@@ -28,5 +45,38 @@ struct worker_env;
  */
 void dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
     uint32_t rcpt_count); /* (any) */
+
+/* A message found in the spool; takes a. */
+void dispatch_recovered(struct dispatch *d,
+    struct store_arrival *a); /* (any) */
+
+void dispatch_space(struct dispatch *d, enum store_space space); /* (any) */
+void dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
+    const struct body_loc *loc);                                    /* (any) */
+void dispatch_reload(struct dispatch *d, const struct snapshot *s); /* (any) */
+
+/*
+ * Closes every connection when its transaction has ended, starts no other,
+ * then calls done on the scheduler's thread.
+ */
+void dispatch_drain(struct dispatch *d, worker_fn *done, void *arg); /* (any) */
+
+/* Asks fn to be run on the scheduler's thread; for listings. */
+struct sched;
+struct dispatch_ask {
+	struct post post;
+	void (*fn)(struct dispatch_ask *ask, struct sched *s, int64_t now_us);
+};
+void dispatch_ask(struct dispatch *d, struct dispatch_ask *ask); /* (any) */
+
+/* ---- what couriers report; link is what they were given ------------------ */
+
+void dispatch_ready(struct dispatch *d, void *link);
+void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
+/* One result for each recipient of g; takes both (results by free()). */
+void dispatch_results(struct dispatch *d, void *link, struct grant *g,
+    struct sched_result *results);
+/* why: the connection never got to work, so its queue failed; takes it. */
+void dispatch_closed(struct dispatch *d, void *link, struct outcome *why);
 
 #endif

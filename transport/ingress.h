@@ -15,13 +15,29 @@
 #include <stdbool.h>
 
 #include "lib/err.h"
+#include "lib/gauge.h"
 #include "transport/worker_env.h"
 
 enum ingress_protocol { INGRESS_LMTP, INGRESS_SMTP };
 
-/* On env's worker: takes over fd. */
-void ingress_start(struct worker_env *env, int fd,
-    enum ingress_protocol protocol);
+/*
+ * Where clients come in.  Counted, since sessions outlive their listener;
+ * immutable but for the gauge, which all doors of a process share.
+ */
+struct ingress_door {
+	struct ref refs;
+	enum ingress_protocol protocol;
+	struct gauge *open; /* sessions, for total-max-smtp-in */
+	char name[];        /* as configured: part of the hand-over key */
+};
+
+struct ingress_door *ingress_door_new(enum ingress_protocol protocol,
+    const char *name, struct gauge *open);
+struct ingress_door *ingress_door_ref(struct ingress_door *d);
+void ingress_door_unref(struct ingress_door **dp);
+
+/* On env's worker: takes over fd, takes its own reference of the door. */
+void ingress_start(struct worker_env *env, int fd, struct ingress_door *door);
 
 struct listeners;
 
@@ -34,7 +50,11 @@ int listeners_new(struct worker *main, const struct global_conf *conf,
     struct err *e);
 void listeners_free(struct listeners **lp); /* stops accepting */
 
-/* Ends idle sessions, lets the others finish: for a graceful stop. */
+/*
+ * On env's worker.  Ends idle sessions, lets the others finish their message,
+ * refuses new ones: for a graceful stop.  It is over when env->sessions_in is
+ * 0; the store must answer until then.
+ */
 void ingress_shutdown(struct worker_env *env);
 
 #endif

@@ -1,9 +1,33 @@
 noinst_LIBRARIES += libtransport.a
 libtransport_a_SOURCES = \
-	%D%/dispatch.h \
-	%D%/ingress.h \
-	%D%/mx.h \
-	%D%/smtp_session.h \
+	%D%/acct.c %D%/acct.h \
+	%D%/acct_fields.def \
+	%D%/acct_record.c %D%/acct_record.h \
+	%D%/control.c %D%/control.h \
+	%D%/control.def \
+	%D%/courier.c %D%/courier.h \
+	%D%/delivery.c %D%/delivery.h \
+	%D%/dispatch.c %D%/dispatch.h \
+	%D%/disposition.c %D%/disposition.h \
+	%D%/ingress.c %D%/ingress.h \
+	%D%/ingress_cmds.c \
+	%D%/ingress_priv.h \
+	%D%/ingress_states.def \
+	%D%/letter.c %D%/letter.h \
+	%D%/listeners.c \
+	%D%/mx.c %D%/mx.h \
+	%D%/mx_route.c %D%/mx_route.h \
+	%D%/receive.c \
+	%D%/record.c %D%/record.h \
+	%D%/smtp_body.c %D%/smtp_body.h \
+	%D%/smtp_pipe.c %D%/smtp_pipe.h \
+	%D%/smtp_session.c %D%/smtp_session.h \
+	%D%/smtp_session_priv.h \
+	%D%/smtp_states.def \
+	%D%/smtp_steps.c \
+	%D%/smtp_trans.c \
+	%D%/sweep.c %D%/sweep.h \
+	%D%/transport.c %D%/transport.h \
 	%D%/worker_env.h
 
 sbin_PROGRAMS += mailraced

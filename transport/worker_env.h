@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "lib/dns.h"
 #include "lib/worker.h"
@@ -22,7 +23,10 @@
 #include "vmta/snapshot.h"
 
 struct dispatch;
+struct ingress_session;
 struct mark_key;
+
+LIST_HEAD(ingress_list, ingress_session);
 
 struct worker_env {
 	unsigned index;
@@ -34,9 +38,11 @@ struct worker_env {
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
 	struct segment_reader *bodies;
-	enum store_space space; /* as last told by the store */
-	uint32_t sessions_in;   /* ingress sessions open on this worker */
-	uint64_t pool_turn;     /* round robin over pool members */
+	enum store_space space;      /* as last told by the store */
+	uint32_t sessions_in;        /* ingress sessions open on this worker */
+	struct ingress_list ingress; /* those; transport/ingress.c */
+	bool ingress_stopping; /* no new ones: ingress_shutdown() was called */
+	uint64_t pool_turn;    /* round robin over pool members */
 };
 
 #endif

@@ -8,10 +8,7 @@
 #include "lib/conf_hosts.h"
 #include "lib/net.h"
 #include "lib/str.h"
-
-#define uthash_malloc(size) mem_alloc(size)
-#define uthash_free(p, size) free(p)
-#include <uthash.h>
+#include "lib/strmap.h"
 
 #define DOMAIN_MAX 255
 
@@ -27,7 +24,6 @@ struct entry {
 	struct value *both;  /* [*.]name */
 	struct value *below; /* *.name */
 	struct value *exact;
-	UT_hash_handle hh;
 };
 
 struct literal { /* [IP/MASK], shortest prefix first */
@@ -40,7 +36,7 @@ struct domain_map {
 	struct region *rg;
 	struct value *all; /* * */
 	struct literal *literals;
-	struct entry *names;
+	struct strmap *names; /* of struct entry */
 };
 
 struct domain_map *
@@ -49,6 +45,7 @@ domain_map_new(struct region *rg)
 	struct domain_map *m = mem_new(struct domain_map);
 
 	m->rg = rg;
+	m->names = strmap_new();
 	return m;
 }
 
@@ -60,7 +57,7 @@ domain_map_free(struct domain_map **mp)
 	*mp = NULL;
 	if (m == NULL)
 		return;
-	HASH_CLEAR(hh, m->names);
+	strmap_free(&m->names);
 	free(m);
 }
 
@@ -134,13 +131,12 @@ find_literal(struct domain_map *m, const struct net_prefix *prefix)
 static struct entry *
 find_name(struct domain_map *m, const char *name)
 {
-	struct entry *en = NULL;
+	struct entry *en = strmap_get(m->names, name);
 
-	HASH_FIND_STR(m->names, name, en);
 	if (en == NULL) {
 		en = region_new_obj(m->rg, struct entry);
 		en->name = region_strdup(m->rg, name);
-		HASH_ADD_KEYPTR(hh, m->names, en->name, strlen(en->name), en);
+		strmap_put(m->names, en->name, en);
 	}
 	return en;
 }
@@ -233,14 +229,11 @@ domain_map_match(const struct domain_map *m, const char *domain,
 		match_literal(m, domain, fn, ctx);
 		return;
 	}
-	if (m->names == NULL || !normalise(domain, name))
+	if (strmap_count(m->names) == 0 || !normalise(domain, name))
 		return;
 	/* The name and its parents, longest first. */
 	for (const char *p = name; p != NULL && n < DOMAIN_MAX / 2 + 1;) {
-		struct entry *en = NULL;
-
-		HASH_FIND_STR(m->names, p, en);
-		found[n++] = en;
+		found[n++] = strmap_get(m->names, p);
 		p = strchr(p, '.');
 		if (p != NULL)
 			p++;
@@ -274,5 +267,6 @@ domain_map_has(const struct domain_map *m, const char *domain)
 bool
 domain_map_is_empty(const struct domain_map *m)
 {
-	return m->all == NULL && m->literals == NULL && m->names == NULL;
+	return m->all == NULL && m->literals == NULL &&
+	    strmap_count(m->names) == 0;
 }

@@ -11,34 +11,22 @@
 #include "mail/dkim_key.h"
 #include "vmta/snapshot_priv.h"
 
-struct first_key {
-	const char *domain;
-	size_t at; /* in conf_dkeys */
-	UT_hash_handle hh;
-};
-
 struct key_index {
-	struct first_key *by_domain;
+	const struct conf_dkeys *keys;
+	struct strmap *by_domain; /* of struct conf_dkey */
 };
 
 struct key_index *
-key_index_new(struct region *rg, const struct conf_dkeys *keys)
+key_index_new(const struct conf_dkeys *keys)
 {
 	struct key_index *k = mem_new(struct key_index);
 
-	for (size_t i = 0; i < keys->n; i++) {
-		const char *domain = keys->v[i].domain;
-		struct first_key *f = NULL;
-
-		HASH_FIND_STR(k->by_domain, domain, f);
-		if (f != NULL)
-			continue;
-		f = region_new_obj(rg, struct first_key);
-		f->domain = domain;
-		f->at = i;
-		HASH_ADD_KEYPTR(hh, k->by_domain, f->domain, strlen(f->domain),
-		    f);
-	}
+	k->keys = keys;
+	k->by_domain = strmap_new();
+	for (size_t i = 0; i < keys->n; i++)
+		if (strmap_get(k->by_domain, keys->v[i].domain) == NULL)
+			strmap_put(k->by_domain, keys->v[i].domain,
+			    &keys->v[i]);
 	return k;
 }
 
@@ -50,17 +38,16 @@ key_index_free(struct key_index **kp)
 	*kp = NULL;
 	if (k == NULL)
 		return;
-	HASH_CLEAR(hh, k->by_domain);
+	strmap_free(&k->by_domain);
 	free(k);
 }
 
 static size_t
 look_up(const struct key_index *k, const char *domain)
 {
-	struct first_key *f = NULL;
+	const struct conf_dkey *key = strmap_get(k->by_domain, domain);
 
-	HASH_FIND_STR(k->by_domain, domain, f);
-	return f == NULL ? SIZE_MAX : f->at;
+	return key == NULL ? SIZE_MAX : (size_t)(key - k->keys->v);
 }
 
 size_t
@@ -69,7 +56,7 @@ key_index_find(const struct key_index *k, const char *domain)
 	char name[NAME_KEY_MAX + 1];
 	size_t best, at;
 
-	if (k->by_domain == NULL || !name_key(domain, name))
+	if (k->keys->n == 0 || !name_key(domain, name))
 		return SIZE_MAX;
 	best = look_up(k, "*");
 	for (const char *p = name; p != NULL;) {
@@ -83,28 +70,28 @@ key_index_find(const struct key_index *k, const char *domain)
 	return best;
 }
 
+static struct key_file *
+get_file(struct snapshot *s, const struct conf_dkey *k,
+    struct conf_errors *errs)
+{
+	struct key_file *f = strmap_get(s->key_files, k->path);
+	struct err e;
+
+	if (f != NULL)
+		return f;
+	f = region_new_obj(s->rg, struct key_file);
+	strmap_put(s->key_files, k->path, f);
+	if (dkim_key_read(k->path, &f->key, &f->weak, &e) == -1)
+		conf_error(errs, k->file, k->line, "domain-key: %s", e.text);
+	else if (f->weak)
+		conf_warning(errs, k->file, k->line,
+		    "domain-key: %s has less than 2048 bits", k->path);
+	return f;
+}
+
 void
 keys_read(struct snapshot *s, struct conf_dkeys *keys, struct conf_errors *errs)
 {
-	for (size_t i = 0; i < keys->n; i++) {
-		struct conf_dkey *k = &keys->v[i];
-		struct key_file *f = NULL;
-		struct err e;
-
-		HASH_FIND_STR(s->key_files, k->path, f);
-		if (f == NULL) {
-			f = region_new_obj(s->rg, struct key_file);
-			f->path = k->path;
-			HASH_ADD_KEYPTR(hh, s->key_files, f->path,
-			    strlen(f->path), f);
-			if (dkim_key_read(k->path, &f->key, &f->weak, &e) == -1)
-				conf_error(errs, k->file, k->line,
-				    "domain-key: %s", e.text);
-			else if (f->weak)
-				conf_warning(errs, k->file, k->line,
-				    "domain-key: %s has less than 2048 bits",
-				    k->path);
-		}
-		k->key = f->key;
-	}
+	for (size_t i = 0; i < keys->n; i++)
+		keys->v[i].key = get_file(s, &keys->v[i], errs)->key;
 }

@@ -2,25 +2,43 @@ noinst_LIBRARIES += libvmta.a
 libvmta_a_SOURCES = \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
-	%D%/domain.def \
+	%D%/backlog.c %D%/backlog.h \
 	%D%/domain_map.c %D%/domain_map.h \
+	%D%/domain_obj.c %D%/domain_obj.h \
+	%D%/domain.def \
+	%D%/fair.c %D%/fair.h \
 	%D%/global.def \
-	%D%/policy.c %D%/policy.h \
+	%D%/heap.c %D%/heap.h \
 	%D%/keys.c \
 	%D%/known.def \
+	%D%/limit.c %D%/limit.h \
 	%D%/listener.def \
+	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
-	%D%/policy.h \
+	%D%/policy.c %D%/policy.h \
+	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
-	%D%/sched.h \
+	%D%/qconf.c %D%/qconf.h \
+	%D%/retry.c %D%/retry.h \
+	%D%/sched.c %D%/sched.h \
+	%D%/sched_conn.c \
+	%D%/sched_facts.c \
+	%D%/sched_priv.h \
+	%D%/sched_serve.c \
+	%D%/sched_vmta.c \
 	%D%/settings.c %D%/settings.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
+	%D%/source.c %D%/source.h \
 	%D%/source.def \
+	%D%/table.c %D%/table.h \
 	%D%/tables.c \
+	%D%/timer.c %D%/timer.h \
 	%D%/user.def \
-	%D%/vmta.def
+	%D%/vmta.def \
+	%D%/vqueue.c %D%/vqueue.h \
+	%D%/window.c %D%/window.h

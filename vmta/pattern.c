@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmta/pattern.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/check.h"
@@ -21,11 +22,9 @@ match_address(const struct regex *re, const char *address)
 
 	if (regex_match(re, address, len))
 		return true;
-	if (len + 2 > sizeof(bracketed))
+	if (len + 2 >= sizeof(bracketed))
 		return false; /* longer than RFC 5321 allows by half */
-	bracketed[0] = '<';
-	memcpy(bracketed + 1, address, len);
-	bracketed[len + 1] = '>';
+	(void)snprintf(bracketed, sizeof(bracketed), "<%s>", address);
 	return regex_match(re, bracketed, len + 2);
 }
 

@@ -24,33 +24,30 @@ struct vmta_entry *
 snapshot_find_vmta(const struct snapshot *s, const char *name)
 {
 	char key[NAME_KEY_MAX + 1];
-	struct vmta_entry *v = NULL;
 
-	if (name_key(name[0] == '\0' ? VMTA_DEFAULT : name, key))
-		HASH_FIND_STR(s->vmtas, key, v);
-	return v;
+	if (!name_key(name[0] == '\0' ? VMTA_DEFAULT : name, key))
+		return NULL;
+	return strmap_get(s->vmtas, key);
 }
 
 struct pool_entry *
 snapshot_find_pool(const struct snapshot *s, const char *name)
 {
 	char key[NAME_KEY_MAX + 1];
-	struct pool_entry *p = NULL;
 
-	if (name_key(name, key))
-		HASH_FIND_STR(s->pools, key, p);
-	return p;
+	if (!name_key(name, key))
+		return NULL;
+	return strmap_get(s->pools, key);
 }
 
 struct source_entry *
 snapshot_find_source(const struct snapshot *s, const char *name)
 {
 	char key[NAME_KEY_MAX + 1];
-	struct source_entry *src = NULL;
 
-	if (name_key(name, key))
-		HASH_FIND_STR(s->named_sources, key, src);
-	return src;
+	if (!name_key(name, key))
+		return NULL;
+	return strmap_get(s->named_sources, key);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -66,25 +63,29 @@ static void
 snapshot_free(struct snapshot **sp)
 {
 	struct snapshot *s = *sp;
-	struct vmta_entry *v, *vtmp;
-	struct pool_entry *p, *ptmp;
-	struct key_file *f, *ftmp;
 
 	*sp = NULL;
-	HASH_ITER(hh, s->vmtas, v, vtmp)
-	{
+	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {
+		struct vmta_entry *v = strmap_at(s->vmtas, i);
+
 		domain_map_free(&v->domains);
 		key_index_free(&v->keys);
 	}
-	HASH_ITER(hh, s->pools, p, ptmp)
-	domain_map_free(&p->domains);
-	HASH_ITER(hh, s->key_files, f, ftmp)
-	dkim_key_free(&f->key);
-	HASH_CLEAR(hh, s->vmtas);
-	HASH_CLEAR(hh, s->pools);
-	HASH_CLEAR(hh, s->key_files);
-	HASH_CLEAR(hh, s->named_sources);
-	HASH_CLEAR(hh, s->users);
+	for (size_t i = 0; i < strmap_count(s->pools); i++) {
+		struct pool_entry *p = strmap_at(s->pools, i);
+
+		domain_map_free(&p->domains);
+	}
+	for (size_t i = 0; i < strmap_count(s->key_files); i++) {
+		struct key_file *f = strmap_at(s->key_files, i);
+
+		dkim_key_free(&f->key);
+	}
+	strmap_free(&s->vmtas);
+	strmap_free(&s->pools);
+	strmap_free(&s->key_files);
+	strmap_free(&s->named_sources);
+	strmap_free(&s->users);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
 	key_index_free(&s->keys);
@@ -136,22 +137,22 @@ snapshot_pool(const struct snapshot *s, const char *name)
 size_t
 snapshot_vmta_count(const struct snapshot *s)
 {
-	return s->vmta_count;
+	return strmap_count(s->vmtas);
 }
 
 const struct vmta *
 snapshot_vmta_at(const struct snapshot *s, size_t i)
 {
-	CHECK(i < s->vmta_count);
-	return s->vmta_list[i];
+	const struct vmta_entry *v = strmap_at(s->vmtas, i);
+
+	return &v->pub;
 }
 
 const struct user_conf *
 snapshot_user(const struct snapshot *s, const char *name)
 {
-	struct user_entry *u = NULL;
+	const struct user_entry *u = strmap_get(s->users, name);
 
-	HASH_FIND_STR(s->users, name, u);
 	return u == NULL ? NULL : &u->values;
 }
 

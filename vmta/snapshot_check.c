@@ -427,13 +427,15 @@ check_tls_layer(const struct check *c, const struct layer *l,
 static void
 check_tls(const struct check *c)
 {
-	struct vmta_entry *v, *tmp, **vmtas;
-	size_t count = 0;
+	size_t count = 0, all = strmap_count(c->s->vmtas);
+	struct vmta_entry **vmtas = region_array(c->s->rg, all, sizeof(void *));
 
-	vmtas = region_array(c->s->rg, c->s->vmta_count, sizeof(vmtas[0]));
-	HASH_ITER(hh, c->s->vmtas, v, tmp)
-	if (count == 0 || has_own_tls(c, v))
-		vmtas[count++] = v;
+	for (size_t i = 0; i < all; i++) {
+		struct vmta_entry *v = strmap_at(c->s->vmtas, i);
+
+		if (count == 0 || has_own_tls(c, v))
+			vmtas[count++] = v;
+	}
 	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
 		if (sets_tls(l))
 			check_tls_layer(c, l, vmtas, count);
@@ -444,13 +446,14 @@ check_tls(const struct check *c)
 static void
 check_signing(const struct check *c)
 {
-	struct vmta_entry *v, *tmp;
-
 	if (c->s->global.domain_keys.n > 0)
 		return;
-	HASH_ITER(hh, c->s->vmtas, v, tmp)
-	if (v->pub.domain_keys.n > 0)
-		return;
+	for (size_t i = 0; i < strmap_count(c->s->vmtas); i++) {
+		const struct vmta_entry *v = strmap_at(c->s->vmtas, i);
+
+		if (v->pub.domain_keys.n > 0)
+			return;
+	}
 	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
 		if (l->values.dkim_sign) {
 			conf_warning(c->errs, l->node->file, l->node->line,

@@ -39,20 +39,6 @@ name_sources(struct snapshot *s, struct vmta_entry *v)
 	list->v = own;
 }
 
-static void
-list_vmtas(struct snapshot *s)
-{
-	struct vmta_entry *v, *tmp;
-
-	s->vmta_list = region_array(s->rg, HASH_COUNT(s->vmtas),
-	    sizeof(s->vmta_list[0]));
-	HASH_ITER(hh, s->vmtas, v, tmp)
-	{
-		s->vmta_list[s->vmta_count++] = &v->pub;
-		name_sources(s, v);
-	}
-}
-
 /* ---- pools --------------------------------------------------------------- */
 
 /* The line that names the member, for messages; or that of the block. */
@@ -103,7 +89,7 @@ join_pool(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 	if (count == 0)
 		conf_error(errs, n->file, n->line,
 		    "<virtual-mta-pool %s> has no virtual-mta", p->pub.name);
-	p->pub.vmtas = region_array(s->rg, count, sizeof(p->pub.vmtas[0]));
+	p->pub.vmtas = region_array(s->rg, count, sizeof(void *));
 	for (size_t i = 0; i < count; i++) {
 		const char *name = p->pub.members.v[i];
 		struct vmta_entry *v = snapshot_find_vmta(s, name);
@@ -123,19 +109,18 @@ join_pool(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 void
 snapshot_join(struct snapshot *s, struct conf_errors *errs)
 {
-	struct vmta_entry *v, *vtmp;
-	struct pool_entry *p, *ptmp;
-
 	default_host_name(s);
-	list_vmtas(s);
-	HASH_ITER(hh, s->pools, p, ptmp)
-	join_pool(s, p, errs);
+	for (size_t i = 0; i < strmap_count(s->vmtas); i++)
+		name_sources(s, strmap_at(s->vmtas, i));
+	for (size_t i = 0; i < strmap_count(s->pools); i++)
+		join_pool(s, strmap_at(s->pools, i), errs);
 	pattern_list_join(s->patterns, errs);
 	keys_read(s, &s->global.domain_keys, errs);
-	s->keys = key_index_new(s->rg, &s->global.domain_keys);
-	HASH_ITER(hh, s->vmtas, v, vtmp)
-	{
+	s->keys = key_index_new(&s->global.domain_keys);
+	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {
+		struct vmta_entry *v = strmap_at(s->vmtas, i);
+
 		keys_read(s, &v->pub.domain_keys, errs);
-		v->keys = key_index_new(s->rg, &v->pub.domain_keys);
+		v->keys = key_index_new(&v->pub.domain_keys);
 	}
 }

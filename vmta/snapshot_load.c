@@ -106,7 +106,7 @@ add_vmta(struct snapshot *s, const struct conf_tree *tree, const char *name,
 	v->key = key;
 	v->node = n;
 	v->domains = domain_map_new(s->rg);
-	HASH_ADD_KEYPTR(hh, s->vmtas, v->key, strlen(v->key), v);
+	strmap_put(s->vmtas, v->key, v);
 	return v;
 }
 
@@ -147,7 +147,7 @@ read_pool(struct reader *r, const struct conf_node *n)
 		p->key = key;
 		p->node = n;
 		p->domains = domain_map_new(r->s->rg);
-		HASH_ADD_KEYPTR(hh, r->s->pools, p->key, strlen(p->key), p);
+		strmap_put(r->s->pools, p->key, p);
 	}
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		if (c->is_block && c->opened == NULL &&
@@ -193,8 +193,7 @@ get_source(struct reader *r, const struct conf_node *n)
 		src = region_new_obj(s->rg, struct source_entry);
 		src->name = name;
 		src->key = key;
-		HASH_ADD_KEYPTR(hh, s->named_sources, src->key,
-		    strlen(src->key), src);
+		strmap_put(s->named_sources, src->key, src);
 	}
 	return src;
 }
@@ -213,16 +212,16 @@ static void
 read_user(struct reader *r, const struct conf_node *n)
 {
 	const char *name = argument(r, n);
-	struct user_entry *u = NULL;
+	struct user_entry *u;
 
 	if (name == NULL)
 		return;
-	HASH_FIND_STR(r->s->users, name, u);
+	u = strmap_get(r->s->users, name);
 	if (u == NULL) {
 		u = region_new_obj(r->s->rg, struct user_entry);
 		conf_defaults(r->b.tree, &table_user, &u->values);
 		u->name = name;
-		HASH_ADD_KEYPTR(hh, r->s->users, u->name, strlen(u->name), u);
+		strmap_put(r->s->users, u->name, u);
 	}
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		conf_bind(&r->b, &table_user, c, &u->values, &u->set);
@@ -252,6 +251,9 @@ tidy_records(struct reader *r, const struct conf_node *n, struct acct_conf *a)
 {
 	struct conf_strs out = { 0 };
 
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		if (conf_node_is(c, "records"))
+			n = c; /* the line to complain about */
 	for (size_t i = 0; i < a->records.n; i++) {
 		const char *letter = record_letter(a->records.v[i]);
 		bool seen = false;
@@ -466,6 +468,11 @@ new_snapshot(const struct conf_tree *tree)
 	s->generation = ++generation;
 	s->rg = tree->rg;
 	s->layers_end = &s->layers;
+	s->vmtas = strmap_new();
+	s->pools = strmap_new();
+	s->named_sources = strmap_new();
+	s->users = strmap_new();
+	s->key_files = strmap_new();
 	s->domains = domain_map_new(s->rg);
 	s->relay = domain_map_new(s->rg);
 	conf_defaults(tree, &table_global, &s->global);

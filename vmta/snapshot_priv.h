@@ -14,13 +14,10 @@
 #include "lib/conf_bind.h"
 #include "lib/mem.h"
 #include "lib/ref.h"
+#include "lib/strmap.h"
 #include "vmta/domain_map.h"
 #include "vmta/pattern_list.h"
 #include "vmta/snapshot.h"
-
-#define uthash_malloc(size) mem_alloc(size)
-#define uthash_free(p, size) free(p)
-#include <uthash.h>
 
 #define NAME_KEY_MAX 255
 #define VMTA_DEFAULT "{default}"
@@ -51,7 +48,6 @@ struct vmta_entry {
 	const struct pool_entry *domain_pool; /* whose <domain> blocks count */
 	struct key_index *keys;
 	char *key; /* the name in lower case */
-	UT_hash_handle hh;
 };
 
 struct pool_entry {
@@ -60,7 +56,6 @@ struct pool_entry {
 	const struct conf_node *node;
 	struct domain_map *domains;
 	char *key;
-	UT_hash_handle hh;
 };
 
 struct source_entry {
@@ -69,7 +64,6 @@ struct source_entry {
 	struct source_conf values;
 	struct conf_set set;
 	char *key;
-	UT_hash_handle hh;         /* by name */
 	struct source_entry *next; /* by address, shortest prefix first */
 };
 
@@ -77,7 +71,6 @@ struct user_entry {
 	const char *name;
 	struct user_conf values;
 	struct conf_set set;
-	UT_hash_handle hh;
 };
 
 struct acct_entry {
@@ -94,10 +87,8 @@ struct listener_entry {
 };
 
 struct key_file { /* a private key, once for all that name its file */
-	const char *path;
 	struct dkim_key *key;
 	bool weak;
-	UT_hash_handle hh;
 };
 
 struct snapshot {
@@ -113,18 +104,16 @@ struct snapshot {
 	struct domain_map *relay;
 	struct key_index *keys;
 	struct layer *layers, **layers_end;
-	struct vmta_entry *vmtas; /* hash; the built-in one first */
-	const struct vmta **vmta_list;
-	size_t vmta_count;
-	struct pool_entry *pools;
-	struct source_entry *named_sources;
+	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
+	struct strmap *pools; /* of pool_entry */
+	struct strmap *named_sources; /* of source_entry */
 	struct source_entry *sources;
-	struct user_entry *users;
+	struct strmap *users; /* of user_entry */
 	struct acct_entry *accts;
 	size_t acct_count;
 	struct pattern_list *patterns;
 	struct listener_entry *listeners; /* smtp-listener only */
-	struct key_file *key_files;
+	struct strmap *key_files;         /* of key_file, by path */
 };
 
 /* A name as it is looked up; false if it is too long to be one. */
@@ -145,8 +134,8 @@ void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs);
 
 /* keys.c */
-struct key_index *key_index_new(struct region *rg,
-    const struct conf_dkeys *keys);
+/* Borrows the list. */
+struct key_index *key_index_new(const struct conf_dkeys *keys);
 void key_index_free(struct key_index **kp);
 /* SIZE_MAX: none fits. */
 size_t key_index_find(const struct key_index *k, const char *domain);

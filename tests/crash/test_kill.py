@@ -240,11 +240,9 @@ def duplicates(lab):
             continue
         count += len(messages) - 1
         ids = {message_id(lab, m) for m in messages}
-        # Sent twice under one id: that id must have been in doubt.  Under
-        # two ids: the client repeated what it had no answer for.
-        if len(ids) == 1 and not ids & Run.doubted:
-            unnamed.append((rcpt, ids))
-        elif len(ids) > 1 and rcpt in Run.accepted:
+        # Under one id: it must have been in doubt.  Under two: a hand-over
+        # that Postfix repeated was not recognised.
+        if len(ids) > 1 or not ids <= Run.doubted:
             unnamed.append((rcpt, ids))
     tap.note("kills %d, accepted %d, duplicates %d, in doubt %d" % (
         Run.kills, lab.audit().accepted, count, len(Run.doubted)))

@@ -41,7 +41,6 @@ lmtp-listener {sockets}/lmtp
 lmtp-listener {listen}:24
 smtp-listener {listen}:25
 milter-listener {sockets}/milter
-milter-control-socket {run}/milter-control
 mark-key-file {keys}/mark
 name-server {dns}:53
 log-level {log_level}
@@ -69,6 +68,7 @@ class Lab:
         self.log_headers = list(log_headers)
         self.log_level = log_level
         self.processes = []
+        self.with_milter = with_milter
         keys.mark_key(self.path("keys", "mark"))
         for selector, domain in dkim:
             txt = keys.dkim_key(self.path("keys", "%s.%s.pem" %
@@ -110,6 +110,9 @@ class Lab:
             log_level=self.log_level)
         with open(self.config, "w") as f:
             f.write(base + self.expand(extra))
+            if self.with_milter:
+                f.write("\nmilter-control-socket %s/milter-control\n" %
+                        self.path("run"))
 
     # ---- start and end -----------------------------------------------------
 

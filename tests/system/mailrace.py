@@ -159,7 +159,7 @@ def accounting(directory):
 
 def accounting_header(directory):
     path = sorted(glob.glob(os.path.join(directory, "*.csv")))[0]
-    with open(path, newline="") as f:
+    with open(path, newline="\n") as f:
         return f.readline()
 
 

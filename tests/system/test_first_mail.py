@@ -63,6 +63,8 @@ class Fixture(Lab):
     def __init__(self):
         super().__init__(
             zone=ZONE, config=CONFIG,
+            # XCLIENT plays clients from elsewhere; they may relay too.
+            pf_main="mynetworks = 0.0.0.0/0\n",
             receivers=[{"listen": ["127.0.1.1:25"], "name": "mx1.in.example"}],
             log_headers=("X-Test-Id", "X-Job", "X-Virtual-MTA",
                          "X-Mailrace-Mark"))

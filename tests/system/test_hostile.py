@@ -22,7 +22,7 @@ SERVERS = [  # label, rules
                         "reply": "raw:" + ("220-" + "y" * 70 + "\r\n") *
                         5000}]),
     ("no-such-code", [{"at": "ehlo", "reply": "raw:999 what\r\n"}]),
-    ("code-without-text", [{"at": "ehlo", "reply": "raw:250\r\n"}]),
+    ("mail-says-251", [{"at": "mail", "reply": "raw:251-\r\n250\r\n"}]),
     ("codes-differ", [{"at": "mail", "reply": "raw:250-a\r\n450 b\r\n"}]),
     ("more-replies", [{"at": "mail", "reply":
                        "raw:250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"}]),

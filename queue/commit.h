@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit - the batch: all that was posted in one round of the store thread.
+ *
+ * Bodies are appended and synced; outcomes, then messages, then moves are
+ * committed without sync; the log is flushed once, the in-flight slots are
+ * synced; then all are answered in the order they came.
+ */
+
+#ifndef QUEUE_COMMIT_H
+#define QUEUE_COMMIT_H
+
+#include "queue/store.h"
+
+struct commit;
+struct compact;
+
+struct commit *commit_new(void);
+void commit_free(struct commit **cp);
+
+/* On the store thread; answered by the end of its round. */
+void commit_add_accept(struct store *s, struct store_accept *a);
+void commit_add_settle(struct store *s, struct store_settle *o);
+void commit_add_move(struct store *s, struct compact *c);
+
+/*
+ * When space is short: gives back the tail if nothing in it is live.  Between
+ * batches.
+ */
+void commit_roll(struct store *s);
+
+void commit_round(void *store); /* for worker_on_round() */
+
+#endif

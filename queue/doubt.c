@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/doubt.h"
+
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "mail/envelope.h"
+#include "queue/bytes.h"
+#include "queue/inflight_priv.h"
+#include "queue/store_priv.h"
+
+/* ---- at start ------------------------------------------------------------ */
+
+static void
+log_doubt(const struct inflight_found *f, const struct record_message *m)
+{
+	struct region *rg = region_new();
+	char id[MESSAGE_ID_TEXT], when[40];
+	struct envelope env;
+	struct log_line l;
+	struct err e;
+
+	log_begin(&l, LOG_L_WARN, message_id_text(f->id, id), "in-doubt");
+	log_int(&l, "rcpt", f->n);
+	if (envelope_unpack(m->env.p, m->env.len, rg, &env, &e) == 0 &&
+	    f->n < env.rcpt_count) {
+		log_fmt(&l, "from", "<%s>", env.sender);
+		log_fmt(&l, "to", "<%s>", env.rcpts[f->n].addr);
+	}
+	log_fmt(&l, "session", "%016llx", (unsigned long long)f->session);
+	if (f->wall_us > 0 && clock_iso(when, sizeof(when), f->wall_us) > 0)
+		log_str(&l, "sent", when);
+	log_end(&l);
+	region_free(&rg);
+}
+
+/* ENV_ABSENT: the outcome is known. */
+static enum env_result
+check(struct store *s, uint32_t generation, const struct inflight_found *f,
+    struct err *e)
+{
+	unsigned char key[KEY_STATE];
+	struct slice k = bytes(key, sizeof(key)), rec;
+	struct record_state st;
+	enum env_result r;
+
+	key_state(key, f->id, f->n);
+	r = env_get(s->env, TABLE_STATE, k, &rec, e);
+	if (r == ENV_ABSENT)
+		return ENV_OK;
+	if (r != ENV_OK)
+		return r;
+	if (record_state_unpack(k, rec, &st, e) == -1)
+		return ENV_OK; /* better one too many */
+	if (st.kind == STATE_DONE ||
+	    (st.generation == generation && st.settled_us >= f->at_us))
+		return ENV_ABSENT;
+	return ENV_OK;
+}
+
+static enum env_result
+add(struct store *s, uint32_t generation, const struct inflight_found *f,
+    struct err *e)
+{
+	unsigned char id[KEY_ID], key[KEY_DOUBT], out[RECORD_DOUBT_LEN];
+	struct record_message m;
+	struct slice rec;
+	enum env_result r;
+
+	r = check(s, generation, f, e);
+	if (r != ENV_OK)
+		return r;
+	key_id(id, f->id);
+	r = env_get(s->env, TABLE_MESSAGE, bytes(id, sizeof(id)), &rec, e);
+	if (r != ENV_OK)
+		return r;
+	if (record_message_unpack(bytes(id, sizeof(id)), rec, &m, e) == -1 ||
+	    f->n >= m.rcpt_count)
+		return ENV_ABSENT;
+	log_doubt(f, &m);
+	put_be64(key, (uint64_t)f->wall_us);
+	put_be64(key + 8, f->id);
+	put_be32(key + 16, f->n);
+	put_be64(out + RECORD_HEAD, f->session);
+	record_seal(RECORD_DOUBT, bytes(key, sizeof(key)), out, sizeof(out));
+	return env_put(s->env, TABLE_DOUBT, bytes(key, sizeof(key)),
+	    bytes(out, sizeof(out)), e);
+}
+
+enum env_result
+doubt_find(struct store *s, uint32_t generation, size_t *count_r, struct err *e)
+{
+	struct inflight_found *list;
+	enum env_result r = ENV_OK;
+	size_t count;
+
+	*count_r = 0;
+	if (inflight_read(s->dir, &list, &count, e) == -1)
+		return ENV_FAILED;
+	for (size_t i = 0; i < count; i++) {
+		r = add(s, generation, &list[i], e);
+		if (r == ENV_OK)
+			(*count_r)++;
+		else if (r != ENV_ABSENT)
+			break;
+		r = ENV_OK;
+	}
+	free(list);
+	return r;
+}
+
+/* ---- later --------------------------------------------------------------- */
+
+void
+doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,
+    size_t *count_r)
+{
+	int64_t from = wall_us > DOUBT_KEEP_US ? wall_us - DOUBT_KEEP_US : 0;
+	unsigned char start[8];
+	struct slice key, rec, p;
+	struct env_scan sc;
+	size_t cap = 0;
+	struct err e;
+
+	*list_r = NULL;
+	*count_r = 0;
+	env_scan_init(&sc, TABLE_DOUBT, ENV_SCAN_SMALL);
+	put_be64(start, (uint64_t)from);
+	env_scan_seek(&sc, bytes(start, sizeof(start)));
+	while (env_scan_next(s->env, &sc, &key, &rec, &e) == ENV_OK) {
+		if (key.len != KEY_DOUBT ||
+		    record_open(RECORD_DOUBT, key, rec, &p, &e) == -1 ||
+		    p.len < 8)
+			continue;
+		if (*count_r == cap) {
+			cap = cap == 0 ? 16 : cap * 2;
+			*list_r = mem_realloc(*list_r,
+			    cap * sizeof(struct store_doubt));
+		}
+		(*list_r)[(*count_r)++] = (struct store_doubt){
+			.wall_us = (int64_t)get_be64(key.p),
+			.id = get_be64(key.p + 8),
+			.n = get_be32(key.p + 16),
+			.session = get_be64(p.p),
+		};
+	}
+	env_scan_fini(&sc);
+}
+
+enum env_result
+doubt_expire(struct store *s, int64_t wall_us, struct err *e)
+{
+	struct slice key, rec;
+	struct env_scan sc;
+	enum env_result r;
+
+	env_scan_init(&sc, TABLE_DOUBT, ENV_SCAN_SMALL);
+	for (;;) {
+		r = env_scan_next(s->env, &sc, &key, &rec, e);
+		if (r != ENV_OK || key.len != KEY_DOUBT ||
+		    (int64_t)get_be64(key.p) >= wall_us - DOUBT_KEEP_US)
+			break;
+		env_begin(s->env);
+		r = env_del(s->env, TABLE_DOUBT, key, e);
+		if (r == ENV_OK)
+			r = env_commit(s->env, e);
+		if (r != ENV_OK) {
+			env_rollback(s->env);
+			break;
+		}
+	}
+	env_scan_fini(&sc);
+	return r == ENV_ABSENT ? ENV_OK : r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * doubt - recipients whose final dot was sent and whose outcome was never
+ * committed: what the in-flight slots of an earlier run name and the tables
+ * do not contradict.  Kept seven days.  Store thread, or before it runs.
+ */
+
+#ifndef QUEUE_DOUBT_H
+#define QUEUE_DOUBT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "queue/env.h"
+#include "queue/store.h"
+
+#define DOUBT_KEEP_US (INT64_C(7) * 24 * 3600 * 1000000)
+
+/*
+ * Writes and logs them by name; generation is that of the run that filled the
+ * slots.  Within a transaction.
+ */
+enum env_result doubt_find(struct store *s, uint32_t generation,
+    size_t *count_r, struct err *e);
+
+/* Those of the last seven days, oldest first; the caller's to free(). */
+void doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,
+    size_t *count_r);
+
+/* Removes what is older; opens a transaction of its own. */
+enum env_result doubt_expire(struct store *s, int64_t wall_us, struct err *e);
+
+#endif

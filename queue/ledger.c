@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/ledger.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+#include "queue/bytes.h"
+
+static struct slice
+row_key(void)
+{
+	return SLICE_LIT("ledger");
+}
+
+enum env_result
+ledger_load(struct env *v, int64_t wall_us, struct ledger *l, struct err *e)
+{
+	struct slice rec;
+	enum env_result r;
+
+	memset(l, 0, sizeof(*l));
+	r = env_get(v, TABLE_LEDGER, row_key(), &rec, e);
+	if (r == ENV_OK) {
+		if (record_ledger_unpack(row_key(), rec, &l->row, e) == -1)
+			return ENV_FAILED;
+	} else if (r != ENV_ABSENT) {
+		return r;
+	}
+	l->row.generation++;
+	l->next_id = wall_us > 0 ? (uint64_t)wall_us : 1;
+	if (l->next_id < l->row.id_limit)
+		l->next_id = l->row.id_limit;
+	l->row.id_limit = l->next_id + LEDGER_ID_LEASE;
+	return ENV_OK;
+}
+
+enum env_result
+ledger_save(struct env *v, const struct ledger *l, struct err *e)
+{
+	unsigned char rec[RECORD_LEDGER_LEN];
+
+	record_ledger_pack(rec, row_key(), &l->row);
+	return env_put(v, TABLE_LEDGER, row_key(), bytes(rec, sizeof(rec)), e);
+}
+
+uint64_t
+ledger_take_id(struct ledger *l)
+{
+	/* Written with the batch that uses the id, so durable before it. */
+	if (l->next_id >= l->row.id_limit)
+		l->row.id_limit = l->next_id + LEDGER_ID_LEASE;
+	return l->next_id++;
+}
+
+void
+ledger_count(struct ledger *l, enum store_verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_DELIVERED:
+		l->row.delivered++;
+		break;
+	case VERDICT_FAILED:
+		l->row.failed++;
+		break;
+	case VERDICT_EXPIRED:
+		l->row.expired++;
+		break;
+	case VERDICT_SUPPRESSED:
+		l->row.suppressed++;
+		break;
+	case VERDICT_DELETED:
+		l->row.deleted++;
+		break;
+	case VERDICT_RETRY:
+		CHECK(!"a terminal verdict");
+		break;
+	}
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/outbox.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/log.h"
+#include "queue/bytes.h"
+#include "queue/record.h"
+
+enum { REPLAY_SLICE = 8 };
+
+int
+outbox_init(struct outbox *o, struct env *v, uint64_t next, struct err *e)
+{
+	struct slice key, rec;
+	struct env_scan sc;
+	enum env_result r;
+
+	memset(o, 0, sizeof(*o));
+	o->env = v;
+	o->trimmed = o->replayed = next;
+	env_scan_init(&sc, TABLE_OUTBOX, ENV_SCAN_SMALL);
+	r = env_scan_next(v, &sc, &key, &rec, e);
+	if (r == ENV_OK && key.len == KEY_ID)
+		o->trimmed = o->replayed = get_be64(key.p);
+	env_scan_fini(&sc);
+	return r == ENV_OK || r == ENV_ABSENT ? 0 : -1;
+}
+
+void
+outbox_fini(struct outbox *o)
+{
+	buf_fini(&o->blob);
+}
+
+/* ---- new ones ------------------------------------------------------------ */
+
+void
+outbox_begin(struct outbox *o)
+{
+	static const char head[RECORD_HEAD];
+
+	buf_clear(&o->blob);
+	buf_add(&o->blob, head, sizeof(head));
+}
+
+void
+outbox_add(struct outbox *o, const void *records, size_t len)
+{
+	if (len > 0)
+		buf_add(&o->blob, records, len);
+}
+
+bool
+outbox_is_empty(const struct outbox *o)
+{
+	return o->blob.len <= RECORD_HEAD;
+}
+
+enum env_result
+outbox_put(struct outbox *o, uint64_t seq, struct err *e)
+{
+	unsigned char key[KEY_ID];
+
+	key_id(key, seq);
+	record_seal(RECORD_OUTBOX, bytes(key, sizeof(key)), o->blob.p,
+	    o->blob.len);
+	return env_put(o->env, TABLE_OUTBOX, bytes(key, sizeof(key)),
+	    bytes(o->blob.p, o->blob.len), e);
+}
+
+void
+outbox_send(struct outbox *o, uint64_t seq)
+{
+	if (o->live && o->fn != NULL)
+		o->fn(o->ctx, seq, o->blob.p + RECORD_HEAD,
+		    o->blob.len - RECORD_HEAD);
+}
+
+/* ---- the replay ---------------------------------------------------------- */
+
+static void
+replay_row(struct outbox *o, struct slice key, struct slice rec)
+{
+	struct slice blob;
+	struct err e;
+
+	if (key.len != KEY_ID ||
+	    record_open(RECORD_OUTBOX, key, rec, &blob, &e) == -1) {
+		log_note(LOG_L_ERROR, "outbox-damaged",
+		    "a blob of the outbox cannot be read: left where it is");
+		return;
+	}
+	if (o->fn != NULL)
+		o->fn(o->ctx, get_be64(key.p), blob.p, blob.len);
+}
+
+bool
+outbox_replay(struct outbox *o, uint64_t next)
+{
+	unsigned char from[KEY_ID];
+	struct slice key, rec;
+	struct env_scan sc;
+	struct err e;
+
+	if (o->live)
+		return false;
+	env_scan_init(&sc, TABLE_OUTBOX, ENV_SCAN_SMALL);
+	key_id(from, o->replayed);
+	env_scan_seek(&sc, bytes(from, sizeof(from)));
+	for (int i = 0; i < REPLAY_SLICE; i++) {
+		enum env_result r = env_scan_next(o->env, &sc, &key, &rec, &e);
+
+		CHECK(r == ENV_OK || r == ENV_ABSENT);
+		if (r == ENV_ABSENT) {
+			o->live = true;
+			break;
+		}
+		replay_row(o, key, rec);
+		if (key.len == KEY_ID)
+			o->replayed = get_be64(key.p) + 1;
+	}
+	env_scan_fini(&sc);
+	if (o->replayed >= next)
+		o->live = true;
+	return !o->live;
+}
+
+/* ---- those that are done ------------------------------------------------- */
+
+void
+outbox_done(struct outbox *o, uint64_t seq)
+{
+	if (seq + 1 > o->done)
+		o->done = seq + 1;
+}
+
+bool
+outbox_wants_trim(const struct outbox *o)
+{
+	return o->done > o->trimmed;
+}
+
+enum env_result
+outbox_trim(struct outbox *o, uint64_t *upto_r, struct err *e)
+{
+	unsigned char key[KEY_ID];
+	uint64_t seq = o->trimmed;
+
+	for (; seq < o->done; seq++) {
+		enum env_result r;
+
+		key_id(key, seq);
+		r = env_del(o->env, TABLE_OUTBOX, bytes(key, sizeof(key)), e);
+		if (r != ENV_OK && r != ENV_ABSENT)
+			return r;
+	}
+	*upto_r = seq;
+	return ENV_OK;
+}
+
+void
+outbox_trimmed(struct outbox *o, uint64_t upto)
+{
+	o->trimmed = upto;
+}

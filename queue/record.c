@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/record.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+#include "mail/envelope.h"
+#include "queue/crc32c.h"
+
+static uint32_t
+checksum(struct slice key, const unsigned char *rec, size_t len)
+{
+	uint32_t crc = crc32c(0, rec, 4);
+
+	crc = crc32c(crc, key.p, key.len);
+	return crc32c(crc, rec + RECORD_HEAD, len - RECORD_HEAD);
+}
+
+void
+record_seal(enum record_tag tag, struct slice key, void *rec, size_t len)
+{
+	unsigned char *head = rec;
+
+	CHECK(len >= RECORD_HEAD);
+	head[0] = RECORD_VERSION;
+	head[1] = (unsigned char)tag;
+	put_be16(head + 2, 0);
+	put_be32(head + 4, checksum(key, head, len));
+}
+
+int
+record_open(enum record_tag tag, struct slice key, struct slice rec,
+    struct slice *payload_r, struct err *e)
+{
+	const unsigned char *head = (const void *)rec.p;
+
+	if (rec.len < RECORD_HEAD)
+		return err_set(e, "record %c is cut short", (int)tag);
+	if (head[0] != RECORD_VERSION)
+		return err_set(e, "record %c has version %u, not %u", (int)tag,
+		    (unsigned)head[0], (unsigned)RECORD_VERSION);
+	if (head[1] != (unsigned char)tag)
+		return err_set(e, "record %c is of another table", (int)tag);
+	if (get_be32(head + 4) != checksum(key, head, rec.len))
+		return err_set(e, "record %c is damaged", (int)tag);
+	*payload_r = bytes(rec.p + RECORD_HEAD, rec.len - RECORD_HEAD);
+	return 0;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+void
+record_message_pack(struct buf *out, struct slice key,
+    const struct record_message *m)
+{
+	unsigned char fixed[RECORD_MESSAGE_FIXED] = { 0 };
+	unsigned char *p = fixed + RECORD_HEAD;
+
+	put_be32(p, m->loc.segment);
+	put_be32(p + 4, m->loc.len);
+	put_be64(p + 8, m->loc.offset);
+	put_be32(p + 16, m->rcpt_count);
+	buf_clear(out);
+	buf_reserve(out, sizeof(fixed) + m->env.len);
+	buf_add(out, fixed, sizeof(fixed));
+	buf_add(out, m->env.p, m->env.len);
+	record_seal(RECORD_MESSAGE, key, out->p, out->len);
+}
+
+int
+record_message_unpack(struct slice key, struct slice rec,
+    struct record_message *m_r, struct err *e)
+{
+	const size_t fixed = RECORD_MESSAGE_FIXED - RECORD_HEAD;
+	struct slice p;
+
+	if (record_open(RECORD_MESSAGE, key, rec, &p, e) == -1)
+		return -1;
+	if (p.len < fixed)
+		return err_set(e, "record M is too short");
+	m_r->loc.segment = get_be32(p.p);
+	m_r->loc.len = get_be32(p.p + 4);
+	m_r->loc.offset = get_be64(p.p + 8);
+	m_r->rcpt_count = get_be32(p.p + 16);
+	m_r->env = bytes(p.p + fixed, p.len - fixed);
+	if (m_r->rcpt_count == 0 || m_r->rcpt_count > ENVELOPE_RCPT_MAX ||
+	    m_r->env.len > UINT32_MAX)
+		return err_set(e, "record M has an impossible count");
+	return 0;
+}
+
+/* ---- states -------------------------------------------------------------- */
+
+void
+record_state_pack(unsigned char out[RECORD_STATE_LEN], struct slice key,
+    const struct record_state *s)
+{
+	unsigned char *p = out + RECORD_HEAD;
+
+	p[0] = (unsigned char)s->kind;
+	p[1] = 0;
+	put_be16(p + 2, s->attempts);
+	put_be32(p + 4, s->generation);
+	put_be64(p + 8, (uint64_t)s->due_wall_us);
+	put_be64(p + 16, (uint64_t)s->settled_us);
+	record_seal(RECORD_STATE, key, out, RECORD_STATE_LEN);
+}
+
+int
+record_state_unpack(struct slice key, struct slice rec,
+    struct record_state *s_r, struct err *e)
+{
+	struct slice p;
+
+	if (record_open(RECORD_STATE, key, rec, &p, e) == -1)
+		return -1;
+	if (p.len != RECORD_STATE_LEN - RECORD_HEAD)
+		return err_set(e, "record S has a wrong length");
+	if (p.p[0] != STATE_DONE && p.p[0] != STATE_DEFERRED)
+		return err_set(e, "record S has an unknown kind");
+	s_r->kind = p.p[0] == STATE_DONE ? STATE_DONE : STATE_DEFERRED;
+	s_r->attempts = get_be16(p.p + 2);
+	s_r->generation = get_be32(p.p + 4);
+	s_r->due_wall_us = (int64_t)get_be64(p.p + 8);
+	s_r->settled_us = (int64_t)get_be64(p.p + 16);
+	return 0;
+}
+
+/* ---- the ledger ---------------------------------------------------------- */
+
+void
+record_ledger_pack(unsigned char out[RECORD_LEDGER_LEN], struct slice key,
+    const struct record_ledger *l)
+{
+	unsigned char *p = out + RECORD_HEAD;
+
+	put_be64(p, l->accepted);
+	put_be64(p + 8, l->delivered);
+	put_be64(p + 16, l->failed);
+	put_be64(p + 24, l->expired);
+	put_be64(p + 32, l->suppressed);
+	put_be64(p + 40, l->deleted);
+	put_be64(p + 48, l->id_limit);
+	put_be64(p + 56, l->outbox_next);
+	put_be32(p + 64, l->generation);
+	put_be32(p + 68, l->tail);
+	put_be64(p + 72, l->tail_len);
+	record_seal(RECORD_LEDGER, key, out, RECORD_LEDGER_LEN);
+}
+
+int
+record_ledger_unpack(struct slice key, struct slice rec,
+    struct record_ledger *l_r, struct err *e)
+{
+	struct slice p;
+
+	if (record_open(RECORD_LEDGER, key, rec, &p, e) == -1)
+		return -1;
+	if (p.len != RECORD_LEDGER_LEN - RECORD_HEAD)
+		return err_set(e, "record L has a wrong length");
+	l_r->accepted = get_be64(p.p);
+	l_r->delivered = get_be64(p.p + 8);
+	l_r->failed = get_be64(p.p + 16);
+	l_r->expired = get_be64(p.p + 24);
+	l_r->suppressed = get_be64(p.p + 32);
+	l_r->deleted = get_be64(p.p + 40);
+	l_r->id_limit = get_be64(p.p + 48);
+	l_r->outbox_next = get_be64(p.p + 56);
+	l_r->generation = get_be32(p.p + 64);
+	l_r->tail = get_be32(p.p + 68);
+	l_r->tail_len = get_be64(p.p + 72);
+	return 0;
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+void
+key_id(unsigned char out[KEY_ID], uint64_t id)
+{
+	put_be64(out, id);
+}
+
+void
+key_state(unsigned char out[KEY_STATE], uint64_t id, uint32_t n)
+{
+	put_be64(out, id);
+	put_be32(out + 8, n);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lib/mem.h"
+#include "queue/crc32c.h"
+#include "queue/segment_priv.h"
+
+enum { OPEN_MAX = 8 };
+
+struct segment_reader {
+	char *dir;
+	uint64_t turn;
+	struct {
+		uint32_t number; /* 0: free */
+		int fd;
+		uint64_t used; /* turn of the last use */
+	} open[OPEN_MAX];
+};
+
+struct segment_reader *
+segment_reader_new(const char *store_dir)
+{
+	struct segment_reader *r = mem_new(struct segment_reader);
+
+	r->dir = mem_strdup(store_dir);
+	return r;
+}
+
+void
+segment_reader_free(struct segment_reader **rp)
+{
+	struct segment_reader *r = *rp;
+
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < OPEN_MAX; i++)
+		if (r->open[i].number != 0)
+			(void)close(r->open[i].fd);
+	free(r->dir);
+	free(r);
+}
+
+/* Opens the segment in place of the one used longest ago. */
+static int
+open_segment(struct segment_reader *r, uint32_t number, struct err *e)
+{
+	char name[SEGMENT_NAME], path[4096];
+	size_t oldest = 0;
+	int fd;
+
+	r->turn++;
+	for (size_t i = 0; i < OPEN_MAX; i++) {
+		if (r->open[i].number == number && number != 0) {
+			r->open[i].used = r->turn;
+			return r->open[i].fd;
+		}
+		if (r->open[i].used < r->open[oldest].used)
+			oldest = i;
+	}
+	segment_name(name, number);
+	if (snprintf(path, sizeof(path), "%s/seg/%s", r->dir, name) >=
+	    (int)sizeof(path))
+		return err_set(e, "the path of the spool is too long");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return err_sys(e, "segment %s", name);
+	if (r->open[oldest].number != 0)
+		(void)close(r->open[oldest].fd);
+	r->open[oldest].number = number;
+	r->open[oldest].fd = fd;
+	r->open[oldest].used = r->turn;
+	return fd;
+}
+
+static int
+read_all(int fd, struct iovec *iov, int count, uint64_t at, struct err *e)
+{
+	while (count > 0) {
+		ssize_t n = preadv(fd, iov, count, (off_t)at);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return err_sys(e, "reading");
+		if (n == 0)
+			return err_set(e, "the segment is too short");
+		at += (uint64_t)n;
+		for (; count > 0 && (size_t)n >= iov->iov_len; iov++, count--)
+			n -= (ssize_t)iov->iov_len;
+		if (count > 0) {
+			iov->iov_base = (char *)iov->iov_base + n;
+			iov->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int
+read_body(int fd, uint64_t id, uint64_t offset, struct body *b, struct err *e)
+{
+	unsigned char head[SEGMENT_HEAD];
+	struct segment_head h;
+	struct iovec iov[2] = {
+		{ head, sizeof(head) },
+		{ b->bytes, b->len },
+	};
+
+	if (read_all(fd, iov, 2, offset - SEGMENT_HEAD, e) == -1)
+		return -1;
+	if (!segment_head_unpack(head, &h) || h.id != id || h.len != b->len)
+		return err_set(e, "no body of that message is there");
+	if (h.crc != crc32c(0, b->bytes, b->len))
+		return err_set(e, "the body is damaged");
+	return 0;
+}
+
+struct body *
+segment_read(struct segment_reader *r, uint64_t id, const struct body_loc *loc,
+    struct err *e)
+{
+	int fd = open_segment(r, loc->segment, e);
+	struct body *b = NULL;
+
+	if (fd == -1)
+		return NULL;
+	if (loc->len > SEGMENT_BODY_MAX || loc->offset < SEGMENT_HEAD) {
+		(void)err_set(e, "impossible place of a body");
+		return NULL;
+	}
+	b = body_new(loc->len);
+	if (read_body(fd, id, loc->offset, b, e) == -1) {
+		(void)err_where(e, "segment %08X at %llu", loc->segment,
+		    (unsigned long long)loc->offset);
+		body_unref(&b);
+	}
+	return b;
+}

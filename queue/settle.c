@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/settle.h"
+
+#include <stdlib.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "queue/audit.h"
+#include "queue/bytes.h"
+#include "queue/compact.h"
+#include "queue/store_priv.h"
+
+/* What the transaction did to an entry of the catalog, to finish or undo. */
+struct change {
+	uint64_t id;
+	uint32_t left; /* before */
+	bool had_states;
+	uint32_t ended; /* recipients */
+};
+
+struct work {
+	struct store *s;
+	struct ledger next;
+	int64_t now_us;
+	struct change *changes;
+	size_t count, cap;
+};
+
+static void
+note_change(struct work *w, const struct catalog_entry *c, uint32_t ended)
+{
+	if (w->count == w->cap) {
+		w->cap = w->cap == 0 ? 256 : w->cap * 2;
+		w->changes = mem_realloc(w->changes,
+		    w->cap * sizeof(struct change));
+	}
+	w->changes[w->count++] = (struct change){ c->id, c->left, c->has_states,
+		ended };
+}
+
+static void
+log_unknown(const struct store_settled *it)
+{
+	char id[MESSAGE_ID_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_WARN, message_id_text(it->id, id),
+	    "outcome-unknown");
+	log_int(&l, "rcpt", it->n);
+	log_int(&l, "verdict", it->verdict);
+	log_end(&l);
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+static bool
+is_done(struct store *s, const struct store_settled *it, struct err *e,
+    enum env_result *r_r)
+{
+	unsigned char key[KEY_STATE];
+	struct record_state st;
+	struct slice rec;
+
+	key_state(key, it->id, it->n);
+	*r_r = env_get(s->env, TABLE_STATE, bytes(key, sizeof(key)), &rec, e);
+	if (*r_r == ENV_ABSENT)
+		*r_r = ENV_OK;
+	else if (*r_r == ENV_OK)
+		return record_state_unpack(bytes(key, sizeof(key)), rec, &st,
+			   e) == 0 &&
+		    st.kind == STATE_DONE;
+	return false;
+}
+
+static enum env_result
+put_state(const struct work *w, const struct store_settled *it,
+    enum record_state_kind kind, struct err *e)
+{
+	const struct record_state st = {
+		.kind = kind,
+		.attempts = it->attempts,
+		.generation = w->next.row.generation,
+		.due_wall_us = kind == STATE_DEFERRED ? it->due_wall_us : 0,
+		.settled_us = w->now_us,
+	};
+	unsigned char key[KEY_STATE], rec[RECORD_STATE_LEN];
+
+	key_state(key, it->id, it->n);
+	record_state_pack(rec, bytes(key, sizeof(key)), &st);
+	return env_put(w->s->env, TABLE_STATE, bytes(key, sizeof(key)),
+	    bytes(rec, sizeof(rec)), e);
+}
+
+/* The last recipient has ended: the message goes, and its states. */
+static enum env_result
+drop_message(const struct work *w, const struct catalog_entry *c, struct err *e)
+{
+	unsigned char key[KEY_ID];
+	struct slice k = bytes(key, sizeof(key));
+	enum env_result r;
+
+	key_id(key, c->id);
+	r = env_del(w->s->env, TABLE_MESSAGE, k, e);
+	if (r == ENV_ABSENT) {
+		(void)err_set(e, "a message of the catalog has no row");
+		return ENV_FAILED;
+	}
+	if (r == ENV_OK && c->has_states)
+		r = env_del_prefix(w->s->env, TABLE_STATE, k, e);
+	return r;
+}
+
+/* ---- one outcome --------------------------------------------------------- */
+
+static enum env_result
+settle_one(struct work *w, const struct store_settled *it, struct err *e)
+{
+	struct catalog_entry *c = catalog_find(w->s->catalog, it->id);
+	enum env_result r = ENV_OK;
+	bool retry = it->verdict == VERDICT_RETRY;
+
+	if (c == NULL || c->left == 0 ||
+	    (c->has_states && is_done(w->s, it, e, &r))) {
+		log_unknown(it);
+		return ENV_OK;
+	}
+	if (r != ENV_OK)
+		return r;
+	note_change(w, c, retry ? 0 : 1);
+	if (retry) {
+		c->has_states = 1;
+		return put_state(w, it, STATE_DEFERRED, e);
+	}
+	ledger_count(&w->next, it->verdict);
+	c->left--;
+	if (c->left == 0)
+		return drop_message(w, c, e);
+	c->has_states = 1;
+	return put_state(w, it, STATE_DONE, e);
+}
+
+/* How many of the items end one message's recipients, in rising order. */
+static size_t
+run_of(const struct store_settled *it, size_t count)
+{
+	size_t n = 0;
+
+	while (n < count && it[n].id == it[0].id &&
+	    it[n].verdict != VERDICT_RETRY && (n == 0 || it[n].n > it[n - 1].n))
+		n++;
+	return n;
+}
+
+/*
+ * All of a message at once, the common case: no states are written that the
+ * same transaction would delete.  Returns how many items that were; 0 when it
+ * is not that case.
+ */
+static size_t
+settle_whole(struct work *w, const struct store_settled *it, size_t count,
+    enum env_result *r_r, struct err *e)
+{
+	struct catalog_entry *c = catalog_find(w->s->catalog, it->id);
+	size_t run;
+
+	if (c == NULL || c->has_states || c->left == 0)
+		return 0;
+	run = run_of(it, count);
+	if (run != c->left)
+		return 0;
+	note_change(w, c, c->left);
+	for (size_t i = 0; i < run; i++)
+		ledger_count(&w->next, it[i].verdict);
+	c->left = 0;
+	*r_r = drop_message(w, c, e);
+	return run;
+}
+
+static enum env_result
+settle_items(struct work *w, const struct store_settle *o, struct err *e)
+{
+	enum env_result r = ENV_OK;
+
+	for (size_t i = 0; r == ENV_OK && i < o->count;) {
+		size_t n = settle_whole(w, &o->items[i], o->count - i, &r, e);
+
+		if (n == 0) {
+			r = settle_one(w, &o->items[i], e);
+			n = 1;
+		}
+		i += n;
+	}
+	return r;
+}
+
+/* ---- the transaction ----------------------------------------------------- */
+
+static enum env_result
+settle_all(struct work *w, struct store_settle **list, size_t count,
+    bool *blob_r, struct err *e)
+{
+	struct store *s = w->s;
+	enum env_result r = ENV_OK;
+	uint64_t trimmed = 0;
+	bool trim = outbox_wants_trim(&s->outbox);
+
+	w->next = s->ledger;
+	w->now_us = clock_us();
+	outbox_begin(&s->outbox);
+	env_begin(s->env);
+	for (size_t i = 0; r == ENV_OK && i < count; i++) {
+		r = settle_items(w, list[i], e);
+		outbox_add(&s->outbox, list[i]->records, list[i]->records_len);
+	}
+	*blob_r = !outbox_is_empty(&s->outbox);
+	if (r == ENV_OK && *blob_r)
+		r = outbox_put(&s->outbox, w->next.row.outbox_next++, e);
+	if (r == ENV_OK && trim)
+		r = outbox_trim(&s->outbox, &trimmed, e);
+	w->next.row.tail = segments_tail(s->segments, &w->next.row.tail_len);
+	if (r == ENV_OK)
+		r = ledger_save(s->env, &w->next, e);
+	if (r == ENV_OK)
+		r = env_commit(s->env, e);
+	if (r != ENV_OK)
+		env_rollback(s->env);
+	else if (trim)
+		outbox_trimmed(&s->outbox, trimmed);
+	return r;
+}
+
+static void
+undo(struct work *w)
+{
+	while (w->count > 0) {
+		const struct change *ch = &w->changes[--w->count];
+		struct catalog_entry *c = catalog_find(w->s->catalog, ch->id);
+
+		CHECK(c != NULL);
+		c->left = ch->left & UINT32_C(0x1fffffff);
+		c->has_states = ch->had_states;
+	}
+}
+
+/* It is committed: what has ended leaves the memory too. */
+static void
+finish(struct work *w)
+{
+	struct store *s = w->s;
+
+	s->ledger = w->next;
+	for (size_t i = 0; i < w->count; i++) {
+		const struct change *ch = &w->changes[i];
+		struct catalog_entry *c = catalog_find(s->catalog, ch->id);
+
+		audit_change(s->audit, ch->id, -(int64_t)ch->ended);
+		if (c == NULL || c->left > 0)
+			continue; /* an earlier change of the same message */
+		if (c->moving)
+			compact_forget(s->compact, c);
+		segments_dead(s->segments, c->segment, c->body_len);
+		catalog_drop(s->catalog, ch->id);
+	}
+}
+
+void
+settle_commit(struct store *s, struct store_settle **list, size_t count,
+    bool *blob_r, uint64_t *seq_r)
+{
+	struct work w = { .s = s };
+	enum env_result r;
+	struct err e;
+
+	*blob_r = false;
+	*seq_r = s->ledger.row.outbox_next;
+	if (count == 0 && !outbox_wants_trim(&s->outbox))
+		return;
+	r = settle_all(&w, list, count, blob_r, &e);
+	if (r == ENV_NO_SPACE && store_use_reserve(s)) {
+		undo(&w);
+		r = settle_all(&w, list, count, blob_r, &e);
+	}
+	if (r != ENV_OK)
+		store_die("store-settle", &e);
+	finish(&w);
+	free(w.changes);
+}

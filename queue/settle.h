@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settle - the outcomes of a batch, in one transaction with their outbox
+ * blob.
+ *
+ * A recipient that has no outcome to wait for (unknown, or ended before) is
+ * logged and left out of the ledger, so a repeated outcome is counted once.
+ * A full disk costs the reserve; what still cannot be written ends the
+ * process.  Store thread.
+ */
+
+#ifndef QUEUE_SETTLE_H
+#define QUEUE_SETTLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "queue/store.h"
+
+/* *blob_r: a blob was put, to be sent after the flush as *seq_r. */
+void settle_commit(struct store *s, struct store_settle **list, size_t count,
+    bool *blob_r, uint64_t *seq_r);
+
+#endif

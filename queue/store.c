@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/store.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "queue/audit.h"
+#include "queue/checkpoint.h"
+#include "queue/commit.h"
+#include "queue/compact.h"
+#include "queue/doubt.h"
+#include "queue/inflight_priv.h"
+#include "queue/load.h"
+#include "queue/lock.h"
+#include "queue/recover.h"
+#include "queue/reserve.h"
+#include "queue/store_priv.h"
+
+#define RESERVE_SIZE (3 * ENV_LOG_FILE)
+
+_Noreturn void
+store_die(const char *what, const struct err *e)
+{
+	log_note(LOG_L_ERROR, what, "%s: the process ends", e->text);
+	abort();
+}
+
+void
+store_kick(struct store *s)
+{
+	static const struct timeval now = { 0 };
+
+	CHECK(event_add(s->slice, &now) == 0);
+}
+
+/* ---- space --------------------------------------------------------------- */
+
+static void
+tell_space(struct store *s)
+{
+	if (!s->called || s->space == s->space_told)
+		return;
+	s->space_told = s->space;
+	if (s->owner.space != NULL)
+		s->owner.space(s->ctx, s->space);
+}
+
+void
+store_set_space(struct store *s, enum store_space space)
+{
+	s->space = space;
+	tell_space(s);
+}
+
+void
+store_space_is(struct store *s, enum store_space space)
+{
+	store_set_space(s, space);
+	if (space != STORE_SPACE_OK)
+		commit_roll(s);
+}
+
+bool
+store_use_reserve(struct store *s)
+{
+	if (!reserve_give_up(s->reserve))
+		return false;
+	store_set_space(s, STORE_SPACE_FULL);
+	return true;
+}
+
+/* ---- slices -------------------------------------------------------------- */
+
+static bool
+slice_load(struct store *s)
+{
+	if (s->load == NULL)
+		return false;
+	if (load_slice(s->load))
+		return true;
+	load_free(&s->load);
+	s->loaded = true;
+	segments_sweep(s->segments);
+	if (s->owner.loaded != NULL)
+		s->owner.loaded(s->ctx, s->doubts_found);
+	return false;
+}
+
+/* A full disk puts it off. */
+static bool
+slice_expire(struct store *s)
+{
+	bool more = false;
+	struct err e;
+	enum env_result r;
+
+	if (!s->expiring)
+		return false;
+	r = handover_expire(&s->handover, clock_wall_us(), &more, &e);
+	if (r == ENV_OK && !more)
+		r = doubt_expire(s, clock_wall_us(), &e);
+	if (r != ENV_OK && r != ENV_NO_SPACE)
+		store_die("store-expire", &e);
+	s->expiring = r == ENV_OK && more;
+	return s->expiring;
+}
+
+static void
+on_slice(evutil_socket_t fd, short what, void *arg)
+{
+	struct store *s = arg;
+	bool more = false;
+
+	(void)fd;
+	(void)what;
+	if (s->called && outbox_replay(&s->outbox, s->ledger.row.outbox_next))
+		more = true;
+	if (slice_load(s))
+		more = true;
+	if (audit_slice(s->audit))
+		more = true;
+	if (slice_expire(s))
+		more = true;
+	if (more)
+		store_kick(s);
+}
+
+/* ---- posts --------------------------------------------------------------- */
+
+static void
+on_accept(struct post *p)
+{
+	struct store_accept *a = post_owner(p, struct store_accept, post);
+
+	commit_add_accept(a->store, a);
+}
+
+void
+store_accept(struct store *s, struct store_accept *a)
+{
+	CHECK(a->done != NULL && a->msg != NULL);
+	CHECK(!a->has_key || (a->known != NULL && a->rcpt_keys != NULL));
+	a->store = s;
+	a->post.fn = on_accept;
+	worker_post(s->worker, &a->post);
+}
+
+static void
+on_settle(struct post *p)
+{
+	struct store_settle *o = post_owner(p, struct store_settle, post);
+
+	commit_add_settle(o->store, o);
+}
+
+void
+store_settle(struct store *s, struct store_settle *o)
+{
+	CHECK(o->done != NULL);
+	o->store = s;
+	o->post.fn = on_settle;
+	worker_post(s->worker, &o->post);
+}
+
+static void
+on_audit(struct post *p)
+{
+	struct store_audit_ask *ask = post_owner(p, struct store_audit_ask,
+	    post);
+	struct store *s = ask->store; /* the post is relinked */
+
+	audit_ask(s->audit, ask);
+	store_kick(s);
+}
+
+void
+store_audit(struct store *s, struct store_audit_ask *ask)
+{
+	CHECK(ask->done != NULL);
+	ask->store = s;
+	ask->post.fn = on_audit;
+	worker_post(s->worker, &ask->post);
+}
+
+void
+store_audit_fini(struct store_audit *a)
+{
+	free(a->doubts);
+	a->doubts = NULL;
+	a->doubt_count = 0;
+}
+
+/* A small order; which of the numbers mean something is up to fn. */
+struct order {
+	struct post post;
+	struct store *s;
+	uint64_t number;
+	uint32_t segment;
+};
+
+static void
+post_order(struct store *s, void (*fn)(struct post *), uint64_t number,
+    uint32_t segment)
+{
+	struct order *o = mem_new(struct order);
+
+	o->post.fn = fn;
+	o->s = s;
+	o->number = number;
+	o->segment = segment;
+	worker_post(s->worker, &o->post);
+}
+
+static void
+on_load(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+	struct store *s = o->s;
+
+	free(o);
+	CHECK(!s->called);
+	s->called = true;
+	s->load = load_new(s);
+	s->outbox.fn = s->owner.outbox;
+	s->outbox.ctx = s->ctx;
+	tell_space(s);
+	store_kick(s);
+}
+
+void
+store_load(struct store *s)
+{
+	post_order(s, on_load, 0, 0);
+}
+
+static void
+on_outbox_done(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	/* The batch of this round takes it along. */
+	if (o->number < o->s->ledger.row.outbox_next)
+		outbox_done(&o->s->outbox, o->number);
+	else
+		log_note(LOG_L_ERROR, "outbox-unknown",
+		    "a sink is ahead of the spool, at %llu",
+		    (unsigned long long)o->number);
+	free(o);
+}
+
+void
+store_outbox_done(struct store *s, uint64_t seq)
+{
+	post_order(s, on_outbox_done, seq, 0);
+}
+
+static void
+on_moved_done(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	compact_moved_done(o->s->compact, o->number, o->segment);
+	if (o->s->loaded)
+		segments_sweep(o->s->segments);
+	free(o);
+}
+
+void
+store_moved_done(struct store *s, uint64_t id, uint32_t old_segment)
+{
+	post_order(s, on_moved_done, id, old_segment);
+}
+
+void
+store_set_min_free(struct store *s, uint64_t bytes)
+{
+	checkpoint_set_min_free(s->checkpoint, bytes);
+}
+
+struct inflight *
+store_inflight(struct store *s)
+{
+	return s->inflight;
+}
+
+const char *
+store_dir(const struct store *s)
+{
+	return s->dir;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void
+store_free(struct store **sp)
+{
+	struct store *s = *sp;
+
+	*sp = NULL;
+	load_free(&s->load);
+	audit_free(&s->audit);
+	compact_free(&s->compact);
+	checkpoint_free(&s->checkpoint);
+	commit_free(&s->commit);
+	if (s->slice != NULL)
+		event_free(s->slice);
+	worker_free(&s->worker);
+	outbox_fini(&s->outbox);
+	handover_fini(&s->handover);
+	catalog_free(&s->catalog);
+	inflight_free(&s->inflight);
+	segments_free(&s->segments);
+	env_close(&s->env);
+	reserve_free(&s->reserve);
+	lock_free(&s->lock);
+	free(s->dir);
+	free(s);
+}
+
+static int
+open_files(struct store *s, const struct store_options *opt, struct err *e)
+{
+	struct err reserve_err;
+
+	if (mkdir(s->dir, 0700) == -1 && errno != EEXIST)
+		return err_sys(e, "%s", s->dir);
+	if (lock_take(s->dir, &s->lock, e) == -1)
+		return -1;
+	if (reserve_open(s->dir, RESERVE_SIZE, &s->reserve, e) == -1)
+		return -1;
+	if (recover(s, opt, e) == -1)
+		return -1;
+	/* Without one the spool still works: it takes no mail until then. */
+	if (reserve_make(s->reserve, &reserve_err) == -1)
+		log_note(LOG_L_WARN, "reserve", "%s", reserve_err.text);
+	s->space = checkpoint_space(s, opt->min_free);
+	return 0;
+}
+
+static int
+start_threads(struct store *s, const struct store_options *opt, struct err *e)
+{
+	s->catalog = catalog_new();
+	s->commit = commit_new();
+	s->audit = audit_new(s);
+	s->worker = worker_new("store", e);
+	if (s->worker == NULL ||
+	    checkpoint_new(s, opt->min_free, &s->checkpoint, e) == -1)
+		return -1;
+	s->compact = compact_new(s, checkpoint_worker(s->checkpoint));
+	s->slice = event_new(worker_base(s->worker), -1, 0, on_slice, s);
+	CHECK(s->slice != NULL);
+	worker_on_round(s->worker, commit_round, s);
+	if (worker_start(s->worker, e) == -1)
+		return -1;
+	if (checkpoint_start(s->checkpoint, e) == -1) {
+		worker_stop(s->worker);
+		worker_join(s->worker);
+		return -1;
+	}
+	return 0;
+}
+
+int
+store_open(const struct store_options *opt, const struct store_owner *owner,
+    void *ctx, struct store **s_r, struct err *e)
+{
+	struct store *s = mem_new(struct store);
+
+	*s_r = NULL;
+	s->dir = mem_strdup(opt->dir);
+	s->owner = *owner;
+	s->ctx = ctx;
+	if (open_files(s, opt, e) == -1 || start_threads(s, opt, e) == -1) {
+		(void)err_where(e, "spool %s", opt->dir);
+		store_free(&s);
+		return -1;
+	}
+	*s_r = s;
+	return 0;
+}
+
+void
+store_close(struct store **sp)
+{
+	struct store *s = *sp;
+	struct err e;
+
+	if (s == NULL)
+		return;
+	checkpoint_stop(s->checkpoint);
+	worker_stop(s->worker);
+	worker_join(s->worker);       /* what was posted has been committed */
+	while (audit_slice(s->audit)) /* who asked is answered */
+		;
+	if (env_checkpoint(s->env, 0, 0, &e) == -1)
+		log_note(LOG_L_ERROR, "checkpoint", "%s", e.text);
+	*sp = NULL;
+	store_free(&s);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench_sched - decisions a second that the scheduler makes, with few and
+ * with many queues: the cost must not grow with their number.
+ *
+ * A decision is a grant with all that belongs to it: the mail is added, a
+ * connection is opened, becomes ready, is granted, settles, is closed.  Not a
+ * test: it prints, and is looked at.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "tests/support/fake_conf.h"
+#include "vmta/sched.h"
+
+enum { MESSAGES = 400000, VMTAS = 10 };
+
+struct bench {
+	struct sched *sched;
+	struct sched_conn **opened, **closing;
+	struct grant **granted;
+	size_t open_count, close_count, grant_count;
+	uint64_t grants;
+};
+
+static void
+on_open(void *ctx, struct sched_conn *c)
+{
+	struct bench *b = ctx;
+
+	b->opened[b->open_count++] = c;
+}
+
+static void
+on_grant(void *ctx, struct sched_conn *c, struct grant *g)
+{
+	struct bench *b = ctx;
+
+	(void)c;
+	b->granted[b->grant_count++] = g;
+	b->grants++;
+}
+
+static void
+on_close(void *ctx, struct sched_conn *c)
+{
+	struct bench *b = ctx;
+
+	b->closing[b->close_count++] = c;
+}
+
+static void
+on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	(void)ctx;
+	(void)q;
+	(void)m;
+	(void)n;
+	(void)attempts;
+}
+
+static const struct sched_owner owner = { on_open, on_grant, on_close,
+	on_expired };
+
+static void
+submit(struct bench *b, unsigned queues, int64_t now)
+{
+	for (uint64_t i = 0; i < MESSAGES; i++) {
+		struct message *m = message_new("", 0);
+		struct sched_rcpt_in in = { .queued_us = now };
+		char domain[32], vmta[16];
+
+		(void)snprintf(domain, sizeof(domain), "d%u.example",
+		    (unsigned)(i % queues) / VMTAS);
+		(void)snprintf(vmta, sizeof(vmta), "v%u",
+		    (unsigned)(i % queues) % VMTAS);
+		in.domain = domain;
+		in.vmta = vmta;
+		m->id = i + 1;
+		sched_add(b->sched, m, &in, 1, now);
+		message_unref(&m);
+	}
+}
+
+/* Everything that was asked for happens at once. */
+static void
+answer(struct bench *b, int64_t now)
+{
+	static const struct sched_result done = { .written = true };
+
+	while (b->grant_count > 0) {
+		struct grant *g = b->granted[--b->grant_count];
+		struct sched_conn *c = g->conn;
+
+		if (g->timed)
+			sched_written(b->sched, g, now, now);
+		sched_results(b->sched, &g, &done, now);
+		sched_ready(b->sched, c, now);
+	}
+	while (b->open_count > 0)
+		sched_ready(b->sched, b->opened[--b->open_count], now);
+	while (b->close_count > 0)
+		sched_closed(b->sched, &b->closing[--b->close_count], now);
+}
+
+static void
+run(unsigned queues, const char *rate)
+{
+	struct bench b = { 0 };
+	struct snapshot *conf = fake_conf_new();
+	int64_t now = US_PER_S, start, added;
+	struct err e;
+
+	(void)fake_conf_domain(conf, "*", "max-msg-rate", rate, &e);
+	b.opened = mem_array(2000, sizeof(struct sched_conn *));
+	b.closing = mem_array(2000, sizeof(struct sched_conn *));
+	b.granted = mem_array(2000, sizeof(struct grant *));
+	b.sched = sched_new(conf, &owner, &b, now);
+	start = clock_us();
+	submit(&b, queues, now);
+	added = clock_us();
+	while (b.grants < MESSAGES) {
+		int64_t next = sched_run(b.sched, now);
+
+		if (b.open_count + b.grant_count + b.close_count > 0)
+			answer(&b, now);
+		else if (next > now && next < INT64_MAX)
+			now = next;
+		now++;
+	}
+	(void)printf("%6u queues, max-msg-rate %-9s: %8.0f decisions/s"
+		     " (adding: %.0f messages/s)\n",
+	    queues, rate, MESSAGES * 1e6 / (double)(clock_us() - added),
+	    MESSAGES * 1e6 / (double)(added - start));
+	while (b.open_count + b.grant_count + b.close_count > 0) {
+		answer(&b, now);
+		(void)sched_run(b.sched, now);
+	}
+	sched_free(&b.sched);
+	snapshot_unref(&conf);
+	free(b.opened);
+	free(b.closing);
+	free(b.granted);
+}
+
+int
+main(void)
+{
+	run(100, "unlimited");
+	run(10000, "unlimited");
+	run(100000, "unlimited");
+	run(100, "1000000/s");
+	run(100000, "100000/s");
+	return 0;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/fake_conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/mem.h"
+#include "lib/ref.h"
+
+enum { SETTINGS_MAX = 200, NAME_CAP = 64, VMTAS_MAX = 32, SOURCES_MAX = 8 };
+
+struct setting { /* of a domain, or of "*" */
+	char domain[NAME_CAP], name[NAME_CAP], value[NAME_CAP];
+};
+
+struct fake_vmta {
+	char name[NAME_CAP];
+	char hosts[SOURCES_MAX][NAME_CAP];
+	struct conf_source sources[SOURCES_MAX];
+	struct vmta v;
+};
+
+struct snapshot {
+	struct ref refs;
+	struct global_conf global;
+	size_t setting_count, vmta_count;
+	struct setting settings[SETTINGS_MAX];
+	struct fake_vmta vmtas[VMTAS_MAX]; /* the first is {default} */
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static int alive;
+
+/* Lists that were read, by their text: alike ones are one, as in real life. */
+static struct {
+	char text[64];
+	int64_t v[30];
+} lists[32];
+static size_t list_count;
+
+enum type { UINT, BOOL, INTERVAL, INTERVALS, RATE, OTHER };
+
+#define TYPE_UINT UINT
+#define TYPE_BOOL BOOL
+#define TYPE_INTERVAL INTERVAL
+#define TYPE_INTERVALS INTERVALS
+#define TYPE_RATE RATE
+#define TYPE_SIZE OTHER
+#define TYPE_STR OTHER
+#define TYPE_STRS OTHER
+#define TYPE_HOSTS OTHER
+#define TYPE_SOURCES OTHER
+#define TYPE_DKEYS OTHER
+#define TYPE_DOMAINS OTHER
+
+struct field {
+	const char *name, *def;
+	enum type type;
+	size_t offset;
+};
+
+static const struct field global_fields[] = {
+#define D(name_, field_, type_, def_, min_, max_, reload_, doc_) \
+	{ name_, def_, TYPE_##type_, offsetof(struct global_conf, field_) },
+#include "vmta/global.def"
+#undef D
+};
+
+static const struct field queue_fields[] = {
+#define D(name_, field_, type_, def_, min_, max_, reload_, doc_) \
+	{ name_, def_, TYPE_##type_, offsetof(struct queue_conf, field_) },
+#include "vmta/domain.def"
+#undef D
+};
+
+static const struct field vmta_fields[] = {
+#define D(name_, field_, type_, def_, min_, max_, reload_, doc_) \
+	{ name_, def_, TYPE_##type_, offsetof(struct vmta, field_) },
+#include "vmta/vmta.def"
+#undef D
+};
+
+static int
+parse_intervals(const char *value, struct conf_intervals *out, struct err *e)
+{
+	struct slice rest = slice_of(value);
+	size_t i = 0;
+
+	while (i < list_count && strcmp(lists[i].text, value) != 0)
+		i++;
+	CHECK(i < COUNT(lists));
+	(void)snprintf(lists[i].text, sizeof(lists[i].text), "%s", value);
+	out->n = 0;
+	out->v = lists[i].v;
+	while (rest.len > 0 && out->n < COUNT(lists[i].v)) {
+		const char *comma = memchr(rest.p, ',', rest.len);
+		size_t len = comma == NULL ? rest.len :
+					     (size_t)(comma - rest.p);
+		struct slice one = slice_trim((struct slice){ rest.p, len });
+
+		if (str_to_interval(one, &out->v[out->n], e) == -1)
+			return -1;
+		out->n++;
+		len += comma != NULL;
+		rest.p += len;
+		rest.len -= len;
+	}
+	if (i == list_count)
+		list_count++;
+	return 0;
+}
+
+static int
+parse_field(void *conf, const struct field *f, const char *value, struct err *e)
+{
+	void *at = (char *)conf + f->offset;
+	struct slice s = slice_of(value);
+	uint64_t u = 0;
+
+	switch (f->type) {
+	case UINT:
+		if (str_to_u64(s, &u, e) == -1)
+			return -1;
+		*(uint32_t *)at = (uint32_t)u;
+		return 0;
+	case BOOL:
+		return str_to_bool(s, at, e);
+	case INTERVAL:
+		return str_to_interval(s, at, e);
+	case INTERVALS:
+		return parse_intervals(value, at, e);
+	case RATE:
+		return str_to_rate(s, at, e);
+	case OTHER:
+		return err_set(e, "%s: not a setting of these tests", f->name);
+	}
+	return -1;
+}
+
+static int
+set(void *conf, const struct field *fields, size_t n, const char *name,
+    const char *value, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(fields[i].name, name) == 0)
+			return parse_field(conf, &fields[i], value, e);
+	return err_set(e, "%s: unknown directive", name);
+}
+
+static void
+set_defaults(void *conf, const struct field *fields, size_t n)
+{
+	struct err e;
+
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].type != OTHER)
+			CHECK(parse_field(conf, &fields[i], fields[i].def,
+				  &e) == 0);
+}
+
+static struct fake_vmta *
+find_vmta(const struct snapshot *s, const char *name)
+{
+	if (name[0] == '\0')
+		name = "{default}";
+	for (size_t i = 0; i < s->vmta_count; i++)
+		if (str_eq_nocase(s->vmtas[i].name, name))
+			return (struct fake_vmta *)(uintptr_t)&s->vmtas[i];
+	return NULL;
+}
+
+/* Pointers into the struct itself, after it was made, copied or changed. */
+static void
+link_up(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->vmta_count; i++) {
+		struct fake_vmta *f = &s->vmtas[i];
+
+		f->v.name = f->name;
+		f->v.sources.v = f->sources;
+		for (size_t k = 0; k < f->v.sources.n; k++)
+			f->sources[k].name = f->hosts[k];
+	}
+}
+
+static struct fake_vmta *
+make_vmta(struct snapshot *s, const char *name)
+{
+	struct fake_vmta *f = find_vmta(s, name);
+
+	if (f != NULL)
+		return f;
+	CHECK(s->vmta_count < VMTAS_MAX && strlen(name) < NAME_CAP);
+	f = &s->vmtas[s->vmta_count];
+	s->vmta_count++;
+	memset(f, 0, sizeof(*f));
+	(void)snprintf(f->name, NAME_CAP, "%s", name);
+	set_defaults(&f->v, vmta_fields, COUNT(vmta_fields));
+	link_up(s);
+	return f;
+}
+
+struct snapshot *
+fake_conf_new(void)
+{
+	struct snapshot *s = mem_new(struct snapshot);
+
+	ref_init(&s->refs);
+	alive++;
+	set_defaults(&s->global, global_fields, COUNT(global_fields));
+	(void)make_vmta(s, "{default}");
+	return s;
+}
+
+struct snapshot *
+fake_conf_copy(const struct snapshot *s)
+{
+	struct snapshot *copy = mem_dup(s, sizeof(*s));
+
+	ref_init(&copy->refs);
+	alive++;
+	link_up(copy);
+	return copy;
+}
+
+int
+fake_conf_alive(void)
+{
+	return alive;
+}
+
+int
+fake_conf_global(struct snapshot *s, const char *name, const char *value,
+    struct err *e)
+{
+	return set(&s->global, global_fields, COUNT(global_fields), name, value,
+	    e);
+}
+
+int
+fake_conf_domain(struct snapshot *s, const char *domain, const char *name,
+    const char *value, struct err *e)
+{
+	struct queue_conf tried;
+	struct setting *set_to;
+
+	if (set(&tried, queue_fields, COUNT(queue_fields), name, value, e) ==
+	    -1)
+		return -1;
+	CHECK(s->setting_count < SETTINGS_MAX);
+	set_to = &s->settings[s->setting_count];
+	s->setting_count++;
+	(void)snprintf(set_to->domain, NAME_CAP, "%s", domain);
+	(void)snprintf(set_to->name, NAME_CAP, "%s", name);
+	(void)snprintf(set_to->value, NAME_CAP, "%s", value);
+	return 0;
+}
+
+int
+fake_conf_vmta(struct snapshot *s, const char *vmta, const char *name,
+    const char *value, struct err *e)
+{
+	struct fake_vmta *f = make_vmta(s, vmta);
+	size_t n = f->v.sources.n;
+	char ip[NAME_CAP];
+
+	if (strcmp(name, "smtp-source-host") != 0)
+		return set(&f->v, vmta_fields, COUNT(vmta_fields), name, value,
+		    e);
+	CHECK(n < SOURCES_MAX);
+	if (sscanf(value, "%63s %63s", ip, f->hosts[n]) != 2)
+		return err_set(e, "smtp-source-host IP NAME");
+	if (net_addr_parse(slice_of(ip), &f->sources[n].addr, e) == -1)
+		return -1;
+	f->v.sources.n++;
+	link_up(s);
+	return 0;
+}
+
+void
+fake_conf_drop_vmta(struct snapshot *s, const char *vmta)
+{
+	struct fake_vmta *f = find_vmta(s, vmta);
+
+	CHECK(f != NULL && f != s->vmtas);
+	*f = s->vmtas[s->vmta_count - 1];
+	s->vmta_count--;
+	link_up(s);
+}
+
+static int
+set_in(struct snapshot *s, const char *kind, const char *of, char *setting,
+    struct err *e)
+{
+	char name[NAME_CAP], value[NAME_CAP];
+
+	if (sscanf(setting, " %63s %63[^\n]", name, value) != 2)
+		return err_set(e, "\"%s\" is not NAME VALUE", setting);
+	for (size_t n = strlen(value); n > 0 && value[n - 1] == ' '; n--)
+		value[n - 1] = '\0';
+	if (strcmp(kind, "domain") == 0)
+		return fake_conf_domain(s, of, name, value, e);
+	return fake_conf_vmta(s, of, name, value, e);
+}
+
+int
+fake_conf_line(struct snapshot *s, const char *line, struct err *e)
+{
+	char kind[NAME_CAP], of[NAME_CAP], body[512], *one, *rest = body;
+
+	if (sscanf(line, "%63s %63s { %511[^}] }", kind, of, body) == 3 &&
+	    (strcmp(kind, "domain") == 0 || strcmp(kind, "virtual-mta") == 0)) {
+		while ((one = strsep(&rest, ";")) != NULL)
+			if (set_in(s, kind, of, one, e) == -1)
+				return -1;
+		return 0;
+	}
+	if (sscanf(line, "%63s %63s", kind, of) != 2)
+		return err_set(e, "\"%s\" is no configuration", line);
+	return fake_conf_global(s, kind, of, e);
+}
+
+/* ---- vmta/snapshot.h ----------------------------------------------------- */
+
+struct snapshot *
+snapshot_ref(const struct snapshot *s)
+{
+	struct snapshot *shared = (struct snapshot *)(uintptr_t)s;
+
+	ref_get(&shared->refs);
+	return shared;
+}
+
+void
+snapshot_unref(struct snapshot **sp)
+{
+	struct snapshot *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL || !ref_put(&s->refs))
+		return;
+	free(s);
+	alive--;
+}
+
+const struct global_conf *
+snapshot_global(const struct snapshot *s)
+{
+	return &s->global;
+}
+
+const struct vmta *
+snapshot_vmta(const struct snapshot *s, const char *name)
+{
+	const struct fake_vmta *f = find_vmta(s, name);
+
+	return f == NULL ? NULL : &f->v;
+}
+
+void
+snapshot_queue_conf(const struct snapshot *s, const char *domain,
+    const char *vmta, struct queue_conf *out)
+{
+	struct err e;
+
+	(void)vmta;
+	set_defaults(out, queue_fields, COUNT(queue_fields));
+	for (size_t i = 0; i < s->setting_count; i++) {
+		const struct setting *t = &s->settings[i];
+
+		if (strcmp(t->domain, "*") == 0 ||
+		    strcmp(t->domain, domain) == 0)
+			CHECK(set(out, queue_fields, COUNT(queue_fields),
+				  t->name, t->value, &e) == 0);
+	}
+}

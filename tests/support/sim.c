@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "mail/message.h"
+
+#define START_US (INT64_C(1000000) * US_PER_S) /* so that ages are positive */
+#define CLOSE_US (20 * US_PER_MS)
+#define EVENTS_MAX UINT64_C(20000000) /* no endless loops */
+
+enum event_kind {
+	EV_READY,
+	EV_REFUSED,
+	EV_WRITTEN,
+	EV_TOLD,
+	EV_REPLY,
+	EV_CLOSED
+};
+
+struct event {
+	int64_t at_us;
+	uint64_t seq; /* those of one time keep their order */
+	enum event_kind kind;
+	struct sim_conn *conn;
+};
+
+struct sim_conn {
+	struct sim *sim;
+	struct sched_conn *sched;
+	struct sim_server *server;
+	struct sim_count *count;
+	struct grant *grant;
+	int64_t written_us; /* 0: not yet */
+	bool breaks;        /* this grant ends with the connection */
+};
+
+/* ---- events -------------------------------------------------------------- */
+
+static bool
+event_before(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	if (x->at_us != y->at_us)
+		return x->at_us < y->at_us;
+	return x->seq < y->seq;
+}
+
+static void
+event_moved(void *item, uint32_t index)
+{
+	(void)item;
+	(void)index;
+}
+
+static const struct heap_ops event_ops = { event_before, event_moved };
+
+static void
+post(struct sim_conn *c, enum event_kind kind, int64_t after_us)
+{
+	static uint64_t seq;
+	struct event *ev = mem_new(struct event);
+
+	ev->at_us = c->sim->now_us + after_us;
+	ev->seq = ++seq;
+	ev->kind = kind;
+	ev->conn = c;
+	heap_push(&c->sim->events, &event_ops, ev);
+}
+
+uint64_t
+sim_random(struct sim *sim, uint64_t below)
+{
+	uint64_t x = sim->random;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	sim->random = x;
+	return below == 0 ? 0 : x % below;
+}
+
+/* ---- what the scheduler asks for ----------------------------------------- */
+
+static void
+more_open(struct sim_open *o)
+{
+	o->now++;
+	if (o->now > o->most)
+		o->most = o->now;
+}
+
+static void
+on_open(void *ctx, struct sched_conn *sc)
+{
+	struct sim *sim = ctx;
+	struct sched_queue *q = sched_conn_queue(sc);
+	struct sim_conn *c = mem_new(struct sim_conn);
+	struct sim_count *n = sim_count(sim, sched_queue_domain(q),
+	    sched_queue_vmta(q));
+
+	c->sim = sim;
+	c->sched = sc;
+	c->server = sim_server(sim, sched_queue_domain(q));
+	c->count = n;
+	sched_conn_set_user(sc, c);
+	n->opened++;
+	n->open++;
+	if (n->open > n->most_open)
+		n->most_open = n->open;
+	more_open(sim_open(sim, NULL));
+	more_open(sim_open(sim, n->vmta));
+	if (c->server->greeting == 220)
+		post(c, EV_READY, c->server->greeting_us);
+	else
+		post(c, EV_REFUSED, c->server->greeting_us);
+}
+
+static void
+on_grant(void *ctx, struct sched_conn *sc, struct grant *g)
+{
+	struct sim *sim = ctx;
+	struct sim_conn *c = sched_conn_user(sc);
+
+	CHECK(c->grant == NULL && g->conn == sc && g->count > 0);
+	c->grant = g;
+	c->written_us = 0;
+	sim->grants++;
+	c->breaks = c->server->drop_every > 0 &&
+	    sim->grants % c->server->drop_every == 0;
+	if (c->breaks && sim_random(sim, 2) == 0) {
+		post(c, EV_REPLY, c->server->write_us); /* before any RCPT */
+		return;
+	}
+	post(c, EV_WRITTEN, c->server->write_us);
+}
+
+static void
+on_close(void *ctx, struct sched_conn *sc)
+{
+	(void)ctx;
+	post(sched_conn_user(sc), EV_CLOSED, CLOSE_US);
+}
+
+static void
+ended(struct sim *sim, const struct message *m)
+{
+	CHECK(sim->ended[m->id] > 0);
+	sim->ended[m->id]--;
+}
+
+static void
+on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct sim *sim = ctx;
+
+	(void)n;
+	(void)attempts;
+	ended(sim, m);
+	sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q))->expired++;
+}
+
+static const struct sched_owner owner = { on_open, on_grant, on_close,
+	on_expired };
+
+/* ---- what the servers do ------------------------------------------------- */
+
+/*
+ * What a reply means for a recipient, in place of transport/disposition.c:
+ * 2xx delivered, 5xx failed, 4xx tried again.
+ */
+static void
+judge(struct sim *sim, struct sim_conn *c, int code, const struct message *m,
+    struct sched_result *out)
+{
+	const struct queue_conf *conf;
+
+	conf = sched_queue_conf(sched_conn_queue(c->sched));
+	out->fate = FATE_DONE;
+	if (code / 100 == 4) {
+		out->fate = FATE_RETRY;
+		out->due_us = sim->now_us + conf->retry_rcpt_after_us;
+		return;
+	}
+	ended(sim, m);
+	if (code / 100 == 2)
+		c->count->delivered++;
+	else
+		c->count->failed++;
+}
+
+static void
+on_written(struct sim *sim, struct sim_conn *c)
+{
+	struct sched_queue *q = sched_conn_queue(c->sched);
+
+	c->written_us = sim->now_us;
+	for (uint32_t i = 0; i < c->grant->count; i++) {
+		struct sim_rcpt *r;
+
+		if (sim->rcpt_count == sim->rcpt_cap) {
+			sim->rcpt_cap = sim->rcpt_cap * 2 + 64;
+			sim->rcpts = mem_realloc(sim->rcpts,
+			    sim->rcpt_cap * sizeof(*r));
+		}
+		r = &sim->rcpts[sim->rcpt_count];
+		sim->rcpt_count++;
+		r->at_us = sim->now_us;
+		r->domain = c->count->domain;
+		r->vmta = c->count->vmta;
+		r->source = sched_conn_source(c->sched)->addr;
+		r->message = c->grant->msg->id;
+		r->n = c->grant->rcpts[i].n;
+		r->conn = sched_conn_id(c->sched);
+	}
+	c->count->attempts += c->grant->count;
+	(void)q;
+	post(c, EV_TOLD, c->server->told_us);
+	post(c, EV_REPLY, c->server->reply_us + c->server->told_us);
+}
+
+static void
+closed(struct sim *sim, struct sim_conn *c)
+{
+	c->count->open--;
+	sim_open(sim, NULL)->now--;
+	sim_open(sim, c->count->vmta)->now--;
+	sched_closed(sim->sched, &c->sched, sim->now_us);
+	free(c);
+}
+
+static void
+on_reply(struct sim *sim, struct sim_conn *c)
+{
+	struct sched_queue *q = sched_conn_queue(c->sched);
+	uint32_t n = c->grant->count;
+	struct sched_result *results = mem_array(n, sizeof(*results));
+
+	for (uint32_t i = 0; i < n; i++) {
+		results[i].written = c->written_us > 0;
+		if (c->written_us == 0)
+			results[i].fate = FATE_UNUSED;
+		else
+			judge(sim, c, c->breaks ? 451 : c->server->reply,
+			    c->grant->msg, &results[i]);
+	}
+	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	free(results);
+	if (c->breaks) {
+		closed(sim, c);
+		return;
+	}
+	sched_queue_worked(sim->sched, q);
+	sched_ready(sim->sched, c->sched, sim->now_us);
+}
+
+static void
+handle(struct sim *sim, struct event *ev)
+{
+	struct sim_conn *c = ev->conn;
+	char why[32];
+
+	switch (ev->kind) {
+	case EV_READY:
+		sched_ready(sim->sched, c->sched, sim->now_us);
+		break;
+	case EV_REFUSED:
+		(void)snprintf(why, sizeof(why), "%d 4.7.0 try later",
+		    c->server->greeting);
+		(void)sched_queue_failed(sim->sched, sched_conn_queue(c->sched),
+		    c->server->greeting == 0 ? "timeout" : why, sim->now_us);
+		closed(sim, c);
+		break;
+	case EV_WRITTEN:
+		on_written(sim, c);
+		break;
+	case EV_TOLD:
+		sched_written(sim->sched, c->grant, c->written_us, sim->now_us);
+		break;
+	case EV_REPLY:
+		on_reply(sim, c);
+		break;
+	case EV_CLOSED:
+		closed(sim, c);
+		break;
+	}
+}
+
+/* ---- public -------------------------------------------------------------- */
+
+void
+sim_init(struct sim *sim, struct snapshot *conf, uint64_t seed)
+{
+	*sim = (struct sim){ .now_us = START_US, .conf = conf };
+	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	sim->counts = mem_array(SIM_COUNTS, sizeof(struct sim_count));
+	sim->sched = sched_new(conf, &owner, sim, sim->now_us);
+	sim->next_run_us = sim->now_us;
+}
+
+void
+sim_fini(struct sim *sim)
+{
+	sched_hold(sim->sched, true, sim->now_us);
+	for (int i = 0; i < 1000 && sim_sum(sim, NULL, NULL).open > 0; i++)
+		sim_run(sim, 3600 * US_PER_S);
+	CHECK(sim_sum(sim, NULL, NULL).open == 0 && sim->events.n == 0);
+	sched_free(&sim->sched);
+	snapshot_unref(&sim->conf);
+	heap_fini(&sim->events);
+	free(sim->rcpts);
+	free(sim->counts);
+	free(sim->ended);
+}
+
+void
+sim_reload(struct sim *sim, struct snapshot *conf)
+{
+	sched_reload(sim->sched, conf, sim->now_us);
+	snapshot_unref(&sim->conf);
+	sim->conf = conf;
+	sim->next_run_us = sim->now_us;
+}
+
+static struct sim_server *
+find_server(struct sim *sim, const char *domain)
+{
+	for (size_t i = 0; i < sim->server_count; i++)
+		if (strcmp(sim->servers[i].domain, domain) == 0)
+			return &sim->servers[i];
+	return NULL;
+}
+
+struct sim_server *
+sim_server(struct sim *sim, const char *domain)
+{
+	static const struct sim_server usual = {
+		.greeting_us = 100 * US_PER_MS,
+		.write_us = 1 * US_PER_MS,
+		.reply_us = 50 * US_PER_MS,
+		.greeting = 220,
+		.reply = 250,
+	};
+	struct sim_server *all = find_server(sim, "*"), *s;
+
+	s = find_server(sim, domain);
+	if (s != NULL)
+		return s;
+	CHECK(sim->server_count < SIM_SERVERS);
+	s = &sim->servers[sim->server_count];
+	sim->server_count++;
+	*s = all != NULL ? *all : usual;
+	(void)snprintf(s->domain, SIM_NAME, "%s", domain);
+	return s;
+}
+
+static struct message *
+make_message(struct sim *sim)
+{
+	struct message *m = message_new("", 0);
+
+	m->id = ++sim->last_message;
+	m->loc.len = 1000;
+	if (m->id >= sim->state_cap) {
+		size_t cap = sim->state_cap * 2 + 1024;
+
+		sim->ended = mem_realloc(sim->ended, cap);
+		memset(sim->ended + sim->state_cap, 0, cap - sim->state_cap);
+		sim->state_cap = cap;
+	}
+	m->body = body_new(8);
+	return m;
+}
+
+void
+sim_submit(struct sim *sim, const struct sim_submit *what)
+{
+	struct sched_rcpt_in in[UINT8_MAX] = { 0 };
+
+	CHECK(what->rcpts > 0 && what->rcpts <= UINT8_MAX);
+	for (uint32_t k = 0; k < what->messages; k++) {
+		struct message *m = make_message(sim);
+
+		for (uint32_t i = 0; i < what->rcpts; i++) {
+			in[i].n = i;
+			in[i].domain = what->domain;
+			in[i].vmta = what->vmta;
+			in[i].priority = what->priority;
+			in[i].queued_us = sim->now_us - what->age_us;
+		}
+		sim->ended[m->id] = (uint8_t)what->rcpts;
+		sched_add(sim->sched, m, in, what->rcpts, sim->now_us);
+		message_unref(&m);
+	}
+	sim_count(sim, what->domain, what->vmta)->submitted +=
+	    (uint64_t)what->messages * what->rcpts;
+	sim->next_run_us = sim->now_us;
+}
+
+void
+sim_run(struct sim *sim, int64_t for_us)
+{
+	int64_t end = sim->now_us + for_us;
+
+	for (;;) {
+		struct event *ev = heap_top(&sim->events);
+		int64_t t = sim->next_run_us;
+
+		if (ev != NULL && ev->at_us < t)
+			t = ev->at_us;
+		if (t > end)
+			break;
+		CHECK(t >= sim->now_us && sim->events_done < EVENTS_MAX);
+		sim->now_us = t;
+		while (
+		    (ev = heap_top(&sim->events)) != NULL && ev->at_us <= t) {
+			heap_remove(&sim->events, &event_ops, 0);
+			handle(sim, ev);
+			free(ev);
+			sim->events_done++;
+		}
+		sim->next_run_us = sched_run(sim->sched, t);
+		sim->events_done++;
+	}
+	sim->now_us = end;
+}
+
+struct sim_count *
+sim_count(struct sim *sim, const char *domain, const char *vmta)
+{
+	struct sim_count *n;
+
+	for (size_t i = 0; i < sim->count_count; i++) {
+		n = &sim->counts[i];
+		if (strcmp(n->domain, domain) == 0 &&
+		    strcmp(n->vmta, vmta) == 0)
+			return n;
+	}
+	CHECK(sim->count_count < SIM_COUNTS);
+	n = &sim->counts[sim->count_count];
+	sim->count_count++;
+	(void)snprintf(n->domain, SIM_NAME, "%s", domain);
+	(void)snprintf(n->vmta, SIM_NAME, "%s", vmta);
+	return n;
+}
+
+struct sim_open *
+sim_open(struct sim *sim, const char *vmta)
+{
+	if (sim->open_count == 0)
+		sim->open_count = 1;
+	if (vmta == NULL)
+		return &sim->opens[0];
+	for (size_t i = 1; i < sim->open_count; i++)
+		if (strcmp(sim->opens[i].vmta, vmta) == 0)
+			return &sim->opens[i];
+	CHECK(sim->open_count < SIM_OPENS);
+	sim->open_count++;
+	(void)snprintf(sim->opens[sim->open_count - 1].vmta, SIM_NAME, "%s",
+	    vmta);
+	return &sim->opens[sim->open_count - 1];
+}
+
+void
+sim_forget_most(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->open_count; i++)
+		sim->opens[i].most = sim->opens[i].now;
+	for (size_t i = 0; i < sim->count_count; i++)
+		sim->counts[i].most_open = sim->counts[i].open;
+}
+
+static bool
+fits(const char *domain, const char *vmta, const char *d, const char *v)
+{
+	return (domain == NULL || strcmp(domain, d) == 0) &&
+	    (vmta == NULL || strcmp(vmta, v) == 0);
+}
+
+struct sim_count
+sim_sum(const struct sim *sim, const char *domain, const char *vmta)
+{
+	struct sim_count sum = { 0 };
+
+	for (size_t i = 0; i < sim->count_count; i++) {
+		const struct sim_count *n = &sim->counts[i];
+
+		if (!fits(domain, vmta, n->domain, n->vmta))
+			continue;
+		sum.submitted += n->submitted;
+		sum.delivered += n->delivered;
+		sum.failed += n->failed;
+		sum.expired += n->expired;
+		sum.attempts += n->attempts;
+		sum.open += n->open;
+		sum.opened += n->opened;
+		sum.most_open += n->most_open;
+	}
+	return sum;
+}
+
+uint64_t
+sim_most_in(const struct sim *sim, const char *domain, const char *vmta,
+    int64_t from_us, int64_t window_us)
+{
+	uint64_t in = 0, most = 0;
+	size_t first = 0;
+
+	while (first < sim->rcpt_count && sim->rcpts[first].at_us < from_us)
+		first++;
+	for (size_t i = first; i < sim->rcpt_count; i++) {
+		const struct sim_rcpt *r = &sim->rcpts[i];
+
+		if (!fits(domain, vmta, r->domain, r->vmta))
+			continue;
+		in++;
+		for (; sim->rcpts[first].at_us <= r->at_us - window_us; first++)
+			if (fits(domain, vmta, sim->rcpts[first].domain,
+				sim->rcpts[first].vmta))
+				in--;
+		if (in > most)
+			most = in;
+	}
+	return most;
+}
+
+uint64_t
+sim_rcpts_in(const struct sim *sim, const char *domain, const char *vmta,
+    int64_t from_us, int64_t to_us)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < sim->rcpt_count; i++) {
+		const struct sim_rcpt *r = &sim->rcpts[i];
+
+		n += r->at_us >= from_us && r->at_us < to_us &&
+		    fits(domain, vmta, r->domain, r->vmta);
+	}
+	return n;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim - a world for vmta/sched on a virtual clock: mail is submitted, scripted
+ * servers answer, and every RCPT that is written leaves a record.
+ *
+ * One process, no sockets, no real time.  What a reply means is judged by one
+ * small function (sim.c, judge()) in place of transport/disposition.c.
+ */
+
+#ifndef TESTS_SUPPORT_SIM_H
+#define TESTS_SUPPORT_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/support/fake_conf.h"
+#include "vmta/heap.h"
+#include "vmta/sched.h"
+
+enum { SIM_NAME = 64 };
+
+/* How the servers of a domain behave; times in microseconds. */
+struct sim_server {
+	char domain[SIM_NAME]; /* "*": all that have no line of their own */
+	int64_t greeting_us;   /* from opening until ready, or refused */
+	int64_t write_us;      /* from the grant until RCPT is written */
+	int64_t reply_us;      /* from there until the last reply */
+	int64_t told_us;       /* so late the scheduler hears of both */
+	int greeting;          /* 220, 421, or 0: no answer */
+	int reply;             /* to each recipient */
+	unsigned drop_every;   /* each so many grants the connection breaks */
+};
+
+/* One recipient's RCPT, as seen by the receiver. */
+struct sim_rcpt {
+	int64_t at_us;
+	const char *domain, *vmta; /* live as long as the sim */
+	struct net_addr source;
+	uint64_t message;
+	uint32_t n;
+	uint64_t conn;
+};
+
+struct sim_count { /* by "domain/vmta", sums under "*" */
+	char domain[SIM_NAME], vmta[SIM_NAME];
+	uint64_t submitted, delivered, failed, expired, attempts;
+	uint32_t open, most_open, opened;
+};
+
+struct sim_open { /* connections of a virtual MTA; the first is of all */
+	char vmta[SIM_NAME];
+	uint32_t now, most;
+};
+
+enum { SIM_OPENS = 64 };
+enum { SIM_COUNTS = 4096, SIM_SERVERS = 256 };
+
+struct sim {
+	int64_t now_us, next_run_us;
+	struct snapshot *conf;
+	struct sched *sched;
+	struct heap events;
+	uint64_t last_message, grants, events_done;
+	uint64_t random; /* state of sim_random() */
+
+	size_t server_count;
+	struct sim_server servers[SIM_SERVERS];
+
+	size_t rcpt_count, rcpt_cap;
+	struct sim_rcpt *rcpts; /* in order of time */
+	size_t count_count;
+	struct sim_count *counts; /* SIM_COUNTS */
+
+	size_t open_count;
+	struct sim_open opens[SIM_OPENS];
+
+	size_t state_cap; /* by message number */
+	uint8_t *ended;   /* how often a message's recipients have ended */
+};
+
+void sim_init(struct sim *sim, struct snapshot *conf, uint64_t seed);
+/* Closes what is open and frees; the scheduler must let go of all. */
+void sim_fini(struct sim *sim);
+
+/* Takes over the snapshot. */
+void sim_reload(struct sim *sim, struct snapshot *conf);
+/* The line for a domain; made, with usual values, if there is none. */
+struct sim_server *sim_server(struct sim *sim, const char *domain);
+
+struct sim_submit {
+	const char *domain, *vmta;
+	uint32_t messages, rcpts; /* each of so many recipients */
+	uint8_t priority;
+	int64_t age_us; /* accepted so long ago */
+};
+
+void sim_submit(struct sim *sim, const struct sim_submit *what);
+void sim_run(struct sim *sim, int64_t for_us);
+
+struct sim_count *sim_count(struct sim *sim, const char *domain,
+    const char *vmta);
+struct sim_count sim_sum(const struct sim *sim, const char *domain,
+    const char *vmta); /* NULL: any */
+
+struct sim_open *sim_open(struct sim *sim, const char *vmta); /* NULL: all */
+/* Starts to look for the most anew. */
+void sim_forget_most(struct sim *sim);
+
+/*
+ * The oracle for rates: the most RCPTs in any window of that length, of those
+ * from from_us on, by nothing but the records.  NULL: any.
+ */
+uint64_t sim_most_in(const struct sim *sim, const char *domain,
+    const char *vmta, int64_t from_us, int64_t window_us);
+/* RCPTs in [from, to). */
+uint64_t sim_rcpts_in(const struct sim *sim, const char *domain,
+    const char *vmta, int64_t from_us, int64_t to_us);
+
+uint64_t sim_random(struct sim *sim, uint64_t below);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/fake_intake.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/mem.h"
+#include "transport/dispatch.h"
+#include "vmta/policy.h"
+#include "vmta/pool.h"
+
+/* ---- configuration ------------------------------------------------------- */
+
+void
+fake_snapshot_init(struct snapshot *s)
+{
+	static const char *const names[] = { "{default}", "one", "two",
+		"three" };
+
+	*s = (struct snapshot){
+		.global = { .host_name = "mx.test", .max_conns_in = 3 },
+		.source = { .default_vmta = "",
+		    .max_size = SIZE_UNLIMITED,
+		    .pattern_list = "",
+		    .smtp_service = true },
+		.assign = "one",
+	};
+	for (size_t i = 0; i < 4; i++)
+		s->vmtas[i].name = names[i];
+	s->members[0] = &s->vmtas[1];
+	s->members[1] = &s->vmtas[2];
+	s->pool.name = "both";
+	s->pool.vmtas = s->members;
+	s->pool.members.n = 2;
+}
+
+struct snapshot *
+snapshot_ref(const struct snapshot *s)
+{
+	union {
+		const struct snapshot *in;
+		struct snapshot *out;
+	} u = { .in = s };
+
+	return u.out;
+}
+
+void
+snapshot_unref(struct snapshot **sp)
+{
+	*sp = NULL;
+}
+
+const struct global_conf *
+snapshot_global(const struct snapshot *s)
+{
+	return &s->global;
+}
+
+const struct vmta *
+snapshot_vmta(const struct snapshot *s, const char *name)
+{
+	if (name[0] == '\0')
+		return &s->vmtas[0];
+	for (size_t i = 0; i < 4; i++)
+		if (str_eq_nocase(name, s->vmtas[i].name))
+			return &s->vmtas[i];
+	return NULL;
+}
+
+const struct pool *
+snapshot_pool(const struct snapshot *s, const char *name)
+{
+	return str_eq_nocase(name, s->pool.name) ? &s->pool : NULL;
+}
+
+void
+snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
+    const char *name, struct source_conf *out)
+{
+	(void)client;
+	(void)name;
+	*out = s->source;
+}
+
+bool
+snapshot_relays_to(const struct snapshot *s, const char *domain)
+{
+	return s->relay_to != NULL && strcmp(s->relay_to, domain) == 0;
+}
+
+const struct vmta *
+pool_pick(const struct pool *pool, uint64_t turn)
+{
+	return pool->vmtas[turn % pool->members.n];
+}
+
+/* Adds one field, takes X-Remove away. */
+void
+policy_run(const struct policy_in *in, struct region *rg,
+    struct policy_out *out)
+{
+	struct snapshot *s = snapshot_ref(in->conf);
+	const struct header_list *h = in->headers;
+
+	s->policy_runs++;
+	s->policy_client = in->client;
+	s->policy_saw_bcc = header_find(h, "Bcc", 0) < h->n;
+	s->policy_saw_date = header_find(h, "Date", 0) < h->n;
+	out->vmta = s->assign;
+	out->job = "campaign";
+	out->priority = 70;
+	out->remove = region_array(rg, h->n, sizeof(bool));
+	for (size_t i = 0; i < h->n; i++)
+		out->remove[i] = slice_eq_nocase(h->v[i].name, "X-Remove");
+	out->add_count = 1;
+	out->add = region_array(rg, 1, sizeof(*out->add));
+	out->add[0] = (struct policy_add){ "X-Policy", "ran" };
+}
+
+/* ---- store and scheduler ------------------------------------------------- */
+
+void
+fake_store_init(struct store *st)
+{
+	*st = (struct store){ .answer = STORE_TAKEN, .rg = region_new() };
+}
+
+void
+fake_store_fini(struct store *st)
+{
+	CHECK(st->waiting_count == 0);
+	region_free(&st->rg);
+	buf_fini(&st->env_bytes);
+	buf_fini(&st->text);
+}
+
+/* Is it known?  If not, it is from now on. */
+static bool
+know(struct store *st, const struct store_accept *a, uint32_t i)
+{
+	if (!a->has_key)
+		return false;
+	for (size_t k = 0; k < st->key_count; k++)
+		if (memcmp(st->keys[k].key, a->key, 16) == 0 &&
+		    st->keys[k].rcpt == a->rcpt_keys[i])
+			return true;
+	CHECK(st->key_count < 64);
+	memcpy(st->keys[st->key_count].key, a->key, 16);
+	st->keys[st->key_count].rcpt = a->rcpt_keys[i];
+	st->key_count++;
+	return false;
+}
+
+static void
+answer(struct store *st, struct store_accept *a)
+{
+	struct err e;
+
+	a->answer = st->answer;
+	(void)err_set(&a->err, "as the test wants it");
+	if (a->answer == STORE_TAKEN) {
+		unsigned before = st->rcpts_new;
+
+		for (uint32_t i = 0; i < a->rcpt_count; i++) {
+			a->known[i] = know(st, a, i);
+			st->rcpts_new += !a->known[i];
+		}
+		if (st->rcpts_new > before) {
+			a->msg->id = ++st->last_id;
+			st->taken++;
+		}
+		st->has_key = a->has_key;
+		buf_clear(&st->text);
+		buf_add(&st->text, a->msg->body->bytes, a->msg->body->len);
+		buf_clear(&st->env_bytes);
+		buf_add(&st->env_bytes, a->msg->env, a->msg->env_len);
+		region_reset(st->rg);
+		CHECK(envelope_unpack(st->env_bytes.p, st->env_bytes.len,
+			  st->rg, &st->env, &e) == 0);
+	}
+	a->done(a);
+}
+
+void
+store_accept(struct store *s, struct store_accept *a)
+{
+	if (!s->delayed) {
+		answer(s, a);
+		return;
+	}
+	CHECK(s->waiting_count < 16);
+	s->waiting[s->waiting_count++] = a;
+}
+
+void
+fake_store_answer(struct store *st)
+{
+	struct store_accept *a;
+
+	CHECK(st->waiting_count > 0);
+	a = st->waiting[0];
+	st->waiting_count--;
+	memmove(st->waiting, st->waiting + 1,
+	    st->waiting_count * sizeof(struct store_accept *));
+	answer(st, a);
+}
+
+void
+dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
+    uint32_t rcpt_count)
+{
+	d->messages++;
+	for (uint32_t i = 0; i < rcpt_count; i++)
+		d->rcpts += !known[i];
+	message_unref(&m);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fake_intake - what is behind the ingress, for its tests: configuration,
+ * policy, store and scheduler, all in one struct that a test looks into.
+ *
+ * Linked in place of vmta/snapshot.c, vmta/policy.c, queue/store.c and
+ * transport/dispatch.c.  One thread.
+ */
+
+#ifndef TESTS_UNIT_FAKE_INTAKE_H
+#define TESTS_UNIT_FAKE_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+#include "mail/envelope.h"
+#include "queue/store.h"
+#include "vmta/snapshot.h"
+
+struct store {
+	bool delayed; /* answers wait for fake_store_answer() */
+	enum store_answer answer;
+	uint64_t last_id;
+	unsigned taken;     /* messages that came */
+	unsigned rcpts_new; /* recipients that were not known */
+
+	/* The last one. */
+	struct region *rg;
+	struct envelope env;
+	struct buf env_bytes, text;
+	bool has_key;
+
+	struct store_accept *waiting[16];
+	size_t waiting_count;
+	struct {
+		uint8_t key[16];
+		uint64_t rcpt;
+		uint64_t id;
+	} keys[64];
+	size_t key_count;
+};
+
+struct dispatch {
+	unsigned messages, rcpts;
+};
+
+struct snapshot {
+	struct global_conf global;
+	struct source_conf source;
+	const char *relay_to; /* a relay-domain, or NULL */
+	struct vmta vmtas[4]; /* {default}, one, two, three */
+	struct pool pool;     /* "both": one and two */
+	const struct vmta *members[2];
+
+	/* What the fake policy says, and how often it was asked. */
+	const char *assign;
+	unsigned policy_runs;
+	struct net_addr policy_client;
+	bool policy_saw_bcc, policy_saw_date;
+};
+
+void fake_snapshot_init(struct snapshot *s);
+void fake_store_init(struct store *st);
+void fake_store_fini(struct store *st);
+void fake_store_answer(struct store *st); /* the oldest that waits */
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool - a real store for a test, asked and answered one by one; header only.
+ *
+ * The store's callbacks come on its thread; they write down what they saw and
+ * wake the test by a byte in a pipe, which also orders the memory.
+ */
+
+#ifndef TESTS_UNIT_SPOOL_H
+#define TESTS_UNIT_SPOOL_H
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "mail/envelope.h"
+#include "queue/inflight.h"
+#include "queue/segment.h"
+#include "queue/store.h"
+#include "tests/unit/tmpdir.h"
+
+enum { SPOOL_MAX = 100000 };
+
+struct spool_rcpt {
+	uint64_t id;
+	uint32_t n;
+	uint16_t attempts;
+	int64_t due_wall_us;
+	struct body_loc loc;
+};
+
+static struct {
+	struct store *store;
+	int pipe[2];
+	/* What the load brought, in order. */
+	struct spool_rcpt recovered[SPOOL_MAX];
+	size_t recovered_count, doubts;
+	/* Bytes and last sequence of the outbox. */
+	char outbox[1 << 16];
+	size_t outbox_len;
+	uint64_t outbox_seq;
+	/* The last move of a body, and how many. */
+	size_t moved_count;
+	struct {
+		uint64_t id;
+		struct body_loc loc;
+	} moved[1000];
+	enum store_space space;
+	/* Options of the next opening. */
+	uint32_t segment_size;
+	uint64_t min_free;
+} spool;
+
+static inline void
+spool_wake(char what)
+{
+	if (write(spool.pipe[1], &what, 1) != 1)
+		abort();
+}
+
+/* Until what was said; false after ten seconds. */
+static inline bool
+spool_wait(char what)
+{
+	static unsigned said[256];
+	int64_t end = clock_us() + 10 * US_PER_S;
+
+	while (said[(unsigned char)what] == 0) {
+		char c;
+
+		if (read(spool.pipe[0], &c, 1) == 1)
+			said[(unsigned char)c]++;
+		else if (clock_us() > end)
+			return false;
+		else
+			(void)usleep(100);
+	}
+	said[(unsigned char)what]--;
+	return true;
+}
+
+static inline void
+spool_on_recovered(void *ctx, struct store_arrival *a)
+{
+	(void)ctx;
+	for (uint32_t i = 0; i < a->count; i++)
+		if (spool.recovered_count < SPOOL_MAX)
+			spool.recovered[spool.recovered_count++] =
+			    (struct spool_rcpt){ a->msg->id, a->rcpts[i].n,
+				    a->rcpts[i].attempts,
+				    a->rcpts[i].due_wall_us, a->msg->loc };
+	message_unref(&a->msg);
+	free(a);
+}
+
+static inline void
+spool_on_loaded(void *ctx, size_t doubts)
+{
+	(void)ctx;
+	spool.doubts = doubts;
+	spool_wake('L');
+}
+
+static inline void
+spool_on_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
+{
+	(void)ctx;
+	if (spool.outbox_len + len <= sizeof(spool.outbox)) {
+		memcpy(spool.outbox + spool.outbox_len, p, len);
+		spool.outbox_len += len;
+	}
+	spool.outbox_seq = seq;
+}
+
+static inline void
+spool_on_space(void *ctx, enum store_space space)
+{
+	(void)ctx;
+	spool.space = space;
+	spool_wake('S');
+}
+
+static inline void
+spool_on_moved(void *ctx, uint64_t id, uint32_t old_segment,
+    const struct body_loc *loc)
+{
+	(void)ctx;
+	(void)old_segment;
+	if (spool.moved_count < 1000) {
+		spool.moved[spool.moved_count].id = id;
+		spool.moved[spool.moved_count++].loc = *loc;
+	}
+	spool_wake('M');
+}
+
+static inline void
+spool_open(void)
+{
+	const struct store_options opt = { .dir = tmpdir_path("spool"),
+		.min_free = spool.min_free,
+		.workers = 2,
+		.sessions = 100,
+		.segment_size = spool.segment_size };
+	const struct store_owner owner = { .recovered = spool_on_recovered,
+		.loaded = spool_on_loaded,
+		.outbox = spool_on_outbox,
+		.space = spool_on_space,
+		.moved = spool_on_moved };
+	struct err e;
+
+	if (spool.pipe[1] == 0 &&
+	    (pipe(spool.pipe) == -1 ||
+		fcntl(spool.pipe[0], F_SETFL, O_NONBLOCK) == -1))
+		exit(99);
+	spool.recovered_count = spool.outbox_len = spool.moved_count = 0;
+	if (store_open(&opt, &owner, NULL, &spool.store, &e) == -1) {
+		(void)printf("Bail out! %s\n", e.text);
+		exit(99);
+	}
+}
+
+static inline bool
+spool_load(void)
+{
+	store_load(spool.store);
+	return spool_wait('L');
+}
+
+/* ---- one by one ---------------------------------------------------------- */
+
+static inline void
+spool_accept_done(struct store_accept *a)
+{
+	(void)a;
+	spool_wake('A');
+}
+
+static inline struct message *
+spool_message(uint32_t rcpt_count, uint32_t body_len)
+{
+	struct env_rcpt *rcpts = mem_array(rcpt_count, sizeof(*rcpts));
+	struct envelope env = { .arrival_us = 1,
+		.sender = "a@sender.example",
+		.rcpt_count = rcpt_count,
+		.rcpts = rcpts };
+	struct buf packed = { 0 };
+	struct message *m;
+
+	for (uint32_t i = 0; i < rcpt_count; i++)
+		rcpts[i] = (struct env_rcpt){ .addr = "b@example.net",
+			.domain = "example.net" };
+	envelope_pack(&env, &packed);
+	m = message_new(packed.p, (uint32_t)packed.len);
+	m->body = body_new(body_len);
+	memset(m->body->bytes, 'm', body_len);
+	buf_fini(&packed);
+	free(rcpts);
+	return m;
+}
+
+/* The id, 0 when it was not kept; a is filled for those who look closer. */
+static inline uint64_t
+spool_accept(struct store_accept *a, uint32_t rcpt_count, uint32_t body_len)
+{
+	uint64_t id;
+
+	a->done = spool_accept_done;
+	a->msg = spool_message(rcpt_count, body_len);
+	a->rcpt_count = rcpt_count;
+	store_accept(spool.store, a);
+	if (!spool_wait('A'))
+		return 0;
+	id = a->answer == STORE_TAKEN ? a->msg->id : 0;
+	message_unref(&a->msg);
+	return id;
+}
+
+static inline void
+spool_settle_done(struct store_settle *o)
+{
+	(void)o;
+	spool_wake('O');
+}
+
+static inline bool
+spool_settle(struct store_settled *items, size_t count, const char *record)
+{
+	struct store_settle o = { .done = spool_settle_done,
+		.count = count,
+		.items = items,
+		.records = record,
+		.records_len = strlen(record) };
+
+	store_settle(spool.store, &o);
+	return spool_wait('O');
+}
+
+static inline bool
+spool_settle_one(uint64_t id, uint32_t n, enum store_verdict verdict,
+    const char *record)
+{
+	struct store_settled item = { .id = id,
+		.n = n,
+		.verdict = verdict,
+		.attempts = 3,
+		.due_wall_us = 5000 };
+
+	return spool_settle(&item, 1, record);
+}
+
+static inline void
+spool_audit_done(struct store_audit_ask *ask)
+{
+	(void)ask;
+	spool_wake('Q');
+}
+
+/* The caller frees it by store_audit_fini(). */
+static inline struct store_audit
+spool_audit(void)
+{
+	struct store_audit_ask ask = { .done = spool_audit_done };
+
+	store_audit(spool.store, &ask);
+	if (!spool_wait('Q'))
+		exit(99);
+	return ask.audit;
+}
+
+static inline bool
+spool_balances(const struct store_audit *a)
+{
+	const struct store_ledger *l = &a->ledger;
+
+	return l->accepted ==
+	    l->delivered + l->failed + l->expired + l->suppressed + l->deleted +
+	    a->queued;
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an outcome means for a recipient, for its queue, and what it is called. */
+#include "lib/clock.h"
+#include "tests/tap.h"
+#include "transport/disposition.h"
+
+#define HOUR (3600 * US_PER_S)
+
+static const struct {
+	const char *label;
+	struct outcome o;
+	int64_t age_us;
+	enum disposition_what what;
+	const char *status, *class;
+} cases[] = {
+	{ "delivered",
+	    { OUTCOME_DELIVERED, PHASE_DOT, 250, { 2, 6, 0 }, .text = "" }, 0,
+	    DISPOSE_DELIVERED, "2.6.0 (other or undefined media error)",
+	    "content-related" },
+	{ "unknown mailbox",
+	    { OUTCOME_REPLY, PHASE_RCPT, 550, { 5, 1, 1 },
+		.text = "550 5.1.1 x" },
+	    0, DISPOSE_FAIL, "5.1.1 (bad destination mailbox address)",
+	    "bad-mailbox" },
+	{ "a bare 550 to RCPT",
+	    { OUTCOME_REPLY, PHASE_RCPT, 550, { 0 }, .text = "550 no" }, 0,
+	    DISPOSE_FAIL, "5.1.1 (bad destination mailbox address)",
+	    "bad-mailbox" },
+	{ "called spam",
+	    { OUTCOME_REPLY, PHASE_DOT, 554, { 5, 7, 1 },
+		.text = "554 5.7.1 looks like SPAM" },
+	    0, DISPOSE_FAIL, "5.7.1 (delivery not authorized)",
+	    "spam-related" },
+	{ "greylisted",
+	    { OUTCOME_REPLY, PHASE_RCPT, 451, { 4, 7, 1 },
+		.text = "451 later" },
+	    0, DISPOSE_RETRY, "4.7.1 (delivery not authorized)",
+	    "policy-related" },
+	{ "greylisted for too long",
+	    { OUTCOME_REPLY, PHASE_RCPT, 451, { 4, 7, 1 },
+		.text = "451 later" },
+	    49 * HOUR, DISPOSE_EXPIRE, "5.4.7 (delivery time expired)",
+	    "message-expired" },
+	{ "a 5.x.x text in a 4xx reply is not believed",
+	    { OUTCOME_REPLY, PHASE_RCPT, 450, { 5, 1, 1 }, .text = "450 no" },
+	    0, DISPOSE_RETRY, "4.0.0 (undefined status)", "other" },
+	{ "a 554 greeting fails nobody",
+	    { OUTCOME_REPLY, PHASE_GREETING, 554, { 0 }, .text = "554 go" }, 0,
+	    DISPOSE_RETRY, "5.0.0 (undefined status)", "other" },
+	{ "lost after the dot",
+	    { OUTCOME_LOST, PHASE_DOT, 0, { 0 }, .in_doubt = true }, 0,
+	    DISPOSE_RETRY, "4.4.2 (bad connection)", "bad-connection" },
+	{ "no answer", { OUTCOME_TIMEOUT, PHASE_CONNECT, 0, { 0 }, .text = "" },
+	    0, DISPOSE_RETRY, "4.4.1 (no answer from host)",
+	    "no-answer-from-host" },
+	{ "null MX", { OUTCOME_NULL_MX, PHASE_RESOLVE, 0, { 0 }, .text = "" },
+	    0, DISPOSE_FAIL, "5.1.10 (recipient address has null MX)",
+	    "bad-domain" },
+	{ "NXDOMAIN",
+	    { OUTCOME_NO_DOMAIN, PHASE_RESOLVE, 0, { 0 }, .text = "" }, 0,
+	    DISPOSE_FAIL, "5.1.2 (bad destination system address)",
+	    "bad-domain" },
+	{ "SERVFAIL", { OUTCOME_DNS_TEMP, PHASE_RESOLVE, 0, { 0 }, .text = "" },
+	    0, DISPOSE_RETRY, "4.4.3 (directory server failure)",
+	    "routing-errors" },
+	{ "no TLS though it is required",
+	    { OUTCOME_NO_TLS, PHASE_TLS, 0, { 0 }, .text = "" }, 0,
+	    DISPOSE_RETRY, "4.7.10 (encryption needed)", "policy-related" },
+	{ "never tried", { OUTCOME_UNSENT, PHASE_MAIL, 0, { 0 }, .text = "" },
+	    99 * HOUR, DISPOSE_UNUSED, "4.0.0 (undefined status)", "other" },
+};
+
+int
+main(void)
+{
+	const struct queue_conf conf = { .bounce_after_us = 48 * HOUR,
+		.retry_rcpt_after_us = HOUR };
+	char text[96];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct disposition d = disposition_rcpt(&cases[i].o, &conf,
+		    cases[i].age_us);
+
+		is_int(d.what, cases[i].what, cases[i].label);
+		if (d.what == DISPOSE_DELIVERED)
+			continue;
+		is_str(dsn_status_text(d.dsn, text, sizeof(text)),
+		    cases[i].status, "status");
+		is_str(bounce_class_name(d.class), cases[i].class, "class");
+		if (d.what == DISPOSE_RETRY)
+			is_int(d.retry_after_us, HOUR, "after an hour");
+	}
+	is_int(disposition_queue(&cases[7].o), QUEUE_WAITS,
+	    "after a 554 greeting the queue waits");
+	is_int(disposition_queue(&cases[10].o), QUEUE_FAILS,
+	    "with a null MX it fails");
+	ok(disposition_tries_next(&cases[9].o), "no answer: the next address");
+	ok(!disposition_tries_next(&cases[10].o), "null MX: no other");
+	ok(!disposition_tries_next(&(struct outcome){ .kind = OUTCOME_BIND }),
+	    "our source cannot be bound: never another");
+	return done_testing();
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pacer spreads, a window never lets more than N into a period, and a limit
+ * is the later of the two; lines and deficit round robin are in fair order.
+ */
+#include "vmta/limit.h"
+
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "tests/tap.h"
+#include "vmta/fair.h"
+#include "vmta/retry.h"
+
+#define S US_PER_S
+
+static void
+test_pacer(void)
+{
+	static const struct {
+		const char *label;
+		uint32_t count;
+		int64_t period_us;
+		uint32_t events; /* in ten periods, from a fresh start */
+	} cases[] = {
+		{ "one in 20 minutes", 1, 1200 * S, 10 },
+		{ "seven a second is exact", 7, S, 70 },
+		{ "500 a day", 500, 86400 * S, 5000 },
+		{ "a million a second", 1000000, S, 10000000 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pacer p;
+		int64_t now = 0;
+		uint32_t n = 0;
+
+		pacer_init(&p, cases[i].count, cases[i].period_us, 0);
+		while ((now = pacer_next(&p, now)) < 10 * cases[i].period_us) {
+			if (!pacer_take(&p, 1, now))
+				break;
+			n++;
+		}
+		is_int(n, cases[i].events, cases[i].label);
+	}
+}
+
+static void
+test_pacer_burst(void)
+{
+	struct pacer p;
+	int n = 0;
+
+	pacer_init(&p, 20, S, 0);
+	while (pacer_take(&p, 1, 3600 * S))
+		n++;
+	is_int(n, 2, "after an idle hour 20/s lets two go at once");
+	pacer_init(&p, 1000, S, 0);
+	for (n = 0; pacer_take(&p, 1, 3600 * S);)
+		n++;
+	is_int(n, 51, "and 1000/s a twentieth of a second's worth");
+	pacer_init(&p, 20, S, 0);
+	(void)pacer_take(&p, 20, 0);
+	is_int(pacer_next(&p, 0), S, "twenty at once use up a second");
+	pacer_return(&p, 10);
+	is_int(pacer_next(&p, 0), S / 2, "ten given back: half of it");
+}
+
+static void
+test_window(void)
+{
+	struct window w;
+
+	window_init(&w, 3, 100 * S);
+	window_take(&w, 3);
+	is_int(window_room(&w, 0), 0, "pending ones count");
+	is_int(window_next(&w, 0), INT64_MAX, "nobody knows until when");
+	is_int(window_room(&w, 1000 * S), 0, "however long they take");
+	window_settle(&w, 1, 1000 * S);
+	window_settle(&w, 1, 1010 * S);
+	window_return(&w, 1);
+	is_int(window_room(&w, 1010 * S), 1, "one came back");
+	window_take(&w, 1);
+	window_settle(&w, 1, 1005 * S); /* told late */
+	is_int(window_next(&w, 1010 * S), 1101 * S,
+	    "the first leaves after the period and the guard of 1 %");
+	is_int(window_room(&w, 1101 * S), 1, "then one may go");
+	is_int(window_room(&w, 1111 * S - 1), 1, "the late one counts later");
+	is_int(window_room(&w, 1111 * S), 3, "empty");
+	is_int(window_end(&w), 0, "nothing is remembered");
+	window_fini(&w);
+}
+
+static void
+test_window_lowered(void)
+{
+	struct window w;
+
+	window_init(&w, 10, S);
+	for (int i = 0; i < 10; i++) {
+		window_take(&w, 1);
+		window_settle(&w, 1, i * (S / 10));
+	}
+	window_set(&w, 4, S);
+	is_int(window_room(&w, S), 0, "lowered: what was counted counts");
+	is_int(window_next(&w, S), 6 * (S / 10) + S + S / 100,
+	    "one may go when only three are left");
+	window_fini(&w);
+}
+
+/* 5000/h as fast as the window lets them, and an oracle of time stamps. */
+static void
+test_window_parts(void)
+{
+	enum { N = 5000, TOTAL = 15000 };
+	int64_t *at = calloc(TOTAL, sizeof(int64_t)), now = 12345;
+	struct window w;
+	bool never = true;
+
+	window_init(&w, N, 3600 * S);
+	for (int i = 0; i < TOTAL; i++) {
+		now = window_next(&w, now);
+		window_take(&w, 1);
+		window_settle(&w, 1, now);
+		at[i] = now;
+		if (i >= N && at[i] - at[i - N] < 3600 * S)
+			never = false;
+		now += 700000;
+	}
+	ok(never, "sub-windows never let more than 5000 into an hour");
+	ok(at[TOTAL - 1] < 3 * INT64_C(3660) * S,
+	    "and use nearly all of the rate");
+	ok(w.cap <= 512, "in memory that does not depend on N");
+	window_fini(&w);
+	free(at);
+}
+
+static void
+test_rate_limit(void)
+{
+	struct rate_limit l = { 0 };
+	struct rate twenty = { 20, S }, none = { 0, 0 }, two = { 2, S };
+
+	is_int(rate_limit_room(&l, 0), UINT32_MAX, "zeroed is unlimited");
+	ok(!rate_limit_take(&l, 5, 0), "and takes no tokens");
+	rate_limit_set(&l, &twenty, 0);
+	is_int(rate_limit_room(&l, 0), 20, "a transaction may take all");
+	ok(rate_limit_take(&l, 20, 0), "tokens are taken");
+	rate_limit_set(&l, &none, 0);
+	is_int(rate_limit_next(&l, 0), 0, "unlimited after a reload");
+	rate_limit_settle(&l, 20, S / 2);
+	rate_limit_set(&l, &two, S);
+	is_int(rate_limit_next(&l, S), S / 2 + S + S / 100,
+	    "limited again: what was sent before counts");
+	is_int(rate_limit_conns(&l, S, 1.0), 3, "two seconds' worth and half");
+	is_int(rate_limit_conns(&l, S, 10.0), 1, "ten in each: one");
+	rate_limit_fini(&l);
+}
+
+static void
+test_lines(void)
+{
+	struct line l;
+	struct waiter a = { 0 }, b = { 0 }, c = { 0 };
+
+	line_init(&l);
+	line_join(&l, &a);
+	line_join(&l, &b);
+	line_join(&l, &c);
+	line_join(&l, &a);
+	is_int(l.n, 3, "who waits already is not added again");
+	ok(line_first(&l) == &a, "the first waits longest");
+	line_rejoin(&a);
+	line_leave(&b);
+	line_leave(&b);
+	ok(line_first(&l) == &c && l.n == 2, "leaving twice does no harm");
+	line_leave(&c);
+	line_leave(&a);
+	ok(line_first(&l) == NULL, "empty");
+}
+
+static void
+test_fair(void)
+{
+	struct fair f;
+	struct fair_flow a = { 0 }, b = { 0 };
+	int turns_a = 0, turns_b = 0;
+
+	fair_init(&f, 50);
+	ok(fair_next(&f) == NULL, "nobody waits");
+	fair_join(&f, &a);
+	fair_join(&f, &b);
+	for (int i = 0; i < 300; i++) {
+		struct fair_flow *turn = fair_next(&f);
+
+		fair_charge(&f, turn, turn == &a ? 100 : 50);
+		turns_a += turn == &a;
+		turns_b += turn == &b;
+	}
+	ok(turns_b >= 199 && turns_b <= 201,
+	    "turns that cost half come twice as often (%d, %d)", turns_a,
+	    turns_b);
+	fair_charge(&f, &a, 1000000000);
+	is_int(a.deficit, -400, "debt ends at eight quanta");
+	fair_leave(&f, &a);
+	ok(fair_next(&f) == &b && fair_next(&f) == &b, "alone");
+	fair_leave(&f, &b);
+}
+
+static void
+test_retry(void)
+{
+	int64_t v[] = { 10 * S, 60 * S };
+	struct conf_intervals list = { 2, v };
+	int64_t for_ever[] = { INTERVAL_NEVER };
+	struct conf_intervals never = { 1, for_ever }, empty = { 0, NULL };
+	struct retry r = { 0 };
+
+	is_int(retry_failed(&r, &list, S), 11 * S, "the first interval");
+	is_int(retry_failed(&r, &list, 2 * S), 11 * S,
+	    "failing while waiting is the same failure");
+	is_int(retry_failed(&r, &list, 11 * S), 71 * S, "the second");
+	is_int(retry_failed(&r, &list, 80 * S), 140 * S, "the last repeats");
+	retry_worked(&r);
+	is_int(retry_failed(&r, &list, 200 * S), 210 * S, "worked: the first");
+	is_int(retry_failed(&r, &empty, 300 * S), 900 * S, "none: 10 minutes");
+	is_int(retry_failed(&r, &never, 1000 * S), INT64_MAX, "never");
+}
+
+int
+main(void)
+{
+	test_pacer();
+	test_pacer_burst();
+	test_window();
+	test_window_lowered();
+	test_window_parts();
+	test_rate_limit();
+	test_lines();
+	test_fair();
+	test_retry();
+	return done_testing();
+}

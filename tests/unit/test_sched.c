@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler's promises that a scenario does not show: grants of several
+ * recipients, bodies, places that move, taking all, memory by recipient.
+ */
+#include "vmta/sched.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "tests/support/fake_conf.h"
+#include "tests/tap.h"
+#include "vmta/pool.h"
+#include "vmta/vqueue.h"
+
+#define S US_PER_S
+
+struct world {
+	struct sched *sched;
+	struct sched_conn *opened[16];
+	struct grant *granted[16];
+	size_t opened_n, granted_n, closed_n, expired_n;
+};
+
+static void
+on_open(void *ctx, struct sched_conn *c)
+{
+	struct world *w = ctx;
+
+	w->opened[w->opened_n++ % 16] = c;
+}
+
+static void
+on_grant(void *ctx, struct sched_conn *c, struct grant *g)
+{
+	struct world *w = ctx;
+
+	(void)c;
+	w->granted[w->granted_n++ % 16] = g;
+}
+
+static void
+on_close(void *ctx, struct sched_conn *c)
+{
+	struct world *w = ctx;
+
+	(void)c;
+	w->closed_n++;
+}
+
+static void
+on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct world *w = ctx;
+
+	(void)q;
+	(void)m;
+	(void)n;
+	(void)attempts;
+	w->expired_n++;
+}
+
+static const struct sched_owner owner = { on_open, on_grant, on_close,
+	on_expired };
+
+static void
+world_init(struct world *w, const char *domain_line)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct err e;
+
+	*w = (struct world){ 0 };
+	ok(fake_conf_line(conf, domain_line, &e) == 0, "%s", domain_line);
+	w->sched = sched_new(conf, &owner, w, S);
+	snapshot_unref(&conf);
+}
+
+static struct message *
+add(struct world *w, uint64_t id, uint32_t rcpts, int64_t now)
+{
+	struct message *m = message_new("", 0);
+	struct sched_rcpt_in in[32] = { 0 };
+
+	m->id = id;
+	m->body = body_new(10);
+	for (uint32_t i = 0; i < rcpts; i++) {
+		in[i].n = i;
+		in[i].domain = i % 2 == 0 ? "a.example" : "b.example";
+		in[i].vmta = "";
+		in[i].queued_us = now;
+	}
+	sched_add(w->sched, m, in, rcpts, now);
+	return m;
+}
+
+static void
+end(struct world *w, size_t i, const struct sched_result *results, int64_t now)
+{
+	struct sched_conn *c = w->granted[i]->conn;
+
+	sched_results(w->sched, &w->granted[i], results, now);
+	sched_closed(w->sched, &c, now);
+}
+
+static struct sched_totals
+totals(const struct world *w)
+{
+	struct sched_totals t;
+
+	sched_totals(w->sched, &t);
+	return t;
+}
+
+static void
+test_grants(void)
+{
+	struct world w;
+	struct message *m;
+	struct sched_result retry[4] = { 0 };
+	struct body_loc loc = { 7, 0, 99 };
+
+	world_init(&w, "domain * { max-rcpt-per-message 3 }");
+	m = add(&w, 1, 9, S); /* five to a.example, four to b.example */
+	(void)sched_run(w.sched, S);
+	is_int((int64_t)w.opened_n, 4,
+	    "two transactions each: two connections");
+	for (size_t i = 0; i < 4; i++)
+		sched_ready(w.sched, w.opened[i], S);
+	is_int(w.granted[0]->count, 3, "the recipients of a message together");
+	is_int(w.granted[0]->rcpts[1].n, 2, "in their order");
+	ok(w.granted[0]->body != NULL, "with the body from memory");
+	ok(sched_message_moved(w.sched, 1, &loc), "which nobody reads yet");
+	is_int((int64_t)totals(&w).granted, 9, "all are granted");
+	for (size_t i = 0; i < 3; i++) {
+		retry[i].fate = FATE_RETRY;
+		retry[i].due_us = 10 * S;
+		retry[i].written = true;
+	}
+	for (size_t i = 0; i < 4; i++) {
+		ok(m->body != NULL, "the body stays: %d are tried", (int)i);
+		end(&w, i, retry, 2 * S);
+	}
+	ok(m->body == NULL, "all were tried once: it goes");
+	is_int((int64_t)totals(&w).deferred, 9, "all wait for their time");
+	is_int(sched_run(w.sched, 3 * S), 10 * S, "which the scheduler knows");
+	(void)sched_run(w.sched, 10 * S);
+	sched_ready(w.sched, w.opened[4], 11 * S);
+	ok(w.granted[4]->body == NULL && w.granted[4]->loc.segment == 7,
+	    "the second time it is read from where it is");
+	is_int(w.granted[4]->rcpts[0].attempts, 1, "one attempt before");
+	ok(!sched_message_moved(w.sched, 1, &loc), "so the place is in use");
+	retry[0].fate = FATE_UNUSED;
+	retry[1].fate = retry[2].fate = FATE_DONE;
+	end(&w, 4, retry, 12 * S);
+	is_int((int64_t)totals(&w).rcpts, 7, "two have left");
+	for (size_t i = 5; i < w.opened_n; i++)
+		sched_closed(w.sched, &w.opened[i], 12 * S);
+	sched_free(&w.sched);
+	is_int((int64_t)m->refs.count, 1, "and nobody holds the message");
+	message_unref(&m);
+}
+
+static void
+on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	(void)q;
+	(void)m;
+	(void)n;
+	(void)attempts;
+	++*(int *)ctx;
+}
+
+static void
+test_take_all(void)
+{
+	struct world w;
+	struct message *m;
+	struct sched_queue *q;
+	struct sched_result done = { .fate = FATE_DONE };
+	int taken = 0;
+
+	world_init(&w, "domain * { max-rcpt-per-message 1 ; max-smtp-out 1 }");
+	m = add(&w, 1, 6, S);
+	message_unref(&m);
+	(void)sched_run(w.sched, S);
+	sched_ready(w.sched, w.opened[0], S);
+	q = sched_conn_queue(w.opened[0]);
+	sched_queue_take_all(w.sched, q, on_taken, &taken, S);
+	is_int(taken, 2, "all but the one that is granted");
+	end(&w, 0, &done, S);
+	(void)sched_run(w.sched, S);
+	sched_ready(w.sched, w.opened[1], S);
+	(void)sched_queue_failed(w.sched, sched_conn_queue(w.opened[1]), "x",
+	    S);
+	end(&w, 1, &done, S);
+	is_int((int64_t)totals(&w).rcpts, 2, "the other queue has its own");
+	sched_free(&w.sched);
+}
+
+static bool
+count_rcpt(void *ctx, const struct sched_rcpt_info *info)
+{
+	(void)info;
+	++*(int *)ctx;
+	return true;
+}
+
+static void
+test_hold(void)
+{
+	struct world w;
+	struct message *m;
+	int n = 0;
+
+	world_init(&w, "domain * { bounce-after 1h }");
+	m = add(&w, 1, 2, S);
+	sched_hold(w.sched, true, S);
+	(void)sched_run(w.sched, S);
+	is_int((int64_t)w.opened_n, 0, "held: nothing is opened");
+	sched_hold(w.sched, false, 2 * S);
+	(void)sched_run(w.sched, 2 * S);
+	is_int((int64_t)w.opened_n, 2, "let go: it is");
+	sched_hold(w.sched, true, 2 * S);
+	sched_ready(w.sched, w.opened[0], 3 * S);
+	is_int((int64_t)w.granted_n, 0, "held again: no grant");
+	sched_hold(w.sched, false, 4 * S);
+	(void)sched_run(w.sched, 4 * S);
+	is_int((int64_t)w.granted_n, 1, "let go: it is given what waited");
+	sched_each_rcpt(w.sched, "a.example", NULL, count_rcpt, &n);
+	sched_each_rcpt(w.sched, NULL, "{default}", count_rcpt, &n);
+	sched_each_rcpt(w.sched, NULL, "none", count_rcpt, &n);
+	is_int(n, 3, "recipients are found by domain and by virtual MTA");
+	sched_closed(w.sched, &w.opened[1], 5 * S);
+	end(&w, 0, &(struct sched_result){ .fate = FATE_DONE }, 5 * S);
+	sched_free(&w.sched);
+	message_unref(&m);
+}
+
+static size_t
+memory(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+/* Memory that mallinfo2() sees, for a hundred thousand of each. */
+static void
+test_memory(void)
+{
+	enum { COUNT = 100000 };
+	struct message **m = mem_array(COUNT, sizeof(*m));
+	struct sched_rcpt_in in = { .vmta = "", .due_us = 1000 * S };
+	size_t before, after;
+	struct world w;
+	char domain[32];
+
+	for (size_t i = 0; i < COUNT; i++) {
+		m[i] = message_new("", 0);
+		m[i]->id = i + 1;
+	}
+	world_init(&w, "domain * { max-msg-rate 100/h }");
+	before = memory();
+	for (int i = 0; i < COUNT; i++) {
+		in.domain = "a.example";
+		sched_add(w.sched, m[i], &in, 1, S);
+	}
+	after = memory();
+	ok(after - before < 160 * (size_t)COUNT,
+	    "a deferred recipient takes less than 160 bytes (%zu)",
+	    (after - before) / COUNT);
+	before = after;
+	for (int i = 0; i < COUNT; i++) {
+		(void)snprintf(domain, sizeof(domain), "d%d.example", i);
+		in.domain = domain;
+		sched_add(w.sched, m[i], &in, 1, S);
+	}
+	after = memory();
+	ok(after - before < (512 + 128 + 48) * (size_t)COUNT,
+	    "a queue and one recipient less than 512 + 176 (%zu)",
+	    (after - before) / COUNT);
+	sched_free(&w.sched);
+	for (size_t i = 0; i < COUNT; i++)
+		message_unref(&m[i]);
+	free(m);
+	(void)printf("# queue %zu, entry %zu, group %zu, rcpt %zu\n",
+	    sizeof(struct sched_queue), sizeof(struct entry),
+	    sizeof(struct group), sizeof(struct rcpt));
+}
+
+static void
+test_pool(void)
+{
+	struct vmta a = { .name = "a" }, b = { .name = "b" };
+	const struct vmta *members[] = { &a, &b };
+	struct pool pool = { .name = "p" }, empty = { .name = "q" };
+
+	pool.members.n = 2;
+	pool.vmtas = members;
+	ok(pool_pick(&pool, 0) == &a && pool_pick(&pool, 1) == &b &&
+		pool_pick(&pool, 2) == &a,
+	    "the members of a pool take turns");
+	ok(pool_pick(&empty, 5) == NULL, "an empty pool has nobody");
+}
+
+int
+main(void)
+{
+	test_grants();
+	test_take_all();
+	test_hold();
+	test_memory();
+	test_pool();
+	is_int(fake_conf_alive(), 0, "no configuration is left");
+	return done_testing();
+}

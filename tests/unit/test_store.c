@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store keeps what it answered, counts it rightly, recognises what it
+ * knows, hands it out in order after a restart, and moves bodies without
+ * losing a reader.
+ */
+#include "tests/tap.h"
+#include "tests/unit/spool.h"
+
+static void
+is_audit(const char *label, const char *want)
+{
+	struct store_audit a = spool_audit();
+	char got[200];
+
+	(void)snprintf(got, sizeof(got), "%d = %d+%d+%d+%d+%d + %d",
+	    (int)a.ledger.accepted, (int)a.ledger.delivered,
+	    (int)a.ledger.failed, (int)a.ledger.expired,
+	    (int)a.ledger.suppressed, (int)a.ledger.deleted, (int)a.queued);
+	is_str(got, want, label);
+	store_audit_fini(&a);
+}
+
+static void
+test_refusals(void)
+{
+	struct store *second;
+	const struct store_options opt = { .dir = tmpdir_path("spool") };
+	const struct store_owner owner = { 0 };
+	struct store_accept a = { 0 };
+	struct err e;
+
+	ok(store_open(&opt, &owner, NULL, &second, &e) == -1,
+	    "a second opener is refused: %s", e.text);
+	a.done = spool_accept_done;
+	a.msg = spool_message(1, 10);
+	a.rcpt_count = 0;
+	store_accept(spool.store, &a);
+	ok(spool_wait('A') && a.answer == STORE_BAD,
+	    "no recipients, no message: %s", a.err.text);
+	message_unref(&a.msg);
+}
+
+static void
+test_ends(void)
+{
+	static const enum store_verdict verdicts[] = { VERDICT_DELIVERED,
+		VERDICT_FAILED, VERDICT_EXPIRED, VERDICT_SUPPRESSED,
+		VERDICT_DELETED };
+	struct store_accept a = { 0 };
+	struct store_settled all[5];
+	uint64_t id, many;
+
+	id = spool_accept(&a, 1, 100);
+	ok(id != 0, "a message is kept");
+	is_audit("one is queued", "1 = 0+0+0+0+0 + 1");
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, "d1 "), "delivered");
+	is_audit("and counted", "1 = 1+0+0+0+0 + 0");
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, ""), "once more");
+	is_audit("does not count", "1 = 1+0+0+0+0 + 0");
+
+	many = spool_accept(&a, 5, 100);
+	ok(many > id, "ids grow");
+	for (uint32_t n = 0; n < 5; n++)
+		ok(spool_settle_one(many, n, verdicts[n], ""), "one ends");
+	is_audit("each in its way", "6 = 2+1+1+1+1 + 0");
+
+	many = spool_accept(&a, 5, 100);
+	for (uint32_t n = 0; n < 5; n++)
+		all[n] = (struct store_settled){ .id = many,
+			.n = n,
+			.verdict = verdicts[n] };
+	ok(spool_settle(all, 5, "five "), "all at once");
+	is_audit("the same", "11 = 3+2+2+2+2 + 0");
+
+	many = spool_accept(&a, 3, 100);
+	ok(spool_settle_one(many, 1, VERDICT_RETRY, ""), "one is deferred");
+	ok(spool_settle_one(many, 0, VERDICT_FAILED, ""), "one fails");
+	ok(spool_settle_one(many, 0, VERDICT_FAILED, ""), "twice");
+	is_audit("two are left", "14 = 3+3+2+2+2 + 2");
+	ok(spool_settle_one(many, 1, VERDICT_DELIVERED, "") &&
+		spool_settle_one(many, 2, VERDICT_DELIVERED, ""),
+	    "they end");
+	is_audit("nothing is left", "14 = 5+3+2+2+2 + 0");
+}
+
+static void
+test_handover(void)
+{
+	uint64_t keys[3] = { 11, 12, 13 };
+	bool known[3] = { false };
+	struct store_accept a = { .has_key = true,
+		.key = "host+queue+head",
+		.rcpt_keys = keys,
+		.known = known };
+	uint64_t id = spool_accept(&a, 2, 100), again, more;
+
+	ok(id != 0 && !known[0] && !known[1], "a first hand-over");
+	again = spool_accept(&a, 2, 100);
+	ok(a.answer == STORE_TAKEN && again == 0 && known[0] && known[1],
+	    "again: taken, all known, nothing kept");
+	is_audit("so not counted", "16 = 5+3+2+2+2 + 2");
+	memset(known, 0, sizeof(known));
+	more = spool_accept(&a, 3, 100);
+	ok(more != 0 && known[0] && known[1] && !known[2],
+	    "with a third recipient: only that is new");
+	is_audit("and counted", "17 = 5+3+2+2+2 + 3");
+	ok(spool_settle_one(more, 0, VERDICT_FAILED, ""),
+	    "a known one has nothing to end");
+	is_audit("as the ledger says", "17 = 5+3+2+2+2 + 3");
+	ok(spool_settle_one(more, 2, VERDICT_DELIVERED, ""), "the new one");
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, "") &&
+		spool_settle_one(id, 1, VERDICT_DELIVERED, ""),
+	    "and the first two end");
+	is_audit("all ended", "17 = 8+3+2+2+2 + 0");
+}
+
+static void
+test_restart(void)
+{
+	struct store_accept a = { 0 };
+	struct store_settled late[] = {
+		{ .verdict = VERDICT_RETRY, .attempts = 2, .due_wall_us = 900 },
+		{ .verdict = VERDICT_RETRY, .attempts = 4, .due_wall_us = 300 },
+		{ .verdict = VERDICT_RETRY, .attempts = 6, .due_wall_us = 600 },
+	};
+	uint64_t ids[5], next;
+	char got[300] = "", want[300];
+
+	for (int i = 0; i < 5; i++)
+		ids[i] = spool_accept(&a, i == 3 ? 2 : 1, 200);
+	for (int i = 0; i < 3; i++)
+		late[i].id = ids[i];
+	ok(spool_settle(late, 3, "late "), "three are deferred");
+	late[0].id = ids[3];
+	late[0].n = 1;
+	ok(spool_settle(late, 1, ""), "and one of two recipients");
+	ok(inflight_fill(inflight_part(store_inflight(spool.store), 1), ids[4],
+	       77, clock_wall_us(), &(uint32_t){ 0 }, 1) != INFLIGHT_NONE,
+	    "one is in flight");
+	store_close(&spool.store);
+
+	spool_open();
+	next = spool_accept(&a, 1, 100);
+	ok(next > ids[4], "mail flows before the load");
+	ok(spool_load(), "the load ends");
+	for (size_t i = 0; i < spool.recovered_count; i++) {
+		const struct spool_rcpt *r = &spool.recovered[i];
+		size_t at = strlen(got);
+
+		(void)snprintf(got + at, sizeof(got) - at, "%d.%d/%d@%d ",
+		    (int)(r->id - ids[0]), (int)r->n, (int)r->attempts,
+		    (int)r->due_wall_us);
+	}
+	(void)snprintf(want, sizeof(want),
+	    "3.0/0@0 3.1/2@900 4.0/0@0 1.0/4@300 2.0/6@600 0.0/2@900 ");
+	is_str(got, want, "fresh ones first, then the earliest due");
+	is_int((int64_t)spool.doubts, 1, "one is in doubt");
+	is_audit("nothing was lost", "24 = 8+3+2+2+2 + 7");
+	ok(memcmp(spool.outbox, "d1 five late ", 13) == 0 &&
+		spool.outbox_len == 13,
+	    "the outbox comes again");
+	store_outbox_done(spool.store, spool.outbox_seq);
+	for (size_t i = 0; i < spool.recovered_count; i++)
+		(void)spool_settle_one(spool.recovered[i].id,
+		    spool.recovered[i].n, VERDICT_DELIVERED, "");
+	(void)spool_settle_one(next, 0, VERDICT_DELIVERED, "");
+	is_audit("and all can end", "24 = 15+3+2+2+2 + 0");
+}
+
+static void
+test_doubts(void)
+{
+	struct store_audit audit = spool_audit();
+
+	is_int((int64_t)audit.doubt_count, 1, "the doubt is named");
+	if (audit.doubt_count == 1)
+		ok(audit.doubts[0].session == 77 && audit.doubts[0].n == 0 &&
+			audit.doubts[0].id != 0,
+		    "with session and recipient");
+	store_audit_fini(&audit);
+}
+
+static bool
+loc_reads(uint64_t id, const struct body_loc *loc)
+{
+	struct segment_reader *r = segment_reader_new(store_dir(spool.store));
+	struct err e;
+	struct body *b = segment_read(r, id, loc, &e);
+	bool good = b != NULL;
+
+	body_unref(&b);
+	segment_reader_free(&r);
+	return good;
+}
+
+/* Of 40 bodies in five segments, each eighth lives on. */
+static void
+test_compaction(void)
+{
+	struct store_accept a = { 0 };
+	struct store_audit audit;
+	bool reads = true;
+	uint64_t ids[48];
+	int old;
+
+	spool.segment_size = 8 * 4000;
+	store_close(&spool.store);
+	spool_open();
+	ok(spool_load(), "opened with small segments");
+	is_int((int64_t)spool.outbox_len, 0, "what was done is not replayed");
+	for (int i = 0; i < 48; i++)
+		ids[i] = spool_accept(&a, 1, 4000);
+	old = tmpdir_count("spool/seg");
+	ok(old >= 5, "several segments (%d)", old);
+	for (int i = 0; i < 48; i++)
+		if (i % 8 != 3)
+			(void)spool_settle_one(ids[i], 0, VERDICT_DELIVERED,
+			    "");
+	for (int i = 0; i < 4; i++)
+		ok(spool_wait('M'), "a body is moved");
+	for (size_t i = 0; i < spool.moved_count; i++)
+		reads = reads &&
+		    loc_reads(spool.moved[i].id, &spool.moved[i].loc);
+	ok(reads, "and read in its new place");
+	is_int(tmpdir_file_size("spool/seg/00000002") > 0, 1,
+	    "the old file stays until that is acknowledged");
+	for (size_t i = 0; i < spool.moved_count; i++)
+		for (uint32_t seg = 1; seg < 6; seg++)
+			store_moved_done(spool.store, spool.moved[i].id, seg);
+	for (int i = 0; i < 300 && tmpdir_count("spool/seg") > old - 3; i++)
+		(void)usleep(10000);
+	ok(tmpdir_count("spool/seg") <= old - 3, "then it goes");
+	audit = spool_audit();
+	is_int((int64_t)audit.live_bytes, 6 * (4000 + 24), "live bytes");
+	ok(spool_balances(&audit), "it balances");
+	store_audit_fini(&audit);
+	store_close(&spool.store);
+	spool_open();
+	ok(spool_load() && spool.recovered_count == 6, "all six come again");
+	for (size_t i = 0; i < spool.recovered_count; i++)
+		reads = reads &&
+		    loc_reads(spool.recovered[i].id, &spool.recovered[i].loc);
+	ok(reads, "from where they are now");
+}
+
+static void
+test_space(void)
+{
+	struct store_accept a = { 0 };
+
+	store_set_min_free(spool.store, UINT64_C(1) << 60);
+	ok(spool_wait('S') && spool.space == STORE_SPACE_LOW,
+	    "less than the minimum is told");
+	ok(spool_accept(&a, 1, 10) == 0 && a.answer == STORE_NO_SPACE,
+	    "mail is refused: %s", a.err.text);
+	ok(spool_settle_one(spool.recovered[0].id, 0, VERDICT_FAILED, "x"),
+	    "outcomes are not");
+	store_set_min_free(spool.store, 0);
+	ok(spool_wait('S') && spool.space == STORE_SPACE_OK,
+	    "room again is told");
+	ok(spool_accept(&a, 1, 10) != 0, "mail is taken again");
+}
+
+int
+main(void)
+{
+	(void)tmpdir_make();
+	spool_open();
+	test_refusals();
+	test_ends();
+	test_handover();
+	test_restart();
+	test_doubts();
+	test_compaction();
+	test_space();
+	store_close(&spool.store);
+	tmpdir_remove();
+	return done_testing();
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/control.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/ctl_proto.h"
+#include "lib/dns.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "mail/envelope.h"
+#include "transport/dispatch.h"
+#include "vmta/sched.h"
+
+#define DEFAULT_MAXITEMS 100
+
+struct control {
+	struct control_options opt;
+	struct ctl_server *server;
+	int64_t started_us;
+};
+
+/*
+ * One request under way: what the scheduler and the store have said so far.
+ * It visits their threads in turn and ends on main.
+ */
+struct errand {
+	struct dispatch_ask ask;
+	struct store_audit_ask audit;
+	struct post home;
+	struct control *control;
+	struct ctl_request *request;
+
+	char *domain, *vmta; /* filters, or NULL */
+	size_t maxitems, matched;
+	json_t *items; /* to be sent one by one */
+	struct sched_totals totals;
+};
+
+static struct errand *
+errand_new(struct control *c, struct ctl_request *r)
+{
+	struct errand *e = mem_new(struct errand);
+
+	e->control = c;
+	e->request = r;
+	e->items = json_array();
+	return e;
+}
+
+static void
+errand_free(struct errand *e)
+{
+	store_audit_fini(&e->audit.audit);
+	json_decref(e->items);
+	free(e->domain);
+	free(e->vmta);
+	free(e);
+}
+
+static void
+errand_home(struct errand *e, void (*fn)(struct post *))
+{
+	e->home.fn = fn;
+	worker_post(e->control->opt.main, &e->home);
+}
+
+static void
+send_items(struct errand *e)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(e->items, i, item)
+	    ctl_item(e->request, json_incref(item));
+}
+
+static void
+on_audit_done(struct store_audit_ask *ask)
+{
+	/* On the store's thread. */
+	worker_post(post_owner(ask, struct errand, audit)->control->opt.main,
+	    &post_owner(ask, struct errand, audit)->home);
+}
+
+static void
+ask_audit(struct errand *e, void (*then)(struct post *))
+{
+	e->home.fn = then;
+	e->audit.done = on_audit_done;
+	store_audit(e->control->opt.store, &e->audit);
+}
+
+static json_t *
+ledger_json(const struct store_ledger *l)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "accepted",
+	    (json_int_t)l->accepted, "delivered", (json_int_t)l->delivered,
+	    "failed", (json_int_t)l->failed, "expired", (json_int_t)l->expired,
+	    "suppressed", (json_int_t)l->suppressed, "deleted",
+	    (json_int_t)l->deleted);
+}
+
+/* ---- audit --------------------------------------------------------------- */
+
+static bool
+balances(const struct store_audit *a)
+{
+	const struct store_ledger *l = &a->ledger;
+
+	return l->accepted ==
+	    l->delivered + l->failed + l->expired + l->suppressed + l->deleted +
+	    a->queued;
+}
+
+static json_t *
+doubt_json(const struct store_doubt *d)
+{
+	char id[MESSAGE_ID_TEXT], session[MESSAGE_ID_TEXT], when[40];
+
+	(void)clock_iso(when, sizeof(when), d->wall_us);
+	return json_pack("{s:s,s:i,s:s,s:s}", "id", message_id_text(d->id, id),
+	    "recipient", (int)d->n, "session",
+	    message_id_text(d->session, session), "time", when);
+}
+
+static void
+on_audit(struct post *p)
+{
+	struct errand *e = post_owner(p, struct errand, home);
+	const struct store_audit *a = &e->audit.audit;
+	json_t *out = ledger_json(&a->ledger);
+
+	for (size_t i = 0; i < a->doubt_count; i++)
+		ctl_item(e->request, doubt_json(&a->doubts[i]));
+	(void)json_object_set_new(out, "queued",
+	    json_integer((json_int_t)a->queued));
+	(void)json_object_set_new(out, "in_doubt",
+	    json_integer((json_int_t)a->doubt_count));
+	(void)json_object_set_new(out, "balances", json_boolean(balances(a)));
+	ctl_done(e->request, out);
+	errand_free(e);
+}
+
+static void
+cmd_audit(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	(void)args;
+	ask_audit(errand_new(c, r), on_audit);
+}
+
+/* ---- show status --------------------------------------------------------- */
+
+static void
+on_status(struct post *p)
+{
+	struct errand *e = post_owner(p, struct errand, home);
+	const struct store_audit *a = &e->audit.audit;
+	const struct sched_totals *t = &e->totals;
+	json_t *out = ledger_json(&a->ledger);
+	struct dns_stats dns;
+
+	dns_stats(e->control->opt.dns, &dns);
+	(void)json_object_set_new(out, "version", json_string(PACKAGE_VERSION));
+	(void)json_object_set_new(out, "pid", json_integer(getpid()));
+	(void)json_object_set_new(out, "uptime_s",
+	    json_integer((clock_us() - e->control->started_us) / US_PER_S));
+	(void)json_object_set_new(out, "queue",
+	    json_pack("{s:I,s:I,s:I,s:I,s:I}", "queues", (json_int_t)t->queues,
+		"recipients", (json_int_t)t->rcpts, "deferred",
+		(json_int_t)t->deferred, "granted", (json_int_t)t->granted,
+		"kbytes", (json_int_t)t->kbytes));
+	(void)json_object_set_new(out, "connections_out",
+	    json_integer(t->conns));
+	(void)json_object_set_new(out, "dns",
+	    json_pack("{s:I,s:I,s:I,s:I}", "asked", (json_int_t)dns.asked,
+		"sent", (json_int_t)dns.sent, "hits", (json_int_t)dns.hits,
+		"cached", (json_int_t)dns.cached));
+	(void)json_object_set_new(out, "store",
+	    json_pack("{s:I,s:I,s:I,s:I}", "batches", (json_int_t)a->batches,
+		"syncs", (json_int_t)a->syncs, "segment_bytes",
+		(json_int_t)a->segment_bytes, "live_bytes",
+		(json_int_t)a->live_bytes));
+	ctl_done(e->request, out);
+	errand_free(e);
+}
+
+static void
+on_status_totals(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
+{
+	struct errand *e = post_owner(ask, struct errand, ask);
+
+	(void)now_us;
+	sched_totals(s, &e->totals);
+	ask_audit(e, on_status);
+}
+
+static void
+cmd_status(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	struct errand *e = errand_new(c, r);
+
+	(void)args;
+	e->ask.fn = on_status_totals;
+	dispatch_ask(c->opt.dispatch, &e->ask);
+}
+
+/* ---- show queues, list --------------------------------------------------- */
+
+static void
+on_items(struct post *p)
+{
+	struct errand *e = post_owner(p, struct errand, home);
+	size_t shown = json_array_size(e->items);
+
+	send_items(e);
+	ctl_done(e->request,
+	    json_pack("{s:I,s:I}", "shown", (json_int_t)shown, "matched",
+		(json_int_t)e->matched));
+	errand_free(e);
+}
+
+static const char *
+shown_vmta(const char *vmta)
+{
+	return vmta[0] == '\0' ? "{default}" : vmta;
+}
+
+static bool
+wanted(const struct errand *e, const char *domain, const char *vmta)
+{
+	if (e->domain != NULL && !str_eq_nocase(e->domain, domain))
+		return false;
+	return e->vmta == NULL || str_eq_nocase(e->vmta, shown_vmta(vmta));
+}
+
+/* An engine time as people read it; null if it is not set. */
+static json_t *
+when_json(int64_t engine_us)
+{
+	char text[40];
+
+	if (engine_us == 0)
+		return json_null();
+	(void)clock_iso(text, sizeof(text),
+	    engine_us - clock_us() + clock_wall_us());
+	return json_string(text);
+}
+
+static void
+on_queue(void *ctx, const struct sched_queue_info *q)
+{
+	struct errand *e = ctx;
+	json_t *item;
+
+	if (!wanted(e, q->domain, q->vmta))
+		return;
+	e->matched++;
+	if (json_array_size(e->items) >= e->maxitems)
+		return;
+	item = json_pack("{s:s,s:s,s:I,s:I,s:I,s:i,s:o,s:s,s:s}", "domain",
+	    q->domain, "vmta", shown_vmta(q->vmta), "recipients",
+	    (json_int_t)q->rcpts, "deferred", (json_int_t)q->deferred, "kbytes",
+	    (json_int_t)q->kbytes, "connections", (int)q->conns, "retry",
+	    when_json(q->retry_us), "waits_for", q->waits_for, "last_error",
+	    q->last_error);
+	if (item == NULL) /* a reply that is no UTF-8 */
+		item = json_pack("{s:s,s:s,s:I}", "domain", q->domain, "vmta",
+		    shown_vmta(q->vmta), "recipients", (json_int_t)q->rcpts);
+	(void)json_array_append_new(e->items, item);
+}
+
+static void
+on_ask_queues(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
+{
+	struct errand *e = post_owner(ask, struct errand, ask);
+
+	sched_each_queue(s, now_us, on_queue, e);
+	errand_home(e, on_items);
+}
+
+static json_t *
+rcpt_json(const struct sched_rcpt_info *info, const struct envelope *env)
+{
+	char id[MESSAGE_ID_TEXT], queued[40];
+
+	(void)clock_iso(queued, sizeof(queued), env->arrival_us);
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:b}",
+	    "id", message_id_text(info->msg->id, id), "host_id", env->host_id,
+	    "from", env->sender, "to", env->rcpts[info->n].addr, "domain",
+	    info->domain, "vmta", shown_vmta(info->vmta), "job", env->job,
+	    "queued", queued, "attempts", (int)info->attempts, "size",
+	    (json_int_t)info->msg->loc.len, "next", when_json(info->due_us),
+	    "sending", (int)info->granted);
+}
+
+static bool
+on_rcpt(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct errand *e = ctx;
+	struct region *rg;
+	struct envelope env;
+	struct err err;
+	json_t *item = NULL;
+
+	if (!wanted(e, info->domain, info->vmta))
+		return true;
+	if (json_array_size(e->items) >= e->maxitems)
+		return false;
+	e->matched++;
+	rg = region_new();
+	if (envelope_unpack(info->msg->env, info->msg->env_len, rg, &env,
+		&err) == 0 &&
+	    info->n < env.rcpt_count)
+		item = rcpt_json(info, &env);
+	if (item != NULL)
+		(void)json_array_append_new(e->items, item);
+	region_free(&rg);
+	return true;
+}
+
+static void
+on_ask_list(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
+{
+	struct errand *e = post_owner(ask, struct errand, ask);
+
+	(void)now_us;
+	sched_each_rcpt(s, e->domain, NULL, on_rcpt, e);
+	errand_home(e, on_items);
+}
+
+/* Takes over the filters of the request. */
+static void
+set_filters(struct errand *e, const json_t *args)
+{
+	const char *domain = json_string_value(json_object_get(args, "domain"));
+	const char *vmta = json_string_value(json_object_get(args, "vmta"));
+	json_int_t max = json_integer_value(json_object_get(args, "maxitems"));
+
+	e->maxitems = max > 0 ? (size_t)max : DEFAULT_MAXITEMS;
+	if (domain != NULL && strcmp(domain, "*") != 0)
+		e->domain = mem_strdup(domain);
+	if (vmta != NULL && strcmp(vmta, "*") != 0)
+		e->vmta = mem_strdup(vmta);
+}
+
+static void
+cmd_queues(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	struct errand *e = errand_new(c, r);
+
+	set_filters(e, args);
+	e->ask.fn = on_ask_queues;
+	dispatch_ask(c->opt.dispatch, &e->ask);
+}
+
+static void
+cmd_list(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	struct errand *e = errand_new(c, r);
+
+	set_filters(e, args);
+	e->ask.fn = on_ask_list;
+	dispatch_ask(c->opt.dispatch, &e->ask);
+}
+
+/* ---- reload -------------------------------------------------------------- */
+
+static void
+cmd_reload(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	struct conf_errors errs = { 0 };
+	int rc = c->opt.reload(c->opt.ctx, &errs);
+
+	(void)args;
+	for (size_t i = 0; i < errs.n; i++)
+		ctl_item(r,
+		    json_pack("{s:s,s:b}", "text", errs.v[i].text, "warning",
+			(int)errs.v[i].warning));
+	if (rc == 0)
+		ctl_done(r, NULL);
+	else
+		ctl_fail(r, "the configuration is wrong; the old one stays");
+	conf_errors_fini(&errs);
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+static const struct {
+	const char *words;
+	void (*fn)(struct control *, struct ctl_request *, const json_t *);
+} commands[] = {
+#define C(words, fn, doc) { words, fn },
+#include "transport/control.def"
+#undef C
+};
+
+static void
+on_command(void *ctx, struct ctl_request *r, const char *command,
+    const json_t *args)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].words, command) == 0) {
+			commands[i].fn(ctx, r, args);
+			return;
+		}
+	ctl_fail(r, "unknown command \"%s\"", command);
+}
+
+int
+control_new(const struct control_options *opt, struct control **c_r,
+    struct err *e)
+{
+	struct control *c = mem_new(struct control);
+
+	*c_r = NULL;
+	c->opt = *opt;
+	c->started_us = clock_us();
+	if (ctl_server_new(opt->main, opt->conf->control_socket,
+		opt->conf->control_group, on_command, c, &c->server, e) == -1) {
+		free(c);
+		return -1;
+	}
+	*c_r = c;
+	return 0;
+}
+
+void
+control_free(struct control **cp)
+{
+	struct control *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	ctl_server_free(&c->server);
+	free(c);
+}

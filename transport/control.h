@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control - the commands that mailraced answers on its control socket.
+ *
+ * Lives on main; asks the dispatcher and the store by posts and answers when
+ * they have.  The table is transport/control.def.
+ */
+
+#ifndef TRANSPORT_CONTROL_H
+#define TRANSPORT_CONTROL_H
+
+#include "lib/err.h"
+#include "lib/worker.h"
+#include "queue/store.h"
+#include "transport/worker_env.h"
+#include "vmta/snapshot.h"
+
+struct control;
+struct dispatch;
+struct dns;
+
+struct control_options {
+	struct worker *main;
+	struct store *store;
+	struct dispatch *dispatch;
+	struct dns *dns;
+	const struct global_conf *conf;
+	/* Reads the configuration again; errs says what is wrong. */
+	int (*reload)(void *ctx, struct conf_errors *errs);
+	void *ctx;
+};
+
+int control_new(const struct control_options *opt, struct control **c_r,
+    struct err *e);
+void control_free(struct control **cp);
+
+#endif

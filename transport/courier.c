@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/courier.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "transport/delivery.h"
+#include "transport/dispatch.h"
+#include "transport/disposition.h"
+#include "transport/mx.h"
+#include "transport/smtp_session.h"
+
+struct courier {
+	struct post post; /* of the opening, then of the release */
+	struct worker_env *env;
+	struct tls_client *tls;
+	void *link;
+	uint64_t id;
+	struct snapshot *conf;
+	struct queue_conf queue_conf;
+	char *domain, *vmta, *queue;
+	struct net_addr source;
+	const char *helo;
+
+	struct mx_lookup *lookup;
+	const struct mx_route *route;
+	size_t next; /* of route->targets */
+	bool no_tls; /* for the address being tried */
+	const struct smtp_session_owner *owner;
+	struct smtp_session *session;
+	struct delivery *delivery;
+	bool was_ready;
+	uint32_t transactions;
+	bool closing; /* the dispatcher wants no more of it */
+	bool closed;  /* said so to the dispatcher */
+};
+
+struct grant_post {
+	struct post post;
+	struct courier *courier;
+	struct grant *grant;
+};
+
+/* ---- reports ------------------------------------------------------------- */
+
+static void
+log_end_of_session(const struct courier *c, const struct outcome *why)
+{
+	char id[MESSAGE_ID_TEXT], addr[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, message_id_text(c->id, id), "session");
+	log_str(&l, "queue", c->queue);
+	log_int(&l, "transactions", c->transactions);
+	if (c->source.family != 0)
+		log_str(&l, "source", net_addr_text(&c->source, addr));
+	if (why != NULL) {
+		if (why->mx != NULL && why->mx[0] != '\0')
+			log_str(&l, "mx", why->mx);
+		if (why->peer.family != 0)
+			log_str(&l, "addr", net_addr_text(&why->peer, addr));
+		log_str(&l, "end", outcome_kind_name(why->kind));
+		log_str(&l, "phase", outcome_phase_name(why->phase));
+		log_str(&l, "text", why->text == NULL ? "" : why->text);
+	} else {
+		log_str(&l, "end", "quit");
+	}
+	log_end(&l);
+}
+
+/* The last word to the dispatcher. */
+static void
+report_closed(struct courier *c, const struct outcome *why)
+{
+	CHECK(!c->closed && c->session == NULL && c->delivery == NULL);
+	c->closed = true;
+	log_end_of_session(c, why);
+	/*
+	 * A server that greets and then hangs up, again and again, must put
+	 * the queue into retry, or we would come back at once.
+	 */
+	dispatch_closed(c->env->dispatch, c->link,
+	    why != NULL && c->transactions == 0 ? outcome_copy(why) : NULL);
+}
+
+/* ---- addresses ----------------------------------------------------------- */
+
+/*
+ * Begins a connection to the next address of the route that can be tried.
+ * False: none is left; why_r then says why the last one could not be.  A
+ * source address that cannot be bound fails for all, so it ends the search.
+ */
+static bool
+try_next(struct courier *c, struct outcome *why_r, struct err *e)
+{
+	struct smtp_session_params p = { .worker = c->env->worker,
+		.source = c->source,
+		.helo = c->helo,
+		.conf = &c->queue_conf,
+		.tls = c->tls,
+		.no_tls = c->no_tls };
+
+	while (c->next < c->route->count) {
+		const struct mx_target *t = &c->route->targets[c->next++];
+		bool bind_failed;
+
+		p.host = t->host;
+		p.peer = t->addr;
+		p.fd = net_connect(&c->source, &t->addr, t->port, &bind_failed,
+		    e);
+		if (p.fd != -1) {
+			c->session = smtp_session_new(&p, c->owner, c);
+			return true;
+		}
+		*why_r = (struct outcome){ .kind = bind_failed ? OUTCOME_BIND :
+								 OUTCOME_LOST,
+			.phase = PHASE_CONNECT,
+			.text = e->text,
+			.mx = t->host,
+			.peer = t->addr,
+			.source = c->source,
+			.wall_us = clock_wall_us() };
+		if (bind_failed)
+			break;
+	}
+	return false;
+}
+
+/* What a session that never got ready leaves to try. */
+static bool
+tries_again(struct courier *c, const struct outcome *why)
+{
+	if (why->phase == PHASE_TLS && why->kind != OUTCOME_NO_TLS &&
+	    !c->queue_conf.require_starttls && !c->no_tls) {
+		/* Opportunistic TLS failed: once more in clear (RFC 7435). */
+		c->no_tls = true;
+		c->next--;
+		return true;
+	}
+	c->no_tls = false;
+	return disposition_tries_next(why);
+}
+
+/* ---- the session's owner ------------------------------------------------- */
+
+static void
+on_ready(void *ctx)
+{
+	struct courier *c = ctx;
+
+	c->was_ready = true;
+	if (c->closing)
+		smtp_session_quit(c->session);
+	else
+		dispatch_ready(c->env->dispatch, c->link);
+}
+
+static void
+on_written(void *ctx)
+{
+	struct courier *c = ctx;
+
+	CHECK(c->delivery != NULL);
+	if (delivery_is_timed(c->delivery))
+		dispatch_written(c->env->dispatch, delivery_grant(c->delivery),
+		    clock_us());
+}
+
+static bool
+on_dot(void *ctx, const uint32_t *accepted, size_t count)
+{
+	struct courier *c = ctx;
+
+	CHECK(c->delivery != NULL);
+	return delivery_dot(c->delivery, accepted, count);
+}
+
+static void
+on_result(void *ctx, const struct outcome *outcomes, const bool *written,
+    size_t count)
+{
+	struct courier *c = ctx;
+
+	CHECK(
+	    c->delivery != NULL && count == delivery_grant(c->delivery)->count);
+	c->transactions++;
+	delivery_finish(&c->delivery, c->link, outcomes, written);
+}
+
+static void
+on_closed(void *ctx, const struct outcome *why)
+{
+	struct courier *c = ctx;
+	struct outcome next_why;
+	struct err e;
+
+	c->session = NULL;
+	if (!c->was_ready && why != NULL && !c->closing &&
+	    tries_again(c, why)) {
+		next_why = *why;
+		if (try_next(c, &next_why, &e))
+			return;
+		report_closed(c, &next_why);
+		return;
+	}
+	report_closed(c, why);
+}
+
+static const struct smtp_session_owner session_owner = {
+	.ready = on_ready,
+	.written = on_written,
+	.dot = on_dot,
+	.result = on_result,
+	.closed = on_closed,
+};
+
+static void
+on_route(void *arg, const struct mx_route *route)
+{
+	struct courier *c = arg;
+	struct outcome why;
+	struct err e;
+
+	c->route = route;
+	if (c->closing) {
+		report_closed(c, NULL);
+	} else if (!route->ok) {
+		why = route->why;
+		why.source = c->source;
+		report_closed(c, &why);
+	} else {
+		CHECK(route->count > 0);
+		if (!try_next(c, &why, &e))
+			report_closed(c, &why);
+	}
+}
+
+/* ---- what the dispatcher sends ------------------------------------------- */
+
+static void
+on_open(struct post *p)
+{
+	struct courier *c = post_owner(p, struct courier, post);
+
+	if (c->closing) { /* closed before it was opened */
+		report_closed(c, NULL);
+		return;
+	}
+	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf, &c->source,
+	    on_route, c);
+}
+
+struct courier *
+courier_open(const struct courier_params *p)
+{
+	struct courier *c = mem_new(struct courier);
+	struct buf name = { 0 };
+
+	c->env = p->env;
+	c->tls = p->tls;
+	c->link = p->link;
+	c->id = p->id;
+	c->conf = snapshot_ref(p->conf);
+	c->queue_conf = *p->queue_conf;
+	c->domain = mem_strdup(p->domain);
+	c->vmta = mem_strdup(p->vmta[0] == '\0' ? "{default}" : p->vmta);
+	buf_printf(&name, "%s/%s", c->domain, c->vmta);
+	c->queue = buf_take(&name, NULL);
+	c->helo = snapshot_global(c->conf)->host_name;
+	if (p->source != NULL) {
+		c->source = p->source->addr;
+		if (p->source->name[0] != '\0')
+			c->helo = p->source->name;
+	}
+	c->owner = &session_owner;
+	c->post.fn = on_open;
+	worker_post(c->env->worker, &c->post);
+	return c;
+}
+
+static void
+return_unused(struct courier *c, struct grant *g)
+{
+	struct sched_result *results = mem_array(g->count, sizeof(*results));
+
+	for (uint32_t i = 0; i < g->count; i++)
+		results[i].fate = FATE_UNUSED;
+	dispatch_results(c->env->dispatch, c->link, g, results);
+}
+
+static void
+on_grant(struct post *p)
+{
+	struct grant_post *gp = post_owner(p, struct grant_post, post);
+	struct courier *c = gp->courier;
+	struct delivery_route route = { .queue = c->queue,
+		.vmta = c->vmta,
+		.conf = &c->queue_conf,
+		.session = c->id };
+	const struct smtp_transaction *tx;
+	struct outcome why;
+
+	if (c->closed || c->session == NULL) {
+		return_unused(c, gp->grant);
+		free(gp);
+		return;
+	}
+	CHECK(c->delivery == NULL);
+	c->delivery = delivery_new(c->env, gp->grant, &route);
+	free(gp);
+	tx = delivery_transaction(c->delivery, &why);
+	if (tx != NULL) {
+		smtp_session_send(c->session, tx);
+		return;
+	}
+	delivery_fail(&c->delivery, c->link, &why);
+	dispatch_ready(c->env->dispatch, c->link);
+}
+
+void
+courier_grant(struct courier *c, struct grant *g)
+{
+	struct grant_post *gp = mem_new(struct grant_post);
+
+	gp->post.fn = on_grant;
+	gp->courier = c;
+	gp->grant = g;
+	worker_post(c->env->worker, &gp->post);
+}
+
+static void
+on_close(struct post *p)
+{
+	struct grant_post *gp = post_owner(p, struct grant_post, post);
+	struct courier *c = gp->courier;
+
+	free(gp);
+	if (c->closed || c->closing)
+		return;
+	c->closing = true;
+	if (c->session != NULL) {
+		smtp_session_quit(c->session);
+	} else if (c->lookup != NULL && c->route == NULL) {
+		mx_lookup_free(&c->lookup);
+		report_closed(c, NULL);
+	}
+}
+
+void
+courier_close(struct courier *c)
+{
+	struct grant_post *gp = mem_new(struct grant_post);
+
+	gp->post.fn = on_close;
+	gp->courier = c;
+	worker_post(c->env->worker, &gp->post);
+}
+
+static void
+on_release(struct post *p)
+{
+	struct courier *c = post_owner(p, struct courier, post);
+
+	CHECK(c->closed && c->session == NULL && c->delivery == NULL);
+	mx_lookup_free(&c->lookup);
+	snapshot_unref(&c->conf);
+	free(c->domain);
+	free(c->vmta);
+	free(c->queue);
+	free(c);
+}
+
+void
+courier_release(struct courier *c)
+{
+	c->post.fn = on_release;
+	worker_post(c->env->worker, &c->post);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * courier - one wanted connection on a worker: finds the route, tries its
+ * addresses, runs the SMTP session, and carries grants to it and outcomes
+ * back.
+ *
+ *	open -> route -> address -> session -> ready <-> grant -> closed
+ *	           |        ^  |
+ *	           |        '--' next address
+ *	           '-> closed (no route)
+ *
+ * Made by the dispatcher, then the worker's.  The functions marked (any) post
+ * to it.  It reports to the dispatcher by the dispatch_* functions, with the
+ * `link` it was given: ready, written, results, and last of all closed; a
+ * grant that arrives later comes back unused.  The dispatcher then releases
+ * it.
+ */
+
+#ifndef TRANSPORT_COURIER_H
+#define TRANSPORT_COURIER_H
+
+#include <stdint.h>
+
+#include "lib/net.h"
+#include "vmta/sched.h"
+
+struct courier;
+struct tls_client;
+struct worker_env;
+
+struct courier_params {
+	struct worker_env *env;
+	struct tls_client *tls;
+	void *link; /* the dispatcher's */
+	uint64_t id;
+	const struct snapshot *conf; /* a reference is taken */
+	const struct queue_conf *queue_conf;
+	const char *domain, *vmta;        /* copied */
+	const struct conf_source *source; /* NULL: the system's choice */
+};
+
+struct courier *courier_open(const struct courier_params *p); /* (any) */
+void courier_grant(struct courier *c, struct grant *g);       /* (any) */
+void courier_close(struct courier *c);                        /* (any) */
+void courier_release(struct courier *c); /* (any) after closed; the last */
+
+#endif

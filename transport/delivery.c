@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "mail/envelope.h"
+#include "transport/dispatch.h"
+#include "transport/disposition.h"
+#include "transport/record.h"
+
+struct delivery {
+	struct store_settle settle; /* the store's between post and done */
+	struct post flushed;        /* comes back from the store */
+
+	struct worker_env *env;
+	struct region *rg;
+	struct grant *grant;
+	struct delivery_route route;
+	uint64_t id;
+	struct envelope envelope;
+	struct body *body;
+	struct smtp_transaction tx;
+	bool ok;
+	struct err err;
+	uint32_t slot;
+	struct buf records;
+};
+
+static int
+read_grant(struct delivery *d)
+{
+	const struct message *m = d->grant->msg;
+
+	if (envelope_unpack(m->env, m->env_len, d->rg, &d->envelope, &d->err) ==
+	    -1)
+		return -1;
+	if (d->grant->body != NULL)
+		d->body = body_ref(d->grant->body);
+	else
+		d->body = segment_read(d->env->bodies, m->id, &d->grant->loc,
+		    &d->err);
+	return d->body == NULL ? -1 : 0;
+}
+
+static void
+fill_transaction(struct delivery *d)
+{
+	struct smtp_rcpt *rcpts = region_array(d->rg, d->grant->count,
+	    sizeof(*rcpts));
+
+	for (uint32_t i = 0; i < d->grant->count; i++) {
+		uint32_t n = d->grant->rcpts[i].n;
+
+		CHECK(n < d->envelope.rcpt_count);
+		rcpts[i].addr = d->envelope.rcpts[n].addr;
+		rcpts[i].orcpt = d->envelope.rcpts[n].orcpt;
+		rcpts[i].notify = d->envelope.rcpts[n].notify;
+	}
+	d->tx = (struct smtp_transaction){ .sender = d->envelope.sender,
+		.envid = d->envelope.envid,
+		.ret = d->envelope.ret,
+		.flags = d->envelope.flags,
+		.body = d->body,
+		.count = d->grant->count,
+		.rcpts = rcpts };
+}
+
+struct delivery *
+delivery_new(struct worker_env *env, struct grant *g,
+    const struct delivery_route *route)
+{
+	struct delivery *d = mem_new(struct delivery);
+
+	d->env = env;
+	d->rg = region_new();
+	d->grant = g;
+	d->route = *route;
+	d->id = g->msg->id;
+	d->slot = INFLIGHT_NONE;
+	d->ok = read_grant(d) == 0;
+	if (d->ok)
+		fill_transaction(d);
+	return d;
+}
+
+static void
+delivery_free(struct delivery **dp)
+{
+	struct delivery *d = *dp;
+
+	*dp = NULL;
+	CHECK(d->grant == NULL && d->slot == INFLIGHT_NONE);
+	body_unref(&d->body);
+	buf_fini(&d->records);
+	region_free(&d->rg);
+	free(d);
+}
+
+const struct smtp_transaction *
+delivery_transaction(const struct delivery *d, struct outcome *outcome_r)
+{
+	if (d->ok)
+		return &d->tx;
+	*outcome_r = (struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
+		.phase = PHASE_MAIL,
+		.text = d->err.text,
+		.mx = "",
+		.esmtp = "",
+		.tls = "",
+		.wall_us = clock_wall_us() };
+	return NULL;
+}
+
+bool
+delivery_is_timed(const struct delivery *d)
+{
+	return d->grant->timed;
+}
+
+struct grant *
+delivery_grant(const struct delivery *d)
+{
+	return d->grant;
+}
+
+bool
+delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count)
+{
+	uint32_t *numbers = region_array(d->rg, count, sizeof(*numbers));
+
+	CHECK(d->slot == INFLIGHT_NONE);
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = d->grant->rcpts[accepted[i]].n;
+	d->slot = inflight_fill(d->env->inflight, d->id, d->route.session,
+	    clock_wall_us(), numbers, count);
+	return d->slot != INFLIGHT_NONE;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+/* Back on the worker, after the flush. */
+static void
+on_flushed(struct post *p)
+{
+	struct delivery *d = post_owner(p, struct delivery, flushed);
+
+	if (d->slot != INFLIGHT_NONE)
+		inflight_clear(d->env->inflight, d->slot);
+	d->slot = INFLIGHT_NONE;
+	delivery_free(&d);
+}
+
+static void
+on_settled(struct store_settle *s)
+{
+	struct delivery *d = post_owner(s, struct delivery, settle);
+
+	worker_post(d->env->worker, &d->flushed);
+}
+
+static const enum store_verdict verdicts[] = {
+	[DISPOSE_DELIVERED] = VERDICT_DELIVERED,
+	[DISPOSE_FAIL] = VERDICT_FAILED,
+	[DISPOSE_EXPIRE] = VERDICT_EXPIRED,
+	[DISPOSE_RETRY] = VERDICT_RETRY,
+};
+
+/* One recipient's outcome, for the store; d->ok or not. */
+static void
+settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
+    const struct disposition *what)
+{
+	struct store_settled *item = &d->settle.items[d->settle.count++];
+	struct record_of r = { .id = d->id,
+		.env = &d->envelope,
+		.n = d->grant->rcpts[i].n,
+		.queue = d->route.queue,
+		.vmta = d->route.vmta,
+		.outcome = o,
+		.disposition = what };
+
+	item->id = d->id;
+	item->n = r.n;
+	item->verdict = verdicts[what->what];
+	item->attempts = (uint16_t)(d->grant->rcpts[i].attempts +
+	    (d->grant->rcpts[i].attempts < UINT16_MAX));
+	if (what->what == DISPOSE_RETRY)
+		item->due_wall_us = clock_wall_us() + what->retry_after_us;
+	/* Without its envelope there is nothing to write down. */
+	if (d->envelope.rcpt_count == 0)
+		return;
+	record_pack(&r, &d->records);
+	record_log(&r);
+}
+
+static void
+judge(struct delivery *d, uint32_t i, const struct outcome *o, bool written,
+    struct sched_result *result)
+{
+	int64_t age_us = clock_wall_us() - d->envelope.arrival_us;
+	struct disposition what = disposition_rcpt(o, d->route.conf,
+	    d->envelope.rcpt_count == 0 ? 0 : age_us);
+
+	result->written = written;
+	if (what.what == DISPOSE_UNUSED) {
+		result->fate = FATE_UNUSED;
+		return;
+	}
+	settle_one(d, i, o, &what);
+	result->fate = what.what == DISPOSE_RETRY ? FATE_RETRY : FATE_DONE;
+	result->due_us = clock_us() + what.retry_after_us;
+}
+
+static void
+post_to_store(struct delivery *d)
+{
+	if (d->settle.count == 0) {
+		CHECK(d->slot == INFLIGHT_NONE);
+		delivery_free(&d);
+		return;
+	}
+	d->settle.records = d->records.p;
+	d->settle.records_len = d->records.len;
+	d->settle.done = on_settled;
+	d->flushed.fn = on_flushed;
+	store_settle(d->env->store, &d->settle);
+}
+
+static void
+finish(struct delivery *d, void *link, const struct outcome *outcomes,
+    size_t step, const bool *written)
+{
+	uint32_t count = d->grant->count;
+	struct sched_result *results = mem_array(count, sizeof(*results));
+
+	d->settle.items = region_array(d->rg, count,
+	    sizeof(struct store_settled));
+	for (uint32_t i = 0; i < count; i++)
+		judge(d, i, &outcomes[i * step], written != NULL && written[i],
+		    &results[i]);
+	dispatch_results(d->env->dispatch, link, d->grant, results);
+	d->grant = NULL;
+	post_to_store(d);
+}
+
+void
+delivery_finish(struct delivery **dp, void *link,
+    const struct outcome *outcomes, const bool *written)
+{
+	struct delivery *d = *dp;
+
+	*dp = NULL;
+	finish(d, link, outcomes, 1, written);
+}
+
+void
+delivery_fail(struct delivery **dp, void *link, const struct outcome *o)
+{
+	struct delivery *d = *dp;
+
+	*dp = NULL;
+	finish(d, link, o, 0, NULL);
+}

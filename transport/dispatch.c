@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/dispatch.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "mail/envelope.h"
+#include "mail/outcome.h"
+#include "transport/courier.h"
+#include "transport/disposition.h"
+#include "transport/sweep.h"
+#include "transport/worker_env.h"
+#include "vmta/sched.h"
+
+/* The dispatcher's half of a connection; the courier is the worker's. */
+struct link {
+	LIST_ENTRY(link) entry;
+	struct dispatch *dispatch;
+	struct sched_conn *conn;
+	struct courier *courier;
+	bool granted; /* a grant is out; its results will come */
+	bool gone;    /* closed, but the results of a grant are missing */
+	struct outcome *why; /* with gone: what the queue is to be told */
+};
+
+struct moved {
+	STAILQ_ENTRY(moved) entry;
+	uint64_t id;
+	uint32_t old_segment;
+	struct body_loc loc;
+};
+
+struct dispatch {
+	struct worker *worker;
+	struct sched *sched;
+	struct store *store;
+	struct worker_env *const *envs;
+	size_t env_count, turn;
+	struct tls_client *tls;
+	struct event *timer;
+	struct sweep *sweep; /* outcomes decided here */
+	LIST_HEAD(, link) links;
+	STAILQ_HEAD(, moved) moved; /* bodies whose old place is in use */
+	bool full;
+	worker_fn *drained; /* set while draining */
+	void *drained_arg;
+};
+
+/* ---- the scheduler's owner ----------------------------------------------- */
+
+static void
+on_open(void *ctx, struct sched_conn *c)
+{
+	struct dispatch *d = ctx;
+	struct sched_queue *q = sched_conn_queue(c);
+	struct link *l = mem_new(struct link);
+	struct courier_params p = { .env = d->envs[d->turn++ % d->env_count],
+		.tls = d->tls,
+		.link = l,
+		.id = sched_conn_id(c),
+		.conf = sched_conn_conf(c),
+		.queue_conf = sched_queue_conf(q),
+		.domain = sched_queue_domain(q),
+		.vmta = sched_queue_vmta(q),
+		.source = sched_conn_source(c) };
+
+	l->dispatch = d;
+	l->conn = c;
+	sched_conn_set_user(c, l);
+	LIST_INSERT_HEAD(&d->links, l, entry);
+	l->courier = courier_open(&p);
+}
+
+static void
+on_grant(void *ctx, struct sched_conn *c, struct grant *g)
+{
+	struct link *l = sched_conn_user(c);
+
+	(void)ctx;
+	CHECK(!l->granted && !l->gone);
+	l->granted = true;
+	courier_grant(l->courier, g);
+}
+
+static void
+on_close(void *ctx, struct sched_conn *c)
+{
+	struct link *l = sched_conn_user(c);
+
+	(void)ctx;
+	courier_close(l->courier);
+}
+
+static void
+on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct dispatch *d = ctx;
+	const struct outcome o = { .kind = OUTCOME_TIMEOUT,
+		.phase = PHASE_RESOLVE,
+		.text = "not delivered within bounce-after",
+		.mx = "",
+		.esmtp = "",
+		.tls = "",
+		.wall_us = clock_wall_us() };
+	struct disposition what = disposition_expired(&o);
+
+	sweep_add(d->sweep, q, m, n, attempts, &o, &what);
+}
+
+static const struct sched_owner sched_owner = {
+	.open = on_open,
+	.grant = on_grant,
+	.close = on_close,
+	.expired = on_expired,
+};
+
+/* ---- rounds -------------------------------------------------------------- */
+
+static void
+retry_moved(struct dispatch *d)
+{
+	struct moved *m, *next;
+
+	for (m = STAILQ_FIRST(&d->moved); m != NULL; m = next) {
+		next = STAILQ_NEXT(m, entry);
+		if (!sched_message_moved(d->sched, m->id, &m->loc))
+			continue;
+		STAILQ_REMOVE(&d->moved, m, moved, entry);
+		store_moved_done(d->store, m->id, m->old_segment);
+		free(m);
+	}
+}
+
+static void
+check_drained(struct dispatch *d)
+{
+	worker_fn *fn = d->drained;
+
+	if (fn == NULL || !LIST_EMPTY(&d->links))
+		return;
+	d->drained = NULL;
+	fn(d->drained_arg);
+}
+
+/* After each round of posts and at each timer: let the scheduler act. */
+static void
+run(void *arg)
+{
+	struct dispatch *d = arg;
+	int64_t now_us = clock_us();
+	int64_t next_us = sched_run(d->sched, now_us);
+	struct timeval tv;
+
+	sweep_flush(d->sweep);
+	retry_moved(d);
+	check_drained(d);
+	if (next_us == INT64_MAX) {
+		(void)event_del(d->timer);
+		return;
+	}
+	next_us = next_us > now_us ? next_us - now_us : 1;
+	tv.tv_sec = (time_t)(next_us / US_PER_S);
+	tv.tv_usec = (suseconds_t)(next_us % US_PER_S);
+	CHECK(event_add(d->timer, &tv) == 0);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	run(arg);
+}
+
+struct dispatch *
+dispatch_new(struct worker *w, const struct dispatch_options *opt)
+{
+	struct dispatch *d = mem_new(struct dispatch);
+
+	CHECK(opt->env_count > 0);
+	d->worker = w;
+	d->store = opt->store;
+	d->envs = opt->envs;
+	d->env_count = opt->env_count;
+	d->tls = opt->tls;
+	LIST_INIT(&d->links);
+	STAILQ_INIT(&d->moved);
+	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
+	d->sweep = sweep_new(d->store);
+	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
+	CHECK(d->timer != NULL);
+	worker_on_round(w, run, d);
+	return d;
+}
+
+void
+dispatch_free(struct dispatch **dp)
+{
+	struct dispatch *d = *dp;
+
+	*dp = NULL;
+	if (d == NULL)
+		return;
+	CHECK(LIST_EMPTY(&d->links));
+	while (!STAILQ_EMPTY(&d->moved)) {
+		struct moved *m = STAILQ_FIRST(&d->moved);
+
+		STAILQ_REMOVE_HEAD(&d->moved, entry);
+		free(m);
+	}
+	event_free(d->timer);
+	sweep_free(&d->sweep);
+	sched_free(&d->sched);
+	free(d);
+}
+
+/* ---- mail that arrives --------------------------------------------------- */
+
+struct arrival {
+	struct post post;
+	struct dispatch *dispatch;
+	struct message *msg;
+	struct store_arrival *found; /* NULL: just accepted */
+	uint32_t count;
+	bool known[];
+};
+
+static void
+add_rcpt(struct sched_rcpt_in *in, const struct envelope *env, uint32_t n,
+    int64_t engine_us)
+{
+	in->n = n;
+	in->domain = env->rcpts[n].domain;
+	in->vmta = env->rcpts[n].vmta;
+	in->priority = env->rcpts[n].priority;
+	in->queued_us = env->arrival_us + engine_us;
+}
+
+static size_t
+collect(const struct arrival *a, const struct envelope *env,
+    struct sched_rcpt_in *in)
+{
+	/* The engine's clock does not step; the wall clock may have. */
+	int64_t engine_us = clock_us() - clock_wall_us();
+	size_t count = 0;
+
+	if (a->found == NULL) {
+		for (uint32_t n = 0; n < env->rcpt_count; n++)
+			if (n >= a->count || !a->known[n])
+				add_rcpt(&in[count++], env, n, engine_us);
+		return count;
+	}
+	for (uint32_t i = 0; i < a->found->count; i++) {
+		const struct store_rcpt *r = &a->found->rcpts[i];
+
+		if (r->n >= env->rcpt_count)
+			continue;
+		in[count] = (struct sched_rcpt_in){ .attempts = r->attempts };
+		if (r->due_wall_us != 0)
+			in[count].due_us = r->due_wall_us + engine_us;
+		add_rcpt(&in[count++], env, r->n, engine_us);
+	}
+	return count;
+}
+
+static void
+on_arrival(struct post *p)
+{
+	struct arrival *a = post_owner(p, struct arrival, post);
+	struct dispatch *d = a->dispatch;
+	struct region *rg = region_new();
+	struct envelope env;
+	struct sched_rcpt_in *in;
+	char id[MESSAGE_ID_TEXT];
+	struct err e;
+	size_t count;
+
+	if (envelope_unpack(a->msg->env, a->msg->env_len, rg, &env, &e) == -1) {
+		log_note(LOG_L_ERROR, "envelope", "message %s: %s",
+		    message_id_text(a->msg->id, id), e.text);
+	} else {
+		in = region_array(rg, env.rcpt_count, sizeof(*in));
+		count = collect(a, &env, in);
+		if (count > 0)
+			sched_add(d->sched, a->msg, in, count, clock_us());
+	}
+	region_free(&rg);
+	message_unref(&a->msg);
+	free(a->found);
+	free(a);
+}
+
+void
+dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
+    uint32_t rcpt_count)
+{
+	struct arrival *a = mem_zalloc(sizeof(*a) + rcpt_count);
+
+	a->post.fn = on_arrival;
+	a->dispatch = d;
+	a->msg = m;
+	if (known != NULL) {
+		a->count = rcpt_count;
+		memcpy(a->known, known, rcpt_count);
+	}
+	worker_post(d->worker, &a->post);
+}
+
+void
+dispatch_recovered(struct dispatch *d, struct store_arrival *found)
+{
+	struct arrival *a = mem_new(struct arrival);
+
+	a->post.fn = on_arrival;
+	a->dispatch = d;
+	a->msg = found->msg;
+	a->found = found;
+	worker_post(d->worker, &a->post);
+}
+
+/* ---- what couriers report ------------------------------------------------ */
+
+struct report {
+	struct post post;
+	struct link *link;
+	struct dispatch *dispatch;
+	struct grant *grant;
+	struct sched_result *results;
+	struct outcome *why;
+	int64_t when_us;
+};
+
+static struct report *
+report_new(struct dispatch *d, void *link, void (*fn)(struct post *))
+{
+	struct report *r = mem_new(struct report);
+
+	r->post.fn = fn;
+	r->dispatch = d;
+	r->link = link;
+	return r;
+}
+
+static void
+on_ready(struct post *p)
+{
+	struct report *r = post_owner(p, struct report, post);
+
+	CHECK(!r->link->granted && !r->link->gone);
+	if (r->dispatch->drained != NULL)
+		courier_close(r->link->courier);
+	else
+		sched_ready(r->dispatch->sched, r->link->conn, clock_us());
+	free(r);
+}
+
+void
+dispatch_ready(struct dispatch *d, void *link)
+{
+	worker_post(d->worker, &report_new(d, link, on_ready)->post);
+}
+
+static void
+on_written(struct post *p)
+{
+	struct report *r = post_owner(p, struct report, post);
+
+	sched_written(r->dispatch->sched, r->grant, r->when_us, clock_us());
+	free(r);
+}
+
+void
+dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us)
+{
+	struct report *r = report_new(d, NULL, on_written);
+
+	r->grant = g;
+	r->when_us = when_us;
+	worker_post(d->worker, &r->post);
+}
+
+static void
+fail_one(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	const struct link *l = ctx;
+	struct disposition what = disposition_rcpt(l->why, sched_queue_conf(q),
+	    0);
+
+	CHECK(what.what == DISPOSE_FAIL);
+	sweep_add(l->dispatch->sweep, q, m, n, attempts, l->why, &what);
+}
+
+/* The connection never got to work: what does that mean for its queue? */
+static void
+queue_failed(struct link *l, int64_t now_us)
+{
+	struct dispatch *d = l->dispatch;
+	struct sched_queue *q = sched_conn_queue(l->conn);
+
+	switch (disposition_queue(l->why)) {
+	case QUEUE_WAITS:
+		(void)sched_queue_failed(d->sched, q, l->why->text, now_us);
+		break;
+	case QUEUE_FAILS:
+		sched_queue_take_all(d->sched, q, fail_one, l, now_us);
+		break;
+	}
+}
+
+static void
+link_end(struct link *l)
+{
+	int64_t now_us = clock_us();
+
+	if (l->why != NULL)
+		queue_failed(l, now_us);
+	sched_closed(l->dispatch->sched, &l->conn, now_us);
+	outcome_free(&l->why);
+	LIST_REMOVE(l, entry);
+	courier_release(l->courier);
+	free(l);
+}
+
+static bool
+any_worked(const struct grant *g, const struct sched_result *results)
+{
+	for (uint32_t i = 0; i < g->count; i++)
+		if (results[i].fate != FATE_UNUSED)
+			return true;
+	return false;
+}
+
+static void
+on_results(struct post *p)
+{
+	struct report *r = post_owner(p, struct report, post);
+	struct link *l = r->link;
+
+	CHECK(l->granted && r->grant->conn == l->conn);
+	l->granted = false;
+	if (any_worked(r->grant, r->results))
+		sched_queue_worked(r->dispatch->sched,
+		    sched_conn_queue(l->conn));
+	sched_results(r->dispatch->sched, &r->grant, r->results, clock_us());
+	free(r->results);
+	free(r);
+	if (l->gone)
+		link_end(l);
+}
+
+void
+dispatch_results(struct dispatch *d, void *link, struct grant *g,
+    struct sched_result *results)
+{
+	struct report *r = report_new(d, link, on_results);
+
+	r->grant = g;
+	r->results = results;
+	worker_post(d->worker, &r->post);
+}
+
+static void
+on_closed(struct post *p)
+{
+	struct report *r = post_owner(p, struct report, post);
+	struct link *l = r->link;
+
+	l->why = r->why;
+	free(r);
+	if (l->granted)
+		l->gone = true; /* its grant is on the way back */
+	else
+		link_end(l);
+}
+
+void
+dispatch_closed(struct dispatch *d, void *link, struct outcome *why)
+{
+	struct report *r = report_new(d, link, on_closed);
+
+	r->why = why;
+	worker_post(d->worker, &r->post);
+}
+
+/* ---- orders from elsewhere ----------------------------------------------- */
+
+struct order {
+	struct post post;
+	struct dispatch *dispatch;
+	struct snapshot *conf;
+	enum store_space space;
+	struct moved *moved;
+	worker_fn *fn;
+	void *arg;
+};
+
+static struct order *
+order_new(struct dispatch *d, void (*fn)(struct post *))
+{
+	struct order *o = mem_new(struct order);
+
+	o->post.fn = fn;
+	o->dispatch = d;
+	return o;
+}
+
+static void
+on_space(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+	struct dispatch *d = o->dispatch;
+
+	d->full = o->space == STORE_SPACE_FULL;
+	sched_hold(d->sched, d->full || d->drained != NULL, clock_us());
+	free(o);
+}
+
+void
+dispatch_space(struct dispatch *d, enum store_space space)
+{
+	struct order *o = order_new(d, on_space);
+
+	o->space = space;
+	worker_post(d->worker, &o->post);
+}
+
+static void
+on_moved(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	/* run() tells the scheduler, again and again if it must. */
+	STAILQ_INSERT_TAIL(&o->dispatch->moved, o->moved, entry);
+	free(o);
+}
+
+void
+dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
+    const struct body_loc *loc)
+{
+	struct order *o = order_new(d, on_moved);
+
+	o->moved = mem_new(struct moved);
+	o->moved->id = id;
+	o->moved->old_segment = old_segment;
+	o->moved->loc = *loc;
+	worker_post(d->worker, &o->post);
+}
+
+static void
+on_reload(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	sched_reload(o->dispatch->sched, o->conf, clock_us());
+	snapshot_unref(&o->conf);
+	free(o);
+}
+
+void
+dispatch_reload(struct dispatch *d, const struct snapshot *s)
+{
+	struct order *o = order_new(d, on_reload);
+
+	o->conf = snapshot_ref(s);
+	worker_post(d->worker, &o->post);
+}
+
+static void
+on_drain(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+	struct dispatch *d = o->dispatch;
+	struct link *l;
+
+	d->drained = o->fn;
+	d->drained_arg = o->arg;
+	free(o);
+	sched_hold(d->sched, true, clock_us());
+	LIST_FOREACH(l, &d->links, entry)
+	courier_close(l->courier);
+}
+
+void
+dispatch_drain(struct dispatch *d, worker_fn *done, void *arg)
+{
+	struct order *o = order_new(d, on_drain);
+
+	o->fn = done;
+	o->arg = arg;
+	worker_post(d->worker, &o->post);
+}
+
+struct ask {
+	struct post post;
+	struct dispatch *dispatch;
+	struct dispatch_ask *ask;
+};
+
+static void
+on_ask(struct post *p)
+{
+	struct ask *a = post_owner(p, struct ask, post);
+
+	a->ask->fn(a->ask, a->dispatch->sched, clock_us());
+	free(a);
+}
+
+void
+dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
+{
+	struct ask *a = mem_new(struct ask);
+
+	a->post.fn = on_ask;
+	a->dispatch = d;
+	a->ask = ask;
+	worker_post(d->worker, &a->post);
+}

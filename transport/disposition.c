@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/disposition.h"
+
+#include "lib/check.h"
+
+/* Permanent for the recipient, or not? */
+static bool
+is_final(const struct outcome *o)
+{
+	switch (o->kind) {
+	case OUTCOME_REPLY:
+		/*
+		 * A refusal of the greeting or of EHLO concerns our address,
+		 * not the recipients: they wait.
+		 */
+		return o->code >= 500 && o->phase >= PHASE_MAIL;
+	case OUTCOME_NO_DOMAIN:
+	case OUTCOME_NULL_MX:
+	case OUTCOME_LOOP:
+	case OUTCOME_NO_UTF8:
+		return true;
+	case OUTCOME_DELIVERED:
+	case OUTCOME_LOST:
+	case OUTCOME_TIMEOUT:
+	case OUTCOME_NO_TLS:
+	case OUTCOME_DNS_TEMP:
+	case OUTCOME_BIND:
+	case OUTCOME_UNSENT:
+	case OUTCOME_LOCAL_TEMP:
+		return false;
+	}
+	CHECK(!"a kind of outcome");
+}
+
+struct disposition
+disposition_rcpt(const struct outcome *o, const struct queue_conf *conf,
+    int64_t age_us)
+{
+	struct disposition d = { .what = DISPOSE_RETRY,
+		.retry_after_us = conf->retry_rcpt_after_us };
+
+	classify_status(o, d.dsn);
+	d.class = classify(o);
+	if (o->kind == OUTCOME_DELIVERED)
+		d.what = DISPOSE_DELIVERED;
+	else if (o->kind == OUTCOME_UNSENT)
+		d.what = DISPOSE_UNUSED;
+	else if (is_final(o))
+		d.what = DISPOSE_FAIL;
+	else if (age_us >= conf->bounce_after_us)
+		return disposition_expired(o);
+	return d;
+}
+
+struct disposition
+disposition_expired(const struct outcome *o)
+{
+	struct disposition d = { .what = DISPOSE_EXPIRE,
+		.class = BOUNCE_MESSAGE_EXPIRED,
+		.dsn = { 5, 4, 7 } };
+
+	(void)o; /* the last reply stays the diagnosis; the status does not */
+	return d;
+}
+
+enum disposition_queue
+disposition_queue(const struct outcome *o)
+{
+	return is_final(o) ? QUEUE_FAILS : QUEUE_WAITS;
+}
+
+bool
+disposition_tries_next(const struct outcome *o)
+{
+	switch (o->kind) {
+	case OUTCOME_LOST:
+	case OUTCOME_TIMEOUT:
+	case OUTCOME_NO_TLS:
+	case OUTCOME_REPLY:
+		return o->phase < PHASE_MAIL;
+	case OUTCOME_DELIVERED:
+	case OUTCOME_DNS_TEMP:
+	case OUTCOME_NO_DOMAIN:
+	case OUTCOME_NULL_MX:
+	case OUTCOME_LOOP:
+	case OUTCOME_BIND: /* never another address of ours */
+	case OUTCOME_UNSENT:
+	case OUTCOME_LOCAL_TEMP:
+	case OUTCOME_NO_UTF8:
+		return false;
+	}
+	CHECK(!"a kind of outcome");
+}

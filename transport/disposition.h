@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * disposition - the one place that decides what an outcome means.
+ *
+ * Sessions report facts; here they become: delivered, failed, expired, or
+ * again later; and, beside that, whether the whole queue waits or has no way
+ * at all.  Pure on a given clock; any thread.
+ */
+
+#ifndef TRANSPORT_DISPOSITION_H
+#define TRANSPORT_DISPOSITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mail/classify.h"
+#include "mail/outcome.h"
+#include "vmta/snapshot.h"
+
+enum disposition_what {
+	DISPOSE_DELIVERED,
+	DISPOSE_FAIL,
+	DISPOSE_EXPIRE,
+	DISPOSE_RETRY,
+	DISPOSE_UNUSED /* was not tried: as if nothing had happened */
+};
+
+struct disposition {
+	enum disposition_what what;
+	int64_t retry_after_us; /* DISPOSE_RETRY */
+	uint8_t dsn[3];
+	enum bounce_class class; /* DISPOSE_FAIL, DISPOSE_EXPIRE */
+};
+
+/* For one recipient of a transaction.  age_us: since it was accepted. */
+struct disposition disposition_rcpt(const struct outcome *o,
+    const struct queue_conf *conf, int64_t age_us);
+
+/* What a connection that never became ready means for its queue. */
+enum disposition_queue {
+	QUEUE_WAITS, /* retry-after */
+	QUEUE_FAILS  /* every recipient in it fails */
+};
+
+enum disposition_queue disposition_queue(const struct outcome *o);
+
+/* May another address of the route do better? */
+bool disposition_tries_next(const struct outcome *o);
+
+/* Too old, with o as the last thing that happened (may be NULL). */
+struct disposition disposition_expired(const struct outcome *o);
+
+#endif

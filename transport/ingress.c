@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Life of a session and its I/O.
+ *
+ *	COMMAND <--> COMMAND            each command
+ *	COMMAND --> DATA                354
+ *	DATA --> COMMAND                refused at the end of data
+ *	DATA --> COMMIT --> COMMAND     handed to the store, answered
+ *	COMMAND, DATA --> CLOSING       QUIT, 421, end of input
+ *	any --> CLOSED                  connection lost, all written
+ *
+ * In COMMIT nothing is read from the input buffer; up to IN_MAX bytes of what
+ * a pipelining client sends wait there, the rest in the kernel.  A client
+ * that does not read its replies is not read from either (OUT_MAX).
+ *
+ * Replies of one event are collected and written by one send(2), without
+ * waiting for the loop to say that the socket is writable: it nearly always
+ * is, and three system calls for each reply are saved.
+ */
+#include "transport/ingress_priv.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+enum {
+	IN_MAX = 65536,
+	OUT_MAX = 65536,
+	TEXT_KEEP = 262144, /* buffers above this are not kept */
+	RCPTS_KEEP = 4096,
+	TICK_S = 60 /* the timer looks again, in states without a deadline */
+};
+
+/* ---- doors --------------------------------------------------------------- */
+
+struct ingress_door *
+ingress_door_new(enum ingress_protocol protocol, const char *name,
+    struct gauge *open)
+{
+	size_t len = strlen(name) + 1;
+	struct ingress_door *d = mem_zalloc(sizeof(*d) + len);
+
+	ref_init(&d->refs);
+	d->protocol = protocol;
+	d->open = gauge_ref(open);
+	memcpy(d->name, name, len);
+	return d;
+}
+
+struct ingress_door *
+ingress_door_ref(struct ingress_door *d)
+{
+	ref_get(&d->refs);
+	return d;
+}
+
+void
+ingress_door_unref(struct ingress_door **dp)
+{
+	struct ingress_door *d = *dp;
+
+	*dp = NULL;
+	if (d == NULL || !ref_put(&d->refs))
+		return;
+	gauge_unref(&d->open);
+	free(d);
+}
+
+/* ---- replies ------------------------------------------------------------- */
+
+void
+ingress_reply(struct ingress_session *s, const char *fmt, ...)
+{
+	char line[INGRESS_REPLY_MAX];
+	size_t max = sizeof(line) - 2;
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	CHECK(len >= 4);
+	if ((size_t)len > max) {
+		len = (int)max;
+		/* Never half a character. */
+		while (((unsigned char)line[len] & 0xC0) == 0x80)
+			len--;
+	}
+	buf_add(&s->out, line, (size_t)len);
+	buf_add(&s->out, "\r\n", 2);
+}
+
+void
+ingress_say(struct ingress_session *s, const char *text)
+{
+	size_t len = strlen(text);
+
+	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
+	buf_add(&s->out, text, len);
+	buf_add(&s->out, "\r\n", 2);
+}
+
+static bool
+output_is_empty(const struct ingress_session *s)
+{
+	return s->out.len == 0 &&
+	    evbuffer_get_length(bufferevent_get_output(s->bev)) == 0;
+}
+
+static bool
+output_is_full(const struct ingress_session *s)
+{
+	return s->out.len +
+	    evbuffer_get_length(bufferevent_get_output(s->bev)) >
+	    OUT_MAX;
+}
+
+/* False: the client is gone. */
+static bool
+flush(struct ingress_session *s)
+{
+	size_t sent = 0;
+
+	if (s->out.len == 0)
+		return true;
+	if (evbuffer_get_length(bufferevent_get_output(s->bev)) == 0) {
+		ssize_t n = send(bufferevent_getfd(s->bev), s->out.p,
+		    s->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n == -1 && errno != EAGAIN && errno != EINTR)
+			return false;
+		sent = n > 0 ? (size_t)n : 0;
+	}
+	if (sent < s->out.len)
+		(void)bufferevent_write(s->bev, s->out.p + sent,
+		    s->out.len - sent);
+	if (s->out.cap > OUT_MAX)
+		buf_fini(&s->out);
+	else
+		buf_clear(&s->out);
+	return true;
+}
+
+/* ---- transactions -------------------------------------------------------- */
+
+static void
+rcpts_free(struct ingress_tx *tx)
+{
+	free(tx->rcpts);
+	tx->rcpts = NULL;
+	tx->rcpt_count = tx->rcpt_cap = 0;
+}
+
+void
+ingress_tx_reset(struct ingress_session *s)
+{
+	struct ingress_tx *tx = &s->tx;
+
+	if (tx->rcpt_cap > RCPTS_KEEP)
+		rcpts_free(tx);
+	if (tx->text.cap > TEXT_KEEP)
+		buf_fini(&tx->text);
+	buf_clear(&tx->text);
+	*tx = (struct ingress_tx){
+		.text = tx->text,
+		.rcpts = tx->rcpts,
+		.rcpt_cap = tx->rcpt_cap,
+	};
+	s->xforward = (struct smtp_xforward){ 0 };
+	s->xforwards = 0;
+	region_reset(s->tx_rg);
+}
+
+/* ---- states -------------------------------------------------------------- */
+
+static void
+session_free(struct ingress_session **sp)
+{
+	struct ingress_session *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL);
+	LIST_REMOVE(s, link);
+	CHECK(s->env->sessions_in > 0);
+	s->env->sessions_in--;
+	if (s->counted)
+		gauge_leave(s->door->open);
+	event_free(s->timer);
+	bufferevent_free(s->bev);
+	buf_fini(&s->out);
+	buf_fini(&s->tx.text);
+	rcpts_free(&s->tx);
+	region_free(&s->cmd_rg);
+	region_free(&s->tx_rg);
+	snapshot_unref(&s->conf);
+	ingress_door_unref(&s->door);
+	free(s);
+}
+
+/* The last step, when nothing of the session is on the stack. */
+static void
+collect(void *arg)
+{
+	struct ingress_session *s = arg;
+
+	session_free(&s);
+}
+
+static void
+enter_closed(struct ingress_session *s)
+{
+	(void)bufferevent_disable(s->bev, EV_READ | EV_WRITE);
+	bufferevent_setcb(s->bev, NULL, NULL, NULL, NULL);
+	(void)event_del(s->timer);
+	/* With the store at work, ingress_committed() ends it. */
+	if (s->receipt == NULL)
+		worker_defer(s->env->worker, collect, s);
+}
+
+static void
+enter_closing(struct ingress_session *s)
+{
+	(void)bufferevent_disable(s->bev, EV_READ);
+}
+
+static const struct step {
+	const char *name, *doing;
+	unsigned timeout_s;
+	void (*enter)(struct ingress_session *s);
+	bool (*input)(struct ingress_session *s, enum ingress_state *next_r);
+} steps[INGRESS_STATE_COUNT] = {
+#define S(name_, timeout_, doing_, enter_, input_) \
+	[INGRESS_##name_] = { #name_, doing_, timeout_, enter_, input_ },
+#include "transport/ingress_states.def"
+#undef S
+};
+
+static void
+arm(struct ingress_session *s, int64_t in_us)
+{
+	struct timeval tv = { .tv_sec = (time_t)(in_us / US_PER_S),
+		.tv_usec = (suseconds_t)(in_us % US_PER_S) };
+
+	(void)event_add(s->timer, &tv);
+}
+
+/*
+ * The deadline counts from now.  The timer itself stays where it is and looks
+ * again when it fires: moving it for each command would cost more than that.
+ */
+static void
+touch(struct ingress_session *s)
+{
+	unsigned timeout_s = steps[s->state].timeout_s;
+
+	s->deadline_us = timeout_s == 0 ?
+	    0 :
+	    clock_us() + (int64_t)timeout_s * US_PER_S;
+}
+
+static void
+enter(struct ingress_session *s, enum ingress_state state)
+{
+	bool changed = s->state != state;
+
+	CHECK(s->state != INGRESS_CLOSED);
+	s->state = state;
+	touch(s);
+	if (!changed)
+		return;
+	if (log_wants(LOG_L_DEBUG))
+		log_note(LOG_L_DEBUG, "ingress-state", "%s: %s",
+		    steps[state].name, steps[state].doing);
+	if (state == INGRESS_CLOSING) /* earlier than it is set to fire */
+		arm(s, (int64_t)steps[state].timeout_s * US_PER_S);
+	if (steps[state].enter != NULL)
+		steps[state].enter(s);
+}
+
+/* ---- events -------------------------------------------------------------- */
+
+static bool
+is_leaving(const struct ingress_session *s)
+{
+	return s->env->ingress_stopping && s->state == INGRESS_COMMAND &&
+	    !s->tx.open;
+}
+
+/* Takes all input that there is; true: stopped by output nobody reads. */
+static bool
+take_input(struct ingress_session *s)
+{
+	enum ingress_state next;
+
+	while (steps[s->state].input != NULL) {
+		if (output_is_full(s))
+			return true;
+		if (is_leaving(s)) {
+			ingress_reply(s, "421 4.3.2 %.180s is shutting down",
+			    s->host);
+			enter(s, INGRESS_CLOSING);
+			return false;
+		}
+		next = s->state;
+		if (!steps[s->state].input(s, &next)) {
+			if (s->eof)
+				enter(s, INGRESS_CLOSING);
+			return false;
+		}
+		enter(s, next);
+	}
+	return false;
+}
+
+/*
+ * With as much input as may wait, libevent calls on_read() for ever, to have
+ * it taken; so it is told that we do not read.
+ */
+static void
+pause_reading(struct ingress_session *s)
+{
+	size_t len = evbuffer_get_length(bufferevent_get_input(s->bev));
+	bool full = len >= IN_MAX;
+
+	if (full == s->paused || s->state == INGRESS_CLOSING)
+		return;
+	s->paused = full;
+	if (full)
+		(void)bufferevent_disable(s->bev, EV_READ);
+	else
+		(void)bufferevent_enable(s->bev, EV_READ);
+}
+
+/* Input, then what came of it, as long as the client reads. */
+static void
+run(struct ingress_session *s)
+{
+	bool more, there;
+
+	do {
+		more = take_input(s);
+		there = flush(s);
+	} while (there && more && !output_is_full(s));
+	if (!there || (s->state == INGRESS_CLOSING && output_is_empty(s)))
+		enter(s, INGRESS_CLOSED);
+	else
+		pause_reading(s);
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	struct ingress_session *s = arg;
+
+	(void)bev;
+	if (steps[s->state].input != NULL)
+		touch(s);
+	run(s);
+}
+
+/* All was written. */
+static void
+on_write(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	run(arg);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct ingress_session *s = arg;
+
+	(void)bev;
+	if ((what & BEV_EVENT_EOF) != 0) {
+		/*
+		 * It may have closed only its side: what it has sent is
+		 * done and answered first.
+		 */
+		s->eof = true;
+		run(s);
+	} else if ((what & BEV_EVENT_ERROR) != 0) {
+		enter(s, INGRESS_CLOSED);
+	}
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct ingress_session *s = arg;
+	int64_t left_us = s->deadline_us - clock_us();
+
+	(void)fd;
+	(void)what;
+	if (s->deadline_us == 0) {
+		arm(s, TICK_S * US_PER_S);
+	} else if (left_us > 0) {
+		arm(s, left_us);
+	} else if (s->state == INGRESS_CLOSING) {
+		enter(s, INGRESS_CLOSED);
+	} else {
+		log_note(LOG_L_INFO, "ingress-timeout", "%s",
+		    steps[s->state].doing);
+		ingress_reply(s, "421 4.4.2 %.180s idle for too long", s->host);
+		enter(s, INGRESS_CLOSING);
+		run(s);
+	}
+}
+
+void
+ingress_committed(struct ingress_session *s)
+{
+	CHECK(s->receipt == NULL);
+	if (s->state == INGRESS_CLOSED) {
+		worker_defer(s->env->worker, collect, s);
+		return;
+	}
+	CHECK(s->state == INGRESS_COMMIT);
+	ingress_tx_reset(s);
+	enter(s, INGRESS_COMMAND);
+	run(s);
+}
+
+/* ---- birth --------------------------------------------------------------- */
+
+static void
+set_host(struct ingress_session *s)
+{
+	const char *name = snapshot_global(s->conf)->host_name;
+
+	if (name[0] != '\0')
+		(void)snprintf(s->host, sizeof(s->host), "%s", name);
+	else if (gethostname(s->host, sizeof(s->host) - 1) == -1 ||
+	    s->host[0] == '\0')
+		(void)snprintf(s->host, sizeof(s->host), "localhost");
+}
+
+/*
+ * Who may send to any domain: the host MTA behind its unix socket or on
+ * loopback LMTP, else only whom the configuration allows to.
+ */
+static void
+set_rights(struct ingress_session *s)
+{
+	bool loopback = net_addr_is_loopback(&s->peer.addr);
+
+	snapshot_source_conf(s->conf, &s->peer.addr, NULL, &s->source);
+	s->trusted = s->peer.is_unix || loopback;
+	s->relay = s->source.relay;
+	if (s->door->protocol == INGRESS_LMTP && s->trusted)
+		s->relay = true;
+}
+
+/* The greeting; true: it was a refusal. */
+static bool
+greet(struct ingress_session *s)
+{
+	const struct global_conf *g = snapshot_global(s->conf);
+	char text[NET_ADDR_TEXT];
+
+	if (s->env->ingress_stopping) {
+		ingress_reply(s, "421 4.3.2 %.180s is shutting down", s->host);
+		return true;
+	}
+	if (!s->source.smtp_service) {
+		ingress_reply(s,
+		    "521 %.120s does not accept mail from you (%s)", s->host,
+		    net_addr_text(&s->peer.addr, text));
+		return true;
+	}
+	s->counted = gauge_enter(s->door->open, g->max_conns_in);
+	if (!s->counted) {
+		ingress_reply(s, "421 4.3.2 %.180s has too many connections",
+		    s->host);
+		return true;
+	}
+	ingress_reply(s, "220 %.180s (Mailrace v%s) %s service ready", s->host,
+	    PACKAGE_VERSION,
+	    s->door->protocol == INGRESS_LMTP ? "LMTP" : "ESMTP");
+	return false;
+}
+
+struct ingress_session *
+ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
+    const struct ingress_peer *peer)
+{
+	struct event_base *base = worker_base(env->worker);
+	struct ingress_session *s = mem_new(struct ingress_session);
+
+	s->env = env;
+	s->door = ingress_door_ref(door);
+	s->conf = snapshot_ref(env->conf);
+	s->peer = *peer;
+	s->cmd_rg = region_new();
+	s->tx_rg = region_new();
+	set_host(s);
+	set_rights(s);
+	LIST_INSERT_HEAD(&env->ingress, s, link);
+	env->sessions_in++;
+
+	(void)evutil_make_socket_nonblocking(fd);
+	s->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	s->timer = event_new(base, -1, 0, on_timer, s);
+	CHECK(s->bev != NULL && s->timer != NULL);
+	bufferevent_setcb(s->bev, on_read, on_write, on_event, s);
+	bufferevent_setwatermark(s->bev, EV_READ, 0, IN_MAX);
+	(void)bufferevent_set_max_single_read(s->bev, IN_MAX);
+	arm(s, (int64_t)steps[INGRESS_COMMAND].timeout_s * US_PER_S);
+	(void)bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+	enter(s, greet(s) ? INGRESS_CLOSING : INGRESS_COMMAND);
+	run(s);
+	return s;
+}
+
+void
+ingress_start(struct worker_env *env, int fd, struct ingress_door *door)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(ss);
+	struct ingress_peer peer = { .is_unix = false };
+	uint16_t port;
+	int one = 1;
+
+	CHECK(worker_is_self(env->worker));
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == -1) {
+		(void)close(fd); /* gone already */
+		return;
+	}
+	peer.is_unix = ss.ss_family == AF_UNIX;
+	if (peer.is_unix) {
+		peer.addr = (struct net_addr){ AF_INET, { 127, 0, 0, 1 } };
+	} else {
+		net_addr_from_sa((struct sockaddr *)&ss, &peer.addr, &port);
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+	}
+	(void)ingress_session_new(env, fd, door, &peer);
+}
+
+void
+ingress_shutdown(struct worker_env *env)
+{
+	struct ingress_session *s;
+
+	env->ingress_stopping = true;
+	/* Nothing is taken from the list here: that is collect()'s. */
+	LIST_FOREACH(s, &env->ingress, link)
+	if (is_leaving(s))
+		run(s);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each command of a client does. */
+#include "transport/ingress_priv.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/log.h"
+
+enum {
+	XFORWARDS_MAX = 20, /* commands in one transaction; Postfix needs 2 */
+	SIZE_HINT_MAX = 1 << 20 /* no more room is made on SIZE= alone */
+};
+
+typedef enum ingress_state cmd_fn(struct ingress_session *s,
+    const struct smtp_cmd *c);
+
+/* A mistake of the client; too many of them and it is no mail client. */
+static enum ingress_state
+bad(struct ingress_session *s, const char *reply)
+{
+	if (++s->errors < INGRESS_ERRORS) {
+		ingress_say(s, reply);
+		return INGRESS_COMMAND;
+	}
+	ingress_reply(s, "421 4.7.0 %.180s too many errors", s->host);
+	return INGRESS_CLOSING;
+}
+
+static enum ingress_state
+say(struct ingress_session *s, const char *reply)
+{
+	ingress_say(s, reply);
+	return INGRESS_COMMAND;
+}
+
+static uint64_t
+size_max(const struct ingress_session *s)
+{
+	uint64_t max = s->source.max_size;
+
+	return max == 0 || max > INGRESS_SIZE_MAX ? INGRESS_SIZE_MAX : max;
+}
+
+/* ---- greeting ------------------------------------------------------------ */
+
+/*
+ * SIZE 0: whoever is too large is told so here and not by the host MTA.  No
+ * CHUNKING: Exim would use it for the hand-over.  The whole answer stays below
+ * INGRESS_LHLO_MAX, at the cost of a very long host name.
+ */
+static void
+reply_extensions(struct ingress_session *s)
+{
+	static const char ext[] = "250-PIPELINING\r\n"
+				  "250-8BITMIME\r\n"
+				  "250-SMTPUTF8\r\n"
+				  "250-SIZE 0\r\n"
+				  "250-ENHANCEDSTATUSCODES\r\n";
+	static const char xforward[] =
+	    "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n";
+	static const char last[] = "250 DSN\r\n";
+	int room = INGRESS_LHLO_MAX - (int)(sizeof(ext) + sizeof(xforward)) -
+	    (int)(sizeof(last) + sizeof("250-\r\n"));
+
+	buf_printf(&s->out, "250-%.*s\r\n", room, s->host);
+	buf_str(&s->out, ext);
+	if (s->trusted)
+		buf_str(&s->out, xforward);
+	buf_str(&s->out, last);
+}
+
+static enum ingress_state
+cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	bool lmtp = s->door->protocol == INGRESS_LMTP;
+
+	if (lmtp != (c->verb == SMTP_VERB_LHLO))
+		return bad(s,
+		    lmtp ? "500 5.5.1 this is LMTP: LHLO" :
+			   "500 5.5.1 this is not LMTP: EHLO");
+	ingress_tx_reset(s);
+	s->extended = c->verb != SMTP_VERB_HELO;
+	(void)snprintf(s->helo, sizeof(s->helo), "%s", c->arg);
+	if (s->extended)
+		reply_extensions(s);
+	else
+		ingress_reply(s, "250 %.180s", s->host);
+	return INGRESS_COMMAND;
+}
+
+/* ---- XFORWARD ------------------------------------------------------------ */
+
+static void
+take(struct ingress_session *s, const char **field, const char *v)
+{
+	if (v != NULL)
+		*field = region_strdup(s->tx_rg, v);
+}
+
+static enum ingress_state
+cmd_xforward(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	struct smtp_xforward *xf = &s->xforward;
+
+	if (!s->trusted)
+		return bad(s, "550 5.7.0 XFORWARD is not for you");
+	if (s->tx.open)
+		return bad(s, "503 5.5.1 a transaction is open");
+	if (++s->xforwards > XFORWARDS_MAX)
+		return bad(s, "503 5.5.1 too many XFORWARD commands");
+	take(s, &xf->name, c->xforward.name);
+	take(s, &xf->addr, c->xforward.addr);
+	take(s, &xf->port, c->xforward.port);
+	take(s, &xf->proto, c->xforward.proto);
+	take(s, &xf->helo, c->xforward.helo);
+	take(s, &xf->ident, c->xforward.ident);
+	take(s, &xf->source, c->xforward.source);
+	return say(s, "250 2.0.0 OK");
+}
+
+/* ---- transaction --------------------------------------------------------- */
+
+static enum ingress_state
+cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	struct ingress_tx *tx = &s->tx;
+
+	if (s->helo[0] == '\0')
+		return bad(s, "503 5.5.1 greet first");
+	if (tx->open)
+		return bad(s, "503 5.5.1 nested MAIL");
+	if (s->env->space != STORE_SPACE_OK)
+		return say(s, "452 4.3.1 no space in the queue");
+	if (c->has_size && c->size > size_max(s))
+		return say(s, "552 5.3.4 message too big");
+	if (c->addr.utf8 && !c->utf8)
+		return say(s, "553 5.6.7 this address needs SMTPUTF8");
+	tx->open = true;
+	tx->utf8 = c->utf8;
+	tx->ret = c->ret;
+	tx->sender = region_strdup(s->tx_rg, c->addr.text);
+	tx->envid = region_strdup(s->tx_rg, c->envid);
+	if (c->has_size)
+		buf_reserve(&tx->text,
+		    c->size < SIZE_HINT_MAX ? (size_t)c->size : SIZE_HINT_MAX);
+	return say(s, "250 2.1.0 OK");
+}
+
+static void
+add_rcpt(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	struct ingress_tx *tx = &s->tx;
+	struct ingress_rcpt *r;
+
+	if (tx->rcpt_count == tx->rcpt_cap) {
+		tx->rcpt_cap = tx->rcpt_cap == 0 ? 16 : 2 * tx->rcpt_cap;
+		tx->rcpts = mem_realloc(tx->rcpts,
+		    tx->rcpt_cap * sizeof(*tx->rcpts));
+	}
+	r = &tx->rcpts[tx->rcpt_count++];
+	r->addr = region_strdup(s->tx_rg, c->addr.text);
+	/* Mail to many of one domain is common. */
+	if (tx->rcpt_count > 1 && strcmp(r[-1].domain, c->addr.domain) == 0)
+		r->domain = r[-1].domain;
+	else
+		r->domain = region_strdup(s->tx_rg, c->addr.domain);
+	r->orcpt = region_strdup(s->tx_rg, c->orcpt);
+	r->notify = c->notify;
+}
+
+static bool
+has_room_for_rcpt(const struct ingress_session *s)
+{
+	uint32_t max = s->source.max_rcpts;
+
+	return s->tx.rcpt_count < (max == 0 ? INGRESS_RCPTS : max);
+}
+
+/* RFC 5321 section 4.5.1: <postmaster> without a domain is ours. */
+static bool
+qualify(struct ingress_session *s, struct smtp_cmd *c)
+{
+	char text[INGRESS_HOST_MAX + 16];
+	int len;
+
+	if (!str_eq_nocase(c->addr.text, "postmaster"))
+		return false;
+	len = snprintf(text, sizeof(text), "%s@%s", c->addr.text, s->host);
+	return addr_parse((struct slice){ text, (size_t)len }, s->cmd_rg,
+		   &c->addr) == ADDR_OK;
+}
+
+static enum ingress_state
+refuse_relay(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	char text[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "relay-denied");
+	log_str(&l, "client", net_addr_text(&s->peer.addr, text));
+	log_str(&l, "from", s->tx.sender);
+	log_str(&l, "to", c->addr.text);
+	log_end(&l);
+	return say(s, "550 5.7.1 relaying denied");
+}
+
+static enum ingress_state
+cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
+{
+	struct smtp_cmd c = *given;
+
+	if (!s->tx.open)
+		return bad(s, "503 5.5.1 MAIL first");
+	if (!has_room_for_rcpt(s))
+		return say(s, "452 4.5.3 too many recipients");
+	if (c.utf8 && !s->tx.utf8)
+		return say(s, "553 5.6.7 this address needs SMTPUTF8");
+	if (c.no_domain && !qualify(s, &c))
+		return say(s, "501 5.1.3 the address has no domain");
+	if (!s->relay && !snapshot_relays_to(s->conf, c.addr.domain))
+		return refuse_relay(s, &c);
+	add_rcpt(s, &c);
+	return say(s, "250 2.1.5 OK");
+}
+
+/*
+ * Without a recipient there is no 354, and what the client sends behind a
+ * refusal is commands again (RFC 2920 section 3.1 makes it wait).
+ */
+static enum ingress_state
+cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	if (!s->tx.open)
+		return bad(s, "503 5.5.1 MAIL first");
+	if (s->tx.rcpt_count == 0)
+		return say(s,
+		    s->door->protocol == INGRESS_LMTP ?
+			"503 5.5.1 no valid recipients" :
+			"554 5.5.1 no valid recipients");
+	dot_unstuff_init(&s->tx.dot);
+	ingress_say(s, "354 end data with <CR><LF>.<CR><LF>");
+	return INGRESS_DATA;
+}
+
+static enum ingress_state
+cmd_rset(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	ingress_tx_reset(s);
+	return say(s, "250 2.0.0 OK");
+}
+
+/* ---- the rest ------------------------------------------------------------ */
+
+static enum ingress_state
+cmd_noop(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	return say(s, "250 2.0.0 OK");
+}
+
+static enum ingress_state
+cmd_vrfy(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	return say(s, "252 2.5.2 cannot verify; send and see");
+}
+
+static enum ingress_state
+cmd_help(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	return say(s, "214 2.0.0 RFC 5321, RFC 2033");
+}
+
+static enum ingress_state
+cmd_quit(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	ingress_reply(s, "221 2.0.0 %.180s closing", s->host);
+	return INGRESS_CLOSING;
+}
+
+static enum ingress_state
+cmd_not_here(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	return bad(s, "502 5.5.1 command not implemented");
+}
+
+static enum ingress_state
+cmd_unknown(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	return bad(s, "500 5.5.2 command not recognized");
+}
+
+/*
+ * BDAT was not offered: the chunk behind it would be read as commands.  A web
+ * browser that was led to this port sends a request that someone else wrote.
+ */
+static enum ingress_state
+cmd_hang_up(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	(void)c;
+	ingress_reply(s, "421 4.7.0 %.180s not a mail client", s->host);
+	return INGRESS_CLOSING;
+}
+
+static cmd_fn *const commands[SMTP_VERB_COUNT] = {
+	[SMTP_VERB_UNKNOWN] = cmd_unknown,
+	[SMTP_VERB_AUTH] = cmd_not_here,
+	[SMTP_VERB_BDAT] = cmd_hang_up,
+	[SMTP_VERB_DATA] = cmd_data,
+	[SMTP_VERB_EHLO] = cmd_hello,
+	[SMTP_VERB_ETRN] = cmd_not_here,
+	[SMTP_VERB_EXPN] = cmd_not_here,
+	[SMTP_VERB_HELO] = cmd_hello,
+	[SMTP_VERB_HELP] = cmd_help,
+	[SMTP_VERB_LHLO] = cmd_hello,
+	[SMTP_VERB_MAIL] = cmd_mail,
+	[SMTP_VERB_NOOP] = cmd_noop,
+	[SMTP_VERB_QUIT] = cmd_quit,
+	[SMTP_VERB_RCPT] = cmd_rcpt,
+	[SMTP_VERB_RSET] = cmd_rset,
+	[SMTP_VERB_STARTTLS] = cmd_not_here,
+	[SMTP_VERB_VRFY] = cmd_vrfy,
+	[SMTP_VERB_XFORWARD] = cmd_xforward,
+	[SMTP_VERB_HTTP] = cmd_hang_up,
+};
+
+/* ---- input --------------------------------------------------------------- */
+
+/* The first piece of the input buffer that lies in one place. */
+static struct slice
+first_piece(const struct ingress_session *s)
+{
+	struct evbuffer_iovec v = { NULL, 0 };
+
+	if (evbuffer_peek(bufferevent_get_input(s->bev), -1, NULL, &v, 1) < 1)
+		v.iov_len = 0;
+	return (struct slice){ v.iov_base, v.iov_len };
+}
+
+static void
+drain(struct ingress_session *s, size_t len)
+{
+	(void)evbuffer_drain(bufferevent_get_input(s->bev), len);
+}
+
+bool
+ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
+{
+	enum smtp_line_result r = SMTP_LINE_MORE;
+	struct smtp_cmd c;
+	struct slice in;
+	const char *why;
+
+	while (r == SMTP_LINE_MORE && (in = first_piece(s)).len > 0) {
+		struct slice left = in;
+
+		r = smtp_line_feed(&s->line, &left.p, &left.len);
+		drain(s, in.len - left.len);
+	}
+	if (r == SMTP_LINE_MORE)
+		return false;
+	if (r == SMTP_LINE_TOO_LONG) {
+		*next_r = bad(s, "500 5.5.2 line too long");
+		return true;
+	}
+	region_reset(s->cmd_rg);
+	why = smtp_cmd_parse((struct slice){ s->line.text, s->line.len },
+	    s->cmd_rg, &c);
+	*next_r = why != NULL ? bad(s, why) : commands[c.verb](s, &c);
+	return true;
+}
+
+bool
+ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
+{
+	struct ingress_tx *tx = &s->tx;
+	enum dot_result r = DOT_MORE;
+	struct slice in;
+
+	while (r == DOT_MORE && (in = first_piece(s)).len > 0) {
+		struct slice left = in;
+		bool keep = !tx->too_big && !tx->dot.bare;
+
+		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
+		    keep ? &tx->text : NULL);
+		drain(s, in.len - left.len);
+		if (tx->text.len > size_max(s)) {
+			tx->too_big = true;
+			buf_fini(&tx->text);
+		}
+	}
+	if (r == DOT_MORE)
+		return false;
+	*next_r = receive_message(s);
+	return true;
+}

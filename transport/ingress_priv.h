@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingress_priv - the session as its own files see it: ingress.c (life and
+ * I/O), ingress_cmds.c (commands), receive.c (a complete message).
+ */
+
+#ifndef TRANSPORT_INGRESS_PRIV_H
+#define TRANSPORT_INGRESS_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "lib/mem.h"
+#include "lib/net.h"
+#include "lib/str.h"
+#include "mail/dot_unstuff.h"
+#include "mail/smtp_cmd.h"
+#include "transport/ingress.h"
+
+enum ingress_state {
+#define S(name, timeout, doing, enter, input) INGRESS_##name,
+#include "transport/ingress_states.def"
+#undef S
+	INGRESS_STATE_COUNT
+};
+
+enum {
+	INGRESS_REPLY_MAX = 249, /* with CRLF: Exim reads into 256 bytes */
+	INGRESS_LHLO_MAX = 239,  /* the whole answer, for the same reason */
+	INGRESS_RCPTS = 10000,   /* where max-rcpt-per-message says nothing */
+	INGRESS_ERRORS = 10,     /* bad commands until we hang up */
+	INGRESS_HOST_MAX = 256
+};
+
+/* Whatever max-message-size says: a message is held in memory. */
+#define INGRESS_SIZE_MAX (UINT64_C(256) << 20)
+
+struct ingress_rcpt {
+	const char *addr, *domain, *orcpt;
+	uint8_t notify;
+};
+
+/* From MAIL to the end of data; strings are in the session's tx region. */
+struct ingress_tx {
+	bool open; /* MAIL was taken */
+	bool utf8;
+	uint8_t ret;
+	const char *sender, *envid;
+	size_t rcpt_count, rcpt_cap;
+	struct ingress_rcpt *rcpts; /* kept from one to the next */
+
+	/* The text: */
+	struct dot_unstuff dot;
+	struct buf text;
+	uint64_t seen; /* bytes of it, kept or not */
+	bool too_big;
+};
+
+struct receipt; /* a message that the store has now; receive.c */
+
+struct ingress_peer {
+	struct net_addr addr; /* loopback for a unix socket */
+	bool is_unix;
+};
+
+struct ingress_session {
+	LIST_ENTRY(ingress_session) link;
+	struct worker_env *env;
+	struct ingress_door *door;
+	struct snapshot *conf; /* from birth to death */
+	struct ingress_peer peer;
+	struct source_conf source;
+	bool trusted; /* XFORWARD is believed */
+	bool relay;   /* any recipient's domain */
+	bool counted; /* in the door's gauge */
+	char host[INGRESS_HOST_MAX];
+
+	enum ingress_state state;
+	struct bufferevent *bev;
+	struct event *timer;
+	int64_t deadline_us; /* on the engine's clock; 0: none */
+	struct buf out;      /* replies of this event, not yet written */
+	bool eof;            /* the client will send no more */
+	bool paused;         /* nothing more is read for now */
+
+	struct region *cmd_rg; /* one command */
+	struct region *tx_rg;  /* one transaction, XFORWARD included */
+	struct smtp_line line;
+	unsigned errors;
+	char helo[INGRESS_HOST_MAX]; /* "" before EHLO, HELO, LHLO */
+	bool extended;               /* EHLO or LHLO */
+	unsigned xforwards;          /* in this transaction */
+	struct smtp_xforward xforward;
+	struct ingress_tx tx;
+	struct receipt *receipt; /* not NULL: the store has a message of ours */
+};
+
+/* ---- ingress.c ----------------------------------------------------------- */
+
+/* As ingress_start(), with a given peer. */
+struct ingress_session *ingress_session_new(struct worker_env *env, int fd,
+    struct ingress_door *door, const struct ingress_peer *peer);
+
+/* One reply line without its CRLF; cut to what every client can read. */
+void ingress_reply(struct ingress_session *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same for a fixed text, which is short enough. */
+void ingress_say(struct ingress_session *s, const char *text);
+
+/* Ends the transaction: MAIL may come next. */
+void ingress_tx_reset(struct ingress_session *s);
+
+/* The receipt is back and its replies are given: go on with what came. */
+void ingress_committed(struct ingress_session *s);
+
+/* ---- ingress_cmds.c ------------------------------------------------------ */
+
+/*
+ * Take one unit of input; next_r is the state then.  False: there is not
+ * enough of it yet.
+ */
+bool ingress_on_command(struct ingress_session *s, enum ingress_state *next_r);
+bool ingress_on_data(struct ingress_session *s, enum ingress_state *next_r);
+
+/* ---- receive.c ----------------------------------------------------------- */
+
+/* The text is complete: to the store, or refused with all replies given. */
+enum ingress_state receive_message(struct ingress_session *s);
+
+/*
+ * The reply to end of data: one for each recipient in LMTP (RFC 2033 section
+ * 4.2), one in all in SMTP.  text begins with code and enhanced status.
+ */
+void receive_reply_all(struct ingress_session *s, const char *text);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/letter.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "mail/canon.h"
+#include "mail/header.h"
+#include "mail/mark.h"
+#include "vmta/policy.h"
+#include "vmta/pool.h"
+
+enum {
+	MARKS_MAX = 4, /* that are looked at; more are somebody's game */
+	DATE_TEXT = 64,
+	PRIORITY_DEFAULT = 50
+};
+
+/* The message while it is worked on. */
+struct work {
+	const struct letter_in *in;
+	struct region *rg;
+	struct header_list all;  /* as it came */
+	struct header_list kept; /* what policy sees, additions included */
+	size_t body_off;
+	struct canon_body *hash;
+	struct policy_out out; /* of policy; zero when the mark was believed */
+};
+
+/* ---- header fields ------------------------------------------------------- */
+
+static size_t
+count_fields(const struct header_list *list, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = header_find(list, name, 0); i < list->n;
+	     i = header_find(list, name, i + 1))
+		n++;
+	return n;
+}
+
+/* Postfix's default of message_drop_headers. */
+static bool
+is_dropped(const struct letter_in *in, const struct header *h)
+{
+	static const char *const names[] = { "Bcc", "Content-Length",
+		"Resent-Bcc", "Return-Path" };
+
+	if (slice_eq_nocase(h->name, MARK_HEADER))
+		return true;
+	if (!in->submission)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (slice_eq_nocase(h->name, names[i]))
+			return true;
+	return false;
+}
+
+static void
+add_field(struct work *w, const char *name, const char *value)
+{
+	header_list_add(&w->kept, w->rg, slice_of(name), slice_of(value));
+}
+
+static void
+add_date(struct work *w)
+{
+	char text[DATE_TEXT] = " ";
+
+	(void)clock_rfc5322(text + 1, sizeof(text) - 1, w->in->now_us);
+	add_field(w, "Date", text);
+}
+
+/* Time, worker and chance: unique over restarts and clock steps. */
+static void
+add_message_id(struct work *w)
+{
+	uint64_t chance = 0;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) !=
+	    (ssize_t)sizeof(chance))
+		chance = (uint64_t)clock_us();
+	add_field(w, "Message-ID",
+	    region_printf(w->rg, " <%" PRIx64 ".%x.%" PRIx64 "@%s>",
+		(uint64_t)w->in->now_us, w->in->env->index, chance,
+		w->in->host));
+}
+
+static void
+make_kept(struct work *w)
+{
+	const struct letter_in *in = w->in;
+
+	w->kept.cap = w->all.n + 2;
+	w->kept.v = region_array(w->rg, w->kept.cap, sizeof(struct header));
+	for (size_t i = 0; i < w->all.n; i++)
+		if (!is_dropped(in, &w->all.v[i]))
+			w->kept.v[w->kept.n++] = w->all.v[i];
+	if (!in->submission)
+		return;
+	if (header_find(&w->kept, "Date", 0) == w->kept.n)
+		add_date(w);
+	if (header_find(&w->kept, "Message-ID", 0) == w->kept.n)
+		add_message_id(w);
+}
+
+/* ---- mark or policy ------------------------------------------------------ */
+
+/* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
+static const char *
+received_id(const struct work *w)
+{
+	size_t i = header_find(&w->all, "Received", 0);
+	const char *value, *id;
+
+	if (i == w->all.n)
+		return "";
+	value = header_value(&w->all.v[i], w->rg);
+	for (id = value; (id = strstr(id, "id ")) != NULL; id += 3)
+		if (id > value && (id[-1] == ' ' || id[-1] == '\t'))
+			break;
+	if (id == NULL)
+		return "";
+	id += 3;
+	return region_strndup(w->rg, id, strcspn(id, "; \t()"));
+}
+
+static const char *
+host_queue_id(const struct work *w)
+{
+	if (w->in->queue_id[0] != '\0' || !w->in->from_host)
+		return w->in->queue_id;
+	return received_id(w);
+}
+
+static bool
+mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
+{
+	const struct letter_in *in = w->in;
+
+	/* No queue id, no proof that the mark was made for this message. */
+	return queue_id[0] != '\0' && strcmp(m->queue_id, queue_id) == 0 &&
+	    strcmp(m->sender, in->sender) == 0 &&
+	    memcmp(m->body_hash, canon_body_hash(w->hash, CANON_SIMPLE),
+		sizeof(m->body_hash)) == 0;
+}
+
+static bool
+find_mark(struct work *w, const char *queue_id, struct mark *m_r)
+{
+	const struct mark_key *key = w->in->env->mark_key;
+	size_t i = header_find(&w->all, MARK_HEADER, 0);
+
+	if (key == NULL)
+		return false;
+	for (int tries = 0; tries < MARKS_MAX && i < w->all.n; tries++) {
+		const char *value = header_value(&w->all.v[i], w->rg);
+
+		if (mark_read(key, value, w->rg, m_r) &&
+		    mark_is_ours(w, m_r, queue_id))
+			return true;
+		i = header_find(&w->all, MARK_HEADER, i + 1);
+	}
+	return false;
+}
+
+/*
+ * The name of a VMTA or pool as it is here and now.  False: there is none of
+ * that name.
+ */
+static bool
+resolve(const struct letter_in *in, const char *name, struct letter *l)
+{
+	const struct pool *pool;
+	const struct vmta *v;
+
+	l->vmta = l->pool = "";
+	if (name[0] == '\0')
+		return true;
+	pool = snapshot_pool(in->conf, name);
+	if (pool != NULL) {
+		v = pool_pick(pool, in->env->pool_turn++);
+		l->pool = pool->name;
+	} else {
+		v = snapshot_vmta(in->conf, name);
+	}
+	if (v == NULL)
+		return false;
+	l->vmta = strcmp(v->name, "{default}") == 0 ? "" : v->name;
+	return true;
+}
+
+/*
+ * The mark may name what a reload has taken away since: the source's default
+ * then, and if need be the built-in one.  Never a bounce.
+ */
+static void
+assign(const struct letter_in *in, const char *name, struct letter *l)
+{
+	struct source_conf source;
+
+	if (resolve(in, name, l))
+		return;
+	snapshot_source_conf(in->conf, &in->client, NULL, &source);
+	if (!resolve(in, source.default_vmta, l))
+		(void)resolve(in, "", l);
+}
+
+/* An envelope string has a limit, and a job is shown in tables. */
+static const char *
+cut_job(struct work *w, const char *job)
+{
+	size_t len = strlen(job);
+
+	return region_strndup(w->rg, job,
+	    len > LETTER_JOB_MAX ? LETTER_JOB_MAX : len);
+}
+
+static void
+decide(struct work *w, struct letter *l)
+{
+	const struct letter_in *in = w->in;
+	struct policy_in pin = {
+		.conf = in->conf,
+		.client = in->client,
+		.sender = in->sender,
+		.rcpts = in->rcpts,
+		.rcpt_count = in->rcpt_count,
+		.headers = &w->kept,
+		.body = w->hash,
+		.now_s = in->now_us / US_PER_S,
+	};
+	struct mark m;
+
+	if (find_mark(w, l->queue_id, &m)) {
+		l->marked = true;
+		assign(in, m.vmta, l);
+		l->job = cut_job(w, m.job);
+		l->priority = m.priority;
+		return;
+	}
+	policy_run(&pin, w->rg, &w->out);
+	assign(in, w->out.vmta, l);
+	l->job = cut_job(w, w->out.job);
+	l->priority = w->out.priority;
+}
+
+/* ---- the bytes that go out ----------------------------------------------- */
+
+/* Counts while p is NULL, writes in a second run. */
+struct sink {
+	char *p;
+	size_t len;
+};
+
+static void
+put(struct sink *k, const void *p, size_t len)
+{
+	if (k->p != NULL && len > 0)
+		memcpy(k->p + k->len, p, len);
+	k->len += len;
+}
+
+static const char *
+received(const struct letter_in *in, struct region *rg)
+{
+	char date[DATE_TEXT];
+
+	(void)clock_rfc5322(date, sizeof(date), in->now_us);
+	return region_printf(rg,
+	    "Received: from %s\r\n\tby %s (Mailrace) with %s;\r\n\t%s\r\n",
+	    in->from, in->host, in->with, date);
+}
+
+static void
+write_header(const struct work *w, const char *trace, struct sink *k)
+{
+	put(k, trace, strlen(trace));
+	for (size_t i = 0; i < w->out.add_count; i++) {
+		const struct policy_add *a = &w->out.add[i];
+
+		put(k, a->name, strlen(a->name));
+		put(k, ": ", 2);
+		put(k, a->value, strlen(a->value));
+		put(k, "\r\n", 2);
+	}
+	for (size_t i = 0; i < w->kept.n; i++) {
+		if (w->out.remove != NULL && w->out.remove[i])
+			continue;
+		put(k, w->kept.v[i].whole.p, w->kept.v[i].whole.len);
+		put(k, "\r\n", 2);
+	}
+	/* Also where the text had none: its body began without one. */
+	put(k, "\r\n", 2);
+}
+
+static struct body *
+make_body(const struct work *w)
+{
+	struct slice text = w->in->text;
+	const char *trace = received(w->in, w->rg);
+	size_t rest = text.len - w->body_off;
+	struct sink k = { NULL, 0 };
+	struct body *b;
+
+	write_header(w, trace, &k);
+	CHECK(k.len + rest <= UINT32_MAX);
+	b = body_new((uint32_t)(k.len + rest));
+	k = (struct sink){ b->bytes, 0 };
+	write_header(w, trace, &k);
+	put(&k, text.p + w->body_off, rest);
+	CHECK(k.len == b->len);
+	return b;
+}
+
+static bool
+has_8bit(const struct body *b)
+{
+	const char *p = b->bytes;
+	uint64_t word, all = 0;
+	size_t i = 0;
+
+	for (; i + sizeof(word) <= b->len; i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		all |= word;
+	}
+	for (; i < b->len; i++)
+		all |= (uint64_t)(unsigned char)p[i] << 56;
+	return (all & UINT64_C(0x8080808080808080)) != 0;
+}
+
+/* ---- all together -------------------------------------------------------- */
+
+const char *
+letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
+{
+	struct work w = { .in = in, .rg = rg };
+
+	*l_r = (struct letter){ .job = "", .priority = PRIORITY_DEFAULT };
+	header_parse(in->text.p, in->text.len, rg, &w.all, &w.body_off);
+	CHECK(w.body_off <= in->text.len);
+	if (count_fields(&w.all, "Received") > LETTER_HOPS_MAX)
+		return "554 5.4.6 too many hops, mail loop";
+	l_r->header = (struct slice){ in->text.p, w.body_off };
+	l_r->queue_id = host_queue_id(&w);
+
+	w.hash = canon_body_new();
+	canon_body_add(w.hash, in->text.p + w.body_off,
+	    in->text.len - w.body_off);
+	canon_body_finish(w.hash);
+	make_kept(&w);
+	decide(&w, l_r);
+	canon_body_free(&w.hash);
+
+	l_r->body = make_body(&w);
+	l_r->has_8bit = has_8bit(l_r->body);
+	return NULL;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * letter - a complete message at intake: from the text as it came to the
+ * bytes that go out, with virtual MTA and job.
+ *
+ * A message that the milter has treated carries a mark, which is believed
+ * only if its HMAC, queue id, sender and body hash are right; every other one
+ * gets the full policy here.  The host's queue id comes from XFORWARD, or,
+ * since Postfix sends none for mail submitted by sendmail(1), from the
+ * Received field that the host has put on top.  The mark is always taken away.  Our Received
+ * field goes on top; on a submission (SMTP listener) Date and Message-ID are
+ * added where they are missing, and Bcc, Return-Path and their like go, as
+ * Postfix's cleanup does.
+ *
+ * No I/O; worker thread.
+ */
+
+#ifndef TRANSPORT_LETTER_H
+#define TRANSPORT_LETTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/mem.h"
+#include "lib/net.h"
+#include "lib/str.h"
+#include "mail/message.h"
+#include "transport/worker_env.h"
+
+#define LETTER_HOPS_MAX 50 /* Received fields; as Postfix's hopcount_limit */
+#define LETTER_JOB_MAX 255
+
+struct letter_in {
+	struct worker_env *env;
+	const struct snapshot *conf;
+	struct net_addr client; /* whom policy judges */
+	const char *sender;
+	const char *const *rcpts;
+	size_t rcpt_count;
+	struct slice text;       /* CRLF lines, not dot-stuffed */
+	const char *queue_id;    /* of XFORWARD, or "" */
+	bool from_host;          /* the peer is the host MTA */
+	bool submission;         /* Date, Message-ID, Bcc are ours to do */
+	const char *host;        /* our name */
+	const char *from, *with; /* for Received: "helo (ip)", "LMTP" */
+	int64_t now_us;          /* wall clock */
+};
+
+struct letter {
+	const char *vmta; /* "" is {default}; never a pool */
+	const char *pool; /* that gave it, or "" */
+	const char *job;
+	const char *queue_id; /* the host MTA's, or "" */
+	uint8_t priority;
+	bool marked;         /* the milter has treated it */
+	bool has_8bit;       /* some byte of it is not ASCII */
+	struct slice header; /* the header block as it came */
+	struct body *body;   /* the caller's */
+};
+
+/* NULL: done.  Else why not, as a reply: "554 5.4.6 ...". */
+const char *letter_treat(const struct letter_in *in, struct region *rg,
+    struct letter *l_r);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the end of data to the reply: the text is treated (transport/letter.c)
+ * and packed, the store makes it durable, the receipt comes back to this
+ * worker by a post, and only then the client is answered and the message goes
+ * to the scheduler.  A client that is gone by then changes nothing about
+ * that: it will hand the message over again, and the key says that we know it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "mail/envelope.h"
+#include "mail/handover_key.h"
+#include "transport/dispatch.h"
+#include "transport/ingress_priv.h"
+#include "transport/letter.h"
+
+enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
+
+struct receipt {
+	struct store_accept accept;
+	struct ingress_session *s;
+	struct worker *worker;
+
+	/* For the log; strings are the session's or its snapshot's. */
+	const char *vmta, *job, *host_id;
+	uint32_t size;
+	bool marked;
+};
+
+static void
+receipt_free(struct receipt **rp)
+{
+	struct receipt *r = *rp;
+
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	message_unref(&r->accept.msg);
+	free(r->accept.rcpt_keys);
+	free(r->accept.known);
+	free(r);
+}
+
+/* ---- replies ------------------------------------------------------------- */
+
+void
+receive_reply_all(struct ingress_session *s, const char *text)
+{
+	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.rcpt_count : 1;
+
+	for (size_t i = 0; i < n; i++)
+		ingress_say(s, text);
+}
+
+/* id 0: the store knew all of it and made no new message. */
+static void
+reply_queued(struct ingress_session *s, uint64_t id)
+{
+	char how[32] = "queued already", text[MESSAGE_ID_TEXT];
+
+	if (id != 0)
+		(void)snprintf(how, sizeof(how), "queued as %s",
+		    message_id_text(id, text));
+	if (s->door->protocol == INGRESS_SMTP) {
+		ingress_reply(s, "250 2.6.0 %s", how);
+		return;
+	}
+	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
+		const char *addr = s->tx.rcpts[i].addr;
+		int len = (int)strnlen(addr, ADDR_SHOWN);
+
+		/* Never half a character. */
+		while (len > 0 && ((unsigned char)addr[len] & 0xC0) == 0x80)
+			len--;
+		ingress_reply(s, "250 2.1.5 <%.*s> %s", len, addr, how);
+	}
+}
+
+static void
+reply_answer(struct ingress_session *s, const struct store_accept *a)
+{
+	switch (a->answer) {
+	case STORE_TAKEN:
+		reply_queued(s, a->msg->id);
+		break;
+	case STORE_NO_SPACE:
+		receive_reply_all(s, "452 4.3.1 no space in the queue");
+		break;
+	case STORE_BAD:
+		receive_reply_all(s, "554 5.3.0 message cannot be queued");
+		break;
+	}
+}
+
+/* ---- log ----------------------------------------------------------------- */
+
+static void
+log_accepted(const struct receipt *r, uint32_t known)
+{
+	const struct ingress_session *s = r->s;
+	uint64_t id = r->accept.msg->id;
+	char text[MESSAGE_ID_TEXT];
+	struct log_line l;
+
+	if (id != 0)
+		log_begin(&l, LOG_L_INFO, message_id_text(id, text),
+		    "accepted");
+	else
+		log_begin(&l, LOG_L_INFO, NULL, "repeated");
+	if (r->host_id[0] != '\0')
+		log_str(&l, "host-id", r->host_id);
+	log_str(&l, "from", s->tx.sender);
+	log_int(&l, "rcpts", (int64_t)s->tx.rcpt_count);
+	if (known > 0)
+		log_int(&l, "known", known);
+	log_int(&l, "size", r->size);
+	log_str(&l, "vmta", r->vmta);
+	log_str(&l, "job", r->job);
+	log_str(&l, "policy", r->marked ? "milter" : "ingress");
+	log_end(&l);
+}
+
+static void
+log_refused(const struct ingress_session *s, const char *why)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "refused");
+	if (s->xforward.ident != NULL)
+		log_str(&l, "host-id", s->xforward.ident);
+	log_str(&l, "from", s->tx.sender);
+	log_int(&l, "rcpts", (int64_t)s->tx.rcpt_count);
+	log_str(&l, "reply", why);
+	log_end(&l);
+}
+
+/* ---- the receipt --------------------------------------------------------- */
+
+static uint32_t
+count_known(const struct store_accept *a)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < a->rcpt_count; i++)
+		n += a->known[i];
+	return n;
+}
+
+/* On the worker again. */
+static void
+on_receipt(struct post *p)
+{
+	struct store_accept *a = post_owner(p, struct store_accept, post);
+	struct receipt *r = post_owner(a, struct receipt, accept);
+	struct ingress_session *s = r->s;
+	uint32_t known = count_known(a);
+
+	s->receipt = NULL;
+	if (s->state != INGRESS_CLOSED)
+		reply_answer(s, a);
+	if (a->answer == STORE_TAKEN) {
+		log_accepted(r, known);
+		if (known < a->rcpt_count)
+			dispatch_accepted(s->env->dispatch, message_ref(a->msg),
+			    a->known, a->rcpt_count);
+	} else {
+		log_refused(s,
+		    a->answer == STORE_BAD ? a->err.text : "no space");
+	}
+	receipt_free(&r);
+	ingress_committed(s);
+}
+
+/* On the store thread: must only post on. */
+static void
+on_stored(struct store_accept *a)
+{
+	struct receipt *r = post_owner(a, struct receipt, accept);
+
+	a->post.fn = on_receipt;
+	worker_post(r->worker, &a->post);
+}
+
+/* ---- to the store -------------------------------------------------------- */
+
+static const char *
+or_empty(const char *s)
+{
+	return s == NULL ? "" : s;
+}
+
+/* The original client if the host MTA named it, else our peer. */
+static struct net_addr
+policy_client(const struct ingress_session *s)
+{
+	struct slice text = slice_of(or_empty(s->xforward.addr));
+	struct net_addr a;
+	struct err e;
+
+	if (text.len > 5 &&
+	    slice_eq_nocase((struct slice){ text.p, 5 }, "IPV6:")) {
+		text.p += 5;
+		text.len -= 5;
+	}
+	if (text.len == 0 || net_addr_parse(text, &a, &e) == -1)
+		return s->peer.addr;
+	return a;
+}
+
+static const char *
+protocol_name(const struct ingress_session *s)
+{
+	bool lmtp = s->door->protocol == INGRESS_LMTP;
+
+	if (s->tx.utf8) /* RFC 6531 section 4.3 */
+		return lmtp ? "UTF8LMTP" : "UTF8SMTP";
+	if (lmtp)
+		return "LMTP";
+	return s->extended ? "ESMTP" : "SMTP";
+}
+
+static const char *
+peer_name(struct ingress_session *s)
+{
+	char text[NET_ADDR_TEXT];
+
+	return region_printf(s->tx_rg, "%s (%s)", s->helo,
+	    net_addr_text(&s->peer.addr, text));
+}
+
+static const char *
+treat(struct ingress_session *s, const char *peer, struct letter *l_r)
+{
+	const struct ingress_tx *tx = &s->tx;
+	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
+	    sizeof(*rcpts));
+	struct letter_in in = {
+		.env = s->env,
+		.conf = s->conf,
+		.client = policy_client(s),
+		.sender = tx->sender,
+		.rcpts = rcpts,
+		.rcpt_count = tx->rcpt_count,
+		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
+		.queue_id = or_empty(s->xforward.ident),
+		.from_host = s->trusted && s->door->protocol == INGRESS_LMTP,
+		.submission = s->door->protocol == INGRESS_SMTP,
+		.host = s->host,
+		.from = peer,
+		.with = protocol_name(s),
+		.now_us = clock_wall_us(),
+	};
+
+	for (size_t i = 0; i < tx->rcpt_count; i++)
+		rcpts[i] = tx->rcpts[i].addr;
+	return letter_treat(&in, s->tx_rg, l_r);
+}
+
+static struct message *
+make_message(struct ingress_session *s, const char *peer,
+    const struct letter *l)
+{
+	const struct ingress_tx *tx = &s->tx;
+	struct envelope env = {
+		.arrival_us = clock_wall_us(),
+		.sender = tx->sender,
+		.envid = tx->envid,
+		.job = l->job,
+		.pool = l->pool,
+		.auth_user = "",
+		.host_id = l->queue_id,
+		.src_mta = peer,
+		.ret = tx->ret,
+		.flags = (uint8_t)((l->has_8bit ? ENVELOPE_8BIT : 0) |
+		    (tx->utf8 ? ENVELOPE_UTF8 : 0)),
+		.rcpt_count = (uint32_t)tx->rcpt_count,
+	};
+	struct buf packed = { 0 };
+	struct message *m;
+
+	env.rcpts = region_array(s->tx_rg, tx->rcpt_count, sizeof(*env.rcpts));
+	for (size_t i = 0; i < tx->rcpt_count; i++) {
+		const struct ingress_rcpt *r = &tx->rcpts[i];
+
+		env.rcpts[i] = (struct env_rcpt){ .addr = r->addr,
+			.domain = r->domain,
+			.vmta = l->vmta,
+			.orcpt = r->orcpt,
+			.notify = r->notify,
+			.priority = l->priority };
+	}
+	envelope_pack(&env, &packed);
+	m = message_new(packed.p, (uint32_t)packed.len);
+	m->body = l->body; /* moved */
+	buf_fini(&packed);
+	return m;
+}
+
+/* Only a queue id of the host MTA tells one hand-over from another. */
+static void
+set_key(struct ingress_session *s, const struct letter *l,
+    struct store_accept *a)
+{
+	const struct ingress_tx *tx = &s->tx;
+	char peer[NET_ADDR_TEXT];
+
+	if (l->queue_id[0] == '\0')
+		return;
+	a->has_key = true;
+	handover_key(s->door->name, net_addr_text(&s->peer.addr, peer),
+	    l->queue_id, l->header, a->key);
+	a->rcpt_keys = mem_array(tx->rcpt_count, sizeof(*a->rcpt_keys));
+	for (size_t i = 0; i < tx->rcpt_count; i++)
+		a->rcpt_keys[i] = handover_rcpt_key(tx->rcpts[i].addr,
+		    tx->rcpts[i].orcpt, tx->rcpts[i].notify);
+}
+
+static enum ingress_state
+refuse(struct ingress_session *s, const char *why)
+{
+	log_refused(s, why);
+	receive_reply_all(s, why);
+	ingress_tx_reset(s);
+	return INGRESS_COMMAND;
+}
+
+enum ingress_state
+receive_message(struct ingress_session *s)
+{
+	const char *peer = peer_name(s), *why;
+	struct receipt *r;
+	struct letter l;
+
+	if (s->tx.dot.bare)
+		return refuse(s, "550 5.6.0 bare CR or LF in message");
+	if (s->tx.too_big)
+		return refuse(s, "552 5.3.4 message too big");
+	if (s->env->space != STORE_SPACE_OK)
+		return refuse(s, "452 4.3.1 no space in the queue");
+	why = treat(s, peer, &l);
+	if (why != NULL)
+		return refuse(s, why);
+
+	r = mem_new(struct receipt);
+	r->s = s;
+	r->worker = s->env->worker;
+	r->size = l.body->len;
+	r->marked = l.marked;
+	r->vmta = l.vmta;
+	r->job = l.job;
+	r->host_id = l.queue_id;
+	r->accept.done = on_stored;
+	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
+	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));
+	r->accept.msg = make_message(s, peer, &l);
+	set_key(s, &l, &r->accept);
+	buf_clear(&s->tx.text); /* l.header pointed into it */
+	s->receipt = r;
+	store_accept(s->env->store, &r->accept);
+	return INGRESS_COMMIT;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/log.h"
+#include "mail/message.h"
+#include "transport/acct_record.h"
+
+static const struct {
+	char type;
+	const char *action, *word;
+} forms[] = {
+	[DISPOSE_DELIVERED] = { 'd', "relayed", "delivered" },
+	[DISPOSE_FAIL] = { 'b', "failed", "failed" },
+	[DISPOSE_EXPIRE] = { 'b', "failed", "expired" },
+	[DISPOSE_RETRY] = { 't', "delayed", "deferred" },
+};
+
+/* "smtp;250 2.0.0 ok", or our own words under our own name. */
+static const char *
+diagnosis(const struct outcome *o, char *out, size_t cap)
+{
+	bool said = o->kind == OUTCOME_REPLY || o->kind == OUTCOME_DELIVERED;
+
+	(void)snprintf(out, cap, "%s;%s%s", said ? "smtp" : "x-mailrace",
+	    o->text == NULL ? "" : o->text,
+	    o->in_doubt ? " (message may be sent more than once)" : "");
+	return out;
+}
+
+static const char *
+host_and_address(const struct outcome *o, char *out, size_t cap)
+{
+	char addr[NET_ADDR_TEXT];
+
+	out[0] = '\0';
+	if (o->mx != NULL && o->mx[0] != '\0')
+		(void)snprintf(out, cap, "%s (%s)", o->mx,
+		    net_addr_text(&o->peer, addr));
+	return out;
+}
+
+void
+record_pack(const struct record_of *r, struct buf *out)
+{
+	const struct env_rcpt *rcpt = &r->env->rcpts[r->n];
+	const struct outcome *o = r->outcome;
+	char diag[1200], mta[320], source[NET_ADDR_TEXT], peer[NET_ADDR_TEXT];
+	struct acct_record a = { .type = forms[r->disposition->what].type };
+	bool delivered = a.type == 'd';
+
+	a.logged_us = o->wall_us;
+	a.queued_us = r->env->arrival_us;
+	a.orig = r->env->sender;
+	a.rcpt = rcpt->addr;
+	a.orcpt = rcpt->orcpt;
+	a.dsn_action = forms[r->disposition->what].action;
+	memcpy(a.dsn_status.code, r->disposition->dsn, 3);
+	a.dsn_diag = diagnosis(o, diag, sizeof(diag));
+	a.dsn_mta = host_and_address(o, mta, sizeof(mta));
+	a.bounce_cat = delivered ? "" :
+				   bounce_class_name(r->disposition->class);
+	a.src_type = "smtp";
+	a.src_mta = r->env->src_mta;
+	a.dlv_type = "smtp";
+	a.dlv_source_ip = net_addr_text(&o->source, source);
+	a.dlv_destination_ip = net_addr_text(&o->peer, peer);
+	a.dlv_esmtp = o->esmtp;
+	a.dlv_size = delivered ? o->size : 0;
+	a.vmta = r->vmta;
+	a.job_id = r->env->job;
+	a.env_id = r->env->envid;
+	a.queue = r->queue;
+	a.vmta_pool = r->env->pool;
+	acct_record_pack(&a, out);
+}
+
+void
+record_log(const struct record_of *r)
+{
+	const struct outcome *o = r->outcome;
+	char id[MESSAGE_ID_TEXT], addr[NET_ADDR_TEXT];
+	struct log_line l;
+
+	CHECK(r->disposition->what != DISPOSE_UNUSED);
+	if (!log_wants(LOG_L_INFO))
+		return;
+	log_begin(&l, LOG_L_INFO, message_id_text(r->id, id), "attempt");
+	if (r->env->host_id[0] != '\0')
+		log_str(&l, "host-id", r->env->host_id);
+	log_str(&l, "result", forms[r->disposition->what].word);
+	log_str(&l, "queue", r->queue);
+	log_fmt(&l, "to", "<%s>", r->env->rcpts[r->n].addr);
+	if (o->mx != NULL && o->mx[0] != '\0') {
+		log_str(&l, "mx", o->mx);
+		log_str(&l, "addr", net_addr_text(&o->peer, addr));
+	}
+	if (o->source.family != 0)
+		log_str(&l, "source", net_addr_text(&o->source, addr));
+	log_str(&l, "phase", outcome_phase_name(o->phase));
+	if (o->code != 0)
+		log_int(&l, "code", o->code);
+	log_fmt(&l, "dsn", "%u.%u.%u", r->disposition->dsn[0],
+	    r->disposition->dsn[1], r->disposition->dsn[2]);
+	if (r->disposition->what != DISPOSE_DELIVERED)
+		log_str(&l, "class", bounce_class_name(r->disposition->class));
+	if (r->disposition->what == DISPOSE_RETRY)
+		log_fmt(&l, "next", "%llds",
+		    (long long)(r->disposition->retry_after_us / 1000000));
+	if (o->tls != NULL && o->tls[0] != '\0')
+		log_str(&l, "tls", o->tls);
+	if (o->in_doubt)
+		log_str(&l, "in-doubt", "yes");
+	log_str(&l, "text", o->text == NULL ? "" : o->text);
+	log_end(&l);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record - the accounting record and the log line of one recipient's outcome.
+ *
+ * Used where outcomes become final: by deliveries on workers and by the
+ * dispatcher's sweeps.  No state; any thread.
+ */
+
+#ifndef TRANSPORT_RECORD_H
+#define TRANSPORT_RECORD_H
+
+#include <stdint.h>
+
+#include "lib/str.h"
+#include "mail/envelope.h"
+#include "mail/outcome.h"
+#include "transport/disposition.h"
+
+struct record_of {
+	uint64_t id;
+	const struct envelope *env;
+	uint32_t n; /* recipient number */
+	const char *queue, *vmta;
+	const struct outcome *outcome;
+	const struct disposition *disposition;
+};
+
+/* Appends the packed record (transport/acct_record.h). */
+void record_pack(const struct record_of *r, struct buf *out);
+
+/* The `attempt` line. */
+void record_log(const struct record_of *r);
+
+#endif

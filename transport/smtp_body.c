@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/smtp_body.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "lib/check.h"
+#include "transport/smtp_session_priv.h"
+
+/* What counts as a chunk for data-send-timeout. */
+#define PROGRESS 4096u
+
+void
+smtp_body_start(struct smtp_session *s)
+{
+	s->body = (struct smtp_body){ 0 };
+	dot_stuff_init(&s->body.dots);
+}
+
+static void
+release(const void *p, size_t len, void *arg)
+{
+	struct body *b = arg;
+
+	(void)p;
+	(void)len;
+	body_unref(&b);
+}
+
+static void
+add_run(struct smtp_session *s, struct slice run)
+{
+	struct evbuffer *to;
+	struct body *b;
+
+	s->body.queued += run.len;
+	if (run.len < SMTP_BODY_COPY) {
+		buf_add(&s->out, run.p, run.len);
+		return;
+	}
+	/* The count is what a const body may change: it is shared. */
+	b = body_ref((struct body *)(uintptr_t)s->trans.t->body);
+	to = smtp_output(s); /* takes what was copied before it */
+	CHECK(evbuffer_add_reference(to, run.p, run.len, release, b) == 0);
+}
+
+static void
+add_chunk(struct smtp_session *s)
+{
+	const struct body *b = s->trans.t->body;
+	size_t left = b->len - s->body.pos;
+	struct slice run,
+	    in = { b->bytes + s->body.pos,
+		    left < SMTP_BODY_CHUNK ? left : SMTP_BODY_CHUNK };
+
+	s->body.pos += in.len;
+	while (dot_stuff_next(&s->body.dots, &in, &run))
+		add_run(s, run);
+}
+
+/* Asks the owner, who notes what is now in doubt, and ends the message. */
+static bool
+add_dot(struct smtp_session *s)
+{
+	struct smtp_trans *tr = &s->trans;
+
+	add_run(s, dot_stuff_end(&s->body.dots));
+	if (!s->owner->dot(s->ctx, tr->accepted, tr->accepted_count) ||
+	    s->want_drop)
+		return false;
+	buf_str(&s->out, ".\r\n");
+	s->body.queued += 3;
+	s->body.dot_queued = true;
+	return true;
+}
+
+enum smtp_body_step
+smtp_body_go(struct smtp_session *s)
+{
+	struct smtp_body *b = &s->body;
+	size_t len = s->trans.t->body->len;
+
+	do {
+		/*
+		 * A server that talks in the middle of the message is refusing
+		 * it, or out of step: it is heard before anything else is
+		 * sent, above all the dot.
+		 */
+		if (smtp_has_heard(s))
+			return SMTP_BODY_WAIT;
+		while (b->pos < len && smtp_waiting(s) < SMTP_BODY_HIGH)
+			add_chunk(s);
+		if (b->pos == len && !b->dot_queued && !add_dot(s))
+			return SMTP_BODY_STOP;
+		bufferevent_setwatermark(s->bev, EV_WRITE,
+		    b->dot_queued ? 0 : SMTP_BODY_LOW, 0);
+		if (!smtp_flush(s))
+			return SMTP_BODY_WAIT;
+	} while (!b->dot_queued);
+	return SMTP_BODY_SENT;
+}
+
+bool
+smtp_body_moved(struct smtp_session *s)
+{
+	uint64_t gone = s->body.queued - smtp_waiting(s);
+
+	if (gone < s->body.gone + PROGRESS)
+		return false;
+	s->body.gone = gone;
+	return true;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sweep - outcomes decided on the scheduler's thread (expiry, a route that is
+ * gone), gathered and handed to the store in one piece.
+ *
+ * Owned by the dispatcher; one thread.
+ */
+
+#ifndef TRANSPORT_SWEEP_H
+#define TRANSPORT_SWEEP_H
+
+#include <stdint.h>
+
+#include "mail/message.h"
+#include "mail/outcome.h"
+#include "queue/store.h"
+#include "transport/disposition.h"
+#include "vmta/sched.h"
+
+struct sweep;
+
+struct sweep *sweep_new(struct store *store);
+void sweep_free(struct sweep **sp);
+
+/* One recipient that has left the scheduler; writes its log line too. */
+void sweep_add(struct sweep *s, const struct sched_queue *q,
+    const struct message *m, uint32_t n, uint16_t attempts,
+    const struct outcome *o, const struct disposition *what);
+
+/* To the store, if there is something. */
+void sweep_flush(struct sweep *s);
+
+#endif

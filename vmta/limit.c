@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/limit.h"
+
+#include "lib/check.h"
+
+void
+line_init(struct line *l)
+{
+	TAILQ_INIT(&l->list);
+	l->n = 0;
+}
+
+void
+line_join(struct line *l, struct waiter *w)
+{
+	if (w->line == l)
+		return;
+	CHECK(w->line == NULL);
+	TAILQ_INSERT_TAIL(&l->list, w, link);
+	w->line = l;
+	l->n++;
+}
+
+void
+line_rejoin(struct waiter *w)
+{
+	CHECK(w->line != NULL);
+	TAILQ_REMOVE(&w->line->list, w, link);
+	TAILQ_INSERT_TAIL(&w->line->list, w, link);
+}
+
+void
+line_leave(struct waiter *w)
+{
+	if (w->line == NULL)
+		return;
+	CHECK(w->line->n > 0);
+	TAILQ_REMOVE(&w->line->list, w, link);
+	w->line->n--;
+	w->line = NULL;
+}
+
+struct waiter *
+line_first(const struct line *l)
+{
+	return TAILQ_FIRST(&l->list);
+}
+
+/* ---- so many at once ----------------------------------------------------- */
+
+void
+slots_set(struct slots *l, uint32_t max)
+{
+	l->max = max == 0 ? UINT32_MAX : max;
+}
+
+void
+slots_take(struct slots *l)
+{
+	CHECK(l->used < l->max);
+	l->used++;
+}
+
+void
+slots_return(struct slots *l)
+{
+	CHECK(l->used > 0);
+	l->used--;
+}
+
+uint32_t
+slots_room(const struct slots *l)
+{
+	return l->used < l->max ? l->max - l->used : 0;
+}
+
+/* ---- so many in a period ------------------------------------------------- */
+
+void
+rate_limit_set(struct rate_limit *l, const struct rate *rate, int64_t now_us)
+{
+	l->limited = rate->count > 0;
+	if (!l->limited)
+		return; /* what is pending is still settled in the window */
+	if (l->was_limited) {
+		window_set(&l->window, rate->count, rate->period_us);
+		pacer_set(&l->pacer, rate->count, window_span(&l->window));
+		return;
+	}
+	l->was_limited = true;
+	window_init(&l->window, rate->count, rate->period_us);
+	pacer_init(&l->pacer, rate->count, window_span(&l->window), now_us);
+}
+
+void
+rate_limit_fini(struct rate_limit *l)
+{
+	window_fini(&l->window);
+	*l = (struct rate_limit){ 0 };
+}
+
+uint32_t
+rate_limit_room(struct rate_limit *l, int64_t now_us)
+{
+	uint32_t room;
+
+	if (!l->limited)
+		return UINT32_MAX;
+	if (pacer_next(&l->pacer, now_us) > now_us)
+		return 0;
+	room = window_room(&l->window, now_us);
+	return room > PACER_TAKE_MAX ? PACER_TAKE_MAX : room;
+}
+
+int64_t
+rate_limit_next(struct rate_limit *l, int64_t now_us)
+{
+	int64_t paced, free;
+
+	if (!l->limited)
+		return now_us;
+	paced = pacer_next(&l->pacer, now_us);
+	free = window_next(&l->window, now_us);
+	return paced > free ? paced : free;
+}
+
+int64_t
+rate_limit_end(const struct rate_limit *l)
+{
+	int64_t end = l->was_limited ? window_end(&l->window) : 0;
+
+	if (l->limited && l->pacer.next_us > end)
+		end = l->pacer.next_us;
+	return end;
+}
+
+bool
+rate_limit_take(struct rate_limit *l, uint32_t n, int64_t now_us)
+{
+	if (!l->limited)
+		return false;
+	CHECK(window_room(&l->window, now_us) >= n);
+	CHECK(pacer_take(&l->pacer, n, now_us));
+	window_take(&l->window, n);
+	return true;
+}
+
+void
+rate_limit_return(struct rate_limit *l, uint32_t n)
+{
+	window_return(&l->window, n);
+	pacer_return(&l->pacer, n);
+}
+
+void
+rate_limit_settle(struct rate_limit *l, uint32_t n, int64_t when_us)
+{
+	window_settle(&l->window, n, when_us);
+}
+
+uint32_t
+rate_limit_conns(const struct rate_limit *l, int64_t busy_us, double by)
+{
+	double conns;
+
+	if (!l->limited)
+		return UINT32_MAX;
+	conns = 1.5 * (double)l->window.max / (double)l->window.length_us *
+	    (double)busy_us / by;
+	return conns >= 1e6 ? 1000000 : (uint32_t)conns + 1;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pacer - spreads events evenly: at most N in a period, without bursts.
+ *
+ * Pure arithmetic on the caller's clock: no locks, no allocation, no time
+ * call.  The scheduler thread owns every pacer; nobody else touches one.
+ *
+ * A pacer that was idle may catch up by at most `slack_us`, so a quiet night
+ * does not turn into a flood in the morning.  It does not bound what falls
+ * into any one window: that is window.h.
+ *
+ * Several events may go at once (the recipients of one transaction); the next
+ * is then due so many intervals later.
+ */
+
+#ifndef VMTA_PACER_H
+#define VMTA_PACER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Keeps events * period below 2^63. */
+#define PACER_PERIOD_MAX INT64_C(400000000000000) /* a dozen years */
+#define PACER_TAKE_MAX 10000
+
+struct pacer {
+	uint32_t count;    /* events ... */
+	uint32_t rest;     /* of next_us, in period_us/count */
+	int64_t period_us; /* ... in this time; 1/20m and 500/d are exact */
+	int64_t slack_us;  /* how late it may catch up */
+	int64_t next_us;   /* when the next event is due */
+};
+
+/*
+ * Slack is a twentieth of the period, at most a second, at least one
+ * interval: a pacer that was idle lets through two events, or 5 % of a rate.
+ */
+void pacer_init(struct pacer *p, uint32_t count, int64_t period_us,
+    int64_t now_us);
+/* Another rate from now on; what was taken stays taken. */
+void pacer_set(struct pacer *p, uint32_t count, int64_t period_us);
+
+/* Takes n events if one is due. */
+bool pacer_take(struct pacer *p, uint32_t n, int64_t now_us);
+void pacer_return(struct pacer *p, uint32_t n);
+
+/* When pacer_take() will next succeed; now_us itself if it would already. */
+int64_t pacer_next(const struct pacer *p, int64_t now_us);
+
+#endif

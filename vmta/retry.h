@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * retry - how long a queue waits after it failed as a whole, time after time.
+ *
+ * The waits come from a list, and the last one repeats.  Failures of several
+ * connections at once are one failure: what fails while the queue waits
+ * already neither moves the position nor the end.
+ */
+
+#ifndef VMTA_RETRY_H
+#define VMTA_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/conf_types.h"
+
+struct retry { /* zeroed: has not failed */
+	int64_t until_us;
+	uint32_t position; /* in the list, for the next failure */
+};
+
+/* Returns until when. */
+int64_t retry_failed(struct retry *r, const struct conf_intervals *list,
+    int64_t now_us);
+void retry_worked(struct retry *r); /* from the first interval again */
+bool retry_waits(const struct retry *r, int64_t now_us);
+
+#endif

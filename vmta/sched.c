@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/sched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "vmta/sched_priv.h"
+
+#define FAIR_QUANTUM 50           /* recipients a turn */
+#define FORGET_US (60 * US_PER_S) /* an idle queue stays at least so long */
+#define SLICE 256                 /* queues refreshed in one sched_run() */
+#define ROUNDS_MAX 1000000        /* of one sched_run(): a bug above */
+#define AVERAGE_MAX_US (60 * US_PER_S)
+
+/* ---- queues -------------------------------------------------------------- */
+
+struct queue_key {
+	const struct domain_obj *domain;
+	const struct sched_vmta *vmta;
+};
+
+static uint64_t
+key_hash(const struct queue_key *k)
+{
+	return table_hash_u64(
+	    (uint64_t)(uintptr_t)k->domain * 31 + (uint64_t)(uintptr_t)k->vmta);
+}
+
+static uint64_t
+queue_hash(const struct table_link *l)
+{
+	const struct sched_queue *q = (const void *)((const char *)l -
+	    offsetof(struct sched_queue, link));
+	struct queue_key k = { q->domain, q->vmta };
+
+	return key_hash(&k);
+}
+
+static bool
+queue_is(const struct table_link *l, const void *key)
+{
+	const struct sched_queue *q = (const void *)((const char *)l -
+	    offsetof(struct sched_queue, link));
+	const struct queue_key *k = key;
+
+	return q->domain == k->domain && q->vmta == k->vmta;
+}
+
+static const struct table_ops queue_ops = { queue_hash, queue_is };
+
+static struct sched_queue *
+queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
+{
+	struct domain_obj *d = domain_obj_get(&s->domains, domain);
+	struct queue_key k = { d, vmta_get(s, vmta, now_us) };
+	struct table_link *l = table_find(&s->queues, key_hash(&k), &k);
+	struct sched_queue *q;
+
+	if (l != NULL) {
+		domain_obj_put(&s->domains, &d);
+		return OF(sched_queue, link, l);
+	}
+	q = mem_new(struct sched_queue);
+	vqueue_init(q);
+	q->domain = d;
+	q->vmta = vmta_get(s, vmta, now_us);
+	q->setup_us = q->vmta->setup_us;
+	q->busy_us = q->vmta->busy_us;
+	table_add(&s->queues, &q->link);
+	TAILQ_INSERT_TAIL(&s->all, q, all);
+	sched_refresh(s, q, now_us);
+	return q;
+}
+
+static void
+queue_free(struct sched *s, struct sched_queue **qp)
+{
+	struct sched_queue *q = *qp;
+
+	*qp = NULL;
+	vmta_wants_no_open(q);
+	line_leave(&q->rate_wait);
+	timer_set(&s->timers, &q->timer, INT64_MAX);
+	if (q->is_dirty)
+		TAILQ_REMOVE(&s->dirty, q, dirty);
+	q->is_dirty = false;
+	if (s->stale == q)
+		s->stale = TAILQ_NEXT(q, all);
+	TAILQ_REMOVE(&s->all, q, all);
+	table_remove(&s->queues, &q->link);
+	vqueue_fini(q);
+	qconf_unref(&q->conf);
+	domain_obj_put(&s->domains, &q->domain);
+	free(q);
+}
+
+void
+sched_dirty(struct sched *s, struct sched_queue *q)
+{
+	if (q->is_dirty)
+		return;
+	q->is_dirty = true;
+	TAILQ_INSERT_TAIL(&s->dirty, q, dirty);
+}
+
+void
+sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	if (q->generation == s->generation)
+		return;
+	q->generation = s->generation;
+	qconf_unref(&q->conf);
+	q->conf = qconf_get(&s->confs, s->conf, q->domain->name,
+	    snapshot_vmta(s->conf, q->vmta->name) == NULL ? "" : q->vmta->name);
+	slots_set(&q->slots, q->conf->conf.max_conns);
+	rate_limit_set(&q->rate, &q->conf->conf.msg_rate, now_us);
+}
+
+int64_t
+sched_forget_at(const struct sched_queue *q)
+{
+	int64_t at = q->idle_us + FORGET_US;
+	int64_t end = rate_limit_end(&q->rate);
+
+	at = end > at ? end : at;
+	/* The position of a queue that failed is kept as long again. */
+	end = q->retry.position > 0 && q->retry.until_us < INT64_MAX - at ?
+	    q->retry.until_us + FORGET_US :
+	    0;
+	return end > at ? end : at;
+}
+
+void
+sched_average(uint32_t *avg, int64_t sample_us)
+{
+	if (sample_us > AVERAGE_MAX_US)
+		sample_us = AVERAGE_MAX_US;
+	if (sample_us < 0)
+		sample_us = 0;
+	*avg = (uint32_t)((3 * (int64_t)*avg + sample_us) / 4);
+}
+
+/* ---- new, free, reload --------------------------------------------------- */
+
+struct sched *
+sched_new(const struct snapshot *conf, const struct sched_owner *owner,
+    void *ctx, int64_t now_us)
+{
+	struct sched *s = mem_new(struct sched);
+
+	s->owner = owner;
+	s->ctx = ctx;
+	s->reclaim_us = INT64_MAX;
+	backlog_init(&s->backlog);
+	domain_set_init(&s->domains);
+	qconf_set_init(&s->confs);
+	table_init(&s->queues, &queue_ops);
+	vmta_table_init(s);
+	TAILQ_INIT(&s->all);
+	TAILQ_INIT(&s->dirty);
+	TAILQ_INIT(&s->idle);
+	fair_init(&s->ring, FAIR_QUANTUM);
+	sched_reload(s, conf, now_us);
+	return s;
+}
+
+void
+sched_free(struct sched **sp)
+{
+	struct sched *s = *sp;
+	struct table_link *l;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	CHECK(s->slots.used == 0 && !s->in_callback);
+	while (!TAILQ_EMPTY(&s->all)) {
+		struct sched_queue *q = TAILQ_FIRST(&s->all);
+
+		vqueue_clear(q, &s->backlog, NULL, NULL);
+		queue_free(s, &q);
+	}
+	while ((l = table_any(&s->vmtas)) != NULL) {
+		struct sched_vmta *v = OF(sched_vmta, link, l);
+
+		vmta_free(&v);
+	}
+	table_fini(&s->vmtas);
+	table_fini(&s->queues);
+	qconf_set_fini(&s->confs);
+	domain_set_fini(&s->domains);
+	backlog_fini(&s->backlog);
+	heap_fini(&s->timers);
+	snapshot_unref(&s->conf);
+	free(s);
+}
+
+void
+sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
+{
+	struct snapshot *old = s->conf;
+
+	CHECK(!s->in_callback);
+	s->conf = snapshot_ref(conf);
+	s->generation++;
+	qconf_set_forget(&s->confs);
+	slots_set(&s->slots, snapshot_global(s->conf)->max_conns_out);
+	for (size_t i = 0; i < s->vmtas.cap; i++) {
+		struct table_link *l = s->vmtas.buckets[i];
+
+		for (; l != NULL; l = l->next) {
+			vmta_configure(OF(sched_vmta, link, l), now_us);
+			vmta_offer(OF(sched_vmta, link, l), now_us);
+		}
+	}
+	s->stale = TAILQ_FIRST(&s->all);
+	snapshot_unref(&old);
+}
+
+void
+sched_hold(struct sched *s, bool hold, int64_t now_us)
+{
+	CHECK(!s->in_callback);
+	if (s->held == hold)
+		return;
+	s->held = hold;
+	if (!hold)
+		s->stale = TAILQ_FIRST(&s->all); /* each is looked at */
+	(void)now_us;
+}
+
+void
+sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
+    size_t count, int64_t now_us)
+{
+	struct entry *e;
+
+	CHECK(!s->in_callback && count > 0);
+	e = backlog_entry(&s->backlog, m);
+	for (size_t i = 0; i < count; i++) {
+		struct sched_queue *q;
+
+		q = queue_get(s, rcpts[i].domain, rcpts[i].vmta, now_us);
+		vqueue_add(q, &s->backlog, e, &rcpts[i], now_us);
+		if (retry_waits(&q->retry, now_us))
+			vqueue_cool(q);
+		sched_dirty(s, q);
+	}
+	if (e->warm == 0) /* nobody will send it soon */
+		body_unref(&m->body);
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+static void
+fire(struct sched *s, int64_t now_us)
+{
+	struct timer *t;
+
+	while ((t = timer_pop(&s->timers, now_us)) != NULL) {
+		switch (t->kind) {
+		case TIMER_QUEUE:
+			sched_dirty(s, OF(sched_queue, timer, t));
+			break;
+		case TIMER_VMTA:
+			vmta_run(OF(sched_vmta, timer, t), now_us);
+			break;
+		case TIMER_CONN:
+			conn_take_back(s, OF(sched_conn, timer, t));
+			break;
+		}
+	}
+}
+
+static void
+serve_dirty(struct sched *s, int64_t now_us)
+{
+	struct sched_queue *q;
+
+	while ((q = TAILQ_FIRST(&s->dirty)) != NULL) {
+		TAILQ_REMOVE(&s->dirty, q, dirty);
+		q->is_dirty = false;
+		if (q->idle_us > 0 && q->rcpts == 0 &&
+		    TAILQ_EMPTY(&q->all_conns) && sched_forget_at(q) <= now_us)
+			queue_free(s, &q);
+		else
+			sched_serve(s, q, now_us, false);
+	}
+}
+
+/* After a reload each queue is looked at once, some at a time. */
+static void
+refresh_slice(struct sched *s)
+{
+	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
+		sched_dirty(s, s->stale);
+		s->stale = TAILQ_NEXT(s->stale, all);
+	}
+}
+
+int64_t
+sched_run(struct sched *s, int64_t now_us)
+{
+	unsigned rounds = 0;
+	int64_t next;
+
+	CHECK(!s->in_callback);
+	refresh_slice(s);
+	do {
+		CHECK(rounds < ROUNDS_MAX);
+		rounds++;
+		fire(s, now_us);
+		serve_dirty(s, now_us);
+		conns_open(s, now_us);
+	} while (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us);
+	if (s->stale != NULL)
+		return now_us;
+	next = timer_next(&s->timers);
+	return s->reclaim_us < next ? s->reclaim_us : next;
+}

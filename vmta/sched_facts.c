@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What others ask about: connections, queues, recipients, sums.  Looks
+ * through all queues; nothing here is on the way of a message.
+ */
+#include <string.h>
+
+#include "vmta/sched_priv.h"
+
+bool
+sched_message_moved(struct sched *s, uint64_t id, const struct body_loc *loc)
+{
+	struct entry *e = backlog_find(&s->backlog, id);
+
+	CHECK(!s->in_callback);
+	if (e == NULL)
+		return true;
+	CHECK(e->msg->loc.len == loc->len);
+	e->msg->loc = *loc;
+	return e->reading == 0;
+}
+
+struct sched_queue *
+sched_conn_queue(const struct sched_conn *c)
+{
+	return c->queue;
+}
+
+const struct conf_source *
+sched_conn_source(const struct sched_conn *c)
+{
+	return c->source;
+}
+
+const struct snapshot *
+sched_conn_conf(const struct sched_conn *c)
+{
+	return c->snapshot;
+}
+
+uint64_t
+sched_conn_id(const struct sched_conn *c)
+{
+	return c->id;
+}
+
+void
+sched_conn_set_user(struct sched_conn *c, void *user)
+{
+	c->user = user;
+}
+
+void *
+sched_conn_user(const struct sched_conn *c)
+{
+	return c->user;
+}
+
+const char *
+sched_queue_domain(const struct sched_queue *q)
+{
+	return q->domain->name;
+}
+
+const char *
+sched_queue_vmta(const struct sched_queue *q)
+{
+	return q->vmta->name;
+}
+
+const struct queue_conf *
+sched_queue_conf(const struct sched_queue *q)
+{
+	return &q->conf->conf;
+}
+
+/* The first limit that keeps the mail of a queue waiting, or "". */
+static const char *
+waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	if (q->ready == 0)
+		return "";
+	if (s->held)
+		return "spool-min-free-space";
+	if (retry_waits(&q->retry, now_us))
+		return "retry-after";
+	if (rate_limit_next(&q->rate, now_us) > now_us)
+		return "max-msg-rate";
+	if (rate_limit_next(&q->vmta->rate, now_us) > now_us)
+		return "max-smtp-msg-rate";
+	if (q->conns.in[CONN_OPENING] > 0)
+		return ""; /* soon */
+	if (slots_room(&q->slots) == 0)
+		return "max-smtp-out";
+	if (slots_room(&q->vmta->slots) == 0)
+		return "max-smtp-out of the virtual MTA";
+	if (slots_room(&s->slots) == 0)
+		return "total-max-smtp-out";
+	return "";
+}
+
+static uint32_t
+conns_of(const struct conn_count *n)
+{
+	return n->in[CONN_OPENING] + n->in[CONN_IDLE] + n->in[CONN_BUSY] +
+	    n->in[CONN_CLOSING];
+}
+
+void
+sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn, void *ctx)
+{
+	struct sched_queue *q;
+
+	TAILQ_FOREACH(q, &s->all, all)
+	{
+		struct sched_queue_info info = {
+			.domain = q->domain->name,
+			.vmta = q->vmta->name,
+			.rcpts = q->rcpts,
+			.deferred = q->deferred.n,
+			.conns = conns_of(&q->conns),
+			.kbytes = (q->bytes + 1023) / 1024,
+			.retry_us = retry_waits(&q->retry, now_us) ?
+			    q->retry.until_us :
+			    0,
+			.last_error = q->last_error == NULL ? "" :
+							      q->last_error,
+			.waits_for = waits_for(s, q, now_us),
+		};
+
+		fn(ctx, &info);
+	}
+}
+
+struct each {
+	const struct sched_queue *queue;
+	sched_rcpt_fn *fn;
+	void *ctx;
+};
+
+static bool
+tell(const struct each *each, const struct rcpt *r, int64_t due_us,
+    bool granted)
+{
+	struct sched_rcpt_info info = {
+		.msg = r->group->entry->msg,
+		.n = r->n,
+		.attempts = r->attempts,
+		.due_us = due_us,
+		.granted = granted,
+		.domain = each->queue->domain->name,
+		.vmta = each->queue->vmta->name,
+	};
+
+	return each->fn(each->ctx, &info);
+}
+
+static bool
+on_waiting(void *ctx, const struct rcpt *r, bool deferred)
+{
+	return tell(ctx, r, deferred ? r->due_us : 0, false);
+}
+
+static bool
+each_granted(const struct each *each)
+{
+	const struct sched_conn *c;
+
+	TAILQ_FOREACH(c, &each->queue->all_conns, of_queue)
+	{
+		if (c->grant == NULL)
+			continue;
+		for (uint32_t i = 0; i < c->grant->pub.count; i++)
+			if (!tell(each, c->grant->rcpts[i], 0, true))
+				return false;
+	}
+	return true;
+}
+
+static bool
+fits(const struct sched_queue *q, const char *domain,
+    const struct sched_vmta *vmta)
+{
+	return (domain == NULL || strcmp(q->domain->name, domain) == 0) &&
+	    (vmta == NULL || q->vmta == vmta);
+}
+
+void
+sched_each_rcpt(struct sched *s, const char *domain, const char *vmta,
+    sched_rcpt_fn *fn, void *ctx)
+{
+	const struct sched_vmta *v = NULL;
+	const struct sched_queue *q;
+
+	if (vmta != NULL) {
+		v = vmta_find(s, vmta);
+		if (v == NULL)
+			return;
+	}
+	TAILQ_FOREACH(q, &s->all, all)
+	{
+		struct each each = { q, fn, ctx };
+
+		if (!fits(q, domain, v))
+			continue;
+		if (!each_granted(&each) || !vqueue_each(q, on_waiting, &each))
+			return;
+	}
+}
+
+void
+sched_totals(const struct sched *s, struct sched_totals *out)
+{
+	const struct sched_queue *q;
+
+	*out = (struct sched_totals){ .conns = s->slots.used };
+	TAILQ_FOREACH(q, &s->all, all)
+	{
+		out->queues++;
+		out->rcpts += q->rcpts;
+		out->deferred += q->deferred.n;
+		out->granted += q->granted;
+		out->kbytes += (q->bytes + 1023) / 1024;
+	}
+}

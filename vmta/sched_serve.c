@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A look at one queue: what is due, what its idle connections can take, for
+ * which limit it waits; and the end of grants.
+ */
+#include "vmta/sched_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+
+/* A connection waits for a rate for so long; then it is closed. */
+#define KEEP_US (5 * US_PER_S)
+#define ERROR_TEXT 200
+
+static int64_t
+keep_us(const struct sched_queue *q)
+{
+	int64_t idle = q->conf->conf.idle_timeout_us;
+
+	return idle > KEEP_US ? idle : KEEP_US;
+}
+
+static void
+expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct sched *s = ctx;
+
+	SCHED_TELL(s, expired, q, m, n, attempts);
+}
+
+/* Mail accepted at this time or before is too old. */
+static int64_t
+born_us(const struct sched_queue *q, int64_t now_us)
+{
+	int64_t age = q->conf->conf.bounce_after_us;
+
+	return age > now_us ? INT64_MIN : now_us - age;
+}
+
+/* ---- granting ------------------------------------------------------------ */
+
+static struct grant_rec *
+grant_new(struct sched *s, struct sched_conn *c, struct group *g, uint32_t max)
+{
+	struct message *m = g->entry->msg;
+	struct grant_rec *r;
+	size_t size;
+
+	if (max > g->rcpts)
+		max = g->rcpts;
+	size = sizeof(*r) + max * sizeof(struct grant_rcpt);
+	r = mem_zalloc(size);
+	r->rcpts = mem_array(max, sizeof(struct rcpt *));
+	r->pub.conn = c;
+	r->pub.msg = message_ref(m);
+	r->pub.body = m->body == NULL ? NULL : body_ref(m->body);
+	r->pub.loc = m->loc;
+	r->reading = r->pub.body == NULL;
+	if (r->reading)
+		g->entry->reading++;
+	r->pub.count = vqueue_take(c->queue, g, r->rcpts, max);
+	for (uint32_t i = 0; i < r->pub.count; i++) {
+		r->pub.rcpts[i].n = r->rcpts[i]->n;
+		r->pub.rcpts[i].attempts = r->rcpts[i]->attempts;
+	}
+	CHECK(r->pub.count > 0);
+	(void)s;
+	return r;
+}
+
+static void
+grant(struct sched *s, struct sched_conn *c, uint32_t room, int64_t now_us)
+{
+	struct sched_queue *q = c->queue;
+	uint32_t max = q->conf->conf.max_rcpt_per_msg;
+	struct grant_rec *r;
+
+	if (max == 0 || max > PACER_TAKE_MAX)
+		max = PACER_TAKE_MAX;
+	r = grant_new(s, c, vqueue_first(q), room < max ? room : max);
+	r->granted_us = now_us;
+	r->queue_counts = rate_limit_take(&q->rate, r->pub.count, now_us);
+	r->vmta_counts = rate_limit_take(&q->vmta->rate, r->pub.count, now_us);
+	r->pub.timed = r->queue_counts || r->vmta_counts;
+	fair_charge(&s->ring, &q->vmta->flow, r->pub.count);
+	c->grant = r;
+	c->messages++;
+	c->turn_rcpts += r->pub.count;
+	q->progress_us = now_us;
+	conn_set_state(s, c, CONN_BUSY);
+	SCHED_TELL(s, grant, c, &r->pub);
+}
+
+/*
+ * Waits on the limit that ends last: the VMTA's (in its line) or our own.
+ * Returns when to look at the queue again for its own.
+ */
+static int64_t
+wait_for_rate(struct sched *s, struct sched_queue *q, int64_t own_us,
+    int64_t vmta_us, int64_t now_us)
+{
+	struct sched_conn *c;
+	int64_t end = own_us > vmta_us ? own_us : vmta_us;
+
+	if (own_us > now_us && own_us >= vmta_us) {
+		line_leave(&q->rate_wait);
+	} else {
+		line_join(&q->vmta->rate_line, &q->rate_wait);
+		vmta_offer(q->vmta, now_us);
+		own_us = INT64_MAX;
+	}
+	/* INT64_MAX: as soon as a RCPT on its way is written. */
+	if (end == INT64_MAX || end - now_us <= keep_us(q))
+		return own_us;
+	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL)
+		conn_close(s, c);
+	line_leave(&q->rate_wait);
+	return own_us;
+}
+
+/* No connection of the queue has anything to do now. */
+static void
+rest(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	struct sched_conn *c;
+	bool keep;
+
+	line_leave(&q->rate_wait);
+	keep = !retry_waits(&q->retry, now_us) &&
+	    (q->ready > 0 || q->conf->conf.idle_timeout_us > 0);
+	while (!keep && (c = TAILQ_FIRST(&q->idle_conns)) != NULL)
+		conn_close(s, c);
+}
+
+/*
+ * Gives idle connections what may go now.  Returns when our own rate lets the
+ * next one go.
+ */
+static int64_t
+give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
+{
+	struct sched_vmta *v = q->vmta;
+	struct sched_conn *c;
+
+	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
+		int64_t own, shared;
+		uint32_t room, shared_room;
+
+		/* One that waited for its token uses it before it yields. */
+		if (conn_must_close(s, c) ||
+		    (c->idle_us == now_us && conn_must_yield(s, c, now_us))) {
+			conn_close(s, c);
+			continue;
+		}
+		if (s->held || q->ready == 0 ||
+		    retry_waits(&q->retry, now_us)) {
+			rest(s, q, now_us);
+			return INT64_MAX;
+		}
+		own = rate_limit_next(&q->rate, now_us);
+		shared = rate_limit_next(&v->rate, now_us);
+		if (own > now_us || shared > now_us ||
+		    (!turn && v->rate_line.n > 0))
+			return wait_for_rate(s, q, own, shared, now_us);
+		turn = false;
+		room = rate_limit_room(&q->rate, now_us);
+		shared_room = rate_limit_room(&v->rate, now_us);
+		grant(s, c, room < shared_room ? room : shared_room, now_us);
+	}
+	line_leave(&q->rate_wait);
+	return INT64_MAX;
+}
+
+static bool
+is_idle(const struct sched_queue *q)
+{
+	return q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns);
+}
+
+void
+sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
+{
+	int64_t at, t;
+
+	sched_refresh(s, q, now_us);
+	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
+	at = give(s, q, now_us, turn);
+	if (conns_wanted(s, q, now_us, &t) > 0)
+		vmta_wants_open(q, now_us);
+	else
+		vmta_wants_no_open(q);
+	at = t < at ? t : at;
+	t = vqueue_next_due(q);
+	at = t < at ? t : at;
+	if (!is_idle(q)) {
+		q->idle_us = 0;
+	} else {
+		if (q->idle_us == 0)
+			q->idle_us = now_us;
+		at = sched_forget_at(q);
+	}
+	timer_set(&s->timers, &q->timer, at);
+}
+
+void
+sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
+{
+	struct sched_queue *q = c->queue;
+	int64_t keep;
+
+	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
+	if (c->state == CONN_CLOSING)
+		return; /* the two crossed */
+	CHECK(c->state == CONN_OPENING || c->state == CONN_BUSY);
+	if (c->state == CONN_OPENING) {
+		sched_average(&q->setup_us, now_us - c->opened_us);
+		sched_average(&q->vmta->setup_us, now_us - c->opened_us);
+		c->ready_us = now_us;
+	}
+	conn_set_state(s, c, CONN_IDLE);
+	c->idle_us = now_us;
+	sched_serve(s, q, now_us, false);
+	if (c->state != CONN_IDLE)
+		return;
+	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
+	timer_set(&s->timers, &c->timer,
+	    keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep);
+}
+
+/* ---- the end of a grant -------------------------------------------------- */
+
+/* After tokens came back or got their time: who waited for them looks again. */
+static void
+rates_changed(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	if (q->rate.limited)
+		sched_dirty(s, q);
+	if (q->vmta->rate_line.n > 0 || q->vmta->open_line.n > 0)
+		vmta_offer(q->vmta, now_us);
+}
+
+static void
+settle(struct sched_queue *q, const struct grant_rec *r, uint32_t n,
+    int64_t when_us)
+{
+	if (r->queue_counts)
+		rate_limit_settle(&q->rate, n, when_us);
+	if (r->vmta_counts)
+		rate_limit_settle(&q->vmta->rate, n, when_us);
+}
+
+void
+sched_written(struct sched *s, struct grant *g, int64_t when_us, int64_t now_us)
+{
+	struct sched_conn *c = g->conn;
+	struct grant_rec *r = OF(grant_rec, pub, g);
+
+	CHECK(c->sched == s && c->grant == r && !s->in_callback);
+	if (r->settled)
+		return;
+	r->settled = true;
+	settle(c->queue, r, g->count, when_us);
+	rates_changed(s, c->queue, now_us);
+}
+
+/* Tokens of RCPTs that were not written come back; the others count from now
+ * when sched_written() was not said. */
+static void
+settle_rest(struct sched_queue *q, struct grant_rec *r,
+    const struct sched_result *results, int64_t now_us)
+{
+	uint32_t written = 0, unused;
+
+	if (r->settled)
+		return;
+	r->settled = true;
+	for (uint32_t i = 0; i < r->pub.count; i++)
+		written += results[i].written;
+	unused = r->pub.count - written;
+	settle(q, r, written, now_us);
+	if (r->queue_counts)
+		rate_limit_return(&q->rate, unused);
+	if (r->vmta_counts)
+		rate_limit_return(&q->vmta->rate, unused);
+}
+
+static void
+grant_free(struct grant_rec **rp)
+{
+	struct grant_rec *r = *rp;
+
+	*rp = NULL;
+	body_unref(&r->pub.body);
+	message_unref(&r->pub.msg);
+	free(r->rcpts);
+	free(r);
+}
+
+static bool
+apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
+    const struct sched_result *result)
+{
+	switch (result->fate) {
+	case FATE_DONE:
+		vqueue_drop(q, &s->backlog, rcpt);
+		return true;
+	case FATE_RETRY:
+		if (rcpt->attempts < UINT16_MAX)
+			rcpt->attempts++;
+		vqueue_defer(q, rcpt, result->due_us);
+		return true;
+	case FATE_UNUSED:
+		vqueue_untake(q, rcpt);
+		return false;
+	}
+	CHECK(!"a fate");
+	return false;
+}
+
+void
+sched_results(struct sched *s, struct grant **gp,
+    const struct sched_result *results, int64_t now_us)
+{
+	struct grant_rec *r = OF(grant_rec, pub, *gp);
+	struct sched_conn *c = (*gp)->conn;
+	struct sched_queue *q = c->queue;
+	struct entry *e = r->rcpts[0]->group->entry;
+
+	*gp = NULL;
+	CHECK(c->sched == s && c->grant == r && !s->in_callback);
+	CHECK(c->state == CONN_BUSY);
+	settle_rest(q, r, results, now_us);
+	if (r->reading) {
+		CHECK(e->reading > 0);
+		e->reading--;
+	}
+	/* Backwards: what goes back to the front is in order again. */
+	for (uint32_t i = r->pub.count; i-- > 0;)
+		if (apply(s, q, r->rcpts[i], &results[i]))
+			c->useful = true;
+	sched_average(&q->busy_us, now_us - r->granted_us);
+	sched_average(&q->vmta->busy_us, now_us - r->granted_us);
+	grant_free(&r);
+	c->grant = NULL;
+	sched_dirty(s, q);
+	rates_changed(s, q, now_us);
+}
+
+/* ---- the queue as a whole ------------------------------------------------ */
+
+int64_t
+sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
+    int64_t now_us)
+{
+	int64_t until;
+
+	CHECK(!s->in_callback);
+	free(q->last_error);
+	q->last_error = mem_strndup(why, strnlen(why, ERROR_TEXT));
+	sched_refresh(s, q, now_us);
+	until = retry_failed(&q->retry, &q->conf->conf.retry_after, now_us);
+	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
+	vqueue_cool(q);
+	sched_dirty(s, q);
+	return until;
+}
+
+void
+sched_queue_worked(struct sched *s, struct sched_queue *q)
+{
+	CHECK(!s->in_callback);
+	retry_worked(&q->retry);
+}
+
+void
+sched_queue_take_all(struct sched *s, struct sched_queue *q, sched_taken_fn *fn,
+    void *ctx, int64_t now_us)
+{
+	CHECK(!s->in_callback);
+	s->in_callback = true;
+	vqueue_clear(q, &s->backlog, fn, ctx);
+	s->in_callback = false;
+	sched_dirty(s, q);
+	(void)now_us;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * timer - when sched has to look at something again: embedded in queues,
+ * virtual MTAs and connections, all in one heap.
+ */
+
+#ifndef VMTA_TIMER_H
+#define VMTA_TIMER_H
+
+#include <stdint.h>
+
+#include "vmta/heap.h"
+
+enum timer_kind { TIMER_QUEUE, TIMER_VMTA, TIMER_CONN };
+
+struct timer {
+	int64_t at_us;
+	uint32_t index;
+	enum timer_kind kind;
+};
+
+void timer_init(struct timer *t, enum timer_kind kind);
+/* INT64_MAX: never. */
+void timer_set(struct heap *timers, struct timer *t, int64_t at_us);
+/* Takes out the first one that is due, or NULL. */
+struct timer *timer_pop(struct heap *timers, int64_t now_us);
+int64_t timer_next(const struct heap *timers); /* or INT64_MAX */
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/vqueue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+
+/* ---- heaps --------------------------------------------------------------- */
+
+static bool
+group_before(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+
+	if (x->queued_us != y->queued_us)
+		return x->queued_us < y->queued_us;
+	return x->entry->msg->id < y->entry->msg->id;
+}
+
+static void
+group_moved(void *item, uint32_t index)
+{
+	((struct group *)item)->index = index;
+}
+
+static const struct heap_ops by_age = { group_before, group_moved };
+
+static bool
+rcpt_before(const void *a, const void *b)
+{
+	return ((const struct rcpt *)a)->due_us <
+	    ((const struct rcpt *)b)->due_us;
+}
+
+static void
+rcpt_moved(void *item, uint32_t index)
+{
+	((struct rcpt *)item)->index = index;
+}
+
+static const struct heap_ops by_due = { rcpt_before, rcpt_moved };
+
+/* The class of a priority; made if there is none. */
+static struct ready_class *
+class_of(struct sched_queue *q, uint8_t priority)
+{
+	struct ready_class *c;
+	uint8_t i = 0;
+
+	while (i < q->class_count && q->classes[i].priority > priority)
+		i++;
+	if (i < q->class_count && q->classes[i].priority == priority)
+		return &q->classes[i];
+	CHECK(q->class_count < UINT8_MAX);
+	q->classes = mem_realloc(q->classes,
+	    (q->class_count + 1U) * sizeof(*q->classes));
+	c = &q->classes[i];
+	memmove(c + 1, c, (size_t)(q->class_count - i) * sizeof(*c));
+	*c = (struct ready_class){ .priority = priority };
+	q->class_count++;
+	return c;
+}
+
+/* ---- bodies kept for the first attempt ----------------------------------- */
+
+static void
+body_release(struct group *g)
+{
+	struct entry *e = g->entry;
+
+	if (!g->warm)
+		return;
+	g->warm = false;
+	LIST_REMOVE(g, link);
+	CHECK(e->warm > 0);
+	e->warm--;
+	if (e->warm == 0)
+		body_unref(&e->msg->body);
+}
+
+static void
+body_keep(struct sched_queue *q, struct group *g)
+{
+	if (g->warm || g->entry->msg->body == NULL)
+		return;
+	g->warm = true;
+	g->entry->warm++;
+	LIST_INSERT_HEAD(&q->warm, g, link);
+}
+
+void
+vqueue_cool(struct sched_queue *q)
+{
+	while (!LIST_EMPTY(&q->warm))
+		body_release(LIST_FIRST(&q->warm));
+}
+
+/* ---- groups -------------------------------------------------------------- */
+
+static struct group *
+group_for(struct sched_queue *q, struct backlog *b, struct entry *e,
+    const struct sched_rcpt_in *in)
+{
+	struct group *g = q->last_added;
+
+	if (g != NULL && g->entry == e && g->priority == in->priority)
+		return g;
+	g = slab_get(b->groups);
+	g->entry = e;
+	g->queue = q;
+	g->queued_us = in->queued_us;
+	g->index = HEAP_NONE;
+	g->priority = in->priority;
+	q->last_added = g;
+	q->bytes += e->msg->loc.len;
+	return g;
+}
+
+static void
+group_free(struct sched_queue *q, struct backlog *b, struct group *g)
+{
+	CHECK(g->last == NULL && g->index == HEAP_NONE && g->active == 0);
+	body_release(g);
+	if (q->last_added == g)
+		q->last_added = NULL;
+	q->bytes -= g->entry->msg->loc.len;
+	slab_put(b->groups, g);
+}
+
+/* A recipient joins those of its group that wait their turn. */
+static void
+join_ready(struct sched_queue *q, struct rcpt *r, bool front)
+{
+	struct group *g = r->group;
+
+	if (g->last == NULL) {
+		r->next = r;
+		g->last = r;
+		heap_push(&class_of(q, g->priority)->groups, &by_age, g);
+		q->ready_groups++;
+	} else {
+		r->next = g->last->next;
+		g->last->next = r;
+		if (!front)
+			g->last = r;
+	}
+	q->ready++;
+}
+
+static struct rcpt *
+leave_ready(struct sched_queue *q, struct group *g)
+{
+	struct rcpt *r = g->last->next;
+
+	CHECK(q->ready > 0);
+	q->ready--;
+	if (r != g->last) {
+		g->last->next = r->next;
+		return r;
+	}
+	g->last = NULL;
+	heap_remove(&class_of(q, g->priority)->groups, &by_age, g->index);
+	q->ready_groups--;
+	return r;
+}
+
+static void
+join_deferred(struct sched_queue *q, struct rcpt *r, int64_t due_us)
+{
+	r->due_us = due_us;
+	heap_push(&q->deferred, &by_due, r);
+}
+
+/* The recipient is in no list any more; frees what hangs on it. */
+static void
+rcpt_free(struct sched_queue *q, struct backlog *b, struct rcpt *r)
+{
+	struct group *g = r->group;
+	struct entry *e = g->entry;
+
+	CHECK(q->rcpts > 0 && g->rcpts > 0 && e->rcpts > 0);
+	q->rcpts--;
+	g->rcpts--;
+	e->rcpts--;
+	slab_put(b->rcpts, r);
+	if (g->rcpts == 0)
+		group_free(q, b, g);
+	else if (g->active == 0)
+		body_release(g);
+	backlog_release(b, &e);
+}
+
+static void
+rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
+    vqueue_gone_fn *fn, void *ctx)
+{
+	struct message *m = message_ref(r->group->entry->msg);
+	uint32_t n = r->n;
+	uint16_t attempts = r->attempts;
+
+	rcpt_free(q, b, r);
+	if (fn != NULL)
+		fn(ctx, q, m, n, attempts);
+	message_unref(&m);
+}
+
+/* ---- public -------------------------------------------------------------- */
+
+void
+vqueue_init(struct sched_queue *q)
+{
+	LIST_INIT(&q->warm);
+	TAILQ_INIT(&q->all_conns);
+	TAILQ_INIT(&q->idle_conns);
+	timer_init(&q->timer, TIMER_QUEUE);
+}
+
+void
+vqueue_fini(struct sched_queue *q)
+{
+	CHECK(q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns));
+	CHECK(q->open_wait.line == NULL && q->rate_wait.line == NULL);
+	CHECK(!q->is_dirty && q->timer.index == HEAP_NONE);
+	for (uint8_t i = 0; i < q->class_count; i++)
+		heap_fini(&q->classes[i].groups);
+	free(q->classes);
+	heap_fini(&q->deferred);
+	rate_limit_fini(&q->rate);
+	free(q->last_error);
+}
+
+void
+vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
+    const struct sched_rcpt_in *in, int64_t now_us)
+{
+	struct group *g = group_for(q, b, e, in);
+	struct rcpt *r = slab_get(b->rcpts);
+
+	r->group = g;
+	r->n = in->n;
+	r->index = HEAP_NONE;
+	r->attempts = in->attempts;
+	q->rcpts++;
+	g->rcpts++;
+	e->rcpts++;
+	/* One tried before passes vqueue_collect(), which knows its age. */
+	if (in->due_us > now_us || in->attempts > 0) {
+		join_deferred(q, r, in->due_us);
+		return;
+	}
+	g->active++;
+	body_keep(q, g);
+	join_ready(q, r, false);
+}
+
+void
+vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
+    int64_t born_us, vqueue_gone_fn *fn, void *ctx)
+{
+	struct rcpt *r;
+
+	while ((r = heap_top(&q->deferred)) != NULL && r->due_us <= now_us) {
+		heap_remove(&q->deferred, &by_due, r->index);
+		if (r->attempts > 0 && r->group->queued_us <= born_us) {
+			rcpt_gone(q, b, r, fn, ctx);
+			continue;
+		}
+		r->group->active++;
+		join_ready(q, r, false);
+	}
+}
+
+int64_t
+vqueue_next_due(const struct sched_queue *q)
+{
+	const struct rcpt *r = heap_top(&q->deferred);
+
+	return r == NULL ? INT64_MAX : r->due_us;
+}
+
+/* All of a group that wait their turn. */
+static void
+group_gone(struct sched_queue *q, struct backlog *b, struct group *g,
+    vqueue_gone_fn *fn, void *ctx)
+{
+	bool last;
+
+	do {
+		struct rcpt *r = leave_ready(q, g);
+
+		last = g->last == NULL;
+		g->active--;
+		rcpt_gone(q, b, r, fn, ctx);
+	} while (!last);
+}
+
+void
+vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
+    vqueue_gone_fn *fn, void *ctx)
+{
+	for (uint8_t i = 0; i < q->class_count; i++) {
+		struct group *g;
+
+		while ((g = heap_top(&q->classes[i].groups)) != NULL &&
+		    g->queued_us <= born_us)
+			group_gone(q, b, g, fn, ctx);
+	}
+}
+
+void
+vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
+    void *ctx)
+{
+	struct rcpt *r;
+
+	vqueue_expire(q, b, INT64_MAX, fn, ctx);
+	while ((r = heap_top(&q->deferred)) != NULL) {
+		heap_remove(&q->deferred, &by_due, r->index);
+		rcpt_gone(q, b, r, fn, ctx);
+	}
+}
+
+struct group *
+vqueue_first(const struct sched_queue *q)
+{
+	for (uint8_t i = 0; i < q->class_count; i++)
+		if (q->classes[i].groups.n > 0)
+			return heap_top(&q->classes[i].groups);
+	return NULL;
+}
+
+uint32_t
+vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
+    uint32_t max)
+{
+	uint32_t n = 0;
+
+	while (n < max && g->last != NULL) {
+		out[n] = leave_ready(q, g);
+		out[n]->next = NULL;
+		n++;
+	}
+	q->granted += n;
+	return n;
+}
+
+void
+vqueue_untake(struct sched_queue *q, struct rcpt *r)
+{
+	CHECK(q->granted > 0);
+	q->granted--;
+	join_ready(q, r, true);
+}
+
+void
+vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
+{
+	struct group *g = r->group;
+
+	CHECK(q->granted > 0 && g->active > 0);
+	q->granted--;
+	g->active--;
+	if (g->active == 0)
+		body_release(g);
+	join_deferred(q, r, due_us);
+}
+
+void
+vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r)
+{
+	CHECK(q->granted > 0 && r->group->active > 0);
+	q->granted--;
+	r->group->active--;
+	rcpt_free(q, b, r);
+}
+
+bool
+vqueue_each(const struct sched_queue *q, vqueue_each_fn *fn, void *ctx)
+{
+	for (uint8_t i = 0; i < q->class_count; i++) {
+		const struct heap *h = &q->classes[i].groups;
+
+		for (uint32_t k = 0; k < h->n; k++) {
+			const struct group *g = h->v[k];
+			const struct rcpt *r = g->last;
+
+			do {
+				r = r->next;
+				if (!fn(ctx, r, false))
+					return false;
+			} while (r != g->last);
+		}
+	}
+	for (uint32_t k = 0; k < q->deferred.n; k++)
+		if (!fn(ctx, q->deferred.v[k], true))
+			return false;
+	return true;
+}

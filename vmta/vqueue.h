@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vqueue - a queue: the mail of one domain (later: rollup) for one virtual
+ * MTA, and the state of its limits.
+ *
+ * Recipients that wait their turn are in groups (one message each), in a heap
+ * by age for each priority; those that wait for their time in a heap by due
+ * time.  This file keeps mail in order and knows no limits, no connections
+ * and no time of its own; sched decides.  Scheduler thread only.
+ */
+
+#ifndef VMTA_VQUEUE_H
+#define VMTA_VQUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "vmta/backlog.h"
+#include "vmta/domain_obj.h"
+#include "vmta/heap.h"
+#include "vmta/limit.h"
+#include "vmta/qconf.h"
+#include "vmta/retry.h"
+#include "vmta/sched.h"
+#include "vmta/timer.h"
+
+struct sched_vmta;
+
+/* States of a connection; counted by queue, virtual MTA and process. */
+enum conn_state { CONN_OPENING, CONN_IDLE, CONN_BUSY, CONN_CLOSING };
+enum { CONN_STATES = CONN_CLOSING + 1 };
+
+struct conn_count {
+	uint32_t in[CONN_STATES];
+};
+
+/* Groups of one priority, oldest first. */
+struct ready_class {
+	struct heap groups;
+	uint8_t priority;
+};
+
+struct sched_queue {
+	struct table_link link;
+	TAILQ_ENTRY(sched_queue) all;
+	TAILQ_ENTRY(sched_queue) dirty;
+	struct domain_obj *domain;
+	struct sched_vmta *vmta;
+	struct qconf *conf;
+	uint32_t generation; /* of the configuration that conf is from */
+	bool is_dirty;
+
+	/* Mail. */
+	uint8_t class_count;
+	struct ready_class *classes; /* highest priority first */
+	struct heap deferred;
+	struct group *last_added; /* or NULL */
+	LIST_HEAD(, group) warm;
+	uint32_t ready_groups;
+	uint64_t rcpts, ready, granted;
+	uint64_t bytes;
+
+	/* Limits. */
+	struct slots slots;
+	struct rate_limit rate;
+	struct waiter open_wait; /* for a connection slot of the VMTA */
+	struct waiter rate_wait; /* for the VMTA's message rate */
+
+	/* Connections. */
+	struct conn_count conns;
+	TAILQ_HEAD(, sched_conn) all_conns, idle_conns;
+	uint32_t setup_us, busy_us; /* moving averages: until ready; a grant */
+
+	/* Time. */
+	struct retry retry;
+	char *last_error; /* or NULL */
+	struct timer timer;
+	int64_t progress_us;   /* last grant, or connection opened */
+	int64_t open_after_us; /* a connection just ended that did nothing */
+	int64_t idle_us;       /* since when there is nothing at all, or 0 */
+};
+
+/* Called for a recipient that leaves; m is valid during the call only. */
+typedef void vqueue_gone_fn(void *ctx, struct sched_queue *q, struct message *m,
+    uint32_t n, uint16_t attempts);
+
+void vqueue_init(struct sched_queue *q);
+void vqueue_fini(struct sched_queue *q); /* CHECKs that it is empty */
+
+/* Adds one recipient of e: to wait its turn, or until in->due_us. */
+void vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
+    const struct sched_rcpt_in *in, int64_t now_us);
+
+/*
+ * Moves those whose time has come to those that wait their turn; those tried
+ * before and queued before `born_us` leave, with fn.
+ */
+void vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
+    int64_t born_us, vqueue_gone_fn *fn, void *ctx);
+int64_t vqueue_next_due(const struct sched_queue *q); /* or INT64_MAX */
+
+/* Of those that wait their turn: queued before born_us leave, with fn. */
+void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
+    vqueue_gone_fn *fn, void *ctx);
+/* All that are not granted leave, with fn (NULL: silently). */
+void vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
+    void *ctx);
+
+/* The group whose turn it is, or NULL. */
+struct group *vqueue_first(const struct sched_queue *q);
+
+/* Grants up to max recipients of g, in order; returns how many. */
+uint32_t vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
+    uint32_t max);
+/* The three ends of a granted recipient. */
+void vqueue_untake(struct sched_queue *q, struct rcpt *r);
+void vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us);
+void vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r);
+
+/* The queue will not send soon: bodies that no other queue needs go. */
+void vqueue_cool(struct sched_queue *q);
+
+/* Every recipient that is not granted; fn returns false to stop. */
+typedef bool vqueue_each_fn(void *ctx, const struct rcpt *r, bool deferred);
+bool vqueue_each(const struct sched_queue *q, vqueue_each_fn *fn, void *ctx);
+
+#endif
