@@ -55,9 +55,12 @@ find_slot(const struct strmap *m, const char *key, uint64_t hash)
 static void
 grow_slots(struct strmap *m)
 {
-	free(m->slots);
+	size_t len;
+
 	m->slot_count *= 2;
-	m->slots = mem_array(m->slot_count, sizeof(m->slots[0]));
+	len = m->slot_count * sizeof(m->slots[0]);
+	m->slots = mem_realloc(m->slots, len);
+	memset(m->slots, 0, len);
 	for (size_t i = 0; i < m->count; i++)
 		*find_slot(m, m->entries[i].key,
 		    m->entries[i].hash) = (uint32_t)(i + 1);

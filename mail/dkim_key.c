@@ -101,14 +101,15 @@ dkim_key_read(const char *path, struct dkim_key **key_r, bool *weak_r,
 {
 	struct dkim_key *key = NULL;
 	EVP_PKEY *pkey = NULL;
-	char *pem = mem_alloc(KEY_FILE_MAX);
+	struct buf pem = { 0 };
 	ssize_t len;
 	int bits, rc = -1;
 
 	*key_r = NULL;
 	*weak_r = false;
-	len = read_file(path, pem, KEY_FILE_MAX, e);
-	if (len == -1 || parse_key(path, pem, (size_t)len, &pkey, e) == -1)
+	buf_reserve(&pem, KEY_FILE_MAX);
+	len = read_file(path, pem.p, KEY_FILE_MAX, e);
+	if (len == -1 || parse_key(path, pem.p, (size_t)len, &pkey, e) == -1)
 		goto out;
 	if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA) {
 		(void)err_set(e, "%s: not an RSA key", path);
@@ -128,9 +129,9 @@ dkim_key_read(const char *path, struct dkim_key **key_r, bool *weak_r,
 	*key_r = key;
 	rc = 0;
 out:
-	OPENSSL_cleanse(pem, KEY_FILE_MAX);
+	OPENSSL_cleanse(pem.p, KEY_FILE_MAX);
 	EVP_PKEY_free(pkey);
-	free(pem);
+	buf_fini(&pem);
 	return rc;
 }
 
@@ -161,19 +162,20 @@ dkim_key_sign(const struct dkim_key *key, const void *p, size_t len,
     struct buf *base64, struct err *e)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	unsigned char *sig = mem_alloc(key->sig_max);
 	size_t sig_len = key->sig_max;
+	struct buf sig = { 0 };
 	int rc = 0;
 
 	CHECK(md != NULL);
+	buf_reserve(&sig, key->sig_max);
 	ERR_clear_error();
 	/* The key is counted by the context and not changed: threads share it. */
 	if (EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key->pkey) != 1 ||
-	    EVP_DigestSign(md, sig, &sig_len, p, len) != 1)
+	    EVP_DigestSign(md, (unsigned char *)sig.p, &sig_len, p, len) != 1)
 		rc = err_openssl(e, "cannot sign");
 	else
-		add_base64(base64, sig, sig_len);
+		add_base64(base64, (unsigned char *)sig.p, sig_len);
 	EVP_MD_CTX_free(md);
-	free(sig);
+	buf_fini(&sig);
 	return rc;
 }

@@ -73,13 +73,15 @@ static void
 assign_vmta(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct assignment *out)
 {
+	const struct pattern_subject subject = { in->sender, in->rcpts,
+		in->rcpt_count, in->headers };
 	struct pattern_match match = { 0 };
 	const char *asked = NULL;
 	bool matched = false;
 
 	if (source->pattern_list[0] != '\0')
 		matched = pattern_list_match(in->conf, source->pattern_list,
-		    in->sender, in->rcpts, in->rcpt_count, in->headers, &match);
+		    &subject, &match);
 	if (matched && match.has_priority)
 		out->priority = match.priority;
 	if (source->process_x_vmta)

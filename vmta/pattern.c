@@ -7,13 +7,6 @@
 #include "lib/check.h"
 #include "vmta/snapshot_priv.h"
 
-struct message_view {
-	const char *sender;
-	const char *const *rcpts;
-	size_t rcpt_count;
-	const struct header_list *headers;
-};
-
 static bool
 match_address(const struct regex *re, const char *address)
 {
@@ -29,7 +22,7 @@ match_address(const struct regex *re, const char *address)
 }
 
 static bool
-match_row(const struct pattern_row *row, const struct message_view *m)
+match_row(const struct pattern_row *row, const struct pattern_subject *m)
 {
 	switch (row->what) {
 	case PATTERN_MAIL_FROM:
@@ -69,10 +62,8 @@ take_result(struct pattern_match *out, const struct pattern_row *row)
 
 bool
 pattern_list_match(const struct snapshot *s, const char *list,
-    const char *sender, const char *const *rcpts, size_t rcpt_count,
-    const struct header_list *headers, struct pattern_match *out)
+    const struct pattern_subject *subject, struct pattern_match *out)
 {
-	const struct message_view m = { sender, rcpts, rcpt_count, headers };
 	const struct pattern_list *first = pattern_list_find(s->patterns, list);
 	const struct pattern_row *callers[PATTERN_DEPTH];
 	const struct pattern_row *row;
@@ -83,7 +74,7 @@ pattern_list_match(const struct snapshot *s, const char *list,
 		return false;
 	row = first->rows;
 	for (;;) {
-		while (row != NULL && !match_row(row, &m))
+		while (row != NULL && !match_row(row, subject))
 			row = row->next;
 		if (row != NULL && row->call != NULL) {
 			CHECK(depth < PATTERN_DEPTH);

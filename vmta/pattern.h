@@ -28,12 +28,16 @@ struct pattern_match {
 	bool has_priority;
 };
 
-/*
- * False when no row matches or there is no such list.  Addresses come without
- * angle brackets, "" for the null sender.  headers may be NULL.
- */
+/* What is looked at: borrowed for the call. */
+struct pattern_subject {
+	const char *sender;       /* without angle brackets, "" for null */
+	const char *const *rcpts; /* likewise */
+	size_t rcpt_count;
+	const struct header_list *headers; /* may be NULL */
+};
+
+/* False when no row matches or there is no such list. */
 bool pattern_list_match(const struct snapshot *s, const char *list,
-    const char *sender, const char *const *rcpts, size_t rcpt_count,
-    const struct header_list *headers, struct pattern_match *out);
+    const struct pattern_subject *subject, struct pattern_match *out);
 
 #endif

@@ -67,13 +67,14 @@ test_case(const struct snapshot *s, size_t i)
 	const char *rcpts[] = { "first@x.example", cases[i].rcpt };
 	struct header h = { .name = SLICE_LIT("x-class") };
 	struct header_list list = { .n = 1, .cap = 1, .v = &h };
+	const struct pattern_subject subject = { cases[i].sender, rcpts, 2,
+		cases[i].header == NULL ? NULL : &list };
 	struct pattern_match m;
 	bool found;
 
 	if (cases[i].header != NULL)
 		h.value = slice_of(cases[i].header);
-	found = pattern_list_match(s, cases[i].list, cases[i].sender, rcpts, 2,
-	    cases[i].header == NULL ? NULL : &list, &m);
+	found = pattern_list_match(s, cases[i].list, &subject, &m);
 	is_str(!found          ? "-" :
 		m.vmta == NULL ? "" :
 				 m.vmta,
