@@ -70,19 +70,15 @@ load(struct milter *m, const char *path, struct err *e)
 	return c == NULL ? -1 : 0;
 }
 
-static int
-set_log(struct milter *m, const struct daemon_options *opt, struct err *e)
+/* Standard error only: log-file is mailraced's, which rotates it. */
+static void
+set_log(struct milter *m)
 {
 	struct milter_conf *c = current_get(m->env.conf);
-	const struct global_conf *global = snapshot_global(c->snapshot);
-	int rc = 0;
 
 	log_set_program("mailrace-milter");
-	log_set_level(log_level_of(global->log_level));
-	if (!opt->foreground && global->log_file[0] != '\0')
-		rc = log_open(global->log_file, e);
+	log_set_level(log_level_of(snapshot_global(c->snapshot)->log_level));
 	milter_conf_unref(&c);
-	return rc;
 }
 
 /* ---- threads and signals ------------------------------------------------- */
@@ -204,8 +200,10 @@ main(int argc, char **argv)
 			(void)printf("mailrace-milter %s\n", PACKAGE_VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (load(&m, opt.config, &e) == 0 && set_log(&m, &opt, &e) == 0 &&
-	    start(&m, &opt, &e) == 0)
+	if (load(&m, opt.config, &e) == -1)
+		goto out;
+	set_log(&m);
+	if (start(&m, &opt, &e) == 0)
 		rc = run(&m, &e);
 out:
 	if (rc == -1)
