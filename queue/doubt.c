@@ -38,8 +38,7 @@ log_doubt(const struct inflight_found *f, const struct record_message *m)
 
 /* ENV_ABSENT: the outcome is known. */
 static enum env_result
-check(struct store *s, uint32_t generation, const struct inflight_found *f,
-    struct err *e)
+check(struct store *s, const struct inflight_found *f, struct err *e)
 {
 	unsigned char key[KEY_STATE];
 	struct slice k = bytes(key, sizeof(key)), rec;
@@ -55,21 +54,20 @@ check(struct store *s, uint32_t generation, const struct inflight_found *f,
 	if (record_state_unpack(k, rec, &st, e) == -1)
 		return ENV_OK; /* better one too many */
 	if (st.kind == STATE_DONE ||
-	    (st.generation == generation && st.settled_us >= f->at_us))
+	    (st.generation == f->generation && st.settled_us >= f->at_us))
 		return ENV_ABSENT;
 	return ENV_OK;
 }
 
 static enum env_result
-add(struct store *s, uint32_t generation, const struct inflight_found *f,
-    struct err *e)
+add(struct store *s, const struct inflight_found *f, struct err *e)
 {
 	unsigned char id[KEY_ID], key[KEY_DOUBT], out[RECORD_DOUBT_LEN];
 	struct record_message m;
 	struct slice rec;
 	enum env_result r;
 
-	r = check(s, generation, f, e);
+	r = check(s, f, e);
 	if (r != ENV_OK)
 		return r;
 	key_id(id, f->id);
@@ -90,7 +88,7 @@ add(struct store *s, uint32_t generation, const struct inflight_found *f,
 }
 
 enum env_result
-doubt_find(struct store *s, uint32_t generation, size_t *count_r, struct err *e)
+doubt_find(struct store *s, size_t *count_r, struct err *e)
 {
 	struct inflight_found *list;
 	enum env_result r = ENV_OK;
@@ -100,7 +98,7 @@ doubt_find(struct store *s, uint32_t generation, size_t *count_r, struct err *e)
 	if (inflight_read(s->dir, &list, &count, e) == -1)
 		return ENV_FAILED;
 	for (size_t i = 0; i < count; i++) {
-		r = add(s, generation, &list[i], e);
+		r = add(s, &list[i], e);
 		if (r == ENV_OK)
 			(*count_r)++;
 		else if (r != ENV_ABSENT)

@@ -16,12 +16,8 @@
 
 #define DOUBT_KEEP_US (INT64_C(7) * 24 * 3600 * 1000000)
 
-/*
- * Writes and logs them by name; generation is that of the run that filled the
- * slots.  Within a transaction.
- */
-enum env_result doubt_find(struct store *s, uint32_t generation,
-    size_t *count_r, struct err *e);
+/* Writes and logs them by name.  Within a transaction. */
+enum env_result doubt_find(struct store *s, size_t *count_r, struct err *e);
 
 /* Those of the last seven days, oldest first; the caller's to free(). */
 void doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,

@@ -31,6 +31,7 @@ struct inflight {
 	unsigned char *map;
 	size_t map_len;
 	struct flag dirty;
+	uint32_t generation;
 	unsigned workers;
 	struct inflight_part *parts;
 };
@@ -99,6 +100,7 @@ inflight_fill(struct inflight_part *p, uint64_t id, uint64_t session,
 	put_be64(head + 16, session);
 	put_be64(head + 24, (uint64_t)wall_us);
 	put_be64(head + 32, (uint64_t)clock_us());
+	put_be32(head + 40, p->owner->generation);
 	for (uint32_t i = first; i != INFLIGHT_NONE; i = p->next[i]) {
 		size_t n = fill_slot(slot_at(p, i), head, rcpts, count);
 
@@ -161,6 +163,7 @@ collect(const unsigned char *slot, struct inflight_found **list, size_t *count)
 			.session = get_be64(slot + 16),
 			.wall_us = (int64_t)get_be64(slot + 24),
 			.at_us = (int64_t)get_be64(slot + 32),
+			.generation = get_be32(slot + 40),
 			.n = get_be32(slot + INFLIGHT_HEAD + (size_t)i * 4),
 		};
 }
@@ -229,7 +232,7 @@ init_part(struct inflight *f, unsigned worker, uint32_t slots)
 
 int
 inflight_open(const char *dir, unsigned workers, uint32_t slots,
-    struct inflight **f_r, struct err *e)
+    uint32_t generation, struct inflight **f_r, struct err *e)
 {
 	struct inflight *f = mem_new(struct inflight);
 	int fd = open_file(dir, e), code, rc = -1;
@@ -241,6 +244,7 @@ inflight_open(const char *dir, unsigned workers, uint32_t slots,
 		goto out;
 	if (map_file(f, fd, e) == -1)
 		goto out;
+	f->generation = generation;
 	f->workers = workers;
 	f->parts = mem_array(workers, sizeof(*f->parts));
 	for (unsigned w = 0; w < workers; w++)

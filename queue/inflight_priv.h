@@ -4,9 +4,9 @@
  * last run left, mapping the file anew, syncing.
  *
  * A slot is 128 bytes: crc32c of the rest, count, id, session, wall time,
- * engine's time, recipient numbers.  It is good when its count is 1 to 22 and
- * the crc fits; one that was being written when the process ended is neither,
- * and its final dot was not sent.  Numbers are big-endian.
+ * engine's time, generation, recipient numbers.  It is good when its count is
+ * 1 to 21 and the crc fits; one that was being written when the process ended
+ * is neither, and its final dot was not sent.  Numbers are big-endian.
  */
 
 #ifndef QUEUE_INFLIGHT_PRIV_H
@@ -21,7 +21,7 @@
 
 enum {
 	INFLIGHT_SLOT = 128,
-	INFLIGHT_HEAD = 40,
+	INFLIGHT_HEAD = 44,
 	INFLIGHT_RCPTS = (INFLIGHT_SLOT - INFLIGHT_HEAD) / 4
 };
 
@@ -29,8 +29,9 @@ enum {
 struct inflight_found {
 	uint64_t id, session;
 	uint32_t n;
+	uint32_t generation; /* the run that filled it */
 	int64_t wall_us;
-	int64_t at_us; /* clock_us() of the run that filled it */
+	int64_t at_us; /* clock_us() of that run */
 };
 
 /* list_r is the caller's to free(); a file that is not there is empty. */
@@ -39,7 +40,7 @@ int inflight_read(const char *dir, struct inflight_found **list_r,
 
 /* Begins with all slots empty.  -1 with errno when there is no space. */
 int inflight_open(const char *dir, unsigned workers, uint32_t slots,
-    struct inflight **f_r, struct err *e);
+    uint32_t generation, struct inflight **f_r, struct err *e);
 void inflight_free(struct inflight **fp);
 
 /* Syncs the mapping if a slot changed; *synced_r says whether. */

@@ -27,11 +27,10 @@ open_env(struct store *s, struct err *e)
 static enum env_result
 commit_start(struct store *s, struct err *e)
 {
-	uint32_t generation = s->ledger.row.generation;
 	enum env_result r;
 
 	env_begin(s->env);
-	r = doubt_find(s, generation - 1, &s->doubts_found, e);
+	r = doubt_find(s, &s->doubts_found, e);
 	s->ledger.row.tail = segments_tail(s->segments,
 	    &s->ledger.row.tail_len);
 	if (r == ENV_OK)
@@ -51,11 +50,14 @@ open_inflight(struct store *s, const struct store_options *opt, struct err *e)
 	unsigned workers = opt->workers == 0 ? 1 : opt->workers;
 	uint32_t slots = opt->sessions / workers * SLOTS_BY_SESSION +
 	    SLOTS_SPARE;
+	uint32_t generation = s->ledger.row.generation;
 
-	if (inflight_open(s->dir, workers, slots, &s->inflight, e) == 0)
+	if (inflight_open(s->dir, workers, slots, generation, &s->inflight,
+		e) == 0)
 		return 0;
 	if ((errno == ENOSPC || errno == EDQUOT) && reserve_give_up(s->reserve))
-		return inflight_open(s->dir, workers, slots, &s->inflight, e);
+		return inflight_open(s->dir, workers, slots, generation,
+		    &s->inflight, e);
 	return -1;
 }
 

@@ -160,32 +160,46 @@ start_tail(struct segments *ss, uint32_t number, struct err *e)
 	return 0;
 }
 
+/*
+ * Files above the tail were begun by a batch that was never committed.  Bodies
+ * beside a database that knows of none are somebody's mail: not ours to remove.
+ */
+static int
+take_file(struct segments *ss, const char *name, uint32_t tail, struct err *e)
+{
+	struct stat st;
+	uint32_t number;
+
+	if (!name_number(name, &number) ||
+	    fstatat(ss->dir_fd, name, &st, 0) == -1)
+		return 0;
+	if (tail == 0 && st.st_size > 0)
+		return err_set(e,
+		    "segment %s has bodies, but the database is "
+		    "new: restore it, or move seg/ away",
+		    name);
+	if (number > tail)
+		(void)unlinkat(ss->dir_fd, name, 0);
+	else
+		(void)add(ss, number, (uint64_t)st.st_size);
+	return 0;
+}
+
 static int
 list_files(struct segments *ss, uint32_t tail, struct err *e)
 {
-	int fd = dup(ss->dir_fd);
+	int fd = dup(ss->dir_fd), rc = 0;
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
 	if (d == NULL)
 		return err_sys(e, "reading the folder of segments");
-	while ((entry = readdir(d)) != NULL) {
-		struct stat st;
-		uint32_t number;
-
-		if (!name_number(entry->d_name, &number))
-			continue;
-		if (number > tail) { /* begun by a batch never committed */
-			(void)unlinkat(ss->dir_fd, entry->d_name, 0);
-			continue;
-		}
-		if (fstatat(ss->dir_fd, entry->d_name, &st, 0) == 0)
-			(void)add(ss, number, (uint64_t)st.st_size);
-	}
+	while (rc == 0 && (entry = readdir(d)) != NULL)
+		rc = take_file(ss, entry->d_name, tail, e);
 	(void)closedir(d);
 	if (ss->count > 0)
 		qsort(ss->list, ss->count, sizeof(struct segment), by_number);
-	return 0;
+	return rc;
 }
 
 /*

@@ -43,7 +43,7 @@ main(void)
 	for (uint32_t i = 0; i < 100; i++)
 		rcpts[i] = i * 3;
 	is_int((int64_t)count_found(), 0, "no file, no slots");
-	if (inflight_open(tmpdir, 2, SLOTS, &f, &e) == -1)
+	if (inflight_open(tmpdir, 2, SLOTS, 41, &f, &e) == -1)
 		exit(99);
 	p = inflight_part(f, 0);
 	q = inflight_part(f, 1);
@@ -67,15 +67,16 @@ main(void)
 	for (size_t i = 0; i < count; i++)
 		in_order = in_order && list[i].id == 1002 &&
 		    list[i].session == 6 && list[i].wall_us == 222 &&
-		    list[i].n == i * 3 && list[i].at_us > 0;
-	ok(in_order, "each with id, session and time");
+		    list[i].n == i * 3 && list[i].at_us > 0 &&
+		    list[i].generation == 41;
+	ok(in_order, "each with id, session, times and run");
 	free(list);
 
 	/* The second slot of the transaction, in the middle of a write. */
 	tmpdir_damage("inflight", 2 * INFLIGHT_SLOT + INFLIGHT_HEAD + 1);
 	is_int((int64_t)count_found(), 100 - INFLIGHT_RCPTS,
 	    "a half-written slot is none");
-	if (inflight_open(tmpdir, 1, SLOTS, &f, &e) == -1)
+	if (inflight_open(tmpdir, 1, SLOTS, 42, &f, &e) == -1)
 		exit(99);
 	is_int((int64_t)count_found(), 0, "a new run begins with none");
 	p = inflight_part(f, 0);

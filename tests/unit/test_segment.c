@@ -142,6 +142,8 @@ test_recovery(void)
 
 	if (truncate(tmpdir_path("seg/00000003"), 100) == -1)
 		exit(99);
+	ok(segments_open(tmpdir, 0, 0, 0, &ss, &e) == -1,
+	    "bodies without their database are not removed: %s", e.text);
 	ss = open_at(3, tail_len);
 	is_int(segments_tail(ss, &tail_len), 4,
 	    "a tail that lost bytes is not written to again");
