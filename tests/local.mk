@@ -7,6 +7,9 @@ EXTRA_DIST += %D%/system/dns_server.py
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
 # is linked instead, and the program is for running by hand.
 fuzz_targets = %D%/fuzz/fuzz_smtp_reply
+fuzz_targets += %D%/fuzz/fuzz_canon
+fuzz_targets += %D%/fuzz/fuzz_header
+fuzz_targets += %D%/fuzz/fuzz_mark
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
 fuzz_main =
@@ -22,6 +25,21 @@ EXTRA_DIST += %D%/fuzz/fuzz_smtp_reply.in
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_reply_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_LDADD = $(unit_ldadd)
+
+EXTRA_DIST += %D%/fuzz/fuzz_canon.in
+tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
+tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_canon_LDADD = $(unit_ldadd)
+
+EXTRA_DIST += %D%/fuzz/fuzz_header.in
+tests_fuzz_fuzz_header_SOURCES = %D%/fuzz/fuzz_header.c $(fuzz_main)
+tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_header_LDADD = $(unit_ldadd)
+
+EXTRA_DIST += %D%/fuzz/fuzz_mark.in
+tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
+tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_mark_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_dot_stuff
 tests_unit_test_dot_stuff_SOURCES = %D%/unit/test_dot_stuff.c
@@ -331,6 +349,8 @@ EXTRA_DIST += \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
+	%D%/system/milter.lua \
+	%D%/system/milter_client.py \
 	%D%/system/netns.py \
 	%D%/system/postfix.py \
 	%D%/system/procs.py \
@@ -346,6 +366,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_limits.py \
+	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_sign.py \
