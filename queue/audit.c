@@ -89,7 +89,7 @@ count_states(struct audit *a, uint64_t from, uint64_t to)
 			a->queued--;
 	}
 	if (r != ENV_OK && r != ENV_ABSENT)
-		store_die("store-audit", &e);
+		store_die("audit", &e);
 }
 
 /* Some messages, and their states as they are at this moment. */
@@ -110,7 +110,7 @@ count_some(struct audit *a)
 		    &rec, &e);
 
 		if (r != ENV_OK && r != ENV_ABSENT)
-			store_die("store-audit", &e);
+			store_die("audit", &e);
 		if (r == ENV_ABSENT || key.len != KEY_ID ||
 		    get_be64(key.p) >= a->end) {
 			a->at = a->end;

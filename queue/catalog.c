@@ -77,6 +77,12 @@ catalog_free(struct catalog **cp)
 }
 
 static void
+buckets_free(uint32_t *buckets)
+{
+	free(buckets);
+}
+
+static void
 rehash(struct catalog *c)
 {
 	uint32_t *old = c->buckets;
@@ -96,7 +102,7 @@ rehash(struct catalog *c)
 			*to = i;
 		}
 	}
-	free(old);
+	buckets_free(old);
 }
 
 static void

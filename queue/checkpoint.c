@@ -46,12 +46,18 @@ notice_new(struct checkpoint *c, void (*fn)(struct post *))
 }
 
 static void
+notice_free(struct notice *n)
+{
+	free(n);
+}
+
+static void
 on_space(struct post *p)
 {
 	struct notice *n = post_owner(p, struct notice, post);
 
 	store_space_is(n->s, n->space);
-	free(n);
+	notice_free(n);
 }
 
 static void
@@ -61,7 +67,7 @@ on_expire(struct post *p)
 
 	n->s->expiring = true;
 	store_kick(n->s);
-	free(n);
+	notice_free(n);
 }
 
 /* ---- space --------------------------------------------------------------- */
@@ -106,7 +112,7 @@ check_space(struct checkpoint *c)
 	n = notice_new(c, on_space);
 	n->space = checkpoint_space(c->s, c->min_free);
 	if (n->space == c->space && n->space == STORE_SPACE_OK) {
-		free(n);
+		notice_free(n);
 		return;
 	}
 	c->space = n->space;

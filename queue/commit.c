@@ -106,10 +106,10 @@ make_durable(struct store *s)
 	if (r == ENV_NO_SPACE && store_use_reserve(s))
 		r = env_flush(s->env, &e);
 	if (r != ENV_OK)
-		store_die("store-flush", &e);
+		store_die("flush", &e);
 	s->syncs++;
 	if (inflight_sync(s->inflight, &synced, &e) == -1)
-		store_die("store-flush", &e);
+		store_die("flush", &e);
 	s->syncs += synced ? 1 : 0;
 }
 
@@ -137,7 +137,7 @@ commit_roll(struct store *s)
 	}
 	env_rollback(s->env);
 	if (r != ENV_NO_SPACE)
-		store_die("store-commit", &e);
+		store_die("commit", &e);
 }
 
 static void
@@ -176,7 +176,7 @@ commit_round(void *store)
 		compact_append(move);
 	/* Before any row that points to them. */
 	if (segments_sync(s->segments, &e) == -1)
-		store_die("store-flush", &e);
+		store_die("flush", &e);
 	settle_commit(s, c->settles, c->settle_count, &blob, &seq);
 	intake_commit(s, c->accepts, c->accept_count);
 	if (move != NULL)

@@ -310,7 +310,7 @@ compact_append(struct compact *c)
 		if (is_live(c, c->items[i].id))
 			c->items[kept++] = c->items[i];
 	if (segments_append(c->s->segments, c->items, kept, &done, &e) == -1)
-		store_die("store-append", &e);
+		store_die("append", &e);
 	if (done < kept)
 		c->failed = true; /* no space: another day */
 	c->item_count = done;
@@ -362,7 +362,7 @@ compact_commit(struct compact *c)
 	}
 	env_rollback(c->s->env);
 	if (r != ENV_NO_SPACE)
-		store_die("store-compact", &e);
+		store_die("compact", &e);
 	c->failed = true;
 }
 

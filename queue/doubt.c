@@ -105,7 +105,7 @@ doubt_find(struct store *s, size_t *count_r, struct err *e)
 			break;
 		r = ENV_OK;
 	}
-	free(list);
+	inflight_found_free(&list);
 	return r;
 }
 

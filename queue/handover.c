@@ -96,6 +96,12 @@ kept_hashes(struct slice key, struct slice rec, size_t *count_r)
 	return hashes;
 }
 
+static void
+hashes_free(uint64_t *hashes)
+{
+	free(hashes);
+}
+
 /* The key is there: some recipients, mostly all, were handed over before. */
 static enum env_result
 admit_again(struct handover *h, struct store_accept *a, uint32_t *fresh_r,
@@ -122,7 +128,7 @@ admit_again(struct handover *h, struct store_accept *a, uint32_t *fresh_r,
 		(*fresh_r)++;
 		add_hash(h, a->rcpt_keys[i]);
 	}
-	free(hashes);
+	hashes_free(hashes);
 	if (*fresh_r == 0)
 		return ENV_OK;
 	seal(h, key);

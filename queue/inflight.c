@@ -193,6 +193,13 @@ inflight_read(const char *dir, struct inflight_found **list_r, size_t *count_r,
 	return n == -1 ? -1 : 0;
 }
 
+void
+inflight_found_free(struct inflight_found **listp)
+{
+	free(*listp);
+	*listp = NULL;
+}
+
 static int
 map_file(struct inflight *f, int fd, struct err *e)
 {

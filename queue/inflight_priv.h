@@ -34,9 +34,10 @@ struct inflight_found {
 	int64_t at_us; /* clock_us() of that run */
 };
 
-/* list_r is the caller's to free(); a file that is not there is empty. */
+/* A file that is not there is empty. */
 int inflight_read(const char *dir, struct inflight_found **list_r,
     size_t *count_r, struct err *e);
+void inflight_found_free(struct inflight_found **listp);
 
 /* Begins with all slots empty.  -1 with errno when there is no space. */
 int inflight_open(const char *dir, unsigned workers, uint32_t slots,

@@ -48,13 +48,29 @@ judge(const struct store *s, struct store_accept *a)
 	return a->answer == STORE_TAKEN;
 }
 
+/* The messages of a batch that can be kept, and their bodies. */
+struct bodies {
+	struct segment_item *items;
+	struct store_accept **taken;
+	size_t count;
+};
+
+static void
+bodies_fini(struct bodies *b)
+{
+	free(b->items);
+	free(b->taken);
+}
+
 void
 intake_append(struct store *s, struct store_accept **list, size_t count)
 {
-	struct segment_item *items = mem_array(count, sizeof(*items));
-	struct store_accept **taken = mem_array(count, sizeof(*taken));
-	size_t n = 0, done;
+	struct bodies b = {
+		.items = mem_array(count, sizeof(*b.items)),
+		.taken = mem_array(count, sizeof(struct store_accept *)),
+	};
 	struct err e;
+	size_t done;
 
 	for (size_t i = 0; i < count; i++) {
 		struct store_accept *a = list[i];
@@ -62,19 +78,18 @@ intake_append(struct store *s, struct store_accept **list, size_t count)
 		if (!judge(s, a))
 			continue;
 		a->msg->id = ledger_take_id(&s->ledger);
-		items[n].id = a->msg->id;
-		items[n].p = a->msg->body->bytes;
-		items[n].len = a->msg->body->len;
-		taken[n++] = a;
+		b.items[b.count].id = a->msg->id;
+		b.items[b.count].p = a->msg->body->bytes;
+		b.items[b.count].len = a->msg->body->len;
+		b.taken[b.count++] = a;
 	}
-	if (segments_append(s->segments, items, n, &done, &e) == -1)
-		store_die("store-append", &e);
+	if (segments_append(s->segments, b.items, b.count, &done, &e) == -1)
+		store_die("append", &e);
 	for (size_t i = 0; i < done; i++)
-		taken[i]->msg->loc = items[i].loc;
-	for (size_t i = done; i < n; i++)
-		refuse(taken[i], STORE_NO_SPACE, e.text);
-	free(items);
-	free(taken);
+		b.taken[i]->msg->loc = b.items[i].loc;
+	for (size_t i = done; i < b.count; i++)
+		refuse(b.taken[i], STORE_NO_SPACE, e.text);
+	bodies_fini(&b);
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -185,7 +200,7 @@ commit_group(struct store *s, struct store_accept **list, size_t count)
 	enum env_result r = put_group(s, list, count, &next, &e);
 
 	if (r != ENV_OK && r != ENV_NO_SPACE)
-		store_die("store-commit", &e);
+		store_die("commit", &e);
 	if (r == ENV_OK)
 		s->ledger = next;
 	for (size_t i = 0; i < count; i++) {

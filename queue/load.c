@@ -91,7 +91,7 @@ next_state(struct load *l, struct row *row_r)
 		    &rec, &e);
 
 		if (r != ENV_OK && r != ENV_ABSENT)
-			store_die("store-load", &e);
+			store_die("load", &e);
 		l->states_end = r == ENV_ABSENT;
 		if (r != ENV_OK)
 			break;
@@ -252,7 +252,7 @@ walk_some(struct load *l)
 		    &rec, &e);
 
 		if (r != ENV_OK && r != ENV_ABSENT)
-			store_die("store-load", &e);
+			store_die("load", &e);
 		if (r == ENV_ABSENT || key.len != KEY_ID ||
 		    get_be64(key.p) >= l->s->first_id) {
 			l->walked = true;

@@ -29,6 +29,12 @@ struct work {
 };
 
 static void
+work_fini(struct work *w)
+{
+	free(w->changes);
+}
+
+static void
 note_change(struct work *w, const struct catalog_entry *c, uint32_t ended)
 {
 	if (w->count == w->cap) {
@@ -283,7 +289,7 @@ settle_commit(struct store *s, struct store_settle **list, size_t count,
 		r = settle_all(&w, list, count, blob_r, &e);
 	}
 	if (r != ENV_OK)
-		store_die("store-settle", &e);
+		store_die("settle", &e);
 	finish(&w);
-	free(w.changes);
+	work_fini(&w);
 }

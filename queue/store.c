@@ -27,7 +27,8 @@
 _Noreturn void
 store_die(const char *what, const struct err *e)
 {
-	log_note(LOG_L_ERROR, what, "%s: the process ends", e->text);
+	log_note(LOG_L_ERROR, "store-failed", "%s: %s: the process ends", what,
+	    e->text);
 	abort();
 }
 
@@ -106,7 +107,7 @@ slice_expire(struct store *s)
 	if (r == ENV_OK && !more)
 		r = doubt_expire(s, clock_wall_us(), &e);
 	if (r != ENV_OK && r != ENV_NO_SPACE)
-		store_die("store-expire", &e);
+		store_die("expire", &e);
 	s->expiring = r == ENV_OK && more;
 	return s->expiring;
 }
@@ -205,6 +206,12 @@ struct order {
 };
 
 static void
+order_free(struct order *o)
+{
+	free(o);
+}
+
+static void
 post_order(struct store *s, void (*fn)(struct post *), uint64_t number,
     uint32_t segment)
 {
@@ -223,7 +230,7 @@ on_load(struct post *p)
 	struct order *o = post_owner(p, struct order, post);
 	struct store *s = o->s;
 
-	free(o);
+	order_free(o);
 	CHECK(!s->called);
 	s->called = true;
 	s->load = load_new(s);
@@ -251,7 +258,7 @@ on_outbox_done(struct post *p)
 		log_note(LOG_L_ERROR, "outbox-unknown",
 		    "a sink is ahead of the spool, at %llu",
 		    (unsigned long long)o->number);
-	free(o);
+	order_free(o);
 }
 
 void
@@ -268,7 +275,7 @@ on_moved_done(struct post *p)
 	compact_moved_done(o->s->compact, o->number, o->segment);
 	if (o->s->loaded)
 		segments_sweep(o->s->segments);
-	free(o);
+	order_free(o);
 }
 
 void
