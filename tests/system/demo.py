@@ -105,6 +105,7 @@ def make_lab(directory):
     zone = "".join(mx_zone(d, ("mx1." + d, ip))
                    for d, ip in PROVIDERS.items())
     lab = Lab(zone=zone, config=CONFIG, directory=directory,
+              prefix="mailrace-demo-",
               dkim=[("demo", d) for d in ("brand-a.example",
                                           "brand-b.example", "corp.example")])
     lab.keep = True

@@ -54,11 +54,11 @@ smtp-source-host 127.0.0.10 {host_name}
 class Lab:
     def __init__(self, zone="", receivers=(), config="", dkim=(),
                  with_postfix=True, with_milter=True, pf_main="",
-                 pf_master="", log_headers=("Message-ID", "X-Test-Id"),
+                 pf_master="", log_headers=("Message-ID", "X-Test-Id"), prefix="mailrace-test-",
                  directory=None, log_level="info"):
         """dkim: (selector, domain) pairs; their domain-key lines may be
         written with {keys}/SELECTOR.DOMAIN.pem in config."""
-        self.root = tempfile.mkdtemp(prefix="mailrace-test-", dir=directory)
+        self.root = tempfile.mkdtemp(prefix=prefix, dir=directory)
         os.chmod(self.root, 0o755)
         self.keep = "MAILRACE_KEEP" in os.environ
         for d in ("run", "log", "keys", "acct", "mail"):
