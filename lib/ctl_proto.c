@@ -210,24 +210,24 @@ set_group(const char *path, const char *group, struct err *e)
 }
 
 int
-ctl_server_new(struct worker *w, const char *path, const char *group,
-    ctl_fn *fn, void *ctx, struct ctl_server **s_r, struct err *e)
+ctl_server_new(struct worker *w, const struct ctl_server_options *opt,
+    struct ctl_server **s_r, struct err *e)
 {
 	struct ctl_server *s;
-	int fd = net_listen(path, e);
+	int fd = net_listen(opt->path, e);
 
 	*s_r = NULL;
 	if (fd == -1)
 		return -1;
-	if (set_group(path, group, e) == -1) {
+	if (set_group(opt->path, opt->group, e) == -1) {
 		(void)close(fd);
 		return -1;
 	}
 	s = mem_new(struct ctl_server);
 	s->worker = w;
-	s->fn = fn;
-	s->ctx = ctx;
-	s->path = mem_strdup(path);
+	s->fn = opt->fn;
+	s->ctx = opt->ctx;
+	s->path = mem_strdup(opt->path);
 	LIST_INIT(&s->conns);
 	s->listener = evconnlistener_new(worker_base(w), on_accept, s,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);

@@ -24,9 +24,16 @@ struct ctl_request;
 typedef void ctl_fn(void *ctx, struct ctl_request *r, const char *command,
     const json_t *args);
 
-/* Listens on path, mode 0660, group if not empty; peers are checked. */
-int ctl_server_new(struct worker *w, const char *path, const char *group,
-    ctl_fn *fn, void *ctx, struct ctl_server **s_r, struct err *e);
+struct ctl_server_options {
+	const char *path;
+	const char *group; /* that may connect beside the owner; "" none */
+	ctl_fn *fn;
+	void *ctx;
+};
+
+/* Listens on the path, mode 0660. */
+int ctl_server_new(struct worker *w, const struct ctl_server_options *opt,
+    struct ctl_server **s_r, struct err *e);
 void ctl_server_free(struct ctl_server **sp);
 
 /* Each request ends with exactly one of ctl_done() and ctl_fail(). */

@@ -171,14 +171,17 @@ milter_ctl_new(struct worker *w, struct milter_env *env, const char *path,
 	struct milter_ctl *c = mem_new(struct milter_ctl);
 	struct milter_conf *conf = current_get(env->conf);
 	const struct global_conf *global = snapshot_global(conf->snapshot);
+	const struct ctl_server_options opt = { .path = global->milter_control,
+		.group = global->control_group,
+		.fn = on_request,
+		.ctx = c };
 	int rc = 0;
 
 	c->env = env;
 	c->path = mem_strdup(path);
 	c->started_us = clock_us();
-	if (global->milter_control[0] != '\0')
-		rc = ctl_server_new(w, global->milter_control,
-		    global->control_group, on_request, c, &c->server, e);
+	if (opt.path[0] != '\0')
+		rc = ctl_server_new(w, &opt, &c->server, e);
 	milter_conf_unref(&conf);
 	if (rc == -1)
 		milter_ctl_free(&c);

@@ -417,12 +417,17 @@ control_new(const struct control_options *opt, struct control **c_r,
     struct err *e)
 {
 	struct control *c = mem_new(struct control);
+	const struct ctl_server_options server = {
+		.path = opt->conf->control_socket,
+		.group = opt->conf->control_group,
+		.fn = on_command,
+		.ctx = c,
+	};
 
 	*c_r = NULL;
 	c->opt = *opt;
 	c->started_us = clock_us();
-	if (ctl_server_new(opt->main, opt->conf->control_socket,
-		opt->conf->control_group, on_command, c, &c->server, e) == -1) {
+	if (ctl_server_new(opt->main, &server, &c->server, e) == -1) {
 		free(c);
 		return -1;
 	}

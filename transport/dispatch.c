@@ -111,7 +111,8 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 		.wall_us = clock_wall_us() };
 	struct disposition what = disposition_expired(&o);
 
-	sweep_add(d->sweep, q, m, n, attempts, &o, &what);
+	sweep_add(d->sweep, &(struct sweep_rcpt){ q, m, n, attempts }, &o,
+	    &what);
 }
 
 static const struct sched_owner sched_owner = {
@@ -395,7 +396,8 @@ fail_one(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	    0);
 
 	CHECK(what.what == DISPOSE_FAIL);
-	sweep_add(l->dispatch->sweep, q, m, n, attempts, l->why, &what);
+	sweep_add(l->dispatch->sweep, &(struct sweep_rcpt){ q, m, n, attempts },
+	    l->why, &what);
 }
 
 /* The connection never got to work: what does that mean for its queue? */

@@ -83,20 +83,19 @@ read_envelope(struct sweep *s, const struct message *m)
 }
 
 void
-sweep_add(struct sweep *s, const struct sched_queue *q, const struct message *m,
-    uint32_t n, uint16_t attempts, const struct outcome *o,
-    const struct disposition *what)
+sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
+    const struct outcome *o, const struct disposition *what)
 {
-	const char *vmta = sched_queue_vmta(q);
+	const char *vmta = sched_queue_vmta(rcpt->queue);
 	char queue[600];
-	struct store_settled item = { .id = m->id,
-		.n = n,
+	struct store_settled item = { .id = rcpt->msg->id,
+		.n = rcpt->n,
 		.verdict = what->what == DISPOSE_EXPIRE ? VERDICT_EXPIRED :
 							  VERDICT_FAILED,
-		.attempts = attempts };
-	struct record_of r = { .id = m->id,
+		.attempts = rcpt->attempts };
+	struct record_of r = { .id = rcpt->msg->id,
 		.env = &s->env,
-		.n = n,
+		.n = rcpt->n,
 		.queue = queue,
 		.outcome = o,
 		.disposition = what };
@@ -106,9 +105,9 @@ sweep_add(struct sweep *s, const struct sched_queue *q, const struct message *m,
 		s->load = mem_new(struct load);
 	buf_add(&s->load->items, &item, sizeof(item));
 	r.vmta = vmta[0] == '\0' ? "{default}" : vmta;
-	(void)snprintf(queue, sizeof(queue), "%s/%s", sched_queue_domain(q),
-	    r.vmta);
-	if (!read_envelope(s, m) || n >= s->env.rcpt_count)
+	(void)snprintf(queue, sizeof(queue), "%s/%s",
+	    sched_queue_domain(rcpt->queue), r.vmta);
+	if (!read_envelope(s, rcpt->msg) || rcpt->n >= s->env.rcpt_count)
 		return;
 	record_pack(&r, &s->load->records);
 	record_log(&r);

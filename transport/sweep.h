@@ -22,9 +22,16 @@ struct sweep;
 struct sweep *sweep_new(struct store *store);
 void sweep_free(struct sweep **sp);
 
-/* One recipient that has left the scheduler; writes its log line too. */
-void sweep_add(struct sweep *s, const struct sched_queue *q,
-    const struct message *m, uint32_t n, uint16_t attempts,
+/* A recipient that has left the scheduler. */
+struct sweep_rcpt {
+	const struct sched_queue *queue;
+	const struct message *msg;
+	uint32_t n;
+	uint16_t attempts;
+};
+
+/* Takes in how it ended; writes its log line too. */
+void sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
     const struct outcome *o, const struct disposition *what);
 
 /* To the store, if there is something. */

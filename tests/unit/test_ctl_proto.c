@@ -55,6 +55,9 @@ main(void)
 {
 	char dir[] = "/tmp/mailrace-ctl-XXXXXX";
 	char path[64], answer[256];
+	const struct ctl_server_options opt = { .path = path,
+		.group = "",
+		.fn = serve };
 	struct ctl_server *s;
 	struct worker *w;
 	json_t *request, *done;
@@ -64,7 +67,7 @@ main(void)
 		return 1;
 	(void)snprintf(path, sizeof(path), "%s/sock", dir);
 	w = worker_new("control", &e);
-	ok(ctl_server_new(w, path, "", serve, NULL, &s, &e) == 0, "listens");
+	ok(ctl_server_new(w, &opt, &s, &e) == 0, "listens");
 	ok(worker_start(w, &e) == 0, "starts");
 
 	request = json_pack("{s:s,s:i}", "command", "count", "n", 5000);
