@@ -159,7 +159,10 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.in \
+	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
+	%D%/lint/cppcheck.cfg \
+	%D%/lint/cppcheck.sh \
 	%D%/lint/events.sh \
 	%D%/lint/forbidden.sh \
 	%D%/lint/format.sh \
@@ -169,6 +172,7 @@ EXTRA_DIST += \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
+	%D%/lint/tidy.sh \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
@@ -226,5 +230,6 @@ EXTRA_DIST += \
 	%D%/system/test_sign.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
+	%D%/tsan.supp \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h
