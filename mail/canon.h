@@ -22,7 +22,7 @@ struct canon_body; /* SHA-256 of the simple and of the relaxed body */
 
 struct canon_body *canon_body_new(void);
 void canon_body_free(struct canon_body **cp);
-void canon_body_add(struct canon_body *c, const void *p, size_t len);
+void canon_body_add(struct canon_body *c, const void *bytes, size_t len);
 void canon_body_finish(struct canon_body *c);
 const uint8_t *canon_body_hash(const struct canon_body *c, enum canon how);
 

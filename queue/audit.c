@@ -151,20 +151,26 @@ answer(struct audit *a, struct store_audit_ask *ask)
 	ask->done(ask);
 }
 
+/* One count answers all who wait now. */
+static void
+begin(struct audit *a)
+{
+	STAILQ_CONCAT(&a->current, &a->waiting);
+	a->running = true;
+	a->at = 0;
+	a->end = a->s->ledger.next_id;
+	a->queued = 0;
+}
+
 bool
 audit_slice(struct audit *a)
 {
 	struct post *p;
 
-	if (!a->running) {
-		if (STAILQ_EMPTY(&a->waiting))
-			return false;
-		STAILQ_CONCAT(&a->current, &a->waiting);
-		a->running = true;
-		a->at = 0;
-		a->end = a->s->ledger.next_id;
-		a->queued = 0;
-	}
+	if (!a->running && STAILQ_EMPTY(&a->waiting))
+		return false;
+	if (!a->running)
+		begin(a);
 	if (count_some(a))
 		return true;
 	a->running = false;

@@ -86,7 +86,7 @@ inflight_fill(struct inflight_part *p, uint64_t id, uint64_t session,
 {
 	size_t need = (count + INFLIGHT_RCPTS - 1) / INFLIGHT_RCPTS;
 	unsigned char head[INFLIGHT_HEAD] = { 0 };
-	uint32_t first = p->free, last = p->free;
+	uint32_t first = p->free, last = first;
 
 	CHECK(count > 0);
 	for (size_t i = 1; i < need && last != INFLIGHT_NONE; i++)

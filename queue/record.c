@@ -72,7 +72,7 @@ record_message_unpack(struct slice key, struct slice rec,
     struct record_message *m_r, struct err *e)
 {
 	const size_t fixed = RECORD_MESSAGE_FIXED - RECORD_HEAD;
-	struct slice p;
+	struct slice p = { NULL, 0 };
 
 	if (record_open(RECORD_MESSAGE, key, rec, &p, e) == -1)
 		return -1;
@@ -110,7 +110,7 @@ int
 record_state_unpack(struct slice key, struct slice rec,
     struct record_state *s_r, struct err *e)
 {
-	struct slice p;
+	struct slice p = { NULL, 0 };
 
 	if (record_open(RECORD_STATE, key, rec, &p, e) == -1)
 		return -1;
@@ -152,7 +152,7 @@ int
 record_ledger_unpack(struct slice key, struct slice rec,
     struct record_ledger *l_r, struct err *e)
 {
-	struct slice p;
+	struct slice p = { NULL, 0 };
 
 	if (record_open(RECORD_LEDGER, key, rec, &p, e) == -1)
 		return -1;

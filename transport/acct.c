@@ -19,7 +19,7 @@
 #include "transport/acct_record.h"
 
 /* How long rows may wait to be synced, and how many may. */
-#define SYNC_AFTER_MS 500
+#define SYNC_AFTER_US 500000
 #define WRITE_AFTER ((size_t)1 << 18)
 
 struct acct_file {
@@ -260,7 +260,7 @@ trouble(struct acct_file *f, const struct err *e)
 static void
 arm(struct acct *a)
 {
-	const struct timeval soon = { .tv_usec = SYNC_AFTER_MS * 1000 };
+	const struct timeval soon = { .tv_usec = SYNC_AFTER_US };
 
 	if (!event_pending(a->timer, EV_TIMEOUT, NULL))
 		CHECK(event_add(a->timer, &soon) == 0);
@@ -445,12 +445,29 @@ struct reload {
 	struct snapshot *conf;
 };
 
+/* Files that the configuration no longer names. */
+static void
+drop_unkept(struct acct *a)
+{
+	STAILQ_HEAD(, acct_file) all = STAILQ_HEAD_INITIALIZER(all);
+	struct acct_file *f;
+
+	STAILQ_CONCAT(&all, &a->files);
+	while ((f = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, link);
+		if (f->kept)
+			STAILQ_INSERT_TAIL(&a->files, f, link);
+		else
+			file_free(f);
+	}
+}
+
 static void
 on_reload(struct post *p)
 {
 	struct reload *r = post_owner(p, struct reload, post);
 	struct acct *a = r->acct;
-	struct acct_file *f, *next;
+	struct acct_file *f;
 	struct err e;
 
 	sync_all(a);
@@ -458,13 +475,7 @@ on_reload(struct post *p)
 	f->kept = false;
 	if (take_conf(a, r->conf, &e) == -1)
 		log_note(LOG_L_ERROR, "acct", "%s", e.text);
-	for (f = STAILQ_FIRST(&a->files); f != NULL; f = next) {
-		next = STAILQ_NEXT(f, link);
-		if (f->kept)
-			continue;
-		STAILQ_REMOVE(&a->files, f, acct_file, link);
-		file_free(f);
-	}
+	drop_unkept(a);
 	/* New files must be in the state before rows are. */
 	(void)commit(a);
 	snapshot_unref(&r->conf);
