@@ -169,6 +169,7 @@ EXTRA_DIST += \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
+	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
@@ -191,6 +192,7 @@ EXTRA_DIST += \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/retry-greeting-421.scn \
+	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
