@@ -195,39 +195,48 @@ resolve(const struct letter_in *in, const char *name, struct letter *l)
 	return true;
 }
 
+/* An envelope string has a limit, and names are shown in tables. */
+static const char *
+cut_name(struct work *w, const char *name)
+{
+	size_t len = strlen(name);
+
+	return region_strndup(w->rg, name,
+	    len > LETTER_NAME_MAX ? LETTER_NAME_MAX : len);
+}
+
 /*
- * The mark may name what a reload has taken away since: the source's default
- * then, and if need be the built-in one.  Never a bounce.
+ * The mark may name what a reload has taken away since: it is assigned as if
+ * it were new then, and if need be to the built-in one.  Never a bounce.
  */
 static void
-assign(const struct letter_in *in, const char *name, struct letter *l)
+take_mark(struct work *w, const struct mark *m, struct policy_in *pin,
+    struct letter *l)
 {
-	struct source_conf source;
+	struct policy_out again;
 
-	if (resolve(in, name, l))
+	l->marked = true;
+	l->job = cut_name(w, m->job);
+	l->auth_user = cut_name(w, m->user);
+	l->priority = m->priority;
+	if (resolve(w->in, m->vmta, l))
 		return;
-	snapshot_source_conf(in->conf, &in->client, NULL, &source);
-	if (!resolve(in, source.default_vmta, l))
-		(void)resolve(in, "", l);
+	l->unknown_vmta = m->vmta;
+	pin->auth_user = m->user;
+	policy_assign(pin, w->rg, &again);
+	if (!resolve(w->in, again.vmta, l))
+		(void)resolve(w->in, "", l);
 }
 
-/* An envelope string has a limit, and a job is shown in tables. */
+/* NULL, or the reply: the message cannot be made ready now. */
 static const char *
-cut_job(struct work *w, const char *job)
-{
-	size_t len = strlen(job);
-
-	return region_strndup(w->rg, job,
-	    len > LETTER_JOB_MAX ? LETTER_JOB_MAX : len);
-}
-
-static void
 decide(struct work *w, struct letter *l)
 {
 	const struct letter_in *in = w->in;
 	struct policy_in pin = {
 		.conf = in->conf,
 		.client = in->client,
+		.source = in->source,
 		.sender = in->sender,
 		.rcpts = in->rcpts,
 		.rcpt_count = in->rcpt_count,
@@ -238,16 +247,19 @@ decide(struct work *w, struct letter *l)
 	struct mark m;
 
 	if (find_mark(w, l->queue_id, &m)) {
-		l->marked = true;
-		assign(in, m.vmta, l);
-		l->job = cut_job(w, m.job);
-		l->priority = m.priority;
-		return;
+		take_mark(w, &m, &pin, l);
+		return NULL;
 	}
 	policy_run(&pin, w->rg, &w->out);
-	assign(in, w->out.vmta, l);
-	l->job = cut_job(w, w->out.job);
+	l->unknown_vmta = w->out.unknown_vmta;
+	l->trouble = w->out.trouble;
+	if (l->trouble != NULL)
+		return "451 4.3.0 message cannot be prepared for delivery now";
+	if (!resolve(in, w->out.vmta, l))
+		(void)resolve(in, "", l);
+	l->job = cut_name(w, w->out.job);
 	l->priority = w->out.priority;
+	return NULL;
 }
 
 /* ---- the bytes that go out ----------------------------------------------- */
@@ -340,8 +352,14 @@ const char *
 letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
 {
 	struct work w = { .in = in, .rg = rg };
+	const char *why;
 
-	*l_r = (struct letter){ .job = "", .priority = PRIORITY_DEFAULT };
+	*l_r = (struct letter){
+		.job = "",
+		.auth_user = "",
+		.unknown_vmta = "",
+		.priority = PRIORITY_DEFAULT,
+	};
 	header_parse(in->text.p, in->text.len, rg, &w.all, &w.body_off);
 	CHECK(w.body_off <= in->text.len);
 	if (count_fields(&w.all, "Received") > LETTER_HOPS_MAX)
@@ -349,13 +367,13 @@ letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
 	l_r->header = (struct slice){ in->text.p, w.body_off };
 	l_r->queue_id = host_queue_id(&w);
 
-	w.hash = canon_body_new();
-	canon_body_add(w.hash, in->text.p + w.body_off,
+	w.hash = canon_body_of(in->text.p + w.body_off,
 	    in->text.len - w.body_off);
-	canon_body_finish(w.hash);
 	make_kept(&w);
-	decide(&w, l_r);
+	why = decide(&w, l_r);
 	canon_body_free(&w.hash);
+	if (why != NULL)
+		return why;
 
 	l_r->body = make_body(&w);
 	l_r->has_8bit = has_8bit(l_r->body);
