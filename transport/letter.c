@@ -138,6 +138,25 @@ host_queue_id(const struct work *w)
 	return received_id(w);
 }
 
+/*
+ * Postfix's qmgr gives each recipient a sender of its own behind the milter's
+ * back: local@domain becomes local+rcpt=its.domain@domain (VERP), with '-',
+ * '=' or '+' for both delimiters (verp_delimiter_filter).  What stands
+ * between them may be an address that an alias has hidden from us.
+ */
+static bool
+is_verp_of(const struct letter_in *in, const char *sender)
+{
+	const char *at = strrchr(sender, '@');
+	size_t local = at == NULL ? 0 : (size_t)(at - sender);
+	size_t len = strlen(in->sender), tail = strlen(sender) - local;
+
+	return local > 0 && in->rcpt_count == 1 && len > local + 3 + tail &&
+	    memcmp(in->sender, sender, local) == 0 &&
+	    strchr("-=+", in->sender[local]) != NULL &&
+	    strcmp(in->sender + len - tail, at) == 0;
+}
+
 static bool
 mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
 {
@@ -145,7 +164,7 @@ mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
 
 	/* No queue id, no proof that the mark was made for this message. */
 	return queue_id[0] != '\0' && strcmp(m->queue_id, queue_id) == 0 &&
-	    strcmp(m->sender, in->sender) == 0 &&
+	    (strcmp(m->sender, in->sender) == 0 || is_verp_of(in, m->sender)) &&
 	    memcmp(m->body_hash, canon_body_hash(w->hash, CANON_SIMPLE),
 		sizeof(m->body_hash)) == 0;
 }

@@ -860,6 +860,12 @@ test_mark(void)
 		{ "no queue id", "two", "", "s@a.test", "text", false, "one" },
 		{ "another sender", "two", "4FX", "x@a.test", "text", false,
 		    "one" },
+		{ "Postfix's VERP", "two", "4FX", "s+r=b.test@a.test", "text",
+		    true, "two" },
+		{ "VERP of another domain", "two", "4FX", "s+r=b.test@x.test",
+		    "text", false, "one" },
+		{ "nearly VERP", "two", "4FX", "sr=b.test@a.test", "text",
+		    false, "one" },
 		{ "another text", "two", "4FX", "s@a.test", "texd", false,
 		    "one" },
 	};
