@@ -113,9 +113,9 @@ make_kept(struct work *w)
 
 /* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
 static const char *
-received_id(const struct work *w)
+received_id(const struct work *w, size_t from)
 {
-	size_t i = header_find(&w->all, "Received", 0);
+	size_t i = header_find(&w->all, "Received", from);
 	const char *value, *id;
 
 	if (i == w->all.n)
@@ -130,12 +130,18 @@ received_id(const struct work *w)
 	return region_strndup(w->rg, id, strcspn(id, "; \t()"));
 }
 
+/*
+ * The id under which the host MTA had the message when the header began at
+ * field `from`.  Postfix names it in XFORWARD, and there it is the first one
+ * also after postsuper -r; but not for mail of sendmail(1), where each
+ * requeueing has put a Received with a new id on top.
+ */
 static const char *
-host_queue_id(const struct work *w)
+host_queue_id(const struct work *w, size_t from)
 {
 	if (w->in->queue_id[0] != '\0' || !w->in->from_host)
 		return w->in->queue_id;
-	return received_id(w);
+	return received_id(w, from);
 }
 
 /*
@@ -170,7 +176,7 @@ mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
 }
 
 static bool
-find_mark(struct work *w, const char *queue_id, struct mark *m_r)
+find_mark(struct work *w, struct mark *m_r)
 {
 	const struct mark_key *key = w->in->env->mark_key;
 	size_t i = header_find(&w->all, MARK_HEADER, 0);
@@ -181,7 +187,7 @@ find_mark(struct work *w, const char *queue_id, struct mark *m_r)
 		const char *value = header_value(&w->all.v[i], w->rg);
 
 		if (mark_read(key, value, w->rg, m_r) &&
-		    mark_is_ours(w, m_r, queue_id))
+		    mark_is_ours(w, m_r, host_queue_id(w, i)))
 			return true;
 		i = header_find(&w->all, MARK_HEADER, i + 1);
 	}
@@ -265,7 +271,7 @@ decide(struct work *w, struct letter *l)
 	};
 	struct mark m;
 
-	if (find_mark(w, l->queue_id, &m)) {
+	if (find_mark(w, &m)) {
 		take_mark(w, &m, &pin, l);
 		return NULL;
 	}
@@ -384,7 +390,7 @@ letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
 	if (count_fields(&w.all, "Received") > LETTER_HOPS_MAX)
 		return "554 5.4.6 too many hops, mail loop";
 	l_r->header = (struct slice){ in->text.p, w.body_off };
-	l_r->queue_id = host_queue_id(&w);
+	l_r->queue_id = host_queue_id(&w, 0);
 
 	w.hash = canon_body_of(in->text.p + w.body_off,
 	    in->text.len - w.body_off);

@@ -182,16 +182,20 @@ def bounce(lab):
               "a mark went out")  # what Postfix returns in it is its own
 
 
-@tap.test("deferred by Postfix, requeued, delivered: one signature, one mark")
-def requeued(lab):
+def by_sendmail(lab, rcpt, text):
+    lab.postfix.sendmail("a@brand.example", [rcpt],
+                         text.decode().replace("\r\n", "\n"))
+
+
+def requeue(lab, rcpt, submit):
+    """Submits while we are down, has it requeued twice, and starts us."""
     lab.daemon.stop()
-    by_smtp(lab, ["again@in0.example"], HEAD + b"X-Virtual-MTA: news\r\n"
-            b"X-Job: j1\r\nSubject: again\r\n\r\nx\r\n")
-    tap.wait_for(lambda: lab.postfix.queue_size() == 1, 20, "deferred")
+    submit(lab, rcpt, HEAD + b"X-Virtual-MTA: news\r\n"
+           b"X-Job: j1\r\nSubject: again\r\n\r\nx\r\n")
     for i in range(2):
         def tried():
             with open(lab.postfix.log) as f:
-                return sum("again@in0" in x and "status=deferred" in x
+                return sum("<%s>" % rcpt in x and "status=deferred" in x
                            for x in f) > i
         tap.wait_for(tried, 20, "a try of Postfix")
         r = lab.postfix.run("postsuper", "-c", lab.postfix.conf, "-r", "ALL")
@@ -199,13 +203,23 @@ def requeued(lab):
         lab.postfix.flush()
     lab.daemon.start()
     lab.postfix.flush()
-    m = lab.wait_arrived("again@in0.example", 60)
+    m = lab.wait_arrived(rcpt, 60)
     judge(lab, lab.stored(m))
     with open(lab.daemon.log) as f:
-        lines = [x for x in f if " accepted " in x]
-    tap.check("policy=milter" in lines[-1], lines[-1])
-    tap.check("job=j1" in lines[-1], lines[-1])
+        line = [x for x in f if " accepted " in x][-1]
+    tap.check("policy=milter" in line and "job=j1" in line, line)
     tap.equal(m["peer"], "127.0.0.11", "its virtual MTA")
+
+
+@tap.test("deferred by Postfix, requeued, delivered: one signature, one mark")
+def requeued(lab):
+    requeue(lab, "again@in0.example", lambda lab, rcpt, text:
+            by_smtp(lab, [rcpt], text))
+
+
+@tap.test("the same for mail by sendmail")
+def requeued_sendmail(lab):
+    requeue(lab, "twice@in0.example", by_sendmail)
 
 
 @tap.test("VERP by Postfix: a sender for each recipient, marks are good")
