@@ -27,8 +27,10 @@ struct acct_file {
 	char *path;
 	char types[8]; /* "db" */
 	int fd;
+	uint64_t inode;  /* of fd */
 	uint64_t length; /* what is in the file */
-	struct buf rows; /* what is not yet */
+	struct buf rows; /* what is not yet: whole rows */
+	bool headed;     /* rows begin with the header */
 	bool failed;     /* said so once */
 	bool kept;       /* still in the configuration, while reloading */
 };
@@ -40,8 +42,9 @@ struct acct {
 	struct store *store;
 	char *state_path, *state_new, *dir;
 	struct acct_files files;
-	uint64_t next;   /* the blob to come: all before it are taken in */
-	uint64_t synced; /* all before it are durable in the files */
+	uint64_t next;     /* the blob to come: all before it are taken in */
+	uint64_t synced;   /* all before it are durable in the files */
+	bool state_failed; /* said so once */
 	struct event *timer;
 };
 
@@ -69,19 +72,61 @@ find(struct acct *a, const char *path)
 }
 
 static int
+path_open(const char *path, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+	return fd == -1 ? err_sys(e, "acct-file %s", path) : fd;
+}
+
+static void
+header_first(struct acct_file *f)
+{
+	struct buf rows = f->rows;
+
+	if (f->headed)
+		return;
+	f->headed = true;
+	f->rows = (struct buf){ 0 };
+	acct_csv_header(&f->rows);
+	if (rows.len > 0)
+		buf_add(&f->rows, rows.p, rows.len);
+	buf_fini(&rows);
+}
+
+/* In place of what was open, if anything was; that stays if this fails. */
+static int
 file_open(struct acct_file *f, struct err *e)
 {
 	struct stat st;
+	int fd = path_open(f->path, e);
 
-	f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (f->fd == -1)
-		return err_sys(e, "acct-file %s", f->path);
-	if (fstat(f->fd, &st) == -1)
-		return err_sys(e, "acct-file %s", f->path);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1) {
+		(void)err_sys(e, "acct-file %s", f->path);
+		(void)close(fd);
+		return -1;
+	}
+	if (f->fd != -1)
+		(void)close(f->fd);
+	f->fd = fd;
+	f->inode = st.st_ino;
 	f->length = (uint64_t)st.st_size;
 	if (f->length == 0)
-		acct_csv_header(&f->rows);
+		header_first(f);
 	return 0;
+}
+
+/* Moved away or removed: what we have open is no longer under its name. */
+static bool
+file_is_gone(const struct acct_file *f)
+{
+	struct stat st;
+
+	if (stat(f->path, &st) == -1)
+		return errno == ENOENT;
+	return st.st_ino != f->inode;
 }
 
 static void
@@ -115,21 +160,33 @@ add_file(struct acct *a, const struct acct_conf *conf, struct err *e)
 	return 0;
 }
 
-/* The rows gathered so far; what cannot be written stays and is tried again. */
+/*
+ * The rows gathered so far, or none of them: on a full disk somebody may move
+ * the file away, and half a row must not be what the next one begins with.
+ */
 static int
 file_write(struct acct_file *f, struct err *e)
 {
-	while (f->rows.len > 0) {
-		ssize_t n = write(f->fd, f->rows.p, f->rows.len);
+	size_t done = 0;
+
+	while (done < f->rows.len) {
+		ssize_t n = write(f->fd, f->rows.p + done, f->rows.len - done);
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1)
-			return err_sys(e, "acct-file %s", f->path);
-		f->length += (uint64_t)n;
-		buf_drop(&f->rows, (size_t)n);
+		if (n == -1) {
+			(void)err_sys(e, "acct-file %s", f->path);
+			if (done == 0 ||
+			    ftruncate(f->fd, (off_t)f->length) == 0)
+				return -1;
+			break; /* then the rest goes behind it */
+		}
+		done += (size_t)n;
 	}
-	return 0;
+	f->length += done;
+	f->headed = f->headed && done == 0;
+	buf_drop(&f->rows, done);
+	return f->rows.len == 0 ? 0 : -1;
 }
 
 static int
@@ -145,7 +202,7 @@ file_sync(struct acct_file *f, struct err *e)
 /* ---- state --------------------------------------------------------------- */
 
 static int
-state_write(const struct acct *a, struct err *e)
+state_write(const struct acct *a, uint64_t next, struct err *e)
 {
 	json_t *files = json_array();
 	json_t *state;
@@ -154,9 +211,10 @@ state_write(const struct acct *a, struct err *e)
 
 	STAILQ_FOREACH(f, &a->files, link)
 	(void)json_array_append_new(files,
-	    json_pack("{s:s,s:I}", "path", f->path, "length",
-		(json_int_t)f->length));
-	state = json_pack("{s:I,s:o}", "next", (json_int_t)a->next, "files",
+	    json_pack("{s:o,s:I,s:I}", "path",
+		json_stringn_nocheck(f->path, strlen(f->path)), "length",
+		(json_int_t)f->length, "inode", (json_int_t)f->inode));
+	state = json_pack("{s:I,s:o}", "next", (json_int_t)next, "files",
 	    files);
 	CHECK(state != NULL);
 	fd = open(a->state_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -193,11 +251,11 @@ dir_sync(const char *dir, struct err *e)
 }
 
 static int
-cut_back(struct acct_file *f, uint64_t length, struct err *e)
+cut_back(struct acct_file *f, uint64_t inode, uint64_t length, struct err *e)
 {
-	if (f->length < length) {
+	if ((inode != 0 && inode != f->inode) || f->length < length) {
 		log_note(LOG_L_WARN, "acct",
-		    "%s is shorter than it was: somebody cut or replaced it; "
+		    "%s is not what it was: somebody cut or replaced it; "
 		    "records go on at its end",
 		    f->path);
 		return 0;
@@ -207,9 +265,15 @@ cut_back(struct acct_file *f, uint64_t length, struct err *e)
 	if (ftruncate(f->fd, (off_t)length) == -1)
 		return err_sys(e, "acct-file %s", f->path);
 	f->length = length;
-	if (length == 0 && f->rows.len == 0)
-		acct_csv_header(&f->rows);
+	if (length == 0)
+		header_first(f);
 	return 0;
+}
+
+static uint64_t
+entry_u64(const json_t *entry, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(entry, key));
 }
 
 static int
@@ -236,10 +300,8 @@ state_read(struct acct *a, struct err *e)
 		struct acct_file *f = path == NULL ? NULL : find(a, path);
 
 		if (f != NULL &&
-		    cut_back(f,
-			(uint64_t)json_integer_value(
-			    json_object_get(entry, "length")),
-			e) == -1)
+		    cut_back(f, entry_u64(entry, "inode"),
+			entry_u64(entry, "length"), e) == -1)
 			rc = -1;
 	}
 	json_decref(state);
@@ -266,6 +328,62 @@ arm(struct acct *a)
 		CHECK(event_add(a->timer, &soon) == 0);
 }
 
+static void
+well_again(struct acct_file *f)
+{
+	if (f->failed)
+		log_note(LOG_L_INFO, "acct",
+		    "acct-file %s: written again, with all that was kept",
+		    f->path);
+	f->failed = false;
+}
+
+static int
+state_keep(struct acct *a, uint64_t next)
+{
+	struct err e;
+	bool failed = state_write(a, next, &e) == -1 ||
+	    dir_sync(a->dir, &e) == -1;
+
+	if (failed && !a->state_failed)
+		log_note(LOG_L_ERROR, "acct", "%s; tried again", e.text);
+	a->state_failed = failed;
+	return failed ? -1 : 0;
+}
+
+/*
+ * Goes on in new files where the old ones are gone.  The state has to know
+ * them before they get rows, or a replay could not cut them back.
+ */
+static int
+follow(struct acct *a)
+{
+	struct acct_file *f;
+	struct err e;
+	bool moved = false;
+
+	STAILQ_FOREACH(f, &a->files, link)
+	{
+		if (!file_is_gone(f))
+			continue;
+		/* What it has already must be safe: nobody replays it. */
+		if (fdatasync(f->fd) == -1) {
+			(void)err_sys(&e, "acct-file %s", f->path);
+			trouble(f, &e);
+			return -1;
+		}
+		if (file_open(f, &e) == -1) {
+			trouble(f, &e);
+			return -1;
+		}
+		log_note(LOG_L_INFO, "acct",
+		    "acct-file %s was moved or removed: a new one is begun",
+		    f->path);
+		moved = true;
+	}
+	return moved ? state_keep(a, a->synced) : 0;
+}
+
 /* Everything taken in becomes durable, then the state that says so. */
 static int
 commit(struct acct *a)
@@ -273,18 +391,18 @@ commit(struct acct *a)
 	struct acct_file *f;
 	struct err e;
 
+	if (follow(a) == -1)
+		return -1;
 	STAILQ_FOREACH(f, &a->files, link)
 	{
 		if (file_sync(f, &e) == -1) {
 			trouble(f, &e);
 			return -1;
 		}
-		f->failed = false;
+		well_again(f);
 	}
-	if (state_write(a, &e) == -1 || dir_sync(a->dir, &e) == -1) {
-		log_note(LOG_L_ERROR, "acct", "%s", e.text);
+	if (state_keep(a, a->next) == -1)
 		return -1;
-	}
 	a->synced = a->next;
 	return 0;
 }
@@ -292,11 +410,9 @@ commit(struct acct *a)
 static void
 sync_all(struct acct *a)
 {
-	if (a->synced == a->next)
-		return;
 	if (commit(a) == -1)
 		arm(a);
-	else if (a->store != NULL)
+	else if (a->store != NULL && a->next > 0)
 		store_outbox_done(a->store, a->next - 1);
 }
 
@@ -320,7 +436,7 @@ add_row(struct acct *a, const struct acct_record *r)
 			continue;
 		acct_csv_row(r, &f->rows);
 		if (f->rows.len > WRITE_AFTER && !f->failed &&
-		    file_write(f, &e) == -1)
+		    !file_is_gone(f) && file_write(f, &e) == -1)
 			trouble(f, &e);
 	}
 }
@@ -386,6 +502,19 @@ take_conf(struct acct *a, const struct snapshot *conf, struct err *e)
 }
 
 int
+acct_check(const struct snapshot *conf, struct err *e)
+{
+	for (size_t i = 0; i < snapshot_acct_count(conf); i++) {
+		int fd = path_open(snapshot_acct_at(conf, i)->path, e);
+
+		if (fd == -1)
+			return -1;
+		(void)close(fd);
+	}
+	return 0;
+}
+
+int
 acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
     struct acct **a_r, struct err *e)
 {
@@ -404,7 +533,7 @@ acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
 	CHECK(a->timer != NULL);
 	/* The state is written at once, so that new files are in it too. */
 	if (take_conf(a, conf, e) == 0 && state_read(a, e) == 0 &&
-	    state_write(a, e) == 0 && dir_sync(a->dir, e) == 0)
+	    state_write(a, a->next, e) == 0 && dir_sync(a->dir, e) == 0)
 		*a_r = a;
 	else
 		acct_free(&a);
@@ -470,14 +599,14 @@ on_reload(struct post *p)
 	struct acct_file *f;
 	struct err e;
 
-	sync_all(a);
+	(void)commit(a); /* before files are closed */
 	STAILQ_FOREACH(f, &a->files, link)
 	f->kept = false;
 	if (take_conf(a, r->conf, &e) == -1)
 		log_note(LOG_L_ERROR, "acct", "%s", e.text);
 	drop_unkept(a);
 	/* New files must be in the state before rows are. */
-	(void)commit(a);
+	sync_all(a);
 	snapshot_unref(&r->conf);
 	free(r);
 }

@@ -2,6 +2,7 @@
 /* Accounting files hold each record once, whatever was replayed or half written. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/mem.h"
@@ -10,7 +11,7 @@
 #include "transport/acct_record.h"
 
 static char dir[] = "/tmp/mailrace-acct-XXXXXX";
-static char conf_path[64], csv_path[64];
+static char conf_path[64], csv_path[64], state_path[64];
 
 static void
 write_config(void)
@@ -58,29 +59,98 @@ types_in_file(char *out, size_t cap)
 	return headers == 1 ? out : "not one header";
 }
 
+struct life {
+	struct snapshot *conf;
+	struct worker *w;
+	struct acct *a;
+};
+
+static void
+begin(struct life *l)
+{
+	struct conf_errors errs = { 0 };
+	struct err e = { "" };
+
+	l->conf = snapshot_load(conf_path, &errs);
+	ok(l->conf != NULL, "the configuration is read");
+	conf_errors_fini(&errs);
+	l->w = worker_new("writer", &e);
+	ok(acct_new(l->w, l->conf, dir, &l->a, &e) == 0, "files open %s",
+	    e.text);
+	ok(worker_start(l->w, &e) == 0, "the writer starts");
+}
+
+static void
+end(struct life *l)
+{
+	worker_stop(l->w);
+	worker_join(l->w);
+	acct_free(&l->a);
+	worker_free(&l->w);
+	snapshot_unref(&l->conf);
+}
+
 /* One life of the writer: the blobs from..to, then a clean end. */
 static void
 live(uint64_t from, uint64_t to)
 {
-	struct conf_errors errs = { 0 };
-	struct snapshot *conf = snapshot_load(conf_path, &errs);
-	struct worker *w;
-	struct acct *a;
-	struct err e = { "" };
+	struct life l;
 
-	ok(conf != NULL, "the configuration is read");
-	w = worker_new("writer", &e);
-	ok(acct_new(w, conf, dir, &a, &e) == 0, "files open %s", e.text);
-	ok(worker_start(w, &e) == 0, "the writer starts");
+	begin(&l);
 	for (uint64_t seq = from; seq <= to; seq++)
-		feed(a, seq, "b@example.net", seq % 2 == 0 ? 'b' : 'd');
-	feed(a, to, "again@example.net", 'd');
-	worker_stop(w);
-	worker_join(w);
-	acct_free(&a);
-	worker_free(&w);
-	snapshot_unref(&conf);
-	conf_errors_fini(&errs);
+		feed(l.a, seq, "b@example.net", seq % 2 == 0 ? 'b' : 'd');
+	feed(l.a, to, "again@example.net", 'd');
+	end(&l);
+}
+
+/* What was fed so far is in the files when this returns. */
+static void
+settle(struct life *l)
+{
+	struct stat before, now;
+
+	(void)stat(state_path, &before);
+	acct_reload(l->a, l->conf);
+	for (int i = 0; i < 500; i++) {
+		(void)usleep(10000);
+		if (stat(state_path, &now) == 0 && now.st_ino != before.st_ino)
+			return;
+	}
+	ok(false, "the state was not written");
+}
+
+/* The operator moves the file away, or removes it, while rows are written. */
+static void
+test_moved(void)
+{
+	char types[64], moved[80];
+	struct life l;
+
+	(void)snprintf(moved, sizeof(moved), "%s.1", csv_path);
+	begin(&l);
+	feed(l.a, 6, "b@example.net", 'b');
+	settle(&l);
+	ok(rename(csv_path, moved) == 0, "moved away");
+	feed(l.a, 7, "b@example.net", 'd');
+	settle(&l);
+	is_str(types_in_file(types, sizeof(types)), "d",
+	    "a new file is begun, with its header");
+	ok(unlink(csv_path) == 0, "removed");
+	feed(l.a, 8, "b@example.net", 'b');
+	feed(l.a, 9, "b@example.net", 'b');
+	settle(&l);
+	is_str(types_in_file(types, sizeof(types)), "bb", "and again");
+	end(&l);
+	live(9, 10);
+	is_str(types_in_file(types, sizeof(types)), "bbb",
+	    "the next life cuts nothing and replays nothing");
+	ok(unlink(csv_path) == 0 && rename(moved, csv_path) == 0,
+	    "the first comes back");
+	is_str(types_in_file(types, sizeof(types)), "bdbdbdb",
+	    "it has what it had");
+	live(10, 11);
+	is_str(types_in_file(types, sizeof(types)), "bdbdbdbd",
+	    "and is not cut back to another file's length");
 }
 
 int
@@ -93,6 +163,7 @@ main(void)
 		return 1;
 	(void)snprintf(conf_path, sizeof(conf_path), "%s/config", dir);
 	(void)snprintf(csv_path, sizeof(csv_path), "%s/acct.csv", dir);
+	(void)snprintf(state_path, sizeof(state_path), "%s/acct-state", dir);
 	write_config();
 
 	live(0, 2);
@@ -109,11 +180,11 @@ main(void)
 
 	live(4, 5);
 	is_str(types_in_file(types, sizeof(types)), "bdbdbd", "and goes on");
+	test_moved();
 
 	(void)unlink(conf_path);
 	(void)unlink(csv_path);
-	(void)snprintf(conf_path, sizeof(conf_path), "%s/acct-state", dir);
-	(void)unlink(conf_path);
+	(void)unlink(state_path);
 	ok(rmdir(dir) == 0, "nothing else was left");
 	return done_testing();
 }
