@@ -132,8 +132,8 @@ static int
 cmd_audit(const struct ctl_options *opt)
 {
 	static const struct ctl_column columns[] = { { "id", "message" },
-		{ "recipient", "recipient" }, { "session", "session" },
-		{ "time", "time" } };
+		{ "recipient", "no" }, { "to", "to" }, { "queue", "queue" },
+		{ "session", "session" }, { "time", "time" } };
 	struct answer a;
 	bool balances;
 
@@ -155,7 +155,7 @@ cmd_audit(const struct ctl_options *opt)
 		if (json_array_size(a.items) > 0) {
 			(void)printf("\nin doubt (the final dot was sent, the "
 				     "outcome is not known):\n");
-			ctl_table(a.items, columns, 4);
+			ctl_table(a.items, columns, 6);
 		}
 	}
 	answer_fini(&a);

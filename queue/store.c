@@ -192,8 +192,7 @@ store_audit(struct store *s, struct store_audit_ask *ask)
 void
 store_audit_fini(struct store_audit *a)
 {
-	free(a->doubts);
-	a->doubts = NULL;
+	doubt_list_free(&a->doubts, a->doubt_count);
 	a->doubt_count = 0;
 }
 

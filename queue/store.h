@@ -130,6 +130,8 @@ struct store_doubt {
 	uint32_t n;
 	uint64_t session;
 	int64_t wall_us;
+	char *to;    /* the recipient's address; never NULL */
+	char *queue; /* "example.net/vmta1" */
 };
 
 struct store_ledger {
