@@ -165,6 +165,7 @@ store_settle(struct store *s, struct store_settle *o)
 {
 	CHECK(o->done != NULL);
 	o->store = s;
+	o->at_us = clock_us();
 	o->post.fn = on_settle;
 	worker_post(s->worker, &o->post);
 }

@@ -95,6 +95,12 @@ struct store_settle {
 	struct store *store;                  /* set by store_settle() */
 	void (*done)(struct store_settle *s); /* store thread */
 
+	/*
+	 * clock_us() when they were handed over, set by store_settle(): they
+	 * settle the in-flight slots filled before, not those of a later
+	 * attempt that began while they waited for the flush.
+	 */
+	int64_t at_us;
 	size_t count;
 	struct store_settled *items;
 
