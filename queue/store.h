@@ -5,9 +5,8 @@
  * One store thread owns the Berkeley DB environment and the tail segment and
  * commits in groups: all that was posted while it was busy is one batch; the
  * bodies are appended and fdatasync'ed, each message is committed without
- * sync, the log is flushed once, the in-flight slots are synced, and only
- * then every `done` of the batch is called, in order.  Any failing flush ends
- * the process with nothing answered.
+ * sync, the log is flushed once, and only then every `done` of the batch is
+ * called, in order.  Any failing flush ends the process with nothing answered.
  *
  * Nothing here knows policy: names and times are stored, numbers come back.
  * Times on disk are wall clock; the caller converts.  The functions marked

@@ -187,6 +187,26 @@ test_doubts(void)
 	store_audit_fini(&audit);
 }
 
+/* A session that waits for a slow server's reply, and nothing else moves. */
+static void
+test_slot_sync(void)
+{
+	struct inflight_part *part = inflight_part(store_inflight(spool.store),
+	    1);
+	struct store_audit before = spool_audit(), after = { 0 };
+	uint32_t slot = inflight_fill(part, 1, 2, 3, &(uint32_t){ 0 }, 1);
+
+	for (int i = 0; i < 200 && after.syncs <= before.syncs; i++) {
+		(void)usleep(10000);
+		after = spool_audit();
+		store_audit_fini(&after);
+	}
+	ok(after.syncs > before.syncs && after.batches == before.batches,
+	    "a slot is synced without a batch");
+	inflight_clear(part, slot);
+	store_audit_fini(&before);
+}
+
 static struct flag go_on;
 
 static void
@@ -206,9 +226,10 @@ stall(struct store_accept *a) /* store thread */
 static void
 test_overtaken(void)
 {
-	struct store_accept a = { 0 }, stalling = { .done = stall,
-		.msg = spool_message(1, 100),
-		.rcpt_count = 1 };
+	struct store_accept a = { 0 },
+			    stalling = { .done = stall,
+				    .msg = spool_message(1, 100),
+				    .rcpt_count = 1 };
 	uint64_t id = spool_accept(&a, 1, 100);
 	struct store_settled item = { .id = id,
 		.verdict = VERDICT_RETRY,
@@ -333,6 +354,7 @@ main(void)
 	test_restart();
 	test_doubts();
 	test_overtaken();
+	test_slot_sync();
 	test_compaction();
 	test_space();
 	store_close(&spool.store);
