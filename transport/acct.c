@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <jansson.h>
+#include <libgen.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 #include "transport/acct_record.h"
+#include "transport/acct_state.h"
 
 /* How long rows may wait to be synced, and how many may. */
 #define SYNC_AFTER_MS 500
@@ -27,8 +28,10 @@ struct acct_file {
 	char *path;
 	char types[8]; /* "db" */
 	int fd;
-	uint64_t length; /* what is in the file */
-	struct buf rows; /* what is not yet */
+	uint64_t length; /* of what is durable in the file */
+	struct buf rows; /* what comes behind that */
+	size_t written;  /* of them: they are in the file, not yet durable */
+	bool torn;       /* behind length nothing is certain: cut it off */
 	bool failed;     /* said so once */
 	bool kept;       /* still in the configuration, while reloading */
 };
@@ -38,7 +41,7 @@ STAILQ_HEAD(acct_files, acct_file);
 struct acct {
 	struct worker *worker;
 	struct store *store;
-	char *state_path, *state_new, *dir;
+	struct acct_state *state;
 	struct acct_files files;
 	uint64_t next;   /* the blob to come: all before it are taken in */
 	uint64_t synced; /* all before it are durable in the files */
@@ -68,6 +71,22 @@ find(struct acct *a, const char *path)
 	return NULL;
 }
 
+/* What a new file holds is not durable before its name is. */
+static int
+sync_name(const char *path, struct err *e)
+{
+	char *copy = mem_strdup(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd == -1 || fsync(fd) == -1)
+		rc = err_sys(e, "the folder of acct-file %s", path);
+	if (fd != -1)
+		(void)close(fd);
+	free(copy);
+	return rc;
+}
+
 static int
 file_open(struct acct_file *f, struct err *e)
 {
@@ -79,9 +98,10 @@ file_open(struct acct_file *f, struct err *e)
 	if (fstat(f->fd, &st) == -1)
 		return err_sys(e, "acct-file %s", f->path);
 	f->length = (uint64_t)st.st_size;
-	if (f->length == 0)
-		acct_csv_header(&f->rows);
-	return 0;
+	if (f->length > 0)
+		return 0;
+	acct_csv_header(&f->rows);
+	return sync_name(f->path, e);
 }
 
 static void
@@ -115,31 +135,49 @@ add_file(struct acct *a, const struct acct_conf *conf, struct err *e)
 	return 0;
 }
 
-/* The rows gathered so far; what cannot be written stays and is tried again. */
+/* The rows gathered so far; what cannot be written is tried again. */
 static int
 file_write(struct acct_file *f, struct err *e)
 {
-	while (f->rows.len > 0) {
-		ssize_t n = write(f->fd, f->rows.p, f->rows.len);
+	if (f->torn && ftruncate(f->fd, (off_t)f->length) == -1)
+		return err_sys(e, "acct-file %s", f->path);
+	f->torn = false;
+	while (f->written < f->rows.len) {
+		ssize_t n = write(f->fd, f->rows.p + f->written,
+		    f->rows.len - f->written);
 
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
 			return err_sys(e, "acct-file %s", f->path);
-		f->length += (uint64_t)n;
-		buf_drop(&f->rows, (size_t)n);
+		f->written += (size_t)n;
 	}
 	return 0;
 }
 
+/*
+ * When a sync fails nobody knows what of it is on the disk, and the next sync
+ * says nothing about it: all since the last good one is written again.
+ */
 static int
 file_sync(struct acct_file *f, struct err *e)
 {
 	if (file_write(f, e) == -1)
 		return -1;
-	if (fdatasync(f->fd) == -1)
-		return err_sys(e, "acct-file %s", f->path);
-	return 0;
+	if (fdatasync(f->fd) == 0)
+		return 0;
+	f->torn = true;
+	f->written = 0;
+	return err_sys(e, "acct-file %s", f->path);
+}
+
+static void
+file_synced(struct acct_file *f)
+{
+	f->length += f->written;
+	buf_drop(&f->rows, f->written);
+	f->written = 0;
+	f->failed = false;
 }
 
 /* ---- state --------------------------------------------------------------- */
@@ -147,49 +185,12 @@ file_sync(struct acct_file *f, struct err *e)
 static int
 state_write(const struct acct *a, struct err *e)
 {
-	json_t *files = json_array();
-	json_t *state;
 	const struct acct_file *f;
-	int fd, rc = -1;
 
+	acct_state_begin(a->state, a->next);
 	STAILQ_FOREACH(f, &a->files, link)
-	(void)json_array_append_new(files,
-	    json_pack("{s:s,s:I}", "path", f->path, "length",
-		(json_int_t)f->length));
-	state = json_pack("{s:I,s:o}", "next", (json_int_t)a->next, "files",
-	    files);
-	CHECK(state != NULL);
-	fd = open(a->state_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd == -1) {
-		(void)err_sys(e, "%s", a->state_new);
-		goto out;
-	}
-	if (json_dumpfd(state, fd, JSON_INDENT(1)) == -1 ||
-	    fdatasync(fd) == -1 || rename(a->state_new, a->state_path) == -1) {
-		(void)err_sys(e, "%s", a->state_new);
-		goto out;
-	}
-	rc = 0;
-out:
-	if (fd != -1)
-		(void)close(fd);
-	json_decref(state);
-	return rc;
-}
-
-/* The rename must be durable before the outbox forgets. */
-static int
-dir_sync(const char *dir, struct err *e)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd == -1)
-		return err_sys(e, "%s", dir);
-	if (fsync(fd) == -1)
-		rc = err_sys(e, "%s", dir);
-	(void)close(fd);
-	return rc;
+	acct_state_add(a->state, f->path, f->length);
+	return acct_state_write(a->state, e);
 }
 
 static int
@@ -215,34 +216,15 @@ cut_back(struct acct_file *f, uint64_t length, struct err *e)
 static int
 state_read(struct acct *a, struct err *e)
 {
-	json_error_t why;
-	json_t *state, *entry;
-	size_t i;
+	struct acct_file *f;
+	uint64_t length;
 	int rc = 0;
 
-	if (access(a->state_path, F_OK) == -1 && errno == ENOENT)
-		return 0;
-	state = json_load_file(a->state_path, 0, &why);
-	if (!json_is_object(state)) {
-		json_decref(state);
-		return err_set(e, "%s: %s", a->state_path, why.text);
-	}
-	a->next = (uint64_t)json_integer_value(json_object_get(state, "next"));
-	a->synced = a->next;
-	json_array_foreach(json_object_get(state, "files"), i, entry)
-	{
-		const char *path = json_string_value(
-		    json_object_get(entry, "path"));
-		struct acct_file *f = path == NULL ? NULL : find(a, path);
-
-		if (f != NULL &&
-		    cut_back(f,
-			(uint64_t)json_integer_value(
-			    json_object_get(entry, "length")),
-			e) == -1)
-			rc = -1;
-	}
-	json_decref(state);
+	a->next = a->synced = acct_state_next(a->state);
+	STAILQ_FOREACH(f, &a->files, link)
+	if (acct_state_find(a->state, f->path, &length) &&
+	    cut_back(f, length, e) == -1)
+		rc = -1;
 	return rc;
 }
 
@@ -279,9 +261,10 @@ commit(struct acct *a)
 			trouble(f, &e);
 			return -1;
 		}
-		f->failed = false;
 	}
-	if (state_write(a, &e) == -1 || dir_sync(a->dir, &e) == -1) {
+	STAILQ_FOREACH(f, &a->files, link)
+	file_synced(f);
+	if (state_write(a, &e) == -1) {
 		log_note(LOG_L_ERROR, "acct", "%s", e.text);
 		return -1;
 	}
@@ -319,7 +302,7 @@ add_row(struct acct *a, const struct acct_record *r)
 		if (strchr(f->types, r->type) == NULL)
 			continue;
 		acct_csv_row(r, &f->rows);
-		if (f->rows.len > WRITE_AFTER && !f->failed &&
+		if (f->rows.len - f->written > WRITE_AFTER && !f->failed &&
 		    file_write(f, &e) == -1)
 			trouble(f, &e);
 	}
@@ -390,21 +373,16 @@ acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
     struct acct **a_r, struct err *e)
 {
 	struct acct *a = mem_new(struct acct);
-	struct buf path = { 0 };
 
 	*a_r = NULL;
 	a->worker = w;
 	STAILQ_INIT(&a->files);
-	a->dir = mem_strdup(spool_dir);
-	buf_printf(&path, "%s/acct-state", spool_dir);
-	a->state_path = buf_take(&path, NULL);
-	buf_printf(&path, "%s/acct-state.new", spool_dir);
-	a->state_new = buf_take(&path, NULL);
 	a->timer = event_new(worker_base(w), -1, 0, on_timer, a);
 	CHECK(a->timer != NULL);
 	/* The state is written at once, so that new files are in it too. */
-	if (take_conf(a, conf, e) == 0 && state_read(a, e) == 0 &&
-	    state_write(a, e) == 0 && dir_sync(a->dir, e) == 0)
+	if (take_conf(a, conf, e) == 0 &&
+	    acct_state_open(spool_dir, &a->state, e) == 0 &&
+	    state_read(a, e) == 0 && state_write(a, e) == 0)
 		*a_r = a;
 	else
 		acct_free(&a);
@@ -433,9 +411,7 @@ acct_free(struct acct **ap)
 		file_free(f);
 	}
 	event_free(a->timer);
-	free(a->state_path);
-	free(a->state_new);
-	free(a->dir);
+	acct_state_free(&a->state);
 	free(a);
 }
 
@@ -454,8 +430,12 @@ on_reload(struct post *p)
 	struct err e;
 
 	sync_all(a);
+	/* One that is behind, its disk is full perhaps, gets its rows first. */
 	STAILQ_FOREACH(f, &a->files, link)
-	f->kept = false;
+	{
+		f->kept = a->synced != a->next;
+		f->types[0] = '\0';
+	}
 	if (take_conf(a, r->conf, &e) == -1)
 		log_note(LOG_L_ERROR, "acct", "%s", e.text);
 	for (f = STAILQ_FIRST(&a->files); f != NULL; f = next) {

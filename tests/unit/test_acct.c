@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounting files hold each record once, whatever was replayed or half written. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/mem.h"
@@ -9,8 +11,32 @@
 #include "transport/acct.h"
 #include "transport/acct_record.h"
 
+/*
+ * Counts down to a sync that fails as disks do: what was written since the
+ * last good one is gone, and the next one has nothing to complain about.
+ */
+static int sync_fails_in = -1;
+static off_t good_length;
+
+int
+fdatasync(int fd)
+{
+	struct stat st;
+
+	if (sync_fails_in >= 0 && sync_fails_in-- == 0) {
+		if (ftruncate(fd, good_length) == -1)
+			abort();
+		errno = EIO;
+		return -1;
+	}
+	if (fstat(fd, &st) == 0 && st.st_size != 2 * 16384)
+		good_length = st.st_size;
+	return fsync(fd);
+}
+
 static char dir[] = "/tmp/mailrace-acct-XXXXXX";
 static char conf_path[64], csv_path[64];
+static unsigned pause_ms;
 
 static void
 write_config(void)
@@ -75,12 +101,26 @@ live(uint64_t from, uint64_t to)
 	for (uint64_t seq = from; seq <= to; seq++)
 		feed(a, seq, "b@example.net", seq % 2 == 0 ? 'b' : 'd');
 	feed(a, to, "again@example.net", 'd');
+	(void)usleep(pause_ms * 1000);
 	worker_stop(w);
 	worker_join(w);
 	acct_free(&a);
 	worker_free(&w);
 	snapshot_unref(&conf);
 	conf_errors_fini(&errs);
+}
+
+static void
+live_with_bad_disk(uint64_t from, uint64_t to)
+{
+	struct stat st;
+
+	ok(stat(csv_path, &st) == 0, "the file is there");
+	good_length = st.st_size;
+	sync_fails_in = 1; /* the state is kept first */
+	pause_ms = 1200;   /* the end of life would be the only try */
+	live(from, to);
+	pause_ms = 0;
 }
 
 int
@@ -109,6 +149,10 @@ main(void)
 
 	live(4, 5);
 	is_str(types_in_file(types, sizeof(types)), "bdbdbd", "and goes on");
+
+	live_with_bad_disk(6, 7);
+	is_str(types_in_file(types, sizeof(types)), "bdbdbdbd",
+	    "a failed sync is not taken for done by the next one");
 
 	(void)unlink(conf_path);
 	(void)unlink(csv_path);
