@@ -17,7 +17,7 @@ help(void)
 		     "  --json   answer as JSON\n\n"
 		     "commands:\n");
 	ctl_print_commands();
-	(void)printf("\nexample: mailrace show queues --domain=example.net\n"
+	(void)printf("\nexample: mailrace show queues '*.example.net'\n"
 		     "exit status: 0 well, 1 the answer is no, 2 no answer\n");
 }
 

@@ -28,10 +28,12 @@ struct acct_file {
 	char *path;
 	char types[8]; /* "db" */
 	int fd;
-	uint64_t length; /* of what is durable in the file */
-	struct buf rows; /* what comes behind that */
+	uint64_t inode;  /* of fd */
+	uint64_t length; /* of what is durable in the file, and in the state */
+	struct buf rows; /* what comes behind that: whole rows */
 	size_t written;  /* of them: they are in the file, not yet durable */
-	bool torn;       /* behind length nothing is certain: cut it off */
+	bool headed;     /* rows begin with the header */
+	bool torn;       /* behind length nothing is certain: to be cut off */
 	bool failed;     /* said so once */
 	bool kept;       /* still in the configuration, while reloading */
 };
@@ -43,8 +45,9 @@ struct acct {
 	struct store *store;
 	struct acct_state *state;
 	struct acct_files files;
-	uint64_t next;   /* the blob to come: all before it are taken in */
-	uint64_t synced; /* all before it are durable in the files */
+	uint64_t next;     /* the blob to come: all before it are taken in */
+	uint64_t synced;   /* all before it are durable in the files */
+	bool state_failed; /* said so once */
 	struct event *timer;
 };
 
@@ -71,6 +74,14 @@ find(struct acct *a, const char *path)
 	return NULL;
 }
 
+static int
+path_open(const char *path, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+	return fd == -1 ? err_sys(e, "acct-file %s", path) : fd;
+}
+
 /* What a new file holds is not durable before its name is. */
 static int
 sync_name(const char *path, struct err *e)
@@ -87,21 +98,55 @@ sync_name(const char *path, struct err *e)
 	return rc;
 }
 
+static void
+header_first(struct acct_file *f)
+{
+	struct buf rows = f->rows;
+
+	if (f->headed)
+		return;
+	f->headed = true;
+	f->rows = (struct buf){ 0 };
+	acct_csv_header(&f->rows);
+	if (rows.len > 0)
+		buf_add(&f->rows, rows.p, rows.len);
+	buf_fini(&rows);
+}
+
+/* In place of what was open, if anything was; that stays if this fails. */
 static int
 file_open(struct acct_file *f, struct err *e)
 {
 	struct stat st;
+	int fd = path_open(f->path, e);
 
-	f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (f->fd == -1)
-		return err_sys(e, "acct-file %s", f->path);
-	if (fstat(f->fd, &st) == -1)
-		return err_sys(e, "acct-file %s", f->path);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1) {
+		(void)err_sys(e, "acct-file %s", f->path);
+		(void)close(fd);
+		return -1;
+	}
+	if (f->fd != -1)
+		(void)close(f->fd);
+	f->fd = fd;
+	f->inode = st.st_ino;
 	f->length = (uint64_t)st.st_size;
 	if (f->length > 0)
 		return 0;
-	acct_csv_header(&f->rows);
+	header_first(f);
 	return sync_name(f->path, e);
+}
+
+/* Moved away or removed: what we have open is no longer under its name. */
+static bool
+file_is_gone(const struct acct_file *f)
+{
+	struct stat st;
+
+	if (stat(f->path, &st) == -1)
+		return errno == ENOENT;
+	return st.st_ino != f->inode;
 }
 
 static void
@@ -135,21 +180,34 @@ add_file(struct acct *a, const struct acct_conf *conf, struct err *e)
 	return 0;
 }
 
-/* The rows gathered so far; what cannot be written is tried again. */
+/*
+ * Back to what is durable; the rows behind it are written again.  At once, so
+ * that nobody who looks, or moves the file away, finds half a row.
+ */
+static int
+file_cut(struct acct_file *f)
+{
+	f->written = 0;
+	f->torn = ftruncate(f->fd, (off_t)f->length) == -1;
+	return f->torn ? -1 : 0;
+}
+
 static int
 file_write(struct acct_file *f, struct err *e)
 {
-	if (f->torn && ftruncate(f->fd, (off_t)f->length) == -1)
+	if (f->torn && file_cut(f) == -1)
 		return err_sys(e, "acct-file %s", f->path);
-	f->torn = false;
 	while (f->written < f->rows.len) {
 		ssize_t n = write(f->fd, f->rows.p + f->written,
 		    f->rows.len - f->written);
 
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1)
-			return err_sys(e, "acct-file %s", f->path);
+		if (n == -1) {
+			(void)err_sys(e, "acct-file %s", f->path);
+			(void)file_cut(f);
+			return -1;
+		}
 		f->written += (size_t)n;
 	}
 	return 0;
@@ -166,64 +224,65 @@ file_sync(struct acct_file *f, struct err *e)
 		return -1;
 	if (fdatasync(f->fd) == 0)
 		return 0;
-	f->torn = true;
-	f->written = 0;
-	return err_sys(e, "acct-file %s", f->path);
+	(void)err_sys(e, "acct-file %s", f->path);
+	(void)file_cut(f);
+	return -1;
 }
 
 static void
 file_synced(struct acct_file *f)
 {
 	f->length += f->written;
+	f->headed = f->headed && f->written == 0;
 	buf_drop(&f->rows, f->written);
 	f->written = 0;
-	f->failed = false;
 }
 
 /* ---- state --------------------------------------------------------------- */
 
 static int
-state_write(const struct acct *a, struct err *e)
+state_write(const struct acct *a, uint64_t next, struct err *e)
 {
 	const struct acct_file *f;
 
-	acct_state_begin(a->state, a->next);
+	acct_state_begin(a->state, next);
 	STAILQ_FOREACH(f, &a->files, link)
-	acct_state_add(a->state, f->path, f->length);
+	acct_state_add(a->state, f->path,
+	    &(struct acct_state_file){ f->length, f->inode });
 	return acct_state_write(a->state, e);
 }
 
 static int
-cut_back(struct acct_file *f, uint64_t length, struct err *e)
+cut_back(struct acct_file *f, const struct acct_state_file *was, struct err *e)
 {
-	if (f->length < length) {
+	if (was->inode != f->inode || f->length < was->length) {
 		log_note(LOG_L_WARN, "acct",
-		    "%s is shorter than it was: somebody cut or replaced it; "
+		    "%s is not what it was: somebody cut or replaced it; "
 		    "records go on at its end",
 		    f->path);
 		return 0;
 	}
-	if (f->length == length)
+	if (f->length == was->length)
 		return 0;
-	if (ftruncate(f->fd, (off_t)length) == -1)
+	f->length = was->length;
+	if (file_cut(f) == -1)
 		return err_sys(e, "acct-file %s", f->path);
-	f->length = length;
-	if (length == 0 && f->rows.len == 0)
-		acct_csv_header(&f->rows);
+	if (f->length == 0)
+		header_first(f);
 	return 0;
 }
 
 static int
 state_read(struct acct *a, struct err *e)
 {
+	struct acct_state_file was;
 	struct acct_file *f;
-	uint64_t length;
 	int rc = 0;
 
 	a->next = a->synced = acct_state_next(a->state);
 	STAILQ_FOREACH(f, &a->files, link)
-	if (acct_state_find(a->state, f->path, &length) &&
-	    cut_back(f, length, e) == -1)
+	if (acct_state_find(a->state, f->path, &was) &&
+	    cut_back(f, &was, e) == -1)
 		rc = -1;
 	return rc;
 }
@@ -248,6 +307,61 @@ arm(struct acct *a)
 		CHECK(event_add(a->timer, &soon) == 0);
 }
 
+static void
+well_again(struct acct_file *f)
+{
+	if (f->failed)
+		log_note(LOG_L_INFO, "acct",
+		    "acct-file %s: written again, with all that was kept",
+		    f->path);
+	f->failed = false;
+}
+
+static int
+state_keep(struct acct *a, uint64_t next)
+{
+	struct err e;
+	bool failed = state_write(a, next, &e) == -1;
+
+	if (failed && !a->state_failed)
+		log_note(LOG_L_ERROR, "acct", "%s; tried again", e.text);
+	a->state_failed = failed;
+	return failed ? -1 : 0;
+}
+
+/*
+ * Goes on in new files where the old ones are gone.  The state has to know
+ * them before they get rows, or a replay could not cut them back.
+ */
+static int
+follow(struct acct *a)
+{
+	struct acct_file *f;
+	struct err e;
+	bool moved = false;
+
+	STAILQ_FOREACH(f, &a->files, link)
+	{
+		if (!file_is_gone(f))
+			continue;
+		/* What the state does not say it has goes to the new one. */
+		if ((f->written > 0 || f->torn) && file_cut(f) == -1) {
+			(void)err_sys(&e, "acct-file %s", f->path);
+			trouble(f, &e);
+			return -1;
+		}
+		if (file_open(f, &e) == -1) {
+			trouble(f, &e);
+			return -1;
+		}
+		log_note(LOG_L_INFO, "acct",
+		    "acct-file %s was moved or removed: a new one is begun",
+		    f->path);
+		moved = true;
+	}
+	return moved ? state_keep(a, a->synced) : 0;
+}
+
 /* Everything taken in becomes durable, then the state that says so. */
 static int
 commit(struct acct *a)
@@ -255,19 +369,20 @@ commit(struct acct *a)
 	struct acct_file *f;
 	struct err e;
 
+	if (follow(a) == -1)
+		return -1;
 	STAILQ_FOREACH(f, &a->files, link)
 	{
 		if (file_sync(f, &e) == -1) {
 			trouble(f, &e);
 			return -1;
 		}
+		well_again(f);
 	}
 	STAILQ_FOREACH(f, &a->files, link)
 	file_synced(f);
-	if (state_write(a, &e) == -1) {
-		log_note(LOG_L_ERROR, "acct", "%s", e.text);
+	if (state_keep(a, a->next) == -1)
 		return -1;
-	}
 	a->synced = a->next;
 	return 0;
 }
@@ -275,11 +390,9 @@ commit(struct acct *a)
 static void
 sync_all(struct acct *a)
 {
-	if (a->synced == a->next)
-		return;
 	if (commit(a) == -1)
 		arm(a);
-	else if (a->store != NULL)
+	else if (a->store != NULL && a->next > 0)
 		store_outbox_done(a->store, a->next - 1);
 }
 
@@ -303,7 +416,7 @@ add_row(struct acct *a, const struct acct_record *r)
 			continue;
 		acct_csv_row(r, &f->rows);
 		if (f->rows.len - f->written > WRITE_AFTER && !f->failed &&
-		    file_write(f, &e) == -1)
+		    !file_is_gone(f) && file_write(f, &e) == -1)
 			trouble(f, &e);
 	}
 }
@@ -369,6 +482,19 @@ take_conf(struct acct *a, const struct snapshot *conf, struct err *e)
 }
 
 int
+acct_check(const struct snapshot *conf, struct err *e)
+{
+	for (size_t i = 0; i < snapshot_acct_count(conf); i++) {
+		int fd = path_open(snapshot_acct_at(conf, i)->path, e);
+
+		if (fd == -1)
+			return -1;
+		(void)close(fd);
+	}
+	return 0;
+}
+
+int
 acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
     struct acct **a_r, struct err *e)
 {
@@ -382,7 +508,7 @@ acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
 	/* The state is written at once, so that new files are in it too. */
 	if (take_conf(a, conf, e) == 0 &&
 	    acct_state_open(spool_dir, &a->state, e) == 0 &&
-	    state_read(a, e) == 0 && state_write(a, e) == 0)
+	    state_read(a, e) == 0 && state_write(a, a->next, e) == 0)
 		*a_r = a;
 	else
 		acct_free(&a);
@@ -427,13 +553,14 @@ on_reload(struct post *p)
 	struct reload *r = post_owner(p, struct reload, post);
 	struct acct *a = r->acct;
 	struct acct_file *f, *next;
+	bool behind;
 	struct err e;
 
-	sync_all(a);
-	/* One that is behind, its disk is full perhaps, gets its rows first. */
+	/* Files that could not be written, the disk is full, stay for later. */
+	behind = commit(a) == -1;
 	STAILQ_FOREACH(f, &a->files, link)
 	{
-		f->kept = a->synced != a->next;
+		f->kept = behind;
 		f->types[0] = '\0';
 	}
 	if (take_conf(a, r->conf, &e) == -1)
@@ -446,7 +573,7 @@ on_reload(struct post *p)
 		file_free(f);
 	}
 	/* New files must be in the state before rows are. */
-	(void)commit(a);
+	sync_all(a);
 	snapshot_unref(&r->conf);
 	free(r);
 }

@@ -11,7 +11,7 @@
 #include "lib/str.h"
 #include "queue/crc32c.h"
 
-enum { HEAD = 12, FIXED = HEAD + 16, ENTRY = 10 };
+enum { HEAD = 12, FIXED = HEAD + 16, ENTRY = 18 };
 
 #define MAGIC UINT32_C(0x4d524131) /* "MRA1" */
 
@@ -106,18 +106,19 @@ acct_state_next(const struct acct_state *s)
 
 bool
 acct_state_find(const struct acct_state *s, const char *path,
-    uint64_t *length_r)
+    struct acct_state_file *f_r)
 {
 	const char *p = s->slot.p + FIXED, *end = s->slot.p + s->slot.len;
 	size_t len;
 
 	for (; end - p >= ENTRY; p += ENTRY + len) {
-		len = get_be16(p + 8);
+		len = get_be16(p + 16);
 		if ((size_t)(end - p) < ENTRY + len)
 			break;
 		if (len != strlen(path) || memcmp(p + ENTRY, path, len) != 0)
 			continue;
-		*length_r = get_be64(p);
+		f_r->length = get_be64(p);
+		f_r->inode = get_be64(p + 8);
 		return true;
 	}
 	return false;
@@ -136,13 +137,15 @@ acct_state_begin(struct acct_state *s, uint64_t next)
 }
 
 void
-acct_state_add(struct acct_state *s, const char *path, uint64_t length)
+acct_state_add(struct acct_state *s, const char *path,
+    const struct acct_state_file *f)
 {
 	size_t len = strlen(path);
 	char entry[ENTRY];
 
-	put_be64(entry, length);
-	put_be16(entry + 8, (uint16_t)len);
+	put_be64(entry, f->length);
+	put_be64(entry + 8, f->inode);
+	put_be16(entry + 16, (uint16_t)len);
 	buf_add(&s->slot, entry, sizeof(entry));
 	buf_add(&s->slot, path, len);
 }

@@ -175,7 +175,8 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
     const struct disposition *what)
 {
 	struct store_settled *item = &d->settle.items[d->settle.count++];
-	struct record_of r = { .id = d->id,
+	struct record_of r = { .rg = d->rg,
+		.id = d->id,
 		.env = &d->envelope,
 		.n = d->grant->rcpts[i].n,
 		.queue = d->route.queue,
@@ -232,7 +233,7 @@ post_to_store(struct delivery *d)
 
 static void
 finish(struct delivery *d, void *link, const struct outcome *outcomes,
-    size_t step, const bool *written)
+    size_t step, const bool *written, bool worked)
 {
 	struct dispatch *dispatch = d->env->dispatch;
 	struct grant *grant = d->grant;
@@ -250,17 +251,17 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	 */
 	d->grant = NULL;
 	post_to_store(d);
-	dispatch_results(dispatch, link, grant, results);
+	dispatch_results(dispatch, link, grant, results, worked);
 }
 
 void
 delivery_finish(struct delivery **dp, void *link,
-    const struct outcome *outcomes, const bool *written)
+    const struct outcome *outcomes, const bool *written, bool worked)
 {
 	struct delivery *d = *dp;
 
 	*dp = NULL;
-	finish(d, link, outcomes, 1, written);
+	finish(d, link, outcomes, 1, written, worked);
 }
 
 void
@@ -269,5 +270,5 @@ delivery_fail(struct delivery **dp, void *link, const struct outcome *o)
 	struct delivery *d = *dp;
 
 	*dp = NULL;
-	finish(d, link, o, 0, NULL);
+	finish(d, link, o, 0, NULL, false);
 }

@@ -73,9 +73,12 @@ void dispatch_ask(struct dispatch *d, struct dispatch_ask *ask); /* (any) */
 
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
-/* One result for each recipient of g; takes both (results by free()). */
+/*
+ * One result for each recipient of g; takes both (results by free()).
+ * worked: the server did its work on it.
+ */
 void dispatch_results(struct dispatch *d, void *link, struct grant *g,
-    struct sched_result *results);
+    struct sched_result *results, bool worked);
 /* why: the connection never got to work, so its queue failed; takes it. */
 void dispatch_closed(struct dispatch *d, void *link, struct outcome *why);
 

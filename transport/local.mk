@@ -16,6 +16,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_states.def \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
+	%D%/listing.c %D%/listing.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/receive.c \

@@ -14,8 +14,10 @@ keep(uint64_t next, const char *path, uint64_t length)
 	if (acct_state_open(tmpdir, &s, &e) == -1)
 		exit(99);
 	acct_state_begin(s, next);
-	acct_state_add(s, "/var/log/other.csv", 17);
-	acct_state_add(s, path, length);
+	acct_state_add(s, "/var/log/other.csv",
+	    &(struct acct_state_file){ 17, 18 });
+	acct_state_add(s, path,
+	    &(struct acct_state_file){ length, length + 1 });
 	ok(acct_state_write(s, &e) == 0, "state %d is kept", (int)next);
 	acct_state_free(&s);
 }
@@ -24,13 +26,13 @@ static void
 is_state(uint64_t next, uint64_t length, const char *label)
 {
 	struct acct_state *s;
-	uint64_t got = 0;
+	struct acct_state_file got = { 0, 1 };
 
 	if (acct_state_open(tmpdir, &s, &e) == -1)
 		exit(99);
 	is_int((int64_t)acct_state_next(s), (int64_t)next, label);
 	ok(acct_state_find(s, "/var/log/\xff.csv", &got) == (length > 0) &&
-		got == length,
+		got.length == length && got.inode == length + 1,
 	    "%s: the length", label);
 	ok(!acct_state_find(s, "/var/log", &got), "no other file");
 	acct_state_free(&s);
