@@ -10,6 +10,7 @@
 #include "lib/mem.h"
 #include "queue/bytes.h"
 #include "queue/doubt.h"
+#include "queue/slotsync.h"
 #include "queue/store_priv.h"
 
 enum { SLICE = 500 }; /* messages */
@@ -146,7 +147,8 @@ answer(struct audit *a, struct store_audit_ask *ask)
 	out->queued = (uint64_t)a->queued;
 	doubt_list(a->s, clock_wall_us(), &out->doubts, &out->doubt_count);
 	out->batches = a->s->batches;
-	out->syncs = a->s->syncs + segments_syncs(a->s->segments);
+	out->syncs = a->s->syncs + segments_syncs(a->s->segments) +
+	    slotsync_count(a->s->slotsync);
 	segments_bytes(a->s->segments, &out->segment_bytes, &out->live_bytes);
 	ask->done(ask);
 }

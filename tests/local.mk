@@ -4,6 +4,7 @@ LDADD = $(UNIT_LIBS)
 check_PROGRAMS += \
 	tests/unit/test_acct \
 	tests/unit/test_acct_record \
+	tests/unit/test_acct_state \
 	tests/unit/test_addr \
 	tests/unit/test_canon \
 	tests/unit/test_catalog \
