@@ -5,7 +5,8 @@ moments while mail flows into it from Postfix, by LMTP and by SMTP.
 
 After each restart the audit balances.  At the end every message that was
 answered 250 has arrived or is queued, and every duplicate at a receiver was
-named in doubt by the audit after a kill.
+named in doubt by the audit after a kill; and the accounting file has one row
+for each recipient that ended.
 
     KILLS=20 SEED=n tests/crash/test_kill.py
 """
@@ -232,6 +233,28 @@ def nothing_lost(lab):
     audit = lab.audit()
     tap.check(audit.balances(), "audit: %s" % audit)
     tap.note("audit: %s" % audit)
+
+
+@tap.test("the accounting file has each recipient that ended, once")
+def accounted(lab):
+    # Delivery never waits for it: the last rows may still be on their way.
+    audit = lab.audit()
+    ended = sum(audit.terminal.values())
+    tap.wait_for(lambda: len(lab.accounting("d") + lab.accounting("b")) >=
+                 ended, 20, "%d rows of accounting" % ended)
+    for kind, word in (("d", ("delivered",)), ("b", ("failed", "expired"))):
+        rows = lab.accounting(kind)
+        tap.equal(len(rows), sum(audit.terminal[w] for w in word),
+                  "%s rows, by the ledger" % kind)
+    final = [r["rcpt"] for r in lab.accounting("d") + lab.accounting("b")]
+    twice = {r for r in final if final.count(r) > 1} if len(final) != len(
+        set(final)) else set()
+    # Postfix repeats a hand-over that the store had not yet taken as known.
+    tap.equal(sorted(twice & Run.accepted)[:10], [], "rows twice")
+    lost = Run.accepted - set(final) - queued_recipients(lab)
+    tap.equal(sorted(lost)[:10], [], "without a row")
+    tap.note("%d rows of accounting for %d recipients ended" % (len(final),
+                                                                ended))
 
 
 @tap.test("each duplicate was named in doubt after the kill")
