@@ -9,18 +9,18 @@
 #include "lib/check.h"
 #include "lib/mem.h"
 
-#define OUT_CAP 4096
+#define OUT_CAP 1024
 
 /*
  * What is not yet known to belong to the hash: line ends that may turn out to
- * stand at the end of the body, blanks that may stand at the end of a line,
- * and a CR whose LF may come with the next piece.
+ * stand at the end of the body, blanks that may stand at the end of a line.
  */
 struct sink {
-	EVP_MD_CTX *md;
-	size_t crlfs; /* line ends held back */
-	bool text;    /* anything but line ends has been seen */
-	bool blank;   /* relaxed only: a run of blanks is held back */
+	EVP_MD_CTX *md; /* NULL: made when it is first asked for */
+	size_t crlfs;   /* line ends held back */
+	bool text;      /* anything but line ends has been seen */
+	bool blank;     /* relaxed only: a run of blanks is held back */
+	bool finished;
 	size_t len;
 	unsigned char out[OUT_CAP];
 	uint8_t hash[32];
@@ -28,7 +28,9 @@ struct sink {
 
 struct canon_body {
 	struct sink simple, relaxed;
-	bool cr; /* the last byte so far was a CR */
+	struct slice whole; /* the body, where it is given at once */
+	bool is_whole;
+	bool cr; /* the last byte so far was a CR; its LF may come */
 	bool finished;
 };
 
@@ -97,33 +99,6 @@ is_blank(char c)
 }
 
 /*
- * Part of a line without a CRLF in it.  Most lines have no tab and no two
- * spaces in a row, and are taken whole.
- */
-static void
-relax(struct sink *s, const char *p, size_t len)
-{
-	const char *end = p + len;
-
-	if (len > 0 && !is_blank(p[0]) && !is_blank(end[-1]) &&
-	    memchr(p, '\t', len) == NULL && memmem(p, len, "  ", 2) == NULL) {
-		sink_text(s, p, len);
-		return;
-	}
-	while (p < end) {
-		const char *start = p;
-
-		while (p < end && !is_blank(*p))
-			p++;
-		sink_text(s, start, (size_t)(p - start));
-		while (p < end && is_blank(*p)) {
-			s->blank = true;
-			p++;
-		}
-	}
-}
-
-/*
  * The simple form differs from the body in its end only: a piece goes to the
  * hash but for the line ends at its end.
  */
@@ -138,26 +113,89 @@ simple_piece(struct sink *s, const char *p, size_t len)
 	s->crlfs += (len - end) / 2;
 }
 
+/* ---- the relaxed form ---------------------------------------------------- */
+
+#define LANES 16
+
+typedef unsigned char lanes __attribute__((vector_size(LANES)));
+
+/* No tab, and no space before another one, a tab or a CR. */
+static bool
+lanes_are_plain(const char *p)
+{
+	const lanes sp = (lanes){ 0 } + ' ', tab = (lanes){ 0 } + '\t',
+		    cr = (lanes){ 0 } + '\r';
+	lanes here, next;
+	uint64_t odd[2];
+
+	memcpy(&here, p, LANES);
+	memcpy(&next, p + 1, LANES);
+	here = (lanes)(here == tab) |
+	    ((lanes)(here == sp) &
+		(lanes)((next == sp) | (next == tab) | (next == cr)));
+	memcpy(odd, &here, LANES);
+	return (odd[0] | odd[1]) == 0;
+}
+
+/*
+ * How much of it stands in the relaxed form as it is: single spaces inside
+ * lines and line ends between them.  Nearly all of most bodies, so it is
+ * looked for in long steps.  What may be the end of a line or of the body is
+ * left out.
+ */
+static size_t
+plain_len(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n > LANES && lanes_are_plain(p + n))
+		n += LANES;
+	while (n < len && p[n] != '\t' &&
+	    (p[n] != ' ' ||
+		(n + 1 < len && !is_blank(p[n + 1]) && p[n + 1] != '\r')))
+		n++;
+	while (n > 0 && (p[n - 1] == '\r' || p[n - 1] == '\n'))
+		n--;
+	return n;
+}
+
+/* Blanks and line ends, and CR and LF alone, which are text to RFC 6376. */
+static const char *
+take_space(struct sink *s, const char *p, const char *end)
+{
+	for (; p < end; p++) {
+		if (is_blank(*p)) {
+			s->blank = true;
+		} else if (*p == '\r' && end - p > 1 && p[1] == '\n') {
+			sink_crlf(s);
+			p++;
+		} else if (*p == '\r' || *p == '\n') {
+			sink_text(s, p, 1);
+		} else {
+			break;
+		}
+	}
+	return p;
+}
+
 static void
 relaxed_piece(struct sink *s, const char *p, size_t len)
 {
-	const char *end = p + len, *line = p;
+	const char *end = p + len;
 
-	while (p < end) {
-		const char *cr = memchr(p, '\r', (size_t)(end - p));
+	for (;;) {
+		size_t n;
 
-		if (cr == NULL)
-			break;
-		p = cr + 1;
-		/* A CR alone is text: RFC 6376 counts CRLF only. */
-		if (p < end && *p == '\n') {
-			relax(s, line, (size_t)(cr - line));
-			sink_crlf(s);
-			line = ++p;
-		}
+		p = take_space(s, p, end);
+		if (p == end)
+			return;
+		n = plain_len(p, (size_t)(end - p));
+		sink_text(s, p, n);
+		p += n;
 	}
-	relax(s, line, (size_t)(end - line));
 }
+
+/* ---- the body ------------------------------------------------------------ */
 
 static void
 piece(struct canon_body *c, const char *p, size_t len)
@@ -173,6 +211,16 @@ canon_body_new(void)
 
 	sink_init(&c->simple);
 	sink_init(&c->relaxed);
+	return c;
+}
+
+struct canon_body *
+canon_body_of(const void *p, size_t len)
+{
+	struct canon_body *c = mem_new(struct canon_body);
+
+	c->whole = (struct slice){ p, len };
+	c->is_whole = c->finished = true;
 	return c;
 }
 
@@ -225,6 +273,7 @@ sink_finish(struct sink *s, bool crlf_if_empty)
 		sink_put(s, "\r\n", 2);
 	sink_flush(s);
 	CHECK(EVP_DigestFinal_ex(s->md, s->hash, NULL) == 1);
+	s->finished = true;
 }
 
 void
@@ -239,11 +288,28 @@ canon_body_finish(struct canon_body *c)
 	sink_finish(&c->relaxed, false);
 }
 
-const uint8_t *
-canon_body_hash(const struct canon_body *c, enum canon how)
+static void
+hash_whole(struct sink *s, enum canon how, struct slice whole)
 {
+	sink_init(s);
+	if (how == CANON_SIMPLE)
+		simple_piece(s, whole.p, whole.len);
+	else
+		relaxed_piece(s, whole.p, whole.len);
+	sink_finish(s, how == CANON_SIMPLE);
+}
+
+const uint8_t *
+canon_body_hash(struct canon_body *c, enum canon how)
+{
+	struct sink *s = how == CANON_SIMPLE ? &c->simple : &c->relaxed;
+
 	CHECK(c->finished);
-	return how == CANON_SIMPLE ? c->simple.hash : c->relaxed.hash;
+	if (!s->finished) {
+		CHECK(c->is_whole);
+		hash_whole(s, how, c->whole);
+	}
+	return s->hash;
 }
 
 /* ---- header fields ------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base64.h"
 #include "lib/check.h"
 #include "lib/mem.h"
 
@@ -147,16 +148,6 @@ dkim_key_free(struct dkim_key **keyp)
 	free(key);
 }
 
-static void
-add_base64(struct buf *out, const unsigned char *p, size_t len)
-{
-	size_t need = (len + 2) / 3 * 4;
-
-	buf_reserve(out, need + 1); /* EVP_EncodeBlock() adds a NUL */
-	(void)EVP_EncodeBlock((unsigned char *)out->p + out->len, p, (int)len);
-	out->len += need;
-}
-
 int
 dkim_key_sign(const struct dkim_key *key, const void *p, size_t len,
     struct buf *base64, struct err *e)
@@ -174,7 +165,7 @@ dkim_key_sign(const struct dkim_key *key, const void *p, size_t len,
 	    EVP_DigestSign(md, (unsigned char *)sig.p, &sig_len, p, len) != 1)
 		rc = err_openssl(e, "cannot sign");
 	else
-		add_base64(base64, (unsigned char *)sig.p, sig_len);
+		base64_add(base64, sig.p, sig_len);
 	EVP_MD_CTX_free(md);
 	buf_fini(&sig);
 	return rc;

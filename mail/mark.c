@@ -97,6 +97,7 @@ compute_mac(const struct mark_key *key, const struct mark *m,
 	add_field(&b, "mailrace mark v1", 16);
 	add_field(&b, m->vmta, strlen(m->vmta));
 	add_field(&b, m->job, strlen(m->job));
+	add_field(&b, m->user, strlen(m->user));
 	add_field(&b, m->sender, strlen(m->sender));
 	add_field(&b, m->queue_id, strlen(m->queue_id));
 	add_field(&b, &m->priority, 1);
@@ -181,6 +182,7 @@ mark_make(const struct mark_key *key, const struct mark *m, struct region *rg)
 	add_text(&b, "vmta=", m->vmta);
 	add_text(&b, "job=", m->job);
 	buf_printf(&b, "prio=%u;", m->priority);
+	add_text(&b, "user=", m->user);
 	add_hex(&b, "from=", m->sender);
 	add_text(&b, "id=", m->queue_id);
 	buf_str(&b, "bh=");
@@ -275,32 +277,33 @@ take(struct slice *rest, const char *tag, struct slice *value_r)
 
 /*
  * value = "v=1;" "vmta=" text ";" "job=" text ";" "prio=" 1*3DIGIT ";"
- *         "from=" hex ";" "id=" text ";" "bh=" base64 ";" "h=" base64
+ *         "user=" text ";" "from=" hex ";" "id=" text ";" "bh=" base64 ";" "h=" base64
  * in this order, blanks and folds anywhere.
  */
 static bool
 parse(struct slice rest, struct region *rg, struct mark *m,
     unsigned char mac[MAC_LEN])
 {
-	struct slice v, vmta, job, prio, from, id, bh, h;
+	struct slice v, vmta, job, prio, user, from, id, bh, h;
 	struct err e;
 	uint64_t n;
 
 	if (!take(&rest, "v=", &v) || !slice_eq(v, "1") ||
 	    !take(&rest, "vmta=", &vmta) || !take(&rest, "job=", &job) ||
-	    !take(&rest, "prio=", &prio) || !take(&rest, "from=", &from) ||
-	    !take(&rest, "id=", &id) || !take(&rest, "bh=", &bh) ||
-	    !take(&rest, "h=", &h) || rest.len > 0)
+	    !take(&rest, "prio=", &prio) || !take(&rest, "user=", &user) ||
+	    !take(&rest, "from=", &from) || !take(&rest, "id=", &id) ||
+	    !take(&rest, "bh=", &bh) || !take(&rest, "h=", &h) || rest.len > 0)
 		return false;
 	if (str_to_u64(prio, &n, &e) == -1 || n > 100)
 		return false;
 	m->priority = (uint8_t)n;
 	m->vmta = read_text(vmta, rg);
 	m->job = read_text(job, rg);
+	m->user = read_text(user, rg);
 	m->sender = read_hex(from, rg);
 	m->queue_id = read_text(id, rg);
-	return m->vmta != NULL && m->job != NULL && m->sender != NULL &&
-	    m->queue_id != NULL &&
+	return m->vmta != NULL && m->job != NULL && m->user != NULL &&
+	    m->sender != NULL && m->queue_id != NULL &&
 	    base64_read(bh, m->body_hash, sizeof(m->body_hash)) &&
 	    base64_read(h, mac, MAC_LEN);
 }

@@ -3,10 +3,11 @@
  * mark - the one header by which the transport knows that the milter has
  * treated a message, and what it decided.
  *
- *	X-Mailrace-Mark: v=1; vmta=NAME; job=JOB; from=HEX; id=QUEUEID;
- *	 bh=BASE64; h=BASE64(HMAC-SHA256)
+ *	X-Mailrace-Mark: v=1; vmta=NAME; job=JOB; prio=N; user=NAME;
+ *	 from=HEX; id=QUEUEID; bh=BASE64; h=BASE64(HMAC-SHA256)
  *
- * The HMAC covers version, VMTA, job, sender, queue id and body hash.  Names
+ * The HMAC covers version, VMTA, job, priority, authenticated user, sender,
+ * queue id and body hash.  Names
  * and values are percent-encoded where they hold blanks, ';', '%' or control
  * bytes.  The queue id is checked against XFORWARD's IDENT by the ingress.
  * Pure; the key is given.
@@ -27,6 +28,7 @@
 
 struct mark {
 	const char *vmta, *job, *sender, *queue_id;
+	const char *user; /* who had signed in at the host MTA, or "" */
 	uint8_t
 	    body_hash[32]; /* SHA-256 of the body, simple canonicalization */
 	uint8_t priority;

@@ -257,6 +257,7 @@ make_mark(const struct milter_msg *m, const struct policy_out *out,
 	struct mark mark = {
 		.vmta = out->vmta,
 		.job = out->job,
+		.user = m->auth_user,
 		.sender = m->sender,
 		.queue_id = queue_id,
 		.priority = out->priority,

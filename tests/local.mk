@@ -221,6 +221,7 @@ EXTRA_DIST += \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_ingress.py \
+	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \

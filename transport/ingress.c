@@ -466,7 +466,11 @@ set_rights(struct ingress_session *s)
 {
 	bool loopback = net_addr_is_loopback(&s->peer.addr);
 
-	snapshot_source_conf(s->conf, &s->peer.addr, NULL, &s->source);
+	if (s->door->protocol == INGRESS_SMTP)
+		s->listener_source = snapshot_listener_source(s->conf,
+		    s->door->name);
+	snapshot_source_conf(s->conf, &s->peer.addr, s->listener_source,
+	    &s->source);
 	s->trusted = s->peer.is_unix || loopback;
 	s->relay = s->source.relay;
 	if (s->door->protocol == INGRESS_LMTP && s->trusted)

@@ -71,6 +71,7 @@ struct ingress_session {
 	struct ingress_door *door;
 	struct snapshot *conf; /* from birth to death */
 	struct ingress_peer peer;
+	const char *listener_source; /* a <source> by name, or NULL */
 	struct source_conf source;
 	bool trusted; /* XFORWARD is believed */
 	bool relay;   /* any recipient's domain */

@@ -113,9 +113,9 @@ make_kept(struct work *w)
 
 /* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
 static const char *
-received_id(const struct work *w)
+received_id(const struct work *w, size_t from)
 {
-	size_t i = header_find(&w->all, "Received", 0);
+	size_t i = header_find(&w->all, "Received", from);
 	const char *value, *id;
 
 	if (i == w->all.n)
@@ -130,12 +130,37 @@ received_id(const struct work *w)
 	return region_strndup(w->rg, id, strcspn(id, "; \t()"));
 }
 
+/*
+ * The id under which the host MTA had the message when the header began at
+ * field `from`.  Postfix names it in XFORWARD, and there it is the first one
+ * also after postsuper -r; but not for mail of sendmail(1), where each
+ * requeueing has put a Received with a new id on top.
+ */
 static const char *
-host_queue_id(const struct work *w)
+host_queue_id(const struct work *w, size_t from)
 {
 	if (w->in->queue_id[0] != '\0' || !w->in->from_host)
 		return w->in->queue_id;
-	return received_id(w);
+	return received_id(w, from);
+}
+
+/*
+ * Postfix's qmgr gives each recipient a sender of its own behind the milter's
+ * back: local@domain becomes local+rcpt=its.domain@domain (VERP), with '-',
+ * '=' or '+' for both delimiters (verp_delimiter_filter).  What stands
+ * between them may be an address that an alias has hidden from us.
+ */
+static bool
+is_verp_of(const struct letter_in *in, const char *sender)
+{
+	const char *at = strrchr(sender, '@');
+	size_t local = at == NULL ? 0 : (size_t)(at - sender);
+	size_t len = strlen(in->sender), tail = strlen(sender) - local;
+
+	return local > 0 && in->rcpt_count == 1 && len > local + 3 + tail &&
+	    memcmp(in->sender, sender, local) == 0 &&
+	    strchr("-=+", in->sender[local]) != NULL &&
+	    strcmp(in->sender + len - tail, at) == 0;
 }
 
 static bool
@@ -145,13 +170,13 @@ mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
 
 	/* No queue id, no proof that the mark was made for this message. */
 	return queue_id[0] != '\0' && strcmp(m->queue_id, queue_id) == 0 &&
-	    strcmp(m->sender, in->sender) == 0 &&
+	    (strcmp(m->sender, in->sender) == 0 || is_verp_of(in, m->sender)) &&
 	    memcmp(m->body_hash, canon_body_hash(w->hash, CANON_SIMPLE),
 		sizeof(m->body_hash)) == 0;
 }
 
 static bool
-find_mark(struct work *w, const char *queue_id, struct mark *m_r)
+find_mark(struct work *w, struct mark *m_r)
 {
 	const struct mark_key *key = w->in->env->mark_key;
 	size_t i = header_find(&w->all, MARK_HEADER, 0);
@@ -162,7 +187,7 @@ find_mark(struct work *w, const char *queue_id, struct mark *m_r)
 		const char *value = header_value(&w->all.v[i], w->rg);
 
 		if (mark_read(key, value, w->rg, m_r) &&
-		    mark_is_ours(w, m_r, queue_id))
+		    mark_is_ours(w, m_r, host_queue_id(w, i)))
 			return true;
 		i = header_find(&w->all, MARK_HEADER, i + 1);
 	}
@@ -195,39 +220,48 @@ resolve(const struct letter_in *in, const char *name, struct letter *l)
 	return true;
 }
 
+/* An envelope string has a limit, and names are shown in tables. */
+static const char *
+cut_name(struct work *w, const char *name)
+{
+	size_t len = strlen(name);
+
+	return region_strndup(w->rg, name,
+	    len > LETTER_NAME_MAX ? LETTER_NAME_MAX : len);
+}
+
 /*
- * The mark may name what a reload has taken away since: the source's default
- * then, and if need be the built-in one.  Never a bounce.
+ * The mark may name what a reload has taken away since: it is assigned as if
+ * it were new then, and if need be to the built-in one.  Never a bounce.
  */
 static void
-assign(const struct letter_in *in, const char *name, struct letter *l)
+take_mark(struct work *w, const struct mark *m, struct policy_in *pin,
+    struct letter *l)
 {
-	struct source_conf source;
+	struct policy_out again;
 
-	if (resolve(in, name, l))
+	l->marked = true;
+	l->job = cut_name(w, m->job);
+	l->auth_user = cut_name(w, m->user);
+	l->priority = m->priority;
+	if (resolve(w->in, m->vmta, l))
 		return;
-	snapshot_source_conf(in->conf, &in->client, NULL, &source);
-	if (!resolve(in, source.default_vmta, l))
-		(void)resolve(in, "", l);
+	l->unknown_vmta = m->vmta;
+	pin->auth_user = m->user;
+	policy_assign(pin, w->rg, &again);
+	if (!resolve(w->in, again.vmta, l))
+		(void)resolve(w->in, "", l);
 }
 
-/* An envelope string has a limit, and a job is shown in tables. */
+/* NULL, or the reply: the message cannot be made ready now. */
 static const char *
-cut_job(struct work *w, const char *job)
-{
-	size_t len = strlen(job);
-
-	return region_strndup(w->rg, job,
-	    len > LETTER_JOB_MAX ? LETTER_JOB_MAX : len);
-}
-
-static void
 decide(struct work *w, struct letter *l)
 {
 	const struct letter_in *in = w->in;
 	struct policy_in pin = {
 		.conf = in->conf,
 		.client = in->client,
+		.source = in->source,
 		.sender = in->sender,
 		.rcpts = in->rcpts,
 		.rcpt_count = in->rcpt_count,
@@ -237,17 +271,20 @@ decide(struct work *w, struct letter *l)
 	};
 	struct mark m;
 
-	if (find_mark(w, l->queue_id, &m)) {
-		l->marked = true;
-		assign(in, m.vmta, l);
-		l->job = cut_job(w, m.job);
-		l->priority = m.priority;
-		return;
+	if (find_mark(w, &m)) {
+		take_mark(w, &m, &pin, l);
+		return NULL;
 	}
 	policy_run(&pin, w->rg, &w->out);
-	assign(in, w->out.vmta, l);
-	l->job = cut_job(w, w->out.job);
+	l->unknown_vmta = w->out.unknown_vmta;
+	l->trouble = w->out.trouble;
+	if (l->trouble != NULL)
+		return "451 4.3.0 message cannot be prepared for delivery now";
+	if (!resolve(in, w->out.vmta, l))
+		(void)resolve(in, "", l);
+	l->job = cut_name(w, w->out.job);
 	l->priority = w->out.priority;
+	return NULL;
 }
 
 /* ---- the bytes that go out ----------------------------------------------- */
@@ -340,22 +377,28 @@ const char *
 letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
 {
 	struct work w = { .in = in, .rg = rg };
+	const char *why;
 
-	*l_r = (struct letter){ .job = "", .priority = PRIORITY_DEFAULT };
+	*l_r = (struct letter){
+		.job = "",
+		.auth_user = "",
+		.unknown_vmta = "",
+		.priority = PRIORITY_DEFAULT,
+	};
 	header_parse(in->text.p, in->text.len, rg, &w.all, &w.body_off);
 	CHECK(w.body_off <= in->text.len);
 	if (count_fields(&w.all, "Received") > LETTER_HOPS_MAX)
 		return "554 5.4.6 too many hops, mail loop";
 	l_r->header = (struct slice){ in->text.p, w.body_off };
-	l_r->queue_id = host_queue_id(&w);
+	l_r->queue_id = host_queue_id(&w, 0);
 
-	w.hash = canon_body_new();
-	canon_body_add(w.hash, in->text.p + w.body_off,
+	w.hash = canon_body_of(in->text.p + w.body_off,
 	    in->text.len - w.body_off);
-	canon_body_finish(w.hash);
 	make_kept(&w);
-	decide(&w, l_r);
+	why = decide(&w, l_r);
 	canon_body_free(&w.hash);
+	if (why != NULL)
+		return why;
 
 	l_r->body = make_body(&w);
 	l_r->has_8bit = has_8bit(l_r->body);

@@ -29,12 +29,13 @@
 #include "transport/worker_env.h"
 
 #define LETTER_HOPS_MAX 50 /* Received fields; as Postfix's hopcount_limit */
-#define LETTER_JOB_MAX 255
+#define LETTER_NAME_MAX 255
 
 struct letter_in {
 	struct worker_env *env;
 	const struct snapshot *conf;
 	struct net_addr client; /* whom policy judges */
+	const char *source;     /* <source> of the listener, or NULL */
 	const char *sender;
 	const char *const *rcpts;
 	size_t rcpt_count;
@@ -43,7 +44,7 @@ struct letter_in {
 	bool from_host;          /* the peer is the host MTA */
 	bool submission;         /* Date, Message-ID, Bcc are ours to do */
 	const char *host;        /* our name */
-	const char *from, *with; /* for Received: "helo (ip)", "LMTP" */
+	const char *from, *with; /* for Received: "helo ([ip])", "LMTP" */
 	int64_t now_us;          /* wall clock */
 };
 
@@ -51,7 +52,10 @@ struct letter {
 	const char *vmta; /* "" is {default}; never a pool */
 	const char *pool; /* that gave it, or "" */
 	const char *job;
-	const char *queue_id; /* the host MTA's, or "" */
+	const char *auth_user;    /* at the host MTA, or "" */
+	const char *queue_id;     /* the host MTA's, or "" */
+	const char *unknown_vmta; /* asked for and not configured, or "" */
+	const char *trouble;      /* for the log, where the answer is 451 */
 	uint8_t priority;
 	bool marked;         /* the milter has treated it */
 	bool has_8bit;       /* some byte of it is not ASCII */

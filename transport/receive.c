@@ -26,7 +26,7 @@ struct receipt {
 	struct worker *worker;
 
 	/* For the log; strings are the session's or its snapshot's. */
-	const char *vmta, *job, *host_id;
+	const char *vmta, *job, *host_id, *user, *unknown_vmta;
 	uint32_t size;
 	bool marked;
 };
@@ -121,20 +121,28 @@ log_accepted(const struct receipt *r, uint32_t known)
 	log_str(&l, "vmta", r->vmta);
 	log_str(&l, "job", r->job);
 	log_str(&l, "policy", r->marked ? "milter" : "ingress");
+	if (r->user[0] != '\0')
+		log_str(&l, "user", r->user);
+	if (r->unknown_vmta[0] != '\0')
+		log_str(&l, "unknown-vmta", r->unknown_vmta);
 	log_end(&l);
 }
 
 static void
-log_refused(const struct ingress_session *s, const char *why)
+log_refused(const struct ingress_session *s, const char *why,
+    const char *trouble)
 {
 	struct log_line l;
 
-	log_begin(&l, LOG_L_INFO, NULL, "refused");
+	log_begin(&l, trouble == NULL ? LOG_L_INFO : LOG_L_ERROR, NULL,
+	    "refused");
 	if (s->xforward.ident != NULL)
 		log_str(&l, "host-id", s->xforward.ident);
 	log_str(&l, "from", s->tx.sender);
 	log_int(&l, "rcpts", (int64_t)s->tx.rcpt_count);
 	log_str(&l, "reply", why);
+	if (trouble != NULL)
+		log_str(&l, "trouble", trouble);
 	log_end(&l);
 }
 
@@ -169,7 +177,7 @@ on_receipt(struct post *p)
 			    a->known, a->rcpt_count);
 	} else {
 		log_refused(s,
-		    a->answer == STORE_BAD ? a->err.text : "no space");
+		    a->answer == STORE_BAD ? a->err.text : "no space", NULL);
 	}
 	receipt_free(&r);
 	ingress_committed(s);
@@ -191,6 +199,25 @@ static const char *
 or_empty(const char *s)
 {
 	return s == NULL ? "" : s;
+}
+
+/*
+ * RFC 5321 section 4.4: from-domain and TCP-info.  The name is the client's
+ * own word: what would be read as something else in a Received field, or is
+ * not ASCII in mail that is, becomes '?'.
+ */
+static const char *
+trace_name(struct ingress_session *s)
+{
+	bool v6 = s->peer.addr.family == AF_INET6;
+	char text[NET_ADDR_TEXT], *helo = region_strdup(s->tx_rg, s->helo);
+
+	for (char *p = helo; *p != '\0'; p++)
+		if ((*p & 0x80) != 0 ? !s->tx.utf8 :
+				       strchr(",;@'`$&|=%!?*", *p) != NULL)
+			*p = '?';
+	return region_printf(s->tx_rg, "%s ([%s%s])", helo, v6 ? "IPv6:" : "",
+	    net_addr_text(&s->peer.addr, text));
 }
 
 /* The original client if the host MTA named it, else our peer. */
@@ -233,7 +260,7 @@ peer_name(struct ingress_session *s)
 }
 
 static const char *
-treat(struct ingress_session *s, const char *peer, struct letter *l_r)
+treat(struct ingress_session *s, struct letter *l_r)
 {
 	const struct ingress_tx *tx = &s->tx;
 	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
@@ -242,6 +269,7 @@ treat(struct ingress_session *s, const char *peer, struct letter *l_r)
 		.env = s->env,
 		.conf = s->conf,
 		.client = policy_client(s),
+		.source = s->listener_source,
 		.sender = tx->sender,
 		.rcpts = rcpts,
 		.rcpt_count = tx->rcpt_count,
@@ -250,7 +278,7 @@ treat(struct ingress_session *s, const char *peer, struct letter *l_r)
 		.from_host = s->trusted && s->door->protocol == INGRESS_LMTP,
 		.submission = s->door->protocol == INGRESS_SMTP,
 		.host = s->host,
-		.from = peer,
+		.from = trace_name(s),
 		.with = protocol_name(s),
 		.now_us = clock_wall_us(),
 	};
@@ -271,7 +299,7 @@ make_message(struct ingress_session *s, const char *peer,
 		.envid = tx->envid,
 		.job = l->job,
 		.pool = l->pool,
-		.auth_user = "",
+		.auth_user = l->auth_user,
 		.host_id = l->queue_id,
 		.src_mta = peer,
 		.ret = tx->ret,
@@ -320,9 +348,9 @@ set_key(struct ingress_session *s, const struct letter *l,
 }
 
 static enum ingress_state
-refuse(struct ingress_session *s, const char *why)
+refuse(struct ingress_session *s, const char *why, const char *trouble)
 {
-	log_refused(s, why);
+	log_refused(s, why, trouble);
 	receive_reply_all(s, why);
 	ingress_tx_reset(s);
 	return INGRESS_COMMAND;
@@ -336,14 +364,14 @@ receive_message(struct ingress_session *s)
 	struct letter l;
 
 	if (s->tx.dot.bare)
-		return refuse(s, "550 5.6.0 bare CR or LF in message");
+		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
 	if (s->tx.too_big)
-		return refuse(s, "552 5.3.4 message too big");
+		return refuse(s, "552 5.3.4 message too big", NULL);
 	if (s->env->space != STORE_SPACE_OK)
-		return refuse(s, "452 4.3.1 no space in the queue");
-	why = treat(s, peer, &l);
+		return refuse(s, "452 4.3.1 no space in the queue", NULL);
+	why = treat(s, &l);
 	if (why != NULL)
-		return refuse(s, why);
+		return refuse(s, why, l.trouble);
 
 	r = mem_new(struct receipt);
 	r->s = s;
@@ -353,6 +381,8 @@ receive_message(struct ingress_session *s)
 	r->vmta = l.vmta;
 	r->job = l.job;
 	r->host_id = l.queue_id;
+	r->user = l.auth_user;
+	r->unknown_vmta = l.unknown_vmta;
 	r->accept.done = on_stored;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));

@@ -12,7 +12,7 @@
 void
 assign_source(const struct policy_in *in, struct source_conf *out)
 {
-	const char *name = NULL;
+	const char *name = in->source;
 
 	if (in->auth_user != NULL && in->auth_user[0] != '\0') {
 		const struct user_conf *user = snapshot_user(in->conf,

@@ -24,7 +24,7 @@ struct assignment {
 #define JOB_MAX 255
 #define PRIORITY_DEFAULT 50
 
-/* The settings of where the message comes from: address and user. */
+/* The settings of where the message comes from: address, then user or listener. */
 void assign_source(const struct policy_in *in, struct source_conf *out);
 
 void assign_run(const struct policy_in *in, const struct source_conf *source,

@@ -195,13 +195,11 @@ add_signature(const struct policy_in *in, const struct signing_key *k,
 }
 
 void
-policy_run(const struct policy_in *in, struct region *rg,
+policy_assign(const struct policy_in *in, struct region *rg,
     struct policy_out *out)
 {
 	struct source_conf source;
 	struct assignment assigned;
-	struct carriers carriers;
-	struct signing_key key;
 
 	assign_source(in, &source);
 	assign_run(in, &source, rg, &assigned);
@@ -212,6 +210,16 @@ policy_run(const struct policy_in *in, struct region *rg,
 		.unknown_vmta = assigned.unknown,
 		.remove = region_array(rg, in->headers->n, sizeof(bool)),
 	};
+}
+
+void
+policy_run(const struct policy_in *in, struct region *rg,
+    struct policy_out *out)
+{
+	struct carriers carriers;
+	struct signing_key key;
+
+	policy_assign(in, rg, out);
 	remove_controls(in, out);
 	find_carriers(in->conf, out->vmta, rg, &carriers);
 	/* The key first: most mail without one needs no look at its domains. */

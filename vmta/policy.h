@@ -25,13 +25,14 @@ struct canon_body;
 struct policy_in {
 	const struct snapshot *conf;
 	struct net_addr client;
-	const char *auth_user;    /* NULL: not authenticated */
-	const char *sender;       /* without angle brackets, "" for null */
+	const char *auth_user; /* NULL: not authenticated */
+	const char *source;    /* <source> of the listener, by name, or NULL */
+	const char *sender;    /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
 	const struct header_list *headers;
-	const struct canon_body *body; /* body hashes; finished */
-	int64_t now_s;                 /* wall clock */
+	struct canon_body *body; /* finished; asked only to sign */
+	int64_t now_s;           /* wall clock */
 };
 
 struct policy_add {
@@ -52,6 +53,10 @@ struct policy_out {
 };
 
 void policy_run(const struct policy_in *in, struct region *rg,
+    struct policy_out *out);
+
+/* Virtual MTA, job and priority only; nothing is to go or to come. */
+void policy_assign(const struct policy_in *in, struct region *rg,
     struct policy_out *out);
 
 #endif

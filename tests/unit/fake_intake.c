@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/fake_intake.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/check.h"
@@ -79,8 +80,16 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out)
 {
 	(void)client;
-	(void)name;
 	*out = s->source;
+	if (name != NULL && strcmp(name, "apps") == 0)
+		out->relay = true;
+}
+
+const char *
+snapshot_listener_source(const struct snapshot *s, const char *where)
+{
+	(void)where;
+	return s->listener_source;
 }
 
 bool
@@ -95,6 +104,20 @@ pool_pick(const struct pool *pool, uint64_t turn)
 	return pool->vmtas[turn % pool->members.n];
 }
 
+void
+policy_assign(const struct policy_in *in, struct region *rg,
+    struct policy_out *out)
+{
+	struct snapshot *s = snapshot_ref(in->conf);
+
+	(void)rg;
+	(void)snprintf(s->policy_user, sizeof(s->policy_user), "%s",
+	    in->auth_user == NULL ? "" : in->auth_user);
+	*out = (struct policy_out){ .vmta = s->source.default_vmta,
+		.job = "",
+		.unknown_vmta = "" };
+}
+
 /* Adds one field, takes X-Remove away. */
 void
 policy_run(const struct policy_in *in, struct region *rg,
@@ -105,11 +128,14 @@ policy_run(const struct policy_in *in, struct region *rg,
 
 	s->policy_runs++;
 	s->policy_client = in->client;
+	s->policy_source = in->source;
 	s->policy_saw_bcc = header_find(h, "Bcc", 0) < h->n;
 	s->policy_saw_date = header_find(h, "Date", 0) < h->n;
-	out->vmta = s->assign;
-	out->job = "campaign";
-	out->priority = 70;
+	*out = (struct policy_out){ .vmta = s->assign,
+		.job = "campaign",
+		.priority = 70,
+		.unknown_vmta = "",
+		.trouble = s->trouble };
 	out->remove = region_array(rg, h->n, sizeof(bool));
 	for (size_t i = 0; i < h->n; i++)
 		out->remove[i] = slice_eq_nocase(h->v[i].name, "X-Remove");

@@ -49,15 +49,19 @@ struct dispatch {
 struct snapshot {
 	struct global_conf global;
 	struct source_conf source;
-	const char *relay_to; /* a relay-domain, or NULL */
-	struct vmta vmtas[4]; /* {default}, one, two, three */
-	struct pool pool;     /* "both": one and two */
+	const char *relay_to;        /* a relay-domain, or NULL */
+	const char *listener_source; /* of every door; "apps" may relay */
+	struct vmta vmtas[4];        /* {default}, one, two, three */
+	struct pool pool;            /* "both": one and two */
 	const struct vmta *members[2];
 
 	/* What the fake policy says, and how often it was asked. */
 	const char *assign;
+	const char *trouble; /* NULL: none */
 	unsigned policy_runs;
 	struct net_addr policy_client;
+	const char *policy_source; /* of the last run */
+	char policy_user[32];
 	bool policy_saw_bcc, policy_saw_date;
 };
 

@@ -58,6 +58,11 @@ hashes_to(const char *body, size_t len, size_t piece, const uint8_t *simple,
 	same = memcmp(canon_body_hash(c, CANON_SIMPLE), simple, 32) == 0 &&
 	    memcmp(canon_body_hash(c, CANON_RELAXED), relaxed, 32) == 0;
 	canon_body_free(&c);
+	c = canon_body_of(body, len);
+	same = same &&
+	    memcmp(canon_body_hash(c, CANON_SIMPLE), simple, 32) == 0 &&
+	    memcmp(canon_body_hash(c, CANON_RELAXED), relaxed, 32) == 0;
+	canon_body_free(&c);
 	return same;
 }
 
@@ -127,6 +132,79 @@ test_large(void)
 	buf_fini(&relaxed);
 }
 
+/* RFC 6376 section 3.4.4 letter by letter. */
+static void
+relax_slowly(const char *p, size_t len, struct buf *out)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		size_t was = out->len;
+		bool crlf = p[i] == '\r' && i + 1 < len && p[i + 1] == '\n';
+
+		if (p[i] == ' ' || p[i] == '\t') {
+			size_t next = i + 1;
+
+			while (
+			    next < len && (p[next] == ' ' || p[next] == '\t'))
+				next++;
+			if (next < len &&
+			    !(p[next] == '\r' && next + 1 < len &&
+				p[next + 1] == '\n'))
+				buf_byte(out, ' ');
+			i = next - 1;
+		} else {
+			buf_byte(out, p[i]);
+			if (crlf)
+				buf_byte(out, p[++i]);
+		}
+		if (out->len > was && !crlf)
+			kept = out->len;
+	}
+	out->len = kept;
+	if (kept > 0)
+		buf_str(out, "\r\n");
+}
+
+/* What is odd may stand anywhere in the long steps of the quick form. */
+static void
+test_random(void)
+{
+	static const char few[] = " \t\r\na", many[] = "abcdefghij klmnop";
+	uint32_t seed = 4711;
+	size_t wrong = 0;
+
+	for (int round = 0; round < 20000; round++) {
+		struct buf body = { 0 }, relaxed = { 0 };
+		struct canon_body *c;
+		uint8_t want[32];
+		size_t len;
+
+		seed = seed * 1103515245 + 12345;
+		len = (seed >> 16) % 90;
+		for (size_t i = 0; i < len; i++) {
+			seed = seed * 1103515245 + 12345;
+			if ((seed >> 16) % (round % 40 + 1) == 0)
+				buf_byte(&body, few[(seed >> 8) % 5]);
+			else
+				buf_byte(&body, many[(seed >> 8) % 17]);
+			if ((seed >> 20) % 8 == 0)
+				buf_str(&body, "\r\n");
+		}
+		buf_byte(&body, '\0');
+		body.len--;
+		relax_slowly(body.p, body.len, &relaxed);
+		sha256(buf_cstr(&relaxed), relaxed.len, want);
+		c = canon_body_of(body.p, body.len);
+		wrong += memcmp(canon_body_hash(c, CANON_RELAXED), want, 32) !=
+		    0;
+		canon_body_free(&c);
+		buf_fini(&body);
+		buf_fini(&relaxed);
+	}
+	is_int((int64_t)wrong, 0, "20,000 random bodies, relaxed");
+}
+
 static const struct {
 	const char *label, *name, *value, *relaxed, *simple;
 } fields[] = {
@@ -172,6 +250,7 @@ int
 main(void)
 {
 	test_bodies();
+	test_random();
 	test_empty_hashes();
 	test_large();
 	test_fields();

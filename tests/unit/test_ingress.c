@@ -404,9 +404,9 @@ test_content(void)
 	    "a message by LMTP");
 	lf = strstr(buf_cstr(&store.text), "+0000\r\n");
 	ok(strncmp(store.text.p,
-	       "Received: from host.test (127.0.0.1)\r\n"
+	       "Received: from host.test ([127.0.0.1])\r\n"
 	       "\tby mx.test (Mailrace) with LMTP;\r\n\t",
-	       strlen("Received: from host.test (127.0.0.1)\r\n"
+	       strlen("Received: from host.test ([127.0.0.1])\r\n"
 		      "\tby mx.test (Mailrace) with LMTP;\r\n\t")) == 0,
 	    "Received on top");
 	is_str(lf == NULL ? NULL : lf + 7,
@@ -810,6 +810,7 @@ run_mark(const struct mark_case *mc, struct client *c)
 {
 	struct mark m = { .vmta = mc->vmta,
 		.job = "marked",
+		.user = "brand-a",
 		.sender = "s@a.test",
 		.queue_id = "4FX",
 		.priority = 10 };
@@ -837,6 +838,7 @@ run_mark(const struct mark_case *mc, struct client *c)
 	is_str(store.env.job, mc->believed ? "marked" : "campaign", mc->label);
 	is_int(store.env.rcpts[0].priority, mc->believed ? 10 : 70, mc->label);
 	is_str(store.env.rcpts[0].vmta, mc->want_vmta, mc->label);
+	is_str(store.env.auth_user, mc->believed ? "brand-a" : "", mc->label);
 	ok(strstr(buf_cstr(&store.text), MARK_HEADER) == NULL,
 	    "%s: no mark goes out", mc->label);
 	buf_fini(&out);
@@ -858,6 +860,12 @@ test_mark(void)
 		{ "no queue id", "two", "", "s@a.test", "text", false, "one" },
 		{ "another sender", "two", "4FX", "x@a.test", "text", false,
 		    "one" },
+		{ "Postfix's VERP", "two", "4FX", "s+r=b.test@a.test", "text",
+		    true, "two" },
+		{ "VERP of another domain", "two", "4FX", "s+r=b.test@x.test",
+		    "text", false, "one" },
+		{ "nearly VERP", "two", "4FX", "sr=b.test@a.test", "text",
+		    false, "one" },
 		{ "another text", "two", "4FX", "s@a.test", "texd", false,
 		    "one" },
 	};
@@ -877,8 +885,96 @@ test_mark(void)
 	ok(talk(&c, LMTP_HELLO), "hello");
 	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
 		run_mark(&marks[i], &c);
+	is_str(conf.policy_user, "brand-a",
+	    "a VMTA that is gone is assigned anew for its user");
 	client_close(&c);
 	mark_key_free(&env.mark_key);
+}
+
+/* ---- policy says no; who may relay; our Received ------------------------- */
+
+static void
+test_trouble(void)
+{
+	struct client c;
+
+	env_reset();
+	conf.trouble = "signing for a.test: the key is broken";
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&c,
+	       LMTP_HELLO OPEN_ONE
+	       "> A: b\n> \n> .\n< 451 4.3.0 message cannot be prepared*\n"),
+	    "a message that cannot be signed is not taken");
+	is_int(store.taken, 0, "nothing of it is queued");
+	client_close(&c);
+}
+
+static void
+test_listener_source(void)
+{
+	struct client c;
+
+	env_reset();
+	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+	ok(talk(&c,
+	       SMTP_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<r@b.test>\n"
+			  "< 250 2.1.0 OK\n< 550 5.7.1*\n"),
+	    "no relaying without a source that may");
+	client_close(&c);
+	conf.listener_source = "apps";
+	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+	ok(talk(&c,
+	       SMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n< 250 2.6.0 queued*\n"),
+	    "the listener's source allows it");
+	is_str(conf.policy_source, "apps", "and policy knows it");
+	client_close(&c);
+}
+
+static void
+test_received(void)
+{
+	static const struct {
+		const char *label, *ip, *helo, *want;
+		bool utf8;
+	} traces[] = {
+		{ "a host name", "192.0.2.9", "host.test",
+		    "Received: from host.test ([192.0.2.9])\r\n"
+		    "\tby mx.test (Mailrace) with ESMTP;\r\n\t",
+		    false },
+		{ "a literal", "2001:db8::9", "[IPv6:2001:db8::9]",
+		    "Received: from [IPv6:2001:db8::9] "
+		    "([IPv6:2001:db8::9])\r\n",
+		    false },
+		{ "a date of its own", "192.0.2.9", "x;Thu,1@y",
+		    "Received: from x?Thu?1?y ([192.0.2.9])\r\n", false },
+		{ "8 bits in ASCII mail", "192.0.2.9", "j\xc3\xb6rg",
+		    "Received: from j??rg ([192.0.2.9])\r\n", false },
+		{ "8 bits in SMTPUTF8 mail", "192.0.2.9", "j\xc3\xb6rg",
+		    "Received: from j\xc3\xb6rg ([192.0.2.9])\r\n", true },
+	};
+
+	for (size_t i = 0; i < sizeof(traces) / sizeof(*traces); i++) {
+		struct buf out = { 0 };
+		struct client c;
+		const char *text;
+
+		env_reset();
+		conf.source.relay = true;
+		client_open(&c, INGRESS_SMTP, traces[i].ip, SOCK_STREAM);
+		buf_printf(&out,
+		    "EHLO %s\r\nMAIL FROM:<s@a.test>%s\r\n"
+		    "RCPT TO:<r@b.test>\r\nDATA\r\n",
+		    traces[i].helo, traces[i].utf8 ? " SMTPUTF8" : "");
+		send_bytes(&c, out.p, out.len);
+		pump(&c);
+		send_bytes(&c, "A: b\r\n\r\n.\r\n", 11);
+		pump(&c);
+		text = buf_cstr(&store.text);
+		ok(strncmp(text, traces[i].want, strlen(traces[i].want)) == 0,
+		    "Received: %s", traces[i].label);
+		buf_fini(&out);
+		client_close(&c);
+	}
 }
 
 /* ---- coming and going ---------------------------------------------------- */
@@ -1040,6 +1136,9 @@ main(void)
 	test_no_space();
 	test_repeated();
 	test_mark();
+	test_trouble();
+	test_listener_source();
+	test_received();
 	test_refused();
 	test_shutdown();
 	test_timeout();

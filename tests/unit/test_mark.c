@@ -25,10 +25,10 @@ key_of(char fill, size_t len, struct err *e)
 }
 
 static const struct mark marks[] = {
-	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "body", 50 },
-	{ "", "", "", "4ZqXyz", "", 0 },
-	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "\xff", 100 },
-	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "\x01", 1 },
+	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "app", "body", 50 },
+	{ "", "", "", "4ZqXyz", "", "", 0 },
+	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "a b;c", "\xff", 100 },
+	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "j\xc3\xb6", "\x01", 1 },
 };
 
 static bool
@@ -37,6 +37,7 @@ same(const struct mark *a, const struct mark *b)
 	return strcmp(a->vmta, b->vmta) == 0 && strcmp(a->job, b->job) == 0 &&
 	    strcmp(a->sender, b->sender) == 0 &&
 	    strcmp(a->queue_id, b->queue_id) == 0 &&
+	    strcmp(a->user, b->user) == 0 &&
 	    memcmp(a->body_hash, b->body_hash, 32) == 0 &&
 	    a->priority == b->priority;
 }
@@ -130,11 +131,11 @@ test_junk(const struct mark_key *key, struct region *rg)
 		"",
 		";",
 		"v=1",
-		"v=2; vmta=a; job=; prio=50; from=; id=; bh=; h=",
-		"v=1; vmta=%; job=; prio=50; from=; id=; bh=; h=",
-		"v=1; vmta=a; job=; prio=500; from=; id=; bh=; h=",
-		"v=1; vmta=a; job=; prio=50; from=6; id=; bh=; h=",
-		"v=1; vmta=%00; job=; prio=50; from=00; id=; bh=; h=",
+		"v=2; vmta=a; job=; prio=50; user=; from=; id=; bh=; h=",
+		"v=1; vmta=%; job=; prio=50; user=; from=; id=; bh=; h=",
+		"v=1; vmta=a; job=; prio=500; user=; from=; id=; bh=; h=",
+		"v=1; vmta=a; job=; prio=50; user=; from=6; id=; bh=; h=",
+		"v=1; vmta=%00; job=; prio=50; user=; from=00; id=; bh=; h=",
 	};
 	struct buf huge = { 0 };
 	struct mark got;
