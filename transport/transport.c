@@ -342,6 +342,7 @@ reload(void *ctx, struct conf_errors *errs)
 		daemon_ready();
 		return -1;
 	}
+	snapshot_check_reload(t->conf, conf, t->config, errs);
 	snapshot_unref(&t->conf);
 	t->conf = conf;
 	log_note(LOG_L_INFO, "reload", "%s is in force", t->config);
