@@ -220,6 +220,7 @@ EXTRA_DIST += \
 	%D%/system/smtp_client.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_command.py \
 	%D%/system/test_delivery.py \

@@ -29,6 +29,7 @@ RULE:
     per       "value": count applies to each different argument
     probability  fits by chance
     after, until seconds since start in which it fits
+    over      fits while more connections than this are open
 
 The log has one JSON object a line: ev is connect, ehlo, starttls, mail, rcpt,
 message, close, and rule for each answer that a rule gave.  `t` is the kernel's time stamp of the bytes that held the
@@ -76,10 +77,13 @@ class Rule:
         self.start = start
         self.after = spec.get("after", 0)
         self.until = spec.get("until", float("inf"))
+        self.over = spec.get("over", -1)
         self.used = {}
 
-    def fits(self, argument):
+    def fits(self, argument, connections):
         now = time.monotonic() - self.start
+        if connections <= self.over:
+            return False
         if now < self.after or now >= self.until:
             return False
         if self.match is not None and not self.match.search(argument):
@@ -105,6 +109,7 @@ class Receiver:
         self.ehlo = spec.get("ehlo", DEFAULT_EHLO)
         self.max_messages = spec.get("max_messages")
         self.store = spec.get("store", True)
+        self.connections = 0
         self.rules = {}
         for r in spec.get("rules", []):
             self.rules.setdefault(r["at"], []).append(Rule(r, start))
@@ -115,7 +120,7 @@ class Receiver:
 
     def rule(self, at, argument):
         for r in self.rules.get(at, ()):
-            if r.fits(argument):
+            if r.fits(argument, self.connections):
                 return r
         return None
 
@@ -214,6 +219,7 @@ class Connection:
     def __init__(self, server, receiver, where, sock, peer):
         self.server = server
         self.conf = receiver
+        receiver.connections += 1
         self.where = where
         self.sock = sock
         self.fd = sock.fileno()
@@ -335,6 +341,7 @@ class Connection:
         if self.state == "dead":
             return
         self.state = "dead"
+        self.conf.connections -= 1
         self.record("close", why=why, messages=self.messages)
         del self.server.fds[self.fd]
         self.server.epoll.unregister(self.fd)
