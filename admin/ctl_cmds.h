@@ -14,12 +14,12 @@
 struct ctl_options {
 	const char *config;
 	bool json;
-	const char *domain, *vmta; /* NULL: all */
+	const char *domain, *vmta; /* shell patterns; NULL: all */
 	long maxitems;             /* 0: the daemon's default */
 };
 
 /* Runs what the words say; the exit status of the process. */
-int ctl_run(const struct ctl_options *opt, int argc, char **argv);
+int ctl_run(struct ctl_options *opt, int argc, char **argv);
 void ctl_print_commands(void);
 
 #endif

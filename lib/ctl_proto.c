@@ -24,6 +24,10 @@
 
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 #define CLIENT_WAIT_S 120
+/* A client that reads nothing for so long is dropped. */
+#define STUCK_S 60
+/* So much may wait to be read by a client; refilled at a quarter. */
+#define AHEAD_BYTES ((size_t)1 << 18)
 
 /* ---- server -------------------------------------------------------------- */
 
@@ -32,6 +36,8 @@ struct ctl_conn {
 	struct ctl_server *server;
 	struct bufferevent *bev;     /* NULL: the peer has gone */
 	struct ctl_request *request; /* under way, or NULL */
+	ctl_more_fn *more;           /* of request: makes the answer, or NULL */
+	void *more_ctx;
 };
 
 struct ctl_request {
@@ -50,11 +56,21 @@ struct ctl_server {
 static void
 conn_free(struct ctl_conn *c)
 {
-	CHECK(c->request == NULL);
-	if (c->bev != NULL)
-		bufferevent_free(c->bev);
+	CHECK(c->request == NULL && c->bev == NULL);
 	LIST_REMOVE(c, link);
 	free(c);
+}
+
+/* More of a long answer, as far as the client has room for it. */
+static void
+pump(struct ctl_conn *c)
+{
+	ctl_more_fn *more = c->more;
+
+	while (c->bev == NULL ||
+	    evbuffer_get_length(bufferevent_get_output(c->bev)) < AHEAD_BYTES)
+		if (!more(c->more_ctx, c->request))
+			return; /* c may be gone */
 }
 
 /* The peer has gone: a request that is under way keeps the struct. */
@@ -65,6 +81,8 @@ conn_close(struct ctl_conn *c)
 	c->bev = NULL;
 	if (c->request == NULL)
 		conn_free(c);
+	else if (c->more != NULL)
+		pump(c);
 }
 
 static void
@@ -95,6 +113,7 @@ request_end(struct ctl_request *r)
 
 	CHECK(c->request == r);
 	c->request = NULL;
+	c->more = NULL;
 	free(r);
 	if (c->bev == NULL)
 		conn_free(c);
@@ -122,10 +141,75 @@ ctl_fail(struct ctl_request *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	send_json(r->conn,
-	    json_pack("{s:o}", "error",
-		json_stringn_nocheck(text, strlen(text))));
+	send_json(r->conn, json_pack("{s:o}", "error", ctl_string(text)));
 	request_end(r);
+}
+
+void
+ctl_stream(struct ctl_request *r, ctl_more_fn *fn, void *ctx)
+{
+	CHECK(r->conn->more == NULL);
+	r->conn->more = fn;
+	r->conn->more_ctx = ctx;
+	pump(r->conn);
+}
+
+bool
+ctl_is_gone(const struct ctl_request *r)
+{
+	return r->conn->bev == NULL;
+}
+
+/* Length of the UTF-8 sequence (RFC 3629) that p begins with, or 0. */
+static size_t
+utf8_length(const unsigned char *p)
+{
+	static const struct {
+		unsigned char first, last; /* of the first byte */
+		unsigned char low, high;   /* of the second */
+		size_t len;
+	} forms[] = { { 0x01, 0x7f, 0, 0, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 } };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		size_t len = forms[i].len, n;
+
+		if (p[0] < forms[i].first || p[0] > forms[i].last)
+			continue;
+		if (len > 1 && (p[1] < forms[i].low || p[1] > forms[i].high))
+			return 0;
+		for (n = 2; n < len; n++)
+			if (p[n] < 0x80 || p[n] > 0xbf)
+				return 0;
+		return len;
+	}
+	return 0;
+}
+
+json_t *
+ctl_string(const char *text)
+{
+	json_t *out = json_string(text);
+	struct buf b = { 0 };
+
+	if (out != NULL)
+		return out;
+	while (*text != '\0') {
+		size_t len = utf8_length((const unsigned char *)text);
+
+		if (len > 0)
+			buf_add(&b, text, len);
+		else
+			buf_str(&b, "\xef\xbf\xbd");
+		text += len > 0 ? len : 1;
+	}
+	out = json_stringn(b.p, b.len);
+	CHECK(out != NULL);
+	buf_fini(&b);
+	return out;
 }
 
 static void
@@ -161,16 +245,26 @@ on_read(struct bufferevent *bev, void *arg)
 	if (line != NULL) {
 		handle(c, line, len);
 		free(line);
-	} else if (evbuffer_get_length(in) > LINE_MAX_BYTES) {
+	} else if (evbuffer_get_length(in) >= LINE_MAX_BYTES) {
 		conn_close(c);
 	}
+}
+
+static void
+on_write(struct bufferevent *bev, void *arg)
+{
+	struct ctl_conn *c = arg;
+
+	(void)bev;
+	if (c->more != NULL)
+		pump(c);
 }
 
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) != 0)
 		conn_close(arg);
 }
 
@@ -178,6 +272,7 @@ static void
 on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
     int sa_len, void *arg)
 {
+	static const struct timeval stuck = { .tv_sec = STUCK_S };
 	struct ctl_server *s = arg;
 	struct ctl_conn *c = mem_new(struct ctl_conn);
 
@@ -189,7 +284,10 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 	    BEV_OPT_CLOSE_ON_FREE);
 	CHECK(c->bev != NULL);
 	LIST_INSERT_HEAD(&s->conns, c, link);
-	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MAX_BYTES);
+	bufferevent_setwatermark(c->bev, EV_WRITE, AHEAD_BYTES / 4, 0);
+	CHECK(bufferevent_set_timeouts(c->bev, NULL, &stuck) == 0);
 	CHECK(bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0);
 }
 
@@ -240,18 +338,21 @@ void
 ctl_server_free(struct ctl_server **sp)
 {
 	struct ctl_server *s = *sp;
-	struct ctl_conn *c;
+	struct ctl_conn *c, *next;
 
 	*sp = NULL;
 	if (s == NULL)
 		return;
 	evconnlistener_free(s->listener);
 	(void)unlink(s->path);
-	while ((c = LIST_FIRST(&s->conns)) != NULL) {
+	for (c = LIST_FIRST(&s->conns); c != NULL; c = next) {
+		next = LIST_NEXT(c, link);
 		/* Answers that will never come: the worker has stopped. */
-		free(c->request);
-		c->request = NULL;
-		conn_free(c);
+		if (c->more == NULL) {
+			free(c->request);
+			c->request = NULL;
+		}
+		conn_close(c);
 	}
 	free(s->path);
 	free(s);
@@ -274,7 +375,11 @@ client_connect(const char *path, struct err *e)
 		return err_sys(e, "socket");
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
+		bool nobody = errno == ENOENT || errno == ECONNREFUSED;
+
 		(void)err_sys(e, "%s", path);
+		if (nobody)
+			(void)err_where(e, "the daemon is not running");
 		(void)close(fd);
 		return -1;
 	}
@@ -325,6 +430,7 @@ client_line(const char *p, size_t len, ctl_item_fn *fn, void *ctx,
 		end = LINE_FAILED;
 	} else if (error != NULL) {
 		(void)err_set(e, "%s", error);
+		*done_r = json_incref(line);
 		end = LINE_FAILED;
 	} else if (item != NULL) {
 		if (fn != NULL)

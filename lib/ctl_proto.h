@@ -5,7 +5,10 @@
  *
  * A request is {"command": "show queues", ...}.  The answer is any number of
  * {"item": ...} lines, then {"done": true, ...} or {"error": "text"}.  The
- * server side belongs to one worker (main); a line is at most 1 MB.
+ * server side belongs to one worker (main); a request is at most 1 MB.
+ *
+ * A client that does not read holds up nobody: long answers are made as it
+ * takes them (ctl_stream), and after a minute without progress it is dropped.
  */
 
 #ifndef LIB_CTL_PROTO_H
@@ -43,8 +46,21 @@ void ctl_fail(struct ctl_request *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
+ * For long answers: calls fn, which sends one ctl_item(), as fast as the
+ * client reads.  False: fn has ended the request.  Once ctl_is_gone() nobody
+ * reads any more, and fn should end it.
+ */
+typedef bool ctl_more_fn(void *ctx, struct ctl_request *r);
+void ctl_stream(struct ctl_request *r, ctl_more_fn *fn, void *ctx);
+bool ctl_is_gone(const struct ctl_request *r);
+
+/* Text of any origin as JSON: bytes that are no UTF-8 become U+FFFD. */
+json_t *ctl_string(const char *text);
+
+/*
  * Client side, blocking: sends one request and reads the whole answer.
- * item may be NULL.  done_r gets the final object.
+ * item may be NULL.  done_r gets the final object; with -1 it is the object
+ * that says why the daemon refused, or NULL when there was no answer.
  */
 typedef void ctl_item_fn(void *ctx, const json_t *item);
 int ctl_call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,

@@ -8,6 +8,10 @@
  * came after.  Files are synced before the state is, and the state before the
  * outbox is told.  Delivery never waits for it.
  *
+ * A file that was moved away or removed is noticed before the next rows are
+ * synced: those begin a new file under the old name.  Rows that the old one
+ * got in the moment before a crash may be replayed into the new one.
+ *
  * Owned by the writer's worker; the functions marked (any) post to it.
  */
 
@@ -35,6 +39,9 @@ void acct_set_store(struct acct *a, struct store *store);
 
 void acct_blob(struct acct *a, uint64_t seq, const void *p,
     size_t len); /* (any), in order */
+
+/* Can every file of conf be written?  Opens, and makes, each of them. */
+int acct_check(const struct snapshot *conf, struct err *e); /* (any) */
 
 /* Other files from now on. */
 void acct_reload(struct acct *a, const struct snapshot *conf); /* (any) */

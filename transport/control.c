@@ -13,11 +13,9 @@
 #include "lib/dns.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "mail/envelope.h"
 #include "transport/dispatch.h"
+#include "transport/listing.h"
 #include "vmta/sched.h"
-
-#define DEFAULT_MAXITEMS 100
 
 struct control {
 	struct control_options opt;
@@ -36,9 +34,7 @@ struct errand {
 	struct control *control;
 	struct ctl_request *request;
 
-	char *domain, *vmta; /* filters, or NULL */
-	size_t maxitems, matched;
-	json_t *items; /* to be sent one by one */
+	struct listing *listing; /* of a command that lists, or NULL */
 	struct sched_totals totals;
 };
 
@@ -49,7 +45,6 @@ errand_new(struct control *c, struct ctl_request *r)
 
 	e->control = c;
 	e->request = r;
-	e->items = json_array();
 	return e;
 }
 
@@ -57,9 +52,7 @@ static void
 errand_free(struct errand *e)
 {
 	store_audit_fini(&e->audit.audit);
-	json_decref(e->items);
-	free(e->domain);
-	free(e->vmta);
+	listing_free(&e->listing);
 	free(e);
 }
 
@@ -68,16 +61,6 @@ errand_home(struct errand *e, void (*fn)(struct post *))
 {
 	e->home.fn = fn;
 	worker_post(e->control->opt.main, &e->home);
-}
-
-static void
-send_items(struct errand *e)
-{
-	size_t i;
-	json_t *item;
-
-	json_array_foreach(e->items, i, item)
-	    ctl_item(e->request, json_incref(item));
 }
 
 static void
@@ -124,9 +107,10 @@ doubt_json(const struct store_doubt *d)
 	char id[MESSAGE_ID_TEXT], session[MESSAGE_ID_TEXT], when[40];
 
 	(void)clock_iso(when, sizeof(when), d->wall_us);
-	return json_pack("{s:s,s:i,s:s,s:s}", "id", message_id_text(d->id, id),
-	    "recipient", (int)d->n, "session",
-	    message_id_text(d->session, session), "time", when);
+	return json_pack("{s:s,s:i,s:s,s:s,s:s,s:s}", "id",
+	    message_id_text(d->id, id), "recipient", (int)d->n, "to", d->to,
+	    "queue", d->queue, "session", message_id_text(d->session, session),
+	    "time", when);
 }
 
 static void
@@ -212,67 +196,28 @@ cmd_status(struct control *c, struct ctl_request *r, const json_t *args)
 
 /* ---- show queues, list --------------------------------------------------- */
 
-static void
-on_items(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, home);
-	size_t shown = json_array_size(e->items);
-
-	send_items(e);
-	ctl_done(e->request,
-	    json_pack("{s:I,s:I}", "shown", (json_int_t)shown, "matched",
-		(json_int_t)e->matched));
-	errand_free(e);
-}
-
-static const char *
-shown_vmta(const char *vmta)
-{
-	return vmta[0] == '\0' ? "{default}" : vmta;
-}
-
+/* One item for the client; false: that was the last, or nobody reads. */
 static bool
-wanted(const struct errand *e, const char *domain, const char *vmta)
-{
-	if (e->domain != NULL && !str_eq_nocase(e->domain, domain))
-		return false;
-	return e->vmta == NULL || str_eq_nocase(e->vmta, shown_vmta(vmta));
-}
-
-/* An engine time as people read it; null if it is not set. */
-static json_t *
-when_json(int64_t engine_us)
-{
-	char text[40];
-
-	if (engine_us == 0)
-		return json_null();
-	(void)clock_iso(text, sizeof(text),
-	    engine_us - clock_us() + clock_wall_us());
-	return json_string(text);
-}
-
-static void
-on_queue(void *ctx, const struct sched_queue_info *q)
+send_more(void *ctx, struct ctl_request *r)
 {
 	struct errand *e = ctx;
-	json_t *item;
+	json_t *item = ctl_is_gone(r) ? NULL : listing_next(e->listing);
 
-	if (!wanted(e, q->domain, q->vmta))
-		return;
-	e->matched++;
-	if (json_array_size(e->items) >= e->maxitems)
-		return;
-	item = json_pack("{s:s,s:s,s:I,s:I,s:I,s:i,s:o,s:s,s:s}", "domain",
-	    q->domain, "vmta", shown_vmta(q->vmta), "recipients",
-	    (json_int_t)q->rcpts, "deferred", (json_int_t)q->deferred, "kbytes",
-	    (json_int_t)q->kbytes, "connections", (int)q->conns, "retry",
-	    when_json(q->retry_us), "waits_for", q->waits_for, "last_error",
-	    q->last_error);
-	if (item == NULL) /* a reply that is no UTF-8 */
-		item = json_pack("{s:s,s:s,s:I}", "domain", q->domain, "vmta",
-		    shown_vmta(q->vmta), "recipients", (json_int_t)q->rcpts);
-	(void)json_array_append_new(e->items, item);
+	if (item != NULL) {
+		ctl_item(r, item);
+		return true;
+	}
+	ctl_done(r, listing_sum(e->listing));
+	errand_free(e);
+	return false;
+}
+
+static void
+on_taken(struct post *p)
+{
+	struct errand *e = post_owner(p, struct errand, home);
+
+	ctl_stream(e->request, send_more, e);
 }
 
 static void
@@ -280,48 +225,8 @@ on_ask_queues(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 {
 	struct errand *e = post_owner(ask, struct errand, ask);
 
-	sched_each_queue(s, now_us, on_queue, e);
-	errand_home(e, on_items);
-}
-
-static json_t *
-rcpt_json(const struct sched_rcpt_info *info, const struct envelope *env)
-{
-	char id[MESSAGE_ID_TEXT], queued[40];
-
-	(void)clock_iso(queued, sizeof(queued), env->arrival_us);
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:b}",
-	    "id", message_id_text(info->msg->id, id), "host_id", env->host_id,
-	    "from", env->sender, "to", env->rcpts[info->n].addr, "domain",
-	    info->domain, "vmta", shown_vmta(info->vmta), "job", env->job,
-	    "queued", queued, "attempts", (int)info->attempts, "size",
-	    (json_int_t)info->msg->loc.len, "next", when_json(info->due_us),
-	    "sending", (int)info->granted);
-}
-
-static bool
-on_rcpt(void *ctx, const struct sched_rcpt_info *info)
-{
-	struct errand *e = ctx;
-	struct region *rg;
-	struct envelope env;
-	struct err err;
-	json_t *item = NULL;
-
-	if (!wanted(e, info->domain, info->vmta))
-		return true;
-	if (json_array_size(e->items) >= e->maxitems)
-		return false;
-	e->matched++;
-	rg = region_new();
-	if (envelope_unpack(info->msg->env, info->msg->env_len, rg, &env,
-		&err) == 0 &&
-	    info->n < env.rcpt_count)
-		item = rcpt_json(info, &env);
-	if (item != NULL)
-		(void)json_array_append_new(e->items, item);
-	region_free(&rg);
-	return true;
+	listing_take_queues(e->listing, s, now_us);
+	errand_home(e, on_taken);
 }
 
 static void
@@ -329,24 +234,8 @@ on_ask_list(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 {
 	struct errand *e = post_owner(ask, struct errand, ask);
 
-	(void)now_us;
-	sched_each_rcpt(s, e->domain, NULL, on_rcpt, e);
-	errand_home(e, on_items);
-}
-
-/* Takes over the filters of the request. */
-static void
-set_filters(struct errand *e, const json_t *args)
-{
-	const char *domain = json_string_value(json_object_get(args, "domain"));
-	const char *vmta = json_string_value(json_object_get(args, "vmta"));
-	json_int_t max = json_integer_value(json_object_get(args, "maxitems"));
-
-	e->maxitems = max > 0 ? (size_t)max : DEFAULT_MAXITEMS;
-	if (domain != NULL && strcmp(domain, "*") != 0)
-		e->domain = mem_strdup(domain);
-	if (vmta != NULL && strcmp(vmta, "*") != 0)
-		e->vmta = mem_strdup(vmta);
+	listing_take_rcpts(e->listing, s, now_us);
+	errand_home(e, on_taken);
 }
 
 static void
@@ -354,7 +243,7 @@ cmd_queues(struct control *c, struct ctl_request *r, const json_t *args)
 {
 	struct errand *e = errand_new(c, r);
 
-	set_filters(e, args);
+	e->listing = listing_new(args);
 	e->ask.fn = on_ask_queues;
 	dispatch_ask(c->opt.dispatch, &e->ask);
 }
@@ -364,7 +253,7 @@ cmd_list(struct control *c, struct ctl_request *r, const json_t *args)
 {
 	struct errand *e = errand_new(c, r);
 
-	set_filters(e, args);
+	e->listing = listing_new(args);
 	e->ask.fn = on_ask_list;
 	dispatch_ask(c->opt.dispatch, &e->ask);
 }
@@ -380,8 +269,8 @@ cmd_reload(struct control *c, struct ctl_request *r, const json_t *args)
 	(void)args;
 	for (size_t i = 0; i < errs.n; i++)
 		ctl_item(r,
-		    json_pack("{s:s,s:b}", "text", errs.v[i].text, "warning",
-			(int)errs.v[i].warning));
+		    json_pack("{s:o,s:b}", "text", ctl_string(errs.v[i].text),
+			"warning", (int)errs.v[i].warning));
 	if (rc == 0)
 		ctl_done(r, NULL);
 	else
@@ -426,6 +315,7 @@ control_new(const struct control_options *opt, struct control **c_r,
 
 	*c_r = NULL;
 	c->opt = *opt;
+	c->opt.conf = NULL; /* a reload replaces it */
 	c->started_us = clock_us();
 	if (ctl_server_new(opt->main, &server, &c->server, e) == -1) {
 		free(c);

@@ -24,7 +24,7 @@ struct control_options {
 	struct store *store;
 	struct dispatch *dispatch;
 	struct dns *dns;
-	const struct global_conf *conf;
+	const struct global_conf *conf; /* for control_new() only */
 	/* Reads the configuration again; errs says what is wrong. */
 	int (*reload)(void *ctx, struct conf_errors *errs);
 	void *ctx;
@@ -32,6 +32,7 @@ struct control_options {
 
 int control_new(const struct control_options *opt, struct control **c_r,
     struct err *e);
+/* Requests visit other threads: those have been joined. */
 void control_free(struct control **cp);
 
 #endif

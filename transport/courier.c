@@ -35,9 +35,11 @@ struct courier {
 	struct smtp_session *session;
 	struct delivery *delivery;
 	bool was_ready;
+	bool worked; /* the server has done its work at least once */
 	uint32_t transactions;
-	bool closing; /* the dispatcher wants no more of it */
-	bool closed;  /* said so to the dispatcher */
+	struct outcome *broke; /* how the last transaction ended it, or NULL */
+	bool closing;          /* the dispatcher wants no more of it */
+	bool closed;           /* said so to the dispatcher */
 };
 
 struct grant_post {
@@ -77,15 +79,13 @@ log_end_of_session(const struct courier *c, const struct outcome *why)
 static void
 report_closed(struct courier *c, const struct outcome *why)
 {
+	const struct outcome *end = why != NULL ? why : c->broke;
+
 	CHECK(!c->closed && c->session == NULL && c->delivery == NULL);
 	c->closed = true;
-	log_end_of_session(c, why);
-	/*
-	 * A server that greets and then hangs up, again and again, must put
-	 * the queue into retry, or we would come back at once.
-	 */
+	log_end_of_session(c, end);
 	dispatch_closed(c->env->dispatch, c->link,
-	    why != NULL && c->transactions == 0 ? outcome_copy(why) : NULL);
+	    end != NULL && !c->worked ? outcome_copy(end) : NULL);
 }
 
 /* ---- addresses ----------------------------------------------------------- */
@@ -180,6 +180,28 @@ on_dot(void *ctx, const uint32_t *accepted, size_t count)
 	return delivery_dot(c->delivery, accepted, count);
 }
 
+/* What the transaction says of the connection that it went over. */
+static bool
+note_work(struct courier *c, const struct outcome *outcomes, size_t count)
+{
+	const struct outcome *broke = NULL;
+	bool worked = false;
+
+	for (size_t i = 0; i < count; i++) {
+		enum disposition_conn what = disposition_conn(&outcomes[i]);
+
+		worked = worked || what == CONN_WORKED;
+		if (what == CONN_BROKE)
+			broke = &outcomes[i];
+	}
+	outcome_free(&c->broke);
+	if (broke != NULL)
+		c->broke = outcome_copy(broke);
+	c->worked = c->worked || worked;
+	c->transactions++;
+	return worked;
+}
+
 static void
 on_result(void *ctx, const struct outcome *outcomes, const bool *written,
     size_t count)
@@ -188,8 +210,8 @@ on_result(void *ctx, const struct outcome *outcomes, const bool *written,
 
 	CHECK(
 	    c->delivery != NULL && count == delivery_grant(c->delivery)->count);
-	c->transactions++;
-	delivery_finish(&c->delivery, c->link, outcomes, written);
+	delivery_finish(&c->delivery, c->link, outcomes, written,
+	    note_work(c, outcomes, count));
 }
 
 static void
@@ -223,7 +245,7 @@ static void
 on_route(void *arg, const struct mx_route *route)
 {
 	struct courier *c = arg;
-	struct outcome why;
+	struct outcome why = { 0 };
 	struct err e;
 
 	c->route = route;
@@ -290,7 +312,7 @@ return_unused(struct courier *c, struct grant *g)
 
 	for (uint32_t i = 0; i < g->count; i++)
 		results[i].fate = FATE_UNUSED;
-	dispatch_results(c->env->dispatch, c->link, g, results);
+	dispatch_results(c->env->dispatch, c->link, g, results, false);
 }
 
 static void
@@ -368,6 +390,7 @@ on_release(struct post *p)
 
 	CHECK(c->closed && c->session == NULL && c->delivery == NULL);
 	mx_lookup_free(&c->lookup);
+	outcome_free(&c->broke);
 	snapshot_unref(&c->conf);
 	free(c->domain);
 	free(c->vmta);

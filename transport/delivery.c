@@ -175,7 +175,8 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
     const struct disposition *what)
 {
 	struct store_settled *item = &d->settle.items[d->settle.count++];
-	struct record_of r = { .id = d->id,
+	struct record_of r = { .rg = d->rg,
+		.id = d->id,
 		.env = &d->envelope,
 		.n = d->grant->rcpts[i].n,
 		.queue = d->route.queue,
@@ -232,9 +233,11 @@ post_to_store(struct delivery *d)
 
 static void
 finish(struct delivery *d, void *link, const struct outcome *outcomes,
-    size_t step, const bool *written)
+    size_t step, const bool *written, bool worked)
 {
-	uint32_t count = d->grant->count;
+	struct dispatch *dispatch = d->env->dispatch;
+	struct grant *grant = d->grant;
+	uint32_t count = grant->count;
 	struct sched_result *results = mem_array(count, sizeof(*results));
 
 	d->settle.items = region_array(d->rg, count,
@@ -242,19 +245,23 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	for (uint32_t i = 0; i < count; i++)
 		judge(d, i, &outcomes[i * step], written != NULL && written[i],
 		    &results[i]);
-	dispatch_results(d->env->dispatch, link, d->grant, results);
+	/*
+	 * The store first: the dispatcher may let the next attempt begin at
+	 * once, whose outcome must come behind this one.
+	 */
 	d->grant = NULL;
 	post_to_store(d);
+	dispatch_results(dispatch, link, grant, results, worked);
 }
 
 void
 delivery_finish(struct delivery **dp, void *link,
-    const struct outcome *outcomes, const bool *written)
+    const struct outcome *outcomes, const bool *written, bool worked)
 {
 	struct delivery *d = *dp;
 
 	*dp = NULL;
-	finish(d, link, outcomes, 1, written);
+	finish(d, link, outcomes, 1, written, worked);
 }
 
 void
@@ -263,5 +270,5 @@ delivery_fail(struct delivery **dp, void *link, const struct outcome *o)
 	struct delivery *d = *dp;
 
 	*dp = NULL;
-	finish(d, link, o, 0, NULL);
+	finish(d, link, o, 0, NULL, false);
 }

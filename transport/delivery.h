@@ -49,11 +49,11 @@ bool delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count);
 
 /*
  * One outcome for each recipient of the grant.  Posts them to the store, and
- * results to the dispatcher for `link`.  Afterwards d is no longer the
- * caller's.
+ * results to the dispatcher for `link`; worked: the server did its work.
+ * Afterwards d is no longer the caller's.
  */
 void delivery_finish(struct delivery **dp, void *link,
-    const struct outcome *outcomes, const bool *written);
+    const struct outcome *outcomes, const bool *written, bool worked);
 
 /* The same outcome for all; nothing was written. */
 void delivery_fail(struct delivery **dp, void *link, const struct outcome *o);

@@ -48,7 +48,8 @@ struct dispatch {
 	LIST_HEAD(, link) links;
 	STAILQ_HEAD(, moved) moved; /* bodies whose old place is in use */
 	bool full;
-	worker_fn *drained; /* set while draining */
+	bool draining;      /* from then on nothing is started */
+	worker_fn *drained; /* to be told when all has ended, once */
 	void *drained_arg;
 };
 
@@ -127,15 +128,18 @@ static const struct sched_owner sched_owner = {
 static void
 retry_moved(struct dispatch *d)
 {
-	struct moved *m, *next;
+	STAILQ_HEAD(, moved) all = STAILQ_HEAD_INITIALIZER(all);
+	struct moved *m;
 
-	for (m = STAILQ_FIRST(&d->moved); m != NULL; m = next) {
-		next = STAILQ_NEXT(m, entry);
-		if (!sched_message_moved(d->sched, m->id, &m->loc))
-			continue;
-		STAILQ_REMOVE(&d->moved, m, moved, entry);
-		store_moved_done(d->store, m->id, m->old_segment);
-		free(m);
+	STAILQ_CONCAT(&all, &d->moved);
+	while ((m = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, entry);
+		if (sched_message_moved(d->sched, m->id, &m->loc)) {
+			store_moved_done(d->store, m->id, m->old_segment);
+			free(m);
+		} else {
+			STAILQ_INSERT_TAIL(&d->moved, m, entry);
+		}
 	}
 }
 
@@ -336,6 +340,7 @@ struct report {
 	struct sched_result *results;
 	struct outcome *why;
 	int64_t when_us;
+	bool worked;
 };
 
 static struct report *
@@ -355,7 +360,7 @@ on_ready(struct post *p)
 	struct report *r = post_owner(p, struct report, post);
 
 	CHECK(!r->link->granted && !r->link->gone);
-	if (r->dispatch->drained != NULL)
+	if (r->dispatch->draining)
 		courier_close(r->link->courier);
 	else
 		sched_ready(r->dispatch->sched, r->link->conn, clock_us());
@@ -407,7 +412,10 @@ queue_failed(struct link *l, int64_t now_us)
 	struct dispatch *d = l->dispatch;
 	struct sched_queue *q = sched_conn_queue(l->conn);
 
-	switch (disposition_queue(l->why)) {
+	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
+	case QUEUE_GOES_ON:
+		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
+		break;
 	case QUEUE_WAITS:
 		(void)sched_queue_failed(d->sched, q, l->why->text, now_us);
 		break;
@@ -431,15 +439,6 @@ link_end(struct link *l)
 	free(l);
 }
 
-static bool
-any_worked(const struct grant *g, const struct sched_result *results)
-{
-	for (uint32_t i = 0; i < g->count; i++)
-		if (results[i].fate != FATE_UNUSED)
-			return true;
-	return false;
-}
-
 static void
 on_results(struct post *p)
 {
@@ -448,7 +447,7 @@ on_results(struct post *p)
 
 	CHECK(l->granted && r->grant->conn == l->conn);
 	l->granted = false;
-	if (any_worked(r->grant, r->results))
+	if (r->worked)
 		sched_queue_worked(r->dispatch->sched,
 		    sched_conn_queue(l->conn));
 	sched_results(r->dispatch->sched, &r->grant, r->results, clock_us());
@@ -460,10 +459,11 @@ on_results(struct post *p)
 
 void
 dispatch_results(struct dispatch *d, void *link, struct grant *g,
-    struct sched_result *results)
+    struct sched_result *results, bool worked)
 {
 	struct report *r = report_new(d, link, on_results);
 
+	r->worked = worked;
 	r->grant = g;
 	r->results = results;
 	worker_post(d->worker, &r->post);
@@ -521,7 +521,7 @@ on_space(struct post *p)
 	struct dispatch *d = o->dispatch;
 
 	d->full = o->space == STORE_SPACE_FULL;
-	sched_hold(d->sched, d->full || d->drained != NULL, clock_us());
+	sched_hold(d->sched, d->full || d->draining, clock_us());
 	free(o);
 }
 
@@ -583,6 +583,7 @@ on_drain(struct post *p)
 	struct dispatch *d = o->dispatch;
 	struct link *l;
 
+	d->draining = true;
 	d->drained = o->fn;
 	d->drained_arg = o->arg;
 	free(o);

@@ -46,9 +46,9 @@ void dispatch_free(struct dispatch **dp); /* after stop and join */
 void dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
     uint32_t rcpt_count); /* (any) */
 
-/* A message found in the spool; takes a. */
+/* A message in the spool; takes what was found. */
 void dispatch_recovered(struct dispatch *d,
-    struct store_arrival *a); /* (any) */
+    struct store_arrival *found); /* (any) */
 
 void dispatch_space(struct dispatch *d, enum store_space space); /* (any) */
 void dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
@@ -73,9 +73,12 @@ void dispatch_ask(struct dispatch *d, struct dispatch_ask *ask); /* (any) */
 
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
-/* One result for each recipient of g; takes both (results by free()). */
+/*
+ * One result for each recipient of g; takes both (results by free()).
+ * worked: the server did its work on it.
+ */
 void dispatch_results(struct dispatch *d, void *link, struct grant *g,
-    struct sched_result *results);
+    struct sched_result *results, bool worked);
 /* why: the connection never got to work, so its queue failed; takes it. */
 void dispatch_closed(struct dispatch *d, void *link, struct outcome *why);
 

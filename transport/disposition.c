@@ -29,7 +29,7 @@ is_final(const struct outcome *o)
 	case OUTCOME_LOCAL_TEMP:
 		return false;
 	}
-	CHECK(!"a kind of outcome");
+	CHECK_NEVER("a kind of outcome");
 }
 
 struct disposition
@@ -63,10 +63,46 @@ disposition_expired(const struct outcome *o)
 	return d;
 }
 
+/*
+ * A server that limits connections refuses one while it serves others: that
+ * one ends, and no more.  Connections that are still being set up may work as
+ * well; the last of them to fail decides.
+ */
 enum disposition_queue
-disposition_queue(const struct outcome *o)
+disposition_queue(const struct outcome *o, bool others)
 {
+	if (others)
+		return QUEUE_GOES_ON;
 	return is_final(o) ? QUEUE_FAILS : QUEUE_WAITS;
+}
+
+/*
+ * A server that greets and then hangs up must not be called again at once.
+ * Once it has begun to take a body it may have choked on that one message.
+ */
+enum disposition_conn
+disposition_conn(const struct outcome *o)
+{
+	switch (o->kind) {
+	case OUTCOME_DELIVERED:
+		return CONN_WORKED;
+	case OUTCOME_REPLY:
+		return o->code == 421 ? CONN_BROKE : CONN_WORKED;
+	case OUTCOME_LOST:
+	case OUTCOME_TIMEOUT:
+		return o->phase < PHASE_BODY ? CONN_BROKE : CONN_WORKED;
+	case OUTCOME_NO_TLS:
+	case OUTCOME_DNS_TEMP:
+	case OUTCOME_NO_DOMAIN:
+	case OUTCOME_NULL_MX:
+	case OUTCOME_LOOP:
+	case OUTCOME_BIND:
+	case OUTCOME_UNSENT:
+	case OUTCOME_LOCAL_TEMP:
+	case OUTCOME_NO_UTF8:
+		return CONN_UNTRIED;
+	}
+	CHECK(!"a kind of outcome");
 }
 
 bool
@@ -89,5 +125,5 @@ disposition_tries_next(const struct outcome *o)
 	case OUTCOME_NO_UTF8:
 		return false;
 	}
-	CHECK(!"a kind of outcome");
+	CHECK_NEVER("a kind of outcome");
 }

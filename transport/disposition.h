@@ -36,13 +36,24 @@ struct disposition {
 struct disposition disposition_rcpt(const struct outcome *o,
     const struct queue_conf *conf, int64_t age_us);
 
-/* What a connection that never became ready means for its queue. */
+/* What a connection that never got to work means for its queue. */
 enum disposition_queue {
-	QUEUE_WAITS, /* retry-after */
-	QUEUE_FAILS  /* every recipient in it fails */
+	QUEUE_GOES_ON, /* with its other connections */
+	QUEUE_WAITS,   /* retry-after */
+	QUEUE_FAILS    /* every recipient in it fails */
 };
 
-enum disposition_queue disposition_queue(const struct outcome *o);
+/* others: the queue has connections that work, or may yet. */
+enum disposition_queue disposition_queue(const struct outcome *o, bool others);
+
+/* What a transaction says of its connection. */
+enum disposition_conn {
+	CONN_WORKED, /* the server did what servers do, refusals included */
+	CONN_BROKE,  /* it ended before the body was under way */
+	CONN_UNTRIED /* nothing is known: it was not the server's doing */
+};
+
+enum disposition_conn disposition_conn(const struct outcome *o);
 
 /* May another address of the route do better? */
 bool disposition_tries_next(const struct outcome *o);

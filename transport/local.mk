@@ -3,6 +3,7 @@ libtransport_a_SOURCES = \
 	%D%/acct.c %D%/acct.h \
 	%D%/acct_fields.def \
 	%D%/acct_record.c %D%/acct_record.h \
+	%D%/acct_state.c %D%/acct_state.h \
 	%D%/control.c %D%/control.h \
 	%D%/control.def \
 	%D%/courier.c %D%/courier.h \
@@ -15,6 +16,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_states.def \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
+	%D%/listing.c %D%/listing.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/receive.c \

@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/check.h"
 #include "lib/log.h"
 #include "mail/message.h"
+#include "mail/smtp_cmd.h"
 #include "transport/acct_record.h"
 
 static const struct {
@@ -43,6 +45,30 @@ host_and_address(const struct outcome *o, char *out, size_t cap)
 	return out;
 }
 
+/*
+ * ORCPT and ENVID travel as xtext (RFC 3461, 4); those who read accounting
+ * files compare them with what they wrote.
+ */
+static const char *
+plain_text(const char *xtext, struct region *rg)
+{
+	const char *text;
+
+	if (strchr(xtext, '+') == NULL)
+		return xtext;
+	text = xtext_decode(slice_of(xtext), rg);
+	return text == NULL ? xtext : text;
+}
+
+/* The usual address type is left out. */
+static const char *
+plain_address(const char *orcpt, struct region *rg)
+{
+	bool usual = strncasecmp(orcpt, "rfc822;", 7) == 0;
+
+	return plain_text(usual ? orcpt + 7 : orcpt, rg);
+}
+
 void
 record_pack(const struct record_of *r, struct buf *out)
 {
@@ -56,7 +82,7 @@ record_pack(const struct record_of *r, struct buf *out)
 	a.queued_us = r->env->arrival_us;
 	a.orig = r->env->sender;
 	a.rcpt = rcpt->addr;
-	a.orcpt = rcpt->orcpt;
+	a.orcpt = plain_address(rcpt->orcpt, r->rg);
 	a.dsn_action = forms[r->disposition->what].action;
 	memcpy(a.dsn_status.code, r->disposition->dsn, 3);
 	a.dsn_diag = diagnosis(o, diag, sizeof(diag));
@@ -72,7 +98,7 @@ record_pack(const struct record_of *r, struct buf *out)
 	a.dlv_size = delivered ? o->size : 0;
 	a.vmta = r->vmta;
 	a.job_id = r->env->job;
-	a.env_id = r->env->envid;
+	a.env_id = plain_text(r->env->envid, r->rg);
 	a.queue = r->queue;
 	a.vmta_pool = r->env->pool;
 	acct_record_pack(&a, out);

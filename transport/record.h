@@ -11,12 +11,14 @@
 
 #include <stdint.h>
 
+#include "lib/mem.h"
 #include "lib/str.h"
 #include "mail/envelope.h"
 #include "mail/outcome.h"
 #include "transport/disposition.h"
 
 struct record_of {
+	struct region *rg; /* for the call */
 	uint64_t id;
 	const struct envelope *env;
 	uint32_t n; /* recipient number */

@@ -93,7 +93,8 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 		.verdict = what->what == DISPOSE_EXPIRE ? VERDICT_EXPIRED :
 							  VERDICT_FAILED,
 		.attempts = rcpt->attempts };
-	struct record_of r = { .id = rcpt->msg->id,
+	struct record_of r = { .rg = s->rg,
+		.id = rcpt->msg->id,
 		.env = &s->env,
 		.n = rcpt->n,
 		.queue = queue,

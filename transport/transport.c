@@ -29,7 +29,7 @@
 #define OTHER_FILES 512
 /* A stop waits so long for transactions under way. */
 #define STOP_PATIENCE_US (60 * US_PER_S)
-#define STOP_LOOK_MS 20
+#define STOP_LOOK_US 20000
 
 struct transport {
 	const char *config;
@@ -293,6 +293,10 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 {
 	struct mark_key *keys[WORKERS_MAX] = { NULL };
 
+	if (t->stop_by_us != 0)
+		return err_set(e, "mailraced is being stopped");
+	if (acct_check(conf, e) == -1)
+		return -1;
 	for (size_t i = 0; i < t->count; i++)
 		if (read_mark_key(conf, &keys[i], e) == -1) {
 			while (i-- > 0)
@@ -317,9 +321,12 @@ static int
 reload(void *ctx, struct conf_errors *errs)
 {
 	struct transport *t = ctx;
-	struct snapshot *conf = snapshot_load(t->config, errs);
+	struct snapshot *conf;
 	struct err e;
 
+	if (log_reopen(&e) == -1)
+		log_note(LOG_L_ERROR, "log", "%s", e.text);
+	conf = snapshot_load(t->config, errs);
 	if (conf == NULL) {
 		log_note(LOG_L_ERROR, "reload",
 		    "%zu errors in %s; the old configuration stays",
@@ -329,6 +336,8 @@ reload(void *ctx, struct conf_errors *errs)
 	daemon_reloading();
 	if (spread(t, conf, &e) == -1) {
 		conf_error(errs, t->config, 0, "%s", e.text);
+		log_note(LOG_L_ERROR, "reload",
+		    "%s; the old configuration stays", e.text);
 		snapshot_unref(&conf);
 		daemon_ready();
 		return -1;
@@ -482,7 +491,7 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 static void
 stop(struct transport *t)
 {
-	const struct timeval look = { .tv_usec = STOP_LOOK_MS * 1000 };
+	const struct timeval look = { .tv_usec = STOP_LOOK_US };
 
 	if (t->stop_by_us != 0)
 		return;
@@ -503,15 +512,12 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 {
 	struct transport *t = arg;
 	struct conf_errors errs = { 0 };
-	struct err e;
 
 	(void)what;
 	if (signo != SIGHUP) {
 		stop(t);
 		return;
 	}
-	if (log_reopen(&e) == -1)
-		log_note(LOG_L_ERROR, "log", "%s", e.text);
 	(void)reload(t, &errs);
 	for (size_t i = 0; i < errs.n; i++)
 		log_note(errs.v[i].warning ? LOG_L_WARN : LOG_L_ERROR, "config",
@@ -582,8 +588,8 @@ transport_free(struct transport **tp)
 	if (t == NULL)
 		return;
 	listeners_free(&t->listeners);
-	control_free(&t->control);
 	stop_threads(t);
+	control_free(&t->control); /* its requests were on those threads */
 	if (!t->clean)
 		return; /* sessions hold on to it: the process ends anyway */
 	dispatch_free(&t->dispatch);

@@ -39,7 +39,7 @@ find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
 		out->n = pool->members.n;
 		return;
 	}
-	out->v = region_alloc(rg, sizeof(*out->v));
+	out->v = region_alloc(rg, sizeof(const struct vmta *));
 	out->v[0] = snapshot_vmta(conf, name);
 	out->n = out->v[0] == NULL ? 0 : 1;
 }

@@ -136,6 +136,16 @@ int64_t sched_queue_failed(struct sched *s, struct sched_queue *q,
     const char *why, int64_t now_us);
 void sched_queue_worked(struct sched *s, struct sched_queue *q);
 
+/* Has its queue other connections that are ready, busy or being set up? */
+bool sched_conn_has_peers(const struct sched_conn *c);
+
+/*
+ * The server wants no more connections than the others: the queue goes on
+ * with so many, and one more is tried later, ever later while it is refused.
+ */
+void sched_conn_refused(struct sched *s, struct sched_conn *c, const char *why,
+    int64_t now_us);
+
 /*
  * Takes every waiting recipient out of the queue (not those granted): for a
  * route that is gone for good.
@@ -182,7 +192,7 @@ void sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn,
     void *ctx);
 
 struct sched_rcpt_info {
-	const struct message *msg;
+	struct message *msg;
 	uint32_t n;
 	uint16_t attempts;
 	int64_t due_us; /* 0: now */
@@ -190,9 +200,10 @@ struct sched_rcpt_info {
 	const char *domain, *vmta;
 };
 
-/* fn returns false to stop.  domain and vmta may be NULL: any. */
+/* Recipients of the queues wanted; fn returns false to stop. */
+typedef bool sched_wanted_fn(void *ctx, const char *domain, const char *vmta);
 typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
-void sched_each_rcpt(struct sched *s, const char *domain, const char *vmta,
+void sched_each_rcpt(struct sched *s, sched_wanted_fn *wanted,
     sched_rcpt_fn *fn, void *ctx);
 
 struct sched_totals {

@@ -29,6 +29,9 @@
 #define TURN_US (10 * US_PER_S)
 /* One that waits for a rate is not taken from its queue before this. */
 #define RECLAIM_US US_PER_S
+/* One more than a server wants is tried after this, then twice as long ... */
+#define CROWD_WAIT_US US_PER_S
+#define CROWD_DOUBLE_MAX 6 /* ... so many times: 64 s */
 /* After a connection that ended by itself and had carried nothing. */
 #define USELESS_WAIT_US US_PER_S
 
@@ -80,6 +83,24 @@ rate_room(const struct sched_queue *q, uint64_t tx)
 	return used < useful ? useful - used : 0;
 }
 
+/*
+ * Room beside the connections that a server has taken so far.  As long as none
+ * is known to work, those being set up have to tell first.
+ */
+static uint64_t
+crowd_room(const struct sched_queue *q, int64_t now_us)
+{
+	uint64_t used = active(&q->conns), most = q->crowd;
+
+	if (q->refusals == 0)
+		return UINT32_MAX;
+	if (used == q->conns.in[CONN_OPENING] && used > 0)
+		return 0;
+	if (q->more_us <= now_us)
+		most++;
+	return used < most ? most - used : 0;
+}
+
 static int64_t
 not_before(const struct sched_queue *q, int64_t now_us)
 {
@@ -129,6 +150,10 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	} else {
 		want = 1;
 	}
+	room = crowd_room(q, now_us);
+	if (room == 0 && q->more_us > now_us)
+		*again_us = q->more_us;
+	want = want < room ? want : room;
 	room = rate_room(q, tx);
 	want = want < room ? want : room;
 	room = slots_room(&q->slots);
@@ -332,6 +357,40 @@ conns_open(struct sched *s, int64_t now_us)
 			break;
 		conn_take_back(s, TAILQ_FIRST(&s->idle));
 	}
+}
+
+bool
+sched_conn_has_peers(const struct sched_conn *c)
+{
+	return active(&c->queue->conns) > (c->state != CONN_CLOSING);
+}
+
+void
+sched_conn_refused(struct sched *s, struct sched_conn *c, const char *why,
+    int64_t now_us)
+{
+	struct sched_queue *q = c->queue;
+	uint32_t times = q->refusals;
+
+	CHECK(!s->in_callback && sched_conn_has_peers(c));
+	sched_keep_error(q, why);
+	q->crowd = active(&q->conns) - (c->state != CONN_CLOSING);
+	sched_dirty(s, q);
+	/* Several at once are one refusal. */
+	if (times > 0 && q->more_us > now_us)
+		return;
+	if (times < CROWD_DOUBLE_MAX)
+		q->refusals++;
+	else
+		times = CROWD_DOUBLE_MAX;
+	q->more_us = now_us + (CROWD_WAIT_US << times);
+}
+
+void
+conn_welcome(struct sched_queue *q)
+{
+	if (q->conns.in[CONN_IDLE] + q->conns.in[CONN_BUSY] > q->crowd)
+		q->refusals = 0;
 }
 
 static void

@@ -81,7 +81,7 @@ waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 	if (q->ready == 0)
 		return "";
 	if (s->held)
-		return "spool-min-free-space";
+		return "room on the spool's disk";
 	if (retry_waits(&q->retry, now_us))
 		return "retry-after";
 	if (rate_limit_next(&q->rate, now_us) > now_us)
@@ -177,31 +177,17 @@ each_granted(const struct each *each)
 	return true;
 }
 
-static bool
-fits(const struct sched_queue *q, const char *domain,
-    const struct sched_vmta *vmta)
-{
-	return (domain == NULL || strcmp(q->domain->name, domain) == 0) &&
-	    (vmta == NULL || q->vmta == vmta);
-}
-
 void
-sched_each_rcpt(struct sched *s, const char *domain, const char *vmta,
-    sched_rcpt_fn *fn, void *ctx)
+sched_each_rcpt(struct sched *s, sched_wanted_fn *wanted, sched_rcpt_fn *fn,
+    void *ctx)
 {
-	const struct sched_vmta *v = NULL;
 	const struct sched_queue *q;
 
-	if (vmta != NULL) {
-		v = vmta_find(s, vmta);
-		if (v == NULL)
-			return;
-	}
 	TAILQ_FOREACH(q, &s->all, all)
 	{
 		struct each each = { q, fn, ctx };
 
-		if (!fits(q, domain, v))
+		if (!wanted(ctx, q->domain->name, q->vmta->name))
 			continue;
 		if (!each_granted(&each) || !vqueue_each(q, on_waiting, &each))
 			return;

@@ -158,6 +158,8 @@ void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);
+/* One has become ready: the server may want more than we thought. */
+void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
 bool conn_must_close(const struct sched *s, const struct sched_conn *c);
 /* Others wait for its slot and have a better right to it. */
@@ -168,6 +170,7 @@ int64_t conn_reclaim_at(const struct sched_conn *c);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 
 /* sched_serve.c */
+void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us,
     bool turn);
 

@@ -221,6 +221,7 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 		c->ready_us = now_us;
 	}
 	conn_set_state(s, c, CONN_IDLE);
+	conn_welcome(q);
 	c->idle_us = now_us;
 	sched_serve(s, q, now_us, false);
 	if (c->state != CONN_IDLE)
@@ -316,7 +317,7 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 		vqueue_untake(q, rcpt);
 		return false;
 	}
-	CHECK(!"a fate");
+	CHECK_NEVER("a fate");
 	return false;
 }
 
@@ -351,17 +352,25 @@ sched_results(struct sched *s, struct grant **gp,
 
 /* ---- the queue as a whole ------------------------------------------------ */
 
+void
+sched_keep_error(struct sched_queue *q, const char *why)
+{
+	size_t len = strnlen(why, ERROR_TEXT);
+
+	q->last_error = mem_realloc(q->last_error, len + 1);
+	memcpy(q->last_error, why, len);
+	q->last_error[len] = '\0';
+}
+
 int64_t
 sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
     int64_t now_us)
 {
-	size_t len = strnlen(why, ERROR_TEXT);
 	int64_t until;
 
 	CHECK(!s->in_callback);
-	q->last_error = mem_realloc(q->last_error, len + 1);
-	memcpy(q->last_error, why, len);
-	q->last_error[len] = '\0';
+	sched_keep_error(q, why);
+	q->refusals = 0;
 	sched_refresh(s, q, now_us);
 	until = retry_failed(&q->retry, &q->conf->conf.retry_after, now_us);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);

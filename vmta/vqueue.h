@@ -71,6 +71,9 @@ struct sched_queue {
 	struct conn_count conns;
 	TAILQ_HEAD(, sched_conn) all_conns, idle_conns;
 	uint32_t setup_us, busy_us; /* moving averages: until ready; a grant */
+	uint32_t crowd;             /* so many were welcome, and no more */
+	uint32_t refusals;          /* in a row of one more; 0: no crowd */
+	int64_t more_us;            /* when one more may be tried */
 
 	/* Time. */
 	struct retry retry;

@@ -12,8 +12,8 @@
  *	expect ...             see expectations[] below
  *
  * In a server: greeting CODE (0: none), greeting-after TIME, written-after
- * TIME, reply CODE, reply-after TIME, told-after TIME.  A value that is
- * expected is N or N..M.  DOMAIN is a name, name/vmta, or "*".
+ * TIME, reply CODE, reply-after TIME, told-after TIME, welcome N (connections
+ * at once; 421 to the others).  A value that is expected is N or N..M.  DOMAIN is a name, name/vmta, or "*".
  *
  * Limits are compared by tests/support/sim.c, which sees nothing but the time
  * stamps of RCPTs and shares no code with the limits.
@@ -472,6 +472,8 @@ play_server(struct play *p, struct words *w)
 			s->reply_us = duration(p, value);
 		else if (strcmp(name, "told-after") == 0)
 			s->told_us = duration(p, value);
+		else if (strcmp(name, "welcome") == 0)
+			s->welcome = (uint32_t)number(p, value);
 		else
 			complain(p, "a server knows no \"%s\"", name);
 	}

@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/message.h"
+#include "transport/disposition.h"
 
 #define START_US (INT64_C(1000000) * US_PER_S) /* so that ages are positive */
 #define CLOSE_US (20 * US_PER_MS)
@@ -38,6 +39,7 @@ struct sim_conn {
 	struct grant *grant;
 	int64_t written_us; /* 0: not yet */
 	bool breaks;        /* this grant ends with the connection */
+	bool worked;        /* at least one transaction did */
 };
 
 /* ---- events -------------------------------------------------------------- */
@@ -116,7 +118,8 @@ on_open(void *ctx, struct sched_conn *sc)
 		n->most_open = n->open;
 	more_open(sim_open(sim, NULL));
 	more_open(sim_open(sim, n->vmta));
-	if (c->server->greeting == 220)
+	if (c->server->greeting == 220 &&
+	    (c->server->welcome == 0 || n->open <= c->server->welcome))
 		post(c, EV_READY, c->server->greeting_us);
 	else
 		post(c, EV_REFUSED, c->server->greeting_us);
@@ -172,28 +175,76 @@ static const struct sched_owner owner = { on_open, on_grant, on_close,
 
 /* ---- what the servers do ------------------------------------------------- */
 
-/*
- * What a reply means for a recipient, in place of transport/disposition.c:
- * 2xx delivered, 5xx failed, 4xx tried again.
- */
-static void
-judge(struct sim *sim, struct sim_conn *c, int code, const struct message *m,
-    struct sched_result *out)
+static struct outcome
+outcome_of(int code, enum outcome_phase phase, const char *text)
 {
-	const struct queue_conf *conf;
+	return (struct outcome){ .kind = code == 0 ? OUTCOME_TIMEOUT :
+		    code < 400                     ? OUTCOME_DELIVERED :
+						     OUTCOME_REPLY,
+		.phase = phase,
+		.code = code,
+		.text = text };
+}
 
-	conf = sched_queue_conf(sched_conn_queue(c->sched));
+static void
+judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
+    const struct message *m, struct sched_result *out)
+{
+	struct disposition what = disposition_rcpt(o,
+	    sched_queue_conf(sched_conn_queue(c->sched)), 0);
+
 	out->fate = FATE_DONE;
-	if (code / 100 == 4) {
+	switch (what.what) {
+	case DISPOSE_RETRY:
 		out->fate = FATE_RETRY;
-		out->due_us = sim->now_us + conf->retry_rcpt_after_us;
+		out->due_us = sim->now_us + what.retry_after_us;
 		return;
+	case DISPOSE_UNUSED:
+		out->fate = FATE_UNUSED;
+		return;
+	case DISPOSE_DELIVERED:
+		c->count->delivered++;
+		break;
+	case DISPOSE_FAIL:
+		c->count->failed++;
+		break;
+	case DISPOSE_EXPIRE:
+		c->count->expired++;
+		break;
 	}
 	ended(sim, m);
-	if (code / 100 == 2)
-		c->count->delivered++;
-	else
-		c->count->failed++;
+}
+
+static void
+on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct sim_conn *c = ctx;
+
+	(void)q;
+	(void)n;
+	(void)attempts;
+	c->count->failed++;
+	ended(c->sim, m);
+}
+
+/* As transport/dispatch.c does when a connection never got to work. */
+static void
+queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
+{
+	struct sched_queue *q = sched_conn_queue(c->sched);
+
+	switch (disposition_queue(o, sched_conn_has_peers(c->sched))) {
+	case QUEUE_GOES_ON:
+		sched_conn_refused(sim->sched, c->sched, o->text, sim->now_us);
+		break;
+	case QUEUE_WAITS:
+		(void)sched_queue_failed(sim->sched, q, o->text, sim->now_us);
+		break;
+	case QUEUE_FAILS:
+		sched_queue_take_all(sim->sched, q, on_taken, c, sim->now_us);
+		break;
+	}
 }
 
 static void
@@ -242,41 +293,64 @@ on_reply(struct sim *sim, struct sim_conn *c)
 	struct sched_queue *q = sched_conn_queue(c->sched);
 	uint32_t n = c->grant->count;
 	struct sched_result *results = mem_array(n, sizeof(*results));
+	struct outcome o = outcome_of(c->server->reply, PHASE_RCPT, "a reply");
 
+	if (c->breaks)
+		o = (struct outcome){ .kind = c->written_us > 0 ?
+			    OUTCOME_LOST :
+			    OUTCOME_UNSENT,
+			.phase = PHASE_BODY,
+			.text = "connection lost" };
 	for (uint32_t i = 0; i < n; i++) {
 		results[i].written = c->written_us > 0;
-		if (c->written_us == 0)
-			results[i].fate = FATE_UNUSED;
-		else
-			judge(sim, c, c->breaks ? 451 : c->server->reply,
-			    c->grant->msg, &results[i]);
+		judge(sim, c, &o, c->grant->msg, &results[i]);
 	}
 	sched_results(sim->sched, &c->grant, results, sim->now_us);
 	free(results);
-	if (c->breaks) {
-		closed(sim, c);
-		return;
+	switch (disposition_conn(&o)) {
+	case CONN_WORKED:
+		c->worked = true;
+		sched_queue_worked(sim->sched, q);
+		break;
+	case CONN_BROKE:
+		if (!c->worked)
+			queue_failed(sim, c, &o);
+		c->breaks = true;
+		break;
+	case CONN_UNTRIED:
+		break;
 	}
-	sched_queue_worked(sim->sched, q);
-	sched_ready(sim->sched, c->sched, sim->now_us);
+	if (c->breaks)
+		closed(sim, c);
+	else
+		sched_ready(sim->sched, c->sched, sim->now_us);
+}
+
+static void
+on_refused(struct sim *sim, struct sim_conn *c)
+{
+	int code = c->server->greeting == 220 ? 421 : c->server->greeting;
+	char why[32];
+	struct outcome o = outcome_of(code, PHASE_GREETING, why);
+
+	(void)snprintf(why, sizeof(why), "%d 4.7.0 try later", code);
+	if (code == 0)
+		o.text = "timeout";
+	queue_failed(sim, c, &o);
+	closed(sim, c);
 }
 
 static void
 handle(struct sim *sim, struct event *ev)
 {
 	struct sim_conn *c = ev->conn;
-	char why[32];
 
 	switch (ev->kind) {
 	case EV_READY:
 		sched_ready(sim->sched, c->sched, sim->now_us);
 		break;
 	case EV_REFUSED:
-		(void)snprintf(why, sizeof(why), "%d 4.7.0 try later",
-		    c->server->greeting);
-		(void)sched_queue_failed(sim->sched, sched_conn_queue(c->sched),
-		    c->server->greeting == 0 ? "timeout" : why, sim->now_us);
-		closed(sim, c);
+		on_refused(sim, c);
 		break;
 	case EV_WRITTEN:
 		on_written(sim, c);

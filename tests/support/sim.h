@@ -3,8 +3,8 @@
  * sim - a world for vmta/sched on a virtual clock: mail is submitted, scripted
  * servers answer, and every RCPT that is written leaves a record.
  *
- * One process, no sockets, no real time.  What a reply means is judged by one
- * small function (sim.c, judge()) in place of transport/disposition.c.
+ * One process, no sockets, no real time.  What a reply means is judged by
+ * transport/disposition.c, as in the daemon.
  */
 
 #ifndef TESTS_SUPPORT_SIM_H
@@ -29,6 +29,7 @@ struct sim_server {
 	int64_t told_us;       /* so late the scheduler hears of both */
 	int greeting;          /* 220, 421, or 0: no answer */
 	int reply;             /* to each recipient */
+	uint32_t welcome;      /* connections at once; 0: any number */
 	unsigned drop_every;   /* each so many grants the connection breaks */
 };
 

@@ -49,7 +49,8 @@ class Fixture(Lab):
     def __enter__(self):
         self.start()
         self.inject(["yes@in.example", "later@in.example", "no@in.example"],
-                    sender="from@sender.example", params=" ENVID=env-1",
+                    sender="from@sender.example",
+                    params=" ENVID=env+2B1+3D",
                     headers=[("X-Job", "job-1"), ("X-Virtual-MTA", "p1")],
                     ident="0123456789")
         self.wait_record("d", "later@in.example")
@@ -67,7 +68,7 @@ def delivered(lab):
     r = lab.wait_record("d", "yes@in.example")
     tap.equal(list(r.keys()), COLUMNS.split(","), "columns")
     for name, value in (("orig", "from@sender.example"), ("jobId", "job-1"),
-                        ("envId", "env-1"), ("vmta", "v1"),
+                        ("envId", "env+1="), ("vmta", "v1"),
                         ("vmtaPool", "p1"), ("queue", "in.example/v1"),
                         ("dlvSourceIp", "127.0.0.11"), ("dlvType", "smtp"),
                         ("dlvDestinationIp", "127.0.1.1"),

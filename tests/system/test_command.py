@@ -6,8 +6,10 @@
 import netns
 netns.enter()
 
+import json
 import os
 import signal
+import socket
 import stat
 
 import smtp_client
@@ -33,7 +35,8 @@ class Fixture(Lab):
             receivers=[{"listen": ["127.0.1.1:25"]},
                        {"listen": ["127.0.1.2:25"], "rules": [
                            {"at": "connect", "action": "close",
-                            "reply": "421 4.7.0 come back later"}]}])
+                            "reply": "raw:421 4.7.0 come \xfc\xdf back "
+                                     "\x1b[31m later\r\n"}]}])
 
     def __enter__(self):
         self.start()
@@ -59,6 +62,34 @@ def queues(lab):
               text)
     answer = str(lab.command.json("show", "queues"))
     tap.check("wait.example" in answer, answer)
+
+
+@tap.test("queues are chosen by DOMAIN/VMTA with wildcards")
+def chosen(lab):
+    def shown(*args):
+        return [q["domain"] for q in
+                lab.command.json("show", "queues", *args)["queues"]]
+    tap.equal(shown("wait.example"), ["wait.example"], "by name")
+    tap.equal(shown("WAIT.*/{default}"), ["wait.example"], "by pattern")
+    tap.equal(shown("--domain=w*"), ["wait.example"], "by option")
+    tap.equal(shown("*/other"), [], "another VMTA")
+    tap.equal(len(lab.command.json("list", "Wait.example")["recipients"]), 3,
+              "list, without regard to case")
+    r = lab.command.json("list", "*", "--maxitems=2")
+    tap.equal((r["shown"], r["matched"]), (2, 3), "some of them")
+    text = lab.command.text("show", "queues", "none.example")
+    tap.check("0 of 0 matching queues." in text, text)
+    tap.equal(lab.command.run("show", "queues", "a", "b").returncode, 2,
+              "two names")
+    tap.equal(lab.command.run("audit", "a").returncode, 2, "audit of a name")
+
+
+@tap.test("whatever a server says, JSON is JSON and the terminal is safe")
+def garbage(lab):
+    q = lab.command.json("show", "queues", "wait.example")["queues"][0]
+    tap.check("4.7.0 come" in q["last_error"], q["last_error"])
+    text = lab.command.text("show", "queues")
+    tap.check("\x1b" not in text, repr(text))
 
 
 @tap.test("list shows what waits, with recipient and sender")
@@ -144,6 +175,36 @@ def reload_fails(lab):
               "source IP")
 
 
+@tap.test("a reload of a file that is no UTF-8 is answered as well")
+def reload_latin(lab):
+    with open(lab.config, "rb") as f:
+        good = f.read()
+    for line in (b"gr\xfc\xdfe 3\n",
+                 b"<acct-file /no/such/folder/a.csv>\n</acct-file>\n"):
+        with open(lab.config, "wb") as f:
+            f.write(good + line)
+        bad = mailrace_control(lab, {"command": "reload"})
+        tap.check("error" in bad[-1], str(bad))
+        tap.check(lab.daemon.running(), "mailraced ended")
+    with open(lab.config, "wb") as f:
+        f.write(good)
+    tap.equal(lab.command.run("reload").returncode, 0, "reload")
+
+
+def mailrace_control(lab, request):
+    """The lines that mailraced answers on its control socket."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(lab.path("run", "control"))
+        s.sendall(json.dumps(request).encode() + b"\n")
+        lines = []
+        for line in s.makefile("rb"):
+            lines.append(json.loads(line))
+            if "done" in lines[-1] or "error" in lines[-1]:
+                break
+        return lines
+
+
 @tap.test("the control socket is for its group only")
 def socket_mode(lab):
     mode = stat.S_IMODE(os.stat(lab.path("run", "control")).st_mode)
@@ -154,7 +215,8 @@ def socket_mode(lab):
 def no_daemon(lab):
     tap.equal(lab.daemon.stop(), 0, "exit status of mailraced")
     r = lab.command.run("show", "status")
-    tap.check(r.returncode != 0 and "control" in r.stderr, r.stderr)
+    tap.equal(r.returncode, 2, "exit status")
+    tap.check("not running" in r.stderr and "control" in r.stderr, r.stderr)
     lab.daemon.start()
 
 

@@ -26,6 +26,9 @@ CONFIG = """
     smtp-greeting-timeout 5s
     smtp-data-termination-timeout 5s
 </domain>
+<domain equal.example>
+    connection-idle-timeout 0
+</domain>
 <domain hosts.example>
     smtp-hosts [127.0.1.9]:2525
 </domain>

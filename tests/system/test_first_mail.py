@@ -28,6 +28,9 @@ CONFIG = """
 <virtual-mta two>
     smtp-source-host 127.0.0.15 two1.mta.example
     smtp-source-host 127.0.0.16 two2.mta.example
+    <domain *>
+        connection-idle-timeout 0
+    </domain>
 </virtual-mta>
 <virtual-mta-pool both>
     virtual-mta news

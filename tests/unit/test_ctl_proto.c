@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request over the control socket is answered, whatever the peer sends. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,16 +11,50 @@
 #include "tests/tap.h"
 
 static int items;
+static int made;      /* of a long answer, on the server's thread */
+static bool finished; /* that answer was ended by its maker */
+
+/* As many as are asked for, each of 1000 bytes. */
+static bool
+make_more(void *ctx, struct ctl_request *r)
+{
+	char text[1001];
+	int *left = ctx;
+
+	if (*left == 0 || ctl_is_gone(r)) {
+		free(left);
+		finished = true;
+		ctl_done(r, NULL);
+		return false;
+	}
+	--*left;
+	made++;
+	memset(text, 'x', 1000);
+	text[1000] = '\0';
+	ctl_item(r, ctl_string(text));
+	return true;
+}
 
 static void
 serve(void *ctx, struct ctl_request *r, const char *command, const json_t *args)
 {
+	json_int_t n = json_integer_value(json_object_get(args, "n"));
+	int *left;
+
 	(void)ctx;
+	if (strcmp(command, "stream") == 0) {
+		left = malloc(sizeof(*left));
+		if (left == NULL)
+			return;
+		*left = (int)n;
+		ctl_stream(r, make_more, left);
+		return;
+	}
 	if (strcmp(command, "count") != 0) {
 		ctl_fail(r, "unknown command \"%s\"", command);
 		return;
 	}
-	for (int i = 0; i < json_integer_value(json_object_get(args, "n")); i++)
+	for (int i = 0; i < n; i++)
 		ctl_item(r, json_integer(i));
 	ctl_done(r, json_pack("{s:s}", "text", "counted"));
 }
@@ -30,6 +65,80 @@ on_item(void *ctx, const json_t *item)
 	(void)ctx;
 	if (json_integer_value(item) == items)
 		items++;
+}
+
+static void
+count_item(void *ctx, const json_t *item)
+{
+	*(int *)ctx += json_string_length(item) == 1000;
+}
+
+/* Asks for much and never reads; returns the socket. */
+static int
+ask_and_hang(const char *path)
+{
+	static const char text[] = "{\"command\":\"stream\",\"n\":100000}\n";
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	ok(connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0 &&
+		send(fd, text, sizeof(text) - 1, 0) == sizeof(text) - 1,
+	    "a client asks for 100 MB and does not read");
+	return fd;
+}
+
+static void
+test_stream(const char *path)
+{
+	json_t *request, *done;
+	int hung, got = 0;
+	struct err e;
+
+	request = json_pack("{s:s,s:i}", "command", "stream", "n", 3000);
+	hung = ask_and_hang(path);
+	ok(ctl_call(path, request, count_item, &got, &done, &e) == 0,
+	    "another is answered all the same");
+	is_int(got, 3000, "with all items");
+	ok(made < 3000 + 5000, "only as much was made as fits: %d", made);
+	json_decref(done);
+	json_decref(request);
+	finished = false;
+	(void)close(hung);
+	for (int i = 0; i < 500 && !finished; i++)
+		(void)usleep(10000);
+	ok(finished, "it vanishes: its answer is ended");
+}
+
+static const struct {
+	const char *label, *text, *json;
+} texts[] = {
+	{ "plain", "550 no", "550 no" },
+	{ "UTF-8", "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
+	{ "Latin-1",
+	    "gr\xfc\xdf"
+	    "e",
+	    "gr\xef\xbf\xbd\xef\xbf\xbd"
+	    "e" },
+	{ "an overlong NUL", "\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd" },
+	{ "a surrogate", "\xed\xa0\x80",
+	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+	{ "cut in the middle", "\xf0\x9f\x98",
+	    "\xef\xbf\xbd\xef\xbf\xbd"
+	    "\xef\xbf\xbd" },
+	{ "beyond Unicode", "\xf5\x80", "\xef\xbf\xbd\xef\xbf\xbd" },
+	{ "an emoji", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+};
+
+static void
+test_texts(void)
+{
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *s = ctl_string(texts[i].text);
+
+		is_str(json_string_value(s), texts[i].json, texts[i].label);
+		json_decref(s);
+	}
 }
 
 /* A line that is no JSON, sent raw. */
@@ -63,6 +172,7 @@ main(void)
 	json_t *request, *done;
 	struct err e;
 
+	(void)signal(SIGPIPE, SIG_IGN); /* as the daemons do */
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	(void)snprintf(path, sizeof(path), "%s/sock", dir);
@@ -81,8 +191,12 @@ main(void)
 	request = json_pack("{s:s}", "command", "fly");
 	is_int(ctl_call(path, request, NULL, NULL, &done, &e), -1, "refused");
 	is_str(e.text, "unknown command \"fly\"", "with the server's words");
+	ok(done != NULL, "and it is an answer");
+	json_decref(done);
 	json_decref(request);
 
+	test_stream(path);
+	test_texts();
 	send_garbage(path, answer, sizeof(answer));
 	is_str(answer, "{\"error\":\"the request has no command\"}\n",
 	    "garbage is answered");
@@ -94,6 +208,7 @@ main(void)
 	request = json_pack("{s:s}", "command", "count");
 	is_int(ctl_call(path, request, NULL, NULL, &done, &e), -1,
 	    "nobody there: an error");
+	ok(done == NULL, "and no answer");
 	json_decref(request);
 	ok(rmdir(dir) == 0, "the socket was removed");
 	return done_testing();

@@ -70,6 +70,28 @@ static const struct {
 	    99 * HOUR, DISPOSE_UNUSED, "4.0.0 (undefined status)", "other" },
 };
 
+/* What a transaction says of its connection. */
+static const struct {
+	const char *label;
+	struct outcome o;
+	enum disposition_conn what;
+} conns[] = {
+	{ "delivered: it works",
+	    { OUTCOME_DELIVERED, PHASE_DOT, 250, { 0 }, .text = "" },
+	    CONN_WORKED },
+	{ "a refusal is work",
+	    { OUTCOME_REPLY, PHASE_RCPT, 550, { 0 }, .text = "" },
+	    CONN_WORKED },
+	{ "421 to MAIL", { OUTCOME_REPLY, PHASE_MAIL, 421, { 0 }, .text = "" },
+	    CONN_BROKE },
+	{ "lost after MAIL", { OUTCOME_LOST, PHASE_MAIL, 0, { 0 }, .text = "" },
+	    CONN_BROKE },
+	{ "lost in the body: it may be the message",
+	    { OUTCOME_LOST, PHASE_BODY, 0, { 0 }, .text = "" }, CONN_WORKED },
+	{ "never tried", { OUTCOME_UNSENT, PHASE_MAIL, 0, { 0 }, .text = "" },
+	    CONN_UNTRIED },
+};
+
 int
 main(void)
 {
@@ -90,10 +112,15 @@ main(void)
 		if (d.what == DISPOSE_RETRY)
 			is_int(d.retry_after_us, HOUR, "after an hour");
 	}
-	is_int(disposition_queue(&cases[7].o), QUEUE_WAITS,
+	is_int(disposition_queue(&cases[7].o, false), QUEUE_WAITS,
 	    "after a 554 greeting the queue waits");
-	is_int(disposition_queue(&cases[10].o), QUEUE_FAILS,
+	is_int(disposition_queue(&cases[10].o, false), QUEUE_FAILS,
 	    "with a null MX it fails");
+	is_int(disposition_queue(&cases[7].o, true), QUEUE_GOES_ON,
+	    "while other connections work it does neither");
+	for (size_t i = 0; i < sizeof(conns) / sizeof(conns[0]); i++)
+		is_int(disposition_conn(&conns[i].o), conns[i].what,
+		    conns[i].label);
 	ok(disposition_tries_next(&cases[9].o), "no answer: the next address");
 	ok(!disposition_tries_next(&cases[10].o), "null MX: no other");
 	ok(!disposition_tries_next(&(struct outcome){ .kind = OUTCOME_BIND }),

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * listing - what `show queues` and `list` answer.
+ *
+ * Taken in one go on the scheduler's thread, as small copies, so that a long
+ * listing does not hold up deliveries; turned into JSON one by one on main, as
+ * fast as the client reads.
+ */
+
+#ifndef TRANSPORT_LISTING_H
+#define TRANSPORT_LISTING_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "vmta/sched.h"
+
+struct listing;
+
+/*
+ * The filters of a request: "domain" and "vmta" are shell patterns without
+ * regard to case, "maxitems" a number.
+ */
+struct listing *listing_new(const json_t *args);
+void listing_free(struct listing **lp);
+
+/* On the scheduler's thread, one of the two, once. */
+void listing_take_queues(struct listing *l, struct sched *s, int64_t now_us);
+void listing_take_rcpts(struct listing *l, struct sched *s, int64_t now_us);
+
+json_t *listing_next(struct listing *l);      /* NULL: that was all */
+json_t *listing_sum(const struct listing *l); /* how many fit, how many shown */
+
+#endif
