@@ -1,0 +1,245 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Directives that no other test sees at work take effect; and what `test
+config` says to files that nobody should have written."""
+
+import netns
+netns.enter()
+
+import grp
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import mailrace
+import smtp_client
+import tap
+from lab import Lab, mx_zone
+
+CONFIG = """
+control-group daemon
+total-max-smtp-in 3
+smtp-listener 127.0.0.2:2525 source=apps
+<virtual-mta news>
+    smtp-source-host 127.0.0.11 news.mta.example
+</virtual-mta>
+<source apps>
+    always-allow-relaying yes
+    default-virtual-mta news
+</source>
+<domain *>
+    retry-after 1h
+</domain>
+<domain many.example>
+    mx-connection-attempts 2
+</domain>
+<domain deaf.example>
+    default-smtp-port 2526
+    data-send-timeout 2s
+</domain>
+"""
+ZONE = (mx_zone("in.example", ("mx1.in.example", "127.0.1.1")) +
+        mx_zone("many.example", *[("mx%d.many.example" % i, "127.0.2.%d" % i)
+                                  for i in range(1, 5)]) +
+        mx_zone("deaf.example", ("mx.deaf.example", "127.0.3.1")))
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(
+            zone=ZONE, config=CONFIG, with_postfix=False, with_milter=False,
+            receivers=[{"listen": ["127.0.1.1:25"]},
+                       {"listen": ["127.0.2.%d:25" % i for i in range(1, 5)],
+                        "name": "mx.many.example",
+                        "rules": [{"at": "connect",
+                                   "reply": "421 4.3.2 not now",
+                                   "action": "close"}]}])
+
+    def __enter__(self):
+        self.start()
+        return self
+
+
+@tap.test("control-group has the control socket")
+def control_group(lab):
+    st = os.stat(lab.path("run", "control"))
+    tap.equal(st.st_gid, grp.getgrnam("daemon").gr_gid, "group")
+    tap.equal(st.st_mode & 0o777, 0o660, "mode")
+
+
+@tap.test("total-max-smtp-in: one client more gets 421")
+def max_in(lab):
+    clients = [smtp_client.Client(lab.lmtp, lmtp=True) for _ in range(4)]
+    tap.equal([c.greeting[0] for c in clients], [220, 220, 220, 421],
+              "greetings")
+    for c in clients:
+        c.close()
+
+
+@tap.test("source=NAME of an smtp-listener: its rights, its virtual MTA")
+def listener_source(lab):
+    with smtp_client.Client(("127.0.0.2", 25)) as c:
+        c.hello()
+        taken, _ = c.send("s@a.example", ["no@in.example"], b"A: b\r\n\r\n")
+        tap.equal(taken[0][0], 550, "without it: relaying denied")
+    lab.inject("yes@in.example", where=("127.0.0.2", 2525), lmtp=False)
+    tap.equal(lab.wait_arrived("yes@in.example")["peer"], "127.0.0.11",
+              "source IP")
+
+
+@tap.test("mx-connection-attempts: two of four hosts are tried")
+def mx_attempts(lab):
+    lab.inject("a@many.example")
+
+    def tried():
+        return [e for e in lab.events("connect") if "127.0.2." in e["to"]]
+    tap.wait_for(lambda: len(tried()) >= 2, 20, "two connections")
+    time.sleep(1)
+    tap.equal(len(tried()), 2, "connections")
+
+
+class Deaf(threading.Thread):
+    """Says 354 and reads no more."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.3.1", 2526))
+        self.listener.listen()
+
+    def run(self):
+        self.peer, _ = self.listener.accept()
+        self.peer.sendall(b"220 deaf\r\n")
+        for line in self.peer.makefile("rb"):
+            if line.upper().startswith(b"DATA"):
+                self.peer.sendall(b"354 go on\r\n")
+                return
+            self.peer.sendall(b"250 deaf\r\n")
+
+
+@tap.test("data-send-timeout: a server that stops reading; default-smtp-port")
+def data_timeout(lab):
+    deaf = Deaf()
+    deaf.start()
+    start = time.monotonic()
+    lab.inject("a@deaf.example", message=smtp_client.compose(
+        "s@a.example", "a@deaf.example", body="x" * 70 + "\n") +
+        (b"y" * 78 + b"\r\n") * 100000)
+    lab.wait_record("t", "a@deaf.example")
+    took = time.monotonic() - start
+    tap.check(1.5 < took < 15, "after %.1f s" % took)
+
+
+@tap.test("spool-min-free-space: no mail below it, mail again above it")
+def min_free(lab):
+    with open(lab.config) as f:
+        text = f.read()
+    with open(lab.config, "w") as f:
+        f.write(text.replace("spool-min-free-space 16M",
+                             "spool-min-free-space 900000G"))
+    lab.command.text("reload")
+
+    def answer():
+        with smtp_client.Client(lab.lmtp, lmtp=True) as c:
+            c.hello()
+            return c.command("MAIL FROM:<s@a.example>")[0]
+    tap.wait_for(lambda: answer() == 452, 20, "452")
+    with open(lab.config, "w") as f:
+        f.write(text)
+    lab.command.text("reload")
+    tap.wait_for(lambda: answer() == 250, 20, "250 again")
+
+
+@tap.test("log-level counts from a reload; what needs a start is warned about")
+def log_level(lab):
+    with open(lab.config) as f:
+        text = f.read()
+    with open(lab.config, "w") as f:
+        f.write(text.replace("log-level info", "log-level debug") +
+                "log-file /tmp/x\n")
+    r = lab.command.run("reload")
+    tap.equal(r.returncode, 0, r.stderr)
+    tap.check("log-file has changed" in r.stdout + r.stderr,
+              r.stdout + r.stderr)
+    lab.inject("debug@in.example")
+    tap.wait_for(lambda: "mailraced debug:" in lab.daemon.log_text(), 10,
+                 "debug lines")
+    with open(lab.config, "w") as f:
+        f.write(text)
+    lab.command.text("reload")
+
+
+@tap.test("log-file without -f; SIGHUP opens it anew")
+def log_file(lab):
+    conf, log = lab.path("second.conf"), lab.path("second.log")
+    with open(conf, "w") as f:
+        f.write("log-file %s\nspool %s\ncontrol-socket %s\n" % (
+            log, lab.path("spool2"), lab.path("run", "second")))
+    # It goes into the background when it is ready.
+    subprocess.run([mailrace.program("mailraced"), "-c", conf], check=True,
+                   timeout=30)
+    with open(lab.path("spool2", "LOCK")) as f:
+        pid = int(f.read())
+    try:
+        tap.check(os.path.getsize(log) > 0, "nothing in it")
+        os.rename(log, log + ".1")
+        os.kill(pid, signal.SIGHUP)
+        tap.wait_for(lambda: os.path.exists(log) and os.path.getsize(log),
+                     20, "lines in the new one")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    tap.wait_for(lambda: not os.path.exists("/proc/%d" % pid), 30, "the end")
+
+
+NASTY = [
+    ("fifty mistakes", b"".join(b"odd-%d x\n" % i for i in range(50)), 50,
+     b"1: unknown directive odd-0"),
+    ("a NUL byte", b"host-name a\0b\n", 1, b"1: a NUL byte"),
+    ("a line of 1 MB", b"host-name " + b"a" * 1000000 + b"\n", 1,
+     b"1: host-name: "),
+    ("no end of a block", b"<domain *>\nmax-smtp-out 1\n", 1,
+     b"1: <domain> is not closed"),
+    ("includes itself", b"include ROOT/nasty.conf\n", 1,
+     b"1: include ROOT/nasty.conf: includes itself"),
+    ("includes nothing", b"include ROOT/none\n", 1,
+     b"1: include ROOT/none: cannot open: No such file"),
+    ("includes a directory", b"include ROOT\n", 1, b"not a regular file"),
+    ("an unreadable key", b"domain-key s, a.example, ROOT/none.pem\n", 1,
+     b"1: domain-key: ROOT/none.pem: No such file"),
+    ("no mark key", b"mark-key-file ROOT/none\n", 1,
+     b"1: mark-key-file: ROOT/none: No such file"),
+    ("an escape sequence", b"a\x1b]0;x\x07b yes\n", 1, b"a?]0;x?b"),
+    ("CRLF and a byte order mark",
+     b"\xef\xbb\xbfhost-name a.example\r\n<domain *>\r\n</domain>\r\n", 0,
+     b""),
+    ("nothing", b"", 0, b""),
+]
+
+
+@tap.test("test config on nasty files: all on standard error, exit 1")
+def nasty(lab):
+    path = lab.path("nasty.conf")
+    for label, text, count, said in NASTY:
+        tap.note(label)
+        with open(path, "wb") as f:
+            f.write(text.replace(b"ROOT", lab.root.encode()))
+        r = subprocess.run([mailrace.program("mailrace"), "-c", path, "test",
+                            "config"], capture_output=True)
+        tap.equal(r.returncode, 1 if count else 0, "exit status")
+        tap.equal(len(r.stderr.splitlines()), count, "mistakes")
+        tap.equal(r.stdout == b"", count > 0, "standard output")
+        tap.check(said.replace(b"ROOT", lab.root.encode()) in r.stderr,
+                  r.stderr)
+        tap.check(len(r.stderr) < 1200 * (count + 1), "too much is said")
+    for path in (lab.root, lab.path("none")):
+        r = mailrace.Command(path).run("test", "config")
+        tap.equal(r.returncode, 1, path)
+        tap.check(r.stderr.startswith(path + ": "), r.stderr)
+
+
+tap.main(Fixture)
