@@ -155,10 +155,22 @@ class Lab:
                        "receivers": self.receivers}, f, indent=1)
         self.receiver = start_receiver(self, script, "receiver")
 
+    def check_balance(self):
+        """After whatever a test did, the ledger balances."""
+        if not self.daemon.running():
+            return
+        audit = self.audit()
+        if not audit.balances():
+            raise procs.ProcessError("the audit does not balance: %s" % audit)
+
     def __exit__(self, kind, _value, _trace):
         bad = None
         if self.postfix is not None:
             self.postfix.stop()
+        try:
+            self.check_balance()
+        except (procs.ProcessError, mailrace.CommandFailed) as e:
+            bad = e
         for d in (self.milter, self.daemon):
             try:
                 if d is not None and d.running():
