@@ -140,9 +140,9 @@ static void
 print_audit(const struct answer *a, bool balances)
 {
 	static const struct ctl_column columns[] = { { "id", "message" },
-		{ "recipient", "recipient" }, { "session", "session" },
-		{ "time", "time" } };
-	struct ctl_table t = { .columns = columns, .count = 4 };
+		{ "recipient", "no" }, { "to", "to" }, { "queue", "queue" },
+		{ "session", "session" }, { "time", "time" } };
+	struct ctl_table t = { .columns = columns, .count = 6 };
 	const json_t *item;
 	size_t i;
 

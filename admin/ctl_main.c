@@ -51,6 +51,8 @@ main(int argc, char **argv)
 	struct ctl_options opt = { .config = DAEMON_CONFIG };
 	int c;
 
+	/* One thread: getopt's state is nobody else's. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while ((c = getopt_long(argc, argv, "c:hj", longs, NULL)) != -1) {
 		if (c == 'c')
 			opt.config = optarg;

@@ -9,6 +9,7 @@ manual_tables = \
 	vmta/acct.def \
 	vmta/domain.def \
 	vmta/global.def \
+	vmta/listener.def \
 	vmta/pool.def \
 	vmta/source.def \
 	vmta/user.def \

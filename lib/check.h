@@ -12,6 +12,10 @@
 #define CHECK(cond) \
 	((cond) ? (void)0 : check_failed(__FILE__, __LINE__, __func__, #cond))
 
+/* A line that is not reached, as behind a switch that knows all cases. */
+#define CHECK_NEVER(what) \
+	check_failed(__FILE__, __LINE__, __func__, "never: " what)
+
 /* Logs where and what, then aborts. */
 _Noreturn void check_failed(const char *file, int line, const char *func,
     const char *cond);

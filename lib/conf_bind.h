@@ -47,10 +47,10 @@ enum conf_reload {
 struct conf_directive {
 	const char *name;
 	enum conf_type type;
+	enum conf_reload reload;
 	size_t offset;
 	const char *def;
 	uint64_t min, max;
-	enum conf_reload reload;
 	const char *doc;
 };
 

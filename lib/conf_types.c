@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/mem.h"
 
@@ -20,6 +21,9 @@ add(struct conf_errors *errs, const char *file, unsigned line, bool warning,
 		buf_printf(&text, "%s:%u: %s", file, line, what);
 	else
 		buf_printf(&text, "%s: %s", file, what);
+	for (size_t i = 0; i < text.len; i++) /* they go to a terminal */
+		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
+			text.p[i] = '?';
 	buf_byte(&text, '\0');
 	if (errs->n == errs->cap) {
 		errs->cap = errs->cap == 0 ? 16 : errs->cap * 2;
@@ -27,6 +31,8 @@ add(struct conf_errors *errs, const char *file, unsigned line, bool warning,
 	}
 	errs->v[errs->n++] = (struct conf_error){
 		.text = buf_take(&text, NULL),
+		.file_len = strlen(file),
+		.line = line,
 		.warning = warning,
 	};
 	if (!warning)
@@ -57,6 +63,33 @@ conf_warning(struct conf_errors *errs, const char *file, unsigned line,
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	add(errs, file, line, true, what);
+}
+
+static bool
+comes_before(const struct conf_error *a, const struct conf_error *b)
+{
+	size_t len = a->file_len < b->file_len ? a->file_len : b->file_len;
+	int diff = memcmp(a->text, b->text, len);
+
+	if (diff != 0)
+		return diff < 0;
+	if (a->file_len != b->file_len)
+		return a->file_len < b->file_len;
+	return a->line < b->line;
+}
+
+/* Insertion: those of one pass are in order already, and keep their order. */
+void
+conf_errors_sort(struct conf_errors *errs, size_t from)
+{
+	for (size_t i = from + 1; i < errs->n; i++) {
+		struct conf_error e = errs->v[i];
+		size_t at = i;
+
+		for (; at > from && comes_before(&e, &errs->v[at - 1]); at--)
+			errs->v[at] = errs->v[at - 1];
+		errs->v[at] = e;
+	}
 }
 
 void

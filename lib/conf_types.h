@@ -79,9 +79,11 @@ struct conf_dkeys {
 #define CONF_CTYPE_SOURCES struct conf_sources
 #define CONF_CTYPE_DKEYS struct conf_dkeys
 
-/* Everything that is wrong, in the order found; errors and warnings. */
+/* Everything that is wrong; errors and warnings. */
 struct conf_error {
-	char *text; /* "FILE:LINE: what is wrong" */
+	char *text; /* "FILE:LINE: what is wrong", without control characters */
+	size_t file_len;
+	unsigned line; /* 0: the file as a whole */
 	bool warning;
 };
 
@@ -94,6 +96,8 @@ void conf_error(struct conf_errors *errs, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void conf_warning(struct conf_errors *errs, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Those from index `from` on: by file, then by line, as people read them. */
+void conf_errors_sort(struct conf_errors *errs, size_t from);
 void conf_errors_fini(struct conf_errors *errs);
 
 #endif

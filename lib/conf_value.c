@@ -285,7 +285,7 @@ conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
 	case CONF_TYPE_DKEYS:
 		return parse_dkey(tree, n, text, field, e);
 	}
-	CHECK(!"a type without a parser");
+	CHECK_NEVER("a type without a parser");
 	return -1;
 }
 
@@ -317,7 +317,7 @@ conf_type_size(enum conf_type type)
 	case CONF_TYPE_DKEYS:
 		return sizeof(CONF_CTYPE_DKEYS);
 	}
-	CHECK(!"a type without a size");
+	CHECK_NEVER("a type without a size");
 	return 0;
 }
 

@@ -338,14 +338,15 @@ void
 ctl_server_free(struct ctl_server **sp)
 {
 	struct ctl_server *s = *sp;
-	struct ctl_conn *c;
+	struct ctl_conn *c, *next;
 
 	*sp = NULL;
 	if (s == NULL)
 		return;
 	evconnlistener_free(s->listener);
 	(void)unlink(s->path);
-	while ((c = LIST_FIRST(&s->conns)) != NULL) {
+	for (c = LIST_FIRST(&s->conns); c != NULL; c = next) {
+		next = LIST_NEXT(c, link);
 		/* Answers that will never come: the worker has stopped. */
 		if (c->more == NULL) {
 			free(c->request);

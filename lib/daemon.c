@@ -24,6 +24,7 @@ daemon_options(struct daemon_options *opt, int argc, char **argv, struct err *e)
 	*opt = (struct daemon_options){ .config = DAEMON_CONFIG };
 	opterr = 0;
 	/* Before threads start: getopt's state is nobody else's yet. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while ((c = getopt_long(argc, argv, "c:fh", longs, NULL)) != -1) {
 		if (c == 'c')
 			opt->config = optarg;

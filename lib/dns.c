@@ -184,7 +184,7 @@ self(struct dns *d)
 	for (size_t i = 0; i < d->count; i++)
 		if (worker_is_self(d->parts[i].worker))
 			return &d->parts[i];
-	CHECK(!"a worker of the set");
+	CHECK_NEVER("a worker of the set");
 }
 
 struct dns_query *

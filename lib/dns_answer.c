@@ -22,7 +22,7 @@ dns_type_name(enum dns_type type)
 	case DNS_AAAA:
 		return "AAAA";
 	}
-	CHECK(!"a type that is asked");
+	CHECK_NEVER("a type that is asked");
 }
 
 struct dns_answer *

@@ -162,7 +162,9 @@ dns_servers_read(struct dns_servers *s, const char *const *list, size_t count,
 	static const char *const clear[] = { "HOSTALIASES", "LOCALDOMAIN",
 		"RES_OPTIONS" };
 
+	/* Read once, before any worker runs. */
 	for (size_t i = 0; i < sizeof(clear) / sizeof(clear[0]); i++)
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 		(void)unsetenv(clear[i]);
 	*s = (struct dns_servers){ 0 };
 	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
@@ -500,6 +502,11 @@ send_waiting(struct dns_client *c)
 		TAILQ_INSERT_TAIL(&c->waiting, q, link);
 	}
 	while ((q = TAILQ_FIRST(&c->waiting)) != NULL) {
+		/*
+		 * The analyser does not see that TAILQ_REMOVE() changes what
+		 * TAILQ_FIRST() gives.
+		 */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		bool late = now - q->asked_us > LAST_TRY_US + REFUSED_WAIT_US;
 
 		if (!late && c->sent_count >= SENT_MAX)

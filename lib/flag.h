@@ -22,6 +22,13 @@ flag_raise(struct flag *f)
 	atomic_store_explicit(&f->up, true, memory_order_release);
 }
 
+/* True: it was down, so this call raised it. */
+static inline bool
+flag_raise_new(struct flag *f)
+{
+	return !atomic_exchange_explicit(&f->up, true, memory_order_acq_rel);
+}
+
 static inline bool
 flag_take(struct flag *f)
 {

@@ -322,7 +322,7 @@ int
 net_listen(const char *where, struct err *e)
 {
 	struct sockaddr_storage ss;
-	struct net_addr addr;
+	struct net_addr addr = { 0 };
 	socklen_t len;
 	uint16_t port = 0;
 	int inherited;

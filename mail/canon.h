@@ -25,7 +25,7 @@ struct canon_body *canon_body_new(void);
 /* The whole body, which must stay until the last hash is read; finished. */
 struct canon_body *canon_body_of(const void *p, size_t len);
 void canon_body_free(struct canon_body **cp);
-void canon_body_add(struct canon_body *c, const void *p, size_t len);
+void canon_body_add(struct canon_body *c, const void *bytes, size_t len);
 void canon_body_finish(struct canon_body *c);
 const uint8_t *canon_body_hash(struct canon_body *c, enum canon how);
 

@@ -55,8 +55,10 @@ static const char *const signed_names[] = {
 	"Resent-Message-ID",
 };
 
-#define SIGNED_COUNT (sizeof(signed_names) / sizeof(signed_names[0]))
+#define SIGNED_COUNT ((uint8_t)(sizeof(signed_names) / sizeof(signed_names[0])))
 #define NOT_SIGNED UINT8_MAX
+_Static_assert(sizeof(signed_names) / sizeof(signed_names[0]) < NOT_SIGNED,
+    "a kind fits in a byte");
 
 struct signer {
 	const struct dkim_sign_in *in;

@@ -61,6 +61,7 @@ ask_for_macros(SMFICTX *ctx)
  * lint-ok: libmilter's prototype has nine parameters.
  */
 static sfsistat
+/* NOLINTNEXTLINE(readability-function-size) */
 on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
     unsigned long f3, unsigned long *pf0, unsigned long *pf1,
     unsigned long *pf2, unsigned long *pf3)
@@ -88,6 +89,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 }
 
 static sfsistat
+/* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's prototype */
 on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *peer)
 {
 	(void)host;

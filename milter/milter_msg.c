@@ -237,6 +237,7 @@ decide(struct milter_msg *m, struct policy_out *out)
 		.conf = m->conf->snapshot,
 		.client = m->client,
 		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
+		.again = m->conf->mark_key == NULL,
 		.sender = m->sender,
 		.rcpts = m->rcpts,
 		.rcpt_count = m->rcpt_count,

@@ -10,6 +10,7 @@
 #include "lib/mem.h"
 #include "queue/bytes.h"
 #include "queue/doubt.h"
+#include "queue/slotsync.h"
 #include "queue/store_priv.h"
 
 enum { SLICE = 500 }; /* messages */
@@ -146,9 +147,21 @@ answer(struct audit *a, struct store_audit_ask *ask)
 	out->queued = (uint64_t)a->queued;
 	doubt_list(a->s, clock_wall_us(), &out->doubts, &out->doubt_count);
 	out->batches = a->s->batches;
-	out->syncs = a->s->syncs + segments_syncs(a->s->segments);
+	out->syncs = a->s->syncs + segments_syncs(a->s->segments) +
+	    slotsync_count(a->s->slotsync);
 	segments_bytes(a->s->segments, &out->segment_bytes, &out->live_bytes);
 	ask->done(ask);
+}
+
+/* One count answers all who wait now. */
+static void
+begin(struct audit *a)
+{
+	STAILQ_CONCAT(&a->current, &a->waiting);
+	a->running = true;
+	a->at = 0;
+	a->end = a->s->ledger.next_id;
+	a->queued = 0;
 }
 
 bool
@@ -156,15 +169,10 @@ audit_slice(struct audit *a)
 {
 	struct post *p;
 
-	if (!a->running) {
-		if (STAILQ_EMPTY(&a->waiting))
-			return false;
-		STAILQ_CONCAT(&a->current, &a->waiting);
-		a->running = true;
-		a->at = 0;
-		a->end = a->s->ledger.next_id;
-		a->queued = 0;
-	}
+	if (!a->running && STAILQ_EMPTY(&a->waiting))
+		return false;
+	if (!a->running)
+		begin(a);
 	if (count_some(a))
 		return true;
 	a->running = false;

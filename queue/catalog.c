@@ -174,7 +174,7 @@ catalog_drop(struct catalog *c, uint64_t id)
 		}
 		link = &n->next;
 	}
-	CHECK(!"an entry that is there");
+	CHECK_NEVER("an entry that is there");
 }
 
 size_t

@@ -5,7 +5,6 @@
 
 #include "lib/mem.h"
 #include "queue/compact.h"
-#include "queue/inflight_priv.h"
 #include "queue/intake.h"
 #include "queue/settle.h"
 #include "queue/store_priv.h"
@@ -99,7 +98,6 @@ static void
 make_durable(struct store *s)
 {
 	enum env_result r;
-	bool synced;
 	struct err e;
 
 	r = env_flush(s->env, &e);
@@ -108,9 +106,6 @@ make_durable(struct store *s)
 	if (r != ENV_OK)
 		store_die("flush", &e);
 	s->syncs++;
-	if (inflight_sync(s->inflight, &synced, &e) == -1)
-		store_die("flush", &e);
-	s->syncs += synced ? 1 : 0;
 }
 
 /* The old tail goes only when the ledger durably names the new one. */

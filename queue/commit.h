@@ -3,8 +3,8 @@
  * commit - the batch: all that was posted in one round of the store thread.
  *
  * Bodies are appended and synced; outcomes, then messages, then moves are
- * committed without sync; the log is flushed once, the in-flight slots are
- * synced; then all are answered in the order they came.
+ * committed without sync; the log is flushed once; then all are answered in
+ * the order they came.
  */
 
 #ifndef QUEUE_COMMIT_H

@@ -13,27 +13,70 @@
 
 /* ---- at start ------------------------------------------------------------ */
 
-static void
-log_doubt(const struct inflight_found *f, const struct record_message *m)
+/* Who a doubt is about, for people; empty when the envelope is broken. */
+struct names {
+	const char *sender, *to, *queue;
+};
+
+static struct names
+names_of(const struct record_message *m, uint32_t n, struct region *rg)
 {
-	struct region *rg = region_new();
-	char id[MESSAGE_ID_TEXT], when[40];
+	struct names names = { "", "", "" };
+	const struct env_rcpt *r;
 	struct envelope env;
-	struct log_line l;
 	struct err e;
+
+	if (envelope_unpack(m->env.p, m->env.len, rg, &env, &e) == -1 ||
+	    n >= env.rcpt_count)
+		return names;
+	r = &env.rcpts[n];
+	names.sender = env.sender;
+	names.to = r->addr;
+	names.queue = region_printf(rg, "%s/%s", r->domain,
+	    r->vmta[0] == '\0' ? "{default}" : r->vmta);
+	return names;
+}
+
+static void
+log_doubt(const struct inflight_found *f, const struct names *names)
+{
+	char id[MESSAGE_ID_TEXT], when[40];
+	struct log_line l;
 
 	log_begin(&l, LOG_L_WARN, message_id_text(f->id, id), "in-doubt");
 	log_int(&l, "rcpt", f->n);
-	if (envelope_unpack(m->env.p, m->env.len, rg, &env, &e) == 0 &&
-	    f->n < env.rcpt_count) {
-		log_fmt(&l, "from", "<%s>", env.sender);
-		log_fmt(&l, "to", "<%s>", env.rcpts[f->n].addr);
-	}
+	log_fmt(&l, "from", "<%s>", names->sender);
+	log_fmt(&l, "to", "<%s>", names->to);
+	log_str(&l, "queue", names->queue);
 	log_fmt(&l, "session", "%016llx", (unsigned long long)f->session);
 	if (f->wall_us > 0 && clock_iso(when, sizeof(when), f->wall_us) > 0)
 		log_str(&l, "sent", when);
 	log_end(&l);
+}
+
+static enum env_result
+put_doubt(struct store *s, const struct inflight_found *f,
+    const struct record_message *m, struct err *e)
+{
+	struct region *rg = region_new();
+	struct names names = names_of(m, f->n, rg);
+	struct record_doubt d = { .session = f->session,
+		.to = slice_of(names.to),
+		.queue = slice_of(names.queue) };
+	unsigned char key[KEY_DOUBT];
+	struct buf rec = { 0 };
+	enum env_result r;
+
+	log_doubt(f, &names);
+	put_be64(key, (uint64_t)f->wall_us);
+	put_be64(key + 8, f->id);
+	put_be32(key + 16, f->n);
+	record_doubt_pack(&rec, bytes(key, sizeof(key)), &d);
+	r = env_put(s->env, TABLE_DOUBT, bytes(key, sizeof(key)),
+	    bytes(rec.p, rec.len), e);
+	buf_fini(&rec);
 	region_free(&rg);
+	return r;
 }
 
 /* ENV_ABSENT: the outcome is known. */
@@ -62,7 +105,7 @@ check(struct store *s, const struct inflight_found *f, struct err *e)
 static enum env_result
 add(struct store *s, const struct inflight_found *f, struct err *e)
 {
-	unsigned char id[KEY_ID], key[KEY_DOUBT], out[RECORD_DOUBT_LEN];
+	unsigned char id[KEY_ID];
 	struct record_message m;
 	struct slice rec;
 	enum env_result r;
@@ -77,14 +120,7 @@ add(struct store *s, const struct inflight_found *f, struct err *e)
 	if (record_message_unpack(bytes(id, sizeof(id)), rec, &m, e) == -1 ||
 	    f->n >= m.rcpt_count)
 		return ENV_ABSENT;
-	log_doubt(f, &m);
-	put_be64(key, (uint64_t)f->wall_us);
-	put_be64(key + 8, f->id);
-	put_be32(key + 16, f->n);
-	put_be64(out + RECORD_HEAD, f->session);
-	record_seal(RECORD_DOUBT, bytes(key, sizeof(key)), out, sizeof(out));
-	return env_put(s->env, TABLE_DOUBT, bytes(key, sizeof(key)),
-	    bytes(out, sizeof(out)), e);
+	return put_doubt(s, f, &m, e);
 }
 
 enum env_result
@@ -117,7 +153,7 @@ doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,
 {
 	int64_t from = wall_us > DOUBT_KEEP_US ? wall_us - DOUBT_KEEP_US : 0;
 	unsigned char start[8];
-	struct slice key, rec, p;
+	struct slice key, rec;
 	struct env_scan sc;
 	size_t cap = 0;
 	struct err e;
@@ -128,9 +164,10 @@ doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,
 	put_be64(start, (uint64_t)from);
 	env_scan_seek(&sc, bytes(start, sizeof(start)));
 	while (env_scan_next(s->env, &sc, &key, &rec, &e) == ENV_OK) {
+		struct record_doubt d;
+
 		if (key.len != KEY_DOUBT ||
-		    record_open(RECORD_DOUBT, key, rec, &p, &e) == -1 ||
-		    p.len < 8)
+		    record_doubt_unpack(key, rec, &d, &e) == -1)
 			continue;
 		if (*count_r == cap) {
 			cap = cap == 0 ? 16 : cap * 2;
@@ -141,10 +178,25 @@ doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,
 			.wall_us = (int64_t)get_be64(key.p),
 			.id = get_be64(key.p + 8),
 			.n = get_be32(key.p + 16),
-			.session = get_be64(p.p),
+			.session = d.session,
+			.to = mem_strndup(d.to.p, d.to.len),
+			.queue = mem_strndup(d.queue.p, d.queue.len),
 		};
 	}
 	env_scan_fini(&sc);
+}
+
+void
+doubt_list_free(struct store_doubt **listp, size_t count)
+{
+	struct store_doubt *list = *listp;
+
+	*listp = NULL;
+	for (size_t i = 0; i < count; i++) {
+		free(list[i].to);
+		free(list[i].queue);
+	}
+	free(list);
 }
 
 enum env_result

@@ -19,9 +19,10 @@
 /* Writes and logs them by name.  Within a transaction. */
 enum env_result doubt_find(struct store *s, size_t *count_r, struct err *e);
 
-/* Those of the last seven days, oldest first; the caller's to free(). */
+/* Those of the last seven days, oldest first. */
 void doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,
     size_t *count_r);
+void doubt_list_free(struct store_doubt **listp, size_t count);
 
 /* Removes what is older; opens a transaction of its own. */
 enum env_result doubt_expire(struct store *s, int64_t wall_us, struct err *e);

@@ -416,8 +416,9 @@ env_scan_next(struct env *v, struct env_scan *sc, struct slice *key_r,
 		CHECK(sc->at != NULL);
 	}
 	/* The next possible key is this one and a zero byte. */
-	if (key_len >= sizeof(sc->from)) {
-		(void)err_set(e, "%s: a key is too long", names[sc->table]);
+	if (key == NULL || key_len >= sizeof(sc->from)) {
+		(void)err_set(e, "%s: a key that none of ours is",
+		    names[sc->table]);
 		return ENV_FAILED;
 	}
 	memcpy(sc->from, key, key_len);

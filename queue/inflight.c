@@ -30,7 +30,9 @@ struct inflight_part {
 struct inflight {
 	unsigned char *map;
 	size_t map_len;
-	struct flag dirty;
+	struct flag dirty; /* a slot was filled */
+	void (*on_dirty)(void *arg);
+	void *arg;
 	uint32_t generation;
 	unsigned workers;
 	struct inflight_part *parts;
@@ -86,7 +88,7 @@ inflight_fill(struct inflight_part *p, uint64_t id, uint64_t session,
 {
 	size_t need = (count + INFLIGHT_RCPTS - 1) / INFLIGHT_RCPTS;
 	unsigned char head[INFLIGHT_HEAD] = { 0 };
-	uint32_t first = p->free, last = p->free;
+	uint32_t first = p->free, last = first;
 
 	CHECK(count > 0);
 	for (size_t i = 1; i < need && last != INFLIGHT_NONE; i++)
@@ -107,7 +109,8 @@ inflight_fill(struct inflight_part *p, uint64_t id, uint64_t session,
 		rcpts += n;
 		count -= n;
 	}
-	flag_raise(&p->owner->dirty);
+	if (flag_raise_new(&p->owner->dirty) && p->owner->on_dirty != NULL)
+		p->owner->on_dirty(p->owner->arg);
 	return first;
 }
 
@@ -128,7 +131,6 @@ inflight_clear(struct inflight_part *p, uint32_t slot)
 	}
 	p->next[last] = p->free;
 	p->free = slot;
-	flag_raise(&p->owner->dirty);
 }
 
 /* ---- the file ------------------------------------------------------------ */
@@ -282,6 +284,13 @@ inflight_free(struct inflight **fp)
 	if (f->map != NULL)
 		(void)munmap(f->map, f->map_len);
 	free(f);
+}
+
+void
+inflight_on_dirty(struct inflight *f, void (*fn)(void *arg), void *arg)
+{
+	f->on_dirty = fn;
+	f->arg = arg;
 }
 
 int

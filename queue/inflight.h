@@ -4,8 +4,8 @@
  * outcome yet; a shared mapping of a small file.
  *
  * A worker fills a slot just before it writes the final dot and clears it
- * when the outcome is flushed; the store syncs the mapping with each batch.
- * After kill -9 the slots are exact (less those whose outcome was committed).
+ * when the outcome is flushed.  After kill -9 the slots are exact (less those
+ * whose outcome was committed); queue/slotsync.h keeps them on the disk too.
  * Each worker has a part of its own; only that worker's thread touches it.
  * A transaction with more recipients than fit in one slot chains several.
  */

@@ -44,7 +44,16 @@ int inflight_open(const char *dir, unsigned workers, uint32_t slots,
     uint32_t generation, struct inflight **f_r, struct err *e);
 void inflight_free(struct inflight **fp);
 
-/* Syncs the mapping if a slot changed; *synced_r says whether. */
+/*
+ * fn is called by the worker that fills the first slot since the last sync;
+ * set before there are workers.
+ */
+void inflight_on_dirty(struct inflight *f, void (*fn)(void *arg), void *arg);
+
+/*
+ * Syncs the mapping if a slot was filled; *synced_r says whether.  One that
+ * was only cleared may stay on the disk: its outcome is in the tables.
+ */
 int inflight_sync(struct inflight *f, bool *synced_r, struct err *e);
 
 #endif

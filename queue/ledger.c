@@ -72,7 +72,7 @@ ledger_count(struct ledger *l, enum store_verdict verdict)
 		l->row.deleted++;
 		break;
 	case VERDICT_RETRY:
-		CHECK(!"a terminal verdict");
+		CHECK_NEVER("a terminal verdict");
 		break;
 	}
 }

@@ -24,5 +24,6 @@ libqueue_a_SOURCES = \
 	%D%/segment_priv.h \
 	%D%/segment_reader.c \
 	%D%/settle.c %D%/settle.h \
+	%D%/slotsync.c %D%/slotsync.h \
 	%D%/store.c %D%/store.h \
 	%D%/store_priv.h

@@ -16,13 +16,20 @@ checksum(struct slice key, const unsigned char *rec, size_t len)
 	return crc32c(crc, rec + RECORD_HEAD, len - RECORD_HEAD);
 }
 
+/* The newest; older ones are read all the same. */
+static unsigned char
+version_of(enum record_tag tag)
+{
+	return tag == RECORD_DOUBT ? RECORD_DOUBT_VERSION : RECORD_VERSION;
+}
+
 void
 record_seal(enum record_tag tag, struct slice key, void *rec, size_t len)
 {
 	unsigned char *head = rec;
 
 	CHECK(len >= RECORD_HEAD);
-	head[0] = RECORD_VERSION;
+	head[0] = version_of(tag);
 	head[1] = (unsigned char)tag;
 	put_be16(head + 2, 0);
 	put_be32(head + 4, checksum(key, head, len));
@@ -36,9 +43,9 @@ record_open(enum record_tag tag, struct slice key, struct slice rec,
 
 	if (rec.len < RECORD_HEAD)
 		return err_set(e, "record %c is cut short", (int)tag);
-	if (head[0] != RECORD_VERSION)
+	if (head[0] < RECORD_VERSION || head[0] > version_of(tag))
 		return err_set(e, "record %c has version %u, not %u", (int)tag,
-		    (unsigned)head[0], (unsigned)RECORD_VERSION);
+		    (unsigned)head[0], (unsigned)version_of(tag));
 	if (head[1] != (unsigned char)tag)
 		return err_set(e, "record %c is of another table", (int)tag);
 	if (get_be32(head + 4) != checksum(key, head, rec.len))
@@ -72,7 +79,7 @@ record_message_unpack(struct slice key, struct slice rec,
     struct record_message *m_r, struct err *e)
 {
 	const size_t fixed = RECORD_MESSAGE_FIXED - RECORD_HEAD;
-	struct slice p;
+	struct slice p = { NULL, 0 };
 
 	if (record_open(RECORD_MESSAGE, key, rec, &p, e) == -1)
 		return -1;
@@ -110,7 +117,7 @@ int
 record_state_unpack(struct slice key, struct slice rec,
     struct record_state *s_r, struct err *e)
 {
-	struct slice p;
+	struct slice p = { NULL, 0 };
 
 	if (record_open(RECORD_STATE, key, rec, &p, e) == -1)
 		return -1;
@@ -152,7 +159,7 @@ int
 record_ledger_unpack(struct slice key, struct slice rec,
     struct record_ledger *l_r, struct err *e)
 {
-	struct slice p;
+	struct slice p = { NULL, 0 };
 
 	if (record_open(RECORD_LEDGER, key, rec, &p, e) == -1)
 		return -1;
@@ -169,6 +176,69 @@ record_ledger_unpack(struct slice key, struct slice rec,
 	l_r->generation = get_be32(p.p + 64);
 	l_r->tail = get_be32(p.p + 68);
 	l_r->tail_len = get_be64(p.p + 72);
+	return 0;
+}
+
+/* ---- doubts -------------------------------------------------------------- */
+
+static void
+add_name(struct buf *out, struct slice name)
+{
+	unsigned char len[2];
+
+	if (name.len > UINT16_MAX)
+		name.len = UINT16_MAX;
+	put_be16(len, (uint16_t)name.len);
+	buf_add(out, len, sizeof(len));
+	buf_add(out, name.p, name.len);
+}
+
+static bool
+take_name(struct slice *p, struct slice *name_r)
+{
+	size_t len;
+
+	if (p->len < 2)
+		return false;
+	len = get_be16(p->p);
+	if (p->len - 2 < len)
+		return false;
+	*name_r = bytes(p->p + 2, len);
+	*p = bytes(p->p + 2 + len, p->len - 2 - len);
+	return true;
+}
+
+void
+record_doubt_pack(struct buf *out, struct slice key,
+    const struct record_doubt *d)
+{
+	unsigned char fixed[RECORD_HEAD + 8] = { 0 };
+
+	put_be64(fixed + RECORD_HEAD, d->session);
+	buf_clear(out);
+	buf_add(out, fixed, sizeof(fixed));
+	add_name(out, d->to);
+	add_name(out, d->queue);
+	record_seal(RECORD_DOUBT, key, out->p, out->len);
+}
+
+int
+record_doubt_unpack(struct slice key, struct slice rec,
+    struct record_doubt *d_r, struct err *e)
+{
+	struct slice p;
+
+	if (record_open(RECORD_DOUBT, key, rec, &p, e) == -1)
+		return -1;
+	if (p.len < 8)
+		return err_set(e, "record D is too short");
+	d_r->session = get_be64(p.p);
+	d_r->to = d_r->queue = bytes("", 0);
+	p = bytes(p.p + 8, p.len - 8);
+	if (rec.p[0] == RECORD_VERSION)
+		return 0;
+	if (!take_name(&p, &d_r->to) || !take_name(&p, &d_r->queue))
+		return err_set(e, "record D is cut short");
 	return 0;
 }
 

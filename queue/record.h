@@ -31,11 +31,11 @@ enum record_tag {
 
 enum {
 	RECORD_VERSION = 1,
+	RECORD_DOUBT_VERSION = 2, /* 1 had no names */
 	RECORD_HEAD = 8,
 	RECORD_MESSAGE_FIXED = RECORD_HEAD + 20,
 	RECORD_STATE_LEN = RECORD_HEAD + 24,
 	RECORD_LEDGER_LEN = RECORD_HEAD + 80,
-	RECORD_DOUBT_LEN = RECORD_HEAD + 8,
 	KEY_ID = 8,      /* be64 id, or sequence */
 	KEY_STATE = 12,  /* be64 id, be32 recipient */
 	KEY_BUCKET = 16, /* be64 start of the bucket, be64 id */
@@ -94,6 +94,17 @@ void record_ledger_pack(unsigned char out[RECORD_LEDGER_LEN], struct slice key,
     const struct record_ledger *l);
 int record_ledger_unpack(struct slice key, struct slice rec,
     struct record_ledger *l_r, struct err *e);
+
+/* The names are those of the envelope: the message may be gone before the row. */
+struct record_doubt {
+	uint64_t session;
+	struct slice to, queue; /* borrowed; empty if nobody knows them */
+};
+
+void record_doubt_pack(struct buf *out, struct slice key,
+    const struct record_doubt *d);
+int record_doubt_unpack(struct slice key, struct slice rec,
+    struct record_doubt *d_r, struct err *e);
 
 void key_id(unsigned char out[KEY_ID], uint64_t id);
 void key_state(unsigned char out[KEY_STATE], uint64_t id, uint32_t n);

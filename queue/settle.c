@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "lib/check.h"
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "queue/audit.h"
@@ -23,7 +22,7 @@ struct change {
 struct work {
 	struct store *s;
 	struct ledger next;
-	int64_t now_us;
+	int64_t at_us; /* of the list in hand */
 	struct change *changes;
 	size_t count, cap;
 };
@@ -89,7 +88,7 @@ put_state(const struct work *w, const struct store_settled *it,
 		.attempts = it->attempts,
 		.generation = w->next.row.generation,
 		.due_wall_us = kind == STATE_DEFERRED ? it->due_wall_us : 0,
-		.settled_us = w->now_us,
+		.settled_us = w->at_us,
 	};
 	unsigned char key[KEY_STATE], rec[RECORD_STATE_LEN];
 
@@ -213,10 +212,10 @@ settle_all(struct work *w, struct store_settle **list, size_t count,
 	bool trim = outbox_wants_trim(&s->outbox);
 
 	w->next = s->ledger;
-	w->now_us = clock_us();
 	outbox_begin(&s->outbox);
 	env_begin(s->env);
 	for (size_t i = 0; r == ENV_OK && i < count; i++) {
+		w->at_us = list[i]->at_us;
 		r = settle_items(w, list[i], e);
 		outbox_add(&s->outbox, list[i]->records, list[i]->records_len);
 	}

@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/str.h"
 #include "queue/audit.h"
 #include "queue/checkpoint.h"
 #include "queue/commit.h"
@@ -20,6 +23,7 @@
 #include "queue/lock.h"
 #include "queue/recover.h"
 #include "queue/reserve.h"
+#include "queue/slotsync.h"
 #include "queue/store_priv.h"
 
 #define RESERVE_SIZE (3 * ENV_LOG_FILE)
@@ -165,6 +169,7 @@ store_settle(struct store *s, struct store_settle *o)
 {
 	CHECK(o->done != NULL);
 	o->store = s;
+	o->at_us = clock_us();
 	o->post.fn = on_settle;
 	worker_post(s->worker, &o->post);
 }
@@ -192,8 +197,7 @@ store_audit(struct store *s, struct store_audit_ask *ask)
 void
 store_audit_fini(struct store_audit *a)
 {
-	free(a->doubts);
-	a->doubts = NULL;
+	doubt_list_free(&a->doubts, a->doubt_count);
 	a->doubt_count = 0;
 }
 
@@ -314,6 +318,7 @@ store_free(struct store **sp)
 	audit_free(&s->audit);
 	compact_free(&s->compact);
 	checkpoint_free(&s->checkpoint);
+	slotsync_free(&s->slotsync);
 	commit_free(&s->commit);
 	if (s->slice != NULL)
 		event_free(s->slice);
@@ -330,9 +335,27 @@ store_free(struct store **sp)
 	free(s);
 }
 
+/* What a file holds is not durable before its name is. */
+static int
+sync_folder(const char *dir, const char *name, struct err *e)
+{
+	struct buf path = { 0 };
+	int fd, rc = 0;
+
+	buf_printf(&path, "%s%s", dir, name);
+	fd = open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fsync(fd) == -1)
+		rc = err_sys(e, "%s", path.p);
+	if (fd != -1)
+		(void)close(fd);
+	buf_fini(&path);
+	return rc;
+}
+
 static int
 open_files(struct store *s, const struct store_options *opt, struct err *e)
 {
+	static const char *const names[] = { "", "/db" };
 	struct err reserve_err;
 
 	if (mkdir(s->dir, 0700) == -1 && errno != EEXIST)
@@ -343,6 +366,9 @@ open_files(struct store *s, const struct store_options *opt, struct err *e)
 		return -1;
 	if (recover(s, opt, e) == -1)
 		return -1;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (sync_folder(s->dir, names[i], e) == -1)
+			return -1;
 	/* Without one the spool still works: it takes no mail until then. */
 	if (reserve_make(s->reserve, &reserve_err) == -1)
 		log_note(LOG_L_WARN, "reserve", "%s", reserve_err.text);
@@ -358,6 +384,7 @@ start_threads(struct store *s, const struct store_options *opt, struct err *e)
 	s->audit = audit_new(s);
 	s->worker = worker_new("store", e);
 	if (s->worker == NULL ||
+	    slotsync_new(s->inflight, &s->slotsync, e) == -1 ||
 	    checkpoint_new(s, opt->min_free, &s->checkpoint, e) == -1)
 		return -1;
 	s->compact = compact_new(s, checkpoint_worker(s->checkpoint));

@@ -5,9 +5,8 @@
  * One store thread owns the Berkeley DB environment and the tail segment and
  * commits in groups: all that was posted while it was busy is one batch; the
  * bodies are appended and fdatasync'ed, each message is committed without
- * sync, the log is flushed once, the in-flight slots are synced, and only
- * then every `done` of the batch is called, in order.  Any failing flush ends
- * the process with nothing answered.
+ * sync, the log is flushed once, and only then every `done` of the batch is
+ * called, in order.  Any failing flush ends the process with nothing answered.
  *
  * Nothing here knows policy: names and times are stored, numbers come back.
  * Times on disk are wall clock; the caller converts.  The functions marked
@@ -95,6 +94,12 @@ struct store_settle {
 	struct store *store;                  /* set by store_settle() */
 	void (*done)(struct store_settle *s); /* store thread */
 
+	/*
+	 * clock_us() when they were handed over, set by store_settle(): they
+	 * settle the in-flight slots filled before, not those of a later
+	 * attempt that began while they waited for the flush.
+	 */
+	int64_t at_us;
 	size_t count;
 	struct store_settled *items;
 
@@ -130,6 +135,8 @@ struct store_doubt {
 	uint32_t n;
 	uint64_t session;
 	int64_t wall_us;
+	char *to;    /* the recipient's address; never NULL */
+	char *queue; /* "example.net/vmta1" */
 };
 
 struct store_ledger {

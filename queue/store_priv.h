@@ -30,6 +30,7 @@ struct inflight;
 struct load;
 struct lock;
 struct reserve;
+struct slotsync;
 
 struct store {
 	char *dir;
@@ -52,6 +53,7 @@ struct store {
 	struct audit *audit;
 	struct compact *compact;
 	struct checkpoint *checkpoint;
+	struct slotsync *slotsync;
 
 	struct event *slice; /* work done a little at a time, between batches */
 	bool expiring;       /* hand-overs, by slices */

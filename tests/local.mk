@@ -4,6 +4,7 @@ LDADD = $(UNIT_LIBS)
 check_PROGRAMS += \
 	tests/unit/test_acct \
 	tests/unit/test_acct_record \
+	tests/unit/test_acct_state \
 	tests/unit/test_addr \
 	tests/unit/test_canon \
 	tests/unit/test_catalog \
@@ -159,7 +160,10 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.in \
+	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
+	%D%/lint/cppcheck.cfg \
+	%D%/lint/cppcheck.sh \
 	%D%/lint/events.sh \
 	%D%/lint/forbidden.sh \
 	%D%/lint/format.sh \
@@ -169,6 +173,7 @@ EXTRA_DIST += \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
+	%D%/lint/tidy.sh \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
@@ -230,5 +235,6 @@ EXTRA_DIST += \
 	%D%/system/test_sign.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
+	%D%/tsan.supp \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <jansson.h>
+#include <libgen.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +17,10 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 #include "transport/acct_record.h"
+#include "transport/acct_state.h"
 
 /* How long rows may wait to be synced, and how many may. */
-#define SYNC_AFTER_MS 500
+#define SYNC_AFTER_US 500000
 #define WRITE_AFTER ((size_t)1 << 18)
 
 struct acct_file {
@@ -28,9 +29,11 @@ struct acct_file {
 	char types[8]; /* "db" */
 	int fd;
 	uint64_t inode;  /* of fd */
-	uint64_t length; /* what is in the file */
-	struct buf rows; /* what is not yet: whole rows */
+	uint64_t length; /* of what is durable in the file, and in the state */
+	struct buf rows; /* what comes behind that: whole rows */
+	size_t written;  /* of them: they are in the file, not yet durable */
 	bool headed;     /* rows begin with the header */
+	bool torn;       /* behind length nothing is certain: to be cut off */
 	bool failed;     /* said so once */
 	bool kept;       /* still in the configuration, while reloading */
 };
@@ -40,7 +43,7 @@ STAILQ_HEAD(acct_files, acct_file);
 struct acct {
 	struct worker *worker;
 	struct store *store;
-	char *state_path, *state_new, *dir;
+	struct acct_state *state;
 	struct acct_files files;
 	uint64_t next;     /* the blob to come: all before it are taken in */
 	uint64_t synced;   /* all before it are durable in the files */
@@ -79,6 +82,22 @@ path_open(const char *path, struct err *e)
 	return fd == -1 ? err_sys(e, "acct-file %s", path) : fd;
 }
 
+/* What a new file holds is not durable before its name is. */
+static int
+sync_name(const char *path, struct err *e)
+{
+	char *copy = mem_strdup(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd == -1 || fsync(fd) == -1)
+		rc = err_sys(e, "the folder of acct-file %s", path);
+	if (fd != -1)
+		(void)close(fd);
+	free(copy);
+	return rc;
+}
+
 static void
 header_first(struct acct_file *f)
 {
@@ -113,9 +132,10 @@ file_open(struct acct_file *f, struct err *e)
 	f->fd = fd;
 	f->inode = st.st_ino;
 	f->length = (uint64_t)st.st_size;
-	if (f->length == 0)
-		header_first(f);
-	return 0;
+	if (f->length > 0)
+		return 0;
+	header_first(f);
+	return sync_name(f->path, e);
 }
 
 /* Moved away or removed: what we have open is no longer under its name. */
@@ -161,42 +181,61 @@ add_file(struct acct *a, const struct acct_conf *conf, struct err *e)
 }
 
 /*
- * The rows gathered so far, or none of them: on a full disk somebody may move
- * the file away, and half a row must not be what the next one begins with.
+ * Back to what is durable; the rows behind it are written again.  At once, so
+ * that nobody who looks, or moves the file away, finds half a row.
  */
+static int
+file_cut(struct acct_file *f)
+{
+	f->written = 0;
+	f->torn = ftruncate(f->fd, (off_t)f->length) == -1;
+	return f->torn ? -1 : 0;
+}
+
 static int
 file_write(struct acct_file *f, struct err *e)
 {
-	size_t done = 0;
-
-	while (done < f->rows.len) {
-		ssize_t n = write(f->fd, f->rows.p + done, f->rows.len - done);
+	if (f->torn && file_cut(f) == -1)
+		return err_sys(e, "acct-file %s", f->path);
+	while (f->written < f->rows.len) {
+		ssize_t n = write(f->fd, f->rows.p + f->written,
+		    f->rows.len - f->written);
 
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1) {
 			(void)err_sys(e, "acct-file %s", f->path);
-			if (done == 0 ||
-			    ftruncate(f->fd, (off_t)f->length) == 0)
-				return -1;
-			break; /* then the rest goes behind it */
+			(void)file_cut(f);
+			return -1;
 		}
-		done += (size_t)n;
+		f->written += (size_t)n;
 	}
-	f->length += done;
-	f->headed = f->headed && done == 0;
-	buf_drop(&f->rows, done);
-	return f->rows.len == 0 ? 0 : -1;
+	return 0;
 }
 
+/*
+ * When a sync fails nobody knows what of it is on the disk, and the next sync
+ * says nothing about it: all since the last good one is written again.
+ */
 static int
 file_sync(struct acct_file *f, struct err *e)
 {
 	if (file_write(f, e) == -1)
 		return -1;
-	if (fdatasync(f->fd) == -1)
-		return err_sys(e, "acct-file %s", f->path);
-	return 0;
+	if (fdatasync(f->fd) == 0)
+		return 0;
+	(void)err_sys(e, "acct-file %s", f->path);
+	(void)file_cut(f);
+	return -1;
+}
+
+static void
+file_synced(struct acct_file *f)
+{
+	f->length += f->written;
+	f->headed = f->headed && f->written == 0;
+	buf_drop(&f->rows, f->written);
+	f->written = 0;
 }
 
 /* ---- state --------------------------------------------------------------- */
@@ -204,107 +243,47 @@ file_sync(struct acct_file *f, struct err *e)
 static int
 state_write(const struct acct *a, uint64_t next, struct err *e)
 {
-	json_t *files = json_array();
-	json_t *state;
 	const struct acct_file *f;
-	int fd, rc = -1;
 
+	acct_state_begin(a->state, next);
 	STAILQ_FOREACH(f, &a->files, link)
-	(void)json_array_append_new(files,
-	    json_pack("{s:o,s:I,s:I}", "path",
-		json_stringn_nocheck(f->path, strlen(f->path)), "length",
-		(json_int_t)f->length, "inode", (json_int_t)f->inode));
-	state = json_pack("{s:I,s:o}", "next", (json_int_t)next, "files",
-	    files);
-	CHECK(state != NULL);
-	fd = open(a->state_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd == -1) {
-		(void)err_sys(e, "%s", a->state_new);
-		goto out;
-	}
-	if (json_dumpfd(state, fd, JSON_INDENT(1)) == -1 ||
-	    fdatasync(fd) == -1 || rename(a->state_new, a->state_path) == -1) {
-		(void)err_sys(e, "%s", a->state_new);
-		goto out;
-	}
-	rc = 0;
-out:
-	if (fd != -1)
-		(void)close(fd);
-	json_decref(state);
-	return rc;
-}
-
-/* The rename must be durable before the outbox forgets. */
-static int
-dir_sync(const char *dir, struct err *e)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd == -1)
-		return err_sys(e, "%s", dir);
-	if (fsync(fd) == -1)
-		rc = err_sys(e, "%s", dir);
-	(void)close(fd);
-	return rc;
+	acct_state_add(a->state, f->path,
+	    &(struct acct_state_file){ f->length, f->inode });
+	return acct_state_write(a->state, e);
 }
 
 static int
-cut_back(struct acct_file *f, uint64_t inode, uint64_t length, struct err *e)
+cut_back(struct acct_file *f, const struct acct_state_file *was, struct err *e)
 {
-	if ((inode != 0 && inode != f->inode) || f->length < length) {
+	if (was->inode != f->inode || f->length < was->length) {
 		log_note(LOG_L_WARN, "acct",
 		    "%s is not what it was: somebody cut or replaced it; "
 		    "records go on at its end",
 		    f->path);
 		return 0;
 	}
-	if (f->length == length)
+	if (f->length == was->length)
 		return 0;
-	if (ftruncate(f->fd, (off_t)length) == -1)
+	f->length = was->length;
+	if (file_cut(f) == -1)
 		return err_sys(e, "acct-file %s", f->path);
-	f->length = length;
-	if (length == 0)
+	if (f->length == 0)
 		header_first(f);
 	return 0;
-}
-
-static uint64_t
-entry_u64(const json_t *entry, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(entry, key));
 }
 
 static int
 state_read(struct acct *a, struct err *e)
 {
-	json_error_t why;
-	json_t *state, *entry;
-	size_t i;
+	struct acct_state_file was;
+	struct acct_file *f;
 	int rc = 0;
 
-	if (access(a->state_path, F_OK) == -1 && errno == ENOENT)
-		return 0;
-	state = json_load_file(a->state_path, 0, &why);
-	if (!json_is_object(state)) {
-		json_decref(state);
-		return err_set(e, "%s: %s", a->state_path, why.text);
-	}
-	a->next = (uint64_t)json_integer_value(json_object_get(state, "next"));
-	a->synced = a->next;
-	json_array_foreach(json_object_get(state, "files"), i, entry)
-	{
-		const char *path = json_string_value(
-		    json_object_get(entry, "path"));
-		struct acct_file *f = path == NULL ? NULL : find(a, path);
-
-		if (f != NULL &&
-		    cut_back(f, entry_u64(entry, "inode"),
-			entry_u64(entry, "length"), e) == -1)
-			rc = -1;
-	}
-	json_decref(state);
+	a->next = a->synced = acct_state_next(a->state);
+	STAILQ_FOREACH(f, &a->files, link)
+	if (acct_state_find(a->state, f->path, &was) &&
+	    cut_back(f, &was, e) == -1)
+		rc = -1;
 	return rc;
 }
 
@@ -322,7 +301,7 @@ trouble(struct acct_file *f, const struct err *e)
 static void
 arm(struct acct *a)
 {
-	const struct timeval soon = { .tv_usec = SYNC_AFTER_MS * 1000 };
+	const struct timeval soon = { .tv_usec = SYNC_AFTER_US };
 
 	if (!event_pending(a->timer, EV_TIMEOUT, NULL))
 		CHECK(event_add(a->timer, &soon) == 0);
@@ -342,8 +321,7 @@ static int
 state_keep(struct acct *a, uint64_t next)
 {
 	struct err e;
-	bool failed = state_write(a, next, &e) == -1 ||
-	    dir_sync(a->dir, &e) == -1;
+	bool failed = state_write(a, next, &e) == -1;
 
 	if (failed && !a->state_failed)
 		log_note(LOG_L_ERROR, "acct", "%s; tried again", e.text);
@@ -366,8 +344,8 @@ follow(struct acct *a)
 	{
 		if (!file_is_gone(f))
 			continue;
-		/* What it has already must be safe: nobody replays it. */
-		if (fdatasync(f->fd) == -1) {
+		/* What the state does not say it has goes to the new one. */
+		if ((f->written > 0 || f->torn) && file_cut(f) == -1) {
 			(void)err_sys(&e, "acct-file %s", f->path);
 			trouble(f, &e);
 			return -1;
@@ -401,6 +379,8 @@ commit(struct acct *a)
 		}
 		well_again(f);
 	}
+	STAILQ_FOREACH(f, &a->files, link)
+	file_synced(f);
 	if (state_keep(a, a->next) == -1)
 		return -1;
 	a->synced = a->next;
@@ -435,7 +415,7 @@ add_row(struct acct *a, const struct acct_record *r)
 		if (strchr(f->types, r->type) == NULL)
 			continue;
 		acct_csv_row(r, &f->rows);
-		if (f->rows.len > WRITE_AFTER && !f->failed &&
+		if (f->rows.len - f->written > WRITE_AFTER && !f->failed &&
 		    !file_is_gone(f) && file_write(f, &e) == -1)
 			trouble(f, &e);
 	}
@@ -519,21 +499,16 @@ acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
     struct acct **a_r, struct err *e)
 {
 	struct acct *a = mem_new(struct acct);
-	struct buf path = { 0 };
 
 	*a_r = NULL;
 	a->worker = w;
 	STAILQ_INIT(&a->files);
-	a->dir = mem_strdup(spool_dir);
-	buf_printf(&path, "%s/acct-state", spool_dir);
-	a->state_path = buf_take(&path, NULL);
-	buf_printf(&path, "%s/acct-state.new", spool_dir);
-	a->state_new = buf_take(&path, NULL);
 	a->timer = event_new(worker_base(w), -1, 0, on_timer, a);
 	CHECK(a->timer != NULL);
 	/* The state is written at once, so that new files are in it too. */
-	if (take_conf(a, conf, e) == 0 && state_read(a, e) == 0 &&
-	    state_write(a, a->next, e) == 0 && dir_sync(a->dir, e) == 0)
+	if (take_conf(a, conf, e) == 0 &&
+	    acct_state_open(spool_dir, &a->state, e) == 0 &&
+	    state_read(a, e) == 0 && state_write(a, a->next, e) == 0)
 		*a_r = a;
 	else
 		acct_free(&a);
@@ -562,9 +537,7 @@ acct_free(struct acct **ap)
 		file_free(f);
 	}
 	event_free(a->timer);
-	free(a->state_path);
-	free(a->state_new);
-	free(a->dir);
+	acct_state_free(&a->state);
 	free(a);
 }
 
@@ -574,26 +547,42 @@ struct reload {
 	struct snapshot *conf;
 };
 
+/* Files that the configuration no longer names. */
+static void
+drop_unkept(struct acct *a)
+{
+	STAILQ_HEAD(, acct_file) all = STAILQ_HEAD_INITIALIZER(all);
+	struct acct_file *f;
+
+	STAILQ_CONCAT(&all, &a->files);
+	while ((f = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, link);
+		if (f->kept)
+			STAILQ_INSERT_TAIL(&a->files, f, link);
+		else
+			file_free(f);
+	}
+}
+
 static void
 on_reload(struct post *p)
 {
 	struct reload *r = post_owner(p, struct reload, post);
 	struct acct *a = r->acct;
-	struct acct_file *f, *next;
+	struct acct_file *f;
+	bool behind;
 	struct err e;
 
-	(void)commit(a); /* before files are closed */
+	/* Files that could not be written, the disk is full, stay for later. */
+	behind = commit(a) == -1;
 	STAILQ_FOREACH(f, &a->files, link)
-	f->kept = false;
+	{
+		f->kept = behind;
+		f->types[0] = '\0';
+	}
 	if (take_conf(a, r->conf, &e) == -1)
 		log_note(LOG_L_ERROR, "acct", "%s", e.text);
-	for (f = STAILQ_FIRST(&a->files); f != NULL; f = next) {
-		next = STAILQ_NEXT(f, link);
-		if (f->kept)
-			continue;
-		STAILQ_REMOVE(&a->files, f, acct_file, link);
-		file_free(f);
-	}
+	drop_unkept(a);
 	/* New files must be in the state before rows are. */
 	sync_all(a);
 	snapshot_unref(&r->conf);

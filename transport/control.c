@@ -107,9 +107,10 @@ doubt_json(const struct store_doubt *d)
 	char id[MESSAGE_ID_TEXT], session[MESSAGE_ID_TEXT], when[40];
 
 	(void)clock_iso(when, sizeof(when), d->wall_us);
-	return json_pack("{s:s,s:i,s:s,s:s}", "id", message_id_text(d->id, id),
-	    "recipient", (int)d->n, "session",
-	    message_id_text(d->session, session), "time", when);
+	return json_pack("{s:s,s:i,s:s,s:s,s:s,s:s}", "id",
+	    message_id_text(d->id, id), "recipient", (int)d->n, "to", d->to,
+	    "queue", d->queue, "session", message_id_text(d->session, session),
+	    "time", when);
 }
 
 static void

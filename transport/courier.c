@@ -245,7 +245,7 @@ static void
 on_route(void *arg, const struct mx_route *route)
 {
 	struct courier *c = arg;
-	struct outcome why;
+	struct outcome why = { 0 };
 	struct err e;
 
 	c->route = route;

@@ -235,7 +235,9 @@ static void
 finish(struct delivery *d, void *link, const struct outcome *outcomes,
     size_t step, const bool *written, bool worked)
 {
-	uint32_t count = d->grant->count;
+	struct dispatch *dispatch = d->env->dispatch;
+	struct grant *grant = d->grant;
+	uint32_t count = grant->count;
 	struct sched_result *results = mem_array(count, sizeof(*results));
 
 	d->settle.items = region_array(d->rg, count,
@@ -243,9 +245,13 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	for (uint32_t i = 0; i < count; i++)
 		judge(d, i, &outcomes[i * step], written != NULL && written[i],
 		    &results[i]);
-	dispatch_results(d->env->dispatch, link, d->grant, results, worked);
+	/*
+	 * The store first: the dispatcher may let the next attempt begin at
+	 * once, whose outcome must come behind this one.
+	 */
 	d->grant = NULL;
 	post_to_store(d);
+	dispatch_results(dispatch, link, grant, results, worked);
 }
 
 void

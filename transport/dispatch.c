@@ -128,15 +128,18 @@ static const struct sched_owner sched_owner = {
 static void
 retry_moved(struct dispatch *d)
 {
-	struct moved *m, *next;
+	STAILQ_HEAD(, moved) all = STAILQ_HEAD_INITIALIZER(all);
+	struct moved *m;
 
-	for (m = STAILQ_FIRST(&d->moved); m != NULL; m = next) {
-		next = STAILQ_NEXT(m, entry);
-		if (!sched_message_moved(d->sched, m->id, &m->loc))
-			continue;
-		STAILQ_REMOVE(&d->moved, m, moved, entry);
-		store_moved_done(d->store, m->id, m->old_segment);
-		free(m);
+	STAILQ_CONCAT(&all, &d->moved);
+	while ((m = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, entry);
+		if (sched_message_moved(d->sched, m->id, &m->loc)) {
+			store_moved_done(d->store, m->id, m->old_segment);
+			free(m);
+		} else {
+			STAILQ_INSERT_TAIL(&d->moved, m, entry);
+		}
 	}
 }
 

@@ -46,9 +46,9 @@ void dispatch_free(struct dispatch **dp); /* after stop and join */
 void dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
     uint32_t rcpt_count); /* (any) */
 
-/* A message found in the spool; takes a. */
+/* A message in the spool; takes what was found. */
 void dispatch_recovered(struct dispatch *d,
-    struct store_arrival *a); /* (any) */
+    struct store_arrival *found); /* (any) */
 
 void dispatch_space(struct dispatch *d, enum store_space space); /* (any) */
 void dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,

@@ -29,7 +29,7 @@ is_final(const struct outcome *o)
 	case OUTCOME_LOCAL_TEMP:
 		return false;
 	}
-	CHECK(!"a kind of outcome");
+	CHECK_NEVER("a kind of outcome");
 }
 
 struct disposition
@@ -125,5 +125,5 @@ disposition_tries_next(const struct outcome *o)
 	case OUTCOME_NO_UTF8:
 		return false;
 	}
-	CHECK(!"a kind of outcome");
+	CHECK_NEVER("a kind of outcome");
 }

@@ -7,8 +7,8 @@
  * only if its HMAC, queue id, sender and body hash are right; every other one
  * gets the full policy here.  The host's queue id comes from XFORWARD, or,
  * since Postfix sends none for mail submitted by sendmail(1), from the
- * Received field that the host has put on top.  The mark is always taken away.  Our Received
- * field goes on top; on a submission (SMTP listener) Date and Message-ID are
+ * Received field that stood on top when the mark was made.  The mark is always
+ * taken away.  Our Received field goes on top; on a submission (SMTP listener) Date and Message-ID are
  * added where they are missing, and Bcc, Return-Path and their like go, as
  * Postfix's cleanup does.
  *

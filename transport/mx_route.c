@@ -123,12 +123,14 @@ shuffled(const struct dns_answer *a, struct net_addr out[ADDRS_SEEN],
 
 	if (n > ADDRS_SEEN)
 		n = ADDRS_SEEN;
-	for (size_t i = 0; i < n; i++) {
+	if (n > 0)
+		memcpy(out, a->addrs, n * sizeof(*out));
+	for (size_t i = 1; i < n; i++) {
 		size_t j = mx_random(random) % (i + 1);
+		struct net_addr swap = out[i];
 
-		if (j != i)
-			out[i] = out[j];
-		out[j] = a->addrs[i];
+		out[i] = out[j];
+		out[j] = swap;
 	}
 	return n;
 }

@@ -263,7 +263,7 @@ judge(struct smtp_session *s, const struct smtp_what *w)
 	case SMTP_EV_KICKED:
 		return on_kicked(s);
 	}
-	CHECK(!"an event of a session");
+	CHECK_NEVER("an event of a session");
 }
 
 /* The one way in. */

@@ -29,7 +29,7 @@
 #define OTHER_FILES 512
 /* A stop waits so long for transactions under way. */
 #define STOP_PATIENCE_US (60 * US_PER_S)
-#define STOP_LOOK_MS 20
+#define STOP_LOOK_US 20000
 
 struct transport {
 	const char *config;
@@ -342,6 +342,7 @@ reload(void *ctx, struct conf_errors *errs)
 		daemon_ready();
 		return -1;
 	}
+	snapshot_check_reload(t->conf, conf, t->config, errs);
 	snapshot_unref(&t->conf);
 	t->conf = conf;
 	log_note(LOG_L_INFO, "reload", "%s is in force", t->config);
@@ -490,7 +491,7 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 static void
 stop(struct transport *t)
 {
-	const struct timeval look = { .tv_usec = STOP_LOOK_MS * 1000 };
+	const struct timeval look = { .tv_usec = STOP_LOOK_US };
 
 	if (t->stop_by_us != 0)
 		return;

@@ -39,7 +39,7 @@ find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
 		out->n = pool->members.n;
 		return;
 	}
-	out->v = region_alloc(rg, sizeof(*out->v));
+	out->v = region_alloc(rg, sizeof(const struct vmta *));
 	out->v[0] = snapshot_vmta(conf, name);
 	out->n = out->v[0] == NULL ? 0 : 1;
 }
@@ -48,18 +48,27 @@ find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
 
 /*
  * Controls of ours never leave, whoever sent them: honoured or not, they are
- * nobody's business behind us.  A mark is only ever our own.
+ * nobody's business behind us.  A mark is only ever our own.  But where the
+ * transport will decide again, it needs those that are honoured.
  */
 static void
 remove_controls(const struct policy_in *in, struct policy_out *out)
 {
 	static const char *const names[] = { VMTA_HEADER, JOB_HEADER,
 		MARK_HEADER };
+	bool needed[sizeof(names) / sizeof(names[0])] = { false };
 
+	if (in->again) {
+		struct source_conf source;
+
+		assign_source(in, &source);
+		needed[0] = source.process_x_vmta;
+		needed[1] = source.process_x_job;
+	}
 	for (size_t i = 0; i < in->headers->n; i++)
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 			if (slice_eq_nocase(in->headers->v[i].name, names[k]))
-				out->remove[i] = true;
+				out->remove[i] = !needed[k];
 }
 
 /*

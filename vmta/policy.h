@@ -27,7 +27,8 @@ struct policy_in {
 	struct net_addr client;
 	const char *auth_user; /* NULL: not authenticated */
 	const char *source;    /* <source> of the listener, by name, or NULL */
-	const char *sender;    /* without angle brackets, "" for null */
+	bool again; /* no mark will be left: the transport does it again */
+	const char *sender;       /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
 	const struct header_list *headers;

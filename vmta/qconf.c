@@ -27,6 +27,7 @@ hash(const struct table_link *l)
 static bool
 is(const struct table_link *l, const void *key)
 {
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): as hash() */
 	return memcmp(&of_link(l)->conf, key, sizeof(struct queue_conf)) == 0;
 }
 

@@ -317,7 +317,7 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 		vqueue_untake(q, rcpt);
 		return false;
 	}
-	CHECK(!"a fate");
+	CHECK_NEVER("a fate");
 	return false;
 }
 

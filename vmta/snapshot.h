@@ -90,6 +90,10 @@ struct snapshot *snapshot_load(const char *path, struct conf_errors *errs);
 struct snapshot *snapshot_ref(const struct snapshot *s);
 void snapshot_unref(struct snapshot **sp);
 
+/* Warns of directives that differ and count from the next start only. */
+void snapshot_check_reload(const struct snapshot *old,
+    const struct snapshot *new, const char *path, struct conf_errors *errs);
+
 uint64_t snapshot_generation(const struct snapshot *s); /* grows by load */
 const struct global_conf *snapshot_global(const struct snapshot *s);
 

@@ -5,8 +5,10 @@
  */
 #include <string.h>
 
+#include "lib/check.h"
 #include "lib/conf_hosts.h"
 #include "lib/conf_lex.h"
+#include "mail/mark.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
 
@@ -113,6 +115,21 @@ check_absolute(const struct check *c, const struct conf_node *n,
 		    "%s: an absolute path is needed", n->name);
 }
 
+/* Read now, so that its faults show before a daemon stumbles over them. */
+static void
+check_mark_key(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	struct mark_key *key = NULL;
+	struct err e;
+
+	check_absolute(c, n, value);
+	if (value[0] == '/' && mark_key_read(value, &key, &e) == -1)
+		conf_error(c->errs, n->file, n->line, "%s: %s", n->name,
+		    e.text);
+	mark_key_free(&key);
+}
+
 static void
 check_socket(const struct check *c, const struct conf_node *n,
     const char *value)
@@ -175,7 +192,7 @@ static const struct {
 	{ NULL, "host-name", check_host_name },
 	{ NULL, "log-file", check_absolute },
 	{ NULL, "log-level", check_log_level },
-	{ NULL, "mark-key-file", check_absolute },
+	{ NULL, "mark-key-file", check_mark_key },
 	{ NULL, "milter-control-socket", check_socket },
 	{ NULL, "name-server", check_name_server },
 	{ NULL, "spool", check_absolute },
@@ -473,4 +490,45 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_listeners(&c);
 	check_tls(&c);
 	check_signing(&c);
+}
+
+/* ---- what a reload cannot change ------------------------------------------ */
+
+static bool
+same_strs(const struct conf_strs *a, const struct conf_strs *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+same_value(const struct conf_directive *row, const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	if (row->type == CONF_TYPE_STRS)
+		return same_strs(a, b);
+	CHECK(row->type == CONF_TYPE_STR);
+	return strcmp(*x, *y) == 0;
+}
+
+void
+snapshot_check_reload(const struct snapshot *old, const struct snapshot *new,
+    const char *path, struct conf_errors *errs)
+{
+	for (size_t i = 0; i < table_global.count; i++) {
+		const struct conf_directive *row = &table_global.rows[i];
+
+		if (row->reload == CONF_RESTART &&
+		    !same_value(row, (const char *)&old->global + row->offset,
+			(const char *)&new->global + row->offset))
+			conf_warning(errs, path, 0,
+			    "%s has changed, which takes effect at the next "
+			    "start",
+			    row->name);
+	}
 }

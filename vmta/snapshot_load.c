@@ -486,7 +486,7 @@ new_snapshot(const struct conf_tree *tree)
 struct snapshot *
 snapshot_load(const char *path, struct conf_errors *errs)
 {
-	size_t fatal_before = errs->fatal;
+	size_t fatal_before = errs->fatal, before = errs->n;
 	struct conf_tree tree;
 	struct reader r;
 
@@ -503,6 +503,7 @@ snapshot_load(const char *path, struct conf_errors *errs)
 	snapshot_join(r.s, errs);
 	snapshot_check(r.s, &tree, errs);
 	conf_tree_fini(&tree);
+	conf_errors_sort(errs, before);
 	if (errs->fatal > fatal_before)
 		snapshot_unref(&r.s);
 	return r.s;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench_store - what the store costs: messages are accepted and settled as
- * fast as it answers, with a given number of them under way.
+ * fast as it answers, with a given number of them under way; each has an
+ * in-flight slot between the two.
  *
  *	bench_store DIR [messages [under way [body bytes [recipients]]]]
  *
@@ -21,6 +22,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
+#include "queue/inflight.h"
 #include "queue/store.h"
 
 struct job {
@@ -30,10 +32,13 @@ struct job {
 	struct body *body;
 	uint64_t *rcpt_keys;
 	bool *known;
+	uint32_t *numbers;
+	uint32_t slot;
 };
 
 static struct store *store;
 static struct worker *driver;
+static struct inflight_part *part;
 static struct buf env;
 static uint32_t rcpt_count = 1;
 static unsigned long want, started, finished, no_space;
@@ -51,6 +56,8 @@ on_finished(struct post *p)
 {
 	struct job *j = post_owner(p, struct job, settle.post);
 
+	if (!retry)
+		inflight_clear(part, j->slot);
 	message_unref(&j->accept.msg);
 	finished++;
 	if (started < want)
@@ -78,6 +85,11 @@ on_accepted(struct post *p)
 			.due_wall_us = (int64_t)(j->accept.msg->id * 7919 %
 			    1000003),
 		};
+	if (!retry) {
+		j->slot = inflight_fill(part, j->accept.msg->id, 1,
+		    clock_wall_us(), j->numbers, rcpt_count);
+		CHECK(j->slot != INFLIGHT_NONE);
+	}
 	j->settle.items = j->items;
 	j->settle.count = rcpt_count;
 	j->settle.records = records;
@@ -189,6 +201,9 @@ make_jobs(size_t count, uint32_t body_len)
 		    sizeof(struct store_settled));
 		jobs[i].rcpt_keys = mem_array(rcpt_count, sizeof(uint64_t));
 		jobs[i].known = mem_array(rcpt_count, sizeof(bool));
+		jobs[i].numbers = mem_array(rcpt_count, sizeof(uint32_t));
+		for (uint32_t n = 0; n < rcpt_count; n++)
+			jobs[i].numbers[n] = n;
 		jobs[i].settle.done = settle_done;
 	}
 	return jobs;
@@ -305,6 +320,7 @@ main(int argc, char **argv)
 	jobs = make_jobs(under_way, (uint32_t)number(argc, argv, 4, 5120));
 	driver = worker_new("driver", &e);
 	open_store(argv[retry ? 0 : 1]);
+	part = inflight_part(store_inflight(store), 0);
 	measure_sync(store_dir(store));
 	if (!retry) {
 		store_load(store);

@@ -156,16 +156,19 @@ class Lab:
         self.receiver = start_receiver(self, script, "receiver")
 
     def __exit__(self, kind, _value, _trace):
-        if kind is not None and kind is not tap.Skipped:
-            self.keep = True
+        bad = None
         if self.postfix is not None:
             self.postfix.stop()
         for d in (self.milter, self.daemon):
-            if d is not None and d.running():
-                try:
+            try:
+                if d is not None and d.running():
                     d.stop()
-                except procs.ProcessError as e:
-                    tap.note(e)
+                elif d is not None:
+                    d.check_sanitizers()
+            except procs.ProcessError as e:
+                bad = e
+        if bad is not None or kind not in (None, tap.Skipped):
+            self.keep = True
         for p in self.processes:
             if p.running():
                 p.stop()
@@ -173,6 +176,8 @@ class Lab:
             tap.note("kept for a look: " + self.root)
         else:
             shutil.rmtree(self.root, ignore_errors=True)
+        if bad is not None:
+            raise bad
 
     # ---- what the receivers saw --------------------------------------------
 

@@ -14,6 +14,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 START_TIMEOUT_S = 30
 
+# How the sanitizers begin what they write into a log.
+SANITIZERS = ("WARNING: ThreadSanitizer", "ERROR: AddressSanitizer",
+              "ERROR: LeakSanitizer", ": runtime error: ")
+os.environ.setdefault("TSAN_OPTIONS", "suppressions='%s'" %
+                      os.path.join(SOURCE, "tests", "tsan.supp"))
+
 
 def build_dir():
     return os.environ.get("MAILRACE_BUILD",
@@ -64,7 +70,19 @@ class Daemon:
         return self.process is not None and self.process.running()
 
     def stop(self):
-        return self.process.stop()
+        status = self.process.stop()
+        self.check_sanitizers()
+        return status
+
+    def check_sanitizers(self):
+        """ProcessError with the first report in the log: a leak is found
+        when the process ends, a race at any time."""
+        text = self.log_text() if os.path.exists(self.log) else ""
+        for begin in SANITIZERS:
+            at = text.find(begin)
+            if at != -1:
+                raise procs.ProcessError("%s: %s" % (self.name,
+                                                     text[at:at + 8000]))
 
     def kill(self):
         self.process.kill()

@@ -128,9 +128,11 @@ def fixture():
         if m.keep:
             tap.note(procs.tail(m.daemon.log, 40))
     finally:
-        if m.daemon.process is not None and m.daemon.process.running():
-            m.daemon.process.kill()
-        shutil.rmtree(folder)
+        try:
+            if m.daemon.process is not None:
+                m.daemon.stop()
+        finally:
+            shutil.rmtree(folder)
 
 
 @tap.test("a played host MTA gets the right answers")
@@ -332,7 +334,7 @@ def busy(m):
 
 @tap.test("SIGTERM ends it well")
 def term(m):
-    tap.equal(m.daemon.process.stop(), 0, "exit status")
+    tap.equal(m.daemon.stop(), 0, "exit status")
 
 
 @tap.test("a stale socket is replaced")
@@ -342,7 +344,7 @@ def stale(m):
     tap.check(os.path.exists(m.sock), "a socket is left")
     m.daemon.start()
     tap.equal(m.lua("milter.lua").returncode, 0, "it serves")
-    m.daemon.process.stop()
+    m.daemon.stop()
 
 
 @tap.test("a socket handed over by systemd is used")
@@ -394,7 +396,7 @@ def tcp(m):
                 'mt.disconnect(c)\n' % port)
     done = m.lua(script)
     tap.equal(done.returncode, 0, done.stdout)
-    m.daemon.process.stop()
+    m.daemon.stop()
 
 
 @tap.test("a bad configuration at start names every mistake and ends")

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """When Mailrace is down, mail waits in Postfix; when the listener is held by
-another process, as systemd does, a restart defers nothing."""
+another process, as systemd does, a restart defers nothing.  What a kill leaves
+in doubt is named."""
 
 import netns
 netns.enter()
@@ -13,7 +14,8 @@ import time
 import tap
 from lab import Lab, mx_zone
 
-ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
+ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1")) + \
+    mx_zone("slow.example", ("mx.slow.example", "127.0.1.2"))
 CONFIG = """
 <domain *>
     retry-after 2s
@@ -27,7 +29,11 @@ WRAPPER = ["/bin/bash", "-c", "exec 3<&%d; export LISTEN_FDS=1 LISTEN_PID=$$;"
 class Fixture(Lab):
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG,
-                         receivers=[{"listen": ["127.0.1.1:25"]}])
+                         receivers=[
+                             {"listen": ["127.0.1.1:25"]},
+                             {"listen": ["127.0.1.2:25"], "rules": [
+                                 {"at": "dot", "delay": 2,
+                                  "action": "pass"}]}])
 
     def __enter__(self):
         self.start()
@@ -53,6 +59,31 @@ def down(lab):
     lab.daemon.start()
     lab.postfix.flush()
     tap.wait_for(lambda: count(lab, "down@") == 20, 40, "20 arrive")
+
+
+@tap.test("killed behind the dot: the audit names who may get it twice")
+def doubt(lab):
+    text = lab.inject(["a@slow.example", "b@slow.example"])[0][1]
+    number = text.split("queued as ")[1].strip()
+
+    def sent():
+        with open("/proc/net/tcp") as f:  # to 127.0.1.2:25, established
+            return any("0201007F:0019 01" in line for line in f)
+    tap.wait_for(sent, 10, "a connection to the slow server")
+    time.sleep(0.5)
+    lab.daemon.kill()
+    lab.daemon.start()
+    doubts = sorted(lab.audit().doubts, key=lambda d: d["recipient"])
+    tap.equal([(d["id"], d["recipient"], d["to"], d["queue"])
+               for d in doubts],
+              [(number, 0, "a@slow.example", "slow.example/{default}"),
+               (number, 1, "b@slow.example", "slow.example/{default}")],
+              "doubts")
+    tap.check(all(d["session"] and d["time"] for d in doubts), doubts)
+    text = lab.command.text("audit")
+    tap.check("b@slow.example" in text and "slow.example/{default}" in text,
+              text)
+    tap.wait_for(lambda: lab.audit().queued == 0, 20, "they end")
 
 
 @tap.test("the milter down: Postfix answers 4xx, nothing goes out unsigned")

@@ -43,7 +43,7 @@ static struct {
 		uint64_t id;
 		struct body_loc loc;
 	} moved[1000];
-	enum store_space space;
+	enum store_space space; /* the last that spool_wait() has heard of */
 	/* Options of the next opening. */
 	uint32_t segment_size;
 	uint64_t min_free;
@@ -56,7 +56,10 @@ spool_wake(char what)
 		abort();
 }
 
-/* Until what was said; false after ten seconds. */
+/*
+ * Until what was said; false after ten seconds.  How much space there is
+ * comes as a digit and counts as an 'S'.
+ */
 static inline bool
 spool_wait(char what)
 {
@@ -66,9 +69,13 @@ spool_wait(char what)
 	while (said[(unsigned char)what] == 0) {
 		char c;
 
-		if (read(spool.pipe[0], &c, 1) == 1)
+		if (read(spool.pipe[0], &c, 1) == 1) {
+			if (c >= '0' && c <= '9') {
+				spool.space = (enum store_space)(c - '0');
+				c = 'S';
+			}
 			said[(unsigned char)c]++;
-		else if (clock_us() > end)
+		} else if (clock_us() > end)
 			return false;
 		else
 			(void)usleep(100);
@@ -114,8 +121,7 @@ static inline void
 spool_on_space(void *ctx, enum store_space space)
 {
 	(void)ctx;
-	spool.space = space;
-	spool_wake('S');
+	spool_wake((char)('0' + space));
 }
 
 static inline void

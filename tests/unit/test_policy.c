@@ -240,6 +240,39 @@ run(size_t i, const struct snapshot *conf, struct region *rg)
 	canon_body_free(&body);
 }
 
+/* A milter without a mark key leaves what is honoured to the transport. */
+static void
+test_again(const struct snapshot *conf, struct region *rg)
+{
+	static const char text[] = "X-Job: j\r\nX-Virtual-MTA: ip2\r\n"
+				   "X-Mailrace-Mark: v=1\r\n";
+	struct header_list headers;
+	struct canon_body *body = canon_body_of("", 0);
+	struct policy_in in = { .conf = conf,
+		.again = true,
+		.sender = "a@b",
+		.headers = &headers,
+		.body = body };
+	struct policy_out out;
+	struct err e;
+	size_t at;
+
+	header_parse(text, sizeof(text) - 1, rg, &headers, &at);
+	(void)net_addr_parse(slice_of("10.1.1.1"), &in.client, &e);
+	policy_run(&in, rg, &out);
+	is_str(removed(&headers, &out, rg), "X-Mailrace-Mark ",
+	    "without a mark: those of a source that may stay");
+	(void)net_addr_parse(slice_of("192.0.2.1"), &in.client, &e);
+	policy_run(&in, rg, &out);
+	is_str(removed(&headers, &out, rg),
+	    "X-Job X-Virtual-MTA X-Mailrace-Mark ",
+	    "those of another source never do");
+	in.source = "named";
+	policy_assign(&in, rg, &out);
+	is_str(out.vmta, "ip3", "the source of a listener assigns");
+	canon_body_free(&body);
+}
+
 int
 main(void)
 {
@@ -253,6 +286,8 @@ main(void)
 	if (ok(conf != NULL, "the configuration"))
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 			run(i, conf, rg);
+	if (conf != NULL)
+		test_again(conf, rg);
 	snapshot_unref(&conf);
 	(void)snprintf(path, sizeof(path), "%s/key", dir);
 	(void)unlink(path);

@@ -140,6 +140,38 @@ test_ledger(void)
 	    "a version of tomorrow is refused: %s", e.text);
 }
 
+static void
+test_doubt(void)
+{
+	const struct record_doubt in = { 77, SLICE_LIT("b@example.net"),
+		SLICE_LIT("example.net/vmta1") };
+	struct slice key = SLICE_LIT("12345678901234567890");
+	unsigned char old[RECORD_HEAD + 8] = { 0 };
+	struct record_doubt out;
+	struct buf rec = { 0 };
+	struct err e;
+
+	record_doubt_pack(&rec, key, &in);
+	ok(record_doubt_unpack(key, bytes(rec.p, rec.len), &out, &e) == 0 &&
+		out.session == 77 && slice_eq(out.to, "b@example.net") &&
+		slice_eq(out.queue, "example.net/vmta1"),
+	    "a doubt opens as it was");
+	record_seal(RECORD_DOUBT, key, rec.p, rec.len - 1);
+	ok(record_doubt_unpack(key, bytes(rec.p, rec.len - 1), &out, &e) == -1,
+	    "cut in a name: %s", e.text);
+	buf_fini(&rec);
+
+	put_be64(old + RECORD_HEAD, 78);
+	old[0] = 1;
+	old[1] = RECORD_DOUBT;
+	put_be32(old + 4,
+	    crc32c(crc32c(crc32c(0, old, 4), key.p, key.len), old + RECORD_HEAD,
+		8));
+	ok(record_doubt_unpack(key, bytes(old, sizeof(old)), &out, &e) == 0 &&
+		out.session == 78 && out.to.len == 0 && out.queue.len == 0,
+	    "one of version 1 has no names");
+}
+
 int
 main(void)
 {
@@ -147,5 +179,6 @@ main(void)
 	test_message();
 	test_state();
 	test_ledger();
+	test_doubt();
 	return done_testing();
 }

@@ -12,7 +12,7 @@ static const char good[] =
     "host-name second.example.com\n"
     "log-level debug\nlog-file /var/log/x\ncontrol-group adm\n"
     "control-socket /run/x/control\nmilter-control-socket /run/x/m\n"
-    "mark-key-file /etc/x/mark\nmilter-listener /run/x/milter\n"
+    "milter-listener /run/x/milter\n"
     "name-server 127.0.0.1:5353, ::1\nspool-min-free-space 10M\n"
     "total-max-smtp-in 50\ntotal-max-smtp-out 60\n"
     "relay-domain [*.]relay.example\n"
@@ -356,6 +356,66 @@ test_sample(void)
 	conf_errors_fini(&errs);
 }
 
+static void
+test_mark_key(void)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *s;
+	char text[600], path[400];
+
+	(void)snprintf(path, sizeof(path), "%s", conf_file_path("mark"));
+	(void)snprintf(text, sizeof(text), "mark-key-file %s\n", path);
+	conf_file_put("main", text);
+	s = snapshot_load(conf_file_path("main"), &errs);
+	ok(s == NULL && conf_file_said(&errs, "main:1: mark-key-file: "),
+	    "a mark key that is not there");
+	snapshot_unref(&s);
+	conf_file_put("mark", "0123456789abcdef0123456789abcdef\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	ok(s != NULL && strcmp(snapshot_global(s)->mark_key_file, path) == 0,
+	    "and one that is");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
+static void
+test_order(void)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *s;
+
+	conf_file_put("main",
+	    "log-level loud\nb\033[31mogus\n"
+	    "name-server x\nbogus\nspool y\n</source>\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	is_int((int64_t)errs.n, 6, "all mistakes");
+	for (unsigned i = 0; i < errs.n; i++)
+		is_int(errs.v[i].line, i + 1, "in the order of the lines");
+	ok(strstr(errs.v[1].text, "b?[31mogus") != NULL,
+	    "nothing that a terminal would obey");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
+static void
+test_restart(void)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *old, *new;
+
+	conf_file_put("main", "spool /a\nlmtp-listener /x\nlog-level warn\n");
+	old = snapshot_load(conf_file_path("main"), &errs);
+	conf_file_put("main", "spool /a\nlmtp-listener /x, /y\n");
+	new = snapshot_load(conf_file_path("main"), &errs);
+	snapshot_check_reload(old, new, "main", &errs);
+	is_int((int64_t)errs.n, 1, "one needs a start");
+	ok(conf_file_said(&errs, "main: lmtp-listener has changed"),
+	    "and is named");
+	snapshot_unref(&old);
+	snapshot_unref(&new);
+	conf_errors_fini(&errs);
+}
+
 int
 main(void)
 {
@@ -367,6 +427,9 @@ main(void)
 	test_accepted();
 	test_large();
 	test_sample();
+	test_mark_key();
+	test_order();
+	test_restart();
 	conf_file_end();
 	return done_testing();
 }

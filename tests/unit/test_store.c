@@ -4,6 +4,7 @@
  * knows, hands it out in order after a restart, and moves bodies without
  * losing a reader.
  */
+#include "lib/flag.h"
 #include "tests/tap.h"
 #include "tests/unit/spool.h"
 
@@ -178,7 +179,87 @@ test_doubts(void)
 		ok(audit.doubts[0].session == 77 && audit.doubts[0].n == 0 &&
 			audit.doubts[0].id != 0,
 		    "with session and recipient");
+	if (audit.doubt_count == 1) {
+		is_str(audit.doubts[0].to, "b@example.net", "its address");
+		is_str(audit.doubts[0].queue, "example.net/{default}",
+		    "its queue");
+	}
 	store_audit_fini(&audit);
+}
+
+/* A session that waits for a slow server's reply, and nothing else moves. */
+static void
+test_slot_sync(void)
+{
+	struct inflight_part *part = inflight_part(store_inflight(spool.store),
+	    1);
+	struct store_audit before = spool_audit(), after = { 0 };
+	uint32_t slot = inflight_fill(part, 1, 2, 3, &(uint32_t){ 0 }, 1);
+
+	for (int i = 0; i < 200 && after.syncs <= before.syncs; i++) {
+		(void)usleep(10000);
+		after = spool_audit();
+		store_audit_fini(&after);
+	}
+	ok(after.syncs > before.syncs && after.batches == before.batches,
+	    "a slot is synced without a batch");
+	inflight_clear(part, slot);
+	store_audit_fini(&before);
+}
+
+static struct flag go_on;
+
+static void
+stall(struct store_accept *a) /* store thread */
+{
+	spool_wake('A');
+	while (!flag_take(&go_on))
+		(void)usleep(100);
+	spool_accept_done(a);
+}
+
+/*
+ * A slow disk: the outcome of a first attempt waits for its flush while the
+ * dot of a second one is sent.  That one is in doubt, whenever the first is
+ * committed.
+ */
+static void
+test_overtaken(void)
+{
+	struct store_accept a = { 0 },
+			    stalling = { .done = stall,
+				    .msg = spool_message(1, 100),
+				    .rcpt_count = 1 };
+	uint64_t id = spool_accept(&a, 1, 100);
+	struct store_settled item = { .id = id,
+		.verdict = VERDICT_RETRY,
+		.attempts = 1,
+		.due_wall_us = 1 };
+	struct store_settle first = { .done = spool_settle_done,
+		.count = 1,
+		.items = &item };
+	struct inflight_part *part = inflight_part(store_inflight(spool.store),
+	    0);
+	uint32_t slot = inflight_fill(part, id, 81, clock_wall_us(),
+	    &(uint32_t){ 0 }, 1);
+
+	store_accept(spool.store, &stalling);
+	ok(spool_wait('A'), "the store is busy");
+	store_settle(spool.store, &first);
+	(void)usleep(10);
+	(void)inflight_fill(part, id, 82, clock_wall_us(), &(uint32_t){ 0 }, 1);
+	flag_raise(&go_on);
+	ok(spool_wait('A') && spool_wait('O'), "the first attempt is settled");
+	inflight_clear(part, slot);
+	(void)spool_settle_one(stalling.msg->id, 0, VERDICT_DELIVERED, "");
+	message_unref(&stalling.msg);
+	store_close(&spool.store);
+
+	spool_open();
+	ok(spool_load(), "the load ends");
+	is_int((int64_t)spool.doubts, 1, "the second attempt is in doubt");
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, ""), "and it ends");
+	store_outbox_done(spool.store, spool.outbox_seq);
 }
 
 static bool
@@ -272,6 +353,8 @@ main(void)
 	test_handover();
 	test_restart();
 	test_doubts();
+	test_overtaken();
+	test_slot_sync();
 	test_compaction();
 	test_space();
 	store_close(&spool.store);

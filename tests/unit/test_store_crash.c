@@ -303,7 +303,7 @@ check_messages(void)
 static void
 check_doubts(const struct store_audit *audit, uint32_t first)
 {
-	unsigned missing = 0, wrong = 0, named = 0;
+	unsigned missing = 0, wrong = 0, named = 0, nameless = 0;
 
 	for (uint32_t i = first; i < sh->count; i++) {
 		const struct told *t = &sh->told[i];
@@ -328,7 +328,12 @@ check_doubts(const struct store_audit *audit, uint32_t first)
 				wrong++;
 		}
 	}
+	for (size_t d = 0; d < audit->doubt_count; d++)
+		nameless += strcmp(audit->doubts[d].to, "b@example.net") != 0 ||
+		    strcmp(audit->doubts[d].queue, "example.net/{default}") !=
+			0;
 	is_int(missing, 0, "each in doubt is named");
+	is_int(nameless, 0, "by address and queue");
 	is_int(wrong, 0, "and no other");
 	is_int((int64_t)spool.doubts, named, "as many as the start found");
 }

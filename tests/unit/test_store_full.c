@@ -65,8 +65,8 @@ main(void)
 	store_audit_fini(&audit);
 
 	fill_disk();
-	for (int i = 0; written && i < ROUNDS && spool.space == STORE_SPACE_OK;
-	     i++)
+	for (int i = 0;
+	     written && i < ROUNDS && spool.space != STORE_SPACE_FULL; i++)
 		written = spool_settle_one(ids[i % DEFERRED], 0, VERDICT_RETRY,
 		    "t");
 	ok(written, "outcomes are written");
