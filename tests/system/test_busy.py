@@ -145,7 +145,7 @@ def reloads(lab):
         for t in threads:
             t.join(30)
     tap.check(lab.audit().balances(), "audit: %s" % lab.audit())
-    tap.check(len(lab.accepted) > 200, "only %d accepted" % len(lab.accepted))
+    tap.check(len(lab.accepted) > 100, "only %d accepted" % len(lab.accepted))
 
 
 @tap.test("a stop under load: exit status 0 within seconds")
@@ -173,6 +173,7 @@ def stop_busy(lab):
 @tap.test("each accepted recipient arrived once and has one row")
 def once(lab):
     tap.wait_for(lambda: lab.audit().queued == 0, 90, "the queue is empty")
+    time.sleep(1)  # the receivers' log is written every 0.2 s
     got = [r for m in lab.messages() for r in m["rcpts"]]
     tap.equal(sorted(set(lab.accepted) - set(got))[:10], [], "lost")
     tap.equal(len(got), len(set(got)), "deliveries: none twice")
