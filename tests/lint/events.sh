@@ -10,8 +10,8 @@ known=$(sed -n 's/^E("\([^"]*\)".*/\1/p' mail/event.def)
 	exit 1
 }
 # The name is the string after the level, which may stand on the next line.
-used=$(cat lib/*.c mail/*.c vmta/*.c queue/*.c transport/*.c milter/*.c admin/*.c | tr '\n' ' ' |
-	grep -oE 'log_(begin|note)\([^;"]*"[a-z][a-z-]*"' | sed 's/.*"\([a-z-]*\)"$/\1/' | sort -u)
+used=$(find lib mail vmta queue transport milter admin compat -name '*.c' -exec cat {} + 2>/dev/null | tr '\n' ' ' |
+	{ grep -oE 'log_(begin|note)\([^;"]*"[a-z][a-z-]*"' | sed 's/.*"\([a-z-]*\)"$/\1/' || :; } | sort -u)
 status=0
 for name in $used; do
 	printf '%s\n' "$known" | grep -qx "$name" || {

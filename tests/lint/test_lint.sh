@@ -50,7 +50,7 @@ passes() { # LINT FILE
 }
 
 all() {
-for lint in layers forbidden size tables; do
+for lint in events forbidden layers size tables tested; do
 	keeps $lint
 done
 if command -v clang-format >/dev/null; then
@@ -59,6 +59,13 @@ if command -v clang-format >/dev/null; then
 else
 	echo "ok - format # SKIP clang-format is not installed"
 fi
+
+printf 'E("zz", "Z.")\nE("aa", "A.")\n' |
+    finds events mail/event.def 'not in alphabetical order'
+printf 'E("unused", "Never.")\n' |
+    finds events mail/event.def '"unused" is never written'
+printf 'D("never-tested", n, UINT, "0", 0, 0, LIVE,\n\t"N.")\n' |
+    finds tested vmta/bad.def 'never-tested: in no test'
 
 echo '#include "vmta/rate.h"' |
     finds layers lib/bad.c 'lib/bad.c:1: lib may not include vmta/rate.h'
