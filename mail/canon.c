@@ -123,8 +123,8 @@ typedef unsigned char lanes __attribute__((vector_size(LANES)));
 static bool
 lanes_are_plain(const char *p)
 {
-	const lanes sp = (lanes){ 0 } + ' ', tab = (lanes){ 0 } + '\t',
-		    cr = (lanes){ 0 } + '\r';
+	const lanes zero = { 0 }, sp = zero + ' ', tab = zero + '\t',
+		    cr = zero + '\r';
 	lanes here, next;
 	uint64_t odd[2];
 

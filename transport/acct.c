@@ -79,7 +79,9 @@ path_open(const char *path, struct err *e)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 
-	return fd == -1 ? err_sys(e, "acct-file %s", path) : fd;
+	if (fd == -1)
+		return err_sys(e, "acct-file %s", path);
+	return fd;
 }
 
 /* What a new file holds is not durable before its name is. */

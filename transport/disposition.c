@@ -102,7 +102,7 @@ disposition_conn(const struct outcome *o)
 	case OUTCOME_NO_UTF8:
 		return CONN_UNTRIED;
 	}
-	CHECK(!"a kind of outcome");
+	CHECK_NEVER("a kind of outcome");
 }
 
 bool

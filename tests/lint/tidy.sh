@@ -11,6 +11,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$1" && pwd) || exit 2
 BUILD=$(cd "$2" && pwd) || exit 2
 shift 2
+make -s -C "$BUILD" Makefile >/dev/null || exit 2
 FLAGS="-std=gnu11 $(make -s -C "$BUILD" print-cppflags)" || exit 2
 
 [ $# -gt 0 ] || set -- $(sources "$ROOT" '*.c')

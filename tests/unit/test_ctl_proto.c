@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "lib/ctl_proto.h"
+#include "lib/flag.h"
 #include "tests/tap.h"
 
 static int items;
-static int made;      /* of a long answer, on the server's thread */
-static bool finished; /* that answer was ended by its maker */
+static int made;             /* of a long answer, on the server's thread */
+static struct flag finished; /* that answer was ended by its maker */
 
 /* As many as are asked for, each of 1000 bytes. */
 static bool
@@ -23,7 +24,7 @@ make_more(void *ctx, struct ctl_request *r)
 
 	if (*left == 0 || ctl_is_gone(r)) {
 		free(left);
-		finished = true;
+		flag_raise(&finished);
 		ctl_done(r, NULL);
 		return false;
 	}
@@ -93,6 +94,7 @@ test_stream(const char *path)
 {
 	json_t *request, *done;
 	int hung, got = 0;
+	bool ended = false;
 	struct err e;
 
 	request = json_pack("{s:s,s:i}", "command", "stream", "n", 3000);
@@ -103,11 +105,13 @@ test_stream(const char *path)
 	ok(made < 3000 + 5000, "only as much was made as fits: %d", made);
 	json_decref(done);
 	json_decref(request);
-	finished = false;
+	(void)flag_take(&finished); /* the other one's */
 	(void)close(hung);
-	for (int i = 0; i < 500 && !finished; i++)
+	for (int i = 0; i < 500 && !ended; i++) {
 		(void)usleep(10000);
-	ok(finished, "it vanishes: its answer is ended");
+		ended = flag_take(&finished);
+	}
+	ok(ended, "it vanishes: its answer is ended");
 }
 
 static const struct {
