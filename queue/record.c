@@ -226,7 +226,7 @@ int
 record_doubt_unpack(struct slice key, struct slice rec,
     struct record_doubt *d_r, struct err *e)
 {
-	struct slice p;
+	struct slice p = { NULL, 0 };
 
 	if (record_open(RECORD_DOUBT, key, rec, &p, e) == -1)
 		return -1;

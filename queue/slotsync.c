@@ -45,7 +45,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static void
 on_dirty(struct post *p)
 {
-	const struct timeval soon = { .tv_usec = SLOTSYNC_MS * 1000 };
+	const struct timeval soon = { .tv_usec = SLOTSYNC_MS * 1000L };
 	struct slotsync *y = post_owner(p, struct slotsync, dirty);
 
 	CHECK(event_add(y->timer, &soon) == 0);
