@@ -103,15 +103,20 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
     uint16_t attempts)
 {
 	struct dispatch *d = ctx;
+	const char *last = sched_queue_last_error(q);
+	char text[1200];
 	const struct outcome o = { .kind = OUTCOME_TIMEOUT,
 		.phase = PHASE_RESOLVE,
-		.text = "not delivered within bounce-after",
+		.text = text,
 		.mx = "",
 		.esmtp = "",
 		.tls = "",
 		.wall_us = clock_wall_us() };
 	struct disposition what = disposition_expired(&o);
 
+	(void)snprintf(text, sizeof(text),
+	    "not delivered within bounce-after%s%s",
+	    last[0] == '\0' ? "" : "; last error: ", last);
 	sweep_add(d->sweep, &(struct sweep_rcpt){ q, m, n, attempts }, &o,
 	    &what);
 }

@@ -176,6 +176,8 @@ const char *sched_queue_domain(const struct sched_queue *q);
 const char *sched_queue_vmta(const struct sched_queue *q); /* "" default */
 /* What it returns when a connection opens lives until sched_closed(). */
 const struct queue_conf *sched_queue_conf(const struct sched_queue *q);
+/* Why the whole queue failed last, or "". */
+const char *sched_queue_last_error(const struct sched_queue *q);
 
 struct sched_queue_info {
 	const char *domain, *vmta;

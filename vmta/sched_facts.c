@@ -68,6 +68,12 @@ sched_queue_vmta(const struct sched_queue *q)
 	return q->vmta->name;
 }
 
+const char *
+sched_queue_last_error(const struct sched_queue *q)
+{
+	return q->last_error == NULL ? "" : q->last_error;
+}
+
 const struct queue_conf *
 sched_queue_conf(const struct sched_queue *q)
 {
@@ -123,8 +129,7 @@ sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn, void *ctx)
 			.retry_us = retry_waits(&q->retry, now_us) ?
 			    q->retry.until_us :
 			    0,
-			.last_error = q->last_error == NULL ? "" :
-							      q->last_error,
+			.last_error = sched_queue_last_error(q),
 			.waits_for = waits_for(s, q, now_us),
 		};
 

@@ -38,6 +38,9 @@ CONFIG = """
 <domain short.example>
     bounce-after 4s
 </domain>
+<domain gone.example>
+    bounce-after 4s
+</domain>
 <domain reuse.example>
     max-smtp-out 1
     connection-idle-timeout 5s
@@ -56,6 +59,7 @@ e1.equal.example 300 A 127.0.2.1
 e2.equal.example 300 A 127.0.2.2
 e3.equal.example 300 A 127.0.2.3
 onlya.example 300 A 127.0.1.5
+gone.example 300 A 127.0.9.9
 v6.example 300 MX 10 mx.v6.example
 mx.v6.example 300 AAAA ::1
 nullmx.example 300 MX 0 .
@@ -220,6 +224,15 @@ def expire(lab):
     r = lab.wait_record("b", "x@short.example", 30)
     tap.equal(r["dsnAction"], "failed", "dsnAction")
     tap.equal(lab.audit().terminal["expired"], 1, "expired in the ledger")
+
+
+@tap.test("a server that never answers: the bounce says why")
+def expire_queue(lab):
+    lab.inject("x@gone.example")
+    r = lab.wait_record("b", "x@gone.example", 30)
+    tap.equal(r["bounceCat"], "message-expired", "bounceCat")
+    tap.check("last error: " in r["dsnDiag"] and "refused" in r["dsnDiag"],
+              "dsnDiag: " + r["dsnDiag"])
 
 
 @tap.test("a connection lost after the dot: tried again, told in doubt")
