@@ -404,7 +404,8 @@ void
 ctl_print_commands(void)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		(void)printf("  %s %s\n        %s\n", commands[i].words,
+		(void)printf("  %s%s%s\n        %s\n", commands[i].words,
+		    commands[i].arguments[0] == '\0' ? "" : " ",
 		    commands[i].arguments, commands[i].doc);
 }
 

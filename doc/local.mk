@@ -15,6 +15,7 @@ manual_tables = \
 	vmta/user.def \
 	vmta/vmta.def
 EXTRA_DIST += \
+	%D%/ARCHITECTURE.md \
 	%D%/directives.awk \
 	%D%/mailrace.conf.5.in
 CLEANFILES += %D%/mailrace.conf.5

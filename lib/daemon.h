@@ -37,7 +37,7 @@ int daemon_raise_files(unsigned n, struct err *e);
  */
 int daemon_detach(struct err *e);
 
-/* sd_notify: READY=1, RELOADING=1, STOPPING=1, STATUS=... */
+/* sd_notify(3): READY=1, also when a reload is over; RELOADING=1; STOPPING=1. */
 void daemon_ready(void);
 void daemon_reloading(void);
 void daemon_stopping(void);

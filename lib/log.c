@@ -158,8 +158,8 @@ is_plain(const char *p, size_t len)
 	return true;
 }
 
-void
-log_strn(struct log_line *l, const char *key, const char *p, size_t len)
+static void
+add_text(struct log_line *l, const char *key, const char *p, size_t len)
 {
 	size_t shown = len > FOREIGN_MAX ? FOREIGN_MAX : len;
 
@@ -193,7 +193,7 @@ log_strn(struct log_line *l, const char *key, const char *p, size_t len)
 void
 log_str(struct log_line *l, const char *key, const char *value)
 {
-	log_strn(l, key, value, strlen(value));
+	add_text(l, key, value, strlen(value));
 }
 
 void
@@ -223,7 +223,7 @@ log_fmt(struct log_line *l, const char *key, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0)
 		return;
-	log_strn(l, key, text,
+	add_text(l, key, text,
 	    (size_t)len >= sizeof(text) ? sizeof(text) - 1 : (size_t)len);
 }
 

@@ -47,7 +47,6 @@ void log_set_program(const char *name);
 void log_begin(struct log_line *l, enum log_level level, const char *id,
     const char *event);
 void log_str(struct log_line *l, const char *key, const char *value);
-void log_strn(struct log_line *l, const char *key, const char *p, size_t len);
 void log_int(struct log_line *l, const char *key, int64_t value);
 void log_fmt(struct log_line *l, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

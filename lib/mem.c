@@ -86,7 +86,6 @@ struct block {
 
 struct region {
 	struct block *blocks; /* newest first; the last one is the first made */
-	size_t used;
 };
 
 static struct block *
@@ -119,7 +118,6 @@ region_reset(struct region *rg)
 		free(b);
 	}
 	rg->blocks->used = 0;
-	rg->used = 0;
 }
 
 void
@@ -133,12 +131,6 @@ region_free(struct region **rgp)
 	region_reset(rg);
 	free(rg->blocks);
 	free(rg);
-}
-
-size_t
-region_used(const struct region *rg)
-{
-	return rg->used;
 }
 
 void *
@@ -161,7 +153,6 @@ region_alloc(struct region *rg, size_t len)
 	}
 	p = b->bytes + b->used;
 	b->used += need;
-	rg->used += need;
 	return p;
 }
 
@@ -314,10 +305,4 @@ slab_put(struct slab *s, void *obj)
 	s->in_use--;
 	f->next = s->free;
 	s->free = f;
-}
-
-size_t
-slab_in_use(const struct slab *s)
-{
-	return s->in_use;
 }

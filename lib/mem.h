@@ -37,7 +37,6 @@ struct region;
 struct region *region_new(void);
 void region_free(struct region **rgp);
 void region_reset(struct region *rg); /* frees all, keeps the first block */
-size_t region_used(const struct region *rg);
 
 void *region_alloc(struct region *rg, size_t len); /* 16-byte aligned */
 void *region_zalloc(struct region *rg, size_t len);
@@ -56,6 +55,5 @@ struct slab *slab_new(size_t size);
 void slab_free(struct slab **sp); /* CHECKs that all objects came back */
 void *slab_get(struct slab *s);   /* zeroed */
 void slab_put(struct slab *s, void *obj);
-size_t slab_in_use(const struct slab *s);
 
 #endif

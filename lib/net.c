@@ -160,8 +160,8 @@ net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT])
 	return out;
 }
 
-socklen_t
-net_addr_to_sa(const struct net_addr *a, uint16_t port,
+static socklen_t
+to_sa(const struct net_addr *a, uint16_t port,
     struct sockaddr_storage *ss)
 {
 	memset(ss, 0, sizeof(*ss));
@@ -331,7 +331,7 @@ net_listen(const char *where, struct err *e)
 		return listen_unix(where, e);
 	if (net_endpoint_parse(where, &addr, &port, e) == -1)
 		return -1;
-	len = net_addr_to_sa(&addr, port, &ss);
+	len = to_sa(&addr, port, &ss);
 	inherited = find_inherited((const struct sockaddr *)&ss, len);
 	if (inherited >= 0)
 		return take_inherited(inherited, where, e);
@@ -345,7 +345,7 @@ bind_source(int fd, const struct net_addr *source, struct err *e)
 {
 	char text[NET_ADDR_TEXT];
 	struct sockaddr_storage ss;
-	socklen_t len = net_addr_to_sa(source, 0, &ss);
+	socklen_t len = to_sa(source, 0, &ss);
 	int one = 1;
 
 	/*
@@ -367,7 +367,7 @@ net_connect(const struct net_addr *source, const struct net_addr *to,
 {
 	char text[NET_ADDR_TEXT];
 	struct sockaddr_storage ss;
-	socklen_t len = net_addr_to_sa(to, port, &ss);
+	socklen_t len = to_sa(to, port, &ss);
 	int one = 1;
 	int fd = socket(to->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);

@@ -41,8 +41,6 @@ bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
 bool net_addr_is_loopback(const struct net_addr *a);
 const char *net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT]);
 
-socklen_t net_addr_to_sa(const struct net_addr *a, uint16_t port,
-    struct sockaddr_storage *ss);
 void net_addr_from_sa(const struct sockaddr *sa, struct net_addr *a_r,
     uint16_t *port_r);
 

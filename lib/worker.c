@@ -221,12 +221,6 @@ worker_base(struct worker *w)
 	return w->base;
 }
 
-const char *
-worker_name(const struct worker *w)
-{
-	return w->name;
-}
-
 bool
 worker_is_self(const struct worker *w)
 {

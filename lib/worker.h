@@ -51,7 +51,6 @@ void worker_stop(struct worker *w); /* any thread */
 void worker_join(struct worker *w);
 
 struct event_base *worker_base(struct worker *w);
-const char *worker_name(const struct worker *w);
 bool worker_is_self(const struct worker *w);
 
 void worker_post(struct worker *w, struct post *p);           /* any thread */

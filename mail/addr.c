@@ -149,8 +149,9 @@ literal_domain(struct slice s, struct region *rg)
 	    net_addr_text(&a, text));
 }
 
-const char *
-addr_domain(struct slice s, struct region *rg)
+/* Normal form of a domain or literal; NULL: it is none. */
+static const char *
+normal_domain(struct slice s, struct region *rg)
 {
 	char *copy;
 
@@ -215,7 +216,7 @@ addr_parse(struct slice s, struct region *rg, struct addr *a_r)
 	if (local == s.len)
 		return ADDR_NO_DOMAIN;
 	domain = (struct slice){ s.p + local + 1, s.len - local - 1 };
-	a_r->domain = addr_domain(domain, rg);
+	a_r->domain = normal_domain(domain, rg);
 	if (a_r->domain != NULL)
 		return ADDR_OK;
 	a_r->domain = "";

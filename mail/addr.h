@@ -49,9 +49,6 @@ enum addr_status addr_parse(struct slice s, struct region *rg,
 enum addr_status addr_path(struct slice s, struct region *rg, struct addr *a_r,
     size_t *used_r);
 
-/* Normal form of a domain or literal; NULL: it is none. */
-const char *addr_domain(struct slice s, struct region *rg);
-
 /* Well-formed UTF-8 (RFC 3629), without NUL. */
 bool addr_utf8_valid(struct slice s);
 

@@ -72,22 +72,3 @@ message_id_text(uint64_t id, char out[MESSAGE_ID_TEXT])
 	(void)snprintf(out, MESSAGE_ID_TEXT, "%016" PRIX64, id);
 	return out;
 }
-
-int
-message_id_parse(const char *text, uint64_t *id_r)
-{
-	uint64_t id = 0;
-
-	for (size_t i = 0; i < 16; i++) {
-		char c = text[i];
-
-		if (c >= '0' && c <= '9')
-			id = id << 4 | (uint64_t)(c - '0');
-		else if (c >= 'A' && c <= 'F')
-			id = id << 4 | (uint64_t)(c - 'A' + 10);
-		else
-			return -1;
-	}
-	*id_r = id;
-	return text[16] == '\0' ? 0 : -1;
-}

@@ -49,6 +49,5 @@ void message_unref(struct message **mp);
 /* The id as it is shown: 16 upper-case hex digits. */
 #define MESSAGE_ID_TEXT 17
 const char *message_id_text(uint64_t id, char out[MESSAGE_ID_TEXT]);
-int message_id_parse(const char *text, uint64_t *id_r);
 
 #endif

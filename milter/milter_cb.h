@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * milter_cb - the callbacks that libmilter is given, and what is negotiated.
+ *
+ * They decide nothing: each hands on to the session's milter_msg.  Called on
+ * any thread of libmilter's pool, for one session on one at a time.
  */
 
 #ifndef MILTER_MILTER_CB_H

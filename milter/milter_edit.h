@@ -2,7 +2,7 @@
 /*
  * milter_edit - asks the host MTA for the changes that policy decided.
  *
- * Only from the end-of-message callback.
+ * Only from the end-of-message callback, on its thread.
  */
 
 #ifndef MILTER_MILTER_EDIT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bytes - a slice of any bytes, for keys and values; header only.
+ * bytes - a slice of any bytes, for keys and values; header only.  Borrowed:
+ * it lives no longer than what p points to.
  */
 
 #ifndef QUEUE_BYTES_H

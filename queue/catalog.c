@@ -176,9 +176,3 @@ catalog_drop(struct catalog *c, uint64_t id)
 	}
 	CHECK_NEVER("an entry that is there");
 }
-
-size_t
-catalog_count(const struct catalog *c)
-{
-	return c->count;
-}

@@ -34,6 +34,5 @@ void catalog_free(struct catalog **cp);
 struct catalog_entry *catalog_add(struct catalog *c, uint64_t id);
 struct catalog_entry *catalog_find(const struct catalog *c, uint64_t id);
 void catalog_drop(struct catalog *c, uint64_t id);
-size_t catalog_count(const struct catalog *c);
 
 #endif

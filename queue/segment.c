@@ -39,8 +39,8 @@ struct segments {
 
 /* ---- bytes --------------------------------------------------------------- */
 
-void
-segment_head_pack(unsigned char out[SEGMENT_HEAD], const struct segment_head *h)
+static void
+head_pack(unsigned char out[SEGMENT_HEAD], const struct segment_head *h)
 {
 	put_be32(out, SEGMENT_MAGIC);
 	put_be64(out + 4, h->id);
@@ -335,7 +335,7 @@ gather(struct segments *ss, struct segment_item *items, size_t count)
 
 		if (i > 0 && at >= ss->limit)
 			break;
-		segment_head_pack(ss->heads[i], &head);
+		head_pack(ss->heads[i], &head);
 		ss->iov[2 * i].iov_base = ss->heads[i];
 		ss->iov[2 * i].iov_len = SEGMENT_HEAD;
 		memcpy(&ss->iov[2 * i + 1].iov_base, &it->p, sizeof(it->p));

@@ -33,8 +33,6 @@ struct segment_head {
 	uint32_t len, crc;
 };
 
-void segment_head_pack(unsigned char out[SEGMENT_HEAD],
-    const struct segment_head *h);
 /* False: not a head, or a damaged one. */
 bool segment_head_unpack(const unsigned char in[SEGMENT_HEAD],
     struct segment_head *h_r);

@@ -56,8 +56,8 @@ tell_space(struct store *s)
 		s->owner.space(s->ctx, s->space);
 }
 
-void
-store_set_space(struct store *s, enum store_space space)
+static void
+set_space(struct store *s, enum store_space space)
 {
 	s->space = space;
 	tell_space(s);
@@ -66,7 +66,7 @@ store_set_space(struct store *s, enum store_space space)
 void
 store_space_is(struct store *s, enum store_space space)
 {
-	store_set_space(s, space);
+	set_space(s, space);
 	if (space != STORE_SPACE_OK)
 		commit_roll(s);
 }
@@ -76,7 +76,7 @@ store_use_reserve(struct store *s)
 {
 	if (!reserve_give_up(s->reserve))
 		return false;
-	store_set_space(s, STORE_SPACE_FULL);
+	set_space(s, STORE_SPACE_FULL);
 	return true;
 }
 

@@ -73,9 +73,7 @@ _Noreturn void store_die(const char *what, const struct err *e);
 /* Asks for slices until there is no more work for them. */
 void store_kick(struct store *s);
 
-void store_set_space(struct store *s, enum store_space space);
-
-/* The same, told by the checkpoint thread between batches. */
+/* Told by the checkpoint thread between batches. */
 void store_space_is(struct store *s, enum store_space space);
 
 /*

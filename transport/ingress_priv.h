@@ -132,10 +132,4 @@ bool ingress_on_data(struct ingress_session *s, enum ingress_state *next_r);
 /* The text is complete: to the store, or refused with all replies given. */
 enum ingress_state receive_message(struct ingress_session *s);
 
-/*
- * The reply to end of data: one for each recipient in LMTP (RFC 2033 section
- * 4.2), one in all in SMTP.  text begins with code and enhanced status.
- */
-void receive_reply_all(struct ingress_session *s, const char *text);
-
 #endif

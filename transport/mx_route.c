@@ -11,8 +11,9 @@
 
 /* ---- order --------------------------------------------------------------- */
 
-uint32_t
-mx_random(uint64_t *state)
+/* xorshift64*. */
+static uint32_t
+next_random(uint64_t *state)
 {
 	uint64_t x = *state;
 
@@ -40,7 +41,7 @@ void
 mx_hosts_order(struct mx_host *hosts, size_t count, uint64_t *random)
 {
 	for (size_t i = 0; i < count; i++)
-		hosts[i].shuffle = mx_random(random);
+		hosts[i].shuffle = next_random(random);
 	if (count > 1)
 		qsort(hosts, count, sizeof(*hosts), by_order);
 }
@@ -126,7 +127,7 @@ shuffled(const struct dns_answer *a, struct net_addr out[ADDRS_SEEN],
 	if (n > 0)
 		memcpy(out, a->addrs, n * sizeof(*out));
 	for (size_t i = 1; i < n; i++) {
-		size_t j = mx_random(random) % (i + 1);
+		size_t j = next_random(random) % (i + 1);
 		struct net_addr swap = out[i];
 
 		out[i] = out[j];

@@ -41,10 +41,7 @@ struct mx_self {
 	const void *ctx;
 };
 
-/* xorshift64*; the seed is not 0. */
-uint32_t mx_random(uint64_t *state);
-
-/* By order; hosts of the same order in a random one. */
+/* By order; hosts of the same order in a random one.  *random is not 0. */
 void mx_hosts_order(struct mx_host *hosts, size_t count, uint64_t *random);
 
 /*

@@ -47,8 +47,12 @@ receipt_free(struct receipt **rp)
 
 /* ---- replies ------------------------------------------------------------- */
 
-void
-receive_reply_all(struct ingress_session *s, const char *text)
+/*
+ * The reply to end of data: one for each recipient in LMTP (RFC 2033 section
+ * 4.2), one in all in SMTP.  text begins with code and enhanced status.
+ */
+static void
+reply_all(struct ingress_session *s, const char *text)
 {
 	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.rcpt_count : 1;
 
@@ -88,10 +92,10 @@ reply_answer(struct ingress_session *s, const struct store_accept *a)
 		reply_queued(s, a->msg->id);
 		break;
 	case STORE_NO_SPACE:
-		receive_reply_all(s, "452 4.3.1 no space in the queue");
+		reply_all(s, "452 4.3.1 no space in the queue");
 		break;
 	case STORE_BAD:
-		receive_reply_all(s, "554 5.3.0 message cannot be queued");
+		reply_all(s, "554 5.3.0 message cannot be queued");
 		break;
 	}
 }
@@ -351,7 +355,7 @@ static enum ingress_state
 refuse(struct ingress_session *s, const char *why, const char *trouble)
 {
 	log_refused(s, why, trouble);
-	receive_reply_all(s, why);
+	reply_all(s, why);
 	ingress_tx_reset(s);
 	return INGRESS_COMMAND;
 }

@@ -30,8 +30,6 @@ void domain_set_fini(struct domain_set *set); /* CHECKs that it is empty */
 
 /* Finds or makes; counts one queue. */
 struct domain_obj *domain_obj_get(struct domain_set *set, const char *name);
-struct domain_obj *domain_obj_find(const struct domain_set *set,
-    const char *name); /* or NULL; counts nothing */
 void domain_obj_put(struct domain_set *set, struct domain_obj **dp);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * The item keeps its index (written by ops->moved), so that any item can be
  * taken out or moved in O(log n).  The heap owns the array, never the items.
- * A zeroed heap is empty; the array shrinks with the items.
+ * A zeroed heap is empty; the array shrinks with the items.  One thread.
  */
 
 #ifndef VMTA_HEAP_H

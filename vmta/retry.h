@@ -4,7 +4,7 @@
  *
  * The waits come from a list, and the last one repeats.  Failures of several
  * connections at once are one failure: what fails while the queue waits
- * already neither moves the position nor the end.
+ * already neither moves the position nor the end.  Pure; embedded in a queue.
  */
 
 #ifndef VMTA_RETRY_H

@@ -132,12 +132,9 @@ void sched_average(uint32_t *avg, int64_t sample_us);
 
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
-struct sched_vmta *vmta_find(const struct sched *s, const char *name);
 void vmta_configure(struct sched_vmta *v, int64_t now_us);
 void vmta_free(struct sched_vmta **vp);
 void vmta_table_init(struct sched *s);
-/* How many connections it may open now. */
-uint32_t vmta_room(struct sched_vmta *v, int64_t now_us);
 /* Are all slots taken that it has, or that its rate can use? */
 bool vmta_is_full(struct sched_vmta *v, int64_t now_us);
 /* Its timer fired: takes back idle connections, serves who waits. */

@@ -56,8 +56,8 @@ vmta_configure(struct sched_vmta *v, int64_t now_us)
 	rate_limit_set(&v->rate, &v->conf->msg_rate, now_us);
 }
 
-struct sched_vmta *
-vmta_find(const struct sched *s, const char *name)
+static struct sched_vmta *
+find(const struct sched *s, const char *name)
 {
 	struct table_link *l;
 
@@ -70,7 +70,7 @@ vmta_find(const struct sched *s, const char *name)
 struct sched_vmta *
 vmta_get(struct sched *s, const char *name, int64_t now_us)
 {
-	struct sched_vmta *v = vmta_find(s, name);
+	struct sched_vmta *v = find(s, name);
 	size_t len = strlen(name) + 1;
 
 	if (v != NULL)
@@ -182,16 +182,17 @@ vmta_is_full(struct sched_vmta *v, int64_t now_us)
 	return slots_room(&v->slots) == 0 || rate_room(v, now_us) == 0;
 }
 
-uint32_t
-vmta_room(struct sched_vmta *v, int64_t now_us)
+/* How many connections it may open now. */
+static uint32_t
+room(struct sched_vmta *v, int64_t now_us)
 {
-	uint32_t room, useful;
+	uint32_t slots, useful;
 
 	if (open_at(v, now_us) > now_us)
 		return 0;
-	room = slots_room(&v->slots);
+	slots = slots_room(&v->slots);
 	useful = rate_room(v, now_us);
-	return room < useful ? room : useful;
+	return slots < useful ? slots : useful;
 }
 
 /* ---- lines and turns ----------------------------------------------------- */
@@ -263,7 +264,7 @@ set_timer(struct sched_vmta *v, int64_t now_us)
 void
 vmta_offer(struct sched_vmta *v, int64_t now_us)
 {
-	if (v->open_line.n > 0 && vmta_room(v, now_us) > 0)
+	if (v->open_line.n > 0 && room(v, now_us) > 0)
 		ring_join(v);
 	else
 		ring_leave(v);

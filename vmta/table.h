@@ -3,7 +3,8 @@
  * table - a hash table of items that carry their own link: 8 bytes by item
  * and 4 to 8 for the buckets, since a million messages are in one.
  *
- * The table owns the buckets, never the items.
+ * The table owns the buckets, never the items: it knows neither the size of
+ * one nor whether a key is in it twice.  One thread.
  */
 
 #ifndef VMTA_TABLE_H

@@ -2,6 +2,9 @@
 /*
  * timer - when sched has to look at something again: embedded in queues,
  * virtual MTAs and connections, all in one heap.
+ *
+ * On the caller's clock; nothing fires by itself.  Scheduler thread only; the
+ * heap does not own the timers, so who frees one sets it to never first.
  */
 
 #ifndef VMTA_TIMER_H

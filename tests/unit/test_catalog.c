@@ -14,7 +14,6 @@ main(void)
 
 	for (uint64_t i = 0; i < COUNT; i++)
 		catalog_add(c, base + i)->body_len = (uint32_t)i;
-	is_int((int64_t)catalog_count(c), COUNT, "all are in");
 	for (uint64_t i = 0; i < COUNT; i += 2)
 		catalog_drop(c, base + i);
 	for (uint64_t i = 0; i < COUNT; i++) {
@@ -30,7 +29,10 @@ main(void)
 	ok(found, "what was left is found, as it was");
 	for (uint64_t i = 0; i < COUNT; i++)
 		catalog_add(c, base + COUNT + i);
-	is_int((int64_t)catalog_count(c), COUNT + COUNT / 2, "room is reused");
+	found = true;
+	for (uint64_t i = 0; i < COUNT; i++)
+		found = found && catalog_find(c, base + COUNT + i) != NULL;
+	ok(found, "what came into the room of others is found");
 	ok(catalog_find(c, 0) == NULL, "an id never given");
 	ok(sizeof(struct catalog_entry) <= 24, "24 bytes for a message");
 	catalog_free(&c);

@@ -24,7 +24,9 @@ main(void)
 	is_str(region_printf(rg, "%d-%s", 7, "x"), "7-x", "printf");
 	is_str(region_strndup(rg, "abcdef", 3), "abc", "strndup ends it");
 	region_reset(rg);
-	is_int((int64_t)region_used(rg), 0, "a reset region is empty");
+	a = region_alloc(rg, 100);
+	region_reset(rg);
+	ok(region_alloc(rg, 100) == a, "a reset region begins anew");
 	region_free(&rg);
 	ok(rg == NULL, "the pointer is cleared");
 
@@ -34,7 +36,6 @@ main(void)
 	b = slab_get(slab);
 	ok(a == b, "a freed object is used again");
 	is_int(*(unsigned char *)b, 0, "and comes zeroed");
-	is_int((int64_t)slab_in_use(slab), 1, "one is in use");
 	slab_put(slab, b);
 	slab_free(&slab);
 	return done_testing();
