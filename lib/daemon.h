@@ -25,8 +25,11 @@ struct daemon_options {
 int daemon_options(struct daemon_options *opt, int argc, char **argv,
     struct err *e);
 
-/* Prints usage with an example and what the program is. */
-void daemon_help(const char *program, const char *what);
+/*
+ * Prints usage with an example and what the program is; detaches: it leaves
+ * the foreground without -f.
+ */
+void daemon_help(const char *program, const char *what, bool detaches);
 
 /* Raises the soft limit of open files to at least n, or says how to. */
 int daemon_raise_files(unsigned n, struct err *e);

@@ -195,7 +195,7 @@ main(int argc, char **argv)
 		goto out;
 	if (opt.help || opt.version) {
 		if (opt.help)
-			daemon_help("mailrace-milter", WHAT);
+			daemon_help("mailrace-milter", WHAT, false);
 		else
 			(void)printf("mailrace-milter %s\n", PACKAGE_VERSION);
 		return EXIT_SUCCESS;

@@ -6,8 +6,10 @@ check_PROGRAMS += \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_state \
 	tests/unit/test_addr \
+	tests/unit/test_base64 \
 	tests/unit/test_canon \
 	tests/unit/test_catalog \
+	tests/unit/test_classify \
 	tests/unit/test_conf_bind \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
@@ -24,12 +26,16 @@ check_PROGRAMS += \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_envelope \
 	tests/unit/test_handover \
+	tests/unit/test_handover_key \
 	tests/unit/test_header \
+	tests/unit/test_heap \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
+	tests/unit/test_listing \
 	tests/unit/test_lock \
+	tests/unit/test_log \
 	tests/unit/test_mailbox \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
@@ -54,6 +60,7 @@ check_PROGRAMS += \
 	tests/unit/test_store_full \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
+	tests/unit/test_table \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
@@ -82,6 +89,10 @@ tests_unit_test_smtp_session_load_SOURCES = \
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
+
+tests_unit_test_listing_SOURCES = \
+	%D%/unit/test_listing.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \

@@ -50,7 +50,8 @@ main(int argc, char **argv)
 		goto out;
 	if (opt.help || opt.version) {
 		if (opt.help)
-			daemon_help(PROGRAM, "delivers mail for the host MTA");
+			daemon_help(PROGRAM, "delivers mail for the host MTA",
+			    true);
 		else
 			(void)printf(PROGRAM " %s\n", PACKAGE_VERSION);
 		return EXIT_SUCCESS;

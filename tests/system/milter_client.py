@@ -12,6 +12,7 @@ ADDHDRS, CHGHDRS, SETSYMLIST = 0x01, 0x10, 0x100
 ALL_ACTIONS, ALL_STEPS = 0x1ff, 0x1fffff
 NOHELO, NODATA, NOEOH, LEADSPC = 0x2, 0x200, 0x40, 0x100000
 NO_REPLY = {"C": 0x1000, "M": 0x4000, "R": 0x8000, "L": 0x80, "B": 0x80000}
+AT_CONNECT, AT_MAIL, AT_RCPT, AT_END = 0, 2, 3, 5  # SMFIM_*
 BODY_MAX = 65535
 
 
@@ -26,8 +27,18 @@ class Client:
         code, data = self._read()
         assert code == "O", code
         _, self.actions, self.steps = struct.unpack("!III", data[:12])
-        self.symbols = data[12:]
+        self.symbols = self._symbols(data[12:])
         self.connected = False
+
+    @staticmethod
+    def _symbols(data):
+        """Step to the names of macros that it asks for (SMFIC_OPTNEG)."""
+        wanted = {}
+        while data:
+            step, = struct.unpack("!I", data[:4])
+            names, _, data = data[4:].partition(b"\0")
+            wanted[step] = names.decode().split()
+        return wanted
 
     def close(self):
         try:

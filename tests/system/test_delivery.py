@@ -6,8 +6,10 @@ fallback, null MX, NXDOMAIN, routes, retries, bounces, connection reuse."""
 import netns
 netns.enter()
 
+import subprocess
 import time
 
+import mailrace
 import smtp_client
 import tap
 from lab import Lab, mx_zone
@@ -15,6 +17,9 @@ from lab import Lab, mx_zone
 CONFIG = """
 <virtual-mta nowhere>
     smtp-source-host 192.0.2.1 nowhere.mta.example
+</virtual-mta>
+<virtual-mta six>
+    smtp-source-host fd00::2 six.mta.example
 </virtual-mta>
 <source 127.0.0.1>
     process-x-virtual-mta yes
@@ -61,7 +66,7 @@ e3.equal.example 300 A 127.0.2.3
 onlya.example 300 A 127.0.1.5
 gone.example 300 A 127.0.9.9
 v6.example 300 MX 10 mx.v6.example
-mx.v6.example 300 AAAA ::1
+mx.v6.example 300 AAAA fd00::1
 nullmx.example 300 MX 0 .
 servfail.example SERVFAIL-FIRST 1
 servfail.example 300 MX 10 mx.order.example
@@ -79,7 +84,7 @@ servfail.example 300 MX 10 mx.order.example
 
 RECEIVERS = [
     {"listen": ["127.0.1.1:25", "127.0.1.2:25", "127.0.1.5:25",
-                "127.0.1.6:25", "127.0.1.7:25", "127.0.1.9:2525", "[::1]:25",
+                "127.0.1.6:25", "127.0.1.7:25", "127.0.1.9:2525", "[fd00::1]:25",
                 "127.0.2.1:25", "127.0.2.2:25", "127.0.2.3:25"],
      "rules": [
          {"at": "rcpt", "match": "<grey", "count": 1, "per": "value",
@@ -108,6 +113,10 @@ class Fixture(Lab):
                          with_milter=False, receivers=RECEIVERS)
 
     def __enter__(self):
+        # Not ::1 for both: a server at an address of ours is a loop.
+        for ip in ("fd00::1", "fd00::2"):
+            subprocess.run(["ip", "-6", "addr", "add", ip + "/128", "dev",
+                            "lo", "nodad"], check=True)
         self.start()
         return self
 
@@ -138,7 +147,7 @@ def next_mx(lab):
     tap.equal(m["to"], "127.0.1.2:25", "server")
 
 
-@tap.test("no MX: the address of the domain itself; an MX with AAAA only")
+@tap.test("no MX: the address of the domain itself")
 def fallback(lab):
     lab.inject("a@onlya.example")
     tap.equal(lab.wait_arrived("a@onlya.example")["to"], "127.0.1.5:25", "A")
@@ -285,14 +294,25 @@ def stuffing(lab):
 @tap.test("an address that cannot be bound never falls back to another")
 def bind(lab):
     lab.inject("bind@order.example", headers=[("X-Virtual-MTA", "nowhere")])
-    time.sleep(4)
+    why = tap.wait_for(
+        lambda: mailrace.find(lab.command.json(
+            "show", "queues", "order.example/nowhere"), "last_error"),
+        20, "the queue says why it waits")
+    tap.check("192.0.2.1" in why, why)
+    time.sleep(3)  # longer than retry-after: it is tried again
     tap.equal(lab.arrived("bind@order.example"), [], "arrived")
-    tap.check(lab.audit().queued >= 1, "it is still queued")
+    tap.equal(mailrace.find(lab.command.json(
+        "list", "order.example/nowhere"), "to"), "bind@order.example",
+              "still queued")
 
 
 @tap.test("IPv6: an MX with an AAAA record only, from an IPv6 source or not "
           "at all from a wrong one")
 def ipv6(lab):
+    lab.inject("six@v6.example", headers=[("X-Virtual-MTA", "six")])
+    m = lab.wait_arrived("six@v6.example")
+    tap.equal((m["to"], m["peer"].rpartition(":")[0], m["helo"]),
+              ("[fd00::1]:25", "[fd00::2]", "six.mta.example"), "to, from, EHLO")
     lab.inject("x@v6.example")
     time.sleep(2)
     # The default virtual MTA has an IPv4 address only.

@@ -195,6 +195,24 @@ SIGNED_ODD = ("empty values", "1,500 fields", "300 jobs",
               "a field of 180 KB", "a sender of 100 KB", "forged marks")
 
 
+@tap.test("it asks for the macros it needs, so that main.cf need not")
+def macros(m):
+    with contextlib.closing(milter_client.Client(m.sock)) as c:
+        asked = c.symbols
+    for step, name in (
+            (milter_client.AT_CONNECT, "{client_addr}"),
+            (milter_client.AT_MAIL, "{auth_authen}"),
+            (milter_client.AT_RCPT, "i"),
+            (milter_client.AT_RCPT, "{rcpt_mailer}"),
+            (milter_client.AT_END, "i")):
+        tap.check(name in asked.get(step, ()), "%s at step %d: %s" % (
+            name, step, asked))
+    no_macros = milter_client.ALL_ACTIONS & ~milter_client.SETSYMLIST
+    with contextlib.closing(milter_client.Client(
+            m.sock, actions=no_macros)) as c:
+        tap.equal(c.symbols, {}, "asked of a host MTA that cannot")
+
+
 def odd_messages():
     many = [(b"X-%d" % i, b" %d" % i) for i in range(1500)]
     jobs = [(b"X-Job", b" %d" % i) for i in range(300)]

@@ -152,6 +152,10 @@ test_keys(const struct snapshot *s)
 		    "%s signs %s with %s, d=%s", key_cases[i].vmta,
 		    key_cases[i].domain, selector, d);
 	}
+	ok(snapshot_key(s, snapshot_vmta(s, ""), "x.y", &selector, &d) ==
+		snapshot_key(s, snapshot_vmta(s, "a"), "news.example.com",
+		    &selector, &d),
+	    "a key file is parsed once, however many directives name it");
 }
 
 static void
