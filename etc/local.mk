@@ -1,4 +1,3 @@
-EXTRA_DIST += %D%/config.sample
 EXTRA_DIST += \
 	%D%/config.sample \
 	%D%/mailrace-milter.service \
