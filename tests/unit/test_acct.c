@@ -19,9 +19,9 @@
  * A sync that fails as disks do: what was written since the last good one is
  * gone, and the next one has nothing to complain about.
  */
-static int sync_fails_in = -1; /* syncs from now */
-static bool disk_is_dead;      /* from that on: all others too */
-static off_t good_length;
+static _Atomic int sync_fails_in = -1; /* syncs from now; any thread */
+static _Atomic bool disk_is_dead;      /* from that on: all others too */
+static _Atomic off_t good_length;
 
 int
 fdatasync(int fd)
