@@ -54,8 +54,8 @@ daemon_help(const char *program, const char *what, bool detaches)
 	    "  -f         stay in the foreground, log on standard error%s\n"
 	    "  --version  print the version\n\n"
 	    "example: %s -f -c /etc/mailrace/config\n",
-	    program, what, program,
-	    detaches ? "" : " (as it always does)", program);
+	    program, what, program, detaches ? "" : " (as it always does)",
+	    program);
 }
 
 int

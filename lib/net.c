@@ -161,8 +161,7 @@ net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT])
 }
 
 static socklen_t
-to_sa(const struct net_addr *a, uint16_t port,
-    struct sockaddr_storage *ss)
+to_sa(const struct net_addr *a, uint16_t port, struct sockaddr_storage *ss)
 {
 	memset(ss, 0, sizeof(*ss));
 	if (a->family == AF_INET) {

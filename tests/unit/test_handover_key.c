@@ -41,7 +41,8 @@ main(void)
 	    "door, peer, queue id and header all count");
 	ok(differ(key("a", "bc", "i", "h"), key("ab", "c", "i", "h")),
 	    "and where one ends");
-	ok(rcpt == UINT64_C(0x184A16FD3DFA8D0C), "a recipient's, as it is on disk");
+	ok(rcpt == UINT64_C(0x184A16FD3DFA8D0C),
+	    "a recipient's, as it is on disk");
 	ok(rcpt != handover_rcpt_key("c@example.net", "", 0) &&
 		rcpt != handover_rcpt_key("b@example.net", "rfc822;x", 0) &&
 		rcpt != handover_rcpt_key("b@example.net", "", 1),

@@ -3,8 +3,8 @@
  * A heap gives the least first and lets any item be taken out or moved;
  * timers fire in order, once, and not before their time.
  */
-#include "vmta/heap.h"
 #include "tests/tap.h"
+#include "vmta/heap.h"
 #include "vmta/timer.h"
 
 enum { COUNT = 1000 };

@@ -49,12 +49,19 @@ add_message(struct sched *s, uint64_t id)
 		{ .addr = "x@a.example", .domain = "a.example", .vmta = "" },
 		{ .addr = "y@a.example", .domain = "a.example", .vmta = "" },
 		{ .addr = "x@b.example", .domain = "b.example", .vmta = "one" },
-		{ .addr = "x@sub.b.example", .domain = "sub.b.example",
+		{ .addr = "x@sub.b.example",
+		    .domain = "sub.b.example",
 		    .vmta = "two" },
 	};
-	struct envelope env = { .sender = "s@x.example", .envid = "",
-		.job = "news", .pool = "", .auth_user = "", .host_id = "3F0A",
-		.src_mta = "", .rcpt_count = 4, .rcpts = rcpts };
+	struct envelope env = { .sender = "s@x.example",
+		.envid = "",
+		.job = "news",
+		.pool = "",
+		.auth_user = "",
+		.host_id = "3F0A",
+		.src_mta = "",
+		.rcpt_count = 4,
+		.rcpts = rcpts };
 	struct sched_rcpt_in in[4] = { 0 };
 	struct buf bytes = { 0 };
 	struct message *m;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A table finds what is in it, and only that, also when hashes are equal. */
-#include "vmta/table.h"
 #include "tests/tap.h"
+#include "vmta/table.h"
 
 enum { COUNT = 20000 };
 
