@@ -51,6 +51,7 @@ check_PROGRAMS += \
 	tests/unit/test_segment \
 	tests/unit/test_settings \
 	tests/unit/test_smtp_cmd \
+	tests/unit/test_smtp_deadline \
 	tests/unit/test_smtp_reply \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
@@ -75,6 +76,11 @@ tests_unit_test_sched_random_SOURCES = \
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
+tests_unit_test_smtp_deadline_SOURCES = \
+	%D%/unit/test_smtp_deadline.c \
+	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
+	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
 
 tests_unit_test_smtp_session_SOURCES = \
 	%D%/unit/test_smtp_session.c \
