@@ -45,17 +45,16 @@ daemon_options(struct daemon_options *opt, int argc, char **argv, struct err *e)
 }
 
 void
-daemon_help(const char *program, const char *what, bool detaches)
+daemon_help(const char *program, const char *what)
 {
 	(void)printf(
 	    "%s - %s\n\n"
 	    "usage: %s [-f] [-c FILE]\n\n"
 	    "  -c FILE    configuration (" DAEMON_CONFIG ")\n"
-	    "  -f         stay in the foreground, log on standard error%s\n"
+	    "  -f         stay in the foreground, log on standard error\n"
 	    "  --version  print the version\n\n"
 	    "example: %s -f -c /etc/mailrace/config\n",
-	    program, what, program, detaches ? "" : " (as it always does)",
-	    program);
+	    program, what, program, program);
 }
 
 int

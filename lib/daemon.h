@@ -29,7 +29,7 @@ int daemon_options(struct daemon_options *opt, int argc, char **argv,
  * Prints usage with an example and what the program is; detaches: it leaves
  * the foreground without -f.
  */
-void daemon_help(const char *program, const char *what, bool detaches);
+void daemon_help(const char *program, const char *what);
 
 /* Raises the soft limit of open files to at least n, or says how to. */
 int daemon_raise_files(unsigned n, struct err *e);

@@ -70,15 +70,23 @@ load(struct milter *m, const char *path, struct err *e)
 	return c == NULL ? -1 : 0;
 }
 
-/* Standard error only: log-file is mailraced's, which rotates it. */
-static void
-set_log(struct milter *m)
+/*
+ * The same file as mailraced's: a line is one write(2) at the end of it, and
+ * says which program it is from.
+ */
+static int
+set_log(struct milter *m, bool foreground, struct err *e)
 {
 	struct milter_conf *c = current_get(m->env.conf);
+	const struct global_conf *g = snapshot_global(c->snapshot);
+	int rc = 0;
 
 	log_set_program("mailrace-milter");
-	log_set_level(log_level_of(snapshot_global(c->snapshot)->log_level));
+	log_set_level(log_level_of(g->log_level));
+	if (!foreground && g->log_file[0] != '\0')
+		rc = log_open(g->log_file, e);
 	milter_conf_unref(&c);
+	return rc;
 }
 
 /* ---- threads and signals ------------------------------------------------- */
@@ -195,15 +203,16 @@ main(int argc, char **argv)
 		goto out;
 	if (opt.help || opt.version) {
 		if (opt.help)
-			daemon_help("mailrace-milter", WHAT, false);
+			daemon_help("mailrace-milter", WHAT);
 		else
 			(void)printf("mailrace-milter %s\n", PACKAGE_VERSION);
 		return EXIT_SUCCESS;
 	}
 	if (load(&m, opt.config, &e) == -1)
 		goto out;
-	set_log(&m);
-	if (start(&m, &opt, &e) == 0)
+	if (!opt.foreground && daemon_detach(&e) == -1)
+		goto out;
+	if (set_log(&m, opt.foreground, &e) == 0 && start(&m, &opt, &e) == 0)
 		rc = run(&m, &e);
 out:
 	if (rc == -1)

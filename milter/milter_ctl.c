@@ -11,7 +11,6 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "lib/str.h"
 #include "milter/milter_conf.h"
 
 struct milter_ctl {
@@ -45,8 +44,11 @@ reload(struct milter_ctl *c, struct conf_errors *errs)
 {
 	struct milter_conf *fresh;
 	uint64_t generation = 0;
+	struct err e;
 
 	daemon_reloading();
+	if (log_reopen(&e) == -1)
+		log_note(LOG_L_ERROR, "log", "%s", e.text);
 	fresh = milter_conf_load(c->path, errs);
 	if (fresh != NULL) {
 		generation = snapshot_generation(fresh->snapshot);
@@ -84,22 +86,6 @@ milter_ctl_reload(struct milter_ctl *c)
 	conf_errors_fini(&errs);
 }
 
-/* What is wrong in a configuration may be that it is not UTF-8. */
-static json_t *
-json_text(const char *text)
-{
-	json_t *value = json_string(text);
-	struct buf ascii = { 0 };
-
-	if (value != NULL)
-		return value;
-	for (const char *p = text; *p != '\0'; p++)
-		buf_byte(&ascii, (*p & 0x80) != 0 ? '?' : *p);
-	value = json_string(buf_cstr(&ascii));
-	buf_fini(&ascii);
-	return value;
-}
-
 static void
 answer_reload(struct milter_ctl *c, struct ctl_request *r)
 {
@@ -109,7 +95,7 @@ answer_reload(struct milter_ctl *c, struct ctl_request *r)
 	log_reload(&errs, generation);
 	for (size_t i = 0; i < errs.n; i++)
 		ctl_item(r,
-		    json_pack("{s:o,s:b}", "text", json_text(errs.v[i].text),
+		    json_pack("{s:o,s:b}", "text", ctl_string(errs.v[i].text),
 			"warning", (int)errs.v[i].warning));
 	if (generation == 0)
 		ctl_fail(r,

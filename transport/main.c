@@ -50,8 +50,7 @@ main(int argc, char **argv)
 		goto out;
 	if (opt.help || opt.version) {
 		if (opt.help)
-			daemon_help(PROGRAM, "delivers mail for the host MTA",
-			    true);
+			daemon_help(PROGRAM, "delivers mail for the host MTA");
 		else
 			(void)printf(PROGRAM " %s\n", PACKAGE_VERSION);
 		return EXIT_SUCCESS;
