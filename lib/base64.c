@@ -26,6 +26,8 @@ base64_read(struct slice s, void *out, size_t len)
 
 	if (s.len != (len + 2) / 3 * 4 || s.len > INT_MAX / 2)
 		return false;
+	if (len == 0)
+		return true;
 	buf_reserve(&bytes, s.len);
 	if (EVP_DecodeBlock((unsigned char *)bytes.p,
 		(const unsigned char *)s.p, (int)s.len) >= (int)len) {
