@@ -3,6 +3,7 @@
 
 import csv
 import glob
+import io
 import json
 import os
 import subprocess
@@ -170,8 +171,14 @@ def accounting(directory):
     """All rows of all accounting files there, as dictionaries."""
     rows = []
     for path in sorted(glob.glob(os.path.join(directory, "*.csv"))):
-        with open(path, newline="") as f:
-            rows += list(csv.DictReader(f))
+        try:
+            with open(path, newline="") as f:
+                text = f.read()
+        except FileNotFoundError:  # moved away between the two looks
+            continue
+        # The last line may be one that is being written.
+        whole = text[:text.rfind("\r\n") + 2] if "\r\n" in text else ""
+        rows += list(csv.DictReader(io.StringIO(whole, newline="")))
     return rows
 
 
