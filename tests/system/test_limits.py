@@ -130,7 +130,7 @@ def reload(lab):
     judge(lab, "max-msg-rate rate.example/{default}")
 
 
-@tap.test("kill -9 in the middle: a rate by the second holds")
+@tap.test("kill -9, and away for longer than the period: the rate holds")
 def crash(lab):
     before = count(lab, "rate.example")
     load(lab, "rate.example", 80)
