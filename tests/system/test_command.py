@@ -47,7 +47,7 @@ class Fixture(Lab):
         return self
 
 
-@tap.test("show status, as text and as JSON")
+@tap.test("show status, as text and as JSON", proves="control-socket")
 def status(lab):
     tap.check(len(lab.command.text("show", "status")) > 40, "text")
     tap.check(isinstance(lab.command.json("show", "status"), (dict, list)),
@@ -220,7 +220,8 @@ def no_daemon(lab):
     lab.daemon.start()
 
 
-@tap.test("a second mailraced on the same spool refuses to start")
+@tap.test("a second mailraced on the same spool refuses to start",
+          proves="spool")
 def lock(lab):
     import subprocess
     import mailrace
