@@ -10,6 +10,7 @@
 #include "mail/envelope.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
+#include "transport/envelope_read.h"
 #include "transport/record.h"
 
 struct delivery {
@@ -35,8 +36,7 @@ read_grant(struct delivery *d)
 {
 	const struct message *m = d->grant->msg;
 
-	if (envelope_unpack(m->env, m->env_len, d->rg, &d->envelope, &d->err) ==
-	    -1)
+	if (envelope_read(d->env, m, d->rg, &d->envelope, &d->err) == -1)
 		return -1;
 	if (d->grant->body != NULL)
 		d->body = body_ref(d->grant->body);
