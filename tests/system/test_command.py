@@ -225,6 +225,8 @@ def no_daemon(lab):
 def lock(lab):
     import subprocess
     import mailrace
+    with open(lab.path("spool", "LOCK")) as f:
+        tap.equal(int(f.read()), lab.daemon.pid, "whose spool it is")
     r = subprocess.run([mailrace.program("mailraced"), "-c", lab.config,
                         "-f"], capture_output=True, text=True, timeout=30,
                        check=False)
