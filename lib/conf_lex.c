@@ -346,9 +346,8 @@ has_between(struct slice s, const char *open, const char *close)
 	const char *p = memmem(s.p, s.len, open, strlen(open));
 
 	return p != NULL &&
-	    memmem(p + strlen(open),
-		s.len - (size_t)(p - s.p) - strlen(open), close,
-		strlen(close)) != NULL;
+	    memmem(p + strlen(open), s.len - (size_t)(p - s.p) - strlen(open),
+		close, strlen(close)) != NULL;
 }
 
 static bool

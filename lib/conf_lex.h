@@ -43,7 +43,7 @@ enum conf_kind {
 struct conf_token {
 	struct slice name, value;
 	struct slice
-	    opens; /* name of the tag that ends a directive, or empty */
+	    opens;       /* name of the tag that ends a directive, or empty */
 	unsigned line;   /* the first, if there are several */
 	const char *odd; /* what was put up with, to be warned of; or NULL */
 };

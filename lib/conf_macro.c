@@ -103,16 +103,17 @@ spend(const struct conf_tree *tree, uint64_t names, uint64_t bytes,
 	spent->names += names;
 	spent->bytes += bytes;
 	if (spent->names > NAMES_TOTAL || spent->bytes > BYTES_TOTAL)
-		return err_set(e, "macros give more than %d names or %d MB in "
-				  "all",
+		return err_set(e,
+		    "macros give more than %d names or %d MB in "
+		    "all",
 		    NAMES_TOTAL, (int)(BYTES_TOTAL >> 20));
 	return 0;
 }
 
 /* Every text of *list with the literal and then each item behind it. */
 static int
-multiply(const struct conf_tree *tree, struct conf_strs *list, struct slice literal,
-    const struct conf_strs *items, struct err *e)
+multiply(const struct conf_tree *tree, struct conf_strs *list,
+    struct slice literal, const struct conf_strs *items, struct err *e)
 {
 	struct conf_strs out = { 0 };
 	size_t count = items == NULL ? 1 : items->n;

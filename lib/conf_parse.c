@@ -37,7 +37,7 @@ struct parser {
 	struct conf_errors *errs;
 	struct conf_node *block; /* the innermost open one */
 	unsigned order;
-	size_t read; /* files so far */
+	size_t read;    /* files so far */
 	uint64_t bytes; /* of them */
 	size_t nested;  /* blocks that are open */
 	size_t depth;
@@ -325,8 +325,8 @@ take_item(struct parser *p, struct frame *f)
 		break;
 	case CONF_DIRECTIVE:
 		if (t.odd != NULL)
-			conf_warning(p->errs, f->path, t.line, "%s: read as one",
-			    t.odd);
+			conf_warning(p->errs, f->path, t.line,
+			    "%s: read as one", t.odd);
 		take_directive(p, f, &t);
 		break;
 	case CONF_OPEN:

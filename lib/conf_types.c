@@ -60,7 +60,8 @@ static void
 add(struct conf_errors *errs, const char *file, unsigned line, bool warning,
     const char *what)
 {
-	struct conf_error err = { .file_len = strlen(file), .line = line,
+	struct conf_error err = { .file_len = strlen(file),
+		.line = line,
 		.warning = warning };
 	size_t at;
 

@@ -38,8 +38,8 @@ compile(struct slice pattern, struct err *e)
 	for (size_t i = 0; i < pattern.len; i++)
 		if ((unsigned char)pattern.p[i] >= 128)
 			options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
-	made = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options,
-	    &code, &at, NULL);
+	made = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options, &code,
+	    &at, NULL);
 	if (made == NULL) {
 		if (pcre2_get_error_message(code, reason, sizeof(reason)) < 0)
 			reason[0] = '\0';
