@@ -189,6 +189,10 @@ check_SCRIPTS += tests/lint/test_manual.sh
 EXTRA_DIST += \
 	%D%/bench/bench.py \
 	%D%/conf_file.h \
+	%D%/crash/facts.py \
+	%D%/crash/fault.py \
+	%D%/crash/load.py \
+	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_conf.dict \
@@ -207,6 +211,7 @@ EXTRA_DIST += \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
 	%D%/lint/cppcheck.sh \
+	%D%/lint/deleted_lines.py \
 	%D%/lint/events.sh \
 	%D%/lint/forbidden.sh \
 	%D%/lint/format.sh \
@@ -277,6 +282,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \

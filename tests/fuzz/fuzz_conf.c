@@ -236,7 +236,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_errors errs = { 0 }, again = { 0 };
-	struct snapshot *s, *t;
+	struct snapshot *s, *t = NULL;
+	bool twice;
 
 	if (size > WORK_MAX)
 		return 0;
@@ -245,8 +246,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		put_file(&files[FILES - 1], "key.pem", 7, SLICE_LIT(key_text));
 	put_files((const char *)data, size);
 	s = load(&errs);
-	t = load(&again);
-	check_same(&errs, &again);
+	/* Mistakes cost a search for what was meant: not always twice. */
+	twice = s != NULL || size % 8 == 0;
+	if (twice) {
+		t = load(&again);
+		check_same(&errs, &again);
+	}
 	if (s != NULL) {
 		size_t before = errs.n;
 

@@ -54,12 +54,13 @@ enum {
 
 #define TEXT "Subject: x\r\n\r\n.dot\r\n"
 #define TEXT_SENT "Subject: x\r\n\r\n..dot\r\n.\r\n"
-#define LINE "A line of a large message, sixty-four bytes of it altogether..\r\n"
+#define LINE \
+	"A line of a large message, sixty-four bytes of it altogether..\r\n"
 
 static struct worker *worker;
 static struct smtp_rcpt rcpts[RCPTS_MAX];
-static struct body *bodies[2];    /* small, big */
-static struct buf messages[2];    /* as they are sent */
+static struct body *bodies[2]; /* small, big */
+static struct buf messages[2]; /* as they are sent */
 
 static struct run {
 	unsigned options;
