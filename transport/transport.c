@@ -21,12 +21,11 @@
 #include "transport/control.h"
 #include "transport/dispatch.h"
 #include "transport/ingress.h"
+#include "transport/needs.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
 
 #define WORKERS_MAX 32
-/* Beside connections: spool, segments, logs, listeners, resolver. */
-#define OTHER_FILES 512
 /* A stop waits so long for transactions under way. */
 #define STOP_PATIENCE_US (60 * US_PER_S)
 #define STOP_LOOK_US 20000
@@ -295,7 +294,8 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 
 	if (t->stop_by_us != 0)
 		return err_set(e, "mailraced is being stopped");
-	if (acct_check(conf, e) == -1)
+	if (needs_raise_files(conf, t->count, e) == -1 ||
+	    acct_check(conf, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t->count; i++)
 		if (read_mark_key(conf, &keys[i], e) == -1) {
@@ -364,15 +364,6 @@ make_control(struct transport *t, struct err *e)
 	return control_new(&opt, &t->control, e);
 }
 
-static int
-raise_files(const struct transport *t, struct err *e)
-{
-	const struct global_conf *g = snapshot_global(t->conf);
-
-	return daemon_raise_files(
-	    g->max_conns_in + g->max_conns_out + OTHER_FILES, e);
-}
-
 int
 transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
     struct err *e)
@@ -382,7 +373,8 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	*t_r = t;
 	t->config = config;
 	t->conf = conf;
-	if (raise_files(t, e) == -1 || make_workers(t, e) == -1 ||
+	if (make_workers(t, e) == -1 ||
+	    needs_raise_files(conf, t->count, e) == -1 ||
 	    open_store(t, e) == -1 || make_services(t, e) == -1 ||
 	    start_workers(t, e) == -1 || make_control(t, e) == -1)
 		return -1;
