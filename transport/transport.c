@@ -29,6 +29,8 @@
 /* A stop waits so long for transactions under way. */
 #define STOP_PATIENCE_US (60 * US_PER_S)
 #define STOP_LOOK_US 20000
+/* And then so long for clients of the control socket to read their answers. */
+#define CONTROL_PATIENCE_US (2 * US_PER_S)
 
 struct transport {
 	const char *config;
@@ -47,9 +49,10 @@ struct transport {
 	struct event *signals[3];
 	struct event *stop_timer;
 
-	int64_t stop_by_us; /* 0: not stopping */
-	bool drained;       /* the dispatcher has no connection left */
-	size_t answers;     /* workers that told how many sessions they have */
+	int64_t stop_by_us;    /* 0: not stopping */
+	int64_t control_by_us; /* 0: the control socket serves */
+	bool drained;          /* the dispatcher has no connection left */
+	size_t answers; /* workers that told how many sessions they have */
 	uint32_t sessions_in;
 	struct store_settle barrier; /* empty: all before it is flushed */
 	bool clean; /* nothing is under way: all can be freed */
@@ -460,6 +463,17 @@ tell_flushed(struct store_settle *s) /* on the store's thread */
 	worker_post(t->main, &errand_new(t, NULL, on_flushed)->post);
 }
 
+/* Commands under way are answered, by threads that are about to end. */
+static bool
+control_ended(struct transport *t)
+{
+	if (t->control_by_us == 0) {
+		control_drain(t->control);
+		t->control_by_us = clock_us() + CONTROL_PATIENCE_US;
+	}
+	return control_is_drained(t->control) || clock_us() > t->control_by_us;
+}
+
 static void
 on_stop_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -469,6 +483,8 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (t->drained && answered && t->sessions_in == 0) {
+		if (!control_ended(t))
+			return;
 		(void)event_del(t->stop_timer);
 		t->barrier.done = tell_flushed;
 		store_settle(t->store, &t->barrier);
