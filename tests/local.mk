@@ -185,6 +185,7 @@ EXTRA_DIST += \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
 	%D%/lint/cppcheck.sh \
+	%D%/lint/deleted_lines.py \
 	%D%/lint/events.sh \
 	%D%/lint/forbidden.sh \
 	%D%/lint/format.sh \
@@ -256,6 +257,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
