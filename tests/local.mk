@@ -273,6 +273,7 @@ EXTRA_DIST += \
 	%D%/system/test_command.py \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
+	%D%/system/test_files.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_ingress.py \
