@@ -130,15 +130,18 @@ tests_bench_bench_sched_SOURCES = \
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
 	tests/fuzz/fuzz_canon \
+	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
-	tests/fuzz/fuzz_smtp_session
+	tests/fuzz/fuzz_smtp_session \
+	tests/fuzz/fuzz_spool
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -151,6 +154,8 @@ fuzz_ldflags =
 endif
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_classify_SOURCES = %D%/fuzz/fuzz_classify.c $(fuzz_main)
+tests_fuzz_fuzz_classify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=glob -Wl,--wrap=open
@@ -169,6 +174,8 @@ tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c $(fuzz_main)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
@@ -180,6 +187,8 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 	%D%/fuzz/smtp_peer.c %D%/fuzz/smtp_peer.h \
 	$(fuzz_main)
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
+tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/lint/test_lint.sh
@@ -195,6 +204,7 @@ EXTRA_DIST += \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
 	%D%/fuzz/fuzz_canon.in \
+	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
 	%D%/fuzz/fuzz_dns_packet.in \
@@ -202,11 +212,14 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
+	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.in \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
+	%D%/fuzz/fuzz_spool.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
