@@ -119,11 +119,26 @@ tests_system_test_mx_SOURCES = \
 
 # Built by make check, run by hand.
 EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
+EXTRA_PROGRAMS += $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
+# What tests/crash preloads.  They are the functions whose checked variants
+# _FORTIFY_SOURCE would put before them, so our flags do not fit.
+crash_shims = tests/crash/powercut.so
+shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
+	-U_FORTIFY_SOURCE -fno-builtin
+shim_ldflags = -shared -pthread
+tests_crash_powercut_so_SOURCES = %D%/crash/powercut.c
+tests_crash_powercut_so_CFLAGS = $(shim_cflags)
+tests_crash_powercut_so_LDFLAGS = $(shim_ldflags)
+tests_crash_powercut_so_LDADD =
+# Alone, for bootstrap.
+crash-shims: $(crash_shims)
+.PHONY: crash-shims
 
 # Fuzz targets: each is one source with LLVMFuzzerTestOneInput.  In a normal
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
@@ -205,8 +220,10 @@ EXTRA_DIST += \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
 	%D%/crash/load.py \
+	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_powercut.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
