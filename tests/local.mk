@@ -174,6 +174,7 @@ EXTRA_DIST += \
 	%D%/crash/load.py \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_receivers.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
