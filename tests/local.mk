@@ -117,9 +117,15 @@ tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
 
-# Built by make check, run by hand.
-EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
+# Built by make check, run by tests/bench/bench.py.
+EXTRA_PROGRAMS = \
+	tests/bench/bench_sched \
+	tests/bench/bench_sink \
+	tests/bench/bench_spool \
+	tests/bench/bench_store
 check_DATA = $(EXTRA_PROGRAMS)
+bench-programs: $(EXTRA_PROGRAMS)
+.PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
@@ -162,12 +168,24 @@ tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_reply_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
+check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/bench/bench_common.py \
+	%D%/bench/bench_deferred.py \
+	%D%/bench/bench_domains.py \
+	%D%/bench/bench_drain.py \
+	%D%/bench/bench_rate.py \
+	%D%/bench/bench_relay.py \
+	%D%/bench/bench_report.py \
+	%D%/bench/bench_sched.py \
+	%D%/bench/bench_store.py \
+	%D%/bench/test_bench.py \
+	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
 	%D%/crash/test_kill.py \
 	%D%/fuzz/fuzz_canon.in \
@@ -191,6 +209,8 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/scenario/bug-3-kept-slot.scn \
+	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
