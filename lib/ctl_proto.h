@@ -20,6 +20,9 @@
 #include "lib/err.h"
 #include "lib/worker.h"
 
+/* Clients at once; for one more, one that is idle is closed. */
+#define CTL_CONNS_MAX 64
+
 struct ctl_server;
 struct ctl_request;
 
@@ -37,6 +40,14 @@ struct ctl_server_options {
 /* Listens on the path, mode 0660. */
 int ctl_server_new(struct worker *w, const struct ctl_server_options *opt,
     struct ctl_server **s_r, struct err *e);
+
+/*
+ * Before a stop: nobody is let in any more and no further request is read;
+ * those under way go on until all of their answers are written.
+ */
+void ctl_server_drain(struct ctl_server *s);
+bool ctl_server_is_drained(const struct ctl_server *s);
+
 void ctl_server_free(struct ctl_server **sp);
 
 /* Each request ends with exactly one of ctl_done() and ctl_fail(). */
@@ -47,11 +58,13 @@ void ctl_fail(struct ctl_request *r, const char *fmt, ...)
 
 /*
  * For long answers: calls fn, which sends one ctl_item(), as fast as the
- * client reads.  False: fn has ended the request.  Once ctl_is_gone() nobody
+ * client reads.  False: fn has ended the request, or paused it.  Once ctl_is_gone() nobody
  * reads any more, and fn should end it.
  */
 typedef bool ctl_more_fn(void *ctx, struct ctl_request *r);
 void ctl_stream(struct ctl_request *r, ctl_more_fn *fn, void *ctx);
+/* From inside fn, which then returns false: until ctl_stream() again. */
+void ctl_pause(struct ctl_request *r);
 bool ctl_is_gone(const struct ctl_request *r);
 
 /* Text of any origin as JSON: bytes that are no UTF-8 become U+FFFD. */

@@ -9,6 +9,8 @@
 #ifndef TRANSPORT_CONTROL_H
 #define TRANSPORT_CONTROL_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 #include "lib/worker.h"
 #include "queue/store.h"
@@ -24,6 +26,7 @@ struct control_options {
 	struct store *store;
 	struct dispatch *dispatch;
 	struct dns *dns;
+	struct worker_env *reader;      /* the worker that reads envelopes */
 	const struct global_conf *conf; /* for control_new() only */
 	/* Reads the configuration again; errs says what is wrong. */
 	int (*reload)(void *ctx, struct conf_errors *errs);
@@ -32,6 +35,13 @@ struct control_options {
 
 int control_new(const struct control_options *opt, struct control **c_r,
     struct err *e);
+/*
+ * Lets nobody in any more and reads no further request; those under way are
+ * answered.  Before the other threads end.
+ */
+void control_drain(struct control *c);
+bool control_is_drained(const struct control *c);
+
 /* Requests visit other threads: those have been joined. */
 void control_free(struct control **cp);
 
