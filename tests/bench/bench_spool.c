@@ -155,9 +155,9 @@ on_accepted(struct post *p)
 		.attempts = 1,
 		.due_wall_us = clock_wall_us() +
 		    (int64_t)(setting("due") * US_PER_S) +
-		    (spread == 0 ? 0 :
-				   (int64_t)(finished * 7919 % spread) *
-				US_PER_S) };
+		    (spread == 0 ?
+			    0 :
+			    (int64_t)(finished * 7919 % spread) * US_PER_S) };
 	j->settle.count = 1;
 	j->settle.items = &j->item;
 	store_settle(store, &j->settle);
