@@ -23,6 +23,7 @@ liblib_a_SOURCES = \
 	%D%/err.c %D%/err.h \
 	%D%/flag.h \
 	%D%/gauge.h \
+	%D%/glob.c %D%/glob.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \
