@@ -154,6 +154,13 @@ ctl_stream(struct ctl_request *r, ctl_more_fn *fn, void *ctx)
 	pump(r->conn);
 }
 
+void
+ctl_pause(struct ctl_request *r)
+{
+	CHECK(r->conn->more != NULL);
+	r->conn->more = NULL;
+}
+
 bool
 ctl_is_gone(const struct ctl_request *r)
 {

@@ -47,11 +47,13 @@ void ctl_fail(struct ctl_request *r, const char *fmt, ...)
 
 /*
  * For long answers: calls fn, which sends one ctl_item(), as fast as the
- * client reads.  False: fn has ended the request.  Once ctl_is_gone() nobody
+ * client reads.  False: fn has ended the request, or paused it.  Once ctl_is_gone() nobody
  * reads any more, and fn should end it.
  */
 typedef bool ctl_more_fn(void *ctx, struct ctl_request *r);
 void ctl_stream(struct ctl_request *r, ctl_more_fn *fn, void *ctx);
+/* From inside fn, which then returns false: until ctl_stream() again. */
+void ctl_pause(struct ctl_request *r);
 bool ctl_is_gone(const struct ctl_request *r);
 
 /* Text of any origin as JSON: bytes that are no UTF-8 become U+FFFD. */

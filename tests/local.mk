@@ -169,6 +169,10 @@ check_SCRIPTS += tests/lint/test_manual.sh
 EXTRA_DIST += \
 	%D%/bench/bench.py \
 	%D%/conf_file.h \
+	%D%/crash/facts.py \
+	%D%/crash/fault.py \
+	%D%/crash/load.py \
+	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_dns_packet.in \

@@ -30,7 +30,7 @@ struct control {
 struct errand {
 	struct dispatch_ask ask;
 	struct store_audit_ask audit;
-	struct post home;
+	struct post home, away;
 	struct control *control;
 	struct ctl_request *request;
 
@@ -196,13 +196,30 @@ cmd_status(struct control *c, struct ctl_request *r, const json_t *args)
 
 /* ---- show queues, list --------------------------------------------------- */
 
-/* One item for the client; false: that was the last, or nobody reads. */
+static void
+on_reader(struct post *p)
+{
+	struct errand *e = post_owner(p, struct errand, away);
+
+	listing_read(e->listing, e->control->opt.reader);
+	errand_home(e, e->home.fn); /* as when it was taken */
+}
+
+/* One item for the client; false: the last, nobody reads, or not read yet. */
 static bool
 send_more(void *ctx, struct ctl_request *r)
 {
 	struct errand *e = ctx;
-	json_t *item = ctl_is_gone(r) ? NULL : listing_next(e->listing);
+	json_t *item = NULL;
 
+	if (!ctl_is_gone(r) && listing_wants_read(e->listing)) {
+		ctl_pause(r);
+		e->away.fn = on_reader;
+		worker_post(e->control->opt.reader->worker, &e->away);
+		return false;
+	}
+	if (!ctl_is_gone(r))
+		item = listing_next(e->listing);
 	if (item != NULL) {
 		ctl_item(r, item);
 		return true;

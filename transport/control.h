@@ -24,6 +24,7 @@ struct control_options {
 	struct store *store;
 	struct dispatch *dispatch;
 	struct dns *dns;
+	struct worker_env *reader;      /* the worker that reads envelopes */
 	const struct global_conf *conf; /* for control_new() only */
 	/* Reads the configuration again; errs says what is wrong. */
 	int (*reload)(void *ctx, struct conf_errors *errs);

@@ -10,12 +10,11 @@
 #include "mail/envelope.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
-#include "transport/record.h"
+#include "transport/envelope_read.h"
+#include "transport/settlement.h"
 
 struct delivery {
-	struct store_settle settle; /* the store's between post and done */
-	struct post flushed;        /* comes back from the store */
-
+	struct settlement settlement;
 	struct worker_env *env;
 	struct region *rg;
 	struct grant *grant;
@@ -27,7 +26,6 @@ struct delivery {
 	bool ok;
 	struct err err;
 	uint32_t slot;
-	struct buf records;
 };
 
 static int
@@ -35,8 +33,7 @@ read_grant(struct delivery *d)
 {
 	const struct message *m = d->grant->msg;
 
-	if (envelope_unpack(m->env, m->env_len, d->rg, &d->envelope, &d->err) ==
-	    -1)
+	if (envelope_read(d->env, m, d->rg, &d->envelope, &d->err) == -1)
 		return -1;
 	if (d->grant->body != NULL)
 		d->body = body_ref(d->grant->body);
@@ -81,6 +78,7 @@ delivery_new(struct worker_env *env, struct grant *g,
 	d->route = *route;
 	d->id = g->msg->id;
 	d->slot = INFLIGHT_NONE;
+	settlement_init(&d->settlement, env);
 	d->ok = read_grant(d) == 0;
 	if (d->ok)
 		fill_transaction(d);
@@ -95,7 +93,7 @@ delivery_free(struct delivery **dp)
 	*dp = NULL;
 	CHECK(d->grant == NULL && d->slot == INFLIGHT_NONE);
 	body_unref(&d->body);
-	buf_fini(&d->records);
+	settlement_fini(&d->settlement);
 	region_free(&d->rg);
 	free(d);
 }
@@ -142,11 +140,11 @@ delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count)
 
 /* ---- the end ------------------------------------------------------------- */
 
-/* Back on the worker, after the flush. */
+/* After the flush. */
 static void
-on_flushed(struct post *p)
+on_flushed(struct settlement *st)
 {
-	struct delivery *d = post_owner(p, struct delivery, flushed);
+	struct delivery *d = post_owner(st, struct delivery, settlement);
 
 	if (d->slot != INFLIGHT_NONE)
 		inflight_clear(d->env->inflight, d->slot);
@@ -155,47 +153,22 @@ on_flushed(struct post *p)
 }
 
 static void
-on_settled(struct store_settle *s)
-{
-	struct delivery *d = post_owner(s, struct delivery, settle);
-
-	worker_post(d->env->worker, &d->flushed);
-}
-
-static const enum store_verdict verdicts[] = {
-	[DISPOSE_DELIVERED] = VERDICT_DELIVERED,
-	[DISPOSE_FAIL] = VERDICT_FAILED,
-	[DISPOSE_EXPIRE] = VERDICT_EXPIRED,
-	[DISPOSE_RETRY] = VERDICT_RETRY,
-};
-
-/* One recipient's outcome, for the store; d->ok or not. */
-static void
 settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
     const struct disposition *what)
 {
-	struct store_settled *item = &d->settle.items[d->settle.count++];
-	struct record_of r = { .rg = d->rg,
-		.id = d->id,
-		.env = &d->envelope,
-		.n = d->grant->rcpts[i].n,
-		.queue = d->route.queue,
-		.vmta = d->route.vmta,
-		.outcome = o,
-		.disposition = what };
+	const struct grant_rcpt *rcpt = &d->grant->rcpts[i];
+	const struct settlement_rcpt item = { .of = { .rg = d->rg,
+						  .id = d->id,
+						  .env = &d->envelope,
+						  .n = rcpt->n,
+						  .queue = d->route.queue,
+						  .vmta = d->route.vmta,
+						  .outcome = o,
+						  .disposition = what },
+		.attempts = (uint16_t)(rcpt->attempts +
+		    (rcpt->attempts < UINT16_MAX)) };
 
-	item->id = d->id;
-	item->n = r.n;
-	item->verdict = verdicts[what->what];
-	item->attempts = (uint16_t)(d->grant->rcpts[i].attempts +
-	    (d->grant->rcpts[i].attempts < UINT16_MAX));
-	if (what->what == DISPOSE_RETRY)
-		item->due_wall_us = clock_wall_us() + what->retry_after_us;
-	/* Without its envelope there is nothing to write down. */
-	if (d->envelope.rcpt_count == 0)
-		return;
-	record_pack(&r, &d->records);
-	record_log(&r);
+	settlement_add(&d->settlement, &item);
 }
 
 static void
@@ -219,16 +192,12 @@ judge(struct delivery *d, uint32_t i, const struct outcome *o, bool written,
 static void
 post_to_store(struct delivery *d)
 {
-	if (d->settle.count == 0) {
+	if (settlement_is_empty(&d->settlement)) {
 		CHECK(d->slot == INFLIGHT_NONE);
 		delivery_free(&d);
 		return;
 	}
-	d->settle.records = d->records.p;
-	d->settle.records_len = d->records.len;
-	d->settle.done = on_settled;
-	d->flushed.fn = on_flushed;
-	store_settle(d->env->store, &d->settle);
+	settlement_commit(&d->settlement, on_flushed);
 }
 
 static void
@@ -240,8 +209,6 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	uint32_t count = grant->count;
 	struct sched_result *results = mem_array(count, sizeof(*results));
 
-	d->settle.items = region_array(d->rg, count,
-	    sizeof(struct store_settled));
 	for (uint32_t i = 0; i < count; i++)
 		judge(d, i, &outcomes[i * step], written != NULL && written[i],
 		    &results[i]);

@@ -31,6 +31,8 @@ struct link {
 
 struct moved {
 	STAILQ_ENTRY(moved) entry;
+	bool told;      /* the scheduler uses the new place */
+	uint64_t piece; /* then: sweeps up to this one may use the old */
 	uint64_t id;
 	uint32_t old_segment;
 	struct body_loc loc;
@@ -117,8 +119,16 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	(void)snprintf(text, sizeof(text),
 	    "not delivered within bounce-after%s%s",
 	    last[0] == '\0' ? "" : "; last error: ", last);
-	sweep_add(d->sweep, &(struct sweep_rcpt){ q, m, n, attempts }, &o,
-	    &what);
+	sweep_add(d->sweep, &(struct sweep_rcpt){ q, m, n, attempts, false },
+	    &o, &what);
+}
+
+void
+dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
+    const struct outcome *o, const struct disposition *what)
+{
+	CHECK(worker_is_self(d->worker));
+	sweep_add(d->sweep, rcpt, o, what);
 }
 
 static const struct sched_owner sched_owner = {
@@ -131,7 +141,7 @@ static const struct sched_owner sched_owner = {
 /* ---- rounds -------------------------------------------------------------- */
 
 static void
-retry_moved(struct dispatch *d)
+retry_moved(struct dispatch *d, uint64_t last_piece)
 {
 	STAILQ_HEAD(, moved) all = STAILQ_HEAD_INITIALIZER(all);
 	struct moved *m;
@@ -139,7 +149,11 @@ retry_moved(struct dispatch *d)
 	STAILQ_CONCAT(&all, &d->moved);
 	while ((m = STAILQ_FIRST(&all)) != NULL) {
 		STAILQ_REMOVE_HEAD(&all, entry);
-		if (sched_message_moved(d->sched, m->id, &m->loc)) {
+		if (!m->told && sched_message_moved(d->sched, m->id, &m->loc)) {
+			m->told = true;
+			m->piece = last_piece;
+		}
+		if (m->told && sweep_is_through(d->sweep, m->piece)) {
 			store_moved_done(d->store, m->id, m->old_segment);
 			free(m);
 		} else {
@@ -149,11 +163,12 @@ retry_moved(struct dispatch *d)
 }
 
 static void
-check_drained(struct dispatch *d)
+check_drained(struct dispatch *d, uint64_t last_piece)
 {
 	worker_fn *fn = d->drained;
 
-	if (fn == NULL || !LIST_EMPTY(&d->links))
+	if (fn == NULL || !LIST_EMPTY(&d->links) ||
+	    !sweep_is_through(d->sweep, last_piece))
 		return;
 	d->drained = NULL;
 	fn(d->drained_arg);
@@ -166,11 +181,11 @@ run(void *arg)
 	struct dispatch *d = arg;
 	int64_t now_us = clock_us();
 	int64_t next_us = sched_run(d->sched, now_us);
+	uint64_t last_piece = sweep_flush(d->sweep);
 	struct timeval tv;
 
-	sweep_flush(d->sweep);
-	retry_moved(d);
-	check_drained(d);
+	retry_moved(d, last_piece);
+	check_drained(d, last_piece);
 	if (next_us == INT64_MAX) {
 		(void)event_del(d->timer);
 		return;
@@ -203,7 +218,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	LIST_INIT(&d->links);
 	STAILQ_INIT(&d->moved);
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
-	d->sweep = sweep_new(d->store);
+	d->sweep = sweep_new(w, d->envs, d->env_count);
 	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
 	CHECK(d->timer != NULL);
 	worker_on_round(w, run, d);
@@ -406,8 +421,8 @@ fail_one(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	    0);
 
 	CHECK(what.what == DISPOSE_FAIL);
-	sweep_add(l->dispatch->sweep, &(struct sweep_rcpt){ q, m, n, attempts },
-	    l->why, &what);
+	sweep_add(l->dispatch->sweep,
+	    &(struct sweep_rcpt){ q, m, n, attempts, false }, l->why, &what);
 }
 
 /* The connection never got to work: what does that mean for its queue? */

@@ -20,9 +20,11 @@
 #include "vmta/snapshot.h"
 
 struct dispatch;
+struct disposition;
 struct grant;
 struct outcome;
 struct sched_result;
+struct sweep_rcpt;
 struct tls_client;
 struct worker_env;
 
@@ -68,6 +70,13 @@ struct dispatch_ask {
 	void (*fn)(struct dispatch_ask *ask, struct sched *s, int64_t now_us);
 };
 void dispatch_ask(struct dispatch *d, struct dispatch_ask *ask); /* (any) */
+
+/*
+ * Ends a recipient that has left the scheduler (transport/sweep.h), in the
+ * order of an operator: on the scheduler's thread only, as in dispatch_ask.
+ */
+void dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
+    const struct outcome *o, const struct disposition *what);
 
 /* ---- what couriers report; link is what they were given ------------------ */
 

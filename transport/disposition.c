@@ -63,6 +63,16 @@ disposition_expired(const struct outcome *o)
 	return d;
 }
 
+struct disposition
+disposition_deleted(void)
+{
+	struct disposition d = { .what = DISPOSE_DELETE,
+		.class = BOUNCE_OTHER,
+		.dsn = { 5, 0, 0 } };
+
+	return d;
+}
+
 /*
  * A server that limits connections refuses one while it serves others: that
  * one ends, and no more.  Connections that are still being set up may work as

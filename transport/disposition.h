@@ -21,6 +21,7 @@ enum disposition_what {
 	DISPOSE_DELIVERED,
 	DISPOSE_FAIL,
 	DISPOSE_EXPIRE,
+	DISPOSE_DELETE, /* the operator's wish */
 	DISPOSE_RETRY,
 	DISPOSE_UNUSED /* was not tried: as if nothing had happened */
 };
@@ -29,7 +30,7 @@ struct disposition {
 	enum disposition_what what;
 	int64_t retry_after_us; /* DISPOSE_RETRY */
 	uint8_t dsn[3];
-	enum bounce_class class; /* DISPOSE_FAIL, DISPOSE_EXPIRE */
+	enum bounce_class class; /* but for DISPOSE_DELIVERED */
 };
 
 /* For one recipient of a transaction.  age_us: since it was accepted. */
@@ -57,6 +58,9 @@ enum disposition_conn disposition_conn(const struct outcome *o);
 
 /* May another address of the route do better? */
 bool disposition_tries_next(const struct outcome *o);
+
+/* The operator wants it gone. */
+struct disposition disposition_deleted(void);
 
 /* Too old, with o as the last thing that happened (may be NULL). */
 struct disposition disposition_expired(const struct outcome *o);

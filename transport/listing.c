@@ -11,8 +11,9 @@
 #include "lib/ctl_proto.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
+#include "transport/envelope_read.h"
 
-#define DEFAULT_MAXITEMS 100
+enum { DEFAULT_MAXITEMS = 100, READ_AHEAD = 64 };
 
 /* A recipient as it was; the rest of it is in its message's envelope. */
 struct seen_rcpt {
@@ -21,6 +22,7 @@ struct seen_rcpt {
 	uint32_t n, size;
 	uint16_t attempts;
 	bool granted;
+	json_t *item; /* made by a worker, or NULL */
 };
 
 struct listing {
@@ -30,7 +32,7 @@ struct listing {
 	size_t count, cap, next; /* of one of these two: */
 	struct sched_queue_info *queues;
 	struct seen_rcpt *rcpts;
-	struct region *rg; /* strings of queues; the envelope being shown */
+	struct region *rg; /* strings of queues; the envelope being read */
 };
 
 static char *
@@ -63,8 +65,10 @@ listing_free(struct listing **lp)
 	if (l == NULL)
 		return;
 	if (l->rcpts != NULL)
-		for (size_t i = l->next; i < l->count; i++)
+		for (size_t i = l->next; i < l->count; i++) {
 			message_unref(&l->rcpts[i].msg);
+			json_decref(l->rcpts[i].item);
+		}
 	free(l->rcpts);
 	free(l->queues);
 	region_free(&l->rg);
@@ -221,7 +225,8 @@ envelope_json(const struct seen_rcpt *r, const struct envelope *env)
 }
 
 static json_t *
-rcpt_json(struct listing *l, const struct seen_rcpt *r)
+rcpt_json(struct listing *l, struct worker_env *worker,
+    const struct seen_rcpt *r)
 {
 	char id[MESSAGE_ID_TEXT];
 	struct envelope env;
@@ -229,8 +234,7 @@ rcpt_json(struct listing *l, const struct seen_rcpt *r)
 	json_t *item;
 
 	region_reset(l->rg);
-	if (envelope_unpack(r->msg->env, r->msg->env_len, l->rg, &env, &e) ==
-		0 &&
+	if (envelope_read(worker, r->msg, l->rg, &env, &e) == 0 &&
 	    r->n < env.rcpt_count)
 		item = envelope_json(r, &env);
 	else
@@ -245,19 +249,35 @@ rcpt_json(struct listing *l, const struct seen_rcpt *r)
 	return item;
 }
 
+bool
+listing_wants_read(const struct listing *l)
+{
+	return l->rcpts != NULL && l->next < l->count &&
+	    l->rcpts[l->next].item == NULL;
+}
+
+void
+listing_read(struct listing *l, struct worker_env *worker)
+{
+	size_t end = l->count - l->next > READ_AHEAD ? l->next + READ_AHEAD :
+						       l->count;
+
+	CHECK(listing_wants_read(l));
+	for (size_t i = l->next; i < end; i++) {
+		l->rcpts[i].item = rcpt_json(l, worker, &l->rcpts[i]);
+		message_unref(&l->rcpts[i].msg);
+	}
+}
+
 json_t *
 listing_next(struct listing *l)
 {
-	json_t *item;
-
+	CHECK(!listing_wants_read(l));
 	if (l->next == l->count)
 		return NULL;
 	if (l->queues != NULL)
 		return queue_json(&l->queues[l->next++]);
-	item = rcpt_json(l, &l->rcpts[l->next]);
-	message_unref(&l->rcpts[l->next].msg);
-	l->next++;
-	return item;
+	return l->rcpts[l->next++].item; /* moved */
 }
 
 json_t *

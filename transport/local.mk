@@ -10,6 +10,7 @@ libtransport_a_SOURCES = \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/disposition.c %D%/disposition.h \
+	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/ingress.c %D%/ingress.h \
 	%D%/ingress_cmds.c \
 	%D%/ingress_priv.h \
@@ -21,6 +22,7 @@ libtransport_a_SOURCES = \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
+	%D%/settlement.c %D%/settlement.h \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
 	%D%/smtp_session.c %D%/smtp_session.h \

@@ -18,6 +18,7 @@ static const struct {
 	[DISPOSE_DELIVERED] = { 'd', "relayed", "delivered" },
 	[DISPOSE_FAIL] = { 'b', "failed", "failed" },
 	[DISPOSE_EXPIRE] = { 'b', "failed", "expired" },
+	[DISPOSE_DELETE] = { 'b', "failed", "deleted" },
 	[DISPOSE_RETRY] = { 't', "delayed", "deferred" },
 };
 

@@ -3,45 +3,71 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
 
 #include "lib/check.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
-#include "transport/record.h"
+#include "transport/envelope_read.h"
+#include "transport/settlement.h"
+#include "transport/worker_env.h"
 
-/* What is with the store until its done(). */
-struct load {
-	struct store_settle settle;
-	struct buf items, records;
+/* Recipients in a piece: work for a few milliseconds. */
+#define PIECE_MAX 512
+
+struct ended {
+	struct message *msg; /* a reference */
+	struct body_loc loc;
+	uint32_t n;
+	uint16_t attempts;
+	bool unrecorded;
+	const char *queue, *vmta; /* the piece's, like strings of outcome */
+	struct outcome outcome;
+	struct disposition disposition;
+};
+
+/* The dispatcher's note of a piece that is out. */
+struct ticket {
+	STAILQ_ENTRY(ticket) entry;
+	struct post post;
+	struct sweep *sweep;
+	bool through;
+};
+
+/* Filled by the dispatcher; then a worker's until it is durable. */
+struct piece {
+	struct post post;
+	struct settlement settlement;
+	struct worker_env *env;
+	struct worker *home;
+	struct ticket *ticket;
+	struct region *rg;
+	size_t count;
+	struct ended list[PIECE_MAX];
 };
 
 struct sweep {
-	struct store *store;
-	struct load *load; /* being filled, or NULL */
-
-	/* The envelope read last: recipients of one message come in a row. */
-	uint64_t id;
-	struct region *rg;
-	struct envelope env;
+	struct worker *home;
+	struct worker_env *const *envs;
+	size_t env_count, turn;
+	struct piece *piece;           /* being filled, or NULL */
+	uint64_t sent;                 /* pieces, in all */
+	uint64_t through;              /* of those, all up to this one */
+	STAILQ_HEAD(, ticket) tickets; /* of the pieces behind it */
 };
 
 struct sweep *
-sweep_new(struct store *store)
+sweep_new(struct worker *home, struct worker_env *const *envs, size_t env_count)
 {
 	struct sweep *s = mem_new(struct sweep);
 
-	s->store = store;
-	s->rg = region_new();
+	s->home = home;
+	s->envs = envs;
+	s->env_count = env_count;
+	STAILQ_INIT(&s->tickets);
 	return s;
-}
-
-static void
-load_free(struct load *l)
-{
-	buf_fini(&l->items);
-	buf_fini(&l->records);
-	free(l);
 }
 
 void
@@ -52,82 +78,195 @@ sweep_free(struct sweep **sp)
 	*sp = NULL;
 	if (s == NULL)
 		return;
-	CHECK(s->load == NULL);
-	region_free(&s->rg);
+	CHECK(s->piece == NULL && STAILQ_EMPTY(&s->tickets));
 	free(s);
 }
 
 static void
-on_done(struct store_settle *settle)
+piece_free(struct piece *p)
 {
-	load_free(post_owner(settle, struct load, settle));
+	for (size_t i = 0; i < p->count; i++)
+		message_unref(&p->list[i].msg);
+	settlement_fini(&p->settlement);
+	region_free(&p->rg);
+	free(p);
 }
 
-/* False: its record is broken; the recipient is settled all the same. */
-static bool
-read_envelope(struct sweep *s, const struct message *m)
+/* ---- on a worker --------------------------------------------------------- */
+
+/* Recipients of one message together, in rising order: read it once. */
+static int
+by_message(const void *a, const void *b)
+{
+	const struct ended *x = a, *y = b;
+
+	if (x->msg->id != y->msg->id)
+		return x->msg->id < y->msg->id ? -1 : 1;
+	return (x->n > y->n) - (x->n < y->n);
+}
+
+/* An unreadable one is left without recipients. */
+static void
+read_envelope(const struct piece *p, const struct message *m, struct region *rg,
+    struct envelope *env_r)
 {
 	char id[MESSAGE_ID_TEXT];
 	struct err e;
 
-	if (s->id == m->id && s->env.rcpt_count > 0)
-		return true;
-	region_reset(s->rg);
-	s->id = m->id;
-	if (envelope_unpack(m->env, m->env_len, s->rg, &s->env, &e) == 0)
-		return true;
-	s->env.rcpt_count = 0;
+	if (envelope_read(p->env, m, rg, env_r, &e) == 0)
+		return;
 	log_note(LOG_L_ERROR, "envelope", "message %s: %s",
 	    message_id_text(m->id, id), e.text);
-	return false;
+}
+
+/* The recipients of one message; returns how many they are. */
+static size_t
+settle_message(struct piece *p, size_t first, struct region *rg)
+{
+	struct envelope env;
+	size_t i = first;
+
+	read_envelope(p, p->list[first].msg, rg, &env);
+	for (; i < p->count && p->list[i].msg == p->list[first].msg; i++) {
+		const struct ended *r = &p->list[i];
+		const struct settlement_rcpt item = {
+			.of = { .rg = rg,
+			    .id = r->msg->id,
+			    .env = &env,
+			    .n = r->n,
+			    .queue = r->queue,
+			    .vmta = r->vmta,
+			    .outcome = &r->outcome,
+			    .disposition = &r->disposition },
+			.attempts = r->attempts,
+			.unrecorded = r->unrecorded
+		};
+
+		settlement_add(&p->settlement, &item);
+	}
+	return i - first;
+}
+
+static void
+on_durable(struct settlement *st)
+{
+	piece_free(post_owner(st, struct piece, settlement));
+}
+
+static void
+on_piece(struct post *post)
+{
+	struct piece *p = post_owner(post, struct piece, post);
+	struct region *rg = region_new();
+	struct ticket *ticket = p->ticket;
+	struct worker *home = p->home;
+
+	settlement_init(&p->settlement, p->env);
+	qsort(p->list, p->count, sizeof(p->list[0]), by_message);
+	for (size_t i = 0; i < p->count;) {
+		region_reset(rg);
+		i += settle_message(p, i, rg);
+	}
+	region_free(&rg);
+	settlement_commit(&p->settlement, on_durable);
+	worker_post(home, &ticket->post);
+}
+
+/* ---- on the dispatcher's thread ------------------------------------------ */
+
+static void
+on_through(struct post *post)
+{
+	struct ticket *t = post_owner(post, struct ticket, post);
+	struct sweep *s = t->sweep;
+
+	t->through = true;
+	while ((t = STAILQ_FIRST(&s->tickets)) != NULL && t->through) {
+		STAILQ_REMOVE_HEAD(&s->tickets, entry);
+		free(t);
+		s->through++;
+	}
+}
+
+uint64_t
+sweep_flush(struct sweep *s)
+{
+	struct piece *p = s->piece;
+	struct ticket *t;
+
+	if (p == NULL)
+		return s->sent;
+	s->piece = NULL;
+	t = mem_new(struct ticket);
+	t->sweep = s;
+	t->post.fn = on_through;
+	STAILQ_INSERT_TAIL(&s->tickets, t, entry);
+	p->ticket = t;
+	p->home = s->home;
+	p->env = s->envs[s->turn++ % s->env_count];
+	p->post.fn = on_piece;
+	worker_post(p->env->worker, &p->post);
+	return ++s->sent;
+}
+
+bool
+sweep_is_through(const struct sweep *s, uint64_t number)
+{
+	return s->through >= number;
+}
+
+/* Most recipients that end together say the same. */
+static const char *
+keep(struct piece *p, const char *s, const char *last)
+{
+	if (s == NULL)
+		s = "";
+	return last != NULL && strcmp(s, last) == 0 ? last :
+						      region_strdup(p->rg, s);
+}
+
+static void
+keep_outcome(struct piece *p, struct ended *r, const struct outcome *o,
+    const struct outcome *last)
+{
+	r->outcome = *o;
+	r->outcome.text = keep(p, o->text, last->text);
+	r->outcome.mx = keep(p, o->mx, last->mx);
+	r->outcome.esmtp = keep(p, o->esmtp, last->esmtp);
+	r->outcome.tls = keep(p, o->tls, last->tls);
 }
 
 void
 sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
     const struct outcome *o, const struct disposition *what)
 {
+	static const struct ended none;
 	const char *vmta = sched_queue_vmta(rcpt->queue);
+	const struct ended *last;
+	struct piece *p;
+	struct ended *r;
 	char queue[600];
-	struct store_settled item = { .id = rcpt->msg->id,
-		.n = rcpt->n,
-		.verdict = what->what == DISPOSE_EXPIRE ? VERDICT_EXPIRED :
-							  VERDICT_FAILED,
-		.attempts = rcpt->attempts };
-	struct record_of r = { .rg = s->rg,
-		.id = rcpt->msg->id,
-		.env = &s->env,
-		.n = rcpt->n,
-		.queue = queue,
-		.outcome = o,
-		.disposition = what };
 
-	CHECK(what->what == DISPOSE_EXPIRE || what->what == DISPOSE_FAIL);
-	if (s->load == NULL)
-		s->load = mem_new(struct load);
-	buf_add(&s->load->items, &item, sizeof(item));
-	r.vmta = vmta[0] == '\0' ? "{default}" : vmta;
+	CHECK(what->what == DISPOSE_EXPIRE || what->what == DISPOSE_FAIL ||
+	    what->what == DISPOSE_DELETE);
+	if (s->piece == NULL) {
+		s->piece = mem_new(struct piece);
+		s->piece->rg = region_new();
+	}
+	p = s->piece;
+	last = p->count == 0 ? &none : &p->list[p->count - 1];
+	r = &p->list[p->count++];
+	r->msg = message_ref(rcpt->msg);
+	r->loc = rcpt->msg->loc;
+	r->n = rcpt->n;
+	r->attempts = rcpt->attempts;
+	r->unrecorded = rcpt->unrecorded;
+	r->disposition = *what;
+	r->vmta = keep(p, vmta[0] == '\0' ? "{default}" : vmta, last->vmta);
 	(void)snprintf(queue, sizeof(queue), "%s/%s",
-	    sched_queue_domain(rcpt->queue), r.vmta);
-	if (!read_envelope(s, rcpt->msg) || rcpt->n >= s->env.rcpt_count)
-		return;
-	record_pack(&r, &s->load->records);
-	record_log(&r);
-}
-
-void
-sweep_flush(struct sweep *s)
-{
-	struct load *l = s->load;
-
-	/* Envelopes are borrowed from messages that may go after this round. */
-	s->env.rcpt_count = 0;
-	if (l == NULL)
-		return;
-	s->load = NULL;
-	l->settle.items = (void *)l->items.p;
-	l->settle.count = l->items.len / sizeof(struct store_settled);
-	l->settle.records = l->records.p;
-	l->settle.records_len = l->records.len;
-	l->settle.done = on_done;
-	store_settle(s->store, &l->settle);
+	    sched_queue_domain(rcpt->queue), r->vmta);
+	r->queue = keep(p, queue, last->queue);
+	keep_outcome(p, r, o, &last->outcome);
+	if (p->count == PIECE_MAX)
+		(void)sweep_flush(s);
 }

@@ -354,6 +354,7 @@ static int
 make_control(struct transport *t, struct err *e)
 {
 	struct control_options opt = { .main = t->main,
+		.reader = t->envs[0],
 		.store = t->store,
 		.dispatch = t->dispatch,
 		.dns = t->dns,

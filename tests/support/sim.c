@@ -211,6 +211,8 @@ judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
 	case DISPOSE_EXPIRE:
 		c->count->expired++;
 		break;
+	case DISPOSE_DELETE:
+		CHECK_NEVER("an operator in a scenario");
 	}
 	ended(sim, m);
 }

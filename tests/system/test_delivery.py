@@ -166,6 +166,21 @@ def no_mail(lab):
               r["dsnStatus"])
 
 
+@tap.test("1,400 recipients that end together: each in the ledger, once")
+def many_end(lab):
+    before = lab.audit().terminal["failed"]
+    rcpts = ["m%d@nullmx.example" % i for i in range(1400)]
+    lab.inject(rcpts[:700])
+    lab.inject(rcpts[700:])
+    lab.wait_record("b", rcpts[-1])
+    tap.wait_for(lambda: lab.audit().terminal["failed"] == before + 1400, 20,
+                 "1,400 in the ledger")
+    tap.wait_for(lambda: len([r for r in lab.accounting("b") if
+                              r["rcpt"] in rcpts]) == 1400, 20, "records")
+    tap.equal(len({r["rcpt"] for r in lab.accounting("b") if
+                   r["rcpt"] in rcpts}), 1400, "recipients recorded")
+
+
 @tap.test("SERVFAIL waits and is asked again")
 def servfail(lab):
     # A failure is remembered for a while, so that it is not asked for often.

@@ -9,26 +9,47 @@
 
 #include "lib/ctl_proto.h"
 #include "lib/flag.h"
+#include "lib/worker.h"
 #include "tests/tap.h"
 
 static int items;
 static int made;             /* of a long answer, on the server's thread */
 static struct flag finished; /* that answer was ended by its maker */
 
-/* As many as are asked for, each of 1000 bytes. */
+static struct worker *server;
+
+struct answer {
+	struct post post;
+	struct ctl_request *r;
+	int left;
+	bool paused;
+};
+
+static void on_pause(struct post *p);
+
+/* As many as are asked for, each of 1000 bytes; a rest before each 100th. */
 static bool
 make_more(void *ctx, struct ctl_request *r)
 {
 	char text[1001];
-	int *left = ctx;
+	struct answer *a = ctx;
 
-	if (*left == 0 || ctl_is_gone(r)) {
-		free(left);
+	if (a->left % 100 == 0 && !a->paused) {
+		a->paused = true;
+		a->r = r;
+		a->post.fn = on_pause;
+		ctl_pause(r);
+		worker_post(server, &a->post);
+		return false;
+	}
+	a->paused = false;
+	if (a->left == 0 || ctl_is_gone(r)) {
+		free(a);
 		flag_raise(&finished);
 		ctl_done(r, NULL);
 		return false;
 	}
-	--*left;
+	a->left--;
 	made++;
 	memset(text, 'x', 1000);
 	text[1000] = '\0';
@@ -37,18 +58,26 @@ make_more(void *ctx, struct ctl_request *r)
 }
 
 static void
+on_pause(struct post *p)
+{
+	struct answer *a = post_owner(p, struct answer, post);
+
+	ctl_stream(a->r, make_more, a);
+}
+
+static void
 serve(void *ctx, struct ctl_request *r, const char *command, const json_t *args)
 {
 	json_int_t n = json_integer_value(json_object_get(args, "n"));
-	int *left;
+	struct answer *a;
 
 	(void)ctx;
 	if (strcmp(command, "stream") == 0) {
-		left = malloc(sizeof(*left));
-		if (left == NULL)
+		a = calloc(1, sizeof(*a));
+		if (a == NULL)
 			return;
-		*left = (int)n;
-		ctl_stream(r, make_more, left);
+		a->left = (int)n;
+		ctl_stream(r, make_more, a);
 		return;
 	}
 	if (strcmp(command, "count") != 0) {
@@ -180,7 +209,7 @@ main(void)
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	(void)snprintf(path, sizeof(path), "%s/sock", dir);
-	w = worker_new("control", &e);
+	w = server = worker_new("control", &e);
 	ok(ctl_server_new(w, &opt, &s, &e) == 0, "listens");
 	ok(worker_start(w, &e) == 0, "starts");
 

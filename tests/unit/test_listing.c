@@ -112,7 +112,12 @@ check_all(struct listing *l, int shown, int matched, const char *what)
 	json_t *item, *last = NULL, *sum = listing_sum(l);
 	int n = 0;
 
-	while ((item = listing_next(l)) != NULL) {
+	for (;;) {
+		if (listing_wants_read(l))
+			listing_read(l, NULL);
+		item = listing_next(l);
+		if (item == NULL)
+			break;
 		json_decref(last);
 		last = item;
 		n++;

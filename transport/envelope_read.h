@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * envelope_read - the one way to a queued message's envelope.
+ *
+ * Only a worker reads envelopes (one that is not in memory any more comes
+ * from a segment, and that may block); the scheduler's thread knows a message
+ * by what sched_add() was told.  Nobody else looks at m->env.
+ */
+
+#ifndef TRANSPORT_ENVELOPE_READ_H
+#define TRANSPORT_ENVELOPE_READ_H
+
+#include "lib/err.h"
+#include "lib/mem.h"
+#include "mail/envelope.h"
+#include "mail/message.h"
+#include "transport/worker_env.h"
+
+/*
+ * Strings of env_r live as long as both m and rg do.  -1: it cannot be read,
+ * and env_r has no recipients.
+ */
+int envelope_read(struct worker_env *env, const struct message *m,
+    struct region *rg, struct envelope *env_r, struct err *e);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settlement - outcomes on their way into the store: what each means for the
+ * ledger, its accounting record, its log line.
+ *
+ * Made on a worker wherever outcomes become final: of a delivery, or of
+ * recipients that ended without a session.  Embedded in its owner, which has
+ * to live until done(); struct worker_env says which worker that is.
+ */
+
+#ifndef TRANSPORT_SETTLEMENT_H
+#define TRANSPORT_SETTLEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/str.h"
+#include "queue/store.h"
+#include "transport/record.h"
+#include "transport/worker_env.h"
+
+struct settlement;
+typedef void settlement_done_fn(struct settlement *st);
+
+struct settlement {
+	struct store_settle settle; /* the store's between commit and done */
+	struct post flushed;        /* comes back from the store */
+	struct worker_env *env;
+	settlement_done_fn *done;
+	struct buf items, records;
+};
+
+void settlement_init(struct settlement *st, struct worker_env *env);
+void settlement_fini(struct settlement *st);
+
+struct settlement_rcpt {
+	/* With an envelope of no recipients (it was unreadable) nothing is
+	 * recorded: the recipient ends all the same. */
+	struct record_of of;
+	uint16_t attempts; /* with this one */
+	bool unrecorded;   /* wanted without an accounting record */
+};
+
+/* What is in `of` is borrowed for the call. */
+void settlement_add(struct settlement *st, const struct settlement_rcpt *r);
+
+bool settlement_is_empty(const struct settlement *st);
+
+/* To the store; not empty.  done: on the worker, when all is durable. */
+void settlement_commit(struct settlement *st, settlement_done_fn *done);
+
+#endif
