@@ -31,7 +31,7 @@ struct pause_order {
 	char *domain, *vmta;
 };
 
-struct pause_list { /* zeroed: nothing is paused */
+struct pause_list {                 /* zeroed: nothing is paused */
 	struct pause_order *orders; /* oldest first */
 	size_t count, cap;
 	uint64_t seq;   /* of the last order there was */

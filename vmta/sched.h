@@ -88,8 +88,7 @@ struct sched_pause {
 	const char *domain, *vmta;
 	bool paused;
 };
-int sched_pause(struct sched *s, const struct sched_pause *what,
-    struct err *e);
+int sched_pause(struct sched *s, const struct sched_pause *what, struct err *e);
 /* All that was ordered, as text, and back at the next start. */
 void sched_pauses(const struct sched *s, struct buf *out);
 int sched_restore_pauses(struct sched *s, struct slice text, struct err *e);
