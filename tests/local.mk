@@ -121,23 +121,41 @@ tests_system_test_mx_SOURCES = \
 
 # Built by make check, run by hand.
 EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
+EXTRA_PROGRAMS += $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
+# What tests/crash preloads.  They are the functions whose checked variants
+# _FORTIFY_SOURCE would put before them, so our flags do not fit.
+crash_shims = tests/crash/powercut.so
+shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
+	-U_FORTIFY_SOURCE -fno-builtin
+shim_ldflags = -shared -pthread
+tests_crash_powercut_so_SOURCES = %D%/crash/powercut.c
+tests_crash_powercut_so_CFLAGS = $(shim_cflags)
+tests_crash_powercut_so_LDFLAGS = $(shim_ldflags)
+tests_crash_powercut_so_LDADD =
+# Alone, for bootstrap.
+crash-shims: $(crash_shims)
+.PHONY: crash-shims
+
 # Fuzz targets: each is one source with LLVMFuzzerTestOneInput.  In a normal
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
 	tests/fuzz/fuzz_canon \
+	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_header \
+	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_smtp_cmd \
-	tests/fuzz/fuzz_smtp_reply
+	tests/fuzz/fuzz_smtp_reply \
+	tests/fuzz/fuzz_smtp_session
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -150,18 +168,35 @@ fuzz_ldflags =
 endif
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
+	-Wl,--wrap=glob -Wl,--wrap=open
 tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
 tests_fuzz_fuzz_dot_unstuff_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = %D%/fuzz/fuzz_header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_ingress_SOURCES = \
+	%D%/fuzz/fake_clock.c %D%/fuzz/fake_clock.h \
+	%D%/fuzz/fuzz_ingress.c \
+	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
+	-Wl,--wrap=getrandom
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_reply_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_smtp_session_SOURCES = \
+	%D%/fuzz/fake_clock.c %D%/fuzz/fake_clock.h \
+	%D%/fuzz/fake_tls.c %D%/fuzz/fake_tls.h \
+	%D%/fuzz/fuzz_smtp_session.c \
+	%D%/fuzz/smtp_peer.c %D%/fuzz/smtp_peer.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/lint/test_lint.sh
@@ -174,19 +209,28 @@ EXTRA_DIST += \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
 	%D%/crash/load.py \
+	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_powercut.py \
 	%D%/fuzz/fuzz_canon.in \
+	%D%/fuzz/fuzz_conf.dict \
+	%D%/fuzz/fuzz_conf.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_header.in \
+	%D%/fuzz/fuzz_ingress.dict \
+	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.in \
+	%D%/fuzz/fuzz_smtp_session.dict \
+	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
 	%D%/lint/cppcheck.sh \
+	%D%/lint/deleted_lines.py \
 	%D%/lint/events.sh \
 	%D%/lint/forbidden.sh \
 	%D%/lint/format.sh \
@@ -256,6 +300,7 @@ EXTRA_DIST += \
 	%D%/system/test_command.py \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
+	%D%/system/test_files.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_ingress.py \
@@ -267,6 +312,7 @@ EXTRA_DIST += \
 	%D%/system/test_show.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
+	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \

@@ -24,6 +24,7 @@ libtransport_a_SOURCES = \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
+	%D%/needs.c %D%/needs.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/settlement.c %D%/settlement.h \
