@@ -5,9 +5,9 @@ libtransport_a_SOURCES = \
 	%D%/acct_record.c %D%/acct_record.h \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/control.c %D%/control.h \
-	%D%/control.def \
 	%D%/control_priv.h \
 	%D%/control_words.c \
+	%D%/control.def \
 	%D%/courier.c %D%/courier.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
@@ -22,9 +22,9 @@ libtransport_a_SOURCES = \
 	%D%/listing.c %D%/listing.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
+	%D%/needs.c %D%/needs.h \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
-	%D%/needs.c %D%/needs.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/settlement.c %D%/settlement.h \
