@@ -25,6 +25,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_envelope \
+	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -43,6 +44,7 @@ check_PROGRAMS += \
 	tests/unit/test_net \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
+	tests/unit/test_pause \
 	tests/unit/test_policy \
 	tests/unit/test_record \
 	tests/unit/test_regex \
@@ -273,6 +275,11 @@ EXTRA_DIST += \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/order-priority.scn \
+	%D%/scenario/pause-expiry.scn \
+	%D%/scenario/pause-idle.scn \
+	%D%/scenario/pause-pattern.scn \
+	%D%/scenario/pause-queue.scn \
+	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-late-news.scn \
 	%D%/scenario/rate-queue.scn \
@@ -288,6 +295,9 @@ EXTRA_DIST += \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
+	%D%/scenario/schedule-paused.scn \
+	%D%/scenario/schedule-queue.scn \
+	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/sources-rotate.scn \
 	%D%/system/check_limits.py \
 	%D%/system/demo.py \
@@ -321,7 +331,9 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
+	%D%/system/test_show.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
