@@ -25,6 +25,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_envelope \
+	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -43,6 +44,7 @@ check_PROGRAMS += \
 	tests/unit/test_net \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
+	tests/unit/test_pause \
 	tests/unit/test_policy \
 	tests/unit/test_record \
 	tests/unit/test_regex \
@@ -117,10 +119,18 @@ tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
 
+# Built by make check, run by tests/bench/bench.py.
+EXTRA_PROGRAMS = \
+	tests/bench/bench_sched \
+	tests/bench/bench_sink \
+	tests/bench/bench_spool \
+	tests/bench/bench_store
 # Built by make check, run by hand.
 EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
 EXTRA_PROGRAMS += $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
+bench-programs: $(EXTRA_PROGRAMS)
+.PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
@@ -210,12 +220,24 @@ tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
+check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/bench/bench_common.py \
+	%D%/bench/bench_deferred.py \
+	%D%/bench/bench_domains.py \
+	%D%/bench/bench_drain.py \
+	%D%/bench/bench_rate.py \
+	%D%/bench/bench_relay.py \
+	%D%/bench/bench_report.py \
+	%D%/bench/bench_sched.py \
+	%D%/bench/bench_store.py \
+	%D%/bench/test_bench.py \
+	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
@@ -223,6 +245,7 @@ EXTRA_DIST += \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_receivers.py \
 	%D%/crash/test_powercut.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
@@ -257,6 +280,8 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/scenario/bug-3-kept-slot.scn \
+	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
@@ -269,6 +294,11 @@ EXTRA_DIST += \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/order-priority.scn \
+	%D%/scenario/pause-expiry.scn \
+	%D%/scenario/pause-idle.scn \
+	%D%/scenario/pause-pattern.scn \
+	%D%/scenario/pause-queue.scn \
+	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-late-news.scn \
 	%D%/scenario/rate-queue.scn \
@@ -284,6 +314,9 @@ EXTRA_DIST += \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
+	%D%/scenario/schedule-paused.scn \
+	%D%/scenario/schedule-queue.scn \
+	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/sources-rotate.scn \
 	%D%/system/check_limits.py \
 	%D%/system/demo.py \
@@ -317,7 +350,9 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
+	%D%/system/test_show.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
