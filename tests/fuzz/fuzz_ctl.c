@@ -87,8 +87,8 @@ dial(void)
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
-	CHECK(fd != -1);
+	CHECK(fd != -1 && strlen(path) < sizeof(un.sun_path));
+	memcpy(un.sun_path, path, strlen(path));
 	CHECK(__real_connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0);
 	return fd;
 }
