@@ -11,6 +11,7 @@ check_PROGRAMS += \
 	tests/unit/test_catalog \
 	tests/unit/test_classify \
 	tests/unit/test_conf_bind \
+	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
@@ -31,6 +32,7 @@ check_PROGRAMS += \
 	tests/unit/test_heap \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
 	tests/unit/test_listing \
@@ -168,6 +170,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/conf/powermta.conf \
 	%D%/conf_file.h \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
