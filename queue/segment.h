@@ -17,6 +17,9 @@
 #include "lib/mem.h"
 #include "mail/message.h"
 
+/* Segments that a reader keeps open. */
+#define SEGMENT_READER_FILES 8
+
 struct segment_reader;
 
 struct segment_reader *segment_reader_new(const char *store_dir);

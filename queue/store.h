@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/str.h"
 #include "lib/worker.h"
 #include "mail/message.h"
 #include "mail/waybill.h"
@@ -90,6 +91,8 @@ struct store_settled {
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
 };
 
+struct store_doubt;
+
 /* Outcomes of one grant or of a sweep; done() after the flush. */
 struct store_settle {
 	struct post post;
@@ -111,9 +114,34 @@ struct store_settle {
 	 */
 	const void *records;
 	size_t records_len;
+
+	/*
+	 * Those whose final dot was sent and never answered: they are tried
+	 * again, or have expired, and the audit names them.
+	 */
+	size_t doubt_count;
+	const struct store_doubt *doubts;
 };
 
 void store_settle(struct store *s, struct store_settle *o); /* (any) */
+
+/* ---- state --------------------------------------------------------------- */
+
+/*
+ * A value under a name that outlives the process and belongs to no message;
+ * borrowed until done().  Those of one thread are written in their order.
+ */
+struct store_state {
+	struct post post;
+	struct store *store;                 /* set by store_put_state() */
+	void (*done)(struct store_state *s); /* store thread */
+	const char *name;
+	const void *value;
+	size_t len; /* 0: the name is forgotten */
+	bool kept;  /* false: the disk is full */
+};
+
+void store_put_state(struct store *s, struct store_state *st); /* (any) */
 
 /* ---- what comes out ------------------------------------------------------ */
 
@@ -144,7 +172,7 @@ struct store_arrivals {
 	STAILQ_HEAD(, store_arrival) list;
 };
 
-/* A recipient whose final dot was sent and whose outcome is not known. */
+/* A recipient whose final dot was sent at wall_us and who may get it twice. */
 struct store_doubt {
 	uint64_t id;
 	uint32_t n;
@@ -168,6 +196,9 @@ struct store_audit {
 };
 
 struct store_owner {
+	/* At the start of the load, before any message: what was kept. */
+	void (*state)(void *ctx, struct slice name, struct slice value);
+
 	/*
 	 * During the load after start: each message once, oldest first, in
 	 * slices between batches.  Given back by store_arrivals_done().

@@ -428,6 +428,8 @@ queue_failed(struct link *l, int64_t now_us)
 	struct sched_queue *q = sched_conn_queue(l->conn);
 
 	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
+	case QUEUE_IS_FINE:
+		break; /* sched_closed() has it tried again in a second */
 	case QUEUE_GOES_ON:
 		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
 		break;
@@ -615,6 +617,23 @@ dispatch_drain(struct dispatch *d, worker_fn *done, void *arg)
 	o->fn = done;
 	o->arg = arg;
 	worker_post(d->worker, &o->post);
+}
+
+static void
+on_hurry(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+	struct link *l;
+
+	LIST_FOREACH(l, &o->dispatch->links, entry)
+	courier_hurry(l->courier);
+	free(o);
+}
+
+void
+dispatch_hurry(struct dispatch *d)
+{
+	worker_post(d->worker, &order_new(d, on_hurry)->post);
 }
 
 struct ask {

@@ -11,8 +11,11 @@ import os
 import pwd
 import grp
 import shutil
+import signal
 import subprocess
 import time
+
+import procs
 
 PROGRAMS = ("postfix", "postconf", "smtp-source", "smtp-sink", "sendmail",
             "postqueue")
@@ -178,6 +181,15 @@ class Postfix:
         if self.started:
             self.run("postfix", "-c", self.conf, "stop")
             self.started = False
+
+    def kill(self):
+        """kill -9 of the master and of all its processes."""
+        for pid in procs.children_of(self.master_pid()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.started = False
 
     def flush(self):
         self.run("postqueue", "-c", self.conf, "-f", check=True)
