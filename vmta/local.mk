@@ -11,8 +11,8 @@ libvmta_a_SOURCES = \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/keys.c \
-	%D%/known.def \
 	%D%/known_types.c \
+	%D%/known.def \
 	%D%/limit.c %D%/limit.h \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
