@@ -11,6 +11,7 @@ check_PROGRAMS += \
 	tests/unit/test_catalog \
 	tests/unit/test_classify \
 	tests/unit/test_conf_bind \
+	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
@@ -32,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/test_heap \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
 	tests/unit/test_listing \
@@ -41,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_mx_route \
+	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
@@ -64,6 +67,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_waybill \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
@@ -227,6 +231,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/conf/powermta.conf \
 	%D%/bench/bench_common.py \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
