@@ -138,9 +138,13 @@ class Run:
         since = time.monotonic()
         daemon.start()
         if daemon is self.lab.daemon:
-            self.restarts.append(Restart(begin, time.monotonic(),
-                                         self.new_doubts()))
+            self.note_restart(begin)
         self.recovered(since, by_postfix=daemon is self.lab.milter)
+
+    def note_restart(self, begin):
+        """It ended at begin or after, and is running again."""
+        self.restarts.append(Restart(begin, time.monotonic(),
+                                     self.new_doubts()))
 
     def new_doubts(self):
         """Those that the audit names and did not before."""
