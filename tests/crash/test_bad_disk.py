@@ -18,11 +18,11 @@ import powercut
 import tap
 
 FOREVER = -1
-WAIT_S = 10
+WAIT_S = 75  # a checkpoint comes each minute
 LIVES_S = 1.5  # how long a disk is bad that the process lives with
 STARTS = 3
 
-SEGMENT, LOG, TABLES = "/spool/seg/", "/spool/db/log.", "/spool/db/"
+SEGMENT, LOG, TABLES = "/spool/seg/", "/spool/db/log.", ".db"
 SLOTS, ROWS, ALL = "/spool/inflight", "/acct/", "/spool/"
 
 # call, error, files, count, whether the process ends by it
@@ -30,6 +30,7 @@ CASES = (
     ("sync", errno.EIO, SEGMENT, 1, True),
     ("sync", errno.EIO, LOG, 1, True),
     ("sync", errno.EIO, SLOTS, 1, True),
+    ("sync", errno.EIO, TABLES, 1, True),
     ("sync", errno.EIO, ALL, FOREVER, True),
     ("sync", errno.EIO, ROWS, 1, False),
     ("write", errno.EIO, SEGMENT, 1, True),

@@ -4,8 +4,9 @@
 
 The spool has an ext4 of its own, in an image mounted through a loop device
 within the test's mount namespace.  Another file takes all of its room while
-mail flows.  The host is answered 4xx; what receivers have answered is committed
-through the reserve; when the room is back, mail flows without any hand.
+mail flows.  The host is answered 4xx; what receivers have answered is
+committed through the reserve; when the room is back, mail flows without any
+hand.
 
     SEED=n TIMES=n tests/crash/test_full_disk.py
 """
@@ -96,9 +97,9 @@ def free(test):
 
 
 @fault.fault("full disk",
-             "Another file takes the last block of the spool's file system (an "
-             "ext4 of 384 MB on a loop device) while mail flows, and goes some "
-             "seconds later. The clients get 452, outcomes are committed "
+             "Another file takes the last block of the spool's file system "
+             "(an ext4 of 384 MB on a loop device) while mail flows, and goes "
+             "some seconds later. The clients get 452, outcomes are committed "
              "through the reserve.", prepare=SmallDisk)
 def full(test):
     with test.load() as flow:
