@@ -44,6 +44,7 @@ static const char *const names[TABLE_COUNT] = {
 	[TABLE_HANDOVER] = "handover.db",
 	[TABLE_BUCKET] = "bucket.db",
 	[TABLE_DOUBT] = "doubt.db",
+	[TABLE_POLICY] = "policy.db",
 };
 
 /* ---- errors -------------------------------------------------------------- */

@@ -24,6 +24,7 @@
 #include "queue/recover.h"
 #include "queue/reserve.h"
 #include "queue/slotsync.h"
+#include "queue/state.h"
 #include "queue/store_priv.h"
 
 #define RESERVE_SIZE (3 * ENV_LOG_FILE)
@@ -85,10 +86,11 @@ store_use_reserve(struct store *s)
 static bool
 slice_load(struct store *s)
 {
-	if (s->load == NULL)
-		return false;
-	if (load_slice(s->load))
-		return true;
+	enum load_more more = s->load == NULL ? LOAD_WAITS :
+						load_slice(s->load);
+
+	if (more != LOAD_DONE)
+		return more == LOAD_MORE;
 	load_free(&s->load);
 	s->loaded = true;
 	segments_sweep(s->segments);
@@ -175,6 +177,23 @@ store_settle(struct store *s, struct store_settle *o)
 }
 
 static void
+on_state(struct post *p)
+{
+	struct store_state *st = post_owner(p, struct store_state, post);
+
+	commit_add_state(st->store, st);
+}
+
+void
+store_put_state(struct store *s, struct store_state *st)
+{
+	CHECK(st->done != NULL && st->name[0] != '\0');
+	st->store = s;
+	st->post.fn = on_state;
+	worker_post(s->worker, &st->post);
+}
+
+static void
 on_audit(struct post *p)
 {
 	struct store_audit_ask *ask = post_owner(p, struct store_audit_ask,
@@ -237,6 +256,7 @@ on_load(struct post *p)
 	order_free(o);
 	CHECK(!s->called);
 	s->called = true;
+	state_load(s);
 	s->load = load_new(s);
 	s->outbox.fn = s->owner.outbox;
 	s->outbox.ctx = s->ctx;
@@ -248,6 +268,27 @@ void
 store_load(struct store *s)
 {
 	post_order(s, on_load, 0, 0);
+}
+
+static void
+on_arrivals_done(struct post *p)
+{
+	struct store_arrivals *a = post_owner(p, struct store_arrivals, post);
+	struct store *s = a->store;
+
+	load_arrivals_free(&a);
+	load_returned(s->load);
+	store_kick(s);
+}
+
+void
+store_arrivals_done(struct store_arrivals **ap)
+{
+	struct store_arrivals *a = *ap;
+
+	*ap = NULL;
+	a->post.fn = on_arrivals_done;
+	worker_post(a->store->worker, &a->post);
 }
 
 static void

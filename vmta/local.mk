@@ -3,6 +3,7 @@ libvmta_a_SOURCES = \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
 	%D%/backlog.c %D%/backlog.h \
+	%D%/blocks.def \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
@@ -10,16 +11,20 @@ libvmta_a_SOURCES = \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/keys.c \
+	%D%/known_types.c \
 	%D%/known.def \
 	%D%/limit.c %D%/limit.h \
 	%D%/listener.def \
+	%D%/names.c %D%/names.h \
 	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
+	%D%/pause.c %D%/pause.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
 	%D%/qconf.c %D%/qconf.h \
+	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_conn.c \
@@ -27,6 +32,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_priv.h \
 	%D%/sched_serve.c \
 	%D%/sched_vmta.c \
+	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_check.c \

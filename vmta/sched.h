@@ -22,6 +22,9 @@
  * queue fails: none leaves that has neither been tried nor waited for a queue
  * that failed.
  *
+ * A paused queue starts nothing: what is being sent ends, mail is taken in,
+ * and what gets older than bounce-after leaves even when it was never tried.
+ *
  * No scans: a blocked queue waits on the limit that ends last.  Slots of a
  * limit shared by queues (VMTA, process) go round in fair order: deficit
  * round robin by VMTA.
@@ -34,9 +37,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/err.h"
+#include "lib/str.h"
 #include "mail/message.h"
 #include "vmta/snapshot.h"
 
+struct entry;
 struct sched;
 struct sched_queue; /* domain/vmta */
 struct sched_conn;  /* a connection, from wanted to closed */
@@ -50,9 +56,7 @@ struct grant_rcpt {
 struct grant {
 	struct sched_conn *conn;
 	struct message *msg; /* a reference of the grant's own */
-	struct body *body;   /* likewise; NULL: read loc */
-	struct body_loc loc;
-	bool timed; /* say sched_written() when the RCPTs are out */
+	bool timed;          /* say sched_written() when the RCPTs are out */
 	uint32_t count;
 	struct grant_rcpt rcpts[];
 };
@@ -75,18 +79,38 @@ void sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us);
 /* Starts nothing new while held (disk full); what runs goes on. */
 void sched_hold(struct sched *s, bool hold, int64_t now_us);
 
+/*
+ * Pauses or resumes queues, also those to come, by patterns (vmta/pause.h;
+ * the virtual MTA without a name is "{default}").  -1: there are too many.
+ */
+struct sched_pause {
+	const char *domain, *vmta;
+	bool paused;
+};
+int sched_pause(struct sched *s, const struct sched_pause *what, struct err *e);
+/* All that was ordered, as text, and back at the next start. */
+void sched_pauses(const struct sched *s, struct buf *out);
+int sched_restore_pauses(struct sched *s, struct slice text, struct err *e);
+
+/* Tries a queue that waits after a failure at once; false: it does not wait. */
+bool sched_queue_schedule(struct sched *s, struct sched_queue *q,
+    int64_t now_us);
+
 struct sched_rcpt_in {
 	uint32_t n;
 	const char *domain, *vmta; /* as in the envelope */
 	uint8_t priority;
 	uint16_t attempts;
-	int64_t due_us;    /* 0 or past: now */
+	int64_t due_us; /* 0 or past: now */
+	/* Of the message, the same for all: */
 	int64_t queued_us; /* when accepted, on the engine clock */
+	const char *job;   /* NULL is "" */
 };
 
 /*
- * Takes a reference on m, in addition to the caller's.  m->id is set and its
- * own.  m->body is given up when no recipient is to be tried soon.
+ * m->id is set and its own; it has its body, or is one of message_at().  A
+ * reference on it is kept while it is in memory and some recipient is to be
+ * tried soon; then only its number and place.
  */
 void sched_add(struct sched *s, struct message *m,
     const struct sched_rcpt_in *rcpts, size_t count, int64_t now_us);
@@ -156,11 +180,11 @@ void sched_queue_take_all(struct sched *s, struct sched_queue *q,
     sched_taken_fn *fn, void *ctx, int64_t now_us);
 
 /*
- * Compaction moved a body.  False while a grant may still use the old place:
- * ask again when grants have ended.
+ * Compaction moved a message.  False while a grant may still use the old
+ * place: ask again when grants have ended.
  */
 bool sched_message_moved(struct sched *s, uint64_t id,
-    const struct body_loc *loc);
+    const struct message_loc *loc);
 
 /* ---- facts --------------------------------------------------------------- */
 
@@ -187,14 +211,25 @@ struct sched_queue_info {
 	int64_t retry_us;       /* the queue waits until then, or 0 */
 	const char *last_error; /* or "" */
 	const char *waits_for;  /* first limit that says no, or "" */
+	bool paused;
 };
+
+/* As people know it: "{default}" for "". */
+const char *sched_vmta_shown(const char *vmta);
+
+void sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
+    struct sched_queue_info *out);
 
 typedef void sched_queue_fn(void *ctx, const struct sched_queue_info *info);
 void sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn,
     void *ctx);
 
 struct sched_rcpt_info {
-	struct message *msg;
+	const struct entry *entry; /* for sched_rcpt_message() */
+	uint64_t id;
+	uint32_t size; /* of the body */
+	const char *job;
+	int64_t queued_us;
 	uint32_t n;
 	uint16_t attempts;
 	int64_t due_us; /* 0: now */
@@ -207,6 +242,9 @@ typedef bool sched_wanted_fn(void *ctx, const char *domain, const char *vmta);
 typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
 void sched_each_rcpt(struct sched *s, sched_wanted_fn *wanted,
     sched_rcpt_fn *fn, void *ctx);
+
+/* A reference on its message. */
+struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 
 struct sched_totals {
 	uint64_t queues, rcpts, deferred, granted, kbytes;

@@ -46,7 +46,7 @@ born_us(const struct sched_queue *q, int64_t now_us)
 static struct grant_rec *
 grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 {
-	struct message *m = g->entry->msg;
+	struct entry *e = g->entry;
 	struct grant_rec *r;
 	size_t size;
 
@@ -56,12 +56,10 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 	r = mem_zalloc(size);
 	r->rcpts = mem_array(max, sizeof(struct rcpt *));
 	r->pub.conn = c;
-	r->pub.msg = message_ref(m);
-	r->pub.body = m->body == NULL ? NULL : body_ref(m->body);
-	r->pub.loc = m->loc;
-	r->reading = r->pub.body == NULL;
+	r->pub.msg = backlog_message(e);
+	r->reading = e->msg == NULL;
 	if (r->reading)
-		g->entry->reading++;
+		e->reading++;
 	r->pub.count = vqueue_take(c->queue, g, r->rcpts, max);
 	for (uint32_t i = 0; i < r->pub.count; i++) {
 		r->pub.rcpts[i].n = r->rcpts[i]->n;
@@ -129,7 +127,7 @@ rest(struct sched *s, struct sched_queue *q, int64_t now_us)
 	bool keep;
 
 	line_leave(&q->rate_wait);
-	keep = !retry_waits(&q->retry, now_us) &&
+	keep = !retry_waits(&q->retry, now_us) && !sched_is_paused(s, q) &&
 	    (q->ready > 0 || q->conf->conf.idle_timeout_us > 0);
 	while (!keep && (c = TAILQ_FIRST(&q->idle_conns)) != NULL)
 		conn_close(s, c);
@@ -156,7 +154,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			continue;
 		}
 		if (s->held || q->ready == 0 ||
-		    retry_waits(&q->retry, now_us)) {
+		    retry_waits(&q->retry, now_us) || sched_is_paused(s, q)) {
 			rest(s, q, now_us);
 			return INT64_MAX;
 		}
@@ -180,13 +178,31 @@ is_idle(const struct sched_queue *q)
 	return q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns);
 }
 
+/*
+ * What waits its turn in a paused queue would wait for ever: what is too old
+ * leaves.  Returns when the next one will be.
+ */
+static int64_t
+expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	int64_t age = q->conf->conf.bounce_after_us, oldest;
+
+	if (!sched_is_paused(s, q))
+		return INT64_MAX;
+	vqueue_cool(q);
+	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
+	oldest = vqueue_oldest(q);
+	return oldest > INT64_MAX - age ? INT64_MAX : oldest + age;
+}
+
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 {
-	int64_t at, t;
+	int64_t at, t, aged;
 
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
+	aged = expire_paused(s, q, now_us);
 	at = give(s, q, now_us, turn);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		vmta_wants_open(q, now_us);
@@ -195,6 +211,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	at = t < at ? t : at;
 	t = vqueue_next_due(q);
 	at = t < at ? t : at;
+	at = aged < at ? aged : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
 	} else {
@@ -226,6 +243,8 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	sched_serve(s, q, now_us, false);
 	if (c->state != CONN_IDLE)
 		return;
+	if (q->vmta->open_line.n > 0) /* it may have to give up its slot */
+		vmta_offer(q->vmta, now_us);
 	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
 	timer_set(&s->timers, &c->timer,
 	    keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep);
@@ -294,7 +313,6 @@ grant_free(struct grant_rec **rp)
 	struct grant_rec *r = *rp;
 
 	*rp = NULL;
-	body_unref(&r->pub.body);
 	message_unref(&r->pub.msg);
 	free(r->rcpts);
 	free(r);
@@ -309,7 +327,7 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 		vqueue_drop(q, &s->backlog, rcpt);
 		return true;
 	case FATE_RETRY:
-		if (rcpt->attempts < UINT16_MAX)
+		if (rcpt->attempts < RCPT_ATTEMPTS_MAX)
 			rcpt->attempts++;
 		vqueue_defer(q, rcpt, result->due_us);
 		return true;

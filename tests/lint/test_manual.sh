@@ -33,12 +33,28 @@ all() {
 	for page in "$TOP"/doc/*.[18]; do
 		lint "$page" "$(basename "$page")"
 	done
-	missing=$(sed -n 's/^D("\([^"]*\)".*/\1/p' "$TOP"/vmta/*.def | sort -u |
+	missing=$(sed -n -e 's/^D("\([^"]*\)".*/\1/p' \
+	    -e '/, READ, /d' -e 's/^K("\([^"]\{1,\}\)".*/\1/p' \
+	    "$TOP"/vmta/*.def | sort -u |
 	    while read -r name; do
 		grep -q "^\.It Ic $name " "$PAGE" || echo "$name"
 	    done)
 	[ -z "$missing" ]
 	result $? "every directive is in mailrace.conf.5"
+	[ -z "$missing" ] || echo "$missing" | sed 's/^/# /'
+	commands
+}
+
+# Of mailrace.8: each command has its paragraph, each option is named.
+commands() {
+	missing=$({
+		sed -n 's/^M("\([^"]*\)".*/^\\.It Ic \1/p' "$TOP/admin/commands.def"
+		sed -n 's/^O([^"]*"\([^"]*\)".*/Fl -\1\\>/p' "$TOP/admin/options.def"
+	} | while read -r line; do
+		grep -q -e "$line" "$TOP/doc/mailrace.8" || echo "$line"
+	done)
+	[ -z "$missing" ]
+	result $? "every command and option is in mailrace.8"
 	[ -z "$missing" ] || echo "$missing" | sed 's/^/# /'
 }
 
