@@ -233,6 +233,7 @@ EXTRA_DIST += \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
 	%D%/crash/test_receivers.py \
+	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_conf.dict \

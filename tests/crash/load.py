@@ -76,7 +76,8 @@ class Feeder(threading.Thread):
         out = []
         for _ in range(self.random.choice(RCPTS)):
             self.number += 1
-            out.append("%s-%d@%s" % (self.name, self.number, domain))
+            out.append("%s-%s%d@%s" % (self.name, self.load.tag, self.number,
+                                       domain))
         return out
 
     def one(self, c):
@@ -110,7 +111,7 @@ class PostfixFeeder(threading.Thread):
 
     def run(self):
         while not self.load.stopping.is_set():
-            user = "pf%d" % self.number
+            user = "pf%s%d" % (self.load.tag, self.number)
             domain = self.load.domains[self.number % len(self.load.domains)]
             self.number += 1
             if self.source("%s@%s" % (user, domain)):
@@ -128,10 +129,12 @@ class PostfixFeeder(threading.Thread):
 
 class Load:
     """Two LMTP feeders, one SMTP feeder, and Postfix if the lab has one.
-    pause_s slows each of the first three down, message by message."""
+    pause_s slows each of the first three down, message by message; tag tells
+    the recipients of one load from those of another."""
 
-    def __init__(self, lab, random, domains, pause_s=0, with_postfix=True):
-        self.lab, self.random = lab, random
+    def __init__(self, lab, random, domains, pause_s=0, with_postfix=True,
+                 tag=""):
+        self.lab, self.random, self.tag = lab, random, tag
         self.domains, self.pause_s = list(domains), pause_s
         self.stopping = threading.Event()
         self.feeders = [Feeder("lmtp1", self, lab.lmtp, True),
