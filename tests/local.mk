@@ -232,9 +232,10 @@ EXTRA_DIST += \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
-	%D%/crash/test_receivers.py \
 	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_receivers.py \
+	%D%/crash/test_restart.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
