@@ -17,6 +17,7 @@
 enum {
 	MARKS_MAX = 4, /* that are looked at; more are somebody's game */
 	DATE_TEXT = 64,
+	QUEUE_ID_MAX = 100,
 	PRIORITY_DEFAULT = 50
 };
 
@@ -111,12 +112,27 @@ make_kept(struct work *w)
 
 /* ---- mark or policy ------------------------------------------------------ */
 
+/*
+ * Short and printable, as every host's is: it goes into records and logs, and
+ * where the host takes its own Received away (header_checks) the field is the
+ * sender's to write.
+ */
+static bool
+is_queue_id(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] <= ' ' || p[i] > '~')
+			return false;
+	return len <= QUEUE_ID_MAX;
+}
+
 /* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
 static const char *
 received_id(const struct work *w, size_t from)
 {
 	size_t i = header_find(&w->all, "Received", from);
 	const char *value, *id;
+	size_t len;
 
 	if (i == w->all.n)
 		return "";
@@ -127,7 +143,8 @@ received_id(const struct work *w, size_t from)
 	if (id == NULL)
 		return "";
 	id += 3;
-	return region_strndup(w->rg, id, strcspn(id, "; \t()"));
+	len = strcspn(id, "; \t()");
+	return is_queue_id(id, len) ? region_strndup(w->rg, id, len) : "";
 }
 
 /*
@@ -359,12 +376,12 @@ static bool
 has_8bit(const struct body *b)
 {
 	const char *p = b->bytes;
-	uint64_t word, all = 0;
+	uint64_t words[4], all = 0;
 	size_t i = 0;
 
-	for (; i + sizeof(word) <= b->len; i += sizeof(word)) {
-		memcpy(&word, p + i, sizeof(word));
-		all |= word;
+	for (; i + sizeof(words) <= b->len; i += sizeof(words)) {
+		memcpy(words, p + i, sizeof(words));
+		all |= words[0] | words[1] | words[2] | words[3];
 	}
 	for (; i < b->len; i++)
 		all |= (uint64_t)(unsigned char)p[i] << 56;
