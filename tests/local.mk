@@ -127,8 +127,6 @@ EXTRA_PROGRAMS = \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
-# Built by make check, run by hand.
-EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
 EXTRA_PROGRAMS += $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(EXTRA_PROGRAMS)
@@ -353,6 +351,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
