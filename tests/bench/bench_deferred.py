@@ -7,6 +7,7 @@ been delivered, while the load goes on; loaded: all recipients are known, as
 its log says (to ask for the status would slow it down: that counts records).
 """
 
+import os
 import time
 
 import mailrace
@@ -27,6 +28,8 @@ CONFIG = """\
 
 def loads(lab):
     """How often a spool was read to its end."""
+    if not os.path.exists(lab.daemon.log):
+        return 0
     return lab.daemon.log_text().count(" info: - loaded ")
 
 
