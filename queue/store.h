@@ -88,6 +88,13 @@ struct store_settled {
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
 };
 
+/* A message that outcomes cause: a notification of their sender. */
+struct store_mail {
+	struct message
+	    *msg; /* envelope and body set; the store sets the rest */
+	uint32_t rcpt_count;
+};
+
 /* Outcomes of one grant or of a sweep; done() after the flush. */
 struct store_settle {
 	struct post post;
@@ -109,6 +116,13 @@ struct store_settle {
 	 */
 	const void *records;
 	size_t records_len;
+
+	/*
+	 * Accepted in the same transaction as the outcomes, also when the
+	 * spool is short of space: neither is kept without the other.
+	 */
+	struct store_mail *mails;
+	size_t mail_count;
 };
 
 void store_settle(struct store *s, struct store_settle *o); /* (any) */

@@ -59,6 +59,7 @@ check_PROGRAMS += \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
+	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
