@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/test_domain_map \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
+	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
