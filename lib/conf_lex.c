@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+#include "lib/regex.h"
+
+/* A row that is still open after so much was cut off, not wrapped. */
+#define ROW_LINES_MAX 16
+#define ROW_LEN_MAX 65536
+
 static bool
 is_blank(char c)
 {
@@ -78,6 +84,153 @@ take_line(struct conf_lex *l, struct slice *line_r)
 	return true;
 }
 
+/* ---- items that were broken into several lines ---------------------------- */
+
+/* The next line that is not empty; *after is where reading goes on then. */
+static bool
+peek_line(const struct conf_lex *l, struct conf_lex *after, struct slice *line)
+{
+	*after = *l;
+	do {
+		if (!take_line(after, line))
+			return false;
+	} while (line->len == 0);
+	return true;
+}
+
+/* Has the row /regex/ its last slash, and something behind it? */
+static bool
+row_is_whole(struct slice s)
+{
+	size_t len = regex_span(s);
+
+	return len > 0 && len < s.len;
+}
+
+/* Can the line be the rest of a row that is still open? */
+static bool
+continues_row(struct slice row, struct slice line)
+{
+	if (line.p[0] == '<' || memchr(line.p, '\0', line.len) != NULL ||
+	    row.len + line.len > ROW_LEN_MAX)
+		return false;
+	if (regex_span(row) == 0)
+		return line.p[0] != '/' || !row_is_whole(line);
+	/* Only what belongs behind the regex is missing: one word. */
+	for (size_t i = 0; i < line.len; i++)
+		if (is_blank(line.p[i]) || line.p[i] == '/')
+			return false;
+	return true;
+}
+
+/* Was the row cut within a blank, and not within a word of the regex? */
+static bool
+was_blank(struct slice row, struct slice line)
+{
+	return strchr("|(", row.p[row.len - 1]) == NULL &&
+	    strchr("|)/", line.p[0]) == NULL;
+}
+
+/*
+ * A row wrapped by an editor is put together again: real files have them.  A
+ * row that finds no end within some lines stays as it is: its line is wrong.
+ */
+static void
+join_row(struct conf_lex *l, struct slice *s, struct conf_token *t)
+{
+	struct conf_lex at = *l, after;
+	struct buf row = { 0 };
+	struct slice line, whole = *s;
+
+	for (size_t n = 0; n < ROW_LINES_MAX && !row_is_whole(whole) &&
+	     peek_line(&at, &after, &line) && continues_row(whole, line);
+	     n++) {
+		if (row.len == 0)
+			buf_add(&row, s->p, s->len);
+		if (was_blank(whole, line))
+			buf_byte(&row, ' ');
+		buf_add(&row, line.p, line.len);
+		whole = (struct slice){ row.p, row.len };
+		at = after;
+	}
+	if (row.len > 0 && row_is_whole(whole)) {
+		s->p = region_strndup(l->rg, row.p, row.len);
+		s->len = row.len;
+		*l = at;
+		t->odd = "a regular expression over several lines";
+	}
+	buf_fini(&row);
+}
+
+/* Items with commas and without blanks inside: no directive looks so. */
+static bool
+is_list(struct slice s)
+{
+	if (s.p[0] == '<' || s.p[0] == '/')
+		return false;
+	while (s.len > 0) {
+		const char *comma = memchr(s.p, ',', s.len);
+		struct slice item = { s.p,
+			comma == NULL ? s.len : (size_t)(comma - s.p) };
+
+		s = from(s, item.len + (comma != NULL));
+		item = trim(item);
+		for (size_t i = 0; i < item.len; i++)
+			if (is_blank(item.p[i]) || item.p[i] == '\0')
+				return false;
+	}
+	return true;
+}
+
+/* `domain-macro NAME`, and nothing else in the line? */
+static bool
+is_bare_macro(struct slice s)
+{
+	struct slice name = take_name(&s);
+
+	return slice_eq_nocase(name, "domain-macro") && s.len > 0 &&
+	    take_name(&s).len > 0 && s.len == 0;
+}
+
+static bool
+names_domain(struct slice s)
+{
+	struct slice word = take_name(&s);
+
+	return memchr(word.p, '.', word.len) != NULL || word.p[0] == '$';
+}
+
+/* A list goes on behind a comma; a macro's may start in the next line. */
+static void
+join_list(struct conf_lex *l, struct slice *s, struct conf_token *t)
+{
+	struct conf_lex after;
+	struct buf list = { 0 };
+	struct slice line;
+	bool bare = is_bare_macro(*s);
+	char last = s->p[s->len - 1];
+
+	while ((last == ',' || bare) && peek_line(l, &after, &line) &&
+	    is_list(line) && (!bare || names_domain(line))) {
+		if (list.len == 0)
+			buf_add(&list, s->p, s->len);
+		buf_byte(&list, ' ');
+		buf_add(&list, line.p, line.len);
+		last = line.p[line.len - 1];
+		*l = after;
+		t->odd = bare ? "the list stands in the next line" :
+				"a list over several lines";
+		bare = false;
+	}
+	if (list.len > 0) {
+		s->p = region_strndup(l->rg, list.p, list.len);
+		s->len = list.len;
+	}
+	buf_fini(&list);
+}
+
+/* ---- tags ---------------------------------------------------------------- */
+
 /* Where "</" of a closing tag at the end of the line starts, or NULL. */
 static const char *
 find_last_close(struct slice s)
@@ -101,7 +254,8 @@ split_one_line(struct conf_lex *l, struct slice *tag)
 	struct slice open_name, close_name, inside;
 
 	gt = memchr(tag->p, '>', tag->len);
-	if (close == NULL || gt == NULL || gt > close)
+	if (close == NULL || gt == NULL || gt > close ||
+	    l->pending_count + 2 > CONF_LEX_PENDING)
 		return;
 	inside = trim((struct slice){ tag->p + 1, (size_t)(gt - tag->p) - 1 });
 	open_name = take_name(&inside);
@@ -110,10 +264,10 @@ split_one_line(struct conf_lex *l, struct slice *tag)
 	close_name = take_name(&inside);
 	if (!same_name(open_name, close_name))
 		return;
-	l->pending[0] = trim(
-	    (struct slice){ gt + 1, (size_t)(close - gt) - 1 });
-	l->pending[1] = (struct slice){ close,
+	l->pending[l->pending_count++] = (struct slice){ close,
 		(size_t)(tag->p + tag->len - close) };
+	l->pending[l->pending_count++] = trim(
+	    (struct slice){ gt + 1, (size_t)(close - gt) - 1 });
 	tag->len = (size_t)(gt - tag->p) + 1;
 }
 
@@ -179,19 +333,66 @@ find_opened(struct conf_token *t)
 static bool
 next_text(struct conf_lex *l, struct slice *s)
 {
-	for (size_t i = 0; i < 2; i++)
-		if (l->pending[i].len > 0) {
-			*s = l->pending[i];
-			l->pending[i].len = 0;
+	if (l->pending_count == 0)
+		return take_line(l, s);
+	*s = l->pending[--l->pending_count];
+	return true;
+}
+
+/* Text between the two marks, as programs that fill in templates know it. */
+static bool
+has_between(struct slice s, const char *open, const char *close)
+{
+	const char *p = memmem(s.p, s.len, open, strlen(open));
+
+	return p != NULL &&
+	    memmem(p + strlen(open), s.len - (size_t)(p - s.p) - strlen(open),
+		close, strlen(close)) != NULL;
+}
+
+static bool
+holds_regex(struct slice name)
+{
+	static const char *const names[] = { "address", "header", "mail-from",
+		"rcpt-to", "reply" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_eq_nocase(name, names[i]))
 			return true;
-		}
-	return take_line(l, s);
+	return name.len > 0 && name.p[0] == '/';
+}
+
+/* {{ip}}, ${ip}, `ip`, <?ip?>, <%ip%>: nobody has filled the template in. */
+static bool
+is_template(struct slice s)
+{
+	struct slice rest = s;
+
+	if (s.len > 1 && s.p[0] == '<' && (s.p[1] == '?' || s.p[1] == '%'))
+		return true;
+	if (holds_regex(take_name(&rest)))
+		return false;
+	return has_between(s, "{{", "}}") || has_between(s, "${", "}") ||
+	    has_between(s, "`", "`") || has_between(s, "<?", "?>") ||
+	    has_between(s, "<%", "%>");
+}
+
+/* What is wrong with a line before anything is known about it; or NULL. */
+static const char *
+find_fault(struct slice s)
+{
+	if (memchr(s.p, '\0', s.len) != NULL)
+		return "a NUL byte in the line; the file must be UTF-8";
+	if (is_template(s))
+		return "a placeholder of a template that was not filled in";
+	return NULL;
 }
 
 void
-conf_lex_init(struct conf_lex *l, const char *text, size_t len)
+conf_lex_init(struct conf_lex *l, struct region *rg, const char *text,
+    size_t len)
 {
-	*l = (struct conf_lex){ .p = text, .end = text + len };
+	*l = (struct conf_lex){ .rg = rg, .p = text, .end = text + len };
 	/* A byte order mark, as editors of other systems leave it. */
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		l->p += 3;
@@ -200,6 +401,7 @@ conf_lex_init(struct conf_lex *l, const char *text, size_t len)
 enum conf_kind
 conf_lex_next(struct conf_lex *l, struct conf_token *t, struct err *e)
 {
+	const char *fault;
 	struct slice s;
 
 	*t = (struct conf_token){ .line = l->line };
@@ -208,17 +410,22 @@ conf_lex_next(struct conf_lex *l, struct conf_token *t, struct err *e)
 			return CONF_END;
 	} while (s.len == 0);
 	t->line = l->line;
-	if (memchr(s.p, '\0', s.len) != NULL) {
-		(void)err_set(e, "a NUL byte in the line");
+	fault = find_fault(s);
+	if (fault != NULL) {
+		(void)err_set(e, "%s", fault);
 		return CONF_BAD;
 	}
 	if (s.p[0] == '<')
 		return lex_tag(l, s, t, e);
 	if (s.p[0] == '/') {
+		if (l->pending_count == 0)
+			join_row(l, &s, t);
 		t->name = (struct slice){ s.p, 0 };
 		t->value = s;
 		return CONF_DIRECTIVE;
 	}
+	if (l->pending_count == 0)
+		join_list(l, &s, t);
 	t->value = s;
 	t->name = take_name(&t->value);
 	find_opened(t);

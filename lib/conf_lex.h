@@ -10,9 +10,16 @@
  * `#` starts a comment anywhere, even in quotes, as in PowerMTA.  A block may
  * stand on one line: `<domain x> max-smtp-out 2 </domain>`.  A directive whose
  * value ends in a tag (`mail-from /re/ <pattern-list>`) opens a block.  A row
- * that starts with "/" has no name.  What a value means, and whether its
- * quotes count, is for who reads it: conf_unquote(), conf_word(), conf_item().
- * Slices point into the text.  Pure; any thread.
+ * that starts with "/" has no name.
+ *
+ * Real files break lines where none may be broken.  Three kinds are put
+ * together and marked as odd: a row whose regex lacks its last slash, a list
+ * behind a trailing comma, and the list of a domain-macro in the next line.
+ * A line with a placeholder of a template ({{ip}}) is CONF_BAD.
+ *
+ * What a value means, and whether its quotes count, is for who reads it:
+ * conf_unquote(), conf_word(), conf_item().  Slices point into the text or
+ * into the region.  Pure; any thread.
  */
 
 #ifndef LIB_CONF_LEX_H
@@ -36,17 +43,24 @@ enum conf_kind {
 struct conf_token {
 	struct slice name, value;
 	struct slice
-	    opens; /* name of the tag that ends a directive, or empty */
-	unsigned line;
+	    opens;       /* name of the tag that ends a directive, or empty */
+	unsigned line;   /* the first, if there are several */
+	const char *odd; /* what was put up with, to be warned of; or NULL */
 };
+
+#define CONF_LEX_PENDING 16 /* two for each block within another in a line */
 
 struct conf_lex {
+	struct region *rg;
 	const char *p, *end;
 	unsigned line;
-	struct slice pending[2]; /* the rest of a block on one line */
+	/* What is left of blocks on one line; the last one comes first. */
+	struct slice pending[CONF_LEX_PENDING];
+	size_t pending_count;
 };
 
-void conf_lex_init(struct conf_lex *l, const char *text, size_t len);
+void conf_lex_init(struct conf_lex *l, struct region *rg, const char *text,
+    size_t len);
 enum conf_kind conf_lex_next(struct conf_lex *l, struct conf_token *t,
     struct err *e);
 

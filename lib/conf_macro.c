@@ -9,8 +9,17 @@
 #define NAME_MAX_LEN 100
 #define COMBINED_MAX 2000 /* one expanded text; a domain has 253 */
 
+/*
+ * Of a whole configuration: macros of macros grow like powers, and each use
+ * of a macro by its own costs its names again.
+ */
+#define NAMES_TOTAL 4000000
+#define BYTES_TOTAL (UINT64_C(128) << 20)
+#define NAME_COST 32 /* what a text costs beside its bytes */
+
 enum macro_state {
-	MACRO_OPEN, /* waits for others; at the end: a loop */
+	MACRO_OPEN,
+	MACRO_BUSY, /* waits for one that it names */
 	MACRO_DONE,
 	MACRO_BROKEN /* and said so */
 };
@@ -21,6 +30,8 @@ struct conf_macro {
 	const char *file;
 	unsigned line;
 	enum macro_state state;
+	size_t looked;             /* how many of raw name nothing unknown */
+	struct conf_macro *caller; /* while busy: who waits for this one */
 };
 
 static bool
@@ -30,7 +41,7 @@ is_name_char(char c)
 	    (c >= '0' && c <= '9') || c == '_';
 }
 
-static const struct conf_macro *
+static struct conf_macro *
 find(const struct conf_tree *tree, struct slice name)
 {
 	char key[NAME_MAX_LEN + 1];
@@ -82,10 +93,27 @@ conf_strs_add(struct conf_strs *list, struct region *rg, const char *s)
 	list->v[list->n++] = s;
 }
 
+/* Counts what an expansion makes, so that no text can ask for too much. */
+static int
+spend(const struct conf_tree *tree, uint64_t names, uint64_t bytes,
+    struct err *e)
+{
+	struct conf_spent *spent = tree->spent;
+
+	spent->names += names;
+	spent->bytes += bytes;
+	if (spent->names > NAMES_TOTAL || spent->bytes > BYTES_TOTAL)
+		return err_set(e,
+		    "macros give more than %d names or %d MB in "
+		    "all",
+		    NAMES_TOTAL, (int)(BYTES_TOTAL >> 20));
+	return 0;
+}
+
 /* Every text of *list with the literal and then each item behind it. */
 static int
-multiply(struct region *rg, struct conf_strs *list, struct slice literal,
-    const struct conf_strs *items, struct err *e)
+multiply(const struct conf_tree *tree, struct conf_strs *list,
+    struct slice literal, const struct conf_strs *items, struct err *e)
 {
 	struct conf_strs out = { 0 };
 	size_t count = items == NULL ? 1 : items->n;
@@ -96,33 +124,47 @@ multiply(struct region *rg, struct conf_strs *list, struct slice literal,
 	for (size_t i = 0; i < list->n; i++)
 		for (size_t k = 0; k < count; k++) {
 			const char *item = items == NULL ? "" : items->v[k];
+			size_t len = strlen(list->v[i]) + literal.len +
+			    strlen(item);
 
-			if (strlen(list->v[i]) + literal.len + strlen(item) >
-			    COMBINED_MAX)
+			if (len > COMBINED_MAX)
 				return err_set(e,
 				    "macros give a name that is too long");
-			conf_strs_add(&out, rg,
-			    region_printf(rg, "%s%.*s%s", list->v[i],
+			if (spend(tree, 0, len + NAME_COST, e) == -1)
+				return -1;
+			conf_strs_add(&out, tree->rg,
+			    region_printf(tree->rg, "%s%.*s%s", list->v[i],
 				(int)literal.len, literal.p, item));
 		}
 	*list = out;
 	return 0;
 }
 
-int
-conf_expand(const struct conf_tree *tree, const char *text,
-    struct conf_strs *out, bool *from_macro_r, struct err *e)
+/* $NAME and nothing else: its items, which need no copy. */
+static const struct conf_macro *
+is_plain_reference(const struct conf_tree *tree, const char *text)
+{
+	const struct conf_macro *m;
+	size_t len = 1;
+
+	if (text[0] != '$')
+		return NULL;
+	while (is_name_char(text[len]))
+		len++;
+	if (text[len] != '\0')
+		return NULL;
+	m = find(tree, (struct slice){ text + 1, len - 1 });
+	return m != NULL && m->state == MACRO_DONE ? m : NULL;
+}
+
+static int
+combine(const struct conf_tree *tree, const char *text, struct conf_strs *list,
+    struct err *e)
 {
 	struct slice rest = slice_of(text), before, name;
-	struct conf_strs list = { 0 };
 	bool more;
 
-	*from_macro_r = strchr(text, '$') != NULL;
-	if (!*from_macro_r) {
-		conf_strs_add(out, tree->rg, text);
-		return 0;
-	}
-	conf_strs_add(&list, tree->rg, "");
+	conf_strs_add(list, tree->rg, "");
 	do {
 		const struct conf_macro *m = NULL;
 
@@ -132,10 +174,31 @@ conf_expand(const struct conf_tree *tree, const char *text,
 			    name.p);
 		if (m != NULL && m->state != MACRO_DONE)
 			return err_set(e, "macro $%s has no value", m->name);
-		if (multiply(tree->rg, &list, before,
-			m == NULL ? NULL : &m->items, e) == -1)
+		if (multiply(tree, list, before, m == NULL ? NULL : &m->items,
+			e) == -1)
 			return -1;
 	} while (more);
+	return 0;
+}
+
+int
+conf_expand(const struct conf_tree *tree, const char *text,
+    struct conf_strs *out, bool *from_macro_r, struct err *e)
+{
+	const struct conf_macro *plain = is_plain_reference(tree, text);
+	struct conf_strs list = { 0 };
+
+	*from_macro_r = strchr(text, '$') != NULL;
+	if (!*from_macro_r) {
+		conf_strs_add(out, tree->rg, text);
+		return 0;
+	}
+	if (plain != NULL)
+		list = plain->items;
+	else if (combine(tree, text, &list, e) == -1)
+		return -1;
+	if (spend(tree, list.n, 0, e) == -1)
+		return -1;
 	for (size_t i = 0; i < list.n; i++)
 		conf_strs_add(out, tree->rg, list.v[i]);
 	return 0;
@@ -196,30 +259,46 @@ conf_macro_define(struct conf_tree *tree, struct slice value, const char *file,
 	m->line = line;
 }
 
-/* What the macros that it names allow: its own state after this pass. */
-static enum macro_state
-look(const struct conf_tree *tree, const struct conf_macro *m,
-    struct slice *unknown)
+static void
+complain(struct conf_errors *errs, struct conf_macro *m, const char *what)
 {
-	enum macro_state state = MACRO_DONE;
+	conf_error(errs, m->file, m->line, "domain-macro %s: %s", m->name,
+	    what);
+	m->state = MACRO_BROKEN;
+}
 
-	for (size_t i = 0; i < m->raw.n; i++) {
-		struct slice rest = slice_of(m->raw.v[i]), before, name;
+/*
+ * The next macro that m names and that is not expanded yet; NULL when m is
+ * ready, or broken.
+ */
+static struct conf_macro *
+find_next(const struct conf_tree *tree, struct conf_macro *m,
+    struct conf_errors *errs)
+{
+	for (; m->looked < m->raw.n; m->looked++) {
+		struct slice rest = slice_of(m->raw.v[m->looked]), before, name;
 
 		while (take_reference(&rest, &before, &name)) {
-			const struct conf_macro *other = find(tree, name);
+			struct conf_macro *other = find(tree, name);
+			struct err e;
 
 			if (other == NULL) {
-				*unknown = name;
-				return MACRO_BROKEN;
+				(void)err_set(&e, "unknown macro $%.*s",
+				    (int)name.len, name.p);
+				complain(errs, m, e.text);
+				return NULL;
 			}
-			if (other->state == MACRO_BROKEN)
-				return MACRO_BROKEN;
 			if (other->state == MACRO_OPEN)
-				state = MACRO_OPEN;
+				return other;
+			if (other->state == MACRO_BUSY)
+				complain(errs, m, "its definition is a loop");
+			if (other->state != MACRO_DONE) {
+				m->state = MACRO_BROKEN;
+				return NULL;
+			}
 		}
 	}
-	return state;
+	return NULL;
 }
 
 static void
@@ -232,55 +311,42 @@ expand_one(const struct conf_tree *tree, struct conf_macro *m,
 	for (size_t i = 0; i < m->raw.n; i++)
 		if (conf_expand(tree, m->raw.v[i], &m->items, &from_macro,
 			&e) == -1) {
-			conf_error(errs, m->file, m->line,
-			    "domain-macro %s: %s", m->name, e.text);
-			m->state = MACRO_BROKEN;
+			complain(errs, m, e.text);
 			return;
 		}
 	m->state = MACRO_DONE;
 }
 
-/* False when the macro still waits for others, or was dealt with before. */
-static bool
-try_expand(const struct conf_tree *tree, struct conf_macro *m,
+/* Those that it names first, however deep: a stack of callers. */
+static void
+expand_all_below(const struct conf_tree *tree, struct conf_macro *top,
     struct conf_errors *errs)
 {
-	struct slice unknown = { NULL, 0 };
-	enum macro_state state;
+	struct conf_macro *m = top;
 
-	if (m->state != MACRO_OPEN)
-		return false;
-	state = look(tree, m, &unknown);
-	if (state == MACRO_OPEN)
-		return false;
-	m->state = state;
-	if (unknown.p != NULL)
-		conf_error(errs, m->file, m->line,
-		    "domain-macro %s: unknown macro $%.*s", m->name,
-		    (int)unknown.len, unknown.p);
-	else if (state == MACRO_DONE)
-		expand_one(tree, m, errs);
-	return true;
+	while (m != NULL) {
+		struct conf_macro *other;
+
+		m->state = MACRO_BUSY;
+		other = find_next(tree, m, errs);
+		if (other != NULL) {
+			other->caller = m;
+			m = other;
+			continue;
+		}
+		if (m->state == MACRO_BUSY)
+			expand_one(tree, m, errs);
+		m = m->caller;
+	}
 }
 
 void
 conf_macro_finish(struct conf_tree *tree, struct conf_errors *errs)
 {
-	bool progress;
-
-	/* Each pass does those whose parts are done; no recursion needed. */
-	do {
-		progress = false;
-		for (size_t i = 0; i < strmap_count(tree->macros); i++)
-			if (try_expand(tree, strmap_at(tree->macros, i), errs))
-				progress = true;
-	} while (progress);
 	for (size_t i = 0; i < strmap_count(tree->macros); i++) {
-		const struct conf_macro *m = strmap_at(tree->macros, i);
+		struct conf_macro *m = strmap_at(tree->macros, i);
 
 		if (m->state == MACRO_OPEN)
-			conf_error(errs, m->file, m->line,
-			    "domain-macro %s: its definition is a loop",
-			    m->name);
+			expand_all_below(tree, m, errs);
 	}
 }

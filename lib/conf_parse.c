@@ -15,6 +15,7 @@
 #define FILE_SIZE_MAX (256 << 20)
 #define INCLUDE_DEPTH 20
 #define FILES_MAX 20000 /* a glob over a wrong folder */
+#define BLOCKS_DEPTH 32 /* real ones nest three deep */
 
 /* One include: its files, and the one being read. */
 struct frame {
@@ -36,7 +37,9 @@ struct parser {
 	struct conf_errors *errs;
 	struct conf_node *block; /* the innermost open one */
 	unsigned order;
-	size_t read; /* files so far */
+	size_t read;    /* files so far */
+	uint64_t bytes; /* of them */
+	size_t nested;  /* blocks that are open */
 	size_t depth;
 	struct frame frames[INCLUDE_DEPTH]; /* [depth - 1] is being read */
 };
@@ -117,8 +120,10 @@ open_file(struct parser *p, const char *path, struct frame *f, struct err *e)
 		(void)err_set(e, "includes itself");
 		goto out;
 	}
-	if (++p->read > FILES_MAX) {
-		(void)err_set(e, "more than %d files", FILES_MAX);
+	p->bytes += (uint64_t)st.st_size;
+	if (++p->read > FILES_MAX || p->bytes > FILE_SIZE_MAX) {
+		(void)err_set(e, "more than %d files or %d MB in all",
+		    FILES_MAX, FILE_SIZE_MAX >> 20);
 		goto out;
 	}
 	if (read_whole(p->tree->rg, fd, (size_t)st.st_size, &text, e) == -1)
@@ -126,7 +131,7 @@ open_file(struct parser *p, const char *path, struct frame *f, struct err *e)
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	f->path = path;
-	conf_lex_init(&f->lex, text.p, text.len);
+	conf_lex_init(&f->lex, p->tree->rg, text.p, text.len);
 	rc = 0;
 out:
 	(void)close(fd);
@@ -172,7 +177,8 @@ start_include(struct parser *p, const struct frame *f, struct slice value,
 		return;
 	}
 	why = path[0] == '\0'           ? "argument missing" :
-	    strstr(path, "://") != NULL ? "URLs are not supported" :
+	    strstr(path, "://") != NULL ? "a URL is not read: save what it "
+					  "gives as a file and include that" :
 	    p->depth == INCLUDE_DEPTH   ? "nested too deep" :
 					  NULL;
 	if (why != NULL) {
@@ -213,6 +219,30 @@ add_node(struct parser *p, const struct frame *f, const struct conf_token *t)
 	return n;
 }
 
+/*
+ * Goes into the block.  One that is too deep stays closed: what follows it
+ * then belongs to the block around it, and the error ends the load anyway.
+ */
+static void
+open_block(struct parser *p, struct conf_node *n)
+{
+	n->is_block = true;
+	if (p->nested == BLOCKS_DEPTH) {
+		conf_error(p->errs, n->file, n->line, "<%s> is nested too deep",
+		    n->opened != NULL ? n->opened : n->name);
+		return;
+	}
+	p->nested++;
+	p->block = n;
+}
+
+static void
+leave_block(struct parser *p)
+{
+	p->nested--;
+	p->block = p->block->parent;
+}
+
 /* The tag that closes a block: its own, or the one that a row opened with. */
 static bool
 closes(const struct conf_node *n, struct slice name)
@@ -242,15 +272,15 @@ close_block(struct parser *p, const struct frame *f, const struct conf_token *t)
 		return;
 	}
 	/* What was opened inside and forgotten is closed with it. */
-	for (; p->block != n; p->block = p->block->parent)
+	for (; p->block != n; leave_block(p))
 		complain_open(p, p->block);
-	p->block = n->parent;
+	leave_block(p);
 }
 
 static void
 end_file(struct parser *p, struct frame *f)
 {
-	for (; p->block != f->base; p->block = p->block->parent)
+	for (; p->block != f->base; leave_block(p))
 		complain_open(p, p->block);
 	f->reading = false;
 }
@@ -276,10 +306,9 @@ take_directive(struct parser *p, const struct frame *f,
 	}
 	n = add_node(p, f, t);
 	if (t->opens.len > 0) {
-		n->is_block = true;
 		n->opened = region_strndup(p->tree->rg, t->opens.p,
 		    t->opens.len);
-		p->block = n;
+		open_block(p, n);
 	}
 }
 
@@ -295,12 +324,14 @@ take_item(struct parser *p, struct frame *f)
 		end_file(p, f);
 		break;
 	case CONF_DIRECTIVE:
+		if (t.odd != NULL)
+			conf_warning(p->errs, f->path, t.line,
+			    "%s: read as one", t.odd);
 		take_directive(p, f, &t);
 		break;
 	case CONF_OPEN:
 		n = add_node(p, f, &t);
-		n->is_block = true;
-		p->block = n;
+		open_block(p, n);
 		break;
 	case CONF_CLOSE:
 		close_block(p, f, &t);
@@ -319,6 +350,7 @@ conf_parse(struct conf_tree *tree, const char *path, struct region *rg,
 	struct frame first = { 0 };
 
 	*tree = (struct conf_tree){ .rg = rg, .macros = strmap_new() };
+	tree->spent = region_new_obj(rg, struct conf_spent);
 	tree->root = region_new_obj(rg, struct conf_node);
 	tree->root->name = tree->root->value = "";
 	tree->root->file = region_strdup(rg, path);

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/conf_types.h"
 #include "lib/mem.h"
@@ -34,10 +35,15 @@ struct conf_node {
 
 struct strmap;
 
+struct conf_spent { /* by macros, so far */
+	uint64_t names, bytes;
+};
+
 struct conf_tree {
 	struct region *rg;
 	struct conf_node *root; /* its children are the top level */
 	struct strmap *macros;
+	struct conf_spent *spent;
 };
 
 void conf_parse(struct conf_tree *tree, const char *path, struct region *rg,

@@ -79,25 +79,34 @@ struct conf_dkeys {
 #define CONF_CTYPE_SOURCES struct conf_sources
 #define CONF_CTYPE_DKEYS struct conf_dkeys
 
-/* Everything that is wrong; errors and warnings. */
+/*
+ * Everything that is wrong.  Errors are all kept; a warning that was given
+ * before is counted at its first place, since a directive without effect may
+ * stand in a file a thousand times.
+ */
 struct conf_error {
 	char *text; /* "FILE:LINE: what is wrong", without control characters */
 	size_t file_len;
 	unsigned line; /* 0: the file as a whole */
 	bool warning;
+	size_t *more; /* how often it came again; NULL for an error */
+	size_t order; /* in which they came */
 };
+
+struct strmap;
 
 struct conf_errors {
 	size_t n, cap, fatal; /* fatal: how many are not warnings */
 	struct conf_error *v;
+	struct strmap *seen; /* warnings, until conf_errors_finish() */
 };
 
 void conf_error(struct conf_errors *errs, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void conf_warning(struct conf_errors *errs, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* Those from index `from` on: by file, then by line, as people read them. */
-void conf_errors_sort(struct conf_errors *errs, size_t from);
+/* Those from index `from` on: by file, then by line; warnings say how often. */
+void conf_errors_finish(struct conf_errors *errs, size_t from);
 void conf_errors_fini(struct conf_errors *errs);
 
 #endif

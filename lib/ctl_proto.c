@@ -5,7 +5,6 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/acceptor.h"
 #include "lib/check.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -32,7 +32,7 @@
 /* ---- server -------------------------------------------------------------- */
 
 struct ctl_conn {
-	LIST_ENTRY(ctl_conn) link;
+	TAILQ_ENTRY(ctl_conn) link;
 	struct ctl_server *server;
 	struct bufferevent *bev;     /* NULL: the peer has gone */
 	struct ctl_request *request; /* under way, or NULL */
@@ -49,15 +49,23 @@ struct ctl_server {
 	ctl_fn *fn;
 	void *ctx;
 	char *path;
-	struct evconnlistener *listener;
-	LIST_HEAD(, ctl_conn) conns;
+	bool inherited; /* the listening socket: its path is not ours */
+	struct acceptor *acceptor; /* NULL: drained */
+	size_t conn_count;
+	TAILQ_HEAD(ctl_conns, ctl_conn)
+	conns; /* the last is idle for longest */
 };
 
 static void
 conn_free(struct ctl_conn *c)
 {
+	struct ctl_server *s = c->server;
+
 	CHECK(c->request == NULL && c->bev == NULL);
-	LIST_REMOVE(c, link);
+	TAILQ_REMOVE(&s->conns, c, link);
+	s->conn_count--;
+	if (s->acceptor != NULL)
+		acceptor_pause(s->acceptor, false);
 	free(c);
 }
 
@@ -115,6 +123,8 @@ request_end(struct ctl_request *r)
 	c->request = NULL;
 	c->more = NULL;
 	free(r);
+	TAILQ_REMOVE(&c->server->conns, c, link); /* now the last one used */
+	TAILQ_INSERT_HEAD(&c->server->conns, c, link);
 	if (c->bev == NULL)
 		conn_free(c);
 	else
@@ -237,6 +247,13 @@ handle(struct ctl_conn *c, const char *line, size_t len)
 	json_decref(args);
 }
 
+static bool
+is_idle(const struct ctl_conn *c)
+{
+	return c->request == NULL && c->bev != NULL &&
+	    evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
+}
+
 /* One request at a time: the next line waits for the end of this one. */
 static void
 on_read(struct bufferevent *bev, void *arg)
@@ -248,6 +265,11 @@ on_read(struct bufferevent *bev, void *arg)
 
 	if (c->request != NULL)
 		return;
+	if (c->server->acceptor == NULL) { /* it is being drained */
+		if (is_idle(c))
+			conn_close(c);
+		return;
+	}
 	line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
 	if (line != NULL) {
 		handle(c, line, len);
@@ -265,6 +287,8 @@ on_write(struct bufferevent *bev, void *arg)
 	(void)bev;
 	if (c->more != NULL)
 		pump(c);
+	else if (c->server->acceptor == NULL && is_idle(c))
+		conn_close(c);
 }
 
 static void
@@ -275,27 +299,42 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		conn_close(arg);
 }
 
+/* With all places taken the one that is idle for longest goes, if any is. */
 static void
-on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
-    int sa_len, void *arg)
+make_room(struct ctl_server *s)
+{
+	struct ctl_conn *c;
+
+	if (s->conn_count < CTL_CONNS_MAX)
+		return;
+	TAILQ_FOREACH_REVERSE(c, &s->conns, ctl_conns, link)
+	if (is_idle(c))
+		break;
+	if (c != NULL)
+		conn_close(c);
+	else
+		acceptor_pause(s->acceptor, true);
+}
+
+static void
+on_accept(void *ctx, int fd)
 {
 	static const struct timeval stuck = { .tv_sec = STUCK_S };
-	struct ctl_server *s = arg;
+	struct ctl_server *s = ctx;
 	struct ctl_conn *c = mem_new(struct ctl_conn);
 
-	(void)l;
-	(void)sa;
-	(void)sa_len;
 	c->server = s;
 	c->bev = bufferevent_socket_new(worker_base(s->worker), fd,
 	    BEV_OPT_CLOSE_ON_FREE);
 	CHECK(c->bev != NULL);
-	LIST_INSERT_HEAD(&s->conns, c, link);
 	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MAX_BYTES);
 	bufferevent_setwatermark(c->bev, EV_WRITE, AHEAD_BYTES / 4, 0);
 	CHECK(bufferevent_set_timeouts(c->bev, NULL, &stuck) == 0);
 	CHECK(bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0);
+	make_room(s);
+	TAILQ_INSERT_HEAD(&s->conns, c, link);
+	s->conn_count++;
 }
 
 static int
@@ -333,12 +372,40 @@ ctl_server_new(struct worker *w, const struct ctl_server_options *opt,
 	s->fn = opt->fn;
 	s->ctx = opt->ctx;
 	s->path = mem_strdup(opt->path);
-	LIST_INIT(&s->conns);
-	s->listener = evconnlistener_new(worker_base(w), on_accept, s,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	CHECK(s->listener != NULL);
+	s->inherited = net_is_inherited(opt->path);
+	TAILQ_INIT(&s->conns);
+	s->acceptor = acceptor_new(worker_base(w), fd,
+	    &(struct acceptor_options){ .name = opt->path,
+		.uses_spare = true,
+		.fn = on_accept,
+		.ctx = s });
 	*s_r = s;
 	return 0;
+}
+
+void
+ctl_server_drain(struct ctl_server *s)
+{
+	struct ctl_conn *c, *next;
+
+	if (s->acceptor == NULL)
+		return;
+	acceptor_free(&s->acceptor);
+	if (!s->inherited)
+		(void)unlink(s->path);
+	for (c = TAILQ_FIRST(&s->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (is_idle(c))
+			conn_close(c);
+		else if (c->bev != NULL) /* to be called when all is written */
+			bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
+	}
+}
+
+bool
+ctl_server_is_drained(const struct ctl_server *s)
+{
+	return s->acceptor == NULL && s->conn_count == 0;
 }
 
 void
@@ -350,10 +417,9 @@ ctl_server_free(struct ctl_server **sp)
 	*sp = NULL;
 	if (s == NULL)
 		return;
-	evconnlistener_free(s->listener);
-	(void)unlink(s->path);
-	for (c = LIST_FIRST(&s->conns); c != NULL; c = next) {
-		next = LIST_NEXT(c, link);
+	ctl_server_drain(s);
+	for (c = TAILQ_FIRST(&s->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
 		/* Answers that will never come: the worker has stopped. */
 		if (c->more == NULL) {
 			free(c->request);

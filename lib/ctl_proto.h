@@ -20,6 +20,9 @@
 #include "lib/err.h"
 #include "lib/worker.h"
 
+/* Clients at once; for one more, one that is idle is closed. */
+#define CTL_CONNS_MAX 64
+
 struct ctl_server;
 struct ctl_request;
 
@@ -37,6 +40,14 @@ struct ctl_server_options {
 /* Listens on the path, mode 0660. */
 int ctl_server_new(struct worker *w, const struct ctl_server_options *opt,
     struct ctl_server **s_r, struct err *e);
+
+/*
+ * Before a stop: nobody is let in any more and no further request is read;
+ * those under way go on until all of their answers are written.
+ */
+void ctl_server_drain(struct ctl_server *s);
+bool ctl_server_is_drained(const struct ctl_server *s);
+
 void ctl_server_free(struct ctl_server **sp);
 
 /* Each request ends with exactly one of ctl_done() and ctl_fail(). */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -55,27 +54,6 @@ daemon_help(const char *program, const char *what)
 	    "  --version  print the version\n\n"
 	    "example: %s -f -c /etc/mailrace/config\n",
 	    program, what, program, program);
-}
-
-int
-daemon_raise_files(unsigned n, struct err *e)
-{
-	struct rlimit lim;
-
-	if (getrlimit(RLIMIT_NOFILE, &lim) == -1)
-		return err_sys(e, "reading the limit of open files");
-	if (lim.rlim_cur >= n)
-		return 0;
-	lim.rlim_cur = n;
-	if (lim.rlim_max < n)
-		lim.rlim_max = n;
-	if (setrlimit(RLIMIT_NOFILE, &lim) == -1)
-		return err_set(e,
-		    "%u open files are needed for the configured connections "
-		    "and the limit cannot be raised so far: set LimitNOFILE=%u "
-		    "in the systemd unit, or lower total-max-smtp-out",
-		    n, n);
-	return 0;
 }
 
 /* Where the parent waits for a byte; -1 in the foreground. */

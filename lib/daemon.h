@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * daemon - what every daemon of ours does at start: options -c and -f, file
- * limits, readiness.
+ * daemon - what every daemon of ours does at start: options -c and -f,
+ * readiness.
  *
  * Main thread only, before other threads start.
  */
@@ -30,9 +30,6 @@ int daemon_options(struct daemon_options *opt, int argc, char **argv,
  * the foreground without -f.
  */
 void daemon_help(const char *program, const char *what);
-
-/* Raises the soft limit of open files to at least n, or says how to. */
-int daemon_raise_files(unsigned n, struct err *e);
 
 /*
  * Goes into the background; call before anything is opened or started.  The

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += liblib.a
 liblib_a_SOURCES = \
+	%D%/acceptor.c %D%/acceptor.h \
 	%D%/base64.c %D%/base64.h \
 	%D%/check.h \
 	%D%/clock.c %D%/clock.h \
@@ -21,6 +22,7 @@ liblib_a_SOURCES = \
 	%D%/dns_name.c %D%/dns_name.h \
 	%D%/dns_packet.c %D%/dns_packet.h \
 	%D%/err.c %D%/err.h \
+	%D%/files.c %D%/files.h \
 	%D%/flag.h \
 	%D%/gauge.h \
 	%D%/log.c %D%/log.h \

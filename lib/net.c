@@ -296,15 +296,31 @@ listen_on(const struct sockaddr *sa, socklen_t len, const char *where,
 }
 
 static int
+find_inherited_unix(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		return -1;
+	memcpy(un.sun_path, path, strlen(path));
+	return find_inherited((const struct sockaddr *)&un, sizeof(un));
+}
+
+bool
+net_is_inherited(const char *path)
+{
+	return find_inherited_unix(path) >= 0;
+}
+
+static int
 listen_unix(const char *path, struct err *e)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int inherited;
+	int inherited = find_inherited_unix(path);
 
 	if (strlen(path) >= sizeof(un.sun_path))
 		return err_set(e, "%s: path too long for a socket", path);
 	memcpy(un.sun_path, path, strlen(path));
-	inherited = find_inherited((const struct sockaddr *)&un, sizeof(un));
 	if (inherited >= 0)
 		return take_inherited(inherited, path, e);
 	if (access(path, F_OK) == 0) {
@@ -362,7 +378,7 @@ bind_source(int fd, const struct net_addr *source, struct err *e)
 
 int
 net_connect(const struct net_addr *source, const struct net_addr *to,
-    uint16_t port, bool *bind_failed_r, struct err *e)
+    uint16_t port, enum net_fault *fault_r, struct err *e)
 {
 	char text[NET_ADDR_TEXT];
 	struct sockaddr_storage ss;
@@ -371,12 +387,15 @@ net_connect(const struct net_addr *source, const struct net_addr *to,
 	int fd = socket(to->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);
 
-	*bind_failed_r = false;
-	if (fd == -1)
+	*fault_r = NET_FAULT_NONE;
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE)
+			*fault_r = NET_FAULT_FILES;
 		return err_sys(e, "socket");
+	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (source->family != 0 && bind_source(fd, source, e) == -1) {
-		*bind_failed_r = true;
+		*fault_r = NET_FAULT_BIND;
 		(void)close(fd);
 		return -1;
 	}

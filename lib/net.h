@@ -51,12 +51,22 @@ void net_addr_from_sa(const struct sockaddr *sa, struct net_addr *a_r,
  */
 int net_listen(const char *where, struct err *e);
 
+/* Was a socket handed over for this unix path?  Then it outlives us. */
+bool net_is_inherited(const char *path);
+
+/* Why net_connect() has failed, where it was not the other side's fault. */
+enum net_fault {
+	NET_FAULT_NONE,
+	NET_FAULT_BIND, /* the source address cannot be used */
+	NET_FAULT_FILES /* there is no file descriptor left */
+};
+
 /*
  * Starts a non-blocking TCP connection from source (family 0: any), bound
  * with IP_BIND_ADDRESS_NO_PORT.  A failed bind is an error, never another
- * source; bind_failed_r tells it from other failures.  Returns the socket.
+ * source; fault_r tells it from other failures.  Returns the socket.
  */
 int net_connect(const struct net_addr *source, const struct net_addr *to,
-    uint16_t port, bool *bind_failed_r, struct err *e);
+    uint16_t port, enum net_fault *fault_r, struct err *e);
 
 #endif

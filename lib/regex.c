@@ -19,33 +19,58 @@ struct regex {
 	pcre2_match_context *limits;
 };
 
-int
-regex_new(struct slice pattern, struct regex **re_r, struct err *e)
+/* NULL: not well-formed, or too long. */
+static pcre2_code *
+compile(struct slice pattern, struct err *e)
 {
 	uint32_t options = PCRE2_CASELESS | PCRE2_NEVER_BACKSLASH_C;
 	PCRE2_SIZE at;
 	PCRE2_UCHAR reason[200];
-	struct regex *re;
+	pcre2_code *made;
 	int code;
 
-	*re_r = NULL;
-	if (pattern.len > PATTERN_MAX)
-		return err_set(e, "a regular expression of more than %d bytes",
+	if (pattern.len > PATTERN_MAX) {
+		(void)err_set(e, "a regular expression of more than %d bytes",
 		    PATTERN_MAX);
+		return NULL;
+	}
 	/* Only such patterns need the slower matching by characters. */
 	for (size_t i = 0; i < pattern.len; i++)
 		if ((unsigned char)pattern.p[i] >= 128)
 			options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
-	re = mem_new(struct regex);
-	re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options,
-	    &code, &at, NULL);
-	if (re->code == NULL) {
+	made = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, options, &code,
+	    &at, NULL);
+	if (made == NULL) {
 		if (pcre2_get_error_message(code, reason, sizeof(reason)) < 0)
 			reason[0] = '\0';
-		regex_free(&re);
-		return err_set(e, "regular expression, at offset %zu: %s", at,
+		(void)err_set(e, "regular expression, at offset %zu: %s", at,
 		    (const char *)reason);
 	}
+	return made;
+}
+
+int
+regex_check(struct slice pattern, struct err *e)
+{
+	pcre2_code *code = compile(pattern, e);
+
+	if (code == NULL)
+		return -1;
+	pcre2_code_free(code);
+	return 0;
+}
+
+int
+regex_new(struct slice pattern, struct regex **re_r, struct err *e)
+{
+	pcre2_code *code = compile(pattern, e);
+	struct regex *re;
+
+	*re_r = NULL;
+	if (code == NULL)
+		return -1;
+	re = mem_new(struct regex);
+	re->code = code;
 	/* Without JIT on this machine, matching is slower and right. */
 	(void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
 	re->limits = pcre2_match_context_create(NULL);
@@ -87,28 +112,47 @@ regex_match(const struct regex *re, const char *p, size_t len)
 	return rc >= 0; /* 0: matched, with more groups than we asked for */
 }
 
-int
-regex_take(struct slice *rest, struct regex **re_r, struct err *e)
+size_t
+regex_span(struct slice s)
 {
-	struct slice s = slice_trim(*rest);
-	size_t i = 1;
-
-	*re_r = NULL;
 	if (s.len == 0 || s.p[0] != '/')
-		return err_set(e, "a regular expression as /.../ is needed");
-	for (; i < s.len; i++) {
+		return 0;
+	for (size_t i = 1; i < s.len; i++) {
 		if (s.p[i] == '\\' && i + 1 < s.len) {
 			i++;
 			continue;
 		}
 		if (s.p[i] == '/' &&
 		    (i + 1 == s.len || s.p[i + 1] == ' ' || s.p[i + 1] == '\t'))
-			break;
+			return i + 1;
 	}
-	if (i >= s.len)
-		return err_set(e, "the regular expression lacks its last /");
-	if (regex_new((struct slice){ s.p + 1, i - 1 }, re_r, e) == -1)
-		return -1;
-	*rest = slice_trim((struct slice){ s.p + i + 1, s.len - i - 1 });
 	return 0;
+}
+
+int
+regex_take_pattern(struct slice *rest, struct slice *pattern_r, struct err *e)
+{
+	struct slice s = slice_trim(*rest);
+	size_t len = regex_span(s);
+
+	if (s.len == 0 || s.p[0] != '/')
+		return err_set(e, "a regular expression as /.../ is needed");
+	if (len == 0)
+		return err_set(e,
+		    "the regular expression lacks its last / (for a # in it "
+		    "write \\x23)");
+	*pattern_r = (struct slice){ s.p + 1, len - 2 };
+	*rest = slice_trim((struct slice){ s.p + len, s.len - len });
+	return 0;
+}
+
+int
+regex_take(struct slice *rest, struct regex **re_r, struct err *e)
+{
+	struct slice pattern;
+
+	*re_r = NULL;
+	if (regex_take_pattern(rest, &pattern, e) == -1)
+		return -1;
+	return regex_new(pattern, re_r, e);
 }

@@ -23,6 +23,9 @@ struct regex;
 int regex_new(struct slice pattern, struct regex **re_r, struct err *e);
 void regex_free(struct regex **rep);
 
+/* Is the pattern well-formed?  Cheaper than to make it and throw it away. */
+int regex_check(struct slice pattern, struct err *e);
+
 bool regex_match(const struct regex *re, const char *p, size_t len);
 
 /*
@@ -30,5 +33,12 @@ bool regex_match(const struct regex *re, const char *p, size_t len);
  * slash without backslash that a blank or the end follows.
  */
 int regex_take(struct slice *rest, struct regex **re_r, struct err *e);
+
+/* The same, but the pattern only. */
+int regex_take_pattern(struct slice *rest, struct slice *pattern_r,
+    struct err *e);
+
+/* The length of /pattern/ at the front of s; 0: it has no last slash. */
+size_t regex_span(struct slice s);
 
 #endif

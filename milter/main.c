@@ -17,6 +17,7 @@
 
 #include "lib/check.h"
 #include "lib/daemon.h"
+#include "lib/files.h"
 #include "lib/log.h"
 #include "lib/worker.h"
 #include "milter/milter_cb.h"
@@ -28,6 +29,14 @@
 #define WHAT "assigns virtual MTAs to mail in the host MTA, signs and marks it"
 
 #define SIGNALS 3
+
+/*
+ * One for each process of the host MTA that has a session with us.  Postfix
+ * starts 100 of a kind if it is not told otherwise; sites that tell it take
+ * what LimitNOFILE= of the unit allows.
+ */
+#define FILES_LEAST 512
+#define FILES_MOST 16384
 
 struct milter {
 	struct milter_env env;
@@ -150,7 +159,8 @@ start(struct milter *m, const struct daemon_options *opt, struct err *e)
 	if (m->main == NULL || m->filter == NULL)
 		goto out;
 	catch_signals(m);
-	if (milter_ctl_new(m->main, &m->env, opt->config, &m->ctl, e) == -1 ||
+	if (files_raise_to(FILES_LEAST, FILES_MOST, e) == -1 ||
+	    milter_ctl_new(m->main, &m->env, opt->config, &m->ctl, e) == -1 ||
 	    milter_cb_register(&m->env, e) == -1 ||
 	    milter_listen(snapshot_global(c->snapshot)->milter_listener,
 		&m->env.unix_socket, e) == -1 ||

@@ -16,6 +16,9 @@
 #include "lib/err.h"
 #include "mail/message.h"
 
+/* Segments that a reader keeps open. */
+#define SEGMENT_READER_FILES 8
+
 struct segment_reader;
 
 struct segment_reader *segment_reader_new(const char *store_dir);

@@ -12,8 +12,6 @@
 #include "queue/crc32c.h"
 #include "queue/segment_priv.h"
 
-enum { OPEN_MAX = 8 };
-
 struct segment_reader {
 	char *dir;
 	uint64_t turn;
@@ -21,7 +19,7 @@ struct segment_reader {
 		uint32_t number; /* 0: free */
 		int fd;
 		uint64_t used; /* turn of the last use */
-	} open[OPEN_MAX];
+	} open[SEGMENT_READER_FILES];
 };
 
 struct segment_reader *
@@ -41,7 +39,7 @@ segment_reader_free(struct segment_reader **rp)
 	*rp = NULL;
 	if (r == NULL)
 		return;
-	for (size_t i = 0; i < OPEN_MAX; i++)
+	for (size_t i = 0; i < SEGMENT_READER_FILES; i++)
 		if (r->open[i].number != 0)
 			(void)close(r->open[i].fd);
 	free(r->dir);
@@ -57,7 +55,7 @@ open_segment(struct segment_reader *r, uint32_t number, struct err *e)
 	int fd;
 
 	r->turn++;
-	for (size_t i = 0; i < OPEN_MAX; i++) {
+	for (size_t i = 0; i < SEGMENT_READER_FILES; i++) {
 		if (r->open[i].number == number && number != 0) {
 			r->open[i].used = r->turn;
 			return r->open[i].fd;

@@ -187,6 +187,7 @@ EXTRA_DIST += \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
 	%D%/lint/cppcheck.sh \
+	%D%/lint/deleted_lines.py \
 	%D%/lint/events.sh \
 	%D%/lint/forbidden.sh \
 	%D%/lint/format.sh \
@@ -248,6 +249,7 @@ EXTRA_DIST += \
 	%D%/system/test_command.py \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
+	%D%/system/test_files.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_ingress.py \
@@ -257,6 +259,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \

@@ -343,6 +343,18 @@ control_new(const struct control_options *opt, struct control **c_r,
 }
 
 void
+control_drain(struct control *c)
+{
+	ctl_server_drain(c->server);
+}
+
+bool
+control_is_drained(const struct control *c)
+{
+	return ctl_server_is_drained(c->server);
+}
+
+void
 control_free(struct control **cp)
 {
 	struct control *c = *cp;

@@ -9,6 +9,8 @@
 #ifndef TRANSPORT_CONTROL_H
 #define TRANSPORT_CONTROL_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 #include "lib/worker.h"
 #include "queue/store.h"
@@ -33,6 +35,13 @@ struct control_options {
 
 int control_new(const struct control_options *opt, struct control **c_r,
     struct err *e);
+/*
+ * Lets nobody in any more and reads no further request; those under way are
+ * answered.  Before the other threads end.
+ */
+void control_drain(struct control *c);
+bool control_is_drained(const struct control *c);
+
 /* Requests visit other threads: those have been joined. */
 void control_free(struct control **cp);
 

@@ -7,6 +7,7 @@
 
 #include "lib/check.h"
 #include "lib/clock.h"
+#include "lib/files.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "transport/delivery.h"
@@ -56,6 +57,11 @@ log_end_of_session(const struct courier *c, const struct outcome *why)
 	char id[MESSAGE_ID_TEXT], addr[NET_ADDR_TEXT];
 	struct log_line l;
 
+	if (why != NULL && why->kind == OUTCOME_LOCAL_TEMP &&
+	    why->phase < PHASE_GREETING) {
+		files_log_low(); /* there was none; queues try every second */
+		return;
+	}
 	log_begin(&l, LOG_L_INFO, message_id_text(c->id, id), "session");
 	log_str(&l, "queue", c->queue);
 	log_int(&l, "transactions", c->transactions);
@@ -93,11 +99,17 @@ report_closed(struct courier *c, const struct outcome *why)
 /*
  * Begins a connection to the next address of the route that can be tried.
  * False: none is left; why_r then says why the last one could not be.  A
- * source address that cannot be bound fails for all, so it ends the search.
+ * source address that cannot be bound fails for all, so it ends the search,
+ * and so does a lack of file descriptors.
  */
 static bool
 try_next(struct courier *c, struct outcome *why_r, struct err *e)
 {
+	static const enum outcome_kind kinds[] = {
+		[NET_FAULT_NONE] = OUTCOME_LOST,
+		[NET_FAULT_BIND] = OUTCOME_BIND,
+		[NET_FAULT_FILES] = OUTCOME_LOCAL_TEMP,
+	};
 	struct smtp_session_params p = { .worker = c->env->worker,
 		.source = c->source,
 		.helo = c->helo,
@@ -107,25 +119,23 @@ try_next(struct courier *c, struct outcome *why_r, struct err *e)
 
 	while (c->next < c->route->count) {
 		const struct mx_target *t = &c->route->targets[c->next++];
-		bool bind_failed;
+		enum net_fault fault;
 
 		p.host = t->host;
 		p.peer = t->addr;
-		p.fd = net_connect(&c->source, &t->addr, t->port, &bind_failed,
-		    e);
+		p.fd = net_connect(&c->source, &t->addr, t->port, &fault, e);
 		if (p.fd != -1) {
 			c->session = smtp_session_new(&p, c->owner, c);
 			return true;
 		}
-		*why_r = (struct outcome){ .kind = bind_failed ? OUTCOME_BIND :
-								 OUTCOME_LOST,
+		*why_r = (struct outcome){ .kind = kinds[fault],
 			.phase = PHASE_CONNECT,
 			.text = e->text,
 			.mx = t->host,
 			.peer = t->addr,
 			.source = c->source,
 			.wall_us = clock_wall_us() };
-		if (bind_failed)
+		if (fault != NET_FAULT_NONE)
 			break;
 	}
 	return false;
@@ -264,13 +274,22 @@ on_route(void *arg, const struct mx_route *route)
 
 /* ---- what the dispatcher sends ------------------------------------------- */
 
+/* The last descriptors are not ours: the resolver and the spool need them. */
 static void
 on_open(struct post *p)
 {
+	static const struct outcome no_files = { .kind = OUTCOME_LOCAL_TEMP,
+		.phase = PHASE_RESOLVE,
+		.text = "file descriptors run short here",
+		.mx = "" };
 	struct courier *c = post_owner(p, struct courier, post);
 
 	if (c->closing) { /* closed before it was opened */
 		report_closed(c, NULL);
+		return;
+	}
+	if (files_are_low()) {
+		report_closed(c, &no_files);
 		return;
 	}
 	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf, &c->source,

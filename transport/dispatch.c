@@ -433,6 +433,8 @@ queue_failed(struct link *l, int64_t now_us)
 	struct sched_queue *q = sched_conn_queue(l->conn);
 
 	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
+	case QUEUE_IS_FINE:
+		break; /* sched_closed() has it tried again in a second */
 	case QUEUE_GOES_ON:
 		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
 		break;

@@ -74,6 +74,8 @@ disposition_deleted(void)
 }
 
 /*
+ * What we lacked before we called is not held against the queue.
+ *
  * A server that limits connections refuses one while it serves others: that
  * one ends, and no more.  Connections that are still being set up may work as
  * well; the last of them to fail decides.
@@ -81,6 +83,8 @@ disposition_deleted(void)
 enum disposition_queue
 disposition_queue(const struct outcome *o, bool others)
 {
+	if (o->kind == OUTCOME_LOCAL_TEMP && o->phase <= PHASE_CONNECT)
+		return QUEUE_IS_FINE;
 	if (others)
 		return QUEUE_GOES_ON;
 	return is_final(o) ? QUEUE_FAILS : QUEUE_WAITS;

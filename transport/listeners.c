@@ -4,28 +4,17 @@
  * workers in turn.  A socket that was handed over at start (LISTEN_FDS) stays
  * open elsewhere while we restart, and clients wait in its backlog.
  */
-#include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "lib/acceptor.h"
 #include "lib/check.h"
-#include "lib/log.h"
 #include "lib/net.h"
 #include "transport/ingress.h"
 
-enum {
-	ACCEPTS_MAX = 64,     /* of one socket, before others get their turn */
-	PAUSE_US = 100 * 1000 /* when descriptors have run out */
-};
-
 struct listener {
 	struct listeners *all;
-	int fd;
 	struct ingress_door *door;
-	struct event *ready, *pause;
+	struct acceptor *acceptor;
 };
 
 struct listeners {
@@ -66,8 +55,9 @@ on_arrival(struct post *p)
 }
 
 static void
-hand_over(struct listener *l, int fd)
+hand_over(void *ctx, int fd)
 {
+	struct listener *l = ctx;
 	struct listeners *all = l->all;
 	struct arrival *a = mem_new(struct arrival);
 
@@ -79,59 +69,6 @@ hand_over(struct listener *l, int fd)
 	worker_post(a->env->worker, &a->post);
 }
 
-/* The socket stays ready: without a pause the loop would spin. */
-static void
-rest(struct listener *l)
-{
-	struct timeval tv = { .tv_usec = PAUSE_US };
-	struct err e;
-
-	(void)err_sys(&e, "accept on %s", l->door->name);
-	log_note(LOG_L_ERROR, "listener", "%s", e.text);
-	(void)event_del(l->ready);
-	(void)event_add(l->pause, &tv);
-}
-
-static void
-on_pause_over(evutil_socket_t fd, short what, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)fd;
-	(void)what;
-	(void)event_add(l->ready, NULL);
-}
-
-static bool
-is_passing(int code)
-{
-	/* accept(2): errors of the new connection, which is gone. */
-	return code == EAGAIN || code == EINTR || code == ECONNABORTED ||
-	    code == EPROTO || code == ENETDOWN || code == EHOSTUNREACH ||
-	    code == ENETUNREACH || code == EHOSTDOWN || code == ENONET ||
-	    code == ENOPROTOOPT || code == EOPNOTSUPP;
-}
-
-static void
-on_ready(evutil_socket_t listening, short what, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_MAX; i++) {
-		int fd = accept4(listening, NULL, NULL,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			hand_over(l, fd);
-		} else {
-			if (!is_passing(errno))
-				rest(l);
-			return;
-		}
-	}
-}
-
 static int
 open_all(struct listeners *all, struct event_base *base,
     const struct conf_strs *names, enum ingress_protocol protocol,
@@ -139,18 +76,17 @@ open_all(struct listeners *all, struct event_base *base,
 {
 	for (size_t i = 0; i < names->n; i++) {
 		struct listener *l = &all->v[all->count];
+		const struct acceptor_options opt = { .name = names->v[i],
+			.fn = hand_over,
+			.ctx = l };
+		int fd = net_listen(names->v[i], e);
 
-		l->all = all;
-		l->fd = net_listen(names->v[i], e);
-		if (l->fd == -1)
+		if (fd == -1)
 			return -1;
 		all->count++;
+		l->all = all;
 		l->door = ingress_door_new(protocol, names->v[i], all->open);
-		l->ready = event_new(base, l->fd, EV_READ | EV_PERSIST,
-		    on_ready, l);
-		l->pause = event_new(base, -1, 0, on_pause_over, l);
-		CHECK(l->ready != NULL && l->pause != NULL);
-		(void)event_add(l->ready, NULL);
+		l->acceptor = acceptor_new(base, fd, &opt);
 	}
 	return 0;
 }
@@ -190,10 +126,8 @@ listeners_free(struct listeners **lp)
 	for (size_t i = 0; i < all->count; i++) {
 		struct listener *l = &all->v[i];
 
-		event_free(l->ready);
-		event_free(l->pause);
+		acceptor_free(&l->acceptor);
 		ingress_door_unref(&l->door);
-		(void)close(l->fd);
 	}
 	gauge_unref(&all->open);
 	free(all->v);

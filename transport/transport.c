@@ -21,15 +21,16 @@
 #include "transport/control.h"
 #include "transport/dispatch.h"
 #include "transport/ingress.h"
+#include "transport/needs.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
 
 #define WORKERS_MAX 32
-/* Beside connections: spool, segments, logs, listeners, resolver. */
-#define OTHER_FILES 512
 /* A stop waits so long for transactions under way. */
 #define STOP_PATIENCE_US (60 * US_PER_S)
 #define STOP_LOOK_US 20000
+/* And then so long for clients of the control socket to read their answers. */
+#define CONTROL_PATIENCE_US (2 * US_PER_S)
 
 struct transport {
 	const char *config;
@@ -48,9 +49,10 @@ struct transport {
 	struct event *signals[3];
 	struct event *stop_timer;
 
-	int64_t stop_by_us; /* 0: not stopping */
-	bool drained;       /* the dispatcher has no connection left */
-	size_t answers;     /* workers that told how many sessions they have */
+	int64_t stop_by_us;    /* 0: not stopping */
+	int64_t control_by_us; /* 0: the control socket serves */
+	bool drained;          /* the dispatcher has no connection left */
+	size_t answers; /* workers that told how many sessions they have */
 	uint32_t sessions_in;
 	struct store_settle barrier; /* empty: all before it is flushed */
 	bool clean; /* nothing is under way: all can be freed */
@@ -295,7 +297,8 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 
 	if (t->stop_by_us != 0)
 		return err_set(e, "mailraced is being stopped");
-	if (acct_check(conf, e) == -1)
+	if (needs_raise_files(conf, t->count, e) == -1 ||
+	    acct_check(conf, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t->count; i++)
 		if (read_mark_key(conf, &keys[i], e) == -1) {
@@ -365,15 +368,6 @@ make_control(struct transport *t, struct err *e)
 	return control_new(&opt, &t->control, e);
 }
 
-static int
-raise_files(const struct transport *t, struct err *e)
-{
-	const struct global_conf *g = snapshot_global(t->conf);
-
-	return daemon_raise_files(
-	    g->max_conns_in + g->max_conns_out + OTHER_FILES, e);
-}
-
 int
 transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
     struct err *e)
@@ -383,7 +377,8 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	*t_r = t;
 	t->config = config;
 	t->conf = conf;
-	if (raise_files(t, e) == -1 || make_workers(t, e) == -1 ||
+	if (make_workers(t, e) == -1 ||
+	    needs_raise_files(conf, t->count, e) == -1 ||
 	    open_store(t, e) == -1 || make_services(t, e) == -1 ||
 	    start_workers(t, e) == -1 || make_control(t, e) == -1)
 		return -1;
@@ -468,6 +463,17 @@ tell_flushed(struct store_settle *s) /* on the store's thread */
 	worker_post(t->main, &errand_new(t, NULL, on_flushed)->post);
 }
 
+/* Commands under way are answered, by threads that are about to end. */
+static bool
+control_ended(struct transport *t)
+{
+	if (t->control_by_us == 0) {
+		control_drain(t->control);
+		t->control_by_us = clock_us() + CONTROL_PATIENCE_US;
+	}
+	return control_is_drained(t->control) || clock_us() > t->control_by_us;
+}
+
 static void
 on_stop_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -477,6 +483,8 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (t->drained && answered && t->sessions_in == 0) {
+		if (!control_ended(t))
+			return;
 		(void)event_del(t->stop_timer);
 		t->barrier.done = tell_flushed;
 		store_settle(t->store, &t->barrier);

@@ -503,7 +503,7 @@ snapshot_load(const char *path, struct conf_errors *errs)
 	snapshot_join(r.s, errs);
 	snapshot_check(r.s, &tree, errs);
 	conf_tree_fini(&tree);
-	conf_errors_sort(errs, before);
+	conf_errors_finish(errs, before);
 	if (errs->fatal > fatal_before)
 		snapshot_unref(&r.s);
 	return r.s;

@@ -65,7 +65,7 @@ printf 'E("zz", "Z.")\nE("aa", "A.")\n' |
 printf 'E("unused", "Never.")\n' |
     finds events mail/event.def '"unused" is never written'
 printf 'D("never-tested", n, UINT, "0", 0, 0, LIVE,\n\t"N.")\n' |
-    finds tested vmta/bad.def 'never-tested: in no test'
+    finds tested vmta/bad.def 'never-tested: no test proves it'
 
 echo '#include "vmta/rate.h"' |
     finds layers lib/bad.c 'lib/bad.c:1: lib may not include vmta/rate.h'

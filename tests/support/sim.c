@@ -237,6 +237,8 @@ queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 	struct sched_queue *q = sched_conn_queue(c->sched);
 
 	switch (disposition_queue(o, sched_conn_has_peers(c->sched))) {
+	case QUEUE_IS_FINE:
+		break;
 	case QUEUE_GOES_ON:
 		sched_conn_refused(sim->sched, c->sched, o->text, sim->now_us);
 		break;

@@ -53,6 +53,8 @@ def _inside():
         os._exit(code)
     _die_with_parent()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    # A daemon that was not told where its spool is finds an empty one.
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/var/spool"], check=True)
 
 
 def enter():

@@ -7,6 +7,9 @@
 
     tap.main(fixture)
 
+proves="block directive" (or the directive alone, or several) says which lines of the configuration the test
+would miss: tests/lint/deleted_lines.py deletes them and expects it to fail.
+
 Each test is one TAP line; a failed tap.equal() or tap.check() ends it.  The
 fixture, if given, is a context manager whose value is passed to every test.
 A test that needs what the machine lacks calls tap.skip("why").
@@ -27,7 +30,7 @@ class Skipped(Exception):
     """The test cannot run here."""
 
 
-def test(label):
+def test(label, proves=()):  # noqa: proves is read by deleted_lines.py
     def add(fn):
         _tests.append((label, fn))
         return fn

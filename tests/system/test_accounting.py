@@ -83,7 +83,8 @@ def delivered(lab):
     tap.check("PIPELINING" in r["dlvEsmtpAvailable"].upper(), "ESMTP")
 
 
-@tap.test("a t record, with quotes and commas, before the d record")
+@tap.test("a t record, with quotes and commas, before the d record",
+          proves="acct-file records")
 def transient(lab):
     r = lab.wait_record("t", "later@in.example")
     tap.equal(r["dsnAction"], "delayed", "dsnAction")

@@ -47,7 +47,7 @@ class Fixture(Lab):
         return self
 
 
-@tap.test("show status, as text and as JSON")
+@tap.test("show status, as text and as JSON", proves="control-socket")
 def status(lab):
     tap.check(len(lab.command.text("show", "status")) > 40, "text")
     tap.check(isinstance(lab.command.json("show", "status"), (dict, list)),
@@ -220,10 +220,13 @@ def no_daemon(lab):
     lab.daemon.start()
 
 
-@tap.test("a second mailraced on the same spool refuses to start")
+@tap.test("a second mailraced on the same spool refuses to start",
+          proves="spool")
 def lock(lab):
     import subprocess
     import mailrace
+    with open(lab.path("spool", "LOCK")) as f:
+        tap.equal(int(f.read()), lab.daemon.pid, "whose spool it is")
     r = subprocess.run([mailrace.program("mailraced"), "-c", lab.config,
                         "-f"], capture_output=True, text=True, timeout=30,
                        check=False)

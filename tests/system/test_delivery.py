@@ -53,6 +53,7 @@ CONFIG = """
 <domain three.example>
     max-smtp-out 1
     max-msg-per-connection 3
+    max-rcpt-per-message 3
     connection-idle-timeout 5s
 </domain>
 """
@@ -121,7 +122,7 @@ class Fixture(Lab):
         return self
 
 
-@tap.test("the MX with the lowest preference is used")
+@tap.test("the MX with the lowest preference is used", proves="name-server")
 def order(lab):
     for i in range(4):
         lab.inject("order%d@order.example" % i)
@@ -188,7 +189,7 @@ def servfail(lab):
     lab.wait_arrived("x@servfail.example", 30)
 
 
-@tap.test("smtp-hosts and lookup-mx: replace the MX")
+@tap.test("smtp-hosts and lookup-mx: replace the MX", proves="domain smtp-hosts")
 def routes(lab):
     lab.inject("x@hosts.example")
     tap.equal(lab.wait_arrived("x@hosts.example")["to"], "127.0.1.9:2525",
@@ -294,6 +295,15 @@ def together(lab):
     for r in rcpts:
         m = lab.wait_arrived(r)
     tap.equal(sorted(m["rcpts"]), sorted(rcpts), "recipients together")
+
+
+@tap.test("max-rcpt-per-message 3: ten recipients in four transactions",
+          proves="domain max-rcpt-per-message")
+def apart(lab):
+    rcpts = ["p%d@three.example" % i for i in range(10)]
+    lab.inject(rcpts)
+    counts = {r: len(lab.wait_arrived(r)["rcpts"]) for r in rcpts}
+    tap.equal(sorted(counts.values()), [1] + [3] * 9, "recipients together")
 
 
 @tap.test("dots and long bodies survive")

@@ -91,7 +91,8 @@ def through_postfix(lab, rcpt, sender="s@sender.example", xclient=None,
     return lab.wait_arrived(rcpt, 30)
 
 
-@tap.test("by SMTP through Postfix, from the default IP with its EHLO name")
+@tap.test("by SMTP through Postfix, from the default IP with its EHLO name",
+          proves="smtp-source-host")
 def default(lab):
     m = through_postfix(lab, "default@in.example")
     tap.equal(m["peer"], "127.0.0.10", "source IP")
@@ -107,7 +108,8 @@ def sendmail(lab):
     tap.equal(m["peer"], "127.0.0.11", "source IP")
 
 
-@tap.test("X-Virtual-MTA from a source that may choose, and it is removed")
+@tap.test("X-Virtual-MTA from a source that may choose, and it is removed",
+          proves="source process-x-virtual-mta")
 def header(lab):
     m = through_postfix(lab, "header@in.example",
                         headers=[("X-Virtual-MTA", "shop")])
@@ -124,7 +126,8 @@ def header_foreign(lab):
     tap.equal(m["headers"], {}, "headers that are ours")
 
 
-@tap.test("a pattern list: mail-from, rcpt-to and header")
+@tap.test("a pattern list: mail-from, rcpt-to and header",
+          proves="source pattern-list")
 def patterns(lab):
     m = through_postfix(lab, "p1@in.example", sender="x@news.example")
     tap.equal(m["peer"], "127.0.0.11", "mail-from")
@@ -134,14 +137,15 @@ def patterns(lab):
     tap.equal(m["peer"], "127.0.0.13", "header")
 
 
-@tap.test("the authenticated user's source")
+@tap.test("the authenticated user's source", proves="smtp-user source")
 def user(lab):
     m = through_postfix(lab, "auth@in.example",
                         xclient="ADDR=192.0.2.9 LOGIN=alice")
     tap.equal(m["peer"], "127.0.0.14", "source IP")
 
 
-@tap.test("a virtual MTA with two IPs uses both, a pool all its members")
+@tap.test("a virtual MTA with two IPs uses both, a pool all its members",
+          proves="virtual-mta-pool virtual-mta")
 def several(lab):
     for vmta, ips in (("two", {"127.0.0.15", "127.0.0.16"}),
                       ("both", {"127.0.0.11", "127.0.0.12"})):
@@ -153,7 +157,8 @@ def several(lab):
         tap.equal(seen, ips, "source IPs of " + vmta)
 
 
-@tap.test("the job is taken from X-Job and stands in the accounting")
+@tap.test("the job is taken from X-Job and stands in the accounting",
+          proves="source process-x-job")
 def job(lab):
     m = through_postfix(lab, "job@in.example", headers=[("X-Job", "autumn")])
     tap.equal(m["headers"].get("X-Job"), None, "header")
@@ -182,7 +187,8 @@ def transparent(lab):
     tap.equal(got, body.replace("\n", "\r\n").encode(), "body")
 
 
-@tap.test("one Received field is ours, on top of Postfix's")
+@tap.test("one Received field is ours, on top of Postfix's",
+          proves="host-name")
 def received(lab):
     m = lab.arrived("default@in.example")[0]
     head = lab.stored(m).partition(b"\r\n\r\n")[0].decode()

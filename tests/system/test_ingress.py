@@ -44,7 +44,8 @@ def message(rcpt, **compose):
     return smtp_client.compose("s@sender.example", rcpt, **compose)
 
 
-@tap.test("LMTP announces what a host MTA needs, in less than 240 bytes")
+@tap.test("LMTP announces what a host MTA needs, in less than 240 bytes",
+          proves="lmtp-listener")
 def announce(lab):
     for where in (lab.lmtp, (LISTEN, 24)):
         with smtp_client.Client(where, lmtp=True) as c:
@@ -67,7 +68,8 @@ def replies(lab):
         lab.wait_arrived(r + "@in.example")
 
 
-@tap.test("a recipient too many, or malformed, is refused alone")
+@tap.test("a recipient too many, or malformed, is refused alone",
+          proves="source max-rcpt-per-message")
 def too_many(lab):
     with smtp_client.Client(lab.lmtp, lmtp=True) as c:
         c.hello()
@@ -81,7 +83,8 @@ def too_many(lab):
         tap.equal([code for code, _ in dots], [250] * 3, "after the dot")
 
 
-@tap.test("a message over max-message-size: 552, by SIZE and by its bytes")
+@tap.test("a message over max-message-size: 552, by SIZE and by its bytes",
+          proves="source max-message-size")
 def too_large(lab):
     with smtp_client.Client(lab.lmtp, lmtp=True) as c:
         c.hello()
@@ -175,7 +178,8 @@ def repeated(lab):
     tap.equal(len(lab.arrived("twice@in.example")), 2, "deliveries")
 
 
-@tap.test("SMTP: relaying is refused with 550 5.7.1, relay-domain is not")
+@tap.test("SMTP: relaying is refused with 550 5.7.1, relay-domain is not",
+          proves="relay-domain")
 def relaying(lab):
     with smtp_client.Client((LISTEN, 25), source="127.0.0.5") as c:
         c.hello()
@@ -188,7 +192,8 @@ def relaying(lab):
     lab.wait_arrived("smtp@friend.example")
 
 
-@tap.test("SMTP: always-allow-relaying lets a source through")
+@tap.test("SMTP: always-allow-relaying lets a source through",
+          proves="source always-allow-relaying")
 def allowed(lab):
     with smtp_client.Client((LISTEN, 25), source="127.0.0.77") as c:
         c.hello()
@@ -199,7 +204,7 @@ def allowed(lab):
     lab.wait_arrived("relay@in.example")
 
 
-@tap.test("smtp-service no: 521 instead of a greeting")
+@tap.test("smtp-service no: 521 instead of a greeting", proves="source smtp-service")
 def no_service(lab):
     with smtp_client.Client((LISTEN, 25), source="127.0.0.66") as c:
         tap.equal(c.greeting[0], 521, "greeting")

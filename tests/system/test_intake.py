@@ -211,7 +211,8 @@ def requeue(lab, rcpt, submit):
     tap.equal(m["peer"], "127.0.0.11", "its virtual MTA")
 
 
-@tap.test("deferred by Postfix, requeued, delivered: one signature, one mark")
+@tap.test("deferred by Postfix, requeued, delivered: one signature, one mark",
+          proves="mark-key-file")
 def requeued(lab):
     requeue(lab, "again@in0.example", lambda lab, rcpt, text:
             by_smtp(lab, [rcpt], text))

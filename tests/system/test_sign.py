@@ -72,7 +72,7 @@ BODIES = [
 ]
 
 
-@tap.test("every kind of body, by way of the milter")
+@tap.test("every kind of body, by way of the milter", proves="domain dkim-sign")
 def bodies(lab):
     for i, (label, body) in enumerate(BODIES):
         octets = submit(lab, "b%d@in.example" % i, "a@brand.example",
@@ -90,14 +90,16 @@ def headers(lab):
     judge(lab, octets, "s1")
 
 
-@tap.test("the virtual MTA's key comes before the global one")
+@tap.test("the virtual MTA's key comes before the global one",
+          proves="virtual-mta domain-key")
 def vmta_key(lab):
     octets = submit(lab, "v@in.example", "a@brand.example",
                     headers=[("X-Virtual-MTA", "own")])
     judge(lab, octets, "s2")
 
 
-@tap.test("a subdomain of the key's domain is signed too")
+@tap.test("a subdomain of the key's domain is signed too",
+          proves="domain-key")
 def subdomain(lab):
     octets = submit(lab, "s@in.example", "a@mail.brand.example")
     tap.equal(len(signatures.tags_of(octets)), 1, "signatures")

@@ -79,13 +79,15 @@ def clear(lab):
     tap.equal(lab.wait_arrived("x@refuse.example", 30)["tls"], "", "TLS")
 
 
-@tap.test("use-starttls no: in clear although it is offered")
+@tap.test("use-starttls no: in clear although it is offered",
+          proves="domain use-starttls")
 def off(lab):
     lab.inject("x@off.example")
     tap.equal(lab.wait_arrived("x@off.example")["tls"], "", "TLS")
 
 
-@tap.test("require-starttls: no MAIL, no RCPT, no DATA in clear; it waits")
+@tap.test("require-starttls: no MAIL, no RCPT, no DATA in clear; it waits",
+          proves="domain require-starttls")
 def strict(lab):
     rcpts = ["x@strict-%s.example" % d for d in ("none", "refuse", "junk")]
     for r in rcpts:

@@ -250,22 +250,41 @@ test_merge(void)
 	region_free(&rg);
 }
 
-int
-main(void)
+/* Warnings that come again are counted; errors are all kept, in order. */
+static void
+test_errors(void)
 {
 	struct conf_errors errs = { 0 };
 
-	conf_file_begin();
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		test_case(i);
-	test_merge();
-	conf_file_end();
 	conf_warning(&errs, "f", 3, "%s", "odd");
 	conf_error(&errs, "f", 0, "bad %d", 1);
 	is_str(errs.v[0].text, "f:3: odd", "a warning with its line");
 	is_str(errs.v[1].text, "f: bad 1", "an error of the file");
 	ok(errs.v[0].warning && !errs.v[1].warning && errs.fatal == 1,
 	    "warnings are not fatal");
+	conf_warning(&errs, "g", 7, "%s", "odd");
+	conf_warning(&errs, "f", 9, "%s", "odd");
+	conf_warning(&errs, "e", 9, "%s", "other");
+	conf_error(&errs, "f", 2, "bad %d", 1);
+	conf_errors_finish(&errs, 0);
+	is_int((int64_t)errs.n, 4, "a warning is said once");
+	is_str(errs.v[0].text, "e:9: other", "sorted by file");
+	is_str(errs.v[2].text, "f:2: bad 1", "an error is said again");
+	is_str(errs.v[3].text, "f:3: odd (and 2 more)", "and how often");
+	conf_warning(&errs, "f", 1, "%s", "odd");
+	conf_errors_finish(&errs, 4);
+	is_str(errs.v[4].text, "f:1: odd", "the next load counts anew");
 	conf_errors_fini(&errs);
+}
+
+int
+main(void)
+{
+	conf_file_begin();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		test_case(i);
+	test_merge();
+	test_errors();
+	conf_file_end();
 	return done_testing();
 }

@@ -3,7 +3,10 @@
 #include "lib/conf_lex.h"
 #include "tests/tap.h"
 
-/* Tokens are shown as D(name|value), O(name|argument), C(name), B. */
+/*
+ * Tokens are shown as D(name|value), O(name|argument), C(name), B, with their
+ * line; "!" says that something odd was put up with.
+ */
 static const struct {
 	const char *label, *text, *shown;
 } cases[] = {
@@ -39,6 +42,66 @@ static const struct {
 	{ "an unfinished tag", "<domain a\nb c\n", "B@1 D(b|c)@2" },
 	{ "tags without name", "<>\n</>\n<\n", "B@1 B@2 B@3" },
 	{ "text behind a closing tag", "</a> <b>\n", "B@1" },
+	{ "blocks within blocks on one line",
+	    "<virtual-mta a> <domain *> x 2 </domain> </virtual-mta>\ny z",
+	    "O(virtual-mta|a)@1 O(domain|*)@1 D(x|2)@1 C(domain)@1 "
+	    "C(virtual-mta)@1 D(y|z)@2" },
+	/* rows whose regex an editor has wrapped */
+	{ "a regex over two lines", "/spam|\n  junk/ spam-related\nx 1\n",
+	    "D(|/spam|junk/ spam-related)@1! D(x|1)@3" },
+	{ "cut at a blank", "/mailbox\nis full/ quota-issues\n",
+	    "D(|/mailbox is full/ quota-issues)@1!" },
+	{ "over three lines, with comments and empty lines",
+	    "/a| # x\n\nb\n|c/ other\n", "D(|/a|b|c/ other)@1!" },
+	{ "cut before the last slash", "/a b\n/ other\n/c/ d\n",
+	    "D(|/a b/ other)@1! D(|/c/ d)@3" },
+	{ "cut before the category", "/a/\nother\n/c/ d\n",
+	    "D(|/a/ other)@1! D(|/c/ d)@3" },
+	{ "an escaped slash does not end it", "/a\\/ b\nc/ d\n",
+	    "D(|/a\\/ b c/ d)@1!" },
+	{ "cut off for good: the next row is whole", "/a b\n/c/ d\n",
+	    "D(|/a b)@1 D(|/c/ d)@2" },
+	{ "cut off at the end of the block", "/a b\n</x>\n",
+	    "D(|/a b)@1 C(x)@2" },
+	{ "no category at all", "/a/\n/b/ c\n/d/\n",
+	    "D(|/a/)@1 D(|/b/ c)@2 D(|/d/)@3" },
+	{ "without end for too many lines",
+	    "/a\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nb\nc/ d\n",
+	    "D(|/a)@1 D(b|)@2 D(b|)@3 D(b|)@4 D(b|)@5 D(b|)@6 D(b|)@7 "
+	    "D(b|)@8 D(b|)@9 D(b|)@10 D(b|)@11 D(b|)@12 D(b|)@13 D(b|)@14 "
+	    "D(b|)@15 D(b|)@16 D(b|)@17 D(b|)@18 D(c/|d)@19" },
+	/* lists over several lines */
+	{ "behind a comma", "domain-macro m a.com,\n b.com, c.com\nx 1\n",
+	    "D(domain-macro|m a.com, b.com, c.com)@1! D(x|1)@3" },
+	{ "behind a comma with a comment",
+	    "domain-macro m a.com, # the first\n# and\n\nb.com\n",
+	    "D(domain-macro|m a.com, b.com)@1!" },
+	{ "again and again", "records d,\nb,\nt\nx 1\n",
+	    "D(records|d, b, t)@1! D(x|1)@4" },
+	{ "a comma too many", "records d,\nmax-size 5M\n",
+	    "D(records|d,)@1 D(max-size|5M)@2" },
+	{ "a comma at the end of a block", "<a>\nrecords d,\n</a>\n",
+	    "O(a|)@1 D(records|d,)@2 C(a)@3" },
+	{ "a macro's list in the next line",
+	    "domain-macro aol\n aol.com, aim.com\nx 1\n",
+	    "D(domain-macro|aol aol.com, aim.com)@1! D(x|1)@3" },
+	{ "and over several", "domain-macro m\na.com,\n$b\n",
+	    "D(domain-macro|m a.com, $b)@1!" },
+	{ "a macro without list", "domain-macro m\nmax-smtp-out 20\n",
+	    "D(domain-macro|m)@1 D(max-smtp-out|20)@2" },
+	{ "likewise, before a block", "domain-macro m\n<domain a.com>\n",
+	    "D(domain-macro|m)@1 O(domain|a.com)@2" },
+	/* templates that nobody has filled in */
+	{ "double braces", "smtp-source-host {{ip}} x\n", "B@1" },
+	{ "in a tag", "<virtual-mta {{ name }}>\n", "B@1" },
+	{ "a shell's variable", "host-name ${HOST}\n", "B@1" },
+	{ "a shell's command", "host-name `hostname`\n", "B@1" },
+	{ "PHP", "<?php echo 1 ?>\na <?= $x ?>\n", "B@1 B@2" },
+	{ "braces of a regex are none",
+	    "reply /a{{2}}/ mode=backoff\n/`x` ${y}/ other\n",
+	    "D(reply|/a{{2}}/ mode=backoff)@1 D(|/`x` ${y}/ other)@2" },
+	{ "UTF-8 stays", "x \xd0\xbf\xd1\x80 # \xe4\xb8\xad\n",
+	    "D(x|\xd0\xbf\xd1\x80)@1" },
 	{ "nothing", "", "" },
 	{ "only a comment", "#", "" },
 };
@@ -57,7 +120,7 @@ show(struct buf *out, enum conf_kind kind, const struct conf_token *t)
 		    (int)t->name.len, t->name.p, (int)t->value.len, t->value.p);
 	if (t->opens.len > 0)
 		buf_printf(out, "<%.*s>", (int)t->opens.len, t->opens.p);
-	buf_printf(out, "@%u", t->line);
+	buf_printf(out, "@%u%s", t->line, t->odd != NULL ? "!" : "");
 }
 
 static const struct {
@@ -130,13 +193,13 @@ main(void)
 		struct buf out = { 0 };
 		enum conf_kind kind;
 
-		conf_lex_init(&l, cases[i].text, strlen(cases[i].text));
+		conf_lex_init(&l, rg, cases[i].text, strlen(cases[i].text));
 		while ((kind = conf_lex_next(&l, &t, &e)) != CONF_END)
 			show(&out, kind, &t);
 		is_str(buf_cstr(&out), cases[i].shown, cases[i].label);
 		buf_fini(&out);
 	}
-	conf_lex_init(&l, "a\0b\nc d", 7);
+	conf_lex_init(&l, rg, "a\0b\nc d", 7);
 	is_int(conf_lex_next(&l, &t, &e), CONF_BAD, "a NUL is refused");
 	is_int(conf_lex_next(&l, &t, &e), CONF_DIRECTIVE, "and it goes on");
 	test_values(rg);

@@ -46,7 +46,10 @@ static const struct {
 	{ "a cycle", "include main\na 1\n", "a[1]2", "includes itself" },
 	{ "a cycle of two", "include loop.x\n", "", "loop.x:1: include" },
 	{ "no folder", "include /\n", "", "not a regular file" },
-	{ "no URL", "include http://x/y\n", "", "URLs" },
+	{ "no URL", "include https://x/y\na 1\n", "a[1]2",
+	    "main:1: include: a URL is not read" },
+	{ "something odd is warned about", "a 1,\n2\nb 3\n", "a[1, 2]1 b[3]3",
+	    "main:1: a list over several lines: read as one" },
 	{ "include without file", "include\n", "", "argument missing" },
 	{ "not closed", "<b>\n a 1\n", "b[]1{a[1]2}",
 	    "main:1: <b> is not closed" },
@@ -94,7 +97,58 @@ static const struct {
 	    "domain-macro a 1,2,3,4,5,6,7,8,9,0\n"
 	    "domain-macro b $a$a$a$a$a$a\n",
 	    "more than 200000" },
+	{ "too many in all",
+	    "domain-macro a 1,2,3,4,5,6,7,8,9,0\n"
+	    "domain-macro b $a$a$a$a$a\n"
+	    "domain-macro c $b,$b\ndomain-macro d $c,$c,$c,$c,$c\n"
+	    "domain-macro e $d,$d,$d,$d,$d\n",
+	    "in all" },
+	{ "of too many bytes in all",
+	    "domain-macro a 1,2,3,4,5,6,7,8,9,0\n"
+	    "domain-macro b $a$a$a$a$a\n"
+	    "domain-macro c $b,$b\n"
+	    "domain-macro d 1$c,2$c,3$c,4$c,5$c,6$c,7$c,8$c,9$c,0$c\n"
+	    "domain-macro e 1$c,2$c,3$c,4$c,5$c,6$c,7$c,8$c,9$c,0$c\n",
+	    "in all" },
+	{ "a long chain, the wrong way round", NULL, "unknown macro $m3000" },
 };
+
+/* m0 names m1, and so on: as deep as there are macros. */
+static void
+put_chain(void)
+{
+	struct buf b = { 0 };
+
+	for (unsigned i = 0; i < 3000; i++)
+		buf_printf(&b, "domain-macro m%u $m%u\n", i, i + 1);
+	conf_file_put("main", buf_cstr(&b));
+	buf_fini(&b);
+}
+
+/* Blocks in blocks: what is deeper than any real file is refused. */
+static void
+test_depth(void)
+{
+	struct region *rg = region_new();
+	struct conf_errors errs = { 0 };
+	struct conf_tree tree;
+	struct buf b = { 0 };
+
+	for (unsigned i = 0; i < 100000; i++)
+		buf_str(&b, "<a>\n");
+	for (unsigned i = 0; i < 100000; i++)
+		buf_str(&b, "</b>\n");
+	conf_file_put("main", buf_cstr(&b));
+	conf_parse(&tree, conf_file_path("main"), rg, &errs);
+	ok(conf_file_said(&errs, "main:33: <a> is nested too deep"),
+	    "blocks nest 32 deep, no deeper");
+	ok(conf_file_said(&errs, "main:200000: </b> closes no block"),
+	    "and reading goes on");
+	conf_tree_fini(&tree);
+	conf_errors_fini(&errs);
+	buf_fini(&b);
+	region_free(&rg);
+}
 
 static void
 test_cases(void)
@@ -152,7 +206,10 @@ test_macros(void)
 		struct conf_errors errs = { 0 };
 		struct conf_tree tree;
 
-		conf_file_put("main", bad_macros[i].text);
+		if (bad_macros[i].text == NULL)
+			put_chain();
+		else
+			conf_file_put("main", bad_macros[i].text);
 		conf_parse(&tree, conf_file_path("main"), rg, &errs);
 		ok(errs.fatal > 0 && conf_file_said(&errs, bad_macros[i].said),
 		    "macro: %s", bad_macros[i].label);
@@ -176,6 +233,7 @@ main(void)
 	conf_file_put("close.x", "</b>\n");
 	test_cases();
 	test_macros();
+	test_depth();
 	conf_parse(&tree, conf_file_path("none"), rg, &errs);
 	ok(errs.fatal == 1 && conf_file_said(&errs, "none: cannot open"),
 	    "no file at all");

@@ -65,6 +65,9 @@ on_pause(struct post *p)
 	ctl_stream(a->r, make_more, a);
 }
 
+static struct ctl_request *held; /* answered when the test says so */
+static struct flag holding;
+
 static void
 serve(void *ctx, struct ctl_request *r, const char *command, const json_t *args)
 {
@@ -72,6 +75,11 @@ serve(void *ctx, struct ctl_request *r, const char *command, const json_t *args)
 	struct answer *a;
 
 	(void)ctx;
+	if (strcmp(command, "hold") == 0) {
+		held = r;
+		flag_raise(&holding);
+		return;
+	}
 	if (strcmp(command, "stream") == 0) {
 		a = calloc(1, sizeof(*a));
 		if (a == NULL)
@@ -192,6 +200,112 @@ send_garbage(const char *path, char *answer, size_t cap)
 	(void)close(fd);
 }
 
+static int
+ask(const char *path, const char *text)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0 &&
+	    send(fd, text, strlen(text), 0) == (ssize_t)strlen(text))
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static bool
+wait_flag(struct flag *f)
+{
+	for (int i = 0; i < 500; i++) {
+		if (flag_take(f))
+			return true;
+		(void)usleep(10000);
+	}
+	return false;
+}
+
+/* What the server is told to do on its own thread. */
+struct order {
+	struct post post;
+	struct ctl_server *server;
+	struct flag done;
+};
+
+static void
+on_drain(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	ctl_server_drain(o->server);
+	flag_raise(&o->done);
+}
+
+static void
+on_release(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	ctl_done(held, NULL);
+	flag_raise(&o->done);
+}
+
+/* Reads until the server closes; the answer must have come before. */
+static void
+is_answered(int fd, const char *label)
+{
+	char text[256];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	is_str(text, "{\"done\":true}\n", label);
+	(void)close(fd);
+}
+
+static void
+test_crowd(const char *path)
+{
+	int fds[CTL_CONNS_MAX + 1], good = 0;
+	json_t *request = json_pack("{s:s,s:i}", "command", "count", "n", 0);
+	json_t *done;
+	struct err e;
+
+	for (int i = 0; i <= CTL_CONNS_MAX; i++) {
+		fds[i] = ask(path, "");
+		good += fds[i] != -1;
+	}
+	is_int(good, CTL_CONNS_MAX + 1, "clients that say nothing");
+	ok(ctl_call(path, request, NULL, NULL, &done, &e) == 0,
+	    "do not keep out one that has something to say");
+	json_decref(done);
+	json_decref(request);
+	for (int i = 0; i <= CTL_CONNS_MAX; i++)
+		(void)close(fds[i]);
+}
+
+static void
+test_drain(const char *path, struct worker *w, struct ctl_server *s)
+{
+	int fd = ask(path, "{\"command\":\"hold\"}\n"), idle = ask(path, "");
+	struct order drain = { .post.fn = on_drain, .server = s };
+	struct order release = { .post.fn = on_release, .server = s };
+	char byte;
+
+	ok(fd != -1 && idle != -1 && wait_flag(&holding), "a request waits");
+	worker_post(w, &drain.post);
+	ok(wait_flag(&drain.done), "the server is to end");
+	is_int(recv(idle, &byte, 1, 0), 0, "an idle client is sent away");
+	(void)close(idle);
+	is_int(ask(path, ""), -1, "nobody is let in any more");
+	ok(!ctl_server_is_drained(s), "but it has not ended");
+	worker_post(w, &release.post);
+	ok(wait_flag(&release.done), "the request ends");
+	is_answered(fd, "its answer arrives");
+}
+
 int
 main(void)
 {
@@ -233,9 +347,12 @@ main(void)
 	send_garbage(path, answer, sizeof(answer));
 	is_str(answer, "{\"error\":\"the request has no command\"}\n",
 	    "garbage is answered");
+	test_crowd(path);
+	test_drain(path, w, s);
 
 	worker_stop(w);
 	worker_join(w);
+	ok(ctl_server_is_drained(s), "now it has ended");
 	ctl_server_free(&s);
 	worker_free(&w);
 	request = json_pack("{s:s}", "command", "count");

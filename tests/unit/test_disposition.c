@@ -118,6 +118,14 @@ main(void)
 	    "with a null MX it fails");
 	is_int(disposition_queue(&cases[7].o, true), QUEUE_GOES_ON,
 	    "while other connections work it does neither");
+	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
+				     .phase = PHASE_CONNECT },
+		   false),
+	    QUEUE_IS_FINE, "no descriptor here: not the queue's fault");
+	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
+				     .phase = PHASE_BODY },
+		   false),
+	    QUEUE_WAITS, "trouble of ours while it was served: it waits");
 	for (size_t i = 0; i < sizeof(conns) / sizeof(conns[0]); i++)
 		is_int(disposition_conn(&conns[i].o), conns[i].what,
 		    conns[i].label);
