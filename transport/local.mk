@@ -21,6 +21,7 @@ libtransport_a_SOURCES = \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
+	%D%/notice.c %D%/notice.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/settlement.c %D%/settlement.h \

@@ -22,7 +22,7 @@ struct ended {
 	struct body_loc loc;
 	uint32_t n;
 	uint16_t attempts;
-	bool unrecorded;
+	bool unrecorded, told, untold;
 	const char *queue, *vmta; /* the piece's, like strings of outcome */
 	struct outcome outcome;
 	struct disposition disposition;
@@ -119,6 +119,23 @@ read_envelope(const struct piece *p, const struct message *m, struct region *rg,
 	    message_id_text(m->id, id), e.text);
 }
 
+/* With what can be read of the original. */
+static void
+notify(struct piece *p, const struct ended *r, struct region *rg,
+    const struct envelope *env)
+{
+	const struct record_of of = { .rg = rg, .id = r->msg->id, .env = env };
+	char id[MESSAGE_ID_TEXT];
+	struct err e;
+	struct body *body = segment_read(p->env->bodies, of.id, &r->loc, &e);
+
+	if (body == NULL)
+		log_note(LOG_L_ERROR, "segment-damaged", "message %s: %s",
+		    message_id_text(of.id, id), e.text);
+	settlement_notify(&p->settlement, &of, body);
+	body_unref(&body);
+}
+
 /* The recipients of one message; returns how many they are. */
 static size_t
 settle_message(struct piece *p, size_t first, struct region *rg)
@@ -139,11 +156,15 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			    .outcome = &r->outcome,
 			    .disposition = &r->disposition },
 			.attempts = r->attempts,
-			.unrecorded = r->unrecorded
+			.unrecorded = r->unrecorded,
+			.untold = r->untold,
+			.told = r->told
 		};
 
 		settlement_add(&p->settlement, &item);
 	}
+	if (settlement_wants_notice(&p->settlement))
+		notify(p, &p->list[first], rg, &env);
 	return i - first;
 }
 
@@ -261,6 +282,8 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	r->n = rcpt->n;
 	r->attempts = rcpt->attempts;
 	r->unrecorded = rcpt->unrecorded;
+	r->told = rcpt->told;
+	r->untold = !sched_queue_conf(rcpt->queue)->deliver_dsn;
 	r->disposition = *what;
 	r->vmta = keep(p, vmta[0] == '\0' ? "{default}" : vmta, last->vmta);
 	(void)snprintf(queue, sizeof(queue), "%s/%s",
