@@ -2,6 +2,7 @@
 #include "mail/dsn_write.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
@@ -256,6 +257,10 @@ write_original_rcpt(const struct writer *w, const char *orcpt)
 	addr = safe(w, addr, ADDR_MAX_SHOWN);
 	if (addr[strspn(addr, " ")] == '\0')
 		return;
+	/* Postfix says rfc822 of every address. */
+	if (type == 6 && strncasecmp(orcpt, "rfc822", 6) == 0 &&
+	    !dsn_text_is_ascii(slice_of(addr)))
+		orcpt = "utf-8", type = 5;
 	buf_printf(w->out, "Original-Recipient: %.*s; %s\r\n", (int)type, orcpt,
 	    addr);
 }

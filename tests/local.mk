@@ -42,6 +42,7 @@ check_PROGRAMS += \
 	tests/unit/test_mem \
 	tests/unit/test_mx_route \
 	tests/unit/test_net \
+	tests/unit/test_notice \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_policy \
@@ -250,6 +251,7 @@ EXTRA_DIST += \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
+	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_ingress.py \

@@ -127,7 +127,7 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	struct disposition what = disposition_expired(&o);
 
 	(void)snprintf(text, sizeof(text),
-	    "not delivered within bounce-after%s%s",
+	    "not delivered within bounce-after, in %u attempts%s%s", attempts,
 	    last[0] == '\0' ? "" : "; last error: ", last);
 	sweep_add(d->sweep,
 	    &(struct sweep_rcpt){ .queue = q,

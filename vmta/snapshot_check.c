@@ -531,6 +531,22 @@ check_signing(const struct check *c)
 		}
 }
 
+/* ---- notifications ------------------------------------------------------- */
+
+/* Mail is taken, and what fails of it is told to nobody: is that meant? */
+static void
+check_notices(const struct check *c)
+{
+	const struct conf_node *first = c->tree->root->first;
+	const struct global_conf *g = &c->s->global;
+
+	if (first == NULL || g->dsn_hosts.n > 0 ||
+	    (g->lmtp_listeners.n == 0 && g->smtp_listeners.n == 0))
+		return;
+	conf_warning(c->errs, first->file, 0,
+	    "dsn-host is not set: senders are not told of mail that fails");
+}
+
 void
 snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs)
@@ -542,6 +558,7 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_listeners(&c);
 	check_tls(&c);
 	check_signing(&c);
+	check_notices(&c);
 }
 
 /* ---- what a reload cannot change ------------------------------------------ */

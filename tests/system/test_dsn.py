@@ -44,12 +44,11 @@ dsn-host %s
 ZONE = "".join(mx_zone(name + ".example",
                        ("mx.%s.example" % name, "127.0.1.%d" % n))
                for n, name in ((1, "in"), (2, "short"), (3, "dsn"),
-                               (4, "quiet"), (5, "crash"))) + \
-    "gone.example 300 A 127.0.9.9\n"
+                               (4, "quiet"), (5, "crash"))) 
 REFUSE = {"at": "rcpt", "match": "<no", "reply":
           "550 5.1.1 no such user\nAction: delivered\n \u20ac"}
 SENDERS = ("refused", "full", "hdrs", "never", "success", "some", "dsn", "expired",
-           "gone", "nodomain", "quiet", "suppress", "default", "waits",
+           "nodomain", "quiet", "suppress", "default", "waits",
            "crash", "jos\u00e9")
 
 
@@ -86,7 +85,7 @@ class Fixture(Lab):
         return self
 
     def send(self, name, rcpts, mail=(), rcpt=(), client=None,
-             subject="subject \u20ac", sender=None):
+             sender=None):
         """Hands a message to Postfix, as a client with DSN would."""
         if sender is None:
             sender = name + "@sender.example"
@@ -170,7 +169,7 @@ def refused(lab):
                   b["Diagnostic-Code"])
     tap.check("<no1@in.example>" in r.words and "refused the recipient" in
               r.words and "no such user" in r.words, r.words)
-    tap.equal(r.msg["To"], "<refused@sender.example>", "To")
+    tap.equal(r.msg["To"], "refused@sender.example", "To")
     tap.equal(r.original.get_content_type(), "text/rfc822-headers", "part 3")
     text = r.original.get_content()
     tap.check("Subject: test of refused" in text and "The body" not in text,
@@ -215,7 +214,7 @@ def success(lab):
     lab.wait_arrived("yes-2@dsn.example")
     lab.settled()
     tap.equal(lab.mailbox("dsn"), [], "reports of our own")
-    said = [e["arg"] for e in lab.events("rcpt") + lab.events("mail")
+    said = [e["params"] for e in lab.events("rcpt") + lab.events("mail")
             if e["to"] == "127.0.1.3:25"]
     tap.check(any("NOTIFY=SUCCESS,FAILURE" in s and
                   "ORCPT=rfc822;o@alias.example" in s for s in said), said)
@@ -294,6 +293,7 @@ def utf8(lab):
     tap.equal(r.kind, "message/global-delivery-status", "part 2")
     tap.check("Final-Recipient: utf-8; " + to in
               r.msg.as_bytes().decode("utf-8", "replace"), "the address")
+    lab.settled()
 
 
 @tap.test("a report that the host refuses is not answered by another")

@@ -209,6 +209,7 @@ static const struct {
 	    { "report-type=global-delivery-status",
 		"Content-Type: message/global-delivery-status\r\n"
 		"Content-Transfer-Encoding: 8bit\r\n",
+		"Original-Recipient: utf-8; o-\xc3\xb6@example.net\r\n"
 		"Final-Recipient: utf-8; jos\xc3\xa9@example.net\r\n",
 		"Content-Type: message/global-headers\r\n\r\n" },
 	    "??" },
@@ -232,6 +233,7 @@ test_forms(void)
 		bool good = true;
 
 		r.addr = forms[i].addr;
+		r.orcpt = forms[i].utf8 ? "rfc822;o-\xc3\xb6@example.net" : "";
 		d.action = forms[i].action;
 		d.full = forms[i].full;
 		d.utf8 = forms[i].utf8;
