@@ -50,40 +50,50 @@ conf_defaults(const struct conf_tree *tree, const struct conf_table *table,
 
 /* ---- names that are not in the table ------------------------------------- */
 
+static char
+lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
 /*
  * Edit distance with neighbours swapped counting as one (optimal string
- * alignment), without regard to case.
+ * alignment), without regard to case; or any number from `limit` on: most
+ * names are far away, and a file of another program has thousands to ask for.
  */
 static size_t
-distance(const char *a, const char *b)
+distance(const char *a, const char *b, size_t limit)
 {
 	size_t rows[3][NAME_LEN_MAX + 1];
 	size_t *before = rows[0], *last = rows[1], *now = rows[2];
 	size_t la = strlen(a), lb = strlen(b);
 
-	if (la > NAME_LEN_MAX || lb > NAME_LEN_MAX)
+	if (la > NAME_LEN_MAX || lb > NAME_LEN_MAX ||
+	    (la > lb ? la - lb : lb - la) >= limit)
 		return SIZE_MAX;
 	for (size_t k = 0; k <= lb; k++)
 		last[k] = k;
 	for (size_t i = 1; i <= la; i++) {
-		size_t *spare;
+		size_t *spare, least = now[0] = i;
 
-		now[0] = i;
 		for (size_t k = 1; k <= lb; k++) {
-			char x = a[i - 1], y = b[k - 1];
-			bool same = str_eq_nocase((char[2]){ x, '\0' },
-			    (char[2]){ y, '\0' });
-			size_t best = last[k - 1] + !same;
+			char x = lower(a[i - 1]), y = lower(b[k - 1]);
+			size_t best = last[k - 1] + (x != y);
 
 			if (last[k] + 1 < best)
 				best = last[k] + 1;
 			if (now[k - 1] + 1 < best)
 				best = now[k - 1] + 1;
-			if (i > 1 && k > 1 && x == b[k - 2] && y == a[i - 2] &&
-			    before[k - 2] + 1 < best)
+			if (i > 1 && k > 1 && x == lower(b[k - 2]) &&
+			    y == lower(a[i - 2]) && before[k - 2] + 1 < best)
 				best = before[k - 2] + 1;
 			now[k] = best;
+			if (best < least)
+				least = best;
 		}
+		/* A swap in the next row may still take one off. */
+		if (least > limit)
+			return least;
 		spare = before;
 		before = last;
 		last = now;
@@ -100,7 +110,7 @@ struct nearest {
 static void
 consider(struct nearest *best, const char *wanted, const char *name)
 {
-	size_t d = distance(wanted, name);
+	size_t d = distance(wanted, name, best->distance);
 
 	if (d < best->distance)
 		*best = (struct nearest){ name, d };

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/str.h"
 #include "lib/worker.h"
 #include "mail/message.h"
 
@@ -90,10 +91,11 @@ struct store_settled {
 
 /* A message that outcomes cause: a notification of their sender. */
 struct store_mail {
-	struct message
-	    *msg; /* envelope and body set; the store sets the rest */
+	struct message *msg; /* with envelope and body; the rest is set */
 	uint32_t rcpt_count;
 };
+
+struct store_doubt;
 
 /* Outcomes of one grant or of a sweep; done() after the flush. */
 struct store_settle {
@@ -123,9 +125,34 @@ struct store_settle {
 	 */
 	struct store_mail *mails;
 	size_t mail_count;
+
+	/*
+	 * Those whose final dot was sent and never answered
+	    : they are tried *again,
+	    or have expired, and the audit names them.*/
+	size_t doubt_count;
+	const struct store_doubt *doubts;
 };
 
 void store_settle(struct store *s, struct store_settle *o); /* (any) */
+
+/* ---- state --------------------------------------------------------------- */
+
+/*
+ * A value under a name that outlives the process and belongs to no message;
+ * borrowed until done().  Those of one thread are written in their order.
+ */
+struct store_state {
+	struct post post;
+	struct store *store;                 /* set by store_put_state() */
+	void (*done)(struct store_state *s); /* store thread */
+	const char *name;
+	const void *value;
+	size_t len; /* 0: the name is forgotten */
+	bool kept;  /* false: the disk is full */
+};
+
+void store_put_state(struct store *s, struct store_state *st); /* (any) */
 
 /* ---- what comes out ------------------------------------------------------ */
 
@@ -143,7 +170,7 @@ struct store_arrival {
 	struct store_rcpt rcpts[];
 };
 
-/* A recipient whose final dot was sent and whose outcome is not known. */
+/* A recipient whose final dot was sent at wall_us and who may get it twice. */
 struct store_doubt {
 	uint64_t id;
 	uint32_t n;
@@ -167,6 +194,9 @@ struct store_audit {
 };
 
 struct store_owner {
+	/* At the start of the load, before any message: what was kept. */
+	void (*state)(void *ctx, struct slice name, struct slice value);
+
 	/*
 	 * During the load after start: each message once, earliest due first,
 	 * in slices between batches.  The callee owns a (free()).

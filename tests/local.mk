@@ -26,6 +26,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
+	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -45,6 +46,7 @@ check_PROGRAMS += \
 	tests/unit/test_notice \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
+	tests/unit/test_pause \
 	tests/unit/test_policy \
 	tests/unit/test_record \
 	tests/unit/test_regex \
@@ -120,25 +122,51 @@ tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
 
+# Built by make check, run by tests/bench/bench.py.
+EXTRA_PROGRAMS = \
+	tests/bench/bench_sched \
+	tests/bench/bench_sink \
+	tests/bench/bench_spool \
+	tests/bench/bench_store
 # Built by make check, run by hand.
 EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
+EXTRA_PROGRAMS += $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
+bench-programs: $(EXTRA_PROGRAMS)
+.PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
+# What tests/crash preloads.  They are the functions whose checked variants
+# _FORTIFY_SOURCE would put before them, so our flags do not fit.
+crash_shims = tests/crash/powercut.so
+shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
+	-U_FORTIFY_SOURCE -fno-builtin
+shim_ldflags = -shared -pthread
+tests_crash_powercut_so_SOURCES = %D%/crash/powercut.c
+tests_crash_powercut_so_CFLAGS = $(shim_cflags)
+tests_crash_powercut_so_LDFLAGS = $(shim_ldflags)
+tests_crash_powercut_so_LDADD =
+# Alone, for bootstrap.
+crash-shims: $(crash_shims)
+.PHONY: crash-shims
 
 # Fuzz targets: each is one source with LLVMFuzzerTestOneInput.  In a normal
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
 	tests/fuzz/fuzz_canon \
+	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_header \
+	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_smtp_cmd \
-	tests/fuzz/fuzz_smtp_reply
+	tests/fuzz/fuzz_smtp_reply \
+	tests/fuzz/fuzz_smtp_session
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -151,39 +179,77 @@ fuzz_ldflags =
 endif
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
+	-Wl,--wrap=glob -Wl,--wrap=open
 tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
 tests_fuzz_fuzz_dot_unstuff_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = %D%/fuzz/fuzz_header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_ingress_SOURCES = \
+	%D%/fuzz/fake_clock.c %D%/fuzz/fake_clock.h \
+	%D%/fuzz/fuzz_ingress.c \
+	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
+	-Wl,--wrap=getrandom
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_reply_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_smtp_session_SOURCES = \
+	%D%/fuzz/fake_clock.c %D%/fuzz/fake_clock.h \
+	%D%/fuzz/fake_tls.c %D%/fuzz/fake_tls.h \
+	%D%/fuzz/fuzz_smtp_session.c \
+	%D%/fuzz/smtp_peer.c %D%/fuzz/smtp_peer.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
+check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/bench/bench_common.py \
+	%D%/bench/bench_deferred.py \
+	%D%/bench/bench_domains.py \
+	%D%/bench/bench_drain.py \
+	%D%/bench/bench_rate.py \
+	%D%/bench/bench_relay.py \
+	%D%/bench/bench_report.py \
+	%D%/bench/bench_sched.py \
+	%D%/bench/bench_store.py \
+	%D%/bench/test_bench.py \
+	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
 	%D%/crash/load.py \
+	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_receivers.py \
+	%D%/crash/test_powercut.py \
 	%D%/fuzz/fuzz_canon.in \
+	%D%/fuzz/fuzz_conf.dict \
+	%D%/fuzz/fuzz_conf.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_header.in \
+	%D%/fuzz/fuzz_ingress.dict \
+	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.in \
+	%D%/fuzz/fuzz_smtp_session.dict \
+	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
@@ -199,6 +265,8 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/scenario/bug-3-kept-slot.scn \
+	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
@@ -211,6 +279,11 @@ EXTRA_DIST += \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/order-priority.scn \
+	%D%/scenario/pause-expiry.scn \
+	%D%/scenario/pause-idle.scn \
+	%D%/scenario/pause-pattern.scn \
+	%D%/scenario/pause-queue.scn \
+	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-late-news.scn \
 	%D%/scenario/rate-queue.scn \
@@ -226,6 +299,9 @@ EXTRA_DIST += \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
+	%D%/scenario/schedule-paused.scn \
+	%D%/scenario/schedule-queue.scn \
+	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/sources-rotate.scn \
 	%D%/system/check_limits.py \
 	%D%/system/demo.py \
@@ -260,7 +336,9 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
+	%D%/system/test_show.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/tap.h \

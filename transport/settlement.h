@@ -28,7 +28,7 @@ struct settlement {
 	struct post flushed;        /* comes back from the store */
 	struct worker_env *env;
 	settlement_done_fn *done;
-	struct buf items, records;
+	struct buf items, records, doubts;
 	struct buf told;  /* struct notice_rcpt, of the message in hand */
 	struct buf mails; /* struct store_mail */
 	struct buf notes; /* struct settlement_note, of those, for the log */
@@ -45,6 +45,10 @@ struct settlement_rcpt {
 	bool unrecorded;   /* wanted without an accounting record */
 	bool untold;       /* its queue's senders are told of no failure */
 	bool told;         /* of a deletion its sender is told */
+
+	/* Of an outcome in doubt: when the final dot was sent, and in which. */
+	int64_t dot_wall_us;
+	uint64_t session;
 };
 
 /*

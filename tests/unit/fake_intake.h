@@ -19,6 +19,8 @@
 #include "queue/store.h"
 #include "vmta/snapshot.h"
 
+enum { FAKE_KEYS = 64 };
+
 struct store {
 	bool delayed; /* answers wait for fake_store_answer() */
 	enum store_answer answer;
@@ -38,7 +40,7 @@ struct store {
 		uint8_t key[16];
 		uint64_t rcpt;
 		uint64_t id;
-	} keys[64];
+	} keys[FAKE_KEYS];
 	size_t key_count;
 };
 

@@ -262,6 +262,52 @@ test_overtaken(void)
 	store_outbox_done(spool.store, spool.outbox_seq);
 }
 
+/* The connection was lost behind the dot: tried again, and named. */
+static void
+test_lost_answer(void)
+{
+	struct store_accept a = { 0 };
+	uint64_t id = spool_accept(&a, 1, 100);
+	int64_t sent_us = clock_wall_us();
+	char to[] = "b@example.net", queue[] = "example.net/v";
+	const struct store_doubt doubt = { .id = id,
+		.session = 91,
+		.wall_us = sent_us,
+		.to = to,
+		.queue = queue };
+	struct store_settled item = { .id = id,
+		.verdict = VERDICT_RETRY,
+		.attempts = 1,
+		.due_wall_us = 1 };
+	struct store_settle o = { .done = spool_settle_done,
+		.count = 1,
+		.items = &item,
+		.doubt_count = 1,
+		.doubts = &doubt };
+	struct store_audit audit, before = spool_audit();
+	size_t last;
+
+	(void)inflight_fill(inflight_part(store_inflight(spool.store), 0), id,
+	    91, sent_us, &(uint32_t){ 0 }, 1);
+	store_settle(spool.store, &o);
+	ok(spool_wait('O'), "the loss is settled");
+	store_close(&spool.store);
+	spool_open();
+	ok(spool_load(), "killed before the slot was cleared");
+	audit = spool_audit();
+	is_int((int64_t)(audit.doubt_count - before.doubt_count), 1,
+	    "one more is in doubt, once");
+	last = audit.doubt_count - 1;
+	ok(audit.doubts[last].id == id && audit.doubts[last].session == 91 &&
+		audit.doubts[last].wall_us == sent_us &&
+		strcmp(audit.doubts[last].queue, queue) == 0,
+	    "by name");
+	store_audit_fini(&before);
+	store_audit_fini(&audit);
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, ""), "and it ends");
+	store_outbox_done(spool.store, spool.outbox_seq);
+}
+
 static bool
 loc_reads(uint64_t id, const struct body_loc *loc)
 {
@@ -343,6 +389,46 @@ test_space(void)
 	ok(spool_accept(&a, 1, 10) != 0, "mail is taken again");
 }
 
+static void
+on_state_kept(struct store_state *st)
+{
+	(void)st;
+	spool_wake('K');
+}
+
+static bool
+put_state(const char *name, const char *value)
+{
+	struct store_state st = { .done = on_state_kept,
+		.name = name,
+		.value = value,
+		.len = strlen(value) };
+
+	store_put_state(spool.store, &st);
+	return spool_wait('K') && st.kept;
+}
+
+/* Beside messages: a value by name, the last one that was put. */
+static void
+test_state(void)
+{
+	ok(put_state("pauses", "all") && put_state("modes", "b") &&
+		put_state("pauses", "none") && put_state("leases", "x"),
+	    "values are kept");
+	store_close(&spool.store);
+	spool_open();
+	is_str(spool.states, "", "nothing is said before the load");
+	(void)spool_load();
+	is_str(spool.states, "leases=x; modes=b; pauses=none; ",
+	    "all come back, the last of each");
+	ok(put_state("modes", "") && put_state("absent", ""),
+	    "names are forgotten");
+	store_close(&spool.store);
+	spool_open();
+	(void)spool_load();
+	is_str(spool.states, "leases=x; pauses=none; ", "and stay so");
+}
+
 int
 main(void)
 {
@@ -352,8 +438,10 @@ main(void)
 	test_ends();
 	test_handover();
 	test_restart();
+	test_state();
 	test_doubts();
 	test_overtaken();
+	test_lost_answer();
 	test_slot_sync();
 	test_compaction();
 	test_space();
