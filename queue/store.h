@@ -127,9 +127,9 @@ struct store_settle {
 	size_t mail_count;
 
 	/*
-	 * Those whose final dot was sent and never answered
-	    : they are tried *again,
-	    or have expired, and the audit names them.*/
+	 * Those whose final dot was sent and never answered: they are tried
+	 * again, or have expired, and the audit names them.
+	 */
 	size_t doubt_count;
 	const struct store_doubt *doubts;
 };
