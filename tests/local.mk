@@ -158,15 +158,19 @@ crash-shims: $(crash_shims)
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
 	tests/fuzz/fuzz_canon \
+	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_ctl \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
-	tests/fuzz/fuzz_smtp_session
+	tests/fuzz/fuzz_smtp_session \
+	tests/fuzz/fuzz_spool
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -179,9 +183,14 @@ fuzz_ldflags =
 endif
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_classify_SOURCES = %D%/fuzz/fuzz_classify.c $(fuzz_main)
+tests_fuzz_fuzz_classify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=glob -Wl,--wrap=open
+tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
+tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
+	-Wl,--wrap=connect
 tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
@@ -197,6 +206,8 @@ tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c $(fuzz_main)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
@@ -208,6 +219,8 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 	%D%/fuzz/smtp_peer.c %D%/fuzz/smtp_peer.h \
 	$(fuzz_main)
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
+tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
@@ -238,18 +251,23 @@ EXTRA_DIST += \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_powercut.py \
 	%D%/fuzz/fuzz_canon.in \
+	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
+	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
+	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.in \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
+	%D%/fuzz/fuzz_spool.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
