@@ -18,7 +18,7 @@ enum {
 	 * transactions of one, 16 with 256, 14 with 1024.
 	 */
 	GROUP = 1024,
-	ENVELOPE_MAX = 64 << 20
+	WAYBILL_MAX = 64 << 20
 };
 
 static void
@@ -39,8 +39,10 @@ judge(const struct store *s, struct store_accept *a)
 	a->msg->id = 0;
 	if (a->rcpt_count == 0 || a->rcpt_count > ENVELOPE_RCPT_MAX)
 		refuse(a, STORE_BAD, "too many recipients, or none");
-	else if (a->msg->env_len > ENVELOPE_MAX)
+	else if (a->msg->env_len > SEGMENT_ENV_MAX)
 		refuse(a, STORE_BAD, "the envelope is too large");
+	else if (a->waybill.len > WAYBILL_MAX)
+		refuse(a, STORE_BAD, "too many queues");
 	else if (a->msg->body == NULL || a->msg->body->len > SEGMENT_BODY_MAX)
 		refuse(a, STORE_BAD, "the message is too large");
 	else if (s->space != STORE_SPACE_OK)
@@ -52,20 +54,22 @@ void
 intake_item(struct store *s, struct message *m, struct segment_item *item_r)
 {
 	m->id = ledger_take_id(&s->ledger);
-	item_r->id = m->id;
-	item_r->p = m->body->bytes;
-	item_r->len = m->body->len;
+	*item_r = (struct segment_item){ .id = m->id,
+		.env = m->env,
+		.env_len = m->env_len,
+		.body = m->body->bytes,
+		.body_len = m->body->len };
 }
 
-/* The messages of a batch that can be kept, and their bodies. */
-struct bodies {
+/* The messages of a batch that can be kept, as they are appended. */
+struct records {
 	struct segment_item *items;
 	struct store_accept **taken;
 	size_t count;
 };
 
 static void
-bodies_fini(struct bodies *b)
+records_fini(struct records *b)
 {
 	free(b->items);
 	free(b->taken);
@@ -74,7 +78,7 @@ bodies_fini(struct bodies *b)
 void
 intake_append(struct store *s, struct store_accept **list, size_t count)
 {
-	struct bodies b = {
+	struct records b = {
 		.items = mem_array(count, sizeof(*b.items)),
 		.taken = mem_array(count, sizeof(struct store_accept *)),
 	};
@@ -95,7 +99,7 @@ intake_append(struct store *s, struct store_accept **list, size_t count)
 		b.taken[i]->msg->loc = b.items[i].loc;
 	for (size_t i = done; i < b.count; i++)
 		refuse(b.taken[i], STORE_NO_SPACE, e.text);
-	bodies_fini(&b);
+	records_fini(&b);
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -122,12 +126,10 @@ put_known(struct store *s, const struct store_accept *a, struct err *e)
 }
 
 enum env_result
-intake_put_row(struct store *s, const struct message *msg, uint32_t rcpt_count,
+intake_put_row(struct store *s, const struct message *msg, struct slice waybill,
     struct buf *rec, struct err *e)
 {
-	const struct record_message m = { .loc = msg->loc,
-		.rcpt_count = rcpt_count,
-		.env = bytes(msg->env, msg->env_len) };
+	const struct record_message m = { .loc = msg->loc, .waybill = waybill };
 	unsigned char key[KEY_ID];
 
 	key_id(key, msg->id);
@@ -154,7 +156,7 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 		}
 	}
 	next->row.accepted += fresh;
-	r = intake_put_row(s, a->msg, a->rcpt_count, rec, e);
+	r = intake_put_row(s, a->msg, a->waybill, rec, e);
 	if (r == ENV_OK && fresh < a->rcpt_count)
 		r = put_known(s, a, e);
 	return r;
@@ -193,8 +195,8 @@ intake_kept(struct store *s, const struct message *m, uint32_t left, bool all)
 	c->left = left & UINT32_C(0x1fffffff);
 	c->has_states = !all;
 	c->segment = m->loc.segment;
-	c->body_len = m->loc.len;
-	segments_born(s->segments, c->segment, c->body_len);
+	c->size = segment_size(&m->loc);
+	segments_born(s->segments, c->segment, c->size);
 	audit_change(s->audit, m->id, left);
 }
 

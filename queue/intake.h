@@ -33,7 +33,7 @@ void intake_item(struct store *s, struct message *m,
 
 /* Its row, within a transaction; rec is a buffer to work in. */
 enum env_result intake_put_row(struct store *s, const struct message *m,
-    uint32_t rcpt_count, struct buf *rec, struct err *e);
+    struct slice waybill, struct buf *rec, struct err *e);
 
 /* It is committed, with so many recipients left; all: none has ended. */
 void intake_kept(struct store *s, const struct message *m, uint32_t left,

@@ -260,7 +260,7 @@ put_mails(struct work *w, const struct store_settle *o, struct err *e)
 		const struct store_mail *m = &o->mails[k];
 
 		w->next.row.accepted += m->rcpt_count;
-		r = intake_put_row(w->s, m->msg, m->rcpt_count, &rec, e);
+		r = intake_put_row(w->s, m->msg, m->waybill, &rec, e);
 	}
 	buf_fini(&rec);
 	return r;
@@ -335,7 +335,7 @@ finish(struct work *w)
 			continue; /* an earlier change of the same message */
 		if (c->moving)
 			compact_forget(s->compact, c);
-		segments_dead(s->segments, c->segment, c->body_len);
+		segments_dead(s->segments, c->segment, c->size);
 		catalog_drop(s->catalog, ch->id);
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "lib/check.h"
 #include "lib/clock.h"
+#include "mail/waybill.h"
 
 #define PRIORITY 50
 
@@ -100,6 +101,8 @@ failure_in_words(const struct outcome *o, struct region *rg)
 		    "The server %s cannot take addresses or headers beyond "
 		    "ASCII",
 		    server);
+	case OUTCOME_DAMAGED:
+		return "It was damaged in our queue";
 	case OUTCOME_DELIVERED:
 	case OUTCOME_LOST:
 	case OUTCOME_TIMEOUT:
@@ -169,8 +172,9 @@ fill_rcpts(const struct notice_of *of, enum dsn_action action,
 	return n;
 }
 
-static struct message *
-pack(const struct notice_of *of, const struct buf *text, uint8_t flags)
+static void
+pack(const struct notice_of *of, const struct buf *text, uint8_t flags,
+    struct notice *out)
 {
 	struct env_rcpt rcpt = { .addr = of->env->sender,
 		.domain = SNAPSHOT_DSN_DOMAIN,
@@ -189,14 +193,14 @@ pack(const struct notice_of *of, const struct buf *text, uint8_t flags)
 		.rcpt_count = 1,
 		.rcpts = &rcpt };
 	struct buf packed = { 0 };
-	struct message *m;
 
 	envelope_pack(&env, &packed);
-	m = message_new(packed.p, (uint32_t)packed.len);
+	*out = (struct notice){ .msg = message_new(packed.p,
+				    (uint32_t)packed.len) };
 	buf_fini(&packed);
-	m->body = body_new((uint32_t)text->len);
-	memcpy(m->body->bytes, text->p, text->len);
-	return m;
+	waybill_pack(&env, &out->waybill);
+	out->msg->body = body_new((uint32_t)text->len);
+	memcpy(out->msg->body->bytes, text->p, text->len);
 }
 
 /* What no author of an original can know. */
@@ -207,9 +211,16 @@ chance(uint64_t out[2])
 		;
 }
 
-struct message *
+void
+notice_fini(struct notice *n)
+{
+	message_unref(&n->msg);
+	buf_fini(&n->waybill);
+}
+
+bool
 notice_make(const struct notice_of *of, enum dsn_action action,
-    const struct notice_rcpt *rcpts, size_t count)
+    const struct notice_rcpt *rcpts, size_t count, struct notice *out)
 {
 	const struct envelope *env = of->env;
 	struct dsn_rcpt *list = region_array(of->rg, count, sizeof(*list));
@@ -229,13 +240,12 @@ notice_make(const struct notice_of *of, enum dsn_action action,
 			(env->flags & ENVELOPE_RET_FULL) != 0),
 		.rcpts = list };
 	struct buf text = { 0 };
-	struct message *m;
 	uint64_t r[2];
 	uint8_t flags;
 
 	d.rcpt_count = fill_rcpts(of, action, rcpts, count, list);
 	if (d.rcpt_count == 0)
-		return NULL;
+		return false;
 	chance(r);
 	d.boundary = region_printf(of->rg, "=_%016" PRIx64 "%016" PRIx64, r[0],
 	    r[1]);
@@ -244,7 +254,7 @@ notice_make(const struct notice_of *of, enum dsn_action action,
 	if (of->body != NULL)
 		d.text = (struct slice){ of->body->bytes, of->body->len };
 	flags = dsn_write(&d, of->rg, &text);
-	m = pack(of, &text, flags);
+	pack(of, &text, flags, out);
 	buf_fini(&text);
-	return m;
+	return true;
 }

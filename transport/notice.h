@@ -12,10 +12,12 @@
 #ifndef TRANSPORT_NOTICE_H
 #define TRANSPORT_NOTICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/mem.h"
+#include "lib/str.h"
 #include "mail/dsn_write.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
@@ -47,10 +49,14 @@ struct notice_of {
 	const struct body *body; /* NULL: it cannot be read */
 };
 
-/*
- * One notification of all those with this action; NULL when there are none.
- */
-struct message *notice_make(const struct notice_of *of, enum dsn_action action,
-    const struct notice_rcpt *rcpts, size_t count);
+struct notice {
+	struct message *msg;
+	struct buf waybill; /* mail/waybill.h */
+};
+
+/* One of all those with this action; false: there are none. */
+bool notice_make(const struct notice_of *of, enum dsn_action action,
+    const struct notice_rcpt *rcpts, size_t count, struct notice *out);
+void notice_fini(struct notice *n);
 
 #endif

@@ -10,10 +10,11 @@
 #include "transport/dispatch.h"
 #include "transport/notice.h"
 
-/* What the log says of a notification when it is durable. */
+/* A notification until it is the scheduler's. */
 struct settlement_note {
 	uint64_t about;
 	enum dsn_action action;
+	struct notice notice;
 };
 
 void
@@ -38,7 +39,10 @@ void
 settlement_fini(struct settlement *st)
 {
 	struct store_doubt *doubts = doubts_of(st);
+	struct settlement_note *notes = (void *)st->notes.p;
 
+	for (size_t i = 0; i < st->notes.len / sizeof(*notes); i++)
+		notice_fini(&notes[i].notice);
 	for (size_t i = 0; i < doubt_count(st); i++) {
 		free(doubts[i].to);
 		free(doubts[i].queue);
@@ -137,13 +141,16 @@ settlement_notify(struct settlement *st, const struct record_of *of,
 	if (count == 0)
 		return;
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		struct settlement_note n = { of->id, actions[i] };
+		struct settlement_note n = { .about = of->id,
+			.action = actions[i] };
 		struct store_mail mail = { .rcpt_count = 1 };
 
-		mail.msg = notice_make(&about, actions[i], (void *)st->told.p,
-		    count);
-		if (mail.msg == NULL)
+		if (!notice_make(&about, actions[i], (void *)st->told.p, count,
+			&n.notice))
 			continue;
+		mail.msg = n.notice.msg;
+		mail.waybill = (struct slice){ n.notice.waybill.p,
+			n.notice.waybill.len };
 		buf_add(&st->mails, &mail, sizeof(mail));
 		buf_add(&st->notes, &n, sizeof(n));
 	}
@@ -169,12 +176,14 @@ log_notice(uint64_t id, const struct settlement_note *n)
 static void
 dispatch_mails(struct settlement *st)
 {
+	static const bool known[] = { false };
 	const struct store_mail *mails = (void *)st->mails.p;
 	const struct settlement_note *notes = (void *)st->notes.p;
 
 	for (size_t i = 0; i < st->settle.mail_count; i++) {
 		log_notice(mails[i].msg->id, &notes[i]);
-		dispatch_accepted(st->env->dispatch, mails[i].msg, NULL, 1);
+		dispatch_accepted(st->env->dispatch, message_ref(mails[i].msg),
+		    mails[i].waybill, known);
 	}
 }
 

@@ -22,7 +22,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
-#include "mail/envelope.h"
+#include "mail/waybill.h"
 #include "queue/store.h"
 
 enum { UNDER_WAY = 4096, LINE = 70 };
@@ -31,6 +31,7 @@ struct job {
 	struct store_accept accept;
 	struct store_settle settle;
 	struct store_settled item;
+	struct buf bill;
 };
 
 static struct {
@@ -70,8 +71,9 @@ set(const char *text)
 
 /* ---- one message --------------------------------------------------------- */
 
+/* Its waybill goes to bill. */
 static struct message *
-make_message(unsigned long i)
+make_message(unsigned long i, struct buf *bill)
 {
 	unsigned long domain = i % setting("domains");
 	char name[60], addr[100], vmta[32] = "";
@@ -99,6 +101,8 @@ make_message(unsigned long i)
 		(void)snprintf(vmta, sizeof(vmta), "v%lu",
 		    i / setting("domains") % setting("vmtas"));
 	envelope_pack(&env, &packed);
+	buf_clear(bill);
+	waybill_pack(&env, bill);
 	m = message_new(packed.p, (uint32_t)packed.len);
 	m->body = body_ref(body);
 	buf_fini(&packed);
@@ -112,7 +116,8 @@ start(struct job *j)
 {
 	memset(&j->accept, 0, sizeof(j->accept));
 	j->accept.done = accept_done;
-	j->accept.msg = make_message(started++);
+	j->accept.msg = make_message(started++, &j->bill);
+	j->accept.waybill = (struct slice){ j->bill.p, j->bill.len };
 	j->accept.rcpt_count = 1;
 	store_accept(store, &j->accept);
 }
@@ -180,11 +185,10 @@ accept_done(struct store_accept *a)
 }
 
 static void
-on_recovered(void *ctx, struct store_arrival *a)
+on_recovered(void *ctx, struct store_arrivals *a)
 {
 	(void)ctx;
-	message_unref(&a->msg);
-	free(a);
+	store_arrivals_done(&a);
 }
 
 static void
@@ -239,6 +243,8 @@ fill(void)
 	run_driver();
 	(void)printf("{\"messages\": %lu, \"seconds\": %.3f}\n", finished,
 	    (double)(clock_us() - begin) / US_PER_S);
+	for (size_t i = 0; i < count; i++)
+		buf_fini(&jobs[i].bill);
 	free(jobs);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "mail/waybill.h"
 #include "tests/conf_file.h"
 #include "transport/notice.h"
 
@@ -97,7 +98,7 @@ static const struct outcome taken = { .kind = OUTCOME_DELIVERED,
 	.mx = "mx.example.net",
 	.wall_us = US_PER_S };
 
-static struct message *
+static struct notice
 make(struct region *rg, struct snapshot *conf, enum dsn_action action)
 {
 	static struct env_rcpt rcpts[] = {
@@ -122,12 +123,12 @@ make(struct region *rg, struct snapshot *conf, enum dsn_action action)
 	};
 	struct body *body = body_new(14);
 	const struct notice_of of = { rg, conf, 0xabc, &env, body };
-	struct message *m;
+	struct notice n = { 0 };
 
 	memcpy(body->bytes, "A: b\r\n\r\nbody\r\n", 14);
-	m = notice_make(&of, action, list, 3);
+	(void)notice_make(&of, action, list, 3, &n);
 	body_unref(&body);
-	return m;
+	return n;
 }
 
 static bool
@@ -141,12 +142,15 @@ test_message(void)
 {
 	struct region *rg = region_new();
 	struct snapshot *conf = load("host-name mta.example\n");
-	struct message *failed = make(rg, conf, DSN_FAILED);
-	struct message *relayed = make(rg, conf, DSN_RELAYED);
+	struct notice f = make(rg, conf, DSN_FAILED);
+	struct notice r = make(rg, conf, DSN_RELAYED);
+	const struct message *failed = f.msg, *relayed = r.msg;
+	struct waybill bill;
 	struct envelope env;
 	struct err e;
 
-	ok(make(rg, conf, DSN_DELAYED) == NULL, "none of a kind that is not");
+	ok(make(rg, conf, DSN_DELAYED).msg == NULL,
+	    "none of a kind that is not");
 	is_int(envelope_unpack(failed->env, failed->env_len, rg, &env, &e), 0,
 	    "its envelope");
 	is_str(env.sender, "", "from nobody");
@@ -165,8 +169,12 @@ test_message(void)
 	ok(has(failed, "Reporting-MTA: dns; mta.example\r\n"), "who says it");
 	ok(has(failed, "mx.example.net") && has(failed, "550 5.1.1 no"),
 	    "and why");
-	message_unref(&failed);
-	message_unref(&relayed);
+	ok(waybill_unpack(f.waybill.p, f.waybill.len, rg, &bill, &e) == 0 &&
+		bill.rcpt_count == 1 &&
+		strcmp(bill.runs[0].domain, "{dsn}") == 0,
+	    "and its waybill");
+	notice_fini(&f);
+	notice_fini(&r);
 	snapshot_unref(&conf);
 	region_free(&rg);
 }

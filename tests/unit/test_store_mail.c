@@ -22,17 +22,21 @@ static uint64_t
 cause_of(struct segment_reader *r, const struct spool_rcpt *got)
 {
 	unsigned long long cause = 0;
+	struct region *rg = region_new();
+	struct segment_got g;
 	char text[64] = "";
 	struct err e;
-	struct body *b = segment_read(r, got->id, &got->loc, &e);
 
-	if (b == NULL) {
+	if (segment_read(r, got->id, &got->loc, rg, &g, &e) == -1 ||
+	    g.body == NULL) {
 		ok(false, "body of %llx: %s", (unsigned long long)got->id,
 		    e.text);
+		region_free(&rg);
 		return 0;
 	}
-	memcpy(text, b->bytes, b->len < 63 ? b->len : 63);
-	body_unref(&b);
+	memcpy(text, g.body->bytes, g.body->len < 63 ? g.body->len : 63);
+	body_unref(&g.body);
+	region_free(&rg);
 	if (sscanf(text, "caused by %llu", &cause) != 1)
 		cause = 0;
 	return cause;
