@@ -11,6 +11,7 @@ check_PROGRAMS += \
 	tests/unit/test_catalog \
 	tests/unit/test_classify \
 	tests/unit/test_conf_bind \
+	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
@@ -33,6 +34,7 @@ check_PROGRAMS += \
 	tests/unit/test_heap \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
 	tests/unit/test_listing \
@@ -232,6 +234,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/conf/powermta.conf \
 	%D%/bench/bench_common.py \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
@@ -328,9 +331,11 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
+	%D%/system/hostile_server.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
+	%D%/system/memory.py \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
@@ -350,6 +355,8 @@ EXTRA_DIST += \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
+	%D%/system/test_hostile_clients.py \
+	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \

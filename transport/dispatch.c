@@ -69,16 +69,6 @@ struct dispatch {
 
 /* ---- the scheduler's owner ----------------------------------------------- */
 
-/*
- * The host MTA is spoken to from the address that the kernel takes, under our
- * own name: it trusts loopback, not the addresses that we send from.
- */
-static bool
-is_host_queue(const struct sched_queue *q)
-{
-	return strcmp(sched_queue_domain(q), SNAPSHOT_DSN_DOMAIN) == 0;
-}
-
 static void
 on_open(void *ctx, struct sched_conn *c)
 {
@@ -93,7 +83,7 @@ on_open(void *ctx, struct sched_conn *c)
 		.queue_conf = sched_queue_conf(q),
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
-		.source = is_host_queue(q) ? NULL : sched_conn_source(c) };
+		.source = sched_conn_source(c) };
 
 	l->dispatch = d;
 	l->conn = c;
@@ -142,11 +132,7 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	    "not delivered within bounce-after, in %u attempts%s%s", attempts,
 	    last[0] == '\0' ? "" : "; last error: ", last);
 	sweep_add(d->sweep,
-	    &(struct sweep_rcpt){ .queue = q,
-		.msg = m,
-		.n = n,
-		.attempts = attempts },
-	    &o, &what);
+	    &(struct sweep_rcpt){ q, m, n, attempts, false, false }, &o, &what);
 }
 
 void
@@ -431,11 +417,8 @@ fail_one(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 
 	CHECK(what.what == DISPOSE_FAIL);
 	sweep_add(l->dispatch->sweep,
-	    &(struct sweep_rcpt){ .queue = q,
-		.msg = m,
-		.n = n,
-		.attempts = attempts },
-	    l->why, &what);
+	    &(struct sweep_rcpt){ q, m, n, attempts, false, false }, l->why,
+	    &what);
 }
 
 /* The connection never got to work: what does that mean for its queue? */
