@@ -126,17 +126,15 @@ tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
 
-# Built by make check, run by tests/bench/bench.py.
-EXTRA_PROGRAMS = \
+# Built by make check, run by tests/bench/bench.py and tests/crash.
+bench_programs = \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
-# Built by make check, run by hand.
-EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
-EXTRA_PROGRAMS += $(crash_shims)
+EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
-bench-programs: $(EXTRA_PROGRAMS)
+bench-programs: $(bench_programs)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
@@ -331,11 +329,9 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
-	%D%/system/hostile_server.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
-	%D%/system/memory.py \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
@@ -355,8 +351,6 @@ EXTRA_DIST += \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
-	%D%/system/test_hostile_clients.py \
-	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
