@@ -286,7 +286,7 @@ domain_map_exact(const struct domain_map *m, const char *domain,
 		return;
 	found = strmap_get(m->names, name);
 	if (found != NULL)
-		emit(found->exact, fn, ctx);
+		emit(&found->exact, fn, ctx);
 }
 
 static void
