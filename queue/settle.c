@@ -265,7 +265,7 @@ finish(struct work *w)
 			continue; /* an earlier change of the same message */
 		if (c->moving)
 			compact_forget(s->compact, c);
-		segments_dead(s->segments, c->segment, c->body_len);
+		segments_dead(s->segments, c->segment, c->size);
 		catalog_drop(s->catalog, ch->id);
 	}
 }

@@ -41,6 +41,7 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_mx_route \
+	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
@@ -64,6 +65,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_waybill \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \

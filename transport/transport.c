@@ -118,7 +118,7 @@ free_env(struct worker_env **envp)
 	*envp = NULL;
 	if (env == NULL)
 		return;
-	segment_reader_free(&env->bodies);
+	segment_reader_free(&env->segments);
 	mark_key_free(&env->mark_key);
 	snapshot_unref(&env->conf);
 	free(env);
@@ -135,7 +135,7 @@ on_state(void *ctx, struct slice name, struct slice value)
 }
 
 static void
-on_recovered(void *ctx, struct store_arrival *a)
+on_recovered(void *ctx, struct store_arrivals *a)
 {
 	struct transport *t = ctx;
 
@@ -192,7 +192,7 @@ on_space(void *ctx, enum store_space space)
 
 static void
 on_moved(void *ctx, uint64_t id, uint32_t old_segment,
-    const struct body_loc *loc)
+    const struct message_loc *loc)
 {
 	struct transport *t = ctx;
 
@@ -270,7 +270,7 @@ make_services(struct transport *t, struct err *e)
 		env->dispatch = t->dispatch;
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
-		env->bodies = segment_reader_new(store_dir(t->store));
+		env->segments = segment_reader_new(store_dir(t->store));
 	}
 	return 0;
 }

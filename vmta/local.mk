@@ -13,6 +13,7 @@ libvmta_a_SOURCES = \
 	%D%/known.def \
 	%D%/limit.c %D%/limit.h \
 	%D%/listener.def \
+	%D%/names.c %D%/names.h \
 	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \

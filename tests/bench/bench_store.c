@@ -39,7 +39,7 @@ struct job {
 static struct store *store;
 static struct worker *driver;
 static struct inflight_part *part;
-static struct buf env;
+static struct buf env, bill;
 static uint32_t rcpt_count = 1;
 static unsigned long want, started, finished, no_space;
 static bool retry;
@@ -123,14 +123,16 @@ on_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
 }
 
 static void
-on_recovered(void *ctx, struct store_arrival *a)
+on_recovered(void *ctx, struct store_arrivals *arrivals)
 {
+	const struct store_arrival *a;
+
 	(void)ctx;
 	if (first_us == 0)
 		first_us = clock_us();
+	STAILQ_FOREACH(a, &arrivals->list, link)
 	recovered_rcpts += a->count;
-	message_unref(&a->msg);
-	free(a);
+	store_arrivals_done(&arrivals);
 }
 
 static void
@@ -154,6 +156,7 @@ start_job(struct job *j)
 	a->done = accept_done;
 	a->msg = message_new(env.p, (uint32_t)env.len);
 	a->msg->body = body_ref(j->body);
+	a->waybill = (struct slice){ bill.p, bill.len };
 	a->rcpt_count = rcpt_count;
 	a->has_key = true;
 	key *= UINT64_C(0x9e3779b97f4a7c15); /* as a hash would be spread */
@@ -186,6 +189,7 @@ make_envelope(void)
 			.orcpt = "rfc822;someone@example.net",
 			.priority = 50 };
 	envelope_pack(&ev, &env);
+	waybill_pack(&ev, &bill);
 	free(rcpts);
 }
 
