@@ -34,7 +34,6 @@ check_PROGRAMS += \
 	tests/unit/test_ingress \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
-	tests/unit/test_listing \
 	tests/unit/test_lock \
 	tests/unit/test_log \
 	tests/unit/test_mailbox \
@@ -51,7 +50,9 @@ check_PROGRAMS += \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
+	tests/unit/test_select \
 	tests/unit/test_settings \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
@@ -77,6 +78,10 @@ tests_unit_test_sched_random_SOURCES = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h
 
+tests_unit_test_sched_walk_SOURCES = \
+	%D%/unit/test_sched_walk.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
@@ -99,10 +104,6 @@ tests_unit_test_smtp_session_load_SOURCES = \
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
-
-tests_unit_test_listing_SOURCES = \
-	%D%/unit/test_listing.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
@@ -308,6 +309,7 @@ EXTRA_DIST += \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
+	%D%/system/test_list.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \

@@ -143,6 +143,13 @@ dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 	sweep_add(d->sweep, rcpt, o, what);
 }
 
+void
+dispatch_end_flush(struct dispatch *d)
+{
+	CHECK(worker_is_self(d->worker));
+	(void)sweep_flush(d->sweep);
+}
+
 static const struct sched_owner sched_owner = {
 	.open = on_open,
 	.grant = on_grant,
