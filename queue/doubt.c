@@ -12,6 +12,40 @@
 #include "queue/segment.h"
 #include "queue/store_priv.h"
 
+struct place {
+	int64_t wall_us;
+	uint64_t id;
+	uint32_t n;
+};
+
+static enum env_result
+put(struct store *s, const struct place *at, const struct record_doubt *d,
+    struct err *e)
+{
+	unsigned char key[KEY_DOUBT];
+	struct buf rec = { 0 };
+	enum env_result r;
+
+	put_be64(key, (uint64_t)at->wall_us);
+	put_be64(key + 8, at->id);
+	put_be32(key + 16, at->n);
+	record_doubt_pack(&rec, bytes(key, sizeof(key)), d);
+	r = env_put(s->env, TABLE_DOUBT, bytes(key, sizeof(key)),
+	    bytes(rec.p, rec.len), e);
+	buf_fini(&rec);
+	return r;
+}
+
+enum env_result
+doubt_put(struct store *s, const struct store_doubt *d, struct err *e)
+{
+	const struct record_doubt row = { .session = d->session,
+		.to = slice_of(d->to),
+		.queue = slice_of(d->queue) };
+
+	return put(s, &(struct place){ d->wall_us, d->id, d->n }, &row, e);
+}
+
 /* ---- at start ------------------------------------------------------------ */
 
 struct find {
@@ -72,21 +106,13 @@ put_doubt(const struct find *find, const struct inflight_found *f,
 {
 	struct region *rg = region_new();
 	struct names names = names_of(find, f->id, m, f->n, rg);
-	struct record_doubt d = { .session = f->session,
+	const struct record_doubt row = { .session = f->session,
 		.to = slice_of(names.to),
 		.queue = slice_of(names.queue) };
-	unsigned char key[KEY_DOUBT];
-	struct buf rec = { 0 };
 	enum env_result r;
 
 	log_doubt(f, &names);
-	put_be64(key, (uint64_t)f->wall_us);
-	put_be64(key + 8, f->id);
-	put_be32(key + 16, f->n);
-	record_doubt_pack(&rec, bytes(key, sizeof(key)), &d);
-	r = env_put(find->s->env, TABLE_DOUBT, bytes(key, sizeof(key)),
-	    bytes(rec.p, rec.len), e);
-	buf_fini(&rec);
+	r = put(find->s, &(struct place){ f->wall_us, f->id, f->n }, &row, e);
 	region_free(&rg);
 	return r;
 }

@@ -91,6 +91,8 @@ struct store_settled {
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
 };
 
+struct store_doubt;
+
 /* Outcomes of one grant or of a sweep; done() after the flush. */
 struct store_settle {
 	struct post post;
@@ -112,6 +114,13 @@ struct store_settle {
 	 */
 	const void *records;
 	size_t records_len;
+
+	/*
+	 * Those whose final dot was sent and never answered: they are tried
+	 * again, or have expired, and the audit names them.
+	 */
+	size_t doubt_count;
+	const struct store_doubt *doubts;
 };
 
 void store_settle(struct store *s, struct store_settle *o); /* (any) */
@@ -163,7 +172,7 @@ struct store_arrivals {
 	STAILQ_HEAD(, store_arrival) list;
 };
 
-/* A recipient whose final dot was sent and whose outcome is not known. */
+/* A recipient whose final dot was sent at wall_us and who may get it twice. */
 struct store_doubt {
 	uint64_t id;
 	uint32_t n;

@@ -29,6 +29,7 @@ struct delivery {
 	enum reading reading;
 	struct err err; /* why not all was read */
 	uint32_t slot;
+	int64_t dot_wall_us; /* when the final dot was sent */
 };
 
 static enum reading
@@ -154,8 +155,9 @@ delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count)
 	CHECK(d->slot == INFLIGHT_NONE);
 	for (size_t i = 0; i < count; i++)
 		numbers[i] = d->grant->rcpts[accepted[i]].n;
+	d->dot_wall_us = clock_wall_us();
 	d->slot = inflight_fill(d->env->inflight, d->id, d->route.session,
-	    clock_wall_us(), numbers, count);
+	    d->dot_wall_us, numbers, count);
 	return d->slot != INFLIGHT_NONE;
 }
 
@@ -187,7 +189,9 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 						  .outcome = o,
 						  .disposition = what },
 		.attempts = (uint16_t)(rcpt->attempts +
-		    (rcpt->attempts < UINT16_MAX)) };
+		    (rcpt->attempts < UINT16_MAX)),
+		.dot_wall_us = d->dot_wall_us,
+		.session = d->route.session };
 
 	settlement_add(&d->settlement, &item);
 }

@@ -626,6 +626,23 @@ dispatch_drain(struct dispatch *d, worker_fn *done, void *arg)
 	worker_post(d->worker, &o->post);
 }
 
+static void
+on_hurry(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+	struct link *l;
+
+	LIST_FOREACH(l, &o->dispatch->links, entry)
+	courier_hurry(l->courier);
+	free(o);
+}
+
+void
+dispatch_hurry(struct dispatch *d)
+{
+	worker_post(d->worker, &order_new(d, on_hurry)->post);
+}
+
 struct ask {
 	struct post post;
 	struct dispatch *dispatch;

@@ -63,6 +63,12 @@ void dispatch_reload(struct dispatch *d, const struct snapshot *s); /* (any) */
  */
 void dispatch_drain(struct dispatch *d, worker_fn *done, void *arg); /* (any) */
 
+/*
+ * Ends all transactions but those whose final dot was sent: their recipients
+ * are tried again.  To be called while draining.
+ */
+void dispatch_hurry(struct dispatch *d); /* (any) */
+
 /* Asks fn to be run on the scheduler's thread; for listings. */
 struct sched;
 struct dispatch_ask {

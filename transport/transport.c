@@ -27,7 +27,11 @@
 #include "vmta/snapshot.h"
 
 #define WORKERS_MAX 32
-/* A stop waits so long for transactions under way. */
+/*
+ * A stop waits so long for transactions under way: only those behind the
+ * final dot could become duplicates.
+ */
+#define STOP_HURRY_US (10 * US_PER_S)
 #define STOP_PATIENCE_US (60 * US_PER_S)
 #define STOP_LOOK_US 20000
 /* And then so long for clients of the control socket to read their answers. */
@@ -50,7 +54,8 @@ struct transport {
 	struct event *signals[3];
 	struct event *stop_timer;
 
-	int64_t stop_by_us;    /* 0: not stopping */
+	int64_t stop_by_us;  /* 0: not stopping */
+	int64_t hurry_at_us; /* then transactions are cut off before the dot */
 	int64_t control_by_us; /* 0: the control socket serves */
 	bool drained;          /* the dispatcher has no connection left */
 	size_t answers; /* workers that told how many sessions they have */
@@ -499,6 +504,9 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 		(void)event_del(t->stop_timer);
 		t->barrier.done = tell_flushed;
 		store_settle(t->store, &t->barrier);
+	} else if (clock_us() > t->hurry_at_us) {
+		t->hurry_at_us = INT64_MAX;
+		dispatch_hurry(t->dispatch);
 	} else if (clock_us() > t->stop_by_us) {
 		log_note(LOG_L_WARN, "stop",
 		    "transactions were still under way");
@@ -518,6 +526,7 @@ stop(struct transport *t)
 	log_note(LOG_L_INFO, "stop", "finishing what is under way");
 	daemon_stopping();
 	t->stop_by_us = clock_us() + STOP_PATIENCE_US;
+	t->hurry_at_us = clock_us() + STOP_HURRY_US;
 	listeners_free(&t->listeners);
 	for (size_t i = 0; i < t->count; i++)
 		worker_post(t->workers[i],

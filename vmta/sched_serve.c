@@ -243,6 +243,8 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	sched_serve(s, q, now_us, false);
 	if (c->state != CONN_IDLE)
 		return;
+	if (q->vmta->open_line.n > 0) /* it may have to give up its slot */
+		vmta_offer(q->vmta, now_us);
 	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
 	timer_set(&s->timers, &c->timer,
 	    keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep);

@@ -73,7 +73,8 @@ add(struct world *w, const char *domain, uint8_t priority)
 		in[i].job = id % 2 == 0 ? "even" : "odd";
 		if (id % 3 == 0) {
 			in[i].attempts = 1;
-			in[i].due_us = 3600 * S + (int64_t)(id * 104729 % 997);
+			in[i].due_us = 3600 * S +
+			    (w->younger ? S : (int64_t)(id * 104729 % 997));
 		}
 	}
 	sched_add(w->sched, m, in, RCPTS, S);

@@ -260,6 +260,52 @@ test_overtaken(void)
 	store_outbox_done(spool.store, spool.outbox_seq);
 }
 
+/* The connection was lost behind the dot: tried again, and named. */
+static void
+test_lost_answer(void)
+{
+	struct store_accept a = { 0 };
+	uint64_t id = spool_accept(&a, 1, 100);
+	int64_t sent_us = clock_wall_us();
+	char to[] = "b@example.net", queue[] = "example.net/v";
+	const struct store_doubt doubt = { .id = id,
+		.session = 91,
+		.wall_us = sent_us,
+		.to = to,
+		.queue = queue };
+	struct store_settled item = { .id = id,
+		.verdict = VERDICT_RETRY,
+		.attempts = 1,
+		.due_wall_us = 1 };
+	struct store_settle o = { .done = spool_settle_done,
+		.count = 1,
+		.items = &item,
+		.doubt_count = 1,
+		.doubts = &doubt };
+	struct store_audit audit, before = spool_audit();
+	size_t last;
+
+	(void)inflight_fill(inflight_part(store_inflight(spool.store), 0), id,
+	    91, sent_us, &(uint32_t){ 0 }, 1);
+	store_settle(spool.store, &o);
+	ok(spool_wait('O'), "the loss is settled");
+	store_close(&spool.store);
+	spool_open();
+	ok(spool_load(), "killed before the slot was cleared");
+	audit = spool_audit();
+	is_int((int64_t)(audit.doubt_count - before.doubt_count), 1,
+	    "one more is in doubt, once");
+	last = audit.doubt_count - 1;
+	ok(audit.doubts[last].id == id && audit.doubts[last].session == 91 &&
+		audit.doubts[last].wall_us == sent_us &&
+		strcmp(audit.doubts[last].queue, queue) == 0,
+	    "by name");
+	store_audit_fini(&before);
+	store_audit_fini(&audit);
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, ""), "and it ends");
+	store_outbox_done(spool.store, spool.outbox_seq);
+}
+
 /* The serial number of the message at loc, or 0. */
 static unsigned
 read_at(uint64_t id, const struct message_loc *loc)
@@ -408,6 +454,7 @@ main(void)
 	test_state();
 	test_doubts();
 	test_overtaken();
+	test_lost_answer();
 	test_slot_sync();
 	test_compaction();
 	test_space();
