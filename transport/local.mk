@@ -29,6 +29,7 @@ libtransport_a_SOURCES = \
 	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
+	%D%/readers.c %D%/readers.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/select.c %D%/select.h \
