@@ -37,7 +37,6 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
-	tests/unit/test_listing \
 	tests/unit/test_lock \
 	tests/unit/test_log \
 	tests/unit/test_mailbox \
@@ -55,7 +54,9 @@ check_PROGRAMS += \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
+	tests/unit/test_select \
 	tests/unit/test_settings \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
@@ -82,6 +83,10 @@ tests_unit_test_sched_random_SOURCES = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h
 
+tests_unit_test_sched_walk_SOURCES = \
+	%D%/unit/test_sched_walk.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
@@ -104,10 +109,6 @@ tests_unit_test_smtp_session_load_SOURCES = \
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
-
-tests_unit_test_listing_SOURCES = \
-	%D%/unit/test_listing.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
@@ -335,9 +336,11 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
+	%D%/system/hostile_server.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
+	%D%/system/memory.py \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
@@ -357,9 +360,12 @@ EXTRA_DIST += \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
+	%D%/system/test_hostile_clients.py \
+	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
+	%D%/system/test_list.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
