@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctl_cmds - the commands of mailrace: what each asks and how it is shown.
+ * ctl_cmds - the commands, by the functions that admin/commands.def names.
  *
- * The table is admin/commands.def.  One thread.
+ * Each prints its answer and returns the exit status: 0, 1 when the answer is
+ * no, 2 when nobody answered.  One thread.
  */
 
 #ifndef ADMIN_CTL_CMDS_H
 #define ADMIN_CTL_CMDS_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "admin/ctl_parse.h"
 
-struct ctl_options {
-	const char *config;
-	bool json;
-	const char *domain, *vmta; /* shell patterns; NULL: all */
-	long maxitems;             /* 0: the daemon's default */
-};
-
-/* Runs what the words say; the exit status of the process. */
-int ctl_run(struct ctl_options *opt, int argc, char **argv);
-void ctl_print_commands(void);
+#define M(words, fn, argument, options, doc, example) ctl_cmd_fn fn;
+#include "admin/commands.def"
+#undef M
 
 #endif

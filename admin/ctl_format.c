@@ -19,6 +19,8 @@ ctl_text(const json_t *object, const char *key, char *scratch, size_t cap)
 	if (json_is_integer(v))
 		(void)snprintf(scratch, cap, "%lld",
 		    (long long)json_integer_value(v));
+	else if (json_is_real(v))
+		(void)snprintf(scratch, cap, "%.1f", json_real_value(v));
 	else if (json_is_boolean(v))
 		(void)snprintf(scratch, cap, "%s",
 		    json_is_true(v) ? "yes" : "no");

@@ -1,7 +1,11 @@
 bin_PROGRAMS += mailrace
 mailrace_SOURCES = \
 	%D%/commands.def \
+	%D%/ctl_ask.c %D%/ctl_ask.h \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_format.c %D%/ctl_format.h \
-	%D%/ctl_main.c
+	%D%/ctl_main.c \
+	%D%/ctl_parse.c %D%/ctl_parse.h \
+	%D%/ctl_queue.c \
+	%D%/options.def
 mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)

@@ -25,6 +25,7 @@ liblib_a_SOURCES = \
 	%D%/files.c %D%/files.h \
 	%D%/flag.h \
 	%D%/gauge.h \
+	%D%/glob.c %D%/glob.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \

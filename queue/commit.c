@@ -7,12 +7,14 @@
 #include "queue/compact.h"
 #include "queue/intake.h"
 #include "queue/settle.h"
+#include "queue/state.h"
 #include "queue/store_priv.h"
 
-/* What was posted, in the order it came; one of the two is set. */
+/* What was posted, in the order it came; one of the three is set. */
 struct item {
 	struct store_accept *accept;
 	struct store_settle *settle;
+	struct store_state *state;
 };
 
 struct commit {
@@ -22,6 +24,8 @@ struct commit {
 	size_t accept_count, accept_cap;
 	struct store_settle **settles;
 	size_t settle_count, settle_cap;
+	struct store_state **states;
+	size_t state_count, state_cap;
 	struct compact *move; /* at most one is under way */
 };
 
@@ -42,6 +46,7 @@ commit_free(struct commit **cp)
 	free(c->items);
 	free(c->accepts);
 	free(c->settles);
+	free(c->states);
 	free(c);
 }
 
@@ -58,10 +63,10 @@ grown(void *list, size_t count, size_t *cap, size_t size)
 }
 
 static void
-add_item(struct commit *c, struct store_accept *a, struct store_settle *o)
+add_item(struct commit *c, struct item item)
 {
 	c->items = grown(c->items, c->count, &c->cap, sizeof(struct item));
-	c->items[c->count++] = (struct item){ a, o };
+	c->items[c->count++] = item;
 }
 
 void
@@ -69,7 +74,7 @@ commit_add_accept(struct store *s, struct store_accept *a)
 {
 	struct commit *c = s->commit;
 
-	add_item(c, a, NULL);
+	add_item(c, (struct item){ .accept = a });
 	c->accepts = grown(c->accepts, c->accept_count, &c->accept_cap,
 	    sizeof(struct store_accept *));
 	c->accepts[c->accept_count++] = a;
@@ -80,10 +85,21 @@ commit_add_settle(struct store *s, struct store_settle *o)
 {
 	struct commit *c = s->commit;
 
-	add_item(c, NULL, o);
+	add_item(c, (struct item){ .settle = o });
 	c->settles = grown(c->settles, c->settle_count, &c->settle_cap,
 	    sizeof(struct store_settle *));
 	c->settles[c->settle_count++] = o;
+}
+
+void
+commit_add_state(struct store *s, struct store_state *st)
+{
+	struct commit *c = s->commit;
+
+	add_item(c, (struct item){ .state = st });
+	c->states = grown(c->states, c->state_count, &c->state_cap,
+	    sizeof(struct store_state *));
+	c->states[c->state_count++] = st;
 }
 
 void
@@ -143,10 +159,12 @@ answer(struct commit *c)
 
 		if (it->accept != NULL)
 			it->accept->done(it->accept);
-		else
+		else if (it->settle != NULL)
 			it->settle->done(it->settle);
+		else
+			it->state->done(it->state);
 	}
-	c->count = c->accept_count = c->settle_count = 0;
+	c->count = c->accept_count = c->settle_count = c->state_count = 0;
 	c->move = NULL;
 }
 
@@ -173,6 +191,7 @@ commit_round(void *store)
 	if (segments_sync(s->segments, &e) == -1)
 		store_die("flush", &e);
 	settle_commit(s, c->settles, c->settle_count, &blob, &seq);
+	state_commit(s, c->states, c->state_count);
 	intake_commit(s, c->accepts, c->accept_count);
 	if (move != NULL)
 		compact_commit(move);

@@ -21,6 +21,7 @@ void commit_free(struct commit **cp);
 /* On the store thread; answered by the end of its round. */
 void commit_add_accept(struct store *s, struct store_accept *a);
 void commit_add_settle(struct store *s, struct store_settle *o);
+void commit_add_state(struct store *s, struct store_state *st);
 void commit_add_move(struct store *s, struct compact *c);
 
 /*

@@ -27,6 +27,7 @@ enum env_table {
 	TABLE_HANDOVER, /* 16 bytes: bucket, be64 hash by recipient */
 	TABLE_BUCKET,   /* be64 start, be64 id: keys of that time */
 	TABLE_DOUBT,    /* be64 wall time, be64 id, be32 n: session */
+	TABLE_POLICY,   /* a name: what policy wants to keep under it */
 	TABLE_COUNT
 };
 

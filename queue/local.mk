@@ -25,5 +25,6 @@ libqueue_a_SOURCES = \
 	%D%/segment_reader.c \
 	%D%/settle.c %D%/settle.h \
 	%D%/slotsync.c %D%/slotsync.h \
+	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
 	%D%/store_priv.h

@@ -26,7 +26,8 @@ enum record_tag {
 	RECORD_OUTBOX = 'O',
 	RECORD_HANDOVER = 'H',
 	RECORD_BUCKET = 'B',
-	RECORD_DOUBT = 'D'
+	RECORD_DOUBT = 'D',
+	RECORD_POLICY = 'P'
 };
 
 enum {

@@ -24,6 +24,7 @@
 #include "queue/recover.h"
 #include "queue/reserve.h"
 #include "queue/slotsync.h"
+#include "queue/state.h"
 #include "queue/store_priv.h"
 
 #define RESERVE_SIZE (3 * ENV_LOG_FILE)
@@ -175,6 +176,23 @@ store_settle(struct store *s, struct store_settle *o)
 }
 
 static void
+on_state(struct post *p)
+{
+	struct store_state *st = post_owner(p, struct store_state, post);
+
+	commit_add_state(st->store, st);
+}
+
+void
+store_put_state(struct store *s, struct store_state *st)
+{
+	CHECK(st->done != NULL && st->name[0] != '\0');
+	st->store = s;
+	st->post.fn = on_state;
+	worker_post(s->worker, &st->post);
+}
+
+static void
 on_audit(struct post *p)
 {
 	struct store_audit_ask *ask = post_owner(p, struct store_audit_ask,
@@ -237,6 +255,7 @@ on_load(struct post *p)
 	order_free(o);
 	CHECK(!s->called);
 	s->called = true;
+	state_load(s);
 	s->load = load_new(s);
 	s->outbox.fn = s->owner.outbox;
 	s->outbox.ctx = s->ctx;

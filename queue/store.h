@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/str.h"
 #include "lib/worker.h"
 #include "mail/message.h"
 
@@ -113,6 +114,24 @@ struct store_settle {
 
 void store_settle(struct store *s, struct store_settle *o); /* (any) */
 
+/* ---- state --------------------------------------------------------------- */
+
+/*
+ * A value under a name that outlives the process and belongs to no message;
+ * borrowed until done().  Those of one thread are written in their order.
+ */
+struct store_state {
+	struct post post;
+	struct store *store;                 /* set by store_put_state() */
+	void (*done)(struct store_state *s); /* store thread */
+	const char *name;
+	const void *value;
+	size_t len; /* 0: the name is forgotten */
+	bool kept;  /* false: the disk is full */
+};
+
+void store_put_state(struct store *s, struct store_state *st); /* (any) */
+
 /* ---- what comes out ------------------------------------------------------ */
 
 struct store_rcpt {
@@ -153,6 +172,9 @@ struct store_audit {
 };
 
 struct store_owner {
+	/* At the start of the load, before any message: what was kept. */
+	void (*state)(void *ctx, struct slice name, struct slice value);
+
 	/*
 	 * During the load after start: each message once, earliest due first,
 	 * in slices between batches.  The callee owns a (free()).

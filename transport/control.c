@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "transport/control.h"
+#include "transport/control_priv.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -16,12 +16,6 @@
 #include "transport/dispatch.h"
 #include "transport/listing.h"
 #include "vmta/sched.h"
-
-struct control {
-	struct control_options opt;
-	struct ctl_server *server;
-	int64_t started_us;
-};
 
 /*
  * One request under way: what the scheduler and the store have said so far.
@@ -194,7 +188,7 @@ cmd_status(struct control *c, struct ctl_request *r, const json_t *args)
 	dispatch_ask(c->opt.dispatch, &e->ask);
 }
 
-/* ---- show queues, list --------------------------------------------------- */
+/* ---- list ---------------------------------------------------------------- */
 
 static void
 on_reader(struct post *p)
@@ -238,31 +232,12 @@ on_taken(struct post *p)
 }
 
 static void
-on_ask_queues(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
-{
-	struct errand *e = post_owner(ask, struct errand, ask);
-
-	listing_take_queues(e->listing, s, now_us);
-	errand_home(e, on_taken);
-}
-
-static void
 on_ask_list(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 {
 	struct errand *e = post_owner(ask, struct errand, ask);
 
 	listing_take_rcpts(e->listing, s, now_us);
 	errand_home(e, on_taken);
-}
-
-static void
-cmd_queues(struct control *c, struct ctl_request *r, const json_t *args)
-{
-	struct errand *e = errand_new(c, r);
-
-	e->listing = listing_new(args);
-	e->ask.fn = on_ask_queues;
-	dispatch_ask(c->opt.dispatch, &e->ask);
 }
 
 static void

@@ -8,9 +8,9 @@
 
 #include "lib/check.h"
 #include "lib/clock.h"
-#include "lib/ctl_proto.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
+#include "transport/control_priv.h"
 #include "transport/envelope_read.h"
 
 enum { DEFAULT_MAXITEMS = 100, READ_AHEAD = 64 };
@@ -29,18 +29,23 @@ struct listing {
 	char *domain, *vmta; /* patterns, or NULL: any */
 	size_t max;
 	uint64_t matched;
-	size_t count, cap, next; /* of one of these two: */
-	struct sched_queue_info *queues;
+	size_t count, cap, next;
 	struct seen_rcpt *rcpts;
-	struct region *rg; /* strings of queues; the envelope being read */
+	struct region *rg; /* the envelope being read */
 };
 
-static char *
-pattern(const json_t *args, const char *key)
+/* DOMAIN[/VMTA] */
+static void
+pattern(struct listing *l, const char *queue)
 {
-	const char *text = json_string_value(json_object_get(args, key));
+	const char *slash = queue == NULL ? NULL : strchr(queue, '/');
 
-	return text == NULL || strcmp(text, "*") == 0 ? NULL : mem_strdup(text);
+	if (queue == NULL)
+		return;
+	l->domain = slash == NULL ? mem_strdup(queue) :
+				    mem_strndup(queue, (size_t)(slash - queue));
+	if (slash != NULL)
+		l->vmta = mem_strdup(slash + 1);
 }
 
 struct listing *
@@ -50,8 +55,7 @@ listing_new(const json_t *args)
 	json_int_t max = json_integer_value(json_object_get(args, "maxitems"));
 
 	l->max = max > 0 ? (size_t)max : DEFAULT_MAXITEMS;
-	l->domain = pattern(args, "domain");
-	l->vmta = pattern(args, "vmta");
+	pattern(l, control_text(args, "queue"));
 	l->rg = region_new();
 	return l;
 }
@@ -70,7 +74,6 @@ listing_free(struct listing **lp)
 			json_decref(l->rcpts[i].item);
 		}
 	free(l->rcpts);
-	free(l->queues);
 	region_free(&l->rg);
 	free(l->domain);
 	free(l->vmta);
@@ -116,32 +119,6 @@ grow(struct listing *l, void *v, size_t size)
 }
 
 static void
-on_queue(void *ctx, const struct sched_queue_info *info)
-{
-	struct listing *l = ctx;
-	struct sched_queue_info *q;
-
-	if (!wants_queue(l, info->domain, info->vmta))
-		return;
-	l->matched++;
-	if (is_full(l))
-		return;
-	l->queues = grow(l, l->queues, sizeof(*q));
-	q = &l->queues[l->count++];
-	*q = *info;
-	q->domain = region_strdup(l->rg, info->domain);
-	q->vmta = region_strdup(l->rg, info->vmta);
-	q->last_error = region_strdup(l->rg, info->last_error);
-}
-
-void
-listing_take_queues(struct listing *l, struct sched *s, int64_t now_us)
-{
-	CHECK(l->queues == NULL && l->rcpts == NULL);
-	sched_each_queue(s, now_us, on_queue, l);
-}
-
-static void
 count_rcpts(void *ctx, const struct sched_queue_info *info)
 {
 	struct listing *l = ctx;
@@ -172,42 +149,12 @@ on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 void
 listing_take_rcpts(struct listing *l, struct sched *s, int64_t now_us)
 {
-	CHECK(l->queues == NULL && l->rcpts == NULL);
+	CHECK(l->rcpts == NULL);
 	sched_each_queue(s, now_us, count_rcpts, l);
 	sched_each_rcpt(s, wants_queue, on_rcpt, l);
 }
 
 /* ---- telling ------------------------------------------------------------- */
-
-/* An engine time as people read it; null if it is not set. */
-static json_t *
-when_json(int64_t engine_us)
-{
-	char text[40];
-
-	if (engine_us == 0)
-		return json_null();
-	if (engine_us == INT64_MAX)
-		return json_string("never");
-	(void)clock_iso(text, sizeof(text),
-	    engine_us - clock_us() + clock_wall_us());
-	return json_string(text);
-}
-
-static json_t *
-queue_json(const struct sched_queue_info *q)
-{
-	json_t *item = json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:o,s:s,s:o}",
-	    "domain", ctl_string(q->domain), "vmta",
-	    ctl_string(shown_vmta(q->vmta)), "recipients", (json_int_t)q->rcpts,
-	    "deferred", (json_int_t)q->deferred, "kbytes",
-	    (json_int_t)q->kbytes, "connections", (json_int_t)q->conns, "retry",
-	    when_json(q->retry_us), "waits_for", q->waits_for, "last_error",
-	    ctl_string(q->last_error));
-
-	CHECK(item != NULL);
-	return item;
-}
 
 /* Domain and virtual MTA are the envelope's: its queue is named by them. */
 static json_t *
@@ -244,7 +191,7 @@ rcpt_json(struct listing *l, struct worker_env *worker,
 	    json_string(message_id_text(r->msg->id, id)));
 	(void)json_object_set_new(item, "attempts", json_integer(r->attempts));
 	(void)json_object_set_new(item, "size", json_integer(r->size));
-	(void)json_object_set_new(item, "next", when_json(r->due_us));
+	(void)json_object_set_new(item, "next", control_when(r->due_us));
 	(void)json_object_set_new(item, "sending", json_boolean(r->granted));
 	return item;
 }
@@ -275,8 +222,6 @@ listing_next(struct listing *l)
 	CHECK(!listing_wants_read(l));
 	if (l->next == l->count)
 		return NULL;
-	if (l->queues != NULL)
-		return queue_json(&l->queues[l->next++]);
 	return l->rcpts[l->next++].item; /* moved */
 }
 

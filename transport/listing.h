@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * listing - what `show queues` and `list` answer.
+ * listing - what `list` answers.
  *
  * Taken in one go on the scheduler's thread, as small copies, so that a long
  * listing does not hold up deliveries; handed out one by one on main, as fast
@@ -20,14 +20,13 @@ struct listing;
 struct worker_env;
 
 /*
- * The filters of a request: "domain" and "vmta" are shell patterns without
- * regard to case, "maxitems" a number.
+ * The filters of a request: "queue" is DOMAIN[/VMTA], each half a shell
+ * pattern without regard to case, "maxitems" a number.
  */
 struct listing *listing_new(const json_t *args);
 void listing_free(struct listing **lp);
 
-/* On the scheduler's thread, one of the two, once. */
-void listing_take_queues(struct listing *l, struct sched *s, int64_t now_us);
+/* On the scheduler's thread, once. */
 void listing_take_rcpts(struct listing *l, struct sched *s, int64_t now_us);
 
 /* Must envelopes be read before listing_next()? */

@@ -5,6 +5,8 @@ libtransport_a_SOURCES = \
 	%D%/acct_record.c %D%/acct_record.h \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/control.c %D%/control.h \
+	%D%/control_priv.h \
+	%D%/control_words.c \
 	%D%/control.def \
 	%D%/courier.c %D%/courier.h \
 	%D%/delivery.c %D%/delivery.h \
@@ -21,9 +23,12 @@ libtransport_a_SOURCES = \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
+	%D%/queue_pattern.c %D%/queue_pattern.h \
+	%D%/queue_walk.c %D%/queue_walk.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/settlement.c %D%/settlement.h \
+	%D%/show.c \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
 	%D%/smtp_session.c %D%/smtp_session.h \
@@ -31,6 +36,7 @@ libtransport_a_SOURCES = \
 	%D%/smtp_states.def \
 	%D%/smtp_steps.c \
 	%D%/smtp_trans.c \
+	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/worker_env.h

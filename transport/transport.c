@@ -22,6 +22,7 @@
 #include "transport/dispatch.h"
 #include "transport/ingress.h"
 #include "transport/needs.h"
+#include "transport/steer.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
 
@@ -126,6 +127,14 @@ free_env(struct worker_env **envp)
 /* ---- what the store tells (on its thread) -------------------------------- */
 
 static void
+on_state(void *ctx, struct slice name, struct slice value)
+{
+	struct transport *t = ctx;
+
+	steer_restore(t->dispatch, name, value);
+}
+
+static void
 on_recovered(void *ctx, struct store_arrival *a)
 {
 	struct transport *t = ctx;
@@ -191,6 +200,7 @@ on_moved(void *ctx, uint64_t id, uint32_t old_segment,
 }
 
 static const struct store_owner store_owner = {
+	.state = on_state,
 	.recovered = on_recovered,
 	.loaded = on_loaded,
 	.outbox = on_outbox,

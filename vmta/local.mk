@@ -16,6 +16,7 @@ libvmta_a_SOURCES = \
 	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
+	%D%/pause.c %D%/pause.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
@@ -27,6 +28,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_priv.h \
 	%D%/sched_serve.c \
 	%D%/sched_vmta.c \
+	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_check.c \

@@ -38,3 +38,10 @@ retry_worked(struct retry *r)
 {
 	r->position = 0;
 }
+
+void
+retry_now(struct retry *r, int64_t now_us)
+{
+	if (r->until_us > now_us)
+		r->until_us = now_us;
+}

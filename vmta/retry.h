@@ -24,6 +24,8 @@ struct retry { /* zeroed: has not failed */
 int64_t retry_failed(struct retry *r, const struct conf_intervals *list,
     int64_t now_us);
 void retry_worked(struct retry *r); /* from the first interval again */
+/* It is tried at once; should it fail, the next wait is that of the list. */
+void retry_now(struct retry *r, int64_t now_us);
 bool retry_waits(const struct retry *r, int64_t now_us);
 
 #endif

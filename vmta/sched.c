@@ -88,6 +88,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	q->is_dirty = false;
 	if (s->stale == q)
 		s->stale = TAILQ_NEXT(q, all);
+	walks_forget(s, q);
 	TAILQ_REMOVE(&s->all, q, all);
 	table_remove(&s->queues, &q->link);
 	vqueue_fini(q);
@@ -161,6 +162,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
 	TAILQ_INIT(&s->idle);
+	TAILQ_INIT(&s->walks);
 	fair_init(&s->ring, FAIR_QUANTUM);
 	sched_reload(s, conf, now_us);
 	return s;
@@ -193,6 +195,7 @@ sched_free(struct sched **sp)
 	domain_set_fini(&s->domains);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
+	pause_fini(&s->pauses);
 	snapshot_unref(&s->conf);
 	free(s);
 }
@@ -231,6 +234,53 @@ sched_hold(struct sched *s, bool hold, int64_t now_us)
 	(void)now_us;
 }
 
+/* ---- orders of the operator ---------------------------------------------- */
+
+bool
+sched_is_paused(const struct sched *s, struct sched_queue *q)
+{
+	return pause_holds(&s->pauses, &q->pause, q->domain->name,
+	    sched_vmta_shown(q->vmta->name));
+}
+
+int
+sched_pause(struct sched *s, const struct sched_pause *what, struct err *e)
+{
+	CHECK(!s->in_callback);
+	if (pause_give(&s->pauses, what->domain, what->vmta, what->paused, e) ==
+	    -1)
+		return -1;
+	s->stale = TAILQ_FIRST(&s->all); /* each is looked at */
+	return 0;
+}
+
+void
+sched_pauses(const struct sched *s, struct buf *out)
+{
+	pause_pack(&s->pauses, out);
+}
+
+int
+sched_restore_pauses(struct sched *s, struct slice text, struct err *e)
+{
+	CHECK(!s->in_callback);
+	s->stale = TAILQ_FIRST(&s->all);
+	return pause_unpack(&s->pauses, text, e);
+}
+
+bool
+sched_queue_schedule(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	CHECK(!s->in_callback);
+	if (!retry_waits(&q->retry, now_us))
+		return false;
+	retry_now(&q->retry, now_us);
+	sched_dirty(s, q);
+	return true;
+}
+
+/* ---- mail ---------------------------------------------------------------- */
+
 void
 sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
     size_t count, int64_t now_us)
@@ -244,7 +294,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 
 		q = queue_get(s, rcpts[i].domain, rcpts[i].vmta, now_us);
 		vqueue_add(q, &s->backlog, e, &rcpts[i], now_us);
-		if (retry_waits(&q->retry, now_us))
+		if (retry_waits(&q->retry, now_us) || sched_is_paused(s, q))
 			vqueue_cool(q);
 		sched_dirty(s, q);
 	}

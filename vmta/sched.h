@@ -22,6 +22,9 @@
  * queue fails: none leaves that has neither been tried nor waited for a queue
  * that failed.
  *
+ * A paused queue starts nothing: what is being sent ends, mail is taken in,
+ * and what gets older than bounce-after leaves even when it was never tried.
+ *
  * No scans: a blocked queue waits on the limit that ends last.  Slots of a
  * limit shared by queues (VMTA, process) go round in fair order: deficit
  * round robin by VMTA.
@@ -34,6 +37,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/err.h"
+#include "lib/str.h"
 #include "mail/message.h"
 #include "vmta/snapshot.h"
 
@@ -74,6 +79,23 @@ void sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us);
 
 /* Starts nothing new while held (disk full); what runs goes on. */
 void sched_hold(struct sched *s, bool hold, int64_t now_us);
+
+/*
+ * Pauses or resumes queues, also those to come, by patterns (vmta/pause.h;
+ * the virtual MTA without a name is "{default}").  -1: there are too many.
+ */
+struct sched_pause {
+	const char *domain, *vmta;
+	bool paused;
+};
+int sched_pause(struct sched *s, const struct sched_pause *what, struct err *e);
+/* All that was ordered, as text, and back at the next start. */
+void sched_pauses(const struct sched *s, struct buf *out);
+int sched_restore_pauses(struct sched *s, struct slice text, struct err *e);
+
+/* Tries a queue that waits after a failure at once; false: it does not wait. */
+bool sched_queue_schedule(struct sched *s, struct sched_queue *q,
+    int64_t now_us);
 
 struct sched_rcpt_in {
 	uint32_t n;
@@ -187,7 +209,14 @@ struct sched_queue_info {
 	int64_t retry_us;       /* the queue waits until then, or 0 */
 	const char *last_error; /* or "" */
 	const char *waits_for;  /* first limit that says no, or "" */
+	bool paused;
 };
+
+/* As people know it: "{default}" for "". */
+const char *sched_vmta_shown(const char *vmta);
+
+void sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
+    struct sched_queue_info *out);
 
 typedef void sched_queue_fn(void *ctx, const struct sched_queue_info *info);
 void sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn,

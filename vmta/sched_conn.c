@@ -125,7 +125,7 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	uint32_t busy = q->conns.in[CONN_BUSY];
 
 	*again_us = INT64_MAX;
-	if (s->held || tx == 0)
+	if (s->held || tx == 0 || sched_is_paused(s, q))
 		return 0;
 	if (not_before(q, now_us) > now_us) {
 		*again_us = not_before(q, now_us);

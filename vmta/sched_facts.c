@@ -84,6 +84,8 @@ sched_queue_conf(const struct sched_queue *q)
 static const char *
 waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
+	if (q->rcpts > 0 && sched_is_paused(s, q))
+		return "paused";
 	if (q->ready == 0)
 		return "";
 	if (s->held)
@@ -112,6 +114,31 @@ conns_of(const struct conn_count *n)
 	    n->in[CONN_CLOSING];
 }
 
+const char *
+sched_vmta_shown(const char *vmta)
+{
+	return vmta[0] == '\0' ? "{default}" : vmta;
+}
+
+void
+sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
+    struct sched_queue_info *out)
+{
+	*out = (struct sched_queue_info){
+		.domain = q->domain->name,
+		.vmta = q->vmta->name,
+		.rcpts = q->rcpts,
+		.deferred = q->deferred.n,
+		.conns = conns_of(&q->conns),
+		.kbytes = (q->bytes + 1023) / 1024,
+		.retry_us = retry_waits(&q->retry, now_us) ? q->retry.until_us :
+							     0,
+		.last_error = sched_queue_last_error(q),
+		.waits_for = waits_for(s, q, now_us),
+		.paused = sched_is_paused(s, q),
+	};
+}
+
 void
 sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn, void *ctx)
 {
@@ -119,20 +146,9 @@ sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn, void *ctx)
 
 	TAILQ_FOREACH(q, &s->all, all)
 	{
-		struct sched_queue_info info = {
-			.domain = q->domain->name,
-			.vmta = q->vmta->name,
-			.rcpts = q->rcpts,
-			.deferred = q->deferred.n,
-			.conns = conns_of(&q->conns),
-			.kbytes = (q->bytes + 1023) / 1024,
-			.retry_us = retry_waits(&q->retry, now_us) ?
-			    q->retry.until_us :
-			    0,
-			.last_error = sched_queue_last_error(q),
-			.waits_for = waits_for(s, q, now_us),
-		};
+		struct sched_queue_info info;
 
+		sched_queue_info(s, q, now_us, &info);
 		fn(ctx, &info);
 	}
 }

@@ -7,6 +7,7 @@
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_facts.c  what others ask about
+ *	sched_walk.c   going through all queues, a slice at a time
  *
  * An event marks what it touched as dirty; sched_settle() looks at the dirty
  * ones, then lets virtual MTAs whose limit has room serve their lines, then
@@ -24,7 +25,9 @@
 
 #include "lib/check.h"
 #include "vmta/fair.h"
+#include "vmta/pause.h"
 #include "vmta/sched.h"
+#include "vmta/sched_walk.h"
 #include "vmta/vqueue.h"
 
 #define OF(type, field, p) \
@@ -102,6 +105,8 @@ struct sched {
 	struct table queues, vmtas;
 	struct queue_list all, dirty;
 	struct sched_queue *stale; /* from here on: refresh in slices */
+	TAILQ_HEAD(, sched_walk) walks;
+	struct pause_list pauses;
 	struct heap timers;
 
 	struct slots slots;
@@ -127,6 +132,7 @@ void sched_dirty(struct sched *s, struct sched_queue *q);
 /* When an idle queue may be forgotten: its windows and its wait are over. */
 int64_t sched_forget_at(const struct sched_queue *q);
 void sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us);
+bool sched_is_paused(const struct sched *s, struct sched_queue *q);
 /* A moving average of microseconds. */
 void sched_average(uint32_t *avg, int64_t sample_us);
 
@@ -170,5 +176,9 @@ void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us,
     bool turn);
+
+/* sched_walk.c */
+/* The queue is about to go: no walk may stand at it. */
+void walks_forget(struct sched *s, const struct sched_queue *q);
 
 #endif

@@ -129,7 +129,7 @@ rest(struct sched *s, struct sched_queue *q, int64_t now_us)
 	bool keep;
 
 	line_leave(&q->rate_wait);
-	keep = !retry_waits(&q->retry, now_us) &&
+	keep = !retry_waits(&q->retry, now_us) && !sched_is_paused(s, q) &&
 	    (q->ready > 0 || q->conf->conf.idle_timeout_us > 0);
 	while (!keep && (c = TAILQ_FIRST(&q->idle_conns)) != NULL)
 		conn_close(s, c);
@@ -156,7 +156,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			continue;
 		}
 		if (s->held || q->ready == 0 ||
-		    retry_waits(&q->retry, now_us)) {
+		    retry_waits(&q->retry, now_us) || sched_is_paused(s, q)) {
 			rest(s, q, now_us);
 			return INT64_MAX;
 		}
@@ -180,13 +180,31 @@ is_idle(const struct sched_queue *q)
 	return q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns);
 }
 
+/*
+ * What waits its turn in a paused queue would wait for ever: what is too old
+ * leaves.  Returns when the next one will be.
+ */
+static int64_t
+expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	int64_t age = q->conf->conf.bounce_after_us, oldest;
+
+	if (!sched_is_paused(s, q))
+		return INT64_MAX;
+	vqueue_cool(q);
+	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
+	oldest = vqueue_oldest(q);
+	return oldest > INT64_MAX - age ? INT64_MAX : oldest + age;
+}
+
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 {
-	int64_t at, t;
+	int64_t at, t, aged;
 
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
+	aged = expire_paused(s, q, now_us);
 	at = give(s, q, now_us, turn);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		vmta_wants_open(q, now_us);
@@ -195,6 +213,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	at = t < at ? t : at;
 	t = vqueue_next_due(q);
 	at = t < at ? t : at;
+	at = aged < at ? aged : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
 	} else {

@@ -271,6 +271,23 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 	}
 }
 
+uint32_t
+vqueue_free_deferred(struct sched_queue *q, uint32_t max)
+{
+	uint32_t n = 0;
+
+	/* From the end of the heap: nothing has to find a new place. */
+	while (n < max && q->deferred.n > 0) {
+		struct rcpt *r = q->deferred.v[q->deferred.n - 1];
+
+		heap_remove(&q->deferred, &by_due, r->index);
+		r->group->active++;
+		join_ready(q, r, false);
+		n++;
+	}
+	return n;
+}
+
 int64_t
 vqueue_next_due(const struct sched_queue *q)
 {
@@ -306,6 +323,20 @@ vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
 		    g->queued_us <= born_us)
 			group_gone(q, b, g, fn, ctx);
 	}
+}
+
+int64_t
+vqueue_oldest(const struct sched_queue *q)
+{
+	int64_t oldest = INT64_MAX;
+
+	for (uint8_t i = 0; i < q->class_count; i++) {
+		const struct group *g = heap_top(&q->classes[i].groups);
+
+		if (g != NULL && g->queued_us < oldest)
+			oldest = g->queued_us;
+	}
+	return oldest;
 }
 
 void

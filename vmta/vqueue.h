@@ -20,6 +20,7 @@
 #include "vmta/domain_obj.h"
 #include "vmta/heap.h"
 #include "vmta/limit.h"
+#include "vmta/pause.h"
 #include "vmta/qconf.h"
 #include "vmta/retry.h"
 #include "vmta/sched.h"
@@ -77,6 +78,7 @@ struct sched_queue {
 
 	/* Time. */
 	struct retry retry;
+	struct pause_seen pause;
 	char *last_error; /* or NULL */
 	struct timer timer;
 	int64_t progress_us;   /* last grant, or connection opened */
@@ -102,10 +104,14 @@ void vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 void vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
     int64_t born_us, vqueue_gone_fn *fn, void *ctx);
 int64_t vqueue_next_due(const struct sched_queue *q); /* or INT64_MAX */
+/* Moves up to max others there, too, whatever their time; returns how many. */
+uint32_t vqueue_free_deferred(struct sched_queue *q, uint32_t max);
 
 /* Of those that wait their turn: queued before born_us leave, with fn. */
 void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
+/* When the oldest of those that wait their turn was queued, or INT64_MAX. */
+int64_t vqueue_oldest(const struct sched_queue *q);
 /* All that are not granted leave, with fn (NULL: silently). */
 void vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
     void *ctx);

@@ -85,8 +85,10 @@ class Restart:
 class Run:
     """A fault that is being run: its lab, its load and what was measured."""
 
-    def __init__(self, name, lab, seed):
+    def __init__(self, name, lab, seed, prepared=None):
         self.name, self.lab, self.seed = name, lab, seed
+        self.prepared = prepared  # what prepare(lab) returned
+        self.after = []  # called when all has been judged
         self.random = random.Random(seed)
         self.loads = []
         self.times = 0
@@ -201,6 +203,8 @@ class Run:
         self.check_duplicates()
         self.check_rows(waiting)
         self.audit()
+        for fn in self.after:
+            fn()
 
     def drain(self):
         """Until all queues are empty, or for so long that they should be."""
@@ -303,15 +307,16 @@ def describe(result):
                      for k, v in result.items() if k != "how")
 
 
-def run_one(name, how, fn, options):
+def run_one(name, how, fn, prepare, options):
     """The lab, the fault, the judgement, the line in the file."""
     seed = load.seed()
     tap.note("%s: seed %d" % (name, seed))
     run, passed = None, False
     try:
         with Lab(**options) as lab:
+            prepared = prepare(lab)
             lab.start()
-            run = Run(name, lab, seed)
+            run = Run(name, lab, seed, prepared)
             fn(run)
             run.judge()
             tap.check(run.times > 0, "it never happened")
@@ -325,14 +330,15 @@ def run_one(name, how, fn, options):
             tap.note(describe(result))
 
 
-def fault(name, how, **options):
-    """Registers a test; how is a sentence or two for the table's notes."""
+def fault(name, how, prepare=lambda lab: None, **options):
+    """Registers a test; how is a sentence or two for the table's notes,
+    prepare(lab) is called before the lab starts."""
     lab_options = dict({"zone": ZONE, "config": CONFIG,
                         "receivers": RECEIVERS}, **options)
 
     def add(fn):
         def one():
-            run_one(name, how, fn, lab_options)
+            run_one(name, how, fn, prepare, lab_options)
         one.__name__ = fn.__name__
         tap.test(name)(one)
         return fn

@@ -40,6 +40,20 @@ all() {
 	[ -z "$missing" ]
 	result $? "every directive is in mailrace.conf.5"
 	[ -z "$missing" ] || echo "$missing" | sed 's/^/# /'
+	commands
+}
+
+# Of mailrace.8: each command has its paragraph, each option is named.
+commands() {
+	missing=$({
+		sed -n 's/^M("\([^"]*\)".*/^\\.It Ic \1/p' "$TOP/admin/commands.def"
+		sed -n 's/^O([^"]*"\([^"]*\)".*/Fl -\1\\>/p' "$TOP/admin/options.def"
+	} | while read -r line; do
+		grep -q -e "$line" "$TOP/doc/mailrace.8" || echo "$line"
+	done)
+	[ -z "$missing" ]
+	result $? "every command and option is in mailrace.8"
+	[ -z "$missing" ] || echo "$missing" | sed 's/^/# /'
 }
 
 all | awk '

@@ -8,6 +8,8 @@
  *	server DOMAIN { ... }  how its servers behave; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
  *	run TIME
+ *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
+ *	schedule DOMAIN[/VMTA] [recipients]
  *	forget most            starts to look for most connections anew
  *	expect ...             see expectations[] below
  *
@@ -30,6 +32,7 @@
 #include "lib/mem.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
+#include "vmta/sched_walk.h"
 
 enum { WORDS = 40, LINE_CAP = 1024 };
 
@@ -210,6 +213,7 @@ struct asked {
 	uint64_t rcpts, deferred;
 	int64_t retry_us;
 	char waits_for[64], last_error[64];
+	bool paused;
 };
 
 static void
@@ -224,6 +228,7 @@ on_queue(void *ctx, const struct sched_queue_info *info)
 	a->rcpts += info->rcpts;
 	a->deferred += info->deferred;
 	a->retry_us = info->retry_us;
+	a->paused = info->paused;
 	(void)snprintf(a->waits_for, sizeof(a->waits_for), "%s",
 	    info->waits_for);
 	(void)snprintf(a->last_error, sizeof(a->last_error), "%s",
@@ -249,6 +254,21 @@ static uint64_t
 deferred(struct play *p, const struct target *t)
 {
 	return ask(p, t).deferred;
+}
+
+/* expect paused DOMAIN yes|no: the last queue of these. */
+static void
+expect_paused(struct play *p, struct words *w)
+{
+	struct target t;
+	struct asked a;
+	const char *word;
+
+	target(w, &t);
+	word = next(w);
+	a = ask(p, &t);
+	if (a.paused != (strcmp(word, "yes") == 0))
+		complain(p, "paused: %s", a.paused ? "yes" : "no");
 }
 
 /* expect retry DOMAIN TIME|no: the queue waits for so long from now. */
@@ -418,6 +438,7 @@ static const struct {
 	{ "never-more", NULL, expect_never_more },
 	{ "opened", opened, NULL },
 	{ "order", NULL, expect_order },
+	{ "paused", NULL, expect_paused },
 	{ "queued", queued, NULL },
 	{ "retry", NULL, expect_retry },
 	{ "source", NULL, expect_source },
@@ -508,6 +529,45 @@ play_submit(struct play *p, struct words *w)
 		sim_submit(p->sim, &what);
 }
 
+/* pause or resume; the names are patterns. */
+static void
+play_pause(struct play *p, struct words *w, bool paused)
+{
+	struct target t;
+	struct sched_pause what;
+	struct err e;
+
+	target(w, &t);
+	what = (struct sched_pause){ t.text, t.vmta == NULL ? "*" : t.vmta,
+		paused };
+	if (sched_pause(p->sim->sched, &what, &e) == -1)
+		complain(p, "%s", e.text);
+	p->sim->next_run_us = p->sim->now_us;
+}
+
+static void
+play_schedule(struct play *p, struct words *w)
+{
+	struct sched_walk walk;
+	struct sched_queue *q;
+	struct target t;
+	bool rcpts;
+
+	target(w, &t);
+	rcpts = strcmp(next(w), "recipients") == 0;
+	sched_walk_begin(&walk, p->sim->sched);
+	while ((q = sched_walk_next(&walk)) != NULL) {
+		if (t.domain != NULL &&
+		    strcmp(t.domain, sched_queue_domain(q)) != 0)
+			continue;
+		(void)sched_queue_schedule(p->sim->sched, q, p->sim->now_us);
+		while (rcpts && sched_walk_free_deferred(&walk, 3))
+			;
+	}
+	sched_walk_end(&walk);
+	p->sim->next_run_us = p->sim->now_us;
+}
+
 /* The world begins with the first line that is not configuration. */
 static void
 start(struct play *p)
@@ -550,6 +610,12 @@ play_line(struct play *p, char *text)
 	} else if (strcmp(verb, "reload") == 0) {
 		sim_reload(p->sim, p->conf);
 		p->conf = fake_conf_copy(p->sim->conf);
+	} else if (strcmp(verb, "pause") == 0) {
+		play_pause(p, &w, true);
+	} else if (strcmp(verb, "resume") == 0) {
+		play_pause(p, &w, false);
+	} else if (strcmp(verb, "schedule") == 0) {
+		play_schedule(p, &w);
 	} else if (strcmp(verb, "forget") == 0) {
 		sim_forget_most(p->sim);
 	} else if (strcmp(verb, "expect") == 0) {

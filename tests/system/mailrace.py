@@ -50,14 +50,21 @@ class Daemon:
         self.notify = os.path.join(run_dir, name + ".notify")
         self.process = None
         self.starts = 0
+        self.env = {}  # of each start
+
+    def launch(self, env=None, pass_fds=(), argv_prefix=()):
+        """Starts it; what to wait on, and to close."""
+        ready = procs.Readiness(self.notify)
+        self.process = procs.Process(
+            self.name, list(argv_prefix) +
+            [program(self.name), "-c", self.config, "-f"], self.log,
+            env={**ready.env(), **self.env, **(env or {})},
+            pass_fds=pass_fds)
+        return ready
 
     def start(self, env=None, pass_fds=(), argv_prefix=(), timeout_s=None):
-        ready = procs.Readiness(self.notify)
+        ready = self.launch(env, pass_fds, argv_prefix)
         try:
-            self.process = procs.Process(
-                self.name, list(argv_prefix) +
-                [program(self.name), "-c", self.config, "-f"], self.log,
-                env=dict(ready.env(), **(env or {})), pass_fds=pass_fds)
             ready.wait(self.process, timeout_s or START_TIMEOUT_S)
         finally:
             ready.close()

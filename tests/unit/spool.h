@@ -43,6 +43,7 @@ static struct {
 		uint64_t id;
 		struct body_loc loc;
 	} moved[1000];
+	char states[1000];      /* NAME=VALUE; of the last opening */
 	enum store_space space; /* the last that spool_wait() has heard of */
 	/* Options of the next opening. */
 	uint32_t segment_size;
@@ -82,6 +83,16 @@ spool_wait(char what)
 	}
 	said[(unsigned char)what]--;
 	return true;
+}
+
+static inline void
+spool_on_state(void *ctx, struct slice name, struct slice value)
+{
+	size_t len = strlen(spool.states);
+
+	(void)ctx;
+	(void)snprintf(spool.states + len, sizeof(spool.states) - len,
+	    "%.*s=%.*s; ", (int)name.len, name.p, (int)value.len, value.p);
 }
 
 static inline void
@@ -145,7 +156,8 @@ spool_open(void)
 		.workers = 2,
 		.sessions = 100,
 		.segment_size = spool.segment_size };
-	const struct store_owner owner = { .recovered = spool_on_recovered,
+	const struct store_owner owner = { .state = spool_on_state,
+		.recovered = spool_on_recovered,
 		.loaded = spool_on_loaded,
 		.outbox = spool_on_outbox,
 		.space = spool_on_space,
@@ -157,6 +169,7 @@ spool_open(void)
 		fcntl(spool.pipe[0], F_SETFL, O_NONBLOCK) == -1))
 		exit(99);
 	spool.recovered_count = spool.outbox_len = spool.moved_count = 0;
+	spool.states[0] = '\0';
 	if (store_open(&opt, &owner, NULL, &spool.store, &e) == -1) {
 		(void)printf("Bail out! %s\n", e.text);
 		exit(99);

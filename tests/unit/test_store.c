@@ -343,6 +343,46 @@ test_space(void)
 	ok(spool_accept(&a, 1, 10) != 0, "mail is taken again");
 }
 
+static void
+on_state_kept(struct store_state *st)
+{
+	(void)st;
+	spool_wake('K');
+}
+
+static bool
+put_state(const char *name, const char *value)
+{
+	struct store_state st = { .done = on_state_kept,
+		.name = name,
+		.value = value,
+		.len = strlen(value) };
+
+	store_put_state(spool.store, &st);
+	return spool_wait('K') && st.kept;
+}
+
+/* Beside messages: a value by name, the last one that was put. */
+static void
+test_state(void)
+{
+	ok(put_state("pauses", "all") && put_state("modes", "b") &&
+		put_state("pauses", "none") && put_state("leases", "x"),
+	    "values are kept");
+	store_close(&spool.store);
+	spool_open();
+	is_str(spool.states, "", "nothing is said before the load");
+	(void)spool_load();
+	is_str(spool.states, "leases=x; modes=b; pauses=none; ",
+	    "all come back, the last of each");
+	ok(put_state("modes", "") && put_state("absent", ""),
+	    "names are forgotten");
+	store_close(&spool.store);
+	spool_open();
+	(void)spool_load();
+	is_str(spool.states, "leases=x; pauses=none; ", "and stay so");
+}
+
 int
 main(void)
 {
@@ -352,6 +392,7 @@ main(void)
 	test_ends();
 	test_handover();
 	test_restart();
+	test_state();
 	test_doubts();
 	test_overtaken();
 	test_slot_sync();

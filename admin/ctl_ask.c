@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/ctl_ask.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- asking -------------------------------------------------------------- */
+
+void
+ctl_print_errors(const struct conf_errors *errs)
+{
+	for (size_t i = 0; i < errs->n; i++)
+		(void)fprintf(stderr, "%s%s\n", errs->v[i].text,
+		    errs->v[i].warning ? " (warning)" : "");
+}
+
+struct snapshot *
+ctl_read_config(const struct ctl_options *opt)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *conf = snapshot_load(opt->config, &errs);
+
+	if (conf == NULL)
+		ctl_print_errors(&errs);
+	conf_errors_fini(&errs);
+	return conf;
+}
+
+static void
+keep_item(void *ctx, const json_t *item)
+{
+	(void)json_array_append_new(ctx, json_deep_copy(item));
+}
+
+int
+ctl_ask_at(const char *path, const struct ctl_options *opt, ctl_item_fn *item,
+    void *ctx, json_t **done_r)
+{
+	json_t *request = ctl_request(opt);
+	struct err e;
+	int rc = ctl_call(path, request, item, ctx, done_r, &e);
+
+	json_decref(request);
+	if (rc == 0)
+		return 0;
+	(void)fprintf(stderr, "mailrace: %s\n", e.text);
+	return *done_r == NULL ? 2 : 1;
+}
+
+/* Asks mailraced; items go to fn. */
+static int
+ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
+    json_t **done_r)
+{
+	struct snapshot *conf = ctl_read_config(opt);
+	int rc;
+
+	*done_r = NULL;
+	if (conf == NULL)
+		return 2;
+	rc = ctl_ask_at(snapshot_global(conf)->control_socket, opt, fn, ctx,
+	    done_r);
+	snapshot_unref(&conf);
+	return rc;
+}
+
+int
+ctl_ask(const struct ctl_options *opt, struct answer *a_r)
+{
+	a_r->items = json_array();
+	return ask_each(opt, keep_item, a_r->items, &a_r->done);
+}
+
+void
+ctl_answer_fini(struct answer *a)
+{
+	json_decref(a->items);
+	json_decref(a->done);
+}
+
+/* ---- printing ------------------------------------------------------------ */
+
+void
+ctl_print_json(json_t *done)
+{
+	(void)json_object_del(done, "done");
+	(void)json_dumpf(done, stdout, JSON_INDENT(2));
+	(void)printf("\n");
+}
+
+void
+ctl_print_field(const json_t *object, const char *key, const char *label)
+{
+	char scratch[32];
+
+	(void)printf("  %-22s ", label);
+	(void)ctl_print(ctl_text(object, key, scratch, sizeof(scratch)));
+	(void)printf("\n");
+}
+
+/* ---- listings ------------------------------------------------------------ */
+
+static void
+print_row(struct ctl_listing *l, const json_t *item)
+{
+	json_t *row = l->row == NULL ? NULL : l->row(item);
+
+	ctl_table_row(&l->table, row == NULL ? item : row);
+	json_decref(row);
+}
+
+static void
+on_listed(void *ctx, const json_t *item)
+{
+	struct ctl_listing *l = ctx;
+
+	if (!l->json) {
+		print_row(l, item);
+	} else {
+		(void)printf(l->items == 0 ? "{\n  \"%s\": [\n" : ",\n",
+		    l->name);
+		(void)json_dumpf(item, stdout, JSON_COMPACT);
+	}
+	l->items++;
+}
+
+/* The members of the last object behind the rows. */
+static void
+end_json(const struct ctl_listing *l, json_t *done)
+{
+	const char *key;
+	json_t *value;
+
+	if (l->items == 0)
+		(void)printf("{\n  \"%s\": [", l->name);
+	(void)printf("\n  ]");
+	(void)json_object_del(done, "done");
+	json_object_foreach(done, key, value)
+	{
+		(void)printf(",\n  \"%s\": ", key);
+		(void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+	}
+	(void)printf("\n}\n");
+}
+
+static void
+end_table(struct ctl_listing *l, const json_t *done)
+{
+	char shown[32], matched[32];
+
+	ctl_table_end(&l->table);
+	(void)printf("%s of %s %s.\n",
+	    ctl_text(done, "shown", shown, sizeof(shown)),
+	    ctl_text(done, "matched", matched, sizeof(matched)), l->words);
+}
+
+int
+ctl_list(const struct ctl_options *opt, struct ctl_listing *l)
+{
+	json_t *done;
+	int rc;
+
+	l->json = opt->json;
+	rc = ask_each(opt, on_listed, l, &done);
+	if (rc == 0 && l->json)
+		end_json(l, done);
+	else if (rc == 0)
+		end_table(l, done);
+	else
+		json_decref(l->table.held);
+	json_decref(done);
+	return rc;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctl_ask - asks a daemon and prints what is common to answers.
+ *
+ * Exit statuses: 0, 1 when the daemon refused, 2 without an answer or with a
+ * configuration that cannot be read; the reason is on standard error.
+ */
+
+#ifndef ADMIN_CTL_ASK_H
+#define ADMIN_CTL_ASK_H
+
+#include <jansson.h>
+
+#include "admin/ctl_format.h"
+#include "admin/ctl_parse.h"
+#include "lib/ctl_proto.h"
+#include "vmta/snapshot.h"
+
+struct answer {
+	json_t *items; /* array */
+	json_t *done;
+};
+
+/* Asks mailraced what opt says; the answer is filled in either case. */
+int ctl_ask(const struct ctl_options *opt, struct answer *a_r);
+void ctl_answer_fini(struct answer *a);
+
+/* Another daemon, by its socket; NULL done_r: no answer. */
+int ctl_ask_at(const char *path, const struct ctl_options *opt,
+    ctl_item_fn *item, void *ctx, json_t **done_r);
+
+/* The configuration names the sockets; NULL: it is wrong, and said so. */
+struct snapshot *ctl_read_config(const struct ctl_options *opt);
+void ctl_print_errors(const struct conf_errors *errs);
+
+void ctl_print_json(json_t *done); /* without the protocol's own mark */
+void ctl_print_field(const json_t *object, const char *key, const char *label);
+
+/*
+ * A listing on its way to standard output: a table, or one JSON object with
+ * the rows under name.  words: "matching queues" in "3 of 7 matching queues."
+ * row, if not NULL, makes of an item what the table shows.
+ */
+struct ctl_listing {
+	const char *name, *words;
+	json_t *(*row)(const json_t *item);
+	struct ctl_table table;
+	bool json;
+	size_t items;
+};
+
+int ctl_list(const struct ctl_options *opt, struct ctl_listing *l);
+
+#endif

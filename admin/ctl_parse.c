@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/ctl_parse.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/ctl_cmds.h"
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/ctl_proto.h"
+#include "lib/daemon.h"
+#include "lib/str.h"
+
+enum argument {
+	ARG_NONE,
+	ARG_QUEUE, /* may be left out: all */
+	ARG_QUEUE_NEEDED
+};
+
+static const struct command {
+	const char *words;
+	ctl_cmd_fn *fn;
+	enum argument argument;
+	const char *options, *doc, *example;
+} commands[] = {
+#define M(words, fn, argument, options, doc, example) \
+	{ words, fn, ARG_##argument, options, doc, example },
+#include "admin/commands.def"
+#undef M
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+enum kind {
+	KIND_FLAG,
+	KIND_TEXT,
+	KIND_NUMBER,
+	KIND_TIME,
+	KIND_YESNO,
+	KIND_MODE,
+	KIND_SORT
+};
+
+static const struct option_row {
+	const char *name;
+	enum kind kind;
+	const char *value, *doc;
+} options[OPT_COUNT] = {
+#define O(name, text, kind, value, doc) \
+	[OPT_##name] = { text, KIND_##kind, value, doc },
+#include "admin/options.def"
+#undef O
+};
+
+/* ---- help ---------------------------------------------------------------- */
+
+static const char *
+argument_text(const struct command *c)
+{
+	switch (c->argument) {
+	case ARG_NONE:
+		return "";
+	case ARG_QUEUE:
+		return " [DOMAIN[/VMTA]]";
+	case ARG_QUEUE_NEEDED:
+		return " DOMAIN[/VMTA]";
+	}
+	CHECK_NEVER("an argument");
+}
+
+static void
+help(void)
+{
+	(void)printf("mailrace - asks and steers mailraced\n\n"
+		     "usage: mailrace [-c FILE] [--json] COMMAND\n\n"
+		     "  -c FILE  configuration (" DAEMON_CONFIG ")\n"
+		     "  --json   answer as JSON\n\n"
+		     "commands; their words may be cut short:\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		(void)printf("  %s%s%s\n        %s\n", commands[i].words,
+		    argument_text(&commands[i]),
+		    commands[i].options[0] == '\0' ? "" : " [OPTIONS]",
+		    commands[i].doc);
+	(void)printf("\n`mailrace COMMAND --help` tells more of one.\n"
+		     "exit status: 0 well, 1 the answer is no, 2 the command "
+		     "is wrong or nobody answers\n");
+}
+
+/* Is it among the words of a list with a blank between them? */
+static bool
+has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*list != '\0') {
+		size_t n = strcspn(list, " ");
+
+		if (n == len && strncmp(list, word, len) == 0)
+			return true;
+		list += n;
+		list += *list == ' ';
+	}
+	return false;
+}
+
+static void
+help_command(const struct command *c)
+{
+	(void)printf("usage: mailrace %s%s%s\n\n  %s\n", c->words,
+	    argument_text(c), c->options[0] == '\0' ? "" : " [OPTIONS]",
+	    c->doc);
+	if (c->argument != ARG_NONE)
+		(void)printf("  In DOMAIN and VMTA, * stands for any text and "
+			     "? for one character;\n  DOMAIN alone means all "
+			     "of its virtual MTAs.\n");
+	(void)printf("\n");
+	for (size_t i = 0; i < OPT_COUNT; i++) {
+		const struct option_row *o = &options[i];
+
+		if (has_word(c->options, o->name))
+			(void)printf("  --%s%s%s\n        %s\n", o->name,
+			    o->value[0] == '\0' ? "" : "=", o->value, o->doc);
+	}
+	(void)printf("  --json\n        The answer as JSON.\n\n"
+		     "example: mailrace %s\n",
+	    c->example);
+}
+
+/* ---- words --------------------------------------------------------------- */
+
+/* Word k of a command; its length, 0 if it has no more. */
+static size_t
+word_at(const struct command *c, int k, const char **word_r)
+{
+	const char *p = c->words;
+
+	while (k-- > 0) {
+		p += strcspn(p, " ");
+		p += *p == ' ';
+	}
+	*word_r = p;
+	return strcspn(p, " ");
+}
+
+/* How well a word fits: 0 not, 1 cut short, 2 in full. */
+static int
+fit(const struct command *c, int k, const char *given)
+{
+	const char *word;
+	size_t len = word_at(c, k, &word), n = strlen(given);
+
+	if (n == 0 || n > len || strncmp(word, given, n) != 0)
+		return 0;
+	return n == len ? 2 : 1;
+}
+
+/* Leaves those that fit word k best; returns how many. */
+static int
+narrow(bool *in, int k, const char *given)
+{
+	int best = 0, count = 0;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		int f = in[i] ? fit(&commands[i], k, given) : 0;
+
+		best = f > best ? f : best;
+	}
+	for (size_t i = 0; i < COMMANDS; i++) {
+		in[i] = in[i] && best > 0 &&
+		    fit(&commands[i], k, given) == best;
+		count += in[i];
+	}
+	return count;
+}
+
+static void
+tell_which(const char *what, const char *given, const bool *in)
+{
+	(void)fprintf(stderr, "mailrace: %s \"%s\"", what, given);
+	for (size_t i = 0, n = 0; i < COMMANDS; i++)
+		if (in[i])
+			(void)fprintf(stderr, "%s%s", n++ == 0 ? ": " : ", ",
+			    commands[i].words);
+	(void)fprintf(stderr, "; see --help\n");
+}
+
+/* The command that the words mean, and how many of them; NULL: told why. */
+static const struct command *
+find(int argc, char **argv, int *used_r)
+{
+	bool in[COMMANDS], before[COMMANDS];
+
+	memset(in, true, sizeof(in));
+	for (int k = 0; k < argc; k++) {
+		const struct command *one = NULL;
+		const char *word;
+		int count;
+
+		memcpy(before, in, sizeof(in));
+		count = narrow(in, k, argv[k]);
+		for (size_t i = 0; i < COMMANDS; i++)
+			if (in[i])
+				one = &commands[i];
+		if (count == 0) {
+			if (k == 0)
+				memset(before, false, sizeof(before));
+			tell_which("unknown command", argv[k], before);
+			return NULL;
+		}
+		*used_r = k + 1;
+		if (count == 1 && word_at(one, k + 1, &word) == 0)
+			return one;
+	}
+	tell_which("not clear what is meant by", argv[argc - 1], in);
+	return NULL;
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+static bool
+is_number(const char *text)
+{
+	struct err e;
+	uint64_t v;
+
+	return str_to_u64(slice_of(text), &v, &e) == 0 && v >= 1 &&
+	    v <= 1000000;
+}
+
+static bool
+is_time(const char *text)
+{
+	struct err e;
+	int64_t us;
+
+	return str_to_interval(slice_of(text), &us, &e) == 0 && us > 0 &&
+	    us != INTERVAL_NEVER;
+}
+
+static bool
+is_value(const struct option_row *o, const char *text)
+{
+	switch (o->kind) {
+	case KIND_FLAG:
+		return true;
+	case KIND_TEXT:
+		return text[0] != '\0';
+	case KIND_NUMBER:
+		return is_number(text);
+	case KIND_TIME:
+		return is_time(text);
+	case KIND_YESNO:
+		return has_word("yes no", text);
+	case KIND_MODE:
+		return has_word("normal backoff", text);
+	case KIND_SORT:
+		return has_word("name rcpt size", text);
+	}
+	CHECK_NEVER("a kind of option");
+}
+
+static int
+check_options(const struct command *c, const struct ctl_options *opt)
+{
+	for (size_t i = 0; i < OPT_COUNT; i++) {
+		const struct option_row *o = &options[i];
+
+		if (opt->values[i] == NULL)
+			continue;
+		if (!has_word(c->options, o->name)) {
+			(void)fprintf(stderr,
+			    "mailrace: %s takes no --%s; see mailrace %s "
+			    "--help\n",
+			    c->words, o->name, c->words);
+			return 2;
+		}
+		if (!is_value(o, opt->values[i])) {
+			(void)fprintf(stderr, "mailrace: --%s takes %s: %s\n",
+			    o->name, o->value, o->doc);
+			return 2;
+		}
+	}
+	return 0;
+}
+
+static int
+check_argument(const struct command *c, int argc, char **argv,
+    struct ctl_options *opt)
+{
+	if (argc > (c->argument == ARG_NONE ? 0 : 1)) {
+		(void)fprintf(stderr,
+		    "mailrace: \"%s\" is too much; see "
+		    "mailrace %s --help\n",
+		    argv[argc - 1], c->words);
+		return 2;
+	}
+	if (argc == 0 && c->argument == ARG_QUEUE_NEEDED) {
+		(void)fprintf(stderr,
+		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA\n",
+		    c->words);
+		return 2;
+	}
+	opt->argument = argc == 0 ? NULL : argv[0];
+	return 0;
+}
+
+/* ---- the command line ---------------------------------------------------- */
+
+enum { LONG_OPTION = 256 }; /* behind all letters */
+
+static int
+parse_options(int argc, char **argv, struct ctl_options *opt)
+{
+	struct option longs[OPT_COUNT + 4] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "version", no_argument, NULL, 'V' },
+	};
+	int c;
+
+	for (int i = 0; i < OPT_COUNT; i++)
+		longs[i + 3] = (struct option){ .name = options[i].name,
+			.has_arg = options[i].kind == KIND_FLAG ?
+			    no_argument :
+			    required_argument,
+			.val = LONG_OPTION + i };
+	/* One thread: getopt's state is nobody else's. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((c = getopt_long(argc, argv, "c:hj", longs, NULL)) != -1) {
+		if (c >= LONG_OPTION && c < LONG_OPTION + OPT_COUNT)
+			opt->values[c - LONG_OPTION] = optarg == NULL ? "" :
+									optarg;
+		else if (c == 'c')
+			opt->config = optarg;
+		else if (c == 'j')
+			opt->json = true;
+		else if (c == 'h')
+			opt->help = true;
+		else if (c == 'V')
+			opt->command = "version";
+		else
+			return 2;
+	}
+	return 0;
+}
+
+int
+ctl_parse(int argc, char **argv, struct ctl_options *opt, ctl_cmd_fn **fn_r)
+{
+	const struct command *c;
+	int used, rc;
+
+	*fn_r = NULL;
+	*opt = (struct ctl_options){ .config = DAEMON_CONFIG };
+	if (parse_options(argc, argv, opt) != 0)
+		return 2;
+	argc -= optind;
+	argv += optind;
+	if (opt->command != NULL) {
+		(void)printf("mailrace %s\n", PACKAGE_VERSION);
+		return 0;
+	}
+	if (argc > 0 && strcmp(argv[0], "help") == 0) {
+		opt->help = true;
+		argc--;
+		argv++;
+	}
+	if (argc == 0) {
+		help();
+		return opt->help ? 0 : 2;
+	}
+	c = find(argc, argv, &used);
+	if (c == NULL)
+		return 2;
+	if (opt->help) {
+		help_command(c);
+		return 0;
+	}
+	opt->command = c->words;
+	rc = check_argument(c, argc - used, argv + used, opt);
+	if (rc == 0)
+		rc = check_options(c, opt);
+	if (rc == 0)
+		*fn_r = c->fn;
+	return rc;
+}
+
+static json_t *
+value_json(const struct option_row *o, const char *text)
+{
+	int64_t us = 0;
+	uint64_t v = 0;
+	struct err e;
+
+	switch (o->kind) {
+	case KIND_FLAG:
+		return json_true();
+	case KIND_NUMBER:
+		CHECK(str_to_u64(slice_of(text), &v, &e) == 0);
+		return json_integer((json_int_t)v);
+	case KIND_TIME:
+		CHECK(str_to_interval(slice_of(text), &us, &e) == 0);
+		return json_integer(us / US_PER_S);
+	case KIND_TEXT:
+	case KIND_YESNO:
+	case KIND_MODE:
+	case KIND_SORT:
+		break;
+	}
+	return ctl_string(text);
+}
+
+json_t *
+ctl_request(const struct ctl_options *opt)
+{
+	json_t *r = json_pack("{s:s}", "command", opt->command);
+
+	if (opt->argument != NULL)
+		(void)json_object_set_new(r, "queue",
+		    ctl_string(opt->argument));
+	for (size_t i = 0; i < OPT_COUNT; i++)
+		if (opt->values[i] != NULL)
+			(void)json_object_set_new(r, options[i].name,
+			    value_json(&options[i], opt->values[i]));
+	return r;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctl_parse - the command line of mailrace: which command, its argument, its
+ * options.
+ *
+ * The tables are admin/commands.def and admin/options.def.  Each word of a
+ * command may be cut short as long as it stays clear which one is meant.
+ * Mistakes are told on standard error.  Borrows argv; one thread.
+ */
+
+#ifndef ADMIN_CTL_PARSE_H
+#define ADMIN_CTL_PARSE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum ctl_option {
+#define O(name, text, kind, value, doc) OPT_##name,
+#include "admin/options.def"
+#undef O
+	OPT_COUNT
+};
+
+struct ctl_options {
+	const char *config;
+	bool json, help;
+	const char *command;           /* its words in full */
+	const char *argument;          /* a queue, or NULL */
+	const char *values[OPT_COUNT]; /* as given; NULL: not */
+};
+
+typedef int ctl_cmd_fn(const struct ctl_options *opt);
+
+/*
+ * Options and words.  0: fn_r is to be called (NULL: all is done); else the
+ * exit status.
+ */
+int ctl_parse(int argc, char **argv, struct ctl_options *opt_r,
+    ctl_cmd_fn **fn_r);
+
+/* The request: command, argument and options, numbers as numbers. */
+json_t *ctl_request(const struct ctl_options *opt);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is queued: the listings, and the orders for queues.
+ */
+#include "admin/ctl_cmds.h"
+
+#include <stdio.h>
+
+#include "admin/ctl_ask.h"
+
+/* ---- listings ------------------------------------------------------------ */
+
+/* N normal, B backoff; R it waits to try again; P paused. */
+static json_t *
+queue_row(const json_t *item)
+{
+	json_t *row = json_deep_copy(item);
+	const char *mode = json_string_value(json_object_get(item, "mode"));
+	char st[4];
+	size_t n = 0;
+
+	st[n++] = mode != NULL && mode[0] == 'b' ? 'B' : 'N';
+	if (json_is_string(json_object_get(item, "retry")))
+		st[n++] = 'R';
+	if (json_is_true(json_object_get(item, "paused")))
+		st[n++] = 'P';
+	(void)json_object_set_new(row, "st", json_stringn(st, n));
+	return row;
+}
+
+int
+cmd_show_topqueues(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "name", "queue" },
+		{ "recipients", "#rcpt" }, { "kbytes", "kbytes" },
+		{ "connections", "conn" }, { "st", "st" }, { "retry", "retry" },
+		{ "last_error", "last error" } };
+	struct ctl_listing l = { .name = "queues",
+		.words = "matching queues",
+		.row = queue_row,
+		.table = { .columns = columns, .count = 7 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
+cmd_show_queues(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "name", "queue" },
+		{ "recipients", "#rcpt" }, { "deferred", "deferred" },
+		{ "kbytes", "kbytes" }, { "connections", "conn" },
+		{ "st", "st" }, { "retry", "retry" },
+		{ "waits_for", "waits for" }, { "last_error", "last error" } };
+	struct ctl_listing l = { .name = "queues",
+		.words = "matching queues",
+		.row = queue_row,
+		.table = { .columns = columns, .count = 9 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
+cmd_show_domains(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "domain", "domain" },
+		{ "recipients", "#rcpt" }, { "kbytes", "kbytes" },
+		{ "connections", "conn" }, { "last_error", "last error" } };
+	struct ctl_listing l = { .name = "domains",
+		.words = "matching domains",
+		.table = { .columns = columns, .count = 5 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
+cmd_show_vmtas(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "name", "name" },
+		{ "domains", "domains" }, { "recipients", "#rcpt" },
+		{ "percent", "% total" }, { "kbytes", "kbytes" },
+		{ "connections", "conn" } };
+	struct ctl_listing l = { .name = "vmtas",
+		.words = "virtual MTAs",
+		.table = { .columns = columns, .count = 6 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
+cmd_list(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "id", "message" },
+		{ "host_id", "host id" }, { "queued", "queued" },
+		{ "from", "from" }, { "to", "to" }, { "vmta", "vmta" },
+		{ "attempts", "attempts" }, { "next", "next attempt" } };
+	struct ctl_listing l = { .name = "recipients",
+		.words = "matching recipients",
+		.table = { .columns = columns, .count = 8 } };
+
+	return ctl_list(opt, &l);
+}
+
+/* ---- orders -------------------------------------------------------------- */
+
+/* Asks; prints the answer as JSON, or else leaves it to the caller. */
+static int
+order(const struct ctl_options *opt, struct answer *a)
+{
+	int rc = ctl_ask(opt, a);
+
+	if (rc == 0 && opt->json)
+		ctl_print_json(a->done);
+	return rc;
+}
+
+static int
+pause_or_resume(const struct ctl_options *opt, const char *text)
+{
+	struct answer a;
+	int rc = order(opt, &a);
+
+	if (rc == 0 && !opt->json)
+		(void)printf("%s\n", text);
+	ctl_answer_fini(&a);
+	return rc;
+}
+
+int
+cmd_pause(const struct ctl_options *opt)
+{
+	return pause_or_resume(opt, "Queue(s) paused.");
+}
+
+int
+cmd_resume(const struct ctl_options *opt)
+{
+	return pause_or_resume(opt, "Queue(s) resumed.");
+}
+
+int
+cmd_schedule(const struct ctl_options *opt)
+{
+	char scheduled[32], matching[32];
+	struct answer a;
+	int rc = order(opt, &a);
+
+	if (rc == 0 && !opt->json)
+		(void)printf("%s of %s matching queues %sscheduled.\n",
+		    ctl_text(a.done, "scheduled", scheduled, sizeof(scheduled)),
+		    ctl_text(a.done, "matching", matching, sizeof(matching)),
+		    opt->values[OPT_DRY_RUN] != NULL ? "would be " : "");
+	ctl_answer_fini(&a);
+	return rc;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/glob.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/str.h"
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/*
+ * Goes back to the last star only: an earlier one could take no text that
+ * this one cannot.  So the time is at most the product of the two lengths.
+ */
+bool
+glob_match(const char *pattern, const char *text)
+{
+	const char *star = NULL, *resume = NULL;
+
+	while (*text != '\0') {
+		if (*pattern == '*') {
+			star = pattern++;
+			resume = text;
+		} else if (*pattern == '?' || lower(*pattern) == lower(*text)) {
+			pattern++;
+			text++;
+		} else if (star != NULL) {
+			pattern = star + 1;
+			text = ++resume;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}
+
+bool
+glob_is_pattern(const char *pattern)
+{
+	return strpbrk(pattern, "*?") != NULL;
+}
+
+/*
+ * As text, the wildcards of `other` can only be taken by stars, which take
+ * whatever they stand for, too; a `?` could take a star for one character.
+ */
+bool
+glob_covers(const char *pattern, const char *other)
+{
+	if (str_eq_nocase(pattern, other))
+		return true;
+	return strchr(pattern, '?') == NULL && glob_match(pattern, other);
+}

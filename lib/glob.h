@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * glob - names with wildcards: `*` is any text, `?` one character.
+ *
+ * Without regard to ASCII case; nothing else is special, so that `[` in a
+ * name is a `[`.  Pure; any thread; no recursion.
+ */
+
+#ifndef LIB_GLOB_H
+#define LIB_GLOB_H
+
+#include <stdbool.h>
+
+bool glob_match(const char *pattern, const char *text);
+
+/* Has it a wildcard? */
+bool glob_is_pattern(const char *pattern);
+
+/*
+ * Does `pattern` fit all that `other`, itself a pattern, fits?  May say no
+ * where a closer look would say yes.
+ */
+bool glob_covers(const char *pattern, const char *other);
+
+#endif

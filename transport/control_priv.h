@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control_priv - what the commands of the control socket share; for
+ * transport/control*.c, show.c, steer.c and their like only.
+ *
+ * A command is called on main, may visit other threads, and ends on main with
+ * ctl_done() or ctl_fail().
+ */
+
+#ifndef TRANSPORT_CONTROL_PRIV_H
+#define TRANSPORT_CONTROL_PRIV_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/ctl_proto.h"
+#include "transport/control.h"
+
+struct control {
+	struct control_options opt;
+	struct ctl_server *server;
+	int64_t started_us;
+};
+
+typedef void control_fn(struct control *c, struct ctl_request *r,
+    const json_t *args);
+
+/* show.c */
+control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
+/* steer.c */
+control_fn control_pause, control_resume, control_schedule;
+
+/* ---- words of a request -------------------------------------------------- */
+
+/* A member as text, NULL if it is not there or no text. */
+const char *control_text(const json_t *args, const char *key);
+/* From 1 to a million; fallback if it is not there. */
+size_t control_maxitems(const json_t *args, size_t fallback);
+
+/* An engine time as people read it; null if it is not set. */
+json_t *control_when(int64_t engine_us);
+
+#endif

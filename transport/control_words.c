@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words of requests and answers that commands share. */
+#include "lib/clock.h"
+#include "transport/control_priv.h"
+
+#define MAXITEMS_MAX 1000000
+
+const char *
+control_text(const json_t *args, const char *key)
+{
+	return json_string_value(json_object_get(args, key));
+}
+
+size_t
+control_maxitems(const json_t *args, size_t fallback)
+{
+	json_int_t max = json_integer_value(json_object_get(args, "maxitems"));
+
+	if (max <= 0)
+		return fallback;
+	return max > MAXITEMS_MAX ? MAXITEMS_MAX : (size_t)max;
+}
+
+json_t *
+control_when(int64_t engine_us)
+{
+	char text[40];
+
+	if (engine_us == 0)
+		return json_null();
+	if (engine_us == INT64_MAX)
+		return json_string("never");
+	(void)clock_iso(text, sizeof(text),
+	    engine_us - clock_us() + clock_wall_us());
+	return json_string(text);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sched_walk - a way through the queues of a scheduler and what waits in
+ * them, a slice at a time: between two calls the scheduler may do anything.
+ *
+ * Queues come in the order in which they were made; one that comes later is
+ * met at the end, one that goes is not met any more.  Within a queue nothing
+ * is missed that waits there all the time, save what an earlier one pushes
+ * aside in just that moment; something may be met twice.  Scheduler thread
+ * only; the struct is embedded in its owner, who ends the walk.
+ */
+
+#ifndef VMTA_SCHED_WALK_H
+#define VMTA_SCHED_WALK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct sched;
+struct sched_queue;
+
+struct sched_walk {
+	TAILQ_ENTRY(sched_walk) link;
+	struct sched *sched;
+	struct sched_queue *queue; /* the last one given; NULL: it has gone */
+	struct sched_queue *next;
+	uint64_t left;
+};
+
+void sched_walk_begin(struct sched_walk *w, struct sched *s);
+void sched_walk_end(struct sched_walk *w);
+
+/* The next queue, or NULL: that was the last. */
+struct sched_queue *sched_walk_next(struct sched_walk *w);
+
+/*
+ * Lets recipients of this queue that wait for their time wait their turn
+ * instead, at most so many a call.  False: those that waited when the walk
+ * came here have been freed.
+ */
+bool sched_walk_free_deferred(struct sched_walk *w, uint32_t max);
+
+#endif
