@@ -40,8 +40,8 @@ print_audit(const struct answer *a, bool balances)
 		       "THE LEDGER DOES NOT BALANCE.");
 	if (json_array_size(a->items) == 0)
 		return;
-	(void)printf("\nin doubt (the final dot was sent, the outcome is not "
-		     "known):\n");
+	(void)printf("\nin doubt (the final dot was sent and no answer seen: "
+		     "may get it twice):\n");
 	json_array_foreach(a->items, i, item) ctl_table_row(&t, item);
 	ctl_table_end(&t);
 }

@@ -2,17 +2,25 @@
 # directives - the sections of mailrace.conf(5) that list directives, from the
 # tables that the programs themselves are built from.
 #
-#	awk -f directives.awk vmta/global.def vmta/domain.def ... page.5.in
+#	awk -f directives.awk vmta/global.def vmta/known.def ... page.5.in
 #
 # In the page, a line "@TABLE global@" is replaced by an mdoc list of what
-# vmta/global.def holds.
+# vmta/global.def holds, "@KNOWN G@" by a list of what vmta/known.def has with
+# that letter, and "@BLOCKS@" by the blocks of vmta/blocks.def that no code
+# reads, each with its rows.
 
 BEGIN {
+	type["ADDRS"] = "address, ..."
 	type["BOOL"] = "yes | no"
+	type["BOOL_INTERVAL"] = "yes | no | interval"
+	type["CIDR"] = "range"
+	type["DATA_RATE"] = "data-rate"
+	type["PERCENT"] = "percentage"
 	type["UINT"] = "number"
 	type["INTERVAL"] = "interval"
 	type["INTERVALS"] = "interval, ..."
 	type["RATE"] = "rate"
+	type["RATES"] = "rate, ..."
 	type["SIZE"] = "size"
 	type["STR"] = "text"
 	type["STRS"] = "text, ..."
@@ -22,6 +30,11 @@ BEGIN {
 	type["DKEYS"] = "selector, domain, file"
 }
 
+function fail(what) {
+	print "directives.awk: " what >"/dev/stderr"
+	failed = 1
+}
+
 FNR == 1 {
 	table = FILENAME
 	sub(/.*\//, "", table)
@@ -29,14 +42,19 @@ FNR == 1 {
 	pending = ""
 }
 
-is_table && /^D\("/ { pending = ""; collecting = 1 }
+is_table && /^[BDK]\("/ { pending = ""; collecting = substr($0, 1, 1) }
 is_table && collecting {
 	line = $0
 	sub(/^[ \t]+/, "", line)
 	pending = pending (pending == "" ? "" : " ") line
 	if (pending ~ /"\)$/) {
-		entry(pending)
-		collecting = 0
+		if (collecting == "D")
+			directive(pending)
+		else if (collecting == "K")
+			known(pending)
+		else
+			block(pending)
+		collecting = ""
 	}
 }
 
@@ -50,23 +68,31 @@ function plain(text) {
 	return text
 }
 
+# The last string of an entry, which may hold quotes.
+function last_string(quoted, from, n,    doc, i) {
+	doc = quoted[from]
+	for (i = from + 1; i < n; i++)
+		doc = doc "\"" quoted[i]
+	return plain(doc)
+}
+
 # D("name", field, TYPE, "default", min, max, LIVE, "sentence")
-function entry(text,    quoted, plainly, n, name, kind, preset, doc, out) {
+function directive(text,    quoted, plainly, n, name, kind, preset, shown, out) {
 	n = split(text, quoted, "\"")
 	name = quoted[2]
 	split(quoted[3], plainly, ",")
 	kind = plainly[3]
 	gsub(/ /, "", kind)
 	preset = quoted[4]
-	doc = quoted[6]
-	for (i = 7; i < n; i++)
-		doc = doc "\"" quoted[i]
-	if (!(kind in type)) {
-		print "directives.awk: unknown type " kind " of " name \
-		    >"/dev/stderr"
-		failed = 1
+	shown = type[kind]
+	if (kind == "WORD") {
+		shown = preset
+		gsub(/\|/, " | ", shown)
+		sub(/\|.*/, "", preset)
+	} else if (!(kind in type)) {
+		fail("unknown type " kind " of " name)
 	}
-	out = ".It Ic " name " Ar " type[kind] "\n" plain(doc)
+	out = ".It Ic " name " Ar " shown "\n" last_string(quoted, 6, n)
 	if (preset != "")
 		out = out "\nThe default is\n.Ql " plain(preset) " ."
 	if (text ~ /, RESTART, "/)
@@ -74,14 +100,79 @@ function entry(text,    quoted, plainly, n, name, kind, preset, doc, out) {
 	list[table] = list[table] out "\n"
 }
 
+# A form (lib/conf_form.h) as people read it: a list ends in dots.
+function form_of(text) {
+	gsub(/,\]/, ", ...]", text)
+	sub(/,$/, ", ...", text)
+	return text
+}
+
+# K("name", where, "form", min, max, FATE, "advice", "sentence")
+function known(text,    quoted, n, name, part, fate, advice, out, i) {
+	n = split(text, quoted, "\"")
+	name = quoted[2]
+	split(quoted[7], part, /, */)
+	fate = part[4]
+	advice = plain(quoted[8])
+	if (fate == "READ")
+		return
+	out = ".It " (name == "" ? "" : "Ic " name " ") "Ar " \
+	    form_of(quoted[6]) "\n" last_string(quoted, 10, n)
+	if (fate == "OLD")
+		out = out "\nAn old name without effect: " advice "."
+	else if (fate == "NEVER")
+		out = out "\nWithout effect here: " advice "."
+	else if (fate == "PROTECTS")
+		out = out "\nThis protects, and so it is an error until it " \
+		    "takes effect."
+	else if (fate !~ /^(ALIAS|HOURLY|LATER|SAME)$/)
+		fail("unknown fate " fate " of " name)
+	for (i = 1; i <= length(quoted[4]); i++)
+		rows[substr(quoted[4], i, 1)] = \
+		    rows[substr(quoted[4], i, 1)] out "\n"
+}
+
+# B("name", where, letter, "form", FATE, "sentence")
+function block(text,    quoted, n, letter, form) {
+	n = split(text, quoted, "\"")
+	if (quoted[7] ~ /READ/)
+		return
+	letter = quoted[5]
+	gsub(/[^A-Za-z]/, "", letter)
+	form = quoted[6] == "" ? "" : " " form_of(quoted[6])
+	block_count++
+	block_text[block_count] = ".Ss <" quoted[2] form ">\n" \
+	    last_string(quoted, 8, n)
+	block_letter[block_count] = letter
+}
+
+function print_list(text) {
+	printf ".Bl -tag -width Ds\n%s.El\n", text
+}
+
 !is_table && /^@TABLE [a-z]+@$/ {
 	name = $2
 	sub(/@$/, "", name)
-	if (!(name in list)) {
-		print "directives.awk: no table " name >"/dev/stderr"
-		failed = 1
+	if (!(name in list))
+		fail("no table " name)
+	print_list(list[name])
+	next
+}
+!is_table && /^@KNOWN [A-Za-z]@$/ {
+	letter = substr($2, 1, 1)
+	if (!(letter in rows))
+		fail("nothing known with the letter " letter)
+	print ".Pp"
+	print "Known, and without effect so far where nothing else is said:"
+	print_list(rows[letter])
+	next
+}
+!is_table && /^@BLOCKS@$/ {
+	for (i = 1; i <= block_count; i++) {
+		print block_text[i]
+		if (block_letter[i] in rows)
+			print_list(rows[block_letter[i]])
 	}
-	printf ".Bl -tag -width Ds\n%s.El\n", list[name]
 	next
 }
 !is_table { print }

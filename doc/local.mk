@@ -7,8 +7,10 @@ dist_man_MANS += \
 nodist_man_MANS = %D%/mailrace.conf.5
 manual_tables = \
 	vmta/acct.def \
+	vmta/blocks.def \
 	vmta/domain.def \
 	vmta/global.def \
+	vmta/known.def \
 	vmta/listener.def \
 	vmta/pool.def \
 	vmta/source.def \

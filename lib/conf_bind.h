@@ -6,12 +6,15 @@
  * D(name, field, TYPE, default, min, max, reload, doc).  min and max bound
  * UINT and SIZE, and the seconds of INTERVAL and INTERVALS; 0 is no bound.
  * "unlimited" and "never" are understood where the default says so (and
- * "unlimited" for numbers whose default is 0, which then mean no limit).
+ * "unlimited" for numbers whose default is 0, which then mean no limit).  The
+ * default of a WORD is the list of its words, the first one being the default.
  *
- * Which rows were set is remembered, so that levels can be merged.  Repeated
- * single values: the last wins.  STRS, DOMAINS, SOURCES and DKEYS add up;
- * `""` empties them.  Everything that is wrong goes to the list of errors.
- * Memory comes from the tree's region.  One thread.
+ * Which rows were set, and where, is remembered, so that levels can be merged
+ * and shown.  Repeated single values: the last wins.  STRS, ADDRS, DOMAINS,
+ * SOURCES and DKEYS add up; `""` empties them.  Everything that is wrong goes
+ * to the list of errors.  Memory comes from the tree's region.  One thread.
+ *
+ * Names without a row are those of conf_known.h, or errors.
  */
 
 #ifndef LIB_CONF_BIND_H
@@ -26,13 +29,20 @@
 
 enum conf_type {
 	CONF_TYPE_UINT,
+	CONF_TYPE_PERCENT,
 	CONF_TYPE_BOOL,
+	CONF_TYPE_BOOL_INTERVAL,
 	CONF_TYPE_INTERVAL,
 	CONF_TYPE_INTERVALS,
 	CONF_TYPE_RATE,
+	CONF_TYPE_RATES,
+	CONF_TYPE_DATA_RATE,
 	CONF_TYPE_SIZE,
+	CONF_TYPE_CIDR,
 	CONF_TYPE_STR,
+	CONF_TYPE_WORD,
 	CONF_TYPE_STRS,
+	CONF_TYPE_ADDRS,
 	CONF_TYPE_DOMAINS,
 	CONF_TYPE_HOSTS,
 	CONF_TYPE_SOURCES,
@@ -65,34 +75,25 @@ struct conf_directive {
 
 struct conf_table {
 	const char *where; /* "in <domain>", "at the top level" */
-	char letter;       /* of struct conf_known */
+	char letter;       /* of struct conf_known and conf_block */
 	const struct conf_directive *rows;
 	size_t count;
 };
 
-/* A name that we have heard of and that has no effect here. */
-struct conf_known {
-	const char *name;  /* "<name>" for a block */
-	const char *where; /* letters of tables */
-	bool protects;     /* to ignore it could harm: then it is an error */
-	const char *doc;
-};
-
-/* What may stand where, to say what an unknown name could have been. */
-struct conf_schema {
-	const struct conf_table *const *tables;
-	size_t table_count;
-	const char *const *blocks; /* "<domain>" */
-	size_t block_count;
-	const struct conf_known *known; /* in alphabetical order */
-	size_t known_count;
-};
-
 #define CONF_ROWS_MAX 256
+
+struct conf_origin { /* a line that set a row; the last one counts */
+	size_t row;
+	const struct conf_node *node;
+	const struct conf_origin *before; /* what was set earlier */
+};
 
 struct conf_set { /* a bit for each row of a table */
 	uint64_t bits[CONF_ROWS_MAX / 64];
+	const struct conf_origin *origins;
 };
+
+struct conf_schema;
 
 struct conf_binder {
 	const struct conf_tree *tree;
@@ -108,16 +109,20 @@ void conf_defaults(const struct conf_tree *tree, const struct conf_table *table,
 void conf_bind(const struct conf_binder *b, const struct conf_table *table,
     const struct conf_node *n, void *out, struct conf_set *set);
 
-/* A block that is not one of ours, or not here: says so. */
-void conf_bind_block(const struct conf_binder *b,
-    const struct conf_table *table, const struct conf_node *n);
-
 /* Overwrites in dst what was set in src; lists are replaced, not added. */
 void conf_merge(const struct conf_table *table, void *dst, const void *src,
     const struct conf_set *set);
 
 /* Was the directive of that name set?  The name must be in the table. */
 bool conf_is_set(const struct conf_table *table, const struct conf_set *set,
+    const char *name);
+
+/* The line that set it last, with file and line; NULL: the default. */
+const struct conf_node *conf_set_node(const struct conf_table *table,
+    const struct conf_set *set, const char *name);
+
+/* The row of that name, without regard to case; or NULL. */
+const struct conf_directive *conf_find_row(const struct conf_table *table,
     const char *name);
 
 /* Reads text as the row's type into the field; lists are added to. */

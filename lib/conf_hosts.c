@@ -24,6 +24,45 @@ conf_is_host_name(struct slice s)
 	return true;
 }
 
+bool
+conf_is_address(struct slice s)
+{
+	size_t at = s.len;
+
+	while (at > 0 && s.p[at - 1] != '@')
+		at--;
+	if (at < 2 || s.len > 320)
+		return false;
+	for (size_t i = 0; i < at - 1; i++)
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f ||
+		    strchr("\"<>,;", s.p[i]) != NULL)
+			return false;
+	return conf_is_host_name((struct slice){ s.p + at, s.len - at });
+}
+
+static bool
+starts_with(struct slice s, const char *text)
+{
+	return s.len >= strlen(text) && memcmp(s.p, text, strlen(text)) == 0;
+}
+
+bool
+conf_is_domain_pattern(struct slice s)
+{
+	struct net_prefix prefix;
+	struct err ignored;
+	size_t skip = starts_with(s, "[*.]") ? 4 : starts_with(s, "*.") ? 2 : 0;
+
+	if (slice_eq(s, "*"))
+		return true;
+	if (s.len > 2 && skip == 0 && s.p[0] == '[' && s.p[s.len - 1] == ']')
+		return net_prefix_parse((struct slice){ s.p + 1, s.len - 2 },
+			   &prefix, &ignored) == 0;
+	if (s.len > 2 && s.p[0] == '{' && s.p[s.len - 1] == '}')
+		return true;
+	return conf_is_host_name((struct slice){ s.p + skip, s.len - skip });
+}
+
 static int
 parse_port(struct slice s, uint16_t *port_r, struct err *e)
 {

@@ -24,4 +24,10 @@ int conf_hosts_parse(struct slice text, struct region *rg,
 /* Letters, digits, "-", "_" and dots, or UTF-8; no blanks, 253 bytes. */
 bool conf_is_host_name(struct slice s);
 
+/* user@host: no blanks, quotes or control characters in it. */
+bool conf_is_address(struct slice s);
+
+/* `*`, `dom`, `*.dom`, `[*.]dom`, `[IP/MASK]`, or a queue as `{bounce}`. */
+bool conf_is_domain_pattern(struct slice s);
+
 #endif

@@ -15,7 +15,6 @@
 #define FILE_SIZE_MAX (256 << 20)
 #define INCLUDE_DEPTH 20
 #define FILES_MAX 20000 /* a glob over a wrong folder */
-#define BLOCKS_DEPTH 32 /* real ones nest three deep */
 
 /* One include: its files, and the one being read. */
 struct frame {
@@ -227,7 +226,7 @@ static void
 open_block(struct parser *p, struct conf_node *n)
 {
 	n->is_block = true;
-	if (p->nested == BLOCKS_DEPTH) {
+	if (p->nested == CONF_BLOCKS_DEPTH) {
 		conf_error(p->errs, n->file, n->line, "<%s> is nested too deep",
 		    n->opened != NULL ? n->opened : n->name);
 		return;

@@ -33,6 +33,8 @@ struct conf_node {
 	struct conf_node *parent, *first, *last, *next;
 };
 
+#define CONF_BLOCKS_DEPTH 32 /* real ones nest three deep */
+
 struct strmap;
 
 struct conf_spent { /* by macros, so far */

@@ -28,6 +28,11 @@ struct conf_intervals { /* at most 30; the last one repeats */
 	int64_t *v; /* microseconds */
 };
 
+struct conf_rates { /* one a day; the last one stays */
+	size_t n;
+	struct rate *v; /* count 0 with a period: none at all */
+};
+
 /* One host of smtp-hosts. */
 struct conf_host {
 	const char *name;     /* NULL when addr is given */
@@ -71,8 +76,15 @@ struct conf_dkeys {
 #define CONF_CTYPE_INTERVAL int64_t
 #define CONF_CTYPE_INTERVALS struct conf_intervals
 #define CONF_CTYPE_RATE struct rate
+#define CONF_CTYPE_RATES struct conf_rates
+#define CONF_CTYPE_DATA_RATE struct data_rate
 #define CONF_CTYPE_SIZE uint64_t
+#define CONF_CTYPE_PERCENT uint32_t
+#define CONF_CTYPE_BOOL_INTERVAL int64_t /* no: INTERVAL_NEVER; yes: 0 */
+#define CONF_CTYPE_CIDR struct net_prefix
 #define CONF_CTYPE_STR const char *
+#define CONF_CTYPE_WORD const char *      /* as the default spells it */
+#define CONF_CTYPE_ADDRS struct conf_strs /* mail addresses */
 #define CONF_CTYPE_STRS struct conf_strs
 #define CONF_CTYPE_DOMAINS struct conf_strs /* with macros expanded */
 #define CONF_CTYPE_HOSTS struct conf_hosts

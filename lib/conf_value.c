@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The values of directives, by type; see conf_bind.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/check.h"
@@ -9,6 +10,7 @@
 #include "lib/conf_lex.h"
 
 #define INTERVALS_MAX 30
+#define RATES_MAX 400 /* a day each */
 
 static bool
 default_is(const struct conf_directive *row, const char *word)
@@ -89,6 +91,107 @@ parse_interval(const struct conf_directive *row, struct slice s, int64_t *out,
 }
 
 static int
+parse_bool_interval(const struct conf_directive *row, struct slice s,
+    int64_t *out, struct err *e)
+{
+	struct err ignored;
+	bool yes;
+
+	if (str_to_bool(s, &yes, &ignored) == 0) {
+		*out = yes ? 0 : INTERVAL_NEVER;
+		return 0;
+	}
+	if (parse_interval(row, s, out, &ignored) == -1)
+		return err_set(e,
+		    "\"%.*s\" is neither yes nor no nor a time "
+		    "such as 4d12h",
+		    (int)s.len, s.p);
+	return 0;
+}
+
+static int
+parse_percent(struct slice s, uint32_t *out, struct err *e)
+{
+	struct slice digits = s;
+	uint64_t v;
+
+	if (digits.len > 0 && digits.p[digits.len - 1] == '%')
+		digits.len--;
+	if (str_to_u64(digits, &v, e) == -1 || v > 100)
+		return err_set(e, "\"%.*s\" is not a percentage", (int)s.len,
+		    s.p);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static int
+parse_cidr(struct slice s, struct net_prefix *out, struct err *e)
+{
+	struct net_prefix prefix = { 0 };
+
+	if (net_prefix_parse(s, &prefix, e) == -1)
+		return -1;
+	*out = prefix;
+	return 0;
+}
+
+static int
+parse_word(const struct conf_directive *row, struct region *rg, struct slice s,
+    const char **out, struct err *e)
+{
+	for (const char *p = row->def; *p != '\0';) {
+		struct slice word = { p, strcspn(p, "|") };
+		const char *text = region_strndup(rg, word.p, word.len);
+
+		if (slice_eq_nocase(s, text)) {
+			*out = text;
+			return 0;
+		}
+		p += word.len + (p[word.len] == '|');
+	}
+	return err_set(e, "\"%.*s\" is none of %s", (int)s.len, s.p, row->def);
+}
+
+/* As a rate; but here 0/d says "none today", and not "no limit". */
+static int
+parse_rate_item(const char *item, struct rate *out, struct err *e)
+{
+	char text[64];
+
+	if (strncmp(item, "0/", 2) != 0 || strlen(item) >= sizeof(text))
+		return str_to_rate(slice_of(item), out, e);
+	(void)snprintf(text, sizeof(text), "1%s", item + 1);
+	if (str_to_rate(slice_of(text), out, e) == -1)
+		return -1;
+	out->count = 0;
+	return 0;
+}
+
+static int
+parse_rates(const struct conf_tree *tree, struct slice s,
+    struct conf_rates *out, struct err *e)
+{
+	struct conf_rates list = { 0 };
+	const char *item;
+
+	list.v = region_array(tree->rg, RATES_MAX, sizeof(list.v[0]));
+	for (;;) {
+		if (conf_item(&s, tree->rg, &item, e) == -1)
+			return -1;
+		if (item == NULL)
+			break;
+		if (list.n == RATES_MAX)
+			return err_set(e, "more than %d rates", RATES_MAX);
+		if (parse_rate_item(item, &list.v[list.n++], e) == -1)
+			return -1;
+	}
+	if (list.n == 0)
+		return err_set(e, "argument missing");
+	*out = list;
+	return 0;
+}
+
+static int
 parse_intervals(const struct conf_tree *tree, const struct conf_directive *row,
     struct slice s, struct conf_intervals *out, struct err *e)
 {
@@ -114,7 +217,7 @@ parse_intervals(const struct conf_tree *tree, const struct conf_directive *row,
 }
 
 static int
-parse_strs(const struct conf_tree *tree, struct slice s, bool expand,
+parse_strs(const struct conf_tree *tree, enum conf_type type, struct slice s,
     struct conf_strs *out, struct err *e)
 {
 	const char *item;
@@ -129,7 +232,9 @@ parse_strs(const struct conf_tree *tree, struct slice s, bool expand,
 			*out = (struct conf_strs){ 0 };
 			continue;
 		}
-		if (!expand)
+		if (type == CONF_TYPE_ADDRS && !conf_is_address(slice_of(item)))
+			return err_set(e, "\"%s\" is not a mail address", item);
+		if (type != CONF_TYPE_DOMAINS)
 			conf_strs_add(out, tree->rg, item);
 		else if (conf_expand(tree, item, out, &from_macro, e) == -1)
 			return -1;
@@ -248,82 +353,105 @@ parse_dkey(const struct conf_tree *tree, const struct conf_node *n,
 	return 0;
 }
 
+/* One text, without its quotes. */
+static int
+parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
+    struct slice s, void *field, struct err *e)
+{
+	switch (row->type) {
+	case CONF_TYPE_UINT:
+		return parse_uint(row, s, field, e);
+	case CONF_TYPE_PERCENT:
+		return parse_percent(s, field, e);
+	case CONF_TYPE_BOOL:
+		return str_to_bool(s, field, e);
+	case CONF_TYPE_BOOL_INTERVAL:
+		return parse_bool_interval(row, s, field, e);
+	case CONF_TYPE_INTERVAL:
+		return parse_interval(row, s, field, e);
+	case CONF_TYPE_INTERVALS:
+		return parse_intervals(tree, row, s, field, e);
+	case CONF_TYPE_RATE:
+		return str_to_rate(s, field, e);
+	case CONF_TYPE_RATES:
+		return parse_rates(tree, s, field, e);
+	case CONF_TYPE_DATA_RATE:
+		return str_to_data_rate(s, field, e);
+	case CONF_TYPE_SIZE:
+		return parse_size(row, s, field, e);
+	case CONF_TYPE_CIDR:
+		return parse_cidr(s, field, e);
+	case CONF_TYPE_STR:
+		*(const char **)field = region_strndup(tree->rg, s.p, s.len);
+		return 0;
+	case CONF_TYPE_WORD:
+		return parse_word(row, tree->rg, s, field, e);
+	case CONF_TYPE_HOSTS:
+		return conf_hosts_parse(s, tree->rg, field, e);
+	case CONF_TYPE_STRS:
+	case CONF_TYPE_ADDRS:
+	case CONF_TYPE_DOMAINS:
+	case CONF_TYPE_SOURCES:
+	case CONF_TYPE_DKEYS:
+		break;
+	}
+	CHECK_NEVER("a list among the scalars");
+	return -1;
+}
+
 int
 conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
     const struct conf_node *n, struct slice text, void *field, struct err *e)
 {
-	const char *word = "";
+	const char *word;
 
 	/* Lists take their quotes apart themselves. */
-	if (!conf_type_adds_up(row->type) &&
-	    conf_unquote(text, tree->rg, &word, e) == -1)
-		return -1;
-	switch (row->type) {
-	case CONF_TYPE_UINT:
-		return parse_uint(row, slice_of(word), field, e);
-	case CONF_TYPE_BOOL:
-		return str_to_bool(slice_of(word), field, e);
-	case CONF_TYPE_INTERVAL:
-		return parse_interval(row, slice_of(word), field, e);
-	case CONF_TYPE_INTERVALS:
-		return parse_intervals(tree, row, slice_of(word), field, e);
-	case CONF_TYPE_RATE:
-		return str_to_rate(slice_of(word), field, e);
-	case CONF_TYPE_SIZE:
-		return parse_size(row, slice_of(word), field, e);
-	case CONF_TYPE_STR:
-		*(const char **)field = word;
-		return 0;
-	case CONF_TYPE_STRS:
-	case CONF_TYPE_DOMAINS:
-		return parse_strs(tree, text, row->type == CONF_TYPE_DOMAINS,
-		    field, e);
-	case CONF_TYPE_HOSTS:
-		return conf_hosts_parse(slice_of(word), tree->rg, field, e);
-	case CONF_TYPE_SOURCES:
+	if (row->type == CONF_TYPE_SOURCES)
 		return parse_source(tree, text, field, e);
-	case CONF_TYPE_DKEYS:
+	if (row->type == CONF_TYPE_DKEYS)
 		return parse_dkey(tree, n, text, field, e);
-	}
-	CHECK_NEVER("a type without a parser");
-	return -1;
+	if (conf_type_adds_up(row->type))
+		return parse_strs(tree, row->type, text, field, e);
+	if (conf_unquote(text, tree->rg, &word, e) == -1)
+		return -1;
+	return parse_scalar(tree, row, slice_of(word), field, e);
 }
 
 size_t
 conf_type_size(enum conf_type type)
 {
-	switch (type) {
-	case CONF_TYPE_UINT:
-		return sizeof(CONF_CTYPE_UINT);
-	case CONF_TYPE_BOOL:
-		return sizeof(CONF_CTYPE_BOOL);
-	case CONF_TYPE_INTERVAL:
-		return sizeof(CONF_CTYPE_INTERVAL);
-	case CONF_TYPE_INTERVALS:
-		return sizeof(CONF_CTYPE_INTERVALS);
-	case CONF_TYPE_RATE:
-		return sizeof(CONF_CTYPE_RATE);
-	case CONF_TYPE_SIZE:
-		return sizeof(CONF_CTYPE_SIZE);
-	case CONF_TYPE_STR:
-		return sizeof(CONF_CTYPE_STR);
-	case CONF_TYPE_STRS:
-	case CONF_TYPE_DOMAINS: /* the same C type */
-		return sizeof(CONF_CTYPE_STRS);
-	case CONF_TYPE_HOSTS:
-		return sizeof(CONF_CTYPE_HOSTS);
-	case CONF_TYPE_SOURCES:
-		return sizeof(CONF_CTYPE_SOURCES);
-	case CONF_TYPE_DKEYS:
-		return sizeof(CONF_CTYPE_DKEYS);
-	}
-	CHECK_NEVER("a type without a size");
-	return 0;
+	static const size_t sizes[] = {
+#define SIZE(type) [CONF_TYPE_##type] = sizeof(CONF_CTYPE_##type)
+		SIZE(UINT),
+		SIZE(PERCENT),
+		SIZE(BOOL),
+		SIZE(BOOL_INTERVAL),
+		SIZE(INTERVAL),
+		SIZE(INTERVALS),
+		SIZE(RATE),
+		SIZE(RATES),
+		SIZE(DATA_RATE),
+		SIZE(SIZE),
+		SIZE(CIDR),
+		SIZE(STR),
+		SIZE(WORD),
+		SIZE(STRS),
+		SIZE(ADDRS),
+		SIZE(DOMAINS),
+		SIZE(HOSTS),
+		SIZE(SOURCES),
+		SIZE(DKEYS),
+#undef SIZE
+	};
+
+	CHECK((size_t)type < sizeof(sizes) / sizeof(sizes[0]));
+	return sizes[type];
 }
 
 bool
 conf_type_adds_up(enum conf_type type)
 {
-	return type == CONF_TYPE_STRS || type == CONF_TYPE_DOMAINS ||
-	    type == CONF_TYPE_SOURCES || type == CONF_TYPE_DKEYS;
+	return type == CONF_TYPE_STRS || type == CONF_TYPE_ADDRS ||
+	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_SOURCES ||
+	    type == CONF_TYPE_DKEYS;
 }

@@ -5,11 +5,14 @@ liblib_a_SOURCES = \
 	%D%/check.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/conf_bind.c %D%/conf_bind.h \
+	%D%/conf_form.c %D%/conf_form.h \
 	%D%/conf_hosts.c %D%/conf_hosts.h \
+	%D%/conf_known.c %D%/conf_known.h \
 	%D%/conf_lex.c %D%/conf_lex.h \
 	%D%/conf_macro.c %D%/conf_macro.h \
 	%D%/conf_parse.c %D%/conf_parse.h \
 	%D%/conf_types.c %D%/conf_types.h \
+	%D%/conf_unknown.c \
 	%D%/conf_value.c \
 	%D%/count.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \

@@ -9,6 +9,7 @@
 #include "lib/check.h"
 
 #define ALIGN 16
+#define SLAB_ALIGN 8
 #define REGION_BLOCK ((size_t)4096)
 #define SLAB_CHUNK ((size_t)65536)
 
@@ -241,7 +242,7 @@ slab_new(size_t size)
 
 	if (size < sizeof(struct free_obj))
 		size = sizeof(struct free_obj);
-	s->size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	s->size = (size + SLAB_ALIGN - 1) & ~(size_t)(SLAB_ALIGN - 1);
 	return s;
 }
 

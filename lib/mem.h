@@ -9,8 +9,8 @@
  * region: allocations that die together (a session, a message).  No single
  * free.  Owned by one thread at a time.
  *
- * slab: many objects of one size, reused, 16-byte aligned, without a header
- * per object.  Owned by one thread.
+ * slab: many objects of one size, reused, aligned to 8 bytes (16 if the size
+ * is a multiple of that), without a header per object.  Owned by one thread.
  */
 
 #ifndef LIB_MEM_H

@@ -325,40 +325,74 @@ bad:
 	    (int)s.len, s.p);
 }
 
-int
-str_to_rate(struct slice s, struct rate *r_r, struct err *e)
+/* "/[M]UNIT": the end of a rate. */
+static int
+take_period(struct slice rest, int64_t *us_r, struct err *e)
 {
-	struct slice rest = s;
-	uint64_t count, times = 1;
+	uint64_t times = 1;
 	int64_t unit;
 
-	*r_r = (struct rate){ 0, 0 };
-	if (slice_eq_nocase(s, "unlimited"))
-		return 0;
-	if (slice_eq(s, "0")) { /* as unlimited in PowerMTA */
-		return 0;
-	}
-	if (!take_digits(&rest, &count) || count == 0 || count > UINT32_MAX)
-		goto bad;
 	if (rest.len == 0 || rest.p[0] != '/')
-		goto bad;
+		return err_set(e, "no period");
 	rest.p++;
 	rest.len--;
 	if (rest.len > 0 && rest.p[0] >= '0' && rest.p[0] <= '9' &&
 	    (!take_digits(&rest, &times) || times == 0))
-		goto bad;
+		return err_set(e, "a bad period");
 	unit = take_unit(&rest);
 	if (unit == 0 || rest.len > 0)
-		goto bad;
+		return err_set(e, "a bad unit of time");
 	if (times > (uint64_t)(INTERVAL_MAX / unit))
-		return err_set(e, "\"%.*s\" has a period longer than ten years",
-		    (int)s.len, s.p);
-	r_r->count = (uint32_t)count;
-	r_r->period_us = (int64_t)times * unit;
+		return err_set(e, "a period longer than ten years");
+	*us_r = (int64_t)times * unit;
 	return 0;
-bad:
-	return err_set(e, "\"%.*s\" is not a rate such as 250/h or 1/20m",
-	    (int)s.len, s.p);
+}
+
+int
+str_to_rate(struct slice s, struct rate *r_r, struct err *e)
+{
+	struct slice rest = s;
+	uint64_t count;
+
+	*r_r = (struct rate){ 0, 0 };
+	/* 0 is as unlimited in PowerMTA */
+	if (slice_eq_nocase(s, "unlimited") || slice_eq(s, "0"))
+		return 0;
+	if (!take_digits(&rest, &count) || count == 0 || count > UINT32_MAX)
+		return err_set(e,
+		    "\"%.*s\" is not a rate such as 250/h or "
+		    "1/20m",
+		    (int)s.len, s.p);
+	if (take_period(rest, &r_r->period_us, e) == -1)
+		return err_where(e,
+		    "\"%.*s\" is not a rate such as 250/h or 1/20m", (int)s.len,
+		    s.p);
+	r_r->count = (uint32_t)count;
+	return 0;
+}
+
+int
+str_to_data_rate(struct slice s, struct data_rate *r_r, struct err *e)
+{
+	const char *slash = memchr(s.p, '/', s.len);
+	struct slice size = s;
+	uint64_t bytes;
+
+	*r_r = (struct data_rate){ 0, 0 };
+	if (slice_eq_nocase(s, "unlimited") || slice_eq(s, "0"))
+		return 0;
+	if (slash == NULL)
+		return err_set(e, "\"%.*s\" is not a data rate such as 10M/15m",
+		    (int)s.len, s.p);
+	size.len = (size_t)(slash - s.p);
+	if (str_to_size(size, &bytes, e) == -1 || bytes == 0 ||
+	    bytes == SIZE_UNLIMITED ||
+	    take_period((struct slice){ slash, s.len - size.len },
+		&r_r->period_us, e) == -1)
+		return err_set(e, "\"%.*s\" is not a data rate such as 10M/15m",
+		    (int)s.len, s.p);
+	r_r->bytes = bytes;
+	return 0;
 }
 
 static const struct {
@@ -394,24 +428,50 @@ str_interval(struct buf *b, int64_t us)
 	}
 }
 
-void
-str_rate(struct buf *b, const struct rate *r)
+static void
+add_period(struct buf *b, int64_t period_us)
 {
-	if (r->count == 0) {
-		buf_str(b, "unlimited");
-		return;
-	}
-	buf_printf(b, "%u/", r->count);
 	for (size_t i = 1; i < sizeof(shown_units) / sizeof(shown_units[0]);
 	     i++)
-		if (r->period_us % shown_units[i].us == 0) {
-			int64_t times = r->period_us / shown_units[i].us;
+		if (period_us % shown_units[i].us == 0) {
+			int64_t times = period_us / shown_units[i].us;
 
 			if (times > 1)
 				buf_printf(b, "%lld", (long long)times);
 			buf_byte(b, shown_units[i].name);
 			return;
 		}
+}
+
+void
+str_rate(struct buf *b, const struct rate *r)
+{
+	if (r->period_us == 0) {
+		buf_str(b, "unlimited");
+		return;
+	}
+	buf_printf(b, "%u/", r->count);
+	add_period(b, r->period_us);
+}
+
+void
+str_data_rate(struct buf *b, const struct data_rate *r)
+{
+	static const char suffixes[] = "\0kmgt";
+	uint64_t n = r->bytes;
+	unsigned i = 0;
+
+	if (r->period_us == 0) {
+		buf_str(b, "unlimited");
+		return;
+	}
+	for (; i + 1 < sizeof(suffixes) - 1 && n % 1024 == 0; i++)
+		n /= 1024;
+	buf_printf(b, "%llu", (unsigned long long)n);
+	if (i > 0)
+		buf_byte(b, suffixes[i]);
+	buf_byte(b, '/');
+	add_period(b, r->period_us);
 }
 
 /* ---- fixed-order integers ------------------------------------------------ */

@@ -57,6 +57,12 @@ struct rate {
 	int64_t period_us;
 };
 
+/* Bytes in a period.  bytes 0 with period 0: unlimited. */
+struct data_rate {
+	uint64_t bytes;
+	int64_t period_us;
+};
+
 #define INTERVAL_NEVER INT64_MAX
 #define SIZE_UNLIMITED UINT64_MAX
 
@@ -65,8 +71,11 @@ int str_to_bool(struct slice s, bool *v_r, struct err *e);
 int str_to_interval(struct slice s, int64_t *us_r, struct err *e); /* 4d12h */
 int str_to_size(struct slice s, uint64_t *v_r, struct err *e);     /* 25M */
 int str_to_rate(struct slice s, struct rate *r_r, struct err *e);  /* 1/20m */
+int str_to_data_rate(struct slice s, struct data_rate *r_r,
+    struct err *e);                           /* 10M/15m */
 void str_interval(struct buf *b, int64_t us); /* "4d12h", "never" */
 void str_rate(struct buf *b, const struct rate *r);
+void str_data_rate(struct buf *b, const struct data_rate *r);
 
 /* Fixed-order integers for records: big-endian, so that keys sort. */
 void put_be16(void *p, uint16_t v);

@@ -121,6 +121,7 @@ classify_status(const struct outcome *o, uint8_t dsn_r[3])
 		[OUTCOME_BIND] = { 4, 3, 5 },
 		[OUTCOME_UNSENT] = { 4, 0, 0 },
 		[OUTCOME_LOCAL_TEMP] = { 4, 3, 0 },
+		[OUTCOME_DAMAGED] = { 5, 3, 0 },
 		[OUTCOME_NO_UTF8] = { 5, 6, 7 },
 	};
 

@@ -18,5 +18,7 @@ libmail_a_SOURCES = \
 	%D%/mark.c %D%/mark.h \
 	%D%/message.c %D%/message.h \
 	%D%/outcome.c %D%/outcome.h \
+	%D%/packed.c %D%/packed.h \
 	%D%/smtp_cmd.c %D%/smtp_cmd.h \
-	%D%/smtp_reply.c %D%/smtp_reply.h
+	%D%/smtp_reply.c %D%/smtp_reply.h \
+	%D%/waybill.c %D%/waybill.h

@@ -48,6 +48,16 @@ message_new(const void *env, uint32_t env_len)
 }
 
 struct message *
+message_at(uint64_t id, const struct message_loc *loc)
+{
+	struct message *m = message_new("", 0);
+
+	m->id = id;
+	m->loc = *loc;
+	return m;
+}
+
+struct message *
 message_ref(struct message *m)
 {
 	ref_get(&m->refs);

@@ -5,9 +5,10 @@
  *
  * struct body: the bytes as they go out (CRLF lines, not dot-stuffed);
  * immutable and counted, so that the store may append it while a session
- * sends it.  struct message: envelope bytes and where the body is; owned by
- * the scheduler thread, which alone changes `body` and `loc`; a grant carries
- * copies of the two and a reference.
+ * sends it.  struct message: a message in the hands of somebody who sends,
+ * shows or ends it.  It never changes once it has its id and its place; a
+ * message that only waits is no struct message but a number and a place with
+ * the scheduler (vmta/backlog.h).
  */
 
 #ifndef MAIL_MESSAGE_H
@@ -23,19 +24,21 @@ struct body {
 	char bytes[];
 };
 
-struct body_loc {
-	uint32_t segment; /* number of the segment file */
-	uint32_t len;     /* of the body, without the segment's own header */
-	uint64_t offset;  /* of the first byte of the body */
+/* Where a message is in the spool (queue/segment.h). */
+struct message_loc {
+	uint32_t segment;  /* number of the segment file */
+	uint32_t offset;   /* of its record there */
+	uint32_t env_len;  /* of the packed envelope */
+	uint32_t body_len; /* of the body */
 };
 
 struct message {
 	struct ref refs;
 	uint64_t id;
-	struct body_loc loc;
-	struct body *body; /* NULL: read it from the segment */
-	uint32_t env_len;
-	unsigned char env[]; /* mail/envelope.h */
+	struct message_loc loc; /* when it was last put there, or taken up */
+	struct body *body;      /* NULL: read it from the segment */
+	uint32_t env_len;       /* 0: likewise */
+	unsigned char env[];    /* mail/envelope.h */
 };
 
 struct body *body_new(uint32_t len); /* bytes to be filled by the caller */
@@ -43,6 +46,8 @@ struct body *body_ref(struct body *b);
 void body_unref(struct body **bp);
 
 struct message *message_new(const void *env, uint32_t env_len);
+/* One whose envelope and body are in the spool only. */
+struct message *message_at(uint64_t id, const struct message_loc *loc);
 struct message *message_ref(struct message *m);
 void message_unref(struct message **mp);
 

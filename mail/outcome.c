@@ -55,6 +55,8 @@ outcome_kind_name(enum outcome_kind kind)
 		return "unsent";
 	case OUTCOME_LOCAL_TEMP:
 		return "local";
+	case OUTCOME_DAMAGED:
+		return "damaged";
 	case OUTCOME_NO_UTF8:
 		return "no-smtputf8";
 	}

@@ -44,7 +44,8 @@ enum outcome_kind {
 	OUTCOME_LOOP,       /* best MX is ourselves */
 	OUTCOME_BIND,       /* the source address cannot be used */
 	OUTCOME_UNSENT,     /* granted and not tried; comes back unused */
-	OUTCOME_LOCAL_TEMP, /* trouble of ours (body unreadable) */
+	OUTCOME_LOCAL_TEMP, /* trouble of ours (message unreadable) */
+	OUTCOME_DAMAGED,    /* the body fails its checksum: 5.3.0 */
 	OUTCOME_NO_UTF8     /* SMTPUTF8 needed and not offered: 5.6.7 */
 };
 

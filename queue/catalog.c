@@ -24,7 +24,7 @@ struct catalog {
 	size_t count;
 };
 
-_Static_assert(sizeof(struct catalog_entry) <= 32, "paid for every message");
+_Static_assert(sizeof(struct catalog_entry) <= 24, "paid for every message");
 
 static struct catalog_entry *
 entry_at(const struct catalog *c, uint32_t i)

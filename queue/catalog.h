@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * catalog - the messages of the store in memory: how many recipients are left
- * and in which segment the body is.
+ * and in which segment it is.
  *
  * What settling needs to know without reading the database: 24 bytes and one
  * bucket of 4 for each message.  Made anew by the load after a start.  Store
@@ -19,7 +19,7 @@ struct catalog;
 struct catalog_entry {
 	uint64_t id;
 	uint32_t segment;
-	uint32_t body_len;
+	uint32_t size;      /* of its record there */
 	uint32_t left : 29; /* recipients without a terminal outcome */
 	uint32_t has_states : 1;
 	uint32_t moving : 1; /* compacted, the move not yet acknowledged */

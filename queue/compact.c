@@ -11,16 +11,17 @@
 #include "lib/check.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 #include "queue/bytes.h"
 #include "queue/commit.h"
 #include "queue/crc32c.h"
 #include "queue/store_priv.h"
 
-enum { PIECE = 1 << 20, PIECE_BODIES = 256 };
+enum { PIECE = 1 << 20, PIECE_RECORDS = 256 };
 
 struct place {
-	uint64_t id, offset; /* of the body */
-	uint32_t len, crc;
+	uint64_t offset; /* of the record */
+	struct segment_head head;
 };
 
 /* An acknowledgement that is awaited. */
@@ -38,9 +39,9 @@ struct compact {
 	uint32_t segment;
 	struct place *places;
 	size_t count, cap, next;
-	char *piece; /* bodies read from the old file */
+	char *piece; /* envelopes and bodies read from the old file */
 	size_t piece_cap;
-	struct segment_item items[PIECE_BODIES];
+	struct segment_item items[PIECE_RECORDS];
 	size_t item_count;
 	bool failed; /* something stays in the old file */
 
@@ -121,15 +122,56 @@ finish(struct compact *c)
 
 /* ---- checkpoint thread: a piece ------------------------------------------ */
 
-static bool
-read_body(struct compact *c, const struct place *pl, char *to)
+static size_t
+bytes_of(const struct place *pl)
 {
-	if (pread(c->fd, to, pl->len, (off_t)pl->offset) == (ssize_t)pl->len &&
-	    crc32c(0, to, pl->len) == pl->crc)
+	return (size_t)pl->head.env_len + pl->head.body_len;
+}
+
+/* Names the message, and its recipients' queues as far as they are known. */
+static void
+log_record(const struct compact *c, const struct place *pl, const char *env,
+    const char *what)
+{
+	struct region *rg = region_new();
+	char id[MESSAGE_ID_TEXT];
+	struct envelope ev;
+	struct log_line l;
+	struct err e;
+
+	log_begin(&l, LOG_L_ERROR, message_id_text(pl->head.id, id),
+	    "segment-damaged");
+	log_fmt(&l, "segment", "%08X", c->segment);
+	log_int(&l, "offset", (int64_t)pl->offset);
+	if (env != NULL &&
+	    envelope_unpack(env, pl->head.env_len, rg, &ev, &e) == 0) {
+		log_fmt(&l, "from", "<%s>", ev.sender);
+		log_fmt(&l, "to", "<%s>", ev.rcpts[0].addr);
+		log_fmt(&l, "queue", "%s/%s", ev.rcpts[0].domain,
+		    ev.rcpts[0].vmta[0] == '\0' ? "{default}" :
+						  ev.rcpts[0].vmta);
+	}
+	log_str(&l, "text", what);
+	log_end(&l);
+	region_free(&rg);
+}
+
+/* Envelope, then body. */
+static bool
+read_record(const struct compact *c, const struct place *pl, char *to)
+{
+	const struct segment_head *h = &pl->head;
+	off_t at = (off_t)pl->offset + SEGMENT_HEAD;
+
+	if (pread(c->fd, to, bytes_of(pl), at) != (ssize_t)bytes_of(pl)) {
+		log_record(c, pl, NULL, "it cannot be read");
+	} else if (crc32c(0, to, h->env_len) != h->env_crc) {
+		log_record(c, pl, NULL, "the envelope is damaged");
+	} else if (crc32c(0, to + h->env_len, h->body_len) != h->body_crc) {
+		log_record(c, pl, to, "the body is damaged");
+	} else {
 		return true;
-	log_note(LOG_L_ERROR, "segment-damaged",
-	    "segment %08X: the body at %llu cannot be read", c->segment,
-	    (unsigned long long)pl->offset);
+	}
 	return false;
 }
 
@@ -141,15 +183,15 @@ on_piece(struct post *p) /* store thread */
 	commit_add_move(c->s, c);
 }
 
-/* Reads as many bodies as make a piece; at least one, of any size. */
+/* Reads as many records as make a piece; at least one, of any size. */
 static void
 send_piece(struct compact *c)
 {
 	size_t want = 0, used = 0, n = c->next;
 
-	while (n < c->count && n - c->next < PIECE_BODIES &&
-	    (n == c->next || want + c->places[n].len <= PIECE))
-		want += c->places[n++].len;
+	while (n < c->count && n - c->next < PIECE_RECORDS &&
+	    (n == c->next || want + bytes_of(&c->places[n]) <= PIECE))
+		want += bytes_of(&c->places[n++]);
 	if (want > c->piece_cap) {
 		c->piece = mem_realloc(c->piece, want);
 		c->piece_cap = want;
@@ -158,14 +200,17 @@ send_piece(struct compact *c)
 	for (; c->next < n; c->next++) {
 		const struct place *pl = &c->places[c->next];
 
-		if (!read_body(c, pl, c->piece + used)) {
+		if (!read_record(c, pl, c->piece + used)) {
 			c->failed = true;
 			continue;
 		}
-		c->items[c->item_count++] = (struct segment_item){ .id = pl->id,
-			.p = c->piece + used,
-			.len = pl->len };
-		used += pl->len;
+		c->items[c->item_count++] =
+		    (struct segment_item){ .id = pl->head.id,
+			    .env = c->piece + used,
+			    .env_len = pl->head.env_len,
+			    .body = c->piece + used + pl->head.env_len,
+			    .body_len = pl->head.body_len };
+		used += bytes_of(pl);
 	}
 	if (c->item_count > 0)
 		send_to(c, c->s->worker, on_piece);
@@ -184,7 +229,7 @@ on_pieced(struct post *p)
 		finish(c);
 }
 
-/* ---- which segment, which bodies ----------------------------------------- */
+/* ---- which segment, which messages --------------------------------------- */
 
 /* On the store thread. */
 static void
@@ -195,7 +240,7 @@ on_places(struct post *p)
 
 	for (size_t i = 0; i < c->count; i++) {
 		const struct catalog_entry *entry = catalog_find(c->s->catalog,
-		    c->places[i].id);
+		    c->places[i].head.id);
 
 		if (entry != NULL && entry->segment == c->segment)
 			c->places[kept++] = c->places[i];
@@ -212,7 +257,7 @@ add_place(struct compact *c, const struct segment_head *h, uint64_t offset)
 		c->places = mem_realloc(c->places,
 		    c->cap * sizeof(struct place));
 	}
-	c->places[c->count++] = (struct place){ h->id, offset, h->len, h->crc };
+	c->places[c->count++] = (struct place){ offset, *h };
 }
 
 /* Goes from head to head; a damaged one hides what is behind it. */
@@ -229,8 +274,8 @@ list_places(struct compact *c)
 
 		if (!segment_head_unpack(head, &h))
 			break;
-		add_place(c, &h, at + SEGMENT_HEAD);
-		at += SEGMENT_HEAD + (uint64_t)h.len;
+		add_place(c, &h, at);
+		at += SEGMENT_HEAD + (uint64_t)h.env_len + h.body_len;
 	}
 	if (n == 0)
 		return;
@@ -390,9 +435,9 @@ compact_answer(struct compact *c)
 
 		if (entry == NULL || entry->segment != c->segment)
 			continue;
-		segments_dead(s->segments, entry->segment, entry->body_len);
+		segments_dead(s->segments, entry->segment, entry->size);
 		entry->segment = it->loc.segment;
-		segments_born(s->segments, entry->segment, entry->body_len);
+		segments_born(s->segments, entry->segment, entry->size);
 		if (s->owner.moved != NULL) {
 			await_move(c, entry);
 			s->owner.moved(s->ctx, it->id, c->segment, &it->loc);
@@ -410,7 +455,7 @@ drop_move(struct compact *c, size_t i)
 	c->moves[i] = c->moves[--c->move_count];
 }
 
-/* A body may be moved again before the first move is acknowledged. */
+/* A message may be moved again before the first move is acknowledged. */
 void
 compact_moved_done(struct compact *c, uint64_t id, uint32_t old_segment)
 {

@@ -10,13 +10,13 @@
  *	tick ------------->  choose a segment, hold it
  *	list its heads <---
  *	      ------------>  which of these are live?
- *	read some bodies <-
+ *	read some records <
  *	      ------------>  append, commit, flush, tell the owner
  *	(until all are through)
  *	      ------------>  let go
  *
  * The old file stays until every move is acknowledged: sessions may hold its
- * number.  A body that does not pass its checksum is not moved, and its
+ * number.  A message that does not pass its checksums is not moved, and its
  * segment then never goes.
  */
 
@@ -39,7 +39,7 @@ void compact_tick(struct compact *c); /* checkpoint thread */
 
 /* ---- store thread -------------------------------------------------------- */
 
-/* For the batch: appends the bodies, commits the rows, after the flush tells
+/* For the batch: appends the records, commits the rows, after the flush tells
  * of the moves. */
 void compact_append(struct compact *c);
 void compact_commit(struct compact *c);

@@ -9,31 +9,77 @@
 #include "mail/envelope.h"
 #include "queue/bytes.h"
 #include "queue/inflight_priv.h"
+#include "queue/segment.h"
 #include "queue/store_priv.h"
+
+struct place {
+	int64_t wall_us;
+	uint64_t id;
+	uint32_t n;
+};
+
+static enum env_result
+put(struct store *s, const struct place *at, const struct record_doubt *d,
+    struct err *e)
+{
+	unsigned char key[KEY_DOUBT];
+	struct buf rec = { 0 };
+	enum env_result r;
+
+	put_be64(key, (uint64_t)at->wall_us);
+	put_be64(key + 8, at->id);
+	put_be32(key + 16, at->n);
+	record_doubt_pack(&rec, bytes(key, sizeof(key)), d);
+	r = env_put(s->env, TABLE_DOUBT, bytes(key, sizeof(key)),
+	    bytes(rec.p, rec.len), e);
+	buf_fini(&rec);
+	return r;
+}
+
+enum env_result
+doubt_put(struct store *s, const struct store_doubt *d, struct err *e)
+{
+	const struct record_doubt row = { .session = d->session,
+		.to = slice_of(d->to),
+		.queue = slice_of(d->queue) };
+
+	return put(s, &(struct place){ d->wall_us, d->id, d->n }, &row, e);
+}
 
 /* ---- at start ------------------------------------------------------------ */
 
-/* Who a doubt is about, for people; empty when the envelope is broken. */
+struct find {
+	struct store *s;
+	struct segment_reader *reader;
+};
+
+/* Who a doubt is about, for people; empty where the records are broken. */
 struct names {
 	const char *sender, *to, *queue;
 };
 
 static struct names
-names_of(const struct record_message *m, uint32_t n, struct region *rg)
+names_of(const struct find *f, uint64_t id, const struct record_message *m,
+    uint32_t n, struct region *rg)
 {
 	struct names names = { "", "", "" };
-	const struct env_rcpt *r;
+	struct segment_got got;
 	struct envelope env;
+	struct waybill bill;
 	struct err e;
 
-	if (envelope_unpack(m->env.p, m->env.len, rg, &env, &e) == -1 ||
-	    n >= env.rcpt_count)
-		return names;
-	r = &env.rcpts[n];
-	names.sender = env.sender;
-	names.to = r->addr;
-	names.queue = region_printf(rg, "%s/%s", r->domain,
-	    r->vmta[0] == '\0' ? "{default}" : r->vmta);
+	if (waybill_unpack(m->waybill.p, m->waybill.len, rg, &bill, &e) == 0) {
+		const struct waybill_run *run = waybill_find(&bill, n);
+
+		names.queue = region_printf(rg, "%s/%s", run->domain,
+		    run->vmta[0] == '\0' ? "{default}" : run->vmta);
+	}
+	if (segment_read_envelope(f->reader, id, &m->loc, rg, &got, &e) == 0 &&
+	    envelope_unpack(got.env, m->loc.env_len, rg, &env, &e) == 0 &&
+	    n < env.rcpt_count) {
+		names.sender = env.sender;
+		names.to = env.rcpts[n].addr;
+	}
 	return names;
 }
 
@@ -55,26 +101,18 @@ log_doubt(const struct inflight_found *f, const struct names *names)
 }
 
 static enum env_result
-put_doubt(struct store *s, const struct inflight_found *f,
+put_doubt(const struct find *find, const struct inflight_found *f,
     const struct record_message *m, struct err *e)
 {
 	struct region *rg = region_new();
-	struct names names = names_of(m, f->n, rg);
-	struct record_doubt d = { .session = f->session,
+	struct names names = names_of(find, f->id, m, f->n, rg);
+	const struct record_doubt row = { .session = f->session,
 		.to = slice_of(names.to),
 		.queue = slice_of(names.queue) };
-	unsigned char key[KEY_DOUBT];
-	struct buf rec = { 0 };
 	enum env_result r;
 
 	log_doubt(f, &names);
-	put_be64(key, (uint64_t)f->wall_us);
-	put_be64(key + 8, f->id);
-	put_be32(key + 16, f->n);
-	record_doubt_pack(&rec, bytes(key, sizeof(key)), &d);
-	r = env_put(s->env, TABLE_DOUBT, bytes(key, sizeof(key)),
-	    bytes(rec.p, rec.len), e);
-	buf_fini(&rec);
+	r = put(find->s, &(struct place){ f->wall_us, f->id, f->n }, &row, e);
 	region_free(&rg);
 	return r;
 }
@@ -103,29 +141,31 @@ check(struct store *s, const struct inflight_found *f, struct err *e)
 }
 
 static enum env_result
-add(struct store *s, const struct inflight_found *f, struct err *e)
+add(const struct find *find, const struct inflight_found *f, struct err *e)
 {
 	unsigned char id[KEY_ID];
 	struct record_message m;
 	struct slice rec;
 	enum env_result r;
 
-	r = check(s, f, e);
+	r = check(find->s, f, e);
 	if (r != ENV_OK)
 		return r;
 	key_id(id, f->id);
-	r = env_get(s->env, TABLE_MESSAGE, bytes(id, sizeof(id)), &rec, e);
+	r = env_get(find->s->env, TABLE_MESSAGE, bytes(id, sizeof(id)), &rec,
+	    e);
 	if (r != ENV_OK)
 		return r;
 	if (record_message_unpack(bytes(id, sizeof(id)), rec, &m, e) == -1 ||
 	    f->n >= m.rcpt_count)
 		return ENV_ABSENT;
-	return put_doubt(s, f, &m, e);
+	return put_doubt(find, f, &m, e);
 }
 
 enum env_result
 doubt_find(struct store *s, size_t *count_r, struct err *e)
 {
+	struct find find = { .s = s };
 	struct inflight_found *list;
 	enum env_result r = ENV_OK;
 	size_t count;
@@ -133,14 +173,16 @@ doubt_find(struct store *s, size_t *count_r, struct err *e)
 	*count_r = 0;
 	if (inflight_read(s->dir, &list, &count, e) == -1)
 		return ENV_FAILED;
+	find.reader = segment_reader_new(s->dir);
 	for (size_t i = 0; i < count; i++) {
-		r = add(s, &list[i], e);
+		r = add(&find, &list[i], e);
 		if (r == ENV_OK)
 			(*count_r)++;
 		else if (r != ENV_ABSENT)
 			break;
 		r = ENV_OK;
 	}
+	segment_reader_free(&find.reader);
 	inflight_found_free(&list);
 	return r;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doubt - recipients whose final dot was sent and whose outcome was never
- * committed: what the in-flight slots of an earlier run name and the tables
- * do not contradict.  Kept seven days.  Store thread, or before it runs.
+ * doubt - recipients whose final dot was sent and whose answer nobody knows:
+ * what the in-flight slots of an earlier run name and the tables do not
+ * contradict, and those whose connection was lost before the answer.  Kept
+ * seven days.  Store thread, or before it runs.
  */
 
 #ifndef QUEUE_DOUBT_H
@@ -18,6 +19,10 @@
 
 /* Writes and logs them by name.  Within a transaction. */
 enum env_result doubt_find(struct store *s, size_t *count_r, struct err *e);
+
+/* Keeps one.  Within a transaction; the same one again changes nothing. */
+enum env_result doubt_put(struct store *s, const struct store_doubt *d,
+    struct err *e);
 
 /* Those of the last seven days, oldest first. */
 void doubt_list(struct store *s, int64_t wall_us, struct store_doubt **list_r,

@@ -18,7 +18,7 @@ enum {
 	 * transactions of one, 16 with 256, 14 with 1024.
 	 */
 	GROUP = 1024,
-	ENVELOPE_MAX = 64 << 20
+	WAYBILL_MAX = 64 << 20
 };
 
 static void
@@ -39,8 +39,10 @@ judge(const struct store *s, struct store_accept *a)
 	a->msg->id = 0;
 	if (a->rcpt_count == 0 || a->rcpt_count > ENVELOPE_RCPT_MAX)
 		refuse(a, STORE_BAD, "too many recipients, or none");
-	else if (a->msg->env_len > ENVELOPE_MAX)
+	else if (a->msg->env_len > SEGMENT_ENV_MAX)
 		refuse(a, STORE_BAD, "the envelope is too large");
+	else if (a->waybill.len > WAYBILL_MAX)
+		refuse(a, STORE_BAD, "too many queues");
 	else if (a->msg->body == NULL || a->msg->body->len > SEGMENT_BODY_MAX)
 		refuse(a, STORE_BAD, "the message is too large");
 	else if (s->space != STORE_SPACE_OK)
@@ -48,15 +50,15 @@ judge(const struct store *s, struct store_accept *a)
 	return a->answer == STORE_TAKEN;
 }
 
-/* The messages of a batch that can be kept, and their bodies. */
-struct bodies {
+/* The messages of a batch that can be kept, as they are appended. */
+struct records {
 	struct segment_item *items;
 	struct store_accept **taken;
 	size_t count;
 };
 
 static void
-bodies_fini(struct bodies *b)
+records_fini(struct records *b)
 {
 	free(b->items);
 	free(b->taken);
@@ -65,7 +67,7 @@ bodies_fini(struct bodies *b)
 void
 intake_append(struct store *s, struct store_accept **list, size_t count)
 {
-	struct bodies b = {
+	struct records b = {
 		.items = mem_array(count, sizeof(*b.items)),
 		.taken = mem_array(count, sizeof(struct store_accept *)),
 	};
@@ -78,9 +80,11 @@ intake_append(struct store *s, struct store_accept **list, size_t count)
 		if (!judge(s, a))
 			continue;
 		a->msg->id = ledger_take_id(&s->ledger);
-		b.items[b.count].id = a->msg->id;
-		b.items[b.count].p = a->msg->body->bytes;
-		b.items[b.count].len = a->msg->body->len;
+		b.items[b.count] = (struct segment_item){ .id = a->msg->id,
+			.env = a->msg->env,
+			.env_len = a->msg->env_len,
+			.body = a->msg->body->bytes,
+			.body_len = a->msg->body->len };
 		b.taken[b.count++] = a;
 	}
 	if (segments_append(s->segments, b.items, b.count, &done, &e) == -1)
@@ -89,7 +93,7 @@ intake_append(struct store *s, struct store_accept **list, size_t count)
 		b.taken[i]->msg->loc = b.items[i].loc;
 	for (size_t i = done; i < b.count; i++)
 		refuse(b.taken[i], STORE_NO_SPACE, e.text);
-	bodies_fini(&b);
+	records_fini(&b);
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -135,8 +139,7 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 		}
 	}
 	m.loc = a->msg->loc;
-	m.rcpt_count = a->rcpt_count;
-	m.env = bytes(a->msg->env, a->msg->env_len);
+	m.waybill = a->waybill;
 	key_id(key, a->msg->id);
 	record_message_pack(rec, bytes(key, sizeof(key)), &m);
 	next->row.accepted += fresh;
@@ -187,8 +190,8 @@ add_to_catalog(struct store *s, const struct store_accept *a)
 	c->left = left & UINT32_C(0x1fffffff);
 	c->has_states = left < a->rcpt_count;
 	c->segment = a->msg->loc.segment;
-	c->body_len = a->msg->loc.len;
-	segments_born(s->segments, c->segment, c->body_len);
+	c->size = segment_size(&a->msg->loc);
+	segments_born(s->segments, c->segment, c->size);
 	audit_change(s->audit, a->msg->id, left);
 }
 

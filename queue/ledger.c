@@ -12,6 +12,19 @@ row_key(void)
 	return SLICE_LIT("ledger");
 }
 
+/* The ledger is read first: it speaks for all of the spool. */
+static int
+check_format(struct slice rec, struct err *e)
+{
+	if (rec.len == 0 || rec.p[0] != 1)
+		return 0;
+	return err_set(e,
+	    "the spool has format 1, of an earlier mailraced; this one reads "
+	    "format %u: let the earlier one deliver what is queued, or move "
+	    "the folder away",
+	    (unsigned)RECORD_VERSION);
+}
+
 enum env_result
 ledger_load(struct env *v, int64_t wall_us, struct ledger *l, struct err *e)
 {
@@ -21,7 +34,8 @@ ledger_load(struct env *v, int64_t wall_us, struct ledger *l, struct err *e)
 	memset(l, 0, sizeof(*l));
 	r = env_get(v, TABLE_LEDGER, row_key(), &rec, e);
 	if (r == ENV_OK) {
-		if (record_ledger_unpack(row_key(), rec, &l->row, e) == -1)
+		if (check_format(rec, e) == -1 ||
+		    record_ledger_unpack(row_key(), rec, &l->row, e) == -1)
 			return ENV_FAILED;
 	} else if (r != ENV_ABSENT) {
 		return r;

@@ -10,7 +10,10 @@
 #include "queue/bytes.h"
 #include "queue/store_priv.h"
 
-enum { SLICE = 256 }; /* messages */
+enum {
+	SLICE = 256, /* messages read at once and handed out together */
+	AHEAD = 8    /* of those, before the first is taken */
+};
 
 /* A state row. */
 struct row {
@@ -19,22 +22,16 @@ struct row {
 	struct record_state st;
 };
 
-/* A message without a fresh recipient, ready to be handed out. */
-struct later {
-	int64_t due_wall_us;
-	struct store_arrival *arrival;
-};
-
 struct load {
 	struct store *s;
 	bool walked;
+	unsigned out; /* handed out and not yet given back */
 	struct env_scan messages, states;
 	struct row ahead; /* read, belongs to a later message */
 	bool has_ahead, states_end;
 	struct row *rows; /* of the message in hand */
 	size_t row_count, row_cap;
-	struct later *later;
-	size_t later_count, later_cap, next;
+	struct store_arrivals *arrivals; /* being filled, or NULL */
 };
 
 struct load *
@@ -58,12 +55,7 @@ load_free(struct load **lp)
 		return;
 	env_scan_fini(&l->messages);
 	env_scan_fini(&l->states);
-	for (; l->next < l->later_count; l->next++) {
-		message_unref(&l->later[l->next].arrival->msg);
-		free(l->later[l->next].arrival);
-	}
 	free(l->rows);
-	free(l->later);
 	free(l);
 }
 
@@ -147,16 +139,24 @@ count_done(const struct load *l)
 
 /* ---- handing out --------------------------------------------------------- */
 
-static struct store_arrival *
-make_arrival(const struct load *l, uint64_t id, const struct record_message *m)
+static struct store_arrivals *
+arrivals_new(struct store *s)
 {
-	size_t left = m->rcpt_count - count_done(l), row = 0;
-	struct store_arrival *a;
+	struct store_arrivals *a = mem_new(struct store_arrivals);
 
-	a = mem_zalloc(sizeof(*a) + left * sizeof(a->rcpts[0]));
-	a->msg = message_new(m->env.p, (uint32_t)m->env.len);
-	a->msg->id = id;
-	a->msg->loc = m->loc;
+	a->store = s;
+	a->rg = region_new();
+	STAILQ_INIT(&a->list);
+	return a;
+}
+
+/* Recipients that are left, each with what its state row says. */
+static void
+fill_rcpts(const struct load *l, const struct record_message *m,
+    struct store_arrival *a)
+{
+	size_t row = 0;
+
 	for (uint32_t n = 0; n < m->rcpt_count; n++) {
 		struct store_rcpt *r = &a->rcpts[a->count];
 		const struct record_state *st = NULL;
@@ -170,31 +170,58 @@ make_arrival(const struct load *l, uint64_t id, const struct record_message *m)
 		r->due_wall_us = st == NULL ? 0 : st->due_wall_us;
 		a->count++;
 	}
-	CHECK(a->count == left);
-	return a;
 }
 
 static void
-hand_out(const struct load *l, struct store_arrival *a)
+add_arrival(struct load *l, uint64_t id, const struct record_message *m,
+    uint32_t left)
 {
+	struct region *rg = l->arrivals->rg;
+	struct store_arrival *a = region_new_obj(rg, struct store_arrival);
+	const char *bill = region_dup(rg, m->waybill.p, m->waybill.len);
+	struct err e;
+
+	if (waybill_unpack(bill, m->waybill.len, rg, &a->waybill, &e) == -1) {
+		log_damaged(&e);
+		return;
+	}
+	a->id = id;
+	a->loc = m->loc;
+	a->rcpts = region_array(rg, left, sizeof(*a->rcpts));
+	fill_rcpts(l, m, a);
+	CHECK(a->count == left);
+	STAILQ_INSERT_TAIL(&l->arrivals->list, a, link);
+}
+
+void
+load_arrivals_free(struct store_arrivals **ap)
+{
+	struct store_arrivals *a = *ap;
+
+	*ap = NULL;
+	region_free(&a->rg);
+	free(a);
+}
+
+static void
+hand_out(struct load *l)
+{
+	struct store_arrivals *a = l->arrivals;
+
+	l->arrivals = NULL;
+	if (STAILQ_EMPTY(&a->list)) {
+		load_arrivals_free(&a);
+		return;
+	}
+	l->out++;
 	l->s->owner.recovered(l->s->ctx, a); /* takes it */
 }
 
-static void
-add_later(struct load *l, struct store_arrival *a)
+void
+load_returned(struct load *l)
 {
-	struct later *t;
-
-	if (l->later_count == l->later_cap) {
-		l->later_cap = l->later_cap == 0 ? 1024 : l->later_cap * 2;
-		l->later = mem_realloc(l->later,
-		    l->later_cap * sizeof(struct later));
-	}
-	t = &l->later[l->later_count++];
-	*t = (struct later){ a->rcpts[0].due_wall_us, a };
-	for (uint32_t i = 1; i < a->count; i++)
-		if (a->rcpts[i].due_wall_us < t->due_wall_us)
-			t->due_wall_us = a->rcpts[i].due_wall_us;
+	CHECK(l->out > 0);
+	l->out--;
 }
 
 /* ---- the walk ------------------------------------------------------------ */
@@ -204,40 +231,20 @@ walk_message(struct load *l, uint64_t id, const struct record_message *m)
 {
 	struct store *s = l->s;
 	struct catalog_entry *c;
-	struct store_arrival *a;
-	size_t done;
 
 	collect_rows(l, id, m->rcpt_count);
-	done = count_done(l);
 	c = catalog_add(s->catalog, id);
-	c->left = (m->rcpt_count - (uint32_t)done) & UINT32_C(0x1fffffff);
+	c->left = (m->rcpt_count - (uint32_t)count_done(l)) &
+	    UINT32_C(0x1fffffff);
 	c->has_states = l->row_count > 0;
 	c->segment = m->loc.segment;
-	c->body_len = m->loc.len;
-	segments_born(s->segments, c->segment, c->body_len);
-	if (c->left == 0) {
+	c->size = segment_size(&m->loc);
+	segments_born(s->segments, c->segment, c->size);
+	if (c->left == 0)
 		log_note(LOG_L_ERROR, "message-empty",
 		    "a stored message has no recipient left");
-		return;
-	}
-	if (s->owner.recovered == NULL)
-		return;
-	a = make_arrival(l, id, m);
-	if (l->row_count < m->rcpt_count)
-		hand_out(l, a);
-	else
-		add_later(l, a);
-}
-
-static int
-by_due(const void *a, const void *b)
-{
-	const struct later *x = a, *y = b;
-
-	if (x->due_wall_us != y->due_wall_us)
-		return x->due_wall_us < y->due_wall_us ? -1 : 1;
-	return (x->arrival->msg->id > y->arrival->msg->id) -
-	    (x->arrival->msg->id < y->arrival->msg->id);
+	else if (l->arrivals != NULL)
+		add_arrival(l, id, m, c->left);
 }
 
 static void
@@ -263,18 +270,19 @@ walk_some(struct load *l)
 		else
 			walk_message(l, get_be64(key.p), &m);
 	}
-	if (l->walked && l->later_count > 0)
-		qsort(l->later, l->later_count, sizeof(struct later), by_due);
 }
 
-bool
+enum load_more
 load_slice(struct load *l)
 {
-	if (!l->walked) {
+	if (!l->walked && l->out < AHEAD) {
+		if (l->s->owner.recovered != NULL)
+			l->arrivals = arrivals_new(l->s);
 		walk_some(l);
-		return true;
+		if (l->arrivals != NULL)
+			hand_out(l);
 	}
-	for (int i = 0; i < SLICE && l->next < l->later_count; i++)
-		hand_out(l, l->later[l->next++].arrival);
-	return l->next < l->later_count;
+	if (l->walked)
+		return l->out == 0 ? LOAD_DONE : LOAD_WAITS;
+	return l->out < AHEAD ? LOAD_MORE : LOAD_WAITS;
 }

@@ -4,18 +4,15 @@
  * batches.
  *
  * One walk over messages and states, in the order of ids, fills the catalog
- * and the live bytes.  Messages with a recipient never tried go out at once;
- * the others are kept, sorted by when they are due, and go out when the walk
- * is over.  That list is the due index: the walk is needed anyway, and as a
- * table it would cost a put and a delete for each retry, and reading the
- * messages in its order takes ten times as long (17 s for a million) as
- * reading them in their own.  Store thread.
+ * and the live bytes.  Each slice goes out as one piece, and the walk waits
+ * while too many are out: so a million of them are never in memory twice.
+ * The scheduler puts them in order of when they are due.  (As a table that
+ * order would cost a put and a delete for each retry, and a walk along it
+ * takes ten times as long: 17 s for a million.)  Store thread.
  */
 
 #ifndef QUEUE_LOAD_H
 #define QUEUE_LOAD_H
-
-#include <stdbool.h>
 
 #include "queue/store.h"
 
@@ -23,6 +20,16 @@ struct load;
 
 struct load *load_new(struct store *s);
 void load_free(struct load **lp);
-bool load_slice(struct load *l); /* false: all are out */
+
+enum load_more {
+	LOAD_MORE,  /* call again */
+	LOAD_WAITS, /* after load_returned() */
+	LOAD_DONE   /* all are out, and taken */
+};
+enum load_more load_slice(struct load *l);
+
+/* A piece came back. */
+void load_returned(struct load *l);
+void load_arrivals_free(struct store_arrivals **ap); /* any thread */
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/check.h"
-#include "mail/envelope.h"
+#include "mail/waybill.h"
 #include "queue/crc32c.h"
 
 static uint32_t
@@ -16,20 +16,13 @@ checksum(struct slice key, const unsigned char *rec, size_t len)
 	return crc32c(crc, rec + RECORD_HEAD, len - RECORD_HEAD);
 }
 
-/* The newest; older ones are read all the same. */
-static unsigned char
-version_of(enum record_tag tag)
-{
-	return tag == RECORD_DOUBT ? RECORD_DOUBT_VERSION : RECORD_VERSION;
-}
-
 void
 record_seal(enum record_tag tag, struct slice key, void *rec, size_t len)
 {
 	unsigned char *head = rec;
 
 	CHECK(len >= RECORD_HEAD);
-	head[0] = version_of(tag);
+	head[0] = RECORD_VERSION;
 	head[1] = (unsigned char)tag;
 	put_be16(head + 2, 0);
 	put_be32(head + 4, checksum(key, head, len));
@@ -43,9 +36,9 @@ record_open(enum record_tag tag, struct slice key, struct slice rec,
 
 	if (rec.len < RECORD_HEAD)
 		return err_set(e, "record %c is cut short", (int)tag);
-	if (head[0] < RECORD_VERSION || head[0] > version_of(tag))
+	if (head[0] != RECORD_VERSION)
 		return err_set(e, "record %c has version %u, not %u", (int)tag,
-		    (unsigned)head[0], (unsigned)version_of(tag));
+		    (unsigned)head[0], (unsigned)RECORD_VERSION);
 	if (head[1] != (unsigned char)tag)
 		return err_set(e, "record %c is of another table", (int)tag);
 	if (get_be32(head + 4) != checksum(key, head, rec.len))
@@ -64,13 +57,13 @@ record_message_pack(struct buf *out, struct slice key,
 	unsigned char *p = fixed + RECORD_HEAD;
 
 	put_be32(p, m->loc.segment);
-	put_be32(p + 4, m->loc.len);
-	put_be64(p + 8, m->loc.offset);
-	put_be32(p + 16, m->rcpt_count);
+	put_be32(p + 4, m->loc.offset);
+	put_be32(p + 8, m->loc.env_len);
+	put_be32(p + 12, m->loc.body_len);
 	buf_clear(out);
-	buf_reserve(out, sizeof(fixed) + m->env.len);
+	buf_reserve(out, sizeof(fixed) + m->waybill.len);
 	buf_add(out, fixed, sizeof(fixed));
-	buf_add(out, m->env.p, m->env.len);
+	buf_add(out, m->waybill.p, m->waybill.len);
 	record_seal(RECORD_MESSAGE, key, out->p, out->len);
 }
 
@@ -86,12 +79,12 @@ record_message_unpack(struct slice key, struct slice rec,
 	if (p.len < fixed)
 		return err_set(e, "record M is too short");
 	m_r->loc.segment = get_be32(p.p);
-	m_r->loc.len = get_be32(p.p + 4);
-	m_r->loc.offset = get_be64(p.p + 8);
-	m_r->rcpt_count = get_be32(p.p + 16);
-	m_r->env = bytes(p.p + fixed, p.len - fixed);
-	if (m_r->rcpt_count == 0 || m_r->rcpt_count > ENVELOPE_RCPT_MAX ||
-	    m_r->env.len > UINT32_MAX)
+	m_r->loc.offset = get_be32(p.p + 4);
+	m_r->loc.env_len = get_be32(p.p + 8);
+	m_r->loc.body_len = get_be32(p.p + 12);
+	m_r->waybill = bytes(p.p + fixed, p.len - fixed);
+	m_r->rcpt_count = waybill_rcpt_count(m_r->waybill.p, m_r->waybill.len);
+	if (m_r->rcpt_count == 0)
 		return err_set(e, "record M has an impossible count");
 	return 0;
 }
@@ -235,8 +228,6 @@ record_doubt_unpack(struct slice key, struct slice rec,
 	d_r->session = get_be64(p.p);
 	d_r->to = d_r->queue = bytes("", 0);
 	p = bytes(p.p + 8, p.len - 8);
-	if (rec.p[0] == RECORD_VERSION)
-		return 0;
 	if (!take_name(&p, &d_r->to) || !take_name(&p, &d_r->queue))
 		return err_set(e, "record D is cut short");
 	return 0;

@@ -31,10 +31,9 @@ enum record_tag {
 };
 
 enum {
-	RECORD_VERSION = 1,
-	RECORD_DOUBT_VERSION = 2, /* 1 had no names */
+	RECORD_VERSION = 2, /* 1 had envelopes in the database */
 	RECORD_HEAD = 8,
-	RECORD_MESSAGE_FIXED = RECORD_HEAD + 20,
+	RECORD_MESSAGE_FIXED = RECORD_HEAD + 16,
 	RECORD_STATE_LEN = RECORD_HEAD + 24,
 	RECORD_LEDGER_LEN = RECORD_HEAD + 80,
 	KEY_ID = 8,      /* be64 id, or sequence */
@@ -51,9 +50,9 @@ int record_open(enum record_tag tag, struct slice key, struct slice rec,
     struct slice *payload_r, struct err *e);
 
 struct record_message {
-	struct body_loc loc;
-	uint32_t rcpt_count;
-	struct slice env; /* borrowed */
+	struct message_loc loc;
+	uint32_t rcpt_count;  /* the waybill's */
+	struct slice waybill; /* borrowed; mail/waybill.h */
 };
 
 void record_message_pack(struct buf *out, struct slice key,

@@ -17,7 +17,7 @@
 #include "lib/str.h"
 #include "queue/crc32c.h"
 
-enum { GROUP = 256 }; /* bodies by one write; two vectors each */
+enum { GROUP = 256, VECTORS = 3 }; /* records by one write, and of each */
 
 struct segment {
 	uint32_t number;
@@ -33,7 +33,7 @@ struct segments {
 	bool dirty;    /* the tail was written to since the last sync */
 	bool sweeping; /* one lost its last live byte */
 	uint64_t syncs;
-	struct iovec iov[2 * GROUP];
+	struct iovec iov[VECTORS * GROUP];
 	unsigned char heads[GROUP][SEGMENT_HEAD];
 };
 
@@ -44,9 +44,11 @@ head_pack(unsigned char out[SEGMENT_HEAD], const struct segment_head *h)
 {
 	put_be32(out, SEGMENT_MAGIC);
 	put_be64(out + 4, h->id);
-	put_be32(out + 12, h->len);
-	put_be32(out + 16, h->crc);
-	put_be32(out + 20, crc32c(0, out, 20));
+	put_be32(out + 12, h->env_len);
+	put_be32(out + 16, h->body_len);
+	put_be32(out + 20, h->env_crc);
+	put_be32(out + 24, h->body_crc);
+	put_be32(out + 28, crc32c(0, out, 28));
 }
 
 bool
@@ -54,12 +56,21 @@ segment_head_unpack(const unsigned char in[SEGMENT_HEAD],
     struct segment_head *h_r)
 {
 	if (get_be32(in) != SEGMENT_MAGIC ||
-	    get_be32(in + 20) != crc32c(0, in, 20))
+	    get_be32(in + 28) != crc32c(0, in, 28))
 		return false;
 	h_r->id = get_be64(in + 4);
-	h_r->len = get_be32(in + 12);
-	h_r->crc = get_be32(in + 16);
-	return true;
+	h_r->env_len = get_be32(in + 12);
+	h_r->body_len = get_be32(in + 16);
+	h_r->env_crc = get_be32(in + 20);
+	h_r->body_crc = get_be32(in + 24);
+	return h_r->env_len <= SEGMENT_ENV_MAX &&
+	    h_r->body_len <= SEGMENT_BODY_MAX;
+}
+
+uint32_t
+segment_size(const struct message_loc *loc)
+{
+	return SEGMENT_HEAD + loc->env_len + loc->body_len;
 }
 
 void
@@ -161,8 +172,8 @@ start_tail(struct segments *ss, uint32_t number, struct err *e)
 }
 
 /*
- * Files above the tail were begun by a batch that was never committed.  Bodies
- * beside a database that knows of none are somebody's mail: not ours to remove.
+ * Files above the tail were begun by a batch that was never committed.  Mail
+ * beside a database that knows of none is somebody's: not ours to remove.
  */
 static int
 take_file(struct segments *ss, const char *name, uint32_t tail, struct err *e)
@@ -320,6 +331,27 @@ write_all(struct segments *ss, struct iovec *iov, size_t count)
 	return 0;
 }
 
+static void
+fill_vectors(struct iovec iov[VECTORS], unsigned char head[SEGMENT_HEAD],
+    const struct segment_item *it)
+{
+	const struct segment_head h = { .id = it->id,
+		.env_len = it->env_len,
+		.body_len = it->body_len,
+		.env_crc = crc32c(0, it->env, it->env_len),
+		.body_crc = crc32c(0, it->body, it->body_len) };
+
+	CHECK(
+	    it->env_len <= SEGMENT_ENV_MAX && it->body_len <= SEGMENT_BODY_MAX);
+	head_pack(head, &h);
+	iov[0] = (struct iovec){ head, SEGMENT_HEAD };
+	/* pwritev() only reads, but its type does not say so. */
+	memcpy(&iov[1].iov_base, &it->env, sizeof(it->env));
+	iov[1].iov_len = it->env_len;
+	memcpy(&iov[2].iov_base, &it->body, sizeof(it->body));
+	iov[2].iov_len = it->body_len;
+}
+
 /* As many as fit in one write and in the tail; at least one. */
 static size_t
 gather(struct segments *ss, struct segment_item *items, size_t count)
@@ -330,20 +362,15 @@ gather(struct segments *ss, struct segment_item *items, size_t count)
 
 	for (i = 0; i < count && i < GROUP; i++) {
 		struct segment_item *it = &items[i];
-		struct segment_head head = { it->id, it->len,
-			crc32c(0, it->p, it->len) };
-
 		if (i > 0 && at >= ss->limit)
 			break;
-		head_pack(ss->heads[i], &head);
-		ss->iov[2 * i].iov_base = ss->heads[i];
-		ss->iov[2 * i].iov_len = SEGMENT_HEAD;
-		memcpy(&ss->iov[2 * i + 1].iov_base, &it->p, sizeof(it->p));
-		ss->iov[2 * i + 1].iov_len = it->len;
-		it->loc.segment = tail->number;
-		it->loc.len = it->len;
-		it->loc.offset = at + SEGMENT_HEAD;
-		at += SEGMENT_HEAD + (uint64_t)it->len;
+		fill_vectors(&ss->iov[VECTORS * i], ss->heads[i], it);
+		/* A record begins below the limit: 32 bits are enough. */
+		it->loc = (struct message_loc){ .segment = tail->number,
+			.offset = (uint32_t)at,
+			.env_len = it->env_len,
+			.body_len = it->body_len };
+		at += segment_size(&it->loc);
 	}
 	return i;
 }
@@ -370,7 +397,7 @@ segments_append(struct segments *ss, struct segment_item *items, size_t count,
 		}
 		n = gather(ss, items + *done_r, count - *done_r);
 		ss->dirty = true;
-		if (write_all(ss, ss->iov, 2 * n) == -1) {
+		if (write_all(ss, ss->iov, VECTORS * n) == -1) {
 			(void)err_sys(e, "appending to segment %08X",
 			    tail_of(ss)->number);
 			return is_no_space() ? 0 : -1;
@@ -404,23 +431,23 @@ segments_tail(const struct segments *ss, uint64_t *len_r)
 /* ---- what is live -------------------------------------------------------- */
 
 void
-segments_born(struct segments *ss, uint32_t number, uint32_t len)
+segments_born(struct segments *ss, uint32_t number, uint32_t size)
 {
 	struct segment *s = find(ss, number);
 
 	if (s != NULL) /* or the file is lost: reported at start */
-		s->live += SEGMENT_HEAD + (uint64_t)len;
+		s->live += size;
 }
 
 void
-segments_dead(struct segments *ss, uint32_t number, uint32_t len)
+segments_dead(struct segments *ss, uint32_t number, uint32_t size)
 {
 	struct segment *s = find(ss, number);
 
 	if (s == NULL)
 		return;
-	CHECK(s->live >= SEGMENT_HEAD + (uint64_t)len);
-	s->live -= SEGMENT_HEAD + (uint64_t)len;
+	CHECK(s->live >= size);
+	s->live -= size;
 	if (s->live == 0)
 		ss->sweeping = true;
 }

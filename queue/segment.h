@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * segment - bodies, appended to numbered files.
+ * segment - messages, envelope and body, appended to numbered files.
  *
  * The writer belongs to the store thread.  A reader belongs to one worker and
  * keeps a few descriptors open; reading is the one thing a worker may block
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "mail/message.h"
 
 /* Segments that a reader keeps open. */
@@ -24,8 +25,23 @@ struct segment_reader;
 struct segment_reader *segment_reader_new(const char *store_dir);
 void segment_reader_free(struct segment_reader **rp);
 
-/* Reads the whole body and checks its checksum; NULL with err. */
-struct body *segment_read(struct segment_reader *r, uint64_t id,
-    const struct body_loc *loc, struct err *e);
+/* What was read; the envelope's bytes are the region's, the body the caller's. */
+struct segment_got {
+	const void *env; /* packed, loc->env_len bytes */
+	struct body *body;
+};
+
+/*
+ * Reads envelope and body at once and checks their checksums.  -1: there is
+ * no envelope.  One whose body alone is damaged has body NULL, and e says so.
+ */
+int segment_read(struct segment_reader *r, uint64_t id,
+    const struct message_loc *loc, struct region *rg, struct segment_got *got_r,
+    struct err *e);
+
+/* Likewise without the body. */
+int segment_read_envelope(struct segment_reader *r, uint64_t id,
+    const struct message_loc *loc, struct region *rg, struct segment_got *got_r,
+    struct err *e);
 
 #endif

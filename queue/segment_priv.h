@@ -3,9 +3,9 @@
  * segment_priv - the writing side of the segments, for the store and the
  * compaction.
  *
- * DIR/seg/NNNNNNNN.  Bodies are appended to the one with the highest number,
- * the tail; a new one begins when the tail has reached its size, so a large
- * body only makes a large file.  Numbers are never used twice.  How much of
+ * DIR/seg/NNNNNNNN.  Records, each a head, a packed envelope and a body, are
+ * appended to the one with the highest number, the tail; a new one begins when
+ * the tail has reached its size, so a large body only makes a large file.  Numbers are never used twice.  How much of
  * the tail is committed is in the ledger's row; what lies behind it at start
  * was never answered and is cut off.  Live bytes are counted in memory, anew
  * by each load.  Store thread only.
@@ -21,32 +21,40 @@
 #include "lib/err.h"
 #include "mail/message.h"
 
-/* In front of each body: magic, be64 id, be32 len, be32 crc of the body, be32
- * crc of these 20 bytes. */
-enum { SEGMENT_HEAD = 24, SEGMENT_NAME = 9 };
+/*
+ * The head: magic, be64 id, be32 length of envelope and body, be32 crc of
+ * envelope and body, be32 crc of these 28 bytes.  Two checksums, so that a
+ * damaged body still has a sender to tell.
+ */
+enum { SEGMENT_HEAD = 32, SEGMENT_NAME = 9 };
 
-#define SEGMENT_MAGIC UINT32_C(0x4d524231) /* "MRB1" */
+#define SEGMENT_MAGIC UINT32_C(0x4d524232) /* "MRB2" */
+#define SEGMENT_ENV_MAX (UINT32_C(64) << 20)
 #define SEGMENT_BODY_MAX UINT32_C(0x7fff0000)
 
 struct segment_head {
 	uint64_t id;
-	uint32_t len, crc;
+	uint32_t env_len, body_len;
+	uint32_t env_crc, body_crc;
 };
 
 /* False: not a head, or a damaged one. */
 bool segment_head_unpack(const unsigned char in[SEGMENT_HEAD],
     struct segment_head *h_r);
 
+/* Bytes of the whole record. */
+uint32_t segment_size(const struct message_loc *loc);
+
 void segment_name(char out[SEGMENT_NAME], uint32_t number);
 
 struct segments;
 
-/* A body to be appended; loc is filled. */
+/* A record to be appended; loc is filled. */
 struct segment_item {
 	uint64_t id;
-	const char *p;
-	uint32_t len;
-	struct body_loc loc;
+	const void *env, *body;
+	uint32_t env_len, body_len;
+	struct message_loc loc;
 };
 
 /* tail 0: a new spool.  Cuts the tail, removes uncommitted segments. */
@@ -64,9 +72,9 @@ int segments_sync(struct segments *ss, struct err *e); /* if written to */
 
 uint32_t segments_tail(const struct segments *ss, uint64_t *len_r);
 
-/* A body began or ceased to be of use; len is that of the body. */
-void segments_born(struct segments *ss, uint32_t number, uint32_t len);
-void segments_dead(struct segments *ss, uint32_t number, uint32_t len);
+/* A record began or ceased to be of use; size as segment_size() says. */
+void segments_born(struct segments *ss, uint32_t number, uint32_t size);
+void segments_dead(struct segments *ss, uint32_t number, uint32_t size);
 
 /* Keeps the file although nothing in it is live: readers may still open it. */
 void segments_hold(struct segments *ss, uint32_t number);

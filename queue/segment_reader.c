@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -101,43 +102,80 @@ read_all(int fd, struct iovec *iov, int count, uint64_t at, struct err *e)
 	return 0;
 }
 
+/* Head and envelope; got->body, if there is one, is read with them. */
 static int
-read_body(int fd, uint64_t id, uint64_t offset, struct body *b, struct err *e)
+read_record(int fd, uint64_t id, const struct message_loc *loc,
+    struct region *rg, struct segment_got *got, struct err *e)
 {
+	void *env = region_alloc(rg, loc->env_len);
+	struct body *b = got->body;
 	unsigned char head[SEGMENT_HEAD];
 	struct segment_head h;
-	struct iovec iov[2] = {
+	struct iovec iov[3] = {
 		{ head, sizeof(head) },
-		{ b->bytes, b->len },
+		{ env, loc->env_len },
 	};
 
-	if (read_all(fd, iov, 2, offset - SEGMENT_HEAD, e) == -1)
+	if (b != NULL)
+		iov[2] = (struct iovec){ b->bytes, b->len };
+	if (read_all(fd, iov, b == NULL ? 2 : 3, loc->offset, e) == -1)
 		return -1;
-	if (!segment_head_unpack(head, &h) || h.id != id || h.len != b->len)
-		return err_set(e, "no body of that message is there");
-	if (h.crc != crc32c(0, b->bytes, b->len))
-		return err_set(e, "the body is damaged");
+	if (!segment_head_unpack(head, &h) || h.id != id ||
+	    h.env_len != loc->env_len || h.body_len != loc->body_len)
+		return err_set(e, "no record of that message is there");
+	if (h.env_crc != crc32c(0, env, loc->env_len))
+		return err_set(e, "the envelope is damaged");
+	got->env = env;
+	if (b != NULL && h.body_crc != crc32c(0, b->bytes, b->len)) {
+		(void)err_set(e, "the body is damaged");
+		body_unref(&got->body);
+	}
 	return 0;
 }
 
-struct body *
-segment_read(struct segment_reader *r, uint64_t id, const struct body_loc *loc,
+/* got->body is to be filled, or NULL. */
+static int
+read_at(struct segment_reader *r, uint64_t id, const struct message_loc *loc,
+    struct region *rg, struct segment_got *got, struct err *e)
+{
+	bool wanted = got->body != NULL;
+	int fd = open_segment(r, loc->segment, e);
+	int rc = fd == -1 ? -1 : read_record(fd, id, loc, rg, got, e);
+
+	if (rc == -1)
+		body_unref(&got->body);
+	if (rc == -1 || (wanted && got->body == NULL))
+		(void)err_where(e, "segment %08X at %u", loc->segment,
+		    loc->offset);
+	return rc;
+}
+
+static bool
+is_possible(const struct message_loc *loc)
+{
+	return loc->env_len <= SEGMENT_ENV_MAX &&
+	    loc->body_len <= SEGMENT_BODY_MAX;
+}
+
+int
+segment_read(struct segment_reader *r, uint64_t id,
+    const struct message_loc *loc, struct region *rg, struct segment_got *got_r,
     struct err *e)
 {
-	int fd = open_segment(r, loc->segment, e);
-	struct body *b = NULL;
+	*got_r = (struct segment_got){ 0 };
+	if (!is_possible(loc))
+		return err_set(e, "impossible place of a message");
+	got_r->body = body_new(loc->body_len);
+	return read_at(r, id, loc, rg, got_r, e);
+}
 
-	if (fd == -1)
-		return NULL;
-	if (loc->len > SEGMENT_BODY_MAX || loc->offset < SEGMENT_HEAD) {
-		(void)err_set(e, "impossible place of a body");
-		return NULL;
-	}
-	b = body_new(loc->len);
-	if (read_body(fd, id, loc->offset, b, e) == -1) {
-		(void)err_where(e, "segment %08X at %llu", loc->segment,
-		    (unsigned long long)loc->offset);
-		body_unref(&b);
-	}
-	return b;
+int
+segment_read_envelope(struct segment_reader *r, uint64_t id,
+    const struct message_loc *loc, struct region *rg, struct segment_got *got_r,
+    struct err *e)
+{
+	*got_r = (struct segment_got){ 0 };
+	if (!is_possible(loc))
+		return err_set(e, "impossible place of a message");
+	return read_at(r, id, loc, rg, got_r, e);
 }

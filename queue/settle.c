@@ -9,6 +9,7 @@
 #include "queue/audit.h"
 #include "queue/bytes.h"
 #include "queue/compact.h"
+#include "queue/doubt.h"
 #include "queue/store_priv.h"
 
 /* What the transaction did to an entry of the catalog, to finish or undo. */
@@ -217,6 +218,8 @@ settle_all(struct work *w, struct store_settle **list, size_t count,
 	for (size_t i = 0; r == ENV_OK && i < count; i++) {
 		w->at_us = list[i]->at_us;
 		r = settle_items(w, list[i], e);
+		for (size_t k = 0; r == ENV_OK && k < list[i]->doubt_count; k++)
+			r = doubt_put(s, &list[i]->doubts[k], e);
 		outbox_add(&s->outbox, list[i]->records, list[i]->records_len);
 	}
 	*blob_r = !outbox_is_empty(&s->outbox);
@@ -265,7 +268,7 @@ finish(struct work *w)
 			continue; /* an earlier change of the same message */
 		if (c->moving)
 			compact_forget(s->compact, c);
-		segments_dead(s->segments, c->segment, c->body_len);
+		segments_dead(s->segments, c->segment, c->size);
 		catalog_drop(s->catalog, ch->id);
 	}
 }

@@ -86,10 +86,11 @@ store_use_reserve(struct store *s)
 static bool
 slice_load(struct store *s)
 {
-	if (s->load == NULL)
-		return false;
-	if (load_slice(s->load))
-		return true;
+	enum load_more more = s->load == NULL ? LOAD_WAITS :
+						load_slice(s->load);
+
+	if (more != LOAD_DONE)
+		return more == LOAD_MORE;
 	load_free(&s->load);
 	s->loaded = true;
 	segments_sweep(s->segments);
@@ -267,6 +268,27 @@ void
 store_load(struct store *s)
 {
 	post_order(s, on_load, 0, 0);
+}
+
+static void
+on_arrivals_done(struct post *p)
+{
+	struct store_arrivals *a = post_owner(p, struct store_arrivals, post);
+	struct store *s = a->store;
+
+	load_arrivals_free(&a);
+	load_returned(s->load);
+	store_kick(s);
+}
+
+void
+store_arrivals_done(struct store_arrivals **ap)
+{
+	struct store_arrivals *a = *ap;
+
+	*ap = NULL;
+	a->post.fn = on_arrivals_done;
+	worker_post(a->store->worker, &a->post);
 }
 
 static void

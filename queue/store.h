@@ -25,6 +25,7 @@
 #include "lib/str.h"
 #include "lib/worker.h"
 #include "mail/message.h"
+#include "mail/waybill.h"
 
 struct store;
 struct inflight;
@@ -58,6 +59,7 @@ struct store_accept {
 	 * when every recipient was known: then nothing is kept.
 	 */
 	struct message *msg;
+	struct slice waybill; /* of the same envelope; borrowed */
 	uint32_t rcpt_count;
 	bool has_key;
 	uint8_t key[16];     /* of host, queue id, first header block */
@@ -89,6 +91,8 @@ struct store_settled {
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
 };
 
+struct store_doubt;
+
 /* Outcomes of one grant or of a sweep; done() after the flush. */
 struct store_settle {
 	struct post post;
@@ -110,6 +114,13 @@ struct store_settle {
 	 */
 	const void *records;
 	size_t records_len;
+
+	/*
+	 * Those whose final dot was sent and never answered: they are tried
+	 * again, or have expired, and the audit names them.
+	 */
+	size_t doubt_count;
+	const struct store_doubt *doubts;
 };
 
 void store_settle(struct store *s, struct store_settle *o); /* (any) */
@@ -142,13 +153,26 @@ struct store_rcpt {
 
 /* A message found in the spool at start; only recipients that are left. */
 struct store_arrival {
-	struct post post; /* for the receiver's use */
-	struct message *msg;
+	STAILQ_ENTRY(store_arrival) link;
+	uint64_t id;
+	struct message_loc loc;
+	struct waybill waybill;
 	uint32_t count;
-	struct store_rcpt rcpts[];
+	struct store_rcpt *rcpts;
 };
 
-/* A recipient whose final dot was sent and whose outcome is not known. */
+/*
+ * Some of them; all that hangs on it is rg's.  Only a few are out at a time,
+ * so that the memory of a large load stays small.
+ */
+struct store_arrivals {
+	struct post post; /* for the receiver's use, then the store's */
+	struct store *store;
+	struct region *rg;
+	STAILQ_HEAD(, store_arrival) list;
+};
+
+/* A recipient whose final dot was sent at wall_us and who may get it twice. */
 struct store_doubt {
 	uint64_t id;
 	uint32_t n;
@@ -176,10 +200,10 @@ struct store_owner {
 	void (*state)(void *ctx, struct slice name, struct slice value);
 
 	/*
-	 * During the load after start: each message once, earliest due first,
-	 * in slices between batches.  The callee owns a (free()).
+	 * During the load after start: each message once, oldest first, in
+	 * slices between batches.  Given back by store_arrivals_done().
 	 */
-	void (*recovered)(void *ctx, struct store_arrival *a);
+	void (*recovered)(void *ctx, struct store_arrivals *a);
 	void (*loaded)(void *ctx, size_t doubts); /* all are out */
 
 	/*
@@ -192,11 +216,11 @@ struct store_owner {
 	void (*space)(void *ctx, enum store_space space); /* on each change */
 
 	/*
-	 * Compaction moved a body; store_moved_done() says that nobody reads
+	 * Compaction moved a message; store_moved_done() says that nobody reads
 	 * the old place any more.
 	 */
 	void (*moved)(void *ctx, uint64_t id, uint32_t old_segment,
-	    const struct body_loc *loc);
+	    const struct message_loc *loc);
 };
 
 struct store_options {
@@ -216,6 +240,8 @@ int store_open(const struct store_options *opt, const struct store_owner *owner,
 
 /* Begins the load; callbacks come only after this. */
 void store_load(struct store *s); /* (any) */
+
+void store_arrivals_done(struct store_arrivals **ap); /* (any) */
 
 /* Commits what was posted, writes a checkpoint, stops both threads. */
 void store_close(struct store **sp);

@@ -11,6 +11,7 @@ check_PROGRAMS += \
 	tests/unit/test_catalog \
 	tests/unit/test_classify \
 	tests/unit/test_conf_bind \
+	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
@@ -32,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/test_heap \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
 	tests/unit/test_listing \
@@ -41,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_mx_route \
+	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
@@ -64,6 +67,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_waybill \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
@@ -119,10 +123,18 @@ tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
 
+# Built by make check, run by tests/bench/bench.py.
+EXTRA_PROGRAMS = \
+	tests/bench/bench_sched \
+	tests/bench/bench_sink \
+	tests/bench/bench_spool \
+	tests/bench/bench_store
 # Built by make check, run by hand.
 EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
 EXTRA_PROGRAMS += $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
+bench-programs: $(EXTRA_PROGRAMS)
+.PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
@@ -147,15 +159,19 @@ crash-shims: $(crash_shims)
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
 	tests/fuzz/fuzz_canon \
+	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_ctl \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
-	tests/fuzz/fuzz_smtp_session
+	tests/fuzz/fuzz_smtp_session \
+	tests/fuzz/fuzz_spool
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -168,9 +184,14 @@ fuzz_ldflags =
 endif
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_classify_SOURCES = %D%/fuzz/fuzz_classify.c $(fuzz_main)
+tests_fuzz_fuzz_classify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=glob -Wl,--wrap=open
+tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
+tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
+	-Wl,--wrap=connect
 tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
@@ -186,6 +207,8 @@ tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c $(fuzz_main)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
@@ -197,14 +220,29 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 	%D%/fuzz/smtp_peer.c %D%/fuzz/smtp_peer.h \
 	$(fuzz_main)
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
+tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
+check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/conf/powermta.conf \
+	%D%/bench/bench_common.py \
+	%D%/bench/bench_deferred.py \
+	%D%/bench/bench_domains.py \
+	%D%/bench/bench_drain.py \
+	%D%/bench/bench_rate.py \
+	%D%/bench/bench_relay.py \
+	%D%/bench/bench_report.py \
+	%D%/bench/bench_sched.py \
+	%D%/bench/bench_store.py \
+	%D%/bench/test_bench.py \
+	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
@@ -212,20 +250,26 @@ EXTRA_DIST += \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_receivers.py \
 	%D%/crash/test_powercut.py \
 	%D%/fuzz/fuzz_canon.in \
+	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
+	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
+	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.in \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
+	%D%/fuzz/fuzz_spool.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
@@ -241,6 +285,8 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/scenario/bug-3-kept-slot.scn \
+	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \

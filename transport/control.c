@@ -29,6 +29,7 @@ struct errand {
 	struct ctl_request *request;
 
 	struct listing *listing; /* of a command that lists, or NULL */
+	struct dispatch_reader *reader;
 	struct sched_totals totals;
 };
 
@@ -47,6 +48,7 @@ errand_free(struct errand *e)
 {
 	store_audit_fini(&e->audit.audit);
 	listing_free(&e->listing);
+	dispatch_reader_done(&e->reader);
 	free(e);
 }
 
@@ -237,6 +239,7 @@ on_ask_list(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 	struct errand *e = post_owner(ask, struct errand, ask);
 
 	listing_take_rcpts(e->listing, s, now_us);
+	e->reader = dispatch_reader_new(e->control->opt.dispatch);
 	errand_home(e, on_taken);
 }
 

@@ -403,6 +403,27 @@ courier_close(struct courier *c)
 }
 
 static void
+on_hurry(struct post *p)
+{
+	struct grant_post *gp = post_owner(p, struct grant_post, post);
+	struct courier *c = gp->courier;
+
+	free(gp);
+	if (!c->closed && c->session != NULL)
+		smtp_session_hurry(c->session);
+}
+
+void
+courier_hurry(struct courier *c)
+{
+	struct grant_post *gp = mem_new(struct grant_post);
+
+	gp->post.fn = on_hurry;
+	gp->courier = c;
+	worker_post(c->env->worker, &gp->post);
+}
+
+static void
 on_release(struct post *p)
 {
 	struct courier *c = post_owner(p, struct courier, post);

@@ -42,6 +42,7 @@ struct courier_params {
 struct courier *courier_open(const struct courier_params *p); /* (any) */
 void courier_grant(struct courier *c, struct grant *g);       /* (any) */
 void courier_close(struct courier *c);                        /* (any) */
+void courier_hurry(struct courier *c);   /* (any) smtp_session_hurry() */
 void courier_release(struct courier *c); /* (any) after closed; the last */
 
 #endif

@@ -13,6 +13,9 @@
 #include "transport/envelope_read.h"
 #include "transport/settlement.h"
 
+/* How far the message could be read. */
+enum reading { READ_NOTHING, READ_ENVELOPE, READ_ALL };
+
 struct delivery {
 	struct settlement settlement;
 	struct worker_env *env;
@@ -23,24 +26,19 @@ struct delivery {
 	struct envelope envelope;
 	struct body *body;
 	struct smtp_transaction tx;
-	bool ok;
-	struct err err;
+	enum reading reading;
+	struct err err; /* why not all was read */
 	uint32_t slot;
+	int64_t dot_wall_us; /* when the final dot was sent */
 };
 
-static int
+static enum reading
 read_grant(struct delivery *d)
 {
-	const struct message *m = d->grant->msg;
-
-	if (envelope_read(d->env, m, d->rg, &d->envelope, &d->err) == -1)
-		return -1;
-	if (d->grant->body != NULL)
-		d->body = body_ref(d->grant->body);
-	else
-		d->body = segment_read(d->env->bodies, m->id, &d->grant->loc,
-		    &d->err);
-	return d->body == NULL ? -1 : 0;
+	if (envelope_read_all(d->env, d->grant->msg, d->rg, &d->envelope,
+		&d->body, &d->err) == -1)
+		return READ_NOTHING;
+	return d->body == NULL ? READ_ENVELOPE : READ_ALL;
 }
 
 static void
@@ -79,8 +77,8 @@ delivery_new(struct worker_env *env, struct grant *g,
 	d->id = g->msg->id;
 	d->slot = INFLIGHT_NONE;
 	settlement_init(&d->settlement, env);
-	d->ok = read_grant(d) == 0;
-	if (d->ok)
+	d->reading = read_grant(d);
+	if (d->reading == READ_ALL)
 		fill_transaction(d);
 	return d;
 }
@@ -98,12 +96,36 @@ delivery_free(struct delivery **dp)
 	free(d);
 }
 
+/*
+ * A body that does not pass its checksum never will: its sender is told.  One
+ * without an envelope has nobody to tell, and stays queued: a disk may come
+ * back.
+ */
+static void
+log_unreadable(const struct delivery *d)
+{
+	char id[MESSAGE_ID_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_ERROR, message_id_text(d->id, id),
+	    "message-unreadable");
+	log_str(&l, "queue", d->route.queue);
+	log_int(&l, "rcpts", d->grant->count);
+	log_str(&l, "result",
+	    d->reading == READ_ENVELOPE ? "failed" : "stays queued");
+	log_str(&l, "text", d->err.text);
+	log_end(&l);
+}
+
 const struct smtp_transaction *
 delivery_transaction(const struct delivery *d, struct outcome *outcome_r)
 {
-	if (d->ok)
+	if (d->reading == READ_ALL)
 		return &d->tx;
-	*outcome_r = (struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
+	log_unreadable(d);
+	*outcome_r = (struct outcome){ .kind = d->reading == READ_ENVELOPE ?
+		    OUTCOME_DAMAGED :
+		    OUTCOME_LOCAL_TEMP,
 		.phase = PHASE_MAIL,
 		.text = d->err.text,
 		.mx = "",
@@ -133,8 +155,9 @@ delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count)
 	CHECK(d->slot == INFLIGHT_NONE);
 	for (size_t i = 0; i < count; i++)
 		numbers[i] = d->grant->rcpts[accepted[i]].n;
+	d->dot_wall_us = clock_wall_us();
 	d->slot = inflight_fill(d->env->inflight, d->id, d->route.session,
-	    clock_wall_us(), numbers, count);
+	    d->dot_wall_us, numbers, count);
 	return d->slot != INFLIGHT_NONE;
 }
 
@@ -166,7 +189,9 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 						  .outcome = o,
 						  .disposition = what },
 		.attempts = (uint16_t)(rcpt->attempts +
-		    (rcpt->attempts < UINT16_MAX)) };
+		    (rcpt->attempts < UINT16_MAX)),
+		.dot_wall_us = d->dot_wall_us,
+		.session = d->route.session };
 
 	settlement_add(&d->settlement, &item);
 }

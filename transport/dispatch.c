@@ -10,8 +10,9 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "mail/envelope.h"
 #include "mail/outcome.h"
+#include "mail/waybill.h"
+#include "transport/arrival.h"
 #include "transport/courier.h"
 #include "transport/disposition.h"
 #include "transport/sweep.h"
@@ -29,13 +30,21 @@ struct link {
 	struct outcome *why; /* with gone: what the queue is to be told */
 };
 
+struct dispatch_reader {
+	struct post post;
+	TAILQ_ENTRY(dispatch_reader) entry;
+	struct dispatch *dispatch;
+	uint64_t number;
+};
+
 struct moved {
 	STAILQ_ENTRY(moved) entry;
-	bool told;      /* the scheduler uses the new place */
-	uint64_t piece; /* then: sweeps up to this one may use the old */
+	bool told; /* the scheduler uses the new place */
+	/* Then: who may use the old one; sweeps and readers up to these. */
+	uint64_t piece, reader;
 	uint64_t id;
 	uint32_t old_segment;
-	struct body_loc loc;
+	struct message_loc loc;
 };
 
 struct dispatch {
@@ -46,9 +55,12 @@ struct dispatch {
 	size_t env_count, turn;
 	struct tls_client *tls;
 	struct event *timer;
-	struct sweep *sweep; /* outcomes decided here */
+	struct sweep *sweep;                   /* outcomes decided here */
+	TAILQ_HEAD(, dispatch_reader) readers; /* oldest first */
+	uint64_t reader_count;                 /* that there ever were */
 	LIST_HEAD(, link) links;
-	STAILQ_HEAD(, moved) moved; /* bodies whose old place is in use */
+	STAILQ_HEAD(, moved) moved; /* messages whose old place is in use */
+	struct region *rg;          /* of one call */
 	bool full;
 	bool draining;      /* from then on nothing is started */
 	worker_fn *drained; /* to be told when all has ended, once */
@@ -140,6 +152,14 @@ static const struct sched_owner sched_owner = {
 
 /* ---- rounds -------------------------------------------------------------- */
 
+static bool
+readers_are_through(const struct dispatch *d, uint64_t number)
+{
+	const struct dispatch_reader *r = TAILQ_FIRST(&d->readers);
+
+	return r == NULL || r->number > number;
+}
+
 static void
 retry_moved(struct dispatch *d, uint64_t last_piece)
 {
@@ -152,8 +172,10 @@ retry_moved(struct dispatch *d, uint64_t last_piece)
 		if (!m->told && sched_message_moved(d->sched, m->id, &m->loc)) {
 			m->told = true;
 			m->piece = last_piece;
+			m->reader = d->reader_count;
 		}
-		if (m->told && sweep_is_through(d->sweep, m->piece)) {
+		if (m->told && sweep_is_through(d->sweep, m->piece) &&
+		    readers_are_through(d, m->reader)) {
 			store_moved_done(d->store, m->id, m->old_segment);
 			free(m);
 		} else {
@@ -217,8 +239,10 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->tls = opt->tls;
 	LIST_INIT(&d->links);
 	STAILQ_INIT(&d->moved);
+	TAILQ_INIT(&d->readers);
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
 	d->sweep = sweep_new(w, d->envs, d->env_count);
+	d->rg = region_new();
 	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
 	CHECK(d->timer != NULL);
 	worker_on_round(w, run, d);
@@ -240,7 +264,14 @@ dispatch_free(struct dispatch **dp)
 		STAILQ_REMOVE_HEAD(&d->moved, entry);
 		free(m);
 	}
+	while (!TAILQ_EMPTY(&d->readers)) {
+		struct dispatch_reader *r = TAILQ_FIRST(&d->readers);
+
+		TAILQ_REMOVE(&d->readers, r, entry);
+		free(r);
+	}
 	event_free(d->timer);
+	region_free(&d->rg);
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
 	free(d);
@@ -252,102 +283,66 @@ struct arrival {
 	struct post post;
 	struct dispatch *dispatch;
 	struct message *msg;
-	struct store_arrival *found; /* NULL: just accepted */
-	uint32_t count;
+	struct slice waybill; /* its bytes lie behind known[] */
 	bool known[];
 };
-
-static void
-add_rcpt(struct sched_rcpt_in *in, const struct envelope *env, uint32_t n,
-    int64_t engine_us)
-{
-	in->n = n;
-	in->domain = env->rcpts[n].domain;
-	in->vmta = env->rcpts[n].vmta;
-	in->priority = env->rcpts[n].priority;
-	in->queued_us = env->arrival_us + engine_us;
-}
-
-static size_t
-collect(const struct arrival *a, const struct envelope *env,
-    struct sched_rcpt_in *in)
-{
-	/* The engine's clock does not step; the wall clock may have. */
-	int64_t engine_us = clock_us() - clock_wall_us();
-	size_t count = 0;
-
-	if (a->found == NULL) {
-		for (uint32_t n = 0; n < env->rcpt_count; n++)
-			if (n >= a->count || !a->known[n])
-				add_rcpt(&in[count++], env, n, engine_us);
-		return count;
-	}
-	for (uint32_t i = 0; i < a->found->count; i++) {
-		const struct store_rcpt *r = &a->found->rcpts[i];
-
-		if (r->n >= env->rcpt_count)
-			continue;
-		in[count] = (struct sched_rcpt_in){ .attempts = r->attempts };
-		if (r->due_wall_us != 0)
-			in[count].due_us = r->due_wall_us + engine_us;
-		add_rcpt(&in[count++], env, r->n, engine_us);
-	}
-	return count;
-}
 
 static void
 on_arrival(struct post *p)
 {
 	struct arrival *a = post_owner(p, struct arrival, post);
 	struct dispatch *d = a->dispatch;
-	struct region *rg = region_new();
-	struct envelope env;
-	struct sched_rcpt_in *in;
-	char id[MESSAGE_ID_TEXT];
-	struct err e;
-	size_t count;
 
-	if (envelope_unpack(a->msg->env, a->msg->env_len, rg, &env, &e) == -1) {
-		log_note(LOG_L_ERROR, "envelope", "message %s: %s",
-		    message_id_text(a->msg->id, id), e.text);
-	} else {
-		in = region_array(rg, env.rcpt_count, sizeof(*in));
-		count = collect(a, &env, in);
-		if (count > 0)
-			sched_add(d->sched, a->msg, in, count, clock_us());
-	}
-	region_free(&rg);
+	arrival_accepted(d->sched, a->msg, a->waybill, a->known, d->rg);
 	message_unref(&a->msg);
-	free(a->found);
 	free(a);
 }
 
 void
-dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
-    uint32_t rcpt_count)
+dispatch_accepted(struct dispatch *d, struct message *m, struct slice waybill,
+    const bool *known)
 {
-	struct arrival *a = mem_zalloc(sizeof(*a) + rcpt_count);
+	uint32_t count = waybill_rcpt_count(waybill.p, waybill.len);
+	struct arrival *a = mem_zalloc(sizeof(*a) + count + waybill.len);
+	char *bytes = (char *)(a->known + count);
 
 	a->post.fn = on_arrival;
 	a->dispatch = d;
 	a->msg = m;
-	if (known != NULL) {
-		a->count = rcpt_count;
-		memcpy(a->known, known, rcpt_count);
-	}
+	memcpy(a->known, known, count);
+	memcpy(bytes, waybill.p, waybill.len);
+	a->waybill = (struct slice){ bytes, waybill.len };
 	worker_post(d->worker, &a->post);
 }
 
-void
-dispatch_recovered(struct dispatch *d, struct store_arrival *found)
-{
-	struct arrival *a = mem_new(struct arrival);
+struct found {
+	struct post post;
+	struct dispatch *dispatch;
+	struct store_arrivals *arrivals;
+};
 
-	a->post.fn = on_arrival;
-	a->dispatch = d;
-	a->msg = found->msg;
-	a->found = found;
-	worker_post(d->worker, &a->post);
+static void
+on_found(struct post *p)
+{
+	struct found *f = post_owner(p, struct found, post);
+	struct dispatch *d = f->dispatch;
+	struct store_arrival *a;
+
+	STAILQ_FOREACH(a, &f->arrivals->list, link)
+	arrival_recovered(d->sched, a, d->rg);
+	store_arrivals_done(&f->arrivals);
+	free(f);
+}
+
+void
+dispatch_recovered(struct dispatch *d, struct store_arrivals *arrivals)
+{
+	struct found *f = mem_new(struct found);
+
+	f->post.fn = on_found;
+	f->dispatch = d;
+	f->arrivals = arrivals;
+	worker_post(d->worker, &f->post);
 }
 
 /* ---- what couriers report ------------------------------------------------ */
@@ -568,7 +563,7 @@ on_moved(struct post *p)
 
 void
 dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
-    const struct body_loc *loc)
+    const struct message_loc *loc)
 {
 	struct order *o = order_new(d, on_moved);
 
@@ -624,6 +619,23 @@ dispatch_drain(struct dispatch *d, worker_fn *done, void *arg)
 	worker_post(d->worker, &o->post);
 }
 
+static void
+on_hurry(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+	struct link *l;
+
+	LIST_FOREACH(l, &o->dispatch->links, entry)
+	courier_hurry(l->courier);
+	free(o);
+}
+
+void
+dispatch_hurry(struct dispatch *d)
+{
+	worker_post(d->worker, &order_new(d, on_hurry)->post);
+}
+
 struct ask {
 	struct post post;
 	struct dispatch *dispatch;
@@ -648,4 +660,37 @@ dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
 	a->dispatch = d;
 	a->ask = ask;
 	worker_post(d->worker, &a->post);
+}
+
+struct dispatch_reader *
+dispatch_reader_new(struct dispatch *d)
+{
+	struct dispatch_reader *r = mem_new(struct dispatch_reader);
+
+	CHECK(worker_is_self(d->worker));
+	r->dispatch = d;
+	r->number = ++d->reader_count;
+	TAILQ_INSERT_TAIL(&d->readers, r, entry);
+	return r;
+}
+
+static void
+on_read(struct post *p)
+{
+	struct dispatch_reader *r = post_owner(p, struct dispatch_reader, post);
+
+	TAILQ_REMOVE(&r->dispatch->readers, r, entry);
+	free(r);
+}
+
+void
+dispatch_reader_done(struct dispatch_reader **rp)
+{
+	struct dispatch_reader *r = *rp;
+
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	r->post.fn = on_read;
+	worker_post(r->dispatch->worker, &r->post);
 }

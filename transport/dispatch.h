@@ -43,18 +43,18 @@ void dispatch_free(struct dispatch **dp); /* after stop and join */
 
 /*
  * A message that was just committed is to be delivered.  Takes the reference
- * of m; known[] (by recipient, may be NULL) marks those that are not new.
+ * of m; known[] (by recipient) marks those that are not new.
  */
-void dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
-    uint32_t rcpt_count); /* (any) */
+void dispatch_accepted(struct dispatch *d, struct message *m,
+    struct slice waybill, const bool *known); /* (any) */
 
-/* A message in the spool; takes what was found. */
+/* Messages in the spool; takes what was found. */
 void dispatch_recovered(struct dispatch *d,
-    struct store_arrival *found); /* (any) */
+    struct store_arrivals *arrivals); /* (any) */
 
 void dispatch_space(struct dispatch *d, enum store_space space); /* (any) */
 void dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
-    const struct body_loc *loc);                                    /* (any) */
+    const struct message_loc *loc);                                 /* (any) */
 void dispatch_reload(struct dispatch *d, const struct snapshot *s); /* (any) */
 
 /*
@@ -63,6 +63,12 @@ void dispatch_reload(struct dispatch *d, const struct snapshot *s); /* (any) */
  */
 void dispatch_drain(struct dispatch *d, worker_fn *done, void *arg); /* (any) */
 
+/*
+ * Ends all transactions but those whose final dot was sent: their recipients
+ * are tried again.  To be called while draining.
+ */
+void dispatch_hurry(struct dispatch *d); /* (any) */
+
 /* Asks fn to be run on the scheduler's thread; for listings. */
 struct sched;
 struct dispatch_ask {
@@ -70,6 +76,14 @@ struct dispatch_ask {
 	void (*fn)(struct dispatch_ask *ask, struct sched *s, int64_t now_us);
 };
 void dispatch_ask(struct dispatch *d, struct dispatch_ask *ask); /* (any) */
+
+/*
+ * Somebody will read messages that he sees now, in dispatch_ask(): until
+ * dispatch_reader_done() they stay where they are.
+ */
+struct dispatch_reader;
+struct dispatch_reader *dispatch_reader_new(struct dispatch *d);
+void dispatch_reader_done(struct dispatch_reader **rp); /* (any) */
 
 /*
  * Ends a recipient that has left the scheduler (transport/sweep.h), in the

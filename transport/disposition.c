@@ -17,6 +17,7 @@ is_final(const struct outcome *o)
 	case OUTCOME_NO_DOMAIN:
 	case OUTCOME_NULL_MX:
 	case OUTCOME_LOOP:
+	case OUTCOME_DAMAGED:
 	case OUTCOME_NO_UTF8:
 		return true;
 	case OUTCOME_DELIVERED:
@@ -113,6 +114,7 @@ disposition_conn(const struct outcome *o)
 	case OUTCOME_BIND:
 	case OUTCOME_UNSENT:
 	case OUTCOME_LOCAL_TEMP:
+	case OUTCOME_DAMAGED:
 	case OUTCOME_NO_UTF8:
 		return CONN_UNTRIED;
 	}
@@ -136,6 +138,7 @@ disposition_tries_next(const struct outcome *o)
 	case OUTCOME_BIND: /* never another address of ours */
 	case OUTCOME_UNSENT:
 	case OUTCOME_LOCAL_TEMP:
+	case OUTCOME_DAMAGED:
 	case OUTCOME_NO_UTF8:
 		return false;
 	}

@@ -23,4 +23,12 @@
 int envelope_read(struct worker_env *env, const struct message *m,
     struct region *rg, struct envelope *env_r, struct err *e);
 
+/*
+ * Likewise with the body, in one read.  *body_r is a reference of the
+ * caller's; NULL: the body alone is damaged, and e says so.
+ */
+int envelope_read_all(struct worker_env *env, const struct message *m,
+    struct region *rg, struct envelope *env_r, struct body **body_r,
+    struct err *e);
+
 #endif

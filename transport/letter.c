@@ -17,6 +17,7 @@
 enum {
 	MARKS_MAX = 4, /* that are looked at; more are somebody's game */
 	DATE_TEXT = 64,
+	QUEUE_ID_MAX = 100,
 	PRIORITY_DEFAULT = 50
 };
 
@@ -111,12 +112,27 @@ make_kept(struct work *w)
 
 /* ---- mark or policy ------------------------------------------------------ */
 
+/*
+ * Short and printable, as every host's is: it goes into records and logs, and
+ * where the host takes its own Received away (header_checks) the field is the
+ * sender's to write.
+ */
+static bool
+is_queue_id(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] <= ' ' || p[i] > '~')
+			return false;
+	return len <= QUEUE_ID_MAX;
+}
+
 /* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
 static const char *
 received_id(const struct work *w, size_t from)
 {
 	size_t i = header_find(&w->all, "Received", from);
 	const char *value, *id;
+	size_t len;
 
 	if (i == w->all.n)
 		return "";
@@ -127,7 +143,8 @@ received_id(const struct work *w, size_t from)
 	if (id == NULL)
 		return "";
 	id += 3;
-	return region_strndup(w->rg, id, strcspn(id, "; \t()"));
+	len = strcspn(id, "; \t()");
+	return is_queue_id(id, len) ? region_strndup(w->rg, id, len) : "";
 }
 
 /*

@@ -136,10 +136,10 @@ on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 		return false;
 	l->rcpts = grow(l, l->rcpts, sizeof(*l->rcpts));
 	l->rcpts[l->count++] = (struct seen_rcpt){
-		.msg = message_ref(info->msg),
+		.msg = sched_rcpt_message(info),
 		.due_us = info->due_us,
 		.n = info->n,
-		.size = info->msg->loc.len,
+		.size = info->size,
 		.attempts = info->attempts,
 		.granted = info->granted,
 	};

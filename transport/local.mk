@@ -4,6 +4,7 @@ libtransport_a_SOURCES = \
 	%D%/acct_fields.def \
 	%D%/acct_record.c %D%/acct_record.h \
 	%D%/acct_state.c %D%/acct_state.h \
+	%D%/arrival.c %D%/arrival.h \
 	%D%/control.c %D%/control.h \
 	%D%/control_priv.h \
 	%D%/control_words.c \

@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "mail/envelope.h"
 #include "mail/handover_key.h"
+#include "mail/waybill.h"
 #include "transport/dispatch.h"
 #include "transport/ingress_priv.h"
 #include "transport/letter.h"
@@ -24,6 +25,7 @@ struct receipt {
 	struct store_accept accept;
 	struct ingress_session *s;
 	struct worker *worker;
+	struct buf waybill; /* accept's */
 
 	/* For the log; strings are the session's or its snapshot's. */
 	const char *vmta, *job, *host_id, *user, *unknown_vmta;
@@ -40,6 +42,7 @@ receipt_free(struct receipt **rp)
 	if (r == NULL)
 		return;
 	message_unref(&r->accept.msg);
+	buf_fini(&r->waybill);
 	free(r->accept.rcpt_keys);
 	free(r->accept.known);
 	free(r);
@@ -178,7 +181,7 @@ on_receipt(struct post *p)
 		log_accepted(r, known);
 		if (known < a->rcpt_count)
 			dispatch_accepted(s->env->dispatch, message_ref(a->msg),
-			    a->known, a->rcpt_count);
+			    a->waybill, a->known);
 	} else {
 		log_refused(s,
 		    a->answer == STORE_BAD ? a->err.text : "no space", NULL);
@@ -292,9 +295,10 @@ treat(struct ingress_session *s, struct letter *l_r)
 	return letter_treat(&in, s->tx_rg, l_r);
 }
 
+/* Its waybill goes to bill. */
 static struct message *
 make_message(struct ingress_session *s, const char *peer,
-    const struct letter *l)
+    const struct letter *l, struct buf *bill)
 {
 	const struct ingress_tx *tx = &s->tx;
 	struct envelope env = {
@@ -326,6 +330,7 @@ make_message(struct ingress_session *s, const char *peer,
 			.priority = l->priority };
 	}
 	envelope_pack(&env, &packed);
+	waybill_pack(&env, bill);
 	m = message_new(packed.p, (uint32_t)packed.len);
 	m->body = l->body; /* moved */
 	buf_fini(&packed);
@@ -390,7 +395,8 @@ receive_message(struct ingress_session *s)
 	r->accept.done = on_stored;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));
-	r->accept.msg = make_message(s, peer, &l);
+	r->accept.msg = make_message(s, peer, &l, &r->waybill);
+	r->accept.waybill = (struct slice){ r->waybill.p, r->waybill.len };
 	set_key(s, &l, &r->accept);
 	buf_clear(&s->tx.text); /* l.header pointed into it */
 	s->receipt = r;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/settlement.h"
 
+#include <stdlib.h>
+
 #include "lib/check.h"
 #include "lib/clock.h"
+#include "lib/mem.h"
 
 void
 settlement_init(struct settlement *st, struct worker_env *env)
@@ -10,9 +13,28 @@ settlement_init(struct settlement *st, struct worker_env *env)
 	*st = (struct settlement){ .env = env };
 }
 
+static struct store_doubt *
+doubts_of(const struct settlement *st)
+{
+	return (void *)st->doubts.p;
+}
+
+static size_t
+doubt_count(const struct settlement *st)
+{
+	return st->doubts.len / sizeof(struct store_doubt);
+}
+
 void
 settlement_fini(struct settlement *st)
 {
+	struct store_doubt *doubts = doubts_of(st);
+
+	for (size_t i = 0; i < doubt_count(st); i++) {
+		free(doubts[i].to);
+		free(doubts[i].queue);
+	}
+	buf_fini(&st->doubts);
 	buf_fini(&st->items);
 	buf_fini(&st->records);
 }
@@ -25,6 +47,24 @@ static const enum store_verdict verdicts[] = {
 	[DISPOSE_DELETE] = VERDICT_DELETED,
 	[DISPOSE_RETRY] = VERDICT_RETRY,
 };
+
+/*
+ * The answer to the final dot was lost with the connection: as RFC 5321
+ * section 4.5.3.2.6 has it, the message is sent again, and who may have it
+ * twice then is named.  The names are copied: they are not the store's.
+ */
+static void
+add_doubt(struct settlement *st, const struct settlement_rcpt *r)
+{
+	const struct store_doubt d = { .id = r->of.id,
+		.n = r->of.n,
+		.session = r->session,
+		.wall_us = r->dot_wall_us,
+		.to = mem_strdup(r->of.env->rcpts[r->of.n].addr),
+		.queue = mem_strdup(r->of.queue) };
+
+	buf_add(&st->doubts, &d, sizeof(d));
+}
 
 void
 settlement_add(struct settlement *st, const struct settlement_rcpt *r)
@@ -43,6 +83,8 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 		return;
 	if (!r->unrecorded)
 		record_pack(&r->of, &st->records);
+	if (r->of.outcome->in_doubt)
+		add_doubt(st, r);
 	record_log(&r->of);
 }
 
@@ -78,6 +120,8 @@ settlement_commit(struct settlement *st, settlement_done_fn *done)
 	st->settle.count = st->items.len / sizeof(struct store_settled);
 	st->settle.records = st->records.p;
 	st->settle.records_len = st->records.len;
+	st->settle.doubts = doubts_of(st);
+	st->settle.doubt_count = doubt_count(st);
 	st->settle.done = on_settled;
 	st->flushed.fn = on_flushed;
 	store_settle(st->env->store, &st->settle);

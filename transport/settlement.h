@@ -27,7 +27,7 @@ struct settlement {
 	struct post flushed;        /* comes back from the store */
 	struct worker_env *env;
 	settlement_done_fn *done;
-	struct buf items, records;
+	struct buf items, records, doubts;
 };
 
 void settlement_init(struct settlement *st, struct worker_env *env);
@@ -39,6 +39,10 @@ struct settlement_rcpt {
 	struct record_of of;
 	uint16_t attempts; /* with this one */
 	bool unrecorded;   /* wanted without an accounting record */
+
+	/* Of an outcome in doubt: when the final dot was sent, and in which. */
+	int64_t dot_wall_us;
+	uint64_t session;
 };
 
 /* What is in `of` is borrowed for the call. */

@@ -509,3 +509,10 @@ smtp_session_drop(struct smtp_session *s)
 	if (!s->in_event)
 		smtp_kick(s);
 }
+
+void
+smtp_session_hurry(struct smtp_session *s)
+{
+	if (!smtp_is_in_doubt(s))
+		smtp_session_drop(s);
+}

@@ -93,5 +93,7 @@ void smtp_session_send(struct smtp_session *s,
 void smtp_session_quit(struct smtp_session *s);
 /* Ends it now: the running transaction gets its outcomes first. */
 void smtp_session_drop(struct smtp_session *s);
+/* The same, unless the server may have taken the message by now. */
+void smtp_session_hurry(struct smtp_session *s);
 
 #endif

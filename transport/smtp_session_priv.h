@@ -121,6 +121,9 @@ void smtp_retire(struct smtp_session *s); /* to be freed from the loop */
 /* Ends the session for this reason, whatever it was doing. */
 enum smtp_state smtp_fail(struct smtp_session *s, enum outcome_kind kind,
     const char *what);
+/* The final dot is with the kernel, and its reply has not come. */
+bool smtp_is_in_doubt(const struct smtp_session *s);
+
 /* What smtp_session_drop() asked for. */
 enum smtp_state smtp_drop(struct smtp_session *s);
 enum smtp_state smtp_connected(struct smtp_session *s);

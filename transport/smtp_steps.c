@@ -42,8 +42,8 @@ set_why(struct smtp_session *s, const struct outcome *o)
  * The final dot is with the kernel: the server may have taken the message
  * whatever we see of it.
  */
-static bool
-is_in_doubt(const struct smtp_session *s)
+bool
+smtp_is_in_doubt(const struct smtp_session *s)
 {
 	return s->trans.t != NULL && s->body.dot_queued && smtp_waiting(s) == 0;
 }
@@ -72,7 +72,7 @@ enum smtp_state
 smtp_fail(struct smtp_session *s, enum outcome_kind kind, const char *what)
 {
 	const struct smtp_step *step = &smtp_steps[s->state];
-	bool in_doubt = is_in_doubt(s);
+	bool in_doubt = smtp_is_in_doubt(s);
 	struct outcome o;
 
 	if (s->state == SMTP_QUIT || s->state == SMTP_CLOSED)
@@ -108,7 +108,7 @@ smtp_drop(struct smtp_session *s)
 {
 	static const char text[] = "connection closed by this side";
 	struct smtp_trans *tr = &s->trans;
-	bool in_doubt = is_in_doubt(s);
+	bool in_doubt = smtp_is_in_doubt(s);
 	struct outcome o, unsent;
 
 	if (tr->t == NULL)
@@ -549,7 +549,7 @@ on_dot(struct smtp_session *s, const struct smtp_reply *r)
 static enum smtp_state
 on_body(struct smtp_session *s, const struct smtp_reply *r)
 {
-	if (is_in_doubt(s)) /* sent, and not yet told so */
+	if (smtp_is_in_doubt(s)) /* sent, and not yet told so */
 		return on_dot(s, r);
 	/* Refused before its end: there is no way back into step. */
 	if (is_refusal(r))

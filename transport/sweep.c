@@ -19,7 +19,6 @@
 
 struct ended {
 	struct message *msg; /* a reference */
-	struct body_loc loc;
 	uint32_t n;
 	uint16_t attempts;
 	bool unrecorded;
@@ -105,18 +104,29 @@ by_message(const void *a, const void *b)
 	return (x->n > y->n) - (x->n < y->n);
 }
 
-/* An unreadable one is left without recipients. */
-static void
-read_envelope(const struct piece *p, const struct message *m, struct region *rg,
+/*
+ * False: it cannot be read, so that nobody could be told; its recipients stay
+ * in the spool and come again with the next start.  One that the operator
+ * deletes goes all the same.
+ */
+static bool
+read_envelope(const struct piece *p, const struct ended *r, struct region *rg,
     struct envelope *env_r)
 {
+	bool deleted = r->disposition.what == DISPOSE_DELETE;
 	char id[MESSAGE_ID_TEXT];
+	struct log_line l;
 	struct err e;
 
-	if (envelope_read(p->env, m, rg, env_r, &e) == 0)
-		return;
-	log_note(LOG_L_ERROR, "envelope", "message %s: %s",
-	    message_id_text(m->id, id), e.text);
+	if (envelope_read(p->env, r->msg, rg, env_r, &e) == 0)
+		return true;
+	log_begin(&l, LOG_L_ERROR, message_id_text(r->msg->id, id),
+	    "message-unreadable");
+	log_str(&l, "queue", r->queue);
+	log_str(&l, "result", deleted ? "deleted" : "stays in the spool");
+	log_str(&l, "text", e.text);
+	log_end(&l);
+	return deleted;
 }
 
 /* The recipients of one message; returns how many they are. */
@@ -125,9 +135,10 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 {
 	struct envelope env;
 	size_t i = first;
+	bool known = read_envelope(p, &p->list[first], rg, &env);
 
-	read_envelope(p, p->list[first].msg, rg, &env);
-	for (; i < p->count && p->list[i].msg == p->list[first].msg; i++) {
+	for (; i < p->count && p->list[i].msg->id == p->list[first].msg->id;
+	     i++) {
 		const struct ended *r = &p->list[i];
 		const struct settlement_rcpt item = {
 			.of = { .rg = rg,
@@ -142,7 +153,8 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			.unrecorded = r->unrecorded
 		};
 
-		settlement_add(&p->settlement, &item);
+		if (known)
+			settlement_add(&p->settlement, &item);
 	}
 	return i - first;
 }
@@ -168,7 +180,10 @@ on_piece(struct post *post)
 		i += settle_message(p, i, rg);
 	}
 	region_free(&rg);
-	settlement_commit(&p->settlement, on_durable);
+	if (settlement_is_empty(&p->settlement))
+		piece_free(p);
+	else
+		settlement_commit(&p->settlement, on_durable);
 	worker_post(home, &ticket->post);
 }
 
@@ -257,7 +272,6 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	last = p->count == 0 ? &none : &p->list[p->count - 1];
 	r = &p->list[p->count++];
 	r->msg = message_ref(rcpt->msg);
-	r->loc = rcpt->msg->loc;
 	r->n = rcpt->n;
 	r->attempts = rcpt->attempts;
 	r->unrecorded = rcpt->unrecorded;

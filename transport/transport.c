@@ -27,7 +27,11 @@
 #include "vmta/snapshot.h"
 
 #define WORKERS_MAX 32
-/* A stop waits so long for transactions under way. */
+/*
+ * A stop waits so long for transactions under way: only those behind the
+ * final dot could become duplicates.
+ */
+#define STOP_HURRY_US (10 * US_PER_S)
 #define STOP_PATIENCE_US (60 * US_PER_S)
 #define STOP_LOOK_US 20000
 /* And then so long for clients of the control socket to read their answers. */
@@ -50,7 +54,8 @@ struct transport {
 	struct event *signals[3];
 	struct event *stop_timer;
 
-	int64_t stop_by_us;    /* 0: not stopping */
+	int64_t stop_by_us;  /* 0: not stopping */
+	int64_t hurry_at_us; /* then transactions are cut off before the dot */
 	int64_t control_by_us; /* 0: the control socket serves */
 	bool drained;          /* the dispatcher has no connection left */
 	size_t answers; /* workers that told how many sessions they have */
@@ -118,7 +123,7 @@ free_env(struct worker_env **envp)
 	*envp = NULL;
 	if (env == NULL)
 		return;
-	segment_reader_free(&env->bodies);
+	segment_reader_free(&env->segments);
 	mark_key_free(&env->mark_key);
 	snapshot_unref(&env->conf);
 	free(env);
@@ -135,7 +140,7 @@ on_state(void *ctx, struct slice name, struct slice value)
 }
 
 static void
-on_recovered(void *ctx, struct store_arrival *a)
+on_recovered(void *ctx, struct store_arrivals *a)
 {
 	struct transport *t = ctx;
 
@@ -192,7 +197,7 @@ on_space(void *ctx, enum store_space space)
 
 static void
 on_moved(void *ctx, uint64_t id, uint32_t old_segment,
-    const struct body_loc *loc)
+    const struct message_loc *loc)
 {
 	struct transport *t = ctx;
 
@@ -270,7 +275,7 @@ make_services(struct transport *t, struct err *e)
 		env->dispatch = t->dispatch;
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
-		env->bodies = segment_reader_new(store_dir(t->store));
+		env->segments = segment_reader_new(store_dir(t->store));
 	}
 	return 0;
 }
@@ -498,6 +503,9 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 		(void)event_del(t->stop_timer);
 		t->barrier.done = tell_flushed;
 		store_settle(t->store, &t->barrier);
+	} else if (clock_us() > t->hurry_at_us) {
+		t->hurry_at_us = INT64_MAX;
+		dispatch_hurry(t->dispatch);
 	} else if (clock_us() > t->stop_by_us) {
 		log_note(LOG_L_WARN, "stop",
 		    "transactions were still under way");
@@ -517,6 +525,7 @@ stop(struct transport *t)
 	log_note(LOG_L_INFO, "stop", "finishing what is under way");
 	daemon_stopping();
 	t->stop_by_us = clock_us() + STOP_PATIENCE_US;
+	t->hurry_at_us = clock_us() + STOP_HURRY_US;
 	listeners_free(&t->listeners);
 	for (size_t i = 0; i < t->count; i++)
 		worker_post(t->workers[i],

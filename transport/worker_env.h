@@ -37,7 +37,7 @@ struct worker_env {
 	struct dns *dns;
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
-	struct segment_reader *bodies;
+	struct segment_reader *segments;
 	enum store_space space;      /* as last told by the store */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */

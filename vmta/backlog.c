@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "lib/check.h"
+#include "mail/envelope.h"
 
 static const struct entry *
 of_link(const struct table_link *l)
@@ -14,16 +15,21 @@ of_link(const struct table_link *l)
 static uint64_t
 hash(const struct table_link *l)
 {
-	return table_hash_u64(of_link(l)->msg->id);
+	return table_hash_u64(of_link(l)->id);
 }
 
 static bool
 is(const struct table_link *l, const void *key)
 {
-	return of_link(l)->msg->id == *(const uint64_t *)key;
+	return of_link(l)->id == *(const uint64_t *)key;
 }
 
 static const struct table_ops ops = { hash, is };
+
+_Static_assert(sizeof(struct entry) == 64 && sizeof(struct group) == 48 &&
+	sizeof(struct rcpt) == 24,
+    "paid for every recipient");
+_Static_assert(ENVELOPE_RCPT_MAX < 1 << 17, "a recipient's number fits");
 
 void
 backlog_init(struct backlog *b)
@@ -32,6 +38,7 @@ backlog_init(struct backlog *b)
 	b->entries = slab_new(sizeof(struct entry));
 	b->groups = slab_new(sizeof(struct group));
 	b->rcpts = slab_new(sizeof(struct rcpt));
+	names_init(&b->jobs);
 }
 
 void
@@ -41,6 +48,7 @@ backlog_fini(struct backlog *b)
 	slab_free(&b->entries);
 	slab_free(&b->groups);
 	slab_free(&b->rcpts);
+	names_fini(&b->jobs);
 }
 
 struct entry *
@@ -54,18 +62,29 @@ backlog_find(const struct backlog *b, uint64_t id)
 }
 
 struct entry *
-backlog_entry(struct backlog *b, struct message *m)
+backlog_entry(struct backlog *b, struct message *m, int64_t queued_us,
+    const char *job)
 {
 	struct entry *e = backlog_find(b, m->id);
 
-	if (e != NULL) {
-		CHECK(e->msg == m);
-		return e;
+	if (e == NULL) {
+		e = slab_get(b->entries);
+		e->id = m->id;
+		e->loc = m->loc;
+		e->queued_us = queued_us;
+		e->job = names_hold(&b->jobs, job);
+		table_add(&b->by_id, &e->link);
 	}
-	e = slab_get(b->entries);
-	e->msg = message_ref(m);
-	table_add(&b->by_id, &e->link);
+	if (e->msg == NULL && m->body != NULL)
+		e->msg = message_ref(m);
 	return e;
+}
+
+void
+backlog_cool(struct entry *e)
+{
+	if (e->warm == 0)
+		message_unref(&e->msg);
 }
 
 void
@@ -79,5 +98,13 @@ backlog_release(struct backlog *b, struct entry **ep)
 	CHECK(e->reading == 0 && e->warm == 0);
 	table_remove(&b->by_id, &e->link);
 	message_unref(&e->msg);
+	names_drop(&b->jobs, e->job);
 	slab_put(b->entries, e);
+}
+
+struct message *
+backlog_message(const struct entry *e)
+{
+	return e->msg != NULL ? message_ref(e->msg) :
+				message_at(e->id, &e->loc);
 }

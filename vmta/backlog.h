@@ -8,8 +8,9 @@
  *	rcpt     one recipient: waiting its turn (in its group's list), waiting
  *		 for its time (in the queue's heap), or granted
  *
- * Sizes matter: a million of each are in memory.  With the slots in the
- * heaps they come to less than 160 bytes for a message with one recipient.
+ * Sizes matter: a million of each are in memory.  A message with one recipient
+ * takes 136 bytes here, and its place in the two tables 12 to 20 more.  What is
+ * in its envelope is not here: workers read that (transport/envelope_read.h).
  * Scheduler thread only.
  */
 
@@ -22,17 +23,23 @@
 
 #include "lib/mem.h"
 #include "mail/message.h"
+#include "vmta/names.h"
 #include "vmta/table.h"
-
-struct sched_queue;
 
 struct entry {
 	struct table_link link;
-	struct message *msg; /* a reference */
-	uint32_t rcpts;      /* in all queues, granted ones too */
-	uint32_t reading;    /* grants that read the body from its place */
-	uint32_t warm;       /* groups that keep the body in memory */
+	struct message *msg; /* while some group keeps it, or NULL */
+	uint64_t id;
+	struct message_loc loc;
+	int64_t queued_us; /* when it was accepted */
+	uint32_t rcpts;    /* in all queues, granted ones too */
+	uint32_t reading;  /* grants that read it from its place */
+	uint32_t warm;     /* groups that keep it in memory */
+	uint32_t job;      /* in backlog.jobs */
 };
+
+/* Numbers of recipients and attempts share a word. */
+#define RCPT_ATTEMPTS_MAX 32767
 
 struct rcpt {
 	union {
@@ -40,17 +47,15 @@ struct rcpt {
 		int64_t due_us;    /* waits for its time */
 	};
 	struct group *group;
-	uint32_t n;     /* recipient number in the envelope */
-	uint32_t index; /* in the heap of deferred ones */
-	uint16_t attempts;
+	uint32_t index;         /* in the heap of deferred ones */
+	uint32_t n : 17;        /* recipient number in the envelope */
+	uint32_t attempts : 15; /* RCPT_ATTEMPTS_MAX: or more */
 };
 
 struct group {
 	struct entry *entry;
-	struct sched_queue *queue;
 	struct rcpt *last;      /* of those that wait their turn, or NULL */
-	int64_t queued_us;      /* when the message was accepted */
-	LIST_ENTRY(group) link; /* of groups that keep the body */
+	LIST_ENTRY(group) link; /* of groups that keep the message */
 	uint32_t index;         /* in the heap of its priority */
 	uint32_t rcpts;         /* all; without any the group goes */
 	uint32_t active;        /* those that wait their turn or are granted */
@@ -61,15 +66,24 @@ struct group {
 struct backlog {
 	struct table by_id;
 	struct slab *entries, *groups, *rcpts;
+	struct names jobs;
 };
 
 void backlog_init(struct backlog *b);
 void backlog_fini(struct backlog *b); /* CHECKs that it is empty */
 
 struct entry *backlog_find(const struct backlog *b, uint64_t id); /* or NULL */
-/* Finds or makes it, with a reference on m. */
-struct entry *backlog_entry(struct backlog *b, struct message *m);
-/* Gives it back, and the message, unless it has recipients. */
+/*
+ * Finds or makes it; then it keeps m, if that is in memory, until
+ * backlog_cool() finds no group that does.
+ */
+struct entry *backlog_entry(struct backlog *b, struct message *m,
+    int64_t queued_us, const char *job);
+void backlog_cool(struct entry *e);
+/* Gives it back unless it has recipients. */
 void backlog_release(struct backlog *b, struct entry **ep);
+
+/* A reference for somebody who sends or ends it. */
+struct message *backlog_message(const struct entry *e);
 
 #endif

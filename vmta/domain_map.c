@@ -14,29 +14,35 @@
 
 struct value {
 	const void *v;
-	bool from_macro;
 	struct value *next;
+};
+
+struct values { /* those of macros, then those by name */
+	struct value *first, *last_macro, *last;
 };
 
 /* What is said about one name, by the form of the pattern. */
 struct entry {
 	const char *name;
-	struct value *both;  /* [*.]name */
-	struct value *below; /* *.name */
-	struct value *exact;
+	struct values both;  /* [*.]name */
+	struct values below; /* *.name */
+	struct values exact;
 };
 
-struct literal { /* [IP/MASK], shortest prefix first */
+struct literal { /* [IP/MASK] */
 	struct net_prefix prefix;
-	struct value *values;
-	struct literal *next;
+	struct values values;
+	struct literal *next; /* of that length, the latest first */
 };
+
+#define LENGTHS 129 /* 0 to 128 bits */
 
 struct domain_map {
 	struct region *rg;
-	struct value *all; /* * */
-	struct literal *literals;
-	struct strmap *names; /* of struct entry */
+	struct values all;         /* * */
+	struct literal **literals; /* by length; NULL: there are none */
+	struct strmap *by_text;    /* of struct literal, by "IP/BITS" */
+	struct strmap *names;      /* of struct entry */
 };
 
 struct domain_map *
@@ -58,6 +64,7 @@ domain_map_free(struct domain_map **mp)
 	if (m == NULL)
 		return;
 	strmap_free(&m->names);
+	strmap_free(&m->by_text);
 	free(m);
 }
 
@@ -99,33 +106,45 @@ normalise(const char *domain, char out[DOMAIN_MAX + 1])
 
 /* Macro values first, then those by name, each in order. */
 static void
-add_value(struct domain_map *m, struct value **list, bool from_macro,
+add_value(struct domain_map *m, struct values *list, bool from_macro,
     const void *v)
 {
 	struct value *new = region_new_obj(m->rg, struct value);
+	struct value **at = &list->first;
 
-	while (*list != NULL && ((*list)->from_macro || !from_macro))
-		list = &(*list)->next;
-	*new = (struct value){ v, from_macro, *list };
-	*list = new;
+	if (!from_macro && list->last != NULL)
+		at = &list->last->next;
+	else if (list->last_macro != NULL)
+		at = &list->last_macro->next;
+	*new = (struct value){ v, *at };
+	*at = new;
+	if (from_macro)
+		list->last_macro = new;
+	if (new->next == NULL)
+		list->last = new;
 }
 
-static struct value **
+static struct values *
 find_literal(struct domain_map *m, const struct net_prefix *prefix)
 {
-	struct literal **at = &m->literals, *new;
+	char text[NET_ADDR_TEXT];
+	const char *key = region_printf(m->rg, "%s/%u",
+	    net_addr_text(&prefix->addr, text), prefix->bits);
+	struct literal *l;
 
-	while (*at != NULL && (*at)->prefix.bits < prefix->bits)
-		at = &(*at)->next;
-	for (struct literal *l = *at;
-	     l != NULL && l->prefix.bits == prefix->bits; l = l->next)
-		if (net_addr_eq(&l->prefix.addr, &prefix->addr))
-			return &l->values;
-	new = region_new_obj(m->rg, struct literal);
-	new->prefix = *prefix;
-	new->next = *at;
-	*at = new;
-	return &new->values;
+	if (m->literals == NULL) {
+		m->literals = region_array(m->rg, LENGTHS, sizeof(void *));
+		m->by_text = strmap_new();
+	}
+	l = strmap_get(m->by_text, key);
+	if (l == NULL) {
+		l = region_new_obj(m->rg, struct literal);
+		l->prefix = *prefix;
+		l->next = m->literals[prefix->bits];
+		m->literals[prefix->bits] = l;
+		strmap_put(m->by_text, key, l);
+	}
+	return &l->values;
 }
 
 static struct entry *
@@ -190,10 +209,18 @@ domain_map_add(struct domain_map *m, const char *pattern, bool from_macro,
 /* ---- matching ------------------------------------------------------------ */
 
 static void
-emit(const struct value *list, domain_map_fn *fn, void *ctx)
+emit(const struct values *list, domain_map_fn *fn, void *ctx)
 {
-	for (; list != NULL; list = list->next)
-		fn(ctx, list->v);
+	for (const struct value *v = list->first; v != NULL; v = v->next)
+		fn(ctx, v->v);
+}
+
+/* [0/0] stands for all of them, IPv6 too. */
+static bool
+literal_matches(const struct literal *l, const struct net_addr *addr)
+{
+	return (l->prefix.bits == 0 && l->prefix.addr.family == AF_INET) ||
+	    net_prefix_match(&l->prefix, addr);
 }
 
 static void
@@ -207,13 +234,13 @@ match_literal(const struct domain_map *m, const char *domain, domain_map_fn *fn,
 	if (s.len < 3 || s.p[s.len - 1] != ']')
 		return;
 	s = (struct slice){ s.p + 1, s.len - 2 };
-	if (net_addr_parse(s, &addr, &ignored) == -1)
+	if (m->literals == NULL || net_addr_parse(s, &addr, &ignored) == -1)
 		return;
-	for (const struct literal *l = m->literals; l != NULL; l = l->next)
-		/* [0/0] stands for all of them, IPv6 too. */
-		if ((l->prefix.bits == 0 && l->prefix.addr.family == AF_INET) ||
-		    net_prefix_match(&l->prefix, &addr))
-			emit(l->values, fn, ctx);
+	for (unsigned bits = 0; bits < LENGTHS; bits++)
+		for (const struct literal *l = m->literals[bits]; l != NULL;
+		     l = l->next)
+			if (literal_matches(l, &addr))
+				emit(&l->values, fn, ctx);
 }
 
 void
@@ -224,7 +251,7 @@ domain_map_match(const struct domain_map *m, const char *domain,
 	char name[DOMAIN_MAX + 1];
 	size_t n = 0;
 
-	emit(m->all, fn, ctx);
+	emit(&m->all, fn, ctx);
 	if (domain[0] == '[') {
 		match_literal(m, domain, fn, ctx);
 		return;
@@ -240,12 +267,12 @@ domain_map_match(const struct domain_map *m, const char *domain,
 	}
 	for (size_t i = n; i > 0; i--)
 		if (found[i - 1] != NULL)
-			emit(found[i - 1]->both, fn, ctx);
+			emit(&found[i - 1]->both, fn, ctx);
 	for (size_t i = n; i > 1; i--)
 		if (found[i - 1] != NULL)
-			emit(found[i - 1]->below, fn, ctx);
+			emit(&found[i - 1]->below, fn, ctx);
 	if (found[0] != NULL)
-		emit(found[0]->exact, fn, ctx);
+		emit(&found[0]->exact, fn, ctx);
 }
 
 static void
@@ -267,6 +294,6 @@ domain_map_has(const struct domain_map *m, const char *domain)
 bool
 domain_map_is_empty(const struct domain_map *m)
 {
-	return m->all == NULL && m->literals == NULL &&
+	return m->all.first == NULL && m->literals == NULL &&
 	    strmap_count(m->names) == 0;
 }

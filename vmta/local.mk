@@ -3,6 +3,7 @@ libvmta_a_SOURCES = \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
 	%D%/backlog.c %D%/backlog.h \
+	%D%/blocks.def \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
@@ -10,9 +11,11 @@ libvmta_a_SOURCES = \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/keys.c \
+	%D%/known_types.c \
 	%D%/known.def \
 	%D%/limit.c %D%/limit.h \
 	%D%/listener.def \
+	%D%/names.c %D%/names.h \
 	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
@@ -21,6 +24,7 @@ libvmta_a_SOURCES = \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
 	%D%/qconf.c %D%/qconf.h \
+	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_conn.c \

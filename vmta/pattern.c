@@ -64,7 +64,8 @@ bool
 pattern_list_match(const struct snapshot *s, const char *list,
     const struct pattern_subject *subject, struct pattern_match *out)
 {
-	const struct pattern_list *first = pattern_list_find(s->patterns, list);
+	const struct pattern_list *first = pattern_lists_find(s->patterns,
+	    list);
 	const struct pattern_row *callers[PATTERN_DEPTH];
 	const struct pattern_row *row;
 	size_t depth = 0;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmta/pattern_list.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/conf_lex.h"
 
+#define NAME_LEN_MAX 1000
 #define PRIORITY_MAX 100
 
 static const char *const row_names[] = {
@@ -15,7 +17,7 @@ static const char *const row_names[] = {
 };
 
 static struct pattern_list *
-add_list(struct pattern_list **lists, struct region *rg, const char *name,
+add_list(struct pattern_lists *lists, struct region *rg, const char *name,
     const struct conf_node *n)
 {
 	struct pattern_list *l = region_new_obj(rg, struct pattern_list);
@@ -23,9 +25,8 @@ add_list(struct pattern_list **lists, struct region *rg, const char *name,
 	l->name = name;
 	l->node = n;
 	l->rows_end = &l->rows;
-	while (*lists != NULL)
-		lists = &(*lists)->next;
-	*lists = l;
+	*lists->end = l;
+	lists->end = &l->next;
 	return l;
 }
 
@@ -141,34 +142,55 @@ read_rows(struct pattern_list *l, const struct conf_binder *b,
 	}
 }
 
+/* Lists that stand in rows, and those in theirs, from the row on. */
+static void
+read_inner(struct pattern_lists *lists, const struct conf_binder *b,
+    struct pattern_row *row)
+{
+	struct pattern_list **next = lists->end; /* what comes behind */
+
+	for (;;) {
+		for (; row != NULL; row = row->next)
+			if (row->node->opened != NULL) {
+				struct pattern_list *inner = add_list(lists,
+				    b->tree->rg, "", row->node);
+
+				row->call = inner;
+				read_rows(inner, b, row->node);
+			}
+		if (*next == NULL)
+			return;
+		row = (*next)->rows;
+		next = &(*next)->next;
+	}
+}
+
 void
-pattern_list_read(struct pattern_list **lists, const struct conf_binder *b,
+pattern_lists_read(struct pattern_lists *lists, const struct conf_binder *b,
     const struct conf_node *n)
 {
+	struct pattern_row **from;
 	struct pattern_list *l;
 	const char *name;
 	struct err e;
+	char *key;
 
 	if (conf_unquote(slice_of(n->value), b->tree->rg, &name, &e) == -1 ||
-	    name[0] == '\0') {
+	    name[0] == '\0' || strlen(name) > NAME_LEN_MAX) {
 		conf_error(b->errs, n->file, n->line,
 		    "<pattern-list> needs a name");
 		return;
 	}
-	l = pattern_list_find(*lists, name);
-	if (l == NULL)
+	l = pattern_lists_find(lists, name);
+	if (l == NULL) {
 		l = add_list(lists, b->tree->rg, name, n);
+		key = region_strdup(b->tree->rg, name);
+		str_lower(key);
+		strmap_put(lists->by_name, key, l);
+	}
+	from = l->rows_end;
 	read_rows(l, b, n);
-	/* Lists that stand in rows, and those in theirs, come behind it. */
-	for (; l != NULL; l = l->next)
-		for (struct pattern_row *r = l->rows; r != NULL; r = r->next)
-			if (r->node->opened != NULL && r->call == NULL) {
-				struct pattern_list *inner = add_list(lists,
-				    b->tree->rg, "", r->node);
-
-				r->call = inner;
-				read_rows(inner, b, r->node);
-			}
+	read_inner(lists, b, *from);
 }
 
 /* One step more for lists that call others; false when nothing changes. */
@@ -188,21 +210,21 @@ deepen(struct pattern_list *lists)
 }
 
 void
-pattern_list_join(struct pattern_list *lists, struct conf_errors *errs)
+pattern_lists_join(struct pattern_lists *lists, struct conf_errors *errs)
 {
-	for (struct pattern_list *l = lists; l != NULL; l = l->next)
+	for (struct pattern_list *l = lists->first; l != NULL; l = l->next)
 		for (struct pattern_row *r = l->rows; r != NULL; r = r->next) {
 			if (r->call_name == NULL)
 				continue;
-			r->call = pattern_list_find(lists, r->call_name);
+			r->call = pattern_lists_find(lists, r->call_name);
 			if (r->call == NULL)
 				conf_error(errs, r->node->file, r->node->line,
 				    "call-to: there is no <pattern-list %s>",
 				    r->call_name);
 		}
-	for (unsigned i = 0; i <= PATTERN_DEPTH && deepen(lists); i++)
+	for (unsigned i = 0; i <= PATTERN_DEPTH && deepen(lists->first); i++)
 		;
-	for (struct pattern_list *l = lists; l != NULL; l = l->next)
+	for (struct pattern_list *l = lists->first; l != NULL; l = l->next)
 		if (l->depth >= PATTERN_DEPTH)
 			conf_error(errs, l->node->file, l->node->line,
 			    "<pattern-list %s> calls itself, or lists more "
@@ -211,20 +233,38 @@ pattern_list_join(struct pattern_list *lists, struct conf_errors *errs)
 }
 
 struct pattern_list *
-pattern_list_find(struct pattern_list *lists, const char *name)
+pattern_lists_find(const struct pattern_lists *lists, const char *name)
 {
-	for (; lists != NULL; lists = lists->next)
-		if (lists->name[0] != '\0' && str_eq_nocase(lists->name, name))
-			return lists;
-	return NULL;
+	char key[NAME_LEN_MAX + 1];
+	size_t len = strlen(name);
+
+	if (len > NAME_LEN_MAX)
+		return NULL;
+	memcpy(key, name, len + 1);
+	str_lower(key);
+	return strmap_get(lists->by_name, key);
+}
+
+struct pattern_lists *
+pattern_lists_new(void)
+{
+	struct pattern_lists *lists = mem_new(struct pattern_lists);
+
+	lists->end = &lists->first;
+	lists->by_name = strmap_new();
+	return lists;
 }
 
 void
-pattern_list_free_all(struct pattern_list **listsp)
+pattern_lists_free(struct pattern_lists **listsp)
 {
+	struct pattern_lists *lists = *listsp;
+
+	*listsp = NULL;
 	/* The lists are in the snapshot's region; the expressions are not. */
-	for (struct pattern_list *l = *listsp; l != NULL; l = l->next)
+	for (struct pattern_list *l = lists->first; l != NULL; l = l->next)
 		for (struct pattern_row *r = l->rows; r != NULL; r = r->next)
 			regex_free(&r->re);
-	*listsp = NULL;
+	strmap_free(&lists->by_name);
+	free(lists);
 }

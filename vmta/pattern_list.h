@@ -10,6 +10,7 @@
 
 #include "lib/conf_bind.h"
 #include "lib/regex.h"
+#include "lib/strmap.h"
 
 /* Lists that call each other, in depth; a loop is deeper than any. */
 #define PATTERN_DEPTH 16
@@ -42,15 +43,24 @@ struct pattern_list {
 	struct pattern_list *next; /* all of the snapshot */
 };
 
-/* Adds what a <pattern-list> block holds to *lists. */
-void pattern_list_read(struct pattern_list **lists, const struct conf_binder *b,
-    const struct conf_node *n);
+/* All lists of a snapshot: the structs are in its region. */
+struct pattern_lists {
+	struct pattern_list *first, **end;
+	struct strmap *by_name; /* in lower case */
+};
+
+struct pattern_lists *pattern_lists_new(void);
+void pattern_lists_free(struct pattern_lists **listsp);
+
+/* Adds what a <pattern-list> block holds. */
+void pattern_lists_read(struct pattern_lists *lists,
+    const struct conf_binder *b, const struct conf_node *n);
 
 /* Joins call-to with its lists and finds loops. */
-void pattern_list_join(struct pattern_list *lists, struct conf_errors *errs);
+void pattern_lists_join(struct pattern_lists *lists, struct conf_errors *errs);
 
-struct pattern_list *pattern_list_find(struct pattern_list *lists,
+/* Without regard to case; NULL: no such list. */
+struct pattern_list *pattern_lists_find(const struct pattern_lists *lists,
     const char *name);
-void pattern_list_free_all(struct pattern_list **listsp);
 
 #endif

@@ -288,7 +288,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	struct entry *e;
 
 	CHECK(!s->in_callback && count > 0);
-	e = backlog_entry(&s->backlog, m);
+	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job);
 	for (size_t i = 0; i < count; i++) {
 		struct sched_queue *q;
 
@@ -298,8 +298,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 			vqueue_cool(q);
 		sched_dirty(s, q);
 	}
-	if (e->warm == 0) /* nobody will send it soon */
-		body_unref(&m->body);
+	backlog_cool(e); /* if nobody will send it soon */
 }
 
 /* ---- running ------------------------------------------------------------- */

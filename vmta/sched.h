@@ -42,6 +42,7 @@
 #include "mail/message.h"
 #include "vmta/snapshot.h"
 
+struct entry;
 struct sched;
 struct sched_queue; /* domain/vmta */
 struct sched_conn;  /* a connection, from wanted to closed */
@@ -55,9 +56,7 @@ struct grant_rcpt {
 struct grant {
 	struct sched_conn *conn;
 	struct message *msg; /* a reference of the grant's own */
-	struct body *body;   /* likewise; NULL: read loc */
-	struct body_loc loc;
-	bool timed; /* say sched_written() when the RCPTs are out */
+	bool timed;          /* say sched_written() when the RCPTs are out */
 	uint32_t count;
 	struct grant_rcpt rcpts[];
 };
@@ -102,13 +101,16 @@ struct sched_rcpt_in {
 	const char *domain, *vmta; /* as in the envelope */
 	uint8_t priority;
 	uint16_t attempts;
-	int64_t due_us;    /* 0 or past: now */
+	int64_t due_us; /* 0 or past: now */
+	/* Of the message, the same for all: */
 	int64_t queued_us; /* when accepted, on the engine clock */
+	const char *job;   /* NULL is "" */
 };
 
 /*
- * Takes a reference on m, in addition to the caller's.  m->id is set and its
- * own.  m->body is given up when no recipient is to be tried soon.
+ * m->id is set and its own; it has its body, or is one of message_at().  A
+ * reference on it is kept while it is in memory and some recipient is to be
+ * tried soon; then only its number and place.
  */
 void sched_add(struct sched *s, struct message *m,
     const struct sched_rcpt_in *rcpts, size_t count, int64_t now_us);
@@ -178,11 +180,11 @@ void sched_queue_take_all(struct sched *s, struct sched_queue *q,
     sched_taken_fn *fn, void *ctx, int64_t now_us);
 
 /*
- * Compaction moved a body.  False while a grant may still use the old place:
- * ask again when grants have ended.
+ * Compaction moved a message.  False while a grant may still use the old
+ * place: ask again when grants have ended.
  */
 bool sched_message_moved(struct sched *s, uint64_t id,
-    const struct body_loc *loc);
+    const struct message_loc *loc);
 
 /* ---- facts --------------------------------------------------------------- */
 
@@ -223,7 +225,11 @@ void sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn,
     void *ctx);
 
 struct sched_rcpt_info {
-	struct message *msg;
+	const struct entry *entry; /* for sched_rcpt_message() */
+	uint64_t id;
+	uint32_t size; /* of the body */
+	const char *job;
+	int64_t queued_us;
 	uint32_t n;
 	uint16_t attempts;
 	int64_t due_us; /* 0: now */
@@ -236,6 +242,9 @@ typedef bool sched_wanted_fn(void *ctx, const char *domain, const char *vmta);
 typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
 void sched_each_rcpt(struct sched *s, sched_wanted_fn *wanted,
     sched_rcpt_fn *fn, void *ctx);
+
+/* A reference on its message. */
+struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 
 struct sched_totals {
 	uint64_t queues, rcpts, deferred, granted, kbytes;

@@ -8,15 +8,15 @@
 #include "vmta/sched_priv.h"
 
 bool
-sched_message_moved(struct sched *s, uint64_t id, const struct body_loc *loc)
+sched_message_moved(struct sched *s, uint64_t id, const struct message_loc *loc)
 {
 	struct entry *e = backlog_find(&s->backlog, id);
 
 	CHECK(!s->in_callback);
 	if (e == NULL)
 		return true;
-	CHECK(e->msg->loc.len == loc->len);
-	e->msg->loc = *loc;
+	CHECK(e->loc.body_len == loc->body_len);
+	e->loc = *loc;
 	return e->reading == 0;
 }
 
@@ -154,6 +154,7 @@ sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn, void *ctx)
 }
 
 struct each {
+	const struct names *jobs;
 	const struct sched_queue *queue;
 	sched_rcpt_fn *fn;
 	void *ctx;
@@ -163,8 +164,13 @@ static bool
 tell(const struct each *each, const struct rcpt *r, int64_t due_us,
     bool granted)
 {
+	const struct entry *e = r->group->entry;
 	struct sched_rcpt_info info = {
-		.msg = r->group->entry->msg,
+		.entry = e,
+		.id = e->id,
+		.size = e->loc.body_len,
+		.job = names_text(each->jobs, e->job),
+		.queued_us = e->queued_us,
 		.n = r->n,
 		.attempts = r->attempts,
 		.due_us = due_us,
@@ -206,13 +212,19 @@ sched_each_rcpt(struct sched *s, sched_wanted_fn *wanted, sched_rcpt_fn *fn,
 
 	TAILQ_FOREACH(q, &s->all, all)
 	{
-		struct each each = { q, fn, ctx };
+		struct each each = { &s->backlog.jobs, q, fn, ctx };
 
 		if (!wanted(ctx, q->domain->name, q->vmta->name))
 			continue;
 		if (!each_granted(&each) || !vqueue_each(q, on_waiting, &each))
 			return;
 	}
+}
+
+struct message *
+sched_rcpt_message(const struct sched_rcpt_info *info)
+{
+	return backlog_message(info->entry);
 }
 
 void

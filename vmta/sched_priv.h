@@ -67,7 +67,7 @@ struct grant_rec {
 	int64_t granted_us;
 	bool queue_counts, vmta_counts; /* tokens taken from these rates */
 	bool settled;                   /* sched_written() was said */
-	bool reading;                   /* the body is read from its place */
+	bool reading;                   /* the message is, from its place */
 	struct grant pub;               /* ends in an array: the last */
 };
 

@@ -46,7 +46,7 @@ born_us(const struct sched_queue *q, int64_t now_us)
 static struct grant_rec *
 grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 {
-	struct message *m = g->entry->msg;
+	struct entry *e = g->entry;
 	struct grant_rec *r;
 	size_t size;
 
@@ -56,12 +56,10 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 	r = mem_zalloc(size);
 	r->rcpts = mem_array(max, sizeof(struct rcpt *));
 	r->pub.conn = c;
-	r->pub.msg = message_ref(m);
-	r->pub.body = m->body == NULL ? NULL : body_ref(m->body);
-	r->pub.loc = m->loc;
-	r->reading = r->pub.body == NULL;
+	r->pub.msg = backlog_message(e);
+	r->reading = e->msg == NULL;
 	if (r->reading)
-		g->entry->reading++;
+		e->reading++;
 	r->pub.count = vqueue_take(c->queue, g, r->rcpts, max);
 	for (uint32_t i = 0; i < r->pub.count; i++) {
 		r->pub.rcpts[i].n = r->rcpts[i]->n;
@@ -245,6 +243,8 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	sched_serve(s, q, now_us, false);
 	if (c->state != CONN_IDLE)
 		return;
+	if (q->vmta->open_line.n > 0) /* it may have to give up its slot */
+		vmta_offer(q->vmta, now_us);
 	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
 	timer_set(&s->timers, &c->timer,
 	    keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep);
@@ -313,7 +313,6 @@ grant_free(struct grant_rec **rp)
 	struct grant_rec *r = *rp;
 
 	*rp = NULL;
-	body_unref(&r->pub.body);
 	message_unref(&r->pub.msg);
 	free(r->rcpts);
 	free(r);
@@ -328,7 +327,7 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 		vqueue_drop(q, &s->backlog, rcpt);
 		return true;
 	case FATE_RETRY:
-		if (rcpt->attempts < UINT16_MAX)
+		if (rcpt->attempts < RCPT_ATTEMPTS_MAX)
 			rcpt->attempts++;
 		vqueue_defer(q, rcpt, result->due_us);
 		return true;

@@ -135,7 +135,8 @@ stale_after(const struct sched_vmta *v)
 /*
  * Connections to servers that do not answer must not keep the rate of the
  * whole virtual MTA unused: after twice the usual time they do not count as
- * using it any more.
+ * using it any more.  Nor does an idle one, unless it is this rate that its
+ * queue waits for: it may have nothing to send, or wait for its queue's rate.
  */
 static uint32_t
 using_rate(struct sched_vmta *v, int64_t now_us)
@@ -145,7 +146,7 @@ using_rate(struct sched_vmta *v, int64_t now_us)
 	while ((c = TAILQ_FIRST(&v->fresh)) != NULL &&
 	    c->opened_us + stale_after(v) <= now_us)
 		vmta_fresh_remove(v, c);
-	return v->fresh_count + v->conns.in[CONN_IDLE] + v->conns.in[CONN_BUSY];
+	return v->fresh_count + v->conns.in[CONN_BUSY] + v->rate_line.n;
 }
 
 /* Room in the number of connections that the rate can use. */
@@ -218,8 +219,8 @@ ring_leave(struct sched_vmta *v)
 
 /*
  * When to take back an idle connection because others wait for its slot.
- * When only the rate says that there are enough, those that wait for the rate
- * stay: taken back, they would be opened again and never get there.
+ * When only the rate says that there are enough, all stay: those that wait for
+ * it would be opened again and never get there, and no other counts.
  */
 static int64_t
 reclaim_at(struct sched_vmta *v)
@@ -228,7 +229,7 @@ reclaim_at(struct sched_vmta *v)
 
 	if (v->open_line.n <= v->conns.in[CONN_CLOSING] || c == NULL)
 		return INT64_MAX;
-	if (slots_room(&v->slots) > 0 && c->queue->ready > 0)
+	if (slots_room(&v->slots) > 0)
 		return INT64_MAX;
 	return conn_reclaim_at(c);
 }

@@ -85,11 +85,13 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->pools);
 	strmap_free(&s->key_files);
 	strmap_free(&s->named_sources);
+	strmap_free(&s->addr_sources);
+	strmap_free(&s->accts);
 	strmap_free(&s->users);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
 	key_index_free(&s->keys);
-	pattern_list_free_all(&s->patterns);
+	pattern_lists_free(&s->patterns);
 	region_free(&s->rg);
 	free(s);
 }
@@ -159,17 +161,14 @@ snapshot_user(const struct snapshot *s, const char *name)
 size_t
 snapshot_acct_count(const struct snapshot *s)
 {
-	return s->acct_count;
+	return strmap_count(s->accts);
 }
 
 const struct acct_conf *
 snapshot_acct_at(const struct snapshot *s, size_t i)
 {
-	const struct acct_entry *a = s->accts;
+	const struct acct_entry *a = strmap_at(s->accts, i);
 
-	CHECK(i < s->acct_count);
-	while (i-- > 0)
-		a = a->next;
 	return &a->pub;
 }
 

@@ -51,11 +51,11 @@ check_default_vmta(const struct check *c, const struct conf_node *n,
 {
 	if (value[0] == '\0' || is_vmta_or_pool(c->s, value))
 		return;
-	conf_error(c->errs, n->file, n->line,
-	    str_eq_nocase(value, "by-smtp-source-ip") ?
-		"default-virtual-mta: %s is not supported" :
-		"default-virtual-mta: there is no virtual MTA or pool %s",
-	    value);
+	/* That one has been warned of. */
+	if (!str_eq_nocase(value, "by-smtp-source-ip"))
+		conf_error(c->errs, n->file, n->line,
+		    "default-virtual-mta: there is no virtual MTA or pool %s",
+		    value);
 }
 
 static void
@@ -66,7 +66,7 @@ check_pattern_list(const struct check *c, const struct conf_node *n,
 
 	if (value[0] == '\0')
 		return;
-	l = pattern_list_find(c->s->patterns, value);
+	l = pattern_lists_find(c->s->patterns, value);
 	if (l == NULL)
 		conf_error(c->errs, n->file, n->line,
 		    "pattern-list: there is no <pattern-list %s>", value);
@@ -92,7 +92,7 @@ check_named_source(const struct check *c, const struct conf_node *n,
 static void
 check_pattern_rows(const struct check *c)
 {
-	for (const struct pattern_list *l = c->s->patterns; l != NULL;
+	for (const struct pattern_list *l = c->s->patterns->first; l != NULL;
 	     l = l->next)
 		for (const struct pattern_row *r = l->rows; r != NULL;
 		     r = r->next)
@@ -142,20 +142,6 @@ check_socket(const struct check *c, const struct conf_node *n,
 }
 
 static void
-check_log_level(const struct check *c, const struct conf_node *n,
-    const char *value)
-{
-	static const char *const levels[] = { "error", "warn", "info",
-		"debug" };
-
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (strcmp(value, levels[i]) == 0)
-			return;
-	conf_error(c->errs, n->file, n->line,
-	    "log-level: \"%s\" is none of error, warn, info, debug", value);
-}
-
-static void
 check_host_name(const struct check *c, const struct conf_node *n,
     const char *value)
 {
@@ -191,7 +177,6 @@ static const struct {
 	{ NULL, "control-socket", check_socket },
 	{ NULL, "host-name", check_host_name },
 	{ NULL, "log-file", check_absolute },
-	{ NULL, "log-level", check_log_level },
 	{ NULL, "mark-key-file", check_mark_key },
 	{ NULL, "milter-control-socket", check_socket },
 	{ NULL, "name-server", check_name_server },
@@ -405,35 +390,40 @@ concerns(const struct layer *l, const struct vmta_entry *v)
 	return l->pool == NULL || l->pool == v->domain_pool;
 }
 
-/* Has the VMTA, or its pool, settings of its own about TLS? */
-static bool
-has_own_tls(const struct check *c, const struct vmta_entry *v)
-{
-	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
-		if ((l->vmta == v ||
-			(l->pool != NULL && l->pool == v->domain_pool)) &&
-		    sets_tls(l))
-			return true;
-	return false;
-}
+/* Each looks at all levels: enough for any real file, and seconds at most. */
+#define CONTRADICTIONS_MAX 200000
 
 static void
 check_tls_layer(const struct check *c, const struct layer *l,
-    struct vmta_entry *const *vmtas, size_t count)
+    struct vmta_entry *const *vmtas, size_t *budget)
 {
 	const struct conf_node *n = tls_node(l);
 	/* Of a macro's names one stands for all. */
 	const char *domain = sample_domain(c->s->rg, l->patterns.v[0]);
 
-	for (size_t i = 0; i < count; i++)
-		if (concerns(l, vmtas[i]) &&
-		    is_contradiction(c, domain, vmtas[i]->pub.name)) {
+	for (; *vmtas != NULL; vmtas++) {
+		const char *name = (*vmtas)->pub.name;
+
+		if (!concerns(l, *vmtas) || *budget == 0)
+			continue;
+		--*budget;
+		if (is_contradiction(c, domain, name)) {
 			conf_error(c->errs, n->file, n->line,
 			    "require-starttls yes with use-starttls no, for "
 			    "%s/%s: its mail could never be sent",
-			    domain, vmtas[i]->pub.name);
+			    domain, name);
 			return;
 		}
+	}
+}
+
+/* Has the VMTA, or its pool, settings of its own about TLS? */
+static bool
+has_own_tls(const struct strmap *speaking, const struct vmta_entry *v)
+{
+	return strmap_get(speaking, v->key) != NULL ||
+	    (v->domain_pool != NULL &&
+		strmap_get(speaking, v->domain_pool->key) != NULL);
 }
 
 /*
@@ -445,17 +435,25 @@ static void
 check_tls(const struct check *c)
 {
 	size_t count = 0, all = strmap_count(c->s->vmtas);
-	struct vmta_entry **vmtas = region_array(c->s->rg, all, sizeof(void *));
+	struct vmta_entry **vmtas = region_array(c->s->rg, all + 1,
+	    sizeof(void *));
+	struct strmap *speaking = strmap_new();
+	size_t budget = CONTRADICTIONS_MAX;
 
+	for (struct layer *l = c->s->layers; l != NULL; l = l->next)
+		if (sets_tls(l) && (l->vmta != NULL || l->pool != NULL))
+			strmap_put(speaking,
+			    l->vmta != NULL ? l->vmta->key : l->pool->key, l);
 	for (size_t i = 0; i < all; i++) {
 		struct vmta_entry *v = strmap_at(c->s->vmtas, i);
 
-		if (count == 0 || has_own_tls(c, v))
+		if (count == 0 || has_own_tls(speaking, v))
 			vmtas[count++] = v;
 	}
 	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
-		if (sets_tls(l))
-			check_tls_layer(c, l, vmtas, count);
+		if (sets_tls(l) && l->patterns.n > 0)
+			check_tls_layer(c, l, vmtas, &budget);
+	strmap_free(&speaking);
 }
 
 /* ---- keys ---------------------------------------------------------------- */

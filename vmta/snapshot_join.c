@@ -41,31 +41,27 @@ name_sources(struct snapshot *s, struct vmta_entry *v)
 
 /* ---- pools --------------------------------------------------------------- */
 
-/* The line that names the member, for messages; or that of the block. */
-static const struct conf_node *
-member_node(const struct pool_entry *p, const char *name)
+void
+conf_nodes_add(struct conf_nodes *list, struct region *rg,
+    const struct conf_node *n)
 {
-	for (const struct conf_node *n = p->node->first; n != NULL; n = n->next)
-		if (conf_node_is(n, "virtual-mta") &&
-		    str_eq_nocase(n->value, name))
-			return n;
-	return p->node;
+	/* The capacity is the next power of two. */
+	if ((list->n & (list->n - 1)) == 0) {
+		const struct conf_node **v = region_array(rg,
+		    list->n == 0 ? 1 : list->n * 2, sizeof(v[0]));
+
+		if (list->n > 0)
+			memcpy(v, list->v, list->n * sizeof(v[0]));
+		list->v = v;
+	}
+	list->v[list->n++] = n;
 }
 
+/* The pool's <domain> blocks count for a member, unless another's do. */
 static void
-join_member(struct pool_entry *p, struct vmta_entry *v, size_t at,
-    struct conf_errors *errs)
+adopt(const struct pool_entry *p, struct vmta_entry *v,
+    const struct conf_node *n, struct conf_errors *errs)
 {
-	const struct conf_node *n = member_node(p, v->pub.name);
-
-	for (size_t i = 0; i < at; i++)
-		if (p->pub.vmtas[i] == &v->pub) {
-			conf_error(errs, n->file, n->line,
-			    "<virtual-mta-pool %s>: %s is listed twice",
-			    p->pub.name, v->pub.name);
-			return;
-		}
-	p->pub.vmtas[at] = &v->pub;
 	if (domain_map_is_empty(p->domains))
 		return;
 	if (v->domain_pool != NULL && v->domain_pool != p)
@@ -77,31 +73,68 @@ join_member(struct pool_entry *p, struct vmta_entry *v, size_t at,
 }
 
 static void
+join_members(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
+{
+	struct strmap *seen = strmap_new();
+
+	for (size_t i = 0; i < p->pub.members.n; i++) {
+		const struct conf_node *n = p->member_nodes.v[i];
+		const char *name = p->pub.members.v[i];
+		struct vmta_entry *v = snapshot_find_vmta(s, name);
+
+		if (v == NULL) {
+			conf_error(errs, n->file, n->line,
+			    "<virtual-mta-pool %s>: there is no virtual MTA %s",
+			    p->pub.name, name);
+			continue;
+		}
+		p->pub.vmtas[i] = &v->pub;
+		if (strmap_get(seen, v->key) != NULL) {
+			conf_error(errs, n->file, n->line,
+			    "<virtual-mta-pool %s>: %s is listed twice",
+			    p->pub.name, v->pub.name);
+			continue;
+		}
+		strmap_put(seen, v->key, v);
+		adopt(p, v, n, errs);
+	}
+	strmap_free(&seen);
+}
+
+static void
 join_pool(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 {
 	const struct conf_node *n = p->node;
-	size_t count = p->pub.members.n;
 
 	if (snapshot_find_vmta(s, p->key) != NULL)
 		conf_error(errs, n->file, n->line,
 		    "<virtual-mta-pool %s>: a virtual MTA has that name",
 		    p->pub.name);
-	if (count == 0)
+	if (p->pub.members.n == 0)
 		conf_error(errs, n->file, n->line,
 		    "<virtual-mta-pool %s> has no virtual-mta", p->pub.name);
-	p->pub.vmtas = region_array(s->rg, count, sizeof(void *));
-	for (size_t i = 0; i < count; i++) {
-		const char *name = p->pub.members.v[i];
-		struct vmta_entry *v = snapshot_find_vmta(s, name);
+	p->pub.vmtas = region_array(s->rg, p->pub.members.n, sizeof(void *));
+	join_members(s, p, errs);
+}
 
-		n = member_node(p, name);
-		if (v == NULL)
-			conf_error(errs, n->file, n->line,
-			    "<virtual-mta-pool %s>: there is no virtual MTA %s",
-			    p->pub.name, name);
-		else
-			join_member(p, v, i, errs);
-	}
+/* ---- sources by address --------------------------------------------------- */
+
+/* Shortest prefix first, so that the narrower ones override. */
+static void
+order_sources(struct snapshot *s)
+{
+	struct source_entry **end = &s->sources;
+
+	for (unsigned bits = 0; bits <= 128; bits++)
+		for (size_t i = 0; i < strmap_count(s->addr_sources); i++) {
+			struct source_entry *src = strmap_at(s->addr_sources,
+			    i);
+
+			if (src->prefix.bits != bits)
+				continue;
+			*end = src;
+			end = &src->next;
+		}
 }
 
 /* ---- all ----------------------------------------------------------------- */
@@ -114,7 +147,8 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 		name_sources(s, strmap_at(s->vmtas, i));
 	for (size_t i = 0; i < strmap_count(s->pools); i++)
 		join_pool(s, strmap_at(s->pools, i), errs);
-	pattern_list_join(s->patterns, errs);
+	order_sources(s);
+	pattern_lists_join(s->patterns, errs);
 	keys_read(s, &s->global.domain_keys, errs);
 	s->keys = key_index_new(&s->global.domain_keys);
 	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {

@@ -9,9 +9,13 @@
 struct reader {
 	struct snapshot *s;
 	struct conf_binder b;
-	struct acct_entry **accts_end;
 	struct listener_entry **listeners_end;
+	size_t listeners;
+	const struct conf_node *spool; /* that named it last */
 };
+
+/* Each is a socket and a look at all others; nobody has so many. */
+#define LISTENERS_MAX 1000
 
 static void
 fail(const struct reader *r, const struct conf_node *n, const char *text)
@@ -130,6 +134,19 @@ read_vmta(struct reader *r, const struct conf_node *n)
 			conf_bind(&r->b, &table_vmta, c, &v->pub, &v->set);
 }
 
+/* Keeps the line of each name that it adds, for messages. */
+static void
+read_member(struct reader *r, const struct conf_node *n, struct pool_entry *p)
+{
+	size_t before = p->pub.members.n;
+
+	conf_bind(&r->b, &table_pool, n, &p->pub, &p->set);
+	if (p->pub.members.n < before)
+		p->member_nodes.n = 0; /* `""` took all away */
+	while (p->member_nodes.n < p->pub.members.n)
+		conf_nodes_add(&p->member_nodes, r->s->rg, n);
+}
+
 static void
 read_pool(struct reader *r, const struct conf_node *n)
 {
@@ -154,48 +171,65 @@ read_pool(struct reader *r, const struct conf_node *n)
 		    conf_node_is(c, "domain"))
 			read_domain(r, c, p->domains, NULL, p);
 		else
-			conf_bind(&r->b, &table_pool, c, &p->pub, &p->set);
+			read_member(r, c, p);
 }
 
 /* ---- <source>, <smtp-user> ----------------------------------------------- */
 
-/* The entry of the same address or name, or a new one in its place. */
+static struct source_entry *
+add_source(struct strmap *map, struct region *rg, const char *key)
+{
+	struct source_entry *src = region_new_obj(rg, struct source_entry);
+
+	src->key = key;
+	strmap_put(map, key, src);
+	return src;
+}
+
+/* The entry of the same address or name, or a new one. */
 static struct source_entry *
 get_source(struct reader *r, const struct conf_node *n)
 {
 	struct snapshot *s = r->s;
-	struct source_entry **at = &s->sources, *src;
+	struct source_entry *src;
 	struct net_prefix prefix;
 	struct err ignored;
-	char *key;
+	char text[NET_ADDR_TEXT], *key;
 	const char *name = argument(r, n);
 
 	if (name == NULL)
 		return NULL;
 	if (net_prefix_parse(slice_of(name), &prefix, &ignored) == 0) {
-		while (*at != NULL && (*at)->prefix.bits <= prefix.bits) {
-			if ((*at)->prefix.bits == prefix.bits &&
-			    net_addr_eq(&(*at)->prefix.addr, &prefix.addr))
-				return *at;
-			at = &(*at)->next;
-		}
-		src = region_new_obj(s->rg, struct source_entry);
+		key = region_printf(s->rg, "%s/%u",
+		    net_addr_text(&prefix.addr, text), prefix.bits);
+		src = strmap_get(s->addr_sources, key);
+		if (src == NULL)
+			src = add_source(s->addr_sources, s->rg, key);
 		src->prefix = prefix;
-		src->next = *at;
-		*at = src;
 		return src;
 	}
 	name = name_argument(r, n, &key);
 	if (name == NULL)
 		return NULL;
 	src = snapshot_find_source(s, key);
-	if (src == NULL) {
-		src = region_new_obj(s->rg, struct source_entry);
-		src->name = name;
-		src->key = key;
-		strmap_put(s->named_sources, src->key, src);
-	}
+	if (src == NULL)
+		src = add_source(s->named_sources, s->rg, key);
+	src->name = name;
 	return src;
+}
+
+/* Not yet: which source address a client came to is known to nobody here. */
+static void
+forget_by_ip(struct reader *r, struct source_entry *src)
+{
+	const struct conf_node *n;
+
+	if (!str_eq_nocase(src->values.default_vmta, "by-smtp-source-ip"))
+		return;
+	src->values.default_vmta = "";
+	n = conf_set_node(&table_source, &src->set, "default-virtual-mta");
+	conf_warning(r->b.errs, n->file, n->line,
+	    "default-virtual-mta by-smtp-source-ip has no effect yet");
 }
 
 static void
@@ -203,9 +237,12 @@ read_source(struct reader *r, const struct conf_node *n)
 {
 	struct source_entry *src = get_source(r, n);
 
-	for (const struct conf_node *c = n->first; src != NULL && c != NULL;
-	     c = c->next)
+	if (src == NULL)
+		return;
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		conf_bind(&r->b, &table_source, c, &src->values, &src->set);
+	if (conf_is_set(&table_source, &src->set, "default-virtual-mta"))
+		forget_by_ip(r, src);
 }
 
 static void
@@ -229,79 +266,96 @@ read_user(struct reader *r, const struct conf_node *n)
 
 /* ---- <acct-file> --------------------------------------------------------- */
 
-/* d or delivery, b or bounce, t or transient: one letter, or NULL. */
+/* The letter of a kind of record, by its letter or name; or NULL. */
 static const char *
-record_letter(const char *name)
+record_letter(const char *name, bool *written_r)
 {
 	static const struct {
 		const char *letter, *name;
-	} kinds[] = { { "d", "delivery" }, { "b", "bounce" },
-		{ "t", "transient" } };
+		bool written;
+	} kinds[] = {
+		{ "d", "delivery", true },
+		{ "b", "bounce", true },
+		{ "t", "transient", true },
+		{ "tq", "transient-queue", false },
+		{ "r", "receipt", false },
+		{ "rb", "remote-bounce", false },
+		{ "rs", "remote-status", false },
+		{ "f", "feedback-loop", false },
+		{ "f", "fbl", false },
+	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (str_eq_nocase(name, kinds[i].letter) ||
-		    str_eq_nocase(name, kinds[i].name))
+		    str_eq_nocase(name, kinds[i].name)) {
+			*written_r = kinds[i].written;
 			return kinds[i].letter;
+		}
 	return NULL;
 }
 
-/* Each kind once, by its letter. */
+/* Each kind once, by its letter; and of those only what can be written. */
 static void
-tidy_records(struct reader *r, const struct conf_node *n, struct acct_conf *a)
+tidy_records(struct reader *r, struct acct_entry *a)
 {
-	struct conf_strs out = { 0 };
+	const struct conf_node *n = conf_set_node(&table_acct, &a->set,
+	    "records");
+	struct conf_strs *list = &a->pub.records, out = { 0 };
 
-	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
-		if (conf_node_is(c, "records"))
-			n = c; /* the line to complain about */
-	for (size_t i = 0; i < a->records.n; i++) {
-		const char *letter = record_letter(a->records.v[i]);
-		bool seen = false;
+	for (size_t i = 0; n != NULL && i < list->n; i++) {
+		bool written = false, seen = false;
+		const char *letter = record_letter(list->v[i], &written);
 
-		if (letter == NULL) {
+		if (letter == NULL)
 			conf_error(r->b.errs, n->file, n->line,
-			    "records: \"%s\" cannot be written; d, b and t can",
-			    a->records.v[i]);
-			continue;
-		}
-		for (size_t k = 0; k < out.n; k++)
+			    "records: \"%s\" is no kind of record", list->v[i]);
+		else if (!written)
+			conf_warning(r->b.errs, n->file, n->line,
+			    "records: %s has no effect yet", letter);
+		for (size_t k = 0; k < out.n && letter != NULL; k++)
 			seen = seen || strcmp(out.v[k], letter) == 0;
-		if (!seen)
+		if (written && !seen)
 			conf_strs_add(&out, r->s->rg, letter);
 	}
-	a->records = out;
+	if (n != NULL)
+		*list = out;
+}
+
+static struct acct_entry *
+get_acct(struct reader *r, const char *path)
+{
+	struct acct_entry *a = strmap_get(r->s->accts, path);
+
+	if (a == NULL) {
+		a = region_new_obj(r->s->rg, struct acct_entry);
+		conf_defaults(r->b.tree, &table_acct, &a->pub);
+		a->pub.path = path;
+		/* One for a command is checked and left. */
+		if (path[0] != '|')
+			strmap_put(r->s->accts, path, a);
+	}
+	return a;
 }
 
 static void
 read_acct(struct reader *r, const struct conf_node *n)
 {
 	const char *path = argument(r, n);
-	struct acct_entry *a = r->s->accts;
+	struct acct_entry *a;
 
 	if (path == NULL)
 		return;
 	if (path[0] == '|') {
 		conf_warning(r->b.errs, n->file, n->line,
 		    "<acct-file> to a command has no effect yet");
-		return;
-	}
-	if (path[0] != '/') {
+	} else if (path[0] != '/') {
 		fail(r, n, "an absolute path is needed");
 		return;
 	}
-	while (a != NULL && strcmp(a->pub.path, path) != 0)
-		a = a->next;
-	if (a == NULL) {
-		a = region_new_obj(r->s->rg, struct acct_entry);
-		conf_defaults(r->b.tree, &table_acct, &a->pub);
-		a->pub.path = path;
-		*r->accts_end = a;
-		r->accts_end = &a->next;
-		r->s->acct_count++;
-	}
+	a = get_acct(r, path);
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		conf_bind(&r->b, &table_acct, c, &a->pub, &a->set);
-	tidy_records(r, n, &a->pub);
+	tidy_records(r, a);
 }
 
 /* ---- the top level ------------------------------------------------------- */
@@ -312,6 +366,11 @@ add_listener(struct reader *r, const struct conf_node *n, const char *where)
 	struct listener_entry *l = region_new_obj(r->s->rg,
 	    struct listener_entry);
 
+	if (++r->listeners > LISTENERS_MAX) {
+		conf_error(r->b.errs, n->file, n->line,
+		    "more than %d listeners", LISTENERS_MAX);
+		return NULL;
+	}
 	conf_defaults(r->b.tree, &table_listener, &l->values);
 	l->where = where;
 	l->node = n;
@@ -326,12 +385,13 @@ read_listener_block(struct reader *r, const struct conf_node *n)
 {
 	const char *where = argument(r, n);
 	struct listener_entry *l;
-	struct conf_set set = { { 0 } };
+	struct conf_set set = { 0 };
 
 	if (where == NULL)
 		return;
 	l = add_listener(r, n, where);
-	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+	for (const struct conf_node *c = n->first; l != NULL && c != NULL;
+	     c = c->next)
 		conf_bind(&r->b, &table_listener, c, &l->values, &set);
 }
 
@@ -355,7 +415,8 @@ read_listener_line(struct reader *r, const struct conf_node *n)
 		return;
 	}
 	l = add_listener(r, n, word);
-	while (conf_word(&rest, r->s->rg, &word, &e) == 0 && word != NULL)
+	while (l != NULL && conf_word(&rest, r->s->rg, &word, &e) == 0 &&
+	    word != NULL)
 		if (strncasecmp(word, "source=", 7) == 0 && word[7] != '\0')
 			l->values.source = word + 7;
 		else
@@ -363,15 +424,26 @@ read_listener_line(struct reader *r, const struct conf_node *n)
 			    "smtp-listener: \"%s\" is not source=NAME", word);
 }
 
+/* PowerMTA spreads mail over several; here there is one. */
+static void
+note_spool(struct reader *r, const struct conf_node *n, const char *before)
+{
+	if (r->spool != NULL && strcmp(r->s->global.spool, before) != 0)
+		conf_warning(r->b.errs, n->file, n->line,
+		    "spool: more than one has no effect yet; the last counts");
+	r->spool = n;
+}
+
 static void
 read_spool(struct reader *r, const struct conf_node *n)
 {
-	const char *dir = argument(r, n);
-	struct conf_set none = { { 0 } };
+	const char *dir = argument(r, n), *before = r->s->global.spool;
+	struct conf_set none = { 0 };
 
 	if (dir == NULL)
 		return;
 	r->s->global.spool = dir;
+	note_spool(r, n, before);
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		conf_bind(&r->b, &table_spool, c, NULL, &none);
 }
@@ -379,7 +451,7 @@ read_spool(struct reader *r, const struct conf_node *n)
 static void
 read_patterns(struct reader *r, const struct conf_node *n)
 {
-	pattern_list_read(&r->s->patterns, &r->b, n);
+	pattern_lists_read(r->s->patterns, &r->b, n);
 }
 
 static const struct {
@@ -422,6 +494,7 @@ static void
 read_directive(struct reader *r, const struct conf_node *n)
 {
 	struct snapshot *s = r->s;
+	const char *spool = s->global.spool;
 
 	if (conf_node_is(n, "smtp-listener")) {
 		read_listener_line(r, n);
@@ -439,6 +512,8 @@ read_directive(struct reader *r, const struct conf_node *n)
 		return;
 	}
 	conf_bind(&r->b, &table_global, n, &s->global, &s->global_set);
+	if (conf_node_is(n, "spool"))
+		note_spool(r, n, spool);
 }
 
 static void
@@ -471,6 +546,9 @@ new_snapshot(const struct conf_tree *tree)
 	s->vmtas = strmap_new();
 	s->pools = strmap_new();
 	s->named_sources = strmap_new();
+	s->addr_sources = strmap_new();
+	s->patterns = pattern_lists_new();
+	s->accts = strmap_new();
 	s->users = strmap_new();
 	s->key_files = strmap_new();
 	s->domains = domain_map_new(s->rg);
@@ -495,7 +573,6 @@ snapshot_load(const char *path, struct conf_errors *errs)
 		.s = new_snapshot(&tree),
 		.b = { .tree = &tree, .schema = &conf_schema, .errs = errs },
 	};
-	r.accts_end = &r.s->accts;
 	r.listeners_end = &r.s->listeners;
 	for (const struct conf_node *n = tree.root->first; n != NULL;
 	     n = n->next)

@@ -11,7 +11,7 @@
 #ifndef VMTA_SNAPSHOT_PRIV_H
 #define VMTA_SNAPSHOT_PRIV_H
 
-#include "lib/conf_bind.h"
+#include "lib/conf_known.h"
 #include "lib/mem.h"
 #include "lib/ref.h"
 #include "lib/strmap.h"
@@ -26,6 +26,7 @@ extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_listener,
     table_spool;
 extern const struct conf_schema conf_schema;
+extern const struct conf_form_types known_types;
 
 /* What one <domain> block sets; a macro gives it to many names. */
 struct layer {
@@ -50,9 +51,15 @@ struct vmta_entry {
 	char *key; /* the name in lower case */
 };
 
+struct conf_nodes {
+	size_t n;
+	const struct conf_node **v;
+};
+
 struct pool_entry {
 	struct pool pub;
 	struct conf_set set;
+	struct conf_nodes member_nodes; /* the line of each of pub.members */
 	const struct conf_node *node;
 	struct domain_map *domains;
 	char *key;
@@ -63,7 +70,7 @@ struct source_entry {
 	struct net_prefix prefix;
 	struct source_conf values;
 	struct conf_set set;
-	char *key;
+	const char *key;
 	struct source_entry *next; /* by address, shortest prefix first */
 };
 
@@ -76,7 +83,6 @@ struct user_entry {
 struct acct_entry {
 	struct acct_conf pub;
 	struct conf_set set;
-	struct acct_entry *next;
 };
 
 struct listener_entry {
@@ -107,11 +113,11 @@ struct snapshot {
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *pools; /* of pool_entry */
 	struct strmap *named_sources; /* of source_entry */
-	struct source_entry *sources;
-	struct strmap *users; /* of user_entry */
-	struct acct_entry *accts;
-	size_t acct_count;
-	struct pattern_list *patterns;
+	struct strmap *addr_sources;  /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources; /* the latter, in order */
+	struct strmap *users;         /* of user_entry */
+	struct strmap *accts;         /* of acct_entry, by path */
+	struct pattern_lists *patterns;
 	struct listener_entry *listeners; /* smtp-listener only */
 	struct strmap *key_files;         /* of key_file, by path */
 };
@@ -125,6 +131,10 @@ struct pool_entry *snapshot_find_pool(const struct snapshot *s,
     const char *name);
 struct source_entry *snapshot_find_source(const struct snapshot *s,
     const char *name);
+
+/* Appends in the region, as conf_strs_add(). */
+void conf_nodes_add(struct conf_nodes *list, struct region *rg,
+    const struct conf_node *n);
 
 /* snapshot_join.c: names to pointers, inherited values, keys. */
 void snapshot_join(struct snapshot *s, struct conf_errors *errs);

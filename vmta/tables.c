@@ -83,12 +83,16 @@ static const struct conf_table *const tables[] = { &table_global, &table_domain,
 	&table_vmta, &table_pool, &table_source, &table_user, &table_acct,
 	&table_listener, &table_spool };
 
-static const char *const blocks[] = { "<acct-file>", "<domain>",
-	"<pattern-list>", "<smtp-listener>", "<smtp-user>", "<source>",
-	"<spool>", "<virtual-mta>", "<virtual-mta-pool>" };
+static const struct conf_block blocks[] = {
+#define B(name, where, letter, form, fate, doc) \
+	CONF_BLOCK(name, where, letter, form, fate, doc),
+#include "vmta/blocks.def"
+#undef B
+};
 
 static const struct conf_known known[] = {
-#define K(name, where, protects, doc) { name, where, protects, doc },
+#define K(name, where, form, min, max, fate, advice, doc) \
+	{ name, where, form, min, max, CONF_FATE_##fate, advice, doc },
 #include "vmta/known.def"
 #undef K
 };
@@ -100,4 +104,5 @@ const struct conf_schema conf_schema = {
 	.block_count = COUNT(blocks),
 	.known = known,
 	.known_count = COUNT(known),
+	.types = &known_types,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/check.h"
+#include "mail/envelope.h"
 
 /* ---- heaps --------------------------------------------------------------- */
 
@@ -13,9 +14,9 @@ group_before(const void *a, const void *b)
 {
 	const struct group *x = a, *y = b;
 
-	if (x->queued_us != y->queued_us)
-		return x->queued_us < y->queued_us;
-	return x->entry->msg->id < y->entry->msg->id;
+	if (x->entry->queued_us != y->entry->queued_us)
+		return x->entry->queued_us < y->entry->queued_us;
+	return x->entry->id < y->entry->id;
 }
 
 static void
@@ -62,10 +63,10 @@ class_of(struct sched_queue *q, uint8_t priority)
 	return c;
 }
 
-/* ---- bodies kept for the first attempt ----------------------------------- */
+/* ---- messages kept for the first attempt --------------------------------- */
 
 static void
-body_release(struct group *g)
+msg_release(struct group *g)
 {
 	struct entry *e = g->entry;
 
@@ -75,14 +76,13 @@ body_release(struct group *g)
 	LIST_REMOVE(g, link);
 	CHECK(e->warm > 0);
 	e->warm--;
-	if (e->warm == 0)
-		body_unref(&e->msg->body);
+	backlog_cool(e);
 }
 
 static void
-body_keep(struct sched_queue *q, struct group *g)
+msg_keep(struct sched_queue *q, struct group *g)
 {
-	if (g->warm || g->entry->msg->body == NULL)
+	if (g->warm || g->entry->msg == NULL)
 		return;
 	g->warm = true;
 	g->entry->warm++;
@@ -93,7 +93,7 @@ void
 vqueue_cool(struct sched_queue *q)
 {
 	while (!LIST_EMPTY(&q->warm))
-		body_release(LIST_FIRST(&q->warm));
+		msg_release(LIST_FIRST(&q->warm));
 }
 
 /* ---- groups -------------------------------------------------------------- */
@@ -108,12 +108,10 @@ group_for(struct sched_queue *q, struct backlog *b, struct entry *e,
 		return g;
 	g = slab_get(b->groups);
 	g->entry = e;
-	g->queue = q;
-	g->queued_us = in->queued_us;
 	g->index = HEAP_NONE;
 	g->priority = in->priority;
 	q->last_added = g;
-	q->bytes += e->msg->loc.len;
+	q->bytes += e->loc.body_len;
 	return g;
 }
 
@@ -121,10 +119,10 @@ static void
 group_free(struct sched_queue *q, struct backlog *b, struct group *g)
 {
 	CHECK(g->last == NULL && g->index == HEAP_NONE && g->active == 0);
-	body_release(g);
+	msg_release(g);
 	if (q->last_added == g)
 		q->last_added = NULL;
-	q->bytes -= g->entry->msg->loc.len;
+	q->bytes -= g->entry->loc.body_len;
 	slab_put(b->groups, g);
 }
 
@@ -187,7 +185,7 @@ rcpt_free(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 	if (g->rcpts == 0)
 		group_free(q, b, g);
 	else if (g->active == 0)
-		body_release(g);
+		msg_release(g);
 	backlog_release(b, &e);
 }
 
@@ -195,7 +193,7 @@ static void
 rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
     vqueue_gone_fn *fn, void *ctx)
 {
-	struct message *m = message_ref(r->group->entry->msg);
+	struct message *m = backlog_message(r->group->entry);
 	uint32_t n = r->n;
 	uint16_t attempts = r->attempts;
 
@@ -230,6 +228,12 @@ vqueue_fini(struct sched_queue *q)
 	free(q->last_error);
 }
 
+static uint16_t
+attempts_of(uint16_t n)
+{
+	return n < RCPT_ATTEMPTS_MAX ? n : RCPT_ATTEMPTS_MAX;
+}
+
 void
 vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
     const struct sched_rcpt_in *in, int64_t now_us)
@@ -238,9 +242,10 @@ vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 	struct rcpt *r = slab_get(b->rcpts);
 
 	r->group = g;
-	r->n = in->n;
+	CHECK(in->n < ENVELOPE_RCPT_MAX);
+	r->n = in->n & 0x1ffff;
 	r->index = HEAP_NONE;
-	r->attempts = in->attempts;
+	r->attempts = attempts_of(in->attempts) & 0x7fff;
 	q->rcpts++;
 	g->rcpts++;
 	e->rcpts++;
@@ -250,7 +255,7 @@ vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 		return;
 	}
 	g->active++;
-	body_keep(q, g);
+	msg_keep(q, g);
 	join_ready(q, r, false);
 }
 
@@ -262,7 +267,7 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 
 	while ((r = heap_top(&q->deferred)) != NULL && r->due_us <= now_us) {
 		heap_remove(&q->deferred, &by_due, r->index);
-		if (r->attempts > 0 && r->group->queued_us <= born_us) {
+		if (r->attempts > 0 && r->group->entry->queued_us <= born_us) {
 			rcpt_gone(q, b, r, fn, ctx);
 			continue;
 		}
@@ -320,7 +325,7 @@ vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
 		struct group *g;
 
 		while ((g = heap_top(&q->classes[i].groups)) != NULL &&
-		    g->queued_us <= born_us)
+		    g->entry->queued_us <= born_us)
 			group_gone(q, b, g, fn, ctx);
 	}
 }
@@ -333,8 +338,8 @@ vqueue_oldest(const struct sched_queue *q)
 	for (uint8_t i = 0; i < q->class_count; i++) {
 		const struct group *g = heap_top(&q->classes[i].groups);
 
-		if (g != NULL && g->queued_us < oldest)
-			oldest = g->queued_us;
+		if (g != NULL && g->entry->queued_us < oldest)
+			oldest = g->entry->queued_us;
 	}
 	return oldest;
 }
@@ -393,7 +398,7 @@ vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 	q->granted--;
 	g->active--;
 	if (g->active == 0)
-		body_release(g);
+		msg_release(g);
 	join_deferred(q, r, due_us);
 }
 

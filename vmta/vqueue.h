@@ -127,7 +127,7 @@ void vqueue_untake(struct sched_queue *q, struct rcpt *r);
 void vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us);
 void vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r);
 
-/* The queue will not send soon: bodies that no other queue needs go. */
+/* The queue will not send soon: messages that no other queue keeps go. */
 void vqueue_cool(struct sched_queue *q);
 
 /* Every recipient that is not granted; fn returns false to stop. */

@@ -3,9 +3,11 @@
  * bench_sched - decisions a second that the scheduler makes, with few and
  * with many queues: the cost must not grow with their number.
  *
- * A decision is a grant with all that belongs to it: the mail is added, a
- * connection is opened, becomes ready, is granted, settles, is closed.  Not a
- * test: it prints, and is looked at.
+ *	bench_sched QUEUES MAX-MSG-RATE [MESSAGES]
+ *
+ * A decision is a grant with all that belongs to it: a connection is opened,
+ * becomes ready, is granted, settles, is closed.  Adding the mail is counted
+ * apart.  Prints one JSON object.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +17,14 @@
 #include "tests/support/fake_conf.h"
 #include "vmta/sched.h"
 
-enum { MESSAGES = 400000, VMTAS = 10 };
+enum { VMTAS = 10 };
 
 struct bench {
 	struct sched *sched;
 	struct sched_conn **opened, **closing;
 	struct grant **granted;
 	size_t open_count, close_count, grant_count;
-	uint64_t grants;
+	uint64_t grants, conns; /* made; open */
 };
 
 static void
@@ -31,6 +33,7 @@ on_open(void *ctx, struct sched_conn *c)
 	struct bench *b = ctx;
 
 	b->opened[b->open_count++] = c;
+	b->conns++;
 }
 
 static void
@@ -66,9 +69,9 @@ static const struct sched_owner owner = { on_open, on_grant, on_close,
 	on_expired };
 
 static void
-submit(struct bench *b, unsigned queues, int64_t now)
+submit(struct bench *b, unsigned queues, uint64_t messages, int64_t now)
 {
-	for (uint64_t i = 0; i < MESSAGES; i++) {
+	for (uint64_t i = 0; i < messages; i++) {
 		struct message *m = message_new("", 0);
 		struct sched_rcpt_in in = { .queued_us = now };
 		char domain[32], vmta[16];
@@ -102,43 +105,55 @@ answer(struct bench *b, int64_t now)
 	}
 	while (b->open_count > 0)
 		sched_ready(b->sched, b->opened[--b->open_count], now);
-	while (b->close_count > 0)
+	while (b->close_count > 0) {
 		sched_closed(b->sched, &b->closing[--b->close_count], now);
+		b->conns--;
+	}
+}
+
+/* Until `grants` are made, or no connection is open; returns the time then. */
+static int64_t
+go(struct bench *b, uint64_t grants, int64_t now)
+{
+	while (b->grants < grants || (grants == 0 && b->conns > 0)) {
+		int64_t next = sched_run(b->sched, now);
+
+		if (b->open_count + b->grant_count + b->close_count > 0)
+			answer(b, now);
+		else if (next > now && next < INT64_MAX)
+			now = next;
+		now++;
+	}
+	return now;
 }
 
 static void
-run(unsigned queues, const char *rate)
+run(unsigned queues, const char *rate, uint64_t messages)
 {
 	struct bench b = { 0 };
 	struct snapshot *conf = fake_conf_new();
-	int64_t now = US_PER_S, start, added;
+	int64_t now = US_PER_S, start, added, done;
 	struct err e;
 
-	(void)fake_conf_domain(conf, "*", "max-msg-rate", rate, &e);
+	if (fake_conf_domain(conf, "*", "max-msg-rate", rate, &e) == -1) {
+		(void)fprintf(stderr, "%s\n", e.text);
+		exit(2);
+	}
 	b.opened = mem_array(2000, sizeof(struct sched_conn *));
 	b.closing = mem_array(2000, sizeof(struct sched_conn *));
 	b.granted = mem_array(2000, sizeof(struct grant *));
 	b.sched = sched_new(conf, &owner, &b, now);
 	start = clock_us();
-	submit(&b, queues, now);
+	submit(&b, queues, messages, now);
 	added = clock_us();
-	while (b.grants < MESSAGES) {
-		int64_t next = sched_run(b.sched, now);
-
-		if (b.open_count + b.grant_count + b.close_count > 0)
-			answer(&b, now);
-		else if (next > now && next < INT64_MAX)
-			now = next;
-		now++;
-	}
-	(void)printf("%6u queues, max-msg-rate %-9s: %8.0f decisions/s"
-		     " (adding: %.0f messages/s)\n",
-	    queues, rate, MESSAGES * 1e6 / (double)(clock_us() - added),
-	    MESSAGES * 1e6 / (double)(added - start));
-	while (b.open_count + b.grant_count + b.close_count > 0) {
-		answer(&b, now);
-		(void)sched_run(b.sched, now);
-	}
+	now = go(&b, messages, now);
+	done = clock_us();
+	(void)printf("{\"queues\": %u, \"rate\": \"%s\", \"messages\": %llu, "
+		     "\"decisions_s\": %.0f, \"added_s\": %.0f}\n",
+	    queues, rate, (unsigned long long)messages,
+	    (double)messages * 1e6 / (double)(done - added),
+	    (double)messages * 1e6 / (double)(added - start));
+	(void)go(&b, 0, now);
 	sched_free(&b.sched);
 	snapshot_unref(&conf);
 	free(b.opened);
@@ -147,12 +162,17 @@ run(unsigned queues, const char *rate)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	run(100, "unlimited");
-	run(10000, "unlimited");
-	run(100000, "unlimited");
-	run(100, "1000000/s");
-	run(100000, "100000/s");
+	unsigned long queues, messages = 400000;
+
+	if (argc < 3)
+		return 2;
+	queues = strtoul(argv[1], NULL, 10);
+	if (argc > 3)
+		messages = strtoul(argv[3], NULL, 10);
+	if (queues == 0 || messages == 0)
+		return 2;
+	run((unsigned)queues, argv[2], messages);
 	return 0;
 }

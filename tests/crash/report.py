@@ -27,7 +27,7 @@ is slow to answer the final dot and one that refuses at random. Mail comes by LM
 - **lost**: of these, how many neither arrived, nor were refused for good by their receiver, nor are queued at the
   end. A message whose body arrived changed fails the test.
 - **duplicates**: arrivals of a message too many. Only a process that ends between the final dot and the commit of
-  its outcome may cause one.
+  its outcome may cause one, or a receiver that takes a message and is never heard to say so (RFC 5321, 4.5.3.2.6).
 - **in doubt**: recipients that `mailrace audit` named, with address and queue, as those who may get a message
   twice. {named}
 - **seconds to recover**: from the end of the fault (the process is started again, the disk has room) until a message

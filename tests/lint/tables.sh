@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# tables - directive tables are in alphabetical order, each directive has its
-# sentence, and the configuration sample or a test uses it.
+# tables - tables of directives (D), known names (K) and blocks (B) are in
+# alphabetical order, without doubles, and each entry has its sentence.
 #
 #	tables.sh ROOT
 
@@ -14,12 +14,14 @@ function complain(what) {
 	bad = 1
 }
 FNR == 1 { last = ""; pending = "" }
-/^D\("/ {
+/^[BDK]\("/ {
 	split($0, part, "\"")
-	if (last != "" && part[2] <= last)
+	# A known name may stand once for each set of places.
+	key = part[2] (/^K/ ? "\t" part[4] : "")
+	if (last != "" && key <= last)
 		complain(part[2] " comes after " last)
-	last = part[2]
-	pending = last
+	last = key
+	pending = part[2] == "" ? "the row without name" : part[2]
 	text = ""
 }
 pending != "" {

@@ -113,6 +113,18 @@ printf 'D("b", b, UINT, "0", 0, 0, LIVE,\n\t"B.")\nD("a", a, UINT, "0", 0, 0, LI
     finds tables vmta/bad.def 'a comes after b'
 printf 'D("b", b, UINT, "0", 0, 0, LIVE,\n\t"")\n' |
     finds tables vmta/bad.def 'b has no sentence'
+printf 'K("b", "D", "UINT", 0, 0, LATER, "",\n\t"")\n' |
+    finds tables vmta/bad.def 'b has no sentence'
+printf 'K("b", "D", "UINT", 0, 0, OLD, "use a",\n\t"No full stop")\n' |
+    finds tables vmta/bad.def 'b has no sentence'
+printf 'K("", "c", "REGEX", 0, 0, LATER, "",\n\t"")\n' |
+    finds tables vmta/bad.def 'the row without name has no sentence'
+printf 'B("b", "G", 0, "", LATER,\n\t"")\n' |
+    finds tables vmta/bad.def 'b has no sentence'
+printf 'K("b", "D", "UINT", 0, 0, LATER, "",\n\t"B.")\nK("b", "D", "BOOL", 0, 0, LATER, "",\n\t"B.")\n' |
+    finds tables vmta/bad.def 'b comes after b'
+printf 'K("b", "D", "UINT", 0, 0, LATER, "",\n\t"Does b.")\nK("b", "G", "UINT", 0, 0, LATER, "",\n\t"Does b.")\n' |
+    passes tables vmta/good.def 'a name in two places'
 }
 
 # Numbers and plan: most of it runs in subshells.

@@ -33,7 +33,9 @@ all() {
 	for page in "$TOP"/doc/*.[18]; do
 		lint "$page" "$(basename "$page")"
 	done
-	missing=$(sed -n 's/^D("\([^"]*\)".*/\1/p' "$TOP"/vmta/*.def | sort -u |
+	missing=$(sed -n -e 's/^D("\([^"]*\)".*/\1/p' \
+	    -e '/, READ, /d' -e 's/^K("\([^"]\{1,\}\)".*/\1/p' \
+	    "$TOP"/vmta/*.def | sort -u |
 	    while read -r name; do
 		grep -q "^\.It Ic $name " "$PAGE" || echo "$name"
 	    done)

@@ -445,7 +445,7 @@ make_message(struct sim *sim)
 	struct message *m = message_new("", 0);
 
 	m->id = ++sim->last_message;
-	m->loc.len = 1000;
+	m->loc.body_len = 1000;
 	if (m->id >= sim->state_cap) {
 		size_t cap = sim->state_cap * 2 + 1024;
 

@@ -167,6 +167,9 @@ class Lab:
         self.dns = p
 
     def start_receivers(self):
+        for r in self.receivers:
+            if r.get("tls") is True:
+                r["tls"] = keys.certificate(self.path("keys"), "receiver")
         script = self.path("receivers.json")
         with open(script, "w") as f:
             json.dump({"log_headers": self.log_headers,

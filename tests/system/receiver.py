@@ -4,7 +4,8 @@
 
     receiver.py --script FILE --log FILE [--store DIR] [--ready-fd N]
 
-The script is JSON: {"log_headers": [...], "receivers": [RECEIVER...]}.
+The script is JSON: {"log_headers": [...], "receivers": [RECEIVER...]}; with
+"eager_log": true each message is in the log before it is answered.
 
 RECEIVER:
     listen        ["127.0.1.1:25", "[::1]:25"]
@@ -13,16 +14,21 @@ RECEIVER:
     tls           {"cert": FILE, "key": FILE}
     max_messages  421 and close instead of the next MAIL after so many
     store         false: not kept even with --store
+    rcvbuf        bytes that the kernel takes for us
     rules         [RULE...], the first that fits is used
 
 RULE:
-    at        connect ehlo helo starttls mail rcpt data dot rset quit
+    at        connect ehlo helo starttls handshake mail rcpt data body dot
+              answer rset quit; handshake is behind the 220 to STARTTLS, body
+              where some of the message has come, answer where it is taken
+              and logged and its 250 is due
     match     regular expression on the command's argument (dot: on the
               message's first 64 KB); without it any
     reply     "450 4.2.1 try later", several lines by \\n, exact bytes by
               "raw:"
     action    reply (default), close (after the reply), drop (reset, without
-              one), hang (say nothing more), pass (go on as if no rule
+              one), hang (say nothing more; body: read nothing more,
+              either), pass (go on as if no rule
               was there; with delay)
     delay     seconds before the reply
     count     fits so many times
@@ -34,7 +40,8 @@ RULE:
 The log has one JSON object a line: ev is connect, ehlo, starttls, mail, rcpt,
 message, close, and rule for each answer that a rule gave.  `t` is the kernel's time stamp of the bytes that held the
 command (time.time() where there is none), `mono` is time.monotonic() when
-they were read.  The process is one thread around epoll.
+they were read.  The process is one thread around epoll.  SIGUSR1 makes it
+reset every connection that hangs.
 """
 
 import argparse
@@ -109,6 +116,7 @@ class Receiver:
         self.ehlo = spec.get("ehlo", DEFAULT_EHLO)
         self.max_messages = spec.get("max_messages")
         self.store = spec.get("store", True)
+        self.rcvbuf = spec.get("rcvbuf")
         self.connections = 0
         self.rules = {}
         for r in spec.get("rules", []):
@@ -126,8 +134,9 @@ class Receiver:
 
 
 class Log:
-    def __init__(self, path):
+    def __init__(self, path, eager):
         self.file = open(path, "a", buffering=1 << 16)
+        self.eager = eager
         self.dumps = json.JSONEncoder(ensure_ascii=True,
                                       separators=(",", ":")).encode
 
@@ -137,13 +146,18 @@ class Log:
     def flush(self):
         self.file.flush()
 
+    def written(self):
+        """For a server that is killed: it has taken what it says it has."""
+        if self.eager:
+            self.flush()
+
 
 class Server:
     def __init__(self, args):
         start = time.monotonic()
         with open(args.script) as f:
             script = json.load(f)
-        self.log = Log(args.log)
+        self.log = Log(args.log, script.get("eager_log", False))
         self.store_dir = args.store
         self.headers = [(h, re.compile(
             rb"^" + re.escape(h.encode()) + rb":[ \t]*(.*?)\r?$", re.I | re.M))
@@ -153,6 +167,7 @@ class Server:
         self.timers = []
         self.timer_number = 0
         self.next_id = 1
+        self.hanging = set()
         self.running = True
         self.receivers = [Receiver(r, start) for r in script["receivers"]]
         for r in self.receivers:
@@ -166,6 +181,8 @@ class Server:
         s = socket.socket(family, socket.SOCK_STREAM)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((host, int(port)))
+        if receiver.rcvbuf is not None:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receiver.rcvbuf)
         s.listen(1024)
         s.setblocking(False)
         self.fds[s.fileno()] = (self.on_accept, s, receiver, where)
@@ -196,6 +213,9 @@ class Server:
 
     def stop(self, _signo, _frame):
         self.running = False
+
+    def drop_hanging(self, _signo, _frame):
+        self.later(0, lambda: [c.drop() for c in list(self.hanging)])
 
     def run(self):
         self.flush_again()
@@ -230,6 +250,7 @@ class Connection:
         self.outbuf = bytearray()
         self.state = "command"
         self.paused = False  # a delayed reply is due; input waits
+        self.deaf = False  # nothing is read from the socket
         self.closing = False
         self.tls = self.tls_in = self.tls_out = None
         self.handshaken = False
@@ -330,7 +351,8 @@ class Connection:
         except OSError as e:
             self.gone(errno.errorcode.get(e.errno, "error"))
             return
-        want = select.EPOLLIN | (select.EPOLLOUT if self.outbuf else 0)
+        want = (0 if self.deaf else select.EPOLLIN) | \
+            (select.EPOLLOUT if self.outbuf else 0)
         if want != self.events:
             self.events = want
             self.server.epoll.modify(self.fd, want)
@@ -342,6 +364,7 @@ class Connection:
             return
         self.state = "dead"
         self.conf.connections -= 1
+        self.server.hanging.discard(self)
         self.record("close", why=why, messages=self.messages)
         del self.server.fds[self.fd]
         self.server.epoll.unregister(self.fd)
@@ -396,6 +419,9 @@ class Connection:
             self.drop()
         elif rule.action == "hang":
             self.paused = True
+            self.deaf = rule.at == "body"
+            self.server.hanging.add(self)
+            self.flush()
         elif rule.action == "pass":
             go_on(None)
         else:
@@ -477,12 +503,15 @@ class Connection:
                 return
             self.reply("220 2.0.0 go ahead")
             self.inbuf.clear()
-            self.tls_in, self.tls_out = ssl.MemoryBIO(), ssl.MemoryBIO()
-            self.tls = self.conf.tls.wrap_bio(self.tls_in, self.tls_out,
-                                              server_side=True)
-            self.helo = ""
-            self.reset()
+            self.step("handshake", b"", self.begin_tls)
         self.step("starttls", argument, go_on)
+
+    def begin_tls(self, _said):
+        self.tls_in, self.tls_out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = self.conf.tls.wrap_bio(self.tls_in, self.tls_out,
+                                          server_side=True)
+        self.helo = ""
+        self.reset()
 
     def cmd_mail(self, argument):
         if self.conf.max_messages is not None and \
@@ -529,10 +558,15 @@ class Connection:
                 self.reply("354 go ahead")
             if said is None or said.startswith("354"):
                 self.state = "data"
+                self.body_seen = False
         self.step("data", argument, go_on)
 
     def take_message(self):
         """True when the whole message was there."""
+        if self.inbuf and not self.body_seen:
+            self.body_seen = True
+            self.step("body", bytes(self.inbuf[:READ_SIZE]), self.go_on)
+            return True  # process() looks whether it does
         if self.inbuf.startswith(b".\r\n"):
             raw, used = b"", 3
         else:
@@ -550,6 +584,9 @@ class Connection:
                   lambda said: self.finish(said, message, sender, rcpts))
         return True
 
+    def go_on(self, _said):
+        """A step that has nothing to do for a plain server."""
+
     def finish(self, said, message, sender, rcpts):
         code = 250 if said is None else int(said[:3])
         head, _, body = message.partition(b"\r\n\r\n")
@@ -566,7 +603,12 @@ class Connection:
                     sha256=hashlib.sha256(message).hexdigest(),
                     body_sha256=hashlib.sha256(body).hexdigest(),
                     n=self.messages, file=self.keep(message))
+        self.server.log.written()
         self.reset()
+        if said is None:
+            self.step("answer", b"", self.taken)
+
+    def taken(self, said):
         if said is None:
             self.reply("250 2.0.0 taken")
 
@@ -622,6 +664,7 @@ def main():
     server = Server(args)
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, server.stop)
+    signal.signal(signal.SIGUSR1, server.drop_hanging)
     if args.ready_fd is not None:
         os.write(args.ready_fd, b"ready\n")
         os.close(args.ready_fd)

@@ -15,10 +15,12 @@ import tap
 from lab import Lab, mx_zone
 
 ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1")) + \
-    mx_zone("slow.example", ("mx.slow.example", "127.0.1.2"))
+    mx_zone("slow.example", ("mx.slow.example", "127.0.1.2")) + \
+    mx_zone("mute.example", ("mx.mute.example", "127.0.1.3"))
 CONFIG = """
 <domain *>
     retry-after 2s
+    retry-recipients-after 1s
 </domain>
 """
 # LISTEN_PID must be the daemon's own.
@@ -33,7 +35,10 @@ class Fixture(Lab):
                              {"listen": ["127.0.1.1:25"]},
                              {"listen": ["127.0.1.2:25"], "rules": [
                                  {"at": "dot", "delay": 2,
-                                  "action": "pass"}]}])
+                                  "action": "pass"}]},
+                             {"listen": ["127.0.1.3:25"], "rules": [
+                                 {"at": "answer", "action": "drop",
+                                  "count": 1}]}])
 
     def __enter__(self):
         self.start()
@@ -84,6 +89,36 @@ def doubt(lab):
     tap.check("b@slow.example" in text and "slow.example/{default}" in text,
               text)
     tap.wait_for(lambda: lab.audit().queued == 0, 20, "they end")
+
+
+@tap.test("an answer that is lost: sent again, and named as well")
+def lost_answer(lab):
+    before = len(lab.audit().doubts)
+    lab.inject("once@mute.example")
+    tap.wait_for(lambda: len(lab.arrived("once@mute.example")) == 2, 20,
+                 "it arrives twice")
+    doubts = lab.audit().doubts[before:]
+    tap.equal([(d["to"], d["queue"]) for d in doubts],
+              [("once@mute.example", "mute.example/{default}")], "doubts")
+
+
+@tap.test("stopped while a server thinks about a message: delivered once")
+def stop_behind_dot(lab):
+    before = lab.audit()
+    lab.inject("think@slow.example")
+    tap.wait_for(lambda: [e for e in lab.events("rcpt")
+                          if e["rcpt"] == "think@slow.example"], 10,
+                 "it is being sent")
+    began = time.monotonic()
+    tap.equal(lab.daemon.stop(), 0, "exit status")
+    took = time.monotonic() - began
+    tap.check(took < 4, "it took %.1f s" % took)
+    lab.daemon.start()
+    after = lab.audit()
+    tap.equal(after.terminal["delivered"] - before.terminal["delivered"], 1,
+              "the outcome is committed")
+    tap.equal(len(after.doubts), len(before.doubts), "doubts")
+    tap.equal(len(lab.arrived("think@slow.example")), 1, "arrivals")
 
 
 @tap.test("the milter down: Postfix answers 4xx, nothing goes out unsigned")

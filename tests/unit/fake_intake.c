@@ -6,6 +6,7 @@
 
 #include "lib/check.h"
 #include "lib/mem.h"
+#include "mail/waybill.h"
 #include "transport/dispatch.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
@@ -234,11 +235,17 @@ fake_store_answer(struct store *st)
 }
 
 void
-dispatch_accepted(struct dispatch *d, struct message *m, const bool *known,
-    uint32_t rcpt_count)
+dispatch_accepted(struct dispatch *d, struct message *m, struct slice waybill,
+    const bool *known)
 {
+	struct region *rg = region_new();
+	struct waybill bill;
+	struct err e;
+
+	CHECK(waybill_unpack(waybill.p, waybill.len, rg, &bill, &e) == 0);
 	d->messages++;
-	for (uint32_t i = 0; i < rcpt_count; i++)
+	for (uint32_t i = 0; i < bill.rcpt_count; i++)
 		d->rcpts += !known[i];
+	region_free(&rg);
 	message_unref(&m);
 }

@@ -12,8 +12,10 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
+#include "mail/waybill.h"
 #include "queue/inflight.h"
 #include "queue/segment.h"
+#include "queue/segment_priv.h"
 #include "queue/store.h"
 #include "tests/unit/tmpdir.h"
 
@@ -24,7 +26,7 @@ struct spool_rcpt {
 	uint32_t n;
 	uint16_t attempts;
 	int64_t due_wall_us;
-	struct body_loc loc;
+	struct message_loc loc;
 };
 
 static struct {
@@ -41,10 +43,14 @@ static struct {
 	size_t moved_count;
 	struct {
 		uint64_t id;
-		struct body_loc loc;
+		struct message_loc loc;
 	} moved[1000];
 	char states[1000];      /* NAME=VALUE; of the last opening */
 	enum store_space space; /* the last that spool_wait() has heard of */
+	/* Senders are s1@sender.example and so on. */
+	unsigned serial;
+	/* Bytes of the records of those that were taken. */
+	uint64_t taken_bytes;
 	/* Options of the next opening. */
 	uint32_t segment_size;
 	uint64_t min_free;
@@ -96,17 +102,25 @@ spool_on_state(void *ctx, struct slice name, struct slice value)
 }
 
 static inline void
-spool_on_recovered(void *ctx, struct store_arrival *a)
+spool_note(const struct store_arrival *a)
 {
-	(void)ctx;
 	for (uint32_t i = 0; i < a->count; i++)
 		if (spool.recovered_count < SPOOL_MAX)
 			spool.recovered[spool.recovered_count++] =
-			    (struct spool_rcpt){ a->msg->id, a->rcpts[i].n,
+			    (struct spool_rcpt){ a->id, a->rcpts[i].n,
 				    a->rcpts[i].attempts,
-				    a->rcpts[i].due_wall_us, a->msg->loc };
-	message_unref(&a->msg);
-	free(a);
+				    a->rcpts[i].due_wall_us, a->loc };
+}
+
+static inline void
+spool_on_recovered(void *ctx, struct store_arrivals *arrivals)
+{
+	const struct store_arrival *a;
+
+	(void)ctx;
+	STAILQ_FOREACH(a, &arrivals->list, link)
+	spool_note(a);
+	store_arrivals_done(&arrivals);
 }
 
 static inline void
@@ -137,7 +151,7 @@ spool_on_space(void *ctx, enum store_space space)
 
 static inline void
 spool_on_moved(void *ctx, uint64_t id, uint32_t old_segment,
-    const struct body_loc *loc)
+    const struct message_loc *loc)
 {
 	(void)ctx;
 	(void)old_segment;
@@ -192,27 +206,66 @@ spool_accept_done(struct store_accept *a)
 	spool_wake('A');
 }
 
-static inline struct message *
-spool_message(uint32_t rcpt_count, uint32_t body_len)
+/* All messages with as many recipients have the same; it stays. */
+static inline struct slice
+spool_waybill(const struct envelope *env)
+{
+	static struct buf bills[16];
+
+	if (env->rcpt_count >= sizeof(bills) / sizeof(bills[0]))
+		abort();
+	if (bills[env->rcpt_count].len == 0)
+		waybill_pack(env, &bills[env->rcpt_count]);
+	return (struct slice){ bills[env->rcpt_count].p,
+		bills[env->rcpt_count].len };
+}
+
+/* What is to be accepted. */
+static inline void
+spool_fill(struct store_accept *a, uint32_t rcpt_count, uint32_t body_len)
 {
 	struct env_rcpt *rcpts = mem_array(rcpt_count, sizeof(*rcpts));
+	char sender[40];
 	struct envelope env = { .arrival_us = 1,
-		.sender = "a@sender.example",
+		.sender = sender,
 		.rcpt_count = rcpt_count,
 		.rcpts = rcpts };
 	struct buf packed = { 0 };
-	struct message *m;
 
+	(void)snprintf(sender, sizeof(sender), "s%u@sender.example",
+	    ++spool.serial);
 	for (uint32_t i = 0; i < rcpt_count; i++)
 		rcpts[i] = (struct env_rcpt){ .addr = "b@example.net",
 			.domain = "example.net" };
 	envelope_pack(&env, &packed);
-	m = message_new(packed.p, (uint32_t)packed.len);
-	m->body = body_new(body_len);
-	memset(m->body->bytes, 'm', body_len);
+	a->rcpt_count = rcpt_count;
+	a->waybill = spool_waybill(&env);
+	a->msg = message_new(packed.p, (uint32_t)packed.len);
+	a->msg->body = body_new(body_len);
+	memset(a->msg->body->bytes, 'm', body_len);
 	buf_fini(&packed);
 	free(rcpts);
-	return m;
+}
+
+/* The number of the sender of a message with a whole body at loc, or 0. */
+static inline unsigned
+spool_read(struct segment_reader *r, uint64_t id, const struct message_loc *loc)
+{
+	struct region *rg = region_new();
+	struct segment_got got;
+	struct envelope env;
+	unsigned serial = 0;
+	struct err e;
+
+	if (segment_read(r, id, loc, rg, &got, &e) == 0 && got.body != NULL &&
+	    envelope_unpack(got.env, loc->env_len, rg, &env, &e) == 0)
+		serial = (unsigned)strtoul(env.sender + 1, NULL, 10);
+	for (uint32_t i = 0; serial > 0 && i < got.body->len; i++)
+		if (got.body->bytes[i] != 'm')
+			serial = 0;
+	body_unref(&got.body);
+	region_free(&rg);
+	return serial;
 }
 
 /* The id, 0 when it was not kept; a is filled for those who look closer. */
@@ -222,12 +275,13 @@ spool_accept(struct store_accept *a, uint32_t rcpt_count, uint32_t body_len)
 	uint64_t id;
 
 	a->done = spool_accept_done;
-	a->msg = spool_message(rcpt_count, body_len);
-	a->rcpt_count = rcpt_count;
+	spool_fill(a, rcpt_count, body_len);
 	store_accept(spool.store, a);
 	if (!spool_wait('A'))
 		return 0;
 	id = a->answer == STORE_TAKEN ? a->msg->id : 0;
+	if (id != 0)
+		spool.taken_bytes += segment_size(&a->msg->loc);
 	message_unref(&a->msg);
 	return id;
 }

@@ -13,7 +13,7 @@ main(void)
 	bool found = true, absent = true;
 
 	for (uint64_t i = 0; i < COUNT; i++)
-		catalog_add(c, base + i)->body_len = (uint32_t)i;
+		catalog_add(c, base + i)->size = (uint32_t)i;
 	for (uint64_t i = 0; i < COUNT; i += 2)
 		catalog_drop(c, base + i);
 	for (uint64_t i = 0; i < COUNT; i++) {
@@ -23,7 +23,7 @@ main(void)
 			absent = absent && n == NULL;
 		else
 			found = found && n != NULL && n->id == base + i &&
-			    n->body_len == i;
+			    n->size == i;
 	}
 	ok(absent, "what was dropped is not found");
 	ok(found, "what was left is found, as it was");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Directives set fields by table; all that is wrong is said with its line. */
 #include "lib/clock.h"
-#include "lib/conf_bind.h"
+#include "lib/conf_known.h"
 #include "tests/conf_file.h"
 
 struct sample {
@@ -11,6 +11,13 @@ struct sample {
 	struct conf_intervals waits;
 	struct rate rate;
 	uint64_t size, free;
+	uint32_t percent;
+	int64_t no_mx_us;
+	struct data_rate volume;
+	struct conf_rates days;
+	struct net_prefix range;
+	const char *word;
+	struct conf_strs addrs;
 	const char *text;
 	struct conf_strs list;
 	struct conf_strs domains;
@@ -20,7 +27,9 @@ struct sample {
 };
 
 static const struct conf_directive rows[] = {
+	CONF_ROW(sample, "addrs", addrs, ADDRS, "", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "count", count, UINT, "20", 1, 100, LIVE, "."),
+	CONF_ROW(sample, "days", days, RATES, "0/d", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "domains", domains, DOMAINS, "", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "flag", flag, BOOL, "no", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "free", free, SIZE, "64M", 0, 0, LIVE, "."),
@@ -28,13 +37,21 @@ static const struct conf_directive rows[] = {
 	CONF_ROW(sample, "key", keys, DKEYS, "", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "limited", limited, UINT, "0", 0, 10, LIVE, "."),
 	CONF_ROW(sample, "list", list, STRS, "d,b", 0, 0, LIVE, "."),
+	CONF_ROW(sample, "no-mx", no_mx_us, BOOL_INTERVAL, "no", 0, 0, LIVE,
+	    "."),
+	CONF_ROW(sample, "percent", percent, PERCENT, "90", 0, 0, LIVE, "."),
+	CONF_ROW(sample, "range", range, CIDR, "0/0", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "rate", rate, RATE, "unlimited", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "size", size, SIZE, "unlimited", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "source", sources, SOURCES, "", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "text", text, STR, "none", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "until", until_us, INTERVAL, "never", 0, 0, LIVE, "."),
+	CONF_ROW(sample, "volume", volume, DATA_RATE, "unlimited", 0, 0, LIVE,
+	    "."),
 	CONF_ROW(sample, "wait", wait_us, INTERVAL, "10m", 1, 600, LIVE, "."),
 	CONF_ROW(sample, "waits", waits, INTERVALS, "1h", 1, 0, LIVE, "."),
+	CONF_ROW(sample, "word", word, WORD, "one|two|last-one", 0, 0, LIVE,
+	    "."),
 };
 static const struct conf_directive other_rows[] = {
 	CONF_ROW(sample, "elsewhere", count, UINT, "0", 0, 0, LIVE, "."),
@@ -43,14 +60,30 @@ static const struct conf_table table = { "in <sample>", 'X', rows,
 	sizeof(rows) / sizeof(rows[0]) };
 static const struct conf_table other = { "in <other>", 'Y', other_rows, 1 };
 static const struct conf_table *const tables[] = { &table, &other };
-static const char *const blocks[] = { "<sample>", "<other>" };
-static const struct conf_known known[] = {
-	{ "<old>", "X", false, "." },
-	{ "ignored", "X", false, "." },
-	{ "misplaced", "Y", false, "." },
-	{ "protect", "X", true, "." },
+static const struct conf_block blocks[] = {
+	CONF_BLOCK("sample", "", 0, "", READ, "."),
+	CONF_BLOCK("other", "", 0, "", READ, "."),
+	CONF_BLOCK("old", "X", 'o', "[NAME]", LATER, "."),
+	CONF_BLOCK("inner", "o", 'i', "NAME", LATER, "."),
+	CONF_BLOCK("shut", "o", 0, "", LATER, "."),
 };
-static const struct conf_schema schema = { tables, 2, blocks, 2, known, 4 };
+static const struct conf_known known[] = {
+	{ "", "i", "REGEX NAME", 0, 0, CONF_FATE_LATER, "", "." },
+	{ "an-hour", "X", "UINT", 0, 0, CONF_FATE_HOURLY, "rate", "." },
+	{ "former", "X", "UINT", 0, 0, CONF_FATE_ALIAS, "count", "." },
+	{ "forms", "X", "NAME / CIDR", 0, 0, CONF_FATE_LATER, "write NAME",
+	    "." },
+	{ "gone", "Xo", "BOOL", 0, 0, CONF_FATE_OLD, "use text", "." },
+	{ "ignored", "X", "UINT", 1, 9, CONF_FATE_LATER, "", "." },
+	{ "ignored", "o", "BOOL", 0, 0, CONF_FATE_LATER, "", "." },
+	{ "latter", "X", "UINT", 0, 0, CONF_FATE_SAME, "count", "." },
+	{ "misplaced", "Y", "UINT", 0, 0, CONF_FATE_LATER, "", "." },
+	{ "never", "X", "BOOL", 0, 0, CONF_FATE_NEVER, "it is ours", "." },
+	{ "protect", "X", "BOOL / TEXT", 0, 0, CONF_FATE_PROTECTS, "", "." },
+};
+static const struct conf_form_types no_types;
+static const struct conf_schema schema = { tables, 2, blocks, 5, known, 11,
+	&no_types };
 
 static void
 show_hosts(struct buf *b, const struct sample *s)
@@ -68,48 +101,79 @@ show_hosts(struct buf *b, const struct sample *s)
 		    s->keys.v[i].domain, strrchr(s->keys.v[i].path, '/') + 1);
 }
 
+static void
+show_strs(struct buf *b, const struct conf_strs *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		buf_printf(b, "%s/", list->v[i]);
+}
+
+/* Those that are no plain number or text. */
+static void
+show_lists(struct buf *b, const struct sample *s, const char *name)
+{
+	char text[NET_ADDR_TEXT];
+
+	for (size_t k = 0; k < s->waits.n && strcmp(name, "waits") == 0; k++) {
+		buf_str(b, k == 0 ? "" : "/");
+		str_interval(b, s->waits.v[k]);
+	}
+	for (size_t k = 0; k < s->days.n && strcmp(name, "days") == 0; k++) {
+		buf_str(b, k == 0 ? "" : " ");
+		str_rate(b, &s->days.v[k]);
+	}
+	if (strcmp(name, "list") == 0)
+		show_strs(b, &s->list);
+	if (strcmp(name, "addrs") == 0)
+		show_strs(b, &s->addrs);
+	if (strcmp(name, "domains") == 0)
+		show_strs(b, &s->domains);
+	if (strcmp(name, "range") == 0)
+		buf_printf(b, "%s/%u", net_addr_text(&s->range.addr, text),
+		    s->range.bits);
+}
+
+static void
+show_row(struct buf *b, const struct sample *s, const char *name)
+{
+	if (strcmp(name, "count") == 0)
+		buf_printf(b, "%u", s->count);
+	if (strcmp(name, "limited") == 0)
+		buf_printf(b, "%u", s->limited);
+	if (strcmp(name, "percent") == 0)
+		buf_printf(b, "%u", s->percent);
+	if (strcmp(name, "flag") == 0)
+		buf_str(b, s->flag ? "yes" : "no");
+	if (strcmp(name, "wait") == 0)
+		str_interval(b, s->wait_us);
+	if (strcmp(name, "until") == 0)
+		str_interval(b, s->until_us);
+	if (strcmp(name, "no-mx") == 0)
+		str_interval(b, s->no_mx_us);
+	if (strcmp(name, "rate") == 0)
+		str_rate(b, &s->rate);
+	if (strcmp(name, "volume") == 0)
+		str_data_rate(b, &s->volume);
+	if (strcmp(name, "size") == 0)
+		buf_printf(b, "%lld", (long long)s->size);
+	if (strcmp(name, "free") == 0)
+		buf_printf(b, "%lld", (long long)s->free);
+	if (strcmp(name, "text") == 0)
+		buf_str(b, s->text);
+	if (strcmp(name, "word") == 0)
+		buf_str(b, s->word);
+	show_lists(b, s, name);
+}
+
 /* What was set, in the order of the table. */
 static void
 show(struct buf *b, const struct sample *s, const struct conf_set *set)
 {
 	for (size_t i = 0; i < table.count; i++) {
-		const char *name = rows[i].name;
-
-		if (!conf_is_set(&table, set, name))
+		if (!conf_is_set(&table, set, rows[i].name))
 			continue;
-		buf_printf(b, " %s=", name);
-		if (rows[i].offset == offsetof(struct sample, count))
-			buf_printf(b, "%u", s->count);
-		if (rows[i].offset == offsetof(struct sample, limited))
-			buf_printf(b, "%u", s->limited);
-		if (rows[i].offset == offsetof(struct sample, flag))
-			buf_str(b, s->flag ? "yes" : "no");
-		if (rows[i].offset == offsetof(struct sample, wait_us))
-			str_interval(b, s->wait_us);
-		if (rows[i].offset == offsetof(struct sample, until_us))
-			str_interval(b, s->until_us);
-		for (size_t k = 0; k < s->waits.n &&
-		     rows[i].offset == offsetof(struct sample, waits);
-		     k++) {
-			buf_str(b, k == 0 ? "" : "/");
-			str_interval(b, s->waits.v[k]);
-		}
-		if (rows[i].offset == offsetof(struct sample, rate))
-			str_rate(b, &s->rate);
-		if (rows[i].offset == offsetof(struct sample, size))
-			buf_printf(b, "%lld", (long long)s->size);
-		if (rows[i].offset == offsetof(struct sample, free))
-			buf_printf(b, "%lld", (long long)s->free);
-		if (rows[i].offset == offsetof(struct sample, text))
-			buf_str(b, s->text);
-		for (size_t k = 0; k < s->list.n &&
-		     rows[i].offset == offsetof(struct sample, list);
-		     k++)
-			buf_printf(b, "%s/", s->list.v[k]);
-		for (size_t k = 0; k < s->domains.n &&
-		     rows[i].offset == offsetof(struct sample, domains);
-		     k++)
-			buf_printf(b, "%s/", s->domains.v[k]);
+		buf_printf(b, " %s=", rows[i].name);
+		show_row(b, s, rows[i].name);
 	}
 	show_hosts(b, s);
 }
@@ -147,7 +211,62 @@ static const struct {
 	    " key= key=s._domainkey.example.com:k.pem "
 	    "key=t._domainkey.*:k.pem",
 	    NULL },
+	{ "percent 75", " percent=75", NULL },
+	{ "percent 75%", " percent=75", NULL },
+	{ "no-mx yes", " no-mx=0", NULL },
+	{ "no-mx false", " no-mx=never", NULL },
+	{ "no-mx 4h", " no-mx=4h", NULL },
+	{ "volume 10M/15m", " volume=10m/15m", NULL },
+	{ "volume 500/s", " volume=500/s", NULL },
+	{ "volume 2000000K/day", " volume=2000000k/d", NULL },
+	{ "volume 0", " volume=unlimited", NULL },
+	{ "volume unlimited", " volume=unlimited", NULL },
+	{ "rate 50/day", " rate=50/d", NULL },
+	{ "rate 250/hr", " rate=250/h", NULL },
+	{ "rate 10/36sec", " rate=10/36s", NULL },
+	{ "rate 0", " rate=unlimited", NULL },
+	{ "days 1/day,2/day, 3/day", " days=1/d 2/d 3/d", NULL },
+	{ "days 0/d", " days=0/d", NULL },
+	{ "days unlimited", " days=unlimited", NULL },
+	{ "range 10/8", " range=10.0.0.0/8", NULL },
+	{ "range 173.194/16", " range=173.194.0.0/16", NULL },
+	{ "range 0/0", " range=0.0.0.0/0", NULL },
+	{ "range ::1", " range=::1/128", NULL },
+	{ "word TWO", " word=two", NULL },
+	{ "word \"last-one\"", " word=last-one", NULL },
+	{ "addrs a@x.com, \"b@y.com\"", " addrs=a@x.com/b@y.com/", NULL },
+	{ "addrs a@x.com\naddrs \"\"", " addrs=", NULL },
+	{ "wait 1m30s", " wait=1m30s", NULL },
+	{ "until 4d12h\nuntil 2w", " until=2w", NULL },
+	{ "flag TRUE\nflag no", " flag=no", NULL },
+	{ "size 10000K\nfree 1g", " free=1073741824 size=10240000", NULL },
+	{ "size 5b", " size=5", NULL },
+	{ "text p\xc3\xa4ivi", " text=p\xc3\xa4ivi", NULL },
+	{ "hosts [10.1.1.1]:2525", " hosts= host=(null)", NULL },
+	/* other names of a row */
+	{ "former 30", " count=30", "former is an old name: use count" },
+	{ "latter 30", " count=30", NULL },
+	{ "an-hour 250", " rate=250/h", "an-hour is an old name: use rate" },
 	/* what is wrong, and where */
+	{ "former x", "", "former: \"x\" is not a number" },
+	{ "latter 101", " count=20", "latter: 101 is more than 100" },
+	{ "percent 101", " percent=90", "\"101\" is not a percentage" },
+	{ "percent x%", " percent=90", "not a" },
+	{ "no-mx maybe", " no-mx=never", "neither yes nor no nor a time" },
+	{ "volume 10M", " volume=unlimited", "is not a data rate" },
+	{ "volume x/h", " volume=unlimited", "is not a data rate" },
+	{ "volume 10M/0h", " volume=unlimited", "is not a data rate" },
+	{ "volume 10M/fortnight", " volume=unlimited", "is not a data rate" },
+	{ "rate 10", " rate=unlimited", "is not a rate" },
+	{ "rate 1/5000000000000h", " rate=unlimited", "longer than ten years" },
+	{ "days 1/d, x", " days=0/d", "is not a rate" },
+	{ "range 10.0.0.0/33", " range=0.0.0.0/0", "bad prefix length" },
+	{ "range x", " range=0.0.0.0/0", "is not an address or CIDR" },
+	{ "word three", " word=one", "\"three\" is none of one|two|last-one" },
+	{ "addrs a@x.com, b", " addrs=a@x.com/",
+	    "\"b\" is not a mail address" },
+	{ "addrs a b@x.com", " addrs=", "is not a mail address" },
+	{ "source $p_ip x", " source=", "is this a template?" },
 	{ "count 101", " count=20", "main:1: count: 101 is more than 100" },
 	{ "\ncount 0", " count=20", "main:2: count: 0 is less than 1" },
 	{ "count x", " count=20", "\"x\" is not a number" },
@@ -180,20 +299,115 @@ static const struct {
 	{ "misplaced 3", "",
 	    "misplaced does not belong in <sample>, but in <other>" },
 	{ "ignored 3", "", "main:1: ignored has no effect yet" },
+	{ "ignored x", "", "main:1: ignored: \"x\" is not a number" },
+	{ "ignored 10", "", "main:1: ignored: 10 is more than 9" },
+	{ "ignored", "", "main:1: ignored: argument missing" },
+	{ "never yes", "", "never has no effect here: it is ours" },
+	{ "gone yes", "", "gone is an old name without effect: use text" },
+	{ "forms a", "", "forms has no effect yet" },
+	{ "forms 10/8", "", "forms: an old form: write NAME" },
+	{ "forms a,b", "", "forms: \"a,b\" is not a name" },
 	{ "protect no", "", NULL },
 	{ "protect \"\"", "", NULL },
 	{ "protect yes", "", "protect protects" },
 	{ "<othr x>\n</othr>", "", "did you mean <other>?" },
-	{ "<other x>\n</other>", "", "<other> does not belong in <sample>" },
+	{ "<other x>\n</other>", "", "unknown directive <other> in <sample>" },
+	/* blocks without effect, and what is in them */
 	{ "<old x>\n</old>", "", "<old> has no effect yet" },
+	{ "<old>\nignored yes\n</old>", "", "<old> has no effect yet" },
+	{ "<inner x>\n</inner>", "",
+	    "<inner> does not belong in <sample>, but in <old>" },
 };
+
+/* The same, where two things are said. */
+static const struct {
+	const char *text, *said;
+} pairs[] = {
+	{ "<old>\nignored 3\n</old>", "main:2: ignored: \"3\" is neither" },
+	{ "<old>\nignored\n</old>", "main:2: ignored: argument missing" },
+	{ "<old a b>\n</old>", "main:1: <old>: \"b\" is too much" },
+	{ "<old>\ncount 3\n</old>",
+	    "main:2: count does not belong in <old>, but in <sample>" },
+	{ "<old>\nignord yes\n</old>",
+	    "main:2: unknown directive ignord in <old>; did you mean ignored "
+	    "(in <sample> or in <old>)?" },
+	{ "<old>\ngone yes\n</old>", "main:2: gone is an old name" },
+	{ "<old>\n<inner x>\n/a/ b\n/c d\n</inner>\n</old>",
+	    "main:4: the row: the regular expression lacks its last /" },
+	{ "<old>\n<inner>\n/a/ b\n</inner>\nignored no\n</old>",
+	    "main:2: <inner>: argument missing" },
+	{ "<old>\n<inner x>\n/a(/ b\n</inner>\nignored no\n</old>",
+	    "main:3: the row: regular expression, at offset 2" },
+	{ "<old>\n<inner x>\n</inner>\n<inner y>\n/a/\n</inner>\n</old>",
+	    "main:5: the row: argument missing" },
+	{ "<old>\n<shut>\nx 1\n</shut>\nignored z\n</old>",
+	    "main:5: ignored: \"z\" is neither" },
+	{ "<old>\n<sample x>\n</sample>\n</old>",
+	    "main:2: unknown directive <sample> in <old>" },
+	{ "<old>\nignored yes <old>\n</old>\n</old>",
+	    "main:2: <old> does not belong behind ignored" },
+};
+
+static void
+test_pairs(void)
+{
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct region *rg = region_new();
+		struct conf_errors errs = { 0 };
+		struct conf_set set = { 0 };
+		struct conf_tree tree;
+		struct conf_binder b = { &tree, &schema, &errs };
+		struct sample s;
+
+		conf_file_put("main", pairs[i].text);
+		conf_parse(&tree, conf_file_path("main"), rg, &errs);
+		conf_defaults(&tree, &table, &s);
+		for (const struct conf_node *n = tree.root->first; n != NULL;
+		     n = n->next)
+			conf_bind(&b, &table, n, &s, &set);
+		ok(errs.n == 2 && conf_file_said(&errs, pairs[i].said) &&
+			conf_file_said(&errs, "<old> has no effect yet"),
+		    "in a block: %s", pairs[i].said);
+		conf_tree_fini(&tree);
+		conf_errors_fini(&errs);
+		region_free(&rg);
+	}
+}
+
+/* Each row that was set knows its line. */
+static void
+test_origins(void)
+{
+	struct region *rg = region_new();
+	struct conf_errors errs = { 0 };
+	struct conf_set set = { 0 };
+	struct conf_tree tree;
+	struct conf_binder b = { &tree, &schema, &errs };
+	struct sample s;
+
+	conf_file_put("inc", "\nlatter 9\n");
+	conf_file_put("main", "count 3\nflag yes\ninclude inc\n");
+	conf_parse(&tree, conf_file_path("main"), rg, &errs);
+	conf_defaults(&tree, &table, &s);
+	for (const struct conf_node *n = tree.root->first; n != NULL;
+	     n = n->next)
+		conf_bind(&b, &table, n, &s, &set);
+	is_int(conf_set_node(&table, &set, "flag")->line, 2, "its line");
+	is_int(conf_set_node(&table, &set, "count")->line, 2, "the last one");
+	ok(strstr(conf_set_node(&table, &set, "count")->file, "/inc") != NULL,
+	    "with its file");
+	ok(conf_set_node(&table, &set, "wait") == NULL, "or the default");
+	conf_tree_fini(&tree);
+	conf_errors_fini(&errs);
+	region_free(&rg);
+}
 
 static void
 test_case(size_t i)
 {
 	struct region *rg = region_new();
 	struct conf_errors errs = { 0 };
-	struct conf_set set = { { 0 } };
+	struct conf_set set = { 0 };
 	struct buf out = { 0 };
 	struct conf_tree tree;
 	struct conf_binder b = { &tree, &schema, &errs };
@@ -228,7 +442,7 @@ test_merge(void)
 {
 	struct region *rg = region_new();
 	struct conf_errors errs = { 0 };
-	struct conf_set set = { { 0 } };
+	struct conf_set set = { 0 };
 	struct conf_tree tree;
 	struct conf_binder b = { &tree, &schema, &errs };
 	struct sample upper, lower;
@@ -283,7 +497,9 @@ main(void)
 	conf_file_begin();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(i);
+	test_pairs();
 	test_merge();
+	test_origins();
 	test_errors();
 	conf_file_end();
 	return done_testing();

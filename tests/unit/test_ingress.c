@@ -977,6 +977,47 @@ test_received(void)
 	}
 }
 
+/*
+ * Without XFORWARD the queue id is that of the topmost Received, which may be
+ * the sender's own where the host takes its field away.
+ */
+static void
+test_queue_id(void)
+{
+	static const struct {
+		const char *label, *id, *want;
+		int times;
+	} ids[] = {
+		{ "Postfix's", "4FXq2b1", "4FXq2b1", 1 },
+		{ "one with a control byte", "4F\x03X", "", 1 },
+		{ "one of 100 bytes", "4FXq2b1abc",
+		    "4FXq2b1abc4FXq2b1abc4FXq2b1abc4FXq2b1abc4FXq2b1abc"
+		    "4FXq2b1abc4FXq2b1abc4FXq2b1abc4FXq2b1abc4FXq2b1abc",
+		    10 },
+		{ "a longer one", "4FXq2b1abc.", "", 10 },
+		{ "one of 70,000 bytes", "4FXq2b1", "", 10000 },
+	};
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct buf text = { 0 };
+		struct client c;
+
+		env_reset();
+		client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+		ok(talk(&c, LMTP_HELLO OPEN_ONE), "start");
+		buf_str(&text,
+		    "Received: by a.test (Postfix, userid 0)\r\n id ");
+		for (int n = 0; n < ids[i].times; n++)
+			buf_str(&text, ids[i].id);
+		buf_str(&text, "; Fri\r\n\r\n.\r\n");
+		send_bytes(&c, text.p, text.len);
+		ok(talk(&c, "< 250 2.1.5*\n"), "%s: taken", ids[i].label);
+		is_str(store.env.host_id, ids[i].want, ids[i].label);
+		client_close(&c);
+		buf_fini(&text);
+	}
+}
+
 /* ---- coming and going ---------------------------------------------------- */
 
 static void
@@ -1139,6 +1180,7 @@ main(void)
 	test_trouble();
 	test_listener_source();
 	test_received();
+	test_queue_id();
 	test_refused();
 	test_shutdown();
 	test_timeout();

@@ -114,13 +114,19 @@ totals(const struct world *w)
 	return t;
 }
 
+static int
+holders(struct message *m)
+{
+	return (int)atomic_load(&m->refs.count);
+}
+
 static void
 test_grants(void)
 {
 	struct world w;
 	struct message *m;
 	struct sched_result retry[4] = { 0 };
-	struct body_loc loc = { 7, 0, 99 };
+	struct message_loc loc = { .segment = 7, .offset = 99 };
 
 	world_init(&w, "domain * { max-rcpt-per-message 3 }");
 	m = add(&w, 1, 9, S); /* five to a.example, four to b.example */
@@ -131,7 +137,7 @@ test_grants(void)
 		sched_ready(w.sched, w.opened[i], S);
 	is_int(w.granted[0]->count, 3, "the recipients of a message together");
 	is_int(w.granted[0]->rcpts[1].n, 2, "in their order");
-	ok(w.granted[0]->body != NULL, "with the body from memory");
+	ok(w.granted[0]->msg == m, "with the message from memory");
 	ok(sched_message_moved(w.sched, 1, &loc), "which nobody reads yet");
 	is_int((int64_t)totals(&w).granted, 9, "all are granted");
 	for (size_t i = 0; i < 3; i++) {
@@ -140,15 +146,16 @@ test_grants(void)
 		retry[i].written = true;
 	}
 	for (size_t i = 0; i < 4; i++) {
-		ok(m->body != NULL, "the body stays: %d are tried", (int)i);
+		ok(holders(m) > 1, "it stays: %d are tried", (int)i);
 		end(&w, i, retry, 2 * S);
 	}
-	ok(m->body == NULL, "all were tried once: it goes");
+	is_int(holders(m), 1, "all were tried once: it goes");
 	is_int((int64_t)totals(&w).deferred, 9, "all wait for their time");
 	is_int(sched_run(w.sched, 3 * S), 10 * S, "which the scheduler knows");
 	(void)sched_run(w.sched, 10 * S);
 	sched_ready(w.sched, w.opened[4], 11 * S);
-	ok(w.granted[4]->body == NULL && w.granted[4]->loc.segment == 7,
+	ok(w.granted[4]->msg->body == NULL && w.granted[4]->msg->id == 1 &&
+		w.granted[4]->msg->loc.segment == 7,
 	    "the second time it is read from where it is");
 	is_int(w.granted[4]->rcpts[0].attempts, 1, "one attempt before");
 	ok(!sched_message_moved(w.sched, 1, &loc), "so the place is in use");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies come back from the segments; what was not committed is cut off;
- * damage is told from bodies; files of no more use go.
+ * Envelopes and bodies come back from the segments; what was not committed is
+ * cut off; damage is told from mail, and a damaged body leaves its envelope;
+ * files of no more use go.
  */
 #include "lib/mem.h"
 #include "queue/segment.h"
@@ -9,7 +10,9 @@
 #include "tests/tap.h"
 #include "tests/unit/tmpdir.h"
 
-enum { BODY = 1000 };
+enum { BODY = 1000, ENV = 11, RECORD = SEGMENT_HEAD + ENV + BODY };
+
+static const char env[ENV] = "an envelope";
 
 static struct err e;
 
@@ -25,9 +28,9 @@ open_at(uint32_t tail, uint64_t len)
 	return ss;
 }
 
-/* Appends count bodies of BODY bytes, ids from id on; their places. */
+/* Appends count messages with BODY bytes, ids from id on; their places. */
 static bool
-append(struct segments *ss, uint64_t id, size_t count, struct body_loc *locs)
+append(struct segments *ss, uint64_t id, size_t count, struct message_loc *locs)
 {
 	static char text[BODY];
 	struct segment_item items[64];
@@ -36,26 +39,58 @@ append(struct segments *ss, uint64_t id, size_t count, struct body_loc *locs)
 	memset(text, 'b', sizeof(text));
 	for (size_t i = 0; i < count; i++)
 		items[i] = (struct segment_item){ .id = id + i,
-			.p = text,
-			.len = BODY };
+			.env = env,
+			.env_len = ENV,
+			.body = text,
+			.body_len = BODY };
 	if (segments_append(ss, items, count, &done, &e) == -1 ||
 	    done != count || segments_sync(ss, &e) == -1)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		locs[i] = items[i].loc;
-		segments_born(ss, locs[i].segment, BODY);
+		segments_born(ss, locs[i].segment, RECORD);
 	}
 	return true;
 }
 
-static bool
-reads(struct segment_reader *r, uint64_t id, const struct body_loc *loc)
+/* "all", "envelope", or "" with err. */
+static const char *
+what_reads(struct segment_reader *r, uint64_t id, const struct message_loc *loc)
 {
-	struct body *b = segment_read(r, id, loc, &e);
-	bool good = b != NULL && b->len == BODY && b->bytes[0] == 'b' &&
-	    b->bytes[BODY - 1] == 'b';
+	struct region *rg = region_new();
+	struct segment_got got;
+	const char *what = "";
 
-	body_unref(&b);
+	if (segment_read(r, id, loc, rg, &got, &e) == 0 &&
+	    memcmp(got.env, env, ENV) == 0) {
+		what = "envelope";
+		if (got.body != NULL && got.body->len == BODY &&
+		    got.body->bytes[0] == 'b' &&
+		    got.body->bytes[BODY - 1] == 'b')
+			what = "all";
+	}
+	body_unref(&got.body);
+	region_free(&rg);
+	return what;
+}
+
+static bool
+reads(struct segment_reader *r, uint64_t id, const struct message_loc *loc)
+{
+	return strcmp(what_reads(r, id, loc), "all") == 0;
+}
+
+static bool
+envelope_reads(struct segment_reader *r, uint64_t id,
+    const struct message_loc *loc)
+{
+	struct region *rg = region_new();
+	struct segment_got got;
+	bool good;
+
+	good = segment_read_envelope(r, id, loc, rg, &got, &e) == 0 &&
+	    got.body == NULL && memcmp(got.env, env, ENV) == 0;
+	region_free(&rg);
 	return good;
 }
 
@@ -64,14 +99,15 @@ test_append(void)
 {
 	struct segment_reader *r = segment_reader_new(tmpdir);
 	struct segments *ss = open_at(0, 0);
-	struct body_loc locs[10], wrong;
+	struct message_loc locs[10], wrong;
 	uint64_t size, live, tail_len;
 	bool all = true;
 
-	ok(append(ss, 100, 10, locs), "ten bodies are appended");
+	ok(append(ss, 100, 10, locs), "ten messages are appended");
 	for (size_t i = 0; i < 10; i++)
 		all = all && reads(r, 100 + i, &locs[i]);
 	ok(all, "and read back");
+	ok(envelope_reads(r, 103, &locs[3]), "an envelope alone, too");
 	ok(locs[0].segment == 1 && locs[9].segment == 3, "over three segments");
 	is_int(segments_tail(ss, &tail_len), 3, "the last one is the tail");
 	wrong = locs[2];
@@ -81,12 +117,16 @@ test_append(void)
 	wrong = locs[2];
 	wrong.segment = 99;
 	ok(!reads(r, 102, &wrong), "not from no segment: %s", e.text);
+	wrong = locs[2];
+	wrong.env_len++;
+	ok(!envelope_reads(r, 102, &wrong), "not in another length: %s",
+	    e.text);
 	wrong = locs[9];
 	wrong.offset += 1 << 20;
 	ok(!reads(r, 109, &wrong), "not from behind the end: %s", e.text);
 
 	for (size_t i = 0; i < 4; i++)
-		segments_dead(ss, locs[i].segment, BODY);
+		segments_dead(ss, locs[i].segment, RECORD);
 	ok(tmpdir_file_size("seg/00000001") > 0, "a dead segment stays ...");
 	segments_hold(ss, 1);
 	segments_sweep(ss);
@@ -96,25 +136,44 @@ test_append(void)
 	is_int(tmpdir_file_size("seg/00000001"), -1, "then it goes");
 	ok(reads(r, 101, &locs[1]), "who has it open can still read");
 	segments_bytes(ss, &size, &live);
-	is_int((int64_t)live, 6 * (BODY + SEGMENT_HEAD), "live bytes");
+	is_int((int64_t)live, 6 * RECORD, "live bytes");
 	is_int(segments_sparse(ss), 0, "no segment is mostly dead");
 	for (size_t i = 4; i < 8; i++)
-		segments_dead(ss, locs[i].segment, BODY);
+		segments_dead(ss, locs[i].segment, RECORD);
 	segments_sweep(ss);
-	segments_dead(ss, 3, BODY);
-	segments_dead(ss, 3, BODY);
+	segments_dead(ss, 3, RECORD);
+	segments_dead(ss, 3, RECORD);
 	segments_sweep(ss);
 	is_int(tmpdir_count("seg"), 1, "the tail stays, even without bodies");
 	segments_free(&ss);
 	segment_reader_free(&r);
 }
 
+/* Message 300 at loc, from its end on. */
+static void
+test_damage(struct segment_reader *r, const struct message_loc *loc)
+{
+	long at = (long)loc->offset;
+
+	tmpdir_damage("seg/00000003", at + SEGMENT_HEAD + ENV + 500);
+	is_str(what_reads(r, 300, loc), "envelope",
+	    "a damaged body leaves the envelope");
+	(void)printf("# %s\n", e.text);
+	ok(envelope_reads(r, 300, loc), "which is read alone as well");
+	tmpdir_damage("seg/00000003", at + SEGMENT_HEAD + 3);
+	is_str(what_reads(r, 300, loc), "", "a damaged envelope is noticed");
+	ok(!envelope_reads(r, 300, loc), "likewise: %s", e.text);
+	tmpdir_damage("seg/00000003", at + 20);
+	is_str(what_reads(r, 300, loc), "", "a damaged head is noticed");
+	ok(!envelope_reads(r, 300, loc), "likewise: %s", e.text);
+}
+
 static void
 test_recovery(void)
 {
 	struct segment_reader *r = segment_reader_new(tmpdir);
-	struct segments *ss = open_at(3, 2 * (BODY + SEGMENT_HEAD));
-	struct body_loc locs[8], again[1];
+	struct segments *ss = open_at(3, 2 * RECORD);
+	struct message_loc locs[8], again[1];
 	uint64_t committed, tail_len;
 
 	ok(append(ss, 200, 1, locs), "one more, committed");
@@ -133,17 +192,14 @@ test_recovery(void)
 	    "in the same place");
 	ok(!reads(r, 201, &locs[1]), "the lost one is not taken for it: %s",
 	    e.text);
-	tmpdir_damage("seg/00000003", (long)again[0].offset + 500);
-	ok(!reads(r, 300, &again[0]), "a damaged body is noticed: %s", e.text);
-	tmpdir_damage("seg/00000003", (long)again[0].offset - 4);
-	ok(!reads(r, 300, &again[0]), "a damaged head is noticed: %s", e.text);
+	test_damage(r, &again[0]);
 	(void)segments_tail(ss, &tail_len);
 	segments_free(&ss);
 
 	if (truncate(tmpdir_path("seg/00000003"), 100) == -1)
 		exit(99);
 	ok(segments_open(tmpdir, 0, 0, 0, &ss, &e) == -1,
-	    "bodies without their database are not removed: %s", e.text);
+	    "mail without its database is not removed: %s", e.text);
 	ss = open_at(3, tail_len);
 	is_int(segments_tail(ss, &tail_len), 4,
 	    "a tail that lost bytes is not written to again");

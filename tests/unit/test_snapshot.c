@@ -239,8 +239,8 @@ static const struct {
 	  "</virtual-mta>",
 	    "main:8: require-starttls yes with use-starttls no, for "
 	    "any.y.com/b" },
-	{ "<acct-file /a>\nrecords d, tq\n</acct-file>",
-	    "main:2: records: \"tq\" cannot be written" },
+	{ "<acct-file /a>\nrecords d\nrecords x\n</acct-file>",
+	    "main:3: records: \"x\" is no kind of record" },
 	{ "<acct-file a>\n</acct-file>", "an absolute path" },
 	{ "<acct-file /a>\nprivacy-policy redact\n</acct-file>",
 	    "privacy-policy protects" },
@@ -282,7 +282,7 @@ test_bad(void)
 
 /* Known, without effect, no error. */
 static const char *const accepted[] = {
-	"run-as-root no",
+	"log-rotate 3",
 	"http-mgmt-port 8080\nhttp-access 0/0 monitor",
 	"<domain x>\nbackoff-max-msg-rate 3/m\nuse-dane no\n</domain>",
 	"<smtp-pattern-list x>\nreply /421/ mode=backoff\n"

@@ -34,7 +34,7 @@ test_refusals(void)
 	ok(store_open(&opt, &owner, NULL, &second, &e) == -1,
 	    "a second opener is refused: %s", e.text);
 	a.done = spool_accept_done;
-	a.msg = spool_message(1, 10);
+	spool_fill(&a, 1, 10);
 	a.rcpt_count = 0;
 	store_accept(spool.store, &a);
 	ok(spool_wait('A') && a.answer == STORE_BAD,
@@ -154,8 +154,8 @@ test_restart(void)
 		    (int)r->due_wall_us);
 	}
 	(void)snprintf(want, sizeof(want),
-	    "3.0/0@0 3.1/2@900 4.0/0@0 1.0/4@300 2.0/6@600 0.0/2@900 ");
-	is_str(got, want, "fresh ones first, then the earliest due");
+	    "0.0/2@900 1.0/4@300 2.0/6@600 3.0/0@0 3.1/2@900 4.0/0@0 ");
+	is_str(got, want, "all that is left, the oldest first");
 	is_int((int64_t)spool.doubts, 1, "one is in doubt");
 	is_audit("nothing was lost", "24 = 8+3+2+2+2 + 7");
 	ok(memcmp(spool.outbox, "d1 five late ", 13) == 0 &&
@@ -226,10 +226,7 @@ stall(struct store_accept *a) /* store thread */
 static void
 test_overtaken(void)
 {
-	struct store_accept a = { 0 },
-			    stalling = { .done = stall,
-				    .msg = spool_message(1, 100),
-				    .rcpt_count = 1 };
+	struct store_accept a = { 0 }, stalling = { .done = stall };
 	uint64_t id = spool_accept(&a, 1, 100);
 	struct store_settled item = { .id = id,
 		.verdict = VERDICT_RETRY,
@@ -243,6 +240,7 @@ test_overtaken(void)
 	uint32_t slot = inflight_fill(part, id, 81, clock_wall_us(),
 	    &(uint32_t){ 0 }, 1);
 
+	spool_fill(&stalling, 1, 100);
 	store_accept(spool.store, &stalling);
 	ok(spool_wait('A'), "the store is busy");
 	store_settle(spool.store, &first);
@@ -262,27 +260,84 @@ test_overtaken(void)
 	store_outbox_done(spool.store, spool.outbox_seq);
 }
 
-static bool
-loc_reads(uint64_t id, const struct body_loc *loc)
+/* The connection was lost behind the dot: tried again, and named. */
+static void
+test_lost_answer(void)
 {
-	struct segment_reader *r = segment_reader_new(store_dir(spool.store));
-	struct err e;
-	struct body *b = segment_read(r, id, loc, &e);
-	bool good = b != NULL;
+	struct store_accept a = { 0 };
+	uint64_t id = spool_accept(&a, 1, 100);
+	int64_t sent_us = clock_wall_us();
+	char to[] = "b@example.net", queue[] = "example.net/v";
+	const struct store_doubt doubt = { .id = id,
+		.session = 91,
+		.wall_us = sent_us,
+		.to = to,
+		.queue = queue };
+	struct store_settled item = { .id = id,
+		.verdict = VERDICT_RETRY,
+		.attempts = 1,
+		.due_wall_us = 1 };
+	struct store_settle o = { .done = spool_settle_done,
+		.count = 1,
+		.items = &item,
+		.doubt_count = 1,
+		.doubts = &doubt };
+	struct store_audit audit, before = spool_audit();
+	size_t last;
 
-	body_unref(&b);
-	segment_reader_free(&r);
-	return good;
+	(void)inflight_fill(inflight_part(store_inflight(spool.store), 0), id,
+	    91, sent_us, &(uint32_t){ 0 }, 1);
+	store_settle(spool.store, &o);
+	ok(spool_wait('O'), "the loss is settled");
+	store_close(&spool.store);
+	spool_open();
+	ok(spool_load(), "killed before the slot was cleared");
+	audit = spool_audit();
+	is_int((int64_t)(audit.doubt_count - before.doubt_count), 1,
+	    "one more is in doubt, once");
+	last = audit.doubt_count - 1;
+	ok(audit.doubts[last].id == id && audit.doubts[last].session == 91 &&
+		audit.doubts[last].wall_us == sent_us &&
+		strcmp(audit.doubts[last].queue, queue) == 0,
+	    "by name");
+	store_audit_fini(&before);
+	store_audit_fini(&audit);
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, ""), "and it ends");
+	store_outbox_done(spool.store, spool.outbox_seq);
 }
 
-/* Of 40 bodies in five segments, each eighth lives on. */
+/* The serial number of the message at loc, or 0. */
+static unsigned
+read_at(uint64_t id, const struct message_loc *loc)
+{
+	struct segment_reader *r = segment_reader_new(store_dir(spool.store));
+	unsigned serial = spool_read(r, id, loc);
+
+	segment_reader_free(&r);
+	return serial;
+}
+
+/* Is at loc what was accepted as ids[i], whose serials begin at first? */
+static bool
+is_right(const uint64_t *ids, unsigned first, uint64_t id,
+    const struct message_loc *loc)
+{
+	unsigned i = 0;
+
+	while (i < 48 && ids[i] != id)
+		i++;
+	return i < 48 && read_at(id, loc) == first + i;
+}
+
+/* Of 48 messages in six segments, each eighth lives on. */
 static void
 test_compaction(void)
 {
 	struct store_accept a = { 0 };
 	struct store_audit audit;
+	unsigned first = spool.serial + 1;
 	bool reads = true;
-	uint64_t ids[48];
+	uint64_t ids[48], live = 0;
 	int old;
 
 	spool.segment_size = 8 * 4000;
@@ -299,11 +354,12 @@ test_compaction(void)
 			(void)spool_settle_one(ids[i], 0, VERDICT_DELIVERED,
 			    "");
 	for (int i = 0; i < 4; i++)
-		ok(spool_wait('M'), "a body is moved");
+		ok(spool_wait('M'), "a message is moved");
 	for (size_t i = 0; i < spool.moved_count; i++)
 		reads = reads &&
-		    loc_reads(spool.moved[i].id, &spool.moved[i].loc);
-	ok(reads, "and read in its new place");
+		    is_right(ids, first, spool.moved[i].id,
+			&spool.moved[i].loc);
+	ok(reads, "and read in its new place, envelope and body");
 	is_int(tmpdir_file_size("spool/seg/00000002") > 0, 1,
 	    "the old file stays until that is acknowledged");
 	for (size_t i = 0; i < spool.moved_count; i++)
@@ -313,16 +369,19 @@ test_compaction(void)
 		(void)usleep(10000);
 	ok(tmpdir_count("spool/seg") <= old - 3, "then it goes");
 	audit = spool_audit();
-	is_int((int64_t)audit.live_bytes, 6 * (4000 + 24), "live bytes");
 	ok(spool_balances(&audit), "it balances");
 	store_audit_fini(&audit);
 	store_close(&spool.store);
 	spool_open();
 	ok(spool_load() && spool.recovered_count == 6, "all six come again");
-	for (size_t i = 0; i < spool.recovered_count; i++)
+	for (size_t i = 0; i < spool.recovered_count; i++) {
+		live += segment_size(&spool.recovered[i].loc);
 		reads = reads &&
-		    loc_reads(spool.recovered[i].id, &spool.recovered[i].loc);
+		    is_right(ids, first, spool.recovered[i].id,
+			&spool.recovered[i].loc);
+	}
 	ok(reads, "from where they are now");
+	is_int((int64_t)audit.live_bytes, (int64_t)live, "they alone are live");
 }
 
 static void
@@ -395,6 +454,7 @@ main(void)
 	test_state();
 	test_doubts();
 	test_overtaken();
+	test_lost_answer();
 	test_slot_sync();
 	test_compaction();
 	test_space();

@@ -83,8 +83,8 @@ main(void)
 	    "after %zu messages: %s", count, a.err.text);
 	audit = spool_audit();
 	is_int((int64_t)audit.queued, (int64_t)count, "nothing half done");
-	is_int((int64_t)audit.segment_bytes, (int64_t)count * (BODY + 24),
-	    "no piece of the refused body is left");
+	is_int((int64_t)audit.segment_bytes, (int64_t)spool.taken_bytes,
+	    "no piece of the refused one is left");
 	store_audit_fini(&audit);
 
 	fill_disk();

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The byte form, version 1 (strings as in mail/packed.h):
+ *
+ *	version(1) rcpt_count(4) arrival(8) run_count(4) job
+ *	run_count times: count(4) priority(1) domain vmta
+ */
+#include "mail/waybill.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+#include "mail/packed.h"
+
+enum { FORMAT_VERSION = 1, RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
+
+static const char *
+text(const char *s)
+{
+	return s == NULL ? "" : s;
+}
+
+static bool
+same_queue(const struct env_rcpt *a, const struct env_rcpt *b)
+{
+	return a->priority == b->priority &&
+	    strcmp(text(a->domain), text(b->domain)) == 0 &&
+	    strcmp(text(a->vmta), text(b->vmta)) == 0;
+}
+
+static uint32_t
+run_from(const struct envelope *env, uint32_t first)
+{
+	uint32_t n = 1;
+
+	while (first + n < env->rcpt_count &&
+	    same_queue(&env->rcpts[first], &env->rcpts[first + n]))
+		n++;
+	return n;
+}
+
+void
+waybill_pack(const struct envelope *env, struct buf *out)
+{
+	uint32_t runs = 0, n;
+
+	CHECK(env->rcpt_count > 0 && env->rcpt_count <= ENVELOPE_RCPT_MAX);
+	for (uint32_t i = 0; i < env->rcpt_count; i += run_from(env, i))
+		runs++;
+	packed_add_byte(out, FORMAT_VERSION);
+	packed_add_u32(out, env->rcpt_count);
+	packed_add_u64(out, (uint64_t)env->arrival_us);
+	packed_add_u32(out, runs);
+	packed_add_str(out, env->job);
+	for (uint32_t i = 0; i < env->rcpt_count; i += n) {
+		n = run_from(env, i);
+		packed_add_u32(out, n);
+		packed_add_byte(out, env->rcpts[i].priority);
+		packed_add_str(out, env->rcpts[i].domain);
+		packed_add_str(out, env->rcpts[i].vmta);
+	}
+}
+
+uint32_t
+waybill_rcpt_count(const void *p, size_t len)
+{
+	struct packed r = { p, len, false };
+	uint32_t count;
+
+	if (packed_byte(&r) != FORMAT_VERSION)
+		return 0;
+	count = packed_u32(&r);
+	return count > ENVELOPE_RCPT_MAX ? 0 : count;
+}
+
+int
+waybill_unpack(const void *p, size_t len, struct region *rg,
+    struct waybill *w_r, struct err *e)
+{
+	struct packed r = { p, len, false };
+	uint64_t sum = 0;
+
+	*w_r = (struct waybill){ .rcpt_count = waybill_rcpt_count(p, len) };
+	if (w_r->rcpt_count == 0)
+		return err_set(e, "no waybill, or one of another version");
+	(void)packed_byte(&r);
+	(void)packed_u32(&r);
+	w_r->arrival_us = (int64_t)packed_u64(&r);
+	w_r->run_count = packed_u32(&r);
+	w_r->job = packed_str(&r);
+	/* No huge array for a broken count. */
+	if (r.bad || w_r->run_count > r.left / RUN_MIN)
+		return err_set(e, "waybill with a bad count");
+	w_r->runs = region_array(rg, w_r->run_count, sizeof(*w_r->runs));
+	for (uint32_t i = 0; i < w_r->run_count; i++) {
+		struct waybill_run *run = &w_r->runs[i];
+
+		run->count = packed_u32(&r);
+		run->priority = packed_byte(&r);
+		run->domain = packed_str(&r);
+		run->vmta = packed_str(&r);
+		sum += run->count;
+	}
+	if (r.bad || r.left != 0 || sum != w_r->rcpt_count)
+		return err_set(e, "waybill does not add up");
+	return 0;
+}
+
+const struct waybill_run *
+waybill_find(const struct waybill *w, uint32_t n)
+{
+	const struct waybill_run *run = w->runs;
+
+	CHECK(n < w->rcpt_count);
+	while (n >= run->count) {
+		n -= run->count;
+		run++;
+	}
+	return run;
+}

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench_report - doc/PERFORMANCE.md from the figures of the benches.
+
+Pure: dictionaries in, text out.  Targets are those of the design; whether one
+is met is computed here and nowhere else.
+"""
+
+def whole(deferred, value):
+    """None when a quick run had fewer recipients: what is fixed in it does not
+    grow with them."""
+    return value if deferred["recipients"] >= 1000000 else None
+
+
+# (bench, what is asked, limit, "least" or "most", how it reads, the figure)
+TARGETS = (
+    ("relay", "relay, messages a second: times Postfix", 8, "least", "%.1f",
+     lambda r: r["ratio_postfix"]),
+    ("relay", "relay, messages a second: part of the bare rate", 0.25,
+     "least", "%.2f", lambda r: r["ratio_direct"]),
+    ("relay", "CPU a message: how many times less than Postfix", 8, "least",
+     "%.1f", lambda r: r["cpu_ratio"]),
+    ("deferred", "MB for a million deferred recipients", 250, "most", "%.0f",
+     lambda r: whole(r, r["memory_mb"])),
+    ("deferred", "seconds from start to ready with them", 5, "most", "%.2f",
+     lambda r: whole(r, r["ready_s"])),
+    ("sched", "scheduler, decisions a second", 200000, "least", "%.0f",
+     lambda r: r["least_s"]),
+    ("domains", "limits exceeded, 1,000 domains and 50 addresses", 0, "most",
+     "%d", lambda r: r["limits_broken"]),
+    ("rate", "one domain at 10000/s: most in any second", 10000, "most", "%d",
+     lambda r: r["rates"][-1]["most_in_a_second"]),
+)
+
+
+def is_met(limit, direction, value):
+    return value >= limit if direction == "least" else value <= limit
+
+
+def judge(results):
+    """[(what, target, reached, met)]; reached and met None: not measured."""
+    out = []
+    for bench, what, limit, direction, form, figure in TARGETS:
+        target = "at %s %s" % (direction, number(limit))
+        value = None
+        if bench in results:
+            value = figure(results[bench]["figures"])
+        if value is None:
+            out.append((what, target, None, None))
+        else:
+            out.append((what, target, form % value,
+                        is_met(limit, direction, value)))
+    return out
+
+
+def number(value):
+    return "%g" % value if value < 1000 else "{:,}".format(value)
+
+
+# ---- tables ------------------------------------------------------------------
+
+def table(head, rows):
+    """Markdown; numbers are given as text."""
+    lines = [head] + [["---"] * len(head)] + [[str(c) for c in row]
+                                              for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def relay(r):
+    rows = []
+    for name, c in r["cases"].items():
+        syncs = "-"
+        if c.get("syncs"):
+            syncs = "%.1f" % (c["messages"] / c["syncs"])
+        rows.append([name, "%.0f" % c["messages_s"],
+                     "%.3f" % c["cpu_ms"] if "cpu_ms" in c else "-", syncs])
+    return table(["case", "messages/s", "CPU ms/message", "messages/sync"],
+                 rows) + (
+        "\nsmtp to direct %.2f, smtp to postfix %.2f; CPU of postfix to the "
+        "dearer of smtp and lmtp %.1f.  20 sessions, medians of %d "
+        "interleaved rounds.\n" % (
+            r["ratio_direct"], r["ratio_postfix"], r["cpu_ratio"],
+            len(r["cases"]["direct"]["rounds"])))
+
+
+def drain(r):
+    return table(["messages", "seconds", "messages/s", "CPU ms/message",
+                  "most memory"],
+                 [["{:,}".format(r["messages"]), "%.1f" % r["seconds"],
+                   "%.0f" % r["messages_s"], "%.3f" % r["cpu_ms"],
+                   "%.0f MB" % r["memory_mb"]]])
+
+
+def domains(r):
+    a = r["addresses"]
+    return table(["messages", "messages/s", "allowed/s", "CPU ms/message",
+                  "limits held", "exceeded"],
+                 [["{:,}".format(r["messages"]), "%.0f" % r["messages_s"],
+                   "{:,}".format(r["allowed_s"]), "%.3f" % r["cpu_ms"],
+                   "{:,}".format(r["limits_held"]), r["limits_broken"]]]) + (
+        "\n%d source addresses: the least used carried %.0f %%, the most used "
+        "%.0f %% of an even share.\n" % (a["of"], a["least"], a["most"]))
+
+
+def rate(r):
+    return table(["max-msg-rate", "reached", "of what is allowed",
+                  "most in any second", "CPU ms/message"],
+                 [["%d/s" % x["rate"], "%.1f/s" % x["reached_s"],
+                   "%.1f %%" % (100 * x["reached_s"] / x["rate"]),
+                   x["most_in_a_second"], "%.3f" % x["cpu_ms"]]
+                  for x in r["rates"]])
+
+
+def deferred(r):
+    rows = [["first" if i == 0 else "again", "%.2f s" % s["ready_s"],
+             "%.2f s" % s["first_s"], "%.2f s" % s["loaded_s"],
+             "%.0f MB" % s["memory_mb"]["VmRSS"],
+             "%.0f MB" % s["memory_mb"]["VmHWM"]]
+            for i, s in enumerate(r["starts"])]
+    return table(["start", "ready", "first delivery", "loaded", "memory",
+                  "most memory"], rows) + (
+        "\n{:,} recipients; idle {:.1f} % of a processor; stopped in "
+        "{:.2f} s.\n".format(r["recipients"], r["idle_percent"],
+                             r["stop_s"]))
+
+
+def store(r):
+    return table(["under way", "messages/s", "CPU us/message",
+                  "syncs/message", "fdatasync median", "99th"],
+                 [[x["under_way"], "%.0f" % x["messages_s"],
+                   "%.1f" % x["cpu_us"], "%.3f" % x["syncs_per_message"],
+                   "%d us" % x["sync_median_us"], "%d us" % x["sync_99_us"]]
+                  for x in r["runs"]])
+
+
+def sched(r):
+    return table(["queues", "max-msg-rate", "decisions/s", "added/s"],
+                 [["{:,}".format(x["queues"]), x["rate"],
+                   "{:,.0f}".format(x["decisions_s"]),
+                   "{:,.0f}".format(x["added_s"])] for x in r["runs"]])
+
+
+TABLES = {"relay": relay, "drain": drain, "domains": domains, "rate": rate,
+          "deferred": deferred, "store": store, "sched": sched}
+
+
+# ---- the document ------------------------------------------------------------
+
+def targets_table(results, measured=False):
+    """measured: without the lines that have no figure."""
+    words = {True: "met", False: "**not met**", None: "not measured"}
+    return table(["what", "target", "reached", ""],
+                 [[what, target, reached or "-", words[met]]
+                  for what, target, reached, met in judge(results)
+                  if met is not None or not measured])
+
+
+def where_and_when(meta):
+    return ("commit %s, %s; fdatasync of 5 KB %d us (99th %d us), load %s "
+            "before the run%s" % (
+                meta["commit"], meta["date"], meta["sync_us"][0],
+                meta["sync_us"][1], meta["load"],
+                ", quick" if meta["quick"] else ""))
+
+
+def section(name, title, result):
+    return "## %s\n\n%s.\n\n%s" % (
+        title[0].upper() + title[1:], where_and_when(result["meta"]),
+        TABLES[name](result["figures"]))
+
+
+def document(results, titles):
+    """titles: {bench: first sentence of its description}, in order."""
+    machine = next(iter(results.values()))["meta"]["machine"]
+    parts = ["# Performance\n\nWritten by `./bootstrap bench --write`; not to "
+             "be edited.  All programs of a bench, its source and its sink "
+             "run on the one machine: %s.\n" % machine,
+             "## Targets\n\n" + targets_table(results)]
+    parts += [section(name, title, results[name])
+              for name, title in titles.items() if name in results]
+    return "\n".join(parts)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A waybill says of each recipient what the envelope says, in as few runs as
+ * there are; broken bytes are refused, never read past.
+ */
+#include <stdlib.h>
+
+#include "mail/waybill.h"
+#include "tests/tap.h"
+
+static struct env_rcpt rcpts[] = {
+	{ .domain = "example.net", .vmta = "v1", .priority = 50 },
+	{ .domain = "example.net", .vmta = "v1", .priority = 50 },
+	{ .domain = "example.net", .vmta = "v1", .priority = 90 },
+	{ .domain = "example.net", .vmta = "v2", .priority = 90 },
+	{ .domain = "example.org", .vmta = "v2", .priority = 90 },
+	{ .domain = "example.net", .vmta = "v1", .priority = 50 },
+};
+
+enum { COUNT = sizeof(rcpts) / sizeof(rcpts[0]) };
+
+static struct region *rg;
+static struct err e;
+
+static void
+test_runs(const struct buf *b)
+{
+	struct waybill w;
+	bool same = true;
+
+	ok(waybill_unpack(b->p, b->len, rg, &w, &e) == 0, "unpacks");
+	is_int(w.arrival_us, 1234567890123456, "arrival");
+	is_str(w.job, "spring", "job");
+	is_int(w.rcpt_count, COUNT, "recipients");
+	is_int(waybill_rcpt_count(b->p, b->len), COUNT, "known at a glance");
+	is_int(w.run_count, 5, "two neighbours are one run");
+	for (uint32_t n = 0; n < COUNT; n++) {
+		const struct waybill_run *run = waybill_find(&w, n);
+
+		same = same && strcmp(run->domain, rcpts[n].domain) == 0 &&
+		    strcmp(run->vmta, rcpts[n].vmta) == 0 &&
+		    run->priority == rcpts[n].priority;
+	}
+	ok(same, "each recipient has its queue");
+}
+
+static void
+test_broken(struct buf *b)
+{
+	struct waybill w;
+	int refused = 0;
+
+	for (size_t len = 0; len < b->len; len++) {
+		char *cut = mem_dup(b->p, len); /* ASan sees a read past it */
+
+		refused += waybill_unpack(cut, len, rg, &w, &e) == -1;
+		free(cut);
+	}
+	is_int(refused, (int64_t)b->len, "every shorter form is refused");
+	for (size_t i = 0; i < b->len; i++) {
+		b->p[i] ^= 0x10;
+		(void)waybill_unpack(b->p, b->len, rg, &w, &e);
+		b->p[i] ^= 0x10;
+	}
+	b->p[4]++;
+	ok(waybill_unpack(b->p, b->len, rg, &w, &e) == -1,
+	    "counts that do not add up: %s", e.text);
+	b->p[4]--;
+	b->p[0] = 9;
+	ok(waybill_unpack(b->p, b->len, rg, &w, &e) == -1,
+	    "an unknown version: %s", e.text);
+	is_int(waybill_rcpt_count(b->p, b->len), 0, "has no recipients");
+}
+
+int
+main(void)
+{
+	const struct envelope env = { .arrival_us = 1234567890123456,
+		.job = "spring",
+		.rcpt_count = COUNT,
+		.rcpts = rcpts };
+	struct buf b = { 0 };
+
+	rg = region_new();
+	waybill_pack(&env, &b);
+	test_runs(&b);
+	test_broken(&b);
+	buf_fini(&b);
+	region_free(&rg);
+	return done_testing();
+}
