@@ -99,8 +99,8 @@ explain(const struct ctl_options *opt, const struct snapshot *conf,
 	if ((size_t)rc >= sizeof(domain))
 		rc = err_set(&e, "a domain has at most 255 bytes");
 	else
-		rc = explain_queue(conf, domain,
-		    slash == NULL ? "" : slash + 1, print_setting, l, &e);
+		rc = explain_queue(conf, domain, slash == NULL ? "" : slash + 1,
+		    print_setting, l, &e);
 	if (rc == -1)
 		(void)fprintf(stderr, "mailrace: %s\n", e.text);
 	return rc;

@@ -167,7 +167,8 @@ print_item(const struct conf_directive *row, const void *field, size_t line,
     struct buf *out)
 {
 	if (row->type == CONF_TYPE_SOURCES)
-		print_source(out, &((const struct conf_sources *)field)->v[line]);
+		print_source(out,
+		    &((const struct conf_sources *)field)->v[line]);
 	else if (row->type == CONF_TYPE_DKEYS)
 		print_dkey(out, &((const struct conf_dkeys *)field)->v[line]);
 	else

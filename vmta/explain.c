@@ -9,8 +9,6 @@
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
 
-#define TOP_LEVEL ""
-
 struct explainer {
 	const struct snapshot *s;
 	explain_fn *fn;
@@ -21,41 +19,36 @@ struct explainer {
 
 /* ---- where a value was written ------------------------------------------- */
 
-/* The number of lines with that name in the blocks, and the nth of them. */
-static size_t
-find_line(const struct block_ref *blocks, const char *name, size_t nth,
-    const struct conf_node **found_r)
-{
-	size_t n = 0;
+/* What set a value; a NULL set: nothing did. */
+struct place {
+	const struct conf_table *table;
+	const struct conf_set *set;
+};
 
-	for (const struct block_ref *b = blocks; b != NULL; b = b->next)
-		for (const struct conf_node *c = b->node->first; c != NULL;
-		     c = c->next) {
-			if (!conf_node_is(c, name))
-				continue;
-			if (n++ == nth)
-				*found_r = c;
-		}
-	return n;
+static struct place
+place_if_set(const struct conf_table *table, const struct conf_set *set,
+    const char *name)
+{
+	return (
+	    struct place){ table, conf_is_set(table, set, name) ? set : NULL };
 }
 
 /*
  * The line of a value: the last one wins; of a list each item has its own,
- * unless some were written together.  A directive that is written under an
- * older name is found in its block only.
+ * unless some were written together.
  */
 static const struct conf_node *
-line_of(const struct block_ref *blocks, const char *name, size_t item,
-    size_t items)
+line_of(const struct place *p, const char *name, size_t item, size_t items)
 {
-	const struct conf_node *found = NULL;
-	size_t n = find_line(blocks, name, item, &found);
+	const struct conf_node *own = NULL;
+	size_t n = 0;
 
-	if (n == 0)
-		return blocks->node;
-	if (items == 1 || n != items)
-		(void)find_line(blocks, name, n - 1, &found);
-	return found;
+	for (const struct conf_origin *o = p->set->origins; o != NULL;
+	     o = o->before)
+		if (strcmp(p->table->rows[o->row].name, name) == 0 &&
+		    ++n == items - item)
+			own = o->node;
+	return n == items ? own : conf_set_node(p->table, p->set, name);
 }
 
 /* "<domain *> of <virtual-mta news>", from the inside. */
@@ -74,7 +67,7 @@ name_block(struct buf *out, const struct conf_node *line)
 
 static void
 tell(struct explainer *x, const struct conf_directive *row, const void *owner,
-    const struct block_ref *blocks)
+    const struct place *place)
 {
 	const void *field = (const char *)owner + row->offset;
 	size_t items = conf_print_lines(row, field);
@@ -82,14 +75,14 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 	for (size_t i = 0; i < items; i++) {
 		struct setting out = { .section = x->section,
 			.name = row->name,
-			.block = TOP_LEVEL };
+			.block = "" };
 
 		buf_clear(&x->value);
 		conf_print(row, field, i, &x->value);
 		out.value = buf_cstr(&x->value);
-		if (blocks != NULL) {
-			const struct conf_node *line = line_of(blocks,
-			    row->name, i, items);
+		if (place->set != NULL) {
+			const struct conf_node *line = line_of(place, row->name,
+			    i, items);
 
 			name_block(&x->block, line);
 			out.file = line->file;
@@ -114,13 +107,6 @@ explainer_fini(struct explainer *x)
 	buf_fini(&x->block);
 }
 
-static const struct block_ref *
-if_set(const struct conf_table *table, const struct conf_set *set,
-    const char *name, const struct block_ref *blocks)
-{
-	return conf_is_set(table, set, name) ? blocks : NULL;
-}
-
 void
 explain_global(const struct snapshot *s, explain_fn *fn, void *ctx)
 {
@@ -130,29 +116,29 @@ explain_global(const struct snapshot *s, explain_fn *fn, void *ctx)
 	x.section = "Global Settings";
 	for (size_t i = 0; i < table_global.count; i++) {
 		const struct conf_directive *row = &table_global.rows[i];
+		struct place place = place_if_set(&table_global, &s->global_set,
+		    row->name);
 
-		tell(&x, row, &s->global,
-		    if_set(&table_global, &s->global_set, row->name, &s->top));
+		tell(&x, row, &s->global, &place);
 	}
 	explainer_fini(&x);
 }
 
-/* ---- a queue ------------------------------------------------------------- */
+/* ---- a virtual MTA ------------------------------------------------------- */
 
 /*
  * What the virtual MTA does not say itself it has from the top level, if the
- * top level has a directive of that name.
+ * top level has a directive for it.
  */
-static const struct block_ref *
-vmta_origin(const struct snapshot *s, const struct vmta_entry *v,
+static struct place
+vmta_place(const struct snapshot *s, const struct vmta_entry *v,
     const char *name)
 {
-	if (conf_is_set(&table_vmta, &v->set, name))
-		return v->blocks;
-	if (strcmp(name, "host-name") != 0 &&
-	    strcmp(name, "smtp-source-host") != 0)
-		return NULL;
-	return if_set(&table_global, &s->global_set, name, &s->top);
+	if (!conf_is_set(&table_vmta, &v->set, name) &&
+	    (strcmp(name, "host-name") == 0 ||
+		strcmp(name, "smtp-source-host") == 0))
+		return place_if_set(&table_global, &s->global_set, name);
+	return place_if_set(&table_vmta, &v->set, name);
 }
 
 static void
@@ -161,8 +147,9 @@ tell_vmta(struct explainer *x, const struct vmta_entry *v)
 	x->section = "Virtual MTA Settings";
 	for (size_t i = 0; i < table_vmta.count; i++) {
 		const struct conf_directive *row = &table_vmta.rows[i];
+		struct place place = vmta_place(x->s, v, row->name);
 
-		tell(x, row, &v->pub, vmta_origin(x->s, v, row->name));
+		tell(x, row, &v->pub, &place);
 	}
 }
 
@@ -179,6 +166,8 @@ explain_vmta(const struct snapshot *s, const char *vmta, explain_fn *fn,
 	explainer_fini(&x);
 }
 
+/* ---- a queue ------------------------------------------------------------- */
+
 /* The level that set each row last. */
 struct origins {
 	const struct layer *v[CONF_ROWS_MAX];
@@ -192,7 +181,7 @@ note_layer(void *ctx, const void *value)
 
 	for (size_t i = 0; i < table_domain.count; i++)
 		if (conf_is_set(&table_domain, &l->set,
-		        table_domain.rows[i].name))
+			table_domain.rows[i].name))
 			o->v[i] = l;
 }
 
@@ -203,14 +192,14 @@ tell_queue(struct explainer *x, const char *domain, const char *vmta)
 	struct queue_conf conf;
 
 	settings_layers(x->s, domain, vmta, note_layer, &origins);
-	snapshot_queue_conf(x->s, domain, vmta, &conf);
+	settings_queue(x->s, domain, vmta, &conf);
 	x->section = "Queue Settings";
 	for (size_t i = 0; i < table_domain.count; i++) {
 		const struct layer *l = origins.v[i];
-		struct block_ref block = { l == NULL ? NULL : l->node, NULL };
+		struct place place = { &table_domain,
+			l == NULL ? NULL : &l->set };
 
-		tell(x, &table_domain.rows[i], &conf,
-		    l == NULL ? NULL : &block);
+		tell(x, &table_domain.rows[i], &conf, &place);
 	}
 }
 

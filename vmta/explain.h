@@ -21,7 +21,8 @@ struct setting {
 	const char *name, *value;
 	const char *file; /* NULL: built in, or taken from another value */
 	unsigned line;
-	const char *block; /* "<domain *> of <virtual-mta news>"; "" at the top */
+	const char
+	    *block; /* "<domain *> of <virtual-mta news>"; "" at the top */
 };
 
 typedef void explain_fn(void *ctx, const struct setting *s);

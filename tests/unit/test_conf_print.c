@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is printed of a value reads back as the same value, for every type. */
 #include "lib/conf_print.h"
+#include "lib/strmap.h"
 #include "tests/tap.h"
 
 static const struct {
@@ -68,8 +69,8 @@ union field {
 
 /* Binds each of the lines. */
 static bool
-bind(const struct conf_directive *row, const char *lines, struct region *rg,
-    union field *out)
+bind_lines(const struct conf_directive *row, const char *lines,
+    struct region *rg, union field *out)
 {
 	struct conf_tree tree = { .rg = rg, .macros = strmap_new() };
 	struct conf_node node = { .name = "x", .file = "/f", .line = 1 };
@@ -115,13 +116,13 @@ main(void)
 			.def = cases[i].def };
 		union field field;
 
-		if (!ok(bind(&row, cases[i].written, rg, &field), "%s is read",
-			cases[i].written))
+		if (!ok(bind_lines(&row, cases[i].written, rg, &field),
+			"%s is read", cases[i].written))
 			continue;
 		print(&row, &field, &once);
 		is_str(buf_cstr(&once), cases[i].printed, cases[i].written);
-		ok(bind(&row, buf_cstr(&once), rg, &field), "%s is read back",
-		    cases[i].printed);
+		ok(bind_lines(&row, buf_cstr(&once), rg, &field),
+		    "%s is read back", cases[i].printed);
 		print(&row, &field, &twice);
 		is_str(buf_cstr(&twice), cases[i].printed, "and is the same");
 		region_free(&rg);

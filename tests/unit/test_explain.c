@@ -39,8 +39,7 @@ static const char text[] = /* the line numbers count */
 static const struct {
 	const char *domain, *vmta, *section, *wanted;
 } cases[] = {
-	{ "other.net", "", "Queue Settings",
-	    "max-smtp-out 10 :4 <domain *>" },
+	{ "other.net", "", "Queue Settings", "max-smtp-out 10 :4 <domain *>" },
 	{ "other.net", "{default}", "Queue Settings",
 	    "retry-after 1m,2m :5 <domain *>" },
 	{ "other.net", "news", "Queue Settings", "bounce-after 4d12h :0 " },
@@ -83,8 +82,8 @@ look(void *ctx, const struct setting *s)
 	if (strcmp(s->section, h->section) == 0 &&
 	    strcmp(buf_cstr(&h->line), h->wanted) == 0)
 		h->found = true;
-	if (strncmp(buf_cstr(&h->line), h->wanted,
-		strcspn(h->wanted, " ")) == 0)
+	if (strncmp(buf_cstr(&h->line), h->wanted, strcspn(h->wanted, " ")) ==
+	    0)
 		(void)printf("# %s\n", buf_cstr(&h->line));
 }
 
