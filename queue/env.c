@@ -492,7 +492,7 @@ env_scan_next(struct env *v, struct env_scan *sc, struct slice *key_r,
 
 /* ---- checkpoints --------------------------------------------------------- */
 
-int
+enum env_result
 env_checkpoint(struct env *v, uint32_t log_bytes, uint32_t minutes,
     struct err *e)
 {
@@ -503,7 +503,5 @@ env_checkpoint(struct env *v, uint32_t log_bytes, uint32_t minutes,
 	code = d->txn_checkpoint(d, log_bytes >> 10, minutes, flags);
 	if (code == 0)
 		code = d->log_archive(d, NULL, DB_ARCH_REMOVE);
-	if (code != 0)
-		return err_set(e, "checkpoint: %s", db_strerror(code));
-	return 0;
+	return judge(code, "checkpoint", e);
 }

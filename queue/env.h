@@ -94,7 +94,7 @@ enum env_result env_scan_next(struct env *v, struct env_scan *sc,
 
 /* Any thread.  Does nothing unless the log grew by log_bytes, or by anything
  * within minutes; 0 and 0 forces.  Log files no longer needed go. */
-int env_checkpoint(struct env *v, uint32_t log_bytes, uint32_t minutes,
-    struct err *e);
+enum env_result env_checkpoint(struct env *v, uint32_t log_bytes,
+    uint32_t minutes, struct err *e);
 
 #endif

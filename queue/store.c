@@ -474,7 +474,7 @@ store_close(struct store **sp)
 	worker_join(s->worker);       /* what was posted has been committed */
 	while (audit_slice(s->audit)) /* who asked is answered */
 		;
-	if (env_checkpoint(s->env, 0, 0, &e) == -1)
+	if (env_checkpoint(s->env, 0, 0, &e) != ENV_OK)
 		log_note(LOG_L_ERROR, "checkpoint", "%s", e.text);
 	*sp = NULL;
 	store_free(&s);

@@ -125,15 +125,16 @@ tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
 
-# Built by make check, run by tests/bench/bench.py.
-EXTRA_PROGRAMS = \
+# Built by make check, run by tests/bench/bench.py and tests/crash.
+bench_programs = \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
 EXTRA_PROGRAMS += $(crash_shims)
+EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
-bench-programs: $(EXTRA_PROGRAMS)
+bench-programs: $(bench_programs)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
@@ -142,14 +143,16 @@ tests_bench_bench_sched_SOURCES = \
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
-crash_shims = tests/crash/powercut.so
+crash_shims = tests/crash/disk.so
 shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
 	-U_FORTIFY_SOURCE -fno-builtin
 shim_ldflags = -shared -pthread
-tests_crash_powercut_so_SOURCES = %D%/crash/powercut.c
-tests_crash_powercut_so_CFLAGS = $(shim_cflags)
-tests_crash_powercut_so_LDFLAGS = $(shim_ldflags)
-tests_crash_powercut_so_LDADD =
+tests_crash_disk_so_SOURCES = \
+	%D%/crash/badio.c %D%/crash/badio.h \
+	%D%/crash/powercut.c
+tests_crash_disk_so_CFLAGS = $(shim_cflags)
+tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
+tests_crash_disk_so_LDADD =
 # Alone, for bootstrap.
 crash-shims: $(crash_shims)
 .PHONY: crash-shims
@@ -244,14 +247,18 @@ EXTRA_DIST += \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
+	%D%/crash/badio.py \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
 	%D%/crash/load.py \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
+	%D%/crash/test_bad_disk.py \
+	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_slow_disk.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \

@@ -2,7 +2,7 @@
 /*
  * powercut - remembers what of a process's files the disk is sure to have.
  *
- *	LD_PRELOAD=powercut.so POWERCUT_DIRS=/a:/b POWERCUT_SHADOW=/s mailraced
+ *	LD_PRELOAD=disk.so POWERCUT_DIRS=/a:/b POWERCUT_SHADOW=/s mailraced
  *
  * Of each file below POWERCUT_DIRS that is changed, POWERCUT_SHADOW/<inode>
  * holds what fsync, fdatasync and msync have promised: copied there before
@@ -18,6 +18,8 @@
  * been killed.  Files and names found at start count as durable.
  *
  * One lock is around all of the book-keeping, none around the real fsync.
+ * badio.h orders each of these calls to be slow or to fail.  Together they are
+ * disk.so; without their environment variables they do nothing.
  */
 
 #include <errno.h>
@@ -33,8 +35,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/crash/badio.h"
 
 enum { PAGE = 4096, FILES = 4096, MAPS = 16, DIRS = 8, CHUNK = 256 };
 
@@ -354,34 +357,32 @@ sync_other(int fd, long call)
 	return rc;
 }
 
+static int
+sync_any(int fd, long call)
+{
+	struct file *f = file_of(fd);
+	struct badio_sync s;
+	int rc = -1;
+
+	if (!badio_sync_begin(fd, &s))
+		rc = f == NULL ? sync_other(fd, call) : sync_file(f, fd, call);
+	badio_sync_end(&s, rc);
+	return rc;
+}
+
 int
 fsync(int fd)
 {
-	struct file *f = file_of(fd);
-
-	return f == NULL ? sync_other(fd, SYS_fsync) :
-			   sync_file(f, fd, SYS_fsync);
+	return sync_any(fd, SYS_fsync);
 }
 
 int
 fdatasync(int fd)
 {
-	struct file *f = file_of(fd);
-
-	return f == NULL ? sync_other(fd, SYS_fdatasync) :
-			   sync_file(f, fd, SYS_fdatasync);
+	return sync_any(fd, SYS_fdatasync);
 }
 
 /* ---- mappings ------------------------------------------------------------ */
-
-static long long
-now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 /* All of a shared mapping counts as changed whenever it is synced. */
 void *
@@ -416,32 +417,44 @@ munmap(void *addr, size_t len)
 	return (int)syscall(SYS_munmap, addr, len);
 }
 
+static int
+sync_map(const struct map *m, int flags)
+{
+	long long begin = badio_now_us();
+	struct promise p;
+	int rc;
+
+	(void)pthread_mutex_lock(&lock);
+	mark(m->file, 0, (off_t)m->len);
+	p = promise_begin(m->file);
+	(void)pthread_mutex_unlock(&lock);
+	rc = (int)syscall(SYS_msync, m->addr, m->len, flags);
+	(void)pthread_mutex_lock(&lock);
+	if (rc == 0) {
+		promise_keep(m->file, &p);
+		note("M %lld %lld", begin, badio_now_us());
+	} else {
+		promise_break(m->file, &p);
+	}
+	(void)pthread_mutex_unlock(&lock);
+	return rc;
+}
+
 int
 msync(void *addr, size_t len, int flags)
 {
-	long long begin = now_us();
-	struct promise p;
-	struct map *m = NULL;
-	int rc;
+	const struct map *m = NULL;
+	struct badio_sync s;
+	int rc = -1;
 
 	for (int i = 0; i < MAPS; i++)
 		if (maps[i].file != NULL && maps[i].addr == addr)
 			m = &maps[i];
 	if (m == NULL)
 		return (int)syscall(SYS_msync, addr, len, flags);
-	(void)pthread_mutex_lock(&lock);
-	mark(m->file, 0, (off_t)m->len);
-	p = promise_begin(m->file);
-	(void)pthread_mutex_unlock(&lock);
-	rc = (int)syscall(SYS_msync, addr, len, flags);
-	(void)pthread_mutex_lock(&lock);
-	if (rc == 0) {
-		promise_keep(m->file, &p);
-		note("M %lld %lld", begin, now_us());
-	} else {
-		promise_break(m->file, &p);
-	}
-	(void)pthread_mutex_unlock(&lock);
+	if (!badio_sync_begin(m->file->live_fd, &s))
+		rc = sync_map(m, flags);
+	badio_sync_end(&s, rc);
 	return rc;
 }
 
@@ -461,6 +474,8 @@ write(int fd, const void *p, size_t len)
 	struct file *f = file_of(fd);
 	ssize_t n;
 
+	if (badio_write(fd))
+		return -1;
 	will_change(f);
 	n = syscall(SYS_write, fd, p, len);
 	if (f != NULL && n > 0) {
@@ -476,6 +491,8 @@ pwrite(int fd, const void *p, size_t len, off_t at)
 {
 	struct file *f = file_of(fd);
 
+	if (badio_write(fd))
+		return -1;
 	will_change(f);
 	return written(f, syscall(SYS_pwrite64, fd, p, len, at), at);
 }
@@ -491,6 +508,8 @@ pwritev(int fd, const struct iovec *iov, int count, off_t at)
 {
 	struct file *f = file_of(fd);
 
+	if (badio_write(fd))
+		return -1;
 	will_change(f);
 	/* The offset is two arguments; a 64-bit one is whole in the first. */
 	return written(f, syscall(SYS_pwritev, fd, iov, count, at, 0L), at);
