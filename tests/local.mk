@@ -335,9 +335,11 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
+	%D%/system/hostile_server.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
+	%D%/system/memory.py \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
@@ -356,6 +358,8 @@ EXTRA_DIST += \
 	%D%/system/test_files.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
+	%D%/system/test_hostile_clients.py \
+	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
