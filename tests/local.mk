@@ -131,7 +131,6 @@ bench_programs = \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
-EXTRA_PROGRAMS += $(crash_shims)
 EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
