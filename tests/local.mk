@@ -26,6 +26,7 @@ check_PROGRAMS += \
 	tests/unit/test_domain_map \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
+	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
 	tests/unit/test_explain \
 	tests/unit/test_glob \
@@ -38,7 +39,6 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
-	tests/unit/test_listing \
 	tests/unit/test_lock \
 	tests/unit/test_log \
 	tests/unit/test_mailbox \
@@ -47,6 +47,7 @@ check_PROGRAMS += \
 	tests/unit/test_mx_route \
 	tests/unit/test_names \
 	tests/unit/test_net \
+	tests/unit/test_notice \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
@@ -55,7 +56,9 @@ check_PROGRAMS += \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
+	tests/unit/test_select \
 	tests/unit/test_settings \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
@@ -66,6 +69,7 @@ check_PROGRAMS += \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
+	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
@@ -80,6 +84,10 @@ tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h
+
+tests_unit_test_sched_walk_SOURCES = \
+	%D%/unit/test_sched_walk.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
@@ -103,10 +111,6 @@ tests_unit_test_smtp_session_load_SOURCES = \
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
-
-tests_unit_test_listing_SOURCES = \
-	%D%/unit/test_listing.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
@@ -355,6 +359,7 @@ EXTRA_DIST += \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
+	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
@@ -362,6 +367,7 @@ EXTRA_DIST += \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
+	%D%/system/test_list.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \

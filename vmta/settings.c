@@ -13,6 +13,11 @@ settings_layers(const struct snapshot *s, const char *domain, const char *vmta,
 	const struct pool_entry *p = v != NULL ? v->domain_pool :
 						 snapshot_find_pool(s, vmta);
 
+	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0) {
+		/* What is said of all domains is about the internet. */
+		domain_map_exact(s->domains, domain, fn, ctx);
+		return;
+	}
 	domain_map_match(s->domains, domain, fn, ctx);
 	if (p != NULL)
 		domain_map_match(p->domains, domain, fn, ctx);
@@ -34,6 +39,8 @@ settings_queue(const struct snapshot *s, const char *domain, const char *vmta,
 {
 	*out = s->queue_defaults;
 	settings_layers(s, domain, vmta, merge_layer, out);
+	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0)
+		out->smtp_hosts = s->global.dsn_hosts;
 }
 
 static struct net_addr
