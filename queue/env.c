@@ -19,7 +19,12 @@
 #include "queue/bytes.h"
 
 enum {
-	CACHE_BYTES = 48 << 20,
+	/*
+	 * Berkeley DB makes it a quarter more.  Twice as much cost 30 MB of
+	 * memory and saved no measurable time (12 us of CPU a message with
+	 * both): reading goes on in the kernel's cache.
+	 */
+	CACHE_BYTES = 24 << 20,
 	LOG_BUFFER = 2 << 20, /* of more than one batch */
 	/*
 	 * What a disk writes whole or not at all.  Recovery cannot repair a

@@ -25,6 +25,7 @@ check_PROGRAMS += \
 	tests/unit/test_domain_map \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
+	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
 	tests/unit/test_glob \
 	tests/unit/test_handover \
@@ -36,7 +37,6 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
-	tests/unit/test_listing \
 	tests/unit/test_lock \
 	tests/unit/test_log \
 	tests/unit/test_mailbox \
@@ -45,6 +45,7 @@ check_PROGRAMS += \
 	tests/unit/test_mx_route \
 	tests/unit/test_names \
 	tests/unit/test_net \
+	tests/unit/test_notice \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
@@ -53,7 +54,9 @@ check_PROGRAMS += \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
+	tests/unit/test_select \
 	tests/unit/test_settings \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
@@ -64,6 +67,7 @@ check_PROGRAMS += \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
+	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
@@ -78,6 +82,10 @@ tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h
+
+tests_unit_test_sched_walk_SOURCES = \
+	%D%/unit/test_sched_walk.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
@@ -101,10 +109,6 @@ tests_unit_test_smtp_session_load_SOURCES = \
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
-
-tests_unit_test_listing_SOURCES = \
-	%D%/unit/test_listing.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
@@ -254,8 +258,10 @@ EXTRA_DIST += \
 	%D%/crash/test_bad_disk.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
-	%D%/crash/test_receivers.py \
+	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_receivers.py \
+	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
@@ -333,9 +339,11 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
+	%D%/system/hostile_server.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
+	%D%/system/memory.py \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
@@ -352,15 +360,20 @@ EXTRA_DIST += \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
+	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
+	%D%/system/test_hostile_clients.py \
+	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
+	%D%/system/test_list.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \

@@ -22,6 +22,12 @@ settings_queue(const struct snapshot *s, const char *domain, const char *vmta,
 						 snapshot_find_pool(s, vmta);
 
 	*out = s->queue_defaults;
+	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0) {
+		/* What is said of all domains is about the internet. */
+		domain_map_exact(s->domains, domain, merge_layer, out);
+		out->smtp_hosts = s->global.dsn_hosts;
+		return;
+	}
 	domain_map_match(s->domains, domain, merge_layer, out);
 	if (p != NULL)
 		domain_map_match(p->domains, domain, merge_layer, out);

@@ -6,7 +6,8 @@
  * Queue: built-in; then global <domain>, the pool's and the VMTA's, each by
  * specificity (domain_map.h).  Client: built-in; <source> by address,
  * shortest prefix first; the named one.  A merge copies only what was set; it
- * costs a few hash look-ups and no memory.  Any thread.
+ * costs a few hash look-ups and no memory.  The queue of notifications,
+ * {dsn}, is asked for by its exact name only.  Any thread.
  */
 
 #ifndef VMTA_SETTINGS_H
