@@ -125,8 +125,8 @@ check_mark_key(const struct check *c, const struct conf_node *n,
 
 	check_absolute(c, n, value);
 	if (value[0] == '/' && mark_key_read(value, &key, &e) == -1)
-		conf_error(c->errs, n->file, n->line, "%s: %s", n->name,
-		    e.text);
+		conf_file_error(c->errs, n->file, n->line, value, "%s: %s",
+		    n->name, e.text);
 	mark_key_free(&key);
 }
 
