@@ -90,10 +90,10 @@ conf_nodes_add(struct conf_nodes *list, struct region *rg,
 	/* The capacity is the next power of two. */
 	if ((list->n & (list->n - 1)) == 0) {
 		const struct conf_node **v = region_array(rg,
-		    list->n == 0 ? 1 : list->n * 2, sizeof(v[0]));
+		    list->n == 0 ? 1 : list->n * 2, sizeof(void *));
 
 		if (list->n > 0)
-			memcpy(v, list->v, list->n * sizeof(v[0]));
+			memcpy(v, list->v, list->n * sizeof(void *));
 		list->v = v;
 	}
 	list->v[list->n++] = n;
