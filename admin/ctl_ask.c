@@ -149,6 +149,11 @@ end_table(struct ctl_listing *l, const json_t *done)
 	char shown[32], matched[32];
 
 	ctl_table_end(&l->table);
+	if (json_is_null(json_object_get(done, "matched"))) {
+		(void)printf("%s %s; there may be more.\n",
+		    ctl_text(done, "shown", shown, sizeof(shown)), l->words);
+		return;
+	}
 	(void)printf("%s of %s %s.\n",
 	    ctl_text(done, "shown", shown, sizeof(shown)),
 	    ctl_text(done, "matched", matched, sizeof(matched)), l->words);

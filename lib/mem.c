@@ -203,14 +203,22 @@ region_strndup(struct region *rg, const char *s, size_t len)
 char *
 region_printf(struct region *rg, const char *fmt, ...)
 {
+	struct block *b = rg->blocks;
+	size_t room = b->size - b->used;
 	va_list ap;
-	char *out;
+	char *out = b->bytes + b->used, *here;
 	int len;
 
+	/* It nearly always fits in what the block has left. */
 	va_start(ap, fmt);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vsnprintf(out, room, fmt, ap);
 	va_end(ap);
 	CHECK(len >= 0);
+	if ((size_t)len < room) {
+		here = region_alloc(rg, (size_t)len + 1);
+		CHECK(here == out); /* room is a multiple of ALIGN */
+		return here;
+	}
 	out = region_alloc(rg, (size_t)len + 1);
 	va_start(ap, fmt);
 	(void)vsnprintf(out, (size_t)len + 1, fmt, ap);

@@ -81,6 +81,8 @@ str_lower(char *s)
 		*s = lower(*s);
 }
 
+enum { PRINTF_ROOM = 64 }; /* what is printed is seldom longer */
+
 /* ---- buffer -------------------------------------------------------------- */
 
 void
@@ -101,9 +103,9 @@ buf_reserve(struct buf *b, size_t more)
 {
 	size_t cap = b->cap == 0 ? 256 : b->cap;
 
-	CHECK(more < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
 	if (b->cap - b->len >= more)
 		return;
+	CHECK(more < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
 	while (cap - b->len < more)
 		cap *= 2;
 	b->p = mem_realloc(b->p, cap);
@@ -129,23 +131,30 @@ buf_str(struct buf *b, const char *s)
 void
 buf_byte(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (b->len == b->cap)
+		buf_reserve(b, 1);
+	b->p[b->len++] = c;
 }
 
 void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
+	size_t room;
 	int len;
 
+	buf_reserve(b, PRINTF_ROOM);
+	room = b->cap - b->len;
 	va_start(ap, fmt);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vsnprintf(b->p + b->len, room, fmt, ap);
 	va_end(ap);
 	CHECK(len >= 0);
-	buf_reserve(b, (size_t)len + 1);
-	va_start(ap, fmt);
-	(void)vsnprintf(b->p + b->len, (size_t)len + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)len >= room) {
+		buf_reserve(b, (size_t)len + 1);
+		va_start(ap, fmt);
+		(void)vsnprintf(b->p + b->len, (size_t)len + 1, fmt, ap);
+		va_end(ap);
+	}
 	b->len += (size_t)len;
 }
 

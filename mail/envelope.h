@@ -33,7 +33,12 @@ enum {
 /* RET of RFC 3461. */
 enum { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
 
-enum { ENVELOPE_8BIT = 1, ENVELOPE_UTF8 = 2 };
+enum {
+	ENVELOPE_8BIT = 1,
+	ENVELOPE_UTF8 = 2,
+	ENVELOPE_NO_DSN = 4,  /* its sender is told nothing by us */
+	ENVELOPE_RET_FULL = 8 /* where RET was not given */
+};
 
 struct env_rcpt {
 	const char *addr;   /* as given, without angle brackets */

@@ -9,6 +9,8 @@ libmail_a_SOURCES = \
 	%D%/dot_stuff.c %D%/dot_stuff.h \
 	%D%/dot_unstuff.c %D%/dot_unstuff.h \
 	%D%/dsn_status.def \
+	%D%/dsn_text.c %D%/dsn_text.h \
+	%D%/dsn_write.c %D%/dsn_write.h \
 	%D%/ehlo.c %D%/ehlo.h \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/event.def \

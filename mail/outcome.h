@@ -54,6 +54,7 @@ struct outcome {
 	enum outcome_phase phase;
 	int code;         /* SMTP reply code, or 0 */
 	uint8_t dsn[3];   /* enhanced status given by the server, or 0 0 0 */
+	bool knows_dsn;   /* the server was told what to notify (RFC 3461) */
 	bool in_doubt;    /* final dot sent, no reply seen */
 	const char *text; /* last reply as one line, or what happened */
 	const char *mx;   /* host name we spoke to, or "" */

@@ -121,19 +121,23 @@ check_space(struct checkpoint *c)
 
 /* ---- the timer ----------------------------------------------------------- */
 
+/*
+ * A full disk puts it off.  After a sync that failed nobody knows which pages
+ * are on the disk, and the next one says nothing about them: only recovery,
+ * from the last checkpoint that worked, writes them again.
+ */
 static void
 write_checkpoint(struct checkpoint *c)
 {
 	struct err e;
+	enum env_result r = env_checkpoint(c->s->env, CHECKPOINT_LOG,
+	    CHECKPOINT_MINUTES, &e);
 
-	if (env_checkpoint(c->s->env, CHECKPOINT_LOG, CHECKPOINT_MINUTES, &e) ==
-	    0) {
-		c->failing = false;
-		return;
-	}
-	if (!c->failing)
+	if (r != ENV_OK && r != ENV_NO_SPACE)
+		store_die("checkpoint", &e);
+	if (r == ENV_NO_SPACE && !c->failing)
 		log_note(LOG_L_ERROR, "checkpoint", "%s", e.text);
-	c->failing = true;
+	c->failing = r != ENV_OK;
 }
 
 static void

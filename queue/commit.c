@@ -183,6 +183,7 @@ commit_round(void *store)
 		settle_commit(s, NULL, 0, &blob, &seq);
 		return;
 	}
+	settle_append(s, c->settles, c->settle_count);
 	if (c->accept_count > 0)
 		intake_append(s, c->accepts, c->accept_count);
 	if (move != NULL)

@@ -48,7 +48,16 @@ struct env;
 
 /* Runs recovery. */
 enum env_result env_open(const char *dir, struct env **v_r, struct err *e);
-void env_close(struct env **vp);
+
+/* -1: something did not reach the disk; recovery will see to it. */
+int env_close(struct env **vp);
+
+/*
+ * Before env_open() after an end that was not clean: a sync may have failed,
+ * and then the kernel shows pages that the disk does not have, and never
+ * writes them.  Recovery has to read what the disk has.
+ */
+void env_forget_cache(const char *dir);
 
 void env_begin(struct env *v);
 enum env_result env_commit(struct env *v, struct err *e);
@@ -94,7 +103,7 @@ enum env_result env_scan_next(struct env *v, struct env_scan *sc,
 
 /* Any thread.  Does nothing unless the log grew by log_bytes, or by anything
  * within minutes; 0 and 0 forces.  Log files no longer needed go. */
-int env_checkpoint(struct env *v, uint32_t log_bytes, uint32_t minutes,
-    struct err *e);
+enum env_result env_checkpoint(struct env *v, uint32_t log_bytes,
+    uint32_t minutes, struct err *e);
 
 #endif

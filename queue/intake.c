@@ -50,6 +50,17 @@ judge(const struct store *s, struct store_accept *a)
 	return a->answer == STORE_TAKEN;
 }
 
+void
+intake_item(struct store *s, struct message *m, struct segment_item *item_r)
+{
+	m->id = ledger_take_id(&s->ledger);
+	*item_r = (struct segment_item){ .id = m->id,
+		.env = m->env,
+		.env_len = m->env_len,
+		.body = m->body->bytes,
+		.body_len = m->body->len };
+}
+
 /* The messages of a batch that can be kept, as they are appended. */
 struct records {
 	struct segment_item *items;
@@ -79,12 +90,7 @@ intake_append(struct store *s, struct store_accept **list, size_t count)
 
 		if (!judge(s, a))
 			continue;
-		a->msg->id = ledger_take_id(&s->ledger);
-		b.items[b.count] = (struct segment_item){ .id = a->msg->id,
-			.env = a->msg->env,
-			.env_len = a->msg->env_len,
-			.body = a->msg->body->bytes,
-			.body_len = a->msg->body->len };
+		intake_item(s, a->msg, &b.items[b.count]);
 		b.taken[b.count++] = a;
 	}
 	if (segments_append(s->segments, b.items, b.count, &done, &e) == -1)
@@ -119,14 +125,25 @@ put_known(struct store *s, const struct store_accept *a, struct err *e)
 	return r;
 }
 
+enum env_result
+intake_put_row(struct store *s, const struct message *msg, struct slice waybill,
+    struct buf *rec, struct err *e)
+{
+	const struct record_message m = { .loc = msg->loc, .waybill = waybill };
+	unsigned char key[KEY_ID];
+
+	key_id(key, msg->id);
+	record_message_pack(rec, bytes(key, sizeof(key)), &m);
+	return env_put(s->env, TABLE_MESSAGE, bytes(key, sizeof(key)),
+	    bytes(rec->p, rec->len), e);
+}
+
 /* rec is a buffer to work in. */
 static enum env_result
 put_message(struct store *s, struct store_accept *a, struct ledger *next,
     struct buf *rec, struct err *e)
 {
 	uint32_t fresh = a->rcpt_count;
-	unsigned char key[KEY_ID];
-	struct record_message m;
 	enum env_result r;
 
 	if (a->has_key) {
@@ -138,13 +155,8 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 			return ENV_OK;
 		}
 	}
-	m.loc = a->msg->loc;
-	m.waybill = a->waybill;
-	key_id(key, a->msg->id);
-	record_message_pack(rec, bytes(key, sizeof(key)), &m);
 	next->row.accepted += fresh;
-	r = env_put(s->env, TABLE_MESSAGE, bytes(key, sizeof(key)),
-	    bytes(rec->p, rec->len), e);
+	r = intake_put_row(s, a->msg, a->waybill, rec, e);
 	if (r == ENV_OK && fresh < a->rcpt_count)
 		r = put_known(s, a, e);
 	return r;
@@ -175,24 +187,30 @@ put_group(struct store *s, struct store_accept **list, size_t count,
 	return r;
 }
 
+void
+intake_kept(struct store *s, const struct message *m, uint32_t left, bool all)
+{
+	struct catalog_entry *c = catalog_add(s->catalog, m->id);
+
+	c->left = left & UINT32_C(0x1fffffff);
+	c->has_states = !all;
+	c->segment = m->loc.segment;
+	c->size = segment_size(&m->loc);
+	segments_born(s->segments, c->segment, c->size);
+	audit_change(s->audit, m->id, left);
+}
+
 /* It is committed: the store in memory follows. */
 static void
 add_to_catalog(struct store *s, const struct store_accept *a)
 {
-	struct catalog_entry *c;
 	uint32_t left = a->rcpt_count;
 
 	if (a->msg->id == 0)
 		return;
 	for (uint32_t n = 0; a->has_key && n < a->rcpt_count; n++)
 		left -= a->known[n] ? 1 : 0;
-	c = catalog_add(s->catalog, a->msg->id);
-	c->left = left & UINT32_C(0x1fffffff);
-	c->has_states = left < a->rcpt_count;
-	c->segment = a->msg->loc.segment;
-	c->size = segment_size(&a->msg->loc);
-	segments_born(s->segments, c->segment, c->size);
-	audit_change(s->audit, a->msg->id, left);
+	intake_kept(s, a->msg, left, left == a->rcpt_count);
 }
 
 static void

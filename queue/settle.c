@@ -10,6 +10,7 @@
 #include "queue/bytes.h"
 #include "queue/compact.h"
 #include "queue/doubt.h"
+#include "queue/intake.h"
 #include "queue/store_priv.h"
 
 /* What the transaction did to an entry of the catalog, to finish or undo. */
@@ -201,6 +202,70 @@ settle_items(struct work *w, const struct store_settle *o, struct err *e)
 	return r;
 }
 
+/* ---- messages that outcomes cause ---------------------------------------- */
+
+static size_t
+count_mails(struct store_settle **list, size_t count)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += list[i]->mail_count;
+	return n;
+}
+
+static void
+append_all(struct store *s, struct segment_item *items, size_t count)
+{
+	size_t done = 0, n;
+	struct err e;
+
+	while (done < count) {
+		if (segments_append(s->segments, items + done, count - done, &n,
+			&e) == -1)
+			store_die("append", &e);
+		done += n;
+		if (done < count && !store_use_reserve(s))
+			store_die("append", &e);
+	}
+}
+
+void
+settle_append(struct store *s, struct store_settle **list, size_t count)
+{
+	size_t all = count_mails(list, count), n = 0;
+	struct segment_item *items;
+
+	if (all == 0)
+		return;
+	items = mem_array(all, sizeof(*items));
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < list[i]->mail_count; k++)
+			intake_item(s, list[i]->mails[k].msg, &items[n++]);
+	append_all(s, items, all);
+	n = 0;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < list[i]->mail_count; k++)
+			list[i]->mails[k].msg->loc = items[n++].loc;
+	free(items);
+}
+
+static enum env_result
+put_mails(struct work *w, const struct store_settle *o, struct err *e)
+{
+	struct buf rec = { 0 };
+	enum env_result r = ENV_OK;
+
+	for (size_t k = 0; r == ENV_OK && k < o->mail_count; k++) {
+		const struct store_mail *m = &o->mails[k];
+
+		w->next.row.accepted += m->rcpt_count;
+		r = intake_put_row(w->s, m->msg, m->waybill, &rec, e);
+	}
+	buf_fini(&rec);
+	return r;
+}
+
 /* ---- the transaction ----------------------------------------------------- */
 
 static enum env_result
@@ -218,6 +283,8 @@ settle_all(struct work *w, struct store_settle **list, size_t count,
 	for (size_t i = 0; r == ENV_OK && i < count; i++) {
 		w->at_us = list[i]->at_us;
 		r = settle_items(w, list[i], e);
+		if (r == ENV_OK)
+			r = put_mails(w, list[i], e);
 		for (size_t k = 0; r == ENV_OK && k < list[i]->doubt_count; k++)
 			r = doubt_put(s, &list[i]->doubts[k], e);
 		outbox_add(&s->outbox, list[i]->records, list[i]->records_len);
@@ -293,5 +360,9 @@ settle_commit(struct store *s, struct store_settle **list, size_t count,
 	if (r != ENV_OK)
 		store_die("settle", &e);
 	finish(&w);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < list[i]->mail_count; k++)
+			intake_kept(s, list[i]->mails[k].msg,
+			    list[i]->mails[k].rcpt_count, true);
 	work_fini(&w);
 }

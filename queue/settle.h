@@ -5,6 +5,7 @@
  *
  * A recipient that has no outcome to wait for (unknown, or ended before) is
  * logged and left out of the ledger, so a repeated outcome is counted once.
+ * Messages that outcomes cause are accepted in the same transaction.
  * A full disk costs the reserve; what still cannot be written ends the
  * process.  Store thread.
  */
@@ -16,6 +17,12 @@
 #include <stddef.h>
 
 #include "queue/store.h"
+
+/*
+ * Gives ids to the messages that the outcomes cause, and appends their
+ * bodies; before the segments are synced.
+ */
+void settle_append(struct store *s, struct store_settle **list, size_t count);
 
 /* *blob_r: a blob was put, to be sent after the flush as *seq_r. */
 void settle_commit(struct store *s, struct store_settle **list, size_t count,

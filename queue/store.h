@@ -91,6 +91,13 @@ struct store_settled {
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
 };
 
+/* A message that outcomes cause: a notification of their sender. */
+struct store_mail {
+	struct message *msg;  /* with envelope and body; the rest is set */
+	struct slice waybill; /* of the same envelope; borrowed */
+	uint32_t rcpt_count;
+};
+
 struct store_doubt;
 
 /* Outcomes of one grant or of a sweep; done() after the flush. */
@@ -114,6 +121,13 @@ struct store_settle {
 	 */
 	const void *records;
 	size_t records_len;
+
+	/*
+	 * Accepted in the same transaction as the outcomes, also when the
+	 * spool is short of space: neither is kept without the other.
+	 */
+	struct store_mail *mails;
+	size_t mail_count;
 
 	/*
 	 * Those whose final dot was sent and never answered: they are tried

@@ -16,6 +16,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
 	tests/unit/test_conf_size \
+	tests/unit/test_conf_print \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
@@ -26,7 +27,9 @@ check_PROGRAMS += \
 	tests/unit/test_domain_map \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
+	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
+	tests/unit/test_explain \
 	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
@@ -37,7 +40,6 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
-	tests/unit/test_listing \
 	tests/unit/test_lock \
 	tests/unit/test_log \
 	tests/unit/test_mailbox \
@@ -46,6 +48,7 @@ check_PROGRAMS += \
 	tests/unit/test_mx_route \
 	tests/unit/test_names \
 	tests/unit/test_net \
+	tests/unit/test_notice \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
@@ -54,7 +57,9 @@ check_PROGRAMS += \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
+	tests/unit/test_select \
 	tests/unit/test_settings \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
@@ -65,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
+	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
@@ -79,6 +85,10 @@ tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h
+
+tests_unit_test_sched_walk_SOURCES = \
+	%D%/unit/test_sched_walk.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
@@ -103,10 +113,6 @@ tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
 
-tests_unit_test_listing_SOURCES = \
-	%D%/unit/test_listing.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
-
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
@@ -124,17 +130,15 @@ tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
 
-# Built by make check, run by tests/bench/bench.py.
-EXTRA_PROGRAMS = \
+# Built by make check, run by tests/bench/bench.py and tests/crash.
+bench_programs = \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
-# Built by make check, run by hand.
-EXTRA_PROGRAMS = tests/bench/bench_sched tests/bench/bench_store
-EXTRA_PROGRAMS += $(crash_shims)
+EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
-bench-programs: $(EXTRA_PROGRAMS)
+bench-programs: $(bench_programs)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 tests_bench_bench_sched_SOURCES = \
@@ -143,14 +147,17 @@ tests_bench_bench_sched_SOURCES = \
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
-crash_shims = tests/crash/powercut.so
+crash_shims = tests/crash/disk.so
 shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
 	-U_FORTIFY_SOURCE -fno-builtin
 shim_ldflags = -shared -pthread
-tests_crash_powercut_so_SOURCES = %D%/crash/powercut.c
-tests_crash_powercut_so_CFLAGS = $(shim_cflags)
-tests_crash_powercut_so_LDFLAGS = $(shim_ldflags)
-tests_crash_powercut_so_LDADD =
+tests_crash_disk_so_SOURCES = \
+	%D%/crash/badio.c %D%/crash/badio.h \
+	%D%/crash/disk.c \
+	%D%/crash/powercut.c %D%/crash/powercut.h
+tests_crash_disk_so_CFLAGS = $(shim_cflags)
+tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
+tests_crash_disk_so_LDADD =
 # Alone, for bootstrap.
 crash-shims: $(crash_shims)
 .PHONY: crash-shims
@@ -245,14 +252,20 @@ EXTRA_DIST += \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
+	%D%/crash/badio.py \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
 	%D%/crash/load.py \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
+	%D%/crash/test_bad_disk.py \
+	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
-	%D%/crash/test_receivers.py \
+	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_receivers.py \
+	%D%/crash/test_restart.py \
+	%D%/crash/test_slow_disk.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
@@ -329,9 +342,11 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
+	%D%/system/hostile_server.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
+	%D%/system/memory.py \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
@@ -348,15 +363,21 @@ EXTRA_DIST += \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
+	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_hostile.py \
+	%D%/system/test_hostile_clients.py \
+	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
+	%D%/system/test_list.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_settings.py \
+	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \

@@ -14,7 +14,6 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "transport/dispatch.h"
-#include "transport/listing.h"
 #include "vmta/sched.h"
 
 /*
@@ -24,12 +23,10 @@
 struct errand {
 	struct dispatch_ask ask;
 	struct store_audit_ask audit;
-	struct post home, away;
+	struct post home;
 	struct control *control;
 	struct ctl_request *request;
 
-	struct listing *listing; /* of a command that lists, or NULL */
-	struct dispatch_reader *reader;
 	struct sched_totals totals;
 };
 
@@ -47,16 +44,7 @@ static void
 errand_free(struct errand *e)
 {
 	store_audit_fini(&e->audit.audit);
-	listing_free(&e->listing);
-	dispatch_reader_done(&e->reader);
 	free(e);
-}
-
-static void
-errand_home(struct errand *e, void (*fn)(struct post *))
-{
-	e->home.fn = fn;
-	worker_post(e->control->opt.main, &e->home);
 }
 
 static void
@@ -187,69 +175,6 @@ cmd_status(struct control *c, struct ctl_request *r, const json_t *args)
 
 	(void)args;
 	e->ask.fn = on_status_totals;
-	dispatch_ask(c->opt.dispatch, &e->ask);
-}
-
-/* ---- list ---------------------------------------------------------------- */
-
-static void
-on_reader(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, away);
-
-	listing_read(e->listing, e->control->opt.reader);
-	errand_home(e, e->home.fn); /* as when it was taken */
-}
-
-/* One item for the client; false: the last, nobody reads, or not read yet. */
-static bool
-send_more(void *ctx, struct ctl_request *r)
-{
-	struct errand *e = ctx;
-	json_t *item = NULL;
-
-	if (!ctl_is_gone(r) && listing_wants_read(e->listing)) {
-		ctl_pause(r);
-		e->away.fn = on_reader;
-		worker_post(e->control->opt.reader->worker, &e->away);
-		return false;
-	}
-	if (!ctl_is_gone(r))
-		item = listing_next(e->listing);
-	if (item != NULL) {
-		ctl_item(r, item);
-		return true;
-	}
-	ctl_done(r, listing_sum(e->listing));
-	errand_free(e);
-	return false;
-}
-
-static void
-on_taken(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, home);
-
-	ctl_stream(e->request, send_more, e);
-}
-
-static void
-on_ask_list(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
-{
-	struct errand *e = post_owner(ask, struct errand, ask);
-
-	listing_take_rcpts(e->listing, s, now_us);
-	e->reader = dispatch_reader_new(e->control->opt.dispatch);
-	errand_home(e, on_taken);
-}
-
-static void
-cmd_list(struct control *c, struct ctl_request *r, const json_t *args)
-{
-	struct errand *e = errand_new(c, r);
-
-	e->listing = listing_new(args);
-	e->ask.fn = on_ask_list;
 	dispatch_ask(c->opt.dispatch, &e->ask);
 }
 

@@ -26,7 +26,8 @@ struct control_options {
 	struct store *store;
 	struct dispatch *dispatch;
 	struct dns *dns;
-	struct worker_env *reader;      /* the worker that reads envelopes */
+	struct worker_env *const *envs; /* of the delivery workers */
+	size_t env_count;
 	const struct global_conf *conf; /* for control_new() only */
 	/* Reads the configuration again; errs says what is wrong. */
 	int (*reload)(void *ctx, struct conf_errors *errs);

@@ -26,6 +26,10 @@ struct control {
 typedef void control_fn(struct control *c, struct ctl_request *r,
     const json_t *args);
 
+/* listing.c */
+control_fn control_list;
+/* purge.c */
+control_fn control_delete;
 /* show.c */
 control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
 /* steer.c */

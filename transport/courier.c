@@ -313,7 +313,11 @@ courier_open(const struct courier_params *p)
 	buf_printf(&name, "%s/%s", c->domain, c->vmta);
 	c->queue = buf_take(&name, NULL);
 	c->helo = snapshot_global(c->conf)->host_name;
-	if (p->source != NULL) {
+	/*
+	 * The host MTA is spoken to from the address that the kernel takes:
+	 * it trusts loopback, not the addresses that we send from.
+	 */
+	if (p->source != NULL && strcmp(p->domain, SNAPSHOT_DSN_DOMAIN) != 0) {
 		c->source = p->source->addr;
 		if (p->source->name[0] != '\0')
 			c->helo = p->source->name;

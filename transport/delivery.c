@@ -190,6 +190,7 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 						  .disposition = what },
 		.attempts = (uint16_t)(rcpt->attempts +
 		    (rcpt->attempts < UINT16_MAX)),
+		.untold = !d->route.conf->deliver_dsn,
 		.dot_wall_us = d->dot_wall_us,
 		.session = d->route.session };
 
@@ -237,6 +238,12 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	for (uint32_t i = 0; i < count; i++)
 		judge(d, i, &outcomes[i * step], written != NULL && written[i],
 		    &results[i]);
+	if (settlement_wants_notice(&d->settlement))
+		settlement_notify(&d->settlement,
+		    &(struct record_of){ .rg = d->rg,
+			.id = d->id,
+			.env = &d->envelope },
+		    d->body);
 	/*
 	 * The store first: the dispatcher may let the next attempt begin at
 	 * once, whose outcome must come behind this one.

@@ -15,6 +15,7 @@
 #include "transport/arrival.h"
 #include "transport/courier.h"
 #include "transport/disposition.h"
+#include "transport/readers.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -28,13 +29,6 @@ struct link {
 	bool granted; /* a grant is out; its results will come */
 	bool gone;    /* closed, but the results of a grant are missing */
 	struct outcome *why; /* with gone: what the queue is to be told */
-};
-
-struct dispatch_reader {
-	struct post post;
-	TAILQ_ENTRY(dispatch_reader) entry;
-	struct dispatch *dispatch;
-	uint64_t number;
 };
 
 struct moved {
@@ -55,9 +49,8 @@ struct dispatch {
 	size_t env_count, turn;
 	struct tls_client *tls;
 	struct event *timer;
-	struct sweep *sweep;                   /* outcomes decided here */
-	TAILQ_HEAD(, dispatch_reader) readers; /* oldest first */
-	uint64_t reader_count;                 /* that there ever were */
+	struct sweep *sweep; /* outcomes decided here */
+	struct readers readers;
 	LIST_HEAD(, link) links;
 	STAILQ_HEAD(, moved) moved; /* messages whose old place is in use */
 	struct region *rg;          /* of one call */
@@ -129,10 +122,10 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	struct disposition what = disposition_expired(&o);
 
 	(void)snprintf(text, sizeof(text),
-	    "not delivered within bounce-after%s%s",
+	    "not delivered within bounce-after, in %u attempts%s%s", attempts,
 	    last[0] == '\0' ? "" : "; last error: ", last);
-	sweep_add(d->sweep, &(struct sweep_rcpt){ q, m, n, attempts, false },
-	    &o, &what);
+	sweep_add(d->sweep,
+	    &(struct sweep_rcpt){ q, m, n, attempts, false, false }, &o, &what);
 }
 
 void
@@ -143,6 +136,13 @@ dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 	sweep_add(d->sweep, rcpt, o, what);
 }
 
+void
+dispatch_end_flush(struct dispatch *d)
+{
+	CHECK(worker_is_self(d->worker));
+	(void)sweep_flush(d->sweep);
+}
+
 static const struct sched_owner sched_owner = {
 	.open = on_open,
 	.grant = on_grant,
@@ -151,14 +151,6 @@ static const struct sched_owner sched_owner = {
 };
 
 /* ---- rounds -------------------------------------------------------------- */
-
-static bool
-readers_are_through(const struct dispatch *d, uint64_t number)
-{
-	const struct dispatch_reader *r = TAILQ_FIRST(&d->readers);
-
-	return r == NULL || r->number > number;
-}
 
 static void
 retry_moved(struct dispatch *d, uint64_t last_piece)
@@ -172,10 +164,10 @@ retry_moved(struct dispatch *d, uint64_t last_piece)
 		if (!m->told && sched_message_moved(d->sched, m->id, &m->loc)) {
 			m->told = true;
 			m->piece = last_piece;
-			m->reader = d->reader_count;
+			m->reader = d->readers.count;
 		}
 		if (m->told && sweep_is_through(d->sweep, m->piece) &&
-		    readers_are_through(d, m->reader)) {
+		    readers_are_through(&d->readers, m->reader)) {
 			store_moved_done(d->store, m->id, m->old_segment);
 			free(m);
 		} else {
@@ -239,7 +231,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->tls = opt->tls;
 	LIST_INIT(&d->links);
 	STAILQ_INIT(&d->moved);
-	TAILQ_INIT(&d->readers);
+	readers_init(&d->readers, w);
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
 	d->sweep = sweep_new(w, d->envs, d->env_count);
 	d->rg = region_new();
@@ -264,12 +256,7 @@ dispatch_free(struct dispatch **dp)
 		STAILQ_REMOVE_HEAD(&d->moved, entry);
 		free(m);
 	}
-	while (!TAILQ_EMPTY(&d->readers)) {
-		struct dispatch_reader *r = TAILQ_FIRST(&d->readers);
-
-		TAILQ_REMOVE(&d->readers, r, entry);
-		free(r);
-	}
+	readers_fini(&d->readers);
 	event_free(d->timer);
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
@@ -326,10 +313,8 @@ on_found(struct post *p)
 {
 	struct found *f = post_owner(p, struct found, post);
 	struct dispatch *d = f->dispatch;
-	struct store_arrival *a;
 
-	STAILQ_FOREACH(a, &f->arrivals->list, link)
-	arrival_recovered(d->sched, a, d->rg);
+	arrival_recovered(d->sched, f->arrivals, d->rg);
 	store_arrivals_done(&f->arrivals);
 	free(f);
 }
@@ -417,7 +402,8 @@ fail_one(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 
 	CHECK(what.what == DISPOSE_FAIL);
 	sweep_add(l->dispatch->sweep,
-	    &(struct sweep_rcpt){ q, m, n, attempts, false }, l->why, &what);
+	    &(struct sweep_rcpt){ q, m, n, attempts, false, false }, l->why,
+	    &what);
 }
 
 /* The connection never got to work: what does that mean for its queue? */
@@ -665,32 +651,5 @@ dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
 struct dispatch_reader *
 dispatch_reader_new(struct dispatch *d)
 {
-	struct dispatch_reader *r = mem_new(struct dispatch_reader);
-
-	CHECK(worker_is_self(d->worker));
-	r->dispatch = d;
-	r->number = ++d->reader_count;
-	TAILQ_INSERT_TAIL(&d->readers, r, entry);
-	return r;
-}
-
-static void
-on_read(struct post *p)
-{
-	struct dispatch_reader *r = post_owner(p, struct dispatch_reader, post);
-
-	TAILQ_REMOVE(&r->dispatch->readers, r, entry);
-	free(r);
-}
-
-void
-dispatch_reader_done(struct dispatch_reader **rp)
-{
-	struct dispatch_reader *r = *rp;
-
-	*rp = NULL;
-	if (r == NULL)
-		return;
-	r->post.fn = on_read;
-	worker_post(r->dispatch->worker, &r->post);
+	return readers_add(&d->readers);
 }

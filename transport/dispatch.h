@@ -92,6 +92,9 @@ void dispatch_reader_done(struct dispatch_reader **rp); /* (any) */
 void dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
     const struct outcome *o, const struct disposition *what);
 
+/* From now on it is in the order of posts to the workers; likewise. */
+void dispatch_end_flush(struct dispatch *d);
+
 /* ---- what couriers report; link is what they were given ------------------ */
 
 void dispatch_ready(struct dispatch *d, void *link);

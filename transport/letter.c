@@ -376,12 +376,12 @@ static bool
 has_8bit(const struct body *b)
 {
 	const char *p = b->bytes;
-	uint64_t word, all = 0;
+	uint64_t words[4], all = 0;
 	size_t i = 0;
 
-	for (; i + sizeof(word) <= b->len; i += sizeof(word)) {
-		memcpy(&word, p + i, sizeof(word));
-		all |= word;
+	for (; i + sizeof(words) <= b->len; i += sizeof(words)) {
+		memcpy(words, p + i, sizeof(words));
+		all |= words[0] | words[1] | words[2] | words[3];
 	}
 	for (; i < b->len; i++)
 		all |= (uint64_t)(unsigned char)p[i] << 56;

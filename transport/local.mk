@@ -5,6 +5,8 @@ libtransport_a_SOURCES = \
 	%D%/acct_record.c %D%/acct_record.h \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/arrival.c %D%/arrival.h \
+	%D%/barrier.c %D%/barrier.h \
+	%D%/candidates.c %D%/candidates.h \
 	%D%/control.c %D%/control.h \
 	%D%/control_priv.h \
 	%D%/control_words.c \
@@ -20,14 +22,18 @@ libtransport_a_SOURCES = \
 	%D%/ingress_states.def \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
-	%D%/listing.c %D%/listing.h \
+	%D%/listing.c \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
+	%D%/notice.c %D%/notice.h \
+	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
+	%D%/readers.c %D%/readers.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
+	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
 	%D%/smtp_body.c %D%/smtp_body.h \

@@ -486,6 +486,13 @@ take_smtp_hosts(struct mx_lookup *l, const struct queue_conf *conf)
 	}
 }
 
+/* Never by DNS, whatever becomes of the configuration. */
+static void
+step_no_host(struct mx_lookup *l)
+{
+	fail(l, OUTCOME_DNS_TEMP, "dsn-host is not set");
+}
+
 struct mx_lookup *
 mx_lookup_new(struct worker_env *env, const char *domain,
     const struct queue_conf *conf, const struct net_addr *source, mx_fn *fn,
@@ -512,6 +519,11 @@ mx_lookup_new(struct worker_env *env, const char *domain,
 					snapshot_global(l->conf)),
 		.owns = is_ours,
 		.ctx = l->conf };
+	if (conf->smtp_hosts.n == 0 &&
+	    strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0) {
+		go_on(l, step_no_host);
+		return l;
+	}
 	if (conf->smtp_hosts.n > 0)
 		take_smtp_hosts(l, conf);
 	else

@@ -295,6 +295,18 @@ treat(struct ingress_session *s, struct letter *l_r)
 	return letter_treat(&in, s->tx_rg, l_r);
 }
 
+/* What <source> says about notifications, of whoever sent it first. */
+static int
+notice_flags(const struct ingress_session *s)
+{
+	const struct net_addr client = policy_client(s);
+	struct source_conf conf;
+
+	snapshot_source_conf(s->conf, &client, s->listener_source, &conf);
+	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
+	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
+}
+
 /* Its waybill goes to bill. */
 static struct message *
 make_message(struct ingress_session *s, const char *peer,
@@ -312,7 +324,7 @@ make_message(struct ingress_session *s, const char *peer,
 		.src_mta = peer,
 		.ret = tx->ret,
 		.flags = (uint8_t)((l->has_8bit ? ENVELOPE_8BIT : 0) |
-		    (tx->utf8 ? ENVELOPE_UTF8 : 0)),
+		    (tx->utf8 ? ENVELOPE_UTF8 : 0) | notice_flags(s)),
 		.rcpt_count = (uint32_t)tx->rcpt_count,
 	};
 	struct buf packed = { 0 };

@@ -90,7 +90,8 @@ record_pack(const struct record_of *r, struct buf *out)
 	a.dsn_mta = host_and_address(o, mta, sizeof(mta));
 	a.bounce_cat = delivered ? "" :
 				   bounce_class_name(r->disposition->class);
-	a.src_type = "smtp";
+	a.src_type = strcmp(rcpt->domain, SNAPSHOT_DSN_DOMAIN) == 0 ? "dsn" :
+								      "smtp";
 	a.src_mta = r->env->src_mta;
 	a.dlv_type = "smtp";
 	a.dlv_source_ip = net_addr_text(&o->source, source);

@@ -5,7 +5,17 @@
 
 #include "lib/check.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/mem.h"
+#include "transport/dispatch.h"
+#include "transport/notice.h"
+
+/* A notification until it is the scheduler's. */
+struct settlement_note {
+	uint64_t about;
+	enum dsn_action action;
+	struct notice notice;
+};
 
 void
 settlement_init(struct settlement *st, struct worker_env *env)
@@ -29,7 +39,10 @@ void
 settlement_fini(struct settlement *st)
 {
 	struct store_doubt *doubts = doubts_of(st);
+	struct settlement_note *notes = (void *)st->notes.p;
 
+	for (size_t i = 0; i < st->notes.len / sizeof(*notes); i++)
+		notice_fini(&notes[i].notice);
 	for (size_t i = 0; i < doubt_count(st); i++) {
 		free(doubts[i].to);
 		free(doubts[i].queue);
@@ -37,6 +50,9 @@ settlement_fini(struct settlement *st)
 	buf_fini(&st->doubts);
 	buf_fini(&st->items);
 	buf_fini(&st->records);
+	buf_fini(&st->told);
+	buf_fini(&st->mails);
+	buf_fini(&st->notes);
 }
 
 /* Indexed by enum disposition_what. */
@@ -47,6 +63,19 @@ static const enum store_verdict verdicts[] = {
 	[DISPOSE_DELETE] = VERDICT_DELETED,
 	[DISPOSE_RETRY] = VERDICT_RETRY,
 };
+
+/* Remembers whom to tell of it. */
+static void
+note(struct settlement *st, const struct settlement_rcpt *r)
+{
+	struct notice_rcpt told = { .n = r->of.n,
+		.outcome = r->of.outcome,
+		.disposition = *r->of.disposition };
+
+	if (snapshot_global(st->env->conf)->dsn_hosts.n > 0 && !r->untold &&
+	    notice_wanted(r->of.env, &told, r->told))
+		buf_add(&st->told, &told, sizeof(told));
+}
 
 /*
  * The answer to the final dot was lost with the connection: as RFC 5321
@@ -86,7 +115,79 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 	if (r->of.outcome->in_doubt)
 		add_doubt(st, r);
 	record_log(&r->of);
+	note(st, r);
 }
+
+/* ---- telling ------------------------------------------------------------- */
+
+bool
+settlement_wants_notice(const struct settlement *st)
+{
+	return st->told.len > 0;
+}
+
+void
+settlement_notify(struct settlement *st, const struct record_of *of,
+    const struct body *body)
+{
+	static const enum dsn_action actions[] = { DSN_FAILED, DSN_RELAYED };
+	const struct notice_of about = { .rg = of->rg,
+		.conf = st->env->conf,
+		.id = of->id,
+		.env = of->env,
+		.body = body };
+	size_t count = st->told.len / sizeof(struct notice_rcpt);
+
+	if (count == 0)
+		return;
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		struct settlement_note n = { .about = of->id,
+			.action = actions[i] };
+		struct store_mail mail = { .rcpt_count = 1 };
+
+		if (!notice_make(&about, actions[i], (void *)st->told.p, count,
+			&n.notice))
+			continue;
+		mail.msg = n.notice.msg;
+		mail.waybill = (struct slice){ n.notice.waybill.p,
+			n.notice.waybill.len };
+		buf_add(&st->mails, &mail, sizeof(mail));
+		buf_add(&st->notes, &n, sizeof(n));
+	}
+	buf_clear(&st->told);
+}
+
+static void
+log_notice(uint64_t id, const struct settlement_note *n)
+{
+	static const char *const words[] = { [DSN_FAILED] = "failed",
+		[DSN_RELAYED] = "relayed",
+		[DSN_DELAYED] = "delayed" };
+	char text[MESSAGE_ID_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, message_id_text(id, text), "notice");
+	log_str(&l, "about", message_id_text(n->about, text));
+	log_str(&l, "action", words[n->action]);
+	log_end(&l);
+}
+
+/* They are durable: the scheduler may have them. */
+static void
+dispatch_mails(struct settlement *st)
+{
+	static const bool known[] = { false };
+	const struct store_mail *mails = (void *)st->mails.p;
+	const struct settlement_note *notes = (void *)st->notes.p;
+
+	for (size_t i = 0; i < st->settle.mail_count; i++) {
+		log_notice(mails[i].msg->id, &notes[i]);
+		dispatch_accepted(st->env->dispatch, message_ref(mails[i].msg),
+		    mails[i].waybill, known);
+	}
+}
+
+/* ---- to the store -------------------------------------------------------- */
 
 bool
 settlement_is_empty(const struct settlement *st)
@@ -99,6 +200,7 @@ on_flushed(struct post *p)
 {
 	struct settlement *st = post_owner(p, struct settlement, flushed);
 
+	dispatch_mails(st);
 	st->done(st);
 }
 
@@ -114,12 +216,14 @@ on_settled(struct store_settle *s)
 void
 settlement_commit(struct settlement *st, settlement_done_fn *done)
 {
-	CHECK(!settlement_is_empty(st));
+	CHECK(!settlement_is_empty(st) && !settlement_wants_notice(st));
 	st->done = done;
 	st->settle.items = (void *)st->items.p;
 	st->settle.count = st->items.len / sizeof(struct store_settled);
 	st->settle.records = st->records.p;
 	st->settle.records_len = st->records.len;
+	st->settle.mails = (void *)st->mails.p;
+	st->settle.mail_count = st->mails.len / sizeof(struct store_mail);
 	st->settle.doubts = doubts_of(st);
 	st->settle.doubt_count = doubt_count(st);
 	st->settle.done = on_settled;

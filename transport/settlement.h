@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * settlement - outcomes on their way into the store: what each means for the
- * ledger, its accounting record, its log line.
+ * ledger, its accounting record, its log line, and what senders are told of
+ * them, which is committed together with them.
  *
  * Made on a worker wherever outcomes become final: of a delivery, or of
  * recipients that ended without a session.  Embedded in its owner, which has
@@ -28,6 +29,9 @@ struct settlement {
 	struct worker_env *env;
 	settlement_done_fn *done;
 	struct buf items, records, doubts;
+	struct buf told;  /* struct notice_rcpt, of the message in hand */
+	struct buf mails; /* struct store_mail */
+	struct buf notes; /* struct settlement_note, of those, for the log */
 };
 
 void settlement_init(struct settlement *st, struct worker_env *env);
@@ -39,14 +43,29 @@ struct settlement_rcpt {
 	struct record_of of;
 	uint16_t attempts; /* with this one */
 	bool unrecorded;   /* wanted without an accounting record */
+	bool untold;       /* its queue's senders are told of no failure */
+	bool told;         /* of a deletion its sender is told */
 
 	/* Of an outcome in doubt: when the final dot was sent, and in which. */
 	int64_t dot_wall_us;
 	uint64_t session;
 };
 
-/* What is in `of` is borrowed for the call. */
+/*
+ * What is in `of` is borrowed for the call, but the outcome and the envelope:
+ * until settlement_notify().
+ */
 void settlement_add(struct settlement *st, const struct settlement_rcpt *r);
+
+/* Is anybody to be told of what was added since the last notification? */
+bool settlement_wants_notice(const struct settlement *st);
+
+/*
+ * Makes what tells the sender of a message; to be called when all of its
+ * recipients were added.  body: NULL if it cannot be read.
+ */
+void settlement_notify(struct settlement *st, const struct record_of *of,
+    const struct body *body);
 
 bool settlement_is_empty(const struct settlement *st);
 

@@ -23,6 +23,7 @@ smtp_outcome(const struct smtp_session *s, enum outcome_kind kind,
 		.source = s->source,
 		.esmtp = s->ehlo.keywords,
 		.tls = s->tls_text,
+		.knows_dsn = (s->ehlo.flags & EHLO_DSN) != 0,
 		.wall_us = clock_wall_us(),
 	};
 }

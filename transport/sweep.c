@@ -21,7 +21,7 @@ struct ended {
 	struct message *msg; /* a reference */
 	uint32_t n;
 	uint16_t attempts;
-	bool unrecorded;
+	bool unrecorded, told, untold;
 	const char *queue, *vmta; /* the piece's, like strings of outcome */
 	struct outcome outcome;
 	struct disposition disposition;
@@ -129,6 +129,22 @@ read_envelope(const struct piece *p, const struct ended *r, struct region *rg,
 	return deleted;
 }
 
+/* With what can be read of the original. */
+static void
+notify(struct piece *p, const struct message *m, struct region *rg,
+    const struct envelope *env)
+{
+	const struct record_of of = { .rg = rg, .id = m->id, .env = env };
+	struct body *body = NULL;
+	struct envelope again;
+	struct err e;
+
+	/* Not logged: the report goes without it, and says so by that. */
+	(void)envelope_read_all(p->env, m, rg, &again, &body, &e);
+	settlement_notify(&p->settlement, &of, body);
+	body_unref(&body);
+}
+
 /* The recipients of one message; returns how many they are. */
 static size_t
 settle_message(struct piece *p, size_t first, struct region *rg)
@@ -150,12 +166,16 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			    .outcome = &r->outcome,
 			    .disposition = &r->disposition },
 			.attempts = r->attempts,
-			.unrecorded = r->unrecorded
+			.unrecorded = r->unrecorded,
+			.untold = r->untold,
+			.told = r->told
 		};
 
 		if (known)
 			settlement_add(&p->settlement, &item);
 	}
+	if (settlement_wants_notice(&p->settlement))
+		notify(p, p->list[first].msg, rg, &env);
 	return i - first;
 }
 
@@ -275,6 +295,8 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	r->n = rcpt->n;
 	r->attempts = rcpt->attempts;
 	r->unrecorded = rcpt->unrecorded;
+	r->told = rcpt->told;
+	r->untold = !sched_queue_conf(rcpt->queue)->deliver_dsn;
 	r->disposition = *what;
 	r->vmta = keep(p, vmta[0] == '\0' ? "{default}" : vmta, last->vmta);
 	(void)snprintf(queue, sizeof(queue), "%s/%s",

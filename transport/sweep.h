@@ -37,6 +37,7 @@ struct sweep_rcpt {
 	uint32_t n;
 	uint16_t attempts;
 	bool unrecorded; /* wanted without an accounting record */
+	bool told;       /* deleted: the sender is told of it all the same */
 };
 
 /* Notes how it ended: failed, expired or deleted.  Everything is copied. */

@@ -372,7 +372,8 @@ static int
 make_control(struct transport *t, struct err *e)
 {
 	struct control_options opt = { .main = t->main,
-		.reader = t->envs[0],
+		.envs = t->envs,
+		.env_count = t->count,
 		.store = t->store,
 		.dispatch = t->dispatch,
 		.dns = t->dns,

@@ -294,6 +294,20 @@ domain_map_match(const struct domain_map *m, const char *domain,
 		emit(&found[0]->exact, fn, ctx);
 }
 
+void
+domain_map_exact(const struct domain_map *m, const char *domain,
+    domain_map_fn *fn, void *ctx)
+{
+	char name[DOMAIN_MAX + 1];
+	const struct entry *found;
+
+	if (!normalise(domain, name))
+		return;
+	found = strmap_get(m->names, name);
+	if (found != NULL)
+		emit(&found->exact, fn, ctx);
+}
+
 static void
 set_true(void *ctx, const void *value)
 {

@@ -33,6 +33,9 @@ int domain_map_add(struct domain_map *m, const char *pattern, bool from_macro,
 typedef void domain_map_fn(void *ctx, const void *value);
 void domain_map_match(const struct domain_map *m, const char *domain,
     domain_map_fn *fn, void *ctx);
+/* Only what was added under this very name. */
+void domain_map_exact(const struct domain_map *m, const char *domain,
+    domain_map_fn *fn, void *ctx);
 bool domain_map_has(const struct domain_map *m, const char *domain);
 bool domain_map_is_empty(const struct domain_map *m);
 

@@ -237,12 +237,6 @@ struct sched_rcpt_info {
 	const char *domain, *vmta;
 };
 
-/* Recipients of the queues wanted; fn returns false to stop. */
-typedef bool sched_wanted_fn(void *ctx, const char *domain, const char *vmta);
-typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
-void sched_each_rcpt(struct sched *s, sched_wanted_fn *wanted,
-    sched_rcpt_fn *fn, void *ctx);
-
 /* A reference on its message. */
 struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 

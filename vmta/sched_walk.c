@@ -39,6 +39,8 @@ sched_walk_next(struct sched_walk *w)
 		return NULL;
 	w->next = TAILQ_NEXT(w->queue, all);
 	w->left = w->queue->deferred.n;
+	w->granted_told = false;
+	vqueue_cursor_init(&w->inside);
 	return w->queue;
 }
 
@@ -54,4 +56,128 @@ sched_walk_free_deferred(struct sched_walk *w, uint32_t max)
 	w->left = n == 0 ? 0 : w->left - n;
 	sched_dirty(w->sched, q);
 	return w->left > 0;
+}
+
+/* ---- recipients ---------------------------------------------------------- */
+
+struct telling {
+	const struct names *jobs;
+	const struct sched_queue *queue;
+	sched_rcpt_fn *fn;
+	void *ctx;
+};
+
+static bool
+tell(const struct telling *t, const struct rcpt *r, int64_t due_us,
+    bool granted)
+{
+	const struct entry *e = r->group->entry;
+	struct sched_rcpt_info info = {
+		.entry = e,
+		.id = e->id,
+		.size = e->loc.body_len,
+		.job = names_text(t->jobs, e->job),
+		.queued_us = e->queued_us,
+		.n = r->n,
+		.attempts = r->attempts,
+		.due_us = due_us,
+		.granted = granted,
+		.domain = t->queue->domain->name,
+		.vmta = t->queue->vmta->name,
+	};
+
+	return t->fn(t->ctx, &info);
+}
+
+static bool
+on_waiting(void *ctx, const struct rcpt *r, bool deferred)
+{
+	return tell(ctx, r, deferred ? r->due_us : 0, false);
+}
+
+/* All at once: they are no more than the connections may carry. */
+static bool
+tell_granted(const struct telling *t)
+{
+	const struct sched_conn *c;
+	bool more = true;
+
+	TAILQ_FOREACH(c, &t->queue->all_conns, of_queue)
+	{
+		if (c->grant == NULL)
+			continue;
+		for (uint32_t i = 0; i < c->grant->pub.count; i++)
+			more = tell(t, c->grant->rcpts[i], 0, true) && more;
+	}
+	return more;
+}
+
+bool
+sched_walk_rcpts(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx)
+{
+	struct telling t = { &w->sched->backlog.jobs, w->queue, fn, ctx };
+
+	if (w->queue == NULL)
+		return true;
+	if (!w->granted_told) {
+		w->granted_told = true;
+		if (!tell_granted(&t))
+			return false;
+	}
+	return vqueue_walk(w->queue, &w->inside, on_waiting, &t);
+}
+
+void
+sched_walk_granted(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx)
+{
+	struct telling t = { &w->sched->backlog.jobs, w->queue, fn, ctx };
+
+	if (w->queue == NULL || w->granted_told)
+		return;
+	w->granted_told = true;
+	(void)tell_granted(&t);
+}
+
+struct taking {
+	struct telling tell;
+	const struct sched_take *take;
+};
+
+static bool
+on_look(void *ctx, const struct rcpt *r, bool deferred)
+{
+	const struct taking *t = ctx;
+
+	return tell(&t->tell, r, deferred ? r->due_us : 0, false);
+}
+
+static void
+on_gone(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	const struct taking *t = ctx;
+
+	t->take->taken(t->take->ctx, q, m, n, attempts);
+}
+
+bool
+sched_walk_take(struct sched_walk *w, const struct sched_take *take,
+    uint32_t max)
+{
+	struct sched *s = w->sched;
+	struct taking t = {
+		{ &s->backlog.jobs, w->queue, take->wants, take->ctx }, take
+	};
+	const struct vqueue_take inner = { on_look, on_gone, &t };
+	bool all;
+
+	CHECK(!s->in_callback);
+	if (w->queue == NULL)
+		return true;
+	s->in_callback = true;
+	all = vqueue_take_wanted(w->queue, &s->backlog, &w->inside, &inner,
+	    max);
+	s->in_callback = false;
+	sched_dirty(s, w->queue);
+	return all;
 }

@@ -17,15 +17,17 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct sched;
-struct sched_queue;
+#include "vmta/sched.h"
+#include "vmta/vqueue.h"
 
 struct sched_walk {
 	TAILQ_ENTRY(sched_walk) link;
 	struct sched *sched;
 	struct sched_queue *queue; /* the last one given; NULL: it has gone */
 	struct sched_queue *next;
-	uint64_t left;
+	uint64_t left; /* to be freed of its deferred ones */
+	struct vqueue_cursor inside;
+	bool granted_told;
 };
 
 void sched_walk_begin(struct sched_walk *w, struct sched *s);
@@ -40,5 +42,27 @@ struct sched_queue *sched_walk_next(struct sched_walk *w);
  * came here have been freed.
  */
 bool sched_walk_free_deferred(struct sched_walk *w, uint32_t max);
+
+/*
+ * Tells the recipients of this queue, those being sent first.  fn returns
+ * false to be asked again for the rest.  True: that were all.
+ */
+typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
+bool sched_walk_rcpts(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx);
+
+/* Tells those being sent alone; they do not come again. */
+void sched_walk_granted(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx);
+
+/*
+ * Takes those out of this queue that are wanted and not being sent; looks at
+ * about max of them a call.  True: that were all.
+ */
+struct sched_take {
+	sched_rcpt_fn *wants;
+	sched_taken_fn *taken;
+	void *ctx;
+};
+bool sched_walk_take(struct sched_walk *w, const struct sched_take *take,
+    uint32_t max);
 
 #endif

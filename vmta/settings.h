@@ -6,16 +6,21 @@
  * Queue: built-in; then global <domain>, the pool's and the VMTA's, each by
  * specificity (domain_map.h).  Client: built-in; <source> by address,
  * shortest prefix first; the named one.  A merge copies only what was set; it
- * costs a few hash look-ups and no memory.  Any thread.
+ * costs a few hash look-ups and no memory.  The queue of notifications,
+ * {dsn}, is asked for by its exact name only.  Any thread.
  */
 
 #ifndef VMTA_SETTINGS_H
 #define VMTA_SETTINGS_H
 
+#include "vmta/domain_map.h"
 #include "vmta/snapshot.h"
 
 void settings_queue(const struct snapshot *s, const char *domain,
     const char *vmta, struct queue_conf *out);
+/* The levels that a queue's settings are merged from, as struct layer. */
+void settings_layers(const struct snapshot *s, const char *domain,
+    const char *vmta, domain_map_fn *fn, void *ctx);
 void settings_source(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out);
 

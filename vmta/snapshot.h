@@ -80,6 +80,12 @@ struct pool {
 	const struct vmta **vmtas; /* members.n of them */
 };
 
+/*
+ * The queue of notifications to senders, which go to dsn-host.  Of the <domain>
+ * blocks only <domain {dsn}> is about it.
+ */
+#define SNAPSHOT_DSN_DOMAIN "{dsn}"
+
 struct snapshot;
 
 /*

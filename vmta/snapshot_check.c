@@ -125,8 +125,8 @@ check_mark_key(const struct check *c, const struct conf_node *n,
 
 	check_absolute(c, n, value);
 	if (value[0] == '/' && mark_key_read(value, &key, &e) == -1)
-		conf_error(c->errs, n->file, n->line, "%s: %s", n->name,
-		    e.text);
+		conf_file_error(c->errs, n->file, n->line, value, "%s: %s",
+		    n->name, e.text);
 	mark_key_free(&key);
 }
 
@@ -148,6 +148,56 @@ check_host_name(const struct check *c, const struct conf_node *n,
 	if (value[0] != '\0' && !conf_is_host_name(slice_of(value)))
 		conf_error(c->errs, n->file, n->line,
 		    "host-name: \"%s\" is not a host name", value);
+}
+
+/* Each end of the loop would take the other's notifications for mail. */
+static bool
+is_own_listener(const struct check *c, const struct conf_host *h)
+{
+	for (const struct listener_entry *l = c->s->listeners; l != NULL;
+	     l = l->next) {
+		struct net_addr addr;
+		uint16_t port;
+		struct err ignored;
+
+		if (net_endpoint_parse(l->where, &addr, &port, &ignored) == 0 &&
+		    port == (h->port == 0 ? 25 : h->port) &&
+		    net_addr_eq(&addr, &h->addr))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_dsn_host(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	const struct conf_hosts *hosts = &c->s->global.dsn_hosts;
+
+	(void)value;
+	for (size_t i = 0; i < hosts->n; i++) {
+		if (hosts->v[i].lookup_mx)
+			conf_error(c->errs, n->file, n->line,
+			    "dsn-host: lookup-mx would send notifications to "
+			    "the internet; name the host MTA");
+		else if (hosts->v[i].name == NULL &&
+		    is_own_listener(c, &hosts->v[i]))
+			conf_error(c->errs, n->file, n->line,
+			    "dsn-host is a smtp-listener of our own; name the "
+			    "host MTA");
+	}
+}
+
+static void
+check_dsn_return(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	if (strcmp(value, "headers") != 0 && strcmp(value, "full") != 0 &&
+	    strcmp(value, "system") != 0)
+		conf_error(c->errs, n->file, n->line,
+		    "dsn-return-default: \"%s\" is none of headers, full, "
+		    "system",
+		    value);
 }
 
 static void
@@ -175,6 +225,7 @@ static const struct {
 	check_fn *check;
 } checks[] = {
 	{ NULL, "control-socket", check_socket },
+	{ NULL, "dsn-host", check_dsn_host },
 	{ NULL, "host-name", check_host_name },
 	{ NULL, "log-file", check_absolute },
 	{ NULL, "mark-key-file", check_mark_key },
@@ -184,6 +235,7 @@ static const struct {
 	{ "smtp-listener", "source", check_named_source },
 	{ "smtp-user", "source", check_named_source },
 	{ "source", "default-virtual-mta", check_default_vmta },
+	{ "source", "dsn-return-default", check_dsn_return },
 	{ "source", "pattern-list", check_pattern_list },
 	{ "virtual-mta", "host-name", check_host_name },
 };
@@ -507,6 +559,22 @@ check_signing(const struct check *c)
 		}
 }
 
+/* ---- notifications ------------------------------------------------------- */
+
+/* Mail is taken, and what fails of it is told to nobody: is that meant? */
+static void
+check_notices(const struct check *c)
+{
+	const struct conf_node *first = c->tree->root->first;
+	const struct global_conf *g = &c->s->global;
+
+	if (first == NULL || g->dsn_hosts.n > 0 ||
+	    (g->lmtp_listeners.n == 0 && g->smtp_listeners.n == 0))
+		return;
+	conf_warning(c->errs, first->file, 0,
+	    "dsn-host is not set: senders are not told of mail that fails");
+}
+
 void
 snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs)
@@ -518,6 +586,7 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_listeners(&c);
 	check_tls(&c);
 	check_signing(&c);
+	check_notices(&c);
 }
 
 /* ---- what a reload cannot change ------------------------------------------ */

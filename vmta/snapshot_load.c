@@ -368,6 +368,7 @@ add_listener(struct reader *r, const struct conf_node *n, const char *where)
 	*r->listeners_end = l;
 	r->listeners_end = &l->next;
 	conf_strs_add(&r->s->global.smtp_listeners, r->s->rg, where);
+	conf_set_mark(&r->b, &table_global, n, &r->s->global_set);
 	return l;
 }
 

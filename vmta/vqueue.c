@@ -411,25 +411,171 @@ vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 	rcpt_free(q, b, r);
 }
 
-bool
-vqueue_each(const struct sched_queue *q, vqueue_each_fn *fn, void *ctx)
+/* ---- going through what waits -------------------------------------------- */
+
+/*
+ * From the end of each heap to its top: what leaves meanwhile is replaced by
+ * the last, which was seen, and what comes lands at the end as a rule.
+ */
+
+void
+vqueue_cursor_init(struct vqueue_cursor *c)
 {
-	for (uint8_t i = 0; i < q->class_count; i++) {
-		const struct heap *h = &q->classes[i].groups;
+	*c = (struct vqueue_cursor){ .below = UINT8_MAX + 1,
+		.index = UINT32_MAX };
+}
 
-		for (uint32_t k = 0; k < h->n; k++) {
-			const struct group *g = h->v[k];
-			const struct rcpt *r = g->last;
+/* The highest priority that was not gone through; NULL: there is none. */
+static struct ready_class *
+class_below(const struct sched_queue *q, unsigned below)
+{
+	for (uint8_t i = 0; i < q->class_count; i++)
+		if (q->classes[i].priority < below)
+			return &q->classes[i];
+	return NULL;
+}
 
-			do {
-				r = r->next;
-				if (!fn(ctx, r, false))
-					return false;
-			} while (r != g->last);
-		}
+/* The heap at the cursor; NULL: all is done. */
+static struct heap *
+heap_at(struct sched_queue *q, struct vqueue_cursor *c)
+{
+	struct ready_class *rc = class_below(q, c->below);
+
+	if (c->in_deferred)
+		return &q->deferred;
+	if (rc != NULL) {
+		c->priority = rc->priority;
+		return &rc->groups;
 	}
-	for (uint32_t k = 0; k < q->deferred.n; k++)
-		if (!fn(ctx, q->deferred.v[k], true))
+	c->in_deferred = true;
+	return &q->deferred;
+}
+
+/* One step down; false: the heap is done, and the cursor at the next. */
+static bool
+step(struct vqueue_cursor *c, const struct heap *h)
+{
+	if (c->index > h->n)
+		c->index = h->n;
+	if (c->index > 0) {
+		c->index--;
+		return true;
+	}
+	c->index = UINT32_MAX;
+	if (c->in_deferred)
+		c->done = true;
+	else
+		c->below = c->priority;
+	return false;
+}
+
+static bool
+tell_group(const struct group *g, vqueue_each_fn *fn, void *ctx)
+{
+	const struct rcpt *r = g->last;
+	bool more = true;
+
+	do {
+		r = r->next;
+		more = fn(ctx, r, false) && more;
+	} while (r != g->last);
+	return more;
+}
+
+bool
+vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c, vqueue_each_fn *fn,
+    void *ctx)
+{
+	while (!c->done) {
+		const struct heap *h = heap_at(q, c);
+		bool more;
+
+		if (!step(c, h))
+			continue;
+		more = c->in_deferred ? fn(ctx, h->v[c->index], true) :
+					tell_group(h->v[c->index], fn, ctx);
+		if (!more)
 			return false;
+	}
+	return true;
+}
+
+/*
+ * Unlinks those of a group that are wanted; the result is a chain by next.
+ * The group itself stays until they are freed.
+ */
+static struct rcpt *
+unlink_wanted(struct group *g, vqueue_each_fn *wants, void *ctx)
+{
+	struct rcpt *end = g->last, *prev = g->last, *taken = NULL, *r;
+
+	do {
+		r = prev->next;
+		if (!wants(ctx, r, false)) {
+			prev = r;
+			continue;
+		}
+		prev->next = r->next;
+		if (r == g->last)
+			g->last = prev == r ? NULL : prev;
+		r->next = taken;
+		taken = r;
+	} while (r != end);
+	return taken;
+}
+
+/* True: the group has left the heap, and another one has its place. */
+static bool
+take_of_group(struct sched_queue *q, struct backlog *b, struct group *g,
+    const struct vqueue_take *take)
+{
+	struct rcpt *r = unlink_wanted(g, take->wants, take->ctx);
+	bool empty = g->last == NULL;
+
+	if (empty) {
+		heap_remove(&class_of(q, g->priority)->groups, &by_age,
+		    g->index);
+		q->ready_groups--;
+	}
+	while (r != NULL) {
+		struct rcpt *next = r->next;
+
+		q->ready--;
+		g->active--;
+		rcpt_gone(q, b, r, take->gone, take->ctx);
+		r = next;
+	}
+	return empty;
+}
+
+static bool
+take_deferred(struct sched_queue *q, struct backlog *b, struct rcpt *r,
+    const struct vqueue_take *take)
+{
+	if (!take->wants(take->ctx, r, true))
+		return false;
+	heap_remove(&q->deferred, &by_due, r->index);
+	rcpt_gone(q, b, r, take->gone, take->ctx);
+	return true;
+}
+
+bool
+vqueue_take_wanted(struct sched_queue *q, struct backlog *b,
+    struct vqueue_cursor *c, const struct vqueue_take *take, uint32_t max)
+{
+	while (!c->done) {
+		struct heap *h = heap_at(q, c);
+		bool gone;
+
+		if (!step(c, h))
+			continue;
+		gone = c->in_deferred ?
+		    take_deferred(q, b, h->v[c->index], take) :
+		    take_of_group(q, b, h->v[c->index], take);
+		if (gone)
+			c->index++; /* who came into its place was not seen */
+		if (max-- <= 1)
+			return false;
+	}
 	return true;
 }

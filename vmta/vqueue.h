@@ -130,8 +130,38 @@ void vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r);
 /* The queue will not send soon: messages that no other queue keeps go. */
 void vqueue_cool(struct sched_queue *q);
 
-/* Every recipient that is not granted; fn returns false to stop. */
+/*
+ * Goes through every recipient that is not granted, a slice at a time; the
+ * queue may change in between.  What stays is not missed, save one that is
+ * pushed aside by an earlier one that comes in between; it may be met twice.
+ */
+struct vqueue_cursor {
+	unsigned below; /* priorities to come */
+	uint8_t priority;
+	bool in_deferred, done;
+	uint32_t index; /* the last one met */
+};
+
+void vqueue_cursor_init(struct vqueue_cursor *c);
+
+/*
+ * fn returns false to stop for now; the others of its message may follow all
+ * the same.  True: that were all.
+ */
 typedef bool vqueue_each_fn(void *ctx, const struct rcpt *r, bool deferred);
-bool vqueue_each(const struct sched_queue *q, vqueue_each_fn *fn, void *ctx);
+bool vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c,
+    vqueue_each_fn *fn, void *ctx);
+
+/*
+ * Those that are wanted leave, with gone; looks at about max a call.  True:
+ * that were all.
+ */
+struct vqueue_take {
+	vqueue_each_fn *wants;
+	vqueue_gone_fn *gone;
+	void *ctx;
+};
+bool vqueue_take_wanted(struct sched_queue *q, struct backlog *b,
+    struct vqueue_cursor *c, const struct vqueue_take *take, uint32_t max);
 
 #endif

@@ -107,6 +107,8 @@ class Run:
     def load(self, **options):
         """Mail that flows while the with-statement runs."""
         options.setdefault("domains", DOMAINS)
+        if self.loads:
+            options.setdefault("tag", "%dx" % len(self.loads))
         self.loads.append(load.Load(self.lab, self.random, **options))
         return self.loads[-1]
 
@@ -139,9 +141,13 @@ class Run:
         since = time.monotonic()
         daemon.start()
         if daemon is self.lab.daemon:
-            self.restarts.append(Restart(begin, time.monotonic(),
-                                         self.new_doubts()))
+            self.note_restart(begin)
         self.recovered(since, by_postfix=daemon is self.lab.milter)
+
+    def note_restart(self, begin):
+        """It ended at begin or after, and is running again."""
+        self.restarts.append(Restart(begin, time.monotonic(),
+                                     self.new_doubts()))
 
     def new_doubts(self):
         """Those that the audit names and did not before."""
@@ -224,8 +230,9 @@ class Run:
         while time.monotonic() < end:
             if self.lab.postfix is not None:
                 self.lab.postfix.flush()
-            if self.audit().queued == 0 and (self.lab.postfix is None or
-                                             not self.lab.postfix.queue_size()):
+            postfix = self.lab.postfix
+            if self.audit().queued == 0 and not (postfix and
+                                                 postfix.queue_size()):
                 return
             time.sleep(0.5)
 
@@ -292,7 +299,7 @@ class Run:
         """The accounting file has one row for each that has ended."""
         twice = {r: t for r, t in self.rows.items() if len(t) > 1}
         tap.equal(list(twice.items())[:10], [], "rows twice, %d" % len(twice))
-        tap.equal(len(self.rows), self.ended, "rows of recipients that have ended")
+        tap.equal(len(self.rows), self.ended, "rows of those that have ended")
         none = sorted(set(self.taken) - set(self.rows) - waiting)
         tap.equal(none[:10], [], "arrived without a row, %d" % len(none))
 

@@ -32,10 +32,11 @@ JOIN_S = 60
 
 
 class Promise:
-    """A recipient answered 250: when, for what, and queued as which id of
-    ours, if it was us who answered."""
+    """A recipient answered 250: when, how long after the last byte, for
+    what, and queued as which id of ours, if it was us who answered."""
 
-    def __init__(self, message, text=None):
+    def __init__(self, message, text=None, sent=None):
+        self.sent = sent
         self.id = text.split("queued as ")[1].strip() if text else None
         self.body_sha256 = hashlib.sha256(
             message.partition(b"\r\n\r\n")[2]).hexdigest()
@@ -76,7 +77,8 @@ class Feeder(threading.Thread):
         out = []
         for _ in range(self.random.choice(RCPTS)):
             self.number += 1
-            out.append("%s-%d@%s" % (self.name, self.number, domain))
+            out.append("%s-%s%d@%s" % (self.name, self.load.tag, self.number,
+                                       domain))
         return out
 
     def one(self, c):
@@ -89,7 +91,8 @@ class Feeder(threading.Thread):
             dots = dots * len(good)
         for r, (code, text) in zip(good, dots):
             if code == 250:
-                self.accepted[r] = Promise(message, text)
+                self.accepted[r] = Promise(message, text,
+                                           c.dot_mono)
         self.count(taken + dots)
 
     def count(self, answers):
@@ -110,7 +113,7 @@ class PostfixFeeder(threading.Thread):
 
     def run(self):
         while not self.load.stopping.is_set():
-            user = "pf%d" % self.number
+            user = "pf%s%d" % (self.load.tag, self.number)
             domain = self.load.domains[self.number % len(self.load.domains)]
             self.number += 1
             if self.source("%s@%s" % (user, domain)):
@@ -127,16 +130,21 @@ class PostfixFeeder(threading.Thread):
 
 
 class Load:
-    """Two LMTP feeders, one SMTP feeder, and Postfix if the lab has one.
-    pause_s slows each of the first three down, message by message."""
+    """Two LMTP feeders, one SMTP feeder, `each` times, and Postfix if the lab
+    has one.  pause_s slows all but Postfix down, message by message; tag tells
+    the recipients of one load from those of another."""
 
-    def __init__(self, lab, random, domains, pause_s=0, with_postfix=True):
-        self.lab, self.random = lab, random
+    def __init__(self, lab, random, domains, pause_s=0, with_postfix=True,
+                 each=1, tag=""):
+        self.lab, self.random, self.tag = lab, random, tag
         self.domains, self.pause_s = list(domains), pause_s
         self.stopping = threading.Event()
-        self.feeders = [Feeder("lmtp1", self, lab.lmtp, True),
-                        Feeder("lmtp2", self, (LISTEN, 24), True),
-                        Feeder("smtp", self, (LISTEN, 25), False)]
+        self.feeders = []
+        for i in range(each):
+            self.feeders += [
+                Feeder("unix%d" % i, self, lab.lmtp, True),
+                Feeder("lmtp%d" % i, self, (LISTEN, 24), True),
+                Feeder("smtp%d" % i, self, (LISTEN, 25), False)]
         self.postfix = None
         if with_postfix and lab.postfix is not None:
             self.postfix = PostfixFeeder(self)

@@ -85,7 +85,8 @@ def notes(results):
 
 
 def report(results):
-    excused = [r["excused"] for r in results if "excused" in r]
+    excused = ["%s: %s" % (r["fault"], r["excused"]) for r in results
+               if "excused" in r]
     lines = [HEAD.format(date=time.strftime("%Y-%m-%d", time.gmtime()),
                          commit=commit(),
                          named=" ".join([NAMED] + excused)),

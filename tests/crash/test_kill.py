@@ -78,9 +78,9 @@ def kill_milter(run):
 
 
 @fault.fault("Postfix's master killed",
-             "`kill -9` of the host's master and all its processes at a random "
-             "moment, so that hand-overs end half-way; Postfix repeats them, "
-             "and the transport recognises those that it has.")
+             "`kill -9` of the host's master and all its processes at a "
+             "random moment, so that hand-overs end half-way; Postfix repeats "
+             "them, and the transport recognises those that it has.")
 def kill_master(run):
     postfix = run.lab.postfix
     with run.load():

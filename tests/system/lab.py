@@ -14,6 +14,7 @@ The directory is kept, and named, when MAILRACE_KEEP is set or a test failed.
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -85,6 +86,7 @@ class Lab:
         self.log_headers = list(log_headers)
         self.log_level = log_level
         self.processes = []
+        self.mounts = []  # to be taken off at the end
         self.with_milter = with_milter
         keys.mark_key(self.path("keys", "mark"))
         for selector, domain in dkim:
@@ -205,6 +207,8 @@ class Lab:
         for p in self.processes:
             if p.running():
                 p.stop()
+        for m in self.mounts:
+            subprocess.run(["umount", m], check=True)
         if self.keep:
             tap.note("kept for a look: " + self.root)
         else:

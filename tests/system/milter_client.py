@@ -64,7 +64,7 @@ class Client:
         packet = self._exactly(n)
         return packet[:1].decode(), packet[1:]
 
-    def _step(self, code, data):
+    def step(self, code, data):
         self._write(code, data)
         if not self.steps & NO_REPLY.get(code, 0):
             answer, _ = self._read()
@@ -81,14 +81,14 @@ class Client:
               ip="10.0.0.9", queue_id=b"4Zclient"):
         if not self.connected:
             self._macros("C", client_port=b"4321")
-            self._step("C", b"client.example\0" + b"4" +
+            self.step("C", b"client.example\0" + b"4" +
                        struct.pack("!H", 4321) + ip.encode() + b"\0")
             self.connected = True
         self._macros("M", mail_addr=sender)
-        self._step("M", sender + b"\0")
+        self.step("M", sender + b"\0")
         for rcpt in rcpts:
             self._macros("R", i=queue_id, rcpt_mailer=b"mailrace")
-            self._step("R", rcpt + b"\0")
+            self.step("R", rcpt + b"\0")
 
     def abort(self):
         self._write("A", b"")
@@ -102,9 +102,9 @@ class Client:
         for name, value in headers:
             if not self.steps & LEADSPC and value[:1] == b" ":
                 value = value[1:]
-            self._step("L", name + b"\0" + value + b"\0")
+            self.step("L", name + b"\0" + value + b"\0")
         for at in range(0, len(body), BODY_MAX):
-            self._step("B", body[at:at + BODY_MAX])
+            self.step("B", body[at:at + BODY_MAX])
         self._macros("E", i=queue_id)
         self._write("E", b"")
         fields, changes = list(headers), []

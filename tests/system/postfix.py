@@ -76,7 +76,26 @@ mailrace  unix  -       -       n       -       50      lmtp
   -o lmtp_mime_header_checks=$smtp_mime_header_checks
   -o lmtp_nested_header_checks=$smtp_nested_header_checks
   -o lmtp_body_checks=$smtp_body_checks
+127.0.0.1:10028 inet n  -       n       -       -       smtpd
+  -o syslog_name=mailrace-dsn
+  -o smtpd_milters=
+  -o smtpd_proxy_filter=
+  -o content_filter=
+  -o mynetworks=127.0.0.0/8
+  -o smtpd_client_restrictions=permit_mynetworks,reject
+  -o smtpd_helo_restrictions=
+  -o smtpd_sender_restrictions=
+  -o smtpd_relay_restrictions=permit_mynetworks,reject
+  -o smtpd_recipient_restrictions=
+  -o smtpd_data_restrictions=
+  -o smtpd_end_of_data_restrictions=
+  -o smtpd_sasl_auth_enable=no
+  -o smtpd_tls_security_level=none
+  -o smtpd_client_connection_count_limit=0
+  -o smtpd_client_connection_rate_limit=0
+  -o smtpd_client_message_rate_limit=0
 """
+DSN_HOST = "127.0.0.1:10028"
 
 
 def missing():

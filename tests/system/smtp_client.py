@@ -6,6 +6,7 @@ It sends what it is told to, in any order and form, and gives back replies as
 """
 
 import socket
+import time
 
 
 class Closed(Exception):
@@ -24,6 +25,7 @@ class Client:
         else:
             family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
             self.sock = socket.socket(family)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if source is not None:
                 self.sock.bind((source, 0))
         self.sock.settimeout(timeout_s)
@@ -77,7 +79,9 @@ class Client:
         answer = self.command("DATA")
         if answer[0] != 354:
             return [answer]
-        self.raw(stuffed(message) + b".\r\n")
+        self.raw(stuffed(message))
+        self.dot_mono = time.monotonic()  # from here on it may be taken
+        self.raw(b".\r\n")
         return [self.reply() for _ in range(rcpt_count if self.lmtp else 1)]
 
     def send(self, sender, rcpts, message, xforward=None, params=""):

@@ -82,6 +82,7 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
 {
 	(void)client;
 	*out = s->source;
+	out->dsn_return = "system";
 	if (name != NULL && strcmp(name, "apps") == 0)
 		out->relay = true;
 }

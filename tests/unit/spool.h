@@ -319,6 +319,40 @@ spool_settle_one(uint64_t id, uint32_t n, enum store_verdict verdict,
 	return spool_settle(&item, 1, record);
 }
 
+/*
+ * An outcome and the message that it causes, whose body is "caused by ID";
+ * the id of that message, or 0.
+ */
+static inline uint64_t
+spool_settle_mail(uint64_t id, uint32_t n, enum store_verdict verdict)
+{
+	struct store_settled item = { .id = id, .n = n, .verdict = verdict };
+	struct store_accept a = { 0 };
+	struct store_mail mail = { .rcpt_count = 1 };
+	struct store_settle o = { .done = spool_settle_done,
+		.count = 1,
+		.items = &item,
+		.records = "f",
+		.records_len = 1,
+		.mails = &mail,
+		.mail_count = 1 };
+	char text[64];
+	int len = snprintf(text, sizeof(text), "caused by %llu\r\n",
+	    (unsigned long long)id);
+	uint64_t mail_id;
+
+	spool_fill(&a, 1, (uint32_t)len);
+	mail.msg = a.msg;
+	mail.waybill = a.waybill;
+	memcpy(mail.msg->body->bytes, text, (size_t)len);
+	store_settle(spool.store, &o);
+	if (!spool_wait('O'))
+		return 0;
+	mail_id = mail.msg->id;
+	message_unref(&mail.msg);
+	return mail_id;
+}
+
 static inline void
 spool_audit_done(struct store_audit_ask *ask)
 {

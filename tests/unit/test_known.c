@@ -349,8 +349,6 @@ static const struct {
 	{ "<domain *> dk-sign yes </domain>", "use dkim-sign" },
 	{ "<domain *> add-gm-token yes </domain>", "is gone" },
 	{ "<domain *> check-pra-outbound yes </domain>", "use SPF" },
-	{ "<domain *> deliver-local-dsn no </domain>",
-	    "use suppress-local-dsn" },
 	{ "<domain *> max-msg-per-hour 100 </domain>", "use max-msg-rate" },
 	{ "<domain *> backoff-max-msg-per-hour 100 </domain>",
 	    "use backoff-max-msg-rate" },

@@ -12,7 +12,7 @@ main(void)
 	struct region *rg = region_new();
 	struct slab *slab = slab_new(40);
 	void *a, *b;
-	bool aligned = true;
+	bool aligned = true, whole = true;
 
 	for (size_t len = 0; len < 9000; len += 7) {
 		char *p = region_alloc(rg, len);
@@ -22,6 +22,14 @@ main(void)
 	}
 	ok(aligned, "every block is aligned to 16 bytes");
 	is_str(region_printf(rg, "%d-%s", 7, "x"), "7-x", "printf");
+	for (int len = 0; len < 9000; len += 13) {
+		const char *p = region_printf(rg, "%*s", len, "");
+		const char *q = region_printf(rg, "%s|", p);
+
+		whole = whole && strlen(p) == (size_t)len &&
+		    strlen(q) == (size_t)len + 1 && q[len] == '|';
+	}
+	ok(whole, "what does not fit in a block is printed whole, too");
 	is_str(region_strndup(rg, "abcdef", 3), "abc", "strndup ends it");
 	region_reset(rg);
 	a = region_alloc(rg, 100);

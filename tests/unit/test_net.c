@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses and prefixes, with PowerMTA's short forms. */
+#include <string.h>
+
 #include "lib/net.h"
 #include "tests/tap.h"
 
@@ -25,6 +27,9 @@ static const struct {
 	{ "", "10.0.0.0", false, true },
 };
 
+static const char *const shown[] = { "0.0.0.0", "1.20.255.100",
+	"255.255.255.255", "10.9.99.109", "::", "fe80::1" };
+
 int
 main(void)
 {
@@ -47,6 +52,12 @@ main(void)
 	}
 	ok(net_addr_parse(slice_of("IPv6:2001:db8::1"), &a, &e) == 0, "IPv6:");
 	is_str(net_addr_text(&a, text), "2001:db8::1", "as text");
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		ok(net_addr_parse(slice_of(shown[i]), &b, &e) == 0 &&
+			strcmp(net_addr_text(&b, text), shown[i]) == 0,
+		    "%s is shown as it was written", shown[i]);
+	b.family = 0;
+	is_str(net_addr_text(&b, text), "", "none is shown as nothing");
 	ok(net_addr_parse(slice_of("127.9.9.9"), &b, &e) == 0 &&
 		net_addr_is_loopback(&b),
 	    "127.9.9.9 is loopback");

@@ -208,35 +208,11 @@ test_take_all(void)
 	sched_free(&w.sched);
 }
 
-static bool
-count_rcpt(void *ctx, const struct sched_rcpt_info *info)
-{
-	(void)info;
-	++*(int *)ctx;
-	return true;
-}
-
-static bool
-is_a_example(void *ctx, const char *domain, const char *vmta)
-{
-	(void)ctx;
-	return strcmp(domain, "a.example") == 0 && vmta[0] == '\0';
-}
-
-static bool
-is_default(void *ctx, const char *domain, const char *vmta)
-{
-	(void)ctx;
-	(void)domain;
-	return vmta[0] == '\0';
-}
-
 static void
 test_hold(void)
 {
 	struct world w;
 	struct message *m;
-	int n = 0;
 
 	world_init(&w, "domain * { bounce-after 1h }");
 	m = add(&w, 1, 2, S);
@@ -252,10 +228,6 @@ test_hold(void)
 	sched_hold(w.sched, false, 4 * S);
 	(void)sched_run(w.sched, 4 * S);
 	is_int((int64_t)w.granted_n, 1, "let go: it is given what waited");
-	sched_each_rcpt(w.sched, is_a_example, count_rcpt, &n);
-	is_int(n, 1, "recipients are found by their queue");
-	sched_each_rcpt(w.sched, is_default, count_rcpt, &n);
-	is_int(n, 3, "or all of a virtual MTA");
 	sched_closed(w.sched, &w.opened[1], 5 * S);
 	end(&w, 0, &(struct sched_result){ .fate = FATE_DONE }, 5 * S);
 	sched_free(&w.sched);

@@ -15,6 +15,9 @@ static const char queues[] =
     "<domain $big>\n max-smtp-out 14\n retry-after 1m,2m\n</domain>\n"
     "<domain twice.com>\n max-smtp-out 16\n</domain>\n"
     "<domain twice.com>\n connect-timeout 16s\n</domain>\n"
+    "dsn-host [192.0.2.1]:26\n"
+    "<domain {dsn}>\n connect-timeout 17s\n smtp-hosts [192.0.2.2]\n"
+    "</domain>\n"
     "<virtual-mta a>\n"
     " <domain *>\n max-rcpt-per-message 60\n</domain>\n"
     " <domain www.example.com>\n max-smtp-out 21\n</domain>\n"
@@ -49,6 +52,8 @@ static const struct {
 	{ "example.com", "p", 31, 70, 11, 1 },
 	{ "www.example.com", "a", 21, 60, 11, 1 },
 	{ "www.example.com", "b", 13, 50, 11, 1 },
+	/* Only what is said of it by name; dsn-host wins over smtp-hosts. */
+	{ "{dsn}", "", 20, 1000, 17, 1 },
 };
 
 static const char sources[] =
@@ -117,6 +122,9 @@ test_queues(void)
 		    queue_cases[i].domain, queue_cases[i].vmta, q.max_conns,
 		    q.max_rcpt_per_msg, q.retry_after.n);
 	}
+	snapshot_queue_conf(s, SNAPSHOT_DSN_DOMAIN, "", &q);
+	ok(q.smtp_hosts.n == 1 && q.smtp_hosts.v[0].port == 26,
+	    "notifications go to dsn-host");
 	snapshot_unref(&s);
 }
 

@@ -8,6 +8,7 @@
 #include "vmta/snapshot.h"
 
 static const char good[] =
+    "dsn-host localhost:10028\n"
     "host-name mail.example.com\n"
     "host-name second.example.com\n"
     "log-level debug\nlog-file /var/log/x\ncontrol-group adm\n"
@@ -109,6 +110,9 @@ test_globals(const struct snapshot *s)
 	is_str(snapshot_listener_source(s, "[::1]:2525"), "apps",
 	    "source of a block");
 	ok(snapshot_listener_source(s, "127.0.0.2:25") == NULL, "no source");
+	ok(g->dsn_hosts.n == 1 && g->dsn_hosts.v[0].port == 10028 &&
+		strcmp(g->dsn_hosts.v[0].name, "localhost") == 0,
+	    "where notifications go");
 	ok(snapshot_relays_to(s, "relay.example") &&
 		snapshot_relays_to(s, "x.Relay.example") &&
 		snapshot_relays_to(s, "two.example") &&
@@ -173,7 +177,7 @@ test_good(void)
 	}
 	ok(conf_file_said(&errs, "weak.pem has less than 2048 bits"),
 	    "a weak key is warned about");
-	ok(conf_file_said(&errs, "main:2: host-name: more than the first"),
+	ok(conf_file_said(&errs, "main:3: host-name: more than the first"),
 	    "and a second host-name");
 	is_int((int64_t)errs.n, 2, "that is all");
 	test_names(s);
@@ -228,6 +232,12 @@ static const struct {
 	    "main:2: smtp-listener: 0/0:25 is taken" },
 	{ "lmtp-listener /a\nmilter-listener /a", "main:2: milter-listener" },
 	{ "lmtp-listener a", "neither a path nor IP:PORT" },
+	{ "dsn-host lookup-mx:example.com",
+	    "main:1: dsn-host: lookup-mx would send" },
+	{ "smtp-listener 127.0.0.1:25\ndsn-host [192.0.2.1], [127.0.0.1]",
+	    "main:2: dsn-host is a smtp-listener of our own" },
+	{ "<source 0/0>\ndsn-return-default body\n</source>",
+	    "main:2: dsn-return-default: \"body\" is none of" },
 	{ "smtp-listener /a", "is not IP:PORT" },
 	{ "smtp-listener 127.0.0.1:0", "bad port" },
 	{ "smtp-listener 127.0.0.1:25 x=y", "is not source=NAME" },
@@ -412,7 +422,9 @@ test_restart(void)
 	conf_file_put("main", "spool /a\nlmtp-listener /x, /y\n");
 	new = snapshot_load(conf_file_path("main"), &errs);
 	snapshot_check_reload(old, new, "main", &errs);
-	is_int((int64_t)errs.n, 1, "one needs a start");
+	is_int((int64_t)errs.n, 3, "one needs a start");
+	ok(conf_file_said(&errs, "main: dsn-host is not set"),
+	    "beside a warning of each file");
 	ok(conf_file_said(&errs, "main: lmtp-listener has changed"),
 	    "and is named");
 	snapshot_unref(&old);

@@ -98,6 +98,8 @@ main(void)
 	is_int(tmpdir_file_size("spool/reserve"), 0, "it was given up");
 	ok(spool_accept(&a, 1, 10) == 0 && a.answer == STORE_NO_SPACE,
 	    "mail is refused: %s", a.err.text);
+	ids[count - 1] = spool_settle_mail(ids[count - 1], 0, VERDICT_FAILED);
+	ok(ids[count - 1] != 0, "an outcome may still cause a message");
 	store_close(&spool.store);
 
 	spool_open();
@@ -115,8 +117,8 @@ main(void)
 	ok(spool_accept(&a, 1, 1000) != 0, "mail is taken again");
 	audit = spool_audit();
 	ok(spool_balances(&audit), "the ledger balances");
-	is_int((int64_t)audit.ledger.accepted, (int64_t)count + 1,
-	    "with all that was answered");
+	is_int((int64_t)audit.ledger.accepted, (int64_t)count + 2,
+	    "with all that was answered, and what an outcome caused");
 	store_audit_fini(&audit);
 	store_close(&spool.store);
 	(void)umount2(tmpdir, MNT_DETACH);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The value forms of configuration are read exactly and written back. */
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/str.h"
@@ -127,6 +128,12 @@ main(void)
 	is_str(buf_cstr(&b), "hello 42", "a buffer grows");
 	buf_drop(&b, 6);
 	is_str(buf_cstr(&b), "42", "and loses its front");
+	buf_printf(&b, "%300d", 7);
+	ok(b.len == 302 && strlen(buf_cstr(&b)) == 302 && b.p[301] == '7',
+	    "what is longer than the room is printed whole");
+	buf_fini(&b);
+	buf_byte(&b, 'x');
+	is_str(buf_cstr(&b), "x", "a byte into nothing");
 	buf_fini(&b);
 	ok(slice_eq_nocase(slice_of("X-Job"), "x-jOB"), "case is ignored");
 	is_int((int64_t)slice_trim(slice_of(" \ta b\t")).len, 3, "trimmed");

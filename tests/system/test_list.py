@@ -1,0 +1,248 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""list and delete: each selector means what it says, alone and together; what
+is deleted is in the ledger and in the accounting, what is being sent stays."""
+
+import netns
+netns.enter()
+
+import json
+import socket
+import time
+
+import tap
+from lab import Lab, mx_zone
+
+CONFIG = """
+<virtual-mta one>
+    smtp-source-host 127.0.0.11 one.mta.example
+</virtual-mta>
+<source 127.0.0.1>
+    process-x-virtual-mta yes
+    process-x-job yes
+</source>
+<domain *>
+    retry-after 1h
+    retry-recipients-after 1h
+</domain>
+"""
+DOMAINS = ("a.example", "b.example", "slow.example")
+ZONE = "".join(mx_zone(d, ("mx." + d, "127.0.1.1")) for d in DOMAINS)
+RECEIVERS = [{"listen": ["127.0.1.1:25"], "rules": [
+    {"at": "rcpt", "match": "slow.example", "delay": 120},
+    {"at": "rcpt", "reply": "451 4.2.1 later"}]}]
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
+                         with_milter=False, receivers=RECEIVERS)
+
+    def __enter__(self):
+        self.start()
+        self.command.text("pause", "queue", "*/*")
+        for i in range(3):
+            self.send("n%d@a.example" % i, "news", "news@x.example", "E+2B1")
+        self.send("m1@a.example", "mail", "me@y.example", "E2", vmta="one")
+        self.send("m2@b.example", "mail", "me@y.example", "E3")
+        self.send("d@b.example", "", "", "E4")
+        return self
+
+    def __exit__(self, *why):
+        self.receiver.stop()  # or a transaction would end in two minutes
+        return super().__exit__(*why)
+
+    def send(self, rcpt, job, sender, envid, vmta=None):
+        headers = [("X-Job", job)] if job else []
+        if vmta:
+            headers.append(("X-Virtual-MTA", vmta))
+        self.inject(rcpt, sender=sender, headers=headers,
+                    params=" ENVID=" + envid)
+
+    def listed(self, *args):
+        rows = self.command.json("list", *args)["recipients"]
+        return sorted(r["to"].split("@")[0] for r in rows)
+
+    def delete(self, *args):
+        return self.command.json("delete", *args)
+
+
+@tap.test("list: each selector, with wildcards where addresses are")
+def selectors(lab):
+    news = ["n0", "n1", "n2"]
+    for args, wanted in (
+            ((), ["d", "m1", "m2"] + news),
+            (("--queue=a.example",), ["m1"] + news),
+            (("--queue=*/one",), ["m1"]),
+            (("A.*/{default}",), news),
+            (("--jobId=news",), news),
+            (("--jobId=News",), []),
+            (("--orig=me@y.example",), ["m1", "m2"]),
+            (("--orig=*@Y.example",), ["m1", "m2"]),
+            (("--orig=<>",), ["d"]),
+            (("--rcpt=n?@a.example",), news),
+            (("--rcpt=n1@a.example",), ["n1"]),
+            (("--envId=E2",), ["m1"]),
+            (("--envId=E+1",), news),
+            (("--envId=E+2B1",), news),
+            (("--orig=me*", "--queue=b.example"), ["m2"]),
+            (("--jobId=mail", "--rcpt=*@a.example"), ["m1"]),
+            (("--older-than=1h",), [])):
+        tap.equal(lab.listed(*args), wanted, str(args))
+
+
+@tap.test("list --older-than knows how old mail is")
+def older(lab):
+    tap.wait_for(lambda: len(lab.listed("--older-than=1s")) == 6, 10,
+                 "all are a second old")
+    lab.send("young@b.example", "mail", "me@y.example", "E5")
+    tap.equal(lab.listed("--older-than=1h"), [], "an hour")
+    tap.check("young" in lab.listed(), "it is listed")
+    tap.equal(lab.delete("--jobId=mail", "--rcpt=young@*")["deleted"], 1,
+              "deleted again")
+
+
+@tap.test("list: counts, columns and JSON")
+def counts(lab):
+    r = lab.command.json("list", "--maxitems=2")
+    tap.equal((r["shown"], r["matched"], len(r["recipients"])), (2, 6, 2),
+              "some of all")
+    r = lab.command.json("list", "--maxitems=2", "--orig=*")
+    tap.equal((r["shown"], r["matched"]), (2, 5), "all were looked at")
+    r = lab.command.json("list", "--orig=me*")
+    tap.equal((r["shown"], r["matched"]), (2, 2), "all of those")
+    row = lab.command.json("list", "--rcpt=m1@*")["recipients"][0]
+    tap.equal((row["vmta"], row["job"], row["from"], row["envid"],
+               row["sending"], row["attempts"]),
+              ("one", "mail", "me@y.example", "E2", False, 0), str(row))
+    tap.check(lab.command.text("list").endswith(
+        "6 of 6 matching recipients.\n"), "footer")
+
+
+@tap.test("delete refuses to run without --queue or --jobId")
+def refuses(lab):
+    for args in ((), ("--rcpt=*",), ("--older-than=1s", "--orig=*")):
+        r = lab.command.run("delete", *args)
+        tap.equal(r.returncode, 2, str(args))
+        tap.check("needs --queue or --jobId" in r.stderr, r.stderr)
+    tap.check("error" in ask(lab, {"command": "delete"}), "the daemon, too")
+    tap.equal(len(lab.listed()), 6, "something went")
+
+
+@tap.test("delete --dry-run counts and changes nothing")
+def dry_run(lab):
+    tap.equal(lab.delete("--queue=*/*", "--dry-run"),
+              {"deleted": 6, "sending": 0, "dry_run": True}, "all")
+    tap.equal(lab.delete("--queue=*", "--dry-run", "--orig=me*")["deleted"], 2,
+              "by envelope")
+    tap.equal(lab.command.text("delete", "--jobId=news", "--dry-run"),
+              "3 recipient(s) would be deleted.\n", "text")
+    tap.equal((len(lab.listed()), lab.audit().terminal["deleted"]), (6, 1),
+              "something went")
+
+
+@tap.test("delete by envelope, by job, by queue: ledger and accounting")
+def delete(lab):
+    before = lab.audit().terminal["deleted"]
+    tap.equal(lab.delete("--queue=a.example", "--rcpt=n1@*")["deleted"], 1,
+              "by recipient")
+    tap.equal(lab.listed("a.example"), ["m1", "n0", "n2"], "what stays")
+    tap.equal(lab.command.text("delete", "--jobId=news", "--maxitems=1"),
+              "1 recipient(s) deleted.\n", "by job, one")
+    tap.equal(lab.delete("--jobId=news", "--no-accounting")["deleted"], 1,
+              "by job, the other")
+    tap.equal(lab.delete("--queue=b.example")["deleted"], 2, "by queue")
+    tap.equal(lab.delete("--queue=b.example")["deleted"], 0, "again")
+    tap.equal(lab.listed(), ["m1"], "what stays")
+    audit = lab.audit()
+    tap.equal((audit.terminal["deleted"] - before, audit.balances()),
+              (5, True), str(audit))
+    record = lab.wait_record("b", "m2@b.example")
+    tap.equal((record["dsnAction"], record["dsnStatus"][:5],
+               record["jobId"]), ("failed", "5.0.0", "mail"), str(record))
+    tap.check("deleted by the operator" in record["dsnDiag"], str(record))
+    rows = [r["rcpt"] for r in lab.accounting("b") if r["jobId"] == "news"]
+    tap.equal(len(rows), 2, "--no-accounting wrote: %s" % rows)
+
+
+@tap.test("delete leaves what is being sent, and says so")
+def sending(lab):
+    lab.command.text("resume", "queue", "slow.example")
+    lab.send("s@slow.example", "slow", "me@y.example", "E6")
+    tap.wait_for(lambda: [r for r in lab.command.json("list", "slow.example")
+                          ["recipients"] if r["sending"]], 20,
+                 "it is being sent")
+    tap.equal(lab.delete("--queue=slow.example"),
+              {"deleted": 0, "sending": 1, "dry_run": False}, "by queue")
+    tap.equal(lab.delete("--jobId=slow", "--orig=me@*"),
+              {"deleted": 0, "sending": 1, "dry_run": False}, "by sender")
+    tap.equal(lab.listed("slow.example"), ["s"], "it is gone")
+
+
+@tap.test("delete reaches recipients that wait for their time")
+def deferred(lab):
+    lab.command.text("resume", "queue", "*/*")
+    for i in range(20):
+        lab.send("w%d@b.example" % i, "wait", "me@y.example", "E7")
+    tap.wait_for(lambda: lab.command.json("show", "status")["queue"]
+                 ["deferred"] == 21, 20, "all are deferred")
+    tap.equal(lab.delete("--jobId=wait", "--rcpt=w1?@*")["deleted"], 10,
+              "some by envelope")
+    tap.equal(lab.delete("--queue=b.example", "--older-than=1h")["deleted"], 0,
+              "none are that old")
+    tap.equal(lab.delete("--queue=b.example")["deleted"], 10, "the others")
+    tap.check(lab.audit().balances(), "audit")
+
+
+def ask(lab, request):
+    """The last line that mailraced answers to a request."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(lab.path("run", "control"))
+        s.sendall(json.dumps(request).encode() + b"\n")
+        for line in s.makefile("rb"):
+            answer = json.loads(line)
+            if "item" not in answer:
+                return answer
+
+
+@tap.test("hostile selectors are refused")
+def hostile(lab):
+    for key in ("orig", "rcpt", "jobId", "envId"):
+        for value in ("a\nb", "\x1b[2J", "", "x" * 5000, 3, ["a"], None):
+            answer = ask(lab, {"command": "list", key: value})
+            tap.check("error" in answer, "%s %r: %s" % (key, value, answer))
+            answer = ask(lab, {"command": "delete", "queue": "*",
+                               key: value})
+            tap.check("error" in answer, "delete %s %r" % (key, value))
+    for value in (-1, "1h", 1e300, 2 ** 62, None):
+        answer = ask(lab, {"command": "list", "older-than": value})
+        tap.check("error" in answer, "older-than %r: %s" % (value, answer))
+    answer = ask(lab, {"command": "list", "orig": "*a" * 450})
+    tap.equal((answer.get("shown"), answer.get("done")), (0, True),
+              str(answer))
+
+
+@tap.test("who goes away in the middle of a long list holds up nobody")
+def gone(lab):
+    many = ["r%d@a.example" % i for i in range(800)]
+    lab.command.text("pause", "queue", "a.example")
+    lab.inject(many, sender="me@y.example")
+    for _ in range(10):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(lab.path("run", "control"))
+            s.sendall(b'{"command": "list", "maxitems": 1000000}\n')
+            s.recv(100)
+    begin = time.monotonic()
+    tap.equal(lab.command.json("list", "--maxitems=1000")["shown"], 802, "all")
+    tap.check(time.monotonic() - begin < 10, "it took too long")
+    r = lab.command.json("list", "--maxitems=2", "--orig=*")
+    tap.equal((r["shown"], r["matched"]), (2, None), "not all looked at")
+    text = lab.command.text("list", "--maxitems=2", "--orig=*")
+    tap.check(text.endswith("2 matching recipients; there may be more.\n"),
+              text)
+    tap.equal(lab.delete("--queue=a.example", "--rcpt=r*")["deleted"], 800,
+              "deleted")
+
+
+tap.main(Fixture)

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A walk meets every queue and every recipient that stays, whatever happens
+ * between two slices, and takes out what is wanted and nothing else.
+ */
+#include "vmta/sched_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "tests/support/fake_conf.h"
+#include "tests/tap.h"
+
+#define S US_PER_S
+
+enum { MESSAGES = 400, RCPTS = 3 };
+
+struct world {
+	struct sched *sched;
+	uint64_t next_id;
+	unsigned met[2 * MESSAGES + 1][RCPTS]; /* by message */
+	unsigned told, taken, slice;
+	bool younger;     /* what comes is younger than all that waits */
+	uint32_t modulus; /* ids that are wanted: multiples */
+};
+
+static void
+on_conn(void *ctx, struct sched_conn *c)
+{
+	(void)ctx;
+	(void)c;
+}
+
+static void
+on_grant(void *ctx, struct sched_conn *c, struct grant *g)
+{
+	(void)ctx;
+	(void)c;
+	(void)g;
+}
+
+static void
+on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	(void)ctx;
+	(void)q;
+	(void)m;
+	(void)n;
+	(void)attempts;
+}
+
+static const struct sched_owner owner = { on_conn, on_grant, on_conn,
+	on_expired };
+
+/* One of every third waits for its time; ages and due times are mixed. */
+static void
+add(struct world *w, const char *domain, uint8_t priority)
+{
+	struct message_loc loc = { .segment = 1, .env_len = 10 };
+	struct sched_rcpt_in in[RCPTS] = { { 0 } };
+	uint64_t id = ++w->next_id;
+	struct message *m = message_at(id, &loc);
+
+	for (uint32_t i = 0; i < RCPTS; i++) {
+		in[i].n = i;
+		in[i].domain = domain;
+		in[i].vmta = "";
+		in[i].priority = priority;
+		in[i].queued_us = w->younger ? S + 1000 :
+					       S + (int64_t)(id * 7919 % 1000);
+		in[i].job = id % 2 == 0 ? "even" : "odd";
+		if (id % 3 == 0) {
+			in[i].attempts = 1;
+			in[i].due_us = 3600 * S +
+			    (w->younger ? S : (int64_t)(id * 104729 % 997));
+		}
+	}
+	sched_add(w->sched, m, in, RCPTS, S);
+	message_unref(&m);
+}
+
+static void
+world_init(struct world *w)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct sched_pause all = { "*", "*", true };
+	struct err e;
+
+	*w = (struct world){ .modulus = 1 };
+	w->sched = sched_new(conf, &owner, w, S);
+	snapshot_unref(&conf);
+	(void)sched_pause(w->sched, &all, &e);
+	for (int i = 0; i < MESSAGES; i++)
+		add(w, i % 4 == 3 ? "b.example" : "a.example",
+		    (uint8_t)(i % 2 == 0 ? 50 : 10));
+	(void)sched_run(w->sched, S);
+}
+
+static bool
+on_rcpt(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct world *w = ctx;
+
+	w->told++;
+	w->met[info->id][info->n]++;
+	return w->told % w->slice != 0;
+}
+
+static bool
+is_wanted(void *ctx, const struct sched_rcpt_info *info)
+{
+	const struct world *w = ctx;
+
+	return info->id % w->modulus == 0 && info->n != 1;
+}
+
+static void
+on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct world *w = ctx;
+
+	(void)q;
+	w->taken++;
+	if (m->id % w->modulus != 0 || n == 1 || attempts != (m->id % 3 == 0))
+		w->taken += 1000000;
+}
+
+static unsigned
+missed(const struct world *w, uint64_t below)
+{
+	unsigned n = 0;
+
+	for (uint64_t id = 1; id <= below; id++)
+		for (uint32_t i = 0; i < RCPTS; i++)
+			n += w->met[id][i] == 0;
+	return n;
+}
+
+static void
+test_tell(unsigned slice, bool busy)
+{
+	struct world w;
+	struct sched_walk walk;
+	unsigned slices = 0;
+
+	world_init(&w);
+	w.slice = slice;
+	w.younger = true;
+	sched_walk_begin(&walk, w.sched);
+	while (sched_walk_next(&walk) != NULL)
+		while (!sched_walk_rcpts(&walk, on_rcpt, &w)) {
+			slices++;
+			if (busy && w.next_id < 2 * MESSAGES)
+				add(&w, "a.example", 50);
+		}
+	sched_walk_end(&walk);
+	is_int(missed(&w, MESSAGES), 0, "nothing that stays is missed");
+	if (!busy)
+		is_int(w.told, MESSAGES * RCPTS, "nor told twice");
+	ok(slices >= w.told / slice / 4, "%u slices of %u", slices, slice);
+	sched_free(&w.sched);
+}
+
+static uint64_t
+queued(const struct world *w)
+{
+	struct sched_totals t;
+
+	sched_totals(w->sched, &t);
+	return t.rcpts;
+}
+
+/* Takes by slices, and mail comes in between. */
+static void
+test_take(uint32_t modulus, uint32_t max)
+{
+	struct world w;
+	struct sched_walk walk;
+	struct sched_take take = { is_wanted, on_taken, &w };
+	unsigned wanted = 0, rounds = 0, before;
+
+	world_init(&w);
+	w.modulus = modulus;
+	do {
+		before = w.taken;
+		sched_walk_begin(&walk, w.sched);
+		while (sched_walk_next(&walk) != NULL)
+			while (!sched_walk_take(&walk, &take, max))
+				if (w.next_id < MESSAGES + 50)
+					add(&w, "a.example", 50);
+		sched_walk_end(&walk);
+		rounds++;
+	} while (w.taken != before);
+	for (uint64_t id = 1; id <= w.next_id; id++)
+		wanted += id % modulus == 0 ? RCPTS - 1 : 0;
+	is_int(w.taken, wanted, "just what is wanted is taken");
+	is_int((int64_t)queued(&w), (int64_t)(w.next_id * RCPTS - wanted),
+	    "the others stay");
+	ok(rounds <= 4, "in %u rounds", rounds);
+	(void)sched_run(w.sched, 2 * S);
+	sched_free(&w.sched);
+}
+
+/* Queues go and come while a walk stands at them. */
+static void
+test_queues(void)
+{
+	struct world w;
+	struct sched_walk walk;
+	struct sched_take all = { is_wanted, on_taken, &w };
+	struct sched_queue *q;
+	unsigned n = 0;
+
+	world_init(&w);
+	w.modulus = 1;
+	w.slice = 1;
+	sched_walk_begin(&walk, w.sched);
+	q = sched_walk_next(&walk);
+	is_str(sched_queue_domain(q), "a.example", "the first");
+	ok(!sched_walk_rcpts(&walk, on_rcpt, &w), "a slice of it");
+	sched_queue_take_all(w.sched, q, NULL, NULL, 2 * S);
+	(void)sched_run(w.sched, 2 * S);
+	(void)sched_run(w.sched, 3600 * S); /* it is forgotten */
+	ok(sched_walk_rcpts(&walk, on_rcpt, &w), "it has gone, and its rest");
+	ok(sched_walk_take(&walk, &all, 10) &&
+		!sched_walk_free_deferred(&walk, 10),
+	    "nothing to take or to free");
+	add(&w, "c.example", 50);
+	while ((q = sched_walk_next(&walk)) != NULL)
+		n++;
+	is_int(n, 2, "the second, and one that came meanwhile");
+	sched_walk_end(&walk);
+	sched_free(&w.sched);
+}
+
+int
+main(void)
+{
+	test_tell(1000000, false);
+	test_tell(1, false);
+	test_tell(7, true);
+	test_take(1, 10);
+	test_take(2, 1);
+	test_take(3, 1000000);
+	test_take(7, 3);
+	test_queues();
+	return done_testing();
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * candidates - recipients that may be meant, a chunk at a time: collected on
+ * the scheduler's thread, looked at with their envelopes on a worker.
+ *
+ *	candidates_go() -> scheduler: collects -> worker: look() for each that
+ *	is meant, then chunk() -> the owner: candidates_go() or _stop()
+ *
+ * The chunk() of the last one comes with ended set, even when there is
+ * nothing in it; then the struct is the owner's again.  So memory is bounded,
+ * and an owner whose client does not read just does not go on.
+ */
+
+#ifndef TRANSPORT_CANDIDATES_H
+#define TRANSPORT_CANDIDATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/mem.h"
+#include "transport/queue_walk.h"
+#include "transport/select.h"
+#include "transport/worker_env.h"
+
+struct candidate {
+	struct message *msg;
+	int64_t due_us; /* 0: now */
+	uint32_t n, size;
+	uint16_t attempts;
+	bool granted;
+};
+
+struct candidates;
+/* env has no recipients when it could not be read; error then says why. */
+typedef void candidate_look_fn(struct candidates *c, const struct candidate *r,
+    const struct envelope *env, const struct err *error);
+typedef void candidates_chunk_fn(struct candidates *c); /* on the worker */
+
+struct candidates { /* the first five are the owner's to fill */
+	struct dispatch *dispatch;
+	struct worker_env *env; /* of the worker that reads */
+	const struct select *select;
+	candidate_look_fn *look;
+	candidates_chunk_fn *chunk;
+
+	bool ended;
+	uint64_t queues; /* that fit */
+	uint64_t counted;
+
+	struct queue_walk walk;
+	struct post post;
+	struct dispatch_reader *reader;
+	struct candidate *list;
+	size_t count, cap;
+	bool counting, stopping;
+	int64_t now_us;
+};
+
+void candidates_go(struct candidates *c);
+/* No more of them: only the last chunk() comes. */
+void candidates_stop(struct candidates *c);
+/*
+ * Envelopes are not looked at any more; the last chunk() comes when it is
+ * `counted` how many fit by what the scheduler knows.
+ */
+void candidates_count(struct candidates *c);
+void candidates_fini(struct candidates *c);
+
+#endif
