@@ -15,6 +15,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
@@ -73,6 +74,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_walk \
 	tests/unit/test_waybill \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
