@@ -255,6 +255,7 @@ EXTRA_DIST += \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_bad_disk.py \
+	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
 	%D%/crash/test_network.py \
