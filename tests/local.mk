@@ -15,6 +15,8 @@ check_PROGRAMS += \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_size \
+	tests/unit/test_conf_print \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
@@ -27,6 +29,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
+	tests/unit/test_explain \
 	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
@@ -150,7 +153,8 @@ shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
 shim_ldflags = -shared -pthread
 tests_crash_disk_so_SOURCES = \
 	%D%/crash/badio.c %D%/crash/badio.h \
-	%D%/crash/powercut.c
+	%D%/crash/disk.c \
+	%D%/crash/powercut.c %D%/crash/powercut.h
 tests_crash_disk_so_CFLAGS = $(shim_cflags)
 tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
 tests_crash_disk_so_LDADD =
@@ -373,6 +377,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
