@@ -28,6 +28,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
 	tests/unit/test_glob \
+	tests/unit/test_gather \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
