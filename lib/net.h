@@ -12,6 +12,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -53,6 +54,12 @@ int net_listen(const char *where, struct err *e);
 
 /* Was a socket handed over for this unix path?  Then it outlives us. */
 bool net_is_inherited(const char *path);
+
+/*
+ * Of the sockets handed over, the i-th that no net_listen() has asked for, as
+ * text; false: there are no more.
+ */
+bool net_unused_inherited(size_t i, char *out, size_t cap);
 
 /* Why net_connect() has failed, where it was not the other side's fault. */
 enum net_fault {

@@ -151,7 +151,8 @@ shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
 shim_ldflags = -shared -pthread
 tests_crash_disk_so_SOURCES = \
 	%D%/crash/badio.c %D%/crash/badio.h \
-	%D%/crash/powercut.c
+	%D%/crash/disk.c \
+	%D%/crash/powercut.c %D%/crash/powercut.h
 tests_crash_disk_so_CFLAGS = $(shim_cflags)
 tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
 tests_crash_disk_so_LDADD =
@@ -258,8 +259,10 @@ EXTRA_DIST += \
 	%D%/crash/test_bad_disk.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
-	%D%/crash/test_receivers.py \
+	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_receivers.py \
+	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
@@ -371,6 +374,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
