@@ -150,7 +150,8 @@ shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
 shim_ldflags = -shared -pthread
 tests_crash_disk_so_SOURCES = \
 	%D%/crash/badio.c %D%/crash/badio.h \
-	%D%/crash/powercut.c
+	%D%/crash/disk.c \
+	%D%/crash/powercut.c %D%/crash/powercut.h
 tests_crash_disk_so_CFLAGS = $(shim_cflags)
 tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
 tests_crash_disk_so_LDADD =
