@@ -261,10 +261,18 @@ find_inherited(const struct sockaddr *sa, socklen_t len)
 	return -1;
 }
 
+/* Sockets handed over that were asked for; main alone, as bits. */
+static uint64_t used;
+
+#define USED_MAX 64
+
 static int
 take_inherited(int inherited, const char *where, struct err *e)
 {
-	int flags;
+	int flags, number = inherited - SD_LISTEN_FDS_START;
+
+	if (number < USED_MAX)
+		used |= UINT64_C(1) << number;
 
 	/* A copy: the same socket may be asked for again after a reload. */
 	inherited = fcntl(inherited, F_DUPFD_CLOEXEC, 3);
@@ -278,6 +286,47 @@ take_inherited(int inherited, const char *where, struct err *e)
 		return -1;
 	}
 	return inherited;
+}
+
+static void
+socket_text(int fd, char *out, size_t cap)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr_un un;
+	socklen_t len = sizeof(ss);
+	char text[NET_ADDR_TEXT];
+	struct net_addr addr;
+	uint16_t port = 0;
+
+	memset(&ss, 0, sizeof(ss));
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1) {
+		(void)snprintf(out, cap, "descriptor %d", fd);
+	} else if (ss.ss_family == AF_UNIX) {
+		memcpy(&un, &ss, sizeof(un));
+		(void)snprintf(out, cap, "%.*s", (int)sizeof(un.sun_path),
+		    un.sun_path);
+	} else {
+		net_addr_from_sa((struct sockaddr *)&ss, &addr, &port);
+		(void)snprintf(out, cap, "%s port %u",
+		    net_addr_text(&addr, text), port);
+	}
+}
+
+bool
+net_unused_inherited(size_t i, char *out, size_t cap)
+{
+	int count = sd_listen_fds(0);
+
+	for (int n = 0; n < count && n < USED_MAX; n++) {
+		if ((used >> n & 1) != 0)
+			continue;
+		if (i == 0) {
+			socket_text(SD_LISTEN_FDS_START + n, out, cap);
+			return true;
+		}
+		i--;
+	}
+	return false;
 }
 
 /* Is somebody answering there?  Then the path is not stale. */
@@ -377,6 +426,20 @@ net_listen(const char *where, struct err *e)
 	if (inherited >= 0)
 		return take_inherited(inherited, where, e);
 	return listen_on((const struct sockaddr *)&ss, len, where, e);
+}
+
+bool
+net_addr_is_local(const struct net_addr *a)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = to_sa(a, 0, &ss);
+	int fd = socket(a->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* Of a family that this host does not have, nothing is local. */
+	bool local = fd != -1 && bind(fd, (struct sockaddr *)&ss, len) == 0;
+
+	if (fd != -1)
+		(void)close(fd);
+	return local;
 }
 
 /* ---- connecting ---------------------------------------------------------- */

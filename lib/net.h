@@ -12,6 +12,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -38,6 +39,8 @@ int net_endpoint_parse(const char *where, struct net_addr *a_r,
     uint16_t *port_r, struct err *e);
 bool net_prefix_match(const struct net_prefix *p, const struct net_addr *a);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
+/* Can a socket of this host be bound to it?  Asks the kernel. */
+bool net_addr_is_local(const struct net_addr *a);
 bool net_addr_is_loopback(const struct net_addr *a);
 const char *net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT]);
 
@@ -53,6 +56,12 @@ int net_listen(const char *where, struct err *e);
 
 /* Was a socket handed over for this unix path?  Then it outlives us. */
 bool net_is_inherited(const char *path);
+
+/*
+ * Of the sockets handed over, the i-th that no net_listen() has asked for, as
+ * text; false: there are no more.
+ */
+bool net_unused_inherited(size_t i, char *out, size_t cap);
 
 /* Why net_connect() has failed, where it was not the other side's fault. */
 enum net_fault {

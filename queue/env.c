@@ -2,6 +2,7 @@
 #include "queue/env.h"
 
 #include <db.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -14,10 +15,16 @@
 #include "lib/check.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/str.h"
 #include "queue/bytes.h"
 
 enum {
-	CACHE_BYTES = 48 << 20,
+	/*
+	 * Berkeley DB makes it a quarter more.  Twice as much cost 30 MB of
+	 * memory and saved no measurable time (12 us of CPU a message with
+	 * both): reading goes on in the kernel's cache.
+	 */
+	CACHE_BYTES = 24 << 20,
 	LOG_BUFFER = 2 << 20, /* of more than one batch */
 	/*
 	 * What a disk writes whole or not at all.  Recovery cannot repair a
@@ -187,29 +194,59 @@ env_open(const char *dir, struct env **v_r, struct err *e)
 	if (code != 0) {
 		enum env_result r = judge(code, home, e);
 
-		env_close(&v);
+		(void)env_close(&v);
 		return r == ENV_NO_SPACE ? r : ENV_FAILED;
 	}
 	*v_r = v;
 	return ENV_OK;
 }
 
-void
+int
 env_close(struct env **vp)
 {
 	struct env *v = *vp;
+	int rc = 0;
 
 	*vp = NULL;
 	if (v == NULL)
-		return;
+		return 0;
 	CHECK(v->txn == NULL);
 	for (int t = 0; t < TABLE_COUNT; t++)
-		if (v->tables[t] != NULL)
-			(void)v->tables[t]->close(v->tables[t], 0);
-	if (v->dbenv != NULL)
-		(void)v->dbenv->close(v->dbenv, 0);
+		if (v->tables[t] != NULL &&
+		    v->tables[t]->close(v->tables[t], 0) != 0)
+			rc = -1;
+	if (v->dbenv != NULL && v->dbenv->close(v->dbenv, 0) != 0)
+		rc = -1;
 	buf_fini(&v->got);
 	free(v);
+	return rc;
+}
+
+void
+env_forget_cache(const char *dir)
+{
+	struct buf home = { 0 };
+	struct dirent *entry;
+	DIR *d;
+
+	buf_printf(&home, "%s/db", dir);
+	d = opendir(home.p);
+	buf_fini(&home);
+	if (d == NULL)
+		return; /* there is no database yet */
+	/* glibc's readdir() shares nothing between two streams. */
+	/* cppcheck-suppress readdirCalled */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((entry = readdir(d)) != NULL) {
+		int fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_CLOEXEC);
+
+		if (fd == -1)
+			continue;
+		/* A hint: what fails has no cache. */
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		(void)close(fd);
+	}
+	(void)closedir(d);
 }
 
 /* ---- transactions -------------------------------------------------------- */

@@ -48,7 +48,16 @@ struct env;
 
 /* Runs recovery. */
 enum env_result env_open(const char *dir, struct env **v_r, struct err *e);
-void env_close(struct env **vp);
+
+/* -1: something did not reach the disk; recovery will see to it. */
+int env_close(struct env **vp);
+
+/*
+ * Before env_open() after an end that was not clean: a sync may have failed,
+ * and then the kernel shows pages that the disk does not have, and never
+ * writes them.  Recovery has to read what the disk has.
+ */
+void env_forget_cache(const char *dir);
 
 void env_begin(struct env *v);
 enum env_result env_commit(struct env *v, struct err *e);

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/mem.h"
 
 struct lock {
 	int fd;
+	bool was_ended_well;
 };
 
 static int
@@ -45,6 +47,7 @@ lock_take(const char *dir, struct lock **lock_r, struct err *e)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[4096];
+	struct stat st;
 	int fd;
 
 	*lock_r = NULL;
@@ -61,6 +64,8 @@ lock_take(const char *dir, struct lock **lock_r, struct err *e)
 		(void)close(fd);
 		return -1;
 	}
+	if (fstat(fd, &st) == -1)
+		st.st_size = -1; /* who knows */
 	/* A full disk must not keep recovery from starting: the pid is a
 	 * courtesy. */
 	if (write_pid(fd, dir, e) == -1 && errno != ENOSPC) {
@@ -69,6 +74,7 @@ lock_take(const char *dir, struct lock **lock_r, struct err *e)
 	}
 	*lock_r = mem_new(struct lock);
 	(*lock_r)->fd = fd;
+	(*lock_r)->was_ended_well = st.st_size == 0;
 	return 0;
 }
 
@@ -82,4 +88,17 @@ lock_free(struct lock **lockp)
 		return;
 	(void)close(lock->fd);
 	free(lock);
+}
+
+bool
+lock_was_ended_well(const struct lock *lock)
+{
+	return lock->was_ended_well;
+}
+
+void
+lock_end_well(struct lock *lock)
+{
+	if (ftruncate(lock->fd, 0) == -1)
+		return; /* the next start is only more careful */
 }

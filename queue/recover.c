@@ -7,6 +7,7 @@
 #include "queue/bytes.h"
 #include "queue/doubt.h"
 #include "queue/inflight_priv.h"
+#include "queue/lock.h"
 #include "queue/reserve.h"
 #include "queue/store_priv.h"
 
@@ -16,8 +17,11 @@ enum { SLOTS_SPARE = 256, SLOTS_BY_SESSION = 4 };
 static int
 open_env(struct store *s, struct err *e)
 {
-	enum env_result r = env_open(s->dir, &s->env, e);
+	enum env_result r;
 
+	if (!lock_was_ended_well(s->lock))
+		env_forget_cache(s->dir);
+	r = env_open(s->dir, &s->env, e);
 	if (r == ENV_NO_SPACE && reserve_give_up(s->reserve))
 		r = env_open(s->dir, &s->env, e);
 	return r == ENV_OK ? 0 : -1;

@@ -369,7 +369,8 @@ store_free(struct store **sp)
 	catalog_free(&s->catalog);
 	inflight_free(&s->inflight);
 	segments_free(&s->segments);
-	env_close(&s->env);
+	if (env_close(&s->env) == 0 && s->ends_well)
+		lock_end_well(s->lock);
 	reserve_free(&s->reserve);
 	lock_free(&s->lock);
 	free(s->dir);
@@ -474,7 +475,9 @@ store_close(struct store **sp)
 	worker_join(s->worker);       /* what was posted has been committed */
 	while (audit_slice(s->audit)) /* who asked is answered */
 		;
-	if (env_checkpoint(s->env, 0, 0, &e) != ENV_OK)
+	if (env_checkpoint(s->env, 0, 0, &e) == ENV_OK)
+		s->ends_well = true;
+	else
 		log_note(LOG_L_ERROR, "checkpoint", "%s", e.text);
 	*sp = NULL;
 	store_free(&s);

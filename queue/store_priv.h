@@ -62,6 +62,7 @@ struct store {
 	size_t doubts_found; /* by this start */
 	bool called;         /* store_load() was: callbacks may come */
 	bool loaded;         /* the catalog and the live bytes are complete */
+	bool ends_well;      /* the last checkpoint is on the disk */
 	enum store_space space, space_told;
 
 	uint64_t batches, syncs;

@@ -15,6 +15,8 @@ check_PROGRAMS += \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_size \
+	tests/unit/test_conf_print \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
@@ -27,6 +29,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
+	tests/unit/test_explain \
 	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
@@ -71,6 +74,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_walk \
 	tests/unit/test_waybill \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
@@ -150,7 +154,8 @@ shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
 shim_ldflags = -shared -pthread
 tests_crash_disk_so_SOURCES = \
 	%D%/crash/badio.c %D%/crash/badio.h \
-	%D%/crash/powercut.c
+	%D%/crash/disk.c \
+	%D%/crash/powercut.c %D%/crash/powercut.h
 tests_crash_disk_so_CFLAGS = $(shim_cflags)
 tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
 tests_crash_disk_so_LDADD =
@@ -257,8 +262,10 @@ EXTRA_DIST += \
 	%D%/crash/test_bad_disk.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
-	%D%/crash/test_receivers.py \
+	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_receivers.py \
+	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
@@ -370,6 +377,8 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_settings.py \
+	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \

@@ -54,14 +54,13 @@ arrival_accepted(struct sched *s, struct message *m, struct slice waybill,
 	region_reset(rg);
 }
 
-void
-arrival_recovered(struct sched *s, const struct store_arrival *a,
-    struct region *rg)
+static void
+add_found(struct sched *s, const struct store_arrival *a, struct region *rg,
+    int64_t now_us, int64_t engine_us)
 {
 	struct sched_rcpt_in *in = region_array(rg, a->count, sizeof(*in));
 	struct message *m = message_at(a->id, &a->loc);
 	const struct waybill_run *run = a->waybill.runs;
-	int64_t engine_us = engine_offset();
 	uint32_t end = run->count; /* of the run, by number */
 
 	for (uint32_t i = 0; i < a->count; i++) {
@@ -74,7 +73,18 @@ arrival_recovered(struct sched *s, const struct store_arrival *a,
 		if (r->due_wall_us != 0)
 			in[i].due_us = r->due_wall_us + engine_us;
 	}
-	sched_add(s, m, in, a->count, clock_us());
+	sched_add(s, m, in, a->count, now_us);
 	message_unref(&m);
 	region_reset(rg);
+}
+
+void
+arrival_recovered(struct sched *s, const struct store_arrivals *list,
+    struct region *rg)
+{
+	int64_t now_us = clock_us(), engine_us = engine_offset();
+	const struct store_arrival *a;
+
+	STAILQ_FOREACH(a, &list->list, link)
+	add_found(s, a, rg, now_us, engine_us);
 }

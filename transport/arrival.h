@@ -22,7 +22,7 @@ void arrival_accepted(struct sched *s, struct message *m, struct slice waybill,
     const bool *known, struct region *rg);
 
 /* Found in the spool at start. */
-void arrival_recovered(struct sched *s, const struct store_arrival *a,
+void arrival_recovered(struct sched *s, const struct store_arrivals *list,
     struct region *rg);
 
 #endif

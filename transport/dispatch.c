@@ -313,10 +313,8 @@ on_found(struct post *p)
 {
 	struct found *f = post_owner(p, struct found, post);
 	struct dispatch *d = f->dispatch;
-	struct store_arrival *a;
 
-	STAILQ_FOREACH(a, &f->arrivals->list, link)
-	arrival_recovered(d->sched, a, d->rg);
+	arrival_recovered(d->sched, f->arrivals, d->rg);
 	store_arrivals_done(&f->arrivals);
 	free(f);
 }

@@ -39,7 +39,9 @@ enum {
 	OUT_MAX = 65536,
 	TEXT_KEEP = 262144, /* buffers above this are not kept */
 	RCPTS_KEEP = 4096,
-	STOP_GRACE_S = 2, /* at a stop, for a client with its first message */
+	STOP_GRACE_S = 2,      /* at a stop, for a client with a message */
+	STOP_LONGER_S = 8,     /* for one that talks and has none, after that */
+	STOP_LOOK_US = 200000, /* at a stop the timer looks so often */
 	TICK_S = 60 /* the timer looks again, in states without a deadline */
 };
 
@@ -294,15 +296,25 @@ enter(struct ingress_session *s, enum ingress_state state)
 /* ---- events -------------------------------------------------------------- */
 
 /*
- * A host MTA that has just connected has a message in its hands, and 421 now
- * would make it wait for minutes: it may hand over this one first.  Once it
- * was served, the end of the connection costs it nothing.
+ * A client that has just connected, or that has said something since its last
+ * message was answered, has one in its hands, and 421 now would make it wait
+ * for minutes: it may hand over this one first.  Postfix says RSET before it
+ * uses a connection again, and opens another if the answer to that is 421.
  */
 static bool
 is_leaving(const struct ingress_session *s)
 {
-	return s->env->ingress_stopping && s->state == INGRESS_COMMAND &&
-	    !s->tx.open && (s->served || clock_us() >= s->env->ingress_stop_us);
+	int64_t now_us;
+
+	if (!s->env->ingress_stopping || s->state != INGRESS_COMMAND ||
+	    s->tx.open)
+		return false;
+	if (s->served)
+		return true;
+	now_us = clock_us();
+	return now_us >= s->env->ingress_stop_us &&
+	    (now_us - s->heard_us >= STOP_GRACE_S * US_PER_S ||
+		now_us - s->env->ingress_stop_us >= STOP_LONGER_S * US_PER_S);
 }
 
 /* Takes all input that there is; true: stopped by output nobody reads. */
@@ -326,6 +338,8 @@ take_input(struct ingress_session *s)
 				enter(s, INGRESS_CLOSING);
 			return false;
 		}
+		/* A message refused at its end is answered, too. */
+		s->served = s->state == INGRESS_DATA && next == INGRESS_COMMAND;
 		enter(s, next);
 	}
 	return false;
@@ -372,6 +386,7 @@ on_read(struct bufferevent *bev, void *arg)
 	struct ingress_session *s = arg;
 
 	(void)bev;
+	s->heard_us = clock_us();
 	if (steps[s->state].input != NULL)
 		touch(s);
 	run(s);
@@ -413,6 +428,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (is_leaving(s)) {
 		run(s);
+	} else if (s->env->ingress_stopping && left_us > 0) {
+		arm(s, STOP_LOOK_US);
 	} else if (s->deadline_us == 0) {
 		arm(s, TICK_S * US_PER_S);
 	} else if (left_us > 0) {
@@ -517,6 +534,7 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	s->tx_rg = region_new();
 	set_host(s);
 	set_rights(s);
+	s->heard_us = clock_us();
 	LIST_INSERT_HEAD(&env->ingress, s, link);
 	env->sessions_in++;
 

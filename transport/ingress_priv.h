@@ -84,7 +84,8 @@ struct ingress_session {
 	int64_t deadline_us; /* on the engine's clock; 0: none */
 	struct buf out;      /* replies of this event, not yet written */
 	bool eof;            /* the client will send no more */
-	bool served;         /* a message of it has had its answer */
+	int64_t heard_us;    /* when it last sent something */
+	bool served;         /* its last word was a message, now answered */
 	bool paused;         /* nothing more is read for now */
 
 	struct region *cmd_rg; /* one command */

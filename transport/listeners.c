@@ -8,6 +8,7 @@
 
 #include "lib/acceptor.h"
 #include "lib/check.h"
+#include "lib/log.h"
 #include "lib/net.h"
 #include "transport/ingress.h"
 
@@ -91,6 +92,19 @@ open_all(struct listeners *all, struct event_base *base,
 	return 0;
 }
 
+/* Who connects there is let in by the kernel, and waits for ever. */
+static void
+name_unused(void)
+{
+	char where[128];
+
+	for (size_t i = 0; net_unused_inherited(i, where, sizeof(where)); i++)
+		log_note(LOG_L_ERROR, "listener",
+		    "the service manager holds a socket for %s, which is no "
+		    "listener of the configuration: nobody is served there",
+		    where);
+}
+
 int
 listeners_new(struct worker *main, const struct global_conf *conf,
     struct worker_env *const *envs, size_t env_count, struct listeners **l_r,
@@ -111,6 +125,7 @@ listeners_new(struct worker *main, const struct global_conf *conf,
 		listeners_free(&all);
 		return -1;
 	}
+	name_unused();
 	*l_r = all;
 	return 0;
 }

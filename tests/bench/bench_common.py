@@ -138,10 +138,10 @@ def memory_mb(process):
 
 # ---- the lab -----------------------------------------------------------------
 
-def bench_lab(settings, zone, config, **more):
+def bench_lab(settings, zone, config, log_level="warn", **more):
     """A Lab without host MTA and milter on the disk that is measured."""
     return Lab(zone=zone, config=config, with_postfix=False,
-               with_milter=False, directory=settings.dir, log_level="warn",
+               with_milter=False, directory=settings.dir, log_level=log_level,
                prefix="mailrace-bench-", **more)
 
 

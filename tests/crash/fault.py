@@ -107,6 +107,8 @@ class Run:
     def load(self, **options):
         """Mail that flows while the with-statement runs."""
         options.setdefault("domains", DOMAINS)
+        if self.loads:
+            options.setdefault("tag", "%dx" % len(self.loads))
         self.loads.append(load.Load(self.lab, self.random, **options))
         return self.loads[-1]
 

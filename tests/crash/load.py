@@ -77,7 +77,8 @@ class Feeder(threading.Thread):
         out = []
         for _ in range(self.random.choice(RCPTS)):
             self.number += 1
-            out.append("%s-%d@%s" % (self.name, self.number, domain))
+            out.append("%s-%s%d@%s" % (self.name, self.load.tag, self.number,
+                                       domain))
         return out
 
     def one(self, c):
@@ -112,7 +113,7 @@ class PostfixFeeder(threading.Thread):
 
     def run(self):
         while not self.load.stopping.is_set():
-            user = "pf%d" % self.number
+            user = "pf%s%d" % (self.load.tag, self.number)
             domain = self.load.domains[self.number % len(self.load.domains)]
             self.number += 1
             if self.source("%s@%s" % (user, domain)):
@@ -130,11 +131,12 @@ class PostfixFeeder(threading.Thread):
 
 class Load:
     """Two LMTP feeders, one SMTP feeder, `each` times, and Postfix if the lab
-    has one.  pause_s slows all but Postfix down, message by message."""
+    has one.  pause_s slows all but Postfix down, message by message; tag tells
+    the recipients of one load from those of another."""
 
     def __init__(self, lab, random, domains, pause_s=0, with_postfix=True,
-                 each=1):
-        self.lab, self.random = lab, random
+                 each=1, tag=""):
+        self.lab, self.random, self.tag = lab, random, tag
         self.domains, self.pause_s = list(domains), pause_s
         self.stopping = threading.Event()
         self.feeders = []

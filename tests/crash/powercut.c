@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * powercut - remembers what of a process's files the disk is sure to have.
- *
- *	LD_PRELOAD=disk.so POWERCUT_DIRS=/a:/b POWERCUT_SHADOW=/s mailraced
- *
- * Of each file below POWERCUT_DIRS that is changed, POWERCUT_SHADOW/<inode>
- * holds what fsync, fdatasync and msync have promised: copied there before
- * those return to the caller.  POWERCUT_SHADOW/names lists what happened to
- * names, in order, and which fsync of a folder made it durable:
- *
- *	number C path inode | number U path | number R path path
- *	number S folder before   all operations numbered less are durable there
- *	number M begin end       msync of a mapping, CLOCK_MONOTONIC in us
- *
- * An unlinked file stays linked as POWERCUT_SHADOW/live-<inode>: its name may
- * come back.  powercut.py cuts the files back with this when the process has
- * been killed.  Files and names found at start count as durable.
- *
- * One lock is around all of the book-keeping, none around the real fsync.
- * badio.h orders each of these calls to be slow or to fail.  Together they are
- * disk.so; without their environment variables they do nothing.
- */
+#include "tests/crash/powercut.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tests/crash/badio.h"
@@ -44,7 +21,8 @@ enum { PAGE = 4096, FILES = 4096, MAPS = 16, DIRS = 8, CHUNK = 256 };
 struct file {
 	ino_t ino;
 	int live_fd, shadow_fd; /* shadow_fd is -1 until the first change */
-	unsigned char *dirty;   /* a byte a page: changed since the last sync */
+	/* A byte a page: changed since the last sync that worked or failed. */
+	unsigned char *dirty;
 	size_t pages;
 };
 
@@ -136,9 +114,8 @@ find(ino_t ino)
 	return &files[i];
 }
 
-/* The tracked file behind a descriptor, or NULL. */
-static struct file *
-file_of(int fd)
+struct file *
+powercut_file(int fd)
 {
 	struct file *f;
 	struct stat st;
@@ -199,28 +176,6 @@ copy_range(const struct file *f, off_t at, size_t len)
 	}
 }
 
-/* Before its first change: until now all of it was durable. */
-static void
-before_change(struct file *f)
-{
-	char fresh[600], path[600];
-
-	if (f->shadow_fd != -1)
-		return;
-	(void)snprintf(fresh, sizeof(fresh), "%s/new", shadow);
-	(void)snprintf(path, sizeof(path), "%s/%lu", shadow,
-	    (unsigned long)f->ino);
-	f->shadow_fd = (int)syscall(SYS_openat, AT_FDCWD, fresh,
-	    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (f->shadow_fd == -1)
-		die("making a shadow");
-	copy_range(f, 0, (size_t)size_of(f->live_fd));
-	/* Whole or not there: the kill may come at any time. */
-	if (syscall(SYS_renameat2, AT_FDCWD, fresh, AT_FDCWD, path,
-		RENAME_NOREPLACE) == -1)
-		die("naming a shadow");
-}
-
 static void
 mark(struct file *f, off_t from, off_t to)
 {
@@ -241,8 +196,89 @@ mark(struct file *f, off_t from, off_t to)
 	memset(f->dirty + first, 1, end - first);
 }
 
+/* ---- shadows ------------------------------------------------------------- */
+
 static void
-will_change(struct file *f)
+shadow_path(char out[600], const char *prefix, const struct file *f)
+{
+	(void)snprintf(out, 600, "%s/%s%lu", shadow, prefix,
+	    (unsigned long)f->ino);
+}
+
+/* Calls fn for each page that a failed sync has lost. */
+static void
+each_lost(struct file *f, void (*fn)(struct file *f, uint32_t page))
+{
+	char path[600];
+	uint32_t page;
+	int fd;
+
+	shadow_path(path, "lost-", f);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd == -1)
+		return;
+	while (read(fd, &page, sizeof(page)) == sizeof(page))
+		fn(f, page);
+	(void)close(fd);
+}
+
+static void
+is_clean(struct file *f, uint32_t page)
+{
+	if (page < f->pages)
+		f->dirty[page] = 0;
+}
+
+/* From a run before: what differs is still to be synced, or was lost. */
+static void
+take_up(struct file *f)
+{
+	static char live[PAGE], old[PAGE]; /* under the lock */
+	off_t size = size_of(f->live_fd), was = size_of(f->shadow_fd);
+
+	if (was > size)
+		size = was;
+	for (off_t at = 0; at < size; at += PAGE) {
+		memset(live, 0, sizeof(live));
+		memset(old, 0, sizeof(old));
+		if (pread(f->live_fd, live, PAGE, at) == -1 ||
+		    pread(f->shadow_fd, old, PAGE, at) == -1)
+			die("comparing");
+		if (memcmp(live, old, PAGE) != 0)
+			mark(f, at, at + PAGE);
+	}
+	each_lost(f, is_clean);
+}
+
+/* Before its first change: until now all of it was durable. */
+static void
+before_change(struct file *f)
+{
+	char fresh[600], path[600];
+
+	if (f->shadow_fd != -1)
+		return;
+	shadow_path(path, "", f);
+	f->shadow_fd = (int)syscall(SYS_openat, AT_FDCWD, path,
+	    O_RDWR | O_CLOEXEC, 0);
+	if (f->shadow_fd != -1) {
+		take_up(f);
+		return;
+	}
+	(void)snprintf(fresh, sizeof(fresh), "%s/new", shadow);
+	f->shadow_fd = (int)syscall(SYS_openat, AT_FDCWD, fresh,
+	    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (f->shadow_fd == -1)
+		die("making a shadow");
+	copy_range(f, 0, (size_t)size_of(f->live_fd));
+	/* Whole or not there: the kill may come at any time. */
+	if (syscall(SYS_renameat2, AT_FDCWD, fresh, AT_FDCWD, path,
+		RENAME_NOREPLACE) == -1)
+		die("naming a shadow");
+}
+
+void
+powercut_will_change(struct file *f)
 {
 	if (f == NULL)
 		return;
@@ -255,8 +291,8 @@ will_change(struct file *f)
  * After the change, so that a sync of another thread in between does not take
  * it for copied.
  */
-static void
-has_changed(struct file *f, off_t from, off_t to)
+void
+powercut_has_changed(struct file *f, off_t from, off_t to)
 {
 	if (f == NULL)
 		return;
@@ -307,39 +343,91 @@ promise_keep(struct file *f, struct promise *p)
 	free(p->dirty);
 }
 
-/* A sync that failed has promised nothing. */
+/*
+ * A sync that failed has promised nothing, and the next one will not write
+ * these pages either.
+ */
 static void
-promise_break(struct file *f, struct promise *p)
+promise_break(const struct file *f, struct promise *p)
 {
-	for (size_t i = 0; i < p->pages; i++)
-		if (p->dirty[i] != 0)
-			f->dirty[i] = 1;
+	char path[600];
+	int fd;
+
+	shadow_path(path, "lost-", f);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1)
+		die("noting what was lost");
+	for (uint32_t i = 0; i < p->pages; i++)
+		if (p->dirty[i] != 0 &&
+		    syscall(SYS_write, fd, &i, sizeof(i)) != sizeof(i))
+			die("noting what was lost");
+	(void)close(fd);
 	free(p->dirty);
 }
 
-static int
-sync_file(struct file *f, int fd, long call)
+/* The disk's content of a page in place of that in the cache. */
+static void
+reread(struct file *f, uint32_t page)
+{
+	char path[64], buf[PAGE] = { 0 };
+	off_t at = (off_t)page * PAGE, size = size_of(f->live_fd);
+	size_t len = PAGE;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->live_fd);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+	if (fd == -1 || pread(f->shadow_fd, buf, sizeof(buf), at) == -1)
+		die("reading again");
+	if (at + PAGE > size)
+		len = at < size ? (size_t)(size - at) : 0;
+	if (syscall(SYS_pwrite64, fd, buf, len, at) == -1)
+		die("reading again");
+	(void)close(fd);
+}
+
+void
+powercut_forget_cache(struct file *f)
+{
+	char path[600];
+
+	if (f == NULL)
+		return;
+	(void)pthread_mutex_lock(&lock);
+	before_change(f);
+	each_lost(f, reread);
+	shadow_path(path, "lost-", f);
+	(void)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	(void)pthread_mutex_unlock(&lock);
+}
+
+int
+powercut_sync(struct file *f, int fd, long call, bool fails)
 {
 	struct promise p;
-	int rc;
+	int rc = -1, code = errno;
 
 	(void)pthread_mutex_lock(&lock);
 	p = promise_begin(f);
 	(void)pthread_mutex_unlock(&lock);
-	rc = (int)syscall(call, fd);
+	if (!fails) {
+		rc = (int)syscall(call, fd);
+		code = errno;
+	}
 	(void)pthread_mutex_lock(&lock);
 	if (rc == 0)
 		promise_keep(f, &p);
 	else
 		promise_break(f, &p);
 	(void)pthread_mutex_unlock(&lock);
+	errno = code;
 	return rc;
 }
 
-static int
-sync_other(int fd, long call)
+int
+powercut_sync_folder(int fd, long call)
 {
-	unsigned long before = number;
+	unsigned long before;
 	char path[1024];
 	struct stat st;
 	int rc;
@@ -357,78 +445,64 @@ sync_other(int fd, long call)
 	return rc;
 }
 
-static int
-sync_any(int fd, long call)
-{
-	struct file *f = file_of(fd);
-	struct badio_sync s;
-	int rc = -1;
-
-	if (!badio_sync_begin(fd, &s))
-		rc = f == NULL ? sync_other(fd, call) : sync_file(f, fd, call);
-	badio_sync_end(&s, rc);
-	return rc;
-}
-
-int
-fsync(int fd)
-{
-	return sync_any(fd, SYS_fsync);
-}
-
-int
-fdatasync(int fd)
-{
-	return sync_any(fd, SYS_fdatasync);
-}
-
 /* ---- mappings ------------------------------------------------------------ */
 
-/* All of a shared mapping counts as changed whenever it is synced. */
-void *
-mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+void
+powercut_map(struct file *f, void *addr, size_t len)
 {
-	struct file *f = NULL;
-	void *at;
-
-	if (fd != -1 && (flags & MAP_SHARED) != 0 && (prot & PROT_WRITE) != 0)
-		f = file_of(fd);
-	will_change(f);
-	at = (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
-	if (f == NULL || at == MAP_FAILED)
-		return at;
-	if (offset != 0)
-		die("a mapping that does not begin at 0");
 	for (int i = 0; i < MAPS; i++)
 		if (maps[i].file == NULL) {
-			maps[i] = (struct map){ at, len, f };
-			return at;
+			maps[i] = (struct map){ addr, len, f };
+			return;
 		}
 	die("mappings");
-	return at;
 }
 
-int
-munmap(void *addr, size_t len)
+static struct map *
+map_at(const void *addr)
 {
 	for (int i = 0; i < MAPS; i++)
 		if (maps[i].file != NULL && maps[i].addr == addr)
-			maps[i].file = NULL;
-	return (int)syscall(SYS_munmap, addr, len);
+			return &maps[i];
+	return NULL;
 }
 
-static int
-sync_map(const struct map *m, int flags)
+void
+powercut_unmap(const void *addr)
+{
+	struct map *m = map_at(addr);
+
+	if (m != NULL)
+		m->file = NULL;
+}
+
+int
+powercut_mapped(const void *addr)
+{
+	const struct map *m = map_at(addr);
+
+	return m == NULL ? -1 : m->file->live_fd;
+}
+
+/* All of a mapping counts as changed whenever it is synced. */
+int
+powercut_sync_map(void *addr, size_t len, int flags, bool fails)
 {
 	long long begin = badio_now_us();
+	struct map *m = map_at(addr);
 	struct promise p;
-	int rc;
+	int rc = -1, code = errno;
 
+	if (m == NULL)
+		return -1;
 	(void)pthread_mutex_lock(&lock);
 	mark(m->file, 0, (off_t)m->len);
 	p = promise_begin(m->file);
 	(void)pthread_mutex_unlock(&lock);
-	rc = (int)syscall(SYS_msync, m->addr, m->len, flags);
+	if (!fails) {
+		rc = (int)syscall(SYS_msync, addr, len, flags);
+		code = errno;
+	}
 	(void)pthread_mutex_lock(&lock);
 	if (rc == 0) {
 		promise_keep(m->file, &p);
@@ -437,224 +511,31 @@ sync_map(const struct map *m, int flags)
 		promise_break(m->file, &p);
 	}
 	(void)pthread_mutex_unlock(&lock);
+	errno = code;
 	return rc;
-}
-
-int
-msync(void *addr, size_t len, int flags)
-{
-	const struct map *m = NULL;
-	struct badio_sync s;
-	int rc = -1;
-
-	for (int i = 0; i < MAPS; i++)
-		if (maps[i].file != NULL && maps[i].addr == addr)
-			m = &maps[i];
-	if (m == NULL)
-		return (int)syscall(SYS_msync, addr, len, flags);
-	if (!badio_sync_begin(m->file->live_fd, &s))
-		rc = sync_map(m, flags);
-	badio_sync_end(&s, rc);
-	return rc;
-}
-
-/* ---- changes ------------------------------------------------------------- */
-
-static ssize_t
-written(struct file *f, ssize_t n, off_t at)
-{
-	if (f != NULL && n > 0)
-		has_changed(f, at, at + n);
-	return n;
-}
-
-ssize_t
-write(int fd, const void *p, size_t len)
-{
-	struct file *f = file_of(fd);
-	ssize_t n;
-
-	if (badio_write(fd))
-		return -1;
-	will_change(f);
-	n = syscall(SYS_write, fd, p, len);
-	if (f != NULL && n > 0) {
-		off_t end = lseek(fd, 0, SEEK_CUR);
-
-		return written(f, n, end - n);
-	}
-	return n;
-}
-
-ssize_t
-pwrite(int fd, const void *p, size_t len, off_t at)
-{
-	struct file *f = file_of(fd);
-
-	if (badio_write(fd))
-		return -1;
-	will_change(f);
-	return written(f, syscall(SYS_pwrite64, fd, p, len, at), at);
-}
-
-ssize_t
-pwrite64(int fd, const void *p, size_t len, off64_t at)
-{
-	return pwrite(fd, p, len, at);
-}
-
-ssize_t
-pwritev(int fd, const struct iovec *iov, int count, off_t at)
-{
-	struct file *f = file_of(fd);
-
-	if (badio_write(fd))
-		return -1;
-	will_change(f);
-	/* The offset is two arguments; a 64-bit one is whole in the first. */
-	return written(f, syscall(SYS_pwritev, fd, iov, count, at, 0L), at);
-}
-
-ssize_t
-pwritev64(int fd, const struct iovec *iov, int count, off64_t at)
-{
-	return pwritev(fd, iov, count, at);
-}
-
-int
-ftruncate(int fd, off_t size)
-{
-	struct file *f = file_of(fd);
-	off_t before = f == NULL ? 0 : size_of(fd);
-	int rc;
-
-	will_change(f);
-	rc = (int)syscall(SYS_ftruncate, fd, size);
-	if (rc == 0)
-		has_changed(f, size < before ? size : before,
-		    size < before ? before : size);
-	return rc;
-}
-
-int
-ftruncate64(int fd, off64_t size)
-{
-	return ftruncate(fd, size);
-}
-
-int
-posix_fallocate(int fd, off_t at, off_t len)
-{
-	struct file *f = file_of(fd);
-	int saved = errno, rc;
-
-	will_change(f);
-	rc = (int)syscall(SYS_fallocate, fd, 0, at, len) == -1 ? errno : 0;
-	errno = saved;
-	if (rc == 0)
-		has_changed(f, at, at + len);
-	return rc;
-}
-
-int
-posix_fallocate64(int fd, off64_t at, off64_t len)
-{
-	return posix_fallocate(fd, at, len);
 }
 
 /* ---- names that come and go ---------------------------------------------- */
 
-static int
-open_tracked(int dir_fd, const char *name, const char *path, int flags,
-    mode_t mode)
+bool
+powercut_open(int dir_fd, const char *name, int flags, mode_t mode, int *fd_r)
 {
+	char path[1024];
 	struct stat st;
 	bool is_new;
-	int fd;
 
+	if (!path_of(dir_fd, name, path))
+		return false;
 	(void)pthread_mutex_lock(&lock);
 	is_new = (flags & O_CREAT) != 0 && stat(path, &st) == -1;
-	fd = (int)syscall(SYS_openat, dir_fd, name, flags & ~O_TRUNC, mode);
-	if (fd != -1) {
-		track(fd);
-		if (is_new && fstat(fd, &st) == 0)
+	*fd_r = (int)syscall(SYS_openat, dir_fd, name, flags, mode);
+	if (*fd_r != -1) {
+		track(*fd_r);
+		if (is_new && fstat(*fd_r, &st) == 0)
 			note("C %s %lu", path, (unsigned long)st.st_ino);
 	}
 	(void)pthread_mutex_unlock(&lock);
-	if (fd != -1 && (flags & O_TRUNC) != 0 && file_of(fd) != NULL)
-		(void)ftruncate(fd, 0);
-	return fd;
-}
-
-int
-openat(int dir_fd, const char *name, int flags, ...)
-{
-	char path[1024];
-	mode_t mode = 0;
-
-	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-		va_list ap;
-
-		va_start(ap, flags);
-		mode = va_arg(ap, mode_t);
-		va_end(ap);
-	}
-	if ((flags & O_DIRECTORY) != 0 || !path_of(dir_fd, name, path))
-		return (int)syscall(SYS_openat, dir_fd, name, flags, mode);
-	return open_tracked(dir_fd, name, path, flags, mode);
-}
-
-int
-open(const char *name, int flags, ...)
-{
-	mode_t mode = 0;
-
-	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-		va_list ap;
-
-		va_start(ap, flags);
-		mode = va_arg(ap, mode_t);
-		va_end(ap);
-	}
-	return openat(AT_FDCWD, name, flags, mode);
-}
-
-int
-open64(const char *name, int flags, ...)
-{
-	mode_t mode = 0;
-
-	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-		va_list ap;
-
-		va_start(ap, flags);
-		mode = va_arg(ap, mode_t);
-		va_end(ap);
-	}
-	return openat(AT_FDCWD, name, flags, mode);
-}
-
-/* What _FORTIFY_SOURCE calls when the flags are not constant. */
-int __open_2(const char *name, int flags);
-int __open64_2(const char *name, int flags);
-int __openat_2(int dir_fd, const char *name, int flags);
-
-int
-__open_2(const char *name, int flags)
-{
-	return openat(AT_FDCWD, name, flags);
-}
-
-int
-__open64_2(const char *name, int flags)
-{
-	return openat(AT_FDCWD, name, flags);
-}
-
-int
-__openat_2(int dir_fd, const char *name, int flags)
-{
-	return openat(dir_fd, name, flags);
+	return true;
 }
 
 /* Its content stays: the name may come back. */
@@ -673,50 +554,58 @@ keep(const char *path)
 		die("keeping an unlinked file");
 }
 
-int
-unlinkat(int dir_fd, const char *name, int flags)
+bool
+powercut_unlink(int dir_fd, const char *name, int *rc_r)
 {
 	char path[1024];
-	int rc;
 
-	if (flags != 0 || !path_of(dir_fd, name, path))
-		return (int)syscall(SYS_unlinkat, dir_fd, name, flags);
+	if (!path_of(dir_fd, name, path))
+		return false;
 	(void)pthread_mutex_lock(&lock);
 	keep(path);
-	rc = (int)syscall(SYS_unlinkat, dir_fd, name, 0);
-	if (rc == 0)
+	*rc_r = (int)syscall(SYS_unlinkat, dir_fd, name, 0);
+	if (*rc_r == 0)
 		note("U %s", path);
 	(void)pthread_mutex_unlock(&lock);
-	return rc;
+	return true;
 }
 
-int
-unlink(const char *name)
-{
-	return unlinkat(AT_FDCWD, name, 0);
-}
-
-int
-rename(const char *from, const char *to)
+bool
+powercut_rename(const char *from, const char *to, int *rc_r)
 {
 	char old[1024], fresh[1024];
-	int rc;
 
 	if (!path_of(AT_FDCWD, from, old) || !path_of(AT_FDCWD, to, fresh))
-		return (
-		    int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+		return false;
 	(void)pthread_mutex_lock(&lock);
 	keep(fresh);
-	rc = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-	if (rc == 0)
+	*rc_r = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+	if (*rc_r == 0)
 		note("R %s %s", old, fresh);
 	(void)pthread_mutex_unlock(&lock);
-	return rc;
+	return true;
 }
 
 /* ---- start --------------------------------------------------------------- */
 
 static void start(void) __attribute__((constructor));
+
+/* A restart without a cut goes on counting. */
+static unsigned long
+lines_of(const char *path)
+{
+	unsigned long n = 0;
+	char buf[4096];
+	ssize_t len;
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC,
+	    0);
+
+	while (fd != -1 && (len = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < len; i++)
+			n += buf[i] == '\n';
+	(void)close(fd);
+	return n;
+}
 
 static void
 start(void)
@@ -740,4 +629,5 @@ start(void)
 	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (names_fd == -1)
 		die("names");
+	number = lines_of(path);
 }

@@ -52,8 +52,9 @@ class PowerCut:
         os.makedirs(self.shadow)
         self.durable = {f: files_of(f) for f in self.folders}
 
-    def cut(self, random):
-        """The process has ended."""
+    def cut(self, random, keep=None):
+        """The process has ended.  keep=0: the disk has nothing more than
+        was promised."""
         operations = self.operations()
         at = self.stage()
         for folder in self.folders:
@@ -62,7 +63,7 @@ class PowerCut:
                 path = os.path.join(folder, name)
                 os.rename(at.pop(inode), path)
                 if name not in NO_CONTENT:
-                    self.blocks += self.mix(path, inode, random)
+                    self.blocks += self.mix(path, inode, random, keep)
         self.arm()
         self.slots_synced = max(
             [int(op[2]) / 1e6 for op in operations if op[1] == "M"],
@@ -108,13 +109,14 @@ class PowerCut:
 
     # ---- content -----------------------------------------------------------
 
-    def mix(self, path, inode, random):
+    def mix(self, path, inode, random, keep):
         """Returns how many blocks were taken back."""
         shadow = os.path.join(self.shadow, str(inode))
         if not os.path.exists(shadow):
             return 0  # not changed
         block = PAGE if path.endswith(".db") else SECTOR
-        keep = random.choice((0, 0, 1, random.random(), random.random()))
+        if keep is None:
+            keep = random.choice((0, 0, 1, random.random(), random.random()))
         old, new = os.path.getsize(shadow), os.path.getsize(path)
         between = random.randint(*sorted((old, new))) // block * block
         size = {0: old, 1: new}.get(keep)
@@ -144,10 +146,10 @@ class Young:
         run.excuse = self.excuse
         run.after.append(self.tell)
 
-    def cut(self):
+    def cut(self, keep=None):
         """Cuts; what was in flight before a start that was cut as well
         counts with the next one that works."""
-        self.power.cut(self.run.random)
+        self.power.cut(self.run.random, keep)
         self.synced.setdefault(len(self.run.restarts),
                                self.power.slots_synced)
 

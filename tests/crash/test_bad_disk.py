@@ -104,4 +104,26 @@ def bad_disk(run):
               "refused for good: %s" % flow.refused)
 
 
+@fault.fault("sync fails, restart, power cut",
+             "An fdatasync of the database fails once: as in Linux its pages "
+             "stay in the cache, count as clean and are not on the disk. The "
+             "transport ends and is started again, takes mail, and then comes "
+             "a power cut that leaves only what was synced.", prepare=Disk)
+def warm_cache(run):
+    young = powercut.Young(run, run.prepared.power)
+    with run.load():
+        for files in (LOG, LOG, LOG, TABLES):
+            run.pause(0.3, 0.8)
+            begin = run.happened()
+            run.prepared.bad.fail("sync", errno.EIO, files)
+            tap.wait_for(lambda: ended(run), WAIT_S, "the process ends")
+            run.prepared.bad.be_well()
+            run.start_again(run.lab.daemon, begin)
+            run.pause(0.5, 1)
+            begin = run.happened()
+            run.lab.daemon.kill()
+            young.cut(keep=0)
+            run.start_again(run.lab.daemon, begin)
+
+
 fault.main()

@@ -168,6 +168,19 @@ def inherited(lab):
     lab.daemon.start()
 
 
+@tap.test("a socket held for nobody: the log says so")
+def held_for_nobody(lab):
+    lab.daemon.stop()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(lab.path("run", "other"))
+        s.listen(1)
+        prefix = [w % s.fileno() if "%d" in w else w for w in WRAPPER]
+        lab.daemon.start(argv_prefix=prefix, pass_fds=(s.fileno(),))
+    tap.check("holds a socket for %s, which is no listener" %
+              lab.path("run", "other") in lab.daemon.log_text(),
+              lab.daemon.log_text()[-500:])
+
+
 @tap.test("a graceful stop finishes what is under way and loses nothing")
 def graceful(lab):
     lab.postfix.source("s@sender.example", "grace@in.example", 200, "-N",

@@ -102,7 +102,7 @@ main(void)
 	is_int(rows(TABLE_HANDOVER), 0, "in the end all are gone");
 	is_int(rows(TABLE_BUCKET), 0, "and their buckets");
 	handover_fini(&ho);
-	env_close(&env);
+	(void)env_close(&env);
 	tmpdir_remove();
 	return done_testing();
 }

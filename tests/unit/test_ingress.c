@@ -1052,9 +1052,15 @@ test_refused(void)
 static void
 test_shutdown(void)
 {
-	struct client idle, busy, late;
+	struct client idle, busy, late, again;
 
 	env_reset();
+	conf.global.max_conns_in = 4;
+	client_open(&again, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&again,
+	       LMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n< 250 2.1.5*\n"
+				   "> RSET\n< 250*\n"),
+	    "one that has been served and begins anew, as Postfix does");
 	store.delayed = true;
 	client_open(&idle, INGRESS_LMTP, NULL, SOCK_STREAM);
 	client_open(&busy, INGRESS_LMTP, NULL, SOCK_STREAM);
@@ -1063,6 +1069,11 @@ test_shutdown(void)
 	ingress_shutdown(&env);
 	client_open(&late, INGRESS_LMTP, NULL, SOCK_STREAM);
 	ok(talk(&late, "< 220*\n"), "one that had been accepted may speak");
+	ok(talk(&again, OPEN_ONE "> A: b\n> \n> .\n") && !again.closed,
+	    "and the other hand over its next message");
+	fake_store_answer(&store);
+	ok(talk(&again, "< 250 2.1.5*\n< 421 4.3.2*\n") && again.closed,
+	    "which is its last");
 	env.ingress_stop_us = 0; /* the time of grace is over */
 	ok(talk(&idle, "> NOOP\n< 421 4.3.2*\n") && idle.closed,
 	    "the idle one ends");
@@ -1075,6 +1086,7 @@ test_shutdown(void)
 	client_close(&idle);
 	client_close(&busy);
 	client_close(&late);
+	client_close(&again);
 	is_int(env.sessions_in, 0, "all are gone");
 }
 

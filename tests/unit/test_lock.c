@@ -19,6 +19,7 @@ main(void)
 
 	(void)tmpdir_make();
 	ok(lock_take(tmpdir, &mine, &e) == 0, "a spool is locked");
+	ok(lock_was_ended_well(mine), "nobody had it before");
 	ok(lock_take(tmpdir, &second, &e) == -1, "not a second time: %s",
 	    e.text);
 	lock_free(&mine);
@@ -40,6 +41,11 @@ main(void)
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	ok(lock_take(tmpdir, &second, &e) == 0, "its death frees the lock");
+	ok(!lock_was_ended_well(second), "and was not a good end");
+	lock_end_well(second);
+	lock_free(&second);
+	ok(lock_take(tmpdir, &second, &e) == 0 && lock_was_ended_well(second),
+	    "an end that is said to be good is known as such");
 	lock_free(&second);
 	tmpdir_remove();
 	return done_testing();

@@ -42,7 +42,7 @@ static void
 close_all(void)
 {
 	outbox_fini(&box);
-	env_close(&env);
+	(void)env_close(&env);
 }
 
 static bool

@@ -5,6 +5,9 @@
  * losing a reader.
  */
 #include "lib/flag.h"
+#include "queue/bytes.h"
+#include "queue/env.h"
+#include "queue/record.h"
 #include "tests/tap.h"
 #include "tests/unit/spool.h"
 
@@ -442,6 +445,36 @@ test_state(void)
 	is_str(spool.states, "leases=x; pauses=none; ", "and stay so");
 }
 
+/* As version 1 wrote its ledger; the spool is closed. */
+static void
+test_old_format(void)
+{
+	const struct store_options opt = { .dir = tmpdir_path("spool") };
+	const struct store_owner owner = { 0 };
+	unsigned char row[RECORD_LEDGER_LEN];
+	struct slice rec;
+	struct store *s;
+	struct env *v;
+	struct err e;
+
+	ok(env_open(opt.dir, &v, &e) == ENV_OK &&
+		env_get(v, TABLE_LEDGER, SLICE_LIT("ledger"), &rec, &e) ==
+		    ENV_OK &&
+		rec.len == sizeof(row),
+	    "the ledger is there");
+	memcpy(row, rec.p, sizeof(row));
+	row[0] = 1;
+	env_begin(v);
+	ok(env_put(v, TABLE_LEDGER, SLICE_LIT("ledger"),
+	       bytes(row, sizeof(row)), &e) == ENV_OK &&
+		env_commit(v, &e) == ENV_OK && env_flush(v, &e) == ENV_OK,
+	    "now one of format 1");
+	env_close(&v);
+	ok(store_open(&opt, &owner, NULL, &s, &e) == -1 &&
+		strstr(e.text, "format 1") != NULL,
+	    "refused: %s", e.text);
+}
+
 int
 main(void)
 {
@@ -459,6 +492,7 @@ main(void)
 	test_compaction();
 	test_space();
 	store_close(&spool.store);
+	test_old_format();
 	tmpdir_remove();
 	return done_testing();
 }
