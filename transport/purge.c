@@ -46,7 +46,7 @@ struct purge {
 	struct post home; /* on main: the next round, or the answer */
 	struct control *control;
 	struct ctl_request *request;
-	bool dry_run, unrecorded;
+	bool dry_run, unrecorded, told;
 	uint64_t max;
 	struct noted *noted;
 	size_t noted_count, noted_cap;
@@ -138,7 +138,8 @@ on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 		.msg = m,
 		.n = n,
 		.attempts = attempts,
-		.unrecorded = p->unrecorded };
+		.unrecorded = p->unrecorded,
+		.told = p->told };
 	const struct outcome o = { .kind = OUTCOME_UNSENT,
 		.phase = PHASE_RESOLVE,
 		.text = "deleted by the operator",
@@ -320,10 +321,9 @@ parse(struct purge *p, const json_t *args, struct err *e)
 		return -1;
 	if (!p->select.is_bounded)
 		return err_set(e, "delete needs --queue or --jobId");
-	if (json_is_true(json_object_get(args, "dsn")))
-		return err_set(e, "--dsn is not possible yet");
 	p->dry_run = json_is_true(json_object_get(args, "dry-run"));
 	p->unrecorded = json_is_true(json_object_get(args, "no-accounting"));
+	p->told = json_is_true(json_object_get(args, "dsn"));
 	p->max = control_maxitems(args, 0);
 	if (p->max == 0)
 		p->max = UINT64_MAX;
