@@ -28,4 +28,5 @@ libqueue_a_SOURCES = \
 	%D%/slotsync.c %D%/slotsync.h \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
-	%D%/store_priv.h
+	%D%/store_priv.h \
+	%D%/walk.c %D%/walk.h

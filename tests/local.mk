@@ -15,6 +15,8 @@ check_PROGRAMS += \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_size \
+	tests/unit/test_conf_print \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
@@ -27,6 +29,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
 	tests/unit/test_envelope \
+	tests/unit/test_explain \
 	tests/unit/test_glob \
 	tests/unit/test_gather \
 	tests/unit/test_handover \
@@ -72,6 +75,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_walk \
 	tests/unit/test_waybill \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
@@ -374,6 +378,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \
