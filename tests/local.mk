@@ -31,6 +31,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_explain \
 	tests/unit/test_glob \
+	tests/unit/test_gather \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -260,6 +261,7 @@ EXTRA_DIST += \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_bad_disk.py \
+	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
 	%D%/crash/test_network.py \
