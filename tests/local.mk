@@ -31,6 +31,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_explain \
 	tests/unit/test_glob \
+	tests/unit/test_gather \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
