@@ -9,6 +9,7 @@ libqueue_a_SOURCES = \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/doubt.c %D%/doubt.h \
 	%D%/env.c %D%/env.h \
+	%D%/gather.c %D%/gather.h \
 	%D%/handover.c %D%/handover.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/inflight_priv.h \
@@ -27,4 +28,5 @@ libqueue_a_SOURCES = \
 	%D%/slotsync.c %D%/slotsync.h \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
-	%D%/store_priv.h
+	%D%/store_priv.h \
+	%D%/walk.c %D%/walk.h

@@ -52,6 +52,7 @@ enum store_answer {
 struct store_accept {
 	struct post post; /* the store's until done(); then free to be reused */
 	struct store *store;                  /* set by store_accept() */
+	int64_t came_us;                      /* likewise */
 	void (*done)(struct store_accept *a); /* store thread */
 
 	/*

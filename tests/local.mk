@@ -31,6 +31,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_explain \
 	tests/unit/test_glob \
+	tests/unit/test_gather \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -74,6 +75,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_walk \
 	tests/unit/test_waybill \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \

@@ -21,6 +21,7 @@ struct control {
 	struct control_options opt;
 	struct ctl_server *server;
 	int64_t started_us;
+	bool stopping; /* the other threads have ended */
 };
 
 typedef void control_fn(struct control *c, struct ctl_request *r,

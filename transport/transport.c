@@ -273,6 +273,7 @@ make_services(struct transport *t, struct err *e)
 		env->store = t->store;
 		env->dns = t->dns;
 		env->dispatch = t->dispatch;
+		TAILQ_INIT(&env->held);
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
 		env->segments = segment_reader_new(store_dir(t->store));

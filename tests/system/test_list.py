@@ -245,4 +245,33 @@ def gone(lab):
               "deleted")
 
 
+@tap.test("a stop in the middle of a list and of a delete is a clean one")
+def stopped(lab):
+    many = ["t%d@a.example" % i for i in range(900)]
+    for _ in range(20):
+        lab.inject(many, sender="me@y.example")
+    before = lab.audit()
+    with socket.socket(socket.AF_UNIX) as reads_nothing, \
+            socket.socket(socket.AF_UNIX) as deletes:
+        for s in reads_nothing, deletes:
+            s.settimeout(20)
+            s.connect(lab.path("run", "control"))
+        reads_nothing.sendall(b'{"command": "list", "maxitems": 1000000}\n')
+        reads_nothing.recv(10)
+        deletes.sendall(b'{"command": "delete", "queue": "a.example"}\n')
+        lab.receiver.stop()
+        tap.equal(lab.daemon.stop(), 0, "exit status")
+        lines = [json.loads(x) for x in deletes.makefile("rb")]
+    lab.daemon.start()
+    tap.wait_for(lambda: lab.audit().queued ==
+                 lab.command.json("show", "status")["queue"]["recipients"],
+                 20, "all are loaded")
+    audit = lab.audit()
+    gone = audit.terminal["deleted"] - before.terminal["deleted"]
+    tap.check(audit.balances(), str(audit))
+    tap.equal(before.queued - audit.queued, gone, "deleted")
+    if lines and "done" in lines[-1]:
+        tap.equal(lines[-1]["deleted"], gone, "what was answered")
+
+
 tap.main(Fixture)
