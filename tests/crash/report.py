@@ -19,8 +19,9 @@ HEAD = """\
 What was done to Mailrace while mail flowed, and what came of it. Written by `./bootstrap faults` on {date} at
 commit {commit}; do not edit.
 
-Each fault has a network of its own with a real Postfix, our two daemons and scripted receivers, among them one that
-is slow to answer the final dot and one that refuses at random. Mail comes by LMTP, by SMTP and through Postfix.
+Each fault has a network of its own with our two daemons, scripted receivers, among them one that is slow to answer the
+final dot and one that refuses at random, and a real Postfix where the host has a part in it. Mail comes by LMTP, by
+SMTP and through Postfix.
 
 - **times**: how often the fault happened under that load.
 - **accepted**: recipients that were answered 250, by Mailrace or by Postfix.
