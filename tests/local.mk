@@ -174,6 +174,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ctl \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
+	tests/fuzz/fuzz_dsn \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
@@ -206,6 +207,8 @@ tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
 tests_fuzz_fuzz_dot_unstuff_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_dsn_SOURCES = %D%/fuzz/fuzz_dsn.c $(fuzz_main)
+tests_fuzz_fuzz_dsn_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = %D%/fuzz/fuzz_header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ingress_SOURCES = \
@@ -276,13 +279,18 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
+	%D%/fuzz/fuzz_dsn.in \
+	%D%/fuzz/fuzz_dsn.repro \
+	%D%/fuzz/fuzz_header.dict \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_record.in \
+	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
+	%D%/fuzz/fuzz_smtp_reply.dict \
 	%D%/fuzz/fuzz_smtp_reply.in \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
