@@ -305,7 +305,8 @@ class Run:
 
     def result(self, passed):
         return dict({"fault": self.name,
-                     "test": os.path.basename(sys.argv[0]), "times": self.times,
+                     "test": os.path.basename(sys.argv[0]),
+                     "times": self.times,
                      "seconds": max(self.seconds, default=None),
                      "seed": self.seed, "passed": passed}, **self.figures)
 
