@@ -278,8 +278,25 @@ on_arrivals_done(struct post *p)
 	struct store *s = a->store;
 
 	load_arrivals_free(&a);
+	if (s->load == NULL) /* store_load_stop() came first */
+		return;
 	load_returned(s->load);
 	store_kick(s);
+}
+
+static void
+on_load_stop(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	load_free(&o->s->load); /* `loaded` stays false */
+	order_free(o);
+}
+
+void
+store_load_stop(struct store *s)
+{
+	post_order(s, on_load_stop, 0, 0);
 }
 
 void

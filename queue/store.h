@@ -256,6 +256,9 @@ int store_open(const struct store_options *opt, const struct store_owner *owner,
 /* Begins the load; callbacks come only after this. */
 void store_load(struct store *s); /* (any) */
 
+/* No more is handed out: who takes it will end.  What is out may come back. */
+void store_load_stop(struct store *s); /* (any) */
+
 void store_arrivals_done(struct store_arrivals **ap); /* (any) */
 
 /* Commits what was posted, writes a checkpoint, stops both threads. */

@@ -33,6 +33,7 @@ control_fn control_list;
 control_fn control_delete;
 /* show.c */
 control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
+control_fn control_show_jobs;
 /* steer.c */
 control_fn control_pause, control_resume, control_schedule;
 

@@ -119,6 +119,17 @@ def counts(lab):
         "6 of 6 matching recipients.\n"), "footer")
 
 
+@tap.test("show jobs adds up what is queued of each")
+def jobs(lab):
+    rows = {r["job"]: r for r in lab.command.json("show", "jobs")["jobs"]}
+    tap.equal({k: v["recipients"] for k, v in rows.items()},
+              {"news": 3, "mail": 2}, str(rows))
+    lines = lab.command.text("show", "jobs").splitlines()
+    tap.equal(lines[0].split(), ["job-id", "#rcpt", "kbytes"], "heading")
+    tap.equal((lines[1].split()[0], lines[-1]), ("news", "Total of 2 job(s)."),
+              "the largest first, and the footer")
+
+
 @tap.test("delete refuses to run without --queue or --jobId")
 def refuses(lab):
     for args in ((), ("--rcpt=*",), ("--older-than=1s", "--orig=*")):

@@ -4,12 +4,13 @@
  * it: ten thousands of one line load within seconds, where a step that looks
  * at all others for each would take minutes.
  */
-#include "lib/clock.h"
+#include <time.h>
+
 #include "tests/conf_file.h"
 #include "vmta/snapshot.h"
 
 #define LINES 40000
-#define LIMIT_US (10 * US_PER_S) /* also under the sanitizers */
+#define LIMIT_MS 10000 /* of CPU time; also under the sanitizers */
 
 /* In the line "%u" and "%x" are its number, and "%n" is the next. */
 static const struct {
@@ -87,14 +88,15 @@ main(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct conf_errors errs = { 0 };
 		struct snapshot *s;
-		int64_t start;
+		clock_t start;
+		long ms;
 
 		put(cases[i].head, cases[i].line, cases[i].tail);
-		start = clock_us();
+		start = clock();
 		s = snapshot_load(conf_file_path("main"), &errs);
-		ok(clock_us() - start < LIMIT_US, "%d %s, in %lld ms", LINES,
-		    cases[i].label,
-		    (long long)((clock_us() - start) / US_PER_MS));
+		ms = (long)((clock() - start) / (CLOCKS_PER_SEC / 1000));
+		ok(ms < LIMIT_MS, "%d %s, in %ld ms", LINES, cases[i].label,
+		    ms);
 		snapshot_unref(&s);
 		conf_errors_fini(&errs);
 	}
