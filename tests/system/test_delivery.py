@@ -20,6 +20,9 @@ CONFIG = """
 <virtual-mta six>
     smtp-source-host fd00::2 six.mta.example
 </virtual-mta>
+<virtual-mta block>
+    smtp-source-host 127.0.0.16/30 block.mta.example
+</virtual-mta>
 <source 127.0.0.1>
     process-x-virtual-mta yes
 </source>
@@ -141,6 +144,17 @@ def equal(lab):
         if i >= 12 and len(seen) == 2:
             break
     tap.equal(seen, {"127.0.2.1:25", "127.0.2.2:25"}, "servers")
+
+
+@tap.test("a block of source addresses: each in turn")
+def block(lab):
+    peers = []
+    for i in range(4):
+        rcpt = "block%d@equal.example" % i
+        lab.inject(rcpt, headers=[("X-Virtual-MTA", "block")])
+        peers.append(lab.wait_arrived(rcpt)["peer"])
+        lab.settled()
+    tap.equal(sorted(peers), ["127.0.0.17"] * 2 + ["127.0.0.18"] * 2, "from")
 
 
 @tap.test("an MX that does not answer: the next one, at once")
