@@ -277,6 +277,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
 	%D%/fuzz/fuzz_ctl.in \
+	%D%/fuzz/fuzz_ctl.repro \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_dsn.in \
