@@ -289,6 +289,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_record.in \
+	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.dict \
