@@ -8,6 +8,10 @@ libqueue_a_SOURCES = \
 	%D%/compact.c %D%/compact.h \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/doubt.c %D%/doubt.h \
+	%D%/dump.c %D%/dump.h \
+	%D%/dump_load.c \
+	%D%/dump_priv.h \
+	%D%/dump_stream.c %D%/dump_stream.h \
 	%D%/env.c %D%/env.h \
 	%D%/handover.c %D%/handover.h \
 	%D%/inflight.c %D%/inflight.h \
@@ -25,6 +29,12 @@ libqueue_a_SOURCES = \
 	%D%/segment_reader.c \
 	%D%/settle.c %D%/settle.h \
 	%D%/slotsync.c %D%/slotsync.h \
+	%D%/spool.c %D%/spool.h \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
-	%D%/store_priv.h
+	%D%/store_priv.h \
+	%D%/verify.c %D%/verify.h
+
+sbin_PROGRAMS += mailrace-queue
+mailrace_queue_SOURCES = %D%/queue_main.c
+mailrace_queue_LDADD = $(UNIT_LIBS)

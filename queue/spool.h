@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool - a spool opened to be looked at, without a daemon: its lock, its
+ * database, its ledger and a reader of its segments.
+ *
+ * Nothing in it is changed, but that a database which was closed well is opened
+ * as a start would.  One that was not closed well is opened only when asked to
+ * recover it, as mailraced does at its start.  One thread.
+ */
+
+#ifndef QUEUE_SPOOL_H
+#define QUEUE_SPOOL_H
+
+#include <stdbool.h>
+
+#include "lib/err.h"
+#include "queue/env.h"
+#include "queue/record.h"
+#include "queue/segment.h"
+
+struct lock;
+
+struct spool {
+	const char *dir;
+	struct lock *lock;
+	struct env *env;
+	struct segment_reader *reader;
+	struct record_ledger ledger;
+};
+
+/* -1 also when a daemon has it, or it has to be recovered first. */
+int spool_open(const char *dir, bool recover, struct spool *sp, struct err *e);
+void spool_close(struct spool *sp); /* also after spool_open() has failed */
+
+/* The key of a table's row is as it must be, and the row opens. */
+int spool_check_row(enum env_table t, struct slice key, struct slice rec,
+    struct err *e);
+const char *spool_table_name(enum env_table t);
+
+#endif
