@@ -12,7 +12,7 @@
 enum { PROGRESS_EVERY = 10000, STATE_FILE_MAX = 1 << 20 };
 
 struct dumper {
-	struct spool *sp;
+	struct offline *sp;
 	FILE *f;
 	dump_progress_fn *fn;
 	void *ctx;
@@ -109,9 +109,9 @@ dump_row(struct dumper *d, enum env_table t, struct slice key, struct slice rec,
 {
 	struct record_state st;
 
-	if (spool_check_row(t, key, rec, e) == -1)
+	if (offline_check_row(t, key, rec, e) == -1)
 		return err_where(e, "table %s (see `mailrace queue verify')",
-		    spool_table_name(t));
+		    offline_table_name(t));
 	if (t == TABLE_MESSAGE)
 		return dump_message(d, key, rec, e);
 	if (t == TABLE_STATE && record_state_unpack(key, rec, &st, e) == 0 &&
@@ -173,7 +173,7 @@ dump_end(struct dumper *d, struct err *e)
 }
 
 int
-dump(struct spool *sp, FILE *f, dump_progress_fn *fn, void *ctx,
+dump(struct offline *sp, FILE *f, dump_progress_fn *fn, void *ctx,
     struct dump_sums *sums_r, struct err *e)
 {
 	static const enum env_table rest[] = { TABLE_STATE, TABLE_OUTBOX,

@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "lib/err.h"
-#include "queue/spool.h"
+#include "queue/offline.h"
 
 struct dump_sums {
 	uint64_t messages, recipients; /* queued */
@@ -28,7 +28,7 @@ typedef void dump_progress_fn(void *ctx, uint64_t messages);
  * -1: nothing of the file is of use; also when a message is damaged, which is
  * named.  The spool is open.
  */
-int dump(struct spool *sp, FILE *f, dump_progress_fn *fn, void *ctx,
+int dump(struct offline *sp, FILE *f, dump_progress_fn *fn, void *ctx,
     struct dump_sums *sums_r, struct err *e);
 
 /*

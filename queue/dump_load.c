@@ -79,7 +79,7 @@ load_row(struct loader *l, enum env_table t, const struct dump_frame *f,
 {
 	struct record_state st;
 
-	if (spool_check_row(t, f->key, f->data, e) == -1)
+	if (offline_check_row(t, f->key, f->data, e) == -1)
 		return -1;
 	if (t == TABLE_STATE) {
 		if (record_state_unpack(f->key, f->data, &st, e) == -1)

@@ -20,6 +20,7 @@ libqueue_a_SOURCES = \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/load.c %D%/load.h \
 	%D%/lock.c %D%/lock.h \
+	%D%/offline.c %D%/offline.h \
 	%D%/outbox.c %D%/outbox.h \
 	%D%/record.c %D%/record.h \
 	%D%/recover.c %D%/recover.h \
@@ -29,7 +30,6 @@ libqueue_a_SOURCES = \
 	%D%/segment_reader.c \
 	%D%/settle.c %D%/settle.h \
 	%D%/slotsync.c %D%/slotsync.h \
-	%D%/spool.c %D%/spool.h \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
 	%D%/store_priv.h \

@@ -156,16 +156,16 @@ cmd_verify(const struct options *opt)
 		.damages = opt->json ? json_array() : NULL,
 	};
 	struct verify_sums sums;
-	struct spool sp;
+	struct offline sp;
 	struct err e;
 
-	if (spool_open(opt->dir, opt->recover, &sp, &e) == -1) {
-		spool_close(&sp);
+	if (offline_open(opt->dir, opt->recover, &sp, &e) == -1) {
+		offline_close(&sp);
 		json_decref(v.damages);
 		return trouble(&e);
 	}
 	verify(&sp, &owner, &v, &sums);
-	spool_close(&sp);
+	offline_close(&sp);
 	if (opt->json)
 		print_json(json_pack("{s:I,s:I,s:I,s:I,s:o}", "messages",
 		    (json_int_t)sums.messages, "recipients",
@@ -209,7 +209,7 @@ print_sums(const struct options *opt, const struct dump_sums *sums,
 }
 
 static int
-dump_to(const struct options *opt, struct spool *sp, struct dump_sums *sums,
+dump_to(const struct options *opt, struct offline *sp, struct dump_sums *sums,
     struct err *e)
 {
 	struct buf part = { 0 };
@@ -238,13 +238,13 @@ static int
 cmd_dump(const struct options *opt)
 {
 	struct dump_sums sums;
-	struct spool sp;
+	struct offline sp;
 	struct err e;
-	int rc = spool_open(opt->dir, opt->recover, &sp, &e);
+	int rc = offline_open(opt->dir, opt->recover, &sp, &e);
 
 	if (rc == 0)
 		rc = dump_to(opt, &sp, &sums, &e);
-	spool_close(&sp);
+	offline_close(&sp);
 	if (rc == -1)
 		return trouble(&e);
 	print_sums(opt, &sums, "dumped",

@@ -16,7 +16,7 @@ enum { PROGRESS_EVERY = 10000 };
 #define STAYS "it stays queued, and the log names it"
 
 struct verifier {
-	struct spool *sp;
+	struct offline *sp;
 	const struct verify_owner *owner;
 	void *ctx;
 	struct verify_sums *sums;
@@ -62,9 +62,9 @@ check_row(struct verifier *v, enum env_table t, struct slice key,
 	struct err e;
 
 	v->sums->rows++;
-	if (spool_check_row(t, key, rec, &e) == 0)
+	if (offline_check_row(t, key, rec, &e) == 0)
 		return;
-	(void)err_where(&e, "table %s", spool_table_name(t));
+	(void)err_where(&e, "table %s", offline_table_name(t));
 	if (t == TABLE_STATE && key.len == KEY_STATE) {
 		s.id = get_be64(key.p);
 		tell(v, &s, e.text, "a recipient is tried once more");
@@ -85,7 +85,7 @@ check_table(struct verifier *v, enum env_table t)
 	while ((r = env_scan_next(v->sp->env, &sc, &key, &rec, &e)) == ENV_OK)
 		check_row(v, t, key, rec);
 	if (r != ENV_ABSENT) {
-		(void)err_where(&e, "table %s", spool_table_name(t));
+		(void)err_where(&e, "table %s", offline_table_name(t));
 		tell(v, NULL, e.text, "mailraced will not start");
 	}
 	env_scan_fini(&sc);
@@ -200,7 +200,7 @@ check_message(struct verifier *v, struct slice key, struct slice rec)
 	uint32_t done;
 
 	v->sums->rows++;
-	if (spool_check_row(TABLE_MESSAGE, key, rec, &e) == -1 ||
+	if (offline_check_row(TABLE_MESSAGE, key, rec, &e) == -1 ||
 	    record_message_unpack(key, rec, &m, &e) == -1) {
 		(void)err_where(&e, "table message");
 		tell(v, &s, e.text, "it is not delivered");
@@ -312,7 +312,7 @@ check_slots(struct verifier *v)
 }
 
 void
-verify(struct spool *sp, const struct verify_owner *owner, void *ctx,
+verify(struct offline *sp, const struct verify_owner *owner, void *ctx,
     struct verify_sums *sums_r)
 {
 	struct verifier v = { .sp = sp,

@@ -5,7 +5,7 @@
  *
  * Changes nothing.  Each damage is told once, with the message that it
  * concerns as far as it can still be read, and what will become of that.
- * The spool is open (queue/spool.h); one thread.
+ * The spool is open (queue/offline.h); one thread.
  */
 
 #ifndef QUEUE_VERIFY_H
@@ -15,7 +15,7 @@
 
 #include "mail/envelope.h"
 #include "mail/waybill.h"
-#include "queue/spool.h"
+#include "queue/offline.h"
 
 /* Strings live during the call. */
 struct verify_damage {
@@ -40,7 +40,7 @@ struct verify_owner {
 };
 
 /* 0 also with damages, which are counted. */
-void verify(struct spool *sp, const struct verify_owner *owner, void *ctx,
+void verify(struct offline *sp, const struct verify_owner *owner, void *ctx,
     struct verify_sums *sums_r);
 
 #endif

@@ -26,6 +26,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
+	tests/unit/test_dump \
 	tests/unit/test_envelope \
 	tests/unit/test_glob \
 	tests/unit/test_handover \
@@ -72,6 +73,7 @@ check_PROGRAMS += \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
 	tests/unit/test_waybill \
+	tests/unit/test_verify \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spool - a spool opened to be looked at, without a daemon: its lock, its
+ * offline - a spool opened to be looked at, without a daemon: its lock, its
  * database, its ledger and a reader of its segments.
  *
  * Nothing in it is changed, but that a database which was closed well is opened
@@ -8,8 +8,8 @@
  * recover it, as mailraced does at its start.  One thread.
  */
 
-#ifndef QUEUE_SPOOL_H
-#define QUEUE_SPOOL_H
+#ifndef QUEUE_OFFLINE_H
+#define QUEUE_OFFLINE_H
 
 #include <stdbool.h>
 
@@ -20,7 +20,7 @@
 
 struct lock;
 
-struct spool {
+struct offline {
 	const char *dir;
 	struct lock *lock;
 	struct env *env;
@@ -29,12 +29,12 @@ struct spool {
 };
 
 /* -1 also when a daemon has it, or it has to be recovered first. */
-int spool_open(const char *dir, bool recover, struct spool *sp, struct err *e);
-void spool_close(struct spool *sp); /* also after spool_open() has failed */
+int offline_open(const char *dir, bool recover, struct offline *sp, struct err *e);
+void offline_close(struct offline *sp); /* also after offline_open() has failed */
 
 /* The key of a table's row is as it must be, and the row opens. */
-int spool_check_row(enum env_table t, struct slice key, struct slice rec,
+int offline_check_row(enum env_table t, struct slice key, struct slice rec,
     struct err *e);
-const char *spool_table_name(enum env_table t);
+const char *offline_table_name(enum env_table t);
 
 #endif

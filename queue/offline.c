@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue/spool.h"
+#include "queue/offline.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -44,7 +44,7 @@ is_spool(const char *dir, struct err *e)
 }
 
 static int
-take_lock(const char *dir, bool recover, struct spool *sp, struct err *e)
+take_lock(const char *dir, bool recover, struct offline *sp, struct err *e)
 {
 	if (is_spool(dir, e) == -1 || lock_take(dir, &sp->lock, e) == -1)
 		return -1;
@@ -62,7 +62,7 @@ take_lock(const char *dir, bool recover, struct spool *sp, struct err *e)
 }
 
 static int
-read_ledger(struct spool *sp, struct err *e)
+read_ledger(struct offline *sp, struct err *e)
 {
 	struct slice key = SLICE_LIT("ledger"), rec;
 
@@ -80,9 +80,9 @@ read_ledger(struct spool *sp, struct err *e)
 }
 
 int
-spool_open(const char *dir, bool recover, struct spool *sp, struct err *e)
+offline_open(const char *dir, bool recover, struct offline *sp, struct err *e)
 {
-	*sp = (struct spool){ .dir = dir };
+	*sp = (struct offline){ .dir = dir };
 	if (take_lock(dir, recover, sp, e) == -1)
 		return -1;
 	if (env_open(dir, &sp->env, e) != ENV_OK)
@@ -92,7 +92,7 @@ spool_open(const char *dir, bool recover, struct spool *sp, struct err *e)
 }
 
 void
-spool_close(struct spool *sp)
+offline_close(struct offline *sp)
 {
 	bool well = sp->env != NULL;
 
@@ -123,7 +123,7 @@ static const struct table {
 };
 
 int
-spool_check_row(enum env_table t, struct slice key, struct slice rec,
+offline_check_row(enum env_table t, struct slice key, struct slice rec,
     struct err *e)
 {
 	const struct table *table = &tables[t];
@@ -135,7 +135,7 @@ spool_check_row(enum env_table t, struct slice key, struct slice rec,
 }
 
 const char *
-spool_table_name(enum env_table t)
+offline_table_name(enum env_table t)
 {
 	return tables[t].name;
 }
