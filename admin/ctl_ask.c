@@ -154,6 +154,11 @@ end_table(struct ctl_listing *l, const json_t *done)
 		    ctl_text(done, "shown", shown, sizeof(shown)), l->words);
 		return;
 	}
+	if (l->all) {
+		(void)printf("Total of %s %s.\n",
+		    ctl_text(done, "shown", shown, sizeof(shown)), l->words);
+		return;
+	}
 	(void)printf("%s of %s %s.\n",
 	    ctl_text(done, "shown", shown, sizeof(shown)),
 	    ctl_text(done, "matched", matched, sizeof(matched)), l->words);

@@ -45,6 +45,7 @@ struct ctl_listing {
 	const char *name, *words;
 	json_t *(*row)(const json_t *item);
 	struct ctl_table table;
+	bool all; /* always all: "Total of 7 job(s)." */
 	bool json;
 	size_t items;
 };

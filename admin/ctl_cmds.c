@@ -168,19 +168,3 @@ cmd_reload(const struct ctl_options *opt)
 	snapshot_unref(&conf);
 	return rc > other ? rc : other;
 }
-
-int
-cmd_test_config(const struct ctl_options *opt)
-{
-	struct conf_errors errs = { 0 };
-	struct snapshot *conf = snapshot_load(opt->config, &errs);
-
-	ctl_print_errors(&errs);
-	if (conf != NULL)
-		(void)printf("%s: no errors.\n", opt->config);
-	conf_errors_fini(&errs);
-	if (conf == NULL)
-		return 1;
-	snapshot_unref(&conf);
-	return 0;
-}

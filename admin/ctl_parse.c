@@ -15,7 +15,8 @@
 
 enum argument {
 	ARG_NONE,
-	ARG_QUEUE, /* may be left out: all */
+	ARG_ONE_QUEUE, /* no pattern; may be left out */
+	ARG_QUEUE,     /* may be left out: all */
 	ARG_QUEUE_NEEDED
 };
 
@@ -62,6 +63,7 @@ argument_text(const struct command *c)
 	switch (c->argument) {
 	case ARG_NONE:
 		return "";
+	case ARG_ONE_QUEUE:
 	case ARG_QUEUE:
 		return " [DOMAIN[/VMTA]]";
 	case ARG_QUEUE_NEEDED:
@@ -111,7 +113,7 @@ help_command(const struct command *c)
 	(void)printf("usage: mailrace %s%s%s\n\n  %s\n", c->words,
 	    argument_text(c), c->options[0] == '\0' ? "" : " [OPTIONS]",
 	    c->doc);
-	if (c->argument != ARG_NONE)
+	if (c->argument == ARG_QUEUE || c->argument == ARG_QUEUE_NEEDED)
 		(void)printf("  In DOMAIN and VMTA, * stands for any text and "
 			     "? for one character;\n  DOMAIN alone means all "
 			     "of its virtual MTAs.\n");

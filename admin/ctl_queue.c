@@ -87,6 +87,19 @@ cmd_show_vmtas(const struct ctl_options *opt)
 }
 
 int
+cmd_show_jobs(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "job", "job-id" },
+		{ "recipients", "#rcpt" }, { "kbytes", "kbytes" } };
+	struct ctl_listing l = { .name = "jobs",
+		.words = "job(s)",
+		.all = true,
+		.table = { .columns = columns, .count = 3 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
 cmd_list(const struct ctl_options *opt)
 {
 	static const struct ctl_column columns[] = { { "id", "message" },

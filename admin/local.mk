@@ -5,7 +5,9 @@ mailrace_SOURCES = \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_main.c \
+	%D%/ctl_offline.c \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
 	%D%/ctl_queue.c \
+	%D%/host_check.c %D%/host_check.h \
 	%D%/options.def
 mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)

@@ -58,22 +58,30 @@ struct assignment {
 };
 
 static void
+mark(const struct conf_binder *b, size_t row, const struct conf_node *n,
+    struct conf_set *set)
+{
+	struct conf_origin *origin = region_new_obj(b->tree->rg,
+	    struct conf_origin);
+
+	set->bits[row / 64] |= UINT64_C(1) << row % 64;
+	*origin = (struct conf_origin){ row, n, set->origins };
+	set->origins = origin;
+}
+
+static void
 set_row(const struct conf_binder *b, const struct conf_table *table,
     const struct assignment *a, void *out, struct conf_set *set)
 {
 	size_t i = (size_t)(a->row - table->rows);
 	const struct conf_node *n = a->node;
 	void *field = field_of(a->row, out);
-	struct conf_origin *origin;
 	const char *hint = "";
 	struct err e;
 
 	if (!test_bit(set, i) && conf_type_adds_up(a->row->type))
 		memset(field, 0, conf_type_size(a->row->type));
-	set->bits[i / 64] |= UINT64_C(1) << i % 64;
-	origin = region_new_obj(b->tree->rg, struct conf_origin);
-	*origin = (struct conf_origin){ i, n, set->origins };
-	set->origins = origin;
+	mark(b, i, n, set);
 	if (conf_value_parse(b->tree, a->row, n, slice_of(a->value), field,
 		&e) == 0)
 		return;
@@ -171,6 +179,13 @@ conf_is_set(const struct conf_table *table, const struct conf_set *set,
     const char *name)
 {
 	return test_bit(set, number_of(table, name));
+}
+
+void
+conf_set_mark(const struct conf_binder *b, const struct conf_table *table,
+    const struct conf_node *n, struct conf_set *set)
+{
+	mark(b, number_of(table, n->name), n, set);
 }
 
 const struct conf_node *

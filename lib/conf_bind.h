@@ -109,6 +109,10 @@ void conf_defaults(const struct conf_tree *tree, const struct conf_table *table,
 void conf_bind(const struct conf_binder *b, const struct conf_table *table,
     const struct conf_node *n, void *out, struct conf_set *set);
 
+/* For a value that its owner reads itself: the row of that name is set. */
+void conf_set_mark(const struct conf_binder *b, const struct conf_table *table,
+    const struct conf_node *n, struct conf_set *set);
+
 /* Overwrites in dst what was set in src; lists are replaced, not added. */
 void conf_merge(const struct conf_table *table, void *dst, const void *src,
     const struct conf_set *set);

@@ -92,7 +92,7 @@ take_text(const struct conf_form_ctx *c, struct slice *rest, struct err *e)
 static int
 take_regex(const struct conf_form_ctx *c, struct slice *rest, struct err *e)
 {
-	struct slice pattern;
+	struct slice pattern = { 0 };
 
 	(void)c;
 	if (regex_take_pattern(rest, &pattern, e) == -1)
@@ -192,7 +192,7 @@ check_name(const struct conf_form_ctx *c, struct slice s, struct err *e)
 {
 	(void)c;
 	for (size_t i = 0; i < s.len; i++)
-		if (memchr(" \t,/", s.p[i], 4) != NULL)
+		if (strchr(" \t,/", s.p[i]) != NULL)
 			return err_set(e, "\"%.*s\" is not a name", (int)s.len,
 			    s.p);
 	return s.len > 0 ? 0 : err_set(e, "a name is missing");

@@ -136,6 +136,34 @@ check_argument(const struct conf_binder *b, const struct conf_block *block,
 		    e.text);
 }
 
+static bool
+is_block_name(const struct conf_schema *s, const char *name)
+{
+	for (size_t i = 0; i < s->block_count; i++)
+		if (str_eq_nocase(s->blocks[i].name, name))
+			return true;
+	return false;
+}
+
+static const char *
+tag_of(const struct conf_binder *b, const struct conf_node *n)
+{
+	return region_printf(b->tree->rg, "<%s>",
+	    n->opened != NULL ? n->opened : n->name);
+}
+
+/* A block that has no business there. */
+static void
+complain_block(const struct conf_binder *b, const struct conf_table *table,
+    const struct conf_node *n)
+{
+	if (n->opened != NULL && is_block_name(b->schema, n->opened))
+		conf_error(b->errs, n->file, n->line,
+		    "%s does not belong behind %s", tag_of(b, n), n->name);
+	else
+		conf_complain_unknown(b, table, n, tag_of(b, n));
+}
+
 /* A child of a known block: the block to go into, or NULL. */
 static const struct conf_block *
 check_child(const struct conf_binder *b, const struct conf_block *block,
@@ -156,7 +184,7 @@ check_child(const struct conf_binder *b, const struct conf_block *block,
 	inner = n->opened != NULL ? NULL :
 				    conf_block_find(b->schema, n->name, letter);
 	if (inner == NULL) {
-		conf_bind_block(b, &block->inside, n);
+		complain_block(b, &block->inside, n);
 		return NULL;
 	}
 	check_argument(b, inner, n);
@@ -168,14 +196,15 @@ static void
 check_contents(const struct conf_binder *b, const struct conf_block *block,
     const struct conf_node *top)
 {
-	const struct conf_block *around[CONF_BLOCKS_DEPTH + 1];
+	const struct conf_block *around[CONF_BLOCKS_DEPTH + 1] = { block };
 	const struct conf_node *n = top->first;
 	size_t depth = 0;
 
-	around[0] = block;
 	while (n != NULL) {
-		const struct conf_block *inner = check_child(b, around[depth],
-		    n);
+		const struct conf_block *inner;
+
+		CHECK(around[depth] != NULL);
+		inner = check_child(b, around[depth], n);
 
 		if (inner != NULL && n->first != NULL) {
 			CHECK(depth < CONF_BLOCKS_DEPTH);
@@ -191,35 +220,21 @@ check_contents(const struct conf_binder *b, const struct conf_block *block,
 	}
 }
 
-static bool
-is_block_name(const struct conf_schema *s, const char *name)
-{
-	for (size_t i = 0; i < s->block_count; i++)
-		if (str_eq_nocase(s->blocks[i].name, name))
-			return true;
-	return false;
-}
-
 void
 conf_bind_block(const struct conf_binder *b, const struct conf_table *table,
     const struct conf_node *n)
 {
-	const char *name = n->opened != NULL ? n->opened : n->name;
-	const char *tag = region_printf(b->tree->rg, "<%s>", name);
 	const struct conf_block *block = n->opened != NULL ?
 	    NULL :
-	    conf_block_find(b->schema, name, table->letter);
+	    conf_block_find(b->schema, n->name, table->letter);
 
 	if (block == NULL || block->fate == CONF_FATE_READ) {
-		if (n->opened != NULL && is_block_name(b->schema, name))
-			conf_error(b->errs, n->file, n->line,
-			    "%s does not belong behind %s", tag, n->name);
-		else
-			conf_complain_unknown(b, table, n, tag);
+		complain_block(b, table, n);
 		return;
 	}
 	check_argument(b, block, n);
-	conf_warning(b->errs, n->file, n->line, "%s has no effect yet", tag);
+	conf_warning(b->errs, n->file, n->line, "%s has no effect yet",
+	    tag_of(b, n));
 	if (block->inside.letter != '\0')
 		check_contents(b, block, n);
 }

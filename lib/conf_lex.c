@@ -448,7 +448,8 @@ take_quoted(struct slice *rest, struct region *rg, const char **text_r,
 		out[len++] = rest->p[i++];
 	}
 	if (i >= rest->len)
-		return err_set(e, "no closing quote");
+		return err_set(e,
+		    "no closing quote (a # starts a comment in quotes, too)");
 	out[len] = '\0';
 	*text_r = out;
 	*rest = trim(from(*rest, i + 1));

@@ -148,8 +148,8 @@ next_file(struct parser *p, struct frame *f)
 	else if (f->at_file == NULL)
 		conf_error(p->errs, path, 0, "%s", e.text);
 	else
-		conf_error(p->errs, f->at_file, f->at_line, "include %s: %s",
-		    path, e.text);
+		conf_file_error(p->errs, f->at_file, f->at_line, path,
+		    "include %s: %s", path, e.text);
 }
 
 static void

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/conf_types.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/mem.h"
 #include "lib/strmap.h"
@@ -103,6 +105,34 @@ conf_warning(struct conf_errors *errs, const char *file, unsigned line,
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	add(errs, file, line, true, what);
+}
+
+void
+conf_lacking(struct conf_errors *errs, const char *file, unsigned line,
+    const char *fmt, ...)
+{
+	char what[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	add(errs, file, line, errs->portable, what);
+}
+
+void
+conf_file_error(struct conf_errors *errs, const char *file, unsigned line,
+    const char *path, const char *fmt, ...)
+{
+	bool there = access(path, F_OK) == 0 ||
+	    (errno != ENOENT && errno != ENOTDIR);
+	char what[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	add(errs, file, line, errs->portable && !there, what);
 }
 
 /* By file, by line, and else as they came. */

@@ -111,12 +111,20 @@ struct conf_errors {
 	size_t n, cap, fatal; /* fatal: how many are not warnings */
 	struct conf_error *v;
 	struct strmap *seen; /* warnings, until conf_errors_finish() */
+	bool portable; /* set by the caller: the file is for another host */
 };
 
 void conf_error(struct conf_errors *errs, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void conf_warning(struct conf_errors *errs, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* This host lacks what is named: an error, unless errs->portable. */
+void conf_lacking(struct conf_errors *errs, const char *file, unsigned line,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The same for a file, if it is not there; else an error as others are. */
+void conf_file_error(struct conf_errors *errs, const char *file, unsigned line,
+    const char *path, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 /* Those from index `from` on: by file, then by line; warnings say how often. */
 void conf_errors_finish(struct conf_errors *errs, size_t from);
 void conf_errors_fini(struct conf_errors *errs);

@@ -149,7 +149,7 @@ regex_take_pattern(struct slice *rest, struct slice *pattern_r, struct err *e)
 int
 regex_take(struct slice *rest, struct regex **re_r, struct err *e)
 {
-	struct slice pattern;
+	struct slice pattern = { 0 };
 
 	*re_r = NULL;
 	if (regex_take_pattern(rest, &pattern, e) == -1)

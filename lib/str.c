@@ -385,7 +385,7 @@ str_to_data_rate(struct slice s, struct data_rate *r_r, struct err *e)
 {
 	const char *slash = memchr(s.p, '/', s.len);
 	struct slice size = s;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	*r_r = (struct data_rate){ 0, 0 };
 	if (slice_eq_nocase(s, "unlimited") || slice_eq(s, "0"))

@@ -14,7 +14,8 @@ enum {
 	DATE_TEXT = 64,
 	NAME_MAX_SHOWN = 255,
 	ADDR_MAX_SHOWN = 600,
-	DIAG_MAX_SHOWN = 2000
+	DIAG_MAX_SHOWN = 2000,
+	TYPE_MAX = 64 /* of an address type; "rfc822", "utf-8", "x400" */
 };
 
 /* The notification while it is written. */
@@ -246,7 +247,7 @@ write_original_rcpt(const struct writer *w, const char *orcpt)
 	size_t type = strcspn(orcpt, ";");
 	const char *addr;
 
-	if (type == 0 || orcpt[type] == '\0' ||
+	if (type == 0 || type > TYPE_MAX || orcpt[type] == '\0' ||
 	    strspn(orcpt,
 		"abcdefghijklmnopqrstuvwxyz0123456789-"
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ") < type)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/commit.h"
 
+#include <event2/event.h>
 #include <stdlib.h>
 
+#include "lib/check.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 #include "queue/compact.h"
+#include "queue/gather.h"
 #include "queue/intake.h"
 #include "queue/settle.h"
 #include "queue/state.h"
@@ -27,12 +31,26 @@ struct commit {
 	struct store_state **states;
 	size_t state_count, state_cap;
 	struct compact *move; /* at most one is under way */
+	struct gather gather;
+	struct event *timer; /* for a batch that waits for company */
 };
 
-struct commit *
-commit_new(void)
+static void
+on_timer(evutil_socket_t fd, short what, void *store)
 {
-	return mem_new(struct commit);
+	(void)fd;
+	(void)what;
+	commit_now(store);
+}
+
+struct commit *
+commit_new(struct store *s)
+{
+	struct commit *c = mem_new(struct commit);
+
+	c->timer = event_new(worker_base(s->worker), -1, 0, on_timer, s);
+	CHECK(c->timer != NULL);
+	return c;
 }
 
 void
@@ -43,6 +61,7 @@ commit_free(struct commit **cp)
 	*cp = NULL;
 	if (c == NULL)
 		return;
+	event_free(c->timer);
 	free(c->items);
 	free(c->accepts);
 	free(c->settles);
@@ -74,6 +93,7 @@ commit_add_accept(struct store *s, struct store_accept *a)
 {
 	struct commit *c = s->commit;
 
+	gather_came(&c->gather, a->came_us);
 	add_item(c, (struct item){ .accept = a });
 	c->accepts = grown(c->accepts, c->accept_count, &c->accept_cap,
 	    sizeof(struct store_accept *));
@@ -168,16 +188,62 @@ answer(struct commit *c)
 	c->move = NULL;
 }
 
+static bool
+waits(struct commit *c)
+{
+	int64_t us = gather_wait(&c->gather, c->accept_count, clock_us());
+	struct timeval tv = { .tv_usec = (suseconds_t)us };
+
+	if (us == 0)
+		return false;
+	CHECK(us < US_PER_S);
+	if (!event_pending(c->timer, EV_TIMEOUT, NULL))
+		CHECK(event_add(c->timer, &tv) == 0);
+	return true;
+}
+
+static int64_t
+sync_bodies(struct store *s)
+{
+	int64_t begin = clock_us();
+	struct err e;
+
+	if (segments_sync(s->segments, &e) == -1)
+		store_die("flush", &e);
+	return clock_us() - begin;
+}
+
+static int64_t
+sync_log(struct store *s)
+{
+	int64_t begin = clock_us();
+
+	make_durable(s);
+	return clock_us() - begin;
+}
+
 void
 commit_round(void *store)
 {
 	struct store *s = store;
 	struct commit *c = s->commit;
+
+	/* Compaction and orders of the operator are too rare to wait. */
+	if (c->move != NULL || c->state_count > 0 || c->count == 0 || !waits(c))
+		commit_now(s);
+}
+
+void
+commit_now(struct store *s)
+{
+	struct commit *c = s->commit;
 	struct compact *move = c->move;
+	size_t messages = c->accept_count;
+	int64_t syncs_us;
 	uint64_t seq;
 	bool blob;
-	struct err e;
 
+	(void)event_del(c->timer);
 	if (c->count == 0 && move == NULL) {
 		/* Nobody waits for a trim: a later flush takes it along. */
 		settle_commit(s, NULL, 0, &blob, &seq);
@@ -189,18 +255,18 @@ commit_round(void *store)
 	if (move != NULL)
 		compact_append(move);
 	/* Before any row that points to them. */
-	if (segments_sync(s->segments, &e) == -1)
-		store_die("flush", &e);
+	syncs_us = sync_bodies(s);
 	settle_commit(s, c->settles, c->settle_count, &blob, &seq);
 	state_commit(s, c->states, c->state_count);
 	intake_commit(s, c->accepts, c->accept_count);
 	if (move != NULL)
 		compact_commit(move);
-	make_durable(s);
+	syncs_us += sync_log(s);
 	s->batches++;
 	if (blob)
 		outbox_send(&s->outbox, seq);
 	answer(c);
+	gather_answered(&c->gather, messages, syncs_us, clock_us());
 	if (move != NULL)
 		compact_answer(move);
 	if (s->loaded)

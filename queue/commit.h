@@ -15,7 +15,7 @@
 struct commit;
 struct compact;
 
-struct commit *commit_new(void);
+struct commit *commit_new(struct store *s); /* its worker is there */
 void commit_free(struct commit **cp);
 
 /* On the store thread; answered by the end of its round. */
@@ -30,6 +30,10 @@ void commit_add_move(struct store *s, struct compact *c);
  */
 void commit_roll(struct store *s);
 
-void commit_round(void *store); /* for worker_on_round() */
+/* For worker_on_round(): the batch begins, or waits for company (gather.h). */
+void commit_round(void *store);
+
+/* It begins now.  Also when the store thread has ended. */
+void commit_now(struct store *s);
 
 #endif

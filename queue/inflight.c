@@ -23,8 +23,8 @@ struct inflight_part {
 	struct inflight *owner;
 	unsigned char *slots; /* in the mapping */
 	uint32_t count;
-	uint32_t *next; /* chain of a transaction, or of free slots */
-	uint32_t free;
+	uint32_t *next;      /* chain of a transaction, or of free slots */
+	uint32_t free, used; /* the first free one; how many are not */
 };
 
 struct inflight {
@@ -97,6 +97,7 @@ inflight_fill(struct inflight_part *p, uint64_t id, uint64_t session,
 		return INFLIGHT_NONE;
 	p->free = p->next[last];
 	p->next[last] = INFLIGHT_NONE;
+	p->used += (uint32_t)need;
 
 	put_be64(head + 8, id);
 	put_be64(head + 16, session);
@@ -114,6 +115,12 @@ inflight_fill(struct inflight_part *p, uint64_t id, uint64_t session,
 	return first;
 }
 
+bool
+inflight_is_short(const struct inflight_part *p)
+{
+	return p->used >= p->count / 2;
+}
+
 void
 inflight_clear(struct inflight_part *p, uint32_t slot)
 {
@@ -124,6 +131,8 @@ inflight_clear(struct inflight_part *p, uint32_t slot)
 		unsigned char *s = slot_at(p, last);
 
 		CHECK(get_be32(s + 4) != 0); /* filled, and cleared once */
+		CHECK(p->used > 0);
+		p->used--;
 		put_be32(s + 4, 0);
 		if (p->next[last] == INFLIGHT_NONE)
 			break;

@@ -13,6 +13,7 @@
 #ifndef QUEUE_INFLIGHT_H
 #define QUEUE_INFLIGHT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,12 @@ struct inflight_part *inflight_part(struct inflight *f, unsigned worker);
 /* INFLIGHT_NONE when the part is full: the caller must not send the dot. */
 uint32_t inflight_fill(struct inflight_part *p, uint64_t id, uint64_t session,
     int64_t wall_us, const uint32_t *rcpts, size_t count);
+
+/*
+ * Half of the part is filled: the store is behind with its flushes, and no
+ * transaction should begin before it has caught up.
+ */
+bool inflight_is_short(const struct inflight_part *p);
 void inflight_clear(struct inflight_part *p, uint32_t slot);
 
 #endif

@@ -13,6 +13,7 @@ libqueue_a_SOURCES = \
 	%D%/dump_priv.h \
 	%D%/dump_stream.c %D%/dump_stream.h \
 	%D%/env.c %D%/env.h \
+	%D%/gather.c %D%/gather.h \
 	%D%/handover.c %D%/handover.h \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/inflight_priv.h \
@@ -38,3 +39,4 @@ libqueue_a_SOURCES = \
 sbin_PROGRAMS += mailrace-queue
 mailrace_queue_SOURCES = %D%/queue_main.c
 mailrace_queue_LDADD = $(UNIT_LIBS)
+	%D%/walk.c %D%/walk.h

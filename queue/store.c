@@ -154,6 +154,7 @@ store_accept(struct store *s, struct store_accept *a)
 	CHECK(a->done != NULL && a->msg != NULL);
 	CHECK(!a->has_key || (a->known != NULL && a->rcpt_keys != NULL));
 	a->store = s;
+	a->came_us = clock_us();
 	a->post.fn = on_accept;
 	worker_post(s->worker, &a->post);
 }
@@ -277,8 +278,25 @@ on_arrivals_done(struct post *p)
 	struct store *s = a->store;
 
 	load_arrivals_free(&a);
+	if (s->load == NULL) /* store_load_stop() came first */
+		return;
 	load_returned(s->load);
 	store_kick(s);
+}
+
+static void
+on_load_stop(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	load_free(&o->s->load); /* `loaded` stays false */
+	order_free(o);
+}
+
+void
+store_load_stop(struct store *s)
+{
+	post_order(s, on_load_stop, 0, 0);
 }
 
 void
@@ -422,11 +440,12 @@ static int
 start_threads(struct store *s, const struct store_options *opt, struct err *e)
 {
 	s->catalog = catalog_new();
-	s->commit = commit_new();
 	s->audit = audit_new(s);
 	s->worker = worker_new("store", e);
-	if (s->worker == NULL ||
-	    slotsync_new(s->inflight, &s->slotsync, e) == -1 ||
+	if (s->worker == NULL)
+		return -1;
+	s->commit = commit_new(s);
+	if (slotsync_new(s->inflight, &s->slotsync, e) == -1 ||
 	    checkpoint_new(s, opt->min_free, &s->checkpoint, e) == -1)
 		return -1;
 	s->compact = compact_new(s, checkpoint_worker(s->checkpoint));
@@ -472,7 +491,8 @@ store_close(struct store **sp)
 		return;
 	checkpoint_stop(s->checkpoint);
 	worker_stop(s->worker);
-	worker_join(s->worker);       /* what was posted has been committed */
+	worker_join(s->worker);
+	commit_now(s);                /* what was posted last */
 	while (audit_slice(s->audit)) /* who asked is answered */
 		;
 	if (env_checkpoint(s->env, 0, 0, &e) == ENV_OK)

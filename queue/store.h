@@ -52,6 +52,7 @@ enum store_answer {
 struct store_accept {
 	struct post post; /* the store's until done(); then free to be reused */
 	struct store *store;                  /* set by store_accept() */
+	int64_t came_us;                      /* likewise */
 	void (*done)(struct store_accept *a); /* store thread */
 
 	/*
@@ -254,6 +255,9 @@ int store_open(const struct store_options *opt, const struct store_owner *owner,
 
 /* Begins the load; callbacks come only after this. */
 void store_load(struct store *s); /* (any) */
+
+/* No more is handed out: who takes it will end.  What is out may come back. */
+void store_load_stop(struct store *s); /* (any) */
 
 void store_arrivals_done(struct store_arrivals **ap); /* (any) */
 

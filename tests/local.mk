@@ -15,6 +15,8 @@ check_PROGRAMS += \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_size \
+	tests/unit/test_conf_print \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
@@ -28,7 +30,9 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_explain \
 	tests/unit/test_glob \
+	tests/unit/test_gather \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -72,6 +76,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_walk \
 	tests/unit/test_waybill \
 	tests/unit/test_verify \
 	tests/unit/test_worker \
@@ -171,6 +176,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ctl \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
+	tests/fuzz/fuzz_dsn \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
@@ -203,6 +209,8 @@ tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
 tests_fuzz_fuzz_dot_unstuff_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_dsn_SOURCES = %D%/fuzz/fuzz_dsn.c $(fuzz_main)
+tests_fuzz_fuzz_dsn_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = %D%/fuzz/fuzz_header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ingress_SOURCES = \
@@ -258,6 +266,7 @@ EXTRA_DIST += \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/test_bad_disk.py \
+	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
 	%D%/crash/test_network.py \
@@ -272,13 +281,18 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
+	%D%/fuzz/fuzz_dsn.in \
+	%D%/fuzz/fuzz_dsn.repro \
+	%D%/fuzz/fuzz_header.dict \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_record.in \
+	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
+	%D%/fuzz/fuzz_smtp_reply.dict \
 	%D%/fuzz/fuzz_smtp_reply.in \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
@@ -375,6 +389,7 @@ EXTRA_DIST += \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
+	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_steer.py \

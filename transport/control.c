@@ -265,6 +265,7 @@ control_free(struct control **cp)
 	*cp = NULL;
 	if (c == NULL)
 		return;
+	c->stopping = true;
 	ctl_server_free(&c->server);
 	free(c);
 }

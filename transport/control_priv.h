@@ -21,6 +21,7 @@ struct control {
 	struct control_options opt;
 	struct ctl_server *server;
 	int64_t started_us;
+	bool stopping; /* the other threads have ended */
 };
 
 typedef void control_fn(struct control *c, struct ctl_request *r,
@@ -32,6 +33,7 @@ control_fn control_list;
 control_fn control_delete;
 /* show.c */
 control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
+control_fn control_show_jobs;
 /* steer.c */
 control_fn control_pause, control_resume, control_schedule;
 

@@ -17,6 +17,8 @@
 #include "transport/smtp_session.h"
 
 struct courier {
+	TAILQ_ENTRY(courier) held;
+	bool is_held;     /* ready, and the dispatcher has not been told */
 	struct post post; /* of the opening, then of the release */
 	struct worker_env *env;
 	struct tls_client *tls;
@@ -159,15 +161,45 @@ tries_again(struct courier *c, const struct outcome *why)
 /* ---- the session's owner ------------------------------------------------- */
 
 static void
+unhold(struct courier *c)
+{
+	if (!c->is_held)
+		return;
+	c->is_held = false;
+	TAILQ_REMOVE(&c->env->held, c, held);
+}
+
+/*
+ * Outcomes whose flush is late keep their slots; when they run out, a message
+ * would have to be withdrawn before its end.  So nothing new is begun then.
+ */
+static void
 on_ready(void *ctx)
 {
 	struct courier *c = ctx;
 
 	c->was_ready = true;
-	if (c->closing)
+	if (c->closing) {
 		smtp_session_quit(c->session);
-	else
+	} else if (inflight_is_short(c->env->inflight)) {
+		CHECK(!c->is_held);
+		c->is_held = true;
+		TAILQ_INSERT_TAIL(&c->env->held, c, held);
+	} else {
 		dispatch_ready(c->env->dispatch, c->link);
+	}
+}
+
+void
+courier_resume(struct worker_env *env)
+{
+	struct courier *c;
+
+	while (!inflight_is_short(env->inflight) &&
+	    (c = TAILQ_FIRST(&env->held)) != NULL) {
+		unhold(c);
+		dispatch_ready(env->dispatch, c->link);
+	}
 }
 
 static void
@@ -232,6 +264,7 @@ on_closed(void *ctx, const struct outcome *why)
 	struct err e;
 
 	c->session = NULL;
+	unhold(c);
 	if (!c->was_ready && why != NULL && !c->closing &&
 	    tries_again(c, why)) {
 		next_why = *why;
@@ -388,6 +421,7 @@ on_close(struct post *p)
 	if (c->closed || c->closing)
 		return;
 	c->closing = true;
+	unhold(c);
 	if (c->session != NULL) {
 		smtp_session_quit(c->session);
 	} else if (c->lookup != NULL && c->route == NULL) {

@@ -39,6 +39,12 @@ struct courier_params {
 	const struct conf_source *source; /* NULL: the system's choice */
 };
 
+/*
+ * In-flight slots of the worker were cleared: those couriers go on that did not
+ * say that they are ready because there were few.  Of the worker itself.
+ */
+void courier_resume(struct worker_env *env);
+
 struct courier *courier_open(const struct courier_params *p); /* (any) */
 void courier_grant(struct courier *c, struct grant *g);       /* (any) */
 void courier_close(struct courier *c);                        /* (any) */

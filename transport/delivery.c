@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "mail/envelope.h"
+#include "transport/courier.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
 #include "transport/envelope_read.h"
@@ -172,6 +173,7 @@ on_flushed(struct settlement *st)
 	if (d->slot != INFLIGHT_NONE)
 		inflight_clear(d->env->inflight, d->slot);
 	d->slot = INFLIGHT_NONE;
+	courier_resume(d->env);
 	delivery_free(&d);
 }
 

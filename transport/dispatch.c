@@ -136,6 +136,13 @@ dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 	sweep_add(d->sweep, rcpt, o, what);
 }
 
+bool
+dispatch_is_draining(const struct dispatch *d)
+{
+	CHECK(worker_is_self(d->worker));
+	return d->draining;
+}
+
 void
 dispatch_end_flush(struct dispatch *d)
 {

@@ -94,6 +94,8 @@ void dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 
 /* From now on it is in the order of posts to the workers; likewise. */
 void dispatch_end_flush(struct dispatch *d);
+/* The process is being stopped: no more of that; likewise. */
+bool dispatch_is_draining(const struct dispatch *d);
 
 /* ---- what couriers report; link is what they were given ------------------ */
 

@@ -33,6 +33,19 @@ is_final(const struct outcome *o)
 	CHECK_NEVER("a kind of outcome");
 }
 
+/*
+ * The next attempt would come too late, so this reply is the last: it expires
+ * with it.  A recipient that expires while it waits has none to tell its
+ * sender.  Only when that is early by little.
+ */
+static bool
+is_too_old(const struct queue_conf *conf, int64_t age_us)
+{
+	int64_t most = conf->bounce_after_us, next = conf->retry_rcpt_after_us;
+
+	return age_us >= most || (next <= most / 16 && age_us >= most - next);
+}
+
 struct disposition
 disposition_rcpt(const struct outcome *o, const struct queue_conf *conf,
     int64_t age_us)
@@ -48,7 +61,7 @@ disposition_rcpt(const struct outcome *o, const struct queue_conf *conf,
 		d.what = DISPOSE_UNUSED;
 	else if (is_final(o))
 		d.what = DISPOSE_FAIL;
-	else if (age_us >= conf->bounce_after_us)
+	else if (is_too_old(conf, age_us))
 		return disposition_expired(o);
 	return d;
 }

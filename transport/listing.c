@@ -137,7 +137,7 @@ send_more(void *ctx, struct ctl_request *r)
 	}
 	for (; l->next < l->count; l->next++)
 		json_decref(l->items[l->next]);
-	if (!l->candidates.ended) {
+	if (!l->candidates.ended && !l->control->stopping) {
 		go_on(l);
 		return false;
 	}

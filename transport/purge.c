@@ -46,7 +46,7 @@ struct purge {
 	struct post home; /* on main: the next round, or the answer */
 	struct control *control;
 	struct ctl_request *request;
-	bool dry_run, unrecorded;
+	bool dry_run, unrecorded, told;
 	uint64_t max;
 	struct noted *noted;
 	size_t noted_count, noted_cap;
@@ -56,7 +56,8 @@ struct purge {
 	uint64_t at_start; /* deleted, when this round began */
 	uint64_t batch;    /* deleted, not yet known to be durable */
 	int64_t now_us;
-	bool walked; /* the take of this round is over */
+	bool stopped; /* before its end: the process is going to */
+	bool walked;  /* the take of this round is over */
 };
 
 static void
@@ -137,7 +138,8 @@ on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 		.msg = m,
 		.n = n,
 		.attempts = attempts,
-		.unrecorded = p->unrecorded };
+		.unrecorded = p->unrecorded,
+		.told = p->told };
 	const struct outcome o = { .kind = OUTCOME_UNSENT,
 		.phase = PHASE_RESOLVE,
 		.text = "deleted by the operator",
@@ -179,6 +181,9 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	bool all;
 
 	p->now_us = now_us;
+	p->stopped = dispatch_is_draining(p->control->opt.dispatch);
+	if (p->stopped)
+		return WALK_END;
 	if (q != NULL && !w->again && !reads_envelopes(p))
 		sched_walk_granted(&w->at, count_sending, p);
 	if (p->dry_run)
@@ -277,9 +282,15 @@ answer(struct purge *p)
 		    "%llu recipients of %s/%s were deleted",
 		    (unsigned long long)p->deleted, p->select.queue.domain,
 		    p->select.queue.vmta);
-	ctl_done(p->request,
-	    json_pack("{s:I,s:I,s:b}", "deleted", (json_int_t)p->deleted,
-		"sending", (json_int_t)p->sending, "dry_run", (int)p->dry_run));
+	if (p->stopped)
+		ctl_fail(p->request,
+		    "mailraced is being stopped; deleted so far: %llu",
+		    (unsigned long long)p->deleted);
+	else
+		ctl_done(p->request,
+		    json_pack("{s:I,s:I,s:b}", "deleted",
+			(json_int_t)p->deleted, "sending",
+			(json_int_t)p->sending, "dry_run", (int)p->dry_run));
 	purge_free(p);
 }
 
@@ -289,8 +300,8 @@ on_round(struct post *post)
 	struct purge *p = post_owner(post, struct purge, home);
 
 	if (p->round > 0 &&
-	    (p->dry_run || p->deleted == p->at_start || p->deleted >= p->max ||
-		p->round >= ROUNDS_MAX)) {
+	    (p->stopped || p->dry_run || p->deleted == p->at_start ||
+		p->deleted >= p->max || p->round >= ROUNDS_MAX)) {
 		answer(p);
 		return;
 	}
@@ -310,10 +321,9 @@ parse(struct purge *p, const json_t *args, struct err *e)
 		return -1;
 	if (!p->select.is_bounded)
 		return err_set(e, "delete needs --queue or --jobId");
-	if (json_is_true(json_object_get(args, "dsn")))
-		return err_set(e, "--dsn is not possible yet");
 	p->dry_run = json_is_true(json_object_get(args, "dry-run"));
 	p->unrecorded = json_is_true(json_object_get(args, "no-accounting"));
+	p->told = json_is_true(json_object_get(args, "dsn"));
 	p->max = control_maxitems(args, 0);
 	if (p->max == 0)
 		p->max = UINT64_MAX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * show topqueues, show domains, show vmtas: sums over queues, the largest
- * first.
+ * show topqueues, show domains, show vmtas, show jobs: sums over queues or, of
+ * jobs, over recipients; the largest first.
  *
  * The scheduler's thread only adds up, in slices (transport/queue_walk.h);
  * of queues it keeps no more than are wanted, of domains and virtual MTAs one
@@ -19,7 +19,7 @@
 
 enum { MAXITEMS = 20, VMTAS_MAX = 1000000 };
 
-enum show_what { SHOW_QUEUES, SHOW_DOMAINS, SHOW_VMTAS };
+enum show_what { SHOW_QUEUES, SHOW_DOMAINS, SHOW_VMTAS, SHOW_JOBS };
 enum sort { SORT_NAME, SORT_RCPT, SORT_SIZE };
 enum yes_no { ANY, YES, NO };
 
@@ -28,9 +28,10 @@ struct row {
 	uint32_t index;         /* in the heap of those that are shown */
 	char *name;
 	uint64_t queues, rcpts, kbytes, conns, deferred;
-	char *last_error;      /* or NULL */
-	char *domain, *vmta;   /* of a queue */
-	const char *waits_for; /* likewise */
+	uint64_t bytes, last_id; /* of a job: the message counted last */
+	char *last_error;        /* or NULL */
+	char *domain, *vmta;     /* of a queue */
+	const char *waits_for;   /* likewise */
 	int64_t retry_us;
 	bool paused;
 };
@@ -213,6 +214,29 @@ row_of_queue(const struct sched_queue_info *q)
 	return r;
 }
 
+/* A slice is so many of them. */
+#define RCPTS_SLICE 500
+
+/* Mail without a job is none's. */
+static bool
+add_to_job(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct show *s = ctx;
+	struct row *r;
+
+	s->rcpts++;
+	if (info->job[0] == '\0')
+		return s->rcpts % RCPTS_SLICE != 0;
+	r = row_get(s, info->job);
+	r->rcpts++;
+	/* Recipients of one message come in a row within a queue. */
+	if (r->last_id != info->id)
+		r->bytes += info->size;
+	r->last_id = info->id;
+	r->kbytes = (r->bytes + 1023) / 1024;
+	return s->rcpts % RCPTS_SLICE != 0;
+}
+
 static enum queue_walk_next
 visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 {
@@ -220,6 +244,9 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	struct sched_queue_info info;
 	struct row *r;
 
+	if (s->what == SHOW_JOBS)
+		return sched_walk_rcpts(&w->at, add_to_job, s) ? WALK_ON :
+								 WALK_AGAIN;
 	sched_queue_info(w->sched, q, now_us, &info);
 	s->rcpts += info.rcpts;
 	switch (s->what) {
@@ -236,6 +263,8 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	case SHOW_VMTAS:
 		add(row_get(s, sched_vmta_shown(info.vmta)), &info);
 		break;
+	case SHOW_JOBS:
+		CHECK_NEVER("a sum over queues");
 	}
 	return WALK_ON;
 }
@@ -303,6 +332,10 @@ row_json(const struct show *s, const struct row *r)
 		    "recipients", (json_int_t)r->rcpts, "percent", share,
 		    "kbytes", (json_int_t)r->kbytes, "connections",
 		    (json_int_t)r->conns);
+	case SHOW_JOBS:
+		return json_pack("{s:o,s:I,s:I}", "job", ctl_string(r->name),
+		    "recipients", (json_int_t)r->rcpts, "kbytes",
+		    (json_int_t)r->kbytes);
 	}
 	CHECK_NEVER("a kind of row");
 }
@@ -460,6 +493,12 @@ control_show_domains(struct control *c, struct ctl_request *r,
 	show(c, r, args,
 	    &(struct show){ .what = SHOW_DOMAINS,
 		.max = control_maxitems(args, MAXITEMS) });
+}
+
+void
+control_show_jobs(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	show(c, r, args, &(struct show){ .what = SHOW_JOBS, .max = VMTAS_MAX });
 }
 
 void

@@ -273,6 +273,7 @@ make_services(struct transport *t, struct err *e)
 		env->store = t->store;
 		env->dns = t->dns;
 		env->dispatch = t->dispatch;
+		TAILQ_INIT(&env->held);
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
 		env->segments = segment_reader_new(store_dir(t->store));
@@ -531,6 +532,8 @@ stop(struct transport *t)
 	for (size_t i = 0; i < t->count; i++)
 		worker_post(t->workers[i],
 		    &errand_new(t, t->envs[i], shut_ingress)->post);
+	/* Before the barrier: then nothing is posted to a thread that ended. */
+	store_load_stop(t->store);
 	dispatch_drain(t->dispatch, tell_drained, t);
 	ask_sessions(t);
 	CHECK(event_add(t->stop_timer, &look) == 0);

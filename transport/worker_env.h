@@ -22,11 +22,13 @@
 #include "queue/store.h"
 #include "vmta/snapshot.h"
 
+struct courier;
 struct dispatch;
 struct ingress_session;
 struct mark_key;
 
 LIST_HEAD(ingress_list, ingress_session);
+TAILQ_HEAD(courier_list, courier);
 
 struct worker_env {
 	unsigned index;
@@ -43,6 +45,7 @@ struct worker_env {
 	struct ingress_list ingress; /* those; transport/ingress.c */
 	bool ingress_stopping;       /* ingress_shutdown() was called */
 	int64_t ingress_stop_us;     /* then: when idle sessions are ended */
+	struct courier_list held;    /* wait for slots; transport/courier.c */
 	uint64_t pool_turn;          /* round robin over pool members */
 };
 

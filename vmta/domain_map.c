@@ -2,6 +2,7 @@
 #include "vmta/domain_map.h"
 
 #include <idn2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct value {
 
 struct values { /* those of macros, then those by name */
 	struct value *first, *last_macro, *last;
+	size_t n;
 };
 
 /* What is said about one name, by the form of the pattern. */
@@ -29,20 +31,16 @@ struct entry {
 	struct values exact;
 };
 
-struct literal { /* [IP/MASK] */
-	struct net_prefix prefix;
-	struct values values;
-	struct literal *next; /* of that length, the latest first */
-};
-
 #define LENGTHS 129 /* 0 to 128 bits */
+#define LITERAL_KEY (NET_ADDR_TEXT + 4)
 
 struct domain_map {
 	struct region *rg;
-	struct values all;         /* * */
-	struct literal **literals; /* by length; NULL: there are none */
-	struct strmap *by_text;    /* of struct literal, by "IP/BITS" */
-	struct strmap *names;      /* of struct entry */
+	struct values all;       /* * */
+	struct strmap *names;    /* of struct entry */
+	struct strmap *literals; /* of struct values, by network/length */
+	bool lengths[LENGTHS];   /* that are in use */
+	size_t longest;
 };
 
 struct domain_map *
@@ -52,6 +50,7 @@ domain_map_new(struct region *rg)
 
 	m->rg = rg;
 	m->names = strmap_new();
+	m->literals = strmap_new();
 	return m;
 }
 
@@ -64,7 +63,7 @@ domain_map_free(struct domain_map **mp)
 	if (m == NULL)
 		return;
 	strmap_free(&m->names);
-	strmap_free(&m->by_text);
+	strmap_free(&m->literals);
 	free(m);
 }
 
@@ -122,29 +121,40 @@ add_value(struct domain_map *m, struct values *list, bool from_macro,
 		list->last_macro = new;
 	if (new->next == NULL)
 		list->last = new;
+	if (++list->n > m->longest)
+		m->longest = list->n;
+}
+
+/* The network that the address is in, with that length, as text. */
+static void
+network_key(const struct net_addr *addr, unsigned bits, char out[LITERAL_KEY])
+{
+	struct net_addr a = *addr;
+	char text[NET_ADDR_TEXT];
+
+	for (unsigned i = 0; i < sizeof(a.a); i++)
+		if (i * 8 >= bits)
+			a.a[i] = 0;
+		else if (i * 8 + 8 > bits)
+			a.a[i] &= (uint8_t)(0xff00U >> (bits - i * 8));
+	(void)snprintf(out, LITERAL_KEY, "%s/%u", net_addr_text(&a, text),
+	    bits);
 }
 
 static struct values *
 find_literal(struct domain_map *m, const struct net_prefix *prefix)
 {
-	char text[NET_ADDR_TEXT];
-	const char *key = region_printf(m->rg, "%s/%u",
-	    net_addr_text(&prefix->addr, text), prefix->bits);
-	struct literal *l;
+	char key[LITERAL_KEY];
+	struct values *list;
 
-	if (m->literals == NULL) {
-		m->literals = region_array(m->rg, LENGTHS, sizeof(void *));
-		m->by_text = strmap_new();
+	network_key(&prefix->addr, prefix->bits, key);
+	list = strmap_get(m->literals, key);
+	if (list == NULL) {
+		list = region_new_obj(m->rg, struct values);
+		strmap_put(m->literals, region_strdup(m->rg, key), list);
+		m->lengths[prefix->bits] = true;
 	}
-	l = strmap_get(m->by_text, key);
-	if (l == NULL) {
-		l = region_new_obj(m->rg, struct literal);
-		l->prefix = *prefix;
-		l->next = m->literals[prefix->bits];
-		m->literals[prefix->bits] = l;
-		strmap_put(m->by_text, key, l);
-	}
-	return &l->values;
+	return list;
 }
 
 static struct entry *
@@ -215,32 +225,41 @@ emit(const struct values *list, domain_map_fn *fn, void *ctx)
 		fn(ctx, v->v);
 }
 
-/* [0/0] stands for all of them, IPv6 too. */
-static bool
-literal_matches(const struct literal *l, const struct net_addr *addr)
+static void
+emit_network(const struct domain_map *m, const struct net_addr *addr,
+    unsigned bits, domain_map_fn *fn, void *ctx)
 {
-	return (l->prefix.bits == 0 && l->prefix.addr.family == AF_INET) ||
-	    net_prefix_match(&l->prefix, addr);
+	char key[LITERAL_KEY];
+	const struct values *list;
+
+	network_key(addr, bits, key);
+	list = strmap_get(m->literals, key);
+	if (list != NULL)
+		emit(list, fn, ctx);
 }
 
 static void
 match_literal(const struct domain_map *m, const char *domain, domain_map_fn *fn,
     void *ctx)
 {
+	static const struct net_addr any = { .family = AF_INET };
 	struct slice s = slice_of(domain);
 	struct net_addr addr;
 	struct err ignored;
+	unsigned most;
 
 	if (s.len < 3 || s.p[s.len - 1] != ']')
 		return;
 	s = (struct slice){ s.p + 1, s.len - 2 };
-	if (m->literals == NULL || net_addr_parse(s, &addr, &ignored) == -1)
+	if (net_addr_parse(s, &addr, &ignored) == -1)
 		return;
-	for (unsigned bits = 0; bits < LENGTHS; bits++)
-		for (const struct literal *l = m->literals[bits]; l != NULL;
-		     l = l->next)
-			if (literal_matches(l, &addr))
-				emit(&l->values, fn, ctx);
+	/* [0/0] stands for all of them, IPv6 too. */
+	if (addr.family != AF_INET && m->lengths[0])
+		emit_network(m, &any, 0, fn, ctx);
+	most = addr.family == AF_INET ? 32 : 128;
+	for (unsigned bits = 0; bits <= most; bits++)
+		if (m->lengths[bits])
+			emit_network(m, &addr, bits, fn, ctx);
 }
 
 void
@@ -308,6 +327,12 @@ domain_map_has(const struct domain_map *m, const char *domain)
 bool
 domain_map_is_empty(const struct domain_map *m)
 {
-	return m->all.first == NULL && m->literals == NULL &&
-	    strmap_count(m->names) == 0;
+	return m->all.first == NULL && strmap_count(m->names) == 0 &&
+	    strmap_count(m->literals) == 0;
+}
+
+size_t
+domain_map_longest(const struct domain_map *m)
+{
+	return m->longest;
 }

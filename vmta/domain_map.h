@@ -39,4 +39,7 @@ void domain_map_exact(const struct domain_map *m, const char *domain,
 bool domain_map_has(const struct domain_map *m, const char *domain);
 bool domain_map_is_empty(const struct domain_map *m);
 
+/* The most values that one pattern has: what a match may cost. */
+size_t domain_map_longest(const struct domain_map *m);
+
 #endif

@@ -82,7 +82,8 @@ get_file(struct snapshot *s, const struct conf_dkey *k,
 	f = region_new_obj(s->rg, struct key_file);
 	strmap_put(s->key_files, k->path, f);
 	if (dkim_key_read(k->path, &f->key, &f->weak, &e) == -1)
-		conf_error(errs, k->file, k->line, "domain-key: %s", e.text);
+		conf_file_error(errs, k->file, k->line, k->path,
+		    "domain-key: %s", e.text);
 	else if (f->weak)
 		conf_warning(errs, k->file, k->line,
 		    "domain-key: %s has less than 2048 bits", k->path);

@@ -7,6 +7,7 @@ libvmta_a_SOURCES = \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
+	%D%/explain.c %D%/explain.h \
 	%D%/fair.c %D%/fair.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \

@@ -178,6 +178,7 @@ sched_free(struct sched **sp)
 	if (s == NULL)
 		return;
 	CHECK(s->slots.used == 0 && !s->in_callback);
+	TAILQ_INIT(&s->walks); /* who walked has gone */
 	while (!TAILQ_EMPTY(&s->all)) {
 		struct sched_queue *q = TAILQ_FIRST(&s->all);
 

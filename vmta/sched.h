@@ -73,7 +73,8 @@ struct sched_owner {
 
 struct sched *sched_new(const struct snapshot *conf,
     const struct sched_owner *owner, void *ctx, int64_t now_us);
-void sched_free(struct sched **sp); /* drops all; connections must be closed */
+/* Drops all; connections must be closed, and walks are not touched again. */
+void sched_free(struct sched **sp);
 void sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us);
 
 /* Starts nothing new while held (disk full); what runs goes on. */

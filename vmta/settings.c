@@ -5,6 +5,26 @@
 
 #include "vmta/snapshot_priv.h"
 
+void
+settings_layers(const struct snapshot *s, const char *domain, const char *vmta,
+    domain_map_fn *fn, void *ctx)
+{
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+	const struct pool_entry *p = v != NULL ? v->domain_pool :
+						 snapshot_find_pool(s, vmta);
+
+	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0) {
+		/* What is said of all domains is about the internet. */
+		domain_map_exact(s->domains, domain, fn, ctx);
+		return;
+	}
+	domain_map_match(s->domains, domain, fn, ctx);
+	if (p != NULL)
+		domain_map_match(p->domains, domain, fn, ctx);
+	if (v != NULL)
+		domain_map_match(v->domains, domain, fn, ctx);
+}
+
 static void
 merge_layer(void *ctx, const void *value)
 {
@@ -17,22 +37,10 @@ void
 settings_queue(const struct snapshot *s, const char *domain, const char *vmta,
     struct queue_conf *out)
 {
-	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
-	const struct pool_entry *p = v != NULL ? v->domain_pool :
-						 snapshot_find_pool(s, vmta);
-
 	*out = s->queue_defaults;
-	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0) {
-		/* What is said of all domains is about the internet. */
-		domain_map_exact(s->domains, domain, merge_layer, out);
+	settings_layers(s, domain, vmta, merge_layer, out);
+	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0)
 		out->smtp_hosts = s->global.dsn_hosts;
-		return;
-	}
-	domain_map_match(s->domains, domain, merge_layer, out);
-	if (p != NULL)
-		domain_map_match(p->domains, domain, merge_layer, out);
-	if (v != NULL)
-		domain_map_match(v->domains, domain, merge_layer, out);
 }
 
 static struct net_addr

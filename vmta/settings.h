@@ -13,10 +13,14 @@
 #ifndef VMTA_SETTINGS_H
 #define VMTA_SETTINGS_H
 
+#include "vmta/domain_map.h"
 #include "vmta/snapshot.h"
 
 void settings_queue(const struct snapshot *s, const char *domain,
     const char *vmta, struct queue_conf *out);
+/* The levels that a queue's settings are merged from, as struct layer. */
+void settings_layers(const struct snapshot *s, const char *domain,
+    const char *vmta, domain_map_fn *fn, void *ctx);
 void settings_source(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out);
 

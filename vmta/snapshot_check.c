@@ -125,8 +125,8 @@ check_mark_key(const struct check *c, const struct conf_node *n,
 
 	check_absolute(c, n, value);
 	if (value[0] == '/' && mark_key_read(value, &key, &e) == -1)
-		conf_error(c->errs, n->file, n->line, "%s: %s", n->name,
-		    e.text);
+		conf_file_error(c->errs, n->file, n->line, value, "%s: %s",
+		    n->name, e.text);
 	mark_key_free(&key);
 }
 
@@ -308,9 +308,13 @@ same_place(const struct place *a, const struct place *b)
 		net_addr_eq(&a->addr, &b->addr));
 }
 
+/* Each is a socket, and a look at all others; nobody has so many. */
+#define LISTENERS_MAX 1000
+
 struct places {
 	size_t n, cap;
 	struct place *v;
+	bool too_many; /* said */
 };
 
 static void
@@ -340,6 +344,13 @@ add_place(const struct check *c, struct places *list, const char *where,
 			    list->v[i].node->line);
 			return;
 		}
+	if (list->n == LISTENERS_MAX) {
+		if (!list->too_many)
+			conf_error(c->errs, n->file, n->line,
+			    "more than %d listeners", LISTENERS_MAX);
+		list->too_many = true;
+		return;
+	}
 	if (list->n == list->cap) {
 		size_t cap = list->cap == 0 ? 8 : list->cap * 2;
 		struct place *v = region_array(c->s->rg, cap,
@@ -442,23 +453,42 @@ concerns(const struct layer *l, const struct vmta_entry *v)
 	return l->pool == NULL || l->pool == v->domain_pool;
 }
 
-/* Each looks at all levels: enough for any real file, and seconds at most. */
-#define CONTRADICTIONS_MAX 200000
+/*
+ * Layers that may be merged to find contradictions: more than any real file
+ * needs, and about a second.  Only a file that repeats one pattern thousands
+ * of times gets there.
+ */
+#define MERGES_MAX 20000000
+
+/* What it costs at most to ask for a queue of the virtual MTA. */
+static size_t
+merges_for(const struct check *c, const struct vmta_entry *v)
+{
+	return 1 + domain_map_longest(c->s->domains) +
+	    domain_map_longest(v->domains) +
+	    (v->domain_pool == NULL ?
+		    0 :
+		    domain_map_longest(v->domain_pool->domains));
+}
 
 static void
 check_tls_layer(const struct check *c, const struct layer *l,
-    struct vmta_entry *const *vmtas, size_t *budget)
+    const struct vmta_entry *const *vmtas, size_t *merges)
 {
 	const struct conf_node *n = tls_node(l);
 	/* Of a macro's names one stands for all. */
 	const char *domain = sample_domain(c->s->rg, l->patterns.v[0]);
+	const struct vmta_entry *const own[] = { l->vmta, NULL };
 
-	for (; *vmtas != NULL; vmtas++) {
+	if (l->vmta != NULL)
+		vmtas = own;
+	for (; *vmtas != NULL && *merges < MERGES_MAX; vmtas++) {
 		const char *name = (*vmtas)->pub.name;
 
-		if (!concerns(l, *vmtas) || *budget == 0)
+		++*merges;
+		if (!concerns(l, *vmtas))
 			continue;
-		--*budget;
+		*merges += merges_for(c, *vmtas);
 		if (is_contradiction(c, domain, name)) {
 			conf_error(c->errs, n->file, n->line,
 			    "require-starttls yes with use-starttls no, for "
@@ -487,24 +517,24 @@ static void
 check_tls(const struct check *c)
 {
 	size_t count = 0, all = strmap_count(c->s->vmtas);
-	struct vmta_entry **vmtas = region_array(c->s->rg, all + 1,
+	const struct vmta_entry **vmtas = region_array(c->s->rg, all + 1,
 	    sizeof(void *));
 	struct strmap *speaking = strmap_new();
-	size_t budget = CONTRADICTIONS_MAX;
+	size_t merges = 0;
 
 	for (struct layer *l = c->s->layers; l != NULL; l = l->next)
 		if (sets_tls(l) && (l->vmta != NULL || l->pool != NULL))
 			strmap_put(speaking,
 			    l->vmta != NULL ? l->vmta->key : l->pool->key, l);
 	for (size_t i = 0; i < all; i++) {
-		struct vmta_entry *v = strmap_at(c->s->vmtas, i);
+		const struct vmta_entry *v = strmap_at(c->s->vmtas, i);
 
 		if (count == 0 || has_own_tls(speaking, v))
 			vmtas[count++] = v;
 	}
 	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
 		if (sets_tls(l) && l->patterns.n > 0)
-			check_tls_layer(c, l, vmtas, &budget);
+			check_tls_layer(c, l, vmtas, &merges);
 	strmap_free(&speaking);
 }
 

@@ -19,24 +19,66 @@ default_host_name(struct snapshot *s)
 	s->global.host_name = region_strdup(s->rg, name);
 }
 
+/*
+ * Copies of the global addresses, for virtual MTAs with a name of their own
+ * and no address: more than any host has.
+ */
+#define COPIES_MAX 1000000
+
+static bool
+has_nameless(const struct conf_sources *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].name[0] == '\0')
+			return true;
+	return false;
+}
+
+static void
+fill_names(struct conf_sources *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].name[0] == '\0')
+			list->v[i].name = name;
+}
+
 /* Sources without a name of their own get the VMTA's; a copy if shared. */
 static void
-name_sources(struct snapshot *s, struct vmta_entry *v)
+name_sources(struct snapshot *s, struct vmta_entry *v, size_t *copies,
+    struct conf_errors *errs)
 {
 	struct conf_sources *list = &v->pub.sources;
-	struct conf_source *own;
+	bool own = conf_is_set(&table_vmta, &v->set, "smtp-source-host");
 
 	if (v->pub.host_name[0] == '\0')
 		v->pub.host_name = s->global.host_name;
-	if (!conf_is_set(&table_vmta, &v->set, "smtp-source-host"))
+	if (!own) {
 		*list = s->global.sources;
-	if (list->n == 0)
-		return;
-	own = region_dup(s->rg, list->v, list->n * sizeof(own[0]));
-	for (size_t i = 0; i < list->n; i++)
-		if (own[i].name[0] == '\0')
-			own[i].name = v->pub.host_name;
-	list->v = own;
+		if (v->pub.host_name == s->global.host_name ||
+		    !has_nameless(list))
+			return; /* named once for all, below */
+		*copies += list->n;
+		if (*copies > COPIES_MAX) {
+			if (*copies - list->n <= COPIES_MAX)
+				conf_error(errs, v->node->file, v->node->line,
+				    "more than %d source addresses in all",
+				    COPIES_MAX);
+			return;
+		}
+		list->v = region_dup(s->rg, list->v,
+		    list->n * sizeof(list->v[0]));
+	}
+	fill_names(list, v->pub.host_name);
+}
+
+static void
+join_sources(struct snapshot *s, struct conf_errors *errs)
+{
+	size_t copies = 0;
+
+	for (size_t i = 0; i < strmap_count(s->vmtas); i++)
+		name_sources(s, strmap_at(s->vmtas, i), &copies, errs);
+	fill_names(&s->global.sources, s->global.host_name);
 }
 
 /* ---- pools --------------------------------------------------------------- */
@@ -48,10 +90,10 @@ conf_nodes_add(struct conf_nodes *list, struct region *rg,
 	/* The capacity is the next power of two. */
 	if ((list->n & (list->n - 1)) == 0) {
 		const struct conf_node **v = region_array(rg,
-		    list->n == 0 ? 1 : list->n * 2, sizeof(v[0]));
+		    list->n == 0 ? 1 : list->n * 2, sizeof(void *));
 
 		if (list->n > 0)
-			memcpy(v, list->v, list->n * sizeof(v[0]));
+			memcpy(v, list->v, list->n * sizeof(void *));
 		list->v = v;
 	}
 	list->v[list->n++] = n;
@@ -143,8 +185,7 @@ void
 snapshot_join(struct snapshot *s, struct conf_errors *errs)
 {
 	default_host_name(s);
-	for (size_t i = 0; i < strmap_count(s->vmtas); i++)
-		name_sources(s, strmap_at(s->vmtas, i));
+	join_sources(s, errs);
 	for (size_t i = 0; i < strmap_count(s->pools); i++)
 		join_pool(s, strmap_at(s->pools, i), errs);
 	order_sources(s);

@@ -10,12 +10,8 @@ struct reader {
 	struct snapshot *s;
 	struct conf_binder b;
 	struct listener_entry **listeners_end;
-	size_t listeners;
 	const struct conf_node *spool; /* that named it last */
 };
-
-/* Each is a socket and a look at all others; nobody has so many. */
-#define LISTENERS_MAX 1000
 
 static void
 fail(const struct reader *r, const struct conf_node *n, const char *text)
@@ -366,17 +362,13 @@ add_listener(struct reader *r, const struct conf_node *n, const char *where)
 	struct listener_entry *l = region_new_obj(r->s->rg,
 	    struct listener_entry);
 
-	if (++r->listeners > LISTENERS_MAX) {
-		conf_error(r->b.errs, n->file, n->line,
-		    "more than %d listeners", LISTENERS_MAX);
-		return NULL;
-	}
 	conf_defaults(r->b.tree, &table_listener, &l->values);
 	l->where = where;
 	l->node = n;
 	*r->listeners_end = l;
 	r->listeners_end = &l->next;
 	conf_strs_add(&r->s->global.smtp_listeners, r->s->rg, where);
+	conf_set_mark(&r->b, &table_global, n, &r->s->global_set);
 	return l;
 }
 
@@ -390,8 +382,7 @@ read_listener_block(struct reader *r, const struct conf_node *n)
 	if (where == NULL)
 		return;
 	l = add_listener(r, n, where);
-	for (const struct conf_node *c = n->first; l != NULL && c != NULL;
-	     c = c->next)
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		conf_bind(&r->b, &table_listener, c, &l->values, &set);
 }
 
@@ -415,8 +406,7 @@ read_listener_line(struct reader *r, const struct conf_node *n)
 		return;
 	}
 	l = add_listener(r, n, word);
-	while (l != NULL && conf_word(&rest, r->s->rg, &word, &e) == 0 &&
-	    word != NULL)
+	while (conf_word(&rest, r->s->rg, &word, &e) == 0 && word != NULL)
 		if (strncasecmp(word, "source=", 7) == 0 && word[7] != '\0')
 			l->values.source = word + 7;
 		else

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sched - the scheduler alone (bench_sched.c): decisions a second on one
-thread, on a virtual clock, with few and with many queues."""
+"""sched - the scheduler alone (bench_sched.c): decisions in a second of one
+processor, on a virtual clock, with few and with many queues."""
 
 import statistics
 

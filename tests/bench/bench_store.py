@@ -27,6 +27,6 @@ def one(settings, under_way, count):
 
 def run(settings):
     return {"runs": [
-        one(settings, 1, settings.pick(5000, 1000)),
+        one(settings, 1, settings.pick(2000, 500)),
         one(settings, 20, settings.pick(50000, 10000)),
         one(settings, 1000, settings.pick(200000, 50000))]}

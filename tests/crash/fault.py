@@ -304,7 +304,9 @@ class Run:
         tap.equal(none[:10], [], "arrived without a row, %d" % len(none))
 
     def result(self, passed):
-        return dict({"fault": self.name, "times": self.times,
+        return dict({"fault": self.name,
+                     "test": os.path.basename(sys.argv[0]),
+                     "times": self.times,
                      "seconds": max(self.seconds, default=None),
                      "seed": self.seed, "passed": passed}, **self.figures)
 

@@ -104,6 +104,17 @@ def bad_disk(run):
               "refused for good: %s" % flow.refused)
 
 
+def ends_by_itself(run):
+    tap.wait_for(lambda: ended(run), WAIT_S, "the process ends")
+
+
+def is_stopped(run):
+    """The last checkpoint of a graceful end fails: it says so."""
+    run.lab.daemon.stop()
+    tap.check("checkpoint text=" in run.lab.daemon.log_text(),
+              "the checkpoint did not fail")
+
+
 @fault.fault("sync fails, restart, power cut",
              "An fdatasync of the database fails once: as in Linux its pages "
              "stay in the cache, count as clean and are not on the disk. The "
@@ -112,11 +123,12 @@ def bad_disk(run):
 def warm_cache(run):
     young = powercut.Young(run, run.prepared.power)
     with run.load():
-        for files in (LOG, LOG, LOG, TABLES):
+        for files, end in ((LOG, ends_by_itself), (LOG, ends_by_itself),
+                           (LOG, ends_by_itself), (TABLES, is_stopped)):
             run.pause(0.3, 0.8)
             begin = run.happened()
             run.prepared.bad.fail("sync", errno.EIO, files)
-            tap.wait_for(lambda: ended(run), WAIT_S, "the process ends")
+            end(run)
             run.prepared.bad.be_well()
             run.start_again(run.lab.daemon, begin)
             run.pause(0.5, 1)

@@ -40,11 +40,17 @@ class SmallDisk:
         lab.mounts.append(self.spool)
 
     def fill(self):
-        """Until not one block is left."""
+        """Until not one block is left; takes no more than is free now, or
+        the reserve would go as well when it is given up meanwhile."""
+        room = os.statvfs(self.spool)
+        self.grow(room.f_bavail * room.f_frsize)
+
+    def grow(self, most=IMAGE):
+        """By whatever is free, up to most."""
         with open(self.filler, "ab") as f:
             for chunk in CHUNKS:
-                while self.take(f, chunk):
-                    pass
+                while most >= chunk and self.take(f, chunk):
+                    most -= chunk
 
     @staticmethod
     def take(f, chunk):
@@ -137,7 +143,7 @@ def eaten(test):
             begin = test.happened()
             end = begin + EATEN_S
             while time.monotonic() < end:
-                test.prepared.fill()
+                test.prepared.grow()
                 if not test.lab.daemon.running():
                     start_in_vain(test)
                 time.sleep(0.05)

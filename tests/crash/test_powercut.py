@@ -38,7 +38,9 @@ def restart(run, young, begin):
              "`kill -9` at a random moment, a quarter of them followed by one "
              "during the restart; then all files are cut back to what an "
              "fsync has promised, with a random subset of the blocks and "
-             "names that it had not.", prepare=powercut.PowerCut)
+             "names that it had not. A block of 4,096 bytes of a table is "
+             "written whole or not at all, all else may be torn in sectors.",
+             prepare=powercut.PowerCut)
 def power_cut(run):
     power = run.prepared
     young = powercut.Young(run, power)

@@ -13,6 +13,7 @@
 #include "lib/check.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
+#include "mail/waybill.h"
 #include "queue/crc32c.h"
 #include "queue/record.h"
 #include "queue/segment_priv.h"
@@ -131,7 +132,7 @@ read_record(unsigned options, struct slice key, struct slice bytes)
 	free(copy);
 }
 
-/* ---- the packed envelope, the head of a segment's record ------------------ */
+/* ---- the packed envelope and waybill, the head of a segment's record ------------------ */
 
 static void
 read_envelope(struct slice bytes)
@@ -147,6 +148,25 @@ read_envelope(struct slice bytes)
 		check_same(bytes, out.p, out.len);
 	}
 	buf_fini(&out);
+	region_free(&rg);
+}
+
+static void
+read_waybill(struct slice bytes)
+{
+	struct region *rg = region_new();
+	struct waybill w;
+	struct err e;
+	uint64_t sum = 0;
+
+	if (waybill_unpack(bytes.p, bytes.len, rg, &w, &e) == 0) {
+		CHECK(waybill_rcpt_count(bytes.p, bytes.len) == w.rcpt_count);
+		for (uint32_t i = 0; i < w.run_count; i++) {
+			CHECK(waybill_find(&w, (uint32_t)sum) == &w.runs[i]);
+			sum += w.runs[i].count;
+		}
+		CHECK(sum == w.rcpt_count && sum > 0);
+	}
 	region_free(&rg);
 }
 
@@ -183,6 +203,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_envelope(bytes);
 	else if (options % 16 == 9)
 		read_head(options, bytes);
+	else if (options % 16 == 10)
+		read_waybill(bytes);
 	else
 		read_record(options & (OPT_SEAL | 7), key, bytes);
 	return 0;

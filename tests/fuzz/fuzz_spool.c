@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small files of a spool, with any content: the in-flight slots name only
+ * Files of a spool, with any content: the in-flight slots name only
  * recipients of slots whose checksum fits; the accounting state is read,
- * written and read again, or refused in words.
+ * written and read again, or refused in words; of a segment's record nothing
+ * is believed that its checksums do not cover.
  *
  * The first byte picks the file, and whether checksums are made to fit.
  */
@@ -15,12 +16,14 @@
 #include "lib/str.h"
 #include "queue/crc32c.h"
 #include "queue/inflight_priv.h"
+#include "queue/segment.h"
+#include "queue/segment_priv.h"
 #include "tests/unit/tmpdir.h"
 #include "transport/acct_state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OPT_STATE = 1, OPT_SEAL = 2 };
+enum { OPT_STATE = 1, OPT_SEAL = 2, OPT_SEGMENT = 4 };
 
 static void
 write_file(const char *name, const char *p, size_t len)
@@ -32,6 +35,15 @@ write_file(const char *name, const char *p, size_t len)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	CHECK(fd != -1 && write(fd, p, len) == (ssize_t)len);
 	(void)close(fd);
+}
+
+static void
+make_folder(const char *name)
+{
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", tmpdir, name);
+	CHECK(mkdir(path, 0700) == 0);
 }
 
 /* ---- in-flight slots ----------------------------------------------------- */
@@ -127,6 +139,69 @@ read_state(unsigned options, char *p, size_t len)
 	check_kept();
 }
 
+/* ---- a record of a segment ----------------------------------------------- */
+
+/* Lengths that fit the file, and checksums that fit the bytes. */
+static void
+seal_record(char *p, size_t len)
+{
+	size_t room = len - SEGMENT_HEAD;
+	uint32_t env_len = get_be32(p + 12) % (uint32_t)(room + 1);
+	uint32_t body_len = get_be32(p + 16) % (uint32_t)(room - env_len + 1);
+
+	put_be32(p, SEGMENT_MAGIC);
+	put_be32(p + 12, env_len);
+	put_be32(p + 16, body_len);
+	put_be32(p + 20, crc32c(0, p + SEGMENT_HEAD, env_len));
+	put_be32(p + 24, crc32c(0, p + SEGMENT_HEAD + env_len, body_len));
+	put_be32(p + 28, crc32c(0, p, SEGMENT_HEAD - 4));
+}
+
+static void
+check_read(const char *p, uint64_t id, const struct message_loc *loc,
+    bool sealed)
+{
+	struct segment_reader *r = segment_reader_new(tmpdir);
+	struct region *rg = region_new();
+	struct segment_got got = { NULL, NULL };
+	struct err e;
+
+	if (segment_read_envelope(r, id, loc, rg, &got, &e) == 0)
+		CHECK(memcmp(got.env, p + SEGMENT_HEAD, loc->env_len) == 0);
+	CHECK(got.body == NULL);
+	if (segment_read(r, id, loc, rg, &got, &e) == 0 && got.body != NULL)
+		CHECK(got.body->len == loc->body_len &&
+		    memcmp(got.body->bytes, p + SEGMENT_HEAD + loc->env_len,
+			loc->body_len) == 0);
+	CHECK(!sealed || got.body != NULL);
+	body_unref(&got.body);
+	segment_reader_free(&r);
+	region_free(&rg);
+}
+
+static void
+read_segment(unsigned options, char *p, size_t len)
+{
+	bool sealed = (options & OPT_SEAL) != 0;
+	struct message_loc loc = { .segment = 1 };
+
+	if (len < SEGMENT_HEAD + 1)
+		return;
+	if (sealed)
+		seal_record(p, len);
+	write_file("seg/00000001", p, len);
+	loc.env_len = get_be32(p + 12);
+	loc.body_len = get_be32(p + 16);
+	/* What the table says never is more than a record may have. */
+	if (loc.env_len > SEGMENT_ENV_MAX || loc.body_len > SEGMENT_BODY_MAX)
+		return;
+	if (!sealed) { /* no room for what is not in the file */
+		loc.env_len %= 4096;
+		loc.body_len %= 4096;
+	}
+	check_read(p, get_be64(p + 4), &loc, sealed);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -139,9 +214,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)setenv("TMPDIR", "/dev/shm", 0);
 		(void)tmpdir_make();
 		CHECK(atexit(tmpdir_remove) == 0);
+		make_folder("seg");
 	}
 	copy = mem_dup(data, size);
-	if ((data[0] & OPT_STATE) != 0)
+	if ((data[0] & OPT_SEGMENT) != 0)
+		read_segment(data[0], copy + 1, size - 1);
+	else if ((data[0] & OPT_STATE) != 0)
 		read_state(data[0], copy + 1, size - 1);
 	else
 		read_slots(data[0], copy + 1, size - 1);

@@ -31,6 +31,9 @@ dsn-host %s
 <domain short.example>
     bounce-after 2s
 </domain>
+<domain later.example>
+    retry-recipients-after 1h
+</domain>
 <domain quiet.example>
     deliver-local-dsn no
 </domain>
@@ -44,12 +47,13 @@ dsn-host %s
 ZONE = "".join(mx_zone(name + ".example",
                        ("mx.%s.example" % name, "127.0.1.%d" % n))
                for n, name in ((1, "in"), (2, "short"), (3, "dsn"),
-                               (4, "quiet"), (5, "crash"))) 
+                               (4, "quiet"), (5, "crash"),
+                               (6, "later"))) 
 REFUSE = {"at": "rcpt", "match": "<no", "reply":
           "550 5.1.1 no such user\nAction: delivered\n \u20ac"}
 SENDERS = ("refused", "full", "hdrs", "never", "success", "some", "dsn", "expired",
            "nodomain", "quiet", "suppress", "default", "waits",
-           "crash", "jos\u00e9")
+           "crash", "deleted", "jos\u00e9")
 
 
 class Fixture(Lab):
@@ -67,7 +71,7 @@ class Fixture(Lab):
             receivers=[
                 {"listen": ["127.0.1.1:25", "127.0.1.4:25", "127.0.1.5:25"],
                  "rules": [REFUSE]},
-                {"listen": ["127.0.1.2:25"], "rules": [
+                {"listen": ["127.0.1.2:25", "127.0.1.6:25"], "rules": [
                     {"at": "rcpt", "reply": "451 4.3.0 never \"today\""}]},
                 {"listen": ["127.0.1.3:25"],
                  "ehlo": ["PIPELINING", "8BITMIME", "DSN"]}])
@@ -252,6 +256,20 @@ def nodomain(lab):
     tap.check(r.rcpts[0]["Diagnostic-Code"].startswith("x-mailrace; "),
               r.rcpts[0]["Diagnostic-Code"])
     tap.check("no mail server for the domain" in r.words, r.words)
+
+
+@tap.test("deleted with --dsn: the sender is told, without it not")
+def deleted(lab):
+    lab.inject("x-1@later.example", sender="never@sender.example")
+    lab.wait_record("t", "x-1@later.example")
+    lab.command.text("delete", "--queue=later.example")
+    lab.inject("x-2@later.example", sender="deleted@sender.example")
+    lab.wait_record("t", "x-2@later.example")
+    lab.command.text("delete", "--dsn", "--queue=later.example")
+    r = lab.one("deleted")
+    tap.equal(r.addresses(), ["x-2@later.example"], "who")
+    tap.check("took it out of the queue" in " ".join(r.words.split()), r.words)
+    tap.equal(lab.mailbox("never"), [], "reports without --dsn")
 
 
 @tap.test("no reports for a domain", proves="domain deliver-local-dsn")

@@ -119,6 +119,17 @@ def counts(lab):
         "6 of 6 matching recipients.\n"), "footer")
 
 
+@tap.test("show jobs adds up what is queued of each")
+def jobs(lab):
+    rows = {r["job"]: r for r in lab.command.json("show", "jobs")["jobs"]}
+    tap.equal({k: v["recipients"] for k, v in rows.items()},
+              {"news": 3, "mail": 2}, str(rows))
+    lines = lab.command.text("show", "jobs").splitlines()
+    tap.equal(lines[0].split(), ["job-id", "#rcpt", "kbytes"], "heading")
+    tap.equal((lines[1].split()[0], lines[-1]), ("news", "Total of 2 job(s)."),
+              "the largest first, and the footer")
+
+
 @tap.test("delete refuses to run without --queue or --jobId")
 def refuses(lab):
     for args in ((), ("--rcpt=*",), ("--older-than=1s", "--orig=*")):
@@ -243,6 +254,35 @@ def gone(lab):
               text)
     tap.equal(lab.delete("--queue=a.example", "--rcpt=r*")["deleted"], 800,
               "deleted")
+
+
+@tap.test("a stop in the middle of a list and of a delete is a clean one")
+def stopped(lab):
+    many = ["t%d@a.example" % i for i in range(900)]
+    for _ in range(20):
+        lab.inject(many, sender="me@y.example")
+    before = lab.audit()
+    with socket.socket(socket.AF_UNIX) as reads_nothing, \
+            socket.socket(socket.AF_UNIX) as deletes:
+        for s in reads_nothing, deletes:
+            s.settimeout(20)
+            s.connect(lab.path("run", "control"))
+        reads_nothing.sendall(b'{"command": "list", "maxitems": 1000000}\n')
+        reads_nothing.recv(10)
+        deletes.sendall(b'{"command": "delete", "queue": "a.example"}\n')
+        lab.receiver.stop()
+        tap.equal(lab.daemon.stop(), 0, "exit status")
+        lines = [json.loads(x) for x in deletes.makefile("rb")]
+    lab.daemon.start()
+    tap.wait_for(lambda: lab.audit().queued ==
+                 lab.command.json("show", "status")["queue"]["recipients"],
+                 20, "all are loaded")
+    audit = lab.audit()
+    gone = audit.terminal["deleted"] - before.terminal["deleted"]
+    tap.check(audit.balances(), str(audit))
+    tap.equal(before.queued - audit.queued, gone, "deleted")
+    if lines and "done" in lines[-1]:
+        tap.equal(lines[-1]["deleted"], gone, "what was answered")
 
 
 tap.main(Fixture)

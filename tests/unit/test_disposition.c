@@ -68,6 +68,14 @@ static const struct {
 	    DISPOSE_RETRY, "4.7.10 (encryption needed)", "policy-related" },
 	{ "never tried", { OUTCOME_UNSENT, PHASE_MAIL, 0, { 0 }, .text = "" },
 	    99 * HOUR, DISPOSE_UNUSED, "4.0.0 (undefined status)", "other" },
+	{ "at the last attempt that comes in time",
+	    { OUTCOME_REPLY, PHASE_RCPT, 452, { 4, 2, 2 }, .text = "452 full" },
+	    47 * HOUR, DISPOSE_EXPIRE, "5.4.7 (delivery time expired)",
+	    "message-expired" },
+	{ "and not at the one before",
+	    { OUTCOME_REPLY, PHASE_RCPT, 452, { 4, 2, 2 }, .text = "452 full" },
+	    47 * HOUR - 1, DISPOSE_RETRY, "4.2.2 (mailbox full)",
+	    "quota-issues" },
 };
 
 /* What a transaction says of its connection. */
@@ -92,6 +100,23 @@ static const struct {
 	    CONN_UNTRIED },
 };
 
+/* Half of the time allowed would be too early. */
+static void
+test_long_retry(void)
+{
+	const struct queue_conf conf = { .bounce_after_us = 48 * HOUR,
+		.retry_rcpt_after_us = 24 * HOUR };
+	const struct outcome o = { .kind = OUTCOME_REPLY,
+		.phase = PHASE_RCPT,
+		.code = 452,
+		.text = "452 full" };
+
+	is_int(disposition_rcpt(&o, &conf, 25 * HOUR).what, DISPOSE_RETRY,
+	    "a recipient that is tried seldom is not given up early");
+	is_int(disposition_rcpt(&o, &conf, 48 * HOUR).what, DISPOSE_EXPIRE,
+	    "but in time");
+}
+
 int
 main(void)
 {
@@ -112,6 +137,7 @@ main(void)
 		if (d.what == DISPOSE_RETRY)
 			is_int(d.retry_after_us, HOUR, "after an hour");
 	}
+	test_long_retry();
 	is_int(disposition_queue(&cases[7].o, false), QUEUE_WAITS,
 	    "after a 554 greeting the queue waits");
 	is_int(disposition_queue(&cases[10].o, false), QUEUE_FAILS,

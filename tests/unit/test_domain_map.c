@@ -25,6 +25,8 @@ static const struct {
 	{ "[0/0]", false, "literals" },
 	{ "[10/8]", false, "ten" },
 	{ "[10.1.1.1]", false, "one" },
+	{ "[10.9.9.9/8]", false, "ten-again" },
+	{ "[2001:db8::/33]", false, "six" },
 	{ "{bounce}", false, "special" },
 };
 
@@ -45,8 +47,10 @@ static const struct {
 	{ "B\xc3\x9c"
 	  "CHER.example",
 	    "all idn" },
-	{ "[10.1.1.1]", "all literals ten one" },
-	{ "[10.2.0.0]", "all literals ten" },
+	{ "[10.1.1.1]", "all literals ten ten-again one" },
+	{ "[10.2.0.0]", "all literals ten ten-again" },
+	{ "[IPv6:2001:db8:7fff::1]", "all literals six" },
+	{ "[IPv6:2001:db8:8000::1]", "all literals" },
 	{ "[192.0.2.1]", "all literals" },
 	{ "[IPv6:::1]", "all literals" },
 	{ "[nonsense]", "all" },

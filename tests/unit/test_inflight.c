@@ -55,6 +55,8 @@ main(void)
 	ok(a != INFLIGHT_NONE && b != INFLIGHT_NONE && c != INFLIGHT_NONE,
 	    "three transactions are under way");
 	is_int((int64_t)count_found(), 102, "all their recipients are named");
+	ok(inflight_is_short(p) && !inflight_is_short(q),
+	    "six slots of eight are many, one is few");
 	ok(inflight_fill(p, 1004, 8, 444, rcpts, 100) == INFLIGHT_NONE,
 	    "five more slots are not to be had of eight");
 	is_int((int64_t)count_found(), 102, "and none of them was taken");

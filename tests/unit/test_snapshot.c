@@ -2,6 +2,7 @@
 /* A configuration is loaded whole or not at all, with all that is wrong. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <time.h>
 
 #include "lib/clock.h"
 #include "tests/conf_file.h"
@@ -322,6 +323,13 @@ test_accepted(void)
 	}
 }
 
+/* CPU time, so that what else the machine does is no matter. */
+static int64_t
+cpu_us(void)
+{
+	return (int64_t)clock() * (US_PER_S / CLOCKS_PER_SEC);
+}
+
 /* 5,000 domains: well under a second, also where this is slow. */
 static void
 test_large(void)
@@ -338,17 +346,17 @@ test_large(void)
 		    " max-msg-rate 100/h\n use-starttls yes\n</domain>\n",
 		    i, i + 1);
 	conf_file_put("main", buf_cstr(&text));
-	start = clock_us();
+	start = cpu_us();
 	s = snapshot_load(conf_file_path("main"), &errs);
-	ok(s != NULL && clock_us() - start < US_PER_S, "5,000 domains in %d ms",
-	    (int)((clock_us() - start) / US_PER_MS));
+	ok(s != NULL && cpu_us() - start < US_PER_S, "5,000 domains in %d ms",
+	    (int)((cpu_us() - start) / US_PER_MS));
 	snapshot_queue_conf(s, "d4711.example.com", "", &q);
 	is_int(q.max_conns, 4712, "one of them");
-	start = clock_us();
+	start = cpu_us();
 	for (unsigned i = 0; i < 10000; i++)
 		snapshot_queue_conf(s, "d4711.example.com", "", &q);
-	ok(clock_us() - start < US_PER_S, "settings of a queue in %d ns",
-	    (int)(clock_us() - start) / 10);
+	ok(cpu_us() - start < US_PER_S, "settings of a queue in %d ns",
+	    (int)(cpu_us() - start) / 10);
 	snapshot_unref(&s);
 	conf_errors_fini(&errs);
 	buf_fini(&text);

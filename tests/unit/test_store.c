@@ -445,6 +445,47 @@ test_state(void)
 	is_str(spool.states, "leases=x; pauses=none; ", "and stay so");
 }
 
+static struct store_arrivals *kept;
+
+static void
+keep(void *ctx, struct store_arrivals *a)
+{
+	(void)ctx;
+	kept = a;
+	spool_wake('K');
+}
+
+static void
+on_too_late(void *ctx, size_t doubts)
+{
+	(void)doubts;
+	*(bool *)ctx = true;
+}
+
+/* The daemon ends while what was found is on the way; the spool is closed. */
+static void
+test_load_stop(void)
+{
+	const struct store_options opt = { .dir = tmpdir_path("spool") };
+	const struct store_owner owner = { .recovered = keep,
+		.loaded = on_too_late };
+	struct store_audit audit;
+	bool loaded = false;
+	struct err e;
+
+	ok(store_open(&opt, &owner, &loaded, &spool.store, &e) == 0,
+	    "opened once more");
+	store_load(spool.store);
+	ok(spool_wait('K'), "mail is found");
+	store_load_stop(spool.store);
+	store_arrivals_done(&kept);
+	audit = spool_audit(); /* all posts before it have been done */
+	ok(spool_balances(&audit), "it balances");
+	store_audit_fini(&audit);
+	store_close(&spool.store);
+	ok(!loaded, "a load that was stopped never ends");
+}
+
 /* As version 1 wrote its ledger; the spool is closed. */
 static void
 test_old_format(void)
@@ -492,6 +533,7 @@ main(void)
 	test_compaction();
 	test_space();
 	store_close(&spool.store);
+	test_load_stop();
 	test_old_format();
 	tmpdir_remove();
 	return done_testing();

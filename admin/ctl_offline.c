@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What needs no daemon: the configuration checked and its settings shown.
+ */
+#include "admin/ctl_cmds.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/ctl_ask.h"
+#include "admin/host_check.h"
+#include "vmta/explain.h"
+
+/* ---- test config --------------------------------------------------------- */
+
+int
+cmd_test_config(const struct ctl_options *opt)
+{
+	struct conf_errors errs = {
+		.portable = opt->values[OPT_PORTABLE] != NULL,
+	};
+	struct snapshot *conf = snapshot_load(opt->config, &errs);
+	bool good;
+
+	if (conf != NULL)
+		host_check(conf, opt->config, &errs);
+	good = conf != NULL && errs.fatal == 0;
+	ctl_print_errors(&errs);
+	if (good)
+		(void)printf("%s: no errors.\n", opt->config);
+	conf_errors_fini(&errs);
+	snapshot_unref(&conf);
+	return good ? 0 : 1;
+}
+
+/* ---- show settings ------------------------------------------------------- */
+
+enum { NAME_WIDTH = 32, VALUE_WIDTH = 24 };
+
+struct listing {
+	json_t *settings; /* NULL: print */
+	const char *section;
+};
+
+static json_t *
+setting_json(const struct setting *s)
+{
+	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:s}", "section", s->section,
+	    "name", s->name, "value", s->value, "file",
+	    s->file == NULL ? json_null() : json_string(s->file), "line",
+	    s->file == NULL ? json_null() : json_integer((json_int_t)s->line),
+	    "block", s->block);
+}
+
+/*
+ * A line of a configuration, with the place as a comment, so that what is
+ * printed can be pasted into a file.
+ */
+static void
+print_setting(void *ctx, const struct setting *s)
+{
+	struct listing *l = ctx;
+
+	if (l->settings != NULL) {
+		(void)json_array_append_new(l->settings, setting_json(s));
+		return;
+	}
+	if (l->section == NULL || strcmp(l->section, s->section) != 0)
+		(void)printf("%s# %s\n", l->section == NULL ? "" : "\n",
+		    s->section);
+	l->section = s->section; /* a literal of explain.c */
+	(void)printf("%-*s %-*s # ", NAME_WIDTH, s->name, VALUE_WIDTH,
+	    s->value);
+	if (s->file == NULL)
+		(void)printf("default\n");
+	else
+		(void)printf("%s:%u%s%s\n", s->file, s->line,
+		    s->block[0] == '\0' ? "" : " ", s->block);
+}
+
+static int
+explain(const struct ctl_options *opt, const struct snapshot *conf,
+    struct listing *l)
+{
+	const char *slash;
+	char domain[256];
+	struct err e;
+	int rc;
+
+	if (opt->argument == NULL) {
+		explain_global(conf, print_setting, l);
+		return 0;
+	}
+	slash = strchr(opt->argument, '/');
+	rc = snprintf(domain, sizeof(domain), "%.*s",
+	    slash == NULL ? (int)strlen(opt->argument) :
+			    (int)(slash - opt->argument),
+	    opt->argument);
+	if ((size_t)rc >= sizeof(domain))
+		rc = err_set(&e, "a domain has at most 255 bytes");
+	else
+		rc = explain_queue(conf, domain, slash == NULL ? "" : slash + 1,
+		    print_setting, l, &e);
+	if (rc == -1)
+		(void)fprintf(stderr, "mailrace: %s\n", e.text);
+	return rc;
+}
+
+int
+cmd_show_settings(const struct ctl_options *opt)
+{
+	struct snapshot *conf = ctl_read_config(opt);
+	struct listing l = { 0 };
+	int rc;
+
+	if (conf == NULL)
+		return 1;
+	if (opt->json)
+		l.settings = json_array();
+	rc = explain(opt, conf, &l);
+	if (opt->json && rc == 0) {
+		json_t *answer = json_pack("{s:s,s:O}", "queue",
+		    opt->argument == NULL ? "" : opt->argument, "settings",
+		    l.settings);
+
+		ctl_print_json(answer);
+		json_decref(answer);
+	}
+	json_decref(l.settings);
+	snapshot_unref(&conf);
+	return rc == 0 ? 0 : 1;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/host_check.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/mem.h"
+#include "lib/net.h"
+#include "vmta/explain.h"
+
+struct checker {
+	struct conf_errors *errs;
+	bool of_vmta; /* what a virtual MTA has from the top is known */
+};
+
+/* ---- one value each; -1: the host does not have it, and why -------------- */
+
+static int
+group_exists(const char *value, struct err *e)
+{
+	struct group g, *found;
+	char text[4096];
+
+	if (strcmp(value, "\"\"") == 0 ||
+	    (getgrnam_r(value, &g, text, sizeof(text), &found) == 0 &&
+		found != NULL))
+		return 0;
+	return err_set(e, "there is no group \"%s\" on this host", value);
+}
+
+/* The folder in which a file is to be made. */
+static int
+folder_exists(const char *value, struct err *e)
+{
+	const char *slash = strrchr(value, '/');
+	struct region *rg;
+	struct stat st;
+	int rc = 0;
+
+	if (value[0] != '/' || slash == value)
+		return 0;
+	rg = region_new();
+	value = region_strndup(rg, value, (size_t)(slash - value));
+	if (stat(value, &st) == -1)
+		rc = err_set(e, "there is no folder %s on this host", value);
+	else if (!S_ISDIR(st.st_mode))
+		rc = err_set(e, "%s is not a folder", value);
+	region_free(&rg);
+	return rc;
+}
+
+static int
+address_is_here(const struct net_addr *a, struct err *e)
+{
+	char text[NET_ADDR_TEXT];
+
+	if (net_addr_is_local(a))
+		return 0;
+	return err_set(e, "the address %s is not on this host",
+	    net_addr_text(a, text));
+}
+
+static int
+source_is_here(const char *value, struct err *e)
+{
+	struct slice word = { value, strcspn(value, " ") };
+	struct net_addr a;
+	struct err ignored;
+
+	if (net_addr_parse(word, &a, &ignored) == -1)
+		return 0; /* `""`: none */
+	return address_is_here(&a, e);
+}
+
+static int
+listener_is_here(const char *value, struct err *e)
+{
+	struct net_addr a;
+	struct err ignored;
+	uint16_t port;
+
+	if (value[0] == '/')
+		return 0; /* folder_exists() */
+	if (net_endpoint_parse(value, &a, &port, &ignored) == -1)
+		return 0; /* said at load, or `""` */
+	return address_is_here(&a, e);
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	int (*check)(const char *value, struct err *e);
+	bool needed; /* a daemon does not start; systemd makes folders */
+} checks[] = {
+	{ "control-group", group_exists, true },
+	{ "control-socket", folder_exists, false },
+	{ "lmtp-listener", folder_exists, false },
+	{ "lmtp-listener", listener_is_here, true },
+	{ "log-file", folder_exists, false },
+	{ "milter-control-socket", folder_exists, false },
+	{ "milter-listener", folder_exists, false },
+	{ "smtp-listener", folder_exists, false },
+	{ "smtp-listener", listener_is_here, true },
+	{ "smtp-source-host", source_is_here, false },
+	{ "spool", folder_exists, false },
+};
+
+static void
+check_setting(void *ctx, const struct setting *s)
+{
+	struct checker *c = ctx;
+	struct err e;
+
+	if (s->file == NULL || (c->of_vmta && s->block[0] == '\0'))
+		return;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if (strcmp(checks[i].name, s->name) != 0 ||
+		    checks[i].check(s->value, &e) == 0)
+			continue;
+		if (checks[i].needed)
+			conf_lacking(c->errs, s->file, s->line, "%s: %s",
+			    s->name, e.text);
+		else
+			conf_warning(c->errs, s->file, s->line, "%s: %s",
+			    s->name, e.text);
+	}
+}
+
+void
+host_check(const struct snapshot *s, const char *path, struct conf_errors *errs)
+{
+	struct checker c = { .errs = errs };
+	struct err e;
+
+	explain_global(s, check_setting, &c);
+	c.of_vmta = true;
+	for (size_t i = 0; i < snapshot_vmta_count(s); i++)
+		explain_vmta(s, snapshot_vmta_at(s, i)->name, check_setting,
+		    &c);
+	for (size_t i = 0; i < snapshot_acct_count(s); i++)
+		if (folder_exists(snapshot_acct_at(s, i)->path, &e) == -1)
+			conf_warning(errs, path, 0, "<acct-file %s>: %s",
+			    snapshot_acct_at(s, i)->path, e.text);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/conf_print.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+
+/* Text as it must be written to be read as one item of a list. */
+static void
+print_text(struct buf *out, const char *s)
+{
+	if (s[0] != '\0' && strpbrk(s, " \t\",;\\<>") == NULL) {
+		buf_str(out, s);
+		return;
+	}
+	buf_byte(out, '"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			buf_byte(out, '\\');
+		buf_byte(out, *s);
+	}
+	buf_byte(out, '"');
+}
+
+static void
+print_size(struct buf *out, uint64_t v)
+{
+	static const char units[] = "tgmk";
+
+	if (v == SIZE_UNLIMITED) {
+		buf_str(out, "unlimited");
+		return;
+	}
+	for (unsigned i = 0; v > 0 && units[i] != '\0'; i++) {
+		unsigned shift = 10 * (unsigned)(sizeof(units) - 1 - i);
+
+		if ((v & ((UINT64_C(1) << shift) - 1)) == 0) {
+			buf_printf(out, "%llu%c",
+			    (unsigned long long)(v >> shift), units[i]);
+			return;
+		}
+	}
+	buf_printf(out, "%llu", (unsigned long long)v);
+}
+
+static void
+print_intervals(struct buf *out, const struct conf_intervals *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		buf_str(out, i == 0 ? "" : ",");
+		str_interval(out, list->v[i]);
+	}
+}
+
+static void
+print_rates(struct buf *out, const struct conf_rates *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		buf_str(out, i == 0 ? "" : ",");
+		str_rate(out, &list->v[i]);
+	}
+}
+
+static void
+print_bool_interval(struct buf *out, int64_t us)
+{
+	if (us == INTERVAL_NEVER)
+		buf_str(out, "no");
+	else if (us == 0)
+		buf_str(out, "yes");
+	else
+		str_interval(out, us);
+}
+
+static void
+print_addr(struct buf *out, const struct net_addr *a)
+{
+	char text[NET_ADDR_TEXT];
+
+	buf_str(out, net_addr_text(a, text));
+}
+
+static void
+print_hosts(struct buf *out, const struct conf_hosts *list)
+{
+	if (list->n == 0)
+		buf_str(out, "\"\"");
+	for (size_t i = 0; i < list->n; i++) {
+		const struct conf_host *h = &list->v[i];
+
+		if (i > 0)
+			buf_str(out,
+			    h->pref == list->v[i - 1].pref ? "," : ";");
+		if (h->lookup_mx)
+			buf_str(out, "lookup-mx:");
+		if (h->name != NULL) {
+			buf_str(out, h->name);
+		} else {
+			buf_byte(out, '[');
+			print_addr(out, &h->addr);
+			buf_byte(out, ']');
+		}
+		if (h->port != 0)
+			buf_printf(out, ":%u", h->port);
+	}
+}
+
+static void
+print_prefix(struct buf *out, const struct net_prefix *p)
+{
+	print_addr(out, &p->addr);
+	buf_printf(out, "/%u", p->bits);
+}
+
+static void
+print_source(struct buf *out, const struct conf_source *s)
+{
+	print_addr(out, &s->addr);
+	if (s->name[0] != '\0')
+		buf_printf(out, " %s", s->name);
+}
+
+static void
+print_dkey(struct buf *out, const struct conf_dkey *k)
+{
+	print_text(out, k->selector);
+	buf_byte(out, ',');
+	print_text(out, k->domain);
+	buf_byte(out, ',');
+	print_text(out, k->path);
+}
+
+/* All list types begin with the number of their items. */
+static size_t
+count_of(const struct conf_directive *row, const void *field)
+{
+	switch (row->type) {
+	case CONF_TYPE_SOURCES:
+		return ((const struct conf_sources *)field)->n;
+	case CONF_TYPE_DKEYS:
+		return ((const struct conf_dkeys *)field)->n;
+	case CONF_TYPE_STRS:
+	case CONF_TYPE_ADDRS:
+	case CONF_TYPE_DOMAINS:
+		return ((const struct conf_strs *)field)->n;
+	case CONF_TYPE_UINT:
+	case CONF_TYPE_PERCENT:
+	case CONF_TYPE_BOOL:
+	case CONF_TYPE_BOOL_INTERVAL:
+	case CONF_TYPE_INTERVAL:
+	case CONF_TYPE_INTERVALS:
+	case CONF_TYPE_RATE:
+	case CONF_TYPE_RATES:
+	case CONF_TYPE_DATA_RATE:
+	case CONF_TYPE_SIZE:
+	case CONF_TYPE_CIDR:
+	case CONF_TYPE_STR:
+	case CONF_TYPE_WORD:
+	case CONF_TYPE_HOSTS:
+		break;
+	}
+	return 1;
+}
+
+static void
+print_item(const struct conf_directive *row, const void *field, size_t line,
+    struct buf *out)
+{
+	if (row->type == CONF_TYPE_SOURCES)
+		print_source(out,
+		    &((const struct conf_sources *)field)->v[line]);
+	else if (row->type == CONF_TYPE_DKEYS)
+		print_dkey(out, &((const struct conf_dkeys *)field)->v[line]);
+	else
+		print_text(out, ((const struct conf_strs *)field)->v[line]);
+}
+
+static void
+print_one(const struct conf_directive *row, const void *field, struct buf *out)
+{
+	switch (row->type) {
+	case CONF_TYPE_UINT:
+	case CONF_TYPE_PERCENT:
+		buf_printf(out, "%u", *(const uint32_t *)field);
+		return;
+	case CONF_TYPE_BOOL:
+		buf_str(out, *(const bool *)field ? "yes" : "no");
+		return;
+	case CONF_TYPE_BOOL_INTERVAL:
+		print_bool_interval(out, *(const int64_t *)field);
+		return;
+	case CONF_TYPE_INTERVAL:
+		str_interval(out, *(const int64_t *)field);
+		return;
+	case CONF_TYPE_INTERVALS:
+		print_intervals(out, field);
+		return;
+	case CONF_TYPE_RATE:
+		str_rate(out, field);
+		return;
+	case CONF_TYPE_RATES:
+		print_rates(out, field);
+		return;
+	case CONF_TYPE_DATA_RATE:
+		str_data_rate(out, field);
+		return;
+	case CONF_TYPE_SIZE:
+		print_size(out, *(const uint64_t *)field);
+		return;
+	case CONF_TYPE_CIDR:
+		print_prefix(out, field);
+		return;
+	case CONF_TYPE_STR:
+	case CONF_TYPE_WORD:
+		print_text(out, *(const char *const *)field);
+		return;
+	case CONF_TYPE_HOSTS:
+		print_hosts(out, field);
+		return;
+	case CONF_TYPE_STRS:
+	case CONF_TYPE_ADDRS:
+	case CONF_TYPE_DOMAINS:
+	case CONF_TYPE_SOURCES:
+	case CONF_TYPE_DKEYS:
+		break;
+	}
+	CHECK_NEVER("a list among the single values");
+}
+
+size_t
+conf_print_lines(const struct conf_directive *row, const void *field)
+{
+	size_t n = count_of(row, field);
+
+	return n == 0 ? 1 : n;
+}
+
+void
+conf_print(const struct conf_directive *row, const void *field, size_t line,
+    struct buf *out)
+{
+	if (!conf_type_adds_up(row->type))
+		print_one(row, field, out);
+	else if (count_of(row, field) == 0)
+		buf_str(out, "\"\"");
+	else
+		print_item(row, field, line, out);
+}

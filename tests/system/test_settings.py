@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Without a daemon: `show settings` names the line of each value, and `test
+config --portable` makes warnings of what only this host lacks."""
+
+import netns
+netns.enter()
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+import mailrace
+import tap
+
+CONFIG = """\
+host-name mta.example
+smtp-source-host 127.0.0.10 mta.example
+<domain *>
+    retry-after 10m, 20m
+</domain>
+include more.conf
+"""
+MORE = """\
+<virtual-mta news>
+    <domain gmail.example>
+        max-msg-rate 100/hr
+    </domain>
+</virtual-mta>
+"""
+# What stands in a file made for another host, and what is said of it here.
+ELSEWHERE = [
+    ("include none.conf", "No such file"),
+    ("include /none/*.conf", None),
+    ("domain-key s1, a.example, none.pem", "No such file"),
+    ("mark-key-file /none/mark", "No such file"),
+    ("control-group none-of-ours", "no group"),
+    ("smtp-listener 192.0.2.1:25", "192.0.2.1 is not on this host"),
+    ("smtp-source-host 192.0.2.2 a.example", "192.0.2.2 is not on this host"),
+    ("<virtual-mta v>\nsmtp-source-host 2001:db8::1\n</virtual-mta>",
+     "2001:db8::1 is not on this host"),
+    ("log-file /none/log", "no folder /none"),
+]
+
+
+class Folder:
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="mailrace-test-")
+        self.config = self.write("main.conf", CONFIG)
+        self.write("more.conf", MORE)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+    def write(self, name, text):
+        path = os.path.join(self.path, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def run(self, *words, config=None):
+        return subprocess.run(
+            [mailrace.program("mailrace"), "-c", config or self.config,
+             *words], capture_output=True, text=True, timeout=30)
+
+
+def lines(text):
+    """{(section, name): "value # place"} of what was printed."""
+    found, section = {}, None
+    for line in text.splitlines():
+        if line.startswith("# "):
+            section = line[2:]
+        elif line:
+            found[section, line.split()[0]] = " ".join(line.split()[1:])
+    return found
+
+
+@tap.test("show settings QUEUE: each value and where it is written")
+def queue(folder):
+    r = folder.run("show", "settings", "gmail.example/news")
+    tap.equal((r.returncode, r.stderr), (0, ""), "status")
+    found = lines(r.stdout)
+    more = os.path.join(folder.path, "more.conf")
+    tap.equal(found["Queue Settings", "max-msg-rate"], "100/h # %s:3 <domain "
+              "gmail.example> of <virtual-mta news>" % more, "in a virtual MTA")
+    tap.equal(found["Queue Settings", "retry-after"],
+              "10m,20m # %s:4 <domain *>" % folder.config, "of all domains")
+    tap.equal(found["Queue Settings", "bounce-after"], "4d12h # default",
+              "nowhere")
+    tap.equal(found["Virtual MTA Settings", "smtp-source-host"],
+              "127.0.0.10 mta.example # %s:2" % folder.config, "inherited")
+
+
+@tap.test("what is printed can be pasted: the same settings again")
+def paste(folder):
+    once = folder.run("show", "settings", "gmail.example/news").stdout
+    settings = once[once.index("# Queue Settings"):]
+    pasted = folder.write("pasted.conf", "<domain *>\n%s</domain>\n" % settings)
+    twice = folder.run("show", "settings", "other.example", config=pasted)
+    tap.equal(twice.returncode, 0, twice.stderr)
+
+    def values(text):
+        return {k: v.split(" # ")[0] for k, v in lines(text).items()
+                if k[0] == "Queue Settings"}
+    tap.equal(values(twice.stdout), values(once), "settings")
+
+
+@tap.test("--json: an object for programs; no argument: the top level")
+def as_json(folder):
+    r = folder.run("--json", "show", "settings")
+    tap.equal(r.returncode, 0, r.stderr)
+    found = {s["name"]: s for s in json.loads(r.stdout)["settings"]}
+    tap.equal(found["host-name"],
+              {"section": "Global Settings", "name": "host-name",
+               "value": "mta.example", "file": folder.config, "line": 1,
+               "block": ""}, "host-name")
+    tap.equal(found["spool"]["file"], None, "spool is the default")
+
+
+@tap.test("an unknown virtual MTA, and what is no domain: exit status 1")
+def unknown(folder):
+    for argument, said in (("a.example/nwes", '"nwes"'),
+                           ("a example", '"a example" is not a domain'),
+                           ("x" * 300, "255")):
+        r = folder.run("show", "settings", argument)
+        tap.equal((r.returncode, r.stdout), (1, ""), argument)
+        tap.check(said in r.stderr, r.stderr)
+
+
+@tap.test("test config --portable: what this host lacks is a warning")
+def portable(folder):
+    for text, said in ELSEWHERE:
+        tap.note(text)
+        path = folder.write("elsewhere.conf", text + "\n")
+        r = folder.run("test", "config", "--portable", config=path)
+        tap.equal(r.returncode, 0, r.stderr)
+        if said is None:
+            continue
+        tap.check(said in r.stderr, r.stderr)
+        tap.check("(warning)" in r.stderr, r.stderr)
+
+
+@tap.test("--portable hides no mistake")
+def mistakes(folder):
+    with open(folder.path + "/bad.pem", "w") as f:
+        f.write("no key\n")
+    path = folder.write("wrong.conf", "max-smtp-uot 3\n"
+                        "domain-key s1, a.example, bad.pem\n")
+    r = folder.run("test", "config", "--portable", config=path)
+    tap.equal(r.returncode, 1, "status")
+    tap.equal(len(r.stderr.splitlines()), 2, r.stderr)
+    tap.check("(warning)" not in r.stderr, r.stderr)
+
+
+@tap.test("without it, they are errors, but for addresses of mail to come")
+def strict(folder):
+    for text, good in (("control-group none-of-ours", False),
+                       ("smtp-listener 192.0.2.1:25", False),
+                       ("mark-key-file /none/mark", False),
+                       ("smtp-source-host 192.0.2.2 a.example", True)):
+        path = folder.write("strict.conf", text + "\n")
+        r = folder.run("test", "config", config=path)
+        tap.equal(r.returncode == 0, good, text + ": " + r.stderr)
+        tap.check(r.stderr != "", "nothing is said of " + text)
+
+
+tap.main(Folder)

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each setting in force is told with the line that it comes from; and what is
+ * told, written into a <domain> block, gives the same settings.
+ */
+#include "tests/conf_file.h"
+#include "vmta/explain.h"
+
+static const char text[] = /* the line numbers count */
+    "host-name top.example\n"
+    "domain-macro big macro.com, both.com\n"
+    "<domain *>\n"
+    "  max-smtp-out 10\n"
+    "  retry-after 1m,2m\n"
+    "</domain>\n"
+    "<domain $big>\n"
+    "  max-smtp-out 11\n"
+    "  max-smtp-out 12\n"
+    "</domain>\n"
+    "<virtual-mta news>\n"
+    "  smtp-source-host 127.0.0.2 a.example\n"
+    "  <domain macro.com>\n"
+    "    max-msg-rate 100/h\n"
+    "  </domain>\n"
+    "</virtual-mta>\n"
+    "<virtual-mta plain>\n"
+    "  max-smtp-out 7\n"
+    "</virtual-mta>\n"
+    "<virtual-mta-pool p>\n"
+    "  virtual-mta plain\n"
+    "  <domain macro.com>\n"
+    "    connect-timeout 5s\n"
+    "  </domain>\n"
+    "</virtual-mta-pool>\n"
+    "<virtual-mta news>\n"
+    "  smtp-source-host 127.0.0.3 b.example\n"
+    "</virtual-mta>\n";
+
+static const struct {
+	const char *domain, *vmta, *section, *wanted;
+} cases[] = {
+	{ "other.net", "", "Queue Settings", "max-smtp-out 10 :4 <domain *>" },
+	{ "other.net", "{default}", "Queue Settings",
+	    "retry-after 1m,2m :5 <domain *>" },
+	{ "other.net", "news", "Queue Settings", "bounce-after 4d12h :0 " },
+	{ "both.com", "news", "Queue Settings",
+	    "max-smtp-out 12 :9 <domain $big>" },
+	{ "macro.com", "NEWS", "Queue Settings",
+	    "max-msg-rate 100/h :14 <domain macro.com> of <virtual-mta news>" },
+	{ "macro.com", "plain", "Queue Settings",
+	    "connect-timeout 5s :23 <domain macro.com> of "
+	    "<virtual-mta-pool p>" },
+	{ "macro.com", "p", "Queue Settings",
+	    "connect-timeout 5s :23 <domain macro.com> of "
+	    "<virtual-mta-pool p>" },
+	{ "other.net", "news", "Virtual MTA Settings",
+	    "smtp-source-host 127.0.0.2 a.example :12 <virtual-mta news>" },
+	{ "other.net", "news", "Virtual MTA Settings",
+	    "smtp-source-host 127.0.0.3 b.example :27 <virtual-mta news>" },
+	{ "other.net", "plain", "Virtual MTA Settings",
+	    "max-smtp-out 7 :18 <virtual-mta plain>" },
+	{ "other.net", "plain", "Virtual MTA Settings",
+	    "host-name top.example :1 " },
+	{ "[192.0.2.1]", "", "Queue Settings",
+	    "max-smtp-out 10 :4 <domain *>" },
+};
+
+struct hunt {
+	const char *section, *wanted;
+	bool found;
+	struct buf line;
+};
+
+static void
+look(void *ctx, const struct setting *s)
+{
+	struct hunt *h = ctx;
+
+	buf_clear(&h->line);
+	buf_printf(&h->line, "%s %s :%u %s", s->name, s->value, s->line,
+	    s->block);
+	if (strcmp(s->section, h->section) == 0 &&
+	    strcmp(buf_cstr(&h->line), h->wanted) == 0)
+		h->found = true;
+	if (strncmp(buf_cstr(&h->line), h->wanted, strcspn(h->wanted, " ")) ==
+	    0)
+		(void)printf("# %s\n", buf_cstr(&h->line));
+}
+
+static struct snapshot *
+load(const char *name, const char *config)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *s;
+
+	conf_file_put(name, config);
+	s = snapshot_load(conf_file_path(name), &errs);
+	for (size_t i = 0; i < errs.n; i++)
+		(void)printf("# %s\n", errs.v[i].text);
+	conf_errors_fini(&errs);
+	if (s == NULL)
+		abort();
+	return s;
+}
+
+static void
+test_places(const struct snapshot *s)
+{
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hunt h = { cases[i].section, cases[i].wanted, false,
+			{ NULL, 0, 0 } };
+
+		is_int(explain_queue(s, cases[i].domain, cases[i].vmta, look,
+			   &h, &e),
+		    0, "it is known");
+		ok(h.found, "%s/%s: %s", cases[i].domain, cases[i].vmta,
+		    cases[i].wanted);
+		buf_fini(&h.line);
+	}
+}
+
+static void
+test_global(const struct snapshot *s)
+{
+	struct hunt h = { "Global Settings", "host-name top.example :1 ", false,
+		{ NULL, 0, 0 } };
+
+	explain_global(s, look, &h);
+	ok(h.found, "%s", h.wanted);
+	h.found = false;
+	h.wanted = "log-level info :0 ";
+	explain_global(s, look, &h);
+	ok(h.found, "%s", h.wanted);
+	buf_fini(&h.line);
+}
+
+static void
+copy_line(void *ctx, const struct setting *s)
+{
+	if (strcmp(s->section, "Queue Settings") == 0)
+		buf_printf(ctx, "%s %s\n", s->name, s->value);
+}
+
+static void
+test_pasting(const struct snapshot *s)
+{
+	static const char *const queues[][2] = { { "other.net", "" },
+		{ "macro.com", "news" }, { "macro.com", "plain" },
+		{ "both.com", "news" } };
+
+	for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+		struct buf once = { 0 }, twice = { 0 };
+		struct snapshot *pasted;
+		struct err e;
+
+		buf_str(&once, "<domain *>\n");
+		(void)explain_queue(s, queues[i][0], queues[i][1], copy_line,
+		    &once, &e);
+		buf_str(&once, "</domain>\n");
+		pasted = load("pasted", buf_cstr(&once));
+		buf_str(&twice, "<domain *>\n");
+		(void)explain_queue(pasted, "any.example", "", copy_line,
+		    &twice, &e);
+		buf_str(&twice, "</domain>\n");
+		is_str(buf_cstr(&twice), buf_cstr(&once), queues[i][0]);
+		snapshot_unref(&pasted);
+		buf_fini(&once);
+		buf_fini(&twice);
+	}
+}
+
+static void
+nothing(void *ctx, const struct setting *s)
+{
+	(void)ctx;
+	(void)s;
+	abort();
+}
+
+static void
+test_unknown(const struct snapshot *s)
+{
+	struct err e;
+
+	is_int(explain_queue(s, "a.example", "nwes", nothing, NULL, &e), -1,
+	    "an unknown virtual MTA");
+	is_str(e.text, "there is no virtual MTA or pool \"nwes\"", "why");
+	is_int(explain_queue(s, "a b", "news", nothing, NULL, &e), -1,
+	    "no domain");
+	is_str(e.text, "\"a b\" is not a domain", "why");
+}
+
+int
+main(void)
+{
+	struct snapshot *s;
+
+	conf_file_begin();
+	s = load("main", text);
+	test_places(s);
+	test_global(s);
+	test_pasting(s);
+	test_unknown(s);
+	snapshot_unref(&s);
+	conf_file_end();
+	return done_testing();
+}

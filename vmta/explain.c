@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/explain.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/conf_hosts.h"
+#include "lib/conf_print.h"
+#include "vmta/settings.h"
+#include "vmta/snapshot_priv.h"
+
+struct explainer {
+	const struct snapshot *s;
+	explain_fn *fn;
+	void *ctx;
+	const char *section;
+	struct buf value, block;
+};
+
+/* ---- where a value was written ------------------------------------------- */
+
+/* What set a value; a NULL set: nothing did. */
+struct place {
+	const struct conf_table *table;
+	const struct conf_set *set;
+};
+
+static struct place
+place_if_set(const struct conf_table *table, const struct conf_set *set,
+    const char *name)
+{
+	return (
+	    struct place){ table, conf_is_set(table, set, name) ? set : NULL };
+}
+
+/*
+ * The line of a value: the last one wins; of a list each item has its own,
+ * unless some were written together.
+ */
+static const struct conf_node *
+line_of(const struct place *p, const char *name, size_t item, size_t items)
+{
+	const struct conf_node *own = NULL;
+	size_t n = 0;
+
+	for (const struct conf_origin *o = p->set->origins; o != NULL;
+	     o = o->before)
+		if (strcmp(p->table->rows[o->row].name, name) == 0 &&
+		    ++n == items - item)
+			own = o->node;
+	return n == items ? own : conf_set_node(p->table, p->set, name);
+}
+
+/* "<domain *> of <virtual-mta news>", from the inside. */
+static void
+name_block(struct buf *out, const struct conf_node *line)
+{
+	const struct conf_node *b = line->is_block ? line : line->parent;
+
+	buf_clear(out);
+	for (; b != NULL && b->parent != NULL; b = b->parent)
+		buf_printf(out, "%s<%s %s>", out->len > 0 ? " of " : "",
+		    b->name, b->value);
+}
+
+/* ---- one table ----------------------------------------------------------- */
+
+static void
+tell(struct explainer *x, const struct conf_directive *row, const void *owner,
+    const struct place *place)
+{
+	const void *field = (const char *)owner + row->offset;
+	size_t items = conf_print_lines(row, field);
+
+	for (size_t i = 0; i < items; i++) {
+		struct setting out = { .section = x->section,
+			.name = row->name,
+			.block = "" };
+
+		buf_clear(&x->value);
+		conf_print(row, field, i, &x->value);
+		out.value = buf_cstr(&x->value);
+		if (place->set != NULL) {
+			const struct conf_node *line = line_of(place, row->name,
+			    i, items);
+
+			name_block(&x->block, line);
+			out.file = line->file;
+			out.line = line->line;
+			out.block = buf_cstr(&x->block);
+		}
+		x->fn(x->ctx, &out);
+	}
+}
+
+static void
+explainer_init(struct explainer *x, const struct snapshot *s, explain_fn *fn,
+    void *ctx)
+{
+	*x = (struct explainer){ .s = s, .fn = fn, .ctx = ctx };
+}
+
+static void
+explainer_fini(struct explainer *x)
+{
+	buf_fini(&x->value);
+	buf_fini(&x->block);
+}
+
+void
+explain_global(const struct snapshot *s, explain_fn *fn, void *ctx)
+{
+	struct explainer x;
+
+	explainer_init(&x, s, fn, ctx);
+	x.section = "Global Settings";
+	for (size_t i = 0; i < table_global.count; i++) {
+		const struct conf_directive *row = &table_global.rows[i];
+		struct place place = place_if_set(&table_global, &s->global_set,
+		    row->name);
+
+		tell(&x, row, &s->global, &place);
+	}
+	explainer_fini(&x);
+}
+
+/* ---- a virtual MTA ------------------------------------------------------- */
+
+/*
+ * What the virtual MTA does not say itself it has from the top level, if the
+ * top level has a directive for it.
+ */
+static struct place
+vmta_place(const struct snapshot *s, const struct vmta_entry *v,
+    const char *name)
+{
+	if (!conf_is_set(&table_vmta, &v->set, name) &&
+	    (strcmp(name, "host-name") == 0 ||
+		strcmp(name, "smtp-source-host") == 0))
+		return place_if_set(&table_global, &s->global_set, name);
+	return place_if_set(&table_vmta, &v->set, name);
+}
+
+static void
+tell_vmta(struct explainer *x, const struct vmta_entry *v)
+{
+	x->section = "Virtual MTA Settings";
+	for (size_t i = 0; i < table_vmta.count; i++) {
+		const struct conf_directive *row = &table_vmta.rows[i];
+		struct place place = vmta_place(x->s, v, row->name);
+
+		tell(x, row, &v->pub, &place);
+	}
+}
+
+void
+explain_vmta(const struct snapshot *s, const char *vmta, explain_fn *fn,
+    void *ctx)
+{
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+	struct explainer x;
+
+	CHECK(v != NULL);
+	explainer_init(&x, s, fn, ctx);
+	tell_vmta(&x, v);
+	explainer_fini(&x);
+}
+
+/* ---- a queue ------------------------------------------------------------- */
+
+/* The level that set each row last. */
+struct origins {
+	const struct layer *v[CONF_ROWS_MAX];
+};
+
+static void
+note_layer(void *ctx, const void *value)
+{
+	const struct layer *l = value;
+	struct origins *o = ctx;
+
+	for (size_t i = 0; i < table_domain.count; i++)
+		if (conf_is_set(&table_domain, &l->set,
+			table_domain.rows[i].name))
+			o->v[i] = l;
+}
+
+static void
+tell_queue(struct explainer *x, const char *domain, const char *vmta)
+{
+	struct origins origins = { { NULL } };
+	struct queue_conf conf;
+
+	settings_layers(x->s, domain, vmta, note_layer, &origins);
+	settings_queue(x->s, domain, vmta, &conf);
+	x->section = "Queue Settings";
+	for (size_t i = 0; i < table_domain.count; i++) {
+		const struct layer *l = origins.v[i];
+		struct place place = { &table_domain,
+			l == NULL ? NULL : &l->set };
+
+		tell(x, &table_domain.rows[i], &conf, &place);
+	}
+}
+
+int
+explain_queue(const struct snapshot *s, const char *domain, const char *vmta,
+    explain_fn *fn, void *ctx, struct err *e)
+{
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+	struct explainer x;
+
+	if (v == NULL && snapshot_find_pool(s, vmta) == NULL)
+		return err_set(e, "there is no virtual MTA or pool \"%s\"",
+		    vmta);
+	/* An address literal and {default}'s like have queues, too. */
+	if (domain[0] != '[' && domain[0] != '{' &&
+	    !conf_is_host_name(slice_of(domain)))
+		return err_set(e, "\"%s\" is not a domain", domain);
+	explainer_init(&x, s, fn, ctx);
+	if (v != NULL)
+		tell_vmta(&x, v);
+	tell_queue(&x, domain, vmta);
+	explainer_fini(&x);
+	return 0;
+}
