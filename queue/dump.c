@@ -6,10 +6,10 @@
 
 #include "lib/mem.h"
 #include "queue/bytes.h"
-#include "queue/dump_stream.h"
 #include "queue/dump_priv.h"
+#include "queue/dump_stream.h"
 
-enum { PROGRESS_EVERY = 10000, STATE_FILE_MAX = 1 << 20 };
+enum { PROGRESS_EVERY = 1000, STATE_FILE_MAX = 1 << 20 };
 
 struct dumper {
 	struct offline *sp;

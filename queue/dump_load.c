@@ -19,7 +19,7 @@
 #include "queue/dump_stream.h"
 #include "queue/segment_priv.h"
 
-enum { PROGRESS_EVERY = 10000, TXN_ROWS = 1024 };
+enum { PROGRESS_EVERY = 1000, TXN_ROWS = 1024 };
 
 /* A spool in the making; env NULL: the stream is only read. */
 struct loader {
@@ -218,9 +218,8 @@ load_frame(struct loader *l, const struct dump_frame *f, struct err *e)
 static int
 check_balance(const struct loader *l, struct err *e)
 {
-	const struct record_ledger *r = &l->ledger;
-	uint64_t ended = r->delivered + r->failed + r->expired +
-	    r->suppressed + r->deleted;
+	const struct store_ledger *r = &l->ledger.sums;
+	uint64_t ended = store_ledger_ended(r);
 
 	if (!l->has_ledger)
 		return err_set(e, "there is no ledger in the dump");

@@ -85,8 +85,9 @@ dump_reader_init(struct dump_reader *r, FILE *f, struct err *e)
 	if (get(r, MAGIC_LEN, e) == -1)
 		return -1;
 	if (memcmp(r->text.p, magic, MAGIC_LEN) != 0)
-		return err_set(e, "this is no dump of a queue that this "
-				  "version reads");
+		return err_set(e,
+		    "this is no dump of a queue that this "
+		    "version reads");
 	r->at = MAGIC_LEN;
 	return 0;
 }

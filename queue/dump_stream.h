@@ -57,7 +57,6 @@ void dump_reader_fini(struct dump_reader *r);
  * The next frame, which lives until the one after; 0: the end was read, and it
  * was the end of the file.  -1: what is wrong, and where.
  */
-int dump_read(struct dump_reader *r, struct dump_frame *frame_r,
-    struct err *e);
+int dump_read(struct dump_reader *r, struct dump_frame *frame_r, struct err *e);
 
 #endif

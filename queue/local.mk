@@ -34,9 +34,9 @@ libqueue_a_SOURCES = \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
 	%D%/store_priv.h \
-	%D%/verify.c %D%/verify.h
+	%D%/verify.c %D%/verify.h \
+	%D%/walk.c %D%/walk.h
 
-sbin_PROGRAMS += mailrace-queue
+bin_PROGRAMS += mailrace-queue
 mailrace_queue_SOURCES = %D%/queue_main.c
 mailrace_queue_LDADD = $(UNIT_LIBS)
-	%D%/walk.c %D%/walk.h

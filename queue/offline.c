@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "lib/check.h"
 #include "lib/log.h"
 #include "lib/str.h"
 #include "queue/bytes.h"
@@ -28,14 +30,13 @@ run_recovery(const char *dir, struct err *e)
 
 /* lock_take() would make a folder's lock where there is no spool. */
 static int
-is_spool(const char *dir, struct err *e)
+is_spool(const char *dir, struct stat *st_r, struct err *e)
 {
 	struct buf path = { 0 };
-	struct stat st;
 	int rc = 0;
 
 	buf_printf(&path, "%s/db/ledger.db%c", dir, '\0');
-	if (stat(path.p, &st) == -1)
+	if (stat(path.p, st_r) == -1)
 		rc = errno == ENOENT || errno == ENOTDIR ?
 		    err_set(e, "%s is not a spool", dir) :
 		    err_sys(e, "%s", path.p);
@@ -44,9 +45,29 @@ is_spool(const char *dir, struct err *e)
 }
 
 static int
+become_owner(const struct stat *st, struct err *e)
+{
+	if (geteuid() != 0 || st->st_uid == 0)
+		return 0;
+	if (setegid(st->st_gid) == -1 || seteuid(st->st_uid) == -1)
+		return err_sys(e, "taking the rights of the spool's owner");
+	return 0;
+}
+
+static void
+become_self(void)
+{
+	/* What was real before is allowed again: this cannot fail. */
+	CHECK(seteuid(getuid()) == 0 && setegid(getgid()) == 0);
+}
+
+static int
 take_lock(const char *dir, bool recover, struct offline *sp, struct err *e)
 {
-	if (is_spool(dir, e) == -1 || lock_take(dir, &sp->lock, e) == -1)
+	struct stat st;
+
+	if (is_spool(dir, &st, e) == -1 || become_owner(&st, e) == -1 ||
+	    lock_take(dir, &sp->lock, e) == -1)
 		return -1;
 	if (lock_was_ended_well(sp->lock))
 		return 0;
@@ -103,6 +124,7 @@ offline_close(struct offline *sp)
 	if (well && sp->lock != NULL)
 		lock_end_well(sp->lock);
 	lock_free(&sp->lock);
+	become_self();
 }
 
 /* ---- rows ---------------------------------------------------------------- */

@@ -18,7 +18,13 @@
 #include "queue/dump.h"
 #include "queue/verify.h"
 
-enum { STATUS_GOOD, STATUS_BAD, STATUS_TROUBLE, RCPTS_SHOWN = 3 };
+enum {
+	STATUS_GOOD,
+	STATUS_BAD,
+	STATUS_TROUBLE,
+	RCPTS_SHOWN = 3,
+	PROGRESS_US = 2 * US_PER_S
+};
 
 struct options {
 	bool json, recover, dry_run;
@@ -34,11 +40,20 @@ trouble(const struct err *e)
 	return STATUS_TROUBLE;
 }
 
+/* For people who wait: a line now and then. */
 static void
 on_progress(void *ctx, uint64_t messages)
 {
+	static int64_t told_us;
+	int64_t now_us = clock_us();
+
 	(void)ctx;
-	(void)fprintf(stderr, "mailrace queue: %llu messages\n",
+	if (told_us == 0)
+		told_us = now_us;
+	if (now_us - told_us < PROGRESS_US)
+		return;
+	told_us = now_us;
+	(void)fprintf(stderr, "mailrace queue: %llu messages so far\n",
 	    (unsigned long long)messages);
 }
 
@@ -91,9 +106,9 @@ damage_json(struct verification *v, const struct verify_damage *d)
 		const struct waybill_run *run = &d->waybill->runs[i];
 
 		(void)json_array_append_new(queues,
-		    clean_json(v->rg, region_printf(v->rg, "%s/%s",
-			run->domain,
-			run->vmta[0] == '\0' ? "{default}" : run->vmta)));
+		    clean_json(v->rg,
+			region_printf(v->rg, "%s/%s", run->domain,
+			    run->vmta[0] == '\0' ? "{default}" : run->vmta)));
 	}
 	(void)json_array_append_new(v->damages,
 	    json_pack("{s:o,s:s,s:o,s:o,s:o,s:o}", "what",
@@ -117,16 +132,15 @@ damage_text(const struct verification *v, const struct verify_damage *d)
 	    d->after[0] == '\0' ? "" : "; ", d->after);
 	if (d->env != NULL)
 		(void)printf("  from=<%s>\n", clean(v->rg, d->env->sender));
-	for (uint32_t i = 0; d->env != NULL && i < d->env->rcpt_count &&
-	     i < RCPTS_SHOWN;
-	     i++)
+	for (uint32_t i = 0;
+	     d->env != NULL && i < d->env->rcpt_count && i < RCPTS_SHOWN; i++)
 		(void)printf("  to=<%s>\n",
 		    clean(v->rg, d->env->rcpts[i].addr));
 	if (d->env != NULL && d->env->rcpt_count > RCPTS_SHOWN)
 		(void)printf("  and %u more\n",
 		    d->env->rcpt_count - RCPTS_SHOWN);
-	for (uint32_t i = 0; d->waybill != NULL && i < d->waybill->run_count &&
-	     i < RCPTS_SHOWN;
+	for (uint32_t i = 0;
+	     d->waybill != NULL && i < d->waybill->run_count && i < RCPTS_SHOWN;
 	     i++)
 		(void)printf("  queue=%s/%s\n",
 		    clean(v->rg, d->waybill->runs[i].domain),
@@ -201,34 +215,45 @@ print_sums(const struct options *opt, const struct dump_sums *sums,
 		    (json_int_t)sums->recipients, "bytes",
 		    (json_int_t)sums->bytes));
 	else
-		(void)fprintf(out, "%llu messages, %llu recipients, %llu "
-				   "bytes %s.\n",
+		(void)fprintf(out,
+		    "%llu messages, %llu recipients, %llu "
+		    "bytes %s.\n",
 		    (unsigned long long)sums->messages,
 		    (unsigned long long)sums->recipients,
 		    (unsigned long long)sums->bytes, done);
 }
 
 static int
-dump_to(const struct options *opt, struct offline *sp, struct dump_sums *sums,
+dump_to(const struct options *opt, FILE *f, struct dump_sums *sums,
     struct err *e)
+{
+	struct offline sp;
+	int rc = offline_open(opt->dir, opt->recover, &sp, e);
+
+	if (rc == 0)
+		rc = dump(&sp, f, on_progress, NULL, sums, e);
+	offline_close(&sp);
+	return rc;
+}
+
+/* Opened and put in place with our own rights, not the spool's. */
+static int
+dump_to_file(const struct options *opt, struct dump_sums *sums, struct err *e)
 {
 	struct buf part = { 0 };
 	FILE *f;
 	int rc;
 
-	if (is_stdio(opt->file))
-		return dump(sp, stdout, on_progress, NULL, sums, e);
 	buf_printf(&part, "%s.part%c", opt->file, '\0');
 	f = fopen(part.p, "we");
-	rc = f == NULL ? err_sys(e, "%s", part.p) :
-			 dump(sp, f, on_progress, NULL, sums, e);
+	rc = f == NULL ? err_sys(e, "%s", part.p) : dump_to(opt, f, sums, e);
 	if (rc == 0 && fsync(fileno(f)) == -1)
 		rc = err_sys(e, "%s", part.p);
 	if (f != NULL && fclose(f) == EOF && rc == 0)
 		rc = err_sys(e, "%s", part.p);
 	if (rc == 0 && rename(part.p, opt->file) == -1)
 		rc = err_sys(e, "%s", opt->file);
-	if (rc == -1)
+	if (rc == -1 && f != NULL)
 		(void)unlink(part.p);
 	buf_fini(&part);
 	return rc;
@@ -237,18 +262,14 @@ dump_to(const struct options *opt, struct offline *sp, struct dump_sums *sums,
 static int
 cmd_dump(const struct options *opt)
 {
+	bool to_stdout = is_stdio(opt->file);
 	struct dump_sums sums;
-	struct offline sp;
 	struct err e;
-	int rc = offline_open(opt->dir, opt->recover, &sp, &e);
 
-	if (rc == 0)
-		rc = dump_to(opt, &sp, &sums, &e);
-	offline_close(&sp);
-	if (rc == -1)
+	if ((to_stdout ? dump_to(opt, stdout, &sums, &e) :
+			 dump_to_file(opt, &sums, &e)) == -1)
 		return trouble(&e);
-	print_sums(opt, &sums, "dumped",
-	    is_stdio(opt->file) ? stderr : stdout);
+	print_sums(opt, &sums, "dumped", to_stdout ? stderr : stdout);
 	return STATUS_GOOD;
 }
 

@@ -10,8 +10,9 @@
 #include "queue/bytes.h"
 #include "queue/inflight_priv.h"
 #include "queue/segment_priv.h"
+#include "queue/walk.h"
 
-enum { PROGRESS_EVERY = 10000 };
+enum { PROGRESS_EVERY = 1000 };
 
 #define STAYS "it stays queued, and the log names it"
 
@@ -21,11 +22,7 @@ struct verifier {
 	void *ctx;
 	struct verify_sums *sums;
 	struct region *rg; /* of the message in hand */
-	struct env_scan states;
-	bool states_end, has_ahead;
-	struct record_state ahead; /* belongs to a later message */
-	uint64_t ahead_id;
-	uint32_t ahead_n;
+	uint64_t states;   /* good rows of the table; less those of a message */
 };
 
 /* A message while it is looked at. */
@@ -62,8 +59,10 @@ check_row(struct verifier *v, enum env_table t, struct slice key,
 	struct err e;
 
 	v->sums->rows++;
-	if (offline_check_row(t, key, rec, &e) == 0)
+	if (offline_check_row(t, key, rec, &e) == 0) {
+		v->states += t == TABLE_STATE ? 1 : 0;
 		return;
+	}
 	(void)err_where(&e, "table %s", offline_table_name(t));
 	if (t == TABLE_STATE && key.len == KEY_STATE) {
 		s.id = get_be64(key.p);
@@ -91,59 +90,6 @@ check_table(struct verifier *v, enum env_table t)
 	env_scan_fini(&sc);
 }
 
-/* ---- states: how many recipients of a message have ended ----------------- */
-
-static bool
-next_state(struct verifier *v)
-{
-	struct slice key, rec;
-	struct err e;
-
-	while (!v->has_ahead && !v->states_end) {
-		if (env_scan_next(v->sp->env, &v->states, &key, &rec, &e) !=
-		    ENV_OK) { /* check_table() has told of a failure */
-			v->states_end = true;
-			break;
-		}
-		if (key.len != KEY_STATE ||
-		    record_state_unpack(key, rec, &v->ahead, &e) == -1)
-			continue;
-		v->ahead_id = get_be64(key.p);
-		v->ahead_n = get_be32(key.p + 8);
-		v->has_ahead = true;
-	}
-	return v->has_ahead;
-}
-
-static void
-check_orphan(struct verifier *v, uint64_t id)
-{
-	struct suspect s = { .id = v->ahead_id };
-	char what[80];
-
-	if (v->ahead_id == id)
-		return;
-	(void)snprintf(what, sizeof(what),
-	    "table state: recipient %u of a message that is not there",
-	    v->ahead_n);
-	tell(v, &s, what, "it does no harm");
-}
-
-static uint32_t
-count_done(struct verifier *v, uint64_t id, uint32_t rcpt_count)
-{
-	uint32_t done = 0;
-
-	while (next_state(v) && v->ahead_id <= id) {
-		check_orphan(v, id);
-		if (v->ahead_id == id && v->ahead_n < rcpt_count &&
-		    v->ahead.kind == STATE_DONE)
-			done++;
-		v->has_ahead = false;
-	}
-	return done;
-}
-
 /* ---- messages ------------------------------------------------------------ */
 
 static void
@@ -158,8 +104,7 @@ check_envelope(struct verifier *v, struct suspect *s,
 	}
 	s->has_env = true;
 	if (s->env.rcpt_count != m->rcpt_count)
-		tell(v, s, "envelope and row name different recipients",
-		    STAYS);
+		tell(v, s, "envelope and row name different recipients", STAYS);
 }
 
 static void
@@ -192,31 +137,29 @@ check_place(struct verifier *v, struct suspect *s,
 }
 
 static void
-check_message(struct verifier *v, struct slice key, struct slice rec)
+check_message(struct verifier *v, const struct walk_message *m)
 {
-	struct suspect s = { .id = key.len == KEY_ID ? get_be64(key.p) : 0 };
-	struct record_message m;
+	struct suspect s = { .id = m->id };
 	struct err e;
-	uint32_t done;
 
 	v->sums->rows++;
-	if (offline_check_row(TABLE_MESSAGE, key, rec, &e) == -1 ||
-	    record_message_unpack(key, rec, &m, &e) == -1) {
-		(void)err_where(&e, "table message");
+	if (m->trouble != NULL) {
+		e = (struct err){ 0 };
+		(void)err_set(&e, "table message: %s", m->trouble);
 		tell(v, &s, e.text, "it is not delivered");
 		return;
 	}
-	s.has_waybill = waybill_unpack(m.waybill.p, m.waybill.len, v->rg,
-			    &s.waybill, &e) == 0;
+	s.has_waybill = waybill_unpack(m->rec.waybill.p, m->rec.waybill.len,
+			    v->rg, &s.waybill, &e) == 0;
 	if (!s.has_waybill)
 		tell(v, &s, e.text, "it is not delivered");
 	v->sums->messages++;
-	done = count_done(v, s.id, m.rcpt_count);
-	v->sums->recipients += m.rcpt_count - done;
-	if (done == m.rcpt_count)
+	v->sums->recipients += m->left;
+	v->states -= m->row_count;
+	if (m->left == 0)
 		tell(v, &s, "a message without a recipient left",
 		    "it takes room");
-	check_place(v, &s, &m);
+	check_place(v, &s, &m->rec);
 	if (v->sums->messages % PROGRESS_EVERY == 0)
 		v->owner->progress(v->ctx, v->sums->messages);
 }
@@ -224,26 +167,27 @@ check_message(struct verifier *v, struct slice key, struct slice rec)
 static void
 check_messages(struct verifier *v)
 {
-	struct env_scan sc;
-	struct slice key, rec;
+	struct walk *w = walk_new(v->sp->env);
+	struct walk_message m;
 	enum env_result r;
 	struct err e;
 
-	env_scan_init(&sc, TABLE_MESSAGE, ENV_SCAN_LARGE);
-	env_scan_init(&v->states, TABLE_STATE, ENV_SCAN_LARGE);
-	while ((r = env_scan_next(v->sp->env, &sc, &key, &rec, &e)) ==
-	    ENV_OK) {
+	while ((r = walk_next(w, UINT64_MAX, &m, &e)) == ENV_OK) {
 		v->rg = region_new();
-		check_message(v, key, rec);
+		check_message(v, &m);
 		region_free(&v->rg);
 	}
+	walk_free(&w);
 	if (r != ENV_ABSENT) {
 		(void)err_where(&e, "table message");
 		tell(v, NULL, e.text, "mailraced will not start");
+	} else if (v->states != 0) {
+		(void)err_set(&e,
+		    "table state: %llu recipients of messages that are not "
+		    "there",
+		    (unsigned long long)v->states);
+		tell(v, NULL, e.text, "they do no harm");
 	}
-	(void)count_done(v, UINT64_MAX, 0);
-	env_scan_fini(&v->states);
-	env_scan_fini(&sc);
 }
 
 /* ---- sums and files ------------------------------------------------------ */
@@ -251,9 +195,8 @@ check_messages(struct verifier *v)
 static void
 check_ledger(struct verifier *v)
 {
-	const struct record_ledger *l = &v->sp->ledger;
-	uint64_t ended = l->delivered + l->failed + l->expired +
-	    l->suppressed + l->deleted;
+	const struct store_ledger *l = &v->sp->ledger.sums;
+	uint64_t ended = store_ledger_ended(l);
 	char what[160];
 
 	if (l->accepted == ended + v->sums->recipients)

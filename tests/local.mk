@@ -76,9 +76,9 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_verify \
 	tests/unit/test_walk \
 	tests/unit/test_waybill \
-	tests/unit/test_verify \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
@@ -386,6 +386,7 @@ EXTRA_DIST += \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_milter.py \
+	%D%/system/test_queue.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \

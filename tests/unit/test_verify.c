@@ -98,8 +98,7 @@ damage_message(size_t i, long at)
 {
 	char name[40];
 
-	(void)snprintf(name, sizeof(name), "spool/seg/%08X",
-	    places[i].segment);
+	(void)snprintf(name, sizeof(name), "spool/seg/%08X", places[i].segment);
 	tmpdir_damage(name, (long)places[i].offset + at);
 }
 
@@ -165,8 +164,7 @@ test_database(void)
 		char name[40];
 		long size;
 
-		(void)snprintf(name, sizeof(name), "spool/db/%s.db",
-		    tables[i]);
+		(void)snprintf(name, sizeof(name), "spool/db/%s.db", tables[i]);
 		size = tmpdir_file_size(name);
 		tmpdir_damage(name, size - 60);
 		ok(!look(&sums) || sums.damages > 0, "a byte of table %s",
