@@ -230,6 +230,8 @@ record_doubt_unpack(struct slice key, struct slice rec,
 	p = bytes(p.p + 8, p.len - 8);
 	if (!take_name(&p, &d_r->to) || !take_name(&p, &d_r->queue))
 		return err_set(e, "record D is cut short");
+	if (p.len != 0)
+		return err_set(e, "record D is too long");
 	return 0;
 }
 

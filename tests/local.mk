@@ -279,6 +279,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
 	%D%/fuzz/fuzz_ctl.in \
+	%D%/fuzz/fuzz_ctl.repro \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_dsn.in \
@@ -290,6 +291,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_record.in \
+	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.dict \

@@ -166,6 +166,11 @@ test_doubt(void)
 	record_seal(RECORD_DOUBT, key, rec.p, rec.len - 1);
 	ok(record_doubt_unpack(key, bytes(rec.p, rec.len - 1), &out, &e) == -1,
 	    "cut in a name: %s", e.text);
+	record_doubt_pack(&rec, key, &in);
+	buf_byte(&rec, 'x');
+	record_seal(RECORD_DOUBT, key, rec.p, rec.len);
+	ok(record_doubt_unpack(key, bytes(rec.p, rec.len), &out, &e) == -1,
+	    "something behind it: %s", e.text);
 	buf_fini(&rec);
 }
 
