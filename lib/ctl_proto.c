@@ -488,6 +488,18 @@ client_send(int fd, json_t *request, struct err *e)
 
 enum line_end { LINE_MORE, LINE_LAST, LINE_FAILED };
 
+/* Who asked must be told something, even when the daemon says nothing. */
+static void
+client_refused(const json_t *error, struct err *e)
+{
+	const char *why = json_string_value(error);
+
+	(void)err_set(e, "%s",
+	    why == NULL || why[0] == '\0' ?
+		"the daemon refused and did not say why" :
+		why);
+}
+
 static enum line_end
 client_line(const char *p, size_t len, ctl_item_fn *fn, void *ctx,
     json_t **done_r, struct err *e)
@@ -496,21 +508,24 @@ client_line(const char *p, size_t len, ctl_item_fn *fn, void *ctx,
 	json_error_t why;
 	json_t *line = json_loadb(p, len, 0, &why);
 	const json_t *item = json_object_get(line, "item");
-	const char *error = json_string_value(json_object_get(line, "error"));
+	const json_t *error = json_object_get(line, "error");
 
-	if (!json_is_object(line)) {
+	if (line == NULL) {
 		(void)err_set(e, "the answer is not JSON: %s", why.text);
 		end = LINE_FAILED;
 	} else if (error != NULL) {
-		(void)err_set(e, "%s", error);
+		client_refused(error, e);
 		*done_r = json_incref(line);
 		end = LINE_FAILED;
 	} else if (item != NULL) {
 		if (fn != NULL)
 			fn(ctx, item);
-	} else {
+	} else if (json_is_true(json_object_get(line, "done"))) {
 		*done_r = json_incref(line);
 		end = LINE_LAST;
+	} else {
+		(void)err_set(e, "the answer has a line of no known kind");
+		end = LINE_FAILED;
 	}
 	json_decref(line);
 	return end;

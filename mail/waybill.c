@@ -79,6 +79,7 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 {
 	struct packed r = { p, len, false };
 	uint64_t sum = 0;
+	bool empty = false;
 
 	*w_r = (struct waybill){ .rcpt_count = waybill_rcpt_count(p, len) };
 	if (w_r->rcpt_count == 0)
@@ -100,8 +101,9 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 		run->domain = packed_str(&r);
 		run->vmta = packed_str(&r);
 		sum += run->count;
+		empty = empty || run->count == 0;
 	}
-	if (r.bad || r.left != 0 || sum != w_r->rcpt_count)
+	if (r.bad || r.left != 0 || empty || sum != w_r->rcpt_count)
 		return err_set(e, "waybill does not add up");
 	return 0;
 }

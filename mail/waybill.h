@@ -22,7 +22,7 @@
 #include "mail/envelope.h"
 
 struct waybill_run {
-	uint32_t count; /* recipients, by number in a row */
+	uint32_t count; /* recipients, by number in a row; not 0 */
 	uint8_t priority;
 	const char *domain, *vmta;
 };

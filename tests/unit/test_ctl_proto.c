@@ -225,6 +225,76 @@ wait_flag(struct flag *f)
 	return false;
 }
 
+/* ---- answers that no daemon of ours gives -------------------------------- */
+
+static const struct {
+	const char *label, *answer;
+	int rc;
+	const char *why;
+} answers[] = {
+	{ "done", "{\"done\":true}\n", 0, "" },
+	{ "an item, then done", "{\"item\":1}\n{\"done\":true}\n", 0, "" },
+	{ "refused without a word", "{\"error\":\"\"}\n", -1,
+	    "the daemon refused and did not say why" },
+	{ "refused by a number", "{\"error\":5}\n", -1,
+	    "the daemon refused and did not say why" },
+	{ "neither item nor end", "{}\n", -1,
+	    "the answer has a line of no known kind" },
+	{ "not quite done", "{\"done\":false}\n", -1,
+	    "the answer has a line of no known kind" },
+	{ "an array", "[]\n", -1, "the answer has a line of no known kind" },
+	{ "no JSON", "}{\n", -1,
+	    "the answer is not JSON: '[' or '{' expected near '}'" },
+	{ "cut short", "{\"done\":true}", -1,
+	    "the daemon closed the connection without an answer" },
+};
+
+/* A stranger on the other end, on the server's thread. */
+struct stranger {
+	struct post post;
+	int fd; /* listens */
+	const char *answer;
+};
+
+static void
+on_stranger(struct post *p)
+{
+	struct stranger *s = post_owner(p, struct stranger, post);
+	int fd = accept(s->fd, NULL, NULL);
+	char request[256];
+
+	if (recv(fd, request, sizeof(request), 0) > 0)
+		(void)send(fd, s->answer, strlen(s->answer), MSG_NOSIGNAL);
+	(void)close(fd);
+}
+
+static void
+test_answers(const char *path, struct worker *w)
+{
+	json_t *request = json_pack("{s:s}", "command", "show status"), *done;
+	struct stranger s = { .fd = socket(AF_UNIX, SOCK_STREAM, 0) };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct err e;
+
+	s.post.fn = on_stranger;
+	(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	ok(bind(s.fd, (struct sockaddr *)&un, sizeof(un)) == 0 &&
+		listen(s.fd, 1) == 0,
+	    "a stranger listens");
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		e.text[0] = '\0';
+		s.answer = answers[i].answer;
+		worker_post(w, &s.post);
+		is_int(ctl_call(path, request, NULL, NULL, &done, &e),
+		    answers[i].rc, answers[i].label);
+		is_str(e.text, answers[i].why, answers[i].label);
+		json_decref(done);
+	}
+	json_decref(request);
+	(void)close(s.fd);
+	(void)unlink(path);
+}
+
 /* What the server is told to do on its own thread. */
 struct order {
 	struct post post;
@@ -310,7 +380,7 @@ int
 main(void)
 {
 	char dir[] = "/tmp/mailrace-ctl-XXXXXX";
-	char path[64], answer[256];
+	char path[64], stranger[64], answer[256];
 	const struct ctl_server_options opt = { .path = path,
 		.group = "",
 		.fn = serve };
@@ -323,6 +393,7 @@ main(void)
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	(void)snprintf(path, sizeof(path), "%s/sock", dir);
+	(void)snprintf(stranger, sizeof(stranger), "%s/stranger", dir);
 	w = server = worker_new("control", &e);
 	ok(ctl_server_new(w, &opt, &s, &e) == 0, "listens");
 	ok(worker_start(w, &e) == 0, "starts");
@@ -347,6 +418,7 @@ main(void)
 	send_garbage(path, answer, sizeof(answer));
 	is_str(answer, "{\"error\":\"the request has no command\"}\n",
 	    "garbage is answered");
+	test_answers(stranger, w);
 	test_crowd(path);
 	test_drain(path, w, s);
 

@@ -131,7 +131,8 @@ test_state(void)
 static void
 test_ledger(void)
 {
-	const struct record_ledger in = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+	const struct record_ledger in = { { 1, 2, 3, 4, 5, 6 }, 7, 8, 9, 10,
+		11 };
 	unsigned char rec[RECORD_LEDGER_LEN];
 	struct record_ledger out;
 	struct err e;
@@ -165,6 +166,11 @@ test_doubt(void)
 	record_seal(RECORD_DOUBT, key, rec.p, rec.len - 1);
 	ok(record_doubt_unpack(key, bytes(rec.p, rec.len - 1), &out, &e) == -1,
 	    "cut in a name: %s", e.text);
+	record_doubt_pack(&rec, key, &in);
+	buf_byte(&rec, 'x');
+	record_seal(RECORD_DOUBT, key, rec.p, rec.len);
+	ok(record_doubt_unpack(key, bytes(rec.p, rec.len), &out, &e) == -1,
+	    "something behind it: %s", e.text);
 	buf_fini(&rec);
 }
 

@@ -72,6 +72,29 @@ test_broken(struct buf *b)
 	is_int(waybill_rcpt_count(b->p, b->len), 0, "has no recipients");
 }
 
+/* Nobody's recipients in the middle: the sum is right all the same. */
+static void
+test_empty_run(void)
+{
+	struct env_rcpt three[] = { rcpts[0], rcpts[2], rcpts[3] };
+	const struct envelope env = { .job = "",
+		.rcpt_count = 3,
+		.rcpts = three };
+	enum { FIRST = 20, RUN = 5 + 14 + 5 }; /* where runs are */
+	struct waybill w;
+	struct buf b = { 0 };
+
+	waybill_pack(&env, &b);
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == 0 && w.run_count == 3,
+	    "three runs");
+	put_be32(b.p + FIRST, 3);
+	put_be32(b.p + FIRST + RUN, 0);
+	put_be32(b.p + FIRST + 2 * RUN, 0);
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == -1,
+	    "runs of nobody are refused: %s", e.text);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -85,6 +108,7 @@ main(void)
 	waybill_pack(&env, &b);
 	test_runs(&b);
 	test_broken(&b);
+	test_empty_run();
 	buf_fini(&b);
 	region_free(&rg);
 	return done_testing();
