@@ -73,6 +73,7 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 	size_t items = conf_print_lines(row, field);
 
 	for (size_t i = 0; i < items; i++) {
+		const struct conf_node *line;
 		struct setting out = { .section = x->section,
 			.name = row->name,
 			.block = "" };
@@ -80,10 +81,9 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 		buf_clear(&x->value);
 		conf_print(row, field, i, &x->value);
 		out.value = buf_cstr(&x->value);
-		if (place->set != NULL) {
-			const struct conf_node *line = line_of(place, row->name,
-			    i, items);
-
+		line = place->set == NULL ? NULL :
+					    line_of(place, row->name, i, items);
+		if (line != NULL) {
 			name_block(&x->block, line);
 			out.file = line->file;
 			out.line = line->line;
