@@ -193,12 +193,12 @@ static const struct command *
 find(int argc, char **argv, int *used_r)
 {
 	bool in[COMMANDS], before[COMMANDS];
+	int count = 0;
 
 	memset(in, true, sizeof(in));
 	for (int k = 0; k < argc; k++) {
 		const struct command *one = NULL;
 		const char *word;
-		int count;
 
 		memcpy(before, in, sizeof(in));
 		count = narrow(in, k, argv[k]);
@@ -215,7 +215,9 @@ find(int argc, char **argv, int *used_r)
 		if (count == 1 && word_at(one, k + 1, &word) == 0)
 			return one;
 	}
-	tell_which("not clear what is meant by", argv[argc - 1], in);
+	tell_which(count == 1 ? "more is needed than" :
+				"not clear what is meant by",
+	    argv[argc - 1], in);
 	return NULL;
 }
 
@@ -298,10 +300,17 @@ check_argument(const struct command *c, int argc, char **argv,
 		    argv[argc - 1], c->words);
 		return 2;
 	}
-	if (argc == 0 && c->argument == ARG_QUEUE_NEEDED) {
+	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED : argv[0][0] == '\0') {
 		(void)fprintf(stderr,
-		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA\n",
+		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA; * is "
+		    "all of them\n",
 		    c->words);
+		return 2;
+	}
+	if (argc > 0 && opt->values[OPT_QUEUE] != NULL) {
+		(void)fprintf(stderr,
+		    "mailrace: \"%s\" or --queue=%s, not both\n", argv[0],
+		    opt->values[OPT_QUEUE]);
 		return 2;
 	}
 	opt->argument = argc == 0 ? NULL : argv[0];

@@ -36,7 +36,7 @@ queue_pattern_parse(const char *text, struct queue_pattern *p_r, struct err *e)
 	const char *slash;
 
 	*p_r = (struct queue_pattern){ 0 };
-	if (text == NULL || text[0] == '\0')
+	if (text == NULL)
 		text = "*";
 	slash = strchr(text, '/');
 	p_r->domain = slash == NULL ? mem_strdup(text) :

@@ -450,7 +450,8 @@ show(struct control *c, struct ctl_request *r, const json_t *args,
     const struct show *init)
 {
 	struct show *s = mem_new(struct show);
-	struct buf queue = { 0 };
+	struct buf all_of_vmta = { 0 };
+	const char *queue = control_text(args, "queue");
 	const char *vmta = control_text(args, "vmta");
 	struct err e;
 	int rc;
@@ -459,12 +460,12 @@ show(struct control *c, struct ctl_request *r, const json_t *args,
 	s->control = c;
 	s->request = r;
 	table_init(&s->sums, &row_ops);
-	if (vmta != NULL)
-		buf_printf(&queue, "*/%s", vmta);
-	else if (control_text(args, "queue") != NULL)
-		buf_str(&queue, control_text(args, "queue"));
-	rc = queue_pattern_parse(buf_cstr(&queue), &s->wanted, &e);
-	buf_fini(&queue);
+	if (vmta != NULL) {
+		buf_printf(&all_of_vmta, "*/%s", vmta);
+		queue = buf_cstr(&all_of_vmta);
+	}
+	rc = queue_pattern_parse(queue, &s->wanted, &e);
+	buf_fini(&all_of_vmta);
 	if (rc == -1 || parse(s, args, &e) == -1) {
 		ctl_fail(r, "%s", e.text);
 		show_free(s);
