@@ -109,10 +109,15 @@ explain(const struct ctl_options *opt, const struct snapshot *conf,
 int
 cmd_show_settings(const struct ctl_options *opt)
 {
-	struct snapshot *conf = ctl_read_config(opt);
+	/* What this host lacks changes no setting. */
+	struct conf_errors errs = { .portable = true };
+	struct snapshot *conf = snapshot_load(opt->config, &errs);
 	struct listing l = { 0 };
 	int rc;
 
+	if (conf == NULL)
+		ctl_print_errors(&errs);
+	conf_errors_fini(&errs);
 	if (conf == NULL)
 		return 1;
 	if (opt->json)

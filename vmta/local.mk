@@ -4,6 +4,7 @@ libvmta_a_SOURCES = \
 	%D%/assign.c %D%/assign.h \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/blocks.def \
+	%D%/control_sockets.c %D%/control_sockets.h \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
