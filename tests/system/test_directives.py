@@ -91,6 +91,17 @@ def member(lab):
     tap.check("Permission denied" in r.stderr, r.stderr)
 
 
+@tap.test("what an include cannot look into is an error, not nothing")
+def hidden(lab):
+    os.mkdir(lab.path("hidden"), 0o700)
+    path = lab.path("hidden.conf")
+    with open(path, "w") as f:
+        f.write("include hidden/*.conf\n")
+    r = run_as(lab, "nogroup", "-c", path, "test", "config")
+    tap.equal(r.returncode, 1, r.stderr)
+    tap.check(r.stderr.startswith(path + ":1: include "), r.stderr)
+
+
 @tap.test("total-max-smtp-in: one client more gets 421",
           proves="total-max-smtp-in")
 def max_in(lab):
