@@ -15,10 +15,10 @@ ctl_print_errors(const struct conf_errors *errs)
 }
 
 int
-ctl_sockets(const struct ctl_options *opt, struct control_sockets *out)
+ctl_places(const struct ctl_options *opt, struct places *out)
 {
 	struct conf_errors errs = { 0 };
-	int rc = control_sockets_read(opt->config, out, &errs);
+	int rc = places_read(opt->config, out, &errs);
 
 	if (rc == -1)
 		ctl_print_errors(&errs);
@@ -52,14 +52,14 @@ static int
 ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
     json_t **done_r)
 {
-	struct control_sockets at;
+	struct places at;
 	int rc;
 
 	*done_r = NULL;
-	if (ctl_sockets(opt, &at) == -1)
+	if (ctl_places(opt, &at) == -1)
 		return 2;
-	rc = ctl_ask_at(at.transport, opt, fn, ctx, done_r);
-	control_sockets_fini(&at);
+	rc = ctl_ask_at(at.control, opt, fn, ctx, done_r);
+	places_fini(&at);
 	return rc;
 }
 

@@ -152,18 +152,18 @@ int
 cmd_reload(const struct ctl_options *opt)
 {
 	char transport[] = "mailraced", milter[] = "mailrace-milter";
-	struct control_sockets at;
+	struct places at;
 	int rc, other = 0;
 
-	if (ctl_sockets(opt, &at) == -1)
+	if (ctl_places(opt, &at) == -1)
 		return 2;
-	rc = reload_one(opt, at.transport, transport);
+	rc = reload_one(opt, at.control, transport);
 	/* They go by one file: what one refuses, the other is not given. */
-	if (rc != 1 && at.milter[0] != '\0')
-		other = reload_one(opt, at.milter, milter);
+	if (rc != 1 && at.milter_control[0] != '\0')
+		other = reload_one(opt, at.milter_control, milter);
 	if (opt->json)
 		(void)printf("{ \"reloaded\": %s }\n",
 		    rc == 0 && other == 0 ? "true" : "false");
-	control_sockets_fini(&at);
+	places_fini(&at);
 	return rc > other ? rc : other;
 }

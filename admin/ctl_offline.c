@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What needs no daemon: the configuration checked and its settings shown.
+ * What needs no daemon: the configuration checked, its settings shown, and a
+ * spool that no daemon has open.
  */
 #include "admin/ctl_cmds.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/ctl_ask.h"
 #include "admin/host_check.h"
@@ -164,4 +167,85 @@ cmd_show_settings(const struct ctl_options *opt)
 	json_decref(l.settings);
 	snapshot_unref(&conf);
 	return rc == 0 ? 0 : 1;
+}
+
+/* ---- queue verify, dump, load -------------------------------------------- */
+
+/* Another program opens the database: it is installed beside this one. */
+static const char *
+queue_program(struct buf *path, struct err *e)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
+
+	if (n <= 0 || (size_t)n == sizeof(self)) {
+		(void)err_sys(e, "/proc/self/exe");
+		return NULL;
+	}
+	buf_add(path, self, (size_t)n);
+	buf_str(path, "-queue");
+	return buf_cstr(path);
+}
+
+/* Becomes `mailrace-queue VERB [OPTIONS] SPOOL [FILE]`; returns on failure. */
+static int
+run_queue(const struct ctl_options *opt, const char *verb, const char *spool)
+{
+	static const enum ctl_option flags[] = { OPT_DRY_RUN, OPT_RECOVER };
+	static const char *const names[] = { "--dry-run", "--recover" };
+	const char *argv[9] = { "mailrace-queue", verb };
+	struct buf path = { 0 };
+	size_t n = 2;
+	struct err e;
+
+	if (opt->json)
+		argv[n++] = "--json";
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (opt->values[flags[i]] != NULL)
+			argv[n++] = names[i];
+	argv[n++] = "--";
+	argv[n++] = spool;
+	argv[n] = opt->argument;
+	if (queue_program(&path, &e) != NULL) {
+		(void)execv(path.p, (char *const *)(uintptr_t)argv);
+		(void)err_sys(&e, "%s", path.p);
+	}
+	(void)fprintf(stderr, "mailrace: %s\n", e.text);
+	buf_fini(&path);
+	return 2;
+}
+
+static int
+cmd_queue(const struct ctl_options *opt, const char *verb)
+{
+	const char *spool = opt->values[OPT_SPOOL];
+	struct places at = { .rg = NULL };
+	int rc;
+
+	if (spool == NULL) {
+		if (ctl_places(opt, &at) == -1)
+			return 2;
+		spool = at.spool;
+	}
+	rc = run_queue(opt, verb, spool);
+	places_fini(&at);
+	return rc;
+}
+
+int
+cmd_queue_dump(const struct ctl_options *opt)
+{
+	return cmd_queue(opt, "dump");
+}
+
+int
+cmd_queue_load(const struct ctl_options *opt)
+{
+	return cmd_queue(opt, "load");
+}
+
+int
+cmd_queue_verify(const struct ctl_options *opt)
+{
+	return cmd_queue(opt, "verify");
 }

@@ -15,8 +15,9 @@
 
 enum argument {
 	ARG_NONE,
-	ARG_ONE_QUEUE, /* no pattern; may be left out */
-	ARG_QUEUE,     /* may be left out: all */
+	ARG_FILE_NEEDED, /* - is standard output or input */
+	ARG_ONE_QUEUE,   /* no pattern; may be left out */
+	ARG_QUEUE,       /* may be left out: all */
 	ARG_QUEUE_NEEDED
 };
 
@@ -68,6 +69,8 @@ argument_text(const struct command *c)
 		return " [DOMAIN[/VMTA]]";
 	case ARG_QUEUE_NEEDED:
 		return " DOMAIN[/VMTA]";
+	case ARG_FILE_NEEDED:
+		return " FILE|-";
 	}
 	CHECK_NEVER("an argument");
 }
@@ -298,6 +301,12 @@ check_argument(const struct command *c, int argc, char **argv,
 		    "mailrace: \"%s\" is too much; see "
 		    "mailrace %s --help\n",
 		    argv[argc - 1], c->words);
+		return 2;
+	}
+	if (c->argument == ARG_FILE_NEEDED &&
+	    (argc == 0 || argv[0][0] == '\0')) {
+		(void)fprintf(stderr, "mailrace: %s needs a file, or -\n",
+		    c->words);
 		return 2;
 	}
 	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED : argv[0][0] == '\0') {

@@ -25,7 +25,7 @@ struct ctl_options {
 	const char *config;
 	bool json, help;
 	const char *command;           /* its words in full */
-	const char *argument;          /* a queue, or NULL */
+	const char *argument;          /* a queue or a file, or NULL */
 	const char *values[OPT_COUNT]; /* as given; NULL: not */
 };
 

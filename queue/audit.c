@@ -134,16 +134,10 @@ count_some(struct audit *a)
 static void
 answer(struct audit *a, struct store_audit_ask *ask)
 {
-	const struct record_ledger *row = &a->s->ledger.row;
 	struct store_audit *out = &ask->audit;
 
 	memset(out, 0, sizeof(*out));
-	out->ledger.accepted = row->accepted;
-	out->ledger.delivered = row->delivered;
-	out->ledger.failed = row->failed;
-	out->ledger.expired = row->expired;
-	out->ledger.suppressed = row->suppressed;
-	out->ledger.deleted = row->deleted;
+	out->ledger = a->s->ledger.row.sums;
 	out->queued = (uint64_t)a->queued;
 	doubt_list(a->s, clock_wall_us(), &out->doubts, &out->doubt_count);
 	out->batches = a->s->batches;

@@ -155,7 +155,7 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 			return ENV_OK;
 		}
 	}
-	next->row.accepted += fresh;
+	next->row.sums.accepted += fresh;
 	r = intake_put_row(s, a->msg, a->waybill, rec, e);
 	if (r == ENV_OK && fresh < a->rcpt_count)
 		r = put_known(s, a, e);

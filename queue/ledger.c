@@ -71,19 +71,19 @@ ledger_count(struct ledger *l, enum store_verdict verdict)
 {
 	switch (verdict) {
 	case VERDICT_DELIVERED:
-		l->row.delivered++;
+		l->row.sums.delivered++;
 		break;
 	case VERDICT_FAILED:
-		l->row.failed++;
+		l->row.sums.failed++;
 		break;
 	case VERDICT_EXPIRED:
-		l->row.expired++;
+		l->row.sums.expired++;
 		break;
 	case VERDICT_SUPPRESSED:
-		l->row.suppressed++;
+		l->row.sums.suppressed++;
 		break;
 	case VERDICT_DELETED:
-		l->row.deleted++;
+		l->row.sums.deleted++;
 		break;
 	case VERDICT_RETRY:
 		CHECK_NEVER("a terminal verdict");

@@ -8,6 +8,10 @@ libqueue_a_SOURCES = \
 	%D%/compact.c %D%/compact.h \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/doubt.c %D%/doubt.h \
+	%D%/dump.c %D%/dump.h \
+	%D%/dump_load.c \
+	%D%/dump_priv.h \
+	%D%/dump_stream.c %D%/dump_stream.h \
 	%D%/env.c %D%/env.h \
 	%D%/gather.c %D%/gather.h \
 	%D%/handover.c %D%/handover.h \
@@ -17,6 +21,7 @@ libqueue_a_SOURCES = \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/load.c %D%/load.h \
 	%D%/lock.c %D%/lock.h \
+	%D%/offline.c %D%/offline.h \
 	%D%/outbox.c %D%/outbox.h \
 	%D%/record.c %D%/record.h \
 	%D%/recover.c %D%/recover.h \
@@ -29,4 +34,9 @@ libqueue_a_SOURCES = \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
 	%D%/store_priv.h \
+	%D%/verify.c %D%/verify.h \
 	%D%/walk.c %D%/walk.h
+
+bin_PROGRAMS += mailrace-queue
+mailrace_queue_SOURCES = %D%/queue_main.c
+mailrace_queue_LDADD = $(UNIT_LIBS)

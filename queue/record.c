@@ -134,12 +134,12 @@ record_ledger_pack(unsigned char out[RECORD_LEDGER_LEN], struct slice key,
 {
 	unsigned char *p = out + RECORD_HEAD;
 
-	put_be64(p, l->accepted);
-	put_be64(p + 8, l->delivered);
-	put_be64(p + 16, l->failed);
-	put_be64(p + 24, l->expired);
-	put_be64(p + 32, l->suppressed);
-	put_be64(p + 40, l->deleted);
+	put_be64(p, l->sums.accepted);
+	put_be64(p + 8, l->sums.delivered);
+	put_be64(p + 16, l->sums.failed);
+	put_be64(p + 24, l->sums.expired);
+	put_be64(p + 32, l->sums.suppressed);
+	put_be64(p + 40, l->sums.deleted);
 	put_be64(p + 48, l->id_limit);
 	put_be64(p + 56, l->outbox_next);
 	put_be32(p + 64, l->generation);
@@ -158,12 +158,12 @@ record_ledger_unpack(struct slice key, struct slice rec,
 		return -1;
 	if (p.len != RECORD_LEDGER_LEN - RECORD_HEAD)
 		return err_set(e, "record L has a wrong length");
-	l_r->accepted = get_be64(p.p);
-	l_r->delivered = get_be64(p.p + 8);
-	l_r->failed = get_be64(p.p + 16);
-	l_r->expired = get_be64(p.p + 24);
-	l_r->suppressed = get_be64(p.p + 32);
-	l_r->deleted = get_be64(p.p + 40);
+	l_r->sums.accepted = get_be64(p.p);
+	l_r->sums.delivered = get_be64(p.p + 8);
+	l_r->sums.failed = get_be64(p.p + 16);
+	l_r->sums.expired = get_be64(p.p + 24);
+	l_r->sums.suppressed = get_be64(p.p + 32);
+	l_r->sums.deleted = get_be64(p.p + 40);
 	l_r->id_limit = get_be64(p.p + 48);
 	l_r->outbox_next = get_be64(p.p + 56);
 	l_r->generation = get_be32(p.p + 64);

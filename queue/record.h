@@ -18,6 +18,7 @@
 #include "lib/str.h"
 #include "mail/message.h"
 #include "queue/bytes.h"
+#include "queue/store.h"
 
 enum record_tag {
 	RECORD_MESSAGE = 'M',
@@ -82,7 +83,7 @@ int record_state_unpack(struct slice key, struct slice rec,
 
 /* The one row that changes with every batch. */
 struct record_ledger {
-	uint64_t accepted, delivered, failed, expired, suppressed, deleted;
+	struct store_ledger sums;
 	uint64_t id_limit;    /* no id at or above this was given out */
 	uint64_t outbox_next; /* sequence of the next blob */
 	uint32_t generation;  /* how often the spool was opened */

@@ -259,7 +259,7 @@ put_mails(struct work *w, const struct store_settle *o, struct err *e)
 	for (size_t k = 0; r == ENV_OK && k < o->mail_count; k++) {
 		const struct store_mail *m = &o->mails[k];
 
-		w->next.row.accepted += m->rcpt_count;
+		w->next.row.sums.accepted += m->rcpt_count;
 		r = intake_put_row(w->s, m->msg, m->waybill, &rec, e);
 	}
 	buf_fini(&rec);

@@ -201,6 +201,14 @@ struct store_ledger {
 	uint64_t accepted, delivered, failed, expired, suppressed, deleted;
 };
 
+/* Accepted are those that ended and those that are queued. */
+static inline uint64_t
+store_ledger_ended(const struct store_ledger *l)
+{
+	return l->delivered + l->failed + l->expired + l->suppressed +
+	    l->deleted;
+}
+
 struct store_audit {
 	struct store_ledger ledger;
 	uint64_t queued; /* counted record by record, not derived */

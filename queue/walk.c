@@ -122,7 +122,12 @@ walk_next(struct walk *w, uint64_t end, struct walk_message *m_r, struct err *e)
 	*m_r = (struct walk_message){ 0 };
 	if (r != ENV_OK)
 		return r;
-	if (key.len != KEY_ID || get_be64(key.p) >= end)
+	if (key.len != KEY_ID) {
+		(void)err_set(&w->trouble, "a key of %zu bytes", key.len);
+		m_r->trouble = w->trouble.text;
+		return ENV_OK;
+	}
+	if (get_be64(key.p) >= end)
 		return ENV_ABSENT;
 	m_r->id = get_be64(key.p);
 	if (record_message_unpack(key, rec, &m_r->rec, &w->trouble) == -1) {

@@ -28,6 +28,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
+	tests/unit/test_dump \
 	tests/unit/test_envelope \
 	tests/unit/test_explain \
 	tests/unit/test_glob \
@@ -75,6 +76,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_verify \
 	tests/unit/test_walk \
 	tests/unit/test_waybill \
 	tests/unit/test_worker \
@@ -386,6 +388,7 @@ EXTRA_DIST += \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_milter.py \
+	%D%/system/test_queue.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \

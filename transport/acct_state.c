@@ -92,7 +92,8 @@ read_file(struct acct_state *s, const char *dir, struct err *e)
 	else
 		rc = err_set(e,
 		    "%s: neither of its two states can be read; without it "
-		    "records would be lost or written twice",
+		    "records would be lost or written twice; move it away "
+		    "to start all the same",
 		    s->path);
 	free(slots);
 	return rc;

@@ -78,11 +78,7 @@ ledger_json(const struct store_ledger *l)
 static bool
 balances(const struct store_audit *a)
 {
-	const struct store_ledger *l = &a->ledger;
-
-	return l->accepted ==
-	    l->delivered + l->failed + l->expired + l->suppressed + l->deleted +
-	    a->queued;
+	return a->ledger.accepted == store_ledger_ended(&a->ledger) + a->queued;
 }
 
 static json_t *

@@ -4,7 +4,6 @@ libvmta_a_SOURCES = \
 	%D%/assign.c %D%/assign.h \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/blocks.def \
-	%D%/control_sockets.c %D%/control_sockets.h \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
@@ -22,6 +21,7 @@ libvmta_a_SOURCES = \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
 	%D%/pause.c %D%/pause.h \
+	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \

@@ -34,7 +34,8 @@ def program(name):
 
 def missing():
     """The first of our programs that is not built, or None."""
-    for name in ("mailraced", "mailrace", "mailrace-milter"):
+    for name in ("mailraced", "mailrace", "mailrace-milter",
+                 "mailrace-queue"):
         if not os.access(program(name), os.X_OK):
             return program(name)
     return None

@@ -375,11 +375,7 @@ spool_audit(void)
 static inline bool
 spool_balances(const struct store_audit *a)
 {
-	const struct store_ledger *l = &a->ledger;
-
-	return l->accepted ==
-	    l->delivered + l->failed + l->expired + l->suppressed + l->deleted +
-	    a->queued;
+	return a->ledger.accepted == store_ledger_ended(&a->ledger) + a->queued;
 }
 
 #endif

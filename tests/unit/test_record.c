@@ -131,7 +131,8 @@ test_state(void)
 static void
 test_ledger(void)
 {
-	const struct record_ledger in = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+	const struct record_ledger in = { { 1, 2, 3, 4, 5, 6 }, 7, 8, 9, 10,
+		11 };
 	unsigned char rec[RECORD_LEDGER_LEN];
 	struct record_ledger out;
 	struct err e;

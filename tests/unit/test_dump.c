@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A spool that was dumped and loaded is the same spool; a stream that is cut
+ * or changed anywhere is refused, and nothing is left of it.
+ */
+#include "queue/dump.h"
+#include "queue/dump_stream.h"
+#include "queue/lock.h"
+#include "tests/tap.h"
+#include "tests/unit/spool.h"
+
+enum { MESSAGES = 50 };
+
+static uint64_t ids[MESSAGES];
+
+static void
+nothing(void *ctx, uint64_t messages)
+{
+	(void)ctx;
+	(void)messages;
+}
+
+/* Some fresh, some deferred, some ended, one record not written, one pause. */
+static void
+fill(void)
+{
+	struct store_accept a = { 0 };
+	bool good = true;
+
+	spool_open();
+	(void)spool_load();
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		ids[i] = spool_accept(&a, 3, i * 400);
+		good = good && ids[i] != 0;
+		if (i % 3 == 0)
+			good = good &&
+			    spool_settle_one(ids[i], 1, VERDICT_RETRY, "");
+		if (i % 3 == 1)
+			good = good &&
+			    spool_settle_one(ids[i], 0, VERDICT_FAILED, "f");
+	}
+	ok(good, "a spool with all kinds of recipients");
+	store_close(&spool.store);
+}
+
+static int
+dump_it(struct err *e)
+{
+	FILE *f = fopen(tmpdir_path("dump"), "w");
+	struct dump_sums sums;
+	struct offline sp;
+	int rc = offline_open(tmpdir_path("spool"), false, &sp, e);
+
+	if (rc == 0)
+		rc = dump(&sp, f, nothing, NULL, &sums, e);
+	if (rc == 0 &&
+	    (sums.messages != MESSAGES || sums.recipients != 3 * MESSAGES - 17))
+		rc = err_set(e, "%d messages, %d recipients",
+		    (int)sums.messages, (int)sums.recipients);
+	offline_close(&sp);
+	(void)fclose(f);
+	return rc;
+}
+
+/* dir NULL: nothing is made. */
+static int
+load_it(const char *dump_name, const char *dir, struct err *e)
+{
+	FILE *f = fopen(tmpdir_path(dump_name), "r");
+	char path[600];
+	struct dump_sums sums;
+	int rc;
+
+	if (dir != NULL)
+		(void)snprintf(path, sizeof(path), "%s", tmpdir_path(dir));
+	rc = dump_load(dir == NULL ? NULL : path, f, nothing, NULL, &sums, e);
+	(void)fclose(f);
+	return rc;
+}
+
+static void
+rename_in_tmpdir(const char *from, const char *to)
+{
+	char path[600];
+
+	(void)snprintf(path, sizeof(path), "%s", tmpdir_path(from));
+	if (rename(path, tmpdir_path(to)) == -1)
+		abort();
+}
+
+/* What a daemon finds in it. */
+static void
+describe(struct buf *out)
+{
+	struct store_audit a;
+	struct segment_reader *r;
+
+	spool_open();
+	(void)spool_load();
+	a = spool_audit();
+	r = segment_reader_new(tmpdir_path("spool"));
+	buf_printf(out, "%d %d %d queued %d doubts %d outbox %.*s at %d\n",
+	    (int)a.ledger.accepted, (int)a.ledger.delivered,
+	    (int)a.ledger.failed, (int)a.queued, (int)a.doubt_count,
+	    (int)spool.outbox_len, spool.outbox, (int)spool.outbox_seq);
+	for (size_t i = 0; i < spool.recovered_count; i++) {
+		const struct spool_rcpt *rc = &spool.recovered[i];
+
+		buf_printf(out, "%llx:%u %u %d s%u\n",
+		    (unsigned long long)rc->id, rc->n, rc->attempts,
+		    (int)rc->due_wall_us, spool_read(r, rc->id, &rc->loc));
+	}
+	segment_reader_free(&r);
+	store_audit_fini(&a);
+	store_close(&spool.store);
+}
+
+static void
+test_round_trip(void)
+{
+	struct buf before = { 0 }, after = { 0 };
+	struct err e;
+
+	ok(dump_it(&e) == 0, "it is dumped");
+	ok(load_it("dump", NULL, &e) == 0, "and could be loaded");
+	ok(load_it("dump", "spool", &e) == -1 &&
+		strstr(e.text, "is not empty") != NULL,
+	    "not over a spool: %s", e.text);
+	describe(&before);
+	rename_in_tmpdir("spool", "first");
+	ok(load_it("dump", "spool", &e) == 0, "it is loaded");
+	describe(&after);
+	is_str(buf_cstr(&after), buf_cstr(&before), "and is the same");
+	ok(strstr(buf_cstr(&after), " s0\n") == NULL,
+	    "each message can be read");
+	ok(before.len > 1000, "there was something to compare");
+	buf_fini(&before);
+	buf_fini(&after);
+}
+
+static void
+test_loaded_is_clean(void)
+{
+	struct lock *lock;
+	struct err e;
+
+	rename_in_tmpdir("spool", "second");
+	ok(load_it("dump", "spool", &e) == 0, "loaded once more");
+	if (lock_take(tmpdir_path("spool"), &lock, &e) == -1)
+		abort();
+	ok(lock_was_ended_well(lock), "it needs no recovery");
+	lock_end_well(lock);
+	lock_free(&lock);
+}
+
+static void
+copy_part(const char *to, long len)
+{
+	FILE *in = fopen(tmpdir_path("dump"), "r"), *out;
+	int c;
+
+	out = fopen(tmpdir_path(to), "w");
+	while (len-- > 0 && (c = fgetc(in)) != EOF)
+		(void)fputc(c, out);
+	(void)fclose(in);
+	(void)fclose(out);
+}
+
+/* Every byte counts: any cut and any flip is seen. */
+static void
+test_damage(void)
+{
+	long size = tmpdir_file_size("dump");
+	int cuts = 0, flips = 0, tried = 0;
+	struct err e;
+
+	for (long at = 0; at < size; at += 97) {
+		tried++;
+		copy_part("part", at);
+		cuts += load_it("part", NULL, &e) == -1 ? 1 : 0;
+		copy_part("part", size);
+		tmpdir_damage("part", at);
+		flips += load_it("part", NULL, &e) == -1 ? 1 : 0;
+	}
+	ok(tried > 100, "%d places", tried);
+	is_int(cuts, tried, "each cut is seen");
+	is_int(flips, tried, "each flip is seen");
+	copy_part("part", size - 5);
+	ok(load_it("part", "none", &e) == -1, "a stream without its end: %s",
+	    e.text);
+	is_int(tmpdir_file_size("none"), -1, "makes no spool");
+	is_int(tmpdir_file_size("none.loading"), -1, "and leaves nothing");
+}
+
+static void
+test_more(void)
+{
+	FILE *f;
+	struct err e;
+
+	copy_part("part", tmpdir_file_size("dump"));
+	f = fopen(tmpdir_path("part"), "a");
+	(void)fputc('x', f);
+	(void)fclose(f);
+	ok(load_it("part", NULL, &e) == -1, "a byte behind its end: %s",
+	    e.text);
+	f = fopen(tmpdir_path("part"), "w");
+	(void)fputs("host-name a.example\n", f);
+	(void)fclose(f);
+	ok(load_it("part", NULL, &e) == -1, "another file: %s", e.text);
+}
+
+static void
+test_refusals(void)
+{
+	struct offline sp;
+	struct lock *lock;
+	struct err e;
+
+	ok(offline_open(tmpdir_path("none"), false, &sp, &e) == -1 &&
+		strstr(e.text, "is not a spool") != NULL,
+	    "%s", e.text);
+	offline_close(&sp);
+	if (lock_take(tmpdir_path("spool"), &lock, &e) == -1)
+		abort();
+	ok(offline_open(tmpdir_path("spool"), true, &sp, &e) == -1 &&
+		strstr(e.text, "in use by process") != NULL,
+	    "%s", e.text);
+	offline_close(&sp);
+	lock_free(&lock); /* without lock_end_well(): as after a crash */
+	ok(offline_open(tmpdir_path("spool"), false, &sp, &e) == -1 &&
+		strstr(e.text, "--recover") != NULL,
+	    "%s", e.text);
+	offline_close(&sp);
+	ok(offline_open(tmpdir_path("spool"), true, &sp, &e) == 0,
+	    "with --recover it is opened");
+	offline_close(&sp);
+	ok(offline_open(tmpdir_path("spool"), false, &sp, &e) == 0,
+	    "and is well then");
+	offline_close(&sp);
+}
+
+int
+main(void)
+{
+	(void)tmpdir_make();
+	spool.segment_size = 100000; /* several of them */
+	fill();
+	test_round_trip();
+	test_loaded_is_clean();
+	test_damage();
+	test_more();
+	test_refusals();
+	tmpdir_remove();
+	return done_testing();
+}
