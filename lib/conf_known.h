@@ -65,7 +65,7 @@ struct conf_schema {
 	const struct conf_form_types *types; /* beside the common ones */
 };
 
-/* By name and place; NULL: not known there. */
+/* By name and place, with 0 in any place; NULL: not known there. */
 const struct conf_known *conf_known_find(const struct conf_schema *s,
     const char *name, char letter);
 const struct conf_block *conf_block_find(const struct conf_schema *s,

@@ -4,7 +4,7 @@
 
 #include "lib/conf_known.h"
 
-#define NAME_LEN_MAX 64 /* longer words are not compared */
+#define NAME_LEN_MAX 64 /* bits; longer words are not compared */
 
 /* After so many errors nobody reads what could have been meant. */
 #define GUESSES_MAX 500
@@ -15,66 +15,102 @@ lower(char c)
 	return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
-/*
- * Edit distance with neighbours swapped counting as one (optimal string
- * alignment), without regard to case; or any number from `limit` on: most
- * names are far away, and a file of another program has thousands to ask for.
- */
-static size_t
-distance(const char *a, const char *b, size_t limit)
-{
-	size_t rows[3][NAME_LEN_MAX + 1];
-	size_t *before = rows[0], *last = rows[1], *now = rows[2];
-	size_t la = strlen(a), lb = strlen(b);
-
-	if (la > NAME_LEN_MAX || lb > NAME_LEN_MAX ||
-	    (la > lb ? la - lb : lb - la) >= limit)
-		return SIZE_MAX;
-	for (size_t k = 0; k <= lb; k++)
-		last[k] = k;
-	for (size_t i = 1; i <= la; i++) {
-		size_t *spare, least = now[0] = i;
-
-		for (size_t k = 1; k <= lb; k++) {
-			char x = lower(a[i - 1]), y = lower(b[k - 1]);
-			size_t best = last[k - 1] + (x != y);
-
-			if (last[k] + 1 < best)
-				best = last[k] + 1;
-			if (now[k - 1] + 1 < best)
-				best = now[k - 1] + 1;
-			if (i > 1 && k > 1 && x == lower(b[k - 2]) &&
-			    y == lower(a[i - 2]) && before[k - 2] + 1 < best)
-				best = before[k - 2] + 1;
-			now[k] = best;
-			if (best < least)
-				least = best;
-		}
-		/* A swap in the next row may still take one off. */
-		if (least > limit)
-			return least;
-		spare = before;
-		before = last;
-		last = now;
-		now = spare;
-	}
-	return last[lb];
-}
-
 struct nearest {
-	const char *name;
+	size_t wanted_len;
+	uint64_t places[256]; /* of each character in the wanted word */
+	const char *name;     /* the best so far */
 	bool is_block;
 	size_t distance;
 };
 
 static void
-consider(struct nearest *best, const char *wanted, const char *name,
-    bool is_block)
+nearest_init(struct nearest *best, const char *wanted)
 {
-	size_t d = distance(wanted, name, best->distance);
+	size_t len = strlen(wanted);
 
-	if (d < best->distance)
-		*best = (struct nearest){ name, is_block, d };
+	*best = (struct nearest){ .wanted_len = len, .distance = len / 3 + 1 };
+	if (len == 0 || len > NAME_LEN_MAX) {
+		best->distance = 0; /* nothing is as near as that */
+		return;
+	}
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)lower(wanted[i]);
+
+		best->places[c] |= UINT64_C(1) << i;
+		if (c >= 'a' && c <= 'z')
+			best->places[c - 32] = best->places[c];
+	}
+}
+
+static uint64_t
+places_of(const struct nearest *best, char c)
+{
+	return best->places[(unsigned char)c];
+}
+
+/*
+ * Each letter of the name that the word lacks is an edit, and so is each by
+ * which one is longer than the other: most names are far away.
+ */
+static bool
+may_be_nearer(const struct nearest *best, const char *name)
+{
+	size_t lacking = 0, len;
+
+	for (len = 0; name[len] != '\0'; len++) {
+		lacking += places_of(best, name[len]) == 0;
+		if (lacking >= best->distance)
+			return false;
+	}
+	return len < best->wanted_len + best->distance &&
+	    best->wanted_len < len + best->distance;
+}
+
+/*
+ * Edit distance with neighbours swapped counting as one (optimal string
+ * alignment), without regard to case.  A column of the usual table is a bit
+ * for each row where it grows or falls (H. Hyyro, "A bit-vector algorithm for
+ * computing Levenshtein and Damerau edit distances", 2003): a file of another
+ * program has thousands of names to ask for, against hundreds of ours.
+ */
+static size_t
+distance(const struct nearest *best, const char *name)
+{
+	size_t last = best->wanted_len - 1;
+	uint64_t grows = UINT64_MAX, falls = 0, same = 0, before = 0;
+	size_t d = best->wanted_len;
+
+	for (; *name != '\0'; name++) {
+		uint64_t at = places_of(best, *name);
+		uint64_t swapped = ((~same & at) << 1) & before;
+		uint64_t right, left; /* grows or falls to the next column */
+
+		same = (((at & grows) + grows) ^ grows) | at | falls | swapped;
+		right = falls | ~(same | grows);
+		left = same & grows;
+		d += right >> last & 1;
+		d -= left >> last & 1;
+		right = right << 1 | 1;
+		grows = left << 1 | ~(same | right);
+		falls = right & same;
+		before = at;
+	}
+	return d;
+}
+
+static void
+consider(struct nearest *best, const char *name, bool is_block)
+{
+	size_t d;
+
+	if (!may_be_nearer(best, name))
+		return;
+	d = distance(best, name);
+	if (d >= best->distance)
+		return;
+	best->name = name;
+	best->is_block = is_block;
+	best->distance = d;
 }
 
 static void
@@ -83,7 +119,7 @@ add_place(struct buf *out, const char *where)
 	buf_printf(out, "%s%s", out->len > 0 ? " or " : "", where);
 }
 
-/* May a name stand in the place with that letter? */
+/* May a name stand in the place with that letter, or anywhere (0)? */
 static bool
 is_known_in(const struct conf_schema *s, const char *name, bool is_block,
     char letter)
@@ -97,14 +133,16 @@ static void
 list_places(const struct conf_schema *s, const char *name, bool is_block,
     struct buf *out)
 {
+	bool known = is_known_in(s, name, is_block, '\0');
+
 	for (size_t i = 0; i < s->table_count; i++) {
 		const struct conf_table *t = s->tables[i];
 
 		if ((!is_block && conf_find_row(t, name) != NULL) ||
-		    is_known_in(s, name, is_block, t->letter))
+		    (known && is_known_in(s, name, is_block, t->letter)))
 			add_place(out, t->where);
 	}
-	for (size_t i = 0; i < s->block_count; i++) {
+	for (size_t i = 0; known && i < s->block_count; i++) {
 		const struct conf_table *t = &s->blocks[i].inside;
 
 		if (t->letter != '\0' &&
@@ -117,25 +155,25 @@ static struct nearest
 find_nearest(const struct conf_schema *s, const struct conf_table *here,
     const char *wanted, bool is_block)
 {
-	struct nearest best = { NULL, false, strlen(wanted) / 3 + 1 };
+	struct nearest best;
 
+	nearest_init(&best, wanted);
 	if (is_block) {
 		for (size_t i = 0; i < s->block_count; i++)
-			consider(&best, wanted, s->blocks[i].name, true);
+			consider(&best, s->blocks[i].name, true);
 		return best;
 	}
 	/* What may stand here comes first, so that it wins a draw. */
 	for (size_t i = 0; i < here->count; i++)
-		consider(&best, wanted, here->rows[i].name, false);
+		consider(&best, here->rows[i].name, false);
 	for (size_t i = 0; i < s->table_count; i++)
 		for (size_t k = 0; k < s->tables[i]->count; k++)
-			consider(&best, wanted, s->tables[i]->rows[k].name,
-			    false);
+			consider(&best, s->tables[i]->rows[k].name, false);
 	for (size_t i = 0; i < s->known_count; i++)
-		consider(&best, wanted, s->known[i].name, false);
+		consider(&best, s->known[i].name, false);
 	/* A block written as a directive, or with its bracket lost. */
 	for (size_t i = 0; i < s->block_count; i++)
-		consider(&best, wanted, s->blocks[i].name, true);
+		consider(&best, s->blocks[i].name, true);
 	return best;
 }
 

@@ -374,6 +374,57 @@ test_pairs(void)
 	}
 }
 
+/* As many edits as a third of the word has letters. */
+static const struct {
+	const char *wrong, *meant;
+} guesses[] = {
+	{ "ount", "count" },
+	{ "coount", "count" },
+	{ "coumt", "count" },
+	{ "cuont", "count" },
+	{ "COUTN", "count" },
+	{ "ocuntt", "count" },
+	{ "cmumt", NULL },
+	{ "ocutn", NULL },
+	{ "elsewhen", "elsewhere" },
+	{ "lsewhree", "elsewhere" }, /* a loss and a swap */
+	{ "lsewhereee", "elsewhere" },
+	{ "elsewhereeeeeeee", NULL },
+	{ "els", NULL },
+	{ "count1234567890123456789012345678901234567890123456789012345678",
+	    NULL },
+	{ "count123456789012345678901234567890123456789012345678901234567890",
+	    NULL },
+	{ "\xe4", NULL },
+};
+
+static void
+test_guesses(void)
+{
+	for (size_t i = 0; i < sizeof(guesses) / sizeof(guesses[0]); i++) {
+		struct region *rg = region_new();
+		struct conf_errors errs = { 0 };
+		struct conf_tree tree = { .rg = rg };
+		struct conf_binder b = { &tree, &schema, &errs };
+		struct conf_node n = { .name = guesses[i].wrong,
+			.file = "main",
+			.line = 1,
+			.value = "1" };
+		const char *asked = "; did you mean ";
+		const char *said;
+
+		conf_complain_unknown(&b, &table, &n, n.name);
+		said = errs.n == 1 ? strstr(errs.v[0].text, asked) : NULL;
+		said = said == NULL ? "nothing (" : said + strlen(asked);
+		is_str(region_strndup(rg, said, strcspn(said, " ")),
+		    guesses[i].meant == NULL ? "nothing" : guesses[i].meant,
+		    guesses[i].wrong);
+		is_int((int64_t)errs.n, 1, "one mistake");
+		conf_errors_fini(&errs);
+		region_free(&rg);
+	}
+}
+
 /* Each row that was set knows its line. */
 static void
 test_origins(void)
@@ -498,6 +549,7 @@ main(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(i);
 	test_pairs();
+	test_guesses();
 	test_merge();
 	test_origins();
 	test_errors();
