@@ -6,6 +6,7 @@
 
 #include "lib/glob.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 
 /* A domain has at most 255 octets (RFC 5321, 4.5.3.1.2); so have our names. */
 #define HALF_MAX 255
@@ -61,5 +62,5 @@ bool
 queue_pattern_fits(const struct queue_pattern *p, const struct sched_queue *q)
 {
 	return glob_match(p->domain, sched_queue_domain(q)) &&
-	    glob_match(p->vmta, sched_vmta_shown(sched_queue_vmta(q)));
+	    glob_match(p->vmta, envelope_vmta_shown(sched_queue_vmta(q)));
 }

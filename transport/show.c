@@ -12,6 +12,7 @@
 
 #include "lib/check.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 #include "transport/control_priv.h"
 #include "transport/queue_walk.h"
 #include "vmta/heap.h"
@@ -198,7 +199,7 @@ fits(const struct show *s, const struct row *r)
 static struct row *
 row_of_queue(const struct sched_queue_info *q)
 {
-	const char *vmta = sched_vmta_shown(q->vmta);
+	const char *vmta = envelope_vmta_shown(q->vmta);
 	struct row *r = mem_new(struct row);
 	struct buf name = { 0 };
 
@@ -261,7 +262,7 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 		add(row_get(s, info.domain), &info);
 		break;
 	case SHOW_VMTAS:
-		add(row_get(s, sched_vmta_shown(info.vmta)), &info);
+		add(row_get(s, envelope_vmta_shown(info.vmta)), &info);
 		break;
 	case SHOW_JOBS:
 		CHECK_NEVER("a sum over queues");
