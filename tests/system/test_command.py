@@ -44,7 +44,7 @@ class Fixture(Lab):
         for i in range(3):
             self.inject("w%d@wait.example" % i)
         self.inject("done@in.example")
-        self.wait_arrived("done@in.example")
+        self.wait_record("d", "done@in.example")
         return self
 
 

@@ -93,7 +93,7 @@ def selectors(lab):
 
 @tap.test("list --older-than knows how old mail is")
 def older(lab):
-    tap.wait_for(lambda: len(lab.listed("--older-than=1s")) == 6, 10,
+    tap.wait_for(lambda: len(lab.listed("--older-than=1s")) == 6, 20,
                  "all are a second old")
     lab.send("young@b.example", "mail", "me@y.example", "E5")
     tap.equal(lab.listed("--older-than=1h"), [], "an hour")
@@ -246,7 +246,7 @@ def gone(lab):
             s.recv(100)
     begin = time.monotonic()
     tap.equal(lab.command.json("list", "--maxitems=1000")["shown"], 802, "all")
-    tap.check(time.monotonic() - begin < 10, "it took too long")
+    tap.check(time.monotonic() - begin < 30, "it took too long")
     r = lab.command.json("list", "--maxitems=2", "--orig=*")
     tap.equal((r["shown"], r["matched"]), (2, None), "not all looked at")
     text = lab.command.text("list", "--maxitems=2", "--orig=*")

@@ -242,7 +242,7 @@ static const struct {
 	{ "smtp-listener /a", "is not IP:PORT" },
 	{ "smtp-listener 127.0.0.1:0", "bad port" },
 	{ "smtp-listener 127.0.0.1:25 x=y", "is not source=NAME" },
-	{ "smtp-source-host 10/8 a.example", "is a range" },
+	{ "smtp-source-host 10/8 a.example", "more than 256 addresses" },
 	{ "<domain x.com>\nrequire-starttls yes\nuse-starttls no\n</domain>",
 	    "main:3: require-starttls yes with use-starttls no, for x.com/" },
 	{ "<domain *>\nrequire-starttls yes\n</domain>\n" VMTA_A
