@@ -16,6 +16,31 @@
 
 /* ---- test config --------------------------------------------------------- */
 
+static json_t *
+error_json(const struct conf_error *err)
+{
+	const char *what = strstr(err->text + err->file_len, ": ");
+	char *file = mem_strndup(err->text, err->file_len);
+	json_t *item = json_pack("{s:o,s:o,s:o,s:b}", "file", ctl_string(file),
+	    "line", err->line == 0 ? json_null() : json_integer(err->line),
+	    "text", ctl_string(what + 2), "warning", err->warning);
+
+	free(file);
+	return item;
+}
+
+static void
+print_verdict_json(const struct conf_errors *errs, bool good)
+{
+	json_t *list = json_array();
+	json_t *answer = json_pack("{s:b,s:o}", "good", good, "errors", list);
+
+	for (size_t i = 0; i < errs->n; i++)
+		(void)json_array_append_new(list, error_json(&errs->v[i]));
+	ctl_print_json(answer);
+	json_decref(answer);
+}
+
 int
 cmd_test_config(const struct ctl_options *opt)
 {
@@ -26,10 +51,13 @@ cmd_test_config(const struct ctl_options *opt)
 	bool good;
 
 	if (conf != NULL)
-		host_check(conf, opt->config, &errs);
+		host_check(conf, &errs);
 	good = conf != NULL && errs.fatal == 0;
-	ctl_print_errors(&errs);
-	if (good)
+	if (opt->json)
+		print_verdict_json(&errs, good);
+	else
+		ctl_print_errors(&errs);
+	if (good && !opt->json)
 		(void)printf("%s: no errors.\n", opt->config);
 	conf_errors_fini(&errs);
 	snapshot_unref(&conf);
@@ -48,11 +76,11 @@ struct listing {
 static json_t *
 setting_json(const struct setting *s)
 {
-	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:s}", "section", s->section,
-	    "name", s->name, "value", s->value, "file",
-	    s->file == NULL ? json_null() : json_string(s->file), "line",
+	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "section", s->section,
+	    "name", s->name, "value", ctl_string(s->value), "file",
+	    s->file == NULL ? json_null() : ctl_string(s->file), "line",
 	    s->file == NULL ? json_null() : json_integer((json_int_t)s->line),
-	    "block", s->block);
+	    "block", ctl_string(s->block));
 }
 
 /*
@@ -112,19 +140,24 @@ explain(const struct ctl_options *opt, const struct snapshot *conf,
 int
 cmd_show_settings(const struct ctl_options *opt)
 {
-	struct snapshot *conf = ctl_read_config(opt);
+	/* What this host lacks changes no setting. */
+	struct conf_errors errs = { .portable = true };
+	struct snapshot *conf = snapshot_load(opt->config, &errs);
 	struct listing l = { 0 };
 	int rc;
 
+	if (conf == NULL)
+		ctl_print_errors(&errs);
+	conf_errors_fini(&errs);
 	if (conf == NULL)
 		return 1;
 	if (opt->json)
 		l.settings = json_array();
 	rc = explain(opt, conf, &l);
 	if (opt->json && rc == 0) {
-		json_t *answer = json_pack("{s:s,s:O}", "queue",
-		    opt->argument == NULL ? "" : opt->argument, "settings",
-		    l.settings);
+		json_t *answer = json_pack("{s:o,s:O}", "queue",
+		    ctl_string(opt->argument == NULL ? "" : opt->argument),
+		    "settings", l.settings);
 
 		ctl_print_json(answer);
 		json_decref(answer);
@@ -195,18 +228,17 @@ run_queue(const struct ctl_options *opt, const char *verb, const char *spool)
 static int
 cmd_queue(const struct ctl_options *opt, const char *verb)
 {
-	struct snapshot *conf = NULL;
+	const char *spool = opt->values[OPT_SPOOL];
+	struct places at = { .rg = NULL };
 	int rc;
 
-	if (opt->values[OPT_SPOOL] == NULL) {
-		conf = ctl_read_config(opt);
-		if (conf == NULL)
+	if (spool == NULL) {
+		if (ctl_places(opt, &at) == -1)
 			return 2;
+		spool = at.spool;
 	}
-	rc = run_queue(opt, verb,
-	    conf == NULL ? opt->values[OPT_SPOOL] :
-			   snapshot_global(conf)->spool);
-	snapshot_unref(&conf);
+	rc = run_queue(opt, verb, spool);
+	places_fini(&at);
 	return rc;
 }
 
