@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,13 +72,16 @@ address_is_here(const struct net_addr *a, struct err *e)
 static int
 listener_is_here(const char *value, struct err *e)
 {
+	char where[128]; /* without source=NAME */
 	struct net_addr a;
 	struct err ignored;
 	uint16_t port;
 
 	if (value[0] == '/')
 		return 0; /* folder_exists() */
-	if (net_endpoint_parse(value, &a, &port, &ignored) == -1)
+	(void)snprintf(where, sizeof(where), "%.*s", (int)strcspn(value, " "),
+	    value);
+	if (net_endpoint_parse(where, &a, &port, &ignored) == -1)
 		return 0; /* said at load, or `""` */
 	return address_is_here(&a, e);
 }
@@ -177,7 +181,7 @@ check_setting(void *ctx, const struct setting *s)
 }
 
 void
-host_check(const struct snapshot *s, const char *path, struct conf_errors *errs)
+host_check(const struct snapshot *s, struct conf_errors *errs)
 {
 	struct checker c = { .errs = errs };
 	struct err e;
@@ -188,8 +192,12 @@ host_check(const struct snapshot *s, const char *path, struct conf_errors *errs)
 		explain_vmta(s, snapshot_vmta_at(s, i)->name, check_setting,
 		    &c);
 	tell_sources(&c);
-	for (size_t i = 0; i < snapshot_acct_count(s); i++)
-		if (folder_exists(snapshot_acct_at(s, i)->path, &e) == -1)
-			conf_warning(errs, path, 0, "<acct-file %s>: %s",
-			    snapshot_acct_at(s, i)->path, e.text);
+	for (size_t i = 0; i < snapshot_acct_count(s); i++) {
+		const struct acct_conf *a = snapshot_acct_at(s, i);
+
+		if (folder_exists(a->path, &e) == -1)
+			conf_warning(errs, a->file, a->line,
+			    "<acct-file %s>: %s", a->path, e.text);
+	}
+	conf_errors_finish(errs, 0); /* among those of the load, by line */
 }

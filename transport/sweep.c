@@ -309,7 +309,7 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	r->told = rcpt->told;
 	r->untold = !sched_queue_conf(rcpt->queue)->deliver_dsn;
 	r->disposition = *what;
-	r->vmta = keep(p, vmta[0] == '\0' ? "{default}" : vmta, last->vmta);
+	r->vmta = keep(p, envelope_vmta_shown(vmta), last->vmta);
 	(void)snprintf(queue, sizeof(queue), "%s/%s",
 	    sched_queue_domain(rcpt->queue), r->vmta);
 	r->queue = keep(p, queue, last->queue);

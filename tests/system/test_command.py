@@ -174,6 +174,30 @@ def reload_fails(lab):
               "source IP")
 
 
+@tap.test("while the file has mistakes the daemon can be asked and steered")
+def broken_file(lab):
+    with open(lab.config) as f:
+        good = f.read()
+    with open(lab.config, "a") as f:
+        f.write("\nnonsense here\n<domain")
+    tap.check(lab.command.json("show", "queues")["queues"], "no queues")
+    tap.equal(lab.command.text("pause", "queue", "none.example"),
+              "Queue(s) paused.\n", "an order")
+    lab.command.text("resume", "queue", "*")
+    r = lab.command.run("reload")
+    tap.equal(r.returncode, 1, r.stderr)
+    line = len(good.splitlines()) + 2
+    tap.check("mailraced: %s:%d: unknown directive nonsense" %
+              (lab.config, line) in r.stderr, r.stderr)
+    tap.check("mailrace-milter" not in r.stdout + r.stderr, "the milter has it")
+    os.rename(lab.config, lab.config + ".away")
+    r = lab.command.run("show", "queues")
+    tap.equal(r.returncode, 2, "no file")
+    tap.check("No such file" in r.stderr, r.stderr)
+    with open(lab.config, "w") as f:
+        f.write(good)
+
+
 @tap.test("a reload of a file that is no UTF-8 is answered as well")
 def reload_latin(lab):
     with open(lab.config, "rb") as f:

@@ -9,6 +9,7 @@ netns.enter()
 import grp
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,6 +70,35 @@ def control_group(lab):
     st = os.stat(lab.path("run", "control"))
     tap.equal(st.st_gid, grp.getgrnam("daemon").gr_gid, "group")
     tap.equal(st.st_mode & 0o777, 0o660, "mode")
+
+
+def run_as(lab, group, *words):
+    """The command by a user who may read no key, as a member of a group."""
+    copy = shutil.copy(mailrace.program("mailrace"), lab.path("mailrace"))
+    return subprocess.run([copy, "-c", lab.config, *words], user="nobody",
+                          group=group, extra_groups=[], capture_output=True,
+                          text=True, timeout=30)
+
+
+@tap.test("a member of control-group needs no key to use the command")
+def member(lab):
+    os.chmod(lab.path("keys", "mark"), 0o600)
+    r = run_as(lab, "daemon", "show", "status")
+    tap.equal((r.returncode, r.stderr), (0, ""), "a member")
+    r = run_as(lab, "nogroup", "show", "status")
+    tap.equal(r.returncode, 2, "somebody else")
+    tap.check("Permission denied" in r.stderr, r.stderr)
+
+
+@tap.test("what an include cannot look into is an error, not nothing")
+def hidden(lab):
+    os.mkdir(lab.path("hidden"), 0o700)
+    path = lab.path("hidden.conf")
+    with open(path, "w") as f:
+        f.write("include hidden/*.conf\n")
+    r = run_as(lab, "nogroup", "-c", path, "test", "config")
+    tap.equal(r.returncode, 1, r.stderr)
+    tap.check(r.stderr.startswith(path + ":1: include "), r.stderr)
 
 
 @tap.test("total-max-smtp-in: one client more gets 421",

@@ -433,7 +433,7 @@ test_restart(void)
 	is_int((int64_t)errs.n, 3, "one needs a start");
 	ok(conf_file_said(&errs, "main: dsn-host is not set"),
 	    "beside a warning of each file");
-	ok(conf_file_said(&errs, "main: lmtp-listener has changed"),
+	ok(conf_file_said(&errs, "main:2: lmtp-listener has changed"),
 	    "and is named");
 	snapshot_unref(&old);
 	snapshot_unref(&new);
