@@ -10,6 +10,7 @@
 #include "lib/mem.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
+#include "vmta/sched_walk.h"
 
 #define CONFIGS 300
 #define S US_PER_S
@@ -193,25 +194,26 @@ none_starved(struct sim *sim)
 	return true;
 }
 
-static void
-add_up(void *ctx, const struct sched_queue_info *info)
-{
-	struct sched_totals *sum = ctx;
-
-	sum->queues++;
-	sum->rcpts += info->rcpts;
-	sum->deferred += info->deferred;
-	sum->kbytes += info->kbytes;
-}
-
 /* Are the totals that are kept what the queues add up to? */
 static bool
 totals_are_true(const struct sim *sim)
 {
 	struct sched_totals kept, sum = { 0 };
+	struct sched_walk walk;
+	struct sched_queue *q;
 
 	sched_totals(sim->sched, &kept);
-	sched_each_queue(sim->sched, sim->now_us, add_up, &sum);
+	sched_walk_begin(&walk, sim->sched);
+	while ((q = sched_walk_next(&walk)) != NULL) {
+		struct sched_queue_info info;
+
+		sched_queue_info(sim->sched, q, sim->now_us, &info);
+		sum.queues++;
+		sum.rcpts += info.rcpts;
+		sum.deferred += info.deferred;
+		sum.kbytes += info.kbytes;
+	}
+	sched_walk_end(&walk);
 	/* Each queue's kbytes are rounded up. */
 	return kept.queues == sum.queues && kept.rcpts == sum.rcpts &&
 	    kept.deferred == sum.deferred && kept.kbytes <= sum.kbytes &&
