@@ -72,8 +72,8 @@ note(struct settlement *st, const struct settlement_rcpt *r)
 		.outcome = r->of.outcome,
 		.disposition = *r->of.disposition };
 
-	if (snapshot_global(st->env->conf)->dsn_hosts.n > 0 && !r->untold &&
-	    notice_wanted(r->of.env, &told, r->told))
+	if (snapshot_global(st->env->conf)->dsn_hosts.n > 0 &&
+	    !r->tell_nobody && notice_wanted(r->of.env, &told, r->tell_deleted))
 		buf_add(&st->told, &told, sizeof(told));
 }
 
