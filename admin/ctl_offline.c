@@ -5,9 +5,7 @@
  */
 #include "admin/ctl_cmds.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -172,8 +170,8 @@ cmd_show_settings(const struct ctl_options *opt)
 /* ---- queue verify, dump, load -------------------------------------------- */
 
 /* Another program opens the database: it is installed beside this one. */
-static const char *
-queue_program(struct buf *path, struct err *e)
+static char *
+queue_program(struct region *rg, struct err *e)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
@@ -182,36 +180,48 @@ queue_program(struct buf *path, struct err *e)
 		(void)err_sys(e, "/proc/self/exe");
 		return NULL;
 	}
-	buf_add(path, self, (size_t)n);
-	buf_str(path, "-queue");
-	return buf_cstr(path);
+	return region_printf(rg, "%.*s-queue", (int)n, self);
 }
 
-/* Becomes `mailrace-queue VERB [OPTIONS] SPOOL [FILE]`; returns on failure. */
+enum { WORDS_MAX = 9 };
+
+/* PROGRAM VERB [OPTIONS] -- SPOOL [FILE] */
+static void
+queue_words(const struct ctl_options *opt, const char *verb, const char *spool,
+    struct region *rg, char *argv[WORDS_MAX])
+{
+	size_t n = 1;
+
+	argv[n++] = region_strdup(rg, verb);
+	if (opt->json)
+		argv[n++] = region_strdup(rg, "--json");
+	if (opt->values[OPT_DRY_RUN] != NULL)
+		argv[n++] = region_strdup(rg, "--dry-run");
+	if (opt->values[OPT_RECOVER] != NULL)
+		argv[n++] = region_strdup(rg, "--recover");
+	argv[n++] = region_strdup(rg, "--");
+	argv[n++] = region_strdup(rg, spool);
+	if (opt->argument != NULL)
+		argv[n++] = region_strdup(rg, opt->argument);
+	argv[n] = NULL;
+}
+
+/* Becomes mailrace-queue; returns on failure. */
 static int
 run_queue(const struct ctl_options *opt, const char *verb, const char *spool)
 {
-	static const enum ctl_option flags[] = { OPT_DRY_RUN, OPT_RECOVER };
-	static const char *const names[] = { "--dry-run", "--recover" };
-	const char *argv[9] = { "mailrace-queue", verb };
-	struct buf path = { 0 };
-	size_t n = 2;
+	struct region *rg = region_new();
+	char *argv[WORDS_MAX];
 	struct err e;
 
-	if (opt->json)
-		argv[n++] = "--json";
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (opt->values[flags[i]] != NULL)
-			argv[n++] = names[i];
-	argv[n++] = "--";
-	argv[n++] = spool;
-	argv[n] = opt->argument;
-	if (queue_program(&path, &e) != NULL) {
-		(void)execv(path.p, (char *const *)(uintptr_t)argv);
-		(void)err_sys(&e, "%s", path.p);
+	queue_words(opt, verb, spool, rg, argv);
+	argv[0] = queue_program(rg, &e);
+	if (argv[0] != NULL) {
+		(void)execv(argv[0], argv);
+		(void)err_sys(&e, "%s", argv[0]);
 	}
 	(void)fprintf(stderr, "mailrace: %s\n", e.text);
-	buf_fini(&path);
+	region_free(&rg);
 	return 2;
 }
 

@@ -13,6 +13,7 @@
 enum {
 	DATE_TEXT = 64,
 	NAME_MAX_SHOWN = 255,
+	WHY_MAX_SHOWN = 510,
 	ADDR_MAX_SHOWN = 600,
 	DIAG_MAX_SHOWN = 2000,
 	TYPE_MAX = 64 /* of an address type; "rfc822", "utf-8", "x400" */
@@ -169,7 +170,7 @@ write_rcpt_words(const struct writer *w, const struct dsn_rcpt *r)
 {
 	buf_printf(w->out, "\r\n<%s>\r\n", safe(w, r->addr, ADDR_MAX_SHOWN));
 	add_words(w,
-	    region_printf(w->rg, "%s%s", safe(w, r->why, NAME_MAX_SHOWN * 2),
+	    region_printf(w->rg, "%s%s", safe(w, r->why, WHY_MAX_SHOWN),
 		r->diag[0] == '\0' ? "." : ":"),
 	    "    ");
 	if (r->diag[0] != '\0')

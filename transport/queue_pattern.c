@@ -9,7 +9,7 @@
 #include "mail/envelope.h"
 
 /* A domain has at most 255 octets (RFC 5321, 4.5.3.1.2); so have our names. */
-#define HALF_MAX 255
+#define HALF_MAX ((size_t)255)
 
 bool
 queue_pattern_is_word(const char *text)

@@ -172,7 +172,7 @@ offer(struct show *s, struct row *r)
 	struct row *worst = heap_top(&s->best);
 
 	s->matched++;
-	if (s->best.n >= s->max) {
+	if (worst != NULL && s->best.n >= s->max) {
 		if (compare(s, r, worst) >= 0) {
 			row_free(&r);
 			return;

@@ -86,6 +86,7 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 	size_t items = conf_print_lines(row, field);
 
 	for (size_t i = 0; i < items; i++) {
+		const struct conf_node *line;
 		struct setting out = { .section = x->section,
 			.name = row->name,
 			.block = "" };
@@ -95,10 +96,9 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 		if (strcmp(row->name, "smtp-listener") == 0)
 			print_listener_source(x, field, i);
 		out.value = buf_cstr(&x->value);
-		if (place->set != NULL) {
-			const struct conf_node *line = line_of(place, row->name,
-			    i, items);
-
+		line = place->set == NULL ? NULL :
+					    line_of(place, row->name, i, items);
+		if (line != NULL) {
 			name_block(&x->block, line);
 			out.file = line->file;
 			out.line = line->line;
