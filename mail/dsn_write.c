@@ -261,8 +261,10 @@ write_original_rcpt(const struct writer *w, const char *orcpt)
 		return;
 	/* Postfix says rfc822 of every address. */
 	if (type == 6 && strncasecmp(orcpt, "rfc822", 6) == 0 &&
-	    !dsn_text_is_ascii(slice_of(addr)))
-		orcpt = "utf-8", type = 5;
+	    !dsn_text_is_ascii(slice_of(addr))) {
+		orcpt = "utf-8";
+		type = 5;
+	}
 	buf_printf(w->out, "Original-Recipient: %.*s; %s\r\n", (int)type, orcpt,
 	    addr);
 }
@@ -320,6 +322,12 @@ write_original(const struct writer *w)
 	buf_add(w->out, w->back.p, w->back.len);
 	if (w->back.p[w->back.len - 1] != '\n')
 		buf_str(w->out, "\r\n");
+}
+
+const char *
+dsn_action_word(enum dsn_action action)
+{
+	return forms[action].word;
 }
 
 uint8_t

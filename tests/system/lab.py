@@ -242,6 +242,10 @@ class Lab:
         rows = mailrace.accounting(self.path("acct"))
         return [r for r in rows if kind is None or r["type"] == kind]
 
+    def ask(self, request):
+        """The last line that mailraced answers to a request, or to bytes."""
+        return mailrace.ask(self.path("run", "control"), request)[-1]
+
     def audit(self):
         return mailrace.Audit(self.command.json("audit"))
 

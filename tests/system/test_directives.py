@@ -7,11 +7,9 @@ import netns
 netns.enter()
 
 import grp
-import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 
 import mailrace
@@ -211,14 +209,6 @@ def log_file(lab):
     tap.wait_for(lambda: not os.path.exists("/proc/%d" % pid), 30, "the end")
 
 
-def control(path, command):
-    """The last line that a daemon answers on its control socket."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(path)
-        s.sendall(json.dumps({"command": command}).encode() + b"\n")
-        return json.loads(s.makefile().readline())
-
-
 @tap.test("the milter without -f: in the background, in the same log-file")
 def milter_log_file(lab):
     conf, log = lab.path("third.conf"), lab.path("third.log")
@@ -229,12 +219,12 @@ def milter_log_file(lab):
                     log, lab.path("run", "third-milter"), sock))
     subprocess.run([mailrace.program("mailrace-milter"), "-c", conf],
                    check=True, timeout=30, stderr=subprocess.DEVNULL)
-    pid = control(sock, "show status")["pid"]
+    pid = mailrace.ask(sock, {"command": "show status"})[-1]["pid"]
     try:
         with open(log) as f:
             tap.check("mailrace-milter info: - start" in f.read(), "start")
         os.rename(log, log + ".1")
-        control(sock, "reload")
+        mailrace.ask(sock, {"command": "reload"})
         tap.wait_for(lambda: os.path.exists(log) and os.path.getsize(log),
                      20, "lines in the new one")
     finally:

@@ -4,7 +4,6 @@
 
 import base64
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -104,17 +103,9 @@ class Milter:
 
     def control(self, command):
         """(items, final object) of one request."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(20)
-            s.connect(self.path("control"))
-            s.sendall(json.dumps({"command": command}).encode() + b"\n")
-            items = []
-            for line in s.makefile():
-                answer = json.loads(line)
-                if "item" not in answer:
-                    return items, answer
-                items.append(answer["item"])
-        raise tap.Failed("no answer to %s" % command)
+        *items, answer = mailrace.ask(self.path("control"),
+                                      {"command": command})
+        return [i["item"] for i in items], answer
 
 
 @contextlib.contextmanager
