@@ -108,7 +108,7 @@ damage_json(struct verification *v, const struct verify_damage *d)
 		(void)json_array_append_new(queues,
 		    clean_json(v->rg,
 			region_printf(v->rg, "%s/%s", run->domain,
-			    run->vmta[0] == '\0' ? "{default}" : run->vmta)));
+			    run->vmta[0] == '\0' ? VMTA_DEFAULT : run->vmta)));
 	}
 	(void)json_array_append_new(v->damages,
 	    json_pack("{s:o,s:s,s:o,s:o,s:o,s:o}", "what",
@@ -145,7 +145,7 @@ damage_text(const struct verification *v, const struct verify_damage *d)
 		(void)printf("  queue=%s/%s\n",
 		    clean(v->rg, d->waybill->runs[i].domain),
 		    d->waybill->runs[i].vmta[0] == '\0' ?
-			"{default}" :
+			VMTA_DEFAULT :
 			clean(v->rg, d->waybill->runs[i].vmta));
 }
 
