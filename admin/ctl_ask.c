@@ -14,16 +14,16 @@ ctl_print_errors(const struct conf_errors *errs)
 		    errs->v[i].warning ? " (warning)" : "");
 }
 
-struct snapshot *
-ctl_read_config(const struct ctl_options *opt)
+int
+ctl_places(const struct ctl_options *opt, struct places *out)
 {
 	struct conf_errors errs = { 0 };
-	struct snapshot *conf = snapshot_load(opt->config, &errs);
+	int rc = places_read(opt->config, out, &errs);
 
-	if (conf == NULL)
+	if (rc == -1)
 		ctl_print_errors(&errs);
 	conf_errors_fini(&errs);
-	return conf;
+	return rc;
 }
 
 static void
@@ -52,15 +52,14 @@ static int
 ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
     json_t **done_r)
 {
-	struct snapshot *conf = ctl_read_config(opt);
+	struct places at;
 	int rc;
 
 	*done_r = NULL;
-	if (conf == NULL)
+	if (ctl_places(opt, &at) == -1)
 		return 2;
-	rc = ctl_ask_at(snapshot_global(conf)->control_socket, opt, fn, ctx,
-	    done_r);
-	snapshot_unref(&conf);
+	rc = ctl_ask_at(at.control, opt, fn, ctx, done_r);
+	places_fini(&at);
 	return rc;
 }
 

@@ -14,7 +14,7 @@
 #include "admin/ctl_format.h"
 #include "admin/ctl_parse.h"
 #include "lib/ctl_proto.h"
-#include "vmta/snapshot.h"
+#include "vmta/places.h"
 
 struct answer {
 	json_t *items; /* array */
@@ -29,8 +29,8 @@ void ctl_answer_fini(struct answer *a);
 int ctl_ask_at(const char *path, const struct ctl_options *opt,
     ctl_item_fn *item, void *ctx, json_t **done_r);
 
-/* The configuration names the sockets; NULL: it is wrong, and said so. */
-struct snapshot *ctl_read_config(const struct ctl_options *opt);
+/* Where the daemons are; -1: that cannot be read, and it was said. */
+int ctl_places(const struct ctl_options *opt, struct places *out);
 void ctl_print_errors(const struct conf_errors *errs);
 
 void ctl_print_json(json_t *done); /* without the protocol's own mark */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemons as a whole: audit, show status, reload, test config.
+ * The daemons as a whole: audit, show status, reload.
  */
 #include "admin/ctl_cmds.h"
 
@@ -122,7 +122,7 @@ cmd_status(const struct ctl_options *opt)
 	return rc;
 }
 
-/* ---- reload, test config ------------------------------------------------- */
+/* ---- reload ------------------------------------------------------------- */
 
 /* What a daemon says of its reload: errors and warnings as they stand. */
 static void
@@ -152,19 +152,18 @@ int
 cmd_reload(const struct ctl_options *opt)
 {
 	char transport[] = "mailraced", milter[] = "mailrace-milter";
-	struct snapshot *conf = ctl_read_config(opt);
-	const struct global_conf *g;
+	struct places at;
 	int rc, other = 0;
 
-	if (conf == NULL)
-		return 1;
-	g = snapshot_global(conf);
-	rc = reload_one(opt, g->control_socket, transport);
-	if (g->milter_control[0] != '\0')
-		other = reload_one(opt, g->milter_control, milter);
+	if (ctl_places(opt, &at) == -1)
+		return 2;
+	rc = reload_one(opt, at.control, transport);
+	/* They go by one file: what one refuses, the other is not given. */
+	if (rc != 1 && at.milter_control[0] != '\0')
+		other = reload_one(opt, at.milter_control, milter);
 	if (opt->json)
 		(void)printf("{ \"reloaded\": %s }\n",
 		    rc == 0 && other == 0 ? "true" : "false");
-	snapshot_unref(&conf);
+	places_fini(&at);
 	return rc > other ? rc : other;
 }

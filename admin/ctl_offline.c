@@ -5,17 +5,41 @@
  */
 #include "admin/ctl_cmds.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "admin/ctl_ask.h"
 #include "admin/host_check.h"
+#include "lib/mem.h"
 #include "vmta/explain.h"
 
 /* ---- test config --------------------------------------------------------- */
+
+static json_t *
+error_json(const struct conf_error *err)
+{
+	const char *what = strstr(err->text + err->file_len, ": ");
+	char *file = mem_strndup(err->text, err->file_len);
+	json_t *item = json_pack("{s:o,s:o,s:o,s:b}", "file", ctl_string(file),
+	    "line", err->line == 0 ? json_null() : json_integer(err->line),
+	    "text", ctl_string(what + 2), "warning", err->warning);
+
+	free(file);
+	return item;
+}
+
+static void
+print_verdict_json(const struct conf_errors *errs, bool good)
+{
+	json_t *list = json_array();
+	json_t *answer = json_pack("{s:b,s:o}", "good", good, "errors", list);
+
+	for (size_t i = 0; i < errs->n; i++)
+		(void)json_array_append_new(list, error_json(&errs->v[i]));
+	ctl_print_json(answer);
+	json_decref(answer);
+}
 
 int
 cmd_test_config(const struct ctl_options *opt)
@@ -27,10 +51,13 @@ cmd_test_config(const struct ctl_options *opt)
 	bool good;
 
 	if (conf != NULL)
-		host_check(conf, opt->config, &errs);
+		host_check(conf, &errs);
 	good = conf != NULL && errs.fatal == 0;
-	ctl_print_errors(&errs);
-	if (good)
+	if (opt->json)
+		print_verdict_json(&errs, good);
+	else
+		ctl_print_errors(&errs);
+	if (good && !opt->json)
 		(void)printf("%s: no errors.\n", opt->config);
 	conf_errors_fini(&errs);
 	snapshot_unref(&conf);
@@ -49,11 +76,11 @@ struct listing {
 static json_t *
 setting_json(const struct setting *s)
 {
-	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:s}", "section", s->section,
-	    "name", s->name, "value", s->value, "file",
-	    s->file == NULL ? json_null() : json_string(s->file), "line",
+	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "section", s->section,
+	    "name", s->name, "value", ctl_string(s->value), "file",
+	    s->file == NULL ? json_null() : ctl_string(s->file), "line",
 	    s->file == NULL ? json_null() : json_integer((json_int_t)s->line),
-	    "block", s->block);
+	    "block", ctl_string(s->block));
 }
 
 /*
@@ -113,19 +140,24 @@ explain(const struct ctl_options *opt, const struct snapshot *conf,
 int
 cmd_show_settings(const struct ctl_options *opt)
 {
-	struct snapshot *conf = ctl_read_config(opt);
+	/* What this host lacks changes no setting. */
+	struct conf_errors errs = { .portable = true };
+	struct snapshot *conf = snapshot_load(opt->config, &errs);
 	struct listing l = { 0 };
 	int rc;
 
+	if (conf == NULL)
+		ctl_print_errors(&errs);
+	conf_errors_fini(&errs);
 	if (conf == NULL)
 		return 1;
 	if (opt->json)
 		l.settings = json_array();
 	rc = explain(opt, conf, &l);
 	if (opt->json && rc == 0) {
-		json_t *answer = json_pack("{s:s,s:O}", "queue",
-		    opt->argument == NULL ? "" : opt->argument, "settings",
-		    l.settings);
+		json_t *answer = json_pack("{s:o,s:O}", "queue",
+		    ctl_string(opt->argument == NULL ? "" : opt->argument),
+		    "settings", l.settings);
 
 		ctl_print_json(answer);
 		json_decref(answer);
@@ -138,8 +170,8 @@ cmd_show_settings(const struct ctl_options *opt)
 /* ---- queue verify, dump, load -------------------------------------------- */
 
 /* Another program opens the database: it is installed beside this one. */
-static const char *
-queue_program(struct buf *path, struct err *e)
+static char *
+queue_program(struct region *rg, struct err *e)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
@@ -148,54 +180,65 @@ queue_program(struct buf *path, struct err *e)
 		(void)err_sys(e, "/proc/self/exe");
 		return NULL;
 	}
-	buf_add(path, self, (size_t)n);
-	buf_str(path, "-queue");
-	return buf_cstr(path);
+	return region_printf(rg, "%.*s-queue", (int)n, self);
 }
 
-/* Becomes `mailrace-queue VERB [OPTIONS] SPOOL [FILE]`; returns on failure. */
+enum { WORDS_MAX = 9 };
+
+/* PROGRAM VERB [OPTIONS] -- SPOOL [FILE] */
+static void
+queue_words(const struct ctl_options *opt, const char *verb, const char *spool,
+    struct region *rg, char *argv[WORDS_MAX])
+{
+	size_t n = 1;
+
+	argv[n++] = region_strdup(rg, verb);
+	if (opt->json)
+		argv[n++] = region_strdup(rg, "--json");
+	if (opt->values[OPT_DRY_RUN] != NULL)
+		argv[n++] = region_strdup(rg, "--dry-run");
+	if (opt->values[OPT_RECOVER] != NULL)
+		argv[n++] = region_strdup(rg, "--recover");
+	argv[n++] = region_strdup(rg, "--");
+	argv[n++] = region_strdup(rg, spool);
+	if (opt->argument != NULL)
+		argv[n++] = region_strdup(rg, opt->argument);
+	argv[n] = NULL;
+}
+
+/* Becomes mailrace-queue; returns on failure. */
 static int
 run_queue(const struct ctl_options *opt, const char *verb, const char *spool)
 {
-	static const enum ctl_option flags[] = { OPT_DRY_RUN, OPT_RECOVER };
-	static const char *const names[] = { "--dry-run", "--recover" };
-	const char *argv[9] = { "mailrace-queue", verb };
-	struct buf path = { 0 };
-	size_t n = 2;
+	struct region *rg = region_new();
+	char *argv[WORDS_MAX];
 	struct err e;
 
-	if (opt->json)
-		argv[n++] = "--json";
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (opt->values[flags[i]] != NULL)
-			argv[n++] = names[i];
-	argv[n++] = "--";
-	argv[n++] = spool;
-	argv[n] = opt->argument;
-	if (queue_program(&path, &e) != NULL) {
-		(void)execv(path.p, (char *const *)(uintptr_t)argv);
-		(void)err_sys(&e, "%s", path.p);
+	queue_words(opt, verb, spool, rg, argv);
+	argv[0] = queue_program(rg, &e);
+	if (argv[0] != NULL) {
+		(void)execv(argv[0], argv);
+		(void)err_sys(&e, "%s", argv[0]);
 	}
 	(void)fprintf(stderr, "mailrace: %s\n", e.text);
-	buf_fini(&path);
+	region_free(&rg);
 	return 2;
 }
 
 static int
 cmd_queue(const struct ctl_options *opt, const char *verb)
 {
-	struct snapshot *conf = NULL;
+	const char *spool = opt->values[OPT_SPOOL];
+	struct places at = { .rg = NULL };
 	int rc;
 
-	if (opt->values[OPT_SPOOL] == NULL) {
-		conf = ctl_read_config(opt);
-		if (conf == NULL)
+	if (spool == NULL) {
+		if (ctl_places(opt, &at) == -1)
 			return 2;
+		spool = at.spool;
 	}
-	rc = run_queue(opt, verb,
-	    conf == NULL ? opt->values[OPT_SPOOL] :
-			   snapshot_global(conf)->spool);
-	snapshot_unref(&conf);
+	rc = run_queue(opt, verb, spool);
+	places_fini(&at);
 	return rc;
 }
 

@@ -196,12 +196,12 @@ static const struct command *
 find(int argc, char **argv, int *used_r)
 {
 	bool in[COMMANDS], before[COMMANDS];
+	int count = 0;
 
 	memset(in, true, sizeof(in));
 	for (int k = 0; k < argc; k++) {
 		const struct command *one = NULL;
 		const char *word;
-		int count;
 
 		memcpy(before, in, sizeof(in));
 		count = narrow(in, k, argv[k]);
@@ -218,7 +218,9 @@ find(int argc, char **argv, int *used_r)
 		if (count == 1 && word_at(one, k + 1, &word) == 0)
 			return one;
 	}
-	tell_which("not clear what is meant by", argv[argc - 1], in);
+	tell_which(count == 1 ? "more is needed than" :
+				"not clear what is meant by",
+	    argv[argc - 1], in);
 	return NULL;
 }
 
@@ -301,15 +303,23 @@ check_argument(const struct command *c, int argc, char **argv,
 		    argv[argc - 1], c->words);
 		return 2;
 	}
-	if (argc == 0 && c->argument == ARG_QUEUE_NEEDED) {
-		(void)fprintf(stderr,
-		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA\n",
+	if (c->argument == ARG_FILE_NEEDED &&
+	    (argc == 0 || argv[0][0] == '\0')) {
+		(void)fprintf(stderr, "mailrace: %s needs a file, or -\n",
 		    c->words);
 		return 2;
 	}
-	if (argc == 0 && c->argument == ARG_FILE_NEEDED) {
-		(void)fprintf(stderr, "mailrace: %s needs a file, or -\n",
+	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED : argv[0][0] == '\0') {
+		(void)fprintf(stderr,
+		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA; * is "
+		    "all of them\n",
 		    c->words);
+		return 2;
+	}
+	if (argc > 0 && opt->values[OPT_QUEUE] != NULL) {
+		(void)fprintf(stderr,
+		    "mailrace: \"%s\" or --queue=%s, not both\n", argv[0],
+		    opt->values[OPT_QUEUE]);
 		return 2;
 	}
 	opt->argument = argc == 0 ? NULL : argv[0];

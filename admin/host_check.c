@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,11 @@
 struct checker {
 	struct conf_errors *errs;
 	bool of_vmta; /* what a virtual MTA has from the top is known */
+
+	/* Source addresses in a row that are not here; family 0: none. */
+	struct net_addr first, last;
+	const char *file;
+	unsigned line;
 };
 
 /* ---- one value each; -1: the host does not have it, and why -------------- */
@@ -64,29 +70,72 @@ address_is_here(const struct net_addr *a, struct err *e)
 }
 
 static int
-source_is_here(const char *value, struct err *e)
-{
-	struct slice word = { value, strcspn(value, " ") };
-	struct net_addr a;
-	struct err ignored;
-
-	if (net_addr_parse(word, &a, &ignored) == -1)
-		return 0; /* `""`: none */
-	return address_is_here(&a, e);
-}
-
-static int
 listener_is_here(const char *value, struct err *e)
 {
+	char where[128]; /* without source=NAME */
 	struct net_addr a;
 	struct err ignored;
 	uint16_t port;
 
 	if (value[0] == '/')
 		return 0; /* folder_exists() */
-	if (net_endpoint_parse(value, &a, &port, &ignored) == -1)
+	(void)snprintf(where, sizeof(where), "%.*s", (int)strcspn(value, " "),
+	    value);
+	if (net_endpoint_parse(where, &a, &port, &ignored) == -1)
 		return 0; /* said at load, or `""` */
 	return address_is_here(&a, e);
+}
+
+/* ---- source addresses: a block of them is one warning -------------------- */
+
+static void
+tell_sources(struct checker *c)
+{
+	char first[NET_ADDR_TEXT], last[NET_ADDR_TEXT];
+
+	if (c->first.family == 0)
+		return;
+	(void)net_addr_text(&c->first, first);
+	(void)net_addr_text(&c->last, last);
+	if (strcmp(first, last) == 0)
+		conf_warning(c->errs, c->file, c->line,
+		    "smtp-source-host: the address %s is not on this host",
+		    first);
+	else
+		conf_warning(c->errs, c->file, c->line,
+		    "smtp-source-host: the addresses %s to %s are not on this "
+		    "host",
+		    first, last);
+	c->first.family = 0;
+}
+
+static bool
+is_next(struct net_addr a, const struct net_addr *b)
+{
+	size_t i = a.family == AF_INET ? 4 : 16;
+
+	while (i > 0 && ++a.a[--i] == 0)
+		;
+	return net_addr_eq(&a, b);
+}
+
+static void
+check_source(struct checker *c, const struct setting *s)
+{
+	struct slice word = { s->value, strcspn(s->value, " ") };
+	struct net_addr a;
+	struct err ignored;
+
+	if (net_addr_parse(word, &a, &ignored) == -1 || net_addr_is_local(&a))
+		return; /* or `""`: none */
+	if (c->first.family == 0 || c->file != s->file || c->line != s->line ||
+	    !is_next(c->last, &a)) {
+		tell_sources(c);
+		c->first = a;
+		c->file = s->file;
+		c->line = s->line;
+	}
+	c->last = a;
 }
 
 /* ---- all of them --------------------------------------------------------- */
@@ -105,7 +154,6 @@ static const struct {
 	{ "milter-listener", folder_exists, false },
 	{ "smtp-listener", folder_exists, false },
 	{ "smtp-listener", listener_is_here, true },
-	{ "smtp-source-host", source_is_here, false },
 	{ "spool", folder_exists, false },
 };
 
@@ -117,6 +165,8 @@ check_setting(void *ctx, const struct setting *s)
 
 	if (s->file == NULL || (c->of_vmta && s->block[0] == '\0'))
 		return;
+	if (strcmp(s->name, "smtp-source-host") == 0)
+		check_source(c, s);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		if (strcmp(checks[i].name, s->name) != 0 ||
 		    checks[i].check(s->value, &e) == 0)
@@ -131,7 +181,7 @@ check_setting(void *ctx, const struct setting *s)
 }
 
 void
-host_check(const struct snapshot *s, const char *path, struct conf_errors *errs)
+host_check(const struct snapshot *s, struct conf_errors *errs)
 {
 	struct checker c = { .errs = errs };
 	struct err e;
@@ -141,8 +191,13 @@ host_check(const struct snapshot *s, const char *path, struct conf_errors *errs)
 	for (size_t i = 0; i < snapshot_vmta_count(s); i++)
 		explain_vmta(s, snapshot_vmta_at(s, i)->name, check_setting,
 		    &c);
-	for (size_t i = 0; i < snapshot_acct_count(s); i++)
-		if (folder_exists(snapshot_acct_at(s, i)->path, &e) == -1)
-			conf_warning(errs, path, 0, "<acct-file %s>: %s",
-			    snapshot_acct_at(s, i)->path, e.text);
+	tell_sources(&c);
+	for (size_t i = 0; i < snapshot_acct_count(s); i++) {
+		const struct acct_conf *a = snapshot_acct_at(s, i);
+
+		if (folder_exists(a->path, &e) == -1)
+			conf_warning(errs, a->file, a->line,
+			    "<acct-file %s>: %s", a->path, e.text);
+	}
+	conf_errors_finish(errs, 0); /* among those of the load, by line */
 }

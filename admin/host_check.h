@@ -13,7 +13,6 @@
 
 #include "vmta/snapshot.h"
 
-void host_check(const struct snapshot *s, const char *path,
-    struct conf_errors *errs);
+void host_check(const struct snapshot *s, struct conf_errors *errs);
 
 #endif

@@ -4,10 +4,12 @@ EXTRA_DIST += \
 	%D%/mailrace.sysusers \
 	%D%/mailrace.tmpfiles \
 	%D%/mailraced.service \
-	%D%/mailraced.socket
+	%D%/mailraced.socket \
+	%D%/postfix-main.cf \
+	%D%/postfix-master.cf
 
 exampledir = $(docdir)/examples
-dist_example_DATA = %D%/config.sample
+dist_example_DATA = %D%/config.sample %D%/postfix-main.cf %D%/postfix-master.cf
 
 # Units name the programs where they are installed.
 unitdir = $(prefix)/lib/systemd/system

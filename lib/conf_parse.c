@@ -160,7 +160,38 @@ push_frame(struct parser *p, const struct frame *f)
 	p->depth++;
 }
 
-/* include FILE, or a pattern: then in alphabetical order, or none at all. */
+/* For glob(3): what is there and cannot be read ends it. */
+static int
+on_unreadable(const char *path, int error)
+{
+	(void)path;
+	return error != ENOENT && error != ENOTDIR;
+}
+
+/* The files that a pattern fits, in alphabetical order; there may be none. */
+static void
+find_files(struct parser *p, const struct frame *f, unsigned line,
+    const char *pattern, struct conf_strs *out)
+{
+	struct region *rg = p->tree->rg;
+	glob_t g;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no tilde, no $ */
+	int rc = glob(pattern, 0, on_unreadable, &g);
+
+	if (rc == 0)
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			conf_strs_add(out, rg,
+			    region_strdup(rg, g.gl_pathv[i]));
+	else if (rc == GLOB_NOMATCH)
+		conf_warning(p->errs, f->path, line,
+		    "include %s: there is no such file", pattern);
+	else
+		conf_error(p->errs, f->path, line,
+		    "include %s: a folder of it cannot be read", pattern);
+	globfree(&g);
+}
+
+/* include FILE, or a pattern. */
 static void
 start_include(struct parser *p, const struct frame *f, struct slice value,
     unsigned line)
@@ -169,7 +200,6 @@ start_include(struct parser *p, const struct frame *f, struct slice value,
 	struct region *rg = p->tree->rg;
 	const char *path, *why;
 	struct err e;
-	glob_t g;
 
 	if (conf_unquote(value, rg, &path, &e) == -1) {
 		conf_error(p->errs, f->path, line, "include: %s", e.text);
@@ -185,14 +215,10 @@ start_include(struct parser *p, const struct frame *f, struct slice value,
 		return;
 	}
 	path = conf_path(rg, f->path, path);
-	if (strpbrk(path, "*?[") == NULL) {
+	if (strpbrk(path, "*?[") == NULL)
 		conf_strs_add(&inner.files, rg, path);
-	} else if (glob(path, 0, NULL, &g) == 0) { /* NOLINT: no tilde, no $ */
-		for (size_t i = 0; i < g.gl_pathc; i++)
-			conf_strs_add(&inner.files, rg,
-			    region_strdup(rg, g.gl_pathv[i]));
-		globfree(&g);
-	}
+	else
+		find_files(p, f, line, path, &inner.files);
 	push_frame(p, &inner);
 }
 

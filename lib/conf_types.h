@@ -61,7 +61,7 @@ struct dkim_key;
 
 struct conf_dkey { /* domain-key SELECTOR, DOMAIN, FILE */
 	const char *selector, *domain, *path;
-	struct dkim_key *key; /* parsed at load by vmta/snapshot.c */
+	struct dkim_key *key; /* parsed at load by vmta/keys.c */
 	const char *file;     /* where it stands, for messages */
 	unsigned line;
 };

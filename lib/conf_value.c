@@ -270,13 +270,49 @@ is_usable_source(const struct net_addr *a)
 	    !(a->a[0] == 0xfe && (a->a[1] & 0xc0) == 0x80);
 }
 
-/* smtp-source-host IP [NAME] */
+/* More are a block that somebody has, not one to send from. */
+#define BLOCK_BITS 8
+
+/*
+ * All addresses of a block that a host can have: not the one that means the
+ * network (IPv6: any of its routers), nor IPv4's broadcast.
+ */
+static int
+add_sources(struct region *rg, const struct net_prefix *block, const char *name,
+    struct conf_sources *out, struct err *e)
+{
+	bool v4 = block->addr.family == AF_INET;
+	unsigned host_bits = (v4 ? 32u : 128u) - block->bits;
+	struct conf_source src = { .addr = block->addr, .name = name };
+	uint8_t *low = &src.addr.a[v4 ? 3 : 15], first;
+	unsigned i = 0, end;
+
+	if (host_bits > BLOCK_BITS)
+		return err_set(e, "more than %d addresses in a line",
+		    1 << BLOCK_BITS);
+	end = 1u << host_bits;
+	first = (uint8_t)(*low & ~(end - 1));
+	if (host_bits > 1) {
+		i++;
+		end -= v4;
+	}
+	for (; i < end; i++) {
+		*low = (uint8_t)(first + i);
+		if (!is_usable_source(&src.addr))
+			return err_set(e, "it cannot be a source address");
+		out->v = grow(rg, out->v, out->n, sizeof(out->v[0]));
+		out->v[out->n++] = src;
+	}
+	return 0;
+}
+
+/* smtp-source-host IP-or-CIDR [NAME] */
 static int
 parse_source(const struct conf_tree *tree, struct slice s,
     struct conf_sources *out, struct err *e)
 {
-	struct conf_source src = { .name = "" };
 	const char *addr, *name, *more;
+	struct net_prefix block;
 	struct slice a;
 
 	if (conf_word(&s, tree->rg, &addr, e) == -1 ||
@@ -292,19 +328,13 @@ parse_source(const struct conf_tree *tree, struct slice s,
 	a = slice_of(addr);
 	if (a.len > 2 && a.p[0] == '[' && a.p[a.len - 1] == ']')
 		a = (struct slice){ a.p + 1, a.len - 2 };
-	if (memchr(a.p, '/', a.len) != NULL)
-		return err_set(e,
-		    "\"%s\" is a range; write a line for each address", addr);
-	if (net_addr_parse(a, &src.addr, e) == -1)
+	if (net_prefix_parse(a, &block, e) == -1)
 		return -1;
-	if (!is_usable_source(&src.addr))
-		return err_set(e, "\"%s\" cannot be a source address", addr);
 	if (name != NULL && !conf_is_host_name(slice_of(name)))
 		return err_set(e, "\"%s\" is not a host name", name);
-	if (name != NULL)
-		src.name = name;
-	out->v = grow(tree->rg, out->v, out->n, sizeof(out->v[0]));
-	out->v[out->n++] = src;
+	if (add_sources(tree->rg, &block, name == NULL ? "" : name, out, e) ==
+	    -1)
+		return err_where(e, "\"%s\"", addr);
 	return 0;
 }
 

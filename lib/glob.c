@@ -40,12 +40,6 @@ glob_match(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
-bool
-glob_is_pattern(const char *pattern)
-{
-	return strpbrk(pattern, "*?") != NULL;
-}
-
 /*
  * As text, the wildcards of `other` can only be taken by stars, which take
  * whatever they stand for, too; a `?` could take a star for one character.

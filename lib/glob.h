@@ -13,9 +13,6 @@
 
 bool glob_match(const char *pattern, const char *text);
 
-/* Has it a wildcard? */
-bool glob_is_pattern(const char *pattern);
-
 /*
  * Does `pattern` fit all that `other`, itself a pattern, fits?  May say no
  * where a closer look would say yes.

@@ -13,6 +13,7 @@
 enum {
 	DATE_TEXT = 64,
 	NAME_MAX_SHOWN = 255,
+	WHY_MAX_SHOWN = 510,
 	ADDR_MAX_SHOWN = 600,
 	DIAG_MAX_SHOWN = 2000,
 	TYPE_MAX = 64 /* of an address type; "rfc822", "utf-8", "x400" */
@@ -169,7 +170,7 @@ write_rcpt_words(const struct writer *w, const struct dsn_rcpt *r)
 {
 	buf_printf(w->out, "\r\n<%s>\r\n", safe(w, r->addr, ADDR_MAX_SHOWN));
 	add_words(w,
-	    region_printf(w->rg, "%s%s", safe(w, r->why, NAME_MAX_SHOWN * 2),
+	    region_printf(w->rg, "%s%s", safe(w, r->why, WHY_MAX_SHOWN),
 		r->diag[0] == '\0' ? "." : ":"),
 	    "    ");
 	if (r->diag[0] != '\0')
@@ -260,8 +261,10 @@ write_original_rcpt(const struct writer *w, const char *orcpt)
 		return;
 	/* Postfix says rfc822 of every address. */
 	if (type == 6 && strncasecmp(orcpt, "rfc822", 6) == 0 &&
-	    !dsn_text_is_ascii(slice_of(addr)))
-		orcpt = "utf-8", type = 5;
+	    !dsn_text_is_ascii(slice_of(addr))) {
+		orcpt = "utf-8";
+		type = 5;
+	}
 	buf_printf(w->out, "Original-Recipient: %.*s; %s\r\n", (int)type, orcpt,
 	    addr);
 }
@@ -319,6 +322,12 @@ write_original(const struct writer *w)
 	buf_add(w->out, w->back.p, w->back.len);
 	if (w->back.p[w->back.len - 1] != '\n')
 		buf_str(w->out, "\r\n");
+}
+
+const char *
+dsn_action_word(enum dsn_action action)
+{
+	return forms[action].word;
 }
 
 uint8_t

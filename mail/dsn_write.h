@@ -29,6 +29,9 @@ enum dsn_action {
 	DSN_DELAYED
 };
 
+/* As in the Action field: "failed". */
+const char *dsn_action_word(enum dsn_action action);
+
 struct dsn_rcpt {
 	const char *addr;
 	const char *orcpt; /* "rfc822;xtext" as it was given, or "" */

@@ -13,6 +13,12 @@
 
 enum { FORMAT_VERSION = 1, FIXED = 15, RCPT_MIN = 2 + 4 * PACKED_STRING_MIN };
 
+const char *
+envelope_vmta_shown(const char *vmta)
+{
+	return vmta[0] == '\0' ? VMTA_DEFAULT : vmta;
+}
+
 void
 envelope_pack(const struct envelope *env, struct buf *out)
 {

@@ -66,6 +66,12 @@ struct envelope {
 
 #define ENVELOPE_RCPT_MAX 100000
 
+/* The virtual MTA without a name, as people know it. */
+#define VMTA_DEFAULT "{default}"
+
+/* The name, or VMTA_DEFAULT for "". */
+const char *envelope_vmta_shown(const char *vmta);
+
 void envelope_pack(const struct envelope *env, struct buf *out);
 int envelope_unpack(const void *p, size_t len, struct region *rg,
     struct envelope *env_r, struct err *e);

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "mail/canon.h"
+#include "mail/envelope.h"
 #include "mail/mark.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_edit.h"
@@ -303,7 +304,7 @@ log_message(const struct milter_msg *m, const char *queue_id,
 
 	log_begin(&l, trouble != NULL ? LOG_L_ERROR : LOG_L_INFO,
 	    queue_id[0] == '\0' ? NULL : queue_id, "milter");
-	log_str(&l, "vmta", out->vmta[0] == '\0' ? "{default}" : out->vmta);
+	log_str(&l, "vmta", envelope_vmta_shown(out->vmta));
 	if (out->job[0] != '\0')
 		log_str(&l, "job", out->job);
 	log_fmt(&l, "from", "<%s>", m->sender);

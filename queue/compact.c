@@ -148,8 +148,7 @@ log_record(const struct compact *c, const struct place *pl, const char *env,
 		log_fmt(&l, "from", "<%s>", ev.sender);
 		log_fmt(&l, "to", "<%s>", ev.rcpts[0].addr);
 		log_fmt(&l, "queue", "%s/%s", ev.rcpts[0].domain,
-		    ev.rcpts[0].vmta[0] == '\0' ? "{default}" :
-						  ev.rcpts[0].vmta);
+		    envelope_vmta_shown(ev.rcpts[0].vmta));
 	}
 	log_str(&l, "text", what);
 	log_end(&l);

@@ -72,7 +72,7 @@ names_of(const struct find *f, uint64_t id, const struct record_message *m,
 		const struct waybill_run *run = waybill_find(&bill, n);
 
 		names.queue = region_printf(rg, "%s/%s", run->domain,
-		    run->vmta[0] == '\0' ? "{default}" : run->vmta);
+		    envelope_vmta_shown(run->vmta));
 	}
 	if (segment_read_envelope(f->reader, id, &m->loc, rg, &got, &e) == 0 &&
 	    envelope_unpack(got.env, m->loc.env_len, rg, &env, &e) == 0 &&

@@ -104,6 +104,7 @@ hand_out(struct load *l)
 {
 	struct store_arrivals *a = l->arrivals;
 
+	CHECK(l->s->owner.recovered != NULL); /* or there were none */
 	l->arrivals = NULL;
 	if (STAILQ_EMPTY(&a->list)) {
 		load_arrivals_free(&a);

@@ -263,7 +263,7 @@ static int
 cmd_dump(const struct options *opt)
 {
 	bool to_stdout = is_stdio(opt->file);
-	struct dump_sums sums;
+	struct dump_sums sums = { 0 };
 	struct err e;
 
 	if ((to_stdout ? dump_to(opt, stdout, &sums, &e) :
@@ -277,7 +277,7 @@ static int
 cmd_load(const struct options *opt)
 {
 	FILE *f = is_stdio(opt->file) ? stdin : fopen(opt->file, "re");
-	struct dump_sums sums;
+	struct dump_sums sums = { 0 };
 	struct err e;
 	int rc;
 

@@ -105,7 +105,6 @@ on_walked(struct queue_walk *w)
 	struct candidates *c = post_owner(w, struct candidates, walk);
 
 	c->ended = true;
-	c->queues = w->matching;
 	to_worker(c);
 }
 

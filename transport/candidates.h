@@ -44,7 +44,6 @@ struct candidates { /* the first five are the owner's to fill */
 	candidates_chunk_fn *chunk;
 
 	bool ended;
-	uint64_t queues; /* that fit */
 	uint64_t counted;
 
 	struct queue_walk walk;

@@ -10,6 +10,7 @@
 #include "lib/files.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 #include "transport/delivery.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
@@ -342,7 +343,7 @@ courier_open(const struct courier_params *p)
 	c->conf = snapshot_ref(p->conf);
 	c->queue_conf = *p->queue_conf;
 	c->domain = mem_strdup(p->domain);
-	c->vmta = mem_strdup(p->vmta[0] == '\0' ? "{default}" : p->vmta);
+	c->vmta = mem_strdup(envelope_vmta_shown(p->vmta));
 	buf_printf(&name, "%s/%s", c->domain, c->vmta);
 	c->queue = buf_take(&name, NULL);
 	c->helo = snapshot_global(c->conf)->host_name;

@@ -192,7 +192,7 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 						  .disposition = what },
 		.attempts = (uint16_t)(rcpt->attempts +
 		    (rcpt->attempts < UINT16_MAX)),
-		.untold = !d->route.conf->deliver_dsn,
+		.tell_nobody = !d->route.conf->deliver_dsn,
 		.dot_wall_us = d->dot_wall_us,
 		.session = d->route.session };
 

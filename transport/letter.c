@@ -9,6 +9,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "mail/canon.h"
+#include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/mark.h"
 #include "vmta/policy.h"
@@ -233,7 +234,7 @@ resolve(const struct letter_in *in, const char *name, struct letter *l)
 	}
 	if (v == NULL)
 		return false;
-	l->vmta = strcmp(v->name, "{default}") == 0 ? "" : v->name;
+	l->vmta = strcmp(v->name, VMTA_DEFAULT) == 0 ? "" : v->name;
 	return true;
 }
 

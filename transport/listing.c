@@ -11,6 +11,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 #include "transport/candidates.h"
 #include "transport/control_priv.h"
 
@@ -52,8 +53,9 @@ envelope_json(const struct envelope *env, uint32_t n)
 	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "host_id",
 	    ctl_string(env->host_id), "from", ctl_string(env->sender), "to",
 	    ctl_string(to->addr), "domain", ctl_string(to->domain), "vmta",
-	    ctl_string(sched_vmta_shown(to->vmta)), "job", ctl_string(env->job),
-	    "envid", ctl_string(env->envid), "queued", queued);
+	    ctl_string(envelope_vmta_shown(to->vmta)), "job",
+	    ctl_string(env->job), "envid", ctl_string(env->envid), "queued",
+	    queued);
 }
 
 static json_t *

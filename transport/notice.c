@@ -20,7 +20,8 @@ wants_failure(uint8_t notify)
 }
 
 bool
-notice_wanted(const struct envelope *env, struct notice_rcpt *r, bool told)
+notice_wanted(const struct envelope *env, struct notice_rcpt *r,
+    bool tell_deleted)
 {
 	uint8_t notify = env->rcpts[r->n].notify;
 
@@ -36,7 +37,7 @@ notice_wanted(const struct envelope *env, struct notice_rcpt *r, bool told)
 	case DISPOSE_EXPIRE:
 		return wants_failure(notify);
 	case DISPOSE_DELETE:
-		return told && wants_failure(notify);
+		return tell_deleted && wants_failure(notify);
 	case DISPOSE_RETRY:
 	case DISPOSE_UNUSED:
 		return false;

@@ -34,11 +34,11 @@ struct notice_rcpt {
 };
 
 /*
- * Does the sender want to hear of it?  Fills action.  told: a deletion is to
- * be told like a failure.
+ * Does the sender want to hear of it?  Fills action.  tell_deleted: a deletion
+ * is to be told like a failure.
  */
 bool notice_wanted(const struct envelope *env, struct notice_rcpt *r,
-    bool told);
+    bool tell_deleted);
 
 /* The message that it is about. */
 struct notice_of {

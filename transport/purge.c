@@ -46,7 +46,7 @@ struct purge {
 	struct post home; /* on main: the next round, or the answer */
 	struct control *control;
 	struct ctl_request *request;
-	bool dry_run, unrecorded, told;
+	bool dry_run, unrecorded, tell_deleted;
 	uint64_t max;
 	struct noted *noted;
 	size_t noted_count, noted_cap;
@@ -139,7 +139,7 @@ on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 		.n = n,
 		.attempts = attempts,
 		.unrecorded = p->unrecorded,
-		.told = p->told };
+		.tell_deleted = p->tell_deleted };
 	const struct outcome o = { .kind = OUTCOME_UNSENT,
 		.phase = PHASE_RESOLVE,
 		.text = "deleted by the operator",
@@ -323,7 +323,7 @@ parse(struct purge *p, const json_t *args, struct err *e)
 		return err_set(e, "delete needs --queue or --jobId");
 	p->dry_run = json_is_true(json_object_get(args, "dry-run"));
 	p->unrecorded = json_is_true(json_object_get(args, "no-accounting"));
-	p->told = json_is_true(json_object_get(args, "dsn"));
+	p->tell_deleted = json_is_true(json_object_get(args, "dsn"));
 	p->max = control_maxitems(args, 0);
 	if (p->max == 0)
 		p->max = UINT64_MAX;

@@ -6,9 +6,10 @@
 
 #include "lib/glob.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 
 /* A domain has at most 255 octets (RFC 5321, 4.5.3.1.2); so have our names. */
-#define HALF_MAX 255
+#define HALF_MAX ((size_t)255)
 
 bool
 queue_pattern_is_word(const char *text)
@@ -36,7 +37,7 @@ queue_pattern_parse(const char *text, struct queue_pattern *p_r, struct err *e)
 	const char *slash;
 
 	*p_r = (struct queue_pattern){ 0 };
-	if (text == NULL || text[0] == '\0')
+	if (text == NULL)
 		text = "*";
 	slash = strchr(text, '/');
 	p_r->domain = slash == NULL ? mem_strdup(text) :
@@ -61,5 +62,5 @@ bool
 queue_pattern_fits(const struct queue_pattern *p, const struct sched_queue *q)
 {
 	return glob_match(p->domain, sched_queue_domain(q)) &&
-	    glob_match(p->vmta, sched_vmta_shown(sched_queue_vmta(q)));
+	    glob_match(p->vmta, envelope_vmta_shown(sched_queue_vmta(q)));
 }

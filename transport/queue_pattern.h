@@ -19,7 +19,10 @@ struct queue_pattern {
 	char *domain, *vmta; /* owned */
 };
 
-/* NULL and "" are all queues. */
+/*
+ * NULL is all queues; "" is none, but a mistake: a script's empty variable must
+ * not pause everything.
+ */
 int queue_pattern_parse(const char *text, struct queue_pattern *p_r,
     struct err *e);
 void queue_pattern_fini(struct queue_pattern *p);

@@ -63,8 +63,7 @@ select_parse(const json_t *args, struct select *s_r, struct err *e)
 		select_fini(s_r);
 		return -1;
 	}
-	s_r->is_bounded = (queue != NULL && queue[0] != '\0') ||
-	    s_r->job != NULL;
+	s_r->is_bounded = queue != NULL || s_r->job != NULL;
 	return 0;
 }
 

@@ -72,8 +72,8 @@ note(struct settlement *st, const struct settlement_rcpt *r)
 		.outcome = r->of.outcome,
 		.disposition = *r->of.disposition };
 
-	if (snapshot_global(st->env->conf)->dsn_hosts.n > 0 && !r->untold &&
-	    notice_wanted(r->of.env, &told, r->told))
+	if (snapshot_global(st->env->conf)->dsn_hosts.n > 0 &&
+	    !r->tell_nobody && notice_wanted(r->of.env, &told, r->tell_deleted))
 		buf_add(&st->told, &told, sizeof(told));
 }
 
@@ -160,15 +160,12 @@ settlement_notify(struct settlement *st, const struct record_of *of,
 static void
 log_notice(uint64_t id, const struct settlement_note *n)
 {
-	static const char *const words[] = { [DSN_FAILED] = "failed",
-		[DSN_RELAYED] = "relayed",
-		[DSN_DELAYED] = "delayed" };
 	char text[MESSAGE_ID_TEXT];
 	struct log_line l;
 
 	log_begin(&l, LOG_L_INFO, message_id_text(id, text), "notice");
 	log_str(&l, "about", message_id_text(n->about, text));
-	log_str(&l, "action", words[n->action]);
+	log_str(&l, "action", dsn_action_word(n->action));
 	log_end(&l);
 }
 

@@ -43,8 +43,8 @@ struct settlement_rcpt {
 	struct record_of of;
 	uint16_t attempts; /* with this one */
 	bool unrecorded;   /* wanted without an accounting record */
-	bool untold;       /* its queue's senders are told of no failure */
-	bool told;         /* of a deletion its sender is told */
+	bool tell_nobody;  /* its queue's senders are told of no failure */
+	bool tell_deleted; /* of a deletion its sender is told */
 
 	/* Of an outcome in doubt: when the final dot was sent, and in which. */
 	int64_t dot_wall_us;

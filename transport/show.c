@@ -12,6 +12,7 @@
 
 #include "lib/check.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 #include "transport/control_priv.h"
 #include "transport/queue_walk.h"
 #include "vmta/heap.h"
@@ -171,7 +172,7 @@ offer(struct show *s, struct row *r)
 	struct row *worst = heap_top(&s->best);
 
 	s->matched++;
-	if (s->best.n >= s->max) {
+	if (worst != NULL && s->best.n >= s->max) {
 		if (compare(s, r, worst) >= 0) {
 			row_free(&r);
 			return;
@@ -198,7 +199,7 @@ fits(const struct show *s, const struct row *r)
 static struct row *
 row_of_queue(const struct sched_queue_info *q)
 {
-	const char *vmta = sched_vmta_shown(q->vmta);
+	const char *vmta = envelope_vmta_shown(q->vmta);
 	struct row *r = mem_new(struct row);
 	struct buf name = { 0 };
 
@@ -261,7 +262,7 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 		add(row_get(s, info.domain), &info);
 		break;
 	case SHOW_VMTAS:
-		add(row_get(s, sched_vmta_shown(info.vmta)), &info);
+		add(row_get(s, envelope_vmta_shown(info.vmta)), &info);
 		break;
 	case SHOW_JOBS:
 		CHECK_NEVER("a sum over queues");
@@ -450,7 +451,8 @@ show(struct control *c, struct ctl_request *r, const json_t *args,
     const struct show *init)
 {
 	struct show *s = mem_new(struct show);
-	struct buf queue = { 0 };
+	struct buf all_of_vmta = { 0 };
+	const char *queue = control_text(args, "queue");
 	const char *vmta = control_text(args, "vmta");
 	struct err e;
 	int rc;
@@ -459,12 +461,12 @@ show(struct control *c, struct ctl_request *r, const json_t *args,
 	s->control = c;
 	s->request = r;
 	table_init(&s->sums, &row_ops);
-	if (vmta != NULL)
-		buf_printf(&queue, "*/%s", vmta);
-	else if (control_text(args, "queue") != NULL)
-		buf_str(&queue, control_text(args, "queue"));
-	rc = queue_pattern_parse(buf_cstr(&queue), &s->wanted, &e);
-	buf_fini(&queue);
+	if (vmta != NULL) {
+		buf_printf(&all_of_vmta, "*/%s", vmta);
+		queue = buf_cstr(&all_of_vmta);
+	}
+	rc = queue_pattern_parse(queue, &s->wanted, &e);
+	buf_fini(&all_of_vmta);
 	if (rc == -1 || parse(s, args, &e) == -1) {
 		ctl_fail(r, "%s", e.text);
 		show_free(s);

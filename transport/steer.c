@@ -94,12 +94,14 @@ static void
 pause_or_resume(struct control *c, struct ctl_request *r, const json_t *args,
     bool paused)
 {
+	const char *queue = control_text(args, "queue");
 	struct pausing *p = mem_new(struct pausing);
 
 	p->control = c;
 	p->request = r;
 	p->paused = paused;
-	if (queue_pattern_parse(control_text(args, "queue"), &p->queue,
+	/* All queues have to be asked for: "*". */
+	if (queue_pattern_parse(queue == NULL ? "" : queue, &p->queue,
 		&p->err) == -1) {
 		ctl_fail(r, "%s", p->err.text);
 		pausing_free(p);

@@ -21,7 +21,7 @@ struct ended {
 	struct message *msg; /* a reference */
 	uint32_t n;
 	uint16_t attempts;
-	bool unrecorded, told, untold;
+	bool unrecorded, tell_deleted, tell_nobody;
 	const char *queue, *vmta; /* the piece's, like strings of outcome */
 	struct outcome outcome;
 	struct disposition disposition;
@@ -167,8 +167,8 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			    .disposition = &r->disposition },
 			.attempts = r->attempts,
 			.unrecorded = r->unrecorded,
-			.untold = r->untold,
-			.told = r->told
+			.tell_nobody = r->tell_nobody,
+			.tell_deleted = r->tell_deleted
 		};
 
 		if (known)
@@ -295,10 +295,10 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	r->n = rcpt->n;
 	r->attempts = rcpt->attempts;
 	r->unrecorded = rcpt->unrecorded;
-	r->told = rcpt->told;
-	r->untold = !sched_queue_conf(rcpt->queue)->deliver_dsn;
+	r->tell_deleted = rcpt->tell_deleted;
+	r->tell_nobody = !sched_queue_conf(rcpt->queue)->deliver_dsn;
 	r->disposition = *what;
-	r->vmta = keep(p, vmta[0] == '\0' ? "{default}" : vmta, last->vmta);
+	r->vmta = keep(p, envelope_vmta_shown(vmta), last->vmta);
 	(void)snprintf(queue, sizeof(queue), "%s/%s",
 	    sched_queue_domain(rcpt->queue), r->vmta);
 	r->queue = keep(p, queue, last->queue);

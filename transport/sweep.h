@@ -36,8 +36,8 @@ struct sweep_rcpt {
 	struct message *msg;
 	uint32_t n;
 	uint16_t attempts;
-	bool unrecorded; /* wanted without an accounting record */
-	bool told;       /* deleted: the sender is told of it all the same */
+	bool unrecorded;   /* wanted without an accounting record */
+	bool tell_deleted; /* deleted: the sender is told of it all the same */
 };
 
 /* Notes how it ended: failed, expired or deleted.  Everything is copied. */

@@ -507,6 +507,8 @@ on_stop_timer(evutil_socket_t fd, short what, void *arg)
 		store_settle(t->store, &t->barrier);
 	} else if (clock_us() > t->hurry_at_us) {
 		t->hurry_at_us = INT64_MAX;
+		log_note(LOG_L_INFO, "stop",
+		    "cutting off transactions before their final dot");
 		dispatch_hurry(t->dispatch);
 	} else if (clock_us() > t->stop_by_us) {
 		log_note(LOG_L_WARN, "stop",

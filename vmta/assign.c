@@ -3,11 +3,11 @@
 
 #include <string.h>
 
+#include "mail/envelope.h"
 #include "vmta/pattern.h"
 
-/* Reserved: users without a <smtp-user> of their own (powermta.md 1.5). */
+/* Reserved: users without a <smtp-user> of their own. */
 #define SOURCE_AUTH "{auth}"
-#define VMTA_DEFAULT "{default}"
 
 void
 assign_source(const struct policy_in *in, struct source_conf *out)

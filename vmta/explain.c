@@ -65,6 +65,19 @@ name_block(struct buf *out, const struct conf_node *line)
 
 /* ---- one table ----------------------------------------------------------- */
 
+/* What smtp-listener has behind its address. */
+static void
+print_listener_source(struct explainer *x, const struct conf_strs *list,
+    size_t i)
+{
+	const char *source = i < list->n ?
+	    snapshot_listener_source(x->s, list->v[i]) :
+	    NULL;
+
+	if (source != NULL)
+		buf_printf(&x->value, " source=%s", source);
+}
+
 static void
 tell(struct explainer *x, const struct conf_directive *row, const void *owner,
     const struct place *place)
@@ -73,17 +86,19 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 	size_t items = conf_print_lines(row, field);
 
 	for (size_t i = 0; i < items; i++) {
+		const struct conf_node *line;
 		struct setting out = { .section = x->section,
 			.name = row->name,
 			.block = "" };
 
 		buf_clear(&x->value);
 		conf_print(row, field, i, &x->value);
+		if (strcmp(row->name, "smtp-listener") == 0)
+			print_listener_source(x, field, i);
 		out.value = buf_cstr(&x->value);
-		if (place->set != NULL) {
-			const struct conf_node *line = line_of(place, row->name,
-			    i, items);
-
+		line = place->set == NULL ? NULL :
+					    line_of(place, row->name, i, items);
+		if (line != NULL) {
 			name_block(&x->block, line);
 			out.file = line->file;
 			out.line = line->line;
@@ -141,6 +156,21 @@ vmta_place(const struct snapshot *s, const struct vmta_entry *v,
 	return place_if_set(&table_vmta, &v->set, name);
 }
 
+/* Its own keys come first; those at the top level are tried after them. */
+static void
+tell_keys(struct explainer *x, const struct vmta_entry *v)
+{
+	const char *name = "domain-key";
+	struct place own = place_if_set(&table_vmta, &v->set, name);
+	struct place top = place_if_set(&table_global, &x->s->global_set, name);
+
+	if (v->pub.domain_keys.n > 0 || x->s->global.domain_keys.n == 0)
+		tell(x, conf_find_row(&table_vmta, name), &v->pub, &own);
+	if (x->s->global.domain_keys.n > 0)
+		tell(x, conf_find_row(&table_global, name), &x->s->global,
+		    &top);
+}
+
 static void
 tell_vmta(struct explainer *x, const struct vmta_entry *v)
 {
@@ -149,7 +179,10 @@ tell_vmta(struct explainer *x, const struct vmta_entry *v)
 		const struct conf_directive *row = &table_vmta.rows[i];
 		struct place place = vmta_place(x->s, v, row->name);
 
-		tell(x, row, &v->pub, &place);
+		if (row->type == CONF_TYPE_DKEYS)
+			tell_keys(x, v);
+		else
+			tell(x, row, &v->pub, &place);
 	}
 }
 

@@ -21,6 +21,7 @@ libvmta_a_SOURCES = \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
 	%D%/pause.c %D%/pause.h \
+	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \

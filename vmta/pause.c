@@ -10,7 +10,8 @@
 static void
 order_fini(struct pause_order *o)
 {
-	free(o->domain);
+	/* The analyser does not follow the items of the array. */
+	free(o->domain); /* NOLINT(clang-analyzer-unix.Malloc) */
 	free(o->vmta);
 }
 
@@ -50,19 +51,17 @@ tidy(struct pause_list *l)
 	}
 }
 
+/* Takes the texts of the order. */
 static void
-append(struct pause_list *l, char *domain, char *vmta, bool paused)
+append(struct pause_list *l, struct pause_order o)
 {
 	if (l->count == l->cap) {
 		l->cap = l->cap == 0 ? 16 : l->cap * 2;
 		l->orders = mem_realloc(l->orders,
 		    l->cap * sizeof(l->orders[0]));
 	}
-	l->seq++;
-	l->orders[l->count++] = (struct pause_order){ .seq = l->seq,
-		.paused = paused,
-		.domain = domain,
-		.vmta = vmta };
+	o.seq = ++l->seq;
+	l->orders[l->count++] = o;
 	tidy(l);
 }
 
@@ -70,7 +69,10 @@ int
 pause_give(struct pause_list *l, const char *domain, const char *vmta,
     bool paused, struct err *e)
 {
-	append(l, mem_strdup(domain), mem_strdup(vmta), paused);
+	append(l,
+	    (struct pause_order){ .paused = paused,
+		.domain = mem_strdup(domain),
+		.vmta = mem_strdup(vmta) });
 	if (l->count <= PAUSE_ORDERS_MAX)
 		return 0;
 	drop(l, l->count - 1); /* it covered none, or there were room */
@@ -137,10 +139,11 @@ unpack_line(struct pause_list *l, struct slice line, struct err *e)
 		slash = memchr(rest.p, '/', rest.len);
 		if (slash == NULL)
 			break;
-		append(l, mem_strndup(rest.p, (size_t)(slash - rest.p)),
-		    mem_strndup(slash + 1,
-			rest.len - (size_t)(slash + 1 - rest.p)),
-		    words[i].paused);
+		append(l,
+		    (struct pause_order){ .paused = words[i].paused,
+			.domain = mem_strndup(rest.p, (size_t)(slash - rest.p)),
+			.vmta = mem_strndup(slash + 1,
+			    rest.len - (size_t)(slash + 1 - rest.p)) });
 		return 0;
 	}
 	return err_set(e, "a pause that nobody understands");

@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 #include "vmta/sched_priv.h"
 
 #define FAIR_QUANTUM 50           /* recipients a turn */
@@ -241,7 +242,7 @@ bool
 sched_is_paused(const struct sched *s, struct sched_queue *q)
 {
 	return pause_holds(&s->pauses, &q->pause, q->domain->name,
-	    sched_vmta_shown(q->vmta->name));
+	    envelope_vmta_shown(q->vmta->name));
 }
 
 int

@@ -215,15 +215,8 @@ struct sched_queue_info {
 	bool paused;
 };
 
-/* As people know it: "{default}" for "". */
-const char *sched_vmta_shown(const char *vmta);
-
 void sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
     struct sched_queue_info *out);
-
-typedef void sched_queue_fn(void *ctx, const struct sched_queue_info *info);
-void sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn,
-    void *ctx);
 
 struct sched_rcpt_info {
 	const struct entry *entry; /* for sched_rcpt_message() */

@@ -114,12 +114,6 @@ conns_of(const struct conn_count *n)
 	    n->in[CONN_CLOSING];
 }
 
-const char *
-sched_vmta_shown(const char *vmta)
-{
-	return vmta[0] == '\0' ? "{default}" : vmta;
-}
-
 void
 sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
     struct sched_queue_info *out)
@@ -137,20 +131,6 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.waits_for = waits_for(s, q, now_us),
 		.paused = sched_is_paused(s, q),
 	};
-}
-
-void
-sched_each_queue(struct sched *s, int64_t now_us, sched_queue_fn *fn, void *ctx)
-{
-	struct sched_queue *q;
-
-	TAILQ_FOREACH(q, &s->all, all)
-	{
-		struct sched_queue_info info;
-
-		sched_queue_info(s, q, now_us, &info);
-		fn(ctx, &info);
-	}
 }
 
 struct message *

@@ -9,7 +9,7 @@
  *	sched_facts.c  what others ask about
  *	sched_walk.c   going through all queues, a slice at a time
  *
- * An event marks what it touched as dirty; sched_settle() looks at the dirty
+ * An event marks what it touched as dirty; sched_run() looks at the dirty
  * ones, then lets virtual MTAs whose limit has room serve their lines, then
  * opens connections in fair order.  Each look at a queue (sched_serve) ends
  * by setting the queue's timer to when time alone will change something.

@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 
 #define SETUP_START_US 300000u
 #define BUSY_START_US 100000u
@@ -61,7 +62,7 @@ find(const struct sched *s, const char *name)
 {
 	struct table_link *l;
 
-	if (strcmp(name, "{default}") == 0)
+	if (strcmp(name, VMTA_DEFAULT) == 0)
 		name = "";
 	l = table_find(&s->vmtas, table_hash_bytes(name, strlen(name)), name);
 	return l == NULL ? NULL : OF(sched_vmta, link, l);
@@ -76,7 +77,7 @@ vmta_get(struct sched *s, const char *name, int64_t now_us)
 	if (v != NULL)
 		return v;
 	v = mem_zalloc(sizeof(*v) + len);
-	if (strcmp(name, "{default}") != 0)
+	if (strcmp(name, VMTA_DEFAULT) != 0)
 		memcpy(v->name, name, len);
 	v->sched = s;
 	line_init(&v->open_line);

@@ -50,6 +50,8 @@ struct user_conf {
 
 struct acct_conf {
 	const char *path;
+	const char *file; /* where it stands first, for messages */
+	unsigned line;
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;
 #include "vmta/acct.def"

@@ -619,11 +619,14 @@ snapshot_check_reload(const struct snapshot *old, const struct snapshot *new,
 {
 	for (size_t i = 0; i < table_global.count; i++) {
 		const struct conf_directive *row = &table_global.rows[i];
+		const struct conf_node *n = conf_set_node(&table_global,
+		    &new->global_set, row->name);
 
 		if (row->reload == CONF_RESTART &&
 		    !same_value(row, (const char *)&old->global + row->offset,
 			(const char *)&new->global + row->offset))
-			conf_warning(errs, path, 0,
+			conf_warning(errs, n == NULL ? path : n->file,
+			    n == NULL ? 0 : n->line,
 			    "%s has changed, which takes effect at the next "
 			    "start",
 			    row->name);

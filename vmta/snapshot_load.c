@@ -318,7 +318,7 @@ tidy_records(struct reader *r, struct acct_entry *a)
 }
 
 static struct acct_entry *
-get_acct(struct reader *r, const char *path)
+get_acct(struct reader *r, const struct conf_node *n, const char *path)
 {
 	struct acct_entry *a = strmap_get(r->s->accts, path);
 
@@ -326,6 +326,8 @@ get_acct(struct reader *r, const char *path)
 		a = region_new_obj(r->s->rg, struct acct_entry);
 		conf_defaults(r->b.tree, &table_acct, &a->pub);
 		a->pub.path = path;
+		a->pub.file = n->file;
+		a->pub.line = n->line;
 		/* One for a command is checked and left. */
 		if (path[0] != '|')
 			strmap_put(r->s->accts, path, a);
@@ -348,7 +350,7 @@ read_acct(struct reader *r, const struct conf_node *n)
 		fail(r, n, "an absolute path is needed");
 		return;
 	}
-	a = get_acct(r, path);
+	a = get_acct(r, n, path);
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		conf_bind(&r->b, &table_acct, c, &a->pub, &a->set);
 	tidy_records(r, a);

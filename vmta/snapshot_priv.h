@@ -15,12 +15,12 @@
 #include "lib/mem.h"
 #include "lib/ref.h"
 #include "lib/strmap.h"
+#include "mail/envelope.h"
 #include "vmta/domain_map.h"
 #include "vmta/pattern_list.h"
 #include "vmta/snapshot.h"
 
 #define NAME_KEY_MAX 255
-#define VMTA_DEFAULT "{default}"
 
 extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_listener,

@@ -7,7 +7,6 @@ for others goes on, and who may have got a message twice is named.
     SEED=n TIMES=n tests/crash/test_receivers.py
 """
 
-import json
 import os
 import signal
 import sys
@@ -130,12 +129,6 @@ class Receivers:
     def __init__(self, lab):
         self.lab = lab
         self.script = lab.path("receivers.json")
-        with open(self.script) as f:
-            script = json.load(f)
-        script["eager_log"] = True
-        with open(self.script, "w") as f:
-            json.dump(script, f)
-        self.restart(signal.SIGTERM)
 
     def stop_for(self, seconds):
         self.lab.receiver.signal(signal.SIGSTOP)

@@ -91,7 +91,7 @@ __wrap_glob(const char *pattern, int flags,
 {
 	const char *slash = strrchr(pattern, '/');
 
-	CHECK(inside && flags == 0 && on_error == NULL);
+	CHECK(inside && flags == 0 && on_error != NULL);
 	*g = (glob_t){ .gl_pathv = mem_array(FILES + 1, sizeof(char *)) };
 	for (size_t i = 0; i < FILES; i++)
 		if (files[i].name[0] != '\0' &&

@@ -217,9 +217,8 @@ struct asked {
 };
 
 static void
-on_queue(void *ctx, const struct sched_queue_info *info)
+add_queue(struct asked *a, const struct sched_queue_info *info)
 {
-	struct asked *a = ctx;
 	const struct target *t = a->target;
 
 	if ((t->domain != NULL && strcmp(t->domain, info->domain) != 0) ||
@@ -239,8 +238,17 @@ static struct asked
 ask(struct play *p, const struct target *t)
 {
 	struct asked a = { .target = t };
+	struct sched_walk walk;
+	struct sched_queue *q;
 
-	sched_each_queue(p->sim->sched, p->sim->now_us, on_queue, &a);
+	sched_walk_begin(&walk, p->sim->sched);
+	while ((q = sched_walk_next(&walk)) != NULL) {
+		struct sched_queue_info info;
+
+		sched_queue_info(p->sim->sched, q, p->sim->now_us, &info);
+		add_queue(&a, &info);
+	}
+	sched_walk_end(&walk);
 	return a;
 }
 

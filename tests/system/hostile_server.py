@@ -31,6 +31,7 @@ class Talk:
         self.at = 0  # what hear() has given out
         self.sent = 0
         self.closed = False  # by the client
+        self.over = False
         self.began = self.ended = time.monotonic()
 
     def say(self, octets):
@@ -91,7 +92,7 @@ class Talk:
 class Server:
     def __init__(self, ip, play, port=25):
         self.play = play
-        self.talks = []
+        self.talks = []  # in the order in which clients came
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.sock.bind((ip, port))
@@ -102,6 +103,7 @@ class Server:
         while True:
             sock, _ = self.sock.accept()
             talk = Talk(sock)
+            self.talks.append(talk)
             threading.Thread(target=self.run, args=(talk,),
                              daemon=True).start()
 
@@ -115,4 +117,4 @@ class Server:
             pass
         talk.ended = time.monotonic()
         talk.sock.close()
-        self.talks.append(talk)
+        talk.over = True

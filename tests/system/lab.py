@@ -242,8 +242,18 @@ class Lab:
         rows = mailrace.accounting(self.path("acct"))
         return [r for r in rows if kind is None or r["type"] == kind]
 
+    def ask(self, request):
+        """The last line that mailraced answers to a request, or to bytes."""
+        return mailrace.ask(self.path("run", "control"), request)[-1]
+
     def audit(self):
         return mailrace.Audit(self.command.json("audit"))
+
+    def lmtp_clients(self):
+        """How many are connected to the LMTP listener, accepted or not."""
+        with open("/proc/net/unix") as f:
+            return sum(line.rstrip().endswith(" " + self.lmtp)
+                       for line in f) - 1  # the listener itself
 
     # ---- mail without a host MTA --------------------------------------------
 
@@ -273,6 +283,20 @@ class Lab:
     def wait_arrived(self, rcpt, timeout_s=20):
         return tap.wait_for(lambda: self.arrived(rcpt), timeout_s,
                             "a message for %s arrives" % rcpt)[0]
+
+    def settled(self, timeout_s=60):
+        """The audit when nothing is queued any more: a receiver tells of a
+        message before we have heard its answer."""
+        tap.wait_for(lambda: self.audit().queued == 0, timeout_s,
+                     "the queue is empty")
+        return self.audit()
+
+    def wait_closed(self, to, count=1, timeout_s=60):
+        """Until so many connections to an address are over: all that was said
+        over them is in the log."""
+        tap.wait_for(lambda: len([e for e in self.events("close")
+                                  if e["to"] == to]) >= count, timeout_s,
+                     "%d closed connection(s) to %s" % (count, to))
 
     def stored(self, message):
         """The octets of a message as a receiver got it."""

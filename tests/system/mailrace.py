@@ -6,6 +6,7 @@ import glob
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -132,6 +133,23 @@ class Command:
             return json.loads(text)
         except ValueError:
             return [json.loads(line) for line in text.splitlines() if line]
+
+
+def ask(path, request):
+    """What a daemon answers on its control socket: the items, then the last
+    line.  request: a dictionary, or bytes that are sent as they stand."""
+    if isinstance(request, dict):
+        request = json.dumps(request).encode()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(path)
+        s.sendall(request + b"\n")
+        answers = []
+        for line in s.makefile("rb"):
+            answers.append(json.loads(line))
+            if "item" not in answers[-1]:
+                return answers
+    raise procs.ProcessError("no end of the answer to %r" % request[:60])
 
 
 def find(value, key):

@@ -15,13 +15,14 @@ import signal
 import subprocess
 import time
 
+import mailrace
 import procs
 
 PROGRAMS = ("postfix", "postconf", "smtp-source", "smtp-sink", "sendmail",
             "postqueue")
 META = ("postfix-files", "postfix-script", "post-install")
 
-# The lines of an operator's main.cf; what is ours stands in hand_over().
+# The lines of an operator's main.cf; what is ours stands in etc/.
 MAIN_CF = """\
 compatibility_level = 3.6
 queue_directory = {queue}
@@ -52,50 +53,13 @@ maximal_backoff_time = 10s
 queue_run_delay = 5s
 """
 
-# As in the README: how a Postfix hands over to Mailrace.
-HAND_OVER_MAIN = """\
-default_transport = mailrace:unix:mailrace/lmtp
-mailrace_destination_concurrency_failed_cohort_limit = 0
-mailrace_initial_destination_concurrency = 20
-mailrace_destination_concurrency_limit = 50
-mailrace_destination_recipient_limit = 1000
-address_verify_default_transport = smtp
-address_verify_sender_dependent_default_transport_maps =
-smtpd_milters = { unix:mailrace/milter, default_action=tempfail, command_timeout=30s, content_timeout=120s }
-non_smtpd_milters = { unix:mailrace/milter, default_action=tempfail }
-internal_mail_filter_classes = bounce
-"""
-HAND_OVER_MASTER = """\
-mailrace  unix  -       -       n       -       50      lmtp
-  -o syslog_name=mailrace-in
-  -o lmtp_send_xforward_command=yes
-  -o lmtp_line_length_limit=0
-  -o lmtp_tls_security_level=none
-  -o lmtp_generic_maps=$smtp_generic_maps
-  -o lmtp_header_checks=$smtp_header_checks
-  -o lmtp_mime_header_checks=$smtp_mime_header_checks
-  -o lmtp_nested_header_checks=$smtp_nested_header_checks
-  -o lmtp_body_checks=$smtp_body_checks
-127.0.0.1:10028 inet n  -       n       -       -       smtpd
-  -o syslog_name=mailrace-dsn
-  -o smtpd_milters=
-  -o smtpd_proxy_filter=
-  -o content_filter=
-  -o mynetworks=127.0.0.0/8
-  -o smtpd_client_restrictions=permit_mynetworks,reject
-  -o smtpd_helo_restrictions=
-  -o smtpd_sender_restrictions=
-  -o smtpd_relay_restrictions=permit_mynetworks,reject
-  -o smtpd_recipient_restrictions=
-  -o smtpd_data_restrictions=
-  -o smtpd_end_of_data_restrictions=
-  -o smtpd_sasl_auth_enable=no
-  -o smtpd_tls_security_level=none
-  -o smtpd_client_connection_count_limit=0
-  -o smtpd_client_connection_rate_limit=0
-  -o smtpd_client_message_rate_limit=0
-"""
 DSN_HOST = "127.0.0.1:10028"
+
+
+def sample(name):
+    """The lines that we tell operators to add."""
+    with open(os.path.join(mailrace.SOURCE, "etc", name)) as f:
+        return f.read()
 
 
 def missing():
@@ -142,8 +106,8 @@ class Postfix:
                               hostname=hostname)
         services = "%s:%d inet n - n - - smtpd\n" % (address, port)
         if hand_over:
-            text += HAND_OVER_MAIN
-            services += HAND_OVER_MASTER
+            text += sample("postfix-main.cf")
+            services += sample("postfix-master.cf")
         self.write("main.cf", text + main)
         self.write("master.cf", master_cf(services + master))
 

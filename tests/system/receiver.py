@@ -4,8 +4,7 @@
 
     receiver.py --script FILE --log FILE [--store DIR] [--ready-fd N]
 
-The script is JSON: {"log_headers": [...], "receivers": [RECEIVER...]}; with
-"eager_log": true each message is in the log before it is answered.
+The script is JSON: {"log_headers": [...], "receivers": [RECEIVER...]}.
 
 RECEIVER:
     listen        ["127.0.1.1:25", "[::1]:25"]
@@ -38,10 +37,12 @@ RULE:
     over      fits while more connections than this are open
 
 The log has one JSON object a line: ev is connect, ehlo, starttls, mail, rcpt,
-message, close, and rule for each answer that a rule gave.  `t` is the kernel's time stamp of the bytes that held the
+message, close, rule for each answer that a rule gave, and delay where a rule
+begins to wait.  `t` is the kernel's time stamp of the bytes that held the
 command (time.time() where there is none), `mono` is time.monotonic() when
-they were read.  The process is one thread around epoll.  SIGUSR1 makes it
-reset every connection that hangs.
+they were read.  What a client was answered is in the log already: who has
+seen the answer, or what came of it, finds it there.  The process is one thread
+around epoll.  SIGUSR1 makes it reset every connection that hangs.
 """
 
 import argparse
@@ -64,7 +65,6 @@ SO_TIMESTAMPNS = 35
 TIMESTAMP = struct.Struct("qq")
 READ_SIZE = 65536
 LINE_MAX = 8192
-LOG_FLUSH_S = 0.2
 DEFAULT_EHLO = ["PIPELINING", "SIZE 52428800", "8BITMIME",
                 "ENHANCEDSTATUSCODES", "SMTPUTF8"]
 
@@ -134,9 +134,8 @@ class Receiver:
 
 
 class Log:
-    def __init__(self, path, eager):
+    def __init__(self, path):
         self.file = open(path, "a", buffering=1 << 16)
-        self.eager = eager
         self.dumps = json.JSONEncoder(ensure_ascii=True,
                                       separators=(",", ":")).encode
 
@@ -146,18 +145,13 @@ class Log:
     def flush(self):
         self.file.flush()
 
-    def written(self):
-        """For a server that is killed: it has taken what it says it has."""
-        if self.eager:
-            self.flush()
-
 
 class Server:
     def __init__(self, args):
         start = time.monotonic()
         with open(args.script) as f:
             script = json.load(f)
-        self.log = Log(args.log, script.get("eager_log", False))
+        self.log = Log(args.log)
         self.store_dir = args.store
         self.headers = [(h, re.compile(
             rb"^" + re.escape(h.encode()) + rb":[ \t]*(.*?)\r?$", re.I | re.M))
@@ -207,10 +201,6 @@ class Server:
         while self.timers and self.timers[0][0] <= now:
             heapq.heappop(self.timers)[2]()
 
-    def flush_again(self):
-        self.log.flush()
-        self.later(LOG_FLUSH_S, self.flush_again)
-
     def stop(self, _signo, _frame):
         self.running = False
 
@@ -218,11 +208,10 @@ class Server:
         self.later(0, lambda: [c.drop() for c in list(self.hanging)])
 
     def run(self):
-        self.flush_again()
         while self.running:
-            wait = max(0, self.timers[0][0] - time.monotonic())
+            wait = self.timers[0][0] - time.monotonic() if self.timers else 1
             try:
-                ready = self.epoll.poll(min(wait, 1.0), 256)
+                ready = self.epoll.poll(min(max(wait, 0), 1), 256)
             except InterruptedError:
                 continue
             for fd, events in ready:
@@ -230,7 +219,7 @@ class Server:
                 if entry is not None:
                     entry[0](entry, events)
             self.run_timers()
-        self.log.flush()
+            self.log.flush()
 
 
 class Connection:
@@ -342,6 +331,7 @@ class Connection:
         self.flush()
 
     def flush(self):
+        self.server.log.flush()
         try:
             while self.outbuf:
                 n = self.sock.send(self.outbuf)
@@ -368,6 +358,7 @@ class Connection:
         self.record("close", why=why, messages=self.messages)
         del self.server.fds[self.fd]
         self.server.epoll.unregister(self.fd)
+        self.server.log.flush()
         self.sock.close()
 
     def drop(self):
@@ -397,6 +388,7 @@ class Connection:
             go_on(None)
             return
         if rule.delay:
+            self.record("delay", at=at)
             self.paused = True
             self.server.later(rule.delay,
                               lambda: self.resume(rule, go_on))
@@ -603,7 +595,6 @@ class Connection:
                     sha256=hashlib.sha256(message).hexdigest(),
                     body_sha256=hashlib.sha256(body).hexdigest(),
                     n=self.messages, file=self.keep(message))
-        self.server.log.written()
         self.reset()
         if said is None:
             self.step("answer", b"", self.taken)

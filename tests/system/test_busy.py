@@ -160,9 +160,11 @@ def stop_busy(lab):
             tap.equal(lab.daemon.stop(), 0, "exit status")
             took = time.monotonic() - began
             tap.note("stopped after %.1f s" % took)
-            tap.check(took < 8, "it took %.1f s" % took)
-            tap.check("transactions were still" not in lab.daemon.log_text(),
-                      "transactions were cut off")
+            tap.check(took < 30, "it took %.1f s" % took)
+            text = lab.daemon.log_text()
+            tap.check("cutting off transactions" not in text and
+                      "transactions were still" not in text,
+                      "it had to wait for transactions")
             lab.daemon.start()
     finally:
         stop.set()
@@ -172,8 +174,7 @@ def stop_busy(lab):
 
 @tap.test("each accepted recipient arrived once and has one row")
 def once(lab):
-    tap.wait_for(lambda: lab.audit().queued == 0, 90, "the queue is empty")
-    time.sleep(1)  # the receivers' log is written every 0.2 s
+    lab.settled(90)
     got = [r for m in lab.messages() for r in m["rcpts"]]
     tap.equal(sorted(set(lab.accepted) - set(got))[:10], [], "lost")
     tap.equal(len(got), len(set(got)), "deliveries: none twice")

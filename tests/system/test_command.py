@@ -7,10 +7,8 @@ queues is in test_show.py, what it orders in test_steer.py."""
 import netns
 netns.enter()
 
-import json
 import os
 import signal
-import socket
 import stat
 
 import smtp_client
@@ -44,7 +42,7 @@ class Fixture(Lab):
         for i in range(3):
             self.inject("w%d@wait.example" % i)
         self.inject("done@in.example")
-        self.wait_arrived("done@in.example")
+        self.wait_record("d", "done@in.example")
         return self
 
 
@@ -174,6 +172,30 @@ def reload_fails(lab):
               "source IP")
 
 
+@tap.test("while the file has mistakes the daemon can be asked and steered")
+def broken_file(lab):
+    with open(lab.config) as f:
+        good = f.read()
+    with open(lab.config, "a") as f:
+        f.write("\nnonsense here\n<domain")
+    tap.check(lab.command.json("show", "queues")["queues"], "no queues")
+    tap.equal(lab.command.text("pause", "queue", "none.example"),
+              "Queue(s) paused.\n", "an order")
+    lab.command.text("resume", "queue", "*")
+    r = lab.command.run("reload")
+    tap.equal(r.returncode, 1, r.stderr)
+    line = len(good.splitlines()) + 2
+    tap.check("mailraced: %s:%d: unknown directive nonsense" %
+              (lab.config, line) in r.stderr, r.stderr)
+    tap.check("mailrace-milter" not in r.stdout + r.stderr, "the milter has it")
+    os.rename(lab.config, lab.config + ".away")
+    r = lab.command.run("show", "queues")
+    tap.equal(r.returncode, 2, "no file")
+    tap.check("No such file" in r.stderr, r.stderr)
+    with open(lab.config, "w") as f:
+        f.write(good)
+
+
 @tap.test("a reload of a file that is no UTF-8 is answered as well")
 def reload_latin(lab):
     with open(lab.config, "rb") as f:
@@ -182,26 +204,12 @@ def reload_latin(lab):
                  b"<acct-file /no/such/folder/a.csv>\n</acct-file>\n"):
         with open(lab.config, "wb") as f:
             f.write(good + line)
-        bad = mailrace_control(lab, {"command": "reload"})
-        tap.check("error" in bad[-1], str(bad))
+        answer = lab.ask({"command": "reload"})
+        tap.check("error" in answer, str(answer))
         tap.check(lab.daemon.running(), "mailraced ended")
     with open(lab.config, "wb") as f:
         f.write(good)
     tap.equal(lab.command.run("reload").returncode, 0, "reload")
-
-
-def mailrace_control(lab, request):
-    """The lines that mailraced answers on its control socket."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(20)
-        s.connect(lab.path("run", "control"))
-        s.sendall(json.dumps(request).encode() + b"\n")
-        lines = []
-        for line in s.makefile("rb"):
-            lines.append(json.loads(line))
-            if "done" in lines[-1] or "error" in lines[-1]:
-                break
-        return lines
 
 
 @tap.test("the control socket is for its group only")

@@ -112,7 +112,7 @@ class Fixture(Lab):
                     f.read(), policy=email.policy.default))
         return out
 
-    def one(self, name, timeout_s=15):
+    def one(self, name, timeout_s=60):
         """The only report a sender got."""
         tap.wait_for(lambda: self.mailbox(name), timeout_s,
                      "a report for " + name)
@@ -122,8 +122,8 @@ class Fixture(Lab):
 
     def settled(self):
         """Nothing is on its way any more."""
-        tap.wait_for(lambda: self.audit().queued == 0, 15, "queue is empty")
-        tap.wait_for(lambda: self.postfix.queue_size() == 0, 15,
+        tap.wait_for(lambda: self.audit().queued == 0, 60, "queue is empty")
+        tap.wait_for(lambda: self.postfix.queue_size() == 0, 60,
                      "Postfix has nothing")
 
 
@@ -332,7 +332,7 @@ def waits(lab):
     lab.postfix.stop()
     lab.inject("no-w@in.example", sender="waits@sender.example")
     lab.wait_record("b", "no-w@in.example")
-    tap.wait_for(lambda: lab.audit().queued == 1, 10, "it waits")
+    tap.wait_for(lambda: lab.audit().queued == 1, 20, "it waits")
     queues = lab.command.json("show", "queues")
     tap.check("{dsn}" in str(queues), queues)
     lab.postfix.start()

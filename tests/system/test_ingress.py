@@ -6,8 +6,6 @@ strict end of data, relaying, repeated hand-overs."""
 import netns
 netns.enter()
 
-import time
-
 import smtp_client
 import tap
 from lab import LISTEN, Lab, mx_zone
@@ -134,6 +132,7 @@ def order(lab):
 
 @tap.test("only CR LF . CR LF ends the data (no smuggling)")
 def end_of_data(lab):
+    before, taken = lab.settled().accepted, 0
     for i, end in enumerate((b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r",
                              b"\r\n.\r")):
         smuggled = ("smuggled%d@in.example" % i).encode()
@@ -147,34 +146,36 @@ def end_of_data(lab):
                   b">\r\nDATA\r\nSubject: evil\r\n\r\nevil\r\n.\r\n")
             code, text = c.reply()
             tap.check(code == 250 or 500 <= code < 600, text)
-    time.sleep(1)
+            taken += code == 250
+    tap.equal(lab.settled().accepted, before + taken, "accepted")
     tap.equal([r for m in lab.messages() for r in m["rcpts"]
                if "smuggled" in r], [], "smuggled recipients")
 
 
 @tap.test("a client that goes away in the middle leaves nothing behind")
 def gone(lab):
-    before = lab.audit().accepted
+    before, idle = lab.audit().accepted, lab.lmtp_clients()
     with smtp_client.Client(lab.lmtp, lmtp=True) as c:
         c.hello()
         c.command("MAIL FROM:<s@sender.example>")
         c.command("RCPT TO:<gone@in.example>")
         c.command("DATA")
         c.raw(b"Subject: half\r\n\r\nhalf of it")
-    time.sleep(0.5)
+        tap.check(lab.lmtp_clients() > idle, "its connection is seen")
+    tap.wait_for(lambda: lab.lmtp_clients() == idle, 20, "its connection is over")
     tap.equal(lab.audit().accepted, before, "accepted")
 
 
 @tap.test("a repeated hand-over (same queue id) is answered 250, sent once")
 def repeated(lab):
+    before = lab.settled().accepted
     octets = message("twice@in.example", headers=[("X-Test-Id", "twice")])
     for _ in range(3):
         lab.inject("twice@in.example", message=octets, ident="3F0AB12C9D")
     lab.wait_arrived("twice@in.example")
     lab.inject("twice@in.example", message=octets, ident="4A4A4A4A4A")
-    tap.wait_for(lambda: len(lab.arrived("twice@in.example")) >= 2, 20,
-                 "another queue id is another message")
-    time.sleep(1)
+    tap.equal(lab.settled().accepted, before + 2,
+              "another queue id is another message")
     tap.equal(len(lab.arrived("twice@in.example")), 2, "deliveries")
 
 

@@ -93,7 +93,7 @@ def selectors(lab):
 
 @tap.test("list --older-than knows how old mail is")
 def older(lab):
-    tap.wait_for(lambda: len(lab.listed("--older-than=1s")) == 6, 10,
+    tap.wait_for(lambda: len(lab.listed("--older-than=1s")) == 6, 20,
                  "all are a second old")
     lab.send("young@b.example", "mail", "me@y.example", "E5")
     tap.equal(lab.listed("--older-than=1h"), [], "an hour")
@@ -136,7 +136,7 @@ def refuses(lab):
         r = lab.command.run("delete", *args)
         tap.equal(r.returncode, 2, str(args))
         tap.check("needs --queue or --jobId" in r.stderr, r.stderr)
-    tap.check("error" in ask(lab, {"command": "delete"}), "the daemon, too")
+    tap.check("error" in lab.ask({"command": "delete"}), "the daemon, too")
     tap.equal(len(lab.listed()), 6, "something went")
 
 
@@ -205,31 +205,19 @@ def deferred(lab):
     tap.check(lab.audit().balances(), "audit")
 
 
-def ask(lab, request):
-    """The last line that mailraced answers to a request."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(20)
-        s.connect(lab.path("run", "control"))
-        s.sendall(json.dumps(request).encode() + b"\n")
-        for line in s.makefile("rb"):
-            answer = json.loads(line)
-            if "item" not in answer:
-                return answer
-
-
 @tap.test("hostile selectors are refused")
 def hostile(lab):
     for key in ("orig", "rcpt", "jobId", "envId"):
         for value in ("a\nb", "\x1b[2J", "", "x" * 5000, 3, ["a"], None):
-            answer = ask(lab, {"command": "list", key: value})
+            answer = lab.ask({"command": "list", key: value})
             tap.check("error" in answer, "%s %r: %s" % (key, value, answer))
-            answer = ask(lab, {"command": "delete", "queue": "*",
+            answer = lab.ask({"command": "delete", "queue": "*",
                                key: value})
             tap.check("error" in answer, "delete %s %r" % (key, value))
     for value in (-1, "1h", 1e300, 2 ** 62, None):
-        answer = ask(lab, {"command": "list", "older-than": value})
+        answer = lab.ask({"command": "list", "older-than": value})
         tap.check("error" in answer, "older-than %r: %s" % (value, answer))
-    answer = ask(lab, {"command": "list", "orig": "*a" * 450})
+    answer = lab.ask({"command": "list", "orig": "*a" * 450})
     tap.equal((answer.get("shown"), answer.get("done")), (0, True),
               str(answer))
 
@@ -246,7 +234,7 @@ def gone(lab):
             s.recv(100)
     begin = time.monotonic()
     tap.equal(lab.command.json("list", "--maxitems=1000")["shown"], 802, "all")
-    tap.check(time.monotonic() - begin < 10, "it took too long")
+    tap.check(time.monotonic() - begin < 30, "it took too long")
     r = lab.command.json("list", "--maxitems=2", "--orig=*")
     tap.equal((r["shown"], r["matched"]), (2, None), "not all looked at")
     text = lab.command.text("list", "--maxitems=2", "--orig=*")

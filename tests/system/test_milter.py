@@ -4,7 +4,6 @@
 
 import base64
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -104,17 +103,9 @@ class Milter:
 
     def control(self, command):
         """(items, final object) of one request."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(10)
-            s.connect(self.path("control"))
-            s.sendall(json.dumps({"command": command}).encode() + b"\n")
-            items = []
-            for line in s.makefile():
-                answer = json.loads(line)
-                if "item" not in answer:
-                    return items, answer
-                items.append(answer["item"])
-        raise tap.Failed("no answer to %s" % command)
+        *items, answer = mailrace.ask(self.path("control"),
+                                      {"command": command})
+        return [i["item"] for i in items], answer
 
 
 @contextlib.contextmanager
@@ -266,7 +257,7 @@ def broken(m):
         c = milter_client.Client(m.sock)
         c.begin()
         c.sock.close()
-    tap.wait_for(lambda: m.control("show status")[1]["sessions"] == 0, 10,
+    tap.wait_for(lambda: m.control("show status")[1]["sessions"] == 0, 20,
                  "no session is left")
     tap.equal(send(m, PLAIN)[0], "c", "and it goes on")
 
@@ -290,7 +281,7 @@ def status(m):
     _, answer = m.control("show status")
     tap.check(answer.get("messages", 0) >= 15, answer)
     tap.check(answer.get("signatures", 0) >= 10, answer)
-    tap.wait_for(lambda: m.control("show status")[1]["sessions"] == 0, 5,
+    tap.wait_for(lambda: m.control("show status")[1]["sessions"] == 0, 20,
                  "no session is left")
 
 
@@ -322,7 +313,7 @@ def hangup(m):
     for i in range(20):
         m.daemon.process.signal(signal.SIGHUP)
         tap.wait_for(lambda: m.control("show status")[1]["generation"] >
-                     before + i, 5, "reload %d" % (i + 1))
+                     before + i, 20, "reload %d" % (i + 1))
     tap.check(m.daemon.process.running(), "it goes on")
 
 

@@ -58,7 +58,7 @@ def send(where, rcpt="a@one.example", headers=()):
 def stored(lab):
     rcpts, dot = send("127.0.1.1", headers=[("X-Test-Id", "42")])
     tap.equal([rcpts[0][0], dot[0][0]], [250, 250], "replies")
-    m = tap.wait_for(lambda: lab.messages(), 5, "it is logged")[0]
+    m = tap.wait_for(lambda: lab.messages(), 20, "it is logged")[0]
     tap.equal(m["headers"], {"X-Test-Id": "42"}, "headers")
     tap.equal(m["peer"], "127.0.0.1", "peer")
     with open(m["file"], "rb") as f:
@@ -102,7 +102,7 @@ def tls(lab):
             _, dot = c.send("s@sender.example", ["a@one.example"], message)
             tap.equal(dot[0][0], 250, "taken")
         tap.equal(c.command("MAIL FROM:<>")[0], 421, "the fourth")
-    tap.wait_for(lambda: lab.messages(tls="TLSv1.3"), 5, "TLS is logged")
+    tap.wait_for(lambda: lab.messages(tls="TLSv1.3"), 20, "TLS is logged")
 
 
 @tap.test("a private Postfix delivers to a receiver")
@@ -110,7 +110,6 @@ def private_postfix(lab):
     import postfix
     if postfix.missing():
         tap.skip(postfix.missing() + " is not installed")
-    before = os.stat("/var/spool/postfix/maildrop").st_mtime
     p = postfix.Postfix(lab.path("pf"), hand_over=False, main="""\
 default_transport = smtp:[127.0.1.2]
 smtp_host_lookup = native
@@ -120,13 +119,15 @@ smtp_host_lookup = native
         p.source("load@sender.example", "x@one.example", 20, "-s", "5")
         p.sendmail("me@sender.example", ["y@one.example"],
                    "Subject: hi\n\nfrom the command line\n")
-        tap.wait_for(lambda: len(lab.messages(to="127.0.1.2:25")) == 21, 30,
+        # pickup(8) looks by itself only once a minute.
+        tap.wait_for(lambda: len(lab.messages(to="127.0.1.2:25")) == 21, 90,
                      "21 messages")
-        tap.equal(p.queue_size(), 0, "left in the queue")
+        # Postfix takes a message out after it has heard that it was taken.
+        tap.wait_for(lambda: p.queue_size() == 0, 30, "the queue is empty")
     finally:
         p.stop()
-    tap.equal(os.stat("/var/spool/postfix/maildrop").st_mtime, before,
-              "the machine's own queue was touched")
+    # Empty at first, see netns.py: the machine's own queue is not seen here.
+    tap.equal(os.listdir("/var/spool"), [], "made beside the private queue")
 
 
 tap.main(Fixture)

@@ -6,9 +6,6 @@ restart and a kill -9; schedule tries at once; hostile words change nothing."""
 import netns
 netns.enter()
 
-import json
-import socket
-
 import tap
 from lab import Lab, mx_zone
 
@@ -127,20 +124,15 @@ def recipients(lab):
     lab.wait_arrived("once@a.example")
 
 
-def ask(lab, line):
-    """The first line that mailraced answers to a line of bytes."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(20)
-        s.connect(lab.path("run", "control"))
-        s.sendall(line + b"\n")
-        return json.loads(s.makefile("rb").readline())
-
-
 HOSTILE = [
     b'{"command": "pause queue", "queue": "a.example\\n/*"}',
     b'{"command": "pause queue", "queue": "a b/*"}',
     b'{"command": "pause queue", "queue": "a/b/c"}',
     b'{"command": "pause queue", "queue": "/"}',
+    b'{"command": "pause queue", "queue": ""}',
+    b'{"command": "pause queue", "queue": {}}',
+    b'{"command": "pause queue"}',
+    b'{"command": "schedule", "queue": ""}',
     b'{"command": "pause queue", "queue": "\\u001b[31m"}',
     b'{"command": "pause queue", "queue": "' + b"*a" * 50000 + b'"}',
     b'{"command": "schedule", "queue": "a.example/"}',
@@ -159,14 +151,11 @@ HOSTILE = [
 @tap.test("hostile words are refused and change nothing")
 def hostile(lab):
     for line in HOSTILE:
-        answer = ask(lab, line)
+        answer = lab.ask(line)
         tap.check("error" in answer, "%r: %s" % (line[:60], answer))
-    for word in ("a.example\n", "a\tb", "\x1b[2J", "a/b/c", "", "/" * 300,
+    for word in ("a.example\n", "a\tb", "\x1b[2J", "a/b/c", "/" * 300,
                  "x" * 300):
         r = lab.command.run("pause", "queue", word)
-        if word == "":
-            lab.command.text("resume", "queue", "*")
-            continue
         tap.equal(r.returncode, 1, repr(word))
         tap.check("\x1b" not in r.stderr, repr(r.stderr))
     tap.check(lab.daemon.running(), "mailraced ended")
@@ -179,7 +168,7 @@ def types(lab):
     for args in (b'"maxitems": "many"', b'"maxitems": -3', b'"maxitems": 1e99',
                  b'"sort": 3', b'"queue": {}', b'"errors": "yes"',
                  b'"connected": null'):
-        answer = ask(lab, b'{"command": "show topqueues", ' + args + b"}")
+        answer = lab.ask(b'{"command": "show topqueues", ' + args + b"}")
         tap.check("error" not in answer, "%s: %s" % (args, answer))
 
 

@@ -279,14 +279,14 @@ test_sizes(void)
 
 static const char *const hostile[] = {
 	"550 x\r\nAction: delivered\r\nStatus: 2.0.0",
-	"550 x\r\n\r\n--" BOUNDARY "\r\nContent-Type: text/html\r\n\r\n<b>",
-	"\r\n\r\n--" BOUNDARY "--\r\n",
+	("550 x\r\n\r\n--" BOUNDARY "\r\nContent-Type: text/html\r\n\r\n<b>"),
+	("\r\n\r\n--" BOUNDARY "--\r\n"),
 	"\n\nFinal-Recipient: rfc822; victim@example.com",
 	"\r \r\n.\r\nMAIL FROM:<>",
 	"a\x01\x02\x1b[2J\x7f z",
 	"\xff\xfe\xc3(\xe2\x82",
 	"rfc822;x+0D+0AAction: delivered",
-	"x+0D+0A+0D+0A--" BOUNDARY,
+	("x+0D+0A+0D+0A--" BOUNDARY),
 	"   ",
 	"\t",
 	";",

@@ -242,7 +242,7 @@ static const struct {
 	{ "smtp-listener /a", "is not IP:PORT" },
 	{ "smtp-listener 127.0.0.1:0", "bad port" },
 	{ "smtp-listener 127.0.0.1:25 x=y", "is not source=NAME" },
-	{ "smtp-source-host 10/8 a.example", "is a range" },
+	{ "smtp-source-host 10/8 a.example", "more than 256 addresses" },
 	{ "<domain x.com>\nrequire-starttls yes\nuse-starttls no\n</domain>",
 	    "main:3: require-starttls yes with use-starttls no, for x.com/" },
 	{ "<domain *>\nrequire-starttls yes\n</domain>\n" VMTA_A
@@ -433,7 +433,7 @@ test_restart(void)
 	is_int((int64_t)errs.n, 3, "one needs a start");
 	ok(conf_file_said(&errs, "main: dsn-host is not set"),
 	    "beside a warning of each file");
-	ok(conf_file_said(&errs, "main: lmtp-listener has changed"),
+	ok(conf_file_said(&errs, "main:2: lmtp-listener has changed"),
 	    "and is named");
 	snapshot_unref(&old);
 	snapshot_unref(&new);
