@@ -307,6 +307,25 @@ test_wrong_frames(void)
 	}
 }
 
+/* With another the daemon would not start. */
+static void
+test_names(void)
+{
+	static const size_t lengths[] = { 0, 1, 32, 33 };
+	char name[33], rec[RECORD_HEAD] = { 0 };
+
+	memset(name, 'n', sizeof(name));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct slice key = { name, lengths[i] };
+		struct err e = { .text = "good" };
+
+		record_seal(RECORD_POLICY, key, rec, sizeof(rec));
+		ok(offline_check_row(TABLE_POLICY, key, bytes(rec, sizeof(rec)),
+		       &e) == (i == 1 || i == 2 ? 0 : -1),
+		    "a name of %zu: %s", key.len, e.text);
+	}
+}
+
 static void
 test_more(void)
 {
@@ -365,6 +384,7 @@ main(void)
 	test_loaded_is_clean();
 	test_damage();
 	test_wrong_frames();
+	test_names();
 	test_more();
 	test_refusals();
 	tmpdir_remove();
