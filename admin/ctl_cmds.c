@@ -104,6 +104,7 @@ print_status(const json_t *done)
 	(void)printf("store\n");
 	ctl_print_field(store, "batches", "batches");
 	ctl_print_field(store, "syncs", "syncs");
+	ctl_print_field(store, "audited", "messages audited");
 	ctl_print_field(store, "segment_bytes", "bytes of bodies");
 	ctl_print_field(store, "live_bytes", "of them live");
 }

@@ -88,4 +88,8 @@ void conf_complain_unknown(const struct conf_binder *b,
     const struct conf_table *table, const struct conf_node *n,
     const char *name);
 
+/* The nearest of some names to one that is none of them; NULL: none is near. */
+const char *conf_nearest(const char *wanted, const char *const *names,
+    size_t count);
+
 #endif

@@ -113,6 +113,17 @@ consider(struct nearest *best, const char *name, bool is_block)
 	best->distance = d;
 }
 
+const char *
+conf_nearest(const char *wanted, const char *const *names, size_t count)
+{
+	struct nearest best;
+
+	nearest_init(&best, wanted);
+	for (size_t i = 0; i < count; i++)
+		consider(&best, names[i], false);
+	return best.name;
+}
+
 static void
 add_place(struct buf *out, const char *where)
 {

@@ -22,6 +22,7 @@ struct audit {
 	uint64_t at;  /* messages below are counted as they are now */
 	uint64_t end; /* ids from here on came after the start */
 	int64_t queued;
+	uint64_t looked; /* at so many messages, since start */
 	struct env_scan messages, states;
 };
 
@@ -119,6 +120,7 @@ count_some(struct audit *a)
 			break;
 		}
 		a->at = get_be64(key.p) + 1;
+		a->looked++;
 		if (record_message_unpack(key, rec, &m, &e) == 0)
 			a->queued += m.rcpt_count;
 		else
@@ -132,18 +134,32 @@ count_some(struct audit *a)
 /* ---- the answer ---------------------------------------------------------- */
 
 static void
+tell_counters(const struct audit *a, struct store_audit *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->ledger = a->s->ledger.row.sums;
+	out->batches = a->s->batches;
+	out->syncs = a->s->syncs + segments_syncs(a->s->segments) +
+	    slotsync_count(a->s->slotsync);
+	out->audited = a->looked;
+	segments_bytes(a->s->segments, &out->segment_bytes, &out->live_bytes);
+}
+
+static void
 answer(struct audit *a, struct store_audit_ask *ask)
 {
 	struct store_audit *out = &ask->audit;
 
-	memset(out, 0, sizeof(*out));
-	out->ledger = a->s->ledger.row.sums;
+	tell_counters(a, out);
 	out->queued = (uint64_t)a->queued;
 	doubt_list(a->s, clock_wall_us(), &out->doubts, &out->doubt_count);
-	out->batches = a->s->batches;
-	out->syncs = a->s->syncs + segments_syncs(a->s->segments) +
-	    slotsync_count(a->s->slotsync);
-	segments_bytes(a->s->segments, &out->segment_bytes, &out->live_bytes);
+	ask->done(ask);
+}
+
+void
+audit_answer_brief(struct audit *a, struct store_audit_ask *ask)
+{
+	tell_counters(a, &ask->audit);
 	ask->done(ask);
 }
 

@@ -22,6 +22,8 @@ struct audit *audit_new(struct store *s);
 void audit_free(struct audit **ap); /* no question may be open */
 
 void audit_ask(struct audit *a, struct store_audit_ask *ask);
+/* At once, with the ledger and what is counted anyway. */
+void audit_answer_brief(struct audit *a, struct store_audit_ask *ask);
 void audit_change(struct audit *a, uint64_t id, int64_t rcpts);
 bool audit_slice(struct audit *a); /* false: nothing more to do */
 

@@ -201,6 +201,10 @@ on_audit(struct post *p)
 	    post);
 	struct store *s = ask->store; /* the post is relinked */
 
+	if (ask->brief) {
+		audit_answer_brief(s->audit, ask);
+		return;
+	}
 	audit_ask(s->audit, ask);
 	store_kick(s);
 }

@@ -215,6 +215,7 @@ struct store_audit {
 	size_t doubt_count;
 	struct store_doubt *doubts; /* of the last seven days, oldest first */
 	uint64_t batches, syncs;    /* since start */
+	uint64_t audited; /* messages that audits have looked at, likewise */
 	uint64_t segment_bytes, live_bytes;
 };
 
@@ -277,9 +278,14 @@ void store_moved_done(struct store *s, uint64_t id,
     uint32_t old_segment);                                /* (any) */
 void store_set_min_free(struct store *s, uint64_t bytes); /* (any) */
 
-/* Counts; fn is called on the store thread, the struct is its to free. */
+/*
+ * Counts record by record, in slices; fn is called on the store thread, the
+ * struct is its to free.  brief: nothing is counted for it, so that the answer
+ * costs the same whatever is queued; queued is 0 and no doubt is named.
+ */
 struct store_audit_ask {
 	struct post post;
+	bool brief;
 	struct store *store; /* set by store_audit() */
 	void (*done)(struct store_audit_ask *ask);
 	struct store_audit audit;

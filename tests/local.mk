@@ -392,6 +392,7 @@ EXTRA_DIST += \
 	%D%/system/test_intake.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
+	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_receiver.py \

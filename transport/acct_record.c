@@ -170,6 +170,8 @@ csv_TIME(struct buf *out, const int64_t *v)
 {
 	char text[40];
 
+	if (*v == 0) /* nobody knows */
+		return;
 	(void)clock_iso(text, sizeof(text), *v);
 	buf_str(out, text);
 }

@@ -56,9 +56,10 @@ on_audit_done(struct store_audit_ask *ask)
 }
 
 static void
-ask_audit(struct errand *e, void (*then)(struct post *))
+ask_audit(struct errand *e, bool brief, void (*then)(struct post *))
 {
 	e->home.fn = then;
+	e->audit.brief = brief;
 	e->audit.done = on_audit_done;
 	store_audit(e->control->opt.store, &e->audit);
 }
@@ -115,10 +116,10 @@ static void
 cmd_audit(struct control *c, struct ctl_request *r, const json_t *args)
 {
 	(void)args;
-	ask_audit(errand_new(c, r), on_audit);
+	ask_audit(errand_new(c, r), false, on_audit);
 }
 
-/* ---- show status --------------------------------------------------------- */
+/* ---- show status: counters only, it may be asked each second ------------- */
 
 static void
 on_status(struct post *p)
@@ -146,8 +147,9 @@ on_status(struct post *p)
 		"sent", (json_int_t)dns.sent, "hits", (json_int_t)dns.hits,
 		"cached", (json_int_t)dns.cached));
 	(void)json_object_set_new(out, "store",
-	    json_pack("{s:I,s:I,s:I,s:I}", "batches", (json_int_t)a->batches,
-		"syncs", (json_int_t)a->syncs, "segment_bytes",
+	    json_pack("{s:I,s:I,s:I,s:I,s:I}", "batches",
+		(json_int_t)a->batches, "syncs", (json_int_t)a->syncs,
+		"audited", (json_int_t)a->audited, "segment_bytes",
 		(json_int_t)a->segment_bytes, "live_bytes",
 		(json_int_t)a->live_bytes));
 	ctl_done(e->request, out);
@@ -161,7 +163,7 @@ on_status_totals(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 
 	(void)now_us;
 	sched_totals(s, &e->totals);
-	ask_audit(e, on_status);
+	ask_audit(e, true, on_status);
 }
 
 static void

@@ -99,8 +99,8 @@ delivery_free(struct delivery **dp)
 
 /*
  * A body that does not pass its checksum never will: its sender is told.  One
- * without an envelope has nobody to tell, and stays queued: a disk may come
- * back.
+ * without an envelope has nobody to tell, and stays queued until it expires: a
+ * disk may come back.
  */
 static void
 log_unreadable(const struct delivery *d)

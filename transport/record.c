@@ -22,6 +22,12 @@ static const struct {
 	[DISPOSE_RETRY] = { 't', "delayed", "deferred" },
 };
 
+const char *
+record_word(enum disposition_what what)
+{
+	return forms[what].word;
+}
+
 /* "smtp;250 2.0.0 ok", or our own words under our own name. */
 static const char *
 diagnosis(const struct outcome *o, char *out, size_t cap)
@@ -119,7 +125,7 @@ record_log(const struct record_of *r)
 	log_begin(&l, LOG_L_INFO, message_id_text(r->id, id), "attempt");
 	if (r->env->host_id[0] != '\0')
 		log_str(&l, "host-id", r->env->host_id);
-	log_str(&l, "result", forms[r->disposition->what].word);
+	log_str(&l, "result", record_word(r->disposition->what));
 	log_str(&l, "queue", r->queue);
 	log_fmt(&l, "to", "<%s>", r->env->rcpts[r->n].addr);
 	if (o->mx != NULL && o->mx[0] != '\0') {

@@ -30,6 +30,9 @@ struct record_of {
 /* Appends the packed record (transport/acct_record.h). */
 void record_pack(const struct record_of *r, struct buf *out);
 
+/* "expired", for the log. */
+const char *record_word(enum disposition_what what);
+
 /* The `attempt` line. */
 void record_log(const struct record_of *r);
 

@@ -95,6 +95,32 @@ add_doubt(struct settlement *st, const struct settlement_rcpt *r)
 	buf_add(&st->doubts, &d, sizeof(d));
 }
 
+/* Its envelope cannot be read: what is left to say of it. */
+static void
+record_nameless(struct settlement *st, const struct settlement_rcpt *r)
+{
+	struct env_rcpt nobody = { .addr = "",
+		.domain = "",
+		.vmta = "",
+		.orcpt = "" };
+	const struct envelope blank = { .sender = "",
+		.envid = "",
+		.job = "",
+		.pool = "",
+		.auth_user = "",
+		.host_id = "",
+		.src_mta = "",
+		.rcpt_count = 1,
+		.rcpts = &nobody };
+	struct record_of of = r->of;
+
+	of.env = &blank;
+	of.n = 0;
+	if (!r->unrecorded)
+		record_pack(&of, &st->records);
+	record_log(&of);
+}
+
 void
 settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 {
@@ -108,8 +134,11 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 	if (what->what == DISPOSE_RETRY)
 		item.due_wall_us = clock_wall_us() + what->retry_after_us;
 	buf_add(&st->items, &item, sizeof(item));
-	if (r->of.n >= r->of.env->rcpt_count)
+	if (r->of.n >= r->of.env->rcpt_count) {
+		if (what->what != DISPOSE_RETRY)
+			record_nameless(st, r);
 		return;
+	}
 	if (!r->unrecorded)
 		record_pack(&r->of, &st->records);
 	if (r->of.outcome->in_doubt)

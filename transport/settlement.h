@@ -38,8 +38,10 @@ void settlement_init(struct settlement *st, struct worker_env *env);
 void settlement_fini(struct settlement *st);
 
 struct settlement_rcpt {
-	/* With an envelope of no recipients (it was unreadable) nothing is
-	 * recorded: the recipient ends all the same. */
+	/*
+	 * With an envelope of no recipients (it was unreadable) the record has
+	 * no addresses; of an attempt that was to fail there is none.
+	 */
 	struct record_of of;
 	uint16_t attempts; /* with this one */
 	bool unrecorded;   /* wanted without an accounting record */

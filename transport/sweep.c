@@ -105,28 +105,37 @@ by_message(const void *a, const void *b)
 }
 
 /*
- * False: it cannot be read, so that nobody could be told; its recipients stay
- * in the spool and come again with the next start.  One that the operator
- * deletes goes all the same.
+ * False: it cannot be read, so that its sender is not told.  Its recipients
+ * end all the same, since they have left the scheduler: who, stays unknown.
  */
 static bool
 read_envelope(const struct piece *p, const struct ended *r, struct region *rg,
-    struct envelope *env_r)
+    struct envelope *env_r, struct err *e)
 {
-	bool deleted = r->disposition.what == DISPOSE_DELETE;
 	char id[MESSAGE_ID_TEXT];
 	struct log_line l;
-	struct err e;
 
-	if (envelope_read(p->env, r->msg, rg, env_r, &e) == 0)
+	if (envelope_read(p->env, r->msg, rg, env_r, e) == 0)
 		return true;
 	log_begin(&l, LOG_L_ERROR, message_id_text(r->msg->id, id),
 	    "message-unreadable");
 	log_str(&l, "queue", r->queue);
-	log_str(&l, "result", deleted ? "deleted" : "stays in the spool");
-	log_str(&l, "text", e.text);
+	log_str(&l, "result", record_word(r->disposition.what));
+	log_str(&l, "text", e->text);
 	log_end(&l);
-	return deleted;
+	return false;
+}
+
+/* What ended, for somebody who has no address to look for. */
+static struct outcome
+nameless(const struct ended *r, struct region *rg, const struct err *e)
+{
+	struct outcome o = r->outcome;
+	char id[MESSAGE_ID_TEXT];
+
+	o.text = region_printf(rg, "%s; recipient %u of message %s: %s", o.text,
+	    r->n, message_id_text(r->msg->id, id), e->text);
+	return o;
 }
 
 /* With what can be read of the original. */
@@ -151,11 +160,14 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 {
 	struct envelope env;
 	size_t i = first;
-	bool known = read_envelope(p, &p->list[first], rg, &env);
+	struct err e;
+	bool known = read_envelope(p, &p->list[first], rg, &env, &e);
 
 	for (; i < p->count && p->list[i].msg->id == p->list[first].msg->id;
 	     i++) {
 		const struct ended *r = &p->list[i];
+		const struct outcome o = known ? r->outcome :
+						 nameless(r, rg, &e);
 		const struct settlement_rcpt item = {
 			.of = { .rg = rg,
 			    .id = r->msg->id,
@@ -163,7 +175,7 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			    .n = r->n,
 			    .queue = r->queue,
 			    .vmta = r->vmta,
-			    .outcome = &r->outcome,
+			    .outcome = known ? &r->outcome : &o,
 			    .disposition = &r->disposition },
 			.attempts = r->attempts,
 			.unrecorded = r->unrecorded,
@@ -171,8 +183,7 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			.tell_deleted = r->tell_deleted
 		};
 
-		if (known)
-			settlement_add(&p->settlement, &item);
+		settlement_add(&p->settlement, &item);
 	}
 	if (settlement_wants_notice(&p->settlement))
 		notify(p, p->list[first].msg, rg, &env);

@@ -63,7 +63,13 @@ struct group {
 	bool warm;
 };
 
+/* What the queues of a backlog have in all. */
+struct backlog_sums {
+	uint64_t rcpts, ready, granted, bytes;
+};
+
 struct backlog {
+	struct backlog_sums sums;
 	struct table by_id;
 	struct slab *entries, *groups, *rcpts;
 	struct names jobs;

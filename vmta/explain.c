@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmta/explain.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/check.h"
@@ -236,6 +237,29 @@ tell_queue(struct explainer *x, const char *domain, const char *vmta)
 	}
 }
 
+/* With the name that may have been meant. */
+static int
+no_such_vmta(const struct snapshot *s, const char *vmta, struct err *e)
+{
+	size_t vmtas = strmap_count(s->vmtas), pools = strmap_count(s->pools);
+	const char **names = mem_array(vmtas + pools + 1, sizeof(*names));
+	const char *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < vmtas; i++)
+		names[n++] = snapshot_vmta_at(s, i)->name;
+	for (size_t i = 0; i < pools; i++) {
+		const struct pool_entry *p = strmap_at(s->pools, i);
+
+		names[n++] = p->pub.name;
+	}
+	near = conf_nearest(vmta, names, n);
+	free(names);
+	return err_set(e, "there is no virtual MTA or pool \"%s\"%s%s%s", vmta,
+	    near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
+	    near == NULL ? "" : "?");
+}
+
 int
 explain_queue(const struct snapshot *s, const char *domain, const char *vmta,
     explain_fn *fn, void *ctx, struct err *e)
@@ -244,8 +268,7 @@ explain_queue(const struct snapshot *s, const char *domain, const char *vmta,
 	struct explainer x;
 
 	if (v == NULL && snapshot_find_pool(s, vmta) == NULL)
-		return err_set(e, "there is no virtual MTA or pool \"%s\"",
-		    vmta);
+		return no_such_vmta(s, vmta, e);
 	/* An address literal and {default}'s like have queues, too. */
 	if (domain[0] != '[' && domain[0] != '{' &&
 	    !conf_is_host_name(slice_of(domain)))

@@ -64,7 +64,7 @@ queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
 		return OF(sched_queue, link, l);
 	}
 	q = mem_new(struct sched_queue);
-	vqueue_init(q);
+	vqueue_init(q, &s->backlog);
 	q->domain = d;
 	q->vmta = vmta_get(s, vmta, now_us);
 	q->setup_us = q->vmta->setup_us;

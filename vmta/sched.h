@@ -238,6 +238,7 @@ struct sched_totals {
 	uint64_t queues, rcpts, deferred, granted, kbytes;
 	uint32_t conns;
 };
+/* Kept as they change: costs the same however many queues there are. */
 void sched_totals(const struct sched *s, struct sched_totals *out);
 
 #endif

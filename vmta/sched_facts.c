@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What others ask about: connections, queues, recipients, sums.  Looks
- * through all queues; nothing here is on the way of a message.
+ * What others ask about: connections, queues, recipients, sums.  Nothing
+ * here is on the way of a message.
  */
 #include <string.h>
 
@@ -142,15 +142,12 @@ sched_rcpt_message(const struct sched_rcpt_info *info)
 void
 sched_totals(const struct sched *s, struct sched_totals *out)
 {
-	const struct sched_queue *q;
+	const struct backlog_sums *sums = &s->backlog.sums;
 
-	*out = (struct sched_totals){ .conns = s->slots.used };
-	TAILQ_FOREACH(q, &s->all, all)
-	{
-		out->queues++;
-		out->rcpts += q->rcpts;
-		out->deferred += q->deferred.n;
-		out->granted += q->granted;
-		out->kbytes += (q->bytes + 1023) / 1024;
-	}
+	*out = (struct sched_totals){ .queues = s->queues.n,
+		.rcpts = sums->rcpts,
+		.deferred = sums->rcpts - sums->ready - sums->granted,
+		.granted = sums->granted,
+		.kbytes = (sums->bytes + 1023) / 1024,
+		.conns = s->slots.used };
 }

@@ -112,6 +112,7 @@ group_for(struct sched_queue *q, struct backlog *b, struct entry *e,
 	g->priority = in->priority;
 	q->last_added = g;
 	q->bytes += e->loc.body_len;
+	q->sums->bytes += e->loc.body_len;
 	return g;
 }
 
@@ -123,6 +124,7 @@ group_free(struct sched_queue *q, struct backlog *b, struct group *g)
 	if (q->last_added == g)
 		q->last_added = NULL;
 	q->bytes -= g->entry->loc.body_len;
+	q->sums->bytes -= g->entry->loc.body_len;
 	slab_put(b->groups, g);
 }
 
@@ -144,6 +146,7 @@ join_ready(struct sched_queue *q, struct rcpt *r, bool front)
 			g->last = r;
 	}
 	q->ready++;
+	q->sums->ready++;
 }
 
 static struct rcpt *
@@ -153,6 +156,7 @@ leave_ready(struct sched_queue *q, struct group *g)
 
 	CHECK(q->ready > 0);
 	q->ready--;
+	q->sums->ready--;
 	if (r != g->last) {
 		g->last->next = r->next;
 		return r;
@@ -179,6 +183,7 @@ rcpt_free(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 
 	CHECK(q->rcpts > 0 && g->rcpts > 0 && e->rcpts > 0);
 	q->rcpts--;
+	q->sums->rcpts--;
 	g->rcpts--;
 	e->rcpts--;
 	slab_put(b->rcpts, r);
@@ -206,8 +211,9 @@ rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
 /* ---- public -------------------------------------------------------------- */
 
 void
-vqueue_init(struct sched_queue *q)
+vqueue_init(struct sched_queue *q, struct backlog *b)
 {
+	q->sums = &b->sums;
 	LIST_INIT(&q->warm);
 	TAILQ_INIT(&q->all_conns);
 	TAILQ_INIT(&q->idle_conns);
@@ -247,6 +253,7 @@ vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 	r->index = HEAP_NONE;
 	r->attempts = attempts_of(in->attempts) & 0x7fff;
 	q->rcpts++;
+	q->sums->rcpts++;
 	g->rcpts++;
 	e->rcpts++;
 	/* One tried before passes vqueue_collect(), which knows its age. */
@@ -378,6 +385,7 @@ vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
 		n++;
 	}
 	q->granted += n;
+	q->sums->granted += n;
 	return n;
 }
 
@@ -386,6 +394,7 @@ vqueue_untake(struct sched_queue *q, struct rcpt *r)
 {
 	CHECK(q->granted > 0);
 	q->granted--;
+	q->sums->granted--;
 	join_ready(q, r, true);
 }
 
@@ -396,6 +405,7 @@ vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 
 	CHECK(q->granted > 0 && g->active > 0);
 	q->granted--;
+	q->sums->granted--;
 	g->active--;
 	if (g->active == 0)
 		msg_release(g);
@@ -407,6 +417,7 @@ vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 {
 	CHECK(q->granted > 0 && r->group->active > 0);
 	q->granted--;
+	q->sums->granted--;
 	r->group->active--;
 	rcpt_free(q, b, r);
 }
@@ -541,6 +552,7 @@ take_of_group(struct sched_queue *q, struct backlog *b, struct group *g,
 		struct rcpt *next = r->next;
 
 		q->ready--;
+		q->sums->ready--;
 		g->active--;
 		rcpt_gone(q, b, r, take->gone, take->ctx);
 		r = next;

@@ -61,6 +61,7 @@ struct sched_queue {
 	uint32_t ready_groups;
 	uint64_t rcpts, ready, granted;
 	uint64_t bytes;
+	struct backlog_sums *sums; /* of all queues; changes as these do */
 
 	/* Limits. */
 	struct slots slots;
@@ -90,7 +91,7 @@ struct sched_queue {
 typedef void vqueue_gone_fn(void *ctx, struct sched_queue *q, struct message *m,
     uint32_t n, uint16_t attempts);
 
-void vqueue_init(struct sched_queue *q);
+void vqueue_init(struct sched_queue *q, struct backlog *b);
 void vqueue_fini(struct sched_queue *q); /* CHECKs that it is empty */
 
 /* Adds one recipient of e: to wait its turn, or until in->due_us. */

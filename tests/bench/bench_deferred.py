@@ -4,7 +4,7 @@ needs in memory, how long a start takes, and what it costs to do nothing.
 
 ready: it takes mail; first: a message that came as soon as it was ready has
 been delivered, while the load goes on; loaded: all recipients are known, as
-its log says (to ask for the status would slow it down: that counts records).
+its log says.
 """
 
 import os

@@ -49,6 +49,8 @@ die(const char *what)
 
 /* ---- names --------------------------------------------------------------- */
 
+static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 static void
 note(const char *format, ...)
 {

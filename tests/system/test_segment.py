@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What waits comes back from its segment as it came; a body damaged on the
-disk fails with 5.3.0, and a message without envelope stays queued."""
+disk fails with 5.3.0, and a message without envelope stays queued until it is
+too old."""
 
 import netns
 netns.enter()
@@ -17,8 +18,12 @@ CONFIG = """
     retry-after %ds
     retry-recipients-after %ds
 </domain>
-""" % (WAIT_S, WAIT_S)
-ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
+<domain old.example>
+    bounce-after %ds
+</domain>
+""" % (WAIT_S, WAIT_S, 2 * WAIT_S)
+ZONE = "".join(mx_zone(d, ("mx." + d, "127.0.1.1"))
+               for d in ("in.example", "old.example"))
 BODY = "Where does it go\n.when it waits?\n"
 
 
@@ -108,6 +113,30 @@ def damaged(lab):
     tap.check("stays queued" in line and "in.example/{default}" in line, line)
     tap.equal(lab.arrived("env@in.example"), [], "without envelope")
     tap.equal(lab.audit().queued, 1, "queued")
+
+
+@tap.test("too old, a damaged envelope ends at once, with a record")
+def too_old(lab):
+    before = lab.audit()
+    number = queue_id(lab.inject(["x@old.example", "y@old.example"],
+                                 sender="lost@s.example"))
+    lab.wait_record("t", "y@old.example")
+    lab.daemon.kill()  # what is in memory is not read from the disk
+    damage(lab, "lost@s.example", 4)
+    lab.daemon.start()
+    tap.wait_for(lambda: lab.audit().terminal["expired"] ==
+                 before.terminal["expired"] + 2, 40, "two expire")
+    tap.equal(lab.audit().queued, before.queued, "queued")
+    rows = tap.wait_for(lambda: [r for r in lab.accounting("b") if
+                                 number in r["dsnDiag"]], 20, "the records")
+    tap.equal(sorted(r["dsnDiag"].split("; recipient ")[1][:1]
+                     for r in rows), ["0", "1"], "recipients")
+    for r in rows:
+        tap.equal((r["orig"], r["rcpt"], r["queue"], r["timeQueued"],
+                   r["bounceCat"]), ("", "", "old.example/{default}", "",
+                                     "message-expired"), r)
+    tap.check("expired" in unreadable(lab, number)[-1],
+              unreadable(lab, number))
 
 
 tap.main(Fixture)

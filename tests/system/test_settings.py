@@ -127,7 +127,9 @@ def as_json(folder):
 
 @tap.test("an unknown virtual MTA, and what is no domain: exit status 1")
 def unknown(folder):
-    for argument, said in (("a.example/nwes", '"nwes"'),
+    for argument, said in (("a.example/nwes", '"nwes"; did you mean news?'),
+                           ("a.example/newss", "did you mean news?"),
+                           ("a.example/other", 'or pool "other"\n'),
                            ("a example", '"a example" is not a domain'),
                            ("x" * 300, "255")):
         r = folder.run("show", "settings", argument)

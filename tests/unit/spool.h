@@ -372,6 +372,19 @@ spool_audit(void)
 	return ask.audit;
 }
 
+/* The same without the count; likewise. */
+static inline struct store_audit
+spool_counters(void)
+{
+	struct store_audit_ask ask = { .done = spool_audit_done,
+		.brief = true };
+
+	store_audit(spool.store, &ask);
+	if (!spool_wait('Q'))
+		exit(99);
+	return ask.audit;
+}
+
 static inline bool
 spool_balances(const struct store_audit *a)
 {

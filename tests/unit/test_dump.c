@@ -157,11 +157,16 @@ static void
 copy_part(const char *to, long len)
 {
 	FILE *in = fopen(tmpdir_path("dump"), "r"), *out;
-	int c;
+	char piece[4096];
+	size_t n = sizeof(piece);
 
 	out = fopen(tmpdir_path(to), "w");
-	while (len-- > 0 && (c = fgetc(in)) != EOF)
-		(void)fputc(c, out);
+	for (; len > 0 && n == sizeof(piece); len -= (long)n) {
+		n = fread(piece, 1, sizeof(piece), in);
+		if ((long)n > len)
+			n = (size_t)len;
+		(void)fwrite(piece, 1, n, out);
+	}
 	(void)fclose(in);
 	(void)fclose(out);
 }

@@ -186,7 +186,10 @@ test_unknown(const struct snapshot *s)
 
 	is_int(explain_queue(s, "a.example", "nwes", nothing, NULL, &e), -1,
 	    "an unknown virtual MTA");
-	is_str(e.text, "there is no virtual MTA or pool \"nwes\"", "why");
+	is_str(e.text,
+	    "there is no virtual MTA or pool \"nwes\"; "
+	    "did you mean news?",
+	    "why");
 	is_int(explain_queue(s, "a b", "news", nothing, NULL, &e), -1,
 	    "no domain");
 	is_str(e.text, "\"a b\" is not a domain", "why");

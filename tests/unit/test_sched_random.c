@@ -10,6 +10,7 @@
 #include "lib/mem.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
+#include "vmta/sched_walk.h"
 
 #define CONFIGS 300
 #define S US_PER_S
@@ -193,6 +194,32 @@ none_starved(struct sim *sim)
 	return true;
 }
 
+/* Are the totals that are kept what the queues add up to? */
+static bool
+totals_are_true(const struct sim *sim)
+{
+	struct sched_totals kept, sum = { 0 };
+	struct sched_walk walk;
+	struct sched_queue *q;
+
+	sched_totals(sim->sched, &kept);
+	sched_walk_begin(&walk, sim->sched);
+	while ((q = sched_walk_next(&walk)) != NULL) {
+		struct sched_queue_info info;
+
+		sched_queue_info(sim->sched, q, sim->now_us, &info);
+		sum.queues++;
+		sum.rcpts += info.rcpts;
+		sum.deferred += info.deferred;
+		sum.kbytes += info.kbytes;
+	}
+	sched_walk_end(&walk);
+	/* Each queue's kbytes are rounded up. */
+	return kept.queues == sum.queues && kept.rcpts == sum.rcpts &&
+	    kept.deferred == sum.deferred && kept.kbytes <= sum.kbytes &&
+	    kept.kbytes + kept.queues >= sum.kbytes;
+}
+
 static bool
 each_once(struct sim *sim)
 {
@@ -225,7 +252,7 @@ finish(struct sim *sim)
 }
 
 struct verdict {
-	int over, starved, lost;
+	int over, starved, lost, untrue;
 };
 
 static void
@@ -242,8 +269,11 @@ try_one(uint64_t seed, struct verdict *bad)
 	random_servers(sim, seed % 2 == 0);
 	random_mail(sim);
 	sim_run(sim, 20 * S);
+	bad->untrue += !totals_are_true(sim);
 	random_mail(sim);
+	bad->untrue += !totals_are_true(sim);
 	sim_run(sim, 280 * S);
+	bad->untrue += !totals_are_true(sim);
 	if (!within(sim, &limits, 0)) {
 		(void)printf("# seed %d: over a limit\n", (int)seed);
 		bad->over++;
@@ -263,7 +293,9 @@ try_one(uint64_t seed, struct verdict *bad)
 		(void)printf("# seed %d: over after a reload\n", (int)seed);
 		bad->over++;
 	}
+	bad->untrue += !totals_are_true(sim);
 	finish(sim);
+	bad->untrue += !totals_are_true(sim);
 	if (!each_once(sim)) {
 		(void)printf("# seed %d: lost\n", (int)seed);
 		bad->lost++;
@@ -338,6 +370,7 @@ main(void)
 	is_int(bad.over, 0, "no limit is exceeded in any window");
 	is_int(bad.starved, 0, "no queue starves");
 	is_int(bad.lost, 0, "each recipient ends exactly once");
+	is_int(bad.untrue, 0, "totals are the sums of all queues");
 	for (unsigned rate = 1; rate < RATES - 1; rate++)
 		for (uint64_t seed = 1; seed <= 6; seed++)
 			for (int of_vmta = 0; of_vmta < 2; of_vmta++)

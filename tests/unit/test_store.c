@@ -210,6 +210,31 @@ test_slot_sync(void)
 	store_audit_fini(&before);
 }
 
+/* What an operator may ask for each second reads nothing of the queue. */
+static void
+test_counters(void)
+{
+	enum { MORE = 200 };
+	struct store_accept a = { 0 };
+	struct store_audit before = spool_counters(), after, audit;
+	uint64_t ids[MORE];
+
+	for (int i = 0; i < MORE; i++)
+		ids[i] = spool_accept(&a, 1, 10);
+	after = spool_counters();
+	is_int((int64_t)(after.ledger.accepted - before.ledger.accepted), MORE,
+	    "counters know of each message");
+	for (int i = 0; i < 20; i++)
+		after = spool_counters();
+	is_int((int64_t)after.audited, (int64_t)before.audited,
+	    "and look at none");
+	audit = spool_audit();
+	ok(audit.audited >= before.audited + MORE, "an audit looks at all");
+	store_audit_fini(&audit);
+	for (int i = 0; i < MORE; i++)
+		(void)spool_settle_one(ids[i], 0, VERDICT_DELIVERED, "");
+}
+
 static struct flag go_on;
 
 static void
@@ -531,6 +556,7 @@ main(void)
 	test_lost_answer();
 	test_slot_sync();
 	test_compaction();
+	test_counters();
 	test_space();
 	store_close(&spool.store);
 	test_load_stop();
