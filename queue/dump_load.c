@@ -21,6 +21,16 @@
 
 enum { PROGRESS_EVERY = 1000, TXN_ROWS = 1024 };
 
+/* The types of frames in their order; those of a type are in that of keys. */
+static const char order[] = { RECORD_LEDGER, RECORD_MESSAGE, RECORD_STATE,
+	RECORD_OUTBOX, RECORD_HANDOVER, RECORD_BUCKET, RECORD_DOUBT,
+	RECORD_POLICY, DUMP_FILE };
+
+struct entry { /* a message that was loaded */
+	uint64_t id;
+	uint32_t rcpt_count;
+};
+
 /* A spool in the making; env NULL: the stream is only read. */
 struct loader {
 	const char *dir;
@@ -29,7 +39,10 @@ struct loader {
 	unsigned in_txn; /* rows of the open transaction */
 	struct buf row;
 	struct record_ledger ledger;
-	bool has_ledger;
+	size_t rank; /* of the last frame's type, from 1; 0: none came */
+	struct buf last_key;
+	struct entry *roll; /* all messages, for their states */
+	size_t roll_len, roll_cap, roll_at;
 	dump_progress_fn *fn;
 	void *ctx;
 	struct dump_sums *sums;
@@ -67,26 +80,56 @@ put(struct loader *l, enum env_table t, struct slice key, struct slice rec,
 static int
 load_ledger(struct loader *l, const struct dump_frame *f, struct err *e)
 {
-	if (l->has_ledger)
-		return err_set(e, "a second ledger");
-	l->has_ledger = true;
+	if (!slice_eq(f->key, "ledger"))
+		return err_set(e, "a ledger of another name");
 	return record_ledger_unpack(f->key, f->data, &l->ledger, e);
+}
+
+static void
+enroll(struct loader *l, uint64_t id, uint32_t rcpt_count)
+{
+	if (l->roll_len == l->roll_cap) {
+		l->roll_cap = l->roll_cap == 0 ? 1024 : 2 * l->roll_cap;
+		l->roll = mem_realloc(l->roll, l->roll_cap * sizeof(*l->roll));
+	}
+	l->roll[l->roll_len++] = (struct entry){ id, rcpt_count };
+}
+
+/* States come in the order of their messages. */
+static bool
+is_enrolled(struct loader *l, uint64_t id, uint32_t n)
+{
+	while (l->roll_at < l->roll_len && l->roll[l->roll_at].id < id)
+		l->roll_at++;
+	return l->roll_at < l->roll_len && l->roll[l->roll_at].id == id &&
+	    n < l->roll[l->roll_at].rcpt_count;
+}
+
+static int
+check_state(struct loader *l, const struct dump_frame *f, struct err *e)
+{
+	struct record_state st;
+
+	if (record_state_unpack(f->key, f->data, &st, e) == -1)
+		return -1;
+	if (!is_enrolled(l, get_be64(f->key.p), get_be32(f->key.p + 8)))
+		return err_set(e, "a recipient of no message");
+	if (st.kind == STATE_DONE)
+		l->sums->recipients--;
+	return 0;
 }
 
 static int
 load_row(struct loader *l, enum env_table t, const struct dump_frame *f,
     struct err *e)
 {
-	struct record_state st;
-
 	if (offline_check_row(t, f->key, f->data, e) == -1)
 		return -1;
-	if (t == TABLE_STATE) {
-		if (record_state_unpack(f->key, f->data, &st, e) == -1)
-			return -1;
-		if (st.kind == STATE_DONE)
-			l->sums->recipients--;
-	}
+	if (t == TABLE_STATE && check_state(l, f, e) == -1)
+		return -1;
+	/* The daemon would use that number again, and lose this record. */
+	if (t == TABLE_OUTBOX && get_be64(f->key.p) >= l->ledger.outbox_next)
+		return err_set(e, "a record that the ledger does not know");
 	return put(l, t, f->key, f->data, e);
 }
 
@@ -145,6 +188,9 @@ load_message(struct loader *l, const struct dump_frame *f, struct err *e)
 	if (check_parts(&m.waybill, &env, &m.rcpt_count, e) == -1)
 		return -1;
 	item.id = get_be64(f->key.p);
+	/* The daemon would give that id again. */
+	if (item.id >= l->ledger.id_limit)
+		return err_set(e, "a message that the ledger does not know");
 	item.env = env.p;
 	item.env_len = (uint32_t)env_len;
 	item.body = env.p + env_len;
@@ -154,6 +200,7 @@ load_message(struct loader *l, const struct dump_frame *f, struct err *e)
 	m.loc = item.loc;
 	buf_clear(&l->row);
 	record_message_pack(&l->row, f->key, &m);
+	enroll(l, item.id, m.rcpt_count);
 	l->sums->messages++;
 	l->sums->recipients += m.rcpt_count;
 	l->sums->bytes += env_len + body_len;
@@ -198,11 +245,43 @@ load_file(struct loader *l, const struct dump_frame *f, struct err *e)
 
 /* ---- frames -------------------------------------------------------------- */
 
+/* As the tables of the database are sorted. */
+static int
+compare(struct slice a, struct slice b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int d = len == 0 ? 0 : memcmp(a.p, b.p, len);
+
+	return d != 0 ? d : (a.len > b.len) - (a.len < b.len);
+}
+
+/* So nothing comes twice, and what something needs has come before it. */
+static int
+check_order(struct loader *l, const struct dump_frame *f, struct err *e)
+{
+	const char *place = memchr(order, f->type, sizeof(order));
+	size_t rank;
+
+	if (place == NULL)
+		return err_set(e, "a frame of an unknown type");
+	rank = (size_t)(place - order) + 1;
+	if (l->rank == 0 && rank != 1)
+		return err_set(e, "the ledger is not first");
+	if (rank < l->rank ||
+	    (rank == l->rank &&
+		compare(bytes(l->last_key.p, l->last_key.len), f->key) >= 0))
+		return err_set(e, "a frame that is not in its place");
+	l->rank = rank;
+	buf_clear(&l->last_key);
+	buf_add(&l->last_key, f->key.p, f->key.len);
+	return 0;
+}
+
 static int
 load_frame(struct loader *l, const struct dump_frame *f, struct err *e)
 {
-	if (!l->has_ledger && f->type != RECORD_LEDGER)
-		return err_set(e, "the ledger is not first");
+	if (check_order(l, f, e) == -1)
+		return -1;
 	if (f->type == RECORD_LEDGER)
 		return load_ledger(l, f, e);
 	if (f->type == RECORD_MESSAGE)
@@ -221,7 +300,7 @@ check_balance(const struct loader *l, struct err *e)
 	const struct store_ledger *r = &l->ledger.sums;
 	uint64_t ended = store_ledger_ended(r);
 
-	if (!l->has_ledger)
+	if (l->rank == 0)
 		return err_set(e, "there is no ledger in the dump");
 	if (r->accepted != ended + l->sums->recipients)
 		return err_set(e,
@@ -441,5 +520,7 @@ dump_load(const char *dir, FILE *f, dump_progress_fn *fn, void *ctx,
 	*sums_r = (struct dump_sums){ 0 };
 	rc = dir == NULL ? load_stream(&l, f, e) : make_spool(&l, dir, f, e);
 	buf_fini(&l.row);
+	buf_fini(&l.last_key);
+	free(l.roll);
 	return rc;
 }

@@ -5,7 +5,8 @@
  *	stream = "MAILRACE QUEUE 1" LF *frame
  *	frame  = type be32 key length, be32 data length, key, data, crc32c
  *
- * The checksum is of all of the frame before it.  Types and what they hold:
+ * The checksum is of all of the frame before it.  Types and what they hold, in
+ * this order; frames of a type are in the order of their keys, none is twice:
  *
  *	L    the ledger, first of all
  *	M    a message: key be64 id; data be32 lengths of waybill, envelope and

@@ -132,16 +132,16 @@ offline_close(struct offline *sp)
 static const struct table {
 	const char *name;
 	enum record_tag tag;
-	size_t key_len; /* 0: any */
+	size_t key_min, key_max;
 } tables[TABLE_COUNT] = {
-	[TABLE_MESSAGE] = { "message", RECORD_MESSAGE, KEY_ID },
-	[TABLE_STATE] = { "state", RECORD_STATE, KEY_STATE },
-	[TABLE_LEDGER] = { "ledger", RECORD_LEDGER, 0 },
-	[TABLE_OUTBOX] = { "outbox", RECORD_OUTBOX, KEY_ID },
-	[TABLE_HANDOVER] = { "handover", RECORD_HANDOVER, 16 },
-	[TABLE_BUCKET] = { "bucket", RECORD_BUCKET, KEY_BUCKET },
-	[TABLE_DOUBT] = { "doubt", RECORD_DOUBT, KEY_DOUBT },
-	[TABLE_POLICY] = { "policy", RECORD_POLICY, 0 },
+	[TABLE_MESSAGE] = { "message", RECORD_MESSAGE, KEY_ID, KEY_ID },
+	[TABLE_STATE] = { "state", RECORD_STATE, KEY_STATE, KEY_STATE },
+	[TABLE_LEDGER] = { "ledger", RECORD_LEDGER, 6, 6 },
+	[TABLE_OUTBOX] = { "outbox", RECORD_OUTBOX, KEY_ID, KEY_ID },
+	[TABLE_HANDOVER] = { "handover", RECORD_HANDOVER, 16, 16 },
+	[TABLE_BUCKET] = { "bucket", RECORD_BUCKET, KEY_BUCKET, KEY_BUCKET },
+	[TABLE_DOUBT] = { "doubt", RECORD_DOUBT, KEY_DOUBT, KEY_DOUBT },
+	[TABLE_POLICY] = { "policy", RECORD_POLICY, 1, KEY_POLICY_MAX },
 };
 
 int
@@ -151,7 +151,7 @@ offline_check_row(enum env_table t, struct slice key, struct slice rec,
 	const struct table *table = &tables[t];
 	struct slice payload;
 
-	if (table->key_len != 0 && key.len != table->key_len)
+	if (key.len < table->key_min || key.len > table->key_max)
 		return err_set(e, "a key of %zu bytes", key.len);
 	return record_open(table->tag, key, rec, &payload, e);
 }

@@ -37,10 +37,11 @@ enum {
 	RECORD_MESSAGE_FIXED = RECORD_HEAD + 16,
 	RECORD_STATE_LEN = RECORD_HEAD + 24,
 	RECORD_LEDGER_LEN = RECORD_HEAD + 80,
-	KEY_ID = 8,      /* be64 id, or sequence */
-	KEY_STATE = 12,  /* be64 id, be32 recipient */
-	KEY_BUCKET = 16, /* be64 start of the bucket, be64 id */
-	KEY_DOUBT = 20   /* be64 wall time, be64 id, be32 recipient */
+	KEY_ID = 8,         /* be64 id, or sequence */
+	KEY_STATE = 12,     /* be64 id, be32 recipient */
+	KEY_BUCKET = 16,    /* be64 start of the bucket, be64 id */
+	KEY_DOUBT = 20,     /* be64 wall time, be64 id, be32 recipient */
+	KEY_POLICY_MAX = 32 /* a name */
 };
 
 /* Fills in the first RECORD_HEAD bytes of rec, whose payload is there. */

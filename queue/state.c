@@ -8,9 +8,6 @@
 #include "queue/bytes.h"
 #include "queue/store_priv.h"
 
-/* A scan keeps the key it stands at in its struct. */
-#define STATE_NAME_MAX 32
-
 static enum env_result
 put(struct store *s, const struct store_state *st, struct err *e)
 {
@@ -55,7 +52,7 @@ state_commit(struct store *s, struct store_state **list, size_t count)
 	if (count == 0)
 		return;
 	for (size_t i = 0; i < count; i++)
-		CHECK(strlen(list[i]->name) <= STATE_NAME_MAX);
+		CHECK(strlen(list[i]->name) <= KEY_POLICY_MAX);
 	r = put_all(s, list, count, &e);
 	if (r == ENV_NO_SPACE && store_use_reserve(s))
 		r = put_all(s, list, count, &e);

@@ -177,6 +177,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
+	tests/fuzz/fuzz_dump \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
@@ -211,6 +212,8 @@ tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
 tests_fuzz_fuzz_dot_unstuff_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dsn_SOURCES = %D%/fuzz/fuzz_dsn.c $(fuzz_main)
 tests_fuzz_fuzz_dsn_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_dump_SOURCES = %D%/fuzz/fuzz_dump.c $(fuzz_main)
+tests_fuzz_fuzz_dump_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_header_SOURCES = %D%/fuzz/fuzz_header.c $(fuzz_main)
 tests_fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ingress_SOURCES = \
@@ -284,6 +287,8 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_dsn.in \
 	%D%/fuzz/fuzz_dsn.repro \
+	%D%/fuzz/fuzz_dump.in \
+	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_ingress.dict \

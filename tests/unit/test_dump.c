@@ -197,6 +197,140 @@ test_damage(void)
 	is_int(tmpdir_file_size("none.loading"), -1, "and leaves nothing");
 }
 
+/* ---- frames that are whole and wrong ------------------------------------- */
+
+enum wrong { KEY, TWICE, LAST };
+
+static const struct {
+	const char *label;
+	char type; /* the first frame of it is changed */
+	enum wrong wrong;
+	size_t at; /* KEY: from there on it is changed */
+	const char *key, *said;
+} wrongs[] = {
+	{ "a ledger under another key", 'L', KEY, 0, "Ledger", "another name" },
+	{ "two ledgers", 'L', TWICE, 0, "", "not in its place" },
+	{ "no ledger first", 'L', LAST, 0, "", "the ledger is not first" },
+	{ "a message twice", 'M', TWICE, 0, "", "not in its place" },
+	{ "a message after its states", 'M', LAST, 0, "",
+	    "a recipient of no message" },
+	{ "a message whose id will be given again", 'M', KEY, 0, "\x7f",
+	    "a message that the ledger does not know" },
+	{ "a state twice", 'S', TWICE, 0, "", "not in its place" },
+	{ "a state of no message", 'S', KEY, 0, "\x7f",
+	    "a recipient of no message" },
+	{ "a state of no recipient", 'S', KEY, 8, "\x01",
+	    "a recipient of no message" },
+	{ "a record whose number will be given again", 'O', KEY, 0, "\x7f",
+	    "a record that the ledger does not know" },
+	{ "an unknown type", 'S', KEY, 0, NULL, "unknown type" },
+};
+
+static void
+write_or_abort(FILE *out, const struct dump_frame *f, uint64_t *frames)
+{
+	if (dump_write(out, f, &(struct err){ "" }) == -1)
+		abort();
+	++*frames;
+}
+
+/* Its checksums fit, that of the row too. */
+static void
+write_wrong(FILE *out, const struct dump_frame *f, size_t i, uint64_t *frames)
+{
+	char key[32], *data = mem_dup(f->data.p, f->data.len);
+	struct dump_frame w = { f->type, bytes(key, f->key.len),
+		bytes(data, f->data.len) };
+
+	memcpy(key, f->key.p, f->key.len);
+	if (wrongs[i].key == NULL)
+		w.type = '?';
+	else
+		memcpy(key + wrongs[i].at, wrongs[i].key,
+		    strlen(wrongs[i].key));
+	if (w.type != RECORD_MESSAGE)
+		record_seal((enum record_tag)f->type, w.key, data, w.data.len);
+	write_or_abort(out, &w, frames);
+	free(data);
+}
+
+/* The dump with one frame changed. */
+static void
+write_part(size_t i)
+{
+	FILE *in = fopen(tmpdir_path("dump"), "r"), *out;
+	struct dump_frame f, late = { 0 };
+	struct dump_reader r;
+	struct err e;
+	bool done = false;
+	uint64_t frames = 0;
+	char count[8], key[32], *data = NULL;
+
+	out = fopen(tmpdir_path("part"), "w");
+	if (dump_reader_init(&r, in, &e) == -1 || dump_begin(out, &e) == -1)
+		abort();
+	while (dump_read(&r, &f, &e) == 1) {
+		bool it = !done && f.type == wrongs[i].type;
+
+		done = done || it;
+		if (it && wrongs[i].wrong == LAST) {
+			data = mem_dup(f.data.p, f.data.len);
+			memcpy(key, f.key.p, f.key.len);
+			late = (struct dump_frame){ f.type,
+				bytes(key, f.key.len),
+				bytes(data, f.data.len) };
+			continue;
+		}
+		if (it && wrongs[i].wrong == KEY)
+			write_wrong(out, &f, i, &frames);
+		else
+			write_or_abort(out, &f, &frames);
+		if (it && wrongs[i].wrong == TWICE)
+			write_or_abort(out, &f, &frames);
+	}
+	if (data != NULL)
+		write_or_abort(out, &late, &frames);
+	free(data);
+	put_be64(count, frames);
+	f = (struct dump_frame){ DUMP_END, bytes(NULL, 0), bytes(count, 8) };
+	write_or_abort(out, &f, &frames);
+	dump_reader_fini(&r);
+	(void)fclose(in);
+	(void)fclose(out);
+}
+
+static void
+test_wrong_frames(void)
+{
+	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
+		struct err e = { .text = "" };
+
+		write_part(i);
+		ok(load_it("part", NULL, &e) == -1 &&
+			strstr(e.text, wrongs[i].said) != NULL,
+		    "%s: %s", wrongs[i].label, e.text);
+	}
+}
+
+/* With another the daemon would not start. */
+static void
+test_names(void)
+{
+	static const size_t lengths[] = { 0, 1, 32, 33 };
+	char name[33], rec[RECORD_HEAD] = { 0 };
+
+	memset(name, 'n', sizeof(name));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct slice key = { name, lengths[i] };
+		struct err e = { .text = "good" };
+
+		record_seal(RECORD_POLICY, key, rec, sizeof(rec));
+		ok(offline_check_row(TABLE_POLICY, key, bytes(rec, sizeof(rec)),
+		       &e) == (i == 1 || i == 2 ? 0 : -1),
+		    "a name of %zu: %s", key.len, e.text);
+	}
+}
+
 static void
 test_more(void)
 {
@@ -254,6 +388,8 @@ main(void)
 	test_round_trip();
 	test_loaded_is_clean();
 	test_damage();
+	test_wrong_frames();
+	test_names();
 	test_more();
 	test_refusals();
 	tmpdir_remove();
