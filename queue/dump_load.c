@@ -473,6 +473,7 @@ check_empty(const char *dir, struct stat *st, struct err *e)
 
 	if (d == NULL)
 		return errno == ENOENT ? 0 : err_sys(e, "%s", dir);
+	/* cppcheck-suppress readdirCalled */
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while (rc == 1 && (entry = readdir(d)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 &&
@@ -510,15 +511,28 @@ make_spool(struct loader *l, const char *dir, FILE *f, struct err *e)
 	return rc;
 }
 
+/* "spool/" is made beside it as "spool" is, not in it. */
+static char *
+without_slashes(const char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		len--;
+	return mem_strndup(dir, len);
+}
+
 int
 dump_load(const char *dir, FILE *f, dump_progress_fn *fn, void *ctx,
     struct dump_sums *sums_r, struct err *e)
 {
 	struct loader l = { .fn = fn, .ctx = ctx, .sums = sums_r };
+	char *plain = dir == NULL ? NULL : without_slashes(dir);
 	int rc;
 
 	*sums_r = (struct dump_sums){ 0 };
-	rc = dir == NULL ? load_stream(&l, f, e) : make_spool(&l, dir, f, e);
+	rc = dir == NULL ? load_stream(&l, f, e) : make_spool(&l, plain, f, e);
+	free(plain);
 	buf_fini(&l.row);
 	buf_fini(&l.last_key);
 	free(l.roll);

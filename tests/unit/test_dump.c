@@ -129,6 +129,10 @@ test_round_trip(void)
 	describe(&before);
 	rename_in_tmpdir("spool", "first");
 	ok(load_it("dump", "spool", &e) == 0, "it is loaded");
+	e.text[0] = '\0';
+	ok(load_it("dump", "slash/", &e) == 0 &&
+		tmpdir_file_size("slash/db") != -1,
+	    "also where a slash ends the name %s", e.text);
 	describe(&after);
 	is_str(buf_cstr(&after), buf_cstr(&before), "and is the same");
 	ok(strstr(buf_cstr(&after), " s0\n") == NULL,
