@@ -155,8 +155,10 @@ dump_state_file(struct dumper *d, struct err *e)
 	buf_clear(&d->data);
 	buf_reserve(&d->data, STATE_FILE_MAX);
 	n = fread(d->data.p, 1, STATE_FILE_MAX, f);
-	rc = write_frame(d, DUMP_FILE, SLICE_LIT(DUMP_STATE_FILE),
-	    bytes(d->data.p, n), e);
+	rc = n == STATE_FILE_MAX ?
+	    err_set(e, "%s/" DUMP_STATE_FILE " is too large", d->sp->dir) :
+	    write_frame(d, DUMP_FILE, SLICE_LIT(DUMP_STATE_FILE),
+		bytes(d->data.p, n), e);
 	(void)fclose(f);
 	return rc;
 }

@@ -33,7 +33,8 @@ int dump(struct offline *sp, FILE *f, dump_progress_fn *fn, void *ctx,
 
 /*
  * Makes the spool dir, which does not exist or is an empty folder; dir NULL:
- * only reads the stream.  -1: there is nothing at dir that was not there before.
+ * only reads the stream.  -1: there is nothing at dir that was not there before;
+ * or all is there, and only its name could not be synced.
  */
 int dump_load(const char *dir, FILE *f, dump_progress_fn *fn, void *ctx,
     struct dump_sums *sums_r, struct err *e);
