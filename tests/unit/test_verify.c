@@ -4,6 +4,9 @@
  * message that it concerns, wherever a byte was turned over.
  */
 #include "queue/verify.h"
+
+#include <sys/wait.h>
+
 #include "tests/tap.h"
 #include "tests/unit/spool.h"
 
@@ -153,12 +156,26 @@ test_short(void)
 	    "each message behind the cut, and the segment");
 }
 
+/* In a process of its own: Berkeley DB leaks what it had when it panics. */
+static bool
+is_seen(void)
+{
+	struct verify_sums sums;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(!look(&sums) || sums.damages > 0 ? 0 : 1);
+	if (pid == -1 || waitpid(pid, &status, 0) != pid)
+		abort();
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 /* Berkeley DB has a checksum of each page. */
 static void
 test_database(void)
 {
 	static const char *const tables[] = { "message", "state", "ledger" };
-	struct verify_sums sums;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		char name[40];
@@ -167,8 +184,7 @@ test_database(void)
 		(void)snprintf(name, sizeof(name), "spool/db/%s.db", tables[i]);
 		size = tmpdir_file_size(name);
 		tmpdir_damage(name, size - 60);
-		ok(!look(&sums) || sums.damages > 0, "a byte of table %s",
-		    tables[i]);
+		ok(is_seen(), "a byte of table %s", tables[i]);
 		tmpdir_damage(name, size - 60);
 	}
 }
