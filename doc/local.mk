@@ -18,6 +18,7 @@ manual_tables = \
 	vmta/vmta.def
 EXTRA_DIST += \
 	%D%/ARCHITECTURE.md \
+	%D%/PERFORMANCE.md \
 	%D%/RELIABILITY.md \
 	%D%/directives.awk \
 	%D%/mailrace.conf.5.in
