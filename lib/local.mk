@@ -35,6 +35,7 @@ liblib_a_SOURCES = \
 	%D%/net.c %D%/net.h \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \
+	%D%/signals.c %D%/signals.h \
 	%D%/str.c %D%/str.h \
 	%D%/strmap.c %D%/strmap.h \
 	%D%/tls.c %D%/tls.h \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -166,6 +167,24 @@ thread_main(void *arg)
 	return NULL;
 }
 
+/* Signals are for the first thread, but those that tell of our own faults. */
+static int
+create_thread(struct worker *w)
+{
+	static const int faults[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV,
+		SIGSYS, SIGTRAP };
+	sigset_t mine, all;
+	int code;
+
+	(void)sigfillset(&all);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		(void)sigdelset(&all, faults[i]);
+	CHECK(pthread_sigmask(SIG_BLOCK, &all, &mine) == 0);
+	code = pthread_create(&w->thread, NULL, thread_main, w);
+	CHECK(pthread_sigmask(SIG_SETMASK, &mine, NULL) == 0);
+	return code;
+}
+
 int
 worker_start(struct worker *w, struct err *e)
 {
@@ -173,7 +192,7 @@ worker_start(struct worker *w, struct err *e)
 
 	CHECK(!w->started);
 	w->started = true;
-	code = pthread_create(&w->thread, NULL, thread_main, w);
+	code = create_thread(w);
 	if (code != 0) {
 		w->started = false;
 		errno = code;

@@ -41,7 +41,7 @@ void worker_free(struct worker **wp); /* stopped and joined only */
 /* The calling thread becomes the worker (main), until worker_stop(). */
 void worker_run(struct worker *w);
 
-/* A new thread becomes the worker. */
+/* A new thread becomes the worker; it gets no signals (lib/signals.h). */
 int worker_start(struct worker *w, struct err *e);
 
 /* After each round of posts, on the worker; for work batched by round. */

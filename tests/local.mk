@@ -63,6 +63,7 @@ check_PROGRAMS += \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
+	tests/unit/test_signals \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
 	tests/unit/test_smtp_reply \

@@ -13,6 +13,7 @@
 #include "lib/dns.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/signals.h"
 #include "lib/tls.h"
 #include "lib/worker.h"
 #include "mail/mark.h"
@@ -51,7 +52,7 @@ struct transport {
 	struct dispatch *dispatch;
 	struct control *control;
 	struct listeners *listeners;
-	struct event *signals[3];
+	struct signals *signals;
 	struct event *stop_timer;
 
 	int64_t stop_by_us;  /* 0: not stopping */
@@ -542,13 +543,12 @@ stop(struct transport *t)
 }
 
 static void
-on_signal(evutil_socket_t signo, short what, void *arg)
+on_signal(void *ctx, int number)
 {
-	struct transport *t = arg;
+	struct transport *t = ctx;
 	struct conf_errors errs = { 0 };
 
-	(void)what;
-	if (signo != SIGHUP) {
+	if (number != SIGHUP) {
 		stop(t);
 		return;
 	}
@@ -562,16 +562,12 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 int
 transport_run(struct transport *t, struct err *e)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
-	struct event_base *base = worker_base(t->main);
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, 0 };
 
-	(void)e;
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		t->signals[i] = evsignal_new(base, numbers[i], on_signal, t);
-		CHECK(t->signals[i] != NULL &&
-		    event_add(t->signals[i], NULL) == 0);
-	}
-	t->stop_timer = event_new(base, -1, EV_PERSIST, on_stop_timer, t);
+	if (signals_new(t->main, numbers, on_signal, t, &t->signals, e) == -1)
+		return -1;
+	t->stop_timer = event_new(worker_base(t->main), -1, EV_PERSIST,
+	    on_stop_timer, t);
 	CHECK(t->stop_timer != NULL);
 	log_note(LOG_L_INFO, "start", "mailraced %s serves, spool %s",
 	    PACKAGE_VERSION, store_dir(t->store));
@@ -592,9 +588,7 @@ stop_worker(struct worker *w)
 static void
 free_events(struct transport *t)
 {
-	for (size_t i = 0; i < sizeof(t->signals) / sizeof(t->signals[0]); i++)
-		if (t->signals[i] != NULL)
-			event_free(t->signals[i]);
+	signals_free(&t->signals);
 	if (t->stop_timer != NULL)
 		event_free(t->stop_timer);
 }
