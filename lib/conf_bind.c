@@ -57,7 +57,7 @@ struct assignment {
 	const char *value;
 };
 
-static void
+static struct conf_origin *
 mark(const struct conf_binder *b, size_t row, const struct conf_node *n,
     struct conf_set *set)
 {
@@ -65,8 +65,9 @@ mark(const struct conf_binder *b, size_t row, const struct conf_node *n,
 	    struct conf_origin);
 
 	set->bits[row / 64] |= UINT64_C(1) << row % 64;
-	*origin = (struct conf_origin){ row, n, set->origins };
+	*origin = (struct conf_origin){ row, n, 0, set->origins };
 	set->origins = origin;
+	return origin;
 }
 
 static void
@@ -76,15 +77,18 @@ set_row(const struct conf_binder *b, const struct conf_table *table,
 	size_t i = (size_t)(a->row - table->rows);
 	const struct conf_node *n = a->node;
 	void *field = field_of(a->row, out);
+	struct conf_origin *origin;
 	const char *hint = "";
 	struct err e;
 
 	if (!test_bit(set, i) && conf_type_adds_up(a->row->type))
 		memset(field, 0, conf_type_size(a->row->type));
-	mark(b, i, n, set);
+	origin = mark(b, i, n, set);
 	if (conf_value_parse(b->tree, a->row, n, slice_of(a->value), field,
-		&e) == 0)
+		&e) == 0) {
+		origin->items = conf_value_items(a->row, field);
 		return;
+	}
 	if (strchr(a->value, '$') != NULL && a->row->type != CONF_TYPE_DOMAINS)
 		hint = " ($NAME stands for domains only: is this a template?)";
 	conf_error(b->errs, n->file, n->line, "%s: %s%s", n->name, e.text,

@@ -85,6 +85,7 @@ struct conf_table {
 struct conf_origin { /* a line that set a row; the last one counts */
 	size_t row;
 	const struct conf_node *node;
+	size_t items; /* of the value, with those of this line */
 	const struct conf_origin *before; /* what was set earlier */
 };
 
@@ -136,5 +137,7 @@ int conf_value_parse(const struct conf_tree *tree,
 
 size_t conf_type_size(enum conf_type type);
 bool conf_type_adds_up(enum conf_type type);
+/* How many items a value has; 1 of a type that does not add up. */
+size_t conf_value_items(const struct conf_directive *row, const void *field);
 
 #endif

@@ -130,38 +130,6 @@ print_dkey(struct buf *out, const struct conf_dkey *k)
 	print_text(out, k->path);
 }
 
-/* All list types begin with the number of their items. */
-static size_t
-count_of(const struct conf_directive *row, const void *field)
-{
-	switch (row->type) {
-	case CONF_TYPE_SOURCES:
-		return ((const struct conf_sources *)field)->n;
-	case CONF_TYPE_DKEYS:
-		return ((const struct conf_dkeys *)field)->n;
-	case CONF_TYPE_STRS:
-	case CONF_TYPE_ADDRS:
-	case CONF_TYPE_DOMAINS:
-		return ((const struct conf_strs *)field)->n;
-	case CONF_TYPE_UINT:
-	case CONF_TYPE_PERCENT:
-	case CONF_TYPE_BOOL:
-	case CONF_TYPE_BOOL_INTERVAL:
-	case CONF_TYPE_INTERVAL:
-	case CONF_TYPE_INTERVALS:
-	case CONF_TYPE_RATE:
-	case CONF_TYPE_RATES:
-	case CONF_TYPE_DATA_RATE:
-	case CONF_TYPE_SIZE:
-	case CONF_TYPE_CIDR:
-	case CONF_TYPE_STR:
-	case CONF_TYPE_WORD:
-	case CONF_TYPE_HOSTS:
-		break;
-	}
-	return 1;
-}
-
 static void
 print_item(const struct conf_directive *row, const void *field, size_t line,
     struct buf *out)
@@ -230,7 +198,7 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 size_t
 conf_print_lines(const struct conf_directive *row, const void *field)
 {
-	size_t n = count_of(row, field);
+	size_t n = conf_value_items(row, field);
 
 	return n == 0 ? 1 : n;
 }
@@ -241,7 +209,7 @@ conf_print(const struct conf_directive *row, const void *field, size_t line,
 {
 	if (!conf_type_adds_up(row->type))
 		print_one(row, field, out);
-	else if (count_of(row, field) == 0)
+	else if (conf_value_items(row, field) == 0)
 		buf_str(out, "\"\"");
 	else
 		print_item(row, field, line, out);

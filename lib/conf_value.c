@@ -485,3 +485,14 @@ conf_type_adds_up(enum conf_type type)
 	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_SOURCES ||
 	    type == CONF_TYPE_DKEYS;
 }
+
+size_t
+conf_value_items(const struct conf_directive *row, const void *field)
+{
+	size_t n = 1;
+
+	/* All types that add up begin with the number of their items. */
+	if (conf_type_adds_up(row->type))
+		memcpy(&n, field, sizeof(n));
+	return n;
+}

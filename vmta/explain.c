@@ -34,22 +34,21 @@ place_if_set(const struct conf_table *table, const struct conf_set *set,
 	    struct place){ table, conf_is_set(table, set, name) ? set : NULL };
 }
 
-/*
- * The line of a value: the last one wins; of a list each item has its own,
- * unless some were written together.
- */
+/* The line of a value: the last one; of an item of a list the one it is in. */
 static const struct conf_node *
-line_of(const struct place *p, const char *name, size_t item, size_t items)
+line_of(const struct place *p, const struct conf_directive *row, size_t item)
 {
-	const struct conf_node *own = NULL;
-	size_t n = 0;
+	const struct conf_node *own = conf_set_node(p->table, p->set,
+	    row->name);
 
+	if (!conf_type_adds_up(row->type))
+		return own;
 	for (const struct conf_origin *o = p->set->origins; o != NULL;
 	     o = o->before)
-		if (strcmp(p->table->rows[o->row].name, name) == 0 &&
-		    ++n == items - item)
+		if (strcmp(p->table->rows[o->row].name, row->name) == 0 &&
+		    o->items > item)
 			own = o->node;
-	return n == items ? own : conf_set_node(p->table, p->set, name);
+	return own;
 }
 
 /* "<domain *> of <virtual-mta news>", from the inside. */
@@ -97,8 +96,7 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 		if (strcmp(row->name, "smtp-listener") == 0)
 			print_listener_source(x, field, i);
 		out.value = buf_cstr(&x->value);
-		line = place->set == NULL ? NULL :
-					    line_of(place, row->name, i, items);
+		line = place->set == NULL ? NULL : line_of(place, row, i);
 		if (line != NULL) {
 			name_block(&x->block, line);
 			out.file = line->file;

@@ -34,6 +34,8 @@ static const char text[] = /* the line numbers count */
     "</virtual-mta-pool>\n"
     "<virtual-mta news>\n"
     "  smtp-source-host 127.0.0.3 b.example\n"
+    "  smtp-source-host [127.0.0.8/30] c.example\n"
+    "  smtp-source-host 127.0.0.4 d.example\n"
     "</virtual-mta>\n";
 
 static const struct {
@@ -57,6 +59,10 @@ static const struct {
 	    "smtp-source-host 127.0.0.2 a.example :12 <virtual-mta news>" },
 	{ "other.net", "news", "Virtual MTA Settings",
 	    "smtp-source-host 127.0.0.3 b.example :27 <virtual-mta news>" },
+	{ "other.net", "news", "Virtual MTA Settings",
+	    "smtp-source-host 127.0.0.10 c.example :28 <virtual-mta news>" },
+	{ "other.net", "news", "Virtual MTA Settings",
+	    "smtp-source-host 127.0.0.4 d.example :29 <virtual-mta news>" },
 	{ "other.net", "plain", "Virtual MTA Settings",
 	    "max-smtp-out 7 :18 <virtual-mta plain>" },
 	{ "other.net", "plain", "Virtual MTA Settings",
