@@ -13,6 +13,16 @@
 
 enum { FORMAT_VERSION = 1, FIXED = 15, RCPT_MIN = 2 + 4 * PACKED_STRING_MIN };
 
+const struct envelope envelope_blank = {
+	.sender = "",
+	.envid = "",
+	.job = "",
+	.pool = "",
+	.auth_user = "",
+	.host_id = "",
+	.src_mta = "",
+};
+
 const char *
 envelope_vmta_shown(const char *vmta)
 {

@@ -64,6 +64,9 @@ struct envelope {
 	struct env_rcpt *rcpts;
 };
 
+/* To begin with: all strings are "", and there is no recipient. */
+extern const struct envelope envelope_blank;
+
 #define ENVELOPE_RCPT_MAX 100000
 
 /* The virtual MTA without a name, as people know it. */

@@ -182,19 +182,13 @@ pack(const struct notice_of *of, const struct buf *text, uint8_t flags,
 		.vmta = "",
 		.orcpt = "",
 		.priority = PRIORITY };
-	struct envelope env = { .arrival_us = clock_wall_us(),
-		.sender = "",
-		.envid = "",
-		.job = "",
-		.pool = "",
-		.auth_user = "",
-		.host_id = "",
-		.src_mta = "",
-		.flags = flags,
-		.rcpt_count = 1,
-		.rcpts = &rcpt };
+	struct envelope env = envelope_blank;
 	struct buf packed = { 0 };
 
+	env.arrival_us = clock_wall_us();
+	env.flags = flags;
+	env.rcpt_count = 1;
+	env.rcpts = &rcpt;
 	envelope_pack(&env, &packed);
 	*out = (struct notice){ .msg = message_new(packed.p,
 				    (uint32_t)packed.len) };

@@ -103,18 +103,12 @@ record_nameless(struct settlement *st, const struct settlement_rcpt *r)
 		.domain = "",
 		.vmta = "",
 		.orcpt = "" };
-	const struct envelope blank = { .sender = "",
-		.envid = "",
-		.job = "",
-		.pool = "",
-		.auth_user = "",
-		.host_id = "",
-		.src_mta = "",
-		.rcpt_count = 1,
-		.rcpts = &nobody };
+	struct envelope env = envelope_blank;
 	struct record_of of = r->of;
 
-	of.env = &blank;
+	env.rcpt_count = 1;
+	env.rcpts = &nobody;
+	of.env = &env;
 	of.n = 0;
 	if (!r->unrecorded)
 		record_pack(&of, &st->records);

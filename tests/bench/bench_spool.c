@@ -82,19 +82,16 @@ make_message(unsigned long i, struct buf *bill)
 		.vmta = vmta,
 		.orcpt = "",
 		.priority = 50 };
-	const struct envelope env = { .arrival_us = clock_wall_us(),
-		.sender = "bulk@sender.example",
-		.envid = "",
-		.job = "bench",
-		.pool = "",
-		.auth_user = "",
-		.host_id = "",
-		.src_mta = "bench (127.0.0.1)",
-		.rcpt_count = 1,
-		.rcpts = &rcpt };
+	struct envelope env = envelope_blank;
 	struct buf packed = { 0 };
 	struct message *m;
 
+	env.arrival_us = clock_wall_us();
+	env.sender = "bulk@sender.example";
+	env.job = "bench";
+	env.src_mta = "bench (127.0.0.1)";
+	env.rcpt_count = 1;
+	env.rcpts = &rcpt;
 	(void)snprintf(name, sizeof(name), "d%lu.bench.example", domain);
 	(void)snprintf(addr, sizeof(addr), "user%lu@%s", i, name);
 	if (setting("vmtas") > 0)
