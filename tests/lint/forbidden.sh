@@ -85,6 +85,10 @@ FNR == 1 { in_comment = 0; excused = -9 }
 			complain(name "() is not used outside lib/tls.c")
 		if (name ~ /^ares_/ && FILENAME !~ /^lib\/dns[a-z_]*\.[ch]$/)
 			complain(name "() is not used outside lib/dns.c")
+		if (name ~ /^curl_/ && FILENAME !~ /^lib\/http[a-z_]*\.[ch]$/)
+			complain(name "() is not used outside lib/http_*.c")
+		if (name ~ /^redis[A-Z]/ && FILENAME !~ /^lib\/redis[a-z_]*\.[ch]$/)
+			complain(name "() is not used outside lib/redis.c")
 	}
 	if (FILENAME !~ /^queue\// &&
 	    line ~ /(^|[^A-Za-z0-9_])(DB|DB_ENV|DB_TXN|DBC|DBT)[ \t]+\**[a-z]/)

@@ -85,6 +85,8 @@ echo '	pthread_mutex_lock(&m);' |
     finds forbidden transport/bad.c 'pthread_mutex_lock()'
 echo '	SSL_read(s, b, n);' | finds forbidden transport/bad.c 'SSL_read()'
 echo '	ares_query(c);' | finds forbidden transport/bad.c 'ares_query()'
+echo '	curl_multi_init();' | finds forbidden transport/bad.c 'curl_multi_init()'
+echo '	redisAsyncFree(c);' | finds forbidden transport/bad.c 'redisAsyncFree()'
 echo '	DB *db;' | finds forbidden transport/bad.c 'Berkeley DB'
 passes forbidden mail/good.c "comments, strings, members" <<'X'
 /* sprintf(x) and
