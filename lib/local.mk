@@ -16,6 +16,7 @@ liblib_a_SOURCES = \
 	%D%/conf_unknown.c \
 	%D%/conf_value.c \
 	%D%/count.h \
+	%D%/csv_write.c %D%/csv_write.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
