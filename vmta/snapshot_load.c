@@ -268,6 +268,8 @@ static size_t
 types_of(struct reader *r, const struct acct_entry *a,
     enum acct_type out[ACCT_TYPES])
 {
+	static const unsigned written = ACCT_BIT(ACCT_D) | ACCT_BIT(ACCT_B) |
+	    ACCT_BIT(ACCT_T); /* nobody makes the others yet */
 	const struct conf_node *n = conf_set_node(&table_acct, &a->set,
 	    "records");
 	const struct conf_strs *list = &a->pub.records;
@@ -282,6 +284,9 @@ types_of(struct reader *r, const struct acct_entry *a,
 			    "records: \"%s\" is no kind of record", list->v[i]);
 			continue;
 		}
+		if ((written & ACCT_BIT(t)) == 0)
+			conf_warning(r->b.errs, n->file, n->line,
+			    "records: %s has no effect yet", list->v[i]);
 		if ((seen & ACCT_BIT(t)) == 0)
 			out[count++] = t;
 		seen |= ACCT_BIT(t);
