@@ -16,6 +16,7 @@ liblib_a_SOURCES = \
 	%D%/conf_unknown.c \
 	%D%/conf_value.c \
 	%D%/count.h \
+	%D%/csv.c %D%/csv.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
@@ -30,6 +31,7 @@ liblib_a_SOURCES = \
 	%D%/flag.h \
 	%D%/gauge.h \
 	%D%/glob.c %D%/glob.h \
+	%D%/input.c %D%/input.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \

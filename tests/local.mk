@@ -17,6 +17,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_parse \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
+	tests/unit/test_csv \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
