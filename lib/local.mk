@@ -17,6 +17,7 @@ liblib_a_SOURCES = \
 	%D%/conf_value.c \
 	%D%/count.h \
 	%D%/csv_write.c %D%/csv_write.h \
+	%D%/csv.c %D%/csv.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
@@ -31,6 +32,7 @@ liblib_a_SOURCES = \
 	%D%/flag.h \
 	%D%/gauge.h \
 	%D%/glob.c %D%/glob.h \
+	%D%/input.c %D%/input.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \
