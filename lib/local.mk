@@ -16,8 +16,8 @@ liblib_a_SOURCES = \
 	%D%/conf_unknown.c \
 	%D%/conf_value.c \
 	%D%/count.h \
-	%D%/csv_write.c %D%/csv_write.h \
 	%D%/csv.c %D%/csv.h \
+	%D%/csv_write.c %D%/csv_write.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
