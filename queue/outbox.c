@@ -8,7 +8,7 @@
 #include "queue/bytes.h"
 #include "queue/record.h"
 
-enum { REPLAY_SLICE = 8 };
+enum { REPLAY_SLICE = 32 };
 
 int
 outbox_init(struct outbox *o, struct env *v, uint64_t next, struct err *e)
@@ -70,11 +70,30 @@ outbox_put(struct outbox *o, uint64_t seq, struct err *e)
 	    bytes(o->blob.p, o->blob.len), e);
 }
 
+static void
+send(struct outbox *o, uint64_t seq, const void *p, size_t len)
+{
+	if (o->fn == NULL)
+		return;
+	o->away += len;
+	o->fn(o->ctx, seq, p, len);
+}
+
+static bool
+window_is_full(const struct outbox *o)
+{
+	return o->away >= OUTBOX_WINDOW;
+}
+
 void
 outbox_send(struct outbox *o, uint64_t seq)
 {
-	if (o->live && o->fn != NULL)
-		o->fn(o->ctx, seq, o->blob.p + RECORD_HEAD,
+	if (o->live && window_is_full(o)) {
+		o->live = false;
+		o->replayed = seq;
+	}
+	if (o->live)
+		send(o, seq, o->blob.p + RECORD_HEAD,
 		    o->blob.len - RECORD_HEAD);
 }
 
@@ -92,8 +111,7 @@ replay_row(struct outbox *o, struct slice key, struct slice rec)
 		    "a blob of the outbox cannot be read: left where it is");
 		return;
 	}
-	if (o->fn != NULL)
-		o->fn(o->ctx, get_be64(key.p), blob.p, blob.len);
+	send(o, get_be64(key.p), blob.p, blob.len);
 }
 
 bool
@@ -104,12 +122,12 @@ outbox_replay(struct outbox *o, uint64_t next)
 	struct env_scan sc;
 	struct err e;
 
-	if (o->live)
+	if (o->live || window_is_full(o))
 		return false;
 	env_scan_init(&sc, TABLE_OUTBOX, ENV_SCAN_SMALL);
 	key_id(from, o->replayed);
 	env_scan_seek(&sc, bytes(from, sizeof(from)));
-	for (int i = 0; i < REPLAY_SLICE; i++) {
+	for (int i = 0; i < REPLAY_SLICE && !window_is_full(o); i++) {
 		enum env_result r = env_scan_next(o->env, &sc, &key, &rec, &e);
 
 		CHECK(r == ENV_OK || r == ENV_ABSENT);
@@ -124,7 +142,22 @@ outbox_replay(struct outbox *o, uint64_t next)
 	env_scan_fini(&sc);
 	if (o->replayed >= next)
 		o->live = true;
-	return !o->live;
+	return !o->live && !window_is_full(o);
+}
+
+bool
+outbox_taken(struct outbox *o, size_t bytes)
+{
+	CHECK(bytes <= o->away);
+	o->away -= bytes;
+	return !o->live && !window_is_full(o);
+}
+
+void
+outbox_rewind(struct outbox *o, uint64_t seq)
+{
+	o->live = false;
+	o->replayed = seq > o->trimmed ? seq : o->trimmed;
 }
 
 /* ---- those that are done ------------------------------------------------- */
