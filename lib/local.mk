@@ -3,6 +3,7 @@ liblib_a_SOURCES = \
 	%D%/acceptor.c %D%/acceptor.h \
 	%D%/base64.c %D%/base64.h \
 	%D%/check.h \
+	%D%/child.c %D%/child.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/conf_bind.c %D%/conf_bind.h \
 	%D%/conf_form.c %D%/conf_form.h \
