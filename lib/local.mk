@@ -31,6 +31,8 @@ liblib_a_SOURCES = \
 	%D%/flag.h \
 	%D%/gauge.h \
 	%D%/glob.c %D%/glob.h \
+	%D%/gzip.c %D%/gzip.h \
+	%D%/http_post.c %D%/http_post.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \

@@ -38,6 +38,7 @@ check_PROGRAMS += \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
 	tests/unit/test_heap \
+	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_known \

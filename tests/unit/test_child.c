@@ -138,7 +138,7 @@ exit_codes(void)
 static void
 gets_its_input(void)
 {
-	char command[500];
+	char command[600];
 	struct seen s;
 	struct err e;
 
