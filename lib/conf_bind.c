@@ -28,6 +28,14 @@ test_bit(const struct conf_set *set, size_t i)
 	return (set->bits[i / 64] >> i % 64 & 1) != 0;
 }
 
+/* The default is the first of several words; the others are values as well. */
+static bool
+has_words(enum conf_type t)
+{
+	return t == CONF_TYPE_WORD || t == CONF_TYPE_SIZE ||
+	    t == CONF_TYPE_INTERVAL;
+}
+
 void
 conf_defaults(const struct conf_tree *tree, const struct conf_table *table,
     void *out)
@@ -41,7 +49,7 @@ conf_defaults(const struct conf_tree *tree, const struct conf_table *table,
 		memset(field, 0, conf_type_size(row->type));
 		if (row->def[0] == '\0' && conf_type_adds_up(row->type))
 			continue;
-		if (row->type == CONF_TYPE_WORD)
+		if (has_words(row->type))
 			def.len = strcspn(def.p, "|");
 		/* The tables are ours: a default that cannot be read is a bug. */
 		CHECK(conf_value_parse(tree, row, tree->root, def, field, &e) ==

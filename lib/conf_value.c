@@ -12,10 +12,18 @@
 #define INTERVALS_MAX 30
 #define RATES_MAX 400 /* a day each */
 
+/* Is it the default, or one of the words behind it? ("250M|unlimited") */
 static bool
-default_is(const struct conf_directive *row, const char *word)
+has_word(const struct conf_directive *row, const char *word)
 {
-	return strcmp(row->def, word) == 0;
+	for (const char *p = row->def; *p != '\0';) {
+		struct slice one = { p, strcspn(p, "|") };
+
+		if (slice_eq(one, word))
+			return true;
+		p += one.len + (p[one.len] == '|');
+	}
+	return false;
 }
 
 static int
@@ -39,7 +47,7 @@ parse_uint(const struct conf_directive *row, struct slice s, uint32_t *out,
 {
 	uint64_t v;
 
-	if (slice_eq_nocase(s, "unlimited") && default_is(row, "0")) {
+	if (slice_eq_nocase(s, "unlimited") && has_word(row, "0")) {
 		*out = 0;
 		return 0;
 	}
@@ -59,10 +67,10 @@ parse_size(const struct conf_directive *row, struct slice s, uint64_t *out,
 
 	if (str_to_size(s, &v, e) == -1)
 		return -1;
-	if (default_is(row, "unlimited") && v == 0)
+	if (has_word(row, "unlimited") && v == 0)
 		v = SIZE_UNLIMITED; /* PowerMTA writes either */
 	if (v == SIZE_UNLIMITED) {
-		if (!default_is(row, "unlimited"))
+		if (!has_word(row, "unlimited"))
 			return err_set(e, "\"unlimited\" is no value here");
 		*out = v;
 		return 0;
@@ -81,7 +89,7 @@ parse_interval(const struct conf_directive *row, struct slice s, int64_t *out,
 
 	if (str_to_interval(s, &us, e) == -1)
 		return -1;
-	if (us == INTERVAL_NEVER && !default_is(row, "never"))
+	if (us == INTERVAL_NEVER && !has_word(row, "never"))
 		return err_set(e, "\"never\" is no value here");
 	if (us != INTERVAL_NEVER &&
 	    check_bounds(row, (uint64_t)(us / US_PER_S), "s", e) == -1)

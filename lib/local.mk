@@ -17,6 +17,8 @@ liblib_a_SOURCES = \
 	%D%/conf_unknown.c \
 	%D%/conf_value.c \
 	%D%/count.h \
+	%D%/csv.c %D%/csv.h \
+	%D%/csv_write.c %D%/csv_write.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
@@ -33,6 +35,7 @@ liblib_a_SOURCES = \
 	%D%/glob.c %D%/glob.h \
 	%D%/gzip.c %D%/gzip.h \
 	%D%/http_post.c %D%/http_post.h \
+	%D%/input.c %D%/input.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \

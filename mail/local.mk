@@ -1,5 +1,11 @@
 noinst_LIBRARIES += libmail.a
 libmail_a_SOURCES = \
+	%D%/acct_derived.def \
+	%D%/acct_field.c %D%/acct_field.h \
+	%D%/acct_fields.def \
+	%D%/acct_record.c %D%/acct_record.h \
+	%D%/acct_row.c %D%/acct_row.h \
+	%D%/acct_types.def \
 	%D%/addr.c %D%/addr.h \
 	%D%/bounce_class.def \
 	%D%/canon.c %D%/canon.h \

@@ -16,7 +16,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/str.h"
-#include "transport/acct_record.h"
+#include "mail/acct_row.h"
 #include "transport/acct_state.h"
 
 /* How long rows may wait to be synced, and how many may. */
@@ -26,7 +26,10 @@
 struct acct_file {
 	STAILQ_ENTRY(acct_file) link;
 	char *path;
-	char types[8]; /* "db" */
+	unsigned
+	    types; /* ACCT_BIT() of each; 0 once it left the configuration */
+	const struct acct_layout *layout; /* of a->conf, if it has types */
+	struct buf header;                /* of that layout */
 	int fd;
 	uint64_t inode;  /* of fd */
 	uint64_t length; /* of what is durable in the file, and in the state */
@@ -45,6 +48,8 @@ struct acct {
 	struct store *store;
 	struct acct_state *state;
 	struct acct_files files;
+	struct snapshot *conf;
+	struct acct_rows rows;
 	uint64_t next;     /* the blob to come: all before it are taken in */
 	uint64_t synced;   /* all before it are durable in the files */
 	bool state_failed; /* said so once */
@@ -59,6 +64,7 @@ file_free(struct acct_file *f)
 	if (f->fd != -1)
 		(void)close(f->fd);
 	buf_fini(&f->rows);
+	buf_fini(&f->header);
 	free(f->path);
 	free(f);
 }
@@ -111,7 +117,7 @@ header_first(struct acct_file *f)
 		return;
 	f->headed = true;
 	f->rows = (struct buf){ 0 };
-	acct_csv_header(&f->rows);
+	buf_add(&f->rows, f->header.p, f->header.len);
 	if (rows.len > 0)
 		buf_add(&f->rows, rows.p, rows.len);
 	buf_fini(&rows);
@@ -154,14 +160,12 @@ file_is_gone(const struct acct_file *f)
 }
 
 static void
-set_types(struct acct_file *f, const struct acct_conf *conf)
+set_conf(struct acct_file *f, const struct acct_conf *conf)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < conf->records.n && n < sizeof(f->types) - 1; i++)
-		if (conf->records.v[i][1] == '\0')
-			f->types[n++] = conf->records.v[i][0];
-	f->types[n] = '\0';
+	f->types = conf->types;
+	f->layout = conf->layout;
+	buf_clear(&f->header);
+	acct_row_header(f->layout, &f->header);
 }
 
 static int
@@ -173,6 +177,7 @@ add_file(struct acct *a, const struct acct_conf *conf, struct err *e)
 		f = mem_new(struct acct_file);
 		f->path = mem_strdup(conf->path);
 		f->fd = -1;
+		set_conf(f, conf);
 		if (file_open(f, e) == -1) {
 			file_free(f);
 			return -1;
@@ -180,7 +185,7 @@ add_file(struct acct *a, const struct acct_conf *conf, struct err *e)
 		STAILQ_INSERT_TAIL(&a->files, f, link);
 	}
 	f->kept = true;
-	set_types(f, conf);
+	set_conf(f, conf);
 	return 0;
 }
 
@@ -409,16 +414,16 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-add_row(struct acct *a, const struct acct_record *r)
+add_row(struct acct *a, const struct acct_record *r, const struct acct_id *id)
 {
 	struct acct_file *f;
 	struct err e;
 
 	STAILQ_FOREACH(f, &a->files, link)
 	{
-		if (strchr(f->types, r->type) == NULL)
+		if ((f->types & ACCT_BIT(r->type)) == 0)
 			continue;
-		acct_csv_row(r, &f->rows);
+		acct_row_add(&a->rows, f->layout, r, id, &f->rows);
 		if (f->rows.len - f->written > WRITE_AFTER && !f->failed &&
 		    !file_is_gone(f) && file_write(f, &e) == -1)
 			trouble(f, &e);
@@ -440,6 +445,7 @@ on_blob(struct post *p)
 	struct acct *a = b->acct;
 	const char *at = b->bytes;
 	size_t left = b->len;
+	struct acct_id id = { .seq = b->seq };
 	struct acct_record r;
 	enum acct_next next;
 
@@ -448,8 +454,12 @@ on_blob(struct post *p)
 		free(b);
 		return;
 	}
-	while ((next = acct_record_unpack(&at, &left, &r)) == ACCT_RECORD)
-		add_row(a, &r);
+	while ((next = acct_record_unpack(&at, &left, a->rows.rg, &r)) ==
+	    ACCT_RECORD) {
+		add_row(a, &r, &id);
+		region_reset(a->rows.rg);
+		id.index++;
+	}
 	if (next == ACCT_BROKEN)
 		log_note(LOG_L_ERROR, "acct",
 		    "outbox entry %llu is broken: %zu bytes of it are lost",
@@ -506,6 +516,8 @@ acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
 
 	*a_r = NULL;
 	a->worker = w;
+	a->conf = snapshot_ref(conf);
+	acct_rows_init(&a->rows);
 	STAILQ_INIT(&a->files);
 	a->timer = event_new(worker_base(w), -1, 0, on_timer, a);
 	CHECK(a->timer != NULL);
@@ -542,6 +554,8 @@ acct_free(struct acct **ap)
 	}
 	event_free(a->timer);
 	acct_state_free(&a->state);
+	acct_rows_fini(&a->rows);
+	snapshot_unref(&a->conf);
 	free(a);
 }
 
@@ -582,14 +596,15 @@ on_reload(struct post *p)
 	STAILQ_FOREACH(f, &a->files, link)
 	{
 		f->kept = behind;
-		f->types[0] = '\0';
+		f->types = 0;
 	}
 	if (take_conf(a, r->conf, &e) == -1)
 		log_note(LOG_L_ERROR, "acct", "%s", e.text);
 	drop_unkept(a);
 	/* New files must be in the state before rows are. */
 	sync_all(a);
-	snapshot_unref(&r->conf);
+	snapshot_unref(&a->conf);
+	a->conf = r->conf;
 	free(r);
 }
 

@@ -1,8 +1,6 @@
 noinst_LIBRARIES += libtransport.a
 libtransport_a_SOURCES = \
 	%D%/acct.c %D%/acct.h \
-	%D%/acct_fields.def \
-	%D%/acct_record.c %D%/acct_record.h \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/arrival.c %D%/arrival.h \
 	%D%/barrier.c %D%/barrier.h \

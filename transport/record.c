@@ -7,19 +7,19 @@
 
 #include "lib/check.h"
 #include "lib/log.h"
+#include "mail/acct_record.h"
 #include "mail/message.h"
 #include "mail/smtp_cmd.h"
-#include "transport/acct_record.h"
 
 static const struct {
-	char type;
+	enum acct_type type;
 	const char *action, *word;
 } forms[] = {
-	[DISPOSE_DELIVERED] = { 'd', "relayed", "delivered" },
-	[DISPOSE_FAIL] = { 'b', "failed", "failed" },
-	[DISPOSE_EXPIRE] = { 'b', "failed", "expired" },
-	[DISPOSE_DELETE] = { 'b', "failed", "deleted" },
-	[DISPOSE_RETRY] = { 't', "delayed", "deferred" },
+	[DISPOSE_DELIVERED] = { ACCT_D, "relayed", "delivered" },
+	[DISPOSE_FAIL] = { ACCT_B, "failed", "failed" },
+	[DISPOSE_EXPIRE] = { ACCT_B, "failed", "expired" },
+	[DISPOSE_DELETE] = { ACCT_B, "failed", "deleted" },
+	[DISPOSE_RETRY] = { ACCT_T, "delayed", "deferred" },
 };
 
 const char *
@@ -82,8 +82,10 @@ record_pack(const struct record_of *r, struct buf *out)
 	const struct env_rcpt *rcpt = &r->env->rcpts[r->n];
 	const struct outcome *o = r->outcome;
 	char diag[1200], mta[320], source[NET_ADDR_TEXT], peer[NET_ADDR_TEXT];
-	struct acct_record a = { .type = forms[r->disposition->what].type };
-	bool delivered = a.type == 'd';
+	struct acct_record a = { .type = forms[r->disposition->what].type,
+		.id = r->id,
+		.rcpt_number = r->n };
+	bool delivered = a.type == ACCT_D;
 
 	a.logged_us = o->wall_us;
 	a.queued_us = r->env->arrival_us;

@@ -27,7 +27,7 @@ struct record_of {
 	const struct disposition *disposition;
 };
 
-/* Appends the packed record (transport/acct_record.h). */
+/* Appends the packed record (mail/acct_record.h). */
 void record_pack(const struct record_of *r, struct buf *out);
 
 /* "expired", for the log. */

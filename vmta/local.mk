@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libvmta.a
 libvmta_a_SOURCES = \
+	%D%/acct_layout.c %D%/acct_layout.h \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
 	%D%/backlog.c %D%/backlog.h \

@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/net.h"
 
+struct acct_layout;
 struct dkim_key;
 
 struct global_conf {
@@ -48,10 +49,15 @@ struct user_conf {
 #undef D
 };
 
+enum acct_kind { ACCT_FILE, ACCT_PIPE, ACCT_WEBHOOK, ACCT_REDIS };
+
 struct acct_conf {
-	const char *path;
+	const char *path; /* the tag: absolute, or "|COMMAND" */
 	const char *file; /* where it stands first, for messages */
 	unsigned line;
+	enum acct_kind kind;
+	unsigned types; /* ACCT_BIT() of each; from `records` */
+	const struct acct_layout *layout;
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;
 #include "vmta/acct.def"

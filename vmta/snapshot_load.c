@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/conf_lex.h"
+#include "vmta/acct_layout.h"
 #include "vmta/snapshot_priv.h"
 
 struct reader {
@@ -262,59 +263,47 @@ read_user(struct reader *r, const struct conf_node *n)
 
 /* ---- <acct-file> --------------------------------------------------------- */
 
-/* The letter of a kind of record, by its letter or name; or NULL. */
-static const char *
-record_letter(const char *name, bool *written_r)
+/* Types in the order of `records`, each once; what is no type is an error. */
+static size_t
+types_of(struct reader *r, const struct acct_entry *a,
+    enum acct_type out[ACCT_TYPES])
 {
-	static const struct {
-		const char *letter, *name;
-		bool written;
-	} kinds[] = {
-		{ "d", "delivery", true },
-		{ "b", "bounce", true },
-		{ "t", "transient", true },
-		{ "tq", "transient-queue", false },
-		{ "r", "receipt", false },
-		{ "rb", "remote-bounce", false },
-		{ "rs", "remote-status", false },
-		{ "f", "feedback-loop", false },
-		{ "f", "fbl", false },
-	};
+	static const unsigned written = ACCT_BIT(ACCT_D) | ACCT_BIT(ACCT_B) |
+	    ACCT_BIT(ACCT_T); /* nobody makes the others yet */
+	const struct conf_node *n = conf_set_node(&table_acct, &a->set,
+	    "records");
+	const struct conf_strs *list = &a->pub.records;
+	unsigned seen = 0;
+	size_t count = 0;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (str_eq_nocase(name, kinds[i].letter) ||
-		    str_eq_nocase(name, kinds[i].name)) {
-			*written_r = kinds[i].written;
-			return kinds[i].letter;
+	for (size_t i = 0; i < list->n; i++) {
+		enum acct_type t;
+
+		if (!acct_type_find(slice_of(list->v[i]), &t)) {
+			conf_error(r->b.errs, n->file, n->line,
+			    "records: \"%s\" is no kind of record", list->v[i]);
+			continue;
 		}
-	return NULL;
+		if ((written & ACCT_BIT(t)) == 0)
+			conf_warning(r->b.errs, n->file, n->line,
+			    "records: %s has no effect yet", list->v[i]);
+		if ((seen & ACCT_BIT(t)) == 0)
+			out[count++] = t;
+		seen |= ACCT_BIT(t);
+	}
+	return count;
 }
 
-/* Each kind once, by its letter; and of those only what can be written. */
 static void
 tidy_records(struct reader *r, struct acct_entry *a)
 {
-	const struct conf_node *n = conf_set_node(&table_acct, &a->set,
-	    "records");
-	struct conf_strs *list = &a->pub.records, out = { 0 };
+	enum acct_type types[ACCT_TYPES];
+	struct acct_layout_of of = { types, types_of(r, a, types) };
 
-	for (size_t i = 0; n != NULL && i < list->n; i++) {
-		bool written = false, seen = false;
-		const char *letter = record_letter(list->v[i], &written);
-
-		if (letter == NULL)
-			conf_error(r->b.errs, n->file, n->line,
-			    "records: \"%s\" is no kind of record", list->v[i]);
-		else if (!written)
-			conf_warning(r->b.errs, n->file, n->line,
-			    "records: %s has no effect yet", letter);
-		for (size_t k = 0; k < out.n && letter != NULL; k++)
-			seen = seen || strcmp(out.v[k], letter) == 0;
-		if (written && !seen)
-			conf_strs_add(&out, r->s->rg, letter);
-	}
-	if (n != NULL)
-		*list = out;
+	a->pub.types = 0;
+	for (size_t i = 0; i < of.count; i++)
+		a->pub.types |= ACCT_BIT(types[i]);
+	a->pub.layout = acct_layout_make(r->s->rg, &of);
 }
 
 static struct acct_entry *
@@ -326,6 +315,7 @@ get_acct(struct reader *r, const struct conf_node *n, const char *path)
 		a = region_new_obj(r->s->rg, struct acct_entry);
 		conf_defaults(r->b.tree, &table_acct, &a->pub);
 		a->pub.path = path;
+		a->pub.kind = path[0] == '|' ? ACCT_PIPE : ACCT_FILE;
 		a->pub.file = n->file;
 		a->pub.line = n->line;
 		/* One for a command is checked and left. */

@@ -10,9 +10,9 @@
 
 #include "lib/mem.h"
 #include "lib/str.h"
+#include "mail/acct_record.h"
 #include "tests/tap.h"
 #include "transport/acct.h"
-#include "transport/acct_record.h"
 #include "transport/acct_state.h"
 
 /*
@@ -60,7 +60,7 @@ write_config(void)
 }
 
 static void
-feed(struct acct *a, uint64_t seq, const char *rcpt, char type)
+feed(struct acct *a, uint64_t seq, const char *rcpt, enum acct_type type)
 {
 	struct acct_record r = { .type = type, .rcpt = rcpt };
 	struct buf b = { 0 };
@@ -131,8 +131,8 @@ live(uint64_t from, uint64_t to)
 
 	begin(&l);
 	for (uint64_t seq = from; seq <= to; seq++)
-		feed(l.a, seq, "b@example.net", seq % 2 == 0 ? 'b' : 'd');
-	feed(l.a, to, "again@example.net", 'd');
+		feed(l.a, seq, "b@example.net", seq % 2 == 0 ? ACCT_B : ACCT_D);
+	feed(l.a, to, "again@example.net", ACCT_D);
 	end(&l);
 }
 
@@ -177,16 +177,16 @@ test_moved(void)
 
 	(void)snprintf(moved, sizeof(moved), "%s.1", csv_path);
 	begin(&l);
-	feed(l.a, 6, "b@example.net", 'b');
+	feed(l.a, 6, "b@example.net", ACCT_B);
 	settle(&l, 2);
 	ok(rename(csv_path, moved) == 0, "moved away");
-	feed(l.a, 7, "b@example.net", 'd');
+	feed(l.a, 7, "b@example.net", ACCT_D);
 	settle(&l, 2);
 	is_str(types_in_file(types, sizeof(types)), "d",
 	    "a new file is begun, with its header");
 	ok(unlink(csv_path) == 0, "removed");
-	feed(l.a, 8, "b@example.net", 'b');
-	feed(l.a, 9, "b@example.net", 'b');
+	feed(l.a, 8, "b@example.net", ACCT_B);
+	feed(l.a, 9, "b@example.net", ACCT_B);
 	settle(&l, 2);
 	is_str(types_in_file(types, sizeof(types)), "bb", "and again");
 	end(&l);
@@ -219,7 +219,7 @@ test_moved_and_killed(void)
 	begin(&l);
 	ok(stat(csv_path, &before) == 0, "the file is there");
 	for (int i = 0; i < ROWS; i++)
-		acct_record_pack(&(struct acct_record){ .type = 'd',
+		acct_record_pack(&(struct acct_record){ .type = ACCT_D,
 				     .rcpt = "a-long-name-so-that-it-is-much@"
 					     "example.net" },
 		    &b);
@@ -255,7 +255,7 @@ test_bad_disk(void)
 	ok(stat(csv_path, &st) == 0, "the file is there");
 	good_length = st.st_size;
 	sync_fails_in = 0;
-	feed(l.a, 12, "b@example.net", 'b');
+	feed(l.a, 12, "b@example.net", ACCT_B);
 	settle(&l, 1); /* the first fails */
 	end(&l);
 	is_str(types_in_file(types, sizeof(types)), "bdbdbdbdb",
