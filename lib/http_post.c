@@ -148,7 +148,7 @@ on_seek(void *arg, curl_off_t offset, int origin)
 /* ---- the answer ---------------------------------------------------------- */
 
 static size_t
-on_header(char *p, size_t size, size_t count, void *arg)
+on_header(const char *p, size_t size, size_t count, void *arg)
 {
 	(void)p;
 	note_movement(arg);
@@ -156,7 +156,7 @@ on_header(char *p, size_t size, size_t count, void *arg)
 }
 
 static size_t
-on_write(char *p, size_t size, size_t count, void *arg)
+on_write(const char *p, size_t size, size_t count, void *arg)
 {
 	struct http_transfer *t = arg;
 	size_t len = size * count;
