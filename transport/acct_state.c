@@ -158,6 +158,8 @@ acct_state_ledger(const struct acct_state *s, struct store_ledger *l_r)
 		.expired = get_be64(p + 24),
 		.suppressed = get_be64(p + 32),
 		.deleted = get_be64(p + 40),
+		.unrecorded_d = get_be64(p + 48),
+		.unrecorded_b = get_be64(p + 56),
 	};
 }
 
@@ -176,6 +178,8 @@ acct_state_begin(struct acct_state *s, uint64_t next,
 	put_be64(p + 24, l->expired);
 	put_be64(p + 32, l->suppressed);
 	put_be64(p + 40, l->deleted);
+	put_be64(p + 48, l->unrecorded_d);
+	put_be64(p + 56, l->unrecorded_b);
 	buf_clear(&s->slot);
 	buf_add(&s->slot, fixed, sizeof(fixed));
 }
