@@ -59,6 +59,7 @@ check_PROGRAMS += \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
 	tests/unit/test_record \
+	tests/unit/test_redis \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
