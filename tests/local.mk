@@ -60,6 +60,7 @@ check_PROGRAMS += \
 	tests/unit/test_policy \
 	tests/unit/test_privacy \
 	tests/unit/test_record \
+	tests/unit/test_redis \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
