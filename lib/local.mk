@@ -38,8 +38,10 @@ liblib_a_SOURCES = \
 	%D%/input.c %D%/input.h \
 	%D%/json_text.c %D%/json_text.h \
 	%D%/log.c %D%/log.h \
+	%D%/lookup.c %D%/lookup.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \
+	%D%/redis.c %D%/redis.h \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \
 	%D%/signals.c %D%/signals.h \
