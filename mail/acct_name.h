@@ -27,7 +27,6 @@ void acct_name_make(const char *path, const struct acct_name *n,
     struct buf *out);
 
 /* Is name, without folder, one of this acct-file's? */
-bool acct_name_parse(const char *path, const char *name,
-    struct acct_name *n_r);
+bool acct_name_parse(const char *path, const char *name, struct acct_name *n_r);
 
 #endif

@@ -4,6 +4,7 @@ LDADD = $(UNIT_LIBS)
 check_PROGRAMS += \
 	tests/unit/test_acct \
 	tests/unit/test_acct_field \
+	tests/unit/test_acct_buffer \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \

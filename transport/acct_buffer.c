@@ -18,8 +18,8 @@
 #include "lib/mem.h"
 #include "transport/acct_file.h"
 
-#define FOLDER "acct"  /* in the spool */
-#define NAME "name"    /* in a buffer's folder: the tag */
+#define FOLDER "acct"   /* in the spool */
+#define NAME "name"     /* in a buffer's folder: the tag */
 #define UNUSED "unused" /* likewise: since when nobody wants it, by its age */
 
 enum { DIGITS_MIN = 8, DIGITS_MAX = 18, NAME_MAX_BYTES = 4096 };
@@ -50,12 +50,13 @@ acct_buffer_number(const char *name)
 	uint64_t n = 0;
 	size_t digits = 0;
 
-	for (; name[digits] >= '0' && name[digits] <= '9' &&
-	     digits < DIGITS_MAX;
+	for (;
+	     name[digits] >= '0' && name[digits] <= '9' && digits < DIGITS_MAX;
 	     digits++)
 		n = n * 10 + (uint64_t)(name[digits] - '0');
-	if (digits < DIGITS_MIN || (strcmp(name + digits, ".csv") != 0 &&
-				       strcmp(name + digits, ".json") != 0))
+	if (digits < DIGITS_MIN ||
+	    (strcmp(name + digits, ".csv") != 0 &&
+		strcmp(name + digits, ".json") != 0))
 		return 0;
 	return n;
 }
@@ -155,7 +156,7 @@ acct_buffer_finished(struct acct_buffer *b, uint64_t size)
 		b->sizes = mem_realloc(b->sizes, b->cap * sizeof(*b->sizes));
 	}
 	b->sizes[b->count++] = size;
-	b->waiting += size;
+	b->finished += size;
 }
 
 static uint64_t
@@ -212,24 +213,22 @@ acct_buffer_start(struct acct_buffer *b, uint64_t cursor_number,
 	b->cursor_number = cursor_number;
 	b->cursor_offset = cursor_offset;
 	b->count = 0;
-	b->waiting = 0;
+	b->finished = 0;
 	for (uint64_t n = cursor_number; n < current; n++)
 		acct_buffer_finished(b, size_of(b, n));
-	if (b->count > 0)
-		b->waiting -= cursor_offset < b->sizes[0] ? cursor_offset :
-							    b->sizes[0];
 	acct_buffer_remove(b, cursor_number);
 	return current;
 }
 
 /* ---- the cursor ---------------------------------------------------------- */
 
-/* What is left of the first finished file. */
-static uint64_t
-rest_of_first(const struct acct_buffer *b)
+uint64_t
+acct_buffer_waiting(const struct acct_buffer *b, uint64_t size)
 {
-	return b->cursor_offset < b->sizes[0] ? b->sizes[0] - b->cursor_offset :
-						0;
+	uint64_t first = b->count > 0 ? b->sizes[0] : size;
+	uint64_t taken = b->cursor_offset < first ? b->cursor_offset : first;
+
+	return b->finished + size - taken;
 }
 
 bool
@@ -240,17 +239,10 @@ acct_buffer_taken(struct acct_buffer *b, uint64_t number, uint64_t offset,
 	    number < b->cursor_number ||
 	    (number == b->cursor_number && offset < b->cursor_offset))
 		return false;
-	while (b->cursor_number < number) {
+	for (; b->cursor_number < number; b->cursor_number++) {
 		CHECK(b->count > 0);
-		b->waiting -= rest_of_first(b);
+		b->finished -= b->sizes[0];
 		memmove(b->sizes, b->sizes + 1, --b->count * sizeof(*b->sizes));
-		b->cursor_number++;
-		b->cursor_offset = 0;
-	}
-	if (b->count > 0) {
-		b->waiting -= rest_of_first(b);
-		b->cursor_offset = offset;
-		b->waiting += rest_of_first(b);
 	}
 	b->cursor_offset = offset;
 	return true;

@@ -25,12 +25,12 @@
 enum { ACCT_BUFFER_ID = 17 }; /* 16 hex digits and the NUL */
 
 struct acct_buffer {
-	char *folder;                  /* SPOOL/acct/ID */
+	char *folder; /* SPOOL/acct/ID */
 	uint64_t cursor_number, cursor_offset;
 	/* Of finished files from the cursor's on: how long they are. */
 	uint64_t *sizes;
 	size_t count, cap;
-	uint64_t waiting; /* bytes of them that are behind the cursor */
+	uint64_t finished; /* their sum */
 };
 
 /* "0123456789abcdef" */
@@ -64,6 +64,9 @@ void acct_buffer_finished(struct acct_buffer *b, uint64_t size);
  */
 bool acct_buffer_taken(struct acct_buffer *b, uint64_t number, uint64_t offset,
     uint64_t current, uint64_t size);
+
+/* Bytes behind the cursor, when the current file is that long. */
+uint64_t acct_buffer_waiting(const struct acct_buffer *b, uint64_t size);
 
 /* Removes files before that; after the cursor was made durable. */
 void acct_buffer_remove(const struct acct_buffer *b, uint64_t number);

@@ -137,8 +137,7 @@ acct_rotate_next(const struct acct_place *p, int64_t wall_us,
 	if (moved.number > next.number)
 		next.number = moved.number;
 	if (acct_name_parse(p->path, p->current, &current) &&
-	    strcmp(current.day, next.day) == 0 &&
-	    current.number >= next.number)
+	    strcmp(current.day, next.day) == 0 && current.number >= next.number)
 		next.number = current.number + 1;
 	acct_rotate_folder(p->path, path_r);
 	acct_name_make(p->path, &next, path_r);
@@ -183,7 +182,7 @@ acct_rotate_move(const struct acct_place *p, struct err *e)
 		buf_clear(&to);
 		buf_printf(&to, "%s/%s", p->move_to, f.base);
 		count = move_one(f.path, buf_cstr(&to), e) == -1 ? -1 :
-								  count + 1;
+								   count + 1;
 	}
 	walk_end(&w);
 	buf_fini(&to);
