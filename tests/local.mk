@@ -3,8 +3,11 @@ LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += \
 	tests/unit/test_acct \
+	tests/unit/test_acct_filter \
+	tests/unit/test_acct_layout \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_state \
+	tests/unit/test_acct_target \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
