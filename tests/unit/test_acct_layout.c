@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/conf_parse.h"
+#include "mail/privacy.h"
 #include "tests/tap.h"
 
 #define OUTCOME \
@@ -291,6 +292,32 @@ test_crc(void)
 	}
 }
 
+/* As directives say it; the first is none. */
+static void
+test_crc_of_privacy(void)
+{
+	static const char *const policies[] = { "retain", "redact", "redact x",
+		"siphash k", "hmac-sha256 k", "siphash l" };
+	enum { COUNT = sizeof(policies) / sizeof(policies[0]) };
+	uint32_t crc[COUNT];
+
+	for (size_t i = 0; i < COUNT; i++) {
+		struct source s = { .records = "d", .lists = "", .maps = "" };
+		struct privacy p;
+		bool alone = true;
+		struct err e;
+
+		if (privacy_parse(slice_of(policies[i]), rg, &p, &e) == -1)
+			abort();
+		s.of.privacy = i == 0 ? NULL : &p;
+		crc[i] = make(&s)->crc;
+		for (size_t k = 0; k < i; k++)
+			alone = alone && crc[k] != crc[i];
+		ok(alone, "privacy-policy %s: a checksum of its own",
+		    policies[i]);
+	}
+}
+
 static void
 test_many(void)
 {
@@ -319,6 +346,7 @@ main(void)
 	test_columns();
 	test_cells();
 	test_crc();
+	test_crc_of_privacy();
 	test_many();
 	region_free(&rg);
 	return done_testing();
