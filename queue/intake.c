@@ -172,11 +172,13 @@ add_receipts(struct outbox *o, const struct store_accept *a)
 	if (rs == NULL || a->msg->id == 0)
 		return;
 	for (uint32_t n = 0; n < a->rcpt_count; from = rs->ends[n++]) {
-		CHECK(rs->ends[n] >= from + rs->id_at + 8);
-		if (a->has_key && a->known[n])
+		uint32_t len = rs->ends[n] - from;
+
+		if (len == 0 || (a->has_key && a->known[n]))
 			continue;
-		outbox_add(o, rs->p + from, rs->ends[n] - from);
-		outbox_fill_id(o, rs->ends[n] - from - rs->id_at, a->msg->id);
+		CHECK(len >= rs->id_at + 8);
+		outbox_add(o, rs->p + from, len);
+		outbox_fill_id(o, len - rs->id_at, a->msg->id);
 	}
 }
 

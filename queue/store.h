@@ -51,7 +51,7 @@ enum store_answer {
  */
 struct store_receipts {
 	const char *p;
-	const uint32_t *ends; /* by recipient, where its record ends in p */
+	const uint32_t *ends; /* by recipient; it may have none */
 	uint32_t id_at;       /* where in a record be64 of the id belongs */
 };
 
