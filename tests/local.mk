@@ -71,6 +71,10 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
+	tests/unit/test_stats_diag \
+	tests/unit/test_stats_split \
+	tests/unit/test_stats_sum \
+	tests/unit/test_stats_table \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
@@ -122,6 +126,29 @@ tests_unit_test_ingress_SOURCES = \
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
+
+tests_unit_test_stats_diag_SOURCES = \
+	%D%/unit/test_stats_diag.c \
+	admin/stats_diag.c admin/stats_diag.h
+
+tests_unit_test_stats_split_SOURCES = \
+	%D%/unit/test_stats_split.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_split.c admin/stats_split.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_sum_SOURCES = \
+	%D%/unit/test_stats_sum.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_table_SOURCES = \
+	%D%/unit/test_stats_table.c \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_table.c admin/stats_table.h
 
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
