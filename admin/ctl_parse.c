@@ -15,6 +15,7 @@
 
 enum argument {
 	ARG_NONE,
+	ARG_FILES,       /* any number; - is standard input */
 	ARG_FILE_NEEDED, /* - is standard output or input */
 	ARG_ONE_QUEUE,   /* no pattern; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
@@ -64,6 +65,8 @@ argument_text(const struct command *c)
 	switch (c->argument) {
 	case ARG_NONE:
 		return "";
+	case ARG_FILES:
+		return " [FILE...]";
 	case ARG_ONE_QUEUE:
 	case ARG_QUEUE:
 		return " [DOMAIN[/VMTA]]";
@@ -296,6 +299,11 @@ static int
 check_argument(const struct command *c, int argc, char **argv,
     struct ctl_options *opt)
 {
+	if (c->argument == ARG_FILES) {
+		opt->files = argv;
+		opt->file_count = (size_t)argc;
+		return 0;
+	}
 	if (argc > (c->argument == ARG_NONE ? 0 : 1)) {
 		(void)fprintf(stderr,
 		    "mailrace: \"%s\" is too much; see "

@@ -24,8 +24,10 @@ enum ctl_option {
 struct ctl_options {
 	const char *config;
 	bool json, help;
-	const char *command;           /* its words in full */
-	const char *argument;          /* a queue or a file, or NULL */
+	const char *command;  /* its words in full */
+	const char *argument; /* a queue or a file, or NULL */
+	char *const *files;   /* of a command that takes many */
+	size_t file_count;
 	const char *values[OPT_COUNT]; /* as given; NULL: not */
 };
 

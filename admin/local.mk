@@ -1,5 +1,10 @@
 bin_PROGRAMS += mailrace
 mailrace_SOURCES = \
+	%D%/acct_files.c %D%/acct_files.h \
+	%D%/acct_json.c %D%/acct_json.h \
+	%D%/acct_rows.c %D%/acct_rows.h \
+	%D%/acct_source.c %D%/acct_source.h \
+	%D%/acct_time.c %D%/acct_time.h \
 	%D%/commands.def \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
@@ -9,5 +14,6 @@ mailrace_SOURCES = \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
 	%D%/ctl_queue.c \
 	%D%/host_check.c %D%/host_check.h \
-	%D%/options.def
+	%D%/options.def \
+	%D%/progress.c %D%/progress.h
 mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)

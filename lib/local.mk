@@ -3,6 +3,7 @@ liblib_a_SOURCES = \
 	%D%/acceptor.c %D%/acceptor.h \
 	%D%/base64.c %D%/base64.h \
 	%D%/check.h \
+	%D%/child.c %D%/child.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/conf_bind.c %D%/conf_bind.h \
 	%D%/conf_form.c %D%/conf_form.h \
@@ -32,6 +33,8 @@ liblib_a_SOURCES = \
 	%D%/flag.h \
 	%D%/gauge.h \
 	%D%/glob.c %D%/glob.h \
+	%D%/gzip.c %D%/gzip.h \
+	%D%/http_post.c %D%/http_post.h \
 	%D%/input.c %D%/input.h \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \

@@ -240,13 +240,11 @@ commit_now(struct store *s)
 	struct compact *move = c->move;
 	size_t messages = c->accept_count;
 	int64_t syncs_us;
-	uint64_t seq;
-	bool blob;
 
 	(void)event_del(c->timer);
 	if (c->count == 0 && move == NULL) {
 		/* Nobody waits for a trim: a later flush takes it along. */
-		settle_commit(s, NULL, 0, &blob, &seq);
+		settle_commit(s, NULL, 0);
 		return;
 	}
 	settle_append(s, c->settles, c->settle_count);
@@ -256,15 +254,14 @@ commit_now(struct store *s)
 		compact_append(move);
 	/* Before any row that points to them. */
 	syncs_us = sync_bodies(s);
-	settle_commit(s, c->settles, c->settle_count, &blob, &seq);
+	settle_commit(s, c->settles, c->settle_count);
 	state_commit(s, c->states, c->state_count);
 	intake_commit(s, c->accepts, c->accept_count);
 	if (move != NULL)
 		compact_commit(move);
 	syncs_us += sync_log(s);
 	s->batches++;
-	if (blob)
-		outbox_send(&s->outbox, seq);
+	outbox_send(&s->outbox);
 	answer(c);
 	gather_answered(&c->gather, messages, syncs_us, clock_us());
 	if (move != NULL)

@@ -149,10 +149,13 @@ offline_check_row(enum env_table t, struct slice key, struct slice rec,
     struct err *e)
 {
 	const struct table *table = &tables[t];
+	struct record_outbox blob;
 	struct slice payload;
 
 	if (key.len < table->key_min || key.len > table->key_max)
 		return err_set(e, "a key of %zu bytes", key.len);
+	if (t == TABLE_OUTBOX)
+		return record_outbox_open(key, rec, &blob, e);
 	return record_open(table->tag, key, rec, &payload, e);
 }
 

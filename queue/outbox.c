@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/outbox.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/check.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 #include "queue/bytes.h"
 #include "queue/record.h"
 
@@ -31,6 +33,9 @@ outbox_init(struct outbox *o, struct env *v, uint64_t next, struct err *e)
 void
 outbox_fini(struct outbox *o)
 {
+	for (size_t i = 0; i < o->ready_cap; i++)
+		buf_fini(&o->ready[i].row);
+	free(o->ready);
 	buf_fini(&o->blob);
 }
 
@@ -39,7 +44,7 @@ outbox_fini(struct outbox *o)
 void
 outbox_begin(struct outbox *o)
 {
-	static const char head[RECORD_HEAD];
+	static const char head[RECORD_OUTBOX_FIXED];
 
 	buf_clear(&o->blob);
 	buf_add(&o->blob, head, sizeof(head));
@@ -55,27 +60,64 @@ outbox_add(struct outbox *o, const void *records, size_t len)
 bool
 outbox_is_empty(const struct outbox *o)
 {
-	return o->blob.len <= RECORD_HEAD;
+	return o->blob.len <= RECORD_OUTBOX_FIXED;
 }
 
 enum env_result
-outbox_put(struct outbox *o, uint64_t seq, struct err *e)
+outbox_put(struct outbox *o, uint64_t seq, const struct store_ledger *after,
+    struct err *e)
 {
 	unsigned char key[KEY_ID];
 
 	key_id(key, seq);
-	record_seal(RECORD_OUTBOX, bytes(key, sizeof(key)), o->blob.p,
+	record_outbox_seal(bytes(key, sizeof(key)), after, o->blob.p,
 	    o->blob.len);
 	return env_put(o->env, TABLE_OUTBOX, bytes(key, sizeof(key)),
 	    bytes(o->blob.p, o->blob.len), e);
 }
 
-void
-outbox_send(struct outbox *o, uint64_t seq)
+static void
+grow(struct outbox *o)
 {
-	if (o->live && o->fn != NULL)
-		o->fn(o->ctx, seq, o->blob.p + RECORD_HEAD,
-		    o->blob.len - RECORD_HEAD);
+	size_t cap = o->ready_cap == 0 ? 4 : 2 * o->ready_cap;
+
+	o->ready = mem_realloc(o->ready, cap * sizeof(*o->ready));
+	memset(o->ready + o->ready_cap, 0,
+	    (cap - o->ready_cap) * sizeof(*o->ready));
+	o->ready_cap = cap;
+}
+
+/* The buffers change places: none is made or copied in the long run. */
+void
+outbox_committed(struct outbox *o, uint64_t seq,
+    const struct store_ledger *after)
+{
+	struct outbox_ready *r;
+	struct buf row = o->blob;
+
+	CHECK(!outbox_is_empty(o));
+	if (o->ready_count == o->ready_cap)
+		grow(o);
+	r = &o->ready[o->ready_count++];
+	o->blob = r->row;
+	r->row = row;
+	r->seq = seq;
+	r->after = *after;
+	outbox_begin(o);
+}
+
+void
+outbox_send(struct outbox *o)
+{
+	for (size_t i = 0; i < o->ready_count; i++) {
+		const struct outbox_ready *r = &o->ready[i];
+
+		if (o->live && o->fn != NULL)
+			o->fn(o->ctx, r->seq, &r->after,
+			    r->row.p + RECORD_OUTBOX_FIXED,
+			    r->row.len - RECORD_OUTBOX_FIXED);
+	}
+	o->ready_count = 0;
 }
 
 /* ---- the replay ---------------------------------------------------------- */
@@ -83,19 +125,18 @@ outbox_send(struct outbox *o, uint64_t seq)
 static void
 replay_row(struct outbox *o, struct slice key, struct slice rec)
 {
-	struct slice blob;
+	struct record_outbox r;
 	struct err e;
 
-	if (key.len != KEY_ID ||
-	    record_open(RECORD_OUTBOX, key, rec, &blob, &e) == -1) {
+	if (key.len != KEY_ID || record_outbox_open(key, rec, &r, &e) == -1) {
 		log_note(LOG_L_ERROR, "outbox-damaged",
 		    "a blob of the outbox cannot be read: left where it is");
 		return;
 	}
 	if (o->fn != NULL)
-		o->fn(o->ctx, get_be64(key.p), blob.p, blob.len);
+		o->fn(o->ctx, get_be64(key.p), r.has_ledger ? &r.after : NULL,
+		    r.records.p, r.records.len);
 }
-
 bool
 outbox_replay(struct outbox *o, uint64_t next)
 {

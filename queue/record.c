@@ -128,23 +128,58 @@ record_state_unpack(struct slice key, struct slice rec,
 
 /* ---- the ledger ---------------------------------------------------------- */
 
+enum { LEDGER_SUMS = 48, LEDGER_SHORT = 80 }; /* bytes */
+
+static void
+pack_sums(unsigned char *p, const struct store_ledger *l)
+{
+	put_be64(p, l->accepted);
+	put_be64(p + 8, l->delivered);
+	put_be64(p + 16, l->failed);
+	put_be64(p + 24, l->expired);
+	put_be64(p + 32, l->suppressed);
+	put_be64(p + 40, l->deleted);
+}
+
+static void
+read_sums(const char *p, struct store_ledger *l)
+{
+	l->accepted = get_be64(p);
+	l->delivered = get_be64(p + 8);
+	l->failed = get_be64(p + 16);
+	l->expired = get_be64(p + 24);
+	l->suppressed = get_be64(p + 32);
+	l->deleted = get_be64(p + 40);
+}
+
+/* What ended without a record: behind what else there is. */
+static void
+pack_unrecorded(unsigned char *p, const struct store_ledger *l)
+{
+	put_be64(p, l->unrecorded_d);
+	put_be64(p + 8, l->unrecorded_b);
+}
+
+static void
+read_unrecorded(const char *p, struct store_ledger *l)
+{
+	l->unrecorded_d = get_be64(p);
+	l->unrecorded_b = get_be64(p + 8);
+}
+
 void
 record_ledger_pack(unsigned char out[RECORD_LEDGER_LEN], struct slice key,
     const struct record_ledger *l)
 {
 	unsigned char *p = out + RECORD_HEAD;
 
-	put_be64(p, l->sums.accepted);
-	put_be64(p + 8, l->sums.delivered);
-	put_be64(p + 16, l->sums.failed);
-	put_be64(p + 24, l->sums.expired);
-	put_be64(p + 32, l->sums.suppressed);
-	put_be64(p + 40, l->sums.deleted);
-	put_be64(p + 48, l->id_limit);
+	pack_sums(p, &l->sums);
+	put_be64(p + LEDGER_SUMS, l->id_limit);
 	put_be64(p + 56, l->outbox_next);
 	put_be32(p + 64, l->generation);
 	put_be32(p + 68, l->tail);
 	put_be64(p + 72, l->tail_len);
+	pack_unrecorded(p + LEDGER_SHORT, &l->sums);
 	record_seal(RECORD_LEDGER, key, out, RECORD_LEDGER_LEN);
 }
 
@@ -156,19 +191,52 @@ record_ledger_unpack(struct slice key, struct slice rec,
 
 	if (record_open(RECORD_LEDGER, key, rec, &p, e) == -1)
 		return -1;
-	if (p.len != RECORD_LEDGER_LEN - RECORD_HEAD)
+	if (p.len != RECORD_LEDGER_LEN - RECORD_HEAD && p.len != LEDGER_SHORT)
 		return err_set(e, "record L has a wrong length");
-	l_r->sums.accepted = get_be64(p.p);
-	l_r->sums.delivered = get_be64(p.p + 8);
-	l_r->sums.failed = get_be64(p.p + 16);
-	l_r->sums.expired = get_be64(p.p + 24);
-	l_r->sums.suppressed = get_be64(p.p + 32);
-	l_r->sums.deleted = get_be64(p.p + 40);
-	l_r->id_limit = get_be64(p.p + 48);
+	read_sums(p.p, &l_r->sums);
+	l_r->sums.unrecorded_d = l_r->sums.unrecorded_b = 0;
+	if (p.len > LEDGER_SHORT)
+		read_unrecorded(p.p + LEDGER_SHORT, &l_r->sums);
+	l_r->id_limit = get_be64(p.p + LEDGER_SUMS);
 	l_r->outbox_next = get_be64(p.p + 56);
 	l_r->generation = get_be32(p.p + 64);
 	l_r->tail = get_be32(p.p + 68);
 	l_r->tail_len = get_be64(p.p + 72);
+	return 0;
+}
+
+/* ---- the outbox ---------------------------------------------------------- */
+
+void
+record_outbox_seal(struct slice key, const struct store_ledger *after,
+    void *rec, size_t len)
+{
+	unsigned char *p = rec;
+
+	CHECK(len >= RECORD_OUTBOX_FIXED);
+	pack_sums(p + RECORD_HEAD, after);
+	pack_unrecorded(p + RECORD_HEAD + LEDGER_SUMS, after);
+	record_seal(RECORD_OUTBOX_LEDGER, key, rec, len);
+}
+
+int
+record_outbox_open(struct slice key, struct slice rec,
+    struct record_outbox *o_r, struct err *e)
+{
+	const size_t fixed = RECORD_OUTBOX_FIXED - RECORD_HEAD;
+	struct slice p = { NULL, 0 };
+
+	memset(o_r, 0, sizeof(*o_r));
+	if (rec.len >= RECORD_HEAD && rec.p[1] == RECORD_OUTBOX)
+		return record_open(RECORD_OUTBOX, key, rec, &o_r->records, e);
+	if (record_open(RECORD_OUTBOX_LEDGER, key, rec, &p, e) == -1)
+		return -1;
+	if (p.len < fixed)
+		return err_set(e, "record Q is too short");
+	o_r->has_ledger = true;
+	read_sums(p.p, &o_r->after);
+	read_unrecorded(p.p + LEDGER_SUMS, &o_r->after);
+	o_r->records = bytes(p.p + fixed, p.len - fixed);
 	return 0;
 }
 

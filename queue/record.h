@@ -11,6 +11,7 @@
 #ifndef QUEUE_RECORD_H
 #define QUEUE_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,8 @@ enum record_tag {
 	RECORD_MESSAGE = 'M',
 	RECORD_STATE = 'S',
 	RECORD_LEDGER = 'L',
-	RECORD_OUTBOX = 'O',
+	RECORD_OUTBOX = 'O', /* of version 0.1: records alone */
+	RECORD_OUTBOX_LEDGER = 'Q',
 	RECORD_HANDOVER = 'H',
 	RECORD_BUCKET = 'B',
 	RECORD_DOUBT = 'D',
@@ -36,7 +38,8 @@ enum {
 	RECORD_HEAD = 8,
 	RECORD_MESSAGE_FIXED = RECORD_HEAD + 16,
 	RECORD_STATE_LEN = RECORD_HEAD + 24,
-	RECORD_LEDGER_LEN = RECORD_HEAD + 80,
+	RECORD_LEDGER_LEN = RECORD_HEAD + 96,
+	RECORD_OUTBOX_FIXED = RECORD_HEAD + 64,
 	KEY_ID = 8,         /* be64 id, or sequence */
 	KEY_STATE = 12,     /* be64 id, be32 recipient */
 	KEY_BUCKET = 16,    /* be64 start of the bucket, be64 id */
@@ -82,7 +85,10 @@ void record_state_pack(unsigned char out[RECORD_STATE_LEN], struct slice key,
 int record_state_unpack(struct slice key, struct slice rec,
     struct record_state *s_r, struct err *e);
 
-/* The one row that changes with every batch. */
+/*
+ * The one row that changes with every batch.  That of version 0.1 is shorter
+ * and counts nothing as unrecorded.
+ */
 struct record_ledger {
 	struct store_ledger sums;
 	uint64_t id_limit;    /* no id at or above this was given out */
@@ -96,6 +102,22 @@ void record_ledger_pack(unsigned char out[RECORD_LEDGER_LEN], struct slice key,
     const struct record_ledger *l);
 int record_ledger_unpack(struct slice key, struct slice rec,
     struct record_ledger *l_r, struct err *e);
+
+/*
+ * A blob of the outbox: the ledger as it was committed with it, behind the
+ * head, then the records.
+ */
+struct record_outbox {
+	bool has_ledger; /* false: of version 0.1 */
+	struct store_ledger after;
+	struct slice records; /* borrowed */
+};
+
+/* rec has RECORD_OUTBOX_FIXED bytes to be filled in, and the records. */
+void record_outbox_seal(struct slice key, const struct store_ledger *after,
+    void *rec, size_t len);
+int record_outbox_open(struct slice key, struct slice rec,
+    struct record_outbox *o_r, struct err *e);
 
 /* The names are those of the envelope: the message may be gone before the row. */
 struct record_doubt {

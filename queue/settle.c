@@ -270,11 +270,11 @@ put_mails(struct work *w, const struct store_settle *o, struct err *e)
 
 static enum env_result
 settle_all(struct work *w, struct store_settle **list, size_t count,
-    bool *blob_r, struct err *e)
+    struct err *e)
 {
 	struct store *s = w->s;
 	enum env_result r = ENV_OK;
-	uint64_t trimmed = 0;
+	uint64_t trimmed = 0, seq = s->ledger.row.outbox_next;
 	bool trim = outbox_wants_trim(&s->outbox);
 
 	w->next = s->ledger;
@@ -289,9 +289,10 @@ settle_all(struct work *w, struct store_settle **list, size_t count,
 			r = doubt_put(s, &list[i]->doubts[k], e);
 		outbox_add(&s->outbox, list[i]->records, list[i]->records_len);
 	}
-	*blob_r = !outbox_is_empty(&s->outbox);
-	if (r == ENV_OK && *blob_r)
-		r = outbox_put(&s->outbox, w->next.row.outbox_next++, e);
+	if (r == ENV_OK && !outbox_is_empty(&s->outbox)) {
+		r = outbox_put(&s->outbox, seq, &w->next.row.sums, e);
+		w->next.row.outbox_next++;
+	}
 	if (r == ENV_OK && trim)
 		r = outbox_trim(&s->outbox, &trimmed, e);
 	w->next.row.tail = segments_tail(s->segments, &w->next.row.tail_len);
@@ -303,6 +304,8 @@ settle_all(struct work *w, struct store_settle **list, size_t count,
 		env_rollback(s->env);
 	else if (trim)
 		outbox_trimmed(&s->outbox, trimmed);
+	if (r == ENV_OK && !outbox_is_empty(&s->outbox))
+		outbox_committed(&s->outbox, seq, &w->next.row.sums);
 	return r;
 }
 
@@ -341,21 +344,18 @@ finish(struct work *w)
 }
 
 void
-settle_commit(struct store *s, struct store_settle **list, size_t count,
-    bool *blob_r, uint64_t *seq_r)
+settle_commit(struct store *s, struct store_settle **list, size_t count)
 {
 	struct work w = { .s = s };
 	enum env_result r;
 	struct err e;
 
-	*blob_r = false;
-	*seq_r = s->ledger.row.outbox_next;
 	if (count == 0 && !outbox_wants_trim(&s->outbox))
 		return;
-	r = settle_all(&w, list, count, blob_r, &e);
+	r = settle_all(&w, list, count, &e);
 	if (r == ENV_NO_SPACE && store_use_reserve(s)) {
 		undo(&w);
-		r = settle_all(&w, list, count, blob_r, &e);
+		r = settle_all(&w, list, count, &e);
 	}
 	if (r != ENV_OK)
 		store_die("settle", &e);

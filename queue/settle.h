@@ -13,7 +13,6 @@
 #ifndef QUEUE_SETTLE_H
 #define QUEUE_SETTLE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "queue/store.h"
@@ -24,8 +23,7 @@
  */
 void settle_append(struct store *s, struct store_settle **list, size_t count);
 
-/* *blob_r: a blob was put, to be sent after the flush as *seq_r. */
-void settle_commit(struct store *s, struct store_settle **list, size_t count,
-    bool *blob_r, uint64_t *seq_r);
+/* Their blob, if there is one, is sent by outbox_send() after the flush. */
+void settle_commit(struct store *s, struct store_settle **list, size_t count);
 
 #endif

@@ -199,6 +199,8 @@ struct store_doubt {
 
 struct store_ledger {
 	uint64_t accepted, delivered, failed, expired, suppressed, deleted;
+	uint64_t unrecorded_d,
+	    unrecorded_b; /* of those, without d or b record */
 };
 
 /* Accepted are those that ended and those that are queued. */
@@ -233,9 +235,11 @@ struct store_owner {
 	/*
 	 * A blob of outbox records; kept until store_outbox_done(seq).  After
 	 * a start all that were not yet done come again, in order, before any
-	 * new one.  The callee copies.
+	 * new one.  The callee copies.  after: the ledger as it was committed
+	 * with the blob; NULL of one that version 0.1 wrote.
 	 */
-	void (*outbox)(void *ctx, uint64_t seq, const void *p, size_t len);
+	void (*outbox)(void *ctx, uint64_t seq,
+	    const struct store_ledger *after, const void *p, size_t len);
 
 	void (*space)(void *ctx, enum store_space space); /* on each change */
 

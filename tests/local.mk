@@ -9,6 +9,7 @@ check_PROGRAMS += \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
 	tests/unit/test_catalog \
+	tests/unit/test_child \
 	tests/unit/test_classify \
 	tests/unit/test_conf_bind \
 	tests/unit/test_conf_form \
@@ -38,6 +39,7 @@ check_PROGRAMS += \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
 	tests/unit/test_heap \
+	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_known \
@@ -435,5 +437,6 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
+	%D%/unit/loop.h \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

@@ -157,10 +157,12 @@ on_loaded(void *ctx, size_t doubts)
 }
 
 static void
-on_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
+on_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
 {
 	struct transport *t = ctx;
 
+	(void)after;
 	acct_blob(t->acct, seq, p, len);
 }
 

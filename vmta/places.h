@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * places - where the daemons of a configuration take commands and keep mail.
+ * places - where the daemons of a configuration take commands, keep mail and
+ * write their accounting files.
  *
  * For who asks a daemon or stands in for one: that must go on while the file
  * has mistakes, and for a user who may not read the keys that it names.
@@ -10,14 +11,23 @@
 #ifndef VMTA_PLACES_H
 #define VMTA_PLACES_H
 
+#include <stddef.h>
+
 #include "lib/conf_types.h"
 #include "lib/mem.h"
+
+struct place_acct { /* an <acct-file> that is a file */
+	const char *path;
+	const char *move_to; /* where finished ones go, or NULL */
+};
 
 struct places {
 	struct region *rg;
 	const char *control;        /* the transport's socket */
 	const char *milter_control; /* "": the milter has none */
 	const char *spool;
+	struct place_acct *accts; /* in the order of the file */
+	size_t acct_count;
 };
 
 /* -1: the file, or what it says of these, cannot be read; see errs. */

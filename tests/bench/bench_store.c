@@ -137,9 +137,11 @@ settle_done(struct store_settle *o)
 }
 
 static void
-on_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
+on_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
 {
 	(void)ctx;
+	(void)after;
 	(void)p;
 	(void)len;
 	store_outbox_done(store, seq);

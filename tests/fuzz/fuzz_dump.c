@@ -31,7 +31,7 @@ enum {
 	HEAD = 9,
 	CRC = 4,
 	END = HEAD + 8 + CRC,
-	LEDGER = HEAD + 6 + RECORD_LEDGER_LEN + CRC, /* its frame */
+	LEDGER_MIN = RECORD_HEAD + 80, /* the row of version 0.1 */
 	REFUSED_EACH = 64
 };
 
@@ -53,6 +53,15 @@ seal_message(char *p, size_t len)
 	put_be32(p + 8, (uint32_t)len - bill - env);
 }
 
+/* A frame has the tag of its table; blobs are of two forms. */
+static enum record_tag
+tag_of(char type, const char *data)
+{
+	if (type == RECORD_OUTBOX && data[1] == RECORD_OUTBOX_LEDGER)
+		return RECORD_OUTBOX_LEDGER;
+	return (enum record_tag)type;
+}
+
 static void
 seal_frame(char *p, size_t key_len, size_t data_len)
 {
@@ -65,7 +74,7 @@ seal_frame(char *p, size_t key_len, size_t data_len)
 		seal_message(data, data_len);
 	else if (memchr(dump_types, *p, TABLE_COUNT) != NULL &&
 	    data_len >= RECORD_HEAD)
-		record_seal((enum record_tag) * p, key, data, data_len);
+		record_seal(tag_of(*p, data), key, data, data_len);
 	put_be32(data + data_len, crc32c(0, p, HEAD + key_len + data_len));
 }
 
@@ -98,15 +107,18 @@ balance(char *p, size_t len, uint64_t recipients)
 	struct slice key = { p + MAGIC + HEAD, 6 };
 	char *row = p + MAGIC + HEAD + key.len;
 	struct record_ledger l;
+	size_t row_len;
 	struct err e;
 
-	if (len < MAGIC + LEDGER || !slice_eq(key, "ledger") ||
-	    record_ledger_unpack(key, bytes(row, RECORD_LEDGER_LEN), &l, &e) ==
-		-1)
+	if (len < MAGIC + HEAD + 6 + LEDGER_MIN + CRC ||
+	    !slice_eq(key, "ledger"))
 		return;
-	l.sums.accepted = store_ledger_ended(&l.sums) + recipients;
-	record_ledger_pack((unsigned char *)row, key, &l);
-	seal_frame(p + MAGIC, key.len, RECORD_LEDGER_LEN);
+	row_len = get_be32(p + MAGIC + 5);
+	if (record_ledger_unpack(key, bytes(row, row_len), &l, &e) == -1)
+		return;
+	put_be64(row + RECORD_HEAD, store_ledger_ended(&l.sums) + recipients);
+	record_seal(RECORD_LEDGER, key, row, row_len);
+	seal_frame(p + MAGIC, key.len, row_len);
 }
 
 /* ---- what must be so ----------------------------------------------------- */
@@ -142,13 +154,22 @@ load(const char *dir, char *p, size_t len, struct dump_sums *sums)
 	return rc == 0;
 }
 
+static const char *
+behind_ledger(const char *p)
+{
+	return p + MAGIC + HEAD + 6 + get_be32(p + MAGIC + 5) + CRC;
+}
+
 /* All but the ledger, which has the new tail, is as it was loaded. */
 static void
 check_same(const char *p, size_t len, const char *again, size_t again_len)
 {
-	CHECK(len == again_len && memcmp(p, again, MAGIC) == 0);
-	CHECK(memcmp(p + MAGIC + LEDGER, again + MAGIC + LEDGER,
-		  len - MAGIC - LEDGER) == 0);
+	const char *rest = behind_ledger(p), *rest_again = behind_ledger(again);
+	size_t left = len - (size_t)(rest - p);
+
+	CHECK(left == again_len - (size_t)(rest_again - again));
+	CHECK(memcmp(p, again, MAGIC) == 0);
+	CHECK(memcmp(rest, rest_again, left) == 0);
 }
 
 static void

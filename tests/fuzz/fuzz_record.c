@@ -73,7 +73,8 @@ read_ledger(struct slice key, struct slice rec)
 	if (record_ledger_unpack(key, rec, &l, &e) == -1)
 		return;
 	record_ledger_pack(out, key, &l);
-	check_same(rec, out, sizeof(out));
+	if (rec.len == sizeof(out)) /* that of version 0.1 is shorter */
+		check_same(rec, out, sizeof(out));
 }
 
 static void
@@ -88,6 +89,25 @@ read_doubt(struct slice key, struct slice rec)
 	record_doubt_pack(&out, key, &d);
 	check_same(rec, out.p, out.len);
 	buf_fini(&out);
+}
+
+static void
+read_outbox(struct slice key, struct slice rec)
+{
+	struct record_outbox o;
+	struct err e;
+	char *out;
+
+	if (record_outbox_open(key, rec, &o, &e) == -1)
+		return;
+	CHECK(o.records.len ==
+	    rec.len - (o.has_ledger ? RECORD_OUTBOX_FIXED : RECORD_HEAD));
+	if (!o.has_ledger)
+		return;
+	out = mem_dup(rec.p, rec.len);
+	record_outbox_seal(key, &o.after, out, rec.len);
+	check_same(rec, out, rec.len);
+	free(out);
 }
 
 static void
@@ -111,11 +131,12 @@ read_record(unsigned options, struct slice key, struct slice bytes)
 		{ RECORD_STATE, read_state },
 		{ RECORD_LEDGER, read_ledger },
 		{ RECORD_DOUBT, read_doubt },
-		{ RECORD_OUTBOX, NULL },
+		{ RECORD_OUTBOX, read_outbox },
 		{ RECORD_HANDOVER, NULL },
 		{ RECORD_BUCKET, NULL },
+		{ RECORD_OUTBOX_LEDGER, read_outbox },
 	};
-	size_t i = (options & 7) % 7;
+	size_t i = options & 7;
 	char *copy = mem_dup(bytes.p, bytes.len);
 	struct slice rec = { copy, bytes.len };
 

@@ -39,6 +39,7 @@ static struct {
 	char outbox[1 << 16];
 	size_t outbox_len;
 	uint64_t outbox_seq;
+	struct store_ledger outbox_after; /* of the last */
 	/* The last move of a body, and how many. */
 	size_t moved_count;
 	struct {
@@ -132,7 +133,8 @@ spool_on_loaded(void *ctx, size_t doubts)
 }
 
 static inline void
-spool_on_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
+spool_on_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
 {
 	(void)ctx;
 	if (spool.outbox_len + len <= sizeof(spool.outbox)) {
@@ -140,6 +142,7 @@ spool_on_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
 		spool.outbox_len += len;
 	}
 	spool.outbox_seq = seq;
+	spool.outbox_after = *after;
 }
 
 static inline void

@@ -253,7 +253,7 @@ write_wrong(FILE *out, const struct dump_frame *f, size_t i, uint64_t *frames)
 		memcpy(key + wrongs[i].at, wrongs[i].key,
 		    strlen(wrongs[i].key));
 	if (w.type != RECORD_MESSAGE)
-		record_seal((enum record_tag)f->type, w.key, data, w.data.len);
+		record_seal((enum record_tag)data[1], w.key, data, w.data.len);
 	write_or_abort(out, &w, frames);
 	free(data);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ledger's row and the outbox survive a reopening: numbers go on, blobs
- * that were not done come again in order, before new ones, and no others.
+ * that were not done come again in order, before new ones, and no others; each
+ * with the ledger as it was committed with it.
  */
 #include "lib/mem.h"
 #include "queue/ledger.h"
@@ -16,13 +17,19 @@ static struct err e;
 static char seen[200];
 
 static void
-on_blob(void *ctx, uint64_t seq, const void *p, size_t len)
+on_blob(void *ctx, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
 {
 	size_t at = strlen(seen);
 
 	(void)ctx;
-	(void)snprintf(seen + at, sizeof(seen) - at, "%d=%.*s ", (int)seq,
-	    (int)len, (const char *)p);
+	at += (size_t)snprintf(seen + at, sizeof(seen) - at, "%d=%.*s",
+	    (int)seq, (int)len, (const char *)p);
+	if (after == NULL)
+		(void)snprintf(seen + at, sizeof(seen) - at, "/- ");
+	else
+		(void)snprintf(seen + at, sizeof(seen) - at, "/%d/%d ",
+		    (int)after->delivered, (int)after->unrecorded_b);
 }
 
 static void
@@ -50,15 +57,43 @@ put(const char *text)
 {
 	uint64_t seq = ledger.row.outbox_next++;
 
+	ledger.row.sums.delivered++;
+	ledger.row.sums.unrecorded_b += 10;
 	outbox_begin(&box);
 	outbox_add(&box, text, strlen(text));
 	env_begin(env);
-	if (outbox_put(&box, seq, &e) != ENV_OK ||
+	if (outbox_put(&box, seq, &ledger.row.sums, &e) != ENV_OK ||
 	    ledger_save(env, &ledger, &e) != ENV_OK ||
 	    env_commit(env, &e) != ENV_OK || env_flush(env, &e) != ENV_OK)
 		return false;
-	outbox_send(&box, seq);
+	outbox_committed(&box, seq, &ledger.row.sums);
 	return true;
+}
+
+static bool
+put_and_send(const char *text)
+{
+	bool good = put(text);
+
+	outbox_send(&box);
+	return good;
+}
+
+/* A row as version 0.1 wrote it. */
+static bool
+put_old(const char *text)
+{
+	unsigned char key[KEY_ID], rec[RECORD_HEAD + 20];
+	size_t len = RECORD_HEAD + strlen(text);
+
+	key_id(key, ledger.row.outbox_next++);
+	memcpy(rec + RECORD_HEAD, text, strlen(text));
+	record_seal(RECORD_OUTBOX, bytes(key, sizeof(key)), rec, len);
+	env_begin(env);
+	return env_put(env, TABLE_OUTBOX, bytes(key, sizeof(key)),
+		   bytes(rec, len), &e) == ENV_OK &&
+	    ledger_save(env, &ledger, &e) == ENV_OK &&
+	    env_commit(env, &e) == ENV_OK && env_flush(env, &e) == ENV_OK;
 }
 
 static void
@@ -84,8 +119,13 @@ main(void)
 	first = ledger_take_id(&ledger);
 	ok(first >= 1000, "ids begin at the clock");
 	ok(!outbox_replay(&box, 0), "nothing to replay in a new spool");
-	ok(put("a") && put("b") && put("c"), "three blobs are put");
-	is_str(seen, "0=a 1=b 2=c ", "and sent as they come");
+	ok(put_and_send("a"), "a blob is put");
+	is_str(seen, "0=a/1/10 ", "and sent with its ledger");
+	ok(put("b") && put("c"), "two in a batch");
+	outbox_send(&box);
+	is_str(seen, "0=a/1/10 1=b/2/20 2=c/3/30 ", "are sent in order");
+	outbox_send(&box);
+	is_str(seen, "0=a/1/10 1=b/2/20 2=c/3/30 ", "and once");
 	trim(0);
 	ok(!outbox_wants_trim(&box), "the first one is done");
 	close_all();
@@ -94,21 +134,31 @@ main(void)
 	second = ledger_take_id(&ledger);
 	ok(second >= first + LEDGER_ID_LEASE, "ids go on behind the lease");
 	is_int(ledger.row.generation, 2, "the second start");
-	ok(put("d"), "a new blob before the replay");
+	ok(put_and_send("d"), "a new blob before the replay");
 	is_str(seen, "", "waits");
 	while (outbox_replay(&box, ledger.row.outbox_next))
 		;
-	is_str(seen, "1=b 2=c 3=d ", "the replay brings all, in order, once");
-	ok(put("e"), "then new ones");
-	is_str(seen, "1=b 2=c 3=d 4=e ", "are sent at once");
+	is_str(seen, "1=b/2/20 2=c/3/30 3=d/4/40 ",
+	    "the replay brings all, in order, once, with the ledger of then");
+	ok(put_and_send("e"), "then new ones");
+	is_str(seen, "1=b/2/20 2=c/3/30 3=d/4/40 4=e/5/50 ",
+	    "are sent at once");
 	trim(4);
 	close_all();
 
 	open_all();
 	ok(!outbox_replay(&box, ledger.row.outbox_next), "all were done");
 	is_str(seen, "", "so nothing comes again");
-	ok(put("f"), "one more");
-	is_str(seen, "5=f ", "its number was never used before");
+	ok(put_and_send("f"), "one more");
+	is_str(seen, "5=f/6/60 ", "its number was never used before");
+	trim(5);
+	ok(put_old("g") && put("h"), "one of version 0.1, and one of today");
+	close_all();
+
+	open_all();
+	while (outbox_replay(&box, ledger.row.outbox_next))
+		;
+	is_str(seen, "6=g/- 7=h/7/70 ", "the old one comes without a ledger");
 	close_all();
 	tmpdir_remove();
 	return done_testing();

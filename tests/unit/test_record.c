@@ -131,8 +131,8 @@ test_state(void)
 static void
 test_ledger(void)
 {
-	const struct record_ledger in = { { 1, 2, 3, 4, 5, 6 }, 7, 8, 9, 10,
-		11 };
+	const struct record_ledger in = { { 1, 2, 3, 4, 5, 6, 12, 13 }, 7, 8, 9,
+		10, 11 };
 	unsigned char rec[RECORD_LEDGER_LEN];
 	struct record_ledger out;
 	struct err e;
@@ -142,10 +142,50 @@ test_ledger(void)
 	       &out, &e) == 0,
 	    "the ledger opens");
 	ok(memcmp(&in, &out, sizeof(in)) == 0, "as it was");
+	record_seal(RECORD_LEDGER, SLICE_LIT("ledger"), rec, RECORD_HEAD + 80);
+	ok(record_ledger_unpack(SLICE_LIT("ledger"),
+	       bytes(rec, RECORD_HEAD + 80), &out, &e) == 0 &&
+		out.tail_len == 11 && out.sums.deleted == 6 &&
+		out.sums.unrecorded_d == 0 && out.sums.unrecorded_b == 0,
+	    "that of version 0.1 counts nothing as unrecorded");
+	record_seal(RECORD_LEDGER, SLICE_LIT("ledger"), rec, RECORD_HEAD + 88);
+	ok(record_ledger_unpack(SLICE_LIT("ledger"),
+	       bytes(rec, RECORD_HEAD + 88), &out, &e) == -1,
+	    "another length: %s", e.text);
+	record_ledger_pack(rec, SLICE_LIT("ledger"), &in);
 	rec[0] = 3;
 	ok(record_ledger_unpack(SLICE_LIT("ledger"), bytes(rec, sizeof(rec)),
 	       &out, &e) == -1,
 	    "a version of tomorrow is refused: %s", e.text);
+}
+
+static void
+test_outbox(void)
+{
+	const struct store_ledger in = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct slice key = SLICE_LIT("12345678");
+	unsigned char rec[RECORD_OUTBOX_FIXED + 3];
+	struct record_outbox out;
+	struct err e;
+
+	memcpy(rec + RECORD_OUTBOX_FIXED, "abc", 3);
+	record_outbox_seal(key, &in, rec, sizeof(rec));
+	ok(record_outbox_open(key, bytes(rec, sizeof(rec)), &out, &e) == 0 &&
+		out.has_ledger && slice_eq(out.records, "abc"),
+	    "a blob opens");
+	ok(memcmp(&in, &out.after, sizeof(in)) == 0, "with its ledger");
+	record_seal(RECORD_OUTBOX_LEDGER, key, rec, RECORD_OUTBOX_FIXED - 1);
+	ok(record_outbox_open(key, bytes(rec, RECORD_OUTBOX_FIXED - 1), &out,
+	       &e) == -1,
+	    "cut in the ledger: %s", e.text);
+	ok(record_outbox_open(key, bytes(rec, 1), &out, &e) == -1,
+	    "cut in the head: %s", e.text);
+	memcpy(rec + RECORD_HEAD, "xyz", 3);
+	record_seal(RECORD_OUTBOX, key, rec, RECORD_HEAD + 3);
+	ok(record_outbox_open(key, bytes(rec, RECORD_HEAD + 3), &out, &e) ==
+		    0 &&
+		!out.has_ledger && slice_eq(out.records, "xyz"),
+	    "one of version 0.1 has none");
 }
 
 static void
@@ -181,6 +221,7 @@ main(void)
 	test_message();
 	test_state();
 	test_ledger();
+	test_outbox();
 	test_doubt();
 	return done_testing();
 }

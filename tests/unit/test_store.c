@@ -130,6 +130,7 @@ test_restart(void)
 	};
 	uint64_t ids[5], next;
 	char got[300] = "", want[300];
+	struct store_audit audit;
 
 	for (int i = 0; i < 5; i++)
 		ids[i] = spool_accept(&a, i == 3 ? 2 : 1, 200);
@@ -168,8 +169,14 @@ test_restart(void)
 	for (size_t i = 0; i < spool.recovered_count; i++)
 		(void)spool_settle_one(spool.recovered[i].id,
 		    spool.recovered[i].n, VERDICT_DELIVERED, "");
-	(void)spool_settle_one(next, 0, VERDICT_DELIVERED, "");
+	(void)spool_settle_one(next, 0, VERDICT_DELIVERED, "last ");
 	is_audit("and all can end", "24 = 15+3+2+2+2 + 0");
+	audit = spool_audit();
+	ok(memcmp(&spool.outbox_after, &audit.ledger, sizeof(audit.ledger)) ==
+		0,
+	    "records come with the ledger as their transaction left it");
+	store_audit_fini(&audit);
+	store_outbox_done(spool.store, spool.outbox_seq);
 }
 
 static void

@@ -168,9 +168,11 @@ start_job(struct job *j)
 }
 
 static void
-child_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
+child_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
 {
 	(void)ctx;
+	(void)after;
 	sink(seq, p, len);
 	store_outbox_done(spool.store, seq);
 }
@@ -374,9 +376,11 @@ check_sink(void)
 }
 
 static void
-parent_outbox(void *ctx, uint64_t seq, const void *p, size_t len)
+parent_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
 {
 	(void)ctx;
+	(void)after;
 	sink(seq, p, len);
 	store_outbox_done(spool.store, seq);
 }

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/acct_files.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "admin/acct_source.h"
+#include "admin/acct_time.h"
+#include "admin/ctl_ask.h"
+
+/*
+ * A row is written after its event; who copies a file with its time may lose
+ * fractions of a second.  More than both.
+ */
+#define MTIME_SLACK_S 3600
+
+/* ---- names --------------------------------------------------------------- */
+
+/* -YYYY-MM-DD-NNNN: how many bytes at p look so. */
+static size_t
+date_length(const char *p)
+{
+	static const char form[] = "-dddd-dd-dd-dddd";
+	size_t i;
+
+	for (i = 0; form[i] != '\0'; i++)
+		if (form[i] == 'd' ? !isdigit((unsigned char)p[i]) :
+				     p[i] != form[i])
+			return 0;
+	while (isdigit((unsigned char)p[i]))
+		i++;
+	return i;
+}
+
+bool
+acct_files_is_dated(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
+	const char *dot = strrchr(base, '.');
+	size_t stem = dot == NULL ? strlen(base) : (size_t)(dot - base), date;
+
+	if (strncmp(name, base, stem) != 0)
+		return false;
+	date = date_length(name + stem);
+	return date > 0 &&
+	    strcmp(name + stem + date, dot == NULL ? "" : dot) == 0;
+}
+
+/* ---- the list ------------------------------------------------------------ */
+
+static struct acct_file *
+add_file(struct acct_files *f, const char *path)
+{
+	if (f->n == f->cap) {
+		f->cap = f->cap == 0 ? 64 : f->cap * 2;
+		f->v = mem_realloc(f->v, f->cap * sizeof(*f->v));
+	}
+	f->v[f->n] = (struct acct_file){ .path = path };
+	return &f->v[f->n++];
+}
+
+/* The time of the first row; ACCT_TIME_NONE: it has none. */
+static int64_t
+first_time(const char *path)
+{
+	struct acct_source *s;
+	enum csv_next got;
+	int64_t t = ACCT_TIME_NONE;
+	struct err e;
+
+	if (acct_source_open(path, &s, &e) == -1)
+		return ACCT_TIME_NONE;
+	do
+		got = acct_source_next(s, &e);
+	while (got == CSV_HEADER);
+	for (size_t i = 0; got == CSV_ROW && i < acct_source_columns(s); i++)
+		if (str_eq_nocase(acct_source_name(s, i), "timeLogged"))
+			t = acct_time(acct_source_cells(s)[i]);
+	acct_source_close(&s);
+	return t;
+}
+
+/* One path of two acct-files, or a link to it, counts once. */
+static bool
+is_known(const struct acct_files *f, const struct stat *st)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].dev == st->st_dev && f->v[i].ino == st->st_ino)
+			return true;
+	return false;
+}
+
+static void
+consider(struct acct_files *f, const char *path, int64_t not_before_s)
+{
+	struct acct_file *file;
+	struct stat st;
+
+	if (stat(path, &st) == -1 || !S_ISREG(st.st_mode) || is_known(f, &st))
+		return;
+	if (not_before_s != INT64_MIN &&
+	    st.st_mtim.tv_sec < not_before_s - MTIME_SLACK_S)
+		return;
+	file = add_file(f, path);
+	file->size = (uint64_t)st.st_size;
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	file->first_s = first_time(path);
+	if (file->first_s == ACCT_TIME_NONE)
+		file->first_s = st.st_mtim.tv_sec;
+}
+
+/* The dated ones of a folder. */
+static int
+look_into(struct acct_files *f, const char *dir, const char *path,
+    int64_t not_before_s)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+
+	if (d == NULL && errno == ENOENT)
+		return 0; /* mailraced has not written yet */
+	if (d == NULL) {
+		struct err e;
+
+		(void)err_sys(&e, "%s", dir);
+		(void)fprintf(stderr, "mailrace: %s\n", e.text);
+		return -1;
+	}
+	/* One thread: nobody else has this folder. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((entry = readdir(d)) != NULL)
+		if (acct_files_is_dated(path, entry->d_name))
+			consider(f,
+			    region_printf(f->rg, "%s/%s", dir, entry->d_name),
+			    not_before_s);
+	(void)closedir(d);
+	return 0;
+}
+
+/* move-to may take files away while others are read. */
+static int
+add_configured(struct acct_files *f, const struct place_acct *a,
+    int64_t not_before_s)
+{
+	const char *slash = strrchr(a->path, '/');
+	char *dir = region_strndup(f->rg, a->path,
+	    slash == a->path ? 1 : (size_t)(slash - a->path));
+	size_t first = f->n;
+	int rc;
+
+	consider(f, region_strdup(f->rg, a->path), not_before_s);
+	rc = look_into(f, dir, a->path, not_before_s);
+	for (size_t i = first; i < f->n && a->move_to != NULL; i++)
+		f->v[i].moved = region_printf(f->rg, "%s%s", a->move_to,
+		    strrchr(f->v[i].path, '/'));
+	if (rc == 0 && a->move_to != NULL)
+		rc = look_into(f, a->move_to, a->path, not_before_s);
+	return rc;
+}
+
+/* Of one second: by number, which has more digits from 10000 on. */
+static int
+compare(const void *pa, const void *pb)
+{
+	const struct acct_file *a = pa, *b = pb;
+	size_t la = strlen(a->path), lb = strlen(b->path);
+
+	if (a->first_s != b->first_s)
+		return a->first_s < b->first_s ? -1 : 1;
+	if (la != lb)
+		return la < lb ? -1 : 1;
+	return strcmp(a->path, b->path);
+}
+
+static int
+find_configured(const struct ctl_options *opt, int64_t not_before_s,
+    struct acct_files *out)
+{
+	struct places at;
+	int rc = 0;
+
+	if (ctl_places(opt, &at) == -1)
+		return -1;
+	if (at.acct_count == 0) {
+		(void)fprintf(stderr,
+		    "mailrace: %s has no <acct-file>; name a file, or -\n",
+		    opt->config);
+		rc = -1;
+	}
+	for (size_t i = 0; i < at.acct_count && rc == 0; i++)
+		rc = add_configured(out, &at.accts[i], not_before_s);
+	places_fini(&at);
+	if (out->n > 0)
+		qsort(out->v, out->n, sizeof(*out->v), compare);
+	return rc;
+}
+
+int
+acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
+    struct acct_files *out)
+{
+	int rc = 0;
+
+	*out = (struct acct_files){ .rg = region_new() };
+	if (opt->file_count == 0)
+		rc = find_configured(opt, not_before_s, out);
+	for (size_t i = 0; i < opt->file_count; i++) {
+		struct acct_file *file = add_file(out, opt->files[i]);
+		struct stat st;
+
+		file->named = true;
+		if (stat(file->path, &st) == 0)
+			file->size = (uint64_t)st.st_size;
+	}
+	if (rc == -1)
+		acct_files_fini(out);
+	return rc;
+}
+
+void
+acct_files_fini(struct acct_files *f)
+{
+	region_free(&f->rg);
+	free(f->v);
+	*f = (struct acct_files){ 0 };
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * acct_files - which accounting files a command reads, and in which order.
+ *
+ * Those that are named, as they are named; or, without any, all that the
+ * configuration's acct-files have: PATH itself, and beside it and in move-to
+ * the dated ones, STEM-YYYY-MM-DD-NNNN.SUFFIX.  Oldest first: by the time of
+ * the first row, whatever the names say.  One thread.
+ */
+
+#ifndef ADMIN_ACCT_FILES_H
+#define ADMIN_ACCT_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "admin/ctl_parse.h"
+#include "lib/mem.h"
+
+struct acct_file {
+	const char *path;  /* "-": standard input */
+	const char *moved; /* where it may be moved to meanwhile, or NULL */
+	bool named;        /* on the command line: it has to be there */
+	uint64_t size;     /* 0: not known */
+	int64_t first_s;   /* when its first row was logged, or the file made */
+	dev_t dev;
+	ino_t ino;
+};
+
+struct acct_files {
+	struct region *rg;
+	struct acct_file *v;
+	size_t n, cap;
+};
+
+/*
+ * Files without a row since not_before_s are left out; INT64_MIN: none, and
+ * named ones never.  -1: there is no telling which, and it was said why.
+ */
+int acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
+    struct acct_files *out);
+void acct_files_fini(struct acct_files *f);
+
+/* Is this the name of a finished or current file of path, behind the folder? */
+bool acct_files_is_dated(const char *path, const char *name);
+
+#endif

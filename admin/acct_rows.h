@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * acct_rows - the rows of all accounting files of a command, one after the
+ * other.
+ *
+ * Columns are wanted by name before the first row, and each has a slot: where
+ * a header puts them is found out once for that header, so that
+ *
+ *	unsigned rcpt = acct_rows_want(rows, "rcpt");
+ *	while ((row = acct_rows_next(rows)) != NULL)
+ *		use(acct_cell(row, rcpt));
+ *
+ * reads all kinds of files; a column that is not there is empty.  A file that
+ * cannot be read, and what is damaged in one, is told on standard error, once
+ * for each file; the others are read all the same.  Shows how far it is.  One
+ * thread.
+ */
+
+#ifndef ADMIN_ACCT_ROWS_H
+#define ADMIN_ACCT_ROWS_H
+
+#include "admin/acct_files.h"
+#include "lib/str.h"
+
+struct acct_row { /* holds until the next one */
+	const struct slice *cells;
+	const char *const *names;
+	size_t columns;
+	uint64_t header; /* another number: names may be others */
+	const int *at;   /* by slot: the column, or -1 */
+};
+
+static inline struct slice
+acct_cell(const struct acct_row *row, unsigned slot)
+{
+	int i = row->at[slot];
+
+	return i < 0 ? (struct slice){ "", 0 } : row->cells[i];
+}
+
+static inline bool
+acct_has(const struct acct_row *row, unsigned slot)
+{
+	return row->at[slot] >= 0;
+}
+
+struct acct_rows;
+
+/* The files are borrowed; quiet: nothing is said of how far it is. */
+struct acct_rows *acct_rows_new(const struct acct_files *files, bool quiet);
+void acct_rows_free(struct acct_rows **rp);
+
+/* The slot of a column, without regard to case; the same for the same name. */
+unsigned acct_rows_want(struct acct_rows *r, const char *column);
+
+const struct acct_row *acct_rows_next(struct acct_rows *r); /* NULL: the end */
+
+uint64_t acct_rows_count(const struct acct_rows *r); /* rows so far */
+size_t acct_rows_files(const struct acct_rows *r);   /* that could be read */
+size_t acct_rows_failed(const struct acct_rows *r);  /* that could not */
+
+/* Before something is printed that may go to a terminal. */
+void acct_rows_hide(struct acct_rows *r);
+
+#endif
