@@ -76,29 +76,53 @@ stats_print_section(struct stats_print *p, const struct stats_section *s)
 
 /* ---- rows ---------------------------------------------------------------- */
 
+/* 0: what found no place is not told apart. */
 static const char *
-others_text(const json_t *row, char out[OTHERS_TEXT_MAX])
+others_text(uint64_t others, char out[OTHERS_TEXT_MAX])
 {
-	(void)snprintf(out, OTHERS_TEXT_MAX, "(%lld others)",
-	    (long long)json_integer_value(json_object_get(row, "others")));
+	if (others == 0)
+		return "(others)";
+	(void)snprintf(out, OTHERS_TEXT_MAX, "(%llu others)",
+	    (unsigned long long)others);
 	return out;
+}
+
+static uint64_t
+others_of(const json_t *row)
+{
+	return (uint64_t)json_integer_value(json_object_get(row, "others"));
+}
+
+/* For people: no cell of a key is empty. */
+static void
+fill_keys(const struct stats_section *s, json_t *row)
+{
+	char others[OTHERS_TEXT_MAX];
+
+	for (size_t i = 0; i < s->keys; i++) {
+		const char *key = s->columns[i].key;
+		const json_t *v = json_object_get(row, key);
+		const char *text = NULL;
+
+		if (i == 0 && json_is_null(v))
+			text = others_text(others_of(row), others);
+		else if (json_is_string(v) && json_string_length(v) == 0)
+			text = "(none)";
+		if (text != NULL)
+			(void)json_object_set_new(row, key, json_string(text));
+	}
 }
 
 static void
 text_row(const struct stats_section *s, struct ctl_table *t, json_t *row)
 {
-	const char *first = s->columns[0].key;
-	char others[OTHERS_TEXT_MAX];
-
 	if (s->keys == 0) {
 		for (size_t i = 0; i < s->count; i++)
 			ctl_print_field(row, s->columns[i].key,
 			    s->columns[i].heading);
 		return;
 	}
-	if (json_is_null(json_object_get(row, first)))
-		(void)json_object_set_new(row, first,
-		    json_string(others_text(row, others)));
+	fill_keys(s, row);
 	ctl_table_row(t, row);
 }
 
@@ -137,7 +161,7 @@ row_key(const struct stats_section *s, const json_t *row, struct buf *out)
 		if (i > 0)
 			buf_byte(out, ' ');
 		if (json_is_null(json_object_get(row, key))) {
-			buf_str(out, others_text(row, others));
+			buf_str(out, others_text(others_of(row), others));
 			return;
 		}
 		buf_str(out, ctl_text(row, key, scratch, sizeof(scratch)));
@@ -193,14 +217,15 @@ stats_print_row(struct stats_print *p, json_t *row)
 /* ---- reports by value ---------------------------------------------------- */
 
 static void
-json_value(const char *value, size_t others)
+json_value(const char *value, uint64_t others)
 {
 	json_t *v = value == NULL ? json_null() : ctl_string(value);
 
 	(void)printf("\n  \"value\": ");
 	(void)json_dumpf(v, stdout, JSON_ROW);
 	if (value == NULL)
-		(void)printf(",\n  \"others\": %zu", others);
+		(void)printf(",\n  \"others\": %llu",
+		    (unsigned long long)others);
 	json_decref(v);
 }
 
@@ -209,13 +234,13 @@ stats_print_value(struct stats_print *p, const char *column, const char *value,
     size_t others)
 {
 	char text[OTHERS_TEXT_MAX];
+	const char *name = value == NULL ? others_text(others, text) : value;
 
 	end_section(p);
-	(void)snprintf(text, sizeof(text), "(%zu others)", others);
 	switch (p->form) {
 	case STATS_TEXT:
 		(void)printf("\n==== %s: ", column);
-		(void)ctl_print(value == NULL ? text : value);
+		(void)ctl_print(name[0] == '\0' ? "(none)" : name);
 		(void)printf("\n");
 		break;
 	case STATS_JSON:
@@ -228,8 +253,7 @@ stats_print_value(struct stats_print *p, const char *column, const char *value,
 		break;
 	case STATS_CSV:
 		buf_clear(&p->prefix);
-		buf_printf(&p->prefix, "%s=%s/", column,
-		    value == NULL ? text : value);
+		buf_printf(&p->prefix, "%s=%s/", column, name);
 		break;
 	}
 	p->values++;

@@ -10,6 +10,8 @@
 #ifndef ADMIN_STATS_PRINT_H
 #define ADMIN_STATS_PRINT_H
 
+#include <stdint.h>
+
 #include "admin/ctl_format.h"
 #include "lib/err.h"
 
@@ -44,6 +46,6 @@ void stats_print_row(struct stats_print *p, json_t *row);
  * NULL for the rest: so many others.
  */
 void stats_print_value(struct stats_print *p, const char *column,
-    const char *value, size_t others);
+    const char *value, uint64_t others);
 
 #endif

@@ -31,7 +31,6 @@ enum stats_part {
 
 struct stats_show {
 	unsigned parts; /* STATS_PART(...) */
-	bool by_dsn;    /* as the sums were made */
 	uint64_t top_domains, top_categories, top_bounces;
 	/*
 	 * Categories of the sections about bounces: a list of patterns with
