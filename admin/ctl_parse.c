@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/acct_match.h"
 #include "admin/ctl_cmds.h"
 #include "lib/check.h"
 #include "lib/clock.h"
@@ -43,7 +44,11 @@ enum kind {
 	KIND_TIME,
 	KIND_YESNO,
 	KIND_MODE,
-	KIND_SORT
+	KIND_SORT,
+	KIND_TYPES,
+	KIND_PATTERN,
+	KIND_HEADER,
+	KIND_WHEN
 };
 
 static const struct option_row {
@@ -249,8 +254,9 @@ is_time(const char *text)
 	    us != INTERVAL_NEVER;
 }
 
+/* False: it is not what the option takes; e says more, or nothing. */
 static bool
-is_value(const struct option_row *o, const char *text)
+is_value(const struct option_row *o, const char *text, struct err *e)
 {
 	switch (o->kind) {
 	case KIND_FLAG:
@@ -267,32 +273,47 @@ is_value(const struct option_row *o, const char *text)
 		return has_word("normal backoff", text);
 	case KIND_SORT:
 		return has_word("name rcpt size", text);
+	case KIND_TYPES:
+		return acct_match_check_types(text, e) == 0;
+	case KIND_PATTERN:
+		return acct_match_check_pattern(text, e) == 0;
+	case KIND_HEADER:
+		return acct_match_check_header(text, e) == 0;
+	case KIND_WHEN:
+		return acct_match_check_time(text, e) == 0;
 	}
 	CHECK_NEVER("a kind of option");
 }
 
 static int
-check_options(const struct command *c, const struct ctl_options *opt)
+check_option(const struct command *c, const struct ctl_given *g)
 {
-	for (size_t i = 0; i < OPT_COUNT; i++) {
-		const struct option_row *o = &options[i];
+	const struct option_row *o = &options[g->option];
+	struct err e = { "" };
 
-		if (opt->values[i] == NULL)
-			continue;
-		if (!has_word(c->options, o->name)) {
-			(void)fprintf(stderr,
-			    "mailrace: %s takes no --%s; see mailrace %s "
-			    "--help\n",
-			    c->words, o->name, c->words);
-			return 2;
-		}
-		if (!is_value(o, opt->values[i])) {
-			(void)fprintf(stderr, "mailrace: --%s takes %s: %s\n",
-			    o->name, o->value, o->doc);
-			return 2;
-		}
+	if (!has_word(c->options, o->name)) {
+		(void)fprintf(stderr,
+		    "mailrace: %s takes no --%s; see mailrace %s --help\n",
+		    c->words, o->name, c->words);
+		return 2;
+	}
+	if (!is_value(o, g->value, &e)) {
+		(void)fprintf(stderr, "mailrace: --%s takes %s: %s%s%s\n",
+		    o->name, o->value, e.text, e.text[0] == '\0' ? "" : "; ",
+		    o->doc);
+		return 2;
 	}
 	return 0;
+}
+
+static int
+check_options(const struct command *c, const struct ctl_options *opt)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < opt->given_count && rc == 0; i++)
+		rc = check_option(c, &opt->given[i]);
+	return rc;
 }
 
 static int
@@ -339,6 +360,20 @@ check_argument(const struct command *c, int argc, char **argv,
 enum { LONG_OPTION = 256 }; /* behind all letters */
 
 static int
+keep_option(struct ctl_options *opt, enum ctl_option option, const char *value)
+{
+	if (opt->given_count == CTL_GIVEN_MAX) {
+		(void)fprintf(stderr, "mailrace: more than %d options\n",
+		    CTL_GIVEN_MAX);
+		return 2;
+	}
+	opt->values[option] = value == NULL ? "" : value;
+	opt->given[opt->given_count++] = (struct ctl_given){ option,
+		opt->values[option] };
+	return 0;
+}
+
+static int
 parse_options(int argc, char **argv, struct ctl_options *opt)
 {
 	struct option longs[OPT_COUNT + 4] = {
@@ -346,7 +381,7 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 		{ "json", no_argument, NULL, 'j' },
 		{ "version", no_argument, NULL, 'V' },
 	};
-	int c;
+	int c, rc = 0;
 
 	for (int i = 0; i < OPT_COUNT; i++)
 		longs[i + 3] = (struct option){ .name = options[i].name,
@@ -355,11 +390,12 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 			    required_argument,
 			.val = LONG_OPTION + i };
 	/* One thread: getopt's state is nobody else's. */
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while ((c = getopt_long(argc, argv, "c:hj", longs, NULL)) != -1) {
+	while (rc == 0 &&
+	    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	    (c = getopt_long(argc, argv, "c:hj", longs, NULL)) != -1) {
 		if (c >= LONG_OPTION && c < LONG_OPTION + OPT_COUNT)
-			opt->values[c - LONG_OPTION] = optarg == NULL ? "" :
-									optarg;
+			rc = keep_option(opt,
+			    (enum ctl_option)(c - LONG_OPTION), optarg);
 		else if (c == 'c')
 			opt->config = optarg;
 		else if (c == 'j')
@@ -369,9 +405,9 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 		else if (c == 'V')
 			opt->command = "version";
 		else
-			return 2;
+			rc = 2;
 	}
-	return 0;
+	return rc;
 }
 
 int
@@ -435,6 +471,10 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_YESNO:
 	case KIND_MODE:
 	case KIND_SORT:
+	case KIND_TYPES:
+	case KIND_PATTERN:
+	case KIND_HEADER:
+	case KIND_WHEN:
 		break;
 	}
 	return ctl_string(text);

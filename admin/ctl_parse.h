@@ -21,6 +21,13 @@ enum ctl_option {
 	OPT_COUNT
 };
 
+enum { CTL_GIVEN_MAX = 64 };
+
+struct ctl_given {
+	enum ctl_option option;
+	const char *value; /* "" of one that takes none */
+};
+
 struct ctl_options {
 	const char *config;
 	bool json, help;
@@ -28,7 +35,9 @@ struct ctl_options {
 	const char *argument; /* a queue or a file, or NULL */
 	char *const *files;   /* of a command that takes many */
 	size_t file_count;
-	const char *values[OPT_COUNT]; /* as given; NULL: not */
+	const char *values[OPT_COUNT]; /* as given, the last; NULL: not */
+	struct ctl_given given[CTL_GIVEN_MAX]; /* all, in their order */
+	size_t given_count;
 };
 
 typedef int ctl_cmd_fn(const struct ctl_options *opt);

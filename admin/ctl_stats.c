@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/acct_rows.h"
+#include "admin/acct_match.h"
 #include "admin/acct_time.h"
 #include "admin/stats_order.h"
 #include "admin/stats_report.h"
@@ -214,8 +214,26 @@ struct stats {
 	uint64_t unknown; /* rows of other types */
 };
 
+/*
+ * --bounceCat selects no records here: the rates of what is left would say
+ * nothing.  It is about the sections of bounces.
+ */
+static struct acct_match *
+match_new(const struct ctl_options *opt, struct acct_rows *rows)
+{
+	struct ctl_options selection = *opt;
+
+	selection.given_count = 0;
+	for (size_t i = 0; i < opt->given_count; i++)
+		if (opt->given[i].option != OPT_BOUNCECAT)
+			selection.given[selection.given_count++] =
+			    opt->given[i];
+	return acct_match_new(&selection, rows);
+}
+
 static void
-add_rows(struct stats *st, struct acct_rows *rows)
+add_rows(struct stats *st, struct acct_rows *rows,
+    const struct acct_match *match)
 {
 	const struct acct_row *row;
 	struct stats_row r;
@@ -223,6 +241,8 @@ add_rows(struct stats *st, struct acct_rows *rows)
 
 	want(rows, &st->wish, &s);
 	while ((row = acct_rows_next(rows)) != NULL) {
+		if (!acct_match_takes(match, row))
+			continue;
 		if (!take(row, &s, &r)) {
 			st->unknown++;
 			continue;
@@ -290,13 +310,16 @@ static int
 run(const struct ctl_options *opt, struct stats *st)
 {
 	struct acct_files files;
+	struct acct_match *match;
 	struct acct_rows *rows;
 	int rc;
 
-	if (acct_files_find(opt, INT64_MIN, &files) == -1)
+	if (acct_files_find(opt, acct_match_since(opt), &files) == -1)
 		return 2;
 	rows = acct_rows_new(&files, st->wish.form == STATS_JSON);
-	add_rows(st, rows);
+	match = match_new(opt, rows);
+	add_rows(st, rows, match);
+	acct_match_free(&match);
 	rc = print(st, rows);
 	acct_rows_free(&rows);
 	acct_files_fini(&files);

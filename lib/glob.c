@@ -4,8 +4,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "lib/str.h"
-
 static char
 lower(char c)
 {
@@ -17,15 +15,17 @@ lower(char c)
  * this one cannot.  So the time is at most the product of the two lengths.
  */
 bool
-glob_match(const char *pattern, const char *text)
+glob_match_slice(const char *pattern, struct slice s)
 {
 	const char *star = NULL, *resume = NULL;
+	const char *text = s.p, *end = s.p + s.len;
 
-	while (*text != '\0') {
+	while (text < end) {
 		if (*pattern == '*') {
 			star = pattern++;
 			resume = text;
-		} else if (*pattern == '?' || lower(*pattern) == lower(*text)) {
+		} else if (*pattern != '\0' &&
+		    (*pattern == '?' || lower(*pattern) == lower(*text))) {
 			pattern++;
 			text++;
 		} else if (star != NULL) {
@@ -38,6 +38,12 @@ glob_match(const char *pattern, const char *text)
 	while (*pattern == '*')
 		pattern++;
 	return *pattern == '\0';
+}
+
+bool
+glob_match(const char *pattern, const char *text)
+{
+	return glob_match_slice(pattern, slice_of(text));
 }
 
 /*

@@ -11,7 +11,10 @@
 
 #include <stdbool.h>
 
+#include "lib/str.h"
+
 bool glob_match(const char *pattern, const char *text);
+bool glob_match_slice(const char *pattern, struct slice text);
 
 /*
  * Does `pattern` fit all that `other`, itself a pattern, fits?  May say no

@@ -37,8 +37,10 @@ liblib_a_SOURCES = \
 	%D%/http_post.c %D%/http_post.h \
 	%D%/input.c %D%/input.h \
 	%D%/log.c %D%/log.h \
+	%D%/lookup.c %D%/lookup.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/net.c %D%/net.h \
+	%D%/redis.c %D%/redis.h \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \
 	%D%/signals.c %D%/signals.h \

@@ -58,7 +58,9 @@ check_PROGRAMS += \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
+	tests/unit/test_privacy \
 	tests/unit/test_record \
+	tests/unit/test_redis \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \

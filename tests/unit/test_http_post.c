@@ -129,7 +129,7 @@ start_server(void)
 static enum { HASTY, FICKLE } rude;
 static struct evconnlistener *rude_listener;
 static unsigned rude_port;
-static int rude_connections, rude_requests;
+static int rude_connections, rude_requests, rude_open;
 
 struct rude_conn {
 	struct bufferevent *bev;
@@ -141,6 +141,7 @@ rude_free(struct rude_conn *c)
 {
 	bufferevent_free(c->bev);
 	free(c);
+	rude_open--;
 }
 
 static void
@@ -197,6 +198,7 @@ on_rude_accept(struct evconnlistener *l, evutil_socket_t fd,
 	(void)len;
 	(void)arg;
 	rude_connections++;
+	rude_open++;
 	c->bev = bufferevent_socket_new(evconnlistener_get_base(l), fd,
 	    BEV_OPT_CLOSE_ON_FREE);
 	bufferevent_setcb(c->bev, on_rude_input, NULL, on_rude_event, c);
@@ -515,6 +517,12 @@ make_content(void)
 		exit(99);
 }
 
+static bool
+is_zero(const void *count)
+{
+	return *(const int *)count == 0;
+}
+
 int
 main(void)
 {
@@ -536,9 +544,11 @@ main(void)
 	bad_file();
 	cancelled();
 	rude_servers();
+	http_client_free(&client);
+	ok(loop_until(worker, is_zero, &rude_open),
+	    "no connection stays behind");
 	evhttp_free(server);
 	evconnlistener_free(rude_listener);
-	http_client_free(&client);
 	worker_free(&worker);
 	buf_fini(&got.body);
 	buf_fini(&answer.body);
