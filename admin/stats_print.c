@@ -82,8 +82,8 @@ others_text(uint64_t others, char out[OTHERS_TEXT_MAX])
 {
 	if (others == 0)
 		return "(others)";
-	(void)snprintf(out, OTHERS_TEXT_MAX, "(%llu others)",
-	    (unsigned long long)others);
+	(void)snprintf(out, OTHERS_TEXT_MAX, "(%llu other%s)",
+	    (unsigned long long)others, others == 1 ? "" : "s");
 	return out;
 }
 

@@ -42,16 +42,22 @@ set_number(json_t *row, const char *key, uint64_t n)
 	set(row, key, json_integer((json_int_t)n));
 }
 
-/* In percent, to the hundredth; null of nothing. */
+/* A quotient to the hundredth; null of nothing. */
 static void
-set_percent(json_t *row, const char *key, uint64_t part, uint64_t whole)
+set_ratio(json_t *row, const char *key, uint64_t part, uint64_t whole)
 {
 	if (whole == 0)
 		set(row, key, json_null());
 	else
 		set(row, key,
 		    json_real(
-			(double)((part * 10000 + whole / 2) / whole) / 100));
+			(double)((part * 100 + whole / 2) / whole) / 100));
+}
+
+static void
+set_percent(json_t *row, const char *key, uint64_t part, uint64_t whole)
+{
+	set_ratio(row, key, part * 100, whole);
 }
 
 static void
@@ -539,9 +545,8 @@ rate_row(const struct report *r, const char *what, size_t in_hours,
 	json_t *row = json_object();
 
 	set(row, "what", json_string(what));
-	set_number(row, "per_hour",
-	    s->measures[in_hours] * S_PER_HOUR /
-		(uint64_t)(span_s < S_PER_HOUR ? S_PER_HOUR : span_s));
+	set_ratio(row, "per_hour", s->measures[in_hours] * S_PER_HOUR,
+	    (uint64_t)(span_s < S_PER_HOUR ? S_PER_HOUR : span_s));
 	set_number(row, "hour_count", hour.count);
 	set_time(row, "hour", hour.number * S_PER_HOUR, TO_MINUTE);
 	set_number(row, "minute_count", minute.count);

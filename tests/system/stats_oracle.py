@@ -56,9 +56,13 @@ def stamp(s, form="%Y-%m-%d %H:%M:%S+0000"):
         s, datetime.timezone.utc).strftime(form)
 
 
-def percent(part, whole):
+def ratio(part, whole):
     """To the hundredth, halves up; None of nothing."""
-    return (part * 10000 + whole // 2) // whole / 100 if whole else None
+    return (part * 100 + whole // 2) // whole / 100 if whole else None
+
+
+def percent(part, whole):
+    return ratio(part * 100, whole)
 
 
 def plain(diag):
@@ -250,7 +254,7 @@ class Report:
             minute = self.busiest(letter, "%Y-%m-%d %H:%M")
             rows.append({"what": what,
                          "per_hour":
-                         self.all[letter] * 3600 // max(span, 3600),
+                         ratio(self.all[letter] * 3600, max(span, 3600)),
                          "hour_count": hour[0], "hour": hour[1],
                          "minute_count": minute[0], "minute": minute[1]})
         return rows
