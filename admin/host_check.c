@@ -195,7 +195,7 @@ host_check(const struct snapshot *s, struct conf_errors *errs)
 	for (size_t i = 0; i < snapshot_acct_count(s); i++) {
 		const struct acct_conf *a = snapshot_acct_at(s, i);
 
-		if (folder_exists(a->path, &e) == -1)
+		if (a->kind == ACCT_FILE && folder_exists(a->path, &e) == -1)
 			conf_warning(errs, a->file, a->line,
 			    "<acct-file %s>: %s", a->path, e.text);
 	}

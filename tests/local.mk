@@ -295,12 +295,14 @@ EXTRA_DIST += \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
+	%D%/crash/acct_judge.py \
 	%D%/crash/badio.py \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
 	%D%/crash/load.py \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
+	%D%/crash/small_disk.py \
 	%D%/crash/test_bad_disk.py \
 	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
@@ -390,7 +392,10 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/sources-rotate.scn \
+	%D%/system/acct_pipe_program.py \
+	%D%/system/acct_reader.py \
 	%D%/system/check_limits.py \
+	%D%/system/collectors.py \
 	%D%/system/demo.py \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
@@ -412,6 +417,7 @@ EXTRA_DIST += \
 	%D%/system/test_accounting.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
+	%D%/system/test_collectors.py \
 	%D%/system/test_command.py \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \

@@ -489,9 +489,12 @@ take_conf(struct acct *a, const struct snapshot *conf, struct err *e)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < snapshot_acct_count(conf); i++)
-		if (add_file(a, snapshot_acct_at(conf, i), e) == -1)
+	for (size_t i = 0; i < snapshot_acct_count(conf); i++) {
+		const struct acct_conf *c = snapshot_acct_at(conf, i);
+
+		if (c->kind == ACCT_FILE && add_file(a, c, e) == -1)
 			rc = -1;
+	}
 	return rc;
 }
 
@@ -499,8 +502,12 @@ int
 acct_check(const struct snapshot *conf, struct err *e)
 {
 	for (size_t i = 0; i < snapshot_acct_count(conf); i++) {
-		int fd = path_open(snapshot_acct_at(conf, i)->path, e);
+		const struct acct_conf *c = snapshot_acct_at(conf, i);
+		int fd;
 
+		if (c->kind != ACCT_FILE)
+			continue;
+		fd = path_open(c->path, e);
 		if (fd == -1)
 			return -1;
 		(void)close(fd);

@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libvmta.a
 libvmta_a_SOURCES = \
+	%D%/acct_filter.c %D%/acct_filter.h \
 	%D%/acct_layout.c %D%/acct_layout.h \
+	%D%/acct_target.c %D%/acct_target.h \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
 	%D%/backlog.c %D%/backlog.h \
@@ -38,6 +40,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/snapshot.c %D%/snapshot.h \
+	%D%/snapshot_acct.c \
+	%D%/snapshot_acct_check.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_load.c \

@@ -172,6 +172,12 @@ snapshot_acct_at(const struct snapshot *s, size_t i)
 	return &a->pub;
 }
 
+const struct acct_wants *
+snapshot_acct_wants(const struct snapshot *s)
+{
+	return &s->acct_wants;
+}
+
 const char *
 snapshot_listener_source(const struct snapshot *s, const char *where)
 {

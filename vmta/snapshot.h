@@ -17,8 +17,12 @@
 #include "lib/conf_types.h"
 #include "lib/err.h"
 #include "lib/net.h"
+#include "mail/acct_field.h"
 
+struct acct_filter;
 struct acct_layout;
+struct acct_redis;
+struct acct_webhook;
 struct dkim_key;
 
 struct global_conf {
@@ -49,6 +53,9 @@ struct user_conf {
 #undef D
 };
 
+/* More would look at each record than is good for any. */
+enum { ACCT_CONFS_MAX = 200 };
+
 enum acct_kind { ACCT_FILE, ACCT_PIPE, ACCT_WEBHOOK, ACCT_REDIS };
 
 struct acct_conf {
@@ -58,10 +65,20 @@ struct acct_conf {
 	enum acct_kind kind;
 	unsigned types; /* ACCT_BIT() of each; from `records` */
 	const struct acct_layout *layout;
+	const struct acct_filter *filter;   /* NULL: takes all */
+	const struct acct_webhook *webhook; /* of that kind; else NULL */
+	const struct acct_redis *redis;     /* likewise */
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;
 #include "vmta/acct.def"
 #undef D
+};
+
+/* What all <acct-file> together have a use for. */
+struct acct_wants {
+	unsigned types;             /* ACCT_BIT() of each */
+	const char *const *headers; /* in lower case, without "header_" */
+	size_t header_count;
 };
 
 struct listener_conf {
@@ -121,6 +138,10 @@ const struct user_conf *snapshot_user(const struct snapshot *s,
     const char *name); /* NULL: no such <smtp-user> */
 size_t snapshot_acct_count(const struct snapshot *s);
 const struct acct_conf *snapshot_acct_at(const struct snapshot *s, size_t i);
+const struct acct_wants *snapshot_acct_wants(const struct snapshot *s);
+
+/* Does disable-acct-records of the queue name the type? */
+bool acct_is_disabled(const struct queue_conf *c, enum acct_type t);
 
 /*
  * The effective settings of a queue: built-in, global <domain> by

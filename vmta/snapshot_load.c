@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lib/conf_lex.h"
-#include "vmta/acct_layout.h"
 #include "vmta/snapshot_priv.h"
 
 struct reader {
@@ -263,87 +262,13 @@ read_user(struct reader *r, const struct conf_node *n)
 
 /* ---- <acct-file> --------------------------------------------------------- */
 
-/* Types in the order of `records`, each once; what is no type is an error. */
-static size_t
-types_of(struct reader *r, const struct acct_entry *a,
-    enum acct_type out[ACCT_TYPES])
-{
-	static const unsigned written = ACCT_BIT(ACCT_D) | ACCT_BIT(ACCT_B) |
-	    ACCT_BIT(ACCT_T); /* nobody makes the others yet */
-	const struct conf_node *n = conf_set_node(&table_acct, &a->set,
-	    "records");
-	const struct conf_strs *list = &a->pub.records;
-	unsigned seen = 0;
-	size_t count = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		enum acct_type t;
-
-		if (!acct_type_find(slice_of(list->v[i]), &t)) {
-			conf_error(r->b.errs, n->file, n->line,
-			    "records: \"%s\" is no kind of record", list->v[i]);
-			continue;
-		}
-		if ((written & ACCT_BIT(t)) == 0)
-			conf_warning(r->b.errs, n->file, n->line,
-			    "records: %s has no effect yet", list->v[i]);
-		if ((seen & ACCT_BIT(t)) == 0)
-			out[count++] = t;
-		seen |= ACCT_BIT(t);
-	}
-	return count;
-}
-
-static void
-tidy_records(struct reader *r, struct acct_entry *a)
-{
-	enum acct_type types[ACCT_TYPES];
-	struct acct_layout_of of = { types, types_of(r, a, types) };
-
-	a->pub.types = 0;
-	for (size_t i = 0; i < of.count; i++)
-		a->pub.types |= ACCT_BIT(types[i]);
-	a->pub.layout = acct_layout_make(r->s->rg, &of);
-}
-
-static struct acct_entry *
-get_acct(struct reader *r, const struct conf_node *n, const char *path)
-{
-	struct acct_entry *a = strmap_get(r->s->accts, path);
-
-	if (a == NULL) {
-		a = region_new_obj(r->s->rg, struct acct_entry);
-		conf_defaults(r->b.tree, &table_acct, &a->pub);
-		a->pub.path = path;
-		a->pub.kind = path[0] == '|' ? ACCT_PIPE : ACCT_FILE;
-		a->pub.file = n->file;
-		a->pub.line = n->line;
-		/* One for a command is checked and left. */
-		if (path[0] != '|')
-			strmap_put(r->s->accts, path, a);
-	}
-	return a;
-}
-
 static void
 read_acct(struct reader *r, const struct conf_node *n)
 {
 	const char *path = argument(r, n);
-	struct acct_entry *a;
 
-	if (path == NULL)
-		return;
-	if (path[0] == '|') {
-		conf_warning(r->b.errs, n->file, n->line,
-		    "<acct-file> to a command has no effect yet");
-	} else if (path[0] != '/') {
-		fail(r, n, "an absolute path is needed");
-		return;
-	}
-	a = get_acct(r, n, path);
-	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
-		conf_bind(&r->b, &table_acct, c, &a->pub, &a->set);
-	tidy_records(r, a);
+	if (path != NULL)
+		snapshot_acct_read(r->s, &r->b, n, path);
 }
 
 /* ---- the top level ------------------------------------------------------- */
@@ -560,6 +485,7 @@ snapshot_load(const char *path, struct conf_errors *errs)
 	     n = n->next)
 		read_top(&r, n);
 	snapshot_join(r.s, errs);
+	snapshot_acct_join(r.s, &r.b);
 	snapshot_check(r.s, &tree, errs);
 	conf_tree_fini(&tree);
 	conf_errors_finish(errs, before);

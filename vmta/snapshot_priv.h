@@ -2,8 +2,8 @@
 /*
  * snapshot_priv - what the files that make up the snapshot share.
  *
- * snapshot_load.c reads the tree and joins the parts, snapshot_check.c looks
- * across directives, snapshot.c and settings.c answer questions; tables.c has
+ * snapshot_load.c and snapshot_acct.c read the tree and join the parts,
+ * snapshot_check.c looks across directives, snapshot.c and settings.c answer questions; tables.c has
  * the tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */
@@ -83,6 +83,9 @@ struct user_entry {
 struct acct_entry {
 	struct acct_conf pub;
 	struct conf_set set;
+	struct conf_nodes lines;          /* of its blocks, without bad ones */
+	enum acct_type types[ACCT_TYPES]; /* in the order of `records` */
+	size_t type_count;
 };
 
 struct listener_entry {
@@ -117,6 +120,8 @@ struct snapshot {
 	struct source_entry *sources; /* the latter, in order */
 	struct strmap *users;         /* of user_entry */
 	struct strmap *accts;         /* of acct_entry, by path */
+	bool too_many_accts;          /* said */
+	struct acct_wants acct_wants;
 	struct pattern_lists *patterns;
 	struct listener_entry *listeners; /* smtp-listener only */
 	struct strmap *key_files;         /* of key_file, by path */
@@ -142,6 +147,17 @@ void snapshot_join(struct snapshot *s, struct conf_errors *errs);
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs);
+
+/* snapshot_acct.c: <acct-file>; then what needs all of them. */
+void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *path);
+void snapshot_acct_join(struct snapshot *s, const struct conf_binder *b);
+/* Its last line of that name; NULL: it has none. */
+const struct conf_node *acct_entry_line(const struct acct_entry *a,
+    const char *name);
+
+/* snapshot_acct_check.c: what is legal there and yet not what it seems. */
+void snapshot_acct_check(const struct snapshot *s, struct conf_errors *errs);
 
 /* keys.c */
 /* Borrows the list. */

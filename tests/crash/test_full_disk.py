@@ -11,67 +11,27 @@ hand.
     SEED=n TIMES=n tests/crash/test_full_disk.py
 """
 
-import errno
 import os
-import subprocess
 import time
 
 import fault
+import small_disk
 import tap
 
 IMAGE = 384 << 20
 RESERVE = 48 << 20
-CHUNKS = (1 << 24, 1 << 20, 1 << 16, 1 << 12)
 WAIT_S = 30
 FULL_S = 2
 EATEN_S = 4
 
 
-class SmallDisk:
-    def __init__(self, lab):
-        self.spool = lab.path("spool")
-        self.filler = os.path.join(self.spool, "filler")
-        image = lab.path("disk.img")
-        with open(image, "wb") as f:
-            f.truncate(IMAGE)
-        run("mkfs.ext4", "-q", "-m", "0", image)
-        os.makedirs(self.spool, mode=0o700)
-        run("mount", "-o", "loop", image, self.spool)
-        lab.mounts.append(self.spool)
-
-    def fill(self):
-        """Until not one block is left; takes no more than is free now, or
-        the reserve would go as well when it is given up meanwhile."""
-        room = os.statvfs(self.spool)
-        self.grow(room.f_bavail * room.f_frsize)
-
-    def grow(self, most=IMAGE):
-        """By whatever is free, up to most."""
-        with open(self.filler, "ab") as f:
-            for chunk in CHUNKS:
-                while most >= chunk and self.take(f, chunk):
-                    most -= chunk
-
-    @staticmethod
-    def take(f, chunk):
-        try:
-            os.posix_fallocate(f.fileno(), f.seek(0, os.SEEK_END), chunk)
-        except OSError as e:
-            if e.errno != errno.ENOSPC:
-                raise
-            return False
-        return True
-
-    def free(self):
-        os.unlink(self.filler)
-
-    def has_reserve(self):
-        return os.stat(os.path.join(self.spool, "reserve")).st_blocks * 512 \
-            >= RESERVE
+def small_spool(lab):
+    return small_disk.SmallDisk(lab, "spool", IMAGE)
 
 
-def run(*argv):
-    subprocess.run(argv, check=True, capture_output=True)
+def has_reserve(lab):
+    reserve = os.stat(lab.path("spool", "reserve"))
+    return reserve.st_blocks * 512 >= RESERVE
 
 
 def refused(flow):
@@ -99,14 +59,14 @@ def free(test):
     since = time.monotonic()
     test.prepared.free()
     test.recovered(since)
-    tap.wait_for(test.prepared.has_reserve, WAIT_S, "the reserve is back")
+    tap.wait_for(lambda: has_reserve(test.lab), WAIT_S, "the reserve is back")
 
 
 @fault.fault("full disk",
              "Another file takes the last block of the spool's file system "
              "(an ext4 of 384 MB on a loop device) while mail flows, and goes "
              "some seconds later. The clients get 452, outcomes are committed "
-             "through the reserve.", prepare=SmallDisk)
+             "through the reserve.", prepare=small_spool)
 def full(test):
     with test.load() as flow:
         for _ in range(test.count(4)):
@@ -135,7 +95,7 @@ def start_in_vain(test):
              "As before, but the other file takes at once whatever becomes "
              "free, so that outcomes have no room either. The transport may "
              "end, and is started again every second, as systemd does.",
-             prepare=SmallDisk)
+             prepare=small_spool)
 def eaten(test):
     with test.load():
         for _ in range(test.count(2)):

@@ -160,7 +160,8 @@ PENDING = {
     "acct-file sync",
     "acct-file user-string",
     "acct-file world-readable",
-    "acct-file write-timeout"}
+    "acct-file write-timeout",
+    "domain disable-acct-records"}
 
 
 def unproven(found):
