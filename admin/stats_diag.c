@@ -87,9 +87,10 @@ add(struct out *o, struct slice s)
 size_t
 stats_diag(struct slice diag, char out[STATS_DIAG_MAX])
 {
-	struct out o = { .p = out };
+	struct out o = { 0 };
 	size_t i = 0;
 
+	o.p = out;
 	while (i < diag.len && !o.full) {
 		struct slice word = { diag.p + i, 0 };
 

@@ -578,22 +578,26 @@ rates(const struct report *r)
 		"bytes", "bytes" \
 	}
 
+struct period {
+	int64_t seconds;
+	size_t len; /* of its time as text */
+};
+
 static void
-time_row(const struct report *r, const struct stats_section *section, int64_t s,
-    const uint64_t *m)
+period_row(const struct report *r, const struct stats_section *section,
+    const struct period *p, int64_t s, const uint64_t *m)
 {
 	json_t *row = json_object();
 
-	set_time(row, section->columns[0].key, s,
-	    section->columns[0].key[0] == 'h' ? TO_MINUTE : TO_DAY);
+	set_time(row, section->columns[0].key, s, p->len);
 	set_measures(row, section, m);
 	stats_print_row(r->out, row);
 }
 
-/* Hours put together to periods of so many seconds, in their order. */
+/* Hours put together to longer periods, in their order. */
 static void
 periods(const struct report *r, const struct stats_section *section,
-    int64_t period_s)
+    const struct period *p)
 {
 	const struct stats_table *t = &r->sum->tables[STATS_HOURS];
 	uint64_t m[STATS_MEASURES] = { 0 };
@@ -606,8 +610,8 @@ periods(const struct report *r, const struct stats_section *section,
 		const uint64_t *more = stats_item_counters(&o.items[i]);
 		int64_t s = stats_sum_number(t, o.items[i].row) * S_PER_HOUR;
 
-		if (start_s >= 0 && s / period_s != start_s / period_s) {
-			time_row(r, section, start_s, m);
+		if (start_s >= 0 && s / p->seconds != start_s / p->seconds) {
+			period_row(r, section, p, start_s, m);
 			memset(m, 0, sizeof(m));
 		}
 		start_s = s;
@@ -615,7 +619,7 @@ periods(const struct report *r, const struct stats_section *section,
 			m[k] += more[k];
 	}
 	if (start_s >= 0)
-		time_row(r, section, start_s, m);
+		period_row(r, section, p, start_s, m);
 	measures_others(r, section, 0, t->others);
 	stats_order_fini(&o);
 }
@@ -627,8 +631,9 @@ hourly(const struct report *r)
 		TIME_COLUMNS };
 	static const struct stats_section section = SECTION("hourly",
 	    "By hour (UTC)", columns, 1);
+	static const struct period hour = { S_PER_HOUR, TO_MINUTE };
 
-	periods(r, &section, S_PER_HOUR);
+	periods(r, &section, &hour);
 }
 
 static void
@@ -638,8 +643,9 @@ dates(const struct report *r)
 		TIME_COLUMNS };
 	static const struct stats_section section = SECTION("dates",
 	    "By date (UTC)", columns, 1);
+	static const struct period day = { S_PER_DAY, TO_DAY };
 
-	periods(r, &section, S_PER_DAY);
+	periods(r, &section, &day);
 }
 
 /* ---- all ----------------------------------------------------------------- */
