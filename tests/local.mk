@@ -3,7 +3,9 @@ LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += \
 	tests/unit/test_acct \
+	tests/unit/test_acct_field \
 	tests/unit/test_acct_record \
+	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
@@ -19,6 +21,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
 	tests/unit/test_csv \
+	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
@@ -43,6 +46,7 @@ check_PROGRAMS += \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_known \
+	tests/unit/test_json_text \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
@@ -94,6 +98,13 @@ check_PROGRAMS += \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
 	tests/system/test_mx
+
+# Allocations of ours are counted.
+tests_unit_test_acct_row_SOURCES = \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h \
+	%D%/unit/test_acct_row.c
+tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
@@ -169,6 +180,7 @@ tests_system_test_mx_SOURCES = \
 
 # Built by make check, run by tests/bench/bench.py and tests/crash.
 bench_programs = \
+	tests/bench/bench_acct \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
@@ -178,6 +190,10 @@ check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
+tests_bench_bench_acct_SOURCES = \
+	%D%/bench/bench_acct.c \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h
+
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
