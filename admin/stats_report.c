@@ -46,12 +46,10 @@ set_number(json_t *row, const char *key, uint64_t n)
 static void
 set_ratio(json_t *row, const char *key, uint64_t part, uint64_t whole)
 {
-	if (whole == 0)
-		set(row, key, json_null());
-	else
-		set(row, key,
-		    json_real(
-			(double)((part * 100 + whole / 2) / whole) / 100));
+	uint64_t hundredths = whole == 0 ? 0 : (part * 100 + whole / 2) / whole;
+
+	set(row, key,
+	    whole == 0 ? json_null() : json_real((double)hundredths / 100));
 }
 
 static void
