@@ -241,9 +241,8 @@ check_nothing(const struct check *c)
 		    "queue-filter takes nothing: it has only patterns with !");
 }
 
-/* Of a type that only filtered files take, some records may be nowhere. */
-static void
-check_lost(const struct check *c, enum acct_type t)
+static bool
+is_whole_somewhere(const struct check *c, enum acct_type t)
 {
 	const struct acct_filter *filters[ACCT_CONFS_MAX];
 	size_t count = 0;
@@ -254,13 +253,28 @@ check_lost(const struct check *c, enum acct_type t)
 		if ((a->pub.types & ACCT_BIT(t)) != 0)
 			filters[count++] = a->pub.filter;
 	}
-	if (!acct_filters_take_all(filters, count) && takes(c, t)) {
-		const struct conf_node *n = line_of(c, "queue-filter");
+	return acct_filters_take_all(filters, count);
+}
 
+/* Of a type that only filtered files take, some records may be nowhere. */
+static void
+check_lost(const struct check *c)
+{
+	const struct conf_node *n = line_of(c, "queue-filter");
+	struct buf lost = { 0 };
+
+	if (c->a->pub.filter == NULL)
+		return;
+	for (enum acct_type t = 0; t < ACCT_TYPES; t++)
+		if ((ACCT_FILTERED & ACCT_BIT(t)) != 0 && takes(c, t) &&
+		    !is_whole_somewhere(c, t))
+			buf_printf(&lost, "%s%s", lost.len > 0 ? ", " : "",
+			    acct_type_letter(t));
+	if (lost.len > 0)
 		conf_warning(c->errs, n->file, n->line,
 		    "queue-filter: %s records that it leaves out may be lost",
-		    acct_type_letter(t));
-	}
+		    buf_cstr(&lost));
+	buf_fini(&lost);
 }
 
 void
@@ -273,9 +287,6 @@ snapshot_acct_check(const struct snapshot *s, struct conf_errors *errs)
 		check_retention(&c);
 		check_columns(&c);
 		check_nothing(&c);
-		for (enum acct_type t = 0; t < ACCT_TYPES; t++)
-			if ((ACCT_FILTERED & ACCT_BIT(t)) != 0 &&
-			    c.a->pub.filter != NULL)
-				check_lost(&c, t);
+		check_lost(&c);
 	}
 }

@@ -331,6 +331,9 @@ static const struct {
 	    "main:3: queue-filter: d records that it leaves out may be lost" },
 	{ IN("records d,t\nqueue-filter a/*\n</acct-file>\n<acct-file /y>"),
 	    "main:3: queue-filter: t records that it leaves out may be lost" },
+	{ IN("records d, b, tq\nqueue-filter a/*\n</acct-file>\n"
+	     "<acct-file /y>\nrecords b"),
+	    "main:3: queue-filter: d, tq records that it leaves out may" },
 	{ IN("queue-filter a/*\n</acct-file>\n<acct-file /y>"), NULL },
 	{ IN("queue-filter a/*\n</acct-file>\n<acct-file /y>\n"
 	     "queue-filter !a/*, */*"),
