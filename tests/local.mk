@@ -79,6 +79,10 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
+	tests/unit/test_stats_diag \
+	tests/unit/test_stats_split \
+	tests/unit/test_stats_sum \
+	tests/unit/test_stats_table \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
@@ -137,6 +141,29 @@ tests_unit_test_ingress_SOURCES = \
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
+
+tests_unit_test_stats_diag_SOURCES = \
+	%D%/unit/test_stats_diag.c \
+	admin/stats_diag.c admin/stats_diag.h
+
+tests_unit_test_stats_split_SOURCES = \
+	%D%/unit/test_stats_split.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_split.c admin/stats_split.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_sum_SOURCES = \
+	%D%/unit/test_stats_sum.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_table_SOURCES = \
+	%D%/unit/test_stats_table.c \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_table.c admin/stats_table.h
 
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
@@ -409,6 +436,9 @@ EXTRA_DIST += \
 	%D%/system/receiver.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
+	%D%/system/stats.csv \
+	%D%/system/stats.txt \
+	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
 	%D%/system/test_busy.py \
@@ -436,6 +466,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
