@@ -58,6 +58,7 @@ check_PROGRAMS += \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
+	tests/unit/test_old_spool \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
@@ -377,6 +378,7 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/conns-crowd.scn \
