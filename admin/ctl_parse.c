@@ -467,6 +467,8 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TIME:
 		CHECK(str_to_interval(slice_of(text), &us, &e) == 0);
 		return json_integer(us / US_PER_S);
+	case KIND_WHEN:
+		return json_integer(acct_match_time(text));
 	case KIND_TEXT:
 	case KIND_YESNO:
 	case KIND_MODE:
@@ -474,7 +476,6 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TYPES:
 	case KIND_PATTERN:
 	case KIND_HEADER:
-	case KIND_WHEN:
 		break;
 	}
 	return ctl_string(text);

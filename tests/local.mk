@@ -436,6 +436,7 @@ EXTRA_DIST += \
 	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_audit.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \
