@@ -220,6 +220,7 @@ crash-shims: $(crash_shims)
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
+	tests/fuzz/fuzz_acct_record \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
@@ -246,6 +247,11 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_main = %D%/fuzz/fuzz_main.c
 fuzz_ldflags =
 endif
+tests_fuzz_fuzz_acct_record_SOURCES = \
+	%D%/fuzz/fuzz_acct_record.c \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_acct_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_classify_SOURCES = %D%/fuzz/fuzz_classify.c $(fuzz_main)
@@ -329,6 +335,7 @@ EXTRA_DIST += \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
+	%D%/fuzz/fuzz_acct_record.in \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
