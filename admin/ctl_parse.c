@@ -18,7 +18,7 @@ enum argument {
 	ARG_NONE,
 	ARG_FILES,       /* any number; - is standard input */
 	ARG_FILE_NEEDED, /* - is standard output or input */
-	ARG_ONE_QUEUE,   /* no pattern; may be left out */
+	ARG_SETTINGS,    /* of what; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
 	ARG_QUEUE_NEEDED,
 	ARG_TEXT_NEEDED /* any; also an empty one */
@@ -73,7 +73,8 @@ argument_text(const struct command *c)
 		return "";
 	case ARG_FILES:
 		return " [FILE...]";
-	case ARG_ONE_QUEUE:
+	case ARG_SETTINGS:
+		return " [DOMAIN[/VMTA]|ACCT-FILE]";
 	case ARG_QUEUE:
 		return " [DOMAIN[/VMTA]]";
 	case ARG_QUEUE_NEEDED:
