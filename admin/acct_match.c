@@ -248,6 +248,18 @@ add_queue(struct acct_match *m, struct acct_rows *rows, const char *value)
 	buf_fini(&b);
 }
 
+/* What is behind the last @: a pattern has none itself. */
+static void
+add_domain(struct acct_match *m, struct acct_rows *rows, const char *value)
+{
+	struct buf b = { 0 };
+
+	buf_str(&b, "*@");
+	buf_str(&b, value);
+	(void)add_glob(m, rows, "rcpt", buf_cstr(&b));
+	buf_fini(&b);
+}
+
 static void
 add_header(struct acct_match *m, struct acct_rows *rows, const char *value)
 {
@@ -315,6 +327,8 @@ add_option(struct acct_match *m, struct acct_rows *rows,
 		add_header(m, rows, g->value);
 	else if (g->option == OPT_QUEUE)
 		add_queue(m, rows, g->value);
+	else if (g->option == OPT_TODOMAIN)
+		add_domain(m, rows, g->value);
 	else if (g->option == OPT_BOUNCECAT)
 		add_globs(m, rows, "bounceCat", g->value);
 	else

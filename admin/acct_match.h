@@ -16,7 +16,7 @@
 /* The options, for the tables of commands. */
 #define ACCT_MATCH_OPTIONS \
 	"bounceCat bounced delivered dsnStatus envId from header jobId last " \
-	"match queue rcvSmtpUser since status to type until vmta"
+	"match queue rcvSmtpUser since status to toDomain type until vmta"
 
 struct acct_match;
 

@@ -18,7 +18,15 @@ mailrace_SOURCES = \
 	%D%/find_print.c %D%/find_print.h \
 	%D%/find_sort.c %D%/find_sort.h \
 	%D%/find_text.c %D%/find_text.h \
+	%D%/ctl_stats.c \
 	%D%/host_check.c %D%/host_check.h \
 	%D%/options.def \
-	%D%/progress.c %D%/progress.h
+	%D%/progress.c %D%/progress.h \
+	%D%/stats_diag.c %D%/stats_diag.h \
+	%D%/stats_order.c %D%/stats_order.h \
+	%D%/stats_print.c %D%/stats_print.h \
+	%D%/stats_report.c %D%/stats_report.h \
+	%D%/stats_split.c %D%/stats_split.h \
+	%D%/stats_sum.c %D%/stats_sum.h \
+	%D%/stats_table.c %D%/stats_table.h
 mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)

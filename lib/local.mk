@@ -36,6 +36,7 @@ liblib_a_SOURCES = \
 	%D%/gzip.c %D%/gzip.h \
 	%D%/http_post.c %D%/http_post.h \
 	%D%/input.c %D%/input.h \
+	%D%/json_text.c %D%/json_text.h \
 	%D%/log.c %D%/log.h \
 	%D%/lookup.c %D%/lookup.h \
 	%D%/mem.c %D%/mem.h \

@@ -205,6 +205,24 @@ read_field(struct reader *r, unsigned number, struct slice v,
 	}
 }
 
+/* From here to the end of the record; it may turn out to be broken. */
+static size_t
+count_extras(struct reader r)
+{
+	size_t count = 0;
+
+	while (!r.bad && r.left > 0) {
+		unsigned number = (unsigned char)*take(&r, 1);
+
+		(void)take_bytes(&r);
+		if (number != EXTRA)
+			continue;
+		(void)take_bytes(&r);
+		count++;
+	}
+	return count;
+}
+
 static void
 read_form_2(struct reader *r, struct region *rg, struct acct_record *out)
 {
@@ -213,6 +231,7 @@ read_form_2(struct reader *r, struct region *rg, struct acct_record *out)
 	out->id = get_be64(take(r, 8));
 	out->rcpt_number = get_be32(take(r, 4));
 	while (!r->bad && r->left > 0) {
+		struct reader here = *r;
 		unsigned number = (unsigned char)*take(r, 1);
 		struct slice v = take_bytes(r);
 
@@ -221,7 +240,8 @@ read_form_2(struct reader *r, struct region *rg, struct acct_record *out)
 			continue;
 		}
 		if (extras == NULL)
-			extras = region_array(rg, EXTRAS_MAX, sizeof(*extras));
+			extras = region_array(rg, count_extras(here),
+			    sizeof(*extras));
 		if (out->extra_count == EXTRAS_MAX) {
 			r->bad = true;
 			return;

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/csv_write.h"
+#include "lib/json_text.h"
 #include "mail/classify.h"
 
 void
@@ -12,12 +14,49 @@ acct_rows_init(struct acct_rows *rs)
 {
 	memset(rs, 0, sizeof(*rs));
 	rs->rg = region_new();
+	rs->own = region_new();
 }
 
 void
 acct_rows_fini(struct acct_rows *rs)
 {
+	privacy_keys_fini(&rs->keys);
+	region_free(&rs->own);
 	region_free(&rs->rg);
+}
+
+/* ---- numbers ------------------------------------------------------------- */
+
+enum { ID_MAX = 8 + 1 + 20 + 1 + 10 };
+
+/* Not printf: a row has up to five of them. */
+static char *
+put_number(char *to, uint64_t v)
+{
+	char digits[20];
+	size_t n = 0;
+
+	do {
+		digits[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	while (n > 0)
+		*to++ = digits[--n];
+	return to;
+}
+
+/* "7c1f09a2-18842-3" */
+static char *
+put_id(char *to, const struct acct_id *id)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (int shift = 28; shift >= 0; shift -= 4)
+		*to++ = hex[id->origin >> shift & 15];
+	*to++ = '-';
+	to = put_number(to, id->seq);
+	*to++ = '-';
+	return put_number(to, id->index);
 }
 
 /* ---- values -------------------------------------------------------------- */
@@ -28,84 +67,121 @@ struct row {
 	const struct acct_layout *layout;
 	const struct acct_record *record;
 	const struct acct_id *id;
-	struct buf *out;
+	char scratch[ID_MAX]; /* of the value at hand */
 };
 
+/* Of a cell: an empty one is not known, or there is none. */
+struct value {
+	struct slice text;
+	bool number; /* digits and a sign: nothing to quote */
+};
+
+static struct value
+text_value(struct slice text)
+{
+	return (struct value){ text, false };
+}
+
+static struct value
+number_value(struct row *r, uint64_t v)
+{
+	char *end = put_number(r->scratch, v);
+
+	return (
+	    struct value){ { r->scratch, (size_t)(end - r->scratch) }, true };
+}
+
 /* Rows come by the thousand a second: most have the times of one before. */
-static const char *
+static struct slice
 iso_time(struct acct_rows *rs, int64_t us)
 {
-	int64_t second = us / 1000000;
-	struct acct_time *t = &rs->times[(uint64_t)second % ACCT_ROWS_TIMES];
+	int64_t second = us / US_PER_S;
+	struct acct_time_text *t =
+	    &rs->times[(uint64_t)second % ACCT_ROWS_KEPT];
 
-	if (t->second != second || t->text[0] == '\0') {
+	if (t->len == 0 || t->second != second) {
 		t->second = second;
-		(void)clock_iso(t->text, sizeof(t->text), us);
+		t->len = clock_iso(t->text, sizeof(t->text), us);
 	}
-	return t->text;
+	return (struct slice){ t->text, t->len };
 }
 
-static void
-cell_TIME(const struct row *r, const int64_t *v)
+static struct value
+value_of_TIME(struct row *r, const int64_t *v)
 {
-	if (*v == 0) /* nobody knows */
-		return;
+	if (*v <= 0) /* nobody knows, or a damaged record */
+		return text_value(SLICE_LIT(""));
 	if (r->layout->iso)
-		buf_str(r->out, iso_time(r->rows, *v));
-	else
-		buf_printf(r->out, "%lld", (long long)(*v / 1000000));
+		return text_value(iso_time(r->rows, *v));
+	return number_value(r, (uint64_t)(*v / US_PER_S));
 }
 
-static void
-cell_SIZE(const struct row *r, const uint64_t *v)
+static struct value
+value_of_SIZE(struct row *r, const uint64_t *v)
 {
-	if (*v > 0)
-		buf_printf(r->out, "%llu", (unsigned long long)*v);
+	return *v > 0 ? number_value(r, *v) : text_value(SLICE_LIT(""));
 }
 
-static void
-cell_STR(const struct row *r, const char *const *v)
+static struct value
+value_of_STR(struct row *r, const char *const *v)
 {
-	csv_cell(r->out, slice_of(*v));
+	(void)r;
+	return text_value(*v == NULL ? SLICE_LIT("") : slice_of(*v));
 }
 
-static void
-cell_STATUS(const struct row *r, const struct acct_status *v)
+static struct value
+value_of_STATUS(struct row *r, const struct acct_status *v)
 {
-	char text[96];
+	const uint8_t *c = v->code;
+	struct acct_status_text *t =
+	    &r->rows->statuses[(c[0] + 3u * c[1] + c[2]) % ACCT_ROWS_KEPT];
 
-	csv_cell(r->out,
-	    slice_of(dsn_status_text(v->code, text, sizeof(text))));
+	if (t->len == 0 || memcmp(t->status.code, c, sizeof(v->code)) != 0) {
+		t->status = *v;
+		t->len = strlen(dsn_status_text(c, t->text, sizeof(t->text)));
+	}
+	return text_value((struct slice){ t->text, t->len });
 }
 
-static void
-cell_field(const struct row *r, enum acct_field f)
+static struct value
+seconds_queued(struct row *r)
 {
 	const struct acct_record *a = r->record;
 
+	if (a->queued_us <= 0 || a->logged_us < a->queued_us)
+		return text_value(SLICE_LIT(""));
+	return number_value(r,
+	    (uint64_t)(a->logged_us - a->queued_us) / US_PER_S);
+}
+
+static struct value
+id_value(struct row *r)
+{
+	char *end = put_id(r->scratch, r->id);
+
+	return text_value(
+	    (struct slice){ r->scratch, (size_t)(end - r->scratch) });
+}
+
+static struct value
+value_of_field(struct row *r, enum acct_field f)
+{
 	switch (f) {
 #define A(number, name, column, member, kind, types) \
 	case ACCT_##name: \
-		cell_##kind(r, &a->member); \
-		break;
+		return value_of_##kind(r, &r->record->member);
 #include "mail/acct_fields.def"
 #undef A
 	case ACCT_TOTAL_SECONDS_QUEUED:
-		if (a->queued_us > 0 && a->logged_us >= a->queued_us)
-			buf_printf(r->out, "%lld",
-			    (long long)((a->logged_us - a->queued_us) /
-				1000000));
-		break;
+		return seconds_queued(r);
 	case ACCT_USER_STRING:
-		csv_cell(r->out, slice_of(r->layout->user_string));
-		break;
+		return text_value(slice_of(r->layout->user_string));
 	case ACCT_RECORD_ID:
-		buf_printf(r->out, "%08x-%llu-%u", r->id->origin,
-		    (unsigned long long)r->id->seq, r->id->index);
-		break;
+		return id_value(r);
 	case ACCT_FIELDS:
 		break;
 	}
+	CHECK_NEVER("a field");
 }
 
 static const char *
@@ -117,8 +193,8 @@ extra_of(const struct acct_record *r, const char *name)
 	return NULL;
 }
 
-static void
-cell(const struct row *r, const struct acct_cell *c)
+static struct value
+value_of(struct row *r, const struct acct_cell *c)
 {
 	const char *extra = NULL;
 
@@ -127,34 +203,102 @@ cell(const struct row *r, const struct acct_cell *c)
 	if (extra == NULL && c->kind == ACCT_CELL_EXTRA)
 		extra = extra_of(r->record, c->extra);
 	if (extra != NULL)
-		csv_cell(r->out, slice_of(extra));
-	else if (c->kind == ACCT_CELL_FIELD)
-		cell_field(r, c->field);
+		return text_value(slice_of(extra));
+	if (c->kind == ACCT_CELL_FIELD)
+		return value_of_field(r, c->field);
+	return text_value(SLICE_LIT(""));
 }
 
-/* ---- rows ---------------------------------------------------------------- */
+/* ---- CSV ----------------------------------------------------------------- */
 
 void
 acct_row_header(const struct acct_layout *l, struct buf *out)
 {
+	if (l->json)
+		return;
 	buf_str(out, "type");
 	for (size_t i = 0; i < l->count; i++) {
 		buf_byte(out, ',');
 		csv_cell(out, slice_of(l->columns[i].name));
 	}
-	buf_str(out, "\r\n");
+	buf_add(out, "\r\n", 2);
 }
+
+static void
+csv_row(struct row *r, struct buf *out)
+{
+	enum acct_type type = r->record->type;
+
+	buf_str(out, acct_type_letter(type));
+	for (size_t i = 0; i < r->layout->count; i++) {
+		struct value v;
+
+		buf_byte(out, ',');
+		v = value_of(r, &r->layout->columns[i].by_type[type]);
+		if (v.number)
+			buf_add(out, v.text.p, v.text.len);
+		else
+			csv_cell(out, v.text);
+	}
+	buf_add(out, "\r\n", 2);
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+static void
+json_member(struct buf *out, const char *name, struct value v)
+{
+	buf_byte(out, ',');
+	json_text(out, slice_of(name));
+	buf_byte(out, ':');
+	if (v.number)
+		buf_add(out, v.text.p, v.text.len);
+	else
+		json_text(out, v.text);
+}
+
+static void
+json_row(struct row *r, struct buf *out)
+{
+	enum acct_type type = r->record->type;
+	bool has_id = false;
+
+	buf_str(out, "{\"type\":");
+	json_text(out, slice_of(acct_type_letter(type)));
+	for (size_t i = 0; i < r->layout->count; i++) {
+		const struct acct_column *col = &r->layout->columns[i];
+		const struct acct_cell *c = &col->by_type[type];
+		struct value v = value_of(r, c);
+
+		if (v.text.len == 0)
+			continue;
+		has_id |= c->kind == ACCT_CELL_FIELD &&
+		    c->field == ACCT_RECORD_ID;
+		json_member(out, col->name, v);
+	}
+	if (!has_id)
+		json_member(out, acct_field_column(ACCT_RECORD_ID),
+		    id_value(r));
+	buf_add(out, "}\n", 2);
+}
+
+/* ---- rows ---------------------------------------------------------------- */
 
 void
 acct_row_add(struct acct_rows *rs, const struct acct_layout *l,
     const struct acct_record *r, const struct acct_id *id, struct buf *out)
 {
-	struct row row = { rs, l, r, id, out };
+	struct row row = { .rows = rs, .layout = l, .record = r, .id = id };
+	struct acct_record hidden;
 
-	buf_str(out, acct_type_letter(r->type));
-	for (size_t i = 0; i < l->count; i++) {
-		buf_byte(out, ',');
-		cell(&row, &l->columns[i].by_type[r->type]);
+	if (l->privacy != NULL) {
+		hidden = *r;
+		privacy_apply(&rs->keys, l->privacy, rs->own, &hidden);
+		row.record = &hidden;
 	}
-	buf_str(out, "\r\n");
+	if (l->json)
+		json_row(&row, out);
+	else
+		csv_row(&row, out);
+	region_reset(rs->own);
 }

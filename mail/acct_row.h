@@ -17,8 +17,7 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 #include "mail/acct_record.h"
-
-struct privacy;
+#include "mail/privacy.h"
 
 enum acct_cell_kind { ACCT_CELL_NONE, ACCT_CELL_FIELD, ACCT_CELL_EXTRA };
 
@@ -47,16 +46,26 @@ struct acct_layout {
 	uint32_t crc; /* two of the same write the same rows */
 };
 
-enum { ACCT_ROWS_TIMES = 8 };
+enum { ACCT_ROWS_KEPT = 8 };
 
-struct acct_time {
+/* Texts of rows before, which most rows have as well. */
+struct acct_time_text {
 	int64_t second;
 	char text[40];
+	size_t len; /* 0: none yet */
+};
+struct acct_status_text {
+	struct acct_status status;
+	char text[96];
+	size_t len;
 };
 
 struct acct_rows {
-	struct region *rg;                       /* for a row */
-	struct acct_time times[ACCT_ROWS_TIMES]; /* those last written */
+	struct region *rg;  /* the caller's: what a record is unpacked to */
+	struct region *own; /* of one row */
+	struct acct_time_text times[ACCT_ROWS_KEPT];
+	struct acct_status_text statuses[ACCT_ROWS_KEPT];
+	struct privacy_keys keys;
 };
 
 /* Which record: "7c1f09a2-18842-3", the same however often it is sent. */
@@ -69,10 +78,14 @@ struct acct_id {
 void acct_rows_init(struct acct_rows *rs);
 void acct_rows_fini(struct acct_rows *rs);
 
-/* The header line; of JSON there is none. */
+/* The header line of CSV; JSON has none. */
 void acct_row_header(const struct acct_layout *l, struct buf *out);
 
-/* One whole line, with its end. */
+/*
+ * One whole line, with its end.  JSON has an object of what is not empty, with
+ * a recordId at the end if no column shows it; sizes, seconds and times that
+ * are not ISO are numbers.
+ */
 void acct_row_add(struct acct_rows *rs, const struct acct_layout *l,
     const struct acct_record *r, const struct acct_id *id, struct buf *out);
 

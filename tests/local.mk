@@ -3,7 +3,9 @@ LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += \
 	tests/unit/test_acct \
+	tests/unit/test_acct_field \
 	tests/unit/test_acct_record \
+	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
@@ -19,6 +21,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
 	tests/unit/test_csv \
+	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
@@ -43,6 +46,7 @@ check_PROGRAMS += \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_known \
+	tests/unit/test_json_text \
 	tests/unit/test_limit \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
@@ -75,6 +79,10 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
+	tests/unit/test_stats_diag \
+	tests/unit/test_stats_split \
+	tests/unit/test_stats_sum \
+	tests/unit/test_stats_table \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
@@ -90,6 +98,13 @@ check_PROGRAMS += \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
 	tests/system/test_mx
+
+# Allocations of ours are counted.
+tests_unit_test_acct_row_SOURCES = \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h \
+	%D%/unit/test_acct_row.c
+tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
@@ -127,6 +142,29 @@ tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
 
+tests_unit_test_stats_diag_SOURCES = \
+	%D%/unit/test_stats_diag.c \
+	admin/stats_diag.c admin/stats_diag.h
+
+tests_unit_test_stats_split_SOURCES = \
+	%D%/unit/test_stats_split.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_split.c admin/stats_split.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_sum_SOURCES = \
+	%D%/unit/test_stats_sum.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_table_SOURCES = \
+	%D%/unit/test_stats_table.c \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_table.c admin/stats_table.h
+
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
@@ -142,6 +180,7 @@ tests_system_test_mx_SOURCES = \
 
 # Built by make check, run by tests/bench/bench.py and tests/crash.
 bench_programs = \
+	tests/bench/bench_acct \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
@@ -151,6 +190,10 @@ check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
+tests_bench_bench_acct_SOURCES = \
+	%D%/bench/bench_acct.c \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h
+
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
@@ -390,6 +433,9 @@ EXTRA_DIST += \
 	%D%/system/receiver.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
+	%D%/system/stats.csv \
+	%D%/system/stats.txt \
+	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
 	%D%/system/test_acct_tools.py \
@@ -418,6 +464,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
