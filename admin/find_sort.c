@@ -10,6 +10,8 @@
 /* How many more than asked for are kept before the last ones go. */
 #define SURPLUS 10000
 
+#define POINTER sizeof(void *) /* in the lists of rows and headers */
+
 struct header {
 	uint64_t number;
 	const char **names;
@@ -135,7 +137,7 @@ static void
 sort(struct find_sort *s)
 {
 	if (s->count > 1)
-		qsort_r(s->rows, s->count, sizeof(*s->rows), compare, s);
+		qsort_r(s->rows, s->count, POINTER, compare, s);
 	while (s->most > 0 && s->count > s->most)
 		free(s->rows[--s->count]);
 }
@@ -160,8 +162,7 @@ header_of(struct find_sort *s, const struct acct_row *row)
 		if (str_eq_nocase(h->names[i], s->column))
 			h->key = (int)i;
 	}
-	s->headers = mem_realloc(s->headers,
-	    (s->header_count + 1) * sizeof(*s->headers));
+	s->headers = mem_realloc(s->headers, (s->header_count + 1) * POINTER);
 	s->headers[s->header_count++] = h;
 	return h;
 }
@@ -226,7 +227,7 @@ find_sort_add(struct find_sort *s, const struct acct_row *row)
 	k->came = s->came++;
 	if (s->count == s->cap) {
 		s->cap = s->cap == 0 ? 1024 : s->cap * 2;
-		s->rows = mem_realloc(s->rows, s->cap * sizeof(*s->rows));
+		s->rows = mem_realloc(s->rows, s->cap * POINTER);
 	}
 	s->rows[s->count++] = k;
 	if (s->most > 0 && s->count >= s->most + SURPLUS)

@@ -12,13 +12,13 @@
 #include "lib/str.h"
 
 /* Without control characters, which a terminal would obey. */
-void find_text_shown(struct buf *out, struct slice text);
+void find_text_shown(struct buf *out, struct slice s);
 
 /* Tab, line end and backslash as \t, \n, \r, \\. */
-void find_text_tsv(struct buf *out, struct slice text);
+void find_text_tsv(struct buf *out, struct slice s);
 
 /* Between tags; also inside of quotes. */
-void find_text_xml(struct buf *out, struct slice text);
+void find_text_xml(struct buf *out, struct slice s);
 
 /* The name of an element for a column: what cannot be in one becomes "_". */
 char *find_text_element(struct slice column);
