@@ -20,7 +20,8 @@ enum argument {
 	ARG_FILE_NEEDED, /* - is standard output or input */
 	ARG_ONE_QUEUE,   /* no pattern; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
-	ARG_QUEUE_NEEDED
+	ARG_QUEUE_NEEDED,
+	ARG_TEXT_NEEDED /* any; also an empty one */
 };
 
 static const struct command {
@@ -79,6 +80,8 @@ argument_text(const struct command *c)
 		return " DOMAIN[/VMTA]";
 	case ARG_FILE_NEEDED:
 		return " FILE|-";
+	case ARG_TEXT_NEEDED:
+		return " STRING";
 	}
 	CHECK_NEVER("an argument");
 }
@@ -324,6 +327,11 @@ check_argument(const struct command *c, int argc, char **argv,
 		opt->file_count = (size_t)argc;
 		return 0;
 	}
+	if (c->argument == ARG_TEXT_NEEDED && argc == 0) {
+		(void)fprintf(stderr, "mailrace: %s needs a string\n",
+		    c->words);
+		return 2;
+	}
 	if (argc > (c->argument == ARG_NONE ? 0 : 1)) {
 		(void)fprintf(stderr,
 		    "mailrace: \"%s\" is too much; see "
@@ -337,7 +345,8 @@ check_argument(const struct command *c, int argc, char **argv,
 		    c->words);
 		return 2;
 	}
-	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED : argv[0][0] == '\0') {
+	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED :
+			c->argument != ARG_TEXT_NEEDED && argv[0][0] == '\0') {
 		(void)fprintf(stderr,
 		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA; * is "
 		    "all of them\n",

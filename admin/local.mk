@@ -10,6 +10,7 @@ mailrace_SOURCES = \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_find.c \
+	%D%/ctl_digest.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_main.c \
 	%D%/ctl_offline.c \

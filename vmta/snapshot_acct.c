@@ -102,7 +102,7 @@ warn_of_type(const struct conf_binder *b, const struct conf_node *n,
     enum acct_type t, const char *item)
 {
 	static const unsigned made = ACCT_BIT(ACCT_D) | ACCT_BIT(ACCT_B) |
-	    ACCT_BIT(ACCT_T);
+	    ACCT_BIT(ACCT_T) | ACCT_BIT(ACCT_TQ) | ACCT_BIT(ACCT_R);
 
 	if ((made & ACCT_BIT(t)) == 0)
 		conf_warning(b->errs, n->file, n->line,

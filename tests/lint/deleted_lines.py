@@ -160,8 +160,7 @@ PENDING = {
     "acct-file sync",
     "acct-file user-string",
     "acct-file world-readable",
-    "acct-file write-timeout",
-    "domain disable-acct-records"}
+    "acct-file write-timeout"}
 
 
 def unproven(found):

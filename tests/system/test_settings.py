@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Without a daemon: `show settings` names the line of each value, and `test
-config --portable` makes warnings of what only this host lacks."""
+"""Without a daemon: `show settings` names the line of each value, `test config
+--portable` makes warnings of what only this host lacks, and `digest` computes
+the hashes of privacy-policy."""
 
 import netns
 netns.enter()
 
+import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -213,6 +216,35 @@ def keys(folder):
         tap.equal([line.split()[1].split(",")[0] for line in
                    r.stdout.splitlines() if line.startswith("domain-key")],
                   selectors, queue)
+
+
+@tap.test("digest: the hashes that Python computes, and PowerMTA prints")
+def digest(folder):
+    for key, text in (("openmta", "alice"), ("k e\\y\"", ""),
+                      ("long" * 40, "j\u00f6rg+x")):
+        want = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+        for given in ("--key=" + key, "--hexkey=" + key.encode().hex()):
+            r = folder.run("digest", "--hmac-sha256", given, text)
+            tap.equal((r.returncode, r.stdout),
+                      (0, "Result: %s\n" % want.upper()), given + r.stderr)
+    r = folder.run("digest", "--siphash", "--key=openmta", "alice", "--json")
+    tap.equal(json.loads(r.stdout), {"result": "B8C20B1AC3BB95C1"}, r.stderr)
+
+
+@tap.test("digest: what is missing, twice or no key is told, status 2")
+def digest_mistakes(folder):
+    for words, said in (
+            (["--siphash", "--key=k"], "needs a string"),
+            (["--key=k", "x"], "--hmac-sha256 and --siphash"),
+            (["--siphash", "--hmac-sha256", "--key=k", "x"], "one of"),
+            (["--siphash", "x"], "--key and --hexkey"),
+            (["--siphash", "--key=k", "--hexkey=00", "x"], "one of"),
+            (["--siphash", "--hexkey=0", "x"], "a key in hex"),
+            (["--siphash", "--key=" + "k" * 17, "x"], "16 bytes"),
+            (["--siphash", "--key=k", "x", "y"], '"y" is too much')):
+        r = folder.run("digest", *words)
+        tap.equal((r.returncode, r.stdout), (2, ""), str(words))
+        tap.check(said in r.stderr, r.stderr)
 
 
 tap.main(Folder)

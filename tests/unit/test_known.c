@@ -367,8 +367,8 @@ static const struct {
 	/* what is not old, and has no effect */
 	{ "run-as-root no", "no effect here" },
 	{ "spool /a\nspool /b", "more than one has no effect yet" },
-	{ "<acct-file /a>\nrecords d, tq\n</acct-file>",
-	    "main:2: records: tq has no effect yet" },
+	{ "<acct-file /a>\nrecords d, rb\n</acct-file>",
+	    "main:2: records: rb has no effect yet" },
 	{ "<source a> default-virtual-mta by-smtp-source-ip </source>",
 	    "by-smtp-source-ip has no effect yet" },
 	{ "<domain a>\nlog-data no\n</domain>\n<domain b>\nlog-data no\n"
