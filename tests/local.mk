@@ -3,10 +3,13 @@ LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += \
 	tests/unit/test_acct \
+	tests/unit/test_acct_filter \
+	tests/unit/test_acct_layout \
 	tests/unit/test_acct_field \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \
+	tests/unit/test_acct_target \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -80,6 +83,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
+	tests/unit/test_snapshot_acct \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -449,6 +453,7 @@ EXTRA_DIST += \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
 	%D%/system/test_acct_tools.py \
+	%D%/system/test_audit.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \

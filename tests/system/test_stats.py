@@ -47,7 +47,7 @@ class Rows:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.domains = ["Gmail.example", "gmail.example", "yahoo.example"] + \
-            ["d%d.example" % i for i in range(300)]
+            ["notyahoo.example", *("d%d.example" % i for i in range(300))]
 
     def rcpt(self):
         r = self.random
@@ -283,6 +283,19 @@ def selection(folder):
         compare(got, stats_oracle.Report(rows).usual(4))
 
 
+@tap.test("delivery times at the edges, and a rate over an hour and a second")
+def edges(folder):
+    text = "type,timeLogged,timeQueued,rcpt,vmta\n"
+    for _, limit in stats_oracle.DELAYS[:-1]:
+        for delay in (limit - 1, limit, limit + 1):
+            for logged in (START, START + 3600):
+                text += "d,%d,%d,a@b.example,v\n" % (logged, logged - delay)
+    path = folder.file("edges.csv", text)
+    report = stats_oracle.Report(stats_oracle.read([path]))
+    compare(folder.json(files=[path]), report.usual(1))
+    tap.equal(report.rates()[0]["per_hour"], 47.99, "the rate")
+
+
 @tap.test("standard input is a file like others")
 def standard_input(folder):
     with open(folder.files[0], "rb") as f:
@@ -334,12 +347,13 @@ def nonsense(folder):
                 b"zz,2025-11-23 00:00:00+0000,,a@b.example,5,\r\n"
                 b"d,yesterday,2025-11-23 00:00:00+0000,a@b.example,x,\r\n"
                 b"d,99999999999999,,a@b.example,7,\r\n"
+                b"d,,,a@b.example,9999999999999999999,\r\n"
                 b"b,1763856000,,a@b\xff.example,,c\xff\x1bd\r\n")
     r = folder.run("--output=json", files=[path])
     tap.equal((r.returncode, r.stderr),
               (0, b"mailrace: 1 rows of unknown types are left out\n"), "said")
     got = json.loads(r.stdout)
-    tap.equal((got["counts"]["delivered"], got["counts"]["bytes"]), (2, 7),
+    tap.equal((got["counts"]["delivered"], got["counts"]["bytes"]), (3, 7),
               "counts")
     tap.equal((got["time_frame"]["first"], got["time_frame"]["last"]),
               ("2025-11-23 00:00:00+0000",) * 2, "times")
