@@ -18,7 +18,7 @@ enum argument {
 	ARG_NONE,
 	ARG_FILES,       /* any number; - is standard input */
 	ARG_FILE_NEEDED, /* - is standard output or input */
-	ARG_ONE_QUEUE,   /* no pattern; may be left out */
+	ARG_SETTINGS,    /* of what; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
 	ARG_QUEUE_NEEDED,
 	ARG_TEXT_NEEDED /* any; also an empty one */
@@ -73,7 +73,8 @@ argument_text(const struct command *c)
 		return "";
 	case ARG_FILES:
 		return " [FILE...]";
-	case ARG_ONE_QUEUE:
+	case ARG_SETTINGS:
+		return " [DOMAIN[/VMTA]|ACCT-FILE]";
 	case ARG_QUEUE:
 		return " [DOMAIN[/VMTA]]";
 	case ARG_QUEUE_NEEDED:
@@ -301,9 +302,8 @@ check_option(const struct command *c, const struct ctl_given *g)
 		return 2;
 	}
 	if (!is_value(o, g->value, &e)) {
-		(void)fprintf(stderr, "mailrace: --%s takes %s: %s%s%s\n",
-		    o->name, o->value, e.text, e.text[0] == '\0' ? "" : "; ",
-		    o->doc);
+		(void)fprintf(stderr, "mailrace: --%s takes %s: %s\n", o->name,
+		    o->value, e.text[0] == '\0' ? o->doc : e.text);
 		return 2;
 	}
 	return 0;
@@ -476,6 +476,8 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TIME:
 		CHECK(str_to_interval(slice_of(text), &us, &e) == 0);
 		return json_integer(us / US_PER_S);
+	case KIND_WHEN:
+		return json_integer(acct_match_time(text));
 	case KIND_TEXT:
 	case KIND_YESNO:
 	case KIND_MODE:
@@ -483,7 +485,6 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TYPES:
 	case KIND_PATTERN:
 	case KIND_HEADER:
-	case KIND_WHEN:
 		break;
 	}
 	return ctl_string(text);

@@ -17,6 +17,7 @@
 /* Of all tables together; one report has 200 MB at the very most. */
 #define ROOM_BYTES ((size_t)1024 * 1024 * 1024)
 #define TIME_MAX_S INT64_C(253402300799) /* the end of the year 9999 */
+#define SIZE_MOST (UINT64_C(1) << 40) /* of a message; sums do not overflow */
 
 /* ---- what was asked for -------------------------------------------------- */
 
@@ -184,7 +185,9 @@ size_of(struct slice text)
 	struct err e;
 	uint64_t v;
 
-	return text.len == 0 || str_to_u64(text, &v, &e) == -1 ? 0 : v;
+	if (text.len == 0 || str_to_u64(text, &v, &e) == -1)
+		return 0;
+	return v > SIZE_MOST ? 0 : v;
 }
 
 /* False: no type that we know. */

@@ -3,10 +3,13 @@ LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += \
 	tests/unit/test_acct \
+	tests/unit/test_acct_filter \
+	tests/unit/test_acct_layout \
 	tests/unit/test_acct_field \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \
+	tests/unit/test_acct_target \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -80,6 +83,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
+	tests/unit/test_snapshot_acct \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -224,6 +228,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_csv \
 	tests/fuzz/fuzz_ctl \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
@@ -259,6 +264,8 @@ tests_fuzz_fuzz_classify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=glob -Wl,--wrap=open
+tests_fuzz_fuzz_csv_SOURCES = %D%/fuzz/fuzz_csv.c $(fuzz_main)
+tests_fuzz_fuzz_csv_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
 tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=connect
@@ -315,6 +322,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_report.py \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_store.py \
+	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
@@ -340,6 +348,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
+	%D%/fuzz/fuzz_csv.in \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_ctl.repro \
 	%D%/fuzz/fuzz_dns_packet.in \
@@ -443,6 +452,8 @@ EXTRA_DIST += \
 	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_acct_tools.py \
+	%D%/system/test_audit.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \

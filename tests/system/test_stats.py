@@ -41,13 +41,19 @@ START = 1763856000  # 2025-11-23 00:00:00
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def iso_times(row):
+    for name in ("timeLogged", "timeQueued"):
+        if row[name] != "":
+            row[name] = stats_oracle.stamp(row[name])
+
+
 class Rows:
     """Random records; the same for the same seed."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.domains = ["Gmail.example", "gmail.example", "yahoo.example"] + \
-            ["d%d.example" % i for i in range(300)]
+            ["notyahoo.example", *("d%d.example" % i for i in range(300))]
 
     def rcpt(self):
         r = self.random
@@ -86,15 +92,22 @@ class Rows:
         diag = r.choice(DIAGS)
         return diag % word if "%s" in diag else diag
 
+    def write_json(self, f, names, count):
+        """An object a line, without what is empty."""
+        for _ in range(count):
+            row = self.row()
+            iso_times(row)
+            f.write(json.dumps({k: row[k] for k in names
+                                if row.get(k, "") != ""}) + "\n")
+
     def write(self, f, names, count, iso=True, end="\r\n"):
         out = csv.DictWriter(f, names, restval="", extrasaction="ignore",
                              lineterminator=end)
         out.writeheader()
         for _ in range(count):
             row = self.row()
-            for name in ("timeLogged", "timeQueued"):
-                if iso and row[name] != "":
-                    row[name] = stats_oracle.stamp(row[name])
+            if iso:
+                iso_times(row)
             out.writerow(row)
 
 
@@ -111,7 +124,9 @@ class Folder:
                       self.csv("unix.csv", lambda f: rows.write(
                           f, NEW, 3000, iso=False)),
                       self.csv("joined.csv", lambda f: (
-                          rows.write(f, OWN, 4000), rows.write(f, NEW, 500)))]
+                          rows.write(f, OWN, 4000), rows.write(f, NEW, 500))),
+                      self.csv("lines.json",
+                               lambda f: rows.write_json(f, NEW, 1000))]
         self.rows = stats_oracle.read(self.files)
         for row in self.rows:
             for name in NEW:
@@ -159,17 +174,17 @@ def compare(got, wanted):
     tap.equal(list(got), list(wanted), "the sections and their order")
 
 
-@tap.test("each number of 20,000 records of all types, of four kinds of files")
+@tap.test("each number of 20,000 records of all types, of five kinds of files")
 def all_numbers(folder):
     tap.equal({r["type"] for r in folder.rows}, set(TYPES), "types")
-    tap.equal(len(folder.rows), 20500, "records")
+    tap.equal(len(folder.rows), 21500, "records")
     compare(folder.json(), folder.usual)
 
 
 @tap.test("--all --byDate --byDomain --byDsn: nothing is put together")
 def without_limits(folder):
     report = stats_oracle.Report(folder.rows, by_dsn=True)
-    wanted = report.usual(4)
+    wanted = report.usual(len(folder.files))
     wanted.update(bounce_categories=report.bounce_categories(None),
                   top_bounces=report.top_bounces(None),
                   top_domains=report.top_domains(None),
@@ -280,7 +295,20 @@ def selection(folder):
                              r["type"] in ("b", "rb") and r["vmta"]))):
         rows = [r for r in folder.rows if takes(r)]
         got = json.loads(folder.run("--json", *words).stdout)
-        compare(got, stats_oracle.Report(rows).usual(4))
+        compare(got, stats_oracle.Report(rows).usual(len(folder.files)))
+
+
+@tap.test("delivery times at the edges, and a rate over an hour and a second")
+def edges(folder):
+    text = "type,timeLogged,timeQueued,rcpt,vmta\n"
+    for _, limit in stats_oracle.DELAYS[:-1]:
+        for delay in (limit - 1, limit, limit + 1):
+            for logged in (START, START + 3600):
+                text += "d,%d,%d,a@b.example,v\n" % (logged, logged - delay)
+    path = folder.file("edges.csv", text)
+    report = stats_oracle.Report(stats_oracle.read([path]))
+    compare(folder.json(files=[path]), report.usual(1))
+    tap.equal(report.rates()[0]["per_hour"], 47.99, "the rate")
 
 
 @tap.test("standard input is a file like others")
@@ -334,12 +362,13 @@ def nonsense(folder):
                 b"zz,2025-11-23 00:00:00+0000,,a@b.example,5,\r\n"
                 b"d,yesterday,2025-11-23 00:00:00+0000,a@b.example,x,\r\n"
                 b"d,99999999999999,,a@b.example,7,\r\n"
+                b"d,,,a@b.example,9999999999999999999,\r\n"
                 b"b,1763856000,,a@b\xff.example,,c\xff\x1bd\r\n")
     r = folder.run("--output=json", files=[path])
     tap.equal((r.returncode, r.stderr),
               (0, b"mailrace: 1 rows of unknown types are left out\n"), "said")
     got = json.loads(r.stdout)
-    tap.equal((got["counts"]["delivered"], got["counts"]["bytes"]), (2, 7),
+    tap.equal((got["counts"]["delivered"], got["counts"]["bytes"]), (3, 7),
               "counts")
     tap.equal((got["time_frame"]["first"], got["time_frame"]["last"]),
               ("2025-11-23 00:00:00+0000",) * 2, "times")
