@@ -136,9 +136,9 @@ read_ago(const char *value)
 	return (clock_wall_us() - us) / US_PER_S;
 }
 
-/* A time, or how long ago. */
-static int64_t
-read_time(const char *value)
+/* A time, or how long ago; ACCT_TIME_NONE: it is neither. */
+int64_t
+acct_match_time(const char *value)
 {
 	int64_t t;
 
@@ -154,7 +154,7 @@ read_time(const char *value)
 int
 acct_match_check_time(const char *value, struct err *e)
 {
-	if (read_time(value) != ACCT_TIME_NONE)
+	if (acct_match_time(value) != ACCT_TIME_NONE)
 		return 0;
 	return err_set(e,
 	    "\"%s\" is neither 2026-11-20, \"2026-11-20 14:00:00\", Unix "
@@ -172,7 +172,7 @@ acct_match_since(const struct ctl_options *opt)
 		int64_t t;
 
 		if (g->option == OPT_SINCE)
-			t = read_time(g->value);
+			t = acct_match_time(g->value);
 		else if (g->option == OPT_LAST)
 			t = read_ago(g->value);
 		else
@@ -320,7 +320,7 @@ add_option(struct acct_match *m, struct acct_rows *rows,
 		m->types |= ACCT_BIT(ACCT_T) | ACCT_BIT(ACCT_TQ) |
 		    ACCT_BIT(ACCT_RS);
 	else if (g->option == OPT_UNTIL)
-		m->until_s = read_time(g->value);
+		m->until_s = acct_match_time(g->value);
 	else if (g->option == OPT_MATCH)
 		add_pattern(m, rows, g->value);
 	else if (g->option == OPT_HEADER)

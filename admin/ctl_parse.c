@@ -302,9 +302,8 @@ check_option(const struct command *c, const struct ctl_given *g)
 		return 2;
 	}
 	if (!is_value(o, g->value, &e)) {
-		(void)fprintf(stderr, "mailrace: --%s takes %s: %s%s%s\n",
-		    o->name, o->value, e.text, e.text[0] == '\0' ? "" : "; ",
-		    o->doc);
+		(void)fprintf(stderr, "mailrace: --%s takes %s: %s\n", o->name,
+		    o->value, e.text[0] == '\0' ? o->doc : e.text);
 		return 2;
 	}
 	return 0;
@@ -477,6 +476,8 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TIME:
 		CHECK(str_to_interval(slice_of(text), &us, &e) == 0);
 		return json_integer(us / US_PER_S);
+	case KIND_WHEN:
+		return json_integer(acct_match_time(text));
 	case KIND_TEXT:
 	case KIND_YESNO:
 	case KIND_MODE:
@@ -484,7 +485,6 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TYPES:
 	case KIND_PATTERN:
 	case KIND_HEADER:
-	case KIND_WHEN:
 		break;
 	}
 	return ctl_string(text);
