@@ -136,9 +136,9 @@ read_ago(const char *value)
 	return (clock_wall_us() - us) / US_PER_S;
 }
 
-/* A time, or how long ago. */
-static int64_t
-read_time(const char *value)
+/* A time, or how long ago; ACCT_TIME_NONE: it is neither. */
+int64_t
+acct_match_time(const char *value)
 {
 	int64_t t;
 
@@ -154,7 +154,7 @@ read_time(const char *value)
 int
 acct_match_check_time(const char *value, struct err *e)
 {
-	if (read_time(value) != ACCT_TIME_NONE)
+	if (acct_match_time(value) != ACCT_TIME_NONE)
 		return 0;
 	return err_set(e,
 	    "\"%s\" is neither 2026-11-20, \"2026-11-20 14:00:00\", Unix "
@@ -172,7 +172,7 @@ acct_match_since(const struct ctl_options *opt)
 		int64_t t;
 
 		if (g->option == OPT_SINCE)
-			t = read_time(g->value);
+			t = acct_match_time(g->value);
 		else if (g->option == OPT_LAST)
 			t = read_ago(g->value);
 		else
@@ -248,6 +248,18 @@ add_queue(struct acct_match *m, struct acct_rows *rows, const char *value)
 	buf_fini(&b);
 }
 
+/* What is behind the last @: a pattern has none itself. */
+static void
+add_domain(struct acct_match *m, struct acct_rows *rows, const char *value)
+{
+	struct buf b = { 0 };
+
+	buf_str(&b, "*@");
+	buf_str(&b, value);
+	(void)add_glob(m, rows, "rcpt", buf_cstr(&b));
+	buf_fini(&b);
+}
+
 static void
 add_header(struct acct_match *m, struct acct_rows *rows, const char *value)
 {
@@ -308,13 +320,15 @@ add_option(struct acct_match *m, struct acct_rows *rows,
 		m->types |= ACCT_BIT(ACCT_T) | ACCT_BIT(ACCT_TQ) |
 		    ACCT_BIT(ACCT_RS);
 	else if (g->option == OPT_UNTIL)
-		m->until_s = read_time(g->value);
+		m->until_s = acct_match_time(g->value);
 	else if (g->option == OPT_MATCH)
 		add_pattern(m, rows, g->value);
 	else if (g->option == OPT_HEADER)
 		add_header(m, rows, g->value);
 	else if (g->option == OPT_QUEUE)
 		add_queue(m, rows, g->value);
+	else if (g->option == OPT_TODOMAIN)
+		add_domain(m, rows, g->value);
 	else if (g->option == OPT_BOUNCECAT)
 		add_globs(m, rows, "bounceCat", g->value);
 	else

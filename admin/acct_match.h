@@ -16,7 +16,7 @@
 /* The options, for the tables of commands. */
 #define ACCT_MATCH_OPTIONS \
 	"bounceCat bounced delivered dsnStatus envId from header jobId last " \
-	"match queue rcvSmtpUser since status to type until vmta"
+	"match queue rcvSmtpUser since status to toDomain type until vmta"
 
 struct acct_match;
 
@@ -29,6 +29,9 @@ bool acct_match_takes(const struct acct_match *m, const struct acct_row *row);
 
 /* For acct_files_find(): INT64_MIN when no time was given. */
 int64_t acct_match_since(const struct ctl_options *opt);
+
+/* Seconds since 1970 of a value that --since takes. */
+int64_t acct_match_time(const char *value);
 
 /* Are these values what the options take?  The error says what is not. */
 int acct_match_check_types(const char *list, struct err *e);

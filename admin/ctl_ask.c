@@ -97,6 +97,16 @@ ctl_print_field(const json_t *object, const char *key, const char *label)
 	(void)printf("\n");
 }
 
+void
+ctl_print_ledger(const json_t *done)
+{
+	static const char *const keys[] = { "accepted", "delivered", "failed",
+		"expired", "suppressed", "deleted" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		ctl_print_field(done, keys[i], keys[i]);
+}
+
 /* ---- listings ------------------------------------------------------------ */
 
 static void

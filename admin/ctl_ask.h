@@ -35,6 +35,7 @@ void ctl_print_errors(const struct conf_errors *errs);
 
 void ctl_print_json(json_t *done); /* without the protocol's own mark */
 void ctl_print_field(const json_t *object, const char *key, const char *label);
+void ctl_print_ledger(const json_t *done);
 
 /*
  * A listing on its way to standard output: a table, or one JSON object with

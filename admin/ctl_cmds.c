@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemons as a whole: audit, show status, reload.
+ * The daemons as a whole: show status, reload.
  */
 #include "admin/ctl_cmds.h"
 
@@ -9,62 +9,7 @@
 
 #include "admin/ctl_ask.h"
 
-/* ---- audit, status ------------------------------------------------------- */
-
-static void
-print_ledger(const json_t *done)
-{
-	static const char *const keys[] = { "accepted", "delivered", "failed",
-		"expired", "suppressed", "deleted" };
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		ctl_print_field(done, keys[i], keys[i]);
-}
-
-static void
-print_audit(const struct answer *a, bool balances)
-{
-	static const struct ctl_column columns[] = { { "id", "message" },
-		{ "recipient", "no" }, { "to", "to" }, { "queue", "queue" },
-		{ "session", "session" }, { "time", "time" } };
-	struct ctl_table t = { .columns = columns, .count = 6 };
-	const json_t *item;
-	size_t i;
-
-	(void)printf("recipients\n");
-	print_ledger(a->done);
-	ctl_print_field(a->done, "queued", "queued");
-	(void)printf("%s\n",
-	    balances ? "The ledger balances: every accepted recipient "
-		       "is delivered, ended or queued." :
-		       "THE LEDGER DOES NOT BALANCE.");
-	if (json_array_size(a->items) == 0)
-		return;
-	(void)printf("\nin doubt (the final dot was sent and no answer seen: "
-		     "may get it twice):\n");
-	json_array_foreach(a->items, i, item) ctl_table_row(&t, item);
-	ctl_table_end(&t);
-}
-
-int
-cmd_audit(const struct ctl_options *opt)
-{
-	struct answer a;
-	bool balances;
-	int rc = ctl_ask(opt, &a);
-
-	if (rc == 0) {
-		balances = json_is_true(json_object_get(a.done, "balances"));
-		(void)json_object_set(a.done, "doubts", a.items);
-		if (opt->json)
-			ctl_print_json(a.done);
-		else
-			print_audit(&a, balances);
-		rc = balances ? 0 : 1;
-	}
-	ctl_answer_fini(&a);
-	return rc;
-}
+/* ---- status ---------------------------------------------------------------- */
 
 static void
 print_uptime(const json_t *done)
@@ -89,7 +34,7 @@ print_status(const json_t *done)
 	print_uptime(done);
 	ctl_print_field(done, "connections_out", "connections out");
 	(void)printf("recipients since the spool was made\n");
-	print_ledger(done);
+	ctl_print_ledger(done);
 	(void)printf("queue\n");
 	ctl_print_field(queue, "queues", "queues");
 	ctl_print_field(queue, "recipients", "recipients");

@@ -109,29 +109,35 @@ print_setting(void *ctx, const struct setting *s)
 		    s->block[0] == '\0' ? "" : " ", s->block);
 }
 
+/* DOMAIN[/VMTA] */
+static int
+explain_queue_of(const char *name, const struct snapshot *conf,
+    struct listing *l, struct err *e)
+{
+	size_t len = strcspn(name, "/");
+	char domain[256];
+
+	if (len >= sizeof(domain))
+		return err_set(e, "a domain has at most 255 bytes");
+	(void)snprintf(domain, sizeof(domain), "%.*s", (int)len, name);
+	return explain_queue(conf, domain,
+	    name[len] == '/' ? name + len + 1 : "", print_setting, l, e);
+}
+
 static int
 explain(const struct ctl_options *opt, const struct snapshot *conf,
     struct listing *l)
 {
-	const char *slash;
-	char domain[256];
+	const char *what = opt->argument;
 	struct err e;
-	int rc;
+	int rc = 0;
 
-	if (opt->argument == NULL) {
+	if (what == NULL)
 		explain_global(conf, print_setting, l);
-		return 0;
-	}
-	slash = strchr(opt->argument, '/');
-	rc = snprintf(domain, sizeof(domain), "%.*s",
-	    slash == NULL ? (int)strlen(opt->argument) :
-			    (int)(slash - opt->argument),
-	    opt->argument);
-	if ((size_t)rc >= sizeof(domain))
-		rc = err_set(&e, "a domain has at most 255 bytes");
+	else if (what[0] == '/' || what[0] == '|')
+		rc = explain_acct(conf, what, print_setting, l, &e);
 	else
-		rc = explain_queue(conf, domain, slash == NULL ? "" : slash + 1,
-		    print_setting, l, &e);
+		rc = explain_queue_of(what, conf, l, &e);
 	if (rc == -1)
 		(void)fprintf(stderr, "mailrace: %s\n", e.text);
 	return rc;

@@ -18,9 +18,10 @@ enum argument {
 	ARG_NONE,
 	ARG_FILES,       /* any number; - is standard input */
 	ARG_FILE_NEEDED, /* - is standard output or input */
-	ARG_ONE_QUEUE,   /* no pattern; may be left out */
+	ARG_SETTINGS,    /* of what; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
-	ARG_QUEUE_NEEDED
+	ARG_QUEUE_NEEDED,
+	ARG_TEXT_NEEDED /* any; also an empty one */
 };
 
 static const struct command {
@@ -72,13 +73,16 @@ argument_text(const struct command *c)
 		return "";
 	case ARG_FILES:
 		return " [FILE...]";
-	case ARG_ONE_QUEUE:
+	case ARG_SETTINGS:
+		return " [DOMAIN[/VMTA]|ACCT-FILE]";
 	case ARG_QUEUE:
 		return " [DOMAIN[/VMTA]]";
 	case ARG_QUEUE_NEEDED:
 		return " DOMAIN[/VMTA]";
 	case ARG_FILE_NEEDED:
 		return " FILE|-";
+	case ARG_TEXT_NEEDED:
+		return " STRING";
 	}
 	CHECK_NEVER("an argument");
 }
@@ -298,9 +302,8 @@ check_option(const struct command *c, const struct ctl_given *g)
 		return 2;
 	}
 	if (!is_value(o, g->value, &e)) {
-		(void)fprintf(stderr, "mailrace: --%s takes %s: %s%s%s\n",
-		    o->name, o->value, e.text, e.text[0] == '\0' ? "" : "; ",
-		    o->doc);
+		(void)fprintf(stderr, "mailrace: --%s takes %s: %s\n", o->name,
+		    o->value, e.text[0] == '\0' ? o->doc : e.text);
 		return 2;
 	}
 	return 0;
@@ -325,6 +328,11 @@ check_argument(const struct command *c, int argc, char **argv,
 		opt->file_count = (size_t)argc;
 		return 0;
 	}
+	if (c->argument == ARG_TEXT_NEEDED && argc == 0) {
+		(void)fprintf(stderr, "mailrace: %s needs a string\n",
+		    c->words);
+		return 2;
+	}
 	if (argc > (c->argument == ARG_NONE ? 0 : 1)) {
 		(void)fprintf(stderr,
 		    "mailrace: \"%s\" is too much; see "
@@ -338,7 +346,8 @@ check_argument(const struct command *c, int argc, char **argv,
 		    c->words);
 		return 2;
 	}
-	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED : argv[0][0] == '\0') {
+	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED :
+			c->argument != ARG_TEXT_NEEDED && argv[0][0] == '\0') {
 		(void)fprintf(stderr,
 		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA; * is "
 		    "all of them\n",
@@ -467,6 +476,8 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TIME:
 		CHECK(str_to_interval(slice_of(text), &us, &e) == 0);
 		return json_integer(us / US_PER_S);
+	case KIND_WHEN:
+		return json_integer(acct_match_time(text));
 	case KIND_TEXT:
 	case KIND_YESNO:
 	case KIND_MODE:
@@ -474,7 +485,6 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TYPES:
 	case KIND_PATTERN:
 	case KIND_HEADER:
-	case KIND_WHEN:
 		break;
 	}
 	return ctl_string(text);

@@ -32,7 +32,7 @@ struct ctl_options {
 	const char *config;
 	bool json, help;
 	const char *command;  /* its words in full */
-	const char *argument; /* a queue or a file, or NULL */
+	const char *argument; /* a queue, a file, a text; or NULL */
 	char *const *files;   /* of a command that takes many */
 	size_t file_count;
 	const char *values[OPT_COUNT]; /* as given, the last; NULL: not */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -180,11 +181,128 @@ check_setting(void *ctx, const struct setting *s)
 	}
 }
 
+/* ---- accounting ---------------------------------------------------------- */
+
+/* An <acct-file> and the folders that its files go to. */
+struct acct_checker {
+	struct conf_errors *errs;
+	const struct acct_conf *a;
+};
+
+static int
+stat_folder(const char *path, struct stat *st, struct err *e)
+{
+	if (stat(path, st) == -1)
+		return err_set(e, "there is no folder %s on this host", path);
+	if (!S_ISDIR(st->st_mode))
+		return err_set(e, "%s is not a folder", path);
+	if (access(path, W_OK | X_OK) == -1)
+		return err_set(e, "%s cannot be written by this user", path);
+	return 0;
+}
+
+/* The folder of a path that has a slash. */
+static int
+stat_parent(const char *path, struct stat *st, struct err *e)
+{
+	char *parent = mem_strdup(path), *slash = strrchr(parent, '/');
+	int rc;
+
+	slash[slash == parent] = '\0';
+	rc = stat_folder(parent, st, e);
+	free(parent);
+	return rc;
+}
+
+/* Files are renamed, which no other volume allows. */
+static void
+check_move_to(const struct acct_checker *c, const struct setting *s)
+{
+	struct stat from, to;
+	struct err e;
+
+	if (stat_folder(c->a->move_to, &to, &e) == -1)
+		conf_warning(c->errs, s->file, s->line, "move-to: %s", e.text);
+	else if (stat_parent(c->a->path, &from, &e) == 0 &&
+	    from.st_dev != to.st_dev)
+		conf_lacking(c->errs, s->file, s->line,
+		    "move-to: %s is on another volume than %s", c->a->move_to,
+		    c->a->path);
+}
+
+static void
+check_acct_setting(void *ctx, const struct setting *s)
+{
+	const struct acct_checker *c = ctx;
+
+	if (s->file != NULL && strcmp(s->name, "move-to") == 0 &&
+	    c->a->kind == ACCT_FILE && c->a->move_to[0] != '\0')
+		check_move_to(c, s);
+}
+
+static bool
+is_in_path(const char *program, const char *path)
+{
+	while (path != NULL && *path != '\0') {
+		size_t len = strcspn(path, ":");
+		char file[4096];
+
+		(void)snprintf(file, sizeof(file), "%.*s/%s", (int)len, path,
+		    program);
+		if (access(file, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+/* The program of a command whose first word is nothing for the shell. */
+static int
+check_command(const char *command, struct err *e)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "/._+-";
+	const char *path = getenv("PATH");
+	size_t len;
+	char *program;
+	int rc = 0;
+
+	command += strspn(command, " \t");
+	len = strspn(command, plain);
+	if (command[len] != '\0' && command[len] != ' ' && command[len] != '\t')
+		return 0;
+	program = mem_strndup(command, len);
+	if (strchr(program, '/') == NULL ? !is_in_path(program, path) :
+					   access(program, X_OK) == -1)
+		rc = err_set(e, "%s is no program on this host", program);
+	free(program);
+	return rc;
+}
+
+static void
+check_acct(const struct snapshot *s, const struct acct_conf *a,
+    struct conf_errors *errs)
+{
+	struct acct_checker c = { errs, a };
+	struct stat ignored;
+	struct err e;
+	int rc = 0;
+
+	if (a->kind == ACCT_FILE)
+		rc = stat_parent(a->path, &ignored, &e);
+	else if (a->kind == ACCT_PIPE)
+		rc = check_command(a->path + 1, &e);
+	if (rc == -1)
+		conf_warning(errs, a->file, a->line, "<acct-file %s>: %s",
+		    a->path, e.text);
+	(void)explain_acct(s, a->path, check_acct_setting, &c, &e);
+}
+
 void
 host_check(const struct snapshot *s, struct conf_errors *errs)
 {
 	struct checker c = { .errs = errs };
-	struct err e;
 
 	explain_global(s, check_setting, &c);
 	c.of_vmta = true;
@@ -192,12 +310,7 @@ host_check(const struct snapshot *s, struct conf_errors *errs)
 		explain_vmta(s, snapshot_vmta_at(s, i)->name, check_setting,
 		    &c);
 	tell_sources(&c);
-	for (size_t i = 0; i < snapshot_acct_count(s); i++) {
-		const struct acct_conf *a = snapshot_acct_at(s, i);
-
-		if (a->kind == ACCT_FILE && folder_exists(a->path, &e) == -1)
-			conf_warning(errs, a->file, a->line,
-			    "<acct-file %s>: %s", a->path, e.text);
-	}
+	for (size_t i = 0; i < snapshot_acct_count(s); i++)
+		check_acct(s, snapshot_acct_at(s, i), errs);
 	conf_errors_finish(errs, 0); /* among those of the load, by line */
 }

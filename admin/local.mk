@@ -8,13 +8,27 @@ mailrace_SOURCES = \
 	%D%/acct_time.c %D%/acct_time.h \
 	%D%/commands.def \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
+	%D%/ctl_audit.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
+	%D%/ctl_digest.c \
+	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_main.c \
 	%D%/ctl_offline.c \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
 	%D%/ctl_queue.c \
+	%D%/ctl_stats.c \
+	%D%/find_print.c %D%/find_print.h \
+	%D%/find_sort.c %D%/find_sort.h \
+	%D%/find_text.c %D%/find_text.h \
 	%D%/host_check.c %D%/host_check.h \
 	%D%/options.def \
-	%D%/progress.c %D%/progress.h
+	%D%/progress.c %D%/progress.h \
+	%D%/stats_diag.c %D%/stats_diag.h \
+	%D%/stats_order.c %D%/stats_order.h \
+	%D%/stats_print.c %D%/stats_print.h \
+	%D%/stats_report.c %D%/stats_report.h \
+	%D%/stats_split.c %D%/stats_split.h \
+	%D%/stats_sum.c %D%/stats_sum.h \
+	%D%/stats_table.c %D%/stats_table.h
 mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)

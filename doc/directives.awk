@@ -77,7 +77,8 @@ function last_string(quoted, from, n,    doc, i) {
 }
 
 # D("name", field, TYPE, "default", min, max, LIVE, "sentence")
-function directive(text,    quoted, plainly, n, name, kind, preset, shown, out) {
+function directive(text,    quoted, plainly, n, name, kind, preset, shown, words,
+    out) {
 	n = split(text, quoted, "\"")
 	name = quoted[2]
 	split(quoted[3], plainly, ",")
@@ -91,6 +92,13 @@ function directive(text,    quoted, plainly, n, name, kind, preset, shown, out) 
 		sub(/\|.*/, "", preset)
 	} else if (!(kind in type)) {
 		fail("unknown type " kind " of " name)
+	} else if (preset ~ /\|/) {
+		# Words that are values as well stand behind the default.
+		words = preset
+		sub(/[^|]*/, "", words)
+		gsub(/\|/, " | ", words)
+		shown = shown words
+		sub(/\|.*/, "", preset)
 	}
 	out = ".It Ic " name " Ar " shown "\n" last_string(quoted, 6, n)
 	if (preset != "")

@@ -288,6 +288,17 @@ take_inherited(int inherited, const char *where, struct err *e)
 	return inherited;
 }
 
+void
+net_local_addr(int fd, struct net_addr *a_r)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		ss.ss_family = AF_UNSPEC;
+	net_addr_from_sa((struct sockaddr *)&ss, a_r, NULL);
+}
+
 static void
 socket_text(int fd, char *out, size_t cap)
 {

@@ -44,6 +44,9 @@ bool net_addr_is_local(const struct net_addr *a);
 bool net_addr_is_loopback(const struct net_addr *a);
 const char *net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT]);
 
+/* Of our end of a connection; family 0: it has none, as a unix socket. */
+void net_local_addr(int fd, struct net_addr *a_r);
+
 void net_addr_from_sa(const struct sockaddr *sa, struct net_addr *a_r,
     uint16_t *port_r);
 

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The byte form, version 1 (strings as in mail/packed.h):
+ * The byte form, version 2 (strings as in mail/packed.h):
  *
  *	version(1) ret(1) flags(1) arrival(8) rcpt_count(4)
  *	sender envid job pool auth_user host_id src_mta
+ *	header_count(1) header_count times: name value
  *	rcpt_count times: notify(1) priority(1) addr domain vmta orcpt
+ *
+ * Version 1 has no header fields, nor their count.
  */
 #include "mail/envelope.h"
 
 #include "lib/check.h"
 #include "mail/packed.h"
 
-enum { FORMAT_VERSION = 1, FIXED = 15, RCPT_MIN = 2 + 4 * PACKED_STRING_MIN };
+enum {
+	VERSION_1 = 1,
+	VERSION_2 = 2,
+	FIXED = 15,
+	RCPT_MIN = 2 + 4 * PACKED_STRING_MIN
+};
 
 const struct envelope envelope_blank = {
 	.sender = "",
@@ -33,7 +41,7 @@ void
 envelope_pack(const struct envelope *env, struct buf *out)
 {
 	CHECK(env->rcpt_count > 0 && env->rcpt_count <= ENVELOPE_RCPT_MAX);
-	packed_add_byte(out, FORMAT_VERSION);
+	packed_add_byte(out, VERSION_2);
 	packed_add_byte(out, env->ret);
 	packed_add_byte(out, env->flags);
 	packed_add_u64(out, (uint64_t)env->arrival_us);
@@ -45,6 +53,11 @@ envelope_pack(const struct envelope *env, struct buf *out)
 	packed_add_str(out, env->auth_user);
 	packed_add_str(out, env->host_id);
 	packed_add_str(out, env->src_mta);
+	packed_add_byte(out, env->header_count);
+	for (size_t i = 0; i < env->header_count; i++) {
+		packed_add_str(out, env->headers[i].name);
+		packed_add_str(out, env->headers[i].value);
+	}
 	for (uint32_t i = 0; i < env->rcpt_count; i++) {
 		const struct env_rcpt *r = &env->rcpts[i];
 
@@ -55,6 +68,23 @@ envelope_pack(const struct envelope *env, struct buf *out)
 		packed_add_str(out, r->vmta);
 		packed_add_str(out, r->orcpt);
 	}
+}
+
+static void
+read_headers(struct packed *r, struct region *rg, struct envelope *env_r)
+{
+	uint8_t count = packed_byte(r);
+	struct env_header *list;
+
+	if (count == 0)
+		return;
+	list = region_array(rg, count, sizeof(*list));
+	for (uint8_t i = 0; i < count; i++) {
+		list[i].name = packed_str(r);
+		list[i].value = packed_str(r);
+	}
+	env_r->headers = list;
+	env_r->header_count = count;
 }
 
 static void
@@ -78,7 +108,7 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	*env_r = (struct envelope){ 0 };
 	if (len < FIXED)
 		return err_set(e, "envelope record cut short");
-	if (version != FORMAT_VERSION)
+	if (version != VERSION_1 && version != VERSION_2)
 		return err_set(e, "envelope record of unknown version %u",
 		    version);
 	env_r->ret = packed_byte(&r);
@@ -95,6 +125,8 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	env_r->auth_user = packed_str(&r);
 	env_r->host_id = packed_str(&r);
 	env_r->src_mta = packed_str(&r);
+	if (version == VERSION_2)
+		read_headers(&r, rg, env_r);
 	env_r->rcpts = region_array(rg, env_r->rcpt_count,
 	    sizeof(struct env_rcpt));
 	for (uint32_t i = 0; i < env_r->rcpt_count && !r.bad; i++)

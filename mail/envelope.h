@@ -49,6 +49,12 @@ struct env_rcpt {
 	uint8_t priority; /* 0..100, 50 by default */
 };
 
+/* A copy of a header field that records ask for. */
+struct env_header {
+	const char *name; /* in lower case */
+	const char *value;
+};
+
 struct envelope {
 	int64_t arrival_us; /* wall clock */
 	const char *sender; /* "" is the null sender */
@@ -58,6 +64,8 @@ struct envelope {
 	const char *auth_user; /* who submitted, or "" */
 	const char *host_id;   /* the host MTA's queue id, or "" */
 	const char *src_mta;   /* "name (ip)" of who gave it to us */
+	const struct env_header *headers;
+	uint8_t header_count;
 	uint8_t ret;
 	uint8_t flags; /* ENVELOPE_* */
 	uint32_t rcpt_count;

@@ -6,7 +6,6 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/sha.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,17 +64,10 @@ from_hex(char *text, size_t *len)
 }
 
 static int
-set_key(struct privacy *p, const struct form *f, char *key, struct err *e)
+set_key(struct privacy *p, char *key, size_t len, struct err *e)
 {
-	size_t len = strlen(key);
-
-	if (f->hex && !from_hex(key, &len))
-		return err_set(e, "%s needs a key of pairs of hex digits",
-		    f->word);
-	if (len == 0)
-		return err_set(e, "%s needs a key", f->word);
 	if (p->kind == PRIVACY_SIPHASH && len > SIPHASH_KEY)
-		return err_set(e, "a key of siphash has at most %d bytes",
+		return err_set(e, "a key of SipHash has at most %d bytes",
 		    SIPHASH_KEY);
 	if (len <= sizeof(p->key)) {
 		memcpy(p->key, key, len);
@@ -86,6 +78,25 @@ set_key(struct privacy *p, const struct form *f, char *key, struct err *e)
 	CHECK(SHA256((const unsigned char *)key, len, p->key) != NULL);
 	p->key_len = SHA256_DIGEST_LENGTH;
 	return 0;
+}
+
+int
+privacy_key(struct privacy *p_r, enum privacy_kind kind, const char *key,
+    bool hex, struct err *e)
+{
+	size_t len = strlen(key);
+	char *bytes = mem_strdup(key);
+	int rc;
+
+	*p_r = (struct privacy){ .kind = kind, .text = "" };
+	if (hex && !from_hex(bytes, &len))
+		rc = err_set(e, "a key in hex has pairs of 0 to 9, a to f");
+	else if (len == 0)
+		rc = err_set(e, "a key is missing");
+	else
+		rc = set_key(p_r, bytes, len, e);
+	free(bytes);
+	return rc;
 }
 
 int
@@ -119,7 +130,9 @@ privacy_parse(struct slice value, struct region *rg, struct privacy *p_r,
 		return 0;
 	case PRIVACY_SIPHASH:
 	case PRIVACY_HMAC:
-		return set_key(p_r, f, region_strdup(rg, text), e);
+		if (privacy_key(p_r, f->kind, text, f->hex, e) == 0)
+			return 0;
+		return err_where(e, "%s", f->word);
 	}
 	CHECK_NEVER("a kind of privacy");
 }
@@ -240,20 +253,18 @@ is_keyed_by(const struct privacy_keyed *k, const struct privacy *p)
 static struct privacy_keyed *
 find_keyed(struct privacy_keys *keys, const struct privacy *p)
 {
-	struct privacy_keyed *k = NULL;
-	size_t i;
+	struct privacy_keyed *k;
+	size_t i = 0;
 
-	for (i = 0; i < PRIVACY_KEYED; i++)
-		if (is_keyed_by(keys->keyed[i], p)) {
-			k = keys->keyed[i];
-			break;
-		}
-	if (k == NULL) {
-		i = PRIVACY_KEYED - 1;
+	while (i < PRIVACY_KEYED - 1 && !is_keyed_by(keys->keyed[i], p))
+		i++;
+	k = keys->keyed[i];
+	if (!is_keyed_by(k, p)) {
 		keyed_free(&keys->keyed[i]);
 		k = keyed_new(p);
 	}
-	memmove(&keys->keyed[1], &keys->keyed[0], i * sizeof(keys->keyed[0]));
+	for (; i > 0; i--)
+		keys->keyed[i] = keys->keyed[i - 1];
 	keys->keyed[0] = k;
 	return k;
 }

@@ -21,6 +21,7 @@
 #ifndef MAIL_PRIVACY_H
 #define MAIL_PRIVACY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/err.h"
@@ -47,6 +48,10 @@ struct privacy {
 /* A directive's value; what is wrong is told without the key. */
 int privacy_parse(struct slice value, struct region *rg, struct privacy *p_r,
     struct err *e);
+
+/* SIPHASH or HMAC with that key, as it stands or in hex digits. */
+int privacy_key(struct privacy *p_r, enum privacy_kind kind, const char *key,
+    bool hex, struct err *e);
 
 /* Appends the hash of the text as it stands: SIPHASH and HMAC only. */
 void privacy_digest(const struct privacy *p, struct slice text,

@@ -162,6 +162,42 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 	return r;
 }
 
+/* The id is known now. */
+static void
+add_receipts(struct outbox *o, const struct store_accept *a)
+{
+	const struct store_receipts *rs = a->receipts;
+	uint32_t from = 0;
+
+	if (rs == NULL || a->msg->id == 0)
+		return;
+	for (uint32_t n = 0; n < a->rcpt_count; from = rs->ends[n++]) {
+		uint32_t len = rs->ends[n] - from;
+
+		if (len == 0 || (a->has_key && a->known[n]))
+			continue;
+		CHECK(len >= rs->id_at + 8);
+		outbox_add(o, rs->p + from, len);
+		outbox_fill_id(o, len - rs->id_at, a->msg->id);
+	}
+}
+
+/* The records of those who came, if any are wanted. */
+static enum env_result
+put_receipts(struct store *s, struct store_accept **list, size_t count,
+    struct ledger *next, struct err *e)
+{
+	uint64_t seq = next->row.outbox_next;
+
+	outbox_begin(&s->outbox);
+	for (size_t i = 0; i < count; i++)
+		add_receipts(&s->outbox, list[i]);
+	if (outbox_is_empty(&s->outbox))
+		return ENV_OK;
+	next->row.outbox_next++;
+	return outbox_put(&s->outbox, seq, &next->row.sums, e);
+}
+
 static enum env_result
 put_group(struct store *s, struct store_accept **list, size_t count,
     struct ledger *next, struct err *e)
@@ -177,6 +213,8 @@ put_group(struct store *s, struct store_accept **list, size_t count,
 	buf_fini(&rec);
 	if (r == ENV_OK)
 		r = handover_end(&s->handover, any_id, e);
+	if (r == ENV_OK)
+		r = put_receipts(s, list, count, next, e);
 	next->row.tail = segments_tail(s->segments, &next->row.tail_len);
 	if (r == ENV_OK)
 		r = ledger_save(s->env, next, e);
@@ -184,6 +222,9 @@ put_group(struct store *s, struct store_accept **list, size_t count,
 		r = env_commit(s->env, e);
 	if (r != ENV_OK)
 		env_rollback(s->env);
+	else if (!outbox_is_empty(&s->outbox))
+		outbox_committed(&s->outbox, s->ledger.row.outbox_next,
+		    &next->row.sums);
 	return r;
 }
 

@@ -67,8 +67,12 @@ ledger_take_id(struct ledger *l)
 }
 
 void
-ledger_count(struct ledger *l, enum store_verdict verdict)
+ledger_count(struct ledger *l, enum store_verdict verdict, bool unrecorded)
 {
+	if (unrecorded && verdict == VERDICT_DELIVERED)
+		l->row.sums.unrecorded_d++;
+	else if (unrecorded)
+		l->row.sums.unrecorded_b++;
 	switch (verdict) {
 	case VERDICT_DELIVERED:
 		l->row.sums.delivered++;

@@ -10,6 +10,7 @@
 #ifndef QUEUE_LEDGER_H
 #define QUEUE_LEDGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -38,6 +39,8 @@ enum env_result ledger_save(struct env *v, const struct ledger *l,
     struct err *e);
 
 uint64_t ledger_take_id(struct ledger *l);
-void ledger_count(struct ledger *l, enum store_verdict verdict);
+/* A recipient has ended; unrecorded: no record says so. */
+void ledger_count(struct ledger *l, enum store_verdict verdict,
+    bool unrecorded);
 
 #endif

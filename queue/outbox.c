@@ -57,6 +57,13 @@ outbox_add(struct outbox *o, const void *records, size_t len)
 		buf_add(&o->blob, records, len);
 }
 
+void
+outbox_fill_id(struct outbox *o, size_t back, uint64_t id)
+{
+	CHECK(back >= 8 && back <= o->blob.len - RECORD_OUTBOX_FIXED);
+	put_be64(o->blob.p + o->blob.len - back, id);
+}
+
 bool
 outbox_is_empty(const struct outbox *o)
 {

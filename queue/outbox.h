@@ -64,6 +64,8 @@ void outbox_fini(struct outbox *o);
  */
 void outbox_begin(struct outbox *o);
 void outbox_add(struct outbox *o, const void *records, size_t len);
+void outbox_fill_id(struct outbox *o, size_t back,
+    uint64_t id); /* be64, so many bytes before the end */
 bool outbox_is_empty(const struct outbox *o);
 enum env_result outbox_put(struct outbox *o, uint64_t seq,
     const struct store_ledger *after, struct err *e);

@@ -140,7 +140,7 @@ settle_one(struct work *w, const struct store_settled *it, struct err *e)
 		c->has_states = 1;
 		return put_state(w, it, STATE_DEFERRED, e);
 	}
-	ledger_count(&w->next, it->verdict);
+	ledger_count(&w->next, it->verdict, it->unrecorded);
 	c->left--;
 	if (c->left == 0)
 		return drop_message(w, c, e);
@@ -179,7 +179,7 @@ settle_whole(struct work *w, const struct store_settled *it, size_t count,
 		return 0;
 	note_change(w, c, c->left);
 	for (size_t i = 0; i < run; i++)
-		ledger_count(&w->next, it[i].verdict);
+		ledger_count(&w->next, it[i].verdict, it[i].unrecorded);
 	c->left = 0;
 	*r_r = drop_message(w, c, e);
 	return run;

@@ -46,6 +46,16 @@ enum store_answer {
 };
 
 /*
+ * Records of the recipients of a message, for the outbox: opaque bytes, one
+ * record behind the other in the order of recipients.
+ */
+struct store_receipts {
+	const char *p;
+	const uint32_t *ends; /* by recipient; it may have none */
+	uint32_t id_at;       /* where in a record be64 of the id belongs */
+};
+
+/*
  * A message on its way in; owned by the store between store_accept() and
  * done().  The key recognises a repeated hand-over of the host MTA: kept 24 h.
  */
@@ -65,6 +75,11 @@ struct store_accept {
 	bool has_key;
 	uint8_t key[16];     /* of host, queue id, first header block */
 	uint64_t *rcpt_keys; /* one hash by recipient; NULL without has_key */
+	/*
+	 * Put in the transaction that makes the message, but for those of
+	 * recipients that are known; NULL: none.  Borrowed.
+	 */
+	const struct store_receipts *receipts;
 
 	enum store_answer answer;
 	bool *known; /* by recipient, zeroed by the caller: was ours already */
@@ -89,6 +104,7 @@ struct store_settled {
 	uint32_t n; /* recipient number */
 	enum store_verdict verdict;
 	uint16_t attempts;
+	bool unrecorded;     /* it ended, and records say nothing of it */
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
 };
 

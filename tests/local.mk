@@ -3,11 +3,14 @@ LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += \
 	tests/unit/test_acct \
+	tests/unit/test_acct_filter \
+	tests/unit/test_acct_layout \
 	tests/unit/test_acct_field \
 	tests/unit/test_acct_buffer \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \
+	tests/unit/test_acct_target \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -59,6 +62,7 @@ check_PROGRAMS += \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
+	tests/unit/test_old_spool \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
@@ -80,6 +84,11 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
+	tests/unit/test_snapshot_acct \
+	tests/unit/test_stats_diag \
+	tests/unit/test_stats_split \
+	tests/unit/test_stats_sum \
+	tests/unit/test_stats_table \
 	tests/unit/test_store \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
@@ -139,6 +148,29 @@ tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
 
+tests_unit_test_stats_diag_SOURCES = \
+	%D%/unit/test_stats_diag.c \
+	admin/stats_diag.c admin/stats_diag.h
+
+tests_unit_test_stats_split_SOURCES = \
+	%D%/unit/test_stats_split.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_split.c admin/stats_split.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_sum_SOURCES = \
+	%D%/unit/test_stats_sum.c \
+	admin/stats_diag.c admin/stats_diag.h \
+	admin/stats_sum.c admin/stats_sum.h \
+	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_stats_table_SOURCES = \
+	%D%/unit/test_stats_table.c \
+	admin/stats_order.c admin/stats_order.h \
+	admin/stats_table.c admin/stats_table.h
+
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
@@ -193,9 +225,11 @@ crash-shims: $(crash_shims)
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
+	tests/fuzz/fuzz_acct_record \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_csv \
 	tests/fuzz/fuzz_ctl \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
@@ -219,6 +253,11 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_main = %D%/fuzz/fuzz_main.c
 fuzz_ldflags =
 endif
+tests_fuzz_fuzz_acct_record_SOURCES = \
+	%D%/fuzz/fuzz_acct_record.c \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_acct_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_classify_SOURCES = %D%/fuzz/fuzz_classify.c $(fuzz_main)
@@ -226,6 +265,8 @@ tests_fuzz_fuzz_classify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=glob -Wl,--wrap=open
+tests_fuzz_fuzz_csv_SOURCES = %D%/fuzz/fuzz_csv.c $(fuzz_main)
+tests_fuzz_fuzz_csv_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
 tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=connect
@@ -282,6 +323,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_report.py \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_store.py \
+	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
@@ -302,10 +344,12 @@ EXTRA_DIST += \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
+	%D%/fuzz/fuzz_acct_record.in \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
+	%D%/fuzz/fuzz_csv.in \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_ctl.repro \
 	%D%/fuzz/fuzz_dns_packet.in \
@@ -344,6 +388,7 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/conns-crowd.scn \
@@ -403,8 +448,14 @@ EXTRA_DIST += \
 	%D%/system/receiver.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
+	%D%/system/stats.csv \
+	%D%/system/stats.txt \
+	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_acct_rows.py \
+	%D%/system/test_acct_tools.py \
+	%D%/system/test_audit.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \
@@ -430,6 +481,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \

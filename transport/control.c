@@ -28,6 +28,7 @@ struct errand {
 	struct ctl_request *request;
 
 	struct sched_totals totals;
+	int64_t since_us; /* of doubts that the audit names */
 };
 
 static struct errand *
@@ -100,13 +101,20 @@ on_audit(struct post *p)
 	struct errand *e = post_owner(p, struct errand, home);
 	const struct store_audit *a = &e->audit.audit;
 	json_t *out = ledger_json(&a->ledger);
+	json_int_t doubts = 0;
 
-	for (size_t i = 0; i < a->doubt_count; i++)
+	for (size_t i = 0; i < a->doubt_count; i++) {
+		if (a->doubts[i].wall_us < e->since_us)
+			continue;
 		ctl_item(e->request, doubt_json(&a->doubts[i]));
+		doubts++;
+	}
 	(void)json_object_set_new(out, "queued",
 	    json_integer((json_int_t)a->queued));
-	(void)json_object_set_new(out, "in_doubt",
-	    json_integer((json_int_t)a->doubt_count));
+	(void)json_object_set_new(out, "in_doubt", json_integer(doubts));
+	(void)json_object_set_new(out, "unrecorded",
+	    json_pack("{s:I,s:I}", "d", (json_int_t)a->ledger.unrecorded_d, "b",
+		(json_int_t)a->ledger.unrecorded_b));
 	(void)json_object_set_new(out, "balances", json_boolean(balances(a)));
 	ctl_done(e->request, out);
 	errand_free(e);
@@ -115,8 +123,19 @@ on_audit(struct post *p)
 static void
 cmd_audit(struct control *c, struct ctl_request *r, const json_t *args)
 {
-	(void)args;
-	ask_audit(errand_new(c, r), false, on_audit);
+	static const json_int_t most = INT64_MAX / US_PER_S;
+	const json_t *since = json_object_get(args, "since");
+	struct errand *e;
+
+	if (since != NULL &&
+	    (!json_is_integer(since) || json_integer_value(since) < -most ||
+		json_integer_value(since) > most)) {
+		ctl_fail(r, "--since takes seconds since 1970");
+		return;
+	}
+	e = errand_new(c, r);
+	e->since_us = json_integer_value(since) * US_PER_S;
+	ask_audit(e, false, on_audit);
 }
 
 /* ---- show status: counters only, it may be asked each second ------------- */

@@ -30,7 +30,7 @@ struct delivery {
 	enum reading reading;
 	struct err err; /* why not all was read */
 	uint32_t slot;
-	int64_t dot_wall_us; /* when the final dot was sent */
+	int64_t begun_wall_us, dot_wall_us; /* grant taken, final dot sent */
 };
 
 static enum reading
@@ -76,6 +76,7 @@ delivery_new(struct worker_env *env, struct grant *g,
 	d->grant = g;
 	d->route = *route;
 	d->id = g->msg->id;
+	d->begun_wall_us = clock_wall_us();
 	d->slot = INFLIGHT_NONE;
 	settlement_init(&d->settlement, env);
 	d->reading = read_grant(d);
@@ -182,19 +183,25 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
     const struct disposition *what)
 {
 	const struct grant_rcpt *rcpt = &d->grant->rcpts[i];
-	const struct settlement_rcpt item = { .of = { .rg = d->rg,
-						  .id = d->id,
-						  .env = &d->envelope,
-						  .n = rcpt->n,
-						  .queue = d->route.queue,
-						  .vmta = d->route.vmta,
-						  .outcome = o,
-						  .disposition = what },
+	const struct settlement_rcpt item = {
+		.of = { .rg = d->rg,
+		    .id = d->id,
+		    .env = &d->envelope,
+		    .n = rcpt->n,
+		    .queue = d->route.queue,
+		    .vmta = d->route.vmta,
+		    .outcome = o,
+		    .disposition = what,
+		    .first_attempt_us = rcpt->attempts == 0 ? d->begun_wall_us :
+							      0 },
 		.attempts = (uint16_t)(rcpt->attempts +
 		    (rcpt->attempts < UINT16_MAX)),
+		.unrecorded = acct_is_disabled(d->route.conf,
+		    record_type(what->what)),
 		.tell_nobody = !d->route.conf->deliver_dsn,
 		.dot_wall_us = d->dot_wall_us,
-		.session = d->route.session };
+		.session = d->route.session
+	};
 
 	settlement_add(&d->settlement, &item);
 }

@@ -15,6 +15,7 @@
 #include "transport/arrival.h"
 #include "transport/courier.h"
 #include "transport/disposition.h"
+#include "transport/queue_record.h"
 #include "transport/readers.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
@@ -44,6 +45,7 @@ struct moved {
 struct dispatch {
 	struct worker *worker;
 	struct sched *sched;
+	struct snapshot *conf; /* in force */
 	struct store *store;
 	struct worker_env *const *envs;
 	size_t env_count, turn;
@@ -236,6 +238,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->envs = opt->envs;
 	d->env_count = opt->env_count;
 	d->tls = opt->tls;
+	d->conf = snapshot_ref(opt->conf);
 	LIST_INIT(&d->links);
 	STAILQ_INIT(&d->moved);
 	readers_init(&d->readers, w);
@@ -268,6 +271,7 @@ dispatch_free(struct dispatch **dp)
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
+	snapshot_unref(&d->conf);
 	free(d);
 }
 
@@ -427,6 +431,8 @@ queue_failed(struct link *l, int64_t now_us)
 		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
 		break;
 	case QUEUE_WAITS:
+		if (!sched_queue_waits(q, now_us))
+			queue_record(d->store, d->conf, q, l->why);
 		(void)sched_queue_failed(d->sched, q, l->why->text, now_us);
 		break;
 	case QUEUE_FAILS:
@@ -573,7 +579,8 @@ on_reload(struct post *p)
 	struct order *o = post_owner(p, struct order, post);
 
 	sched_reload(o->dispatch->sched, o->conf, clock_us());
-	snapshot_unref(&o->conf);
+	snapshot_unref(&o->dispatch->conf);
+	o->dispatch->conf = o->conf;
 	free(o);
 }
 

@@ -9,7 +9,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "mail/canon.h"
-#include "mail/envelope.h"
+#include "mail/dsn_text.h"
 #include "mail/header.h"
 #include "mail/mark.h"
 #include "vmta/policy.h"
@@ -109,6 +109,38 @@ make_kept(struct work *w)
 		add_date(w);
 	if (header_find(&w->kept, "Message-ID", 0) == w->kept.n)
 		add_message_id(w);
+}
+
+/*
+ * As they came, before policy takes any away, in one line of valid UTF-8: a
+ * record has to outlive the body.  Not more than can stand in the records of
+ * ten thousand recipients.
+ */
+static void
+copy_headers(const struct work *w, struct letter *l)
+{
+	const struct acct_wants *wants = snapshot_acct_wants(w->in->conf);
+	struct env_header *list;
+	size_t left = LETTER_COPIES_MAX;
+
+	if (wants->header_count == 0)
+		return;
+	list = region_array(w->rg, wants->header_count, sizeof(*list));
+	l->headers = list;
+	for (size_t i = 0; i < wants->header_count; i++) {
+		const char *name = wants->headers[i], *value;
+		size_t at = header_find(&w->all, name, 0);
+
+		if (at == w->all.n)
+			continue;
+		value = dsn_text_safe(header_value(&w->all.v[at], w->rg),
+		    LETTER_COPY_MAX, true, w->rg);
+		if (strlen(name) + strlen(value) > left ||
+		    l->header_count == UINT8_MAX)
+			return;
+		left -= strlen(name) + strlen(value);
+		list[l->header_count++] = (struct env_header){ name, value };
+	}
 }
 
 /* ---- mark or policy ------------------------------------------------------ */
@@ -418,6 +450,7 @@ letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
 	if (why != NULL)
 		return why;
 
+	copy_headers(&w, l_r);
 	l_r->body = make_body(&w);
 	l_r->has_8bit = has_8bit(l_r->body);
 	return NULL;

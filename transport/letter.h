@@ -25,11 +25,15 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "lib/str.h"
+#include "mail/envelope.h"
 #include "mail/message.h"
 #include "transport/worker_env.h"
 
 #define LETTER_HOPS_MAX 50 /* Received fields; as Postfix's hopcount_limit */
 #define LETTER_NAME_MAX 255
+/* Bytes of copies of header fields: of one, of all that are kept. */
+#define LETTER_COPY_MAX 1000
+#define LETTER_COPIES_MAX 16384
 
 struct letter_in {
 	struct worker_env *env;
@@ -60,7 +64,10 @@ struct letter {
 	bool marked;         /* the milter has treated it */
 	bool has_8bit;       /* some byte of it is not ASCII */
 	struct slice header; /* the header block as it came */
-	struct body *body;   /* the caller's */
+	/* Copies of the fields that accounting asks for; names are conf's. */
+	const struct env_header *headers;
+	uint8_t header_count;
+	struct body *body; /* the caller's */
 };
 
 /* NULL: done.  Else why not, as a reply: "554 5.4.6 ...". */

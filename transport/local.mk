@@ -35,6 +35,7 @@ libtransport_a_SOURCES = \
 	%D%/notice.c %D%/notice.h \
 	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
+	%D%/queue_record.c %D%/queue_record.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
 	%D%/readers.c %D%/readers.h \
 	%D%/receive.c \

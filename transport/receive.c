@@ -6,18 +6,21 @@
  * to the scheduler.  A client that is gone by then changes nothing about
  * that: it will hand the message over again, and the key says that we know it.
  */
+#include <event2/bufferevent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "mail/acct_record.h"
 #include "mail/envelope.h"
 #include "mail/handover_key.h"
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
 #include "transport/ingress_priv.h"
 #include "transport/letter.h"
+#include "transport/record.h"
 
 enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
 
@@ -25,7 +28,10 @@ struct receipt {
 	struct store_accept accept;
 	struct ingress_session *s;
 	struct worker *worker;
-	struct buf waybill; /* accept's */
+	struct buf waybill; /* accept's, and so are: */
+	struct store_receipts receipts;
+	struct buf records;
+	uint32_t *ends;
 
 	/* For the log; strings are the session's or its snapshot's. */
 	const char *vmta, *job, *host_id, *user, *unknown_vmta;
@@ -43,6 +49,8 @@ receipt_free(struct receipt **rp)
 		return;
 	message_unref(&r->accept.msg);
 	buf_fini(&r->waybill);
+	buf_fini(&r->records);
+	free(r->ends);
 	free(r->accept.rcpt_keys);
 	free(r->accept.known);
 	free(r);
@@ -227,9 +235,9 @@ trace_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text));
 }
 
-/* The original client if the host MTA named it, else our peer. */
+/* The client that the host MTA named; family 0: none. */
 static struct net_addr
-policy_client(const struct ingress_session *s)
+named_client(const struct ingress_session *s)
 {
 	struct slice text = slice_of(or_empty(s->xforward.addr));
 	struct net_addr a;
@@ -241,8 +249,28 @@ policy_client(const struct ingress_session *s)
 		text.len -= 5;
 	}
 	if (text.len == 0 || net_addr_parse(text, &a, &e) == -1)
-		return s->peer.addr;
+		a.family = 0;
 	return a;
+}
+
+/* That, else our peer, which by a unix socket is this host. */
+static struct net_addr
+policy_client(const struct ingress_session *s)
+{
+	const struct net_addr named = named_client(s);
+
+	return named.family != 0 ? named : s->peer.addr;
+}
+
+/* That, else our peer, if it has an address. */
+static struct net_addr
+original_client(const struct ingress_session *s)
+{
+	const struct net_addr named = named_client(s), none = { 0 };
+
+	if (named.family != 0)
+		return named;
+	return s->peer.is_unix ? none : s->peer.addr;
 }
 
 static const char *
@@ -307,10 +335,9 @@ notice_flags(const struct ingress_session *s)
 	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
 
-/* Its waybill goes to bill. */
-static struct message *
-make_message(struct ingress_session *s, const char *peer,
-    const struct letter *l, struct buf *bill)
+static struct envelope
+make_envelope(struct ingress_session *s, const char *peer,
+    const struct letter *l)
 {
 	const struct ingress_tx *tx = &s->tx;
 	struct envelope env = {
@@ -322,13 +349,13 @@ make_message(struct ingress_session *s, const char *peer,
 		.auth_user = l->auth_user,
 		.host_id = l->queue_id,
 		.src_mta = peer,
+		.headers = l->headers,
+		.header_count = l->header_count,
 		.ret = tx->ret,
 		.flags = (uint8_t)((l->has_8bit ? ENVELOPE_8BIT : 0) |
 		    (tx->utf8 ? ENVELOPE_UTF8 : 0) | notice_flags(s)),
 		.rcpt_count = (uint32_t)tx->rcpt_count,
 	};
-	struct buf packed = { 0 };
-	struct message *m;
 
 	env.rcpts = region_array(s->tx_rg, tx->rcpt_count, sizeof(*env.rcpts));
 	for (size_t i = 0; i < tx->rcpt_count; i++) {
@@ -341,12 +368,68 @@ make_message(struct ingress_session *s, const char *peer,
 			.notify = r->notify,
 			.priority = l->priority };
 	}
-	envelope_pack(&env, &packed);
-	waybill_pack(&env, bill);
+	return env;
+}
+
+/* Its waybill goes to bill. */
+static struct message *
+make_message(const struct envelope *env, const struct letter *l,
+    struct buf *bill)
+{
+	struct buf packed = { 0 };
+	struct message *m;
+
+	envelope_pack(env, &packed);
+	waybill_pack(env, bill);
 	m = message_new(packed.p, (uint32_t)packed.len);
 	m->body = l->body; /* moved */
 	buf_fini(&packed);
 	return m;
+}
+
+/* ---- receipts ------------------------------------------------------------ */
+
+/* Neighbours mostly have the same queue. */
+static bool
+is_disabled(const struct snapshot *conf, const struct env_rcpt *rcpt,
+    const struct env_rcpt *before, bool was)
+{
+	struct queue_conf queue;
+
+	if (before != NULL && strcmp(before->domain, rcpt->domain) == 0 &&
+	    strcmp(before->vmta, rcpt->vmta) == 0)
+		return was;
+	snapshot_queue_conf(conf, rcpt->domain, rcpt->vmta, &queue);
+	return acct_is_disabled(&queue, ACCT_R);
+}
+
+/* A record for each recipient, where an accounting file takes them. */
+static void
+make_receipts(const struct ingress_session *s, const struct envelope *env,
+    struct receipt *r)
+{
+	struct record_receipt of = { .rg = s->tx_rg,
+		.env = env,
+		.source = original_client(s) };
+	bool disabled = false;
+
+	if ((snapshot_acct_wants(s->conf)->types & ACCT_BIT(ACCT_R)) == 0)
+		return;
+	net_local_addr(bufferevent_getfd(s->bev), &of.destination);
+	r->ends = mem_array(env->rcpt_count, sizeof(*r->ends));
+	for (of.n = 0; of.n < env->rcpt_count; of.n++) {
+		const struct env_rcpt *rcpt = &env->rcpts[of.n];
+
+		disabled = is_disabled(s->conf, rcpt,
+		    of.n == 0 ? NULL : rcpt - 1, disabled);
+		if (!disabled)
+			record_receipt_pack(&of, &r->records);
+		r->ends[of.n] = (uint32_t)r->records.len;
+	}
+	r->receipts.p = r->records.p;
+	r->receipts.ends = r->ends;
+	r->receipts.id_at = ACCT_RECORD_ID_AT;
+	r->accept.receipts = &r->receipts;
 }
 
 /* Only a queue id of the host MTA tells one hand-over from another. */
@@ -381,6 +464,7 @@ enum ingress_state
 receive_message(struct ingress_session *s)
 {
 	const char *peer = peer_name(s), *why;
+	struct envelope env;
 	struct receipt *r;
 	struct letter l;
 
@@ -407,8 +491,10 @@ receive_message(struct ingress_session *s)
 	r->accept.done = on_stored;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));
-	r->accept.msg = make_message(s, peer, &l, &r->waybill);
+	env = make_envelope(s, peer, &l);
+	r->accept.msg = make_message(&env, &l, &r->waybill);
 	r->accept.waybill = (struct slice){ r->waybill.p, r->waybill.len };
+	make_receipts(s, &env, r);
 	set_key(s, &l, &r->accept);
 	buf_clear(&s->tx.text); /* l.header pointed into it */
 	s->receipt = r;

@@ -8,6 +8,7 @@
 #include "lib/check.h"
 #include "lib/log.h"
 #include "mail/acct_record.h"
+#include "mail/classify.h"
 #include "mail/message.h"
 #include "mail/smtp_cmd.h"
 
@@ -21,6 +22,12 @@ static const struct {
 	[DISPOSE_DELETE] = { ACCT_B, "failed", "deleted" },
 	[DISPOSE_RETRY] = { ACCT_T, "delayed", "deferred" },
 };
+
+enum acct_type
+record_type(enum disposition_what what)
+{
+	return forms[what].type;
+}
 
 const char *
 record_word(enum disposition_what what)
@@ -76,6 +83,43 @@ plain_address(const char *orcpt, struct region *rg)
 	return plain_text(usual ? orcpt + 7 : orcpt, rg);
 }
 
+/* The copies that the envelope has of header fields. */
+static void
+add_headers(const struct envelope *env, struct region *rg,
+    struct acct_record *a)
+{
+	struct acct_extra *list;
+
+	if (env->header_count == 0)
+		return;
+	list = region_array(rg, env->header_count, sizeof(*list));
+	for (size_t i = 0; i < env->header_count; i++) {
+		list[i].name = region_printf(rg, "header_%s",
+		    env->headers[i].name);
+		list[i].value = env->headers[i].value;
+	}
+	a->extras = list;
+	a->extra_count = env->header_count;
+}
+
+/* "TLSv1.3 NAME" */
+static void
+set_tls(const char *tls, struct region *rg, struct acct_record *a)
+{
+	const char *blank = tls == NULL ? NULL : strchr(tls, ' ');
+
+	if (blank == NULL)
+		return;
+	a->dlv_tls_protocol = region_strndup(rg, tls, (size_t)(blank - tls));
+	a->dlv_tls_cipher = blank + 1;
+}
+
+static const char *
+source_type(const struct env_rcpt *rcpt)
+{
+	return strcmp(rcpt->domain, SNAPSHOT_DSN_DOMAIN) == 0 ? "dsn" : "smtp";
+}
+
 void
 record_pack(const struct record_of *r, struct buf *out)
 {
@@ -98,8 +142,7 @@ record_pack(const struct record_of *r, struct buf *out)
 	a.dsn_mta = host_and_address(o, mta, sizeof(mta));
 	a.bounce_cat = delivered ? "" :
 				   bounce_class_name(r->disposition->class);
-	a.src_type = strcmp(rcpt->domain, SNAPSHOT_DSN_DOMAIN) == 0 ? "dsn" :
-								      "smtp";
+	a.src_type = source_type(rcpt);
 	a.src_mta = r->env->src_mta;
 	a.dlv_type = "smtp";
 	a.dlv_source_ip = net_addr_text(&o->source, source);
@@ -111,6 +154,58 @@ record_pack(const struct record_of *r, struct buf *out)
 	a.env_id = plain_text(r->env->envid, r->rg);
 	a.queue = r->queue;
 	a.vmta_pool = r->env->pool;
+	a.rcv_smtp_user = r->env->auth_user;
+	a.first_attempt_us = r->first_attempt_us;
+	set_tls(o->tls, r->rg, &a);
+	add_headers(r->env, r->rg, &a);
+	acct_record_pack(&a, out);
+}
+
+/* The reference has the pool in vmta where one was chosen. */
+void
+record_receipt_pack(const struct record_receipt *r, struct buf *out)
+{
+	const struct envelope *env = r->env;
+	const struct env_rcpt *rcpt = &env->rcpts[r->n];
+	char source[NET_ADDR_TEXT], destination[NET_ADDR_TEXT];
+	struct acct_record a = { .type = ACCT_R,
+		.rcpt_number = r->n,
+		.logged_us = env->arrival_us,
+		.orig = env->sender,
+		.rcpt = rcpt->addr,
+		.orcpt = plain_address(rcpt->orcpt, r->rg),
+		.src_type = source_type(rcpt),
+		.src_mta = env->src_mta,
+		.rcv_source_ip = net_addr_text(&r->source, source),
+		.rcv_destination_ip = net_addr_text(&r->destination,
+		    destination),
+		.vmta = env->pool[0] != '\0' ? env->pool :
+					       envelope_vmta_shown(rcpt->vmta),
+		.job_id = env->job,
+		.env_id = plain_text(env->envid, r->rg),
+		.vmta_pool = env->pool,
+		.rcv_smtp_user = env->auth_user };
+
+	add_headers(env, r->rg, &a);
+	acct_record_pack(&a, out);
+}
+
+void
+record_queue_pack(const char *queue, const char *vmta, const struct outcome *o,
+    struct buf *out)
+{
+	char diag[1200], mta[320], source[NET_ADDR_TEXT], peer[NET_ADDR_TEXT];
+	struct acct_record a = { .type = ACCT_TQ,
+		.logged_us = o->wall_us,
+		.dsn_diag = diagnosis(o, diag, sizeof(diag)),
+		.dsn_mta = host_and_address(o, mta, sizeof(mta)),
+		.dlv_type = "smtp",
+		.dlv_source_ip = net_addr_text(&o->source, source),
+		.dlv_destination_ip = net_addr_text(&o->peer, peer),
+		.vmta = vmta,
+		.queue = queue };
+
+	classify_status(o, a.dsn_status.code);
 	acct_record_pack(&a, out);
 }
 

@@ -95,6 +95,20 @@ add_doubt(struct settlement *st, const struct settlement_rcpt *r)
 	buf_add(&st->doubts, &d, sizeof(d));
 }
 
+/*
+ * A d or b record is made whether a file takes it or not, so that none is
+ * missing in a file that a reload adds; others only for a file.
+ */
+static bool
+is_recorded(const struct settlement *st, const struct settlement_rcpt *r)
+{
+	const struct acct_wants *wants = snapshot_acct_wants(st->env->conf);
+
+	return !r->unrecorded &&
+	    (r->of.disposition->what != DISPOSE_RETRY ||
+		(wants->types & ACCT_BIT(ACCT_T)) != 0);
+}
+
 /* Its envelope cannot be read: what is left to say of it. */
 static void
 record_nameless(struct settlement *st, const struct settlement_rcpt *r)
@@ -110,7 +124,7 @@ record_nameless(struct settlement *st, const struct settlement_rcpt *r)
 	env.rcpts = &nobody;
 	of.env = &env;
 	of.n = 0;
-	if (!r->unrecorded)
+	if (is_recorded(st, r))
 		record_pack(&of, &st->records);
 	record_log(&of);
 }
@@ -127,13 +141,15 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 	item.verdict = verdicts[what->what];
 	if (what->what == DISPOSE_RETRY)
 		item.due_wall_us = clock_wall_us() + what->retry_after_us;
+	else
+		item.unrecorded = r->unrecorded;
 	buf_add(&st->items, &item, sizeof(item));
 	if (r->of.n >= r->of.env->rcpt_count) {
 		if (what->what != DISPOSE_RETRY)
 			record_nameless(st, r);
 		return;
 	}
-	if (!r->unrecorded)
+	if (is_recorded(st, r))
 		record_pack(&r->of, &st->records);
 	if (r->of.outcome->in_doubt)
 		add_doubt(st, r);

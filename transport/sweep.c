@@ -305,7 +305,9 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	r->msg = message_ref(rcpt->msg);
 	r->n = rcpt->n;
 	r->attempts = rcpt->attempts;
-	r->unrecorded = rcpt->unrecorded;
+	r->unrecorded = rcpt->unrecorded ||
+	    acct_is_disabled(sched_queue_conf(rcpt->queue),
+		record_type(what->what));
 	r->tell_deleted = rcpt->tell_deleted;
 	r->tell_nobody = !sched_queue_conf(rcpt->queue)->deliver_dsn;
 	r->disposition = *what;

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "lib/check.h"
+#include "mail/privacy.h"
 
 /* ---- the names of one type ----------------------------------------------- */
 
@@ -247,6 +248,16 @@ add_cell(struct buf *out, const struct acct_cell *c)
 		add_text(out, c->mapped[i]);
 }
 
+static void
+add_privacy(struct buf *out, const struct privacy *p)
+{
+	if (p == NULL)
+		return;
+	buf_printf(out, "%d", (int)p->kind);
+	add_text(out, p->text);
+	buf_add(out, p->key, p->key_len);
+}
+
 /* Over all that a row depends on. */
 static uint32_t
 crc_of(const struct acct_layout *l)
@@ -257,6 +268,7 @@ crc_of(const struct acct_layout *l)
 	buf_byte(&all, l->json ? 'j' : 'c');
 	buf_byte(&all, l->iso ? 'i' : 'u');
 	add_text(&all, l->user_string);
+	add_privacy(&all, l->privacy);
 	for (size_t i = 0; i < l->count; i++) {
 		add_text(&all, l->columns[i].name);
 		for (enum acct_type t = 0; t < ACCT_TYPES; t++)

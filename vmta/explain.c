@@ -79,6 +79,24 @@ print_listener_source(struct explainer *x, const struct conf_strs *list,
 }
 
 static void
+tell_line(struct explainer *x, const char *name, const char *value,
+    const struct conf_node *line)
+{
+	struct setting out = { .section = x->section,
+		.name = name,
+		.value = value,
+		.block = "" };
+
+	if (line != NULL) {
+		name_block(&x->block, line);
+		out.file = line->file;
+		out.line = line->line;
+		out.block = buf_cstr(&x->block);
+	}
+	x->fn(x->ctx, &out);
+}
+
+static void
 tell(struct explainer *x, const struct conf_directive *row, const void *owner,
     const struct place *place)
 {
@@ -86,24 +104,12 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 	size_t items = conf_print_lines(row, field);
 
 	for (size_t i = 0; i < items; i++) {
-		const struct conf_node *line;
-		struct setting out = { .section = x->section,
-			.name = row->name,
-			.block = "" };
-
 		buf_clear(&x->value);
 		conf_print(row, field, i, &x->value);
 		if (strcmp(row->name, "smtp-listener") == 0)
 			print_listener_source(x, field, i);
-		out.value = buf_cstr(&x->value);
-		line = place->set == NULL ? NULL : line_of(place, row, i);
-		if (line != NULL) {
-			name_block(&x->block, line);
-			out.file = line->file;
-			out.line = line->line;
-			out.block = buf_cstr(&x->block);
-		}
-		x->fn(x->ctx, &out);
+		tell_line(x, row->name, buf_cstr(&x->value),
+		    place->set == NULL ? NULL : line_of(place, row, i));
 	}
 }
 
@@ -275,6 +281,56 @@ explain_queue(const struct snapshot *s, const char *domain, const char *vmta,
 	if (v != NULL)
 		tell_vmta(&x, v);
 	tell_queue(&x, domain, vmta);
+	explainer_fini(&x);
+	return 0;
+}
+
+/* ---- accounting ---------------------------------------------------------- */
+
+/* Lines of directives that have no row, with names below that one. */
+static size_t
+tell_lines_below(struct explainer *x, const struct acct_entry *a, size_t k,
+    const char *name)
+{
+	for (; k < conf_schema.known_count; k++) {
+		const struct conf_known *known = &conf_schema.known[k];
+
+		if (name != NULL && str_cmp_nocase(known->name, name) > 0)
+			break;
+		if (known->fate != CONF_FATE_READ ||
+		    strchr(known->where, table_acct.letter) == NULL ||
+		    !acct_kind_has(a->pub.kind, known->name))
+			continue;
+		for (size_t i = 0; i < a->lines.n; i++)
+			if (conf_node_is(a->lines.v[i], known->name))
+				tell_line(x, known->name, a->lines.v[i]->value,
+				    a->lines.v[i]);
+	}
+	return k;
+}
+
+int
+explain_acct(const struct snapshot *s, const char *path, explain_fn *fn,
+    void *ctx, struct err *e)
+{
+	const struct acct_entry *a = strmap_get(s->accts, path);
+	struct explainer x;
+	size_t k = 0;
+
+	if (a == NULL)
+		return err_set(e, "there is no <acct-file %s>", path);
+	explainer_init(&x, s, fn, ctx);
+	x.section = "Accounting Settings";
+	for (size_t i = 0; i < table_acct.count; i++) {
+		const struct conf_directive *row = &table_acct.rows[i];
+		struct place place = place_if_set(&table_acct, &a->set,
+		    row->name);
+
+		k = tell_lines_below(&x, a, k, row->name);
+		if (acct_kind_has(a->pub.kind, row->name))
+			tell(&x, row, &a->pub, &place);
+	}
+	(void)tell_lines_below(&x, a, k, NULL);
 	explainer_fini(&x);
 	return 0;
 }

@@ -42,4 +42,12 @@ void explain_vmta(const struct snapshot *s, const char *vmta, explain_fn *fn,
 int explain_queue(const struct snapshot *s, const char *domain,
     const char *vmta, explain_fn *fn, void *ctx, struct err *e);
 
+/*
+ * What holds for the <acct-file> of that path or command: what its kind has a
+ * use for.  Of directives without a default there are only the lines that set
+ * them.  -1: there is none.
+ */
+int explain_acct(const struct snapshot *s, const char *path, explain_fn *fn,
+    void *ctx, struct err *e);
+
 #endif

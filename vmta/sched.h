@@ -201,6 +201,8 @@ const char *sched_queue_domain(const struct sched_queue *q);
 const char *sched_queue_vmta(const struct sched_queue *q); /* "" default */
 /* What it returns when a connection opens lives until sched_closed(). */
 const struct queue_conf *sched_queue_conf(const struct sched_queue *q);
+/* Has it failed as a whole, and waits? */
+bool sched_queue_waits(const struct sched_queue *q, int64_t now_us);
 /* Why the whole queue failed last, or "". */
 const char *sched_queue_last_error(const struct sched_queue *q);
 

@@ -68,6 +68,12 @@ sched_queue_vmta(const struct sched_queue *q)
 	return q->vmta->name;
 }
 
+bool
+sched_queue_waits(const struct sched_queue *q, int64_t now_us)
+{
+	return retry_waits(&q->retry, now_us);
+}
+
 const char *
 sched_queue_last_error(const struct sched_queue *q)
 {

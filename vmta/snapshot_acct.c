@@ -6,6 +6,7 @@
 
 #include "lib/check.h"
 #include "lib/conf_lex.h"
+#include "mail/privacy.h"
 #include "vmta/acct_filter.h"
 #include "vmta/acct_layout.h"
 #include "vmta/acct_target.h"
@@ -102,7 +103,7 @@ warn_of_type(const struct conf_binder *b, const struct conf_node *n,
     enum acct_type t, const char *item)
 {
 	static const unsigned made = ACCT_BIT(ACCT_D) | ACCT_BIT(ACCT_B) |
-	    ACCT_BIT(ACCT_T);
+	    ACCT_BIT(ACCT_T) | ACCT_BIT(ACCT_TQ) | ACCT_BIT(ACCT_R);
 
 	if ((made & ACCT_BIT(t)) == 0)
 		conf_warning(b->errs, n->file, n->line,
@@ -266,6 +267,9 @@ join_target(const struct joiner *j)
 	struct err e;
 
 	join_kind(j);
+	if (c->move_to[0] != '\0' && c->move_to[0] != '/')
+		complain(j, line_of(j, "move-to"),
+		    "an absolute path is needed");
 	if (c->kind == ACCT_WEBHOOK)
 		join_webhook(j);
 	if (c->kind != ACCT_REDIS)
@@ -366,6 +370,22 @@ read_mappings(const struct joiner *j, struct acct_layout_of *of)
 			of->map_count++;
 }
 
+/* The last privacy-policy; NULL: addresses stay. */
+static const struct privacy *
+read_privacy(const struct joiner *j)
+{
+	const struct conf_node *n = line_of(j, "privacy-policy");
+	struct privacy *p;
+	struct err e;
+
+	if (n == NULL)
+		return NULL;
+	p = region_new_obj(j->s->rg, struct privacy);
+	if (privacy_parse(slice_of(n->value), j->s->rg, p, &e) == -1)
+		complain(j, n, e.text);
+	return p->kind == PRIVACY_RETAIN ? NULL : p;
+}
+
 static bool
 is_json(const struct acct_conf *c)
 {
@@ -387,6 +407,7 @@ join_layout(const struct joiner *j)
 		.json = is_json(c),
 		.iso = c->iso_times,
 		.user_string = c->user_string,
+		.privacy = read_privacy(j),
 	};
 	struct err e;
 

@@ -49,6 +49,15 @@ static const struct {
 	{ "write-timeout", KIND(ACCT_PIPE) },
 };
 
+bool
+acct_kind_has(enum acct_kind kind, const char *name)
+{
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (strcmp(places[i].name, name) == 0)
+			return (places[i].kinds & KIND(kind)) != 0;
+	return true;
+}
+
 static void
 check_places(const struct check *c)
 {
@@ -58,7 +67,7 @@ check_places(const struct check *c)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		const struct conf_node *n = line_of(c, places[i].name);
 
-		if (n != NULL && (places[i].kinds & KIND(c->a->pub.kind)) == 0)
+		if (n != NULL && !acct_kind_has(c->a->pub.kind, places[i].name))
 			conf_warning(c->errs, n->file, n->line,
 			    "%s has no effect for %s", places[i].name,
 			    kinds[c->a->pub.kind]);
@@ -110,8 +119,9 @@ check_name(const struct check *c, const struct conf_node *n, enum acct_type t,
 		    acct_type_letter(t), name);
 }
 
+/* Of the lines for a type the last one counts; seen: by later ones. */
 static void
-check_list(const struct check *c, const struct conf_node *n)
+check_list(const struct check *c, const struct conf_node *n, unsigned *seen)
 {
 	struct slice rest = slice_of(n->value);
 	const char *word, *item;
@@ -120,6 +130,9 @@ check_list(const struct check *c, const struct conf_node *n)
 
 	CHECK(conf_word(&rest, c->s->rg, &word, &e) == 0 &&
 	    acct_type_find(slice_of(word), &t));
+	if ((*seen & ACCT_BIT(t)) != 0)
+		return;
+	*seen |= ACCT_BIT(t);
 	if (!takes(c, t)) {
 		conf_warning(c->errs, n->file, n->line,
 		    "record-fields %s has no effect: records does not have it",
@@ -200,12 +213,13 @@ static void
 check_columns(const struct check *c)
 {
 	const struct conf_nodes *lines = &c->a->lines;
+	unsigned seen = 0;
 
 	if (c->a->pub.layout == NULL) /* said */
 		return;
-	for (size_t i = 0; i < lines->n; i++)
+	for (size_t i = lines->n; i-- > 0;)
 		if (conf_node_is(lines->v[i], "record-fields"))
-			check_list(c, lines->v[i]);
+			check_list(c, lines->v[i], &seen);
 		else if (conf_node_is(lines->v[i], "map-header-to-field"))
 			check_mapping(c, lines->v[i]);
 	check_user_string(c);
@@ -227,9 +241,8 @@ check_nothing(const struct check *c)
 		    "queue-filter takes nothing: it has only patterns with !");
 }
 
-/* Of a type that only filtered files take, some records may be nowhere. */
-static void
-check_lost(const struct check *c, enum acct_type t)
+static bool
+is_whole_somewhere(const struct check *c, enum acct_type t)
 {
 	const struct acct_filter *filters[ACCT_CONFS_MAX];
 	size_t count = 0;
@@ -240,13 +253,28 @@ check_lost(const struct check *c, enum acct_type t)
 		if ((a->pub.types & ACCT_BIT(t)) != 0)
 			filters[count++] = a->pub.filter;
 	}
-	if (!acct_filters_take_all(filters, count) && takes(c, t)) {
-		const struct conf_node *n = line_of(c, "queue-filter");
+	return acct_filters_take_all(filters, count);
+}
 
+/* Of a type that only filtered files take, some records may be nowhere. */
+static void
+check_lost(const struct check *c)
+{
+	const struct conf_node *n = line_of(c, "queue-filter");
+	struct buf lost = { 0 };
+
+	if (c->a->pub.filter == NULL)
+		return;
+	for (enum acct_type t = 0; t < ACCT_TYPES; t++)
+		if ((ACCT_FILTERED & ACCT_BIT(t)) != 0 && takes(c, t) &&
+		    !is_whole_somewhere(c, t))
+			buf_printf(&lost, "%s%s", lost.len > 0 ? ", " : "",
+			    acct_type_letter(t));
+	if (lost.len > 0)
 		conf_warning(c->errs, n->file, n->line,
 		    "queue-filter: %s records that it leaves out may be lost",
-		    acct_type_letter(t));
-	}
+		    buf_cstr(&lost));
+	buf_fini(&lost);
 }
 
 void
@@ -259,9 +287,6 @@ snapshot_acct_check(const struct snapshot *s, struct conf_errors *errs)
 		check_retention(&c);
 		check_columns(&c);
 		check_nothing(&c);
-		for (enum acct_type t = 0; t < ACCT_TYPES; t++)
-			if ((ACCT_FILTERED & ACCT_BIT(t)) != 0 &&
-			    c.a->pub.filter != NULL)
-				check_lost(&c, t);
+		check_lost(&c);
 	}
 }

@@ -158,6 +158,8 @@ const struct conf_node *acct_entry_line(const struct acct_entry *a,
 
 /* snapshot_acct_check.c: what is legal there and yet not what it seems. */
 void snapshot_acct_check(const struct snapshot *s, struct conf_errors *errs);
+/* Has the directive a meaning for the kind? */
+bool acct_kind_has(enum acct_kind kind, const char *name);
 
 /* keys.c */
 /* Borrows the list. */

@@ -22,6 +22,8 @@
 #include "lib/check.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "vmta/acct_filter.h"
+#include "vmta/acct_layout.h"
 #include "vmta/snapshot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -201,6 +203,42 @@ check_vmta(const struct snapshot *s, const struct vmta *v)
 }
 
 static void
+check_acct(const struct acct_conf *a)
+{
+	const struct acct_layout *l = a->layout;
+
+	CHECK(a->path[0] != '\0' && l != NULL && l->count <= ACCT_COLUMNS_MAX);
+	CHECK((a->kind == ACCT_WEBHOOK) == (a->webhook != NULL));
+	CHECK((a->kind == ACCT_REDIS) == (a->redis != NULL));
+	for (size_t i = 0; i < l->count; i++)
+		for (enum acct_type t = 0; t < ACCT_TYPES; t++)
+			CHECK((a->types & ACCT_BIT(t)) != 0 ||
+			    !acct_cell_has_value(&l->columns[i].by_type[t]));
+	for (enum acct_type t = 0; t < ACCT_TYPES; t++)
+		CHECK((acct_filter_takes(a->filter, t, "example.net/v1") &&
+			  acct_filter_takes(a->filter, t, "a.b/{default}")) ||
+		    a->filter != NULL);
+}
+
+/* What one shows, all together keep. */
+static void
+check_wants(const struct snapshot *s)
+{
+	const struct acct_wants *w = snapshot_acct_wants(s);
+	unsigned types = 0;
+
+	for (size_t i = 0; i < snapshot_acct_count(s); i++) {
+		check_acct(snapshot_acct_at(s, i));
+		types |= snapshot_acct_at(s, i)->types;
+	}
+	CHECK(w->types == types);
+	for (size_t i = 0; i < w->header_count; i++)
+		CHECK(w->headers[i][0] != '\0' &&
+		    strpbrk(w->headers[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
+			NULL);
+}
+
+static void
 check_snapshot(const struct snapshot *s)
 {
 	static const char *const clients[] = { "127.0.0.1", "192.0.2.200",
@@ -218,8 +256,7 @@ check_snapshot(const struct snapshot *s)
 	}
 	for (size_t i = 0; i < g->smtp_listeners.n; i++)
 		(void)snapshot_listener_source(s, g->smtp_listeners.v[i]);
-	for (size_t i = 0; i < snapshot_acct_count(s); i++)
-		CHECK(snapshot_acct_at(s, i)->path[0] != '\0');
+	check_wants(s);
 	(void)snapshot_pool(s, "p");
 	(void)snapshot_user(s, "joe");
 }

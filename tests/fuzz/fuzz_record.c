@@ -161,7 +161,8 @@ read_envelope(struct slice bytes)
 	if (envelope_unpack(bytes.p, bytes.len, rg, &env, &e) == 0) {
 		CHECK(env.rcpt_count > 0);
 		envelope_pack(&env, &out);
-		check_same(bytes, out.p, out.len);
+		if (bytes.p[0] == out.p[0]) /* the first version is read too */
+			check_same(bytes, out.p, out.len);
 	}
 	buf_fini(&out);
 	region_free(&rg);

@@ -7,8 +7,10 @@ requeued.  It arrives byte for byte as it was signed, and is signed once."""
 import netns
 netns.enter()
 
+import os
 import subprocess
 
+import mailrace
 import signatures
 import smtp_client
 import tap
@@ -36,6 +38,9 @@ domain-key s1, pf.lab.example, {keys}/s1.brand.example.pem
 <source {auth}>
     default-virtual-mta news
 </source>
+<acct-file {root}/more/all.csv>
+    record-fields d *, rcvSmtpUser
+</acct-file>
 <domain *>
     dkim-sign yes
     retry-after 5s
@@ -57,6 +62,7 @@ class Fixture(Lab):
             zone=ZONE, config=CONFIG, dkim=[("s1", "brand.example")],
             pf_main=PF_MAIN, receivers=[{"listen": ["127.0.1.1:25"]}],
             log_headers=("X-Job", "X-Mailrace-Mark", "X-Virtual-MTA"))
+        os.mkdir(self.path("more"))
 
     def __enter__(self):
         self.start()
@@ -248,6 +254,10 @@ def users(lab):
         tap.equal(lab.wait_arrived(rcpt)["peer"], peer, login)
         line = accepted(lab, queue_id)
         tap.check("user=" + login in line, line)
+        rows = tap.wait_for(
+            lambda: [r for r in mailrace.accounting(lab.path("more"))
+                     if r["rcpt"] == rcpt and r["type"] == "d"], 20, "a row")
+        tap.equal(rows[0]["rcvSmtpUser"], login, "rcvSmtpUser")
 
 
 @tap.test("an address probe is no message")

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Without a daemon: `show settings` names the line of each value, and `test
-config --portable` makes warnings of what only this host lacks."""
+"""Without a daemon: `show settings` names the line of each value, `test config
+--portable` makes warnings of what only this host lacks, and `digest` computes
+the hashes of privacy-policy."""
 
 import netns
 netns.enter()
 
+import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -45,7 +48,26 @@ ELSEWHERE = [
     ("<virtual-mta v>\nsmtp-source-host 2001:db8::1\n</virtual-mta>",
      "2001:db8::1 is not on this host"),
     ("log-file /none/log", "no folder /none"),
+    ("<acct-file /none/a.csv>\n</acct-file>", "no folder /none"),
+    ("<acct-file /tmp/a.csv>\nmove-to /none/done\n</acct-file>",
+     "no folder /none/done"),
+    ("<acct-file /tmp/a.csv>\nmove-to /proc/self\n</acct-file>",
+     "move-to: /proc/self "),
+    ("<acct-file |/none/feed --all>\n</acct-file>",
+     "/none/feed is no program"),
+    ("<acct-file |none-of-ours | cat>\n</acct-file>",
+     "none-of-ours is no program"),
+    ("<acct-file /tmp/a.json>\nhttp-webhook-url http://a.example\n"
+     "http-webhook-extra-headers /none/headers\n</acct-file>",
+     "/none/headers: No such file"),
 ]
+ACCOUNTING = """\
+<acct-file /var/log/acct.csv>
+    records d, b
+    record-fields d *, header_X-Job
+    move-interval 1h
+</acct-file>
+"""
 
 
 class Folder:
@@ -95,6 +117,26 @@ def queue(folder):
               "nowhere")
     tap.equal(found["Virtual MTA Settings", "smtp-source-host"],
               "127.0.0.10 mta.example # %s:2" % folder.config, "inherited")
+
+
+@tap.test("show settings ACCT-FILE: each value and where it is written")
+def acct(folder):
+    path = folder.write("acct.conf", ACCOUNTING)
+    r = folder.run("show", "settings", "/var/log/acct.csv", config=path)
+    tap.equal((r.returncode, r.stderr), (0, ""), "status")
+    found = lines(r.stdout)
+    of = " <acct-file /var/log/acct.csv>"
+    for name, value in (("record-fields", "d *, header_X-Job # %s:3" % path + of),
+                        ("move-interval", "1h # %s:4" % path + of),
+                        ("max-size", "250m # default")):
+        tap.equal(found["Accounting Settings", name], value, name)
+    pasted = folder.write("pasted.conf", "<acct-file /x.csv>\n%s</acct-file>\n"
+                          % r.stdout)
+    tap.equal(folder.run("show", "settings", "/x.csv", config=pasted)
+              .stdout.count("\n"), r.stdout.count("\n"), "pasted")
+    r = folder.run("show", "settings", "|/bin/feed", config=path)
+    tap.equal(r.returncode, 1, "one that there is not")
+    tap.equal(r.stderr, "mailrace: there is no <acct-file |/bin/feed>\n", "why")
 
 
 @tap.test("what is printed can be pasted: the same settings again")
@@ -162,9 +204,12 @@ def mistakes(folder):
 
 @tap.test("without it, they are errors, but for addresses of mail to come")
 def strict(folder):
+    other_volume = os.stat("/tmp").st_dev != os.stat("/dev/shm").st_dev
     for text, good in (("control-group none-of-ours", False),
                        ("smtp-listener 192.0.2.1:25", False),
                        ("mark-key-file /none/mark", False),
+                       ("<acct-file /tmp/a.csv>\nmove-to /dev/shm\n"
+                        "</acct-file>", not other_volume),
                        ("smtp-source-host 192.0.2.2 a.example", True),
                        ("smtp-source-host 198.51.100.0/24 a.example", True)):
         path = folder.write("strict.conf", text + "\n")
@@ -213,6 +258,35 @@ def keys(folder):
         tap.equal([line.split()[1].split(",")[0] for line in
                    r.stdout.splitlines() if line.startswith("domain-key")],
                   selectors, queue)
+
+
+@tap.test("digest: the hashes that Python computes, and PowerMTA prints")
+def digest(folder):
+    for key, text in (("openmta", "alice"), ("k e\\y\"", ""),
+                      ("long" * 40, "j\u00f6rg+x")):
+        want = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+        for given in ("--key=" + key, "--hexkey=" + key.encode().hex()):
+            r = folder.run("digest", "--hmac-sha256", given, text)
+            tap.equal((r.returncode, r.stdout),
+                      (0, "Result: %s\n" % want.upper()), given + r.stderr)
+    r = folder.run("digest", "--siphash", "--key=openmta", "alice", "--json")
+    tap.equal(json.loads(r.stdout), {"result": "B8C20B1AC3BB95C1"}, r.stderr)
+
+
+@tap.test("digest: what is missing, twice or no key is told, status 2")
+def digest_mistakes(folder):
+    for words, said in (
+            (["--siphash", "--key=k"], "needs a string"),
+            (["--key=k", "x"], "--hmac-sha256 and --siphash"),
+            (["--siphash", "--hmac-sha256", "--key=k", "x"], "one of"),
+            (["--siphash", "x"], "--key and --hexkey"),
+            (["--siphash", "--key=k", "--hexkey=00", "x"], "one of"),
+            (["--siphash", "--hexkey=0", "x"], "a key in hex"),
+            (["--siphash", "--key=" + "k" * 17, "x"], "16 bytes"),
+            (["--siphash", "--key=k", "x", "y"], '"y" is too much')):
+        r = folder.run("digest", *words)
+        tap.equal((r.returncode, r.stdout), (2, ""), str(words))
+        tap.check(said in r.stderr, r.stderr)
 
 
 tap.main(Folder)

@@ -70,6 +70,30 @@ snapshot_vmta(const struct snapshot *s, const char *name)
 	return NULL;
 }
 
+const struct acct_wants *
+snapshot_acct_wants(const struct snapshot *s)
+{
+	return &s->wants;
+}
+
+/* Nobody asks for more of it. */
+void
+snapshot_queue_conf(const struct snapshot *s, const char *domain,
+    const char *vmta, struct queue_conf *out)
+{
+	(void)vmta;
+	memset(out, 0, sizeof(*out));
+	out->disabled_records.n = s->disabled != NULL &&
+	    strcmp(s->disabled, domain) == 0;
+}
+
+bool
+acct_is_disabled(const struct queue_conf *c, enum acct_type t)
+{
+	(void)t;
+	return c->disabled_records.n > 0;
+}
+
 const struct pool *
 snapshot_pool(const struct snapshot *s, const char *name)
 {
@@ -161,6 +185,7 @@ fake_store_fini(struct store *st)
 	region_free(&st->rg);
 	buf_fini(&st->env_bytes);
 	buf_fini(&st->text);
+	buf_fini(&st->receipts);
 }
 
 /* Is it known?  If not, it is from now on. */
@@ -182,6 +207,23 @@ know(struct store *st, const struct store_accept *a, uint32_t i)
 }
 
 static void
+keep_receipts(struct store *st, const struct store_accept *a)
+{
+	const struct store_receipts *r = a->receipts;
+
+	buf_clear(&st->receipts);
+	for (uint32_t i = 0, from = 0; r != NULL && i < a->rcpt_count;
+	     from = r->ends[i++]) {
+		size_t at = st->receipts.len;
+
+		if (a->known[i] || r->ends[i] == from)
+			continue;
+		buf_add(&st->receipts, r->p + from, r->ends[i] - from);
+		put_be64(st->receipts.p + at + r->id_at, a->msg->id);
+	}
+}
+
+static void
 answer(struct store *st, struct store_accept *a)
 {
 	struct err e;
@@ -199,6 +241,7 @@ answer(struct store *st, struct store_accept *a)
 			a->msg->id = ++st->last_id;
 			st->taken++;
 		}
+		keep_receipts(st, a);
 		st->has_key = a->has_key;
 		buf_clear(&st->text);
 		buf_add(&st->text, a->msg->body->bytes, a->msg->body->len);

@@ -33,6 +33,7 @@ struct store {
 	struct envelope env;
 	struct buf env_bytes, text;
 	bool has_key;
+	struct buf receipts; /* records of those who were not known */
 
 	struct store_accept *waiting[16];
 	size_t waiting_count;
@@ -65,6 +66,9 @@ struct snapshot {
 	const char *policy_source; /* of the last run */
 	char policy_user[32];
 	bool policy_saw_bcc, policy_saw_date;
+
+	struct acct_wants wants;
+	const char *disabled; /* a domain whose queue wants no records */
 };
 
 void fake_snapshot_init(struct snapshot *s);

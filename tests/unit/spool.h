@@ -39,7 +39,8 @@ static struct {
 	char outbox[1 << 16];
 	size_t outbox_len;
 	uint64_t outbox_seq;
-	struct store_ledger outbox_after; /* of the last */
+	bool outbox_has_ledger; /* the last: as committed with it */
+	struct store_ledger outbox_after;
 	/* The last move of a body, and how many. */
 	size_t moved_count;
 	struct {
@@ -142,7 +143,9 @@ spool_on_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
 		spool.outbox_len += len;
 	}
 	spool.outbox_seq = seq;
-	spool.outbox_after = *after;
+	spool.outbox_has_ledger = after != NULL;
+	if (after != NULL)
+		spool.outbox_after = *after;
 }
 
 static inline void
@@ -186,6 +189,7 @@ spool_open(void)
 		fcntl(spool.pipe[0], F_SETFL, O_NONBLOCK) == -1))
 		exit(99);
 	spool.recovered_count = spool.outbox_len = spool.moved_count = 0;
+	spool.outbox_has_ledger = false;
 	spool.states[0] = '\0';
 	if (store_open(&opt, &owner, NULL, &spool.store, &e) == -1) {
 		(void)printf("Bail out! %s\n", e.text);

@@ -13,6 +13,8 @@ main(void)
 		    NOTIFY_FAILURE, 50 },
 		{ "b@example.org", "example.org", "", "", 0, 90 },
 	};
+	static const struct env_header headers[] = { { "x-job", "spring" },
+		{ "subject", "" } };
 	struct envelope in = { .arrival_us = 1234567890123456,
 		.sender = "",
 		.envid = "E1",
@@ -22,6 +24,8 @@ main(void)
 		.host_id = "4ABC",
 		.src_mta = "h (127.0.0.1)",
 		.ret = RET_HDRS,
+		.headers = headers,
+		.header_count = 2,
 		.flags = ENVELOPE_8BIT,
 		.rcpt_count = 2,
 		.rcpts = rcpts };
@@ -40,6 +44,10 @@ main(void)
 	is_str(out.rcpts[1].addr, "b@example.org", "the second one");
 	is_str(out.rcpts[0].orcpt, "rfc822;a@example.net", "ORCPT");
 	is_int(out.rcpts[1].priority, 90, "priority");
+	is_int(out.header_count, 2, "two header fields");
+	is_str(out.headers[0].name, "x-job", "the name of one");
+	is_str(out.headers[0].value, "spring", "and its value");
+	is_str(out.headers[1].value, "", "an empty one");
 	for (size_t len = 0; len < b.len; len++) {
 		char *cut = mem_dup(b.p, len); /* ASan sees a read past it */
 

@@ -177,6 +177,78 @@ test_pasting(const struct snapshot *s)
 	}
 }
 
+static const char acct_text[] = /* the line numbers count */
+    "<acct-file /a/acct.csv>\n"
+    "  records d, t\n"
+    "  records b\n"
+    "  record-fields t rcpt, header_X\n"
+    "  record-fields d *, !rcpt\n"
+    "  user-string \"a b\"\n"
+    "</acct-file>\n"
+    "<acct-file /a/acct.csv>\n"
+    "  move-interval 5m\n"
+    "</acct-file>\n"
+    "<acct-file |/bin/feed x>\n"
+    "</acct-file>\n"
+    "<acct-file /a/hook.json>\n"
+    "  http-webhook-url http://a.example/\n"
+    "</acct-file>\n";
+
+#define OF_A " <acct-file /a/acct.csv>"
+
+static const struct {
+	const char *path, *wanted;
+} of_acct[] = {
+	{ "/a/acct.csv", "records t :2" OF_A },
+	{ "/a/acct.csv", "records b :3" OF_A },
+	{ "/a/acct.csv", "record-fields t rcpt, header_X :4" OF_A },
+	{ "/a/acct.csv", "record-fields d *, !rcpt :5" OF_A },
+	{ "/a/acct.csv", "user-string \"a b\" :6" OF_A },
+	{ "/a/acct.csv", "move-interval 5m :9" OF_A },
+	{ "/a/acct.csv", "max-size 250m :0 " },
+	{ "/a/acct.csv", "delete-after 1w1d :0 " },
+	{ "|/bin/feed x", "write-timeout 1m :0 " },
+	{ "/a/hook.json",
+	    "http-webhook-url http://a.example/ :14 <acct-file /a/hook.json>" },
+	{ "/a/hook.json", "max-size 5m :0 " },
+};
+
+/* Each once. */
+static void
+note_name(void *ctx, const struct setting *s)
+{
+	if (strstr(buf_cstr(ctx), s->name) == NULL)
+		buf_printf(ctx, "%s ", s->name);
+}
+
+static void
+test_acct(void)
+{
+	struct snapshot *s = load("acct", acct_text);
+	struct buf names = { 0 };
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(of_acct) / sizeof(of_acct[0]); i++) {
+		struct hunt h = { "Accounting Settings", of_acct[i].wanted,
+			false, { NULL, 0, 0 } };
+
+		is_int(explain_acct(s, of_acct[i].path, look, &h, &e), 0,
+		    of_acct[i].path);
+		ok(h.found, "%s: %s", of_acct[i].path, of_acct[i].wanted);
+		buf_fini(&h.line);
+	}
+	(void)explain_acct(s, "|/bin/feed x", note_name, &names, &e);
+	is_str(buf_cstr(&names),
+	    "format http-webhook-url iso-times max-buffer-size records "
+	    "redis-stream-url retry-interval sync user-string write-timeout ",
+	    "of a command what means something");
+	is_int(explain_acct(s, "/a/b", note_name, &names, &e), -1,
+	    "an unknown one");
+	is_str(e.text, "there is no <acct-file /a/b>", "why");
+	buf_fini(&names);
+	snapshot_unref(&s);
+}
+
 static void
 nothing(void *ctx, const struct setting *s)
 {
@@ -212,6 +284,7 @@ main(void)
 	test_global(s);
 	test_pasting(s);
 	test_unknown(s);
+	test_acct();
 	snapshot_unref(&s);
 	conf_file_end();
 	return done_testing();

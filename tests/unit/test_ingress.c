@@ -18,6 +18,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "mail/acct_record.h"
 #include "mail/canon.h"
 #include "mail/mark.h"
 #include "tests/tap.h"
@@ -1020,6 +1021,106 @@ test_queue_id(void)
 
 /* ---- coming and going ---------------------------------------------------- */
 
+/* "TYPE ID.NUMBER RCPT VMTA SOURCE [EXTRA=VALUE ...]; " of each record. */
+static const char *
+receipts_text(void)
+{
+	static char text[600];
+	struct region *rg = region_new();
+	const char *p = store.receipts.p;
+	size_t left = store.receipts.len, at = 0;
+	struct acct_record r;
+
+	text[0] = '\0';
+	while (acct_record_unpack(&p, &left, rg, &r) == ACCT_RECORD) {
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		    "%s %d.%d %s %s %s", acct_type_letter(r.type), (int)r.id,
+		    (int)r.rcpt_number, r.rcpt, r.vmta, r.rcv_source_ip);
+		for (size_t i = 0; i < r.extra_count; i++)
+			at += (size_t)snprintf(text + at, sizeof(text) - at,
+			    " %s=%s", r.extras[i].name, r.extras[i].value);
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "; ");
+	}
+	region_free(&rg);
+	return text;
+}
+
+static const char *const wanted_headers[] = { "x-note", "x-none", "x-remove" };
+
+/* Records of receipts, where they are wanted, with copies of header fields. */
+static void
+test_receipts(void)
+{
+	struct client c;
+
+	env_reset();
+	conf.wants.headers = wanted_headers;
+	conf.wants.header_count = 3;
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&c, LMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n< 250 2.1.5*\n"),
+	    "a message");
+	is_str(receipts_text(), "", "nobody wants a record");
+	conf.wants.types = ACCT_BIT(ACCT_R) | ACCT_BIT(ACCT_D);
+	conf.disabled = "c.test";
+	ok(talk(&c,
+	       "> XFORWARD ADDR=192.0.2.7\n< 250*\n"
+	       "> MAIL FROM:<s@a.test>\n> RCPT TO:<r@b.test>\n"
+	       "> RCPT TO:<x@c.test>\n> RCPT TO:<q@b.test>\n> DATA\n"
+	       "< 250*\n< 250*\n< 250*\n< 250*\n< 354*\n"
+	       "> X-Note: caf\xe9\n>   au lait\n> x-note: two\n"
+	       "> X-Remove: gone\n> \n> .\n"
+	       "< 250 2.1.5*\n< 250 2.1.5*\n< 250 2.1.5*\n"),
+	    "now they are wanted");
+	is_str(receipts_text(),
+	    "r 2.0 r@b.test one 192.0.2.7 header_x-note=caf?  au lait "
+	    "header_x-remove=gone; "
+	    "r 2.2 q@b.test one 192.0.2.7 header_x-note=caf?  au lait "
+	    "header_x-remove=gone; ",
+	    "a record each, but for the queue that is not to have any");
+	ok(store.env.header_count == 2 &&
+		strcmp(store.env.headers[1].value, "gone") == 0,
+	    "the envelope has what policy took away");
+	client_close(&c);
+	conf.source.relay = true;
+	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+	conf.wants.header_count = 0;
+	conf.assign = "both";
+	ok(talk(&c, SMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n< 250 2.6.0*\n"),
+	    "without XFORWARD");
+	is_str(receipts_text(), "r 3.0 r@b.test both 192.0.2.9; ",
+	    "our client, and the pool that was chosen");
+	client_close(&c);
+}
+
+/* Copies of header fields have a limit, also all together. */
+static void
+test_long_headers(void)
+{
+	static char names[30][20];
+	const char *list[30];
+	struct buf text = { 0 };
+	struct client c;
+
+	env_reset();
+	conf.wants.headers = list;
+	conf.wants.header_count = 30;
+	for (int i = 0; i < 30; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "x-%d", i);
+		list[i] = names[i];
+		buf_printf(&text, "X-%d: %0900d%0900d\r\n", i, i, i);
+	}
+	buf_str(&text, "\r\n.\r\n");
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&c, LMTP_HELLO OPEN_ONE), "a message with thirty long fields");
+	send_bytes(&c, text.p, text.len);
+	pump(&c);
+	ok(store.env.header_count == 16 &&
+		strlen(store.env.headers[0].value) == 1000,
+	    "sixteen copies are kept, of a thousand bytes each");
+	buf_fini(&text);
+	client_close(&c);
+}
+
 static void
 test_refused(void)
 {
@@ -1193,6 +1294,8 @@ main(void)
 	test_listener_source();
 	test_received();
 	test_queue_id();
+	test_receipts();
+	test_long_headers();
 	test_refused();
 	test_shutdown();
 	test_timeout();

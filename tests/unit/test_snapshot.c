@@ -254,8 +254,6 @@ static const struct {
 	{ "<acct-file /a>\nrecords d\nrecords x\n</acct-file>",
 	    "main:3: records: \"x\" is no kind of record" },
 	{ "<acct-file a>\n</acct-file>", "an absolute path" },
-	{ "<acct-file /a>\nprivacy-policy redact\n</acct-file>",
-	    "privacy-policy protects" },
 	{ "domain-key s, x.com, none.pem", "main:1: domain-key: " },
 	{ "log-level loud", "main:1: log-level" },
 	{ "log-file x", "main:1: log-file: an absolute path" },

@@ -180,6 +180,112 @@ test_restart(void)
 }
 
 static void
+end_all(uint64_t id, uint32_t from, uint32_t count)
+{
+	for (uint32_t n = from; n < count; n++)
+		(void)spool_settle_one(id, n, VERDICT_DELIVERED, "");
+}
+
+/* What the outbox has since then, with the id of each record. */
+static const char *
+receipts_since(size_t from)
+{
+	static char text[300];
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = from; i + 11 <= spool.outbox_len; i += 11)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		    "%.3s/%llx ", spool.outbox + i,
+		    (unsigned long long)get_be64(spool.outbox + i + 3));
+	return text;
+}
+
+/* Records of those who came go with their message, those of the known stay. */
+static void
+test_receipts(void)
+{
+	static const char records[] = "r0:iiiiiiiir1:iiiiiiiir2:iiiiiiii";
+	static const uint32_t ends[] = { 11, 22, 33 };
+	static const struct store_receipts receipts = { records, ends, 3 };
+	bool known[3] = { false };
+	struct store_accept a = { .receipts = &receipts };
+	struct store_accept keyed = { .has_key = true,
+		.key = "receipts",
+		.rcpt_keys = (uint64_t[]){ 11, 12, 13 },
+		.known = known,
+		.receipts = &receipts };
+	size_t from = spool.outbox_len;
+	unsigned long long id = spool_accept(&a, 3, 100);
+	struct store_audit audit;
+	char want[100];
+
+	(void)snprintf(want, sizeof(want), "r0:/%llx r1:/%llx r2:/%llx ", id,
+	    id, id);
+	is_str(receipts_since(from), want, "each recipient has a record");
+	end_all(id, 0, 3);
+	from = spool.outbox_len;
+	id = spool_accept(&keyed, 2, 100);
+	(void)snprintf(want, sizeof(want), "r0:/%llx r1:/%llx ", id, id);
+	is_str(receipts_since(from), want, "also with a key");
+	end_all(id, 0, 2);
+	from = spool.outbox_len;
+	id = spool_accept(&keyed, 3, 100);
+	(void)snprintf(want, sizeof(want), "r2:/%llx ", id);
+	is_str(receipts_since(from), want, "known ones have none");
+	end_all(id, 2, 3);
+	from = spool.outbox_len;
+	memset(known, 0, sizeof(known));
+	ok(spool_accept(&keyed, 3, 100) == 0 && spool.outbox_len == from,
+	    "a message of known ones alone has none");
+	audit = spool_audit();
+	is_int((int64_t)spool.outbox_after.accepted,
+	    (int64_t)audit.ledger.accepted, "the ledger with them counts them");
+	store_audit_fini(&audit);
+	store_outbox_done(spool.store, spool.outbox_seq);
+}
+
+/* Those of which no record says that they ended are counted apart. */
+static void
+test_unrecorded(void)
+{
+	struct store_accept a = { 0 };
+	struct store_audit before = spool_audit(), after;
+	uint64_t id = spool_accept(&a, 3, 100);
+	struct store_settled items[] = {
+		{ .id = id,
+		    .n = 0,
+		    .verdict = VERDICT_DELIVERED,
+		    .unrecorded = true },
+		{ .id = id, .n = 1, .verdict = VERDICT_RETRY },
+		{ .id = id, .n = 2, .verdict = VERDICT_FAILED },
+		{ .id = id,
+		    .n = 1,
+		    .verdict = VERDICT_DELETED,
+		    .unrecorded = true },
+	};
+	struct store_settled whole[2];
+
+	ok(spool_settle(items, 4, ""), "one by one");
+	id = spool_accept(&a, 2, 100);
+	for (uint32_t n = 0; n < 2; n++)
+		whole[n] = (struct store_settled){ .id = id,
+			.n = n,
+			.verdict = n == 0 ? VERDICT_EXPIRED : VERDICT_FAILED,
+			.unrecorded = true };
+	ok(spool_settle(whole, 2, ""), "and a whole message");
+	after = spool_audit();
+	is_int(
+	    (int64_t)(after.ledger.unrecorded_d - before.ledger.unrecorded_d),
+	    1, "delivered");
+	is_int(
+	    (int64_t)(after.ledger.unrecorded_b - before.ledger.unrecorded_b),
+	    3, "ended otherwise");
+	store_audit_fini(&before);
+	store_audit_fini(&after);
+}
+
+static void
 test_doubts(void)
 {
 	struct store_audit audit = spool_audit();
@@ -557,6 +663,8 @@ main(void)
 	test_ends();
 	test_handover();
 	test_restart();
+	test_receipts();
+	test_unrecorded();
 	test_state();
 	test_doubts();
 	test_overtaken();
