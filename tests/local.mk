@@ -472,6 +472,7 @@ EXTRA_DIST += \
 	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_busy.py \
