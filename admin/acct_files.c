@@ -19,6 +19,9 @@
  */
 #define MTIME_SLACK_S 3600
 
+/* Lines that are looked at before; a few milliseconds. */
+#define JSON_ROWS 500
+
 /* ---- names --------------------------------------------------------------- */
 
 /* -YYYY-MM-DD-NNNN: how many bytes at p look so. */
@@ -65,25 +68,49 @@ add_file(struct acct_files *f, const char *path)
 	return &f->v[f->n++];
 }
 
-/* The time of the first row; ACCT_TIME_NONE: it has none. */
+static void
+keep_names(struct acct_files *f, struct acct_file *file,
+    const struct acct_source *s)
+{
+	file->columns = acct_source_columns(s);
+	file->names = region_array(f->rg, file->columns, sizeof(*file->names));
+	for (size_t i = 0; i < file->columns; i++)
+		file->names[i] = region_strdup(f->rg, acct_source_name(s, i));
+}
+
 static int64_t
-first_time(const char *path)
+time_of(const struct acct_source *s)
+{
+	for (size_t i = 0; i < acct_source_columns(s); i++)
+		if (str_eq_nocase(acct_source_name(s, i), "timeLogged"))
+			return acct_time(acct_source_cells(s)[i]);
+	return ACCT_TIME_NONE;
+}
+
+/*
+ * The names of its columns, and the time of its first row if it has one.  JSON
+ * lines leave out what is empty: only several have all columns between them.
+ */
+static void
+look_at(struct acct_files *f, struct acct_file *file)
 {
 	struct acct_source *s;
 	enum csv_next got;
-	int64_t t = ACCT_TIME_NONE;
+	unsigned rows = 0;
 	struct err e;
 
-	if (acct_source_open(path, &s, &e) == -1)
-		return ACCT_TIME_NONE;
-	do
-		got = acct_source_next(s, &e);
-	while (got == CSV_HEADER);
-	for (size_t i = 0; got == CSV_ROW && i < acct_source_columns(s); i++)
-		if (str_eq_nocase(acct_source_name(s, i), "timeLogged"))
-			t = acct_time(acct_source_cells(s)[i]);
+	if (acct_source_open(file->path, &s, &e) == -1)
+		return; /* who reads it will say why */
+	while (
+	    (got = acct_source_next(s, &e)) == CSV_HEADER || got == CSV_ROW) {
+		if (got == CSV_ROW && rows++ == 0 &&
+		    time_of(s) != ACCT_TIME_NONE)
+			file->first_s = time_of(s);
+		if (rows == (acct_source_is_json(s) ? JSON_ROWS : 1))
+			break;
+	}
+	keep_names(f, file, s);
 	acct_source_close(&s);
-	return t;
 }
 
 /* One path of two acct-files, or a link to it, counts once. */
@@ -111,9 +138,8 @@ consider(struct acct_files *f, const char *path, int64_t not_before_s)
 	file->size = (uint64_t)st.st_size;
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
-	file->first_s = first_time(path);
-	if (file->first_s == ACCT_TIME_NONE)
-		file->first_s = st.st_mtim.tv_sec;
+	file->first_s = st.st_mtim.tv_sec;
+	look_at(f, file);
 }
 
 /* The dated ones of a folder. */
@@ -216,8 +242,10 @@ acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
 		struct stat st;
 
 		file->named = true;
-		if (stat(file->path, &st) == 0)
-			file->size = (uint64_t)st.st_size;
+		if (stat(file->path, &st) == -1 || !S_ISREG(st.st_mode))
+			continue;
+		file->size = (uint64_t)st.st_size;
+		look_at(out, file);
 	}
 	if (rc == -1)
 		acct_files_fini(out);

@@ -25,6 +25,9 @@ struct acct_file {
 	bool named;        /* on the command line: it has to be there */
 	uint64_t size;     /* 0: not known */
 	int64_t first_s;   /* when its first row was logged, or the file made */
+	/* Of its first header, or of the first JSON lines; not of a stream. */
+	const char **names;
+	size_t columns;
 	dev_t dev;
 	ino_t ino;
 };

@@ -140,7 +140,8 @@ open_next(struct acct_rows *r)
 			tell(r, "deleted meanwhile; its rows are left out");
 			continue;
 		}
-		tell(r, e.text);
+		progress_hide(&r->progress);
+		(void)fprintf(stderr, "mailrace: %s\n", e.text);
 		r->failed++;
 	}
 	return false;

@@ -43,12 +43,13 @@ acct_source_open(const char *path, struct acct_source **s_r, struct err *e)
 
 	*s_r = NULL;
 	if (fd == -1)
-		return err_sys(e, "open");
+		return err_sys(e, "%s", path);
 	s = mem_new(struct acct_source);
 	s->fd = fd;
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	input_init(&s->in, input_read_fd, &s->fd, CSV_LINE_MAX);
 	if (choose_form(s, e) == -1) {
+		(void)err_where(e, "%s", path);
 		acct_source_close(&s);
 		return -1;
 	}

@@ -14,7 +14,7 @@
 
 struct acct_source;
 
-/* "-" is standard input.  The error names no path. */
+/* "-" is standard input.  The error names the path. */
 int acct_source_open(const char *path, struct acct_source **s_r, struct err *e);
 void acct_source_close(struct acct_source **sp);
 

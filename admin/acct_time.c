@@ -45,7 +45,7 @@ zone(struct slice s, int64_t *s_r)
 	m = digits(s.p + s.len - 2, 2);
 	if (h < 0 || h > 23 || m < 0 || m > 59)
 		return false;
-	*s_r = (h * 60 + m) * (s.p[0] == '-' ? -60 : 60);
+	*s_r = (int64_t)(h * 60 + m) * (s.p[0] == '-' ? -60 : 60);
 	return true;
 }
 

@@ -16,6 +16,6 @@
 #define ACCT_TIME_NONE INT64_MIN
 
 /* Seconds since 1970, or ACCT_TIME_NONE. */
-int64_t acct_time(struct slice text);
+int64_t acct_time(struct slice s);
 
 #endif

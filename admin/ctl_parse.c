@@ -302,9 +302,8 @@ check_option(const struct command *c, const struct ctl_given *g)
 		return 2;
 	}
 	if (!is_value(o, g->value, &e)) {
-		(void)fprintf(stderr, "mailrace: --%s takes %s: %s%s%s\n",
-		    o->name, o->value, e.text, e.text[0] == '\0' ? "" : "; ",
-		    o->doc);
+		(void)fprintf(stderr, "mailrace: --%s takes %s: %s\n", o->name,
+		    o->value, e.text[0] == '\0' ? o->doc : e.text);
 		return 2;
 	}
 	return 0;

@@ -11,12 +11,16 @@ mailrace_SOURCES = \
 	%D%/ctl_audit.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_digest.c \
+	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_main.c \
 	%D%/ctl_offline.c \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
 	%D%/ctl_queue.c \
 	%D%/ctl_stats.c \
+	%D%/find_print.c %D%/find_print.h \
+	%D%/find_sort.c %D%/find_sort.h \
+	%D%/find_text.c %D%/find_text.h \
 	%D%/host_check.c %D%/host_check.h \
 	%D%/options.def \
 	%D%/progress.c %D%/progress.h \

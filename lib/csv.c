@@ -237,12 +237,15 @@ pass_zeros(struct csv *c)
 }
 
 static bool
-pass_mark(struct input *in)
+pass_mark(struct csv *c)
 {
+	struct input *in = c->in;
+
 	if (in->end - in->start < 3 ||
 	    memcmp(in->mem + in->start, "\xef\xbb\xbf", 3) != 0)
 		return false;
 	in->start += 3;
+	c->zeros = false;
 	return true;
 }
 
@@ -250,7 +253,7 @@ pass_mark(struct input *in)
 static void
 pass_rubbish(struct csv *c)
 {
-	while (c->in->start < c->in->end && (pass_zeros(c) || pass_mark(c->in)))
+	while (c->in->start < c->in->end && (pass_zeros(c) || pass_mark(c)))
 		;
 	if (c->in->start < c->in->end)
 		c->zeros = false;

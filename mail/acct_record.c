@@ -252,36 +252,40 @@ read_form_2(struct reader *r, struct region *rg, struct acct_record *out)
 	out->extras = extras;
 }
 
-static struct slice
-form_1_TIME(struct reader *r)
+/* Form 1 has every field up to the last that there was. */
+static void
+form_1_TIME(struct reader *r, unsigned number, int64_t *out)
 {
-	return (struct slice){ take(r, 8), 8 };
+	if (number <= FORM_1_FIELDS)
+		read_TIME(r, (struct slice){ take(r, 8), 8 }, out);
 }
 
-static struct slice
-form_1_SIZE(struct reader *r)
+static void
+form_1_SIZE(struct reader *r, unsigned number, uint64_t *out)
 {
-	return (struct slice){ take(r, 8), 8 };
+	if (number <= FORM_1_FIELDS)
+		read_SIZE(r, (struct slice){ take(r, 8), 8 }, out);
 }
 
-static struct slice
-form_1_STATUS(struct reader *r)
+static void
+form_1_STATUS(struct reader *r, unsigned number, struct acct_status *out)
 {
-	return (struct slice){ take(r, 3), 3 };
+	if (number <= FORM_1_FIELDS)
+		read_STATUS(r, (struct slice){ take(r, 3), 3 }, out);
 }
 
-static struct slice
-form_1_STR(struct reader *r)
+static void
+form_1_STR(struct reader *r, unsigned number, const char **out)
 {
-	return take_bytes(r);
+	if (number <= FORM_1_FIELDS)
+		read_STR(r, take_bytes(r), out);
 }
 
 static void
 read_form_1(struct reader *r, struct acct_record *out)
 {
 #define A(number, name, column, member, kind, types) \
-	if ((number) <= FORM_1_FIELDS) \
-		read_##kind(r, form_1_##kind(r), &out->member);
+	form_1_##kind(r, number, &out->member);
 #include "mail/acct_fields.def"
 #undef A
 	if (r->left != 0)

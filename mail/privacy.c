@@ -253,20 +253,18 @@ is_keyed_by(const struct privacy_keyed *k, const struct privacy *p)
 static struct privacy_keyed *
 find_keyed(struct privacy_keys *keys, const struct privacy *p)
 {
-	struct privacy_keyed *k = NULL;
-	size_t i;
+	struct privacy_keyed *k;
+	size_t i = 0;
 
-	for (i = 0; i < PRIVACY_KEYED; i++)
-		if (is_keyed_by(keys->keyed[i], p)) {
-			k = keys->keyed[i];
-			break;
-		}
-	if (k == NULL) {
-		i = PRIVACY_KEYED - 1;
+	while (i < PRIVACY_KEYED - 1 && !is_keyed_by(keys->keyed[i], p))
+		i++;
+	k = keys->keyed[i];
+	if (!is_keyed_by(k, p)) {
 		keyed_free(&keys->keyed[i]);
 		k = keyed_new(p);
 	}
-	memmove(&keys->keyed[1], &keys->keyed[0], i * sizeof(keys->keyed[0]));
+	for (; i > 0; i--)
+		keys->keyed[i] = keys->keyed[i - 1];
 	keys->keyed[0] = k;
 	return k;
 }

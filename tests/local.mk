@@ -228,6 +228,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_csv \
 	tests/fuzz/fuzz_ctl \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
@@ -263,6 +264,8 @@ tests_fuzz_fuzz_classify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c $(fuzz_main)
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=glob -Wl,--wrap=open
+tests_fuzz_fuzz_csv_SOURCES = %D%/fuzz/fuzz_csv.c $(fuzz_main)
+tests_fuzz_fuzz_csv_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
 tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=connect
@@ -319,6 +322,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_report.py \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_store.py \
+	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
@@ -344,6 +348,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
 	%D%/fuzz/fuzz_conf.in \
+	%D%/fuzz/fuzz_csv.in \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_ctl.repro \
 	%D%/fuzz/fuzz_dns_packet.in \
@@ -447,6 +452,8 @@ EXTRA_DIST += \
 	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_acct_rows.py \
+	%D%/system/test_acct_tools.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \

@@ -40,37 +40,53 @@ parse_port(struct slice s, uint16_t *port_r, struct err *e)
 	return 0;
 }
 
+/* The address in brackets that s begins with; what is behind stays in s. */
+static bool
+take_literal(struct slice *s, struct slice *host_r)
+{
+	struct net_addr addr;
+	struct err ignored;
+
+	*s = (struct slice){ s->p + 1, s->len - 1 };
+	return take_until(s, ']', host_r) &&
+	    net_addr_parse(*host_r, &addr, &ignored) == 0 &&
+	    (s->len == 0 || s->p[0] == ':');
+}
+
+static bool
+is_host(struct slice s)
+{
+	struct net_addr addr;
+	struct err ignored;
+
+	return conf_is_host_name(s) || net_addr_parse(s, &addr, &ignored) == 0;
+}
+
 /* HOST[:PORT]; an IPv6 address stands in brackets. */
 static int
 parse_host(struct slice s, struct slice *host_r, uint16_t *port_r,
     struct err *e)
 {
-	struct net_addr addr;
-	struct slice whole = s;
-	bool literal = s.len > 0 && s.p[0] == '[';
+	const struct slice whole = s;
+	const char *colon;
 
-	if (literal) {
-		s = (struct slice){ s.p + 1, s.len - 1 };
-		if (!take_until(&s, ']', host_r) ||
-		    net_addr_parse(*host_r, &addr, e) == -1 ||
-		    (s.len > 0 && s.p[0] != ':'))
+	*host_r = s;
+	if (s.len > 0 && s.p[0] == '[') {
+		if (!take_literal(&s, host_r))
 			return err_set(e, "\"%.*s\" is not HOST:PORT",
 			    (int)whole.len, whole.p);
-		if (s.len > 0)
-			s = (struct slice){ s.p + 1, s.len - 1 };
-		else
-			return 0;
-	} else if (!take_until(&s, ':', host_r)) {
-		*host_r = s;
-		s = (struct slice){ s.p, 0 };
+	} else {
+		colon = memchr(s.p, ':', s.len);
+		if (colon != NULL)
+			host_r->len = (size_t)(colon - s.p);
+		if (!is_host(*host_r))
+			return err_set(e, "\"%.*s\" is not a host",
+			    (int)host_r->len, host_r->p);
+		s = (struct slice){ s.p + host_r->len, s.len - host_r->len };
 	}
-	if (!literal && !conf_is_host_name(*host_r) &&
-	    net_addr_parse(*host_r, &addr, e) == -1)
-		return err_set(e, "\"%.*s\" is not a host", (int)host_r->len,
-		    host_r->p);
-	if (host_r->p + host_r->len == whole.p + whole.len)
+	if (s.len == 0)
 		return 0;
-	return parse_port(s, port_r, e);
+	return parse_port((struct slice){ s.p + 1, s.len - 1 }, port_r, e);
 }
 
 int

@@ -58,6 +58,7 @@ enum { ACCT_CONFS_MAX = 200 };
 
 enum acct_kind { ACCT_FILE, ACCT_PIPE, ACCT_WEBHOOK, ACCT_REDIS };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by name, few */
 struct acct_conf {
 	const char *path; /* the tag: absolute, or "|COMMAND" */
 	const char *file; /* where it stands first, for messages */

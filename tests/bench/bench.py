@@ -31,7 +31,8 @@ import mailrace
 import postfix
 import procs
 
-NAMES = ("sched", "store", "relay", "drain", "domains", "rate", "deferred")
+NAMES = ("sched", "store", "relay", "drain", "domains", "rate", "deferred",
+         "tools")
 REPORT = os.path.join(mailrace.SOURCE, "doc", "PERFORMANCE.md")
 SYSCTLS = {  # of this namespace alone
     "net/ipv4/ip_local_port_range": "1024 65535",

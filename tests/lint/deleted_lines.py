@@ -139,7 +139,6 @@ def proofs():
 PENDING = {
     "acct-file count-moved-records",
     "acct-file delete-after",
-    "acct-file format",
     "acct-file http-webhook-ca-file",
     "acct-file http-webhook-connect-timeout",
     "acct-file http-webhook-extra-headers",
@@ -148,7 +147,6 @@ PENDING = {
     "acct-file http-webhook-max-interval",
     "acct-file http-webhook-transfer-encoding",
     "acct-file http-webhook-url",
-    "acct-file iso-times",
     "acct-file max-buffer-size",
     "acct-file max-size",
     "acct-file move-interval",
@@ -158,7 +156,6 @@ PENDING = {
     "acct-file redis-stream-url",
     "acct-file retry-interval",
     "acct-file sync",
-    "acct-file user-string",
     "acct-file world-readable",
     "acct-file write-timeout"}
 

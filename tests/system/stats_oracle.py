@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """stats_oracle - what `mailrace stats --json` must say of accounting files.
 
-Read with Python's csv and counted with dictionaries: nothing here knows how
+Read with Python's csv and json and counted with dictionaries: nothing here knows how
 the command does it, only what its manual page promises.
 """
 
@@ -9,6 +9,7 @@ import collections
 import csv
 import datetime
 import fnmatch
+import json
 import re
 
 MEASURES = {"received": "r", "delivered": "d", "bounced": "b",
@@ -27,17 +28,28 @@ HAS_VMTA = ("d", "b", "t", "tq", "r")
 SEPARATORS = r"([\x00- ()<>\[\]{},;:\"'=|])"
 
 
+def read_csv(f):
+    """A line that begins with `type` is a header."""
+    names = None
+    for cells in csv.reader(f):
+        if cells[0] == "type":
+            names = cells
+        else:
+            yield dict(zip(names, cells))
+
+
+def read_json(f):
+    """An object a line; numbers as text."""
+    for line in f:
+        yield {k: str(v) for k, v in json.loads(line).items()}
+
+
 def read(paths):
-    """Rows as dictionaries; a line that begins with `type` is a header."""
+    """Rows as dictionaries."""
     found = []
     for path in paths:
-        names = None
         with open(path, newline="", encoding="utf-8-sig") as f:
-            for cells in csv.reader(f):
-                if cells[0] == "type":
-                    names = cells
-                else:
-                    found.append(dict(zip(names, cells)))
+            found += (read_json if path.endswith(".json") else read_csv)(f)
     return found
 
 

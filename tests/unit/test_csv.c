@@ -150,6 +150,9 @@ static const struct {
 	    "[type|a](d|1)(d|2)(d|3) damaged=1" },
 	{ "zeros at the end", SLICE_LIT("type,a\nd,1\n\0\0\0\0"),
 	    "[type|a](d|1) damaged=1" },
+	{ "zeros around a byte order mark",
+	    SLICE_LIT("\0\0\xef\xbb\xbf\0type,a\nd,1\n"),
+	    "[type|a](d|1) damaged=2" },
 	{ "zeros in two places", SLICE_LIT("\0type,a\nd,1\n\0\0d,2\n"),
 	    "[type|a](d|1)(d|2) damaged=2" },
 };

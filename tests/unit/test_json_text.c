@@ -82,7 +82,7 @@ test_all_bytes(void)
 		0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4,
 		0xf5, 0xff };
 	enum { N = sizeof(borders) };
-	unsigned read = 0;
+	int64_t read = 0;
 
 	for (unsigned i = 0; i < 65536; i++) {
 		char text[2] = { (char)(i >> 8), (char)i };
@@ -98,7 +98,8 @@ test_all_bytes(void)
 
 		read += is_read((struct slice){ text, 4 });
 	}
-	is_int(read, N * N * N * N, "every four from the borders are read");
+	is_int(read, (int64_t)N * N * N * N,
+	    "every four from the borders are read");
 }
 
 int

@@ -123,6 +123,18 @@ static const struct {
 	{ "hmac-sha256 openmta", "alice", 5,
 	    "991F3277F404378F5BDAF8861376BF02"
 	    "3472BA0905CD3AF7F93901C4BAC5663E" },
+	{ "hmac-sha256 "
+	  "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+	  "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+	    "alice", 5,
+	    "9CFC5185EC97EC4D309082EDF920F9B9"
+	    "A431F74DBA329F178789BD6FCB7E8B29" },
+	{ "hmac-sha256 "
+	  "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+	  "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+	    "alice", 5,
+	    "B1BEFC4713786E7F7F959B3F2B706306"
+	    "AA9EB7CE8D21C13241ACDD2E50242040" },
 	{ "hmac-sha256 openmta", "Alice", 5,
 	    "9A920F43FC17AF7D2D31006F2B786261"
 	    "EED122BC7A89630740596DAB62FB16A2" },
@@ -336,6 +348,32 @@ test_many_keys(struct region *rg)
 	privacy_keys_fini(&keys);
 }
 
+/* A local part too long to be kept, between two that are the same. */
+static void
+test_long(struct region *rg)
+{
+	struct acct_record r = { .rcpt = "alice@x" };
+	struct privacy_keys keys = { { NULL } };
+	struct buf want = { 0 };
+	char *local = region_zalloc(rg, 301);
+	struct privacy p;
+	struct err e;
+
+	memset(local, 'a', 300);
+	is_int(privacy_parse(SLICE_LIT("siphash openmta"), rg, &p, &e), 0, "p");
+	privacy_apply(&keys, &p, rg, &r);
+	r.rcpt = region_printf(rg, "%s@x", local);
+	privacy_apply(&keys, &p, rg, &r);
+	privacy_digest(&p, slice_of(local), &want);
+	buf_str(&want, "@x");
+	is_str(r.rcpt, buf_cstr(&want), "a local part of 300 bytes");
+	r.rcpt = "alice@x";
+	privacy_apply(&keys, &p, rg, &r);
+	is_str(r.rcpt, "B8C20B1AC3BB95C1@x", "and the one before again");
+	privacy_keys_fini(&keys);
+	buf_fini(&want);
+}
+
 int
 main(void)
 {
@@ -348,6 +386,7 @@ main(void)
 	test_addresses(rg);
 	test_hash_stays(rg);
 	test_many_keys(rg);
+	test_long(rg);
 	region_free(&rg);
 	return done_testing();
 }
