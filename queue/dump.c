@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/dump.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "lib/mem.h"
 #include "queue/bytes.h"
+#include "queue/dump_files.h"
 #include "queue/dump_priv.h"
 #include "queue/dump_stream.h"
 
-enum { PROGRESS_EVERY = 1000, STATE_FILE_MAX = 1 << 20 };
+enum { PROGRESS_EVERY = 1000 };
 
 struct dumper {
 	struct offline *sp;
@@ -136,31 +134,11 @@ dump_table(struct dumper *d, enum env_table t, struct err *e)
 	return rc;
 }
 
-/* How far the accounting files are complete; it belongs to the outbox. */
+/* Of accounting: what goes with the outbox. */
 static int
-dump_state_file(struct dumper *d, struct err *e)
+dump_file(void *ctx, struct slice name, struct slice data, struct err *e)
 {
-	struct buf path = { 0 };
-	FILE *f;
-	size_t n;
-	int rc = 0;
-
-	buf_printf(&path, "%s/" DUMP_STATE_FILE "%c", d->sp->dir, '\0');
-	f = fopen(path.p, "re");
-	if (f == NULL && errno != ENOENT)
-		rc = err_sys(e, "%s", path.p);
-	buf_fini(&path);
-	if (f == NULL)
-		return rc;
-	buf_clear(&d->data);
-	buf_reserve(&d->data, STATE_FILE_MAX);
-	n = fread(d->data.p, 1, STATE_FILE_MAX, f);
-	rc = n == STATE_FILE_MAX ?
-	    err_set(e, "%s/" DUMP_STATE_FILE " is too large", d->sp->dir) :
-	    write_frame(d, DUMP_FILE, SLICE_LIT(DUMP_STATE_FILE),
-		bytes(d->data.p, n), e);
-	(void)fclose(f);
-	return rc;
+	return write_frame(ctx, DUMP_FILE, name, data, e);
 }
 
 static int
@@ -192,7 +170,7 @@ dump(struct offline *sp, FILE *f, dump_progress_fn *fn, void *ctx,
 	for (size_t i = 0; rc == 0 && i < sizeof(rest) / sizeof(rest[0]); i++)
 		rc = dump_table(&d, rest[i], e);
 	if (rc == 0)
-		rc = dump_state_file(&d, e);
+		rc = dump_files_each(sp->dir, dump_file, &d, e);
 	if (rc == 0)
 		rc = dump_end(&d, e);
 	buf_fini(&d.data);

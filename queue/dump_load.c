@@ -15,6 +15,7 @@
 #include "lib/mem.h"
 #include "mail/waybill.h"
 #include "queue/bytes.h"
+#include "queue/dump_files.h"
 #include "queue/dump_priv.h"
 #include "queue/dump_stream.h"
 #include "queue/segment_priv.h"
@@ -212,35 +213,11 @@ load_message(struct loader *l, const struct dump_frame *f, struct err *e)
 /* ---- files --------------------------------------------------------------- */
 
 static int
-write_file(int fd, struct slice s, struct err *e)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.p, s.len);
-
-		if (n == -1)
-			return err_sys(e, "writing a file of the spool");
-		s = bytes(s.p + n, s.len - (size_t)n);
-	}
-	return fsync(fd) == 0 ? 0 : err_sys(e, "fsync");
-}
-
-static int
 load_file(struct loader *l, const struct dump_frame *f, struct err *e)
 {
-	struct buf path = { 0 };
-	int fd, rc;
-
-	if (!slice_eq(f->key, DUMP_STATE_FILE))
+	if (!dump_files_knows(f->key))
 		return err_set(e, "a file that no spool has");
-	if (l->dir == NULL)
-		return 0;
-	buf_printf(&path, "%s/" DUMP_STATE_FILE "%c", l->dir, '\0');
-	fd = open(path.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	rc = fd == -1 ? err_sys(e, "%s", path.p) : write_file(fd, f->data, e);
-	if (fd != -1)
-		(void)close(fd);
-	buf_fini(&path);
-	return rc;
+	return l->dir == NULL ? 0 : dump_files_make(l->dir, f->key, f->data, e);
 }
 
 /* ---- frames -------------------------------------------------------------- */
@@ -404,21 +381,63 @@ each_file(const char *dir, file_fn *fn, const struct stat *owner)
 		(void)closedir(d);
 }
 
-/* A spool has no deeper folders. */
+struct walk {
+	file_fn *fn;
+	const struct stat *owner;
+};
+
+static void
+each_of_folder(void *ctx, const char *path)
+{
+	const struct walk *w = ctx;
+
+	each_file(path, w->fn, w->owner);
+	if (w->fn == remove_file)
+		(void)rmdir(path);
+}
+
 static void
 each_file_of_spool(const char *dir, file_fn *fn, const struct stat *owner)
 {
 	static const char *const parts[] = { "/db", "/seg", "" };
+	struct walk w = { fn, owner };
 
+	dump_files_folders(dir, each_of_folder, &w);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		struct buf path = { 0 };
 
 		buf_printf(&path, "%s%s%c", dir, parts[i], '\0');
-		each_file(path.p, fn, owner);
-		if (fn == remove_file)
-			(void)rmdir(path.p);
+		each_of_folder(&w, path.p);
 		buf_fini(&path);
 	}
+}
+
+struct syncing {
+	struct err *e;
+	int rc;
+};
+
+static void
+sync_one(void *ctx, const char *path)
+{
+	struct syncing *s = ctx;
+
+	if (s->rc == 0)
+		s->rc = sync_folder(path, "", s->e);
+}
+
+static int
+sync_all(const char *dir, struct err *e)
+{
+	struct syncing s = { e, 0 };
+
+	dump_files_folders(dir, sync_one, &s);
+	if (s.rc == -1)
+		return -1;
+	return sync_folder(dir, "/db", e) == 0 &&
+		sync_folder(dir, "/seg", e) == 0 ?
+	    sync_folder(dir, "", e) :
+	    -1;
 }
 
 /* Everything in dir, which was just made. */
@@ -437,10 +456,7 @@ build(struct loader *l, FILE *f, struct err *e)
 	if (env_close(&l->env) == -1 && rc == 0)
 		rc = err_set(e, "closing the database");
 	if (rc == 0)
-		rc = sync_folder(l->dir, "/db", e) == 0 &&
-			sync_folder(l->dir, "/seg", e) == 0 ?
-		    sync_folder(l->dir, "", e) :
-		    -1;
+		rc = sync_all(l->dir, e);
 	return rc;
 }
 

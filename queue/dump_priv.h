@@ -14,7 +14,4 @@ extern const char dump_types[TABLE_COUNT];
 
 enum { DUMP_LENGTHS = 12 };
 
-/* Written by transport/acct_state.h. */
-#define DUMP_STATE_FILE "acct-state"
-
 #endif

@@ -9,6 +9,7 @@ libqueue_a_SOURCES = \
 	%D%/crc32c.c %D%/crc32c.h \
 	%D%/doubt.c %D%/doubt.h \
 	%D%/dump.c %D%/dump.h \
+	%D%/dump_files.c %D%/dump_files.h \
 	%D%/dump_load.c \
 	%D%/dump_priv.h \
 	%D%/dump_stream.c %D%/dump_stream.h \

@@ -4,6 +4,7 @@
  * or changed anywhere is refused, and nothing is left of it.
  */
 #include "queue/dump.h"
+#include "queue/dump_files.h"
 #include "queue/dump_stream.h"
 #include "queue/lock.h"
 #include "tests/tap.h"
@@ -18,6 +19,84 @@ nothing(void *ctx, uint64_t messages)
 {
 	(void)ctx;
 	(void)messages;
+}
+
+/* What accounting has beside the database, and what is none of its files. */
+static const struct {
+	const char *name, *text;
+	bool dumped;
+} files[] = {
+	{ "acct-state", "how far it is", true },
+	{ "acct/0123456789abcdef/00000001.csv", "type,rcpt\r\nd,a\r\n", true },
+	{ "acct/0123456789abcdef/123456789012.json", "", true },
+	{ "acct/0123456789abcdef/name", "|cmd\n", true },
+	{ "acct/0123456789abcdef/00000001.txt", "x", false },
+	{ "acct/0123456789abcdef/unused", "x", false },
+	{ "acct/fedcba9876543210/00000002.csv", "type\r\n", true },
+	{ "acct/ABCDEF0123456789/00000001.csv", "x", false },
+};
+
+static void
+write_files(void)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct slice text = slice_of(files[i].text);
+		char dir[600];
+		struct err e;
+
+		(void)snprintf(dir, sizeof(dir), "%s", tmpdir_path("spool"));
+		good = good &&
+		    dump_files_make(dir, slice_of(files[i].name), text, &e) ==
+			0;
+	}
+	ok(good, "and files beside the database");
+}
+
+/* Those that belong to accounting, and only those, are there again. */
+static void
+check_files(const char *dir)
+{
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char name[200], text[100] = "";
+		FILE *f;
+
+		(void)snprintf(name, sizeof(name), "%s/%s", dir, files[i].name);
+		f = fopen(tmpdir_path(name), "r");
+		if (f != NULL) {
+			text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+			(void)fclose(f);
+		}
+		ok((f != NULL) == files[i].dumped &&
+			(f == NULL || strcmp(text, files[i].text) == 0),
+		    "%s", files[i].name);
+		ok(dump_files_knows(slice_of(files[i].name)) == files[i].dumped,
+		    "its name is known, or not");
+	}
+}
+
+/* Names that a dump must not make files of. */
+static void
+test_file_names(void)
+{
+	static const struct slice bad[] = { SLICE_LIT(""), SLICE_LIT("acct"),
+		SLICE_LIT("acct/"), SLICE_LIT("acct-state2"), SLICE_LIT("LOCK"),
+		SLICE_LIT("db/ledger.db"), SLICE_LIT("../acct-state"),
+		SLICE_LIT("acct/0123456789abcdef"),
+		SLICE_LIT("acct/0123456789abcdef/"),
+		SLICE_LIT("acct/0123456789abcdef/.."),
+		SLICE_LIT("acct/0123456789abcdef/0000001.csv"),
+		SLICE_LIT("acct/0123456789abcdef/00000001"),
+		SLICE_LIT("acct/0123456789abcdef/00000001.csv/x"),
+		SLICE_LIT("acct/0123456789abcdef/name\0x"),
+		SLICE_LIT("acct/../0123456789ab/name"),
+		SLICE_LIT("acct/0123456789abcde/name"),
+		SLICE_LIT("acct/0123456789abcdef0/name") };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ok(!dump_files_knows(bad[i]), "no file of a dump: %.*s",
+		    (int)bad[i].len, bad[i].p);
 }
 
 /* Some fresh, some deferred, some ended, one record not written, one pause. */
@@ -41,6 +120,7 @@ fill(void)
 	}
 	ok(good, "a spool with all kinds of recipients");
 	store_close(&spool.store);
+	write_files();
 }
 
 static int
@@ -133,6 +213,7 @@ test_round_trip(void)
 	ok(load_it("dump", "slash/", &e) == 0 &&
 		tmpdir_file_size("slash/db") != -1,
 	    "also where a slash ends the name %s", e.text);
+	check_files("spool");
 	describe(&after);
 	is_str(buf_cstr(&after), buf_cstr(&before), "and is the same");
 	ok(strstr(buf_cstr(&after), " s0\n") == NULL,
@@ -227,6 +308,9 @@ static const struct {
 	    "a recipient of no message" },
 	{ "a record whose number will be given again", 'O', KEY, 0, "\x7f",
 	    "a record that the ledger does not know" },
+	{ "a file that accounting has not", 'F', KEY, 0, "X",
+	    "a file that no spool has" },
+	{ "a file twice", 'F', TWICE, 0, "", "not in its place" },
 	{ "an unknown type", 'S', KEY, 0, NULL, "unknown type" },
 };
 
@@ -252,7 +336,7 @@ write_wrong(FILE *out, const struct dump_frame *f, size_t i, uint64_t *frames)
 	else
 		memcpy(key + wrongs[i].at, wrongs[i].key,
 		    strlen(wrongs[i].key));
-	if (w.type != RECORD_MESSAGE)
+	if (w.type != RECORD_MESSAGE && w.type != DUMP_FILE)
 		record_seal((enum record_tag)data[1], w.key, data, w.data.len);
 	write_or_abort(out, &w, frames);
 	free(data);
@@ -394,6 +478,7 @@ main(void)
 	test_damage();
 	test_wrong_frames();
 	test_names();
+	test_file_names();
 	test_more();
 	test_refusals();
 	tmpdir_remove();
