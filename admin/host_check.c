@@ -292,6 +292,7 @@ check_command(const char *command, struct err *e)
 	static const char plain[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	    "/._+-";
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a program of one thread */
 	const char *path = getenv("PATH");
 	size_t len;
 	char *program;
