@@ -245,6 +245,7 @@ crash-shims: $(crash_shims)
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
+	tests/fuzz/fuzz_acct_json \
 	tests/fuzz/fuzz_acct_record \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
@@ -273,6 +274,11 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_main = %D%/fuzz/fuzz_main.c
 fuzz_ldflags =
 endif
+tests_fuzz_fuzz_acct_json_SOURCES = \
+	%D%/fuzz/fuzz_acct_json.c \
+	admin/acct_json.c admin/acct_json.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_acct_json_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_acct_record_SOURCES = \
 	%D%/fuzz/fuzz_acct_record.c \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h \
@@ -364,6 +370,7 @@ EXTRA_DIST += \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
+	%D%/fuzz/fuzz_acct_json.in \
 	%D%/fuzz/fuzz_acct_record.in \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
