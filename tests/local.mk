@@ -207,6 +207,8 @@ tests_system_test_mx_SOURCES = \
 # Built by make check, run by tests/bench/bench.py and tests/crash.
 bench_programs = \
 	tests/bench/bench_acct \
+	tests/bench/bench_chain \
+	tests/bench/bench_rows \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
@@ -220,6 +222,9 @@ tests_bench_bench_acct_SOURCES = \
 	%D%/bench/bench_acct.c \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h
 
+tests_bench_bench_rows_SOURCES = \
+	%D%/bench/bench_rows.c \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
@@ -340,6 +345,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 EXTRA_DIST += \
 	%D%/bench/bench.py \
 	%D%/conf/powermta.conf \
+	%D%/bench/bench_acct.py \
 	%D%/bench/bench_common.py \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
