@@ -6,6 +6,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_filter \
 	tests/unit/test_acct_layout \
 	tests/unit/test_acct_field \
+	tests/unit/test_acct_behind \
 	tests/unit/test_acct_buffer \
 	tests/unit/test_acct_random \
 	tests/unit/test_acct_reader \
@@ -114,6 +115,7 @@ check_PROGRAMS += \
 acct_wraps = -Wl,--wrap=clock_wall_us -Wl,--wrap=fchmod \
 	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=rename \
 	-Wl,--wrap=unlink -Wl,--wrap=write
+tests_unit_test_acct_behind_LDFLAGS = $(AM_LDFLAGS) $(acct_wraps)
 tests_unit_test_acct_random_LDFLAGS = $(AM_LDFLAGS) $(acct_wraps)
 tests_unit_test_acct_rotate_LDFLAGS = $(AM_LDFLAGS) $(acct_wraps)
 

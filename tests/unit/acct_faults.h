@@ -6,15 +6,19 @@
  * fault_exit_at: the process ends there, as by kill -9: before or behind the
  * so-manieth of these calls.  fault_syncs: so many syncs from now one fails as
  * disks do: what was appended since the last good one is gone, and the next one
- * has nothing to complain about.
+ * has nothing to complain about.  fault_full: no file whose name has that in it
+ * takes a byte; fault_bad: none can be synced.
  */
 
 #ifndef TESTS_UNIT_ACCT_FAULTS_H
 #define TESTS_UNIT_ACCT_FAULTS_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +28,7 @@ static _Atomic long fault_exit_at; /* 0: never */
 static _Atomic long fault_calls;   /* so far */
 static _Atomic long fault_syncs = -1;
 static _Atomic int64_t fault_wall_us; /* 0: the real clock */
+static const char *_Atomic fault_full, *_Atomic fault_bad;
 
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
@@ -48,6 +53,20 @@ fault_point(void)
 		_exit(0);
 }
 
+static bool
+fault_is(int fd, const char *what)
+{
+	char link[40], path[500];
+	ssize_t n;
+
+	if (what == NULL)
+		return false;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	return strstr(path, what) != NULL;
+}
+
 /* ---- syncs that fail ----------------------------------------------------- */
 
 enum { FAULT_FILES = 64 };
@@ -59,16 +78,37 @@ static struct {
 } fault_good[FAULT_FILES];
 static size_t fault_next;
 
+/* NULL: it was not synced in this process. */
 static off_t *
 fault_length(ino_t inode)
 {
 	for (size_t i = 0; i < FAULT_FILES; i++)
 		if (fault_good[i].inode == inode)
 			return &fault_good[i].length;
-	fault_next = (fault_next + 1) % FAULT_FILES;
-	fault_good[fault_next].inode = inode;
-	fault_good[fault_next].length = 0;
-	return &fault_good[fault_next].length;
+	return NULL;
+}
+
+static void
+fault_note(ino_t inode, off_t length)
+{
+	off_t *good = fault_length(inode);
+
+	if (good == NULL) {
+		fault_next = (fault_next + 1) % FAULT_FILES;
+		fault_good[fault_next].inode = inode;
+		good = &fault_good[fault_next].length;
+	}
+	*good = length;
+}
+
+/* Of a file that is new to this process all may have got to the disk. */
+static void
+fault_lose(int fd, const struct stat *st)
+{
+	const off_t *good = fault_length(st->st_ino);
+
+	if (good != NULL && *good < st->st_size && ftruncate(fd, *good) == -1)
+		abort();
 }
 
 int
@@ -79,16 +119,17 @@ __wrap_fdatasync(int fd)
 
 	fault_point();
 	(void)fstat(fd, &st);
+	if (fault_is(fd, fault_bad)) {
+		errno = EIO;
+		return -1;
+	}
 	if (fault_syncs >= 0 && fault_syncs-- == 0) {
-		off_t good = *fault_length(st.st_ino);
-
-		if (good < st.st_size && ftruncate(fd, good) == -1)
-			abort();
+		fault_lose(fd, &st);
 		errno = EIO;
 		rc = -1;
 	} else {
 		rc = __real_fdatasync(fd);
-		*fault_length(st.st_ino) = st.st_size;
+		fault_note(st.st_ino, st.st_size);
 	}
 	fault_point();
 	return rc;
@@ -134,6 +175,10 @@ __wrap_fchmod(int fd, mode_t mode)
 ssize_t
 __wrap_write(int fd, const void *p, size_t len)
 {
+	if (fault_is(fd, fault_full)) {
+		errno = ENOSPC;
+		return -1;
+	}
 	fault_point();
 	if (fault_calls + 1 == fault_exit_at)
 		(void)__real_write(fd, p, len / 2);

@@ -319,6 +319,16 @@ life_list(const char *dir, const char *begin, char names[LIFE_FILES][64])
 	return n;
 }
 
+/* The path of a name of that list; valid until the next call. */
+static inline const char *
+life_path(const char name[64])
+{
+	static char path[300];
+
+	(void)snprintf(path, sizeof(path), "%.200s/%.63s", tmpdir, name);
+	return path;
+}
+
 /*
  * The first letters of the rows of a CSV file: "dbd"; "?" for a line that is
  * none, "!" for a header that is not the first line.
