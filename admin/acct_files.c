@@ -242,7 +242,9 @@ acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
 		struct stat st;
 
 		file->named = true;
-		if (stat(file->path, &st) == -1 || !S_ISREG(st.st_mode))
+		file->stream = stat(file->path, &st) == -1 ||
+		    !S_ISREG(st.st_mode);
+		if (file->stream)
 			continue;
 		file->size = (uint64_t)st.st_size;
 		look_at(out, file);

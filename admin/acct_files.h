@@ -23,8 +23,9 @@ struct acct_file {
 	const char *path;  /* "-": standard input */
 	const char *moved; /* where it may be moved to meanwhile, or NULL */
 	bool named;        /* on the command line: it has to be there */
-	uint64_t size;     /* 0: not known */
-	int64_t first_s;   /* when its first row was logged, or the file made */
+	bool stream;       /* there is no telling how long it is */
+	uint64_t size;
+	int64_t first_s; /* when its first row was logged, or the file made */
 	/* Of its first header, or of the first JSON lines; not of a stream. */
 	const char **names;
 	size_t columns;

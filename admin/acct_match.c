@@ -194,7 +194,7 @@ add_condition(struct acct_match *m)
 }
 
 static void
-add_pattern(struct acct_match *m, struct acct_rows *rows, const char *value)
+add_pattern(struct acct_match *m, struct acct_reader *rows, const char *value)
 {
 	struct condition *c = add_condition(m);
 	struct slice columns, pattern, item;
@@ -205,13 +205,13 @@ add_pattern(struct acct_match *m, struct acct_rows *rows, const char *value)
 	while (next_item(&columns, &item)) {
 		char *name = mem_strndup(item.p, item.len);
 
-		c->slot[c->slots++] = acct_rows_want(rows, name);
+		c->slot[c->slots++] = acct_reader_want(rows, name);
 		free(name);
 	}
 }
 
 static struct condition *
-add_glob(struct acct_match *m, struct acct_rows *rows, const char *column,
+add_glob(struct acct_match *m, struct acct_reader *rows, const char *column,
     const char *glob)
 {
 	struct condition *c = add_condition(m);
@@ -219,13 +219,13 @@ add_glob(struct acct_match *m, struct acct_rows *rows, const char *column,
 
 	c->glob = mem_zalloc(len + 2);
 	memcpy(c->glob, glob, len);
-	c->slot[c->slots++] = acct_rows_want(rows, column);
+	c->slot[c->slots++] = acct_reader_want(rows, column);
 	return c;
 }
 
 /* A list: any of them. */
 static void
-add_globs(struct acct_match *m, struct acct_rows *rows, const char *column,
+add_globs(struct acct_match *m, struct acct_reader *rows, const char *column,
     const char *list)
 {
 	struct condition *c = add_glob(m, rows, column, list);
@@ -237,7 +237,7 @@ add_globs(struct acct_match *m, struct acct_rows *rows, const char *column,
 
 /* As everywhere: DOMAIN alone is DOMAIN of all virtual MTAs. */
 static void
-add_queue(struct acct_match *m, struct acct_rows *rows, const char *value)
+add_queue(struct acct_match *m, struct acct_reader *rows, const char *value)
 {
 	struct buf b = { 0 };
 
@@ -250,7 +250,7 @@ add_queue(struct acct_match *m, struct acct_rows *rows, const char *value)
 
 /* What is behind the last @: a pattern has none itself. */
 static void
-add_domain(struct acct_match *m, struct acct_rows *rows, const char *value)
+add_domain(struct acct_match *m, struct acct_reader *rows, const char *value)
 {
 	struct buf b = { 0 };
 
@@ -261,7 +261,7 @@ add_domain(struct acct_match *m, struct acct_rows *rows, const char *value)
 }
 
 static void
-add_header(struct acct_match *m, struct acct_rows *rows, const char *value)
+add_header(struct acct_match *m, struct acct_reader *rows, const char *value)
 {
 	const char *colon = strchr(value, ':');
 	struct buf name = { 0 };
@@ -275,7 +275,7 @@ add_header(struct acct_match *m, struct acct_rows *rows, const char *value)
 
 /* The rest are patterns of one column. */
 static void
-add_column(struct acct_match *m, struct acct_rows *rows,
+add_column(struct acct_match *m, struct acct_reader *rows,
     const struct ctl_given *g)
 {
 	static const struct {
@@ -305,7 +305,7 @@ add_column(struct acct_match *m, struct acct_rows *rows,
 }
 
 static void
-add_option(struct acct_match *m, struct acct_rows *rows,
+add_option(struct acct_match *m, struct acct_reader *rows,
     const struct ctl_given *g)
 {
 	struct err e;
@@ -336,12 +336,12 @@ add_option(struct acct_match *m, struct acct_rows *rows,
 }
 
 struct acct_match *
-acct_match_new(const struct ctl_options *opt, struct acct_rows *rows)
+acct_match_new(const struct ctl_options *opt, struct acct_reader *rows)
 {
 	struct acct_match *m = mem_new(struct acct_match);
 
-	m->type_slot = acct_rows_want(rows, "type");
-	m->time_slot = acct_rows_want(rows, "timeLogged");
+	m->type_slot = acct_reader_want(rows, "type");
+	m->time_slot = acct_reader_want(rows, "timeLogged");
 	m->since_s = acct_match_since(opt);
 	m->until_s = INT64_MAX;
 	for (size_t i = 0; i < opt->given_count; i++)

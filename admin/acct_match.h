@@ -11,7 +11,7 @@
 #ifndef ADMIN_ACCT_MATCH_H
 #define ADMIN_ACCT_MATCH_H
 
-#include "admin/acct_rows.h"
+#include "admin/acct_reader.h"
 
 /* The options, for the tables of commands. */
 #define ACCT_MATCH_OPTIONS \
@@ -22,7 +22,7 @@ struct acct_match;
 
 /* Before the first row: the columns that are asked for are wanted here. */
 struct acct_match *acct_match_new(const struct ctl_options *opt,
-    struct acct_rows *rows);
+    struct acct_reader *rows);
 void acct_match_free(struct acct_match **mp);
 
 bool acct_match_takes(const struct acct_match *m, const struct acct_row *row);

@@ -15,7 +15,7 @@
 
 struct find {
 	struct acct_files files;
-	struct acct_rows *rows;
+	struct acct_reader *rows;
 	struct acct_match *match;
 	struct find_print *print;
 	struct find_sort *sort; /* NULL: in the order of the files */
@@ -29,7 +29,7 @@ fini(struct find *f)
 	find_sort_free(&f->sort);
 	find_print_free(&f->print);
 	acct_match_free(&f->match);
-	acct_rows_free(&f->rows);
+	acct_reader_free(&f->rows);
 	acct_files_fini(&f->files);
 }
 
@@ -80,7 +80,7 @@ read_rows(struct find *f, struct err *e)
 	const struct acct_row *row;
 
 	while ((f->most == 0 || f->found < f->most || f->sort != NULL) &&
-	    (row = acct_rows_next(f->rows)) != NULL) {
+	    (row = acct_reader_next(f->rows)) != NULL) {
 		if (!acct_match_takes(f->match, row))
 			continue;
 		f->found++;
@@ -89,13 +89,13 @@ read_rows(struct find *f, struct err *e)
 			continue;
 		}
 		if (f->terminal)
-			acct_rows_hide(f->rows);
+			acct_reader_hide(f->rows);
 		find_print_row(f->print, row);
 		/* Who looks on sees each as it is found. */
 		if (f->terminal && find_print_flush(f->print, e) == -1)
 			return -1;
 	}
-	acct_rows_hide(f->rows);
+	acct_reader_hide(f->rows);
 	if (f->sort != NULL)
 		find_sort_each(f->sort, print_names, print_row, f);
 	return find_print_end(f->print, e);
@@ -122,13 +122,13 @@ find(const struct ctl_options *opt, struct find *f)
 	if (acct_files_find(opt, acct_match_since(opt), &f->files) == -1)
 		return 2;
 	expect_columns(f);
-	f->rows = acct_rows_new(&f->files, opt->json);
+	f->rows = acct_reader_new(&f->files, opt->json);
 	f->match = acct_match_new(opt, f->rows);
 	if (read_rows(f, &e) == -1) {
 		(void)fprintf(stderr, "mailrace: %s\n", e.text);
 		return 2;
 	}
-	if (acct_rows_failed(f->rows) > 0)
+	if (acct_reader_failed(f->rows) > 0)
 		return 2;
 	return f->found > 0 ? 0 : 1;
 }

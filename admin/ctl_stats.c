@@ -153,21 +153,21 @@ struct slots {
 };
 
 static void
-want(struct acct_rows *rows, const struct wish *w, struct slots *s)
+want(struct acct_reader *rows, const struct wish *w, struct slots *s)
 {
 	*s = (struct slots){
-		.type = acct_rows_want(rows, "type"),
-		.logged = acct_rows_want(rows, "timeLogged"),
-		.queued = acct_rows_want(rows, "timeQueued"),
-		.rcpt = acct_rows_want(rows, "rcpt"),
-		.bounce_cat = acct_rows_want(rows, "bounceCat"),
-		.dsn_status = acct_rows_want(rows, "dsnStatus"),
-		.dsn_diag = acct_rows_want(rows, "dsnDiag"),
-		.size = acct_rows_want(rows, "dlvSize"),
-		.vmta = acct_rows_want(rows, "vmta"),
+		.type = acct_reader_want(rows, "type"),
+		.logged = acct_reader_want(rows, "timeLogged"),
+		.queued = acct_reader_want(rows, "timeQueued"),
+		.rcpt = acct_reader_want(rows, "rcpt"),
+		.bounce_cat = acct_reader_want(rows, "bounceCat"),
+		.dsn_status = acct_reader_want(rows, "dsnStatus"),
+		.dsn_diag = acct_reader_want(rows, "dsnDiag"),
+		.size = acct_reader_want(rows, "dlvSize"),
+		.vmta = acct_reader_want(rows, "vmta"),
 	};
 	if (w->column != NULL)
-		s->by = acct_rows_want(rows, w->column);
+		s->by = acct_reader_want(rows, w->column);
 }
 
 /* Nonsense is not known, too. */
@@ -222,7 +222,7 @@ struct stats {
  * nothing.  It is about the sections of bounces.
  */
 static struct acct_match *
-match_new(const struct ctl_options *opt, struct acct_rows *rows)
+match_new(const struct ctl_options *opt, struct acct_reader *rows)
 {
 	struct ctl_options selection = *opt;
 
@@ -235,7 +235,7 @@ match_new(const struct ctl_options *opt, struct acct_rows *rows)
 }
 
 static void
-add_rows(struct stats *st, struct acct_rows *rows,
+add_rows(struct stats *st, struct acct_reader *rows,
     const struct acct_match *match)
 {
 	const struct acct_row *row;
@@ -243,7 +243,7 @@ add_rows(struct stats *st, struct acct_rows *rows,
 	struct slots s;
 
 	want(rows, &st->wish, &s);
-	while ((row = acct_rows_next(rows)) != NULL) {
+	while ((row = acct_reader_next(rows)) != NULL) {
 		if (!acct_match_takes(match, row))
 			continue;
 		if (!take(row, &s, &r)) {
@@ -287,10 +287,10 @@ print_values(struct stats *st, struct stats_print *p)
 
 /* The exit status. */
 static int
-print(struct stats *st, const struct acct_rows *rows)
+print(struct stats *st, const struct acct_reader *rows)
 {
 	struct stats_print *p = stats_print_new(st->wish.form);
-	uint64_t files = acct_rows_files(rows);
+	uint64_t files = acct_reader_files(rows);
 	struct err e;
 
 	if (st->unknown > 0)
@@ -304,7 +304,7 @@ print(struct stats *st, const struct acct_rows *rows)
 		(void)fprintf(stderr, "mailrace: %s\n", e.text);
 		return 2;
 	}
-	if (acct_rows_failed(rows) > 0)
+	if (acct_reader_failed(rows) > 0)
 		return 2;
 	return st->all.records > 0 ? 0 : 1;
 }
@@ -314,17 +314,17 @@ run(const struct ctl_options *opt, struct stats *st)
 {
 	struct acct_files files;
 	struct acct_match *match;
-	struct acct_rows *rows;
+	struct acct_reader *rows;
 	int rc;
 
 	if (acct_files_find(opt, acct_match_since(opt), &files) == -1)
 		return 2;
-	rows = acct_rows_new(&files, st->wish.form == STATS_JSON);
+	rows = acct_reader_new(&files, st->wish.form == STATS_JSON);
 	match = match_new(opt, rows);
 	add_rows(st, rows, match);
 	acct_match_free(&match);
 	rc = print(st, rows);
-	acct_rows_free(&rows);
+	acct_reader_free(&rows);
 	acct_files_fini(&files);
 	return rc;
 }

@@ -15,7 +15,7 @@
 #ifndef ADMIN_FIND_PRINT_H
 #define ADMIN_FIND_PRINT_H
 
-#include "admin/acct_rows.h"
+#include "admin/acct_reader.h"
 
 struct find_print;
 

@@ -11,7 +11,7 @@
 #ifndef ADMIN_FIND_SORT_H
 #define ADMIN_FIND_SORT_H
 
-#include "admin/acct_rows.h"
+#include "admin/acct_reader.h"
 
 struct find_sort;
 

@@ -3,7 +3,7 @@ mailrace_SOURCES = \
 	%D%/acct_files.c %D%/acct_files.h \
 	%D%/acct_json.c %D%/acct_json.h \
 	%D%/acct_match.c %D%/acct_match.h \
-	%D%/acct_rows.c %D%/acct_rows.h \
+	%D%/acct_reader.c %D%/acct_reader.h \
 	%D%/acct_source.c %D%/acct_source.h \
 	%D%/acct_time.c %D%/acct_time.h \
 	%D%/commands.def \

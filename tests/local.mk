@@ -6,10 +6,12 @@ check_PROGRAMS += \
 	tests/unit/test_acct_filter \
 	tests/unit/test_acct_layout \
 	tests/unit/test_acct_field \
+	tests/unit/test_acct_reader \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \
 	tests/unit/test_acct_target \
+	tests/unit/test_acct_time \
 	tests/unit/test_addr \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -67,6 +69,7 @@ check_PROGRAMS += \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
 	tests/unit/test_privacy \
+	tests/unit/test_progress \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
@@ -146,6 +149,23 @@ tests_unit_test_ingress_SOURCES = \
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
+
+tests_unit_test_acct_reader_SOURCES = \
+	%D%/unit/test_acct_reader.c \
+	admin/acct_files.c admin/acct_files.h \
+	admin/acct_json.c admin/acct_json.h \
+	admin/acct_reader.c admin/acct_reader.h \
+	admin/acct_source.c admin/acct_source.h \
+	admin/acct_time.c admin/acct_time.h \
+	admin/progress.c admin/progress.h
+
+tests_unit_test_acct_time_SOURCES = \
+	%D%/unit/test_acct_time.c \
+	admin/acct_time.c admin/acct_time.h
+
+tests_unit_test_progress_SOURCES = \
+	%D%/unit/test_progress.c \
+	admin/progress.c admin/progress.h
 
 tests_unit_test_stats_diag_SOURCES = \
 	%D%/unit/test_stats_diag.c \

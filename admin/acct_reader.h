@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * acct_rows - the rows of all accounting files of a command, one after the
+ * acct_reader - the rows of all accounting files of a command, one after the
  * other.
  *
  * Columns are wanted by name before the first row, and each has a slot: where
  * a header puts them is found out once for that header, so that
  *
- *	unsigned rcpt = acct_rows_want(rows, "rcpt");
- *	while ((row = acct_rows_next(rows)) != NULL)
+ *	unsigned rcpt = acct_reader_want(rows, "rcpt");
+ *	while ((row = acct_reader_next(rows)) != NULL)
  *		use(acct_cell(row, rcpt));
  *
  * reads all kinds of files; a column that is not there is empty.  A file that
@@ -16,8 +16,8 @@
  * thread.
  */
 
-#ifndef ADMIN_ACCT_ROWS_H
-#define ADMIN_ACCT_ROWS_H
+#ifndef ADMIN_ACCT_READER_H
+#define ADMIN_ACCT_READER_H
 
 #include "admin/acct_files.h"
 #include "lib/str.h"
@@ -44,22 +44,23 @@ acct_has(const struct acct_row *row, unsigned slot)
 	return row->at[slot] >= 0;
 }
 
-struct acct_rows;
+struct acct_reader;
 
 /* The files are borrowed; quiet: nothing is said of how far it is. */
-struct acct_rows *acct_rows_new(const struct acct_files *files, bool quiet);
-void acct_rows_free(struct acct_rows **rp);
+struct acct_reader *acct_reader_new(const struct acct_files *files, bool quiet);
+void acct_reader_free(struct acct_reader **rp);
 
 /* The slot of a column, without regard to case; the same for the same name. */
-unsigned acct_rows_want(struct acct_rows *r, const char *column);
+unsigned acct_reader_want(struct acct_reader *r, const char *column);
 
-const struct acct_row *acct_rows_next(struct acct_rows *r); /* NULL: the end */
+const struct acct_row *acct_reader_next(
+    struct acct_reader *r); /* NULL: the end */
 
-uint64_t acct_rows_count(const struct acct_rows *r); /* rows so far */
-size_t acct_rows_files(const struct acct_rows *r);   /* that could be read */
-size_t acct_rows_failed(const struct acct_rows *r);  /* that could not */
+uint64_t acct_reader_count(const struct acct_reader *r); /* rows so far */
+size_t acct_reader_files(const struct acct_reader *r);  /* that could be read */
+size_t acct_reader_failed(const struct acct_reader *r); /* that could not */
 
 /* Before something is printed that may go to a terminal. */
-void acct_rows_hide(struct acct_rows *r);
+void acct_reader_hide(struct acct_reader *r);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "admin/acct_rows.h"
+#include "admin/acct_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #define TICK_ROWS 4096 /* between looks at the clock: a few milliseconds */
 
-struct acct_rows {
+struct acct_reader {
 	const struct acct_files *files;
 	size_t next;
 	struct acct_source *source; /* of files->v[next - 1] */
@@ -29,26 +29,26 @@ struct acct_rows {
 	struct progress progress;
 };
 
-struct acct_rows *
-acct_rows_new(const struct acct_files *files, bool quiet)
+struct acct_reader *
+acct_reader_new(const struct acct_files *files, bool quiet)
 {
-	struct acct_rows *r = mem_new(struct acct_rows);
+	struct acct_reader *r = mem_new(struct acct_reader);
 	uint64_t total = 0;
 	bool known = true;
 
 	r->files = files;
 	for (size_t i = 0; i < files->n; i++) {
 		total += files->v[i].size;
-		known = known && files->v[i].size > 0;
+		known = known && !files->v[i].stream;
 	}
 	progress_begin(&r->progress, !quiet, known ? total : 0);
 	return r;
 }
 
 void
-acct_rows_free(struct acct_rows **rp)
+acct_reader_free(struct acct_reader **rp)
 {
-	struct acct_rows *r = *rp;
+	struct acct_reader *r = *rp;
 
 	*rp = NULL;
 	if (r == NULL)
@@ -63,7 +63,7 @@ acct_rows_free(struct acct_rows **rp)
 }
 
 unsigned
-acct_rows_want(struct acct_rows *r, const char *column)
+acct_reader_want(struct acct_reader *r, const char *column)
 {
 	CHECK(r->next == 0);
 	for (unsigned i = 0; i < r->slots; i++)
@@ -79,14 +79,14 @@ acct_rows_want(struct acct_rows *r, const char *column)
 /* ---- what is told -------------------------------------------------------- */
 
 static void
-tell(struct acct_rows *r, const char *text)
+tell(struct acct_reader *r, const char *text)
 {
 	progress_hide(&r->progress);
 	(void)fprintf(stderr, "mailrace: %s: %s\n", r->path, text);
 }
 
 static void
-tell_count(struct acct_rows *r, uint64_t count, const char *what)
+tell_count(struct acct_reader *r, uint64_t count, const char *what)
 {
 	char text[200];
 
@@ -97,7 +97,7 @@ tell_count(struct acct_rows *r, uint64_t count, const char *what)
 }
 
 static void
-tell_damage(struct acct_rows *r)
+tell_damage(struct acct_reader *r)
 {
 	const struct csv_counts *c = acct_source_counts(r->source);
 
@@ -113,20 +113,22 @@ tell_damage(struct acct_rows *r)
 /* ---- files and headers --------------------------------------------------- */
 
 static int
-open_file(struct acct_rows *r, const struct acct_file *f, struct err *e)
+open_file(struct acct_reader *r, const struct acct_file *f, struct err *e)
 {
 	r->path = f->path;
 	if (acct_source_open(f->path, &r->source, e) == 0)
 		return 0;
 	if (f->moved == NULL || access(f->path, F_OK) == 0)
 		return -1;
+	if (acct_source_open(f->moved, &r->source, e) == -1)
+		return -1;
 	r->path = f->moved;
-	return acct_source_open(f->moved, &r->source, e);
+	return 0;
 }
 
 /* False: no more files. */
 static bool
-open_next(struct acct_rows *r)
+open_next(struct acct_reader *r)
 {
 	while (r->next < r->files->n) {
 		const struct acct_file *f = &r->files->v[r->next++];
@@ -148,7 +150,7 @@ open_next(struct acct_rows *r)
 }
 
 static void
-close_source(struct acct_rows *r)
+close_source(struct acct_reader *r)
 {
 	tell_damage(r);
 	r->bytes += acct_source_bytes(r->source);
@@ -158,7 +160,7 @@ close_source(struct acct_rows *r)
 }
 
 static void
-take_header(struct acct_rows *r)
+take_header(struct acct_reader *r)
 {
 	size_t n = acct_source_columns(r->source);
 
@@ -181,7 +183,7 @@ take_header(struct acct_rows *r)
 }
 
 static const struct acct_row *
-take_row(struct acct_rows *r)
+take_row(struct acct_reader *r)
 {
 	r->row.cells = acct_source_cells(r->source);
 	if (++r->count % TICK_ROWS == 0)
@@ -191,7 +193,7 @@ take_row(struct acct_rows *r)
 }
 
 const struct acct_row *
-acct_rows_next(struct acct_rows *r)
+acct_reader_next(struct acct_reader *r)
 {
 	struct err e;
 
@@ -219,25 +221,25 @@ acct_rows_next(struct acct_rows *r)
 }
 
 uint64_t
-acct_rows_count(const struct acct_rows *r)
+acct_reader_count(const struct acct_reader *r)
 {
 	return r->count;
 }
 
 size_t
-acct_rows_files(const struct acct_rows *r)
+acct_reader_files(const struct acct_reader *r)
 {
 	return r->good;
 }
 
 size_t
-acct_rows_failed(const struct acct_rows *r)
+acct_reader_failed(const struct acct_reader *r)
 {
 	return r->failed;
 }
 
 void
-acct_rows_hide(struct acct_rows *r)
+acct_reader_hide(struct acct_reader *r)
 {
 	progress_hide(&r->progress);
 }
