@@ -3,6 +3,7 @@ libmail_a_SOURCES = \
 	%D%/acct_derived.def \
 	%D%/acct_field.c %D%/acct_field.h \
 	%D%/acct_fields.def \
+	%D%/acct_name.c %D%/acct_name.h \
 	%D%/acct_record.c %D%/acct_record.h \
 	%D%/acct_row.c %D%/acct_row.h \
 	%D%/acct_types.def \

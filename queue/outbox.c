@@ -10,7 +10,7 @@
 #include "queue/bytes.h"
 #include "queue/record.h"
 
-enum { REPLAY_SLICE = 8 };
+enum { REPLAY_SLICE = 32 };
 
 int
 outbox_init(struct outbox *o, struct env *v, uint64_t next, struct err *e)
@@ -113,16 +113,36 @@ outbox_committed(struct outbox *o, uint64_t seq,
 	outbox_begin(o);
 }
 
+static void
+send(struct outbox *o, uint64_t seq, const struct store_ledger *after,
+    struct slice records)
+{
+	if (o->fn == NULL)
+		return;
+	o->away += records.len;
+	o->fn(o->ctx, seq, after, records.p, records.len);
+}
+
+static bool
+window_is_full(const struct outbox *o)
+{
+	return o->away >= OUTBOX_WINDOW;
+}
+
 void
 outbox_send(struct outbox *o)
 {
-	for (size_t i = 0; i < o->ready_count; i++) {
+	for (size_t i = 0; o->live && i < o->ready_count; i++) {
 		const struct outbox_ready *r = &o->ready[i];
 
-		if (o->live && o->fn != NULL)
-			o->fn(o->ctx, r->seq, &r->after,
-			    r->row.p + RECORD_OUTBOX_FIXED,
-			    r->row.len - RECORD_OUTBOX_FIXED);
+		if (window_is_full(o)) {
+			o->live = false;
+			o->replayed = r->seq;
+			break;
+		}
+		send(o, r->seq, &r->after,
+		    bytes(r->row.p + RECORD_OUTBOX_FIXED,
+			r->row.len - RECORD_OUTBOX_FIXED));
 	}
 	o->ready_count = 0;
 }
@@ -140,10 +160,9 @@ replay_row(struct outbox *o, struct slice key, struct slice rec)
 		    "a blob of the outbox cannot be read: left where it is");
 		return;
 	}
-	if (o->fn != NULL)
-		o->fn(o->ctx, get_be64(key.p), r.has_ledger ? &r.after : NULL,
-		    r.records.p, r.records.len);
+	send(o, get_be64(key.p), r.has_ledger ? &r.after : NULL, r.records);
 }
+
 bool
 outbox_replay(struct outbox *o, uint64_t next)
 {
@@ -152,12 +171,12 @@ outbox_replay(struct outbox *o, uint64_t next)
 	struct env_scan sc;
 	struct err e;
 
-	if (o->live)
+	if (o->live || window_is_full(o))
 		return false;
 	env_scan_init(&sc, TABLE_OUTBOX, ENV_SCAN_SMALL);
 	key_id(from, o->replayed);
 	env_scan_seek(&sc, bytes(from, sizeof(from)));
-	for (int i = 0; i < REPLAY_SLICE; i++) {
+	for (int i = 0; i < REPLAY_SLICE && !window_is_full(o); i++) {
 		enum env_result r = env_scan_next(o->env, &sc, &key, &rec, &e);
 
 		CHECK(r == ENV_OK || r == ENV_ABSENT);
@@ -172,7 +191,22 @@ outbox_replay(struct outbox *o, uint64_t next)
 	env_scan_fini(&sc);
 	if (o->replayed >= next)
 		o->live = true;
-	return !o->live;
+	return !o->live && !window_is_full(o);
+}
+
+bool
+outbox_taken(struct outbox *o, size_t bytes)
+{
+	CHECK(bytes <= o->away);
+	o->away -= bytes;
+	return !o->live && !window_is_full(o);
+}
+
+void
+outbox_rewind(struct outbox *o, uint64_t seq)
+{
+	o->live = false;
+	o->replayed = seq > o->trimmed ? seq : o->trimmed;
 }
 
 /* ---- those that are done ------------------------------------------------- */

@@ -6,7 +6,12 @@
  * about, with the ledger as it is after that, and stays until the sinks have
  * it: outbox_done().  After a start those not done come
  * again, in order, before any new one: until that replay has caught up, new
- * blobs are left to it.  Store thread only.
+ * blobs are left to it.
+ *
+ * No more than OUTBOX_WINDOW bytes are with the sinks' thread at a time: what
+ * is above is left to the replay, which goes on when that thread has taken
+ * some.  So a slow disk of theirs costs no memory.  outbox_rewind() makes them
+ * come again from a place, or leaves out those before one.  Store thread only.
  */
 
 #ifndef QUEUE_OUTBOX_H
@@ -20,6 +25,9 @@
 #include "lib/str.h"
 #include "queue/env.h"
 #include "queue/store.h"
+
+/* A blob may go beyond it. */
+#define OUTBOX_WINDOW ((size_t)16 << 20)
 
 typedef void outbox_fn(void *ctx, uint64_t seq,
     const struct store_ledger *after, const void *p, size_t len);
@@ -43,6 +51,7 @@ struct outbox {
 	uint64_t done;                 /* rows up to this may go */
 	bool live;                     /* the replay has caught up */
 	uint64_t replayed;             /* the replay has called fn up to here */
+	size_t away; /* bytes with the sinks' thread, not yet taken */
 };
 
 /* next: the sequence of the blob to come; fn may be NULL. */
@@ -68,8 +77,17 @@ void outbox_committed(struct outbox *o, uint64_t seq,
 /* After the flush: calls fn for each blob of this batch. */
 void outbox_send(struct outbox *o);
 
-/* The next few blobs of the replay; false: it has caught up with next. */
+/*
+ * The next few blobs of the replay; false: it has caught up with next, or
+ * waits for outbox_taken().
+ */
 bool outbox_replay(struct outbox *o, uint64_t next);
+
+/* So many bytes left the memory of the sinks' thread; true: replay. */
+bool outbox_taken(struct outbox *o, size_t bytes);
+
+/* What comes next is the blob of seq, or the one behind it; then replay. */
+void outbox_rewind(struct outbox *o, uint64_t seq);
 
 void outbox_done(struct outbox *o, uint64_t seq);
 bool outbox_wants_trim(const struct outbox *o);

@@ -335,6 +335,40 @@ store_outbox_done(struct store *s, uint64_t seq)
 }
 
 static void
+on_outbox_taken(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	if (outbox_taken(&o->s->outbox, (size_t)o->number))
+		store_kick(o->s);
+	order_free(o);
+}
+
+void
+store_outbox_taken(struct store *s, size_t bytes)
+{
+	post_order(s, on_outbox_taken, bytes, 0);
+}
+
+static void
+on_outbox_rewind(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	outbox_rewind(&o->s->outbox, o->number);
+	if (o->s->owner.rewound != NULL)
+		o->s->owner.rewound(o->s->ctx, o->number);
+	store_kick(o->s);
+	order_free(o);
+}
+
+void
+store_outbox_rewind(struct store *s, uint64_t seq)
+{
+	post_order(s, on_outbox_rewind, seq, 0);
+}
+
+static void
 on_moved_done(struct post *p)
 {
 	struct order *o = post_owner(p, struct order, post);

@@ -251,11 +251,16 @@ struct store_owner {
 	/*
 	 * A blob of outbox records; kept until store_outbox_done(seq).  After
 	 * a start all that were not yet done come again, in order, before any
-	 * new one.  The callee copies.  after: the ledger as it was committed
-	 * with the blob; NULL of one that version 0.1 wrote.
+	 * new one.  The callee copies, and says store_outbox_taken() when it
+	 * is through: no more than 16 MB are handed out before.  after: the
+	 * ledger as it was committed with the blob; NULL of one that version
+	 * 0.1 wrote.
 	 */
 	void (*outbox)(void *ctx, uint64_t seq,
 	    const struct store_ledger *after, const void *p, size_t len);
+
+	/* In the order of blobs: now come those from seq on. */
+	void (*rewound)(void *ctx, uint64_t seq);
 
 	void (*space)(void *ctx, enum store_space space); /* on each change */
 
@@ -293,7 +298,15 @@ void store_arrivals_done(struct store_arrivals **ap); /* (any) */
 /* Commits what was posted, writes a checkpoint, stops both threads. */
 void store_close(struct store **sp);
 
-void store_outbox_done(struct store *s, uint64_t seq); /* (any) */
+/*
+ * The way of a blob: so many bytes left the memory of who got it; all up to
+ * seq is durable, and may go; all from seq on comes again (of those that went,
+ * none), or, if seq is in the future, all before it is left out.
+ */
+void store_outbox_taken(struct store *s, size_t bytes);  /* (any) */
+void store_outbox_done(struct store *s, uint64_t seq);   /* (any) */
+void store_outbox_rewind(struct store *s, uint64_t seq); /* (any) */
+
 void store_moved_done(struct store *s, uint64_t id,
     uint32_t old_segment);                                /* (any) */
 void store_set_min_free(struct store *s, uint64_t bytes); /* (any) */

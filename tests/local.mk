@@ -6,6 +6,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_filter \
 	tests/unit/test_acct_layout \
 	tests/unit/test_acct_field \
+	tests/unit/test_acct_buffer \
 	tests/unit/test_acct_reader \
 	tests/unit/test_acct_record \
 	tests/unit/test_acct_row \

@@ -1,627 +1,576 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/acct.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/str.h"
-#include "mail/acct_row.h"
-#include "transport/acct_state.h"
+#include "transport/acct_priv.h"
 
-/* How long rows may wait to be synced, and how many may. */
+/* How long rows may wait to be synced, and how many may wait to be written. */
 #define SYNC_AFTER_US 500000
 #define WRITE_AFTER ((size_t)1 << 18)
 
-struct acct_file {
-	STAILQ_ENTRY(acct_file) link;
-	char *path;
-	unsigned
-	    types; /* ACCT_BIT() of each; 0 once it left the configuration */
-	const struct acct_layout *layout; /* of a->conf, if it has types */
-	struct buf header;                /* of that layout */
-	int fd;
-	uint64_t inode;  /* of fd */
-	uint64_t length; /* of what is durable in the file, and in the state */
-	struct buf rows; /* what comes behind that: whole rows */
-	size_t written;  /* of them: they are in the file, not yet durable */
-	bool headed;     /* rows begin with the header */
-	bool torn;       /* behind length nothing is certain: to be cut off */
-	bool failed;     /* said so once */
-	bool kept;       /* still in the configuration, while reloading */
-};
-
-STAILQ_HEAD(acct_files, acct_file);
-
-struct acct {
-	struct worker *worker;
-	struct store *store;
-	struct acct_state *state;
-	struct acct_files files;
-	struct snapshot *conf;
-	struct acct_rows rows;
-	uint64_t next;     /* the blob to come: all before it are taken in */
-	uint64_t synced;   /* all before it are durable in the files */
-	bool state_failed; /* said so once */
-	struct event *timer;
-};
-
-/* ---- files --------------------------------------------------------------- */
-
-static void
-file_free(struct acct_file *f)
-{
-	if (f->fd != -1)
-		(void)close(f->fd);
-	buf_fini(&f->rows);
-	buf_fini(&f->header);
-	free(f->path);
-	free(f);
-}
-
-static struct acct_file *
-find(struct acct *a, const char *path)
-{
-	struct acct_file *f;
-
-	STAILQ_FOREACH(f, &a->files, link)
-	if (strcmp(f->path, path) == 0)
-		return f;
-	return NULL;
-}
-
-static int
-path_open(const char *path, struct err *e)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-
-	if (fd == -1)
-		return err_sys(e, "acct-file %s", path);
-	return fd;
-}
-
-/* What a new file holds is not durable before its name is. */
-static int
-sync_name(const char *path, struct err *e)
-{
-	char *copy = mem_strdup(path);
-	/* glibc's dirname() keeps nothing of its own. */
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd == -1 || fsync(fd) == -1)
-		rc = err_sys(e, "the folder of acct-file %s", path);
-	if (fd != -1)
-		(void)close(fd);
-	free(copy);
-	return rc;
-}
-
-static void
-header_first(struct acct_file *f)
-{
-	struct buf rows = f->rows;
-
-	if (f->headed)
-		return;
-	f->headed = true;
-	f->rows = (struct buf){ 0 };
-	buf_add(&f->rows, f->header.p, f->header.len);
-	if (rows.len > 0)
-		buf_add(&f->rows, rows.p, rows.len);
-	buf_fini(&rows);
-}
-
-/* In place of what was open, if anything was; that stays if this fails. */
-static int
-file_open(struct acct_file *f, struct err *e)
-{
-	struct stat st;
-	int fd = path_open(f->path, e);
-
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, &st) == -1) {
-		(void)err_sys(e, "acct-file %s", f->path);
-		(void)close(fd);
-		return -1;
-	}
-	if (f->fd != -1)
-		(void)close(f->fd);
-	f->fd = fd;
-	f->inode = st.st_ino;
-	f->length = (uint64_t)st.st_size;
-	if (f->length > 0)
-		return 0;
-	header_first(f);
-	return sync_name(f->path, e);
-}
-
-/* Moved away or removed: what we have open is no longer under its name. */
-static bool
-file_is_gone(const struct acct_file *f)
-{
-	struct stat st;
-
-	if (stat(f->path, &st) == -1)
-		return errno == ENOENT;
-	return st.st_ino != f->inode;
-}
-
-static void
-set_conf(struct acct_file *f, const struct acct_conf *conf)
-{
-	f->types = conf->types;
-	f->layout = conf->layout;
-	buf_clear(&f->header);
-	acct_row_header(f->layout, &f->header);
-}
-
-static int
-add_file(struct acct *a, const struct acct_conf *conf, struct err *e)
-{
-	struct acct_file *f = find(a, conf->path);
-
-	if (f == NULL) {
-		f = mem_new(struct acct_file);
-		f->path = mem_strdup(conf->path);
-		f->fd = -1;
-		set_conf(f, conf);
-		if (file_open(f, e) == -1) {
-			file_free(f);
-			return -1;
-		}
-		STAILQ_INSERT_TAIL(&a->files, f, link);
-	}
-	f->kept = true;
-	set_conf(f, conf);
-	return 0;
-}
-
-/*
- * Back to what is durable; the rows behind it are written again.  At once, so
- * that nobody who looks, or moves the file away, finds half a row.
- */
-static int
-file_cut(struct acct_file *f)
-{
-	f->written = 0;
-	f->torn = ftruncate(f->fd, (off_t)f->length) == -1;
-	return f->torn ? -1 : 0;
-}
-
-static int
-file_write(struct acct_file *f, struct err *e)
-{
-	if (f->torn && file_cut(f) == -1)
-		return err_sys(e, "acct-file %s", f->path);
-	while (f->written < f->rows.len) {
-		ssize_t n = write(f->fd, f->rows.p + f->written,
-		    f->rows.len - f->written);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			(void)err_sys(e, "acct-file %s", f->path);
-			(void)file_cut(f);
-			return -1;
-		}
-		f->written += (size_t)n;
-	}
-	return 0;
-}
-
-/*
- * When a sync fails nobody knows what of it is on the disk, and the next sync
- * says nothing about it: all since the last good one is written again.
- */
-static int
-file_sync(struct acct_file *f, struct err *e)
-{
-	if (file_write(f, e) == -1)
-		return -1;
-	if (fdatasync(f->fd) == 0)
-		return 0;
-	(void)err_sys(e, "acct-file %s", f->path);
-	(void)file_cut(f);
-	return -1;
-}
-
-static void
-file_synced(struct acct_file *f)
-{
-	f->length += f->written;
-	f->headed = f->headed && f->written == 0;
-	buf_drop(&f->rows, f->written);
-	f->written = 0;
-}
+#define TIDY_US (3600 * US_PER_S)
+/* The wall clock may be set: what depends on it is looked at so often. */
+#define LOOK_US (60 * US_PER_S)
+#define LOOK_LEAST_US 1000
 
 /* ---- state --------------------------------------------------------------- */
 
-static int
-state_write(const struct acct *a, uint64_t next, struct err *e)
+/* Sinks that still have to get blobs from some place on. */
+static bool
+owes(const struct acct_sink *s)
 {
-	const struct acct_file *f;
+	return s->conf != NULL && s->kept.next < s->until;
+}
 
-	acct_state_begin(a->state, next);
-	STAILQ_FOREACH(f, &a->files, link)
-	acct_state_add(a->state, f->path,
-	    &(struct acct_state_file){ f->length, f->inode });
+static void
+tell_grown(struct acct *a, struct acct_sink *s)
+{
+	uint64_t number = s->told_number, length = s->kept.length;
+
+	if (s->buffer == NULL || s->conf == NULL || a->owner->grown == NULL)
+		return;
+	if (s->name[0] != '\0')
+		number = acct_buffer_number(s->name);
+	if (s->is_told && number == s->told_number && length == s->told_length)
+		return;
+	s->is_told = true;
+	s->told_number = number;
+	s->told_length = length;
+	a->owner->grown(a->ctx,
+	    &(struct acct_grown){ .sink = s->number,
+		.tag = s->tag,
+		.folder = s->buffer->folder,
+		.cursor_number = s->kept.cursor_number,
+		.cursor_offset = s->kept.cursor_offset,
+		.number = number,
+		.length = length });
+}
+
+static void
+tell_done(struct acct *a)
+{
+	uint64_t next = a->seen;
+	const struct acct_sink *s;
+
+	STAILQ_FOREACH(s, &a->sinks, link)
+	if (owes(s) && s->kept.next < next)
+		next = s->kept.next;
+	if (next > 0)
+		a->owner->done(a->ctx, next - 1);
+}
+
+static void
+after_state(struct acct *a)
+{
+	struct acct_sink *s;
+
+	STAILQ_FOREACH(s, &a->sinks, link)
+	{
+		s->settled = true;
+		if (s->buffer != NULL && s->removed < s->kept.cursor_number) {
+			acct_buffer_remove(s->buffer, s->kept.cursor_number);
+			s->removed = s->kept.cursor_number;
+		}
+		if (s->unfinished)
+			acct_sink_tidy(s);
+		if (a->started)
+			tell_grown(a, s);
+	}
+	if (a->started)
+		tell_done(a);
+}
+
+static int
+write_state(struct acct *a, struct err *e)
+{
+	const struct acct_sink *s;
+
+	acct_state_begin(a->state, a->seen, &a->ledger);
+	STAILQ_FOREACH(s, &a->sinks, link)
+	{
+		struct acct_state_entry en = s->kept;
+
+		en.name = s->name;
+		en.name_len = strlen(s->name);
+		en.tag = s->tag;
+		en.tag_len = strlen(s->tag);
+		acct_state_add(a->state, &en);
+	}
 	return acct_state_write(a->state, e);
 }
 
-static int
-cut_back(struct acct_file *f, const struct acct_state_file *was, struct err *e)
-{
-	if (was->inode != f->inode || f->length < was->length) {
-		log_note(LOG_L_WARN, "acct",
-		    "%s is not what it was: somebody cut or replaced it; "
-		    "records go on at its end",
-		    f->path);
-		return 0;
-	}
-	if (f->length == was->length)
-		return 0;
-	f->length = was->length;
-	if (file_cut(f) == -1)
-		return err_sys(e, "acct-file %s", f->path);
-	if (f->length == 0)
-		header_first(f);
-	return 0;
-}
-
-static int
-state_read(struct acct *a, struct err *e)
-{
-	struct acct_state_file was;
-	struct acct_file *f;
-	int rc = 0;
-
-	a->next = a->synced = acct_state_next(a->state);
-	STAILQ_FOREACH(f, &a->files, link)
-	if (acct_state_find(a->state, f->path, &was) &&
-	    cut_back(f, &was, e) == -1)
-		rc = -1;
-	return rc;
-}
-
-/* ---- writing ------------------------------------------------------------- */
-
-static void
-trouble(struct acct_file *f, const struct err *e)
-{
-	if (!f->failed)
-		log_note(LOG_L_ERROR, "acct",
-		    "%s; records are kept and tried again", e->text);
-	f->failed = true;
-}
-
-static void
-arm(struct acct *a)
-{
-	const struct timeval soon = { .tv_usec = SYNC_AFTER_US };
-
-	if (!event_pending(a->timer, EV_TIMEOUT, NULL))
-		CHECK(event_add(a->timer, &soon) == 0);
-}
-
-static void
-well_again(struct acct_file *f)
-{
-	if (f->failed)
-		log_note(LOG_L_INFO, "acct",
-		    "acct-file %s: written again, with all that was kept",
-		    f->path);
-	f->failed = false;
-}
-
-static int
-state_keep(struct acct *a, uint64_t next)
+int
+acct_keep_state(struct acct *a)
 {
 	struct err e;
-	bool failed = state_write(a, next, &e) == -1;
+	bool failed = write_state(a, &e) == -1;
 
 	if (failed && !a->state_failed)
 		log_note(LOG_L_ERROR, "acct", "%s; tried again", e.text);
 	a->state_failed = failed;
+	a->state_dirty = failed;
+	if (failed)
+		acct_arm(a);
+	else
+		after_state(a);
 	return failed ? -1 : 0;
 }
 
-/*
- * Goes on in new files where the old ones are gone.  The state has to know
- * them before they get rows, or a replay could not cut them back.
- */
-static int
-follow(struct acct *a)
-{
-	struct acct_file *f;
-	struct err e;
-	bool moved = false;
+/* ---- the disk ------------------------------------------------------------ */
 
-	STAILQ_FOREACH(f, &a->files, link)
+void
+acct_arm(struct acct *a)
+{
+	const struct timeval soon = { .tv_usec = SYNC_AFTER_US };
+
+	if (!event_pending(a->commit_timer, EV_TIMEOUT, NULL))
+		CHECK(event_add(a->commit_timer, &soon) == 0);
+}
+
+void
+acct_commit(struct acct *a)
+{
+	struct acct_sink *s;
+	struct err e;
+
+	STAILQ_FOREACH(s, &a->sinks, link)
 	{
-		if (!file_is_gone(f))
+		if (!acct_sink_is_dirty(s))
 			continue;
-		/* What the state does not say it has goes to the new one. */
-		if ((f->written > 0 || f->torn) && file_cut(f) == -1) {
-			(void)err_sys(&e, "acct-file %s", f->path);
-			trouble(f, &e);
-			return -1;
-		}
-		if (file_open(f, &e) == -1) {
-			trouble(f, &e);
-			return -1;
-		}
-		log_note(LOG_L_INFO, "acct",
-		    "acct-file %s was moved or removed: a new one is begun",
-		    f->path);
-		moved = true;
+		if (acct_sink_sync(s, &e) == -1)
+			acct_sink_fail(s, e.text);
+		a->state_dirty = true;
 	}
-	return moved ? state_keep(a, a->synced) : 0;
-}
-
-/* Everything taken in becomes durable, then the state that says so. */
-static int
-commit(struct acct *a)
-{
-	struct acct_file *f;
-	struct err e;
-
-	if (follow(a) == -1)
-		return -1;
-	STAILQ_FOREACH(f, &a->files, link)
-	{
-		if (file_sync(f, &e) == -1) {
-			trouble(f, &e);
-			return -1;
-		}
-		well_again(f);
-	}
-	STAILQ_FOREACH(f, &a->files, link)
-	file_synced(f);
-	if (state_keep(a, a->next) == -1)
-		return -1;
-	a->synced = a->next;
-	return 0;
+	if (a->state_dirty)
+		(void)acct_keep_state(a);
+	acct_drop_left(a);
+	acct_plan_stream(a);
 }
 
 static void
-sync_all(struct acct *a)
-{
-	if (commit(a) == -1)
-		arm(a);
-	else if (a->store != NULL && a->next > 0)
-		store_outbox_done(a->store, a->next - 1);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_commit_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	sync_all(arg);
+	acct_commit(arg);
 }
 
-static void
-add_row(struct acct *a, const struct acct_record *r, const struct acct_id *id)
+/* What is in the current file is complete; the state names the next one. */
+static bool
+next_file(struct acct *a, struct acct_sink *s, enum acct_turn turn)
 {
-	struct acct_file *f;
+	uint64_t next = s->now.next;
 	struct err e;
 
-	STAILQ_FOREACH(f, &a->files, link)
-	{
-		if ((f->types & ACCT_BIT(r->type)) == 0)
-			continue;
-		acct_row_add(&a->rows, f->layout, r, id, &f->rows);
-		if (f->rows.len - f->written > WRITE_AFTER && !f->failed &&
-		    !file_is_gone(f) && file_write(f, &e) == -1)
-			trouble(f, &e);
+	if (acct_sink_sync(s, &e) == -1) {
+		acct_sink_fail(s, e.text);
+		return false;
 	}
+	if (s->now.next != next) /* its file was gone: it went back */
+		return false;
+	if (acct_sink_open_next(s, &e) == -1) {
+		if (turn == ACCT_TURN_MUST) {
+			acct_sink_fail(s, e.text);
+			return false;
+		}
+		log_note(LOG_L_ERROR, "acct",
+		    "%s; records go on in the file before", e.text);
+		return true;
+	}
+	if (acct_keep_state(a) == 0)
+		return true;
+	acct_sink_fail(s, "the state of accounting cannot be kept");
+	return false;
+}
+
+bool
+acct_begin_file(struct acct *a, struct acct_sink *s)
+{
+	buf_clear(&s->fresh);
+	return next_file(a, s, ACCT_TURN_SHOULD);
+}
+
+/* ---- blobs --------------------------------------------------------------- */
+
+/* Is there a file that the rows may go to? */
+static bool
+has_place(struct acct *a, struct acct_sink *s)
+{
+	enum acct_turn turn = acct_sink_turn(s);
+
+	if (s->buffer != NULL && a->space != STORE_SPACE_OK) {
+		acct_sink_fail(s, "the spool is short of space");
+		return false;
+	}
+	if (turn != ACCT_TURN_NO)
+		return next_file(a, s, turn);
+	if (s->settled || acct_keep_state(a) == 0)
+		return true;
+	acct_sink_fail(s, "the state of accounting cannot be kept");
+	return false;
 }
 
 struct blob {
 	struct post post;
 	struct acct *acct;
 	uint64_t seq;
+	bool has_ledger;
+	struct store_ledger after;
+	uint64_t d, b; /* records of these types */
 	size_t len;
 	char bytes[];
 };
 
 static void
-on_blob(struct post *p)
+take(struct acct *a, struct acct_sink *s, const struct blob *b)
 {
-	struct blob *b = post_owner(p, struct blob, post);
-	struct acct *a = b->acct;
-	const char *at = b->bytes;
-	size_t left = b->len;
-	struct acct_id id = { .seq = b->seq };
-	struct acct_record r;
-	enum acct_next next;
+	struct err e;
 
-	/* Replayed, though it is in the files: the outbox was not told. */
-	if (b->seq < a->next) {
-		free(b);
+	if (s->taking) {
+		acct_sink_base(s, b->has_ledger ? &b->after : NULL, b->d, b->b);
+		if (acct_sink_drops(s, b->seq))
+			return;
+	}
+	if (!s->taking || (s->fresh.len > 0 && !has_place(a, s))) {
+		acct_sink_pass(s, b->seq);
 		return;
 	}
+	acct_sink_add(s, b->seq);
+	if (s->file.rows.len > WRITE_AFTER && acct_sink_write(s, &e) == -1)
+		acct_sink_fail(s, e.text);
+}
+
+static void
+offer(struct acct *a, struct blob *b)
+{
+	struct acct_id id = { acct_state_origin(a->state), b->seq, 0 };
+	const char *at = b->bytes, *before = at;
+	size_t left = b->len;
+	struct acct_record r;
+	struct acct_sink *s;
+	enum acct_next next;
+
 	while ((next = acct_record_unpack(&at, &left, a->rows.rg, &r)) ==
 	    ACCT_RECORD) {
-		add_row(a, &r, &id);
+		b->d += r.type == ACCT_D ? 1 : 0;
+		b->b += r.type == ACCT_B ? 1 : 0;
+		STAILQ_FOREACH(s, &a->sinks, link)
+		acct_sink_offer(s, &a->rows, &r, &id, (size_t)(at - before));
 		region_reset(a->rows.rg);
+		before = at;
 		id.index++;
 	}
 	if (next == ACCT_BROKEN)
 		log_note(LOG_L_ERROR, "acct",
 		    "outbox entry %llu is broken: %zu bytes of it are lost",
 		    (unsigned long long)b->seq, left);
-	a->next = b->seq + 1;
-	arm(a);
+}
+
+static void
+on_blob(struct post *p)
+{
+	struct blob *b = post_owner(p, struct blob, post);
+	struct acct *a = b->acct;
+	struct acct_sink *s;
+	bool wanted = false;
+
+	a->taken += b->len;
+	STAILQ_FOREACH(s, &a->sinks, link)
+	{
+		acct_sink_begin_blob(s, b->seq, a->pos);
+		wanted = wanted || s->counting;
+	}
+	/* Replayed, though it is in the files: the outbox was not told. */
+	if (wanted || b->seq >= a->seen)
+		offer(a, b);
+	if (b->seq >= a->seen) {
+		a->seen = b->seq + 1;
+		if (b->has_ledger)
+			a->ledger = b->after;
+		a->state_dirty = true;
+	}
+	STAILQ_FOREACH(s, &a->sinks, link)
+	if (s->counting)
+		take(a, s, b);
+	a->pos = b->seq + 1;
+	acct_arm(a);
 	free(b);
 }
 
 void
-acct_blob(struct acct *a, uint64_t seq, const void *p, size_t len)
+acct_blob(struct acct *a, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
 {
 	struct blob *b = mem_alloc(sizeof(*b) + len);
 
+	memset(b, 0, sizeof(*b));
 	b->post.fn = on_blob;
 	b->acct = a;
 	b->seq = seq;
+	b->has_ledger = after != NULL;
+	if (after != NULL)
+		b->after = *after;
 	b->len = len;
 	memcpy(b->bytes, p, len);
 	worker_post(a->worker, &b->post);
 }
 
-/* ---- life ---------------------------------------------------------------- */
+/* ---- the stream ---------------------------------------------------------- */
 
-static int
-take_conf(struct acct *a, const struct snapshot *conf, struct err *e)
+/*
+ * The first blob that anybody has a use for: those of a failed sink have to
+ * pass it by once, to be counted.
+ */
+static uint64_t
+wanted_from(const struct acct *a)
 {
-	int rc = 0;
+	uint64_t from = a->seen;
+	const struct acct_sink *s;
 
-	for (size_t i = 0; i < snapshot_acct_count(conf); i++) {
-		const struct acct_conf *c = snapshot_acct_at(conf, i);
+	STAILQ_FOREACH(s, &a->sinks, link)
+	{
+		uint64_t next = s->failed ? s->seen : s->now.next;
 
-		if (c->kind == ACCT_FILE && add_file(a, c, e) == -1)
-			rc = -1;
+		if (s->conf != NULL && next < s->until && next < from)
+			from = next;
 	}
-	return rc;
+	return from;
 }
 
-int
-acct_check(const struct snapshot *conf, struct err *e)
+void
+acct_plan_stream(struct acct *a)
 {
-	for (size_t i = 0; i < snapshot_acct_count(conf); i++) {
-		const struct acct_conf *c = snapshot_acct_at(conf, i);
-		int fd;
+	uint64_t from = wanted_from(a);
 
-		if (c->kind != ACCT_FILE)
+	if (a->asked || !a->started || from == a->pos)
+		return;
+	a->asked = true;
+	a->owner->rewind(a->ctx, from);
+}
+
+struct order {
+	struct post post;
+	struct acct *acct;
+	uint64_t number;
+};
+
+static void
+post_order(struct acct *a, void (*fn)(struct post *), uint64_t number)
+{
+	struct order *o = mem_new(struct order);
+
+	o->post.fn = fn;
+	o->acct = a;
+	o->number = number;
+	worker_post(a->worker, &o->post);
+}
+
+static void
+on_rewound(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	o->acct->pos = o->number;
+	o->acct->asked = false;
+	acct_plan_stream(o->acct);
+	free(o);
+}
+
+void
+acct_rewound(struct acct *a, uint64_t seq)
+{
+	post_order(a, on_rewound, seq);
+}
+
+static void
+on_space(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	o->acct->space = (enum store_space)o->number;
+	free(o);
+}
+
+void
+acct_space(struct acct *a, enum store_space space)
+{
+	post_order(a, on_space, space);
+}
+
+/* ---- what is due --------------------------------------------------------- */
+
+static int64_t
+sink_due_us(const struct acct_sink *s, int64_t wall_to_engine)
+{
+	int64_t due = acct_sink_due_us(s);
+
+	if (s->failed)
+		return s->retry_us;
+	if (due == INT64_MAX)
+		return due;
+	due += wall_to_engine;
+	return due > s->put_off_us ? due : s->put_off_us;
+}
+
+static void
+arm_due(struct acct *a)
+{
+	int64_t now = clock_us(), shift = now - clock_wall_us();
+	int64_t due = now + LOOK_US;
+	const struct acct_sink *s;
+	struct timeval tv;
+
+	STAILQ_FOREACH(s, &a->sinks, link)
+	if (sink_due_us(s, shift) < due)
+		due = sink_due_us(s, shift);
+	if (due < now + LOOK_LEAST_US)
+		due = now + LOOK_LEAST_US;
+	if (a->due_us > now && a->due_us <= due)
+		return;
+	a->due_us = due;
+	tv.tv_sec = (time_t)((due - now) / US_PER_S);
+	tv.tv_usec = (suseconds_t)((due - now) % US_PER_S);
+	CHECK(event_add(a->due_timer, &tv) == 0);
+}
+
+static void
+on_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct acct *a = arg;
+	int64_t now = clock_us();
+	struct acct_sink *s;
+
+	(void)fd;
+	(void)what;
+	STAILQ_FOREACH(s, &a->sinks, link)
+	{
+		if (s->failed && s->retry_us <= now)
+			s->failed = false;
+		if (s->conf == NULL || s->failed || s->file.fd == -1)
 			continue;
-		fd = path_open(c->path, e);
-		if (fd == -1)
-			return -1;
-		(void)close(fd);
+		buf_clear(&s->fresh);
+		if (acct_sink_turn(s) != ACCT_TURN_NO)
+			(void)acct_begin_file(a, s);
+		if (now >= a->tidy_us)
+			acct_sink_tidy(s);
 	}
+	if (now >= a->tidy_us) {
+		acct_look_for_orphans(a);
+		a->tidy_us = now + TIDY_US;
+	}
+	acct_plan_stream(a);
+	a->due_us = 0;
+	arm_due(a);
+}
+
+static bool
+must_sync(const struct acct *a)
+{
+	const struct acct_sink *s;
+
+	STAILQ_FOREACH(s, &a->sinks, link)
+	if (s->conf != NULL && s->conf->sync && acct_file_is_dirty(&s->file))
+		return true;
+	return false;
+}
+
+static void
+on_round(void *arg)
+{
+	struct acct *a = arg;
+
+	if (a->taken > 0)
+		a->owner->taken(a->ctx, a->taken);
+	a->taken = 0;
+	if (must_sync(a))
+		acct_commit(a);
+	acct_plan_stream(a);
+	arm_due(a);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+/* The first thing on the writer's thread: now the owner is there. */
+static void
+on_start(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	o->acct->started = true;
+	after_state(o->acct);
+	free(o);
+}
+
+static int
+open_all(struct acct *a, const struct acct_options *opt, struct err *e)
+{
+	if (acct_state_open(opt->spool_dir, &a->state, e) == -1)
+		return -1;
+	a->seen = acct_state_next(a->state);
+	acct_state_ledger(a->state, &a->ledger);
+	if (acct_open_sinks(a, opt->conf, e) == -1)
+		return -1;
+	a->pos = wanted_from(a);
+	/* Written at once, so that new files are in it before they get rows. */
+	if (write_state(a, e) == -1)
+		return -1;
+	after_state(a);
 	return 0;
 }
 
 int
-acct_new(struct worker *w, const struct snapshot *conf, const char *spool_dir,
-    struct acct **a_r, struct err *e)
+acct_new(struct worker *w, const struct acct_options *opt, struct acct **a_r,
+    struct err *e)
 {
 	struct acct *a = mem_new(struct acct);
 
 	*a_r = NULL;
 	a->worker = w;
-	a->conf = snapshot_ref(conf);
+	a->owner = opt->owner;
+	a->ctx = opt->ctx;
+	a->spool_dir = mem_strdup(opt->spool_dir);
 	acct_rows_init(&a->rows);
-	STAILQ_INIT(&a->files);
-	a->timer = event_new(worker_base(w), -1, 0, on_timer, a);
-	CHECK(a->timer != NULL);
-	/* The state is written at once, so that new files are in it too. */
-	if (take_conf(a, conf, e) == 0 &&
-	    acct_state_open(spool_dir, &a->state, e) == 0 &&
-	    state_read(a, e) == 0 && state_write(a, a->next, e) == 0)
-		*a_r = a;
-	else
+	STAILQ_INIT(&a->sinks);
+	a->commit_timer = event_new(worker_base(w), -1, 0, on_commit_timer, a);
+	a->due_timer = event_new(worker_base(w), -1, 0, on_due, a);
+	CHECK(a->commit_timer != NULL && a->due_timer != NULL);
+	if (open_all(a, opt, e) == -1) {
 		acct_free(&a);
-	return *a_r == NULL ? -1 : 0;
-}
-
-void
-acct_set_store(struct acct *a, struct store *store)
-{
-	a->store = store;
+		return -1;
+	}
+	worker_on_round(w, on_round, a);
+	post_order(a, on_start, 0);
+	*a_r = a;
+	return 0;
 }
 
 void
 acct_free(struct acct **ap)
 {
 	struct acct *a = *ap;
-	struct acct_file *f;
+	struct acct_sink *s;
 
 	*ap = NULL;
 	if (a == NULL)
 		return;
-	if (a->synced != a->next)
-		(void)commit(a); /* the outbox has it still, if this fails */
-	while ((f = STAILQ_FIRST(&a->files)) != NULL) {
-		STAILQ_REMOVE_HEAD(&a->files, link);
-		file_free(f);
+	a->started = false; /* who would be told has ended */
+	if (a->state != NULL)
+		acct_commit(a); /* the outbox has it still, if this fails */
+	while ((s = STAILQ_FIRST(&a->sinks)) != NULL) {
+		STAILQ_REMOVE_HEAD(&a->sinks, link);
+		acct_sink_free(&s);
 	}
-	event_free(a->timer);
+	event_free(a->commit_timer);
+	event_free(a->due_timer);
 	acct_state_free(&a->state);
 	acct_rows_fini(&a->rows);
 	snapshot_unref(&a->conf);
+	free(a->spool_dir);
 	free(a);
-}
-
-struct reload {
-	struct post post;
-	struct acct *acct;
-	struct snapshot *conf;
-};
-
-/* Files that the configuration no longer names. */
-static void
-drop_unkept(struct acct *a)
-{
-	STAILQ_HEAD(, acct_file) all = STAILQ_HEAD_INITIALIZER(all);
-	struct acct_file *f;
-
-	STAILQ_CONCAT(&all, &a->files);
-	while ((f = STAILQ_FIRST(&all)) != NULL) {
-		STAILQ_REMOVE_HEAD(&all, link);
-		if (f->kept)
-			STAILQ_INSERT_TAIL(&a->files, f, link);
-		else
-			file_free(f);
-	}
-}
-
-static void
-on_reload(struct post *p)
-{
-	struct reload *r = post_owner(p, struct reload, post);
-	struct acct *a = r->acct;
-	struct acct_file *f;
-	bool behind;
-	struct err e;
-
-	/* Files that could not be written, the disk is full, stay for later. */
-	behind = commit(a) == -1;
-	STAILQ_FOREACH(f, &a->files, link)
-	{
-		f->kept = behind;
-		f->types = 0;
-	}
-	if (take_conf(a, r->conf, &e) == -1)
-		log_note(LOG_L_ERROR, "acct", "%s", e.text);
-	drop_unkept(a);
-	/* New files must be in the state before rows are. */
-	sync_all(a);
-	snapshot_unref(&a->conf);
-	a->conf = r->conf;
-	free(r);
-}
-
-void
-acct_reload(struct acct *a, const struct snapshot *conf)
-{
-	struct reload *r = mem_new(struct reload);
-
-	r->post.fn = on_reload;
-	r->acct = a;
-	r->conf = snapshot_ref(conf);
-	worker_post(a->worker, &r->post);
 }

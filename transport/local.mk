@@ -1,6 +1,14 @@
 noinst_LIBRARIES += libtransport.a
 libtransport_a_SOURCES = \
 	%D%/acct.c %D%/acct.h \
+	%D%/acct_ask.c \
+	%D%/acct_buffer.c %D%/acct_buffer.h \
+	%D%/acct_conf.c \
+	%D%/acct_file.c %D%/acct_file.h \
+	%D%/acct_priv.h \
+	%D%/acct_rotate.c %D%/acct_rotate.h \
+	%D%/acct_sink.c %D%/acct_sink.h \
+	%D%/acct_sink_file.c \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/arrival.c %D%/arrival.h \
 	%D%/barrier.c %D%/barrier.h \

@@ -11,7 +11,7 @@ enum {
 	THREADS = 5,     /* main, scheduler, writer, store, checkpoint */
 	BY_SERVER = 3,   /* sockets of a resolver: UDP, without EDNS, TCP */
 	BY_LISTENER = 2, /* ours, and the one that was inherited */
-	BY_ACCT = 2,     /* a file, and the one that takes its place */
+	BY_ACCT = 3,     /* a file, the one that takes its place, its folder */
 	DATABASE = 32,   /* tables, log files, regions; the slots; the lock */
 	PROCESS = 32     /* standard streams, logs, signals, keys, includes */
 };

@@ -162,8 +162,15 @@ on_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
 {
 	struct transport *t = ctx;
 
-	(void)after;
-	acct_blob(t->acct, seq, p, len);
+	acct_blob(t->acct, seq, after, p, len);
+}
+
+static void
+on_outbox_rewound(void *ctx, uint64_t seq)
+{
+	struct transport *t = ctx;
+
+	acct_rewound(t->acct, seq);
 }
 
 static void
@@ -196,6 +203,7 @@ on_space(void *ctx, enum store_space space)
 		worker_post(t->workers[i], &e->post);
 	}
 	dispatch_space(t->dispatch, space);
+	acct_space(t->acct, space);
 }
 
 static void
@@ -212,8 +220,41 @@ static const struct store_owner store_owner = {
 	.recovered = on_recovered,
 	.loaded = on_loaded,
 	.outbox = on_outbox,
+	.rewound = on_outbox_rewound,
 	.space = on_space,
 	.moved = on_moved,
+};
+
+/* ---- what the writer tells (on its thread) ------------------------------- */
+
+static void
+on_acct_taken(void *ctx, size_t bytes)
+{
+	struct transport *t = ctx;
+
+	store_outbox_taken(t->store, bytes);
+}
+
+static void
+on_acct_done(void *ctx, uint64_t seq)
+{
+	struct transport *t = ctx;
+
+	store_outbox_done(t->store, seq);
+}
+
+static void
+on_acct_rewind(void *ctx, uint64_t seq)
+{
+	struct transport *t = ctx;
+
+	store_outbox_rewind(t->store, seq);
+}
+
+static const struct acct_owner acct_owner = {
+	.taken = on_acct_taken,
+	.done = on_acct_done,
+	.rewind = on_acct_rewind,
 };
 
 /* ---- start --------------------------------------------------------------- */
@@ -246,12 +287,14 @@ open_store(struct transport *t, struct err *e)
 		.workers = (unsigned)t->count,
 		.sessions = g->max_conns_out };
 
+	struct acct_options acct = { .conf = t->conf,
+		.spool_dir = g->spool,
+		.owner = &acct_owner,
+		.ctx = t };
+
 	if (store_open(&opt, &store_owner, t, &t->store, e) == -1)
 		return -1;
-	if (acct_new(t->writer, t->conf, g->spool, &t->acct, e) == -1)
-		return -1;
-	acct_set_store(t->acct, t->store);
-	return 0;
+	return acct_new(t->writer, &acct, &t->acct, e);
 }
 
 static int

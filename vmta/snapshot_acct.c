@@ -40,6 +40,25 @@ get_acct(struct snapshot *s, const struct conf_binder *b,
 	return a;
 }
 
+/* Two spellings of a path must not be two writers of a file. */
+static const char *
+plain_path(struct region *rg, const char *path)
+{
+	char *out = region_strdup(rg, path), *to = out;
+
+	for (const char *p = path; *p != '\0'; p++) {
+		if (p[0] == '/' && p[1] == '/')
+			continue;
+		if (p[0] == '/' && p[1] == '.' && p[2] == '/') {
+			p++;
+			continue;
+		}
+		*to++ = *p;
+	}
+	*to = '\0';
+	return out;
+}
+
 void
 snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *path)
@@ -54,6 +73,8 @@ snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
 		    n->value);
 		return;
 	}
+	if (path[0] == '/')
+		path = plain_path(s->rg, path);
 	a = get_acct(s, b, n, path);
 	if (a == NULL)
 		return;

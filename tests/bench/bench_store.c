@@ -143,7 +143,7 @@ on_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
 	(void)ctx;
 	(void)after;
 	(void)p;
-	(void)len;
+	store_outbox_taken(store, len);
 	store_outbox_done(store, seq);
 }
 

@@ -23,7 +23,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OPT_STATE = 1, OPT_SEAL = 2, OPT_SEGMENT = 4 };
+enum { OPT_STATE = 1, OPT_SEAL = 2, OPT_SEGMENT = 4, OPT_OLD = 8 };
 
 static void
 write_file(const char *name, const char *p, size_t len)
@@ -80,14 +80,14 @@ read_slots(unsigned options, char *p, size_t len)
 /* ---- accounting state ---------------------------------------------------- */
 
 static void
-seal_state(char *slot, size_t len)
+seal_state(char *slot, size_t len, const char *magic)
 {
 	uint32_t used = get_be32(slot + 8);
 
 	if (used < 16 || used > len - 12)
 		used = (uint32_t)len - 12;
 	put_be32(slot + 8, used);
-	memcpy(slot, "MRA1", 4);
+	memcpy(slot, magic, 4);
 	slot[12] = 0; /* of the turn: no file has come to its end */
 	put_be32(slot + 4, crc32c(0, slot + 8, used + 4));
 }
@@ -95,14 +95,19 @@ seal_state(char *slot, size_t len)
 static void
 check_kept(void)
 {
-	const struct acct_state_file file = { 7, 8 };
-	struct acct_state_file got = { 0, 0 };
+	static const struct store_ledger none;
+	const struct acct_state_entry entry = { .length = 7,
+		.name = "n",
+		.name_len = 1,
+		.tag = "/x.csv",
+		.tag_len = 6 };
+	struct acct_state_entry got;
 	struct acct_state *s;
 	struct err e;
 
 	CHECK(acct_state_open(tmpdir, &s, &e) == 0);
-	acct_state_begin(s, 42);
-	acct_state_add(s, "/x.csv", &file);
+	acct_state_begin(s, 42, &none);
+	acct_state_add(s, &entry);
 	CHECK(acct_state_write(s, &e) == 0);
 	acct_state_free(&s);
 	CHECK(acct_state_open(tmpdir, &s, &e) == 0);
@@ -111,30 +116,47 @@ check_kept(void)
 	acct_state_free(&s);
 }
 
+/* Every byte that an entry points to. */
+static void
+read_entries(const struct acct_state *s)
+{
+	struct acct_state_entry got;
+	struct store_ledger ledger;
+	size_t at = 0;
+
+	acct_state_ledger(s, &ledger);
+	while (acct_state_each(s, &at, &got)) {
+		CHECK(memchr(got.tag, '\0', got.tag_len) == NULL ||
+		    got.tag_len > 0);
+		CHECK(memchr(got.name, '\0', got.name_len) == NULL ||
+		    got.name_len > 0);
+	}
+}
+
 static void
 read_state(unsigned options, char *p, size_t len)
 {
-	const size_t size = 2 * (size_t)ACCT_STATE_SLOT;
-	char *slots = mem_zalloc(size);
-	struct acct_state_file got;
+	const bool old = (options & OPT_OLD) != 0;
+	const size_t slot = old ? ACCT_STATE_SLOT_1 : ACCT_STATE_SLOT;
+	const char *magic = old ? "MRA1" : "MRA2";
+	char *slots = mem_zalloc(2 * slot);
 	struct acct_state *s;
 	struct err e = { .text = "" };
 
-	len = len < size ? len : size;
+	len = len < 2 * slot ? len : 2 * slot;
 	memcpy(slots, p, len);
-	if (len > ACCT_STATE_SLOT + 28 && (options & OPT_SEAL) != 0)
-		seal_state(slots + ACCT_STATE_SLOT, len - ACCT_STATE_SLOT);
+	if (len > slot + 28 && (options & OPT_SEAL) != 0)
+		seal_state(slots + slot, len - slot, magic);
 	if (len > 28 && (options & OPT_SEAL) != 0)
-		seal_state(slots,
-		    len < ACCT_STATE_SLOT ? len : ACCT_STATE_SLOT);
-	write_file("acct-state", slots, size);
+		seal_state(slots, len < slot ? len : slot, magic);
+	write_file("acct-state", slots, 2 * slot);
 	free(slots);
 	if (acct_state_open(tmpdir, &s, &e) == -1) {
 		CHECK(e.text[0] != '\0');
 		return;
 	}
 	(void)acct_state_next(s);
-	(void)acct_state_find(s, "/x.csv", &got);
+	read_entries(s);
 	acct_state_free(&s);
 	check_kept();
 }

@@ -156,7 +156,6 @@ PENDING = {
     "acct-file redis-stream-url",
     "acct-file retry-interval",
     "acct-file sync",
-    "acct-file world-readable",
     "acct-file write-timeout"}
 
 

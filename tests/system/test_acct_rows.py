@@ -14,6 +14,7 @@ import hmac
 import json
 import os
 import re
+import stat
 
 import tap
 from lab import Lab, mx_zone
@@ -52,6 +53,11 @@ CONFIG = """
     records d
     record-fields d *, totalSecondsQueued
     iso-times no
+    world-readable yes
+</acct-file>
+<acct-file {root}/rows/queues.csv>
+    records d,b,t
+    queue-filter !b.in.example/*, [*.]in.example/V1, up.example
 </acct-file>
 <acct-file {root}/rows/hashed.csv>
     records d,b
@@ -196,6 +202,15 @@ def iso(seconds):
     return at.strftime("%Y-%m-%d %H:%M:%S+0000")
 
 
+@tap.test("queue-filter: patterns in order, on both halves of the queue",
+          proves="acct-file queue-filter")
+def filtered(lab):
+    wanted = [r["rcpt"] for r in lab.rows("plain.csv") if r["queue"] in (
+        "in.example/v1", "a.in.example/v1", "up.example/{default}")]
+    tap.equal(len(wanted), 6, "rows of these queues")
+    tap.equal([r["rcpt"] for r in lab.rows("queues.csv")], wanted, "rows")
+
+
 def replaced(address, with_what):
     local, domain = address.split("@")
     return "%s@%s" % (with_what(local.lower()), domain)
@@ -235,6 +250,14 @@ def as_json(lab):
         tap.equal({k: str(v) for k, v in obj.items()},
                   {k: v for k, v in row.items() if v != ""}, row["rcpt"])
     tap.check(isinstance(found[0]["dlvSize"], int), "a size is a number")
+
+
+@tap.test("world-readable: its files may be read by all, others not",
+          proves="acct-file world-readable")
+def readable(lab):
+    for name, mode in (("times.csv", 0o644), ("plain.csv", 0o640)):
+        tap.equal([oct(stat.S_IMODE(os.stat(p).st_mode))
+                   for p in lab.paths(name)], [oct(mode)], name)
 
 
 tap.main(Fixture)

@@ -2,7 +2,8 @@
 /*
  * The ledger's row and the outbox survive a reopening: numbers go on, blobs
  * that were not done come again in order, before new ones, and no others; each
- * with the ledger as it was committed with it.
+ * with the ledger as it was committed with it.  No more than the window is
+ * handed out before some of it was taken; a sink may go back, and forward.
  */
 #include "lib/mem.h"
 #include "queue/ledger.h"
@@ -109,6 +110,125 @@ trim(uint64_t seq)
 	outbox_trimmed(&box, upto);
 }
 
+/* ---- many of them -------------------------------------------------------- */
+
+enum { MANY = 10000, BLOB = 3000 };
+
+static uint64_t expected; /* the next sequence */
+static size_t came;       /* bytes, not yet taken */
+static bool in_order;
+
+static void
+on_many(void *ctx, uint64_t seq, const struct store_ledger *after,
+    const void *p, size_t len)
+{
+	(void)ctx;
+	(void)p;
+	in_order = in_order && seq == expected && after != NULL;
+	expected = seq + 1;
+	came += len;
+}
+
+static void
+expect_from(uint64_t seq)
+{
+	expected = seq;
+	came = 0;
+	in_order = true;
+}
+
+static void
+replay_all(void)
+{
+	while (outbox_replay(&box, ledger.row.outbox_next))
+		;
+}
+
+static void
+take_all(void)
+{
+	size_t bytes = came;
+
+	came = 0;
+	(void)outbox_taken(&box, bytes);
+}
+
+static uint64_t
+put_many(void)
+{
+	static char text[BLOB + 1];
+	uint64_t first = ledger.row.outbox_next;
+
+	memset(text, 'x', BLOB);
+	for (int i = 0; i < MANY; i++)
+		if (!put_and_send(text))
+			exit(99);
+	return first;
+}
+
+/* A writer that sleeps, while new ones come and after a start. */
+static void
+test_window(void)
+{
+	uint64_t first;
+
+	open_all();
+	replay_all();
+	trim(ledger.row.outbox_next - 1);
+	box.away = 0; /* of what other tests have got */
+	box.fn = on_many;
+	expect_from(ledger.row.outbox_next);
+	first = put_many();
+	ok(came >= OUTBOX_WINDOW && came < OUTBOX_WINDOW + BLOB,
+	    "%zu bytes are handed out, and no more", came);
+	ok(!outbox_replay(&box, ledger.row.outbox_next), "nor by the replay");
+	ok(!outbox_taken(&box, 0), "nothing was taken");
+	came -= BLOB;
+	ok(outbox_taken(&box, BLOB), "one is taken");
+	replay_all();
+	ok(came >= OUTBOX_WINDOW, "then one more comes");
+	while (expected < first + MANY) {
+		take_all();
+		replay_all();
+	}
+	ok(in_order, "in the end all, in order, once");
+	take_all();
+	ok(put_and_send("z") && came == 1, "new ones are sent at once again");
+	close_all();
+
+	open_all();
+	box.fn = on_many;
+	expect_from(box.trimmed);
+	replay_all();
+	ok(came < OUTBOX_WINDOW + BLOB && put_and_send("y"), "after a start");
+	while (expected < ledger.row.outbox_next) {
+		take_all();
+		replay_all();
+	}
+	ok(in_order, "likewise");
+	take_all();
+
+	outbox_rewind(&box, first + 5);
+	expect_from(first + 5);
+	replay_all();
+	ok(in_order && expected > first + 5, "back to an earlier one");
+	outbox_rewind(&box, first + MANY - 2);
+	take_all();
+	expect_from(first + MANY - 2);
+	replay_all();
+	ok(in_order && expected == ledger.row.outbox_next,
+	    "and forward: those between are left out");
+	take_all();
+	expect_from(ledger.row.outbox_next);
+	ok(put_and_send("x") && in_order && came == 1, "and it is live");
+	trim(first + 9);
+	outbox_rewind(&box, first);
+	expect_from(first + 10);
+	replay_all();
+	ok(in_order && expected > first + 10, "what is trimmed is gone");
+	close_all();
+}
+
 int
 main(void)
 {
@@ -160,6 +280,7 @@ main(void)
 		;
 	is_str(seen, "6=g/- 7=h/7/70 ", "the old one comes without a ledger");
 	close_all();
+	test_window();
 	tmpdir_remove();
 	return done_testing();
 }

@@ -84,6 +84,27 @@ test_kinds(void)
 	}
 }
 
+/* However a path is written, it is one file. */
+static void
+test_paths(void)
+{
+	struct snapshot *s;
+
+	s = load_good("<acct-file /a/b.csv>\n</acct-file>\n"
+		      "<acct-file //a///b.csv>\nrecords t\n</acct-file>\n"
+		      "<acct-file /./a/././b.csv>\n</acct-file>\n"
+		      "<acct-file /a/.b.csv>\n</acct-file>\n"
+		      "<acct-file |/a//b>\n</acct-file>\n");
+	is_int((int64_t)snapshot_acct_count(s), 3, "files and commands");
+	is_str(snapshot_acct_at(s, 0)->path, "/a/b.csv", "the first");
+	is_int(snapshot_acct_at(s, 0)->types, ACCT_BIT(ACCT_T),
+	    "with what the second says");
+	is_str(snapshot_acct_at(s, 1)->path, "/a/.b.csv", "a name with a dot");
+	is_str(snapshot_acct_at(s, 2)->path, "|/a//b",
+	    "a command stays as it is");
+	snapshot_unref(&s);
+}
+
 static void
 test_targets(void)
 {
@@ -435,6 +456,7 @@ main(void)
 {
 	conf_file_begin();
 	test_kinds();
+	test_paths();
 	test_targets();
 	test_layout();
 	test_emptied();

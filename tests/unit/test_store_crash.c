@@ -174,6 +174,7 @@ child_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
 	(void)ctx;
 	(void)after;
 	sink(seq, p, len);
+	store_outbox_taken(spool.store, len);
 	store_outbox_done(spool.store, seq);
 }
 
@@ -382,6 +383,7 @@ parent_outbox(void *ctx, uint64_t seq, const struct store_ledger *after,
 	(void)ctx;
 	(void)after;
 	sink(seq, p, len);
+	store_outbox_taken(spool.store, len);
 	store_outbox_done(spool.store, seq);
 }
 
