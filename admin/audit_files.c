@@ -7,42 +7,61 @@
 #include "admin/ctl_ask.h"
 #include "mail/acct_field.h"
 
-struct found {
-	json_int_t rows[ACCT_TYPES];
-	json_int_t files;
-};
-
 /* ---- the files ----------------------------------------------------------- */
 
-static int
-count(const struct acct_files *files, bool quiet, struct found *out)
+/* {"files": 3, "rows": {"d": 17}} */
+static json_t *
+count(const struct acct_files *files, bool quiet)
 {
 	struct acct_reader *rows = acct_reader_new(files, quiet);
 	unsigned type = acct_reader_want(rows, "type");
+	json_int_t sums[ACCT_TYPES] = { 0 };
 	const struct acct_row *row;
+	json_t *by_type, *out = NULL;
 	enum acct_type t;
-	int rc;
 
 	while ((row = acct_reader_next(rows)) != NULL)
 		if (acct_type_find(acct_cell(row, type), &t))
-			out->rows[t]++;
-	out->files = (json_int_t)acct_reader_files(rows);
-	rc = acct_reader_failed(rows) == 0 ? 0 : -1;
+			sums[t]++;
+	if (acct_reader_failed(rows) == 0) {
+		by_type = json_object();
+		for (t = 0; t < ACCT_TYPES; t++)
+			(void)json_object_set_new(by_type, acct_type_letter(t),
+			    json_integer(sums[t]));
+		out = json_pack("{s:I,s:o}", "files",
+		    (json_int_t)acct_reader_files(rows), "rows", by_type);
+	}
 	acct_reader_free(&rows);
-	return rc;
+	return out;
 }
 
-static int
-count_of(const struct place_acct *place, bool quiet, struct found *out)
+json_t *
+audit_files_count(const struct ctl_options *opt)
 {
+	json_t *out = json_object();
 	struct acct_files files;
-	int rc;
+	struct places at;
 
-	if (acct_files_of(place, &files) == -1)
-		return -1;
-	rc = count(&files, quiet, out);
-	acct_files_fini(&files);
-	return rc;
+	if (ctl_places(opt, &at) == -1) {
+		json_decref(out);
+		return NULL;
+	}
+	for (size_t i = 0; out != NULL && i < at.acct_count; i++) {
+		json_t *one = NULL;
+
+		if (acct_files_of(&at.accts[i], &files) == 0) {
+			one = count(&files, opt->json);
+			acct_files_fini(&files);
+		}
+		if (one == NULL) {
+			json_decref(out);
+			out = NULL;
+		} else {
+			(void)json_object_set_new(out, at.accts[i].path, one);
+		}
+	}
+	places_fini(&at);
+	return out;
 }
 
 /* ---- the comparison ------------------------------------------------------ */
@@ -65,7 +84,7 @@ item_of(const json_t *list, const char *path)
 }
 
 static json_int_t
-written(const json_t *item, enum acct_type t)
+rows_of(const json_t *item, enum acct_type t)
 {
 	const json_t *rows = json_object_get(item, "rows");
 
@@ -73,46 +92,42 @@ written(const json_t *item, enum acct_type t)
 }
 
 static void
-compare(const json_t *before, json_t *after, const struct found *found)
+compare(const json_t *found, const json_t *before, json_t *after)
 {
 	json_int_t rows = 0, missing = 0, surplus = 0;
 
 	for (enum acct_type t = 0; t < ACCT_TYPES; t++) {
-		json_int_t least = written(before, t);
-		json_int_t most = written(after, t);
+		json_int_t n = rows_of(found, t);
+		json_int_t least = rows_of(before, t), most = rows_of(after, t);
 
-		rows += found->rows[t];
-		if (found->rows[t] < least)
-			missing += least - found->rows[t];
-		if (found->rows[t] > most)
-			surplus += found->rows[t] - most;
+		rows += n;
+		missing += n < least ? least - n : 0;
+		surplus += n > most ? n - most : 0;
 	}
 	(void)json_object_set_new(after, "in_files",
-	    json_pack("{s:I,s:I,s:I,s:I}", "files", found->files, "rows", rows,
-		"missing", missing, "surplus", surplus));
+	    json_pack("{s:O,s:I,s:I,s:I}", "files",
+		json_object_get(found, "files"), "rows", rows, "missing",
+		missing, "surplus", surplus));
 }
 
-int
-audit_files(const struct ctl_options *opt, const json_t *before,
+void
+audit_files_compare(const json_t *counted, const json_t *before,
     const json_t *after)
 {
-	struct places at;
-	int rc = 0;
+	json_t *item;
+	size_t i;
 
-	if (ctl_places(opt, &at) == -1)
-		return -1;
-	for (size_t i = 0; rc == 0 && i < at.acct_count; i++) {
-		struct found found = { 0 };
-		json_t *was = item_of(before, at.accts[i].path);
-		json_t *is = item_of(after, at.accts[i].path);
+	json_array_foreach(after, i, item)
+	{
+		const char *path = json_string_value(
+		    json_object_get(item, "path"));
+		const json_t *found = path == NULL ?
+		    NULL :
+		    json_object_get(counted, path);
+		const json_t *was = path == NULL ? NULL : item_of(before, path);
 
 		/* A reload may have come between. */
-		if (was == NULL || is == NULL)
-			continue;
-		rc = count_of(&at.accts[i], opt->json, &found);
-		if (rc == 0)
-			compare(was, is, &found);
+		if (found != NULL && was != NULL)
+			compare(found, was, item);
 	}
-	places_fini(&at);
-	return rc;
 }

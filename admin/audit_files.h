@@ -15,13 +15,18 @@
 #include "admin/ctl_parse.h"
 
 /*
- * To each acct-file that is a file in `after` (the list of the second answer):
- * "in_files", an object of "files", "rows", "missing" (written and not there:
- * their files were deleted or taken away) and "surplus" (there and not
- * written: in files older than the count).  -1: files cannot be read, and it
- * was said why.
+ * The rows of each acct-file of the configuration: an object by path; NULL: they
+ * cannot be read, and it was said why.
  */
-int audit_files(const struct ctl_options *opt, const json_t *before,
+json_t *audit_files_count(const struct ctl_options *opt);
+
+/*
+ * To each acct-file of `after` (the list of the second answer) that was counted
+ * between: "in_files", an object of "files", "rows", "missing" (written and not
+ * there: their files were deleted or taken away) and "surplus" (there and not
+ * counted when they were written).
+ */
+void audit_files_compare(const json_t *counted, const json_t *before,
     const json_t *after);
 
 #endif

@@ -14,6 +14,7 @@ libtransport_a_SOURCES = \
 	%D%/barrier.c %D%/barrier.h \
 	%D%/candidates.c %D%/candidates.h \
 	%D%/control.c %D%/control.h \
+	%D%/control_audit.c \
 	%D%/control_priv.h \
 	%D%/control_words.c \
 	%D%/control.def \

@@ -422,6 +422,7 @@ make_control(struct transport *t, struct err *e)
 		.envs = t->envs,
 		.env_count = t->count,
 		.store = t->store,
+		.acct = t->acct,
 		.dispatch = t->dispatch,
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
