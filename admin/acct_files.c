@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/acct_files.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,39 +20,6 @@
 
 /* Lines that are looked at before; a few milliseconds. */
 #define JSON_ROWS 500
-
-/* ---- names --------------------------------------------------------------- */
-
-/* -YYYY-MM-DD-NNNN: how many bytes at p look so. */
-static size_t
-date_length(const char *p)
-{
-	static const char form[] = "-dddd-dd-dd-dddd";
-	size_t i;
-
-	for (i = 0; form[i] != '\0'; i++)
-		if (form[i] == 'd' ? !isdigit((unsigned char)p[i]) :
-				     p[i] != form[i])
-			return 0;
-	while (isdigit((unsigned char)p[i]))
-		i++;
-	return i;
-}
-
-bool
-acct_files_is_dated(const char *path, const char *name)
-{
-	const char *slash = strrchr(path, '/');
-	const char *base = slash == NULL ? path : slash + 1;
-	const char *dot = strrchr(base, '.');
-	size_t stem = dot == NULL ? strlen(base) : (size_t)(dot - base), date;
-
-	if (strncmp(name, base, stem) != 0)
-		return false;
-	date = date_length(name + stem);
-	return date > 0 &&
-	    strcmp(name + stem + date, dot == NULL ? "" : dot) == 0;
-}
 
 /* ---- the list ------------------------------------------------------------ */
 
@@ -124,7 +90,8 @@ is_known(const struct acct_files *f, const struct stat *st)
 }
 
 static void
-consider(struct acct_files *f, const char *path, int64_t not_before_s)
+consider(struct acct_files *f, const char *path, const struct acct_name *name,
+    int64_t not_before_s)
 {
 	struct acct_file *file;
 	struct stat st;
@@ -135,6 +102,7 @@ consider(struct acct_files *f, const char *path, int64_t not_before_s)
 	    st.st_mtim.tv_sec < not_before_s - MTIME_SLACK_S)
 		return;
 	file = add_file(f, path);
+	file->name = *name;
 	file->size = (uint64_t)st.st_size;
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
@@ -149,6 +117,7 @@ look_into(struct acct_files *f, const char *dir, const char *path,
 {
 	DIR *d = opendir(dir);
 	const struct dirent *entry;
+	struct acct_name name;
 
 	if (d == NULL && errno == ENOENT)
 		return 0; /* mailraced has not written yet */
@@ -162,10 +131,10 @@ look_into(struct acct_files *f, const char *dir, const char *path,
 	/* One thread: nobody else has this folder. */
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	while ((entry = readdir(d)) != NULL)
-		if (acct_files_is_dated(path, entry->d_name))
+		if (acct_name_parse(path, entry->d_name, &name))
 			consider(f,
 			    region_printf(f->rg, "%s/%s", dir, entry->d_name),
-			    not_before_s);
+			    &name, not_before_s);
 	(void)closedir(d);
 	return 0;
 }
@@ -178,10 +147,11 @@ add_configured(struct acct_files *f, const struct place_acct *a,
 	const char *slash = strrchr(a->path, '/');
 	char *dir = region_strndup(f->rg, a->path,
 	    slash == a->path ? 1 : (size_t)(slash - a->path));
+	const struct acct_name last = { "9999-99-99", UINT64_MAX };
 	size_t first = f->n;
 	int rc;
 
-	consider(f, region_strdup(f->rg, a->path), not_before_s);
+	consider(f, region_strdup(f->rg, a->path), &last, not_before_s);
 	rc = look_into(f, dir, a->path, not_before_s);
 	for (size_t i = first; i < f->n && a->move_to != NULL; i++)
 		f->v[i].moved = region_printf(f->rg, "%s%s", a->move_to,
@@ -191,17 +161,19 @@ add_configured(struct acct_files *f, const struct place_acct *a,
 	return rc;
 }
 
-/* Of one second: by number, which has more digits from 10000 on. */
+/* What began in one second goes by its name. */
 static int
 compare(const void *pa, const void *pb)
 {
 	const struct acct_file *a = pa, *b = pb;
-	size_t la = strlen(a->path), lb = strlen(b->path);
+	int day = strcmp(a->name.day, b->name.day);
 
 	if (a->first_s != b->first_s)
 		return a->first_s < b->first_s ? -1 : 1;
-	if (la != lb)
-		return la < lb ? -1 : 1;
+	if (day != 0)
+		return day;
+	if (a->name.number != b->name.number)
+		return a->name.number < b->name.number ? -1 : 1;
 	return strcmp(a->path, b->path);
 }
 

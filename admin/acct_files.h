@@ -3,9 +3,9 @@
  * acct_files - which accounting files a command reads, and in which order.
  *
  * Those that are named, as they are named; or, without any, all that the
- * configuration's acct-files have: PATH itself, and beside it and in move-to
- * the dated ones, STEM-YYYY-MM-DD-NNNN.SUFFIX.  Oldest first: by the time of
- * the first row, whatever the names say.  One thread.
+ * configuration's acct-files have: PATH itself (of version 0.1), and beside it
+ * and in move-to the dated ones (mail/acct_name.h).  Oldest first: by the time
+ * of the first row, whatever the names say.  One thread.
  */
 
 #ifndef ADMIN_ACCT_FILES_H
@@ -18,6 +18,7 @@
 
 #include "admin/ctl_parse.h"
 #include "lib/mem.h"
+#include "mail/acct_name.h"
 #include "vmta/places.h"
 
 struct acct_file {
@@ -26,6 +27,7 @@ struct acct_file {
 	bool named;        /* on the command line: it has to be there */
 	bool stream;       /* there is no telling how long it is */
 	uint64_t size;
+	struct acct_name name; /* of one that is not named */
 	int64_t first_s; /* when its first row was logged, or the file made */
 	/* Of its first header, or of the first JSON lines; not of a stream. */
 	const char **names;
@@ -50,8 +52,5 @@ int acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
 int acct_files_of(const struct place_acct *a, struct acct_files *out);
 
 void acct_files_fini(struct acct_files *f);
-
-/* Is this the name of a finished or current file of path, behind the folder? */
-bool acct_files_is_dated(const char *path, const char *name);
 
 #endif

@@ -20,17 +20,19 @@ struct acct_source {
 static int
 choose_form(struct acct_source *s, struct err *e)
 {
-	const char *p;
+	struct input *in = &s->in;
+	size_t mark = 0;
 
-	if (input_more(&s->in, e) == INPUT_FAILED)
+	if (input_more(in, e) == INPUT_FAILED)
 		return -1;
-	p = s->in.mem;
-	if (s->in.end >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
-		p += 3;
-	if (p < s->in.mem + s->in.end && *p == '{')
-		s->json = acct_json_new(&s->in);
-	else
-		s->csv = csv_new(&s->in, "type");
+	if (in->end >= 3 && memcmp(in->mem, "\xef\xbb\xbf", 3) == 0)
+		mark = 3;
+	if (mark < in->end && in->mem[mark] == '{') {
+		in->start = mark;
+		s->json = acct_json_new(in);
+	} else {
+		s->csv = csv_new(in, "type");
+	}
 	return 0;
 }
 

@@ -102,9 +102,9 @@ static void
 print_accounting(const json_t *list)
 {
 	static const struct ctl_column columns[] = { { "path", "acct-file" },
-		{ "kind", "kind" }, { "sum", "rows" }, { "waiting", "waiting" },
-		{ "dropped", "dropped" }, { "agrees", "agrees" },
-		{ "error", "error" } };
+		{ "kind", "kind" }, { "sum", "rows" },
+		{ "waiting_bytes", "waiting" }, { "dropped", "dropped" },
+		{ "agrees", "agrees" }, { "error", "error" } };
 	struct ctl_table t = { .columns = columns, .count = 7 };
 	json_t *item;
 	size_t i;

@@ -196,38 +196,67 @@ stat_folder(const char *path, struct stat *st, struct err *e)
 		return err_set(e, "there is no folder %s on this host", path);
 	if (!S_ISDIR(st->st_mode))
 		return err_set(e, "%s is not a folder", path);
-	if (access(path, W_OK | X_OK) == -1)
-		return err_set(e, "%s cannot be written by this user", path);
 	return 0;
 }
 
-/* The folder of a path that has a slash. */
 static int
-stat_parent(const char *path, struct stat *st, struct err *e)
+may_write(const char *folder, struct err *e)
+{
+	if (access(folder, W_OK | X_OK) == 0)
+		return 0;
+	return err_set(e, "%s cannot be written by this user", folder);
+}
+
+/* The folder of a path that has a slash: its own memory. */
+static char *
+parent_of(const char *path)
 {
 	char *parent = mem_strdup(path), *slash = strrchr(parent, '/');
-	int rc;
 
 	slash[slash == parent] = '\0';
-	rc = stat_folder(parent, st, e);
+	return parent;
+}
+
+static int
+check_parent(const char *path, struct err *e)
+{
+	char *parent = parent_of(path);
+	struct stat ignored;
+	int rc = stat_folder(parent, &ignored, e);
+
+	if (rc == 0)
+		rc = may_write(parent, e);
 	free(parent);
 	return rc;
 }
 
 /* Files are renamed, which no other volume allows. */
+static bool
+is_other_volume(const char *path, const struct stat *to)
+{
+	char *parent = parent_of(path);
+	struct stat from;
+	bool other = stat(parent, &from) == 0 && from.st_dev != to->st_dev;
+
+	free(parent);
+	return other;
+}
+
 static void
 check_move_to(const struct acct_checker *c, const struct setting *s)
 {
-	struct stat from, to;
+	const char *folder = c->a->move_to;
+	struct stat st;
 	struct err e;
 
-	if (stat_folder(c->a->move_to, &to, &e) == -1)
-		conf_warning(c->errs, s->file, s->line, "move-to: %s", e.text);
-	else if (stat_parent(c->a->path, &from, &e) == 0 &&
-	    from.st_dev != to.st_dev)
+	if (stat_folder(folder, &st, &e) == 0 &&
+	    is_other_volume(c->a->path, &st))
 		conf_lacking(c->errs, s->file, s->line,
-		    "move-to: %s is on another volume than %s", c->a->move_to,
+		    "move-to: %s is on another volume than %s", folder,
 		    c->a->path);
+	else if (stat_folder(folder, &st, &e) == -1 ||
+	    may_write(folder, &e) == -1)
+		conf_warning(c->errs, s->file, s->line, "move-to: %s", e.text);
 }
 
 static void
@@ -263,6 +292,7 @@ check_command(const char *command, struct err *e)
 	static const char plain[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	    "/._+-";
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a program of one thread */
 	const char *path = getenv("PATH");
 	size_t len;
 	char *program;
@@ -285,12 +315,11 @@ check_acct(const struct snapshot *s, const struct acct_conf *a,
     struct conf_errors *errs)
 {
 	struct acct_checker c = { errs, a };
-	struct stat ignored;
 	struct err e;
 	int rc = 0;
 
 	if (a->kind == ACCT_FILE)
-		rc = stat_parent(a->path, &ignored, &e);
+		rc = check_parent(a->path, &e);
 	else if (a->kind == ACCT_PIPE)
 		rc = check_command(a->path + 1, &e);
 	if (rc == -1)

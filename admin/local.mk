@@ -8,6 +8,7 @@ mailrace_SOURCES = \
 	%D%/acct_time.c %D%/acct_time.h \
 	%D%/audit_files.c %D%/audit_files.h \
 	%D%/commands.def \
+	%D%/ctl_acct.c \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
 	%D%/ctl_audit.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \

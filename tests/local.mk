@@ -207,6 +207,8 @@ tests_system_test_mx_SOURCES = \
 # Built by make check, run by tests/bench/bench.py and tests/crash.
 bench_programs = \
 	tests/bench/bench_acct \
+	tests/bench/bench_chain \
+	tests/bench/bench_rows \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
@@ -220,6 +222,9 @@ tests_bench_bench_acct_SOURCES = \
 	%D%/bench/bench_acct.c \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h
 
+tests_bench_bench_rows_SOURCES = \
+	%D%/bench/bench_rows.c \
+	%D%/support/fake_layout.c %D%/support/fake_layout.h
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
@@ -245,6 +250,7 @@ crash-shims: $(crash_shims)
 # build fuzz_main.c replays the corpus as a test; with --enable-fuzz libFuzzer
 # is linked instead, and the program is for running by hand.
 fuzz_targets = \
+	tests/fuzz/fuzz_acct_json \
 	tests/fuzz/fuzz_acct_record \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
@@ -273,6 +279,11 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_main = %D%/fuzz/fuzz_main.c
 fuzz_ldflags =
 endif
+tests_fuzz_fuzz_acct_json_SOURCES = \
+	%D%/fuzz/fuzz_acct_json.c \
+	admin/acct_json.c admin/acct_json.h \
+	$(fuzz_main)
+tests_fuzz_fuzz_acct_json_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_acct_record_SOURCES = \
 	%D%/fuzz/fuzz_acct_record.c \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h \
@@ -334,6 +345,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 EXTRA_DIST += \
 	%D%/bench/bench.py \
 	%D%/conf/powermta.conf \
+	%D%/bench/bench_acct.py \
 	%D%/bench/bench_common.py \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
@@ -364,6 +376,7 @@ EXTRA_DIST += \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
+	%D%/fuzz/fuzz_acct_json.in \
 	%D%/fuzz/fuzz_acct_record.in \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
@@ -473,6 +486,7 @@ EXTRA_DIST += \
 	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_acct_rotate.py \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_audit.py \
@@ -507,6 +521,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
+	%D%/unit/acct_life.h \
 	%D%/unit/loop.h \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

@@ -42,30 +42,13 @@ control_ledger_json(const struct store_ledger *l)
 }
 
 static json_t *
-text_or_null(const char *text)
+acct_json(const struct acct_facts *f)
 {
-	return text == NULL || text[0] == '\0' ? json_null() : ctl_string(text);
-}
+	json_t *out = control_acct_facts(f);
 
-json_t *
-control_acct_json(const struct acct_facts *f)
-{
-	static const char *const kinds[] = { [ACCT_FILE] = "file",
-		[ACCT_PIPE] = "pipe",
-		[ACCT_WEBHOOK] = "webhook",
-		[ACCT_REDIS] = "redis" };
-	json_t *rows = json_object();
-
-	for (enum acct_type t = 0; t < ACCT_TYPES; t++)
-		if (f->rows[t] > 0)
-			(void)json_object_set_new(rows, acct_type_letter(t),
-			    json_integer((json_int_t)f->rows[t]));
-	return json_pack("{s:o,s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "path",
-	    ctl_string(f->path), "kind", kinds[f->kind], "file",
-	    text_or_null(f->file), "rows", rows, "waiting",
-	    (json_int_t)f->waiting_bytes, "behind", (json_int_t)f->behind_rows,
-	    "dropped", (json_int_t)f->dropped, "error", text_or_null(f->error),
-	    "agrees", f->complete ? json_boolean(f->agrees) : json_null());
+	(void)json_object_set_new(out, "agrees",
+	    f->complete ? json_boolean(f->agrees) : json_null());
+	return out;
 }
 
 static json_t *
@@ -113,8 +96,7 @@ on_home(struct post *p)
 	json_t *files = json_array();
 
 	for (size_t i = 0; i < a->acct.count; i++)
-		(void)json_array_append_new(files,
-		    control_acct_json(&a->acct.list[i]));
+		(void)json_array_append_new(files, acct_json(&a->acct.list[i]));
 	(void)json_object_set_new(out, "queued",
 	    json_integer((json_int_t)s->queued));
 	(void)json_object_set_new(out, "in_doubt",

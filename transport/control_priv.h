@@ -27,8 +27,13 @@ struct control {
 typedef void control_fn(struct control *c, struct ctl_request *r,
     const json_t *args);
 
+/* acct_report.c */
+control_fn control_show_accounting, control_rotate_acct;
+struct acct_facts;
+json_t *control_acct_facts(const struct acct_facts *f);
 /* control_audit.c */
 control_fn control_audit;
+json_t *control_ledger_json(const struct store_ledger *l);
 /* listing.c */
 control_fn control_list;
 /* purge.c */
@@ -45,10 +50,6 @@ control_fn control_pause, control_resume, control_schedule;
 const char *control_text(const json_t *args, const char *key);
 /* From 1 to a million; fallback if it is not there. */
 size_t control_maxitems(const json_t *args, size_t fallback);
-
-struct acct_facts;
-json_t *control_acct_json(const struct acct_facts *f);
-json_t *control_ledger_json(const struct store_ledger *l);
 
 /* An engine time as people read it; null if it is not set. */
 json_t *control_when(int64_t engine_us);

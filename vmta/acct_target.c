@@ -89,6 +89,7 @@ parse_host(struct slice s, struct slice *host_r, uint16_t *port_r,
 	return parse_port((struct slice){ s.p + 1, s.len - 1 }, port_r, e);
 }
 
+/* No message shows the URL: somebody may have put a password in it. */
 int
 acct_url_check(const char *url, struct err *e)
 {
@@ -99,13 +100,11 @@ acct_url_check(const char *url, struct err *e)
 	uint16_t port = 0;
 
 	if (skip == 0)
-		return err_set(e, "\"%s\" does not begin with http or https",
-		    url);
+		return err_set(e, "neither http:// nor https://");
 	for (const char *p = url; *p != '\0'; p++)
 		if (*p <= ' ' || *p >= 0x7f || strchr("\"<>\\^`{|}", *p))
 			return err_set(e,
-			    "\"%s\" has a character that a URL writes as %%XX",
-			    url);
+			    "it has a character that a URL writes as %%XX");
 	rest.len = strcspn(rest.p, "/?");
 	if (take_until(&rest, '@', &front))
 		return err_set(e,

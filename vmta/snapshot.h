@@ -53,8 +53,11 @@ struct user_conf {
 #undef D
 };
 
-/* More would look at each record than is good for any. */
-enum { ACCT_CONFS_MAX = 200 };
+/*
+ * Of so many <acct-file> the writer's state has room for all entries
+ * (transport/acct_state.h); of so many header fields an envelope.
+ */
+enum { ACCT_CONFS_MAX = 64, ACCT_PATH_MAX = 500, ACCT_HEADERS_MAX = 255 };
 
 enum acct_kind { ACCT_FILE, ACCT_PIPE, ACCT_WEBHOOK, ACCT_REDIS };
 

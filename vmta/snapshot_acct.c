@@ -73,6 +73,11 @@ snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
 		    n->value);
 		return;
 	}
+	if (strlen(path) > ACCT_PATH_MAX) {
+		conf_error(b->errs, n->file, n->line,
+		    "<acct-file>: more than %d bytes", ACCT_PATH_MAX);
+		return;
+	}
 	if (path[0] == '/')
 		path = plain_path(s->rg, path);
 	a = get_acct(s, b, n, path);
@@ -528,7 +533,18 @@ want_headers_of(struct wanted *w, const struct acct_conf *c)
 }
 
 static void
-join_wants(struct snapshot *s)
+complain_of_headers(const struct snapshot *s, struct conf_errors *errs)
+{
+	const struct acct_conf *c = snapshot_acct_at(s,
+	    snapshot_acct_count(s) - 1);
+
+	conf_error(errs, c->file, c->line,
+	    "<acct-file %s>, and those before it: more than %d header fields",
+	    c->path, ACCT_HEADERS_MAX);
+}
+
+static void
+join_wants(struct snapshot *s, struct conf_errors *errs)
 {
 	struct wanted w = { .rg = s->rg, .seen = strmap_new() };
 
@@ -539,6 +555,8 @@ join_wants(struct snapshot *s)
 		want_headers_of(&w, c);
 	}
 	strmap_free(&w.seen);
+	if (w.headers.n > ACCT_HEADERS_MAX)
+		complain_of_headers(s, errs);
 	s->acct_wants.headers = w.headers.v;
 	s->acct_wants.header_count = w.headers.n;
 }
@@ -583,7 +601,7 @@ snapshot_acct_join(struct snapshot *s, const struct conf_binder *b)
 		join_layout(&j);
 		join_filter(&j);
 	}
-	join_wants(s);
+	join_wants(s, b->errs);
 	for (const struct layer *l = s->layers; l != NULL; l = l->next)
 		for (const struct conf_node *n = l->node->first; n != NULL;
 		     n = n->next)

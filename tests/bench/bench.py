@@ -4,7 +4,7 @@
 
     bench.py [NAME...] [--quick] [--write] [--dir DIR]
 
-Without a name all benches run, in less than 15 minutes (--quick: 3).  The
+Without a name all benches run, in less than 20 minutes (--quick: 4).  The
 queue must lie on a real disk: tmpfs and libeatmydata are refused.  The figures
 of each go to build/bench/NAME.json; --write makes doc/PERFORMANCE.md of them,
 with what earlier runs left there for benches that were not named.
@@ -31,8 +31,8 @@ import mailrace
 import postfix
 import procs
 
-NAMES = ("sched", "store", "relay", "drain", "domains", "rate", "deferred",
-         "tools")
+NAMES = ("sched", "store", "acct", "relay", "drain", "domains", "rate",
+         "deferred", "tools")
 REPORT = os.path.join(mailrace.SOURCE, "doc", "PERFORMANCE.md")
 SYSCTLS = {  # of this namespace alone
     "net/ipv4/ip_local_port_range": "1024 65535",

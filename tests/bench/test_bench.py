@@ -49,7 +49,10 @@ DRAIN = {"messages": 100000, "seconds": 9.0, "messages_s": 11000.0,
 TOOLS = {"rows": 2000000, "bytes": 720000000, "least_s": 166667.0,
          "runs": [{"name": "stats", "rows_s": 166667.0, "mb_s": 60.0,
                    "seconds": 12.0, "cpu_s": 11.9, "memory_mb": 30.0}]}
-FIGURES = {"relay": RELAY, "deferred": DEFERRED, "rate": RATE,
+CHAIN = {"kind": "one CSV file", "records": 1200000, "records_s": 21000.0,
+         "least_s": 19999, "cpu_us": 10.0, "behind": 70}
+ACCT = {"rows": {"csv": 600000.0, "csv_row_bytes": 391}, "chains": [CHAIN]}
+FIGURES = {"acct": ACCT, "relay": RELAY, "deferred": DEFERRED, "rate": RATE,
            "domains": DOMAINS, "sched": SCHED, "store": STORE, "drain": DRAIN,
            "tools": TOOLS}
 
@@ -102,7 +105,8 @@ def reports():
     met = {what: m for what, _, _, m in bench_report.judge(results)}
     same([w for w, m in met.items() if m is False],
          ["MB for a million deferred recipients",
-          "one domain at 10000/s: most in any second"],
+          "one domain at 10000/s: most in any second",
+          "accounting on one core, records a second: least in 5 s"],
          "what is missed by one is not met")
     same(met["relay, messages a second: times Postfix"], True,
          "what is just reached is met")
@@ -111,7 +115,8 @@ def reports():
     text = bench_report.document(results, {n: n for n in FIGURES})
     for part in ("| at least 8 | 8.0 | met |", "| at most 250 | 251 | **not "
                  "met** |", "commit abc1234, 2026-01-02 03:04 UTC",
-                 "| lmtp | 4000 | 0.160 | 5.0 |", "2 processors (X)"):
+                 "| lmtp | 4000 | 0.160 | 5.0 |",
+                 "second: csv 600,000.", "2 processors (X)"):
         same(part in text, True, "the document has \"%s\"" % part)
     same([n for n in FIGURES if "\n## %s\n" % n.capitalize() not in text], [],
          "every bench has its section")

@@ -177,6 +177,8 @@ class Audit:
         self.accepted = find(answer, "accepted")
         self.queued = find(answer, "queued")
         self.terminal = {k: find(answer, k) for k in LEDGER}
+        # Of those that ended, how many no record tells of.
+        self.unrecorded = sum(find(answer, "unrecorded").values())
         # [{"id": message, "recipient": number, ...}]
         self.doubts = find(answer, "doubts") or []
         # [{"path": acct-file, "rows": {"d": 1}, "agrees": True, ...}]

@@ -376,7 +376,7 @@ def unix_json(lab):
     unix = lab.write("unix.csv", csv_text(COLUMNS, rows))
     lines = [dict(as_json(r), timeLogged=START + i // 10)
              for i, r in enumerate(lab.rows)]
-    as_lines = lab.write("rows.json", "".join(
+    as_lines = lab.write("rows.json", "\ufeff" + "".join(
         json.dumps(line, ensure_ascii=i % 2 == 0) + "\n"
         for i, line in enumerate(lines)))
     args = ["--since=" + iso(START + 50), "--until=" + iso(START + 60)]

@@ -181,8 +181,8 @@ def disagreement(lab):
             "expired": 0, "suppressed": 0, "deleted": 0, "queued": 0,
             "balances": True, "accounting": [
                 {"path": "/a.csv", "kind": "file", "file": "/a-1.csv",
-                 "rows": {"d": 2, "b": 1}, "waiting": 0, "behind": 0,
-                 "dropped": 0, "error": None, "agrees": False}]}
+                 "rows": {"d": 2, "b": 1}, "waiting_bytes": 0,
+                 "behind_rows": 0, "dropped": 0, "error": None, "agrees": False}]}
     config = lab.path("liar.conf")
     with open(config, "w") as f:
         f.write("host-name a.example\ncontrol-socket %s\n" %

@@ -300,7 +300,6 @@ static const char *const accepted[] = {
 	"<bounce-category-patterns>\n/spam/ spam-related\n// other\n"
 	"</bounce-category-patterns>",
 	"<spool /x>\ndeliver-only no\n</spool>",
-	"<acct-file |/bin/cat>\n</acct-file>",
 	"<smtp-user joe>\npassword x\n</smtp-user>",
 };
 

@@ -289,7 +289,7 @@ static const struct {
 	    "main:2: privacy-policy: " },
 	{ IN("move-to done"), "main:2: move-to: an absolute path" },
 	{ IN("http-webhook-url ftp://a.example"),
-	    "main:2: http-webhook-url: \"ftp://a.example\" does not" },
+	    "main:2: http-webhook-url: neither http:// nor https://" },
 	{ IN(HOOK "http-webhook-extra-headers none"),
 	    "main:3: http-webhook-extra-headers: " },
 	{ IN(HOOK "http-webhook-extra-headers bad-headers"),
@@ -336,10 +336,68 @@ test_too_many(void)
 	    "</acct-file>\n");
 	s = load(buf_cstr(&text), &errs);
 	ok(s == NULL && errs.fatal == 1 &&
-		conf_file_said(&errs, "main:401: more than 200 <acct-file>"),
+		conf_file_said(&errs, "main:129: more than 64 <acct-file>"),
 	    "too many, said once");
 	conf_errors_fini(&errs);
 	buf_fini(&text);
+}
+
+static void
+test_too_long(void)
+{
+	for (int len = ACCT_PATH_MAX; len <= ACCT_PATH_MAX + 1; len++) {
+		struct conf_errors errs = { 0 };
+		char text[600];
+		struct snapshot *s;
+
+		(void)snprintf(text, sizeof(text),
+		    "<acct-file |%0*d>\n</acct-file>\n", len - 1, 0);
+		s = load(text, &errs);
+		ok((s != NULL) == (len == ACCT_PATH_MAX), "%d bytes%s", len,
+		    s == NULL ? " are too many" : "");
+		snapshot_unref(&s);
+		conf_errors_fini(&errs);
+	}
+}
+
+/* Two files, each with half of so many header fields. */
+static struct snapshot *
+load_headers(unsigned count, struct conf_errors *errs)
+{
+	struct buf text = { 0 };
+	struct snapshot *s;
+
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(&text, "%sheader_X-%u",
+		    i == 0             ? "<acct-file /a>\nrecord-fields d " :
+			i == count / 2 ? "\n</acct-file>\n<acct-file /b>\n"
+					 "record-fields b " :
+					 ",",
+		    i);
+	buf_str(&text, "\n</acct-file>\n");
+	s = load(buf_cstr(&text), errs);
+	buf_fini(&text);
+	return s;
+}
+
+static void
+test_too_many_headers(void)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *s = load_headers(ACCT_HEADERS_MAX, &errs);
+
+	ok(s != NULL &&
+		snapshot_acct_wants(s)->header_count == ACCT_HEADERS_MAX,
+	    "as many headers as may be");
+	snapshot_unref(&s);
+	s = load_headers(ACCT_HEADERS_MAX + 1, &errs);
+	ok(s == NULL &&
+		conf_file_said(&errs,
+		    "main:4: <acct-file /b>, and those "
+		    "before it: more than 255 header"),
+	    "one more");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
 }
 
 /* A configuration without warnings is one of these with "" in its middle. */
@@ -464,6 +522,8 @@ main(void)
 	test_disabled();
 	test_bad();
 	test_too_many();
+	test_too_long();
+	test_too_many_headers();
 	test_warned();
 	test_useless();
 	conf_file_end();
