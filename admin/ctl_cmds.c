@@ -27,6 +27,7 @@ print_status(const json_t *done)
 	const json_t *queue = json_object_get(done, "queue");
 	const json_t *store = json_object_get(done, "store");
 	const json_t *dns = json_object_get(done, "dns");
+	const json_t *acct = json_object_get(done, "accounting");
 
 	(void)printf("mailraced\n");
 	ctl_print_field(done, "version", "version");
@@ -52,6 +53,9 @@ print_status(const json_t *done)
 	ctl_print_field(store, "audited", "messages audited");
 	ctl_print_field(store, "segment_bytes", "bytes of bodies");
 	ctl_print_field(store, "live_bytes", "of them live");
+	(void)printf("accounting\n");
+	ctl_print_field(acct, "waiting", "bytes that wait");
+	ctl_print_field(acct, "dropped", "records dropped");
 }
 
 int

@@ -16,6 +16,7 @@
 
 enum argument {
 	ARG_NONE,
+	ARG_ACCT_FILE,   /* may be left out: all */
 	ARG_FILES,       /* any number; - is standard input */
 	ARG_FILE_NEEDED, /* - is standard output or input */
 	ARG_SETTINGS,    /* of what; may be left out */
@@ -71,6 +72,8 @@ argument_text(const struct command *c)
 	switch (c->argument) {
 	case ARG_NONE:
 		return "";
+	case ARG_ACCT_FILE:
+		return " [ACCT-FILE]";
 	case ARG_FILES:
 		return " [FILE...]";
 	case ARG_SETTINGS:
@@ -346,6 +349,12 @@ check_argument(const struct command *c, int argc, char **argv,
 		    c->words);
 		return 2;
 	}
+	if (c->argument == ARG_ACCT_FILE && argc > 0 && argv[0][0] == '\0') {
+		(void)fprintf(stderr,
+		    "mailrace: %s needs the path or command of an acct-file\n",
+		    c->words);
+		return 2;
+	}
 	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED :
 			c->argument != ARG_TEXT_NEEDED && argv[0][0] == '\0') {
 		(void)fprintf(stderr,
@@ -361,6 +370,7 @@ check_argument(const struct command *c, int argc, char **argv,
 		return 2;
 	}
 	opt->argument = argc == 0 ? NULL : argv[0];
+	opt->argument_key = c->argument == ARG_ACCT_FILE ? "path" : "queue";
 	return 0;
 }
 
@@ -496,7 +506,7 @@ ctl_request(const struct ctl_options *opt)
 	json_t *r = json_pack("{s:s}", "command", opt->command);
 
 	if (opt->argument != NULL)
-		(void)json_object_set_new(r, "queue",
+		(void)json_object_set_new(r, opt->argument_key,
 		    ctl_string(opt->argument));
 	for (size_t i = 0; i < OPT_COUNT; i++)
 		if (opt->values[i] != NULL)

@@ -31,9 +31,10 @@ struct ctl_given {
 struct ctl_options {
 	const char *config;
 	bool json, help;
-	const char *command;  /* its words in full */
-	const char *argument; /* a queue, a file, a text; or NULL */
-	char *const *files;   /* of a command that takes many */
+	const char *command;      /* its words in full */
+	const char *argument;     /* a queue, a file, a text; or NULL */
+	const char *argument_key; /* in the request */
+	char *const *files;       /* of a command that takes many */
 	size_t file_count;
 	const char *values[OPT_COUNT]; /* as given, the last; NULL: not */
 	struct ctl_given given[CTL_GIVEN_MAX]; /* all, in their order */

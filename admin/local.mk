@@ -7,6 +7,7 @@ mailrace_SOURCES = \
 	%D%/acct_source.c %D%/acct_source.h \
 	%D%/acct_time.c %D%/acct_time.h \
 	%D%/commands.def \
+	%D%/ctl_acct.c \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
 	%D%/ctl_audit.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \

@@ -486,6 +486,7 @@ EXTRA_DIST += \
 	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_acct_rotate.py \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_audit.py \
@@ -520,6 +521,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
+	%D%/unit/acct_life.h \
 	%D%/unit/loop.h \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

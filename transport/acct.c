@@ -133,15 +133,33 @@ acct_arm(struct acct *a)
 		CHECK(event_add(a->commit_timer, &soon) == 0);
 }
 
-void
-acct_commit(struct acct *a)
+/* Its rows are to be durable at once. */
+static bool
+is_urgent(const struct acct_sink *s)
+{
+	return s->conf != NULL && s->conf->sync && acct_file_is_dirty(&s->file);
+}
+
+static bool
+any_is_urgent(const struct acct *a)
+{
+	const struct acct_sink *s;
+
+	STAILQ_FOREACH(s, &a->sinks, link)
+	if (is_urgent(s))
+		return true;
+	return false;
+}
+
+static void
+commit(struct acct *a, bool all)
 {
 	struct acct_sink *s;
 	struct err e;
 
 	STAILQ_FOREACH(s, &a->sinks, link)
 	{
-		if (!acct_sink_is_dirty(s))
+		if (!acct_sink_is_dirty(s) || !(all || is_urgent(s)))
 			continue;
 		if (acct_sink_sync(s, &e) == -1)
 			acct_sink_fail(s, e.text);
@@ -151,6 +169,12 @@ acct_commit(struct acct *a)
 		(void)acct_keep_state(a);
 	acct_drop_left(a);
 	acct_plan_stream(a);
+}
+
+void
+acct_commit(struct acct *a)
+{
+	commit(a, true);
 }
 
 static void
@@ -469,17 +493,6 @@ on_due(evutil_socket_t fd, short what, void *arg)
 	arm_due(a);
 }
 
-static bool
-must_sync(const struct acct *a)
-{
-	const struct acct_sink *s;
-
-	STAILQ_FOREACH(s, &a->sinks, link)
-	if (s->conf != NULL && s->conf->sync && acct_file_is_dirty(&s->file))
-		return true;
-	return false;
-}
-
 static void
 on_round(void *arg)
 {
@@ -488,8 +501,8 @@ on_round(void *arg)
 	if (a->taken > 0)
 		a->owner->taken(a->ctx, a->taken);
 	a->taken = 0;
-	if (must_sync(a))
-		acct_commit(a);
+	if (any_is_urgent(a))
+		commit(a, false);
 	acct_plan_stream(a);
 	arm_due(a);
 }

@@ -124,6 +124,7 @@ struct acct_ask {
 	uint64_t upto;    /* the sequence before which all was compared */
 	bool found;       /* there is an acct-file to rotate */
 	unsigned rotated; /* files that were finished */
+	unsigned failed;  /* and that could not be */
 };
 void acct_ask(struct acct *a, struct acct_ask *ask); /* (any) */
 

@@ -20,10 +20,14 @@ rotate(struct acct *a, struct acct_ask *ask)
 			strcmp(ask->rotate, s->tag) != 0))
 			continue;
 		ask->found = true;
-		if (s->failed || acct_file_size(&s->file) == 0)
+		if (s->failed)
+			ask->failed++;
+		else if (acct_file_size(&s->file) == 0)
 			continue;
-		if (acct_begin_file(a, s))
+		else if (acct_begin_file(a, s))
 			ask->rotated++;
+		else
+			ask->failed++;
 	}
 }
 

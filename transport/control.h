@@ -17,6 +17,7 @@
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
 
+struct acct;
 struct control;
 struct dispatch;
 struct dns;
@@ -25,6 +26,7 @@ struct control_options {
 	struct worker *main;
 	struct store *store;
 	struct dispatch *dispatch;
+	struct acct *acct;
 	struct dns *dns;
 	struct worker_env *const *envs; /* of the delivery workers */
 	size_t env_count;

@@ -27,6 +27,10 @@ struct control {
 typedef void control_fn(struct control *c, struct ctl_request *r,
     const json_t *args);
 
+/* acct_report.c */
+control_fn control_show_accounting, control_rotate_acct;
+struct acct_facts;
+json_t *control_acct_facts(const struct acct_facts *f);
 /* listing.c */
 control_fn control_list;
 /* purge.c */

@@ -6,6 +6,7 @@ libtransport_a_SOURCES = \
 	%D%/acct_conf.c \
 	%D%/acct_file.c %D%/acct_file.h \
 	%D%/acct_priv.h \
+	%D%/acct_report.c \
 	%D%/acct_rotate.c %D%/acct_rotate.h \
 	%D%/acct_sink.c %D%/acct_sink.h \
 	%D%/acct_sink_file.c \

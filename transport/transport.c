@@ -423,6 +423,7 @@ make_control(struct transport *t, struct err *e)
 		.env_count = t->count,
 		.store = t->store,
 		.dispatch = t->dispatch,
+		.acct = t->acct,
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
 		.reload = reload,

@@ -137,8 +137,6 @@ def proofs():
 # Their effect or its proof comes with the parts of accounting that are built
 # now; the list shrinks to nothing and goes.
 PENDING = {
-    "acct-file count-moved-records",
-    "acct-file delete-after",
     "acct-file http-webhook-ca-file",
     "acct-file http-webhook-connect-timeout",
     "acct-file http-webhook-extra-headers",
@@ -147,15 +145,10 @@ PENDING = {
     "acct-file http-webhook-max-interval",
     "acct-file http-webhook-transfer-encoding",
     "acct-file http-webhook-url",
-    "acct-file max-buffer-size",
-    "acct-file max-size",
-    "acct-file move-interval",
-    "acct-file move-to",
     "acct-file redis-stream-key",
     "acct-file redis-stream-max-length",
     "acct-file redis-stream-url",
     "acct-file retry-interval",
-    "acct-file sync",
     "acct-file write-timeout"}
 
 
