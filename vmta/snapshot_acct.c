@@ -59,14 +59,25 @@ plain_path(struct region *rg, const char *path)
 	return out;
 }
 
+static bool
+is_path(const char *path)
+{
+	return path[0] == '/' && path[strlen(path) - 1] != '/';
+}
+
+static bool
+is_command(const char *path)
+{
+	return path[0] == '|' && path[1 + strspn(path + 1, " \t")] != '\0';
+}
+
 void
 snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *path)
 {
 	struct acct_entry *a;
 
-	if ((path[0] != '/' && path[0] != '|') ||
-	    path[strlen(path) - 1] == '/') {
+	if (!is_path(path) && !is_command(path)) {
 		conf_error(b->errs, n->file, n->line,
 		    "<acct-file %s>: an absolute path of a file is needed, or "
 		    "|COMMAND",
