@@ -226,6 +226,18 @@ acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
 	return rc;
 }
 
+int
+acct_files_of(const struct place_acct *a, struct acct_files *out)
+{
+	int rc;
+
+	*out = (struct acct_files){ .rg = region_new() };
+	rc = add_configured(out, a, INT64_MIN);
+	if (rc == -1)
+		acct_files_fini(out);
+	return rc;
+}
+
 void
 acct_files_fini(struct acct_files *f)
 {

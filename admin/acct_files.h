@@ -19,6 +19,7 @@
 #include "admin/ctl_parse.h"
 #include "lib/mem.h"
 #include "mail/acct_name.h"
+#include "vmta/places.h"
 
 struct acct_file {
 	const char *path;  /* "-": standard input */
@@ -47,6 +48,9 @@ struct acct_files {
  */
 int acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
     struct acct_files *out);
+/* Those of one acct-file; as for acct_files_find(). */
+int acct_files_of(const struct place_acct *a, struct acct_files *out);
+
 void acct_files_fini(struct acct_files *f);
 
 #endif

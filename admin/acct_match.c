@@ -16,7 +16,8 @@ enum { SLOTS_MAX = 64 };
 /* What one option asks of a row; the first one that fits is enough. */
 struct condition {
 	struct regex *re; /* or */
-	char *glob;       /* alternatives, each with its NUL, then one more */
+	char *glob;       /* or */
+	char *globs;      /* of glob_list() */
 	bool code;        /* it is about the first word as well */
 	size_t slots;     /* 0: any column */
 	unsigned slot[SLOTS_MAX];
@@ -205,7 +206,7 @@ add_pattern(struct acct_match *m, struct acct_reader *rows, const char *value)
 	while (next_item(&columns, &item)) {
 		char *name = mem_strndup(item.p, item.len);
 
-		c->slot[c->slots++] = acct_reader_want(rows, name);
+		c->slot[c->slots++] = acct_reader_ask(rows, name);
 		free(name);
 	}
 }
@@ -215,11 +216,9 @@ add_glob(struct acct_match *m, struct acct_reader *rows, const char *column,
     const char *glob)
 {
 	struct condition *c = add_condition(m);
-	size_t len = strlen(glob);
 
-	c->glob = mem_zalloc(len + 2);
-	memcpy(c->glob, glob, len);
-	c->slot[c->slots++] = acct_reader_want(rows, column);
+	c->glob = mem_strdup(glob);
+	c->slot[c->slots++] = acct_reader_ask(rows, column);
 	return c;
 }
 
@@ -228,11 +227,10 @@ static void
 add_globs(struct acct_match *m, struct acct_reader *rows, const char *column,
     const char *list)
 {
-	struct condition *c = add_glob(m, rows, column, list);
+	struct condition *c = add_condition(m);
 
-	for (char *p = c->glob; *p != '\0'; p++)
-		if (*p == ',' && p[1] != '\0')
-			*p = '\0';
+	c->globs = glob_list(list);
+	c->slot[c->slots++] = acct_reader_ask(rows, column);
 }
 
 /* As everywhere: DOMAIN alone is DOMAIN of all virtual MTAs. */
@@ -360,6 +358,7 @@ acct_match_free(struct acct_match **mp)
 	for (size_t i = 0; i < m->n; i++) {
 		regex_free(&m->v[i].re);
 		free(m->v[i].glob);
+		free(m->v[i].globs);
 	}
 	free(m->v);
 	free(m);
@@ -388,19 +387,6 @@ is_in_time(const struct acct_match *m, const struct acct_row *row)
 	return t != ACCT_TIME_NONE && t >= m->since_s && t < m->until_s;
 }
 
-static bool
-glob_takes(const struct condition *c, struct slice text)
-{
-	const char *g = c->glob;
-
-	do {
-		if (glob_match_slice(g, text))
-			return true;
-		g += strlen(g) + 1;
-	} while (*g != '\0');
-	return false;
-}
-
 /* "5.1.1 (bad destination mailbox address)" without what is in brackets. */
 static struct slice
 first_word(struct slice s)
@@ -415,8 +401,10 @@ fits(const struct condition *c, struct slice text)
 {
 	if (c->re != NULL)
 		return regex_match(c->re, text.p, text.len);
-	return glob_takes(c, text) ||
-	    (c->code && glob_takes(c, first_word(text)));
+	if (c->globs != NULL)
+		return glob_list_match(c->globs, text);
+	return glob_match_slice(c->glob, text) ||
+	    (c->code && glob_match_slice(c->glob, first_word(text)));
 }
 
 static bool

@@ -12,6 +12,11 @@
 
 #define TICK_ROWS 4096 /* between looks at the clock: a few milliseconds */
 
+struct wanted {
+	char *column;
+	bool asked_for, found;
+};
+
 struct acct_reader {
 	const struct acct_files *files;
 	size_t next;
@@ -20,7 +25,7 @@ struct acct_reader {
 	struct acct_row row;
 	const char **names; /* of the header */
 	size_t names_cap;
-	char **wanted; /* by slot */
+	struct wanted *wanted; /* by slot */
 	int *at;
 	unsigned slots;
 	uint64_t count, bytes; /* bytes: of the files that are done */
@@ -55,7 +60,7 @@ acct_reader_free(struct acct_reader **rp)
 		return;
 	acct_source_close(&r->source);
 	for (unsigned i = 0; i < r->slots; i++)
-		free(r->wanted[i]);
+		free(r->wanted[i].column);
 	free(r->wanted);
 	free(r->at);
 	free(r->names);
@@ -67,13 +72,22 @@ acct_reader_want(struct acct_reader *r, const char *column)
 {
 	CHECK(r->next == 0);
 	for (unsigned i = 0; i < r->slots; i++)
-		if (str_eq_nocase(r->wanted[i], column))
+		if (str_eq_nocase(r->wanted[i].column, column))
 			return i;
 	r->wanted = mem_realloc(r->wanted, (r->slots + 1) * sizeof(*r->wanted));
 	r->at = mem_realloc(r->at, (r->slots + 1) * sizeof(*r->at));
-	r->wanted[r->slots] = mem_strdup(column);
+	r->wanted[r->slots] = (struct wanted){ .column = mem_strdup(column) };
 	r->at[r->slots] = -1;
 	return r->slots++;
+}
+
+unsigned
+acct_reader_ask(struct acct_reader *r, const char *column)
+{
+	unsigned slot = acct_reader_want(r, column);
+
+	r->wanted[slot].asked_for = true;
+	return slot;
 }
 
 /* ---- what is told -------------------------------------------------------- */
@@ -108,6 +122,21 @@ tell_damage(struct acct_reader *r)
 	tell_count(r, c->damaged, "damaged places are left out");
 	if (c->cut)
 		tell(r, "the last line is cut short and left out");
+}
+
+/* Or one would think that no record is like this. */
+static void
+tell_missing(struct acct_reader *r)
+{
+	for (unsigned i = 0; i < r->slots && r->row.header > 0; i++) {
+		struct wanted *w = &r->wanted[i];
+
+		if (w->asked_for && !w->found)
+			(void)fprintf(stderr,
+			    "mailrace: no file has a column \"%s\"\n",
+			    w->column);
+		w->found = true; /* said once */
+	}
 }
 
 /* ---- files and headers --------------------------------------------------- */
@@ -173,8 +202,9 @@ take_header(struct acct_reader *r)
 	for (unsigned s = 0; s < r->slots; s++) {
 		r->at[s] = -1;
 		for (size_t i = n; i-- > 0;)
-			if (str_eq_nocase(r->names[i], r->wanted[s]))
+			if (str_eq_nocase(r->names[i], r->wanted[s].column))
 				r->at[s] = (int)i;
+		r->wanted[s].found |= r->at[s] >= 0;
 	}
 	r->row = (struct acct_row){ .names = r->names,
 		.columns = n,
@@ -200,6 +230,7 @@ acct_reader_next(struct acct_reader *r)
 	for (;;) {
 		if (r->source == NULL && !open_next(r)) {
 			progress_hide(&r->progress);
+			tell_missing(r);
 			return NULL;
 		}
 		switch (acct_source_next(r->source, &e)) {
@@ -218,12 +249,6 @@ acct_reader_next(struct acct_reader *r)
 			break;
 		}
 	}
-}
-
-uint64_t
-acct_reader_count(const struct acct_reader *r)
-{
-	return r->count;
 }
 
 size_t

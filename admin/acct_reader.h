@@ -53,10 +53,12 @@ void acct_reader_free(struct acct_reader **rp);
 /* The slot of a column, without regard to case; the same for the same name. */
 unsigned acct_reader_want(struct acct_reader *r, const char *column);
 
-const struct acct_row *acct_reader_next(
-    struct acct_reader *r); /* NULL: the end */
+/* The same of one that a user named: told at the end if no file has it. */
+unsigned acct_reader_ask(struct acct_reader *r, const char *column);
 
-uint64_t acct_reader_count(const struct acct_reader *r); /* rows so far */
+/* NULL: the end. */
+const struct acct_row *acct_reader_next(struct acct_reader *r);
+
 size_t acct_reader_files(const struct acct_reader *r);  /* that could be read */
 size_t acct_reader_failed(const struct acct_reader *r); /* that could not */
 

@@ -124,6 +124,8 @@ find(const struct ctl_options *opt, struct find *f)
 	expect_columns(f);
 	f->rows = acct_reader_new(&f->files, opt->json);
 	f->match = acct_match_new(opt, f->rows);
+	if (f->sort != NULL)
+		(void)acct_reader_ask(f->rows, find_sort_column(f->sort));
 	if (read_rows(f, &e) == -1) {
 		(void)fprintf(stderr, "mailrace: %s\n", e.text);
 		return 2;

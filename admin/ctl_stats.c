@@ -11,6 +11,7 @@
 #include "admin/stats_order.h"
 #include "admin/stats_report.h"
 #include "admin/stats_split.h"
+#include "lib/glob.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
@@ -84,7 +85,8 @@ wish_show(const struct ctl_options *opt, struct stats_show *show)
 	show->top_domains = limit(opt, OPT_TOPDOMAINS, 10);
 	show->top_categories = limit(opt, OPT_TOPCATEGORIES, 20);
 	show->top_bounces = limit(opt, OPT_TOPBOUNCES, 20);
-	show->bounce_cat = opt->values[OPT_BOUNCECAT];
+	if (opt->values[OPT_BOUNCECAT] != NULL)
+		show->bounce_cats = glob_list(opt->values[OPT_BOUNCECAT]);
 }
 
 static int
@@ -167,7 +169,7 @@ want(struct acct_reader *rows, const struct wish *w, struct slots *s)
 		.vmta = acct_reader_want(rows, "vmta"),
 	};
 	if (w->column != NULL)
-		s->by = acct_reader_want(rows, w->column);
+		s->by = acct_reader_ask(rows, w->column);
 }
 
 /* Nonsense is not known, too. */
@@ -343,6 +345,7 @@ cmd_stats(const struct ctl_options *opt)
 		stats_split_fini(&st.split);
 		stats_sum_fini(&st.all);
 	}
+	free(st.wish.show.bounce_cats);
 	free(st.wish.column);
 	return rc;
 }

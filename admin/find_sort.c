@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "admin/acct_time.h"
 #include "lib/mem.h"
@@ -63,7 +64,7 @@ find_sort_new(const char *order, size_t most, struct find_sort **s_r,
 	s = mem_new(struct find_sort);
 	s->column = mem_strndup(order, len);
 	s->descending = strcmp(rest, ",desc") == 0;
-	s->by_time = strncmp(s->column, "time", 4) == 0;
+	s->by_time = strncasecmp(s->column, "time", 4) == 0;
 	s->most = most;
 	s->rg = region_new();
 	*s_r = s;
@@ -86,6 +87,12 @@ find_sort_free(struct find_sort **sp)
 	free(s->column);
 	region_free(&s->rg);
 	free(s);
+}
+
+const char *
+find_sort_column(const struct find_sort *s)
+{
+	return s->column;
 }
 
 /* ---- order --------------------------------------------------------------- */

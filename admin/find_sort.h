@@ -4,8 +4,8 @@
  *
  * Numbers by value and before text, times by when they were, text without
  * regard to case, empty cells last; what is the same stays in the order it
- * came in.  With a bound on how
- * many are asked for, not many more are kept.  One thread.
+ * came in.  With a bound on how many are asked for, not many more are kept.
+ * One thread.
  */
 
 #ifndef ADMIN_FIND_SORT_H
@@ -19,6 +19,7 @@ struct find_sort;
 int find_sort_new(const char *order, size_t most, struct find_sort **s_r,
     struct err *e);
 void find_sort_free(struct find_sort **sp);
+const char *find_sort_column(const struct find_sort *s);
 
 void find_sort_add(struct find_sort *s, const struct acct_row *row);
 

@@ -6,6 +6,7 @@ mailrace_SOURCES = \
 	%D%/acct_reader.c %D%/acct_reader.h \
 	%D%/acct_source.c %D%/acct_source.h \
 	%D%/acct_time.c %D%/acct_time.h \
+	%D%/audit_files.c %D%/audit_files.h \
 	%D%/commands.def \
 	%D%/ctl_acct.c \
 	%D%/ctl_ask.c %D%/ctl_ask.h \

@@ -178,22 +178,8 @@ bounces_weight(const uint64_t *c)
 static bool
 is_wanted(const struct stats_show *show, struct slice category)
 {
-	char pattern[STATS_KEY_MAX + 1], z[STATS_KEY_MAX + 1];
-	const char *p = show->bounce_cat;
-
-	if (p == NULL)
-		return true;
-	(void)snprintf(z, sizeof(z), "%.*s", (int)category.len, category.p);
-	for (;;) {
-		size_t len = strcspn(p, ",");
-
-		(void)snprintf(pattern, sizeof(pattern), "%.*s", (int)len, p);
-		if (glob_match(pattern, z))
-			return true;
-		if (p[len] == '\0')
-			return false;
-		p += len + 1;
-	}
+	return show->bounce_cats == NULL ||
+	    glob_list_match(show->bounce_cats, category);
 }
 
 /* The parts of a key; the last one has all that is left. */
@@ -267,7 +253,7 @@ bounces(const struct report *r, const struct stats_section *section,
 
 		/* A key that was cut may have lost its last parts. */
 		while (n < section->keys)
-			parts[n++] = (struct slice){ 0 };
+			parts[n++] = SLICE_LIT("");
 		if (!is_wanted(r->show, parts[category]))
 			continue;
 		if (shown == limit) {

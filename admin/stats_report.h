@@ -32,11 +32,8 @@ enum stats_part {
 struct stats_show {
 	unsigned parts; /* STATS_PART(...) */
 	uint64_t top_domains, top_categories, top_bounces;
-	/*
-	 * Categories of the sections about bounces: a list of patterns with
-	 * * and ?, comma separated; NULL: all.
-	 */
-	const char *bounce_cat;
+	/* Categories of the sections about bounces, of glob_list(); NULL: all. */
+	char *bounce_cats;
 };
 
 /* files: how many were read; NULL: not of this report. */

@@ -370,15 +370,6 @@ csv_cells(const struct csv *c)
 	return c->cells;
 }
 
-int
-csv_column(const struct csv *c, const char *name)
-{
-	for (size_t i = 0; i < c->columns; i++)
-		if (str_eq_nocase(c->names[i], name))
-			return (int)i;
-	return -1;
-}
-
 const struct csv_counts *
 csv_counts(const struct csv *c)
 {

@@ -58,7 +58,6 @@ enum csv_next csv_next(struct csv *c, struct err *e);
 size_t csv_columns(const struct csv *c);
 const char *csv_name(const struct csv *c, size_t column);
 const struct slice *csv_cells(const struct csv *c);
-int csv_column(const struct csv *c, const char *name); /* no case; or -1 */
 
 const struct csv_counts *csv_counts(const struct csv *c);
 

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lib/mem.h"
+
 static char
 lower(char c)
 {
@@ -44,6 +46,31 @@ bool
 glob_match(const char *pattern, const char *text)
 {
 	return glob_match_slice(pattern, slice_of(text));
+}
+
+char *
+glob_list(const char *list)
+{
+	char *patterns = mem_zalloc(strlen(list) + 2), *to = patterns;
+
+	for (const char *p = list; *p != '\0';) {
+		size_t len = strcspn(p, ",");
+		struct slice item = slice_trim((struct slice){ p, len });
+
+		memcpy(to, item.p, item.len);
+		to += item.len + (item.len > 0);
+		p += len + (p[len] == ',');
+	}
+	return patterns;
+}
+
+bool
+glob_list_match(const char *patterns, struct slice text)
+{
+	for (const char *p = patterns; *p != '\0'; p += strlen(p) + 1)
+		if (glob_match_slice(p, text))
+			return true;
+	return false;
 }
 
 /*

@@ -17,6 +17,13 @@ bool glob_match(const char *pattern, const char *text);
 bool glob_match_slice(const char *pattern, struct slice text);
 
 /*
+ * A comma separated list of patterns, without blanks around them and empty
+ * ones: each with its NUL, then one more.  To be freed.
+ */
+char *glob_list(const char *list);
+bool glob_list_match(const char *patterns, struct slice text); /* any */
+
+/*
  * Does `pattern` fit all that `other`, itself a pattern, fits?  May say no
  * where a closer look would say yes.
  */

@@ -30,7 +30,6 @@ struct errand {
 	struct ctl_request *request;
 
 	struct sched_totals totals;
-	int64_t since_us; /* of doubts that the audit names */
 };
 
 static struct errand *
@@ -59,11 +58,12 @@ on_audit_done(struct store_audit_ask *ask)
 	    &post_owner(ask, struct errand, audit)->home);
 }
 
+/* Its counters. */
 static void
-ask_audit(struct errand *e, bool brief, void (*then)(struct post *))
+ask_store(struct errand *e, void (*then)(struct post *))
 {
 	e->home.fn = then;
-	e->audit.brief = brief;
+	e->audit.brief = true;
 	e->audit.done = on_audit_done;
 	store_audit(e->control->opt.store, &e->audit);
 }
@@ -83,79 +83,6 @@ ask_acct(struct errand *e, bool commit, void (*then)(struct post *))
 	e->acct.commit = commit;
 	e->acct.done = on_acct_facts;
 	acct_ask(e->control->opt.acct, &e->acct);
-}
-
-static json_t *
-ledger_json(const struct store_ledger *l)
-{
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "accepted",
-	    (json_int_t)l->accepted, "delivered", (json_int_t)l->delivered,
-	    "failed", (json_int_t)l->failed, "expired", (json_int_t)l->expired,
-	    "suppressed", (json_int_t)l->suppressed, "deleted",
-	    (json_int_t)l->deleted);
-}
-
-/* ---- audit --------------------------------------------------------------- */
-
-static bool
-balances(const struct store_audit *a)
-{
-	return a->ledger.accepted == store_ledger_ended(&a->ledger) + a->queued;
-}
-
-static json_t *
-doubt_json(const struct store_doubt *d)
-{
-	char id[MESSAGE_ID_TEXT], session[MESSAGE_ID_TEXT], when[40];
-
-	(void)clock_iso(when, sizeof(when), d->wall_us);
-	return json_pack("{s:s,s:i,s:s,s:s,s:s,s:s}", "id",
-	    message_id_text(d->id, id), "recipient", (int)d->n, "to", d->to,
-	    "queue", d->queue, "session", message_id_text(d->session, session),
-	    "time", when);
-}
-
-static void
-on_audit(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, home);
-	const struct store_audit *a = &e->audit.audit;
-	json_t *out = ledger_json(&a->ledger);
-	json_int_t doubts = 0;
-
-	for (size_t i = 0; i < a->doubt_count; i++) {
-		if (a->doubts[i].wall_us < e->since_us)
-			continue;
-		ctl_item(e->request, doubt_json(&a->doubts[i]));
-		doubts++;
-	}
-	(void)json_object_set_new(out, "queued",
-	    json_integer((json_int_t)a->queued));
-	(void)json_object_set_new(out, "in_doubt", json_integer(doubts));
-	(void)json_object_set_new(out, "unrecorded",
-	    json_pack("{s:I,s:I}", "d", (json_int_t)a->ledger.unrecorded_d, "b",
-		(json_int_t)a->ledger.unrecorded_b));
-	(void)json_object_set_new(out, "balances", json_boolean(balances(a)));
-	ctl_done(e->request, out);
-	errand_free(e);
-}
-
-static void
-cmd_audit(struct control *c, struct ctl_request *r, const json_t *args)
-{
-	static const json_int_t most = INT64_MAX / US_PER_S;
-	const json_t *since = json_object_get(args, "since");
-	struct errand *e;
-
-	if (since != NULL &&
-	    (!json_is_integer(since) || json_integer_value(since) < -most ||
-		json_integer_value(since) > most)) {
-		ctl_fail(r, "--since takes seconds since 1970");
-		return;
-	}
-	e = errand_new(c, r);
-	e->since_us = json_integer_value(since) * US_PER_S;
-	ask_audit(e, false, on_audit);
 }
 
 /* ---- show status: counters only, it may be asked each second ------------- */
@@ -178,7 +105,7 @@ on_status(struct post *p)
 	struct errand *e = post_owner(p, struct errand, home);
 	const struct store_audit *a = &e->audit.audit;
 	const struct sched_totals *t = &e->totals;
-	json_t *out = ledger_json(&a->ledger);
+	json_t *out = control_ledger_json(&a->ledger);
 	struct dns_stats dns;
 
 	dns_stats(e->control->opt.dns, &dns);
@@ -221,7 +148,7 @@ on_status_totals(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 
 	(void)now_us;
 	sched_totals(s, &e->totals);
-	ask_audit(e, true, on_status_audit);
+	ask_store(e, on_status_audit);
 }
 
 static void

@@ -2,8 +2,8 @@
 /*
  * control - the commands that mailraced answers on its control socket.
  *
- * Lives on main; asks the dispatcher and the store by posts and answers when
- * they have.  The table is transport/control.def.
+ * Lives on main; asks the dispatcher, the store and the writer by posts and
+ * answers when they have.  The table is transport/control.def.
  */
 
 #ifndef TRANSPORT_CONTROL_H
@@ -25,8 +25,8 @@ struct dns;
 struct control_options {
 	struct worker *main;
 	struct store *store;
-	struct dispatch *dispatch;
 	struct acct *acct;
+	struct dispatch *dispatch;
 	struct dns *dns;
 	struct worker_env *const *envs; /* of the delivery workers */
 	size_t env_count;

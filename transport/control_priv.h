@@ -31,6 +31,9 @@ typedef void control_fn(struct control *c, struct ctl_request *r,
 control_fn control_show_accounting, control_rotate_acct;
 struct acct_facts;
 json_t *control_acct_facts(const struct acct_facts *f);
+/* control_audit.c */
+control_fn control_audit;
+json_t *control_ledger_json(const struct store_ledger *l);
 /* listing.c */
 control_fn control_list;
 /* purge.c */

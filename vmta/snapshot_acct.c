@@ -59,14 +59,25 @@ plain_path(struct region *rg, const char *path)
 	return out;
 }
 
+static bool
+is_path(const char *path)
+{
+	return path[0] == '/' && path[strlen(path) - 1] != '/';
+}
+
+static bool
+is_command(const char *path)
+{
+	return path[0] == '|' && path[1 + strspn(path + 1, " \t")] != '\0';
+}
+
 void
 snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *path)
 {
 	struct acct_entry *a;
 
-	if ((path[0] != '/' && path[0] != '|') ||
-	    path[strlen(path) - 1] == '/') {
+	if (!is_path(path) && !is_command(path)) {
 		conf_error(b->errs, n->file, n->line,
 		    "<acct-file %s>: an absolute path of a file is needed, or "
 		    "|COMMAND",
@@ -209,10 +220,6 @@ join_kind(const struct joiner *j)
 	if (c->kind == ACCT_WEBHOOK &&
 	    !conf_is_set(&table_acct, &j->a->set, "max-size"))
 		c->max_size = WEBHOOK_MAX_SIZE;
-	/* Taken out by what sends them. */
-	if (c->kind != ACCT_FILE)
-		conf_warning(j->b->errs, c->file, c->line,
-		    "<acct-file> to a command or a network has no effect yet");
 }
 
 /* A path, seen from the line's file; NULL (and said so): cannot be read. */

@@ -177,7 +177,8 @@ class Run:
 
     def audit(self):
         audit = self.lab.audit()
-        tap.check(audit.balances(), "after %d times: %s" % (self.times, audit))
+        tap.check(audit.balances() and audit.agrees(),
+                  "after %d times: %s" % (self.times, audit))
         return audit
 
     def recovered(self, since, by_postfix=False):

@@ -87,6 +87,7 @@ class Lab:
         self.log_level = log_level
         self.processes = []
         self.mounts = []  # to be taken off at the end
+        self.whole_files = True  # no test takes accounting files away
         self.with_milter = with_milter
         keys.mark_key(self.path("keys", "mark"))
         for selector, domain in dkim:
@@ -179,12 +180,19 @@ class Lab:
         self.receiver = start_receiver(self, script, "receiver")
 
     def check_balance(self):
-        """After whatever a test did, the ledger balances."""
+        """After whatever a test did, the ledger balances, the accounting
+        files agree with it, and have all rows that were written."""
         if not self.daemon.running():
             return
-        audit = self.audit()
-        if not audit.balances():
+        audit = self.audit("--files")
+        if not audit.balances() or not audit.agrees():
             raise procs.ProcessError("the audit does not balance: %s" % audit)
+        for a in audit.accounting:
+            if a["path"] == self.path("acct", "acct.csv") and \
+                    a["error"] is None and not a["agrees"]:
+                raise procs.ProcessError("it was not compared: %s" % audit)
+        if self.whole_files and not audit.files_are_whole():
+            raise procs.ProcessError("rows are not in files: %s" % audit)
 
     def __exit__(self, kind, _value, _trace):
         bad = None
@@ -246,8 +254,12 @@ class Lab:
         """The last line that mailraced answers to a request, or to bytes."""
         return mailrace.ask(self.path("run", "control"), request)[-1]
 
-    def audit(self):
-        return mailrace.Audit(self.command.json("audit"))
+    def audit(self, *options):
+        """Also of one that ends with status 1."""
+        r = self.command.run("audit", "--json", *options)
+        if not r.stdout.startswith("{"):
+            raise mailrace.CommandFailed(("audit",) + options, r)
+        return mailrace.Audit(json.loads(r.stdout))
 
     def lmtp_clients(self):
         """How many are connected to the LMTP listener, accepted or not."""

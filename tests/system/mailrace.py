@@ -181,6 +181,8 @@ class Audit:
         self.unrecorded = sum(find(answer, "unrecorded").values())
         # [{"id": message, "recipient": number, ...}]
         self.doubts = find(answer, "doubts") or []
+        # [{"path": acct-file, "rows": {"d": 1}, "agrees": True, ...}]
+        self.accounting = answer["accounting"]
 
     def balances(self):
         numbers = [self.queued] + list(self.terminal.values())
@@ -188,11 +190,21 @@ class Audit:
             return False
         return self.accepted == sum(numbers)
 
+    def agrees(self):
+        """Do all accounting files agree with the ledger that can?"""
+        return all(a["agrees"] is not False for a in self.accounting)
+
+    def files_are_whole(self):
+        """Of `audit --files`: is each row in a file, and none else?"""
+        return all(a["in_files"]["missing"] == a["in_files"]["surplus"] == 0
+                   for a in self.accounting if "in_files" in a)
+
     def __str__(self):
         return "accepted %s = %s + queued %s; in doubt %d" % (
             self.accepted, " + ".join("%s %s" % (k, v) for k, v in
                                       self.terminal.items()),
-            self.queued, len(self.doubts))
+            self.queued, len(self.doubts)) + \
+            "".join("\n%s" % a for a in self.accounting)
 
 
 def accounting(directory):

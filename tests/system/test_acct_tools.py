@@ -288,6 +288,8 @@ SELECTIONS = [
     (["--dsnStatus=*no answer*"], lambda r: "no answer" in r["dsnStatus"]),
     (["--bounceCat=quota*,bad-domain"],
      lambda r: r["bounceCat"] in ("quota-issues", "bad-domain")),
+    (["--bounceCat=none,, quota* ,bad-domain"],
+     lambda r: r["bounceCat"] in ("quota-issues", "bad-domain")),
     (["--rcvSmtpUser=*"], lambda r: False),
     (["--bounced", "--vmta=vmta0", "--to=*gmail.com"],
      lambda r: r["type"] == "b" and r["vmta"] == "vmta0" and
@@ -511,6 +513,25 @@ def statuses(lab):
     r = mailrace.Command(empty).run("find")
     tap.check(r.returncode == 2 and "has no <acct-file>" in r.stderr,
               r.stderr)
+
+
+@tap.test("a column that was asked for and that no file has is said")
+def missing(lab):
+    short = lab.write("short.csv", "type,rcpt\nd,a@b\n")
+    for arg, status, column in (("--rcvSmtpUser=*", 1, "rcvSmtpUser"),
+                                ("--header=X-Job:*", 1, "header_X-Job"),
+                                ("--match=[nosuch]a", 1, "nosuch"),
+                                ("--match=[nosuch,rcpt]a", 0, "nosuch"),
+                                ("--sortBy=orig", 0, "orig")):
+        tap.equal(lab.find(arg, short, status=status)[1],
+                  'mailrace: no file has a column "%s"\n' % column, arg)
+    for args in (["--to=a*", "--sortBy=TYPE"], ["--match=a"]):
+        tap.equal(lab.find(*args, short)[1], "", args[0])
+    _, err = lab.find("--rcvSmtpUser=*", short, lab.write(
+        "user.csv", "type,RcvSmtpUser\nd,ann\n"))
+    tap.equal(err, "", "one of two files has it")
+    _, err = lab.find("--sortBy=a", lab.write("nothing.csv", ""), status=1)
+    tap.equal(err, "", "a file without a header")
 
 
 @tap.test("what cannot be written is an error")

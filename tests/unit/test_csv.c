@@ -253,25 +253,6 @@ test_failure(void)
 	buf_fini(&got);
 }
 
-static void
-test_columns(void)
-{
-	struct source s = { .rest = SLICE_LIT("type,Rcpt,rcpt\nd,1,2\n"),
-		.piece = 100 };
-	struct input in;
-	struct csv *c;
-	struct err e;
-
-	input_init(&in, take, &s, CSV_LINE_MAX);
-	c = csv_new(&in, "type");
-	is_int(csv_column(c, "type"), -1, "no column before the header");
-	is_int(csv_next(c, &e), CSV_HEADER, "the header");
-	is_int(csv_column(c, "rCPT"), 1, "a column by name, the first of two");
-	is_int(csv_column(c, "rcp"), -1, "no such column");
-	csv_free(&c);
-	input_fini(&in);
-}
-
 int
 main(void)
 {
@@ -279,6 +260,5 @@ main(void)
 	test_long_lines();
 	test_second_looks();
 	test_failure();
-	test_columns();
 	return done_testing();
 }

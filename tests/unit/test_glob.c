@@ -5,6 +5,7 @@
  */
 #include "lib/glob.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -65,6 +66,31 @@ test_hostile(void)
 	    "2000 stars and no match");
 }
 
+static const struct {
+	const char *list, *text;
+	bool fits;
+} lists[] = {
+	{ "a,b*", "bad", true },
+	{ "a,b*", "A", true },
+	{ "a,b*", "c", false },
+	{ " a , b ", "b", true },
+	{ "a,,b,", "b", true },
+	{ "a,,b,", "", false },
+	{ ",", ",", false },
+	{ "", "", false },
+};
+
+static void
+test_list(const char *list, const char *text, bool fits)
+{
+	char *patterns = glob_list(list);
+
+	ok(glob_list_match(patterns, slice_of(text)) == fits,
+	    "the list \"%s\" %s \"%s\"", list, fits ? "fits" : "does not fit",
+	    text);
+	free(patterns);
+}
+
 int
 main(void)
 {
@@ -78,6 +104,8 @@ main(void)
 		    "\"%s\" %s \"%s\"", covers[i].pattern,
 		    covers[i].covers ? "covers" : "does not cover",
 		    covers[i].other);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		test_list(lists[i].list, lists[i].text, lists[i].fits);
 	test_hostile();
 	return done_testing();
 }

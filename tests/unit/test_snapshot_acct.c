@@ -49,6 +49,7 @@ static const struct {
 	{ "/a/acct.json", "format csv\n", ACCT_FILE, false, 250 << 20 },
 	{ "/a/acct.json", "max-size 1M\n", ACCT_FILE, true, 1 << 20 },
 	{ "|/bin/feed x.json", "", ACCT_PIPE, false, 250 << 20 },
+	{ "|/bin/feed /tmp/", "", ACCT_PIPE, false, 250 << 20 },
 	{ "|/bin/feed", "format json\n", ACCT_PIPE, true, 250 << 20 },
 	{ "/a/hook.csv", HOOK, ACCT_WEBHOOK, false, 5 << 20 },
 	{ "/a/hook.json", HOOK, ACCT_WEBHOOK, true, 5 << 20 },
@@ -273,6 +274,10 @@ static const struct {
 } bad[] = {
 	{ "<acct-file x>\n</acct-file>", "main:1: <acct-file x>: an absolute" },
 	{ "<acct-file /a/>\n</acct-file>", "main:1: <acct-file /a/>: an abs" },
+	{ "<acct-file | >\n</acct-file>",
+	    "main:1: <acct-file |>: an absolute" },
+	{ "<acct-file \"| \">\n</acct-file>",
+	    "main:1: <acct-file \"| \">: an" },
 	{ IN("records d\nrecords x, t"),
 	    "main:3: records: \"x\" is no kind of record" },
 	{ "<virtual-mta v>\n<domain *>\nmax-smtp-out 2\n"

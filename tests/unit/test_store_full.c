@@ -46,6 +46,21 @@ make_small_disk(void)
 	return mount("none", tmpdir, "tmpfs", 0, "size=100m") == 0;
 }
 
+static const struct store_receipts receipts = { "r:12345678",
+	(const uint32_t[]){ 10 }, 2 };
+
+/* In all of the outbox; outcomes have records of one byte. */
+static size_t
+count_receipts(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < spool.outbox_len;
+	     i += spool.outbox[i] == 'r' ? 10 : 1)
+		n += spool.outbox[i] == 'r';
+	return n;
+}
+
 /* Fills what is left of the disk, but for the reserve. */
 static void
 fill_disk(void)
@@ -63,7 +78,7 @@ fill_disk(void)
 int
 main(void)
 {
-	struct store_accept a = { 0 };
+	struct store_accept a = { .receipts = &receipts };
 	struct store_audit audit;
 	uint64_t ids[200];
 	size_t count = 0;
@@ -119,6 +134,8 @@ main(void)
 	ok(spool_balances(&audit), "the ledger balances");
 	is_int((int64_t)audit.ledger.accepted, (int64_t)count + 2,
 	    "with all that was answered, and what an outcome caused");
+	is_int((int64_t)count_receipts(), (int64_t)audit.ledger.accepted - 1,
+	    "each that was answered has a receipt, the caused one has none");
 	store_audit_fini(&audit);
 	store_close(&spool.store);
 	(void)umount2(tmpdir, MNT_DETACH);
