@@ -125,9 +125,15 @@ audit_files_compare(const json_t *counted, const json_t *before,
 		    NULL :
 		    json_object_get(counted, path);
 		const json_t *was = path == NULL ? NULL : item_of(before, path);
+		const char *kind = json_string_value(
+		    json_object_get(item, "kind"));
 
-		/* A reload may have come between. */
-		if (found != NULL && was != NULL)
+		/*
+		 * A reload may have come between; what is delivered to others
+		 * is in no file.
+		 */
+		if (found != NULL && was != NULL && kind != NULL &&
+		    strcmp(kind, "file") == 0)
 			compare(found, was, item);
 	}
 }

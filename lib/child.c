@@ -176,7 +176,8 @@ on_end(evutil_socket_t fd, short what, void *arg)
 	if (!reap(c, WNOHANG, &end))
 		return;
 	(void)event_del(c->end_ev);
-	close_input(c);
+	if (c->room_ev != NULL)
+		(void)event_del(c->room_ev);
 	c->owner->ended(c->ctx, &end); /* may free c */
 }
 

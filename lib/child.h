@@ -38,7 +38,10 @@ struct child_end {
 struct child_owner {
 	/* After child_write() did not take all: it may take more now. */
 	void (*room)(void *ctx);
-	/* It has ended and was waited for; called once. */
+	/*
+	 * It has ended and was waited for; called once.  child_unread() still
+	 * tells what it has not read.
+	 */
 	void (*ended)(void *ctx, const struct child_end *end);
 };
 

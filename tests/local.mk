@@ -9,8 +9,12 @@ check_PROGRAMS += \
 	tests/unit/test_acct_buffer \
 	tests/unit/test_acct_reader \
 	tests/unit/test_acct_record \
+	tests/unit/test_acct_feed \
+	tests/unit/test_acct_pipe \
+	tests/unit/test_acct_retry \
 	tests/unit/test_acct_row \
 	tests/unit/test_acct_state \
+	tests/unit/test_acct_webhook \
 	tests/unit/test_acct_target \
 	tests/unit/test_acct_time \
 	tests/unit/test_addr \
@@ -242,6 +246,13 @@ tests_crash_disk_so_SOURCES = \
 tests_crash_disk_so_CFLAGS = $(shim_cflags)
 tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
 tests_crash_disk_so_LDADD =
+# What a system test preloads.
+system_shims = tests/system/clock_ahead.so
+EXTRA_PROGRAMS += $(system_shims)
+tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
+tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
+tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
+tests_system_clock_ahead_so_LDADD =
 # Alone, for bootstrap.
 crash-shims: $(crash_shims)
 .PHONY: crash-shims
@@ -486,9 +497,12 @@ EXTRA_DIST += \
 	%D%/system/stats_oracle.py \
 	%D%/system/tap.py \
 	%D%/system/test_accounting.py \
+	%D%/system/test_acct_pipe.py \
+	%D%/system/test_acct_redis.py \
 	%D%/system/test_acct_rotate.py \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
+	%D%/system/test_acct_webhook.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \

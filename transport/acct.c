@@ -46,6 +46,7 @@ tell_grown(struct acct *a, struct acct_sink *s)
 	    &(struct acct_grown){ .sink = s->number,
 		.tag = s->tag,
 		.folder = s->buffer->folder,
+		.origin = acct_state_origin(a->state),
 		.cursor_number = s->kept.cursor_number,
 		.cursor_offset = s->kept.cursor_offset,
 		.number = number,

@@ -44,6 +44,7 @@ struct acct_grown {
 	uint32_t sink;      /* for acct_taken(); the same in this process */
 	const char *tag;    /* the acct-file of the configuration */
 	const char *folder; /* for acct_buffer_open() */
+	uint32_t origin;    /* of the spool; ids of records begin with it */
 	uint64_t cursor_number, cursor_offset; /* to begin at */
 	uint64_t number, length;               /* the file that is written */
 };

@@ -4,13 +4,20 @@ libtransport_a_SOURCES = \
 	%D%/acct_ask.c \
 	%D%/acct_buffer.c %D%/acct_buffer.h \
 	%D%/acct_conf.c \
+	%D%/acct_feed.c %D%/acct_feed.h \
 	%D%/acct_file.c %D%/acct_file.h \
+	%D%/acct_pipe.c \
 	%D%/acct_priv.h \
+	%D%/acct_redis.c \
 	%D%/acct_report.c \
+	%D%/acct_retry.c %D%/acct_retry.h \
 	%D%/acct_rotate.c %D%/acct_rotate.h \
+	%D%/acct_sender.h \
 	%D%/acct_sink.c %D%/acct_sink.h \
 	%D%/acct_sink_file.c \
+	%D%/acct_sinks.c %D%/acct_sinks.h \
 	%D%/acct_state.c %D%/acct_state.h \
+	%D%/acct_webhook.c \
 	%D%/arrival.c %D%/arrival.h \
 	%D%/barrier.c %D%/barrier.h \
 	%D%/candidates.c %D%/candidates.h \

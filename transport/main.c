@@ -46,6 +46,8 @@ main(int argc, char **argv)
 
 	log_set_program(PROGRAM);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD,
+	    SIG_DFL); /* ignored, no end could be waited for */
 	if (daemon_options(&opt, argc, argv, &e) == -1)
 		goto out;
 	if (opt.help || opt.version) {

@@ -8,12 +8,13 @@
 
 enum {
 	BY_WORKER = 3,   /* epoll, eventfd, and what is open for a moment */
-	THREADS = 5,     /* main, scheduler, writer, store, checkpoint */
+	THREADS = 6,     /* main, scheduler, writer, sinks, store, checkpoint */
 	BY_SERVER = 3,   /* sockets of a resolver: UDP, without EDNS, TCP */
 	BY_LISTENER = 2, /* ours, and the one that was inherited */
 	BY_ACCT = 3,     /* a file, the one that takes its place, its folder */
-	DATABASE = 32,   /* tables, log files, regions; the slots; the lock */
-	PROCESS = 32     /* standard streams, logs, signals, keys, includes */
+	BY_SENDER = 8, /* the file it reads; a pipe and a program, or sockets */
+	DATABASE = 32, /* tables, log files, regions; the slots; the lock */
+	PROCESS = 32   /* standard streams, logs, signals, keys, includes */
 };
 
 static uint32_t
@@ -27,7 +28,7 @@ others(const struct snapshot *conf, size_t workers)
 	n = (workers + THREADS) * BY_WORKER;
 	n += workers * (servers * BY_SERVER + SEGMENT_READER_FILES);
 	n += (g->lmtp_listeners.n + g->smtp_listeners.n + 1) * BY_LISTENER;
-	n += snapshot_acct_count(conf) * BY_ACCT;
+	n += snapshot_acct_count(conf) * (BY_ACCT + BY_SENDER);
 	n += CTL_CONNS_MAX + DATABASE + PROCESS + FILES_SPARE;
 	return (uint32_t)n;
 }

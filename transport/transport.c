@@ -19,6 +19,7 @@
 #include "mail/mark.h"
 #include "queue/store.h"
 #include "transport/acct.h"
+#include "transport/acct_sinks.h"
 #include "transport/control.h"
 #include "transport/dispatch.h"
 #include "transport/ingress.h"
@@ -49,6 +50,7 @@ struct transport {
 	struct dns *dns;
 	struct tls_client *tls;
 	struct acct *acct;
+	struct acct_sinks *sinks;
 	struct dispatch *dispatch;
 	struct control *control;
 	struct listeners *listeners;
@@ -251,10 +253,19 @@ on_acct_rewind(void *ctx, uint64_t seq)
 	store_outbox_rewind(t->store, seq);
 }
 
+static void
+on_acct_grown(void *ctx, const struct acct_grown *g)
+{
+	struct transport *t = ctx;
+
+	acct_sinks_grown(t->sinks, g);
+}
+
 static const struct acct_owner acct_owner = {
 	.taken = on_acct_taken,
 	.done = on_acct_done,
 	.rewind = on_acct_rewind,
+	.grown = on_acct_grown,
 };
 
 /* ---- start --------------------------------------------------------------- */
@@ -294,7 +305,8 @@ open_store(struct transport *t, struct err *e)
 
 	if (store_open(&opt, &store_owner, t, &t->store, e) == -1)
 		return -1;
-	return acct_new(t->writer, &acct, &t->acct, e);
+	t->sinks = acct_sinks_new(t->conf, e);
+	return t->sinks == NULL ? -1 : acct_new(t->writer, &acct, &t->acct, e);
 }
 
 static int
@@ -331,6 +343,7 @@ static int
 start_workers(struct transport *t, struct err *e)
 {
 	if (worker_start(t->scheduler, e) == -1 ||
+	    acct_sinks_start(t->sinks, t->acct, e) == -1 ||
 	    worker_start(t->writer, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t->count; i++)
@@ -376,6 +389,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 		worker_post(t->workers[i], &er->post);
 	}
 	dispatch_reload(t->dispatch, conf);
+	acct_sinks_reload(t->sinks, conf);
 	acct_reload(t->acct, conf);
 	store_set_min_free(t->store, snapshot_global(conf)->spool_min_free);
 	log_set_level(log_level_of(snapshot_global(conf)->log_level));
@@ -649,6 +663,7 @@ stop_threads(struct transport *t)
 	for (size_t i = 0; i < t->count; i++)
 		stop_worker(t->workers[i]);
 	stop_worker(t->scheduler);
+	acct_sinks_stop(t->sinks);
 	stop_worker(t->writer);
 	store_close(&t->store);
 }
@@ -669,6 +684,7 @@ transport_free(struct transport **tp)
 	dispatch_free(&t->dispatch);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);
+	acct_sinks_free(&t->sinks);
 	acct_free(&t->acct);
 	for (size_t i = 0; i < t->count; i++) {
 		worker_free(&t->workers[i]);

@@ -219,10 +219,6 @@ join_kind(const struct joiner *j)
 	if (c->kind == ACCT_WEBHOOK &&
 	    !conf_is_set(&table_acct, &j->a->set, "max-size"))
 		c->max_size = WEBHOOK_MAX_SIZE;
-	/* Taken out by what sends them. */
-	if (c->kind != ACCT_FILE)
-		conf_warning(j->b->errs, c->file, c->line,
-		    "<acct-file> to a command or a network has no effect yet");
 }
 
 /* A path, seen from the line's file; NULL (and said so): cannot be read. */

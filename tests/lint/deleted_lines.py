@@ -134,26 +134,8 @@ def proofs():
     return found
 
 
-# Their effect or its proof comes with the parts of accounting that are built
-# now; the list shrinks to nothing and goes.
-PENDING = {
-    "acct-file http-webhook-ca-file",
-    "acct-file http-webhook-connect-timeout",
-    "acct-file http-webhook-extra-headers",
-    "acct-file http-webhook-io-timeout",
-    "acct-file http-webhook-log-verbose",
-    "acct-file http-webhook-max-interval",
-    "acct-file http-webhook-transfer-encoding",
-    "acct-file http-webhook-url",
-    "acct-file redis-stream-key",
-    "acct-file redis-stream-max-length",
-    "acct-file redis-stream-url",
-    "acct-file retry-interval",
-    "acct-file write-timeout"}
-
-
 def unproven(found):
-    return sorted(directives() - PENDING - {p.name for p in found})
+    return sorted(directives() - {p.name for p in found})
 
 
 def list_them(found):

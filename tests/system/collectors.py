@@ -94,7 +94,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             owner.batches.append(batch)
         if mode == "hang":
             owner.changed.wait(owner.hang_s)
-        if mode in ("mute", "hang"):
+        if mode in ("mute", "hang", "dead"):  # dead: a kept connection
             self.close_connection = True
             return
         self.send_response(200 if mode == "well" else int(mode))

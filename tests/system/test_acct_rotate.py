@@ -50,6 +50,7 @@ class Fixture(Lab):
         super().__init__(
             zone=ZONE, config=CONFIG, with_postfix=False, with_milter=False,
             receivers=[{"listen": ["127.0.1.1:25"], "store": False}])
+        self.whole_files = False  # delete-after takes some away
         os.makedirs(self.path("moved"))
         self.small = self.path("small")
         os.makedirs(self.small)

@@ -25,6 +25,7 @@ struct seen {
 	struct child *child;
 	bool ended, had_room;
 	int ends;
+	size_t written, unread;
 	struct child_end end;
 };
 
@@ -44,6 +45,7 @@ on_ended(void *ctx, const struct child_end *end)
 	s->ended = true;
 	s->ends++;
 	s->end = *end;
+	s->unread = child_unread(s->child);
 	child_free(&s->child); /* allowed here */
 }
 
@@ -167,6 +169,14 @@ make(const char *name)
 		exit(99);
 }
 
+static bool
+has_read_50000(const void *ctx)
+{
+	const struct seen *s = ctx;
+
+	return child_unread(s->child) == s->written - 50000;
+}
+
 static void
 full_pipe(void)
 {
@@ -183,17 +193,19 @@ full_pipe(void)
 	    tmpdir);
 	start(&s, command);
 	n = child_write(s.child, much, sizeof(much), &e);
+	s.written = (size_t)n;
 	ok(n > 0 && n < 200000, "a full pipe takes a part: %zd", n);
 	is_int((int64_t)child_unread(s.child), n, "and all of it is unread");
 	ok(!s.had_room, "there is no room yet");
 	make("go");
 	ok(loop_until(worker, loop_flag, &s.had_room),
 	    "there is when the program has read");
-	ok(child_unread(s.child) < (size_t)n, "less is unread");
+	ok(loop_until(worker, has_read_50000, &s), "so much less is unread");
 	pid = child_pid(s.child);
 	child_signal(s.child, SIGKILL);
 	ok(ends(&s) && s.end.killed && s.end.code == SIGKILL,
 	    "killed with bytes in the pipe");
+	is_int((int64_t)s.unread, n - 50000, "so many it had not read");
 	ok(is_gone(&pid), "it was waited for");
 }
 

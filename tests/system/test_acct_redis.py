@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A stream of Redis gets every accounting record, in order, also when the
+server is killed, refuses records, or is not there at all for a while."""
+
+import netns
+netns.enter()
+
+import os
+import shutil
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "crash"))
+import acct_judge
+import acct_reader
+import collectors
+import tap
+from lab import Lab, mx_zone
+
+FIELDS = "".join("    record-fields %s *, recordId\n" % t for t in "dbr")
+CONFIG = """
+<acct-file {root}/files/all.csv>
+    records d,b,r
+%s</acct-file>
+<acct-file {root}/streams/main>
+    records d,b,r
+%s    redis-stream-url unix:{root}/redis/redis.sock
+    redis-stream-key "acct of: lab"
+    retry-interval 1s
+</acct-file>
+<acct-file {root}/streams/short>
+    records d,b
+    redis-stream-url unix:{root}/redis/redis.sock
+    redis-stream-max-length 100
+</acct-file>
+""" % (FIELDS, FIELDS)
+ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
+KEY = "acct of: lab"
+
+
+class Fixture(Lab):
+    def __init__(self):
+        if shutil.which("redis-server") is None:
+            tap.skip("redis-server is not installed")
+        super().__init__(zone=ZONE, with_postfix=False, with_milter=False,
+                         config=CONFIG,
+                         receivers=[{"listen": ["127.0.1.1:25"], "rules": [
+                             {"at": "rcpt", "match": "<no", "reply":
+                              "550 5.1.1 gone,\\r\\n \"for good\""}]}])
+        self.redis = collectors.Redis(self.path("redis"))
+        self.number = 0
+        os.mkdir(self.path("files"))
+
+    def __enter__(self):
+        self.redis.start()
+        self.start()
+        return self
+
+    def __exit__(self, *args):
+        super().__exit__(*args)
+        if self.redis.running():
+            self.redis.stop()
+
+    def send(self, count):
+        """One message to so many recipients."""
+        rcpts = ["%s%d@in.example" % ("no" if i % 20 == 0 else "a",
+                                      self.number + i) for i in range(count)]
+        self.number += count
+        self.inject(rcpts)
+
+    def rows_if(self, count):
+        """None while the last one is being written."""
+        try:
+            rows = acct_reader.read_files([self.path("files")], "all", ".csv")
+        except acct_reader.Malformed:
+            return None
+        return rows if len(rows) == count else None
+
+    def settled_rows(self):
+        """All rows, when none is to come any more."""
+        ended = self.settled().terminal
+        wanted = sum(ended.values()) + self.number  # d or b, and r
+        return tap.wait_for(lambda: self.rows_if(wanted), 20,
+                            "%d rows in the file" % wanted)
+
+    def log_lines(self, text):
+        return [line for line in self.daemon.log_text().splitlines()
+                if text in line and " acct " in line]
+
+
+def entries(lab):
+    """Each entry as a row; its other fields say what the record says."""
+    rows = []
+    for i, entry in enumerate(lab.redis.entries(KEY)):
+        row, = acct_reader.parse_json("entry %d" % i, entry[b"record"] + b"\n")
+        tap.equal({k.decode(): v.decode() for k, v in entry.items()
+                   if k != b"record"},
+                  {"id": row["recordId"], "type": row["type"]}, "fields")
+        rows.append(row)
+    return rows
+
+
+def all_arrives(lab):
+    wanted = lab.settled_rows()
+    ids = {r["recordId"] for r in wanted}
+    tap.wait_for(lambda: len({r["recordId"] for r in entries(lab)}) >=
+                 len(ids), 10, "%d records arrive" % len(ids))
+    rows = entries(lab)
+    acct_judge.check_at_least_once(rows, wanted, 0, "the stream")
+    return rows, wanted
+
+
+@tap.test("each record is an entry, once and in order",
+          proves=("acct-file redis-stream-url", "acct-file redis-stream-key"))
+def once(lab):
+    lab.send(700)  # more than one pipeline of records
+    rows, wanted = all_arrives(lab)
+    acct_judge.check_same(rows, wanted, "the stream")
+
+
+@tap.test("a stream of limited length has the last records",
+          proves="acct-file redis-stream-max-length")
+def limited(lab):
+    last = [r["recordId"] for r in lab.settled_rows() if r["type"] in "db"][-1]
+    key = "mailrace:acct"  # the default
+    found = tap.wait_for(lambda: [e for e in lab.redis.entries(key) if
+                                  e[b"id"].decode() == last] and
+                         lab.redis.entries(key), 10, "the last record")
+    tap.check(100 <= len(found) < 400, "%d entries" % len(found))
+
+
+@tap.test("a server that is killed under load loses nothing: what was not "
+          "answered comes again")
+def killed(lab):
+    over = threading.Event()
+    sender = threading.Thread(target=load, args=(lab, over))
+    sender.start()
+    for _ in range(4):
+        tap.wait_for(lambda: lab.redis.answers(), 10, "the server")
+        before = lab.redis.ask("XLEN", KEY)
+        tap.wait_for(lambda: lab.redis.ask("XLEN", KEY) > before, 10, "more")
+        lab.redis.kill()
+        lab.redis.start()
+    over.set()
+    sender.join()
+    rows, wanted = all_arrives(lab)
+    tap.note("%d records, %d entries" % (len(wanted), len(rows)))
+
+
+def load(lab, over):
+    while not over.wait(0.05):
+        lab.send(20)
+
+
+@tap.test("what it refuses is tried again, and the log says why, and that it is "
+          "well again")
+def refused(lab):
+    lab.redis.ask("CONFIG", "SET", "maxmemory", "1")
+    lab.send(5)
+    tap.wait_for(lambda: lab.log_lines("main: the server refused a record: "
+                                       "OOM"), 10, "the log says so")
+    lab.redis.ask("CONFIG", "SET", "maxmemory", "0")
+    all_arrives(lab)
+    tap.wait_for(lambda: lab.log_lines("main: well again"), 10, "well again")
+
+
+@tap.test("a server that is away holds up neither mail nor a stop, and gets all "
+          "when it is there again")
+def away(lab):
+    lab.redis.kill()
+    lab.send(10)
+    lab.settled_rows()
+    tap.wait_for(lambda: lab.log_lines("redis.sock: "), 10, "the log says so")
+    lab.daemon.stop()
+    lab.daemon.start()
+    lab.send(10)
+    lab.redis.start()
+    all_arrives(lab)
+
+
+if __name__ == "__main__":
+    tap.main(Fixture)

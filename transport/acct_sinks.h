@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * acct_sinks - the thread `sinks`: what sends the rows of buffered acct-files
+ * to programs, webhooks and Redis streams.
+ *
+ * The writer says how much of each buffer is durable; here each has a sender
+ * (transport/acct_sender.h), which says what was delivered, and that goes back
+ * to the writer.  One that is in trouble holds up no other; what is wrong is
+ * logged once, and once that it is well again.
+ *
+ * Objects are that thread's own; the functions marked (any) post to it.
+ */
+
+#ifndef TRANSPORT_ACCT_SINKS_H
+#define TRANSPORT_ACCT_SINKS_H
+
+#include "lib/err.h"
+
+struct acct;
+struct acct_grown;
+struct acct_sinks;
+struct snapshot;
+
+/* Before other threads start. */
+struct acct_sinks *acct_sinks_new(const struct snapshot *conf, struct err *e);
+/* After acct_sinks_stop(); cuts off what is still under way. */
+void acct_sinks_free(struct acct_sinks **sp);
+
+/* The thread begins; what was delivered is told to acct. */
+int acct_sinks_start(struct acct_sinks *s, struct acct *acct, struct err *e);
+
+/*
+ * Ends what is under way, within 5 s, and then the thread; returns when it
+ * has ended.  Nothing is told to the writer any more.
+ */
+void acct_sinks_stop(struct acct_sinks *s);
+
+/* (any) A buffer has grown, or is new; all of g is copied. */
+void acct_sinks_grown(struct acct_sinks *s, const struct acct_grown *g);
+
+/*
+ * (any) Before the writer hears of it.  Each sender ends what is under way, and
+ * another one goes on at once, also where it was to wait after a failure.
+ */
+void acct_sinks_reload(struct acct_sinks *s, const struct snapshot *conf);
+
+#endif
