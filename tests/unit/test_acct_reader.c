@@ -106,7 +106,9 @@ static void
 test_named(void)
 {
 	char *named[2];
-	struct ctl_options opt = { .files = named, .file_count = 2 };
+	struct ctl_options opt = { .config = "/none",
+		.files = named,
+		.file_count = 2 };
 	struct acct_files files;
 	struct acct_reader *r;
 	struct buf got = { 0 };
