@@ -124,6 +124,7 @@ struct joiner {
 static void
 complain(const struct joiner *j, const struct conf_node *n, const char *text)
 {
+	CHECK(n != NULL);
 	conf_error(j->b->errs, n->file, n->line, "%s: %s", n->name, text);
 }
 
