@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "admin/acct_source.h"
 #include "admin/acct_time.h"
@@ -177,27 +178,105 @@ compare(const void *pa, const void *pb)
 	return strcmp(a->path, b->path);
 }
 
+static void
+sort_from(struct acct_files *f, size_t first)
+{
+	if (f->n > first)
+		qsort(f->v + first, f->n - first, sizeof(*f->v), compare);
+}
+
+static bool
+overlap(const struct place_acct *a, const struct place_acct *b)
+{
+	return (a->types & b->types) != 0 && !(a->filtered && b->filtered);
+}
+
+/* Who adds up what stands in two files has it twice; the first two will do. */
+static void
+tell_overlap(const struct places *at, const size_t *counts)
+{
+	for (size_t i = 0; i < at->acct_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (counts[i] > 0 && counts[k] > 0 &&
+			    overlap(&at->accts[k], &at->accts[i])) {
+				(void)fprintf(stderr,
+				    "mailrace: %s and %s take the same "
+				    "records, which come twice; name one of "
+				    "them\n",
+				    at->accts[k].path, at->accts[i].path);
+				return;
+			}
+}
+
 static int
 find_configured(const struct ctl_options *opt, int64_t not_before_s,
     struct acct_files *out)
 {
 	struct places at;
+	size_t *counts;
 	int rc = 0;
 
 	if (ctl_places(opt, &at) == -1)
 		return -1;
+	counts = region_array(out->rg, at.acct_count, sizeof(*counts));
 	if (at.acct_count == 0) {
 		(void)fprintf(stderr,
 		    "mailrace: %s has no <acct-file>; name a file, or -\n",
 		    opt->config);
 		rc = -1;
 	}
-	for (size_t i = 0; i < at.acct_count && rc == 0; i++)
+	for (size_t i = 0; i < at.acct_count && rc == 0; i++) {
+		size_t before = out->n;
+
 		rc = add_configured(out, &at.accts[i], not_before_s);
+		counts[i] = out->n - before;
+	}
+	tell_overlap(&at, counts);
 	places_fini(&at);
-	if (out->n > 0)
-		qsort(out->v, out->n, sizeof(*out->v), compare);
+	sort_from(out, 0);
 	return rc;
+}
+
+/*
+ * A path that no file has may be an acct-file's: it stands for all of its
+ * files.  0: it is none.
+ */
+static int
+add_acct_file(struct acct_files *f, const struct ctl_options *opt,
+    const char *path, int64_t not_before_s)
+{
+	struct conf_errors ignored = { 0 };
+	size_t first = f->n;
+	struct places at;
+	int rc = places_read(opt->config, &at, &ignored);
+
+	conf_errors_fini(&ignored);
+	if (rc == -1) /* a configuration is not needed to read files */
+		return 0;
+	for (size_t i = 0; i < at.acct_count && rc == 0; i++)
+		if (strcmp(at.accts[i].path, path) == 0)
+			rc = add_configured(f, &at.accts[i], not_before_s) ==
+				-1 ?
+			    -1 :
+			    1;
+	places_fini(&at);
+	sort_from(f, first);
+	return rc;
+}
+
+/* As it is named. */
+static void
+add_named(struct acct_files *f, const char *path)
+{
+	struct acct_file *file = add_file(f, path);
+	struct stat st;
+
+	file->named = true;
+	file->stream = stat(path, &st) == -1 || !S_ISREG(st.st_mode);
+	if (file->stream)
+		return;
+	file->size = (uint64_t)st.st_size;
+	look_at(f, file);
 }
 
 int
@@ -209,18 +288,16 @@ acct_files_find(const struct ctl_options *opt, int64_t not_before_s,
 	*out = (struct acct_files){ .rg = region_new() };
 	if (opt->file_count == 0)
 		rc = find_configured(opt, not_before_s, out);
-	for (size_t i = 0; i < opt->file_count; i++) {
-		struct acct_file *file = add_file(out, opt->files[i]);
-		struct stat st;
+	for (size_t i = 0; i < opt->file_count && rc != -1; i++) {
+		const char *path = opt->files[i];
 
-		file->named = true;
-		file->stream = stat(file->path, &st) == -1 ||
-		    !S_ISREG(st.st_mode);
-		if (file->stream)
-			continue;
-		file->size = (uint64_t)st.st_size;
-		look_at(out, file);
+		rc = 0;
+		if (path[0] == '/' && access(path, F_OK) == -1)
+			rc = add_acct_file(out, opt, path, not_before_s);
+		if (rc == 0)
+			add_named(out, path);
 	}
+	rc = rc == -1 ? -1 : 0;
 	if (rc == -1)
 		acct_files_fini(out);
 	return rc;

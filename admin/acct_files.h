@@ -2,10 +2,11 @@
 /*
  * acct_files - which accounting files a command reads, and in which order.
  *
- * Those that are named, as they are named; or, without any, all that the
- * configuration's acct-files have: PATH itself (of version 0.1), and beside it
- * and in move-to the dated ones (mail/acct_name.h).  Oldest first: by the time
- * of the first row, whatever the names say.  One thread.
+ * Those that are named, as they are named, where the path of an acct-file that
+ * is no file itself stands for all of its files; or, without any, those of all
+ * acct-files.  An acct-file has PATH itself (of version 0.1), and beside it and
+ * in move-to the dated ones (mail/acct_name.h), oldest first: by the time of
+ * the first row, whatever the names say.  One thread.
  */
 
 #ifndef ADMIN_ACCT_FILES_H

@@ -124,6 +124,13 @@ explain_queue_of(const char *name, const struct snapshot *conf,
 	    name[len] == '/' ? name + len + 1 : "", print_setting, l, e);
 }
 
+/* No queue's name begins like these. */
+static bool
+is_acct_file(const char *what)
+{
+	return what[0] == '/' || what[0] == '|';
+}
+
 static int
 explain(const struct ctl_options *opt, const struct snapshot *conf,
     struct listing *l)
@@ -134,7 +141,7 @@ explain(const struct ctl_options *opt, const struct snapshot *conf,
 
 	if (what == NULL)
 		explain_global(conf, print_setting, l);
-	else if (what[0] == '/' || what[0] == '|')
+	else if (is_acct_file(what))
 		rc = explain_acct(conf, what, print_setting, l, &e);
 	else
 		rc = explain_queue_of(what, conf, l, &e);
@@ -161,9 +168,10 @@ cmd_show_settings(const struct ctl_options *opt)
 		l.settings = json_array();
 	rc = explain(opt, conf, &l);
 	if (opt->json && rc == 0) {
-		json_t *answer = json_pack("{s:o,s:O}", "queue",
-		    ctl_string(opt->argument == NULL ? "" : opt->argument),
-		    "settings", l.settings);
+		const char *what = opt->argument == NULL ? "" : opt->argument;
+		json_t *answer = json_pack("{s:o,s:O}",
+		    is_acct_file(what) ? "acct_file" : "queue",
+		    ctl_string(what), "settings", l.settings);
 
 		ctl_print_json(answer);
 		json_decref(answer);

@@ -281,6 +281,7 @@ revive(struct acct *a, struct acct_sink *s, const struct acct_conf *c,
 	struct acct_state_entry en = s->kept;
 
 	en.next = a->seen;
+	en.takes = 0; /* what came meanwhile is not in it */
 	en.name = s->name;
 	en.name_len = strlen(s->name);
 	STAILQ_REMOVE(&a->sinks, s, acct_sink, link);

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
@@ -77,21 +76,11 @@ count_done(struct stream *s)
 static void
 try_again(struct stream *s, const char *why)
 {
-	int64_t now_us = clock_us(), us;
-	uint32_t chance = 0;
-	struct timeval tv;
-
 	count_done(s);
 	s->env.owner->said(s->env.ctx, why);
 	disconnect(s);
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) == -1)
-		chance = 0;
-	us = acct_retry_at(&s->retry, now_us, s->env.conf->retry_interval_us, 0,
-		 chance) -
-	    now_us;
-	tv = (struct timeval){ us / US_PER_S, us % US_PER_S };
 	s->state = WAITING;
-	CHECK(event_add(s->timer, &tv) == 0);
+	acct_retry_set(&s->retry, s->timer, s->env.conf->retry_interval_us, 0);
 }
 
 /* ---- records ------------------------------------------------------------- */

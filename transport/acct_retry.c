@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/acct_retry.h"
 
+#include <event2/event.h>
+#include <sys/random.h>
+
+#include "lib/check.h"
 #include "lib/clock.h"
 
 #define FIRST_US (1 * US_PER_S)
@@ -31,6 +35,21 @@ acct_retry_at(struct acct_retry *r, int64_t now_us, int64_t longest_us,
 	if (asked_us > ASKED_MAX_US)
 		asked_us = ASKED_MAX_US;
 	return now_us + (us > asked_us ? us : asked_us);
+}
+
+void
+acct_retry_set(struct acct_retry *r, struct event *timer, int64_t longest_us,
+    int64_t asked_us)
+{
+	int64_t now_us = clock_us(), us;
+	uint32_t chance = 0;
+	struct timeval tv;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) == -1)
+		chance = 0;
+	us = acct_retry_at(r, now_us, longest_us, asked_us, chance) - now_us;
+	tv = (struct timeval){ us / US_PER_S, us % US_PER_S };
+	CHECK(event_add(timer, &tv) == 0);
 }
 
 void

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
@@ -113,20 +112,11 @@ post_batch(struct hook *h)
 static void
 try_again(struct hook *h, const char *why, int64_t asked_us)
 {
-	int64_t now_us = clock_us(), us;
-	uint32_t chance = 0;
-	struct timeval tv;
-
 	h->env.owner->said(h->env.ctx, why);
 	acct_feed_rewind(h->env.feed);
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) == -1)
-		chance = 0;
-	us = acct_retry_at(&h->retry, now_us, h->env.conf->retry_interval_us,
-		 asked_us, chance) -
-	    now_us;
-	tv = (struct timeval){ us / US_PER_S, us % US_PER_S };
 	h->waiting = true;
-	CHECK(event_add(h->timer, &tv) == 0);
+	acct_retry_set(&h->retry, h->timer, h->env.conf->retry_interval_us,
+	    asked_us);
 }
 
 static void

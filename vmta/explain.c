@@ -313,10 +313,13 @@ int
 explain_acct(const struct snapshot *s, const char *path, explain_fn *fn,
     void *ctx, struct err *e)
 {
-	const struct acct_entry *a = strmap_get(s->accts, path);
+	struct region *rg = region_new();
+	const struct acct_entry *a = strmap_get(s->accts,
+	    path[0] == '/' ? acct_plain_path(rg, path) : path);
 	struct explainer x;
 	size_t k = 0;
 
+	region_free(&rg);
 	if (a == NULL)
 		return err_set(e, "there is no <acct-file %s>", path);
 	explainer_init(&x, s, fn, ctx);

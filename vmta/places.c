@@ -60,6 +60,46 @@ get_acct(struct places *out, const char *path)
 	return &out->accts[out->acct_count++];
 }
 
+static bool
+is_empty(const struct conf_node *n, struct region *rg)
+{
+	const char *text;
+	struct err e;
+
+	return conf_unquote(slice_of(n->value), rg, &text, &e) == 0 &&
+	    text[0] == '\0';
+}
+
+static void
+read_types(const struct conf_node *n, struct region *rg, struct place_acct *a)
+{
+	struct slice rest = slice_of(n->value);
+	enum acct_type t;
+	const char *item;
+	struct err e;
+
+	while (conf_item(&rest, rg, &item, &e) == 0 && item != NULL)
+		if (item[0] == '\0')
+			a->types = 0;
+		else if (acct_type_find(slice_of(item), &t))
+			a->types |= ACCT_BIT(t);
+}
+
+static void
+read_acct_line(const struct conf_node *n, struct region *rg,
+    struct place_acct *a)
+{
+	if (conf_node_is(n, "move-to"))
+		a->move_to = path_of(n, rg);
+	else if (conf_node_is(n, "records"))
+		read_types(n, rg, a);
+	else if (conf_node_is(n, "queue-filter"))
+		a->filtered = !is_empty(n, rg);
+	else if (conf_node_is(n, "http-webhook-url") ||
+	    conf_node_is(n, "redis-stream-url"))
+		a->elsewhere = !is_empty(n, rg);
+}
+
 static void
 read_acct(const struct conf_node *n, struct places *out)
 {
@@ -68,15 +108,45 @@ read_acct(const struct conf_node *n, struct places *out)
 
 	if (path == NULL) /* a command, or a mistake that is not ours */
 		return;
-	a = get_acct(out, path);
+	a = get_acct(out, acct_plain_path(out->rg, path));
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
-		if (conf_node_is(c, "move-to"))
-			a->move_to = path_of(c, out->rg);
+		read_acct_line(c, out->rg, a);
+}
+
+static unsigned
+usual_types(const struct conf_tree *tree)
+{
+	struct acct_conf usual;
+	unsigned types = 0;
+	enum acct_type t;
+
+	conf_defaults(tree, &table_acct, &usual);
+	for (size_t i = 0; i < usual.records.n; i++)
+		if (acct_type_find(slice_of(usual.records.v[i]), &t))
+			types |= ACCT_BIT(t);
+	return types;
 }
 
 static void
-read_accts(const struct conf_node *first, struct places *out)
+keep_files(const struct conf_tree *tree, struct places *out)
 {
+	size_t all = out->acct_count;
+
+	out->acct_count = 0;
+	for (size_t i = 0; i < all; i++) {
+		struct place_acct *a = &out->accts[i];
+
+		if (a->types == 0)
+			a->types = usual_types(tree);
+		if (!a->elsewhere)
+			out->accts[out->acct_count++] = *a;
+	}
+}
+
+static void
+read_accts(const struct conf_tree *tree, struct places *out)
+{
+	const struct conf_node *first = tree->root->first;
 	size_t most = 0;
 
 	for (const struct conf_node *n = first; n != NULL; n = n->next)
@@ -85,6 +155,7 @@ read_accts(const struct conf_node *first, struct places *out)
 	for (const struct conf_node *n = first; n != NULL; n = n->next)
 		if (n->is_block && conf_node_is(n, "acct-file"))
 			read_acct(n, out);
+	keep_files(tree, out);
 }
 
 int
@@ -109,7 +180,7 @@ places_read(const char *path, struct places *out, struct conf_errors *errs)
 		.control = global.control_socket,
 		.milter_control = global.milter_control,
 		.spool = global.spool };
-	read_accts(tree.root->first, out);
+	read_accts(&tree, out);
 	conf_tree_fini(&tree);
 	if (errs->fatal == 0)
 		return 0;

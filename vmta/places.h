@@ -11,14 +11,18 @@
 #ifndef VMTA_PLACES_H
 #define VMTA_PLACES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/conf_types.h"
 #include "lib/mem.h"
 
-struct place_acct { /* an <acct-file> that is a file */
-	const char *path;
+struct place_acct {          /* an <acct-file> that is a file */
+	const char *path;    /* as mailraced names it */
 	const char *move_to; /* where finished ones go, or NULL */
+	unsigned types;      /* ACCT_BIT() of what it takes */
+	bool filtered;       /* of some queues only */
+	bool elsewhere;      /* while it is read: it is no file */
 };
 
 struct places {

@@ -40,9 +40,8 @@ get_acct(struct snapshot *s, const struct conf_binder *b,
 	return a;
 }
 
-/* Two spellings of a path must not be two writers of a file. */
-static const char *
-plain_path(struct region *rg, const char *path)
+const char *
+acct_plain_path(struct region *rg, const char *path)
 {
 	char *out = region_strdup(rg, path), *to = out;
 
@@ -90,7 +89,7 @@ snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
 		return;
 	}
 	if (path[0] == '/')
-		path = plain_path(s->rg, path);
+		path = acct_plain_path(s->rg, path);
 	a = get_acct(s, b, n, path);
 	if (a == NULL)
 		return;
@@ -125,6 +124,7 @@ struct joiner {
 static void
 complain(const struct joiner *j, const struct conf_node *n, const char *text)
 {
+	CHECK(n != NULL);
 	conf_error(j->b->errs, n->file, n->line, "%s: %s", n->name, text);
 }
 

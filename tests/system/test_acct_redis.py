@@ -7,6 +7,7 @@ import netns
 netns.enter()
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -102,14 +103,18 @@ def entries(lab):
     return rows
 
 
-def all_arrives(lab):
-    wanted = lab.settled_rows()
-    ids = {r["recordId"] for r in wanted}
+def arrives(lab, wanted):
+    """Each of these records, and no other."""
     tap.wait_for(lambda: len({r["recordId"] for r in entries(lab)}) >=
-                 len(ids), 10, "%d records arrive" % len(ids))
+                 len(wanted), 10, "%d records arrive" % len(wanted))
     rows = entries(lab)
     acct_judge.check_at_least_once(rows, wanted, 0, "the stream")
-    return rows, wanted
+    return rows
+
+
+def all_arrives(lab):
+    wanted = lab.settled_rows()
+    return arrives(lab, wanted), wanted
 
 
 @tap.test("each record is an entry, once and in order",
@@ -178,6 +183,25 @@ def away(lab):
     lab.send(10)
     lab.redis.start()
     all_arrives(lab)
+
+
+@tap.test("an acct-file that is taken out and put back goes on where it was")
+def taken_out(lab):
+    lab.redis.kill()
+    lab.send(5)
+    kept = lab.settled_rows()  # the last five wait
+    whole = open(lab.config).read()
+    block = re.search(r"<acct-file \S+/streams/main>.*?</acct-file>\n", whole,
+                      re.S).group()
+    for text in (whole.replace(block, ""), whole):
+        with open(lab.config, "w") as f:
+            f.write(text)
+        lab.command.text("reload")
+        lab.send(5)
+        last = lab.settled_rows()
+    lab.redis.start()
+    missed = {r["recordId"] for r in last[len(kept):len(kept) + 10]}
+    arrives(lab, [r for r in last if r["recordId"] not in missed])
 
 
 if __name__ == "__main__":

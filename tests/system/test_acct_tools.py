@@ -476,6 +476,34 @@ def configured(lab):
     tap.equal(got, ["a/acct-2026-11-19-0000.csv", "a/acct.csv"], "--since")
 
 
+@tap.test("an acct-file's path stands for its files; what two have is said")
+def of_one(lab):
+    block = "<acct-file %s>\n%s</acct-file>\n"
+    one, two = lab.path("c/./one.csv"), lab.path("c/two.csv")
+    hook = block % (lab.path("c/hook.csv"), "http-webhook-url http://h/\n")
+    for name in ("one", "two", "hook"):
+        lab.write("c/%s-2026-11-18-0000.csv" % name, small(1, name))
+
+    def found(more, *files):
+        run = mailrace.Command(lab.write("of_one.conf",
+                                         block % (one, "") + hook + more))
+        r = run.run("find", *files)
+        return [x["rcpt"] for x in read_csv(r.stdout)], r.stderr
+    for more, twice in ((block % (two, ""), True),
+                        (block % (two, "records t, r\n"), False),
+                        (block % (two, "queue-filter a/b\n"), True)):
+        rows, err = found(more)
+        tap.equal(sorted(rows), ["one", "two"], more)
+        tap.equal(err, "mailrace: %s and %s take the same records, which come "
+                  "twice; name one of them\n" % (lab.path("c/one.csv"), two)
+                  if twice else "", more)
+    tap.equal(found(block % (two, ""), two), (["two"], ""), "one of them")
+    tap.equal(found("", lab.path("c/one.csv"), lab.file)[0][:2],
+              ["one", lab.rows[0]["rcpt"]], "an acct-file, then a file")
+    tap.check("No such file" in found("", lab.path("c/hook.csv"))[1],
+              "a webhook has no files")
+
+
 @tap.test("without FILE: what mailraced has just written")
 def of_the_daemon(lab):
     got = lab.found()

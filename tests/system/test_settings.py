@@ -138,6 +138,10 @@ def acct(folder):
     r = folder.run("show", "settings", "|/bin/feed", config=path)
     tap.equal(r.returncode, 1, "one that there is not")
     tap.equal(r.stderr, "mailrace: there is no <acct-file |/bin/feed>\n", "why")
+    r = folder.run("--json", "show", "settings", "/var/log/./acct.csv",
+                   config=path)
+    tap.equal(json.loads(r.stdout)["acct_file"], "/var/log/./acct.csv",
+              "another spelling of the path, as JSON")
 
 
 @tap.test("what is printed can be pasted: the same settings again")

@@ -68,7 +68,7 @@ make_configured(void)
 	(void)mkdir(tmpdir_path("log"), 0700);
 	(void)mkdir(tmpdir_path("moved"), 0700);
 	(void)snprintf(config, sizeof(config),
-	    "<acct-file %s/log/a.csv>\n move-to %s/moved\n</acct-file>\n",
+	    "<acct-file %s/log//a.csv>\n move-to %s/moved\n</acct-file>\n",
 	    tmpdir, tmpdir);
 	put("config", config);
 	put("log/a-2026-11-18-0000.csv", "type,timeLogged,rcpt\nd,10,one\n");
@@ -106,7 +106,9 @@ static void
 test_named(void)
 {
 	char *named[2];
-	struct ctl_options opt = { .files = named, .file_count = 2 };
+	struct ctl_options opt = { .config = "/none",
+		.files = named,
+		.file_count = 2 };
 	struct acct_files files;
 	struct acct_reader *r;
 	struct buf got = { 0 };
