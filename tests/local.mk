@@ -6,9 +6,12 @@ check_PROGRAMS += \
 	tests/unit/test_acct_filter \
 	tests/unit/test_acct_layout \
 	tests/unit/test_acct_field \
+	tests/unit/test_acct_behind \
 	tests/unit/test_acct_buffer \
+	tests/unit/test_acct_random \
 	tests/unit/test_acct_reader \
 	tests/unit/test_acct_record \
+	tests/unit/test_acct_rotate \
 	tests/unit/test_acct_feed \
 	tests/unit/test_acct_pipe \
 	tests/unit/test_acct_retry \
@@ -111,6 +114,14 @@ check_PROGRAMS += \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
 	tests/system/test_mx
+
+# The writer's calls to the disk may fail, or be its last.
+acct_wraps = -Wl,--wrap=clock_wall_us -Wl,--wrap=fchmod \
+	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=rename \
+	-Wl,--wrap=unlink -Wl,--wrap=write
+tests_unit_test_acct_behind_LDFLAGS = $(AM_LDFLAGS) $(acct_wraps)
+tests_unit_test_acct_random_LDFLAGS = $(AM_LDFLAGS) $(acct_wraps)
+tests_unit_test_acct_rotate_LDFLAGS = $(AM_LDFLAGS) $(acct_wraps)
 
 # Allocations of ours are counted.
 tests_unit_test_acct_row_SOURCES = \
@@ -535,6 +546,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
+	%D%/unit/acct_faults.h \
 	%D%/unit/acct_life.h \
 	%D%/unit/loop.h \
 	%D%/unit/spool.h \

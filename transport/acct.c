@@ -73,6 +73,8 @@ after_state(struct acct *a)
 
 	STAILQ_FOREACH(s, &a->sinks, link)
 	{
+		if (!s->settled)
+			acct_sink_well(s); /* if that was what failed */
 		s->settled = true;
 		if (s->buffer != NULL && s->removed < s->kept.cursor_number) {
 			acct_buffer_remove(s->buffer, s->kept.cursor_number);

@@ -264,9 +264,12 @@ leave_old(struct acct *a, const struct snapshot *conf)
 	struct acct_sink *s;
 
 	STAILQ_FOREACH(s, &a->sinks, link)
-	if (s->conf != NULL && conf_of(a, conf, s) == NULL &&
-	    s->until == UINT64_MAX)
-		s->until = a->seen;
+	{
+		s->failed = false; /* tried at once: the cause may be gone */
+		if (s->conf != NULL && conf_of(a, conf, s) == NULL &&
+		    s->until == UINT64_MAX)
+			s->until = a->seen;
+	}
 	acct_drop_left(a);
 }
 

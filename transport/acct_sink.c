@@ -64,7 +64,6 @@ acct_sink_set_conf(struct acct_sink *s, const struct snapshot *snap,
 	snapshot_unref(&before);
 	s->until = UINT64_MAX;
 	s->put_off_us = 0;
-	s->failed = false; /* it is tried again at once */
 }
 
 static void

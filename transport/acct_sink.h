@@ -139,6 +139,7 @@ int acct_sink_back(struct acct_sink *s, struct err *e);
 
 /* That, says once why, and waits before it is tried again. */
 void acct_sink_fail(struct acct_sink *s, const char *text);
+void acct_sink_well(struct acct_sink *s); /* says so, if it was not */
 
 /* Moves or deletes finished files. */
 void acct_sink_tidy(struct acct_sink *s);

@@ -48,8 +48,8 @@ acct_sink_fail(struct acct_sink *s, const char *text)
 	s->retry_us = clock_us() + RETRY_US;
 }
 
-static void
-well_again(struct acct_sink *s)
+void
+acct_sink_well(struct acct_sink *s)
 {
 	if (s->error == NULL)
 		return;
@@ -84,7 +84,7 @@ acct_sink_sync(struct acct_sink *s, struct err *e)
 			return follow(s, e);
 		if (acct_file_sync(&s->file, e) == -1)
 			return -1;
-		well_again(s);
+		acct_sink_well(s);
 	}
 	s->now.length = s->file.fd == -1 ? s->kept.length : s->file.length;
 	s->kept = s->now;

@@ -77,6 +77,13 @@ mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 	return at;
 }
 
+/* What programs call that were built for files of any size. */
+void *
+mmap64(void *addr, size_t len, int prot, int flags, int fd, off64_t offset)
+{
+	return mmap(addr, len, prot, flags, fd, offset);
+}
+
 int
 munmap(void *addr, size_t len)
 {
@@ -234,6 +241,21 @@ openat(int dir_fd, const char *name, int flags, ...)
 }
 
 int
+openat64(int dir_fd, const char *name, int flags, ...)
+{
+	mode_t mode = 0;
+
+	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
+		va_list ap;
+
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	return openat(dir_fd, name, flags, mode);
+}
+
+int
 open(const char *name, int flags, ...)
 {
 	mode_t mode = 0;
@@ -267,6 +289,7 @@ open64(const char *name, int flags, ...)
 int __open_2(const char *name, int flags);
 int __open64_2(const char *name, int flags);
 int __openat_2(int dir_fd, const char *name, int flags);
+int __openat64_2(int dir_fd, const char *name, int flags);
 
 int
 __open_2(const char *name, int flags)
@@ -282,6 +305,12 @@ __open64_2(const char *name, int flags)
 
 int
 __openat_2(int dir_fd, const char *name, int flags)
+{
+	return openat(dir_fd, name, flags);
+}
+
+int
+__openat64_2(int dir_fd, const char *name, int flags)
 {
 	return openat(dir_fd, name, flags);
 }

@@ -48,6 +48,9 @@ FILES_S = 20
 PROBE_DOMAIN = "probe.example"
 
 CONFIG = """
+<acct-file {root}/acct/acct.csv>
+    max-size 1M
+</acct-file>
 <source 127.0.0.0/8>
     always-allow-relaying yes
 </source>

@@ -3,6 +3,9 @@
  * acct_life - lives of the writer of accounting, with an outbox of its own:
  * blobs stay until they are done, and come again when the writer asks or lives
  * anew; header only.
+ *
+ * How far the outbox is, is shared with children: a life may end in one by
+ * _exit(), as by kill -9.  Blobs are then made before the fork (life_make()).
  */
 
 #ifndef TESTS_UNIT_ACCT_LIFE_H
@@ -13,6 +16,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/conf_types.h"
@@ -37,9 +41,13 @@ struct life {
 	struct acct *a;
 	bool with_buffers;
 
+	struct {
+		uint64_t next, done; /* sequences: fed, and done */
+	} * shared;
+	uint64_t made; /* likewise; at least next */
+
 	pthread_mutex_t lock; /* guards: all below, the order of blobs */
 	struct life_blob blobs[LIFE_BLOBS];
-	uint64_t next, done; /* sequences */
 	size_t away, away_most;
 	unsigned rewinds;
 	struct store_ledger ledger;
@@ -67,9 +75,11 @@ life_done(void *ctx, uint64_t seq)
 {
 	(void)ctx;
 	(void)pthread_mutex_lock(&life.lock);
-	for (; life.done <= seq && life.done < life.next; life.done++) {
-		free(life.blobs[life.done].p);
-		life.blobs[life.done].p = NULL;
+	for (;
+	     life.shared->done <= seq && life.shared->done < life.shared->next;
+	     life.shared->done++) {
+		free(life.blobs[life.shared->done].p);
+		life.blobs[life.shared->done].p = NULL;
 	}
 	(void)pthread_mutex_unlock(&life.lock);
 }
@@ -92,9 +102,9 @@ life_rewind(void *ctx, uint64_t seq)
 	(void)pthread_mutex_lock(&life.lock);
 	life.rewinds++;
 	acct_rewound(life.a, seq);
-	if (seq < life.done)
-		seq = life.done;
-	for (; seq < life.next; seq++)
+	if (seq < life.shared->done)
+		seq = life.shared->done;
+	for (; seq < life.shared->next; seq++)
 		life_send(seq);
 	(void)pthread_mutex_unlock(&life.lock);
 }
@@ -118,6 +128,28 @@ life_answered(struct acct_ask *ask)
 }
 
 /* ---- what a test does ---------------------------------------------------- */
+
+/* Before all else. */
+static inline void
+life_init(void)
+{
+	life.shared = mmap(NULL, sizeof(*life.shared), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (life.shared == MAP_FAILED)
+		exit(99);
+	(void)tmpdir_make();
+}
+
+/* The outbox is as new; ledgers go on. */
+static inline void
+life_forget_blobs(void)
+{
+	for (uint64_t seq = 0; seq < life.made; seq++) {
+		free(life.blobs[seq].p);
+		life.blobs[seq].p = NULL;
+	}
+	life.made = life.shared->next = life.shared->done = 0;
+}
 
 /* The configuration is FILE in tmpdir. */
 static inline struct snapshot *
@@ -153,7 +185,7 @@ life_begin(const char *conf_file)
 	(void)sem_init(&life.answered, 0, 0);
 	life.away = 0;
 	(void)pthread_mutex_lock(&life.lock);
-	for (uint64_t seq = life.done; seq < life.next; seq++)
+	for (uint64_t seq = life.shared->done; seq < life.shared->next; seq++)
 		life_send(seq);
 	(void)pthread_mutex_unlock(&life.lock);
 	return ok(worker_start(life.w, &e) == 0, "it starts %s", e.text);
@@ -169,17 +201,23 @@ life_end(void)
 	snapshot_unref(&life.conf);
 }
 
+/* A blob for later. */
 static inline void
-life_blob(const struct buf *records)
+life_make_blob(const struct buf *records)
 {
-	struct life_blob *b;
+	struct life_blob *b = &life.blobs[life.made++];
 
-	(void)pthread_mutex_lock(&life.lock);
-	b = &life.blobs[life.next];
 	b->p = mem_dup(records->p, records->len);
 	b->len = records->len;
 	b->after = life.ledger;
-	life_send(life.next++);
+}
+
+/* Feeds the next of those that were made. */
+static inline void
+life_feed_made(void)
+{
+	(void)pthread_mutex_lock(&life.lock);
+	life_send(life.shared->next++);
 	(void)pthread_mutex_unlock(&life.lock);
 }
 
@@ -192,9 +230,9 @@ life_count(struct store_ledger *l, enum acct_type type)
 		l->failed++;
 }
 
-/* One blob with count records of that type. */
+/* One blob with count records of that type, for later. */
 static inline void
-life_feed(enum acct_type type, const char *rcpt, unsigned count)
+life_make(enum acct_type type, const char *rcpt, unsigned count)
 {
 	struct acct_record r = { .type = type,
 		.rcpt = rcpt,
@@ -205,8 +243,15 @@ life_feed(enum acct_type type, const char *rcpt, unsigned count)
 		acct_record_pack(&r, &b);
 		life_count(&life.ledger, type);
 	}
-	life_blob(&b);
+	life_make_blob(&b);
 	buf_fini(&b);
+}
+
+static inline void
+life_feed(enum acct_type type, const char *rcpt, unsigned count)
+{
+	life_make(type, rcpt, count);
+	life_feed_made();
 }
 
 /*
@@ -240,7 +285,7 @@ life_settle(const char *path)
 		const struct acct_facts *f = life_ask(path, NULL);
 
 		if (f != NULL && f->behind_rows == 0 && f->error == NULL &&
-		    life.done == life.next)
+		    life.shared->done == life.shared->next)
 			return true;
 		(void)usleep(10000);
 	}
@@ -272,6 +317,16 @@ life_list(const char *dir, const char *begin, char names[LIFE_FILES][64])
 		(void)closedir(d);
 	qsort(names, n, 64, life_by_name);
 	return n;
+}
+
+/* The path of a name of that list; valid until the next call. */
+static inline const char *
+life_path(const char name[64])
+{
+	static char path[300];
+
+	(void)snprintf(path, sizeof(path), "%.200s/%.63s", tmpdir, name);
+	return path;
 }
 
 /*
@@ -310,8 +365,8 @@ static inline void
 life_forget(void)
 {
 	region_free(&life.ask.rg);
-	for (uint64_t seq = 0; seq < life.next; seq++)
-		free(life.blobs[seq].p);
+	life_forget_blobs();
+	tmpdir_remove();
 }
 
 #endif

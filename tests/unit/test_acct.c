@@ -215,7 +215,7 @@ test_moved_and_killed(void)
 int
 main(void)
 {
-	(void)tmpdir_make();
+	life_init();
 	(void)snprintf(csv, sizeof(csv), "%s/acct.csv", tmpdir);
 	write_config();
 	test_killed();
@@ -223,6 +223,5 @@ main(void)
 	test_bad_disk();
 	test_moved_and_killed();
 	life_forget();
-	tmpdir_remove();
 	return done_testing();
 }

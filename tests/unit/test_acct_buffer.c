@@ -165,7 +165,8 @@ test_bound(void)
 	is_int((int64_t)(f->rows[ACCT_D] - rows + dropped), 60 * ROWS,
 	    "each record is written or counted as dropped");
 	ok(dropped > 0 && dropped % ROWS == 0, "%d are dropped", (int)dropped);
-	ok(life.done == life.next, "the outbox keeps none of them");
+	ok(life.shared->done == life.shared->next,
+	    "the outbox keeps none of them");
 	g = grown();
 	acct_taken(life.a, g.sink, g.number, g.length);
 	life_feed(ACCT_D, LARGE_RCPT, ROWS);
@@ -276,7 +277,7 @@ test_old_orphan(void)
 int
 main(void)
 {
-	(void)tmpdir_make();
+	life_init();
 	write_config("pipe", "\"" TAG "\"", "max-buffer-size 32M");
 	write_config("json", "\"" TAG "\"", "format json");
 	write_config("none", NULL, "");
@@ -288,6 +289,5 @@ main(void)
 	test_orphan();
 	test_old_orphan();
 	life_forget();
-	tmpdir_remove();
 	return done_testing();
 }
