@@ -74,6 +74,7 @@ int str_to_rate(struct slice s, struct rate *r_r, struct err *e);  /* 1/20m */
 int str_to_data_rate(struct slice s, struct data_rate *r_r,
     struct err *e);                           /* 10M/15m */
 void str_interval(struct buf *b, int64_t us); /* "4d12h", "never" */
+void str_size(struct buf *b, uint64_t v);     /* "25m", "unlimited" */
 void str_rate(struct buf *b, const struct rate *r);
 void str_data_rate(struct buf *b, const struct data_rate *r);
 

@@ -114,13 +114,40 @@ log_trouble(const struct sink *k)
 		    k->error);
 }
 
+/* How many digits are there before " ms"; 0: none, or not before that. */
+static size_t
+time_len(const char *p)
+{
+	size_t n = strspn(p, "0123456789");
+
+	return strncmp(p + n, " ms", 3) == 0 ? n : 0;
+}
+
+bool
+acct_sinks_same_trouble(const char *a, const char *b)
+{
+	while (*a == *b || (time_len(a) > 0 && time_len(b) > 0)) {
+		if (time_len(a) > 0 && time_len(b) > 0) {
+			a += time_len(a);
+			b += time_len(b);
+		} else if (*a == '\0') {
+			return true;
+		} else {
+			a++;
+			b++;
+		}
+	}
+	return false;
+}
+
 static void
 on_said(void *ctx, const char *error)
 {
 	struct sink *k = ctx;
+	bool known = error != NULL && k->error != NULL &&
+	    acct_sinks_same_trouble(error, k->error);
 
-	if (error == NULL ? k->error == NULL :
-			    k->error != NULL && strcmp(error, k->error) == 0)
+	if (known || (error == NULL && k->error == NULL))
 		return;
 	free(k->error);
 	k->error = error == NULL ? NULL : mem_strdup(error);
@@ -403,22 +430,24 @@ acct_sinks_stop(struct acct_sinks *s)
 
 /* ---- life ---------------------------------------------------------------- */
 
-struct acct_sinks *
-acct_sinks_new(const struct snapshot *conf, struct err *e)
+int
+acct_sinks_new(const struct snapshot *conf, struct acct_sinks **s_r,
+    struct err *e)
 {
 	struct worker *w = worker_new("sinks", e);
 	struct acct_sinks *s;
 
+	*s_r = NULL;
 	if (w == NULL)
-		return NULL;
-	s = mem_new(struct acct_sinks);
+		return -1;
+	s = *s_r = mem_new(struct acct_sinks);
 	s->worker = w;
 	s->conf = snapshot_ref(conf);
 	s->http = http_client_new(w);
 	TAILQ_INIT(&s->sinks);
 	s->stop_timer = event_new(worker_base(w), -1, 0, on_stop_timer, s);
 	CHECK(s->stop_timer != NULL);
-	return s;
+	return 0;
 }
 
 int

@@ -14,6 +14,8 @@
 #ifndef TRANSPORT_ACCT_SINKS_H
 #define TRANSPORT_ACCT_SINKS_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 
 struct acct;
@@ -22,11 +24,15 @@ struct acct_sinks;
 struct snapshot;
 
 /* Before other threads start. */
-struct acct_sinks *acct_sinks_new(const struct snapshot *conf, struct err *e);
+int acct_sinks_new(const struct snapshot *conf, struct acct_sinks **s_r,
+    struct err *e);
 /* After acct_sinks_stop(); cuts off what is still under way. */
 void acct_sinks_free(struct acct_sinks **sp);
 
-/* The thread begins; what was delivered is told to acct. */
+/*
+ * The thread begins; what was delivered is told to acct.  What was posted
+ * before is not lost.
+ */
 int acct_sinks_start(struct acct_sinks *s, struct acct *acct, struct err *e);
 
 /*
@@ -43,5 +49,11 @@ void acct_sinks_grown(struct acct_sinks *s, const struct acct_grown *g);
  * another one goes on at once, also where it was to wait after a failure.
  */
 void acct_sinks_reload(struct acct_sinks *s, const struct snapshot *conf);
+
+/*
+ * Is it the same trouble, so that it is not logged again?  Times in ms, which
+ * libcurl gives, differ each time and say nothing.
+ */
+bool acct_sinks_same_trouble(const char *a, const char *b);
 
 #endif

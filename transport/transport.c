@@ -297,16 +297,15 @@ open_store(struct transport *t, struct err *e)
 		.min_free = g->spool_min_free,
 		.workers = (unsigned)t->count,
 		.sessions = g->max_conns_out };
-
 	struct acct_options acct = { .conf = t->conf,
 		.spool_dir = g->spool,
 		.owner = &acct_owner,
 		.ctx = t };
 
-	if (store_open(&opt, &store_owner, t, &t->store, e) == -1)
+	if (store_open(&opt, &store_owner, t, &t->store, e) == -1 ||
+	    acct_sinks_new(t->conf, &t->sinks, e) == -1)
 		return -1;
-	t->sinks = acct_sinks_new(t->conf, e);
-	return t->sinks == NULL ? -1 : acct_new(t->writer, &acct, &t->acct, e);
+	return acct_new(t->writer, &acct, &t->acct, e);
 }
 
 static int
@@ -343,7 +342,6 @@ static int
 start_workers(struct transport *t, struct err *e)
 {
 	if (worker_start(t->scheduler, e) == -1 ||
-	    acct_sinks_start(t->sinks, t->acct, e) == -1 ||
 	    worker_start(t->writer, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t->count; i++)
@@ -632,6 +630,9 @@ transport_run(struct transport *t, struct err *e)
 	log_note(LOG_L_INFO, "start", "mailraced %s serves, spool %s",
 	    PACKAGE_VERSION, store_dir(t->store));
 	daemon_ready();
+	/* Programs get our standard error, which is the log's by now. */
+	if (acct_sinks_start(t->sinks, t->acct, e) == -1)
+		return -1;
 	worker_run(t->main);
 	return 0;
 }

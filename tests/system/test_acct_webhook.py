@@ -204,8 +204,7 @@ def batches(lab):
 
 
 @tap.test("a batch that is refused, or not answered, comes again: the same",
-          proves=("acct-file http-webhook-io-timeout",
-                  "acct-file retry-interval"))
+          proves="acct-file http-webhook-io-timeout")
 def refused(lab):
     for mode, why in (("500", "the server answered 500"),
                       ("302", "the server answered 302"),
