@@ -23,27 +23,6 @@ print_text(struct buf *out, const char *s)
 }
 
 static void
-print_size(struct buf *out, uint64_t v)
-{
-	static const char units[] = "tgmk";
-
-	if (v == SIZE_UNLIMITED) {
-		buf_str(out, "unlimited");
-		return;
-	}
-	for (unsigned i = 0; v > 0 && units[i] != '\0'; i++) {
-		unsigned shift = 10 * (unsigned)(sizeof(units) - 1 - i);
-
-		if ((v & ((UINT64_C(1) << shift) - 1)) == 0) {
-			buf_printf(out, "%llu%c",
-			    (unsigned long long)(v >> shift), units[i]);
-			return;
-		}
-	}
-	buf_printf(out, "%llu", (unsigned long long)v);
-}
-
-static void
 print_intervals(struct buf *out, const struct conf_intervals *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
@@ -173,7 +152,7 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 		str_data_rate(out, field);
 		return;
 	case CONF_TYPE_SIZE:
-		print_size(out, *(const uint64_t *)field);
+		str_size(out, *(const uint64_t *)field);
 		return;
 	case CONF_TYPE_CIDR:
 		print_prefix(out, field);

@@ -26,19 +26,33 @@ has_word(const struct conf_directive *row, const char *word)
 	return false;
 }
 
-static int
-check_bounds(const struct conf_directive *row, uint64_t v, const char *unit,
-    struct err *e)
+static void
+print_count(struct buf *b, uint64_t v)
 {
-	if (v < row->min)
-		return err_set(e, "%llu%s is less than %llu%s",
-		    (unsigned long long)v, unit, (unsigned long long)row->min,
-		    unit);
-	if (row->max > 0 && v > row->max)
-		return err_set(e, "%llu%s is more than %llu%s",
-		    (unsigned long long)v, unit, (unsigned long long)row->max,
-		    unit);
-	return 0;
+	buf_printf(b, "%llu", (unsigned long long)v);
+}
+
+static void
+print_seconds(struct buf *b, uint64_t s)
+{
+	str_interval(b, (int64_t)s * US_PER_S);
+}
+
+static int
+check_bounds(const struct conf_directive *row, uint64_t v,
+    void (*print)(struct buf *, uint64_t), struct err *e)
+{
+	bool less = v < row->min;
+	struct buf text = { 0 };
+
+	if (!less && (row->max == 0 || v <= row->max))
+		return 0;
+	print(&text, v);
+	buf_str(&text, less ? " is less than " : " is more than ");
+	print(&text, less ? row->min : row->max);
+	(void)err_set(e, "%s", buf_cstr(&text));
+	buf_fini(&text);
+	return -1;
 }
 
 static int
@@ -51,7 +65,8 @@ parse_uint(const struct conf_directive *row, struct slice s, uint32_t *out,
 		*out = 0;
 		return 0;
 	}
-	if (str_to_u64(s, &v, e) == -1 || check_bounds(row, v, "", e) == -1)
+	if (str_to_u64(s, &v, e) == -1 ||
+	    check_bounds(row, v, print_count, e) == -1)
 		return -1;
 	if (v > UINT32_MAX)
 		return err_set(e, "%llu is too large", (unsigned long long)v);
@@ -75,7 +90,7 @@ parse_size(const struct conf_directive *row, struct slice s, uint64_t *out,
 		*out = v;
 		return 0;
 	}
-	if (check_bounds(row, v, "", e) == -1)
+	if (check_bounds(row, v, str_size, e) == -1)
 		return -1;
 	*out = v;
 	return 0;
@@ -92,7 +107,8 @@ parse_interval(const struct conf_directive *row, struct slice s, int64_t *out,
 	if (us == INTERVAL_NEVER && !has_word(row, "never"))
 		return err_set(e, "\"never\" is no value here");
 	if (us != INTERVAL_NEVER &&
-	    check_bounds(row, (uint64_t)(us / US_PER_S), "s", e) == -1)
+	    check_bounds(row, (uint64_t)(us / US_PER_S), print_seconds, e) ==
+		-1)
 		return -1;
 	*out = us;
 	return 0;

@@ -83,6 +83,15 @@ str_lower(char *s)
 
 enum { PRINTF_ROOM = 64 }; /* what is printed is seldom longer */
 
+int
+str_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* ---- buffer -------------------------------------------------------------- */
 
 void
@@ -414,6 +423,27 @@ static const struct {
 	{ 'm', 60 * US_PER_S },
 	{ 's', US_PER_S },
 };
+
+void
+str_size(struct buf *b, uint64_t v)
+{
+	static const char letters[] = "tgmk";
+
+	if (v == SIZE_UNLIMITED) {
+		buf_str(b, "unlimited");
+		return;
+	}
+	for (unsigned i = 0; v > 0 && letters[i] != '\0'; i++) {
+		unsigned shift = 10 * (unsigned)(sizeof(letters) - 1 - i);
+
+		if ((v & ((UINT64_C(1) << shift) - 1)) == 0) {
+			buf_printf(b, "%llu%c",
+			    (unsigned long long)(v >> shift), letters[i]);
+			return;
+		}
+	}
+	buf_printf(b, "%llu", (unsigned long long)v);
+}
 
 void
 str_interval(struct buf *b, int64_t us)

@@ -29,8 +29,10 @@ struct slice slice_of(const char *s);
 bool slice_eq(struct slice a, const char *b);
 bool slice_eq_nocase(struct slice a, const char *b); /* ASCII only */
 struct slice slice_trim(struct slice s);             /* blanks and tabs */
-bool str_eq_nocase(const char *a, const char *b);    /* ASCII only */
-void str_lower(char *s);                             /* ASCII only */
+
+int str_hex_digit(char c); /* its value; -1: it is none */
+bool str_eq_nocase(const char *a, const char *b); /* ASCII only */
+void str_lower(char *s);                          /* ASCII only */
 int str_cmp_nocase(const char *a, const char *b);
 
 /* Growable buffer; zero-initialised is empty.  buf_fini() frees. */
@@ -74,6 +76,7 @@ int str_to_rate(struct slice s, struct rate *r_r, struct err *e);  /* 1/20m */
 int str_to_data_rate(struct slice s, struct data_rate *r_r,
     struct err *e);                           /* 10M/15m */
 void str_interval(struct buf *b, int64_t us); /* "4d12h", "never" */
+void str_size(struct buf *b, uint64_t v);     /* "25m", "unlimited" */
 void str_rate(struct buf *b, const struct rate *r);
 void str_data_rate(struct buf *b, const struct data_rate *r);
 

@@ -508,6 +508,7 @@ on_round(void *arg)
 		commit(a, false);
 	acct_plan_stream(a);
 	arm_due(a);
+	acct_publish_totals(a);
 }
 
 /* ---- life ---------------------------------------------------------------- */

@@ -112,6 +112,16 @@ struct acct_facts {
 	bool agrees;          /* and are all there */
 };
 
+/*
+ * (any) Sums over all acct-files as of the writer's last round.  It waits for
+ * nobody: a disk that hangs does not hang who asks.
+ */
+struct acct_totals {
+	uint64_t waiting_bytes, dropped;
+};
+void acct_totals(const struct acct *a, struct acct_totals *out);
+
+/* What is asked of the writer's thread: the answer waits for its disks. */
 struct acct_ask {
 	struct post post;
 	bool commit;        /* what was taken in is to be durable first */

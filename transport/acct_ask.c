@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* acct: what others ask of the writer, and what the senders say to it. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,12 @@ rotate(struct acct *a, struct acct_ask *ask)
 	}
 }
 
+static uint64_t
+waiting_of(const struct acct_sink *s)
+{
+	return acct_sink_waiting(s) + s->passed_bytes;
+}
+
 static void
 state_facts(const struct acct *a, const struct acct_sink *s,
     struct acct_facts *f, struct region *rg)
@@ -42,7 +49,7 @@ state_facts(const struct acct *a, const struct acct_sink *s,
 	f->file = region_strdup(rg, s->name);
 	memcpy(f->rows, s->now.rows, sizeof(f->rows));
 	f->dropped = s->now.dropped;
-	f->waiting_bytes = acct_sink_waiting(s) + s->passed_bytes;
+	f->waiting_bytes = waiting_of(s);
 	f->behind_rows = s->passed_rows;
 	f->error = error == NULL ? NULL : region_strdup(rg, error);
 	f->complete = s->kept.next == a->seen &&
@@ -86,6 +93,30 @@ acct_ask(struct acct *a, struct acct_ask *ask)
 	ask->acct = a;
 	ask->post.fn = on_ask;
 	worker_post(a->worker, &ask->post);
+}
+
+/* ---- for all threads ----------------------------------------------------- */
+
+void
+acct_publish_totals(struct acct *a)
+{
+	const struct acct_sink *s;
+	uint64_t waiting = 0, dropped = 0;
+
+	STAILQ_FOREACH(s, &a->sinks, link)
+	if (s->conf != NULL) {
+		waiting += waiting_of(s);
+		dropped += s->now.dropped;
+	}
+	atomic_store(&a->waiting_bytes, waiting);
+	atomic_store(&a->dropped, dropped);
+}
+
+void
+acct_totals(const struct acct *a, struct acct_totals *out)
+{
+	out->waiting_bytes = atomic_load(&a->waiting_bytes);
+	out->dropped = atomic_load(&a->dropped);
 }
 
 /* ---- senders ------------------------------------------------------------- */

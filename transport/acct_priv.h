@@ -43,6 +43,8 @@ struct acct {
 	bool asked;
 	size_t taken; /* bytes of this round */
 
+	_Atomic uint64_t waiting_bytes, dropped; /* for acct_totals() */
+
 	bool state_failed; /* said so once */
 	bool state_dirty;  /* cursors moved */
 	struct event *commit_timer;
@@ -65,6 +67,10 @@ void acct_plan_stream(struct acct *a);
 
 /* Keeps the state; then tells who waits for it. */
 int acct_keep_state(struct acct *a);
+
+/* ---- acct_ask.c ---------------------------------------------------------- */
+
+void acct_publish_totals(struct acct *a);
 
 /* ---- acct_conf.c --------------------------------------------------------- */
 

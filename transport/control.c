@@ -24,7 +24,6 @@
 struct errand {
 	struct dispatch_ask ask;
 	struct store_audit_ask audit;
-	struct acct_ask acct;
 	struct post home;
 	struct control *control;
 	struct ctl_request *request;
@@ -46,7 +45,6 @@ static void
 errand_free(struct errand *e)
 {
 	store_audit_fini(&e->audit.audit);
-	region_free(&e->acct.rg);
 	free(e);
 }
 
@@ -68,35 +66,16 @@ ask_store(struct errand *e, void (*then)(struct post *))
 	store_audit(e->control->opt.store, &e->audit);
 }
 
-static void
-on_acct_facts(struct acct_ask *ask)
-{
-	/* On the writer's thread. */
-	worker_post(post_owner(ask, struct errand, acct)->control->opt.main,
-	    &post_owner(ask, struct errand, acct)->home);
-}
-
-static void
-ask_acct(struct errand *e, bool commit, void (*then)(struct post *))
-{
-	e->home.fn = then;
-	e->acct.commit = commit;
-	e->acct.done = on_acct_facts;
-	acct_ask(e->control->opt.acct, &e->acct);
-}
-
 /* ---- show status: counters only, it may be asked each second ------------- */
 
 static json_t *
-acct_sums(const struct acct_ask *ask)
+acct_sums(const struct acct *a)
 {
-	json_int_t waiting = 0, dropped = 0;
+	struct acct_totals t;
 
-	for (size_t i = 0; i < ask->count; i++) {
-		waiting += (json_int_t)ask->list[i].waiting_bytes;
-		dropped += (json_int_t)ask->list[i].dropped;
-	}
-	return json_pack("{s:I,s:I}", "waiting", waiting, "dropped", dropped);
+	acct_totals(a, &t);
+	return json_pack("{s:I,s:I}", "waiting", (json_int_t)t.waiting_bytes,
+	    "dropped", (json_int_t)t.dropped);
 }
 
 static void
@@ -130,15 +109,10 @@ on_status(struct post *p)
 		"audited", (json_int_t)a->audited, "segment_bytes",
 		(json_int_t)a->segment_bytes, "live_bytes",
 		(json_int_t)a->live_bytes));
-	(void)json_object_set_new(out, "accounting", acct_sums(&e->acct));
+	(void)json_object_set_new(out, "accounting",
+	    acct_sums(e->control->opt.acct));
 	ctl_done(e->request, out);
 	errand_free(e);
-}
-
-static void
-on_status_audit(struct post *p)
-{
-	ask_acct(post_owner(p, struct errand, home), false, on_status);
 }
 
 static void
@@ -148,7 +122,7 @@ on_status_totals(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 
 	(void)now_us;
 	sched_totals(s, &e->totals);
-	ask_store(e, on_status_audit);
+	ask_store(e, on_status);
 }
 
 static void

@@ -3,6 +3,7 @@ libvmta_a_SOURCES = \
 	%D%/acct_filter.c %D%/acct_filter.h \
 	%D%/acct_layout.c %D%/acct_layout.h \
 	%D%/acct_target.c %D%/acct_target.h \
+	%D%/acct_twins.c %D%/acct_twins.h \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
 	%D%/backlog.c %D%/backlog.h \

@@ -10,6 +10,7 @@
 #include "vmta/acct_filter.h"
 #include "vmta/acct_layout.h"
 #include "vmta/acct_target.h"
+#include "vmta/acct_twins.h"
 #include "vmta/snapshot_priv.h"
 
 #define WEBHOOK_MAX_SIZE (UINT64_C(5) << 20) /* PowerMTA's */
@@ -163,7 +164,7 @@ add_types(const struct joiner *j, const struct conf_node *n)
 			a->pub.types = 0;
 		} else if (!acct_type_find(slice_of(item), &t)) {
 			conf_error(j->b->errs, n->file, n->line,
-			    "%s: \"%s\" is no kind of record", n->name, item);
+			    "%s: \"%s\" is no type of record", n->name, item);
 		} else {
 			warn_of_type(j->b, n, t, item);
 			if ((a->pub.types & ACCT_BIT(t)) == 0)
@@ -407,15 +408,15 @@ read_mappings(const struct joiner *j, struct acct_layout_of *of)
 static const struct privacy *
 read_privacy(const struct joiner *j)
 {
-	const struct conf_node *n = line_of(j, "privacy-policy");
-	struct privacy *p;
+	const struct conf_nodes *lines = &j->a->lines;
+	struct privacy *p = region_new_obj(j->s->rg, struct privacy);
 	struct err e;
 
-	if (n == NULL)
-		return NULL;
-	p = region_new_obj(j->s->rg, struct privacy);
-	if (privacy_parse(slice_of(n->value), j->s->rg, p, &e) == -1)
-		complain(j, n, e.text);
+	for (size_t i = 0; i < lines->n; i++)
+		if (conf_node_is(lines->v[i], "privacy-policy") &&
+		    privacy_parse(slice_of(lines->v[i]->value), j->s->rg, p,
+			&e) == -1)
+			complain(j, lines->v[i], e.text);
 	return p->kind == PRIVACY_RETAIN ? NULL : p;
 }
 
@@ -582,7 +583,7 @@ check_disabled(const struct conf_binder *b, const struct conf_node *n)
 		if (item[0] != '\0' &&
 		    !acct_type_find(slice_of(item), &ignored))
 			conf_error(b->errs, n->file, n->line,
-			    "%s: \"%s\" is no kind of record", n->name, item);
+			    "%s: \"%s\" is no type of record", n->name, item);
 }
 
 bool
@@ -614,5 +615,6 @@ snapshot_acct_join(struct snapshot *s, const struct conf_binder *b)
 		     n = n->next)
 			if (conf_node_is(n, "disable-acct-records"))
 				check_disabled(b, n);
+	acct_twins_check(s, b->errs);
 	snapshot_acct_check(s, b->errs);
 }

@@ -102,7 +102,10 @@ check_name(const struct check *c, const struct conf_node *n, enum acct_type t,
 	enum acct_field f;
 
 	if (name[0] == '!') {
-		if (!acct_field_find(slice_of(name + 1), &f) &&
+		if (str_eq_nocase(name + 1, "type"))
+			conf_warning(c->errs, n->file, n->line,
+			    "record-fields: type is always the first column");
+		else if (!acct_field_find(slice_of(name + 1), &f) &&
 		    !acct_is_extra(slice_of(name + 1)))
 			conf_warning(c->errs, n->file, n->line,
 			    "record-fields: there is no field %s", name + 1);

@@ -15,10 +15,16 @@
 static _Atomic int sync_fails_in = -1; /* syncs from now; any thread */
 static _Atomic bool disk_is_dead;      /* from that on: all others too */
 static _Atomic off_t good_length;
+static _Atomic bool disk_hangs, hanging; /* so long; is one doing so? */
 
 int
 fdatasync(int fd)
 {
+	while (disk_hangs) {
+		hanging = true;
+		(void)usleep(1000);
+	}
+	hanging = false;
 	if (disk_is_dead && sync_fails_in == 0) {
 		errno = EIO;
 		return -1;
@@ -158,6 +164,38 @@ test_moved(void)
 	is_str(life_types(file(1)), "bbbd", "rows go on where they were");
 }
 
+/* They are those of a round that has ended: within 2 s. */
+static bool
+totals_say_that_some_wait(void)
+{
+	struct acct_totals t = { 0, 0 };
+
+	for (int i = 0; i < 2000 && t.waiting_bytes == 0; i++) {
+		acct_totals(life.a, &t);
+		(void)usleep(1000);
+	}
+	return t.waiting_bytes > 0 && t.dropped == 0;
+}
+
+/* It does not fail, it does not end: `show status` must not stand with it. */
+static void
+test_hanging_disk(void)
+{
+	struct acct_totals t = { 1, 1 };
+
+	(void)life_begin("config");
+	disk_hangs = true;
+	feed(ACCT_D);
+	for (int i = 0; i < 5000 && !hanging; i++)
+		(void)usleep(1000);
+	acct_totals(life.a, &t);
+	ok(hanging, "the writer stands while the sums are asked for");
+	ok(t.waiting_bytes == 0 && t.dropped == 0, "they are those before");
+	disk_hangs = false;
+	ok(life_settle(csv), "the disk goes on");
+	life_end();
+}
+
 static void
 test_bad_disk(void)
 {
@@ -172,6 +210,7 @@ test_bad_disk(void)
 	ok(life.ask.list[0].error != NULL, "the error is known: %s",
 	    life.ask.list[0].error);
 	is_int((int64_t)life.ask.list[0].behind_rows, 1, "one row waits");
+	ok(totals_say_that_some_wait(), "and whoever asks is told");
 	ok(life_settle(csv), "it is tried again");
 	life_end();
 	is_str(life_types(file(1)), "bbbdb",
@@ -222,6 +261,7 @@ main(void)
 	test_moved();
 	test_bad_disk();
 	test_moved_and_killed();
+	test_hanging_disk();
 	life_forget();
 	return done_testing();
 }

@@ -54,7 +54,7 @@ static const struct {
 	{ "RATES", "1/day,2/day", NULL },
 	{ "DATA-RATE", "10M/h", NULL },
 	{ "DATA-RATE", "10M", "is not a data rate" },
-	{ "SIZE", "1K", "1024 is more than 1000" },
+	{ "SIZE", "1K", "1k is more than 1000" },
 	{ "SIZE", "1x", "is not a size" },
 	{ "SIZE", "unlimited", "no value here" },
 	{ "IP", "192.0.2.1", NULL },

@@ -252,7 +252,7 @@ static const struct {
 	    "main:8: require-starttls yes with use-starttls no, for "
 	    "any.y.com/b" },
 	{ "<acct-file /a>\nrecords d\nrecords x\n</acct-file>",
-	    "main:3: records: \"x\" is no kind of record" },
+	    "main:3: records: \"x\" is no type of record" },
 	{ "<acct-file a>\n</acct-file>", "an absolute path" },
 	{ "domain-key s, x.com, none.pem", "main:1: domain-key: " },
 	{ "log-level loud", "main:1: log-level" },

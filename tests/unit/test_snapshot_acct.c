@@ -279,10 +279,10 @@ static const struct {
 	{ "<acct-file \"| \">\n</acct-file>",
 	    "main:1: <acct-file \"| \">: an" },
 	{ IN("records d\nrecords x, t"),
-	    "main:3: records: \"x\" is no kind of record" },
+	    "main:3: records: \"x\" is no type of record" },
 	{ "<virtual-mta v>\n<domain *>\nmax-smtp-out 2\n"
 	  "disable-acct-records d,x\n</domain>\n</virtual-mta>",
-	    "main:4: disable-acct-records: \"x\" is no kind of record" },
+	    "main:4: disable-acct-records: \"x\" is no type of record" },
 	{ IN("records d\nmap-header-to-field tq header_x jobId"),
 	    "main:3: map-header-to-field: a tq record has no header" },
 	{ IN("map-header-to-field d x-job jobId"),
@@ -292,7 +292,21 @@ static const struct {
 	{ IN("queue-filter $none/*"), "main:2: queue-filter: " },
 	{ IN("privacy-policy siphash 12345678901234567"),
 	    "main:2: privacy-policy: " },
+	{ IN("privacy-policy siphash\nprivacy-policy retain"),
+	    "main:2: privacy-policy: siphash: a key is missing" },
 	{ IN("move-to done"), "main:2: move-to: an absolute path" },
+	{ IN("move-to //a/."),
+	    "main:2: move-to: the files are in that folder" },
+	{ "<acct-file /tmp/x>\n</acct-file>\n"
+	  "<acct-file /tmp/../tmp/x>\n</acct-file>",
+	    "main:3: <acct-file /tmp/../tmp/x> is the same file as <acct-file "
+	    "/tmp/x>" },
+	{ IN("move-to /done") "\n<acct-file /b/x>\nmove-to /done/\n"
+			      "</acct-file>",
+	    "main:5: move-to: files of <acct-file /a/x> and "
+	    "<acct-file /b/x> would have" },
+	{ IN("move-to /b") "\n<acct-file /b/x>\n</acct-file>",
+	    "main:2: move-to: files of <acct-file /a/x> and <acct-file /b/x>" },
 	{ IN("http-webhook-url ftp://a.example"),
 	    "main:2: http-webhook-url: neither http:// nor https://" },
 	{ IN(HOOK "http-webhook-extra-headers none"),
@@ -435,6 +449,10 @@ static const struct {
 	{ IN("record-fields d *, !receipt"),
 	    "main:2: record-fields: there is no field receipt" },
 	{ IN("record-fields d *, !userString, !header_x"), NULL },
+	{ IN("record-fields d *, !Type"), "main:2: record-fields: type is al" },
+	{ IN("move-to /b") "\n<acct-file /b/y>\nmove-to /b2\n</acct-file>\n"
+			   "<acct-file /c/x>\nmove-to /b2\n</acct-file>",
+	    NULL },
 	{ IN("record-fields d rcpt, rcvSourceIp\n"
 	     "map-header-to-field d header_x rcvSourceIp"),
 	    NULL },
