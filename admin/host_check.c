@@ -285,6 +285,20 @@ is_in_path(const char *program, const char *path)
 	return false;
 }
 
+/* Those that a command for accounting may begin with. */
+static bool
+is_builtin(const char *word)
+{
+	static const char *const words[] = { ".", ":", "cd", "command", "eval",
+		"exec", "export", "for", "if", "read", "set", "trap", "ulimit",
+		"umask", "until", "while" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
 /* The program of a command whose first word is nothing for the shell. */
 static int
 check_command(const char *command, struct err *e)
@@ -303,8 +317,9 @@ check_command(const char *command, struct err *e)
 	if (command[len] != '\0' && command[len] != ' ' && command[len] != '\t')
 		return 0;
 	program = mem_strndup(command, len);
-	if (strchr(program, '/') == NULL ? !is_in_path(program, path) :
-					   access(program, X_OK) == -1)
+	if (strchr(program, '/') != NULL ?
+		access(program, X_OK) == -1 :
+		!is_builtin(program) && !is_in_path(program, path))
 		rc = err_set(e, "%s is no program on this host", program);
 	free(program);
 	return rc;

@@ -83,6 +83,15 @@ str_lower(char *s)
 
 enum { PRINTF_ROOM = 64 }; /* what is printed is seldom longer */
 
+int
+str_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* ---- buffer -------------------------------------------------------------- */
 
 void

@@ -29,8 +29,10 @@ struct slice slice_of(const char *s);
 bool slice_eq(struct slice a, const char *b);
 bool slice_eq_nocase(struct slice a, const char *b); /* ASCII only */
 struct slice slice_trim(struct slice s);             /* blanks and tabs */
-bool str_eq_nocase(const char *a, const char *b);    /* ASCII only */
-void str_lower(char *s);                             /* ASCII only */
+
+int str_hex_digit(char c); /* its value; -1: it is none */
+bool str_eq_nocase(const char *a, const char *b); /* ASCII only */
+void str_lower(char *s);                          /* ASCII only */
 int str_cmp_nocase(const char *a, const char *b);
 
 /* Growable buffer; zero-initialised is empty.  buf_fini() frees. */

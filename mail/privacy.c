@@ -38,21 +38,13 @@ find_form(const char *word)
 	return NULL;
 }
 
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* In place; false if there is anything but pairs of digits. */
 static bool
 from_hex(char *text, size_t *len)
 {
 	for (size_t i = 0; i < *len; i += 2) {
-		int high = digit(text[i]), low = digit(text[i + 1]);
+		int high = str_hex_digit(text[i]),
+		    low = str_hex_digit(text[i + 1]);
 
 		/* Behind an odd one stands the NUL. */
 		if (high == -1 || low == -1)

@@ -50,18 +50,6 @@ smtp_line_feed(struct smtp_line *l, const char **p, size_t *len)
 
 /* ---- xtext --------------------------------------------------------------- */
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 static bool
 has_8bit(struct slice s)
 {
@@ -77,8 +65,8 @@ xtext_is_valid(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '+') {
-			if (s.len - i < 3 || hex_value(s.p[i + 1]) < 0 ||
-			    hex_value(s.p[i + 2]) < 0)
+			if (s.len - i < 3 || str_hex_digit(s.p[i + 1]) < 0 ||
+			    str_hex_digit(s.p[i + 2]) < 0)
 				return false;
 			i += 2;
 		} else if ((s.p[i] & 0x80) == 0 &&
@@ -100,8 +88,8 @@ xtext_decode(struct slice s, struct region *rg)
 	out = region_alloc(rg, s.len + 1);
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] == '+') {
-			out[n] = (char)(16 * hex_value(s.p[i + 1]) +
-			    hex_value(s.p[i + 2]));
+			out[n] = (char)(16 * str_hex_digit(s.p[i + 1]) +
+			    str_hex_digit(s.p[i + 2]));
 			if (out[n] == '\0')
 				return NULL;
 			i += 2;

@@ -251,7 +251,7 @@ tests_bench_bench_sched_SOURCES = \
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
 crash_shims = tests/crash/disk.so
 shim_cflags = -std=gnu11 -pthread $(WARN_FLAGS) -O2 -g -fPIC \
-	-U_FORTIFY_SOURCE -U_FILE_OFFSET_BITS -fno-builtin
+	-U_FORTIFY_SOURCE -fno-builtin
 shim_ldflags = -shared -pthread
 tests_crash_disk_so_SOURCES = \
 	%D%/crash/badio.c %D%/crash/badio.h \

@@ -43,6 +43,9 @@ check_pattern(struct slice text, const char *item, struct err *e)
 	if (slash != NULL &&
 	    memchr(slash + 1, '/', (size_t)(end - slash - 1)) != NULL)
 		return err_set(e, "\"%s\" has two slashes", item);
+	if (strcspn(text.p, " \t") < text.len)
+		return err_set(e,
+		    "\"%s\" has a blank: commas stand between patterns", item);
 	return 0;
 }
 

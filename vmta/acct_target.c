@@ -116,15 +116,6 @@ acct_url_check(const char *url, struct err *e)
 /* ---- Redis --------------------------------------------------------------- */
 
 static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int
 decode(struct slice s, struct region *rg, const char **text_r, struct err *e)
 {
 	char *out = region_alloc(rg, s.len + 1), *p = out;
@@ -135,8 +126,8 @@ decode(struct slice s, struct region *rg, const char **text_r, struct err *e)
 
 		if (c == '%') {
 			bool whole = s.len - i > 2;
-			int high = whole ? hex_value(s.p[i + 1]) : -1;
-			int low = whole ? hex_value(s.p[i + 2]) : -1;
+			int high = whole ? str_hex_digit(s.p[i + 1]) : -1;
+			int low = whole ? str_hex_digit(s.p[i + 2]) : -1;
 
 			if (high == -1 || low == -1 || high + low == 0)
 				return err_set(e, "%% without two digits");

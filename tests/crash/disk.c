@@ -4,8 +4,6 @@
  * LD_PRELOAD: each asks badio and tells powercut, and makes the system call.
  */
 
-/* Both names of each function are made here: open() must not become open64(). */
-#undef _FILE_OFFSET_BITS
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

@@ -8,6 +8,8 @@ import netns
 netns.enter()
 
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +19,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import acct_judge
 import acct_reader
 import collectors
+import mailrace
+import procs
 import tap
 from lab import Lab, mx_zone
 
@@ -149,15 +153,19 @@ def kill_often(lab):
         lab.command.text("reload")
 
 
-@tap.test("what a program had that was killed for good goes to the next one",
+def starts(path):
+    with open(path) as f:
+        return f.read().count("start\n")
+
+
+@tap.test("one that ends is started again, and the log says why it ended",
           proves="acct-file retry-interval")
 def restarted(lab):
     path = lab.path("ends")
     lab.send(1)
     lab.send(2)
-    count = lambda: open(path).read().count("start\n")
-    begun = count()
-    tap.wait_for(lambda: count() >= begun + 2, 10, "it is started again")
+    begun = starts(path)
+    tap.wait_for(lambda: starts(path) >= begun + 2, 10, "it is started again")
     tap.check(lab.log_lines('Error executing \\"%s %s\\": exit status 7' % (
         lab.path("ends.sh"), path)), "the log does not say why it ended")
 
@@ -179,6 +187,36 @@ def others(lab):
     rows = lab.settled_rows()
     tap.check(len(rows) - before == 400, "rows of 200 recipients")
     tap.note("%.1f s" % (time.monotonic() - began))
+
+
+@tap.test("in the background a program does not hold the caller's terminal, and "
+          "a stop ends it")
+def background(lab):
+    lab.send(1)
+    conf = lab.path("second.conf")
+    with open(conf, "w") as f:
+        f.write("log-file %s\nspool %s\ncontrol-socket %s\n"
+                "<acct-file |exec /bin/cat>\n</acct-file>\n" % (
+                    lab.path("second.log"), lab.path("spool2"),
+                    lab.path("run", "second")))
+    # Ends when nobody has its output open any more.
+    subprocess.run([mailrace.program("mailraced"), "-c", conf], check=True,
+                   capture_output=True, timeout=20)
+    with open(lab.path("spool2", "LOCK")) as f:
+        pid = int(f.read())
+    try:
+        child, = tap.wait_for(lambda: procs.children_of(pid)[1:], 10,
+                              "a program")
+        tap.wait_for(lambda: os.readlink("/proc/%d/exe" % child) in
+                     ("/bin/cat", "/usr/bin/cat"), 10, "it is cat")
+        tap.equal(os.readlink("/proc/%d/fd/2" % child), "/dev/null",
+                  "where its errors go")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    tap.wait_for(lambda: not os.path.exists("/proc/%d" % pid), 30, "the end")
+    tap.check(not os.path.exists("/proc/%d" % child), "the program's end")
+    with open(lab.path("second.log")) as f:
+        tap.check("Error" not in f.read(), "its end was clean")
 
 
 if __name__ == "__main__":

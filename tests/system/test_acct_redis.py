@@ -36,6 +36,11 @@ CONFIG = """
     redis-stream-url unix:{root}/redis/redis.sock
     redis-stream-max-length 100
 </acct-file>
+<acct-file {root}/streams/login>
+    records d,b
+    redis-stream-url redis://lab:p%%40ss@localhost:6390/3
+    retry-interval 1s
+</acct-file>
 """ % (FIELDS, FIELDS)
 ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
 KEY = "acct of: lab"
@@ -134,6 +139,21 @@ def limited(lab):
                                   e[b"id"].decode() == last] and
                          lab.redis.entries(key), 10, "the last record")
     tap.check(100 <= len(found) < 400, "%d entries" % len(found))
+
+
+@tap.test("by name and port, with user, password and database")
+def login(lab):
+    for words in (("ACL", "SETUSER", "lab", "on", ">wrong", "~*", "+@all"),
+                  ("CONFIG", "SET", "bind", "127.0.0.1"),
+                  ("CONFIG", "SET", "port", "6390")):
+        lab.redis.ask(*words)
+    lab.send(10)
+    wanted = [r for r in lab.settled_rows() if r["type"] in "db"]
+    tap.wait_for(lambda: lab.log_lines("login: WRONGPASS"), 10, "refused")
+    lab.redis.ask("ACL", "SETUSER", "lab", ">p@ss")
+    tap.wait_for(lambda: lab.redis.ask(
+        "EVAL", "redis.call('select', 3) return redis.call('xlen', KEYS[1])",
+        1, "mailrace:acct") == len(wanted), 10, "all records")
 
 
 @tap.test("a server that is killed under load loses nothing: what was not "

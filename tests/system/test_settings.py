@@ -223,6 +223,16 @@ def strict(folder):
     tap.check(said in r.stderr, r.stderr)
 
 
+@tap.test("commands of accounting that the shell knows by itself")
+def builtins(folder):
+    for command in ("cd / && cat", "while read -r row; do :; done", "cat",
+                    "FOO=1 none-of-ours", "umask 077; cat"):
+        path = folder.write("command.conf", "<acct-file |%s>\n</acct-file>\n"
+                            % command)
+        r = folder.run("test", "config", config=path)
+        tap.equal((r.returncode, r.stderr), (0, ""), command)
+
+
 @tap.test("move-to a folder of another volume: an error, not of another host")
 def volume(folder):
     text = "<acct-file %s/a.csv>\nmove-to %s\n</acct-file>\n"

@@ -101,6 +101,8 @@ static const struct {
 	const char *patterns, *said;
 } bad[] = {
 	{ "a/b/c", "has two slashes" },
+	{ "a.com\tb.com", "has a blank: commas" },
+	{ "!a/v\tb", "has a blank: commas" },
 	{ "!", "is not DOMAIN/VMTA" },
 	{ "/v1", "is not DOMAIN/VMTA" },
 	{ "a/", "is not DOMAIN/VMTA" },
