@@ -118,7 +118,8 @@ acct_file_resume(struct acct_file *f, const char *path, uint64_t inode,
 		(void)close(fd);
 		return -1;
 	}
-	if (st.st_ino != inode || (uint64_t)st.st_size < length) {
+	if ((inode != 0 && st.st_ino != inode) ||
+	    (uint64_t)st.st_size < length) {
 		(void)close(fd);
 		return 0;
 	}
@@ -147,7 +148,7 @@ acct_file_size(const struct acct_file *f)
 bool
 acct_file_is_dirty(const struct acct_file *f)
 {
-	return f->written > 0 || f->rows.len > 0;
+	return f->written > 0 || f->rows.len > 0 || f->torn;
 }
 
 int

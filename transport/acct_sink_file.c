@@ -170,7 +170,6 @@ enter(struct acct_sink *s)
 	k->begun_us = k->file_rows = 0;
 	s->now = *k;
 	s->settled = false;
-	s->wants_file = false;
 }
 
 int
