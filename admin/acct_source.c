@@ -25,6 +25,9 @@ choose_form(struct acct_source *s, struct err *e)
 
 	if (input_more(in, e) == INPUT_FAILED)
 		return -1;
+	if (in->end >= 2 && memcmp(in->mem, "\x1f\x8b", 2) == 0)
+		return err_set(e,
+		    "compressed: zcat it into mailrace, and name -");
 	if (in->end >= 3 && memcmp(in->mem, "\xef\xbb\xbf", 3) == 0)
 		mark = 3;
 	if (mark < in->end && in->mem[mark] == '{') {

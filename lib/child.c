@@ -25,6 +25,7 @@ struct child {
 	pid_t pid;
 	int pidfd;
 	int input;            /* -1: closed */
+	int unread;           /* the pipe's other end, behind that; -1: none */
 	bool ended;           /* waited for: pid is no longer ours */
 	struct event *end_ev; /* pidfd */
 	struct event *room_ev;
@@ -139,6 +140,25 @@ close_input(struct child *c)
 	c->input = -1;
 }
 
+static void
+close_pipe(struct child *c)
+{
+	close_input(c);
+	if (c->unread != -1)
+		(void)close(c->unread);
+	c->unread = -1;
+}
+
+/* Tells what is left in the pipe when we cannot write to it any more. */
+static int
+open_unread(const struct child *c)
+{
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c->input);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
 /*
  * Of a program that has ended; false: it has not.  The group is killed while
  * the program's number still stands for it, which is until it is waited for.
@@ -219,6 +239,7 @@ child_new(struct worker *w, const char *command,
 	c->ctx = ctx;
 	c->pid = pid;
 	c->input = fds[1];
+	c->unread = -1;
 	CHECK(fcntl(c->input, F_SETFL, O_NONBLOCK) == 0);
 	pidfd = pidfd_open(pid, 0);
 	c->pidfd = pidfd;
@@ -250,7 +271,7 @@ child_free(struct child **cp)
 	*cp = NULL;
 	if (c == NULL)
 		return;
-	close_input(c);
+	close_pipe(c);
 	if (!c->ended) {
 		child_signal(c, SIGKILL);
 		(void)reap(c, 0, &end);
@@ -290,9 +311,9 @@ child_write(struct child *c, const void *p, size_t len, struct err *e)
 size_t
 child_unread(const struct child *c)
 {
-	int n = 0;
+	int fd = c->input != -1 ? c->input : c->unread, n = 0;
 
-	if (c->input == -1 || ioctl(c->input, FIONREAD, &n) == -1)
+	if (fd == -1 || ioctl(fd, FIONREAD, &n) == -1)
 		return 0;
 	return (size_t)n;
 }
@@ -300,6 +321,8 @@ child_unread(const struct child *c)
 void
 child_close_input(struct child *c)
 {
+	if (c->input != -1 && c->unread == -1)
+		c->unread = open_unread(c);
 	close_input(c);
 }
 

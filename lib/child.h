@@ -61,7 +61,10 @@ void child_free(struct child **cp);
  */
 ssize_t child_write(struct child *c, const void *p, size_t len, struct err *e);
 
-/* How much of what was written the program has not read yet. */
+/*
+ * How much of what was written the program has not read yet; also after
+ * child_close_input().
+ */
 size_t child_unread(const struct child *c);
 
 /* Nothing more comes; a program that reads to the end ends now. */

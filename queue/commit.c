@@ -222,6 +222,14 @@ sync_log(struct store *s)
 	return clock_us() - begin;
 }
 
+/* What of the outbox this batch did not take along goes by slices. */
+static void
+trim_later(struct store *s)
+{
+	if (outbox_wants_trim(&s->outbox))
+		store_kick(s);
+}
+
 void
 commit_round(void *store)
 {
@@ -245,6 +253,7 @@ commit_now(struct store *s)
 	if (c->count == 0 && move == NULL) {
 		/* Nobody waits for a trim: a later flush takes it along. */
 		settle_commit(s, NULL, 0);
+		trim_later(s);
 		return;
 	}
 	settle_append(s, c->settles, c->settle_count);
@@ -262,6 +271,7 @@ commit_now(struct store *s)
 	syncs_us += sync_log(s);
 	s->batches++;
 	outbox_send(&s->outbox);
+	trim_later(s);
 	answer(c);
 	gather_answered(&c->gather, messages, syncs_us, clock_us());
 	if (move != NULL)

@@ -230,7 +230,7 @@ outbox_trim(struct outbox *o, uint64_t *upto_r, struct err *e)
 	unsigned char key[KEY_ID];
 	uint64_t seq = o->trimmed;
 
-	for (; seq < o->done; seq++) {
+	for (; seq < o->done && seq - o->trimmed < OUTBOX_TRIM; seq++) {
 		enum env_result r;
 
 		key_id(key, seq);

@@ -29,6 +29,12 @@
 /* A blob may go beyond it. */
 #define OUTBOX_WINDOW ((size_t)16 << 20)
 
+/*
+ * So many rows go in a transaction: the log gets what is deleted, and after a
+ * sink has given up there may be gigabytes of it.
+ */
+enum { OUTBOX_TRIM = 64 };
+
 typedef void outbox_fn(void *ctx, uint64_t seq,
     const struct store_ledger *after, const void *p, size_t len);
 
@@ -91,8 +97,8 @@ void outbox_rewind(struct outbox *o, uint64_t seq);
 
 void outbox_done(struct outbox *o, uint64_t seq);
 bool outbox_wants_trim(const struct outbox *o);
-enum env_result outbox_trim(struct outbox *o, uint64_t *upto_r,
-    struct err *e);                                   /* within a transaction */
-void outbox_trimmed(struct outbox *o, uint64_t upto); /* it is committed */
+/* Some of those that are done, within a transaction; then it is committed. */
+enum env_result outbox_trim(struct outbox *o, uint64_t *upto_r, struct err *e);
+void outbox_trimmed(struct outbox *o, uint64_t upto);
 
 #endif

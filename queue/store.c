@@ -23,6 +23,7 @@
 #include "queue/lock.h"
 #include "queue/recover.h"
 #include "queue/reserve.h"
+#include "queue/settle.h"
 #include "queue/slotsync.h"
 #include "queue/state.h"
 #include "queue/store_priv.h"
@@ -118,6 +119,15 @@ slice_expire(struct store *s)
 	return s->expiring;
 }
 
+/* What the batches left; nobody waits for it. */
+static bool
+slice_outbox(struct store *s)
+{
+	if (outbox_wants_trim(&s->outbox))
+		settle_commit(s, NULL, 0);
+	return outbox_wants_trim(&s->outbox);
+}
+
 static void
 on_slice(evutil_socket_t fd, short what, void *arg)
 {
@@ -133,6 +143,8 @@ on_slice(evutil_socket_t fd, short what, void *arg)
 	if (audit_slice(s->audit))
 		more = true;
 	if (slice_expire(s))
+		more = true;
+	if (slice_outbox(s))
 		more = true;
 	if (more)
 		store_kick(s);

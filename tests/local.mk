@@ -16,6 +16,8 @@ check_PROGRAMS += \
 	tests/unit/test_acct_pipe \
 	tests/unit/test_acct_retry \
 	tests/unit/test_acct_row \
+	tests/unit/test_acct_redis \
+	tests/unit/test_acct_sink \
 	tests/unit/test_acct_sinks \
 	tests/unit/test_acct_state \
 	tests/unit/test_acct_webhook \

@@ -219,8 +219,12 @@ next_file(struct acct *a, struct acct_sink *s, enum acct_turn turn)
 bool
 acct_begin_file(struct acct *a, struct acct_sink *s)
 {
+	char before[ACCT_NAME_MAX];
+
+	memcpy(before, s->name, sizeof(before));
 	buf_clear(&s->fresh);
-	return next_file(a, s, ACCT_TURN_SHOULD);
+	return next_file(a, s, ACCT_TURN_SHOULD) &&
+	    strcmp(before, s->name) != 0;
 }
 
 /* ---- blobs --------------------------------------------------------------- */

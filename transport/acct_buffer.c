@@ -198,6 +198,28 @@ look(const struct acct_buffer *b, uint64_t *low_r, uint64_t *high_r)
 		(void)closedir(dir);
 }
 
+/*
+ * A crash may leave the next file without a row, before the state named it.
+ * It would hide one of the same number in the other form.
+ */
+static void
+remove_empty_above(const struct acct_buffer *b, uint64_t number)
+{
+	DIR *dir = opendir(b->folder);
+	const struct dirent *d;
+	struct stat st;
+
+	/* Each call has a stream of its own. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while (dir != NULL && (d = readdir(dir)) != NULL)
+		if (acct_buffer_number(d->d_name) > number &&
+		    fstatat(dirfd(dir), d->d_name, &st, 0) == 0 &&
+		    st.st_size == 0)
+			(void)unlinkat(dirfd(dir), d->d_name, 0);
+	if (dir != NULL)
+		(void)closedir(dir);
+}
+
 uint64_t
 acct_buffer_start(struct acct_buffer *b, uint64_t cursor_number,
     uint64_t cursor_offset, uint64_t current)
@@ -209,6 +231,8 @@ acct_buffer_start(struct acct_buffer *b, uint64_t cursor_number,
 		current = high + 1;
 		cursor_number = low == 0 ? current : low;
 		cursor_offset = 0;
+	} else {
+		remove_empty_above(b, current);
 	}
 	b->cursor_number = cursor_number;
 	b->cursor_offset = cursor_offset;

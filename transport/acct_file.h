@@ -42,24 +42,28 @@ int acct_file_create(struct acct_file *f, const char *path, mode_t mode,
     struct err *e);
 
 /*
- * Opens what was left with that inode and at least that length, and cuts it
- * back.  0: it is not there, or is another one.
+ * Opens what was left with that inode (0: any) and at least that length, and
+ * cuts it back.  0: it is not there, or is another one.
  */
 int acct_file_resume(struct acct_file *f, const char *path, uint64_t inode,
     uint64_t length, struct err *e);
 void acct_file_close(struct acct_file *f);
 
-/* Moved away or removed: what is open is no longer under its name. */
+/*
+ * Moved away, removed, or cut by somebody: what is open is no longer under its
+ * name, or not all of it.
+ */
 bool acct_file_is_gone(const struct acct_file *f);
 
 uint64_t acct_file_size(const struct acct_file *f); /* with what waits */
+/* There is something to sync: rows, or what is still to be cut off. */
 bool acct_file_is_dirty(const struct acct_file *f);
 
 /* After -1 from either: acct_file_drop(). */
 int acct_file_write(struct acct_file *f, struct err *e);
 int acct_file_sync(struct acct_file *f, struct err *e);
 
-/* Nothing waits; -1: it could not be cut, what is written next does that. */
+/* Nothing waits; -1: it could not be cut, what is synced next does that. */
 int acct_file_drop(struct acct_file *f, struct err *e);
 
 /* What a folder has of names is durable. */

@@ -8,8 +8,8 @@
  *	   |         v v           v
  *	   '-------- ENDING <------'      something was wrong: it is killed
  *
- * What the program has done with its rows nobody can know before it has ended
- * with status 0 behind their end.  Short of that, rows count as taken when it
+ * What the program has done with its rows nobody can know before it has read
+ * them to their end and has ended with status 0.  Short of that, rows count as taken when it
  * has read LAG bytes beyond them: more than that no program is expected to
  * hold back.  When it ends in another way, all that does not count as taken
  * goes to the next one again.
@@ -335,10 +335,11 @@ static void
 on_ended(void *ctx, const struct child_end *end)
 {
 	struct acct_pipe *p = ctx;
-	bool done = p->state == CLOSING && !end->killed && end->code == 0;
+	bool done = p->state == CLOSING && !end->killed && end->code == 0 &&
+	    child_unread(p->child) == 0;
 	char text[64];
 
-	if (p->state == RUNNING || p->state == BROKEN)
+	if (p->state != ENDING)
 		look_how_far(p);
 	if (done) {
 		take_until(p, UINT64_MAX);
@@ -418,10 +419,12 @@ pipe_finish(struct acct_sender *s)
 	struct acct_pipe *p = pipe_of(s);
 
 	p->finishing = true;
-	if (p->state == WAITING)
+	if (p->state == WAITING) {
+		(void)event_del(p->timer);
 		p->env.owner->ended(p->env.ctx); /* p may be gone */
-	else
+	} else {
 		send_rows(p);
+	}
 }
 
 static void

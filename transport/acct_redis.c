@@ -245,14 +245,15 @@ static void
 on_lost(void *ctx, const char *why)
 {
 	struct stream *s = ctx;
+	bool was_busy = s->sent > 0; /* else finish() has called ended() */
 
-	if (s->state == READY && s->sent == 0) {
+	if (s->state == READY && !was_busy) {
 		disconnect(s);
 		s->state = IDLE;
 		return;
 	}
 	try_again(s, why);
-	if (s->finishing)
+	if (s->finishing && was_busy)
 		s->env.owner->ended(s->env.ctx); /* s may be gone */
 }
 

@@ -85,8 +85,9 @@ resume_file(struct acct_sink *s, struct err *e)
 	else
 		acct_rotate_folder(s->conf->path, &path);
 	buf_str(&path, s->name);
-	rc = acct_file_resume(&s->file, buf_cstr(&path), s->kept.inode,
-	    s->kept.length, e);
+	/* In the spool nobody replaces it, but to load a dump. */
+	rc = acct_file_resume(&s->file, buf_cstr(&path),
+	    s->buffer != NULL ? 0 : s->kept.inode, s->kept.length, e);
 	if (rc == 0 && s->kept.length > 0)
 		log_note(LOG_L_WARN, "acct",
 		    "%s is not what it was: somebody moved, cut or replaced "
@@ -350,7 +351,8 @@ acct_sink_due_us(const struct acct_sink *s)
 	int64_t age = s->conf == NULL ? INTERVAL_NEVER : max_age_us(s->conf);
 	int64_t begun = (int64_t)s->now.begun_us;
 
-	if (begun == 0 || age > INT64_MAX - begun)
+	/* Without a file the next row begins one, whenever that is. */
+	if (s->file.fd == -1 || begun == 0 || age > INT64_MAX - begun)
 		return INT64_MAX;
 	return begun + age;
 }
@@ -365,7 +367,7 @@ is_due(const struct acct_sink *s, uint64_t size)
 		return true;
 	if (size == 0)
 		return false;
-	return s->wants_file || clock_wall_us() >= acct_sink_due_us(s) ||
+	return clock_wall_us() >= acct_sink_due_us(s) ||
 	    (s->fresh.len > 0 && size + s->fresh.len > max_size(c));
 }
 

@@ -48,7 +48,6 @@ struct acct_sink {
 	char name[ACCT_NAME_MAX]; /* of the current file; "": none */
 	bool settled;             /* the durable state names it */
 	bool unfinished; /* files before it are still to be moved away */
-	bool wants_file; /* rotate: a new one is begun at the next chance */
 	bool said_tidy;  /* that finished files cannot be moved */
 	struct acct_state_entry kept, now; /* without strings */
 	uint64_t bytes_kept, bytes_now;    /* of records taken in */

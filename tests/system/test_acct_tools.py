@@ -10,6 +10,7 @@ netns.enter()
 
 import csv
 import fnmatch
+import gzip
 import html.parser
 import io
 import json
@@ -520,6 +521,9 @@ def statuses(lab):
     lab.find(lab.path("rows.csv"), "--to=nobody@*", status=1)
     _, err = lab.find(lab.write("no-header.csv", "d,1\n"), status=2)
     tap.check("no-header.csv: the first line is no header" in err, err)
+    _, err = lab.find(lab.write("x.csv.gz", gzip.compress(b"type\nd\n")),
+                      status=2)
+    tap.check("x.csv.gz: compressed: zcat it into" in err, err)
     for args, text in ((["--type=x"], '"x" is no type'),
                        (["--match=("], "missing closing parenthesis"),
                        (["--match=[rcpt"], "has no ]"),

@@ -287,6 +287,21 @@ killed(void)
 	end();
 }
 
+/* It goes of its own accord while its input is being closed. */
+static void
+ends_early(void)
+{
+	begin("early", "until [ -e go ]; do sleep 0.01; done; exit 0");
+	grow(10);
+	t.sender->finish(t.sender);
+	ok(!t.ended, "its input is closed while rows are in the pipe");
+	(void)fclose(fopen(tmpdir_path("early/go"), "w"));
+	ok(loop_until(worker, loop_flag, &t.ended), "it ends with status 0");
+	is_int((int64_t)t.taken.number, 0, "what it has not read is not taken");
+	ok(!t.well && strstr(t.said, "exit status 0") != NULL, "it is said");
+	end();
+}
+
 static void
 nothing_is_lost(void)
 {
@@ -389,6 +404,7 @@ main(void)
 	all_is_well();
 	reads_a_part();
 	killed();
+	ends_early();
 	nothing_is_lost();
 	not_to_be_started();
 	does_not_read();

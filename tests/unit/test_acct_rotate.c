@@ -281,6 +281,12 @@ test_rotate(void)
 	ok(life.ask.found && life.ask.rotated == 0,
 	    "rotate acct: a file without rows stays");
 	is_file(6, 7, "acct-2026-11-24-0003.csv", "one new file");
+	feed();
+	(void)mkdir(tmpdir_path("acct-2026-11-24-0004.csv"), 0700);
+	(void)life_ask(path, path);
+	ok(life.ask.rotated == 0 && life.ask.failed == 1,
+	    "one that cannot be made is not counted as finished");
+	(void)rmdir(tmpdir_path("acct-2026-11-24-0004.csv"));
 	life_end();
 }
 

@@ -201,6 +201,8 @@ full_pipe(void)
 	ok(loop_until(worker, loop_flag, &s.had_room),
 	    "there is when the program has read");
 	ok(loop_until(worker, has_read_50000, &s), "so much less is unread");
+	child_close_input(s.child);
+	ok(has_read_50000(&s), "also when its input is closed");
 	pid = child_pid(s.child);
 	child_signal(s.child, SIGKILL);
 	ok(ends(&s) && s.end.killed && s.end.code == SIGKILL,
