@@ -150,6 +150,8 @@ class Fixture(Lab):
         """All rows, when none is to come any more."""
         ended = self.settled().terminal
         wanted = sum(ended.values()) + self.number  # d or b, and r
+        if wanted == 0:
+            return []
         return tap.wait_for(lambda: self.rows_if(wanted), 20,
                             "%d rows in the file" % wanted)
 
@@ -274,6 +276,7 @@ def interval(lab):
           "one", proves=("acct-file http-webhook-ca-file",
                          "acct-file http-webhook-certificate"))
 def secure(lab):
+    lab.send(10)
     rows = [r for r in lab.finish_batch("secure.json") if r["type"] == "d"]
     tap.wait_for(lambda: len(rows_of(lab.secure.batches)) == len(rows), 10,
                  "all records arrive")
