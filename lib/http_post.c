@@ -41,7 +41,8 @@ struct http_transfer {
 	struct buf piece;      /* read, but not yet compressed */
 	struct slice unpacked; /* the rest of it */
 	struct buf answer;
-	bool cut;          /* the answer is longer than we read */
+	size_t header_len; /* of the answer */
+	bool cut;          /* its body is longer than we read */
 	struct err broken; /* our own reason; "": none */
 	char why[CURL_ERROR_SIZE];
 };
@@ -150,9 +151,15 @@ on_seek(void *arg, curl_off_t offset, int origin)
 static size_t
 on_header(const char *p, size_t size, size_t count, void *arg)
 {
+	struct http_transfer *t = arg;
+
 	(void)p;
-	note_movement(arg);
-	return size * count;
+	note_movement(t);
+	t->header_len += size * count;
+	if (t->header_len <= HTTP_ANSWER_MAX)
+		return size * count;
+	(void)err_set(&t->broken, "the header of its answer has no end");
+	return 0; /* libcurl, which would keep all of it, gives up */
 }
 
 static size_t

@@ -5,7 +5,8 @@
  * The only user of libcurl: its multi interface on a worker's events, so
  * nothing waits but getaddrinfo(3), on a thread that libcurl has for it.  HTTP/1.1
  * over http and https only; no redirects, no proxies, no cookies; certificates
- * are always checked.  Of the answer's body at most 64 KB are read.
+ * are always checked.  Of the answer's body at most 64 KB are read; a header
+ * that is longer is an error.
  *
  * Whatever the server says is an answer, not an error: what it means is for
  * the caller to decide.  Owned by the thread of its worker.

@@ -109,7 +109,7 @@ acct_file_resume(struct acct_file *f, const char *path, uint64_t inode,
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	struct stat st;
-	bool cut;
+	bool longer;
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : sys(path, e);
@@ -123,10 +123,10 @@ acct_file_resume(struct acct_file *f, const char *path, uint64_t inode,
 		(void)close(fd);
 		return 0;
 	}
-	cut = (uint64_t)st.st_size > length;
+	longer = (uint64_t)st.st_size > length;
 	take_over(f, path, fd, &st);
 	f->length = length;
-	return cut && acct_file_drop(f, e) == -1 ? -1 : 1;
+	return longer && acct_file_drop(f, e) == -1 ? -1 : 1;
 }
 
 bool
@@ -136,7 +136,7 @@ acct_file_is_gone(const struct acct_file *f)
 
 	if (stat(f->path, &st) == -1)
 		return errno == ENOENT;
-	return st.st_ino != f->inode;
+	return st.st_ino != f->inode || (uint64_t)st.st_size < f->length;
 }
 
 uint64_t
@@ -151,12 +151,25 @@ acct_file_is_dirty(const struct acct_file *f)
 	return f->written > 0 || f->rows.len > 0 || f->torn;
 }
 
+/* One that somebody else has made shorter does not grow. */
+static int
+cut(const struct acct_file *f)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) == -1)
+		return -1;
+	if ((uint64_t)st.st_size <= f->length)
+		return 0;
+	return ftruncate(f->fd, (off_t)f->length);
+}
+
 int
 acct_file_drop(struct acct_file *f, struct err *e)
 {
 	forget_rows(f);
 	f->written = 0;
-	f->torn = ftruncate(f->fd, (off_t)f->length) == -1;
+	f->torn = cut(f) == -1;
 	return f->torn ? sys(f->path, e) : 0;
 }
 
@@ -165,7 +178,7 @@ acct_file_write(struct acct_file *f, struct err *e)
 {
 	size_t at = 0;
 
-	if (f->torn && ftruncate(f->fd, (off_t)f->length) == -1)
+	if (f->torn && cut(f) == -1)
 		return sys(f->path, e);
 	f->torn = false;
 	while (at < f->rows.len) {

@@ -49,7 +49,10 @@ int acct_file_resume(struct acct_file *f, const char *path, uint64_t inode,
     uint64_t length, struct err *e);
 void acct_file_close(struct acct_file *f);
 
-/* Moved away or removed: what is open is no longer under its name. */
+/*
+ * Moved away, removed, or cut by somebody: what is open is no longer under its
+ * name, or not all of it.
+ */
 bool acct_file_is_gone(const struct acct_file *f);
 
 uint64_t acct_file_size(const struct acct_file *f); /* with what waits */

@@ -62,8 +62,8 @@ acct_sink_well(struct acct_sink *s)
 /* ---- durable ------------------------------------------------------------- */
 
 /*
- * Somebody moved the file away or removed it: what the state does not say it
- * has goes to the next one.
+ * Somebody moved the file away, removed it, or cut it (as copytruncate of
+ * logrotate(8) does): what the state does not say it has goes to the next one.
  */
 static int
 follow(struct acct_sink *s, struct err *e)
@@ -71,7 +71,7 @@ follow(struct acct_sink *s, struct err *e)
 	if (acct_sink_back(s, e) == -1)
 		return -1;
 	log_note(LOG_L_INFO, "acct",
-	    "%s was moved or removed: a new file is begun", s->file.path);
+	    "%s was moved, removed or cut: a new file is begun", s->file.path);
 	acct_file_close(&s->file);
 	return 0;
 }

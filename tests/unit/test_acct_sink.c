@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An acct-file as the writer sees it, in the moments that other tests do not
- * meet: no file is open, the end of one could not be cut off, a crash left a
- * file that the state does not name.
+ * meet: no file is open, the end of one could not be cut off, somebody else cut
+ * it, a crash left a file that the state does not name.
  */
 #include "transport/acct_sink.h"
 
@@ -83,6 +83,27 @@ test_torn(void)
 	acct_file_fini(&f);
 }
 
+/* copytruncate, with rows that are written, but not yet synced. */
+static void
+test_cut_by_others(void)
+{
+	struct acct_file f;
+	struct err e;
+
+	acct_file_init(&f);
+	ok(acct_file_create(&f, tmpdir_path("cut.csv"), 0640, &e) == 0,
+	    "a file");
+	buf_str(&f.rows, "row\n");
+	ok(acct_file_sync(&f, &e) == 0 && !acct_file_is_gone(&f), "a row");
+	buf_str(&f.rows, "two\n");
+	ok(acct_file_write(&f, &e) == 0 && !acct_file_is_gone(&f), "another");
+	ok(truncate(tmpdir_path("cut.csv"), 0) == 0 && acct_file_is_gone(&f),
+	    "a file that somebody cut is gone");
+	ok(acct_file_drop(&f, &e) == 0, "it is given up");
+	is_int(tmpdir_file_size("cut.csv"), 0, "and is not made longer");
+	acct_file_fini(&f);
+}
+
 /* Loading a dump makes the file anew. */
 static void
 test_other_inode(void)
@@ -142,6 +163,7 @@ main(void)
 	(void)tmpdir_make();
 	test_due();
 	test_torn();
+	test_cut_by_others();
 	test_other_inode();
 	test_strays();
 	tmpdir_remove();

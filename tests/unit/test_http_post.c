@@ -124,9 +124,10 @@ start_server(void)
 
 /*
  * Answers 413 at the first bytes and hangs up (HASTY); or the first request of
- * a connection, and hangs up at the second (FICKLE).
+ * a connection, and hangs up at the second (FICKLE); or with a header that does
+ * not end (CHATTY).
  */
-static enum { HASTY, FICKLE } rude;
+static enum { HASTY, FICKLE, CHATTY } rude;
 static struct evconnlistener *rude_listener;
 static unsigned rude_port;
 static int rude_connections, rude_requests, rude_open;
@@ -160,6 +161,16 @@ on_rude_written(struct bufferevent *bev, void *arg)
 }
 
 static void
+on_more_header(struct bufferevent *bev, void *arg)
+{
+	static const char line[] = "X-Line: of many\r\n";
+
+	(void)arg;
+	for (int i = 0; i < 1000; i++)
+		(void)bufferevent_write(bev, line, sizeof(line) - 1);
+}
+
+static void
 on_rude_input(struct bufferevent *bev, void *arg)
 {
 	static const char refusal[] = "HTTP/1.1 413 Too Large\r\n"
@@ -169,6 +180,11 @@ on_rude_input(struct bufferevent *bev, void *arg)
 	struct rude_conn *c = arg;
 	struct evbuffer *in = bufferevent_get_input(bev);
 
+	if (rude == CHATTY) {
+		bufferevent_setcb(bev, NULL, on_more_header, on_rude_event, c);
+		(void)bufferevent_write(bev, "HTTP/1.1 200 OK\r\n", 17);
+		return;
+	}
 	if (rude == HASTY) {
 		bufferevent_setcb(bev, NULL, on_rude_written, on_rude_event, c);
 		(void)bufferevent_disable(bev, EV_READ);
@@ -422,6 +438,18 @@ long_answer(void)
 }
 
 static void
+long_header(void)
+{
+	struct http_post p = request(url_of(rude_port, "/"), 0, 100);
+
+	rude = CHATTY;
+	send_it(&p);
+	(void)is_str(answer.error, "the header of its answer has no end",
+	    "a header that does not end");
+	is_int(answer.status, 0, "is no answer");
+}
+
+static void
 no_answer(void)
 {
 	struct http_post p = request(url_of(server_port, "/silence"), 0, 100);
@@ -540,6 +568,7 @@ main(void)
 	compressed();
 	what_servers_say();
 	long_answer();
+	long_header();
 	no_answer();
 	bad_file();
 	cancelled();
