@@ -54,7 +54,7 @@ print_status(const json_t *done)
 	ctl_print_field(store, "segment_bytes", "bytes of bodies");
 	ctl_print_field(store, "live_bytes", "of them live");
 	(void)printf("accounting\n");
-	ctl_print_field(acct, "waiting", "bytes that wait");
+	ctl_print_field(acct, "waiting_bytes", "bytes that wait");
 	ctl_print_field(acct, "dropped", "records dropped");
 }
 

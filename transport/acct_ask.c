@@ -21,11 +21,9 @@ rotate(struct acct *a, struct acct_ask *ask)
 			strcmp(ask->rotate, s->tag) != 0))
 			continue;
 		ask->found = true;
-		if (s->failed)
-			ask->failed++;
-		else if (acct_file_size(&s->file) == 0)
+		if (!s->failed && acct_file_size(&s->file) == 0)
 			continue;
-		else if (acct_begin_file(a, s))
+		if (!s->failed && acct_begin_file(a, s))
 			ask->rotated++;
 		else
 			ask->failed++;

@@ -48,7 +48,7 @@ static int
 check_file(const struct acct_conf *c, struct err *e)
 {
 	struct buf folder = { 0 };
-	dev_t here, there;
+	dev_t here = 0, there = 0;
 	int rc;
 
 	acct_rotate_folder(c->path, &folder);

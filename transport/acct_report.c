@@ -142,8 +142,12 @@ control_rotate_acct(struct control *c, struct ctl_request *r,
 {
 	struct errand *e = errand_new(c, r, answer_rotate);
 	const char *path = control_text(args, "path");
+	struct region *rg = region_new();
 
+	if (path != NULL && path[0] == '/')
+		path = acct_plain_path(rg, path);
 	e->path = mem_strdup(path == NULL ? "" : path);
+	region_free(&rg);
 	e->ask.rotate = e->path;
 	acct_ask(c->opt.acct, &e->ask);
 }

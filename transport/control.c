@@ -74,8 +74,8 @@ acct_sums(const struct acct *a)
 	struct acct_totals t;
 
 	acct_totals(a, &t);
-	return json_pack("{s:I,s:I}", "waiting", (json_int_t)t.waiting_bytes,
-	    "dropped", (json_int_t)t.dropped);
+	return json_pack("{s:I,s:I}", "waiting_bytes",
+	    (json_int_t)t.waiting_bytes, "dropped", (json_int_t)t.dropped);
 }
 
 static void

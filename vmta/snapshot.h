@@ -16,6 +16,7 @@
 
 #include "lib/conf_types.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/net.h"
 #include "mail/acct_field.h"
 
@@ -142,6 +143,8 @@ const struct user_conf *snapshot_user(const struct snapshot *s,
     const char *name); /* NULL: no such <smtp-user> */
 size_t snapshot_acct_count(const struct snapshot *s);
 const struct acct_conf *snapshot_acct_at(const struct snapshot *s, size_t i);
+/* Without "//" and "/./": two spellings of a path are not two writers of it. */
+const char *acct_plain_path(struct region *rg, const char *path);
 const struct acct_wants *snapshot_acct_wants(const struct snapshot *s);
 
 /* Does disable-acct-records of the queue name the type? */

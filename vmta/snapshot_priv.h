@@ -152,8 +152,6 @@ void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *path);
 void snapshot_acct_join(struct snapshot *s, const struct conf_binder *b);
-/* Two spellings of a path must not be two writers of a file. */
-const char *acct_plain_path(struct region *rg, const char *path);
 /* Its last line of that name; NULL: it has none. */
 const struct conf_node *acct_entry_line(const struct acct_entry *a,
     const char *name);

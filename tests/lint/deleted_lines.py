@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """deleted_lines - each tested line of a configuration is deleted, and its test
-must then fail: a directive whose absence nobody notices is not tested.
+must then fail: a directive whose absence nobody notices is not tested.  Before
+that each system test's function must pass by itself.
 
     deleted_lines.py --list             what proves which directive
     deleted_lines.py --unproven         those that nothing proves
@@ -76,9 +77,15 @@ class SystemProof:
         self.label = "%s: %s: %s" % (os.path.basename(path), function, name)
 
     def passes_without(self):
+        return self.run(MAILRACE_DELETE=self.name)
+
+    def passes_alone(self):
+        """With nothing deleted; what fails then proves nothing."""
+        return self.run()
+
+    def run(self, **env):
         return passes([sys.executable, self.path, self.function],
-                      dict(os.environ, MAILRACE_DELETE=self.name,
-                           MAILRACE_BUILD=BUILD))
+                      dict(os.environ, MAILRACE_BUILD=BUILD, **env))
 
 
 def passes(command, env):
@@ -150,20 +157,43 @@ def list_unproven(found):
     return 1 if unproven(found) else 0
 
 
+class Tap:
+    """Results as they come."""
+
+    def __init__(self, count):
+        self.number = self.failed = 0
+        print("1..%d" % count)
+
+    def say(self, well, text):
+        self.number += 1
+        self.failed += not well
+        print("%s %d - %s" % ("ok" if well else "not ok", self.number, text),
+              flush=True)
+
+
+def alone(chosen):
+    """One proof for each function of a system test: it must pass by itself,
+    since it is run so to see it fail."""
+    return list({(p.path, p.function): p for p in chosen
+                 if isinstance(p, SystemProof)}.values())
+
+
 def delete_them(found, wanted):
     chosen = [p for p in found if not wanted or p.name in wanted]
     missing = [n for n in unproven(found) if not wanted or n in wanted]
-    print("1..%d" % (len(chosen) + len(missing)))
-    failed = 0
+    by_itself = alone(chosen)
+    out = Tap(len(by_itself) + len(chosen) + len(missing))
     with ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
+        passed = pool.map(lambda p: p.passes_alone(), by_itself)
+        for p, well in zip(by_itself, passed):
+            out.say(well, "passes alone: %s: %s" % (
+                os.path.basename(p.path), p.function))
         passed = pool.map(lambda p: p.passes_without(), chosen)
-        for number, (p, still) in enumerate(zip(chosen, passed), 1):
-            failed += still
-            print("%s %d - deleted, its test fails: %s" %
-                  ("not ok" if still else "ok", number, p.label), flush=True)
-    for number, name in enumerate(missing, len(chosen) + 1):
-        print("not ok %d - no test proves %s" % (number, name))
-    return 1 if failed or missing else 0
+        for p, still in zip(chosen, passed):
+            out.say(not still, "deleted, its test fails: " + p.label)
+    for name in missing:
+        out.say(False, "no test proves " + name)
+    return 1 if out.failed else 0
 
 
 def main():

@@ -178,7 +178,7 @@ def rotate(lab):
         pass
     os.utime(foreign, (0, 0))
     lab.send(1)
-    r = lab.command.run("rotate", "acct", lab.path("acct", "old.csv"))
+    r = lab.command.run("rotate", "acct", lab.path("acct/.", "old.csv"))
     tap.equal((r.returncode, r.stdout), (0, "1 file(s) finished.\n"), "answer")
     after = lab.files("old")
     tap.equal(len([f for f in after if f != foreign]), 2, "%s" % after)
