@@ -385,6 +385,7 @@ EXTRA_DIST += \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
 	%D%/crash/acct_judge.py \
+	%D%/crash/acct_sinks.py \
 	%D%/crash/badio.py \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
@@ -392,6 +393,7 @@ EXTRA_DIST += \
 	%D%/crash/powercut.py \
 	%D%/crash/report.py \
 	%D%/crash/small_disk.py \
+	%D%/crash/test_accounting.py \
 	%D%/crash/test_bad_disk.py \
 	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \

@@ -6,6 +6,7 @@ at least the columns type, timeLogged, rcpt, queue and recordId.  Each function
 proves one sentence, and fails the test with the first rows that break it.
 """
 
+import bisect
 import calendar
 import collections
 import time
@@ -83,6 +84,23 @@ def check_queue_order(rows):
     none(bad, "back in time within a queue")
 
 
+OWN = ("userString",)  # each acct-file has another
+def check_durable_first(came, arrived, syncs):
+    """Nobody is told of a delivery before a sync of what tells him, which
+    began after it, has ended.  came: (row, when), arrived: recipient to when
+    its message was taken, syncs: (begin, end); all on one clock."""
+    syncs = sorted(syncs)  # one thread does them: also by their ends
+    early, compared = [], 0
+    for row, when in came:
+        if row["type"] == "d" and row["rcpt"] in arrived:
+            at = bisect.bisect_left(syncs, (arrived[row["rcpt"]], 0))
+            compared += 1
+            if at == len(syncs) or syncs[at][1] > when:
+                early.append((row.where, when))
+    none(early, "told before it was durable")
+    tap.check(compared > 0, "no delivery could be compared")
+
+
 TIMES = ("timeLogged", "timeQueued", "timeFirstAttempt")
 
 
@@ -92,10 +110,10 @@ def same_cell(name, a, b):
     return a == b
 
 
-def differs(row, other, private=()):
+def differs(row, other):
     """The first column that both have and that is not the same."""
     for name, cell in row.items():
-        if name in other and name not in private and \
+        if name in other and name not in OWN and \
                 not same_cell(name, cell, other[name]):
             return "%s: %s %r, and %r at %s" % (row.where, name, cell,
                                                 other[name], other.where)

@@ -35,7 +35,8 @@ SMTP and through Postfix.
   handed over after it has arrived; the longest of all times.
 
 After each restart and at the end the audit balances: accepted = delivered + failed + expired + suppressed + deleted
-+ queued. The accounting files have one row for each recipient that has ended, none twice.
++ queued. The accounting files have one row for each recipient that has ended, none twice, and agree with the ledger
+(`mailrace audit`).
 """
 UNNAMED = """, but for some
   after power cuts: their dot was sent after the last sync of the in-flight slots, which comes within 10 ms and the

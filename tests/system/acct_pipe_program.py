@@ -6,22 +6,29 @@ that may be killed at any moment and has kept whatever it has read whole.
     acct_pipe_program.py FOLDER
 
 Each start writes a file of its own there, NUMBER.csv, row by row as they come;
-a row that its end cuts short is not written.  FOLDER/pid names the newest.
+a row that its end cuts short is not written.  NUMBER.csv.times has a line of
+seconds on the monotonic clock and the length of NUMBER.csv when more came.
+FOLDER/pid names the newest.
 """
 
 import os
 import sys
+import time
 
 CHUNK = 65536
 
 
-def own_file(folder):
+def create(path):
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+
+
+def own_files(folder):
     """The next number; two of us may live at the same time."""
     number = len(os.listdir(folder))
     while True:
+        path = os.path.join(folder, "%06d.csv" % number)
         try:
-            return os.open(os.path.join(folder, "%06d.csv" % number),
-                           os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            return create(path), create(path + ".times")
         except FileExistsError:
             number += 1
 
@@ -48,16 +55,17 @@ def whole_rows(data):
 
 def main():
     folder = sys.argv[1]
-    out = own_file(folder)
+    out, times = own_files(folder)
     tell_pid(folder)
-    rest = b""
+    rest, length = b"", 0
     while True:
         data = os.read(0, CHUNK)
         if not data:
             return 1 if rest else 0
+        os.write(times, b"%.6f %d\n" % (time.monotonic(), length))
         rows, rest = whole_rows(rest + data)
         for row in rows:  # one by one: a kill comes between two
-            os.write(out, row)
+            length += os.write(out, row)
 
 
 if __name__ == "__main__":

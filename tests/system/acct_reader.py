@@ -89,7 +89,7 @@ OUTCOME = {
     "srcType": pattern("smtp|api|dsn"), "srcMta": optional(HOST_AND_IP),
     "dlvType": pattern("smtp|pipe|discard|file"), "dlvSourceIp": ADDRESS,
     "dlvDestinationIp": ADDRESS, "dlvEsmtpAvailable": optional(KEYWORDS),
-    "vmta": WORD, "jobId": ANYTHING, "envId": ANYTHING, "queue": QUEUE,
+    "vmta": optional(WORD), "jobId": ANYTHING, "envId": ANYTHING, "queue": QUEUE,
     "vmtaPool": optional(WORD), "rcvSmtpUser": ANYTHING,
     "dlvTlsProtocol": optional(pattern(r"TLSv1(\.\d)?")),
     "dlvTlsCipher": optional(WORD), "totalSecondsQueued": NUMBER,
@@ -134,7 +134,7 @@ def check_values(row):
         if column == "type":
             continue
         if not test_of(kind, column)(cell):
-            bad(row.where, "%s of a %s record: %r", column, kind, cell)
+            bad(row.where, "%s is %r: %s", column, cell, dict(row))
         if _CONTROL.search(cell):
             bad(row.where, "a control character in %s: %r", column, cell)
 
@@ -305,9 +305,12 @@ def dated(folders, stem, suffix):
 
 
 def read_files(folders, stem, suffix):
-    """All rows of an acct-file, in order."""
+    """All rows of an acct-file, in order.  A file that has none yet is
+    empty: its header comes with the first one."""
     rows = []
     for path in dated(folders, stem, suffix):
+        if os.path.getsize(path) == 0:
+            continue
         if suffix == ".json":
             rows += read_json(path)
         else:

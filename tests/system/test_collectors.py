@@ -160,12 +160,18 @@ def one_dropped(rows):
     pipe(rows, 1)
 
 
+def durable(came):
+    """Taken in second 1, synced from 2 to 3."""
+    acct_judge.check_durable_first([(LIFE[3], when) for when in came],
+                                   {LIFE[3]["rcpt"]: 1}, [(0, 0.5), (2, 3)])
+
+
 queue_order = acct_judge.check_queue_order
 TWICE = LIFE[:3] + LIFE[1:]
 SWAPPED = LIFE[:3] + [LIFE[4], LIFE[3]]
 OTHER = [acct_reader.Row(r, queue="y.example/v1") for r in LIFE]
 WELL = ((lives, LIFE), (file, LIFE), (pipe, LIFE), (pipe, TWICE),
-        (one_dropped, LIFE[:4]), (queue_order, LIFE))
+        (one_dropped, LIFE[:4]), (queue_order, LIFE), (durable, (3.1, 4)))
 FAULTS = (
     ("no receipt", lives, LIFE[1:]),
     ("two receipts", lives, LIFE + LIFE[:1]),
@@ -180,6 +186,8 @@ FAULTS = (
     ("a row is missing", pipe, LIFE[:2] + LIFE[3:]),
     ("the first came last", pipe, LIFE[1:] + LIFE[:1]),
     ("fewer are missing than were dropped", one_dropped, LIFE),
+    ("told while it is synced", durable, (4, 2.9)),
+    ("nothing to compare", durable, ()),
     ("two seconds back", queue_order, LIFE + rows_of("t c 9-0 3")),
 )
 
