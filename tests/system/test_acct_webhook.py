@@ -8,6 +8,7 @@ import netns
 netns.enter()
 
 import os
+import re
 import socket
 import ssl
 import sys
