@@ -205,6 +205,27 @@ finish(struct http_transfer *t, const struct http_answer *a)
 	transfer_free(&t);
 }
 
+/* "port 1 after 3 ms: ...": the same trouble is to have the same text. */
+static const char *
+without_time(char *text)
+{
+	static const char after[] = " after ";
+	char *from = strstr(text, after), *to;
+
+	if (from == NULL)
+		return text;
+	to = from + strlen(after);
+	to += strspn(to, "0123456789");
+	if (strncmp(to, " ms", 3) == 0)
+		to += 3;
+	else if (strncmp(to, " milliseconds", 13) == 0)
+		to += 13;
+	else
+		return text;
+	memmove(from, to, strlen(to) + 1);
+	return text;
+}
+
 /*
  * A server that refuses may reset the connection while we still send: what it
  * said counts.  So does an answer whose body is longer than what we read.
@@ -227,7 +248,8 @@ judge(struct http_transfer *t, CURLcode code)
 	} else if (t->broken.text[0] != '\0') {
 		a.error = t->broken.text;
 	} else {
-		a.error = t->why[0] != '\0' ? t->why : curl_easy_strerror(code);
+		a.error = t->why[0] != '\0' ? without_time(t->why) :
+					      curl_easy_strerror(code);
 	}
 	finish(t, &a);
 }

@@ -467,6 +467,9 @@ no_answer(void)
 	is_int(answer.status, 0, "nobody listens: no status");
 	ok(strstr(answer.error, "127.0.0.1") != NULL, "but why: %s",
 	    answer.error);
+	ok(strstr(answer.error, " ms") == NULL &&
+		strstr(answer.error, "port 1: ") != NULL,
+	    "without a time, which would be another each time");
 	p = request("file:///etc/passwd", 0, 100);
 	send_it(&p);
 	ok(strstr(answer.error, "file") != NULL, "not by other protocols: %s",
