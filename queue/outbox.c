@@ -157,7 +157,7 @@ replay_row(struct outbox *o, struct slice key, struct slice rec)
 
 	if (key.len != KEY_ID || record_outbox_open(key, rec, &r, &e) == -1) {
 		log_note(LOG_L_ERROR, "outbox-damaged",
-		    "a blob of the outbox cannot be read: left where it is");
+		    "a blob of the outbox cannot be read: its records are lost");
 		return;
 	}
 	send(o, get_be64(key.p), r.has_ledger ? &r.after : NULL, r.records);

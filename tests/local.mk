@@ -18,7 +18,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_row \
 	tests/unit/test_acct_redis \
 	tests/unit/test_acct_sink \
-	tests/unit/test_acct_sinks \
+	tests/unit/test_acct_senders \
 	tests/unit/test_acct_state \
 	tests/unit/test_acct_webhook \
 	tests/unit/test_acct_target \
@@ -385,7 +385,7 @@ EXTRA_DIST += \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
 	%D%/crash/acct_judge.py \
-	%D%/crash/acct_sinks.py \
+	%D%/crash/acct_senders.py \
 	%D%/crash/badio.py \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \

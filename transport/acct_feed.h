@@ -11,7 +11,7 @@
  * goes on.  A file that is gone or was cut by somebody is passed over, and the
  * log says so: it would hold up all that is behind it for ever.
  *
- * Owned by the thread `sinks`, whose reads of these files are short and of
+ * Owned by the thread `senders`, whose reads of these files are short and of
  * pages that were just written.
  */
 

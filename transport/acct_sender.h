@@ -7,7 +7,7 @@
  * it has come.  It keeps nothing of its own: when it is made again it goes on
  * at the feed's cursor.  Trouble never ends it; it tries again by itself.
  *
- * Owned by the thread `sinks`.
+ * Owned by the thread `senders`.
  */
 
 #ifndef TRANSPORT_ACCT_SENDER_H

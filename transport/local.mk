@@ -13,9 +13,9 @@ libtransport_a_SOURCES = \
 	%D%/acct_retry.c %D%/acct_retry.h \
 	%D%/acct_rotate.c %D%/acct_rotate.h \
 	%D%/acct_sender.h \
+	%D%/acct_senders.c %D%/acct_senders.h \
 	%D%/acct_sink.c %D%/acct_sink.h \
 	%D%/acct_sink_file.c \
-	%D%/acct_sinks.c %D%/acct_sinks.h \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/acct_webhook.c \
 	%D%/arrival.c %D%/arrival.h \

@@ -8,7 +8,7 @@
 
 enum {
 	BY_WORKER = 3,   /* epoll, eventfd, and what is open for a moment */
-	THREADS = 6,     /* main, scheduler, writer, sinks, store, checkpoint */
+	THREADS = 6,     /* main, scheduler, writer, senders, store, checkpoint */
 	BY_SERVER = 3,   /* sockets of a resolver: UDP, without EDNS, TCP */
 	BY_LISTENER = 2, /* ours, and the one that was inherited */
 	BY_ACCT = 3,     /* a file, the one that takes its place, its folder */

@@ -19,7 +19,7 @@
 #include "mail/mark.h"
 #include "queue/store.h"
 #include "transport/acct.h"
-#include "transport/acct_sinks.h"
+#include "transport/acct_senders.h"
 #include "transport/control.h"
 #include "transport/dispatch.h"
 #include "transport/ingress.h"
@@ -50,7 +50,7 @@ struct transport {
 	struct dns *dns;
 	struct tls_client *tls;
 	struct acct *acct;
-	struct acct_sinks *sinks;
+	struct acct_senders *senders;
 	struct dispatch *dispatch;
 	struct control *control;
 	struct listeners *listeners;
@@ -258,7 +258,7 @@ on_acct_grown(void *ctx, const struct acct_grown *g)
 {
 	struct transport *t = ctx;
 
-	acct_sinks_grown(t->sinks, g);
+	acct_senders_grown(t->senders, g);
 }
 
 static const struct acct_owner acct_owner = {
@@ -303,7 +303,7 @@ open_store(struct transport *t, struct err *e)
 		.ctx = t };
 
 	if (store_open(&opt, &store_owner, t, &t->store, e) == -1 ||
-	    acct_sinks_new(t->conf, &t->sinks, e) == -1)
+	    acct_senders_new(t->conf, &t->senders, e) == -1)
 		return -1;
 	return acct_new(t->writer, &acct, &t->acct, e);
 }
@@ -387,7 +387,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 		worker_post(t->workers[i], &er->post);
 	}
 	dispatch_reload(t->dispatch, conf);
-	acct_sinks_reload(t->sinks, conf);
+	acct_senders_reload(t->senders, conf);
 	acct_reload(t->acct, conf);
 	store_set_min_free(t->store, snapshot_global(conf)->spool_min_free);
 	log_set_level(log_level_of(snapshot_global(conf)->log_level));
@@ -631,7 +631,7 @@ transport_run(struct transport *t, struct err *e)
 	    PACKAGE_VERSION, store_dir(t->store));
 	daemon_ready();
 	/* Programs get our standard error, which is the log's by now. */
-	if (acct_sinks_start(t->sinks, t->acct, e) == -1)
+	if (acct_senders_start(t->senders, t->acct, e) == -1)
 		return -1;
 	worker_run(t->main);
 	return 0;
@@ -664,7 +664,7 @@ stop_threads(struct transport *t)
 	for (size_t i = 0; i < t->count; i++)
 		stop_worker(t->workers[i]);
 	stop_worker(t->scheduler);
-	acct_sinks_stop(t->sinks);
+	acct_senders_stop(t->senders);
 	stop_worker(t->writer);
 	store_close(&t->store);
 }
@@ -685,7 +685,7 @@ transport_free(struct transport **tp)
 	dispatch_free(&t->dispatch);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);
-	acct_sinks_free(&t->sinks);
+	acct_senders_free(&t->senders);
 	acct_free(&t->acct);
 	for (size_t i = 0; i < t->count; i++) {
 		worker_free(&t->workers[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trouble that goes on is known again, whatever time it took this time. */
-#include "transport/acct_sinks.h"
+#include "transport/acct_senders.h"
 
 #include "tests/tap.h"
 
@@ -29,10 +29,10 @@ int
 main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		(void)ok(acct_sinks_same_trouble(cases[i].a, cases[i].b) ==
+		(void)ok(acct_senders_same_trouble(cases[i].a, cases[i].b) ==
 			cases[i].same,
 		    "\"%s\", \"%s\"", cases[i].a, cases[i].b);
-		(void)ok(acct_sinks_same_trouble(cases[i].b, cases[i].a) ==
+		(void)ok(acct_senders_same_trouble(cases[i].b, cases[i].a) ==
 			cases[i].same,
 		    "the other way round");
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "transport/acct_sinks.h"
+#include "transport/acct_senders.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 
 struct sink {
 	TAILQ_ENTRY(sink) link;
-	struct acct_sinks *all;
+	struct acct_senders *all;
 	uint32_t number;
 	char *tag;
 	char *name; /* of its batches */
@@ -37,7 +37,7 @@ struct sink {
 
 TAILQ_HEAD(sink_list, sink);
 
-struct acct_sinks {
+struct acct_senders {
 	struct worker *worker;
 	struct acct *acct;
 	struct snapshot *conf;
@@ -63,7 +63,7 @@ find_conf(const struct snapshot *conf, const char *tag)
 
 /* The one that the writer has known longest. */
 static struct sink *
-find_tag(const struct acct_sinks *s, const char *tag)
+find_tag(const struct acct_senders *s, const char *tag)
 {
 	struct sink *k;
 
@@ -124,7 +124,7 @@ time_len(const char *p)
 }
 
 bool
-acct_sinks_same_trouble(const char *a, const char *b)
+acct_senders_same_trouble(const char *a, const char *b)
 {
 	while (*a == *b || (time_len(a) > 0 && time_len(b) > 0)) {
 		if (time_len(a) > 0 && time_len(b) > 0) {
@@ -145,7 +145,7 @@ on_said(void *ctx, const char *error)
 {
 	struct sink *k = ctx;
 	bool known = error != NULL && k->error != NULL &&
-	    acct_sinks_same_trouble(error, k->error);
+	    acct_senders_same_trouble(error, k->error);
 
 	if (known || (error == NULL && k->error == NULL))
 		return;
@@ -193,7 +193,7 @@ start_sender(struct sink *k, const struct acct_conf *conf)
 }
 
 static bool
-is_idle(const struct acct_sinks *s)
+is_idle(const struct acct_senders *s)
 {
 	const struct sink *k;
 
@@ -208,7 +208,7 @@ is_idle(const struct acct_sinks *s)
  * time; one that the configuration does not have waits for a reload.
  */
 static void
-start_idle(struct acct_sinks *s)
+start_idle(struct acct_senders *s)
 {
 	struct sink *k;
 
@@ -226,7 +226,7 @@ static void
 on_sender_ended(struct post *p)
 {
 	struct sink *k = post_owner(p, struct sink, ended);
-	struct acct_sinks *s = k->all;
+	struct acct_senders *s = k->all;
 
 	free_sender(k);
 	if (k->replaced) {
@@ -252,13 +252,13 @@ finish_sender(struct sink *k)
 
 struct growth {
 	struct post post;
-	struct acct_sinks *to;
+	struct acct_senders *to;
 	struct acct_grown g;
 	char *tag, *folder;
 };
 
 static struct sink *
-find_sink(struct acct_sinks *s, uint32_t number)
+find_sink(struct acct_senders *s, uint32_t number)
 {
 	struct sink *k;
 
@@ -281,7 +281,7 @@ name_of(const struct acct_grown *g)
 }
 
 static void
-replace_old(struct acct_sinks *s, const char *tag)
+replace_old(struct acct_senders *s, const char *tag)
 {
 	struct sink *k;
 
@@ -298,7 +298,7 @@ replace_old(struct acct_sinks *s, const char *tag)
 }
 
 static struct sink *
-sink_new(struct acct_sinks *s, const struct acct_grown *g)
+sink_new(struct acct_senders *s, const struct acct_grown *g)
 {
 	struct sink *k;
 
@@ -321,7 +321,7 @@ static void
 on_grown(struct post *p)
 {
 	struct growth *w = post_owner(p, struct growth, post);
-	struct acct_sinks *s = w->to;
+	struct acct_senders *s = w->to;
 	struct sink *k = find_sink(s, w->g.sink);
 
 	if (k == NULL && !s->stopping)
@@ -337,7 +337,7 @@ on_grown(struct post *p)
 }
 
 void
-acct_sinks_grown(struct acct_sinks *s, const struct acct_grown *g)
+acct_senders_grown(struct acct_senders *s, const struct acct_grown *g)
 {
 	struct growth *w = mem_new(struct growth);
 
@@ -353,7 +353,7 @@ acct_sinks_grown(struct acct_sinks *s, const struct acct_grown *g)
 
 struct change {
 	struct post post;
-	struct acct_sinks *to;
+	struct acct_senders *to;
 	struct snapshot *conf;
 };
 
@@ -361,7 +361,7 @@ static void
 on_reload(struct post *p)
 {
 	struct change *c = post_owner(p, struct change, post);
-	struct acct_sinks *s = c->to;
+	struct acct_senders *s = c->to;
 	struct sink *k;
 
 	snapshot_unref(&s->conf);
@@ -373,7 +373,7 @@ on_reload(struct post *p)
 }
 
 void
-acct_sinks_reload(struct acct_sinks *s, const struct snapshot *conf)
+acct_senders_reload(struct acct_senders *s, const struct snapshot *conf)
 {
 	struct change *c = mem_new(struct change);
 
@@ -386,7 +386,7 @@ acct_sinks_reload(struct acct_sinks *s, const struct snapshot *conf)
 static void
 on_stop_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct acct_sinks *s = arg;
+	struct acct_senders *s = arg;
 
 	(void)fd;
 	(void)what;
@@ -402,7 +402,7 @@ on_stop(struct post *p)
 	static const struct timeval patience = { STOP_PATIENCE_US / US_PER_S,
 		0 };
 	struct change *c = post_owner(p, struct change, post);
-	struct acct_sinks *s = c->to;
+	struct acct_senders *s = c->to;
 	struct sink *k;
 
 	free(c);
@@ -415,7 +415,7 @@ on_stop(struct post *p)
 }
 
 void
-acct_sinks_stop(struct acct_sinks *s)
+acct_senders_stop(struct acct_senders *s)
 {
 	struct change *c;
 
@@ -431,16 +431,16 @@ acct_sinks_stop(struct acct_sinks *s)
 /* ---- life ---------------------------------------------------------------- */
 
 int
-acct_sinks_new(const struct snapshot *conf, struct acct_sinks **s_r,
+acct_senders_new(const struct snapshot *conf, struct acct_senders **s_r,
     struct err *e)
 {
-	struct worker *w = worker_new("sinks", e);
-	struct acct_sinks *s;
+	struct worker *w = worker_new("senders", e);
+	struct acct_senders *s;
 
 	*s_r = NULL;
 	if (w == NULL)
 		return -1;
-	s = *s_r = mem_new(struct acct_sinks);
+	s = *s_r = mem_new(struct acct_senders);
 	s->worker = w;
 	s->conf = snapshot_ref(conf);
 	s->http = http_client_new(w);
@@ -451,16 +451,16 @@ acct_sinks_new(const struct snapshot *conf, struct acct_sinks **s_r,
 }
 
 int
-acct_sinks_start(struct acct_sinks *s, struct acct *acct, struct err *e)
+acct_senders_start(struct acct_senders *s, struct acct *acct, struct err *e)
 {
 	s->acct = acct;
 	return worker_start(s->worker, e);
 }
 
 void
-acct_sinks_free(struct acct_sinks **sp)
+acct_senders_free(struct acct_senders **sp)
 {
-	struct acct_sinks *s = *sp;
+	struct acct_senders *s = *sp;
 	struct sink *k;
 
 	*sp = NULL;
