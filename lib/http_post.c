@@ -226,6 +226,17 @@ without_time(char *text)
 	return text;
 }
 
+/* libcurl's only time-out; what else is too late, on_silence() says. */
+static void
+say_timeout(struct http_transfer *t)
+{
+	struct buf text = { 0 };
+
+	str_interval(&text, t->post->connect_timeout_us);
+	(void)err_set(&t->broken, "no connection within %s", buf_cstr(&text));
+	buf_fini(&text);
+}
+
 /*
  * A server that refuses may reset the connection while we still send: what it
  * said counts.  So does an answer whose body is longer than what we read.
@@ -239,6 +250,8 @@ judge(struct http_transfer *t, CURLcode code)
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after_s);
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		say_timeout(t);
 	if (code == CURLE_OK || status >= 400 || t->cut) {
 		a.status = (int)status;
 		if (after_s > INT64_MAX / US_PER_S)

@@ -216,7 +216,7 @@ class Sinks:
     def start(self, lab):
         self.web.http.listen()
         self.stream.redis.start()
-        lab.processes.append(self.stream.redis)
+        lab.processes += [self.web.http, self.stream.redis]
 
     def config(self, random):
         return "".join(s.config(random) for s in self.list)

@@ -144,7 +144,7 @@ def prepare(lab):
     return sinks
 
 
-# ---- the judgement -----------------------------------------------------------
+# ---- the judgement ---------------------------------------------------------
 
 def nothing_waits(audit):
     """Whatever could not be written for a while is, in every file."""

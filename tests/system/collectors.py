@@ -158,6 +158,12 @@ class Http:
         threading.Thread(target=self.server.serve_forever,
                          kwargs={"poll_interval": 0.05}, daemon=True).start()
 
+    def running(self):
+        return self.server is not None
+
+    def stop(self):
+        self.close()
+
     def close(self):
         if self.server is not None:
             self.server.shutdown()

@@ -136,7 +136,7 @@ test_killed(void)
 static void
 test_moved(void)
 {
-	char first[300], moved[300];
+	char first[512], moved[512];
 
 	(void)life_begin("config");
 	feed(ACCT_B);
@@ -225,7 +225,7 @@ static void
 test_moved_and_killed(void)
 {
 	enum { ROWS = 4000 }; /* enough to be written before any sync */
-	char path[300], moved[300];
+	char path[512], moved[512];
 	struct stat before, after;
 
 	(void)life_begin("config");

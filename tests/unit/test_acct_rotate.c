@@ -417,7 +417,7 @@ good_after(long step)
 		return false;
 	live_all();
 	f = life_ask(path, NULL);
-	wrong += f->rows[ACCT_D] != 2 * BLOBS;
+	wrong += f == NULL || f->rows[ACCT_D] != 2 * BLOBS;
 	life_end();
 	collect(".", count);
 	collect("moved", count);
