@@ -190,7 +190,7 @@ def transparent(lab):
 @tap.test("one Received field is ours, on top of Postfix's",
           proves="host-name")
 def received(lab):
-    m = lab.arrived("default@in.example")[0]
+    m = through_postfix(lab, "received@in.example")
     head = lab.stored(m).partition(b"\r\n\r\n")[0].decode()
     fields = re.findall(r"^Received:(?:[^\r]|\r\n[ \t])*", head, re.M)
     tap.check(len(fields) >= 2, "Received fields: %d" % len(fields))
