@@ -7,9 +7,9 @@
 #include "queue/segment.h"
 
 enum {
-	BY_WORKER = 3,   /* epoll, eventfd, and what is open for a moment */
-	THREADS = 6,     /* main, scheduler, writer, senders, store, checkpoint */
-	BY_SERVER = 3,   /* sockets of a resolver: UDP, without EDNS, TCP */
+	BY_WORKER = 3, /* epoll, eventfd, and what is open for a moment */
+	THREADS = 6,   /* main, scheduler, writer, senders, store, checkpoint */
+	BY_SERVER = 3, /* sockets of a resolver: UDP, without EDNS, TCP */
 	BY_LISTENER = 2, /* ours, and the one that was inherited */
 	BY_ACCT = 3,     /* a file, the one that takes its place, its folder */
 	BY_SENDER = 8, /* the file it reads; a pipe and a program, or sockets */
