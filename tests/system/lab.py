@@ -8,7 +8,8 @@
 
 Addresses: 127.0.0.1 Postfix, 127.0.0.2 our listeners, 127.0.0.53 DNS,
 127.0.0.10 and up our source addresses, 127.0.1.0/24 and up receivers.
-The directory is kept, and named, when MAILRACE_KEEP is set or a test failed.
+The directory is kept, and named, when MAILRACE_KEEP is set or a test failed,
+unless it was made to fail (MAILRACE_DELETE).
 """
 
 import json
@@ -218,7 +219,8 @@ class Lab:
                 p.stop()
         for m in self.mounts:
             subprocess.run(["umount", m], check=True)
-        if self.keep:
+        if self.keep and ("MAILRACE_DELETE" not in os.environ or
+                          "MAILRACE_KEEP" in os.environ):
             tap.note("kept for a look: " + self.root)
         else:
             shutil.rmtree(self.root, ignore_errors=True)
