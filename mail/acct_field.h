@@ -3,7 +3,7 @@
  * acct_field - the types of accounting records and the fields they have.
  *
  * Tables: acct_types.def, acct_fields.def, acct_derived.def.  The names are
- * PowerMTA's; recordId is ours.  Besides these, a record may carry extras:
+ * PowerMTA's; recordId and spoolId are ours.  Besides these, a record may carry extras:
  * copies of header fields (header_NAME) and, for feedback, of fields of the
  * report (arf_NAME).  No state; any thread.
  */

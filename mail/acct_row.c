@@ -8,6 +8,7 @@
 #include "lib/csv_write.h"
 #include "lib/json_text.h"
 #include "mail/classify.h"
+#include "mail/message.h"
 
 void
 acct_rows_init(struct acct_rows *rs)
@@ -163,6 +164,15 @@ id_value(struct row *r)
 	    (struct slice){ r->scratch, (size_t)(end - r->scratch) });
 }
 
+/* As the log and `mailrace list` name the message; form 1 does not know it. */
+static struct value
+spool_id(struct row *r)
+{
+	if (r->record->id == 0)
+		return text_value(SLICE_LIT(""));
+	return text_value(slice_of(message_id_text(r->record->id, r->scratch)));
+}
+
 static struct value
 value_of_field(struct row *r, enum acct_field f)
 {
@@ -176,6 +186,8 @@ value_of_field(struct row *r, enum acct_field f)
 		return seconds_queued(r);
 	case ACCT_USER_STRING:
 		return text_value(slice_of(r->layout->user_string));
+	case ACCT_SPOOL_ID:
+		return spool_id(r);
 	case ACCT_RECORD_ID:
 		return id_value(r);
 	case ACCT_FIELDS:

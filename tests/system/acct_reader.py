@@ -116,6 +116,8 @@ TYPES["r"].update(vmta=optional(WORD), rcvSourceIp=ADDRESS,
                   rcvDestinationIp=ADDRESS)
 for _columns in TYPES.values():
     _columns.update(userString=ANYTHING, recordId=RECORD_ID)
+for _type in "dbtr":
+    TYPES[_type].update(spoolId=optional(r"[0-9A-F]{16}"))
 KNOWN = {name for columns in TYPES.values() for name in columns} | {"type"}
 HEADER_TYPES = ("d", "b", "t", "r")
 

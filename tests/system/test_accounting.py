@@ -38,9 +38,9 @@ CONFIG = """
 </domain>
 <acct-file {root}/more/all.csv>
     records d,b,t,tq,r
-    record-fields d *, header_X-Note, dlvTlsProtocol, dlvTlsCipher
+    record-fields d *, header_X-Note, spoolId, dlvTlsProtocol, dlvTlsCipher
     record-fields t *, timeFirstAttempt
-    record-fields r *, header_x-note, vmtaPool
+    record-fields r *, header_x-note, vmtaPool, spoolId
 </acct-file>
 """
 ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1")) + \
@@ -147,7 +147,7 @@ def receipts(lab):
                         ("rcvDestinationIp", "")):
         tap.equal(r[name], value, name)
     tap.check(TIME.fullmatch(r["timeLogged"]), r["timeLogged"])
-    empty = set(r) - set(RECEIPT.split(",")) - {"vmtaPool", "header_X-Note"}
+    empty = set(r) - set(RECEIPT.split(",")) - {"vmtaPool", "header_X-Note", "spoolId"}
     tap.equal({r[name] for name in empty}, {""}, "the other columns")
 
 
@@ -159,6 +159,17 @@ def repeated(lab):
     tap.equal([r["rcpt"] for r in lab.more("r")
                if r["rcpt"] in ("again@in.example", "new@in.example")],
               ["again@in.example", "new@in.example"], "receipts")
+
+
+@tap.test("spoolId names the message as the log does, from r to d")
+def spool_id(lab):
+    lab.inject("logged@in.example")
+    d = lab.wait_more("d", "logged@in.example")[0]
+    r = lab.more("r", "logged@in.example")[0]
+    tap.equal(r["spoolId"], d["spoolId"], "one message")
+    with open(lab.daemon.log) as f:
+        lines = [l for l in f if "<logged@in.example>" in l]
+    tap.check(any(d["spoolId"] in l.split() for l in lines), "%s" % lines)
 
 
 @tap.test("rcvSourceIp is the client that the host names, else ours")

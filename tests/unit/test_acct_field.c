@@ -94,6 +94,7 @@ static const struct {
 	{ "timeFirstAttempt", "d b t" },
 	{ "totalSecondsQueued", "d b t" },
 	{ "userString", "d b t tq r rb rs f" },
+	{ "spoolId", "d b t r" },
 	{ "recordId", "d b t tq r rb rs f" },
 };
 

@@ -298,22 +298,24 @@ test_made(struct acct_rows *rs, struct region *rg)
 	struct buf out = { 0 };
 
 	fake_layout_add(l, ACCT_D,
-	    "timeFirstAttempt,totalSecondsQueued,userString,recordId,dlvSize,"
+	    "timeFirstAttempt,totalSecondsQueued,userString,recordId,spoolId,dlvSize,"
 	    "header_X-Job,header_Subject,header_none");
 	l->pub.user_string = "a, b";
 	is_str(row_of(rs, &l->pub, &r, &out),
-	    "d,2026-11-20 23:39:01+0000,61,\"a, b\",7c1f09a2-18842-3,4711,,"
+	    "d,2026-11-20 23:39:01+0000,61,\"a, b\",7c1f09a2-18842-3,"
+	    "0000000000000001,4711,,"
 	    "\"Hello, \"\"you\"\"\",\r\n",
 	    "all there");
 	r.first_attempt_us = r.queued_us = 0;
 	r.dlv_size = 0;
+	r.id = 0;
 	is_str(row_of(rs, &l->pub, &r, &out),
-	    "d,,,\"a, b\",7c1f09a2-18842-3,,,\"Hello, \"\"you\"\"\",\r\n",
+	    "d,,,\"a, b\",7c1f09a2-18842-3,,,,\"Hello, \"\"you\"\"\",\r\n",
 	    "what is not known is empty");
 	r.queued_us = r.logged_us + 1;
 	r.dlv_size = UINT64_MAX;
 	is_str(row_of(rs, &l->pub, &r, &out),
-	    "d,,,\"a, b\",7c1f09a2-18842-3,18446744073709551615,,"
+	    "d,,,\"a, b\",7c1f09a2-18842-3,,18446744073709551615,,"
 	    "\"Hello, \"\"you\"\"\",\r\n",
 	    "a clock that went back; the largest number");
 	buf_fini(&out);
