@@ -72,8 +72,10 @@ find_slot(const struct stats_table *t, struct slice key, uint32_t hash)
 		if (s->hash != hash)
 			continue;
 		k = &t->keys[s->row - 1];
+		/* An empty one may be the first: then there is no text. */
 		if (k->len == key.len &&
-		    memcmp(t->text.p + k->at, key.p, key.len) == 0)
+		    (key.len == 0 ||
+			memcmp(t->text.p + k->at, key.p, key.len) == 0))
 			return s;
 	}
 }
