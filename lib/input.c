@@ -15,6 +15,8 @@ void
 input_init(struct input *in, input_read_fn *read_fn, void *ctx, size_t most)
 {
 	*in = (struct input){ .read = read_fn, .ctx = ctx, .most = most };
+	in->cap = most < FIRST_CAP ? most : FIRST_CAP;
+	in->mem = mem_alloc(in->cap);
 }
 
 void
@@ -37,7 +39,7 @@ make_room(struct input *in)
 		return true;
 	if (in->cap >= in->most)
 		return false;
-	in->cap = in->cap == 0 ? FIRST_CAP : in->cap * 2;
+	in->cap *= 2;
 	if (in->cap > in->most)
 		in->cap = in->most;
 	in->mem = mem_realloc(in->mem, in->cap);

@@ -25,7 +25,7 @@ typedef ssize_t input_read_fn(void *ctx, void *p, size_t len);
 struct input {
 	input_read_fn *read;
 	void *ctx;
-	char *mem;
+	char *mem;         /* there from the beginning */
 	size_t start, end; /* what is there */
 	size_t cap, most;
 	uint64_t total; /* bytes read so far */

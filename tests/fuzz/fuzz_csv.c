@@ -28,8 +28,9 @@ take(void *ctx, void *p, size_t len)
 	size_t n = s->len < len ? s->len : len;
 
 	n = n < s->piece ? n : s->piece;
-	if (n > 0)
-		memcpy(p, s->p, n);
+	if (n == 0)
+		return 0;
+	memcpy(p, s->p, n);
 	s->p += n;
 	s->len -= n;
 	return (ssize_t)n;
