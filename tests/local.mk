@@ -385,7 +385,7 @@ EXTRA_DIST += \
 	%D%/bench/test_bench.sh \
 	%D%/conf_file.h \
 	%D%/crash/acct_judge.py \
-	%D%/crash/acct_senders.py \
+	%D%/crash/acct_sinks.py \
 	%D%/crash/badio.py \
 	%D%/crash/facts.py \
 	%D%/crash/fault.py \
