@@ -488,6 +488,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/sources-rotate.scn \
 	%D%/system/acct_pipe_program.py \
+	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \
 	%D%/system/check_limits.py \
 	%D%/system/collectors.py \

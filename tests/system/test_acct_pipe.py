@@ -22,7 +22,7 @@ import collectors
 import mailrace
 import procs
 import tap
-from lab import Lab, mx_zone
+from acct_lab import AcctLab
 
 KILLS = 100
 ALL = ("d", "b", "t", "tq", "r")
@@ -44,7 +44,6 @@ CONFIG = """
     retry-interval 1s
 </acct-file>
 """ % (FIELDS, FIELDS)
-ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
 # It takes one row at a time: nothing of it is in a buffer of its own.
 ENDS = """#!/bin/sh
 echo start >>$1
@@ -54,15 +53,10 @@ exit 7
 """
 
 
-class Fixture(Lab):
+class Fixture(AcctLab):
     def __init__(self):
-        super().__init__(zone=ZONE, with_postfix=False, with_milter=False,
-                         receivers=[{"listen": ["127.0.1.1:25"], "rules": [
-                             {"at": "rcpt", "match": "<no", "reply":
-                              "550 5.1.1 gone, \"for good\""}]}])
+        super().__init__("550 5.1.1 gone, \"for good\"")
         self.program = collectors.Program(self.path("program"))
-        self.number = 0
-        os.mkdir(self.path("files"))
         with open(self.path("ends.sh"), "w") as f:
             f.write(ENDS)
         os.chmod(self.path("ends.sh"), 0o755)
@@ -72,33 +66,6 @@ class Fixture(Lab):
     def __enter__(self):
         self.start()
         return self
-
-    def send(self, count):
-        """One message to so many recipients."""
-        rcpts = ["%s%d@in.example" % ("no" if i % 20 == 0 else "a",
-                                      self.number + i) for i in range(count)]
-        self.number += count
-        self.inject(rcpts)
-
-    def rows(self):
-        """None while the last one is being written."""
-        try:
-            return acct_reader.read_files([self.path("files")], "all", ".csv")
-        except acct_reader.Malformed:
-            return None
-
-    def rows_if(self, count):
-        rows = self.rows()
-        return rows if rows is not None and len(rows) == count else None
-
-    def settled_rows(self):
-        """All rows, when none is to come any more."""
-        ended = self.settled().terminal
-        wanted = sum(ended.values()) + self.number  # d or b, and r
-        if wanted == 0:
-            return []
-        return tap.wait_for(lambda: self.rows_if(wanted), 10,
-                            "%d rows in the file" % wanted)
 
     def collected(self):
         """The rows that the program has kept; one that a kill has cut in two

@@ -18,7 +18,7 @@ import acct_judge
 import acct_reader
 import collectors
 import tap
-from lab import Lab, mx_zone
+from acct_lab import AcctLab
 
 FIELDS = "".join("    record-fields %s *, recordId\n" % t for t in "dbr")
 CONFIG = """
@@ -42,22 +42,15 @@ CONFIG = """
     retry-interval 1s
 </acct-file>
 """ % (FIELDS, FIELDS)
-ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
 KEY = "acct of: lab"
 
 
-class Fixture(Lab):
+class Fixture(AcctLab):
     def __init__(self):
         if shutil.which("redis-server") is None:
             tap.skip("redis-server is not installed")
-        super().__init__(zone=ZONE, with_postfix=False, with_milter=False,
-                         config=CONFIG,
-                         receivers=[{"listen": ["127.0.1.1:25"], "rules": [
-                             {"at": "rcpt", "match": "<no", "reply":
-                              "550 5.1.1 gone,\\r\\n \"for good\""}]}])
+        super().__init__("550 5.1.1 gone,\\r\\n \"for good\"", config=CONFIG)
         self.redis = collectors.Redis(self.path("redis"))
-        self.number = 0
-        os.mkdir(self.path("files"))
 
     def __enter__(self):
         self.redis.start()
@@ -68,30 +61,6 @@ class Fixture(Lab):
         super().__exit__(*args)
         if self.redis.running():
             self.redis.stop()
-
-    def send(self, count):
-        """One message to so many recipients."""
-        rcpts = ["%s%d@in.example" % ("no" if i % 20 == 0 else "a",
-                                      self.number + i) for i in range(count)]
-        self.number += count
-        self.inject(rcpts)
-
-    def rows_if(self, count):
-        """None while the last one is being written."""
-        try:
-            rows = acct_reader.read_files([self.path("files")], "all", ".csv")
-        except acct_reader.Malformed:
-            return None
-        return rows if len(rows) == count else None
-
-    def settled_rows(self):
-        """All rows, when none is to come any more."""
-        ended = self.settled().terminal
-        wanted = sum(ended.values()) + self.number  # d or b, and r
-        if wanted == 0:
-            return []
-        return tap.wait_for(lambda: self.rows_if(wanted), 20,
-                            "%d rows in the file" % wanted)
 
     def log_lines(self, text):
         return [line for line in self.daemon.log_text().splitlines()

@@ -22,7 +22,7 @@ import keys
 import mailrace
 import memory
 import tap
-from lab import Lab, mx_zone
+from acct_lab import AcctLab
 
 HERE = "127.0.3.1"
 FIELDS = "".join("    record-fields %s *, recordId\n" % t for t in "dbtr")
@@ -65,7 +65,6 @@ CONFIG = """
     retry-interval 1s
 </acct-file>
 """ % (FIELDS, FIELDS, WIDE)
-ZONE = mx_zone("in.example", ("mx.in.example", "127.0.1.1"))
 
 
 class Limited(collectors.Handler):
@@ -102,18 +101,12 @@ class Https(collectors.Http):
             self.server.socket, server_side=True)
 
 
-class Fixture(Lab):
+class Fixture(AcctLab):
     def __init__(self):
-        super().__init__(zone=ZONE, with_postfix=False, with_milter=False,
-                         config=CONFIG,
-                         receivers=[{"listen": ["127.0.1.1:25"], "rules": [
-                             {"at": "rcpt", "match": "<no", "reply":
-                              "550 5.1.1 gone, \"for good\""}]}])
+        super().__init__("550 5.1.1 gone, \"for good\"", config=CONFIG)
         self.hook = collectors.Http((HERE, 8080))
         self.wide = collectors.Http((HERE, 8081))
         self.secure = Https(("127.0.0.1", 8443), self.path("keys"))
-        self.number = 0
-        os.mkdir(self.path("files"))
         with open(self.path("headers"), "w") as f:
             f.write("# for the receiving end\nX-Token: a secret\n")
 
@@ -127,33 +120,6 @@ class Fixture(Lab):
         super().__exit__(*args)
         for server in (self.hook, self.wide, self.secure):
             server.close()
-
-    def send(self, count):
-        """One message to so many recipients."""
-        rcpts = ["%s%d@in.example" % ("no" if i % 20 == 0 else "a",
-                                      self.number + i) for i in range(count)]
-        self.number += count
-        self.inject(rcpts)
-
-    def rows(self):
-        """None while the last one is being written."""
-        try:
-            return acct_reader.read_files([self.path("files")], "all", ".csv")
-        except acct_reader.Malformed:
-            return None
-
-    def rows_if(self, count):
-        rows = self.rows()
-        return rows if rows is not None and len(rows) == count else None
-
-    def settled_rows(self):
-        """All rows, when none is to come any more."""
-        ended = self.settled().terminal
-        wanted = sum(ended.values()) + self.number  # d or b, and r
-        if wanted == 0:
-            return []
-        return tap.wait_for(lambda: self.rows_if(wanted), 20,
-                            "%d rows in the file" % wanted)
 
     def finish_batch(self, name="main.csv"):
         """Once all rows are in the buffer, it is sent as it is."""
