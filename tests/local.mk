@@ -368,6 +368,7 @@ tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
+check_SCRIPTS += tests/lint/test_bootstrap.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
@@ -449,6 +450,7 @@ EXTRA_DIST += \
 	%D%/lint/layers.sh \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
+	%D%/lint/test_bootstrap.sh \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
