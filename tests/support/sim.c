@@ -201,8 +201,12 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q))->expired++;
 }
 
-static const struct sched_owner owner = { on_open, on_grant, on_close,
-	on_expired };
+static const struct sched_owner owner = {
+	.open = on_open,
+	.grant = on_grant,
+	.close = on_close,
+	.expired = on_expired,
+};
 
 /* ---- what the servers do ------------------------------------------------- */
 
