@@ -62,9 +62,11 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_limit \
+	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
@@ -147,6 +149,10 @@ tests_unit_test_sched_walk_SOURCES = \
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
+tests_unit_test_judge_SOURCES = \
+	%D%/unit/test_judge.c \
+	%D%/support/judge.c %D%/support/judge.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
@@ -365,6 +371,7 @@ tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
+check_SCRIPTS += tests/lint/test_bootstrap.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
@@ -446,6 +453,7 @@ EXTRA_DIST += \
 	%D%/lint/layers.sh \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
+	%D%/lint/test_bootstrap.sh \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \

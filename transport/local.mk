@@ -49,9 +49,11 @@ libtransport_a_SOURCES = \
 	%D%/readers.c %D%/readers.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
+	%D%/reload.c \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
+	%D%/shutdown.c \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
 	%D%/smtp_session.c %D%/smtp_session.h \
@@ -62,6 +64,7 @@ libtransport_a_SOURCES = \
 	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
+	%D%/transport_priv.h \
 	%D%/worker_env.h
 
 sbin_PROGRAMS += mailraced
