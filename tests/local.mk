@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_policy \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_rates \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
