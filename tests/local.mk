@@ -61,10 +61,12 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_leases \
 	tests/unit/test_limit \
+	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
@@ -146,6 +148,10 @@ tests_unit_test_sched_walk_SOURCES = \
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
+tests_unit_test_judge_SOURCES = \
+	%D%/unit/test_judge.c \
+	%D%/support/judge.c %D%/support/judge.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
