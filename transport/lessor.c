@@ -11,6 +11,7 @@ struct batch {
 	struct lessor *lessor;
 	struct region *rg; /* of keys and records */
 	struct store_lease *items;
+	uint64_t *tickets; /* by item */
 	size_t count, cap;
 };
 
@@ -45,6 +46,7 @@ batch_free(struct batch **bp)
 		return;
 	region_free(&b->rg);
 	free(b->items);
+	free(b->tickets);
 	free(b);
 }
 
@@ -72,23 +74,27 @@ batch_new(struct lessor *l)
 }
 
 static struct store_lease *
-add_item(struct batch *b)
+add_item(struct batch *b, uint64_t ticket)
 {
 	if (b->count == b->cap) {
 		b->cap = b->cap == 0 ? 8 : 2 * b->cap;
 		b->items = mem_realloc(b->items, b->cap * sizeof(*b->items));
+		b->tickets = mem_realloc(b->tickets,
+		    b->cap * sizeof(*b->tickets));
 	}
+	b->tickets[b->count] = ticket;
 	return &b->items[b->count++];
 }
 
 void
-lessor_put(struct lessor *l, struct slice key, const struct lease_record *rec)
+lessor_put(struct lessor *l, struct slice key, const struct lease_record *rec,
+    uint64_t ticket)
 {
 	struct store_lease *it;
 
 	if (l->next == NULL)
 		l->next = batch_new(l);
-	it = add_item(l->next);
+	it = add_item(l->next, ticket);
 	it->key.p = region_dup(l->next->rg, key.p, key.len);
 	it->key.len = key.len;
 	it->rec = rec == NULL ? NULL :
@@ -104,7 +110,7 @@ on_home(struct post *p)
 	CHECK(l->out > 0);
 	l->out--;
 	for (size_t i = 0; i < b->count; i++)
-		l->fn(l->ctx, b->items[i].key, b->leases.kept);
+		l->fn(l->ctx, b->tickets[i], b->leases.kept);
 	batch_free(&b);
 }
 

@@ -12,6 +12,7 @@
 #define TRANSPORT_LESSOR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/str.h"
 #include "lib/worker.h"
@@ -21,7 +22,7 @@
 struct lessor;
 
 /* kept false: the disk is full, and what was there before still stands. */
-typedef void lessor_fn(void *ctx, struct slice key, bool kept);
+typedef void lessor_fn(void *ctx, uint64_t ticket, bool kept);
 
 /* fn is called on w's thread. */
 struct lessor *lessor_new(struct worker *w, struct store *s, lessor_fn *fn,
@@ -29,9 +30,12 @@ struct lessor *lessor_new(struct worker *w, struct store *s, lessor_fn *fn,
 /* After stop and join of w; all were answered. */
 void lessor_free(struct lessor **lp);
 
-/* Copies both; rec NULL: the limit is forgotten. */
+/*
+ * Copies both; rec NULL: the limit is forgotten.  The ticket comes back with
+ * the answer.
+ */
 void lessor_put(struct lessor *l, struct slice key,
-    const struct lease_record *rec);
+    const struct lease_record *rec, uint64_t ticket);
 
 /* Once in a round: what was put goes to the store. */
 void lessor_flush(struct lessor *l);
