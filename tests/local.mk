@@ -33,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
+	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
@@ -61,11 +62,13 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
+	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
@@ -83,6 +86,7 @@ check_PROGRAMS += \
 	tests/unit/test_policy \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_rates \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
@@ -100,6 +104,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
+	tests/unit/test_snapshot_limits \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -147,6 +152,10 @@ tests_unit_test_sched_walk_SOURCES = \
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
+tests_unit_test_judge_SOURCES = \
+	%D%/unit/test_judge.c \
+	%D%/support/judge.c %D%/support/judge.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \

@@ -108,6 +108,15 @@ on_close(void *ctx, struct sched_conn *c)
 }
 
 static void
+on_interrupt(void *ctx, struct sched_conn *c)
+{
+	struct link *l = sched_conn_user(c);
+
+	(void)ctx;
+	courier_interrupt(l->courier);
+}
+
+static void
 on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
     uint16_t attempts)
 {
@@ -157,6 +166,7 @@ static const struct sched_owner sched_owner = {
 	.grant = on_grant,
 	.close = on_close,
 	.expired = on_expired,
+	.interrupt = on_interrupt,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
