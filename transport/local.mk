@@ -39,6 +39,7 @@ libtransport_a_SOURCES = \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
 	%D%/listing.c \
+	%D%/moves.c %D%/moves.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
