@@ -52,8 +52,9 @@ check_PROGRAMS += \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
 	tests/unit/test_explain \
-	tests/unit/test_glob \
+	tests/unit/test_gate \
 	tests/unit/test_gather \
+	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -70,6 +71,7 @@ check_PROGRAMS += \
 	tests/unit/test_mailbox \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
+	tests/unit/test_memory \
 	tests/unit/test_mx_route \
 	tests/unit/test_names \
 	tests/unit/test_net \
@@ -79,6 +81,7 @@ check_PROGRAMS += \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
+	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
 	tests/unit/test_record \
@@ -521,6 +524,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
 	%D%/system/test_audit.py \
+	%D%/system/test_back_pressure.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \

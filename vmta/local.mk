@@ -29,6 +29,7 @@ libvmta_a_SOURCES = \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
+	%D%/pressure.c %D%/pressure.h \
 	%D%/qconf.c %D%/qconf.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
