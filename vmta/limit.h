@@ -51,6 +51,8 @@ uint32_t rate_limit_room(struct rate_limit *l, int64_t now_us);
 int64_t rate_limit_next(struct rate_limit *l, int64_t now_us);
 /* When it will have forgotten all, or 0. */
 int64_t rate_limit_end(const struct rate_limit *l);
+/* Nothing is pending and nothing counts any more. */
+bool rate_limit_is_unused(const struct rate_limit *l, int64_t now_us);
 
 /*
  * Takes n, which rate_limit_room() has granted.  True: each of them must be
