@@ -33,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
+	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
@@ -64,6 +65,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_leases \
 	tests/unit/test_limit \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
@@ -83,6 +85,7 @@ check_PROGRAMS += \
 	tests/unit/test_policy \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_rates \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
@@ -100,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
+	tests/unit/test_snapshot_limits \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -456,6 +460,7 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \

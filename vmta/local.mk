@@ -14,6 +14,7 @@ libvmta_a_SOURCES = \
 	%D%/explain.c %D%/explain.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
+	%D%/job.def \
 	%D%/keys.c \
 	%D%/known_types.c \
 	%D%/known.def \
@@ -29,6 +30,7 @@ libvmta_a_SOURCES = \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
+	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
@@ -48,6 +50,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
+	%D%/snapshot_limits.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/source.c %D%/source.h \

@@ -14,6 +14,7 @@
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)
 #define ERROR_TEXT 200
+#define GRANT_MAX 10000 /* recipients */
 
 static int64_t
 keep_us(const struct sched_queue *q)
@@ -85,15 +86,17 @@ take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
 }
 
 static void
-grant(struct sched *s, struct sched_conn *c, uint32_t room, int64_t now_us)
+grant(struct sched *s, struct sched_conn *c, uint64_t room, int64_t now_us)
 {
 	struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_rcpt_per_msg;
 	struct grant_rec *r;
 
-	if (max == 0 || max > PACER_TAKE_MAX)
-		max = PACER_TAKE_MAX;
-	r = grant_new(c, vqueue_first(q), room < max ? room : max);
+	if (max == 0 || max > GRANT_MAX)
+		max = GRANT_MAX;
+	if (max > room)
+		max = (uint32_t)room;
+	r = grant_new(c, vqueue_first(q), max);
 	r->granted_us = now_us;
 	take(r, &q->scope, LIMIT_MSG, now_us);
 	for (int i = 0; i < LEVELS; i++)
@@ -125,14 +128,14 @@ blocked(const struct sched_conn *c, int64_t now_us, bool turn)
 }
 
 /* How many recipients may go now. */
-static uint32_t
+static uint64_t
 tokens(const struct sched_conn *c, int64_t now_us)
 {
-	uint32_t room = scope_room(&c->queue->scope, LIMIT_MSG, now_us);
+	uint64_t room = scope_room(&c->queue->scope, LIMIT_MSG, now_us);
 
 	for (int i = 0; i < LEVELS; i++) {
-		uint32_t at = c->in[i].shared == NULL ?
-		    UINT32_MAX :
+		uint64_t at = c->in[i].shared == NULL ?
+		    UINT64_MAX :
 		    scope_room(&c->in[i].shared->scope, LIMIT_MSG, now_us);
 
 		room = at < room ? at : room;

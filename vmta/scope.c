@@ -61,30 +61,30 @@ scope_next(const struct scope *c, enum limit_kind kind, int64_t now_us)
 	return rate_limit_next(c->rates[kind], now_us);
 }
 
-uint32_t
+uint64_t
 scope_room(const struct scope *c, enum limit_kind kind, int64_t now_us)
 {
 	if (c->rates[kind] == NULL)
-		return UINT32_MAX;
+		return UINT64_MAX;
 	return rate_limit_room(c->rates[kind], now_us);
 }
 
 bool
-scope_take(struct scope *c, enum limit_kind kind, uint32_t n, int64_t now_us)
+scope_take(struct scope *c, enum limit_kind kind, uint64_t n, int64_t now_us)
 {
 	return c->rates[kind] != NULL &&
 	    rate_limit_take(c->rates[kind], n, now_us);
 }
 
 void
-scope_settle(struct scope *c, enum limit_kind kind, uint32_t n, int64_t when_us)
+scope_settle(struct scope *c, enum limit_kind kind, uint64_t n, int64_t when_us)
 {
 	CHECK(c->rates[kind] != NULL); /* what is pending is kept */
 	rate_limit_settle(c->rates[kind], n, when_us);
 }
 
 void
-scope_return(struct scope *c, enum limit_kind kind, uint32_t n)
+scope_return(struct scope *c, enum limit_kind kind, uint64_t n)
 {
 	CHECK(c->rates[kind] != NULL);
 	rate_limit_return(c->rates[kind], n);

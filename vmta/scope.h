@@ -69,13 +69,13 @@ scope_has(const struct scope *c, enum limit_kind kind)
 
 /* As those of rate_limit (vmta/limit.h). */
 int64_t scope_next(const struct scope *c, enum limit_kind kind, int64_t now_us);
-uint32_t scope_room(const struct scope *c, enum limit_kind kind,
+uint64_t scope_room(const struct scope *c, enum limit_kind kind,
     int64_t now_us);
-bool scope_take(struct scope *c, enum limit_kind kind, uint32_t n,
+bool scope_take(struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t now_us);
-void scope_settle(struct scope *c, enum limit_kind kind, uint32_t n,
+void scope_settle(struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t when_us);
-void scope_return(struct scope *c, enum limit_kind kind, uint32_t n);
+void scope_return(struct scope *c, enum limit_kind kind, uint64_t n);
 
 /* When all its rates will have forgotten all, or 0. */
 int64_t scope_end(const struct scope *c);
