@@ -33,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
+	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
@@ -62,9 +63,13 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_leases \
+	tests/unit/test_lessor \
 	tests/unit/test_limit \
+	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
@@ -84,6 +89,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_rates \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
@@ -101,6 +107,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
+	tests/unit/test_snapshot_limits \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -148,6 +155,10 @@ tests_unit_test_sched_walk_SOURCES = \
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+
+tests_unit_test_judge_SOURCES = \
+	%D%/unit/test_judge.c \
+	%D%/support/judge.c %D%/support/judge.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
@@ -366,6 +377,7 @@ tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
+check_SCRIPTS += tests/lint/test_bootstrap.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
@@ -447,10 +459,12 @@ EXTRA_DIST += \
 	%D%/lint/layers.sh \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
+	%D%/lint/test_bootstrap.sh \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \

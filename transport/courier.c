@@ -452,6 +452,30 @@ on_hurry(struct post *p)
 		smtp_session_hurry(c->session);
 }
 
+static void
+on_interrupt(struct post *p)
+{
+	struct grant_post *gp = post_owner(p, struct grant_post, post);
+	struct courier *c = gp->courier;
+
+	free(gp);
+	if (c->closed || c->session == NULL)
+		return;
+	c->closing = true;
+	unhold(c);
+	smtp_session_interrupt(c->session);
+}
+
+void
+courier_interrupt(struct courier *c)
+{
+	struct grant_post *gp = mem_new(struct grant_post);
+
+	gp->post.fn = on_interrupt;
+	gp->courier = c;
+	worker_post(c->env->worker, &gp->post);
+}
+
 void
 courier_hurry(struct courier *c)
 {

@@ -48,7 +48,8 @@ void courier_resume(struct worker_env *env);
 struct courier *courier_open(const struct courier_params *p); /* (any) */
 void courier_grant(struct courier *c, struct grant *g);       /* (any) */
 void courier_close(struct courier *c);                        /* (any) */
-void courier_hurry(struct courier *c);   /* (any) smtp_session_hurry() */
-void courier_release(struct courier *c); /* (any) after closed; the last */
+void courier_hurry(struct courier *c);     /* (any) smtp_session_hurry() */
+void courier_interrupt(struct courier *c); /* (any) _interrupt() */
+void courier_release(struct courier *c);   /* (any) after closed; the last */
 
 #endif

@@ -165,16 +165,22 @@ delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count)
 
 /* ---- the end ------------------------------------------------------------- */
 
+static void
+clear_slot(struct delivery *d)
+{
+	if (d->slot != INFLIGHT_NONE)
+		inflight_clear(d->env->inflight, d->slot);
+	d->slot = INFLIGHT_NONE;
+	courier_resume(d->env);
+}
+
 /* After the flush. */
 static void
 on_flushed(struct settlement *st)
 {
 	struct delivery *d = post_owner(st, struct delivery, settlement);
 
-	if (d->slot != INFLIGHT_NONE)
-		inflight_clear(d->env->inflight, d->slot);
-	d->slot = INFLIGHT_NONE;
-	courier_resume(d->env);
+	clear_slot(d);
 	delivery_free(&d);
 }
 
@@ -221,6 +227,7 @@ judge(struct delivery *d, uint32_t i, const struct outcome *o, bool written,
 	}
 	settle_one(d, i, o, &what);
 	result->fate = what.what == DISPOSE_RETRY ? FATE_RETRY : FATE_DONE;
+	result->delivered = what.what == DISPOSE_DELIVERED;
 	result->due_us = clock_us() + what.retry_after_us;
 }
 
@@ -228,7 +235,7 @@ static void
 post_to_store(struct delivery *d)
 {
 	if (settlement_is_empty(&d->settlement)) {
-		CHECK(d->slot == INFLIGHT_NONE);
+		clear_slot(d); /* its dot was noted, and then not sent */
 		delivery_free(&d);
 		return;
 	}

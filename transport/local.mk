@@ -36,9 +36,11 @@ libtransport_a_SOURCES = \
 	%D%/ingress_cmds.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
+	%D%/lessor.c %D%/lessor.h \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
 	%D%/listing.c \
+	%D%/moves.c %D%/moves.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
@@ -50,9 +52,11 @@ libtransport_a_SOURCES = \
 	%D%/readers.c %D%/readers.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
+	%D%/reload.c \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
+	%D%/shutdown.c \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
 	%D%/smtp_session.c %D%/smtp_session.h \
@@ -63,6 +67,7 @@ libtransport_a_SOURCES = \
 	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
+	%D%/transport_priv.h \
 	%D%/worker_env.h
 
 sbin_PROGRAMS += mailraced

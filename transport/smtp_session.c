@@ -220,11 +220,25 @@ on_timeout(struct smtp_session *s)
 	    text);
 }
 
+/*
+ * Between the wish and its turn the final dot may have gone out: whoever
+ * dropped the connection then would make a doubt where there was none.
+ */
+static bool
+must_drop(struct smtp_session *s)
+{
+	if (!s->want_drop || !s->spares_doubt || !smtp_is_in_doubt(s))
+		return s->want_drop;
+	s->want_drop = false;
+	s->want_quit = true;
+	return false;
+}
+
 /* The owner wants something, or a step left work for later. */
 static enum smtp_state
 on_kicked(struct smtp_session *s)
 {
-	if (s->want_drop)
+	if (must_drop(s))
 		return smtp_drop(s);
 	if (s->state == SMTP_READY)
 		return smtp_idle(s);
@@ -276,7 +290,7 @@ event(struct smtp_session *s, const struct smtp_what *w)
 	s->in_event = true;
 	s->steps = 0;
 	enter(s, judge(s, w));
-	if (s->want_drop && s->state != SMTP_CLOSED)
+	if (s->state != SMTP_CLOSED && must_drop(s))
 		enter(s, smtp_drop(s));
 	s->in_event = false;
 }
@@ -513,6 +527,17 @@ smtp_session_drop(struct smtp_session *s)
 void
 smtp_session_hurry(struct smtp_session *s)
 {
-	if (!smtp_is_in_doubt(s))
-		smtp_session_drop(s);
+	s->spares_doubt = true;
+	smtp_session_drop(s);
+}
+
+void
+smtp_session_interrupt(struct smtp_session *s)
+{
+	if (s->trans.t == NULL && s->next == NULL) {
+		smtp_session_quit(s);
+		return;
+	}
+	s->interrupted = true;
+	smtp_session_hurry(s);
 }

@@ -93,7 +93,16 @@ void smtp_session_send(struct smtp_session *s,
 void smtp_session_quit(struct smtp_session *s);
 /* Ends it now: the running transaction gets its outcomes first. */
 void smtp_session_drop(struct smtp_session *s);
-/* The same, unless the server may have taken the message by now. */
+/*
+ * The same, unless the server may have taken the message by now: then its
+ * answer is waited for, and that is the end.
+ */
 void smtp_session_hurry(struct smtp_session *s);
+/*
+ * As hurry, in favour of others: that the recipients were not served is no
+ * fault of theirs, so their outcome is OUTCOME_UNSENT; who was refused before
+ * stays so.  Between two transactions it ends politely.
+ */
+void smtp_session_interrupt(struct smtp_session *s);
 
 #endif

@@ -103,6 +103,17 @@ out_of_step(struct smtp_session *s, const struct smtp_reply *r)
 	return smtp_fail(s, OUTCOME_LOST, what);
 }
 
+/* Recipients that the server has not heard of. */
+static void
+leave_unsent(struct smtp_session *s, const struct outcome *unsent)
+{
+	struct smtp_trans *tr = &s->trans;
+
+	for (size_t i = 0; i < tr->t->count; i++)
+		if (!tr->written[i] && tr->fates[i] == RCPT_OPEN)
+			smtp_trans_refuse(s, i, unsent);
+}
+
 enum smtp_state
 smtp_drop(struct smtp_session *s)
 {
@@ -114,12 +125,13 @@ smtp_drop(struct smtp_session *s)
 	if (tr->t == NULL)
 		return SMTP_CLOSED;
 	unsent = smtp_outcome(s, OUTCOME_UNSENT, PHASE_MAIL, text);
-	for (size_t i = 0; i < tr->t->count; i++)
-		if (!tr->written[i] && tr->fates[i] == RCPT_OPEN)
-			smtp_trans_refuse(s, i, &unsent);
+	leave_unsent(s, &unsent);
 	o = smtp_outcome(s, in_doubt ? OUTCOME_LOST : OUTCOME_LOCAL_TEMP,
 	    in_doubt ? PHASE_DOT : smtp_steps[s->state].phase, text);
 	o.in_doubt = in_doubt;
+	/* Whoever said MAIL refused is believed; else nobody was tried. */
+	if (s->interrupted && !in_doubt)
+		o = unsent;
 	smtp_trans_verdict(s, &o);
 	smtp_trans_finish(s);
 	return SMTP_CLOSED;
@@ -517,6 +529,8 @@ send_body(struct smtp_session *s)
 	case SMTP_BODY_STOP:
 		break;
 	}
+	if (s->interrupted)
+		return smtp_drop(s);
 	o = smtp_outcome(s, OUTCOME_LOCAL_TEMP, PHASE_BODY,
 	    "the message was withdrawn before its end");
 	smtp_trans_verdict(s, &o);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "transport/transport.h"
+#include "transport/transport_priv.h"
 
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "lib/check.h"
-#include "lib/clock.h"
 #include "lib/daemon.h"
 #include "lib/dns.h"
 #include "lib/log.h"
@@ -29,59 +26,10 @@
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
 
-#define WORKERS_MAX 32
-/*
- * A stop waits so long for transactions under way: only those behind the
- * final dot could become duplicates.
- */
-#define STOP_HURRY_US (10 * US_PER_S)
-#define STOP_PATIENCE_US (60 * US_PER_S)
-#define STOP_LOOK_US 20000
-/* And then so long for clients of the control socket to read their answers. */
-#define CONTROL_PATIENCE_US (2 * US_PER_S)
-
-struct transport {
-	const char *config;
-	struct snapshot *conf;
-	struct worker *main, *scheduler, *writer;
-	size_t count; /* of delivery workers */
-	struct worker *workers[WORKERS_MAX];
-	struct worker_env *envs[WORKERS_MAX];
-	struct store *store;
-	struct dns *dns;
-	struct tls_client *tls;
-	struct acct *acct;
-	struct acct_senders *senders;
-	struct dispatch *dispatch;
-	struct gate *gate;
-	struct control *control;
-	struct listeners *listeners;
-	struct signals *signals;
-	struct event *stop_timer;
-
-	int64_t stop_by_us;  /* 0: not stopping */
-	int64_t hurry_at_us; /* then transactions are cut off before the dot */
-	int64_t control_by_us; /* 0: the control socket serves */
-	bool drained;          /* the dispatcher has no connection left */
-	size_t answers; /* workers that told how many sessions they have */
-	uint32_t sessions_in;
-	struct store_settle barrier; /* empty: all before it is flushed */
-	bool clean; /* nothing is under way: all can be freed */
-};
-
 /* ---- workers ------------------------------------------------------------- */
 
-struct errand {
-	struct post post;
-	struct transport *transport;
-	struct worker_env *env;
-	struct snapshot *conf;
-	struct mark_key *mark_key;
-	uint32_t sessions_in;
-};
-
-static struct errand *
-errand_new(struct transport *t, struct worker_env *env,
+struct errand *
+transport_errand(struct transport *t, struct worker_env *env,
     void (*fn)(struct post *))
 {
 	struct errand *e = mem_new(struct errand);
@@ -92,8 +40,8 @@ errand_new(struct transport *t, struct worker_env *env,
 	return e;
 }
 
-static int
-read_mark_key(const struct snapshot *conf, struct mark_key **key_r,
+int
+transport_mark_key(const struct snapshot *conf, struct mark_key **key_r,
     struct err *e)
 {
 	const char *path = snapshot_global(conf)->mark_key_file;
@@ -116,7 +64,7 @@ make_env(struct transport *t, unsigned i, struct err *e)
 	env->worker = t->workers[i] = worker_new(name, e);
 	if (env->worker == NULL)
 		return -1;
-	return read_mark_key(t->conf, &env->mark_key, e);
+	return transport_mark_key(t->conf, &env->mark_key, e);
 }
 
 static void
@@ -342,84 +290,6 @@ start_workers(struct transport *t, struct err *e)
 	return 0;
 }
 
-static void
-take_conf(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, post);
-
-	snapshot_unref(&e->env->conf);
-	mark_key_free(&e->env->mark_key);
-	e->env->conf = e->conf;
-	e->env->mark_key = e->mark_key;
-	free(e);
-}
-
-/* The new configuration goes to every thread, or to none. */
-static int
-spread(struct transport *t, struct snapshot *conf, struct err *e)
-{
-	struct mark_key *keys[WORKERS_MAX] = { NULL };
-
-	if (t->stop_by_us != 0)
-		return err_set(e, "mailraced is being stopped");
-	if (needs_raise_files(conf, t->count, e) == -1 ||
-	    acct_check(conf, e) == -1)
-		return -1;
-	for (size_t i = 0; i < t->count; i++)
-		if (read_mark_key(conf, &keys[i], e) == -1) {
-			while (i-- > 0)
-				mark_key_free(&keys[i]);
-			return -1;
-		}
-	for (size_t i = 0; i < t->count; i++) {
-		struct errand *er = errand_new(t, t->envs[i], take_conf);
-
-		er->conf = snapshot_ref(conf);
-		er->mark_key = keys[i];
-		worker_post(t->workers[i], &er->post);
-	}
-	dispatch_reload(t->dispatch, conf);
-	gate_reload(t->gate, snapshot_global(conf));
-	acct_senders_reload(t->senders, conf);
-	acct_reload(t->acct, conf);
-	store_set_min_free(t->store, snapshot_global(conf)->spool_min_free);
-	log_set_level(log_level_of(snapshot_global(conf)->log_level));
-	return 0;
-}
-
-static int
-reload(void *ctx, struct conf_errors *errs)
-{
-	struct transport *t = ctx;
-	struct snapshot *conf;
-	struct err e;
-
-	if (log_reopen(&e) == -1)
-		log_note(LOG_L_ERROR, "log", "%s", e.text);
-	conf = snapshot_load(t->config, errs);
-	if (conf == NULL) {
-		log_note(LOG_L_ERROR, "reload",
-		    "%zu errors in %s; the old configuration stays",
-		    errs->fatal, t->config);
-		return -1;
-	}
-	daemon_reloading();
-	if (spread(t, conf, &e) == -1) {
-		conf_error(errs, t->config, 0, "%s", e.text);
-		log_note(LOG_L_ERROR, "reload",
-		    "%s; the old configuration stays", e.text);
-		snapshot_unref(&conf);
-		daemon_ready();
-		return -1;
-	}
-	snapshot_check_reload(t->conf, conf, t->config, errs);
-	snapshot_unref(&t->conf);
-	t->conf = conf;
-	log_note(LOG_L_INFO, "reload", "%s is in force", t->config);
-	daemon_ready();
-	return 0;
-}
-
 static int
 make_control(struct transport *t, struct err *e)
 {
@@ -432,7 +302,7 @@ make_control(struct transport *t, struct err *e)
 		.gate = t->gate,
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
-		.reload = reload,
+		.reload = transport_reload,
 		.ctx = t };
 
 	return control_new(&opt, &t->control, e);
@@ -457,142 +327,7 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	    &t->listeners, e);
 }
 
-/* ---- stop ---------------------------------------------------------------- */
-
-static void
-shut_ingress(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, post);
-
-	ingress_shutdown(e->env);
-	free(e);
-}
-
-static void
-take_answer(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, post);
-
-	e->transport->answers++;
-	e->transport->sessions_in += e->sessions_in;
-	free(e);
-}
-
-static void
-count_sessions(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, post);
-
-	e->sessions_in = e->env->sessions_in;
-	e->post.fn = take_answer;
-	worker_post(e->transport->main, &e->post);
-}
-
-static void
-ask_sessions(struct transport *t)
-{
-	t->answers = 0;
-	t->sessions_in = 0;
-	for (size_t i = 0; i < t->count; i++)
-		worker_post(t->workers[i],
-		    &errand_new(t, t->envs[i], count_sessions)->post);
-}
-
-static void
-on_drained(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, post);
-
-	e->transport->drained = true;
-	free(e);
-}
-
-static void
-tell_drained(void *arg) /* on the scheduler's thread */
-{
-	struct transport *t = arg;
-
-	worker_post(t->main, &errand_new(t, NULL, on_drained)->post);
-}
-
-static void
-on_flushed(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, post);
-
-	e->transport->clean = true;
-	worker_stop(e->transport->main);
-	free(e);
-}
-
-static void
-tell_flushed(struct store_settle *s) /* on the store's thread */
-{
-	struct transport *t = post_owner(s, struct transport, barrier);
-
-	worker_post(t->main, &errand_new(t, NULL, on_flushed)->post);
-}
-
-/* Commands under way are answered, by threads that are about to end. */
-static bool
-control_ended(struct transport *t)
-{
-	if (t->control_by_us == 0) {
-		control_drain(t->control);
-		t->control_by_us = clock_us() + CONTROL_PATIENCE_US;
-	}
-	return control_is_drained(t->control) || clock_us() > t->control_by_us;
-}
-
-static void
-on_stop_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct transport *t = arg;
-	bool answered = t->answers == t->count;
-
-	(void)fd;
-	(void)what;
-	if (t->drained && answered && t->sessions_in == 0) {
-		if (!control_ended(t))
-			return;
-		(void)event_del(t->stop_timer);
-		t->barrier.done = tell_flushed;
-		store_settle(t->store, &t->barrier);
-	} else if (clock_us() > t->hurry_at_us) {
-		t->hurry_at_us = INT64_MAX;
-		log_note(LOG_L_INFO, "stop",
-		    "cutting off transactions before their final dot");
-		dispatch_hurry(t->dispatch);
-	} else if (clock_us() > t->stop_by_us) {
-		log_note(LOG_L_WARN, "stop",
-		    "transactions were still under way");
-		worker_stop(t->main);
-	} else if (answered) {
-		ask_sessions(t);
-	}
-}
-
-static void
-stop(struct transport *t)
-{
-	const struct timeval look = { .tv_usec = STOP_LOOK_US };
-
-	if (t->stop_by_us != 0)
-		return;
-	log_note(LOG_L_INFO, "stop", "finishing what is under way");
-	daemon_stopping();
-	t->stop_by_us = clock_us() + STOP_PATIENCE_US;
-	t->hurry_at_us = clock_us() + STOP_HURRY_US;
-	listeners_free(&t->listeners);
-	for (size_t i = 0; i < t->count; i++)
-		worker_post(t->workers[i],
-		    &errand_new(t, t->envs[i], shut_ingress)->post);
-	/* Before the barrier: then nothing is posted to a thread that ended. */
-	store_load_stop(t->store);
-	dispatch_drain(t->dispatch, tell_drained, t);
-	ask_sessions(t);
-	CHECK(event_add(t->stop_timer, &look) == 0);
-}
+/* ---- run and end -------------------------------------------------------- */
 
 static void
 on_signal(void *ctx, int number)
@@ -601,10 +336,10 @@ on_signal(void *ctx, int number)
 	struct conf_errors errs = { 0 };
 
 	if (number != SIGHUP) {
-		stop(t);
+		transport_stop(t);
 		return;
 	}
-	(void)reload(t, &errs);
+	(void)transport_reload(t, &errs);
 	for (size_t i = 0; i < errs.n; i++)
 		log_note(errs.v[i].warning ? LOG_L_WARN : LOG_L_ERROR, "config",
 		    "%s", errs.v[i].text);
@@ -618,9 +353,6 @@ transport_run(struct transport *t, struct err *e)
 
 	if (signals_new(t->main, numbers, on_signal, t, &t->signals, e) == -1)
 		return -1;
-	t->stop_timer = event_new(worker_base(t->main), -1, EV_PERSIST,
-	    on_stop_timer, t);
-	CHECK(t->stop_timer != NULL);
 	log_note(LOG_L_INFO, "start", "mailraced %s serves, spool %s",
 	    PACKAGE_VERSION, store_dir(t->store));
 	daemon_ready();

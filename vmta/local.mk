@@ -12,13 +12,14 @@ libvmta_a_SOURCES = \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
 	%D%/explain.c %D%/explain.h \
-	%D%/fair.c %D%/fair.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
+	%D%/job.def \
 	%D%/keys.c \
 	%D%/known_types.c \
 	%D%/known.def \
 	%D%/limit.c %D%/limit.h \
+	%D%/line.c %D%/line.h \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
 	%D%/pacer.c %D%/pacer.h \
@@ -30,22 +31,27 @@ libvmta_a_SOURCES = \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
 	%D%/pressure.c %D%/pressure.h \
+	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
+	%D%/sched_lane.c \
 	%D%/sched_priv.h \
 	%D%/sched_serve.c \
+	%D%/sched_shared.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
+	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
+	%D%/snapshot_limits.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/source.c %D%/source.h \

@@ -26,8 +26,8 @@
  * and what gets older than bounce-after leaves even when it was never tried.
  *
  * No scans: a blocked queue waits on the limit that ends last.  Slots of a
- * limit shared by queues (VMTA, process) go round in fair order: deficit
- * round robin by VMTA.
+ * limit shared by queues (VMTA, process) go round in fair order
+ * (vmta/line.h).
  */
 
 #ifndef VMTA_SCHED_H
@@ -69,6 +69,12 @@ struct sched_owner {
 	/* Older than bounce-after; it has left the scheduler already. */
 	void (*expired)(void *ctx, struct sched_queue *q, struct message *m,
 	    uint32_t n, uint16_t attempts);
+	/*
+	 * As close, in the middle of a grant: whoever does not have the message
+	 * yet comes back as FATE_UNUSED.  Once its end was sent the answer is
+	 * waited for.
+	 */
+	void (*interrupt)(void *ctx, struct sched_conn *c);
 };
 
 struct sched *sched_new(const struct snapshot *conf,
@@ -138,7 +144,8 @@ enum sched_fate {
 struct sched_result {
 	enum sched_fate fate;
 	int64_t due_us;
-	bool written; /* its RCPT was written, so its token is spent */
+	bool written;   /* its RCPT was written, so its token is spent */
+	bool delivered; /* with FATE_DONE: the server took the message */
 };
 
 /*

@@ -68,8 +68,12 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	(void)attempts;
 }
 
-static const struct sched_owner owner = { on_open, on_grant, on_close,
-	on_expired };
+static const struct sched_owner owner = {
+	.open = on_open,
+	.grant = on_grant,
+	.close = on_close,
+	.expired = on_expired,
+};
 
 static void
 submit(struct bench *b, unsigned queues, uint64_t messages, int64_t now)

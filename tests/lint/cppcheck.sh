@@ -1,7 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # cppcheck on the product's folders: cppcheck.sh ROOT.  Part of ./bootstrap
-# nightly.  What it finds is fixed, or suppressed beside the line.
+# test.  What it finds is fixed, or suppressed beside the line.
+#
+# Not asked: readdirCalled.  In glibc readdir() is safe as long as no two
+# threads share a stream, and readdir_r(), which cppcheck wants, is deprecated.
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/common.sh"
@@ -11,5 +14,6 @@ DIRS=$(sources . '*.c' | sed 's,/.*,,' | sort -u)
 exec cppcheck --std=c11 --language=c \
     --enable=warning,performance,portability --inline-suppr --inconclusive \
     --library=posix --library="$HERE/cppcheck.cfg" \
-    --suppress=missingIncludeSystem --error-exitcode=1 -q -j "$(nproc)" \
+    --suppress=missingIncludeSystem --suppress=readdirCalled \
+    --error-exitcode=1 -q -j "$(nproc)" \
     -I. $DIRS

@@ -10,6 +10,7 @@
 #include "lib/mem.h"
 #include "mail/message.h"
 #include "transport/disposition.h"
+#include "vmta/sched_walk.h"
 
 #define START_US (INT64_C(1000000) * US_PER_S) /* so that ages are positive */
 #define CLOSE_US (20 * US_PER_MS)
@@ -32,11 +33,13 @@ struct event {
 };
 
 struct sim_conn {
+	TAILQ_ENTRY(sim_conn) link;
 	struct sim *sim;
 	struct sched_conn *sched;
 	struct sim_server *server;
 	struct sim_count *count;
 	struct grant *grant;
+	int64_t granted_us;
 	int64_t written_us; /* 0: not yet */
 	bool breaks;        /* this grant ends with the connection */
 	bool worked;        /* at least one transaction did */
@@ -88,6 +91,31 @@ sim_random(struct sim *sim, uint64_t below)
 	return below == 0 ? 0 : x % below;
 }
 
+/* Tells the watcher; what is of a message if there is a grant. */
+static void
+tell(struct sim_conn *c, enum sim_seen_what what, uint64_t n)
+{
+	struct sim *sim = c->sim;
+	struct sim_seen seen = { .what = what,
+		.at_us = sim->now_us,
+		.since_us = sim->now_us,
+		.domain = c->count->domain,
+		.vmta = c->count->vmta,
+		.source = &sched_conn_source(c->sched)->addr,
+		.n = n };
+
+	if (sim->watch == NULL)
+		return;
+	if (what == SIM_RCPTS || what == SIM_DELIVERED) {
+		const struct sim_mail *m = &sim->mail[c->grant->msg->id];
+
+		seen.job = m->job;
+		seen.user = m->user;
+		seen.since_us = c->granted_us;
+	}
+	sim->watch(sim->watcher, &seen);
+}
+
 /* ---- what the scheduler asks for ----------------------------------------- */
 
 static void
@@ -112,6 +140,8 @@ on_open(void *ctx, struct sched_conn *sc)
 	c->server = sim_server(sim, sched_queue_domain(q));
 	c->count = n;
 	sched_conn_set_user(sc, c);
+	TAILQ_INSERT_TAIL(&sim->conns, c, link);
+	tell(c, SIM_OPENED, 1);
 	n->opened++;
 	n->open++;
 	if (n->open > n->most_open)
@@ -133,6 +163,7 @@ on_grant(void *ctx, struct sched_conn *sc, struct grant *g)
 
 	CHECK(c->grant == NULL && g->conn == sc && g->count > 0);
 	c->grant = g;
+	c->granted_us = sim->now_us;
 	c->written_us = 0;
 	sim->grants++;
 	c->breaks = c->server->drop_every > 0 &&
@@ -170,8 +201,12 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q))->expired++;
 }
 
-static const struct sched_owner owner = { on_open, on_grant, on_close,
-	on_expired };
+static const struct sched_owner owner = {
+	.open = on_open,
+	.grant = on_grant,
+	.close = on_close,
+	.expired = on_expired,
+};
 
 /* ---- what the servers do ------------------------------------------------- */
 
@@ -254,9 +289,8 @@ queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 static void
 on_written(struct sim *sim, struct sim_conn *c)
 {
-	struct sched_queue *q = sched_conn_queue(c->sched);
-
 	c->written_us = sim->now_us;
+	tell(c, SIM_RCPTS, c->grant->count);
 	for (uint32_t i = 0; i < c->grant->count; i++) {
 		struct sim_rcpt *r;
 
@@ -276,7 +310,6 @@ on_written(struct sim *sim, struct sim_conn *c)
 		r->conn = sched_conn_id(c->sched);
 	}
 	c->count->attempts += c->grant->count;
-	(void)q;
 	post(c, EV_TOLD, c->server->told_us);
 	post(c, EV_REPLY, c->server->reply_us + c->server->told_us);
 }
@@ -284,6 +317,8 @@ on_written(struct sim *sim, struct sim_conn *c)
 static void
 closed(struct sim *sim, struct sim_conn *c)
 {
+	tell(c, SIM_CLOSED, 1);
+	TAILQ_REMOVE(&sim->conns, c, link);
 	c->count->open--;
 	sim_open(sim, NULL)->now--;
 	sim_open(sim, c->count->vmta)->now--;
@@ -309,6 +344,8 @@ on_reply(struct sim *sim, struct sim_conn *c)
 		results[i].written = c->written_us > 0;
 		judge(sim, c, &o, c->grant->msg, &results[i]);
 	}
+	if (o.kind == OUTCOME_DELIVERED)
+		tell(c, SIM_DELIVERED, sim->mail[c->grant->msg->id].size);
 	sched_results(sim->sched, &c->grant, results, sim->now_us);
 	free(results);
 	switch (disposition_conn(&o)) {
@@ -378,6 +415,7 @@ sim_init(struct sim *sim, struct snapshot *conf, uint64_t seed)
 {
 	*sim = (struct sim){ .now_us = START_US, .conf = conf };
 	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	TAILQ_INIT(&sim->conns);
 	sim->counts = mem_array(SIM_COUNTS, sizeof(struct sim_count));
 	sim->sched = sched_new(conf, &owner, sim, sim->now_us);
 	sim->next_run_us = sim->now_us;
@@ -396,6 +434,7 @@ sim_fini(struct sim *sim)
 	free(sim->rcpts);
 	free(sim->counts);
 	free(sim->ended);
+	free(sim->mail);
 }
 
 void
@@ -405,6 +444,142 @@ sim_reload(struct sim *sim, struct snapshot *conf)
 	snapshot_unref(&sim->conf);
 	sim->conf = conf;
 	sim->next_run_us = sim->now_us;
+}
+
+/* ---- a restart ----------------------------------------------------------- */
+
+struct kept { /* a recipient that outlives the scheduler */
+	struct message *msg;
+	struct sched_rcpt_in in;
+};
+
+struct kept_list {
+	struct sim *sim;
+	size_t n, cap;
+	struct kept *v;
+};
+
+static bool
+keep(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct kept_list *l = ctx;
+	const struct sim_count *names = sim_count(l->sim, info->domain,
+	    info->vmta);
+	const struct sim_mail *mail = &l->sim->mail[info->id];
+
+	CHECK(!info->granted);
+	if (l->n == l->cap) {
+		l->cap = l->cap * 2 + 64;
+		l->v = mem_realloc(l->v, l->cap * sizeof(*l->v));
+	}
+	l->v[l->n] = (struct kept){ sched_rcpt_message(info),
+		{ .n = info->n,
+		    .domain = names->domain,
+		    .vmta = names->vmta,
+		    .priority = mail->priority,
+		    .attempts = info->attempts,
+		    .due_us = info->due_us,
+		    .queued_us = info->queued_us,
+		    .job = mail->job } };
+	l->n++;
+	return true;
+}
+
+static int
+by_message(const void *a, const void *b)
+{
+	const struct kept *x = a, *y = b;
+
+	if (x->msg->id != y->msg->id)
+		return x->msg->id < y->msg->id ? -1 : 1;
+	return x->in.n < y->in.n ? -1 : x->in.n > y->in.n;
+}
+
+static void
+keep_all(struct kept_list *l)
+{
+	struct sched_walk walk;
+
+	sched_walk_begin(&walk, l->sim->sched);
+	while (sched_walk_next(&walk) != NULL)
+		while (!sched_walk_rcpts(&walk, keep, l))
+			;
+	sched_walk_end(&walk);
+	if (l->n > 0)
+		qsort(l->v, l->n, sizeof(*l->v), by_message);
+}
+
+static void
+give_back(struct kept_list *l)
+{
+	struct sched_rcpt_in in[UINT8_MAX];
+	struct sim *sim = l->sim;
+
+	for (size_t i = 0, n; i < l->n; i += n) {
+		for (n = 0;
+		     i + n < l->n && l->v[i + n].msg->id == l->v[i].msg->id;
+		     n++) {
+			CHECK(n < UINT8_MAX);
+			in[n] = l->v[i + n].in;
+		}
+		sched_add(sim->sched, l->v[i].msg, in, n, sim->now_us);
+	}
+	for (size_t i = 0; i < l->n; i++)
+		message_unref(&l->v[i].msg);
+	free(l->v);
+}
+
+static bool
+some_grant(const struct sim *sim)
+{
+	const struct sim_conn *c;
+
+	TAILQ_FOREACH(c, &sim->conns, link)
+	if (c->grant != NULL)
+		return true;
+	return false;
+}
+
+/* Everything that is on its way is lost. */
+static void
+cut(struct sim *sim)
+{
+	struct sim_conn *c;
+	struct event *ev;
+
+	while ((ev = heap_top(&sim->events)) != NULL) {
+		heap_remove(&sim->events, &event_ops, 0);
+		free(ev);
+	}
+	while ((c = TAILQ_FIRST(&sim->conns)) != NULL) {
+		if (c->grant != NULL) {
+			struct sched_result *results = mem_array(
+			    c->grant->count, sizeof(*results));
+
+			for (uint32_t i = 0; i < c->grant->count; i++)
+				results[i].fate = FATE_UNUSED;
+			sched_results(sim->sched, &c->grant, results,
+			    sim->now_us);
+			free(results);
+		}
+		closed(sim, c);
+	}
+}
+
+void
+sim_restart(struct sim *sim, bool crash)
+{
+	struct kept_list list = { .sim = sim };
+
+	sched_hold(sim->sched, true, sim->now_us);
+	for (int i = 0; !crash && i < 36000 && some_grant(sim); i++)
+		sim_run(sim, US_PER_S / 10);
+	cut(sim);
+	keep_all(&list);
+	sched_free(&sim->sched);
+	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
+	sim->next_run_us = sim->now_us;
+	give_back(&list);
 }
 
 static struct sim_server *
@@ -440,19 +615,22 @@ sim_server(struct sim *sim, const char *domain)
 }
 
 static struct message *
-make_message(struct sim *sim)
+make_message(struct sim *sim, const struct sim_submit *what)
 {
 	struct message *m = message_new("", 0);
 
 	m->id = ++sim->last_message;
-	m->loc.body_len = 1000;
+	m->loc.body_len = what->size == 0 ? 1000 : what->size;
 	if (m->id >= sim->state_cap) {
 		size_t cap = sim->state_cap * 2 + 1024;
 
 		sim->ended = mem_realloc(sim->ended, cap);
+		sim->mail = mem_realloc(sim->mail, cap * sizeof(*sim->mail));
 		memset(sim->ended + sim->state_cap, 0, cap - sim->state_cap);
 		sim->state_cap = cap;
 	}
+	sim->mail[m->id] = (struct sim_mail){ what->job, what->user,
+		m->loc.body_len, what->priority };
 	m->body = body_new(8);
 	return m;
 }
@@ -464,7 +642,7 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 
 	CHECK(what->rcpts > 0 && what->rcpts <= UINT8_MAX);
 	for (uint32_t k = 0; k < what->messages; k++) {
-		struct message *m = make_message(sim);
+		struct message *m = make_message(sim, what);
 
 		for (uint32_t i = 0; i < what->rcpts; i++) {
 			in[i].n = i;
@@ -472,6 +650,7 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 			in[i].vmta = what->vmta;
 			in[i].priority = what->priority;
 			in[i].queued_us = sim->now_us - what->age_us;
+			in[i].job = what->job;
 		}
 		sim->ended[m->id] = (uint8_t)what->rcpts;
 		sched_add(sim->sched, m, in, what->rcpts, sim->now_us);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "tests/support/fake_conf.h"
 #include "vmta/heap.h"
@@ -49,6 +50,31 @@ struct sim_count { /* by "domain/vmta", sums under "*" */
 	uint32_t open, most_open, opened;
 };
 
+/* What a receiver sees; for a judge. */
+enum sim_seen_what {
+	SIM_OPENED,
+	SIM_CLOSED,
+	SIM_RCPTS,    /* n of them are written */
+	SIM_DELIVERED /* n bytes are taken */
+};
+
+struct sim_seen {
+	enum sim_seen_what what;
+	int64_t at_us, since_us; /* when the scheduler said yes */
+	const char *domain, *vmta;
+	const char *job, *user; /* of a message; else NULL */
+	const struct net_addr *source;
+	uint64_t n;
+};
+
+typedef void sim_watch_fn(void *ctx, const struct sim_seen *seen);
+
+struct sim_mail { /* by message number */
+	const char *job, *user;
+	uint32_t size;
+	uint8_t priority;
+};
+
 struct sim_open { /* connections of a virtual MTA; the first is of all */
 	char vmta[SIM_NAME];
 	uint32_t now, most;
@@ -78,6 +104,11 @@ struct sim {
 
 	size_t state_cap; /* by message number */
 	uint8_t *ended;   /* how often a message's recipients have ended */
+	struct sim_mail *mail;
+
+	TAILQ_HEAD(, sim_conn) conns;
+	sim_watch_fn *watch; /* or NULL */
+	void *watcher;
 };
 
 void sim_init(struct sim *sim, struct snapshot *conf, uint64_t seed);
@@ -93,10 +124,17 @@ struct sim_submit {
 	const char *domain, *vmta;
 	uint32_t messages, rcpts; /* each of so many recipients */
 	uint8_t priority;
-	int64_t age_us; /* accepted so long ago */
+	int64_t age_us;         /* accepted so long ago */
+	const char *job, *user; /* NULL: none; live as long as the sim */
+	uint32_t size;          /* of the body; 0: 1000 */
 };
 
 void sim_submit(struct sim *sim, const struct sim_submit *what);
+/*
+ * Starts anew, with what was queued.  A crash cuts connections as they stand
+ * and what is on them is tried again; else they end first.
+ */
+void sim_restart(struct sim *sim, bool crash);
 void sim_run(struct sim *sim, int64_t for_us);
 
 struct sim_count *sim_count(struct sim *sim, const char *domain,

@@ -68,6 +68,8 @@ on_dot(void *ctx, const uint32_t *accepted, size_t count)
 			buf_str(&o.told, "out of order ");
 	if ((o.options & O_DROP_DOT) != 0)
 		smtp_session_drop(o.session);
+	if ((o.options & O_INTERRUPT_DOT) != 0)
+		smtp_session_interrupt(o.session);
 	return (o.options & O_STOP_DOT) == 0;
 }
 

@@ -38,7 +38,8 @@ enum {
 	O_UTF8 = 2048,
 	O_DSN = 4096,
 	O_BAD_FROM = 8192,
-	O_QUIT_SENT = 16384 /* quits when written */
+	O_QUIT_SENT = 16384,    /* quits when written */
+	O_INTERRUPT_DOT = 32768 /* interrupts in dot() */
 };
 
 struct session_test {

@@ -63,8 +63,12 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	w->expired_n++;
 }
 
-static const struct sched_owner owner = { on_open, on_grant, on_close,
-	on_expired };
+static const struct sched_owner owner = {
+	.open = on_open,
+	.grant = on_grant,
+	.close = on_close,
+	.expired = on_expired,
+};
 
 static void
 world_init(struct world *w, const char *domain_line)

@@ -335,7 +335,10 @@ uses_rate(unsigned rate, bool of_vmta, uint64_t seed)
 	server->write_us = (int64_t)sim_random(sim, 20) * MS;
 	server->reply_us = (int64_t)sim_random(sim, 400) * MS;
 	for (uint64_t i = 0; i < queues; i++) {
-		struct sim_submit what = { domains[i], "ip1", 0, 1, 50, 0 };
+		struct sim_submit what = { .domain = domains[i],
+			.vmta = "ip1",
+			.rcpts = 1,
+			.priority = 50 };
 
 		what.messages = (uint32_t)((uint64_t)rates[rate].count *
 			(uint64_t)((warm + run) / period + 2) / queues +

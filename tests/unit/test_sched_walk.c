@@ -51,8 +51,12 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	(void)attempts;
 }
 
-static const struct sched_owner owner = { on_conn, on_grant, on_conn,
-	on_expired };
+static const struct sched_owner owner = {
+	.open = on_conn,
+	.grant = on_grant,
+	.close = on_conn,
+	.expired = on_expired,
+};
 
 /* One of every third waits for its time; ages and due times are mixed. */
 static void

@@ -272,6 +272,10 @@ static const struct test_case cases[] = {
 	    { HELLO, EHLO_PIPE, ENVELOPE_OK, "body" }, O_DROP_DOT, 1,
 	    "R W D1 [local/BODY/0] C",
 	    "EHLO mail.example.org\r\n" ENVELOPE_TEXT "EOF" },
+	{ "the owner interrupts it before the dot: nobody was tried",
+	    { HELLO, EHLO_PIPE, ENVELOPE_OK, "body" }, O_INTERRUPT_DOT, 1,
+	    "R W D1 [unsent/MAIL/0] C",
+	    "EHLO mail.example.org\r\n" ENVELOPE_TEXT "EOF" },
 	{ "the owner drops it when written", { HELLO, EHLO_PIPE, ENVELOPE_OK },
 	    O_DROP_SENT, 1, "R W [local/MAIL/0] C", NULL },
 	/* ---- TLS ---- */

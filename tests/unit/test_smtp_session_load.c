@@ -90,6 +90,24 @@ do_drop(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+do_interrupt(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	smtp_session_interrupt(o.session);
+}
+
+static void
+do_hurry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	smtp_session_hurry(o.session);
+}
+
+static void
 do_quit(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -112,8 +130,8 @@ static const struct {
 	const char *label;
 	const char *script[STEPS];
 	void (*act)(evutil_socket_t, short, void *);
-	size_t first; /* transactions given at once, of two */
-	const char *told, *heard;
+	size_t first;             /* transactions given at once, of two */
+	const char *told, *heard; /* heard NULL: not compared */
 } acts[] = {
 	{ "dropped before the greeting", { "body" }, do_drop, 1, "C", "EOF" },
 	{ "told to quit before the greeting", { "body" }, do_quit, 1, "C",
@@ -139,6 +157,34 @@ static const struct {
 	{ "told to quit when idle", { HELLO, EHLO_PIPE, PIPE_OK, BYE }, do_quit,
 	    1, "R W D1 " DELIVERED " R C",
 	    "EHLO mail.example.org\r\n" ENVELOPE_TEXT BODY_TEXT "QUIT\r\n" },
+	{ "hurried on RCPT", { HELLO, EHLO_PIPE, ENVELOPE, "body" }, do_hurry,
+	    1, "R W [local/MAIL/0] C", NULL },
+	{ "hurried after the dot: the answer is waited for, and no more",
+	    { HELLO, EHLO_PIPE, ENVELOPE_OK, "body", "wait", "wait", "wait",
+		">250 2.0.0 ok", BYE },
+	    do_hurry, 1, "R W D1 " DELIVERED " C", NULL },
+	{ "interrupted on MAIL", { HELLO, EHLO_ONE, "<MAIL", "<RCPT" },
+	    do_interrupt, 1, "R [unsent/MAIL/0-] C",
+	    "EHLO mail.example.org\r\nMAIL FROM:<from@example.org>\r\nEOF" },
+	{ "interrupted on RCPT: written, and not tried",
+	    { HELLO, EHLO_PIPE, ENVELOPE, "body" }, do_interrupt, 1,
+	    "R W [unsent/MAIL/0] C",
+	    "EHLO mail.example.org\r\n" ENVELOPE_TEXT "EOF" },
+	{ "interrupted after MAIL was refused: that stays",
+	    { HELLO, EHLO_PIPE, ENVELOPE, ">550 5.7.1 no", "body" },
+	    do_interrupt, 1, "R W [reply/MAIL/550/5.7.1] C", NULL },
+	{ "interrupted after the recipient was refused: that stays",
+	    { HELLO, EHLO_PIPE, ENVELOPE, "+250 ok\r\n550 5.1.1 no\r\n",
+		"body" },
+	    do_interrupt, 1, "R W [reply/RCPT/550/5.1.1] C", NULL },
+	{ "interrupted after the dot: the answer is waited for, and no more",
+	    { HELLO, EHLO_PIPE, ENVELOPE_OK, "body", "wait", "wait", "wait",
+		">250 2.0.0 ok", BYE },
+	    do_interrupt, 1, "R W D1 " DELIVERED " C",
+	    "EHLO mail.example.org\r\n" ENVELOPE_TEXT BODY_TEXT "QUIT\r\n" },
+	{ "interrupted when idle", { HELLO, EHLO_PIPE, PIPE_OK, BYE },
+	    do_interrupt, 1, "R W D1 " DELIVERED " R C",
+	    "EHLO mail.example.org\r\n" ENVELOPE_TEXT BODY_TEXT "QUIT\r\n" },
 	{ "given one when idle, and told to quit",
 	    { HELLO, EHLO_PIPE, PIPE_OK, BYE }, do_send_and_quit, 0,
 	    "R W D1 " DELIVERED " C",
@@ -161,8 +207,9 @@ test_out_of_the_blue(void)
 			  acts[i].act, NULL, &soon) == 0);
 		worker_run(o.worker);
 		is_str(buf_cstr(&o.told), acts[i].told, acts[i].label);
-		is_str(smtp_script_heard(o.script, NULL), acts[i].heard,
-		    "what the server heard");
+		if (acts[i].heard != NULL)
+			is_str(smtp_script_heard(o.script, NULL), acts[i].heard,
+			    "what the server heard");
 		finish();
 	}
 	ok(atomic_load(&body->refs.count) == 1, "the body is let go");
@@ -291,6 +338,29 @@ test_deaf_server(void)
 	body_unref(&body);
 }
 
+/* The end of the message is written, and waits here: nobody can have it. */
+static void
+test_interrupted_before_the_end(void)
+{
+	static const char *const script[] = { HELLO, EHLO_PIPE, ENVELOPE,
+		"+250 ok\r\n250 ok\r\n354 go\r\n", "deaf", "hold", NULL };
+	const struct timeval soon = { 0, 100 * MS };
+	struct queue_conf conf = make_conf(0);
+	struct body *body = make_body("some text\r\n", 19000);
+	struct smtp_rcpt rcpt = { "r@example.net", "", 0 };
+
+	make_transactions(0, 1, body, &rcpt, 1);
+	start(script, O_STAY, &conf);
+	CHECK(event_base_once(worker_base(o.worker), -1, EV_TIMEOUT,
+		  do_interrupt, NULL, &soon) == 0);
+	worker_run(o.worker);
+	is_str(buf_cstr(&o.told), "R W D1 [unsent/MAIL/0] C",
+	    "interrupted while the dot waits in our buffer");
+	finish();
+	ok(atomic_load(&body->refs.count) == 1, "the body is let go");
+	body_unref(&body);
+}
+
 /* It says why and hangs up, while we have much more to send. */
 static void
 test_refused_midway(void)
@@ -339,6 +409,7 @@ main(void)
 	test_thousand_recipients();
 	test_many_transactions();
 	test_deaf_server();
+	test_interrupted_before_the_end();
 	test_refused_midway();
 	test_large();
 	buf_fini(&o.told);

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The end of a run of ./bootstrap test or nightly names each step and each test
+# that failed: with a step of prove, one of make check and one of neither.
+
+command -v prove >/dev/null || { echo "1..0 # SKIP no prove"; exit 0; }
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+WORK=$(mktemp -d) || exit 1
+trap 'rm -rf "$WORK"' EXIT
+# shellcheck source=../../bootstrap
+. "$TOP/bootstrap"
+set +e
+cd "$WORK" || exit 1
+N=0
+
+# is NAME COMMAND...: one TAP line.
+is() {
+	local name=$1
+	shift
+	N=$((N + 1))
+	"$@" >/dev/null 2>&1 && echo "ok $N - $name" && return
+	echo "not ok $N - $name"
+	sed 's/^/# /' "$WORK/end"
+}
+
+# tap FILE STATUS LINE...: a test program that says these lines.
+tap() {
+	local file=$1 status=$2
+	shift 2
+	{ echo '#!/bin/sh'; printf "echo '%s'\n" "$@"; echo "exit $status"; } >"$file"
+	chmod +x "$file"
+}
+
+checked() {
+	echo '# FAIL:  1'
+	echo 'FAIL: tests/unit/test_ring 7 - an empty ring'
+	echo 'FAIL: tests/unit/test_ring' # the heading of its log
+	return 2
+}
+
+dies() {
+	die "the build failed"
+}
+
+# The names of the failed steps and what is said below each.
+end_of() {
+	FAILED=""
+	step "good" true
+	step "proved" prove --merge --failures ./bad.t ./dead.t ./good.t
+	step "checked" checked
+	step "built" dies
+	steps_done
+}
+
+tap bad.t 1 1..3 'ok 1 - fine' 'not ok 2 - the bad one' 'not ok 3 # TODO later'
+tap dead.t 3 1..2 'ok 1 - fine'
+tap good.t 0 1..1 'ok 1 - fine'
+echo 1..12
+end_of >all 2>&1
+is "a failed step makes the run fail" [ $? = 1 ]
+sed -n '/^=== done/,$p' all >end
+is "the step of prove is named" grep -qx proved end
+is "its failed test with its file" \
+    grep -qx '    ./bad.t: not ok 2 - the bad one' end
+is "a program that died" grep -q '^    ./dead.t: (Wstat: 768' end
+is "a good program is not named" bash -c '! grep good end'
+is "a test that was expected to fail is not" bash -c '! grep TODO end'
+is "the step of make check is named" grep -qx checked end
+is "its failed test once" \
+    [ "$(grep -c 'FAIL: tests/unit/test_ring' end)" = 1 ]
+is "of a step of neither, its last lines" \
+    grep -qx '    bootstrap: the build failed' end
+
+FAILED=$(seq 100)$'\n'
+steps_done >end
+is "no more than 40 lines of them" grep -qx '    ... and 60 lines more, above' end
+is "and the first of them" grep -qx 40 end
+FAILED=""
+is "without a failure the run passes" steps_done
