@@ -82,6 +82,7 @@ check_PROGRAMS += \
 	tests/unit/test_net \
 	tests/unit/test_notice \
 	tests/unit/test_old_spool \
+	tests/unit/test_origins \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
@@ -119,6 +120,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
 	tests/unit/test_waybill \
@@ -479,7 +481,9 @@ EXTRA_DIST += \
 	%D%/scenario/conns-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
+	%D%/scenario/order-users.scn \
 	%D%/scenario/pause-expiry.scn \
 	%D%/scenario/pause-idle.scn \
 	%D%/scenario/pause-pattern.scn \
