@@ -12,7 +12,6 @@ libvmta_a_SOURCES = \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
 	%D%/explain.c %D%/explain.h \
-	%D%/fair.c %D%/fair.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
@@ -29,6 +28,7 @@ libvmta_a_SOURCES = \
 	%D%/lint.def \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
+	%D%/origins.c %D%/origins.h \
 	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
@@ -37,6 +37,7 @@ libvmta_a_SOURCES = \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
+	%D%/pressure.c %D%/pressure.h \
 	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
@@ -44,11 +45,15 @@ libvmta_a_SOURCES = \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
+	%D%/sched_lane.c \
 	%D%/sched_priv.h \
 	%D%/sched_serve.c \
+	%D%/sched_shared.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
+	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
@@ -62,6 +67,7 @@ libvmta_a_SOURCES = \
 	%D%/table.c %D%/table.h \
 	%D%/tables.c \
 	%D%/timer.c %D%/timer.h \
+	%D%/turns.c %D%/turns.h \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
