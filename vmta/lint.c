@@ -222,6 +222,35 @@ lint_tell(struct lint *l, enum lint_kind kind, const struct lint_side *limit,
 	l->fn(l->ctx, &f);
 }
 
+static struct lint_limit
+show_line(struct lint *l, const struct conf_node *n)
+{
+	struct buf text = { 0 };
+	struct lint_limit out = { n->name, n->value, "", n->file, n->line };
+
+	explain_block_name(&text, n);
+	out.block = region_strdup(l->rg, buf_cstr(&text));
+	buf_fini(&text);
+	return out;
+}
+
+void
+lint_tell_lines(struct lint *l, enum lint_kind kind,
+    const struct conf_node *limit, const struct conf_node *by)
+{
+	struct lint_finding f = {
+		.kind = kind,
+		.word = kinds[kind].word,
+		.limit = show_line(l, limit),
+		.by = show_line(l, by),
+		.what = kinds[kind].what,
+		.numbers = "",
+		.advice = kinds[kind].advice,
+	};
+
+	l->fn(l->ctx, &f);
+}
+
 static const struct {
 	const char *name;
 	double seconds;
@@ -261,18 +290,41 @@ print_amount(struct buf *out, enum lint_unit unit, double amount, size_t period)
 	buf_printf(out, "/%s", units[period].name);
 }
 
+static bool
+is_whole(double v)
+{
+	double whole;
+
+	if (!(v >= 1 && v < 1e18)) /* fits the integer */
+		return false;
+	whole = (double)(uint64_t)(v + 0.5);
+	return whole - v < v * 1e-9 && v - whole < v * 1e-9;
+}
+
+/* The shortest period in which both are whole, or at least something. */
+static size_t
+common_period(double a, double b)
+{
+	size_t i = 0, n = sizeof(units) / sizeof(units[0]);
+
+	while (i < n &&
+	    !(is_whole(a * units[i].seconds) && is_whole(b * units[i].seconds)))
+		i++;
+	if (i < n)
+		return i;
+	for (i = 0; i + 1 < n && a * units[i].seconds < 1;)
+		i++;
+	return i;
+}
+
 const char *
 lint_numbers(struct lint *l, enum lint_unit unit, const struct lint_side *limit,
     const struct lint_side *by)
 {
+	size_t period = common_period(by->amount, limit->amount);
 	struct buf text = { 0 };
 	const char *shown;
-	size_t period = 0;
 
-	/* The shortest in which both are something. */
-	while (period + 1 < sizeof(units) / sizeof(units[0]) &&
-	    by->amount * units[period].seconds < 1)
-		period++;
 	print_amount(&text, unit, by->amount, period);
 	if (by->note != NULL)
 		buf_printf(&text, " %s", by->note);
@@ -293,11 +345,36 @@ lint_compare(struct lint *l, enum lint_unit unit, const struct lint_side *limit,
 		    lint_numbers(l, unit, limit, by));
 }
 
+/* May mail come that nothing assigns, so that it is the built-in one's? */
+static bool
+has_unassigned(const struct snapshot *s)
+{
+	bool all = false;
+
+	for (const struct source_entry *e = s->sources; e != NULL;
+	     e = e->next) {
+		bool set = conf_is_set(&table_source, &e->set,
+		    "default-virtual-mta");
+		bool named = set && e->values.default_vmta[0] != '\0' &&
+		    snapshot_vmta(s, e->values.default_vmta) !=
+			snapshot_vmta_at(s, 0);
+
+		if (set && !named)
+			return true;
+		all = all ||
+		    (named && e->prefix.bits == 0 &&
+			e->prefix.addr.family == AF_INET);
+	}
+	return !all;
+}
+
 bool
 lint_run(const struct snapshot *s, lint_fn *fn, void *ctx)
 {
-	struct lint l = { s, region_new(), fn, ctx, 0 };
+	struct lint l = { s, region_new(), fn, ctx, 0, 0 };
 
+	if (strmap_count(s->vmtas) > 1 && !has_unassigned(s))
+		l.first_vmta = 1;
 	lint_nest(&l);
 	lint_queues(&l);
 	lint_lists(&l);

@@ -209,6 +209,50 @@ check_mxs(struct lint *l)
 	}
 }
 
+/* ---- lines of one block --------------------------------------------------- */
+
+/* Of a directive that is there twice in a block the last line counts. */
+static void
+check_twice(struct lint *l, const struct lint_owner *o)
+{
+	const struct conf_node *last[CONF_ROWS_MAX] = { NULL };
+
+	for (const struct conf_origin *w = o->set->origins; w != NULL;
+	     w = w->before) {
+		if (conf_type_adds_up(o->table->rows[w->row].type))
+			continue;
+		if (last[w->row] != NULL)
+			lint_tell_lines(l, LINT_OVERRIDDEN, w->node,
+			    last[w->row]);
+		else
+			last[w->row] = w->node;
+	}
+}
+
+static void
+check_blocks(struct lint *l)
+{
+	struct lint_owner o = lint_owner_global(l->s);
+
+	check_twice(l, &o);
+	for (const struct layer *y = l->s->layers; y != NULL; y = y->next) {
+		o = lint_owner_layer(y);
+		check_twice(l, &o);
+	}
+	for (size_t i = 0; i < strmap_count(l->s->vmtas); i++) {
+		o = lint_owner_vmta(strmap_at(l->s->vmtas, i));
+		check_twice(l, &o);
+	}
+	for (size_t i = 0; i < strmap_count(l->s->pools); i++) {
+		o = lint_owner_pool(strmap_at(l->s->pools, i));
+		check_twice(l, &o);
+	}
+	for (size_t i = 0; i < strmap_count(l->s->providers); i++) {
+		o = lint_owner_provider(strmap_at(l->s->providers, i));
+		check_twice(l, &o);
+	}
+}
+
 /* ---- jobs ----------------------------------------------------------------- */
 
 static void
@@ -241,5 +285,6 @@ lint_lists(struct lint *l)
 	check_sources(l);
 	check_ips(l);
 	check_mxs(l);
+	check_blocks(l);
 	check_jobs(l);
 }

@@ -68,15 +68,15 @@ compare_pool(struct lint *l, const struct pool_entry *p)
 	}
 }
 
-/* All virtual MTAs together; INFINITY when one has no limit. */
+/* All virtual MTAs from one on together; INFINITY when one has no limit. */
 static struct lint_side
-sum_of_vmtas(struct lint *l, enum lint_unit u)
+sum_of_vmtas(struct lint *l, enum lint_unit u, size_t first)
 {
 	size_t n = strmap_count(l->s->vmtas);
 	struct lint_side sum = lint_none();
 	double total = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = first; i < n; i++) {
 		struct lint_owner own = lint_owner_vmta(
 		    strmap_at(l->s->vmtas, i));
 		struct lint_side one = lint_side(&own, lint_names[u].vmta);
@@ -86,7 +86,8 @@ sum_of_vmtas(struct lint *l, enum lint_unit u)
 			sum = one;
 	}
 	sum.amount = total;
-	sum.note = region_printf(l->rg, "of %zu virtual MTAs together", n);
+	sum.note = region_printf(l->rg, "of %zu virtual MTA%s together",
+	    n - first, n - first == 1 ? "" : "s");
 	return sum;
 }
 
@@ -95,7 +96,7 @@ compare_process(struct lint *l)
 {
 	struct lint_owner own = lint_owner_global(l->s);
 	struct lint_side limit = lint_side(&own, "total-max-smtp-out");
-	struct lint_side sum = sum_of_vmtas(l, UNIT_CONNS);
+	struct lint_side sum = sum_of_vmtas(l, UNIT_CONNS, 0);
 
 	lint_compare(l, UNIT_CONNS, &limit, &sum);
 }
@@ -105,7 +106,7 @@ static void
 compare_senders(struct lint *l)
 {
 	const char *name = lint_names[UNIT_MSG].sender;
-	struct lint_side sum = sum_of_vmtas(l, UNIT_MSG);
+	struct lint_side sum = sum_of_vmtas(l, UNIT_MSG, l->first_vmta);
 
 	for (const struct job_entry *j = l->s->jobs; j != NULL; j = j->next) {
 		struct lint_owner own = { &table_job, &j->set, &j->pub,
@@ -181,7 +182,7 @@ sum_of_queues(struct lint *l, const struct provider_entry *p, enum lint_unit u)
 
 	if (!has_plain_domains(p) || p->pub.domains.n * n > QUEUES_MAX)
 		return lint_none();
-	for (size_t i = 0; i < n && isfinite(sum.total); i++)
+	for (size_t i = l->first_vmta; i < n && isfinite(sum.total); i++)
 		add_vmta(l, p, strmap_at(l->s->vmtas, i), u, &sum);
 	sum.lowest.amount = sum.total;
 	sum.lowest.note = region_printf(l->rg, "of %zu queue%s together",
@@ -218,27 +219,6 @@ compare_provider(struct lint *l, const struct provider_entry *p)
 
 /* ---- shares and jobs ----------------------------------------------------- */
 
-/* May mail come that nothing assigns, and so is the built-in's? */
-static bool
-has_unassigned(const struct snapshot *s)
-{
-	bool all = false;
-
-	for (const struct source_entry *e = s->sources; e != NULL;
-	     e = e->next) {
-		bool set = conf_is_set(&table_source, &e->set,
-		    "default-virtual-mta");
-		bool named = set && e->values.default_vmta[0] != '\0' &&
-		    snapshot_vmta(s, e->values.default_vmta) !=
-			snapshot_vmta_at(s, 0);
-
-		if (set && !named)
-			return true;
-		all = all || (named && e->prefix.bits == 0);
-	}
-	return !all;
-}
-
 /* Weights count between virtual MTAs: one alone has nobody. */
 static void
 check_share(struct lint *l)
@@ -246,7 +226,7 @@ check_share(struct lint *l)
 	struct lint_owner own;
 	struct lint_side share;
 
-	if (strmap_count(l->s->vmtas) != 2 || has_unassigned(l->s))
+	if (strmap_count(l->s->vmtas) != 2 || l->first_vmta == 0)
 		return;
 	own = lint_owner_vmta(strmap_at(l->s->vmtas, 1));
 	share = lint_side(&own, "fair-share");

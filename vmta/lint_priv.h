@@ -46,6 +46,8 @@ struct lint {
 	lint_fn *fn;
 	void *ctx;
 	size_t merges; /* of settings, so far */
+	/* 1: no mail is the built-in virtual MTA's but notifications; else 0 */
+	size_t first_vmta;
 };
 
 /* Comparing levels of settings: about a second. */
@@ -75,6 +77,9 @@ const struct lint_side *lint_lower(const struct lint_side *a,
 void lint_tell(struct lint *l, enum lint_kind kind,
     const struct lint_side *limit, const struct lint_side *by,
     const char *numbers);
+/* The same for two lines as they stand. */
+void lint_tell_lines(struct lint *l, enum lint_kind kind,
+    const struct conf_node *limit, const struct conf_node *by);
 /* "10/s with 2 addresses, against 600/h", in the unit of the limit. */
 const char *lint_numbers(struct lint *l, enum lint_unit unit,
     const struct lint_side *limit, const struct lint_side *by);
@@ -92,7 +97,7 @@ void lint_lists(struct lint *l);
 /* Of a <domain> block: a queue that it may count for. */
 struct lint_queue {
 	const char *domain;
-	bool exact; /* the domain itself, not one of many */
+	bool is_sample; /* it stands for all that a pattern fits */
 	const struct vmta_entry *vmta;
 	const struct layer *setters[CONF_ROWS_MAX]; /* who set each row last */
 	struct queue_conf conf;

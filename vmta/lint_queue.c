@@ -45,7 +45,6 @@ lint_queue_of(struct lint *l, const char *domain, const struct vmta_entry *v,
 {
 	memset(q, 0, sizeof(*q));
 	q->domain = domain;
-	q->exact = true;
 	q->vmta = v;
 	q->conf = l->s->queue_defaults;
 	settings_layers(l->s, domain, v->pub.name, note_setters, q);
@@ -61,27 +60,42 @@ concerns(const struct layer *layer, const struct vmta_entry *v)
 	return layer->pool == NULL || layer->pool == v->domain_pool;
 }
 
+/* The domain in each virtual MTA that the block is for. */
+static void
+each_vmta(struct lint *l, const struct layer *layer, const char *pattern,
+    lint_queue_fn *fn, void *ctx)
+{
+	const char *domain = snapshot_sample_domain(l->rg, pattern);
+	bool is_sample = strcmp(domain, pattern) != 0;
+	bool notices = strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0;
+	size_t first = notices ? 0 : l->first_vmta;
+	size_t n = notices ? 1 : strmap_count(l->s->vmtas);
+	struct lint_queue q;
+
+	for (size_t i = first; i < n && l->merges < LINT_MERGES_MAX; i++) {
+		const struct vmta_entry *v = strmap_at(l->s->vmtas, i);
+
+		l->merges++;
+		if (!concerns(layer, v))
+			continue;
+		lint_queue_of(l, domain, v, &q);
+		q.is_sample = is_sample;
+		fn(ctx, &q);
+	}
+}
+
 void
 lint_each_queue(struct lint *l, const struct layer *layer, lint_queue_fn *fn,
     void *ctx)
 {
-	struct lint_queue q;
-
 	for (size_t i = 0; i < layer->patterns.n; i++) {
 		const char *pattern = layer->patterns.v[i];
-		const char *domain = snapshot_sample_domain(l->rg, pattern);
 
-		for (size_t k = 0; k < strmap_count(l->s->vmtas) &&
-		     l->merges < LINT_MERGES_MAX;
-		     k++) {
-			const struct vmta_entry *v = strmap_at(l->s->vmtas, k);
-
-			if (!concerns(layer, v))
-				continue;
-			lint_queue_of(l, domain, v, &q);
-			q.exact = strcmp(domain, pattern) == 0;
-			fn(ctx, &q);
-		}
+		each_vmta(l, layer, pattern, fn, ctx);
+		/* Its sample is the domain itself; others are below it. */
+		if (strncmp(pattern, "[*.]", 4) == 0)
+			each_vmta(l, layer,
+			    region_printf(l->rg, "*.%s", pattern + 4), fn, ctx);
 	}
 }
 
@@ -139,14 +153,14 @@ sum_of_sources(const struct lint *l, const struct lint_queue *q,
 	return sum;
 }
 
-/* Of the domain, if all that the block is about has the same one. */
+/* A provider by that name: of a pattern one sample says nothing of others. */
 static struct lint_side
 of_provider(const struct lint *l, const struct lint_queue *q,
     enum lint_unit unit)
 {
-	const struct provider *p = q->exact ?
-	    snapshot_provider(l->s, q->domain) :
-	    NULL;
+	const struct provider *p = q->is_sample ?
+	    NULL :
+	    snapshot_provider(l->s, q->domain);
 	struct lint_owner own;
 
 	if (p == NULL)
@@ -242,26 +256,48 @@ connect_by_rampup(const struct lint *l, const struct lint_queue *q,
 	return rampup(l, q);
 }
 
-/*
- * Connections that may be opened, times what each may carry, in messages; with
- * so many recipients that the rate is reached all the same, if it can be.
- */
+/* Messages that the connections carry which may be opened. */
 static struct lint_side
-msg_by_connects(const struct lint *l, const struct lint_queue *q,
-    const struct lint_side *limit)
+carried(const struct lint *l, const struct lint_queue *q)
 {
 	struct lint_side own = lint_own(l->s, q, "max-connect-rate");
 	struct lint_side ramp = rampup(l, q);
 	struct lint_side around = lint_around(l, q, UNIT_CONNECT);
 	struct lint_side by = *lint_lower(&ramp, lint_lower(&own, &around));
-	unsigned carried = q->conf.max_msg_per_conn;
+
+	if (q->conf.max_msg_per_conn == 0)
+		return lint_none();
+	by.amount *= q->conf.max_msg_per_conn;
+	return by;
+}
+
+/* Even with as many recipients as a message may have. */
+static struct lint_side
+msg_by_connects(const struct lint *l, const struct lint_queue *q,
+    const struct lint_side *limit)
+{
+	struct lint_side by = carried(l, q);
 
 	(void)limit;
-	if (carried == 0)
-		return lint_none();
-	by.amount *= carried;
+	by.amount *= q->conf.max_rcpt_per_msg;
 	by.note = region_printf(l->rg,
-	    "with max-msg-per-connection %u and one recipient each", carried);
+	    "with max-msg-per-connection %u and max-rcpt-per-message %u",
+	    q->conf.max_msg_per_conn, q->conf.max_rcpt_per_msg);
+	return by;
+}
+
+/* With one recipient each, where more would do. */
+static struct lint_side
+msg_by_messages(const struct lint *l, const struct lint_queue *q,
+    const struct lint_side *limit)
+{
+	struct lint_side by = carried(l, q);
+
+	if (lint_is_more(limit->amount, by.amount * q->conf.max_rcpt_per_msg))
+		return lint_none();
+	by.note = region_printf(l->rg,
+	    "with max-msg-per-connection %u and one recipient each",
+	    q->conf.max_msg_per_conn);
 	return by;
 }
 
@@ -280,7 +316,9 @@ conns_by_rate(const struct lint *l, const struct lint_queue *q,
 	double idle_s = (double)q->conf.idle_timeout_us / (double)US_PER_S;
 
 	(void)limit;
-	by.amount = 1 + ceil(by.amount * (BUSY_S + idle_s));
+	by.amount *= BUSY_S + idle_s;
+	if (by.amount < UINT32_MAX) /* rounded up, and one that is opened */
+		by.amount = 2 + (double)(uint32_t)by.amount;
 	by.note = "can be busy at once";
 	return by;
 }
@@ -350,7 +388,8 @@ static const struct {
 	{ "max-connect-rate", LINT_UNREACHABLE, UNIT_CONNECT,
 	    connect_by_rampup },
 	{ "max-msg-rate", LINT_UNREACHABLE, UNIT_MSG, within_msg },
-	{ "max-msg-rate", LINT_RECIPIENTS, UNIT_MSG, msg_by_connects },
+	{ "max-msg-rate", LINT_UNREACHABLE, UNIT_MSG, msg_by_connects },
+	{ "max-msg-rate", LINT_RECIPIENTS, UNIT_MSG, msg_by_messages },
 	{ "max-data-volume-rate", LINT_UNREACHABLE, UNIT_DATA, within_data },
 	{ "max-errors-per-connection", LINT_UNREACHABLE, UNIT_CONNS,
 	    errors_by_recipients },
@@ -428,11 +467,24 @@ tell_verdicts(struct block *b)
 	}
 }
 
+/* Is it about address literals?  One of a range says nothing of others. */
+static bool
+has_literals(const struct layer *layer)
+{
+	for (size_t i = 0; i < layer->patterns.n; i++)
+		if (layer->patterns.v[i][0] == '[' &&
+		    layer->patterns.v[i][1] != '*')
+			return true;
+	return false;
+}
+
 static void
 tell_overrides(struct block *b)
 {
 	struct lint_owner own = lint_owner_layer(b->layer);
 
+	if (has_literals(b->layer))
+		return;
 	for (size_t i = 0; i < table_domain.count; i++) {
 		const struct override *o = &b->overrides[i];
 		const char *directive = table_domain.rows[i].name;
@@ -441,7 +493,7 @@ tell_overrides(struct block *b)
 
 		if (!lint_is_written(&limit) || o->asked == 0 || o->own > 0)
 			continue;
-		CHECK(o->other != NULL); /* at least the block itself set it */
+		CHECK(o->other != NULL); /* or the block's own would count */
 		other = lint_owner_layer(o->other);
 		by = lint_side(&other, directive);
 		lint_tell(b->l, LINT_OVERRIDDEN, &limit, &by, "");
@@ -453,27 +505,45 @@ tell_overrides(struct block *b)
 /* What a host MTA takes if nobody says otherwise (Postfix). */
 #define USUAL_SIZE 10240000
 
-/* The largest message that any source may hand in; 0: no limit anywhere. */
-static uint64_t
-largest_message(const struct snapshot *s, struct lint_side *by)
+/* Of sources the largest message so far, and who says so. */
+struct largest {
+	uint64_t size;
+	struct lint_side by;
+};
+
+/* One that has its size from a wider source is no larger than that. */
+static void
+consider(struct largest *most, const struct source_entry *e, uint64_t size)
 {
-	uint64_t largest = 0;
+	struct lint_owner own = { &table_source, &e->set, &e->values, NULL };
+
+	if (size <= most->size)
+		return;
+	most->size = size;
+	most->by = lint_side(&own, "max-message-size");
+}
+
+static struct largest
+largest_message(const struct snapshot *s)
+{
+	struct largest most = { 0, lint_none() };
 
 	for (const struct source_entry *e = s->sources; e != NULL;
 	     e = e->next) {
-		struct lint_owner own = { &table_source, &e->set, &e->values,
-			NULL };
 		struct source_conf conf;
 
 		settings_source(s, &e->prefix.addr, NULL, &conf);
-		if (conf.max_size == SIZE_UNLIMITED)
-			return 0;
-		if (conf.max_size <= largest)
-			continue;
-		largest = conf.max_size;
-		*by = lint_side(&own, "max-message-size");
+		consider(&most, e, conf.max_size);
 	}
-	return largest;
+	for (size_t i = 0; i < strmap_count(s->named_sources); i++) {
+		const struct source_entry *e = strmap_at(s->named_sources, i);
+
+		if (conf_is_set(&table_source, &e->set, "max-message-size"))
+			consider(&most, e, e->values.max_size);
+	}
+	if (most.size == SIZE_UNLIMITED)
+		most.size = 0; /* as if nobody had said anything */
+	return most;
 }
 
 /* A message that is more than a whole period allows goes alone in it. */
@@ -481,23 +551,23 @@ static void
 check_volume(struct lint *l, const struct lint_owner *own,
     const char *directive)
 {
-	struct lint_side limit = lint_side(own, directive), by = lint_none();
-	uint64_t largest = largest_message(l->s, &by);
+	struct lint_side limit = lint_side(own, directive);
+	struct largest most = largest_message(l->s);
 	const struct conf_directive *row = conf_find_row(own->table, directive);
 	struct data_rate rate;
 	struct buf text = { 0 };
 
 	memcpy(&rate, (const char *)own->values + row->offset, sizeof(rate));
 	if (!lint_is_written(&limit) || rate.period_us == 0 ||
-	    rate.bytes >= (largest == 0 ? USUAL_SIZE : largest))
+	    rate.bytes >= (most.size == 0 ? USUAL_SIZE : most.size))
 		return;
 	str_size(&text, rate.bytes);
-	buf_printf(&text,
-	    largest == 0 ? ", and max-message-size is not set" :
-			   ", against messages of ");
-	if (largest != 0)
-		str_size(&text, largest);
-	lint_tell(l, LINT_MESSAGE, &limit, largest == 0 ? NULL : &by,
+	buf_str(&text, ", against messages of ");
+	if (most.size == 0)
+		buf_str(&text, "any size");
+	else
+		str_size(&text, most.size);
+	lint_tell(l, LINT_MESSAGE, &limit, most.size == 0 ? NULL : &most.by,
 	    region_strdup(l->rg, buf_cstr(&text)));
 	buf_fini(&text);
 }
