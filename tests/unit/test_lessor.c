@@ -88,6 +88,15 @@ on_first(struct post *p)
 static void on_next(struct post *p);
 
 static void
+on_last(struct post *p)
+{
+	(void)p;
+	say("last", 1);
+	lessor_end(lessor);
+	say("late", 1); /* nobody has it any more */
+}
+
+static void
 on_next(struct post *p)
 {
 	next_rounds();
@@ -124,6 +133,7 @@ int
 main(void)
 {
 	struct post first = { .fn = on_first }, next = { .fn = on_next };
+	struct post last = { .fn = on_last };
 
 	(void)tmpdir_make();
 	restart();
@@ -148,6 +158,10 @@ main(void)
 	stop();
 	restart();
 	is_str(spool.leases, "end=1+0; ", "and forgotten");
+	worker_post(scheduler, &last);
+	stop();
+	restart();
+	is_str(spool.leases, "end=1+0; last=1+0; ", "the last is the last");
 	stop();
 	tmpdir_remove();
 	return done_testing();
