@@ -136,7 +136,8 @@ on_home(struct post *p)
 	CHECK(l->out > 0);
 	l->out--;
 	for (size_t i = 0; i < b->count; i++)
-		l->fn(l->ctx, b->tickets[i], b->leases.kept);
+		if (b->tickets[i] != 0)
+			l->fn(l->ctx, b->tickets[i], b->leases.kept);
 	batch_free(&b);
 }
 

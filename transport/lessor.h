@@ -34,7 +34,7 @@ void lessor_stamp(struct lease_stamp *now_r);
 
 /*
  * Copies both; rec NULL: the limit is forgotten.  The ticket comes back with
- * the answer.
+ * the answer; there is none to 0.
  */
 void lessor_put(struct lessor *l, struct slice key,
     const struct lease_record *rec, uint64_t ticket);

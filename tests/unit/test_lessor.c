@@ -30,6 +30,16 @@ on_answer(void *ctx, uint64_t ticket, bool kept)
 		spool_wake('E');
 }
 
+/* Nobody asks about "n05". */
+static uint64_t
+ticket_for(const char *name)
+{
+	tickets++;
+	if (strcmp(name, "n05") == 0)
+		return 0;
+	return strcmp(name, "end") == 0 ? END : tickets;
+}
+
 static void
 say(const char *name, int lease)
 {
@@ -39,7 +49,7 @@ say(const char *name, int lease)
 	char *copy = mem_strdup(name);
 
 	lessor_put(lessor, slice_of(copy), lease == -1 ? NULL : &rec,
-	    strcmp(name, "end") == 0 ? END : ++tickets);
+	    ticket_for(name));
 	memset(copy, 'x', strlen(copy)); /* it is the lessor's no more */
 	free(copy);
 }
@@ -140,7 +150,7 @@ main(void)
 	worker_post(scheduler, &first);
 	ok(spool_wait('E'), "a round is answered");
 	is_str(answers,
-	    "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 1000 ",
+	    "1 2 3 4 5 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 1000 ",
 	    "each in its turn");
 	stop();
 	restart();
@@ -153,7 +163,7 @@ main(void)
 	worker_post(scheduler, &next);
 	ok(spool_wait('E'), "many rounds");
 	is_str(answers,
-	    "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 1000 ",
+	    "1 2 3 4 5 7 8 9 10 11 12 13 14 15 16 17 18 19 20 1000 ",
 	    "each in its turn");
 	stop();
 	restart();
