@@ -64,6 +64,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_lease \
 	tests/unit/test_limit \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
@@ -563,6 +564,7 @@ EXTRA_DIST += \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \
 	%D%/unit/acct_life.h \
+	%D%/unit/arrivals.h \
 	%D%/unit/loop.h \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

@@ -18,6 +18,7 @@ libvmta_a_SOURCES = \
 	%D%/keys.c \
 	%D%/known_types.c \
 	%D%/known.def \
+	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
 	%D%/listener.def \
