@@ -2,6 +2,7 @@ noinst_LIBRARIES += liblib.a
 liblib_a_SOURCES = \
 	%D%/acceptor.c %D%/acceptor.h \
 	%D%/base64.c %D%/base64.h \
+	%D%/boot.c %D%/boot.h \
 	%D%/check.h \
 	%D%/child.c %D%/child.h \
 	%D%/clock.c %D%/clock.h \
@@ -10,6 +11,7 @@ liblib_a_SOURCES = \
 	%D%/conf_hosts.c %D%/conf_hosts.h \
 	%D%/conf_known.c %D%/conf_known.h \
 	%D%/conf_lex.c %D%/conf_lex.h \
+	%D%/conf_limits.c %D%/conf_limits.h \
 	%D%/conf_macro.c %D%/conf_macro.h \
 	%D%/conf_parse.c %D%/conf_parse.h \
 	%D%/conf_print.c %D%/conf_print.h \

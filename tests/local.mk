@@ -33,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
+	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
@@ -65,6 +66,7 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_lease \
+	tests/unit/test_leases \
 	tests/unit/test_limit \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
@@ -102,6 +104,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
+	tests/unit/test_snapshot_limits \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -458,6 +461,7 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
