@@ -175,10 +175,13 @@ void
 lease_write(struct lease *l, struct window *w, int64_t now_us,
     struct lease_record *rec)
 {
-	uint64_t n = worth(w);
+	uint64_t n = worth(w), need = l->need, room = window_room(w, now_us);
 
 	CHECK(l->state == LEASE_WANTED);
-	write_record(l, w, l->need > n ? l->need : n, now_us, rec);
+	/* What was needed may have gone in part; more than all goes alone. */
+	if (need > room && need <= w->max)
+		need = room;
+	write_record(l, w, need > n ? need : n, now_us, rec);
 }
 
 void

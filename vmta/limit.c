@@ -105,13 +105,21 @@ rate_limit_fini(struct rate_limit *l)
 }
 
 uint64_t
-rate_limit_room(struct rate_limit *l, int64_t now_us)
+rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us)
 {
+	uint64_t room;
+
 	if (!l->limited)
-		return UINT64_MAX;
+		return wish;
 	if (pacer_next(&l->pacer, now_us) > now_us)
 		return 0;
-	return window_room(&l->window, now_us);
+	room = window_room(&l->window, now_us);
+	if (room > wish)
+		room = wish;
+	if (room > 0 && l->lease != NULL &&
+	    lease_next(l->lease, &l->window, room, now_us) > now_us)
+		room = lease_room(l->lease, l->window.pending);
+	return room;
 }
 
 int64_t

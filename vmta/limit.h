@@ -41,6 +41,7 @@ struct rate_limit {
 	struct pacer pacer;
 	struct window window;
 	struct lease *lease; /* NULL: not over a long period, or not kept */
+	bool taken_up; /* what an earlier process has spent is in it */
 };
 
 /* Also for a change: windows go on.  A zeroed struct is unlimited. */
@@ -65,10 +66,10 @@ void rate_limit_restore(struct rate_limit *l, const struct lease_record *rec,
 void rate_limit_restore_full(struct rate_limit *l, int64_t start_us);
 
 /*
- * How many may go now; UINT64_MAX: no limit.  More than a lease has are asked
- * for by rate_limit_next_for().
+ * How many of so many that are wished for may go now.  A lease that has fewer
+ * lets those go and asks for the rest.
  */
-uint64_t rate_limit_room(struct rate_limit *l, int64_t now_us);
+uint64_t rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us);
 /*
  * When the next one may, or n > 0 together; more than the limit ever allows
  * go alone, when nothing else is in the window.  INT64_MAX: as soon as what is

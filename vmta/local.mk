@@ -39,6 +39,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
 	%D%/sched_lane.c \
+	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_priv.h \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \

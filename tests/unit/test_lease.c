@@ -133,7 +133,7 @@ run_pending(struct life *f)
 static void
 spend(struct life *f, uint64_t most)
 {
-	uint64_t room = rate_limit_room(&f->limit, engine(f)), n;
+	uint64_t room = rate_limit_room(&f->limit, most, engine(f)), n;
 
 	if (rate_limit_next(&f->limit, engine(f)) > engine(f) ||
 	    f->pendings == PENDING_MAX)

@@ -26,7 +26,7 @@ send(const struct rate *rate, uint64_t most, int64_t lag_us, int64_t until_us)
 	rate_limit_set(&l, rate, now);
 	seen_count = 0;
 	while ((now = rate_limit_next(&l, now)) < until_us) {
-		uint64_t room = rate_limit_room(&l, now), n;
+		uint64_t room = rate_limit_room(&l, UINT64_MAX, now), n;
 
 		n = 1 + rnd(most < room ? most : room);
 		rate_limit_take(&l, n, now);
@@ -180,7 +180,7 @@ test_alone(void)
 	is_int(rate_limit_next_for(&l, 1, 102 * S), 201 * S + S / 2,
 	    "and nothing else until it has left");
 	rate_limit_return(&l, 0);
-	is_int(rate_limit_room(&l, 102 * S), 0, "no room");
+	is_int(rate_limit_room(&l, UINT64_MAX, 102 * S), 0, "no room");
 	rate_limit_fini(&l);
 }
 
@@ -199,7 +199,7 @@ test_clock_back(void)
 	next = rate_limit_next(&l, D - H);
 	is_int(next, D - H + 100 * S + S / 2,
 	    "an hour back: all counts as of now, and no longer");
-	ok(rate_limit_room(&l, next) == 10, "then the window is empty");
+	ok(rate_limit_room(&l, UINT64_MAX, next) == 10, "then the window is empty");
 	rate_limit_fini(&l);
 }
 
