@@ -144,7 +144,8 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
@@ -224,7 +225,8 @@ tests_unit_test_stats_table_SOURCES = \
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \

@@ -41,7 +41,7 @@ struct rate_limit {
 	struct pacer pacer;
 	struct window window;
 	struct lease *lease; /* NULL: not over a long period, or not kept */
-	bool taken_up; /* what an earlier process has spent is in it */
+	bool taken_up;       /* what an earlier process has spent is in it */
 };
 
 /* Also for a change: windows go on.  A zeroed struct is unlimited. */

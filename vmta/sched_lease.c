@@ -15,7 +15,9 @@
 /* ---- names --------------------------------------------------------------- */
 
 static const char *const limit_names[LIMIT_RATES] = {
-	[LIMIT_CONNECT] = "connect", [LIMIT_MSG] = "msg", [LIMIT_DATA] = "data"
+	[LIMIT_CONNECT] = "connect",
+	[LIMIT_MSG] = "msg",
+	[LIMIT_DATA] = "data"
 };
 
 /*
@@ -305,7 +307,8 @@ sched_leases_end(struct sched *s, int64_t now_us)
 	struct lease *l;
 
 	CHECK(!s->in_callback);
-	TAILQ_FOREACH(l, &s->leases.list.all, of_all) {
+	TAILQ_FOREACH(l, &s->leases.list.all, of_all)
+	{
 		if (!l->recorded)
 			continue;
 		lease_write_last(l, window_of(l), now_us, &rec);

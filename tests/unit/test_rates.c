@@ -199,7 +199,8 @@ test_clock_back(void)
 	next = rate_limit_next(&l, D - H);
 	is_int(next, D - H + 100 * S + S / 2,
 	    "an hour back: all counts as of now, and no longer");
-	ok(rate_limit_room(&l, UINT64_MAX, next) == 10, "then the window is empty");
+	ok(rate_limit_room(&l, UINT64_MAX, next) == 10,
+	    "then the window is empty");
 	rate_limit_fini(&l);
 }
 
