@@ -314,7 +314,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	struct entry *e;
 
 	CHECK(!s->in_callback && count > 0);
-	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job);
+	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job,
+	    rcpts[0].user);
 	for (size_t i = 0; i < count; i++) {
 		struct sched_queue *q;
 

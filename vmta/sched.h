@@ -119,8 +119,8 @@ struct sched_rcpt_in {
 	uint16_t attempts;
 	int64_t due_us; /* 0 or past: now */
 	/* Of the message, the same for all: */
-	int64_t queued_us; /* when accepted, on the engine clock */
-	const char *job;   /* NULL is "" */
+	int64_t queued_us;      /* when accepted, on the engine clock */
+	const char *job, *user; /* NULL is ""; user: that authenticated */
 };
 
 /*
@@ -240,7 +240,7 @@ struct sched_rcpt_info {
 	const struct entry *entry; /* for sched_rcpt_message() */
 	uint64_t id;
 	uint32_t size; /* of the body */
-	const char *job;
+	const char *job, *user;
 	int64_t queued_us;
 	uint32_t n;
 	uint16_t attempts;

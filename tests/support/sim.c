@@ -493,7 +493,8 @@ keep(void *ctx, const struct sched_rcpt_info *info)
 		    .attempts = info->attempts,
 		    .due_us = info->due_us,
 		    .queued_us = info->queued_us,
-		    .job = mail->job } };
+		    .job = mail->job,
+		    .user = mail->user } };
 	l->n++;
 	return true;
 }
@@ -525,7 +526,7 @@ keep_all(struct kept_list *l)
 static void
 give_back(struct kept_list *l)
 {
-	struct sched_rcpt_in in[UINT8_MAX];
+	struct sched_rcpt_in *in = mem_array(UINT8_MAX, sizeof(*in));
 	struct sim *sim = l->sim;
 
 	for (size_t i = 0, n; i < l->n; i += n) {
@@ -540,6 +541,7 @@ give_back(struct kept_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		message_unref(&l->v[i].msg);
 	free(l->v);
+	free(in);
 }
 
 static bool
@@ -655,7 +657,7 @@ make_message(struct sim *sim, const struct sim_submit *what)
 void
 sim_submit(struct sim *sim, const struct sim_submit *what)
 {
-	struct sched_rcpt_in in[UINT8_MAX] = { 0 };
+	struct sched_rcpt_in *in = mem_array(UINT8_MAX, sizeof(*in));
 
 	CHECK(what->rcpts > 0 && what->rcpts <= UINT8_MAX);
 	for (uint32_t k = 0; k < what->messages; k++) {
@@ -668,11 +670,13 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 			in[i].priority = what->priority;
 			in[i].queued_us = sim->now_us - what->age_us;
 			in[i].job = what->job;
+			in[i].user = what->user;
 		}
 		sim->ended[m->id] = (uint8_t)what->rcpts;
 		sched_add(sim->sched, m, in, what->rcpts, sim->now_us);
 		message_unref(&m);
 	}
+	free(in);
 	sim_count(sim, what->domain, what->vmta)->submitted +=
 	    (uint64_t)what->messages * what->rcpts;
 	sim->next_run_us = sim->now_us;
