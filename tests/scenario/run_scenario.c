@@ -7,6 +7,7 @@
  *	config without NAME    this virtual MTA is gone
  *	server DOMAIN { ... }  how its servers behave; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
+ *	       [job NAME] [user NAME]
  *	run TIME
  *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
  *	schedule DOMAIN[/VMTA] [recipients]
@@ -41,6 +42,7 @@ struct play {
 	unsigned line;
 	struct sim *sim;
 	struct snapshot *conf; /* being written, for start or reload */
+	struct region *rg;     /* names of jobs and users */
 	bool running;
 	int64_t run_from_us; /* where the last `run` began */
 	int bad;             /* lines that make no sense, expectations missed */
@@ -528,6 +530,10 @@ play_submit(struct play *p, struct words *w)
 			what.priority = (uint8_t)number(p, value);
 		else if (strcmp(name, "age") == 0)
 			what.age_us = duration(p, value);
+		else if (strcmp(name, "job") == 0)
+			what.job = region_strdup(p->rg, value);
+		else if (strcmp(name, "user") == 0)
+			what.user = region_strdup(p->rg, value);
 		else
 			complain(p, "submit knows no \"%s\"", name);
 	}
@@ -646,6 +652,7 @@ play(const char *path)
 		return;
 	}
 	p.sim = mem_new(struct sim);
+	p.rg = region_new();
 	p.conf = fake_conf_new();
 	while (fgets(line, sizeof(line), f) != NULL) {
 		p.line++;
@@ -659,6 +666,7 @@ play(const char *path)
 	sim_fini(p.sim);
 	snapshot_unref(&p.conf);
 	free(p.sim);
+	region_free(&p.rg);
 	(void)ok(p.bad == 0, "%s: %s", p.file, label);
 }
 
