@@ -96,6 +96,7 @@ check_PROGRAMS += \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
+	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
@@ -145,6 +146,10 @@ tests_unit_test_acct_row_SOURCES = \
 	%D%/unit/test_acct_row.c
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
+
+tests_unit_test_sched_lease_SOURCES = \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/unit/test_sched_lease.c
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
@@ -503,6 +508,9 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/restart-keeps-day.scn \
+	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-queue.scn \
