@@ -66,6 +66,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_lease \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
@@ -96,6 +97,7 @@ check_PROGRAMS += \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
+	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
@@ -146,10 +148,15 @@ tests_unit_test_acct_row_SOURCES = \
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
 
+tests_unit_test_sched_lease_SOURCES = \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/unit/test_sched_lease.c
+
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
@@ -229,7 +236,8 @@ tests_unit_test_stats_table_SOURCES = \
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
@@ -416,6 +424,7 @@ EXTRA_DIST += \
 	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_limits.py \
 	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
 	%D%/crash/test_receivers.py \
@@ -500,6 +509,9 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/restart-keeps-day.scn \
+	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-queue.scn \
@@ -558,6 +570,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
+	%D%/system/test_leases.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
@@ -577,6 +590,7 @@ EXTRA_DIST += \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \
 	%D%/unit/acct_life.h \
+	%D%/unit/arrivals.h \
 	%D%/unit/loop.h \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

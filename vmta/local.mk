@@ -18,6 +18,7 @@ libvmta_a_SOURCES = \
 	%D%/keys.c \
 	%D%/known_types.c \
 	%D%/known.def \
+	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
 	%D%/lint.c %D%/lint.h \
@@ -46,6 +47,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
 	%D%/sched_lane.c \
+	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_priv.h \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \

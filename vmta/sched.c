@@ -121,21 +121,23 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 }
 
 void
-sched_set_rates(struct sched_queue *q, int64_t now_us)
+sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	if (q->has_rates)
 		return;
 	q->has_rates = true;
 	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
+	leases_enter(s, &q->scope);
 }
 
 void
-sched_drop_rates(struct sched_queue *q, int64_t now_us)
+sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	if (q->ready > 0 || !TAILQ_EMPTY(&q->all_conns) || !q->has_rates ||
 	    scope_end(&q->scope) > now_us)
 		return;
 	q->has_rates = false;
+	leases_forget(s, &q->scope);
 	scope_forget_rates(&q->scope);
 }
 
@@ -178,6 +180,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	domain_set_init(&s->domains);
 	qconf_set_init(&s->confs);
 	table_init(&s->queues, &queue_ops);
+	leases_init(s);
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
@@ -212,6 +215,7 @@ sched_free(struct sched **sp)
 	}
 	shared_fini(&s->process);
 	table_fini(&s->lanes);
+	leases_fini(s);
 	table_fini(&s->vmtas);
 	table_fini(&s->queues);
 	qconf_set_fini(&s->confs);
@@ -342,6 +346,9 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_CONN:
 			conn_take_back(s, OF(sched_conn, timer, t));
 			break;
+		case TIMER_LEASES:
+			leases_expire(s, now_us);
+			break;
 		}
 	}
 }
@@ -355,10 +362,13 @@ serve_dirty(struct sched *s, int64_t now_us)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
 		q->is_dirty = false;
 		if (q->idle_us > 0 && q->rcpts == 0 &&
-		    TAILQ_EMPTY(&q->all_conns) && sched_forget_at(q) <= now_us)
+		    TAILQ_EMPTY(&q->all_conns) &&
+		    sched_forget_at(q) <= now_us) {
+			leases_forget(s, &q->scope);
 			queue_free(s, &q);
-		else
+		} else {
 			sched_serve(s, q, now_us, false);
+		}
 	}
 }
 
@@ -387,6 +397,7 @@ sched_run(struct sched *s, int64_t now_us)
 		serve_dirty(s, now_us);
 		conns_open(s, now_us);
 	} while (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us);
+	leases_ask(s, now_us);
 	if (s->stale != NULL)
 		return now_us;
 	next = timer_next(&s->timers);

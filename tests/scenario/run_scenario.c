@@ -9,6 +9,7 @@
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
  *	       [job NAME] [user NAME]
  *	run TIME
+ *	restart                ends and starts anew; crash: without an end
  *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
  *	schedule DOMAIN[/VMTA] [recipients]
  *	forget most            starts to look for most connections anew
@@ -624,6 +625,10 @@ play_line(struct play *p, char *text)
 	} else if (strcmp(verb, "reload") == 0) {
 		sim_reload(p->sim, p->conf);
 		p->conf = fake_conf_copy(p->sim->conf);
+	} else if (strcmp(verb, "restart") == 0) {
+		sim_restart(p->sim, false);
+	} else if (strcmp(verb, "crash") == 0) {
+		sim_restart(p->sim, true);
 	} else if (strcmp(verb, "pause") == 0) {
 		play_pause(p, &w, true);
 	} else if (strcmp(verb, "resume") == 0) {
