@@ -41,8 +41,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
 	%D%/sched_lane.c \
-	%D%/sched_origin.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
+	%D%/sched_origin.c \
 	%D%/sched_priv.h \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
