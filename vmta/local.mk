@@ -51,6 +51,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/scope.c %D%/scope.h \
+	%D%/sched_why.c %D%/sched_why.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \
@@ -70,4 +71,5 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/why.def \
 	%D%/window.c %D%/window.h

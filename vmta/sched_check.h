@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmta/sched_why.h"
 #include "vmta/scope.h"
 
 struct sched;
@@ -64,6 +65,7 @@ struct check {
 	enum check_at at;
 	enum limit_kind kind; /* unless AT_NONE */
 	check_fn *says_no;
+	enum why_kind why;
 };
 
 /* Rows in tables; those of the queue alone come first. */
