@@ -345,6 +345,14 @@ lint_compare(struct lint *l, enum lint_unit unit, const struct lint_side *limit,
 		    lint_numbers(l, unit, limit, by));
 }
 
+/* Another one than the built-in, or a pool. */
+static bool
+names_vmta(const struct snapshot *s, const char *name)
+{
+	return name[0] != '\0' &&
+	    snapshot_vmta(s, name) != snapshot_vmta_at(s, 0);
+}
+
 /* May mail come that nothing assigns, so that it is the built-in one's? */
 static bool
 has_unassigned(const struct snapshot *s)
@@ -355,15 +363,21 @@ has_unassigned(const struct snapshot *s)
 	     e = e->next) {
 		bool set = conf_is_set(&table_source, &e->set,
 		    "default-virtual-mta");
-		bool named = set && e->values.default_vmta[0] != '\0' &&
-		    snapshot_vmta(s, e->values.default_vmta) !=
-			snapshot_vmta_at(s, 0);
+		bool named = set && names_vmta(s, e->values.default_vmta);
 
 		if (set && !named)
 			return true;
 		all = all ||
 		    (named && e->prefix.bits == 0 &&
 			e->prefix.addr.family == AF_INET);
+	}
+	for (size_t i = 0; i < strmap_count(s->named_sources); i++) {
+		const struct source_entry *e = strmap_at(s->named_sources, i);
+
+		if (conf_is_set(&table_source, &e->set,
+			"default-virtual-mta") &&
+		    !names_vmta(s, e->values.default_vmta))
+			return true;
 	}
 	return !all;
 }

@@ -413,6 +413,7 @@ struct override {
 struct block {
 	struct lint *l;
 	const struct layer *layer;
+	bool has[RULES]; /* does it set what the rule is about? */
 	struct verdict verdicts[RULES];
 	struct override overrides[CONF_ROWS_MAX];
 };
@@ -420,12 +421,12 @@ struct block {
 static void
 judge(struct block *b, const struct lint_queue *q, size_t i)
 {
-	struct lint_side limit = lint_own(b->l->s, q, rules[i].directive);
 	struct verdict *v = &b->verdicts[i];
-	struct lint_side by;
+	struct lint_side limit, by;
 
 	if (lint_setter(q, rules[i].directive) != b->layer)
 		return;
+	limit = lint_own(b->l->s, q, rules[i].directive);
 	v->counts++;
 	by = rules[i].by(b->l, q, &limit);
 	if (!isfinite(limit.amount) || !lint_is_more(limit.amount, by.amount))
@@ -441,7 +442,8 @@ judge_queue(void *ctx, const struct lint_queue *q)
 	struct block *b = ctx;
 
 	for (size_t i = 0; i < RULES; i++)
-		judge(b, q, i);
+		if (b->has[i])
+			judge(b, q, i);
 	for (size_t i = 0; i < table_domain.count; i++) {
 		b->overrides[i].asked++;
 		if (q->setters[i] == b->layer)
@@ -632,6 +634,9 @@ lint_queues(struct lint *l)
 
 		if (y->set.origins == NULL)
 			continue;
+		for (size_t i = 0; i < RULES; i++)
+			b.has[i] = conf_is_set(&table_domain, &y->set,
+			    rules[i].directive);
 		lint_each_queue(l, y, judge_queue, &b);
 		tell_verdicts(&b);
 		tell_overrides(&b);

@@ -398,15 +398,16 @@ def digest_mistakes(folder):
         tap.check(said in r.stderr, r.stderr)
 
 
-@tap.test("the manual's examples of accounting: nothing is wrong with them")
+@tap.test("the manual's examples of accounting and limits: nothing is wrong")
 def examples(folder):
     manual = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                           "..", "..", "doc", "mailrace.conf.5.in")
     with open(manual) as f:
-        found = re.findall(r"^<acct-file .*?^</acct-file>\n", f.read(),
-                           re.M | re.S)
-    tap.check(len(found) >= 2, "examples in " + manual)
-    path = folder.write("examples.conf", "".join(found))
+        found = [m[0] for m in re.finditer(
+            r"^<(acct-file|provider|job) .*?^</\1>\n", f.read(), re.M | re.S)]
+    tap.check(len(found) >= 4, "examples in " + manual)
+    path = folder.write("examples.conf", "domain-macro gmail gmail.com\n"
+                        + "".join(found))
     r = folder.run("test", "config", "--portable", config=path)
     tap.equal(r.returncode, 0, r.stderr)
     tap.equal([line for line in r.stderr.splitlines() if not re.search(
