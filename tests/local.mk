@@ -70,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
+	tests/unit/test_lint \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
@@ -96,6 +97,8 @@ check_PROGRAMS += \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
+	tests/unit/test_sched_fair \
+	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
@@ -145,6 +148,15 @@ tests_unit_test_acct_row_SOURCES = \
 	%D%/unit/test_acct_row.c
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
+
+tests_unit_test_sched_fair_SOURCES = \
+	%D%/unit/test_sched_fair.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
+tests_unit_test_sched_lease_SOURCES = \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/unit/test_sched_lease.c
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
@@ -474,15 +486,24 @@ EXTRA_DIST += \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
+	%D%/scenario/connect-provider.scn \
+	%D%/scenario/connect-queue.scn \
+	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
 	%D%/scenario/conns-per-connection.scn \
+	%D%/scenario/conns-pool.scn \
+	%D%/scenario/conns-provider.scn \
 	%D%/scenario/conns-queue.scn \
 	%D%/scenario/conns-reuse.scn \
 	%D%/scenario/conns-total-fair.scn \
 	%D%/scenario/conns-vmta.scn \
+	%D%/scenario/data-pool.scn \
+	%D%/scenario/data-provider.scn \
+	%D%/scenario/data-queue.scn \
+	%D%/scenario/data-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/order-jobs.scn \
@@ -495,6 +516,8 @@ EXTRA_DIST += \
 	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-pool.scn \
+	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
@@ -503,6 +526,9 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/restart-keeps-day.scn \
+	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-queue.scn \
@@ -511,6 +537,12 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
+	%D%/scenario/sources-connect.scn \
+	%D%/scenario/sources-conns.scn \
+	%D%/scenario/sources-data.scn \
+	%D%/scenario/sources-rate.scn \
+	%D%/scenario/share-jobs.scn \
+	%D%/scenario/share-vmta.scn \
 	%D%/scenario/sources-rotate.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \

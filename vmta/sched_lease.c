@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
 #include "vmta/sched_priv.h"
+
+#define EXPIRE_US (60 * US_PER_S)
 
 /* ---- names --------------------------------------------------------------- */
 
@@ -29,6 +32,9 @@ name_limit(struct buf *out, const struct scope *c, unsigned kind)
 {
 	const struct sched_queue *q;
 	const struct sched_vmta *v;
+	const struct sched_named *n;
+	const struct queue_source *src;
+	char text[NET_ADDR_TEXT];
 
 	switch (c->kind) {
 	case SCOPE_QUEUE:
@@ -44,8 +50,22 @@ name_limit(struct buf *out, const struct scope *c, unsigned kind)
 		    envelope_vmta_shown(v->name));
 		break;
 	case SCOPE_SOURCE:
+		src = (const void *)((const char *)c -
+		    offsetof(struct queue_source, scope));
+		buf_printf(out, "source %s %s/%s %s", limit_names[kind],
+		    src->queue->domain->name,
+		    envelope_vmta_shown(src->queue->vmta->name),
+		    src->addr.family == 0 ? "any" :
+					    net_addr_text(&src->addr, text));
+		break;
 	case SCOPE_POOL:
 	case SCOPE_PROVIDER:
+		n = (const void *)((const char *)c -
+		    offsetof(struct sched_named, shared.scope));
+		buf_printf(out, "%s %s %s",
+		    c->kind == SCOPE_POOL ? "pool" : "provider",
+		    limit_names[kind], n->name);
+		break;
 	case SCOPE_PROCESS:
 	case SCOPE_JOB:
 	case SCOPE_USER:
@@ -147,7 +167,10 @@ sched_restore_lease(struct sched *s, struct slice key,
 	table_add(&s->leases.left, &l->link);
 }
 
-/* Of limits that have gone, or did not come back so far. */
+/*
+ * Of limits that have gone, or did not come back so far.  All are looked at,
+ * but not for each that is over.
+ */
 void
 leases_expire(struct sched *s, int64_t now_us)
 {
@@ -170,6 +193,8 @@ leases_expire(struct sched *s, int64_t now_us)
 			left_free(s, &l);
 		}
 	}
+	if (next < now_us + EXPIRE_US)
+		next = now_us + EXPIRE_US;
 	timer_set(&s->timers, &s->leases.timer, next);
 }
 
@@ -200,6 +225,7 @@ sched_restored(struct sched *s, bool used, bool damaged, int64_t now_us)
 			leases_enter(s,
 			    &OF(sched_vmta, link, link)->shared.scope);
 	}
+	named_enter_leases(s);
 	leases_expire(s, now_us);
 }
 
@@ -294,10 +320,7 @@ sched_leased(struct sched *s, uint64_t ticket, bool kept, int64_t now_us)
 	if (l == NULL)
 		return; /* that limit has gone */
 	c = l->of;
-	if (c->kind == SCOPE_QUEUE)
-		sched_dirty(s, OF(sched_queue, scope, c));
-	else
-		shared_changed(OF(shared, scope, c));
+	scope_changed(s, c);
 }
 
 void
@@ -330,14 +353,15 @@ leases_init(struct sched *s)
 void
 leases_fini(struct sched *s)
 {
-	struct table_link *link;
+	struct table *t = &s->leases.left;
 
 	CHECK(TAILQ_EMPTY(&s->leases.list.all));
 	timer_set(&s->timers, &s->leases.timer, INT64_MAX);
-	while ((link = table_any(&s->leases.left)) != NULL) {
-		struct left *l = OF(left, link, link);
+	for (size_t i = 0; i < t->cap; i++)
+		while (t->buckets[i] != NULL) {
+			struct left *l = OF(left, link, t->buckets[i]);
 
-		left_free(s, &l);
-	}
-	table_fini(&s->leases.left);
+			left_free(s, &l);
+		}
+	table_fini(t);
 }
