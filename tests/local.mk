@@ -65,6 +65,7 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_limit \
+	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \

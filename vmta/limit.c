@@ -3,49 +3,6 @@
 
 #include "lib/check.h"
 
-void
-line_init(struct line *l)
-{
-	TAILQ_INIT(&l->list);
-	l->n = 0;
-}
-
-void
-line_join(struct line *l, struct waiter *w)
-{
-	if (w->line == l)
-		return;
-	CHECK(w->line == NULL);
-	TAILQ_INSERT_TAIL(&l->list, w, link);
-	w->line = l;
-	l->n++;
-}
-
-void
-line_rejoin(struct waiter *w)
-{
-	CHECK(w->line != NULL);
-	TAILQ_REMOVE(&w->line->list, w, link);
-	TAILQ_INSERT_TAIL(&w->line->list, w, link);
-}
-
-void
-line_leave(struct waiter *w)
-{
-	if (w->line == NULL)
-		return;
-	CHECK(w->line->n > 0);
-	TAILQ_REMOVE(&w->line->list, w, link);
-	w->line->n--;
-	w->line = NULL;
-}
-
-struct waiter *
-line_first(const struct line *l)
-{
-	return TAILQ_FIRST(&l->list);
-}
-
 /* ---- so many at once ----------------------------------------------------- */
 
 void

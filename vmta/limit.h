@@ -7,42 +7,18 @@
  * into any period.  The pacer runs at what the window can sustain, 98.6 % to
  * 99 % of the rate.
  *
- * Who is told "not now" waits in the line of the limit; whoever frees it
- * serves the line from its head, as far as there is room.  So nobody ever
- * looks through all queues.  The scheduler thread owns limits and waiters.
+ * Who is told "not now" waits in a line (vmta/line.h).  Scheduler thread only.
  */
 
 #ifndef VMTA_LIMIT_H
 #define VMTA_LIMIT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "lib/str.h"
 #include "vmta/pacer.h"
 #include "vmta/window.h"
-
-/* ---- who waits ----------------------------------------------------------- */
-
-struct line;
-
-struct waiter { /* embedded in what waits; zeroed: does not wait */
-	TAILQ_ENTRY(waiter) link;
-	struct line *line;
-};
-
-struct line {
-	TAILQ_HEAD(, waiter) list;
-	uint32_t n;
-};
-
-void line_init(struct line *l);
-void line_join(struct line *l, struct waiter *w); /* at the end; once */
-void line_rejoin(struct waiter *w);               /* goes to the end */
-void line_leave(struct waiter *w);                /* also when not in one */
-struct waiter *line_first(const struct line *l);
 
 /* ---- so many at once ----------------------------------------------------- */
 

@@ -19,6 +19,7 @@ libvmta_a_SOURCES = \
 	%D%/known_types.c \
 	%D%/known.def \
 	%D%/limit.c %D%/limit.h \
+	%D%/line.c %D%/line.h \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
 	%D%/pacer.c %D%/pacer.h \

@@ -147,6 +147,8 @@ bool vmta_is_full(struct sched_vmta *v, int64_t now_us);
 void vmta_run(struct sched_vmta *v, int64_t now_us);
 /* After a change: in or out of the ring, and its timer. */
 void vmta_offer(struct sched_vmta *v, int64_t now_us);
+void vmta_queue_up(struct line *l, struct waiter *w,
+    const struct sched_vmta *v);
 void vmta_wants_open(struct sched_queue *q, int64_t now_us);
 void vmta_wants_no_open(struct sched_queue *q);
 /* Counts a connection as taking up the VMTA's rate, or not. */

@@ -106,7 +106,7 @@ wait_for_rate(struct sched *s, struct sched_queue *q, int64_t own_us,
 	if (own_us > now_us && own_us >= vmta_us) {
 		line_leave(&q->rate_wait);
 	} else {
-		line_join(&q->vmta->rate_line, &q->rate_wait);
+		vmta_queue_up(&q->vmta->rate_line, &q->rate_wait, q->vmta);
 		vmta_offer(q->vmta, now_us);
 		own_us = INT64_MAX;
 	}

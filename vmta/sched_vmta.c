@@ -273,14 +273,25 @@ vmta_offer(struct sched_vmta *v, int64_t now_us)
 	set_timer(v, now_us);
 }
 
+/* Of one virtual MTA: who comes first is first. */
+void
+vmta_queue_up(struct line *l, struct waiter *w, const struct sched_vmta *v)
+{
+	const struct line_key k = { .vmta = v,
+		.vmta_weight = 1,
+		.origin_weight = 1 };
+
+	line_join(l, w, &k);
+}
+
 void
 vmta_wants_open(struct sched_queue *q, int64_t now_us)
 {
 	struct sched_vmta *v = q->vmta;
 
-	if (q->open_wait.line != NULL)
+	if (q->open_wait.flow != NULL)
 		return;
-	line_join(&v->open_line, &q->open_wait);
+	vmta_queue_up(&v->open_line, &q->open_wait, v);
 	if (v->flow.joined)
 		v->sched->waiting++;
 	else
@@ -292,7 +303,7 @@ vmta_wants_no_open(struct sched_queue *q)
 {
 	struct sched_vmta *v = q->vmta;
 
-	if (q->open_wait.line == NULL)
+	if (q->open_wait.flow == NULL)
 		return;
 	if (v->flow.joined)
 		v->sched->waiting--;

@@ -224,7 +224,7 @@ void
 vqueue_fini(struct sched_queue *q)
 {
 	CHECK(q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns));
-	CHECK(q->open_wait.line == NULL && q->rate_wait.line == NULL);
+	CHECK(q->open_wait.flow == NULL && q->rate_wait.flow == NULL);
 	CHECK(!q->is_dirty && q->timer.index == HEAP_NONE);
 	for (uint8_t i = 0; i < q->class_count; i++)
 		heap_fini(&q->classes[i].groups);

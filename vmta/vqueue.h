@@ -20,6 +20,7 @@
 #include "vmta/domain_obj.h"
 #include "vmta/heap.h"
 #include "vmta/limit.h"
+#include "vmta/line.h"
 #include "vmta/pause.h"
 #include "vmta/qconf.h"
 #include "vmta/retry.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pacer spreads, a window never lets more than N into a period, and a limit
- * is the later of the two; lines and deficit round robin are in fair order.
+ * is the later of the two; deficit round robin is fair.
  */
 #include "vmta/limit.h"
 
@@ -161,28 +161,6 @@ test_rate_limit(void)
 }
 
 static void
-test_lines(void)
-{
-	struct line l;
-	struct waiter a = { 0 }, b = { 0 }, c = { 0 };
-
-	line_init(&l);
-	line_join(&l, &a);
-	line_join(&l, &b);
-	line_join(&l, &c);
-	line_join(&l, &a);
-	is_int(l.n, 3, "who waits already is not added again");
-	ok(line_first(&l) == &a, "the first waits longest");
-	line_rejoin(&a);
-	line_leave(&b);
-	line_leave(&b);
-	ok(line_first(&l) == &c && l.n == 2, "leaving twice does no harm");
-	line_leave(&c);
-	line_leave(&a);
-	ok(line_first(&l) == NULL, "empty");
-}
-
-static void
 test_fair(void)
 {
 	struct fair f;
@@ -239,7 +217,6 @@ main(void)
 	test_window_lowered();
 	test_window_parts();
 	test_rate_limit();
-	test_lines();
 	test_fair();
 	test_retry();
 	return done_testing();
