@@ -14,6 +14,10 @@ BEGIN {
 	type["BOOL"] = "yes | no"
 	type["BOOL_INTERVAL"] = "yes | no | interval"
 	type["CIDR"] = "range"
+	type["CIDR_COUNTS"] = "range number"
+	type["CIDR_DATA_RATES"] = "range data-rate"
+	type["CIDR_RATES"] = "range rate"
+	type["DOMAIN_COUNTS"] = "domain number"
 	type["DATA_RATE"] = "data-rate"
 	type["PERCENT"] = "percentage"
 	type["UINT"] = "number"
@@ -101,6 +105,8 @@ function directive(text,    quoted, plainly, n, name, kind, preset, shown, words
 		sub(/\|.*/, "", preset)
 	}
 	out = ".It Ic " name " Ar " shown "\n" last_string(quoted, 6, n)
+	if (text ~ /, LATER, "/)
+		out = out "\nWithout effect so far."
 	if (preset != "")
 		out = out "\nThe default is\n.Ql " plain(preset) " ."
 	if (text ~ /, RESTART, "/)
@@ -133,7 +139,7 @@ function known(text,    quoted, n, name, part, fate, advice, out, i) {
 	else if (fate == "PROTECTS")
 		out = out "\nThis protects, and so it is an error until it " \
 		    "takes effect."
-	else if (fate !~ /^(ALIAS|HOURLY|LATER|SAME)$/)
+	else if (fate !~ /^(ALIAS|ANY_IP|HOURLY|LATER|SAME)$/)
 		fail("unknown fate " fate " of " name)
 	for (i = 1; i <= length(quoted[4]); i++)
 		rows[substr(quoted[4], i, 1)] = \

@@ -10,9 +10,11 @@ manual_tables = \
 	vmta/blocks.def \
 	vmta/domain.def \
 	vmta/global.def \
+	vmta/job.def \
 	vmta/known.def \
 	vmta/listener.def \
 	vmta/pool.def \
+	vmta/provider.def \
 	vmta/source.def \
 	vmta/user.def \
 	vmta/vmta.def

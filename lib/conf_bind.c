@@ -95,6 +95,10 @@ set_row(const struct conf_binder *b, const struct conf_table *table,
 	if (conf_value_parse(b->tree, a->row, n, slice_of(a->value), field,
 		&e) == 0) {
 		origin->items = conf_value_items(a->row, field);
+		if (a->row->reload == CONF_LATER)
+			conf_warning(b->errs, n->file, n->line,
+			    "%s has no effect yet %s", a->row->name,
+			    table->where);
 		return;
 	}
 	if (strchr(a->value, '$') != NULL && a->row->type != CONF_TYPE_DOMAINS)
@@ -130,13 +134,15 @@ resolve_name(const struct conf_binder *b, const struct conf_table *table,
 	}
 	if (conf_known_check(b, k, n, false) == -1)
 		return false;
-	if (k->fate != CONF_FATE_ALIAS && k->fate != CONF_FATE_SAME &&
-	    k->fate != CONF_FATE_HOURLY)
+	if (!conf_fate_renames(k->fate))
 		return false;
 	a->row = conf_find_row(table, k->advice);
 	CHECK(a->row != NULL); /* the tables are ours */
 	if (k->fate == CONF_FATE_HOURLY)
 		a->value = hourly(b, a->value);
+	else if (k->fate == CONF_FATE_ANY_IP)
+		a->value = region_printf(b->tree->rg, "0/0 %s",
+		    strcmp(a->value, "0") == 0 ? "unlimited" : a->value);
 	return true;
 }
 

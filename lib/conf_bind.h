@@ -11,7 +11,8 @@
  *
  * Which rows were set, and where, is remembered, so that levels can be merged
  * and shown.  Repeated single values: the last wins.  STRS, ADDRS, DOMAINS,
- * SOURCES and DKEYS add up; `""` empties them.  Everything that is wrong goes
+ * SOURCES, DKEYS and limits by address or domain (CIDR_COUNTS and so on) add
+ * up; `""` empties them.  Everything that is wrong goes
  * to the list of errors.  Memory comes from the tree's region.  One thread.
  *
  * Names without a row are those of conf_known.h, or errors.
@@ -46,12 +47,17 @@ enum conf_type {
 	CONF_TYPE_DOMAINS,
 	CONF_TYPE_HOSTS,
 	CONF_TYPE_SOURCES,
-	CONF_TYPE_DKEYS
+	CONF_TYPE_DKEYS,
+	CONF_TYPE_CIDR_COUNTS,
+	CONF_TYPE_CIDR_RATES,
+	CONF_TYPE_CIDR_DATA_RATES,
+	CONF_TYPE_DOMAIN_COUNTS
 };
 
 enum conf_reload {
-	CONF_LIVE,   /* counts from the next reload */
-	CONF_RESTART /* counts from the next start */
+	CONF_LIVE,    /* counts from the next reload */
+	CONF_RESTART, /* counts from the next start */
+	CONF_LATER    /* read and checked; no effect yet, which is warned of */
 };
 
 struct conf_directive {

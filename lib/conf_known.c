@@ -83,6 +83,7 @@ warn(const struct conf_binder *b, const struct conf_known *k,
 		break;
 	case CONF_FATE_ALIAS:
 	case CONF_FATE_HOURLY:
+	case CONF_FATE_ANY_IP:
 		conf_warning(b->errs, n->file, n->line,
 		    "%s is an old name: use %s", k->name, k->advice);
 		break;
@@ -90,6 +91,13 @@ warn(const struct conf_binder *b, const struct conf_known *k,
 	case CONF_FATE_READ:
 		break;
 	}
+}
+
+bool
+conf_fate_renames(enum conf_fate fate)
+{
+	return fate == CONF_FATE_ALIAS || fate == CONF_FATE_SAME ||
+	    fate == CONF_FATE_HOURLY || fate == CONF_FATE_ANY_IP;
 }
 
 int

@@ -25,6 +25,7 @@ enum conf_fate {
 	CONF_FATE_ALIAS,    /* an old name of the row that the advice names */
 	CONF_FATE_SAME,     /* another name of that row, without a warning */
 	CONF_FATE_HOURLY,   /* an old name of that rate, as a number an hour */
+	CONF_FATE_ANY_IP,   /* an old name of that limit, for every address */
 	CONF_FATE_READ      /* takes effect, read by code of its own */
 };
 
@@ -64,6 +65,9 @@ struct conf_schema {
 	size_t known_count;
 	const struct conf_form_types *types; /* beside the common ones */
 };
+
+/* Is it another name of a row? */
+bool conf_fate_renames(enum conf_fate fate);
 
 /* By name and place, with 0 in any place; NULL: not known there. */
 const struct conf_known *conf_known_find(const struct conf_schema *s,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/check.h"
+#include "lib/conf_limits.h"
 
 /* Text as it must be written to be read as one item of a list. */
 static void
@@ -110,6 +111,41 @@ print_dkey(struct buf *out, const struct conf_dkey *k)
 }
 
 static void
+print_count(struct buf *out, uint32_t max)
+{
+	if (max == 0)
+		buf_str(out, " unlimited");
+	else
+		buf_printf(out, " %u", max);
+}
+
+static void
+print_limit(const struct conf_directive *row, const void *field, size_t line,
+    struct buf *out)
+{
+	const struct conf_cidr_counts *counts = field;
+	const struct conf_cidr_rates *rates = field;
+	const struct conf_cidr_data_rates *data = field;
+	const struct conf_domain_counts *domains = field;
+
+	if (row->type == CONF_TYPE_CIDR_COUNTS) {
+		print_prefix(out, &counts->v[line].prefix);
+		print_count(out, counts->v[line].max);
+	} else if (row->type == CONF_TYPE_DOMAIN_COUNTS) {
+		print_text(out, domains->v[line].pattern);
+		print_count(out, domains->v[line].max);
+	} else if (row->type == CONF_TYPE_CIDR_RATES) {
+		print_prefix(out, &rates->v[line].prefix);
+		buf_byte(out, ' ');
+		str_rate(out, &rates->v[line].rate);
+	} else {
+		print_prefix(out, &data->v[line].prefix);
+		buf_byte(out, ' ');
+		str_data_rate(out, &data->v[line].rate);
+	}
+}
+
+static void
 print_item(const struct conf_directive *row, const void *field, size_t line,
     struct buf *out)
 {
@@ -118,6 +154,8 @@ print_item(const struct conf_directive *row, const void *field, size_t line,
 		    &((const struct conf_sources *)field)->v[line]);
 	else if (row->type == CONF_TYPE_DKEYS)
 		print_dkey(out, &((const struct conf_dkeys *)field)->v[line]);
+	else if (conf_type_is_limits(row->type))
+		print_limit(row, field, line, out);
 	else
 		print_text(out, ((const struct conf_strs *)field)->v[line]);
 }
@@ -169,6 +207,10 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
+	case CONF_TYPE_CIDR_COUNTS:
+	case CONF_TYPE_CIDR_RATES:
+	case CONF_TYPE_CIDR_DATA_RATES:
+	case CONF_TYPE_DOMAIN_COUNTS:
 		break;
 	}
 	CHECK_NEVER("a list among the single values");

@@ -28,6 +28,50 @@ struct conf_intervals { /* at most 30; the last one repeats */
 	int64_t *v; /* microseconds */
 };
 
+/*
+ * Limits by what they are for, in the order of the file.  Of addresses the
+ * first that fits counts, and 0/0 fits all; see lib/conf_limits.h.
+ */
+struct conf_cidr_count {
+	struct net_prefix prefix;
+	uint32_t max; /* 0: unlimited */
+};
+
+struct conf_cidr_counts {
+	size_t n;
+	struct conf_cidr_count *v;
+};
+
+struct conf_cidr_rate {
+	struct net_prefix prefix;
+	struct rate rate;
+};
+
+struct conf_cidr_rates {
+	size_t n;
+	struct conf_cidr_rate *v;
+};
+
+struct conf_cidr_data_rate {
+	struct net_prefix prefix;
+	struct data_rate rate;
+};
+
+struct conf_cidr_data_rates {
+	size_t n;
+	struct conf_cidr_data_rate *v;
+};
+
+struct conf_domain_count {
+	const char *pattern; /* a domain pattern, macros expanded */
+	uint32_t max;        /* 0: unlimited */
+};
+
+struct conf_domain_counts {
+	size_t n;
+	struct conf_domain_count *v;
+};
+
 struct conf_rates { /* one a day; the last one stays */
 	size_t n;
 	struct rate *v; /* count 0 with a period: none at all */
@@ -90,6 +134,10 @@ struct conf_dkeys {
 #define CONF_CTYPE_HOSTS struct conf_hosts
 #define CONF_CTYPE_SOURCES struct conf_sources
 #define CONF_CTYPE_DKEYS struct conf_dkeys
+#define CONF_CTYPE_CIDR_COUNTS struct conf_cidr_counts
+#define CONF_CTYPE_CIDR_RATES struct conf_cidr_rates
+#define CONF_CTYPE_CIDR_DATA_RATES struct conf_cidr_data_rates
+#define CONF_CTYPE_DOMAIN_COUNTS struct conf_domain_counts
 
 /*
  * Everything that is wrong.  Errors are all kept; a warning that was given

@@ -8,6 +8,7 @@
 #include "lib/conf_bind.h"
 #include "lib/conf_hosts.h"
 #include "lib/conf_lex.h"
+#include "lib/conf_limits.h"
 
 #define INTERVALS_MAX 30
 #define RATES_MAX 400 /* a day each */
@@ -134,7 +135,8 @@ parse_bool_interval(const struct conf_directive *row, struct slice s,
 }
 
 static int
-parse_percent(struct slice s, uint32_t *out, struct err *e)
+parse_percent(const struct conf_directive *row, struct slice s, uint32_t *out,
+    struct err *e)
 {
 	struct slice digits = s;
 	uint64_t v;
@@ -144,6 +146,8 @@ parse_percent(struct slice s, uint32_t *out, struct err *e)
 	if (str_to_u64(digits, &v, e) == -1 || v > 100)
 		return err_set(e, "\"%.*s\" is not a percentage", (int)s.len,
 		    s.p);
+	if (check_bounds(row, v, print_count, e) == -1)
+		return -1;
 	*out = (uint32_t)v;
 	return 0;
 }
@@ -265,20 +269,6 @@ parse_strs(const struct conf_tree *tree, enum conf_type type, struct slice s,
 	}
 }
 
-/* Grows an array of the region by one; its capacity is a power of two. */
-static void *
-grow(struct region *rg, void *v, size_t n, size_t size)
-{
-	void *more;
-
-	if ((n & (n - 1)) != 0)
-		return v;
-	more = region_array(rg, n == 0 ? 1 : n * 2, size);
-	if (n > 0)
-		memcpy(more, v, n * size);
-	return more;
-}
-
 /*
  * No connection can come from these; an address of one link (fe80::/10) would
  * need an interface, which has no place here.
@@ -324,7 +314,7 @@ add_sources(struct region *rg, const struct net_prefix *block, const char *name,
 		*low = (uint8_t)(first + i);
 		if (!is_usable_source(&src.addr))
 			return err_set(e, "it cannot be a source address");
-		out->v = grow(rg, out->v, out->n, sizeof(out->v[0]));
+		out->v = region_grow(rg, out->v, out->n, sizeof(out->v[0]));
 		out->v[out->n++] = src;
 	}
 	return 0;
@@ -395,7 +385,8 @@ parse_dkey(const struct conf_tree *tree, const struct conf_node *n,
 		str_lower(d);
 		if (strcmp(d, "*") != 0 && !conf_is_host_name(slice_of(d)))
 			return err_set(e, "\"%s\" is not a domain", d);
-		out->v = grow(tree->rg, out->v, out->n, sizeof(out->v[0]));
+		out->v = region_grow(tree->rg, out->v, out->n,
+		    sizeof(out->v[0]));
 		out->v[out->n++] = (struct conf_dkey){
 			.selector = selector,
 			.domain = d,
@@ -416,7 +407,7 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 	case CONF_TYPE_UINT:
 		return parse_uint(row, s, field, e);
 	case CONF_TYPE_PERCENT:
-		return parse_percent(s, field, e);
+		return parse_percent(row, s, field, e);
 	case CONF_TYPE_BOOL:
 		return str_to_bool(s, field, e);
 	case CONF_TYPE_BOOL_INTERVAL:
@@ -447,6 +438,10 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
+	case CONF_TYPE_CIDR_COUNTS:
+	case CONF_TYPE_CIDR_RATES:
+	case CONF_TYPE_CIDR_DATA_RATES:
+	case CONF_TYPE_DOMAIN_COUNTS:
 		break;
 	}
 	CHECK_NEVER("a list among the scalars");
@@ -464,6 +459,8 @@ conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
 		return parse_source(tree, text, field, e);
 	if (row->type == CONF_TYPE_DKEYS)
 		return parse_dkey(tree, n, text, field, e);
+	if (conf_type_is_limits(row->type))
+		return conf_limits_parse(tree, row, text, field, e);
 	if (conf_type_adds_up(row->type))
 		return parse_strs(tree, row->type, text, field, e);
 	if (conf_unquote(text, tree->rg, &word, e) == -1)
@@ -495,6 +492,10 @@ conf_type_size(enum conf_type type)
 		SIZE(HOSTS),
 		SIZE(SOURCES),
 		SIZE(DKEYS),
+		SIZE(CIDR_COUNTS),
+		SIZE(CIDR_RATES),
+		SIZE(CIDR_DATA_RATES),
+		SIZE(DOMAIN_COUNTS),
 #undef SIZE
 	};
 
@@ -507,7 +508,7 @@ conf_type_adds_up(enum conf_type type)
 {
 	return type == CONF_TYPE_STRS || type == CONF_TYPE_ADDRS ||
 	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_SOURCES ||
-	    type == CONF_TYPE_DKEYS;
+	    type == CONF_TYPE_DKEYS || conf_type_is_limits(type);
 }
 
 size_t

@@ -10,6 +10,7 @@ liblib_a_SOURCES = \
 	%D%/conf_hosts.c %D%/conf_hosts.h \
 	%D%/conf_known.c %D%/conf_known.h \
 	%D%/conf_lex.c %D%/conf_lex.h \
+	%D%/conf_limits.c %D%/conf_limits.h \
 	%D%/conf_macro.c %D%/conf_macro.h \
 	%D%/conf_parse.c %D%/conf_parse.h \
 	%D%/conf_print.c %D%/conf_print.h \

@@ -174,6 +174,19 @@ region_array(struct region *rg, size_t count, size_t size)
 }
 
 void *
+region_grow(struct region *rg, void *items, size_t n, size_t size)
+{
+	void *more;
+
+	if ((n & (n - 1)) != 0)
+		return items;
+	more = region_array(rg, n == 0 ? 1 : n * 2, size);
+	if (n > 0)
+		memcpy(more, items, n * size);
+	return more;
+}
+
+void *
 region_dup(struct region *rg, const void *p, size_t len)
 {
 	void *copy = region_alloc(rg, len);

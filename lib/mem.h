@@ -41,6 +41,11 @@ void region_reset(struct region *rg); /* frees all, keeps the first block */
 void *region_alloc(struct region *rg, size_t len); /* 16-byte aligned */
 void *region_zalloc(struct region *rg, size_t len);
 void *region_array(struct region *rg, size_t count, size_t size);
+/*
+ * Room for one more than n items in an array that only grows by one: its
+ * capacity is the next power of two, and 0 items need none yet.
+ */
+void *region_grow(struct region *rg, void *items, size_t n, size_t size);
 void *region_dup(struct region *rg, const void *p, size_t len);
 char *region_strdup(struct region *rg, const char *s);
 char *region_strndup(struct region *rg, const char *s, size_t len);

@@ -33,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_form \
 	tests/unit/test_conf_hosts \
 	tests/unit/test_conf_lex \
+	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
@@ -83,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_policy \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_rates \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
@@ -100,6 +102,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_session_load \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
+	tests/unit/test_snapshot_limits \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \

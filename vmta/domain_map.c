@@ -170,26 +170,26 @@ find_name(struct domain_map *m, const char *name)
 	return en;
 }
 
-static int
-add_literal(struct domain_map *m, const char *pattern, bool from_macro,
-    const void *value, struct err *e)
+static struct values *
+literal_values(struct domain_map *m, const char *pattern, struct err *e)
 {
 	struct slice s = slice_of(pattern);
 	struct net_prefix prefix;
 
 	s = (struct slice){ s.p + 1, s.len - 1 };
-	if (s.len == 0 || s.p[s.len - 1] != ']')
-		return err_set(e, "\"%s\" lacks a \"]\"", pattern);
+	if (s.len == 0 || s.p[s.len - 1] != ']') {
+		(void)err_set(e, "\"%s\" lacks a \"]\"", pattern);
+		return NULL;
+	}
 	s.len--;
 	if (net_prefix_parse(s, &prefix, e) == -1)
-		return -1;
-	add_value(m, find_literal(m, &prefix), from_macro, value);
-	return 0;
+		return NULL;
+	return find_literal(m, &prefix);
 }
 
-int
-domain_map_add(struct domain_map *m, const char *pattern, bool from_macro,
-    const void *value, struct err *e)
+/* Where the values of a pattern are or go to; NULL: it is none. */
+static struct values *
+pattern_values(struct domain_map *m, const char *pattern, struct err *e)
 {
 	bool both = strncmp(pattern, "[*.]", 4) == 0;
 	bool below = strncmp(pattern, "*.", 2) == 0;
@@ -197,23 +197,39 @@ domain_map_add(struct domain_map *m, const char *pattern, bool from_macro,
 	char name[DOMAIN_MAX + 1];
 	struct entry *en;
 
-	if (strcmp(pattern, "*") == 0) {
-		add_value(m, &m->all, from_macro, value);
-		return 0;
-	}
+	if (strcmp(pattern, "*") == 0)
+		return &m->all;
 	if (!both && pattern[0] == '[')
-		return add_literal(m, pattern, from_macro, value, e);
+		return literal_values(m, pattern, e);
 	/* {bounce} and their like are queues too. */
 	if (!normalise(domain, name) ||
-	    (name[0] != '{' && !conf_is_host_name(slice_of(name))))
-		return err_set(e, "\"%s\" is not a domain pattern", pattern);
+	    (name[0] != '{' && !conf_is_host_name(slice_of(name)))) {
+		(void)err_set(e, "\"%s\" is not a domain pattern", pattern);
+		return NULL;
+	}
 	en = find_name(m, name);
-	add_value(m,
-	    both      ? &en->both :
-		below ? &en->below :
-			&en->exact,
-	    from_macro, value);
+	return both ? &en->both : below ? &en->below : &en->exact;
+}
+
+int
+domain_map_add(struct domain_map *m, const char *pattern, bool from_macro,
+    const void *value, struct err *e)
+{
+	struct values *list = pattern_values(m, pattern, e);
+
+	if (list == NULL)
+		return -1;
+	add_value(m, list, from_macro, value);
 	return 0;
+}
+
+const void *
+domain_map_get(struct domain_map *m, const char *pattern)
+{
+	struct err ignored;
+	const struct values *list = pattern_values(m, pattern, &ignored);
+
+	return list == NULL || list->first == NULL ? NULL : list->first->v;
 }
 
 /* ---- matching ------------------------------------------------------------ */

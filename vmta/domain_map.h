@@ -30,6 +30,12 @@ void domain_map_free(struct domain_map **mp);
 int domain_map_add(struct domain_map *m, const char *pattern, bool from_macro,
     const void *value, struct err *e);
 
+/*
+ * The first value under that very pattern; NULL: none, or no pattern.  Only
+ * while the map is built: it may make room for the pattern.
+ */
+const void *domain_map_get(struct domain_map *m, const char *pattern);
+
 typedef void domain_map_fn(void *ctx, const void *value);
 void domain_map_match(const struct domain_map *m, const char *domain,
     domain_map_fn *fn, void *ctx);

@@ -101,7 +101,8 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
     const struct place *place)
 {
 	const void *field = (const char *)owner + row->offset;
-	size_t items = conf_print_lines(row, field);
+	size_t items = row->reload == CONF_LATER ? 0 :
+						   conf_print_lines(row, field);
 
 	for (size_t i = 0; i < items; i++) {
 		buf_clear(&x->value);

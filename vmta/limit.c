@@ -33,21 +33,33 @@ slots_room(const struct slots *l)
 
 /* ---- so many in a period ------------------------------------------------- */
 
-void
-rate_limit_set(struct rate_limit *l, const struct rate *rate, int64_t now_us)
+static void
+set(struct rate_limit *l, uint64_t max, int64_t period_us, int64_t now_us)
 {
-	l->limited = rate->count > 0;
+	l->limited = max > 0;
 	if (!l->limited)
 		return; /* what is pending is still settled in the window */
 	if (l->was_limited) {
-		window_set(&l->window, rate->count, rate->period_us);
-		pacer_set(&l->pacer, rate->count, window_span(&l->window),
-		    now_us);
+		window_set(&l->window, max, period_us);
+		pacer_set(&l->pacer, max, window_span(&l->window), now_us);
 		return;
 	}
 	l->was_limited = true;
-	window_init(&l->window, rate->count, rate->period_us);
-	pacer_init(&l->pacer, rate->count, window_span(&l->window), now_us);
+	window_init(&l->window, max, period_us);
+	pacer_init(&l->pacer, max, window_span(&l->window), now_us);
+}
+
+void
+rate_limit_set(struct rate_limit *l, const struct rate *rate, int64_t now_us)
+{
+	set(l, rate->count, rate->period_us, now_us);
+}
+
+void
+rate_limit_set_data(struct rate_limit *l, const struct data_rate *rate,
+    int64_t now_us)
+{
+	set(l, rate->bytes, rate->period_us, now_us);
 }
 
 void
@@ -57,29 +69,32 @@ rate_limit_fini(struct rate_limit *l)
 	*l = (struct rate_limit){ 0 };
 }
 
-uint32_t
+uint64_t
 rate_limit_room(struct rate_limit *l, int64_t now_us)
 {
-	uint32_t room;
-
 	if (!l->limited)
-		return UINT32_MAX;
+		return UINT64_MAX;
 	if (pacer_next(&l->pacer, now_us) > now_us)
 		return 0;
-	room = window_room(&l->window, now_us);
-	return room > PACER_TAKE_MAX ? PACER_TAKE_MAX : room;
+	return window_room(&l->window, now_us);
 }
 
 int64_t
-rate_limit_next(struct rate_limit *l, int64_t now_us)
+rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us)
 {
 	int64_t paced, free;
 
 	if (!l->limited)
 		return now_us;
 	paced = pacer_next(&l->pacer, now_us);
-	free = window_next(&l->window, now_us);
+	free = window_next(&l->window, n, now_us);
 	return paced > free ? paced : free;
+}
+
+int64_t
+rate_limit_next(struct rate_limit *l, int64_t now_us)
+{
+	return rate_limit_next_for(l, 1, now_us);
 }
 
 int64_t
@@ -93,25 +108,25 @@ rate_limit_end(const struct rate_limit *l)
 }
 
 bool
-rate_limit_take(struct rate_limit *l, uint32_t n, int64_t now_us)
+rate_limit_take(struct rate_limit *l, uint64_t n, int64_t now_us)
 {
 	if (!l->limited)
 		return false;
-	CHECK(window_room(&l->window, now_us) >= n);
+	CHECK(window_next(&l->window, n, now_us) <= now_us);
 	CHECK(pacer_take(&l->pacer, n, now_us));
 	window_take(&l->window, n);
 	return true;
 }
 
 void
-rate_limit_return(struct rate_limit *l, uint32_t n)
+rate_limit_return(struct rate_limit *l, uint64_t n)
 {
 	window_return(&l->window, n);
 	pacer_return(&l->pacer, n);
 }
 
 void
-rate_limit_settle(struct rate_limit *l, uint32_t n, int64_t when_us)
+rate_limit_settle(struct rate_limit *l, uint64_t n, int64_t when_us)
 {
 	window_settle(&l->window, n, when_us);
 }

@@ -4,8 +4,8 @@
  * a period.  The one place that answers: go, or when.
  *
  * A rate has two gates: the pacer spreads, the window never lets more than N
- * into any period.  The pacer runs at what the window can sustain, 98.6 % to
- * 99 % of the rate.
+ * into any period.  The pacer runs at what the window can sustain, 99.4 % to
+ * 99.5 % of the rate.  What counts are recipients, connections or bytes.
  *
  * Who is told "not now" waits in a line (vmta/line.h).  Scheduler thread only.
  */
@@ -44,21 +44,28 @@ struct rate_limit {
 /* Also for a change: windows go on.  A zeroed struct is unlimited. */
 void rate_limit_set(struct rate_limit *l, const struct rate *rate,
     int64_t now_us);
+void rate_limit_set_data(struct rate_limit *l, const struct data_rate *rate,
+    int64_t now_us);
 void rate_limit_fini(struct rate_limit *l);
 
-/* How many may go now, and when the next one may. */
-uint32_t rate_limit_room(struct rate_limit *l, int64_t now_us);
+/* How many may go now; UINT64_MAX: no limit. */
+uint64_t rate_limit_room(struct rate_limit *l, int64_t now_us);
+/*
+ * When the next one may, or n > 0 together; more than the limit ever allows
+ * go alone, when nothing else is in the window.
+ */
 int64_t rate_limit_next(struct rate_limit *l, int64_t now_us);
+int64_t rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us);
 /* When it will have forgotten all, or 0. */
 int64_t rate_limit_end(const struct rate_limit *l);
 
 /*
- * Takes n, which rate_limit_room() has granted.  True: each of them must be
- * returned or settled.
+ * Takes n, for which it is time (rate_limit_next_for()).  True: each of them
+ * must be returned or settled.
  */
-bool rate_limit_take(struct rate_limit *l, uint32_t n, int64_t now_us);
-void rate_limit_return(struct rate_limit *l, uint32_t n);
-void rate_limit_settle(struct rate_limit *l, uint32_t n, int64_t when_us);
+bool rate_limit_take(struct rate_limit *l, uint64_t n, int64_t now_us);
+void rate_limit_return(struct rate_limit *l, uint64_t n);
+void rate_limit_settle(struct rate_limit *l, uint64_t n, int64_t when_us);
 
 /*
  * How many connections can use the rate when each takes busy_us for `by`

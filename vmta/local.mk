@@ -15,6 +15,7 @@ libvmta_a_SOURCES = \
 	%D%/fair.c %D%/fair.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
+	%D%/job.def \
 	%D%/keys.c \
 	%D%/known_types.c \
 	%D%/known.def \
@@ -30,7 +31,9 @@ libvmta_a_SOURCES = \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
+	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
+	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
@@ -46,6 +49,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
+	%D%/snapshot_limits.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/source.c %D%/source.h \

@@ -4,22 +4,25 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 
+/* Bytes of a day times microseconds of a day need more than 64 bits. */
+__extension__ typedef unsigned __int128 wide;
+
 static int64_t
 interval(const struct pacer *p)
 {
-	return p->period_us / p->count;
+	return (int64_t)((uint64_t)p->period_us / p->count);
 }
 
 static double
 interval_exact(const struct pacer *p)
 {
-	return (double)p->period_us / p->count;
+	return (double)p->period_us / (double)p->count;
 }
 
 static void
-set(struct pacer *p, uint32_t count, int64_t period_us)
+set(struct pacer *p, uint64_t count, int64_t period_us)
 {
-	CHECK(count > 0 && period_us > 0 && period_us <= PACER_PERIOD_MAX);
+	CHECK(count > 0 && period_us > 0);
 	p->count = count;
 	p->rest = 0;
 	p->period_us = period_us;
@@ -31,14 +34,14 @@ set(struct pacer *p, uint32_t count, int64_t period_us)
 }
 
 void
-pacer_init(struct pacer *p, uint32_t count, int64_t period_us, int64_t now_us)
+pacer_init(struct pacer *p, uint64_t count, int64_t period_us, int64_t now_us)
 {
 	set(p, count, period_us);
 	p->next_us = now_us;
 }
 
 void
-pacer_set(struct pacer *p, uint32_t count, int64_t period_us, int64_t now_us)
+pacer_set(struct pacer *p, uint64_t count, int64_t period_us, int64_t now_us)
 {
 	double debt;
 
@@ -46,37 +49,45 @@ pacer_set(struct pacer *p, uint32_t count, int64_t period_us, int64_t now_us)
 		return;
 	debt = (double)(p->next_us - now_us) / interval_exact(p);
 	set(p, count, period_us);
+	if (debt > (double)count)
+		debt = (double)count;
 	if (debt > 0)
 		p->next_us = now_us + (int64_t)(debt * interval_exact(p));
 }
 
 bool
-pacer_take(struct pacer *p, uint32_t n, int64_t now_us)
+pacer_take(struct pacer *p, uint64_t n, int64_t now_us)
 {
-	int64_t total;
+	wide total;
 
-	CHECK(n > 0 && n <= PACER_TAKE_MAX);
-	if (p->next_us > now_us)
+	CHECK(n > 0);
+	if (pacer_next(p, now_us) > now_us)
 		return false;
 	if (p->next_us < now_us - p->slack_us) {
 		p->next_us = now_us - p->slack_us;
 		p->rest = 0;
 	}
-	total = (int64_t)n * p->period_us + p->rest;
-	p->next_us += total / p->count;
-	p->rest = (uint32_t)(total % p->count);
+	if (n > p->count)
+		n = p->count;
+	total = (wide)n * (uint64_t)p->period_us + p->rest;
+	p->next_us += (int64_t)(total / p->count);
+	p->rest = (uint64_t)(total % p->count);
 	return true;
 }
 
 void
-pacer_return(struct pacer *p, uint32_t n)
+pacer_return(struct pacer *p, uint64_t n)
 {
-	CHECK(n <= PACER_TAKE_MAX);
-	p->next_us -= (int64_t)n * p->period_us / p->count;
+	if (n > p->count)
+		n = p->count;
+	p->next_us -= (int64_t)((wide)n * (uint64_t)p->period_us / p->count);
 }
 
 int64_t
-pacer_next(const struct pacer *p, int64_t now_us)
+pacer_next(struct pacer *p, int64_t now_us)
 {
+	/* Nothing is paid for longer ahead: the clock stepped back. */
+	if (p->next_us - p->period_us > now_us)
+		p->next_us = now_us + p->period_us;
 	return p->next_us > now_us ? p->next_us : now_us;
 }

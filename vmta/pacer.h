@@ -9,8 +9,10 @@
  * does not turn into a flood in the morning.  It does not bound what falls
  * into any one window: that is window.h.
  *
- * Several events may go at once (the recipients of one transaction); the next
- * is then due so many intervals later.
+ * Several events may go at once (the recipients of one transaction, the bytes
+ * of a message); the next is then due so many intervals later, at most a
+ * period: what is more, the window knows.  So nobody waits for longer than a
+ * period either when the clock steps back.
  */
 
 #ifndef VMTA_PACER_H
@@ -19,13 +21,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Keeps events * period below 2^63. */
-#define PACER_PERIOD_MAX INT64_C(400000000000000) /* a dozen years */
-#define PACER_TAKE_MAX 10000
-
 struct pacer {
-	uint32_t count;    /* events ... */
-	uint32_t rest;     /* of next_us, in period_us/count */
+	uint64_t count;    /* events ... */
+	uint64_t rest;     /* of next_us, in 1/count microseconds */
 	int64_t period_us; /* ... in this time; 1/20m and 500/d are exact */
 	int64_t slack_us;  /* how late it may catch up */
 	int64_t next_us;   /* when the next event is due */
@@ -35,17 +33,17 @@ struct pacer {
  * Slack is a twentieth of the period, at most a second, at least one
  * interval: a pacer that was idle lets through two events, or 5 % of a rate.
  */
-void pacer_init(struct pacer *p, uint32_t count, int64_t period_us,
+void pacer_init(struct pacer *p, uint64_t count, int64_t period_us,
     int64_t now_us);
 /* Another rate from now on; events taken ahead are paid at the new one. */
-void pacer_set(struct pacer *p, uint32_t count, int64_t period_us,
+void pacer_set(struct pacer *p, uint64_t count, int64_t period_us,
     int64_t now_us);
 
 /* Takes n events if one is due. */
-bool pacer_take(struct pacer *p, uint32_t n, int64_t now_us);
-void pacer_return(struct pacer *p, uint32_t n);
+bool pacer_take(struct pacer *p, uint64_t n, int64_t now_us);
+void pacer_return(struct pacer *p, uint64_t n);
 
 /* When pacer_take() will next succeed; now_us itself if it would already. */
-int64_t pacer_next(const struct pacer *p, int64_t now_us);
+int64_t pacer_next(struct pacer *p, int64_t now_us);
 
 #endif

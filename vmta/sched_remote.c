@@ -67,7 +67,8 @@ take_back_one(struct sched *s, const struct remote_scope *at)
 		struct sched_conn *c = OF(sched_conn, remote, slot->conn);
 		int64_t when = conn_reclaim_at(c);
 
-		if (c->state != CONN_IDLE || c->timer.at_us <= when)
+		if (c->state != CONN_IDLE ||
+		    (c->timer.index != HEAP_NONE && c->timer.at_us <= when))
 			continue;
 		timer_set(&s->timers, &c->timer, when);
 		return;

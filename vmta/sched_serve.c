@@ -14,6 +14,7 @@
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)
 #define ERROR_TEXT 200
+#define GRANT_MAX 10000 /* recipients */
 
 static int64_t
 keep_us(const struct sched_queue *q)
@@ -70,15 +71,17 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 }
 
 static void
-grant(struct sched *s, struct sched_conn *c, uint32_t room, int64_t now_us)
+grant(struct sched *s, struct sched_conn *c, uint64_t room, int64_t now_us)
 {
 	struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_rcpt_per_msg;
 	struct grant_rec *r;
 
-	if (max == 0 || max > PACER_TAKE_MAX)
-		max = PACER_TAKE_MAX;
-	r = grant_new(c, vqueue_first(q), room < max ? room : max);
+	if (max == 0 || max > GRANT_MAX)
+		max = GRANT_MAX;
+	if (max > room)
+		max = (uint32_t)room;
+	r = grant_new(c, vqueue_first(q), max);
 	r->granted_us = now_us;
 	r->queue_counts = rate_limit_take(&q->rate, r->pub.count, now_us);
 	r->vmta_counts = rate_limit_take(&q->vmta->rate, r->pub.count, now_us);
@@ -145,7 +148,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
 		int64_t own, shared;
-		uint32_t room, shared_room;
+		uint64_t room, shared_room;
 
 		/* One that waited for its token uses it before it yields. */
 		if (conn_must_close(s, c) ||

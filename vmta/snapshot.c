@@ -88,6 +88,7 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->addr_sources);
 	strmap_free(&s->accts);
 	strmap_free(&s->users);
+	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
 	key_index_free(&s->keys);
@@ -156,6 +157,20 @@ snapshot_user(const struct snapshot *s, const char *name)
 	const struct user_entry *u = strmap_get(s->users, name);
 
 	return u == NULL ? NULL : &u->values;
+}
+
+size_t
+snapshot_pool_count(const struct snapshot *s)
+{
+	return strmap_count(s->pools);
+}
+
+const struct pool *
+snapshot_pool_at(const struct snapshot *s, size_t i)
+{
+	const struct pool_entry *p = strmap_at(s->pools, i);
+
+	return &p->pub;
 }
 
 size_t

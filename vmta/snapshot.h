@@ -110,6 +110,24 @@ struct pool {
 	const struct vmta **vmtas; /* members.n of them */
 };
 
+/* Limits over all queues of some domains, whatever their virtual MTA. */
+struct provider {
+	const char *name;
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/provider.def"
+#undef D
+};
+
+/* What each job whose name fits has for itself. */
+struct job_conf {
+	const char *pattern; /* glob.h */
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/job.def"
+#undef D
+};
+
 /*
  * The queue of notifications to senders, which go to dsn-host.  Of the <domain>
  * blocks only <domain {dsn}> is about it.
@@ -141,6 +159,28 @@ size_t snapshot_vmta_count(const struct snapshot *s);
 const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);
 const struct user_conf *snapshot_user(const struct snapshot *s,
     const char *name); /* NULL: no such <smtp-user> */
+/*
+ * The provider that names the domain, the most specific pattern first; NULL:
+ * none, as for the queue of notifications.
+ */
+const struct provider *snapshot_provider(const struct snapshot *s,
+    const char *domain);
+const struct provider *snapshot_provider_named(const struct snapshot *s,
+    const char *name); /* without regard to case */
+size_t snapshot_provider_count(const struct snapshot *s);
+const struct provider *snapshot_provider_at(const struct snapshot *s, size_t i);
+/* The first <job>, in the order of the file, that fits; NULL: none. */
+const struct job_conf *snapshot_job(const struct snapshot *s, const char *job);
+/*
+ * The pool whose limits and <domain> blocks count for the virtual MTA; NULL:
+ * it is in none that has any.
+ */
+const struct pool *snapshot_pool_of(const struct snapshot *s, const char *vmta);
+size_t snapshot_pool_count(const struct snapshot *s);
+const struct pool *snapshot_pool_at(const struct snapshot *s, size_t i);
+/* mx-connection-limit and ip-connection-limit; 0: there is none. */
+uint32_t snapshot_mx_limit(const struct snapshot *s, const char *host);
+uint32_t snapshot_ip_limit(const struct snapshot *s, const struct net_addr *a);
 size_t snapshot_acct_count(const struct snapshot *s);
 const struct acct_conf *snapshot_acct_at(const struct snapshot *s, size_t i);
 /* Without "//" and "/./": two spellings of a path are not two writers of it. */

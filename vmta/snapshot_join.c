@@ -99,17 +99,25 @@ conf_nodes_add(struct conf_nodes *list, struct region *rg,
 	list->v[list->n++] = n;
 }
 
-/* The pool's <domain> blocks count for a member, unless another's do. */
+/*
+ * The pool's <domain> blocks and limits count for a member, unless another's
+ * do: what it sends could not be counted for the one or the other.
+ */
 static void
 adopt(const struct pool_entry *p, struct vmta_entry *v,
     const struct conf_node *n, struct conf_errors *errs)
 {
-	if (domain_map_is_empty(p->domains))
+	bool limits = pool_has_limits(p);
+
+	if (domain_map_is_empty(p->domains) && !limits)
 		return;
 	if (v->domain_pool != NULL && v->domain_pool != p)
 		conf_error(errs, n->file, n->line,
-		    "%s is in the pools %s and %s, which both have <domain>",
-		    v->pub.name, v->domain_pool->pub.name, p->pub.name);
+		    "%s is in the pools %s and %s, which both have %s",
+		    v->pub.name, v->domain_pool->pub.name, p->pub.name,
+		    limits || pool_has_limits(v->domain_pool) ?
+			"limits or <domain>" :
+			"<domain>");
 	else
 		v->domain_pool = p;
 }
@@ -189,6 +197,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	for (size_t i = 0; i < strmap_count(s->pools); i++)
 		join_pool(s, strmap_at(s->pools, i), errs);
 	order_sources(s);
+	snapshot_limits_join(s, errs);
 	pattern_lists_join(s->patterns, errs);
 	keys_read(s, &s->global.domain_keys, errs);
 	s->keys = key_index_new(&s->global.domain_keys);

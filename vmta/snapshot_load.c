@@ -260,6 +260,27 @@ read_user(struct reader *r, const struct conf_node *n)
 		conf_bind(&r->b, &table_user, c, &u->values, &u->set);
 }
 
+/* ---- <provider>, <job> --------------------------------------------------- */
+
+static void
+read_provider(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+	const char *name = name_argument(r, n, &key);
+
+	if (name != NULL)
+		snapshot_provider_read(r->s, &r->b, n, name);
+}
+
+static void
+read_job(struct reader *r, const struct conf_node *n)
+{
+	const char *pattern = argument(r, n);
+
+	if (pattern != NULL)
+		snapshot_job_read(r->s, &r->b, n, pattern);
+}
+
 /* ---- <acct-file> --------------------------------------------------------- */
 
 static void
@@ -367,7 +388,9 @@ static const struct {
 } blocks[] = {
 	{ "acct-file", read_acct },
 	{ "domain", read_global_domain },
+	{ "job", read_job },
 	{ "pattern-list", read_patterns },
+	{ "provider", read_provider },
 	{ "smtp-listener", read_listener_block },
 	{ "smtp-user", read_user },
 	{ "source", read_source },
@@ -455,6 +478,10 @@ new_snapshot(const struct conf_tree *tree)
 	s->named_sources = strmap_new();
 	s->addr_sources = strmap_new();
 	s->patterns = pattern_lists_new();
+	s->providers = strmap_new();
+	s->provided = domain_map_new(s->rg);
+	s->jobs_end = &s->jobs;
+	s->mx_limits = domain_map_new(s->rg);
 	s->accts = strmap_new();
 	s->users = strmap_new();
 	s->key_files = strmap_new();

@@ -2,9 +2,9 @@
 /*
  * snapshot_priv - what the files that make up the snapshot share.
  *
- * snapshot_load.c and snapshot_acct.c read the tree and join the parts,
- * snapshot_check.c looks across directives, snapshot.c and settings.c answer questions; tables.c has
- * the tables.  While it is built a snapshot belongs to the loading thread;
+ * snapshot_load.c, snapshot_limits.c and snapshot_acct.c read the tree and join
+ * the parts, snapshot_check.c looks across directives, snapshot.c and
+ * settings.c answer questions; tables.c has the tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */
 
@@ -23,8 +23,8 @@
 #define NAME_KEY_MAX 255
 
 extern const struct conf_table table_global, table_domain, table_vmta,
-    table_pool, table_source, table_user, table_acct, table_listener,
-    table_spool;
+    table_pool, table_source, table_user, table_acct, table_provider, table_job,
+    table_listener, table_spool;
 extern const struct conf_schema conf_schema;
 extern const struct conf_form_types known_types;
 
@@ -46,7 +46,7 @@ struct vmta_entry {
 	struct conf_set set;
 	const struct conf_node *node;
 	struct domain_map *domains;
-	const struct pool_entry *domain_pool; /* whose <domain> blocks count */
+	const struct pool_entry *domain_pool; /* whose settings count */
 	struct key_index *keys;
 	char *key; /* the name in lower case */
 };
@@ -78,6 +78,20 @@ struct user_entry {
 	const char *name;
 	struct user_conf values;
 	struct conf_set set;
+};
+
+struct provider_entry {
+	struct provider pub;
+	struct conf_set set;
+	const struct conf_node *node;
+	char *key;
+};
+
+struct job_entry {
+	struct job_conf pub;
+	struct conf_set set;
+	const struct conf_node *node;
+	struct job_entry *next;
 };
 
 struct acct_entry {
@@ -115,10 +129,15 @@ struct snapshot {
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *pools; /* of pool_entry */
-	struct strmap *named_sources; /* of source_entry */
-	struct strmap *addr_sources;  /* of source_entry, by "IP/BITS" */
-	struct source_entry *sources; /* the latter, in order */
-	struct strmap *users;         /* of user_entry */
+	struct strmap *named_sources;       /* of source_entry */
+	struct strmap *addr_sources;        /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources;       /* the latter, in order */
+	struct strmap *users;               /* of user_entry */
+	struct strmap *providers;           /* of provider_entry */
+	struct domain_map *provided;        /* provider_entry by its domains */
+	struct job_entry *jobs, **jobs_end; /* in the order of the file */
+	size_t job_count;
+	struct domain_map *mx_limits; /* of struct conf_domain_count */
 	struct strmap *accts;         /* of acct_entry, by path */
 	bool too_many_accts;          /* said */
 	struct acct_wants acct_wants;
@@ -147,6 +166,21 @@ void snapshot_join(struct snapshot *s, struct conf_errors *errs);
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs);
+
+/* snapshot_limits.c: <provider> and <job>; then what needs all of them. */
+void snapshot_provider_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name);
+void snapshot_job_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *pattern);
+void snapshot_limits_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_limits_free(struct snapshot *s);
+struct provider_entry *snapshot_find_provider(const struct snapshot *s,
+    const char *name);
+/* Of the job; NULL: none fits. */
+const struct job_entry *snapshot_find_job(const struct snapshot *s,
+    const char *job);
+/* Has the pool limits of its own? */
+bool pool_has_limits(const struct pool_entry *p);
 
 /* snapshot_acct.c: <acct-file>; then what needs all of them. */
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,

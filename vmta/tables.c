@@ -51,6 +51,20 @@ static const struct conf_directive acct_rows[] = {
 #undef D
 };
 
+static const struct conf_directive provider_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(provider, name, field, type, def, min, max, reload, doc),
+#include "vmta/provider.def"
+#undef D
+};
+
+static const struct conf_directive job_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(job_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/job.def"
+#undef D
+};
+
 static const struct conf_directive listener_rows[] = {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_ROW(listener_conf, name, field, type, def, min, max, reload, doc),
@@ -74,6 +88,10 @@ const struct conf_table table_user = { "in <smtp-user>", 'U', user_rows,
 	COUNT(user_rows) };
 const struct conf_table table_acct = { "in <acct-file>", 'A', acct_rows,
 	COUNT(acct_rows) };
+const struct conf_table table_provider = { "in <provider>", 'O', provider_rows,
+	COUNT(provider_rows) };
+const struct conf_table table_job = { "in <job>", 'J', job_rows,
+	COUNT(job_rows) };
 const struct conf_table table_listener = { "in <smtp-listener>", 'L',
 	listener_rows, COUNT(listener_rows) };
 /* The block form has nothing of its own beside the directory. */
@@ -81,7 +99,7 @@ const struct conf_table table_spool = { "in <spool>", 'Q', NULL, 0 };
 
 static const struct conf_table *const tables[] = { &table_global, &table_domain,
 	&table_vmta, &table_pool, &table_source, &table_user, &table_acct,
-	&table_listener, &table_spool };
+	&table_provider, &table_job, &table_listener, &table_spool };
 
 static const struct conf_block blocks[] = {
 #define B(name, where, letter, form, fate, doc) \

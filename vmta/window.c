@@ -8,11 +8,12 @@
 #include "lib/mem.h"
 
 #define RING_MIN 4
+#define GUARD_PART 200 /* of the period */
 
 static int64_t
 guard(int64_t period_us)
 {
-	int64_t g = period_us / 100;
+	int64_t g = period_us / GUARD_PART;
 
 	return g > US_PER_S ? US_PER_S : g;
 }
@@ -31,7 +32,7 @@ ring_free(struct window_entry **ringp)
 }
 
 void
-window_set(struct window *w, uint32_t max, int64_t period_us)
+window_set(struct window *w, uint64_t max, int64_t period_us)
 {
 	CHECK(max > 0 && period_us > 0);
 	w->max = max;
@@ -40,7 +41,7 @@ window_set(struct window *w, uint32_t max, int64_t period_us)
 }
 
 void
-window_init(struct window *w, uint32_t max, int64_t period_us)
+window_init(struct window *w, uint64_t max, int64_t period_us)
 {
 	*w = (struct window){ 0 };
 	window_set(w, max, period_us);
@@ -59,10 +60,17 @@ window_span(const struct window *w)
 	return w->length_us + w->part_us;
 }
 
-/* Lets go of what has left the window. */
+/*
+ * Lets go of what has left the window.  What will happen later than a window
+ * from now tells of a clock that stepped back: it counts from now.
+ */
 static void
 forget(struct window *w, int64_t now_us)
 {
+	if (w->used > 0 && entry(w, w->used - 1)->at_us - w->length_us > now_us)
+		for (uint32_t i = 0; i < w->used; i++)
+			if (entry(w, i)->at_us > now_us)
+				entry(w, i)->at_us = now_us;
 	while (w->used > 0 && entry(w, 0)->at_us + w->length_us <= now_us) {
 		w->count -= entry(w, 0)->count;
 		w->head = (w->head + 1) & (w->cap - 1);
@@ -74,10 +82,10 @@ forget(struct window *w, int64_t now_us)
 	}
 }
 
-uint32_t
+uint64_t
 window_room(struct window *w, int64_t now_us)
 {
-	uint32_t taken;
+	uint64_t taken;
 
 	forget(w, now_us);
 	taken = w->count + w->pending;
@@ -85,14 +93,17 @@ window_room(struct window *w, int64_t now_us)
 }
 
 int64_t
-window_next(struct window *w, int64_t now_us)
+window_next(struct window *w, uint64_t n, int64_t now_us)
 {
-	uint32_t surplus;
+	uint64_t surplus;
 
-	if (window_room(w, now_us) > 0)
+	CHECK(n > 0);
+	if (n > w->max)
+		n = w->max; /* all there is */
+	if (window_room(w, now_us) >= n)
 		return now_us;
-	/* One more would go when so many have left. */
-	surplus = w->count + w->pending - w->max + 1;
+	/* They may go when so many have left. */
+	surplus = w->count + w->pending - (w->max - n);
 	for (uint32_t i = 0; i < w->used; i++) {
 		if (entry(w, i)->count >= surplus)
 			return entry(w, i)->at_us + w->length_us;
@@ -107,14 +118,21 @@ window_end(const struct window *w)
 	return w->used == 0 ? 0 : entry(w, w->used - 1)->at_us + w->length_us;
 }
 
+const struct window_entry *
+window_at(const struct window *w, uint32_t i)
+{
+	CHECK(i < w->used);
+	return entry(w, i);
+}
+
 void
-window_take(struct window *w, uint32_t n)
+window_take(struct window *w, uint64_t n)
 {
 	w->pending += n;
 }
 
 void
-window_return(struct window *w, uint32_t n)
+window_return(struct window *w, uint64_t n)
 {
 	CHECK(w->pending >= n);
 	w->pending -= n;
@@ -135,27 +153,33 @@ grow(struct window *w)
 }
 
 void
-window_settle(struct window *w, uint32_t n, int64_t when_us)
+window_add(struct window *w, uint64_t n, int64_t when_us)
 {
 	struct window_entry *last;
 
-	CHECK(w->pending >= n && when_us >= 0);
 	if (n == 0)
 		return;
-	w->pending -= n;
 	w->count += n;
-	if (w->part_us > 0)
-		when_us += w->part_us - when_us % w->part_us;
 	/* Kept in order: one told late counts as late as the one before. */
 	last = w->used > 0 ? entry(w, w->used - 1) : NULL;
-	if (last != NULL && last->at_us >= when_us) {
+	if (last != NULL &&
+	    (last->at_us >= when_us || when_us - w->first_us < w->part_us)) {
 		last->count += n;
+		if (last->at_us < when_us)
+			last->at_us = when_us;
 		return;
 	}
 	if (w->used == w->cap)
 		grow(w);
 	w->used++;
 	last = entry(w, w->used - 1);
-	last->at_us = when_us;
+	last->at_us = w->first_us = when_us;
 	last->count = n;
+}
+
+void
+window_settle(struct window *w, uint64_t n, int64_t when_us)
+{
+	window_return(w, n);
+	window_add(w, n, when_us);
 }

@@ -34,8 +34,12 @@ RUNS_AT_ONCE = 4
 
 # The block whose directives a table holds; global.def has the top level.
 BLOCKS = {"acct": "acct-file ", "domain": "domain ", "global": "",
-          "listener": "smtp-listener ", "pool": "virtual-mta-pool ",
-          "source": "source ", "user": "smtp-user ", "vmta": "virtual-mta "}
+          "job": "job ", "listener": "smtp-listener ", "pool": "virtual-mta-pool ",
+          "provider": "provider ", "source": "source ", "user": "smtp-user ", "vmta": "virtual-mta "}
+
+
+# A row that is LATER is read and has no effect yet: mailrace says so.
+IN_EFFECT = re.compile(r'^D\("([^"]+)".*(?<!, LATER),$', re.M)
 
 
 def directives():
@@ -45,7 +49,7 @@ def directives():
         table = os.path.basename(path)[:-4]
         with open(path) as f:
             found.update(BLOCKS.get(table, table + " ") + name for name in
-                         re.findall(r'^D\("([^"]+)"', f.read(), re.M))
+                         IN_EFFECT.findall(f.read()))
     return found
 
 

@@ -41,18 +41,18 @@ static struct {
 } lists[32];
 static size_t list_count;
 
-enum type { UINT, BOOL, INTERVAL, INTERVALS, RATE, OTHER };
+enum type { UINT, BOOL, INTERVAL, INTERVALS, RATE, DATA_RATE, OTHER };
 
 #define TYPE_UINT UINT
 #define TYPE_BOOL BOOL
 #define TYPE_INTERVAL INTERVAL
 #define TYPE_INTERVALS INTERVALS
 #define TYPE_RATE RATE
+#define TYPE_DATA_RATE DATA_RATE
+#define TYPE_PERCENT UINT
 #define TYPE_ADDRS OTHER
 #define TYPE_BOOL_INTERVAL OTHER
 #define TYPE_CIDR OTHER
-#define TYPE_DATA_RATE OTHER
-#define TYPE_PERCENT OTHER
 #define TYPE_RATES OTHER
 #define TYPE_SIZE OTHER
 #define TYPE_STR OTHER
@@ -62,6 +62,10 @@ enum type { UINT, BOOL, INTERVAL, INTERVALS, RATE, OTHER };
 #define TYPE_HOSTS OTHER
 #define TYPE_SOURCES OTHER
 #define TYPE_DKEYS OTHER
+#define TYPE_DOMAIN_COUNTS OTHER
+#define TYPE_CIDR_RATES OTHER
+#define TYPE_CIDR_DATA_RATES OTHER
+#define TYPE_CIDR_COUNTS OTHER
 
 struct field {
 	const char *name, *def;
@@ -141,6 +145,8 @@ parse_field(void *conf, const struct field *f, const char *value, struct err *e)
 		return parse_intervals(value, at, e);
 	case RATE:
 		return str_to_rate(s, at, e);
+	case DATA_RATE:
+		return str_to_data_rate(s, at, e);
 	case OTHER:
 		return err_set(e, "%s: not a setting of these tests", f->name);
 	}

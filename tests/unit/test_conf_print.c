@@ -56,6 +56,15 @@ static const struct {
 	    "192.0.2.1 a.example|::1" },
 	{ CONF_TYPE_DKEYS, "", "s1, a.example, /k/1|s2,*,/k/2",
 	    "s1,a.example,/k/1|s2,*,/k/2" },
+	{ CONF_TYPE_CIDR_COUNTS, "", "10/8 3|::/0 unlimited|0/0 4",
+	    "10.0.0.0/8 3|::/0 unlimited|0.0.0.0/0 4" },
+	{ CONF_TYPE_CIDR_COUNTS, "", "\"\"", "\"\"" },
+	{ CONF_TYPE_CIDR_RATES, "", "10.1.1.1 1/20m|0/0 0",
+	    "10.1.1.1/32 1/20m|0.0.0.0/0 unlimited" },
+	{ CONF_TYPE_CIDR_DATA_RATES, "", "10/8 10M/15m|0/0 unlimited",
+	    "10.0.0.0/8 10m/15m|0.0.0.0/0 unlimited" },
+	{ CONF_TYPE_DOMAIN_COUNTS, "", "*.a.example 5|[*.]b.example unlimited",
+	    "*.a.example 5|[*.]b.example unlimited" },
 };
 
 union field {

@@ -36,8 +36,7 @@ find_fault(const struct conf_known *k, char letter)
 {
 	const struct conf_table *t = table_of(letter);
 	bool has_row = t != NULL && conf_find_row(t, k->name) != NULL;
-	bool renames = k->fate == CONF_FATE_ALIAS ||
-	    k->fate == CONF_FATE_SAME || k->fate == CONF_FATE_HOURLY;
+	bool renames = conf_fate_renames(k->fate);
 
 	if (!is_place(letter))
 		return "nothing has that letter";
@@ -303,7 +302,7 @@ static const struct {
 	{ "domain a.com", "max-smtp-ot 3",
 	    "main:2: unknown directive max-smtp-ot in <domain>; did you mean "
 	    "max-smtp-out (in <domain> or in <virtual-mta> or in "
-	    "<virtual-mta-pool>)?" },
+	    "<virtual-mta-pool> or in <provider>)?" },
 	{ "domain a.com", "reply /x/ mode=backoff",
 	    "reply does not belong in <domain>, but in <smtp-pattern-list>" },
 	{ "domain a.com", "rcpt-to /x/ y", "but in <pattern-list>" },
@@ -364,8 +363,6 @@ static const struct {
 	{ "<domain *> max-msg-per-hour 100 </domain>", "use max-msg-rate" },
 	{ "<domain *> backoff-max-msg-per-hour 100 </domain>",
 	    "use backoff-max-msg-rate" },
-	{ "<domain *> max-smtp-out-per-source-ip 2 </domain>",
-	    "use source-ip-max-smtp-out" },
 	{ "<domain *> delivery-priority 9 </domain>", "use queue-priority" },
 	{ "<domain *> route a.com </domain>", "use smtp-hosts" },
 	{ "<domain *> deliver-email no </domain>", "use type discard" },
