@@ -87,6 +87,7 @@ check_PROGRAMS += \
 	tests/unit/test_rates \
 	tests/unit/test_record \
 	tests/unit/test_redis \
+	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_random \
@@ -137,6 +138,10 @@ tests_unit_test_acct_row_SOURCES = \
 	%D%/unit/test_acct_row.c
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
+
+tests_unit_test_remote_SOURCES = \
+	%D%/unit/test_remote.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \

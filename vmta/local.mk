@@ -40,6 +40,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
 	%D%/sched_priv.h \
+	%D%/sched_remote.c \
 	%D%/sched_serve.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \

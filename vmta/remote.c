@@ -192,22 +192,6 @@ wait_end(struct remotes *r, struct remote_wait **wp)
 		serve(r, s);
 }
 
-static void
-wait_begin(struct remote_who *who, struct remote_scope *s,
-    const struct line_key *key)
-{
-	struct remote_wait *w = wait_find(who, s);
-
-	if (w != NULL)
-		return; /* in line, or what is kept is not yet used */
-	w = mem_new(struct remote_wait);
-	w->scope = s;
-	w->who = who;
-	who->n++;
-	TAILQ_INSERT_TAIL(&who->waits, w, of_who);
-	line_join(&s->line, &w->waiter, key);
-}
-
 void
 remote_who_init(struct remote_who *who)
 {
@@ -304,11 +288,38 @@ kept_at(const struct remote_conn *c, const struct remote_scope *s)
 	return w != NULL && w->kept && w->conn == NULL ? w : NULL;
 }
 
+/* Stands in line at what is full; once for all connections of a who. */
+static void
+wait_begin(struct remotes *r, struct remote_conn *c, struct remote_scope *s,
+    const struct line_key *key)
+{
+	struct remote_wait *w = wait_find(c->who, s);
+
+	if (w == NULL) {
+		w = mem_new(struct remote_wait);
+		w->scope = s;
+		w->who = c->who;
+		c->who->n++;
+		TAILQ_INSERT_TAIL(&c->who->waits, w, of_who);
+	} else if (w->kept) {
+		if (w != kept_at(c, s))
+			return; /* another connection is about to use it */
+		/* It was kept, and then the limit was lowered. */
+		unkeep(r, w);
+		slots_return(&s->conns);
+	}
+	line_join(&s->line, &w->waiter, key);
+}
+
 static bool
 has_room(const struct remote_conn *c, const struct remote_scope *s)
 {
-	return s == NULL || c->slots[s->kind].scope == s ||
-	    slots_room(&s->conns) > 0 || kept_at(c, s) != NULL;
+	if (s == NULL)
+		return true;
+	/* Its own slot does, unless the limit was lowered since. */
+	if (c->slots[s->kind].scope == s || kept_at(c, s) != NULL)
+		return s->conns.used <= s->conns.max;
+	return slots_room(&s->conns) > 0;
 }
 
 static void
@@ -357,7 +368,7 @@ remote_ask(struct remotes *r, struct remote_conn *c, const struct remote_to *to,
 		enter(r, c, at[REMOTE_IP], key);
 		return true;
 	}
-	wait_begin(c->who, full, key);
+	wait_begin(r, c, full, key);
 	if (!c->refused)
 		c->who->asking++;
 	c->refused = true;

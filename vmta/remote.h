@@ -71,7 +71,7 @@ struct remote_conn {
 	bool refused;             /* somewhere, and not connected since */
 	/* With a refusal, for that moment: where its who waits now. */
 	struct remote_scope *full;
-	bool in_turn;             /* it had to wait for where it is */
+	bool in_turn; /* it had to wait for where it is */
 	bool closing;
 };
 

@@ -83,6 +83,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	*qp = NULL;
 	vmta_wants_no_open(q);
 	line_leave(&q->rate_wait);
+	remote_forget(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -165,6 +166,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	TAILQ_INIT(&s->idle);
 	TAILQ_INIT(&s->walks);
 	fair_init(&s->ring, FAIR_QUANTUM);
+	remote_init(s);
 	sched_reload(s, conf, now_us);
 	return s;
 }
@@ -195,6 +197,7 @@ sched_free(struct sched **sp)
 	table_fini(&s->queues);
 	qconf_set_fini(&s->confs);
 	domain_set_fini(&s->domains);
+	remotes_fini(&s->remotes);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
@@ -220,6 +223,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 			vmta_offer(OF(sched_vmta, link, l), now_us);
 		}
 	}
+	remotes_set(&s->remotes, s->conf);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);
 }
@@ -365,6 +369,7 @@ sched_run(struct sched *s, int64_t now_us)
 		fire(s, now_us);
 		serve_dirty(s, now_us);
 		conns_open(s, now_us);
+		remotes_settle(&s->remotes);
 	} while (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us);
 	if (s->stale != NULL)
 		return now_us;

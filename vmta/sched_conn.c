@@ -156,6 +156,8 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	want = want < room ? want : room;
 	room = rate_room(q, tx);
 	want = want < room ? want : room;
+	room = remote_queue_room(q);
+	want = want < room ? want : room;
 	room = slots_room(&q->slots);
 	return (uint32_t)(want < room ? want : room);
 }
@@ -191,6 +193,8 @@ conn_set_state(struct sched *s, struct sched_conn *c, enum conn_state state)
 	count(s, c, -1);
 	c->state = state;
 	count(s, c, 1);
+	if (state == CONN_CLOSING)
+		remote_closing(&c->remote);
 	if (state == CONN_IDLE) {
 		TAILQ_INSERT_HEAD(&c->queue->idle_conns, c, idle_queue);
 		TAILQ_INSERT_TAIL(&c->queue->vmta->idle, c, idle_vmta);
@@ -227,7 +231,7 @@ conn_must_close(const struct sched *s, const struct sched_conn *c)
 	uint32_t max = q->conf->conf.max_msg_per_conn;
 
 	return (max > 0 && c->messages >= max) ||
-	    surplus(&q->slots, &q->conns) ||
+	    remote_is_surplus(&c->remote) || surplus(&q->slots, &q->conns) ||
 	    surplus(&q->vmta->slots, &q->vmta->conns) ||
 	    surplus(&s->slots, &s->conns);
 }
@@ -255,7 +259,7 @@ other_waiting(struct sched_vmta *v, struct sched_queue *own)
  * does a connection that had its turn.
  */
 bool
-conn_must_yield(struct sched *s, const struct sched_conn *c, int64_t now_us)
+conn_must_yield(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	const struct sched_queue *other;
 	struct sched_queue *q = c->queue;
@@ -265,6 +269,10 @@ conn_must_yield(struct sched *s, const struct sched_conn *c, int64_t now_us)
 
 	had_turn = c->turn_rcpts >= TURN_RCPTS ||
 	    now_us - c->ready_us >= TURN_US;
+	other = remote_yields_to(c);
+	if (other != NULL &&
+	    (had_turn || active(&q->conns) > active(&other->conns) + 1))
+		return true;
 	if (slots_room(&s->slots) == 0 && first != NULL &&
 	    s->waiting > s->conns.in[CONN_CLOSING]) {
 		const struct sched_vmta *w =
@@ -308,6 +316,7 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	count(s, c, 1);
 	TAILQ_INSERT_TAIL(&q->all_conns, c, of_queue);
 	vmta_fresh_add(v, c);
+	remote_conn_opened(s, c);
 	q->progress_us = now_us;
 	fair_charge(&s->ring, &v->flow, 1);
 	SCHED_TELL(s, open, c);
@@ -415,7 +424,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
-	if (c->state != CONN_CLOSING && !c->useful)
+	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused)
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	vmta_fresh_remove(q->vmta, c);
 	count(s, c, -1);
@@ -423,6 +432,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	slots_return(&q->slots);
 	slots_return(&q->vmta->slots);
 	slots_return(&s->slots);
+	remote_conn_closed(s, c);
 	conn_free(&c);
 	sched_dirty(s, q);
 	vmta_offer(q->vmta, now_us);

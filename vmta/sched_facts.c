@@ -102,6 +102,10 @@ waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 		return "max-msg-rate";
 	if (rate_limit_next(&q->vmta->rate, now_us) > now_us)
 		return "max-smtp-msg-rate";
+	if (remote_queue_room(q) == 0 && remote_queue_waits(q) != NULL)
+		return remote_queue_waits(q)->kind == REMOTE_MX ?
+		    "mx-connection-limit" :
+		    "ip-connection-limit";
 	if (q->conns.in[CONN_OPENING] > 0)
 		return ""; /* soon */
 	if (slots_room(&q->slots) == 0)

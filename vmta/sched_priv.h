@@ -6,6 +6,7 @@
  *	sched_vmta.c   a virtual MTA: its limits, whose turn it is
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_serve.c  a queue is looked at: grants, waiting; results
+ *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_facts.c  what others ask about
  *	sched_walk.c   going through all queues, a slice at a time
  *
@@ -26,6 +27,7 @@
 #include "lib/check.h"
 #include "vmta/fair.h"
 #include "vmta/pause.h"
+#include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_walk.h"
 #include "vmta/vqueue.h"
@@ -52,6 +54,7 @@ struct sched_conn {
 	enum conn_state state;
 	bool is_fresh; /* being set up, and not for suspiciously long */
 	bool useful;   /* has carried something */
+	struct remote_conn remote;
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
 	int64_t opened_us;
@@ -107,6 +110,7 @@ struct sched {
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
 	struct pause_list pauses;
+	struct remotes remotes;
 	struct heap timers;
 
 	struct slots slots;
@@ -168,8 +172,7 @@ void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
 bool conn_must_close(const struct sched *s, const struct sched_conn *c);
 /* Others wait for its slot and have a better right to it. */
-bool conn_must_yield(struct sched *s, const struct sched_conn *c,
-    int64_t now_us);
+bool conn_must_yield(struct sched *s, struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */
 int64_t conn_reclaim_at(const struct sched_conn *c);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
@@ -178,6 +181,18 @@ void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us,
     bool turn);
+
+/* sched_remote.c */
+void remote_init(struct sched *s);
+/* Connections that limits of MX hosts and remote addresses leave to it. */
+uint32_t remote_queue_room(const struct sched_queue *q);
+/* Where it waits for one, or NULL. */
+const struct remote_scope *remote_queue_waits(const struct sched_queue *q);
+/* The queue that waits where the connection is, if another one does. */
+struct sched_queue *remote_yields_to(struct sched_conn *c);
+void remote_conn_opened(struct sched *s, struct sched_conn *c);
+void remote_conn_closed(struct sched *s, struct sched_conn *c);
+void remote_forget(struct sched *s, struct sched_queue *q);
 
 /* sched_walk.c */
 /* The queue is about to go: no walk may stand at it. */

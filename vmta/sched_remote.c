@@ -63,7 +63,8 @@ take_back_one(struct sched *s, const struct remote_scope *at)
 {
 	struct remote_slot *slot;
 
-	TAILQ_FOREACH(slot, &at->slots, link) {
+	TAILQ_FOREACH(slot, &at->slots, link)
+	{
 		struct sched_conn *c = OF(sched_conn, remote, slot->conn);
 		int64_t when = conn_reclaim_at(c);
 

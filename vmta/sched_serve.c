@@ -239,6 +239,7 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 		sched_average(&q->setup_us, now_us - c->opened_us);
 		sched_average(&q->vmta->setup_us, now_us - c->opened_us);
 		c->ready_us = now_us;
+		remote_connected(&s->remotes, &c->remote);
 	}
 	conn_set_state(s, c, CONN_IDLE);
 	conn_welcome(q);
@@ -249,8 +250,10 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	if (q->vmta->open_line.n > 0) /* it may have to give up its slot */
 		vmta_offer(q->vmta, now_us);
 	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
-	timer_set(&s->timers, &c->timer,
-	    keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep);
+	keep = keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep;
+	if (remote_yields_to(c) != NULL && conn_reclaim_at(c) < keep)
+		keep = conn_reclaim_at(c);
+	timer_set(&s->timers, &c->timer, keep);
 }
 
 /* ---- the end of a grant -------------------------------------------------- */

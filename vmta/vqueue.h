@@ -43,6 +43,8 @@ struct ready_class {
 	uint8_t priority;
 };
 
+struct queue_remote;
+
 struct sched_queue {
 	struct table_link link;
 	TAILQ_ENTRY(sched_queue) all;
@@ -67,8 +69,9 @@ struct sched_queue {
 	/* Limits. */
 	struct slots slots;
 	struct rate_limit rate;
-	struct waiter open_wait; /* for a connection slot of the VMTA */
-	struct waiter rate_wait; /* for the VMTA's message rate */
+	struct waiter open_wait;     /* for a connection slot of the VMTA */
+	struct waiter rate_wait;     /* for the VMTA's message rate */
+	struct queue_remote *remote; /* vmta/sched_remote.c; or NULL */
 
 	/* Connections. */
 	struct conn_count conns;
