@@ -21,6 +21,12 @@ clock_wall_us(void)
 	return ask(CLOCK_REALTIME);
 }
 
+int64_t
+clock_boot_us(void)
+{
+	return ask(CLOCK_BOOTTIME);
+}
+
 /* Set before main(), so that no thread ever sees it unset. */
 static int64_t base_us;
 

@@ -20,6 +20,12 @@
 int64_t clock_us(void);
 int64_t clock_wall_us(void);
 
+/*
+ * Since the kernel began, with the time that the machine slept; it never steps.
+ * Two of different boots (lib/boot.h) have nothing to do with each other.
+ */
+int64_t clock_boot_us(void);
+
 /* "2026-11-20 23:40:01+0000", PowerMTA's form; returns the length. */
 size_t clock_iso(char *out, size_t cap, int64_t wall_us);
 

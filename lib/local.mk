@@ -2,6 +2,7 @@ noinst_LIBRARIES += liblib.a
 liblib_a_SOURCES = \
 	%D%/acceptor.c %D%/acceptor.h \
 	%D%/base64.c %D%/base64.h \
+	%D%/boot.c %D%/boot.h \
 	%D%/check.h \
 	%D%/child.c %D%/child.h \
 	%D%/clock.c %D%/clock.h \

@@ -10,15 +10,17 @@
 #include "queue/compact.h"
 #include "queue/gather.h"
 #include "queue/intake.h"
+#include "queue/leases.h"
 #include "queue/settle.h"
 #include "queue/state.h"
 #include "queue/store_priv.h"
 
-/* What was posted, in the order it came; one of the three is set. */
+/* What was posted, in the order it came; one of the four is set. */
 struct item {
 	struct store_accept *accept;
 	struct store_settle *settle;
 	struct store_state *state;
+	struct store_leases *leases;
 };
 
 struct commit {
@@ -30,6 +32,8 @@ struct commit {
 	size_t settle_count, settle_cap;
 	struct store_state **states;
 	size_t state_count, state_cap;
+	struct store_leases **leases;
+	size_t lease_count, lease_cap;
 	struct compact *move; /* at most one is under way */
 	struct gather gather;
 	struct event *timer; /* for a batch that waits for company */
@@ -66,6 +70,7 @@ commit_free(struct commit **cp)
 	free(c->accepts);
 	free(c->settles);
 	free(c->states);
+	free(c->leases);
 	free(c);
 }
 
@@ -120,6 +125,17 @@ commit_add_state(struct store *s, struct store_state *st)
 	c->states = grown(c->states, c->state_count, &c->state_cap,
 	    sizeof(struct store_state *));
 	c->states[c->state_count++] = st;
+}
+
+void
+commit_add_leases(struct store *s, struct store_leases *l)
+{
+	struct commit *c = s->commit;
+
+	add_item(c, (struct item){ .leases = l });
+	c->leases = grown(c->leases, c->lease_count, &c->lease_cap,
+	    sizeof(struct store_leases *));
+	c->leases[c->lease_count++] = l;
 }
 
 void
@@ -181,10 +197,13 @@ answer(struct commit *c)
 			it->accept->done(it->accept);
 		else if (it->settle != NULL)
 			it->settle->done(it->settle);
-		else
+		else if (it->state != NULL)
 			it->state->done(it->state);
+		else
+			it->leases->done(it->leases);
 	}
 	c->count = c->accept_count = c->settle_count = c->state_count = 0;
+	c->lease_count = 0;
 	c->move = NULL;
 }
 
@@ -265,6 +284,7 @@ commit_now(struct store *s)
 	syncs_us = sync_bodies(s);
 	settle_commit(s, c->settles, c->settle_count);
 	state_commit(s, c->states, c->state_count);
+	leases_commit(s, c->leases, c->lease_count);
 	intake_commit(s, c->accepts, c->accept_count);
 	if (move != NULL)
 		compact_commit(move);

@@ -2,9 +2,9 @@
 /*
  * commit - the batch: all that was posted in one round of the store thread.
  *
- * Bodies are appended and synced; outcomes, then messages, then moves are
- * committed without sync; the log is flushed once; then all are answered in
- * the order they came.
+ * Bodies are appended and synced; outcomes, then states and leases, then
+ * messages, then moves are committed without sync; the log is flushed once;
+ * then all are answered in the order they came.
  */
 
 #ifndef QUEUE_COMMIT_H
@@ -22,6 +22,7 @@ void commit_free(struct commit **cp);
 void commit_add_accept(struct store *s, struct store_accept *a);
 void commit_add_settle(struct store *s, struct store_settle *o);
 void commit_add_state(struct store *s, struct store_state *st);
+void commit_add_leases(struct store *s, struct store_leases *l);
 void commit_add_move(struct store *s, struct compact *c);
 
 /*

@@ -29,6 +29,7 @@ const char dump_types[TABLE_COUNT] = {
 	[TABLE_BUCKET] = RECORD_BUCKET,
 	[TABLE_DOUBT] = RECORD_DOUBT,
 	[TABLE_POLICY] = RECORD_POLICY,
+	[TABLE_LEASE] = RECORD_LEASE,
 };
 
 static int
@@ -157,7 +158,8 @@ dump(struct offline *sp, FILE *f, dump_progress_fn *fn, void *ctx,
     struct dump_sums *sums_r, struct err *e)
 {
 	static const enum env_table rest[] = { TABLE_STATE, TABLE_OUTBOX,
-		TABLE_HANDOVER, TABLE_BUCKET, TABLE_DOUBT, TABLE_POLICY };
+		TABLE_HANDOVER, TABLE_BUCKET, TABLE_DOUBT, TABLE_POLICY,
+		TABLE_LEASE };
 	struct dumper d = { sp, f, fn, ctx, sums_r, { 0 }, 0 };
 	int rc;
 

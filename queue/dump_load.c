@@ -25,7 +25,7 @@ enum { PROGRESS_EVERY = 1000, TXN_ROWS = 1024 };
 /* The types of frames in their order; those of a type are in that of keys. */
 static const char order[] = { RECORD_LEDGER, RECORD_MESSAGE, RECORD_STATE,
 	RECORD_OUTBOX, RECORD_HANDOVER, RECORD_BUCKET, RECORD_DOUBT,
-	RECORD_POLICY, DUMP_FILE };
+	RECORD_POLICY, RECORD_LEASE, DUMP_FILE };
 
 struct entry { /* a message that was loaded */
 	uint64_t id;

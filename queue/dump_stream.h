@@ -11,7 +11,7 @@
  *	L    the ledger, first of all
  *	M    a message: key be64 id; data be32 lengths of waybill, envelope and
  *	     body, then these three
- *	S O H B D P
+ *	S O H B D P R
  *	     a row of a table as it stands in the database, by the table's tag
  *	F    a file of the spool: key its name
  *	Z    the end: data be64 number of frames before; nothing follows

@@ -52,6 +52,7 @@ static const char *const names[TABLE_COUNT] = {
 	[TABLE_BUCKET] = "bucket.db",
 	[TABLE_DOUBT] = "doubt.db",
 	[TABLE_POLICY] = "policy.db",
+	[TABLE_LEASE] = "lease.db",
 };
 
 /* ---- errors -------------------------------------------------------------- */
@@ -459,7 +460,7 @@ static int
 scan_fill(struct env *v, struct env_scan *sc)
 {
 	DB *db = v->tables[sc->table];
-	unsigned char at[64];
+	unsigned char at[sizeof(sc->from)];
 	DBC *c;
 	DBT k, d;
 	int code;
@@ -471,7 +472,7 @@ scan_fill(struct env *v, struct env_scan *sc)
 	if (sc->buf == NULL)
 		sc->buf = mem_alloc(sc->cap);
 	for (;;) {
-		memcpy(at, sc->from, sizeof(sc->from));
+		memcpy(at, sc->from, sc->from_len);
 		k = dbt_of(bytes(at, sizeof(at)));
 		k.size = (uint32_t)sc->from_len;
 		d = scan_dbt(sc);

@@ -28,6 +28,7 @@ enum env_table {
 	TABLE_BUCKET,   /* be64 start, be64 id: keys of that time */
 	TABLE_DOUBT,    /* be64 wall time, be64 id, be32 n: session */
 	TABLE_POLICY,   /* a name: what policy wants to keep under it */
+	TABLE_LEASE,    /* a limit's name: what of it is spent */
 	TABLE_COUNT
 };
 
@@ -86,7 +87,7 @@ enum env_result env_del_prefix(struct env *v, enum env_table t,
  */
 struct env_scan {
 	enum env_table table;
-	unsigned char from[40]; /* the least key that was not returned yet */
+	unsigned char from[1032]; /* the least key that was not returned yet */
 	size_t from_len;
 	char *buf;
 	size_t cap;

@@ -19,6 +19,7 @@ libqueue_a_SOURCES = \
 	%D%/inflight.c %D%/inflight.h \
 	%D%/inflight_priv.h \
 	%D%/intake.c %D%/intake.h \
+	%D%/leases.c %D%/leases.h \
 	%D%/ledger.c %D%/ledger.h \
 	%D%/load.c %D%/load.h \
 	%D%/lock.c %D%/lock.h \

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/str.h"
 #include "queue/bytes.h"
+#include "queue/leases.h"
 #include "queue/lock.h"
 #include "queue/store.h"
 
@@ -142,6 +143,7 @@ static const struct table {
 	[TABLE_BUCKET] = { "bucket", RECORD_BUCKET, KEY_BUCKET, KEY_BUCKET },
 	[TABLE_DOUBT] = { "doubt", RECORD_DOUBT, KEY_DOUBT, KEY_DOUBT },
 	[TABLE_POLICY] = { "policy", RECORD_POLICY, 1, KEY_POLICY_MAX },
+	[TABLE_LEASE] = { "lease", RECORD_LEASE, 1, LEASE_KEY_MAX },
 };
 
 int
@@ -150,12 +152,15 @@ offline_check_row(enum env_table t, struct slice key, struct slice rec,
 {
 	const struct table *table = &tables[t];
 	struct record_outbox blob;
+	struct lease_record lease;
 	struct slice payload;
 
 	if (key.len < table->key_min || key.len > table->key_max)
 		return err_set(e, "a key of %zu bytes", key.len);
 	if (t == TABLE_OUTBOX)
 		return record_outbox_open(key, rec, &blob, e);
+	if (t == TABLE_LEASE)
+		return leases_unpack(key, rec, &lease, e);
 	return record_open(table->tag, key, rec, &payload, e);
 }
 

@@ -30,7 +30,8 @@ enum record_tag {
 	RECORD_HANDOVER = 'H',
 	RECORD_BUCKET = 'B',
 	RECORD_DOUBT = 'D',
-	RECORD_POLICY = 'P'
+	RECORD_POLICY = 'P',
+	RECORD_LEASE = 'R' /* of a rate: queue/leases.h */
 };
 
 enum {

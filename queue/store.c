@@ -19,6 +19,7 @@
 #include "queue/compact.h"
 #include "queue/doubt.h"
 #include "queue/inflight_priv.h"
+#include "queue/leases.h"
 #include "queue/load.h"
 #include "queue/lock.h"
 #include "queue/recover.h"
@@ -207,6 +208,26 @@ store_put_state(struct store *s, struct store_state *st)
 }
 
 static void
+on_leases(struct post *p)
+{
+	struct store_leases *l = post_owner(p, struct store_leases, post);
+
+	commit_add_leases(l->store, l);
+}
+
+void
+store_put_leases(struct store *s, struct store_leases *l)
+{
+	CHECK(l->done != NULL && l->count > 0);
+	for (size_t i = 0; i < l->count; i++)
+		CHECK(l->items[i].key.len > 0 &&
+		    l->items[i].key.len <= LEASE_KEY_MAX);
+	l->store = s;
+	l->post.fn = on_leases;
+	worker_post(s->worker, &l->post);
+}
+
+static void
 on_audit(struct post *p)
 {
 	struct store_audit_ask *ask = post_owner(p, struct store_audit_ask,
@@ -274,6 +295,7 @@ on_load(struct post *p)
 	CHECK(!s->called);
 	s->called = true;
 	state_load(s);
+	leases_load(s);
 	s->load = load_new(s);
 	s->outbox.fn = s->owner.outbox;
 	s->outbox.ctx = s->ctx;

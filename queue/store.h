@@ -24,6 +24,7 @@
 #include "lib/err.h"
 #include "lib/str.h"
 #include "lib/worker.h"
+#include "mail/lease_record.h"
 #include "mail/message.h"
 #include "mail/waybill.h"
 
@@ -174,6 +175,35 @@ struct store_state {
 
 void store_put_state(struct store *s, struct store_state *st); /* (any) */
 
+/* ---- leases -------------------------------------------------------------- */
+
+struct store_lease {
+	struct slice key; /* 1 to LEASE_KEY_MAX bytes: the limit's name */
+	const struct lease_record *rec; /* NULL: it is forgotten */
+};
+
+/*
+ * What limits have spent and may spend once this is durable; borrowed until
+ * done().  Those of one thread are written in their order, and all of one or
+ * none.
+ */
+struct store_leases {
+	struct post post;
+	struct store *store;                  /* set by store_put_leases() */
+	void (*done)(struct store_leases *l); /* store thread */
+	size_t count;
+	const struct store_lease *items;
+	bool kept; /* false: the disk is full */
+};
+
+void store_put_leases(struct store *s, struct store_leases *l); /* (any) */
+
+/* All are out. */
+struct store_leases_loaded {
+	bool used_before; /* this spool has had mail */
+	size_t damaged;   /* each may be of any limit: its key may be wrong */
+};
+
 /* ---- what comes out ------------------------------------------------------ */
 
 struct store_rcpt {
@@ -240,6 +270,14 @@ struct store_audit {
 struct store_owner {
 	/* At the start of the load, before any message: what was kept. */
 	void (*state)(void *ctx, struct slice name, struct slice value);
+
+	/*
+	 * Likewise, for each limit that has one; NULL: nobody can read it, and
+	 * the limit may be used up.
+	 */
+	void (*lease)(void *ctx, struct slice key,
+	    const struct lease_record *rec);
+	void (*leases_loaded)(void *ctx, const struct store_leases_loaded *all);
 
 	/*
 	 * During the load after start: each message once, oldest first, in

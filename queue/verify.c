@@ -9,11 +9,13 @@
 #include "lib/mem.h"
 #include "queue/bytes.h"
 #include "queue/inflight_priv.h"
+#include "queue/leases.h"
 #include "queue/segment_priv.h"
 #include "queue/walk.h"
 
 enum { PROGRESS_EVERY = 1000 };
 
+#define USED_UP "its limit counts as used up"
 #define STAYS "it stays queued, and the log names it"
 
 struct verifier {
@@ -55,6 +57,7 @@ static void
 check_row(struct verifier *v, enum env_table t, struct slice key,
     struct slice rec)
 {
+	char name[LEASES_NAME];
 	struct suspect s = { 0 };
 	struct err e;
 
@@ -63,12 +66,14 @@ check_row(struct verifier *v, enum env_table t, struct slice key,
 		v->states += t == TABLE_STATE ? 1 : 0;
 		return;
 	}
+	if (t == TABLE_LEASE)
+		(void)err_where(&e, "limit %s", leases_name(key, name));
 	(void)err_where(&e, "table %s", offline_table_name(t));
 	if (t == TABLE_STATE && key.len == KEY_STATE) {
 		s.id = get_be64(key.p);
 		tell(v, &s, e.text, "a recipient is tried once more");
 	} else {
-		tell(v, NULL, e.text, "");
+		tell(v, NULL, e.text, t == TABLE_LEASE ? USED_UP : "");
 	}
 }
 

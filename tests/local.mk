@@ -65,6 +65,8 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_leases \
+	tests/unit/test_lessor \
 	tests/unit/test_limit \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
@@ -464,6 +466,7 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \

@@ -15,6 +15,7 @@
 #include "transport/arrival.h"
 #include "transport/courier.h"
 #include "transport/disposition.h"
+#include "transport/moves.h"
 #include "transport/queue_record.h"
 #include "transport/readers.h"
 #include "transport/sweep.h"
@@ -32,16 +33,6 @@ struct link {
 	struct outcome *why; /* with gone: what the queue is to be told */
 };
 
-struct moved {
-	STAILQ_ENTRY(moved) entry;
-	bool told; /* the scheduler uses the new place */
-	/* Then: who may use the old one; sweeps and readers up to these. */
-	uint64_t piece, reader;
-	uint64_t id;
-	uint32_t old_segment;
-	struct message_loc loc;
-};
-
 struct dispatch {
 	struct worker *worker;
 	struct sched *sched;
@@ -54,8 +45,8 @@ struct dispatch {
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
 	LIST_HEAD(, link) links;
-	STAILQ_HEAD(, moved) moved; /* messages whose old place is in use */
-	struct region *rg;          /* of one call */
+	struct moves moves; /* messages whose old place is in use */
+	struct region *rg;  /* of one call */
 	bool full;
 	bool draining;      /* from then on nothing is started */
 	worker_fn *drained; /* to be told when all has ended, once */
@@ -172,30 +163,6 @@ static const struct sched_owner sched_owner = {
 /* ---- rounds -------------------------------------------------------------- */
 
 static void
-retry_moved(struct dispatch *d, uint64_t last_piece)
-{
-	STAILQ_HEAD(, moved) all = STAILQ_HEAD_INITIALIZER(all);
-	struct moved *m;
-
-	STAILQ_CONCAT(&all, &d->moved);
-	while ((m = STAILQ_FIRST(&all)) != NULL) {
-		STAILQ_REMOVE_HEAD(&all, entry);
-		if (!m->told && sched_message_moved(d->sched, m->id, &m->loc)) {
-			m->told = true;
-			m->piece = last_piece;
-			m->reader = d->readers.count;
-		}
-		if (m->told && sweep_is_through(d->sweep, m->piece) &&
-		    readers_are_through(&d->readers, m->reader)) {
-			store_moved_done(d->store, m->id, m->old_segment);
-			free(m);
-		} else {
-			STAILQ_INSERT_TAIL(&d->moved, m, entry);
-		}
-	}
-}
-
-static void
 check_drained(struct dispatch *d, uint64_t last_piece)
 {
 	worker_fn *fn = d->drained;
@@ -217,7 +184,7 @@ run(void *arg)
 	uint64_t last_piece = sweep_flush(d->sweep);
 	struct timeval tv;
 
-	retry_moved(d, last_piece);
+	moves_settle(&d->moves, last_piece);
 	check_drained(d, last_piece);
 	if (next_us == INT64_MAX) {
 		(void)event_del(d->timer);
@@ -250,10 +217,11 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->tls = opt->tls;
 	d->conf = snapshot_ref(opt->conf);
 	LIST_INIT(&d->links);
-	STAILQ_INIT(&d->moved);
 	readers_init(&d->readers, w);
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
 	d->sweep = sweep_new(w, d->envs, d->env_count);
+	moves_init(&d->moves,
+	    &(struct moves_of){ d->store, d->sched, d->sweep, &d->readers });
 	d->rg = region_new();
 	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
 	CHECK(d->timer != NULL);
@@ -270,12 +238,7 @@ dispatch_free(struct dispatch **dp)
 	if (d == NULL)
 		return;
 	CHECK(LIST_EMPTY(&d->links));
-	while (!STAILQ_EMPTY(&d->moved)) {
-		struct moved *m = STAILQ_FIRST(&d->moved);
-
-		STAILQ_REMOVE_HEAD(&d->moved, entry);
-		free(m);
-	}
+	moves_fini(&d->moves);
 	readers_fini(&d->readers);
 	event_free(d->timer);
 	region_free(&d->rg);
@@ -525,7 +488,7 @@ struct order {
 	struct dispatch *dispatch;
 	struct snapshot *conf;
 	enum store_space space;
-	struct moved *moved;
+	struct moved moved;
 	worker_fn *fn;
 	void *arg;
 };
@@ -565,8 +528,7 @@ on_moved(struct post *p)
 {
 	struct order *o = post_owner(p, struct order, post);
 
-	/* run() tells the scheduler, again and again if it must. */
-	STAILQ_INSERT_TAIL(&o->dispatch->moved, o->moved, entry);
+	moves_add(&o->dispatch->moves, &o->moved);
 	free(o);
 }
 
@@ -576,10 +538,7 @@ dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
 {
 	struct order *o = order_new(d, on_moved);
 
-	o->moved = mem_new(struct moved);
-	o->moved->id = id;
-	o->moved->old_segment = old_segment;
-	o->moved->loc = *loc;
+	o->moved = (struct moved){ id, old_segment, *loc };
 	worker_post(d->worker, &o->post);
 }
 

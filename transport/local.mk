@@ -35,9 +35,11 @@ libtransport_a_SOURCES = \
 	%D%/ingress_cmds.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
+	%D%/lessor.c %D%/lessor.h \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
 	%D%/listing.c \
+	%D%/moves.c %D%/moves.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \

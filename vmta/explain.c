@@ -6,6 +6,7 @@
 
 #include "lib/check.h"
 #include "lib/conf_hosts.h"
+#include "lib/conf_limits.h"
 #include "lib/conf_print.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
@@ -101,8 +102,7 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
     const struct place *place)
 {
 	const void *field = (const char *)owner + row->offset;
-	size_t items = row->reload == CONF_LATER ? 0 :
-						   conf_print_lines(row, field);
+	size_t items = conf_print_lines(row, field);
 
 	for (size_t i = 0; i < items; i++) {
 		buf_clear(&x->value);
@@ -205,6 +205,57 @@ explain_vmta(const struct snapshot *s, const char *vmta, explain_fn *fn,
 	explainer_fini(&x);
 }
 
+/* ---- what queues share --------------------------------------------------- */
+
+/* A whole table; `skipped` is a list of what the block is about, or NULL. */
+static void
+tell_table(struct explainer *x, const struct place *of, const void *owner,
+    const char *skipped)
+{
+	for (size_t i = 0; i < of->table->count; i++) {
+		const struct conf_directive *row = &of->table->rows[i];
+		struct place place = place_if_set(of->table, of->set,
+		    row->name);
+
+		if (skipped == NULL || strcmp(row->name, skipped) != 0)
+			tell(x, row, owner, &place);
+	}
+}
+
+/* The name of a pool is asked for its members, too. */
+static void
+tell_pool(struct explainer *x, const struct pool_entry *p, bool members)
+{
+	struct place of = { &table_pool, &p->set };
+
+	x->section = "Pool Settings";
+	tell_table(x, &of, &p->pub, members ? NULL : "virtual-mta");
+}
+
+static void
+tell_provider(struct explainer *x, const struct provider_entry *p)
+{
+	struct place of = { &table_provider, &p->set };
+
+	x->section = "Provider Settings";
+	tell_table(x, &of, &p->pub, "domain");
+}
+
+/* Of each what it sets: its mail may be in any queue. */
+static void
+tell_jobs(struct explainer *x)
+{
+	x->section = "Job Settings";
+	for (const struct job_entry *j = x->s->jobs; j != NULL; j = j->next)
+		for (size_t i = 0; i < table_job.count; i++) {
+			const struct conf_directive *row = &table_job.rows[i];
+			struct place place = { &table_job, &j->set };
+
+			if (conf_is_set(&table_job, &j->set, row->name))
+				tell(x, row, &j->pub, &place);
+		}
+}
+
 /* ---- a queue ------------------------------------------------------------- */
 
 /* The level that set each row last. */
@@ -270,6 +321,7 @@ explain_queue(const struct snapshot *s, const char *domain, const char *vmta,
     explain_fn *fn, void *ctx, struct err *e)
 {
 	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+	const struct provider *provider = snapshot_provider(s, domain);
 	struct explainer x;
 
 	if (v == NULL && snapshot_find_pool(s, vmta) == NULL)
@@ -281,9 +333,182 @@ explain_queue(const struct snapshot *s, const char *domain, const char *vmta,
 	explainer_init(&x, s, fn, ctx);
 	if (v != NULL)
 		tell_vmta(&x, v);
+	if (v == NULL)
+		tell_pool(&x, snapshot_find_pool(s, vmta), true);
+	else if (v->domain_pool != NULL)
+		tell_pool(&x, v->domain_pool, false);
+	if (provider != NULL)
+		tell_provider(&x, snapshot_find_provider(s, provider->name));
 	tell_queue(&x, domain, vmta);
+	tell_jobs(&x);
 	explainer_fini(&x);
 	return 0;
+}
+
+/* ---- one directive ------------------------------------------------------- */
+
+/* The level of a queue that set one directive last. */
+struct last_layer {
+	const char *directive;
+	const struct layer *layer;
+};
+
+static void
+note_last_layer(void *ctx, const void *value)
+{
+	const struct layer *l = value;
+	struct last_layer *last = ctx;
+
+	if (conf_is_set(&table_domain, &l->set, last->directive))
+		last->layer = l;
+}
+
+/* Whose value it is; no table: there is no such one. */
+struct owner {
+	const struct conf_table *table;
+	const struct conf_set *set; /* NULL: nothing was set */
+	const void *values;
+	const char *section;
+};
+
+static struct owner
+queue_owner(const struct snapshot *s, const struct explain_ask *a)
+{
+	struct last_layer last = { a->directive, NULL };
+	struct owner o = { &table_domain, NULL, &s->queue_defaults,
+		"Queue Settings" };
+
+	if (conf_find_row(&table_domain, a->directive) == NULL)
+		return o;
+	settings_layers(s, a->domain, a->name, note_last_layer, &last);
+	if (last.layer != NULL) {
+		o.set = &last.layer->set;
+		o.values = &last.layer->values;
+	}
+	return o;
+}
+
+static struct owner
+shared_owner(const struct snapshot *s, const struct explain_ask *a)
+{
+	const struct pool_entry *p;
+	const struct provider_entry *pr;
+
+	if (a->of == EXPLAIN_POOL) {
+		p = snapshot_find_pool(s, a->name);
+		if (p != NULL)
+			return (struct owner){ &table_pool, &p->set, &p->pub,
+				"Pool Settings" };
+	} else {
+		pr = snapshot_find_provider(s, a->name);
+		if (pr != NULL)
+			return (struct owner){ &table_provider, &pr->set,
+				&pr->pub, "Provider Settings" };
+	}
+	return (struct owner){ 0 };
+}
+
+static struct owner
+sender_owner(const struct snapshot *s, const struct explain_ask *a)
+{
+	const struct job_entry *j;
+	const struct user_entry *u;
+
+	if (a->of == EXPLAIN_JOB) {
+		j = snapshot_find_job(s, a->name);
+		if (j != NULL)
+			return (struct owner){ &table_job, &j->set, &j->pub,
+				"Job Settings" };
+	} else {
+		u = strmap_get(s->users, a->name);
+		if (u != NULL)
+			return (struct owner){ &table_user, &u->set, &u->values,
+				"User Settings" };
+	}
+	return (struct owner){ 0 };
+}
+
+static struct owner
+find_owner(const struct snapshot *s, const struct explain_ask *a)
+{
+	const struct vmta_entry *v;
+
+	switch (a->of) {
+	case EXPLAIN_GLOBAL:
+		return (struct owner){ &table_global, &s->global_set,
+			&s->global, "Global Settings" };
+	case EXPLAIN_QUEUE:
+		return queue_owner(s, a);
+	case EXPLAIN_VMTA:
+		v = snapshot_find_vmta(s, a->name);
+		if (v != NULL)
+			return (struct owner){ &table_vmta, &v->set, &v->pub,
+				"Virtual MTA Settings" };
+		break;
+	case EXPLAIN_POOL:
+	case EXPLAIN_PROVIDER:
+		return shared_owner(s, a);
+	case EXPLAIN_JOB:
+	case EXPLAIN_USER:
+		return sender_owner(s, a);
+	}
+	return (struct owner){ 0 };
+}
+
+/* Which item of a list is asked for; SIZE_MAX: none fits. */
+static size_t
+find_item(const struct snapshot *s, const struct explain_ask *a,
+    const struct conf_directive *row, const void *field)
+{
+	const struct conf_domain_count *c;
+
+	if (row->type == CONF_TYPE_DOMAIN_COUNTS) {
+		c = a->domain == NULL ? NULL :
+					snapshot_find_mx_limit(s, a->domain);
+		return c == NULL ? SIZE_MAX :
+				   (size_t)(c - s->global.mx_limits.v);
+	}
+	if (!conf_type_is_limits(row->type))
+		return 0;
+	if (a->addr == NULL)
+		return SIZE_MAX;
+	if (row->type == CONF_TYPE_CIDR_COUNTS)
+		return conf_cidr_counts_find(field, a->addr);
+	if (row->type == CONF_TYPE_CIDR_RATES)
+		return conf_cidr_rates_find(field, a->addr);
+	return conf_cidr_data_rates_find(field, a->addr);
+}
+
+bool
+explain_one(const struct snapshot *s, const struct explain_ask *a,
+    explain_fn *fn, void *ctx)
+{
+	struct owner o = find_owner(s, a);
+	const struct conf_directive *row = o.table == NULL ?
+	    NULL :
+	    conf_find_row(o.table, a->directive);
+	const void *field;
+	struct place place;
+	struct explainer x;
+	size_t item;
+
+	if (row == NULL)
+		return false;
+	field = (const char *)o.values + row->offset;
+	item = find_item(s, a, row, field);
+	if (item >= conf_print_lines(row, field))
+		return false;
+	place = (struct place){ o.table,
+		o.set != NULL && conf_is_set(o.table, o.set, row->name) ?
+		    o.set :
+		    NULL };
+	explainer_init(&x, s, fn, ctx);
+	x.section = o.section;
+	conf_print(row, field, item, &x.value);
+	tell_line(&x, row->name, buf_cstr(&x.value),
+	    place.set == NULL ? NULL : line_of(&place, row, item));
+	explainer_fini(&x);
+	return true;
 }
 
 /* ---- accounting ---------------------------------------------------------- */

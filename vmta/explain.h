@@ -35,12 +35,40 @@ void explain_vmta(const struct snapshot *s, const char *vmta, explain_fn *fn,
     void *ctx);
 
 /*
- * What holds for domain/vmta: the virtual MTA's settings, then the queue's.
- * vmta may be "" or "{default}"; for the name of a pool there are only those of
- * the queue.  -1: there is no such virtual MTA or pool, or no such domain.
+ * What holds for domain/vmta: settings of the virtual MTA, of the pool that
+ * counts for it, of the domain's provider, of the queue; and what each <job>
+ * sets.  vmta may be "" or "{default}", or the name of a pool.  -1: there is no such virtual MTA or pool, or no such domain.
  */
 int explain_queue(const struct snapshot *s, const char *domain,
     const char *vmta, explain_fn *fn, void *ctx, struct err *e);
+
+/* Whose value is asked for. */
+enum explain_of {
+	EXPLAIN_GLOBAL,
+	EXPLAIN_VMTA,
+	EXPLAIN_POOL,
+	EXPLAIN_PROVIDER,
+	EXPLAIN_QUEUE,
+	EXPLAIN_JOB,
+	EXPLAIN_USER
+};
+
+struct explain_ask {
+	enum explain_of of;
+	/* Of the virtual MTA (also of a queue), pool, provider, job or user. */
+	const char *name;
+	const char *domain; /* of a queue; the host, for mx-connection-limit */
+	const struct net_addr *addr; /* for limits by address; else NULL */
+	const char *directive;
+};
+
+/*
+ * One directive: its value and the line that set it; of a list by address or
+ * host the item that counts there.  False: there is no such name, directive or
+ * item.
+ */
+bool explain_one(const struct snapshot *s, const struct explain_ask *a,
+    explain_fn *fn, void *ctx);
 
 /*
  * What holds for the <acct-file> of that path or command: what its kind has a

@@ -108,6 +108,13 @@ rate_limit_end(const struct rate_limit *l)
 }
 
 bool
+rate_limit_is_unused(const struct rate_limit *l, int64_t now_us)
+{
+	return !l->was_limited ||
+	    (l->window.pending == 0 && rate_limit_end(l) <= now_us);
+}
+
+bool
 rate_limit_take(struct rate_limit *l, uint64_t n, int64_t now_us)
 {
 	if (!l->limited)

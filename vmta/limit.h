@@ -58,6 +58,8 @@ int64_t rate_limit_next(struct rate_limit *l, int64_t now_us);
 int64_t rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us);
 /* When it will have forgotten all, or 0. */
 int64_t rate_limit_end(const struct rate_limit *l);
+/* Nothing is pending and nothing counts any more. */
+bool rate_limit_is_unused(const struct rate_limit *l, int64_t now_us);
 
 /*
  * Takes n, for which it is time (rate_limit_next_for()).  True: each of them

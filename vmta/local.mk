@@ -12,7 +12,6 @@ libvmta_a_SOURCES = \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
 	%D%/explain.c %D%/explain.h \
-	%D%/fair.c %D%/fair.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
@@ -39,11 +38,14 @@ libvmta_a_SOURCES = \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
+	%D%/sched_lane.c \
 	%D%/sched_priv.h \
 	%D%/sched_remote.c \
 	%D%/sched_serve.c \
+	%D%/sched_shared.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
+	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \

@@ -9,7 +9,6 @@
 #include "mail/envelope.h"
 #include "vmta/sched_priv.h"
 
-#define FAIR_QUANTUM 50           /* recipients a turn */
 #define FORGET_US (60 * US_PER_S) /* an idle queue stays at least so long */
 #define SLICE 256                 /* queues refreshed in one sched_run() */
 #define ROUNDS_MAX 1000000        /* of one sched_run(): a bug above */
@@ -67,8 +66,8 @@ queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
 	vqueue_init(q, &s->backlog);
 	q->domain = d;
 	q->vmta = vmta_get(s, vmta, now_us);
-	q->setup_us = q->vmta->setup_us;
-	q->busy_us = q->vmta->busy_us;
+	q->setup_us = q->vmta->shared.setup_us;
+	q->busy_us = q->vmta->shared.busy_us;
 	table_add(&s->queues, &q->link);
 	TAILQ_INSERT_TAIL(&s->all, q, all);
 	sched_refresh(s, q, now_us);
@@ -81,8 +80,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	struct sched_queue *q = *qp;
 
 	*qp = NULL;
-	vmta_wants_no_open(q);
-	line_leave(&q->rate_wait);
+	lane_leave(s, q);
 	remote_forget(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
@@ -117,15 +115,36 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	qconf_unref(&q->conf);
 	q->conf = qconf_get(&s->confs, s->conf, q->domain->name,
 	    snapshot_vmta(s->conf, q->vmta->name) == NULL ? "" : q->vmta->name);
-	slots_set(&q->slots, q->conf->conf.max_conns);
-	rate_limit_set(&q->rate, &q->conf->conf.msg_rate, now_us);
+	slots_set(&q->scope.conns, q->conf->conf.max_conns);
+	q->has_rates = false;
+	lane_enter(s, q);
+	(void)now_us;
+}
+
+void
+sched_set_rates(struct sched_queue *q, int64_t now_us)
+{
+	if (q->has_rates)
+		return;
+	q->has_rates = true;
+	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
+}
+
+void
+sched_drop_rates(struct sched_queue *q, int64_t now_us)
+{
+	if (q->ready > 0 || !TAILQ_EMPTY(&q->all_conns) || !q->has_rates ||
+	    scope_end(&q->scope) > now_us)
+		return;
+	q->has_rates = false;
+	scope_forget_rates(&q->scope);
 }
 
 int64_t
 sched_forget_at(const struct sched_queue *q)
 {
 	int64_t at = q->idle_us + FORGET_US;
-	int64_t end = rate_limit_end(&q->rate);
+	int64_t end = scope_end(&q->scope);
 
 	at = end > at ? end : at;
 	/* The position of a queue that failed is kept as long again. */
@@ -163,9 +182,9 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
-	TAILQ_INIT(&s->idle);
 	TAILQ_INIT(&s->walks);
-	fair_init(&s->ring, FAIR_QUANTUM);
+	lane_table_init(s);
+	shared_init(&s->process, s, LEVEL_PROCESS);
 	remote_init(s);
 	sched_reload(s, conf, now_us);
 	return s;
@@ -180,7 +199,7 @@ sched_free(struct sched **sp)
 	*sp = NULL;
 	if (s == NULL)
 		return;
-	CHECK(s->slots.used == 0 && !s->in_callback);
+	CHECK(s->process.scope.conns.used == 0 && !s->in_callback);
 	TAILQ_INIT(&s->walks); /* who walked has gone */
 	while (!TAILQ_EMPTY(&s->all)) {
 		struct sched_queue *q = TAILQ_FIRST(&s->all);
@@ -191,8 +210,10 @@ sched_free(struct sched **sp)
 	while ((l = table_any(&s->vmtas)) != NULL) {
 		struct sched_vmta *v = OF(sched_vmta, link, l);
 
-		vmta_free(&v);
+		vmta_free(s, &v);
 	}
+	shared_fini(&s->process);
+	table_fini(&s->lanes);
 	table_fini(&s->vmtas);
 	table_fini(&s->queues);
 	qconf_set_fini(&s->confs);
@@ -214,14 +235,13 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	s->conf = snapshot_ref(conf);
 	s->generation++;
 	qconf_set_forget(&s->confs);
-	slots_set(&s->slots, snapshot_global(s->conf)->max_conns_out);
+	slots_set(&s->process.scope.conns,
+	    snapshot_global(s->conf)->max_conns_out);
 	for (size_t i = 0; i < s->vmtas.cap; i++) {
 		struct table_link *l = s->vmtas.buckets[i];
 
-		for (; l != NULL; l = l->next) {
-			vmta_configure(OF(sched_vmta, link, l), now_us);
-			vmta_offer(OF(sched_vmta, link, l), now_us);
-		}
+		for (; l != NULL; l = l->next)
+			vmta_configure(s, OF(sched_vmta, link, l), now_us);
 	}
 	remotes_set(&s->remotes, s->conf);
 	s->stale = TAILQ_FIRST(&s->all);
@@ -319,8 +339,8 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_QUEUE:
 			sched_dirty(s, OF(sched_queue, timer, t));
 			break;
-		case TIMER_VMTA:
-			vmta_run(OF(sched_vmta, timer, t), now_us);
+		case TIMER_SHARED:
+			shared_run(OF(shared, timer, t), now_us);
 			break;
 		case TIMER_CONN:
 			conn_take_back(s, OF(sched_conn, timer, t));

@@ -26,8 +26,8 @@
  * and what gets older than bounce-after leaves even when it was never tried.
  *
  * No scans: a blocked queue waits on the limit that ends last.  Slots of a
- * limit shared by queues (VMTA, process) go round in fair order: deficit
- * round robin by VMTA.
+ * limit shared by queues (VMTA, process) go round in fair order
+ * (vmta/line.h).
  */
 
 #ifndef VMTA_SCHED_H

@@ -56,7 +56,7 @@ transactions(const struct sched_queue *q)
 static int64_t
 open_at(struct sched_queue *q, int64_t now_us)
 {
-	int64_t next = rate_limit_next(&q->rate, now_us);
+	int64_t next = scope_next(&q->scope, LIMIT_MSG, now_us);
 	int64_t lead = q->setup_us;
 
 	if (lead > LEAD_MAX_US)
@@ -74,11 +74,11 @@ rate_room(const struct sched_queue *q, uint64_t tx)
 	int64_t busy = q->busy_us;
 	uint32_t used = active(&q->conns), useful;
 
-	if (!q->rate.limited)
+	if (!scope_has(&q->scope, LIMIT_MSG))
 		return UINT32_MAX;
 	if (per > 0)
 		busy += q->setup_us / per;
-	useful = rate_limit_conns(&q->rate, busy,
+	useful = rate_limit_conns(q->scope.rates[LIMIT_MSG], busy,
 	    (double)q->ready / (double)tx);
 	return used < useful ? useful - used : 0;
 }
@@ -158,29 +158,68 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	want = want < room ? want : room;
 	room = remote_queue_room(q);
 	want = want < room ? want : room;
-	room = slots_room(&q->slots);
+	room = slots_room(&q->scope.conns);
 	return (uint32_t)(want < room ? want : room);
 }
 
 /* ---- states -------------------------------------------------------------- */
 
 static void
-count(struct sched *s, struct sched_conn *c, int by)
+count(struct sched_conn *c, int by)
 {
-	struct sched_queue *q = c->queue;
+	c->queue->conns.in[c->state] += (uint32_t)by;
+	for (int i = 0; i < LEVELS; i++)
+		if (c->in[i].shared != NULL)
+			c->in[i].shared->conns.in[c->state] += (uint32_t)by;
+}
 
-	q->conns.in[c->state] += (uint32_t)by;
-	q->vmta->conns.in[c->state] += (uint32_t)by;
-	s->conns.in[c->state] += (uint32_t)by;
+static void
+join_idle(struct sched_conn *c)
+{
+	TAILQ_INSERT_HEAD(&c->queue->idle_conns, c, idle_queue);
+	for (int i = 0; i < LEVELS; i++)
+		if (c->in[i].shared != NULL)
+			TAILQ_INSERT_TAIL(&c->in[i].shared->idle, &c->in[i],
+			    idle);
 }
 
 static void
 leave_idle(struct sched *s, struct sched_conn *c)
 {
 	TAILQ_REMOVE(&c->queue->idle_conns, c, idle_queue);
-	TAILQ_REMOVE(&c->queue->vmta->idle, c, idle_vmta);
-	TAILQ_REMOVE(&s->idle, c, idle_all);
+	for (int i = 0; i < LEVELS; i++)
+		if (c->in[i].shared != NULL)
+			TAILQ_REMOVE(&c->in[i].shared->idle, &c->in[i], idle);
 	timer_set(&s->timers, &c->timer, INT64_MAX);
+}
+
+/* It counts as using the rates of the scopes it is in; the process has none. */
+static void
+join_fresh(struct sched_conn *c)
+{
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = c->in[i].shared;
+
+		if (h == NULL)
+			continue;
+		c->in[i].is_fresh = true;
+		TAILQ_INSERT_TAIL(&h->fresh, &c->in[i], fresh);
+		h->fresh_n++;
+	}
+}
+
+static void
+leave_fresh(struct sched_conn *c)
+{
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = c->in[i].shared;
+
+		if (!c->in[i].is_fresh)
+			continue;
+		c->in[i].is_fresh = false;
+		TAILQ_REMOVE(&h->fresh, &c->in[i], fresh);
+		h->fresh_n--;
+	}
 }
 
 void
@@ -189,17 +228,15 @@ conn_set_state(struct sched *s, struct sched_conn *c, enum conn_state state)
 	CHECK(state != c->state && c->state != CONN_CLOSING);
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
-	vmta_fresh_remove(c->queue->vmta, c);
-	count(s, c, -1);
+	if (c->state == CONN_OPENING)
+		leave_fresh(c);
+	count(c, -1);
 	c->state = state;
-	count(s, c, 1);
-	if (state == CONN_CLOSING)
+	count(c, 1);
+	if (state == CONN_IDLE)
+		join_idle(c);
+	else if (state == CONN_CLOSING)
 		remote_closing(&c->remote);
-	if (state == CONN_IDLE) {
-		TAILQ_INSERT_HEAD(&c->queue->idle_conns, c, idle_queue);
-		TAILQ_INSERT_TAIL(&c->queue->vmta->idle, c, idle_vmta);
-		TAILQ_INSERT_TAIL(&s->idle, c, idle_all);
-	}
 }
 
 void
@@ -219,52 +256,73 @@ conn_take_back(struct sched *s, struct sched_conn *c)
 }
 
 static bool
-surplus(const struct slots *l, const struct conn_count *n)
+surplus(const struct scope *c, const struct conn_count *n)
 {
-	return l->used - n->in[CONN_CLOSING] > l->max;
+	return c->conns.used - n->in[CONN_CLOSING] > c->conns.max;
 }
 
 bool
-conn_must_close(const struct sched *s, const struct sched_conn *c)
+conn_must_close(const struct sched_conn *c)
 {
 	const struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_msg_per_conn;
 
-	return (max > 0 && c->messages >= max) ||
-	    remote_is_surplus(&c->remote) || surplus(&q->slots, &q->conns) ||
-	    surplus(&q->vmta->slots, &q->vmta->conns) ||
-	    surplus(&s->slots, &s->conns);
+	if ((max > 0 && c->messages >= max) || surplus(&q->scope, &q->conns) ||
+	    remote_is_surplus(&c->remote))
+		return true;
+	for (int i = 0; i < LEVELS; i++) {
+		const struct shared *h = c->in[i].shared;
+
+		if (h != NULL && surplus(&h->scope, &h->conns))
+			return true;
+	}
+	return false;
 }
 
 /*
- * Another queue of the virtual MTA that waits for a slot, or NULL.  If our
- * own is before it, it goes to the end: it has connections already.
+ * The queue that waits for a slot there and is first, or NULL.  If our own is
+ * before it, it goes to the end: it has connections already.
  */
 static const struct sched_queue *
-other_waiting(struct sched_vmta *v, struct sched_queue *own)
+first_waiting(struct shared *h, struct sched_queue *own)
 {
-	struct waiter *w = line_first(&v->open_line);
+	struct lane *l = line_lane(&h->open);
+	const struct sched_queue *q;
 
-	if (w != NULL && w == &own->open_wait) {
-		line_rejoin(w);
-		w = line_first(&v->open_line);
-	}
-	if (w == NULL || w == &own->open_wait)
+	if (l == NULL)
 		return NULL;
-	return OF(sched_queue, open_wait, w);
+	q = lane_opener(l);
+	if (q != own)
+		return q;
+	line_rejoin(&own->open_wait);
+	q = lane_opener(l);
+	return q == own ? NULL : q;
+}
+
+/*
+ * Do others wait there for a slot, more than get one already?  An idle
+ * connection of q counts as using rates, whatever it waits for.
+ */
+static bool
+is_wanted(struct shared *h, const struct sched_queue *q, int64_t now_us)
+{
+	uint32_t uses = line_of(&q->give_wait) == NULL ? 1 : 0;
+
+	if (h->open_n <= h->conns.in[CONN_CLOSING])
+		return false;
+	return h->level == LEVEL_PROCESS ? slots_room(&h->scope.conns) == 0 :
+					   shared_is_full(h, uses, now_us);
 }
 
 /*
  * Who has two connections more than the one that waits gives one up, and so
- * does a connection that had its turn.
+ * does a connection that had its turn.  Virtual MTAs are compared as a whole.
  */
 bool
-conn_must_yield(struct sched *s, struct sched_conn *c, int64_t now_us)
+conn_must_yield(struct sched_conn *c, int64_t now_us)
 {
-	const struct sched_queue *other;
 	struct sched_queue *q = c->queue;
-	struct sched_vmta *v = q->vmta;
-	const struct fair_flow *first = fair_first(&s->ring);
+	const struct sched_queue *other;
 	bool had_turn;
 
 	had_turn = c->turn_rcpts >= TURN_RCPTS ||
@@ -273,22 +331,23 @@ conn_must_yield(struct sched *s, struct sched_conn *c, int64_t now_us)
 	if (other != NULL &&
 	    (had_turn || active(&q->conns) > active(&other->conns) + 1))
 		return true;
-	if (slots_room(&s->slots) == 0 && first != NULL &&
-	    s->waiting > s->conns.in[CONN_CLOSING]) {
-		const struct sched_vmta *w =
-		    (const void *)((const char *)first -
-			offsetof(struct sched_vmta, flow));
+	for (int i = LEVELS - 1; i >= 0; i--) {
+		struct shared *h = c->in[i].shared;
 
-		if (w != v)
-			return had_turn ||
-			    active(&v->conns) > active(&w->conns) + 1;
-	} else if (v->open_line.n <= v->conns.in[CONN_CLOSING] ||
-	    !vmta_is_full(v, now_us)) {
-		return false;
+		if (h == NULL || !is_wanted(h, q, now_us))
+			continue;
+		other = first_waiting(h, q);
+		if (other == NULL)
+			continue;
+		if (had_turn)
+			return true;
+		if (other->vmta == q->vmta ?
+			active(&q->conns) > active(&other->conns) + 1 :
+			active(&q->vmta->shared.conns) >
+			    active(&other->vmta->shared.conns) + 1)
+			return true;
 	}
-	other = other_waiting(v, q);
-	return other != NULL &&
-	    (had_turn || active(&q->conns) > active(&other->conns) + 1);
+	return false;
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -299,9 +358,12 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	struct sched_vmta *v = q->vmta;
 	struct sched_conn *c = mem_new(struct sched_conn);
 
-	slots_take(&q->slots);
-	slots_take(&v->slots);
-	slots_take(&s->slots);
+	slots_take(&q->scope.conns);
+	for (int i = 0; i < LEVELS; i++) {
+		c->in[i].shared = q->lane->path[i];
+		if (c->in[i].shared != NULL)
+			slots_take(&c->in[i].shared->scope.conns);
+	}
 	c->sched = s;
 	c->queue = q;
 	c->id = ++s->last_conn_id;
@@ -313,35 +375,55 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);
 	c->state = CONN_OPENING;
-	count(s, c, 1);
+	count(c, 1);
 	TAILQ_INSERT_TAIL(&q->all_conns, c, of_queue);
-	vmta_fresh_add(v, c);
+	join_fresh(c);
 	remote_conn_opened(s, c);
 	q->progress_us = now_us;
-	fair_charge(&s->ring, &v->flow, 1);
+	lane_charge(q->lane, 1);
 	SCHED_TELL(s, open, c);
 }
 
-/* The virtual MTA's turn: its first queue that still wants one gets it. */
+/* The lane's turn: its first queue that still wants one gets it. */
 static void
-open_one(struct sched *s, struct sched_vmta *v, int64_t now_us)
+open_one(struct sched *s, struct lane *l, int64_t now_us)
 {
-	struct sched_queue *q = OF(sched_queue, open_wait,
-	    line_first(&v->open_line));
+	struct sched_queue *q = lane_opener(l);
 	int64_t again;
 	uint32_t want;
 
 	sched_refresh(s, q, now_us);
 	want = conns_wanted(s, q, now_us, &again);
-	if (want > 0)
-		conn_open(s, q, now_us);
+	if (want == 0 || line_of(&q->open_wait) == NULL) {
+		lane_wants_no_open(q);
+		sched_dirty(s, q); /* it may want one later: its timer */
+		return;
+	}
+	lane_opened(l);
+	conn_open(s, q, now_us);
 	if (want > 1) {
 		line_rejoin(&q->open_wait);
 	} else {
-		vmta_wants_no_open(q);
-		sched_dirty(s, q); /* it may want one later: its timer */
+		lane_wants_no_open(q);
+		sched_dirty(s, q);
 	}
-	vmta_offer(v, now_us);
+}
+
+/* In the order of the process's line, as far as limits go. */
+static void
+open_all(struct sched *s, int64_t now_us)
+{
+	struct lane *l;
+
+	while (slots_room(&s->process.scope.conns) > 0 &&
+	    (l = line_lane(&s->process.open)) != NULL) {
+		struct shared *no = lane_blocked(l, now_us);
+
+		if (no != NULL)
+			lane_move_open(l, no, now_us);
+		else
+			open_one(s, l, now_us);
+	}
 }
 
 int64_t
@@ -355,16 +437,15 @@ conn_reclaim_at(const struct sched_conn *c)
 void
 conns_open(struct sched *s, int64_t now_us)
 {
-	struct fair_flow *f;
+	struct shared *p = &s->process;
 
-	while (slots_room(&s->slots) > 0 && (f = fair_next(&s->ring)) != NULL)
-		open_one(s, OF(sched_vmta, flow, f), now_us);
+	open_all(s, now_us);
 	s->reclaim_us = INT64_MAX;
-	while (s->waiting > s->conns.in[CONN_CLOSING]) {
-		s->reclaim_us = conn_reclaim_at(TAILQ_FIRST(&s->idle));
+	while (p->open_n > p->conns.in[CONN_CLOSING]) {
+		s->reclaim_us = conn_reclaim_at(shared_idle(p));
 		if (s->reclaim_us > now_us)
 			break;
-		conn_take_back(s, TAILQ_FIRST(&s->idle));
+		conn_take_back(s, shared_idle(p));
 	}
 }
 
@@ -408,7 +489,7 @@ conn_free(struct sched_conn **cp)
 	struct sched_conn *c = *cp;
 
 	*cp = NULL;
-	CHECK(c->grant == NULL && c->timer.index == HEAP_NONE && !c->is_fresh);
+	CHECK(c->grant == NULL && c->timer.index == HEAP_NONE);
 	qconf_unref(&c->conf);
 	snapshot_unref(&c->snapshot);
 	free(c);
@@ -426,14 +507,20 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 		leave_idle(s, c);
 	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused)
 		q->open_after_us = now_us + USELESS_WAIT_US;
-	vmta_fresh_remove(q->vmta, c);
-	count(s, c, -1);
+	if (c->state == CONN_OPENING)
+		leave_fresh(c);
+	count(c, -1);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
-	slots_return(&q->slots);
-	slots_return(&q->vmta->slots);
-	slots_return(&s->slots);
+	slots_return(&q->scope.conns);
+	for (int i = 0; i < LEVELS; i++) {
+		struct shared *h = c->in[i].shared;
+
+		if (h == NULL)
+			continue;
+		slots_return(&h->scope.conns);
+		shared_changed(h);
+	}
 	remote_conn_closed(s, c);
 	conn_free(&c);
 	sched_dirty(s, q);
-	vmta_offer(q->vmta, now_us);
 }

@@ -98,9 +98,9 @@ waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 		return "room on the spool's disk";
 	if (retry_waits(&q->retry, now_us))
 		return "retry-after";
-	if (rate_limit_next(&q->rate, now_us) > now_us)
+	if (scope_next(&q->scope, LIMIT_MSG, now_us) > now_us)
 		return "max-msg-rate";
-	if (rate_limit_next(&q->vmta->rate, now_us) > now_us)
+	if (shared_next(&q->vmta->shared, now_us) > now_us)
 		return "max-smtp-msg-rate";
 	if (remote_queue_room(q) == 0 && remote_queue_waits(q) != NULL)
 		return remote_queue_waits(q)->kind == REMOTE_MX ?
@@ -108,11 +108,11 @@ waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 		    "ip-connection-limit";
 	if (q->conns.in[CONN_OPENING] > 0)
 		return ""; /* soon */
-	if (slots_room(&q->slots) == 0)
+	if (slots_room(&q->scope.conns) == 0)
 		return "max-smtp-out";
-	if (slots_room(&q->vmta->slots) == 0)
+	if (slots_room(&q->vmta->shared.scope.conns) == 0)
 		return "max-smtp-out of the virtual MTA";
-	if (slots_room(&s->slots) == 0)
+	if (slots_room(&s->process.scope.conns) == 0)
 		return "total-max-smtp-out";
 	return "";
 }
@@ -159,5 +159,5 @@ sched_totals(const struct sched *s, struct sched_totals *out)
 		.deferred = sums->rcpts - sums->ready - sums->granted,
 		.granted = sums->granted,
 		.kbytes = (sums->bytes + 1023) / 1024,
-		.conns = s->slots.used };
+		.conns = s->process.scope.conns.used };
 }

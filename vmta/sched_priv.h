@@ -3,17 +3,24 @@
  * sched_priv - the inside of sched, for vmta/sched*.c only.
  *
  *	sched.c        new, free, add, reload, run: the public doors
- *	sched_vmta.c   a virtual MTA: its limits, whose turn it is
+ *	sched_shared.c a scope that queues share: who waits there, whose turn
+ *	sched_lane.c   queues that are alike for such scopes wait as one
+ *	sched_vmta.c   virtual MTAs
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_facts.c  what others ask about
  *	sched_walk.c   going through all queues, a slice at a time
  *
- * An event marks what it touched as dirty; sched_run() looks at the dirty
- * ones, then lets virtual MTAs whose limit has room serve their lines, then
- * opens connections in fair order.  Each look at a queue (sched_serve) ends
- * by setting the queue's timer to when time alone will change something.
+ * An event marks what it touched: queues as dirty, shared scopes by their
+ * timer.  sched_run() looks at these; a shared scope that has room lets lanes
+ * through to the line of the process, from which connections are opened in
+ * fair order.  Each look at a queue (sched_serve) ends by setting the queue's
+ * timer to when time alone will change something.
+ *
+ * No wake-up is lost: a lane waits in the line of one scope that says no to
+ * it.  When that one says yes and another one no, it moves there, and the
+ * scope that has room left lets the next one through.
  */
 
 #ifndef VMTA_SCHED_PRIV_H
@@ -25,11 +32,12 @@
 #include <sys/queue.h>
 
 #include "lib/check.h"
-#include "vmta/fair.h"
+#include "vmta/line.h"
 #include "vmta/pause.h"
 #include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_walk.h"
+#include "vmta/scope.h"
 #include "vmta/vqueue.h"
 
 #define OF(type, field, p) \
@@ -37,12 +45,38 @@
 
 struct grant_rec;
 
+/* Scopes that queues share, from the inside out: the way of a connection. */
+enum level { LEVEL_VMTA, LEVEL_POOL, LEVEL_PROVIDER, LEVEL_PROCESS };
+enum { LEVELS = LEVEL_PROCESS + 1 };
+
+/* A connection in one of them; those of sched_conn.in are by level. */
+struct conn_in {
+	struct shared *shared;      /* NULL: there is none at this level */
+	TAILQ_ENTRY(conn_in) idle;  /* while CONN_IDLE: longest first */
+	TAILQ_ENTRY(conn_in) fresh; /* while is_fresh */
+	bool is_fresh; /* being set up, and not for suspiciously long */
+};
+
+TAILQ_HEAD(conn_in_list, conn_in);
+
+struct shared {
+	struct scope scope;
+	struct sched *sched;
+	enum level level;
+	struct line open, give;  /* lanes that wait for a connection, a token */
+	uint32_t open_n, give_n; /* queues in these lanes */
+	uint32_t passing; /* lanes let through to the line of the process */
+	struct conn_count conns;
+	struct conn_in_list idle, fresh;
+	uint32_t fresh_n;
+	uint32_t setup_us, busy_us; /* moving averages */
+	struct timer timer;
+};
+
 struct sched_conn {
 	TAILQ_ENTRY(sched_conn) of_queue;
 	TAILQ_ENTRY(sched_conn) idle_queue; /* while CONN_IDLE: the last */
-	TAILQ_ENTRY(sched_conn) idle_vmta;  /* used one first; the one idle */
-	TAILQ_ENTRY(sched_conn) idle_all;   /* longest first (twice) */
-	TAILQ_ENTRY(sched_conn) fresh;      /* while is_fresh */
+	struct conn_in in[LEVELS];          /* used one first */
 	struct sched *sched;
 	struct sched_queue *queue;
 	struct qconf *conf; /* so that settings at its opening live on */
@@ -52,8 +86,7 @@ struct sched_conn {
 	void *user;
 	uint64_t id;
 	enum conn_state state;
-	bool is_fresh; /* being set up, and not for suspiciously long */
-	bool useful;   /* has carried something */
+	bool useful; /* has carried something */
 	struct remote_conn remote;
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
@@ -63,32 +96,41 @@ struct sched_conn {
 	struct timer timer;
 };
 
-TAILQ_HEAD(conn_list, sched_conn);
+/* A rate that a grant took from; its tokens are given back or settled. */
+struct taken {
+	struct scope *scope;
+	enum limit_kind kind;
+};
 
 struct grant_rec {
 	struct rcpt **rcpts;
 	int64_t granted_us;
-	bool queue_counts, vmta_counts; /* tokens taken from these rates */
-	bool settled;                   /* sched_written() was said */
-	bool reading;                   /* the message is, from its place */
-	struct grant pub;               /* ends in an array: the last */
+	struct taken *taken; /* NULL: no rate is limited */
+	uint8_t taken_n;
+	bool settled;     /* sched_written() was said */
+	bool reading;     /* the message is, from its place */
+	struct grant pub; /* ends in an array: the last */
+};
+
+/* Queues that are the same for all shared scopes: they wait as one. */
+struct lane {
+	struct table_link link;
+	struct sched *sched;
+	struct sched_vmta *vmta;
+	uint8_t priority;       /* queue-priority */
+	uint32_t queues;        /* that point here */
+	struct line open, give; /* queues that wait */
+	struct waiter open_wait, give_wait;
+	struct shared *open_at, *give_at; /* in whose lines; NULL: in none */
+	struct shared *from; /* let it through to the line of the process */
+	struct shared *path[LEVELS];
 };
 
 struct sched_vmta {
 	struct table_link link;
-	struct sched *sched;
 	const struct vmta *conf; /* {default}'s when it is gone */
-	struct slots slots;
-	struct rate_limit rate;
-	struct line open_line, rate_line;
-	struct fair_flow flow; /* in sched.ring while open_line can be served */
-	struct conn_count conns;
-	struct conn_list idle;
-	struct conn_list fresh;
-	uint32_t fresh_count;
-	uint32_t setup_us, busy_us; /* moving averages */
+	struct shared shared;
 	uint64_t source_turn;
-	struct timer timer;
 	char name[];
 };
 
@@ -105,7 +147,7 @@ struct sched {
 	struct backlog backlog;
 	struct domain_set domains;
 	struct qconf_set confs;
-	struct table queues, vmtas;
+	struct table queues, vmtas, lanes;
 	struct queue_list all, dirty;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
@@ -113,11 +155,7 @@ struct sched {
 	struct remotes remotes;
 	struct heap timers;
 
-	struct slots slots;
-	struct fair ring;
-	uint32_t waiting; /* queues that wait in lines of VMTAs in the ring */
-	struct conn_count conns;
-	struct conn_list idle;
+	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id;
 };
@@ -136,28 +174,67 @@ void sched_dirty(struct sched *s, struct sched_queue *q);
 /* When an idle queue may be forgotten: its windows and its wait are over. */
 int64_t sched_forget_at(const struct sched_queue *q);
 void sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us);
+/*
+ * A queue has rates while it has something to send, or they count: a hundred
+ * thousand that wait for their time need no windows.
+ */
+void sched_set_rates(struct sched_queue *q, int64_t now_us);
+void sched_drop_rates(struct sched_queue *q, int64_t now_us);
 bool sched_is_paused(const struct sched *s, struct sched_queue *q);
 /* A moving average of microseconds. */
 void sched_average(uint32_t *avg, int64_t sample_us);
 
+/* sched_shared.c */
+void shared_init(struct shared *h, struct sched *s, enum level level);
+void shared_fini(struct shared *h);
+/*
+ * Are all connections there that it may have, or that its rates can use?
+ * So many that can use them are not counted yet.
+ */
+bool shared_is_full(struct shared *h, uint32_t but, int64_t now_us);
+/* How many connections it may open now. */
+uint32_t shared_room(struct shared *h, int64_t now_us);
+/* When its rates allow the next transaction; INT64_MAX: after some event. */
+int64_t shared_next(struct shared *h, int64_t now_us);
+/* Something about it has changed: it is looked at in this sched_run(). */
+void shared_changed(struct shared *h);
+/* Sets its timer to when time alone will change something for who waits. */
+void shared_wait(struct shared *h, int64_t now_us);
+/* Its timer fired: takes back idle connections, serves who waits. */
+void shared_run(struct shared *h, int64_t now_us);
+struct sched_conn *in_conn(struct conn_in *in);
+struct sched_conn *shared_idle(const struct shared *h); /* longest, or NULL */
+
+/* sched_lane.c */
+void lane_table_init(struct sched *s);
+/* Its lane from now on; leaves the one it was in. */
+void lane_enter(struct sched *s, struct sched_queue *q);
+void lane_leave(struct sched *s, struct sched_queue *q);
+void lane_wants_open(struct sched_queue *q, int64_t now_us);
+void lane_wants_no_open(struct sched_queue *q);
+/* Waits for a token of `at`, with those of its lane that wait already. */
+void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
+void lane_wants_no_token(struct sched_queue *q);
+/* The first one on the way that opens no connection now, or NULL. */
+struct shared *lane_blocked(const struct lane *l, int64_t now_us);
+/* Moves the lane to the line of `to` for a connection. */
+void lane_move_open(struct lane *l, struct shared *to, int64_t now_us);
+void lane_let_through(struct lane *l); /* to the line of the process */
+/* One of its queues opens a connection: who let it through looks again. */
+void lane_opened(struct lane *l);
+/* Whose turn it is of those that wait there, or NULL. */
+struct lane *line_lane(struct line *open);
+struct lane *give_lane(struct line *give);
+struct sched_queue *lane_opener(struct lane *l);
+struct sched_queue *lane_giver(struct lane *l);
+/* A queue used so much of what its way has. */
+void lane_charge(struct lane *l, uint32_t cost);
+
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
-void vmta_configure(struct sched_vmta *v, int64_t now_us);
-void vmta_free(struct sched_vmta **vp);
+void vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us);
+void vmta_free(struct sched *s, struct sched_vmta **vp);
 void vmta_table_init(struct sched *s);
-/* Are all slots taken that it has, or that its rate can use? */
-bool vmta_is_full(struct sched_vmta *v, int64_t now_us);
-/* Its timer fired: takes back idle connections, serves who waits. */
-void vmta_run(struct sched_vmta *v, int64_t now_us);
-/* After a change: in or out of the ring, and its timer. */
-void vmta_offer(struct sched_vmta *v, int64_t now_us);
-void vmta_queue_up(struct line *l, struct waiter *w,
-    const struct sched_vmta *v);
-void vmta_wants_open(struct sched_queue *q, int64_t now_us);
-void vmta_wants_no_open(struct sched_queue *q);
-/* Counts a connection as taking up the VMTA's rate, or not. */
-void vmta_fresh_add(struct sched_vmta *v, struct sched_conn *c);
-void vmta_fresh_remove(struct sched_vmta *v, struct sched_conn *c);
 
 /* sched_conn.c */
 /* How many more; when none, *again_us says when time will change that. */
@@ -170,9 +247,9 @@ void conn_set_state(struct sched *s, struct sched_conn *c,
 /* One has become ready: the server may want more than we thought. */
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
-bool conn_must_close(const struct sched *s, const struct sched_conn *c);
+bool conn_must_close(const struct sched_conn *c);
 /* Others wait for its slot and have a better right to it. */
-bool conn_must_yield(struct sched *s, struct sched_conn *c, int64_t now_us);
+bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */
 int64_t conn_reclaim_at(const struct sched_conn *c);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */

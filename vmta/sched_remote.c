@@ -49,7 +49,7 @@ static struct line_key
 key_of(const struct sched_queue *q)
 {
 	return (struct line_key){ .vmta = q->vmta,
-		.priority = 50,
+		.priority = q->lane->priority,
 		.vmta_weight = 100,
 		.origin_weight = 100 };
 }

@@ -70,6 +70,21 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 	return r;
 }
 
+/* MSG and DATA of the queue, the source and the shared scopes. */
+#define TAKEN_MAX (2 * (2 + LEVELS))
+
+static void
+take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
+{
+	if (!scope_take(c, kind, r->pub.count, now_us))
+		return;
+	if (r->taken == NULL)
+		r->taken = mem_array(TAKEN_MAX, sizeof(*r->taken));
+	CHECK(r->taken_n < TAKEN_MAX);
+	r->taken[r->taken_n] = (struct taken){ c, kind };
+	r->taken_n++;
+}
+
 static void
 grant(struct sched *s, struct sched_conn *c, uint64_t room, int64_t now_us)
 {
@@ -83,10 +98,12 @@ grant(struct sched *s, struct sched_conn *c, uint64_t room, int64_t now_us)
 		max = (uint32_t)room;
 	r = grant_new(c, vqueue_first(q), max);
 	r->granted_us = now_us;
-	r->queue_counts = rate_limit_take(&q->rate, r->pub.count, now_us);
-	r->vmta_counts = rate_limit_take(&q->vmta->rate, r->pub.count, now_us);
-	r->pub.timed = r->queue_counts || r->vmta_counts;
-	fair_charge(&s->ring, &q->vmta->flow, r->pub.count);
+	take(r, &q->scope, LIMIT_MSG, now_us);
+	for (int i = 0; i < LEVELS; i++)
+		if (c->in[i].shared != NULL)
+			take(r, &c->in[i].shared->scope, LIMIT_MSG, now_us);
+	r->pub.timed = r->taken_n > 0;
+	lane_charge(q->lane, r->pub.count);
 	c->grant = r;
 	c->messages++;
 	c->turn_rcpts += r->pub.count;
@@ -95,31 +112,50 @@ grant(struct sched *s, struct sched_conn *c, uint64_t room, int64_t now_us)
 	SCHED_TELL(s, grant, c, &r->pub);
 }
 
-/*
- * Waits on the limit that ends last: the VMTA's (in its line) or our own.
- * Returns when to look at the queue again for its own.
- */
-static int64_t
-wait_for_rate(struct sched *s, struct sched_queue *q, int64_t own_us,
-    int64_t vmta_us, int64_t now_us)
+/* The first scope on its way that has no token, or where others wait. */
+static struct shared *
+blocked(const struct sched_conn *c, int64_t now_us, bool turn)
+{
+	for (int i = 0; i < LEVELS; i++) {
+		struct shared *h = c->in[i].shared;
+
+		if (h != NULL &&
+		    ((!turn && h->give_n > 0) ||
+			shared_next(h, now_us) > now_us))
+			return h;
+	}
+	return NULL;
+}
+
+/* How many recipients may go now. */
+static uint64_t
+tokens(const struct sched_conn *c, int64_t now_us)
+{
+	uint64_t room = scope_room(&c->queue->scope, LIMIT_MSG, now_us);
+
+	for (int i = 0; i < LEVELS; i++) {
+		uint64_t at = c->in[i].shared == NULL ?
+		    UINT64_MAX :
+		    scope_room(&c->in[i].shared->scope, LIMIT_MSG, now_us);
+
+		room = at < room ? at : room;
+	}
+	return room;
+}
+
+/* A wait for a rate until then; when it is long, without connections. */
+static void
+keep_for(struct sched *s, struct sched_queue *q, int64_t until_us,
+    int64_t now_us)
 {
 	struct sched_conn *c;
-	int64_t end = own_us > vmta_us ? own_us : vmta_us;
 
-	if (own_us > now_us && own_us >= vmta_us) {
-		line_leave(&q->rate_wait);
-	} else {
-		vmta_queue_up(&q->vmta->rate_line, &q->rate_wait, q->vmta);
-		vmta_offer(q->vmta, now_us);
-		own_us = INT64_MAX;
-	}
 	/* INT64_MAX: as soon as a RCPT on its way is written. */
-	if (end == INT64_MAX || end - now_us <= keep_us(q))
-		return own_us;
+	if (until_us == INT64_MAX || until_us - now_us <= keep_us(q))
+		return;
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL)
 		conn_close(s, c);
-	line_leave(&q->rate_wait);
-	return own_us;
+	lane_wants_no_token(q);
 }
 
 /* No connection of the queue has anything to do now. */
@@ -129,7 +165,7 @@ rest(struct sched *s, struct sched_queue *q, int64_t now_us)
 	struct sched_conn *c;
 	bool keep;
 
-	line_leave(&q->rate_wait);
+	lane_wants_no_token(q);
 	keep = !retry_waits(&q->retry, now_us) && !sched_is_paused(s, q) &&
 	    (q->ready > 0 || q->conf->conf.idle_timeout_us > 0);
 	while (!keep && (c = TAILQ_FIRST(&q->idle_conns)) != NULL)
@@ -143,16 +179,15 @@ rest(struct sched *s, struct sched_queue *q, int64_t now_us)
 static int64_t
 give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 {
-	struct sched_vmta *v = q->vmta;
 	struct sched_conn *c;
 
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
-		int64_t own, shared;
-		uint64_t room, shared_room;
+		struct shared *at;
+		int64_t own;
 
 		/* One that waited for its token uses it before it yields. */
-		if (conn_must_close(s, c) ||
-		    (c->idle_us == now_us && conn_must_yield(s, c, now_us))) {
+		if (conn_must_close(c) ||
+		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
 			conn_close(s, c);
 			continue;
 		}
@@ -161,17 +196,22 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			rest(s, q, now_us);
 			return INT64_MAX;
 		}
-		own = rate_limit_next(&q->rate, now_us);
-		shared = rate_limit_next(&v->rate, now_us);
-		if (own > now_us || shared > now_us ||
-		    (!turn && v->rate_line.n > 0))
-			return wait_for_rate(s, q, own, shared, now_us);
+		own = scope_next(&q->scope, LIMIT_MSG, now_us);
+		if (own > now_us) {
+			lane_wants_no_token(q);
+			keep_for(s, q, own, now_us);
+			return own;
+		}
+		at = blocked(c, now_us, turn);
+		if (at != NULL) {
+			lane_wants_token(q, at, now_us);
+			keep_for(s, q, shared_next(at, now_us), now_us);
+			return INT64_MAX;
+		}
 		turn = false;
-		room = rate_limit_room(&q->rate, now_us);
-		shared_room = rate_limit_room(&v->rate, now_us);
-		grant(s, c, room < shared_room ? room : shared_room, now_us);
+		grant(s, c, tokens(c, now_us), now_us);
 	}
-	line_leave(&q->rate_wait);
+	lane_wants_no_token(q);
 	return INT64_MAX;
 }
 
@@ -206,11 +246,13 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
+	if (q->ready > 0)
+		sched_set_rates(q, now_us);
 	at = give(s, q, now_us, turn);
 	if (conns_wanted(s, q, now_us, &t) > 0)
-		vmta_wants_open(q, now_us);
+		lane_wants_open(q, now_us);
 	else
-		vmta_wants_no_open(q);
+		lane_wants_no_open(q);
 	at = t < at ? t : at;
 	t = vqueue_next_due(q);
 	at = t < at ? t : at;
@@ -222,6 +264,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			q->idle_us = now_us;
 		at = sched_forget_at(q);
 	}
+	sched_drop_rates(q, now_us);
 	timer_set(&s->timers, &q->timer, at);
 }
 
@@ -237,7 +280,10 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	CHECK(c->state == CONN_OPENING || c->state == CONN_BUSY);
 	if (c->state == CONN_OPENING) {
 		sched_average(&q->setup_us, now_us - c->opened_us);
-		sched_average(&q->vmta->setup_us, now_us - c->opened_us);
+		for (int i = 0; i < LEVEL_PROCESS; i++)
+			if (c->in[i].shared != NULL)
+				sched_average(&c->in[i].shared->setup_us,
+				    now_us - c->opened_us);
 		c->ready_us = now_us;
 		remote_connected(&s->remotes, &c->remote);
 	}
@@ -247,8 +293,9 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	sched_serve(s, q, now_us, false);
 	if (c->state != CONN_IDLE)
 		return;
-	if (q->vmta->open_line.n > 0) /* it may have to give up its slot */
-		vmta_offer(q->vmta, now_us);
+	for (int i = 0; i < LEVEL_PROCESS; i++) /* it may have to go */
+		if (c->in[i].shared != NULL)
+			shared_changed(c->in[i].shared);
 	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
 	keep = keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep;
 	if (remote_yields_to(c) != NULL && conn_reclaim_at(c) < keep)
@@ -260,22 +307,23 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 
 /* After tokens came back or got their time: who waited for them looks again. */
 static void
-rates_changed(struct sched *s, struct sched_queue *q, int64_t now_us)
+rates_changed(struct sched *s, struct sched_queue *q, const struct grant_rec *r)
 {
-	if (q->rate.limited)
-		sched_dirty(s, q);
-	if (q->vmta->rate_line.n > 0 || q->vmta->open_line.n > 0)
-		vmta_offer(q->vmta, now_us);
+	for (uint8_t i = 0; i < r->taken_n; i++) {
+		struct scope *c = r->taken[i].scope;
+
+		if (c->kind == SCOPE_QUEUE)
+			sched_dirty(s, q);
+		else
+			shared_changed(OF(shared, scope, c));
+	}
 }
 
 static void
-settle(struct sched_queue *q, const struct grant_rec *r, uint32_t n,
-    int64_t when_us)
+settle(const struct grant_rec *r, uint32_t n, int64_t when_us)
 {
-	if (r->queue_counts)
-		rate_limit_settle(&q->rate, n, when_us);
-	if (r->vmta_counts)
-		rate_limit_settle(&q->vmta->rate, n, when_us);
+	for (uint8_t i = 0; i < r->taken_n; i++)
+		scope_settle(r->taken[i].scope, r->taken[i].kind, n, when_us);
 }
 
 void
@@ -288,15 +336,16 @@ sched_written(struct sched *s, struct grant *g, int64_t when_us, int64_t now_us)
 	if (r->settled)
 		return;
 	r->settled = true;
-	settle(c->queue, r, g->count, when_us);
-	rates_changed(s, c->queue, now_us);
+	settle(r, g->count, when_us);
+	rates_changed(s, c->queue, r);
+	(void)now_us;
 }
 
 /* Tokens of RCPTs that were not written come back; the others count from now
  * when sched_written() was not said. */
 static void
-settle_rest(struct sched_queue *q, struct grant_rec *r,
-    const struct sched_result *results, int64_t now_us)
+settle_rest(struct grant_rec *r, const struct sched_result *results,
+    int64_t now_us)
 {
 	uint32_t written = 0, unused;
 
@@ -306,11 +355,9 @@ settle_rest(struct sched_queue *q, struct grant_rec *r,
 	for (uint32_t i = 0; i < r->pub.count; i++)
 		written += results[i].written;
 	unused = r->pub.count - written;
-	settle(q, r, written, now_us);
-	if (r->queue_counts)
-		rate_limit_return(&q->rate, unused);
-	if (r->vmta_counts)
-		rate_limit_return(&q->vmta->rate, unused);
+	settle(r, written, now_us);
+	for (uint8_t i = 0; i < r->taken_n; i++)
+		scope_return(r->taken[i].scope, r->taken[i].kind, unused);
 }
 
 static void
@@ -320,6 +367,7 @@ grant_free(struct grant_rec **rp)
 
 	*rp = NULL;
 	message_unref(&r->pub.msg);
+	free(r->taken);
 	free(r->rcpts);
 	free(r);
 }
@@ -357,7 +405,7 @@ sched_results(struct sched *s, struct grant **gp,
 	*gp = NULL;
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
 	CHECK(c->state == CONN_BUSY);
-	settle_rest(q, r, results, now_us);
+	settle_rest(r, results, now_us);
 	if (r->reading) {
 		CHECK(e->reading > 0);
 		e->reading--;
@@ -367,11 +415,14 @@ sched_results(struct sched *s, struct grant **gp,
 		if (apply(s, q, r->rcpts[i], &results[i]))
 			c->useful = true;
 	sched_average(&q->busy_us, now_us - r->granted_us);
-	sched_average(&q->vmta->busy_us, now_us - r->granted_us);
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (c->in[i].shared != NULL)
+			sched_average(&c->in[i].shared->busy_us,
+			    now_us - r->granted_us);
+	sched_dirty(s, q);
+	rates_changed(s, q, r);
 	grant_free(&r);
 	c->grant = NULL;
-	sched_dirty(s, q);
-	rates_changed(s, q, now_us);
 }
 
 /* ---- the queue as a whole ------------------------------------------------ */

@@ -248,14 +248,20 @@ snapshot_pool_of(const struct snapshot *s, const char *vmta)
 						     &v->domain_pool->pub;
 }
 
+const struct conf_domain_count *
+snapshot_find_mx_limit(const struct snapshot *s, const char *host)
+{
+	const void *last = NULL;
+
+	domain_map_match(s->mx_limits, host, note_last, &last);
+	return last;
+}
+
 uint32_t
 snapshot_mx_limit(const struct snapshot *s, const char *host)
 {
-	const void *last = NULL;
-	const struct conf_domain_count *c;
+	const struct conf_domain_count *c = snapshot_find_mx_limit(s, host);
 
-	domain_map_match(s->mx_limits, host, note_last, &last);
-	c = last;
 	return c == NULL ? 0 : c->max;
 }
 

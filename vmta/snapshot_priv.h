@@ -179,6 +179,9 @@ struct provider_entry *snapshot_find_provider(const struct snapshot *s,
 /* Of the job; NULL: none fits. */
 const struct job_entry *snapshot_find_job(const struct snapshot *s,
     const char *job);
+/* The item that counts for the host; NULL: none. */
+const struct conf_domain_count *snapshot_find_mx_limit(const struct snapshot *s,
+    const char *host);
 /* Has the pool limits of its own? */
 bool pool_has_limits(const struct pool_entry *p);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * timer - when sched has to look at something again: embedded in queues,
- * virtual MTAs and connections, all in one heap.
+ * shared scopes and connections, all in one heap.
  *
  * On the caller's clock; nothing fires by itself.  Scheduler thread only; the
  * heap does not own the timers, so who frees one sets it to never first.
@@ -14,7 +14,7 @@
 
 #include "vmta/heap.h"
 
-enum timer_kind { TIMER_QUEUE, TIMER_VMTA, TIMER_CONN };
+enum timer_kind { TIMER_QUEUE, TIMER_SHARED, TIMER_CONN };
 
 struct timer {
 	int64_t at_us;

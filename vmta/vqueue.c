@@ -214,6 +214,7 @@ void
 vqueue_init(struct sched_queue *q, struct backlog *b)
 {
 	q->sums = &b->sums;
+	scope_init(&q->scope, SCOPE_QUEUE);
 	LIST_INIT(&q->warm);
 	TAILQ_INIT(&q->all_conns);
 	TAILQ_INIT(&q->idle_conns);
@@ -224,13 +225,13 @@ void
 vqueue_fini(struct sched_queue *q)
 {
 	CHECK(q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns));
-	CHECK(q->open_wait.flow == NULL && q->rate_wait.flow == NULL);
+	CHECK(line_of(&q->open_wait) == NULL && line_of(&q->give_wait) == NULL);
 	CHECK(!q->is_dirty && q->timer.index == HEAP_NONE);
 	for (uint8_t i = 0; i < q->class_count; i++)
 		heap_fini(&q->classes[i].groups);
 	free(q->classes);
 	heap_fini(&q->deferred);
-	rate_limit_fini(&q->rate);
+	scope_fini(&q->scope);
 	free(q->last_error);
 }
 

@@ -19,14 +19,15 @@
 #include "vmta/backlog.h"
 #include "vmta/domain_obj.h"
 #include "vmta/heap.h"
-#include "vmta/limit.h"
 #include "vmta/line.h"
 #include "vmta/pause.h"
 #include "vmta/qconf.h"
 #include "vmta/retry.h"
 #include "vmta/sched.h"
+#include "vmta/scope.h"
 #include "vmta/timer.h"
 
+struct lane;
 struct sched_vmta;
 
 /* States of a connection; counted by queue, virtual MTA and process. */
@@ -51,9 +52,11 @@ struct sched_queue {
 	TAILQ_ENTRY(sched_queue) dirty;
 	struct domain_obj *domain;
 	struct sched_vmta *vmta;
+	struct lane *lane;
 	struct qconf *conf;
 	uint32_t generation; /* of the configuration that conf is from */
 	bool is_dirty;
+	bool has_rates; /* those of conf are set in scope */
 
 	/* Mail. */
 	uint8_t class_count;
@@ -67,10 +70,9 @@ struct sched_queue {
 	struct backlog_sums *sums; /* of all queues; changes as these do */
 
 	/* Limits. */
-	struct slots slots;
-	struct rate_limit rate;
-	struct waiter open_wait;     /* for a connection slot of the VMTA */
-	struct waiter rate_wait;     /* for the VMTA's message rate */
+	struct scope scope;
+	struct waiter open_wait;     /* for a connection, in its lane */
+	struct waiter give_wait;     /* for a token, in its lane */
 	struct queue_remote *remote; /* vmta/sched_remote.c; or NULL */
 
 	/* Connections. */

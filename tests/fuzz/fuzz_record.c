@@ -15,6 +15,7 @@
 #include "mail/envelope.h"
 #include "mail/waybill.h"
 #include "queue/crc32c.h"
+#include "queue/leases.h"
 #include "queue/record.h"
 #include "queue/segment_priv.h"
 
@@ -111,6 +112,21 @@ read_outbox(struct slice key, struct slice rec)
 }
 
 static void
+read_lease(struct slice key, struct slice rec)
+{
+	struct lease_record l;
+	struct buf out = { 0 };
+	struct err e;
+
+	if (leases_unpack(key, rec, &l, &e) == -1)
+		return;
+	CHECK(l.max > 0 && l.period_us > 0 && l.count <= LEASE_ENTRIES);
+	leases_pack(&out, key, &l);
+	check_same(rec, out.p, out.len);
+	buf_fini(&out);
+}
+
+static void
 read_any(enum record_tag tag, struct slice key, struct slice rec)
 {
 	struct slice payload;
@@ -133,7 +149,7 @@ read_record(unsigned options, struct slice key, struct slice bytes)
 		{ RECORD_DOUBT, read_doubt },
 		{ RECORD_OUTBOX, read_outbox },
 		{ RECORD_HANDOVER, NULL },
-		{ RECORD_BUCKET, NULL },
+		{ RECORD_LEASE, read_lease },
 		{ RECORD_OUTBOX_LEDGER, read_outbox },
 	};
 	size_t i = options & 7;

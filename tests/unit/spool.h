@@ -47,7 +47,9 @@ static struct {
 		uint64_t id;
 		struct message_loc loc;
 	} moved[1000];
-	char states[1000];      /* NAME=VALUE; of the last opening */
+	char states[1000]; /* NAME=VALUE; of the last opening */
+	char leases[4000]; /* likewise: NAME=LEASE+PENDING; NAME=?; */
+	struct store_leases_loaded leases_loaded;
 	enum store_space space; /* the last that spool_wait() has heard of */
 	/* Senders are s1@sender.example and so on. */
 	unsigned serial;
@@ -101,6 +103,27 @@ spool_on_state(void *ctx, struct slice name, struct slice value)
 	(void)ctx;
 	(void)snprintf(spool.states + len, sizeof(spool.states) - len,
 	    "%.*s=%.*s; ", (int)name.len, name.p, (int)value.len, value.p);
+}
+
+static inline void
+spool_on_lease(void *ctx, struct slice key, const struct lease_record *rec)
+{
+	size_t len = strlen(spool.leases);
+	char value[64] = "?";
+
+	(void)ctx;
+	if (rec != NULL)
+		(void)snprintf(value, sizeof(value), "%u+%u",
+		    (unsigned)rec->lease, (unsigned)rec->pending);
+	(void)snprintf(spool.leases + len, sizeof(spool.leases) - len,
+	    "%.*s=%s; ", (int)key.len, key.p, value);
+}
+
+static inline void
+spool_on_leases_loaded(void *ctx, const struct store_leases_loaded *all)
+{
+	(void)ctx;
+	spool.leases_loaded = *all;
 }
 
 static inline void
@@ -177,6 +200,8 @@ spool_open(void)
 		.sessions = 100,
 		.segment_size = spool.segment_size };
 	const struct store_owner owner = { .state = spool_on_state,
+		.lease = spool_on_lease,
+		.leases_loaded = spool_on_leases_loaded,
 		.recovered = spool_on_recovered,
 		.loaded = spool_on_loaded,
 		.outbox = spool_on_outbox,
@@ -190,7 +215,8 @@ spool_open(void)
 		exit(99);
 	spool.recovered_count = spool.outbox_len = spool.moved_count = 0;
 	spool.outbox_has_ledger = false;
-	spool.states[0] = '\0';
+	spool.states[0] = spool.leases[0] = '\0';
+	spool.leases_loaded = (struct store_leases_loaded){ 0 };
 	if (store_open(&opt, &owner, NULL, &spool.store, &e) == -1) {
 		(void)printf("Bail out! %s\n", e.text);
 		exit(99);

@@ -273,6 +273,174 @@ test_unknown(const struct snapshot *s)
 	is_str(e.text, "\"a b\" is not a domain", "why");
 }
 
+/* ---- limits -------------------------------------------------------------- */
+
+static const char limits_text[] = /* the line numbers count */
+    "mx-connection-limit *.mx.example 3\n"
+    "mx-connection-limit a.mx.example 4\n"
+    "ip-connection-limit 192.0.2.0/24 5\n"
+    "ip-connection-limit 0/0 6\n"
+    "<provider big>\n"
+    "  domain big.example, other.example\n"
+    "  max-smtp-out 30\n"
+    "</provider>\n"
+    "<job bulk-*>\n"
+    "  max-msg-rate 10/m\n"
+    "</job>\n"
+    "<job *>\n"
+    "  fair-share 7\n"
+    "</job>\n"
+    "<virtual-mta v>\n"
+    "  fair-share 5\n"
+    "  <domain big.example>\n"
+    "    source-ip-max-smtp-out 10.0.0.1 1\n"
+    "    source-ip-max-smtp-out 10/8 2\n"
+    "    source-ip-max-msg-rate 10/8 1/20m\n"
+    "  </domain>\n"
+    "</virtual-mta>\n"
+    "<virtual-mta-pool p>\n"
+    "  virtual-mta v\n"
+    "  max-smtp-msg-rate 100/s\n"
+    "</virtual-mta-pool>\n"
+    "<smtp-user joe>\n"
+    "  max-msg-rate 2/h\n"
+    "</smtp-user>\n"
+    "<domain big.example>\n"
+    "  queue-priority 60\n"
+    "</domain>\n";
+
+static const struct {
+	const char *domain, *vmta, *section, *wanted;
+	bool found;
+} of_limits[] = {
+	{ "big.example", "v", "Provider Settings",
+	    "max-smtp-out 30 :7 <provider big>", true },
+	{ "big.example", "v", "Provider Settings", "max-msg-rate unlimited :0 ",
+	    true },
+	{ "x.example", "v", "Provider Settings", "max-msg-rate unlimited :0 ",
+	    false },
+	{ "x.example", "v", "Pool Settings",
+	    "max-smtp-msg-rate 100/s :25 <virtual-mta-pool p>", true },
+	{ "x.example", "", "Pool Settings",
+	    "max-smtp-msg-rate 100/s :25 <virtual-mta-pool p>", false },
+	{ "x.example", "v", "Pool Settings",
+	    "virtual-mta v :24 <virtual-mta-pool p>", false },
+	{ "x.example", "p", "Pool Settings",
+	    "virtual-mta v :24 <virtual-mta-pool p>", true },
+	{ "x.example", "", "Job Settings", "max-msg-rate 10/m :10 <job bulk-*>",
+	    true },
+	{ "x.example", "", "Job Settings", "fair-share 7 :13 <job *>", true },
+	{ "big.example", "v", "Queue Settings",
+	    "source-ip-max-smtp-out 10.0.0.0/8 2 :19 <domain big.example> of "
+	    "<virtual-mta v>",
+	    true },
+};
+
+static void
+test_limits(const struct snapshot *s)
+{
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(of_limits) / sizeof(of_limits[0]); i++) {
+		struct hunt h = { of_limits[i].section, of_limits[i].wanted,
+			false, { NULL, 0, 0 } };
+
+		(void)explain_queue(s, of_limits[i].domain, of_limits[i].vmta,
+		    look, &h, &e);
+		ok(h.found == of_limits[i].found, "%s/%s: %s%s",
+		    of_limits[i].domain, of_limits[i].vmta,
+		    of_limits[i].found ? "" : "not ", of_limits[i].wanted);
+		buf_fini(&h.line);
+	}
+}
+
+static const struct {
+	enum explain_of of;
+	const char *name, *domain, *addr, *directive;
+	const char *wanted; /* NULL: there is none */
+} ones[] = {
+	{ EXPLAIN_GLOBAL, "", NULL, NULL, "total-max-smtp-out",
+	    "total-max-smtp-out 1200 :0 " },
+	{ EXPLAIN_GLOBAL, "", "b.mx.example", NULL, "mx-connection-limit",
+	    "mx-connection-limit *.mx.example 3 :1 " },
+	{ EXPLAIN_GLOBAL, "", "a.mx.example", NULL, "mx-connection-limit",
+	    "mx-connection-limit a.mx.example 4 :2 " },
+	{ EXPLAIN_GLOBAL, "", "mx.example", NULL, "mx-connection-limit", NULL },
+	{ EXPLAIN_GLOBAL, "", NULL, NULL, "mx-connection-limit", NULL },
+	{ EXPLAIN_GLOBAL, "", NULL, "192.0.2.9", "ip-connection-limit",
+	    "ip-connection-limit 192.0.2.0/24 5 :3 " },
+	{ EXPLAIN_GLOBAL, "", NULL, "::1", "ip-connection-limit",
+	    "ip-connection-limit 0.0.0.0/0 6 :4 " },
+	{ EXPLAIN_GLOBAL, "", NULL, NULL, "ip-connection-limit", NULL },
+	{ EXPLAIN_GLOBAL, "", NULL, NULL, "max-smtp-out", NULL },
+	{ EXPLAIN_VMTA, "V", NULL, NULL, "fair-share",
+	    "fair-share 5 :16 <virtual-mta v>" },
+	{ EXPLAIN_VMTA, "", NULL, NULL, "fair-share", "fair-share 100 :0 " },
+	{ EXPLAIN_VMTA, "w", NULL, NULL, "fair-share", NULL },
+	{ EXPLAIN_POOL, "p", NULL, NULL, "max-smtp-msg-rate",
+	    "max-smtp-msg-rate 100/s :25 <virtual-mta-pool p>" },
+	{ EXPLAIN_POOL, "v", NULL, NULL, "max-smtp-msg-rate", NULL },
+	{ EXPLAIN_PROVIDER, "big", NULL, NULL, "max-smtp-out",
+	    "max-smtp-out 30 :7 <provider big>" },
+	{ EXPLAIN_PROVIDER, "v", NULL, NULL, "max-smtp-out", NULL },
+	{ EXPLAIN_JOB, "bulk-7", NULL, NULL, "max-msg-rate",
+	    "max-msg-rate 10/m :10 <job bulk-*>" },
+	{ EXPLAIN_JOB, "x", NULL, NULL, "fair-share",
+	    "fair-share 7 :13 <job *>" },
+	{ EXPLAIN_USER, "joe", NULL, NULL, "max-msg-rate",
+	    "max-msg-rate 2/h :28 <smtp-user joe>" },
+	{ EXPLAIN_USER, "ann", NULL, NULL, "max-msg-rate", NULL },
+	{ EXPLAIN_QUEUE, "v", "big.example", NULL, "queue-priority",
+	    "queue-priority 60 :31 <domain big.example>" },
+	{ EXPLAIN_QUEUE, "v", "x.example", NULL, "queue-priority",
+	    "queue-priority 50 :0 " },
+	{ EXPLAIN_QUEUE, "v", "big.example", "10.0.0.1",
+	    "source-ip-max-smtp-out",
+	    "source-ip-max-smtp-out 10.0.0.1/32 1 :18 <domain big.example> of "
+	    "<virtual-mta v>" },
+	{ EXPLAIN_QUEUE, "v", "big.example", "10.0.0.2",
+	    "source-ip-max-msg-rate",
+	    "source-ip-max-msg-rate 10.0.0.0/8 1/20m :20 <domain big.example> "
+	    "of <virtual-mta v>" },
+	{ EXPLAIN_QUEUE, "v", "big.example", "11.0.0.2",
+	    "source-ip-max-smtp-out", NULL },
+	{ EXPLAIN_QUEUE, "v", "big.example", "11.0.0.2",
+	    "source-ip-max-connect-rate", NULL },
+	{ EXPLAIN_QUEUE, "v", "big.example", NULL, "no-such", NULL },
+};
+
+static void
+keep_line(void *ctx, const struct setting *s)
+{
+	buf_printf(ctx, "%s %s :%u %s", s->name, s->value, s->line, s->block);
+}
+
+static void
+test_one(const struct snapshot *s)
+{
+	for (size_t i = 0; i < sizeof(ones) / sizeof(ones[0]); i++) {
+		struct net_addr addr;
+		struct explain_ask a = { ones[i].of, ones[i].name,
+			ones[i].domain, NULL, ones[i].directive };
+		struct buf line = { 0 };
+		struct err e;
+
+		if (ones[i].addr != NULL) {
+			is_int(
+			    net_addr_parse(slice_of(ones[i].addr), &addr, &e),
+			    0, "an address");
+			a.addr = &addr;
+		}
+		ok(explain_one(s, &a, keep_line, &line) ==
+			(ones[i].wanted != NULL),
+		    "%s of \"%s\" is%s there", ones[i].directive, ones[i].name,
+		    ones[i].wanted == NULL ? " not" : "");
+		is_str(buf_cstr(&line),
+		    ones[i].wanted == NULL ? "" : ones[i].wanted, "its line");
+		buf_fini(&line);
+	}
+}
+
 int
 main(void)
 {
@@ -285,6 +453,10 @@ main(void)
 	test_pasting(s);
 	test_unknown(s);
 	test_acct();
+	snapshot_unref(&s);
+	s = load("limits", limits_text);
+	test_limits(s);
+	test_one(s);
 	snapshot_unref(&s);
 	conf_file_end();
 	return done_testing();

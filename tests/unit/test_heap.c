@@ -87,7 +87,7 @@ test_timer(void)
 	struct timer a, b, c;
 
 	timer_init(&a, TIMER_QUEUE);
-	timer_init(&b, TIMER_VMTA);
+	timer_init(&b, TIMER_SHARED);
 	timer_init(&c, TIMER_CONN);
 	is_int(timer_next(&timers), INT64_MAX, "none is set");
 	timer_set(&timers, &a, 30);

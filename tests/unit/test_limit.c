@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pacer spreads, a window never lets more than N into a period, and a limit
- * is the later of the two; deficit round robin is fair.
+ * is the later of the two.
  */
 #include "vmta/limit.h"
 
@@ -9,7 +9,6 @@
 
 #include "lib/clock.h"
 #include "tests/tap.h"
-#include "vmta/fair.h"
 #include "vmta/retry.h"
 
 #define S US_PER_S
@@ -162,34 +161,6 @@ test_rate_limit(void)
 }
 
 static void
-test_fair(void)
-{
-	struct fair f;
-	struct fair_flow a = { 0 }, b = { 0 };
-	int turns_a = 0, turns_b = 0;
-
-	fair_init(&f, 50);
-	ok(fair_next(&f) == NULL, "nobody waits");
-	fair_join(&f, &a);
-	fair_join(&f, &b);
-	for (int i = 0; i < 300; i++) {
-		struct fair_flow *turn = fair_next(&f);
-
-		fair_charge(&f, turn, turn == &a ? 100 : 50);
-		turns_a += turn == &a;
-		turns_b += turn == &b;
-	}
-	ok(turns_b >= 199 && turns_b <= 201,
-	    "turns that cost half come twice as often (%d, %d)", turns_a,
-	    turns_b);
-	fair_charge(&f, &a, 1000000000);
-	is_int(a.deficit, -400, "debt ends at eight quanta");
-	fair_leave(&f, &a);
-	ok(fair_next(&f) == &b && fair_next(&f) == &b, "alone");
-	fair_leave(&f, &b);
-}
-
-static void
 test_retry(void)
 {
 	int64_t v[] = { 10 * S, 60 * S };
@@ -218,7 +189,6 @@ main(void)
 	test_window_lowered();
 	test_window_parts();
 	test_rate_limit();
-	test_fair();
 	test_retry();
 	return done_testing();
 }

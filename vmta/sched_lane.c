@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lanes: queues that are the same for all shared scopes (of one virtual MTA,
+ * one provider, one queue-priority) wait as one.
+ *
+ * What says no to one of them says no to all, so a lane moves as a whole from
+ * the line of one scope to that of another: what an event costs does not grow
+ * with the queues that wait.  Within a lane origins take turns.
+ *
+ * A lane with queues that want a connection waits in the line of the scope
+ * that blocks it, or, when none does, in that of the process.  One in there
+ * that a scope has let through (`from`) counts there as passing until it has
+ * opened a connection, or moved on.
+ */
+#include "vmta/sched_priv.h"
+
+#include <stdlib.h>
+
+#include "lib/mem.h"
+
+/* ---- lanes --------------------------------------------------------------- */
+
+struct lane_key {
+	const struct sched_vmta *vmta;
+	uint8_t priority;
+};
+
+static uint64_t
+key_hash(const struct lane_key *k)
+{
+	return table_hash_u64((uint64_t)(uintptr_t)k->vmta * 31 + k->priority);
+}
+
+static uint64_t
+hash(const struct table_link *link)
+{
+	const struct lane *l = (const void *)((const char *)link -
+	    offsetof(struct lane, link));
+	struct lane_key k = { l->vmta, l->priority };
+
+	return key_hash(&k);
+}
+
+static bool
+is(const struct table_link *link, const void *key)
+{
+	const struct lane *l = (const void *)((const char *)link -
+	    offsetof(struct lane, link));
+	const struct lane_key *k = key;
+
+	return l->vmta == k->vmta && l->priority == k->priority;
+}
+
+static const struct table_ops ops = { hash, is };
+
+void
+lane_table_init(struct sched *s)
+{
+	table_init(&s->lanes, &ops);
+}
+
+static struct lane *
+lane_new(struct sched *s, const struct sched_queue *q, const struct lane_key *k)
+{
+	struct lane *l = mem_new(struct lane);
+
+	l->sched = s;
+	l->vmta = q->vmta;
+	l->priority = k->priority;
+	l->path[LEVEL_VMTA] = &q->vmta->shared;
+	l->path[LEVEL_PROCESS] = &s->process;
+	line_init(&l->open);
+	line_init(&l->give);
+	table_add(&s->lanes, &l->link);
+	return l;
+}
+
+void
+lane_enter(struct sched *s, struct sched_queue *q)
+{
+	struct lane_key k = { q->vmta, 50 };
+	struct table_link *link = table_find(&s->lanes, key_hash(&k), &k);
+	struct lane *l = link == NULL ? lane_new(s, q, &k) :
+					OF(lane, link, link);
+
+	if (q->lane == l)
+		return;
+	if (q->lane != NULL)
+		lane_leave(s, q);
+	q->lane = l;
+	l->queues++;
+}
+
+void
+lane_leave(struct sched *s, struct sched_queue *q)
+{
+	struct lane *l = q->lane;
+
+	lane_wants_no_open(q);
+	lane_wants_no_token(q);
+	q->lane = NULL;
+	l->queues--;
+	if (l->queues > 0)
+		return;
+	CHECK(l->open_at == NULL && l->give_at == NULL && l->from == NULL);
+	table_remove(&s->lanes, &l->link);
+	free(l);
+}
+
+/* ---- keys of lines ------------------------------------------------------- */
+
+static struct line_key
+key_of(const struct lane *l)
+{
+	return (struct line_key){ .vmta = l->vmta,
+		.priority = l->priority,
+		.vmta_weight = 100,
+		.origin_weight = 100 };
+}
+
+struct lane *
+line_lane(struct line *open)
+{
+	struct waiter *w = line_first(open);
+
+	return w == NULL ? NULL : OF(lane, open_wait, w);
+}
+
+struct lane *
+give_lane(struct line *give)
+{
+	struct waiter *w = line_first(give);
+
+	return w == NULL ? NULL : OF(lane, give_wait, w);
+}
+
+struct sched_queue *
+lane_opener(struct lane *l)
+{
+	return OF(sched_queue, open_wait, line_first(&l->open));
+}
+
+struct sched_queue *
+lane_giver(struct lane *l)
+{
+	return OF(sched_queue, give_wait, line_first(&l->give));
+}
+
+static void
+charge(struct line *waits, const struct lane *l, uint32_t cost)
+{
+	struct line_key k;
+
+	if (waits->n == 0)
+		return;
+	k = key_of(l);
+	line_charge(waits, &k, cost);
+}
+
+void
+lane_charge(struct lane *l, uint32_t cost)
+{
+	charge(&l->open, l, cost);
+	charge(&l->give, l, cost);
+	for (int i = 0; i < LEVELS; i++) {
+		if (l->path[i] == NULL)
+			continue;
+		charge(&l->path[i]->open, l, cost);
+		charge(&l->path[i]->give, l, cost);
+	}
+}
+
+/* ---- waiting for a connection -------------------------------------------- */
+
+struct shared *
+lane_blocked(const struct lane *l, int64_t now_us)
+{
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (l->path[i] != NULL && shared_room(l->path[i], now_us) == 0)
+			return l->path[i];
+	return NULL;
+}
+
+static void
+open_join(struct lane *l, struct shared *at)
+{
+	struct line_key k = key_of(l);
+
+	CHECK(l->open_at == NULL && l->from == NULL);
+	l->open_at = at;
+	at->open_n += l->open.n;
+	line_join(&at->open, &l->open_wait, &k);
+}
+
+/* Leaves the line that it waits in; returns who had let it through. */
+static struct shared *
+open_quit(struct lane *l)
+{
+	struct shared *at = l->open_at, *from = l->from;
+
+	CHECK(at->open_n >= l->open.n);
+	line_leave(&l->open_wait);
+	at->open_n -= l->open.n;
+	l->open_at = l->from = NULL;
+	if (from != NULL) {
+		CHECK(from->passing > 0);
+		from->passing--;
+	}
+	return from;
+}
+
+void
+lane_move_open(struct lane *l, struct shared *to, int64_t now_us)
+{
+	struct shared *from = open_quit(l);
+
+	open_join(l, to);
+	shared_wait(to, now_us);
+	if (from != NULL && from != to)
+		shared_changed(from); /* the next one may use it */
+}
+
+void
+lane_let_through(struct lane *l)
+{
+	struct shared *from = l->open_at;
+
+	CHECK(l->from == NULL && from != &l->sched->process);
+	(void)open_quit(l);
+	open_join(l, &l->sched->process);
+	l->from = from;
+	from->passing++;
+}
+
+void
+lane_opened(struct lane *l)
+{
+	struct shared *from = l->from;
+
+	if (from == NULL)
+		return;
+	CHECK(from->passing > 0);
+	from->passing--;
+	l->from = NULL;
+	shared_changed(from);
+}
+
+void
+lane_wants_open(struct sched_queue *q, int64_t now_us)
+{
+	struct lane *l = q->lane;
+	struct line_key k = key_of(l);
+	struct shared *at;
+
+	if (line_of(&q->open_wait) != NULL)
+		return;
+	if (l->open_at != NULL)
+		l->open_at->open_n++;
+	line_join(&l->open, &q->open_wait, &k);
+	if (l->open_at != NULL)
+		return;
+	at = lane_blocked(l, now_us);
+	open_join(l, at == NULL ? &l->sched->process : at);
+	if (at != NULL)
+		shared_wait(at, now_us);
+}
+
+void
+lane_wants_no_open(struct sched_queue *q)
+{
+	struct lane *l = q->lane;
+	struct shared *from;
+
+	if (line_of(&q->open_wait) == NULL)
+		return;
+	if (l->open.n == 1) {
+		from = open_quit(l);
+		if (from != NULL)
+			shared_changed(from);
+	} else {
+		l->open_at->open_n--;
+	}
+	line_leave(&q->open_wait);
+}
+
+/* ---- waiting for a token ------------------------------------------------- */
+
+static void
+give_join(struct lane *l, struct shared *at)
+{
+	struct line_key k = key_of(l);
+
+	CHECK(l->give_at == NULL);
+	l->give_at = at;
+	at->give_n += l->give.n;
+	line_join(&at->give, &l->give_wait, &k);
+}
+
+static void
+give_quit(struct lane *l)
+{
+	CHECK(l->give_at->give_n >= l->give.n);
+	line_leave(&l->give_wait);
+	l->give_at->give_n -= l->give.n;
+	l->give_at = NULL;
+}
+
+void
+lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us)
+{
+	struct lane *l = q->lane;
+	struct line_key k = key_of(l);
+
+	if (line_of(&q->give_wait) == NULL) {
+		if (l->give_at != NULL)
+			l->give_at->give_n++;
+		line_join(&l->give, &q->give_wait, &k);
+	}
+	/* Where it waits so far it could go: all of the lane wait at `at`. */
+	if (l->give_at != NULL && l->give_at != at &&
+	    shared_next(l->give_at, now_us) <= now_us) {
+		shared_changed(l->give_at);
+		give_quit(l);
+	}
+	if (l->give_at == NULL)
+		give_join(l, at);
+	shared_wait(l->give_at, now_us);
+}
+
+void
+lane_wants_no_token(struct sched_queue *q)
+{
+	struct lane *l = q->lane;
+
+	if (line_of(&q->give_wait) == NULL)
+		return;
+	if (l->give.n == 1)
+		give_quit(l);
+	else
+		l->give_at->give_n--;
+	line_leave(&q->give_wait);
+}

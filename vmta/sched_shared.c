@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A scope that queues share: a virtual MTA, a pool, a provider, the process.
+ * Who waits there for a connection or for a token, and when it can serve.
+ *
+ * It lets so many lanes through to the line of the process as it has room for
+ * connections; one that finds another scope in its way goes to wait there,
+ * and the next one is let through (lane_move_open()).
+ */
+#include "vmta/sched_priv.h"
+
+#include "lib/clock.h"
+
+#define SETUP_START_US 300000u
+#define BUSY_START_US 100000u
+#define STALE_MIN_US (500 * US_PER_MS)
+#define LEAD_MAX_US (5 * US_PER_S)
+
+static const enum scope_kind kinds[LEVELS] = { [LEVEL_VMTA] = SCOPE_VMTA,
+	[LEVEL_POOL] = SCOPE_POOL,
+	[LEVEL_PROVIDER] = SCOPE_PROVIDER,
+	[LEVEL_PROCESS] = SCOPE_PROCESS };
+
+void
+shared_init(struct shared *h, struct sched *s, enum level level)
+{
+	*h = (struct shared){ .sched = s, .level = level };
+	scope_init(&h->scope, kinds[level]);
+	line_init(&h->open);
+	line_init(&h->give);
+	TAILQ_INIT(&h->idle);
+	TAILQ_INIT(&h->fresh);
+	h->setup_us = SETUP_START_US;
+	h->busy_us = BUSY_START_US;
+	timer_init(&h->timer, TIMER_SHARED);
+}
+
+void
+shared_fini(struct shared *h)
+{
+	CHECK(h->open.n == 0 && h->give.n == 0 && h->passing == 0);
+	timer_set(&h->sched->timers, &h->timer, INT64_MAX);
+	scope_fini(&h->scope);
+}
+
+struct sched_conn *
+in_conn(struct conn_in *in)
+{
+	struct conn_in *first = in - in->shared->level;
+
+	return (void *)((char *)first - offsetof(struct sched_conn, in));
+}
+
+struct sched_conn *
+shared_idle(const struct shared *h)
+{
+	struct conn_in *in = TAILQ_FIRST(&h->idle);
+
+	return in == NULL ? NULL : in_conn(in);
+}
+
+/* ---- room ---------------------------------------------------------------- */
+
+static int64_t
+stale_at(const struct shared *h, struct conn_in *in)
+{
+	int64_t t = 2 * (int64_t)h->setup_us;
+
+	return in_conn(in)->opened_us + (t < STALE_MIN_US ? STALE_MIN_US : t);
+}
+
+/*
+ * Connections to servers that do not answer must not keep the rate of the
+ * whole scope unused: after twice the usual time they do not count as using
+ * it any more.  Nor does an idle one, unless it is this rate that its queue
+ * waits for: it may have nothing to send, or wait for its queue's rate.
+ */
+static uint32_t
+using_rates(struct shared *h, int64_t now_us)
+{
+	struct conn_in *in;
+
+	while ((in = TAILQ_FIRST(&h->fresh)) != NULL &&
+	    stale_at(h, in) <= now_us) {
+		in->is_fresh = false;
+		TAILQ_REMOVE(&h->fresh, in, fresh);
+		h->fresh_n--;
+	}
+	return h->fresh_n + h->conns.in[CONN_BUSY] + h->give_n;
+}
+
+/* Room in the number of connections that its rate can use. */
+static uint32_t
+rate_room(struct shared *h, int64_t now_us)
+{
+	uint32_t useful, used;
+
+	if (!scope_has(&h->scope, LIMIT_MSG))
+		return UINT32_MAX;
+	useful = rate_limit_conns(h->scope.rates[LIMIT_MSG],
+	    (int64_t)h->setup_us + h->busy_us, 1.0);
+	used = using_rates(h, now_us);
+	return used < useful ? useful - used : 0;
+}
+
+int64_t
+shared_next(struct shared *h, int64_t now_us)
+{
+	return scope_next(&h->scope, LIMIT_MSG, now_us);
+}
+
+/* A connection opened now is ready when the next event is due. */
+static int64_t
+open_at(struct shared *h, int64_t now_us)
+{
+	int64_t next = shared_next(h, now_us);
+	int64_t lead = h->setup_us;
+
+	if (lead > LEAD_MAX_US)
+		lead = LEAD_MAX_US;
+	return next - now_us <= lead ? now_us :
+	    next == INT64_MAX        ? next :
+				       next - lead;
+}
+
+bool
+shared_is_full(struct shared *h, uint32_t but, int64_t now_us)
+{
+	return slots_room(&h->scope.conns) == 0 || rate_room(h, now_us) <= but;
+}
+
+uint32_t
+shared_room(struct shared *h, int64_t now_us)
+{
+	uint32_t slots = slots_room(&h->scope.conns), useful;
+
+	if (slots == 0 || open_at(h, now_us) > now_us)
+		return 0;
+	useful = rate_room(h, now_us);
+	return slots < useful ? slots : useful;
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+/*
+ * When to take back an idle connection because others wait for its slot.
+ * When only a rate says that there are enough, all stay: those that wait for
+ * it would be opened again and never get there, and no other counts.
+ */
+static int64_t
+reclaim_at(struct shared *h)
+{
+	if (h->open_n <= h->conns.in[CONN_CLOSING] ||
+	    slots_room(&h->scope.conns) > 0)
+		return INT64_MAX;
+	return conn_reclaim_at(shared_idle(h));
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+void
+shared_changed(struct shared *h)
+{
+	if (h->open.n > 0 || h->give.n > 0)
+		timer_set(&h->sched->timers, &h->timer, 0);
+}
+
+void
+shared_wait(struct shared *h, int64_t now_us)
+{
+	struct conn_in *fresh = TAILQ_FIRST(&h->fresh);
+	int64_t at = INT64_MAX;
+
+	if (h->give.n > 0)
+		at = shared_next(h, now_us);
+	if (h->open.n > 0) {
+		int64_t t = open_at(h, now_us);
+
+		if (t > now_us) {
+			at = earlier(at, t);
+		} else {
+			at = earlier(at, reclaim_at(h));
+			if (scope_has(&h->scope, LIMIT_MSG) && fresh != NULL)
+				at = earlier(at, stale_at(h, fresh));
+		}
+	}
+	timer_set(&h->sched->timers, &h->timer, at);
+}
+
+/* ---- serving ------------------------------------------------------------- */
+
+static void
+let_through(struct shared *h, int64_t now_us)
+{
+	uint32_t room = h->open.n == 0 ? 0 : shared_room(h, now_us);
+
+	while (h->open.n > 0 && h->passing < room)
+		lane_let_through(line_lane(&h->open));
+}
+
+static void
+give(struct shared *h, int64_t now_us)
+{
+	/* At most once each: who needs more joins at the end. */
+	for (uint32_t n = h->give_n; n > 0 && h->give.n > 0; n--) {
+		struct sched_queue *q = lane_giver(give_lane(&h->give));
+
+		if (shared_next(h, now_us) > now_us)
+			break;
+		lane_wants_no_token(q);
+		sched_serve(h->sched, q, now_us, true);
+	}
+}
+
+void
+shared_run(struct shared *h, int64_t now_us)
+{
+	/* What waits in the line of the process is served by conns_open(). */
+	if (h->level == LEVEL_PROCESS)
+		return;
+	while (shared_is_full(h, 0, now_us) && reclaim_at(h) <= now_us)
+		conn_take_back(h->sched, shared_idle(h));
+	give(h, now_us);
+	let_through(h, now_us);
+	shared_wait(h, now_us);
+}
