@@ -560,6 +560,7 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_receiver.py \
+	%D%/system/test_remote_limits.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \

@@ -20,6 +20,7 @@
 #include "transport/readers.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
+#include "vmta/remote.h"
 #include "vmta/sched.h"
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
@@ -323,6 +324,8 @@ struct report {
 	struct grant *grant;
 	struct sched_result *results;
 	struct outcome *why;
+	char *host; /* of an address */
+	struct net_addr addr;
 	int64_t when_us;
 	bool worked;
 };
@@ -336,6 +339,55 @@ report_new(struct dispatch *d, void *link, void (*fn)(struct post *))
 	r->dispatch = d;
 	r->link = link;
 	return r;
+}
+
+static struct report *
+report_place(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr, void (*fn)(struct post *))
+{
+	struct report *r = report_new(d, link, fn);
+
+	r->host = mem_strdup(host);
+	r->addr = *addr;
+	return r;
+}
+
+static void
+on_address(struct post *p)
+{
+	struct report *r = post_owner(p, struct report, post);
+
+	courier_address(r->link->courier,
+	    sched_address(r->dispatch->sched, r->link->conn, r->host,
+		&r->addr));
+	free(r->host);
+	free(r);
+}
+
+void
+dispatch_address(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr)
+{
+	worker_post(d->worker,
+	    &report_place(d, link, host, addr, on_address)->post);
+}
+
+static void
+on_located(struct post *p)
+{
+	struct report *r = post_owner(p, struct report, post);
+
+	sched_located(r->dispatch->sched, r->link->conn, r->host, &r->addr);
+	free(r->host);
+	free(r);
+}
+
+void
+dispatch_located(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr)
+{
+	worker_post(d->worker,
+	    &report_place(d, link, host, addr, on_located)->post);
 }
 
 static void
@@ -546,8 +598,13 @@ static void
 on_reload(struct post *p)
 {
 	struct order *o = post_owner(p, struct order, post);
+	struct link *l;
 
 	sched_reload(o->dispatch->sched, o->conf, clock_us());
+	/* Where they are did not matter when they were opened; now it may. */
+	if (remotes_limited(o->conf))
+		LIST_FOREACH(l, &o->dispatch->links, entry)
+	courier_locate(l->courier);
 	snapshot_unref(&o->dispatch->conf);
 	o->dispatch->conf = o->conf;
 	free(o);
