@@ -21,6 +21,34 @@ print_uptime(const json_t *done)
 	    (long long)(s / 60 % 60), (long long)(s % 60));
 }
 
+/* What holds back mail, each limit on a line. */
+static void
+print_intake(const json_t *intake)
+{
+	json_t *held = json_object_get(intake, "held_by"), *c;
+	size_t i;
+
+	(void)printf("intake\n  %-22s %s\n", "mail",
+	    json_is_false(json_object_get(intake, "open")) ? "is held back" :
+							     "comes in");
+	json_array_foreach(held, i, c)
+	{
+		const char *limit, *since;
+
+		if (json_unpack(c, "{s:s,s:s}", "limit", &limit, "since",
+			&since) == 0)
+			(void)printf("  %-22s %s, since %s\n", "by", limit,
+			    since);
+	}
+	ctl_print_field(intake, "places", "recipients");
+	ctl_print_field(intake, "places_max", "of at most");
+	ctl_print_field(intake, "memory", "bytes of memory");
+	ctl_print_field(intake, "memory_max", "of at most");
+	ctl_print_field(intake, "waiting", "clients that wait");
+	ctl_print_field(intake, "delayed", "replies delayed");
+	ctl_print_field(intake, "refused", "messages refused");
+}
+
 static void
 print_status(const json_t *done)
 {
@@ -42,6 +70,7 @@ print_status(const json_t *done)
 	ctl_print_field(queue, "deferred", "of them deferred");
 	ctl_print_field(queue, "granted", "of them being sent");
 	ctl_print_field(queue, "kbytes", "kbytes");
+	print_intake(json_object_get(done, "intake"));
 	(void)printf("resolver\n");
 	ctl_print_field(dns, "asked", "questions");
 	ctl_print_field(dns, "hits", "of them from cache");

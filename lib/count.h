@@ -27,6 +27,13 @@ count_sub(struct count *c, uint64_t n)
 	(void)atomic_fetch_sub_explicit(&c->n, n, memory_order_relaxed);
 }
 
+/* A number that nobody else gets, from 1. */
+static inline uint64_t
+count_next(struct count *c)
+{
+	return 1 + atomic_fetch_add_explicit(&c->n, 1, memory_order_relaxed);
+}
+
 static inline uint64_t
 count_read(struct count *c)
 {

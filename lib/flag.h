@@ -30,6 +30,18 @@ flag_raise_new(struct flag *f)
 }
 
 static inline bool
+flag_is_up(struct flag *f)
+{
+	return atomic_load_explicit(&f->up, memory_order_relaxed);
+}
+
+static inline void
+flag_lower(struct flag *f)
+{
+	atomic_store_explicit(&f->up, false, memory_order_relaxed);
+}
+
+static inline bool
 flag_take(struct flag *f)
 {
 	return atomic_load_explicit(&f->up, memory_order_relaxed) &&

@@ -48,23 +48,50 @@ gauge_unref(struct gauge **gp)
 		free(g);
 }
 
+static inline uint32_t
+gauge_inside(struct gauge *g)
+{
+	return atomic_load(&g->inside);
+}
+
+/* All n or none.  False: more than max would be inside. */
+static inline bool
+gauge_take(struct gauge *g, uint32_t n, uint32_t max)
+{
+	uint32_t inside = atomic_load(&g->inside);
+
+	do {
+		if (n > max || inside > max - n)
+			return false;
+	} while (
+	    !atomic_compare_exchange_weak(&g->inside, &inside, inside + n));
+	return true;
+}
+
+/* Whatever the limit is. */
+static inline void
+gauge_add(struct gauge *g, uint32_t n)
+{
+	(void)atomic_fetch_add(&g->inside, n);
+}
+
+static inline void
+gauge_give(struct gauge *g, uint32_t n)
+{
+	CHECK(atomic_fetch_sub(&g->inside, n) >= n);
+}
+
 /* False: max are inside already. */
 static inline bool
 gauge_enter(struct gauge *g, uint32_t max)
 {
-	uint32_t n = atomic_load(&g->inside);
-
-	do {
-		if (n >= max)
-			return false;
-	} while (!atomic_compare_exchange_weak(&g->inside, &n, n + 1));
-	return true;
+	return gauge_take(g, 1, max);
 }
 
 static inline void
 gauge_leave(struct gauge *g)
 {
-	CHECK(atomic_fetch_sub(&g->inside, 1) > 0);
+	gauge_give(g, 1);
 }
 
 #endif

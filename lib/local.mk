@@ -42,6 +42,7 @@ liblib_a_SOURCES = \
 	%D%/log.c %D%/log.h \
 	%D%/lookup.c %D%/lookup.h \
 	%D%/mem.c %D%/mem.h \
+	%D%/memory.c %D%/memory.h \
 	%D%/net.c %D%/net.h \
 	%D%/redis.c %D%/redis.h \
 	%D%/ref.h \

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The byte form, version 1 (strings as in mail/packed.h):
+ * The byte form (strings as in mail/packed.h):
  *
- *	version(1) rcpt_count(4) arrival(8) run_count(4) job
+ *	version(1) rcpt_count(4) arrival(8) run_count(4) job [user]
  *	run_count times: count(4) priority(1) domain vmta
+ *
+ * Version 1 has no user, and is still written where there is none.
  */
 #include "mail/waybill.h"
 
@@ -12,7 +14,7 @@
 #include "lib/check.h"
 #include "mail/packed.h"
 
-enum { FORMAT_VERSION = 1, RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
+enum { VERSION_PLAIN = 1, VERSION_USER, RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
 
 static const char *
 text(const char *s)
@@ -42,16 +44,19 @@ run_from(const struct envelope *env, uint32_t first)
 void
 waybill_pack(const struct envelope *env, struct buf *out)
 {
+	bool has_user = text(env->auth_user)[0] != '\0';
 	uint32_t runs = 0, n;
 
 	CHECK(env->rcpt_count > 0 && env->rcpt_count <= ENVELOPE_RCPT_MAX);
 	for (uint32_t i = 0; i < env->rcpt_count; i += run_from(env, i))
 		runs++;
-	packed_add_byte(out, FORMAT_VERSION);
+	packed_add_byte(out, has_user ? VERSION_USER : VERSION_PLAIN);
 	packed_add_u32(out, env->rcpt_count);
 	packed_add_u64(out, (uint64_t)env->arrival_us);
 	packed_add_u32(out, runs);
 	packed_add_str(out, env->job);
+	if (has_user)
+		packed_add_str(out, env->auth_user);
 	for (uint32_t i = 0; i < env->rcpt_count; i += n) {
 		n = run_from(env, i);
 		packed_add_u32(out, n);
@@ -65,9 +70,10 @@ uint32_t
 waybill_rcpt_count(const void *p, size_t len)
 {
 	struct packed r = { p, len, false };
+	uint8_t version = packed_byte(&r);
 	uint32_t count;
 
-	if (packed_byte(&r) != FORMAT_VERSION)
+	if (version != VERSION_PLAIN && version != VERSION_USER)
 		return 0;
 	count = packed_u32(&r);
 	return count > ENVELOPE_RCPT_MAX ? 0 : count;
@@ -80,15 +86,17 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 	struct packed r = { p, len, false };
 	uint64_t sum = 0;
 	bool empty = false;
+	uint8_t version;
 
 	*w_r = (struct waybill){ .rcpt_count = waybill_rcpt_count(p, len) };
 	if (w_r->rcpt_count == 0)
 		return err_set(e, "no waybill, or one of another version");
-	(void)packed_byte(&r);
+	version = packed_byte(&r);
 	(void)packed_u32(&r);
 	w_r->arrival_us = (int64_t)packed_u64(&r);
 	w_r->run_count = packed_u32(&r);
 	w_r->job = packed_str(&r);
+	w_r->user = version == VERSION_USER ? packed_str(&r) : "";
 	/* No huge array for a broken count. */
 	if (r.bad || w_r->run_count > r.left / RUN_MIN)
 		return err_set(e, "waybill with a bad count");

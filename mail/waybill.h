@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * waybill - what the queue must know of a message without opening its
- * envelope: when it came, which job it belongs to, and for each recipient the
- * queue it goes to.
+ * envelope: when it came, which job it belongs to and which user handed it
+ * in, and for each recipient the queue it goes to.
  *
  * It is kept in the database, where the load after a start reads a million of
  * them in a row, and travels with a new message to the scheduler; everything
@@ -30,6 +30,7 @@ struct waybill_run {
 struct waybill {
 	int64_t arrival_us; /* wall clock */
 	const char *job;
+	const char *user; /* that authenticated, or "" */
 	uint32_t rcpt_count, run_count;
 	struct waybill_run *runs; /* their counts sum up to rcpt_count */
 };

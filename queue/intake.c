@@ -6,6 +6,7 @@
 
 #include "lib/check.h"
 #include "lib/clock.h"
+#include "lib/gauge.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
 #include "queue/audit.h"
@@ -241,17 +242,39 @@ intake_kept(struct store *s, const struct message *m, uint32_t left, bool all)
 	audit_change(s->audit, m->id, left);
 }
 
+/* Those of its recipients that are queued now. */
+static uint32_t
+count_kept(const struct store_accept *a)
+{
+	uint32_t kept = a->rcpt_count;
+
+	if (a->answer != STORE_TAKEN || a->msg->id == 0)
+		return 0;
+	for (uint32_t n = 0; a->has_key && n < a->rcpt_count; n++)
+		kept -= a->known[n] ? 1 : 0;
+	return kept;
+}
+
 /* It is committed: the store in memory follows. */
 static void
 add_to_catalog(struct store *s, const struct store_accept *a)
 {
-	uint32_t left = a->rcpt_count;
+	uint32_t left = count_kept(a);
 
-	if (a->msg->id == 0)
-		return;
-	for (uint32_t n = 0; a->has_key && n < a->rcpt_count; n++)
-		left -= a->known[n] ? 1 : 0;
-	intake_kept(s, a->msg, left, left == a->rcpt_count);
+	if (left > 0)
+		intake_kept(s, a->msg, left, left == a->rcpt_count);
+}
+
+/* The places that came with it are its recipients' now, or free. */
+static void
+settle_places(struct store *s, const struct store_accept *a)
+{
+	uint32_t kept = count_kept(a);
+
+	if (kept > a->places)
+		gauge_add(s->places, kept - a->places);
+	else
+		gauge_give(s->places, a->places - kept);
 }
 
 static void
@@ -287,4 +310,6 @@ intake_commit(struct store *s, struct store_accept **list, size_t count)
 			n = 0;
 		}
 	}
+	for (size_t i = 0; i < count; i++)
+		settle_places(s, list[i]);
 }

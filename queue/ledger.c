@@ -94,3 +94,9 @@ ledger_count(struct ledger *l, enum store_verdict verdict, bool unrecorded)
 		break;
 	}
 }
+
+uint64_t
+ledger_queued(const struct ledger *l)
+{
+	return l->row.sums.accepted - store_ledger_ended(&l->row.sums);
+}

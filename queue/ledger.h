@@ -43,4 +43,7 @@ uint64_t ledger_take_id(struct ledger *l);
 void ledger_count(struct ledger *l, enum store_verdict verdict,
     bool unrecorded);
 
+/* Those that have not ended. */
+uint64_t ledger_queued(const struct ledger *l);
+
 #endif

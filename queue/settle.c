@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/check.h"
+#include "lib/gauge.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "queue/audit.h"
@@ -327,8 +328,14 @@ static void
 finish(struct work *w)
 {
 	struct store *s = w->s;
+	uint64_t before = ledger_queued(&s->ledger);
+	uint64_t after = ledger_queued(&w->next);
 
 	s->ledger = w->next;
+	if (after > before)
+		gauge_add(s->places, (uint32_t)(after - before));
+	else
+		gauge_give(s->places, (uint32_t)(before - after));
 	for (size_t i = 0; i < w->count; i++) {
 		const struct change *ch = &w->changes[i];
 		struct catalog_entry *c = catalog_find(s->catalog, ch->id);

@@ -10,6 +10,7 @@
 
 #include "lib/check.h"
 #include "lib/clock.h"
+#include "lib/gauge.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/str.h"
@@ -425,6 +426,12 @@ store_set_min_free(struct store *s, uint64_t bytes)
 	checkpoint_set_min_free(s->checkpoint, bytes);
 }
 
+struct gauge *
+store_places(struct store *s)
+{
+	return s->places;
+}
+
 struct inflight *
 store_inflight(struct store *s)
 {
@@ -463,6 +470,7 @@ store_free(struct store **sp)
 		lock_end_well(s->lock);
 	reserve_free(&s->reserve);
 	lock_free(&s->lock);
+	gauge_unref(&s->places);
 	free(s->dir);
 	free(s);
 }
@@ -505,6 +513,7 @@ open_files(struct store *s, const struct store_options *opt, struct err *e)
 	if (reserve_make(s->reserve, &reserve_err) == -1)
 		log_note(LOG_L_WARN, "reserve", "%s", reserve_err.text);
 	s->space = checkpoint_space(s, opt->min_free);
+	gauge_add(s->places, (uint32_t)ledger_queued(&s->ledger));
 	return 0;
 }
 
@@ -542,6 +551,7 @@ store_open(const struct store_options *opt, const struct store_owner *owner,
 
 	*s_r = NULL;
 	s->dir = mem_strdup(opt->dir);
+	s->places = gauge_new();
 	s->owner = *owner;
 	s->ctx = ctx;
 	if (open_files(s, opt, e) == -1 || start_threads(s, opt, e) == -1) {

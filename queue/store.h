@@ -29,6 +29,7 @@
 #include "mail/waybill.h"
 
 struct store;
+struct gauge;
 struct inflight;
 
 /* How much room the spool's file system has. */
@@ -73,6 +74,7 @@ struct store_accept {
 	struct message *msg;
 	struct slice waybill; /* of the same envelope; borrowed */
 	uint32_t rcpt_count;
+	uint32_t places; /* taken for it; those not needed are given back */
 	bool has_key;
 	uint8_t key[16];     /* of host, queue id, first header block */
 	uint64_t *rcpt_keys; /* one hash by recipient; NULL without has_key */
@@ -363,6 +365,12 @@ struct store_audit_ask {
 };
 void store_audit(struct store *s, struct store_audit_ask *ask); /* (any) */
 void store_audit_fini(struct store_audit *a);
+
+/*
+ * Places: recipients in the queue, as the ledger has them, and those on their
+ * way into it, for which somebody took places before store_accept().
+ */
+struct gauge *store_places(struct store *s);
 
 struct inflight *store_inflight(struct store *s);
 const char *store_dir(const struct store *s);

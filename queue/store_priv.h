@@ -45,6 +45,7 @@ struct store {
 	struct inflight *inflight; /* parts: their workers */
 	struct catalog *catalog;
 	struct ledger ledger;
+	struct gauge *places; /* any thread */
 	struct outbox outbox;
 	struct handover handover;
 

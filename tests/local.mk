@@ -53,8 +53,9 @@ check_PROGRAMS += \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
 	tests/unit/test_explain \
-	tests/unit/test_glob \
+	tests/unit/test_gate \
 	tests/unit/test_gather \
+	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -65,6 +66,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_lease \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
@@ -75,15 +77,18 @@ check_PROGRAMS += \
 	tests/unit/test_mailbox \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
+	tests/unit/test_memory \
 	tests/unit/test_mx_route \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
 	tests/unit/test_old_spool \
+	tests/unit/test_origins \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
+	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
 	tests/unit/test_rates \
@@ -92,6 +97,7 @@ check_PROGRAMS += \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
+	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
@@ -117,6 +123,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
 	tests/unit/test_waybill \
@@ -144,11 +151,15 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+tests_unit_test_sched_lease_SOURCES = \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/unit/test_sched_lease.c
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
@@ -228,7 +239,8 @@ tests_unit_test_stats_table_SOURCES = \
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
@@ -481,7 +493,9 @@ EXTRA_DIST += \
 	%D%/scenario/conns-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
+	%D%/scenario/order-users.scn \
 	%D%/scenario/pause-expiry.scn \
 	%D%/scenario/pause-idle.scn \
 	%D%/scenario/pause-pattern.scn \
@@ -497,6 +511,9 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/restart-keeps-day.scn \
+	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-queue.scn \
@@ -540,6 +557,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
 	%D%/system/test_audit.py \
+	%D%/system/test_back_pressure.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \
@@ -574,6 +592,7 @@ EXTRA_DIST += \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \
 	%D%/unit/acct_life.h \
+	%D%/unit/arrivals.h \
 	%D%/unit/loop.h \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

@@ -21,7 +21,8 @@ rcpt_in(const struct waybill *bill, const struct waybill_run *run, uint32_t n,
 		.vmta = run->vmta,
 		.priority = run->priority,
 		.queued_us = bill->arrival_us + engine_us,
-		.job = bill->job };
+		.job = bill->job,
+		.user = bill->user };
 }
 
 void

@@ -15,6 +15,7 @@
 #include "lib/mem.h"
 #include "transport/acct.h"
 #include "transport/dispatch.h"
+#include "transport/gate.h"
 #include "vmta/sched.h"
 
 /*
@@ -78,6 +79,47 @@ acct_sums(const struct acct *a)
 	    (json_int_t)t.waiting_bytes, "dropped", (json_int_t)t.dropped);
 }
 
+static json_t *
+causes(const struct pressure *p)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < PRESSURE_CAUSES; i++) {
+		enum pressure_cause cause = (enum pressure_cause)i;
+		uint64_t used, max;
+		json_t *c;
+
+		if (!pressure_is_on(p, cause))
+			continue;
+		pressure_numbers(p, cause, &used, &max);
+		c = json_pack("{s:s,s:o}", "limit", pressure_directive(cause),
+		    "since", control_when(p->since_us[i]));
+		if (max > 0)
+			(void)json_object_update_new(c,
+			    json_pack("{s:I,s:I}", "used", (json_int_t)used,
+				"max", (json_int_t)max));
+		(void)json_array_append_new(list, c);
+	}
+	return list;
+}
+
+static json_t *
+intake(struct gate *g)
+{
+	struct gate_facts f;
+	uint64_t used, max, rcpts, rcpts_max;
+
+	gate_facts(g, &f);
+	pressure_numbers(f.pressure, PRESSURE_MEMORY, &used, &max);
+	pressure_numbers(f.pressure, PRESSURE_PLACES, &rcpts, &rcpts_max);
+	return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "open",
+	    (int)(pressure_first(f.pressure) == PRESSURE_CAUSES), "held_by",
+	    causes(f.pressure), "places", (json_int_t)rcpts, "places_max",
+	    (json_int_t)rcpts_max, "memory", (json_int_t)used, "memory_max",
+	    (json_int_t)max, "waiting", (json_int_t)f.waiting, "delayed",
+	    (json_int_t)f.delayed, "refused", (json_int_t)f.refused);
+}
+
 static void
 on_status(struct post *p)
 {
@@ -111,6 +153,7 @@ on_status(struct post *p)
 		(json_int_t)a->live_bytes));
 	(void)json_object_set_new(out, "accounting",
 	    acct_sums(e->control->opt.acct));
+	(void)json_object_set_new(out, "intake", intake(e->control->opt.gate));
 	ctl_done(e->request, out);
 	errand_free(e);
 }

@@ -20,6 +20,7 @@
 struct acct;
 struct control;
 struct dispatch;
+struct gate;
 struct dns;
 
 struct control_options {
@@ -27,6 +28,7 @@ struct control_options {
 	struct store *store;
 	struct acct *acct;
 	struct dispatch *dispatch;
+	struct gate *gate;
 	struct dns *dns;
 	struct worker_env *const *envs; /* of the delivery workers */
 	size_t env_count;

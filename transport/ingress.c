@@ -6,10 +6,14 @@
  *	COMMAND --> DATA                354
  *	DATA --> COMMAND                refused at the end of data
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
+ *	COMMAND --> WAIT --> COMMAND    no room yet: MAIL is answered later
+ *	DATA --> WAIT --> COMMIT        the same for a message
+ *	DATA --> WAIT --> COMMAND       refused: no room for too long
+ *	COMMIT --> WAIT                 the disk is full
  *	COMMAND, DATA --> CLOSING       QUIT, 421, end of input
  *	any --> CLOSED                  connection lost, all written
  *
- * In COMMIT nothing is read from the input buffer; up to IN_MAX bytes of what
+ * In COMMIT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
@@ -195,7 +199,7 @@ session_free(struct ingress_session **sp)
 	*sp = NULL;
 	if (s == NULL)
 		return;
-	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL);
+	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL && !s->waiting);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0);
 	s->env->sessions_in--;
@@ -228,8 +232,10 @@ enter_closed(struct ingress_session *s)
 	(void)bufferevent_disable(s->bev, EV_READ | EV_WRITE);
 	bufferevent_setcb(s->bev, NULL, NULL, NULL, NULL);
 	(void)event_del(s->timer);
-	/* With the store at work, ingress_committed() ends it. */
-	if (s->receipt == NULL)
+	/* With store or gate at work, their answer ends it. */
+	if (s->waiting)
+		gate_cancel(s->env->gate, &s->ticket);
+	else if (s->receipt == NULL)
 		worker_defer(s->env->worker, collect, s);
 }
 
@@ -412,6 +418,8 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		 * done and answered first.
 		 */
 		s->eof = true;
+		if (s->waiting) /* nobody reads a late reply */
+			gate_cancel(s->env->gate, &s->ticket);
 		run(s);
 	} else if ((what & BEV_EVENT_ERROR) != 0) {
 		enter(s, INGRESS_CLOSED);
@@ -446,18 +454,84 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-ingress_committed(struct ingress_session *s)
+ingress_resume(struct ingress_session *s)
 {
-	CHECK(s->receipt == NULL);
+	CHECK(s->receipt == NULL && !s->waiting);
 	if (s->state == INGRESS_CLOSED) {
 		worker_defer(s->env->worker, collect, s);
 		return;
 	}
-	CHECK(s->state == INGRESS_COMMIT);
-	s->served = true;
-	ingress_tx_reset(s);
+	CHECK(s->state == INGRESS_COMMIT || s->state == INGRESS_WAIT);
 	enter(s, INGRESS_COMMAND);
 	run(s);
+}
+
+void
+ingress_committed(struct ingress_session *s)
+{
+	s->served = true;
+	ingress_tx_reset(s);
+	ingress_resume(s);
+}
+
+void
+ingress_held(struct ingress_session *s, enum ingress_state state)
+{
+	CHECK(state == INGRESS_WAIT || state == INGRESS_COMMIT);
+	enter(s, state);
+}
+
+/* ---- room for a message -------------------------------------------------- */
+
+/*
+ * For whom a 4xx is dear and a late reply is not: LMTP is spoken by MTAs only,
+ * and in SMTP XFORWARD tells an MTA that hands over what it does not store.
+ */
+static bool
+is_patient(const struct ingress_session *s)
+{
+	return !s->eof && !s->env->ingress_stopping &&
+	    (s->door->protocol == INGRESS_LMTP || s->xforwards > 0);
+}
+
+bool
+ingress_wait(struct ingress_session *s, enum gate_stage stage, size_t bytes,
+    void (*done)(struct gate_ticket *t))
+{
+	if (!is_patient(s)) {
+		gate_refused(s->env->gate);
+		return false;
+	}
+	CHECK(!s->waiting);
+	s->waiting = true;
+	s->ticket.stage = stage;
+	s->ticket.rcpts = (uint32_t)s->tx.rcpt_count;
+	s->ticket.bytes = bytes;
+	s->ticket.worker = s->env->worker;
+	s->ticket.done = done;
+	gate_wait(s->env->gate, &s->ticket);
+	return true;
+}
+
+enum ingress_room
+ingress_room(struct ingress_session *s, enum gate_stage stage, size_t bytes,
+    void (*done)(struct gate_ticket *t))
+{
+	if (gate_pass(s->env->gate, stage, (uint32_t)s->tx.rcpt_count,
+		snapshot_global(s->env->conf)->spool_max_rcpts))
+		return ROOM_NOW;
+	return ingress_wait(s, stage, bytes, done) ? ROOM_LATER : ROOM_NONE;
+}
+
+struct ingress_session *
+ingress_of_ticket(struct gate_ticket *t)
+{
+	struct ingress_session *s = post_owner(t, struct ingress_session,
+	    ticket);
+
+	CHECK(s->waiting);
+	s->waiting = false;
+	return s;
 }
 
 /* ---- birth --------------------------------------------------------------- */
@@ -591,7 +665,9 @@ ingress_shutdown(struct worker_env *env)
 	/* Nothing is taken from the list here: that is collect()'s. */
 	LIST_FOREACH(s, &env->ingress, link)
 	{
-		if (is_leaving(s))
+		if (s->waiting)
+			gate_cancel(env->gate, &s->ticket);
+		else if (is_leaving(s))
 			run(s);
 		else if (s->state == INGRESS_COMMAND)
 			arm(s, STOP_GRACE_S * US_PER_S);

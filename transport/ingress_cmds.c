@@ -123,17 +123,35 @@ cmd_xforward(struct ingress_session *s, const struct smtp_cmd *c)
 
 /* ---- transaction --------------------------------------------------------- */
 
+static void
+say_mail(struct ingress_session *s, bool room)
+{
+	if (!room) /* what XFORWARD said stays for the next try */
+		s->tx.open = false;
+	ingress_say(s,
+	    room ? "250 2.1.0 OK" : "452 4.3.1 no room in the queue");
+}
+
+static void
+on_room(struct gate_ticket *t)
+{
+	struct ingress_session *s = ingress_of_ticket(t);
+
+	if (s->state != INGRESS_CLOSED)
+		say_mail(s, t->passed);
+	ingress_resume(s);
+}
+
 static enum ingress_state
 cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	struct ingress_tx *tx = &s->tx;
+	enum ingress_room room;
 
 	if (s->helo[0] == '\0')
 		return bad(s, "503 5.5.1 greet first");
 	if (tx->open)
 		return bad(s, "503 5.5.1 nested MAIL");
-	if (s->env->space != STORE_SPACE_OK)
-		return say(s, "452 4.3.1 no space in the queue");
 	if (c->has_size && c->size > size_max(s))
 		return say(s, "552 5.3.4 message too big");
 	if (c->addr.utf8 && !c->utf8)
@@ -146,7 +164,12 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 	if (c->has_size)
 		buf_reserve(&tx->text,
 		    c->size < SIZE_HINT_MAX ? (size_t)c->size : SIZE_HINT_MAX);
-	return say(s, "250 2.1.0 OK");
+	s->ticket.until_us = 0;
+	room = ingress_room(s, GATE_MAIL, 0, on_room);
+	if (room == ROOM_LATER)
+		return INGRESS_WAIT;
+	say_mail(s, room == ROOM_NOW);
+	return INGRESS_COMMAND;
 }
 
 static void
@@ -175,7 +198,11 @@ static bool
 has_room_for_rcpt(const struct ingress_session *s)
 {
 	uint32_t max = s->source.max_rcpts;
+	uint32_t places = snapshot_global(s->env->conf)->spool_max_rcpts;
 
+	/* With more than the queue ever holds a message would never come. */
+	if (places != 0 && s->tx.rcpt_count >= places)
+		return false;
 	return s->tx.rcpt_count < (max == 0 ? INGRESS_RCPTS : max);
 }
 

@@ -17,6 +17,7 @@
 #include "lib/str.h"
 #include "mail/dot_unstuff.h"
 #include "mail/smtp_cmd.h"
+#include "transport/gate.h"
 #include "transport/ingress.h"
 
 enum ingress_state {
@@ -97,7 +98,9 @@ struct ingress_session {
 	unsigned xforwards;          /* in this transaction */
 	struct smtp_xforward xforward;
 	struct ingress_tx tx;
-	struct receipt *receipt; /* not NULL: the store has a message of ours */
+	struct receipt *receipt; /* a message that is the store's, or to be */
+	struct gate_ticket ticket;
+	bool waiting; /* the ticket is the gate's */
 };
 
 /* ---- ingress.c ----------------------------------------------------------- */
@@ -118,6 +121,27 @@ void ingress_tx_reset(struct ingress_session *s);
 
 /* The receipt is back and its replies are given: go on with what came. */
 void ingress_committed(struct ingress_session *s);
+
+/*
+ * Is there room?  If not, a host MTA waits for it: ROOM_LATER, and the ticket
+ * comes back to done(); others are sent away.  bytes: what is held meanwhile.
+ */
+enum ingress_room { ROOM_NONE, ROOM_NOW, ROOM_LATER };
+enum ingress_room ingress_room(struct ingress_session *s, enum gate_stage stage,
+    size_t bytes, void (*done)(struct gate_ticket *t));
+
+/* Whether or not there is room, as far as we know; false: sent away. */
+bool ingress_wait(struct ingress_session *s, enum gate_stage stage,
+    size_t bytes, void (*done)(struct gate_ticket *t));
+
+/* First thing in done(): the session, which may be closed. */
+struct ingress_session *ingress_of_ticket(struct gate_ticket *t);
+
+/* Between WAIT and COMMIT. */
+void ingress_held(struct ingress_session *s, enum ingress_state state);
+
+/* The reply is given: on with the next command. */
+void ingress_resume(struct ingress_session *s);
 
 /* ---- ingress_cmds.c ------------------------------------------------------ */
 

@@ -31,6 +31,7 @@ libtransport_a_SOURCES = \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/disposition.c %D%/disposition.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
+	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
 	%D%/ingress_cmds.c \
 	%D%/ingress_priv.h \

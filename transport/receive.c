@@ -24,11 +24,14 @@
 
 enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
 
+static const char no_room[] = "452 4.3.1 no room in the queue";
+
 struct receipt {
 	struct store_accept accept;
 	struct ingress_session *s;
 	struct worker *worker;
-	struct buf waybill; /* accept's, and so are: */
+	void (*back)(struct post *p); /* there, when the store has answered */
+	struct buf waybill;           /* accept's, and so are: */
 	struct store_receipts receipts;
 	struct buf records;
 	uint32_t *ends;
@@ -103,7 +106,7 @@ reply_answer(struct ingress_session *s, const struct store_accept *a)
 		reply_queued(s, a->msg->id);
 		break;
 	case STORE_NO_SPACE:
-		reply_all(s, "452 4.3.1 no space in the queue");
+		reply_all(s, no_room);
 		break;
 	case STORE_BAD:
 		reply_all(s, "554 5.3.0 message cannot be queued");
@@ -173,6 +176,60 @@ count_known(const struct store_accept *a)
 	return n;
 }
 
+/* On the store thread: must only post on. */
+static void
+on_stored(struct store_accept *a)
+{
+	struct receipt *r = post_owner(a, struct receipt, accept);
+
+	a->post.fn = r->back;
+	worker_post(r->worker, &a->post);
+}
+
+/* The places are taken. */
+static void
+to_store(struct ingress_session *s)
+{
+	struct store_accept *a = &s->receipt->accept;
+
+	a->done = on_stored;
+	a->places = a->rcpt_count;
+	store_accept(s->env->store, a);
+}
+
+/* There is room, or there was none for too long. */
+static void
+on_room(struct gate_ticket *t)
+{
+	struct ingress_session *s = ingress_of_ticket(t);
+	bool there = s->state != INGRESS_CLOSED;
+
+	if (there && t->passed) {
+		ingress_held(s, INGRESS_COMMIT);
+		to_store(s);
+		return;
+	}
+	if (t->passed)
+		gate_give_back(s->env->gate, t->rcpts);
+	receipt_free(&s->receipt);
+	if (there) {
+		log_refused(s, no_room, NULL);
+		reply_all(s, no_room);
+	}
+	ingress_committed(s);
+}
+
+/* The store was told of room that was not there: as if nothing had been. */
+static bool
+waits_again(struct ingress_session *s)
+{
+	if (s->state == INGRESS_CLOSED ||
+	    !ingress_wait(s, GATE_DATA, s->receipt->size, on_room))
+		return false;
+	ingress_held(s, INGRESS_WAIT);
+	return true;
+}
+
 /* On the worker again. */
 static void
 on_receipt(struct post *p)
@@ -182,6 +239,8 @@ on_receipt(struct post *p)
 	struct ingress_session *s = r->s;
 	uint32_t known = count_known(a);
 
+	if (a->answer == STORE_NO_SPACE && waits_again(s))
+		return;
 	s->receipt = NULL;
 	if (s->state != INGRESS_CLOSED)
 		reply_answer(s, a);
@@ -196,16 +255,6 @@ on_receipt(struct post *p)
 	}
 	receipt_free(&r);
 	ingress_committed(s);
-}
-
-/* On the store thread: must only post on. */
-static void
-on_stored(struct store_accept *a)
-{
-	struct receipt *r = post_owner(a, struct receipt, accept);
-
-	a->post.fn = on_receipt;
-	worker_post(r->worker, &a->post);
 }
 
 /* ---- to the store -------------------------------------------------------- */
@@ -460,6 +509,24 @@ refuse(struct ingress_session *s, const char *why, const char *trouble)
 	return INGRESS_COMMAND;
 }
 
+/* The receipt is the session's, and goes in when there is room for it. */
+static enum ingress_state
+send_in(struct ingress_session *s)
+{
+	s->ticket.until_us = 0;
+	switch (ingress_room(s, GATE_DATA, s->receipt->size, on_room)) {
+	case ROOM_NOW:
+		to_store(s);
+		return INGRESS_COMMIT;
+	case ROOM_LATER:
+		return INGRESS_WAIT;
+	case ROOM_NONE:
+		break;
+	}
+	receipt_free(&s->receipt);
+	return refuse(s, no_room, NULL);
+}
+
 enum ingress_state
 receive_message(struct ingress_session *s)
 {
@@ -472,8 +539,6 @@ receive_message(struct ingress_session *s)
 		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
 	if (s->tx.too_big)
 		return refuse(s, "552 5.3.4 message too big", NULL);
-	if (s->env->space != STORE_SPACE_OK)
-		return refuse(s, "452 4.3.1 no space in the queue", NULL);
 	why = treat(s, &l);
 	if (why != NULL)
 		return refuse(s, why, l.trouble);
@@ -488,7 +553,7 @@ receive_message(struct ingress_session *s)
 	r->host_id = l.queue_id;
 	r->user = l.auth_user;
 	r->unknown_vmta = l.unknown_vmta;
-	r->accept.done = on_stored;
+	r->back = on_receipt;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));
 	env = make_envelope(s, peer, &l);
@@ -498,6 +563,5 @@ receive_message(struct ingress_session *s)
 	set_key(s, &l, &r->accept);
 	buf_clear(&s->tx.text); /* l.header pointed into it */
 	s->receipt = r;
-	store_accept(s->env->store, &r->accept);
-	return INGRESS_COMMIT;
+	return send_in(s);
 }

@@ -10,6 +10,7 @@
 #include "transport/acct.h"
 #include "transport/acct_senders.h"
 #include "transport/dispatch.h"
+#include "transport/gate.h"
 #include "transport/needs.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
@@ -51,6 +52,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 		worker_post(t->workers[i], &er->post);
 	}
 	dispatch_reload(t->dispatch, conf);
+	gate_reload(t->gate, snapshot_global(conf));
 	acct_senders_reload(t->senders, conf);
 	acct_reload(t->acct, conf);
 	store_set_min_free(t->store, snapshot_global(conf)->spool_min_free);

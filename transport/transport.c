@@ -19,6 +19,7 @@
 #include "transport/acct_senders.h"
 #include "transport/control.h"
 #include "transport/dispatch.h"
+#include "transport/gate.h"
 #include "transport/ingress.h"
 #include "transport/needs.h"
 #include "transport/steer.h"
@@ -124,15 +125,6 @@ on_outbox_rewound(void *ctx, uint64_t seq)
 }
 
 static void
-take_space(struct post *p)
-{
-	struct errand *e = post_owner(p, struct errand, post);
-
-	e->env->space = e->space;
-	free(e);
-}
-
-static void
 on_space(void *ctx, enum store_space space)
 {
 	static const char *const words[] = {
@@ -146,12 +138,7 @@ on_space(void *ctx, enum store_space space)
 
 	log_note(space == STORE_SPACE_OK ? LOG_L_INFO : LOG_L_ERROR, "space",
 	    "%s", words[space]);
-	for (size_t i = 0; i < t->count; i++) {
-		struct errand *e = transport_errand(t, t->envs[i], take_space);
-
-		e->space = space;
-		worker_post(t->workers[i], &e->post);
-	}
+	gate_space(t->gate, space);
 	dispatch_space(t->dispatch, space);
 	acct_space(t->acct, space);
 }
@@ -264,6 +251,9 @@ make_services(struct transport *t, struct err *e)
 		.envs = t->envs,
 		.env_count = t->count,
 		.conf = t->conf };
+	struct gate_options gate = { .main = t->main,
+		.places = store_places(t->store),
+		.conf = g };
 
 	if (dns_new(t->workers, t->count, g->name_servers.v, g->name_servers.n,
 		&t->dns, e) == -1)
@@ -272,12 +262,14 @@ make_services(struct transport *t, struct err *e)
 		return -1;
 	opt.tls = t->tls;
 	t->dispatch = dispatch_new(t->scheduler, &opt);
+	t->gate = gate_new(&gate);
 	for (size_t i = 0; i < t->count; i++) {
 		struct worker_env *env = t->envs[i];
 
 		env->store = t->store;
 		env->dns = t->dns;
 		env->dispatch = t->dispatch;
+		env->gate = t->gate;
 		TAILQ_INIT(&env->held);
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
@@ -307,6 +299,7 @@ make_control(struct transport *t, struct err *e)
 		.store = t->store,
 		.acct = t->acct,
 		.dispatch = t->dispatch,
+		.gate = t->gate,
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
 		.reload = transport_reload,
@@ -416,6 +409,7 @@ transport_free(struct transport **tp)
 	if (!t->clean)
 		return; /* sessions hold on to it: the process ends anyway */
 	dispatch_free(&t->dispatch);
+	gate_free(&t->gate);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);
 	acct_senders_free(&t->senders);

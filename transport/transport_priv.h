@@ -41,6 +41,7 @@ struct transport {
 	struct acct *acct;
 	struct acct_senders *senders;
 	struct dispatch *dispatch;
+	struct gate *gate;
 	struct control *control;
 	struct listeners *listeners;
 	struct signals *signals;
@@ -63,7 +64,6 @@ struct errand {
 	struct worker_env *env;
 	struct snapshot *conf;
 	struct mark_key *mark_key;
-	enum store_space space;
 	uint32_t sessions_in;
 };
 

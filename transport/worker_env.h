@@ -24,6 +24,7 @@
 
 struct courier;
 struct dispatch;
+struct gate;
 struct ingress_session;
 struct mark_key;
 
@@ -40,7 +41,7 @@ struct worker_env {
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
 	struct segment_reader *segments;
-	enum store_space space;      /* as last told by the store */
+	struct gate *gate;           /* who may bring mail */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */
 	bool ingress_stopping;       /* ingress_shutdown() was called */

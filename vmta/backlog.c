@@ -5,6 +5,7 @@
 
 #include "lib/check.h"
 #include "mail/envelope.h"
+#include "vmta/turns.h"
 
 static const struct entry *
 of_link(const struct table_link *l)
@@ -38,7 +39,8 @@ backlog_init(struct backlog *b)
 	b->entries = slab_new(sizeof(struct entry));
 	b->groups = slab_new(sizeof(struct group));
 	b->rcpts = slab_new(sizeof(struct rcpt));
-	names_init(&b->jobs);
+	origins_init(&b->origins);
+	table_init(&b->flows, &turns_flow_ops);
 }
 
 void
@@ -48,7 +50,8 @@ backlog_fini(struct backlog *b)
 	slab_free(&b->entries);
 	slab_free(&b->groups);
 	slab_free(&b->rcpts);
-	names_fini(&b->jobs);
+	origins_fini(&b->origins);
+	table_fini(&b->flows);
 }
 
 struct entry *
@@ -63,7 +66,7 @@ backlog_find(const struct backlog *b, uint64_t id)
 
 struct entry *
 backlog_entry(struct backlog *b, struct message *m, int64_t queued_us,
-    const char *job)
+    const char *job, const char *user)
 {
 	struct entry *e = backlog_find(b, m->id);
 
@@ -72,7 +75,7 @@ backlog_entry(struct backlog *b, struct message *m, int64_t queued_us,
 		e->id = m->id;
 		e->loc = m->loc;
 		e->queued_us = queued_us;
-		e->job = names_hold(&b->jobs, job);
+		e->origin = origins_hold(&b->origins, job, user);
 		table_add(&b->by_id, &e->link);
 	}
 	if (e->msg == NULL && m->body != NULL)
@@ -98,7 +101,7 @@ backlog_release(struct backlog *b, struct entry **ep)
 	CHECK(e->reading == 0 && e->warm == 0);
 	table_remove(&b->by_id, &e->link);
 	message_unref(&e->msg);
-	names_drop(&b->jobs, e->job);
+	origins_drop(&b->origins, e->origin);
 	slab_put(b->entries, e);
 }
 

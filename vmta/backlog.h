@@ -23,7 +23,7 @@
 
 #include "lib/mem.h"
 #include "mail/message.h"
-#include "vmta/names.h"
+#include "vmta/origins.h"
 #include "vmta/table.h"
 
 struct entry {
@@ -35,7 +35,7 @@ struct entry {
 	uint32_t rcpts;    /* in all queues, granted ones too */
 	uint32_t reading;  /* grants that read it from its place */
 	uint32_t warm;     /* groups that keep it in memory */
-	uint32_t job;      /* in backlog.jobs */
+	uint32_t origin;   /* in backlog.origins */
 };
 
 /* Numbers of recipients and attempts share a word. */
@@ -72,7 +72,8 @@ struct backlog {
 	struct backlog_sums sums;
 	struct table by_id;
 	struct slab *entries, *groups, *rcpts;
-	struct names jobs;
+	struct origins origins;
+	struct table flows; /* of origins in queues (vmta/turns.h) */
 };
 
 void backlog_init(struct backlog *b);
@@ -84,7 +85,7 @@ struct entry *backlog_find(const struct backlog *b, uint64_t id); /* or NULL */
  * backlog_cool() finds no group that does.
  */
 struct entry *backlog_entry(struct backlog *b, struct message *m,
-    int64_t queued_us, const char *job);
+    int64_t queued_us, const char *job, const char *user);
 void backlog_cool(struct entry *e);
 /* Gives it back unless it has recipients. */
 void backlog_release(struct backlog *b, struct entry **ep);

@@ -4,12 +4,7 @@
  *
  *	root -> priority -> virtual MTA -> origin -> a list of who wait
  *
- * Each node has a heap of those below by `pass`.  Of a priority that is its
- * rank; of the others what it has had, divided by its weight.  `now` of their
- * parent is where the first one that waits has got to; it never goes back.
- *
- * A node without anybody who waits ("absent") stays for its debt, until `now`
- * has reached its pass.
+ * Of a priority its rank counts; the others have shares (vmta/share.h).
  */
 #include "vmta/line.h"
 
@@ -18,11 +13,7 @@
 
 #include "lib/check.h"
 #include "lib/mem.h"
-#include "vmta/heap.h"
 #include "vmta/table.h"
-
-#define PASS_UNIT (1 << 20) /* of cost 1 at weight 1 */
-#define DEBT_MAX 10000      /* cost; a flow owes no more */
 
 enum level { ROOT, PRIORITY, VMTA, ORIGIN };
 
@@ -32,25 +23,20 @@ struct line_node {
 	struct table_link link; /* of tree.nodes, unless it is the root */
 	struct line *line;
 	struct line_node *parent; /* NULL: the root, or a flow alone */
+	struct share_flow share;  /* in parent->below; waits: somebody does */
 	union {
-		struct heap below;       /* of nodes */
+		struct share below;      /* of nodes */
 		struct waiter_list list; /* of an origin */
 	};
 	struct line_key flow; /* of an origin */
 	uint64_t key;         /* among those of its parent */
-	int64_t pass;         /* differences count: it may wrap */
-	int64_t now;          /* of those below */
-	uint64_t order;       /* between equals: who got there first */
-	uint32_t index;       /* in the heap of its parent */
 	uint32_t n;           /* who wait below */
-	uint16_t weight;
 	uint8_t level;
 };
 
 struct line_tree {
 	struct line_node root;
 	struct table nodes;
-	uint64_t order;
 };
 
 /* ---- nodes --------------------------------------------------------------- */
@@ -93,24 +79,6 @@ node_is(const struct table_link *l, const void *key)
 
 static const struct table_ops node_ops = { node_hash, node_is };
 
-static bool
-node_before(const void *a, const void *b)
-{
-	const struct line_node *x = a, *y = b;
-
-	if (x->pass != y->pass)
-		return x->pass - y->pass < 0;
-	return x->order < y->order;
-}
-
-static void
-node_moved(void *item, uint32_t index)
-{
-	((struct line_node *)item)->index = index;
-}
-
-static const struct heap_ops by_pass = { node_before, node_moved };
-
 static struct line_node *
 node_new(struct line *l, enum level level, uint64_t key)
 {
@@ -119,7 +87,7 @@ node_new(struct line *l, enum level level, uint64_t key)
 	n->line = l;
 	n->level = (uint8_t)level;
 	n->key = key;
-	n->index = HEAP_NONE;
+	share_flow_init(&n->share, 1);
 	if (level == ORIGIN)
 		TAILQ_INIT(&n->list);
 	return n;
@@ -132,27 +100,32 @@ node_free(struct line_node **np)
 	struct line *l = n->line;
 
 	*np = NULL;
-	CHECK(n->n == 0 && (n->level == ORIGIN || n->below.n == 0));
+	CHECK(n->n == 0);
 	if (n->parent != NULL) {
-		heap_remove(&n->parent->below, &by_pass, n->index);
+		share_drop(&n->parent->below, &n->share);
 		table_remove(&l->tree->nodes, &n->link);
 	}
 	if (l->last == n)
 		l->last = NULL;
 	if (n->level != ORIGIN)
-		heap_fini(&n->below);
+		share_fini(&n->below);
 	free(n);
 }
 
-/* All below, from the ends of the heaps: nothing has to find a new place. */
+static struct line_node *
+of_share(struct share_flow *f)
+{
+	return (void *)((char *)f - offsetof(struct line_node, share));
+}
+
 static void
 free_below(struct line_node *top)
 {
 	struct line_node *at = top;
 
 	for (;;) {
-		if (at->level != ORIGIN && at->below.n > 0) {
-			at = at->below.v[at->below.n - 1];
+		if (at->level != ORIGIN && share_first(&at->below) != NULL) {
+			at = of_share(share_first(&at->below));
 		} else if (at == top) {
 			break;
 		} else {
@@ -166,45 +139,29 @@ free_below(struct line_node *top)
 
 /* ---- turns --------------------------------------------------------------- */
 
-static int64_t
-pass_of(uint32_t cost, uint16_t weight)
-{
-	CHECK(weight > 0 && weight <= LINE_WEIGHT_MAX);
-	return (int64_t)cost * PASS_UNIT / weight;
-}
-
-/* Anew, or after having been absent: not before the others. */
+/* Somebody waits below n from now on. */
 static void
-enter(struct line_tree *t, struct line_node *n)
+enter(struct line_node *n)
 {
-	int64_t at;
-
-	if (n->level == PRIORITY) {
-		n->pass = UINT8_MAX - (int64_t)n->key;
-	} else {
-		at = n->parent->now + pass_of(1, n->weight);
-		if (n->index == HEAP_NONE || n->pass - at < 0)
-			n->pass = at;
-	}
-	n->order = ++t->order;
-	if (n->index == HEAP_NONE)
-		heap_push(&n->parent->below, &by_pass, n);
+	if (n->level == PRIORITY)
+		share_enter_ranked(&n->parent->below, &n->share,
+		    UINT8_MAX - (int64_t)n->key);
 	else
-		heap_fix(&n->parent->below, &by_pass, n->index);
+		share_enter(&n->parent->below, &n->share);
 }
 
-/* The first one below n is one that waits, and `now` is where it is. */
+/* The first one below n is one that waits. */
 static void
 settle(struct line_node *n)
 {
-	struct line_node *first;
+	struct share_flow *f;
 
-	while ((first = heap_top(&n->below)) != NULL && first->n == 0) {
-		free_below(first);
-		node_free(&first);
+	while ((f = share_done(&n->below)) != NULL) {
+		struct line_node *done = of_share(f);
+
+		free_below(done);
+		node_free(&done);
 	}
-	if (first != NULL && first->pass - n->now > 0)
-		n->now = first->pass;
 }
 
 /* ---- flows --------------------------------------------------------------- */
@@ -236,7 +193,9 @@ key_at(const struct line_key *k, enum level level)
 static uint16_t
 weight_at(const struct line_key *k, enum level level)
 {
-	return level == VMTA ? k->vmta_weight : k->origin_weight;
+	return level == VMTA ? k->vmta_weight :
+	    level == ORIGIN  ? k->origin_weight :
+			       1;
 }
 
 static struct line_node *
@@ -269,7 +228,7 @@ child(struct line_node *parent, const struct line_key *k)
 		n = node_new(parent->line, level, key_at(k, level));
 		hang(n, parent);
 	}
-	n->weight = weight_at(k, level);
+	n->share.weight = weight_at(k, level);
 	if (level == ORIGIN)
 		n->flow = *k;
 	return n;
@@ -291,10 +250,8 @@ grow(struct line *l)
 	hang(flow, up);
 	for (struct line_node *n = flow; n != NULL; n = n->parent) {
 		n->n = flow->n;
-		if (n->parent == NULL)
-			break;
-		enter(t, n);
-		settle(n->parent);
+		if (n->parent != NULL)
+			enter(n);
 	}
 }
 
@@ -306,13 +263,13 @@ flow_of(struct line *l, const struct line_key *k)
 	if (l->n == 0) {
 		l->last = node_new(l, ORIGIN, k->origin);
 		l->last->flow = *k;
-		l->last->weight = k->origin_weight;
+		l->last->share.weight = k->origin_weight;
 		return l->last;
 	}
 	if (l->tree == NULL) {
 		if (same_flow(&l->last->flow, k)) {
 			l->last->flow = *k; /* the weights, if it grows */
-			l->last->weight = k->origin_weight;
+			l->last->share.weight = k->origin_weight;
 			return l->last;
 		}
 		grow(l);
@@ -334,7 +291,7 @@ free_all(struct line *l)
 		return;
 	}
 	free_below(&t->root);
-	heap_fini(&t->root.below);
+	share_fini(&t->root.below);
 	table_fini(&t->nodes);
 	l->tree = NULL;
 	free(t);
@@ -357,18 +314,16 @@ line_join(struct line *l, struct waiter *w, const struct line_key *k)
 		CHECK(w->flow->line == l);
 		return;
 	}
-	CHECK(k->vmta_weight > 0 && k->vmta_weight <= LINE_WEIGHT_MAX);
-	CHECK(k->origin_weight > 0 && k->origin_weight <= LINE_WEIGHT_MAX);
+	CHECK(k->vmta_weight > 0 && k->vmta_weight <= SHARE_WEIGHT_MAX);
+	CHECK(k->origin_weight > 0 && k->origin_weight <= SHARE_WEIGHT_MAX);
 	flow = flow_of(l, k);
 	TAILQ_INSERT_TAIL(&flow->list, w, link);
 	w->flow = flow;
 	l->n++;
 	for (struct line_node *n = flow; n != NULL; n = n->parent) {
+		if (n->n == 0 && n->parent != NULL)
+			enter(n);
 		n->n++;
-		if (n->n > 1 || n->parent == NULL)
-			continue;
-		enter(l->tree, n);
-		settle(n->parent);
 	}
 }
 
@@ -393,6 +348,7 @@ forget_up(struct line_node *flow)
 		up = n->parent;
 		if (n->n > 0)
 			continue;
+		share_leave(&n->share);
 		free_below(n);
 		if (n->level == PRIORITY)
 			node_free(&n);
@@ -432,7 +388,7 @@ line_first(struct line *l)
 	n = &l->tree->root;
 	while (n->level != ORIGIN) {
 		settle(n);
-		n = heap_top(&n->below);
+		n = of_share(share_first(&n->below));
 	}
 	return TAILQ_FIRST(&n->list);
 }
@@ -441,21 +397,6 @@ struct line *
 line_of(const struct waiter *w)
 {
 	return w->flow == NULL ? NULL : w->flow->line;
-}
-
-static void
-charge(struct line_node *n, uint32_t cost)
-{
-	struct line_node *up = n->parent;
-	int64_t most = up->now + pass_of(DEBT_MAX, n->weight);
-
-	if (n->index == HEAP_NONE)
-		enter(n->line->tree, n);
-	n->pass += pass_of(cost, n->weight);
-	if (n->pass - most > 0)
-		n->pass = most;
-	n->order = ++n->line->tree->order;
-	heap_fix(&up->below, &by_pass, n->index);
 }
 
 void
@@ -475,9 +416,6 @@ line_charge(struct line *l, const struct line_key *k, uint32_t cost)
 	/* Where nobody waits below, a debt would be to nobody. */
 	while (n != NULL && n->level != ORIGIN && n->n > 0) {
 		n = child(n, k);
-		charge(n, cost);
-		if (n->n == 0)
-			break; /* settling may free it */
-		settle(n->parent);
+		share_charge(&n->parent->below, &n->share, cost);
 	}
 }

@@ -7,13 +7,8 @@
  * within an origin who came first is first.  Whoever frees the limit serves
  * the first, as far as there is room, so nobody ever looks through all.
  *
- * Shares are those of a deficit round robin: what was used is charged when it
- * is known, and who used more waits until the others have had as much for
- * their weight.  It is kept as a heap by what each has had (divided by its
- * weight), not as a ring: with weights from 1 to 1000 a ring would go round a
- * thousand times to find one that is not in debt.  Who comes anew begins at
- * what the first one has had, a unit behind it: it gains nothing by having
- * been away, and those who come later never pass those in debt for ever.
+ * Shares are those of vmta/share.h: what was used is charged, and who had more
+ * waits until the others have had as much.
  *
  * All is O(1) or O(log flows).  Who waits pays a struct waiter and a line a
  * struct line; what else there is (about 100 bytes by flow) goes with the last
@@ -28,6 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+#include "vmta/share.h"
 
 struct line_node;
 struct line_tree;
@@ -48,10 +45,8 @@ struct line_key {
 	const void *vmta; /* only compared */
 	uint32_t origin;
 	uint8_t priority;
-	uint16_t vmta_weight, origin_weight; /* 1 to LINE_WEIGHT_MAX */
+	uint16_t vmta_weight, origin_weight; /* as share_flow.weight */
 };
-
-#define LINE_WEIGHT_MAX 1000
 
 void line_init(struct line *l);
 /* At the end of its flow; who is in this line stays where it is. */

@@ -18,10 +18,12 @@ libvmta_a_SOURCES = \
 	%D%/keys.c \
 	%D%/known_types.c \
 	%D%/known.def \
+	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
+	%D%/origins.c %D%/origins.h \
 	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
@@ -30,6 +32,7 @@ libvmta_a_SOURCES = \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/pool.def \
+	%D%/pressure.c %D%/pressure.h \
 	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
 	%D%/remote.c %D%/remote.h \
@@ -39,6 +42,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
 	%D%/sched_lane.c \
+	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_priv.h \
 	%D%/sched_remote.c \
 	%D%/sched_serve.c \
@@ -47,6 +51,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
@@ -60,6 +65,7 @@ libvmta_a_SOURCES = \
 	%D%/table.c %D%/table.h \
 	%D%/tables.c \
 	%D%/timer.c %D%/timer.h \
+	%D%/turns.c %D%/turns.h \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \

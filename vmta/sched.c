@@ -122,21 +122,23 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 }
 
 void
-sched_set_rates(struct sched_queue *q, int64_t now_us)
+sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	if (q->has_rates)
 		return;
 	q->has_rates = true;
 	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
+	leases_enter(s, &q->scope);
 }
 
 void
-sched_drop_rates(struct sched_queue *q, int64_t now_us)
+sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	if (q->ready > 0 || !TAILQ_EMPTY(&q->all_conns) || !q->has_rates ||
 	    scope_end(&q->scope) > now_us)
 		return;
 	q->has_rates = false;
+	leases_forget(s, &q->scope);
 	scope_forget_rates(&q->scope);
 }
 
@@ -179,6 +181,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	domain_set_init(&s->domains);
 	qconf_set_init(&s->confs);
 	table_init(&s->queues, &queue_ops);
+	leases_init(s);
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
@@ -214,6 +217,7 @@ sched_free(struct sched **sp)
 	}
 	shared_fini(&s->process);
 	table_fini(&s->lanes);
+	leases_fini(s);
 	table_fini(&s->vmtas);
 	table_fini(&s->queues);
 	qconf_set_fini(&s->confs);
@@ -314,7 +318,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	struct entry *e;
 
 	CHECK(!s->in_callback && count > 0);
-	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job);
+	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job,
+	    rcpts[0].user);
 	for (size_t i = 0; i < count; i++) {
 		struct sched_queue *q;
 
@@ -345,6 +350,9 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_CONN:
 			conn_take_back(s, OF(sched_conn, timer, t));
 			break;
+		case TIMER_LEASES:
+			leases_expire(s, now_us);
+			break;
 		}
 	}
 }
@@ -358,10 +366,13 @@ serve_dirty(struct sched *s, int64_t now_us)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
 		q->is_dirty = false;
 		if (q->idle_us > 0 && q->rcpts == 0 &&
-		    TAILQ_EMPTY(&q->all_conns) && sched_forget_at(q) <= now_us)
+		    TAILQ_EMPTY(&q->all_conns) &&
+		    sched_forget_at(q) <= now_us) {
+			leases_forget(s, &q->scope);
 			queue_free(s, &q);
-		else
+		} else {
 			sched_serve(s, q, now_us, false);
+		}
 	}
 }
 
@@ -391,6 +402,7 @@ sched_run(struct sched *s, int64_t now_us)
 		conns_open(s, now_us);
 		remotes_settle(&s->remotes);
 	} while (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us);
+	leases_ask(s, now_us);
 	if (s->stale != NULL)
 		return now_us;
 	next = timer_next(&s->timers);

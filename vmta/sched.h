@@ -40,6 +40,7 @@
 #include "lib/err.h"
 #include "lib/str.h"
 #include "mail/message.h"
+#include "vmta/sched_lease.h"
 #include "vmta/snapshot.h"
 
 struct entry;
@@ -75,6 +76,14 @@ struct sched_owner {
 	 * waited for.
 	 */
 	void (*interrupt)(void *ctx, struct sched_conn *c);
+	/*
+	 * Keep this about a limit, with the stamp of now (rec NULL: nothing),
+	 * in the order of the calls, and then sched_leased() with the ticket;
+	 * that of rec NULL is 0 (vmta/sched_lease.h).  Borrowed.  A NULL
+	 * pointer: no limit outlives the process.
+	 */
+	void (*lease)(void *ctx, struct slice key,
+	    const struct lease_record *rec, uint64_t ticket);
 };
 
 struct sched *sched_new(const struct snapshot *conf,
@@ -110,8 +119,8 @@ struct sched_rcpt_in {
 	uint16_t attempts;
 	int64_t due_us; /* 0 or past: now */
 	/* Of the message, the same for all: */
-	int64_t queued_us; /* when accepted, on the engine clock */
-	const char *job;   /* NULL is "" */
+	int64_t queued_us;      /* when accepted, on the engine clock */
+	const char *job, *user; /* NULL is ""; user: that authenticated */
 };
 
 /*
@@ -244,7 +253,7 @@ struct sched_rcpt_info {
 	const struct entry *entry; /* for sched_rcpt_message() */
 	uint64_t id;
 	uint32_t size; /* of the body */
-	const char *job;
+	const char *job, *user;
 	int64_t queued_us;
 	uint32_t n;
 	uint16_t attempts;

@@ -9,6 +9,7 @@
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_remote.c limits of MX hosts and remote addresses
+ *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_facts.c  what others ask about
  *	sched_walk.c   going through all queues, a slice at a time
  *
@@ -134,6 +135,15 @@ struct sched_vmta {
 	char name[];
 };
 
+/* Limits that outlive the process. */
+struct leases {
+	struct lease_list list;
+	struct table left;  /* by an earlier process, and not taken up yet */
+	struct timer timer; /* when the next of these is over */
+	int64_t start_us;   /* 0: sched_restored() was not said */
+	bool used, damaged; /* as it said */
+};
+
 TAILQ_HEAD(queue_list, sched_queue);
 
 struct sched {
@@ -155,6 +165,7 @@ struct sched {
 	struct remotes remotes;
 	struct heap timers;
 
+	struct leases leases;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id;
@@ -178,8 +189,8 @@ void sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us);
  * A queue has rates while it has something to send, or they count: a hundred
  * thousand that wait for their time need no windows.
  */
-void sched_set_rates(struct sched_queue *q, int64_t now_us);
-void sched_drop_rates(struct sched_queue *q, int64_t now_us);
+void sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
+void sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
 bool sched_is_paused(const struct sched *s, struct sched_queue *q);
 /* A moving average of microseconds. */
 void sched_average(uint32_t *avg, int64_t sample_us);
@@ -270,6 +281,21 @@ struct sched_queue *remote_yields_to(struct sched_conn *c);
 void remote_conn_opened(struct sched *s, struct sched_conn *c);
 void remote_conn_closed(struct sched *s, struct sched_conn *c);
 void remote_forget(struct sched *s, struct sched_queue *q);
+
+/* sched_lease.c */
+void leases_init(struct sched *s);
+void leases_fini(struct sched *s);
+/*
+ * After each change of its rates: those over long periods are spent within
+ * leases, and what an earlier process has spent counts.
+ */
+void leases_enter(struct sched *s, struct scope *c);
+/* Before its rates go: nothing counts any more. */
+void leases_forget(struct sched *s, const struct scope *c);
+/* What is wanted is asked for. */
+void leases_ask(struct sched *s, int64_t now_us);
+/* The timer fired: what no limit has taken up goes when it is over. */
+void leases_expire(struct sched *s, int64_t now_us);
 
 /* sched_walk.c */
 /* The queue is about to go: no walk may stand at it. */

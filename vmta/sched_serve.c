@@ -85,18 +85,32 @@ take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
 	r->taken_n++;
 }
 
+/* How many recipients of g may go now. */
+static uint32_t
+tokens(const struct sched_conn *c, const struct group *g, int64_t now_us)
+{
+	uint64_t room = c->queue->conf->conf.max_rcpt_per_msg;
+
+	if (room == 0 || room > GRANT_MAX)
+		room = GRANT_MAX;
+	if (room > g->rcpts)
+		room = g->rcpts;
+	room = scope_room(&c->queue->scope, LIMIT_MSG, room, now_us);
+	for (int i = 0; i < LEVELS; i++)
+		if (c->in[i].shared != NULL)
+			room = scope_room(&c->in[i].shared->scope, LIMIT_MSG,
+			    room, now_us);
+	return (uint32_t)room;
+}
+
 static void
-grant(struct sched *s, struct sched_conn *c, uint64_t room, int64_t now_us)
+grant(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	struct sched_queue *q = c->queue;
-	uint32_t max = q->conf->conf.max_rcpt_per_msg;
+	struct group *g = vqueue_first(q);
 	struct grant_rec *r;
 
-	if (max == 0 || max > GRANT_MAX)
-		max = GRANT_MAX;
-	if (max > room)
-		max = (uint32_t)room;
-	r = grant_new(c, vqueue_first(q), max);
+	r = grant_new(c, g, tokens(c, g, now_us));
 	r->granted_us = now_us;
 	take(r, &q->scope, LIMIT_MSG, now_us);
 	for (int i = 0; i < LEVELS; i++)
@@ -125,22 +139,6 @@ blocked(const struct sched_conn *c, int64_t now_us, bool turn)
 			return h;
 	}
 	return NULL;
-}
-
-/* How many recipients may go now. */
-static uint64_t
-tokens(const struct sched_conn *c, int64_t now_us)
-{
-	uint64_t room = scope_room(&c->queue->scope, LIMIT_MSG, now_us);
-
-	for (int i = 0; i < LEVELS; i++) {
-		uint64_t at = c->in[i].shared == NULL ?
-		    UINT64_MAX :
-		    scope_room(&c->in[i].shared->scope, LIMIT_MSG, now_us);
-
-		room = at < room ? at : room;
-	}
-	return room;
 }
 
 /* A wait for a rate until then; when it is long, without connections. */
@@ -209,7 +207,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			return INT64_MAX;
 		}
 		turn = false;
-		grant(s, c, tokens(c, now_us), now_us);
+		grant(s, c, now_us);
 	}
 	lane_wants_no_token(q);
 	return INT64_MAX;
@@ -247,7 +245,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
 	if (q->ready > 0)
-		sched_set_rates(q, now_us);
+		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us, turn);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		lane_wants_open(q, now_us);
@@ -264,7 +262,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			q->idle_us = now_us;
 		at = sched_forget_at(q);
 	}
-	sched_drop_rates(q, now_us);
+	sched_drop_rates(s, q, now_us);
 	timer_set(&s->timers, &q->timer, at);
 }
 

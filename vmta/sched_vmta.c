@@ -48,6 +48,7 @@ vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us)
 	CHECK(v->conf != NULL);
 	slots_set(&v->shared.scope.conns, v->conf->max_conns);
 	scope_set_rate(&v->shared.scope, LIMIT_MSG, &v->conf->msg_rate, now_us);
+	leases_enter(s, &v->shared.scope);
 	shared_changed(&v->shared);
 }
 

@@ -61,7 +61,7 @@ sched_walk_free_deferred(struct sched_walk *w, uint32_t max)
 /* ---- recipients ---------------------------------------------------------- */
 
 struct telling {
-	const struct names *jobs;
+	const struct origins *origins;
 	const struct sched_queue *queue;
 	sched_rcpt_fn *fn;
 	void *ctx;
@@ -76,7 +76,8 @@ tell(const struct telling *t, const struct rcpt *r, int64_t due_us,
 		.entry = e,
 		.id = e->id,
 		.size = e->loc.body_len,
-		.job = names_text(t->jobs, e->job),
+		.job = origins_job(t->origins, e->origin),
+		.user = origins_user(t->origins, e->origin),
 		.queued_us = e->queued_us,
 		.n = r->n,
 		.attempts = r->attempts,
@@ -115,7 +116,7 @@ tell_granted(const struct telling *t)
 bool
 sched_walk_rcpts(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx)
 {
-	struct telling t = { &w->sched->backlog.jobs, w->queue, fn, ctx };
+	struct telling t = { &w->sched->backlog.origins, w->queue, fn, ctx };
 
 	if (w->queue == NULL)
 		return true;
@@ -130,7 +131,7 @@ sched_walk_rcpts(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx)
 void
 sched_walk_granted(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx)
 {
-	struct telling t = { &w->sched->backlog.jobs, w->queue, fn, ctx };
+	struct telling t = { &w->sched->backlog.origins, w->queue, fn, ctx };
 
 	if (w->queue == NULL || w->granted_told)
 		return;
@@ -166,7 +167,7 @@ sched_walk_take(struct sched_walk *w, const struct sched_take *take,
 {
 	struct sched *s = w->sched;
 	struct taking t = {
-		{ &s->backlog.jobs, w->queue, take->wants, take->ctx }, take
+		{ &s->backlog.origins, w->queue, take->wants, take->ctx }, take
 	};
 	const struct vqueue_take inner = { on_look, on_gone, &t };
 	bool all;

@@ -62,11 +62,12 @@ scope_next(const struct scope *c, enum limit_kind kind, int64_t now_us)
 }
 
 uint64_t
-scope_room(const struct scope *c, enum limit_kind kind, int64_t now_us)
+scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
+    int64_t now_us)
 {
 	if (c->rates[kind] == NULL)
-		return UINT64_MAX;
-	return rate_limit_room(c->rates[kind], now_us);
+		return wish;
+	return rate_limit_room(c->rates[kind], wish, now_us);
 }
 
 bool

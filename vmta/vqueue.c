@@ -10,24 +10,6 @@
 /* ---- heaps --------------------------------------------------------------- */
 
 static bool
-group_before(const void *a, const void *b)
-{
-	const struct group *x = a, *y = b;
-
-	if (x->entry->queued_us != y->entry->queued_us)
-		return x->entry->queued_us < y->entry->queued_us;
-	return x->entry->id < y->entry->id;
-}
-
-static void
-group_moved(void *item, uint32_t index)
-{
-	((struct group *)item)->index = index;
-}
-
-static const struct heap_ops by_age = { group_before, group_moved };
-
-static bool
 rcpt_before(const void *a, const void *b)
 {
 	return ((const struct rcpt *)a)->due_us <
@@ -41,27 +23,6 @@ rcpt_moved(void *item, uint32_t index)
 }
 
 static const struct heap_ops by_due = { rcpt_before, rcpt_moved };
-
-/* The class of a priority; made if there is none. */
-static struct ready_class *
-class_of(struct sched_queue *q, uint8_t priority)
-{
-	struct ready_class *c;
-	uint8_t i = 0;
-
-	while (i < q->class_count && q->classes[i].priority > priority)
-		i++;
-	if (i < q->class_count && q->classes[i].priority == priority)
-		return &q->classes[i];
-	CHECK(q->class_count < UINT8_MAX);
-	q->classes = mem_realloc(q->classes,
-	    (q->class_count + 1U) * sizeof(*q->classes));
-	c = &q->classes[i];
-	memmove(c + 1, c, (size_t)(q->class_count - i) * sizeof(*c));
-	*c = (struct ready_class){ .priority = priority };
-	q->class_count++;
-	return c;
-}
 
 /* ---- messages kept for the first attempt --------------------------------- */
 
@@ -112,7 +73,7 @@ group_for(struct sched_queue *q, struct backlog *b, struct entry *e,
 	g->priority = in->priority;
 	q->last_added = g;
 	q->bytes += e->loc.body_len;
-	q->sums->bytes += e->loc.body_len;
+	q->turns.backlog->sums.bytes += e->loc.body_len;
 	return g;
 }
 
@@ -124,8 +85,35 @@ group_free(struct sched_queue *q, struct backlog *b, struct group *g)
 	if (q->last_added == g)
 		q->last_added = NULL;
 	q->bytes -= g->entry->loc.body_len;
-	q->sums->bytes -= g->entry->loc.body_len;
+	q->turns.backlog->sums.bytes -= g->entry->loc.body_len;
 	slab_put(b->groups, g);
+}
+
+/* So many of a group that waits have come to wait, or do not any more. */
+static void
+count_ready(struct sched_queue *q, const struct group *g, uint32_t n)
+{
+	uint64_t *sum = turns_add(&q->turns, g, n) ? &q->aside : &q->ready;
+
+	*sum += n;
+	q->turns.backlog->sums.ready += n;
+}
+
+static void
+uncount_ready(struct sched_queue *q, const struct group *g, uint32_t n)
+{
+	uint64_t *sum = turns_subtract(&q->turns, g, n) ? &q->aside : &q->ready;
+
+	CHECK(*sum >= n);
+	*sum -= n;
+	q->turns.backlog->sums.ready -= n;
+}
+
+static void
+leave_turns(struct sched_queue *q, struct group *g)
+{
+	if (!turns_leave(&q->turns, g))
+		q->ready_groups--;
 }
 
 /* A recipient joins those of its group that wait their turn. */
@@ -137,16 +125,15 @@ join_ready(struct sched_queue *q, struct rcpt *r, bool front)
 	if (g->last == NULL) {
 		r->next = r;
 		g->last = r;
-		heap_push(&class_of(q, g->priority)->groups, &by_age, g);
-		q->ready_groups++;
+		if (!turns_join(&q->turns, g))
+			q->ready_groups++;
 	} else {
 		r->next = g->last->next;
 		g->last->next = r;
 		if (!front)
 			g->last = r;
 	}
-	q->ready++;
-	q->sums->ready++;
+	count_ready(q, g, 1);
 }
 
 static struct rcpt *
@@ -154,16 +141,13 @@ leave_ready(struct sched_queue *q, struct group *g)
 {
 	struct rcpt *r = g->last->next;
 
-	CHECK(q->ready > 0);
-	q->ready--;
-	q->sums->ready--;
+	uncount_ready(q, g, 1);
 	if (r != g->last) {
 		g->last->next = r->next;
 		return r;
 	}
 	g->last = NULL;
-	heap_remove(&class_of(q, g->priority)->groups, &by_age, g->index);
-	q->ready_groups--;
+	leave_turns(q, g);
 	return r;
 }
 
@@ -183,7 +167,7 @@ rcpt_free(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 
 	CHECK(q->rcpts > 0 && g->rcpts > 0 && e->rcpts > 0);
 	q->rcpts--;
-	q->sums->rcpts--;
+	q->turns.backlog->sums.rcpts--;
 	g->rcpts--;
 	e->rcpts--;
 	slab_put(b->rcpts, r);
@@ -213,7 +197,7 @@ rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
 void
 vqueue_init(struct sched_queue *q, struct backlog *b)
 {
-	q->sums = &b->sums;
+	turns_init(&q->turns, b);
 	scope_init(&q->scope, SCOPE_QUEUE);
 	LIST_INIT(&q->warm);
 	TAILQ_INIT(&q->all_conns);
@@ -227,9 +211,7 @@ vqueue_fini(struct sched_queue *q)
 	CHECK(q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns));
 	CHECK(line_of(&q->open_wait) == NULL && line_of(&q->give_wait) == NULL);
 	CHECK(!q->is_dirty && q->timer.index == HEAP_NONE);
-	for (uint8_t i = 0; i < q->class_count; i++)
-		heap_fini(&q->classes[i].groups);
-	free(q->classes);
+	turns_fini(&q->turns);
 	heap_fini(&q->deferred);
 	scope_fini(&q->scope);
 	free(q->last_error);
@@ -254,7 +236,7 @@ vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 	r->index = HEAP_NONE;
 	r->attempts = attempts_of(in->attempts) & 0x7fff;
 	q->rcpts++;
-	q->sums->rcpts++;
+	q->turns.backlog->sums.rcpts++;
 	g->rcpts++;
 	e->rcpts++;
 	/* One tried before passes vqueue_collect(), which knows its age. */
@@ -329,10 +311,10 @@ void
 vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx)
 {
-	for (uint8_t i = 0; i < q->class_count; i++) {
+	for (uint8_t i = 0; i < q->turns.class_count; i++) {
 		struct group *g;
 
-		while ((g = heap_top(&q->classes[i].groups)) != NULL &&
+		while ((g = turns_oldest(&q->turns, i)) != NULL &&
 		    g->entry->queued_us <= born_us)
 			group_gone(q, b, g, fn, ctx);
 	}
@@ -343,8 +325,8 @@ vqueue_oldest(const struct sched_queue *q)
 {
 	int64_t oldest = INT64_MAX;
 
-	for (uint8_t i = 0; i < q->class_count; i++) {
-		const struct group *g = heap_top(&q->classes[i].groups);
+	for (uint8_t i = 0; i < q->turns.class_count; i++) {
+		const struct group *g = turns_oldest(&q->turns, i);
 
 		if (g != NULL && g->entry->queued_us < oldest)
 			oldest = g->entry->queued_us;
@@ -366,12 +348,36 @@ vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
 }
 
 struct group *
-vqueue_first(const struct sched_queue *q)
+vqueue_first(struct sched_queue *q)
 {
-	for (uint8_t i = 0; i < q->class_count; i++)
-		if (q->classes[i].groups.n > 0)
-			return heap_top(&q->classes[i].groups);
-	return NULL;
+	return turns_first(&q->turns);
+}
+
+struct waiter *
+vqueue_set_aside(struct sched_queue *q, const struct group *g)
+{
+	struct turns_sum sum;
+	struct waiter *w = turns_set_aside(&q->turns, g, &sum);
+
+	CHECK(q->ready >= sum.rcpts && q->ready_groups >= sum.groups);
+	q->ready -= sum.rcpts;
+	q->aside += sum.rcpts;
+	q->ready_groups -= sum.groups;
+	return w;
+}
+
+struct sched_queue *
+vqueue_bring_back(struct waiter *w)
+{
+	struct turns_sum sum;
+	struct turns *t = turns_bring_back(w, &sum);
+	struct sched_queue *q = (void *)((char *)t -
+	    offsetof(struct sched_queue, turns));
+
+	q->ready += sum.rcpts;
+	q->aside -= sum.rcpts;
+	q->ready_groups += sum.groups;
+	return q;
 }
 
 uint32_t
@@ -385,8 +391,9 @@ vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
 		out[n]->next = NULL;
 		n++;
 	}
+	turns_charge(&q->turns, g, n);
 	q->granted += n;
-	q->sums->granted += n;
+	q->turns.backlog->sums.granted += n;
 	return n;
 }
 
@@ -395,7 +402,7 @@ vqueue_untake(struct sched_queue *q, struct rcpt *r)
 {
 	CHECK(q->granted > 0);
 	q->granted--;
-	q->sums->granted--;
+	q->turns.backlog->sums.granted--;
 	join_ready(q, r, true);
 }
 
@@ -406,7 +413,7 @@ vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 
 	CHECK(q->granted > 0 && g->active > 0);
 	q->granted--;
-	q->sums->granted--;
+	q->turns.backlog->sums.granted--;
 	g->active--;
 	if (g->active == 0)
 		msg_release(g);
@@ -418,67 +425,45 @@ vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 {
 	CHECK(q->granted > 0 && r->group->active > 0);
 	q->granted--;
-	q->sums->granted--;
+	q->turns.backlog->sums.granted--;
 	r->group->active--;
 	rcpt_free(q, b, r);
 }
 
 /* ---- going through what waits -------------------------------------------- */
 
-/*
- * From the end of each heap to its top: what leaves meanwhile is replaced by
- * the last, which was seen, and what comes lands at the end as a rule.
- */
-
 void
 vqueue_cursor_init(struct vqueue_cursor *c)
 {
-	*c = (struct vqueue_cursor){ .below = UINT8_MAX + 1,
-		.index = UINT32_MAX };
+	*c = (struct vqueue_cursor){ .index = UINT32_MAX };
+	turns_cursor_init(&c->turns);
 }
 
-/* The highest priority that was not gone through; NULL: there is none. */
-static struct ready_class *
-class_below(const struct sched_queue *q, unsigned below)
+/* The next one of those that wait for their time, as turns_step(); or NULL. */
+static struct rcpt *
+step_deferred(const struct sched_queue *q, struct vqueue_cursor *c)
 {
-	for (uint8_t i = 0; i < q->class_count; i++)
-		if (q->classes[i].priority < below)
-			return &q->classes[i];
-	return NULL;
-}
-
-/* The heap at the cursor; NULL: all is done. */
-static struct heap *
-heap_at(struct sched_queue *q, struct vqueue_cursor *c)
-{
-	struct ready_class *rc = class_below(q, c->below);
-
-	if (c->in_deferred)
-		return &q->deferred;
-	if (rc != NULL) {
-		c->priority = rc->priority;
-		return &rc->groups;
-	}
-	c->in_deferred = true;
-	return &q->deferred;
-}
-
-/* One step down; false: the heap is done, and the cursor at the next. */
-static bool
-step(struct vqueue_cursor *c, const struct heap *h)
-{
-	if (c->index > h->n)
-		c->index = h->n;
-	if (c->index > 0) {
-		c->index--;
-		return true;
-	}
-	c->index = UINT32_MAX;
-	if (c->in_deferred)
+	if (c->index > q->deferred.n)
+		c->index = q->deferred.n;
+	if (c->index == 0) {
 		c->done = true;
-	else
-		c->below = c->priority;
-	return false;
+		return NULL;
+	}
+	c->index--;
+	return q->deferred.v[c->index];
+}
+
+/* The next group of those that wait their turn; NULL: then come the others. */
+static struct group *
+step_ready(const struct sched_queue *q, struct vqueue_cursor *c)
+{
+	struct group *g = NULL;
+
+	if (!c->in_deferred)
+		g = turns_step(&q->turns, &c->turns);
+	if (g == NULL)
+		c->in_deferred = true;
+	return g;
 }
 
 static bool
@@ -498,17 +483,15 @@ bool
 vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c, vqueue_each_fn *fn,
     void *ctx)
 {
-	while (!c->done) {
-		const struct heap *h = heap_at(q, c);
-		bool more;
+	const struct group *g;
+	const struct rcpt *r;
 
-		if (!step(c, h))
-			continue;
-		more = c->in_deferred ? fn(ctx, h->v[c->index], true) :
-					tell_group(h->v[c->index], fn, ctx);
-		if (!more)
+	while ((g = step_ready(q, c)) != NULL)
+		if (!tell_group(g, fn, ctx))
 			return false;
-	}
+	while ((r = step_deferred(q, c)) != NULL)
+		if (!fn(ctx, r, true))
+			return false;
 	return true;
 }
 
@@ -543,17 +526,17 @@ take_of_group(struct sched_queue *q, struct backlog *b, struct group *g,
 {
 	struct rcpt *r = unlink_wanted(g, take->wants, take->ctx);
 	bool empty = g->last == NULL;
+	uint32_t n = 0;
 
-	if (empty) {
-		heap_remove(&class_of(q, g->priority)->groups, &by_age,
-		    g->index);
-		q->ready_groups--;
-	}
+	for (const struct rcpt *i = r; i != NULL; i = i->next)
+		n++;
+	if (n > 0)
+		uncount_ready(q, g, n);
+	if (empty)
+		leave_turns(q, g);
 	while (r != NULL) {
 		struct rcpt *next = r->next;
 
-		q->ready--;
-		q->sums->ready--;
 		g->active--;
 		rcpt_gone(q, b, r, take->gone, take->ctx);
 		r = next;
@@ -576,17 +559,19 @@ bool
 vqueue_take_wanted(struct sched_queue *q, struct backlog *b,
     struct vqueue_cursor *c, const struct vqueue_take *take, uint32_t max)
 {
-	while (!c->done) {
-		struct heap *h = heap_at(q, c);
-		bool gone;
+	struct group *g;
+	struct rcpt *r;
 
-		if (!step(c, h))
-			continue;
-		gone = c->in_deferred ?
-		    take_deferred(q, b, h->v[c->index], take) :
-		    take_of_group(q, b, h->v[c->index], take);
-		if (gone)
-			c->index++; /* who came into its place was not seen */
+	/* Who comes into the place of one that has gone was not seen. */
+	while ((g = step_ready(q, c)) != NULL) {
+		if (take_of_group(q, b, g, take))
+			c->turns.index++;
+		if (max-- <= 1)
+			return false;
+	}
+	while ((r = step_deferred(q, c)) != NULL) {
+		if (take_deferred(q, b, r, take))
+			c->index++;
 		if (max-- <= 1)
 			return false;
 	}

@@ -3,9 +3,8 @@
  * vqueue - a queue: the mail of one domain (later: rollup) for one virtual
  * MTA, and the state of its limits.
  *
- * Recipients that wait their turn are in groups (one message each), in a heap
- * by age for each priority; those that wait for their time in a heap by due
- * time.  This file keeps mail in order and knows no limits, no connections
+ * Recipients that wait their turn are in groups (one message each), which take
+ * turns (vmta/turns.h); those that wait for their time in a heap by due time.  This file keeps mail in order and knows no limits, no connections
  * and no time of its own; sched decides.  Scheduler thread only.
  */
 
@@ -26,6 +25,7 @@
 #include "vmta/sched.h"
 #include "vmta/scope.h"
 #include "vmta/timer.h"
+#include "vmta/turns.h"
 
 struct lane;
 struct sched_vmta;
@@ -36,12 +36,6 @@ enum { CONN_STATES = CONN_CLOSING + 1 };
 
 struct conn_count {
 	uint32_t in[CONN_STATES];
-};
-
-/* Groups of one priority, oldest first. */
-struct ready_class {
-	struct heap groups;
-	uint8_t priority;
 };
 
 struct queue_remote;
@@ -59,15 +53,14 @@ struct sched_queue {
 	bool has_rates; /* those of conf are set in scope */
 
 	/* Mail. */
-	uint8_t class_count;
-	struct ready_class *classes; /* highest priority first */
+	struct turns turns;
 	struct heap deferred;
 	struct group *last_added; /* or NULL */
 	LIST_HEAD(, group) warm;
 	uint32_t ready_groups;
-	uint64_t rcpts, ready, granted;
+	uint64_t rcpts, ready, granted; /* backlog.sums changes as these do */
+	uint64_t aside; /* wait, and their origins are set aside: not ready */
 	uint64_t bytes;
-	struct backlog_sums *sums; /* of all queues; changes as these do */
 
 	/* Limits. */
 	struct scope scope;
@@ -124,7 +117,16 @@ void vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
     void *ctx);
 
 /* The group whose turn it is, or NULL. */
-struct group *vqueue_first(const struct sched_queue *q);
+struct group *vqueue_first(struct sched_queue *q);
+
+/*
+ * The origin of a group that waits is at a limit: it is passed over in its
+ * priority, and not ready, until it is brought back.  What is returned may
+ * wait in the line of that limit; it leaves by itself when all its mail has
+ * left the queue in another way.
+ */
+struct waiter *vqueue_set_aside(struct sched_queue *q, const struct group *g);
+struct sched_queue *vqueue_bring_back(struct waiter *w);
 
 /* Grants up to max recipients of g, in order; returns how many. */
 uint32_t vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
@@ -143,10 +145,9 @@ void vqueue_cool(struct sched_queue *q);
  * pushed aside by an earlier one that comes in between; it may be met twice.
  */
 struct vqueue_cursor {
-	unsigned below; /* priorities to come */
-	uint8_t priority;
+	struct turns_cursor turns;
 	bool in_deferred, done;
-	uint32_t index; /* the last one met */
+	uint32_t index; /* the last one met of the deferred */
 };
 
 void vqueue_cursor_init(struct vqueue_cursor *c);

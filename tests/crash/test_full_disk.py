@@ -65,8 +65,8 @@ def free(test):
 @fault.fault("full disk",
              "Another file takes the last block of the spool's file system "
              "(an ext4 of 384 MB on a loop device) while mail flows, and goes "
-             "some seconds later. The clients get 452, outcomes are committed "
-             "through the reserve.", prepare=small_spool)
+             "some seconds later. Clients by SMTP get 452, a host by LMTP "
+             "waits, outcomes are committed through the reserve.", prepare=small_spool)
 def full(test):
     with test.load() as flow:
         for _ in range(test.count(4)):

@@ -35,7 +35,8 @@ enum {
 enum { ROUNDS_MAX = 20000, PIECES_MAX = 16 };
 
 static struct worker *worker;
-static struct gauge *gauge;
+static struct gauge *gauge, *places;
+static struct gate *gate;
 static struct worker_env env;
 static struct snapshot conf;
 static struct store store;
@@ -198,7 +199,7 @@ prepare(unsigned options)
 		.conf = &conf,
 		.store = &store,
 		.dispatch = &dispatch,
-		.space = STORE_SPACE_OK };
+		.gate = gate };
 	LIST_INIT(&env.ingress);
 }
 
@@ -228,6 +229,7 @@ run_one(unsigned options, const char *p, size_t len, size_t step,
 	if (store.taken > 0)
 		check_message(&store);
 	CHECK(dispatch.messages == store.taken);
+	gauge_give(places, gauge_inside(places)); /* the store's to do */
 	CHECK(dispatch.rcpts == store.rcpts_new);
 	r->taken = store.taken;
 	r->rcpts = store.rcpts_new;
@@ -250,6 +252,14 @@ result_fini(struct result *r)
 	buf_fini(&r->envelope);
 }
 
+static int
+no_memory(struct memory_use *m, struct err *e)
+{
+	(void)e;
+	*m = (struct memory_use){ .used = 1, .all = 100 };
+	return 0;
+}
+
 static void
 start(void)
 {
@@ -263,6 +273,12 @@ start(void)
 	worker = worker_new("fuzz", &e);
 	CHECK(worker != NULL);
 	gauge = gauge_new();
+	places = gauge_new();
+	gate = gate_new(&(struct gate_options){ .main = worker,
+	    .places = places,
+	    .conf = &conf.global,
+	    .patience_us = -1,
+	    .memory = no_memory });
 }
 
 int

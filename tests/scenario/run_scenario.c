@@ -7,7 +7,9 @@
  *	config without NAME    this virtual MTA is gone
  *	server DOMAIN { ... }  how its servers behave; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
+ *	       [job NAME] [user NAME]
  *	run TIME
+ *	restart                ends and starts anew; crash: without an end
  *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
  *	schedule DOMAIN[/VMTA] [recipients]
  *	forget most            starts to look for most connections anew
@@ -41,6 +43,7 @@ struct play {
 	unsigned line;
 	struct sim *sim;
 	struct snapshot *conf; /* being written, for start or reload */
+	struct region *rg;     /* names of jobs and users */
 	bool running;
 	int64_t run_from_us; /* where the last `run` began */
 	int bad;             /* lines that make no sense, expectations missed */
@@ -528,6 +531,10 @@ play_submit(struct play *p, struct words *w)
 			what.priority = (uint8_t)number(p, value);
 		else if (strcmp(name, "age") == 0)
 			what.age_us = duration(p, value);
+		else if (strcmp(name, "job") == 0)
+			what.job = region_strdup(p->rg, value);
+		else if (strcmp(name, "user") == 0)
+			what.user = region_strdup(p->rg, value);
 		else
 			complain(p, "submit knows no \"%s\"", name);
 	}
@@ -618,6 +625,10 @@ play_line(struct play *p, char *text)
 	} else if (strcmp(verb, "reload") == 0) {
 		sim_reload(p->sim, p->conf);
 		p->conf = fake_conf_copy(p->sim->conf);
+	} else if (strcmp(verb, "restart") == 0) {
+		sim_restart(p->sim, false);
+	} else if (strcmp(verb, "crash") == 0) {
+		sim_restart(p->sim, true);
 	} else if (strcmp(verb, "pause") == 0) {
 		play_pause(p, &w, true);
 	} else if (strcmp(verb, "resume") == 0) {
@@ -646,6 +657,7 @@ play(const char *path)
 		return;
 	}
 	p.sim = mem_new(struct sim);
+	p.rg = region_new();
 	p.conf = fake_conf_new();
 	while (fgets(line, sizeof(line), f) != NULL) {
 		p.line++;
@@ -659,6 +671,7 @@ play(const char *path)
 	sim_fini(p.sim);
 	snapshot_unref(&p.conf);
 	free(p.sim);
+	region_free(&p.rg);
 	(void)ok(p.bad == 0, "%s: %s", p.file, label);
 }
 

@@ -201,11 +201,21 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q))->expired++;
 }
 
+static void
+on_lease(void *ctx, struct slice key, const struct lease_record *rec,
+    uint64_t ticket)
+{
+	struct sim *sim = ctx;
+
+	sim_disk_put(&sim->disk, key, rec, ticket, sim->now_us);
+}
+
 static const struct sched_owner owner = {
 	.open = on_open,
 	.grant = on_grant,
 	.close = on_close,
 	.expired = on_expired,
+	.lease = on_lease,
 };
 
 /* ---- what the servers do ------------------------------------------------- */
@@ -417,7 +427,9 @@ sim_init(struct sim *sim, struct snapshot *conf, uint64_t seed)
 	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	TAILQ_INIT(&sim->conns);
 	sim->counts = mem_array(SIM_COUNTS, sizeof(struct sim_count));
+	sim_disk_init(&sim->disk);
 	sim->sched = sched_new(conf, &owner, sim, sim->now_us);
+	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;
 }
 
@@ -429,6 +441,7 @@ sim_fini(struct sim *sim)
 		sim_run(sim, 3600 * US_PER_S);
 	CHECK(sim_sum(sim, NULL, NULL).open == 0 && sim->events.n == 0);
 	sched_free(&sim->sched);
+	sim_disk_fini(&sim->disk);
 	snapshot_unref(&sim->conf);
 	heap_fini(&sim->events);
 	free(sim->rcpts);
@@ -480,7 +493,8 @@ keep(void *ctx, const struct sched_rcpt_info *info)
 		    .attempts = info->attempts,
 		    .due_us = info->due_us,
 		    .queued_us = info->queued_us,
-		    .job = mail->job } };
+		    .job = mail->job,
+		    .user = mail->user } };
 	l->n++;
 	return true;
 }
@@ -512,7 +526,7 @@ keep_all(struct kept_list *l)
 static void
 give_back(struct kept_list *l)
 {
-	struct sched_rcpt_in in[UINT8_MAX];
+	struct sched_rcpt_in *in = mem_array(UINT8_MAX, sizeof(*in));
 	struct sim *sim = l->sim;
 
 	for (size_t i = 0, n; i < l->n; i += n) {
@@ -527,6 +541,7 @@ give_back(struct kept_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		message_unref(&l->v[i].msg);
 	free(l->v);
+	free(in);
 }
 
 static bool
@@ -576,8 +591,12 @@ sim_restart(struct sim *sim, bool crash)
 		sim_run(sim, US_PER_S / 10);
 	cut(sim);
 	keep_all(&list);
+	if (!crash)
+		sched_leases_end(sim->sched, sim->now_us);
+	sim_disk_cut(&sim->disk, crash ? sim_random(sim, 4) : SIZE_MAX);
 	sched_free(&sim->sched);
 	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
+	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;
 	give_back(&list);
 }
@@ -638,7 +657,7 @@ make_message(struct sim *sim, const struct sim_submit *what)
 void
 sim_submit(struct sim *sim, const struct sim_submit *what)
 {
-	struct sched_rcpt_in in[UINT8_MAX] = { 0 };
+	struct sched_rcpt_in *in = mem_array(UINT8_MAX, sizeof(*in));
 
 	CHECK(what->rcpts > 0 && what->rcpts <= UINT8_MAX);
 	for (uint32_t k = 0; k < what->messages; k++) {
@@ -651,11 +670,13 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 			in[i].priority = what->priority;
 			in[i].queued_us = sim->now_us - what->age_us;
 			in[i].job = what->job;
+			in[i].user = what->user;
 		}
 		sim->ended[m->id] = (uint8_t)what->rcpts;
 		sched_add(sim->sched, m, in, what->rcpts, sim->now_us);
 		message_unref(&m);
 	}
+	free(in);
 	sim_count(sim, what->domain, what->vmta)->submitted +=
 	    (uint64_t)what->messages * what->rcpts;
 	sim->next_run_us = sim->now_us;
@@ -672,6 +693,8 @@ sim_run(struct sim *sim, int64_t for_us)
 
 		if (ev != NULL && ev->at_us < t)
 			t = ev->at_us;
+		if (sim_disk_next(&sim->disk) < t)
+			t = sim_disk_next(&sim->disk);
 		if (t > end)
 			break;
 		CHECK(t >= sim->now_us && sim->events_done < EVENTS_MAX);
@@ -683,6 +706,8 @@ sim_run(struct sim *sim, int64_t for_us)
 			free(ev);
 			sim->events_done++;
 		}
+		while (sim_disk_next(&sim->disk) <= t)
+			sim_disk_commit(&sim->disk, sim->sched, t);
 		sim->next_run_us = sched_run(sim->sched, t);
 		sim->events_done++;
 	}

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "tests/support/fake_conf.h"
+#include "tests/support/sim_disk.h"
 #include "vmta/heap.h"
 #include "vmta/sched.h"
 
@@ -88,6 +89,7 @@ struct sim {
 	struct snapshot *conf;
 	struct sched *sched;
 	struct heap events;
+	struct sim_disk disk;
 	uint64_t last_message, grants, events_done;
 	uint64_t random; /* state of sim_random() */
 

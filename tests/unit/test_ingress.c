@@ -32,7 +32,8 @@ static struct worker_env env;
 static struct snapshot conf;
 static struct store store;
 static struct dispatch dispatch;
-static struct gauge *gauge;
+static struct gauge *gauge, *places;
+static struct gate *gate;
 
 struct client {
 	int fd;
@@ -40,6 +41,30 @@ struct client {
 	size_t packets; /* reads that brought something */
 	bool closed;
 };
+
+static int
+no_memory(struct memory_use *m, struct err *e)
+{
+	(void)e;
+	*m = (struct memory_use){ .used = 1, .all = 100 };
+	return 0;
+}
+
+/* With nothing queued and room for all of max, patient for so long. */
+static void
+gate_renew(uint32_t max, int64_t patience_us)
+{
+	gate_free(&gate);
+	gauge_unref(&places);
+	places = gauge_new();
+	conf.global.spool_max_rcpts = max;
+	gate = gate_new(&(struct gate_options){ .main = worker,
+	    .places = places,
+	    .conf = &conf.global,
+	    .patience_us = patience_us,
+	    .memory = no_memory });
+	env.gate = gate;
+}
 
 static void
 env_reset(void)
@@ -52,7 +77,7 @@ env_reset(void)
 	env.conf = &conf;
 	env.store = &store;
 	env.dispatch = &dispatch;
-	env.space = STORE_SPACE_OK;
+	gate_renew(0, 0);
 	env.pool_turn = 0;
 	env.ingress_stopping = false;
 }
@@ -732,6 +757,52 @@ test_half_closed(void)
 	client_close(&c);
 }
 
+/* ---- back-pressure ------------------------------------------------------- */
+
+/* Until it has got so many lines; false: it was closed, or never did. */
+static bool
+reads_lines(struct client *c, unsigned want)
+{
+	int64_t end_us = clock_us() + 10 * US_PER_S;
+
+	for (;;) {
+		unsigned n = 0;
+
+		pump(c);
+		for (size_t i = 0; i < c->got.len; i++)
+			n += c->got.p[i] == '\n';
+		if (n >= want)
+			return true;
+		if (c->closed || clock_us() > end_us)
+			return false;
+		(void)usleep(1000);
+	}
+}
+
+/* Looked at for longer than the gate looks. */
+static bool
+is_silent(struct client *c)
+{
+	int64_t end_us = clock_us() + 60000;
+
+	while (c->got.len == 0 && clock_us() < end_us)
+		pump(c);
+	return c->got.len == 0;
+}
+
+static uint32_t
+waiting_now(void)
+{
+	struct gate_facts f;
+
+	gate_facts(gate, &f);
+	return f.waiting;
+}
+
+#define MAIL_ONE "> MAIL FROM:<s@a.test>\n"
+#define REST_ONE "> RCPT TO:<r@b.test>\n> DATA\n< 250 2.1.5*\n< 354*\n"
+#define TEXT_ONE "> A: b\n> \n> .\n"
+
 static void
 test_no_space(void)
 {
@@ -739,21 +810,153 @@ test_no_space(void)
 
 	env_reset();
 	store.answer = STORE_NO_SPACE;
+	client_open(&c, INGRESS_SMTP, "127.0.0.1", SOCK_STREAM);
+	conf.source.relay = true;
+	ok(talk(&c, SMTP_HELLO), "a client by SMTP");
+	client_close(&c);
 	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
-	ok(talk(&c, LMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n< 452 4.3.1*\n"),
-	    "no space in the store");
+	ok(talk(&c, LMTP_HELLO OPEN_ONE TEXT_ONE) && is_silent(&c),
+	    "no space in the store: the host MTA waits");
+	store.answer = STORE_TAKEN;
+	ok(reads_lines(&c, 1) && talk(&c, "< 250 2.1.5*\n"),
+	    "it is taken when there is some");
+	is_int(dispatch.messages, 1, "once");
 	store.answer = STORE_BAD;
 	ok(talk(&c, OPEN_ONE "> A: b\n> \n> .\n< 554 5.3.0*\n"),
 	    "a message that the store cannot keep");
-	env.space = STORE_SPACE_LOW;
-	ok(talk(&c, "> MAIL FROM:<>\n< 452 4.3.1*\n"),
-	    "told before: not even MAIL");
-	env.space = STORE_SPACE_OK;
+	gate_space(gate, STORE_SPACE_LOW);
+	pump(&c);
+	ok(talk(&c, MAIL_ONE) && is_silent(&c), "told before: MAIL waits");
 	store.answer = STORE_TAKEN;
-	ok(talk(&c, OPEN_ONE "> A: b\n> \n> .\n< 250 2.1.5*\n"),
-	    "it recovers by itself");
-	is_int(dispatch.messages, 1, "one message");
+	gate_space(gate, STORE_SPACE_OK);
+	ok(reads_lines(&c, 1) && talk(&c, "< 250 2.1.0 OK\n"),
+	    "until there is space");
+	ok(talk(&c, REST_ONE TEXT_ONE "< 250 2.1.5*\n"),
+	    "and all goes on by itself");
 	client_close(&c);
+}
+
+static void
+test_places(void)
+{
+	struct client c;
+
+	env_reset();
+	gate_renew(2, 0);
+	gauge_add(places, 2);
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&c, LMTP_HELLO MAIL_ONE "> RCPT TO:<r@b.test>\n> DATA\n") &&
+		is_silent(&c),
+	    "the queue is full: a pipelined hand-over waits at MAIL");
+	gauge_give(places, 1);
+	ok(reads_lines(&c, 3) &&
+		talk(&c, "< 250 2.1.0*\n< 250 2.1.5*\n< 354*\n"),
+	    "until a place is free");
+	gauge_add(places, 1);
+	ok(talk(&c, TEXT_ONE) && is_silent(&c), "which another one took");
+	is_int(waiting_now(), 1, "so the message waits");
+	gauge_give(places, 1);
+	ok(reads_lines(&c, 1) && talk(&c, "< 250 2.1.5*\n"),
+	    "until there is one again");
+	is_int(gauge_inside(places), 2, "which it has taken");
+	gauge_give(places, 2);
+	pump(&c);
+	ok(reads_lines(&c, 0) &&
+		talk(&c,
+		    MAIL_ONE "< 250*\n> RCPT TO:<a@b.test>\n< 250*\n"
+			     "> RCPT TO:<b@b.test>\n< 250*\n"
+			     "> RCPT TO:<c@b.test>\n< 452 4.5.3*\n"),
+	    "more recipients than places would wait for ever: the rest later");
+	client_close(&c);
+	is_int(env.sessions_in, 0, "all are gone");
+}
+
+static void
+test_no_patience(void)
+{
+	struct client host, app;
+	int64_t begin_us;
+
+	env_reset();
+	gate_renew(1, 150000);
+	gauge_add(places, 1);
+	conf.source.relay = true;
+	client_open(&app, INGRESS_SMTP, "127.0.0.1", SOCK_STREAM);
+	ok(talk(&app, SMTP_HELLO MAIL_ONE "< 452 4.3.1*\n"),
+	    "a client by SMTP does not wait");
+	ok(talk(&app, "> XFORWARD IDENT=4FX\n< 250*\n" MAIL_ONE) &&
+		is_silent(&app),
+	    "a host MTA that hands over by SMTP does");
+	client_open(&host, INGRESS_LMTP, NULL, SOCK_STREAM);
+	begin_us = clock_us();
+	ok(talk(&host, LMTP_HELLO MAIL_ONE), "another by LMTP");
+	ok(reads_lines(&host, 1) && talk(&host, "< 452 4.3.1*\n"),
+	    "but not for ever");
+	ok(clock_us() - begin_us >= 150000, "for as long as it should");
+	ok(reads_lines(&app, 1) && talk(&app, "< 452 4.3.1*\n"),
+	    "by SMTP, too");
+	ok(talk(&host, "> NOOP\n< 250*\n"), "and the session goes on");
+	gauge_give(places, 1);
+	ok(talk(&host, MAIL_ONE) && reads_lines(&host, 1) &&
+		talk(&host, "< 250 2.1.0*\n" REST_ONE),
+	    "it may try again");
+	gauge_add(places, 1);
+	ok(talk(&host, TEXT_ONE) && reads_lines(&host, 1) &&
+		talk(&host, "< 452 4.3.1*\n"),
+	    "a message is refused after a while as well");
+	is_int(store.taken, 0, "and is not taken");
+	is_int(gauge_inside(places), 1, "nor does it keep a place");
+	client_close(&host);
+	client_close(&app);
+	is_int(env.sessions_in, 0, "all are gone");
+}
+
+static void
+test_gone_while_waiting(void)
+{
+	struct client a, b;
+
+	env_reset();
+	gate_renew(1, 0);
+	client_open(&a, INGRESS_LMTP, NULL, SOCK_STREAM);
+	client_open(&b, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&a, LMTP_HELLO OPEN_ONE), "a message comes");
+	gauge_add(places, 1);
+	ok(talk(&a, TEXT_ONE) && talk(&b, LMTP_HELLO MAIL_ONE) && is_silent(&b),
+	    "a message and a MAIL wait");
+	is_int(waiting_now(), 2, "both");
+	client_close(&a);
+	client_close(&b);
+	pump(&a);
+	is_int(waiting_now(), 0, "clients that are gone do not wait");
+	is_int(env.sessions_in, 0, "their sessions are gone");
+	is_int(store.taken, 0, "nothing was taken");
+	is_int(gauge_inside(places), 1, "and no place");
+}
+
+static void
+test_stop_while_waiting(void)
+{
+	struct client a, b;
+
+	env_reset();
+	gate_renew(1, 0);
+	client_open(&a, INGRESS_LMTP, NULL, SOCK_STREAM);
+	client_open(&b, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(talk(&a, LMTP_HELLO OPEN_ONE), "a message comes");
+	gauge_add(places, 1);
+	ok(talk(&a, TEXT_ONE) && talk(&b, LMTP_HELLO MAIL_ONE) && is_silent(&b),
+	    "a message and a MAIL wait");
+	ingress_shutdown(&env);
+	ok(talk(&a, "< 452 4.3.1*\n< 421 4.3.2*\n") && a.closed,
+	    "a stop does not wait for room: the message is refused");
+	ok(talk(&b, "< 452 4.3.1*\n"), "and so is MAIL");
+	env.ingress_stop_us = 0; /* the time of grace is over */
+	ok(talk(&b, MAIL_ONE "< 421 4.3.2*\n") && b.closed,
+	    "then the session ends");
+	client_close(&a);
+	client_close(&b);
+	is_int(env.sessions_in, 0, "all are gone");
 }
 
 #define HAND_OVER(ident, rcpt, subject) \
@@ -1288,6 +1491,10 @@ main(void)
 	test_client_gone();
 	test_half_closed();
 	test_no_space();
+	test_places();
+	test_no_patience();
+	test_gone_while_waiting();
+	test_stop_while_waiting();
 	test_repeated();
 	test_mark();
 	test_trouble();
@@ -1301,6 +1508,8 @@ main(void)
 	test_timeout();
 	test_deaf();
 	fake_store_fini(&store);
+	gate_free(&gate);
+	gauge_unref(&places);
 	gauge_unref(&gauge);
 	worker_free(&worker);
 	return done_testing();

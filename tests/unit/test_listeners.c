@@ -14,11 +14,14 @@
 #include "lib/log.h"
 #include "tests/tap.h"
 #include "tests/unit/fake_intake.h"
+#include "transport/gate.h"
 #include "transport/ingress.h"
 
 enum { WORKERS = 2, CLIENTS = 4 };
 
 static struct worker *main_worker;
+static struct gauge *places;
+static struct gate *gate;
 static struct snapshot conf;
 static struct store store;
 static struct worker_env envs[WORKERS];
@@ -97,6 +100,7 @@ start_workers(void)
 		envs[i].worker = worker_new("ingress", &e);
 		envs[i].conf = &conf;
 		envs[i].store = &store;
+		envs[i].gate = gate;
 		CHECK(worker_start(envs[i].worker, &e) == 0);
 	}
 }
@@ -150,6 +154,10 @@ main(void)
 	conf.global.lmtp_listeners.v = &where;
 	fake_store_init(&store);
 	main_worker = worker_new("main", &e);
+	places = gauge_new();
+	gate = gate_new(&(struct gate_options){ .main = main_worker,
+	    .places = places,
+	    .conf = &conf.global });
 	start_workers();
 	test_turns(path);
 	for (int i = 0; i < WORKERS; i++)
@@ -158,6 +166,8 @@ main(void)
 		worker_join(envs[i].worker);
 		worker_free(&envs[i].worker);
 	}
+	gate_free(&gate);
+	gauge_unref(&places);
 	worker_free(&main_worker);
 	for (int i = 0; i < WORKERS; i++)
 		is_int(envs[i].sessions_in, 0, "no session is left");

@@ -31,6 +31,7 @@ test_runs(const struct buf *b)
 	ok(waybill_unpack(b->p, b->len, rg, &w, &e) == 0, "unpacks");
 	is_int(w.arrival_us, 1234567890123456, "arrival");
 	is_str(w.job, "spring", "job");
+	is_str(w.user, "shop", "user");
 	is_int(w.rcpt_count, COUNT, "recipients");
 	is_int(waybill_rcpt_count(b->p, b->len), COUNT, "known at a glance");
 	is_int(w.run_count, 5, "two neighbours are one run");
@@ -95,11 +96,32 @@ test_empty_run(void)
 	buf_fini(&b);
 }
 
+/* Without a user it is as it was before there were any. */
+static void
+test_no_user(void)
+{
+	static const char before[] = "\1\0\0\0\1\0\0\0\0\0\0\0\11\0\0\0\1";
+	const struct envelope env = { .arrival_us = 9,
+		.job = "",
+		.rcpt_count = 1,
+		.rcpts = rcpts };
+	struct waybill w;
+	struct buf b = { 0 };
+
+	waybill_pack(&env, &b);
+	ok(memcmp(b.p, before, sizeof(before) - 1) == 0, "version 1");
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == 0, "unpacks");
+	is_str(w.user, "", "nobody");
+	is_str(w.runs[0].domain, "example.net", "the domain is in its place");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
 	const struct envelope env = { .arrival_us = 1234567890123456,
 		.job = "spring",
+		.auth_user = "shop",
 		.rcpt_count = COUNT,
 		.rcpts = rcpts };
 	struct buf b = { 0 };
@@ -109,6 +131,7 @@ main(void)
 	test_runs(&b);
 	test_broken(&b);
 	test_empty_run();
+	test_no_user();
 	buf_fini(&b);
 	region_free(&rg);
 	return done_testing();
