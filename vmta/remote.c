@@ -545,14 +545,6 @@ remotes_fini(struct remotes *r)
 	table_fini(&r->scopes);
 }
 
-bool
-remotes_limited(const struct snapshot *conf)
-{
-	const struct global_conf *g = snapshot_global(conf);
-
-	return g->mx_limits.n > 0 || g->ip_limits.n > 0;
-}
-
 void
 remotes_set(struct remotes *r, const struct snapshot *conf)
 {

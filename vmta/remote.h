@@ -97,7 +97,13 @@ void remotes_fini(struct remotes *r); /* CHECKs that nothing is counted */
 /* Limits as they are from now on; who has more than that keeps it. */
 void remotes_set(struct remotes *r, const struct snapshot *conf);
 /* Is there any limit? */
-bool remotes_limited(const struct snapshot *conf);
+static inline bool
+remotes_limited(const struct snapshot *conf)
+{
+	const struct global_conf *g = snapshot_global(conf);
+
+	return g->mx_limits.n > 0 || g->ip_limits.n > 0;
+}
 
 /*
  * May the connection go there?  What it had elsewhere is given back before
