@@ -70,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
+	tests/unit/test_lint \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
@@ -427,6 +428,7 @@ EXTRA_DIST += \
 	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_limits.py \
 	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
 	%D%/crash/test_receivers.py \
@@ -572,6 +574,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
+	%D%/system/test_leases.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \

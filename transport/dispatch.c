@@ -15,6 +15,7 @@
 #include "transport/arrival.h"
 #include "transport/courier.h"
 #include "transport/disposition.h"
+#include "transport/lessor.h"
 #include "transport/moves.h"
 #include "transport/queue_record.h"
 #include "transport/readers.h"
@@ -22,6 +23,7 @@
 #include "transport/worker_env.h"
 #include "vmta/remote.h"
 #include "vmta/sched.h"
+#include "vmta/sched_lease.h"
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
 struct link {
@@ -43,6 +45,7 @@ struct dispatch {
 	size_t env_count, turn;
 	struct tls_client *tls;
 	struct event *timer;
+	struct lessor *lessor;
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
 	LIST_HEAD(, link) links;
@@ -153,12 +156,22 @@ dispatch_end_flush(struct dispatch *d)
 	(void)sweep_flush(d->sweep);
 }
 
+static void
+on_lease(void *ctx, struct slice key, const struct lease_record *rec,
+    uint64_t ticket)
+{
+	const struct dispatch *d = ctx;
+
+	lessor_put(d->lessor, key, rec, ticket);
+}
+
 static const struct sched_owner sched_owner = {
 	.open = on_open,
 	.grant = on_grant,
 	.close = on_close,
 	.expired = on_expired,
 	.interrupt = on_interrupt,
+	.lease = on_lease,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -172,7 +185,17 @@ check_drained(struct dispatch *d, uint64_t last_piece)
 	    !sweep_is_through(d->sweep, last_piece))
 		return;
 	d->drained = NULL;
+	sched_leases_end(d->sched, clock_us());
+	lessor_end(d->lessor);
 	fn(d->drained_arg);
+}
+
+static void
+on_leased(void *ctx, uint64_t ticket, bool kept)
+{
+	const struct dispatch *d = ctx;
+
+	sched_leased(d->sched, ticket, kept, clock_us());
 }
 
 /* After each round of posts and at each timer: let the scheduler act. */
@@ -185,6 +208,7 @@ run(void *arg)
 	uint64_t last_piece = sweep_flush(d->sweep);
 	struct timeval tv;
 
+	lessor_flush(d->lessor);
 	moves_settle(&d->moves, last_piece);
 	check_drained(d, last_piece);
 	if (next_us == INT64_MAX) {
@@ -217,6 +241,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->env_count = opt->env_count;
 	d->tls = opt->tls;
 	d->conf = snapshot_ref(opt->conf);
+	d->lessor = lessor_new(w, opt->store, on_leased, d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
@@ -245,6 +270,7 @@ dispatch_free(struct dispatch **dp)
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
+	lessor_free(&d->lessor);
 	snapshot_unref(&d->conf);
 	free(d);
 }

@@ -36,6 +36,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_cmds.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
+	%D%/lease_load.c %D%/lease_load.h \
 	%D%/lessor.c %D%/lessor.h \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
