@@ -70,7 +70,6 @@ check_PROGRAMS += \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
-	tests/unit/test_lint \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
@@ -98,6 +97,7 @@ check_PROGRAMS += \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
+	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
@@ -152,6 +152,11 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h
+tests_unit_test_sched_fair_SOURCES = \
+	%D%/unit/test_sched_fair.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 tests_unit_test_sched_lease_SOURCES = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/unit/test_sched_lease.c
@@ -524,6 +529,8 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
+	%D%/scenario/share-jobs.scn \
+	%D%/scenario/share-vmta.scn \
 	%D%/scenario/sources-rotate.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \

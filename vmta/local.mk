@@ -21,12 +21,6 @@ libvmta_a_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
-	%D%/lint.c %D%/lint.h \
-	%D%/lint_list.c \
-	%D%/lint_nest.c \
-	%D%/lint_priv.h \
-	%D%/lint_queue.c \
-	%D%/lint.def \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
 	%D%/origins.c %D%/origins.h \
@@ -49,6 +43,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_facts.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
+	%D%/sched_origin.c \
 	%D%/sched_priv.h \
 	%D%/sched_remote.c \
 	%D%/sched_serve.c \

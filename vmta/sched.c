@@ -320,6 +320,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	CHECK(!s->in_callback && count > 0);
 	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job,
 	    rcpts[0].user);
+	(void)sched_origin(s, e->origin);
 	for (size_t i = 0; i < count; i++) {
 		struct sched_queue *q;
 

@@ -27,6 +27,7 @@
 /* What a connection may carry while others wait for its slot. */
 #define TURN_RCPTS 50
 #define TURN_US (10 * US_PER_S)
+#define TURN_DEBT 10 /* ... and what its origin may have had more */
 /* One that waits for a rate is not taken from its queue before this. */
 #define RECLAIM_US US_PER_S
 /* One more than a server wants is tried after this, then twice as long ... */
@@ -283,11 +284,11 @@ conn_must_close(const struct sched_conn *c)
  * The queue that waits for a slot there and is first, or NULL.  If our own is
  * before it, it goes to the end: it has connections already.
  */
-static const struct sched_queue *
+static struct sched_queue *
 first_waiting(struct shared *h, struct sched_queue *own)
 {
 	struct lane *l = line_lane(&h->open);
-	const struct sched_queue *q;
+	struct sched_queue *q;
 
 	if (l == NULL)
 		return NULL;
@@ -315,14 +316,27 @@ is_wanted(struct shared *h, const struct sched_queue *q, int64_t now_us)
 }
 
 /*
- * Who has two connections more than the one that waits gives one up, and so
- * does a connection that had its turn.  Virtual MTAs are compared as a whole.
+ * Between origins and between virtual MTAs it is their shares that count: who
+ * has had more by a short turn than the one that waits gives up a connection;
+ * the next one when the other's can be ready, or all would go at once.
+ */
+static bool
+owes(struct sched_queue *q, uint32_t origin, struct shared *h, int64_t now_us)
+{
+	if (h->yield_us > now_us || lane_debt(q, origin, h) <= TURN_DEBT)
+		return false;
+	h->yield_us = now_us + h->setup_us;
+	return true;
+}
+
+/*
+ * A connection that had its turn is given up for others, and so is one of a
+ * queue that has two more than the one that waits, for mail of the same origin.
  */
 bool
 conn_must_yield(struct sched_conn *c, int64_t now_us)
 {
-	struct sched_queue *q = c->queue;
-	const struct sched_queue *other;
+	struct sched_queue *q = c->queue, *other;
 	bool had_turn;
 
 	had_turn = c->turn_rcpts >= TURN_RCPTS ||
@@ -339,12 +353,10 @@ conn_must_yield(struct sched_conn *c, int64_t now_us)
 		other = first_waiting(h, q);
 		if (other == NULL)
 			continue;
-		if (had_turn)
+		if (had_turn || owes(q, c->origin, h, now_us))
 			return true;
-		if (other->vmta == q->vmta ?
-			active(&q->conns) > active(&other->conns) + 1 :
-			active(&q->vmta->shared.conns) >
-			    active(&other->vmta->shared.conns) + 1)
+		if (lane_same(q, other, c->origin) &&
+		    active(&q->conns) > active(&other->conns) + 1)
 			return true;
 	}
 	return false;
@@ -380,7 +392,8 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	join_fresh(c);
 	remote_conn_opened(s, c);
 	q->progress_us = now_us;
-	lane_charge(q->lane, 1);
+	c->origin = lane_origin(q);
+	lane_charge(q->lane, c->origin, 1);
 	SCHED_TELL(s, open, c);
 }
 

@@ -109,13 +109,33 @@ lane_leave(struct sched *s, struct sched_queue *q)
 
 /* ---- keys of lines ------------------------------------------------------- */
 
+/* Of a lane in the lines of scopes. */
 static struct line_key
 key_of(const struct lane *l)
 {
 	return (struct line_key){ .vmta = l->vmta,
 		.priority = l->priority,
-		.vmta_weight = 100,
-		.origin_weight = 100 };
+		.vmta_weight = (uint16_t)l->vmta->conf->fair_share,
+		.origin_weight = SHARE_WEIGHT };
+}
+
+/* Of mail in the lines of its lane: there origins take turns. */
+static struct line_key
+key_of_origin(const struct lane *l, uint32_t origin)
+{
+	struct line_key k = key_of(l);
+
+	k.origin = origin;
+	k.origin_weight = sched_origin(l->sched, origin)->weight;
+	return k;
+}
+
+uint32_t
+lane_origin(struct sched_queue *q)
+{
+	const struct group *g = vqueue_first(q);
+
+	return g == NULL ? 0 : g->entry->origin;
 }
 
 struct lane *
@@ -147,27 +167,47 @@ lane_giver(struct lane *l)
 }
 
 static void
-charge(struct line *waits, const struct lane *l, uint32_t cost)
+charge(struct line *waits, const struct line_key *k, uint32_t cost)
 {
-	struct line_key k;
-
-	if (waits->n == 0)
-		return;
-	k = key_of(l);
-	line_charge(waits, &k, cost);
+	if (waits->n > 0)
+		line_charge(waits, k, cost);
 }
 
 void
-lane_charge(struct lane *l, uint32_t cost)
+lane_charge(struct lane *l, uint32_t origin, uint32_t cost)
 {
-	charge(&l->open, l, cost);
-	charge(&l->give, l, cost);
+	struct line_key k;
+
+	if (l->open.n > 0 || l->give.n > 0) {
+		k = key_of_origin(l, origin);
+		charge(&l->open, &k, cost);
+		charge(&l->give, &k, cost);
+	}
+	k = key_of(l);
 	for (int i = 0; i < LEVELS; i++) {
 		if (l->path[i] == NULL)
 			continue;
-		charge(&l->path[i]->open, l, cost);
-		charge(&l->path[i]->give, l, cost);
+		charge(&l->path[i]->open, &k, cost);
+		charge(&l->path[i]->give, &k, cost);
 	}
+}
+
+uint32_t
+lane_debt(const struct sched_queue *q, uint32_t origin, struct shared *h)
+{
+	struct lane *l = q->lane;
+	struct line_key k = key_of(l);
+
+	if (line_lane(&h->open) != l)
+		return line_debt(&h->open, &k);
+	k.origin = origin; /* its mail may all have gone */
+	return line_debt(&l->open, &k);
+}
+
+bool
+lane_same(struct sched_queue *q, struct sched_queue *other, uint32_t origin)
+{
+	return q->lane == other->lane && lane_origin(other) == origin;
 }
 
 /* ---- waiting for a connection -------------------------------------------- */
@@ -249,11 +289,12 @@ void
 lane_wants_open(struct sched_queue *q, int64_t now_us)
 {
 	struct lane *l = q->lane;
-	struct line_key k = key_of(l);
+	struct line_key k;
 	struct shared *at;
 
 	if (line_of(&q->open_wait) != NULL)
 		return;
+	k = key_of_origin(l, lane_origin(q));
 	if (l->open_at != NULL)
 		l->open_at->open_n++;
 	line_join(&l->open, &q->open_wait, &k);
@@ -309,9 +350,10 @@ void
 lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us)
 {
 	struct lane *l = q->lane;
-	struct line_key k = key_of(l);
 
 	if (line_of(&q->give_wait) == NULL) {
+		struct line_key k = key_of_origin(l, lane_origin(q));
+
 		if (l->give_at != NULL)
 			l->give_at->give_n++;
 		line_join(&l->give, &q->give_wait, &k);

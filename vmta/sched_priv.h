@@ -6,6 +6,7 @@
  *	sched_shared.c a scope that queues share: who waits there, whose turn
  *	sched_lane.c   queues that are alike for such scopes wait as one
  *	sched_vmta.c   virtual MTAs
+ *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_remote.c limits of MX hosts and remote addresses
@@ -71,6 +72,7 @@ struct shared {
 	struct conn_in_list idle, fresh;
 	uint32_t fresh_n;
 	uint32_t setup_us, busy_us; /* moving averages */
+	int64_t yield_us; /* until then no other connection yields for a debt */
 	struct timer timer;
 };
 
@@ -91,6 +93,7 @@ struct sched_conn {
 	struct remote_conn remote;
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
+	uint32_t origin;     /* of the last of them */
 	int64_t opened_us;
 	int64_t ready_us; /* first */
 	int64_t idle_us;  /* since when */
@@ -195,6 +198,10 @@ bool sched_is_paused(const struct sched *s, struct sched_queue *q);
 /* A moving average of microseconds. */
 void sched_average(uint32_t *avg, int64_t sample_us);
 
+/* sched_origin.c */
+/* With the weight of the configuration that counts now. */
+struct origin *sched_origin(const struct sched *s, uint32_t number);
+
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);
 void shared_fini(struct shared *h);
@@ -238,8 +245,16 @@ struct lane *line_lane(struct line *open);
 struct lane *give_lane(struct line *give);
 struct sched_queue *lane_opener(struct lane *l);
 struct sched_queue *lane_giver(struct lane *l);
-/* A queue used so much of what its way has. */
-void lane_charge(struct lane *l, uint32_t cost);
+/* For whom a queue waits in its lane: the origin whose turn it is there. */
+uint32_t lane_origin(struct sched_queue *q);
+/* What mail of an origin has had more than who is first at h; or 0. */
+uint32_t lane_debt(const struct sched_queue *q, uint32_t origin,
+    struct shared *h);
+/* Do they wait for the same origin in the same lane? */
+bool lane_same(struct sched_queue *q, struct sched_queue *other,
+    uint32_t origin);
+/* Mail of an origin used so much of what the way has. */
+void lane_charge(struct lane *l, uint32_t origin, uint32_t cost);
 
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);

@@ -108,8 +108,10 @@ grant(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	struct sched_queue *q = c->queue;
 	struct group *g = vqueue_first(q);
+	uint32_t origin = g->entry->origin;
 	struct grant_rec *r;
 
+	(void)sched_origin(s, origin);
 	r = grant_new(c, g, tokens(c, g, now_us));
 	r->granted_us = now_us;
 	take(r, &q->scope, LIMIT_MSG, now_us);
@@ -117,8 +119,9 @@ grant(struct sched *s, struct sched_conn *c, int64_t now_us)
 		if (c->in[i].shared != NULL)
 			take(r, &c->in[i].shared->scope, LIMIT_MSG, now_us);
 	r->pub.timed = r->taken_n > 0;
-	lane_charge(q->lane, r->pub.count);
+	lane_charge(q->lane, origin, r->pub.count);
 	c->grant = r;
+	c->origin = origin;
 	c->messages++;
 	c->turn_rcpts += r->pub.count;
 	q->progress_us = now_us;

@@ -17,7 +17,8 @@ enum {
 	NAME_CAP = 64,
 	VMTAS_MAX = 32,
 	SOURCES_MAX = 8,
-	REMOTE_MAX = 8
+	REMOTE_MAX = 8,
+	JOBS_MAX = 8
 };
 
 struct setting { /* of a domain, or of "*" */
@@ -31,10 +32,16 @@ struct fake_vmta {
 	struct vmta v;
 };
 
+struct fake_job {
+	char pattern[NAME_CAP];
+	struct job_conf conf;
+};
+
 struct snapshot {
 	struct ref refs;
 	struct global_conf global;
-	size_t setting_count, vmta_count;
+	size_t setting_count, vmta_count, job_count;
+	struct fake_job jobs[JOBS_MAX];
 	struct setting settings[SETTINGS_MAX];
 	struct fake_vmta vmtas[VMTAS_MAX]; /* the first is {default} */
 	struct conf_cidr_count ips[REMOTE_MAX];
@@ -103,6 +110,13 @@ static const struct field vmta_fields[] = {
 #define D(name_, field_, type_, def_, min_, max_, reload_, doc_) \
 	{ name_, def_, TYPE_##type_, offsetof(struct vmta, field_) },
 #include "vmta/vmta.def"
+#undef D
+};
+
+static const struct field job_fields[] = {
+#define D(name_, field_, type_, def_, min_, max_, reload_, doc_) \
+	{ name_, def_, TYPE_##type_, offsetof(struct job_conf, field_) },
+#include "vmta/job.def"
 #undef D
 };
 
@@ -309,6 +323,23 @@ fake_conf_vmta(struct snapshot *s, const char *vmta, const char *name,
 	return 0;
 }
 
+int
+fake_conf_job(struct snapshot *s, const char *pattern, const char *name,
+    const char *value, struct err *e)
+{
+	struct fake_job *j = s->jobs;
+
+	while (j < s->jobs + s->job_count && strcmp(j->pattern, pattern) != 0)
+		j++;
+	if (j == s->jobs + s->job_count) {
+		CHECK(s->job_count < JOBS_MAX);
+		s->job_count++;
+		(void)snprintf(j->pattern, NAME_CAP, "%s", pattern);
+		set_defaults(&j->conf, job_fields, COUNT(job_fields));
+	}
+	return set(&j->conf, job_fields, COUNT(job_fields), name, value, e);
+}
+
 void
 fake_conf_drop_vmta(struct snapshot *s, const char *vmta)
 {
@@ -356,6 +387,8 @@ set_in(struct snapshot *s, const char *kind, const char *of, char *setting,
 		value[n - 1] = '\0';
 	if (strcmp(kind, "domain") == 0)
 		return fake_conf_domain(s, of, name, value, e);
+	if (strcmp(kind, "job") == 0)
+		return fake_conf_job(s, of, name, value, e);
 	return fake_conf_vmta(s, of, name, value, e);
 }
 
@@ -366,7 +399,8 @@ fake_conf_line(struct snapshot *s, const char *line, struct err *e)
 	uint32_t max;
 
 	if (sscanf(line, "%63s %63s { %511[^}] }", kind, of, body) == 3 &&
-	    (strcmp(kind, "domain") == 0 || strcmp(kind, "virtual-mta") == 0)) {
+	    (strcmp(kind, "domain") == 0 || strcmp(kind, "job") == 0 ||
+		strcmp(kind, "virtual-mta") == 0)) {
 		while ((one = strsep(&rest, ";")) != NULL)
 			if (set_in(s, kind, of, one, e) == -1)
 				return -1;
@@ -432,6 +466,15 @@ snapshot_ip_limit(const struct snapshot *s, const struct net_addr *a)
 	size_t i = conf_cidr_counts_find(&s->global.ip_limits, a);
 
 	return i == SIZE_MAX ? 0 : s->ips[i].max;
+}
+
+const struct job_conf *
+snapshot_job(const struct snapshot *s, const char *job)
+{
+	for (size_t i = 0; i < s->job_count; i++)
+		if (glob_match(s->jobs[i].pattern, job))
+			return &s->jobs[i].conf;
+	return NULL;
 }
 
 void

@@ -82,7 +82,7 @@ struct sim_open { /* connections of a virtual MTA; the first is of all */
 };
 
 enum { SIM_OPENS = 64 };
-enum { SIM_COUNTS = 4096, SIM_SERVERS = 256 };
+enum { SIM_COUNTS = 4096, SIM_SERVERS = 2048 };
 
 struct sim {
 	int64_t now_us, next_run_us;
