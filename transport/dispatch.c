@@ -14,48 +14,13 @@
 #include "mail/waybill.h"
 #include "transport/arrival.h"
 #include "transport/courier.h"
+#include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
-#include "transport/lessor.h"
-#include "transport/moves.h"
 #include "transport/queue_record.h"
-#include "transport/readers.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
-#include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_lease.h"
-
-/* The dispatcher's half of a connection; the courier is the worker's. */
-struct link {
-	LIST_ENTRY(link) entry;
-	struct dispatch *dispatch;
-	struct sched_conn *conn;
-	struct courier *courier;
-	bool granted; /* a grant is out; its results will come */
-	bool gone;    /* closed, but the results of a grant are missing */
-	struct outcome *why; /* with gone: what the queue is to be told */
-};
-
-struct dispatch {
-	struct worker *worker;
-	struct sched *sched;
-	struct snapshot *conf; /* in force */
-	struct store *store;
-	struct worker_env *const *envs;
-	size_t env_count, turn;
-	struct tls_client *tls;
-	struct event *timer;
-	struct lessor *lessor;
-	struct sweep *sweep; /* outcomes decided here */
-	struct readers readers;
-	LIST_HEAD(, link) links;
-	struct moves moves; /* messages whose old place is in use */
-	struct region *rg;  /* of one call */
-	bool full;
-	bool draining;      /* from then on nothing is started */
-	worker_fn *drained; /* to be told when all has ended, once */
-	void *drained_arg;
-};
 
 /* ---- the scheduler's owner ----------------------------------------------- */
 
@@ -350,8 +315,6 @@ struct report {
 	struct grant *grant;
 	struct sched_result *results;
 	struct outcome *why;
-	char *host; /* of an address */
-	struct net_addr addr;
 	int64_t when_us;
 	bool worked;
 };
@@ -365,55 +328,6 @@ report_new(struct dispatch *d, void *link, void (*fn)(struct post *))
 	r->dispatch = d;
 	r->link = link;
 	return r;
-}
-
-static struct report *
-report_place(struct dispatch *d, void *link, const char *host,
-    const struct net_addr *addr, void (*fn)(struct post *))
-{
-	struct report *r = report_new(d, link, fn);
-
-	r->host = mem_strdup(host);
-	r->addr = *addr;
-	return r;
-}
-
-static void
-on_address(struct post *p)
-{
-	struct report *r = post_owner(p, struct report, post);
-
-	courier_address(r->link->courier,
-	    sched_address(r->dispatch->sched, r->link->conn, r->host,
-		&r->addr));
-	free(r->host);
-	free(r);
-}
-
-void
-dispatch_address(struct dispatch *d, void *link, const char *host,
-    const struct net_addr *addr)
-{
-	worker_post(d->worker,
-	    &report_place(d, link, host, addr, on_address)->post);
-}
-
-static void
-on_located(struct post *p)
-{
-	struct report *r = post_owner(p, struct report, post);
-
-	sched_located(r->dispatch->sched, r->link->conn, r->host, &r->addr);
-	free(r->host);
-	free(r);
-}
-
-void
-dispatch_located(struct dispatch *d, void *link, const char *host,
-    const struct net_addr *addr)
-{
-	worker_post(d->worker,
-	    &report_place(d, link, host, addr, on_located)->post);
 }
 
 static void
@@ -624,13 +538,9 @@ static void
 on_reload(struct post *p)
 {
 	struct order *o = post_owner(p, struct order, post);
-	struct link *l;
 
 	sched_reload(o->dispatch->sched, o->conf, clock_us());
-	/* Where they are did not matter when they were opened; now it may. */
-	if (remotes_limited(o->conf))
-		LIST_FOREACH(l, &o->dispatch->links, entry)
-	courier_locate(l->courier);
+	dispatch_locate_all(o->dispatch, o->conf);
 	snapshot_unref(&o->dispatch->conf);
 	o->dispatch->conf = o->conf;
 	free(o);
