@@ -489,15 +489,24 @@ EXTRA_DIST += \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
+	%D%/scenario/connect-provider.scn \
+	%D%/scenario/connect-queue.scn \
+	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
 	%D%/scenario/conns-per-connection.scn \
+	%D%/scenario/conns-pool.scn \
+	%D%/scenario/conns-provider.scn \
 	%D%/scenario/conns-queue.scn \
 	%D%/scenario/conns-reuse.scn \
 	%D%/scenario/conns-total-fair.scn \
 	%D%/scenario/conns-vmta.scn \
+	%D%/scenario/data-pool.scn \
+	%D%/scenario/data-provider.scn \
+	%D%/scenario/data-queue.scn \
+	%D%/scenario/data-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/order-jobs.scn \
@@ -510,6 +519,8 @@ EXTRA_DIST += \
 	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-pool.scn \
+	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
@@ -529,6 +540,10 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
+	%D%/scenario/sources-connect.scn \
+	%D%/scenario/sources-conns.scn \
+	%D%/scenario/sources-data.scn \
+	%D%/scenario/sources-rate.scn \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \
 	%D%/scenario/sources-rotate.scn \

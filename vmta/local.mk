@@ -39,6 +39,7 @@ libvmta_a_SOURCES = \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
+	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
 	%D%/sched_lane.c \
@@ -48,6 +49,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_remote.c \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
+	%D%/sched_source.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/scope.c %D%/scope.h \

@@ -82,6 +82,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	*qp = NULL;
 	lane_leave(s, q);
 	remote_forget(s, q);
+	sources_drop(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -117,8 +118,8 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	    snapshot_vmta(s->conf, q->vmta->name) == NULL ? "" : q->vmta->name);
 	slots_set(&q->scope.conns, q->conf->conf.max_conns);
 	q->has_rates = false;
-	lane_enter(s, q);
-	(void)now_us;
+	lane_enter(s, q, now_us);
+	sources_configure(s, q, now_us);
 }
 
 void
@@ -127,7 +128,10 @@ sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 	if (q->has_rates)
 		return;
 	q->has_rates = true;
+	scope_set_rate(&q->scope, LIMIT_CONNECT, &q->conf->conf.connect_rate,
+	    now_us);
 	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
+	scope_set_data(&q->scope, &q->conf->conf.data_rate, now_us);
 	leases_enter(s, &q->scope);
 }
 
@@ -148,6 +152,8 @@ sched_forget_at(const struct sched_queue *q)
 	int64_t at = q->idle_us + FORGET_US;
 	int64_t end = scope_end(&q->scope);
 
+	at = end > at ? end : at;
+	end = sources_end(q);
 	at = end > at ? end : at;
 	/* The position of a queue that failed is kept as long again. */
 	end = q->retry.position > 0 && q->retry.until_us < INT64_MAX - at ?
@@ -215,6 +221,7 @@ sched_free(struct sched **sp)
 
 		vmta_free(s, &v);
 	}
+	named_free_all(s);
 	shared_fini(&s->process);
 	table_fini(&s->lanes);
 	leases_fini(s);
@@ -248,6 +255,8 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 			vmta_configure(s, OF(sched_vmta, link, l), now_us);
 	}
 	remotes_set(&s->remotes, s->conf);
+	named_configure_all(s, now_us);
+	lanes_configure(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);
 }
@@ -351,6 +360,9 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_CONN:
 			conn_take_back(s, OF(sched_conn, timer, t));
 			break;
+		case TIMER_SOURCE:
+			source_run(s, OF(queue_source, timer, t));
+			break;
 		case TIMER_LEASES:
 			leases_expire(s, now_us);
 			break;
@@ -370,6 +382,7 @@ serve_dirty(struct sched *s, int64_t now_us)
 		    TAILQ_EMPTY(&q->all_conns) &&
 		    sched_forget_at(q) <= now_us) {
 			leases_forget(s, &q->scope);
+			sources_forget_leases(s, q);
 			queue_free(s, &q);
 		} else {
 			sched_serve(s, q, now_us, false);

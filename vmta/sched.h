@@ -140,6 +140,11 @@ int64_t sched_run(struct sched *s, int64_t now_us);
 
 /* ---- a connection's life, told by the owner ------------------------------ */
 
+/*
+ * When it was begun to connect, at the first address; a connect rate counts it
+ * as now until this is said, or it is ready or closed.
+ */
+void sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us);
 void sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
 void sched_written(struct sched *s, struct grant *g, int64_t when_us,
     int64_t now_us);

@@ -90,30 +90,20 @@ sched_queue_conf(const struct sched_queue *q)
 static const char *
 waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
+	struct check_no no;
+	struct asked a;
+
 	if (q->rcpts > 0 && sched_is_paused(s, q))
 		return "paused";
 	if (q->ready == 0)
 		return "";
-	if (s->held)
-		return "room on the spool's disk";
-	if (retry_waits(&q->retry, now_us))
-		return "retry-after";
-	if (scope_next(&q->scope, LIMIT_MSG, now_us) > now_us)
-		return "max-msg-rate";
-	if (shared_next(&q->vmta->shared, now_us) > now_us)
-		return "max-smtp-msg-rate";
-	if (remote_queue_room(q) == 0 && remote_queue_waits(q) != NULL)
-		return remote_queue_waits(q)->kind == REMOTE_MX ?
-		    "mx-connection-limit" :
-		    "ip-connection-limit";
+	ask_open(&a, s, q, now_us);
+	if (checks_say_no(checks_give, CHECKS_GIVE, &a, &no))
+		return no.check->name;
 	if (q->conns.in[CONN_OPENING] > 0)
 		return ""; /* soon */
-	if (slots_room(&q->scope.conns) == 0)
-		return "max-smtp-out";
-	if (slots_room(&q->vmta->shared.scope.conns) == 0)
-		return "max-smtp-out of the virtual MTA";
-	if (slots_room(&s->process.scope.conns) == 0)
-		return "total-max-smtp-out";
+	if (checks_say_no(checks_open, CHECKS_OPEN, &a, &no))
+		return no.check->name;
 	return "";
 }
 

@@ -29,6 +29,9 @@ name_limit(struct buf *out, const struct scope *c, unsigned kind)
 {
 	const struct sched_queue *q;
 	const struct sched_vmta *v;
+	const struct sched_named *n;
+	const struct queue_source *src;
+	char text[NET_ADDR_TEXT];
 
 	switch (c->kind) {
 	case SCOPE_QUEUE:
@@ -44,8 +47,22 @@ name_limit(struct buf *out, const struct scope *c, unsigned kind)
 		    envelope_vmta_shown(v->name));
 		break;
 	case SCOPE_SOURCE:
+		src = (const void *)((const char *)c -
+		    offsetof(struct queue_source, scope));
+		buf_printf(out, "source %s %s/%s %s", limit_names[kind],
+		    src->queue->domain->name,
+		    envelope_vmta_shown(src->queue->vmta->name),
+		    src->addr.family == 0 ? "any" :
+					    net_addr_text(&src->addr, text));
+		break;
 	case SCOPE_POOL:
 	case SCOPE_PROVIDER:
+		n = (const void *)((const char *)c -
+		    offsetof(struct sched_named, shared.scope));
+		buf_printf(out, "%s %s %s",
+		    c->kind == SCOPE_POOL ? "pool" : "provider",
+		    limit_names[kind], n->name);
+		break;
 	case SCOPE_PROCESS:
 	case SCOPE_JOB:
 	case SCOPE_USER:
@@ -200,6 +217,7 @@ sched_restored(struct sched *s, bool used, bool damaged, int64_t now_us)
 			leases_enter(s,
 			    &OF(sched_vmta, link, link)->shared.scope);
 	}
+	named_enter_leases(s);
 	leases_expire(s, now_us);
 }
 
@@ -294,10 +312,7 @@ sched_leased(struct sched *s, uint64_t ticket, bool kept, int64_t now_us)
 	if (l == NULL)
 		return; /* that limit has gone */
 	c = l->of;
-	if (c->kind == SCOPE_QUEUE)
-		sched_dirty(s, OF(sched_queue, scope, c));
-	else
-		shared_changed(OF(shared, scope, c));
+	scope_changed(s, c);
 }
 
 void

@@ -38,6 +38,7 @@
 #include "vmta/pause.h"
 #include "vmta/remote.h"
 #include "vmta/sched.h"
+#include "vmta/sched_check.h"
 #include "vmta/sched_walk.h"
 #include "vmta/scope.h"
 #include "vmta/vqueue.h"
@@ -50,6 +51,9 @@ struct grant_rec;
 /* Scopes that queues share, from the inside out: the way of a connection. */
 enum level { LEVEL_VMTA, LEVEL_POOL, LEVEL_PROVIDER, LEVEL_PROCESS };
 enum { LEVELS = LEVEL_PROCESS + 1 };
+
+/* Connect rates are of the queue, the source, the provider. */
+enum { CONNECT_SCOPES = 3 };
 
 /* A connection in one of them; those of sched_conn.in are by level. */
 struct conn_in {
@@ -71,9 +75,29 @@ struct shared {
 	struct conn_count conns;
 	struct conn_in_list idle, fresh;
 	uint32_t fresh_n;
-	uint32_t setup_us, busy_us; /* moving averages */
+	uint32_t setup_us, busy_us, bytes; /* moving averages */
 	int64_t yield_us; /* until then no other connection yields for a debt */
 	struct timer timer;
+};
+
+TAILQ_HEAD(conn_list, sched_conn);
+
+/* A local address within a queue that has limits of its own there. */
+struct queue_source {
+	struct sched_queue *queue;
+	struct net_addr addr;
+	uint32_t refs; /* of the queue and of connections */
+	uint32_t closing;
+	struct scope scope;
+	struct conn_list parked; /* idle, without a token */
+	struct timer timer;      /* when there is one for them */
+};
+
+struct queue_sources { /* as the virtual MTA has them */
+	size_t n;
+	size_t choice;    /* the next connection goes out from there */
+	int64_t until_us; /* none has room before; 0: perhaps */
+	struct queue_source *v[];
 };
 
 struct sched_conn {
@@ -85,12 +109,15 @@ struct sched_conn {
 	struct qconf *conf; /* so that settings at its opening live on */
 	struct snapshot *snapshot;
 	const struct conf_source *source; /* of snapshot */
-	struct grant_rec *grant;          /* or NULL */
+	struct queue_source *from;        /* NULL: without limits of its own */
+	struct scope *connect[CONNECT_SCOPES]; /* their tokens not settled */
+	struct grant_rec *grant;               /* or NULL */
 	void *user;
 	uint64_t id;
 	enum conn_state state;
 	bool useful; /* has carried something */
 	struct remote_conn remote;
+	bool parked; /* idle, in the list of its source */
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
 	uint32_t origin;     /* of the last of them */
@@ -104,6 +131,7 @@ struct sched_conn {
 struct taken {
 	struct scope *scope;
 	enum limit_kind kind;
+	uint32_t n; /* bytes; of recipients as many as there are */
 };
 
 struct grant_rec {
@@ -121,9 +149,10 @@ struct lane {
 	struct table_link link;
 	struct sched *sched;
 	struct sched_vmta *vmta;
-	uint8_t priority;       /* queue-priority */
-	uint32_t queues;        /* that point here */
-	struct line open, give; /* queues that wait */
+	struct sched_named *provider; /* or NULL */
+	uint8_t priority;             /* queue-priority */
+	uint32_t queues;              /* that point here */
+	struct line open, give;       /* queues that wait */
 	struct waiter open_wait, give_wait;
 	struct shared *open_at, *give_at; /* in whose lines; NULL: in none */
 	struct shared *from; /* let it through to the line of the process */
@@ -134,7 +163,15 @@ struct sched_vmta {
 	struct table_link link;
 	const struct vmta *conf; /* {default}'s when it is gone */
 	struct shared shared;
+	struct sched_named *pool; /* or NULL */
 	uint64_t source_turn;
+	char name[];
+};
+
+/* A pool or a provider. */
+struct sched_named {
+	struct table_link link;
+	struct shared shared;
 	char name[];
 };
 
@@ -160,7 +197,7 @@ struct sched {
 	struct backlog backlog;
 	struct domain_set domains;
 	struct qconf_set confs;
-	struct table queues, vmtas, lanes;
+	struct table queues, vmtas, pools, providers, lanes;
 	struct queue_list all, dirty;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
@@ -212,8 +249,11 @@ void shared_fini(struct shared *h);
 bool shared_is_full(struct shared *h, uint32_t but, int64_t now_us);
 /* How many connections it may open now. */
 uint32_t shared_room(struct shared *h, int64_t now_us);
-/* When its rates allow the next transaction; INT64_MAX: after some event. */
-int64_t shared_next(struct shared *h, int64_t now_us);
+/* Does it say no to a connection that is to be opened, and until when? */
+bool shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
+    int64_t *until_us);
+/* When its rates allow a message of that size; INT64_MAX: after some event. */
+int64_t shared_next(struct shared *h, uint64_t bytes, int64_t now_us);
 /* Something about it has changed: it is looked at in this sched_run(). */
 void shared_changed(struct shared *h);
 /* Sets its timer to when time alone will change something for who waits. */
@@ -226,13 +266,17 @@ struct sched_conn *shared_idle(const struct shared *h); /* longest, or NULL */
 /* sched_lane.c */
 void lane_table_init(struct sched *s);
 /* Its lane from now on; leaves the one it was in. */
-void lane_enter(struct sched *s, struct sched_queue *q);
+void lane_enter(struct sched *s, struct sched_queue *q, int64_t now_us);
 void lane_leave(struct sched *s, struct sched_queue *q);
+/* Of the queue's next mail, for lines of others. */
+struct line_key lane_key_of(struct sched_queue *q);
 void lane_wants_open(struct sched_queue *q, int64_t now_us);
 void lane_wants_no_open(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
 void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
 void lane_wants_no_token(struct sched_queue *q);
+/* After a reload other scopes may be on their way. */
+void lanes_configure(struct sched *s, int64_t now_us);
 /* The first one on the way that opens no connection now, or NULL. */
 struct shared *lane_blocked(const struct lane *l, int64_t now_us);
 /* Moves the lane to the line of `to` for a connection. */
@@ -256,11 +300,36 @@ bool lane_same(struct sched_queue *q, struct sched_queue *other,
 /* Mail of an origin used so much of what the way has. */
 void lane_charge(struct lane *l, uint32_t origin, uint32_t cost);
 
+/* sched_source.c */
+void sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us);
+void sources_drop(struct sched *s, struct sched_queue *q);
+void sources_forget_leases(struct sched *s, const struct sched_queue *q);
+int64_t sources_end(const struct sched_queue *q); /* as scope_end() */
+/* When a connection may be opened from one of them: now_us, or later. */
+int64_t sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us);
+/* The one that sources_next() found; NULL: any will do. */
+struct queue_source *source_take(struct sched_queue *q);
+void source_return(struct sched *s, struct sched_conn *c);
+void source_unref(struct sched *s, struct queue_source **srcp);
+/* Its rates have changed. */
+void source_changed(struct sched *s, struct queue_source *src);
+/* An idle connection that waits for its source; and back. */
+void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
+void source_unpark(struct sched_conn *c);
+void sources_unpark(struct sched_queue *q);                 /* all */
+void source_run(struct sched *s, struct queue_source *src); /* its timer */
+
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
 void vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us);
 void vmta_free(struct sched *s, struct sched_vmta **vp);
 void vmta_table_init(struct sched *s);
+/* The provider of a domain, or NULL. */
+struct sched_named *provider_of(struct sched *s, const char *domain,
+    int64_t now_us);
+void named_configure_all(struct sched *s, int64_t now_us);
+void named_enter_leases(struct sched *s); /* of all */
+void named_free_all(struct sched *s);
 
 /* sched_conn.c */
 /* How many more; when none, *again_us says when time will change that. */
@@ -270,6 +339,8 @@ void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);
+/* It has become ready: how long that took, and its connect tokens. */
+void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
 /* One has become ready: the server may want more than we thought. */
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
@@ -281,6 +352,8 @@ int64_t conn_reclaim_at(const struct sched_conn *c);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 
 /* sched_serve.c */
+/* After tokens came back or got their time: who waited for them looks again. */
+void scope_changed(struct sched *s, struct scope *c);
 void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us,
     bool turn);

@@ -45,15 +45,6 @@ attach(struct sched_conn *c)
 	c->remote.who = &q->remote->who;
 }
 
-static struct line_key
-key_of(const struct sched_queue *q)
-{
-	return (struct line_key){ .vmta = q->vmta,
-		.priority = q->lane->priority,
-		.vmta_weight = 100,
-		.origin_weight = 100 };
-}
-
 /*
  * Somebody waits there now: one connection that is idle there goes, as those
  * do that have the slot of a virtual MTA for which another queue waits.
@@ -81,7 +72,7 @@ sched_address(struct sched *s, struct sched_conn *c, const char *host,
     const struct net_addr *peer)
 {
 	const struct remote_to to = { host, c->source->addr, *peer };
-	struct line_key key = key_of(c->queue);
+	struct line_key key = lane_key_of(c->queue);
 
 	CHECK(c->sched == s && !s->in_callback);
 	if (c->state == CONN_CLOSING)

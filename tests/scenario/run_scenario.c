@@ -302,7 +302,7 @@ expect_retry(struct play *p, struct words *w)
 		    word);
 }
 
-/* expect waits-for DOMAIN WORDS|nothing */
+/* expect waits-for DOMAIN WORDS|nothing, with "_" between words. */
 static void
 expect_waits_for(struct play *p, struct words *w)
 {
@@ -315,6 +315,8 @@ expect_waits_for(struct play *p, struct words *w)
 	a = ask(p, &t);
 	if (strcmp(word, "nothing") == 0)
 		word = "";
+	for (char *c = a.waits_for; *c != '\0'; c++)
+		*c = *c == ' ' ? '_' : *c;
 	if (strcmp(a.waits_for, word) != 0)
 		complain(p, "waits for \"%s\"", a.waits_for);
 }

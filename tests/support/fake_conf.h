@@ -17,8 +17,8 @@ struct snapshot *fake_conf_new(void);
 struct snapshot *fake_conf_copy(const struct snapshot *s);
 
 /*
- * One setting: NAME VALUE at the top level, in a domain, in a virtual MTA or
- * a job (made when they are new).
+ * One setting: NAME VALUE at the top level, in a domain, in a virtual MTA
+ * (made when it is new).
  */
 int fake_conf_global(struct snapshot *s, const char *name, const char *value,
     struct err *e);
@@ -26,13 +26,12 @@ int fake_conf_domain(struct snapshot *s, const char *domain, const char *name,
     const char *value, struct err *e);
 int fake_conf_vmta(struct snapshot *s, const char *vmta, const char *name,
     const char *value, struct err *e);
-int fake_conf_job(struct snapshot *s, const char *pattern, const char *name,
-    const char *value, struct err *e);
 void fake_conf_drop_vmta(struct snapshot *s, const char *vmta);
 
 /*
- * "domain NAME { A B ; C D }", so virtual-mta and job, "NAME VALUE", or a limit
- * of remote hosts as in set_remote().
+ * "domain NAME { A B ; C D }", "NAME VALUE", or another block: virtual-mta,
+ * virtual-mta-pool, provider, job, smtp-user; or a limit of remote hosts as in
+ * set_remote().
  */
 int fake_conf_line(struct snapshot *s, const char *line, struct err *e);
 

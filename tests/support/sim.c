@@ -17,6 +17,7 @@
 #define EVENTS_MAX UINT64_C(20000000) /* no endless loops */
 
 enum event_kind {
+	EV_CONNECTING,
 	EV_READY,
 	EV_REFUSED,
 	EV_WRITTEN,
@@ -148,6 +149,7 @@ on_open(void *ctx, struct sched_conn *sc)
 		n->most_open = n->open;
 	more_open(sim_open(sim, NULL));
 	more_open(sim_open(sim, n->vmta));
+	post(c, EV_CONNECTING, 0);
 	if (c->server->greeting == 220 &&
 	    (c->server->welcome == 0 || n->open <= c->server->welcome))
 		post(c, EV_READY, c->server->greeting_us);
@@ -248,6 +250,7 @@ judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
 		out->fate = FATE_UNUSED;
 		return;
 	case DISPOSE_DELIVERED:
+		out->delivered = true;
 		c->count->delivered++;
 		break;
 	case DISPOSE_FAIL:
@@ -397,6 +400,9 @@ handle(struct sim *sim, struct event *ev)
 	struct sim_conn *c = ev->conn;
 
 	switch (ev->kind) {
+	case EV_CONNECTING:
+		sched_connecting(sim->sched, c->sched, sim->now_us);
+		break;
 	case EV_READY:
 		sched_ready(sim->sched, c->sched, sim->now_us);
 		break;
