@@ -21,6 +21,12 @@ libvmta_a_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
+	%D%/lint.c %D%/lint.h \
+	%D%/lint_list.c \
+	%D%/lint_nest.c \
+	%D%/lint_priv.h \
+	%D%/lint_queue.c \
+	%D%/lint.def \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
 	%D%/origins.c %D%/origins.h \
