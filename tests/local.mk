@@ -530,6 +530,7 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-short-period.scn \
