@@ -67,6 +67,7 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_lease \
+	tests/unit/test_lease_load \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \

@@ -122,6 +122,14 @@ dispatch_end_flush(struct dispatch *d)
 	(void)sweep_flush(d->sweep);
 }
 
+void
+dispatch_keep_lease(struct dispatch *d, struct slice key,
+    const struct lease_record *rec)
+{
+	CHECK(worker_is_self(d->worker));
+	lessor_put(d->lessor, key, rec, 0);
+}
+
 static void
 on_lease(void *ctx, struct slice key, const struct lease_record *rec,
     uint64_t ticket)

@@ -97,6 +97,9 @@ void dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 void dispatch_end_flush(struct dispatch *d);
 /* The process is being stopped: no more of that; likewise. */
 bool dispatch_is_draining(const struct dispatch *d);
+/* Keeps this of a limit in the spool; likewise. */
+void dispatch_keep_lease(struct dispatch *d, struct slice key,
+    const struct lease_record *rec);
 
 /* ---- what couriers report; link is what they were given ------------------ */
 
