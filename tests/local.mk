@@ -496,6 +496,7 @@ EXTRA_DIST += \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
+	%D%/scenario/conns-idle-long.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
@@ -532,6 +533,11 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/remote-idle.scn \
+	%D%/scenario/remote-ip.scn \
+	%D%/scenario/remote-mx.scn \
+	%D%/scenario/remote-next-host.scn \
+	%D%/scenario/remote-reload.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \

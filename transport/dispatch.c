@@ -38,7 +38,8 @@ on_open(void *ctx, struct sched_conn *c)
 		.queue_conf = sched_queue_conf(q),
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
-		.source = sched_conn_source(c) };
+		.source = sched_conn_source(c),
+		.timed = sched_conn_is_timed(c) };
 
 	l->dispatch = d;
 	l->conn = c;

@@ -109,6 +109,8 @@ void dispatch_address(struct dispatch *d, void *link, const char *host,
 /* As courier_locate() asked: it is there. */
 void dispatch_located(struct dispatch *d, void *link, const char *host,
     const struct net_addr *addr);
+/* It called its first address then. */
+void dispatch_connecting(struct dispatch *d, void *link, int64_t when_us);
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
 /*
