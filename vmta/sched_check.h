@@ -63,13 +63,13 @@ typedef bool check_fn(const struct asked *a, const struct check *c,
 struct check {
 	const char *name; /* directive, or words */
 	enum check_at at;
-	enum limit_kind kind; /* unless AT_NONE */
+	enum limit_kind kind; /* AT_NONE: 0, or of where connections go */
 	check_fn *says_no;
 	enum why_kind why;
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 21, CHECKS_OPEN_OWN = 10, CHECKS_GIVE = 13 };
+enum { CHECKS_OPEN = 23, CHECKS_OPEN_OWN = 12, CHECKS_GIVE = 13 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
 #include "vmta/sched_priv.h"
+
+#define EXPIRE_US (60 * US_PER_S)
 
 /* ---- names --------------------------------------------------------------- */
 
@@ -164,7 +167,10 @@ sched_restore_lease(struct sched *s, struct slice key,
 	table_add(&s->leases.left, &l->link);
 }
 
-/* Of limits that have gone, or did not come back so far. */
+/*
+ * Of limits that have gone, or did not come back so far.  All are looked at,
+ * but not for each that is over.
+ */
 void
 leases_expire(struct sched *s, int64_t now_us)
 {
@@ -187,6 +193,8 @@ leases_expire(struct sched *s, int64_t now_us)
 			left_free(s, &l);
 		}
 	}
+	if (next < now_us + EXPIRE_US)
+		next = now_us + EXPIRE_US;
 	timer_set(&s->timers, &s->leases.timer, next);
 }
 
@@ -345,14 +353,15 @@ leases_init(struct sched *s)
 void
 leases_fini(struct sched *s)
 {
-	struct table_link *link;
+	struct table *t = &s->leases.left;
 
 	CHECK(TAILQ_EMPTY(&s->leases.list.all));
 	timer_set(&s->timers, &s->leases.timer, INT64_MAX);
-	while ((link = table_any(&s->leases.left)) != NULL) {
-		struct left *l = OF(left, link, link);
+	for (size_t i = 0; i < t->cap; i++)
+		while (t->buckets[i] != NULL) {
+			struct left *l = OF(left, link, t->buckets[i]);
 
-		left_free(s, &l);
-	}
-	table_fini(&s->leases.left);
+			left_free(s, &l);
+		}
+	table_fini(t);
 }

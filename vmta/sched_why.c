@@ -281,6 +281,27 @@ tell_sources(const struct asking *a)
 	}
 }
 
+/* Where its connections go: it waits in the line there, unless it is first. */
+static void
+tell_remote(const struct asking *a)
+{
+	const struct remote_scope *at = remote_queue_waits(a->asked.q);
+	enum scope_kind kind = at->kind == REMOTE_MX ? SCOPE_MX : SCOPE_REMOTE;
+	char text[NET_ADDR_TEXT];
+	const struct why w = { .kind = WHY_LIMIT,
+		.scope = kind,
+		.name = at->kind == REMOTE_MX ? at->host :
+						net_addr_text(&at->addr, text),
+		.limit = LIMIT_CONNS,
+		.used = at->conns.used,
+		.max = at->conns.max,
+		.directive = scopes[kind].directives[LIMIT_CONNS],
+		.until_us = INT64_MAX,
+		.text = "" };
+
+	a->fn(a->ctx, &w);
+}
+
 /* Of a scope: as it stands now, once, whichever table asked. */
 static void
 tell_limit(struct asking *a, const struct check_no *no)
@@ -361,6 +382,10 @@ tell_no(struct asking *a, const struct check_no *no)
 
 	if (c->why == WHY_LIMIT && no->scope != NULL) {
 		tell_limit(a, no);
+		return;
+	}
+	if (c->why == WHY_LIMIT && c->kind == LIMIT_CONNS) {
+		tell_remote(a);
 		return;
 	}
 	if (a->told[AT_NONE] & 1U << c->why)
