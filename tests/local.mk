@@ -67,6 +67,7 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_lease \
+	tests/unit/test_lease_load \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
@@ -95,6 +96,7 @@ check_PROGRAMS += \
 	tests/unit/test_rates \
 	tests/unit/test_record \
 	tests/unit/test_redis \
+	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
 	tests/unit/test_sched_fair \
@@ -149,6 +151,9 @@ tests_unit_test_acct_row_SOURCES = \
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
 
+tests_unit_test_remote_SOURCES = \
+	%D%/unit/test_remote.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
@@ -490,6 +495,7 @@ EXTRA_DIST += \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
+	%D%/scenario/conns-idle-long.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
@@ -529,6 +535,12 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/remote-idle.scn \
+	%D%/scenario/remote-ip.scn \
+	%D%/scenario/remote-mx.scn \
+	%D%/scenario/remote-next-host.scn \
+	%D%/scenario/remote-reload.scn \
+	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-short-period.scn \
@@ -603,6 +615,7 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_receiver.py \
+	%D%/system/test_remote_limits.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \

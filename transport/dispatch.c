@@ -14,47 +14,13 @@
 #include "mail/waybill.h"
 #include "transport/arrival.h"
 #include "transport/courier.h"
+#include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
-#include "transport/lessor.h"
-#include "transport/moves.h"
 #include "transport/queue_record.h"
-#include "transport/readers.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
 #include "vmta/sched_lease.h"
-
-/* The dispatcher's half of a connection; the courier is the worker's. */
-struct link {
-	LIST_ENTRY(link) entry;
-	struct dispatch *dispatch;
-	struct sched_conn *conn;
-	struct courier *courier;
-	bool granted; /* a grant is out; its results will come */
-	bool gone;    /* closed, but the results of a grant are missing */
-	struct outcome *why; /* with gone: what the queue is to be told */
-};
-
-struct dispatch {
-	struct worker *worker;
-	struct sched *sched;
-	struct snapshot *conf; /* in force */
-	struct store *store;
-	struct worker_env *const *envs;
-	size_t env_count, turn;
-	struct tls_client *tls;
-	struct event *timer;
-	struct lessor *lessor;
-	struct sweep *sweep; /* outcomes decided here */
-	struct readers readers;
-	LIST_HEAD(, link) links;
-	struct moves moves; /* messages whose old place is in use */
-	struct region *rg;  /* of one call */
-	bool full;
-	bool draining;      /* from then on nothing is started */
-	worker_fn *drained; /* to be told when all has ended, once */
-	void *drained_arg;
-};
 
 /* ---- the scheduler's owner ----------------------------------------------- */
 
@@ -72,7 +38,8 @@ on_open(void *ctx, struct sched_conn *c)
 		.queue_conf = sched_queue_conf(q),
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
-		.source = sched_conn_source(c) };
+		.source = sched_conn_source(c),
+		.timed = sched_conn_is_timed(c) };
 
 	l->dispatch = d;
 	l->conn = c;
@@ -153,6 +120,14 @@ dispatch_end_flush(struct dispatch *d)
 {
 	CHECK(worker_is_self(d->worker));
 	(void)sweep_flush(d->sweep);
+}
+
+void
+dispatch_keep_lease(struct dispatch *d, struct slice key,
+    const struct lease_record *rec)
+{
+	CHECK(worker_is_self(d->worker));
+	lessor_put(d->lessor, key, rec, 0);
 }
 
 static void
@@ -574,6 +549,7 @@ on_reload(struct post *p)
 	struct order *o = post_owner(p, struct order, post);
 
 	sched_reload(o->dispatch->sched, o->conf, clock_us());
+	dispatch_locate_all(o->dispatch, o->conf);
 	snapshot_unref(&o->dispatch->conf);
 	o->dispatch->conf = o->conf;
 	free(o);

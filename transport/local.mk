@@ -29,6 +29,8 @@ libtransport_a_SOURCES = \
 	%D%/courier.c %D%/courier.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
+	%D%/dispatch_address.c \
+	%D%/dispatch_priv.h \
 	%D%/disposition.c %D%/disposition.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \

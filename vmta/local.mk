@@ -41,6 +41,7 @@ libvmta_a_SOURCES = \
 	%D%/pressure.c %D%/pressure.h \
 	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
+	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
@@ -51,6 +52,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_origin.c \
 	%D%/sched_priv.h \
+	%D%/sched_remote.c \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
 	%D%/sched_source.c \

@@ -81,6 +81,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 
 	*qp = NULL;
 	lane_leave(s, q);
+	remote_forget(s, q);
 	sources_drop(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
@@ -194,6 +195,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	lane_table_init(s);
 	payers_init(s);
 	shared_init(&s->process, s, LEVEL_PROCESS);
+	remote_init(s);
 	sched_reload(s, conf, now_us);
 	return s;
 }
@@ -229,6 +231,7 @@ sched_free(struct sched **sp)
 	table_fini(&s->queues);
 	qconf_set_fini(&s->confs);
 	domain_set_fini(&s->domains);
+	remotes_fini(&s->remotes);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
@@ -253,6 +256,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 		for (; l != NULL; l = l->next)
 			vmta_configure(s, OF(sched_vmta, link, l), now_us);
 	}
+	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
 	payers_configure(s, now_us);
@@ -416,6 +420,7 @@ sched_run(struct sched *s, int64_t now_us)
 		fire(s, now_us);
 		serve_dirty(s, now_us);
 		conns_open(s, now_us);
+		remotes_settle(&s->remotes);
 	} while (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us);
 	leases_ask(s, now_us);
 	if (s->stale != NULL)

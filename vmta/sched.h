@@ -142,8 +142,10 @@ int64_t sched_run(struct sched *s, int64_t now_us);
 
 /*
  * When it was begun to connect, at the first address; a connect rate counts it
- * as now until this is said, or it is ready or closed.
+ * as now until this is said, or it is ready or closed.  Who found all addresses
+ * full without this was no connection.
  */
+bool sched_conn_is_timed(const struct sched_conn *c); /* it asks for it */
 void sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us);
 void sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
 void sched_written(struct sched *s, struct grant *g, int64_t when_us,
@@ -168,6 +170,19 @@ struct sched_result {
  */
 void sched_results(struct sched *s, struct grant **gp,
     const struct sched_result *results, int64_t now_us);
+
+/*
+ * May a connection that is being opened go to this address of this host?  It
+ * is asked before each address it tries, if mx-connection-limit or
+ * ip-connection-limit may concern it.  False: there are enough.  When that is
+ * so everywhere, sched_closed(): its queue waits until a slot gets free
+ * there, and it has not failed.
+ */
+bool sched_address(struct sched *s, struct sched_conn *c, const char *host,
+    const struct net_addr *peer);
+/* It is there already, since before there was such a limit. */
+void sched_located(struct sched *s, struct sched_conn *c, const char *host,
+    const struct net_addr *peer);
 
 /* The connection is gone; all its grants must have ended. */
 void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);

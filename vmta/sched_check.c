@@ -86,6 +86,31 @@ no_source(const struct asked *a, const struct check *c, struct check_no *no)
 	return no->until_us > a->now_us;
 }
 
+/* Connections were refused there, and no slot is kept for the next one. */
+static bool
+is_full(const struct sched_queue *q, enum remote_kind kind)
+{
+	const struct remote_scope *s = remote_queue_waits(q);
+
+	return remote_queue_room(q) == 0 && s != NULL && s->kind == kind;
+}
+
+static bool
+full_mx(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return is_full(a->q, REMOTE_MX);
+}
+
+static bool
+full_address(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return is_full(a->q, REMOTE_IP);
+}
+
 static bool
 shared_no(const struct asked *a, const struct check *c, struct check_no *no)
 {
@@ -106,6 +131,8 @@ const struct check checks_open[CHECKS_OPEN] = {
 	{ "a connection that did nothing", AT_NONE, 0, was_useless },
 	{ "max-smtp-out", AT_QUEUE, LIMIT_CONNS, no_slot },
 	{ "source-ip-max-*", AT_NONE, 0, no_source },
+	{ "mx-connection-limit", AT_NONE, 0, full_mx },
+	{ "ip-connection-limit", AT_NONE, 0, full_address },
 	{ "max-smtp-msg-rate", AT_VMTA, LIMIT_MSG, shared_no },
 	{ "max-smtp-data-volume-rate", AT_VMTA, LIMIT_DATA, shared_no },
 	{ "max-smtp-out of the virtual MTA", AT_VMTA, LIMIT_CONNS, shared_no },

@@ -69,7 +69,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 21, CHECKS_OPEN_OWN = 10, CHECKS_GIVE = 15 };
+enum { CHECKS_OPEN = 23, CHECKS_OPEN_OWN = 12, CHECKS_GIVE = 15 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

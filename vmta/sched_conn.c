@@ -141,6 +141,8 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	want = want < room ? want : room;
 	room = rate_room(q, transactions(q), a.bytes);
 	want = want < room ? want : room;
+	room = remote_queue_room(q);
+	want = want < room ? want : room;
 	room = slots_room(&q->scope.conns);
 	return (uint32_t)(want < room ? want : room);
 }
@@ -220,6 +222,8 @@ conn_set_state(struct sched *s, struct sched_conn *c, enum conn_state state)
 	count(c, 1);
 	if (state == CONN_IDLE)
 		join_idle(c);
+	if (state == CONN_CLOSING)
+		remote_closing(&c->remote);
 	if (state == CONN_CLOSING && c->from != NULL)
 		c->from->closing++;
 }
@@ -252,7 +256,7 @@ conn_must_close(const struct sched_conn *c)
 	const struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_msg_per_conn;
 
-	if ((max > 0 && c->messages >= max) ||
+	if ((max > 0 && c->messages >= max) || remote_is_surplus(&c->remote) ||
 	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
 		return true;
@@ -319,13 +323,17 @@ owes(struct sched_queue *q, uint32_t origin, struct shared *h, int64_t now_us)
  * queue that has two more than the one that waits, for mail of the same origin.
  */
 bool
-conn_must_yield(const struct sched_conn *c, int64_t now_us)
+conn_must_yield(struct sched_conn *c, int64_t now_us)
 {
 	struct sched_queue *q = c->queue, *other;
 	bool had_turn;
 
 	had_turn = c->turn_rcpts >= TURN_RCPTS ||
 	    now_us - c->ready_us >= TURN_US;
+	other = remote_yields_to(c);
+	if (other != NULL &&
+	    (had_turn || active(&q->conns) > active(&other->conns) + 1))
+		return true;
 	for (int i = LEVELS - 1; i >= 0; i--) {
 		struct shared *h = c->in[i].shared;
 
@@ -372,6 +380,28 @@ settle_connect(struct sched *s, struct sched_conn *c, int64_t when_us)
 		scope_changed(s, c->connect[i]);
 		c->connect[i] = NULL;
 	}
+}
+
+/* It found every address full, and has called none. */
+static void
+return_connect(struct sched *s, struct sched_conn *c)
+{
+	for (int i = 0; i < CONNECT_SCOPES; i++) {
+		if (c->connect[i] == NULL)
+			continue;
+		scope_return(c->connect[i], LIMIT_CONNECT, 1);
+		scope_changed(s, c->connect[i]);
+		c->connect[i] = NULL;
+	}
+}
+
+bool
+sched_conn_is_timed(const struct sched_conn *c)
+{
+	for (int i = 0; i < CONNECT_SCOPES; i++)
+		if (c->connect[i] != NULL)
+			return true;
+	return false;
 }
 
 void
@@ -421,6 +451,7 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	count(c, 1);
 	TAILQ_INSERT_TAIL(&q->all_conns, c, of_queue);
 	join_fresh(c);
+	remote_conn_opened(s, c);
 	q->progress_us = now_us;
 	c->origin = lane_origin(q);
 	lane_charge(q->lane, c->origin, 1);
@@ -548,14 +579,17 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
-	if (c->state != CONN_CLOSING && !c->useful)
+	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused)
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	if (c->state == CONN_OPENING)
 		leave_fresh(c);
 	count(c, -1);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
-	settle_connect(s, c, now_us);
+	if (c->remote.refused)
+		return_connect(s, c);
+	else
+		settle_connect(s, c, now_us);
 	source_return(s, c);
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = c->in[i].shared;
@@ -565,6 +599,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 		slots_return(&h->scope.conns);
 		shared_changed(h);
 	}
+	remote_conn_closed(s, c);
 	conn_free(&c);
 	sched_dirty(s, q);
 }

@@ -162,6 +162,12 @@ lane_origin(struct sched_queue *q)
 	return g == NULL ? 0 : g->entry->origin;
 }
 
+struct line_key
+lane_key_of(struct sched_queue *q)
+{
+	return key_of_origin(q->lane, lane_origin(q));
+}
+
 struct lane *
 line_lane(struct line *open)
 {

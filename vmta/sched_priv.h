@@ -9,6 +9,7 @@
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_serve.c  a queue is looked at: grants, waiting; results
+ *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_facts.c  what others ask about
  *	sched_walk.c   going through all queues, a slice at a time
@@ -35,6 +36,7 @@
 #include "lib/check.h"
 #include "vmta/line.h"
 #include "vmta/pause.h"
+#include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
 #include "vmta/sched_walk.h"
@@ -114,6 +116,7 @@ struct sched_conn {
 	uint64_t id;
 	enum conn_state state;
 	bool useful; /* has carried something */
+	struct remote_conn remote;
 	bool parked; /* idle, in the list of its source */
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
@@ -199,6 +202,7 @@ struct sched {
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
 	struct pause_list pauses;
+	struct remotes remotes;
 	struct heap timers;
 
 	struct leases leases;
@@ -282,6 +286,8 @@ void lane_table_init(struct sched *s);
 /* Its lane from now on; leaves the one it was in. */
 void lane_enter(struct sched *s, struct sched_queue *q, int64_t now_us);
 void lane_leave(struct sched *s, struct sched_queue *q);
+/* Of the queue's next mail, for lines of others. */
+struct line_key lane_key_of(struct sched_queue *q);
 void lane_wants_open(struct sched_queue *q, int64_t now_us);
 void lane_wants_no_open(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
@@ -360,7 +366,7 @@ void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
 bool conn_must_close(const struct sched_conn *c);
 /* Others wait for its slot and have a better right to it. */
-bool conn_must_yield(const struct sched_conn *c, int64_t now_us);
+bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */
 int64_t conn_reclaim_at(const struct sched_conn *c);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
@@ -371,6 +377,18 @@ void scope_changed(struct sched *s, struct scope *c);
 void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us,
     bool turn);
+
+/* sched_remote.c */
+void remote_init(struct sched *s);
+/* Connections that limits of MX hosts and remote addresses leave to it. */
+uint32_t remote_queue_room(const struct sched_queue *q);
+/* Where it waits for one, or NULL. */
+const struct remote_scope *remote_queue_waits(const struct sched_queue *q);
+/* The queue that waits where the connection is, if another one does. */
+struct sched_queue *remote_yields_to(struct sched_conn *c);
+void remote_conn_opened(struct sched *s, struct sched_conn *c);
+void remote_conn_closed(struct sched *s, struct sched_conn *c);
+void remote_forget(struct sched *s, struct sched_queue *q);
 
 /* sched_lease.c */
 void leases_init(struct sched *s);

@@ -342,8 +342,10 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	if (c->state == CONN_CLOSING)
 		return; /* the two crossed */
 	CHECK(c->state == CONN_OPENING || c->state == CONN_BUSY);
-	if (c->state == CONN_OPENING)
+	if (c->state == CONN_OPENING) {
 		conn_is_set_up(s, c, now_us);
+		remote_connected(&s->remotes, &c->remote);
+	}
 	conn_set_state(s, c, CONN_IDLE);
 	conn_welcome(q);
 	c->idle_us = now_us;
@@ -355,8 +357,10 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 			shared_changed(c->in[i].shared);
 	keep = q->ready + q->aside > 0 ? keep_us(q) :
 					 q->conf->conf.idle_timeout_us;
-	timer_set(&s->timers, &c->timer,
-	    keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep);
+	keep = keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep;
+	if (remote_yields_to(c) != NULL && conn_reclaim_at(c) < keep)
+		keep = conn_reclaim_at(c);
+	timer_set(&s->timers, &c->timer, keep);
 }
 
 /* ---- the end of a grant -------------------------------------------------- */

@@ -39,6 +39,8 @@ struct conn_count {
 	uint32_t in[CONN_STATES];
 };
 
+struct queue_remote;
+
 struct sched_queue {
 	struct table_link link;
 	TAILQ_ENTRY(sched_queue) all;
@@ -66,6 +68,7 @@ struct sched_queue {
 	struct queue_sources *sources; /* NULL: none has limits of its own */
 	struct waiter open_wait;       /* for a connection, in its lane */
 	struct waiter give_wait;       /* for a token, in its lane */
+	struct queue_remote *remote;   /* vmta/sched_remote.c; or NULL */
 
 	/* Connections. */
 	struct conn_count conns;

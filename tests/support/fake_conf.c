@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/fake_conf.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/check.h"
+#include "lib/conf_limits.h"
 #include "lib/glob.h"
 #include "lib/mem.h"
 #include "lib/ref.h"
 
 enum { SETTINGS_MAX = 200, NAME_CAP = 64, VMTAS_MAX = 32, SOURCES_MAX = 8 };
+enum { REMOTE_MAX = 8 };
 enum { BLOCKS_MAX = 8, MEMBERS_MAX = 16, LISTS_MAX = 32, LIST_MAX = 8 };
 
 struct setting { /* of a domain, or of "*" */
@@ -52,6 +55,9 @@ struct snapshot {
 	struct setting settings[SETTINGS_MAX];
 	struct fake_vmta vmtas[VMTAS_MAX]; /* the first is {default} */
 	struct blocks blocks[BLOCK_KINDS];
+	struct conf_cidr_count ips[REMOTE_MAX];
+	struct conf_domain_count mxs[REMOTE_MAX];
+	char mx_names[REMOTE_MAX][NAME_CAP];
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -330,6 +336,10 @@ find_vmta(const struct snapshot *s, const char *name)
 static void
 link_up(struct snapshot *s)
 {
+	s->global.ip_limits.v = s->ips;
+	s->global.mx_limits.v = s->mxs;
+	for (size_t i = 0; i < s->global.mx_limits.n; i++)
+		s->mxs[i].pattern = s->mx_names[i];
 	for (size_t i = 0; i < s->vmta_count; i++) {
 		struct fake_vmta *f = &s->vmtas[i];
 
@@ -530,6 +540,37 @@ block_with(const struct snapshot *s, enum block_kind kind, const char *member)
 	return NULL;
 }
 
+/* "mx-connection-limit GLOB N", "ip-connection-limit CIDR N"; again: changed. */
+static int
+set_remote(struct snapshot *s, const char *kind, const char *of, uint32_t max,
+    struct err *e)
+{
+	struct conf_cidr_counts *ips = &s->global.ip_limits;
+	struct conf_domain_counts *mxs = &s->global.mx_limits;
+	struct net_prefix prefix;
+	size_t i = 0;
+
+	if (kind[0] == 'i') {
+		if (net_prefix_parse(slice_of(of), &prefix, e) == -1)
+			return -1;
+		while (i < ips->n &&
+		    memcmp(&s->ips[i].prefix, &prefix, sizeof(prefix)) != 0)
+			i++;
+		CHECK(i < REMOTE_MAX);
+		s->ips[i] = (struct conf_cidr_count){ prefix, max };
+		ips->n = i == ips->n ? i + 1 : ips->n;
+	} else {
+		while (i < mxs->n && strcmp(s->mx_names[i], of) != 0)
+			i++;
+		CHECK(i < REMOTE_MAX);
+		(void)snprintf(s->mx_names[i], NAME_CAP, "%s", of);
+		s->mxs[i].max = max;
+		mxs->n = i == mxs->n ? i + 1 : mxs->n;
+	}
+	link_up(s);
+	return 0;
+}
+
 static int
 set_in(struct snapshot *s, const char *kind, const char *of, char *setting,
     struct err *e)
@@ -554,6 +595,7 @@ int
 fake_conf_line(struct snapshot *s, const char *line, struct err *e)
 {
 	char kind[NAME_CAP], of[NAME_CAP], body[512], *one, *rest = body;
+	uint32_t max;
 
 	if (sscanf(line, "%63s %63s { %511[^}] }", kind, of, body) == 3) {
 		while ((one = strsep(&rest, ";")) != NULL)
@@ -561,6 +603,9 @@ fake_conf_line(struct snapshot *s, const char *line, struct err *e)
 				return -1;
 		return 0;
 	}
+	if (sscanf(line, "%63s %63s %" SCNu32, kind, of, &max) == 3 &&
+	    strstr(kind, "-connection-limit") != NULL)
+		return set_remote(s, kind, of, max, e);
 	if (sscanf(line, "%63s %63s", kind, of) != 2)
 		return err_set(e, "\"%s\" is no configuration", line);
 	return fake_conf_global(s, kind, of, e);
@@ -620,6 +665,23 @@ snapshot_queue_conf(const struct snapshot *s, const char *domain,
 			CHECK(set(out, queue_fields, COUNT(queue_fields),
 				  t->name, t->value, &e) == 0);
 	}
+}
+
+uint32_t
+snapshot_mx_limit(const struct snapshot *s, const char *host)
+{
+	for (size_t i = 0; i < s->global.mx_limits.n; i++)
+		if (glob_match(s->mxs[i].pattern, host))
+			return s->mxs[i].max;
+	return 0;
+}
+
+uint32_t
+snapshot_ip_limit(const struct snapshot *s, const struct net_addr *a)
+{
+	size_t i = conf_cidr_counts_find(&s->global.ip_limits, a);
+
+	return i == SIZE_MAX ? 0 : s->ips[i].max;
 }
 
 const struct pool *

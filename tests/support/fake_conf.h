@@ -30,7 +30,8 @@ void fake_conf_drop_vmta(struct snapshot *s, const char *vmta);
 
 /*
  * "domain NAME { A B ; C D }", "NAME VALUE", or another block: virtual-mta,
- * virtual-mta-pool, provider, job, smtp-user.
+ * virtual-mta-pool, provider, job, smtp-user; or a limit of remote hosts as in
+ * set_remote().
  */
 int fake_conf_line(struct snapshot *s, const char *line, struct err *e);
 
