@@ -72,6 +72,7 @@ check_PROGRAMS += \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
 	tests/unit/test_lint \
+	tests/unit/test_lint_random \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
