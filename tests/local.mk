@@ -541,22 +541,27 @@ EXTRA_DIST += \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
+	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-payers.scn \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
 	%D%/scenario/rate-slow.scn \
+	%D%/scenario/rate-user.scn \
 	%D%/scenario/rate-vmta.scn \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \
+	%D%/scenario/remote-many.scn \
 	%D%/scenario/remote-mx.scn \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
+	%D%/scenario/remote-total.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
