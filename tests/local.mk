@@ -71,7 +71,9 @@ check_PROGRAMS += \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
+	tests/unit/test_limits_random \
 	tests/unit/test_lint \
+	tests/unit/test_lint_random \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
@@ -180,6 +182,13 @@ tests_unit_test_sched_SOURCES = \
 tests_unit_test_judge_SOURCES = \
 	%D%/unit/test_judge.c \
 	%D%/support/judge.c %D%/support/judge.h
+
+tests_unit_test_limits_random_SOURCES = \
+	%D%/unit/test_limits_random.c \
+	%D%/support/judge.c %D%/support/judge.h \
+	%D%/support/limit_world.c %D%/support/limit_world.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
@@ -491,6 +500,10 @@ EXTRA_DIST += \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
+	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-rate-in-turn.scn \
+	%D%/scenario/bug-5-rate-of-many.scn \
+	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \

@@ -307,6 +307,9 @@ lane_opened(struct lane *l)
 {
 	struct shared *from = l->from;
 
+	/* Other lanes of its virtual MTA wait as well. */
+	if (line_of(&l->open_wait) != NULL)
+		line_rejoin(&l->open_wait);
 	if (from == NULL)
 		return;
 	CHECK(from->passing > 0);

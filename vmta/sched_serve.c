@@ -152,6 +152,8 @@ grant(struct sched *s, struct sched_conn *c, const struct asked *a)
 	c->origin = origin;
 	c->messages++;
 	c->turn_rcpts += r->pub.count;
+	q->by16 = q->by16 == 0 ? 16 * r->pub.count :
+				 (7 * q->by16 + 16 * r->pub.count) / 8;
 	q->progress_us = a->now_us;
 	conn_set_state(s, c, CONN_BUSY);
 	priority_busy(c);

@@ -59,6 +59,7 @@ struct sched_queue {
 	struct group *last_added; /* or NULL */
 	LIST_HEAD(, group) warm;
 	uint32_t ready_groups;
+	uint32_t by16; /* moving average: sixteenths of a recipient a grant */
 	uint64_t rcpts, ready, granted; /* backlog.sums changes as these do */
 	uint64_t aside; /* wait, and their origins are set aside: not ready */
 	uint64_t bytes;
