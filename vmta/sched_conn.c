@@ -60,14 +60,19 @@ rate_room(const struct sched_queue *q, uint64_t tx, uint64_t bytes)
 	uint32_t per = q->conf->conf.max_msg_per_conn;
 	int64_t busy = q->busy_us;
 	uint32_t used = active(&q->conns), useful;
+	double by = (double)q->ready / (double)tx;
 
 	if (!scope_has(&q->scope, LIMIT_MSG) &&
 	    !scope_has(&q->scope, LIMIT_DATA))
 		return UINT32_MAX;
-	if (per > 0)
+	if (per > 0) {
 		busy += q->setup_us / per;
-	useful = scope_useful(&q->scope, busy, (double)q->ready / (double)tx,
-	    bytes);
+		used -= used > 0; /* one more while that carries its last */
+	}
+	/* A rate splits messages: what grants were is less than what waits. */
+	if (q->by16 > 0 && (double)q->by16 / 16 < by)
+		by = (double)q->by16 / 16;
+	useful = scope_useful(&q->scope, busy, by, bytes);
 	return used < useful ? useful - used : 0;
 }
 
@@ -286,6 +291,10 @@ first_waiting(struct shared *h, struct sched_queue *own)
 		return q;
 	line_rejoin(&own->open_wait);
 	q = lane_opener(l);
+	if (q != own)
+		return q;
+	line_rejoin(&l->open_wait); /* there are other lanes, perhaps */
+	q = lane_opener(line_lane(&h->open));
 	return q == own ? NULL : q;
 }
 

@@ -200,9 +200,11 @@ shared_changed(struct shared *h)
 void
 shared_wait(struct shared *h, int64_t now_us)
 {
-	struct conn_in *fresh = TAILQ_FIRST(&h->fresh);
+	struct conn_in *fresh;
 	int64_t at = INT64_MAX;
 
+	(void)using_rates(h, now_us); /* those that are stale have gone */
+	fresh = TAILQ_FIRST(&h->fresh);
 	if (h->give.n > 0)
 		at = shared_next(h,
 		    queue_bytes(lane_giver(give_lane(&h->give))), now_us);
@@ -236,11 +238,15 @@ give(struct shared *h, int64_t now_us)
 {
 	/* At most once each: who needs more joins at the end. */
 	for (uint32_t n = h->give_n; n > 0 && h->give.n > 0; n--) {
-		struct sched_queue *q = lane_giver(give_lane(&h->give));
+		struct lane *l = give_lane(&h->give);
+		struct sched_queue *q = lane_giver(l);
 
 		if (shared_next(h, queue_bytes(q), now_us) > now_us)
 			break;
 		lane_wants_no_token(q);
+		/* Other lanes of its virtual MTA wait as well. */
+		if (line_of(&l->give_wait) == &h->give)
+			line_rejoin(&l->give_wait);
 		sched_serve(h->sched, q, now_us, true);
 	}
 }

@@ -101,8 +101,8 @@ tell(struct sim_conn *c, enum sim_seen_what what, uint64_t n)
 {
 	struct sim *sim = c->sim;
 	struct sim_seen seen = { .what = what,
-		.at_us = sim->now_us,
-		.since_us = sim->now_us,
+		.at_us = sim->now_us - sim->disk.stepped_us,
+		.since_us = sim->now_us - sim->disk.stepped_us,
 		.domain = c->count->domain,
 		.vmta = c->count->vmta,
 		.source = &sched_conn_source(c->sched)->addr,
@@ -115,7 +115,7 @@ tell(struct sim_conn *c, enum sim_seen_what what, uint64_t n)
 
 		seen.job = m->job;
 		seen.user = m->user;
-		seen.since_us = c->granted_us;
+		seen.since_us = c->granted_us - sim->disk.stepped_us;
 	}
 	sim->watch(sim->watcher, &seen);
 }
@@ -626,6 +626,13 @@ cut(struct sim *sim)
 }
 
 void
+sim_step_clock(struct sim *sim, int64_t by_us, bool boots)
+{
+	sim->step_us += by_us;
+	sim->disk.boots = (unsigned char)(sim->disk.boots + boots);
+}
+
+void
 sim_restart(struct sim *sim, bool crash)
 {
 	struct kept_list list = { .sim = sim };
@@ -633,12 +640,18 @@ sim_restart(struct sim *sim, bool crash)
 	sched_hold(sim->sched, true, sim->now_us);
 	for (int i = 0; !crash && i < 36000 && some_grant(sim); i++)
 		sim_run(sim, US_PER_S / 10);
+	if (crash)
+		sim_disk_cut(&sim->disk, sim_random(sim, 4));
 	cut(sim);
 	keep_all(&list);
 	if (!crash)
 		sched_leases_end(sim->sched, sim->now_us);
-	sim_disk_cut(&sim->disk, crash ? sim_random(sim, 4) : SIZE_MAX);
+	/* What a crashed one would still have said it never did. */
+	sim_disk_cut(&sim->disk, crash ? 0 : SIZE_MAX);
 	sched_free(&sim->sched);
+	sim->now_us += sim->step_us;
+	sim->disk.stepped_us += sim->step_us;
+	sim->step_us = 0;
 	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
 	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;
