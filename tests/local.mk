@@ -534,13 +534,16 @@ EXTRA_DIST += \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
+	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-payers.scn \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
 	%D%/scenario/rate-slow.scn \
+	%D%/scenario/rate-user.scn \
 	%D%/scenario/rate-vmta.scn \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \

@@ -148,6 +148,12 @@ key_of_origin(const struct lane *l, uint32_t origin)
 	return k;
 }
 
+struct line_key
+lane_key(const struct lane *l, uint32_t origin)
+{
+	return key_of_origin(l, origin);
+}
+
 uint32_t
 lane_origin(struct sched_queue *q)
 {

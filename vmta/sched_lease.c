@@ -66,9 +66,13 @@ name_limit(struct buf *out, const struct scope *c, unsigned kind)
 		    c->kind == SCOPE_POOL ? "pool" : "provider",
 		    limit_names[kind], n->name);
 		break;
-	case SCOPE_PROCESS:
 	case SCOPE_JOB:
 	case SCOPE_USER:
+		buf_printf(out, "%s %s %s",
+		    c->kind == SCOPE_JOB ? "job" : "user", limit_names[kind],
+		    payer_name(c));
+		break;
+	case SCOPE_PROCESS:
 	case SCOPE_MX:
 	case SCOPE_REMOTE:
 		CHECK_NEVER("a scope with rates");

@@ -197,7 +197,7 @@ struct sched {
 	struct backlog backlog;
 	struct domain_set domains;
 	struct qconf_set confs;
-	struct table queues, vmtas, pools, providers, lanes;
+	struct table queues, vmtas, pools, providers, lanes, payers;
 	struct queue_list all, dirty;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
@@ -236,8 +236,26 @@ bool sched_is_paused(const struct sched *s, struct sched_queue *q);
 void sched_average(uint32_t *avg, int64_t sample_us);
 
 /* sched_origin.c */
-/* With the weight of the configuration that counts now. */
+/* As the configuration is now. */
 struct origin *sched_origin(const struct sched *s, uint32_t number);
+/* What its mail counts in: the job and the user; NULL: has no rate. */
+enum { ORIGIN_PAYERS = 2 };
+void origin_payers(struct sched *s, uint32_t number, int64_t now_us,
+    struct scope *out[ORIGIN_PAYERS]);
+/* The one of these without a token now, or so soon; or NULL. */
+struct scope *origin_blocked(struct sched *s, uint32_t number, int64_t soon_us,
+    int64_t now_us);
+/* Sets mail aside until what is first in the queue may go, or nothing is. */
+void origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
+    int64_t now_us);
+void payers_init(struct sched *s);
+void payers_free_all(struct sched *s);
+void payers_configure(struct sched *s, int64_t now_us); /* after a reload */
+void payer_run(struct timer *t, int64_t now_us);
+void payer_changed(struct scope *c); /* its rate */
+/* So many recipients of an origin were served. */
+void payer_charge(struct scope *c, uint32_t origin, struct lane *l, uint32_t n);
+const char *payer_name(const struct scope *c);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);
@@ -291,6 +309,8 @@ struct sched_queue *lane_opener(struct lane *l);
 struct sched_queue *lane_giver(struct lane *l);
 /* For whom a queue waits in its lane: the origin whose turn it is there. */
 uint32_t lane_origin(struct sched_queue *q);
+/* Of mail of an origin that waits outside of the lane. */
+struct line_key lane_key(const struct lane *l, uint32_t origin);
 /* What mail of an origin has had more than who is first at h; or 0. */
 uint32_t lane_debt(const struct sched_queue *q, uint32_t origin,
     struct shared *h);

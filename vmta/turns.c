@@ -445,6 +445,14 @@ turns_set_aside(struct turns *t, const struct group *g, struct turns_sum *sum_r)
 }
 
 struct turns *
+turns_aside(struct waiter *w)
+{
+	return ((struct turns_flow *)(void *)((char *)w -
+		    offsetof(struct turns_flow, aside_wait)))
+	    ->turns;
+}
+
+struct turns *
 turns_bring_back(struct waiter *w, struct turns_sum *sum_r)
 {
 	struct turns_flow *f = (void *)((char *)w -

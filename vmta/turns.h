@@ -79,6 +79,7 @@ struct waiter *turns_set_aside(struct turns *t, const struct group *g,
     struct turns_sum *sum_r);
 /* It takes turns again; returns whose it is. */
 struct turns *turns_bring_back(struct waiter *w, struct turns_sum *sum_r);
+struct turns *turns_aside(struct waiter *w); /* whose it is */
 
 /*
  * Goes through the heaps of groups: from the end of each to its top, so that

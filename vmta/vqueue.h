@@ -132,6 +132,8 @@ struct group *vqueue_first(struct sched_queue *q);
  */
 struct waiter *vqueue_set_aside(struct sched_queue *q, const struct group *g);
 struct sched_queue *vqueue_bring_back(struct waiter *w);
+/* Whose it is. */
+struct sched_queue *vqueue_aside_queue(struct waiter *w);
 
 /* Grants up to max recipients of g, in order; returns how many. */
 uint32_t vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
