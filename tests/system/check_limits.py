@@ -19,8 +19,9 @@ table LIMITS; besides ip-connection-limit, and mx-connection-limit for addresses
 whose MX name --name says.  A recipient counts at the kernel's time stamp of
 its RCPT, a connection from accept to close, bytes when the message has come.
 A virtual MTA is known by its source addresses, a queue by the domains of the
-recipients seen on a connection, a job by the header X-Job (receiver.py logs
-those of log_headers).  One message larger than a whole allowance may go alone.
+recipients seen on a connection, a job by the header X-Test-Job (receiver.py
+logs those of log_headers).  One message larger than a whole allowance may go
+alone.
 
 A window is half open: N in [t, t + period).  --slack-ms shortens it, for
 the wire's jitter: without it two RCPTs whose time stamps differ by a
@@ -43,6 +44,7 @@ UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600,
 DEFAULT_MAX_SMTP_OUT = 20
 DEFAULT_TOTAL_OUT = 1200
 DEFAULT_VMTA = "{default}"
+JOB_HEADER = "X-Test-Job"
 REPEATED = ("ip-connection-limit", "mx-connection-limit")
 
 
@@ -287,7 +289,7 @@ class History:
 
     def message(self, e, c):
         c.messages += 1
-        job = e.get("headers", {}).get("X-Job")
+        job = e.get("headers", {}).get(JOB_HEADER)
         if job is not None:
             self.jobs[job] += [t for t, _ in c.rcpts]
         if c.rcpts and e.get("code", 250) < 300:

@@ -85,7 +85,7 @@ def close(n, t):
 
 def message(n, t, size=0, job=None):
     return {"ev": "message", "id": n, "t": t, "size": size,
-            "headers": {"X-Job": job} if job else {}}
+            "headers": {"X-Test-Job": job} if job else {}}
 
 
 def whole(n, t, domain, peer="127.0.0.10", size=0, job=None):
