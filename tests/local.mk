@@ -551,9 +551,11 @@ EXTRA_DIST += \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \
+	%D%/scenario/remote-many.scn \
 	%D%/scenario/remote-mx.scn \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
+	%D%/scenario/remote-total.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
