@@ -534,6 +534,8 @@ EXTRA_DIST += \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
+	%D%/scenario/priority-slots.scn \
+	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
