@@ -8,6 +8,7 @@
  *	sched_vmta.c   virtual MTAs
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
+ *	sched_priority.c who gives way to whom
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
@@ -60,7 +61,9 @@ struct conn_in {
 	struct shared *shared;      /* NULL: there is none at this level */
 	TAILQ_ENTRY(conn_in) idle;  /* while CONN_IDLE: longest first */
 	TAILQ_ENTRY(conn_in) fresh; /* while is_fresh */
-	bool is_fresh; /* being set up, and not for suspiciously long */
+	bool is_fresh;      /* being set up, and not for suspiciously long */
+	uint8_t priority;   /* while sched_conn.cuttable */
+	uint32_t cut_index; /* likewise */
 };
 
 TAILQ_HEAD(conn_in_list, conn_in);
@@ -76,6 +79,8 @@ struct shared {
 	struct conn_in_list idle, fresh;
 	uint32_t fresh_n;
 	uint32_t setup_us, busy_us, bytes; /* moving averages */
+	struct heap cut;  /* busy ones that may be interrupted, by priority */
+	uint32_t cutting; /* interrupted, and busy still */
 	int64_t yield_us; /* until then no other connection yields for a debt */
 	struct timer timer;
 };
@@ -117,7 +122,9 @@ struct sched_conn {
 	enum conn_state state;
 	bool useful; /* has carried something */
 	struct remote_conn remote;
-	bool parked; /* idle, in the list of its source */
+	bool parked;   /* idle, in the list of its source */
+	bool cuttable; /* busy, and may be interrupted */
+	bool cut;      /* was */
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
 	uint32_t origin;     /* of the last of them */
@@ -339,6 +346,17 @@ void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
+/* sched_priority.c */
+enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };
+/* Has the connection to give way to the queues of a lane, or not at all? */
+enum priority_order priority_order(const struct sched_conn *c,
+    const struct lane *other);
+void priority_busy(struct sched_conn *c); /* its grant begins, and ends */
+void priority_done(struct sched_conn *c);
+/* Interrupts who is in the way of more important ones that wait there. */
+void priority_cut(struct shared *h);
+bool priority_must_cut(struct shared *h);
+
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
 void vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us);
@@ -369,6 +387,7 @@ bool conn_must_close(const struct sched_conn *c);
 bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */
 int64_t conn_reclaim_at(const struct sched_conn *c);
+int64_t shared_reclaim_at(struct shared *h);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 
 /* sched_serve.c */

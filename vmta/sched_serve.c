@@ -156,6 +156,7 @@ grant(struct sched *s, struct sched_conn *c, const struct asked *a)
 				 (7 * q->by16 + 16 * r->pub.count) / 8;
 	q->progress_us = a->now_us;
 	conn_set_state(s, c, CONN_BUSY);
+	priority_busy(c);
 	SCHED_TELL(s, grant, c, &r->pub);
 }
 
@@ -250,7 +251,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
 		/* One that waited for its token uses it before it yields. */
-		if (conn_must_close(c) ||
+		if (c->cut || conn_must_close(c) ||
 		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
 			conn_close(s, c);
 			continue;
@@ -512,6 +513,7 @@ sched_results(struct sched *s, struct grant **gp,
 	*gp = NULL;
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
 	CHECK(c->state == CONN_BUSY);
+	priority_done(c);
 	settle_rcpts(r, results, now_us);
 	settle_bytes(r, results, now_us);
 	if (r->reading) {

@@ -41,6 +41,7 @@ shared_fini(struct shared *h)
 {
 	CHECK(h->open.n == 0 && h->give.n == 0 && h->passing == 0);
 	timer_set(&h->sched->timers, &h->timer, INT64_MAX);
+	heap_fini(&h->cut);
 	scope_fini(&h->scope);
 }
 
@@ -181,7 +182,7 @@ reclaim_at(struct shared *h)
 	if (h->open_n <= h->conns.in[CONN_CLOSING] ||
 	    slots_room(&h->scope.conns) > 0)
 		return INT64_MAX;
-	return conn_reclaim_at(shared_idle(h));
+	return shared_reclaim_at(h);
 }
 
 static int64_t
@@ -219,6 +220,8 @@ shared_wait(struct shared *h, int64_t now_us)
 				at = earlier(at, stale_at(h, fresh));
 		}
 	}
+	if (priority_must_cut(h))
+		at = now_us;
 	timer_set(&h->sched->timers, &h->timer, at);
 }
 
@@ -259,6 +262,7 @@ shared_run(struct shared *h, int64_t now_us)
 		return;
 	while (shared_is_full(h, 0, now_us) && reclaim_at(h) <= now_us)
 		conn_take_back(h->sched, shared_idle(h));
+	priority_cut(h);
 	give(h, now_us);
 	let_through(h, now_us);
 	shared_wait(h, now_us);

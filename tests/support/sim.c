@@ -24,6 +24,7 @@ enum event_kind {
 	EV_WRITTEN,
 	EV_TOLD,
 	EV_REPLY,
+	EV_INTERRUPTED,
 	EV_CLOSED
 };
 
@@ -224,10 +225,30 @@ on_lease(void *ctx, struct slice key, const struct lease_record *rec,
 	sim_disk_put(&sim->disk, key, rec, ticket, sim->now_us);
 }
 
+/* Who does not have the message yet is not tried any more. */
+static void
+on_interrupt(void *ctx, struct sched_conn *sc)
+{
+	struct sim *sim = ctx;
+	struct sim_conn *c = sched_conn_user(sc);
+
+	for (uint32_t i = sim->events.n; i-- > 0;) {
+		struct event *ev = sim->events.v[i];
+
+		if (ev->conn != c)
+			continue;
+		heap_remove(&sim->events, &event_ops, i);
+		free(ev);
+		i = sim->events.n;
+	}
+	post(c, EV_INTERRUPTED, 0);
+}
+
 static const struct sched_owner owner = {
 	.open = on_open,
 	.grant = on_grant,
 	.close = on_close,
+	.interrupt = on_interrupt,
 	.expired = on_expired,
 	.lease = on_lease,
 };
@@ -430,6 +451,21 @@ on_ask(struct sim *sim, struct sim_conn *c)
 }
 
 static void
+on_interrupted(struct sim *sim, struct sim_conn *c)
+{
+	struct sched_result *results = mem_array(c->grant->count,
+	    sizeof(*results));
+
+	for (uint32_t i = 0; i < c->grant->count; i++) {
+		results[i].fate = FATE_UNUSED;
+		results[i].written = c->written_us > 0;
+	}
+	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	free(results);
+	closed(sim, c);
+}
+
+static void
 handle(struct sim *sim, struct event *ev)
 {
 	struct sim_conn *c = ev->conn;
@@ -455,6 +491,9 @@ handle(struct sim *sim, struct event *ev)
 		break;
 	case EV_REPLY:
 		on_reply(sim, c);
+		break;
+	case EV_INTERRUPTED:
+		on_interrupted(sim, c);
 		break;
 	case EV_CLOSED:
 		closed(sim, c);
