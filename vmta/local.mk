@@ -45,6 +45,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_shared.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
+	%D%/sched_why.c %D%/sched_why.h \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
@@ -65,4 +66,6 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/why_brief.c %D%/why_brief.h \
+	%D%/why.def \
 	%D%/window.c %D%/window.h

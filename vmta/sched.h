@@ -213,6 +213,8 @@ bool sched_queue_waits(const struct sched_queue *q, int64_t now_us);
 /* Why the whole queue failed last, or "". */
 const char *sched_queue_last_error(const struct sched_queue *q);
 
+enum { SCHED_WAITS_FOR = 80 };
+
 struct sched_queue_info {
 	const char *domain, *vmta;
 	uint64_t rcpts, deferred; /* all; those that wait for their time */
@@ -220,7 +222,7 @@ struct sched_queue_info {
 	uint64_t kbytes;
 	int64_t retry_us;       /* the queue waits until then, or 0 */
 	const char *last_error; /* or "" */
-	const char *waits_for;  /* first limit that says no, or "" */
+	char waits_for[SCHED_WAITS_FOR]; /* the first reason to, or "" */
 	bool paused;
 };
 
@@ -239,6 +241,9 @@ struct sched_rcpt_info {
 	bool granted;
 	const char *domain, *vmta;
 };
+
+/* Is it in memory, that is: does any recipient of it wait or is being sent? */
+bool sched_has_message(const struct sched *s, uint64_t id);
 
 /* A reference on its message. */
 struct message *sched_rcpt_message(const struct sched_rcpt_info *info);

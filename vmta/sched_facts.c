@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmta/sched_priv.h"
+#include "vmta/why_brief.h"
 
 bool
 sched_message_moved(struct sched *s, uint64_t id, const struct message_loc *loc)
@@ -86,31 +87,17 @@ sched_queue_conf(const struct sched_queue *q)
 	return &q->conf->conf;
 }
 
-/* The first limit that keeps the mail of a queue waiting, or "". */
-static const char *
-waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
+/*
+ * The first of the reasons of `mailrace why'.  That some wait for their time is
+ * told by their number.
+ */
+static void
+keep_first(void *ctx, const struct why *w)
 {
-	if (q->rcpts > 0 && sched_is_paused(s, q))
-		return "paused";
-	if (q->ready == 0)
-		return "";
-	if (s->held)
-		return "room on the spool's disk";
-	if (retry_waits(&q->retry, now_us))
-		return "retry-after";
-	if (scope_next(&q->scope, LIMIT_MSG, now_us) > now_us)
-		return "max-msg-rate";
-	if (shared_next(&q->vmta->shared, now_us) > now_us)
-		return "max-smtp-msg-rate";
-	if (q->conns.in[CONN_OPENING] > 0)
-		return ""; /* soon */
-	if (slots_room(&q->scope.conns) == 0)
-		return "max-smtp-out";
-	if (slots_room(&q->vmta->shared.scope.conns) == 0)
-		return "max-smtp-out of the virtual MTA";
-	if (slots_room(&s->process.scope.conns) == 0)
-		return "total-max-smtp-out";
-	return "";
+	char *out = ctx;
+
+	if (out[0] == '\0' && w->kind != WHY_DEFERRED && why_holds(w))
+		why_brief(w, out);
 }
 
 static uint32_t
@@ -134,9 +121,15 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.retry_us = retry_waits(&q->retry, now_us) ? q->retry.until_us :
 							     0,
 		.last_error = sched_queue_last_error(q),
-		.waits_for = waits_for(s, q, now_us),
 		.paused = sched_is_paused(s, q),
 	};
+	sched_why_queue(s, q, now_us, keep_first, out->waits_for);
+}
+
+bool
+sched_has_message(const struct sched *s, uint64_t id)
+{
+	return backlog_find(&s->backlog, id) != NULL;
 }
 
 struct message *

@@ -214,7 +214,7 @@ struct asked {
 	const struct target *target;
 	uint64_t rcpts, deferred;
 	int64_t retry_us;
-	char waits_for[64], last_error[64];
+	char waits_for[SCHED_WAITS_FOR], last_error[64];
 	bool paused;
 };
 
