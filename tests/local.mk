@@ -91,6 +91,7 @@ check_PROGRAMS += \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
 	tests/unit/test_rates \
+	tests/unit/test_reasons \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_regex \
