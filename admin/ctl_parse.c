@@ -17,6 +17,7 @@
 enum argument {
 	ARG_NONE,
 	ARG_ACCT_FILE,   /* may be left out: all */
+	ARG_CONFIG,      /* may be left out: that of -c */
 	ARG_FILES,       /* any number; - is standard input */
 	ARG_FILE_NEEDED, /* - is standard output or input */
 	ARG_SETTINGS,    /* of what; may be left out */
@@ -75,6 +76,8 @@ argument_text(const struct command *c)
 		return "";
 	case ARG_ACCT_FILE:
 		return " [ACCT-FILE]";
+	case ARG_CONFIG:
+		return " [FILE]";
 	case ARG_FILES:
 		return " [FILE...]";
 	case ARG_SETTINGS:
@@ -371,6 +374,10 @@ check_argument(const struct command *c, int argc, char **argv,
 		    "mailrace: %s needs a queue, a message, an address or a "
 		    "name; see mailrace %s --help\n",
 		    c->words, c->words);
+		return 2;
+	}
+	if (c->argument == ARG_CONFIG && argc > 0 && argv[0][0] == '\0') {
+		(void)fprintf(stderr, "mailrace: %s needs a file\n", c->words);
 		return 2;
 	}
 	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED :

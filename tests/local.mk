@@ -66,9 +66,11 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_lease \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
+	tests/unit/test_lint \
 	tests/unit/test_line \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
@@ -94,8 +96,11 @@ check_PROGRAMS += \
 	tests/unit/test_reasons \
 	tests/unit/test_record \
 	tests/unit/test_redis \
+	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
+	tests/unit/test_sched_fair \
+	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_segment \
@@ -147,10 +152,23 @@ tests_unit_test_acct_row_SOURCES = \
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
 
+tests_unit_test_remote_SOURCES = \
+	%D%/unit/test_remote.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
+tests_unit_test_sched_fair_SOURCES = \
+	%D%/unit/test_sched_fair.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
+tests_unit_test_sched_lease_SOURCES = \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/unit/test_sched_lease.c
+
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
@@ -230,7 +248,8 @@ tests_unit_test_stats_table_SOURCES = \
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/run_scenario.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
@@ -417,6 +436,7 @@ EXTRA_DIST += \
 	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
 	%D%/crash/test_kill.py \
+	%D%/crash/test_limits.py \
 	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
 	%D%/crash/test_receivers.py \
@@ -472,15 +492,24 @@ EXTRA_DIST += \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
+	%D%/scenario/connect-provider.scn \
+	%D%/scenario/connect-queue.scn \
+	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
 	%D%/scenario/conns-per-connection.scn \
+	%D%/scenario/conns-pool.scn \
+	%D%/scenario/conns-provider.scn \
 	%D%/scenario/conns-queue.scn \
 	%D%/scenario/conns-reuse.scn \
 	%D%/scenario/conns-total-fair.scn \
 	%D%/scenario/conns-vmta.scn \
+	%D%/scenario/data-pool.scn \
+	%D%/scenario/data-provider.scn \
+	%D%/scenario/data-queue.scn \
+	%D%/scenario/data-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/order-jobs.scn \
@@ -493,6 +522,8 @@ EXTRA_DIST += \
 	%D%/scenario/pause-retry.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-pool.scn \
+	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
@@ -501,6 +532,10 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/restart-every-scope.scn \
+	%D%/scenario/restart-keeps-day.scn \
+	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-queue.scn \
@@ -509,6 +544,12 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
+	%D%/scenario/sources-connect.scn \
+	%D%/scenario/sources-conns.scn \
+	%D%/scenario/sources-data.scn \
+	%D%/scenario/sources-rate.scn \
+	%D%/scenario/share-jobs.scn \
+	%D%/scenario/share-vmta.scn \
 	%D%/scenario/sources-rotate.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
@@ -559,12 +600,14 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
+	%D%/system/test_leases.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_receiver.py \
+	%D%/system/test_remote_limits.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
@@ -579,6 +622,7 @@ EXTRA_DIST += \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \
 	%D%/unit/acct_life.h \
+	%D%/unit/arrivals.h \
 	%D%/unit/loop.h \
 	%D%/unit/spool.h \
 	%D%/unit/tmpdir.h

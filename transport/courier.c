@@ -33,8 +33,13 @@ struct courier {
 
 	struct mx_lookup *lookup;
 	const struct mx_route *route;
-	size_t next; /* of route->targets */
-	bool no_tls; /* for the address being tried */
+	size_t next;            /* of route->targets */
+	uint32_t tried;         /* addresses that were called */
+	bool no_tls;            /* for the address being tried */
+	bool asks;              /* for each address, from now on */
+	bool asking;            /* for the next one; the answer will come */
+	bool full;              /* some address was passed over */
+	struct outcome *failed; /* the last address that was called, or NULL */
 	const struct smtp_session_owner *owner;
 	struct smtp_session *session;
 	struct delivery *delivery;
@@ -50,6 +55,7 @@ struct grant_post {
 	struct post post;
 	struct courier *courier;
 	struct grant *grant;
+	bool go; /* of an answer */
 };
 
 /* ---- reports ------------------------------------------------------------- */
@@ -60,6 +66,8 @@ log_end_of_session(const struct courier *c, const struct outcome *why)
 	char id[MESSAGE_ID_TEXT], addr[NET_ADDR_TEXT];
 	struct log_line l;
 
+	if (c->full && why == NULL)
+		return; /* queues that wait for a slot try again and again */
 	if (why != NULL && why->kind == OUTCOME_LOCAL_TEMP &&
 	    why->phase < PHASE_GREETING) {
 		files_log_low(); /* there was none; queues try every second */
@@ -93,20 +101,34 @@ report_closed(struct courier *c, const struct outcome *why)
 	CHECK(!c->closed && c->session == NULL && c->delivery == NULL);
 	c->closed = true;
 	log_end_of_session(c, end);
+	/* Its queue waits for the address that was full: it has not failed. */
+	if (c->worked || (c->full && !c->was_ready))
+		end = NULL;
 	dispatch_closed(c->env->dispatch, c->link,
-	    end != NULL && !c->worked ? outcome_copy(end) : NULL);
+	    end == NULL ? NULL : outcome_copy(end));
 }
 
 /* ---- addresses ----------------------------------------------------------- */
 
-/*
- * Begins a connection to the next address of the route that can be tried.
- * False: none is left; why_r then says why the last one could not be.  A
- * source address that cannot be bound fails for all, so it ends the search,
- * and so does a lack of file descriptors.
- */
+/* May a limit of the other side's hosts be for it? */
 static bool
-try_next(struct courier *c, struct outcome *why_r, struct err *e)
+must_ask(const struct courier *c, const struct mx_target *t)
+{
+	if (strcmp(c->domain, SNAPSHOT_DSN_DOMAIN) == 0)
+		return false; /* the host MTA is our side */
+	return c->asks || snapshot_mx_limit(c->conf, t->host) > 0 ||
+	    snapshot_ip_limit(c->conf, &t->addr) > 0;
+}
+
+static void
+keep_failure(struct courier *c, const struct outcome *why)
+{
+	outcome_free(&c->failed);
+	c->failed = outcome_copy(why);
+}
+
+static enum net_fault
+call(struct courier *c, const struct mx_target *t)
 {
 	static const enum outcome_kind kinds[] = {
 		[NET_FAULT_NONE] = OUTCOME_LOST,
@@ -114,34 +136,66 @@ try_next(struct courier *c, struct outcome *why_r, struct err *e)
 		[NET_FAULT_FILES] = OUTCOME_LOCAL_TEMP,
 	};
 	struct smtp_session_params p = { .worker = c->env->worker,
+		.host = t->host,
+		.peer = t->addr,
 		.source = c->source,
 		.helo = c->helo,
 		.conf = &c->queue_conf,
 		.tls = c->tls,
 		.no_tls = c->no_tls };
+	enum net_fault fault;
+	struct err e;
 
-	while (c->next < c->route->count) {
-		const struct mx_target *t = &c->route->targets[c->next++];
+	p.fd = net_connect(&c->source, &t->addr, t->port, &fault, &e);
+	if (p.fd != -1) {
+		c->session = smtp_session_new(&p, c->owner, c);
+		return NET_FAULT_NONE;
+	}
+	keep_failure(c,
+	    &(struct outcome){ .kind = kinds[fault],
+		.phase = PHASE_CONNECT,
+		.text = e.text,
+		.mx = t->host,
+		.peer = t->addr,
+		.source = c->source,
+		.wall_us = clock_wall_us() });
+	return fault;
+}
+
+/*
+ * Goes on to the next address of the route: calls it, or asks whether it may.
+ * When none is left it ends; c->failed then says why the last one could not be
+ * reached.  A source address that cannot be bound fails for all, so it ends
+ * the search, and so does a lack of file descriptors.
+ */
+static void
+try_next(struct courier *c, bool asked)
+{
+	const struct mx_route *route = c->route;
+
+	while (c->next < route->count && c->tried < c->queue_conf.mx_attempts) {
+		const struct mx_target *t = &route->targets[c->next];
 		enum net_fault fault;
 
-		p.host = t->host;
-		p.peer = t->addr;
-		p.fd = net_connect(&c->source, &t->addr, t->port, &fault, e);
-		if (p.fd != -1) {
-			c->session = smtp_session_new(&p, c->owner, c);
-			return true;
+		if (!asked && must_ask(c, t)) {
+			c->asks = true; /* it has a slot to give back */
+			c->asking = true;
+			dispatch_address(c->env->dispatch, c->link, t->host,
+			    &t->addr);
+			return;
 		}
-		*why_r = (struct outcome){ .kind = kinds[fault],
-			.phase = PHASE_CONNECT,
-			.text = e->text,
-			.mx = t->host,
-			.peer = t->addr,
-			.source = c->source,
-			.wall_us = clock_wall_us() };
-		if (fault != NET_FAULT_NONE)
+		asked = false;
+		c->next++;
+		c->tried++;
+		fault = call(c, t);
+		if (c->session != NULL)
+			return;
+		if (fault != NET_FAULT_NONE) {
+			c->full = false; /* a slot would be of no use */
 			break;
+		}
 	}
-	return false;
+	report_closed(c, c->failed);
 }
 
 /* What a session that never got ready leaves to try. */
@@ -153,6 +207,7 @@ tries_again(struct courier *c, const struct outcome *why)
 		/* Opportunistic TLS failed: once more in clear (RFC 7435). */
 		c->no_tls = true;
 		c->next--;
+		c->tried--;
 		return true;
 	}
 	c->no_tls = false;
@@ -261,20 +316,18 @@ static void
 on_closed(void *ctx, const struct outcome *why)
 {
 	struct courier *c = ctx;
-	struct outcome next_why;
-	struct err e;
 
 	c->session = NULL;
 	unhold(c);
-	if (!c->was_ready && why != NULL && !c->closing &&
-	    tries_again(c, why)) {
-		next_why = *why;
-		if (try_next(c, &next_why, &e))
-			return;
-		report_closed(c, &next_why);
+	if (c->was_ready || why == NULL || c->closing) {
+		report_closed(c, why);
 		return;
 	}
-	report_closed(c, why);
+	keep_failure(c, why);
+	if (tries_again(c, why))
+		try_next(c, false);
+	else
+		report_closed(c, c->failed);
 }
 
 static const struct smtp_session_owner session_owner = {
@@ -289,8 +342,7 @@ static void
 on_route(void *arg, const struct mx_route *route)
 {
 	struct courier *c = arg;
-	struct outcome why = { 0 };
-	struct err e;
+	struct outcome why;
 
 	c->route = route;
 	if (c->closing) {
@@ -301,8 +353,7 @@ on_route(void *arg, const struct mx_route *route)
 		report_closed(c, &why);
 	} else {
 		CHECK(route->count > 0);
-		if (!try_next(c, &why, &e))
-			report_closed(c, &why);
+		try_next(c, false);
 	}
 }
 
@@ -442,6 +493,65 @@ courier_close(struct courier *c)
 }
 
 static void
+on_address(struct post *p)
+{
+	struct grant_post *gp = post_owner(p, struct grant_post, post);
+	struct courier *c = gp->courier;
+	bool go = gp->go;
+
+	free(gp);
+	CHECK(c->asking && !c->closed);
+	c->asking = false;
+	if (c->closing) {
+		report_closed(c, NULL);
+		return;
+	}
+	if (!go) {
+		c->full = true;
+		c->next++;
+	}
+	try_next(c, go);
+}
+
+void
+courier_address(struct courier *c, bool go)
+{
+	struct grant_post *gp = mem_new(struct grant_post);
+
+	gp->post.fn = on_address;
+	gp->courier = c;
+	gp->go = go;
+	worker_post(c->env->worker, &gp->post);
+}
+
+static void
+on_locate(struct post *p)
+{
+	struct grant_post *gp = post_owner(p, struct grant_post, post);
+	struct courier *c = gp->courier;
+	const struct mx_target *t;
+
+	free(gp);
+	if (c->closed || strcmp(c->domain, SNAPSHOT_DSN_DOMAIN) == 0)
+		return;
+	c->asks = true;
+	if (c->session == NULL)
+		return;
+	t = &c->route->targets[c->next - 1];
+	dispatch_located(c->env->dispatch, c->link, t->host, &t->addr);
+}
+
+void
+courier_locate(struct courier *c)
+{
+	struct grant_post *gp = mem_new(struct grant_post);
+
+	gp->post.fn = on_locate;
+	gp->courier = c;
+	worker_post(c->env->worker, &gp->post);
+}
+
+static void
 on_hurry(struct post *p)
 {
 	struct grant_post *gp = post_owner(p, struct grant_post, post);
@@ -494,6 +604,7 @@ on_release(struct post *p)
 	CHECK(c->closed && c->session == NULL && c->delivery == NULL);
 	mx_lookup_free(&c->lookup);
 	outcome_free(&c->broke);
+	outcome_free(&c->failed);
 	snapshot_unref(&c->conf);
 	free(c->domain);
 	free(c->vmta);

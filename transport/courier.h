@@ -9,6 +9,10 @@
  *	           |        '--' next address
  *	           '-> closed (no route)
  *
+ * An address that a limit of the other side's hosts may be for is asked for at
+ * the scheduler's before it is called; one that is full is passed over, and is
+ * no attempt.  If it was for that alone that none was found, nobody has failed.
+ *
  * Made by the dispatcher, then the worker's.  The functions marked (any) post
  * to it.  It reports to the dispatcher by the dispatch_* functions, with the
  * `link` it was given: ready, written, results, and last of all closed; a
@@ -19,6 +23,7 @@
 #ifndef TRANSPORT_COURIER_H
 #define TRANSPORT_COURIER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/net.h"
@@ -48,6 +53,13 @@ void courier_resume(struct worker_env *env);
 struct courier *courier_open(const struct courier_params *p); /* (any) */
 void courier_grant(struct courier *c, struct grant *g);       /* (any) */
 void courier_close(struct courier *c);                        /* (any) */
+/* (any) The answer to dispatch_address(). */
+void courier_address(struct courier *c, bool go);
+/*
+ * (any) Tells by dispatch_located() where the connection is, and asks from now
+ * on, whatever its configuration says.
+ */
+void courier_locate(struct courier *c);
 void courier_hurry(struct courier *c);     /* (any) smtp_session_hurry() */
 void courier_interrupt(struct courier *c); /* (any) _interrupt() */
 void courier_release(struct courier *c);   /* (any) after closed; the last */

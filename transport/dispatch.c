@@ -14,44 +14,13 @@
 #include "mail/waybill.h"
 #include "transport/arrival.h"
 #include "transport/courier.h"
+#include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
-#include "transport/moves.h"
 #include "transport/queue_record.h"
-#include "transport/readers.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
-
-/* The dispatcher's half of a connection; the courier is the worker's. */
-struct link {
-	LIST_ENTRY(link) entry;
-	struct dispatch *dispatch;
-	struct sched_conn *conn;
-	struct courier *courier;
-	bool granted; /* a grant is out; its results will come */
-	bool gone;    /* closed, but the results of a grant are missing */
-	struct outcome *why; /* with gone: what the queue is to be told */
-};
-
-struct dispatch {
-	struct worker *worker;
-	struct sched *sched;
-	struct snapshot *conf; /* in force */
-	struct store *store;
-	struct worker_env *const *envs;
-	size_t env_count, turn;
-	struct tls_client *tls;
-	struct event *timer;
-	struct sweep *sweep; /* outcomes decided here */
-	struct readers readers;
-	LIST_HEAD(, link) links;
-	struct moves moves; /* messages whose old place is in use */
-	struct region *rg;  /* of one call */
-	bool full;
-	bool draining;      /* from then on nothing is started */
-	worker_fn *drained; /* to be told when all has ended, once */
-	void *drained_arg;
-};
+#include "vmta/sched_lease.h"
 
 /* ---- the scheduler's owner ----------------------------------------------- */
 
@@ -152,12 +121,22 @@ dispatch_end_flush(struct dispatch *d)
 	(void)sweep_flush(d->sweep);
 }
 
+static void
+on_lease(void *ctx, struct slice key, const struct lease_record *rec,
+    uint64_t ticket)
+{
+	const struct dispatch *d = ctx;
+
+	lessor_put(d->lessor, key, rec, ticket);
+}
+
 static const struct sched_owner sched_owner = {
 	.open = on_open,
 	.grant = on_grant,
 	.close = on_close,
 	.expired = on_expired,
 	.interrupt = on_interrupt,
+	.lease = on_lease,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -171,7 +150,17 @@ check_drained(struct dispatch *d, uint64_t last_piece)
 	    !sweep_is_through(d->sweep, last_piece))
 		return;
 	d->drained = NULL;
+	sched_leases_end(d->sched, clock_us());
+	lessor_end(d->lessor);
 	fn(d->drained_arg);
+}
+
+static void
+on_leased(void *ctx, uint64_t ticket, bool kept)
+{
+	const struct dispatch *d = ctx;
+
+	sched_leased(d->sched, ticket, kept, clock_us());
 }
 
 /* After each round of posts and at each timer: let the scheduler act. */
@@ -184,6 +173,7 @@ run(void *arg)
 	uint64_t last_piece = sweep_flush(d->sweep);
 	struct timeval tv;
 
+	lessor_flush(d->lessor);
 	moves_settle(&d->moves, last_piece);
 	check_drained(d, last_piece);
 	if (next_us == INT64_MAX) {
@@ -216,6 +206,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->env_count = opt->env_count;
 	d->tls = opt->tls;
 	d->conf = snapshot_ref(opt->conf);
+	d->lessor = lessor_new(w, opt->store, on_leased, d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
@@ -244,6 +235,7 @@ dispatch_free(struct dispatch **dp)
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
+	lessor_free(&d->lessor);
 	snapshot_unref(&d->conf);
 	free(d);
 }
@@ -548,6 +540,7 @@ on_reload(struct post *p)
 	struct order *o = post_owner(p, struct order, post);
 
 	sched_reload(o->dispatch->sched, o->conf, clock_us());
+	dispatch_locate_all(o->dispatch, o->conf);
 	snapshot_unref(&o->dispatch->conf);
 	o->dispatch->conf = o->conf;
 	free(o);

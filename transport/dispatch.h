@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/net.h"
 #include "lib/worker.h"
 #include "mail/message.h"
 #include "queue/store.h"
@@ -99,6 +100,12 @@ bool dispatch_is_draining(const struct dispatch *d);
 
 /* ---- what couriers report; link is what they were given ------------------ */
 
+/* May it call this address?  courier_address() brings the answer. */
+void dispatch_address(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr);
+/* As courier_locate() asked: it is there. */
+void dispatch_located(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr);
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
 /*

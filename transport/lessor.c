@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "lib/boot.h"
 #include "lib/check.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 struct batch {
@@ -22,6 +24,7 @@ struct lessor {
 	void *ctx;
 	struct batch *next; /* being filled, or NULL */
 	size_t out;         /* batches that the store has */
+	bool ended;
 };
 
 struct lessor *
@@ -73,6 +76,28 @@ batch_new(struct lessor *l)
 	return b;
 }
 
+void
+lessor_stamp(struct lease_stamp *now_r)
+{
+	now_r->wall_us = clock_wall_us();
+	now_r->boot_us = clock_boot_us();
+	/* Without one nothing is known to be of this boot. */
+	(void)boot_id(now_r->boot_id);
+}
+
+/*
+ * Its ages are those of a moment ago, when the round began: so they count as
+ * that much later, which is the safe side.
+ */
+static const struct lease_record *
+stamped(struct region *rg, const struct lease_record *rec)
+{
+	struct lease_record *copy = region_dup(rg, rec, sizeof(*rec));
+
+	lessor_stamp(&copy->stamp);
+	return copy;
+}
+
 static struct store_lease *
 add_item(struct batch *b, uint64_t ticket)
 {
@@ -92,13 +117,14 @@ lessor_put(struct lessor *l, struct slice key, const struct lease_record *rec,
 {
 	struct store_lease *it;
 
+	if (l->ended)
+		return;
 	if (l->next == NULL)
 		l->next = batch_new(l);
 	it = add_item(l->next, ticket);
 	it->key.p = region_dup(l->next->rg, key.p, key.len);
 	it->key.len = key.len;
-	it->rec = rec == NULL ? NULL :
-				region_dup(l->next->rg, rec, sizeof(*rec));
+	it->rec = rec == NULL ? NULL : stamped(l->next->rg, rec);
 }
 
 static void
@@ -110,7 +136,8 @@ on_home(struct post *p)
 	CHECK(l->out > 0);
 	l->out--;
 	for (size_t i = 0; i < b->count; i++)
-		l->fn(l->ctx, b->tickets[i], b->leases.kept);
+		if (b->tickets[i] != 0)
+			l->fn(l->ctx, b->tickets[i], b->leases.kept);
 	batch_free(&b);
 }
 
@@ -136,4 +163,11 @@ lessor_flush(struct lessor *l)
 	b->leases.count = b->count;
 	b->leases.items = b->items;
 	store_put_leases(l->store, &b->leases);
+}
+
+void
+lessor_end(struct lessor *l)
+{
+	lessor_flush(l);
+	l->ended = true;
 }

@@ -29,6 +29,8 @@ libtransport_a_SOURCES = \
 	%D%/courier.c %D%/courier.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
+	%D%/dispatch_address.c \
+	%D%/dispatch_priv.h \
 	%D%/disposition.c %D%/disposition.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
@@ -36,6 +38,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_cmds.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
+	%D%/lease_load.c %D%/lease_load.h \
 	%D%/lessor.c %D%/lessor.h \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \

@@ -17,6 +17,7 @@
 #include "lib/dns_name.h"
 #include "lib/mem.h"
 #include "transport/mx_route.h"
+#include "vmta/remote.h"
 
 /*
  * Hosts beyond the targets that are wanted, for those without an address; and
@@ -253,7 +254,7 @@ static void
 step_route(struct mx_lookup *l)
 {
 	const char *self;
-	size_t n;
+	size_t n, max;
 
 	n = mx_hosts_cut(l->hosts, l->host_count, &l->self, &self);
 	l->host_count = n;
@@ -261,10 +262,11 @@ step_route(struct mx_lookup *l)
 		fail_loop(l, self);
 		return;
 	}
-	l->route.targets = region_array(l->rg, l->attempts,
-	    sizeof(*l->route.targets));
-	l->route.count = mx_hosts_targets(l->hosts, n, l->route.targets,
-	    l->attempts, &l->random);
+	/* Some may be passed over, which is no attempt. */
+	max = remotes_limited(l->conf) ? n * MX_ADDRS_PER_HOST : l->attempts;
+	l->route.targets = region_array(l->rg, max, sizeof(struct mx_target));
+	l->route.count = mx_hosts_targets(l->hosts, n, l->route.targets, max,
+	    &l->random);
 	if (l->route.count == 0) {
 		fail_without_address(l);
 		return;

@@ -31,7 +31,11 @@ struct mx_route {
 	bool ok;
 	struct outcome why; /* when not ok: kind, phase RESOLVE, text */
 	size_t count;
-	struct mx_target *targets; /* in the order to try */
+	/*
+	 * In the order to try.  More than mx-connection-attempts where limits
+	 * of hosts are set: one that is passed over for them was not tried.
+	 */
+	struct mx_target *targets;
 };
 
 struct mx_lookup;

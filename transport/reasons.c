@@ -10,7 +10,29 @@
 #include "lib/mem.h"
 #include "transport/control_priv.h"
 #include "vmta/explain.h"
-#include "vmta/why_brief.h"
+
+bool
+why_holds(const struct why *w)
+{
+	switch (w->kind) {
+	case WHY_HELD:
+	case WHY_PAUSED:
+	case WHY_RETRY:
+	case WHY_DEFERRED:
+	case WHY_LIMIT:
+	case WHY_TURN:
+	case WHY_RAMPUP:
+	case WHY_CROWD:
+	case WHY_FRUITLESS:
+		return true;
+	case WHY_SENDING:
+	case WHY_ROOM:
+	case WHY_OPENING:
+	case WHY_BUSY:
+		return false;
+	}
+	return false;
+}
 
 /* ---- keeping ------------------------------------------------------------- */
 

@@ -30,6 +30,9 @@ struct reasons {
 void reasons_add(void *ctx, const struct why *w);
 void reasons_fini(struct reasons *r);
 
+/* Does it keep mail waiting, or only tell how things are? */
+bool why_holds(const struct why *w);
+
 /* Does any of them keep all of so many recipients waiting? */
 bool reasons_hold(const struct reasons *r, uint64_t rcpts);
 

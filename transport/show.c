@@ -32,7 +32,7 @@ struct row {
 	uint64_t bytes, last_id; /* of a job: the message counted last */
 	char *last_error;        /* or NULL */
 	char *domain, *vmta;     /* of a queue */
-	char *waits_for;         /* likewise */
+	const char *waits_for;   /* likewise */
 	int64_t retry_us;
 	bool paused;
 };
@@ -94,7 +94,6 @@ row_free(struct row **rp)
 	free(r->last_error);
 	free(r->domain);
 	free(r->vmta);
-	free(r->waits_for);
 	free(r);
 }
 
@@ -209,7 +208,7 @@ row_of_queue(const struct sched_queue_info *q)
 	buf_fini(&name);
 	r->domain = mem_strdup(q->domain);
 	r->vmta = mem_strdup(vmta);
-	r->waits_for = mem_strdup(q->waits_for);
+	r->waits_for = q->waits_for;
 	r->retry_us = q->retry_us;
 	r->paused = q->paused;
 	add(r, q);

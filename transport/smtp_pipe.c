@@ -12,6 +12,7 @@ smtp_pipe_reset(struct smtp_pipe *p)
 {
 	p->head = 0;
 	p->count = 0;
+	p->rcpts = 0;
 	p->bytes = 0;
 	p->cursor = 0;
 }
@@ -24,6 +25,7 @@ smtp_pipe_pop(struct smtp_pipe *p)
 	CHECK(p->count > 0 && p->bytes >= cmd.len);
 	p->head = (p->head + 1) % SMTP_PIPE_CMDS;
 	p->count--;
+	p->rcpts -= cmd.kind == SMTP_CMD_RCPT;
 	p->bytes -= cmd.len;
 	return cmd;
 }
@@ -35,6 +37,7 @@ push(struct smtp_pipe *p, enum smtp_cmd_kind kind, uint32_t rcpt, size_t len)
 	p->ring[(p->head + p->count) % SMTP_PIPE_CMDS] =
 	    (struct smtp_cmd){ kind, rcpt, (uint32_t)len };
 	p->count++;
+	p->rcpts += kind == SMTP_CMD_RCPT;
 	p->bytes += len;
 }
 
@@ -178,6 +181,33 @@ send_rcpt(struct smtp_session *s, size_t i)
 	s->trans.written[i] = true;
 }
 
+/*
+ * No more recipients are asked for at once than may still be refused, so that
+ * the number of errors is kept whatever the answers are.
+ */
+static bool
+may_ask(const struct smtp_session *s)
+{
+	uint32_t max = s->conf->max_errors_per_conn;
+
+	return max == 0 || s->errors + s->pipe.rcpts < max;
+}
+
+/* The connection has had all its errors: the others go over another one. */
+static void
+leave_rest(struct smtp_session *s)
+{
+	struct smtp_trans *tr = &s->trans;
+	struct outcome o = smtp_outcome(s, OUTCOME_UNSENT, PHASE_MAIL,
+	    "max-errors-per-connection is reached");
+
+	for (size_t i = s->pipe.cursor - 1; i < tr->t->count; i++)
+		smtp_trans_refuse(s, i, &o);
+	s->pipe.cursor = tr->t->count + 1;
+	/* Not all were: what was written is told with the outcomes. */
+	tr->told_written = true;
+}
+
 void
 smtp_pipe_fill(struct smtp_session *s)
 {
@@ -194,8 +224,13 @@ smtp_pipe_fill(struct smtp_session *s)
 		if (p->cursor == 0) {
 			add_mail(s);
 			push(p, SMTP_CMD_MAIL, 0, s->out.len - before);
-		} else if (p->cursor <= count) {
+		} else if (p->cursor <= count && may_ask(s)) {
 			send_rcpt(s, p->cursor - 1);
+		} else if (p->cursor <= count) {
+			if (p->rcpts > 0)
+				return; /* their answers decide */
+			leave_rest(s);
+			continue;
 		} else {
 			/* Nobody to send it to: no DATA. */
 			if (tr->refused_count == count)

@@ -34,8 +34,9 @@ struct smtp_cmd {
 
 struct smtp_pipe {
 	unsigned head, count;
-	size_t bytes;  /* of all in the ring */
-	size_t cursor; /* what comes next: 0 MAIL, 1..n RCPT, n + 1 DATA */
+	unsigned rcpts; /* of the commands in the ring */
+	size_t bytes;   /* of all in the ring */
+	size_t cursor;  /* what comes next: 0 MAIL, 1..n RCPT, n + 1 DATA */
 	struct smtp_cmd ring[SMTP_PIPE_CMDS];
 };
 
@@ -46,7 +47,9 @@ struct smtp_cmd smtp_pipe_pop(struct smtp_pipe *p);
 
 /*
  * Puts into the ring, and into s->out, what may be sent now.  The caller
- * flushes.  Recipients whose address cannot be sent are refused here.
+ * flushes.  Recipients whose address cannot be sent are refused here; those
+ * for whom max-errors-per-connection leaves no room are left unsent, and the
+ * message goes to those accepted before.
  */
 void smtp_pipe_fill(struct smtp_session *s);
 

@@ -91,6 +91,7 @@ struct smtp_session {
 
 	bool told_ready; /* in this stay in READY */
 	bool later;      /* enter READY's work from the loop, not the stack */
+	uint32_t errors; /* recipients refused, of all transactions */
 	bool want_quit, want_drop;
 	bool spares_doubt; /* no drop once the server may have the message */
 	bool interrupted;  /* a drop says that nobody was tried */

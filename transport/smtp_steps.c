@@ -479,6 +479,20 @@ on_mail(struct smtp_session *s, const struct smtp_reply *r)
 	return next_command(s);
 }
 
+/*
+ * Servers turn against a client that names many recipients they do not have.
+ * One that has named as many as it may ends when its transaction does.
+ */
+static void
+count_error(struct smtp_session *s)
+{
+	uint32_t max = s->conf->max_errors_per_conn;
+
+	s->errors++;
+	if (max > 0 && s->errors >= max)
+		s->want_quit = true;
+}
+
 static enum smtp_state
 on_rcpt(struct smtp_session *s, const struct smtp_reply *r)
 {
@@ -496,6 +510,7 @@ on_rcpt(struct smtp_session *s, const struct smtp_reply *r)
 	if (is_refusal(r)) {
 		o = smtp_outcome_reply(s, r, s->trans.rg);
 		smtp_trans_refuse(s, cmd.rcpt, &o);
+		count_error(s);
 	} else {
 		smtp_trans_accept(s, cmd.rcpt);
 	}

@@ -21,6 +21,7 @@
 #include "transport/dispatch.h"
 #include "transport/gate.h"
 #include "transport/ingress.h"
+#include "transport/lease_load.h"
 #include "transport/needs.h"
 #include "transport/steer.h"
 #include "transport/worker_env.h"
@@ -92,6 +93,22 @@ on_state(void *ctx, struct slice name, struct slice value)
 }
 
 static void
+on_lease(void *ctx, struct slice key, const struct lease_record *rec)
+{
+	struct transport *t = ctx;
+
+	lease_load_one(t->dispatch, key, rec);
+}
+
+static void
+on_leases_loaded(void *ctx, const struct store_leases_loaded *all)
+{
+	struct transport *t = ctx;
+
+	lease_load_done(t->dispatch, all);
+}
+
+static void
 on_recovered(void *ctx, struct store_arrivals *a)
 {
 	struct transport *t = ctx;
@@ -154,6 +171,8 @@ on_moved(void *ctx, uint64_t id, uint32_t old_segment,
 
 static const struct store_owner store_owner = {
 	.state = on_state,
+	.lease = on_lease,
+	.leases_loaded = on_leases_loaded,
 	.recovered = on_recovered,
 	.loaded = on_loaded,
 	.outbox = on_outbox,

@@ -35,26 +35,30 @@ place_if_set(const struct conf_table *table, const struct conf_set *set,
 	    struct place){ table, conf_is_set(table, set, name) ? set : NULL };
 }
 
-/* The line of a value: the last one; of an item of a list the one it is in. */
-static const struct conf_node *
-line_of(const struct place *p, const struct conf_directive *row, size_t item)
+const struct conf_node *
+explain_item_line(const struct conf_table *table, const struct conf_set *set,
+    const struct conf_directive *row, size_t item)
 {
-	const struct conf_node *own = conf_set_node(p->table, p->set,
-	    row->name);
+	const struct conf_node *own = conf_set_node(table, set, row->name);
 
 	if (!conf_type_adds_up(row->type))
 		return own;
-	for (const struct conf_origin *o = p->set->origins; o != NULL;
+	for (const struct conf_origin *o = set->origins; o != NULL;
 	     o = o->before)
-		if (strcmp(p->table->rows[o->row].name, row->name) == 0 &&
+		if (strcmp(table->rows[o->row].name, row->name) == 0 &&
 		    o->items > item)
 			own = o->node;
 	return own;
 }
 
-/* "<domain *> of <virtual-mta news>", from the inside. */
-static void
-name_block(struct buf *out, const struct conf_node *line)
+static const struct conf_node *
+line_of(const struct place *p, const struct conf_directive *row, size_t item)
+{
+	return explain_item_line(p->table, p->set, row, item);
+}
+
+void
+explain_block_name(struct buf *out, const struct conf_node *line)
 {
 	const struct conf_node *b = line->is_block ? line : line->parent;
 
@@ -89,7 +93,7 @@ tell_line(struct explainer *x, const char *name, const char *value,
 		.block = "" };
 
 	if (line != NULL) {
-		name_block(&x->block, line);
+		explain_block_name(&x->block, line);
 		out.file = line->file;
 		out.line = line->line;
 		out.block = buf_cstr(&x->block);

@@ -62,21 +62,64 @@ rate_limit_set_data(struct rate_limit *l, const struct data_rate *rate,
 	set(l, rate->bytes, rate->period_us, now_us);
 }
 
+bool
+rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
+    unsigned kind)
+{
+	bool recorded;
+
+	if (l->limited && l->window.period_us > LEASE_PERIOD_US) {
+		if (l->lease == NULL)
+			l->lease = lease_new(list, of, kind);
+		return false;
+	}
+	if (l->lease == NULL)
+		return false;
+	recorded = l->lease->recorded;
+	lease_free(&l->lease);
+	return recorded;
+}
+
+void
+rate_limit_restore(struct rate_limit *l, const struct lease_record *rec,
+    int64_t elapsed_us, int64_t start_us)
+{
+	lease_restore(&l->window, rec, elapsed_us, start_us);
+	if (l->lease != NULL)
+		l->lease->recorded = true;
+}
+
+void
+rate_limit_restore_full(struct rate_limit *l, int64_t start_us)
+{
+	window_add(&l->window, l->window.max, start_us);
+}
+
 void
 rate_limit_fini(struct rate_limit *l)
 {
+	if (l->lease != NULL)
+		lease_free(&l->lease);
 	window_fini(&l->window);
 	*l = (struct rate_limit){ 0 };
 }
 
 uint64_t
-rate_limit_room(struct rate_limit *l, int64_t now_us)
+rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us)
 {
+	uint64_t room;
+
 	if (!l->limited)
-		return UINT64_MAX;
+		return wish;
 	if (pacer_next(&l->pacer, now_us) > now_us)
 		return 0;
-	return window_room(&l->window, now_us);
+	room = window_room(&l->window, now_us);
+	if (room > wish)
+		room = wish;
+	if (room > 0 && l->lease != NULL &&
+	    lease_next(l->lease, &l->window, room, now_us) > now_us)
+		room = lease_room(l->lease, l->window.pending);
+	return room;
 }
 
 int64_t
@@ -88,7 +131,11 @@ rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us)
 		return now_us;
 	paced = pacer_next(&l->pacer, now_us);
 	free = window_next(&l->window, n, now_us);
-	return paced > free ? paced : free;
+	if (paced > free)
+		free = paced;
+	if (free > now_us || l->lease == NULL)
+		return free;
+	return lease_next(l->lease, &l->window, n, now_us);
 }
 
 int64_t
@@ -120,8 +167,11 @@ rate_limit_take(struct rate_limit *l, uint64_t n, int64_t now_us)
 	if (!l->limited)
 		return false;
 	CHECK(window_next(&l->window, n, now_us) <= now_us);
+	CHECK(l->lease == NULL || lease_room(l->lease, l->window.pending) >= n);
 	CHECK(pacer_take(&l->pacer, n, now_us));
 	window_take(&l->window, n);
+	if (l->lease != NULL)
+		lease_taken(l->lease, &l->window, now_us);
 	return true;
 }
 
@@ -136,6 +186,8 @@ void
 rate_limit_settle(struct rate_limit *l, uint64_t n, int64_t when_us)
 {
 	window_settle(&l->window, n, when_us);
+	if (l->lease != NULL)
+		lease_settled(l->lease, n);
 }
 
 uint32_t

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "lib/str.h"
+#include "vmta/lease.h"
 #include "vmta/pacer.h"
 #include "vmta/window.h"
 
@@ -39,6 +40,8 @@ struct rate_limit {
 	bool was_limited; /* the gates below are in use */
 	struct pacer pacer;
 	struct window window;
+	struct lease *lease; /* NULL: not over a long period, or not kept */
+	bool taken_up;       /* what an earlier process has spent is in it */
 };
 
 /* Also for a change: windows go on.  A zeroed struct is unlimited. */
@@ -48,11 +51,29 @@ void rate_limit_set_data(struct rate_limit *l, const struct data_rate *rate,
     int64_t now_us);
 void rate_limit_fini(struct rate_limit *l);
 
-/* How many may go now; UINT64_MAX: no limit. */
-uint64_t rate_limit_room(struct rate_limit *l, int64_t now_us);
+/*
+ * After each set, where limits outlive the process: a rate over a long period
+ * is spent within leases (vmta/lease.h) from now on, which are asked for
+ * through the list.  True: it has none any more, and what is kept of it has to
+ * be forgotten.
+ */
+bool rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
+    unsigned kind);
+/* At a start, before anything is taken: what an earlier process has spent. */
+void rate_limit_restore(struct rate_limit *l, const struct lease_record *rec,
+    int64_t elapsed_us, int64_t start_us);
+/* Likewise, when nobody knows: all of it. */
+void rate_limit_restore_full(struct rate_limit *l, int64_t start_us);
+
+/*
+ * How many of so many that are wished for may go now.  A lease that has fewer
+ * lets those go and asks for the rest.
+ */
+uint64_t rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us);
 /*
  * When the next one may, or n > 0 together; more than the limit ever allows
- * go alone, when nothing else is in the window.
+ * go alone, when nothing else is in the window.  INT64_MAX: as soon as what is
+ * pending is settled, or the lease that is asked for by this has come.
  */
 int64_t rate_limit_next(struct rate_limit *l, int64_t now_us);
 int64_t rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us);

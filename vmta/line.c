@@ -419,3 +419,23 @@ line_charge(struct line *l, const struct line_key *k, uint32_t cost)
 		share_charge(&n->parent->below, &n->share, cost);
 	}
 }
+
+uint32_t
+line_debt(struct line *l, const struct line_key *k)
+{
+	struct line_node *n, *up;
+
+	if (l->n == 0 || l->tree == NULL)
+		return 0;
+	for (up = &l->tree->root; up->level != ORIGIN; up = n) {
+		settle(up);
+		n = find(up, key_at(k, up->level + 1U));
+		if (n == NULL)
+			return 0;
+		if (share_first(&up->below) != &n->share)
+			return n->level == PRIORITY ?
+			    0 :
+			    share_debt(&up->below, &n->share);
+	}
+	return 0;
+}

@@ -64,4 +64,10 @@ struct line *line_of(const struct waiter *w);
  */
 void line_charge(struct line *l, const struct line_key *k, uint32_t cost);
 
+/*
+ * How much more these have had than who is first, if that is another flow of
+ * the same priority; else 0.
+ */
+uint32_t line_debt(struct line *l, const struct line_key *k);
+
 #endif

@@ -18,8 +18,15 @@ libvmta_a_SOURCES = \
 	%D%/keys.c \
 	%D%/known_types.c \
 	%D%/known.def \
+	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
+	%D%/lint.c %D%/lint.h \
+	%D%/lint_list.c \
+	%D%/lint_nest.c \
+	%D%/lint_priv.h \
+	%D%/lint_queue.c \
+	%D%/lint.def \
 	%D%/listener.def \
 	%D%/names.c %D%/names.h \
 	%D%/origins.c %D%/origins.h \
@@ -34,15 +41,21 @@ libvmta_a_SOURCES = \
 	%D%/pressure.c %D%/pressure.h \
 	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
+	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
+	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
 	%D%/sched_lane.c \
+	%D%/sched_lease.c %D%/sched_lease.h \
+	%D%/sched_origin.c \
 	%D%/sched_priv.h \
+	%D%/sched_remote.c \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
+	%D%/sched_source.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/sched_why.c %D%/sched_why.h \
@@ -66,6 +79,5 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
-	%D%/why_brief.c %D%/why_brief.h \
 	%D%/why.def \
 	%D%/window.c %D%/window.h

@@ -20,7 +20,9 @@ struct origin {
 	struct table_link link;
 	uint32_t number, holders;
 	uint32_t job, user; /* in origins.jobs and origins.users */
-	uint16_t weight;    /* its share (vmta/share.h), sched's to set */
+	uint16_t weight;    /* its share (vmta/share.h); sched's */
+	uint32_t
+	    generation; /* of configurations, that weight is from; sched's */
 };
 
 struct origins {

@@ -81,6 +81,8 @@ queue_free(struct sched *s, struct sched_queue **qp)
 
 	*qp = NULL;
 	lane_leave(s, q);
+	remote_forget(s, q);
+	sources_drop(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -116,26 +118,31 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	    snapshot_vmta(s->conf, q->vmta->name) == NULL ? "" : q->vmta->name);
 	slots_set(&q->scope.conns, q->conf->conf.max_conns);
 	q->has_rates = false;
-	lane_enter(s, q);
-	(void)now_us;
+	lane_enter(s, q, now_us);
+	sources_configure(s, q, now_us);
 }
 
 void
-sched_set_rates(struct sched_queue *q, int64_t now_us)
+sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	if (q->has_rates)
 		return;
 	q->has_rates = true;
+	scope_set_rate(&q->scope, LIMIT_CONNECT, &q->conf->conf.connect_rate,
+	    now_us);
 	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
+	scope_set_data(&q->scope, &q->conf->conf.data_rate, now_us);
+	leases_enter(s, &q->scope);
 }
 
 void
-sched_drop_rates(struct sched_queue *q, int64_t now_us)
+sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	if (q->ready > 0 || !TAILQ_EMPTY(&q->all_conns) || !q->has_rates ||
 	    scope_end(&q->scope) > now_us)
 		return;
 	q->has_rates = false;
+	leases_forget(s, &q->scope);
 	scope_forget_rates(&q->scope);
 }
 
@@ -145,6 +152,8 @@ sched_forget_at(const struct sched_queue *q)
 	int64_t at = q->idle_us + FORGET_US;
 	int64_t end = scope_end(&q->scope);
 
+	at = end > at ? end : at;
+	end = sources_end(q);
 	at = end > at ? end : at;
 	/* The position of a queue that failed is kept as long again. */
 	end = q->retry.position > 0 && q->retry.until_us < INT64_MAX - at ?
@@ -178,12 +187,14 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	domain_set_init(&s->domains);
 	qconf_set_init(&s->confs);
 	table_init(&s->queues, &queue_ops);
+	leases_init(s);
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
 	TAILQ_INIT(&s->walks);
 	lane_table_init(s);
 	shared_init(&s->process, s, LEVEL_PROCESS);
+	remote_init(s);
 	sched_reload(s, conf, now_us);
 	return s;
 }
@@ -210,12 +221,15 @@ sched_free(struct sched **sp)
 
 		vmta_free(s, &v);
 	}
+	named_free_all(s);
 	shared_fini(&s->process);
 	table_fini(&s->lanes);
+	leases_fini(s);
 	table_fini(&s->vmtas);
 	table_fini(&s->queues);
 	qconf_set_fini(&s->confs);
 	domain_set_fini(&s->domains);
+	remotes_fini(&s->remotes);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
@@ -240,6 +254,9 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 		for (; l != NULL; l = l->next)
 			vmta_configure(s, OF(sched_vmta, link, l), now_us);
 	}
+	remotes_set(&s->remotes, s->conf);
+	named_configure_all(s, now_us);
+	lanes_configure(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);
 }
@@ -312,6 +329,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	CHECK(!s->in_callback && count > 0);
 	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job,
 	    rcpts[0].user);
+	(void)sched_origin(s, e->origin);
 	for (size_t i = 0; i < count; i++) {
 		struct sched_queue *q;
 
@@ -342,6 +360,12 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_CONN:
 			conn_take_back(s, OF(sched_conn, timer, t));
 			break;
+		case TIMER_SOURCE:
+			source_run(s, OF(queue_source, timer, t));
+			break;
+		case TIMER_LEASES:
+			leases_expire(s, now_us);
+			break;
 		}
 	}
 }
@@ -355,10 +379,14 @@ serve_dirty(struct sched *s, int64_t now_us)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
 		q->is_dirty = false;
 		if (q->idle_us > 0 && q->rcpts == 0 &&
-		    TAILQ_EMPTY(&q->all_conns) && sched_forget_at(q) <= now_us)
+		    TAILQ_EMPTY(&q->all_conns) &&
+		    sched_forget_at(q) <= now_us) {
+			leases_forget(s, &q->scope);
+			sources_forget_leases(s, q);
 			queue_free(s, &q);
-		else
+		} else {
 			sched_serve(s, q, now_us, false);
+		}
 	}
 }
 
@@ -386,7 +414,9 @@ sched_run(struct sched *s, int64_t now_us)
 		fire(s, now_us);
 		serve_dirty(s, now_us);
 		conns_open(s, now_us);
+		remotes_settle(&s->remotes);
 	} while (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us);
+	leases_ask(s, now_us);
 	if (s->stale != NULL)
 		return now_us;
 	next = timer_next(&s->timers);

@@ -40,6 +40,7 @@
 #include "lib/err.h"
 #include "lib/str.h"
 #include "mail/message.h"
+#include "vmta/sched_lease.h"
 #include "vmta/snapshot.h"
 
 struct entry;
@@ -75,6 +76,14 @@ struct sched_owner {
 	 * waited for.
 	 */
 	void (*interrupt)(void *ctx, struct sched_conn *c);
+	/*
+	 * Keep this about a limit, with the stamp of now (rec NULL: nothing),
+	 * in the order of the calls, and then sched_leased() with the ticket;
+	 * that of rec NULL is 0 (vmta/sched_lease.h).  Borrowed.  A NULL
+	 * pointer: no limit outlives the process.
+	 */
+	void (*lease)(void *ctx, struct slice key,
+	    const struct lease_record *rec, uint64_t ticket);
 };
 
 struct sched *sched_new(const struct snapshot *conf,
@@ -131,6 +140,11 @@ int64_t sched_run(struct sched *s, int64_t now_us);
 
 /* ---- a connection's life, told by the owner ------------------------------ */
 
+/*
+ * When it was begun to connect, at the first address; a connect rate counts it
+ * as now until this is said, or it is ready or closed.
+ */
+void sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us);
 void sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
 void sched_written(struct sched *s, struct grant *g, int64_t when_us,
     int64_t now_us);
@@ -154,6 +168,19 @@ struct sched_result {
  */
 void sched_results(struct sched *s, struct grant **gp,
     const struct sched_result *results, int64_t now_us);
+
+/*
+ * May a connection that is being opened go to this address of this host?  It
+ * is asked before each address it tries, if mx-connection-limit or
+ * ip-connection-limit may concern it.  False: there are enough.  When that is
+ * so everywhere, sched_closed(): its queue waits until a slot gets free
+ * there, and it has not failed.
+ */
+bool sched_address(struct sched *s, struct sched_conn *c, const char *host,
+    const struct net_addr *peer);
+/* It is there already, since before there was such a limit. */
+void sched_located(struct sched *s, struct sched_conn *c, const char *host,
+    const struct net_addr *peer);
 
 /* The connection is gone; all its grants must have ended. */
 void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);
@@ -213,8 +240,6 @@ bool sched_queue_waits(const struct sched_queue *q, int64_t now_us);
 /* Why the whole queue failed last, or "". */
 const char *sched_queue_last_error(const struct sched_queue *q);
 
-enum { SCHED_WAITS_FOR = 80 };
-
 struct sched_queue_info {
 	const char *domain, *vmta;
 	uint64_t rcpts, deferred; /* all; those that wait for their time */
@@ -222,7 +247,7 @@ struct sched_queue_info {
 	uint64_t kbytes;
 	int64_t retry_us;       /* the queue waits until then, or 0 */
 	const char *last_error; /* or "" */
-	char waits_for[SCHED_WAITS_FOR]; /* the first reason to, or "" */
+	const char *waits_for;  /* first limit that says no, or "" */
 	bool paused;
 };
 

@@ -27,6 +27,7 @@
 /* What a connection may carry while others wait for its slot. */
 #define TURN_RCPTS 50
 #define TURN_US (10 * US_PER_S)
+#define TURN_DEBT 10 /* ... and what its origin may have had more */
 /* One that waits for a rate is not taken from its queue before this. */
 #define RECLAIM_US US_PER_S
 /* One more than a server wants is tried after this, then twice as long ... */
@@ -52,34 +53,21 @@ transactions(const struct sched_queue *q)
 	return full > q->ready_groups ? full : q->ready_groups;
 }
 
-/* When opening a connection makes sense for the queue's own rate. */
-static int64_t
-open_at(struct sched_queue *q, int64_t now_us)
-{
-	int64_t next = scope_next(&q->scope, LIMIT_MSG, now_us);
-	int64_t lead = q->setup_us;
-
-	if (lead > LEAD_MAX_US)
-		lead = LEAD_MAX_US;
-	if (next - now_us <= lead)
-		return now_us;
-	return next == INT64_MAX ? next : next - lead;
-}
-
 /* Room in the number of connections that the queue's rate can use. */
 static uint64_t
-rate_room(const struct sched_queue *q, uint64_t tx)
+rate_room(const struct sched_queue *q, uint64_t tx, uint64_t bytes)
 {
 	uint32_t per = q->conf->conf.max_msg_per_conn;
 	int64_t busy = q->busy_us;
 	uint32_t used = active(&q->conns), useful;
 
-	if (!scope_has(&q->scope, LIMIT_MSG))
+	if (!scope_has(&q->scope, LIMIT_MSG) &&
+	    !scope_has(&q->scope, LIMIT_DATA))
 		return UINT32_MAX;
 	if (per > 0)
 		busy += q->setup_us / per;
-	useful = rate_limit_conns(q->scope.rates[LIMIT_MSG], busy,
-	    (double)q->ready / (double)tx);
+	useful = scope_useful(&q->scope, busy, (double)q->ready / (double)tx,
+	    bytes);
 	return used < useful ? useful - used : 0;
 }
 
@@ -101,60 +89,59 @@ crowd_room(const struct sched_queue *q, int64_t now_us)
 	return used < most ? most - used : 0;
 }
 
-static int64_t
-not_before(const struct sched_queue *q, int64_t now_us)
-{
-	int64_t t = q->open_after_us;
-
-	if (retry_waits(&q->retry, now_us) && q->retry.until_us > t)
-		t = q->retry.until_us;
-	return t;
-}
-
 /*
  * One for each transaction that waits, less those that are being set up or
  * idle, less one for each busy one, which can take it next; only mail that
  * waits for long behind busy ones gets one more.
  */
+static uint64_t
+demand(const struct sched_queue *q, int64_t now_us, int64_t *again_us)
+{
+	uint64_t tx = transactions(q), want;
+	uint32_t have = q->conns.in[CONN_OPENING] + q->conns.in[CONN_IDLE] -
+	    q->parked;
+	uint32_t busy = q->conns.in[CONN_BUSY];
+
+	if (tx <= have)
+		return 0;
+	want = tx - have;
+	if (q->conf->conf.max_msg_per_conn == 1)
+		busy = 0; /* they end after what they carry */
+	if (want > busy)
+		return want - busy;
+	if (have > 0)
+		return 0;
+	if (now_us - q->progress_us < PATIENCE_US) {
+		*again_us = q->progress_us + PATIENCE_US;
+		return 0;
+	}
+	return 1;
+}
+
 uint32_t
 conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
     int64_t *again_us)
 {
-	uint64_t tx = transactions(q), want, room;
-	uint32_t have = q->conns.in[CONN_OPENING] + q->conns.in[CONN_IDLE];
-	uint32_t busy = q->conns.in[CONN_BUSY];
+	uint64_t want, room;
+	struct check_no no;
+	struct asked a;
 
 	*again_us = INT64_MAX;
-	if (s->held || tx == 0 || sched_is_paused(s, q))
+	want = demand(q, now_us, again_us);
+	if (want == 0)
 		return 0;
-	if (not_before(q, now_us) > now_us) {
-		*again_us = not_before(q, now_us);
+	ask_open(&a, s, q, now_us);
+	if (checks_say_no(checks_open, CHECKS_OPEN_OWN, &a, &no)) {
+		*again_us = no.until_us;
 		return 0;
-	}
-	if (tx <= have)
-		return 0;
-	if (open_at(q, now_us) > now_us) {
-		*again_us = open_at(q, now_us);
-		return 0;
-	}
-	want = tx - have;
-	if (q->conf->conf.max_msg_per_conn == 1)
-		busy = 0; /* they end after what they carry */
-	if (want > busy) {
-		want -= busy;
-	} else if (have > 0) {
-		return 0;
-	} else if (now_us - q->progress_us < PATIENCE_US) {
-		*again_us = q->progress_us + PATIENCE_US;
-		return 0;
-	} else {
-		want = 1;
 	}
 	room = crowd_room(q, now_us);
 	if (room == 0 && q->more_us > now_us)
 		*again_us = q->more_us;
 	want = want < room ? want : room;
-	room = rate_room(q, tx);
+	room = rate_room(q, transactions(q), a.bytes);
+	want = want < room ? want : room;
+	room = remote_queue_room(q);
 	want = want < room ? want : room;
 	room = slots_room(&q->scope.conns);
 	return (uint32_t)(want < room ? want : room);
@@ -184,6 +171,8 @@ join_idle(struct sched_conn *c)
 static void
 leave_idle(struct sched *s, struct sched_conn *c)
 {
+	if (c->parked)
+		source_unpark(c);
 	TAILQ_REMOVE(&c->queue->idle_conns, c, idle_queue);
 	for (int i = 0; i < LEVELS; i++)
 		if (c->in[i].shared != NULL)
@@ -233,6 +222,10 @@ conn_set_state(struct sched *s, struct sched_conn *c, enum conn_state state)
 	count(c, 1);
 	if (state == CONN_IDLE)
 		join_idle(c);
+	if (state == CONN_CLOSING)
+		remote_closing(&c->remote);
+	if (state == CONN_CLOSING && c->from != NULL)
+		c->from->closing++;
 }
 
 void
@@ -252,9 +245,9 @@ conn_take_back(struct sched *s, struct sched_conn *c)
 }
 
 static bool
-surplus(const struct scope *c, const struct conn_count *n)
+surplus(const struct scope *c, uint32_t closing)
 {
-	return c->conns.used - n->in[CONN_CLOSING] > c->conns.max;
+	return c->conns.used - closing > c->conns.max;
 }
 
 bool
@@ -263,12 +256,14 @@ conn_must_close(const struct sched_conn *c)
 	const struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_msg_per_conn;
 
-	if ((max > 0 && c->messages >= max) || surplus(&q->scope, &q->conns))
+	if ((max > 0 && c->messages >= max) || remote_is_surplus(&c->remote) ||
+	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
+	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
 		return true;
 	for (int i = 0; i < LEVELS; i++) {
 		const struct shared *h = c->in[i].shared;
 
-		if (h != NULL && surplus(&h->scope, &h->conns))
+		if (h != NULL && surplus(&h->scope, h->conns.in[CONN_CLOSING]))
 			return true;
 	}
 	return false;
@@ -278,11 +273,11 @@ conn_must_close(const struct sched_conn *c)
  * The queue that waits for a slot there and is first, or NULL.  If our own is
  * before it, it goes to the end: it has connections already.
  */
-static const struct sched_queue *
+static struct sched_queue *
 first_waiting(struct shared *h, struct sched_queue *own)
 {
 	struct lane *l = line_lane(&h->open);
-	const struct sched_queue *q;
+	struct sched_queue *q;
 
 	if (l == NULL)
 		return NULL;
@@ -310,18 +305,35 @@ is_wanted(struct shared *h, const struct sched_queue *q, int64_t now_us)
 }
 
 /*
- * Who has two connections more than the one that waits gives one up, and so
- * does a connection that had its turn.  Virtual MTAs are compared as a whole.
+ * Between origins and between virtual MTAs it is their shares that count: who
+ * has had more by a short turn than the one that waits gives up a connection;
+ * the next one when the other's can be ready, or all would go at once.
+ */
+static bool
+owes(struct sched_queue *q, uint32_t origin, struct shared *h, int64_t now_us)
+{
+	if (h->yield_us > now_us || lane_debt(q, origin, h) <= TURN_DEBT)
+		return false;
+	h->yield_us = now_us + h->setup_us;
+	return true;
+}
+
+/*
+ * A connection that had its turn is given up for others, and so is one of a
+ * queue that has two more than the one that waits, for mail of the same origin.
  */
 bool
-conn_must_yield(const struct sched_conn *c, int64_t now_us)
+conn_must_yield(struct sched_conn *c, int64_t now_us)
 {
-	struct sched_queue *q = c->queue;
-	const struct sched_queue *other;
+	struct sched_queue *q = c->queue, *other;
 	bool had_turn;
 
 	had_turn = c->turn_rcpts >= TURN_RCPTS ||
 	    now_us - c->ready_us >= TURN_US;
+	other = remote_yields_to(c);
+	if (other != NULL &&
+	    (had_turn || active(&q->conns) > active(&other->conns) + 1))
+		return true;
 	for (int i = LEVELS - 1; i >= 0; i--) {
 		struct shared *h = c->in[i].shared;
 
@@ -330,18 +342,64 @@ conn_must_yield(const struct sched_conn *c, int64_t now_us)
 		other = first_waiting(h, q);
 		if (other == NULL)
 			continue;
-		if (had_turn)
+		if (had_turn || owes(q, c->origin, h, now_us))
 			return true;
-		if (other->vmta == q->vmta ?
-			active(&q->conns) > active(&other->conns) + 1 :
-			active(&q->vmta->shared.conns) >
-			    active(&other->vmta->shared.conns) + 1)
+		if (lane_same(q, other, c->origin) &&
+		    active(&q->conns) > active(&other->conns) + 1)
 			return true;
 	}
 	return false;
 }
 
 /* ---- opening ------------------------------------------------------------- */
+
+/* ---- connect rates ------------------------------------------------------- */
+
+/* The token counts as now until the time of the connection is known. */
+static void
+take_connect(struct sched_conn *c, int64_t now_us)
+{
+	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
+	struct scope *of[CONNECT_SCOPES] = { &c->queue->scope,
+		c->from == NULL ? NULL : &c->from->scope,
+		provider == NULL ? NULL : &provider->scope };
+
+	for (int i = 0; i < CONNECT_SCOPES; i++)
+		if (of[i] != NULL &&
+		    scope_take(of[i], LIMIT_CONNECT, 1, now_us))
+			c->connect[i] = of[i];
+}
+
+static void
+settle_connect(struct sched *s, struct sched_conn *c, int64_t when_us)
+{
+	for (int i = 0; i < CONNECT_SCOPES; i++) {
+		if (c->connect[i] == NULL)
+			continue;
+		scope_settle(c->connect[i], LIMIT_CONNECT, 1, when_us);
+		scope_changed(s, c->connect[i]);
+		c->connect[i] = NULL;
+	}
+}
+
+void
+sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
+{
+	CHECK(c->sched == s && !s->in_callback);
+	settle_connect(s, c, when_us);
+}
+
+void
+conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
+{
+	settle_connect(s, c, now_us);
+	sched_average(&c->queue->setup_us, now_us - c->opened_us);
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (c->in[i].shared != NULL)
+			sched_average(&c->in[i].shared->setup_us,
+			    now_us - c->opened_us);
+	c->ready_us = now_us;
+}
 
 static void
 conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
@@ -360,17 +418,21 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->id = ++s->last_conn_id;
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
+	c->from = source_take(q);
 	c->source = source_pick(v->conf, snapshot_global(s->conf),
 	    v->source_turn);
 	v->source_turn++;
-	c->opened_us = now_us;
+	take_connect(c, now_us);
+	c->opened_us = q->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);
 	c->state = CONN_OPENING;
 	count(c, 1);
 	TAILQ_INSERT_TAIL(&q->all_conns, c, of_queue);
 	join_fresh(c);
+	remote_conn_opened(s, c);
 	q->progress_us = now_us;
-	lane_charge(q->lane, 1);
+	c->origin = lane_origin(q);
+	lane_charge(q->lane, c->origin, 1);
 	SCHED_TELL(s, open, c);
 }
 
@@ -495,13 +557,15 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
-	if (c->state != CONN_CLOSING && !c->useful)
+	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused)
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	if (c->state == CONN_OPENING)
 		leave_fresh(c);
 	count(c, -1);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
+	settle_connect(s, c, now_us);
+	source_return(s, c);
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = c->in[i].shared;
 
@@ -510,6 +574,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 		slots_return(&h->scope.conns);
 		shared_changed(h);
 	}
+	remote_conn_closed(s, c);
 	conn_free(&c);
 	sched_dirty(s, q);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "vmta/sched_priv.h"
-#include "vmta/why_brief.h"
 
 bool
 sched_message_moved(struct sched *s, uint64_t id, const struct message_loc *loc)
@@ -87,17 +86,25 @@ sched_queue_conf(const struct sched_queue *q)
 	return &q->conf->conf;
 }
 
-/*
- * The first of the reasons of `mailrace why'.  That some wait for their time is
- * told by their number.
- */
-static void
-keep_first(void *ctx, const struct why *w)
+/* The first limit that keeps the mail of a queue waiting, or "". */
+static const char *
+waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	char *out = ctx;
+	struct check_no no;
+	struct asked a;
 
-	if (out[0] == '\0' && w->kind != WHY_DEFERRED && why_holds(w))
-		why_brief(w, out);
+	if (q->rcpts > 0 && sched_is_paused(s, q))
+		return "paused";
+	if (q->ready == 0)
+		return "";
+	ask_open(&a, s, q, now_us);
+	if (checks_say_no(checks_give, CHECKS_GIVE, &a, &no))
+		return no.check->name;
+	if (q->conns.in[CONN_OPENING] > 0)
+		return ""; /* soon */
+	if (checks_say_no(checks_open, CHECKS_OPEN, &a, &no))
+		return no.check->name;
+	return "";
 }
 
 static uint32_t
@@ -121,9 +128,9 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.retry_us = retry_waits(&q->retry, now_us) ? q->retry.until_us :
 							     0,
 		.last_error = sched_queue_last_error(q),
+		.waits_for = waits_for(s, q, now_us),
 		.paused = sched_is_paused(s, q),
 	};
-	sched_why_queue(s, q, now_us, keep_first, out->waits_for);
 }
 
 bool

@@ -22,13 +22,17 @@
 
 struct lane_key {
 	const struct sched_vmta *vmta;
+	const struct sched_named *provider;
 	uint8_t priority;
 };
 
 static uint64_t
 key_hash(const struct lane_key *k)
 {
-	return table_hash_u64((uint64_t)(uintptr_t)k->vmta * 31 + k->priority);
+	return table_hash_u64(((uint64_t)(uintptr_t)k->vmta * 31 +
+				  (uint64_t)(uintptr_t)k->provider) *
+		31 +
+	    k->priority);
 }
 
 static uint64_t
@@ -36,7 +40,7 @@ hash(const struct table_link *link)
 {
 	const struct lane *l = (const void *)((const char *)link -
 	    offsetof(struct lane, link));
-	struct lane_key k = { l->vmta, l->priority };
+	struct lane_key k = { l->vmta, l->provider, l->priority };
 
 	return key_hash(&k);
 }
@@ -48,7 +52,8 @@ is(const struct table_link *link, const void *key)
 	    offsetof(struct lane, link));
 	const struct lane_key *k = key;
 
-	return l->vmta == k->vmta && l->priority == k->priority;
+	return l->vmta == k->vmta && l->provider == k->provider &&
+	    l->priority == k->priority;
 }
 
 static const struct table_ops ops = { hash, is };
@@ -59,16 +64,27 @@ lane_table_init(struct sched *s)
 	table_init(&s->lanes, &ops);
 }
 
+static void
+set_path(struct lane *l)
+{
+	l->path[LEVEL_VMTA] = &l->vmta->shared;
+	l->path[LEVEL_POOL] = l->vmta->pool == NULL ? NULL :
+						      &l->vmta->pool->shared;
+	l->path[LEVEL_PROVIDER] = l->provider == NULL ? NULL :
+							&l->provider->shared;
+	l->path[LEVEL_PROCESS] = &l->sched->process;
+}
+
 static struct lane *
-lane_new(struct sched *s, const struct sched_queue *q, const struct lane_key *k)
+lane_new(struct sched *s, struct sched_queue *q, struct sched_named *provider)
 {
 	struct lane *l = mem_new(struct lane);
 
 	l->sched = s;
 	l->vmta = q->vmta;
-	l->priority = k->priority;
-	l->path[LEVEL_VMTA] = &q->vmta->shared;
-	l->path[LEVEL_PROCESS] = &s->process;
+	l->provider = provider;
+	l->priority = (uint8_t)q->conf->conf.queue_priority;
+	set_path(l);
 	line_init(&l->open);
 	line_init(&l->give);
 	table_add(&s->lanes, &l->link);
@@ -76,11 +92,13 @@ lane_new(struct sched *s, const struct sched_queue *q, const struct lane_key *k)
 }
 
 void
-lane_enter(struct sched *s, struct sched_queue *q)
+lane_enter(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	struct lane_key k = { q->vmta, 50 };
+	struct sched_named *provider = provider_of(s, q->domain->name, now_us);
+	struct lane_key k = { q->vmta, provider,
+		(uint8_t)q->conf->conf.queue_priority };
 	struct table_link *link = table_find(&s->lanes, key_hash(&k), &k);
-	struct lane *l = link == NULL ? lane_new(s, q, &k) :
+	struct lane *l = link == NULL ? lane_new(s, q, provider) :
 					OF(lane, link, link);
 
 	if (q->lane == l)
@@ -109,13 +127,39 @@ lane_leave(struct sched *s, struct sched_queue *q)
 
 /* ---- keys of lines ------------------------------------------------------- */
 
+/* Of a lane in the lines of scopes. */
 static struct line_key
 key_of(const struct lane *l)
 {
 	return (struct line_key){ .vmta = l->vmta,
 		.priority = l->priority,
-		.vmta_weight = 100,
-		.origin_weight = 100 };
+		.vmta_weight = (uint16_t)l->vmta->conf->fair_share,
+		.origin_weight = SHARE_WEIGHT };
+}
+
+/* Of mail in the lines of its lane: there origins take turns. */
+static struct line_key
+key_of_origin(const struct lane *l, uint32_t origin)
+{
+	struct line_key k = key_of(l);
+
+	k.origin = origin;
+	k.origin_weight = sched_origin(l->sched, origin)->weight;
+	return k;
+}
+
+uint32_t
+lane_origin(struct sched_queue *q)
+{
+	const struct group *g = vqueue_first(q);
+
+	return g == NULL ? 0 : g->entry->origin;
+}
+
+struct line_key
+lane_key_of(struct sched_queue *q)
+{
+	return key_of_origin(q->lane, lane_origin(q));
 }
 
 struct lane *
@@ -147,27 +191,47 @@ lane_giver(struct lane *l)
 }
 
 static void
-charge(struct line *waits, const struct lane *l, uint32_t cost)
+charge(struct line *waits, const struct line_key *k, uint32_t cost)
 {
-	struct line_key k;
-
-	if (waits->n == 0)
-		return;
-	k = key_of(l);
-	line_charge(waits, &k, cost);
+	if (waits->n > 0)
+		line_charge(waits, k, cost);
 }
 
 void
-lane_charge(struct lane *l, uint32_t cost)
+lane_charge(struct lane *l, uint32_t origin, uint32_t cost)
 {
-	charge(&l->open, l, cost);
-	charge(&l->give, l, cost);
+	struct line_key k;
+
+	if (l->open.n > 0 || l->give.n > 0) {
+		k = key_of_origin(l, origin);
+		charge(&l->open, &k, cost);
+		charge(&l->give, &k, cost);
+	}
+	k = key_of(l);
 	for (int i = 0; i < LEVELS; i++) {
 		if (l->path[i] == NULL)
 			continue;
-		charge(&l->path[i]->open, l, cost);
-		charge(&l->path[i]->give, l, cost);
+		charge(&l->path[i]->open, &k, cost);
+		charge(&l->path[i]->give, &k, cost);
 	}
+}
+
+uint32_t
+lane_debt(const struct sched_queue *q, uint32_t origin, struct shared *h)
+{
+	struct lane *l = q->lane;
+	struct line_key k = key_of(l);
+
+	if (line_lane(&h->open) != l)
+		return line_debt(&h->open, &k);
+	k.origin = origin; /* its mail may all have gone */
+	return line_debt(&l->open, &k);
+}
+
+bool
+lane_same(struct sched_queue *q, struct sched_queue *other, uint32_t origin)
+{
+	return q->lane == other->lane && lane_origin(other) == origin;
 }
 
 /* ---- waiting for a connection -------------------------------------------- */
@@ -249,11 +313,12 @@ void
 lane_wants_open(struct sched_queue *q, int64_t now_us)
 {
 	struct lane *l = q->lane;
-	struct line_key k = key_of(l);
+	struct line_key k;
 	struct shared *at;
 
 	if (line_of(&q->open_wait) != NULL)
 		return;
+	k = key_of_origin(l, lane_origin(q));
 	if (l->open_at != NULL)
 		l->open_at->open_n++;
 	line_join(&l->open, &q->open_wait, &k);
@@ -309,16 +374,17 @@ void
 lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us)
 {
 	struct lane *l = q->lane;
-	struct line_key k = key_of(l);
 
 	if (line_of(&q->give_wait) == NULL) {
+		struct line_key k = key_of_origin(l, lane_origin(q));
+
 		if (l->give_at != NULL)
 			l->give_at->give_n++;
 		line_join(&l->give, &q->give_wait, &k);
 	}
 	/* Where it waits so far it could go: all of the lane wait at `at`. */
 	if (l->give_at != NULL && l->give_at != at &&
-	    shared_next(l->give_at, now_us) <= now_us) {
+	    shared_next(l->give_at, queue_bytes(q), now_us) <= now_us) {
 		shared_changed(l->give_at);
 		give_quit(l);
 	}
@@ -339,4 +405,37 @@ lane_wants_no_token(struct sched_queue *q)
 	else
 		l->give_at->give_n--;
 	line_leave(&q->give_wait);
+}
+
+/* ---- a reload ------------------------------------------------------------ */
+
+/* Who waits at a scope that is not on the way any more would wait for ever. */
+static void
+lane_configure(struct lane *l, int64_t now_us)
+{
+	struct shared *from, *at;
+
+	set_path(l);
+	if (l->open_at != NULL) {
+		from = open_quit(l);
+		if (from != NULL)
+			shared_changed(from);
+		at = lane_blocked(l, now_us);
+		open_join(l, at == NULL ? &l->sched->process : at);
+		shared_changed(l->open_at);
+	}
+	if (l->give_at != NULL) {
+		give_quit(l);
+		give_join(l, l->path[LEVEL_VMTA]);
+		shared_changed(l->give_at);
+	}
+}
+
+void
+lanes_configure(struct sched *s, int64_t now_us)
+{
+	for (size_t i = 0; i < s->lanes.cap; i++)
+		for (struct table_link *l = s->lanes.buckets[i]; l != NULL;
+		     l = l->next)
+			lane_configure(OF(lane, link, l), now_us);
 }

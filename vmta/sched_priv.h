@@ -6,8 +6,11 @@
  *	sched_shared.c a scope that queues share: who waits there, whose turn
  *	sched_lane.c   queues that are alike for such scopes wait as one
  *	sched_vmta.c   virtual MTAs
+ *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_serve.c  a queue is looked at: grants, waiting; results
+ *	sched_remote.c limits of MX hosts and remote addresses
+ *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_facts.c  what others ask about
  *	sched_walk.c   going through all queues, a slice at a time
  *
@@ -33,7 +36,9 @@
 #include "lib/check.h"
 #include "vmta/line.h"
 #include "vmta/pause.h"
+#include "vmta/remote.h"
 #include "vmta/sched.h"
+#include "vmta/sched_check.h"
 #include "vmta/sched_walk.h"
 #include "vmta/scope.h"
 #include "vmta/vqueue.h"
@@ -46,6 +51,9 @@ struct grant_rec;
 /* Scopes that queues share, from the inside out: the way of a connection. */
 enum level { LEVEL_VMTA, LEVEL_POOL, LEVEL_PROVIDER, LEVEL_PROCESS };
 enum { LEVELS = LEVEL_PROCESS + 1 };
+
+/* Connect rates are of the queue, the source, the provider. */
+enum { CONNECT_SCOPES = 3 };
 
 /* A connection in one of them; those of sched_conn.in are by level. */
 struct conn_in {
@@ -67,8 +75,29 @@ struct shared {
 	struct conn_count conns;
 	struct conn_in_list idle, fresh;
 	uint32_t fresh_n;
-	uint32_t setup_us, busy_us; /* moving averages */
+	uint32_t setup_us, busy_us, bytes; /* moving averages */
+	int64_t yield_us; /* until then no other connection yields for a debt */
 	struct timer timer;
+};
+
+TAILQ_HEAD(conn_list, sched_conn);
+
+/* A local address within a queue that has limits of its own there. */
+struct queue_source {
+	struct sched_queue *queue;
+	struct net_addr addr;
+	uint32_t refs; /* of the queue and of connections */
+	uint32_t closing;
+	struct scope scope;
+	struct conn_list parked; /* idle, without a token */
+	struct timer timer;      /* when there is one for them */
+};
+
+struct queue_sources { /* as the virtual MTA has them */
+	size_t n;
+	size_t choice;    /* the next connection goes out from there */
+	int64_t until_us; /* none has room before; 0: perhaps */
+	struct queue_source *v[];
 };
 
 struct sched_conn {
@@ -80,13 +109,18 @@ struct sched_conn {
 	struct qconf *conf; /* so that settings at its opening live on */
 	struct snapshot *snapshot;
 	const struct conf_source *source; /* of snapshot */
-	struct grant_rec *grant;          /* or NULL */
+	struct queue_source *from;        /* NULL: without limits of its own */
+	struct scope *connect[CONNECT_SCOPES]; /* their tokens not settled */
+	struct grant_rec *grant;               /* or NULL */
 	void *user;
 	uint64_t id;
 	enum conn_state state;
 	bool useful; /* has carried something */
+	struct remote_conn remote;
+	bool parked; /* idle, in the list of its source */
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
+	uint32_t origin;     /* of the last of them */
 	int64_t opened_us;
 	int64_t ready_us; /* first */
 	int64_t idle_us;  /* since when */
@@ -97,6 +131,7 @@ struct sched_conn {
 struct taken {
 	struct scope *scope;
 	enum limit_kind kind;
+	uint32_t n; /* bytes; of recipients as many as there are */
 };
 
 struct grant_rec {
@@ -114,9 +149,10 @@ struct lane {
 	struct table_link link;
 	struct sched *sched;
 	struct sched_vmta *vmta;
-	uint8_t priority;       /* queue-priority */
-	uint32_t queues;        /* that point here */
-	struct line open, give; /* queues that wait */
+	struct sched_named *provider; /* or NULL */
+	uint8_t priority;             /* queue-priority */
+	uint32_t queues;              /* that point here */
+	struct line open, give;       /* queues that wait */
 	struct waiter open_wait, give_wait;
 	struct shared *open_at, *give_at; /* in whose lines; NULL: in none */
 	struct shared *from; /* let it through to the line of the process */
@@ -127,8 +163,25 @@ struct sched_vmta {
 	struct table_link link;
 	const struct vmta *conf; /* {default}'s when it is gone */
 	struct shared shared;
+	struct sched_named *pool; /* or NULL */
 	uint64_t source_turn;
 	char name[];
+};
+
+/* A pool or a provider. */
+struct sched_named {
+	struct table_link link;
+	struct shared shared;
+	char name[];
+};
+
+/* Limits that outlive the process. */
+struct leases {
+	struct lease_list list;
+	struct table left;  /* by an earlier process, and not taken up yet */
+	struct timer timer; /* when the next of these is over */
+	int64_t start_us;   /* 0: sched_restored() was not said */
+	bool used, damaged; /* as it said */
 };
 
 TAILQ_HEAD(queue_list, sched_queue);
@@ -144,13 +197,15 @@ struct sched {
 	struct backlog backlog;
 	struct domain_set domains;
 	struct qconf_set confs;
-	struct table queues, vmtas, lanes;
+	struct table queues, vmtas, pools, providers, lanes;
 	struct queue_list all, dirty;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
 	struct pause_list pauses;
+	struct remotes remotes;
 	struct heap timers;
 
+	struct leases leases;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id;
@@ -174,11 +229,15 @@ void sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us);
  * A queue has rates while it has something to send, or they count: a hundred
  * thousand that wait for their time need no windows.
  */
-void sched_set_rates(struct sched_queue *q, int64_t now_us);
-void sched_drop_rates(struct sched_queue *q, int64_t now_us);
+void sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
+void sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
 bool sched_is_paused(const struct sched *s, struct sched_queue *q);
 /* A moving average of microseconds. */
 void sched_average(uint32_t *avg, int64_t sample_us);
+
+/* sched_origin.c */
+/* With the weight of the configuration that counts now. */
+struct origin *sched_origin(const struct sched *s, uint32_t number);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);
@@ -190,8 +249,11 @@ void shared_fini(struct shared *h);
 bool shared_is_full(struct shared *h, uint32_t but, int64_t now_us);
 /* How many connections it may open now. */
 uint32_t shared_room(struct shared *h, int64_t now_us);
-/* When its rates allow the next transaction; INT64_MAX: after some event. */
-int64_t shared_next(struct shared *h, int64_t now_us);
+/* Does it say no to a connection that is to be opened, and until when? */
+bool shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
+    int64_t *until_us);
+/* When its rates allow a message of that size; INT64_MAX: after some event. */
+int64_t shared_next(struct shared *h, uint64_t bytes, int64_t now_us);
 /* Something about it has changed: it is looked at in this sched_run(). */
 void shared_changed(struct shared *h);
 /* Sets its timer to when time alone will change something for who waits. */
@@ -204,13 +266,17 @@ struct sched_conn *shared_idle(const struct shared *h); /* longest, or NULL */
 /* sched_lane.c */
 void lane_table_init(struct sched *s);
 /* Its lane from now on; leaves the one it was in. */
-void lane_enter(struct sched *s, struct sched_queue *q);
+void lane_enter(struct sched *s, struct sched_queue *q, int64_t now_us);
 void lane_leave(struct sched *s, struct sched_queue *q);
+/* Of the queue's next mail, for lines of others. */
+struct line_key lane_key_of(struct sched_queue *q);
 void lane_wants_open(struct sched_queue *q, int64_t now_us);
 void lane_wants_no_open(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
 void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
 void lane_wants_no_token(struct sched_queue *q);
+/* After a reload other scopes may be on their way. */
+void lanes_configure(struct sched *s, int64_t now_us);
 /* The first one on the way that opens no connection now, or NULL. */
 struct shared *lane_blocked(const struct lane *l, int64_t now_us);
 /* Moves the lane to the line of `to` for a connection. */
@@ -223,14 +289,47 @@ struct lane *line_lane(struct line *open);
 struct lane *give_lane(struct line *give);
 struct sched_queue *lane_opener(struct lane *l);
 struct sched_queue *lane_giver(struct lane *l);
-/* A queue used so much of what its way has. */
-void lane_charge(struct lane *l, uint32_t cost);
+/* For whom a queue waits in its lane: the origin whose turn it is there. */
+uint32_t lane_origin(struct sched_queue *q);
+/* What mail of an origin has had more than who is first at h; or 0. */
+uint32_t lane_debt(const struct sched_queue *q, uint32_t origin,
+    struct shared *h);
+/* Do they wait for the same origin in the same lane? */
+bool lane_same(struct sched_queue *q, struct sched_queue *other,
+    uint32_t origin);
+/* Mail of an origin used so much of what the way has. */
+void lane_charge(struct lane *l, uint32_t origin, uint32_t cost);
+
+/* sched_source.c */
+void sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us);
+void sources_drop(struct sched *s, struct sched_queue *q);
+void sources_forget_leases(struct sched *s, const struct sched_queue *q);
+int64_t sources_end(const struct sched_queue *q); /* as scope_end() */
+/* When a connection may be opened from one of them: now_us, or later. */
+int64_t sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us);
+/* The one that sources_next() found; NULL: any will do. */
+struct queue_source *source_take(struct sched_queue *q);
+void source_return(struct sched *s, struct sched_conn *c);
+void source_unref(struct sched *s, struct queue_source **srcp);
+/* Its rates have changed. */
+void source_changed(struct sched *s, struct queue_source *src);
+/* An idle connection that waits for its source; and back. */
+void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
+void source_unpark(struct sched_conn *c);
+void sources_unpark(struct sched_queue *q);                 /* all */
+void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
 void vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us);
 void vmta_free(struct sched *s, struct sched_vmta **vp);
 void vmta_table_init(struct sched *s);
+/* The provider of a domain, or NULL. */
+struct sched_named *provider_of(struct sched *s, const char *domain,
+    int64_t now_us);
+void named_configure_all(struct sched *s, int64_t now_us);
+void named_enter_leases(struct sched *s); /* of all */
+void named_free_all(struct sched *s);
 
 /* sched_conn.c */
 /* How many more; when none, *again_us says when time will change that. */
@@ -240,20 +339,51 @@ void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);
+/* It has become ready: how long that took, and its connect tokens. */
+void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
 /* One has become ready: the server may want more than we thought. */
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
 bool conn_must_close(const struct sched_conn *c);
 /* Others wait for its slot and have a better right to it. */
-bool conn_must_yield(const struct sched_conn *c, int64_t now_us);
+bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */
 int64_t conn_reclaim_at(const struct sched_conn *c);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 
 /* sched_serve.c */
+/* After tokens came back or got their time: who waited for them looks again. */
+void scope_changed(struct sched *s, struct scope *c);
 void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us,
     bool turn);
+
+/* sched_remote.c */
+void remote_init(struct sched *s);
+/* Connections that limits of MX hosts and remote addresses leave to it. */
+uint32_t remote_queue_room(const struct sched_queue *q);
+/* Where it waits for one, or NULL. */
+const struct remote_scope *remote_queue_waits(const struct sched_queue *q);
+/* The queue that waits where the connection is, if another one does. */
+struct sched_queue *remote_yields_to(struct sched_conn *c);
+void remote_conn_opened(struct sched *s, struct sched_conn *c);
+void remote_conn_closed(struct sched *s, struct sched_conn *c);
+void remote_forget(struct sched *s, struct sched_queue *q);
+
+/* sched_lease.c */
+void leases_init(struct sched *s);
+void leases_fini(struct sched *s);
+/*
+ * After each change of its rates: those over long periods are spent within
+ * leases, and what an earlier process has spent counts.
+ */
+void leases_enter(struct sched *s, struct scope *c);
+/* Before its rates go: nothing counts any more. */
+void leases_forget(struct sched *s, const struct scope *c);
+/* What is wanted is asked for. */
+void leases_ask(struct sched *s, int64_t now_us);
+/* The timer fired: what no limit has taken up goes when it is over. */
+void leases_expire(struct sched *s, int64_t now_us);
 
 /* sched_walk.c */
 /* The queue is about to go: no walk may stand at it. */

@@ -76,71 +76,88 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 static void
 take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
 {
-	if (!scope_take(c, kind, r->pub.count, now_us))
+	uint32_t n = kind == LIMIT_DATA ? r->pub.msg->loc.body_len :
+					  r->pub.count;
+
+	if (c->rates[kind] == NULL || n == 0 || !scope_take(c, kind, n, now_us))
 		return;
 	if (r->taken == NULL)
 		r->taken = mem_array(TAKEN_MAX, sizeof(*r->taken));
 	CHECK(r->taken_n < TAKEN_MAX);
-	r->taken[r->taken_n] = (struct taken){ c, kind };
+	r->taken[r->taken_n] = (struct taken){ c, kind, n };
 	r->taken_n++;
 }
 
 static void
-grant(struct sched *s, struct sched_conn *c, uint64_t room, int64_t now_us)
+take_all(struct grant_rec *r, struct sched_conn *c, int64_t now_us)
+{
+	take(r, &c->queue->scope, LIMIT_MSG, now_us);
+	take(r, &c->queue->scope, LIMIT_DATA, now_us);
+	if (c->from != NULL) {
+		take(r, &c->from->scope, LIMIT_MSG, now_us);
+		take(r, &c->from->scope, LIMIT_DATA, now_us);
+		source_changed(c->sched, c->from); /* the next one there */
+	}
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = c->in[i].shared;
+
+		if (h == NULL)
+			continue;
+		take(r, &h->scope, LIMIT_MSG, now_us);
+		take(r, &h->scope, LIMIT_DATA, now_us);
+		h->bytes = (uint32_t)((3 * (uint64_t)h->bytes +
+					  r->pub.msg->loc.body_len) /
+		    4);
+	}
+}
+
+/* How many recipients of g may go now. */
+static uint32_t
+tokens(const struct asked *a, const struct group *g)
+{
+	uint64_t n = a->q->conf->conf.max_rcpt_per_msg;
+
+	if (n == 0 || n > GRANT_MAX)
+		n = GRANT_MAX;
+	if (n > g->rcpts)
+		n = g->rcpts;
+	for (int i = AT_QUEUE; i < CHECK_ATS; i++)
+		if (a->at[i] != NULL)
+			n = scope_room(a->at[i], LIMIT_MSG, n, a->now_us);
+	return (uint32_t)n;
+}
+
+static void
+grant(struct sched *s, struct sched_conn *c, const struct asked *a)
 {
 	struct sched_queue *q = c->queue;
-	uint32_t max = q->conf->conf.max_rcpt_per_msg;
+	struct group *g = vqueue_first(q);
+	uint32_t origin = g->entry->origin;
 	struct grant_rec *r;
 
-	if (max == 0 || max > GRANT_MAX)
-		max = GRANT_MAX;
-	if (max > room)
-		max = (uint32_t)room;
-	r = grant_new(c, vqueue_first(q), max);
-	r->granted_us = now_us;
-	take(r, &q->scope, LIMIT_MSG, now_us);
-	for (int i = 0; i < LEVELS; i++)
-		if (c->in[i].shared != NULL)
-			take(r, &c->in[i].shared->scope, LIMIT_MSG, now_us);
+	(void)sched_origin(s, origin);
+	r = grant_new(c, g, tokens(a, g));
+	r->granted_us = a->now_us;
+	take_all(r, c, a->now_us);
 	r->pub.timed = r->taken_n > 0;
-	lane_charge(q->lane, r->pub.count);
+	lane_charge(q->lane, origin, r->pub.count);
 	c->grant = r;
+	c->origin = origin;
 	c->messages++;
 	c->turn_rcpts += r->pub.count;
-	q->progress_us = now_us;
+	q->progress_us = a->now_us;
 	conn_set_state(s, c, CONN_BUSY);
 	SCHED_TELL(s, grant, c, &r->pub);
 }
 
-/* The first scope on its way that has no token, or where others wait. */
+/* The first shared scope on its way where others wait for a token. */
 static struct shared *
-blocked(const struct sched_conn *c, int64_t now_us, bool turn)
+others_wait(const struct sched_conn *c)
 {
-	for (int i = 0; i < LEVELS; i++) {
-		struct shared *h = c->in[i].shared;
-
-		if (h != NULL &&
-		    ((!turn && h->give_n > 0) ||
-			shared_next(h, now_us) > now_us))
-			return h;
-	}
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (c->in[i].shared != NULL && c->in[i].shared->give_n > 0)
+			return c->in[i].shared;
 	return NULL;
-}
-
-/* How many recipients may go now. */
-static uint64_t
-tokens(const struct sched_conn *c, int64_t now_us)
-{
-	uint64_t room = scope_room(&c->queue->scope, LIMIT_MSG, now_us);
-
-	for (int i = 0; i < LEVELS; i++) {
-		uint64_t at = c->in[i].shared == NULL ?
-		    UINT64_MAX :
-		    scope_room(&c->in[i].shared->scope, LIMIT_MSG, now_us);
-
-		room = at < room ? at : room;
-	}
-	return room;
 }
 
 /* A wait for a rate until then; when it is long, without connections. */
@@ -168,8 +185,43 @@ rest(struct sched *s, struct sched_queue *q, int64_t now_us)
 	lane_wants_no_token(q);
 	keep = !retry_waits(&q->retry, now_us) && !sched_is_paused(s, q) &&
 	    (q->ready > 0 || q->conf->conf.idle_timeout_us > 0);
+	if (!keep)
+		sources_unpark(q);
 	while (!keep && (c = TAILQ_FIRST(&q->idle_conns)) != NULL)
 		conn_close(s, c);
+}
+
+/* A rate says no to it; returns when to look at the queue again. */
+static int64_t
+refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
+    int64_t now_us)
+{
+	struct sched_queue *q = c->queue;
+
+	switch (no->check->at) {
+	case AT_SOURCE:
+		if (no->until_us < INT64_MAX &&
+		    no->until_us - now_us > keep_us(q))
+			conn_close(s, c);
+		else
+			source_park(s, c, no->until_us);
+		return INT64_MAX;
+	case AT_QUEUE:
+		lane_wants_no_token(q);
+		keep_for(s, q, no->until_us, now_us);
+		return no->until_us;
+	case AT_NONE:
+		rest(s, q, now_us);
+		return INT64_MAX;
+	case AT_VMTA:
+	case AT_POOL:
+	case AT_PROVIDER:
+	case AT_PROCESS:
+		break;
+	}
+	lane_wants_token(q, OF(shared, scope, no->scope), now_us);
+	keep_for(s, q, no->until_us, now_us);
+	return INT64_MAX;
 }
 
 /*
@@ -180,36 +232,36 @@ static int64_t
 give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 {
 	struct sched_conn *c;
+	struct check_no no;
+	struct shared *at;
+	struct asked a;
 
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
-		struct shared *at;
-		int64_t own;
-
 		/* One that waited for its token uses it before it yields. */
 		if (conn_must_close(c) ||
 		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
 			conn_close(s, c);
 			continue;
 		}
-		if (s->held || q->ready == 0 ||
-		    retry_waits(&q->retry, now_us) || sched_is_paused(s, q)) {
+		if (q->ready == 0) {
 			rest(s, q, now_us);
 			return INT64_MAX;
 		}
-		own = scope_next(&q->scope, LIMIT_MSG, now_us);
-		if (own > now_us) {
-			lane_wants_no_token(q);
-			keep_for(s, q, own, now_us);
-			return own;
+		ask_give(&a, c, now_us);
+		if (checks_say_no(checks_give, CHECKS_GIVE, &a, &no)) {
+			int64_t again = refuse(s, c, &no, now_us);
+
+			if (no.check->at == AT_SOURCE)
+				continue;
+			return again;
 		}
-		at = blocked(c, now_us, turn);
+		at = turn ? NULL : others_wait(c);
 		if (at != NULL) {
 			lane_wants_token(q, at, now_us);
-			keep_for(s, q, shared_next(at, now_us), now_us);
 			return INT64_MAX;
 		}
 		turn = false;
-		grant(s, c, tokens(c, now_us), now_us);
+		grant(s, c, &a);
 	}
 	lane_wants_no_token(q);
 	return INT64_MAX;
@@ -247,7 +299,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
 	if (q->ready > 0)
-		sched_set_rates(q, now_us);
+		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us, turn);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		lane_wants_open(q, now_us);
@@ -264,7 +316,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			q->idle_us = now_us;
 		at = sched_forget_at(q);
 	}
-	sched_drop_rates(q, now_us);
+	sched_drop_rates(s, q, now_us);
 	timer_set(&s->timers, &q->timer, at);
 }
 
@@ -279,12 +331,8 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 		return; /* the two crossed */
 	CHECK(c->state == CONN_OPENING || c->state == CONN_BUSY);
 	if (c->state == CONN_OPENING) {
-		sched_average(&q->setup_us, now_us - c->opened_us);
-		for (int i = 0; i < LEVEL_PROCESS; i++)
-			if (c->in[i].shared != NULL)
-				sched_average(&c->in[i].shared->setup_us,
-				    now_us - c->opened_us);
-		c->ready_us = now_us;
+		conn_is_set_up(s, c, now_us);
+		remote_connected(&s->remotes, &c->remote);
 	}
 	conn_set_state(s, c, CONN_IDLE);
 	conn_welcome(q);
@@ -296,31 +344,54 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 		if (c->in[i].shared != NULL)
 			shared_changed(c->in[i].shared);
 	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
-	timer_set(&s->timers, &c->timer,
-	    keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep);
+	keep = keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep;
+	if (remote_yields_to(c) != NULL && conn_reclaim_at(c) < keep)
+		keep = conn_reclaim_at(c);
+	timer_set(&s->timers, &c->timer, keep);
 }
 
 /* ---- the end of a grant -------------------------------------------------- */
 
-/* After tokens came back or got their time: who waited for them looks again. */
-static void
-rates_changed(struct sched *s, struct sched_queue *q, const struct grant_rec *r)
+void
+scope_changed(struct sched *s, struct scope *c)
 {
-	for (uint8_t i = 0; i < r->taken_n; i++) {
-		struct scope *c = r->taken[i].scope;
-
-		if (c->kind == SCOPE_QUEUE)
-			sched_dirty(s, q);
-		else
-			shared_changed(OF(shared, scope, c));
+	switch (c->kind) {
+	case SCOPE_QUEUE:
+		sched_dirty(s, OF(sched_queue, scope, c));
+		return;
+	case SCOPE_SOURCE:
+		source_changed(s, OF(queue_source, scope, c));
+		sched_dirty(s, OF(queue_source, scope, c)->queue);
+		return;
+	case SCOPE_VMTA:
+	case SCOPE_POOL:
+	case SCOPE_PROVIDER:
+	case SCOPE_PROCESS:
+		shared_changed(OF(shared, scope, c));
+		return;
+	case SCOPE_JOB:
+	case SCOPE_USER:
+	case SCOPE_MX:
+	case SCOPE_REMOTE:
+		break;
 	}
+	CHECK_NEVER("a scope that a queue's mail counts in");
+}
+
+/* So many recipients were written then; bytes count when they are taken. */
+static void
+settle_written(const struct grant_rec *r, uint32_t n, int64_t when_us)
+{
+	for (uint8_t i = 0; i < r->taken_n; i++)
+		if (r->taken[i].kind == LIMIT_MSG)
+			scope_settle(r->taken[i].scope, LIMIT_MSG, n, when_us);
 }
 
 static void
-settle(const struct grant_rec *r, uint32_t n, int64_t when_us)
+tell_changed(struct sched *s, const struct grant_rec *r)
 {
 	for (uint8_t i = 0; i < r->taken_n; i++)
-		scope_settle(r->taken[i].scope, r->taken[i].kind, n, when_us);
+		scope_changed(s, r->taken[i].scope);
 }
 
 void
@@ -333,28 +404,50 @@ sched_written(struct sched *s, struct grant *g, int64_t when_us, int64_t now_us)
 	if (r->settled)
 		return;
 	r->settled = true;
-	settle(r, g->count, when_us);
-	rates_changed(s, c->queue, r);
+	settle_written(r, g->count, when_us);
+	tell_changed(s, r);
 	(void)now_us;
 }
 
 /* Tokens of RCPTs that were not written come back; the others count from now
  * when sched_written() was not said. */
 static void
-settle_rest(struct grant_rec *r, const struct sched_result *results,
+settle_rcpts(struct grant_rec *r, const struct sched_result *results,
     int64_t now_us)
 {
-	uint32_t written = 0, unused;
+	uint32_t written = 0;
 
 	if (r->settled)
 		return;
 	r->settled = true;
 	for (uint32_t i = 0; i < r->pub.count; i++)
 		written += results[i].written;
-	unused = r->pub.count - written;
-	settle(r, written, now_us);
+	settle_written(r, written, now_us);
 	for (uint8_t i = 0; i < r->taken_n; i++)
-		scope_return(r->taken[i].scope, r->taken[i].kind, unused);
+		if (r->taken[i].kind == LIMIT_MSG)
+			scope_return(r->taken[i].scope, LIMIT_MSG,
+			    r->pub.count - written);
+}
+
+/* The message was sent if any recipient's server took it. */
+static void
+settle_bytes(struct grant_rec *r, const struct sched_result *results,
+    int64_t now_us)
+{
+	bool delivered = false;
+
+	for (uint32_t i = 0; i < r->pub.count; i++)
+		delivered = delivered || results[i].delivered;
+	for (uint8_t i = 0; i < r->taken_n; i++) {
+		struct taken *t = &r->taken[i];
+
+		if (t->kind != LIMIT_DATA)
+			continue;
+		if (delivered)
+			scope_settle(t->scope, LIMIT_DATA, t->n, now_us);
+		else
+			scope_return(t->scope, LIMIT_DATA, t->n);
+	}
 }
 
 static void
@@ -402,7 +495,8 @@ sched_results(struct sched *s, struct grant **gp,
 	*gp = NULL;
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
 	CHECK(c->state == CONN_BUSY);
-	settle_rest(r, results, now_us);
+	settle_rcpts(r, results, now_us);
+	settle_bytes(r, results, now_us);
 	if (r->reading) {
 		CHECK(e->reading > 0);
 		e->reading--;
@@ -417,7 +511,7 @@ sched_results(struct sched *s, struct grant **gp,
 			sched_average(&c->in[i].shared->busy_us,
 			    now_us - r->granted_us);
 	sched_dirty(s, q);
-	rates_changed(s, q, r);
+	tell_changed(s, r);
 	grant_free(&r);
 	c->grant = NULL;
 }

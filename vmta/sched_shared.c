@@ -14,7 +14,7 @@
 #define SETUP_START_US 300000u
 #define BUSY_START_US 100000u
 #define STALE_MIN_US (500 * US_PER_MS)
-#define LEAD_MAX_US (5 * US_PER_S)
+#define BYTES_START 10000u
 
 static const enum scope_kind kinds[LEVELS] = { [LEVEL_VMTA] = SCOPE_VMTA,
 	[LEVEL_POOL] = SCOPE_POOL,
@@ -32,6 +32,7 @@ shared_init(struct shared *h, struct sched *s, enum level level)
 	TAILQ_INIT(&h->fresh);
 	h->setup_us = SETUP_START_US;
 	h->busy_us = BUSY_START_US;
+	h->bytes = BYTES_START;
 	timer_init(&h->timer, TIMER_SHARED);
 }
 
@@ -89,38 +90,46 @@ using_rates(struct shared *h, int64_t now_us)
 	return h->fresh_n + h->conns.in[CONN_BUSY] + h->give_n;
 }
 
-/* Room in the number of connections that its rate can use. */
+/* Has it a rate that what is sent counts in? */
+static bool
+has_rates(const struct shared *h)
+{
+	return scope_has(&h->scope, LIMIT_MSG) ||
+	    scope_has(&h->scope, LIMIT_DATA);
+}
+
+/* Room in the number of connections that its rates can use. */
 static uint32_t
 rate_room(struct shared *h, int64_t now_us)
 {
 	uint32_t useful, used;
 
-	if (!scope_has(&h->scope, LIMIT_MSG))
+	if (!has_rates(h))
 		return UINT32_MAX;
-	useful = rate_limit_conns(h->scope.rates[LIMIT_MSG],
-	    (int64_t)h->setup_us + h->busy_us, 1.0);
+	useful = scope_useful(&h->scope, (int64_t)h->setup_us + h->busy_us, 1.0,
+	    h->bytes);
 	used = using_rates(h, now_us);
 	return used < useful ? useful - used : 0;
 }
 
 int64_t
-shared_next(struct shared *h, int64_t now_us)
+shared_next(struct shared *h, uint64_t bytes, int64_t now_us)
 {
-	return scope_next(&h->scope, LIMIT_MSG, now_us);
+	int64_t msg = scope_next(&h->scope, LIMIT_MSG, 1, now_us);
+	int64_t data = scope_next(&h->scope, LIMIT_DATA, bytes, now_us);
+
+	return msg > data ? msg : data;
 }
 
 /* A connection opened now is ready when the next event is due. */
 static int64_t
 open_at(struct shared *h, int64_t now_us)
 {
-	int64_t next = shared_next(h, now_us);
-	int64_t lead = h->setup_us;
+	int64_t next = scope_lead(shared_next(h, h->bytes, now_us), h->setup_us,
+	    now_us);
+	int64_t connect = scope_next(&h->scope, LIMIT_CONNECT, 1, now_us);
 
-	if (lead > LEAD_MAX_US)
-		lead = LEAD_MAX_US;
-	return next - now_us <= lead ? now_us :
-	    next == INT64_MAX        ? next :
-				       next - lead;
+	return connect > next ? connect : next;
 }
 
 bool
@@ -138,6 +147,25 @@ shared_room(struct shared *h, int64_t now_us)
 		return 0;
 	useful = rate_room(h, now_us);
 	return slots < useful ? slots : useful;
+}
+
+bool
+shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
+    int64_t *until_us)
+{
+	uint64_t n = kind == LIMIT_DATA ? h->bytes : 1;
+
+	*until_us = INT64_MAX;
+	if (kind == LIMIT_CONNS)
+		return slots_room(&h->scope.conns) == 0;
+	*until_us = scope_next(&h->scope, kind, n, now_us);
+	if (kind == LIMIT_CONNECT)
+		return *until_us > now_us;
+	*until_us = scope_lead(*until_us, h->setup_us, now_us);
+	if (*until_us > now_us)
+		return true;
+	*until_us = INT64_MAX;
+	return scope_has(&h->scope, kind) && rate_room(h, now_us) == 0;
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -176,7 +204,8 @@ shared_wait(struct shared *h, int64_t now_us)
 	int64_t at = INT64_MAX;
 
 	if (h->give.n > 0)
-		at = shared_next(h, now_us);
+		at = shared_next(h,
+		    queue_bytes(lane_giver(give_lane(&h->give))), now_us);
 	if (h->open.n > 0) {
 		int64_t t = open_at(h, now_us);
 
@@ -184,7 +213,7 @@ shared_wait(struct shared *h, int64_t now_us)
 			at = earlier(at, t);
 		} else {
 			at = earlier(at, reclaim_at(h));
-			if (scope_has(&h->scope, LIMIT_MSG) && fresh != NULL)
+			if (has_rates(h) && fresh != NULL)
 				at = earlier(at, stale_at(h, fresh));
 		}
 	}
@@ -209,7 +238,7 @@ give(struct shared *h, int64_t now_us)
 	for (uint32_t n = h->give_n; n > 0 && h->give.n > 0; n--) {
 		struct sched_queue *q = lane_giver(give_lane(&h->give));
 
-		if (shared_next(h, now_us) > now_us)
+		if (shared_next(h, queue_bytes(q), now_us) > now_us)
 			break;
 		lane_wants_no_token(q);
 		sched_serve(h->sched, q, now_us, true);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtual MTA in the scheduler: a shared scope with a name.
+ * Virtual MTAs, pools and providers in the scheduler: shared scopes with names.
  *
- * It is never freed before the scheduler: names come from the configuration
- * and the spool, so they are few, and its windows must outlive its queues.
+ * They are never freed before the scheduler: names come from the configuration
+ * and the spool, so they are few, and windows must outlive queues.  One that
+ * is not in the configuration any more has no limits.
  */
 #include "vmta/sched_priv.h"
 
@@ -33,21 +34,167 @@ is(const struct table_link *l, const void *key)
 
 static const struct table_ops ops = { hash, is };
 
+/* ---- pools and providers ------------------------------------------------- */
+
+static uint64_t
+named_hash(const struct table_link *l)
+{
+	const struct sched_named *n = (const void *)((const char *)l -
+	    offsetof(struct sched_named, link));
+
+	return table_hash_bytes(n->name, strlen(n->name));
+}
+
+static bool
+named_is(const struct table_link *l, const void *key)
+{
+	const struct sched_named *n = (const void *)((const char *)l -
+	    offsetof(struct sched_named, link));
+
+	return strcmp(n->name, key) == 0;
+}
+
+static const struct table_ops named_ops = { named_hash, named_is };
+
+static void
+pool_configure(struct sched *s, struct sched_named *n, int64_t now_us)
+{
+	static const struct pool none;
+	const struct pool *p = snapshot_pool(s->conf, n->name);
+	struct scope *c = &n->shared.scope;
+
+	p = p == NULL ? &none : p;
+	slots_set(&c->conns, p->max_conns);
+	scope_set_rate(c, LIMIT_MSG, &p->msg_rate, now_us);
+	scope_set_data(c, &p->data_rate, now_us);
+	leases_enter(s, c);
+	shared_changed(&n->shared);
+}
+
+static void
+provider_configure(struct sched *s, struct sched_named *n, int64_t now_us)
+{
+	static const struct provider none;
+	const struct provider *p = snapshot_provider_named(s->conf, n->name);
+	struct scope *c = &n->shared.scope;
+
+	p = p == NULL ? &none : p;
+	slots_set(&c->conns, p->max_conns);
+	scope_set_rate(c, LIMIT_CONNECT, &p->connect_rate, now_us);
+	scope_set_rate(c, LIMIT_MSG, &p->msg_rate, now_us);
+	scope_set_data(c, &p->data_rate, now_us);
+	leases_enter(s, c);
+	shared_changed(&n->shared);
+}
+
+static struct sched_named *
+named_get(struct sched *s, enum level level, const char *name, int64_t now_us)
+{
+	struct table *t = level == LEVEL_POOL ? &s->pools : &s->providers;
+	size_t len = strlen(name) + 1;
+	struct table_link *l = table_find(t, table_hash_bytes(name, len - 1),
+	    name);
+	struct sched_named *n;
+
+	if (l != NULL)
+		return OF(sched_named, link, l);
+	n = mem_zalloc(sizeof(*n) + len);
+	memcpy(n->name, name, len);
+	shared_init(&n->shared, s, level);
+	table_add(t, &n->link);
+	if (level == LEVEL_POOL)
+		pool_configure(s, n, now_us);
+	else
+		provider_configure(s, n, now_us);
+	return n;
+}
+
+struct sched_named *
+provider_of(struct sched *s, const char *domain, int64_t now_us)
+{
+	const struct provider *p = snapshot_provider(s->conf, domain);
+
+	return p == NULL ? NULL : named_get(s, LEVEL_PROVIDER, p->name, now_us);
+}
+
+void
+named_configure_all(struct sched *s, int64_t now_us)
+{
+	for (size_t i = 0; i < s->pools.cap; i++)
+		for (struct table_link *l = s->pools.buckets[i]; l != NULL;
+		     l = l->next)
+			pool_configure(s, OF(sched_named, link, l), now_us);
+	for (size_t i = 0; i < s->providers.cap; i++)
+		for (struct table_link *l = s->providers.buckets[i]; l != NULL;
+		     l = l->next)
+			provider_configure(s, OF(sched_named, link, l), now_us);
+}
+
+static void
+enter_leases(struct sched *s, struct table *t)
+{
+	for (size_t i = 0; i < t->cap; i++)
+		for (struct table_link *l = t->buckets[i]; l != NULL;
+		     l = l->next)
+			leases_enter(s,
+			    &OF(sched_named, link, l)->shared.scope);
+}
+
+void
+named_enter_leases(struct sched *s)
+{
+	enter_leases(s, &s->pools);
+	enter_leases(s, &s->providers);
+}
+
+static void
+named_free(struct table *t)
+{
+	struct table_link *l;
+
+	while ((l = table_any(t)) != NULL) {
+		struct sched_named *n = OF(sched_named, link, l);
+
+		shared_fini(&n->shared);
+		table_remove(t, l);
+		free(n);
+	}
+	table_fini(t);
+}
+
+void
+named_free_all(struct sched *s)
+{
+	named_free(&s->pools);
+	named_free(&s->providers);
+}
+
+/* ---- virtual MTAs -------------------------------------------------------- */
+
 void
 vmta_table_init(struct sched *s)
 {
 	table_init(&s->vmtas, &ops);
+	table_init(&s->pools, &named_ops);
+	table_init(&s->providers, &named_ops);
 }
 
 void
 vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us)
 {
+	const struct pool *pool;
+
 	v->conf = snapshot_vmta(s->conf, v->name);
 	if (v->conf == NULL) /* gone: its mail goes on under {default} */
 		v->conf = snapshot_vmta(s->conf, "");
 	CHECK(v->conf != NULL);
+	pool = snapshot_pool_of(s->conf, v->conf->name);
+	v->pool = pool == NULL ? NULL :
+				 named_get(s, LEVEL_POOL, pool->name, now_us);
 	slots_set(&v->shared.scope.conns, v->conf->max_conns);
 	scope_set_rate(&v->shared.scope, LIMIT_MSG, &v->conf->msg_rate, now_us);
+	scope_set_data(&v->shared.scope, &v->conf->data_rate, now_us);
+	leases_enter(s, &v->shared.scope);
 	shared_changed(&v->shared);
 }
 

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 
 #include "lib/check.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
+
+/* A rate that blocks for longer than this is not waited for when opening. */
+#define LEAD_MAX_US (5 * US_PER_S)
 
 void
 scope_init(struct scope *c, enum scope_kind kind)
@@ -53,20 +57,61 @@ scope_set_rate(struct scope *c, enum limit_kind kind, const struct rate *rate,
 		forget(lp);
 }
 
+void
+scope_set_data(struct scope *c, const struct data_rate *rate, int64_t now_us)
+{
+	struct rate_limit **lp = &c->rates[LIMIT_DATA];
+
+	if (*lp == NULL && rate->bytes == 0)
+		return;
+	if (*lp == NULL)
+		*lp = mem_new(struct rate_limit);
+	rate_limit_set_data(*lp, rate, now_us);
+	if (!(*lp)->limited && rate_limit_is_unused(*lp, now_us))
+		forget(lp);
+}
+
 int64_t
-scope_next(const struct scope *c, enum limit_kind kind, int64_t now_us)
+scope_next(const struct scope *c, enum limit_kind kind, uint64_t n,
+    int64_t now_us)
 {
 	if (c->rates[kind] == NULL)
 		return now_us;
-	return rate_limit_next(c->rates[kind], now_us);
+	return rate_limit_next_for(c->rates[kind], n == 0 ? 1 : n, now_us);
 }
 
 uint64_t
-scope_room(const struct scope *c, enum limit_kind kind, int64_t now_us)
+scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
+    int64_t now_us)
 {
 	if (c->rates[kind] == NULL)
-		return UINT64_MAX;
-	return rate_limit_room(c->rates[kind], now_us);
+		return wish;
+	return rate_limit_room(c->rates[kind], wish, now_us);
+}
+
+int64_t
+scope_lead(int64_t next_us, uint32_t setup_us, int64_t now_us)
+{
+	int64_t lead = setup_us < LEAD_MAX_US ? setup_us : LEAD_MAX_US;
+
+	if (next_us - now_us <= lead)
+		return now_us;
+	return next_us == INT64_MAX ? next_us : next_us - lead;
+}
+
+uint32_t
+scope_useful(const struct scope *c, int64_t busy_us, double rcpts,
+    uint64_t bytes)
+{
+	uint32_t n = UINT32_MAX, data;
+
+	if (scope_has(c, LIMIT_MSG))
+		n = rate_limit_conns(c->rates[LIMIT_MSG], busy_us, rcpts);
+	if (!scope_has(c, LIMIT_DATA))
+		return n;
+	data = rate_limit_conns(c->rates[LIMIT_DATA], busy_us,
+	    bytes == 0 ? 1.0 : (double)bytes);
+	return data < n ? data : n;
 }
 
 bool

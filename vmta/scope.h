@@ -56,6 +56,8 @@ void scope_fini(struct scope *c);
 /* The rates' numbers from now on; what was counted goes on counting. */
 void scope_set_rate(struct scope *c, enum limit_kind kind,
     const struct rate *rate, int64_t now_us);
+void scope_set_data(struct scope *c, const struct data_rate *rate,
+    int64_t now_us);
 
 /* Without any rate, and without memory of what they counted. */
 void scope_forget_rates(struct scope *c);
@@ -67,15 +69,29 @@ scope_has(const struct scope *c, enum limit_kind kind)
 	return c->rates[kind] != NULL && c->rates[kind]->limited;
 }
 
-/* As those of rate_limit (vmta/limit.h). */
-int64_t scope_next(const struct scope *c, enum limit_kind kind, int64_t now_us);
-uint64_t scope_room(const struct scope *c, enum limit_kind kind,
+/*
+ * When n may go together, how many may, and their accounts: as those of
+ * rate_limit (vmta/limit.h).
+ */
+int64_t scope_next(const struct scope *c, enum limit_kind kind, uint64_t n,
+    int64_t now_us);
+uint64_t scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
     int64_t now_us);
 bool scope_take(struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t now_us);
 void scope_settle(struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t when_us);
 void scope_return(struct scope *c, enum limit_kind kind, uint64_t n);
+
+/*
+ * When to open a connection for what may go at next_us, if it takes so long
+ * until it is ready: now_us when the time has come.
+ */
+int64_t scope_lead(int64_t next_us, uint32_t setup_us, int64_t now_us);
+
+/* How many connections its rates can use; `bytes` are of a message. */
+uint32_t scope_useful(const struct scope *c, int64_t busy_us, double rcpts,
+    uint64_t bytes);
 
 /* When all its rates will have forgotten all, or 0. */
 int64_t scope_end(const struct scope *c);

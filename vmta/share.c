@@ -126,6 +126,16 @@ share_charge(struct share *s, struct share_flow *f, uint32_t cost)
 	settle(s);
 }
 
+uint32_t
+share_debt(const struct share *s, const struct share_flow *f)
+{
+	int64_t ahead = f->pass - s->now;
+
+	if (f->index == HEAP_NONE || ahead <= 0)
+		return 0;
+	return (uint32_t)(ahead * f->weight / PASS_UNIT);
+}
+
 struct share_flow *
 share_done(struct share *s)
 {

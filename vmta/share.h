@@ -58,6 +58,9 @@ void share_drop(struct share *s, struct share_flow *f);
 /* It used so much, waiting or not; one that was not in is absent in there. */
 void share_charge(struct share *s, struct share_flow *f, uint32_t cost);
 
+/* How much more it has had than the first one that waits; or 0. */
+uint32_t share_debt(const struct share *s, const struct share_flow *f);
+
 /*
  * One that is absent and owes nothing any more, to be dropped; NULL: there is
  * none, and share_first() may be asked.

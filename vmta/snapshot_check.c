@@ -400,9 +400,8 @@ sets_tls(const struct layer *l)
 	    conf_is_set(&table_domain, &l->set, "use-starttls");
 }
 
-/* A domain that the pattern stands for. */
-static const char *
-sample_domain(struct region *rg, const char *pattern)
+const char *
+snapshot_sample_domain(struct region *rg, const char *pattern)
 {
 	char text[NET_ADDR_TEXT];
 	struct net_prefix prefix;
@@ -477,7 +476,7 @@ check_tls_layer(const struct check *c, const struct layer *l,
 {
 	const struct conf_node *n = tls_node(l);
 	/* Of a macro's names one stands for all. */
-	const char *domain = sample_domain(c->s->rg, l->patterns.v[0]);
+	const char *domain = snapshot_sample_domain(c->s->rg, l->patterns.v[0]);
 	const struct vmta_entry *const own[] = { l->vmta, NULL };
 
 	if (l->vmta != NULL)

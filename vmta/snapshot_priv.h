@@ -166,6 +166,8 @@ void snapshot_join(struct snapshot *s, struct conf_errors *errs);
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs);
+/* A domain that the pattern stands for. */
+const char *snapshot_sample_domain(struct region *rg, const char *pattern);
 
 /* snapshot_limits.c: <provider> and <job>; then what needs all of them. */
 void snapshot_provider_read(struct snapshot *s, const struct conf_binder *b,
@@ -184,6 +186,13 @@ const struct conf_domain_count *snapshot_find_mx_limit(const struct snapshot *s,
     const char *host);
 /* Has the pool limits of its own? */
 bool pool_has_limits(const struct pool_entry *p);
+
+/* explain.c */
+/* The line of a value: the last one; of an item of a list the one it is in. */
+const struct conf_node *explain_item_line(const struct conf_table *table,
+    const struct conf_set *set, const struct conf_directive *row, size_t item);
+/* "<domain *> of <virtual-mta news>", from the inside. */
+void explain_block_name(struct buf *out, const struct conf_node *line);
 
 /* snapshot_acct.c: <acct-file>; then what needs all of them. */
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,

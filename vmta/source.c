@@ -13,3 +13,11 @@ source_pick(const struct vmta *vmta, const struct global_conf *global,
 		return &global->sources.v[turn % global->sources.n];
 	return &any_source;
 }
+
+size_t
+source_count(const struct vmta *vmta, const struct global_conf *global)
+{
+	size_t n = vmta->sources.n > 0 ? vmta->sources.n : global->sources.n;
+
+	return n > 0 ? n : 1;
+}

@@ -9,6 +9,7 @@
 #ifndef VMTA_SOURCE_H
 #define VMTA_SOURCE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmta/snapshot.h"
@@ -16,5 +17,8 @@
 /* Never NULL: without any address family is 0 and name is "". */
 const struct conf_source *source_pick(const struct vmta *vmta,
     const struct global_conf *global, uint64_t turn);
+
+/* How many it has in all; at least 1. */
+size_t source_count(const struct vmta *vmta, const struct global_conf *global);
 
 #endif

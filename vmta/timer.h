@@ -14,7 +14,13 @@
 
 #include "vmta/heap.h"
 
-enum timer_kind { TIMER_QUEUE, TIMER_SHARED, TIMER_CONN };
+enum timer_kind {
+	TIMER_QUEUE,
+	TIMER_SHARED,
+	TIMER_CONN,
+	TIMER_SOURCE,
+	TIMER_LEASES
+};
 
 struct timer {
 	int64_t at_us;

@@ -28,6 +28,7 @@
 #include "vmta/turns.h"
 
 struct lane;
+struct queue_sources;
 struct sched_vmta;
 
 /* States of a connection; counted by queue, virtual MTA and process. */
@@ -37,6 +38,8 @@ enum { CONN_STATES = CONN_CLOSING + 1 };
 struct conn_count {
 	uint32_t in[CONN_STATES];
 };
+
+struct queue_remote;
 
 struct sched_queue {
 	struct table_link link;
@@ -62,14 +65,17 @@ struct sched_queue {
 
 	/* Limits. */
 	struct scope scope;
-	struct waiter open_wait; /* for a connection, in its lane */
-	struct waiter give_wait; /* for a token, in its lane */
+	struct queue_sources *sources; /* NULL: none has limits of its own */
+	struct waiter open_wait;       /* for a connection, in its lane */
+	struct waiter give_wait;       /* for a token, in its lane */
+	struct queue_remote *remote;   /* vmta/sched_remote.c; or NULL */
 
 	/* Connections. */
 	struct conn_count conns;
 	TAILQ_HEAD(, sched_conn) all_conns, idle_conns;
 	uint32_t setup_us, busy_us; /* moving averages: until ready; a grant */
 	uint32_t crowd;             /* so many were welcome, and no more */
+	uint32_t parked;            /* idle, and their sources have no token */
 	uint32_t refusals;          /* in a row of one more; 0: no crowd */
 	int64_t more_us;            /* when one more may be tried */
 
@@ -79,6 +85,7 @@ struct sched_queue {
 	char *last_error; /* or NULL */
 	struct timer timer;
 	int64_t progress_us;   /* last grant, or connection opened */
+	int64_t opened_us;     /* last connection; 0: none yet */
 	int64_t open_after_us; /* a connection just ended that did nothing */
 	int64_t idle_us;       /* since when there is nothing at all, or 0 */
 };

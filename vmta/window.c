@@ -36,6 +36,7 @@ window_set(struct window *w, uint64_t max, int64_t period_us)
 {
 	CHECK(max > 0 && period_us > 0);
 	w->max = max;
+	w->period_us = period_us;
 	w->length_us = period_us + guard(period_us);
 	w->part_us = max > WINDOW_EXACT ? period_us / WINDOW_PARTS : 0;
 }

@@ -44,9 +44,10 @@ struct window {
 	uint64_t pending; /* taken and not settled */
 	uint32_t head, used, cap;
 	struct window_entry *ring; /* oldest at head */
-	int64_t length_us;         /* with the guard */
-	int64_t part_us;           /* that an entry may span; 0: exact */
-	int64_t first_us;          /* of the first event in the last entry */
+	int64_t period_us;
+	int64_t length_us; /* with the guard */
+	int64_t part_us;   /* that an entry may span; 0: exact */
+	int64_t first_us;  /* of the first event in the last entry */
 };
 
 void window_init(struct window *w, uint64_t max, int64_t period_us);

@@ -9,6 +9,7 @@
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
  *	       [job NAME] [user NAME]
  *	run TIME
+ *	restart                ends and starts anew; crash: without an end
  *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
  *	schedule DOMAIN[/VMTA] [recipients]
  *	forget most            starts to look for most connections anew
@@ -214,7 +215,7 @@ struct asked {
 	const struct target *target;
 	uint64_t rcpts, deferred;
 	int64_t retry_us;
-	char waits_for[SCHED_WAITS_FOR], last_error[64];
+	char waits_for[64], last_error[64];
 	bool paused;
 };
 
@@ -301,7 +302,7 @@ expect_retry(struct play *p, struct words *w)
 		    word);
 }
 
-/* expect waits-for DOMAIN WORDS|nothing */
+/* expect waits-for DOMAIN WORDS|nothing, with "_" between words. */
 static void
 expect_waits_for(struct play *p, struct words *w)
 {
@@ -314,6 +315,8 @@ expect_waits_for(struct play *p, struct words *w)
 	a = ask(p, &t);
 	if (strcmp(word, "nothing") == 0)
 		word = "";
+	for (char *c = a.waits_for; *c != '\0'; c++)
+		*c = *c == ' ' ? '_' : *c;
 	if (strcmp(a.waits_for, word) != 0)
 		complain(p, "waits for \"%s\"", a.waits_for);
 }
@@ -624,6 +627,10 @@ play_line(struct play *p, char *text)
 	} else if (strcmp(verb, "reload") == 0) {
 		sim_reload(p->sim, p->conf);
 		p->conf = fake_conf_copy(p->sim->conf);
+	} else if (strcmp(verb, "restart") == 0) {
+		sim_restart(p->sim, false);
+	} else if (strcmp(verb, "crash") == 0) {
+		sim_restart(p->sim, true);
 	} else if (strcmp(verb, "pause") == 0) {
 		play_pause(p, &w, true);
 	} else if (strcmp(verb, "resume") == 0) {

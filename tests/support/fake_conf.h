@@ -28,7 +28,11 @@ int fake_conf_vmta(struct snapshot *s, const char *vmta, const char *name,
     const char *value, struct err *e);
 void fake_conf_drop_vmta(struct snapshot *s, const char *vmta);
 
-/* "domain NAME { A B ; C D }", "virtual-mta NAME { ... }" or "NAME VALUE". */
+/*
+ * "domain NAME { A B ; C D }", "NAME VALUE", or another block: virtual-mta,
+ * virtual-mta-pool, provider, job, smtp-user; or a limit of remote hosts as in
+ * set_remote().
+ */
 int fake_conf_line(struct snapshot *s, const char *line, struct err *e);
 
 /* How many snapshots there are: for leaks. */

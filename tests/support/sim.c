@@ -17,6 +17,7 @@
 #define EVENTS_MAX UINT64_C(20000000) /* no endless loops */
 
 enum event_kind {
+	EV_CONNECTING,
 	EV_READY,
 	EV_REFUSED,
 	EV_WRITTEN,
@@ -148,6 +149,7 @@ on_open(void *ctx, struct sched_conn *sc)
 		n->most_open = n->open;
 	more_open(sim_open(sim, NULL));
 	more_open(sim_open(sim, n->vmta));
+	post(c, EV_CONNECTING, 0);
 	if (c->server->greeting == 220 &&
 	    (c->server->welcome == 0 || n->open <= c->server->welcome))
 		post(c, EV_READY, c->server->greeting_us);
@@ -201,11 +203,21 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q))->expired++;
 }
 
+static void
+on_lease(void *ctx, struct slice key, const struct lease_record *rec,
+    uint64_t ticket)
+{
+	struct sim *sim = ctx;
+
+	sim_disk_put(&sim->disk, key, rec, ticket, sim->now_us);
+}
+
 static const struct sched_owner owner = {
 	.open = on_open,
 	.grant = on_grant,
 	.close = on_close,
 	.expired = on_expired,
+	.lease = on_lease,
 };
 
 /* ---- what the servers do ------------------------------------------------- */
@@ -238,6 +250,7 @@ judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
 		out->fate = FATE_UNUSED;
 		return;
 	case DISPOSE_DELIVERED:
+		out->delivered = true;
 		c->count->delivered++;
 		break;
 	case DISPOSE_FAIL:
@@ -387,6 +400,9 @@ handle(struct sim *sim, struct event *ev)
 	struct sim_conn *c = ev->conn;
 
 	switch (ev->kind) {
+	case EV_CONNECTING:
+		sched_connecting(sim->sched, c->sched, sim->now_us);
+		break;
 	case EV_READY:
 		sched_ready(sim->sched, c->sched, sim->now_us);
 		break;
@@ -417,7 +433,9 @@ sim_init(struct sim *sim, struct snapshot *conf, uint64_t seed)
 	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	TAILQ_INIT(&sim->conns);
 	sim->counts = mem_array(SIM_COUNTS, sizeof(struct sim_count));
+	sim_disk_init(&sim->disk);
 	sim->sched = sched_new(conf, &owner, sim, sim->now_us);
+	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;
 }
 
@@ -429,6 +447,7 @@ sim_fini(struct sim *sim)
 		sim_run(sim, 3600 * US_PER_S);
 	CHECK(sim_sum(sim, NULL, NULL).open == 0 && sim->events.n == 0);
 	sched_free(&sim->sched);
+	sim_disk_fini(&sim->disk);
 	snapshot_unref(&sim->conf);
 	heap_fini(&sim->events);
 	free(sim->rcpts);
@@ -578,8 +597,12 @@ sim_restart(struct sim *sim, bool crash)
 		sim_run(sim, US_PER_S / 10);
 	cut(sim);
 	keep_all(&list);
+	if (!crash)
+		sched_leases_end(sim->sched, sim->now_us);
+	sim_disk_cut(&sim->disk, crash ? sim_random(sim, 4) : SIZE_MAX);
 	sched_free(&sim->sched);
 	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
+	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;
 	give_back(&list);
 }
@@ -676,6 +699,8 @@ sim_run(struct sim *sim, int64_t for_us)
 
 		if (ev != NULL && ev->at_us < t)
 			t = ev->at_us;
+		if (sim_disk_next(&sim->disk) < t)
+			t = sim_disk_next(&sim->disk);
 		if (t > end)
 			break;
 		CHECK(t >= sim->now_us && sim->events_done < EVENTS_MAX);
@@ -687,6 +712,8 @@ sim_run(struct sim *sim, int64_t for_us)
 			free(ev);
 			sim->events_done++;
 		}
+		while (sim_disk_next(&sim->disk) <= t)
+			sim_disk_commit(&sim->disk, sim->sched, t);
 		sim->next_run_us = sched_run(sim->sched, t);
 		sim->events_done++;
 	}

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "tests/support/fake_conf.h"
+#include "tests/support/sim_disk.h"
 #include "vmta/heap.h"
 #include "vmta/sched.h"
 
@@ -81,13 +82,14 @@ struct sim_open { /* connections of a virtual MTA; the first is of all */
 };
 
 enum { SIM_OPENS = 64 };
-enum { SIM_COUNTS = 4096, SIM_SERVERS = 256 };
+enum { SIM_COUNTS = 4096, SIM_SERVERS = 2048 };
 
 struct sim {
 	int64_t now_us, next_run_us;
 	struct snapshot *conf;
 	struct sched *sched;
 	struct heap events;
+	struct sim_disk disk;
 	uint64_t last_message, grants, events_done;
 	uint64_t random; /* state of sim_random() */
 

@@ -3,7 +3,7 @@
 """check_limits - did anybody get more than the configuration allows?
 
     check_limits.py --config FILE --log RECEIVER.jsonl [--log ...]
-                    [--slack-ms N] [--need LIMIT...]
+                    [--slack-ms N] [--need LIMIT...] [--name ADDRESS=MX...]
 
 Reads the text of the configuration by a parser of its own and the logs of
 receiver.py; it shares no code with what it judges.  For every limit it prints
@@ -12,8 +12,10 @@ one line: PASS or FAIL, the limit, the most that was seen, and when.
     PASS max-msg-rate gmail.example/brand-a 20/1s: most 20 (100 %), 340 in all
 
 Judged are max-msg-rate and max-smtp-out of queues (<domain>, also inside
-<virtual-mta> and <virtual-mta-pool>), max-smtp-msg-rate and max-smtp-out of
-virtual MTAs, max-msg-per-connection and total-max-smtp-out.  A recipient
+<virtual-mta> and <virtual-mta-pool>), source-ip-max-smtp-out and
+source-ip-max-msg-rate in them, max-smtp-msg-rate and max-smtp-out of virtual
+MTAs, max-msg-per-connection, total-max-smtp-out, ip-connection-limit, and
+mx-connection-limit for addresses whose MX name --name says.  A recipient
 counts at the kernel's time stamp of its RCPT, a connection from accept to
 close.  A virtual MTA is known by its source addresses, a queue by the domains
 of the recipients seen on a connection.
@@ -27,6 +29,7 @@ proved nothing.  Exit status 1 if anything failed.
 
 import argparse
 import collections
+import ipaddress
 import json
 import re
 import sys
@@ -36,6 +39,7 @@ UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600,
 DEFAULT_MAX_SMTP_OUT = 20
 DEFAULT_TOTAL_OUT = 1200
 DEFAULT_VMTA = "{default}"
+REPEATED = ("ip-connection-limit", "mx-connection-limit")
 
 
 # ---- configuration -----------------------------------------------------------
@@ -62,6 +66,7 @@ class Config:
         self.domains = collections.defaultdict(list)  # owner to rules
         self.pools = collections.defaultdict(list)
         self.macros = {}
+        self.repeated = collections.defaultdict(list)  # name to values
         stack = []
         for raw in text.splitlines():
             line = raw.partition("#")[0].strip()
@@ -98,6 +103,8 @@ class Config:
         elif not stack and name == "domain-macro":
             macro, _, members = value.partition(" ")
             self.macros[macro] = [x.strip() for x in members.split(",")]
+        elif not stack and name in REPEATED:
+            self.repeated[name].append(value)
         elif not stack:
             self.globals[name] = value
 
@@ -111,25 +118,48 @@ class Config:
         return out
 
     def queue_value(self, domain, vmta, name, default):
-        """The effective value: global, then the pool's, then the VMTA's."""
+        """The effective value: the last one where it is written best."""
+        return (self.queue_values(domain, vmta, name) or [default])[-1]
+
+    def queue_values(self, domain, vmta, name):
+        """Those of the best pattern: global, the pool's, the VMTA's."""
         owners = [("vmta", None)]
         owners += [("pool", p) for p, members in self.pools.items()
                    if vmta in members]
         owners.append(("vmta", vmta))
-        value = default
+        values = []
         for owner in owners:
-            best = -1
-            for pattern, directive, v in self.domains.get(owner, []):
-                rank = specificity(pattern, domain)
-                if directive == name and rank >= max(best, 0):
-                    best, value = rank, v
-        return value
+            ranked = [(specificity(pattern, domain), v) for
+                      pattern, directive, v in self.domains.get(owner, [])
+                      if directive == name]
+            best = max((rank for rank, _ in ranked), default=-1)
+            if best >= 0:
+                values = [v for rank, v in ranked if rank == best]
+        return values
 
     def vmta_of(self, ip):
         for vmta, addresses in self.sources.items():
             if vmta != DEFAULT_VMTA and ip in addresses:
                 return vmta
         return DEFAULT_VMTA
+
+
+def of_address(values, address):
+    """The limit in the first "CIDR LIMIT" that fits, or None."""
+    for value in values:
+        cidr, limit = value.split()
+        if ipaddress.ip_address(address) in ipaddress.ip_network(cidr):
+            return limit
+    return None
+
+
+def of_name(values, name):
+    """The limit in the best "PATTERN LIMIT", or None."""
+    ranked = [(specificity(v.split()[0].lower(), name), v.split()[1])
+              for v in values]
+    best = max((rank for rank, _ in ranked), default=-1)
+    return next((v for rank, v in ranked if rank == best), None) \
+        if best >= 0 else None
 
 
 def specificity(pattern, domain):
@@ -184,6 +214,13 @@ class History:
             elif e["ev"] == "close" and c is not None:
                 c.closed = e["t"]
 
+    def forget_before(self, since):
+        self.connections = [c for c in self.connections if c.closed > since]
+        for c in self.connections:
+            c.opened = max(c.opened, since)
+        for key, times in self.rcpts.items():
+            self.rcpts[key] = [t for t in times if t >= since]
+
     def attribute(self):
         """A connection without RCPT belongs to the domains that others at
         the same receiver were for."""
@@ -230,8 +267,9 @@ def most_open(connections):
 # ---- judgement ---------------------------------------------------------------
 
 class Judge:
-    def __init__(self, config, history, slack_s, need):
+    def __init__(self, config, history, slack_s, need, names):
         self.config = config
+        self.names = names  # of MX hosts, by address
         self.history = history
         self.slack_s = slack_s
         self.need = set(need)
@@ -276,6 +314,40 @@ class Judge:
                 out[(domain, self.config.vmta_of(c.peer))][1].append(c)
         return out
 
+    def sources(self, what, domain, vmta):
+        """Limits of a queue for each local address."""
+        conns = [c for c in self.history.connections if domain in c.domains]
+        for peer in sorted({c.peer for c in conns}):
+            if self.config.vmta_of(peer) != vmta:
+                continue
+            name = "%s from %s" % (what, peer)
+            values = self.config.queue_values
+            self.open_at_once("source-ip-max-smtp-out", name, int(
+                of_address(values(domain, vmta, "source-ip-max-smtp-out"),
+                           peer) or 0), [c for c in conns if c.peer == peer])
+            self.rate("source-ip-max-msg-rate", name, parse_rate(of_address(
+                values(domain, vmta, "source-ip-max-msg-rate"), peer) or "0"),
+                self.history.rcpts[(domain, peer)])
+
+    def remotes(self):
+        """Limits of the hosts that connections went to."""
+        by_address = collections.defaultdict(list)
+        by_name = collections.defaultdict(list)
+        for c in self.history.connections:
+            address = c.to.rpartition(":")[0].strip("[]")
+            by_address[address].append(c)
+            if address in self.names:
+                by_name[(self.names[address], c.peer)].append(c)
+        for address, conns in sorted(by_address.items()):
+            self.open_at_once("ip-connection-limit", address, int(of_address(
+                self.config.repeated["ip-connection-limit"], address) or 0),
+                conns)
+        for (name, peer), conns in sorted(by_name.items()):
+            self.open_at_once(
+                "mx-connection-limit", "%s from %s" % (name, peer), int(
+                    of_name(self.config.repeated["mx-connection-limit"],
+                            name) or 0), conns)
+
     def run(self):
         vmtas = collections.defaultdict(lambda: ([], []))
         for (domain, vmta), (times, conns) in sorted(self.queues().items()):
@@ -290,6 +362,7 @@ class Judge:
                 seen = max(c.messages for c in conns)
                 self.say("max-msg-per-connection", what, most, seen,
                          " %d: most %d" % (most, seen))
+            self.sources(what, domain, vmta)
             vmtas[vmta][0].extend(times)
         for c in self.history.connections:
             vmtas[self.config.vmta_of(c.peer)][1].append(c)
@@ -303,19 +376,24 @@ class Judge:
             self.config.globals.get("total-max-smtp-out",
                                     DEFAULT_TOTAL_OUT)),
                           self.history.connections)
+        self.remotes()
         for name in sorted(self.need):
             print("FAIL %s: nothing was seen of it" % name)
             self.failed += 1
         return self.failed == 0
 
 
-def check(config_text, log_paths, slack_ms=0, need=()):
+def check(config_text, log_paths, slack_ms=0, need=(), names=None, since=0):
+    """names: of MX hosts, by address; since: what was open before does not
+    count before it."""
     history = History()
     for path in log_paths:
         with open(path) as f:
             history.read(line for line in f if line.endswith("\n"))
     history.attribute()
-    return Judge(Config(config_text), history, slack_ms / 1000, need).run()
+    history.forget_before(since)
+    return Judge(Config(config_text), history, slack_ms / 1000, need,
+                 names or {}).run()
 
 
 def main():
@@ -324,10 +402,12 @@ def main():
     p.add_argument("--log", action="append", required=True)
     p.add_argument("--slack-ms", type=float, default=0)
     p.add_argument("--need", action="append", default=[])
+    p.add_argument("--name", action="append", default=[])
     args = p.parse_args()
     with open(args.config) as f:
         text = f.read()
-    return 0 if check(text, args.log, args.slack_ms, args.need) else 1
+    return 0 if check(text, args.log, args.slack_ms, args.need,
+                      dict(n.split("=", 1) for n in args.name)) else 1
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ import tap
 
 CONFIG = """\
 smtp-source-host 127.0.0.10 mta.example
+ip-connection-limit 127.0.1.7/32 1
+ip-connection-limit 127.0.1.0/24 2
+mx-connection-limit *.hosts.example 9
+mx-connection-limit mx.hosts.example 1
 domain-macro big a.example, b.example  # a comment
 <virtual-mta v1>
     smtp-source-host 127.0.0.11 v1.example
@@ -34,7 +38,12 @@ domain-macro big a.example, b.example  # a comment
     max-smtp-out 1
     max-msg-per-connection 2
 </domain>
+<domain local.example>
+    source-ip-max-smtp-out 127.0.0.10/32 1
+    source-ip-max-msg-rate 127.0.0.0/8 2/s
+</domain>
 """
+NAMES = {"127.0.2.1": "mx.hosts.example", "127.0.2.2": "mx2.hosts.example"}
 
 
 def connect(n, t, peer="127.0.0.10", to="127.0.1.1:25"):
@@ -88,6 +97,30 @@ CASES = [  # label, events, slack_ms, needed, wanted lines
      [connect(1, 0), rcpt(1, 0, "b.example")] +
      [message(1, t) for t in range(3)], 0, [],
      ["FAIL max-msg-per-connection b.example/{default} 2: most 3"]),
+    ("connections to an address of a range",
+     [connect(n, 0, "127.0.0.%d" % (20 + n)) for n in range(3)], 0, [],
+     ["FAIL ip-connection-limit 127.0.1.1 2: most 3"]),
+    ("the first range that fits",
+     [connect(n, 0, to="127.0.1.7:25") for n in range(2)], 0, [],
+     ["FAIL ip-connection-limit 127.0.1.7 1: most 2"]),
+    ("an MX host by the best pattern, for each local address",
+     [connect(1, 0, to="127.0.2.1:25"),
+      connect(2, 0, "127.0.0.11", to="127.0.2.1:25"),
+      connect(3, 0, to="127.0.2.2:25"), connect(4, 0, to="127.0.2.2:25")], 0,
+     [], ["PASS mx-connection-limit mx.hosts.example from 127.0.0.10 1: "
+          "most 1",
+          "PASS mx-connection-limit mx2.hosts.example from 127.0.0.10 9: "
+          "most 2"]),
+    ("too many to an MX host from one local address",
+     [connect(n, 0, to="127.0.2.1:25") for n in range(2)], 0, [],
+     ["FAIL mx-connection-limit mx.hosts.example from 127.0.0.10 1: most 2"]),
+    ("connections of a queue from a local address",
+     [connect(1, 0), rcpt(1, 0, "local.example"), connect(2, 0),
+      rcpt(2, 0, "local.example")], 0, [],
+     ["FAIL source-ip-max-smtp-out local.example/{default} from 127.0.0.10 "
+      "1: most 2",
+      "PASS source-ip-max-msg-rate local.example/{default} from 127.0.0.10 "
+      "2/1s: most 2"]),
     ("a limit that had to be reached and was not",
      [rcpt(1, 0, "x.b.example")], 0,
      ["max-msg-rate x.b.example/{default}"],
@@ -104,7 +137,8 @@ def judge(events, slack_ms, needed):
         f.flush()
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            good = check_limits.check(CONFIG, [f.name], slack_ms, needed)
+            good = check_limits.check(CONFIG, [f.name], slack_ms, needed,
+                                      NAMES)
     return good, out.getvalue()
 
 

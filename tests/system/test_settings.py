@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Without a daemon: `show settings` names the line of each value, `test config
---portable` makes warnings of what only this host lacks, and `digest` computes
-the hashes of privacy-policy."""
+--portable` makes warnings of what only this host lacks, `lint` names both lines
+of a limit that is never reached, and `digest` computes the hashes of
+privacy-policy."""
 
 import netns
 netns.enter()
@@ -36,6 +37,25 @@ MORE = """\
         max-msg-rate 100/hr
     </domain>
 </virtual-mta>
+"""
+LIMITS = """\
+<virtual-mta a>
+    max-smtp-out 10
+    <domain big.example>
+        max-smtp-out 12
+    </domain>
+</virtual-mta>
+<virtual-mta-pool p>
+    virtual-mta a
+    max-smtp-msg-rate 100/s
+</virtual-mta-pool>
+<provider big>
+    domain big.example
+    max-connect-rate 5/s
+</provider>
+<job bulk-*>
+    max-msg-rate 10/m
+</job>
 """
 # What stands in a file made for another host, and what is said of it here.
 ELSEWHERE = [
@@ -118,6 +138,69 @@ def queue(folder):
               "nowhere")
     tap.equal(found["Virtual MTA Settings", "smtp-source-host"],
               "127.0.0.10 mta.example # %s:2" % folder.config, "inherited")
+
+
+@tap.test("show settings QUEUE: limits of its pool and provider, and of jobs")
+def limits(folder):
+    path = folder.write("limits.conf", LIMITS)
+    r = folder.run("show", "settings", "big.example/a", config=path)
+    tap.equal((r.returncode, r.stderr), (0, ""), "status")
+    found = lines(r.stdout)
+    for key, value in (
+            (("Virtual MTA Settings", "max-smtp-out"),
+             "10 # %s:2 <virtual-mta a>"),
+            (("Pool Settings", "max-smtp-msg-rate"),
+             "100/s # %s:9 <virtual-mta-pool p>"),
+            (("Provider Settings", "max-connect-rate"),
+             "5/s # %s:13 <provider big>"),
+            (("Queue Settings", "max-smtp-out"),
+             "12 # %s:4 <domain big.example> of <virtual-mta a>"),
+            (("Job Settings", "max-msg-rate"), "10/m # %s:16 <job bulk-*>")):
+        tap.equal(found[key], value % path, " ".join(key))
+
+
+@tap.test("lint: a limit that is never reached, with both lines, status 1")
+def lint(folder):
+    path = folder.write("limits.conf", LIMITS)
+    r = folder.run("lint", path)
+    tap.equal((r.returncode, r.stderr), (1, ""), "status")
+    tap.equal(r.stdout.splitlines()[:3], [
+        "%s:4: max-smtp-out 12 in <domain big.example> of <virtual-mta a>"
+        % path,
+        "    can never be reached: 10, against 12",
+        "    because of %s:2: max-smtp-out 10 in <virtual-mta a>" % path],
+        "the finding")
+    tap.equal(len(r.stdout.splitlines()), 4, "with what to do, and no other")
+
+
+@tap.test("lint --json: the same for programs")
+def lint_json(folder):
+    path = folder.write("limits.conf", LIMITS)
+    r = folder.run("--json", "lint", config=path)
+    answer = json.loads(r.stdout)
+    tap.equal((r.returncode, answer["clean"], answer["complete"]),
+              (1, False, True), "the verdict")
+    found, = answer["findings"]
+    tap.equal((found["kind"], found["limit"], found["by"]), (
+        "unreachable",
+        {"directive": "max-smtp-out", "value": "12", "file": path, "line": 4,
+         "block": "<domain big.example> of <virtual-mta a>"},
+        {"directive": "max-smtp-out", "value": "10", "file": path, "line": 2,
+         "block": "<virtual-mta a>"}), "both lines")
+
+
+@tap.test("lint: nothing is in vain: status 0; a file with a mistake: 2")
+def lint_verdicts(folder):
+    path = folder.write("clean.conf", LIMITS.replace("12", "9"))
+    r = folder.run("lint", path)
+    tap.equal((r.returncode, r.stdout),
+              (0, "%s: nothing is in vain.\n" % path), "a clean one")
+    path = folder.write("wrong.conf", LIMITS.replace("12", "x"))
+    r = folder.run("lint", path)
+    tap.equal((r.returncode, r.stdout), (2, ""), "one with a mistake")
+    tap.check("wrong.conf:4: max-smtp-out" in r.stderr, r.stderr)
+    r = folder.run("lint", path + ".none")
+    tap.equal(r.returncode, 2, "none")
 
 
 @tap.test("show settings ACCT-FILE: each value and where it is written")
@@ -315,15 +398,16 @@ def digest_mistakes(folder):
         tap.check(said in r.stderr, r.stderr)
 
 
-@tap.test("the manual's examples of accounting: nothing is wrong with them")
+@tap.test("the manual's examples of accounting and limits: nothing is wrong")
 def examples(folder):
     manual = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                           "..", "..", "doc", "mailrace.conf.5.in")
     with open(manual) as f:
-        found = re.findall(r"^<acct-file .*?^</acct-file>\n", f.read(),
-                           re.M | re.S)
-    tap.check(len(found) >= 2, "examples in " + manual)
-    path = folder.write("examples.conf", "".join(found))
+        found = [m[0] for m in re.finditer(
+            r"^<(acct-file|provider|job) .*?^</\1>\n", f.read(), re.M | re.S)]
+    tap.check(len(found) >= 4, "examples in " + manual)
+    path = folder.write("examples.conf", "domain-macro gmail gmail.com\n"
+                        + "".join(found))
     r = folder.run("test", "config", "--portable", config=path)
     tap.equal(r.returncode, 0, r.stderr)
     tap.equal([line for line in r.stderr.splitlines() if not re.search(

@@ -189,6 +189,9 @@ make_conf(unsigned options)
 		.greeting_timeout_us = us,
 		.data_timeout_us = us,
 		.dot_timeout_us = us,
+		.max_errors_per_conn = (options & O_ERRORS_1) != 0 ? 1 :
+		    (options & O_ERRORS_2) != 0                    ? 2 :
+								     0,
 		.use_starttls = (options & O_USE) != 0,
 		.require_starttls = (options & O_REQUIRE) != 0 };
 }

@@ -38,8 +38,10 @@ enum {
 	O_UTF8 = 2048,
 	O_DSN = 4096,
 	O_BAD_FROM = 8192,
-	O_QUIT_SENT = 16384,    /* quits when written */
-	O_INTERRUPT_DOT = 32768 /* interrupts in dot() */
+	O_QUIT_SENT = 16384,     /* quits when written */
+	O_INTERRUPT_DOT = 32768, /* interrupts in dot() */
+	O_ERRORS_1 = 65536,      /* max-errors-per-connection */
+	O_ERRORS_2 = 131072
 };
 
 struct session_test {

@@ -144,10 +144,12 @@ test_rate_limit(void)
 	struct rate_limit l = { 0 };
 	struct rate twenty = { 20, S }, none = { 0, 0 }, two = { 2, S };
 
-	ok(rate_limit_room(&l, 0) == UINT64_MAX, "zeroed is unlimited");
+	ok(rate_limit_room(&l, UINT64_MAX, 0) == UINT64_MAX,
+	    "zeroed is unlimited");
 	ok(!rate_limit_take(&l, 5, 0), "and takes no tokens");
 	rate_limit_set(&l, &twenty, 0);
-	is_int(rate_limit_room(&l, 0), 20, "a transaction may take all");
+	is_int(rate_limit_room(&l, UINT64_MAX, 0), 20,
+	    "a transaction may take all");
 	ok(rate_limit_take(&l, 20, 0), "tokens are taken");
 	rate_limit_set(&l, &none, 0);
 	is_int(rate_limit_next(&l, 0), 0, "unlimited after a reload");

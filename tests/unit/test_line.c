@@ -252,6 +252,11 @@ test_debts(void)
 		line_charge(&l, &b, 10);
 	ok(turns >= 9 && turns <= 11, "a debt is kept while others wait (%d)",
 	    turns);
+	line_charge(&l, &a, 70);
+	turns = (int)line_debt(&l, &a);
+	ok(turns >= 55 && turns <= 70, "more than the first by so much (%d)",
+	    turns);
+	is_int(line_debt(&l, &b), 0, "which owes nothing");
 	line_charge(&l, &a, 1000000000);
 	for (turns = 0; line_first(&l) == &wb; turns++)
 		line_charge(&l, &b, 100);

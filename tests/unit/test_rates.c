@@ -2,87 +2,17 @@
 /*
  * A rate as the receiver sees it: in no window more than was allowed, and
  * nearly all of it used, for rates of every kind; and the same for bytes.
- * What is judged are the times of arrival, by a checker of its own.
+ * What is judged are the times of arrival (tests/unit/arrivals.h).
  */
-#include <stdlib.h>
-
 #include "lib/clock.h"
-#include "lib/mem.h"
 #include "tests/tap.h"
+#include "tests/unit/arrivals.h"
 #include "vmta/limit.h"
 
 #define S US_PER_S
 #define M (60 * S)
 #define H (3600 * S)
 #define D (86400 * S)
-
-struct arrival {
-	int64_t at_us;
-	uint64_t n;
-};
-
-static struct arrival *seen;
-static size_t seen_count, seen_cap;
-
-static uint64_t
-rnd(uint64_t below)
-{
-	static uint64_t x = 88172645463325252u;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x % below;
-}
-
-static void
-arrive(int64_t at_us, uint64_t n)
-{
-	if (seen_count == seen_cap) {
-		seen_cap = seen_cap == 0 ? 1024 : 2 * seen_cap;
-		seen = mem_realloc(seen, seen_cap * sizeof(*seen));
-	}
-	seen[seen_count++] = (struct arrival){ at_us, n };
-}
-
-static int
-by_time(const void *a, const void *b)
-{
-	const struct arrival *x = a, *y = b;
-
-	return x->at_us < y->at_us ? -1 : x->at_us > y->at_us;
-}
-
-/*
- * The most that arrived in any half-open window; one that is alone in its
- * window does not count when it is larger than `alone`.
- */
-static uint64_t
-busiest(int64_t period_us, uint64_t alone)
-{
-	uint64_t in = 0, most = 0;
-	size_t first = 0;
-
-	qsort(seen, seen_count, sizeof(*seen), by_time);
-	for (size_t i = 0; i < seen_count; i++) {
-		in += seen[i].n;
-		for (; seen[i].at_us - seen[first].at_us >= period_us; first++)
-			in -= seen[first].n;
-		if (in > most && (first < i || in <= alone))
-			most = in;
-	}
-	return most;
-}
-
-static uint64_t
-total(void)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < seen_count; i++)
-		n += seen[i].n;
-	return n;
-}
 
 /* ---- recipients ---------------------------------------------------------- */
 
@@ -96,7 +26,7 @@ send(const struct rate *rate, uint64_t most, int64_t lag_us, int64_t until_us)
 	rate_limit_set(&l, rate, now);
 	seen_count = 0;
 	while ((now = rate_limit_next(&l, now)) < until_us) {
-		uint64_t room = rate_limit_room(&l, now), n;
+		uint64_t room = rate_limit_room(&l, UINT64_MAX, now), n;
 
 		n = 1 + rnd(most < room ? most : room);
 		rate_limit_take(&l, n, now);
@@ -250,7 +180,7 @@ test_alone(void)
 	is_int(rate_limit_next_for(&l, 1, 102 * S), 201 * S + S / 2,
 	    "and nothing else until it has left");
 	rate_limit_return(&l, 0);
-	is_int(rate_limit_room(&l, 102 * S), 0, "no room");
+	is_int(rate_limit_room(&l, UINT64_MAX, 102 * S), 0, "no room");
 	rate_limit_fini(&l);
 }
 
@@ -269,7 +199,8 @@ test_clock_back(void)
 	next = rate_limit_next(&l, D - H);
 	is_int(next, D - H + 100 * S + S / 2,
 	    "an hour back: all counts as of now, and no longer");
-	ok(rate_limit_room(&l, next) == 10, "then the window is empty");
+	ok(rate_limit_room(&l, UINT64_MAX, next) == 10,
+	    "then the window is empty");
 	rate_limit_fini(&l);
 }
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim_disk - what the sim's store keeps of limits: durable a moment after it
+ * was asked for, and still there after a crash.
+ */
+
+#ifndef TESTS_SUPPORT_SIM_DISK_H
+#define TESTS_SUPPORT_SIM_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "lib/str.h"
+#include "mail/lease_record.h"
+
+struct sched;
+struct sim_lease;
+
+struct sim_disk { /* zeroed: empty */
+	STAILQ_HEAD(, sim_lease) asked;
+	size_t kept_count, kept_cap;
+	struct sim_lease **kept;
+	bool used; /* by an earlier start */
+};
+
+void sim_disk_init(struct sim_disk *d);
+void sim_disk_fini(struct sim_disk *d);
+
+void sim_disk_put(struct sim_disk *d, struct slice key,
+    const struct lease_record *rec, uint64_t ticket, int64_t now_us);
+
+/* When the next one is durable, or INT64_MAX. */
+int64_t sim_disk_next(const struct sim_disk *d);
+/* It is; the scheduler hears of it. */
+void sim_disk_commit(struct sim_disk *d, struct sched *s, int64_t now_us);
+/* A process ends: so many of those that were asked are durable as well. */
+void sim_disk_cut(struct sim_disk *d, size_t durable);
+/* The next one starts. */
+void sim_disk_load(struct sim_disk *d, struct sched *s, int64_t now_us);
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the scheduler asks to keep of its limits, when it waits for the answer,
+ * and what it makes of what an earlier process has left.
+ */
+#include "vmta/sched_lease.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "tests/support/fake_conf.h"
+#include "tests/tap.h"
+#include "vmta/sched.h"
+
+#define S US_PER_S
+#define H (3600 * S)
+#define DAY (86400 * S)
+#define START (1000 * DAY)
+
+struct world {
+	struct sched *sched;
+	int64_t now;
+	struct sched_conn *conn; /* opened last */
+	struct grant *grant;
+	unsigned opened;
+	/* asked last */
+	char key[100];
+	struct lease_record rec;
+	uint64_t ticket;
+	unsigned asked, forgotten;
+};
+
+static void
+on_open(void *ctx, struct sched_conn *c)
+{
+	struct world *w = ctx;
+
+	w->conn = c;
+	w->opened++;
+}
+
+static void
+on_grant(void *ctx, struct sched_conn *c, struct grant *g)
+{
+	struct world *w = ctx;
+
+	(void)c;
+	w->grant = g;
+}
+
+static void
+on_close(void *ctx, struct sched_conn *c)
+{
+	(void)ctx;
+	(void)c;
+}
+
+static void
+on_lease(void *ctx, struct slice key, const struct lease_record *rec,
+    uint64_t ticket)
+{
+	struct world *w = ctx;
+
+	(void)snprintf(w->key, sizeof(w->key), "%.*s", (int)key.len, key.p);
+	if (rec == NULL) {
+		w->forgotten++;
+		return;
+	}
+	w->asked++;
+	w->rec = *rec;
+	w->ticket = ticket;
+}
+
+static const struct sched_owner owner = { .open = on_open,
+	.grant = on_grant,
+	.close = on_close,
+	.lease = on_lease };
+
+static void
+begin(struct world *w, const char *line)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct err e;
+
+	*w = (struct world){ .now = START };
+	ok(fake_conf_line(conf, line, &e) == 0, "%s", line);
+	w->sched = sched_new(conf, &owner, w, w->now);
+	snapshot_unref(&conf);
+}
+
+static void
+end(struct world *w)
+{
+	if (w->conn != NULL)
+		sched_closed(w->sched, &w->conn, w->now);
+	sched_free(&w->sched);
+}
+
+static void
+mail(struct world *w, uint32_t rcpts)
+{
+	static uint64_t id;
+	struct sched_rcpt_in in[20] = { { 0 } };
+	struct message *m = message_at(++id, &(struct message_loc){ 0 });
+
+	for (uint32_t i = 0; i < rcpts; i++)
+		in[i] = (struct sched_rcpt_in){ .n = i,
+			.domain = "example.net",
+			.vmta = "",
+			.queued_us = w->now };
+	sched_add(w->sched, m, in, rcpts, w->now);
+	message_unref(&m);
+}
+
+static int64_t
+run(struct world *w, int64_t at_us)
+{
+	w->now = at_us;
+	return sched_run(w->sched, at_us);
+}
+
+/* What is granted is delivered; returns how many that are. */
+static uint32_t
+finish(struct world *w)
+{
+	struct sched_result results[20];
+	uint32_t count;
+
+	if (w->grant == NULL)
+		return 0;
+	count = w->grant->count;
+	for (uint32_t i = 0; i < w->grant->count; i++)
+		results[i] = (struct sched_result){ .fate = FATE_DONE,
+			.written = true };
+	sched_results(w->sched, &w->grant, results, w->now);
+	return count;
+}
+
+static uint32_t
+deliver(struct world *w)
+{
+	sched_ready(w->sched, w->conn, w->now);
+	return finish(w);
+}
+
+/* ---- asking -------------------------------------------------------------- */
+
+static void
+test_asks(void)
+{
+	struct world w;
+
+	begin(&w, "domain * { max-msg-rate 500/d }");
+	sched_restored(w.sched, true, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, START + S);
+	is_str(w.key, "queue msg example.net/{default}", "its name");
+	is_int(w.rec.lease, 31, "a sixteenth is asked for");
+	is_int(w.opened, 0, "nothing is opened before it is durable");
+	(void)run(&w, START + 2 * S);
+	is_int(w.asked, 1, "one question");
+	sched_leased(w.sched, w.ticket, false, w.now);
+	ok(run(&w, START + 2 * S) <= START + 3 * S, "the disk is full");
+	(void)run(&w, START + 3 * S - 1);
+	ok(w.asked == 1 && w.opened == 1,
+	    "it is left alone for a second, and a connection opened ahead");
+	w.now = START + 3 * S;
+	is_int(deliver(&w), 0, "which gets nothing yet");
+	(void)run(&w, w.now);
+	is_int(w.asked, 2, "another question");
+	sched_leased(w.sched, w.ticket, true, w.now);
+	(void)run(&w, w.now);
+	is_int(finish(&w), 1, "and it goes");
+	(void)run(&w, w.now);
+	is_int(w.asked, 2, "what is left of the lease is enough");
+	sched_leases_end(w.sched, w.now + 5 * S);
+	ok(w.asked == 3 && w.rec.lease == 0 && w.rec.count == 1 &&
+		w.rec.entries[0].age_us == 5 * S && w.rec.entries[0].count == 1,
+	    "at the end what was spent is kept, without a lease");
+	end(&w);
+}
+
+static void
+test_many_at_once(void)
+{
+	struct world w;
+
+	begin(&w, "domain * { max-msg-rate 20/m }");
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 10);
+	(void)run(&w, w.now);
+	sched_leased(w.sched, w.ticket, true, w.now);
+	(void)run(&w, w.now);
+	(void)deliver(&w);
+	(void)run(&w, w.now);
+	is_int(w.asked, 2, "ten at once need more than a lease has");
+	is_int(w.rec.lease, 10, "as many are asked for");
+	sched_leased(w.sched, w.ticket, true, w.now);
+	(void)run(&w, w.now + 10 * S);
+	is_int(deliver(&w), 9, "and the others go together");
+	end(&w);
+}
+
+/* ---- what an earlier process has left ------------------------------------ */
+
+static void
+test_left(void)
+{
+	static const char key[] = "queue msg example.net/{default}";
+	struct lease_record rec = { .max = 500,
+		.period_us = DAY,
+		.lease = 31,
+		.count = 1,
+		.entries = { { H, 499 } } };
+	struct world w;
+
+	begin(&w, "domain * { max-msg-rate 500/d }");
+	sched_restore_lease(w.sched, slice_of(key), &rec, H);
+	sched_restored(w.sched, true, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	ok(w.opened == 0 && w.asked == 0, "all of it was spent");
+	(void)run(&w, START + DAY - 2 * H + 2 * S);
+	is_int(w.asked, 1, "so long as the day lasts");
+	ok(w.rec.count == 1 && w.rec.entries[0].count == 31,
+	    "the lease of then counts from the restart");
+	end(&w);
+}
+
+static void
+test_left_over(void)
+{
+	struct lease_record rec = { .max = 500,
+		.period_us = DAY,
+		.count = 1,
+		.entries = { { H, 5 } } };
+	struct world w;
+	int64_t next;
+
+	begin(&w, "domain * { max-msg-rate unlimited }");
+	sched_restore_lease(w.sched, slice_of("queue msg gone/x"), &rec, H);
+	sched_restored(w.sched, true, false, w.now);
+	next = run(&w, w.now);
+	is_int(next, START + DAY - 2 * H + S, "who has gone is waited for");
+	is_int(w.forgotten, 0, "while it counts");
+	(void)run(&w, next);
+	is_int(w.forgotten, 1, "and then forgotten");
+	is_str(w.key, "queue msg gone/x", "by its name");
+	sched_leases_end(w.sched, w.now);
+	is_int(w.asked, 0, "nothing else was ever kept");
+	end(&w);
+}
+
+static void
+test_short_period(void)
+{
+	struct world w;
+
+	begin(&w, "domain * { max-msg-rate 20/5s }");
+	sched_restored(w.sched, true, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, START + 4 * S);
+	is_int(w.opened, 0, "a used spool: five seconds count as full");
+	(void)run(&w, START + 5 * S + S / 40);
+	is_int(w.opened, 1, "then it goes on");
+	is_int(w.asked, 0, "without a lease");
+	end(&w);
+	begin(&w, "domain * { max-msg-rate 20/5s }");
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, START);
+	is_int(w.opened, 1, "a new spool has sent nothing");
+	end(&w);
+}
+
+static void
+test_damaged(void)
+{
+	struct world w;
+
+	begin(&w, "domain * { max-msg-rate 500/d }");
+	sched_restored(w.sched, true, true, w.now);
+	mail(&w, 1);
+	(void)run(&w, START + DAY - S);
+	is_int(w.asked, 0, "nobody can read what was spent: all of it");
+	(void)run(&w, START + DAY + S);
+	is_int(w.asked, 1, "a day later nothing counts");
+	end(&w);
+}
+
+/* ---- limits that change -------------------------------------------------- */
+
+static void
+test_lifted(void)
+{
+	struct snapshot *conf;
+	struct world w;
+	struct err e;
+
+	begin(&w, "domain * { max-msg-rate 500/d }");
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	sched_leased(w.sched, w.ticket, true, w.now);
+	(void)run(&w, w.now);
+	(void)deliver(&w);
+	conf = fake_conf_new();
+	ok(fake_conf_line(conf, "domain * { max-msg-rate 10/s }", &e) == 0,
+	    "a short period from now on");
+	sched_reload(w.sched, conf, w.now);
+	snapshot_unref(&conf);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	is_int(w.forgotten, 1, "what was kept is forgotten");
+	sched_leases_end(w.sched, w.now);
+	is_int(w.asked, 1, "and not kept again");
+	end(&w);
+}
+
+static void
+test_idle(void)
+{
+	struct world w;
+
+	begin(&w, "domain * { max-msg-rate 100/h }");
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	sched_leased(w.sched, w.ticket, true, w.now);
+	(void)run(&w, w.now);
+	(void)deliver(&w);
+	sched_closed(w.sched, &w.conn, w.now);
+	for (int64_t next = w.now; next < START + 2 * H;)
+		next = run(&w, next > w.now ? next : w.now);
+	is_int(w.forgotten, 1, "a queue that is idle is forgotten");
+	ok(w.now >= START + H && w.now < START + H + 60 * S,
+	    "when nothing counts any more");
+	end(&w);
+}
+
+int
+main(void)
+{
+	test_asks();
+	test_many_at_once();
+	test_left();
+	test_left_over();
+	test_short_period();
+	test_damaged();
+	test_lifted();
+	test_idle();
+	is_int(fake_conf_alive(), 0, "no configuration is left");
+	return done_testing();
+}

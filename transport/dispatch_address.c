@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of the dispatcher that couriers ask whether they may call an
+ * address, and tell where they are.
+ */
+#include <stdlib.h>
+
+#include "lib/mem.h"
+#include "transport/courier.h"
+#include "transport/dispatch_priv.h"
+#include "vmta/remote.h"
+#include "vmta/sched.h"
+
+struct place {
+	struct post post;
+	struct dispatch *dispatch;
+	struct link *link;
+	char *host;
+	struct net_addr addr;
+};
+
+static void
+place_post(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr, void (*fn)(struct post *))
+{
+	struct place *pl = mem_new(struct place);
+
+	pl->post.fn = fn;
+	pl->dispatch = d;
+	pl->link = link;
+	pl->host = mem_strdup(host);
+	pl->addr = *addr;
+	worker_post(d->worker, &pl->post);
+}
+
+static void
+place_free(struct place **pp)
+{
+	struct place *pl = *pp;
+
+	*pp = NULL;
+	free(pl->host);
+	free(pl);
+}
+
+static void
+on_address(struct post *p)
+{
+	struct place *pl = post_owner(p, struct place, post);
+	bool go = sched_address(pl->dispatch->sched, pl->link->conn, pl->host,
+	    &pl->addr);
+
+	courier_address(pl->link->courier, go);
+	place_free(&pl);
+}
+
+void
+dispatch_address(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr)
+{
+	place_post(d, link, host, addr, on_address);
+}
+
+static void
+on_located(struct post *p)
+{
+	struct place *pl = post_owner(p, struct place, post);
+
+	sched_located(pl->dispatch->sched, pl->link->conn, pl->host, &pl->addr);
+	place_free(&pl);
+}
+
+void
+dispatch_located(struct dispatch *d, void *link, const char *host,
+    const struct net_addr *addr)
+{
+	place_post(d, link, host, addr, on_located);
+}
+
+/* Where they are did not matter when they were opened. */
+void
+dispatch_locate_all(struct dispatch *d, const struct snapshot *conf)
+{
+	struct link *l;
+
+	if (!remotes_limited(conf))
+		return;
+	LIST_FOREACH(l, &d->links, entry)
+	courier_locate(l->courier);
+}

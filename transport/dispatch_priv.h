@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of the dispatcher, for dispatch.c and dispatch_address.c only.
+ */
+
+#ifndef TRANSPORT_DISPATCH_PRIV_H
+#define TRANSPORT_DISPATCH_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "transport/dispatch.h"
+#include "transport/lessor.h"
+#include "transport/moves.h"
+#include "transport/readers.h"
+
+struct courier;
+struct event;
+struct region;
+struct sched;
+struct sched_conn;
+struct sweep;
+
+/* The dispatcher's half of a connection; the courier is the worker's. */
+struct link {
+	LIST_ENTRY(link) entry;
+	struct dispatch *dispatch;
+	struct sched_conn *conn;
+	struct courier *courier;
+	bool granted; /* a grant is out; its results will come */
+	bool gone;    /* closed, but the results of a grant are missing */
+	struct outcome *why; /* with gone: what the queue is to be told */
+};
+
+struct dispatch {
+	struct worker *worker;
+	struct sched *sched;
+	struct snapshot *conf; /* in force */
+	struct store *store;
+	struct worker_env *const *envs;
+	size_t env_count, turn;
+	struct tls_client *tls;
+	struct event *timer;
+	struct lessor *lessor;
+	struct sweep *sweep; /* outcomes decided here */
+	struct readers readers;
+	LIST_HEAD(, link) links;
+	struct moves moves; /* messages whose old place is in use */
+	struct region *rg;  /* of one call */
+	bool full;
+	bool draining;      /* from then on nothing is started */
+	worker_fn *drained; /* to be told when all has ended, once */
+	void *drained_arg;
+};
+
+/* After a reload: connections tell where they are, if that may matter now. */
+void dispatch_locate_all(struct dispatch *d, const struct snapshot *conf);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/sched_check.h"
+
+#include "vmta/sched_priv.h"
+
+/* ---- the queue's own ----------------------------------------------------- */
+
+static bool
+held(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return a->s->held;
+}
+
+static bool
+paused(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return sched_is_paused(a->s, a->q);
+}
+
+static bool
+retries(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	no->until_us = a->q->retry.until_us;
+	return retry_waits(&a->q->retry, a->now_us);
+}
+
+static bool
+was_useless(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	no->until_us = a->q->open_after_us;
+	return no->until_us > a->now_us;
+}
+
+static bool
+ramps_up(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	int64_t rampup = a->q->conf->conf.rampup_us;
+
+	(void)c;
+	no->until_us = a->q->opened_us + rampup;
+	return rampup > 0 && a->q->opened_us > 0 && no->until_us > a->now_us;
+}
+
+/* ---- limits -------------------------------------------------------------- */
+
+static bool
+no_slot(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)no;
+	return slots_room(&a->at[c->at]->conns) == 0;
+}
+
+/* A rate that has to have room now: of connections, or of what is given. */
+static bool
+no_token(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	no->until_us = scope_next(a->at[c->at], c->kind,
+	    c->kind == LIMIT_DATA ? a->bytes : 1, a->now_us);
+	return no->until_us > a->now_us;
+}
+
+/* A rate that has to have room when a connection opened now is ready. */
+static bool
+no_token_soon(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	no->until_us = scope_lead(scope_next(a->at[c->at], c->kind,
+				      c->kind == LIMIT_DATA ? a->bytes : 1,
+				      a->now_us),
+	    a->q->setup_us, a->now_us);
+	return no->until_us > a->now_us;
+}
+
+static bool
+no_source(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	if (a->q->sources == NULL)
+		return false;
+	no->until_us = sources_next(a->q, a->bytes, a->now_us);
+	return no->until_us > a->now_us;
+}
+
+/* Connections were refused there, and no slot is kept for the next one. */
+static bool
+is_full(const struct sched_queue *q, enum remote_kind kind)
+{
+	const struct remote_scope *s = remote_queue_waits(q);
+
+	return remote_queue_room(q) == 0 && s != NULL && s->kind == kind;
+}
+
+static bool
+full_mx(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return is_full(a->q, REMOTE_MX);
+}
+
+static bool
+full_address(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return is_full(a->q, REMOTE_IP);
+}
+
+static bool
+shared_no(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	return shared_says_no(OF(shared, scope, a->at[c->at]), c->kind,
+	    a->now_us, &no->until_us);
+}
+
+/* ---- tables -------------------------------------------------------------- */
+
+const struct check checks_open[CHECKS_OPEN] = {
+	{ "room on the spool's disk", AT_NONE, 0, held },
+	{ "paused", AT_NONE, 0, paused },
+	{ "retry-after", AT_NONE, 0, retries },
+	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_token_soon },
+	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token_soon },
+	{ "max-connect-rate", AT_QUEUE, LIMIT_CONNECT, no_token },
+	{ "smtp-out-rampup-interval", AT_NONE, 0, ramps_up },
+	{ "a connection that did nothing", AT_NONE, 0, was_useless },
+	{ "max-smtp-out", AT_QUEUE, LIMIT_CONNS, no_slot },
+	{ "source-ip-max-*", AT_NONE, 0, no_source },
+	{ "mx-connection-limit", AT_NONE, 0, full_mx },
+	{ "ip-connection-limit", AT_NONE, 0, full_address },
+	{ "max-smtp-msg-rate", AT_VMTA, LIMIT_MSG, shared_no },
+	{ "max-smtp-data-volume-rate", AT_VMTA, LIMIT_DATA, shared_no },
+	{ "max-smtp-out of the virtual MTA", AT_VMTA, LIMIT_CONNS, shared_no },
+	{ "max-smtp-msg-rate of the pool", AT_POOL, LIMIT_MSG, shared_no },
+	{ "max-smtp-data-volume-rate of the pool", AT_POOL, LIMIT_DATA,
+	    shared_no },
+	{ "max-smtp-out of the pool", AT_POOL, LIMIT_CONNS, shared_no },
+	{ "max-msg-rate of the provider", AT_PROVIDER, LIMIT_MSG, shared_no },
+	{ "max-data-volume-rate of the provider", AT_PROVIDER, LIMIT_DATA,
+	    shared_no },
+	{ "max-connect-rate of the provider", AT_PROVIDER, LIMIT_CONNECT,
+	    shared_no },
+	{ "max-smtp-out of the provider", AT_PROVIDER, LIMIT_CONNS, shared_no },
+	{ "total-max-smtp-out", AT_PROCESS, LIMIT_CONNS, shared_no },
+};
+
+const struct check checks_give[CHECKS_GIVE] = {
+	{ "room on the spool's disk", AT_NONE, 0, held },
+	{ "paused", AT_NONE, 0, paused },
+	{ "retry-after", AT_NONE, 0, retries },
+	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_token },
+	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token },
+	{ "source-ip-max-msg-rate", AT_SOURCE, LIMIT_MSG, no_token },
+	{ "source-ip-max-data-volume-rate", AT_SOURCE, LIMIT_DATA, no_token },
+	{ "max-smtp-msg-rate", AT_VMTA, LIMIT_MSG, no_token },
+	{ "max-smtp-data-volume-rate", AT_VMTA, LIMIT_DATA, no_token },
+	{ "max-smtp-msg-rate of the pool", AT_POOL, LIMIT_MSG, no_token },
+	{ "max-smtp-data-volume-rate of the pool", AT_POOL, LIMIT_DATA,
+	    no_token },
+	{ "max-msg-rate of the provider", AT_PROVIDER, LIMIT_MSG, no_token },
+	{ "max-data-volume-rate of the provider", AT_PROVIDER, LIMIT_DATA,
+	    no_token },
+};
+
+/* ---- asking -------------------------------------------------------------- */
+
+uint32_t
+queue_bytes(struct sched_queue *q)
+{
+	const struct group *g = vqueue_first(q);
+
+	return g == NULL ? 0 : g->entry->loc.body_len;
+}
+
+void
+ask_open(struct asked *a, struct sched *s, struct sched_queue *q,
+    int64_t now_us)
+{
+	*a = (struct asked){ .s = s,
+		.q = q,
+		.now_us = now_us,
+		.bytes = queue_bytes(q),
+		.at[AT_QUEUE] = &q->scope };
+	for (int i = 0; i < LEVELS; i++)
+		if (q->lane->path[i] != NULL)
+			a->at[AT_VMTA + i] = &q->lane->path[i]->scope;
+}
+
+void
+ask_give(struct asked *a, struct sched_conn *c, int64_t now_us)
+{
+	*a = (struct asked){ .s = c->sched,
+		.q = c->queue,
+		.now_us = now_us,
+		.bytes = queue_bytes(c->queue),
+		.at[AT_QUEUE] = &c->queue->scope,
+		.at[AT_SOURCE] = c->from == NULL ? NULL : &c->from->scope };
+	for (int i = 0; i < LEVELS; i++)
+		if (c->in[i].shared != NULL)
+			a->at[AT_VMTA + i] = &c->in[i].shared->scope;
+}
+
+/* Most scopes have no rate of most kinds: these are not asked. */
+static bool
+is_limited(const struct asked *a, const struct check *c)
+{
+	if (c->at == AT_NONE)
+		return true;
+	return a->at[c->at] != NULL &&
+	    (c->kind == LIMIT_CONNS || a->at[c->at]->rates[c->kind] != NULL);
+}
+
+bool
+checks_say_no(const struct check *rows, size_t n, const struct asked *a,
+    struct check_no *no)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct check *c = &rows[i];
+
+		if (!is_limited(a, c))
+			continue;
+		no->until_us = INT64_MAX;
+		if (!c->says_no(a, c, no))
+			continue;
+		no->check = c;
+		no->scope = c->at == AT_NONE ? NULL : a->at[c->at];
+		return true;
+	}
+	return false;
+}
