@@ -41,9 +41,45 @@ CONFIG = """
 <domain slow.example>
     max-smtp-out 1
 </domain>
+<virtual-mta pooled>
+    smtp-source-host 127.0.0.13 pooled.mta.example
+</virtual-mta>
+<virtual-mta-pool scarce>
+    virtual-mta pooled
+    max-smtp-msg-rate 1/5s
+</virtual-mta-pool>
+<provider big>
+    domain prov.example
+    max-msg-rate 2/10s
+</provider>
+<domain data.example>
+    max-data-volume-rate 1k/5s
+</domain>
+<domain fresh.example>
+    max-connect-rate 1/6s
+    max-msg-per-connection 1
+</domain>
+<domain source.example>
+    source-ip-max-msg-rate 127.0.0.0/8 1/7s
+</domain>
 """
+# Domain, virtual MTA, and what holds the second or third message.
+LIMITS = (
+    ("prov", None, dict(scope="provider", name="big", limit="messages",
+                        directive="max-msg-rate", value="2/10s")),
+    ("pool", "pooled", dict(scope="pool", name="scarce", limit="messages",
+                            directive="max-smtp-msg-rate", value="1/5s")),
+    ("data", None, dict(scope="queue", limit="data", value="1k/5s",
+                        directive="max-data-volume-rate")),
+    ("fresh", None, dict(scope="queue", limit="connects", value="1/6s",
+                         directive="max-connect-rate")),
+    ("source", None, dict(scope="source address", limit="messages",
+                          directive="source-ip-max-msg-rate",
+                          value="127.0.0.0/8 1/7s")),
+)
 ZONE = ("".join(mx_zone(d + ".example", ("mx.in.example", "127.0.1.1"))
-                for d in ("rate", "free", "stop", "job")) +
+                for d in ("rate", "free", "stop", "job", "prov", "pool",
+                          "data", "fresh", "source")) +
         mx_zone("slow.example", ("mx.slow.example", "127.0.1.2")) +
         mx_zone("later.example", ("mx.later.example", "127.0.1.3")) +
         mx_zone("no.example", ("mx.no.example", "127.0.1.4")) +
@@ -186,6 +222,27 @@ def vmta(lab):
     keeps_promise(lab, "free.example/small", r,
                   lambda: lab.arrived("v1@free.example"))
     lab.wait_arrived("v2@free.example")
+
+
+@tap.test("limits of providers, pools, sources; of bytes, of new connections")
+def limits(lab):
+    for n in range(3):
+        for domain, vmta, _ in LIMITS:
+            lab.send("l%d@%s.example" % (n, domain), vmta=vmta)
+    found = {}
+    for domain, _, wanted in LIMITS:
+        queue = domain + ".example"
+        found[queue] = wait_reason(lab, queue, kind="limit", **wanted)
+        tap.equal(found[queue]["line"], lab.line_of(
+            "%s %s" % (wanted["directive"], wanted["value"])), queue)
+    for domain, _, _ in LIMITS:
+        r = found[domain + ".example"]
+        tap.check(0 < r["used"] <= r["max"] and 4 < r["period_s"] < 11, str(r))
+    answer = lab.why("provider:big")
+    tap.equal((answer["held"], [x["queue"] for x in answer["rows"]]),
+              (1, ["prov.example/{default}"]), str(answer))
+    for domain, _, _ in LIMITS:
+        lab.wait_arrived("l2@%s.example" % domain)
 
 
 @tap.test("an operator's pause, a queue that failed, one that was deferred")
