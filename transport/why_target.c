@@ -43,7 +43,7 @@ is_id(const char *text, uint64_t *id_r)
 	uint64_t id = 0;
 	size_t n = 0;
 
-	for (; text[n] != '\0' && n <= ID_DIGITS; n++) {
+	for (; n <= ID_DIGITS && text[n] != '\0'; n++) {
 		int digit = str_hex_digit(text[n]);
 
 		if (digit == -1)
