@@ -67,6 +67,7 @@ check_PROGRAMS += \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
 	tests/unit/test_lease \
+	tests/unit/test_lease_load \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
@@ -496,6 +497,7 @@ EXTRA_DIST += \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
+	%D%/scenario/conns-idle-long.scn \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
@@ -532,6 +534,11 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
+	%D%/scenario/remote-idle.scn \
+	%D%/scenario/remote-ip.scn \
+	%D%/scenario/remote-mx.scn \
+	%D%/scenario/remote-next-host.scn \
+	%D%/scenario/remote-reload.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \

@@ -36,6 +36,7 @@ struct courier {
 	size_t next;            /* of route->targets */
 	uint32_t tried;         /* addresses that were called */
 	bool no_tls;            /* for the address being tried */
+	bool timed;             /* the first call is to be told */
 	bool asks;              /* for each address, from now on */
 	bool asking;            /* for the next one; the answer will come */
 	bool full;              /* some address was passed over */
@@ -147,6 +148,9 @@ call(struct courier *c, const struct mx_target *t)
 	struct err e;
 
 	p.fd = net_connect(&c->source, &t->addr, t->port, &fault, &e);
+	if (c->timed)
+		dispatch_connecting(c->env->dispatch, c->link, clock_us());
+	c->timed = false;
 	if (p.fd != -1) {
 		c->session = smtp_session_new(&p, c->owner, c);
 		return NET_FAULT_NONE;
@@ -391,6 +395,7 @@ courier_open(const struct courier_params *p)
 	c->tls = p->tls;
 	c->link = p->link;
 	c->id = p->id;
+	c->timed = p->timed;
 	c->conf = snapshot_ref(p->conf);
 	c->queue_conf = *p->queue_conf;
 	c->domain = mem_strdup(p->domain);

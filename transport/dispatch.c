@@ -38,7 +38,8 @@ on_open(void *ctx, struct sched_conn *c)
 		.queue_conf = sched_queue_conf(q),
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
-		.source = sched_conn_source(c) };
+		.source = sched_conn_source(c),
+		.timed = sched_conn_is_timed(c) };
 
 	l->dispatch = d;
 	l->conn = c;
@@ -119,6 +120,14 @@ dispatch_end_flush(struct dispatch *d)
 {
 	CHECK(worker_is_self(d->worker));
 	(void)sweep_flush(d->sweep);
+}
+
+void
+dispatch_keep_lease(struct dispatch *d, struct slice key,
+    const struct lease_record *rec)
+{
+	CHECK(worker_is_self(d->worker));
+	lessor_put(d->lessor, key, rec, 0);
 }
 
 static void

@@ -97,6 +97,9 @@ void dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 void dispatch_end_flush(struct dispatch *d);
 /* The process is being stopped: no more of that; likewise. */
 bool dispatch_is_draining(const struct dispatch *d);
+/* Keeps this of a limit in the spool; likewise. */
+void dispatch_keep_lease(struct dispatch *d, struct slice key,
+    const struct lease_record *rec);
 
 /* ---- what couriers report; link is what they were given ------------------ */
 
@@ -106,6 +109,8 @@ void dispatch_address(struct dispatch *d, void *link, const char *host,
 /* As courier_locate() asked: it is there. */
 void dispatch_located(struct dispatch *d, void *link, const char *host,
     const struct net_addr *addr);
+/* It called its first address then. */
+void dispatch_connecting(struct dispatch *d, void *link, int64_t when_us);
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
 /*

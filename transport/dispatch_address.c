@@ -15,8 +15,9 @@ struct place {
 	struct post post;
 	struct dispatch *dispatch;
 	struct link *link;
-	char *host;
+	char *host; /* or NULL */
 	struct net_addr addr;
+	int64_t when_us;
 };
 
 static void
@@ -75,6 +76,27 @@ dispatch_located(struct dispatch *d, void *link, const char *host,
     const struct net_addr *addr)
 {
 	place_post(d, link, host, addr, on_located);
+}
+
+static void
+on_connecting(struct post *p)
+{
+	struct place *pl = post_owner(p, struct place, post);
+
+	sched_connecting(pl->dispatch->sched, pl->link->conn, pl->when_us);
+	place_free(&pl);
+}
+
+void
+dispatch_connecting(struct dispatch *d, void *link, int64_t when_us)
+{
+	struct place *pl = mem_new(struct place);
+
+	pl->post.fn = on_connecting;
+	pl->dispatch = d;
+	pl->link = link;
+	pl->when_us = when_us;
+	worker_post(d->worker, &pl->post);
 }
 
 /* Where they are did not matter when they were opened. */

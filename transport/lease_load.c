@@ -14,31 +14,32 @@
 struct loading {
 	struct dispatch_ask ask;
 	struct lease_record rec;
+	struct dispatch *home;
+	bool readable;
 	int64_t elapsed_us;
 	struct store_leases_loaded all;
 	size_t key_len;
 	char key[];
 };
 
-/*
- * What stands for a record that nobody can read: all of the limit, whatever it
- * is, was spent just now.  It is forgotten after a day, if there is no limit of
- * its name.
- */
-static const struct lease_record unreadable = {
+const struct lease_record lease_unreadable = {
 	.max = 1,
 	.period_us = 86400 * US_PER_S,
-	.pending = UINT64_C(1) << 60,
+	.count = 1,
+	.entries = { { 0, UINT64_C(1) << 60 } },
 };
 
 static void
 on_one(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 {
 	struct loading *l = post_owner(ask, struct loading, ask);
+	const struct slice key = { l->key, l->key_len };
 
 	(void)now_us;
-	sched_restore_lease(s, (struct slice){ l->key, l->key_len }, &l->rec,
-	    l->elapsed_us);
+	sched_restore_lease(s, key, &l->rec, l->elapsed_us);
+	/* Or it would be spent anew by each start. */
+	if (!l->readable)
+		dispatch_keep_lease(l->home, key, &l->rec);
 	free(l);
 }
 
@@ -50,7 +51,9 @@ lease_load_one(struct dispatch *d, struct slice key,
 	struct lease_stamp now;
 
 	l->ask.fn = on_one;
-	l->rec = rec == NULL ? unreadable : *rec;
+	l->home = d;
+	l->readable = rec != NULL;
+	l->rec = rec == NULL ? lease_unreadable : *rec;
 	if (rec != NULL) {
 		lessor_stamp(&now);
 		l->elapsed_us = lease_elapsed(&rec->stamp, &now);

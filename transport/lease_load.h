@@ -12,6 +12,13 @@
 
 struct dispatch;
 
+/*
+ * What stands for a record that nobody can read, and takes its place: all of
+ * the limit, whatever it is, was spent just now.  It is forgotten after a day,
+ * if there is no limit of its name.
+ */
+extern const struct lease_record lease_unreadable;
+
 /* As in store_owner; store thread. */
 void lease_load_one(struct dispatch *d, struct slice key,
     const struct lease_record *rec);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmta/lint.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/check.h"
@@ -177,56 +177,12 @@ static const struct {
 };
 
 static struct lint_limit
-show_side(struct lint *l, const struct lint_side *s)
-{
-	struct lint_limit out = { .directive = s->directive, .block = "" };
-	const struct conf_node *line = s->owner.block;
-	const struct conf_directive *row;
-	const void *field;
-	struct buf text = { 0 };
-
-	if (s->directive != NULL) {
-		row = conf_find_row(s->owner.table, s->directive);
-		field = (const char *)s->owner.values + row->offset;
-		conf_print(row, field, s->item, &text);
-		out.value = region_strdup(l->rg, buf_cstr(&text));
-		line = lint_is_written(s) ? explain_item_line(s->owner.table,
-						s->owner.set, row, s->item) :
-					    NULL;
-	}
-	if (line != NULL) {
-		explain_block_name(&text, line);
-		out.block = region_strdup(l->rg, buf_cstr(&text));
-		out.file = line->file;
-		out.line = line->line;
-	}
-	buf_fini(&text);
-	return out;
-}
-
-void
-lint_tell(struct lint *l, enum lint_kind kind, const struct lint_side *limit,
-    const struct lint_side *by, const char *numbers)
-{
-	struct lint_finding f = {
-		.kind = kind,
-		.word = kinds[kind].word,
-		.limit = show_side(l, limit),
-		.what = kinds[kind].what,
-		.numbers = numbers,
-		.advice = kinds[kind].advice,
-	};
-
-	if (by != NULL)
-		f.by = show_side(l, by);
-	l->fn(l->ctx, &f);
-}
-
-static struct lint_limit
 show_line(struct lint *l, const struct conf_node *n)
 {
+	struct lint_limit out = { .block = "",
+		.file = n->file,
+		.line = n->line };
 	struct buf text = { 0 };
-	struct lint_limit out = { n->name, n->value, "", n->file, n->line };
 
 	explain_block_name(&text, n);
 	out.block = region_strdup(l->rg, buf_cstr(&text));
@@ -234,21 +190,94 @@ show_line(struct lint *l, const struct conf_node *n)
 	return out;
 }
 
+/* The line that says it; NULL: none does. */
+static const struct conf_node *
+line_of(const struct lint_side *s)
+{
+	if (s->directive == NULL)
+		return s->owner.block;
+	if (!lint_is_written(s))
+		return NULL;
+	return explain_item_line(s->owner.table, s->owner.set,
+	    conf_find_row(s->owner.table, s->directive), s->item);
+}
+
+static struct lint_limit
+show_side(struct lint *l, const struct lint_side *s)
+{
+	const struct conf_node *line = line_of(s);
+	struct lint_limit out = { .block = "" };
+	const struct conf_directive *row;
+	struct buf text = { 0 };
+
+	if (line != NULL)
+		out = show_line(l, line);
+	if (s->directive == NULL)
+		return out;
+	row = conf_find_row(s->owner.table, s->directive);
+	conf_print(row, (const char *)s->owner.values + row->offset, s->item,
+	    &text);
+	out.directive = s->directive;
+	out.value = region_strdup(l->rg, buf_cstr(&text));
+	buf_fini(&text);
+	return out;
+}
+
+/* Its kind, and its place among the others; limit and by are to be filled. */
+static struct lint_finding *
+add_finding(struct lint *l, enum lint_kind kind, const struct conf_node *line)
+{
+	struct lint_found *f;
+
+	CHECK(line != NULL); /* what nobody wrote is not told */
+	l->found = region_grow(l->rg, l->found, l->found_count,
+	    sizeof(l->found[0]));
+	f = &l->found[l->found_count];
+	*f = (struct lint_found){ .order = line->order,
+		.number = l->found_count };
+	l->found_count++;
+	f->finding.kind = kind;
+	f->finding.word = kinds[kind].word;
+	f->finding.what = kinds[kind].what;
+	f->finding.numbers = "";
+	f->finding.advice = kinds[kind].advice;
+	return &f->finding;
+}
+
+void
+lint_tell(struct lint *l, enum lint_kind kind, const struct lint_side *limit,
+    const struct lint_side *by, const char *numbers)
+{
+	struct lint_finding *f = add_finding(l, kind, line_of(limit));
+
+	f->limit = show_side(l, limit);
+	if (by != NULL)
+		f->by = show_side(l, by);
+	f->numbers = numbers;
+}
+
 void
 lint_tell_lines(struct lint *l, enum lint_kind kind,
     const struct conf_node *limit, const struct conf_node *by)
 {
-	struct lint_finding f = {
-		.kind = kind,
-		.word = kinds[kind].word,
-		.limit = show_line(l, limit),
-		.by = show_line(l, by),
-		.what = kinds[kind].what,
-		.numbers = "",
-		.advice = kinds[kind].advice,
-	};
+	struct lint_finding *f = add_finding(l, kind, limit);
 
-	l->fn(l->ctx, &f);
+	f->limit = show_line(l, limit);
+	f->limit.directive = limit->name;
+	f->limit.value = limit->value;
+	f->by = show_line(l, by);
+	f->by.directive = by->name;
+	f->by.value = by->value;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct lint_found *x = a, *y = b;
+
+	if (x->order != y->order)
+		return x->order < y->order ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
 }
 
 static const struct {
@@ -262,8 +291,8 @@ print_number(struct buf *out, double v)
 	buf_printf(out, v < 1 ? "%.2g" : v < 100 ? "%.4g" : "%.0f", v);
 }
 
-static void
-print_bytes(struct buf *out, double v)
+void
+lint_print_bytes(struct buf *out, double v)
 {
 	static const char letters[] = "KMGT";
 	size_t i = 0;
@@ -284,7 +313,7 @@ print_amount(struct buf *out, enum lint_unit unit, double amount, size_t period)
 	}
 	amount *= units[period].seconds;
 	if (unit == UNIT_DATA)
-		print_bytes(out, amount);
+		lint_print_bytes(out, amount);
 	else
 		print_number(out, amount);
 	buf_printf(out, "/%s", units[period].name);
@@ -385,13 +414,19 @@ has_unassigned(const struct snapshot *s)
 bool
 lint_run(const struct snapshot *s, lint_fn *fn, void *ctx)
 {
-	struct lint l = { s, region_new(), fn, ctx, 0, 0 };
+	struct lint l = { .s = s, .rg = region_new() };
+	bool whole;
 
 	if (strmap_count(s->vmtas) > 1 && !has_unassigned(s))
 		l.first_vmta = 1;
 	lint_nest(&l);
 	lint_queues(&l);
 	lint_lists(&l);
+	if (l.found_count > 0)
+		qsort(l.found, l.found_count, sizeof(l.found[0]), compare);
+	for (size_t i = 0; i < l.found_count; i++)
+		fn(ctx, &l.found[i].finding);
+	whole = l.merges < LINT_MERGES_MAX;
 	region_free(&l.rg);
-	return l.merges < LINT_MERGES_MAX;
+	return whole;
 }

@@ -45,7 +45,10 @@ struct lint_finding {
 
 typedef void lint_fn(void *ctx, const struct lint_finding *f);
 
-/* False: the file is so large that not all of it was compared. */
+/*
+ * Tells them in the order of the lines that are in vain.  False: the file is so
+ * large that not all of it was compared.
+ */
 bool lint_run(const struct snapshot *s, lint_fn *fn, void *ctx);
 
 #endif

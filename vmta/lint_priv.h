@@ -40,18 +40,24 @@ struct lint_side {
 	const char *note; /* how the amount came about, or NULL */
 };
 
+struct lint_found {
+	struct lint_finding finding;
+	unsigned order; /* of its line in the file */
+	size_t number;  /* of those of one line the first was first */
+};
+
 struct lint {
 	const struct snapshot *s;
-	struct region *rg; /* of this run */
-	lint_fn *fn;
-	void *ctx;
+	struct region *rg;        /* of this run */
+	struct lint_found *found; /* so far */
+	size_t found_count;
 	size_t merges; /* of settings, so far */
 	/* 1: no mail is the built-in virtual MTA's but notifications; else 0 */
 	size_t first_vmta;
 };
 
-/* Comparing levels of settings: about a second. */
-#define LINT_MERGES_MAX 20000000
+/* Of so many, some seconds, a file of 5,000 domains in 100 VMTAs has a fifth. */
+#define LINT_MERGES_MAX 10000000
 
 struct lint_owner lint_owner_vmta(const struct vmta_entry *v);
 struct lint_owner lint_owner_pool(const struct pool_entry *p);
@@ -83,6 +89,8 @@ void lint_tell_lines(struct lint *l, enum lint_kind kind,
 /* "10/s with 2 addresses, against 600/h", in the unit of the limit. */
 const char *lint_numbers(struct lint *l, enum lint_unit unit,
     const struct lint_side *limit, const struct lint_side *by);
+/* "10M" */
+void lint_print_bytes(struct buf *out, double v);
 /* The same, told when `by` is lower and the limit was written. */
 void lint_compare(struct lint *l, enum lint_unit unit,
     const struct lint_side *limit, const struct lint_side *by);

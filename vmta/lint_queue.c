@@ -563,12 +563,12 @@ check_volume(struct lint *l, const struct lint_owner *own,
 	if (!lint_is_written(&limit) || rate.period_us == 0 ||
 	    rate.bytes >= (most.size == 0 ? USUAL_SIZE : most.size))
 		return;
-	str_size(&text, rate.bytes);
+	lint_print_bytes(&text, (double)rate.bytes);
 	buf_str(&text, ", against messages of ");
 	if (most.size == 0)
 		buf_str(&text, "any size");
 	else
-		str_size(&text, most.size);
+		lint_print_bytes(&text, (double)most.size);
 	lint_tell(l, LINT_MESSAGE, &limit, most.size == 0 ? NULL : &most.by,
 	    region_strdup(l->rg, buf_cstr(&text)));
 	buf_fini(&text);

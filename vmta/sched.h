@@ -142,8 +142,10 @@ int64_t sched_run(struct sched *s, int64_t now_us);
 
 /*
  * When it was begun to connect, at the first address; a connect rate counts it
- * as now until this is said, or it is ready or closed.
+ * as now until this is said, or it is ready or closed.  Who found all addresses
+ * full without this was no connection.
  */
+bool sched_conn_is_timed(const struct sched_conn *c); /* it asks for it */
 void sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us);
 void sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
 void sched_written(struct sched *s, struct grant *g, int64_t when_us,

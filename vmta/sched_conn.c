@@ -382,6 +382,28 @@ settle_connect(struct sched *s, struct sched_conn *c, int64_t when_us)
 	}
 }
 
+/* It found every address full, and has called none. */
+static void
+return_connect(struct sched *s, struct sched_conn *c)
+{
+	for (int i = 0; i < CONNECT_SCOPES; i++) {
+		if (c->connect[i] == NULL)
+			continue;
+		scope_return(c->connect[i], LIMIT_CONNECT, 1);
+		scope_changed(s, c->connect[i]);
+		c->connect[i] = NULL;
+	}
+}
+
+bool
+sched_conn_is_timed(const struct sched_conn *c)
+{
+	for (int i = 0; i < CONNECT_SCOPES; i++)
+		if (c->connect[i] != NULL)
+			return true;
+	return false;
+}
+
 void
 sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
 {
@@ -564,7 +586,10 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	count(c, -1);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
-	settle_connect(s, c, now_us);
+	if (c->remote.refused)
+		return_connect(s, c);
+	else
+		settle_connect(s, c, now_us);
 	source_return(s, c);
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = c->in[i].shared;

@@ -28,7 +28,7 @@ RATES = {"second.example": "5/s", "minute.example": "20/m",
 NEEDED = ("second.example",)
 # Those of which each end may cost some; it must not cost all.
 USED = ("minute.example", "few.example")
-USED_MIN = 5
+USED_MIN = 3
 UNLIMITED = fault.CONFIG + """
 <virtual-mta v1>
     smtp-source-host 127.0.0.11 v1.mta.example

@@ -24,6 +24,7 @@
 #include "lib/mem.h"
 #include "vmta/acct_filter.h"
 #include "vmta/acct_layout.h"
+#include "vmta/lint.h"
 #include "vmta/snapshot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -238,6 +239,51 @@ check_wants(const struct snapshot *s)
 			NULL);
 }
 
+/* Who shares a limit is found from either side. */
+static void
+check_limits(const struct snapshot *s)
+{
+	const struct provider *p = snapshot_provider(s, "example.net");
+	const struct job_conf *j = snapshot_job(s, "bulk-1");
+	struct net_addr a;
+	struct err e;
+
+	CHECK(p == NULL || snapshot_provider_named(s, p->name) == p);
+	for (size_t i = 0; i < snapshot_provider_count(s); i++)
+		CHECK(snapshot_provider_at(s, i)->domains.n > 0);
+	CHECK(j == NULL || (j->fair_share >= 1 && j->fair_share <= 1000));
+	for (size_t i = 0; i < snapshot_pool_count(s); i++)
+		for (size_t k = 0; k < snapshot_pool_at(s, i)->members.n; k++)
+			CHECK(snapshot_pool_at(s, i)->vmtas[k] != NULL);
+	for (size_t i = 0; i < snapshot_vmta_count(s); i++)
+		(void)snapshot_pool_of(s, snapshot_vmta_at(s, i)->name);
+	CHECK(net_addr_parse(slice_of("192.0.2.1"), &a, &e) == 0);
+	CHECK(snapshot_ip_limit(s, &a) <= 100000);
+	CHECK(snapshot_mx_limit(s, "mx.example.net") <= 100000);
+}
+
+/* Only what was written is told, and with its line. */
+static void
+check_finding(void *ctx, const struct lint_finding *f)
+{
+	size_t *count = ctx;
+
+	++*count;
+	CHECK(f->limit.file != NULL && f->limit.line > 0);
+	CHECK((f->limit.directive == NULL) == (f->limit.value == NULL));
+	CHECK((f->by.directive == NULL) == (f->by.value == NULL));
+	CHECK(f->word[0] != '\0' && f->what[0] != '\0' && f->advice[0] != '\0');
+}
+
+static void
+check_lint(const struct snapshot *s)
+{
+	size_t once = 0, twice = 0;
+	bool whole = lint_run(s, check_finding, &once);
+
+	CHECK(lint_run(s, check_finding, &twice) == whole && once == twice);
+}
+
 static void
 check_snapshot(const struct snapshot *s)
 {
@@ -257,6 +303,8 @@ check_snapshot(const struct snapshot *s)
 	for (size_t i = 0; i < g->smtp_listeners.n; i++)
 		(void)snapshot_listener_source(s, g->smtp_listeners.v[i]);
 	check_wants(s);
+	check_limits(s);
+	check_lint(s);
 	(void)snapshot_pool(s, "p");
 	(void)snapshot_user(s, "joe");
 }

@@ -17,7 +17,8 @@
  *
  * In a server: greeting CODE (0: none), greeting-after TIME, written-after
  * TIME, reply CODE, reply-after TIME, told-after TIME, welcome N (connections
- * at once; 421 to the others).  A value that is expected is N or N..M.  DOMAIN is a name, name/vmta, or "*".
+ * at once; 421 to the others), at MX ADDRESS (a host of its route; repeated, in
+ * the order to try).  A value that is expected is N or N..M.  DOMAIN is a name, name/vmta, or "*".
  *
  * Limits are compared by tests/support/sim.c, which sees nothing but the time
  * stamps of RCPTs and shares no code with the limits.
@@ -417,6 +418,15 @@ expect_source(struct play *p, struct words *w)
 	compare(p, "from that source", n, next(w));
 }
 
+/* expect most-at ADDRESS N..M: connections at once to there. */
+static void
+expect_most_at(struct play *p, struct words *w)
+{
+	uint32_t most = sim_open(p->sim, next(w))->most;
+
+	compare(p, "connections there", most, next(w));
+}
+
 /* expect order N N ...: the messages, by number, as their RCPTs came. */
 static void
 expect_order(struct play *p, struct words *w)
@@ -447,6 +457,7 @@ static const struct {
 	{ "failed", failed, NULL },
 	{ "lately", NULL, expect_lately },
 	{ "last-error", NULL, expect_last_error },
+	{ "most-at", NULL, expect_most_at },
 	{ "most-connections", most_connections, NULL },
 	{ "never-more", NULL, expect_never_more },
 	{ "opened", opened, NULL },
@@ -483,6 +494,21 @@ play_expect(struct play *p, struct words *w)
 /* ---- actions ------------------------------------------------------------- */
 
 static void
+add_host(struct play *p, struct sim_server *s, const char *name,
+    const char *addr)
+{
+	struct sim_host *h = &s->hosts[s->host_count];
+
+	if (s->host_count == SIM_HOSTS) {
+		complain(p, "too many hosts");
+		return;
+	}
+	s->host_count++;
+	(void)snprintf(h->name, sizeof(h->name), "%s", name);
+	(void)snprintf(h->addr, sizeof(h->addr), "%s", addr);
+}
+
+static void
 play_server(struct play *p, struct words *w)
 {
 	struct sim_server *s = sim_server(p->sim, next(w));
@@ -508,6 +534,8 @@ play_server(struct play *p, struct words *w)
 			s->told_us = duration(p, value);
 		else if (strcmp(name, "welcome") == 0)
 			s->welcome = (uint32_t)number(p, value);
+		else if (strcmp(name, "at") == 0)
+			add_host(p, s, value, next(w));
 		else
 			complain(p, "a server knows no \"%s\"", name);
 	}

@@ -540,25 +540,32 @@ block_with(const struct snapshot *s, enum block_kind kind, const char *member)
 	return NULL;
 }
 
-/* "mx-connection-limit GLOB N", "ip-connection-limit CIDR N". */
+/* "mx-connection-limit GLOB N", "ip-connection-limit CIDR N"; again: changed. */
 static int
 set_remote(struct snapshot *s, const char *kind, const char *of, uint32_t max,
     struct err *e)
 {
 	struct conf_cidr_counts *ips = &s->global.ip_limits;
 	struct conf_domain_counts *mxs = &s->global.mx_limits;
+	struct net_prefix prefix;
+	size_t i = 0;
 
-	CHECK(ips->n < REMOTE_MAX && mxs->n < REMOTE_MAX);
 	if (kind[0] == 'i') {
-		s->ips[ips->n].max = max;
-		if (net_prefix_parse(slice_of(of), &s->ips[ips->n].prefix, e) ==
-		    -1)
+		if (net_prefix_parse(slice_of(of), &prefix, e) == -1)
 			return -1;
-		ips->n++;
+		while (i < ips->n &&
+		    memcmp(&s->ips[i].prefix, &prefix, sizeof(prefix)) != 0)
+			i++;
+		CHECK(i < REMOTE_MAX);
+		s->ips[i] = (struct conf_cidr_count){ prefix, max };
+		ips->n = i == ips->n ? i + 1 : ips->n;
 	} else {
-		(void)snprintf(s->mx_names[mxs->n], NAME_CAP, "%s", of);
-		s->mxs[mxs->n].max = max;
-		mxs->n++;
+		while (i < mxs->n && strcmp(s->mx_names[i], of) != 0)
+			i++;
+		CHECK(i < REMOTE_MAX);
+		(void)snprintf(s->mx_names[i], NAME_CAP, "%s", of);
+		s->mxs[i].max = max;
+		mxs->n = i == mxs->n ? i + 1 : mxs->n;
 	}
 	link_up(s);
 	return 0;

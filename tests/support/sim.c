@@ -17,6 +17,7 @@
 #define EVENTS_MAX UINT64_C(20000000) /* no endless loops */
 
 enum event_kind {
+	EV_ASK,
 	EV_CONNECTING,
 	EV_READY,
 	EV_REFUSED,
@@ -39,6 +40,8 @@ struct sim_conn {
 	struct sched_conn *sched;
 	struct sim_server *server;
 	struct sim_count *count;
+	size_t asked;              /* of the server's hosts */
+	const struct sim_host *at; /* or NULL */
 	struct grant *grant;
 	int64_t granted_us;
 	int64_t written_us; /* 0: not yet */
@@ -128,6 +131,17 @@ more_open(struct sim_open *o)
 }
 
 static void
+connect_to(struct sim_conn *c)
+{
+	post(c, EV_CONNECTING, 0);
+	if (c->server->greeting == 220 &&
+	    (c->server->welcome == 0 || c->count->open <= c->server->welcome))
+		post(c, EV_READY, c->server->greeting_us);
+	else
+		post(c, EV_REFUSED, c->server->greeting_us);
+}
+
+static void
 on_open(void *ctx, struct sched_conn *sc)
 {
 	struct sim *sim = ctx;
@@ -149,12 +163,10 @@ on_open(void *ctx, struct sched_conn *sc)
 		n->most_open = n->open;
 	more_open(sim_open(sim, NULL));
 	more_open(sim_open(sim, n->vmta));
-	post(c, EV_CONNECTING, 0);
-	if (c->server->greeting == 220 &&
-	    (c->server->welcome == 0 || n->open <= c->server->welcome))
-		post(c, EV_READY, c->server->greeting_us);
+	if (c->server->host_count > 0)
+		post(c, EV_ASK, 0);
 	else
-		post(c, EV_REFUSED, c->server->greeting_us);
+		connect_to(c);
 }
 
 static void
@@ -335,6 +347,8 @@ closed(struct sim *sim, struct sim_conn *c)
 	c->count->open--;
 	sim_open(sim, NULL)->now--;
 	sim_open(sim, c->count->vmta)->now--;
+	if (c->at != NULL)
+		sim_open(sim, c->at->addr)->now--;
 	sched_closed(sim->sched, &c->sched, sim->now_us);
 	free(c);
 }
@@ -394,12 +408,36 @@ on_refused(struct sim *sim, struct sim_conn *c)
 	closed(sim, c);
 }
 
+/* As transport/courier.c does before it calls an address. */
+static void
+on_ask(struct sim *sim, struct sim_conn *c)
+{
+	while (c->asked < c->server->host_count) {
+		const struct sim_host *h = &c->server->hosts[c->asked];
+		struct net_addr addr;
+		struct err e;
+
+		c->asked++;
+		CHECK(net_addr_parse(slice_of(h->addr), &addr, &e) == 0);
+		if (!sched_address(sim->sched, c->sched, h->name, &addr))
+			continue;
+		c->at = h;
+		more_open(sim_open(sim, h->addr));
+		connect_to(c);
+		return;
+	}
+	closed(sim, c);
+}
+
 static void
 handle(struct sim *sim, struct event *ev)
 {
 	struct sim_conn *c = ev->conn;
 
 	switch (ev->kind) {
+	case EV_ASK:
+		on_ask(sim, c);
+		break;
 	case EV_CONNECTING:
 		sched_connecting(sim->sched, c->sched, sim->now_us);
 		break;

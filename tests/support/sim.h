@@ -20,7 +20,7 @@
 #include "vmta/heap.h"
 #include "vmta/sched.h"
 
-enum { SIM_NAME = 64 };
+enum { SIM_NAME = 64, SIM_HOSTS = 4 };
 
 /* How the servers of a domain behave; times in microseconds. */
 struct sim_server {
@@ -33,6 +33,11 @@ struct sim_server {
 	int reply;             /* to each recipient */
 	uint32_t welcome;      /* connections at once; 0: any number */
 	unsigned drop_every;   /* each so many grants the connection breaks */
+	/* Where its hosts are, by preference; without: no address is asked. */
+	size_t host_count;
+	struct sim_host {
+		char name[SIM_NAME], addr[NET_ADDR_TEXT];
+	} hosts[SIM_HOSTS];
 };
 
 /* One recipient's RCPT, as seen by the receiver. */
@@ -76,7 +81,8 @@ struct sim_mail { /* by message number */
 	uint8_t priority;
 };
 
-struct sim_open { /* connections of a virtual MTA; the first is of all */
+/* Connections of a virtual MTA, or to an address; the first is of all. */
+struct sim_open {
 	char vmta[SIM_NAME];
 	uint32_t now, most;
 };

@@ -343,7 +343,7 @@ def order(folder):
 @tap.test("test config --json: the verdict, and each mistake by its line")
 def verdict(folder):
     path = folder.write("wrong.conf", "max-smtp-uot 3\n"
-                        "<domain *>\n    max-connect-rate 1/m\n</domain>\n")
+                        "<domain *>\n    deliver-email no\n</domain>\n")
     r = folder.run("--json", "test", "config", config=path)
     tap.equal((r.returncode, r.stderr), (1, ""), "status")
     answer = json.loads(r.stdout)

@@ -241,7 +241,7 @@ static const struct {
 	{ "less than a large message",
 	    DOMAIN("x.com",
 		" max-data-volume-rate 9M/h\n") "<source 0/0>\n max-message-size 10M\n</source>\n",
-	    "message 2<5 9m, against messages of 10m; " },
+	    "message 2<5 9M, against messages of 10M; " },
 	{ "as much as a large message",
 	    DOMAIN("x.com",
 		" max-data-volume-rate 10M/h\n") "<source 0/0>\n max-message-size 10M\n</source>\n",
@@ -250,11 +250,11 @@ static const struct {
 	    DOMAIN("x.com",
 		" max-data-volume-rate 10M/h\n") "<source 0/0>\n max-message-size 10M\n</source>\n"
 						 "<source big>\n max-message-size 11M\n</source>\n",
-	    "message 2<8 10m, against messages of 11m; " },
+	    "message 2<8 10M, against messages of 11M; " },
 	{ "messages of any size: what is usual counts",
 	    DOMAIN("x.com", " max-data-volume-rate 9M/h\n")
 		DOMAIN("y.com", " max-data-volume-rate 10M/h\n"),
-	    "message 2 9m, against messages of any size; " },
+	    "message 2 9M, against messages of any size; " },
 	/* remote hosts */
 	{ "limits of the hosts of a route",
 	    "ip-connection-limit 10/8 2\n" DOMAIN("x.com",
@@ -447,7 +447,7 @@ test_whole(void)
 		return;
 	ok(lint_run(s, note, &found), "all of it is compared");
 	is_str(buf_cstr(&found),
-	    "covered 221<219; unreachable 220<217 250/h, against 400/h; ",
+	    "unreachable 220<217 250/h, against 400/h; covered 221<219; ",
 	    "two lines of it are in vain");
 	buf_fini(&found);
 	snapshot_unref(&s);
