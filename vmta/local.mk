@@ -60,6 +60,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/sched_why.c %D%/sched_why.h \
 	%D%/scope.c %D%/scope.h \
+	%D%/sched_why.c %D%/sched_why.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \

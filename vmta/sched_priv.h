@@ -321,9 +321,12 @@ void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
+struct sched_vmta *vmta_find(const struct sched *s, const char *name);
 void vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us);
 void vmta_free(struct sched *s, struct sched_vmta **vp);
 void vmta_table_init(struct sched *s);
+/* A pool or a provider that has had mail, or NULL. */
+struct sched_named *named_find(const struct table *t, const char *name);
 /* The provider of a domain, or NULL. */
 struct sched_named *provider_of(struct sched *s, const char *domain,
     int64_t now_us);

@@ -363,6 +363,8 @@ static const struct {
 	{ "<domain *> max-msg-per-hour 100 </domain>", "use max-msg-rate" },
 	{ "<domain *> backoff-max-msg-per-hour 100 </domain>",
 	    "use backoff-max-msg-rate" },
+	{ "<domain *> max-smtp-out-per-source-ip 2 </domain>",
+	    "is an old name: use source-ip-max-smtp-out" },
 	{ "<domain *> delivery-priority 9 </domain>", "use queue-priority" },
 	{ "<domain *> route a.com </domain>", "use smtp-hosts" },
 	{ "<domain *> deliver-email no </domain>", "use type discard" },
