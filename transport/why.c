@@ -460,13 +460,20 @@ users_of(const struct why_ask *w)
 	return list;
 }
 
+/* Of an address of theirs the limits are known by who waits for them. */
+static bool
+is_free(const struct why_ask *w)
+{
+	return !reasons_hold(&w->own, 0) &&
+	    (w->target.of != OF_IP || w->held == 0);
+}
+
 static json_t *
 sum_json(const struct why_ask *w)
 {
 	json_t *out = json_pack("{s:s,s:s,s:o,s:b,s:o,s:I,s:I,s:I,s:I}", "of",
 	    why_of_word(w->target.of), "of_words", why_of_words(w->target.of),
-	    "name", ctl_string(w->target.name), "go",
-	    (int)!reasons_hold(&w->own, 0), "limits",
+	    "name", ctl_string(w->target.name), "go", (int)is_free(w), "limits",
 	    reasons_json(&w->own, w->conf, NULL, NULL), "queues",
 	    (json_int_t)w->queues, "recipients", (json_int_t)w->rcpts, "held",
 	    (json_int_t)w->held, "shown", (json_int_t)w->count);

@@ -58,7 +58,6 @@ libvmta_a_SOURCES = \
 	%D%/sched_source.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
-	%D%/sched_why.c %D%/sched_why.h \
 	%D%/scope.c %D%/scope.h \
 	%D%/sched_why.c %D%/sched_why.h \
 	%D%/settings.c %D%/settings.h \
