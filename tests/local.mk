@@ -71,6 +71,7 @@ check_PROGRAMS += \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
 	tests/unit/test_limit \
+	tests/unit/test_limits_random \
 	tests/unit/test_lint \
 	tests/unit/test_lint_random \
 	tests/unit/test_line \
@@ -190,6 +191,13 @@ tests_unit_test_sched_SOURCES = \
 tests_unit_test_judge_SOURCES = \
 	%D%/unit/test_judge.c \
 	%D%/support/judge.c %D%/support/judge.h
+
+tests_unit_test_limits_random_SOURCES = \
+	%D%/unit/test_limits_random.c \
+	%D%/support/judge.c %D%/support/judge.h \
+	%D%/support/limit_world.c %D%/support/limit_world.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
@@ -501,6 +509,10 @@ EXTRA_DIST += \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
+	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-rate-in-turn.scn \
+	%D%/scenario/bug-5-rate-of-many.scn \
+	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
@@ -530,23 +542,30 @@ EXTRA_DIST += \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
+	%D%/scenario/priority-slots.scn \
+	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
+	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-payers.scn \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
 	%D%/scenario/rate-slow.scn \
+	%D%/scenario/rate-user.scn \
 	%D%/scenario/rate-vmta.scn \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \
+	%D%/scenario/remote-many.scn \
 	%D%/scenario/remote-mx.scn \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
+	%D%/scenario/remote-total.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \

@@ -93,6 +93,8 @@ void
 rate_limit_restore_full(struct rate_limit *l, int64_t start_us)
 {
 	window_add(&l->window, l->window.max, start_us);
+	/* Also when it may be more meanwhile: what was spent may have been. */
+	l->closed_us = start_us + l->window.length_us;
 }
 
 void
@@ -111,7 +113,7 @@ rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us)
 
 	if (!l->limited)
 		return wish;
-	if (pacer_next(&l->pacer, now_us) > now_us)
+	if (pacer_next(&l->pacer, now_us) > now_us || l->closed_us > now_us)
 		return 0;
 	room = window_room(&l->window, now_us);
 	if (room > wish)
@@ -133,6 +135,8 @@ rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us)
 	free = window_next(&l->window, n, now_us);
 	if (paced > free)
 		free = paced;
+	if (l->closed_us > free)
+		free = l->closed_us;
 	if (free > now_us || l->lease == NULL)
 		return free;
 	return lease_next(l->lease, &l->window, n, now_us);

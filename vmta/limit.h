@@ -42,6 +42,7 @@ struct rate_limit {
 	struct window window;
 	struct lease *lease; /* NULL: not over a long period, or not kept */
 	bool taken_up;       /* what an earlier process has spent is in it */
+	int64_t closed_us;   /* nobody knows what it spent: nothing before */
 };
 
 /* Also for a change: windows go on.  A zeroed struct is unlimited. */

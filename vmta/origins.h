@@ -11,6 +11,7 @@
 #ifndef VMTA_ORIGINS_H
 #define VMTA_ORIGINS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmta/names.h"
@@ -19,10 +20,10 @@
 struct origin {
 	struct table_link link;
 	uint32_t number, holders;
-	uint32_t job, user; /* in origins.jobs and origins.users */
-	uint16_t weight;    /* its share (vmta/share.h); sched's */
-	uint32_t
-	    generation; /* of configurations, that weight is from; sched's */
+	uint32_t job, user;       /* in origins.jobs and origins.users */
+	uint16_t weight;          /* its share (vmta/share.h); sched's */
+	bool job_pays, user_pays; /* have a rate; sched's */
+	uint32_t generation; /* of configurations, that these are of; sched's */
 };
 
 struct origins {

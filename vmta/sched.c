@@ -193,6 +193,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	TAILQ_INIT(&s->dirty);
 	TAILQ_INIT(&s->walks);
 	lane_table_init(s);
+	payers_init(s);
 	shared_init(&s->process, s, LEVEL_PROCESS);
 	remote_init(s);
 	sched_reload(s, conf, now_us);
@@ -221,6 +222,7 @@ sched_free(struct sched **sp)
 
 		vmta_free(s, &v);
 	}
+	payers_free_all(s);
 	named_free_all(s);
 	shared_fini(&s->process);
 	table_fini(&s->lanes);
@@ -257,6 +259,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
+	payers_configure(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);
 }
@@ -359,6 +362,9 @@ fire(struct sched *s, int64_t now_us)
 			break;
 		case TIMER_CONN:
 			conn_take_back(s, OF(sched_conn, timer, t));
+			break;
+		case TIMER_PAYER:
+			payer_run(t, now_us);
 			break;
 		case TIMER_SOURCE:
 			source_run(s, OF(queue_source, timer, t));

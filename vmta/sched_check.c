@@ -178,6 +178,8 @@ const struct check checks_give[CHECKS_GIVE] = {
 	    WHY_LIMIT },
 	{ "max-data-volume-rate of the provider", AT_PROVIDER, LIMIT_DATA,
 	    no_token, WHY_LIMIT },
+	{ "max-msg-rate of the job", AT_JOB, LIMIT_MSG, no_token, WHY_LIMIT },
+	{ "max-msg-rate of the user", AT_USER, LIMIT_MSG, no_token, WHY_LIMIT },
 };
 
 /* ---- asking -------------------------------------------------------------- */
@@ -207,15 +209,23 @@ ask_open(struct asked *a, struct sched *s, struct sched_queue *q,
 void
 ask_give(struct asked *a, struct sched_conn *c, int64_t now_us)
 {
+	const struct group *g = vqueue_first(c->queue);
+	struct scope *payers[ORIGIN_PAYERS];
+
 	*a = (struct asked){ .s = c->sched,
 		.q = c->queue,
 		.now_us = now_us,
-		.bytes = queue_bytes(c->queue),
+		.bytes = g == NULL ? 0 : g->entry->loc.body_len,
 		.at[AT_QUEUE] = &c->queue->scope,
 		.at[AT_SOURCE] = c->from == NULL ? NULL : &c->from->scope };
 	for (int i = 0; i < LEVELS; i++)
 		if (c->in[i].shared != NULL)
 			a->at[AT_VMTA + i] = &c->in[i].shared->scope;
+	if (g == NULL)
+		return;
+	origin_payers(c->sched, g->entry->origin, now_us, payers);
+	a->at[AT_JOB] = payers[0];
+	a->at[AT_USER] = payers[1];
 }
 
 /* Most scopes have no rate of most kinds: these are not asked. */

@@ -10,9 +10,9 @@
  * vmta/sched*.c only.
  *
  * How many connections make sense (mail that waits, what rates can use, what a
- * server takes) is no limit of anybody's: that is conns_wanted().  The limits
- * of jobs and users are asked for the mail whose turn it is, one origin after
- * the other (vmta/sched_origin.c).
+ * server takes) is no limit of anybody's: that is conns_wanted().  Mail whose
+ * job or user says no is set aside before a table is asked
+ * (vmta/sched_origin.c): the rows of these are for who wants to know.
  */
 
 #ifndef VMTA_SCHED_CHECK_H
@@ -37,9 +37,11 @@ enum check_at {
 	AT_VMTA,
 	AT_POOL,
 	AT_PROVIDER,
-	AT_PROCESS
+	AT_PROCESS,
+	AT_JOB,
+	AT_USER
 };
-enum { CHECK_ATS = AT_PROCESS + 1 };
+enum { CHECK_ATS = AT_USER + 1 };
 
 struct asked {
 	struct sched *s;
@@ -69,7 +71,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 23, CHECKS_OPEN_OWN = 12, CHECKS_GIVE = 13 };
+enum { CHECKS_OPEN = 23, CHECKS_OPEN_OWN = 12, CHECKS_GIVE = 15 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

@@ -60,14 +60,19 @@ rate_room(const struct sched_queue *q, uint64_t tx, uint64_t bytes)
 	uint32_t per = q->conf->conf.max_msg_per_conn;
 	int64_t busy = q->busy_us;
 	uint32_t used = active(&q->conns), useful;
+	double by = (double)q->ready / (double)tx;
 
 	if (!scope_has(&q->scope, LIMIT_MSG) &&
 	    !scope_has(&q->scope, LIMIT_DATA))
 		return UINT32_MAX;
-	if (per > 0)
+	if (per > 0) {
 		busy += q->setup_us / per;
-	useful = scope_useful(&q->scope, busy, (double)q->ready / (double)tx,
-	    bytes);
+		used -= used > 0; /* one more while that carries its last */
+	}
+	/* A rate splits messages: what grants were is less than what waits. */
+	if (q->by16 > 0 && (double)q->by16 / 16 < by)
+		by = (double)q->by16 / 16;
+	useful = scope_useful(&q->scope, busy, by, bytes);
 	return used < useful ? useful - used : 0;
 }
 
@@ -286,6 +291,10 @@ first_waiting(struct shared *h, struct sched_queue *own)
 		return q;
 	line_rejoin(&own->open_wait);
 	q = lane_opener(l);
+	if (q != own)
+		return q;
+	line_rejoin(&l->open_wait); /* there are other lanes, perhaps */
+	q = lane_opener(line_lane(&h->open));
 	return q == own ? NULL : q;
 }
 
@@ -326,6 +335,7 @@ bool
 conn_must_yield(struct sched_conn *c, int64_t now_us)
 {
 	struct sched_queue *q = c->queue, *other;
+	enum priority_order order;
 	bool had_turn;
 
 	had_turn = c->turn_rcpts >= TURN_RCPTS ||
@@ -341,6 +351,11 @@ conn_must_yield(struct sched_conn *c, int64_t now_us)
 			continue;
 		other = first_waiting(h, q);
 		if (other == NULL)
+			continue;
+		order = priority_order(c, other->lane);
+		if (order == PRIORITY_BELOW)
+			return true;
+		if (order == PRIORITY_ABOVE)
 			continue;
 		if (had_turn || owes(q, c->origin, h, now_us))
 			return true;
@@ -500,6 +515,19 @@ open_all(struct sched *s, int64_t now_us)
 	}
 }
 
+/* Of the one that is idle for longest there. */
+int64_t
+shared_reclaim_at(struct shared *h)
+{
+	const struct sched_conn *c = shared_idle(h);
+	const struct lane *first = line_lane(&h->open);
+
+	if (c != NULL && first != NULL &&
+	    priority_order(c, first) == PRIORITY_BELOW)
+		return c->idle_us;
+	return conn_reclaim_at(c);
+}
+
 int64_t
 conn_reclaim_at(const struct sched_conn *c)
 {
@@ -514,9 +542,10 @@ conns_open(struct sched *s, int64_t now_us)
 	struct shared *p = &s->process;
 
 	open_all(s, now_us);
+	priority_cut(p);
 	s->reclaim_us = INT64_MAX;
 	while (p->open_n > p->conns.in[CONN_CLOSING]) {
-		s->reclaim_us = conn_reclaim_at(shared_idle(p));
+		s->reclaim_us = shared_reclaim_at(p);
 		if (s->reclaim_us > now_us)
 			break;
 		conn_take_back(s, shared_idle(p));

@@ -148,6 +148,12 @@ key_of_origin(const struct lane *l, uint32_t origin)
 	return k;
 }
 
+struct line_key
+lane_key(const struct lane *l, uint32_t origin)
+{
+	return key_of_origin(l, origin);
+}
+
 uint32_t
 lane_origin(struct sched_queue *q)
 {
@@ -301,6 +307,9 @@ lane_opened(struct lane *l)
 {
 	struct shared *from = l->from;
 
+	/* Other lanes of its virtual MTA wait as well. */
+	if (line_of(&l->open_wait) != NULL)
+		line_rejoin(&l->open_wait);
 	if (from == NULL)
 		return;
 	CHECK(from->passing > 0);

@@ -66,9 +66,13 @@ name_limit(struct buf *out, const struct scope *c, unsigned kind)
 		    c->kind == SCOPE_POOL ? "pool" : "provider",
 		    limit_names[kind], n->name);
 		break;
-	case SCOPE_PROCESS:
 	case SCOPE_JOB:
 	case SCOPE_USER:
+		buf_printf(out, "%s %s %s",
+		    c->kind == SCOPE_JOB ? "job" : "user", limit_names[kind],
+		    payer_name(c));
+		break;
+	case SCOPE_PROCESS:
 	case SCOPE_MX:
 	case SCOPE_REMOTE:
 		CHECK_NEVER("a scope with rates");
@@ -246,7 +250,7 @@ take_up(struct sched *s, const struct scope *c, unsigned kind)
 	l = left_find(s, (struct slice){ key.p, key.len });
 	buf_fini(&key);
 	if (l != NULL) {
-		full = false;
+		full = r->lease == NULL; /* it knows of a longer period only */
 		left_record(l, &rec);
 		rate_limit_restore(r, &rec, l->elapsed_us, s->leases.start_us);
 		left_free(s, &l);
@@ -335,8 +339,10 @@ sched_leases_end(struct sched *s, int64_t now_us)
 		if (!l->recorded)
 			continue;
 		lease_write_last(l, window_of(l), now_us, &rec);
-		tell(s, l->of, l->kind,
-		    rec.count > 0 || rec.pending > 0 ? &rec : NULL, l->ticket);
+		if (rec.count > 0 || rec.pending > 0)
+			tell(s, l->of, l->kind, &rec, l->ticket);
+		else
+			tell(s, l->of, l->kind, NULL, 0);
 	}
 }
 

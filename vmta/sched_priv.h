@@ -8,6 +8,7 @@
  *	sched_vmta.c   virtual MTAs
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
+ *	sched_priority.c who gives way to whom
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
@@ -60,7 +61,9 @@ struct conn_in {
 	struct shared *shared;      /* NULL: there is none at this level */
 	TAILQ_ENTRY(conn_in) idle;  /* while CONN_IDLE: longest first */
 	TAILQ_ENTRY(conn_in) fresh; /* while is_fresh */
-	bool is_fresh; /* being set up, and not for suspiciously long */
+	bool is_fresh;      /* being set up, and not for suspiciously long */
+	uint8_t priority;   /* while sched_conn.cuttable */
+	uint32_t cut_index; /* likewise */
 };
 
 TAILQ_HEAD(conn_in_list, conn_in);
@@ -76,6 +79,8 @@ struct shared {
 	struct conn_in_list idle, fresh;
 	uint32_t fresh_n;
 	uint32_t setup_us, busy_us, bytes; /* moving averages */
+	struct heap cut;  /* busy ones that may be interrupted, by priority */
+	uint32_t cutting; /* interrupted, and busy still */
 	int64_t yield_us; /* until then no other connection yields for a debt */
 	struct timer timer;
 };
@@ -117,7 +122,9 @@ struct sched_conn {
 	enum conn_state state;
 	bool useful; /* has carried something */
 	struct remote_conn remote;
-	bool parked; /* idle, in the list of its source */
+	bool parked;   /* idle, in the list of its source */
+	bool cuttable; /* busy, and may be interrupted */
+	bool cut;      /* was */
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
 	uint32_t origin;     /* of the last of them */
@@ -197,7 +204,7 @@ struct sched {
 	struct backlog backlog;
 	struct domain_set domains;
 	struct qconf_set confs;
-	struct table queues, vmtas, pools, providers, lanes;
+	struct table queues, vmtas, pools, providers, lanes, payers;
 	struct queue_list all, dirty;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
@@ -236,8 +243,30 @@ bool sched_is_paused(const struct sched *s, struct sched_queue *q);
 void sched_average(uint32_t *avg, int64_t sample_us);
 
 /* sched_origin.c */
-/* With the weight of the configuration that counts now. */
+/* As the configuration is now. */
 struct origin *sched_origin(const struct sched *s, uint32_t number);
+/* What its mail counts in: the job and the user; NULL: has no rate. */
+enum { ORIGIN_PAYERS = 2 };
+void origin_payers(struct sched *s, uint32_t number, int64_t now_us,
+    struct scope *out[ORIGIN_PAYERS]);
+/* The one of these without a token now, or so soon; or NULL. */
+struct scope *origin_blocked(struct sched *s, uint32_t number, int64_t soon_us,
+    int64_t now_us);
+/* Sets mail aside until what is first in the queue may go, or nothing is. */
+void origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
+    int64_t now_us);
+void payers_init(struct sched *s);
+void payers_free_all(struct sched *s);
+void payers_configure(struct sched *s, int64_t now_us); /* after a reload */
+void payer_run(struct timer *t, int64_t now_us);
+void payer_changed(struct scope *c); /* its rate */
+/* So many recipients of an origin were served. */
+void payer_charge(struct scope *c, uint32_t origin, struct lane *l, uint32_t n);
+const char *payer_name(const struct scope *c);
+/* One that counts something, or NULL; and of mail that is set aside. */
+struct scope *payer_find(const struct sched *s, enum scope_kind kind,
+    const char *name);
+struct scope *payer_waited_for(const struct waiter *w);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);
@@ -291,6 +320,8 @@ struct sched_queue *lane_opener(struct lane *l);
 struct sched_queue *lane_giver(struct lane *l);
 /* For whom a queue waits in its lane: the origin whose turn it is there. */
 uint32_t lane_origin(struct sched_queue *q);
+/* Of mail of an origin that waits outside of the lane. */
+struct line_key lane_key(const struct lane *l, uint32_t origin);
 /* What mail of an origin has had more than who is first at h; or 0. */
 uint32_t lane_debt(const struct sched_queue *q, uint32_t origin,
     struct shared *h);
@@ -318,6 +349,17 @@ void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
 void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
+
+/* sched_priority.c */
+enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };
+/* Has the connection to give way to the queues of a lane, or not at all? */
+enum priority_order priority_order(const struct sched_conn *c,
+    const struct lane *other);
+void priority_busy(struct sched_conn *c); /* its grant begins, and ends */
+void priority_done(struct sched_conn *c);
+/* Interrupts who is in the way of more important ones that wait there. */
+void priority_cut(struct shared *h);
+bool priority_must_cut(struct shared *h);
 
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
@@ -352,6 +394,7 @@ bool conn_must_close(const struct sched_conn *c);
 bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */
 int64_t conn_reclaim_at(const struct sched_conn *c);
+int64_t shared_reclaim_at(struct shared *h);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 
 /* sched_serve.c */

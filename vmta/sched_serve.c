@@ -89,26 +89,33 @@ take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
 }
 
 static void
-take_all(struct grant_rec *r, struct sched_conn *c, int64_t now_us)
+take_all(struct grant_rec *r, struct sched_conn *c, const struct asked *a)
 {
-	take(r, &c->queue->scope, LIMIT_MSG, now_us);
-	take(r, &c->queue->scope, LIMIT_DATA, now_us);
-	if (c->from != NULL) {
-		take(r, &c->from->scope, LIMIT_MSG, now_us);
-		take(r, &c->from->scope, LIMIT_DATA, now_us);
-		source_changed(c->sched, c->from); /* the next one there */
+	for (int i = AT_QUEUE; i < CHECK_ATS; i++) {
+		if (a->at[i] == NULL)
+			continue;
+		take(r, a->at[i], LIMIT_MSG, a->now_us);
+		take(r, a->at[i], LIMIT_DATA, a->now_us);
 	}
+	if (c->from != NULL) /* the next one there */
+		source_changed(c->sched, c->from);
 	for (int i = 0; i < LEVEL_PROCESS; i++) {
 		struct shared *h = c->in[i].shared;
 
-		if (h == NULL)
-			continue;
-		take(r, &h->scope, LIMIT_MSG, now_us);
-		take(r, &h->scope, LIMIT_DATA, now_us);
-		h->bytes = (uint32_t)((3 * (uint64_t)h->bytes +
-					  r->pub.msg->loc.body_len) /
-		    4);
+		if (h != NULL)
+			h->bytes = (uint32_t)((3 * (uint64_t)h->bytes +
+						  r->pub.msg->loc.body_len) /
+			    4);
 	}
+}
+
+static void
+charge_all(const struct asked *a, uint32_t origin, uint32_t n)
+{
+	lane_charge(a->q->lane, origin, n);
+	for (int i = AT_JOB; i <= AT_USER; i++)
+		if (a->at[i] != NULL)
+			payer_charge(a->at[i], origin, a->q->lane, n);
 }
 
 /* How many recipients of g may go now. */
@@ -138,15 +145,18 @@ grant(struct sched *s, struct sched_conn *c, const struct asked *a)
 	(void)sched_origin(s, origin);
 	r = grant_new(c, g, tokens(a, g));
 	r->granted_us = a->now_us;
-	take_all(r, c, a->now_us);
+	take_all(r, c, a);
 	r->pub.timed = r->taken_n > 0;
-	lane_charge(q->lane, origin, r->pub.count);
+	charge_all(a, origin, r->pub.count);
 	c->grant = r;
 	c->origin = origin;
 	c->messages++;
 	c->turn_rcpts += r->pub.count;
+	q->by16 = q->by16 == 0 ? 16 * r->pub.count :
+				 (7 * q->by16 + 16 * r->pub.count) / 8;
 	q->progress_us = a->now_us;
 	conn_set_state(s, c, CONN_BUSY);
+	priority_busy(c);
 	SCHED_TELL(s, grant, c, &r->pub);
 }
 
@@ -184,7 +194,7 @@ rest(struct sched *s, struct sched_queue *q, int64_t now_us)
 
 	lane_wants_no_token(q);
 	keep = !retry_waits(&q->retry, now_us) && !sched_is_paused(s, q) &&
-	    (q->ready > 0 || q->conf->conf.idle_timeout_us > 0);
+	    (q->ready > 0 || q->aside > 0 || q->conf->conf.idle_timeout_us > 0);
 	if (!keep)
 		sources_unpark(q);
 	while (!keep && (c = TAILQ_FIRST(&q->idle_conns)) != NULL)
@@ -218,6 +228,9 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 	case AT_PROVIDER:
 	case AT_PROCESS:
 		break;
+	case AT_JOB:
+	case AT_USER:
+		CHECK_NEVER("mail that was not set aside");
 	}
 	lane_wants_token(q, OF(shared, scope, no->scope), now_us);
 	keep_for(s, q, no->until_us, now_us);
@@ -238,11 +251,12 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
 		/* One that waited for its token uses it before it yields. */
-		if (conn_must_close(c) ||
+		if (c->cut || conn_must_close(c) ||
 		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
 			conn_close(s, c);
 			continue;
 		}
+		origins_sift(s, q, 0, now_us);
 		if (q->ready == 0) {
 			rest(s, q, now_us);
 			return INT64_MAX;
@@ -301,6 +315,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us, turn);
+	origins_sift(s, q, q->setup_us, now_us);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		lane_wants_open(q, now_us);
 	else
@@ -343,7 +358,8 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	for (int i = 0; i < LEVEL_PROCESS; i++) /* it may have to go */
 		if (c->in[i].shared != NULL)
 			shared_changed(c->in[i].shared);
-	keep = q->ready > 0 ? keep_us(q) : q->conf->conf.idle_timeout_us;
+	keep = q->ready + q->aside > 0 ? keep_us(q) :
+					 q->conf->conf.idle_timeout_us;
 	keep = keep > INT64_MAX - now_us ? INT64_MAX : now_us + keep;
 	if (remote_yields_to(c) != NULL && conn_reclaim_at(c) < keep)
 		keep = conn_reclaim_at(c);
@@ -371,6 +387,8 @@ scope_changed(struct sched *s, struct scope *c)
 		return;
 	case SCOPE_JOB:
 	case SCOPE_USER:
+		payer_changed(c);
+		return;
 	case SCOPE_MX:
 	case SCOPE_REMOTE:
 		break;
@@ -495,6 +513,7 @@ sched_results(struct sched *s, struct grant **gp,
 	*gp = NULL;
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
 	CHECK(c->state == CONN_BUSY);
+	priority_done(c);
 	settle_rcpts(r, results, now_us);
 	settle_bytes(r, results, now_us);
 	if (r->reading) {

@@ -41,6 +41,7 @@ shared_fini(struct shared *h)
 {
 	CHECK(h->open.n == 0 && h->give.n == 0 && h->passing == 0);
 	timer_set(&h->sched->timers, &h->timer, INT64_MAX);
+	heap_fini(&h->cut);
 	scope_fini(&h->scope);
 }
 
@@ -181,7 +182,7 @@ reclaim_at(struct shared *h)
 	if (h->open_n <= h->conns.in[CONN_CLOSING] ||
 	    slots_room(&h->scope.conns) > 0)
 		return INT64_MAX;
-	return conn_reclaim_at(shared_idle(h));
+	return shared_reclaim_at(h);
 }
 
 static int64_t
@@ -200,9 +201,11 @@ shared_changed(struct shared *h)
 void
 shared_wait(struct shared *h, int64_t now_us)
 {
-	struct conn_in *fresh = TAILQ_FIRST(&h->fresh);
+	struct conn_in *fresh;
 	int64_t at = INT64_MAX;
 
+	(void)using_rates(h, now_us); /* those that are stale have gone */
+	fresh = TAILQ_FIRST(&h->fresh);
 	if (h->give.n > 0)
 		at = shared_next(h,
 		    queue_bytes(lane_giver(give_lane(&h->give))), now_us);
@@ -217,6 +220,8 @@ shared_wait(struct shared *h, int64_t now_us)
 				at = earlier(at, stale_at(h, fresh));
 		}
 	}
+	if (priority_must_cut(h))
+		at = now_us;
 	timer_set(&h->sched->timers, &h->timer, at);
 }
 
@@ -236,11 +241,15 @@ give(struct shared *h, int64_t now_us)
 {
 	/* At most once each: who needs more joins at the end. */
 	for (uint32_t n = h->give_n; n > 0 && h->give.n > 0; n--) {
-		struct sched_queue *q = lane_giver(give_lane(&h->give));
+		struct lane *l = give_lane(&h->give);
+		struct sched_queue *q = lane_giver(l);
 
 		if (shared_next(h, queue_bytes(q), now_us) > now_us)
 			break;
 		lane_wants_no_token(q);
+		/* Other lanes of its virtual MTA wait as well. */
+		if (line_of(&l->give_wait) == &h->give)
+			line_rejoin(&l->give_wait);
 		sched_serve(h->sched, q, now_us, true);
 	}
 }
@@ -253,6 +262,7 @@ shared_run(struct shared *h, int64_t now_us)
 		return;
 	while (shared_is_full(h, 0, now_us) && reclaim_at(h) <= now_us)
 		conn_take_back(h->sched, shared_idle(h));
+	priority_cut(h);
 	give(h, now_us);
 	let_through(h, now_us);
 	shared_wait(h, now_us);

@@ -10,7 +10,8 @@
 #include "vmta/sched_priv.h"
 
 struct asking {
-	struct asked asked; /* at[AT_SOURCE] is NULL: each has its turn */
+	/* Sources, jobs and users are NULL there: each is told apart. */
+	struct asked asked;
 	const struct sched_rcpt_info *rcpt; /* NULL: of the queue */
 	why_fn *fn;
 	void *ctx;
@@ -156,6 +157,8 @@ name_of(const struct sched_queue *q, enum check_at at)
 	case AT_NONE:
 	case AT_SOURCE:
 	case AT_PROCESS:
+	case AT_JOB:
+	case AT_USER:
 		break;
 	}
 	return "";
@@ -456,6 +459,41 @@ tell_behind(const struct asking *a)
 		a->fn(a->ctx, &w);
 }
 
+/* Mail that is set aside, because its job or its user is at a limit. */
+static void
+on_aside(void *ctx, const struct waiter *wait, const struct turns_sum *sum)
+{
+	const struct asking *a = ctx;
+	struct scope *c = payer_waited_for(wait);
+	struct why w;
+
+	(void)describe(c, LIMIT_MSG, 1, a->asked.now_us, &w);
+	w.kind = WHY_LIMIT; /* or the turn of others who wait for it, too */
+	w.name = payer_name(c);
+	w.until_us = INT64_MAX;
+	w.rcpts = sum->rcpts;
+	a->fn(a->ctx, &w);
+}
+
+/* Of a recipient: what its own job and user say. */
+static void
+tell_payers(const struct asking *a)
+{
+	struct scope *by[ORIGIN_PAYERS];
+	struct why w;
+
+	origin_payers(a->asked.s, a->rcpt->entry->origin, a->asked.now_us, by);
+	for (int i = 0; i < ORIGIN_PAYERS; i++) {
+		if (by[i] == NULL ||
+		    !describe(by[i], LIMIT_MSG, 1, a->asked.now_us, &w) ||
+		    w.kind != WHY_LIMIT)
+			continue;
+		w.name = payer_name(by[i]);
+		w.until_us = INT64_MAX;
+		a->fn(a->ctx, &w);
+	}
+}
+
 static void
 tell_connections(const struct asking *a)
 {
@@ -480,6 +518,10 @@ tell_all(struct asking *a)
 	tell_behind(a);
 	go_through(a, checks_give, CHECKS_GIVE);
 	go_through(a, checks_open, CHECKS_OPEN);
+	if (a->rcpt != NULL)
+		tell_payers(a);
+	else if (q->aside > 0)
+		turns_each_aside(&q->turns, on_aside, a);
 	if (q->ready == 0)
 		return;
 	if (q->parked > 0 && !(a->told[AT_NONE] & 1U << WHY_LIMIT))
@@ -580,6 +622,7 @@ sched_why_scope(struct sched *s, enum scope_kind kind, const char *name,
 {
 	const struct scope_asking a = { now_us, fn, ctx };
 	struct sched_vmta *v;
+	struct scope *c;
 
 	switch (kind) {
 	case SCOPE_PROCESS:
@@ -597,9 +640,13 @@ sched_why_scope(struct sched *s, enum scope_kind kind, const char *name,
 		return tell_named(&a, &s->providers, name);
 	case SCOPE_SOURCE:
 		return tell_address(&a, s, name);
-	case SCOPE_QUEUE:
 	case SCOPE_JOB:
 	case SCOPE_USER:
+		c = payer_find(s, kind, name);
+		if (c != NULL)
+			tell_scope(&a, c, name);
+		return c != NULL;
+	case SCOPE_QUEUE:
 	case SCOPE_MX:
 	case SCOPE_REMOTE:
 		break;

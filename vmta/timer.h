@@ -19,6 +19,7 @@ enum timer_kind {
 	TIMER_SHARED,
 	TIMER_CONN,
 	TIMER_SOURCE,
+	TIMER_PAYER,
 	TIMER_LEASES
 };
 

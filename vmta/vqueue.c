@@ -366,13 +366,23 @@ vqueue_set_aside(struct sched_queue *q, const struct group *g)
 	return w;
 }
 
+static struct sched_queue *
+of_turns(struct turns *t)
+{
+	return (void *)((char *)t - offsetof(struct sched_queue, turns));
+}
+
+struct sched_queue *
+vqueue_aside_queue(struct waiter *w)
+{
+	return of_turns(turns_aside(w));
+}
+
 struct sched_queue *
 vqueue_bring_back(struct waiter *w)
 {
 	struct turns_sum sum;
-	struct turns *t = turns_bring_back(w, &sum);
-	struct sched_queue *q = (void *)((char *)t -
-	    offsetof(struct sched_queue, turns));
+	struct sched_queue *q = of_turns(turns_bring_back(w, &sum));
 
 	q->ready += sum.rcpts;
 	q->aside -= sum.rcpts;

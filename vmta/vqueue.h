@@ -59,6 +59,7 @@ struct sched_queue {
 	struct group *last_added; /* or NULL */
 	LIST_HEAD(, group) warm;
 	uint32_t ready_groups;
+	uint32_t by16; /* moving average: sixteenths of a recipient a grant */
 	uint64_t rcpts, ready, granted; /* backlog.sums changes as these do */
 	uint64_t aside; /* wait, and their origins are set aside: not ready */
 	uint64_t bytes;
@@ -131,6 +132,8 @@ struct group *vqueue_first(struct sched_queue *q);
  */
 struct waiter *vqueue_set_aside(struct sched_queue *q, const struct group *g);
 struct sched_queue *vqueue_bring_back(struct waiter *w);
+/* Whose it is. */
+struct sched_queue *vqueue_aside_queue(struct waiter *w);
 
 /* Grants up to max recipients of g, in order; returns how many. */
 uint32_t vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,

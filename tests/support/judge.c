@@ -10,7 +10,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 
-enum { BUCKETS = 1024, STORIES = 3, STORY_EVENTS = 12 };
+enum { BUCKETS = 1024, STORIES = 3, STORY_EVENTS = 16 };
 
 static const char *const scope_names[JUDGE_SCOPES] = { "process", "provider",
 	"pool", "virtual MTA", "queue", "source", "job", "user" };
@@ -67,7 +67,7 @@ struct judge {
 	struct meter *all;
 	int64_t marked_us;
 	unsigned violations;
-	uint64_t judged;
+	uint64_t events, judged;
 };
 
 /* ---- meters -------------------------------------------------------------- */
@@ -238,11 +238,14 @@ allows(const struct meter *m, const struct term *t, int64_t at_us, uint64_t n)
 	return in <= t->max || (m->kind == JUDGE_BYTES && in == n);
 }
 
-/* Any limit that was in effect since it was begun may have allowed it. */
+/*
+ * Any limit that was in effect since it was begun may have allowed it, also one
+ * that ended in that very microsecond.
+ */
 static bool
 was_allowed(const struct meter *m, const struct judge_event *e)
 {
-	const struct term *first = term_at(m, e->since_us);
+	const struct term *first = term_at(m, e->since_us - 1);
 	size_t i = first == NULL ? 0 : (size_t)(first - m->terms);
 
 	if (first == NULL || m->term_count == 0)
@@ -288,6 +291,7 @@ void
 judge_event(struct judge *j, const struct judge_event *e)
 {
 	CHECK(e->n > 0 && e->since_us <= e->at_us);
+	j->events++;
 	for (int s = 0; s < JUDGE_SCOPES; s++)
 		for (int k = 0; k < JUDGE_KINDS; k++) {
 			bool mine = kinds[k].counts == e->what ||
@@ -325,8 +329,8 @@ judge_limit(struct judge *j, const struct judge_limit *l, int64_t at_us)
 		return;
 	if (old == NULL && l->max == 0)
 		return;
-	if (old == NULL && m->seen_count == 0)
-		t.known_us = 0; /* from the beginning */
+	if (j->events == 0)
+		t.known_us = at_us;
 	if (old != NULL && old->max > 0) {
 		t.known_us = old->known_us;
 		if (l->period_us > old->period_us &&
@@ -382,10 +386,11 @@ share(const struct judge *j, const struct meter *m, const struct term *t,
 
 double
 judge_share(const struct judge *j, const char *const *of,
-    const struct judge_unit *unit, int64_t now_us, char why[160])
+    struct judge_unit *unit, int64_t now_us, char why[160])
 {
 	double best = -1;
 
+	unit->next_r = -1;
 	(void)snprintf(why, 160, "no limit");
 	for (int s = 0; s < JUDGE_SCOPES; s++)
 		for (int k = 0; k < JUDGE_KINDS; k++) {
@@ -400,6 +405,8 @@ judge_share(const struct judge *j, const char *const *of,
 			if (t == NULL || t->max == 0)
 				continue;
 			got = share(j, m, t, unit, now_us);
+			if (got > unit->next_r)
+				unit->next_r = got < best ? got : best;
 			if (got <= best)
 				continue;
 			best = got;

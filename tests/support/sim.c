@@ -24,6 +24,7 @@ enum event_kind {
 	EV_WRITTEN,
 	EV_TOLD,
 	EV_REPLY,
+	EV_INTERRUPTED,
 	EV_CLOSED
 };
 
@@ -101,8 +102,8 @@ tell(struct sim_conn *c, enum sim_seen_what what, uint64_t n)
 {
 	struct sim *sim = c->sim;
 	struct sim_seen seen = { .what = what,
-		.at_us = sim->now_us,
-		.since_us = sim->now_us,
+		.at_us = sim->now_us - sim->disk.stepped_us,
+		.since_us = sim->now_us - sim->disk.stepped_us,
 		.domain = c->count->domain,
 		.vmta = c->count->vmta,
 		.source = &sched_conn_source(c->sched)->addr,
@@ -115,7 +116,7 @@ tell(struct sim_conn *c, enum sim_seen_what what, uint64_t n)
 
 		seen.job = m->job;
 		seen.user = m->user;
-		seen.since_us = c->granted_us;
+		seen.since_us = c->granted_us - sim->disk.stepped_us;
 	}
 	sim->watch(sim->watcher, &seen);
 }
@@ -224,10 +225,30 @@ on_lease(void *ctx, struct slice key, const struct lease_record *rec,
 	sim_disk_put(&sim->disk, key, rec, ticket, sim->now_us);
 }
 
+/* Who does not have the message yet is not tried any more. */
+static void
+on_interrupt(void *ctx, struct sched_conn *sc)
+{
+	struct sim *sim = ctx;
+	struct sim_conn *c = sched_conn_user(sc);
+
+	for (uint32_t i = sim->events.n; i-- > 0;) {
+		struct event *ev = sim->events.v[i];
+
+		if (ev->conn != c)
+			continue;
+		heap_remove(&sim->events, &event_ops, i);
+		free(ev);
+		i = sim->events.n;
+	}
+	post(c, EV_INTERRUPTED, 0);
+}
+
 static const struct sched_owner owner = {
 	.open = on_open,
 	.grant = on_grant,
 	.close = on_close,
+	.interrupt = on_interrupt,
 	.expired = on_expired,
 	.lease = on_lease,
 };
@@ -430,6 +451,21 @@ on_ask(struct sim *sim, struct sim_conn *c)
 }
 
 static void
+on_interrupted(struct sim *sim, struct sim_conn *c)
+{
+	struct sched_result *results = mem_array(c->grant->count,
+	    sizeof(*results));
+
+	for (uint32_t i = 0; i < c->grant->count; i++) {
+		results[i].fate = FATE_UNUSED;
+		results[i].written = c->written_us > 0;
+	}
+	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	free(results);
+	closed(sim, c);
+}
+
+static void
 handle(struct sim *sim, struct event *ev)
 {
 	struct sim_conn *c = ev->conn;
@@ -455,6 +491,9 @@ handle(struct sim *sim, struct event *ev)
 		break;
 	case EV_REPLY:
 		on_reply(sim, c);
+		break;
+	case EV_INTERRUPTED:
+		on_interrupted(sim, c);
 		break;
 	case EV_CLOSED:
 		closed(sim, c);
@@ -626,6 +665,13 @@ cut(struct sim *sim)
 }
 
 void
+sim_step_clock(struct sim *sim, int64_t by_us, bool boots)
+{
+	sim->step_us += by_us;
+	sim->disk.boots = (unsigned char)(sim->disk.boots + boots);
+}
+
+void
 sim_restart(struct sim *sim, bool crash)
 {
 	struct kept_list list = { .sim = sim };
@@ -633,12 +679,18 @@ sim_restart(struct sim *sim, bool crash)
 	sched_hold(sim->sched, true, sim->now_us);
 	for (int i = 0; !crash && i < 36000 && some_grant(sim); i++)
 		sim_run(sim, US_PER_S / 10);
+	if (crash)
+		sim_disk_cut(&sim->disk, sim_random(sim, 4));
 	cut(sim);
 	keep_all(&list);
 	if (!crash)
 		sched_leases_end(sim->sched, sim->now_us);
-	sim_disk_cut(&sim->disk, crash ? sim_random(sim, 4) : SIZE_MAX);
+	/* What a crashed one would still have said it never did. */
+	sim_disk_cut(&sim->disk, crash ? 0 : SIZE_MAX);
 	sched_free(&sim->sched);
+	sim->now_us += sim->step_us;
+	sim->disk.stepped_us += sim->step_us;
+	sim->step_us = 0;
 	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
 	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;

@@ -115,6 +115,7 @@ struct sim {
 	struct sim_mail *mail;
 
 	TAILQ_HEAD(, sim_conn) conns;
+	int64_t step_us;     /* at the next restart */
 	sim_watch_fn *watch; /* or NULL */
 	void *watcher;
 };
@@ -143,6 +144,11 @@ void sim_submit(struct sim *sim, const struct sim_submit *what);
  * and what is on them is tried again; else they end first.
  */
 void sim_restart(struct sim *sim, bool crash);
+/*
+ * At the next restart the clock will have been set by so much; what a watcher
+ * is told goes on.  boots: the machine starts anew as well.
+ */
+void sim_step_clock(struct sim *sim, int64_t by_us, bool boots);
 void sim_run(struct sim *sim, int64_t for_us);
 
 struct sim_count *sim_count(struct sim *sim, const char *domain,

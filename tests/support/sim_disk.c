@@ -38,13 +38,13 @@ sim_disk_fini(struct sim_disk *d)
 	free(d->kept);
 }
 
-/* The clock of the sim is that of the boot. */
+/* The clock of the sim is the wall's, as at a start. */
 static struct lease_stamp
-stamp(int64_t now_us)
+stamp(const struct sim_disk *d, int64_t now_us)
 {
 	return (struct lease_stamp){ .wall_us = now_us,
-		.boot_us = now_us,
-		.boot_id = { 1 } };
+		.boot_us = now_us - d->stepped_us,
+		.boot_id = { d->boots } };
 }
 
 void
@@ -59,7 +59,7 @@ sim_disk_put(struct sim_disk *d, struct slice key,
 	l->forget = rec == NULL;
 	if (rec != NULL)
 		l->rec = *rec;
-	l->rec.stamp = stamp(now_us);
+	l->rec.stamp = stamp(d, now_us);
 	l->key_len = key.len;
 	memcpy(l->key, key.p, key.len);
 	STAILQ_INSERT_TAIL(&d->asked, l, link);
@@ -141,7 +141,7 @@ sim_disk_cut(struct sim_disk *d, size_t durable)
 void
 sim_disk_load(struct sim_disk *d, struct sched *s, int64_t now_us)
 {
-	struct lease_stamp now = stamp(now_us);
+	struct lease_stamp now = stamp(d, now_us);
 
 	for (size_t i = 0; i < d->kept_count; i++) {
 		const struct sim_lease *l = d->kept[i];

@@ -23,6 +23,9 @@ struct sim_disk { /* zeroed: empty */
 	size_t kept_count, kept_cap;
 	struct sim_lease **kept;
 	bool used; /* by an earlier start */
+	/* How far the wall clock has been set, and how often the machine booted. */
+	int64_t stepped_us;
+	unsigned char boots;
 };
 
 void sim_disk_init(struct sim_disk *d);

@@ -150,7 +150,7 @@ shares(void)
 {
 	const char *const
 	    of[JUDGE_SCOPES] = { [JUDGE_VMTA] = "b", [JUDGE_QUEUE] = "a/b" };
-	static const struct judge_unit none = { 0 };
+	struct judge_unit none = { 0 };
 	struct judge *j = judge_new("shares", 0);
 	struct step s = { 0, 'o', 1, 0 };
 	char why[160];

@@ -311,6 +311,8 @@ static const char *const settings[] = {
 	"max-msg-rate 2/s }",
 	"provider big { domain a.example ; domain b.example ; "
 	"max-connect-rate 1/2s }",
+	"job news { max-msg-rate 1/2s }",
+	"job bills { max-msg-rate 2/s }",
 	"total-max-smtp-out 3",
 };
 
