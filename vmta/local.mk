@@ -59,8 +59,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_source.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
-	%D%/scope.c %D%/scope.h \
 	%D%/sched_why.c %D%/sched_why.h \
+	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
 	%D%/snapshot.c %D%/snapshot.h \
