@@ -447,6 +447,7 @@ EXTRA_DIST += \
 	%D%/crash/test_limits.py \
 	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_random_limits.py \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
@@ -552,9 +553,11 @@ EXTRA_DIST += \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \
+	%D%/scenario/remote-many.scn \
 	%D%/scenario/remote-mx.scn \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
+	%D%/scenario/remote-total.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
@@ -593,6 +596,7 @@ EXTRA_DIST += \
 	%D%/system/netns.py \
 	%D%/system/postfix.py \
 	%D%/system/procs.py \
+	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
@@ -629,6 +633,7 @@ EXTRA_DIST += \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_queue.py \
+	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_remote_limits.py \
 	%D%/system/test_restart.py \

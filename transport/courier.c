@@ -16,6 +16,7 @@
 #include "transport/disposition.h"
 #include "transport/mx.h"
 #include "transport/smtp_session.h"
+#include "vmta/remote.h"
 
 struct courier {
 	TAILQ_ENTRY(courier) held;
@@ -28,6 +29,8 @@ struct courier {
 	struct snapshot *conf;
 	struct queue_conf queue_conf;
 	char *domain, *vmta, *queue;
+	char *awaited_host; /* as in the params */
+	struct net_addr awaited_addr;
 	struct net_addr source;
 	const char *helo;
 
@@ -117,8 +120,10 @@ must_ask(const struct courier *c, const struct mx_target *t)
 {
 	if (strcmp(c->domain, SNAPSHOT_DSN_DOMAIN) == 0)
 		return false; /* the host MTA is our side */
-	return c->asks || snapshot_mx_limit(c->conf, t->host) > 0 ||
-	    snapshot_ip_limit(c->conf, &t->addr) > 0;
+	return c->asks ||
+	    (remotes_limited(c->conf) &&
+		(snapshot_mx_limit(c->conf, t->host) > 0 ||
+		    snapshot_ip_limit(c->conf, &t->addr) > 0));
 }
 
 static void
@@ -342,6 +347,35 @@ static const struct smtp_session_owner session_owner = {
 	.closed = on_closed,
 };
 
+static bool
+is_awaited(const struct courier *c, const struct mx_target *t)
+{
+	if (c->awaited_host[0] == '\0')
+		return net_addr_eq(&t->addr, &c->awaited_addr);
+	return str_eq_nocase(t->host, c->awaited_host);
+}
+
+/*
+ * A slot is kept there, and others wait for it: it must not be held up by a
+ * better host that does not answer.
+ */
+static void
+put_awaited_first(const struct courier *c, const struct mx_route *route)
+{
+	struct mx_target *all = route->targets, awaited;
+	size_t i = 0;
+
+	if (c->awaited_host == NULL)
+		return;
+	while (i < route->count && !is_awaited(c, &all[i]))
+		i++;
+	if (i == route->count)
+		return; /* the route is another one by now */
+	awaited = all[i];
+	memmove(&all[1], &all[0], i * sizeof(all[0]));
+	all[0] = awaited;
+}
+
 static void
 on_route(void *arg, const struct mx_route *route)
 {
@@ -357,6 +391,7 @@ on_route(void *arg, const struct mx_route *route)
 		report_closed(c, &why);
 	} else {
 		CHECK(route->count > 0);
+		put_awaited_first(c, route);
 		try_next(c, false);
 	}
 }
@@ -396,6 +431,9 @@ courier_open(const struct courier_params *p)
 	c->link = p->link;
 	c->id = p->id;
 	c->timed = p->timed;
+	if (p->awaited_host != NULL)
+		c->awaited_host = mem_strdup(p->awaited_host);
+	c->awaited_addr = p->awaited_addr;
 	c->conf = snapshot_ref(p->conf);
 	c->queue_conf = *p->queue_conf;
 	c->domain = mem_strdup(p->domain);
@@ -614,6 +652,7 @@ on_release(struct post *p)
 	free(c->domain);
 	free(c->vmta);
 	free(c->queue);
+	free(c->awaited_host);
 	free(c);
 }
 

@@ -43,6 +43,9 @@ struct courier_params {
 	const char *domain, *vmta;        /* copied */
 	const struct conf_source *source; /* NULL: the system's choice */
 	bool timed; /* dispatch_connecting() is asked for */
+	/* Called first, before better hosts: the host, or this address. */
+	const char *awaited_host; /* copied; NULL: none, "": the address */
+	struct net_addr awaited_addr;
 };
 
 /*

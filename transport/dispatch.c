@@ -41,6 +41,7 @@ on_open(void *ctx, struct sched_conn *c)
 		.source = sched_conn_source(c),
 		.timed = sched_conn_is_timed(c) };
 
+	(void)sched_conn_awaited(c, &p.awaited_host, &p.awaited_addr);
 	l->dispatch = d;
 	l->conn = c;
 	sched_conn_set_user(c, l);

@@ -51,9 +51,9 @@ libvmta_a_SOURCES = \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_origin.c \
+	%D%/sched_priority.c \
 	%D%/sched_priv.h \
 	%D%/sched_remote.c \
-	%D%/sched_priority.c \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
 	%D%/sched_source.c \

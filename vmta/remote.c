@@ -480,6 +480,12 @@ remotes_settle(struct remotes *r)
 /* ---- questions ----------------------------------------------------------- */
 
 const struct remote_scope *
+remote_kept(const struct remote_conn *c)
+{
+	return c->kept == NULL ? NULL : c->kept->scope;
+}
+
+const struct remote_scope *
 remote_waits_at(const struct remote_who *who)
 {
 	const struct remote_wait *w;

@@ -140,6 +140,8 @@ void remote_opened(struct remotes *r, struct remote_conn *c);
  */
 void remotes_settle(struct remotes *r);
 
+/* Where a slot was kept for the connection, or NULL. */
+const struct remote_scope *remote_kept(const struct remote_conn *c);
 /* Where he waits, first of all, or NULL. */
 const struct remote_scope *remote_waits_at(const struct remote_who *who);
 /* Is there one too many where it is? */

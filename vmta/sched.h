@@ -180,6 +180,12 @@ void sched_results(struct sched *s, struct grant **gp,
  */
 bool sched_address(struct sched *s, struct sched_conn *c, const char *host,
     const struct net_addr *peer);
+/*
+ * Its queue has waited for a slot at this host (or at this address: then host
+ * is ""), and it is kept for it: it should go there first.  False: for none.
+ */
+bool sched_conn_awaited(const struct sched_conn *c, const char **host_r,
+    struct net_addr *addr_r);
 /* It is there already, since before there was such a limit. */
 void sched_located(struct sched *s, struct sched_conn *c, const char *host,
     const struct net_addr *peer);

@@ -82,7 +82,21 @@ sched_address(struct sched *s, struct sched_conn *c, const char *host,
 	if (remote_ask(&s->remotes, &c->remote, &to, &key))
 		return true;
 	take_back_one(s, c->remote.full);
+	c->remote.full = NULL;
 	return false;
+}
+
+bool
+sched_conn_awaited(const struct sched_conn *c, const char **host_r,
+    struct net_addr *addr_r)
+{
+	const struct remote_scope *at = remote_kept(&c->remote);
+
+	if (at == NULL)
+		return false;
+	*host_r = at->host;
+	*addr_r = at->addr;
+	return true;
 }
 
 void

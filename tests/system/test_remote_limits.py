@@ -19,7 +19,8 @@ MX = {"mx.shared.example": "127.0.1.1", "mx.one.example": "127.0.1.2",
       "mx.first.example": "127.0.1.3", "mx.second.example": "127.0.1.4",
       "mx.errors.example": "127.0.1.5", "mx.rcpts.example": "127.0.1.6",
       "mx.alive.example": "127.0.1.7", "mx.kept.example": "127.0.1.8",
-      "mx.later.example": "127.0.1.9"}
+      "mx.later.example": "127.0.1.9", "mx.mute.example": "127.0.1.10",
+      "mx.back.example": "127.0.1.11"}
 SHARED = ["s%d.example" % i for i in range(6)]
 ONE = ["o%d.example" % i for i in range(4)]
 
@@ -37,6 +38,7 @@ VMTAS = """
 REMOTE = """
 mx-connection-limit mx.shared.example 3
 mx-connection-limit mx.first.example 1
+mx-connection-limit mx.back.example 1
 ip-connection-limit 127.0.1.2/32 2
 """
 DOMAINS = """
@@ -55,7 +57,12 @@ DOMAINS = """
     mx-connection-attempts 3
     retry-after 1h
 </domain>
+<domain [*.]mute.example>
+    smtp-greeting-timeout 2s
+    max-smtp-out 1
+</domain>
 """
+MUTE = ["a.mute.example", "b.mute.example"]
 
 
 def zone():
@@ -66,6 +73,8 @@ def zone():
     lines += [mx_zone(d, ("mx." + d, MX["mx.one.example"])) for d in ONE]
     lines.append(mx_zone("pair.example", *[
         (h, MX[h]) for h in ("mx.first.example", "mx.second.example")]))
+    lines += [mx_zone(d, *[(h, MX[h]) for h in (
+        "mx.mute.example", "mx.back.example")]) for d in MUTE]
     for d in ("errors", "rcpts", "kept", "later"):
         host = "mx.%s.example" % d
         lines.append(mx_zone(d + ".example", (host, MX[host])))
@@ -84,14 +93,16 @@ class Fixture(Lab):
         refuse = [{"at": "rcpt", "match": "bad",
                    "reply": "550 5.1.1 no such user"}]
         where = [ip + ":25" for ip in MX.values()]
-        errors, kept, later = [MX["mx.%s.example" % d] + ":25"
-                               for d in ("errors", "kept", "later")]
-        for special in (errors, kept, later):
+        errors, kept, later, mute = [MX["mx.%s.example" % d] + ":25" for d in
+                                     ("errors", "kept", "later", "mute")]
+        for special in (errors, kept, later, mute):
             where.remove(special)
         super().__init__(zone=zone(), config=VMTAS + REMOTE + DOMAINS,
                          with_postfix=False, with_milter=False,
                          receivers=[{"listen": where, "rules": quick},
                                     {"listen": [kept, later], "rules": slow},
+                                    {"listen": [mute], "rules": [
+                                        {"at": "connect", "action": "hang"}]},
                                     {"listen": [errors], "rules": refuse}])
 
     def __enter__(self):
@@ -170,6 +181,20 @@ def next_host(lab):
     tap.check(all(to[MX[h] + ":25"] > 0 for h in
                   ("mx.first.example", "mx.second.example")), str(to))
     refused_nobody(lab)
+
+
+@tap.test("a slot that was waited for is not held up by a host that is mute")
+def mute(lab):
+    load(lab, MUTE, 130, ["one"])
+    tap.wait_for(lambda: count(lab, MUTE) == 260, 60, "all arrive")
+    lab.settled()
+    judge(lab, "mx-connection-limit mx.back.example from 127.0.0.11")
+    turns, mutes = [sum(e["to"] == MX[h] + ":25"
+                        for e in lab.events("connect"))
+                    for h in ("mx.back.example", "mx.mute.example")]
+    tap.check(turns > 4, "%d turns: they need not share" % turns)
+    # Each queue's first, and once more before it has to wait.
+    tap.check(mutes <= 4, "%d calls of the mute host" % mutes)
 
 
 @tap.test("a limit that a reload brings holds for connections that are there")

@@ -204,6 +204,9 @@ test_turns(void)
 	ok(!ask_mx(4, 4), "who comes now is behind them");
 	closed(4);
 	ok(open_one(5, 1), "the first opens a connection");
+	ok(remote_kept(&conns[5]) != NULL &&
+		strcmp(remote_kept(&conns[5])->host, "mx.example") == 0,
+	    "which knows where it has to go");
 	remotes_settle(&all);
 	is_int(users[2].woken, 0, "for which the slot is kept");
 	ok(ask_mx(5, 1), "and has it");

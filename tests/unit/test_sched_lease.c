@@ -30,7 +30,7 @@ struct world {
 	char key[100];
 	struct lease_record rec;
 	uint64_t ticket;
-	unsigned asked, forgotten;
+	unsigned asked, forgotten, bad_tickets;
 };
 
 static void
@@ -67,6 +67,7 @@ on_lease(void *ctx, struct slice key, const struct lease_record *rec,
 	(void)snprintf(w->key, sizeof(w->key), "%.*s", (int)key.len, key.p);
 	if (rec == NULL) {
 		w->forgotten++;
+		w->bad_tickets += ticket != 0;
 		return;
 	}
 	w->asked++;
@@ -276,6 +277,30 @@ test_short_period(void)
 	end(&w);
 }
 
+/* Rates that a reload raises or changes while nobody knows what was spent. */
+static void
+test_changed_soon(void)
+{
+	struct snapshot *conf;
+	struct world w;
+	struct err e;
+
+	begin(&w, "domain * { max-msg-rate 1/10s }");
+	sched_restored(w.sched, true, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, START + S);
+	conf = fake_conf_new();
+	ok(fake_conf_line(conf, "domain * { max-msg-rate 50/10s }", &e) == 0,
+	    "raised in the first ten seconds");
+	sched_reload(w.sched, conf, w.now);
+	snapshot_unref(&conf);
+	(void)run(&w, START + 9 * S);
+	is_int(w.opened, 0, "that it may be more now tells nothing of then");
+	(void)run(&w, START + 11 * S);
+	is_int(w.opened, 1, "ten seconds later it is known");
+	end(&w);
+}
+
 static void
 test_damaged(void)
 {
@@ -320,6 +345,28 @@ test_lifted(void)
 	end(&w);
 }
 
+/* The end comes when nothing counts any more. */
+static void
+test_end_when_idle(void)
+{
+	struct world w;
+
+	begin(&w, "virtual-mta {default} { max-smtp-msg-rate 100/h }");
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	is_str(w.key, "vmta msg {default}", "a virtual MTA's name");
+	sched_leased(w.sched, w.ticket, true, w.now);
+	(void)run(&w, w.now);
+	(void)deliver(&w);
+	(void)run(&w, START + 2 * H);
+	is_int(w.forgotten, 0, "a virtual MTA stays");
+	sched_leases_end(w.sched, w.now);
+	ok(w.asked == 1 && w.forgotten == 1 && w.bad_tickets == 0,
+	    "at the end there is nothing to be kept, nor to be answered");
+	end(&w);
+}
+
 static void
 test_idle(void)
 {
@@ -349,8 +396,10 @@ main(void)
 	test_left();
 	test_left_over();
 	test_short_period();
+	test_changed_soon();
 	test_damaged();
 	test_lifted();
+	test_end_when_idle();
 	test_idle();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	return done_testing();
