@@ -105,6 +105,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
+	tests/unit/test_sched_why \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -167,6 +168,12 @@ tests_unit_test_sched_lease_SOURCES = \
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
+
+tests_unit_test_sched_why_SOURCES = \
+	%D%/unit/test_sched_why.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h
