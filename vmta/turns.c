@@ -56,8 +56,11 @@ static bool
 flow_before(const void *a, const void *b)
 {
 	const struct turns_flow *x = a, *y = b;
+	const struct group *old = heap_top(&x->groups);
+	const struct group *other = heap_top(&y->groups);
 
-	return group_before(heap_top(&x->groups), heap_top(&y->groups));
+	CHECK(old != NULL && other != NULL); /* who has none is not in it */
+	return group_before(old, other);
 }
 
 static void
@@ -425,7 +428,7 @@ turns_oldest(const struct turns *t, uint8_t nth)
 	if (!c->several)
 		return heap_top(&c->groups);
 	f = heap_top(&c->flows->by_age);
-	return heap_top(&f->groups);
+	return f == NULL ? NULL : heap_top(&f->groups);
 }
 
 struct waiter *
