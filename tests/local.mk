@@ -447,6 +447,7 @@ EXTRA_DIST += \
 	%D%/crash/test_limits.py \
 	%D%/crash/test_network.py \
 	%D%/crash/test_powercut.py \
+	%D%/crash/test_random_limits.py \
 	%D%/crash/test_receivers.py \
 	%D%/crash/test_restart.py \
 	%D%/crash/test_slow_disk.py \
@@ -595,6 +596,7 @@ EXTRA_DIST += \
 	%D%/system/netns.py \
 	%D%/system/postfix.py \
 	%D%/system/procs.py \
+	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
@@ -631,6 +633,7 @@ EXTRA_DIST += \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_queue.py \
+	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_remote_limits.py \
 	%D%/system/test_restart.py \

@@ -11,14 +11,17 @@ one line: PASS or FAIL, the limit, the most that was seen, and when.
 
     PASS max-msg-rate gmail.example/brand-a 20/1s: most 20 (100 %), 340 in all
 
-Judged are max-msg-rate and max-smtp-out of queues (<domain>, also inside
-<virtual-mta> and <virtual-mta-pool>), source-ip-max-smtp-out and
-source-ip-max-msg-rate in them, max-smtp-msg-rate and max-smtp-out of virtual
-MTAs, max-msg-per-connection, total-max-smtp-out, ip-connection-limit, and
-mx-connection-limit for addresses whose MX name --name says.  A recipient
-counts at the kernel's time stamp of its RCPT, a connection from accept to
-close.  A virtual MTA is known by its source addresses, a queue by the domains
-of the recipients seen on a connection.
+Judged are connections at once, connections opened, recipients and bytes of
+queues (<domain>, also inside <virtual-mta> and <virtual-mta-pool>), of their
+source addresses, of virtual MTAs, pools and providers, recipients of jobs,
+smtp-out-rampup-interval, max-msg-per-connection and total-max-smtp-out: the
+table LIMITS; besides ip-connection-limit, and mx-connection-limit for addresses
+whose MX name --name says.  A recipient counts at the kernel's time stamp of
+its RCPT, a connection from accept to close, bytes when the message has come.
+A virtual MTA is known by its source addresses, a queue by the domains of the
+recipients seen on a connection, a job by the header X-Test-Job (receiver.py
+logs those of log_headers).  One message larger than a whole allowance may go
+alone.
 
 A window is half open: N in [t, t + period).  --slack-ms shortens it, for
 the wire's jitter: without it two RCPTs whose time stamps differ by a
@@ -29,16 +32,19 @@ proved nothing.  Exit status 1 if anything failed.
 
 import argparse
 import collections
+import fnmatch
 import ipaddress
 import json
 import re
 import sys
 
+SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600,
          "d": 86400, "day": 86400}
 DEFAULT_MAX_SMTP_OUT = 20
 DEFAULT_TOTAL_OUT = 1200
 DEFAULT_VMTA = "{default}"
+JOB_HEADER = "X-Test-Job"
 REPEATED = ("ip-connection-limit", "mx-connection-limit")
 
 
@@ -58,8 +64,34 @@ def parse_rate(text):
     return int(m.group(1)), int(m.group(2) or 1) * UNITS[m.group(3)]
 
 
+def parse_data_rate(text):
+    """"10k/s", "300K/m" to (bytes, seconds) or None."""
+    size, slash, period = text.partition("/")
+    if text in ("unlimited", "0"):
+        return None
+    m = re.fullmatch(r"(\d+)([kmg]?)b?", size.lower())
+    if m is None or not slash:
+        raise ConfigError("not a data rate: " + text)
+    return (int(m.group(1)) * SIZES[m.group(2)],
+            parse_rate("1/" + period)[1])
+
+
+def parse_count(text):
+    """"20" to (20, None), "0" and "unlimited" to None."""
+    return None if text in ("unlimited", "0") else (int(text), None)
+
+
+def parse_gap(text):
+    """An interval between two: "3s" to (1, 3)."""
+    return None if text == "0" else parse_rate("1/" + text)
+
+
 class Config:
     def __init__(self, text):
+        self.provider = collections.defaultdict(dict)
+        self.provider_domains = {}  # domain to provider
+        self.pool = collections.defaultdict(dict)
+        self.jobs = []  # (pattern, settings), as in the file
         self.globals = {}
         self.sources = collections.defaultdict(list)  # VMTA to addresses
         self.vmta = collections.defaultdict(dict)
@@ -79,6 +111,8 @@ class Config:
         elif line.startswith("<"):
             name, _, argument = line.strip("<> \t").partition(" ")
             stack.append((name.lower(), argument.strip().strip('"')))
+            if name.lower() == "job":
+                self.jobs.append((stack[-1][1], {}))
         else:
             name, _, value = line.partition(" ")
             self.directive(name.lower(), value.strip().strip('"'), stack)
@@ -98,6 +132,15 @@ class Config:
             self.vmta[owner][name] = value
         elif kinds == ["virtual-mta-pool"] and name == "virtual-mta":
             self.pools[pool] += re.split(r"[,\s]+", value)
+        elif kinds == ["virtual-mta-pool"]:
+            self.pool[pool][name] = value
+        elif kinds == ["provider"] and name == "domain":
+            for d in re.split(r"[,\s]+", value):
+                self.provider_domains[d.lower()] = stack[0][1]
+        elif kinds == ["provider"]:
+            self.provider[stack[0][1]][name] = value
+        elif kinds == ["job"]:
+            self.jobs[-1][1][name] = value
         elif not stack and name == "smtp-source-host":
             self.sources[DEFAULT_VMTA].append(value.split()[0])
         elif not stack and name == "domain-macro":
@@ -136,6 +179,18 @@ class Config:
             if best >= 0:
                 values = [v for rank, v in ranked if rank == best]
         return values
+
+    def job_value(self, job, name):
+        for pattern, settings in self.jobs:
+            if fnmatch.fnmatchcase(job, pattern):
+                return settings.get(name, "unlimited")
+        return "unlimited"
+
+    def pool_of(self, vmta):
+        for pool, members in self.pools.items():
+            if vmta in members:
+                return pool
+        return None
 
     def vmta_of(self, ip):
         for vmta, addresses in self.sources.items():
@@ -186,14 +241,26 @@ class Connection:
         self.peer = event["peer"]
         self.domains = set()
         self.messages = 0
+        self.rcpts = []  # of the message that is coming
+
+
+class Seen:
+    """What one limit may count: times of RCPTs and (time, bytes)."""
+
+    def __init__(self):
+        self.rcpts = []
+        self.bytes = []
+        self.connections = []
 
 
 class History:
-    """Connections and RCPT times, from receivers' logs."""
+    """Connections, RCPTs and bytes, from receivers' logs."""
 
     def __init__(self):
         self.connections = []
         self.rcpts = collections.defaultdict(list)  # (domain, peer): times
+        self.bytes = collections.defaultdict(list)  # likewise: (time, bytes)
+        self.jobs = collections.defaultdict(list)  # job: times
 
     def read(self, lines):
         by_id = {}
@@ -205,21 +272,40 @@ class History:
                 continue
             c = by_id.get(e.get("id"))
             if e["ev"] == "rcpt":
-                domain = e["rcpt"].rpartition("@")[2].lower()
-                self.rcpts[(domain, e["peer"])].append(e["t"])
-                if c is not None:
-                    c.domains.add(domain)
+                self.rcpt(e, c)
             elif e["ev"] == "message" and c is not None:
-                c.messages += 1
+                self.message(e, c)
+            elif e["ev"] == "mail" and c is not None:
+                c.rcpts = []
             elif e["ev"] == "close" and c is not None:
                 c.closed = e["t"]
+
+    def rcpt(self, e, c):
+        domain = e["rcpt"].rpartition("@")[2].lower()
+        self.rcpts[(domain, e["peer"])].append(e["t"])
+        if c is not None:
+            c.domains.add(domain)
+            c.rcpts.append((e["t"], domain))
+
+    def message(self, e, c):
+        c.messages += 1
+        job = e.get("headers", {}).get(JOB_HEADER)
+        if job is not None:
+            self.jobs[job] += [t for t, _ in c.rcpts]
+        if c.rcpts and e.get("code", 250) < 300:
+            self.bytes[(c.rcpts[0][1], c.peer)].append(
+                (e["t"], e.get("size", 0)))
+        c.rcpts = []
 
     def forget_before(self, since):
         self.connections = [c for c in self.connections if c.closed > since]
         for c in self.connections:
             c.opened = max(c.opened, since)
-        for key, times in self.rcpts.items():
-            self.rcpts[key] = [t for t in times if t >= since]
+        for times in (self.rcpts, self.jobs):
+            for key, values in times.items():
+                times[key] = [t for t in values if t >= since]
+        for key, events in self.bytes.items():
+            self.bytes[key] = [e for e in events if e[0] >= since]
 
     def attribute(self):
         """A connection without RCPT belongs to the domains that others at
@@ -241,6 +327,21 @@ def busiest(times, period):
             start += 1
         if end - start + 1 > best:
             best, at = end - start + 1, times[start]
+    return best, at
+
+
+def busiest_bytes(events, period, count):
+    """(most bytes in a window, when); one that is alone counts as allowed."""
+    events = sorted(events)
+    best, at, start, total = 0, None, 0, 0
+    for end, (t, n) in enumerate(events):
+        total += n
+        while t - events[start][0] >= period:
+            total -= events[start][1]
+            start += 1
+        weight = min(total, count) if start == end else total
+        if weight > best:
+            best, at = weight, events[start][0]
     return best, at
 
 
@@ -295,39 +396,119 @@ class Judge:
                      count, period, seen, 100 * seen / count, at,
                      len(times)))
 
-    def open_at_once(self, limit, what, allowed, connections):
-        if not allowed or not connections:
+    def data_rate(self, limit, what, rate, events):
+        if rate is None or not events:
             return
+        count, period = rate
+        seen, at = busiest_bytes(events, period - self.slack_s, count)
+        self.say(limit, what, count, seen,
+                 " %d/%ds: most %d (%d %%) from %.6f, %d in all" % (
+                     count, period, seen, 100 * seen / count, at or 0,
+                     sum(n for _, n in events)))
+
+    def open_at_once(self, limit, what, count, connections):
+        if count is None or not connections:
+            return
+        allowed = count[0]
         seen, at = most_open(connections)
         self.say(limit, what, allowed, seen,
                  " %d: most %d (%d %%) at %.6f, %d in all" % (
                      allowed, seen, 100 * seen / allowed, at or 0,
                      len(connections)))
 
-    def queues(self):
-        """(domain, vmta) to (RCPT times, connections)."""
-        out = collections.defaultdict(lambda: ([], []))
-        for (domain, peer), times in self.history.rcpts.items():
-            out[(domain, self.config.vmta_of(peer))][0].extend(times)
+    def per_connection(self, limit, what, count, connections):
+        if count is None or not connections:
+            return
+        seen = max(c.messages for c in connections)
+        self.say(limit, what, count[0], seen,
+                 " %d: most %d" % (count[0], seen))
+
+    # What kind a limit is of: how its value is read, and what it counts.
+    KINDS = {
+        "conns": (parse_count, open_at_once, lambda s: s.connections),
+        "connects": (parse_rate, rate,
+                     lambda s: [c.opened for c in s.connections]),
+        "gap": (parse_gap, rate, lambda s: [c.opened for c in s.connections]),
+        "msgs": (parse_rate, rate, lambda s: s.rcpts),
+        "bytes": (parse_data_rate, data_rate, lambda s: s.bytes),
+        "messages": (parse_count, per_connection, lambda s: s.connections),
+    }
+    LIMITS = (  # scope, directive, kind
+        ("queue", "max-msg-rate", "msgs"),
+        ("queue", "max-smtp-out", "conns"),
+        ("queue", "max-connect-rate", "connects"),
+        ("queue", "smtp-out-rampup-interval", "gap"),
+        ("queue", "max-data-volume-rate", "bytes"),
+        ("queue", "max-msg-per-connection", "messages"),
+        ("source", "source-ip-max-msg-rate", "msgs"),
+        ("source", "source-ip-max-smtp-out", "conns"),
+        ("source", "source-ip-max-connect-rate", "connects"),
+        ("source", "source-ip-max-data-volume-rate", "bytes"),
+        ("vmta", "max-smtp-msg-rate", "msgs"),
+        ("vmta", "max-smtp-out", "conns"),
+        ("vmta", "max-smtp-data-volume-rate", "bytes"),
+        ("pool", "max-smtp-msg-rate", "msgs"),
+        ("pool", "max-smtp-out", "conns"),
+        ("pool", "max-smtp-data-volume-rate", "bytes"),
+        ("provider", "max-msg-rate", "msgs"),
+        ("provider", "max-smtp-out", "conns"),
+        ("provider", "max-connect-rate", "connects"),
+        ("provider", "max-data-volume-rate", "bytes"),
+        ("job", "max-msg-rate", "msgs"),
+        ("process", "total-max-smtp-out", "conns"),
+    )
+    QUEUE_DEFAULTS = {"max-smtp-out": str(DEFAULT_MAX_SMTP_OUT),
+                      "max-msg-per-connection": "0",
+                      "smtp-out-rampup-interval": "0"}
+
+    def scopes_of(self, domain, peer):
+        """(scope, its name) of all that count mail of a queue from there."""
+        vmta = self.config.vmta_of(peer)
+        pool = self.config.pool_of(vmta)
+        provider = self.config.provider_domains.get(domain)
+        found = [("queue", (domain, vmta)), ("source", (domain, vmta, peer)),
+                 ("vmta", vmta), ("process", "process")]
+        return found + [(s, n) for s, n in (("pool", pool),
+                                            ("provider", provider)) if n]
+
+    def gather(self):
+        """(scope, its name) to what it has seen."""
+        out = collections.defaultdict(Seen)
+        for key, times in self.history.rcpts.items():
+            for scope in self.scopes_of(*key):
+                out[scope].rcpts += times
+        for key, events in self.history.bytes.items():
+            for scope in self.scopes_of(*key):
+                out[scope].bytes += events
         for c in self.history.connections:
+            scopes = {("vmta", self.config.vmta_of(c.peer)),
+                      ("process", "process")}
             for domain in c.domains:
-                out[(domain, self.config.vmta_of(c.peer))][1].append(c)
+                scopes |= set(self.scopes_of(domain, c.peer))
+            for scope in scopes:
+                out[scope].connections.append(c)
+        for job, times in self.history.jobs.items():
+            out[("job", job)].rcpts += times
         return out
 
-    def sources(self, what, domain, vmta):
-        """Limits of a queue for each local address."""
-        conns = [c for c in self.history.connections if domain in c.domains]
-        for peer in sorted({c.peer for c in conns}):
-            if self.config.vmta_of(peer) != vmta:
-                continue
-            name = "%s from %s" % (what, peer)
-            values = self.config.queue_values
-            self.open_at_once("source-ip-max-smtp-out", name, int(
-                of_address(values(domain, vmta, "source-ip-max-smtp-out"),
-                           peer) or 0), [c for c in conns if c.peer == peer])
-            self.rate("source-ip-max-msg-rate", name, parse_rate(of_address(
-                values(domain, vmta, "source-ip-max-msg-rate"), peer) or "0"),
-                self.history.rcpts[(domain, peer)])
+    def value(self, scope, name, directive):
+        """The text of a limit, and how its scope is called in what we say."""
+        conf = self.config
+        if scope == "queue":
+            default = self.QUEUE_DEFAULTS.get(directive, "unlimited")
+            return conf.queue_value(*name, directive, default), "%s/%s" % name
+        if scope == "source":
+            values = conf.queue_values(name[0], name[1], directive)
+            return of_address(values, name[2]) or "0", "%s/%s from %s" % name
+        if scope == "vmta":
+            return conf.vmta[name].get(directive, "unlimited"), name
+        if scope == "job":
+            return conf.job_value(name, directive), "job " + name
+        if scope == "process":
+            return conf.globals.get(directive, str(DEFAULT_TOTAL_OUT)), name
+        settings = conf.pool if scope == "pool" else conf.provider
+        return settings[name].get(directive, "unlimited"), \
+            "%s %s" % (scope, name)
 
     def remotes(self):
         """Limits of the hosts that connections went to."""
@@ -339,43 +520,23 @@ class Judge:
             if address in self.names:
                 by_name[(self.names[address], c.peer)].append(c)
         for address, conns in sorted(by_address.items()):
-            self.open_at_once("ip-connection-limit", address, int(of_address(
-                self.config.repeated["ip-connection-limit"], address) or 0),
+            self.open_at_once("ip-connection-limit", address, parse_count(of_address(
+                self.config.repeated["ip-connection-limit"], address) or "0"),
                 conns)
         for (name, peer), conns in sorted(by_name.items()):
             self.open_at_once(
-                "mx-connection-limit", "%s from %s" % (name, peer), int(
-                    of_name(self.config.repeated["mx-connection-limit"],
-                            name) or 0), conns)
+                "mx-connection-limit", "%s from %s" % (name, peer),
+                parse_count(of_name(
+                    self.config.repeated["mx-connection-limit"], name) or "0"),
+                conns)
 
     def run(self):
-        vmtas = collections.defaultdict(lambda: ([], []))
-        for (domain, vmta), (times, conns) in sorted(self.queues().items()):
-            what = "%s/%s" % (domain, vmta)
-            value = self.config.queue_value
-            self.rate("max-msg-rate", what, parse_rate(
-                value(domain, vmta, "max-msg-rate", "unlimited")), times)
-            self.open_at_once("max-smtp-out", what, int(value(
-                domain, vmta, "max-smtp-out", DEFAULT_MAX_SMTP_OUT)), conns)
-            most = int(value(domain, vmta, "max-msg-per-connection", 0))
-            if most and conns:
-                seen = max(c.messages for c in conns)
-                self.say("max-msg-per-connection", what, most, seen,
-                         " %d: most %d" % (most, seen))
-            self.sources(what, domain, vmta)
-            vmtas[vmta][0].extend(times)
-        for c in self.history.connections:
-            vmtas[self.config.vmta_of(c.peer)][1].append(c)
-        for vmta, (times, conns) in sorted(vmtas.items()):
-            conf = self.config.vmta[vmta]
-            self.rate("max-smtp-msg-rate", vmta, parse_rate(
-                conf.get("max-smtp-msg-rate", "unlimited")), times)
-            self.open_at_once("max-smtp-out", vmta, int(
-                conf.get("max-smtp-out", 0)), conns)
-        self.open_at_once("total-max-smtp-out", "process", int(
-            self.config.globals.get("total-max-smtp-out",
-                                    DEFAULT_TOTAL_OUT)),
-                          self.history.connections)
+        for (scope, name), seen in sorted(self.gather().items(), key=str):
+            for of, directive, kind in self.LIMITS:
+                if of == scope:
+                    text, what = self.value(scope, name, directive)
+                    parse, judge, counted = self.KINDS[kind]
+                    judge(self, directive, what, parse(text), counted(seen))
         self.remotes()
         for name in sorted(self.need):
             print("FAIL %s: nothing was seen of it" % name)

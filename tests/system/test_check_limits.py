@@ -30,6 +30,30 @@ domain-macro big a.example, b.example  # a comment
 <domain *>
     max-smtp-out 4
 </domain>
+<virtual-mta-pool p>
+    virtual-mta v1
+    max-smtp-msg-rate 100/s
+    max-smtp-out 3
+    max-smtp-data-volume-rate 1k/s
+</virtual-mta-pool>
+<provider huge>
+    domain one.huge.example, two.huge.example
+    max-msg-rate 3/s
+    max-smtp-out 2
+    max-connect-rate 2/m
+    max-data-volume-rate 1000/10s
+</provider>
+<job news-*>
+    max-msg-rate 1/s
+</job>
+<domain ramp.example>
+    smtp-out-rampup-interval 3s
+</domain>
+<domain ips.example>
+    source-ip-max-msg-rate 127.0.0.10/32 1/s
+    source-ip-max-msg-rate 127.0.0.0/8 5/s
+    source-ip-max-smtp-out 127.0.0.0/8 1
+</domain>
 <domain $big>
     max-msg-rate 2/s
 </domain>
@@ -59,8 +83,20 @@ def close(n, t):
     return {"ev": "close", "id": n, "t": t}
 
 
-def message(n, t):
-    return {"ev": "message", "id": n, "t": t}
+def message(n, t, size=0, job=None):
+    return {"ev": "message", "id": n, "t": t, "size": size,
+            "headers": {"X-Test-Job": job} if job else {}}
+
+
+def whole(n, t, domain, peer="127.0.0.10", size=0, job=None):
+    """A connection with one message, 10 ms long."""
+    return [connect(n, t, peer), rcpt(n, t + .001, domain, peer),
+            message(n, t + .002, size, job), close(n, t + .01)]
+
+
+def wholes(times, *args, **named):
+    return [e for n, t in enumerate(times, 1)
+            for e in whole(n, t, *args, **named)]
 
 
 CASES = [  # label, events, slack_ms, needed, wanted lines
@@ -121,6 +157,56 @@ CASES = [  # label, events, slack_ms, needed, wanted lines
       "1: most 2",
       "PASS source-ip-max-msg-rate local.example/{default} from 127.0.0.10 "
       "2/1s: most 2"]),
+    ("a provider's rate is over all its domains",
+     wholes((0, 60), "one.huge.example") +
+     [rcpt(9, 60 + t / 10, "two.huge.example") for t in range(1, 4)], 0, [],
+     ["FAIL max-msg-rate provider huge 3/1s: most 4",
+      "PASS max-connect-rate provider huge 2/60s: most 1"]),
+    ("connections to a provider, too fast",
+     wholes((0, 10, 20), "one.huge.example"), 0, [],
+     ["FAIL max-connect-rate provider huge 2/60s: most 3",
+      "PASS max-smtp-out provider huge 2: most 1"]),
+    ("connections to a provider at once",
+     [connect(1, 0), rcpt(1, 0, "one.huge.example"),
+      connect(2, 30), rcpt(2, 30, "two.huge.example"),
+      connect(3, 61), rcpt(3, 61, "two.huge.example")], 0, [],
+     ["FAIL max-smtp-out provider huge 2: most 3"]),
+    ("bytes to a provider", wholes((0, 31, 40.9), "one.huge.example",
+                                   size=501), 0, [],
+     ["FAIL max-data-volume-rate provider huge 1000/10s: most 1002"]),
+    ("one message larger than the allowance, alone",
+     wholes((0, 31), "one.huge.example", size=5000), 0, [],
+     ["PASS max-data-volume-rate provider huge 1000/10s: most 1000"]),
+    ("one message larger than the allowance, not alone",
+     wholes((0,), "one.huge.example", size=1) + [
+         connect(8, 5), rcpt(8, 5, "one.huge.example"), message(8, 5, 5000)],
+     0, [], ["FAIL max-data-volume-rate provider huge 1000/10s: most 5001"]),
+    ("a pool's bytes", wholes((0, 0.5), "x.example", "127.0.0.11",
+                              size=700), 0, [],
+     ["FAIL max-smtp-data-volume-rate pool p 1024/1s: most 1400",
+      "PASS max-smtp-msg-rate pool p 100/1s: most 2"]),
+    ("a job's recipients, whatever their queues",
+     whole(1, 0, "x.example", job="news-1") +
+     whole(2, 0.5, "y.example", job="news-1"), 0, [],
+     ["FAIL max-msg-rate job news-1 1/1s: most 2"]),
+    ("jobs do not share", whole(1, 0, "x.example", job="news-1") +
+     whole(2, 0.5, "x.example", job="news-2"), 0, [],
+     ["PASS max-msg-rate job news-1 1/1s: most 1"]),
+    ("a connection too soon after the last", wholes((0, 3, 5.9),
+                                                    "ramp.example"), 0, [],
+     ["FAIL smtp-out-rampup-interval ramp.example/{default} 1/3s: most 2"]),
+    ("the first CIDR that fits", [rcpt(1, t / 10, "ips.example")
+                                  for t in range(2)] +
+     [rcpt(1, t / 10, "ips.example", "127.0.0.11") for t in range(3)], 0, [],
+     ["FAIL source-ip-max-msg-rate ips.example/{default} from 127.0.0.10 "
+      "1/1s: most 2",
+      "PASS source-ip-max-msg-rate ips.example/v1 from 127.0.0.11 "
+      "5/1s: most 3"]),
+    ("connections from an address",
+     [connect(1, 0), rcpt(1, 0, "ips.example"), connect(2, 1),
+      rcpt(2, 1, "ips.example")], 0, [],
+     ["FAIL source-ip-max-smtp-out ips.example/{default} from 127.0.0.10 "
+      "1: most 2"]),
     ("a limit that had to be reached and was not",
      [rcpt(1, 0, "x.b.example")], 0,
      ["max-msg-rate x.b.example/{default}"],
