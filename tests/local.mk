@@ -96,6 +96,7 @@ check_PROGRAMS += \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
 	tests/unit/test_rates \
+	tests/unit/test_reasons \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_remote \
@@ -133,6 +134,7 @@ check_PROGRAMS += \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
 	tests/unit/test_waybill \
+	tests/unit/test_why_target \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
@@ -634,6 +636,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
+	%D%/system/test_interrupt.py \
 	%D%/system/test_leases.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
@@ -652,6 +655,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_why.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \
