@@ -282,6 +282,8 @@ sched_hold(struct sched *s, bool hold, int64_t now_us)
 bool
 sched_is_paused(const struct sched *s, struct sched_queue *q)
 {
+	if (pause_is_known(&s->pauses, &q->pause))
+		return q->pause.paused; /* the names cost more than this */
 	return pause_holds(&s->pauses, &q->pause, q->domain->name,
 	    envelope_vmta_shown(q->vmta->name));
 }

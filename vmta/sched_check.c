@@ -90,8 +90,11 @@ no_source(const struct asked *a, const struct check *c, struct check_no *no)
 static bool
 is_full(const struct sched_queue *q, enum remote_kind kind)
 {
-	const struct remote_scope *s = remote_queue_waits(q);
+	const struct remote_scope *s;
 
+	if (q->remote == NULL)
+		return false;
+	s = remote_queue_waits(q);
 	return remote_queue_room(q) == 0 && s != NULL && s->kind == kind;
 }
 
@@ -239,10 +242,12 @@ ask_give(struct asked *a, struct sched_conn *c, const struct group *g,
 	a->at[AT_USER] = payers[1];
 }
 
-bool
-checks_say_no(const struct check *rows, size_t n, const struct asked *a,
+/* Inline: of rows that are known here only those that are there cost time. */
+static inline __attribute__((always_inline)) bool
+first_no(const struct check *rows, size_t n, const struct asked *a,
     struct check_no *no)
 {
+#pragma GCC unroll 16
 	for (size_t i = 0; i < n; i++) {
 		const struct check *c = &rows[i];
 		const struct scope *at = a->at[c->at]; /* of AT_NONE: NULL */
@@ -260,4 +265,23 @@ checks_say_no(const struct check *rows, size_t n, const struct asked *a,
 		return true;
 	}
 	return false;
+}
+
+bool
+checks_say_no(const struct check *rows, size_t n, const struct asked *a,
+    struct check_no *no)
+{
+	return first_no(rows, n, a, no);
+}
+
+bool
+own_says_no(const struct asked *a, struct check_no *no)
+{
+	return first_no(checks_open, CHECKS_OPEN_OWN, a, no);
+}
+
+bool
+give_says_no(const struct asked *a, struct check_no *no)
+{
+	return first_no(checks_give, CHECKS_GIVE, a, no);
 }

@@ -93,5 +93,8 @@ uint32_t queue_bytes(struct sched_queue *q);
 /* The first no of the first n rows. */
 bool checks_say_no(const struct check *rows, size_t n, const struct asked *a,
     struct check_no *no);
+/* The same, faster: of all rows of its own, of all of checks_give. */
+bool own_says_no(const struct asked *a, struct check_no *no);
+bool give_says_no(const struct asked *a, struct check_no *no);
 
 #endif

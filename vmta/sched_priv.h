@@ -282,7 +282,13 @@ void shared_fini(struct shared *h);
  */
 bool shared_is_full(struct shared *h, uint32_t but, int64_t now_us);
 /* Has it a rate that what is sent counts in? */
-bool shared_has_rates(const struct shared *h);
+static inline bool
+shared_has_rates(const struct shared *h)
+{
+	return scope_has(&h->scope, LIMIT_MSG) ||
+	    scope_has(&h->scope, LIMIT_DATA);
+}
+
 /* How many connections it may open now. */
 uint32_t shared_room(struct shared *h, int64_t now_us);
 /* Does it say no to a connection that is to be opened, and until when? */

@@ -272,7 +272,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			return INT64_MAX;
 		}
 		ask_give(&a, c, g, now_us);
-		if (checks_say_no(checks_give, CHECKS_GIVE, &a, &no)) {
+		if (give_says_no(&a, &no)) {
 			int64_t again = refuse(s, c, &no, now_us);
 
 			if (no.check->at == AT_SOURCE)

@@ -91,14 +91,6 @@ using_rates(struct shared *h, int64_t now_us)
 	return h->fresh_n + h->conns.in[CONN_BUSY] + h->give_n;
 }
 
-/* Has it a rate that what is sent counts in? */
-bool
-shared_has_rates(const struct shared *h)
-{
-	return scope_has(&h->scope, LIMIT_MSG) ||
-	    scope_has(&h->scope, LIMIT_DATA);
-}
-
 /* Room in the number of connections that its rates can use. */
 static uint32_t
 rate_room(struct shared *h, int64_t now_us)
