@@ -95,6 +95,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reasons \
 	tests/unit/test_record \
@@ -572,6 +573,8 @@ EXTRA_DIST += \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
 	%D%/scenario/remote-total.scn \
+	%D%/scenario/ramp-conns.scn \
+	%D%/scenario/ramp-rate.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \

@@ -37,6 +37,7 @@ libvmta_a_SOURCES = \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
+	%D%/ramp.c %D%/ramp.h \
 	%D%/pool.def \
 	%D%/pressure.c %D%/pressure.h \
 	%D%/provider.def \

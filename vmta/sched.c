@@ -64,6 +64,7 @@ queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
 	}
 	q = mem_new(struct sched_queue);
 	vqueue_init(q, &s->backlog);
+	q->scope.conns.ramp = &s->ramp;
 	q->domain = d;
 	q->vmta = vmta_get(s, vmta, now_us);
 	q->setup_us = q->vmta->shared.setup_us;
@@ -182,6 +183,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 
 	s->owner = owner;
 	s->ctx = ctx;
+	s->ramp.start_us = now_us;
 	s->reclaim_us = INT64_MAX;
 	backlog_init(&s->backlog);
 	domain_set_init(&s->domains);
@@ -248,6 +250,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	s->conf = snapshot_ref(conf);
 	s->generation++;
 	qconf_set_forget(&s->confs);
+	ramp_set(&s->ramp, snapshot_global(s->conf)->startup_ramp_us, now_us);
 	slots_set(&s->process.scope.conns,
 	    snapshot_global(s->conf)->max_conns_out);
 	for (size_t i = 0; i < s->vmtas.cap; i++) {
@@ -414,6 +417,7 @@ sched_run(struct sched *s, int64_t now_us)
 	int64_t next;
 
 	CHECK(!s->in_callback);
+	ramp_run(&s->ramp, now_us);
 	refresh_slice(s);
 	do {
 		CHECK(rounds < ROUNDS_MAX);

@@ -550,6 +550,8 @@ conns_open(struct sched *s, int64_t now_us)
 			break;
 		conn_take_back(s, shared_idle(p));
 	}
+	if (p->open_n > 0 && slots_next(&p->scope.conns) < s->reclaim_us)
+		s->reclaim_us = slots_next(&p->scope.conns);
 }
 
 bool

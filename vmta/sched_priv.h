@@ -218,6 +218,7 @@ struct sched {
 	struct heap timers;
 
 	struct leases leases;
+	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id;
