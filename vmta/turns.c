@@ -470,6 +470,22 @@ turns_bring_back(struct waiter *w, struct turns_sum *sum_r)
 	return f->turns;
 }
 
+void
+turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx)
+{
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+
+		for (uint32_t k = 0; c->several && k < c->flows->n; k++) {
+			const struct turns_flow *f = c->flows->v[k];
+			struct turns_sum sum = { f->groups.n, f->rcpts };
+
+			if (f->aside)
+				fn(ctx, &f->aside_wait, &sum);
+		}
+	}
+}
+
 /* ---- going through what waits -------------------------------------------- */
 
 void
