@@ -23,7 +23,8 @@ enum argument {
 	ARG_SETTINGS,    /* of what; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
 	ARG_QUEUE_NEEDED,
-	ARG_TEXT_NEEDED /* any; also an empty one */
+	ARG_TEXT_NEEDED, /* any; also an empty one */
+	ARG_WHY_NEEDED   /* what waits */
 };
 
 static const struct command {
@@ -89,6 +90,8 @@ argument_text(const struct command *c)
 		return " FILE|-";
 	case ARG_TEXT_NEEDED:
 		return " STRING";
+	case ARG_WHY_NEEDED:
+		return " DOMAIN[/VMTA]|MESSAGE|IP|[KIND:]NAME";
 	}
 	CHECK_NEVER("an argument");
 }
@@ -138,6 +141,13 @@ help_command(const struct command *c)
 		(void)printf("  In DOMAIN and VMTA, * stands for any text and "
 			     "? for one character;\n  DOMAIN alone means all "
 			     "of its virtual MTAs.\n");
+	if (c->argument == ARG_WHY_NEEDED)
+		(void)printf("  KIND is queue, message, ip, vmta, pool, "
+			     "provider, job or user; it may be left out\n"
+			     "  where it is clear: DOMAIN/VMTA and DOMAIN are "
+			     "queues, 16 hex digits a message,\n  a name of "
+			     "the configuration what it is there, any other a "
+			     "job.\n");
 	(void)printf("\n");
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		const struct option_row *o = &options[i];
@@ -358,6 +368,14 @@ check_argument(const struct command *c, int argc, char **argv,
 		    c->words);
 		return 2;
 	}
+	if (c->argument == ARG_WHY_NEEDED &&
+	    (argc == 0 || argv[0][0] == '\0')) {
+		(void)fprintf(stderr,
+		    "mailrace: %s needs a queue, a message, an address or a "
+		    "name; see mailrace %s --help\n",
+		    c->words, c->words);
+		return 2;
+	}
 	if (c->argument == ARG_CONFIG && argc > 0 && argv[0][0] == '\0') {
 		(void)fprintf(stderr, "mailrace: %s needs a file\n", c->words);
 		return 2;
@@ -377,7 +395,11 @@ check_argument(const struct command *c, int argc, char **argv,
 		return 2;
 	}
 	opt->argument = argc == 0 ? NULL : argv[0];
-	opt->argument_key = c->argument == ARG_ACCT_FILE ? "path" : "queue";
+	opt->argument_key = "queue";
+	if (c->argument == ARG_ACCT_FILE)
+		opt->argument_key = "path";
+	else if (c->argument == ARG_WHY_NEEDED)
+		opt->argument_key = "of";
 	return 0;
 }
 

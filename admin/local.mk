@@ -21,6 +21,7 @@ mailrace_SOURCES = \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
 	%D%/ctl_queue.c \
 	%D%/ctl_stats.c \
+	%D%/ctl_why.c \
 	%D%/find_print.c %D%/find_print.h \
 	%D%/find_sort.c %D%/find_sort.h \
 	%D%/find_text.c %D%/find_text.h \

@@ -73,7 +73,7 @@ on_expire(struct post *p)
 /* ---- space --------------------------------------------------------------- */
 
 enum store_space
-checkpoint_space(const struct store *s, uint64_t min_free)
+checkpoint_space(const struct store *s, uint64_t min_free, bool was_short)
 {
 	uint64_t room;
 	struct err e;
@@ -84,7 +84,8 @@ checkpoint_space(const struct store *s, uint64_t min_free)
 		log_note(LOG_L_ERROR, "space", "%s", e.text);
 		return STORE_SPACE_LOW; /* rather no mail than a half one */
 	}
-	return room < min_free ? STORE_SPACE_LOW : STORE_SPACE_OK;
+	return reserve_is_short(room, min_free, was_short) ? STORE_SPACE_LOW :
+							     STORE_SPACE_OK;
 }
 
 /* Only with so much room that it does not go again at once. */
@@ -110,7 +111,8 @@ check_space(struct checkpoint *c)
 
 	restore_reserve(c);
 	n = notice_new(c, on_space);
-	n->space = checkpoint_space(c->s, c->min_free);
+	n->space = checkpoint_space(c->s, c->min_free,
+	    c->space != STORE_SPACE_OK);
 	if (n->space == c->space && n->space == STORE_SPACE_OK) {
 		notice_free(n);
 		return;

@@ -10,6 +10,7 @@
 #ifndef QUEUE_CHECKPOINT_H
 #define QUEUE_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -18,8 +19,9 @@
 
 struct checkpoint;
 
-/* Once, before the threads run: what the space is now. */
-enum store_space checkpoint_space(const struct store *s, uint64_t min_free);
+/* What the space is now; was_short: less than there should be, last time. */
+enum store_space checkpoint_space(const struct store *s, uint64_t min_free,
+    bool was_short);
 
 int checkpoint_new(struct store *s, uint64_t min_free, struct checkpoint **c_r,
     struct err *e);

@@ -33,4 +33,14 @@ bool reserve_give_up(struct reserve *r);
 /* Bytes that an unprivileged process may still use in r's file system. */
 int reserve_room(const struct reserve *r, uint64_t *bytes_r, struct err *e);
 
+/*
+ * Is that less than there should be?  Once it was, it is enough again with a
+ * twentieth more: room at the limit goes up and down.
+ */
+static inline bool
+reserve_is_short(uint64_t room, uint64_t min_free, bool was_short)
+{
+	return room < min_free + (was_short ? min_free / 20 : 0);
+}
+
 #endif

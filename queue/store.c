@@ -512,7 +512,7 @@ open_files(struct store *s, const struct store_options *opt, struct err *e)
 	/* Without one the spool still works: it takes no mail until then. */
 	if (reserve_make(s->reserve, &reserve_err) == -1)
 		log_note(LOG_L_WARN, "reserve", "%s", reserve_err.text);
-	s->space = checkpoint_space(s, opt->min_free);
+	s->space = checkpoint_space(s, opt->min_free, false);
 	gauge_add(s->places, (uint32_t)ledger_queued(&s->ledger));
 	return 0;
 }

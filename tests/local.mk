@@ -96,6 +96,7 @@ check_PROGRAMS += \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
 	tests/unit/test_rates \
+	tests/unit/test_reasons \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_remote \
@@ -105,6 +106,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
+	tests/unit/test_sched_why \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -132,6 +134,7 @@ check_PROGRAMS += \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
 	tests/unit/test_waybill \
+	tests/unit/test_why_target \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
@@ -167,6 +170,12 @@ tests_unit_test_sched_lease_SOURCES = \
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
+
+tests_unit_test_sched_why_SOURCES = \
+	%D%/unit/test_sched_why.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h
@@ -646,6 +655,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_why.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \

@@ -21,6 +21,7 @@ struct acct;
 struct control;
 struct dispatch;
 struct gate;
+struct snapshot;
 struct dns;
 
 struct control_options {
@@ -35,6 +36,7 @@ struct control_options {
 	const struct global_conf *conf; /* for control_new() only */
 	/* Reads the configuration again; errs says what is wrong. */
 	int (*reload)(void *ctx, struct conf_errors *errs);
+	const struct snapshot *(*snapshot)(void *ctx); /* in force */
 	void *ctx;
 };
 

@@ -44,6 +44,9 @@ control_fn control_show_jobs;
 /* steer.c */
 control_fn control_pause, control_resume, control_schedule;
 
+/* why.c */
+control_fn control_why;
+
 /* ---- words of a request -------------------------------------------------- */
 
 /* A member as text, NULL if it is not there or no text. */

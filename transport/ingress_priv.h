@@ -77,6 +77,7 @@ struct ingress_session {
 	bool trusted; /* XFORWARD is believed */
 	bool relay;   /* any recipient's domain */
 	bool counted; /* in the door's gauge */
+	bool waiting; /* the ticket is the gate's */
 	char host[INGRESS_HOST_MAX];
 
 	enum ingress_state state;
@@ -100,7 +101,6 @@ struct ingress_session {
 	struct ingress_tx tx;
 	struct receipt *receipt; /* a message that is the store's, or to be */
 	struct gate_ticket ticket;
-	bool waiting; /* the ticket is the gate's */
 };
 
 /* ---- ingress.c ----------------------------------------------------------- */

@@ -53,6 +53,7 @@ libtransport_a_SOURCES = \
 	%D%/queue_record.c %D%/queue_record.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
 	%D%/readers.c %D%/readers.h \
+	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/reload.c \
@@ -71,6 +72,8 @@ libtransport_a_SOURCES = \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \
+	%D%/why.c \
+	%D%/why_target.c %D%/why_target.h \
 	%D%/worker_env.h
 
 sbin_PROGRAMS += mailraced

@@ -309,6 +309,14 @@ start_workers(struct transport *t, struct err *e)
 	return 0;
 }
 
+static const struct snapshot *
+conf_in_force(void *ctx)
+{
+	const struct transport *t = ctx;
+
+	return t->conf;
+}
+
 static int
 make_control(struct transport *t, struct err *e)
 {
@@ -322,6 +330,7 @@ make_control(struct transport *t, struct err *e)
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
 		.reload = transport_reload,
+		.snapshot = conf_in_force,
 		.ctx = t };
 
 	return control_new(&opt, &t->control, e);

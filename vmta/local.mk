@@ -59,6 +59,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_source.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
+	%D%/sched_why.c %D%/sched_why.h \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
@@ -79,4 +80,5 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/why.def \
 	%D%/window.c %D%/window.h

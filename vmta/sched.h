@@ -275,6 +275,9 @@ struct sched_rcpt_info {
 	const char *domain, *vmta;
 };
 
+/* Is it in memory, that is: does any recipient of it wait or is being sent? */
+bool sched_has_message(const struct sched *s, uint64_t id);
+
 /* A reference on its message. */
 struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 

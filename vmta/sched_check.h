@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmta/sched_why.h"
 #include "vmta/scope.h"
 
 struct sched;
@@ -64,8 +65,9 @@ typedef bool check_fn(const struct asked *a, const struct check *c,
 struct check {
 	const char *name; /* directive, or words */
 	enum check_at at;
-	enum limit_kind kind; /* unless AT_NONE */
+	enum limit_kind kind; /* AT_NONE: 0, or of where connections go */
 	check_fn *says_no;
+	enum why_kind why;
 };
 
 /* Rows in tables; those of the queue alone come first. */

@@ -133,6 +133,12 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 	};
 }
 
+bool
+sched_has_message(const struct sched *s, uint64_t id)
+{
+	return backlog_find(&s->backlog, id) != NULL;
+}
+
 struct message *
 sched_rcpt_message(const struct sched_rcpt_info *info)
 {

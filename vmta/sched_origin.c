@@ -168,6 +168,21 @@ payer_name(const struct scope *c)
 	    ->name;
 }
 
+struct scope *
+payer_find(const struct sched *s, enum scope_kind kind, const char *name)
+{
+	struct payer_key k = { kind, name };
+	struct table_link *link = table_find(&s->payers, key_hash(&k), &k);
+
+	return link == NULL ? NULL : &OF(payer, link, link)->scope;
+}
+
+struct scope *
+payer_waited_for(const struct waiter *w)
+{
+	return &OF(payer, line, line_of(w))->scope;
+}
+
 /* ---- origins ------------------------------------------------------------- */
 
 struct origin *

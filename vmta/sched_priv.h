@@ -263,6 +263,10 @@ void payer_changed(struct scope *c); /* its rate */
 /* So many recipients of an origin were served. */
 void payer_charge(struct scope *c, uint32_t origin, struct lane *l, uint32_t n);
 const char *payer_name(const struct scope *c);
+/* One that counts something, or NULL; and of mail that is set aside. */
+struct scope *payer_find(const struct sched *s, enum scope_kind kind,
+    const char *name);
+struct scope *payer_waited_for(const struct waiter *w);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);
@@ -359,9 +363,12 @@ bool priority_must_cut(struct shared *h);
 
 /* sched_vmta.c */
 struct sched_vmta *vmta_get(struct sched *s, const char *name, int64_t now_us);
+struct sched_vmta *vmta_find(const struct sched *s, const char *name);
 void vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us);
 void vmta_free(struct sched *s, struct sched_vmta **vp);
 void vmta_table_init(struct sched *s);
+/* A pool or a provider that has had mail, or NULL. */
+struct sched_named *named_find(const struct table *t, const char *name);
 /* The provider of a domain, or NULL. */
 struct sched_named *provider_of(struct sched *s, const char *domain,
     int64_t now_us);

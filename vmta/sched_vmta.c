@@ -87,17 +87,24 @@ provider_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 	shared_changed(&n->shared);
 }
 
+struct sched_named *
+named_find(const struct table *t, const char *name)
+{
+	struct table_link *l = table_find(t,
+	    table_hash_bytes(name, strlen(name)), name);
+
+	return l == NULL ? NULL : OF(sched_named, link, l);
+}
+
 static struct sched_named *
 named_get(struct sched *s, enum level level, const char *name, int64_t now_us)
 {
 	struct table *t = level == LEVEL_POOL ? &s->pools : &s->providers;
 	size_t len = strlen(name) + 1;
-	struct table_link *l = table_find(t, table_hash_bytes(name, len - 1),
-	    name);
-	struct sched_named *n;
+	struct sched_named *n = named_find(t, name);
 
-	if (l != NULL)
-		return OF(sched_named, link, l);
+	if (n != NULL)
+		return n;
 	n = mem_zalloc(sizeof(*n) + len);
 	memcpy(n->name, name, len);
 	shared_init(&n->shared, s, level);
@@ -198,8 +205,8 @@ vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us)
 	shared_changed(&v->shared);
 }
 
-static struct sched_vmta *
-find(const struct sched *s, const char *name)
+struct sched_vmta *
+vmta_find(const struct sched *s, const char *name)
 {
 	struct table_link *l;
 
@@ -212,7 +219,7 @@ find(const struct sched *s, const char *name)
 struct sched_vmta *
 vmta_get(struct sched *s, const char *name, int64_t now_us)
 {
-	struct sched_vmta *v = find(s, name);
+	struct sched_vmta *v = vmta_find(s, name);
 	size_t len = strlen(name) + 1;
 
 	if (v != NULL)

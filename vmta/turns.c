@@ -56,8 +56,11 @@ static bool
 flow_before(const void *a, const void *b)
 {
 	const struct turns_flow *x = a, *y = b;
+	const struct group *old = heap_top(&x->groups);
+	const struct group *other = heap_top(&y->groups);
 
-	return group_before(heap_top(&x->groups), heap_top(&y->groups));
+	CHECK(old != NULL && other != NULL); /* who has none is not in it */
+	return group_before(old, other);
 }
 
 static void
@@ -425,7 +428,7 @@ turns_oldest(const struct turns *t, uint8_t nth)
 	if (!c->several)
 		return heap_top(&c->groups);
 	f = heap_top(&c->flows->by_age);
-	return heap_top(&f->groups);
+	return f == NULL ? NULL : heap_top(&f->groups);
 }
 
 struct waiter *
@@ -465,6 +468,22 @@ turns_bring_back(struct waiter *w, struct turns_sum *sum_r)
 	share_enter(&c->flows->share, &f->share);
 	*sum_r = (struct turns_sum){ f->groups.n, f->rcpts };
 	return f->turns;
+}
+
+void
+turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx)
+{
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+
+		for (uint32_t k = 0; c->several && k < c->flows->n; k++) {
+			const struct turns_flow *f = c->flows->v[k];
+			struct turns_sum sum = { f->groups.n, f->rcpts };
+
+			if (f->aside)
+				fn(ctx, &f->aside_wait, &sum);
+		}
+	}
 }
 
 /* ---- going through what waits -------------------------------------------- */

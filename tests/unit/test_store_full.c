@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "queue/reserve.h"
 #include "tests/tap.h"
 #include "tests/unit/spool.h"
 
@@ -75,6 +76,16 @@ fill_disk(void)
 	(void)close(fd);
 }
 
+static void
+test_way_back(void)
+{
+	ok(!reserve_is_short(100, 100, false), "as much as there should be");
+	ok(reserve_is_short(99, 100, false), "less");
+	ok(reserve_is_short(104, 100, true), "a little more, after less");
+	ok(!reserve_is_short(105, 100, true), "enough more");
+	ok(!reserve_is_short(0, 0, true), "no minimum");
+}
+
 int
 main(void)
 {
@@ -90,6 +101,7 @@ main(void)
 		(void)printf("1..0 # SKIP no mount namespace\n");
 		return 0;
 	}
+	test_way_back();
 	spool_open();
 	ok(spool_load(), "a spool on a small disk");
 	while (count < 200 && (ids[count] = spool_accept(&a, 1, BODY)) != 0)
