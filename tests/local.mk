@@ -514,6 +514,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-rampup-kept.scn \
 	%D%/scenario/bug-5-rate-in-turn.scn \
 	%D%/scenario/bug-5-rate-of-many.scn \
+	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
