@@ -104,6 +104,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
+	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
@@ -179,6 +180,10 @@ tests_unit_test_sched_why_SOURCES = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h
+
+tests_unit_test_sched_many_SOURCES = \
+	%D%/unit/test_sched_many.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
@@ -511,8 +516,10 @@ EXTRA_DIST += \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-rampup-kept.scn \
 	%D%/scenario/bug-5-rate-in-turn.scn \
 	%D%/scenario/bug-5-rate-of-many.scn \
+	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
@@ -636,6 +643,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
+	%D%/system/test_interrupt.py \
 	%D%/system/test_leases.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
