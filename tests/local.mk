@@ -516,6 +516,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
+	%D%/scenario/connect-rampup-idle.scn \
 	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-long.scn \
@@ -559,6 +560,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-vmta.scn \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
+	%D%/scenario/reload-provider.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \

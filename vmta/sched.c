@@ -119,6 +119,7 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	slots_set(&q->scope.conns, q->conf->conf.max_conns);
 	q->has_rates = false;
 	lane_enter(s, q, now_us);
+	conns_configure(q);
 	sources_configure(s, q, now_us);
 }
 
@@ -154,6 +155,9 @@ sched_forget_at(const struct sched_queue *q)
 
 	at = end > at ? end : at;
 	end = sources_end(q);
+	at = end > at ? end : at;
+	if (q->opened_us > 0) /* the next one waits for it */
+		end = q->opened_us + q->conf->conf.rampup_us;
 	at = end > at ? end : at;
 	/* The position of a queue that failed is kept as long again. */
 	end = q->retry.position > 0 && q->retry.until_us < INT64_MAX - at ?
