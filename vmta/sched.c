@@ -263,6 +263,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
+	s->has_payers = snapshot_has_payers(s->conf);
 	payers_configure(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);

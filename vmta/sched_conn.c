@@ -135,7 +135,7 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	want = demand(q, now_us, again_us);
 	if (want == 0)
 		return 0;
-	ask_open(&a, s, q, now_us);
+	ask_own(&a, s, q, now_us);
 	if (checks_say_no(checks_open, CHECKS_OPEN_OWN, &a, &no)) {
 		*again_us = no.until_us;
 		return 0;

@@ -141,10 +141,14 @@ struct taken {
 	uint32_t n; /* bytes; of recipients as many as there are */
 };
 
+/* Most mail counts in a queue and a virtual MTA at most. */
+enum { TAKEN_FEW = 2 };
+
 struct grant_rec {
 	struct rcpt **rcpts;
 	int64_t granted_us;
-	struct taken *taken; /* NULL: no rate is limited */
+	struct taken few[TAKEN_FEW];
+	struct taken *taken; /* of TAKEN_MAX; NULL: they are in few */
 	uint8_t taken_n;
 	bool settled;     /* sched_written() was said */
 	bool reading;     /* the message is, from its place */
@@ -198,6 +202,7 @@ struct sched {
 	const struct sched_owner *owner;
 	void *ctx;
 	bool held;
+	bool has_payers; /* some job or user has a rate */
 	bool in_callback;
 	uint32_t generation; /* of configurations, 1 is the first */
 
@@ -252,9 +257,9 @@ void origin_payers(struct sched *s, uint32_t number, int64_t now_us,
 /* The one of these without a token now, or so soon; or NULL. */
 struct scope *origin_blocked(struct sched *s, uint32_t number, int64_t soon_us,
     int64_t now_us);
-/* Sets mail aside until what is first in the queue may go, or nothing is. */
-void origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
-    int64_t now_us);
+/* Sets mail aside until what is first may go; returns that, or NULL. */
+struct group *origins_sift(struct sched *s, struct sched_queue *q,
+    int64_t soon_us, int64_t now_us);
 void payers_init(struct sched *s);
 void payers_free_all(struct sched *s);
 void payers_configure(struct sched *s, int64_t now_us); /* after a reload */
@@ -276,6 +281,8 @@ void shared_fini(struct shared *h);
  * So many that can use them are not counted yet.
  */
 bool shared_is_full(struct shared *h, uint32_t but, int64_t now_us);
+/* Has it a rate that what is sent counts in? */
+bool shared_has_rates(const struct shared *h);
 /* How many connections it may open now. */
 uint32_t shared_room(struct shared *h, int64_t now_us);
 /* Does it say no to a connection that is to be opened, and until when? */
