@@ -549,6 +549,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-payers-slow.scn \
 	%D%/scenario/rate-payers.scn \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
