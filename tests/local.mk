@@ -104,6 +104,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
+	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
@@ -179,6 +180,10 @@ tests_unit_test_sched_why_SOURCES = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h
+
+tests_unit_test_sched_many_SOURCES = \
+	%D%/unit/test_sched_many.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
