@@ -516,12 +516,13 @@ EXTRA_DIST += \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-rampup-kept.scn \
 	%D%/scenario/bug-5-rate-in-turn.scn \
 	%D%/scenario/bug-5-rate-of-many.scn \
+	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
-	%D%/scenario/connect-rampup-idle.scn \
 	%D%/scenario/connect-rampup.scn \
 	%D%/scenario/conns-crowd.scn \
 	%D%/scenario/conns-idle-long.scn \

@@ -68,6 +68,8 @@ queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
 	q->vmta = vmta_get(s, vmta, now_us);
 	q->setup_us = q->vmta->shared.setup_us;
 	q->busy_us = q->vmta->shared.busy_us;
+	/* Nobody knows when a process before us opened one. */
+	q->opened_us = s->leases.used ? s->leases.start_us : 0;
 	table_add(&s->queues, &q->link);
 	TAILQ_INSERT_TAIL(&s->all, q, all);
 	sched_refresh(s, q, now_us);
@@ -156,9 +158,10 @@ sched_forget_at(const struct sched_queue *q)
 	at = end > at ? end : at;
 	end = sources_end(q);
 	at = end > at ? end : at;
-	if (q->opened_us > 0) /* the next one waits for it */
+	if (q->conf->conf.rampup_us > 0 && q->opened_us > 0) {
 		end = q->opened_us + q->conf->conf.rampup_us;
-	at = end > at ? end : at;
+		at = end > at ? end : at;
+	}
 	/* The position of a queue that failed is kept as long again. */
 	end = q->retry.position > 0 && q->retry.until_us < INT64_MAX - at ?
 	    q->retry.until_us + FORGET_US :

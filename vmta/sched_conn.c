@@ -268,6 +268,9 @@ conn_must_close(const struct sched_conn *c)
 	for (int i = 0; i < LEVELS; i++) {
 		const struct shared *h = c->in[i].shared;
 
+		/* A reload gave its queue another pool or provider. */
+		if (h != q->lane->path[i])
+			return true;
 		if (h != NULL && surplus(&h->scope, h->conns.in[CONN_CLOSING]))
 			return true;
 	}
