@@ -556,6 +556,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-payers-slow.scn \
 	%D%/scenario/rate-payers.scn \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
@@ -567,6 +568,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-vmta.scn \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
+	%D%/scenario/reload-provider.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \

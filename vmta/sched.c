@@ -122,6 +122,7 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	slots_set(&q->scope.conns, q->conf->conf.max_conns);
 	q->has_rates = false;
 	lane_enter(s, q, now_us);
+	conns_configure(q);
 	sources_configure(s, q, now_us);
 }
 
