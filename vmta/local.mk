@@ -37,11 +37,11 @@ libvmta_a_SOURCES = \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
-	%D%/ramp.c %D%/ramp.h \
 	%D%/pool.def \
 	%D%/pressure.c %D%/pressure.h \
 	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
+	%D%/ramp.c %D%/ramp.h \
 	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \
