@@ -95,6 +95,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reasons \
 	tests/unit/test_record \
@@ -516,8 +517,10 @@ EXTRA_DIST += \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-rampup-kept.scn \
 	%D%/scenario/bug-5-rate-in-turn.scn \
 	%D%/scenario/bug-5-rate-of-many.scn \
+	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
@@ -553,6 +556,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-payers-slow.scn \
 	%D%/scenario/rate-payers.scn \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
@@ -564,6 +568,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-vmta.scn \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
+	%D%/scenario/reload-provider.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \
@@ -572,6 +577,8 @@ EXTRA_DIST += \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
 	%D%/scenario/remote-total.scn \
+	%D%/scenario/ramp-conns.scn \
+	%D%/scenario/ramp-rate.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \

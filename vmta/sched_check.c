@@ -52,7 +52,7 @@ ramps_up(const struct asked *a, const struct check *c, struct check_no *no)
 static bool
 no_slot(const struct asked *a, const struct check *c, struct check_no *no)
 {
-	(void)no;
+	no->until_us = slots_next(&a->at[c->at]->conns);
 	return slots_room(&a->at[c->at]->conns) == 0;
 }
 

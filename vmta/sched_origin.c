@@ -117,6 +117,7 @@ payer_get(struct sched *s, enum scope_kind kind, const char *name,
 	p->sched = s;
 	memcpy(p->name, name, len);
 	scope_init(&p->scope, kind);
+	p->scope.conns.ramp = &s->ramp;
 	line_init(&p->line);
 	timer_init(&p->timer, TIMER_PAYER);
 	table_add(&s->payers, &p->link);

@@ -218,6 +218,7 @@ struct sched {
 	struct heap timers;
 
 	struct leases leases;
+	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id;
@@ -370,6 +371,9 @@ enum priority_order priority_order(const struct sched_conn *c,
     const struct lane *other);
 void priority_busy(struct sched_conn *c); /* its grant begins, and ends */
 void priority_done(struct sched_conn *c);
+/* It counts in another scope from now on: out of one, into the other. */
+void priority_leave(struct sched_conn *c, struct conn_in *in);
+void priority_join(struct sched_conn *c, struct conn_in *in);
 /* Interrupts who is in the way of more important ones that wait there. */
 void priority_cut(struct shared *h);
 bool priority_must_cut(struct shared *h);
@@ -394,6 +398,8 @@ void named_free_all(struct sched *s);
 uint32_t conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
     int64_t *again_us);
 void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
+/* Its connections count in the scopes that its lane has now. */
+void conns_configure(struct sched_queue *q);
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);

@@ -424,6 +424,24 @@ tell_changed(struct sched *s, struct grant_rec *r)
 		scope_changed(s, taken_at(r, i)->scope);
 }
 
+/*
+ * A job or a user goes when its window has forgotten what was written, however
+ * long the server takes to reply.
+ */
+static void
+forget_payers(struct grant_rec *r)
+{
+	uint8_t n = 0;
+
+	for (uint8_t i = 0; i < r->taken_n; i++) {
+		struct taken t = *taken_at(r, i);
+
+		if (t.scope->kind != SCOPE_JOB && t.scope->kind != SCOPE_USER)
+			*taken_at(r, n++) = t;
+	}
+	r->taken_n = n;
+}
+
 void
 sched_written(struct sched *s, struct grant *g, int64_t when_us, int64_t now_us)
 {
@@ -436,6 +454,7 @@ sched_written(struct sched *s, struct grant *g, int64_t when_us, int64_t now_us)
 	r->settled = true;
 	settle_written(r, g->count, when_us);
 	tell_changed(s, r);
+	forget_payers(r);
 	(void)now_us;
 }
 

@@ -26,6 +26,7 @@ shared_init(struct shared *h, struct sched *s, enum level level)
 {
 	*h = (struct shared){ .sched = s, .level = level };
 	scope_init(&h->scope, kinds[level]);
+	h->scope.conns.ramp = &s->ramp;
 	line_init(&h->open);
 	line_init(&h->give);
 	TAILQ_INIT(&h->idle);
@@ -155,7 +156,7 @@ shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
 {
 	uint64_t n = kind == LIMIT_DATA ? h->bytes : 1;
 
-	*until_us = INT64_MAX;
+	*until_us = slots_next(&h->scope.conns);
 	if (kind == LIMIT_CONNS)
 		return slots_room(&h->scope.conns) == 0;
 	*until_us = scope_next(&h->scope, kind, n, now_us);
@@ -215,6 +216,8 @@ shared_wait(struct shared *h, int64_t now_us)
 			at = earlier(at, t);
 		} else {
 			at = earlier(at, reclaim_at(h));
+			if (slots_room(&h->scope.conns) == 0)
+				at = earlier(at, slots_next(&h->scope.conns));
 			if (shared_has_rates(h) && fresh != NULL)
 				at = earlier(at, stale_at(h, fresh));
 		}
