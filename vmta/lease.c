@@ -174,7 +174,8 @@ void
 lease_write(struct lease *l, struct window *w, int64_t now_us,
     struct lease_record *rec)
 {
-	uint64_t n = lease_worth(w), need = l->need, room = window_room(w, now_us);
+	uint64_t n = lease_worth(w), need = l->need,
+		 room = window_room(w, now_us);
 
 	CHECK(l->state == LEASE_WANTED);
 	/* What was needed may have gone in part; more than all goes alone. */
