@@ -441,11 +441,26 @@ take_connect(struct sched_conn *c, int64_t now_us)
 		if (of[i] != NULL &&
 		    scope_take(of[i], LIMIT_CONNECT, 1, now_us))
 			c->connect[i] = of[i];
+	c->is_calling = c->queue->conf->conf.rampup_us > 0;
+	c->queue->calling += c->is_calling;
+}
+
+static void
+stop_calling(struct sched *s, struct sched_conn *c)
+{
+	if (!c->is_calling)
+		return;
+	c->is_calling = false;
+	c->queue->calling--;
+	sched_dirty(s, c->queue);
 }
 
 static void
 settle_connect(struct sched *s, struct sched_conn *c, int64_t when_us)
 {
+	if (c->is_calling && when_us > c->queue->opened_us)
+		c->queue->opened_us = when_us;
+	stop_calling(s, c);
 	for (int i = 0; i < CONNECT_SCOPES; i++) {
 		if (c->connect[i] == NULL)
 			continue;
@@ -459,6 +474,7 @@ settle_connect(struct sched *s, struct sched_conn *c, int64_t when_us)
 static void
 return_connect(struct sched *s, struct sched_conn *c)
 {
+	stop_calling(s, c);
 	for (int i = 0; i < CONNECT_SCOPES; i++) {
 		if (c->connect[i] == NULL)
 			continue;
@@ -474,7 +490,7 @@ sched_conn_is_timed(const struct sched_conn *c)
 	for (int i = 0; i < CONNECT_SCOPES; i++)
 		if (c->connect[i] != NULL)
 			return true;
-	return false;
+	return c->is_calling;
 }
 
 void
