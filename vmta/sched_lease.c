@@ -5,6 +5,7 @@
  */
 #include "vmta/sched_lease.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "vmta/sched_priv.h"
 
 #define EXPIRE_US (60 * US_PER_S)
+#define HASH_TEXT 17 /* "#" and 16 digits */
 
 /* ---- names --------------------------------------------------------------- */
 
@@ -28,7 +30,7 @@ static const char *const limit_names[LIMIT_RATES] = {
  * have to know the old one as well.
  */
 static void
-name_limit(struct buf *out, const struct scope *c, unsigned kind)
+add_name(struct buf *out, const struct scope *c, unsigned kind)
 {
 	const struct sched_queue *q;
 	const struct sched_vmta *v;
@@ -77,6 +79,20 @@ name_limit(struct buf *out, const struct scope *c, unsigned kind)
 	case SCOPE_REMOTE:
 		CHECK_NEVER("a scope with rates");
 	}
+}
+
+/* One that is too long for a key ends in what tells it from others. */
+static void
+name_limit(struct buf *out, const struct scope *c, unsigned kind)
+{
+	uint64_t hash;
+
+	add_name(out, c, kind);
+	if (out->len <= LEASE_KEY_MAX)
+		return;
+	hash = table_hash_bytes(out->p, out->len);
+	out->len = LEASE_KEY_MAX - HASH_TEXT;
+	buf_printf(out, "#%016" PRIx64, hash);
 }
 
 static void

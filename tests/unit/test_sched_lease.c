@@ -25,6 +25,7 @@ struct world {
 	int64_t now;
 	struct sched_conn *conn; /* opened last */
 	struct grant *grant;
+	const char *domain; /* of the mail */
 	unsigned opened;
 	/* asked last */
 	char key[100];
@@ -32,6 +33,9 @@ struct world {
 	uint64_t ticket;
 	unsigned asked, forgotten, bad_tickets;
 };
+
+/* Of the names asked with: not one may be longer than a key. */
+static size_t longest;
 
 static void
 on_open(void *ctx, struct sched_conn *c)
@@ -64,6 +68,8 @@ on_lease(void *ctx, struct slice key, const struct lease_record *rec,
 {
 	struct world *w = ctx;
 
+	if (key.len > longest)
+		longest = key.len;
 	(void)snprintf(w->key, sizeof(w->key), "%.*s", (int)key.len, key.p);
 	if (rec == NULL) {
 		w->forgotten++;
@@ -86,7 +92,7 @@ begin(struct world *w, const char *line)
 	struct snapshot *conf = fake_conf_new();
 	struct err e;
 
-	*w = (struct world){ .now = START };
+	*w = (struct world){ .now = START, .domain = "example.net" };
 	ok(fake_conf_line(conf, line, &e) == 0, "%s", line);
 	w->sched = sched_new(conf, &owner, w, w->now);
 	snapshot_unref(&conf);
@@ -109,7 +115,7 @@ mail(struct world *w, uint32_t rcpts)
 
 	for (uint32_t i = 0; i < rcpts; i++)
 		in[i] = (struct sched_rcpt_in){ .n = i,
-			.domain = "example.net",
+			.domain = w->domain,
 			.vmta = "",
 			.queued_us = w->now };
 	sched_add(w->sched, m, in, rcpts, w->now);
@@ -345,6 +351,24 @@ test_lifted(void)
 	end(&w);
 }
 
+static void
+test_long_name(void)
+{
+	char domain[LEASE_KEY_MAX + 100];
+	struct world w;
+
+	memset(domain, 'd', sizeof(domain));
+	domain[sizeof(domain) - 1] = '\0';
+	begin(&w, "domain * { max-msg-rate 100/h }");
+	w.domain = domain;
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	ok(w.asked == 1 && longest == LEASE_KEY_MAX,
+	    "a name that is too long is cut (%zu)", longest);
+	end(&w);
+}
+
 /* The end comes when nothing counts any more. */
 static void
 test_end_when_idle(void)
@@ -399,6 +423,7 @@ main(void)
 	test_changed_soon();
 	test_damaged();
 	test_lifted();
+	test_long_name();
 	test_end_when_idle();
 	test_idle();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
