@@ -95,6 +95,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reasons \
 	tests/unit/test_record \
@@ -104,6 +105,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
+	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
@@ -179,6 +181,10 @@ tests_unit_test_sched_why_SOURCES = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h
+
+tests_unit_test_sched_many_SOURCES = \
+	%D%/unit/test_sched_many.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
@@ -511,8 +517,10 @@ EXTRA_DIST += \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-rampup-kept.scn \
 	%D%/scenario/bug-5-rate-in-turn.scn \
 	%D%/scenario/bug-5-rate-of-many.scn \
+	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
@@ -548,6 +556,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
+	%D%/scenario/rate-payers-slow.scn \
 	%D%/scenario/rate-payers.scn \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
@@ -559,6 +568,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-vmta.scn \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
+	%D%/scenario/reload-provider.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \
@@ -567,6 +577,8 @@ EXTRA_DIST += \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
 	%D%/scenario/remote-total.scn \
+	%D%/scenario/ramp-conns.scn \
+	%D%/scenario/ramp-rate.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
@@ -636,6 +648,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
+	%D%/system/test_interrupt.py \
 	%D%/system/test_leases.py \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \

@@ -552,6 +552,7 @@ on_address(struct post *p)
 	if (!go) {
 		c->full = true;
 		c->next++;
+		c->no_tls = false; /* was that one's */
 	}
 	try_next(c, go);
 }

@@ -413,11 +413,23 @@ why_free(struct why_ask *w)
 	free(w);
 }
 
+/* Names of the configuration need not be UTF-8. */
+static json_t *
+queue_json(const struct row *r)
+{
+	struct buf name = { 0 };
+	json_t *out;
+
+	buf_printf(&name, "%s/%s", r->domain, r->vmta);
+	out = ctl_string(buf_cstr(&name));
+	buf_fini(&name);
+	return out;
+}
+
 static json_t *
 row_json(const struct why_ask *w, const struct row *r)
 {
-	json_t *out = json_pack("{s:o,s:b,s:o}", "queue",
-	    json_sprintf("%s/%s", r->domain, r->vmta), "go",
+	json_t *out = json_pack("{s:o,s:b,s:o}", "queue", queue_json(r), "go",
 	    (int)!reasons_hold(&r->reasons, r->rcpts), "reasons",
 	    reasons_json(&r->reasons, w->conf, r->domain, r->vmta));
 

@@ -148,6 +148,7 @@ static int
 take_kind(enum why_of of, const char *name, const struct snapshot *conf,
     struct why_target *t, struct err *e)
 {
+	char addr[NET_ADDR_TEXT];
 	const char *known;
 
 	t->of = of;
@@ -162,6 +163,7 @@ take_kind(enum why_of of, const char *name, const struct snapshot *conf,
 	case OF_IP:
 		if (!is_addr(name, &t->addr))
 			return err_set(e, "%s is no address", name);
+		name = net_addr_text(&t->addr, addr); /* as scopes have it */
 		break;
 	case OF_JOB:
 		break;

@@ -26,9 +26,24 @@ slots_return(struct slots *l)
 }
 
 uint32_t
+slots_max(const struct slots *l)
+{
+	return ramp_is_on(l->ramp) ? ramp_part(l->ramp, l->max) : l->max;
+}
+
+uint32_t
 slots_room(const struct slots *l)
 {
-	return l->used < l->max ? l->max - l->used : 0;
+	uint32_t max = slots_max(l);
+
+	return l->used < max ? max - l->used : 0;
+}
+
+int64_t
+slots_next(const struct slots *l)
+{
+	return ramp_is_on(l->ramp) && l->used < l->max ? ramp_next(l->ramp) :
+							 INT64_MAX;
 }
 
 /* ---- so many in a period ------------------------------------------------- */
@@ -177,6 +192,12 @@ rate_limit_take(struct rate_limit *l, uint64_t n, int64_t now_us)
 	if (l->lease != NULL)
 		lease_taken(l->lease, &l->window, now_us);
 	return true;
+}
+
+void
+rate_limit_slow(struct rate_limit *l, uint64_t n, uint32_t percent)
+{
+	pacer_slow(&l->pacer, n, percent);
 }
 
 void

@@ -19,6 +19,7 @@
 #include "lib/str.h"
 #include "vmta/lease.h"
 #include "vmta/pacer.h"
+#include "vmta/ramp.h"
 #include "vmta/window.h"
 
 /* ---- so many at once ----------------------------------------------------- */
@@ -26,12 +27,17 @@
 struct slots {
 	uint32_t max; /* UINT32_MAX: no limit */
 	uint32_t used;
+	const struct ramp *ramp; /* or NULL */
 };
 
 void slots_set(struct slots *l, uint32_t max); /* 0: no limit */
 void slots_take(struct slots *l);
 void slots_return(struct slots *l);
+/* So many now: fewer than max while the ramp is on. */
+uint32_t slots_max(const struct slots *l);
 uint32_t slots_room(const struct slots *l);
+/* When one without room gets some by time alone, or INT64_MAX. */
+int64_t slots_next(const struct slots *l);
 
 /* ---- so many in a period ------------------------------------------------- */
 
@@ -88,6 +94,8 @@ bool rate_limit_is_unused(const struct rate_limit *l, int64_t now_us);
  * must be returned or settled.
  */
 bool rate_limit_take(struct rate_limit *l, uint64_t n, int64_t now_us);
+/* After that: the next one waits as long as at so many per cent of the rate. */
+void rate_limit_slow(struct rate_limit *l, uint64_t n, uint32_t percent);
 void rate_limit_return(struct rate_limit *l, uint64_t n);
 void rate_limit_settle(struct rate_limit *l, uint64_t n, int64_t when_us);
 

@@ -41,6 +41,7 @@ libvmta_a_SOURCES = \
 	%D%/pressure.c %D%/pressure.h \
 	%D%/provider.def \
 	%D%/qconf.c %D%/qconf.h \
+	%D%/ramp.c %D%/ramp.h \
 	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/retry.c %D%/retry.h \

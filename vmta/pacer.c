@@ -76,6 +76,16 @@ pacer_take(struct pacer *p, uint64_t n, int64_t now_us)
 }
 
 void
+pacer_slow(struct pacer *p, uint64_t n, uint32_t percent)
+{
+	CHECK(percent > 0 && percent <= 100);
+	if (n > p->count)
+		n = p->count;
+	p->next_us += (int64_t)((wide)n * (uint64_t)p->period_us *
+	    (100 - percent) / percent / p->count);
+}
+
+void
 pacer_return(struct pacer *p, uint64_t n)
 {
 	if (n > p->count)

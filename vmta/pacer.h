@@ -41,6 +41,11 @@ void pacer_set(struct pacer *p, uint64_t count, int64_t period_us,
 
 /* Takes n events if one is due. */
 bool pacer_take(struct pacer *p, uint64_t n, int64_t now_us);
+/*
+ * After a take: the next one waits as long as at so many per cent of the rate
+ * (1 to 100), but never longer than a period.
+ */
+void pacer_slow(struct pacer *p, uint64_t n, uint32_t percent);
 void pacer_return(struct pacer *p, uint64_t n);
 
 /* When pacer_take() will next succeed; now_us itself if it would already. */

@@ -53,6 +53,13 @@ int pause_give(struct pause_list *l, const char *domain, const char *vmta,
 bool pause_holds(const struct pause_list *l, struct pause_seen *seen,
     const char *domain, const char *vmta);
 
+/* Has nothing been ordered since it was asked?  Then seen->paused holds. */
+static inline bool
+pause_is_known(const struct pause_list *l, const struct pause_seen *seen)
+{
+	return seen->seq == l->seq;
+}
+
 /* As text, an order a line; unpacking adds to what is there. */
 void pause_pack(const struct pause_list *l, struct buf *out);
 int pause_unpack(struct pause_list *l, struct slice text, struct err *e);

@@ -39,7 +39,7 @@ key_hash(const struct scope_key *k)
 		k->addr->family == AF_INET ? 4 :
 		    k->addr->family == 0   ? 0 :
 					     sizeof(k->addr->a));
-	return table_hash_u64(h * 31 + k->addr->family * 2u + k->kind);
+	return table_hash_u64(h * 31 + k->addr->family * UINT64_C(2) + k->kind);
 }
 
 static struct remote_scope *

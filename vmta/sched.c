@@ -64,10 +64,13 @@ queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
 	}
 	q = mem_new(struct sched_queue);
 	vqueue_init(q, &s->backlog);
+	q->scope.conns.ramp = &s->ramp;
 	q->domain = d;
 	q->vmta = vmta_get(s, vmta, now_us);
 	q->setup_us = q->vmta->shared.setup_us;
 	q->busy_us = q->vmta->shared.busy_us;
+	/* Nobody knows when a process before us opened one. */
+	q->opened_us = s->leases.used ? s->leases.start_us : 0;
 	table_add(&s->queues, &q->link);
 	TAILQ_INSERT_TAIL(&s->all, q, all);
 	sched_refresh(s, q, now_us);
@@ -119,6 +122,7 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	slots_set(&q->scope.conns, q->conf->conf.max_conns);
 	q->has_rates = false;
 	lane_enter(s, q, now_us);
+	conns_configure(q);
 	sources_configure(s, q, now_us);
 }
 
@@ -155,6 +159,10 @@ sched_forget_at(const struct sched_queue *q)
 	at = end > at ? end : at;
 	end = sources_end(q);
 	at = end > at ? end : at;
+	if (q->conf->conf.rampup_us > 0 && q->opened_us > 0) {
+		end = q->opened_us + q->conf->conf.rampup_us;
+		at = end > at ? end : at;
+	}
 	/* The position of a queue that failed is kept as long again. */
 	end = q->retry.position > 0 && q->retry.until_us < INT64_MAX - at ?
 	    q->retry.until_us + FORGET_US :
@@ -182,6 +190,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 
 	s->owner = owner;
 	s->ctx = ctx;
+	s->ramp.start_us = now_us;
 	s->reclaim_us = INT64_MAX;
 	backlog_init(&s->backlog);
 	domain_set_init(&s->domains);
@@ -248,6 +257,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	s->conf = snapshot_ref(conf);
 	s->generation++;
 	qconf_set_forget(&s->confs);
+	ramp_set(&s->ramp, snapshot_global(s->conf)->startup_ramp_us, now_us);
 	slots_set(&s->process.scope.conns,
 	    snapshot_global(s->conf)->max_conns_out);
 	for (size_t i = 0; i < s->vmtas.cap; i++) {
@@ -259,6 +269,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
+	s->has_payers = snapshot_has_payers(s->conf);
 	payers_configure(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);
@@ -281,6 +292,8 @@ sched_hold(struct sched *s, bool hold, int64_t now_us)
 bool
 sched_is_paused(const struct sched *s, struct sched_queue *q)
 {
+	if (pause_is_known(&s->pauses, &q->pause))
+		return q->pause.paused; /* the names cost more than this */
 	return pause_holds(&s->pauses, &q->pause, q->domain->name,
 	    envelope_vmta_shown(q->vmta->name));
 }
@@ -413,6 +426,7 @@ sched_run(struct sched *s, int64_t now_us)
 	int64_t next;
 
 	CHECK(!s->in_callback);
+	ramp_run(&s->ramp, now_us);
 	refresh_slice(s);
 	do {
 		CHECK(rounds < ROUNDS_MAX);

@@ -52,7 +52,7 @@ ramps_up(const struct asked *a, const struct check *c, struct check_no *no)
 static bool
 no_slot(const struct asked *a, const struct check *c, struct check_no *no)
 {
-	(void)no;
+	no->until_us = slots_next(&a->at[c->at]->conns);
 	return slots_room(&a->at[c->at]->conns) == 0;
 }
 
@@ -90,8 +90,11 @@ no_source(const struct asked *a, const struct check *c, struct check_no *no)
 static bool
 is_full(const struct sched_queue *q, enum remote_kind kind)
 {
-	const struct remote_scope *s = remote_queue_waits(q);
+	const struct remote_scope *s;
 
+	if (q->remote == NULL)
+		return false;
+	s = remote_queue_waits(q);
 	return remote_queue_room(q) == 0 && s != NULL && s->kind == kind;
 }
 
@@ -193,66 +196,92 @@ queue_bytes(struct sched_queue *q)
 }
 
 void
-ask_open(struct asked *a, struct sched *s, struct sched_queue *q,
-    int64_t now_us)
+ask_own(struct asked *a, struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	*a = (struct asked){ .s = s,
 		.q = q,
 		.now_us = now_us,
-		.bytes = queue_bytes(q),
 		.at[AT_QUEUE] = &q->scope };
+
+	if (q->scope.rates[LIMIT_DATA] != NULL || q->sources != NULL)
+		a->bytes = queue_bytes(q);
+}
+
+void
+ask_open(struct asked *a, struct sched *s, struct sched_queue *q,
+    int64_t now_us)
+{
+	ask_own(a, s, q, now_us);
 	for (int i = 0; i < LEVELS; i++)
 		if (q->lane->path[i] != NULL)
 			a->at[AT_VMTA + i] = &q->lane->path[i]->scope;
 }
 
 void
-ask_give(struct asked *a, struct sched_conn *c, int64_t now_us)
+ask_give(struct asked *a, struct sched_conn *c, const struct group *g,
+    int64_t now_us)
 {
-	const struct group *g = vqueue_first(c->queue);
 	struct scope *payers[ORIGIN_PAYERS];
 
 	*a = (struct asked){ .s = c->sched,
 		.q = c->queue,
 		.now_us = now_us,
-		.bytes = g == NULL ? 0 : g->entry->loc.body_len,
+		.bytes = g->entry->loc.body_len,
 		.at[AT_QUEUE] = &c->queue->scope,
 		.at[AT_SOURCE] = c->from == NULL ? NULL : &c->from->scope };
-	for (int i = 0; i < LEVELS; i++)
-		if (c->in[i].shared != NULL)
-			a->at[AT_VMTA + i] = &c->in[i].shared->scope;
-	if (g == NULL)
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = c->in[i].shared;
+
+		if (h != NULL && shared_has_rates(h))
+			a->at[AT_VMTA + i] = &h->scope;
+	}
+	if (!c->sched->has_payers)
 		return;
 	origin_payers(c->sched, g->entry->origin, now_us, payers);
 	a->at[AT_JOB] = payers[0];
 	a->at[AT_USER] = payers[1];
 }
 
-/* Most scopes have no rate of most kinds: these are not asked. */
-static bool
-is_limited(const struct asked *a, const struct check *c)
+/* Inline: of rows that are known here only those that are there cost time. */
+static inline __attribute__((always_inline)) bool
+first_no(const struct check *rows, size_t n, const struct asked *a,
+    struct check_no *no)
 {
-	if (c->at == AT_NONE)
+#pragma GCC unroll 16
+	for (size_t i = 0; i < n; i++) {
+		const struct check *c = &rows[i];
+		const struct scope *at = a->at[c->at]; /* of AT_NONE: NULL */
+
+		/* Most scopes have no rate of most kinds: they are not asked. */
+		if (c->at != AT_NONE &&
+		    (at == NULL ||
+			(c->kind != LIMIT_CONNS && at->rates[c->kind] == NULL)))
+			continue;
+		no->until_us = INT64_MAX;
+		if (!c->says_no(a, c, no))
+			continue;
+		no->check = c;
+		no->scope = a->at[c->at];
 		return true;
-	return a->at[c->at] != NULL &&
-	    (c->kind == LIMIT_CONNS || a->at[c->at]->rates[c->kind] != NULL);
+	}
+	return false;
 }
 
 bool
 checks_say_no(const struct check *rows, size_t n, const struct asked *a,
     struct check_no *no)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct check *c = &rows[i];
+	return first_no(rows, n, a, no);
+}
 
-		if (!is_limited(a, c))
-			continue;
-		no->until_us = INT64_MAX;
-		if (!c->says_no(a, c, no))
-			continue;
-		no->check = c;
-		no->scope = c->at == AT_NONE ? NULL : a->at[c->at];
-		return true;
-	}
-	return false;
+bool
+own_says_no(const struct asked *a, struct check_no *no)
+{
+	return first_no(checks_open, CHECKS_OPEN_OWN, a, no);
+}
+
+bool
+give_says_no(const struct asked *a, struct check_no *no)
+{
+	return first_no(checks_give, CHECKS_GIVE, a, no);
 }

@@ -25,6 +25,7 @@
 #include "vmta/sched_why.h"
 #include "vmta/scope.h"
 
+struct group;
 struct sched;
 struct sched_conn;
 struct sched_queue;
@@ -75,10 +76,16 @@ enum { CHECKS_OPEN = 23, CHECKS_OPEN_OWN = 12, CHECKS_GIVE = 15 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 
-/* The way of a new connection of the queue, or of mail over this one. */
+/*
+ * The way of a new connection of the queue (the queue alone: for the rows of
+ * its own), or of mail over this one.
+ */
+void ask_own(struct asked *a, struct sched *s, struct sched_queue *q,
+    int64_t now_us);
 void ask_open(struct asked *a, struct sched *s, struct sched_queue *q,
     int64_t now_us);
-void ask_give(struct asked *a, struct sched_conn *c, int64_t now_us);
+void ask_give(struct asked *a, struct sched_conn *c, const struct group *g,
+    int64_t now_us);
 
 /* Of the message whose turn it is, or 0. */
 uint32_t queue_bytes(struct sched_queue *q);
@@ -86,5 +93,8 @@ uint32_t queue_bytes(struct sched_queue *q);
 /* The first no of the first n rows. */
 bool checks_say_no(const struct check *rows, size_t n, const struct asked *a,
     struct check_no *no);
+/* The same, faster: of all rows of its own, of all of checks_give. */
+bool own_says_no(const struct asked *a, struct check_no *no);
+bool give_says_no(const struct asked *a, struct check_no *no);
 
 #endif

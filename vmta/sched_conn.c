@@ -135,8 +135,8 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	want = demand(q, now_us, again_us);
 	if (want == 0)
 		return 0;
-	ask_open(&a, s, q, now_us);
-	if (checks_say_no(checks_open, CHECKS_OPEN_OWN, &a, &no)) {
+	ask_own(&a, s, q, now_us);
+	if (own_says_no(&a, &no)) {
 		*again_us = no.until_us;
 		return 0;
 	}
@@ -268,6 +268,9 @@ conn_must_close(const struct sched_conn *c)
 	for (int i = 0; i < LEVELS; i++) {
 		const struct shared *h = c->in[i].shared;
 
+		/* A reload gave its queue another pool or provider. */
+		if (h != q->lane->path[i])
+			return true;
 		if (h != NULL && surplus(&h->scope, h->conns.in[CONN_CLOSING]))
 			return true;
 	}
@@ -364,6 +367,61 @@ conn_must_yield(struct sched_conn *c, int64_t now_us)
 			return true;
 	}
 	return false;
+}
+
+/* ---- a reload ------------------------------------------------------------ */
+
+static void
+leave_in(struct sched_conn *c, struct conn_in *in)
+{
+	struct shared *h = in->shared;
+
+	if (h == NULL)
+		return;
+	priority_leave(c, in);
+	if (c->state == CONN_IDLE)
+		TAILQ_REMOVE(&h->idle, in, idle);
+	if (in->is_fresh) {
+		TAILQ_REMOVE(&h->fresh, in, fresh);
+		h->fresh_n--;
+	}
+	in->is_fresh = false;
+	h->conns.in[c->state]--;
+	slots_return(&h->scope.conns);
+	shared_changed(h);
+}
+
+/* As the last that came there, and even if it is one too many. */
+static void
+join_in(struct sched_conn *c, struct conn_in *in, struct shared *h)
+{
+	in->shared = h;
+	if (h == NULL)
+		return;
+	h->scope.conns.used++;
+	h->conns.in[c->state]++;
+	if (c->state == CONN_OPENING) {
+		in->is_fresh = true;
+		TAILQ_INSERT_TAIL(&h->fresh, in, fresh);
+		h->fresh_n++;
+	}
+	if (c->state == CONN_IDLE)
+		TAILQ_INSERT_TAIL(&h->idle, in, idle);
+	priority_join(c, in);
+	shared_changed(h);
+}
+
+void
+conns_configure(struct sched_queue *q)
+{
+	struct sched_conn *c;
+
+	TAILQ_FOREACH(c, &q->all_conns, of_queue)
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (c->in[i].shared != q->lane->path[i]) {
+			leave_in(c, &c->in[i]);
+			join_in(c, &c->in[i], q->lane->path[i]);
+		}
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -482,6 +540,7 @@ open_one(struct sched *s, struct lane *l, int64_t now_us)
 	uint32_t want;
 
 	sched_refresh(s, q, now_us);
+	sched_set_rates(s, q, now_us);
 	want = conns_wanted(s, q, now_us, &again);
 	if (want == 0 || line_of(&q->open_wait) == NULL) {
 		lane_wants_no_open(q);
@@ -550,6 +609,8 @@ conns_open(struct sched *s, int64_t now_us)
 			break;
 		conn_take_back(s, shared_idle(p));
 	}
+	if (p->open_n > 0 && slots_next(&p->scope.conns) < s->reclaim_us)
+		s->reclaim_us = slots_next(&p->scope.conns);
 }
 
 bool

@@ -117,6 +117,7 @@ payer_get(struct sched *s, enum scope_kind kind, const char *name,
 	p->sched = s;
 	memcpy(p->name, name, len);
 	scope_init(&p->scope, kind);
+	p->scope.conns.ramp = &s->ramp;
 	line_init(&p->line);
 	timer_init(&p->timer, TIMER_PAYER);
 	table_add(&s->payers, &p->link);
@@ -305,20 +306,20 @@ pass_on(struct sched *s, uint32_t origin, const struct scope *no,
 	}
 }
 
-void
+struct group *
 origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
     int64_t now_us)
 {
 	struct group *g;
 
-	while ((g = vqueue_first(q)) != NULL) {
+	while ((g = vqueue_first(q)) != NULL && s->has_payers) {
 		uint32_t origin = g->entry->origin;
 		struct scope *c = origin_blocked(s, origin, soon_us, now_us);
 		struct line_key k;
 		struct payer *p;
 
 		if (c == NULL)
-			return;
+			break;
 		pass_on(s, origin, c, now_us);
 		p = OF(payer, scope, c);
 		k = lane_key(q->lane, origin);
@@ -327,6 +328,7 @@ origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
 			p->awake--;
 		payer_wait(p, now_us);
 	}
+	return g;
 }
 
 /* True: it has a connection that can go for the token at once. */

@@ -77,6 +77,25 @@ priority_done(struct sched_conn *c)
 			c->in[i].shared->cutting--;
 }
 
+void
+priority_leave(struct sched_conn *c, struct conn_in *in)
+{
+	if (c->cuttable)
+		heap_remove(&in->shared->cut, &ops, in->cut_index);
+	if (c->cut && c->grant != NULL)
+		in->shared->cutting--;
+}
+
+void
+priority_join(struct sched_conn *c, struct conn_in *in)
+{
+	in->priority = c->in[LEVEL_PROCESS].priority; /* as at its grant */
+	if (c->cuttable)
+		heap_push(&in->shared->cut, &ops, in);
+	if (c->cut && c->grant != NULL)
+		in->shared->cutting++;
+}
+
 static void
 cut(struct sched *s, struct sched_conn *c)
 {

@@ -141,10 +141,14 @@ struct taken {
 	uint32_t n; /* bytes; of recipients as many as there are */
 };
 
+/* Most mail counts in a queue and a virtual MTA at most. */
+enum { TAKEN_FEW = 2 };
+
 struct grant_rec {
 	struct rcpt **rcpts;
 	int64_t granted_us;
-	struct taken *taken; /* NULL: no rate is limited */
+	struct taken few[TAKEN_FEW];
+	struct taken *taken; /* of TAKEN_MAX; NULL: they are in few */
 	uint8_t taken_n;
 	bool settled;     /* sched_written() was said */
 	bool reading;     /* the message is, from its place */
@@ -198,6 +202,7 @@ struct sched {
 	const struct sched_owner *owner;
 	void *ctx;
 	bool held;
+	bool has_payers; /* some job or user has a rate */
 	bool in_callback;
 	uint32_t generation; /* of configurations, 1 is the first */
 
@@ -213,6 +218,7 @@ struct sched {
 	struct heap timers;
 
 	struct leases leases;
+	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id;
@@ -252,9 +258,9 @@ void origin_payers(struct sched *s, uint32_t number, int64_t now_us,
 /* The one of these without a token now, or so soon; or NULL. */
 struct scope *origin_blocked(struct sched *s, uint32_t number, int64_t soon_us,
     int64_t now_us);
-/* Sets mail aside until what is first in the queue may go, or nothing is. */
-void origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
-    int64_t now_us);
+/* Sets mail aside until what is first may go; returns that, or NULL. */
+struct group *origins_sift(struct sched *s, struct sched_queue *q,
+    int64_t soon_us, int64_t now_us);
 void payers_init(struct sched *s);
 void payers_free_all(struct sched *s);
 void payers_configure(struct sched *s, int64_t now_us); /* after a reload */
@@ -276,6 +282,14 @@ void shared_fini(struct shared *h);
  * So many that can use them are not counted yet.
  */
 bool shared_is_full(struct shared *h, uint32_t but, int64_t now_us);
+/* Has it a rate that what is sent counts in? */
+static inline bool
+shared_has_rates(const struct shared *h)
+{
+	return scope_has(&h->scope, LIMIT_MSG) ||
+	    scope_has(&h->scope, LIMIT_DATA);
+}
+
 /* How many connections it may open now. */
 uint32_t shared_room(struct shared *h, int64_t now_us);
 /* Does it say no to a connection that is to be opened, and until when? */
@@ -357,6 +371,9 @@ enum priority_order priority_order(const struct sched_conn *c,
     const struct lane *other);
 void priority_busy(struct sched_conn *c); /* its grant begins, and ends */
 void priority_done(struct sched_conn *c);
+/* It counts in another scope from now on: out of one, into the other. */
+void priority_leave(struct sched_conn *c, struct conn_in *in);
+void priority_join(struct sched_conn *c, struct conn_in *in);
 /* Interrupts who is in the way of more important ones that wait there. */
 void priority_cut(struct shared *h);
 bool priority_must_cut(struct shared *h);
@@ -381,6 +398,8 @@ void named_free_all(struct sched *s);
 uint32_t conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
     int64_t *again_us);
 void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
+/* Its connections count in the scopes that its lane has now. */
+void conns_configure(struct sched_queue *q);
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);

@@ -73,6 +73,13 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 /* MSG and DATA of the queue, the source and the shared scopes. */
 #define TAKEN_MAX (2 * (2 + LEVELS))
 
+/* Where number i is, in the list as it is long enough for it. */
+static struct taken *
+taken_at(struct grant_rec *r, uint8_t i)
+{
+	return r->taken == NULL ? &r->few[i] : &r->taken[i];
+}
+
 static void
 take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
 {
@@ -81,10 +88,12 @@ take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
 
 	if (c->rates[kind] == NULL || n == 0 || !scope_take(c, kind, n, now_us))
 		return;
-	if (r->taken == NULL)
-		r->taken = mem_array(TAKEN_MAX, sizeof(*r->taken));
 	CHECK(r->taken_n < TAKEN_MAX);
-	r->taken[r->taken_n] = (struct taken){ c, kind, n };
+	if (r->taken_n == TAKEN_FEW) {
+		r->taken = mem_array(TAKEN_MAX, sizeof(*r->taken));
+		memcpy(r->taken, r->few, sizeof(r->few));
+	}
+	taken_at(r, r->taken_n)[0] = (struct taken){ c, kind, n };
 	r->taken_n++;
 }
 
@@ -135,10 +144,10 @@ tokens(const struct asked *a, const struct group *g)
 }
 
 static void
-grant(struct sched *s, struct sched_conn *c, const struct asked *a)
+grant(struct sched *s, struct sched_conn *c, struct group *g,
+    const struct asked *a)
 {
 	struct sched_queue *q = c->queue;
-	struct group *g = vqueue_first(q);
 	uint32_t origin = g->entry->origin;
 	struct grant_rec *r;
 
@@ -246,6 +255,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 {
 	struct sched_conn *c;
 	struct check_no no;
+	struct group *g;
 	struct shared *at;
 	struct asked a;
 
@@ -256,13 +266,13 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			conn_close(s, c);
 			continue;
 		}
-		origins_sift(s, q, 0, now_us);
-		if (q->ready == 0) {
+		g = origins_sift(s, q, 0, now_us);
+		if (g == NULL) {
 			rest(s, q, now_us);
 			return INT64_MAX;
 		}
-		ask_give(&a, c, now_us);
-		if (checks_say_no(checks_give, CHECKS_GIVE, &a, &no)) {
+		ask_give(&a, c, g, now_us);
+		if (give_says_no(&a, &no)) {
 			int64_t again = refuse(s, c, &no, now_us);
 
 			if (no.check->at == AT_SOURCE)
@@ -275,7 +285,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 			return INT64_MAX;
 		}
 		turn = false;
-		grant(s, c, &a);
+		grant(s, c, g, &a);
 	}
 	lane_wants_no_token(q);
 	return INT64_MAX;
@@ -315,7 +325,8 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us, turn);
-	origins_sift(s, q, q->setup_us, now_us);
+	if (s->has_payers)
+		(void)origins_sift(s, q, q->setup_us, now_us);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		lane_wants_open(q, now_us);
 	else
@@ -398,18 +409,37 @@ scope_changed(struct sched *s, struct scope *c)
 
 /* So many recipients were written then; bytes count when they are taken. */
 static void
-settle_written(const struct grant_rec *r, uint32_t n, int64_t when_us)
+settle_written(struct grant_rec *r, uint32_t n, int64_t when_us)
 {
 	for (uint8_t i = 0; i < r->taken_n; i++)
-		if (r->taken[i].kind == LIMIT_MSG)
-			scope_settle(r->taken[i].scope, LIMIT_MSG, n, when_us);
+		if (taken_at(r, i)->kind == LIMIT_MSG)
+			scope_settle(taken_at(r, i)->scope, LIMIT_MSG, n,
+			    when_us);
 }
 
 static void
-tell_changed(struct sched *s, const struct grant_rec *r)
+tell_changed(struct sched *s, struct grant_rec *r)
 {
 	for (uint8_t i = 0; i < r->taken_n; i++)
-		scope_changed(s, r->taken[i].scope);
+		scope_changed(s, taken_at(r, i)->scope);
+}
+
+/*
+ * A job or a user goes when its window has forgotten what was written, however
+ * long the server takes to reply.
+ */
+static void
+forget_payers(struct grant_rec *r)
+{
+	uint8_t n = 0;
+
+	for (uint8_t i = 0; i < r->taken_n; i++) {
+		struct taken t = *taken_at(r, i);
+
+		if (t.scope->kind != SCOPE_JOB && t.scope->kind != SCOPE_USER)
+			*taken_at(r, n++) = t;
+	}
+	r->taken_n = n;
 }
 
 void
@@ -424,6 +454,7 @@ sched_written(struct sched *s, struct grant *g, int64_t when_us, int64_t now_us)
 	r->settled = true;
 	settle_written(r, g->count, when_us);
 	tell_changed(s, r);
+	forget_payers(r);
 	(void)now_us;
 }
 
@@ -442,8 +473,8 @@ settle_rcpts(struct grant_rec *r, const struct sched_result *results,
 		written += results[i].written;
 	settle_written(r, written, now_us);
 	for (uint8_t i = 0; i < r->taken_n; i++)
-		if (r->taken[i].kind == LIMIT_MSG)
-			scope_return(r->taken[i].scope, LIMIT_MSG,
+		if (taken_at(r, i)->kind == LIMIT_MSG)
+			scope_return(taken_at(r, i)->scope, LIMIT_MSG,
 			    r->pub.count - written);
 }
 
@@ -457,7 +488,7 @@ settle_bytes(struct grant_rec *r, const struct sched_result *results,
 	for (uint32_t i = 0; i < r->pub.count; i++)
 		delivered = delivered || results[i].delivered;
 	for (uint8_t i = 0; i < r->taken_n; i++) {
-		struct taken *t = &r->taken[i];
+		struct taken *t = taken_at(r, i);
 
 		if (t->kind != LIMIT_DATA)
 			continue;

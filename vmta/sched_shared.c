@@ -26,6 +26,7 @@ shared_init(struct shared *h, struct sched *s, enum level level)
 {
 	*h = (struct shared){ .sched = s, .level = level };
 	scope_init(&h->scope, kinds[level]);
+	h->scope.conns.ramp = &s->ramp;
 	line_init(&h->open);
 	line_init(&h->give);
 	TAILQ_INIT(&h->idle);
@@ -91,21 +92,13 @@ using_rates(struct shared *h, int64_t now_us)
 	return h->fresh_n + h->conns.in[CONN_BUSY] + h->give_n;
 }
 
-/* Has it a rate that what is sent counts in? */
-static bool
-has_rates(const struct shared *h)
-{
-	return scope_has(&h->scope, LIMIT_MSG) ||
-	    scope_has(&h->scope, LIMIT_DATA);
-}
-
 /* Room in the number of connections that its rates can use. */
 static uint32_t
 rate_room(struct shared *h, int64_t now_us)
 {
 	uint32_t useful, used;
 
-	if (!has_rates(h))
+	if (!shared_has_rates(h))
 		return UINT32_MAX;
 	useful = scope_useful(&h->scope, (int64_t)h->setup_us + h->busy_us, 1.0,
 	    h->bytes);
@@ -120,6 +113,13 @@ shared_next(struct shared *h, uint64_t bytes, int64_t now_us)
 	int64_t data = scope_next(&h->scope, LIMIT_DATA, bytes, now_us);
 
 	return msg > data ? msg : data;
+}
+
+/* What a queue needs of its data rate, if it has one. */
+static uint32_t
+wanted_bytes(const struct shared *h, struct sched_queue *q)
+{
+	return scope_has(&h->scope, LIMIT_DATA) ? queue_bytes(q) : 0;
 }
 
 /* A connection opened now is ready when the next event is due. */
@@ -156,7 +156,7 @@ shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
 {
 	uint64_t n = kind == LIMIT_DATA ? h->bytes : 1;
 
-	*until_us = INT64_MAX;
+	*until_us = slots_next(&h->scope.conns);
 	if (kind == LIMIT_CONNS)
 		return slots_room(&h->scope.conns) == 0;
 	*until_us = scope_next(&h->scope, kind, n, now_us);
@@ -208,7 +208,7 @@ shared_wait(struct shared *h, int64_t now_us)
 	fresh = TAILQ_FIRST(&h->fresh);
 	if (h->give.n > 0)
 		at = shared_next(h,
-		    queue_bytes(lane_giver(give_lane(&h->give))), now_us);
+		    wanted_bytes(h, lane_giver(give_lane(&h->give))), now_us);
 	if (h->open.n > 0) {
 		int64_t t = open_at(h, now_us);
 
@@ -216,7 +216,9 @@ shared_wait(struct shared *h, int64_t now_us)
 			at = earlier(at, t);
 		} else {
 			at = earlier(at, reclaim_at(h));
-			if (has_rates(h) && fresh != NULL)
+			if (slots_room(&h->scope.conns) == 0)
+				at = earlier(at, slots_next(&h->scope.conns));
+			if (shared_has_rates(h) && fresh != NULL)
 				at = earlier(at, stale_at(h, fresh));
 		}
 	}
@@ -244,7 +246,7 @@ give(struct shared *h, int64_t now_us)
 		struct lane *l = give_lane(&h->give);
 		struct sched_queue *q = lane_giver(l);
 
-		if (shared_next(h, queue_bytes(q), now_us) > now_us)
+		if (shared_next(h, wanted_bytes(h, q), now_us) > now_us)
 			break;
 		lane_wants_no_token(q);
 		/* Other lanes of its virtual MTA wait as well. */

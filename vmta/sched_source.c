@@ -93,6 +93,7 @@ source_new(struct sched_queue *q, const struct net_addr *addr)
 	src->addr = *addr;
 	src->refs = 1; /* the queue's */
 	scope_init(&src->scope, SCOPE_SOURCE);
+	src->scope.conns.ramp = q->scope.conns.ramp;
 	TAILQ_INIT(&src->parked);
 	timer_init(&src->timer, TIMER_SOURCE);
 	return src;
@@ -224,9 +225,10 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 	const struct scope *c = &src->scope;
 	int64_t at, t;
 
-	if (slots_room(&c->conns) == 0 ||
-	    c->conns.used >=
-		scope_useful(c, (int64_t)q->setup_us + q->busy_us, 1.0, bytes))
+	if (slots_room(&c->conns) == 0)
+		return slots_next(&c->conns);
+	if (c->conns.used >=
+	    scope_useful(c, (int64_t)q->setup_us + q->busy_us, 1.0, bytes))
 		return INT64_MAX;
 	at = scope_next(c, LIMIT_CONNECT, 1, now_us);
 	t = scope_lead(scope_next(c, LIMIT_MSG, 1, now_us), q->setup_us,

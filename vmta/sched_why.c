@@ -125,7 +125,8 @@ describe(struct scope *c, enum limit_kind kind, uint64_t n, int64_t now_us,
 		.text = "" };
 	if (kind == LIMIT_CONNS) {
 		w->used = c->conns.used;
-		w->max = c->conns.max;
+		w->max = slots_max(&c->conns);
+		w->until_us = slots_next(&c->conns);
 		if (slots_room(&c->conns) == 0)
 			w->kind = WHY_LIMIT;
 		return c->conns.max != UINT32_MAX;

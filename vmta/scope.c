@@ -117,8 +117,13 @@ scope_useful(const struct scope *c, int64_t busy_us, double rcpts,
 bool
 scope_take(struct scope *c, enum limit_kind kind, uint64_t n, int64_t now_us)
 {
-	return c->rates[kind] != NULL &&
-	    rate_limit_take(c->rates[kind], n, now_us);
+	struct rate_limit *l = c->rates[kind];
+
+	if (l == NULL || !rate_limit_take(l, n, now_us))
+		return false;
+	if (ramp_is_on(c->conns.ramp))
+		rate_limit_slow(l, n, c->conns.ramp->percent);
+	return true;
 }
 
 void

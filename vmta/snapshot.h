@@ -169,6 +169,8 @@ const struct provider *snapshot_provider_named(const struct snapshot *s,
     const char *name); /* without regard to case */
 size_t snapshot_provider_count(const struct snapshot *s);
 const struct provider *snapshot_provider_at(const struct snapshot *s, size_t i);
+/* Has any <job> or <smtp-user> a rate? */
+bool snapshot_has_payers(const struct snapshot *s);
 /* The first <job>, in the order of the file, that fits; NULL: none. */
 const struct job_conf *snapshot_job(const struct snapshot *s, const char *job);
 /*

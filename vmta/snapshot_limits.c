@@ -231,6 +231,21 @@ snapshot_provider_at(const struct snapshot *s, size_t i)
 	return &p->pub;
 }
 
+bool
+snapshot_has_payers(const struct snapshot *s)
+{
+	for (const struct job_entry *j = s->jobs; j != NULL; j = j->next)
+		if (j->pub.msg_rate.count > 0)
+			return true;
+	for (size_t i = 0; i < strmap_count(s->users); i++) {
+		const struct user_entry *u = strmap_at(s->users, i);
+
+		if (u->values.msg_rate.count > 0)
+			return true;
+	}
+	return false;
+}
+
 const struct job_conf *
 snapshot_job(const struct snapshot *s, const char *job)
 {

@@ -28,6 +28,7 @@ SEED = int(os.environ.get("SEED", time.time()))
 def make(seed):
     def piece():
         with Lab(**random_limits.LAB) as lab:
+            lab.start()
             random_limits.run(lab, seed, SECONDS)
     return piece
 

@@ -716,6 +716,18 @@ snapshot_provider_named(const struct snapshot *s, const char *name)
 	return b == NULL ? NULL : &b->provider;
 }
 
+bool
+snapshot_has_payers(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->blocks[JOB].n; i++)
+		if (s->blocks[JOB].v[i].job.msg_rate.count > 0)
+			return true;
+	for (size_t i = 0; i < s->blocks[USER].n; i++)
+		if (s->blocks[USER].v[i].user.msg_rate.count > 0)
+			return true;
+	return false;
+}
+
 const struct job_conf *
 snapshot_job(const struct snapshot *s, const char *job)
 {

@@ -236,6 +236,7 @@ def specificity(pattern, domain):
 class Connection:
     def __init__(self, event):
         self.opened = event["t"]
+        self.began = True  # while we looked
         self.closed = float("inf")
         self.to = event["to"]
         self.peer = event["peer"]
@@ -300,6 +301,7 @@ class History:
     def forget_before(self, since):
         self.connections = [c for c in self.connections if c.closed > since]
         for c in self.connections:
+            c.began = c.opened >= since
             c.opened = max(c.opened, since)
         for times in (self.rcpts, self.jobs):
             for key, values in times.items():
@@ -423,12 +425,15 @@ class Judge:
         self.say(limit, what, count[0], seen,
                  " %d: most %d" % (count[0], seen))
 
+    @staticmethod
+    def opened(seen):
+        return [c.opened for c in seen.connections if c.began]
+
     # What kind a limit is of: how its value is read, and what it counts.
     KINDS = {
         "conns": (parse_count, open_at_once, lambda s: s.connections),
-        "connects": (parse_rate, rate,
-                     lambda s: [c.opened for c in s.connections]),
-        "gap": (parse_gap, rate, lambda s: [c.opened for c in s.connections]),
+        "connects": (parse_rate, rate, opened),
+        "gap": (parse_gap, rate, opened),
         "msgs": (parse_rate, rate, lambda s: s.rcpts),
         "bytes": (parse_data_rate, data_rate, lambda s: s.bytes),
         "messages": (parse_count, per_connection, lambda s: s.connections),

@@ -31,18 +31,22 @@ CONFIG = """
     use-starttls no
 </domain>
 """
+LIMIT = "mx-connection-limit mx.late.example %d\n"
 HOSTS = {"none": "127.0.1.1", "good": "127.0.1.2", "refuse": "127.0.1.3",
          "junk": "127.0.1.4"}
+LATE = ["late0.example", "late1.example"]
 ZONE = "".join(mx_zone(p + d + ".example", ("mx.%s.example" % d, ip))
                for d, ip in HOSTS.items() for p in ("", "strict-"))
 ZONE += mx_zone("off.example", ("mx.good.example", "127.0.1.2"))
+ZONE += "".join(mx_zone(d, ("mx.late.example", "127.0.1.5"),
+                        ("mx.good.example", "127.0.1.2")) for d in LATE)
 OFFER = ["PIPELINING", "8BITMIME", "STARTTLS"]
 
 
 class Fixture(Lab):
     def __init__(self):
-        super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
-                         with_milter=False)
+        super().__init__(zone=ZONE, config=CONFIG + LIMIT % 2,
+                         with_postfix=False, with_milter=False)
         tls = keys.certificate(self.path("keys"), "mx.good.example")
         self.receivers = [
             {"listen": ["127.0.1.1:25"]},
@@ -53,6 +57,9 @@ class Fixture(Lab):
             {"listen": ["127.0.1.4:25"], "ehlo": OFFER, "rules": [
                 {"at": "starttls", "reply":
                  "raw:220 go ahead\r\n250 2.0.0 injected\r\nnot TLS\r\n"}]},
+            {"listen": ["127.0.1.5:25"], "ehlo": OFFER, "rules": [
+                {"at": "starttls", "delay": 2, "reply":
+                 "raw:220 go ahead\r\nnot TLS\r\n"}]},
         ]
 
     def __enter__(self):
@@ -82,6 +89,20 @@ def clear(lab):
 def off(lab):
     lab.inject("x@off.example")
     tap.equal(lab.wait_arrived("x@off.example")["tls"], "", "TLS")
+
+
+@tap.test("TLS that failed at a host that is full by then: the next one has TLS")
+def late(lab):
+    for d in LATE:
+        lab.inject("x@" + d)
+    tap.wait_for(lambda: sum(e["to"] == "127.0.1.5:25"
+                             for e in lab.events("ehlo")) == 2, 20, "both wait")
+    lab.write_config(CONFIG + LIMIT % 1)
+    lab.command.text("reload")
+    where = {m["to"]: m["tls"] for m in
+             [lab.wait_arrived("x@" + d, 30) for d in LATE]}
+    tap.equal(sorted(where), ["127.0.1.2:25", "127.0.1.5:25"], "hosts")
+    tap.check(where["127.0.1.2:25"] != "", "in clear, though it offers TLS")
 
 
 def closed(lab, host):

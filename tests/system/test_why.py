@@ -350,4 +350,18 @@ def job_limit(lab):
     keeps_promise(lab, second, r, lambda: lab.arrived("b@free.example"))
 
 
+@tap.test("a name that is no UTF-8 does not end the daemon")
+def no_utf8(lab):
+    with open(lab.config, "ab") as f:
+        f.write(b"<virtual-mta odd\xe9>\n"
+                b"    smtp-source-host 127.0.0.14 odd.mta.example\n"
+                b"</virtual-mta>\n"
+                b"<source 127.0.0.99>\n    default-virtual-mta odd\xe9\n"
+                b"</source>\n")
+    lab.command.text("reload")
+    lab.inject("a@down.example", client="127.0.0.99")
+    queues = [r["queue"] for r in lab.why("queue:down.example")["rows"]]
+    tap.check("down.example/odd\ufffd" in queues, str(queues))
+
+
 tap.main(Fixture)

@@ -5,7 +5,9 @@
  */
 #include "vmta/sched.h"
 
+#include <inttypes.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/clock.h"
@@ -17,9 +19,11 @@
 
 #define S US_PER_S
 
+enum { OPENED = 1024 };
+
 struct world {
 	struct sched *sched;
-	struct sched_conn *opened[16];
+	struct sched_conn *opened[OPENED];
 	struct grant *granted[16];
 	size_t opened_n, granted_n, closed_n, expired_n;
 };
@@ -29,7 +33,7 @@ on_open(void *ctx, struct sched_conn *c)
 {
 	struct world *w = ctx;
 
-	w->opened[w->opened_n++ % 16] = c;
+	w->opened[w->opened_n++ % OPENED] = c;
 }
 
 static void
@@ -98,6 +102,22 @@ add(struct world *w, uint64_t id, uint32_t rcpts, int64_t now)
 	}
 	sched_add(w->sched, m, in, rcpts, now);
 	return m;
+}
+
+static void
+add_to_nth(struct world *w, uint64_t nth, uint64_t id)
+{
+	struct message *m = message_new("", 0);
+	char domain[32];
+	struct sched_rcpt_in in = { .domain = domain,
+		.vmta = "",
+		.queued_us = S };
+
+	(void)snprintf(domain, sizeof(domain), "q%" PRIu64 ".example", nth);
+	m->id = id;
+	m->body = body_new(10);
+	sched_add(w->sched, m, &in, 1, S);
+	message_unref(&m);
 }
 
 static void
@@ -238,6 +258,36 @@ test_hold(void)
 	message_unref(&m);
 }
 
+/*
+ * A reload brings a connect rate, and more queues wait than are looked at in
+ * one go: none opens a connection by what was written before.
+ */
+static void
+test_reload_connect_rate(void)
+{
+	enum { QUEUES = 300, MAIL = 3 };
+	struct world w;
+	struct snapshot *conf = fake_conf_new();
+	struct err e;
+
+	world_init(&w, "total-max-smtp-out 1");
+	for (uint64_t i = 0; i < QUEUES; i++)
+		for (uint64_t k = 0; k < MAIL; k++)
+			add_to_nth(&w, i, i * MAIL + k + 1);
+	(void)sched_run(w.sched, S);
+	is_int((int64_t)w.opened_n, 1, "one connection in all");
+	ok(fake_conf_line(conf, "domain * { max-connect-rate 1/m }", &e) == 0,
+	    "a connect rate");
+	sched_reload(w.sched, conf, 2 * S);
+	snapshot_unref(&conf);
+	for (int i = 0; i < 10; i++)
+		(void)sched_run(w.sched, 2 * S);
+	is_int((int64_t)w.opened_n, QUEUES + 1, "one more of each queue");
+	for (size_t i = 0; i < w.opened_n && i < OPENED; i++)
+		sched_closed(w.sched, &w.opened[i], 3 * S);
+	sched_free(&w.sched);
+}
+
 static size_t
 memory(void)
 {
@@ -311,6 +361,7 @@ main(void)
 	test_grants();
 	test_take_all();
 	test_hold();
+	test_reload_connect_rate();
 	test_memory();
 	test_pool();
 	is_int(fake_conf_alive(), 0, "no configuration is left");

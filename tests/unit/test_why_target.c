@@ -38,6 +38,7 @@ static const struct {
 	{ "127.0.0.2", "ip 127.0.0.2" },
 	{ "2001:db8::7", "ip 2001:db8::7" },
 	{ "ip:192.0.2.1", "ip 192.0.2.1" },
+	{ "2001:DB8:0:0::1", "ip 2001:db8::1" },
 	{ "00065A1B2C3D4E5F", "message 00065A1B2C3D4E5F" },
 	{ "message:00065a1b2c3d4e5f", "message 00065a1b2c3d4e5f" },
 	{ "00065A1B2C3D4E5", "job 00065A1B2C3D4E5" },
