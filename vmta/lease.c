@@ -104,9 +104,8 @@ lease_next(struct lease *l, const struct window *w, uint64_t n, int64_t now_us)
 	return INT64_MAX;
 }
 
-/* What a lease is worth. */
-static uint64_t
-worth(const struct window *w)
+uint64_t
+lease_worth(const struct window *w)
 {
 	return w->max < LEASE_PART ? 1 : w->max / LEASE_PART;
 }
@@ -116,7 +115,7 @@ lease_taken(struct lease *l, const struct window *w, int64_t now_us)
 {
 	if (w->max < LEASE_AHEAD_MIN || l->again_us > now_us)
 		return;
-	if (lease_room(l, w->pending) <= worth(w) / 2)
+	if (lease_room(l, w->pending) <= lease_worth(w) / 2)
 		want(l, 0);
 }
 
@@ -175,7 +174,8 @@ void
 lease_write(struct lease *l, struct window *w, int64_t now_us,
     struct lease_record *rec)
 {
-	uint64_t n = worth(w), need = l->need, room = window_room(w, now_us);
+	uint64_t n = lease_worth(w), need = l->need,
+		 room = window_room(w, now_us);
 
 	CHECK(l->state == LEASE_WANTED);
 	/* What was needed may have gone in part; more than all goes alone. */

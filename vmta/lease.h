@@ -71,6 +71,8 @@ void lease_list_init(struct lease_list *list);
 struct lease *lease_new(struct lease_list *list, void *of, unsigned kind);
 void lease_free(struct lease **lp); /* its answer is not waited for */
 
+/* So many a lease is for, unless more are needed at once. */
+uint64_t lease_worth(const struct window *w);
 /* How many may be taken while `pending` are. */
 uint64_t lease_room(const struct lease *l, uint64_t pending);
 /*

@@ -133,8 +133,12 @@ rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us)
 	room = window_room(&l->window, now_us);
 	if (room > wish)
 		room = wish;
-	if (room > 0 && l->lease != NULL &&
-	    lease_next(l->lease, &l->window, room, now_us) > now_us)
+	if (room == 0 || l->lease == NULL)
+		return room;
+	/* A lease for more would be more than a crash may cost. */
+	if (room > lease_worth(&l->window))
+		room = lease_worth(&l->window);
+	if (lease_next(l->lease, &l->window, room, now_us) > now_us)
 		room = lease_room(l->lease, l->window.pending);
 	return room;
 }

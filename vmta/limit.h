@@ -73,8 +73,9 @@ void rate_limit_restore(struct rate_limit *l, const struct lease_record *rec,
 void rate_limit_restore_full(struct rate_limit *l, int64_t start_us);
 
 /*
- * How many of so many that are wished for may go now.  A lease that has fewer
- * lets those go and asks for the rest.
+ * How many of so many that are wished for may go now: of a rate with a lease
+ * at most what one is worth, since that is what a crash may cost.  A lease that
+ * has fewer lets those go and asks for the rest.
  */
 uint64_t rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us);
 /*

@@ -27,7 +27,6 @@
 /* What a connection may carry while others wait for its slot. */
 #define TURN_RCPTS 50
 #define TURN_US (10 * US_PER_S)
-#define TURN_DEBT 10 /* ... and what its origin may have had more */
 /* One that waits for a rate is not taken from its queue before this. */
 #define RECLAIM_US US_PER_S
 /* One more than a server wants is tried after this, then twice as long ... */

@@ -242,12 +242,47 @@ lane_same(struct sched_queue *q, struct sched_queue *other, uint32_t origin)
 
 /* ---- waiting for a connection -------------------------------------------- */
 
+/*
+ * Has who is first there so much better a right that a connection of ours
+ * would have to yield as soon as it is ready (conn_must_yield())?  Nobody else
+ * would get there if one that comes from another line were opened again and
+ * again.
+ */
+static bool
+is_behind(const struct lane *l, struct shared *h)
+{
+	const struct lane *first = line_lane(&h->open);
+	struct line_key k = key_of(l);
+
+	if (first == NULL || first == l)
+		return false;
+	if (first->priority != l->priority)
+		return first->priority > l->priority;
+	return line_debt(&h->open, &k) > TURN_DEBT;
+}
+
+/* All its room is that of lanes that it has let through. */
+static bool
+is_promised(const struct lane *l, const struct shared *h, uint32_t room)
+{
+	return l->from != h && h->passing >= room;
+}
+
+/*
+ * From line to line nobody goes for ever: who was first in one owes nothing
+ * there until it has opened a connection, and who has moved on keeps no room.
+ */
 struct shared *
 lane_blocked(const struct lane *l, int64_t now_us)
 {
-	for (int i = 0; i < LEVEL_PROCESS; i++)
-		if (l->path[i] != NULL && shared_room(l->path[i], now_us) == 0)
-			return l->path[i];
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = l->path[i];
+		uint32_t room = h == NULL ? UINT32_MAX : shared_room(h, now_us);
+
+		if (h != NULL &&
+		    (room == 0 || is_promised(l, h, room) || is_behind(l, h)))
+			return h;
+	}
 	return NULL;
 }
 
@@ -279,13 +314,23 @@ open_quit(struct lane *l)
 	return from;
 }
 
+/* Who joined the line of a scope with room waits for its turn there. */
+static void
+wait_open(struct shared *at, int64_t now_us)
+{
+	if (shared_room(at, now_us) > at->passing)
+		shared_changed(at);
+	else
+		shared_wait(at, now_us);
+}
+
 void
 lane_move_open(struct lane *l, struct shared *to, int64_t now_us)
 {
 	struct shared *from = open_quit(l);
 
 	open_join(l, to);
-	shared_wait(to, now_us);
+	wait_open(to, now_us);
 	if (from != NULL && from != to)
 		shared_changed(from); /* the next one may use it */
 }
@@ -336,7 +381,7 @@ lane_wants_open(struct sched_queue *q, int64_t now_us)
 	at = lane_blocked(l, now_us);
 	open_join(l, at == NULL ? &l->sched->process : at);
 	if (at != NULL)
-		shared_wait(at, now_us);
+		wait_open(at, now_us);
 }
 
 void

@@ -53,6 +53,9 @@ struct grant_rec;
 enum level { LEVEL_VMTA, LEVEL_POOL, LEVEL_PROVIDER, LEVEL_PROCESS };
 enum { LEVELS = LEVEL_PROCESS + 1 };
 
+/* What one may have had more than who waits before its connections yield. */
+enum { TURN_DEBT = 10 };
+
 /* Connect rates are of the queue, the source, the provider. */
 enum { CONNECT_SCOPES = 3 };
 

@@ -404,6 +404,32 @@ test_answers(void)
 	ok(TAILQ_EMPTY(&list.all), "no lease is left");
 }
 
+/* A message of many recipients asks for no more than a crash may cost. */
+static void
+test_many_recipients(void)
+{
+	struct lease_list list;
+	struct rate_limit l = { 0 };
+	struct rate rate = { 10000, D }, few = { 10, H };
+	struct lease_record rec;
+
+	lease_list_init(&list);
+	rate_limit_set(&l, &rate, 0);
+	(void)rate_limit_lease(&l, &list, &l, 1);
+	is_int(rate_limit_room(&l, 10000, 0), 0, "no lease yet");
+	lease_write(TAILQ_FIRST(&list.wanted), &l.window, 0, &rec);
+	is_int(rec.lease, 625, "a sixteenth is asked for");
+	(void)lease_kept(&list, 1, true, 0);
+	is_int(rate_limit_room(&l, 10000, 0), 625, "and may go at once");
+	rate_limit_fini(&l);
+	rate_limit_set(&l, &few, 0);
+	(void)rate_limit_lease(&l, &list, &l, 1);
+	is_int(rate_limit_room(&l, 10, 0), 0, "no lease yet");
+	lease_write(TAILQ_FIRST(&list.wanted), &l.window, 0, &rec);
+	is_int(rec.lease, 1, "of few, one");
+	rate_limit_fini(&l);
+}
+
 int
 main(void)
 {
@@ -421,6 +447,7 @@ main(void)
 	test_elapsed();
 	test_restore();
 	test_answers();
+	test_many_recipients();
 	free(seen);
 	return done_testing();
 }
