@@ -165,6 +165,19 @@ leases_commit(struct store *s, struct store_leases **list, size_t count)
 		list[i]->kept = r == ENV_OK;
 }
 
+/* A key that no limit has, and none can be kept under: it stays there. */
+static bool
+is_key(struct slice key, struct slice rec)
+{
+	if (key.len > 0 && key.len <= LEASE_KEY_MAX)
+		return true;
+	log_note(LOG_L_ERROR, "record-damaged",
+	    "limit with a name of %zu bytes, %zu in its record: left alone; "
+	    "`mailrace queue verify` names it",
+	    key.len, rec.len);
+	return false;
+}
+
 static bool
 load_one(struct store *s, struct slice key, struct slice rec)
 {
@@ -195,7 +208,8 @@ leases_load(struct store *s)
 
 	env_scan_init(&sc, TABLE_LEASE, ENV_SCAN_LARGE);
 	while ((r = env_scan_next(s->env, &sc, &key, &rec, &e)) == ENV_OK)
-		all.damaged += load_one(s, key, rec) ? 0 : 1;
+		if (!is_key(key, rec) || !load_one(s, key, rec))
+			all.damaged++;
 	if (r != ENV_ABSENT)
 		store_die("lease", &e);
 	env_scan_fini(&sc);

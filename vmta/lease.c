@@ -142,12 +142,13 @@ write_entries(const struct window *w, int64_t now_us, struct lease_record *rec)
 		int64_t age = e->at_us < now_us ? now_us - e->at_us : 0;
 		struct lease_entry *last = &rec->entries[rec->count];
 
-		if (rec->count > 0 && e->at_us - first_us < width) {
+		/* The window is longer than that after a clock stepped back. */
+		if (rec->count == LEASE_ENTRIES ||
+		    (rec->count > 0 && e->at_us - first_us < width)) {
 			last[-1].age_us = age;
 			last[-1].count += e->count;
 			continue;
 		}
-		CHECK(rec->count < LEASE_ENTRIES);
 		*last = (struct lease_entry){ age, e->count };
 		first_us = e->at_us;
 		rec->count++;

@@ -42,6 +42,19 @@ scope_fini(struct scope *c)
 	scope_forget_rates(c);
 }
 
+/*
+ * One with a lease stays: what is kept of it has to be forgotten first
+ * (rate_limit_lease()).
+ */
+static void
+drop_unused(struct rate_limit **lp, int64_t now_us)
+{
+	struct rate_limit *l = *lp;
+
+	if (!l->limited && l->lease == NULL && rate_limit_is_unused(l, now_us))
+		forget(lp);
+}
+
 void
 scope_set_rate(struct scope *c, enum limit_kind kind, const struct rate *rate,
     int64_t now_us)
@@ -53,8 +66,7 @@ scope_set_rate(struct scope *c, enum limit_kind kind, const struct rate *rate,
 	if (*lp == NULL)
 		*lp = mem_new(struct rate_limit);
 	rate_limit_set(*lp, rate, now_us);
-	if (!(*lp)->limited && rate_limit_is_unused(*lp, now_us))
-		forget(lp);
+	drop_unused(lp, now_us);
 }
 
 void
@@ -67,8 +79,7 @@ scope_set_data(struct scope *c, const struct data_rate *rate, int64_t now_us)
 	if (*lp == NULL)
 		*lp = mem_new(struct rate_limit);
 	rate_limit_set_data(*lp, rate, now_us);
-	if (!(*lp)->limited && rate_limit_is_unused(*lp, now_us))
-		forget(lp);
+	drop_unused(lp, now_us);
 }
 
 int64_t

@@ -430,6 +430,30 @@ test_many_recipients(void)
 	rate_limit_fini(&l);
 }
 
+/* A clock that stepped back, and a shorter period: more than fits is merged. */
+static void
+test_stepped_back(void)
+{
+	struct lease_list list;
+	struct rate_limit l = { 0 };
+	struct rate rate = { 500, 1000 * S }, shorter = { 500, 400 * S };
+	struct lease_record rec;
+	uint64_t n = 0;
+
+	lease_list_init(&list);
+	rate_limit_set(&l, &rate, 0);
+	(void)rate_limit_lease(&l, &list, &l, 1);
+	for (int i = 0; i < 200; i++)
+		window_add(&l.window, 1, i * 5 * S);
+	rate_limit_set(&l, &shorter, 600 * S);
+	lease_write_last(l.lease, &l.window, 600 * S, &rec);
+	for (uint32_t i = 0; i < rec.count; i++)
+		n += rec.entries[i].count;
+	is_int(rec.count, LEASE_ENTRIES, "as many entries as there may be");
+	is_int((int64_t)n, 160, "all that counts is in them");
+	rate_limit_fini(&l);
+}
+
 int
 main(void)
 {
@@ -448,6 +472,7 @@ main(void)
 	test_restore();
 	test_answers();
 	test_many_recipients();
+	test_stepped_back();
 	free(seen);
 	return done_testing();
 }

@@ -373,6 +373,46 @@ test_damage(void)
 	is_int((int64_t)spool.leases_loaded.damaged, 0, "no more damages");
 }
 
+/* Records of names that nothing can be kept under; the spool is closed. */
+static void
+put_keys(void)
+{
+	static const size_t lens[] = { 0, LEASE_KEY_MAX + 1,
+		LEASE_KEY_MAX + 7 };
+	char name[LEASE_KEY_MAX + 7];
+	struct buf rec = { 0 };
+	struct env *v;
+	struct err e;
+	bool done = env_open(tmpdir_path("spool"), &v, &e) == ENV_OK;
+
+	memset(name, 'n', sizeof(name));
+	env_begin(v);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		struct slice key = { name, lens[i] };
+
+		leases_pack(&rec, key, &example);
+		done = done &&
+		    env_put(v, TABLE_LEASE, key, bytes(rec.p, rec.len), &e) ==
+			ENV_OK;
+	}
+	done = done && env_commit(v, &e) == ENV_OK &&
+	    env_flush(v, &e) == ENV_OK;
+	env_close(&v);
+	buf_fini(&rec);
+	ok(done, "names that are empty or too long");
+}
+
+static void
+test_keys(void)
+{
+	store_close(&spool.store);
+	put_keys();
+	spool_open();
+	(void)spool_load();
+	is_str(spool.leases, "pool p=0+3; queue q=5+3; ", "they are no limits");
+	is_int((int64_t)spool.leases_loaded.damaged, 3, "but damages");
+}
+
 int
 main(void)
 {
@@ -387,6 +427,7 @@ main(void)
 	test_kills();
 	test_dump();
 	test_damage();
+	test_keys();
 	store_close(&spool.store);
 	tmpdir_remove();
 	return done_testing();

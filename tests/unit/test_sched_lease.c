@@ -380,6 +380,29 @@ test_lifted(void)
 	end(&w);
 }
 
+/* Likewise when no limit is left at all, and what was spent is over. */
+static void
+test_lifted_unused(void)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct world w;
+	struct err e;
+
+	begin(&w, "virtual-mta {default} { max-smtp-msg-rate 1000/h }");
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	is_int(w.asked, 1, "a lease is kept, and nothing spent");
+	ok(fake_conf_line(conf, "virtual-mta {default} { max-smtp-out 9 }",
+	       &e) == 0,
+	    "no rate from now on");
+	sched_reload(w.sched, conf, w.now);
+	snapshot_unref(&conf);
+	(void)run(&w, w.now);
+	is_int(w.forgotten, 1, "what was kept is forgotten");
+	end(&w);
+}
+
 static void
 test_long_name(void)
 {
@@ -453,6 +476,7 @@ main(void)
 	test_rampup();
 	test_damaged();
 	test_lifted();
+	test_lifted_unused();
 	test_long_name();
 	test_end_when_idle();
 	test_idle();
