@@ -516,6 +516,7 @@ EXTRA_DIST += \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
+	%D%/scenario/bug-5-idle-limit.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
 	%D%/scenario/bug-5-passed-by.scn \
 	%D%/scenario/bug-5-rampup-kept.scn \

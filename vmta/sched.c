@@ -121,6 +121,9 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	    snapshot_vmta(s->conf, q->vmta->name) == NULL ? "" : q->vmta->name);
 	slots_set(&q->scope.conns, q->conf->conf.max_conns);
 	q->has_rates = false;
+	/* Or what counts would leave in the period of before. */
+	if (scope_end(&q->scope) > now_us)
+		sched_set_rates(s, q, now_us);
 	lane_enter(s, q, now_us);
 	conns_configure(q);
 	sources_configure(s, q, now_us);
