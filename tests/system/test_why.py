@@ -61,6 +61,9 @@ mx-connection-limit mx.host.example 1
     max-connect-rate 1/5s
     max-msg-per-connection 1
 </domain>
+<job slow-*>
+    max-msg-rate 1/3s
+</job>
 <domain source.example>
     source-ip-max-msg-rate 127.0.0.0/8 1/5s
 </domain>
@@ -327,6 +330,24 @@ def job(lab):
               "reasons of its queue")
     lab.command.text("resume", "queue", "job.example")
     lab.wait_arrived("j2@job.example")
+
+
+@tap.test("a job's own limit, for its mail and no other's")
+def job_limit(lab):
+    lab.send("a@free.example", job="slow-1")
+    lab.wait_arrived("a@free.example")
+    second = lab.send("b@free.example", job="slow-1")
+    r = wait_reason(lab, second, kind="limit", scope="job")
+    tap.equal((r["name"], r["directive"], r["value"], r["line"]),
+              ("slow-1", "max-msg-rate", "1/3s",
+               lab.line_of("max-msg-rate 1/3s")), str(r))
+    answer = lab.why("job:slow-1")
+    tap.equal((answer["go"], answer["recipients"]), (False, 1), str(answer))
+    lab.send("c@free.example")
+    lab.wait_arrived("c@free.example")
+    r = [x for x in answer["limits"] if x["kind"] == "limit"][0]
+    r["seen"] = time.monotonic()
+    keeps_promise(lab, second, r, lambda: lab.arrived("b@free.example"))
 
 
 @tap.test("a name that is no UTF-8 does not end the daemon")
