@@ -141,8 +141,8 @@ int64_t sched_run(struct sched *s, int64_t now_us);
 /* ---- a connection's life, told by the owner ------------------------------ */
 
 /*
- * When it was begun to connect, at the first address; a connect rate counts it
- * as now until this is said, or it is ready or closed.  Who found all addresses
+ * When it was begun to connect, at the first address; a connect rate and
+ * smtp-out-rampup-interval count it as now until this is said, or it is ready or closed.  Who found all addresses
  * full without this was no connection.
  */
 bool sched_conn_is_timed(const struct sched_conn *c); /* it asks for it */

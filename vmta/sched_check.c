@@ -43,7 +43,9 @@ ramps_up(const struct asked *a, const struct check *c, struct check_no *no)
 	int64_t rampup = a->q->conf->conf.rampup_us;
 
 	(void)c;
-	no->until_us = a->q->opened_us + rampup;
+	/* One that has not called yet counts as now, whenever now is. */
+	no->until_us = a->q->calling > 0 ? a->now_us + rampup :
+					   a->q->opened_us + rampup;
 	return rampup > 0 && a->q->opened_us > 0 && no->until_us > a->now_us;
 }
 

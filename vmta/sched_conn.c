@@ -423,8 +423,6 @@ conns_configure(struct sched_queue *q)
 		}
 }
 
-/* ---- opening ------------------------------------------------------------- */
-
 /* ---- connect rates ------------------------------------------------------- */
 
 /* The token counts as now until the time of the connection is known. */
@@ -440,28 +438,30 @@ take_connect(struct sched_conn *c, int64_t now_us)
 		if (of[i] != NULL &&
 		    scope_take(of[i], LIMIT_CONNECT, 1, now_us))
 			c->connect[i] = of[i];
+	c->is_calling = c->queue->conf->conf.rampup_us > 0;
+	c->queue->calling += c->is_calling;
 }
 
+/* It has called at that time, or found every address full and called none. */
 static void
-settle_connect(struct sched *s, struct sched_conn *c, int64_t when_us)
+end_connect(struct sched *s, struct sched_conn *c, bool called, int64_t when_us)
 {
-	for (int i = 0; i < CONNECT_SCOPES; i++) {
-		if (c->connect[i] == NULL)
-			continue;
-		scope_settle(c->connect[i], LIMIT_CONNECT, 1, when_us);
-		scope_changed(s, c->connect[i]);
-		c->connect[i] = NULL;
+	struct sched_queue *q = c->queue;
+
+	if (c->is_calling) {
+		c->is_calling = false;
+		q->calling--;
+		if (called && when_us > q->opened_us)
+			q->opened_us = when_us;
+		sched_dirty(s, q);
 	}
-}
-
-/* It found every address full, and has called none. */
-static void
-return_connect(struct sched *s, struct sched_conn *c)
-{
 	for (int i = 0; i < CONNECT_SCOPES; i++) {
 		if (c->connect[i] == NULL)
 			continue;
-		scope_return(c->connect[i], LIMIT_CONNECT, 1);
+		if (called)
+			scope_settle(c->connect[i], LIMIT_CONNECT, 1, when_us);
+		else
+			scope_return(c->connect[i], LIMIT_CONNECT, 1);
 		scope_changed(s, c->connect[i]);
 		c->connect[i] = NULL;
 	}
@@ -473,20 +473,20 @@ sched_conn_is_timed(const struct sched_conn *c)
 	for (int i = 0; i < CONNECT_SCOPES; i++)
 		if (c->connect[i] != NULL)
 			return true;
-	return false;
+	return c->is_calling;
 }
 
 void
 sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
 {
 	CHECK(c->sched == s && !s->in_callback);
-	settle_connect(s, c, when_us);
+	end_connect(s, c, true, when_us);
 }
 
 void
 conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
-	settle_connect(s, c, now_us);
+	end_connect(s, c, true, now_us);
 	sched_average(&c->queue->setup_us, now_us - c->opened_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)
@@ -675,10 +675,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	count(c, -1);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
-	if (c->remote.refused)
-		return_connect(s, c);
-	else
-		settle_connect(s, c, now_us);
+	end_connect(s, c, !c->remote.refused, now_us);
 	source_return(s, c);
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = c->in[i].shared;

@@ -119,6 +119,7 @@ struct sched_conn {
 	const struct conf_source *source; /* of snapshot */
 	struct queue_source *from;        /* NULL: without limits of its own */
 	struct scope *connect[CONNECT_SCOPES]; /* their tokens not settled */
+	bool is_calling;                       /* one of queue->calling */
 	struct grant_rec *grant;               /* or NULL */
 	void *user;
 	uint64_t id;

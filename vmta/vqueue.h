@@ -78,7 +78,8 @@ struct sched_queue {
 	uint32_t crowd;             /* so many were welcome, and no more */
 	uint32_t parked;            /* idle, and their sources have no token */
 	uint32_t refusals;          /* in a row of one more; 0: no crowd */
-	int64_t more_us;            /* when one more may be tried */
+	uint32_t calling; /* of all_conns: for smtp-out-rampup-interval */
+	int64_t more_us;  /* when one more may be tried */
 
 	/* Time. */
 	struct retry retry;

@@ -307,6 +307,35 @@ test_changed_soon(void)
 	end(&w);
 }
 
+/* The wait between connections, while the first looks for its host. */
+static void
+test_rampup(void)
+{
+	struct sched_conn *first;
+	struct world w;
+
+	begin(&w, "domain * { smtp-out-rampup-interval 1s }");
+	sched_restored(w.sched, true, false, w.now);
+	for (int i = 0; i < 5; i++)
+		mail(&w, 1);
+	(void)run(&w, START + S - 1);
+	is_int(w.opened, 0, "a used spool: who knows when the last one was");
+	(void)run(&w, START + S);
+	is_int(w.opened, 1, "an interval later it is known");
+	first = w.conn;
+	ok(sched_conn_is_timed(first), "when it calls is to be told");
+	(void)run(&w, START + 3 * S);
+	is_int(w.opened, 1, "the next waits while it has not called");
+	w.now = START + 3 * S + S / 2;
+	sched_connecting(w.sched, first, w.now);
+	(void)run(&w, START + 4 * S + S / 2 - 1);
+	is_int(w.opened, 1, "and an interval from then");
+	(void)run(&w, START + 4 * S + S / 2);
+	is_int(w.opened, 2, "not longer");
+	sched_closed(w.sched, &first, w.now);
+	end(&w);
+}
+
 static void
 test_damaged(void)
 {
@@ -421,6 +450,7 @@ main(void)
 	test_left_over();
 	test_short_period();
 	test_changed_soon();
+	test_rampup();
 	test_damaged();
 	test_lifted();
 	test_long_name();
