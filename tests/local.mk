@@ -518,6 +518,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-lease-of-user.scn \
 	%D%/scenario/bug-5-passed-by.scn \
 	%D%/scenario/bug-5-rampup-kept.scn \
 	%D%/scenario/bug-5-rate-in-turn.scn \

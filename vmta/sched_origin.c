@@ -21,6 +21,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 
+#define AWAKE_US (60 * US_PER_S) /* for a connection, at most */
 #define LIFTED_SLICE 100 /* brought back at once when there is no limit */
 
 /* A job or a user with a rate. */
@@ -272,7 +273,8 @@ payer_wait(struct payer *p, int64_t now_us)
 		if (at <= now_us && p->awake >= useful(p, first(p)))
 			at = p->woken_us + patience(first(p));
 	} else if (at <= now_us) {
-		at = INT64_MAX; /* pending ones call again */
+		/* Pending ones call again. */
+		at = p->awake > 0 ? p->woken_us + AWAKE_US : INT64_MAX;
 	}
 	timer_set(&p->sched->timers, &p->timer, at);
 }
@@ -378,7 +380,11 @@ payer_run(struct timer *t, int64_t now_us)
 			return;
 		}
 	}
-	if (p->line.n == 0 && (r == NULL || rate_limit_is_unused(r, now_us))) {
+	if (p->line.n == 0 && now_us - p->woken_us >= AWAKE_US)
+		p->awake = 0; /* that mail has gone */
+	/* With it goes its lease: not while mail is on its way to a token. */
+	if (p->line.n == 0 && p->awake == 0 &&
+	    (r == NULL || rate_limit_is_unused(r, now_us))) {
 		leases_forget(p->sched, &p->scope);
 		payer_free(&p);
 		return;
