@@ -99,6 +99,12 @@ def hidden(lab):
     tap.check(r.stderr.startswith(path + ":1: include "), r.stderr)
 
 
+def greeted(lab):
+    """The code of the greeting of one more client."""
+    with smtp_client.Client(lab.lmtp, lmtp=True) as c:
+        return c.greeting[0]
+
+
 @tap.test("total-max-smtp-in: one client more gets 421",
           proves="total-max-smtp-in")
 def max_in(lab):
@@ -107,6 +113,7 @@ def max_in(lab):
               "greetings")
     for c in clients:
         c.close()
+    tap.wait_for(lambda: greeted(lab) == 220, 10, "their places are free")
 
 
 @tap.test("source=NAME of an smtp-listener: its rights, its virtual MTA",
