@@ -7,7 +7,7 @@
  *	config without NAME    this virtual MTA is gone
  *	server DOMAIN { ... }  how its servers behave; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
- *	       [job NAME] [user NAME]
+ *	       [job NAME] [user NAME] [size BYTES]
  *	run TIME
  *	restart                ends and starts anew; crash: without an end
  *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
@@ -565,6 +565,8 @@ play_submit(struct play *p, struct words *w)
 			what.job = region_strdup(p->rg, value);
 		else if (strcmp(name, "user") == 0)
 			what.user = region_strdup(p->rg, value);
+		else if (strcmp(name, "size") == 0)
+			what.size = (uint32_t)number(p, value);
 		else
 			complain(p, "submit knows no \"%s\"", name);
 	}

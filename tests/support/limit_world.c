@@ -79,12 +79,31 @@ static const struct row {
 	const char *directive;
 	enum judge_scope scope;
 	enum judge_kind kind;
+	bool in_calm; /* also when it is judged whether all is used */
 } rows[] = {
-	{ IN_GLOBAL, "total-max-smtp-out", JUDGE_PROCESS, JUDGE_CONNS },
-	{ IN_DOMAIN, "max-smtp-out", JUDGE_QUEUE, JUDGE_CONNS },
-	{ IN_DOMAIN, "max-msg-rate", JUDGE_QUEUE, JUDGE_MSGS },
-	{ IN_VMTA, "max-smtp-out", JUDGE_VMTA, JUDGE_CONNS },
-	{ IN_VMTA, "max-smtp-msg-rate", JUDGE_VMTA, JUDGE_MSGS },
+	{ IN_GLOBAL, "total-max-smtp-out", JUDGE_PROCESS, JUDGE_CONNS, true },
+	{ IN_DOMAIN, "max-smtp-out", JUDGE_QUEUE, JUDGE_CONNS, true },
+	{ IN_DOMAIN, "max-msg-rate", JUDGE_QUEUE, JUDGE_MSGS, true },
+	{ IN_DOMAIN, "max-connect-rate", JUDGE_QUEUE, JUDGE_CONNECTS, false },
+	{ IN_DOMAIN, "smtp-out-rampup-interval", JUDGE_QUEUE, JUDGE_RAMPUP,
+	    false },
+	{ IN_DOMAIN, "max-data-volume-rate", JUDGE_QUEUE, JUDGE_BYTES, false },
+	{ IN_PROVIDER, "max-smtp-out", JUDGE_PROVIDER, JUDGE_CONNS, false },
+	{ IN_PROVIDER, "max-msg-rate", JUDGE_PROVIDER, JUDGE_MSGS, false },
+	{ IN_PROVIDER, "max-connect-rate", JUDGE_PROVIDER, JUDGE_CONNECTS,
+	    false },
+	{ IN_PROVIDER, "max-data-volume-rate", JUDGE_PROVIDER, JUDGE_BYTES,
+	    false },
+	{ IN_POOL, "max-smtp-out", JUDGE_POOL, JUDGE_CONNS, false },
+	{ IN_POOL, "max-smtp-msg-rate", JUDGE_POOL, JUDGE_MSGS, false },
+	{ IN_POOL, "max-smtp-data-volume-rate", JUDGE_POOL, JUDGE_BYTES,
+	    false },
+	{ IN_JOB, "max-msg-rate", JUDGE_JOB, JUDGE_MSGS, false },
+	{ IN_USER, "max-msg-rate", JUDGE_USER, JUDGE_MSGS, false },
+	{ IN_VMTA, "max-smtp-out", JUDGE_VMTA, JUDGE_CONNS, true },
+	{ IN_VMTA, "max-smtp-data-volume-rate", JUDGE_VMTA, JUDGE_BYTES,
+	    false },
+	{ IN_VMTA, "max-smtp-msg-rate", JUDGE_VMTA, JUDGE_MSGS, true },
 };
 
 struct choice {
@@ -148,7 +167,8 @@ any_value(struct limit_world *w, const struct row *row)
 	struct world_value v = { 0, 0 };
 	const struct choice *c;
 
-	if (sim_random(w->sim, w->style.few ? 4 : 2) != 0)
+	if (sim_random(w->sim, w->style.few ? 4 : 2) != 0 ||
+	    (w->style.calm && !row->in_calm))
 		return v;
 	if (row->kind == JUDGE_CONNS) {
 		v.max = 1 + sim_random(w->sim, 12);

@@ -23,6 +23,7 @@ extern const char *const world_vmtas[WORLD_VMTAS]; /* the first is "" */
 /* How much there may be. */
 struct world_style {
 	bool slow; /* periods of minutes to a day, not of seconds */
+	bool calm; /* those whose use is judged */
 	bool few;  /* one limit in four is written; else every second */
 };
 
