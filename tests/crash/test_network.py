@@ -79,7 +79,7 @@ def servfail(lab):
         with open(lab.path("zone"), "w") as f:
             f.write(zone)
         lab.dns.signal(signal.SIGHUP)
-    serve("*.wild.example SERVFAIL\n* SERVFAIL\n")
+    serve("*.wild.example SERVFAIL\n*.example SERVFAIL\n* SERVFAIL\n")
     return lambda: serve(lab.zone)
 
 

@@ -131,6 +131,11 @@ class Postfix:
                     shutil.copy(source, self.conf)
                     break
         os.chown(self.data, user.pw_uid, -1)
+        # What warns while no postlogd runs (postsuper, of what a kill left)
+        # writes the log itself, as Postfix's user.
+        os.chown(os.path.dirname(self.log), user.pw_uid, -1)
+        with open(self.log, "a"):
+            os.chown(self.log, user.pw_uid, -1)
         # setgid: sockets made here belong to the group postfix, which is
         # how smtpd and lmtp may connect to them.
         os.makedirs(self.sockets, exist_ok=True)
