@@ -171,6 +171,7 @@ sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us)
 		sources_drop(s, q);
 		return;
 	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	list = mem_zalloc(sizeof(*list) + n * sizeof(list->v[0]));
 	for (size_t i = 0; i < n; i++) {
 		const struct net_addr *addr =
