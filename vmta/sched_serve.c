@@ -71,7 +71,7 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 }
 
 /* MSG and DATA of the queue, the source and the shared scopes. */
-#define TAKEN_MAX (2U * (2 + LEVELS))
+#define TAKEN_MAX ((size_t)2 * (2 + LEVELS))
 
 /* Where number i is, in the list as it is long enough for it. */
 static struct taken *
