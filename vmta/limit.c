@@ -167,6 +167,20 @@ rate_limit_next(struct rate_limit *l, int64_t now_us)
 	return rate_limit_next_for(l, 1, now_us);
 }
 
+bool
+rate_limit_leaves(struct rate_limit *l, uint64_t n, uint64_t need,
+    int64_t at_us, int64_t now_us)
+{
+	if (!l->limited)
+		return true;
+	if (pacer_after(&l->pacer, n, now_us) > at_us)
+		return false;
+	if (at_us - now_us > l->window.length_us)
+		return true; /* these will have left it */
+	return n + need <= l->window.max &&
+	    window_next(&l->window, n + need, now_us) <= at_us;
+}
+
 int64_t
 rate_limit_end(const struct rate_limit *l)
 {

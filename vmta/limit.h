@@ -85,6 +85,12 @@ uint64_t rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us);
  */
 int64_t rate_limit_next(struct rate_limit *l, int64_t now_us);
 int64_t rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us);
+/*
+ * When n go now, may `need` go at at_us?  Of what is pending nothing is known:
+ * it counts.
+ */
+bool rate_limit_leaves(struct rate_limit *l, uint64_t n, uint64_t need,
+    int64_t at_us, int64_t now_us);
 /* When it will have forgotten all, or 0. */
 int64_t rate_limit_end(const struct rate_limit *l);
 /* Nothing is pending and nothing counts any more. */

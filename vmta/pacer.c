@@ -94,6 +94,18 @@ pacer_return(struct pacer *p, uint64_t n)
 }
 
 int64_t
+pacer_after(const struct pacer *p, uint64_t n, int64_t now_us)
+{
+	int64_t from = p->next_us < now_us - p->slack_us ?
+	    now_us - p->slack_us :
+	    p->next_us;
+
+	if (n > p->count)
+		n = p->count;
+	return from + (int64_t)((wide)n * (uint64_t)p->period_us / p->count);
+}
+
+int64_t
 pacer_next(struct pacer *p, int64_t now_us)
 {
 	/* Nothing is paid for longer ahead: the clock stepped back. */

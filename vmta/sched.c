@@ -407,7 +407,7 @@ serve_dirty(struct sched *s, int64_t now_us)
 			sources_forget_leases(s, q);
 			queue_free(s, &q);
 		} else {
-			sched_serve(s, q, now_us, false);
+			sched_serve(s, q, now_us);
 		}
 	}
 }

@@ -67,6 +67,20 @@ no_token(const struct asked *a, const struct check *c, struct check_no *no)
 	return no->until_us > a->now_us;
 }
 
+/* The same of a scope that others share, some of whom may be before it. */
+static bool
+no_shared_token(const struct asked *a, const struct check *c,
+    struct check_no *no)
+{
+	struct scope *at = a->at[c->at];
+
+	if (no_token(a, c, no))
+		return true;
+	return at->claimed != NULL &&
+	    claim_keeps(at, a->q, c->kind, c->kind == LIMIT_DATA ? a->bytes : 1,
+		a->now_us, &no->until_us);
+}
+
 /* A rate that has to have room when a connection opened now is ready. */
 static bool
 no_token_soon(const struct asked *a, const struct check *c, struct check_no *no)
@@ -172,17 +186,17 @@ const struct check checks_give[CHECKS_GIVE] = {
 	{ "source-ip-max-msg-rate", AT_SOURCE, LIMIT_MSG, no_token, WHY_LIMIT },
 	{ "source-ip-max-data-volume-rate", AT_SOURCE, LIMIT_DATA, no_token,
 	    WHY_LIMIT },
-	{ "max-smtp-msg-rate", AT_VMTA, LIMIT_MSG, no_token, WHY_LIMIT },
-	{ "max-smtp-data-volume-rate", AT_VMTA, LIMIT_DATA, no_token,
+	{ "max-smtp-msg-rate", AT_VMTA, LIMIT_MSG, no_shared_token, WHY_LIMIT },
+	{ "max-smtp-data-volume-rate", AT_VMTA, LIMIT_DATA, no_shared_token,
 	    WHY_LIMIT },
-	{ "max-smtp-msg-rate of the pool", AT_POOL, LIMIT_MSG, no_token,
+	{ "max-smtp-msg-rate of the pool", AT_POOL, LIMIT_MSG, no_shared_token,
 	    WHY_LIMIT },
 	{ "max-smtp-data-volume-rate of the pool", AT_POOL, LIMIT_DATA,
-	    no_token, WHY_LIMIT },
-	{ "max-msg-rate of the provider", AT_PROVIDER, LIMIT_MSG, no_token,
-	    WHY_LIMIT },
+	    no_shared_token, WHY_LIMIT },
+	{ "max-msg-rate of the provider", AT_PROVIDER, LIMIT_MSG,
+	    no_shared_token, WHY_LIMIT },
 	{ "max-data-volume-rate of the provider", AT_PROVIDER, LIMIT_DATA,
-	    no_token, WHY_LIMIT },
+	    no_shared_token, WHY_LIMIT },
 	{ "max-msg-rate of the job", AT_JOB, LIMIT_MSG, no_token, WHY_LIMIT },
 	{ "max-msg-rate of the user", AT_USER, LIMIT_MSG, no_token, WHY_LIMIT },
 };

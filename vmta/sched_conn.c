@@ -283,20 +283,16 @@ conn_must_close(const struct sched_conn *c)
 static struct sched_queue *
 first_waiting(struct shared *h, struct sched_queue *own)
 {
-	struct lane *l = line_lane(&h->open);
-	struct sched_queue *q;
+	struct sched_queue *q = shared_opener(h);
 
-	if (l == NULL)
-		return NULL;
-	q = lane_opener(l);
-	if (q != own)
+	if (q == NULL || q != own)
 		return q;
 	line_rejoin(&own->open_wait);
-	q = lane_opener(l);
+	q = shared_opener(h);
 	if (q != own)
 		return q;
-	line_rejoin(&l->open_wait); /* there are other lanes, perhaps */
-	q = lane_opener(line_lane(&h->open));
+	line_rejoin(&own->lane->open_wait); /* there are others, perhaps */
+	q = shared_opener(h);
 	return q == own ? NULL : q;
 }
 
@@ -323,7 +319,12 @@ is_wanted(struct shared *h, const struct sched_queue *q, int64_t now_us)
 static bool
 owes(struct sched_queue *q, uint32_t origin, struct shared *h, int64_t now_us)
 {
-	if (h->yield_us > now_us || lane_debt(q, origin, h) <= TURN_DEBT)
+	const struct sched_queue *by = h->scope.claimed;
+
+	if (h->yield_us > now_us || by == q)
+		return false;
+	if (lane_debt(q, origin, h) <= TURN_DEBT &&
+	    (by == NULL || shared_opener(h) != by))
 		return false;
 	h->yield_us = now_us + h->setup_us;
 	return true;
@@ -530,11 +531,10 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	SCHED_TELL(s, open, c);
 }
 
-/* The lane's turn: its first queue that still wants one gets it. */
+/* Its turn, if it still wants one. */
 static void
-open_one(struct sched *s, struct lane *l, int64_t now_us)
+open_one(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	struct sched_queue *q = lane_opener(l);
 	int64_t again;
 	uint32_t want;
 
@@ -546,7 +546,7 @@ open_one(struct sched *s, struct lane *l, int64_t now_us)
 		sched_dirty(s, q); /* it may want one later: its timer */
 		return;
 	}
-	lane_opened(l);
+	lane_opened(q->lane);
 	conn_open(s, q, now_us);
 	if (want > 1) {
 		line_rejoin(&q->open_wait);
@@ -560,16 +560,16 @@ open_one(struct sched *s, struct lane *l, int64_t now_us)
 static void
 open_all(struct sched *s, int64_t now_us)
 {
-	struct lane *l;
+	struct sched_queue *q;
 
 	while (slots_room(&s->process.scope.conns) > 0 &&
-	    (l = line_lane(&s->process.open)) != NULL) {
-		struct shared *no = lane_blocked(l, now_us);
+	    (q = shared_opener(&s->process)) != NULL) {
+		struct shared *no = lane_blocked(q, now_us);
 
 		if (no != NULL)
-			lane_move_open(l, no, now_us);
+			lane_move_open(q, no, now_us);
 		else
-			open_one(s, l, now_us);
+			open_one(s, q, now_us);
 	}
 }
 
@@ -578,10 +578,10 @@ int64_t
 shared_reclaim_at(struct shared *h)
 {
 	const struct sched_conn *c = shared_idle(h);
-	const struct lane *first = line_lane(&h->open);
+	const struct sched_queue *first = shared_opener(h);
 
 	if (c != NULL && first != NULL &&
-	    priority_order(c, first) == PRIORITY_BELOW)
+	    priority_order(c, first->lane) == PRIORITY_BELOW)
 		return c->idle_us;
 	return conn_reclaim_at(c);
 }

@@ -114,6 +114,7 @@ lane_leave(struct sched *s, struct sched_queue *q)
 {
 	struct lane *l = q->lane;
 
+	claim_drop(q);
 	lane_wants_no_open(q);
 	lane_wants_no_token(q);
 	q->lane = NULL;
@@ -168,25 +169,11 @@ lane_key_of(struct sched_queue *q)
 	return key_of_origin(q->lane, lane_origin(q));
 }
 
-struct lane *
-line_lane(struct line *open)
-{
-	struct waiter *w = line_first(open);
-
-	return w == NULL ? NULL : OF(lane, open_wait, w);
-}
-
-struct lane *
-give_lane(struct line *give)
-{
-	struct waiter *w = line_first(give);
-
-	return w == NULL ? NULL : OF(lane, give_wait, w);
-}
-
 struct sched_queue *
 lane_opener(struct lane *l)
 {
+	if (l->passes != NULL)
+		return l->passes;
 	return OF(sched_queue, open_wait, line_first(&l->open));
 }
 
@@ -228,7 +215,7 @@ lane_debt(const struct sched_queue *q, uint32_t origin, struct shared *h)
 	struct lane *l = q->lane;
 	struct line_key k = key_of(l);
 
-	if (line_lane(&h->open) != l)
+	if (shared_opener(h) == NULL || shared_opener(h)->lane != l)
 		return line_debt(&h->open, &k);
 	k.origin = origin; /* its mail may all have gone */
 	return line_debt(&l->open, &k);
@@ -249,23 +236,29 @@ lane_same(struct sched_queue *q, struct sched_queue *other, uint32_t origin)
  * again.
  */
 static bool
-is_behind(const struct lane *l, struct shared *h)
+is_behind(const struct sched_queue *q, struct shared *h)
 {
-	const struct lane *first = line_lane(&h->open);
-	struct line_key k = key_of(l);
+	const struct sched_queue *first = shared_opener(h);
+	struct line_key k = key_of(q->lane);
 
-	if (first == NULL || first == l)
+	if (first == NULL || first->lane == q->lane ||
+	    claim_of_lane(&h->scope, q->lane))
 		return false;
-	if (first->priority != l->priority)
-		return first->priority > l->priority;
+	if (first->lane->priority != q->lane->priority)
+		return first->lane->priority > q->lane->priority;
+	if (h->scope.claimed == first)
+		return true;
 	return line_debt(&h->open, &k) > TURN_DEBT;
 }
 
-/* All its room is that of lanes that it has let through. */
+/* All its room is that of lanes that it has let through, or that claim it. */
 static bool
-is_promised(const struct lane *l, const struct shared *h, uint32_t room)
+is_promised(const struct sched_queue *q, struct shared *h, uint32_t room,
+    int64_t now_us)
 {
-	return l->from != h && h->passing >= room;
+	uint32_t kept = claim_keeps_conn(h, q, now_us) > 0 ? 1 : 0;
+
+	return q->lane->from != h && h->passing + kept >= room;
 }
 
 /*
@@ -273,14 +266,16 @@ is_promised(const struct lane *l, const struct shared *h, uint32_t room)
  * there until it has opened a connection, and who has moved on keeps no room.
  */
 struct shared *
-lane_blocked(const struct lane *l, int64_t now_us)
+lane_blocked(const struct sched_queue *q, int64_t now_us)
 {
 	for (int i = 0; i < LEVEL_PROCESS; i++) {
-		struct shared *h = l->path[i];
-		uint32_t room = h == NULL ? UINT32_MAX : shared_room(h, now_us);
+		struct shared *h = q->lane->path[i];
+		uint32_t room = h == NULL ? UINT32_MAX :
+					    shared_room(h, q, now_us);
 
 		if (h != NULL &&
-		    (room == 0 || is_promised(l, h, room) || is_behind(l, h)))
+		    (room == 0 || is_promised(q, h, room, now_us) ||
+			is_behind(q, h)))
 			return h;
 	}
 	return NULL;
@@ -307,6 +302,7 @@ open_quit(struct lane *l)
 	line_leave(&l->open_wait);
 	at->open_n -= l->open.n;
 	l->open_at = l->from = NULL;
+	l->passes = NULL;
 	if (from != NULL) {
 		CHECK(from->passing > 0);
 		from->passing--;
@@ -318,32 +314,37 @@ open_quit(struct lane *l)
 static void
 wait_open(struct shared *at, int64_t now_us)
 {
-	if (shared_room(at, now_us) > at->passing)
+	if (shared_room(at, shared_opener(at), now_us) > at->passing)
 		shared_changed(at);
 	else
 		shared_wait(at, now_us);
 }
 
 void
-lane_move_open(struct lane *l, struct shared *to, int64_t now_us)
+lane_move_open(struct sched_queue *q, struct shared *to, int64_t now_us)
 {
+	struct lane *l = q->lane;
 	struct shared *from = open_quit(l);
 
 	open_join(l, to);
+	claim_wait(q, &to->scope, WANT_CONN, lane_origin(q), now_us);
 	wait_open(to, now_us);
 	if (from != NULL && from != to)
 		shared_changed(from); /* the next one may use it */
 }
 
 void
-lane_let_through(struct lane *l)
+lane_let_through(struct sched_queue *q, int64_t now_us)
 {
+	struct lane *l = q->lane;
 	struct shared *from = l->open_at;
 
 	CHECK(l->from == NULL && from != &l->sched->process);
+	claim_turn(q, &from->scope, WANT_CONN, lane_origin(q), now_us);
 	(void)open_quit(l);
 	open_join(l, &l->sched->process);
 	l->from = from;
+	l->passes = q;
 	from->passing++;
 }
 
@@ -360,6 +361,7 @@ lane_opened(struct lane *l)
 	CHECK(from->passing > 0);
 	from->passing--;
 	l->from = NULL;
+	l->passes = NULL;
 	shared_changed(from);
 }
 
@@ -376,12 +378,15 @@ lane_wants_open(struct sched_queue *q, int64_t now_us)
 	if (l->open_at != NULL)
 		l->open_at->open_n++;
 	line_join(&l->open, &q->open_wait, &k);
-	if (l->open_at != NULL)
-		return;
-	at = lane_blocked(l, now_us);
-	open_join(l, at == NULL ? &l->sched->process : at);
-	if (at != NULL)
-		wait_open(at, now_us);
+	if (l->open_at == NULL) {
+		at = lane_blocked(q, now_us);
+		open_join(l, at == NULL ? &l->sched->process : at);
+		if (at != NULL)
+			wait_open(at, now_us);
+	}
+	if (l->open_at->level < LEVEL_PROCESS)
+		payers_go_on(q, now_us);
+	claim_wait(q, &l->open_at->scope, WANT_CONN, k.origin, now_us);
 }
 
 void
@@ -398,6 +403,8 @@ lane_wants_no_open(struct sched_queue *q)
 			shared_changed(from);
 	} else {
 		l->open_at->open_n--;
+		if (l->passes == q)
+			l->passes = NULL;
 	}
 	line_leave(&q->open_wait);
 }
@@ -438,27 +445,45 @@ lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us)
 	}
 	/* Where it waits so far it could go: all of the lane wait at `at`. */
 	if (l->give_at != NULL && l->give_at != at &&
-	    shared_next(l->give_at, queue_bytes(q), now_us) <= now_us) {
+	    shared_token_at(l->give_at, q, now_us) <= now_us) {
 		shared_changed(l->give_at);
 		give_quit(l);
 	}
 	if (l->give_at == NULL)
 		give_join(l, at);
+	claim_wait(q, &l->give_at->scope, WANT_TOKEN, lane_origin(q), now_us);
 	shared_wait(l->give_at, now_us);
 }
 
-void
-lane_wants_no_token(struct sched_queue *q)
+static void
+give_leave(struct sched_queue *q)
 {
 	struct lane *l = q->lane;
 
-	if (line_of(&q->give_wait) == NULL)
-		return;
 	if (l->give.n == 1)
 		give_quit(l);
 	else
 		l->give_at->give_n--;
 	line_leave(&q->give_wait);
+}
+
+void
+lane_wants_no_token(struct sched_queue *q)
+{
+	if (line_of(&q->give_wait) != NULL)
+		give_leave(q);
+}
+
+void
+lane_takes_turn(struct sched_queue *q, int64_t now_us)
+{
+	struct lane *l = q->lane;
+
+	claim_turn(q, &l->give_at->scope, WANT_TOKEN, lane_origin(q), now_us);
+	give_leave(q);
+	/* Other lanes of its virtual MTA wait as well. */
+	if (l->give_at != NULL)
+		line_rejoin(&l->give_wait);
 }
 
 /* ---- a reload ------------------------------------------------------------ */
@@ -469,12 +494,15 @@ lane_configure(struct lane *l, int64_t now_us)
 {
 	struct shared *from, *at;
 
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (l->path[i] != NULL)
+			claim_lose(&l->path[i]->scope);
 	set_path(l);
 	if (l->open_at != NULL) {
 		from = open_quit(l);
 		if (from != NULL)
 			shared_changed(from);
-		at = lane_blocked(l, now_us);
+		at = lane_blocked(lane_opener(l), now_us);
 		open_join(l, at == NULL ? &l->sched->process : at);
 		shared_changed(l->open_at);
 	}

@@ -97,6 +97,8 @@ payer_configure(struct payer *p, int64_t now_us)
 {
 	struct sched *s = p->sched;
 
+	claim_lose(&p->scope);
+
 	scope_set_rate(&p->scope, LIMIT_MSG, rate_of(s, p->scope.kind, p->name),
 	    now_us);
 	leases_enter(s, &p->scope);
@@ -185,6 +187,18 @@ payer_waited_for(const struct waiter *w)
 	return &OF(payer, line, line_of(w))->scope;
 }
 
+/* When mail of the queue may go, as far as a payer is concerned. */
+static int64_t
+token_at(struct scope *c, const struct sched_queue *q, int64_t now_us)
+{
+	int64_t next = scope_next(c, LIMIT_MSG, 1, now_us);
+
+	if (next <= now_us && c->claimed != NULL &&
+	    !claim_keeps(c, q, LIMIT_MSG, 1, now_us, &next))
+		return now_us;
+	return next;
+}
+
 /* ---- origins ------------------------------------------------------------- */
 
 struct origin *
@@ -225,15 +239,27 @@ origin_payers(struct sched *s, uint32_t number, int64_t now_us,
 }
 
 struct scope *
-origin_blocked(struct sched *s, uint32_t number, int64_t soon_us,
+origin_payer(const struct sched *s, uint32_t number, enum scope_kind kind)
+{
+	const struct origins *all = &s->backlog.origins;
+	const struct origin *o = origins_at(&s->backlog.origins, number);
+
+	return payer_find(s, kind,
+	    kind == SCOPE_JOB ? names_text(&all->jobs, o->job) :
+				names_text(&all->users, o->user));
+}
+
+struct scope *
+origin_blocked(struct sched_queue *q, uint32_t number, int64_t soon_us,
     int64_t now_us)
 {
+	struct sched *s = q->vmta->shared.sched;
 	struct scope *by[ORIGIN_PAYERS];
 
 	origin_payers(s, number, now_us, by);
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (by[i] != NULL &&
-		    scope_next(by[i], LIMIT_MSG, 1, now_us) > now_us + soon_us)
+		    token_at(by[i], q, now_us) > now_us + soon_us)
 			return by[i];
 	return NULL;
 }
@@ -256,10 +282,41 @@ useful(const struct payer *p, const struct sched_queue *q)
 	return scope_useful(&p->scope, patience(q), 1.0, 0);
 }
 
+/* Whose claim it is, if that waits there. */
+static struct waiter *
+claimant(const struct payer *p)
+{
+	struct sched_queue *q = p->scope.claimed;
+	struct waiter *w = q == NULL ? NULL :
+				       vqueue_aside_of(q, q->claim->origin);
+
+	return w != NULL && line_of(w) == &p->line ? w : NULL;
+}
+
+static struct waiter *
+first_waiter(struct payer *p)
+{
+	struct waiter *w = claimant(p);
+
+	return w != NULL ? w : line_first(&p->line);
+}
+
 static struct sched_queue *
 first(struct payer *p)
 {
-	return vqueue_aside_queue(line_first(&p->line));
+	return vqueue_aside_queue(first_waiter(p));
+}
+
+/* When the first one is brought back: one that is sure of it, early enough. */
+static int64_t
+wake_at(struct payer *p, int64_t now_us)
+{
+	struct sched_queue *q = first(p);
+	int64_t at = token_at(&p->scope, q, now_us);
+
+	return claimant(p) == NULL || !TAILQ_EMPTY(&q->idle_conns) ?
+	    at :
+	    scope_lead(at, q->setup_us, now_us);
 }
 
 /* Its timer: the next token, the next one to bring back, or its end. */
@@ -269,8 +326,9 @@ payer_wait(struct payer *p, int64_t now_us)
 	int64_t at = scope_end(&p->scope);
 
 	if (p->line.n > 0) {
-		at = scope_next(&p->scope, LIMIT_MSG, 1, now_us);
-		if (at <= now_us && p->awake >= useful(p, first(p)))
+		at = wake_at(p, now_us);
+		if (at <= now_us && claimant(p) == NULL &&
+		    p->awake >= useful(p, first(p)))
 			at = p->woken_us + patience(first(p));
 	} else if (at <= now_us) {
 		/* Pending ones call again. */
@@ -308,6 +366,15 @@ pass_on(struct sched *s, uint32_t origin, const struct scope *no,
 	}
 }
 
+void
+payers_go_on(struct sched_queue *q, int64_t now_us)
+{
+	struct sched *s = q->vmta->shared.sched;
+
+	if (s->has_payers && q->ready > 0)
+		pass_on(s, lane_origin(q), NULL, now_us);
+}
+
 struct group *
 origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
     int64_t now_us)
@@ -316,7 +383,7 @@ origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
 
 	while ((g = vqueue_first(q)) != NULL && s->has_payers) {
 		uint32_t origin = g->entry->origin;
-		struct scope *c = origin_blocked(s, origin, soon_us, now_us);
+		struct scope *c = origin_blocked(q, origin, soon_us, now_us);
 		struct line_key k;
 		struct payer *p;
 
@@ -326,6 +393,7 @@ origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
 		p = OF(payer, scope, c);
 		k = lane_key(q->lane, origin);
 		line_join(&p->line, vqueue_set_aside(q, g), &k);
+		claim_wait(q, c, WANT_TOKEN, origin, now_us);
 		if (p->awake > 0)
 			p->awake--;
 		payer_wait(p, now_us);
@@ -337,13 +405,14 @@ origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
 static bool
 bring_back(struct payer *p, int64_t now_us)
 {
-	struct waiter *w = line_first(&p->line);
-	struct sched_queue *q;
+	struct waiter *w = first_waiter(p);
+	struct sched_queue *q = vqueue_aside_queue(w);
 
+	claim_turn(q, &p->scope, WANT_TOKEN, vqueue_aside_origin(w), now_us);
 	line_leave(w);
 	p->awake++;
 	p->woken_us = now_us;
-	q = vqueue_bring_back(w);
+	(void)vqueue_bring_back(w);
 	sched_dirty(p->sched, q);
 	return !TAILQ_EMPTY(&q->idle_conns);
 }
@@ -367,9 +436,9 @@ payer_run(struct timer *t, int64_t now_us)
 	const struct rate_limit *r = p->scope.rates[LIMIT_MSG];
 
 	for (int n = 0; n < LIFTED_SLICE && p->line.n > 0; n++) {
-		if (scope_next(&p->scope, LIMIT_MSG, 1, now_us) > now_us)
+		if (wake_at(p, now_us) > now_us)
 			break;
-		if (p->awake >= useful(p, first(p))) {
+		if (claimant(p) == NULL && p->awake >= useful(p, first(p))) {
 			if (now_us - p->woken_us < patience(first(p)))
 				break;
 			p->awake = 0; /* none of them came */
@@ -383,7 +452,7 @@ payer_run(struct timer *t, int64_t now_us)
 	if (p->line.n == 0 && now_us - p->woken_us >= AWAKE_US)
 		p->awake = 0; /* that mail has gone */
 	/* With it goes its lease: not while mail is on its way to a token. */
-	if (p->line.n == 0 && p->awake == 0 &&
+	if (p->line.n == 0 && p->awake == 0 && p->scope.claimed == NULL &&
 	    (r == NULL || rate_limit_is_unused(r, now_us))) {
 		leases_forget(p->sched, &p->scope);
 		payer_free(&p);

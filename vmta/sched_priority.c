@@ -112,10 +112,10 @@ static struct sched_conn *
 in_the_way(struct shared *h)
 {
 	const struct conn_in *least = heap_top(&h->cut);
-	const struct lane *first = line_lane(&h->open);
+	const struct sched_queue *first = shared_opener(h);
 
 	if (least == NULL || first == NULL ||
-	    least->priority >= first->priority ||
+	    least->priority >= first->lane->priority ||
 	    slots_room(&h->scope.conns) > 0 ||
 	    h->cutting + h->conns.in[CONN_CLOSING] >= h->open_n)
 		return NULL;

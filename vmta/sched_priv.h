@@ -5,6 +5,7 @@
  *	sched.c        new, free, add, reload, run: the public doors
  *	sched_shared.c a scope that queues share: who waits there, whose turn
  *	sched_lane.c   queues that are alike for such scopes wait as one
+ *	sched_claim.c  lanes that need room at several of these at once
  *	sched_vmta.c   virtual MTAs
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
@@ -55,6 +56,9 @@ enum { LEVELS = LEVEL_PROCESS + 1 };
 
 /* What one may have had more than who waits before its connections yield. */
 enum { TURN_DEBT = 10 };
+
+/* What queues wait for at these. */
+enum want { WANT_TOKEN, WANT_CONN };
 
 /* Connect rates are of the queue, the source, the provider. */
 enum { CONNECT_SCOPES = 3 };
@@ -171,6 +175,7 @@ struct lane {
 	struct waiter open_wait, give_wait;
 	struct shared *open_at, *give_at; /* in whose lines; NULL: in none */
 	struct shared *from; /* let it through to the line of the process */
+	struct sched_queue *passes; /* likewise; NULL: its first */
 	struct shared *path[LEVELS];
 };
 
@@ -259,12 +264,17 @@ struct origin *sched_origin(const struct sched *s, uint32_t number);
 enum { ORIGIN_PAYERS = 2 };
 void origin_payers(struct sched *s, uint32_t number, int64_t now_us,
     struct scope *out[ORIGIN_PAYERS]);
-/* The one of these without a token now, or so soon; or NULL. */
-struct scope *origin_blocked(struct sched *s, uint32_t number, int64_t soon_us,
-    int64_t now_us);
+/* One of these that counts something, or NULL. */
+struct scope *origin_payer(const struct sched *s, uint32_t number,
+    enum scope_kind kind);
+/* The one of these without a token for it now, or so soon; or NULL. */
+struct scope *origin_blocked(struct sched_queue *q, uint32_t number,
+    int64_t soon_us, int64_t now_us);
 /* Sets mail aside until what is first may go; returns that, or NULL. */
 struct group *origins_sift(struct sched *s, struct sched_queue *q,
     int64_t soon_us, int64_t now_us);
+/* It waits elsewhere: those that brought its mail back go on with others. */
+void payers_go_on(struct sched_queue *q, int64_t now_us);
 void payers_init(struct sched *s);
 void payers_free_all(struct sched *s);
 void payers_configure(struct sched *s, int64_t now_us); /* after a reload */
@@ -294,13 +304,24 @@ shared_has_rates(const struct shared *h)
 	    scope_has(&h->scope, LIMIT_DATA);
 }
 
-/* How many connections it may open now. */
-uint32_t shared_room(struct shared *h, int64_t now_us);
+/* How many connections of the queue it may open now. */
+uint32_t shared_room(struct shared *h, const struct sched_queue *q,
+    int64_t now_us);
 /* Does it say no to a connection that is to be opened, and until when? */
 bool shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
     int64_t *until_us);
+/* When its rates and its connect rate allow one to be opened; likewise. */
+int64_t shared_open_at(struct shared *h, int64_t now_us);
+/* What a queue needs of its data rate, if it has one. */
+uint64_t shared_bytes(const struct shared *h, struct sched_queue *q);
 /* When its rates allow a message of that size; INT64_MAX: after some event. */
 int64_t shared_next(struct shared *h, uint64_t bytes, int64_t now_us);
+/* When this one may go, as far as it is concerned; likewise. */
+int64_t shared_token_at(struct shared *h, struct sched_queue *q,
+    int64_t now_us);
+/* Whose turn it is of those that wait there, or NULL. */
+struct sched_queue *shared_opener(struct shared *h);
+struct sched_queue *shared_giver(struct shared *h);
 /* Something about it has changed: it is looked at in this sched_run(). */
 void shared_changed(struct shared *h);
 /* Sets its timer to when time alone will change something for who waits. */
@@ -322,18 +343,18 @@ void lane_wants_no_open(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
 void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
 void lane_wants_no_token(struct sched_queue *q);
+/* It is its turn where its lane waits for a token. */
+void lane_takes_turn(struct sched_queue *q, int64_t now_us);
 /* After a reload other scopes may be on their way. */
 void lanes_configure(struct sched *s, int64_t now_us);
 /* The first one on the way that opens no connection now, or NULL. */
-struct shared *lane_blocked(const struct lane *l, int64_t now_us);
-/* Moves the lane to the line of `to` for a connection. */
-void lane_move_open(struct lane *l, struct shared *to, int64_t now_us);
-void lane_let_through(struct lane *l); /* to the line of the process */
+struct shared *lane_blocked(const struct sched_queue *q, int64_t now_us);
+/* Moves the queue's lane to the line of `to` for a connection. */
+void lane_move_open(struct sched_queue *q, struct shared *to, int64_t now_us);
+/* To the line of the process. */
+void lane_let_through(struct sched_queue *q, int64_t now_us);
 /* One of its queues opens a connection: who let it through looks again. */
 void lane_opened(struct lane *l);
-/* Whose turn it is of those that wait there, or NULL. */
-struct lane *line_lane(struct line *open);
-struct lane *give_lane(struct line *give);
 struct sched_queue *lane_opener(struct lane *l);
 struct sched_queue *lane_giver(struct lane *l);
 /* For whom a queue waits in its lane: the origin whose turn it is there. */
@@ -348,6 +369,42 @@ bool lane_same(struct sched_queue *q, struct sched_queue *other,
     uint32_t origin);
 /* Mail of an origin used so much of what the way has. */
 void lane_charge(struct lane *l, uint32_t origin, uint32_t cost);
+
+/* sched_claim.c */
+/* Its turn has come there, for mail of an origin. */
+void claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
+    uint32_t origin, int64_t now_us);
+/* Has it, since it was served? */
+bool claim_had(const struct sched_queue *q, const struct scope *at,
+    enum want want);
+/* It waits there from now on: claims what it can. */
+void claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
+    uint32_t origin, int64_t now_us);
+/* Mail of an origin was served; when it waits no more; in any case. */
+void claim_served(struct sched_queue *q, uint32_t origin);
+void claim_settle(struct sched_queue *q);
+void claim_drop(struct sched_queue *q);
+/* The scope is about to change or to go: nobody claims it any more. */
+void claim_lose(struct scope *at);
+/* Does one of a lane claim it? */
+static inline bool
+claim_of_lane(const struct scope *at, const struct lane *l)
+{
+	return at->claimed != NULL && at->claimed->lane == l;
+}
+
+/* The one that is before who is the first in line there, if it waits there. */
+struct sched_queue *claim_first(const struct scope *c,
+    const struct sched_queue *in_line);
+/*
+ * Is what q asks for kept for another one there, and until when?  INT64_MAX:
+ * until something happens.
+ */
+bool claim_keeps(struct scope *c, const struct sched_queue *q,
+    enum limit_kind kind, uint64_t n, int64_t now_us, int64_t *until_us);
+/* Until when room for a connection is, or 0. */
+int64_t claim_keeps_conn(struct shared *h, const struct sched_queue *q,
+    int64_t now_us);
 
 /* sched_source.c */
 void sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us);
@@ -424,8 +481,7 @@ void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 /* After tokens came back or got their time: who waited for them looks again. */
 void scope_changed(struct sched *s, struct scope *c);
 void sched_keep_error(struct sched_queue *q, const char *why);
-void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us,
-    bool turn);
+void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us);
 
 /* sched_remote.c */
 void remote_init(struct sched *s);

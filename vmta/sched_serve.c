@@ -127,6 +127,16 @@ charge_all(const struct asked *a, uint32_t origin, uint32_t n)
 			payer_charge(a->at[i], origin, a->q->lane, n);
 }
 
+/* Would so many take what is kept there for another one? */
+static bool
+is_kept(const struct asked *a, struct scope *at, uint64_t n)
+{
+	int64_t until;
+
+	return at->claimed != NULL &&
+	    claim_keeps(at, a->q, LIMIT_MSG, n, a->now_us, &until);
+}
+
 /* How many recipients of g may go now. */
 static uint32_t
 tokens(const struct asked *a, const struct group *g)
@@ -140,6 +150,9 @@ tokens(const struct asked *a, const struct group *g)
 	for (int i = AT_QUEUE; i < CHECK_ATS; i++)
 		if (a->at[i] != NULL)
 			n = scope_room(a->at[i], LIMIT_MSG, n, a->now_us);
+	for (int i = AT_VMTA; i < CHECK_ATS; i++)
+		while (n > 1 && a->at[i] != NULL && is_kept(a, a->at[i], n))
+			n /= 2;
 	return (uint32_t)n;
 }
 
@@ -157,6 +170,7 @@ grant(struct sched *s, struct sched_conn *c, struct group *g,
 	take_all(r, c, a);
 	r->pub.timed = r->taken_n > 0;
 	charge_all(a, origin, r->pub.count);
+	claim_served(q, origin);
 	c->grant = r;
 	c->origin = origin;
 	c->messages++;
@@ -169,13 +183,20 @@ grant(struct sched *s, struct sched_conn *c, struct group *g,
 	SCHED_TELL(s, grant, c, &r->pub);
 }
 
-/* The first shared scope on its way where others wait for a token. */
+/*
+ * The first shared scope on its way where others wait for a token, and its own
+ * turn has not come yet.
+ */
 static struct shared *
 others_wait(const struct sched_conn *c)
 {
-	for (int i = 0; i < LEVEL_PROCESS; i++)
-		if (c->in[i].shared != NULL && c->in[i].shared->give_n > 0)
-			return c->in[i].shared;
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = c->in[i].shared;
+
+		if (h != NULL && h->give_n > 0 &&
+		    !claim_had(c->queue, &h->scope, WANT_TOKEN))
+			return h;
+	}
 	return NULL;
 }
 
@@ -242,6 +263,7 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 		CHECK_NEVER("mail that was not set aside");
 	}
 	lane_wants_token(q, OF(shared, scope, no->scope), now_us);
+	payers_go_on(q, now_us);
 	keep_for(s, q, no->until_us, now_us);
 	return INT64_MAX;
 }
@@ -251,7 +273,7 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
  * next one go.
  */
 static int64_t
-give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
+give(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	struct sched_conn *c;
 	struct check_no no;
@@ -279,12 +301,12 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 				continue;
 			return again;
 		}
-		at = turn ? NULL : others_wait(c);
+		at = others_wait(c);
 		if (at != NULL) {
 			lane_wants_token(q, at, now_us);
+			payers_go_on(q, now_us);
 			return INT64_MAX;
 		}
-		turn = false;
 		grant(s, c, g, &a);
 	}
 	lane_wants_no_token(q);
@@ -315,7 +337,7 @@ expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 }
 
 void
-sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
+sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t at, t, aged;
 
@@ -324,13 +346,14 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 	aged = expire_paused(s, q, now_us);
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
-	at = give(s, q, now_us, turn);
+	at = give(s, q, now_us);
 	if (s->has_payers)
 		(void)origins_sift(s, q, q->setup_us, now_us);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		lane_wants_open(q, now_us);
 	else
 		lane_wants_no_open(q);
+	claim_settle(q);
 	at = t < at ? t : at;
 	t = vqueue_next_due(q);
 	at = t < at ? t : at;
@@ -363,7 +386,7 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	conn_set_state(s, c, CONN_IDLE);
 	conn_welcome(q);
 	c->idle_us = now_us;
-	sched_serve(s, q, now_us, false);
+	sched_serve(s, q, now_us);
 	if (c->state != CONN_IDLE)
 		return;
 	for (int i = 0; i < LEVEL_PROCESS; i++) /* it may have to go */

@@ -115,16 +115,30 @@ shared_next(struct shared *h, uint64_t bytes, int64_t now_us)
 	return msg > data ? msg : data;
 }
 
-/* What a queue needs of its data rate, if it has one. */
-static uint32_t
-wanted_bytes(const struct shared *h, struct sched_queue *q)
+uint64_t
+shared_bytes(const struct shared *h, struct sched_queue *q)
 {
 	return scope_has(&h->scope, LIMIT_DATA) ? queue_bytes(q) : 0;
 }
 
+int64_t
+shared_token_at(struct shared *h, struct sched_queue *q, int64_t now_us)
+{
+	uint64_t n[LIMIT_RATES] = { [LIMIT_MSG] = 1,
+		[LIMIT_DATA] = shared_bytes(h, q) };
+	int64_t next = shared_next(h, n[LIMIT_DATA], now_us);
+
+	for (int kind = LIMIT_MSG; kind <= LIMIT_DATA; kind++)
+		if (next <= now_us &&
+		    !claim_keeps(&h->scope, q, (enum limit_kind)kind, n[kind],
+			now_us, &next))
+			next = now_us;
+	return next;
+}
+
 /* A connection opened now is ready when the next event is due. */
-static int64_t
-open_at(struct shared *h, int64_t now_us)
+int64_t
+shared_open_at(struct shared *h, int64_t now_us)
 {
 	int64_t next = scope_lead(shared_next(h, h->bytes, now_us), h->setup_us,
 	    now_us);
@@ -139,14 +153,20 @@ shared_is_full(struct shared *h, uint32_t but, int64_t now_us)
 	return slots_room(&h->scope.conns) == 0 || rate_room(h, now_us) <= but;
 }
 
+/*
+ * That its rates can use no more keeps nobody away who claims it: those that
+ * use them wait for it.
+ */
 uint32_t
-shared_room(struct shared *h, int64_t now_us)
+shared_room(struct shared *h, const struct sched_queue *q, int64_t now_us)
 {
 	uint32_t slots = slots_room(&h->scope.conns), useful;
 
-	if (slots == 0 || open_at(h, now_us) > now_us)
+	if (slots == 0 || shared_open_at(h, now_us) > now_us)
 		return 0;
 	useful = rate_room(h, now_us);
+	if (useful == 0 && claim_of_lane(&h->scope, q->lane))
+		useful = 1;
 	return slots < useful ? slots : useful;
 }
 
@@ -167,6 +187,40 @@ shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
 		return true;
 	*until_us = INT64_MAX;
 	return scope_has(&h->scope, kind) && rate_room(h, now_us) == 0;
+}
+
+/* ---- turns --------------------------------------------------------------- */
+
+struct sched_queue *
+shared_opener(struct shared *h)
+{
+	struct waiter *w = line_first(&h->open);
+	struct sched_queue *q, *by;
+
+	if (w == NULL)
+		return NULL;
+	q = lane_opener(OF(lane, open_wait, w));
+	by = claim_first(&h->scope, q);
+	return by != NULL && by->lane->open_at == h &&
+		line_of(&by->open_wait) != NULL ?
+	    by :
+	    q;
+}
+
+struct sched_queue *
+shared_giver(struct shared *h)
+{
+	struct waiter *w = line_first(&h->give);
+	struct sched_queue *q, *by;
+
+	if (w == NULL)
+		return NULL;
+	q = lane_giver(OF(lane, give_wait, w));
+	by = claim_first(&h->scope, q);
+	return by != NULL && by->lane->give_at == h &&
+		line_of(&by->give_wait) != NULL ?
+	    by :
+	    q;
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -207,15 +261,17 @@ shared_wait(struct shared *h, int64_t now_us)
 	(void)using_rates(h, now_us); /* those that are stale have gone */
 	fresh = TAILQ_FIRST(&h->fresh);
 	if (h->give.n > 0)
-		at = shared_next(h,
-		    wanted_bytes(h, lane_giver(give_lane(&h->give))), now_us);
+		at = shared_token_at(h, shared_giver(h), now_us);
 	if (h->open.n > 0) {
-		int64_t t = open_at(h, now_us);
+		int64_t t = shared_open_at(h, now_us), kept;
 
 		if (t > now_us) {
 			at = earlier(at, t);
 		} else {
 			at = earlier(at, reclaim_at(h));
+			kept = claim_keeps_conn(h, shared_opener(h), now_us);
+			if (kept > 0)
+				at = earlier(at, kept);
 			if (slots_room(&h->scope.conns) == 0)
 				at = earlier(at, slots_next(&h->scope.conns));
 			if (shared_has_rates(h) && fresh != NULL)
@@ -232,10 +288,16 @@ shared_wait(struct shared *h, int64_t now_us)
 static void
 let_through(struct shared *h, int64_t now_us)
 {
-	uint32_t room = h->open.n == 0 ? 0 : shared_room(h, now_us);
+	while (h->open.n > 0) {
+		struct sched_queue *q = shared_opener(h);
+		uint32_t room = shared_room(h, q, now_us);
 
-	while (h->open.n > 0 && h->passing < room)
-		lane_let_through(line_lane(&h->open));
+		if (h->passing >= room ||
+		    (h->passing + 1 >= room &&
+			claim_keeps_conn(h, q, now_us) > 0))
+			break;
+		lane_let_through(q, now_us);
+	}
 }
 
 static void
@@ -243,16 +305,12 @@ give(struct shared *h, int64_t now_us)
 {
 	/* At most once each: who needs more joins at the end. */
 	for (uint32_t n = h->give_n; n > 0 && h->give.n > 0; n--) {
-		struct lane *l = give_lane(&h->give);
-		struct sched_queue *q = lane_giver(l);
+		struct sched_queue *q = shared_giver(h);
 
-		if (shared_next(h, wanted_bytes(h, q), now_us) > now_us)
+		if (shared_token_at(h, q, now_us) > now_us)
 			break;
-		lane_wants_no_token(q);
-		/* Other lanes of its virtual MTA wait as well. */
-		if (line_of(&l->give_wait) == &h->give)
-			line_rejoin(&l->give_wait);
-		sched_serve(h->sched, q, now_us, true);
+		lane_takes_turn(q, now_us);
+		sched_serve(h->sched, q, now_us);
 	}
 }
 

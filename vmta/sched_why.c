@@ -170,19 +170,15 @@ name_of(const struct sched_queue *q, enum check_at at)
 static bool
 is_first_to_open(const struct sched_queue *q)
 {
-	const struct lane *l = q->lane;
-
 	return line_of(&q->open_wait) != NULL &&
-	    line_lane(&l->open_at->open) == l && lane_opener(q->lane) == q;
+	    shared_opener(q->lane->open_at) == q;
 }
 
 static bool
 is_first_to_go(const struct sched_queue *q)
 {
-	const struct lane *l = q->lane;
-
 	return line_of(&q->give_wait) != NULL &&
-	    give_lane(&l->give_at->give) == l && lane_giver(q->lane) == q;
+	    shared_giver(q->lane->give_at) == q;
 }
 
 /* Are there other rates on its way that are not its own alone? */

@@ -100,6 +100,15 @@ scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
 	return rate_limit_room(c->rates[kind], wish, now_us);
 }
 
+bool
+scope_leaves(const struct scope *c, enum limit_kind kind, uint64_t n,
+    uint64_t need, int64_t at_us, int64_t now_us)
+{
+	return c->rates[kind] == NULL ||
+	    rate_limit_leaves(c->rates[kind], n == 0 ? 1 : n,
+		need == 0 ? 1 : need, at_us, now_us);
+}
+
 int64_t
 scope_lead(int64_t next_us, uint32_t setup_us, int64_t now_us)
 {

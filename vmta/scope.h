@@ -42,7 +42,10 @@ enum limit_kind {
 };
 enum { LIMIT_RATES = LIMIT_DATA + 1 };
 
+struct sched_queue;
+
 struct scope {
+	struct sched_queue *claimed; /* by (vmta/sched_claim.c), or NULL */
 	struct slots conns;
 	struct rate_limit
 	    *rates[LIMIT_RATES]; /* NULL: no limit, none of late */
@@ -77,6 +80,9 @@ int64_t scope_next(const struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t now_us);
 uint64_t scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
     int64_t now_us);
+/* Does it leave enough for `need` at at_us when n go now? */
+bool scope_leaves(const struct scope *c, enum limit_kind kind, uint64_t n,
+    uint64_t need, int64_t at_us, int64_t now_us);
 bool scope_take(struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t now_us);
 void scope_settle(struct scope *c, enum limit_kind kind, uint64_t n,

@@ -455,6 +455,45 @@ turns_aside(struct waiter *w)
 	    ->turns;
 }
 
+uint32_t
+turns_aside_origin(const struct waiter *w)
+{
+	return ((const struct turns_flow *)(const void *)((const char *)w -
+		    offsetof(struct turns_flow, aside_wait)))
+	    ->origin;
+}
+
+struct waiter *
+turns_aside_of(const struct turns *t, uint32_t origin)
+{
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+		struct turns_flow *f = !c->several ?
+		    NULL :
+		    flow_find(t, c->priority, origin);
+
+		if (f != NULL && f->aside)
+			return &f->aside_wait;
+	}
+	return NULL;
+}
+
+bool
+turns_have(const struct turns *t, uint32_t origin)
+{
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+		const struct turns_flow *f;
+
+		if (!c->several && c->origin == origin && c->groups.n > 0)
+			return true;
+		f = !c->several ? NULL : flow_find(t, c->priority, origin);
+		if (f != NULL && f->groups.n > 0)
+			return true;
+	}
+	return false;
+}
+
 struct turns *
 turns_bring_back(struct waiter *w, struct turns_sum *sum_r)
 {

@@ -80,6 +80,11 @@ struct waiter *turns_set_aside(struct turns *t, const struct group *g,
 /* It takes turns again; returns whose it is. */
 struct turns *turns_bring_back(struct waiter *w, struct turns_sum *sum_r);
 struct turns *turns_aside(struct waiter *w); /* whose it is */
+uint32_t turns_aside_origin(const struct waiter *w);
+/* What of an origin is set aside, of the highest priority; or NULL. */
+struct waiter *turns_aside_of(const struct turns *t, uint32_t origin);
+/* Has it a group here, set aside or not? */
+bool turns_have(const struct turns *t, uint32_t origin);
 
 /* Each origin that is set aside, in each priority. */
 typedef void turns_aside_fn(void *ctx, const struct waiter *w,

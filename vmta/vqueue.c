@@ -372,6 +372,24 @@ of_turns(struct turns *t)
 	return (void *)((char *)t - offsetof(struct sched_queue, turns));
 }
 
+uint32_t
+vqueue_aside_origin(const struct waiter *w)
+{
+	return turns_aside_origin(w);
+}
+
+struct waiter *
+vqueue_aside_of(const struct sched_queue *q, uint32_t origin)
+{
+	return turns_aside_of(&q->turns, origin);
+}
+
+bool
+vqueue_has(const struct sched_queue *q, uint32_t origin)
+{
+	return turns_have(&q->turns, origin);
+}
+
 struct sched_queue *
 vqueue_aside_queue(struct waiter *w)
 {

@@ -41,6 +41,15 @@ struct conn_count {
 
 struct queue_remote;
 
+/* Its turns that it could not use, since it was served (sched_claim.c). */
+struct claim {
+	int64_t since_us;        /* the first of them */
+	int64_t moved_us;        /* when it went to wait where it had had one */
+	struct scope *payers[2]; /* job and user; NULL: not claimed */
+	uint32_t origin;         /* whose mail */
+	uint32_t had;            /* bits: where, and for what (sched_claim.c) */
+};
+
 struct sched_queue {
 	struct table_link link;
 	TAILQ_ENTRY(sched_queue) all;
@@ -69,6 +78,7 @@ struct sched_queue {
 	struct queue_sources *sources; /* NULL: none has limits of its own */
 	struct waiter open_wait;       /* for a connection, in its lane */
 	struct waiter give_wait;       /* for a token, in its lane */
+	struct claim *claim;           /* NULL: there was none */
 	struct queue_remote *remote;   /* vmta/sched_remote.c; or NULL */
 
 	/* Connections. */
@@ -135,6 +145,11 @@ struct waiter *vqueue_set_aside(struct sched_queue *q, const struct group *g);
 struct sched_queue *vqueue_bring_back(struct waiter *w);
 /* Whose it is. */
 struct sched_queue *vqueue_aside_queue(struct waiter *w);
+uint32_t vqueue_aside_origin(const struct waiter *w);
+/* What of an origin is set aside, of the highest priority; or NULL. */
+struct waiter *vqueue_aside_of(const struct sched_queue *q, uint32_t origin);
+/* Does mail of it wait its turn, or is it set aside? */
+bool vqueue_has(const struct sched_queue *q, uint32_t origin);
 
 /* Grants up to max recipients of g, in order; returns how many. */
 uint32_t vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,

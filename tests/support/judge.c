@@ -363,6 +363,7 @@ share(const struct judge *j, const struct meter *m, const struct term *t,
     const struct judge_unit *unit, int64_t now_us)
 {
 	double got, whole, over = (double)(now_us - j->marked_us);
+	double most = (double)t->max;
 	int64_t late_us = 0;
 
 	if (kinds[m->kind].at_once) {
@@ -374,13 +375,15 @@ share(const struct judge *j, const struct meter *m, const struct term *t,
 	if (m->kind == JUDGE_BYTES) {
 		got += (double)unit->bytes;
 		late_us = unit->bytes_late_us;
+		/* With less room than for a message nothing goes. */
+		most -= (double)unit->bytes - 1;
 	} else if (m->kind == JUDGE_MSGS) {
 		got += (double)unit->rcpts;
 		late_us = unit->rcpt_late_us;
 	} else {
 		got += 1;
 	}
-	whole = (double)t->max * over / (double)(t->period_us + late_us);
+	whole = most * over / (double)(t->period_us + late_us);
 	return got / whole;
 }
 

@@ -152,7 +152,7 @@ random_flows(struct trial *t)
 			.priority = 50,
 			.job = jobs[sim_random(t->sim, 4)],
 			.user = users[sim_random(t->sim, 3)],
-			.size = 200 + (uint32_t)sim_random(t->sim, 3000),
+			.size = 50 + (uint32_t)sim_random(t->sim, 250),
 		};
 }
 
@@ -162,6 +162,7 @@ some_mail(struct trial *t)
 	struct sim_submit what = t->flows[sim_random(t->sim, FLOWS)].mail;
 
 	what.messages = 1 + (uint32_t)sim_random(t->sim, 40);
+	what.size = 200 + (uint32_t)sim_random(t->sim, 3000);
 	what.priority = (uint8_t)(sim_random(t->sim, 3) * 25);
 	sim_submit(t->sim, &what);
 }

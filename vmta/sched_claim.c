@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Claims: a queue that needs room at several scopes at once gets there.
+ *
+ * A queue waits in the line of one scope, gets its turn there, finds another
+ * scope in its way and goes to wait there; meanwhile the first one serves
+ * others.  So all there is is used, but where two scopes never have room at
+ * the same moment the queue goes from line to line for ever.
+ *
+ * So each turn that could not be used is remembered until the queue is served.
+ * One that is sent to a scope where it has had its turn claims that one, and
+ * each other where it had: it is the first there, and while it waits at one of
+ * them the others keep for it what it needs, for the time when that one will
+ * have room.  Until then they serve others as far as that leaves enough.
+ *
+ * Of two that claim the same scope the one whose first turn was before has it;
+ * so the oldest of all has all of its own, and is served next.  A higher
+ * queue-priority heeds no claims of a lower one.
+ *
+ * Jobs and users are such scopes, too: a claim is of an origin in a queue.
+ */
+#include "vmta/sched_priv.h"
+
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+
+/* Kept for who waits for what no time is known of. */
+#define KEEP_US (10 * US_PER_S)
+
+static uint32_t
+bit(const struct scope *c, enum want want)
+{
+	return 1U << ((unsigned)c->kind + (want == WANT_CONN ? 16U : 0U));
+}
+
+static bool
+is_payer(const struct scope *c)
+{
+	return c->kind == SCOPE_JOB || c->kind == SCOPE_USER;
+}
+
+/* Is it of the mail of one origin alone? */
+static bool
+had_payer(const struct claim *c)
+{
+	return (c->had & (1U << SCOPE_JOB | 1U << SCOPE_USER)) != 0;
+}
+
+/* Who waits there looks again. */
+static void
+changed(struct scope *c)
+{
+	if (is_payer(c))
+		payer_changed(c);
+	else
+		shared_changed(OF(shared, scope, c));
+}
+
+/* ---- turns --------------------------------------------------------------- */
+
+void
+claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
+    uint32_t origin, int64_t now_us)
+{
+	struct claim *c = q->claim;
+
+	if (c == NULL) {
+		c = q->claim = mem_new(struct claim);
+		c->since_us = now_us;
+		c->origin = origin;
+	}
+	if (is_payer(at) && had_payer(c) && c->origin != origin)
+		return; /* one origin after the other */
+	if (is_payer(at))
+		c->origin = origin;
+	c->had |= bit(at, want);
+}
+
+bool
+claim_had(const struct sched_queue *q, const struct scope *at, enum want want)
+{
+	return q->claim != NULL && (q->claim->had & bit(at, want)) != 0;
+}
+
+/* Claims it, unless another one does that had its turn before. */
+static bool
+take(struct sched_queue *q, struct scope *at)
+{
+	const struct sched_queue *by = at->claimed;
+
+	if (by != NULL &&
+	    (by == q || by->claim->since_us <= q->claim->since_us))
+		return by == q;
+	if (by != NULL)
+		claim_lose(at);
+	at->claimed = q;
+	changed(at);
+	return true;
+}
+
+static void
+take_payer(struct sched_queue *q, int i, enum scope_kind kind)
+{
+	struct scope *at;
+
+	if ((q->claim->had & 1U << kind) == 0)
+		return;
+	at = origin_payer(q->vmta->shared.sched, q->claim->origin, kind);
+	if (at != NULL && take(q, at))
+		q->claim->payers[i] = at;
+}
+
+void
+claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
+    uint32_t origin, int64_t now_us)
+{
+	if (!claim_had(q, at, want) ||
+	    (is_payer(at) && origin != q->claim->origin))
+		return;
+	q->claim->moved_us = now_us;
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = q->lane->path[i];
+
+		if (h != NULL &&
+		    (claim_had(q, &h->scope, WANT_TOKEN) ||
+			claim_had(q, &h->scope, WANT_CONN)))
+			(void)take(q, &h->scope);
+	}
+	take_payer(q, 0, SCOPE_JOB);
+	take_payer(q, 1, SCOPE_USER);
+}
+
+void
+claim_lose(struct scope *at)
+{
+	struct sched_queue *by = at->claimed;
+
+	if (by == NULL)
+		return;
+	at->claimed = NULL;
+	for (int i = 0; i < ORIGIN_PAYERS; i++)
+		if (by->claim->payers[i] == at)
+			by->claim->payers[i] = NULL;
+	changed(at);
+}
+
+void
+claim_drop(struct sched_queue *q)
+{
+	if (q->claim == NULL)
+		return;
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (q->lane->path[i] != NULL &&
+		    q->lane->path[i]->scope.claimed == q)
+			claim_lose(&q->lane->path[i]->scope);
+	for (int i = 0; i < ORIGIN_PAYERS; i++)
+		if (q->claim->payers[i] != NULL)
+			claim_lose(q->claim->payers[i]);
+
+	free(q->claim);
+	q->claim = NULL;
+}
+
+void
+claim_served(struct sched_queue *q, uint32_t origin)
+{
+	const struct claim *c = q->claim;
+
+	if (c == NULL ||
+	    (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin)))
+		return; /* it is for the mail of another origin */
+	claim_drop(q);
+}
+
+void
+claim_settle(struct sched_queue *q)
+{
+	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
+	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0 ||
+	    (had_payer(q->claim) && vqueue_has(q, q->claim->origin)))
+		return;
+	claim_drop(q);
+}
+
+/* ---- what is kept -------------------------------------------------------- */
+
+/* Who claims it, if q has to heed that; or NULL. */
+static struct sched_queue *
+heeded(const struct scope *c, const struct sched_queue *q)
+{
+	struct sched_queue *by = c->claimed;
+
+	return by == NULL || by == q || by->lane->priority < q->lane->priority ?
+	    NULL :
+	    by;
+}
+
+/* Where it waits for a token, or for a connection; NULL: neither. */
+static struct scope *
+waits_for_token(const struct sched_queue *q)
+{
+	struct waiter *aside;
+
+	if (line_of(&q->give_wait) != NULL)
+		return &q->lane->give_at->scope;
+	aside = had_payer(q->claim) ? vqueue_aside_of(q, q->claim->origin) :
+				      NULL;
+	return aside == NULL ? NULL : payer_waited_for(aside);
+}
+
+static bool
+waits_for_conn(const struct sched_queue *q)
+{
+	return line_of(&q->open_wait) != NULL && waits_for_token(q) == NULL;
+}
+
+/* A time that nobody knows is now, for a while. */
+static int64_t
+known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
+{
+	if (at_us < INT64_MAX && at_us > now_us)
+		return at_us;
+	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+}
+
+/*
+ * When q can use what is kept for it, as far as is known where it waits; -1:
+ * nothing has to be kept.
+ */
+static int64_t
+due(struct sched_queue *q, int64_t now_us)
+{
+	struct scope *c = waits_for_token(q);
+	struct shared *h;
+	int64_t at;
+
+	if (c != NULL && c->claimed != q)
+		return -1; /* others are before it there */
+	if (c != NULL && is_payer(c))
+		return known(q, scope_next(c, LIMIT_MSG, 1, now_us), now_us);
+	if (c != NULL) {
+		h = OF(shared, scope, c);
+		at = shared_next(h, shared_bytes(h, q), now_us);
+		return known(q, at, now_us);
+	}
+	if (line_of(&q->open_wait) == NULL) {
+		if (q->conns.in[CONN_OPENING] == 0)
+			return -1; /* a limit of its own */
+		at = q->progress_us + q->setup_us;
+		return known(q, at, now_us);
+	}
+	h = q->lane->open_at;
+	if (h->level == LEVEL_PROCESS)
+		return known(q, now_us, now_us);
+	if (h->scope.claimed != q)
+		return -1;
+	at = known(q, shared_open_at(h, now_us), now_us);
+	return at < 0 ? at : at + q->setup_us;
+}
+
+bool
+claim_keeps(struct scope *c, const struct sched_queue *q, enum limit_kind kind,
+    uint64_t n, int64_t now_us, int64_t *until_us)
+{
+	struct sched_queue *by = heeded(c, q);
+	uint64_t need;
+	int64_t at;
+
+	*until_us = INT64_MAX;
+	if (by == NULL)
+		return false;
+	if (waits_for_token(by) == c)
+		return true; /* it is the first; as soon as it has gone */
+	at = due(by, now_us);
+	if (at < 0)
+		return false;
+	need = kind == LIMIT_DATA ? queue_bytes(by) : 1;
+	if (scope_leaves(c, kind, n, need, at, now_us))
+		return false;
+	if (at > now_us)
+		*until_us = at;
+	return true;
+}
+
+/* Would a message over one more connection leave enough for `by`? */
+static bool
+leaves(const struct shared *h, struct sched_queue *by, int64_t at_us,
+    int64_t now_us)
+{
+	const struct scope *c = &h->scope;
+
+	return scope_leaves(c, LIMIT_CONNECT, 1, 1, at_us, now_us) &&
+	    scope_leaves(c, LIMIT_MSG, 1, 1, at_us, now_us) &&
+	    scope_leaves(c, LIMIT_DATA, h->bytes, queue_bytes(by), at_us,
+		now_us);
+}
+
+int64_t
+claim_keeps_conn(struct shared *h, const struct sched_queue *q, int64_t now_us)
+{
+	struct sched_queue *by = heeded(&h->scope, q);
+	int64_t at;
+
+	if (by == NULL || by->lane == q->lane || !waits_for_conn(by) ||
+	    by->lane->open_at == h || by->lane->from == h)
+		return 0;
+	at = due(by, now_us);
+	if (at < 0)
+		return 0;
+	/* One that is opened meanwhile will have gone by then. */
+	if (at - now_us > (int64_t)h->setup_us + h->busy_us &&
+	    leaves(h, by, at, now_us))
+		return 0;
+	return at > now_us ? at : by->claim->moved_us + KEEP_US;
+}
+
+struct sched_queue *
+claim_first(const struct scope *c, const struct sched_queue *in_line)
+{
+	struct sched_queue *by = c->claimed;
+
+	return by == NULL || by->lane->priority < in_line->lane->priority ?
+	    NULL :
+	    by;
+}
