@@ -109,6 +109,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
+	tests/unit/test_sched_why_turn \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -178,6 +179,12 @@ tests_unit_test_sched_random_SOURCES = \
 
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h
+
+tests_unit_test_sched_why_turn_SOURCES = \
+	%D%/unit/test_sched_why_turn.c \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h
