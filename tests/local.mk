@@ -205,9 +205,8 @@ tests_unit_test_sched_why_SOURCES = \
 
 tests_unit_test_sched_why_turn_SOURCES = \
 	%D%/unit/test_sched_why_turn.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
 
 tests_unit_test_sched_many_SOURCES = \
 	%D%/unit/test_sched_many.c \
