@@ -53,6 +53,7 @@ libtransport_a_SOURCES = \
 	%D%/queue_record.c %D%/queue_record.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
 	%D%/readers.c %D%/readers.h \
+	%D%/replies.c %D%/replies.h \
 	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
@@ -73,6 +74,7 @@ libtransport_a_SOURCES = \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \
 	%D%/why.c \
+	%D%/why_row.c %D%/why_row.h \
 	%D%/why_target.c %D%/why_target.h \
 	%D%/worker_env.h
 
