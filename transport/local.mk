@@ -53,11 +53,11 @@ libtransport_a_SOURCES = \
 	%D%/queue_record.c %D%/queue_record.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
 	%D%/readers.c %D%/readers.h \
-	%D%/replies.c %D%/replies.h \
 	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/reload.c \
+	%D%/replies.c %D%/replies.h \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
