@@ -107,6 +107,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_segment \
@@ -175,6 +176,10 @@ tests_unit_test_sched_random_SOURCES = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h
+
+tests_unit_test_sched_reload_SOURCES = \
+	%D%/unit/test_sched_reload.c \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h
 
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \

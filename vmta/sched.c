@@ -203,6 +203,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
+	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->walks);
 	lane_table_init(s);
 	payers_init(s);
@@ -274,6 +275,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	lanes_configure(s, now_us);
 	s->has_payers = snapshot_has_payers(s->conf);
 	payers_configure(s, now_us);
+	conns_recount(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);
 }
