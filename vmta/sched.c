@@ -139,7 +139,7 @@ sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 	    now_us);
 	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
 	scope_set_data(&q->scope, &q->conf->conf.data_rate, now_us);
-	leases_enter(s, &q->scope);
+	leases_enter(s, &q->scope, now_us);
 }
 
 void

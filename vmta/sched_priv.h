@@ -105,8 +105,9 @@ struct queue_source {
 	struct timer timer;      /* when there is one for them */
 };
 
-struct queue_sources { /* as the virtual MTA has them */
-	size_t n;
+struct queue_sources {
+	size_t n;         /* as the virtual MTA has them */
+	size_t all;       /* with former ones, where something counts still */
 	size_t choice;    /* the next connection goes out from there */
 	int64_t until_us; /* none has room before; 0: perhaps */
 	struct queue_source *v[];
@@ -409,7 +410,7 @@ struct sched_named *named_find(const struct table *t, const char *name);
 struct sched_named *provider_of(struct sched *s, const char *domain,
     int64_t now_us);
 void named_configure_all(struct sched *s, int64_t now_us);
-void named_enter_leases(struct sched *s); /* of all */
+void named_enter_leases(struct sched *s, int64_t now_us); /* of all */
 void named_free_all(struct sched *s);
 
 /* sched_conn.c */
@@ -459,7 +460,7 @@ void leases_fini(struct sched *s);
  * After each change of its rates: those over long periods are spent within
  * leases, and what an earlier process has spent counts.
  */
-void leases_enter(struct sched *s, struct scope *c);
+void leases_enter(struct sched *s, struct scope *c, int64_t now_us);
 /* Before its rates go: nothing counts any more. */
 void leases_forget(struct sched *s, const struct scope *c);
 /* What is wanted is asked for. */

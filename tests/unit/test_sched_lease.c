@@ -404,6 +404,48 @@ test_lifted_unused(void)
 }
 
 static void
+reload(struct world *w, const char *line)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct err e;
+
+	ok(fake_conf_line(conf, line, &e) == 0, "reload: %s", line);
+	sched_reload(w->sched, conf, w->now);
+	snapshot_unref(&conf);
+	(void)run(w, w->now);
+}
+
+/* What was spent is kept: the limit may be set again, also after a crash. */
+static void
+test_lifted_counts(const char *limit, const char *none)
+{
+	struct world w;
+
+	begin(&w, limit);
+	sched_restored(w.sched, false, false, w.now);
+	mail(&w, 1);
+	(void)run(&w, w.now);
+	sched_leased(w.sched, w.ticket, true, w.now);
+	(void)run(&w, w.now);
+	(void)deliver(&w);
+	reload(&w, none);
+	is_int(w.forgotten, 0, "what counts is kept");
+	reload(&w, limit);
+	mail(&w, 1);
+	(void)run(&w, w.now + 60 * S);
+	is_int(w.asked, 1, "the lease goes on");
+	is_int(deliver(&w), 1, "and something goes within it");
+	reload(&w, none);
+	sched_leases_end(w.sched, w.now + S);
+	ok(w.asked == 2 && w.rec.lease == 0 && w.rec.count == 2,
+	    "both are kept at the end");
+	(void)run(&w, w.now + 2 * H);
+	reload(&w, none);
+	is_int(w.forgotten, 1, "until they count no more");
+	end(&w);
+}
+
+static void
 test_long_name(void)
 {
 	char domain[LEASE_KEY_MAX + 100];
@@ -477,6 +519,10 @@ main(void)
 	test_damaged();
 	test_lifted();
 	test_lifted_unused();
+	test_lifted_counts("virtual-mta {default} { max-smtp-msg-rate 100/h }",
+	    "virtual-mta {default} { max-smtp-out 9 }");
+	test_lifted_counts("domain * { source-ip-max-msg-rate 0/0 100/h }",
+	    "domain * { max-smtp-out 9 }");
 	test_long_name();
 	test_end_when_idle();
 	test_idle();

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits hold while a reload is under way: connections count in a scope that
- * it brings before one more is opened there, however many queues there are.
+ * Limits hold while a reload is under way, and over several: connections
+ * count in a scope that the reload brings before one more is opened there,
+ * however many queues there are, and what was counted stays until it has left
+ * its window, also when the limit was lifted meanwhile.
  *
  *	test_sched_reload [QUEUES]: what the first round after a reload costs
  */
@@ -25,7 +27,8 @@ struct world {
 	uint64_t last_id;
 	struct sched_conn *conns[OPEN_MAX];
 	unsigned n;
-	unsigned opened;
+	unsigned opened, granted;
+	struct grant *grant; /* the last */
 };
 
 static void
@@ -39,13 +42,25 @@ on_open(void *ctx, struct sched_conn *c)
 }
 
 static void
+on_grant(void *ctx, struct sched_conn *c, struct grant *g)
+{
+	struct world *w = ctx;
+
+	(void)c;
+	w->grant = g;
+	w->granted++;
+}
+
+static void
 on_close(void *ctx, struct sched_conn *c)
 {
 	(void)ctx;
 	(void)c;
 }
 
-static const struct sched_owner owner = { .open = on_open, .close = on_close };
+static const struct sched_owner owner = { .open = on_open,
+	.grant = on_grant,
+	.close = on_close };
 
 static struct snapshot *
 conf_of(const char *const *lines)
@@ -115,6 +130,28 @@ run(struct world *w)
 {
 	while (sched_run(w->sched, w->now) <= w->now)
 		;
+}
+
+/* Connections that open carry what they may and end; the clock goes on. */
+static void
+send_until(struct world *w, int64_t at_us)
+{
+	static const struct sched_result done = { .written = true,
+		.delivered = true };
+	int64_t next;
+
+	for (; w->now < at_us; w->now = next < at_us ? next : at_us) {
+		next = sched_run(w->sched, w->now);
+		for (; w->n > 0; close_one(w)) {
+			sched_ready(w->sched, w->conns[w->n - 1], w->now);
+			if (w->grant != NULL)
+				sched_results(w->sched, &w->grant, &done,
+				    w->now);
+			next = w->now;
+		}
+		CHECK(w->opened < OPEN_MAX); /* it goes round and round */
+	}
+	run(w);
 }
 
 /* ---- connections that a new scope has to count --------------------------- */
@@ -236,6 +273,95 @@ tell_cost(unsigned queues, const struct place *p)
 	end(&w);
 }
 
+/* ---- limits of sources, lifted and set again ----------------------------- */
+
+struct lifted {
+	const char *label;
+	const char *limit[3]; /* lines */
+	const char *none[3];
+};
+
+static void
+test_rate_again(const struct lifted *l)
+{
+	struct world w;
+	int64_t start;
+
+	begin(&w, l->limit);
+	start = w.now;
+	mail(&w, "a.example", "a", 0);
+	send_until(&w, start + S);
+	ok(w.granted == 1, "%s: one was sent", l->label);
+	reload(&w, l->none);
+	send_until(&w, start + 2 * S);
+	reload(&w, l->limit);
+	mail(&w, "a.example", "a", 0);
+	send_until(&w, start + 59 * S);
+	ok(w.granted == 1, "%s: and counts after a reload without", l->label);
+	send_until(&w, start + 65 * S);
+	ok(w.granted == 2, "%s: as long as the minute lasts", l->label);
+	end(&w);
+}
+
+/* Its connection outlives the reload that lifts the limit. */
+static void
+test_conns_again(void)
+{
+	static const char *const limit[] = {
+		"domain * { source-ip-max-smtp-out 0/0 1 }", NULL
+	};
+	static const char *const none[] = { "domain * { max-smtp-out 9 }",
+		NULL };
+	struct world w;
+
+	begin(&w, limit);
+	for (int i = 0; i < 3; i++)
+		mail(&w, "a.example", "a", 0);
+	run(&w);
+	is_int(w.opened, 1, "one connection from the address");
+	reload(&w, none);
+	run(&w);
+	is_int(w.opened, 3, "as many as there is mail for");
+	close_one(&w);
+	close_one(&w);
+	reload(&w, limit);
+	w.now += 2 * S;
+	run(&w);
+	is_int(w.opened, 3, "the first of them counts after a reload without");
+	close_one(&w);
+	w.now += 2 * S;
+	run(&w);
+	is_int(w.opened, 4, "until it has gone");
+	end(&w);
+}
+
+static void
+test_sources(void)
+{
+	static const struct lifted cases[] = {
+		{ "recipients",
+		    { "domain * { source-ip-max-msg-rate 0/0 1/60s }" },
+		    { "domain * { max-smtp-out 9 }" } },
+		{ "connections",
+		    { "domain * { source-ip-max-connect-rate 0/0 1/60s }" },
+		    { "domain * { max-smtp-out 9 }" } },
+		{ "an address that was away",
+		    { "domain * { source-ip-max-msg-rate 127/8 1/60s }",
+			"virtual-mta a { smtp-source-host 127.0.0.2 x }" },
+		    { "domain * { source-ip-max-msg-rate 127/8 1/60s }",
+			"virtual-mta a { smtp-source-host 127.0.0.3 x }" } },
+		{ "an address that was away, without limits",
+		    { "domain * { source-ip-max-msg-rate 127/8 1/60s }",
+			"virtual-mta a { smtp-source-host 127.0.0.2 x }" },
+		    { "domain * { max-smtp-out 9 }",
+			"virtual-mta a { smtp-source-host 127.0.0.3 x }" } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		test_rate_again(&cases[i]);
+	test_conns_again();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -250,6 +376,7 @@ main(int argc, char **argv)
 		test_new_scope(&places[i]);
 		test_gone_scope(&places[i]);
 	}
+	test_sources();
 	for (size_t i = 0; argc > 1 && i < sizeof(places) / sizeof(places[0]);
 	     i++)
 		tell_cost((unsigned)strtoul(argv[1], NULL, 10), &places[i]);
