@@ -144,6 +144,21 @@ check_PROGRAMS += \
 	tests/system/test_dns \
 	tests/system/test_mx
 
+# What several programs share, by the idea.
+fake_conf_files = \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/fake_conf_ask.c \
+	%D%/support/fake_conf_priv.h \
+	%D%/support/fake_value.c %D%/support/fake_value.h
+sim_files = \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h \
+	%D%/support/sim_events.c \
+	%D%/support/sim_priv.h \
+	%D%/support/sim_restart.c \
+	%D%/support/sim_seen.c \
+	%D%/support/sim_servers.c
+
 # The writer's calls to the disk may fail, or be its last.
 acct_wraps = -Wl,--wrap=clock_wall_us -Wl,--wrap=fchmod \
 	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=rename \
@@ -161,21 +176,19 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
 tests_unit_test_sched_lease_SOURCES = \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
 
 tests_unit_test_sched_reload_SOURCES = \
 	%D%/unit/test_sched_reload.c \
@@ -183,21 +196,20 @@ tests_unit_test_sched_reload_SOURCES = \
 
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
 
 tests_unit_test_sched_many_SOURCES = \
 	%D%/unit/test_sched_many.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 
 tests_unit_test_judge_SOURCES = \
 	%D%/unit/test_judge.c \
@@ -207,8 +219,7 @@ tests_unit_test_limits_random_SOURCES = \
 	%D%/unit/test_limits_random.c \
 	%D%/support/judge.c %D%/support/judge.h \
 	%D%/support/limit_world.c %D%/support/limit_world.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(sim_files)
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
@@ -274,10 +285,11 @@ tests_unit_test_stats_table_SOURCES = \
 	admin/stats_table.c admin/stats_table.h
 
 tests_scenario_run_scenario_SOURCES = \
+	%D%/scenario/expect.c %D%/scenario/expect.h \
+	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
 
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
@@ -310,7 +322,7 @@ tests_bench_bench_rows_SOURCES = \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.

@@ -319,6 +319,10 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us, bool turn)
 {
 	int64_t at, t, aged;
 
+	if (q->is_dirty) { /* this is the look that was asked for */
+		TAILQ_REMOVE(&s->dirty, q, dirty);
+		q->is_dirty = false;
+	}
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
