@@ -192,7 +192,7 @@ tests_unit_test_sched_random_SOURCES = \
 
 tests_unit_test_sched_reload_SOURCES = \
 	%D%/unit/test_sched_reload.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \
