@@ -63,6 +63,11 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_ingress_life \
+	tests/unit/test_ingress_limits \
+	tests/unit/test_ingress_room \
+	tests/unit/test_ingress_store \
+	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
@@ -150,6 +155,9 @@ fake_conf_files = \
 	%D%/support/fake_conf_ask.c \
 	%D%/support/fake_conf_priv.h \
 	%D%/support/fake_value.c %D%/support/fake_value.h
+ingress_client_files = \
+	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
+	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
 sim_files = \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h \
@@ -237,8 +245,17 @@ tests_unit_test_smtp_session_load_SOURCES = \
 	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
 
 tests_unit_test_ingress_SOURCES = \
-	%D%/unit/test_ingress.c \
-	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
+	%D%/unit/test_ingress.c $(ingress_client_files)
+tests_unit_test_ingress_life_SOURCES = \
+	%D%/unit/test_ingress_life.c $(ingress_client_files)
+tests_unit_test_ingress_limits_SOURCES = \
+	%D%/unit/test_ingress_limits.c $(ingress_client_files)
+tests_unit_test_ingress_room_SOURCES = \
+	%D%/unit/test_ingress_room.c $(ingress_client_files)
+tests_unit_test_ingress_store_SOURCES = \
+	%D%/unit/test_ingress_store.c $(ingress_client_files)
+tests_unit_test_ingress_trust_SOURCES = \
+	%D%/unit/test_ingress_trust.c $(ingress_client_files)
 
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
