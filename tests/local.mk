@@ -158,6 +158,8 @@ fake_conf_files = \
 ingress_client_files = \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
 	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
+plain_owner_files = \
+	%D%/support/plain_owner.c %D%/support/plain_owner.h
 sim_files = \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h \
@@ -209,11 +211,14 @@ tests_unit_test_sched_why_SOURCES = \
 
 tests_unit_test_sched_many_SOURCES = \
 	%D%/unit/test_sched_many.c \
-	$(fake_conf_files)
+	%D%/support/cpu_time.h \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
-	$(fake_conf_files)
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
@@ -339,7 +344,9 @@ tests_bench_bench_rows_SOURCES = \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
-	$(fake_conf_files)
+	%D%/support/cpu_time.h \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
