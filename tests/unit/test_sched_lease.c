@@ -413,44 +413,32 @@ test_lifted_unused(void)
 	end(&w);
 }
 
-static void
-reload(struct world *w, const char *line)
-{
-	struct snapshot *conf = fake_conf_new();
-	struct err e;
-
-	ok(fake_conf_line(conf, line, &e) == 0, "reload: %s", line);
-	sched_reload(w->sched, conf, w->now);
-	snapshot_unref(&conf);
-	(void)run(w, w->now);
-}
-
 /* What was spent is kept: the limit may be set again, also after a crash. */
 static void
 test_lifted_counts(const char *limit, const char *none)
 {
 	struct world w;
 
-	begin(&w, limit);
-	sched_restored(w.sched, false, false, w.now);
-	mail(&w, 1);
+	begin_new(&w, limit, 1);
 	(void)run(&w, w.now);
-	sched_leased(w.sched, w.ticket, true, w.now);
-	(void)run(&w, w.now);
+	lease(&w);
 	(void)deliver(&w);
-	reload(&w, none);
+	reload(&w, none, "lifted");
+	(void)run(&w, w.now);
 	is_int(w.forgotten, 0, "what counts is kept");
-	reload(&w, limit);
+	reload(&w, limit, "set again");
 	mail(&w, 1);
 	(void)run(&w, w.now + 60 * S);
 	is_int(w.asked, 1, "the lease goes on");
 	is_int(deliver(&w), 1, "and something goes within it");
-	reload(&w, none);
+	reload(&w, none, "lifted again");
+	(void)run(&w, w.now);
 	sched_leases_end(w.sched, w.now + S);
 	ok(w.asked == 2 && w.rec.lease == 0 && w.rec.count == 2,
 	    "both are kept at the end");
 	(void)run(&w, w.now + 2 * H);
-	reload(&w, none);
+	reload(&w, none, "much later");
+	(void)run(&w, w.now);
 	is_int(w.forgotten, 1, "until they count no more");
 	end(&w);
 }
