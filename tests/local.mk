@@ -115,6 +115,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
+	tests/unit/test_sched_why_turn \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -206,6 +207,11 @@ tests_unit_test_sched_reload_SOURCES = \
 
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \
+	$(fake_conf_files) \
+	$(sim_files)
+
+tests_unit_test_sched_why_turn_SOURCES = \
+	%D%/unit/test_sched_why_turn.c \
 	$(fake_conf_files) \
 	$(sim_files)
 
