@@ -166,20 +166,36 @@ scope_of(const struct why_target *t)
 	return SCOPE_SOURCE;
 }
 
-/* Its own limits; an address may be ours and theirs. */
+/* Its own limits; those of an address each queue has (ask_source()). */
 static void
 ask_scope(struct why_ask *w, int64_t now_us)
 {
 	const struct why_target *t = &w->target;
 
 	w->asked = true;
-	if (t->of == OF_QUEUE || t->of == OF_MESSAGE)
+	if (t->of == OF_QUEUE || t->of == OF_MESSAGE || t->of == OF_IP)
 		return;
 	w->known = sched_why_scope(w->walk.sched, scope_of(t), t->name, now_us,
 	    reasons_add, &w->own);
-	if (t->of == OF_IP &&
-	    sched_why_scope(w->walk.sched, SCOPE_REMOTE, t->name, now_us,
-		reasons_add, &w->own))
+}
+
+/* Of many queues, those that are reached come first. */
+static void
+add_source(void *ctx, const struct why *why)
+{
+	struct reasons *own = ctx;
+
+	if (why_holds(why) || own->n < REASONS_MAX / 2)
+		reasons_add(own, why);
+	else
+		own->cut = true;
+}
+
+static void
+ask_source(struct why_ask *w, struct sched_queue *q, int64_t now_us)
+{
+	if (w->target.of == OF_IP &&
+	    sched_why_source(q, &w->target.addr, now_us, add_source, &w->own))
 		w->known = true;
 }
 
@@ -259,6 +275,7 @@ visit_queue(struct why_ask *w, struct sched_queue *q, int64_t now_us)
 		look_near(w, sched_queue_domain(q));
 	if (!belongs(w, q))
 		return;
+	ask_source(w, q, now_us);
 	sched_queue_info(w->walk.sched, q, now_us, &info);
 	if (w->target.of != OF_QUEUE || is_wanted(w, info.rcpts))
 		sched_why_queue(w->walk.sched, q, now_us, reasons_add,
@@ -492,7 +509,9 @@ sum_json(const struct why_ask *w)
 
 	CHECK(out != NULL);
 	if (w->target.of == OF_IP)
-		(void)json_object_set_new(out, "vmtas", users_of(w));
+		(void)json_object_update_new(out,
+		    json_pack("{s:o,s:b}", "vmtas", users_of(w), "limits_cut",
+			(int)w->own.cut));
 	return out;
 }
 

@@ -85,6 +85,12 @@ uint64_t rate_limit_room(struct rate_limit *l, uint64_t wish, int64_t now_us);
  */
 int64_t rate_limit_next(struct rate_limit *l, int64_t now_us);
 int64_t rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us);
+/*
+ * An estimate: when n may go at the earliest, if others go before, one after
+ * another and one each, and nothing is given back.  INT64_MAX: nobody knows.
+ */
+int64_t rate_limit_nth(struct rate_limit *l, uint64_t others, uint64_t n,
+    int64_t now_us);
 /* When it will have forgotten all, or 0. */
 int64_t rate_limit_end(const struct rate_limit *l);
 /* Nothing is pending and nothing counts any more. */

@@ -61,6 +61,10 @@ libvmta_a_SOURCES = \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/sched_why.c %D%/sched_why.h \
+	%D%/sched_why_priv.h \
+	%D%/sched_why_scope.c \
+	%D%/sched_why_turn.c \
+	%D%/sched_why_words.c \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \

@@ -185,6 +185,14 @@ payer_waited_for(const struct waiter *w)
 	return &OF(payer, line, line_of(w))->scope;
 }
 
+bool
+payer_brings_next(const struct waiter *w)
+{
+	struct payer *p = OF(payer, line, line_of(w));
+
+	return p->awake == 0 && line_first(&p->line) == w;
+}
+
 /* ---- origins ------------------------------------------------------------- */
 
 struct origin *

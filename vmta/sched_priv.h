@@ -277,6 +277,8 @@ const char *payer_name(const struct scope *c);
 struct scope *payer_find(const struct sched *s, enum scope_kind kind,
     const char *name);
 struct scope *payer_waited_for(const struct waiter *w);
+/* Is this what its next token brings back? */
+bool payer_brings_next(const struct waiter *w);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);

@@ -49,6 +49,7 @@ struct turns {
 struct turns_sum {
 	uint32_t groups;
 	uint64_t rcpts;
+	uint32_t origin;
 };
 
 void turns_init(struct turns *t, struct backlog *b);
