@@ -208,6 +208,23 @@ print_queue(const json_t *q)
 		print_if("  last error: ", error, "\n");
 }
 
+/* Of the recipient with who said it and when, or what is known instead. */
+static void
+print_last_reply(const json_t *rcpt)
+{
+	const json_t *last = json_object_get(rcpt, "last_reply");
+	bool own = is(last, "of", "recipient");
+
+	if (!json_is_object(last))
+		return;
+	(void)printf("  last reply%s", own ? "" : " known is its queue's");
+	print_if(" of ", text(last, "host"), "");
+	print_if(" [", text(last, "address"), "]");
+	print_if(", ", text(last, "when"), "");
+	print_if(": ", text(last, "text"), "");
+	(void)printf("\n");
+}
+
 static void
 print_rcpt(const json_t *r)
 {
@@ -221,6 +238,7 @@ print_rcpt(const json_t *r)
 	    (long long)number(r, "attempts"));
 	print_reasons(json_object_get(r, "reasons"),
 	    json_is_true(json_object_get(r, "go")), "nothing holds it.");
+	print_last_reply(r);
 }
 
 /* What was asked for is more than a queue or a message. */

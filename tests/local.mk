@@ -103,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reasons \
+	tests/unit/test_replies \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_remote \

@@ -120,7 +120,7 @@ source_unref(struct sched *s, struct queue_source **srcp)
 static struct queue_source *
 find(const struct queue_sources *list, const struct net_addr *addr)
 {
-	for (size_t i = 0; list != NULL && i < list->n; i++)
+	for (size_t i = 0; i < list->n; i++)
 		if (net_addr_eq(&list->v[i]->addr, addr))
 			return list->v[i];
 	return NULL;
@@ -176,10 +176,10 @@ sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us)
 	for (size_t i = 0; i < n; i++) {
 		const struct net_addr *addr =
 		    &source_pick(q->vmta->conf, global, i)->addr;
-		struct queue_source *src = find(q->sources, addr);
+		struct queue_source *src = find(list, addr);
 
-		if (src == NULL)
-			src = find(list, addr);
+		if (src == NULL && q->sources != NULL)
+			src = find(q->sources, addr);
 		if (src == NULL)
 			src = source_new(q, addr);
 		else

@@ -297,8 +297,9 @@ def remote(lab):
 @tap.test("an operator's pause, a queue that failed, one that was deferred")
 def states(lab):
     lab.command.text("pause", "queue", "stop.example")
-    for domain in ("stop", "down", "later", "no"):
+    stopped, _, later, refused_all = [
         lab.send("x@%s.example" % domain)
+        for domain in ("stop", "down", "later", "no")]
     r = wait_reason(lab, "stop.example", kind="paused")
     tap.check("until" not in r and
               r["ends_when"] == "an operator resumes it", "its end: %s" % r)
@@ -310,6 +311,24 @@ def states(lab):
     tap.check("421 4.7.0 not now" in r["text"], "the last reply: %s" % r)
     r = wait_reason(lab, "later.example", kind="deferred")
     tap.check(3500 < r["in_s"] <= 3600, str(r))
+    row = lab.why(later)["rows"][0]
+    last = row["last_reply"]
+    tap.equal([last[k] for k in ("of", "code", "text", "host", "address")],
+              ["recipient", 451, "451 4.2.1 come back later",
+               "mx.later.example", "127.0.1.3"], str(row))
+    tap.check(last["when"].startswith("20") and last["when"] < row["next"],
+              "when: %s" % row)
+    tap.equal([r["text"] for r in row["reasons"] if r["kind"] == "deferred"],
+              ["451 4.2.1 come back later"], "what deferred it")
+    text = lab.command.text("why", later)
+    tap.check("last reply of mx.later.example [127.0.1.3], 20" in text and
+              "said: 451 4.2.1 come back later" in text, text)
+    last = lab.why(refused_all)["rows"][0]["last_reply"]
+    tap.check(last["of"] == "queue" and "421 4.7.0 not now" in last["text"],
+              "of one that was not tried: %s" % last)
+    text = lab.command.text("why", refused_all)
+    tap.check("last reply known is its queue's: " in text, text)
+    tap.check(lab.why(stopped)["rows"][0]["last_reply"] is None, "of none")
     text = lab.command.text("why", "no.example")
     tap.check("said: " in text and "not now" in text, text)
     lab.command.text("resume", "queue", "stop.example")
