@@ -140,7 +140,9 @@ print_reason(const json_t *r)
 	(void)printf("  %s ",
 	    json_is_true(json_object_get(r, "holds")) ? "waits:" : "      ");
 	print_what(r);
-	if (!is(r, "kind", "turn") && number(r, "place") > 0)
+	/* Who is promised a time has the first place, for sure. */
+	if (!is(r, "kind", "turn") && number(r, "place") > 0 &&
+	    text(r, "until")[0] == '\0')
 		print_place(r);
 	if (number(r, "recipients") > 0)
 		(void)printf("; %lld recipient(s)",

@@ -20,7 +20,7 @@
 #include "lib/net.h"
 #include "mail/outcome.h"
 
-enum { REPLIES_MAX = 32768, SAID_TEXT_MAX = 500, SAID_HOST_MAX = 255 };
+enum { REPLIES_MAX = 16384, SAID_TEXT_MAX = 500, SAID_HOST_MAX = 255 };
 
 /* Shared by the recipients of a message that it was said to. */
 struct said {

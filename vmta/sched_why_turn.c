@@ -134,7 +134,10 @@ tell_turn(const struct asking *a, struct shared *h, bool gives)
 {
 	const struct sched_queue *q = a->asked.q;
 	enum scope_kind kind = h->scope.kind;
-	enum limit_kind limit = gives ? LIMIT_MSG : LIMIT_CONNS;
+	bool by_data = gives && !scope_has(&h->scope, LIMIT_MSG);
+	enum limit_kind limit = by_data ? LIMIT_DATA :
+	    gives                       ? LIMIT_MSG :
+					  LIMIT_CONNS;
 	struct why w = { .kind = WHY_TURN,
 		.scope = kind,
 		.name = why_name_of(q, AT_VMTA + (enum check_at)h->level),
@@ -144,6 +147,9 @@ tell_turn(const struct asking *a, struct shared *h, bool gives)
 		.text = "" };
 	int64_t data;
 
+	/* There are as many connections as its rates can use. */
+	if (!gives && h->scope.conns.max == UINT32_MAX)
+		w.directive = "";
 	set_place(q, h, gives, &w);
 	w.not_before_us = not_before(a, h, gives ? LIMIT_MSG : LIMIT_CONNECT,
 	    w.place - 1);
