@@ -103,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reasons \
+	tests/unit/test_replies \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_remote \
@@ -112,8 +113,10 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
+	tests/unit/test_sched_why_turn \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -199,8 +202,17 @@ tests_unit_test_sched_random_SOURCES = \
 	$(fake_conf_files) \
 	$(sim_files)
 
+tests_unit_test_sched_reload_SOURCES = \
+	%D%/unit/test_sched_reload.c \
+	$(fake_conf_files)
+
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \
+	$(fake_conf_files) \
+	$(sim_files)
+
+tests_unit_test_sched_why_turn_SOURCES = \
+	%D%/unit/test_sched_why_turn.c \
 	$(fake_conf_files) \
 	$(sim_files)
 

@@ -50,5 +50,7 @@ void pacer_return(struct pacer *p, uint64_t n);
 
 /* When pacer_take() will next succeed; now_us itself if it would already. */
 int64_t pacer_next(struct pacer *p, int64_t now_us);
+/* At the earliest after n others, one after another; INT64_MAX: not soon. */
+int64_t pacer_after(const struct pacer *p, uint64_t n, int64_t now_us);
 
 #endif

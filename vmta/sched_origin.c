@@ -99,7 +99,7 @@ payer_configure(struct payer *p, int64_t now_us)
 
 	scope_set_rate(&p->scope, LIMIT_MSG, rate_of(s, p->scope.kind, p->name),
 	    now_us);
-	leases_enter(s, &p->scope);
+	leases_enter(s, &p->scope, now_us);
 	timer_set(&s->timers, &p->timer, 0);
 }
 
@@ -183,6 +183,14 @@ struct scope *
 payer_waited_for(const struct waiter *w)
 {
 	return &OF(payer, line, line_of(w))->scope;
+}
+
+bool
+payer_brings_next(const struct waiter *w)
+{
+	struct payer *p = OF(payer, line, line_of(w));
+
+	return p->awake == 0 && line_first(&p->line) == w;
 }
 
 /* ---- origins ------------------------------------------------------------- */

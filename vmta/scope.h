@@ -75,6 +75,8 @@ scope_has(const struct scope *c, enum limit_kind kind)
  */
 int64_t scope_next(const struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t now_us);
+int64_t scope_nth(const struct scope *c, enum limit_kind kind, uint64_t others,
+    uint64_t n, int64_t now_us);
 uint64_t scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
     int64_t now_us);
 bool scope_take(struct scope *c, enum limit_kind kind, uint64_t n,
