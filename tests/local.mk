@@ -113,6 +113,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_sched_why_turn \
@@ -200,6 +201,10 @@ tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_reload_SOURCES = \
+	%D%/unit/test_sched_reload.c \
+	$(fake_conf_files)
 
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \

@@ -79,7 +79,7 @@ rate_limit_set_data(struct rate_limit *l, const struct data_rate *rate,
 
 bool
 rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
-    unsigned kind)
+    unsigned kind, int64_t now_us)
 {
 	bool recorded;
 
@@ -88,7 +88,8 @@ rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
 			l->lease = lease_new(list, of, kind);
 		return false;
 	}
-	if (l->lease == NULL)
+	if (l->lease == NULL ||
+	    (!l->limited && !rate_limit_is_unused(l, now_us)))
 		return false;
 	recorded = l->lease->recorded;
 	lease_free(&l->lease);

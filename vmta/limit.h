@@ -62,10 +62,10 @@ void rate_limit_fini(struct rate_limit *l);
  * After each set, where limits outlive the process: a rate over a long period
  * is spent within leases (vmta/lease.h) from now on, which are asked for
  * through the list.  True: it has none any more, and what is kept of it has to
- * be forgotten.
+ * be forgotten; one that was lifted is kept while something counts.
  */
 bool rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
-    unsigned kind);
+    unsigned kind, int64_t now_us);
 /* At a start, before anything is taken: what an earlier process has spent. */
 void rate_limit_restore(struct rate_limit *l, const struct lease_record *rec,
     int64_t elapsed_us, int64_t start_us);

@@ -54,6 +54,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_origin.c \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
+	%D%/sched_reload.c \
 	%D%/sched_remote.c \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \

@@ -99,7 +99,7 @@ payer_configure(struct payer *p, int64_t now_us)
 
 	scope_set_rate(&p->scope, LIMIT_MSG, rate_of(s, p->scope.kind, p->name),
 	    now_us);
-	leases_enter(s, &p->scope);
+	leases_enter(s, &p->scope, now_us);
 	timer_set(&s->timers, &p->timer, 0);
 }
 

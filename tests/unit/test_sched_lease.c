@@ -413,6 +413,36 @@ test_lifted_unused(void)
 	end(&w);
 }
 
+/* What was spent is kept: the limit may be set again, also after a crash. */
+static void
+test_lifted_counts(const char *limit, const char *none)
+{
+	struct world w;
+
+	begin_new(&w, limit, 1);
+	(void)run(&w, w.now);
+	lease(&w);
+	(void)deliver(&w);
+	reload(&w, none, "lifted");
+	(void)run(&w, w.now);
+	is_int(w.forgotten, 0, "what counts is kept");
+	reload(&w, limit, "set again");
+	mail(&w, 1);
+	(void)run(&w, w.now + 60 * S);
+	is_int(w.asked, 1, "the lease goes on");
+	is_int(deliver(&w), 1, "and something goes within it");
+	reload(&w, none, "lifted again");
+	(void)run(&w, w.now);
+	sched_leases_end(w.sched, w.now + S);
+	ok(w.asked == 2 && w.rec.lease == 0 && w.rec.count == 2,
+	    "both are kept at the end");
+	(void)run(&w, w.now + 2 * H);
+	reload(&w, none, "much later");
+	(void)run(&w, w.now);
+	is_int(w.forgotten, 1, "until they count no more");
+	end(&w);
+}
+
 static void
 test_long_name(void)
 {
@@ -481,6 +511,10 @@ main(void)
 	test_damaged();
 	test_lifted();
 	test_lifted_unused();
+	test_lifted_counts("virtual-mta {default} { max-smtp-msg-rate 100/h }",
+	    "virtual-mta {default} { max-smtp-out 9 }");
+	test_lifted_counts("domain * { source-ip-max-msg-rate 0/0 100/h }",
+	    "domain * { max-smtp-out 9 }");
 	test_long_name();
 	test_end_when_idle();
 	test_idle();
