@@ -191,6 +191,13 @@ is_said(const json_t *reasons, const char *error)
 }
 
 static void
+print_cut(const json_t *row)
+{
+	if (json_is_true(json_object_get(row, "reasons_cut")))
+		(void)printf("  waits: for more of that kind, not shown\n");
+}
+
+static void
 print_queue(const json_t *q)
 {
 	const json_t *reasons = json_object_get(q, "reasons");
@@ -204,6 +211,7 @@ print_queue(const json_t *q)
 	    (long long)number(q, "connections"));
 	print_reasons(reasons, json_is_true(json_object_get(q, "go")),
 	    "nothing holds it.");
+	print_cut(q);
 	if (!is_said(reasons, error))
 		print_if("  last error: ", error, "\n");
 }
@@ -238,6 +246,7 @@ print_rcpt(const json_t *r)
 	    (long long)number(r, "attempts"));
 	print_reasons(json_object_get(r, "reasons"),
 	    json_is_true(json_object_get(r, "go")), "nothing holds it.");
+	print_cut(r);
 	print_last_reply(r);
 }
 

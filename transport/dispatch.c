@@ -439,15 +439,18 @@ static void
 keep_said(const struct report *r)
 {
 	struct replies *replies = r->dispatch->replies;
+	const struct sched_queue *q = sched_conn_queue(r->link->conn);
 	const struct grant *g = r->grant;
 
 	for (uint32_t i = 0; i < g->count; i++) {
 		const struct grant_rcpt *rcpt = &g->rcpts[i];
+		const struct replied to = { g->msg->id, rcpt->n,
+			sched_queue_domain(q), sched_queue_vmta(q) };
 
 		if (r->said != NULL && r->said[i] != NULL)
-			replies_keep(replies, g->msg->id, rcpt->n, r->said[i]);
+			replies_keep(replies, &to, r->said[i]);
 		else if (r->results[i].fate == FATE_DONE && rcpt->attempts > 0)
-			replies_forget(replies, g->msg->id, rcpt->n);
+			replies_forget(replies, to.id, to.n);
 	}
 	free(r->said);
 }
@@ -658,10 +661,10 @@ dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
 	worker_post(d->worker, &a->post);
 }
 
-const struct said *
-dispatch_said(const struct dispatch *d, uint64_t id, uint32_t n)
+const struct replies *
+dispatch_replies(const struct dispatch *d)
 {
-	return replies_find(d->replies, id, n);
+	return d->replies;
 }
 
 struct dispatch_reader *

@@ -24,6 +24,7 @@ struct dispatch;
 struct disposition;
 struct grant;
 struct outcome;
+struct replies;
 struct said;
 struct sched_result;
 struct sweep_rcpt;
@@ -98,12 +99,8 @@ void dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 void dispatch_end_flush(struct dispatch *d);
 /* The process is being stopped: no more of that; likewise. */
 bool dispatch_is_draining(const struct dispatch *d);
-/*
- * What was last said to a recipient that waits for its next time
- * (transport/replies.h); NULL: it is not known.  Likewise; borrowed.
- */
-const struct said *dispatch_said(const struct dispatch *d, uint64_t id,
-    uint32_t n);
+/* What was said to recipients that wait for their next time; likewise. */
+const struct replies *dispatch_replies(const struct dispatch *d);
 /* Keeps this of a limit in the spool; likewise. */
 void dispatch_keep_lease(struct dispatch *d, struct slice key,
     const struct lease_record *rec);

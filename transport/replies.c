@@ -65,17 +65,28 @@ said_copy(const struct said *s)
 
 /* ---- to whom ------------------------------------------------------------- */
 
+TAILQ_HEAD(reply_list, reply);
+
+/* A queue that has some. */
+struct of_queue {
+	struct table_link link;
+	struct reply_list oldest;
+	const char *vmta;
+	char domain[];
+};
+
 struct reply {
 	struct table_link link;
-	TAILQ_ENTRY(reply) by_age;
+	TAILQ_ENTRY(reply) by_age, in_queue;
+	struct of_queue *queue;
 	uint64_t id;
 	uint32_t n;
 	struct said *said;
 };
 
 struct replies {
-	struct table table;
-	TAILQ_HEAD(, reply) oldest;
+	struct table table, queues;
+	struct reply_list oldest;
 };
 
 struct key {
@@ -115,6 +126,69 @@ is(const struct table_link *l, const void *key)
 
 static const struct table_ops ops = { hash, is };
 
+static uint64_t
+queue_key_hash(const char *domain, const char *vmta)
+{
+	return table_hash_bytes(domain, strlen(domain)) * 31 +
+	    table_hash_bytes(vmta, strlen(vmta));
+}
+
+static const struct of_queue *
+queue_of_link(const struct table_link *l)
+{
+	return (
+	    const void *)((const char *)l - offsetof(struct of_queue, link));
+}
+
+static uint64_t
+queue_hash(const struct table_link *l)
+{
+	const struct of_queue *s = queue_of_link(l);
+
+	return queue_key_hash(s->domain, s->vmta);
+}
+
+static bool
+queue_is(const struct table_link *l, const void *key)
+{
+	const struct of_queue *s = queue_of_link(l);
+	const struct replied *k = key;
+
+	return strcmp(s->domain, k->domain) == 0 &&
+	    strcmp(s->vmta, k->vmta) == 0;
+}
+
+static const struct table_ops queue_ops = { queue_hash, queue_is };
+
+static struct of_queue *
+queue_find(const struct replies *r, const char *domain, const char *vmta)
+{
+	const struct replied k = { .domain = domain, .vmta = vmta };
+	struct table_link *l = table_find(&r->queues,
+	    queue_key_hash(domain, vmta), &k);
+
+	return l == NULL ?
+	    NULL :
+	    (void *)((char *)l - offsetof(struct of_queue, link));
+}
+
+static struct of_queue *
+queue_get(struct replies *r, const char *domain, const char *vmta)
+{
+	struct of_queue *s = queue_find(r, domain, vmta);
+	size_t domain_len = strlen(domain) + 1, vmta_len = strlen(vmta) + 1;
+
+	if (s != NULL)
+		return s;
+	s = mem_zalloc(sizeof(*s) + domain_len + vmta_len);
+	TAILQ_INIT(&s->oldest);
+	memcpy(s->domain, domain, domain_len);
+	memcpy(s->domain + domain_len, vmta, vmta_len);
+	s->vmta = s->domain + domain_len;
+	table_add(&r->queues, &s->link);
+	return s;
+}
+
 static struct reply *
 find(const struct replies *r, uint64_t id, uint32_t n)
 {
@@ -129,8 +203,14 @@ static void
 drop(struct replies *r, struct reply **op)
 {
 	struct reply *o = *op;
+	struct of_queue *s = o->queue;
 
 	*op = NULL;
+	TAILQ_REMOVE(&s->oldest, o, in_queue);
+	if (TAILQ_EMPTY(&s->oldest)) {
+		table_remove(&r->queues, &s->link);
+		free(s);
+	}
 	table_remove(&r->table, &o->link);
 	TAILQ_REMOVE(&r->oldest, o, by_age);
 	said_unref(&o->said);
@@ -143,6 +223,7 @@ replies_new(void)
 	struct replies *r = mem_new(struct replies);
 
 	table_init(&r->table, &ops);
+	table_init(&r->queues, &queue_ops);
 	TAILQ_INIT(&r->oldest);
 	return r;
 }
@@ -157,23 +238,26 @@ replies_free(struct replies **rp)
 	while ((o = TAILQ_FIRST(&r->oldest)) != NULL)
 		drop(r, &o);
 	table_fini(&r->table);
+	table_fini(&r->queues);
 	free(r);
 }
 
 void
-replies_keep(struct replies *r, uint64_t id, uint32_t n, struct said *s)
+replies_keep(struct replies *r, const struct replied *to, struct said *s)
 {
 	struct reply *o;
 
-	replies_forget(r, id, n);
+	replies_forget(r, to->id, to->n);
 	if (r->table.n == REPLIES_MAX) {
 		o = TAILQ_FIRST(&r->oldest);
 		drop(r, &o);
 	}
 	o = mem_new(struct reply);
-	o->id = id;
-	o->n = n;
+	o->id = to->id;
+	o->n = to->n;
 	o->said = s;
+	o->queue = queue_get(r, to->domain, to->vmta);
+	TAILQ_INSERT_TAIL(&o->queue->oldest, o, in_queue);
 	table_add(&r->table, &o->link);
 	TAILQ_INSERT_TAIL(&r->oldest, o, by_age);
 }
@@ -193,4 +277,13 @@ replies_find(const struct replies *r, uint64_t id, uint32_t n)
 	const struct reply *o = find(r, id, n);
 
 	return o == NULL ? NULL : o->said;
+}
+
+const struct said *
+replies_last(const struct replies *r, const char *domain, const char *vmta)
+{
+	const struct of_queue *s = queue_find(r, domain, vmta);
+
+	/* The last one of them all to go takes its queue along. */
+	return s == NULL ? NULL : TAILQ_LAST(&s->oldest, reply_list)->said;
 }

@@ -6,7 +6,7 @@
  * The store keeps when a recipient is due and how often it was tried, not why;
  * accounting files do, if the configuration has them written.  Who asks while
  * it waits is told from here: the last REPLIES_MAX are kept in memory, about
- * 250 bytes each, and go with the process.
+ * 300 bytes each, and go with the process.
  *
  * What was said is made on a worker (any thread), and then belongs to the
  * scheduler's thread, like all the rest.
@@ -42,12 +42,21 @@ struct replies;
 struct replies *replies_new(void);
 void replies_free(struct replies **rp);
 
-/* The last thing said to that recipient of that message; takes the reference. */
-void replies_keep(struct replies *r, uint64_t id, uint32_t n, struct said *s);
+struct replied {
+	uint64_t id;               /* of the message */
+	uint32_t n;                /* recipient number */
+	const char *domain, *vmta; /* of the queue it is in */
+};
+
+/* The last thing said to that recipient; takes the reference. */
+void replies_keep(struct replies *r, const struct replied *to, struct said *s);
 /* It has ended. */
 void replies_forget(struct replies *r, uint64_t id, uint32_t n);
 /* Borrowed; NULL: it is not known, or not any more. */
 const struct said *replies_find(const struct replies *r, uint64_t id,
     uint32_t n);
+/* Likewise: the last one to any recipient of a queue that is kept still. */
+const struct said *replies_last(const struct replies *r, const char *domain,
+    const char *vmta);
 
 #endif

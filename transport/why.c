@@ -20,6 +20,7 @@
 #include "transport/envelope_read.h"
 #include "transport/queue_walk.h"
 #include "transport/reasons.h"
+#include "transport/replies.h"
 #include "transport/why_row.h"
 #include "transport/why_target.h"
 #include "vmta/heap.h"
@@ -60,6 +61,16 @@ is_wanted(const struct why_ask *w, uint64_t rcpts)
 	const struct why_row *least = heap_top(&w->best);
 
 	return w->best.n < w->max || (least != NULL && rcpts > least->rcpts);
+}
+
+/* Of a queue, whose reasons are there. */
+static void
+set_said(const struct why_ask *w, struct why_row *r,
+    const struct sched_queue_info *q)
+{
+	why_row_set_said(r,
+	    replies_last(dispatch_replies(w->walk.dispatch), q->domain,
+		q->vmta));
 }
 
 /* Takes the row. */
@@ -221,6 +232,7 @@ visit_queue(struct why_ask *w, struct sched_queue *q, int64_t now_us)
 	if ((w->target.of == OF_QUEUE || held) && is_wanted(w, info.rcpts)) {
 		r = why_row_of_queue(&info);
 		r->reasons = reasons;
+		set_said(w, r, &info);
 		offer(w, r);
 	} else {
 		reasons_fini(&reasons);
@@ -245,10 +257,12 @@ keep_rcpt(struct looking *l, const struct sched_rcpt_info *info)
 
 	w->rcpts++;
 	sched_queue_info(w->walk.sched, l->queue, l->now_us, &queue);
-	r = why_row_of_rcpt(info, &queue,
-	    dispatch_said(w->walk.dispatch, info->id, info->n));
-	sched_why_rcpt(w->walk.sched, l->queue, info, l->now_us, why_row_reason,
-	    r);
+	r = why_row_of_rcpt(info, &queue);
+	sched_why_rcpt(w->walk.sched, l->queue, info, l->now_us, reasons_add,
+	    &r->reasons);
+	why_row_set_said(r,
+	    replies_find(dispatch_replies(w->walk.dispatch), info->id,
+		info->n));
 	offer(w, r);
 }
 
@@ -297,6 +311,7 @@ end_queue(struct why_ask *w, struct sched_queue *q, int64_t now_us)
 	r->rcpts = rcpts;
 	sched_why_queue(w->walk.sched, q, now_us, reasons_add, &r->reasons);
 	w->held += is_held(w, &r->reasons) ? 1 : 0;
+	set_said(w, r, &info);
 	offer(w, r);
 }
 

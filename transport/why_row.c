@@ -50,7 +50,7 @@ why_row_of_queue(const struct sched_queue_info *q)
 
 struct why_row *
 why_row_of_rcpt(const struct sched_rcpt_info *info,
-    const struct sched_queue_info *q, const struct said *said)
+    const struct sched_queue_info *q)
 {
 	struct why_row *r = why_row_of_queue(q);
 
@@ -63,7 +63,6 @@ why_row_of_rcpt(const struct sched_rcpt_info *info,
 	r->due_us = info->due_us;
 	r->granted = info->granted;
 	r->msg = sched_rcpt_message(info);
-	r->said = said == NULL ? NULL : said_copy(said);
 	return r;
 }
 
@@ -86,16 +85,18 @@ why_row_free(struct why_row **rp)
 	free(r);
 }
 
-/* The scheduler knows when a recipient is due, and not what was said. */
 void
-why_row_reason(void *ctx, const struct why *w)
+why_row_set_said(struct why_row *r, const struct said *said)
 {
-	struct why_row *r = ctx;
-	struct why told = *w;
+	if (said == NULL)
+		return;
+	r->said = said_copy(said);
+	for (size_t i = 0; i < r->reasons.n; i++) {
+		struct why *w = &r->reasons.v[i];
 
-	if (w->kind == WHY_DEFERRED && r->said != NULL)
-		told.text = r->said->text;
-	reasons_add(&r->reasons, &told);
+		if (w->kind == WHY_DEFERRED && w->text == NULL)
+			w->text = mem_strdup(said->text);
+	}
 }
 
 /* ---- as an answer -------------------------------------------------------- */
@@ -141,20 +142,20 @@ last_reply(const struct why_row *r)
 static json_t *
 rcpt_json(const struct why_row *r)
 {
-	return json_pack("{s:o,s:I,s:o,s:o,s:i,s:o,s:b,s:o}", "to",
+	return json_pack("{s:o,s:I,s:o,s:o,s:i,s:o,s:b}", "to",
 	    r->addr == NULL ? json_null() : ctl_string(r->addr), "recipient",
 	    (json_int_t)r->n, "job", ctl_string(r->job), "user",
 	    ctl_string(r->user), "attempts", (int)r->attempts, "next",
-	    control_when(r->due_us), "sending", (int)r->granted, "last_reply",
-	    last_reply(r));
+	    control_when(r->due_us), "sending", (int)r->granted);
 }
 
 json_t *
 why_row_json(const struct why_row *r, const struct snapshot *conf)
 {
-	json_t *out = json_pack("{s:o,s:b,s:o}", "queue", queue_json(r), "go",
-	    (int)!reasons_hold(&r->reasons, r->rcpts), "reasons",
-	    reasons_json(&r->reasons, conf, r->domain, r->vmta));
+	json_t *out = json_pack("{s:o,s:b,s:o,s:b,s:o}", "queue", queue_json(r),
+	    "go", (int)!reasons_hold(&r->reasons, r->rcpts), "reasons",
+	    reasons_json(&r->reasons, conf, r->domain, r->vmta), "reasons_cut",
+	    (int)r->reasons.cut, "last_reply", last_reply(r));
 
 	CHECK(out != NULL);
 	if (r->is_rcpt)

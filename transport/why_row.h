@@ -27,13 +27,14 @@ struct why_row {
 	uint64_t deferred;
 	uint32_t conns;
 	struct reasons reasons;
+	/* The last time, to it, or to one of the queue; NULL: not known. */
+	struct said *said;
 
 	/* Of a recipient: */
 	bool is_rcpt;
 	struct message *msg; /* for who reads its envelope, then NULL */
 	char *addr;          /* or NULL: it cannot be read */
 	char *job, *user;
-	struct said *said; /* to it, the last time; NULL: not known */
 	uint32_t n;
 	uint16_t attempts;
 	int64_t due_us;
@@ -44,13 +45,15 @@ struct why_row {
 extern const struct heap_ops why_row_least_first;
 
 struct why_row *why_row_of_queue(const struct sched_queue_info *q);
-/* said: borrowed; or NULL. */
 struct why_row *why_row_of_rcpt(const struct sched_rcpt_info *info,
-    const struct sched_queue_info *q, const struct said *said);
+    const struct sched_queue_info *q);
 void why_row_free(struct why_row **rp);
 
-/* A why_fn that adds a reason; ctx is the row. */
-void why_row_reason(void *ctx, const struct why *w);
+/*
+ * When its reasons are there: with what was said, borrowed or NULL.  The
+ * scheduler does not know it.
+ */
+void why_row_set_said(struct why_row *r, const struct said *said);
 
 /* Main thread, as all answers. */
 json_t *why_row_json(const struct why_row *r, const struct snapshot *conf);

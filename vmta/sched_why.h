@@ -64,6 +64,9 @@ const char *why_limit_word(enum limit_kind kind);
 
 typedef void why_fn(void *ctx, const struct why *w);
 
+/* So many reasons of jobs and users are told of a queue, and no more. */
+enum { WHY_ASIDES = 300 };
+
 /* A queue: why none of its recipients is being sent, or no more of them. */
 void sched_why_queue(struct sched *s, struct sched_queue *q, int64_t now_us,
     why_fn *fn, void *ctx);

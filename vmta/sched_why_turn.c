@@ -205,24 +205,29 @@ tell_aside(const struct asking *a, const struct waiter *wait, bool alone,
 	a->fn(a->ctx, &w);
 }
 
-static void
+/* A queue may hold mail of any number of jobs. */
+struct asides_asking {
+	const struct asking *asking;
+	unsigned left;
+};
+
+static bool
 on_aside(void *ctx, const struct waiter *wait, const struct turns_sum *sum)
 {
-	const struct asking *a = ctx;
+	struct asides_asking *p = ctx;
 
-	tell_aside(a, wait, sum->rcpts == a->asked.q->aside, sum->rcpts);
+	tell_aside(p->asking, wait, sum->rcpts == p->asking->asked.q->aside,
+	    sum->rcpts);
+	return --p->left > 0;
 }
 
 void
 why_tell_aside(const struct asking *a)
 {
-	union {
-		const struct asking *in;
-		void *out;
-	} u = { .in = a };
+	struct asides_asking p = { a, WHY_ASIDES };
 
 	if (a->asked.q->aside > 0)
-		turns_each_aside(&a->asked.q->turns, on_aside, u.out);
+		turns_each_aside(&a->asked.q->turns, on_aside, &p);
 }
 
 /* Of a recipient: the mail of its origin. */
@@ -231,15 +236,14 @@ struct payers_asking {
 	const struct scope *told;
 };
 
-static void
+static bool
 on_own_aside(void *ctx, const struct waiter *wait, const struct turns_sum *sum)
 {
 	struct payers_asking *p = ctx;
 
-	if (p->told != NULL || sum->origin != p->asking->rcpt->entry->origin)
-		return;
 	p->told = payer_waited_for(wait);
 	tell_aside(p->asking, wait, sum->groups == 1, 0);
+	return false; /* in one priority as a rule */
 }
 
 void
@@ -250,7 +254,8 @@ why_tell_payers(const struct asking *a)
 	struct why w;
 
 	if (a->rcpt->due_us <= a->asked.now_us)
-		turns_each_aside(&a->asked.q->turns, on_own_aside, &p);
+		turns_own_aside(&a->asked.q->turns, a->rcpt->entry->origin,
+		    on_own_aside, &p);
 	origin_payers(a->asked.s, a->rcpt->entry->origin, a->asked.now_us, by);
 	for (int i = 0; i < ORIGIN_PAYERS; i++) {
 		if (by[i] == NULL || by[i] == p.told ||

@@ -486,9 +486,28 @@ turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx)
 			const struct turns_flow *f = c->flows->v[k];
 			struct turns_sum sum = sum_of(f);
 
-			if (f->aside)
-				fn(ctx, &f->aside_wait, &sum);
+			if (f->aside && !fn(ctx, &f->aside_wait, &sum))
+				return;
 		}
+	}
+}
+
+void
+turns_own_aside(const struct turns *t, uint32_t origin, turns_aside_fn *fn,
+    void *ctx)
+{
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+		const struct turns_flow *f = !c->several ?
+		    NULL :
+		    flow_find(t, c->priority, origin);
+		struct turns_sum sum;
+
+		if (f == NULL || !f->aside)
+			continue;
+		sum = sum_of(f);
+		if (!fn(ctx, &f->aside_wait, &sum))
+			return;
 	}
 }
 

@@ -82,10 +82,15 @@ struct waiter *turns_set_aside(struct turns *t, const struct group *g,
 struct turns *turns_bring_back(struct waiter *w, struct turns_sum *sum_r);
 struct turns *turns_aside(struct waiter *w); /* whose it is */
 
-/* Each origin that is set aside, in each priority. */
-typedef void turns_aside_fn(void *ctx, const struct waiter *w,
+/*
+ * Each origin that is set aside, in each priority, until fn returns false; and
+ * one of them alone.
+ */
+typedef bool turns_aside_fn(void *ctx, const struct waiter *w,
     const struct turns_sum *sum);
 void turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx);
+void turns_own_aside(const struct turns *t, uint32_t origin, turns_aside_fn *fn,
+    void *ctx);
 
 /*
  * Goes through the heaps of groups: from the end of each to its top, so that

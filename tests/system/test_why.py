@@ -240,7 +240,7 @@ def vmta(lab):
 
 @tap.test("who is not next at a shared limit: its place, and the earliest time")
 def later(lab):
-    for domain in ("free", "job", "stop", "prov"):
+    for domain in ("free", "job", "stop"):
         lab.send("n@%s.example" % domain, vmta="small")
     r = tap.wait_for(
         lambda: [r for row in lab.why("vmta:small")["rows"]
@@ -253,7 +253,7 @@ def later(lab):
     for part in ("; ends when it has its turn there, not before 20",
                  ", number %d of " % r["place"], " in the line, or later"):
         tap.check(part in text, "%r is not in %s" % (part, text))
-    for domain in ("free", "job", "stop", "prov"):
+    for domain in ("free", "job", "stop"):
         lab.wait_arrived("n@%s.example" % domain)
 
 
@@ -323,6 +323,9 @@ def states(lab):
     text = lab.command.text("why", later)
     tap.check("last reply of mx.later.example [127.0.1.3], 20" in text and
               "said: 451 4.2.1 come back later" in text, text)
+    row = lab.why("queue:later.example")["rows"][0]
+    tap.equal((row["last_reply"], [r["text"] for r in row["reasons"]]),
+              (last, ["451 4.2.1 come back later"]), "the same of its queue")
     last = lab.why(refused_all)["rows"][0]["last_reply"]
     tap.check(last["of"] == "queue" and "421 4.7.0 not now" in last["text"],
               "of one that was not tried: %s" % last)

@@ -44,6 +44,14 @@ test_said(void)
 	said_unref(&s);
 }
 
+static void
+keep(struct replies *r, uint64_t id, uint32_t n, struct said *s)
+{
+	const struct replied to = { id, n, id % 2 == 0 ? "even" : "odd", "" };
+
+	replies_keep(r, &to, s);
+}
+
 static const char *
 text_of(const struct replies *r, uint64_t id, uint32_t n)
 {
@@ -58,12 +66,12 @@ test_keep(void)
 	struct replies *r = replies_new();
 	struct said *both = said(450, "450 busy");
 
-	replies_keep(r, 7, 0, said_ref(both));
-	replies_keep(r, 7, 1, both);
+	keep(r, 7, 0, said_ref(both));
+	keep(r, 7, 1, both);
 	is_str(text_of(r, 7, 1), "450 busy", "said to both");
 	is_str(text_of(r, 7, 2), "", "not to a third one");
 	is_str(text_of(r, 8, 1), "", "nor to another message");
-	replies_keep(r, 7, 0, said(451, "451 later"));
+	keep(r, 7, 0, said(451, "451 later"));
 	is_str(text_of(r, 7, 0), "451 later", "the last one counts");
 	is_str(text_of(r, 7, 1), "450 busy", "of each");
 	replies_forget(r, 7, 0);
@@ -73,6 +81,36 @@ test_keep(void)
 	ok(r == NULL, "the rest goes with it");
 }
 
+static const char *
+last_of(const struct replies *r, const char *domain)
+{
+	const struct said *s = replies_last(r, domain, "");
+
+	return s == NULL ? "" : s->text;
+}
+
+static void
+test_queue(void)
+{
+	struct replies *r = replies_new();
+
+	keep(r, 2, 0, said(450, "450 first"));
+	keep(r, 3, 0, said(450, "450 odd"));
+	keep(r, 4, 0, said(450, "450 second"));
+	is_str(last_of(r, "even"), "450 second", "the last of a queue");
+	is_str(last_of(r, "odd"), "450 odd", "of each");
+	is_str(last_of(r, "none"), "", "of another there is none");
+	ok(replies_last(r, "even", "v1") == NULL,
+	    "nor of another virtual MTA's");
+	keep(r, 2, 0, said(450, "450 again"));
+	is_str(last_of(r, "even"), "450 again", "whoever got it");
+	replies_forget(r, 2, 0);
+	is_str(last_of(r, "even"), "450 second", "of those that wait");
+	replies_forget(r, 4, 0);
+	is_str(last_of(r, "even"), "", "none waits");
+	replies_free(&r);
+}
+
 static void
 test_many(void)
 {
@@ -80,10 +118,10 @@ test_many(void)
 	unsigned found = 0;
 
 	for (uint64_t id = 1; id <= REPLIES_MAX; id++)
-		replies_keep(r, id, 0, said(450, "450 busy"));
-	replies_keep(r, 1, 0, said(450, "450 again"));
+		keep(r, id, 0, said(450, "450 busy"));
+	keep(r, 1, 0, said(450, "450 again"));
 	for (uint64_t id = 1; id <= 10; id++)
-		replies_keep(r, REPLIES_MAX + id, 3, said(450, "450 new"));
+		keep(r, REPLIES_MAX + id, 3, said(450, "450 new"));
 	for (uint64_t id = 1; id <= REPLIES_MAX; id++)
 		found += replies_find(r, id, 0) != NULL;
 	is_int(found, REPLIES_MAX - 10, "so many are kept, and no more");
@@ -98,6 +136,7 @@ main(void)
 {
 	test_said();
 	test_keep();
+	test_queue();
 	test_many();
 	return done_testing();
 }

@@ -55,6 +55,18 @@ struct telling {
 	struct found *found;
 };
 
+struct count_asked {
+	unsigned n;
+};
+
+static void
+count_aside(void *ctx, const struct why *w)
+{
+	struct count_asked *c = ctx;
+
+	c->n += w->kind == WHY_LIMIT && w->scope == SCOPE_JOB;
+}
+
 static bool
 on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 {
@@ -284,6 +296,37 @@ test_rcpt(void)
 	end(&sim);
 }
 
+/* Mail of very many jobs in one queue does not keep the scheduler busy. */
+static void
+test_many_jobs(void)
+{
+	enum { JOBS = WHY_ASIDES + 50 };
+	static const char *const lines[] = { "job * { max-msg-rate 1/h }",
+		"domain * { connection-idle-timeout 1h }", NULL };
+	static char names[JOBS][16];
+	struct sim *sim = begin(lines);
+	struct sched_walk walk;
+	struct count_asked all = { 0 };
+
+	for (int i = 0; i < 2 * JOBS; i++) {
+		(void)snprintf(names[i % JOBS], sizeof(names[0]), "job%d",
+		    i % JOBS);
+		sim_submit(sim,
+		    &(struct sim_submit){ .domain = domains[0],
+			.vmta = "",
+			.messages = 1,
+			.rcpts = 1,
+			.job = names[i % JOBS] });
+	}
+	sim_run(sim, 120 * US_PER_S);
+	sched_walk_begin(&walk, sim->sched);
+	sched_why_queue(sim->sched, sched_walk_next(&walk), sim->now_us,
+	    count_aside, &all);
+	sched_walk_end(&walk);
+	is_int(all.n, WHY_ASIDES, "so many jobs are told of a queue");
+	end(&sim);
+}
+
 /* ---- an address of ours -------------------------------------------------- */
 
 static void
@@ -337,6 +380,7 @@ main(void)
 	test_payer(SCOPE_USER, "smtp-user anna { max-msg-rate 1/10s }", NULL,
 	    "anna");
 	test_rcpt();
+	test_many_jobs();
 	test_source();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	return done_testing();
