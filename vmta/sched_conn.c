@@ -135,6 +135,11 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	if (want == 0)
 		return 0;
 	ask_own(&a, s, q, now_us);
+	/* First: a busy queue has them all, and no time will change that. */
+	room = rate_room(q, transactions(q), a.bytes);
+	if (room == 0)
+		return 0;
+	want = want < room ? want : room;
 	if (own_says_no(&a, &no)) {
 		*again_us = no.until_us;
 		return 0;
@@ -142,8 +147,6 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	room = crowd_room(q, now_us);
 	if (room == 0 && q->more_us > now_us)
 		*again_us = q->more_us;
-	want = want < room ? want : room;
-	room = rate_room(q, transactions(q), a.bytes);
 	want = want < room ? want : room;
 	room = remote_queue_room(q);
 	want = want < room ? want : room;
