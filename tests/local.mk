@@ -612,6 +612,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
+	%D%/scenario/rate-recipients-slow.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
 	%D%/scenario/rate-slow.scn \

@@ -445,7 +445,7 @@ line_before(const struct waiter *w)
 	const struct waiter *first, *at = w;
 	uint32_t n, look = 0;
 
-	CHECK(flow != NULL);
+	CHECK(flow != NULL && flow->line->n > 0); /* with itself */
 	n = above(flow);
 	first = line_first(flow->line);
 	if (first->flow != flow &&
