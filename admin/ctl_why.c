@@ -74,6 +74,14 @@ print_numbers(const json_t *r)
 	buf_fini(&period);
 }
 
+/* Of a job or user it is mail of a queue that waits as one. */
+static void
+print_place(const json_t *r)
+{
+	(void)printf(", number %lld of %lld in the line, or later",
+	    (long long)number(r, "place"), (long long)number(r, "waiting"));
+}
+
 /* Others are before it: queues, or recipients of its own queue. */
 static void
 print_turn(const json_t *r)
@@ -82,8 +90,12 @@ print_turn(const json_t *r)
 
 	(void)printf("its turn at the %s", text(r, "scope"));
 	print_if(" ", text(r, "name"), "");
-	(void)printf(", where %lld %s wait", (long long)number(r, "waiting"),
-	    own ? "recipient(s)" : "queue(s)");
+	if (number(r, "place") > 0)
+		print_place(r);
+	else
+		(void)printf(", where %lld %s wait",
+		    (long long)number(r, "waiting"),
+		    own ? "recipient(s)" : "queue(s)");
 }
 
 static void
@@ -99,16 +111,27 @@ print_what(const json_t *r)
 }
 
 static void
-print_end(const json_t *r)
+print_time(const char *before, const char *when, json_int_t in_s)
 {
 	struct buf in = { 0 };
 
-	if (text(r, "until")[0] == '\0')
-		return;
-	str_interval(&in, number(r, "in_s") * US_PER_S);
-	(void)printf("; ends %s (in %s)", text(r, "until"),
-	    number(r, "in_s") == 0 ? "0s" : buf_cstr(&in));
+	str_interval(&in, in_s * US_PER_S);
+	(void)printf("%s %s (in %s)", before, when,
+	    in_s == 0 ? "0s" : buf_cstr(&in));
 	buf_fini(&in);
+}
+
+static void
+print_end(const json_t *r)
+{
+	if (text(r, "until")[0] != '\0') {
+		print_time("; ends", text(r, "until"), number(r, "in_s"));
+		return;
+	}
+	print_if("; ends when ", text(r, "ends_when"), "");
+	if (text(r, "not_before")[0] != '\0')
+		print_time(", not before", text(r, "not_before"),
+		    number(r, "not_before_in_s"));
 }
 
 static void
@@ -117,6 +140,10 @@ print_reason(const json_t *r)
 	(void)printf("  %s ",
 	    json_is_true(json_object_get(r, "holds")) ? "waits:" : "      ");
 	print_what(r);
+	/* Who is promised a time has the first place, for sure. */
+	if (!is(r, "kind", "turn") && number(r, "place") > 0 &&
+	    text(r, "until")[0] == '\0')
+		print_place(r);
 	if (number(r, "recipients") > 0)
 		(void)printf("; %lld recipient(s)",
 		    (long long)number(r, "recipients"));
@@ -166,6 +193,13 @@ is_said(const json_t *reasons, const char *error)
 }
 
 static void
+print_cut(const json_t *row)
+{
+	if (json_is_true(json_object_get(row, "reasons_cut")))
+		(void)printf("  waits: for more of that kind, not shown\n");
+}
+
+static void
 print_queue(const json_t *q)
 {
 	const json_t *reasons = json_object_get(q, "reasons");
@@ -179,8 +213,26 @@ print_queue(const json_t *q)
 	    (long long)number(q, "connections"));
 	print_reasons(reasons, json_is_true(json_object_get(q, "go")),
 	    "nothing holds it.");
+	print_cut(q);
 	if (!is_said(reasons, error))
 		print_if("  last error: ", error, "\n");
+}
+
+/* Of the recipient with who said it and when, or what is known instead. */
+static void
+print_last_reply(const json_t *rcpt)
+{
+	const json_t *last = json_object_get(rcpt, "last_reply");
+	bool own = is(last, "of", "recipient");
+
+	if (!json_is_object(last))
+		return;
+	(void)printf("  last reply%s", own ? "" : " known is its queue's");
+	print_if(" of ", text(last, "host"), "");
+	print_if(" [", text(last, "address"), "]");
+	print_if(", ", text(last, "when"), "");
+	print_if(": ", text(last, "text"), "");
+	(void)printf("\n");
 }
 
 static void
@@ -196,6 +248,8 @@ print_rcpt(const json_t *r)
 	    (long long)number(r, "attempts"));
 	print_reasons(json_object_get(r, "reasons"),
 	    json_is_true(json_object_get(r, "go")), "nothing holds it.");
+	print_cut(r);
+	print_last_reply(r);
 }
 
 /* What was asked for is more than a queue or a message. */
@@ -216,6 +270,9 @@ print_scope(const json_t *done)
 	print_reasons(json_object_get(done, "limits"),
 	    json_is_true(json_object_get(done, "go")),
 	    "none of its limits is reached.");
+	if (json_is_true(json_object_get(done, "limits_cut")))
+		(void)printf("         and more of them: each queue has its "
+			     "own\n");
 	if (number(done, "held") > 0)
 		(void)printf("%lld queue(s) wait for it; those with the most "
 			     "recipients:\n",

@@ -164,32 +164,40 @@ conf_cidr_covers(const struct net_prefix *outer, const struct net_prefix *inner)
 	    net_prefix_match(outer, &inner->addr);
 }
 
+/* The number of the first that fits, of items that begin with a prefix. */
+static size_t
+first_fit(const void *items, size_t n, size_t size, const struct net_addr *a)
+{
+	const char *item = items;
+
+	for (size_t i = 0; i < n; i++, item += size)
+		if (conf_cidr_fits((const void *)item, a))
+			return i;
+	return SIZE_MAX;
+}
+
+_Static_assert(offsetof(struct conf_cidr_count, prefix) == 0 &&
+	offsetof(struct conf_cidr_rate, prefix) == 0 &&
+	offsetof(struct conf_cidr_data_rate, prefix) == 0,
+    "first_fit() takes the beginning of an item for its prefix");
+
 size_t
 conf_cidr_counts_find(const struct conf_cidr_counts *list,
     const struct net_addr *a)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (conf_cidr_fits(&list->v[i].prefix, a))
-			return i;
-	return SIZE_MAX;
+	return first_fit(list->v, list->n, sizeof(list->v[0]), a);
 }
 
 size_t
 conf_cidr_rates_find(const struct conf_cidr_rates *list,
     const struct net_addr *a)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (conf_cidr_fits(&list->v[i].prefix, a))
-			return i;
-	return SIZE_MAX;
+	return first_fit(list->v, list->n, sizeof(list->v[0]), a);
 }
 
 size_t
 conf_cidr_data_rates_find(const struct conf_cidr_data_rates *list,
     const struct net_addr *a)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (conf_cidr_fits(&list->v[i].prefix, a))
-			return i;
-	return SIZE_MAX;
+	return first_fit(list->v, list->n, sizeof(list->v[0]), a);
 }

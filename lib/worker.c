@@ -15,6 +15,12 @@
 #include "lib/check.h"
 #include "lib/mem.h"
 
+/* Who gathers posts for another wakes it after so many at the latest. */
+#define GATHER_POSTS 32
+
+/* The worker whose thread this is. */
+static _Thread_local struct worker *here;
+
 struct deferred {
 	STAILQ_ENTRY(deferred) link;
 	worker_fn *fn;
@@ -34,11 +40,14 @@ struct worker {
 
 	pthread_mutex_t lock;   /* guards: inbox, woken */
 	struct post_list inbox; /* what others have sent */
-	bool woken;             /* an unread wake-up is under way */
+	bool woken;             /* a wake-up is under way */
 
 	/* The worker's own: */
 	STAILQ_HEAD(, deferred) deferred;
 	struct event *deferred_ev;
+	struct worker *gathers_for; /* or NULL */
+	unsigned unsent;            /* posts for it: it is to be woken */
+	struct event *pass_end;
 	worker_fn *round_fn;
 	void *round_arg;
 };
@@ -66,11 +75,9 @@ static void
 on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
-	uint64_t count;
 
+	(void)fd;
 	(void)what;
-	if (read(fd, &count, sizeof(count)) == -1)
-		CHECK(errno == EAGAIN || errno == EINTR);
 	run_posts(w);
 	if (atomic_load(&w->stopping))
 		(void)event_base_loopbreak(w->base);
@@ -99,6 +106,50 @@ on_deferred(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void
+wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	CHECK(write(w->wake_fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
+}
+
+/* Unless somebody has, or it found what was posted by itself. */
+static void
+wake_gathered(struct worker *w)
+{
+	struct worker *to = w->gathers_for;
+	bool wanted;
+
+	if (w->unsent == 0)
+		return;
+	w->unsent = 0;
+	(void)pthread_mutex_lock(&to->lock);
+	wanted = !to->woken && !STAILQ_EMPTY(&to->inbox);
+	to->woken = to->woken || wanted;
+	(void)pthread_mutex_unlock(&to->lock);
+	if (wanted)
+		wake(to);
+}
+
+static void
+on_pass_end(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	wake_gathered(arg);
+}
+
+static void
+wake_later(struct worker *w)
+{
+	w->unsent++;
+	if (w->unsent == 1) /* behind the events that are ready */
+		event_active(w->pass_end, EV_TIMEOUT, 0);
+	if (w->unsent == GATHER_POSTS)
+		wake_gathered(w);
+}
+
 struct worker *
 worker_new(const char *name, struct err *e)
 {
@@ -116,10 +167,13 @@ worker_new(const char *name, struct err *e)
 	}
 	w->base = event_base_new();
 	CHECK(w->base != NULL);
-	w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake,
-	    w);
+	/* Each write is an edge: nobody has to read what they add up to. */
+	CHECK((event_base_get_features(w->base) & EV_FEATURE_ET) != 0);
+	w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST | EV_ET,
+	    on_wake, w);
 	w->deferred_ev = event_new(w->base, -1, 0, on_deferred, w);
-	CHECK(w->wake != NULL && w->deferred_ev != NULL);
+	w->pass_end = event_new(w->base, -1, 0, on_pass_end, w);
+	CHECK(w->wake != NULL && w->deferred_ev != NULL && w->pass_end != NULL);
 	CHECK(event_add(w->wake, NULL) == 0);
 	return w;
 }
@@ -137,6 +191,7 @@ worker_free(struct worker **wp)
 		on_deferred(-1, 0, w); /* what was to be freed at the end */
 		event_free(w->wake);
 		event_free(w->deferred_ev);
+		event_free(w->pass_end);
 		event_base_free(w->base);
 	}
 	if (w->wake_fd >= 0)
@@ -150,11 +205,14 @@ worker_run(struct worker *w)
 {
 	CHECK(!atomic_load(&w->running));
 	w->self = pthread_self();
+	here = w;
 	atomic_store(&w->running, true);
 	(void)event_base_dispatch(w->base);
 	/* Posts sent before the stop still run. */
 	run_posts(w);
+	wake_gathered(w);
 	atomic_store(&w->running, false);
+	here = NULL;
 }
 
 static void *
@@ -208,14 +266,11 @@ worker_on_round(struct worker *w, worker_fn *fn, void *arg)
 	w->round_arg = arg;
 }
 
-static void
-wake(struct worker *w)
+void
+worker_gather(struct worker *w, struct worker *to)
 {
-	uint64_t one = 1;
-
-	/* Full (EAGAIN) means that a wake-up is waiting already. */
-	if (write(w->wake_fd, &one, sizeof(one)) == -1)
-		CHECK(errno == EAGAIN || errno == EINTR);
+	CHECK(!atomic_load(&w->running) && w != to);
+	w->gathers_for = to;
 }
 
 void
@@ -250,15 +305,17 @@ worker_is_self(const struct worker *w)
 void
 worker_post_list(struct worker *w, struct post_list *l)
 {
-	bool first;
+	bool late = here != NULL && here->gathers_for == w, first;
 
 	if (STAILQ_EMPTY(l))
 		return;
 	(void)pthread_mutex_lock(&w->lock);
 	STAILQ_CONCAT(&w->inbox, l);
-	first = !w->woken;
-	w->woken = true;
+	first = !late && !w->woken;
+	w->woken = w->woken || first;
 	(void)pthread_mutex_unlock(&w->lock);
+	if (late)
+		wake_later(here);
 	if (first)
 		wake(w);
 }

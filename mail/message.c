@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/message.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +77,11 @@ message_unref(struct message **mp)
 const char *
 message_id_text(uint64_t id, char out[MESSAGE_ID_TEXT])
 {
-	(void)snprintf(out, MESSAGE_ID_TEXT, "%016" PRIX64, id);
+	static const char digits[] = "0123456789ABCDEF";
+
+	/* Not snprintf(): each message has it written several times. */
+	for (size_t i = MESSAGE_ID_TEXT - 1; i-- > 0; id >>= 4)
+		out[i] = digits[id & 15];
+	out[MESSAGE_ID_TEXT - 1] = '\0';
 	return out;
 }

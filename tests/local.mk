@@ -63,6 +63,11 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_ingress_life \
+	tests/unit/test_ingress_limits \
+	tests/unit/test_ingress_room \
+	tests/unit/test_ingress_store \
+	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
@@ -98,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reasons \
+	tests/unit/test_replies \
 	tests/unit/test_record \
 	tests/unit/test_redis \
 	tests/unit/test_remote \
@@ -107,8 +113,10 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
+	tests/unit/test_sched_why_turn \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -143,6 +151,26 @@ check_PROGRAMS += \
 	tests/system/test_dns \
 	tests/system/test_mx
 
+# What several programs share, by the idea.
+fake_conf_files = \
+	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	%D%/support/fake_conf_ask.c \
+	%D%/support/fake_conf_priv.h \
+	%D%/support/fake_value.c %D%/support/fake_value.h
+ingress_client_files = \
+	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
+	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
+plain_owner_files = \
+	%D%/support/plain_owner.c %D%/support/plain_owner.h
+sim_files = \
+	%D%/support/sim.c %D%/support/sim.h \
+	%D%/support/sim_disk.c %D%/support/sim_disk.h \
+	%D%/support/sim_events.c \
+	%D%/support/sim_priv.h \
+	%D%/support/sim_restart.c \
+	%D%/support/sim_seen.c \
+	%D%/support/sim_servers.c
+
 # The writer's calls to the disk may fail, or be its last.
 acct_wraps = -Wl,--wrap=clock_wall_us -Wl,--wrap=fchmod \
 	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=rename \
@@ -160,39 +188,48 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
 tests_unit_test_sched_lease_SOURCES = \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
+	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
+
+tests_unit_test_sched_reload_SOURCES = \
+	%D%/unit/test_sched_reload.c \
+	$(fake_conf_files)
 
 tests_unit_test_sched_why_SOURCES = \
 	%D%/unit/test_sched_why.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
+
+tests_unit_test_sched_why_turn_SOURCES = \
+	%D%/unit/test_sched_why_turn.c \
+	$(fake_conf_files) \
+	$(sim_files)
 
 tests_unit_test_sched_many_SOURCES = \
 	%D%/unit/test_sched_many.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	%D%/support/cpu_time.h \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 tests_unit_test_sched_walk_SOURCES = \
 	%D%/unit/test_sched_walk.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	$(fake_conf_files)
 
 tests_unit_test_judge_SOURCES = \
 	%D%/unit/test_judge.c \
@@ -202,8 +239,7 @@ tests_unit_test_limits_random_SOURCES = \
 	%D%/unit/test_limits_random.c \
 	%D%/support/judge.c %D%/support/judge.h \
 	%D%/support/limit_world.c %D%/support/limit_world.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(sim_files)
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
@@ -221,8 +257,17 @@ tests_unit_test_smtp_session_load_SOURCES = \
 	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
 
 tests_unit_test_ingress_SOURCES = \
-	%D%/unit/test_ingress.c \
-	%D%/unit/fake_intake.c %D%/unit/fake_intake.h
+	%D%/unit/test_ingress.c $(ingress_client_files)
+tests_unit_test_ingress_life_SOURCES = \
+	%D%/unit/test_ingress_life.c $(ingress_client_files)
+tests_unit_test_ingress_limits_SOURCES = \
+	%D%/unit/test_ingress_limits.c $(ingress_client_files)
+tests_unit_test_ingress_room_SOURCES = \
+	%D%/unit/test_ingress_room.c $(ingress_client_files)
+tests_unit_test_ingress_store_SOURCES = \
+	%D%/unit/test_ingress_store.c $(ingress_client_files)
+tests_unit_test_ingress_trust_SOURCES = \
+	%D%/unit/test_ingress_trust.c $(ingress_client_files)
 
 tests_unit_test_listeners_SOURCES = \
 	%D%/unit/test_listeners.c \
@@ -269,10 +314,11 @@ tests_unit_test_stats_table_SOURCES = \
 	admin/stats_table.c admin/stats_table.h
 
 tests_scenario_run_scenario_SOURCES = \
+	%D%/scenario/expect.c %D%/scenario/expect.h \
+	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h \
-	%D%/support/sim.c %D%/support/sim.h \
-	%D%/support/sim_disk.c %D%/support/sim_disk.h
+	$(fake_conf_files) \
+	$(sim_files)
 
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
@@ -305,7 +351,9 @@ tests_bench_bench_rows_SOURCES = \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
-	%D%/support/fake_conf.c %D%/support/fake_conf.h
+	%D%/support/cpu_time.h \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
@@ -564,6 +612,7 @@ EXTRA_DIST += \
 	%D%/scenario/rate-pool.scn \
 	%D%/scenario/rate-provider.scn \
 	%D%/scenario/rate-queue.scn \
+	%D%/scenario/rate-recipients-slow.scn \
 	%D%/scenario/rate-recipients.scn \
 	%D%/scenario/rate-slow-greeting.scn \
 	%D%/scenario/rate-slow.scn \

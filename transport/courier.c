@@ -463,7 +463,7 @@ return_unused(struct courier *c, struct grant *g)
 
 	for (uint32_t i = 0; i < g->count; i++)
 		results[i].fate = FATE_UNUSED;
-	dispatch_results(c->env->dispatch, c->link, g, results, false);
+	dispatch_results(c->env->dispatch, c->link, g, results, NULL, false);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
 #include "transport/envelope_read.h"
+#include "transport/replies.h"
 #include "transport/settlement.h"
 
 /* How far the message could be read. */
@@ -212,6 +213,34 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 	settlement_add(&d->settlement, &item);
 }
 
+/* Outcomes of one reply have its text in common. */
+static struct said *
+said_of(const struct outcome *o, const struct outcome *last, struct said *said)
+{
+	if (said != NULL && o->text == last->text && o->code == last->code)
+		return said_ref(said);
+	return said_new(o);
+}
+
+/* What was said to those that wait now; NULL: to nobody. */
+static struct said **
+all_said(const struct outcome *outcomes, size_t step,
+    const struct sched_result *results, uint32_t count)
+{
+	const struct outcome *last = NULL;
+	struct said **all = NULL, *said = NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (results[i].fate != FATE_RETRY)
+			continue;
+		if (all == NULL)
+			all = mem_array(count, sizeof(struct said *));
+		all[i] = said = said_of(&outcomes[i * step], last, said);
+		last = &outcomes[i * step];
+	}
+	return all;
+}
+
 static void
 judge(struct delivery *d, uint32_t i, const struct outcome *o, bool written,
     struct sched_result *result)
@@ -250,10 +279,12 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	struct grant *grant = d->grant;
 	uint32_t count = grant->count;
 	struct sched_result *results = mem_array(count, sizeof(*results));
+	struct said **said;
 
 	for (uint32_t i = 0; i < count; i++)
 		judge(d, i, &outcomes[i * step], written != NULL && written[i],
 		    &results[i]);
+	said = all_said(outcomes, step, results, count);
 	if (settlement_wants_notice(&d->settlement))
 		settlement_notify(&d->settlement,
 		    &(struct record_of){ .rg = d->rg,
@@ -266,7 +297,7 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	 */
 	d->grant = NULL;
 	post_to_store(d);
-	dispatch_results(dispatch, link, grant, results, worked);
+	dispatch_results(dispatch, link, grant, results, said, worked);
 }
 
 void

@@ -17,6 +17,7 @@
 #include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
 #include "transport/queue_record.h"
+#include "transport/replies.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -219,6 +220,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->lessor = lessor_new(w, opt->store, on_leased, d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
+	d->replies = replies_new();
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
 	d->sweep = sweep_new(w, d->envs, d->env_count);
 	moves_init(&d->moves,
@@ -241,6 +243,7 @@ dispatch_free(struct dispatch **dp)
 	CHECK(LIST_EMPTY(&d->links));
 	moves_fini(&d->moves);
 	readers_fini(&d->readers);
+	replies_free(&d->replies);
 	event_free(d->timer);
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
@@ -324,6 +327,7 @@ struct report {
 	struct dispatch *dispatch;
 	struct grant *grant;
 	struct sched_result *results;
+	struct said **said; /* by recipient; or NULL */
 	struct outcome *why;
 	int64_t when_us;
 	bool worked;
@@ -430,6 +434,27 @@ link_end(struct link *l)
 	free(l);
 }
 
+/* Before the grant goes. */
+static void
+keep_said(const struct report *r)
+{
+	struct replies *replies = r->dispatch->replies;
+	const struct sched_queue *q = sched_conn_queue(r->link->conn);
+	const struct grant *g = r->grant;
+
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct grant_rcpt *rcpt = &g->rcpts[i];
+		const struct replied to = { g->msg->id, rcpt->n,
+			sched_queue_domain(q), sched_queue_vmta(q) };
+
+		if (r->said != NULL && r->said[i] != NULL)
+			replies_keep(replies, &to, r->said[i]);
+		else if (r->results[i].fate == FATE_DONE && rcpt->attempts > 0)
+			replies_forget(replies, to.id, to.n);
+	}
+	free(r->said);
+}
+
 static void
 on_results(struct post *p)
 {
@@ -441,6 +466,7 @@ on_results(struct post *p)
 	if (r->worked)
 		sched_queue_worked(r->dispatch->sched,
 		    sched_conn_queue(l->conn));
+	keep_said(r);
 	sched_results(r->dispatch->sched, &r->grant, r->results, clock_us());
 	free(r->results);
 	free(r);
@@ -450,13 +476,14 @@ on_results(struct post *p)
 
 void
 dispatch_results(struct dispatch *d, void *link, struct grant *g,
-    struct sched_result *results, bool worked)
+    struct sched_result *results, struct said **said, bool worked)
 {
 	struct report *r = report_new(d, link, on_results);
 
 	r->worked = worked;
 	r->grant = g;
 	r->results = results;
+	r->said = said;
 	worker_post(d->worker, &r->post);
 }
 
@@ -632,6 +659,12 @@ dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
 	a->dispatch = d;
 	a->ask = ask;
 	worker_post(d->worker, &a->post);
+}
+
+const struct replies *
+dispatch_replies(const struct dispatch *d)
+{
+	return d->replies;
 }
 
 struct dispatch_reader *

@@ -24,6 +24,8 @@ struct dispatch;
 struct disposition;
 struct grant;
 struct outcome;
+struct replies;
+struct said;
 struct sched_result;
 struct sweep_rcpt;
 struct tls_client;
@@ -97,6 +99,8 @@ void dispatch_end(struct dispatch *d, const struct sweep_rcpt *rcpt,
 void dispatch_end_flush(struct dispatch *d);
 /* The process is being stopped: no more of that; likewise. */
 bool dispatch_is_draining(const struct dispatch *d);
+/* What was said to recipients that wait for their next time; likewise. */
+const struct replies *dispatch_replies(const struct dispatch *d);
 /* Keeps this of a limit in the spool; likewise. */
 void dispatch_keep_lease(struct dispatch *d, struct slice key,
     const struct lease_record *rec);
@@ -114,11 +118,12 @@ void dispatch_connecting(struct dispatch *d, void *link, int64_t when_us);
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
 /*
- * One result for each recipient of g; takes both (results by free()).
- * worked: the server did its work on it.
+ * One result for each recipient of g; takes both (results by free()), and
+ * likewise what was said to each that has to wait, with a reference each (said
+ * NULL: nothing to anybody).  worked: the server did its work on it.
  */
 void dispatch_results(struct dispatch *d, void *link, struct grant *g,
-    struct sched_result *results, bool worked);
+    struct sched_result *results, struct said **said, bool worked);
 /* why: the connection never got to work, so its queue failed; takes it. */
 void dispatch_closed(struct dispatch *d, void *link, struct outcome *why);
 

@@ -18,6 +18,7 @@
 struct courier;
 struct event;
 struct region;
+struct replies;
 struct sched;
 struct sched_conn;
 struct sweep;
@@ -45,6 +46,7 @@ struct dispatch {
 	struct lessor *lessor;
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
+	struct replies *replies; /* to recipients that wait for their time */
 	LIST_HEAD(, link) links;
 	struct moves moves; /* messages whose old place is in use */
 	struct region *rg;  /* of one call */

@@ -57,6 +57,7 @@ libtransport_a_SOURCES = \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/reload.c \
+	%D%/replies.c %D%/replies.h \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
@@ -73,6 +74,7 @@ libtransport_a_SOURCES = \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \
 	%D%/why.c \
+	%D%/why_row.c %D%/why_row.h \
 	%D%/why_target.c %D%/why_target.h \
 	%D%/worker_env.h
 

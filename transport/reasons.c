@@ -188,11 +188,14 @@ set_numbers(json_t *out, const struct why *w)
 		(void)json_object_set_new(out, "name", ctl_string(w->name));
 	(void)json_object_set_new(out, "limit",
 	    json_string(why_limit_word(w->limit)));
-	if (w->kind == WHY_TURN) {
+	if (w->waiting > 0)
 		(void)json_object_set_new(out, "waiting",
-		    json_integer((json_int_t)w->used));
+		    json_integer((json_int_t)w->waiting));
+	if (w->place > 0)
+		(void)json_object_set_new(out, "place",
+		    json_integer((json_int_t)w->place));
+	if (w->kind == WHY_TURN)
 		return;
-	}
 	(void)json_object_set_new(out, "used",
 	    json_integer((json_int_t)w->used));
 	(void)json_object_set_new(out, "max", json_integer((json_int_t)w->max));
@@ -205,15 +208,29 @@ set_numbers(json_t *out, const struct why *w)
 }
 
 static void
+set_time(json_t *out, const char *when, const char *in, int64_t at_us)
+{
+	int64_t in_us = at_us - clock_us();
+
+	(void)json_object_set_new(out, when, control_when(at_us));
+	(void)json_object_set_new(out, in,
+	    json_integer(in_us < 0 ? 0 : (in_us + US_PER_S - 1) / US_PER_S));
+}
+
+/* A time that is promised; or what ends it, and when at the earliest. */
+static void
 set_end(json_t *out, const struct why *w)
 {
-	int64_t in_us = w->until_us - clock_us();
-
-	if (w->kind == WHY_ROOM || w->until_us == 0 || w->until_us == INT64_MAX)
+	if (w->kind == WHY_ROOM)
 		return;
-	(void)json_object_set_new(out, "until", control_when(w->until_us));
-	(void)json_object_set_new(out, "in_s",
-	    json_integer(in_us < 0 ? 0 : (in_us + US_PER_S - 1) / US_PER_S));
+	if (w->until_us != 0 && w->until_us != INT64_MAX) {
+		set_time(out, "until", "in_s", w->until_us);
+		return;
+	}
+	(void)json_object_set_new(out, "ends_when", json_string(why_ends(w)));
+	if (w->not_before_us > 0)
+		set_time(out, "not_before", "not_before_in_s",
+		    w->not_before_us);
 }
 
 static json_t *

@@ -124,6 +124,8 @@ log_accepted(const struct receipt *r, uint32_t known)
 	char text[MESSAGE_ID_TEXT];
 	struct log_line l;
 
+	if (!log_wants(LOG_L_INFO))
+		return;
 	if (id != 0)
 		log_begin(&l, LOG_L_INFO, message_id_text(id, text),
 		    "accepted");

@@ -65,6 +65,7 @@ make_env(struct transport *t, unsigned i, struct err *e)
 	env->worker = t->workers[i] = worker_new(name, e);
 	if (env->worker == NULL)
 		return -1;
+	worker_gather(env->worker, t->scheduler);
 	return transport_mark_key(t->conf, &env->mark_key, e);
 }
 

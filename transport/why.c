@@ -20,29 +20,12 @@
 #include "transport/envelope_read.h"
 #include "transport/queue_walk.h"
 #include "transport/reasons.h"
+#include "transport/replies.h"
+#include "transport/why_row.h"
 #include "transport/why_target.h"
 #include "vmta/heap.h"
 
 enum { MAXITEMS = 10, MAXITEMS_MAX = 1000, RCPTS_SLICE = 500 };
-
-/* A queue, or a recipient of a message. */
-struct row {
-	uint32_t index; /* in the heap */
-	char *domain, *vmta, *last_error;
-	uint64_t rcpts; /* of the queue, or those of the job or user in it */
-	uint64_t deferred;
-	uint32_t conns;
-	struct reasons reasons;
-
-	/* Of a recipient: */
-	struct message *msg; /* for the worker, then NULL */
-	char *addr;          /* or NULL: it cannot be read */
-	char *job, *user;
-	uint32_t n;
-	uint16_t attempts;
-	int64_t due_us;
-	bool granted;
-};
 
 struct why_ask {
 	struct queue_walk walk;
@@ -65,81 +48,41 @@ struct why_ask {
 	const char *last_job;   /* that near was compared with; borrowed */
 	struct queue_pattern all;
 
-	struct row **shown;
+	struct why_row **shown;
 	size_t count, next;
 };
 
 /* ---- rows ---------------------------------------------------------------- */
 
-static void
-row_free(struct row **rp)
-{
-	struct row *r = *rp;
-
-	*rp = NULL;
-	reasons_fini(&r->reasons);
-	message_unref(&r->msg);
-	free(r->domain);
-	free(r->vmta);
-	free(r->last_error);
-	free(r->addr);
-	free(r->job);
-	free(r->user);
-	free(r);
-}
-
-/* Those with the most recipients are shown; recipients all, by number. */
-static bool
-is_less(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	if (x->rcpts != y->rcpts)
-		return x->rcpts < y->rcpts;
-	return x->n > y->n;
-}
-
-static void
-row_moved(void *item, uint32_t index)
-{
-	((struct row *)item)->index = index;
-}
-
-static const struct heap_ops least_first = { is_less, row_moved };
-
 /* Would a row of so many recipients be shown? */
 static bool
 is_wanted(const struct why_ask *w, uint64_t rcpts)
 {
-	const struct row *least = heap_top(&w->best);
+	const struct why_row *least = heap_top(&w->best);
 
 	return w->best.n < w->max || (least != NULL && rcpts > least->rcpts);
 }
 
-/* Takes the row. */
+/* Of a queue, whose reasons are there. */
 static void
-offer(struct why_ask *w, struct row *r)
+set_said(const struct why_ask *w, struct why_row *r,
+    const struct sched_queue_info *q)
 {
-	heap_push(&w->best, &least_first, r);
-	if (w->best.n > w->max) {
-		r = heap_top(&w->best);
-		heap_remove(&w->best, &least_first, r->index);
-		row_free(&r);
-	}
+	why_row_set_said(r,
+	    replies_last(dispatch_replies(w->walk.dispatch), q->domain,
+		q->vmta));
 }
 
-static struct row *
-row_of_queue(const struct sched_queue_info *q)
+/* Takes the row. */
+static void
+offer(struct why_ask *w, struct why_row *r)
 {
-	struct row *r = mem_new(struct row);
-
-	r->domain = mem_strdup(q->domain);
-	r->vmta = mem_strdup(envelope_vmta_shown(q->vmta));
-	r->last_error = mem_strdup(q->last_error);
-	r->rcpts = q->rcpts;
-	r->deferred = q->deferred;
-	r->conns = q->conns;
-	return r;
+	heap_push(&w->best, &why_row_least_first, r);
+	if (w->best.n > w->max) {
+		r = heap_top(&w->best);
+		heap_remove(&w->best, &why_row_least_first, r->index);
+		why_row_free(&r);
+	}
 }
 
 /* ---- on the scheduler's thread ------------------------------------------- */
@@ -166,20 +109,36 @@ scope_of(const struct why_target *t)
 	return SCOPE_SOURCE;
 }
 
-/* Its own limits; an address may be ours and theirs. */
+/* Its own limits; those of an address each queue has (ask_source()). */
 static void
 ask_scope(struct why_ask *w, int64_t now_us)
 {
 	const struct why_target *t = &w->target;
 
 	w->asked = true;
-	if (t->of == OF_QUEUE || t->of == OF_MESSAGE)
+	if (t->of == OF_QUEUE || t->of == OF_MESSAGE || t->of == OF_IP)
 		return;
 	w->known = sched_why_scope(w->walk.sched, scope_of(t), t->name, now_us,
 	    reasons_add, &w->own);
-	if (t->of == OF_IP &&
-	    sched_why_scope(w->walk.sched, SCOPE_REMOTE, t->name, now_us,
-		reasons_add, &w->own))
+}
+
+/* Of many queues, those that are reached come first. */
+static void
+add_source(void *ctx, const struct why *why)
+{
+	struct reasons *own = ctx;
+
+	if (why_holds(why) || own->n < REASONS_MAX / 2)
+		reasons_add(own, why);
+	else
+		own->cut = true;
+}
+
+static void
+ask_source(struct why_ask *w, struct sched_queue *q, int64_t now_us)
+{
+	if (w->target.of == OF_IP &&
+	    sched_why_source(q, &w->target.addr, now_us, add_source, &w->own))
 		w->known = true;
 }
 
@@ -252,13 +211,14 @@ visit_queue(struct why_ask *w, struct sched_queue *q, int64_t now_us)
 {
 	struct sched_queue_info info;
 	struct reasons reasons = { 0 };
-	struct row *r;
+	struct why_row *r;
 	bool held;
 
 	if (w->target.of == OF_QUEUE && !belongs(w, q))
 		look_near(w, sched_queue_domain(q));
 	if (!belongs(w, q))
 		return;
+	ask_source(w, q, now_us);
 	sched_queue_info(w->walk.sched, q, now_us, &info);
 	if (w->target.of != OF_QUEUE || is_wanted(w, info.rcpts))
 		sched_why_queue(w->walk.sched, q, now_us, reasons_add,
@@ -270,8 +230,9 @@ visit_queue(struct why_ask *w, struct sched_queue *q, int64_t now_us)
 		w->rcpts += info.rcpts;
 	}
 	if ((w->target.of == OF_QUEUE || held) && is_wanted(w, info.rcpts)) {
-		r = row_of_queue(&info);
+		r = why_row_of_queue(&info);
 		r->reasons = reasons;
+		set_said(w, r, &info);
 		offer(w, r);
 	} else {
 		reasons_fini(&reasons);
@@ -291,20 +252,17 @@ static void
 keep_rcpt(struct looking *l, const struct sched_rcpt_info *info)
 {
 	struct why_ask *w = l->ask;
-	struct row *r = mem_new(struct row);
+	struct sched_queue_info queue;
+	struct why_row *r;
 
 	w->rcpts++;
-	r->n = info->n;
-	r->domain = mem_strdup(info->domain);
-	r->vmta = mem_strdup(envelope_vmta_shown(info->vmta));
-	r->job = mem_strdup(info->job);
-	r->user = mem_strdup(info->user);
-	r->attempts = info->attempts;
-	r->due_us = info->due_us;
-	r->granted = info->granted;
-	r->msg = sched_rcpt_message(info);
+	sched_queue_info(w->walk.sched, l->queue, l->now_us, &queue);
+	r = why_row_of_rcpt(info, &queue);
 	sched_why_rcpt(w->walk.sched, l->queue, info, l->now_us, reasons_add,
 	    &r->reasons);
+	why_row_set_said(r,
+	    replies_find(dispatch_replies(w->walk.dispatch), info->id,
+		info->n));
 	offer(w, r);
 }
 
@@ -339,7 +297,7 @@ end_queue(struct why_ask *w, struct sched_queue *q, int64_t now_us)
 {
 	uint64_t rcpts = w->in_queue;
 	struct sched_queue_info info;
-	struct row *r;
+	struct why_row *r;
 
 	w->in_queue = 0;
 	if (rcpts == 0 || q == NULL)
@@ -349,10 +307,11 @@ end_queue(struct why_ask *w, struct sched_queue *q, int64_t now_us)
 	if (!is_wanted(w, rcpts))
 		return;
 	sched_queue_info(w->walk.sched, q, now_us, &info);
-	r = row_of_queue(&info);
+	r = why_row_of_queue(&info);
 	r->rcpts = rcpts;
 	sched_why_queue(w->walk.sched, q, now_us, reasons_add, &r->reasons);
 	w->held += is_held(w, &r->reasons) ? 1 : 0;
+	set_said(w, r, &info);
 	offer(w, r);
 }
 
@@ -403,7 +362,7 @@ static void
 why_free(struct why_ask *w)
 {
 	while (w->next < w->count)
-		row_free(&w->shown[w->next++]);
+		why_row_free(&w->shown[w->next++]);
 	free(w->shown);
 	reasons_fini(&w->own);
 	why_target_fini(&w->target);
@@ -411,45 +370,6 @@ why_free(struct why_ask *w)
 	snapshot_unref(&w->conf);
 	free(w->near);
 	free(w);
-}
-
-/* Names of the configuration need not be UTF-8. */
-static json_t *
-queue_json(const struct row *r)
-{
-	struct buf name = { 0 };
-	json_t *out;
-
-	buf_printf(&name, "%s/%s", r->domain, r->vmta);
-	out = ctl_string(buf_cstr(&name));
-	buf_fini(&name);
-	return out;
-}
-
-static json_t *
-row_json(const struct why_ask *w, const struct row *r)
-{
-	json_t *out = json_pack("{s:o,s:b,s:o}", "queue", queue_json(r), "go",
-	    (int)!reasons_hold(&r->reasons, r->rcpts), "reasons",
-	    reasons_json(&r->reasons, w->conf, r->domain, r->vmta));
-
-	CHECK(out != NULL);
-	if (w->target.of == OF_MESSAGE)
-		(void)json_object_update_new(out,
-		    json_pack("{s:o,s:I,s:o,s:o,s:i,s:o,s:b}", "to",
-			r->addr == NULL ? json_null() : ctl_string(r->addr),
-			"recipient", (json_int_t)r->n, "job",
-			ctl_string(r->job), "user", ctl_string(r->user),
-			"attempts", (int)r->attempts, "next",
-			control_when(r->due_us), "sending", (int)r->granted));
-	else
-		(void)json_object_update_new(out,
-		    json_pack("{s:I,s:I,s:I,s:o}", "recipients",
-			(json_int_t)r->rcpts, "deferred",
-			(json_int_t)r->deferred, "connections",
-			(json_int_t)r->conns, "last_error",
-			ctl_string(r->last_error)));
-	return out;
 }
 
 /* Virtual MTAs that send from an address. */
@@ -492,7 +412,9 @@ sum_json(const struct why_ask *w)
 
 	CHECK(out != NULL);
 	if (w->target.of == OF_IP)
-		(void)json_object_set_new(out, "vmtas", users_of(w));
+		(void)json_object_update_new(out,
+		    json_pack("{s:o,s:b}", "vmtas", users_of(w), "limits_cut",
+			(int)w->own.cut));
 	return out;
 }
 
@@ -502,9 +424,9 @@ send_row(void *ctx, struct ctl_request *r)
 	struct why_ask *w = ctx;
 
 	if (!ctl_is_gone(r) && w->next < w->count) {
-		json_t *item = row_json(w, w->shown[w->next]);
+		json_t *item = why_row_json(w->shown[w->next], w->conf);
 
-		row_free(&w->shown[w->next++]);
+		why_row_free(&w->shown[w->next++]);
 		ctl_item(r, item);
 		return true;
 	}
@@ -586,7 +508,7 @@ go_home(struct why_ask *w)
 }
 
 static void
-read_one(struct why_ask *w, struct row *r, struct region *rg)
+read_one(struct why_ask *w, struct why_row *r, struct region *rg)
 {
 	struct envelope env;
 	struct err e;
@@ -617,12 +539,12 @@ on_read(struct post *p)
 static void
 sort_shown(struct why_ask *w)
 {
-	struct row *least;
+	struct why_row *least;
 
 	w->count = w->best.n;
-	w->shown = mem_array(w->count + 1, sizeof(struct row *));
+	w->shown = mem_array(w->count + 1, sizeof(struct why_row *));
 	for (size_t i = w->count; (least = heap_top(&w->best)) != NULL;) {
-		heap_remove(&w->best, &least_first, 0);
+		heap_remove(&w->best, &why_row_least_first, 0);
 		w->shown[--i] = least;
 	}
 	heap_fini(&w->best);

@@ -7,7 +7,7 @@
  * so much more may be spent until the next record.  Nothing is spent beyond a
  * lease whose record is durable.  After a crash what was pending and the
  * whole lease count as spent at the restart, so a crash can only make it
- * slower: by a sixteenth of the limit at most.  The next lease is asked for
+ * slower: by a sixteenth of the limit at most, or one.  The next lease is asked for
  * when half of one is spent, so that nobody waits for the disk.  Only a limit
  * below LEASE_AHEAD_MIN, of which one is more than a sixteenth, asks when it is
  * needed; and so does who needs more at once than a lease has.

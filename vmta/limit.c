@@ -79,7 +79,7 @@ rate_limit_set_data(struct rate_limit *l, const struct data_rate *rate,
 
 bool
 rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
-    unsigned kind)
+    unsigned kind, int64_t now_us)
 {
 	bool recorded;
 
@@ -88,7 +88,8 @@ rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
 			l->lease = lease_new(list, of, kind);
 		return false;
 	}
-	if (l->lease == NULL)
+	if (l->lease == NULL ||
+	    (!l->limited && !rate_limit_is_unused(l, now_us)))
 		return false;
 	recorded = l->lease->recorded;
 	lease_free(&l->lease);
@@ -179,6 +180,27 @@ rate_limit_leaves(struct rate_limit *l, uint64_t n, uint64_t need,
 		return true; /* these will have left it */
 	return n + need <= l->window.max &&
 	    window_next(&l->window, n + need, now_us) <= at_us;
+}
+
+int64_t
+rate_limit_nth(struct rate_limit *l, uint64_t others, uint64_t n,
+    int64_t now_us)
+{
+	int64_t at = rate_limit_next_for(l, n, now_us), paced, free;
+	uint64_t full;
+
+	if (!l->limited || others == 0)
+		return at;
+	paced = pacer_after(&l->pacer, others, now_us);
+	full = (others + n - 1) / l->window.max;
+	free = window_next(&l->window, (others + n - 1) % l->window.max + 1,
+	    now_us);
+	if (paced == INT64_MAX || free == INT64_MAX ||
+	    full > (uint64_t)(INT64_MAX / 4 / l->window.length_us))
+		return paced;
+	/* What goes now is in the way of what goes a whole window later. */
+	free += (int64_t)full * l->window.length_us;
+	return paced > free ? paced : free;
 }
 
 int64_t

@@ -62,10 +62,10 @@ void rate_limit_fini(struct rate_limit *l);
  * After each set, where limits outlive the process: a rate over a long period
  * is spent within leases (vmta/lease.h) from now on, which are asked for
  * through the list.  True: it has none any more, and what is kept of it has to
- * be forgotten.
+ * be forgotten; one that was lifted is kept while something counts.
  */
 bool rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
-    unsigned kind);
+    unsigned kind, int64_t now_us);
 /* At a start, before anything is taken: what an earlier process has spent. */
 void rate_limit_restore(struct rate_limit *l, const struct lease_record *rec,
     int64_t elapsed_us, int64_t start_us);
@@ -91,6 +91,12 @@ int64_t rate_limit_next_for(struct rate_limit *l, uint64_t n, int64_t now_us);
  */
 bool rate_limit_leaves(struct rate_limit *l, uint64_t n, uint64_t need,
     int64_t at_us, int64_t now_us);
+/*
+ * An estimate: when n may go at the earliest, if others go before, one after
+ * another and one each, and nothing is given back.  INT64_MAX: nobody knows.
+ */
+int64_t rate_limit_nth(struct rate_limit *l, uint64_t others, uint64_t n,
+    int64_t now_us);
 /* When it will have forgotten all, or 0. */
 int64_t rate_limit_end(const struct rate_limit *l);
 /* Nothing is pending and nothing counts any more. */

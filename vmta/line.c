@@ -420,6 +420,43 @@ line_charge(struct line *l, const struct line_key *k, uint32_t cost)
 	}
 }
 
+/* Those of higher priority than the flow. */
+static uint32_t
+above(const struct line_node *flow)
+{
+	const struct heap *all;
+	uint32_t n = 0;
+
+	if (flow->line->tree == NULL)
+		return 0;
+	all = &flow->line->tree->root.below.flows;
+	for (uint32_t i = 0; i < all->n; i++) {
+		const struct line_node *p = of_share(all->v[i]);
+
+		n += p->key > flow->flow.priority ? p->n : 0;
+	}
+	return n;
+}
+
+uint32_t
+line_before(const struct waiter *w)
+{
+	struct line_node *flow = w->flow;
+	const struct waiter *first, *at = w;
+	uint32_t n, look = 0;
+
+	CHECK(flow != NULL && flow->line->n > 0); /* with itself */
+	n = above(flow);
+	first = line_first(flow->line);
+	if (first->flow != flow &&
+	    first->flow->flow.priority == flow->flow.priority)
+		n++;
+	while (look < LINE_LOOK &&
+	    (at = TAILQ_PREV(at, waiter_list, link)) != NULL)
+		look++;
+	return n + look;
+}
+
 uint32_t
 line_debt(struct line *l, const struct line_key *k)
 {

@@ -70,4 +70,12 @@ void line_charge(struct line *l, const struct line_key *k, uint32_t cost);
  */
 uint32_t line_debt(struct line *l, const struct line_key *k);
 
+/*
+ * How many are before it, at least: those of higher priority, those of its own
+ * flow that came earlier (it counts so many of them and no more), and one if it
+ * is another flow's turn.  It waits.
+ */
+#define LINE_LOOK 32
+uint32_t line_before(const struct waiter *w);
+
 #endif

@@ -55,6 +55,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_origin.c \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
+	%D%/sched_reload.c \
 	%D%/sched_remote.c \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
@@ -62,6 +63,10 @@ libvmta_a_SOURCES = \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/sched_why.c %D%/sched_why.h \
+	%D%/sched_why_priv.h \
+	%D%/sched_why_scope.c \
+	%D%/sched_why_turn.c \
+	%D%/sched_why_words.c \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \

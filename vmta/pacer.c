@@ -94,22 +94,24 @@ pacer_return(struct pacer *p, uint64_t n)
 }
 
 int64_t
-pacer_after(const struct pacer *p, uint64_t n, int64_t now_us)
-{
-	int64_t from = p->next_us < now_us - p->slack_us ?
-	    now_us - p->slack_us :
-	    p->next_us;
-
-	if (n > p->count)
-		n = p->count;
-	return from + (int64_t)((wide)n * (uint64_t)p->period_us / p->count);
-}
-
-int64_t
 pacer_next(struct pacer *p, int64_t now_us)
 {
 	/* Nothing is paid for longer ahead: the clock stepped back. */
 	if (p->next_us - p->period_us > now_us)
 		p->next_us = now_us + p->period_us;
 	return p->next_us > now_us ? p->next_us : now_us;
+}
+
+int64_t
+pacer_after(const struct pacer *p, uint64_t n, int64_t now_us)
+{
+	wide takes = (wide)n * (uint64_t)p->period_us / p->count;
+	int64_t at = now_us - p->slack_us;
+
+	if (p->next_us > at)
+		at = p->next_us;
+	if (takes > (wide)(INT64_MAX / 4))
+		return INT64_MAX;
+	at += (int64_t)takes;
+	return at > now_us ? at : now_us;
 }

@@ -48,10 +48,9 @@ bool pacer_take(struct pacer *p, uint64_t n, int64_t now_us);
 void pacer_slow(struct pacer *p, uint64_t n, uint32_t percent);
 void pacer_return(struct pacer *p, uint64_t n);
 
-/* When the next one would be due after a take of n. */
-int64_t pacer_after(const struct pacer *p, uint64_t n, int64_t now_us);
-
 /* When pacer_take() will next succeed; now_us itself if it would already. */
 int64_t pacer_next(struct pacer *p, int64_t now_us);
+/* At the earliest after n others, one after another; INT64_MAX: not soon. */
+int64_t pacer_after(const struct pacer *p, uint64_t n, int64_t now_us);
 
 #endif

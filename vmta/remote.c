@@ -339,9 +339,10 @@ enter(struct remotes *r, struct remote_conn *c, struct remote_scope *s,
 		unkeep(r, w);
 		line_join(&s->line, &w->waiter, key);
 		c->in_turn = true;
-		serve(r, s); /* there may be room for that one too */
 	}
 	slot_take(c, s);
+	if (w != NULL)
+		serve(r, s); /* there may be room for the next one too */
 }
 
 /* Of one that was made to see what there is, and is not needed. */

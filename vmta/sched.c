@@ -139,7 +139,7 @@ sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 	    now_us);
 	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
 	scope_set_data(&q->scope, &q->conf->conf.data_rate, now_us);
-	leases_enter(s, &q->scope);
+	leases_enter(s, &q->scope, now_us);
 }
 
 void
@@ -203,6 +203,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
+	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->walks);
 	lane_table_init(s);
 	payers_init(s);
@@ -274,6 +275,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	lanes_configure(s, now_us);
 	s->has_payers = snapshot_has_payers(s->conf);
 	payers_configure(s, now_us);
+	conns_recount(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
 	snapshot_unref(&old);
 }

@@ -135,6 +135,11 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	if (want == 0)
 		return 0;
 	ask_own(&a, s, q, now_us);
+	/* First: a busy queue has them all, and no time will change that. */
+	room = rate_room(q, transactions(q), a.bytes);
+	if (room == 0)
+		return 0;
+	want = want < room ? want : room;
 	if (own_says_no(&a, &no)) {
 		*again_us = no.until_us;
 		return 0;
@@ -142,8 +147,6 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 	room = crowd_room(q, now_us);
 	if (room == 0 && q->more_us > now_us)
 		*again_us = q->more_us;
-	want = want < room ? want : room;
-	room = rate_room(q, transactions(q), a.bytes);
 	want = want < room ? want : room;
 	room = remote_queue_room(q);
 	want = want < room ? want : room;
@@ -369,61 +372,6 @@ conn_must_yield(struct sched_conn *c, int64_t now_us)
 	return false;
 }
 
-/* ---- a reload ------------------------------------------------------------ */
-
-static void
-leave_in(struct sched_conn *c, struct conn_in *in)
-{
-	struct shared *h = in->shared;
-
-	if (h == NULL)
-		return;
-	priority_leave(c, in);
-	if (c->state == CONN_IDLE)
-		TAILQ_REMOVE(&h->idle, in, idle);
-	if (in->is_fresh) {
-		TAILQ_REMOVE(&h->fresh, in, fresh);
-		h->fresh_n--;
-	}
-	in->is_fresh = false;
-	h->conns.in[c->state]--;
-	slots_return(&h->scope.conns);
-	shared_changed(h);
-}
-
-/* As the last that came there, and even if it is one too many. */
-static void
-join_in(struct sched_conn *c, struct conn_in *in, struct shared *h)
-{
-	in->shared = h;
-	if (h == NULL)
-		return;
-	h->scope.conns.used++;
-	h->conns.in[c->state]++;
-	if (c->state == CONN_OPENING) {
-		in->is_fresh = true;
-		TAILQ_INSERT_TAIL(&h->fresh, in, fresh);
-		h->fresh_n++;
-	}
-	if (c->state == CONN_IDLE)
-		TAILQ_INSERT_TAIL(&h->idle, in, idle);
-	priority_join(c, in);
-	shared_changed(h);
-}
-
-void
-conns_configure(struct sched_queue *q)
-{
-	struct sched_conn *c;
-
-	TAILQ_FOREACH(c, &q->all_conns, of_queue)
-	for (int i = 0; i < LEVEL_PROCESS; i++)
-		if (c->in[i].shared != q->lane->path[i]) {
-			leave_in(c, &c->in[i]);
-			join_in(c, &c->in[i], q->lane->path[i]);
-		}
-}
-
 /* ---- connect rates ------------------------------------------------------- */
 
 /* The token counts as now until the time of the connection is known. */
@@ -522,6 +470,7 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	timer_init(&c->timer, TIMER_CONN);
 	c->state = CONN_OPENING;
 	count(c, 1);
+	TAILQ_INSERT_TAIL(&s->conns, c, of_sched);
 	TAILQ_INSERT_TAIL(&q->all_conns, c, of_queue);
 	join_fresh(c);
 	remote_conn_opened(s, c);
@@ -673,6 +622,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	if (c->state == CONN_OPENING)
 		leave_fresh(c);
 	count(c, -1);
+	TAILQ_REMOVE(&s->conns, c, of_sched);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
 	end_connect(s, c, !c->remote.refused, now_us);

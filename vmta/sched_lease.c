@@ -243,9 +243,9 @@ sched_restored(struct sched *s, bool used, bool damaged, int64_t now_us)
 
 		for (; link != NULL; link = link->next)
 			leases_enter(s,
-			    &OF(sched_vmta, link, link)->shared.scope);
+			    &OF(sched_vmta, link, link)->shared.scope, now_us);
 	}
-	named_enter_leases(s);
+	named_enter_leases(s, now_us);
 	leases_expire(s, now_us);
 }
 
@@ -280,7 +280,7 @@ take_up(struct sched *s, const struct scope *c, unsigned kind)
 /* ---- scopes -------------------------------------------------------------- */
 
 void
-leases_enter(struct sched *s, struct scope *c)
+leases_enter(struct sched *s, struct scope *c, int64_t now_us)
 {
 	if (s->owner->lease == NULL)
 		return;
@@ -289,7 +289,7 @@ leases_enter(struct sched *s, struct scope *c)
 
 		if (r == NULL)
 			continue;
-		if (rate_limit_lease(r, &s->leases.list, c, kind))
+		if (rate_limit_lease(r, &s->leases.list, c, kind, now_us))
 			tell(s, c, kind, NULL, 0);
 		take_up(s, c, kind);
 	}

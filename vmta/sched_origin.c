@@ -101,7 +101,7 @@ payer_configure(struct payer *p, int64_t now_us)
 
 	scope_set_rate(&p->scope, LIMIT_MSG, rate_of(s, p->scope.kind, p->name),
 	    now_us);
-	leases_enter(s, &p->scope);
+	leases_enter(s, &p->scope, now_us);
 	timer_set(&s->timers, &p->timer, 0);
 }
 
@@ -299,6 +299,14 @@ first_waiter(struct payer *p)
 	struct waiter *w = claimant(p);
 
 	return w != NULL ? w : line_first(&p->line);
+}
+
+bool
+payer_brings_next(const struct waiter *w)
+{
+	struct payer *p = OF(payer, line, line_of(w));
+
+	return p->awake == 0 && first_waiter(p) == w;
 }
 
 static struct sched_queue *

@@ -3,17 +3,21 @@
  * sched_priv - the inside of sched, for vmta/sched*.c only.
  *
  *	sched.c        new, free, add, reload, run: the public doors
+ *	sched_reload.c connections after a reload: where they count
  *	sched_shared.c a scope that queues share: who waits there, whose turn
  *	sched_lane.c   queues that are alike for such scopes wait as one
- *	sched_claim.c  lanes that need room at several of these at once
- *	sched_vmta.c   virtual MTAs
+ *	sched_claim.c  queues that need room at several of these at once
+ *	sched_vmta.c   virtual MTAs, pools, providers
+ *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_priority.c who gives way to whom
+ *	sched_check.c  what may say no: the table of all that does
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_facts.c  what others ask about
+ *	sched_why.c    all that keeps mail waiting
  *	sched_walk.c   going through all queues, a slice at a time
  *
  * An event marks what it touched: queues as dirty, shared scopes by their
@@ -105,14 +109,16 @@ struct queue_source {
 	struct timer timer;      /* when there is one for them */
 };
 
-struct queue_sources { /* as the virtual MTA has them */
-	size_t n;
+struct queue_sources {
+	size_t n;         /* as the virtual MTA has them */
+	size_t all;       /* with former ones, where something counts still */
 	size_t choice;    /* the next connection goes out from there */
 	int64_t until_us; /* none has room before; 0: perhaps */
 	struct queue_source *v[];
 };
 
 struct sched_conn {
+	TAILQ_ENTRY(sched_conn) of_sched;
 	TAILQ_ENTRY(sched_conn) of_queue;
 	TAILQ_ENTRY(sched_conn) idle_queue; /* while CONN_IDLE: the last */
 	struct conn_in in[LEVELS];          /* used one first */
@@ -220,6 +226,7 @@ struct sched {
 	struct qconf_set confs;
 	struct table queues, vmtas, pools, providers, lanes, payers;
 	struct queue_list all, dirty;
+	struct conn_list conns;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
 	struct pause_list pauses;
@@ -287,6 +294,8 @@ const char *payer_name(const struct scope *c);
 struct scope *payer_find(const struct sched *s, enum scope_kind kind,
     const char *name);
 struct scope *payer_waited_for(const struct waiter *w);
+/* Is this what its next token brings back? */
+bool payer_brings_next(const struct waiter *w);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);
@@ -330,6 +339,15 @@ void shared_wait(struct shared *h, int64_t now_us);
 void shared_run(struct shared *h, int64_t now_us);
 struct sched_conn *in_conn(struct conn_in *in);
 struct sched_conn *shared_idle(const struct shared *h); /* longest, or NULL */
+
+/* sched_reload.c */
+/* Its connections count in the scopes that its lane has now. */
+void conns_configure(struct sched_queue *q);
+/*
+ * After virtual MTAs, pools and providers are as configured: all connections
+ * count in the pool and in the provider that they are of now.
+ */
+void conns_recount(struct sched *s, int64_t now_us);
 
 /* sched_lane.c */
 void lane_table_init(struct sched *s);
@@ -451,7 +469,7 @@ struct sched_named *named_find(const struct table *t, const char *name);
 struct sched_named *provider_of(struct sched *s, const char *domain,
     int64_t now_us);
 void named_configure_all(struct sched *s, int64_t now_us);
-void named_enter_leases(struct sched *s); /* of all */
+void named_enter_leases(struct sched *s, int64_t now_us); /* of all */
 void named_free_all(struct sched *s);
 
 /* sched_conn.c */
@@ -459,8 +477,6 @@ void named_free_all(struct sched *s);
 uint32_t conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
     int64_t *again_us);
 void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
-/* Its connections count in the scopes that its lane has now. */
-void conns_configure(struct sched_queue *q);
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);
@@ -502,7 +518,7 @@ void leases_fini(struct sched *s);
  * After each change of its rates: those over long periods are spent within
  * leases, and what an earlier process has spent counts.
  */
-void leases_enter(struct sched *s, struct scope *c);
+void leases_enter(struct sched *s, struct scope *c, int64_t now_us);
 /* Before its rates go: nothing counts any more. */
 void leases_forget(struct sched *s, const struct scope *c);
 /* What is wanted is asked for. */

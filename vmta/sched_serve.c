@@ -44,6 +44,10 @@ born_us(const struct sched_queue *q, int64_t now_us)
 
 /* ---- granting ------------------------------------------------------------ */
 
+_Static_assert(offsetof(struct grant, rcpts) % _Alignof(struct rcpt *) == 0 &&
+	sizeof(struct grant_rcpt) % _Alignof(struct rcpt *) == 0,
+    "pointers may stand behind them");
+
 static struct grant_rec *
 grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 {
@@ -53,9 +57,10 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 
 	if (max > g->rcpts)
 		max = g->rcpts;
-	size = sizeof(*r) + max * sizeof(struct grant_rcpt);
+	size = sizeof(*r) +
+	    max * (sizeof(struct grant_rcpt) + sizeof(struct rcpt *));
 	r = mem_zalloc(size);
-	r->rcpts = mem_array(max, sizeof(struct rcpt *));
+	r->rcpts = (void *)(r->pub.rcpts + max); /* of one allocation */
 	r->pub.conn = c;
 	r->pub.msg = backlog_message(e);
 	r->reading = e->msg == NULL;
@@ -341,6 +346,10 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t at, t, aged;
 
+	if (q->is_dirty) { /* this is the look that was asked for */
+		TAILQ_REMOVE(&s->dirty, q, dirty);
+		q->is_dirty = false;
+	}
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
@@ -530,7 +539,6 @@ grant_free(struct grant_rec **rp)
 	*rp = NULL;
 	message_unref(&r->pub.msg);
 	free(r->taken);
-	free(r->rcpts);
 	free(r);
 }
 

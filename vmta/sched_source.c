@@ -11,6 +11,10 @@
  * it back when its time has come, one at a time.
  *
  * An address that the kernel chooses is of no prefix but those of length 0.
+ *
+ * A source that the configuration has no limits for any more, or whose address
+ * has left the virtual MTA, stays as long as something counts there: a later
+ * reload may bring them back.
  */
 #include "vmta/sched_priv.h"
 
@@ -71,7 +75,7 @@ set_limits(struct sched *s, struct queue_source *src,
 	    now_us);
 	scope_set_data(&src->scope, data_rate_of(&c->source_data_rates, a),
 	    now_us);
-	leases_enter(s, &src->scope);
+	leases_enter(s, &src->scope, now_us);
 }
 
 static bool
@@ -120,7 +124,7 @@ source_unref(struct sched *s, struct queue_source **srcp)
 static struct queue_source *
 find(const struct queue_sources *list, const struct net_addr *addr)
 {
-	for (size_t i = 0; list != NULL && i < list->n; i++)
+	for (size_t i = 0; i < list->all; i++)
 		if (net_addr_eq(&list->v[i]->addr, addr))
 			return list->v[i];
 	return NULL;
@@ -134,7 +138,7 @@ sources_drop(struct sched *s, struct sched_queue *q)
 	q->sources = NULL;
 	if (list == NULL)
 		return;
-	for (size_t i = 0; i < list->n; i++)
+	for (size_t i = 0; i < list->all; i++)
 		source_unref(s, &list->v[i]);
 	free(list);
 }
@@ -158,39 +162,76 @@ attach(struct sched_queue *q)
 	}
 }
 
-void
-sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us)
+/* The addresses of the virtual MTA, as far as they have limits. */
+static void
+add_current(struct sched *s, struct sched_queue *q, struct queue_sources *list,
+    int64_t now_us)
 {
-	const struct queue_conf *c = &q->conf->conf;
 	const struct global_conf *global = snapshot_global(s->conf);
-	size_t n = source_count(q->vmta->conf, global);
-	struct queue_sources *list;
 
-	sources_unpark(q);
-	if (!has_limits(c)) {
-		sources_drop(s, q);
-		return;
-	}
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
-	list = mem_zalloc(sizeof(*list) + n * sizeof(list->v[0]));
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		const struct net_addr *addr =
 		    &source_pick(q->vmta->conf, global, i)->addr;
-		struct queue_source *src = find(q->sources, addr);
+		struct queue_source *src = find(list, addr);
 
-		if (src == NULL)
-			src = find(list, addr);
+		if (src == NULL && q->sources != NULL)
+			src = find(q->sources, addr);
 		if (src == NULL)
 			src = source_new(q, addr);
 		else
 			src->refs++;
-		set_limits(s, src, c, now_us);
-		list->v[i] = src;
-		list->n++;
+		set_limits(s, src, &q->conf->conf, now_us);
+		list->v[list->all++] = src;
 	}
+}
+
+/* Those of before where something counts, or that a connection is from. */
+static void
+add_former(struct sched *s, struct sched_queue *q, struct queue_sources *list,
+    int64_t now_us)
+{
+	const struct queue_sources *old = q->sources;
+
+	for (size_t i = 0; old != NULL && i < old->all; i++) {
+		struct queue_source *src = old->v[i];
+
+		if (find(list, &src->addr) != NULL)
+			continue;
+		set_limits(s, src, &q->conf->conf, now_us);
+		if (src->refs == 1 && scope_end(&src->scope) <= now_us) {
+			leases_forget(s, &src->scope);
+			continue;
+		}
+		src->refs++;
+		list->v[list->all++] = src;
+	}
+}
+
+void
+sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	const struct global_conf *global = snapshot_global(s->conf);
+	size_t n = 0, former = q->sources == NULL ? 0 : q->sources->all;
+	struct queue_sources *list = NULL;
+
+	sources_unpark(q);
+	if (has_limits(&q->conf->conf))
+		n = source_count(q->vmta->conf, global);
+	if (n + former == 0)
+		return;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+	list = mem_zalloc(sizeof(*list) + (n + former) * sizeof(list->v[0]));
+	list->n = n;
+	add_current(s, q, list, now_us);
+	add_former(s, q, list, now_us);
 	sources_drop(s, q);
+	if (list->all == 0) {
+		free(list);
+		return;
+	}
 	q->sources = list;
-	attach(q);
+	if (n > 0)
+		attach(q);
 }
 
 void
@@ -198,7 +239,7 @@ sources_forget_leases(struct sched *s, const struct sched_queue *q)
 {
 	const struct queue_sources *list = q->sources;
 
-	for (size_t i = 0; list != NULL && i < list->n; i++)
+	for (size_t i = 0; list != NULL && i < list->all; i++)
 		leases_forget(s, &list->v[i]->scope);
 }
 
@@ -208,7 +249,7 @@ sources_end(const struct sched_queue *q)
 	const struct queue_sources *list = q->sources;
 	int64_t end = 0;
 
-	for (size_t i = 0; list != NULL && i < list->n; i++) {
+	for (size_t i = 0; list != NULL && i < list->all; i++) {
 		int64_t t = scope_end(&list->v[i]->scope);
 
 		end = t > end ? t : end;
@@ -250,6 +291,8 @@ sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us)
 	struct queue_sources *list = q->sources;
 	int64_t first = INT64_MAX;
 
+	if (list->n == 0)
+		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
@@ -302,7 +345,7 @@ sources_unpark(struct sched_queue *q)
 	struct sched_conn *c;
 
 	for (size_t i = 0;
-	     q->parked > 0 && q->sources != NULL && i < q->sources->n; i++)
+	     q->parked > 0 && q->sources != NULL && i < q->sources->all; i++)
 		while ((c = TAILQ_FIRST(&q->sources->v[i]->parked)) != NULL)
 			source_unpark(c);
 }
@@ -320,7 +363,7 @@ source_take(struct sched_queue *q)
 {
 	struct queue_source *src;
 
-	if (q->sources == NULL)
+	if (q->sources == NULL || q->sources->n == 0)
 		return NULL;
 	src = q->sources->v[q->sources->choice];
 	slots_take(&src->scope.conns);

@@ -67,7 +67,7 @@ pool_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 	slots_set(&c->conns, p->max_conns);
 	scope_set_rate(c, LIMIT_MSG, &p->msg_rate, now_us);
 	scope_set_data(c, &p->data_rate, now_us);
-	leases_enter(s, c);
+	leases_enter(s, c, now_us);
 	shared_changed(&n->shared);
 }
 
@@ -83,7 +83,7 @@ provider_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 	scope_set_rate(c, LIMIT_CONNECT, &p->connect_rate, now_us);
 	scope_set_rate(c, LIMIT_MSG, &p->msg_rate, now_us);
 	scope_set_data(c, &p->data_rate, now_us);
-	leases_enter(s, c);
+	leases_enter(s, c, now_us);
 	shared_changed(&n->shared);
 }
 
@@ -138,20 +138,20 @@ named_configure_all(struct sched *s, int64_t now_us)
 }
 
 static void
-enter_leases(struct sched *s, struct table *t)
+enter_leases(struct sched *s, struct table *t, int64_t now_us)
 {
 	for (size_t i = 0; i < t->cap; i++)
 		for (struct table_link *l = t->buckets[i]; l != NULL;
 		     l = l->next)
-			leases_enter(s,
-			    &OF(sched_named, link, l)->shared.scope);
+			leases_enter(s, &OF(sched_named, link, l)->shared.scope,
+			    now_us);
 }
 
 void
-named_enter_leases(struct sched *s)
+named_enter_leases(struct sched *s, int64_t now_us)
 {
-	enter_leases(s, &s->pools);
-	enter_leases(s, &s->providers);
+	enter_leases(s, &s->pools, now_us);
+	enter_leases(s, &s->providers, now_us);
 }
 
 static void
@@ -201,7 +201,7 @@ vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us)
 	slots_set(&v->shared.scope.conns, v->conf->max_conns);
 	scope_set_rate(&v->shared.scope, LIMIT_MSG, &v->conf->msg_rate, now_us);
 	scope_set_data(&v->shared.scope, &v->conf->data_rate, now_us);
-	leases_enter(s, &v->shared.scope);
+	leases_enter(s, &v->shared.scope, now_us);
 	shared_changed(&v->shared);
 }
 

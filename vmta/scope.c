@@ -91,6 +91,15 @@ scope_next(const struct scope *c, enum limit_kind kind, uint64_t n,
 	return rate_limit_next_for(c->rates[kind], n == 0 ? 1 : n, now_us);
 }
 
+int64_t
+scope_nth(const struct scope *c, enum limit_kind kind, uint64_t others,
+    uint64_t n, int64_t now_us)
+{
+	if (c->rates[kind] == NULL)
+		return now_us;
+	return rate_limit_nth(c->rates[kind], others, n == 0 ? 1 : n, now_us);
+}
+
 uint64_t
 scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
     int64_t now_us)

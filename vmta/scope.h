@@ -78,6 +78,8 @@ scope_has(const struct scope *c, enum limit_kind kind)
  */
 int64_t scope_next(const struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t now_us);
+int64_t scope_nth(const struct scope *c, enum limit_kind kind, uint64_t others,
+    uint64_t n, int64_t now_us);
 uint64_t scope_room(const struct scope *c, enum limit_kind kind, uint64_t wish,
     int64_t now_us);
 /* Does it leave enough for `need` at at_us when n go now? */

@@ -431,6 +431,12 @@ turns_oldest(const struct turns *t, uint8_t nth)
 	return f == NULL ? NULL : heap_top(&f->groups);
 }
 
+static struct turns_sum
+sum_of(const struct turns_flow *f)
+{
+	return (struct turns_sum){ f->groups.n, f->rcpts, f->origin };
+}
+
 struct waiter *
 turns_set_aside(struct turns *t, const struct group *g, struct turns_sum *sum_r)
 {
@@ -443,7 +449,7 @@ turns_set_aside(struct turns *t, const struct group *g, struct turns_sum *sum_r)
 	CHECK(f != NULL && !f->aside);
 	f->aside = true;
 	share_leave(&f->share);
-	*sum_r = (struct turns_sum){ f->groups.n, f->rcpts };
+	*sum_r = sum_of(f);
 	return &f->aside_wait;
 }
 
@@ -505,7 +511,7 @@ turns_bring_back(struct waiter *w, struct turns_sum *sum_r)
 	line_leave(w);
 	f->aside = false;
 	share_enter(&c->flows->share, &f->share);
-	*sum_r = (struct turns_sum){ f->groups.n, f->rcpts };
+	*sum_r = sum_of(f);
 	return f->turns;
 }
 
@@ -517,11 +523,30 @@ turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx)
 
 		for (uint32_t k = 0; c->several && k < c->flows->n; k++) {
 			const struct turns_flow *f = c->flows->v[k];
-			struct turns_sum sum = { f->groups.n, f->rcpts };
+			struct turns_sum sum = sum_of(f);
 
-			if (f->aside)
-				fn(ctx, &f->aside_wait, &sum);
+			if (f->aside && !fn(ctx, &f->aside_wait, &sum))
+				return;
 		}
+	}
+}
+
+void
+turns_own_aside(const struct turns *t, uint32_t origin, turns_aside_fn *fn,
+    void *ctx)
+{
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+		const struct turns_flow *f = !c->several ?
+		    NULL :
+		    flow_find(t, c->priority, origin);
+		struct turns_sum sum;
+
+		if (f == NULL || !f->aside)
+			continue;
+		sum = sum_of(f);
+		if (!fn(ctx, &f->aside_wait, &sum))
+			return;
 	}
 }
 

@@ -49,6 +49,7 @@ struct turns {
 struct turns_sum {
 	uint32_t groups;
 	uint64_t rcpts;
+	uint32_t origin;
 };
 
 void turns_init(struct turns *t, struct backlog *b);
@@ -86,10 +87,15 @@ struct waiter *turns_aside_of(const struct turns *t, uint32_t origin);
 /* Has it a group here, set aside or not? */
 bool turns_have(const struct turns *t, uint32_t origin);
 
-/* Each origin that is set aside, in each priority. */
-typedef void turns_aside_fn(void *ctx, const struct waiter *w,
+/*
+ * Each origin that is set aside, in each priority, until fn returns false; and
+ * one of them alone.
+ */
+typedef bool turns_aside_fn(void *ctx, const struct waiter *w,
     const struct turns_sum *sum);
 void turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx);
+void turns_own_aside(const struct turns *t, uint32_t origin, turns_aside_fn *fn,
+    void *ctx);
 
 /*
  * Goes through the heaps of groups: from the end of each to its top, so that

@@ -103,6 +103,8 @@ window_next(struct window *w, uint64_t n, int64_t now_us)
 		n = w->max; /* all there is */
 	if (window_room(w, now_us) >= n)
 		return now_us;
+	if (w->ring == NULL)
+		return INT64_MAX; /* what counts is pending, all of it */
 	/* They may go when so many have left. */
 	surplus = w->count + w->pending - (w->max - n);
 	for (uint32_t i = 0; i < w->used; i++) {

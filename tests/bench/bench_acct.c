@@ -11,13 +11,13 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/acct_record.h"
 #include "mail/acct_row.h"
+#include "tests/support/cpu_time.h"
 #include "tests/support/fake_layout.h"
 
 enum { ROUNDS = 5, RECORDS = 1000, PEOPLE = 10007 };
@@ -68,16 +68,6 @@ make_records(struct buf *out)
 	}
 }
 
-static double
-cpu_s(void)
-{
-	struct rusage u;
-
-	CHECK(getrusage(RUSAGE_SELF, &u) == 0);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 struct bench {
 	struct acct_rows rows;
 	struct buf records, out;
@@ -110,12 +100,12 @@ best_rate(struct bench *b, const struct acct_layout *l)
 	double best = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		double start = cpu_s(), rate;
+		double start = cpu_time_s(), rate;
 		unsigned long done = 0;
 
 		while (done < b->count)
 			done += write_rows(b, l);
-		rate = (double)done / (cpu_s() - start);
+		rate = (double)done / (cpu_time_s() - start);
 		if (rate > best)
 			best = rate;
 	}

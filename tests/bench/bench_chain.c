@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/check.h"
@@ -23,6 +22,7 @@
 #include "mail/acct_record.h"
 #include "mail/envelope.h"
 #include "queue/store.h"
+#include "tests/support/cpu_time.h"
 #include "transport/acct.h"
 #include "vmta/snapshot.h"
 
@@ -372,16 +372,6 @@ wait_for_files(unsigned long records)
 	}
 }
 
-static double
-cpu_s(void)
-{
-	struct rusage u;
-
-	CHECK(getrusage(RUSAGE_SELF, &u) == 0);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 /* Records a second in the slowest window. */
 static unsigned long
 least_rate(void)
@@ -410,7 +400,7 @@ main(int argc, char **argv)
 	make_message();
 	jobs = mem_array(under_way, sizeof(*jobs));
 	begin_us = sampled_us = clock_us();
-	cpu = cpu_s();
+	cpu = cpu_time_s();
 	stop_us = begin_us + (int64_t)strtoul(argv[2], NULL, 10) * US_PER_S;
 	for (size_t i = 0; i < under_way; i++) {
 		jobs[i].settle.done = settle_done;
@@ -425,7 +415,7 @@ main(int argc, char **argv)
 		     "\"records_s\": %.0f, \"least_s\": %lu, "
 		     "\"behind\": %lu, \"cpu_us\": %.2f}\n",
 	    records, s, (double)records / s, least_rate(), behind,
-	    (cpu_s() - cpu) * 1e6 / (double)records);
+	    (cpu_time_s() - cpu) * 1e6 / (double)records);
 	worker_stop(writer);
 	worker_join(writer);
 	store_close(&store);

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "mail/envelope.h"
 #include "queue/inflight.h"
 #include "queue/store.h"
+#include "tests/support/cpu_time.h"
 
 enum { SYNCS_MAX = 1 << 20 };
 
@@ -256,16 +256,6 @@ open_store(const char *dir)
 	}
 }
 
-static double
-cpu_s(void)
-{
-	struct rusage u;
-
-	CHECK(getrusage(RUSAGE_SELF, &u) == 0);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 static struct store_audit_ask asked = { 0 };
 
 static void
@@ -370,12 +360,12 @@ main(int argc, char **argv)
 	}
 	forget_syncs();
 	begin = clock_us();
-	cpu = cpu_s();
+	cpu = cpu_time_s();
 	for (size_t i = 0; i < under_way; i++)
 		start_job(&jobs[i]);
 	run_driver();
 	s = (double)(clock_us() - begin) / 1e6;
-	cpu = cpu_s() - cpu;
+	cpu = cpu_time_s() - cpu;
 	asked.done = on_audit;
 	store_audit(store, &asked);
 	run_driver();

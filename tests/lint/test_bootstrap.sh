@@ -5,6 +5,7 @@
 
 command -v prove >/dev/null || { echo "1..0 # SKIP no prove"; exit 0; }
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
+SCRIPT=$TOP/bootstrap # which makes TOP its own
 WORK=$(mktemp -d) || exit 1
 trap 'rm -rf "$WORK"' EXIT
 # shellcheck source=../../bootstrap
@@ -38,6 +39,17 @@ checked() {
 	return 2
 }
 
+# Functions of bootstrap that nothing in it calls: steps that never run.  Their
+# names stand in one line only; cmd_NAME is called by what the user says.
+uncalled() {
+	local code f
+	code=$(grep -v '^[[:space:]]*#' "$SCRIPT")
+	for f in $(sed -n 's/^\([a-z_]*\)() [({]$/\1/p' <<<"$code"); do
+		[[ $f == cmd_* ]] || [ "$(grep -cw -- "$f" <<<"$code")" -gt 1 ] ||
+		    echo "$f"
+	done
+}
+
 dies() {
 	die "the build failed"
 }
@@ -55,7 +67,9 @@ end_of() {
 tap bad.t 1 1..3 'ok 1 - fine' 'not ok 2 - the bad one' 'not ok 3 # TODO later'
 tap dead.t 3 1..2 'ok 1 - fine'
 tap good.t 0 1..1 'ok 1 - fine'
-echo 1..12
+echo 1..13
+uncalled >end
+is "each function of bootstrap is called" [ ! -s end ]
 end_of >all 2>&1
 is "a failed step makes the run fail" [ $? = 1 ]
 sed -n '/^=== done/,$p' all >end

@@ -104,6 +104,11 @@ awk 'BEGIN { print "int\nlong_one(void)\n{"
     finds size lib/bad.c 'long_one() has'
 awk 'BEGIN { for (i = 0; i < 701; i++) print "/* */" }' |
     finds size lib/bad.c 'a file of 701 lines'
+awk 'BEGIN { for (i = 0; i < 701; i++) print "/* */" }' |
+    finds size tests/unit/bad.c 'a file of 701 lines'
+awk 'BEGIN { for (i = 0; i < 701; i++) print "# x" }' |
+    finds size tests/system/bad.py 'a file of 701 lines'
+printf 'many(1, 2, 3, 4, 5,\n    6, 7)\n' | passes size tests/system/good.py
 printf 'int\nmany(int a, int b, int c,\n    int d, int e, int f, int g)\n{\n}\n' |
     finds size lib/bad.c 'many() has 7 parameters'
 printf '/* lint-ok: their prototype */\nint\nmany(int a, int b, int c,\n    int d, int e, int f, int g)\n{\n}\n' |

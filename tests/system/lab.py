@@ -15,6 +15,7 @@ unless it was made to fail (MAILRACE_DELETE).
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -200,11 +201,14 @@ class Lab:
         bad = None
         if self.postfix is not None:
             self.postfix.stop()
+        if self.milter is not None and self.milter.running():
+            # libmilter looks each 5 s, so that is waited for last.
+            self.milter.process.signal(signal.SIGTERM)
         try:
             self.check_balance()
         except (procs.ProcessError, mailrace.CommandFailed) as e:
             bad = e
-        for d in (self.milter, self.daemon):
+        for d in (self.daemon, self.milter):
             try:
                 if d is not None and d.running():
                     d.stop()

@@ -82,7 +82,7 @@ def entries(lab):
 def arrives(lab, wanted):
     """Each of these records, and no other."""
     tap.wait_for(lambda: len({r["recordId"] for r in entries(lab)}) >=
-                 len(wanted), 10, "%d records arrive" % len(wanted))
+                 len(wanted), 60, "%d records arrive" % len(wanted))
     rows = entries(lab)
     acct_judge.check_at_least_once(rows, wanted, 0, "the stream")
     return rows
@@ -109,7 +109,7 @@ def limited(lab):
     key = "mailrace:acct"  # the default
     found = tap.wait_for(lambda: [e for e in lab.redis.entries(key) if
                                   e[b"id"].decode() == last] and
-                         lab.redis.entries(key), 10, "the last record")
+                         lab.redis.entries(key), 60, "the last record")
     tap.check(100 <= len(found) < 400, "%d entries" % len(found))
 
 
@@ -121,11 +121,11 @@ def login(lab):
         lab.redis.ask(*words)
     lab.send(10)
     wanted = [r for r in lab.settled_rows() if r["type"] in "db"]
-    tap.wait_for(lambda: lab.log_lines("login: WRONGPASS"), 10, "refused")
+    tap.wait_for(lambda: lab.log_lines("login: WRONGPASS"), 60, "refused")
     lab.redis.ask("ACL", "SETUSER", "lab", ">p@ss")
     tap.wait_for(lambda: lab.redis.ask(
         "EVAL", "redis.call('select', 3) return redis.call('xlen', KEYS[1])",
-        1, "mailrace:acct") == len(wanted), 10, "all records")
+        1, "mailrace:acct") == len(wanted), 60, "all records")
 
 
 @tap.test("a server that is killed under load loses nothing: what was not "
@@ -135,9 +135,9 @@ def killed(lab):
     sender = threading.Thread(target=load, args=(lab, over))
     sender.start()
     for _ in range(4):
-        tap.wait_for(lambda: lab.redis.answers(), 10, "the server")
+        tap.wait_for(lambda: lab.redis.answers(), 60, "the server")
         before = lab.redis.ask("XLEN", KEY)
-        tap.wait_for(lambda: lab.redis.ask("XLEN", KEY) > before, 10, "more")
+        tap.wait_for(lambda: lab.redis.ask("XLEN", KEY) > before, 60, "more")
         lab.redis.kill()
         lab.redis.start()
     over.set()
@@ -157,10 +157,10 @@ def refused(lab):
     lab.redis.ask("CONFIG", "SET", "maxmemory", "1")
     lab.send(5)
     tap.wait_for(lambda: lab.log_lines("main: the server refused a record: "
-                                       "OOM"), 10, "the log says so")
+                                       "OOM"), 60, "the log says so")
     lab.redis.ask("CONFIG", "SET", "maxmemory", "0")
     all_arrives(lab)
-    tap.wait_for(lambda: lab.log_lines("main: well again"), 10, "well again")
+    tap.wait_for(lambda: lab.log_lines("main: well again"), 60, "well again")
 
 
 @tap.test("a server that is away holds up neither mail nor a stop, and gets all "
@@ -169,7 +169,7 @@ def away(lab):
     lab.redis.kill()
     lab.send(10)
     lab.settled_rows()
-    tap.wait_for(lambda: lab.log_lines("redis.sock: "), 10, "the log says so")
+    tap.wait_for(lambda: lab.log_lines("redis.sock: "), 60, "the log says so")
     lab.daemon.stop()
     lab.daemon.start()
     lab.send(10)

@@ -162,9 +162,11 @@ def too_much_memory(lab):
     if memory.has_sanitizer(lab.daemon.pid):
         tap.skip("a sanitizer keeps what was freed")
     before = len(deferrals(lab))
+    ninety = status(lab)["memory_max"]  # hundredths, of whatever there is
     lab.write_config(MEMORY)
     lab.command.text("reload")
     allowed = status(lab)["memory_max"]
+    tap.equal(90 * allowed, ninety, "a hundredth of the memory is allowed")
     if allowed > 600 << 20:
         tap.skip("a hundredth of the memory is too much to fill")
     held = []

@@ -238,6 +238,25 @@ def vmta(lab):
     lab.wait_arrived("v2@free.example")
 
 
+@tap.test("who is not next at a shared limit: its place, and the earliest time")
+def later(lab):
+    for domain in ("free", "job", "stop"):
+        lab.send("n@%s.example" % domain, vmta="small")
+    r = tap.wait_for(
+        lambda: [r for row in lab.why("vmta:small")["rows"]
+                 for r in row["reasons"] if r.get("not_before_in_s", 0) > 1],
+        PATIENCE_S, "one that is not next")[0]
+    text = lab.command.text("why", "vmta:small")
+    tap.check("until" not in r and 2 <= r["place"] <= r["waiting"], str(r))
+    tap.equal((r["ends_when"], r["name"]), ("it has its turn there", "small"),
+              str(r))
+    for part in ("; ends when it has its turn there, not before 20",
+                 ", number %d of " % r["place"], " in the line, or later"):
+        tap.check(part in text, "%r is not in %s" % (part, text))
+    for domain in ("free", "job", "stop"):
+        lab.wait_arrived("n@%s.example" % domain)
+
+
 @tap.test("limits of providers, pools, sources; of bytes, of new connections")
 def limits(lab):
     for n in range(2):
@@ -278,10 +297,12 @@ def remote(lab):
 @tap.test("an operator's pause, a queue that failed, one that was deferred")
 def states(lab):
     lab.command.text("pause", "queue", "stop.example")
-    for domain in ("stop", "down", "later", "no"):
+    stopped, _, later, refused_all = [
         lab.send("x@%s.example" % domain)
+        for domain in ("stop", "down", "later", "no")]
     r = wait_reason(lab, "stop.example", kind="paused")
-    tap.check("until" not in r, "a pause has no end: %s" % r)
+    tap.check("until" not in r and
+              r["ends_when"] == "an operator resumes it", "its end: %s" % r)
     r = wait_reason(lab, "down.example", kind="retry-after")
     tap.check(3500 < r["in_s"] <= 3600 and r["directive"] == "retry-after" and
               r["line"] == lab.line_of("retry-after 1h"), str(r))
@@ -290,6 +311,27 @@ def states(lab):
     tap.check("421 4.7.0 not now" in r["text"], "the last reply: %s" % r)
     r = wait_reason(lab, "later.example", kind="deferred")
     tap.check(3500 < r["in_s"] <= 3600, str(r))
+    row = lab.why(later)["rows"][0]
+    last = row["last_reply"]
+    tap.equal([last[k] for k in ("of", "code", "text", "host", "address")],
+              ["recipient", 451, "451 4.2.1 come back later",
+               "mx.later.example", "127.0.1.3"], str(row))
+    tap.check(last["when"].startswith("20") and last["when"] < row["next"],
+              "when: %s" % row)
+    tap.equal([r["text"] for r in row["reasons"] if r["kind"] == "deferred"],
+              ["451 4.2.1 come back later"], "what deferred it")
+    text = lab.command.text("why", later)
+    tap.check("last reply of mx.later.example [127.0.1.3], 20" in text and
+              "said: 451 4.2.1 come back later" in text, text)
+    row = lab.why("queue:later.example")["rows"][0]
+    tap.equal((row["last_reply"], [r["text"] for r in row["reasons"]]),
+              (last, ["451 4.2.1 come back later"]), "the same of its queue")
+    last = lab.why(refused_all)["rows"][0]["last_reply"]
+    tap.check(last["of"] == "queue" and "421 4.7.0 not now" in last["text"],
+              "of one that was not tried: %s" % last)
+    text = lab.command.text("why", refused_all)
+    tap.check("last reply known is its queue's: " in text, text)
+    tap.check(lab.why(stopped)["rows"][0]["last_reply"] is None, "of none")
     text = lab.command.text("why", "no.example")
     tap.check("said: " in text and "not now" in text, text)
     lab.command.text("resume", "queue", "stop.example")
@@ -343,11 +385,20 @@ def job_limit(lab):
                lab.line_of("max-msg-rate 1/3s")), str(r))
     answer = lab.why("job:slow-1")
     tap.equal((answer["go"], answer["recipients"]), (False, 1), str(answer))
+    of_queue = wait_reason(lab, "queue:free.example", scope="job")
+    tap.equal((of_queue["until"], of_queue["recipients"], r["until"]),
+              (answer["limits"][0]["until"], 1, of_queue["until"]),
+              "its end is told of its queue, and of the message")
+    lab.send("d@job.example", job="slow-1")
+    r = wait_reason(lab, "queue:job.example", scope="job")
+    tap.check((r["place"], r["waiting"]) == (2, 2) and "until" not in r and
+              r["not_before"] > of_queue["until"], "the second: %s" % r)
     lab.send("c@free.example")
     lab.wait_arrived("c@free.example")
     r = [x for x in answer["limits"] if x["kind"] == "limit"][0]
     r["seen"] = time.monotonic()
     keeps_promise(lab, second, r, lambda: lab.arrived("b@free.example"))
+    lab.wait_arrived("d@job.example")
 
 
 @tap.test("a name that is no UTF-8 does not end the daemon")

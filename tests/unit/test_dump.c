@@ -260,17 +260,21 @@ copy_part(const char *to, long len)
 static void
 test_damage(void)
 {
-	long size = tmpdir_file_size("dump");
+	long at, size = tmpdir_file_size("dump");
 	int cuts = 0, flips = 0, tried = 0;
 	struct err e;
 
-	for (long at = 0; at < size; at += 97) {
+	copy_part("part", size);
+	for (at = 0; at < size; at += 97) {
 		tried++;
-		copy_part("part", at);
-		cuts += load_it("part", NULL, &e) == -1 ? 1 : 0;
-		copy_part("part", size);
 		tmpdir_damage("part", at);
 		flips += load_it("part", NULL, &e) == -1 ? 1 : 0;
+		tmpdir_damage("part", at); /* back again */
+	}
+	while ((at -= 97) >= 0) { /* shorter and shorter */
+		if (truncate(tmpdir_path("part"), at) == -1)
+			abort();
+		cuts += load_it("part", NULL, &e) == -1 ? 1 : 0;
 	}
 	ok(tried > 100, "%d places", tried);
 	is_int(cuts, tried, "each cut is seen");

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An envelope survives packing; broken bytes are refused, never read past. */
+/*
+ * An envelope survives packing; broken bytes are refused, never read past.
+ * How the number of a message is written.
+ */
 #include <stdlib.h>
 
 #include "mail/envelope.h"
+#include "mail/message.h"
 #include "tests/tap.h"
 
 int
@@ -33,6 +37,7 @@ main(void)
 	struct region *rg = region_new();
 	struct buf b = { 0 };
 	struct err e;
+	char id[MESSAGE_ID_TEXT];
 	int refused = 0;
 
 	envelope_pack(&in, &b);
@@ -59,6 +64,10 @@ main(void)
 	b.p[0] = 9;
 	ok(envelope_unpack(b.p, b.len, rg, &out, &e) == -1,
 	    "an unknown version is refused: %s", e.text);
+	is_str(message_id_text(0x0123456789ABCDEF, id), "0123456789ABCDEF",
+	    "a message's number as it is written");
+	is_str(message_id_text(UINT64_MAX, id), "FFFFFFFFFFFFFFFF",
+	    "the largest");
 	buf_fini(&b);
 	region_free(&rg);
 	return done_testing();

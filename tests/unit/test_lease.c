@@ -73,7 +73,7 @@ start(struct life *f, const struct data_rate *rate)
 	lease_list_init(&f->list);
 	f->limit = (struct rate_limit){ 0 };
 	rate_limit_set_data(&f->limit, rate, engine(f));
-	(void)rate_limit_lease(&f->limit, &f->list, f, 0);
+	(void)rate_limit_lease(&f->limit, &f->list, f, 0, engine(f));
 	if (f->kept)
 		rate_limit_restore(&f->limit, &f->disk,
 		    lease_elapsed(&f->disk.stamp, &st), engine(f));
@@ -380,7 +380,7 @@ test_answers(void)
 
 	lease_list_init(&list);
 	rate_limit_set(&l, &rate, 0);
-	ok(!rate_limit_lease(&l, &list, &l, 1), "nothing to forget");
+	ok(!rate_limit_lease(&l, &list, &l, 1, 0), "nothing to forget");
 	is_int(rate_limit_next(&l, 0), INT64_MAX, "not without a lease");
 	lease_write(TAILQ_FIRST(&list.wanted), &l.window, 0, &rec);
 	is_int(rec.lease, 10, "a sixteenth");
@@ -397,7 +397,7 @@ test_answers(void)
 	rate_limit_return(&l, 5);
 	is_int(lease_room(l.lease, 7), 5, "what came back may be used again");
 	rate_limit_set(&l, &quick, S);
-	ok(rate_limit_lease(&l, &list, &l, 1) && l.lease == NULL,
+	ok(rate_limit_lease(&l, &list, &l, 1, 0) && l.lease == NULL,
 	    "a short period needs none, and what was kept is forgotten");
 	rate_limit_settle(&l, 7, S);
 	rate_limit_fini(&l);
@@ -415,7 +415,7 @@ test_many_recipients(void)
 
 	lease_list_init(&list);
 	rate_limit_set(&l, &rate, 0);
-	(void)rate_limit_lease(&l, &list, &l, 1);
+	(void)rate_limit_lease(&l, &list, &l, 1, 0);
 	is_int(rate_limit_room(&l, 10000, 0), 0, "no lease yet");
 	lease_write(TAILQ_FIRST(&list.wanted), &l.window, 0, &rec);
 	is_int(rec.lease, 625, "a sixteenth is asked for");
@@ -423,7 +423,7 @@ test_many_recipients(void)
 	is_int(rate_limit_room(&l, 10000, 0), 625, "and may go at once");
 	rate_limit_fini(&l);
 	rate_limit_set(&l, &few, 0);
-	(void)rate_limit_lease(&l, &list, &l, 1);
+	(void)rate_limit_lease(&l, &list, &l, 1, 0);
 	is_int(rate_limit_room(&l, 10, 0), 0, "no lease yet");
 	lease_write(TAILQ_FIRST(&list.wanted), &l.window, 0, &rec);
 	is_int(rec.lease, 1, "of few, one");
@@ -442,7 +442,7 @@ test_stepped_back(void)
 
 	lease_list_init(&list);
 	rate_limit_set(&l, &rate, 0);
-	(void)rate_limit_lease(&l, &list, &l, 1);
+	(void)rate_limit_lease(&l, &list, &l, 1, 0);
 	for (int i = 0; i < 200; i++)
 		window_add(&l.window, 1, i * 5 * S);
 	rate_limit_set(&l, &shorter, 600 * S);

@@ -13,6 +13,45 @@
 
 #define S US_PER_S
 
+/* Others go before, one each, as soon as they may: when is it our turn? */
+static void
+test_nth(void)
+{
+	enum { OTHERS = 40 };
+	static const struct {
+		const char *label;
+		struct rate rate;
+		int64_t slack_us;
+	} cases[] = {
+		{ "3 in 10 s", { 3, 10 * S }, 4 * S },
+		{ "1 in 4 s", { 1, 4 * S }, 4 * S + S / 10 },
+		{ "100 a second", { 100, S }, S / 10 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rate_limit l = { 0 };
+		int64_t told[OTHERS], now = S;
+		int early = 0, late = 0;
+
+		rate_limit_set(&l, &cases[i].rate, now);
+		(void)rate_limit_take(&l, 1, now);
+		rate_limit_settle(&l, 1, now);
+		for (uint64_t k = 0; k < OTHERS; k++)
+			told[k] = rate_limit_nth(&l, k, 1, now);
+		is_int(told[0], rate_limit_next(&l, now), "nobody before");
+		for (int k = 0; k < OTHERS; k++) {
+			now = rate_limit_next(&l, now);
+			early += now < told[k];
+			late += now > told[k] + cases[i].slack_us;
+			(void)rate_limit_take(&l, 1, now);
+			rate_limit_settle(&l, 1, now);
+		}
+		is_int(early, 0, cases[i].label);
+		is_int(late, 0, "and not much later than that");
+		rate_limit_fini(&l);
+	}
+}
+
 static void
 test_pacer(void)
 {
@@ -185,6 +224,7 @@ test_retry(void)
 int
 main(void)
 {
+	test_nth();
 	test_pacer();
 	test_pacer_burst();
 	test_window();

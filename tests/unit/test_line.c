@@ -50,6 +50,41 @@ test_one_flow(void)
 }
 
 static void
+test_before(void)
+{
+	struct line_key own = key(0, 0), other = key(1, 0), high = key(2, 0);
+	struct waiter first = { 0 }, many[LINE_LOOK + 2] = { 0 };
+	struct waiter of_other = { 0 }, of_high[2] = { 0 };
+	struct line l;
+
+	line_init(&l);
+	line_join(&l, &first, &own);
+	is_int(line_before(&first), 0, "it is first");
+	for (int i = 0; i < LINE_LOOK + 2; i++)
+		line_join(&l, &many[i], &own);
+	is_int(line_before(&many[4]), 5, "one flow: who came earlier");
+	is_int(line_before(&many[LINE_LOOK + 1]), LINE_LOOK,
+	    "of many it is known that they are so many");
+	line_join(&l, &of_other, &other);
+	is_int(line_before(&of_other), 1, "another flow has its turn");
+	line_charge(&l, &own, 10);
+	is_int(line_before(&of_other), 0, "it had more: now it is ours");
+	is_int(line_before(&many[0]), 2, "and one more is before it");
+	high.priority = 7;
+	line_join(&l, &of_high[0], &high);
+	line_join(&l, &of_high[1], &high);
+	is_int(line_before(&of_high[1]), 1, "of higher priority: by itself");
+	is_int(line_before(&of_other), 2, "they are before the others");
+	is_int(line_before(&many[0]), 3, "all of them");
+	line_leave(&first);
+	for (int i = 0; i < LINE_LOOK + 2; i++)
+		line_leave(&many[i]);
+	line_leave(&of_other);
+	line_leave(&of_high[0]);
+	line_leave(&of_high[1]);
+}
+
+static void
 test_priority(void)
 {
 	struct line_key high = key(0, 0), low = key(1, 0);
@@ -373,6 +408,7 @@ int
 main(void)
 {
 	test_one_flow();
+	test_before();
 	test_priority();
 	test_shares();
 	test_no_bursts();

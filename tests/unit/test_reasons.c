@@ -204,10 +204,21 @@ test_numbers(const struct snapshot *conf)
 	    "less than nothing is nothing");
 	json_decref(one);
 	w.kind = WHY_TURN;
+	w.waiting = 12;
+	w.place = 3;
+	w.not_before_us = clock_us() + 70 * US_PER_S;
 	one = one_of(conf, &w);
 	is_int(json_integer_value(json_object_get(one, "waiting")), 12,
 	    "so many wait");
-	ok(json_object_get(one, "used") == NULL, "which is no use");
+	is_int(json_integer_value(json_object_get(one, "place")), 3,
+	    "its place among them");
+	is_int(json_integer_value(json_object_get(one, "not_before_in_s")), 70,
+	    "at the earliest");
+	is_str(text_of(one, "ends_when"), "those before it have had their turn",
+	    "what ends it");
+	ok(text_of(one, "not_before") != NULL && text_of(one, "until") == NULL,
+	    "which is not called its end");
+	ok(json_object_get(one, "used") == NULL, "no use of a limit");
 	json_decref(one);
 }
 

@@ -153,6 +153,48 @@ deliver(struct world *w)
 	return finish(w);
 }
 
+/* The scheduler starts; one message of so many recipients is queued. */
+static void
+begin_queued(struct world *w, const char *line, bool used, uint32_t rcpts)
+{
+	begin(w, line);
+	sched_restored(w->sched, used, false, w->now);
+	mail(w, rcpts);
+}
+
+/* ... on a spool that nobody has used before. */
+static void
+begin_new(struct world *w, const char *line, uint32_t rcpts)
+{
+	begin_queued(w, line, false, rcpts);
+}
+
+/* ... where limits may have been used up, and nothing of it was kept. */
+static void
+begin_used(struct world *w, const char *line, uint32_t rcpts)
+{
+	begin_queued(w, line, true, rcpts);
+}
+
+/* The lease that was asked for last is durable. */
+static void
+lease(struct world *w)
+{
+	sched_leased(w->sched, w->ticket, true, w->now);
+	(void)run(w, w->now);
+}
+
+static void
+reload(struct world *w, const char *line, const char *label)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct err e;
+
+	ok(fake_conf_line(conf, line, &e) == 0, "%s", label);
+	sched_reload(w->sched, conf, w->now);
+	snapshot_unref(&conf);
+}
+
 /* ---- asking -------------------------------------------------------------- */
 
 static void
@@ -160,9 +202,7 @@ test_asks(void)
 {
 	struct world w;
 
-	begin(&w, "domain * { max-msg-rate 500/d }");
-	sched_restored(w.sched, true, false, w.now);
-	mail(&w, 1);
+	begin_used(&w, "domain * { max-msg-rate 500/d }", 1);
 	(void)run(&w, START + S);
 	is_str(w.key, "queue msg example.net/{default}", "its name");
 	is_int(w.rec.lease, 31, "a sixteenth is asked for");
@@ -178,8 +218,7 @@ test_asks(void)
 	is_int(deliver(&w), 0, "which gets nothing yet");
 	(void)run(&w, w.now);
 	is_int(w.asked, 2, "another question");
-	sched_leased(w.sched, w.ticket, true, w.now);
-	(void)run(&w, w.now);
+	lease(&w);
 	is_int(finish(&w), 1, "and it goes");
 	(void)run(&w, w.now);
 	is_int(w.asked, 2, "what is left of the lease is enough");
@@ -195,12 +234,9 @@ test_many_at_once(void)
 {
 	struct world w;
 
-	begin(&w, "domain * { max-msg-rate 40/m }");
-	sched_restored(w.sched, false, false, w.now);
-	mail(&w, 10);
+	begin_new(&w, "domain * { max-msg-rate 40/m }", 10);
 	(void)run(&w, w.now);
-	sched_leased(w.sched, w.ticket, true, w.now);
-	(void)run(&w, w.now);
+	lease(&w);
 	is_int(deliver(&w), 2, "of ten at once so many go as a lease has");
 	(void)run(&w, w.now);
 	is_int(w.asked, 2, "the others need another one");
@@ -266,18 +302,14 @@ test_short_period(void)
 {
 	struct world w;
 
-	begin(&w, "domain * { max-msg-rate 20/5s }");
-	sched_restored(w.sched, true, false, w.now);
-	mail(&w, 1);
+	begin_used(&w, "domain * { max-msg-rate 20/5s }", 1);
 	(void)run(&w, START + 4 * S);
 	is_int(w.opened, 0, "a used spool: five seconds count as full");
 	(void)run(&w, START + 5 * S + S / 40);
 	is_int(w.opened, 1, "then it goes on");
 	is_int(w.asked, 0, "without a lease");
 	end(&w);
-	begin(&w, "domain * { max-msg-rate 20/5s }");
-	sched_restored(w.sched, false, false, w.now);
-	mail(&w, 1);
+	begin_new(&w, "domain * { max-msg-rate 20/5s }", 1);
 	(void)run(&w, START);
 	is_int(w.opened, 1, "a new spool has sent nothing");
 	end(&w);
@@ -287,19 +319,12 @@ test_short_period(void)
 static void
 test_changed_soon(void)
 {
-	struct snapshot *conf;
 	struct world w;
-	struct err e;
 
-	begin(&w, "domain * { max-msg-rate 1/10s }");
-	sched_restored(w.sched, true, false, w.now);
-	mail(&w, 1);
+	begin_used(&w, "domain * { max-msg-rate 1/10s }", 1);
 	(void)run(&w, START + S);
-	conf = fake_conf_new();
-	ok(fake_conf_line(conf, "domain * { max-msg-rate 50/10s }", &e) == 0,
+	reload(&w, "domain * { max-msg-rate 50/10s }",
 	    "raised in the first ten seconds");
-	sched_reload(w.sched, conf, w.now);
-	snapshot_unref(&conf);
 	(void)run(&w, START + 9 * S);
 	is_int(w.opened, 0, "that it may be more now tells nothing of then");
 	(void)run(&w, START + 11 * S);
@@ -356,22 +381,14 @@ test_damaged(void)
 static void
 test_lifted(void)
 {
-	struct snapshot *conf;
 	struct world w;
-	struct err e;
 
-	begin(&w, "domain * { max-msg-rate 500/d }");
-	sched_restored(w.sched, false, false, w.now);
-	mail(&w, 1);
+	begin_new(&w, "domain * { max-msg-rate 500/d }", 1);
 	(void)run(&w, w.now);
-	sched_leased(w.sched, w.ticket, true, w.now);
-	(void)run(&w, w.now);
+	lease(&w);
 	(void)deliver(&w);
-	conf = fake_conf_new();
-	ok(fake_conf_line(conf, "domain * { max-msg-rate 10/s }", &e) == 0,
+	reload(&w, "domain * { max-msg-rate 10/s }",
 	    "a short period from now on");
-	sched_reload(w.sched, conf, w.now);
-	snapshot_unref(&conf);
 	mail(&w, 1);
 	(void)run(&w, w.now);
 	is_int(w.forgotten, 1, "what was kept is forgotten");
@@ -384,22 +401,45 @@ test_lifted(void)
 static void
 test_lifted_unused(void)
 {
-	struct snapshot *conf = fake_conf_new();
 	struct world w;
-	struct err e;
 
-	begin(&w, "virtual-mta {default} { max-smtp-msg-rate 1000/h }");
-	sched_restored(w.sched, false, false, w.now);
-	mail(&w, 1);
+	begin_new(&w, "virtual-mta {default} { max-smtp-msg-rate 1000/h }", 1);
 	(void)run(&w, w.now);
 	is_int(w.asked, 1, "a lease is kept, and nothing spent");
-	ok(fake_conf_line(conf, "virtual-mta {default} { max-smtp-out 9 }",
-	       &e) == 0,
+	reload(&w, "virtual-mta {default} { max-smtp-out 9 }",
 	    "no rate from now on");
-	sched_reload(w.sched, conf, w.now);
-	snapshot_unref(&conf);
 	(void)run(&w, w.now);
 	is_int(w.forgotten, 1, "what was kept is forgotten");
+	end(&w);
+}
+
+/* What was spent is kept: the limit may be set again, also after a crash. */
+static void
+test_lifted_counts(const char *limit, const char *none)
+{
+	struct world w;
+
+	begin_new(&w, limit, 1);
+	(void)run(&w, w.now);
+	lease(&w);
+	(void)deliver(&w);
+	reload(&w, none, "lifted");
+	(void)run(&w, w.now);
+	is_int(w.forgotten, 0, "what counts is kept");
+	reload(&w, limit, "set again");
+	mail(&w, 1);
+	(void)run(&w, w.now + 60 * S);
+	is_int(w.asked, 1, "the lease goes on");
+	is_int(deliver(&w), 1, "and something goes within it");
+	reload(&w, none, "lifted again");
+	(void)run(&w, w.now);
+	sched_leases_end(w.sched, w.now + S);
+	ok(w.asked == 2 && w.rec.lease == 0 && w.rec.count == 2,
+	    "both are kept at the end");
+	(void)run(&w, w.now + 2 * H);
+	reload(&w, none, "much later");
+	(void)run(&w, w.now);
+	is_int(w.forgotten, 1, "until they count no more");
 	end(&w);
 }
 
@@ -427,13 +467,10 @@ test_end_when_idle(void)
 {
 	struct world w;
 
-	begin(&w, "virtual-mta {default} { max-smtp-msg-rate 100/h }");
-	sched_restored(w.sched, false, false, w.now);
-	mail(&w, 1);
+	begin_new(&w, "virtual-mta {default} { max-smtp-msg-rate 100/h }", 1);
 	(void)run(&w, w.now);
 	is_str(w.key, "vmta msg {default}", "a virtual MTA's name");
-	sched_leased(w.sched, w.ticket, true, w.now);
-	(void)run(&w, w.now);
+	lease(&w);
 	(void)deliver(&w);
 	(void)run(&w, START + 2 * H);
 	is_int(w.forgotten, 0, "a virtual MTA stays");
@@ -448,12 +485,9 @@ test_idle(void)
 {
 	struct world w;
 
-	begin(&w, "domain * { max-msg-rate 100/h }");
-	sched_restored(w.sched, false, false, w.now);
-	mail(&w, 1);
+	begin_new(&w, "domain * { max-msg-rate 100/h }", 1);
 	(void)run(&w, w.now);
-	sched_leased(w.sched, w.ticket, true, w.now);
-	(void)run(&w, w.now);
+	lease(&w);
 	(void)deliver(&w);
 	sched_closed(w.sched, &w.conn, w.now);
 	for (int64_t next = w.now; next < START + 2 * H;)
@@ -477,6 +511,10 @@ main(void)
 	test_damaged();
 	test_lifted();
 	test_lifted_unused();
+	test_lifted_counts("virtual-mta {default} { max-smtp-msg-rate 100/h }",
+	    "virtual-mta {default} { max-smtp-out 9 }");
+	test_lifted_counts("domain * { source-ip-max-msg-rate 0/0 100/h }",
+	    "domain * { max-smtp-out 9 }");
 	test_long_name();
 	test_end_when_idle();
 	test_idle();

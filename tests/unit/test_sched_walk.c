@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "tests/support/fake_conf.h"
+#include "tests/support/plain_owner.h"
 #include "tests/tap.h"
 
 #define S US_PER_S
@@ -17,45 +18,13 @@
 enum { MESSAGES = 400, RCPTS = 3 };
 
 struct world {
-	struct sched *sched;
+	struct plain_owner owner; /* has nothing to do: all queues are paused */
+	struct sched *sched;      /* the owner's */
 	uint64_t next_id;
 	unsigned met[2 * MESSAGES + 1][RCPTS]; /* by message */
 	unsigned told, taken, slice;
 	bool younger;     /* what comes is younger than all that waits */
 	uint32_t modulus; /* ids that are wanted: multiples */
-};
-
-static void
-on_conn(void *ctx, struct sched_conn *c)
-{
-	(void)ctx;
-	(void)c;
-}
-
-static void
-on_grant(void *ctx, struct sched_conn *c, struct grant *g)
-{
-	(void)ctx;
-	(void)c;
-	(void)g;
-}
-
-static void
-on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
-    uint16_t attempts)
-{
-	(void)ctx;
-	(void)q;
-	(void)m;
-	(void)n;
-	(void)attempts;
-}
-
-static const struct sched_owner owner = {
-	.open = on_conn,
-	.grant = on_grant,
-	.close = on_conn,
-	.expired = on_expired,
 };
 
 /* One of every third waits for its time; ages and due times are mixed. */
@@ -93,7 +62,8 @@ world_init(struct world *w)
 	struct err e;
 
 	*w = (struct world){ .modulus = 1 };
-	w->sched = sched_new(conf, &owner, w, S);
+	plain_owner_init(&w->owner, conf, S);
+	w->sched = w->owner.sched;
 	snapshot_unref(&conf);
 	(void)sched_pause(w->sched, &all, &e);
 	for (int i = 0; i < MESSAGES; i++)
@@ -165,7 +135,7 @@ test_tell(unsigned slice, bool busy)
 	if (!busy)
 		is_int(w.told, MESSAGES * RCPTS, "nor told twice");
 	ok(slices >= w.told / slice / 4, "%u slices of %u", slices, slice);
-	sched_free(&w.sched);
+	plain_owner_fini(&w.owner);
 }
 
 static uint64_t
@@ -205,7 +175,7 @@ test_take(uint32_t modulus, uint32_t max)
 	    "the others stay");
 	ok(rounds <= 4, "in %u rounds", rounds);
 	(void)sched_run(w.sched, 2 * S);
-	sched_free(&w.sched);
+	plain_owner_fini(&w.owner);
 }
 
 /* Queues go and come while a walk stands at them. */
@@ -237,7 +207,7 @@ test_queues(void)
 		n++;
 	is_int(n, 2, "the second, and one that came meanwhile");
 	sched_walk_end(&walk);
-	sched_free(&w.sched);
+	plain_owner_fini(&w.owner);
 }
 
 int

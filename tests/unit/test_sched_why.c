@@ -2,7 +2,8 @@
 /*
  * With any configuration, whatever waits has a reason, and what a reason says
  * of time is true: after it the queue moves within a second, or there is
- * another reason.
+ * another reason.  One without a time says what ends it; what it says of the
+ * earliest is an estimate, and mostly true.
  */
 #include "vmta/sched_why.h"
 
@@ -27,11 +28,12 @@ struct reason {
 	enum scope_kind scope;
 	enum limit_kind limit;
 	char name[64];
-	int64_t until_us;
+	int64_t until_us, not_before_us;
 };
 
 struct answer {
 	size_t n;
+	unsigned speechless; /* with neither a time nor what ends it */
 	struct reason v[REASONS];
 };
 
@@ -44,7 +46,10 @@ on_why(void *ctx, const struct why *w)
 	CHECK(a->n < REASONS && why_word(w->kind)[0] != '\0');
 	r = &a->v[a->n];
 	a->n++;
-	*r = (struct reason){ w->kind, w->scope, w->limit, "", w->until_us };
+	a->speechless += w->until_us == INT64_MAX && why_ends(w)[0] == '\0';
+	CHECK(w->place <= w->waiting);
+	*r = (struct reason){ w->kind, w->scope, w->limit, "", w->until_us,
+		w->not_before_us };
 	(void)snprintf(r->name, sizeof(r->name), "%s", w->name);
 }
 
@@ -142,6 +147,13 @@ struct promise {
 	int64_t at_us; /* when it is looked at next */
 };
 
+/* It gets none of a rate before that time. */
+struct estimate {
+	char domain[64], vmta[64];
+	uint64_t attempts;
+	int64_t at_us;
+};
+
 struct judge {
 	struct sim *sim;
 	unsigned config;
@@ -149,6 +161,10 @@ struct judge {
 	size_t n;
 	struct promise promises[PROMISES];
 	size_t count;
+	struct estimate estimates[PROMISES];
+	size_t estimate_count;
+	unsigned early, in_time; /* of the estimates */
+	unsigned speechless;
 	unsigned unexplained, kept;
 	unsigned broken,
 	    broken_shared; /* of all; of limits that others share */
@@ -230,6 +246,51 @@ judge_all(struct judge *j)
 	}
 }
 
+static void
+judge_estimates(struct judge *j)
+{
+	for (size_t i = 0; i < j->estimate_count;) {
+		struct estimate *e = &j->estimates[i];
+		uint64_t n = sim_count(j->sim, e->domain, e->vmta)->attempts;
+
+		if (n == e->attempts && e->at_us > j->sim->now_us) {
+			i++;
+			continue;
+		}
+		if (n != e->attempts && e->at_us > j->sim->now_us)
+			j->early++;
+		else
+			j->in_time++;
+		*e = j->estimates[--j->estimate_count];
+	}
+}
+
+/* What has its token already may be on its way. */
+static bool
+is_sending(const struct answer *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].kind == WHY_SENDING)
+			return true;
+	return false;
+}
+
+static void
+note_estimate(struct judge *j, const struct look *l, const struct reason *r)
+{
+	struct estimate *e = &j->estimates[j->estimate_count];
+
+	if (r->not_before_us <= j->sim->now_us || r->limit != LIMIT_MSG ||
+	    r->scope == SCOPE_JOB || is_sending(&l->answer) ||
+	    j->estimate_count == PROMISES)
+		return;
+	j->estimate_count++;
+	memcpy(e->domain, l->domain, sizeof(e->domain));
+	memcpy(e->vmta, l->vmta, sizeof(e->vmta));
+	e->attempts = l->sign.attempts;
+	e->at_us = r->not_before_us;
+}
+
 static bool
 is_promised(const struct judge *j, const struct look *l, const struct reason *r)
 {
@@ -255,9 +316,11 @@ note_promises(struct judge *j)
 				    j->config, l->domain, l->vmta,
 				    (double)j->sim->now_us / 1e6);
 		}
+		j->speechless += l->answer.speechless;
 		for (size_t k = 0; k < l->answer.n; k++) {
 			const struct reason *r = &l->answer.v[k];
 
+			note_estimate(j, l, r);
 			if (r->until_us > j->sim->now_us + 1 &&
 			    r->until_us < INT64_MAX && j->count < PROMISES &&
 			    !is_promised(j, l, r))
@@ -375,7 +438,7 @@ random_order(struct judge *j)
 		sim_random(j->sim, 2) == 0 };
 	struct err e;
 
-	j->count = 0;
+	j->count = j->estimate_count = 0;
 	CHECK(sched_pause(j->sim->sched, &what, &e) == 0);
 	j->sim->next_run_us = j->sim->now_us;
 }
@@ -392,6 +455,7 @@ run_until(struct judge *j, int64_t until_us)
 		sim_run(j->sim, at - j->sim->now_us);
 		j->n = look_at_all(j->sim, j->all);
 		judge_all(j);
+		judge_estimates(j);
 	}
 }
 
@@ -405,7 +469,7 @@ play(struct judge *j, unsigned config)
 	random_servers(sim);
 	j->sim = sim;
 	j->config = config;
-	j->count = 0;
+	j->count = j->estimate_count = 0;
 	for (int i = 0; i < 10; i++)
 		random_mail(sim);
 	for (int i = 0; i < STEPS; i++) {
@@ -441,6 +505,12 @@ main(int argc, char **argv)
 	    "where others share, with one exception in 1,000 at most (%u of "
 	    "%u)",
 	    j->broken_shared, j->kept);
+	is_int(j->speechless, 0, "without a time it says what ends it");
+	/* Who is before it may find that it waits for something else. */
+	ok(j->early * 20 <= j->in_time,
+	    "who goes before its earliest time is one in 20 at most (%u, and "
+	    "%u not)",
+	    j->early, j->in_time);
 	ok(j->kept > (argc > 1 ? 0 : 1000), "%u promises came to their time",
 	    j->kept);
 	is_int(fake_conf_alive(), 0, "no configuration is left");

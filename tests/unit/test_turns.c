@@ -158,12 +158,37 @@ test_shares(void)
 	}
 }
 
+struct asides {
+	unsigned groups, told, most;
+};
+
+static bool
+on_aside(void *ctx, const struct waiter *w, const struct turns_sum *sum)
+{
+	struct asides *a = ctx;
+
+	(void)w;
+	a->groups += sum->groups;
+	return ++a->told < a->most;
+}
+
+/* What is aside of an origin, of so many priorities at most. */
+static unsigned
+groups_aside(const struct bench *t, uint32_t origin, unsigned most)
+{
+	struct asides a = { .most = most };
+
+	turns_own_aside(&t->q->turns, origin, on_aside, &a);
+	return a.groups;
+}
+
 static void
 test_aside(void)
 {
 	struct line l;
 	struct line_key k = { .vmta_weight = 1, .origin_weight = 1 };
 	struct waiter *w, *low;
+	uint32_t origin;
 	struct bench t;
 
 	line_init(&l);
@@ -172,6 +197,8 @@ test_aside(void)
 		add(&t, (struct mail){ "a", .rcpts = 3, .priority = 9 });
 		add(&t, (struct mail){ "a", .rcpts = 1, .priority = 5 });
 	}
+	origin = vqueue_first(t.q)->entry->origin;
+	is_int(groups_aside(&t, origin, 2), 0, "none is aside");
 	w = vqueue_set_aside(t.q, vqueue_first(t.q));
 	line_join(&l, w, &k);
 	is_int((int64_t)t.q->ready, 10, "those of the same priority are aside");
@@ -185,6 +212,9 @@ test_aside(void)
 	low = vqueue_set_aside(t.q, vqueue_first(t.q));
 	line_join(&l, low, &k);
 	ok(vqueue_first(t.q) == NULL && t.q->ready == 0, "all are aside");
+	is_int(groups_aside(&t, origin, 2), 21, "told, of each priority");
+	is_int(groups_aside(&t, origin, 1), 11, "until who asks has enough");
+	is_int(groups_aside(&t, origin + 1, 2), 0, "of no other");
 	is_int(vqueue_oldest(t.q), 1, "they get older all the same");
 	ok(vqueue_bring_back(w) == t.q, "one comes back to its queue");
 	is_int(l.n, 1, "and is not in the line any more");

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Posts arrive in order on the worker, many by one wake-up. */
+/*
+ * Posts arrive in order on the worker, many by one wake-up; and one that
+ * gathers posts for another wakes it once for those of a pass, unless they are
+ * many.
+ */
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
 #include "lib/worker.h"
 #include "tests/tap.h"
@@ -58,6 +65,78 @@ send_all(struct post *p)
 	(void)p;
 }
 
+/* ---- gathering ----------------------------------------------------------- */
+
+enum { FEW = 20, MUCH = 100, WAIT_US = 10 * US_PER_S };
+
+static _Atomic int came;
+static int to_send, came_meanwhile;
+
+static void
+on_count(struct post *p)
+{
+	struct item *it = post_owner(p, struct item, post);
+
+	if (atomic_fetch_add(&came, 1) + 1 == to_send)
+		worker_stop(receiver);
+	free(it);
+}
+
+/* One pass; much is posted until the receiver has been seen at work. */
+static void
+send_some(struct post *p)
+{
+	int64_t end_us = clock_us() + WAIT_US;
+
+	for (int i = 0; i < to_send; i++) {
+		struct item *it = mem_new(struct item);
+
+		it->post.fn = on_count;
+		worker_post(receiver, &it->post);
+		(void)sched_yield();
+	}
+	while (
+	    to_send == MUCH && atomic_load(&came) == 0 && clock_us() < end_us)
+		(void)sched_yield();
+	came_meanwhile = atomic_load(&came);
+	worker_stop(sender);
+	(void)p;
+}
+
+static void
+gather(int n)
+{
+	static struct post start = { .fn = send_some };
+	struct err e;
+
+	rounds = 0;
+	to_send = n;
+	atomic_store(&came, 0);
+	sender = worker_new("sender", &e);
+	receiver = worker_new("receiver", &e);
+	worker_gather(sender, receiver);
+	worker_on_round(receiver, on_round, NULL);
+	ok(worker_start(receiver, &e) == 0 && worker_start(sender, &e) == 0,
+	    "a receiver, and a sender that gathers");
+	worker_post(sender, &start);
+	worker_join(sender);
+	worker_join(receiver);
+	worker_free(&sender);
+	worker_free(&receiver);
+}
+
+static void
+gathering(void)
+{
+	gather(FEW);
+	is_int(atomic_load(&came), FEW, "all that was gathered arrived");
+	is_int(came_meanwhile, 0, "not before the pass was over");
+	is_int(rounds, 2, "in one round, and one at the end");
+	gather(MUCH);
+	is_int(atomic_load(&came), MUCH, "all of much arrived");
+	ok(came_meanwhile > 0, "it does not wait for the end of a long pass");
+}
+
 int
 main(void)
 {
@@ -81,5 +160,6 @@ main(void)
 	is_int(deferred, 1, "deferred work was done");
 	worker_free(&sender);
 	worker_free(&receiver);
+	gathering();
 	return done_testing();
 }

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sim's scripted servers: the owner of the scheduler, whose connections
+ * are answered as the line for their domain says.
+ *
+ * What a reply means is judged by transport/disposition.c, as in the daemon.
+ */
+#include "tests/support/sim_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/check.h"
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "mail/message.h"
+#include "transport/disposition.h"
+
+#define CLOSE_US (20 * US_PER_MS)
+
+/* ---- lines for domains --------------------------------------------------- */
+
+static struct sim_server *
+find_server(struct sim *sim, const char *domain)
+{
+	for (size_t i = 0; i < sim->server_count; i++)
+		if (strcmp(sim->servers[i].domain, domain) == 0)
+			return &sim->servers[i];
+	return NULL;
+}
+
+struct sim_server *
+sim_server(struct sim *sim, const char *domain)
+{
+	static const struct sim_server usual = {
+		.greeting_us = 100 * US_PER_MS,
+		.write_us = 1 * US_PER_MS,
+		.reply_us = 50 * US_PER_MS,
+		.greeting = 220,
+		.reply = 250,
+	};
+	struct sim_server *all = find_server(sim, "*"), *s;
+
+	s = find_server(sim, domain);
+	if (s != NULL)
+		return s;
+	CHECK(sim->server_count < SIM_SERVERS);
+	s = &sim->servers[sim->server_count];
+	sim->server_count++;
+	*s = all != NULL ? *all : usual;
+	(void)snprintf(s->domain, SIM_NAME, "%s", domain);
+	return s;
+}
+
+/* ---- what the scheduler asks for ----------------------------------------- */
+
+static void
+connect_to(struct sim_conn *c)
+{
+	sim_post(c, EV_CONNECTING, 0);
+	if (c->server->greeting == 220 &&
+	    (c->server->welcome == 0 || c->count->open <= c->server->welcome))
+		sim_post(c, EV_READY, c->server->greeting_us);
+	else
+		sim_post(c, EV_REFUSED, c->server->greeting_us);
+}
+
+static void
+on_open(void *ctx, struct sched_conn *sc)
+{
+	struct sim *sim = ctx;
+	struct sched_queue *q = sched_conn_queue(sc);
+	struct sim_conn *c = mem_new(struct sim_conn);
+
+	c->sim = sim;
+	c->sched = sc;
+	c->server = sim_server(sim, sched_queue_domain(q));
+	c->count = sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q));
+	sched_conn_set_user(sc, c);
+	TAILQ_INSERT_TAIL(&sim->conns, c, link);
+	sim_saw_open(c);
+	if (c->server->host_count > 0)
+		sim_post(c, EV_ASK, 0);
+	else
+		connect_to(c);
+}
+
+static void
+on_grant(void *ctx, struct sched_conn *sc, struct grant *g)
+{
+	struct sim *sim = ctx;
+	struct sim_conn *c = sched_conn_user(sc);
+
+	CHECK(c->grant == NULL && g->conn == sc && g->count > 0);
+	c->grant = g;
+	c->granted_us = sim->now_us;
+	c->written_us = 0;
+	sim->grants++;
+	c->breaks = c->server->drop_every > 0 &&
+	    sim->grants % c->server->drop_every == 0;
+	if (c->breaks && sim_random(sim, 2) == 0) {
+		sim_post(c, EV_REPLY,
+		    c->server->write_us); /* before any RCPT */
+		return;
+	}
+	sim_post(c, EV_WRITTEN, c->server->write_us);
+}
+
+static void
+on_close(void *ctx, struct sched_conn *sc)
+{
+	(void)ctx;
+	sim_post(sched_conn_user(sc), EV_CLOSED, CLOSE_US);
+}
+
+static void
+ended(struct sim *sim, const struct message *m)
+{
+	CHECK(sim->ended[m->id] > 0);
+	sim->ended[m->id]--;
+}
+
+static void
+on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct sim *sim = ctx;
+
+	(void)n;
+	(void)attempts;
+	ended(sim, m);
+	sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q))->expired++;
+}
+
+static void
+on_lease(void *ctx, struct slice key, const struct lease_record *rec,
+    uint64_t ticket)
+{
+	struct sim *sim = ctx;
+
+	sim_disk_put(&sim->disk, key, rec, ticket, sim->now_us);
+}
+
+/* Who does not have the message yet is not tried any more. */
+static void
+on_interrupt(void *ctx, struct sched_conn *sc)
+{
+	struct sim_conn *c = sched_conn_user(sc);
+
+	sim_events_drop(ctx, c);
+	sim_post(c, EV_INTERRUPTED, 0);
+}
+
+static const struct sched_owner owner = {
+	.open = on_open,
+	.grant = on_grant,
+	.close = on_close,
+	.interrupt = on_interrupt,
+	.expired = on_expired,
+	.lease = on_lease,
+};
+
+void
+sim_start(struct sim *sim)
+{
+	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
+	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
+	sim->next_run_us = sim->now_us;
+}
+
+/* ---- what the servers do ------------------------------------------------- */
+
+static struct outcome
+outcome_of(int code, enum outcome_phase phase, const char *text)
+{
+	return (struct outcome){ .kind = code == 0 ? OUTCOME_TIMEOUT :
+		    code < 400                     ? OUTCOME_DELIVERED :
+						     OUTCOME_REPLY,
+		.phase = phase,
+		.code = code,
+		.text = text };
+}
+
+static void
+judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
+    const struct message *m, struct sched_result *out)
+{
+	struct disposition what = disposition_rcpt(o,
+	    sched_queue_conf(sched_conn_queue(c->sched)), 0);
+
+	out->fate = FATE_DONE;
+	switch (what.what) {
+	case DISPOSE_RETRY:
+		out->fate = FATE_RETRY;
+		out->due_us = sim->now_us + what.retry_after_us;
+		return;
+	case DISPOSE_UNUSED:
+		out->fate = FATE_UNUSED;
+		return;
+	case DISPOSE_DELIVERED:
+		out->delivered = true;
+		c->count->delivered++;
+		break;
+	case DISPOSE_FAIL:
+		c->count->failed++;
+		break;
+	case DISPOSE_EXPIRE:
+		c->count->expired++;
+		break;
+	case DISPOSE_DELETE:
+		CHECK_NEVER("an operator in a scenario");
+	}
+	ended(sim, m);
+}
+
+static void
+on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	struct sim_conn *c = ctx;
+
+	(void)q;
+	(void)n;
+	(void)attempts;
+	c->count->failed++;
+	ended(c->sim, m);
+}
+
+/* As transport/dispatch.c does when a connection never got to work. */
+static void
+queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
+{
+	struct sched_queue *q = sched_conn_queue(c->sched);
+
+	switch (disposition_queue(o, sched_conn_has_peers(c->sched))) {
+	case QUEUE_IS_FINE:
+		break;
+	case QUEUE_GOES_ON:
+		sched_conn_refused(sim->sched, c->sched, o->text, sim->now_us);
+		break;
+	case QUEUE_WAITS:
+		(void)sched_queue_failed(sim->sched, q, o->text, sim->now_us);
+		break;
+	case QUEUE_FAILS:
+		sched_queue_take_all(sim->sched, q, on_taken, c, sim->now_us);
+		break;
+	}
+}
+
+static void
+on_written(struct sim *sim, struct sim_conn *c)
+{
+	c->written_us = sim->now_us;
+	sim_saw_rcpts(c);
+	sim_post(c, EV_TOLD, c->server->told_us);
+	sim_post(c, EV_REPLY, c->server->reply_us + c->server->told_us);
+}
+
+void
+sim_conn_closed(struct sim *sim, struct sim_conn *c)
+{
+	sim_saw_close(c);
+	TAILQ_REMOVE(&sim->conns, c, link);
+	sched_closed(sim->sched, &c->sched, sim->now_us);
+	free(c);
+}
+
+static void
+on_reply(struct sim *sim, struct sim_conn *c)
+{
+	struct sched_queue *q = sched_conn_queue(c->sched);
+	uint32_t n = c->grant->count;
+	struct sched_result *results = mem_array(n, sizeof(*results));
+	struct outcome o = outcome_of(c->server->reply, PHASE_RCPT, "a reply");
+
+	if (c->breaks)
+		o = (struct outcome){ .kind = c->written_us > 0 ?
+			    OUTCOME_LOST :
+			    OUTCOME_UNSENT,
+			.phase = PHASE_BODY,
+			.text = "connection lost" };
+	for (uint32_t i = 0; i < n; i++) {
+		results[i].written = c->written_us > 0;
+		judge(sim, c, &o, c->grant->msg, &results[i]);
+	}
+	if (o.kind == OUTCOME_DELIVERED)
+		sim_saw_delivery(c);
+	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	free(results);
+	switch (disposition_conn(&o)) {
+	case CONN_WORKED:
+		c->worked = true;
+		sched_queue_worked(sim->sched, q);
+		break;
+	case CONN_BROKE:
+		if (!c->worked)
+			queue_failed(sim, c, &o);
+		c->breaks = true;
+		break;
+	case CONN_UNTRIED:
+		break;
+	}
+	if (c->breaks)
+		sim_conn_closed(sim, c);
+	else
+		sched_ready(sim->sched, c->sched, sim->now_us);
+}
+
+static void
+on_refused(struct sim *sim, struct sim_conn *c)
+{
+	int code = c->server->greeting == 220 ? 421 : c->server->greeting;
+	char why[32];
+	struct outcome o = outcome_of(code, PHASE_GREETING, why);
+
+	(void)snprintf(why, sizeof(why), "%d 4.7.0 try later", code);
+	if (code == 0)
+		o.text = "timeout";
+	queue_failed(sim, c, &o);
+	sim_conn_closed(sim, c);
+}
+
+/* As transport/courier.c does before it calls an address. */
+static void
+on_ask(struct sim *sim, struct sim_conn *c)
+{
+	while (c->asked < c->server->host_count) {
+		const struct sim_host *h = &c->server->hosts[c->asked];
+		struct net_addr addr;
+		struct err e;
+
+		c->asked++;
+		CHECK(net_addr_parse(slice_of(h->addr), &addr, &e) == 0);
+		if (!sched_address(sim->sched, c->sched, h->name, &addr))
+			continue;
+		c->at = h;
+		sim_saw_address(c);
+		connect_to(c);
+		return;
+	}
+	sim_conn_closed(sim, c);
+}
+
+void
+sim_grant_unused(struct sim *sim, struct sim_conn *c, bool written)
+{
+	uint32_t n = c->grant->count;
+	struct sched_result *results = mem_array(n, sizeof(*results));
+
+	for (uint32_t i = 0; i < n; i++) {
+		results[i].fate = FATE_UNUSED;
+		results[i].written = written;
+	}
+	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	free(results);
+}
+
+static void
+on_interrupted(struct sim *sim, struct sim_conn *c)
+{
+	sim_grant_unused(sim, c, c->written_us > 0);
+	sim_conn_closed(sim, c);
+}
+
+void
+sim_handle(struct sim *sim, const struct sim_event *ev)
+{
+	struct sim_conn *c = ev->conn;
+
+	switch (ev->kind) {
+	case EV_ASK:
+		on_ask(sim, c);
+		break;
+	case EV_CONNECTING:
+		sched_connecting(sim->sched, c->sched, sim->now_us);
+		break;
+	case EV_READY:
+		sched_ready(sim->sched, c->sched, sim->now_us);
+		break;
+	case EV_REFUSED:
+		on_refused(sim, c);
+		break;
+	case EV_WRITTEN:
+		on_written(sim, c);
+		break;
+	case EV_TOLD:
+		sched_written(sim->sched, c->grant, c->written_us, sim->now_us);
+		break;
+	case EV_REPLY:
+		on_reply(sim, c);
+		break;
+	case EV_INTERRUPTED:
+		on_interrupted(sim, c);
+		break;
+	case EV_CLOSED:
+		sim_conn_closed(sim, c);
+		break;
+	}
+}
