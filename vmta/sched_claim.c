@@ -116,9 +116,16 @@ void
 claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
 {
+	uint32_t own = bit(at, WANT_TOKEN) | bit(at, WANT_CONN);
+
 	if (!claim_had(q, at, want) ||
 	    (is_payer(at) && origin != q->claim->origin))
 		return;
+	if ((q->claim->had & ~own) == 0 && at->claimed != q) {
+		claim_drop(
+		    q); /* it had not enough for one: no other is in its way */
+		return;
+	}
 	q->claim->moved_us = now_us;
 	for (int i = 0; i < LEVEL_PROCESS; i++) {
 		struct shared *h = q->lane->path[i];

@@ -306,7 +306,8 @@ payer_brings_next(const struct waiter *w)
 {
 	struct payer *p = OF(payer, line, line_of(w));
 
-	return p->awake == 0 && first_waiter(p) == w;
+	return p->awake == 0 && first_waiter(p) == w &&
+	    (p->scope.claimed == NULL || claimant(p) == w);
 }
 
 static struct sched_queue *

@@ -404,11 +404,14 @@ void claim_settle(struct sched_queue *q);
 void claim_drop(struct sched_queue *q);
 /* The scope is about to change or to go: nobody claims it any more. */
 void claim_lose(struct scope *at);
-/* Does one of a lane claim it? */
+/* Does one of a lane claim it that needs a connection? */
 static inline bool
 claim_of_lane(const struct scope *at, const struct lane *l)
 {
-	return at->claimed != NULL && at->claimed->lane == l;
+	const struct sched_queue *by = at->claimed;
+
+	return by != NULL && by->lane == l &&
+	    by->conns.in[CONN_OPENING] + by->conns.in[CONN_IDLE] == 0;
 }
 
 /* The one that is before who is the first in line there, if it waits there. */

@@ -202,7 +202,8 @@ shared_opener(struct shared *h)
 	q = lane_opener(OF(lane, open_wait, w));
 	by = claim_first(&h->scope, q);
 	return by != NULL && by->lane->open_at == h &&
-		line_of(&by->open_wait) != NULL ?
+		line_of(&by->open_wait) != NULL &&
+		claim_of_lane(&h->scope, by->lane) ?
 	    by :
 	    q;
 }

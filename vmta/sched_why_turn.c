@@ -43,6 +43,17 @@ has_other_rate(const struct sched_queue *q, const struct shared *h,
 	return false;
 }
 
+/* Mail that has its job's token may find others before it elsewhere. */
+static bool
+has_other_limit(const struct sched_queue *q)
+{
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (q->lane->path[i] != NULL &&
+		    q->lane->path[i]->scope.conns.max < UINT32_MAX)
+			return true;
+	return has_other_rate(q, NULL, LIMIT_MSG);
+}
+
 /*
  * Is the queue sure to have what h gives next?  Who waits there to open a
  * connection is not sure of mail: one that is connected goes before it.  Nor
@@ -55,7 +66,8 @@ is_next_at(const struct sched_queue *q, const struct shared *h,
 {
 	const struct lane *l = q->lane;
 
-	if (has_other_rate(q, h, kind))
+	if (has_other_rate(q, h, kind) ||
+	    (h->scope.claimed != NULL && h->scope.claimed != q))
 		return false;
 	return kind == LIMIT_CONNECT ? l->open_at == h && is_first_to_open(q) :
 				       l->give_at == h && is_first_to_go(q);
@@ -197,7 +209,7 @@ tell_aside(const struct asking *a, const struct waiter *wait, bool alone,
 	w.rcpts = rcpts;
 	w.place = line_before(wait) + 1;
 	w.waiting = line_of(wait)->n;
-	if (!alone || !payer_brings_next(wait) ||
+	if (!alone || !payer_brings_next(wait) || has_other_limit(a->asked.q) ||
 	    w.until_us <= a->asked.now_us) {
 		w.not_before_us = scope_nth(c, LIMIT_MSG, w.place - 1, 1,
 		    a->asked.now_us);
