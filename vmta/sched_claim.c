@@ -127,7 +127,7 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 		return;
 	}
 	q->claim->moved_us = now_us;
-	for (int i = 0; i < LEVEL_PROCESS; i++) {
+	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = q->lane->path[i];
 
 		if (h != NULL &&
@@ -137,6 +137,45 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 	}
 	take_payer(q, 0, SCOPE_JOB);
 	take_payer(q, 1, SCOPE_USER);
+}
+
+/*
+ * What waits in the line of its job or user, of the mail that it is for; NULL
+ * also when it has other mail that could go.
+ */
+static struct waiter *
+aside_of(const struct sched_queue *q)
+{
+	return q->claim == NULL || !had_payer(q->claim) || q->ready > 0 ?
+	    NULL :
+	    vqueue_aside_of(q, q->claim->origin);
+}
+
+bool
+claim_keeps_place(const struct sched_queue *q)
+{
+	return aside_of(q) != NULL;
+}
+
+void
+claim_aside(struct sched_queue *q, int64_t now_us)
+{
+	const struct waiter *aside = aside_of(q);
+
+	if (aside != NULL)
+		claim_wait(q, payer_waited_for(aside), WANT_TOKEN,
+		    q->claim->origin, now_us);
+}
+
+bool
+claim_turn_aside(struct sched_queue *q, const struct scope *at, int64_t now_us)
+{
+	if (aside_of(q) == NULL)
+		return false;
+	claim_turn(q, at, WANT_CONN, q->claim->origin, now_us);
+	lane_wants_no_open(q);
+	claim_aside(q, now_us);
+	return true;
 }
 
 void
@@ -158,7 +197,7 @@ claim_drop(struct sched_queue *q)
 {
 	if (q->claim == NULL)
 		return;
-	for (int i = 0; i < LEVEL_PROCESS; i++)
+	for (int i = 0; i < LEVELS; i++)
 		if (q->lane->path[i] != NULL &&
 		    q->lane->path[i]->scope.claimed == q)
 			claim_lose(&q->lane->path[i]->scope);
@@ -204,23 +243,21 @@ heeded(const struct scope *c, const struct sched_queue *q)
 	    by;
 }
 
-/* Where it waits for a token, or for a connection; NULL: neither. */
+/* Where it waits for a token, its mail set aside or in line; or NULL. */
 static struct scope *
 waits_for_token(const struct sched_queue *q)
 {
-	struct waiter *aside;
+	const struct waiter *aside = aside_of(q);
 
-	if (line_of(&q->give_wait) != NULL)
-		return &q->lane->give_at->scope;
-	aside = had_payer(q->claim) ? vqueue_aside_of(q, q->claim->origin) :
-				      NULL;
-	return aside == NULL ? NULL : payer_waited_for(aside);
+	if (aside != NULL)
+		return payer_waited_for(aside);
+	return line_of(&q->give_wait) == NULL ? NULL : &q->lane->give_at->scope;
 }
 
 static bool
-waits_for_conn(const struct sched_queue *q)
+needs_conn(const struct sched_queue *q)
 {
-	return line_of(&q->open_wait) != NULL && waits_for_token(q) == NULL;
+	return q->conns.in[CONN_OPENING] + q->conns.in[CONN_IDLE] == 0;
 }
 
 /* A time that nobody knows is now, for a while. */
@@ -230,6 +267,20 @@ known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
 	if (at_us < INT64_MAX && at_us > now_us)
 		return at_us;
 	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+}
+
+/* When a limit of its own lets it open a connection; -1: nobody knows. */
+static int64_t
+own_limit(struct sched_queue *q, int64_t now_us)
+{
+	struct check_no no;
+	struct asked a;
+
+	ask_own(&a, q->vmta->shared.sched, q, now_us);
+	if (!own_says_no(&a, &no) || no.until_us == INT64_MAX ||
+	    (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP))
+		return -1;
+	return no.until_us;
 }
 
 /*
@@ -254,7 +305,7 @@ due(struct sched_queue *q, int64_t now_us)
 	}
 	if (line_of(&q->open_wait) == NULL) {
 		if (q->conns.in[CONN_OPENING] == 0)
-			return -1; /* a limit of its own */
+			return own_limit(q, now_us);
 		at = q->progress_us + q->setup_us;
 		return known(q, at, now_us);
 	}
@@ -310,12 +361,14 @@ claim_keeps_conn(struct shared *h, const struct sched_queue *q, int64_t now_us)
 	struct sched_queue *by = heeded(&h->scope, q);
 	int64_t at;
 
-	if (by == NULL || by->lane == q->lane || !waits_for_conn(by) ||
+	if (by == NULL || by->lane == q->lane || !needs_conn(by) ||
 	    by->lane->open_at == h || by->lane->from == h)
 		return 0;
 	at = due(by, now_us);
 	if (at < 0)
 		return 0;
+	if (waits_for_token(by) == NULL && line_of(&by->open_wait) != NULL)
+		at -= by->setup_us; /* it is opened before it is due */
 	/* One that is opened meanwhile will have gone by then. */
 	if (at - now_us > (int64_t)h->setup_us + h->busy_us &&
 	    leaves(h, by, at, now_us))
