@@ -292,6 +292,9 @@ leases_enter(struct sched *s, struct scope *c, int64_t now_us)
 		if (rate_limit_lease(r, &s->leases.list, c, kind, now_us))
 			tell(s, c, kind, NULL, 0);
 		take_up(s, c, kind);
+		/* It may have been one without a record then as well. */
+		if (s->leases.used && r->limited && r->lease == NULL)
+			rate_limit_close(r, s->leases.start_us);
 	}
 }
 

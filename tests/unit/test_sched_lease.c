@@ -332,6 +332,26 @@ test_changed_soon(void)
 	end(&w);
 }
 
+/* One that was long at the first look may have been short before the crash. */
+static void
+test_short_soon(void)
+{
+	struct world w;
+
+	begin_used(&w, "domain * { max-msg-rate 120/m }", 1);
+	(void)run(&w, START);
+	is_int(w.asked, 1, "a long one without a record: nothing was spent");
+	w.now = START + 3 * S;
+	reload(&w, "domain * { max-msg-rate 1/4s }",
+	    "a short one in its first four seconds");
+	lease(&w);
+	(void)run(&w, START + 3 * S + S / 2);
+	is_int(w.opened, 0, "what it spent before the start is not known");
+	(void)run(&w, START + 4 * S + S / 40);
+	is_int(w.opened, 1, "four seconds later nothing of it counts");
+	end(&w);
+}
+
 /* The wait between connections, while the first looks for its host. */
 static void
 test_rampup(void)
@@ -507,6 +527,7 @@ main(void)
 	test_left_over();
 	test_short_period();
 	test_changed_soon();
+	test_short_soon();
 	test_rampup();
 	test_damaged();
 	test_lifted();
