@@ -84,8 +84,10 @@ rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
 	bool recorded;
 
 	if (l->limited && l->window.period_us > LEASE_PERIOD_US) {
-		if (l->lease == NULL)
-			l->lease = lease_new(list, of, kind);
+		if (l->lease != NULL)
+			return false;
+		l->lease = lease_new(list, of, kind);
+		lease_begin(l->lease, &l->window);
 		return false;
 	}
 	if (l->lease == NULL ||

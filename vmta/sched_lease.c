@@ -355,12 +355,12 @@ sched_leases_end(struct sched *s, int64_t now_us)
 	CHECK(!s->in_callback);
 	TAILQ_FOREACH(l, &s->leases.list.all, of_all)
 	{
-		if (!l->recorded)
-			continue;
+		bool recorded = l->recorded;
+
 		lease_write_last(l, window_of(l), now_us, &rec);
 		if (rec.count > 0 || rec.pending > 0)
 			tell(s, l->of, l->kind, &rec, l->ticket);
-		else
+		else if (recorded)
 			tell(s, l->of, l->kind, NULL, 0);
 	}
 }

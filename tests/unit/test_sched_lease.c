@@ -417,6 +417,31 @@ test_lifted(void)
 	end(&w);
 }
 
+/* A long period begins with what the short one has counted. */
+static void
+test_lengthened(bool ends_at_once)
+{
+	struct world w;
+
+	begin_new(&w, "virtual-mta {default} { max-smtp-msg-rate 5/5s }", 5);
+	(void)run(&w, w.now);
+	is_int(deliver(&w), 5, "all of five seconds is used up");
+	is_int(w.asked, 0, "and nothing kept");
+	reload(&w, "virtual-mta {default} { max-smtp-msg-rate 5/h }",
+	    "it is an hour's now");
+	if (ends_at_once)
+		sched_leases_end(w.sched, w.now);
+	else
+		(void)run(&w, w.now);
+	ok(w.asked == 1 && w.rec.count == 1 && w.rec.entries[0].count == 5,
+	    "what was used is kept, though nothing can go");
+	if (!ends_at_once) {
+		(void)run(&w, w.now + 60 * S);
+		is_int(w.asked, 1, "once");
+	}
+	end(&w);
+}
+
 /* Likewise when no limit is left at all, and what was spent is over. */
 static void
 test_lifted_unused(void)
@@ -530,6 +555,8 @@ main(void)
 	test_short_soon();
 	test_rampup();
 	test_damaged();
+	test_lengthened(false);
+	test_lengthened(true);
 	test_lifted();
 	test_lifted_unused();
 	test_lifted_counts("virtual-mta {default} { max-smtp-msg-rate 100/h }",
