@@ -76,6 +76,7 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 	if (is_payer(at))
 		c->origin = origin;
 	c->had |= bit(at, want);
+	c->moved_us = now_us;
 }
 
 bool

@@ -44,7 +44,7 @@ struct queue_remote;
 /* Its turns that it could not use, since it was served (sched_claim.c). */
 struct claim {
 	int64_t since_us;        /* the first of them */
-	int64_t moved_us;        /* when it went to wait where it had had one */
+	int64_t moved_us;        /* the last of them, or sent back to one */
 	struct scope *payers[2]; /* job and user; NULL: not claimed */
 	uint32_t origin;         /* whose mail */
 	uint32_t had;            /* bits: where, and for what (sched_claim.c) */
