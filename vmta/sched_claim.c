@@ -64,11 +64,12 @@ void
 claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
 {
+	struct sched *s = q->vmta->shared.sched;
 	struct claim *c = q->claim;
 
 	if (c == NULL) {
 		c = q->claim = mem_new(struct claim);
-		c->since_us = now_us;
+		c->number = ++s->last_claim;
 		c->origin = origin;
 	}
 	if (is_payer(at) && had_payer(c) && c->origin != origin)
@@ -91,8 +92,7 @@ take(struct sched_queue *q, struct scope *at)
 {
 	const struct sched_queue *by = at->claimed;
 
-	if (by != NULL &&
-	    (by == q || by->claim->since_us <= q->claim->since_us))
+	if (by != NULL && (by == q || by->claim->number <= q->claim->number))
 		return by == q;
 	if (by != NULL)
 		claim_lose(at);
@@ -239,9 +239,13 @@ heeded(const struct scope *c, const struct sched_queue *q)
 {
 	struct sched_queue *by = c->claimed;
 
-	return by == NULL || by == q || by->lane->priority < q->lane->priority ?
-	    NULL :
-	    by;
+	if (by == NULL || by == q || by->lane->priority < q->lane->priority)
+		return NULL;
+	/* It would have it, had it been free when it was sent there. */
+	if (q->claim != NULL && q->claim->number < by->claim->number &&
+	    (claim_had(q, c, WANT_TOKEN) || claim_had(q, c, WANT_CONN)))
+		return NULL;
+	return by;
 }
 
 /* Where it waits for a token, its mail set aside or in line; or NULL. */

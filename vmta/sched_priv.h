@@ -237,7 +237,7 @@ struct sched {
 	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
-	uint64_t last_conn_id;
+	uint64_t last_conn_id, last_claim;
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
