@@ -29,6 +29,9 @@
 /* Kept for who waits for what no time is known of. */
 #define KEEP_US (10 * US_PER_S)
 
+/* Turns for tokens of a job or a user; they have no others. */
+enum { PAYER_BITS = 1 << SCOPE_JOB | 1 << SCOPE_USER };
+
 static uint32_t
 bit(const struct scope *c, enum want want)
 {
@@ -45,7 +48,7 @@ is_payer(const struct scope *c)
 static bool
 had_payer(const struct claim *c)
 {
-	return (c->had & (1U << SCOPE_JOB | 1U << SCOPE_USER)) != 0;
+	return (c->had & (uint32_t)PAYER_BITS) != 0;
 }
 
 /* Who waits there looks again. */
@@ -193,32 +196,60 @@ claim_lose(struct scope *at)
 	changed(at);
 }
 
+/* Others that wait there, with or without a connection. */
+static uint32_t
+others(const struct shared *h, const struct sched_queue *q)
+{
+	bool open = line_of(&q->open_wait) != NULL && q->lane->open_at == h;
+	bool give = line_of(&q->give_wait) != NULL && q->lane->give_at == h;
+
+	return h->open_n - open + h->give_n - give;
+}
+
+/* Its claims that are of its jobs and users excepted. */
+static void
+drop_shared(struct sched_queue *q, bool all)
+{
+	for (int i = 0; i < LEVELS; i++) {
+		struct shared *h = q->lane->path[i];
+
+		if (h == NULL || (!all && others(h, q) == 0))
+			continue;
+		q->claim->had &= ~(
+		    bit(&h->scope, WANT_TOKEN) | bit(&h->scope, WANT_CONN));
+		if (h->scope.claimed == q)
+			claim_lose(&h->scope);
+	}
+}
+
 void
 claim_drop(struct sched_queue *q)
 {
 	if (q->claim == NULL)
 		return;
-	for (int i = 0; i < LEVELS; i++)
-		if (q->lane->path[i] != NULL &&
-		    q->lane->path[i]->scope.claimed == q)
-			claim_lose(&q->lane->path[i]->scope);
+	drop_shared(q, true);
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (q->claim->payers[i] != NULL)
 			claim_lose(q->claim->payers[i]);
-
 	free(q->claim);
 	q->claim = NULL;
 }
 
+/*
+ * What mail of another origin has used is no turn any more, where others wait
+ * for one.
+ */
 void
 claim_served(struct sched_queue *q, uint32_t origin)
 {
 	const struct claim *c = q->claim;
 
-	if (c == NULL ||
-	    (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin)))
-		return; /* it is for the mail of another origin */
-	claim_drop(q);
+	if (c == NULL)
+		return;
+	if (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin))
+		drop_shared(q, false);
+	else
+		claim_drop(q);
 }
 
 void
