@@ -60,6 +60,19 @@ changed(struct scope *c)
 
 /* ---- turns --------------------------------------------------------------- */
 
+/*
+ * Mail of another origin had a turn: one origin after the other, in the order
+ * of their numbers and round again, so that none is passed over for ever.
+ */
+static void
+stand_by(struct claim *c, uint32_t origin, uint32_t had)
+{
+	if (c->next != c->origin && c->next - c->origin <= origin - c->origin)
+		return;
+	c->next = origin;
+	c->next_had = had;
+}
+
 void
 claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
@@ -69,12 +82,14 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 	if (c == NULL) {
 		c = q->claim = mem_new(struct claim);
 		c->since_us = now_us;
-		c->origin = origin;
+		c->origin = c->next = origin;
 	}
-	if (is_payer(at) && had_payer(c) && c->origin != origin)
-		return; /* one origin after the other */
-	if (is_payer(at))
-		c->origin = origin;
+	if (is_payer(at) && had_payer(c) && c->origin != origin) {
+		stand_by(c, origin, bit(at, want));
+		return;
+	}
+	if (is_payer(at) && c->origin != origin)
+		c->origin = c->next = origin;
 	c->had |= bit(at, want);
 }
 
@@ -153,11 +168,9 @@ claim_lose(struct scope *at)
 	changed(at);
 }
 
-void
-claim_drop(struct sched_queue *q)
+static void
+lose_all(struct sched_queue *q)
 {
-	if (q->claim == NULL)
-		return;
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (q->lane->path[i] != NULL &&
 		    q->lane->path[i]->scope.claimed == q)
@@ -165,30 +178,63 @@ claim_drop(struct sched_queue *q)
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (q->claim->payers[i] != NULL)
 			claim_lose(q->claim->payers[i]);
+}
 
+void
+claim_drop(struct sched_queue *q)
+{
+	if (q->claim == NULL)
+		return;
+	lose_all(q);
 	free(q->claim);
 	q->claim = NULL;
 }
 
+/* It is over; the next one is of mail that had its turn meanwhile. */
+static void
+pass_on(struct sched_queue *q, int64_t now_us)
+{
+	struct claim *c = q->claim;
+
+	if (c->next == c->origin || !vqueue_has(q, c->next)) {
+		claim_drop(q);
+		return;
+	}
+	lose_all(q);
+	c->since_us = now_us;
+	c->origin = c->next;
+	c->had = c->next_had;
+}
+
 void
-claim_served(struct sched_queue *q, uint32_t origin)
+claim_served(struct sched_queue *q, uint32_t origin, int64_t now_us)
 {
 	const struct claim *c = q->claim;
 
 	if (c == NULL ||
 	    (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin)))
 		return; /* it is for the mail of another origin */
-	claim_drop(q);
+	pass_on(q, now_us);
+}
+
+/* Does it have its payer's token, and waits for a limit of the queue's own? */
+static bool
+waits_for_own(struct sched_queue *q)
+{
+	return had_payer(q->claim) && q->ready > 0 &&
+	    lane_origin(q) == q->claim->origin;
 }
 
 void
 claim_settle(struct sched_queue *q)
 {
 	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
-	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0 ||
-	    (had_payer(q->claim) && vqueue_has(q, q->claim->origin)))
+	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
 		return;
-	claim_drop(q);
+	if (waits_for_own(q))
+		q->claim->had |= bit(&q->scope, WANT_TOKEN);
+	else if (!had_payer(q->claim) || !vqueue_has(q, q->claim->origin))
+		claim_drop(q);
 }
 
 /* ---- what is kept -------------------------------------------------------- */
@@ -220,7 +266,8 @@ waits_for_token(const struct sched_queue *q)
 static bool
 waits_for_conn(const struct sched_queue *q)
 {
-	return line_of(&q->open_wait) != NULL && waits_for_token(q) == NULL;
+	return line_of(&q->open_wait) != NULL &&
+	    q->conns.in[CONN_OPENING] == 0 && waits_for_token(q) == NULL;
 }
 
 /* A time that nobody knows is now, for a while. */
@@ -230,6 +277,25 @@ known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
 	if (at_us < INT64_MAX && at_us > now_us)
 		return at_us;
 	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+}
+
+/*
+ * When a limit of its own lets q use what is kept for mail that was brought
+ * back: others of the queue use that limit meanwhile, and it would be set aside
+ * again and again.
+ */
+static int64_t
+own_due(struct sched_queue *q, int64_t now_us)
+{
+	int64_t at = q->timer.at_us, busy = q->progress_us + q->busy_us;
+
+	if (!waits_for_own(q))
+		return -1;
+	if (TAILQ_EMPTY(&q->idle_conns) && at < INT64_MAX)
+		at += q->setup_us;
+	if (q->conns.in[CONN_BUSY] > 0 && busy < at)
+		at = busy;
+	return known(q, at, now_us);
 }
 
 /*
@@ -252,12 +318,10 @@ due(struct sched_queue *q, int64_t now_us)
 		at = shared_next(h, shared_bytes(h, q), now_us);
 		return known(q, at, now_us);
 	}
-	if (line_of(&q->open_wait) == NULL) {
-		if (q->conns.in[CONN_OPENING] == 0)
-			return -1; /* a limit of its own */
-		at = q->progress_us + q->setup_us;
-		return known(q, at, now_us);
-	}
+	if (q->conns.in[CONN_OPENING] > 0)
+		return known(q, q->progress_us + q->setup_us, now_us);
+	if (line_of(&q->open_wait) == NULL)
+		return own_due(q, now_us);
 	h = q->lane->open_at;
 	if (h->level == LEVEL_PROCESS)
 		return known(q, now_us, now_us);

@@ -399,7 +399,7 @@ bool claim_had(const struct sched_queue *q, const struct scope *at,
 void claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us);
 /* Mail of an origin was served; when it waits no more; in any case. */
-void claim_served(struct sched_queue *q, uint32_t origin);
+void claim_served(struct sched_queue *q, uint32_t origin, int64_t now_us);
 void claim_settle(struct sched_queue *q);
 void claim_drop(struct sched_queue *q);
 /* The scope is about to change or to go: nobody claims it any more. */

@@ -175,7 +175,7 @@ grant(struct sched *s, struct sched_conn *c, struct group *g,
 	take_all(r, c, a);
 	r->pub.timed = r->taken_n > 0;
 	charge_all(a, origin, r->pub.count);
-	claim_served(q, origin);
+	claim_served(q, origin, a->now_us);
 	c->grant = r;
 	c->origin = origin;
 	c->messages++;

@@ -216,7 +216,7 @@ test_aside(void)
 	is_int(groups_aside(&t, origin, 1), 11, "until who asks has enough");
 	is_int(groups_aside(&t, origin + 1, 2), 0, "of no other");
 	is_int(vqueue_oldest(t.q), 1, "they get older all the same");
-	ok(vqueue_bring_back(w) == t.q, "one comes back to its queue");
+	ok(vqueue_bring_back(w, false) == t.q, "one comes back to its queue");
 	is_int(l.n, 1, "and is not in the line any more");
 	is_int((int64_t)t.q->ready, 31, "its recipients are ready");
 	is_str(deliver(&t, 2, NULL), "a", "and go on");
@@ -287,7 +287,7 @@ toggle(struct random *x)
 	struct group *g = vqueue_first(x->t.q);
 
 	if (random() % 3 == 0 && line_first(&x->l) != NULL)
-		(void)vqueue_bring_back(line_first(&x->l));
+		(void)vqueue_bring_back(line_first(&x->l), false);
 	else if (g != NULL)
 		line_join(&x->l, vqueue_set_aside(x->t.q, g), &k);
 }
@@ -361,7 +361,7 @@ test_aside_random(void)
 		}
 		right = right && counts(x);
 		if (x->t.q->ready == 0 && line_first(&x->l) != NULL)
-			(void)vqueue_bring_back(line_first(&x->l));
+			(void)vqueue_bring_back(line_first(&x->l), false);
 	}
 	ok(right && added > 1000, "all is counted over %d messages",
 	    (int)added);
