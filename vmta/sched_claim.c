@@ -136,7 +136,7 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 	if (!claim_had(q, at, want) ||
 	    (is_payer(at) && origin != q->claim->origin))
 		return;
-	if ((q->claim->had & ~own) == 0 && at->claimed != q) {
+	if ((q->claim->had & ~own) == 0 && at->claimed != q && !is_payer(at)) {
 		claim_drop(
 		    q); /* it had not enough for one: no other is in its way */
 		return;

@@ -324,7 +324,7 @@ wake_at(struct payer *p, int64_t now_us)
 	struct sched_queue *q = first(p);
 	int64_t at = token_at(&p->scope, q, now_us);
 
-	return claimant(p) == NULL || !TAILQ_EMPTY(&q->idle_conns) ?
+	return !TAILQ_EMPTY(&q->idle_conns) ?
 	    at :
 	    scope_lead(at, q->setup_us, now_us);
 }

@@ -209,8 +209,9 @@ tell_aside(const struct asking *a, const struct waiter *wait, bool alone,
 	w.rcpts = rcpts;
 	w.place = line_before(wait) + 1;
 	w.waiting = line_of(wait)->n;
-	if (!alone || !payer_brings_next(wait) || has_other_limit(a->asked.q) ||
-	    w.until_us <= a->asked.now_us) {
+	if (!alone || !payer_brings_next(wait) ||
+	    TAILQ_EMPTY(&a->asked.q->idle_conns) ||
+	    has_other_limit(a->asked.q) || w.until_us <= a->asked.now_us) {
 		w.not_before_us = scope_nth(c, LIMIT_MSG, w.place - 1, 1,
 		    a->asked.now_us);
 		if (w.not_before_us == INT64_MAX ||

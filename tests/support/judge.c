@@ -363,13 +363,16 @@ share(const struct judge *j, const struct meter *m, const struct term *t,
     const struct judge_unit *unit, int64_t now_us)
 {
 	double got, whole, over = (double)(now_us - j->marked_us);
-	double most = (double)t->max;
+	double most = (double)t->max, one = 0;
 	int64_t late_us = 0;
 
+	/* A time that suits all of them may be late for each, by a turn. */
+	if (unit->several)
+		one = m->kind == JUDGE_BYTES ? (double)unit->bytes : 1;
 	if (kinds[m->kind].at_once) {
 		got = m->open_us +
 		    (double)m->open * (double)(now_us - m->changed_us);
-		return got / (over * (double)t->max);
+		return got / (over * most) * (most + one) / most;
 	}
 	got = (double)(total_until(m, now_us) - m->marked_total);
 	if (m->kind == JUDGE_BYTES) {
@@ -384,7 +387,7 @@ share(const struct judge *j, const struct meter *m, const struct term *t,
 		got += 1;
 	}
 	whole = most * over / (double)(t->period_us + late_us);
-	return got / whole;
+	return got / whole * (most + one) / most;
 }
 
 double

@@ -89,7 +89,8 @@ void judge_mark(struct judge *j, int64_t now_us);
 struct judge_unit {
 	uint64_t rcpts, bytes;
 	int64_t rcpt_late_us, bytes_late_us; /* from allowed to seen */
-	double next_r;                       /* the second highest share */
+	bool several;  /* limits for one message: each may hold one fewer */
+	double next_r; /* the second highest share */
 };
 double judge_share(const struct judge *j, const char *const *of,
     struct judge_unit *unit, int64_t now_us, char why[160]);
