@@ -17,7 +17,11 @@
  * so the oldest of all has all of its own, and is served next.  A higher
  * queue-priority heeds no claims of a lower one.
  *
- * Jobs and users are such scopes, too: a claim is of an origin in a queue.
+ * Jobs and users are such scopes, too: a claim is of an origin in a queue, and
+ * of one origin there after the other.  Beside these the queue's own limits
+ * count as one: other mail of the queue uses them.  Mail that its claim brings
+ * back has the next turn in its queue, and what it claims is kept until then;
+ * or the queue's next one is kept for it, if its payer's token comes soon.
  */
 #include "vmta/sched_priv.h"
 
@@ -217,7 +221,10 @@ claim_served(struct sched_queue *q, uint32_t origin, int64_t now_us)
 	pass_on(q, now_us);
 }
 
-/* Does it have its payer's token, and waits for a limit of the queue's own? */
+/*
+ * Has mail of its claim got its payer's turn, and waits now for a connection
+ * or a limit of the queue's own?  Not if other mail is before it there.
+ */
 static bool
 waits_for_own(struct sched_queue *q)
 {
@@ -353,6 +360,43 @@ claim_keeps(struct scope *c, const struct sched_queue *q, enum limit_kind kind,
 	if (at > now_us)
 		*until_us = at;
 	return true;
+}
+
+/*
+ * Is the payer's token so near that less is lost when the queue's next one
+ * waits for it than when it waits for the one after that?
+ */
+static bool
+is_sooner(const struct scope *own, int64_t at_us, int64_t now_us)
+{
+	int64_t next = scope_nth(own, LIMIT_MSG, 1, 1, now_us);
+
+	return at_us - now_us < next - at_us;
+}
+
+int64_t
+claim_keeps_own(struct sched_queue *q, int64_t now_us)
+{
+	const struct group *g = vqueue_first(q);
+	struct waiter *w;
+	struct scope *c;
+	int64_t at;
+
+	if (g == NULL || q->claim == NULL || !had_payer(q->claim) ||
+	    q->claim->origin == g->entry->origin ||
+	    (q->claim->had & bit(&q->scope, WANT_TOKEN)) == 0)
+		return 0;
+	w = vqueue_aside_of(q, q->claim->origin);
+	if (w == NULL || turns_aside_priority(w) < g->priority)
+		return 0;
+	c = payer_waited_for(w);
+	if (c->claimed != q)
+		return 0;
+	at = scope_next(c, LIMIT_MSG, 1, now_us);
+	return at > now_us && at < INT64_MAX &&
+		is_sooner(&q->scope, at, now_us) ?
+	    at :
+	    0;
 }
 
 /* Would a message over one more connection leave enough for `by`? */

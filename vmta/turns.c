@@ -469,6 +469,14 @@ turns_aside_origin(const struct waiter *w)
 	    ->origin;
 }
 
+uint8_t
+turns_aside_priority(const struct waiter *w)
+{
+	return ((const struct turns_flow *)(const void *)((const char *)w -
+		    offsetof(struct turns_flow, aside_wait)))
+	    ->priority;
+}
+
 struct waiter *
 turns_aside_of(const struct turns *t, uint32_t origin)
 {

@@ -225,6 +225,27 @@ test_aside(void)
 	end(&t);
 }
 
+/* Who comes back has the turn after the others, or the next one. */
+static void
+test_back(bool first)
+{
+	struct waiter *w;
+	struct bench t;
+
+	begin(&t);
+	for (int i = 0; i < 10; i++) {
+		add(&t, (struct mail){ "a", .rcpts = 1 });
+		add(&t, (struct mail){ "b", .rcpts = 1 });
+	}
+	w = vqueue_set_aside(t.q, vqueue_first(t.q));
+	is_str(deliver(&t, 1, NULL), "b", "one is aside, the other goes on");
+	(void)vqueue_bring_back(w, first);
+	is_str(deliver(&t, 1, NULL), first ? "a" : "b",
+	    first ? "the next turn is its own" : "it waits for its turn");
+	is_str(deliver(&t, 1, NULL), first ? "b" : "a", "then the other's");
+	end(&t);
+}
+
 /* Who is granted and comes back unused finds its place again. */
 static void
 test_unused(void)
@@ -424,6 +445,8 @@ main(void)
 	test_alone();
 	test_shares();
 	test_aside();
+	test_back(false);
+	test_back(true);
 	test_unused();
 	test_walk();
 	test_aside_random();
