@@ -72,6 +72,13 @@ want(struct lease *l, uint64_t n)
 		set_state(l, LEASE_WANTED);
 }
 
+void
+lease_begin(struct lease *l, const struct window *w)
+{
+	if (w->used > 0 || w->pending > 0)
+		want(l, 0);
+}
+
 /* ---- spending ------------------------------------------------------------ */
 
 static uint64_t

@@ -69,6 +69,8 @@ void lease_list_init(struct lease_list *list);
 
 /* In list, which outlives it; nothing may be spent yet. */
 struct lease *lease_new(struct lease_list *list, void *of, unsigned kind);
+/* What w counts from before it had a lease is to be kept now, not when used. */
+void lease_begin(struct lease *l, const struct window *w);
 void lease_free(struct lease **lp); /* its answer is not waited for */
 
 /* So many a lease is for, unless more are needed at once. */

@@ -84,8 +84,10 @@ rate_limit_lease(struct rate_limit *l, struct lease_list *list, void *of,
 	bool recorded;
 
 	if (l->limited && l->window.period_us > LEASE_PERIOD_US) {
-		if (l->lease == NULL)
-			l->lease = lease_new(list, of, kind);
+		if (l->lease != NULL)
+			return false;
+		l->lease = lease_new(list, of, kind);
+		lease_begin(l->lease, &l->window);
 		return false;
 	}
 	if (l->lease == NULL ||
@@ -110,7 +112,16 @@ rate_limit_restore_full(struct rate_limit *l, int64_t start_us)
 {
 	window_add(&l->window, l->window.max, start_us);
 	/* Also when it may be more meanwhile: what was spent may have been. */
-	l->closed_us = start_us + l->window.length_us;
+	rate_limit_close(l, start_us);
+}
+
+void
+rate_limit_close(struct rate_limit *l, int64_t start_us)
+{
+	int64_t until_us = start_us + l->window.length_us;
+
+	if (l->closed_us < until_us)
+		l->closed_us = until_us;
 }
 
 void

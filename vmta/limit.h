@@ -71,6 +71,11 @@ void rate_limit_restore(struct rate_limit *l, const struct lease_record *rec,
     int64_t elapsed_us, int64_t start_us);
 /* Likewise, when nobody knows: all of it. */
 void rate_limit_restore_full(struct rate_limit *l, int64_t start_us);
+/*
+ * After a set, when of a period as short as this one nobody knows what was
+ * spent before the start: nothing goes until it has passed since.
+ */
+void rate_limit_close(struct rate_limit *l, int64_t start_us);
 
 /*
  * How many of so many that are wished for may go now: of a rate with a lease

@@ -292,6 +292,9 @@ leases_enter(struct sched *s, struct scope *c, int64_t now_us)
 		if (rate_limit_lease(r, &s->leases.list, c, kind, now_us))
 			tell(s, c, kind, NULL, 0);
 		take_up(s, c, kind);
+		/* It may have been one without a record then as well. */
+		if (s->leases.used && r->limited && r->lease == NULL)
+			rate_limit_close(r, s->leases.start_us);
 	}
 }
 
@@ -352,12 +355,12 @@ sched_leases_end(struct sched *s, int64_t now_us)
 	CHECK(!s->in_callback);
 	TAILQ_FOREACH(l, &s->leases.list.all, of_all)
 	{
-		if (!l->recorded)
-			continue;
+		bool recorded = l->recorded;
+
 		lease_write_last(l, window_of(l), now_us, &rec);
 		if (rec.count > 0 || rec.pending > 0)
 			tell(s, l->of, l->kind, &rec, l->ticket);
-		else
+		else if (recorded)
 			tell(s, l->of, l->kind, NULL, 0);
 	}
 }

@@ -10,7 +10,8 @@
  * sched_leases_end().
  *
  * After a start of a spool that was in use, rates over a short period, which
- * are not kept, count as full from the start.
+ * are not kept, count as full from the start, also those that become short in
+ * that period.
  */
 
 #ifndef VMTA_SCHED_LEASE_H

@@ -25,7 +25,8 @@ struct sim_lease {
 void
 sim_disk_init(struct sim_disk *d)
 {
-	*d = (struct sim_disk){ 0 };
+	/* A boot of all zeros would be one that nobody knows. */
+	*d = (struct sim_disk){ .boots = 1 };
 	STAILQ_INIT(&d->asked);
 }
 

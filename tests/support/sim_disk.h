@@ -18,12 +18,12 @@
 struct sched;
 struct sim_lease;
 
-struct sim_disk { /* zeroed: empty */
+struct sim_disk {
 	STAILQ_HEAD(, sim_lease) asked;
 	size_t kept_count, kept_cap;
 	struct sim_lease **kept;
 	bool used; /* by an earlier start */
-	/* How far the wall clock has been set, and how often the machine booted. */
+	/* How far the wall clock has been set, and the boot: from 1 on. */
 	int64_t stepped_us;
 	unsigned char boots;
 };

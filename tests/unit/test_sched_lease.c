@@ -332,6 +332,26 @@ test_changed_soon(void)
 	end(&w);
 }
 
+/* One that was long at the first look may have been short before the crash. */
+static void
+test_short_soon(void)
+{
+	struct world w;
+
+	begin_used(&w, "domain * { max-msg-rate 120/m }", 1);
+	(void)run(&w, START);
+	is_int(w.asked, 1, "a long one without a record: nothing was spent");
+	w.now = START + 3 * S;
+	reload(&w, "domain * { max-msg-rate 1/4s }",
+	    "a short one in its first four seconds");
+	lease(&w);
+	(void)run(&w, START + 3 * S + S / 2);
+	is_int(w.opened, 0, "what it spent before the start is not known");
+	(void)run(&w, START + 4 * S + S / 40);
+	is_int(w.opened, 1, "four seconds later nothing of it counts");
+	end(&w);
+}
+
 /* The wait between connections, while the first looks for its host. */
 static void
 test_rampup(void)
@@ -394,6 +414,31 @@ test_lifted(void)
 	is_int(w.forgotten, 1, "what was kept is forgotten");
 	sched_leases_end(w.sched, w.now);
 	is_int(w.asked, 1, "and not kept again");
+	end(&w);
+}
+
+/* A long period begins with what the short one has counted. */
+static void
+test_lengthened(bool ends_at_once)
+{
+	struct world w;
+
+	begin_new(&w, "virtual-mta {default} { max-smtp-msg-rate 5/5s }", 5);
+	(void)run(&w, w.now);
+	is_int(deliver(&w), 5, "all of five seconds is used up");
+	is_int(w.asked, 0, "and nothing kept");
+	reload(&w, "virtual-mta {default} { max-smtp-msg-rate 5/h }",
+	    "it is an hour's now");
+	if (ends_at_once)
+		sched_leases_end(w.sched, w.now);
+	else
+		(void)run(&w, w.now);
+	ok(w.asked == 1 && w.rec.count == 1 && w.rec.entries[0].count == 5,
+	    "what was used is kept, though nothing can go");
+	if (!ends_at_once) {
+		(void)run(&w, w.now + 60 * S);
+		is_int(w.asked, 1, "once");
+	}
 	end(&w);
 }
 
@@ -507,8 +552,11 @@ main(void)
 	test_left_over();
 	test_short_period();
 	test_changed_soon();
+	test_short_soon();
 	test_rampup();
 	test_damaged();
+	test_lengthened(false);
+	test_lengthened(true);
 	test_lifted();
 	test_lifted_unused();
 	test_lifted_counts("virtual-mta {default} { max-smtp-msg-rate 100/h }",
