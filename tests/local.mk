@@ -567,12 +567,15 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-idle-limit.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
 	%D%/scenario/bug-5-lease-of-user.scn \
+	%D%/scenario/bug-5-own-in-turn.scn \
+	%D%/scenario/bug-5-own-limit.scn \
 	%D%/scenario/bug-5-passed-by.scn \
 	%D%/scenario/bug-5-rampup-kept.scn \
 	%D%/scenario/bug-5-rate-in-turn.scn \
 	%D%/scenario/bug-5-rate-of-many.scn \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
+	%D%/scenario/bug-5-two-scopes.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \

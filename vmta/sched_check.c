@@ -67,6 +67,16 @@ no_token(const struct asked *a, const struct check *c, struct check_no *no)
 	return no->until_us > a->now_us;
 }
 
+/* The same of the queue's own, which other mail of it may be about to need. */
+static bool
+no_own_token(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	if (no_token(a, c, no))
+		return true;
+	no->until_us = claim_keeps_own(a->q, a->now_us);
+	return no->until_us > 0;
+}
+
 /* The same of a scope that others share, some of whom may be before it. */
 static bool
 no_shared_token(const struct asked *a, const struct check *c,
@@ -181,7 +191,7 @@ const struct check checks_give[CHECKS_GIVE] = {
 	{ "room on the spool's disk", AT_NONE, 0, held, WHY_HELD },
 	{ "paused", AT_NONE, 0, paused, WHY_PAUSED },
 	{ "retry-after", AT_NONE, 0, retries, WHY_RETRY },
-	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_token, WHY_LIMIT },
+	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_own_token, WHY_LIMIT },
 	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token, WHY_LIMIT },
 	{ "source-ip-max-msg-rate", AT_SOURCE, LIMIT_MSG, no_token, WHY_LIMIT },
 	{ "source-ip-max-data-volume-rate", AT_SOURCE, LIMIT_DATA, no_token,

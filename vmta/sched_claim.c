@@ -17,7 +17,11 @@
  * so the oldest of all has all of its own, and is served next.  A higher
  * queue-priority heeds no claims of a lower one.
  *
- * Jobs and users are such scopes, too: a claim is of an origin in a queue.
+ * Jobs and users are such scopes, too: a claim is of an origin in a queue, and
+ * of one origin there after the other.  Beside these the queue's own limits
+ * count as one: other mail of the queue uses them.  Mail that its claim brings
+ * back has the next turn in its queue, and what it claims is kept until then;
+ * or the queue's next one is kept for it, if its payer's token comes soon.
  */
 #include "vmta/sched_priv.h"
 
@@ -63,6 +67,19 @@ changed(struct scope *c)
 
 /* ---- turns --------------------------------------------------------------- */
 
+/*
+ * Mail of another origin had a turn: one origin after the other, in the order
+ * of their numbers and round again, so that none is passed over for ever.
+ */
+static void
+stand_by(struct claim *c, uint32_t origin, uint32_t had)
+{
+	if (c->next != c->origin && c->next - c->origin <= origin - c->origin)
+		return;
+	c->next = origin;
+	c->next_had = had;
+}
+
 void
 claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
@@ -73,12 +90,14 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 	if (c == NULL) {
 		c = q->claim = mem_new(struct claim);
 		c->number = ++s->last_claim;
-		c->origin = origin;
+		c->origin = c->next = origin;
 	}
-	if (is_payer(at) && had_payer(c) && c->origin != origin)
-		return; /* one origin after the other */
-	if (is_payer(at))
-		c->origin = origin;
+	if (is_payer(at) && had_payer(c) && c->origin != origin) {
+		stand_by(c, origin, bit(at, want));
+		return;
+	}
+	if (is_payer(at) && c->origin != origin)
+		c->origin = c->next = origin;
 	c->had |= bit(at, want);
 	c->moved_us = now_us;
 }
@@ -222,17 +241,39 @@ drop_shared(struct sched_queue *q, bool all)
 	}
 }
 
+static void
+lose_all(struct sched_queue *q)
+{
+	drop_shared(q, true);
+	for (int i = 0; i < ORIGIN_PAYERS; i++)
+		if (q->claim->payers[i] != NULL)
+			claim_lose(q->claim->payers[i]);
+}
+
 void
 claim_drop(struct sched_queue *q)
 {
 	if (q->claim == NULL)
 		return;
-	drop_shared(q, true);
-	for (int i = 0; i < ORIGIN_PAYERS; i++)
-		if (q->claim->payers[i] != NULL)
-			claim_lose(q->claim->payers[i]);
+	lose_all(q);
 	free(q->claim);
 	q->claim = NULL;
+}
+
+/* It is over; the next one is of mail that had its turn meanwhile. */
+static void
+pass_on(struct sched_queue *q)
+{
+	struct claim *c = q->claim;
+
+	if (c->next == c->origin || !vqueue_has(q, c->next)) {
+		claim_drop(q);
+		return;
+	}
+	lose_all(q);
+	c->number = ++q->vmta->shared.sched->last_claim;
+	c->origin = c->next;
+	c->had = c->next_had;
 }
 
 /*
@@ -249,17 +290,30 @@ claim_served(struct sched_queue *q, uint32_t origin)
 	if (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin))
 		drop_shared(q, false);
 	else
-		claim_drop(q);
+		pass_on(q);
+}
+
+/*
+ * Has mail of its claim got its payer's turn, and waits now for a connection
+ * or a limit of the queue's own?  Not if other mail is before it there.
+ */
+static bool
+waits_for_own(struct sched_queue *q)
+{
+	return had_payer(q->claim) && q->ready > 0 &&
+	    lane_origin(q) == q->claim->origin;
 }
 
 void
 claim_settle(struct sched_queue *q)
 {
 	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
-	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0 ||
-	    (had_payer(q->claim) && vqueue_has(q, q->claim->origin)))
+	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
 		return;
-	claim_drop(q);
+	if (waits_for_own(q))
+		q->claim->had |= bit(&q->scope, WANT_TOKEN);
+	else if (!had_payer(q->claim) || !vqueue_has(q, q->claim->origin))
+		claim_drop(q);
 }
 
 /* ---- what is kept -------------------------------------------------------- */
@@ -305,15 +359,22 @@ known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
 	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
 }
 
-/* When a limit of its own lets it open a connection; -1: nobody knows. */
+/*
+ * When its own connections or limits let it use what is kept for it: others of
+ * the queue use those meanwhile.  -1: nobody knows.
+ */
 static int64_t
-own_limit(struct sched_queue *q, int64_t now_us)
+own_due(struct sched_queue *q, int64_t now_us)
 {
 	struct check_no no;
 	struct asked a;
 
 	ask_own(&a, q->vmta->shared.sched, q, now_us);
-	if (!own_says_no(&a, &no) || no.until_us == INT64_MAX ||
+	if (!own_says_no(&a, &no))
+		return q->conns.in[CONN_BUSY] == 0 ?
+		    -1 :
+		    known(q, q->progress_us + q->busy_us, now_us);
+	if (no.until_us == INT64_MAX ||
 	    (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP))
 		return -1;
 	return no.until_us;
@@ -339,12 +400,10 @@ due(struct sched_queue *q, int64_t now_us)
 		at = shared_next(h, shared_bytes(h, q), now_us);
 		return known(q, at, now_us);
 	}
-	if (line_of(&q->open_wait) == NULL) {
-		if (q->conns.in[CONN_OPENING] == 0)
-			return own_limit(q, now_us);
-		at = q->progress_us + q->setup_us;
-		return known(q, at, now_us);
-	}
+	if (q->conns.in[CONN_OPENING] > 0)
+		return known(q, q->progress_us + q->setup_us, now_us);
+	if (line_of(&q->open_wait) == NULL)
+		return own_due(q, now_us);
 	h = q->lane->open_at;
 	if (h->level == LEVEL_PROCESS)
 		return known(q, now_us, now_us);
@@ -376,6 +435,43 @@ claim_keeps(struct scope *c, const struct sched_queue *q, enum limit_kind kind,
 	if (at > now_us)
 		*until_us = at;
 	return true;
+}
+
+/*
+ * Is the payer's token so near that less is lost when the queue's next one
+ * waits for it than when it waits for the one after that?
+ */
+static bool
+is_sooner(const struct scope *own, int64_t at_us, int64_t now_us)
+{
+	int64_t next = scope_nth(own, LIMIT_MSG, 1, 1, now_us);
+
+	return at_us - now_us < next - at_us;
+}
+
+int64_t
+claim_keeps_own(struct sched_queue *q, int64_t now_us)
+{
+	const struct group *g = vqueue_first(q);
+	struct waiter *w;
+	struct scope *c;
+	int64_t at;
+
+	if (g == NULL || q->claim == NULL || !had_payer(q->claim) ||
+	    q->claim->origin == g->entry->origin ||
+	    (q->claim->had & bit(&q->scope, WANT_TOKEN)) == 0)
+		return 0;
+	w = vqueue_aside_of(q, q->claim->origin);
+	if (w == NULL || turns_aside_priority(w) < g->priority)
+		return 0;
+	c = payer_waited_for(w);
+	if (c->claimed != q)
+		return 0;
+	at = scope_next(c, LIMIT_MSG, 1, now_us);
+	return at > now_us && at < INT64_MAX &&
+		is_sooner(&q->scope, at, now_us) ?
+	    at :
+	    0;
 }
 
 /* Would a message over one more connection leave enough for `by`? */

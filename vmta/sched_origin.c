@@ -31,6 +31,7 @@ struct payer {
 	struct scope scope;
 	struct line line; /* mail set aside */
 	uint32_t awake;   /* brought back, and not served yet */
+	uint32_t late;    /* likewise: others were since, and it may come yet */
 	int64_t woken_us; /* the last of them */
 	struct timer timer;
 	char name[];
@@ -307,7 +308,7 @@ payer_brings_next(const struct waiter *w)
 	struct payer *p = OF(payer, line, line_of(w));
 
 	return p->awake == 0 && first_waiter(p) == w &&
-	    (p->scope.claimed == NULL || claimant(p) == w);
+	    ((p->scope.claimed == NULL && p->late == 0) || claimant(p) == w);
 }
 
 static struct sched_queue *
@@ -354,6 +355,16 @@ payer_changed(struct scope *c)
 	timer_set(&p->sched->timers, &p->timer, 0);
 }
 
+/* One that was brought back is served, or set aside again. */
+static void
+came(struct payer *p)
+{
+	if (p->awake > 0)
+		p->awake--;
+	else if (p->late > 0)
+		p->late--;
+}
+
 /* Another one has brought it back, and this one says no. */
 static void
 pass_on(struct sched *s, uint32_t origin, const struct scope *no,
@@ -371,6 +382,7 @@ pass_on(struct sched *s, uint32_t origin, const struct scope *no,
 		if (p->awake == 0)
 			continue;
 		p->awake--;
+		p->late++;
 		payer_changed(by[i]);
 	}
 }
@@ -403,8 +415,7 @@ origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
 		k = lane_key(q->lane, origin);
 		line_join(&p->line, vqueue_set_aside(q, g), &k);
 		claim_wait(q, c, WANT_TOKEN, origin, now_us);
-		if (p->awake > 0)
-			p->awake--;
+		came(p);
 		payer_wait(p, now_us);
 	}
 	return g;
@@ -416,12 +427,13 @@ bring_back(struct payer *p, int64_t now_us)
 {
 	struct waiter *w = first_waiter(p);
 	struct sched_queue *q = vqueue_aside_queue(w);
+	bool first = claimant(p) == w;
 
 	claim_turn(q, &p->scope, WANT_TOKEN, vqueue_aside_origin(w), now_us);
 	line_leave(w);
 	p->awake++;
 	p->woken_us = now_us;
-	(void)vqueue_bring_back(w);
+	(void)vqueue_bring_back(w, first);
 	sched_dirty(p->sched, q);
 	return !TAILQ_EMPTY(&q->idle_conns);
 }
@@ -432,8 +444,7 @@ payer_charge(struct scope *c, uint32_t origin, struct lane *l, uint32_t n)
 	struct payer *p = OF(payer, scope, c);
 	struct line_key k = lane_key(l, origin);
 
-	if (p->awake > 0)
-		p->awake--;
+	came(p);
 	if (p->line.n > 0)
 		line_charge(&p->line, &k, n);
 }
@@ -450,7 +461,8 @@ payer_run(struct timer *t, int64_t now_us)
 		if (claimant(p) == NULL && p->awake >= useful(p, first(p))) {
 			if (now_us - p->woken_us < patience(first(p)))
 				break;
-			p->awake = 0; /* none of them came */
+			p->late += p->awake; /* none of them came */
+			p->awake = 0;
 		}
 		if (bring_back(p, now_us) && r != NULL && r->limited) {
 			/* A second one would find nothing and lose its turn. */
@@ -459,7 +471,7 @@ payer_run(struct timer *t, int64_t now_us)
 		}
 	}
 	if (p->line.n == 0 && now_us - p->woken_us >= AWAKE_US)
-		p->awake = 0; /* that mail has gone */
+		p->awake = p->late = 0; /* that mail has gone */
 	/* With it goes its lease: not while mail is on its way to a token. */
 	if (p->line.n == 0 && p->awake == 0 && p->scope.claimed == NULL &&
 	    (r == NULL || rate_limit_is_unused(r, now_us))) {

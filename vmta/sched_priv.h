@@ -432,6 +432,11 @@ struct sched_queue *claim_first(const struct scope *c,
  */
 bool claim_keeps(struct scope *c, const struct sched_queue *q,
     enum limit_kind kind, uint64_t n, int64_t now_us, int64_t *until_us);
+/*
+ * Until when the next one of the queue's own rate is kept for mail of it that
+ * waits for its payer, and not given to what is first there; or 0.
+ */
+int64_t claim_keeps_own(struct sched_queue *q, int64_t now_us);
 /* Until when room for a connection is, or 0. */
 int64_t claim_keeps_conn(struct shared *h, const struct sched_queue *q,
     int64_t now_us);

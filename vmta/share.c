@@ -87,6 +87,12 @@ share_enter(struct share *s, struct share_flow *f)
 }
 
 void
+share_enter_first(struct share *s, struct share_flow *f)
+{
+	share_enter_ranked(s, f, s->now - 1);
+}
+
+void
 share_enter_ranked(struct share *s, struct share_flow *f, int64_t rank)
 {
 	if (f->waits)

@@ -48,6 +48,8 @@ void share_fini(struct share *s); /* CHECKs that it is empty */
 
 /* Somebody waits in it from now on. */
 void share_enter(struct share *s, struct share_flow *f);
+/* The same before all others: its turn had come, and it could not use it. */
+void share_enter_first(struct share *s, struct share_flow *f);
 /* The same where ranks alone count, the lowest first: nothing is charged. */
 void share_enter_ranked(struct share *s, struct share_flow *f, int64_t rank);
 /* Nobody waits in it any more: it stays, for its debt. */

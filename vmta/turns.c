@@ -469,6 +469,14 @@ turns_aside_origin(const struct waiter *w)
 	    ->origin;
 }
 
+uint8_t
+turns_aside_priority(const struct waiter *w)
+{
+	return ((const struct turns_flow *)(const void *)((const char *)w -
+		    offsetof(struct turns_flow, aside_wait)))
+	    ->priority;
+}
+
 struct waiter *
 turns_aside_of(const struct turns *t, uint32_t origin)
 {
@@ -501,7 +509,7 @@ turns_have(const struct turns *t, uint32_t origin)
 }
 
 struct turns *
-turns_bring_back(struct waiter *w, struct turns_sum *sum_r)
+turns_bring_back(struct waiter *w, bool first, struct turns_sum *sum_r)
 {
 	struct turns_flow *f = (void *)((char *)w -
 	    offsetof(struct turns_flow, aside_wait));
@@ -510,7 +518,10 @@ turns_bring_back(struct waiter *w, struct turns_sum *sum_r)
 	CHECK(f->aside);
 	line_leave(w);
 	f->aside = false;
-	share_enter(&c->flows->share, &f->share);
+	if (first)
+		share_enter_first(&c->flows->share, &f->share);
+	else
+		share_enter(&c->flows->share, &f->share);
 	*sum_r = sum_of(f);
 	return f->turns;
 }

@@ -78,10 +78,15 @@ struct group *turns_oldest(const struct turns *t, uint8_t nth);
  */
 struct waiter *turns_set_aside(struct turns *t, const struct group *g,
     struct turns_sum *sum_r);
-/* It takes turns again; returns whose it is. */
-struct turns *turns_bring_back(struct waiter *w, struct turns_sum *sum_r);
+/*
+ * It takes turns again; returns whose it is.  First: the next turn of its
+ * priority is its own.
+ */
+struct turns *turns_bring_back(struct waiter *w, bool first,
+    struct turns_sum *sum_r);
 struct turns *turns_aside(struct waiter *w); /* whose it is */
 uint32_t turns_aside_origin(const struct waiter *w);
+uint8_t turns_aside_priority(const struct waiter *w);
 /* What of an origin is set aside, of the highest priority; or NULL. */
 struct waiter *turns_aside_of(const struct turns *t, uint32_t origin);
 /* Has it a group here, set aside or not? */

@@ -397,10 +397,10 @@ vqueue_aside_queue(struct waiter *w)
 }
 
 struct sched_queue *
-vqueue_bring_back(struct waiter *w)
+vqueue_bring_back(struct waiter *w, bool first)
 {
 	struct turns_sum sum;
-	struct sched_queue *q = of_turns(turns_bring_back(w, &sum));
+	struct sched_queue *q = of_turns(turns_bring_back(w, first, &sum));
 
 	q->ready += sum.rcpts;
 	q->aside -= sum.rcpts;

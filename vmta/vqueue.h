@@ -47,7 +47,9 @@ struct claim {
 	int64_t moved_us;        /* the last of them, or sent back to one */
 	struct scope *payers[2]; /* job and user; NULL: not claimed */
 	uint32_t origin;         /* whose mail */
+	uint32_t next;           /* whose turn it is then; origin: nobody's */
 	uint32_t had;            /* bits: where, and for what (sched_claim.c) */
+	uint32_t next_had;       /* likewise, of a payer */
 };
 
 struct sched_queue {
@@ -137,12 +139,13 @@ struct group *vqueue_first(struct sched_queue *q);
 
 /*
  * The origin of a group that waits is at a limit: it is passed over in its
- * priority, and not ready, until it is brought back.  What is returned may
+ * priority, and not ready, until it is brought back (first: before the others
+ * of its priority).  What is returned may
  * wait in the line of that limit; it leaves by itself when all its mail has
  * left the queue in another way.
  */
 struct waiter *vqueue_set_aside(struct sched_queue *q, const struct group *g);
-struct sched_queue *vqueue_bring_back(struct waiter *w);
+struct sched_queue *vqueue_bring_back(struct waiter *w, bool first);
 /* Whose it is. */
 struct sched_queue *vqueue_aside_queue(struct waiter *w);
 uint32_t vqueue_aside_origin(const struct waiter *w);

@@ -216,12 +216,33 @@ test_aside(void)
 	is_int(groups_aside(&t, origin, 1), 11, "until who asks has enough");
 	is_int(groups_aside(&t, origin + 1, 2), 0, "of no other");
 	is_int(vqueue_oldest(t.q), 1, "they get older all the same");
-	ok(vqueue_bring_back(w) == t.q, "one comes back to its queue");
+	ok(vqueue_bring_back(w, false) == t.q, "one comes back to its queue");
 	is_int(l.n, 1, "and is not in the line any more");
 	is_int((int64_t)t.q->ready, 31, "its recipients are ready");
 	is_str(deliver(&t, 2, NULL), "a", "and go on");
 	vqueue_expire(t.q, &t.b, HOUR, NULL, NULL);
 	is_int(l.n, 0, "whose mail has gone does not wait in a line");
+	end(&t);
+}
+
+/* Who comes back has the turn after the others, or the next one. */
+static void
+test_back(bool first)
+{
+	struct waiter *w;
+	struct bench t;
+
+	begin(&t);
+	for (int i = 0; i < 10; i++) {
+		add(&t, (struct mail){ "a", .rcpts = 1 });
+		add(&t, (struct mail){ "b", .rcpts = 1 });
+	}
+	w = vqueue_set_aside(t.q, vqueue_first(t.q));
+	is_str(deliver(&t, 1, NULL), "b", "one is aside, the other goes on");
+	(void)vqueue_bring_back(w, first);
+	is_str(deliver(&t, 1, NULL), first ? "a" : "b",
+	    first ? "the next turn is its own" : "it waits for its turn");
+	is_str(deliver(&t, 1, NULL), first ? "b" : "a", "then the other's");
 	end(&t);
 }
 
@@ -287,7 +308,7 @@ toggle(struct random *x)
 	struct group *g = vqueue_first(x->t.q);
 
 	if (random() % 3 == 0 && line_first(&x->l) != NULL)
-		(void)vqueue_bring_back(line_first(&x->l));
+		(void)vqueue_bring_back(line_first(&x->l), false);
 	else if (g != NULL)
 		line_join(&x->l, vqueue_set_aside(x->t.q, g), &k);
 }
@@ -361,7 +382,7 @@ test_aside_random(void)
 		}
 		right = right && counts(x);
 		if (x->t.q->ready == 0 && line_first(&x->l) != NULL)
-			(void)vqueue_bring_back(line_first(&x->l));
+			(void)vqueue_bring_back(line_first(&x->l), false);
 	}
 	ok(right && added > 1000, "all is counted over %d messages",
 	    (int)added);
@@ -424,6 +445,8 @@ main(void)
 	test_alone();
 	test_shares();
 	test_aside();
+	test_back(false);
+	test_back(true);
 	test_unused();
 	test_walk();
 	test_aside_random();
