@@ -413,20 +413,57 @@ due(struct sched_queue *q, int64_t now_us)
 	return at < 0 ? at : at + q->setup_us;
 }
 
+/*
+ * The payer for which mail of its claim is set aside while other mail of the
+ * queue has its turn, if that is not more important; or NULL.
+ */
+static const struct scope *
+claimed_beside(struct sched_queue *q)
+{
+	const struct group *g = vqueue_first(q);
+	const struct waiter *w;
+	const struct scope *c;
+
+	if (g == NULL || q->claim == NULL || !had_payer(q->claim) ||
+	    q->claim->origin == g->entry->origin)
+		return NULL;
+	w = vqueue_aside_of(q, q->claim->origin);
+	if (w == NULL || turns_aside_priority(w) < g->priority)
+		return NULL;
+	c = payer_waited_for(w);
+	return c->claimed == q ? c : NULL;
+}
+
+/* When the one that claims it, or other mail of q itself, can use it; or -1. */
+static int64_t
+kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
+    struct sched_queue **by_r)
+{
+	const struct scope *payer;
+
+	*by_r = heeded(c, q);
+	if (*by_r != NULL)
+		return due(*by_r, now_us);
+	payer = c->claimed == q && !is_payer(c) ? claimed_beside(q) : NULL;
+	if (payer == NULL)
+		return -1;
+	*by_r = q;
+	return known(q, scope_next(payer, LIMIT_MSG, 1, now_us), now_us);
+}
+
 bool
-claim_keeps(struct scope *c, const struct sched_queue *q, enum limit_kind kind,
+claim_keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind,
     uint64_t n, int64_t now_us, int64_t *until_us)
 {
-	struct sched_queue *by = heeded(c, q);
+	struct sched_queue *by;
 	uint64_t need;
-	int64_t at;
+	int64_t at = kept_for(c, q, now_us, &by);
 
 	*until_us = INT64_MAX;
 	if (by == NULL)
 		return false;
-	if (waits_for_token(by) == c)
+	if (by != q && waits_for_token(by) == c)
 		return true; /* it is the first; as soon as it has gone */
-	at = due(by, now_us);
 	if (at < 0)
 		return false;
 	need = kind == LIMIT_DATA ? queue_bytes(by) : 1;
@@ -452,20 +489,10 @@ is_sooner(const struct scope *own, int64_t at_us, int64_t now_us)
 int64_t
 claim_keeps_own(struct sched_queue *q, int64_t now_us)
 {
-	const struct group *g = vqueue_first(q);
-	struct waiter *w;
-	struct scope *c;
+	const struct scope *c = claimed_beside(q);
 	int64_t at;
 
-	if (g == NULL || q->claim == NULL || !had_payer(q->claim) ||
-	    q->claim->origin == g->entry->origin ||
-	    (q->claim->had & bit(&q->scope, WANT_TOKEN)) == 0)
-		return 0;
-	w = vqueue_aside_of(q, q->claim->origin);
-	if (w == NULL || turns_aside_priority(w) < g->priority)
-		return 0;
-	c = payer_waited_for(w);
-	if (c->claimed != q)
+	if (c == NULL || (q->claim->had & bit(&q->scope, WANT_TOKEN)) == 0)
 		return 0;
 	at = scope_next(c, LIMIT_MSG, 1, now_us);
 	return at > now_us && at < INT64_MAX &&

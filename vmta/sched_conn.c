@@ -363,7 +363,9 @@ conn_must_yield(struct sched_conn *c, int64_t now_us)
 			return true;
 		if (order == PRIORITY_ABOVE)
 			continue;
-		if (had_turn || owes(q, c->origin, h, now_us))
+		/* One that was just opened has cost others their turn. */
+		if (had_turn ||
+		    (c->messages > 0 && owes(q, c->origin, h, now_us)))
 			return true;
 		if (lane_same(q, other, c->origin) &&
 		    active(&q->conns) > active(&other->conns) + 1)

@@ -190,7 +190,7 @@ payer_waited_for(const struct waiter *w)
 
 /* When mail of the queue may go, as far as a payer is concerned. */
 static int64_t
-token_at(struct scope *c, const struct sched_queue *q, int64_t now_us)
+token_at(struct scope *c, struct sched_queue *q, int64_t now_us)
 {
 	int64_t next = scope_next(c, LIMIT_MSG, 1, now_us);
 
