@@ -22,6 +22,9 @@
  * count as one: other mail of the queue uses them.  Mail that its claim brings
  * back has the next turn in its queue, and what it claims is kept until then;
  * or the queue's next one is kept for it, if its payer's token comes soon.
+ *
+ * So is the process, whose line is the last on the way to a connection: a turn
+ * there counts when there are fewer of these than queues that wait.
  */
 #include "vmta/sched_priv.h"
 
@@ -146,7 +149,7 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 		return;
 	}
 	q->claim->moved_us = now_us;
-	for (int i = 0; i < LEVEL_PROCESS; i++) {
+	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = q->lane->path[i];
 
 		if (h != NULL &&
@@ -175,7 +178,7 @@ claim_lose(struct scope *at)
 static void
 lose_all(struct sched_queue *q)
 {
-	for (int i = 0; i < LEVEL_PROCESS; i++)
+	for (int i = 0; i < LEVELS; i++)
 		if (q->lane->path[i] != NULL &&
 		    q->lane->path[i]->scope.claimed == q)
 			claim_lose(&q->lane->path[i]->scope);

@@ -515,6 +515,11 @@ open_all(struct sched *s, int64_t now_us)
 	    (q = shared_opener(&s->process)) != NULL) {
 		struct shared *no = lane_blocked(q, now_us);
 
+		/* Others wait for the slot: it is a turn that it cannot use. */
+		if (no != NULL &&
+		    s->process.open_n > slots_room(&s->process.scope.conns))
+			claim_turn(q, &s->process.scope, WANT_CONN,
+			    lane_origin(q), now_us);
 		if (no != NULL)
 			lane_move_open(q, no, now_us);
 		else
