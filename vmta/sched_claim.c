@@ -22,9 +22,6 @@
  * count as one: other mail of the queue uses them.  Mail that its claim brings
  * back has the next turn in its queue, and what it claims is kept until then;
  * or the queue's next one is kept for it, if its payer's token comes soon.
- *
- * So is the process, whose line is the last on the way to a connection: a turn
- * there counts when there are fewer of these than queues that wait.
  */
 #include "vmta/sched_priv.h"
 
@@ -35,6 +32,9 @@
 
 /* Kept for who waits for what no time is known of. */
 #define KEEP_US (10 * US_PER_S)
+
+/* Turns for tokens of a job or a user; they have no others. */
+enum { PAYER_BITS = 1 << SCOPE_JOB | 1 << SCOPE_USER };
 
 static uint32_t
 bit(const struct scope *c, enum want want)
@@ -52,7 +52,7 @@ is_payer(const struct scope *c)
 static bool
 had_payer(const struct claim *c)
 {
-	return (c->had & (1U << SCOPE_JOB | 1U << SCOPE_USER)) != 0;
+	return (c->had & (uint32_t)PAYER_BITS) != 0;
 }
 
 /* Who waits there looks again. */
@@ -84,11 +84,12 @@ void
 claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
 {
+	struct sched *s = q->vmta->shared.sched;
 	struct claim *c = q->claim;
 
 	if (c == NULL) {
 		c = q->claim = mem_new(struct claim);
-		c->since_us = now_us;
+		c->number = ++s->last_claim;
 		c->origin = c->next = origin;
 	}
 	if (is_payer(at) && had_payer(c) && c->origin != origin) {
@@ -98,6 +99,7 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 	if (is_payer(at) && c->origin != origin)
 		c->origin = c->next = origin;
 	c->had |= bit(at, want);
+	c->moved_us = now_us;
 }
 
 bool
@@ -112,8 +114,7 @@ take(struct sched_queue *q, struct scope *at)
 {
 	const struct sched_queue *by = at->claimed;
 
-	if (by != NULL &&
-	    (by == q || by->claim->since_us <= q->claim->since_us))
+	if (by != NULL && (by == q || by->claim->number <= q->claim->number))
 		return by == q;
 	if (by != NULL)
 		claim_lose(at);
@@ -161,6 +162,45 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 	take_payer(q, 1, SCOPE_USER);
 }
 
+/*
+ * What waits in the line of its job or user, of the mail that it is for; NULL
+ * also when it has other mail that could go.
+ */
+static struct waiter *
+aside_of(const struct sched_queue *q)
+{
+	return q->claim == NULL || !had_payer(q->claim) || q->ready > 0 ?
+	    NULL :
+	    vqueue_aside_of(q, q->claim->origin);
+}
+
+bool
+claim_keeps_place(const struct sched_queue *q)
+{
+	return aside_of(q) != NULL;
+}
+
+void
+claim_aside(struct sched_queue *q, int64_t now_us)
+{
+	const struct waiter *aside = aside_of(q);
+
+	if (aside != NULL)
+		claim_wait(q, payer_waited_for(aside), WANT_TOKEN,
+		    q->claim->origin, now_us);
+}
+
+bool
+claim_turn_aside(struct sched_queue *q, const struct scope *at, int64_t now_us)
+{
+	if (aside_of(q) == NULL)
+		return false;
+	claim_turn(q, at, WANT_CONN, q->claim->origin, now_us);
+	lane_wants_no_open(q);
+	claim_aside(q, now_us);
+	return true;
+}
+
 void
 claim_lose(struct scope *at)
 {
@@ -175,13 +215,36 @@ claim_lose(struct scope *at)
 	changed(at);
 }
 
+/* Others that wait there, with or without a connection. */
+static uint32_t
+others(const struct shared *h, const struct sched_queue *q)
+{
+	bool open = line_of(&q->open_wait) != NULL && q->lane->open_at == h;
+	bool give = line_of(&q->give_wait) != NULL && q->lane->give_at == h;
+
+	return h->open_n - open + h->give_n - give;
+}
+
+/* Its claims that are of its jobs and users excepted. */
+static void
+drop_shared(struct sched_queue *q, bool all)
+{
+	for (int i = 0; i < LEVELS; i++) {
+		struct shared *h = q->lane->path[i];
+
+		if (h == NULL || (!all && others(h, q) == 0))
+			continue;
+		q->claim->had &= ~(
+		    bit(&h->scope, WANT_TOKEN) | bit(&h->scope, WANT_CONN));
+		if (h->scope.claimed == q)
+			claim_lose(&h->scope);
+	}
+}
+
 static void
 lose_all(struct sched_queue *q)
 {
-	for (int i = 0; i < LEVELS; i++)
-		if (q->lane->path[i] != NULL &&
-		    q->lane->path[i]->scope.claimed == q)
-			claim_lose(&q->lane->path[i]->scope);
+	drop_shared(q, true);
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (q->claim->payers[i] != NULL)
 			claim_lose(q->claim->payers[i]);
@@ -199,7 +262,7 @@ claim_drop(struct sched_queue *q)
 
 /* It is over; the next one is of mail that had its turn meanwhile. */
 static void
-pass_on(struct sched_queue *q, int64_t now_us)
+pass_on(struct sched_queue *q)
 {
 	struct claim *c = q->claim;
 
@@ -208,20 +271,26 @@ pass_on(struct sched_queue *q, int64_t now_us)
 		return;
 	}
 	lose_all(q);
-	c->since_us = now_us;
+	c->number = ++q->vmta->shared.sched->last_claim;
 	c->origin = c->next;
 	c->had = c->next_had;
 }
 
+/*
+ * What mail of another origin has used is no turn any more, where others wait
+ * for one.
+ */
 void
-claim_served(struct sched_queue *q, uint32_t origin, int64_t now_us)
+claim_served(struct sched_queue *q, uint32_t origin)
 {
 	const struct claim *c = q->claim;
 
-	if (c == NULL ||
-	    (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin)))
-		return; /* it is for the mail of another origin */
-	pass_on(q, now_us);
+	if (c == NULL)
+		return;
+	if (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin))
+		drop_shared(q, false);
+	else
+		pass_on(q);
 }
 
 /*
@@ -255,29 +324,30 @@ heeded(const struct scope *c, const struct sched_queue *q)
 {
 	struct sched_queue *by = c->claimed;
 
-	return by == NULL || by == q || by->lane->priority < q->lane->priority ?
-	    NULL :
-	    by;
+	if (by == NULL || by == q || by->lane->priority < q->lane->priority)
+		return NULL;
+	/* It would have it, had it been free when it was sent there. */
+	if (q->claim != NULL && q->claim->number < by->claim->number &&
+	    (claim_had(q, c, WANT_TOKEN) || claim_had(q, c, WANT_CONN)))
+		return NULL;
+	return by;
 }
 
-/* Where it waits for a token, or for a connection; NULL: neither. */
+/* Where it waits for a token, its mail set aside or in line; or NULL. */
 static struct scope *
 waits_for_token(const struct sched_queue *q)
 {
-	struct waiter *aside;
+	const struct waiter *aside = aside_of(q);
 
-	if (line_of(&q->give_wait) != NULL)
-		return &q->lane->give_at->scope;
-	aside = had_payer(q->claim) ? vqueue_aside_of(q, q->claim->origin) :
-				      NULL;
-	return aside == NULL ? NULL : payer_waited_for(aside);
+	if (aside != NULL)
+		return payer_waited_for(aside);
+	return line_of(&q->give_wait) == NULL ? NULL : &q->lane->give_at->scope;
 }
 
 static bool
-waits_for_conn(const struct sched_queue *q)
+needs_conn(const struct sched_queue *q)
 {
-	return line_of(&q->open_wait) != NULL &&
-	    q->conns.in[CONN_OPENING] == 0 && waits_for_token(q) == NULL;
+	return q->conns.in[CONN_OPENING] + q->conns.in[CONN_IDLE] == 0;
 }
 
 /* A time that nobody knows is now, for a while. */
@@ -290,22 +360,24 @@ known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
 }
 
 /*
- * When a limit of its own lets q use what is kept for mail that was brought
- * back: others of the queue use that limit meanwhile, and it would be set aside
- * again and again.
+ * When its own connections or limits let it use what is kept for it: others of
+ * the queue use those meanwhile.  -1: nobody knows.
  */
 static int64_t
 own_due(struct sched_queue *q, int64_t now_us)
 {
-	int64_t at = q->timer.at_us, busy = q->progress_us + q->busy_us;
+	struct check_no no;
+	struct asked a;
 
-	if (!waits_for_own(q))
+	ask_own(&a, q->vmta->shared.sched, q, now_us);
+	if (!own_says_no(&a, &no))
+		return q->conns.in[CONN_BUSY] == 0 ?
+		    -1 :
+		    known(q, q->progress_us + q->busy_us, now_us);
+	if (no.until_us == INT64_MAX ||
+	    (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP))
 		return -1;
-	if (TAILQ_EMPTY(&q->idle_conns) && at < INT64_MAX)
-		at += q->setup_us;
-	if (q->conns.in[CONN_BUSY] > 0 && busy < at)
-		at = busy;
-	return known(q, at, now_us);
+	return no.until_us;
 }
 
 /*
@@ -421,12 +493,14 @@ claim_keeps_conn(struct shared *h, const struct sched_queue *q, int64_t now_us)
 	struct sched_queue *by = heeded(&h->scope, q);
 	int64_t at;
 
-	if (by == NULL || by->lane == q->lane || !waits_for_conn(by) ||
+	if (by == NULL || by->lane == q->lane || !needs_conn(by) ||
 	    by->lane->open_at == h || by->lane->from == h)
 		return 0;
 	at = due(by, now_us);
 	if (at < 0)
 		return 0;
+	if (waits_for_token(by) == NULL && line_of(&by->open_wait) != NULL)
+		at -= by->setup_us; /* it is opened before it is due */
 	/* One that is opened meanwhile will have gone by then. */
 	if (at - now_us > (int64_t)h->setup_us + h->busy_us &&
 	    leaves(h, by, at, now_us))

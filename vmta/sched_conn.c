@@ -505,26 +505,44 @@ open_one(struct sched *s, struct sched_queue *q, int64_t now_us)
 	}
 }
 
-/* In the order of the process's line, as far as limits go. */
-static void
+/* Until when the last slot is kept for one that waits elsewhere, or 0. */
+static int64_t
+is_kept(struct sched *s, const struct sched_queue *q, int64_t now_us)
+{
+	return slots_room(&s->process.scope.conns) > 1 ?
+	    0 :
+	    claim_keeps_conn(&s->process, q, now_us);
+}
+
+/*
+ * In the order of the process's line, as far as limits go.  Returns when to
+ * look again, since a slot is kept; or INT64_MAX.
+ */
+static int64_t
 open_all(struct sched *s, int64_t now_us)
 {
 	struct sched_queue *q;
 
 	while (slots_room(&s->process.scope.conns) > 0 &&
 	    (q = shared_opener(&s->process)) != NULL) {
-		struct shared *no = lane_blocked(q, now_us);
+		struct shared *no;
+		int64_t kept;
 
-		/* Others wait for the slot: it is a turn that it cannot use. */
-		if (no != NULL &&
-		    s->process.open_n > slots_room(&s->process.scope.conns))
-			claim_turn(q, &s->process.scope, WANT_CONN,
-			    lane_origin(q), now_us);
-		if (no != NULL)
-			lane_move_open(q, no, now_us);
-		else
+		if (claim_turn_aside(q, &s->process.scope, now_us))
+			continue;
+		no = lane_blocked(q, now_us);
+		kept = is_kept(s, q, now_us);
+		if (no == NULL && kept > 0)
+			return kept;
+		if (no == NULL) {
 			open_one(s, q, now_us);
+			continue;
+		}
+		claim_turn(q, &s->process.scope, WANT_CONN, lane_origin(q),
+		    now_us);
+		lane_move_open(q, no, now_us);
 	}
+	return INT64_MAX;
 }
 
 /* Of the one that is idle for longest there. */
@@ -552,8 +570,9 @@ void
 conns_open(struct sched *s, int64_t now_us)
 {
 	struct shared *p = &s->process;
+	int64_t kept_us;
 
-	open_all(s, now_us);
+	kept_us = open_all(s, now_us);
 	priority_cut(p);
 	s->reclaim_us = INT64_MAX;
 	while (p->open_n > p->conns.in[CONN_CLOSING]) {
@@ -564,6 +583,8 @@ conns_open(struct sched *s, int64_t now_us)
 	}
 	if (p->open_n > 0 && slots_next(&p->scope.conns) < s->reclaim_us)
 		s->reclaim_us = slots_next(&p->scope.conns);
+	if (kept_us < s->reclaim_us)
+		s->reclaim_us = kept_us;
 }
 
 bool

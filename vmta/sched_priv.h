@@ -237,7 +237,7 @@ struct sched {
 	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
-	uint64_t last_conn_id;
+	uint64_t last_conn_id, last_claim;
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
@@ -398,8 +398,17 @@ bool claim_had(const struct sched_queue *q, const struct scope *at,
 /* It waits there from now on: claims what it can. */
 void claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us);
+/*
+ * Its mail was set aside again: it keeps its places elsewhere, and when its
+ * turn comes there it claims that scope as well.
+ */
+bool claim_keeps_place(const struct sched_queue *q);
+void claim_aside(struct sched_queue *q, int64_t now_us);
+/* Its turn for a connection: false, and nothing is done, if it can use it. */
+bool claim_turn_aside(struct sched_queue *q, const struct scope *at,
+    int64_t now_us);
 /* Mail of an origin was served; when it waits no more; in any case. */
-void claim_served(struct sched_queue *q, uint32_t origin, int64_t now_us);
+void claim_served(struct sched_queue *q, uint32_t origin);
 void claim_settle(struct sched_queue *q);
 void claim_drop(struct sched_queue *q);
 /* The scope is about to change or to go: nobody claims it any more. */

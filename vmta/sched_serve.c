@@ -175,7 +175,7 @@ grant(struct sched *s, struct sched_conn *c, struct group *g,
 	take_all(r, c, a);
 	r->pub.timed = r->taken_n > 0;
 	charge_all(a, origin, r->pub.count);
-	claim_served(q, origin, a->now_us);
+	claim_served(q, origin);
 	c->grant = r;
 	c->origin = origin;
 	c->messages++;
@@ -227,7 +227,10 @@ rest(struct sched *s, struct sched_queue *q, int64_t now_us)
 	struct sched_conn *c;
 	bool keep;
 
-	lane_wants_no_token(q);
+	if (!claim_keeps_place(q))
+		lane_wants_no_token(q);
+	else if (line_of(&q->give_wait) == NULL)
+		claim_aside(q, now_us);
 	keep = !retry_waits(&q->retry, now_us) && !sched_is_paused(s, q) &&
 	    (q->ready > 0 || q->aside > 0 || q->conf->conf.idle_timeout_us > 0);
 	if (!keep)
@@ -360,7 +363,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 		(void)origins_sift(s, q, q->setup_us, now_us);
 	if (conns_wanted(s, q, now_us, &t) > 0)
 		lane_wants_open(q, now_us);
-	else
+	else if (!claim_keeps_place(q))
 		lane_wants_no_open(q);
 	claim_settle(q);
 	at = t < at ? t : at;

@@ -297,7 +297,8 @@ let_through(struct shared *h, int64_t now_us)
 		    (h->passing + 1 >= room &&
 			claim_keeps_conn(h, q, now_us) > 0))
 			break;
-		lane_let_through(q, now_us);
+		if (!claim_turn_aside(q, &h->scope, now_us))
+			lane_let_through(q, now_us);
 	}
 }
 

@@ -43,8 +43,8 @@ struct queue_remote;
 
 /* Its turns that it could not use, since it was served (sched_claim.c). */
 struct claim {
-	int64_t since_us;        /* the first of them */
-	int64_t moved_us;        /* when it went to wait where it had had one */
+	uint64_t number;         /* in the order of the first of them */
+	int64_t moved_us;        /* the last of them, or sent back to one */
 	struct scope *payers[2]; /* job and user; NULL: not claimed */
 	uint32_t origin;         /* whose mail */
 	uint32_t next;           /* whose turn it is then; origin: nobody's */
