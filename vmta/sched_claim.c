@@ -370,10 +370,13 @@ own_due(struct sched_queue *q, int64_t now_us)
 	struct asked a;
 
 	ask_own(&a, q->vmta->shared.sched, q, now_us);
-	if (!own_says_no(&a, &no))
+	if (!own_says_no(&a, &no)) {
+		if (q->is_dirty || q->timer.at_us <= now_us)
+			return now_us; /* it is looked at in this round */
 		return q->conns.in[CONN_BUSY] == 0 ?
 		    -1 :
 		    known(q, q->progress_us + q->busy_us, now_us);
+	}
 	if (no.until_us == INT64_MAX ||
 	    (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP))
 		return -1;
@@ -469,8 +472,9 @@ claim_keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind,
 	need = kind == LIMIT_DATA ? queue_bytes(by) : 1;
 	if (scope_leaves(c, kind, n, need, at, now_us))
 		return false;
-	if (at > now_us)
-		*until_us = at;
+	*until_us = at > now_us ? at : by->claim->moved_us + KEEP_US;
+	if (*until_us <= now_us)
+		*until_us = INT64_MAX;
 	return true;
 }
 
