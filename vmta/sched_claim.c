@@ -359,6 +359,15 @@ known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
 	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
 }
 
+/* Who may use it at any moment has it for a while, or for this one. */
+static int64_t
+kept_until(const struct sched_queue *q, int64_t now_us)
+{
+	int64_t until = q->claim->moved_us + KEEP_US;
+
+	return until > now_us ? until : now_us + US_PER_MS;
+}
+
 /*
  * When its own connections or limits let it use what is kept for it: others of
  * the queue use those meanwhile.  -1: nobody knows.
@@ -472,9 +481,7 @@ claim_keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind,
 	need = kind == LIMIT_DATA ? queue_bytes(by) : 1;
 	if (scope_leaves(c, kind, n, need, at, now_us))
 		return false;
-	*until_us = at > now_us ? at : by->claim->moved_us + KEEP_US;
-	if (*until_us <= now_us)
-		*until_us = INT64_MAX;
+	*until_us = at > now_us ? at : kept_until(by, now_us);
 	return true;
 }
 
@@ -536,7 +543,7 @@ claim_keeps_conn(struct shared *h, const struct sched_queue *q, int64_t now_us)
 	if (at - now_us > (int64_t)h->setup_us + h->busy_us &&
 	    leaves(h, by, at, now_us))
 		return 0;
-	return at > now_us ? at : by->claim->moved_us + KEEP_US;
+	return at > now_us ? at : kept_until(by, now_us);
 }
 
 struct sched_queue *
