@@ -453,6 +453,9 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
 {
 	const struct scope *payer;
 
+	*by_r = NULL;
+	if (c->claimed == NULL)
+		return -1;
 	*by_r = heeded(c, q);
 	if (*by_r != NULL)
 		return due(*by_r, now_us);

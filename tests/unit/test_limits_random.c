@@ -8,13 +8,18 @@
  *
  *	MAILRACE_CONFIGS=1000	so many, instead of a few
  *	MAILRACE_SEED=17	this one alone, its configuration told
- *	MAILRACE_ALL=1	in calm, too, limits of every kind are judged
+ *	MAILRACE_ALL=1	in calm limits of every kind, not every other time
  *
  * A rate is reachable for mail that is always ready when none of the other
  * limits that hold for it is used up: so of all limits that hold for a flow of
  * mail one must have given 97 %, or all connections it may have were open all
  * the time.  A few are held back by two limits in turn, each of them used up for
  * most of the time.
+ *
+ * In every other configuration limits of every kind are on at once.  The time
+ * that suits all those that hold for a message may be late for each, by a turn:
+ * there one may be missing in each window, so that of 20/s 92 % are asked for,
+ * and of one in a period half.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -340,7 +345,8 @@ judge_flow(struct trial *t, const struct flow *f)
 static void
 calm(struct trial *t)
 {
-	struct world_style style = { .calm = getenv("MAILRACE_ALL") == NULL,
+	struct world_style style = { .calm = getenv("MAILRACE_ALL") == NULL &&
+		    t->seed % 2 == 1,
 		.slow = t->seed % 4 == 0,
 		.few = t->seed % 3 != 0 };
 	int64_t longest;
