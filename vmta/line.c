@@ -445,9 +445,9 @@ line_before(const struct waiter *w)
 	const struct waiter *first, *at = w;
 	uint32_t n, look = 0;
 
-	CHECK(flow != NULL && flow->line->n > 0); /* with itself */
 	n = above(flow);
 	first = line_first(flow->line);
+	CHECK(first != NULL); /* itself, if nobody else */
 	if (first->flow != flow &&
 	    first->flow->flow.priority == flow->flow.priority)
 		n++;
