@@ -82,13 +82,9 @@ static bool
 no_shared_token(const struct asked *a, const struct check *c,
     struct check_no *no)
 {
-	struct scope *at = a->at[c->at];
-
-	if (no_token(a, c, no))
-		return true;
-	return at->claimed != NULL &&
-	    claim_keeps(at, a->q, c->kind, c->kind == LIMIT_DATA ? a->bytes : 1,
-		a->now_us, &no->until_us);
+	no->until_us = claim_token_at(a->at[c->at], a->q, c->kind,
+	    c->kind == LIMIT_DATA ? a->bytes : 1, a->now_us);
+	return no->until_us > a->now_us;
 }
 
 /* A rate that has to have room when a connection opened now is ready. */

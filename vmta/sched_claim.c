@@ -145,8 +145,8 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 	    (is_payer(at) && origin != q->claim->origin))
 		return;
 	if ((q->claim->had & ~own) == 0 && at->claimed != q && !is_payer(at)) {
-		claim_drop(
-		    q); /* it had not enough for one: no other is in its way */
+		/* It had not enough for one: no other is in its way. */
+		claim_drop(q);
 		return;
 	}
 	q->claim->moved_us = now_us;
@@ -466,9 +466,9 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
 	return known(q, scope_next(payer, LIMIT_MSG, 1, now_us), now_us);
 }
 
-bool
-claim_keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind,
-    uint64_t n, int64_t now_us, int64_t *until_us)
+static bool
+keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind, uint64_t n,
+    int64_t now_us, int64_t *until_us)
 {
 	struct sched_queue *by;
 	uint64_t need;
@@ -513,6 +513,17 @@ claim_keeps_own(struct sched_queue *q, int64_t now_us)
 		is_sooner(&q->scope, at, now_us) ?
 	    at :
 	    0;
+}
+
+int64_t
+claim_token_at(struct scope *c, struct sched_queue *q, enum limit_kind kind,
+    uint64_t n, int64_t now_us)
+{
+	int64_t next = scope_next(c, kind, n, now_us), until;
+
+	if (next > now_us || c->claimed == NULL)
+		return next;
+	return keeps(c, q, kind, n, now_us, &until) ? until : now_us;
 }
 
 /* Would a message over one more connection leave enough for `by`? */

@@ -188,18 +188,6 @@ payer_waited_for(const struct waiter *w)
 	return &OF(payer, line, line_of(w))->scope;
 }
 
-/* When mail of the queue may go, as far as a payer is concerned. */
-static int64_t
-token_at(struct scope *c, struct sched_queue *q, int64_t now_us)
-{
-	int64_t next = scope_next(c, LIMIT_MSG, 1, now_us);
-
-	if (next <= now_us && c->claimed != NULL &&
-	    !claim_keeps(c, q, LIMIT_MSG, 1, now_us, &next))
-		return now_us;
-	return next;
-}
-
 /* ---- origins ------------------------------------------------------------- */
 
 struct origin *
@@ -260,7 +248,8 @@ origin_blocked(struct sched_queue *q, uint32_t number, int64_t soon_us,
 	origin_payers(s, number, now_us, by);
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (by[i] != NULL &&
-		    token_at(by[i], q, now_us) > now_us + soon_us)
+		    claim_token_at(by[i], q, LIMIT_MSG, 1, now_us) >
+			now_us + soon_us)
 			return by[i];
 	return NULL;
 }
@@ -322,7 +311,7 @@ static int64_t
 wake_at(struct payer *p, int64_t now_us)
 {
 	struct sched_queue *q = first(p);
-	int64_t at = token_at(&p->scope, q, now_us);
+	int64_t at = claim_token_at(&p->scope, q, LIMIT_MSG, 1, now_us);
 
 	return !TAILQ_EMPTY(&q->idle_conns) ?
 	    at :

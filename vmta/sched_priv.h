@@ -427,11 +427,11 @@ claim_of_lane(const struct scope *at, const struct lane *l)
 struct sched_queue *claim_first(const struct scope *c,
     const struct sched_queue *in_line);
 /*
- * Is what q asks for kept for another one there, and until when?  INT64_MAX:
- * until something happens.
+ * When it may have n together, of what is not kept for another one; INT64_MAX:
+ * when something happens.
  */
-bool claim_keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind,
-    uint64_t n, int64_t now_us, int64_t *until_us);
+int64_t claim_token_at(struct scope *c, struct sched_queue *q,
+    enum limit_kind kind, uint64_t n, int64_t now_us);
 /*
  * Until when the next one of the queue's own rate is kept for mail of it that
  * waits for its payer, and not given to what is first there; or 0.

@@ -136,10 +136,8 @@ charge_all(const struct asked *a, uint32_t origin, uint32_t n)
 static bool
 is_kept(const struct asked *a, struct scope *at, uint64_t n)
 {
-	int64_t until;
-
 	return at->claimed != NULL &&
-	    claim_keeps(at, a->q, LIMIT_MSG, n, a->now_us, &until);
+	    claim_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
 }
 
 /* How many recipients of g may go now. */

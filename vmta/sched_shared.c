@@ -124,16 +124,11 @@ shared_bytes(const struct shared *h, struct sched_queue *q)
 int64_t
 shared_token_at(struct shared *h, struct sched_queue *q, int64_t now_us)
 {
-	uint64_t n[LIMIT_RATES] = { [LIMIT_MSG] = 1,
-		[LIMIT_DATA] = shared_bytes(h, q) };
-	int64_t next = shared_next(h, n[LIMIT_DATA], now_us);
+	int64_t msg = claim_token_at(&h->scope, q, LIMIT_MSG, 1, now_us);
+	int64_t data = claim_token_at(&h->scope, q, LIMIT_DATA,
+	    shared_bytes(h, q), now_us);
 
-	for (int kind = LIMIT_MSG; kind <= LIMIT_DATA; kind++)
-		if (next <= now_us &&
-		    !claim_keeps(&h->scope, q, (enum limit_kind)kind, n[kind],
-			now_us, &next))
-			next = now_us;
-	return next;
+	return msg > data ? msg : data;
 }
 
 /* A connection opened now is ready when the next event is due. */
