@@ -350,13 +350,10 @@ needs_conn(const struct sched_queue *q)
 	return q->conns.in[CONN_OPENING] + q->conns.in[CONN_IDLE] == 0;
 }
 
-/* A time that nobody knows is now, for a while. */
 static int64_t
-known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
+later(int64_t a, int64_t b)
 {
-	if (at_us < INT64_MAX && at_us > now_us)
-		return at_us;
-	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+	return a > b ? a : b;
 }
 
 /* Who may use it at any moment has it for a while, or for this one. */
@@ -368,9 +365,45 @@ kept_until(const struct sched_queue *q, int64_t now_us)
 	return until > now_us ? until : now_us + US_PER_MS;
 }
 
+/* When its payers allow it. */
+static int64_t
+payers_due(const struct sched_queue *q, int64_t now_us)
+{
+	int64_t at = now_us;
+
+	for (int kind = SCOPE_JOB; kind <= SCOPE_USER && had_payer(q->claim);
+	     kind++) {
+		struct scope *c = origin_payer(q->vmta->shared.sched,
+		    q->claim->origin, (enum scope_kind)kind);
+
+		if (c != NULL)
+			at = later(at, scope_next(c, LIMIT_MSG, 1, now_us));
+	}
+	return at;
+}
+
+/* When the scopes that it shares do. */
+static int64_t
+shared_due(struct sched_queue *q, int64_t now_us)
+{
+	bool opens = needs_conn(q);
+	int64_t at = now_us;
+
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = q->lane->path[i];
+
+		if (h == NULL)
+			continue;
+		at = later(at, shared_next(h, shared_bytes(h, q), now_us));
+		if (!opens)
+			continue;
+		at = later(at, scope_next(&h->scope, LIMIT_CONNECT, 1, now_us));
+	}
+	return at;
+}
+
 /*
- * When its own connections or limits let it use what is kept for it: others of
- * the queue use those meanwhile.  -1: nobody knows.
+ * When its own connections and limits do; -1: not before something happens.
  */
 static int64_t
 own_due(struct sched_queue *q, int64_t now_us)
@@ -378,51 +411,48 @@ own_due(struct sched_queue *q, int64_t now_us)
 	struct check_no no;
 	struct asked a;
 
+	if (!TAILQ_EMPTY(&q->idle_conns))
+		return scope_next(&q->scope, LIMIT_MSG, 1, now_us);
+	if (q->conns.in[CONN_OPENING] > 0)
+		return q->progress_us + q->setup_us;
 	ask_own(&a, q->vmta->shared.sched, q, now_us);
-	if (!own_says_no(&a, &no)) {
-		if (q->is_dirty || q->timer.at_us <= now_us)
-			return now_us; /* it is looked at in this round */
+	if (!own_says_no(&a, &no))
 		return q->conns.in[CONN_BUSY] == 0 ?
-		    -1 :
-		    known(q, q->progress_us + q->busy_us, now_us);
-	}
-	if (no.until_us == INT64_MAX ||
-	    (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP))
+		    now_us :
+		    q->progress_us + q->busy_us;
+	if (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP)
 		return -1;
 	return no.until_us;
 }
 
 /*
- * When q can use what is kept for it, as far as is known where it waits; -1:
- * nothing has to be kept.
+ * When all that q needs has room for it, as far as is known; -1: nothing has
+ * to be kept.  What nobody knows is now, for a while.
  */
 static int64_t
 due(struct sched_queue *q, int64_t now_us)
 {
 	struct scope *c = waits_for_token(q);
-	struct shared *h;
 	int64_t at;
 
 	if (c != NULL && c->claimed != q)
 		return -1; /* others are before it there */
-	if (c != NULL && is_payer(c))
-		return known(q, scope_next(c, LIMIT_MSG, 1, now_us), now_us);
-	if (c != NULL) {
-		h = OF(shared, scope, c);
-		at = shared_next(h, shared_bytes(h, q), now_us);
-		return known(q, at, now_us);
-	}
-	if (q->conns.in[CONN_OPENING] > 0)
-		return known(q, q->progress_us + q->setup_us, now_us);
-	if (line_of(&q->open_wait) == NULL)
-		return own_due(q, now_us);
-	h = q->lane->open_at;
-	if (h->level == LEVEL_PROCESS)
-		return known(q, now_us, now_us);
-	if (h->scope.claimed != q)
+	if (c == NULL && line_of(&q->open_wait) != NULL &&
+	    q->lane->open_at->level < LEVEL_PROCESS &&
+	    q->lane->open_at->scope.claimed != q)
 		return -1;
-	at = known(q, shared_open_at(h, now_us), now_us);
-	return at < 0 ? at : at + q->setup_us;
+	at = own_due(q, now_us);
+	if (at < 0)
+		return -1;
+	at = later(at, shared_due(q, now_us));
+	at = later(at, payers_due(q, now_us));
+	if (at > now_us && at < INT64_MAX) {
+		if (needs_conn(q))
+			at += q->setup_us;
+		q->claim->moved_us = at;
+		return at;
+	}
+	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
 }
 
 /*
@@ -452,6 +482,7 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
     struct sched_queue **by_r)
 {
 	const struct scope *payer;
+	int64_t at;
 
 	*by_r = NULL;
 	if (c->claimed == NULL)
@@ -463,7 +494,8 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
 	if (payer == NULL)
 		return -1;
 	*by_r = q;
-	return known(q, scope_next(payer, LIMIT_MSG, 1, now_us), now_us);
+	at = scope_next(payer, LIMIT_MSG, 1, now_us);
+	return at < INT64_MAX ? at : now_us;
 }
 
 static bool

@@ -251,14 +251,20 @@ is_behind(const struct sched_queue *q, struct shared *h)
 	return line_debt(&h->open, &k) > TURN_DEBT;
 }
 
-/* All its room is that of lanes that it has let through, or that claim it. */
+/*
+ * All its room is that of lanes that it has let through, or that claim it: who
+ * claims it goes before those.
+ */
 static bool
 is_promised(const struct sched_queue *q, struct shared *h, uint32_t room,
     int64_t now_us)
 {
-	uint32_t kept = claim_keeps_conn(h, q, now_us) > 0 ? 1 : 0;
+	uint32_t kept;
 
-	return q->lane->from != h && h->passing + kept >= room;
+	if (q->lane->from == h || claim_of_lane(&h->scope, q->lane))
+		return false;
+	kept = claim_keeps_conn(h, q, now_us) > 0 ? 1 : 0;
+	return h->passing + kept >= room;
 }
 
 /*
