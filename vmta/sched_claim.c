@@ -139,16 +139,9 @@ void
 claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
 {
-	uint32_t own = bit(at, WANT_TOKEN) | bit(at, WANT_CONN);
-
 	if (!claim_had(q, at, want) ||
 	    (is_payer(at) && origin != q->claim->origin))
 		return;
-	if ((q->claim->had & ~own) == 0 && at->claimed != q && !is_payer(at)) {
-		/* It had not enough for one: no other is in its way. */
-		claim_drop(q);
-		return;
-	}
 	q->claim->moved_us = now_us;
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = q->lane->path[i];
@@ -293,29 +286,6 @@ claim_served(struct sched_queue *q, uint32_t origin)
 		pass_on(q);
 }
 
-/*
- * Has mail of its claim got its payer's turn, and waits now for a connection
- * or a limit of the queue's own?  Not if other mail is before it there.
- */
-static bool
-waits_for_own(struct sched_queue *q)
-{
-	return had_payer(q->claim) && q->ready > 0 &&
-	    lane_origin(q) == q->claim->origin;
-}
-
-void
-claim_settle(struct sched_queue *q)
-{
-	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
-	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
-		return;
-	if (waits_for_own(q))
-		q->claim->had |= bit(&q->scope, WANT_TOKEN);
-	else if (!had_payer(q->claim) || !vqueue_has(q, q->claim->origin))
-		claim_drop(q);
-}
-
 /* ---- what is kept -------------------------------------------------------- */
 
 /* Who claims it, if q has to heed that; or NULL. */
@@ -453,6 +423,30 @@ due(struct sched_queue *q, int64_t now_us)
 		return at;
 	}
 	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+}
+
+/*
+ * Has mail of its claim got its payer's turn, and waits now for a connection
+ * or a limit of the queue's own?  Not if other mail is before it there.
+ */
+static bool
+waits_for_own(struct sched_queue *q)
+{
+	return had_payer(q->claim) && q->ready > 0 &&
+	    lane_origin(q) == q->claim->origin;
+}
+
+void
+claim_settle(struct sched_queue *q, int64_t now_us)
+{
+	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
+	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
+		return;
+	if (waits_for_own(q))
+		q->claim->had |= bit(&q->scope, WANT_TOKEN);
+	else if (had_payer(q->claim) ? !vqueue_has(q, q->claim->origin) :
+				       q->ready == 0 || own_due(q, now_us) < 0)
+		claim_drop(q);
 }
 
 /*

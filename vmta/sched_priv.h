@@ -409,7 +409,7 @@ bool claim_turn_aside(struct sched_queue *q, const struct scope *at,
     int64_t now_us);
 /* Mail of an origin was served; when it waits no more; in any case. */
 void claim_served(struct sched_queue *q, uint32_t origin);
-void claim_settle(struct sched_queue *q);
+void claim_settle(struct sched_queue *q, int64_t now_us);
 void claim_drop(struct sched_queue *q);
 /* The scope is about to change or to go: nobody claims it any more. */
 void claim_lose(struct scope *at);
