@@ -378,20 +378,25 @@ shared_due(struct sched_queue *q, int64_t now_us)
 static int64_t
 own_due(struct sched_queue *q, int64_t now_us)
 {
+	int64_t busy = -1;
 	struct check_no no;
 	struct asked a;
 
 	if (!TAILQ_EMPTY(&q->idle_conns))
-		return scope_next(&q->scope, LIMIT_MSG, 1, now_us);
+		return later(scope_next(&q->scope, LIMIT_MSG, 1, now_us),
+		    scope_next(&q->scope, LIMIT_DATA, queue_bytes(q), now_us));
 	if (q->conns.in[CONN_OPENING] > 0)
 		return q->progress_us + q->setup_us;
+	if (q->conns.in[CONN_BUSY] > 0)
+		busy = q->progress_us + q->busy_us;
 	ask_own(&a, q->vmta->shared.sched, q, now_us);
 	if (!own_says_no(&a, &no))
-		return q->conns.in[CONN_BUSY] == 0 ?
-		    now_us :
-		    q->progress_us + q->busy_us;
-	if (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP)
+		return busy > 0 ? busy : now_us;
+	if (no.check->why == WHY_HELD || no.check->why == WHY_PAUSED ||
+	    no.check->why == WHY_RETRY)
 		return -1;
+	if (no.until_us == INT64_MAX)
+		return busy;
 	return no.until_us;
 }
 
