@@ -506,7 +506,7 @@ keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind, uint64_t n,
 	int64_t at = kept_for(c, q, now_us, &by);
 
 	*until_us = INT64_MAX;
-	if (by == NULL)
+	if (by == NULL || (kind == LIMIT_CONNECT && !needs_conn(by)))
 		return false;
 	if (by != q && waits_for_token(by) == c)
 		return true; /* it is the first; as soon as it has gone */

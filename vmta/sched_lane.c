@@ -272,7 +272,7 @@ is_promised(const struct sched_queue *q, struct shared *h, uint32_t room,
  * there until it has opened a connection, and who has moved on keeps no room.
  */
 struct shared *
-lane_blocked(const struct sched_queue *q, int64_t now_us)
+lane_blocked(struct sched_queue *q, int64_t now_us)
 {
 	for (int i = 0; i < LEVEL_PROCESS; i++) {
 		struct shared *h = q->lane->path[i];

@@ -314,13 +314,12 @@ shared_has_rates(const struct shared *h)
 }
 
 /* How many connections of the queue it may open now. */
-uint32_t shared_room(struct shared *h, const struct sched_queue *q,
-    int64_t now_us);
+uint32_t shared_room(struct shared *h, struct sched_queue *q, int64_t now_us);
 /* Does it say no to a connection that is to be opened, and until when? */
 bool shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
     int64_t *until_us);
-/* When its rates and its connect rate allow one to be opened; likewise. */
-int64_t shared_open_at(struct shared *h, int64_t now_us);
+/* When its rates and its connect rate allow this one to open; likewise. */
+int64_t shared_open_at(struct shared *h, struct sched_queue *q, int64_t now_us);
 /* What a queue needs of its data rate, if it has one. */
 uint64_t shared_bytes(const struct shared *h, struct sched_queue *q);
 /* When its rates allow a message of that size; INT64_MAX: after some event. */
@@ -366,7 +365,7 @@ void lane_takes_turn(struct sched_queue *q, int64_t now_us);
 /* After a reload other scopes may be on their way. */
 void lanes_configure(struct sched *s, int64_t now_us);
 /* The first one on the way that opens no connection now, or NULL. */
-struct shared *lane_blocked(const struct sched_queue *q, int64_t now_us);
+struct shared *lane_blocked(struct sched_queue *q, int64_t now_us);
 /* Moves the queue's lane to the line of `to` for a connection. */
 void lane_move_open(struct sched_queue *q, struct shared *to, int64_t now_us);
 /* To the line of the process. */
