@@ -566,6 +566,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-connect-token.scn \
 	%D%/scenario/bug-5-last-connection.scn \
 	%D%/scenario/bug-5-lease-of-user.scn \
 	%D%/scenario/bug-5-own-in-turn.scn \
