@@ -9,9 +9,10 @@
  *
  * So each turn that could not be used is remembered until the queue is served.
  * One that is sent to a scope where it has had its turn claims that one, and
- * each other where it had: it is the first there, and while it waits at one of
- * them the others keep for it what it needs, for the time when that one will
- * have room.  Until then they serve others as far as that leaves enough.
+ * each other where it had: it is the first there, and all of them keep for it
+ * what it needs at the time when the last of them, its own limits and its payers
+ * will have room.  Until then they serve others as far as that leaves enough,
+ * as a backfilling scheduler does.
  *
  * Of two that claim the same scope the one whose first turn was before has it;
  * so the oldest of all has all of its own, and is served next.  A higher

@@ -371,6 +371,15 @@ lane_opened(struct lane *l)
 	shared_changed(from);
 }
 
+/* For its next mail: that of its last turn has a connection. */
+void
+lane_wants_more(struct sched_queue *q)
+{
+	struct line_key k = lane_key_of(q);
+
+	line_rejoin_as(&q->open_wait, &k);
+}
+
 void
 lane_wants_open(struct sched_queue *q, int64_t now_us)
 {

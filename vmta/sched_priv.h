@@ -238,6 +238,8 @@ struct sched {
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id, last_claim;
+	uint32_t steps, steps_max; /* of this sched_run() */
+	uint64_t stuck;            /* so often all of them were used */
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
@@ -357,6 +359,8 @@ void lane_leave(struct sched *s, struct sched_queue *q);
 struct line_key lane_key_of(struct sched_queue *q);
 void lane_wants_open(struct sched_queue *q, int64_t now_us);
 void lane_wants_no_open(struct sched_queue *q);
+/* It has had a turn and wants one more: it goes to the end. */
+void lane_wants_more(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
 void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
 void lane_wants_no_token(struct sched_queue *q);
