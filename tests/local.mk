@@ -102,6 +102,7 @@ check_PROGRAMS += \
 	tests/unit/test_progress \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
+	tests/unit/test_reader \
 	tests/unit/test_reasons \
 	tests/unit/test_replies \
 	tests/unit/test_record \
