@@ -47,6 +47,7 @@ check_PROGRAMS += \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
 	tests/unit/test_domain_map \
+	tests/unit/test_dot_lines \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
