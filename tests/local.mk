@@ -724,6 +724,7 @@ EXTRA_DIST += \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_why.py \
+	%D%/system/wire.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \

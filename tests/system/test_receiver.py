@@ -7,13 +7,17 @@ import netns
 netns.enter()
 
 import os
+import signal
+import socket
 import ssl
+import time
 
 import smtp_client
 import tap
 from lab import Lab, mx_zone
 import keys
 
+LATE_S = 0.1
 ZONE = mx_zone("one.example", ("mx1.one.example", "127.0.1.1"))
 
 
@@ -103,6 +107,37 @@ def tls(lab):
             tap.equal(dot[0][0], 250, "taken")
         tap.equal(c.command("MAIL FROM:<>")[0], 421, "the fourth")
     tap.wait_for(lambda: lab.messages(tls="TLSv1.3"), 20, "TLS is logged")
+
+
+def stopped(lab, where):
+    """A connection while the receiver gets no CPU; the four moments between
+    which it was opened, and closed."""
+    lab.receiver.signal(signal.SIGSTOP)
+    times = [time.time()]
+    with socket.create_connection((where, 25)):
+        times.append(time.time())
+        time.sleep(LATE_S)
+        times.append(time.time())
+    times.append(time.time())
+    time.sleep(LATE_S)
+    lab.receiver.signal(signal.SIGCONT)
+    return times
+
+
+@tap.test("when a connection began and ended is the kernel's time of it, however "
+          "late the receiver is")
+def late(lab):
+    for where, to in (("127.0.1.1", "127.0.1.1:25"), ("::1", "[::1]:25")):
+        before = len(lab.events())
+        times = stopped(lab, where)
+        tap.wait_for(lambda: lab.events()[before:][-1:] and
+                     lab.events()[-1]["ev"] == "close", 20, "it is over")
+        connect, close = (e for e in lab.events()[before:]
+                          if e["ev"] in ("connect", "close"))
+        tap.equal(connect["to"], to, "to")
+        got = [times[0], connect["t"], times[1], times[2], close["t"],
+               times[3]]
+        tap.equal(got, sorted(got), "opened and closed")
 
 
 @tap.test("a private Postfix delivers to a receiver")
