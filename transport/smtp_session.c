@@ -106,12 +106,17 @@ smtp_has_heard(const struct smtp_session *s)
 	    evbuffer_get_length(bufferevent_get_input(s->bev)) > 0;
 }
 
+/*
+ * libevent closes the socket when its callbacks are done, and who is told now
+ * may open another one before: this one has to be over on the wire.
+ */
 void
 smtp_shut(struct smtp_session *s)
 {
 	if (s->bev != NULL) {
 		if (s->tls_done)
 			tls_close(s->bev);
+		(void)shutdown(bufferevent_getfd(s->bev), SHUT_RDWR);
 		bufferevent_free(s->bev);
 		s->bev = NULL;
 	}
