@@ -371,12 +371,16 @@ tests_crash_disk_so_CFLAGS = $(shim_cflags)
 tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
 tests_crash_disk_so_LDADD =
 # What a system test preloads.
-system_shims = tests/system/clock_ahead.so
+system_shims = tests/system/clock_ahead.so tests/system/held_up.so
 EXTRA_PROGRAMS += $(system_shims)
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
 tests_system_clock_ahead_so_LDADD =
+tests_system_held_up_so_SOURCES = %D%/system/held_up.c
+tests_system_held_up_so_CFLAGS = $(shim_cflags)
+tests_system_held_up_so_LDFLAGS = $(shim_ldflags)
+tests_system_held_up_so_LDADD =
 # Alone, for bootstrap.
 crash-shims: $(crash_shims)
 .PHONY: crash-shims
@@ -701,6 +705,7 @@ EXTRA_DIST += \
 	%D%/system/test_files.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
+	%D%/system/test_held_up.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
@@ -726,6 +731,7 @@ EXTRA_DIST += \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_why.py \
+	%D%/system/wire.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \

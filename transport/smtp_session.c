@@ -127,6 +127,10 @@ smtp_has_heard(const struct smtp_session *s)
 	return reply_parser_is_midway(&s->parser) || heard(s).len > 0;
 }
 
+/*
+ * libevent closes the socket when its callbacks are done, and who is told now
+ * may open another one before: this one has to be over on the wire.
+ */
 void
 smtp_shut(struct smtp_session *s)
 {
@@ -134,6 +138,7 @@ smtp_shut(struct smtp_session *s)
 	if (s->bev != NULL) {
 		if (s->tls_done)
 			tls_close(s->bev);
+		(void)shutdown(bufferevent_getfd(s->bev), SHUT_RDWR);
 		bufferevent_free(s->bev);
 		s->bev = NULL;
 	}
