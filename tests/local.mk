@@ -47,6 +47,7 @@ check_PROGRAMS += \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
 	tests/unit/test_domain_map \
+	tests/unit/test_dot_lines \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
@@ -102,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_progress \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
+	tests/unit/test_reader \
 	tests/unit/test_reasons \
 	tests/unit/test_replies \
 	tests/unit/test_record \
@@ -370,12 +372,16 @@ tests_crash_disk_so_CFLAGS = $(shim_cflags)
 tests_crash_disk_so_LDFLAGS = $(shim_ldflags)
 tests_crash_disk_so_LDADD =
 # What a system test preloads.
-system_shims = tests/system/clock_ahead.so
+system_shims = tests/system/clock_ahead.so tests/system/held_up.so
 EXTRA_PROGRAMS += $(system_shims)
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
 tests_system_clock_ahead_so_LDADD =
+tests_system_held_up_so_SOURCES = %D%/system/held_up.c
+tests_system_held_up_so_CFLAGS = $(shim_cflags)
+tests_system_held_up_so_LDFLAGS = $(shim_ldflags)
+tests_system_held_up_so_LDADD =
 # Alone, for bootstrap.
 crash-shims: $(crash_shims)
 .PHONY: crash-shims
@@ -702,6 +708,7 @@ EXTRA_DIST += \
 	%D%/system/test_files.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
+	%D%/system/test_held_up.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
@@ -727,6 +734,7 @@ EXTRA_DIST += \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_why.py \
+	%D%/system/wire.py \
 	%D%/tap.h \
 	%D%/tsan.supp \
 	%D%/unit/acct_faults.h \

@@ -17,7 +17,8 @@ source addresses, of virtual MTAs, pools and providers, recipients of jobs,
 smtp-out-rampup-interval, max-msg-per-connection and total-max-smtp-out: the
 table LIMITS; besides ip-connection-limit, and mx-connection-limit for addresses
 whose MX name --name says.  A recipient counts at the kernel's time stamp of
-its RCPT, a connection from accept to close, bytes when the message has come.
+its RCPT, a connection from that of its SYN to that of its end, bytes when the
+message has come.
 A virtual MTA is known by its source addresses, a queue by the domains of the
 recipients seen on a connection, a job by the header X-Test-Job (receiver.py
 logs those of log_headers).  One message larger than a whole allowance may go

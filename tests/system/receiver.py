@@ -38,11 +38,12 @@ RULE:
 
 The log has one JSON object a line: ev is connect, ehlo, starttls, mail, rcpt,
 message, close, rule for each answer that a rule gave, and delay where a rule
-begins to wait.  `t` is the kernel's time stamp of the bytes that held the
-command (time.time() where there is none), `mono` is time.monotonic() when
-they were read.  What a client was answered is in the log already: who has
-seen the answer, or what came of it, finds it there.  The process is one thread
-around epoll.  SIGUSR1 makes it reset every connection that hangs.
+begins to wait.  `t` is the kernel's time, of the bytes that held the command;
+of connect that of the client's SYN, of close that of its FIN or RST, or of the
+last command when we close first.  `mono` is time.monotonic() when we came to
+it.  What a client was answered is in the log already: who has seen the answer,
+or what came of it, finds it there.  The process is one thread around epoll.
+SIGUSR1 makes it reset every connection that hangs.
 """
 
 import argparse
@@ -61,8 +62,8 @@ import struct
 import sys
 import time
 
-SO_TIMESTAMPNS = 35
-TIMESTAMP = struct.Struct("qq")
+import wire
+
 READ_SIZE = 65536
 LINE_MAX = 8192
 DEFAULT_EHLO = ["PIPELINING", "SIZE 52428800", "8BITMIME",
@@ -164,6 +165,8 @@ class Server:
         self.hanging = set()
         self.running = True
         self.receivers = [Receiver(r, start) for r in script["receivers"]]
+        self.wire = wire.Wire(int(where.rpartition(":")[2])
+                              for r in self.receivers for where in r.listen)
         for r in self.receivers:
             for where in r.listen:
                 self.listen(r, where)
@@ -232,6 +235,7 @@ class Connection:
         self.where = where
         self.sock = sock
         self.fd = sock.fileno()
+        self.path = peer[:2] + sock.getsockname()[:2]
         self.peer = peer[0]
         self.id = server.next_id
         server.next_id += 1
@@ -245,10 +249,10 @@ class Connection:
         self.handshaken = False
         self.helo = ""
         self.messages = 0
-        self.stamp = time.time()
+        self.stamp = server.wire.began(*self.path)
         self.reset()
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        sock.setsockopt(socket.SOL_SOCKET, wire.SO_TIMESTAMPNS, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server.fds[self.fd] = (self.on_event,)
         self.events = select.EPOLLIN
@@ -283,11 +287,7 @@ class Connection:
         if not chunk:
             self.gone("eof")
             return
-        self.stamp = time.time()
-        for level, kind, value in ancillary:
-            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-                s, ns = TIMESTAMP.unpack(value)
-                self.stamp = s + ns / 1e9
+        self.stamp = wire.stamp_of(ancillary, time.time())
         if self.tls is not None:
             chunk = self.decrypt(chunk)
         self.inbuf += chunk
@@ -355,6 +355,7 @@ class Connection:
         self.state = "dead"
         self.conf.connections -= 1
         self.server.hanging.discard(self)
+        self.stamp = self.server.wire.ended(*self.path) or self.stamp
         self.record("close", why=why, messages=self.messages)
         del self.server.fds[self.fd]
         self.server.epoll.unregister(self.fd)

@@ -7,13 +7,17 @@ import netns
 netns.enter()
 
 import os
+import signal
+import socket
 import ssl
+import time
 
 import smtp_client
 import tap
 from lab import Lab, mx_zone
 import keys
 
+LATE_S = 0.1
 ZONE = mx_zone("one.example", ("mx1.one.example", "127.0.1.1"))
 
 
@@ -103,6 +107,42 @@ def tls(lab):
             tap.equal(dot[0][0], 250, "taken")
         tap.equal(c.command("MAIL FROM:<>")[0], 421, "the fourth")
     tap.wait_for(lambda: lab.messages(tls="TLSv1.3"), 20, "TLS is logged")
+
+
+def stopped(lab, where):
+    """A connection while the receiver gets no CPU: its port, and the four
+    moments between which it was opened, and closed."""
+    lab.receiver.signal(signal.SIGSTOP)
+    times = [time.time()]
+    with socket.create_connection((where, 25)) as s:
+        times.append(time.time())
+        port = s.getsockname()[1]
+        time.sleep(LATE_S)
+        times.append(time.time())
+    times.append(time.time())
+    time.sleep(LATE_S)
+    lab.receiver.signal(signal.SIGCONT)
+    return port, times
+
+
+def of_port(lab, port):
+    """(connect, close) of the connection from there, when it is over."""
+    connect = next((e for e in lab.events("connect") if e["port"] == port),
+                   None)
+    return next(((connect, e) for e in lab.events("close")
+                 if connect is not None and e["id"] == connect["id"]), None)
+
+
+@tap.test("when a connection began and ended is the kernel's time of it, however "
+          "late the receiver is")
+def late(lab):
+    for where in ("127.0.1.1", "::1"):
+        port, times = stopped(lab, where)
+        connect, close = tap.wait_for(lambda: of_port(lab, port), 20,
+                                      "it is over")
+        got = times[:1] + [connect["t"]] + times[1:3] + [close["t"]] + \
+            times[3:]
+        tap.equal(got, sorted(got), "opened and closed")
 
 
 @tap.test("a private Postfix delivers to a receiver")
