@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "lib/check.h"
@@ -59,6 +59,30 @@ clock_iso(char *out, size_t cap, int64_t wall_us)
 	return strftime(out, cap, "%Y-%m-%d %H:%M:%S+0000", &tm);
 }
 
+/* Its last digits, at least so many. */
+static char *
+number(char *out, unsigned v, int digits)
+{
+	char text[10];
+	int n = 0;
+
+	for (; v > 0 || n < digits; v /= 10)
+		text[n++] = (char)('0' + v % 10);
+	while (n > 0)
+		*out++ = text[--n];
+	return out;
+}
+
+static char *
+word(char *out, const char name[4])
+{
+	memcpy(out, name, 3);
+	out[3] = ' ';
+	return out + 4;
+}
+
+/* Not strftime: the names must not follow the locale.  Nor snprintf: each
+ * message has such a line. */
 size_t
 clock_rfc5322(char *out, size_t cap, int64_t wall_us)
 {
@@ -66,13 +90,29 @@ clock_rfc5322(char *out, size_t cap, int64_t wall_us)
 		"Fri", "Sat" };
 	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May",
 		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	char text[64], *p = text;
 	struct tm tm;
-	int len;
+	size_t len;
 
 	split(wall_us, &tm);
-	/* Not strftime: the names must not follow the locale. */
-	len = snprintf(out, cap, "%s, %02d %s %d %02d:%02d:%02d +0000",
-	    days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
-	    tm.tm_hour, tm.tm_min, tm.tm_sec);
-	return len < 0 || (size_t)len >= cap ? 0 : (size_t)len;
+	CHECK(tm.tm_year >= -1900);
+	p = word(p, days[tm.tm_wday]);
+	memcpy(p - 1, ", ", 2);
+	p = number(p + 1, (unsigned)tm.tm_mday, 2);
+	*p++ = ' ';
+	p = word(p, months[tm.tm_mon]);
+	p = number(p, (unsigned)(tm.tm_year + 1900), 1);
+	*p++ = ' ';
+	p = number(p, (unsigned)tm.tm_hour, 2);
+	*p++ = ':';
+	p = number(p, (unsigned)tm.tm_min, 2);
+	*p++ = ':';
+	p = number(p, (unsigned)tm.tm_sec, 2);
+	len = (size_t)(p - text);
+	memcpy(p, " +0000", 7);
+	len += 6;
+	if (len >= cap)
+		return 0;
+	memcpy(out, text, len + 1);
+	return len;
 }

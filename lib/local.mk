@@ -44,6 +44,7 @@ liblib_a_SOURCES = \
 	%D%/mem.c %D%/mem.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/net.c %D%/net.h \
+	%D%/reader.c %D%/reader.h \
 	%D%/redis.c %D%/redis.h \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \

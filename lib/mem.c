@@ -214,6 +214,27 @@ region_strndup(struct region *rg, const char *s, size_t len)
 }
 
 char *
+region_join(struct region *rg, ...)
+{
+	const char *text;
+	size_t len = 0;
+	char *out, *p;
+	va_list ap;
+
+	va_start(ap, rg);
+	while ((text = va_arg(ap, const char *)) != NULL)
+		len += strlen(text);
+	va_end(ap);
+	p = out = region_alloc(rg, len + 1);
+	va_start(ap, rg);
+	while ((text = va_arg(ap, const char *)) != NULL)
+		p = stpcpy(p, text);
+	va_end(ap);
+	*p = '\0';
+	return out;
+}
+
+char *
 region_printf(struct region *rg, const char *fmt, ...)
 {
 	struct block *b = rg->blocks;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/str.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +33,10 @@ slice_eq(struct slice a, const char *b)
 bool
 slice_eq_nocase(struct slice a, const char *b)
 {
-	if (strlen(b) != a.len)
-		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (lower(a.p[i]) != lower(b[i]))
+		if (b[i] == '\0' || lower(a.p[i]) != lower(b[i]))
 			return false;
-	return true;
+	return b[a.len] == '\0';
 }
 
 static bool
@@ -66,6 +65,26 @@ str_cmp_nocase(const char *a, const char *b)
 		b++;
 	}
 	return (unsigned char)lower(*a) - (unsigned char)lower(*b);
+}
+
+size_t
+str_join(char *out, size_t cap, ...)
+{
+	const char *text;
+	size_t len = 0;
+	va_list ap;
+
+	CHECK(cap > 0);
+	va_start(ap, cap);
+	while ((text = va_arg(ap, const char *)) != NULL) {
+		size_t n = strnlen(text, cap - 1 - len);
+
+		memcpy(out + len, text, n);
+		len += n;
+	}
+	va_end(ap);
+	out[len] = '\0';
+	return len;
 }
 
 bool

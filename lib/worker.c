@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -15,8 +16,18 @@
 #include "lib/check.h"
 #include "lib/mem.h"
 
-/* Who gathers posts for another wakes it after so many at the latest. */
-#define GATHER_POSTS 32
+enum {
+	/* Who gathers posts for another wakes it after so many at the latest. */
+	GATHER_POSTS = 32,
+	/* And so many others at the most: a few for each post. */
+	GATHER_FOR = 16
+};
+
+/* Posts for another worker, which is to be woken. */
+struct gathered {
+	struct worker *to;
+	unsigned posts;
+};
 
 /* The worker whose thread this is. */
 static _Thread_local struct worker *here;
@@ -45,8 +56,9 @@ struct worker {
 	/* The worker's own: */
 	STAILQ_HEAD(, deferred) deferred;
 	struct event *deferred_ev;
-	struct worker *gathers_for; /* or NULL */
-	unsigned unsent;            /* posts for it: it is to be woken */
+	bool gathers;
+	struct gathered gathered[GATHER_FOR];
+	unsigned gathered_count;
 	struct event *pass_end;
 	worker_fn *round_fn;
 	void *round_arg;
@@ -58,6 +70,12 @@ run_posts(struct worker *w)
 	struct post_list mine = STAILQ_HEAD_INITIALIZER(mine);
 	struct post *p;
 
+	/*
+	 * On a processor that is free this does nothing.  On a busy one whoever
+	 * it is taken from may have more for the round.
+	 */
+	if (w->round_fn != NULL)
+		(void)sched_yield();
 	(void)pthread_mutex_lock(&w->lock);
 	STAILQ_CONCAT(&mine, &w->inbox);
 	w->woken = false;
@@ -116,20 +134,24 @@ wake(struct worker *w)
 
 /* Unless somebody has, or it found what was posted by itself. */
 static void
-wake_gathered(struct worker *w)
+wake_if_needed(struct worker *to)
 {
-	struct worker *to = w->gathers_for;
 	bool wanted;
 
-	if (w->unsent == 0)
-		return;
-	w->unsent = 0;
 	(void)pthread_mutex_lock(&to->lock);
 	wanted = !to->woken && !STAILQ_EMPTY(&to->inbox);
 	to->woken = to->woken || wanted;
 	(void)pthread_mutex_unlock(&to->lock);
 	if (wanted)
 		wake(to);
+}
+
+static void
+wake_gathered(struct worker *w)
+{
+	for (unsigned i = 0; i < w->gathered_count; i++)
+		wake_if_needed(w->gathered[i].to);
+	w->gathered_count = 0;
 }
 
 static void
@@ -141,13 +163,23 @@ on_pass_end(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-wake_later(struct worker *w)
+wake_later(struct worker *w, struct worker *to)
 {
-	w->unsent++;
-	if (w->unsent == 1) /* behind the events that are ready */
-		event_active(w->pass_end, EV_TIMEOUT, 0);
-	if (w->unsent == GATHER_POSTS)
+	unsigned i = 0;
+
+	while (i < w->gathered_count && w->gathered[i].to != to)
+		i++;
+	if (i == GATHER_FOR) {
 		wake_gathered(w);
+		i = 0;
+	}
+	if (i == w->gathered_count)
+		w->gathered[w->gathered_count++] = (struct gathered){ to, 0 };
+	if (w->gathered_count == 1) /* behind the events that are ready */
+		event_active(w->pass_end, EV_TIMEOUT, 0);
+	w->gathered[i].posts++;
+	if (w->gathered[i].posts % GATHER_POSTS == 0)
+		wake_if_needed(to);
 }
 
 struct worker *
@@ -267,10 +299,17 @@ worker_on_round(struct worker *w, worker_fn *fn, void *arg)
 }
 
 void
-worker_gather(struct worker *w, struct worker *to)
+worker_gather(struct worker *w)
 {
-	CHECK(!atomic_load(&w->running) && w != to);
-	w->gathers_for = to;
+	CHECK(!atomic_load(&w->running));
+	w->gathers = true;
+}
+
+void
+worker_wake_others(void)
+{
+	if (here != NULL)
+		wake_gathered(here);
 }
 
 void
@@ -305,7 +344,7 @@ worker_is_self(const struct worker *w)
 void
 worker_post_list(struct worker *w, struct post_list *l)
 {
-	bool late = here != NULL && here->gathers_for == w, first;
+	bool late = here != NULL && here->gathers && here != w, first;
 
 	if (STAILQ_EMPTY(l))
 		return;
@@ -315,7 +354,7 @@ worker_post_list(struct worker *w, struct post_list *l)
 	w->woken = w->woken || first;
 	(void)pthread_mutex_unlock(&w->lock);
 	if (late)
-		wake_later(here);
+		wake_later(here, w);
 	if (first)
 		wake(w);
 }

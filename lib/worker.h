@@ -9,10 +9,13 @@
  *
  * worker_on_round(): one function called after each round of posts.  The store
  * commits there: what was posted while it slept in fdatasync is its next batch.
+ * Such a worker lets others run before it takes a round, as the more there is in
+ * one, the less each post costs.
  *
- * worker_gather(): w wakes that other worker when it has served all events that
- * were ready, or after some posts.  For one that is awake less than it is sent
- * something, by workers whose events take little time.  Said before w runs.
+ * worker_gather(): w wakes others when it has served all events that were ready,
+ * or after some posts to one: they find more at once, and sleep less often in
+ * between.  For those whose events take little time.  Said before w runs.
+ * worker_wake_others() is for what comes last before something that takes long.
  *
  * worker_defer() calls fn on this worker when no other callback is on the
  * stack: the place where finished objects are freed.
@@ -51,7 +54,8 @@ int worker_start(struct worker *w, struct err *e);
 /* After each round of posts, on the worker; for work batched by round. */
 void worker_on_round(struct worker *w, worker_fn *fn, void *arg);
 
-void worker_gather(struct worker *w, struct worker *to);
+void worker_gather(struct worker *w);
+void worker_wake_others(void);
 
 void worker_stop(struct worker *w); /* any thread */
 void worker_join(struct worker *w);

@@ -16,10 +16,10 @@
  * stand at the end of the body, blanks that may stand at the end of a line.
  */
 struct sink {
-	EVP_MD_CTX *md; /* NULL: made when it is first asked for */
-	size_t crlfs;   /* line ends held back */
-	bool text;      /* anything but line ends has been seen */
-	bool blank;     /* relaxed only: a run of blanks is held back */
+	EVP_MD_CTX *md;
+	size_t crlfs; /* line ends held back */
+	bool text;    /* anything but line ends has been seen */
+	bool blank;   /* relaxed only: a run of blanks is held back */
 	bool finished;
 	size_t len;
 	unsigned char out[OUT_CAP];
@@ -27,19 +27,35 @@ struct sink {
 };
 
 struct canon_body {
-	struct sink simple, relaxed;
+	/* NULL: not yet asked for.  They are large, and few ask for both. */
+	struct sink *sinks[CANON_RELAXED + 1];
 	struct slice whole; /* the body, where it is given at once */
 	bool is_whole;
 	bool cr; /* the last byte so far was a CR; its LF may come */
 	bool finished;
 };
 
-static void
-sink_init(struct sink *s)
+static struct sink *
+sink_new(void)
 {
+	struct sink *s = mem_new(struct sink);
+
 	s->md = EVP_MD_CTX_new();
 	CHECK(s->md != NULL);
 	CHECK(EVP_DigestInit_ex(s->md, EVP_sha256(), NULL) == 1);
+	return s;
+}
+
+static void
+sink_free(struct sink **sp)
+{
+	struct sink *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	EVP_MD_CTX_free(s->md);
+	free(s);
 }
 
 static void
@@ -200,8 +216,8 @@ relaxed_piece(struct sink *s, const char *p, size_t len)
 static void
 piece(struct canon_body *c, const char *p, size_t len)
 {
-	simple_piece(&c->simple, p, len);
-	relaxed_piece(&c->relaxed, p, len);
+	simple_piece(c->sinks[CANON_SIMPLE], p, len);
+	relaxed_piece(c->sinks[CANON_RELAXED], p, len);
 }
 
 struct canon_body *
@@ -209,8 +225,8 @@ canon_body_new(void)
 {
 	struct canon_body *c = mem_new(struct canon_body);
 
-	sink_init(&c->simple);
-	sink_init(&c->relaxed);
+	c->sinks[CANON_SIMPLE] = sink_new();
+	c->sinks[CANON_RELAXED] = sink_new();
 	return c;
 }
 
@@ -232,8 +248,8 @@ canon_body_free(struct canon_body **cp)
 	*cp = NULL;
 	if (c == NULL)
 		return;
-	EVP_MD_CTX_free(c->simple.md);
-	EVP_MD_CTX_free(c->relaxed.md);
+	sink_free(&c->sinks[CANON_SIMPLE]);
+	sink_free(&c->sinks[CANON_RELAXED]);
 	free(c);
 }
 
@@ -284,14 +300,13 @@ canon_body_finish(struct canon_body *c)
 		piece(c, "\r", 1);
 	c->cr = false;
 	c->finished = true;
-	sink_finish(&c->simple, true);
-	sink_finish(&c->relaxed, false);
+	sink_finish(c->sinks[CANON_SIMPLE], true);
+	sink_finish(c->sinks[CANON_RELAXED], false);
 }
 
 static void
 hash_whole(struct sink *s, enum canon how, struct slice whole)
 {
-	sink_init(s);
 	if (how == CANON_SIMPLE)
 		simple_piece(s, whole.p, whole.len);
 	else
@@ -302,14 +317,14 @@ hash_whole(struct sink *s, enum canon how, struct slice whole)
 const uint8_t *
 canon_body_hash(struct canon_body *c, enum canon how)
 {
-	struct sink *s = how == CANON_SIMPLE ? &c->simple : &c->relaxed;
-
 	CHECK(c->finished);
-	if (!s->finished) {
+	if (c->sinks[how] == NULL) {
 		CHECK(c->is_whole);
-		hash_whole(s, how, c->whole);
+		c->sinks[how] = sink_new();
+		hash_whole(c->sinks[how], how, c->whole);
 	}
-	return s->hash;
+	CHECK(c->sinks[how]->finished);
+	return c->sinks[how]->hash;
 }
 
 /* ---- header fields ------------------------------------------------------- */

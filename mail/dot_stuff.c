@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "mail/dot_lines.h"
+
 /*
  * How far ahead a search looks: without a bound, a piece of nothing but stray
  * line ends would be searched to its end for each of them.
@@ -30,8 +32,10 @@ skip(struct slice s, size_t n)
 static size_t
 clean_len(struct slice s, bool *mid_line_r)
 {
-	size_t at = 0;
+	size_t at = dot_lines_len(s.p, s.len);
 
+	if (at > 0)
+		*mid_line_r = true;
 	while (at < s.len) {
 		const char *start = s.p + at;
 		size_t text = s.len - at < WINDOW ? s.len - at : WINDOW;

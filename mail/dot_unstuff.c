@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "mail/dot_lines.h"
+
 void
 dot_unstuff_init(struct dot_unstuff *d)
 {
@@ -30,8 +32,15 @@ keep(struct buf *out, const char *p, size_t len)
 static const char *
 scan(struct dot_unstuff *d, const char *p, const char *end)
 {
-	const char *lf = memchr(p, '\n', (size_t)(end - p)), *cr;
+	const char *lf, *cr;
+	size_t clean = 0;
 
+	if (d->state == DOT_TEXT || *p != '.')
+		clean = dot_lines_len(p, (size_t)(end - p));
+	if (clean > 0)
+		d->state = DOT_TEXT;
+	p += clean;
+	lf = memchr(p, '\n', (size_t)(end - p));
 	while (p < end) {
 		if (d->state == DOT_LINE && *p == '.')
 			return p;

@@ -13,6 +13,7 @@ libmail_a_SOURCES = \
 	%D%/classify.c %D%/classify.h \
 	%D%/dkim_key.c %D%/dkim_key.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h \
+	%D%/dot_lines.c %D%/dot_lines.h \
 	%D%/dot_stuff.c %D%/dot_stuff.h \
 	%D%/dot_unstuff.c %D%/dot_unstuff.h \
 	%D%/dsn_status.def \

@@ -293,6 +293,7 @@ commit_now(struct store *s)
 	outbox_send(&s->outbox);
 	trim_later(s);
 	answer(c);
+	worker_wake_others();
 	gather_answered(&c->gather, messages, syncs_us, clock_us());
 	if (move != NULL)
 		compact_answer(move);

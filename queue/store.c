@@ -532,6 +532,7 @@ start_threads(struct store *s, const struct store_options *opt, struct err *e)
 	s->compact = compact_new(s, checkpoint_worker(s->checkpoint));
 	s->slice = event_new(worker_base(s->worker), -1, 0, on_slice, s);
 	CHECK(s->slice != NULL);
+	worker_gather(s->worker);
 	worker_on_round(s->worker, commit_round, s);
 	if (worker_start(s->worker, e) == -1)
 		return -1;

@@ -47,6 +47,7 @@ check_PROGRAMS += \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
 	tests/unit/test_domain_map \
+	tests/unit/test_dot_lines \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_write \
@@ -102,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_progress \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
+	tests/unit/test_reader \
 	tests/unit/test_reasons \
 	tests/unit/test_replies \
 	tests/unit/test_record \

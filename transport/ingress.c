@@ -206,6 +206,7 @@ session_free(struct ingress_session **sp)
 	if (s->counted)
 		gauge_leave(s->door->open);
 	event_free(s->timer);
+	reader_stop(&s->in);
 	bufferevent_free(s->bev);
 	buf_fini(&s->out);
 	buf_fini(&s->tx.text);
@@ -229,7 +230,8 @@ collect(void *arg)
 static void
 enter_closed(struct ingress_session *s)
 {
-	(void)bufferevent_disable(s->bev, EV_READ | EV_WRITE);
+	reader_pause(&s->in, true);
+	(void)bufferevent_disable(s->bev, EV_WRITE);
 	bufferevent_setcb(s->bev, NULL, NULL, NULL, NULL);
 	(void)event_del(s->timer);
 	/* With store or gate at work, their answer ends it. */
@@ -242,7 +244,7 @@ enter_closed(struct ingress_session *s)
 static void
 enter_closing(struct ingress_session *s)
 {
-	(void)bufferevent_disable(s->bev, EV_READ);
+	reader_pause(&s->in, true);
 }
 
 static const struct step {
@@ -351,25 +353,6 @@ take_input(struct ingress_session *s)
 	return false;
 }
 
-/*
- * With as much input as may wait, libevent calls on_read() for ever, to have
- * it taken; so it is told that we do not read.
- */
-static void
-pause_reading(struct ingress_session *s)
-{
-	size_t len = evbuffer_get_length(bufferevent_get_input(s->bev));
-	bool full = len >= IN_MAX;
-
-	if (full == s->paused || s->state == INGRESS_CLOSING)
-		return;
-	s->paused = full;
-	if (full)
-		(void)bufferevent_disable(s->bev, EV_READ);
-	else
-		(void)bufferevent_enable(s->bev, EV_READ);
-}
-
 /* Input, then what came of it, as long as the client reads. */
 static void
 run(struct ingress_session *s)
@@ -382,16 +365,13 @@ run(struct ingress_session *s)
 	} while (there && more && !output_is_full(s));
 	if (!there || (s->state == INGRESS_CLOSING && output_is_empty(s)))
 		enter(s, INGRESS_CLOSED);
-	else
-		pause_reading(s);
 }
 
 static void
-on_read(struct bufferevent *bev, void *arg)
+on_input(void *arg)
 {
 	struct ingress_session *s = arg;
 
-	(void)bev;
 	s->heard_us = clock_us();
 	if (steps[s->state].input != NULL)
 		touch(s);
@@ -407,23 +387,32 @@ on_write(struct bufferevent *bev, void *arg)
 }
 
 static void
-on_event(struct bufferevent *bev, short what, void *arg)
+on_end(void *arg, int code)
 {
 	struct ingress_session *s = arg;
 
-	(void)bev;
-	if ((what & BEV_EVENT_EOF) != 0) {
-		/*
-		 * It may have closed only its side: what it has sent is
-		 * done and answered first.
-		 */
-		s->eof = true;
-		if (s->waiting) /* nobody reads a late reply */
-			gate_cancel(s->env->gate, &s->ticket);
-		run(s);
-	} else if ((what & BEV_EVENT_ERROR) != 0) {
+	if (code != 0) {
 		enter(s, INGRESS_CLOSED);
+		return;
 	}
+	/*
+	 * It may have closed only its side: what it has sent is done and
+	 * answered first.
+	 */
+	s->eof = true;
+	if (s->waiting) /* nobody reads a late reply */
+		gate_cancel(s->env->gate, &s->ticket);
+	run(s);
+}
+
+static const struct reader_owner reading = { on_input, on_end };
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	if ((what & BEV_EVENT_ERROR) != 0)
+		enter(arg, INGRESS_CLOSED);
 }
 
 static void
@@ -616,15 +605,14 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	s->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
 	s->timer = event_new(base, -1, 0, on_timer, s);
 	CHECK(s->bev != NULL && s->timer != NULL);
-	bufferevent_setcb(s->bev, on_read, on_write, on_event, s);
-	bufferevent_setwatermark(s->bev, EV_READ, 0, IN_MAX);
-	(void)bufferevent_set_max_single_read(s->bev, IN_MAX);
+	bufferevent_setcb(s->bev, NULL, on_write, on_event, s);
+	reader_start(&s->in, base, fd, IN_MAX, &reading, s);
 	arm(s,
 	    (int64_t)(env->ingress_stopping ?
 		    STOP_GRACE_S :
 		    steps[INGRESS_COMMAND].timeout_s) *
 		US_PER_S);
-	(void)bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+	(void)bufferevent_enable(s->bev, EV_WRITE);
 	enter(s, greet(s) ? INGRESS_CLOSING : INGRESS_COMMAND);
 	run(s);
 	return s;

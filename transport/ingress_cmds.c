@@ -2,8 +2,6 @@
 /* What each command of a client does. */
 #include "transport/ingress_priv.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -362,23 +360,6 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 
 /* ---- input --------------------------------------------------------------- */
 
-/* The first piece of the input buffer that lies in one place. */
-static struct slice
-first_piece(const struct ingress_session *s)
-{
-	struct evbuffer_iovec v = { NULL, 0 };
-
-	if (evbuffer_peek(bufferevent_get_input(s->bev), -1, NULL, &v, 1) < 1)
-		v.iov_len = 0;
-	return (struct slice){ v.iov_base, v.iov_len };
-}
-
-static void
-drain(struct ingress_session *s, size_t len)
-{
-	(void)evbuffer_drain(bufferevent_get_input(s->bev), len);
-}
-
 bool
 ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 {
@@ -387,11 +368,11 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	struct slice in;
 	const char *why;
 
-	while (r == SMTP_LINE_MORE && (in = first_piece(s)).len > 0) {
+	while (r == SMTP_LINE_MORE && (in = reader_input(&s->in)).len > 0) {
 		struct slice left = in;
 
 		r = smtp_line_feed(&s->line, &left.p, &left.len);
-		drain(s, in.len - left.len);
+		reader_take(&s->in, in.len - left.len);
 	}
 	if (r == SMTP_LINE_MORE)
 		return false;
@@ -413,13 +394,13 @@ ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
 	enum dot_result r = DOT_MORE;
 	struct slice in;
 
-	while (r == DOT_MORE && (in = first_piece(s)).len > 0) {
+	while (r == DOT_MORE && (in = reader_input(&s->in)).len > 0) {
 		struct slice left = in;
 		bool keep = !tx->too_big && !tx->dot.bare;
 
 		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
 		    keep ? &tx->text : NULL);
-		drain(s, in.len - left.len);
+		reader_take(&s->in, in.len - left.len);
 		if (tx->text.len > size_max(s)) {
 			tx->too_big = true;
 			buf_fini(&tx->text);

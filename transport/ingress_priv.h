@@ -14,6 +14,7 @@
 
 #include "lib/mem.h"
 #include "lib/net.h"
+#include "lib/reader.h"
 #include "lib/str.h"
 #include "mail/dot_unstuff.h"
 #include "mail/smtp_cmd.h"
@@ -81,14 +82,14 @@ struct ingress_session {
 	char host[INGRESS_HOST_MAX];
 
 	enum ingress_state state;
-	struct bufferevent *bev;
+	struct reader in;
+	struct bufferevent *bev; /* for output that has to wait */
 	struct event *timer;
 	int64_t deadline_us; /* on the engine's clock; 0: none */
 	struct buf out;      /* replies of this event, not yet written */
 	bool eof;            /* the client will send no more */
 	int64_t heard_us;    /* when it last sent something */
 	bool served;         /* its last word was a message, now answered */
-	bool paused;         /* nothing more is read for now */
 
 	struct region *cmd_rg; /* one command */
 	struct region *tx_rg;  /* one transaction, XFORWARD included */

@@ -359,9 +359,9 @@ received(const struct letter_in *in, struct region *rg)
 	char date[DATE_TEXT];
 
 	(void)clock_rfc5322(date, sizeof(date), in->now_us);
-	return region_printf(rg,
-	    "Received: from %s\r\n\tby %s (Mailrace) with %s;\r\n\t%s\r\n",
-	    in->from, in->host, in->with, date);
+	return region_join(rg, "Received: from ", in->from, "\r\n\tby ",
+	    in->host, " (Mailrace) with ", in->with, ";\r\n\t", date, "\r\n",
+	    NULL);
 }
 
 static void

@@ -78,13 +78,14 @@ reply_all(struct ingress_session *s, const char *text)
 static void
 reply_queued(struct ingress_session *s, uint64_t id)
 {
-	char how[32] = "queued already", text[MESSAGE_ID_TEXT];
+	char how[48], id_text[MESSAGE_ID_TEXT] = "";
 
 	if (id != 0)
-		(void)snprintf(how, sizeof(how), "queued as %s",
-		    message_id_text(id, text));
+		(void)message_id_text(id, id_text);
+	(void)str_join(how, sizeof(how), "250 2.6.0 queued ",
+	    id == 0 ? "already" : "as ", id_text, NULL);
 	if (s->door->protocol == INGRESS_SMTP) {
-		ingress_reply(s, "250 2.6.0 %s", how);
+		ingress_say(s, how);
 		return;
 	}
 	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
@@ -94,7 +95,8 @@ reply_queued(struct ingress_session *s, uint64_t id)
 		/* Never half a character. */
 		while (len > 0 && ((unsigned char)addr[len] & 0xC0) == 0x80)
 			len--;
-		ingress_reply(s, "250 2.1.5 <%.*s> %s", len, addr, how);
+		ingress_reply(s, "250 2.1.5 <%.*s> %s", len, addr,
+		    how + sizeof("250 2.6.0"));
 	}
 }
 
@@ -116,6 +118,7 @@ reply_answer(struct ingress_session *s, const struct store_accept *a)
 
 /* ---- log ----------------------------------------------------------------- */
 
+/* A line is 4 KB of stack, which is zeroed: who calls asks if one is wanted. */
 static void
 log_accepted(const struct receipt *r, uint32_t known)
 {
@@ -124,8 +127,6 @@ log_accepted(const struct receipt *r, uint32_t known)
 	char text[MESSAGE_ID_TEXT];
 	struct log_line l;
 
-	if (!log_wants(LOG_L_INFO))
-		return;
 	if (id != 0)
 		log_begin(&l, LOG_L_INFO, message_id_text(id, text),
 		    "accepted");
@@ -247,7 +248,8 @@ on_receipt(struct post *p)
 	if (s->state != INGRESS_CLOSED)
 		reply_answer(s, a);
 	if (a->answer == STORE_TAKEN) {
-		log_accepted(r, known);
+		if (log_wants(LOG_L_INFO))
+			log_accepted(r, known);
 		if (known < a->rcpt_count)
 			dispatch_accepted(s->env->dispatch, message_ref(a->msg),
 			    a->waybill, a->known);
@@ -282,8 +284,8 @@ trace_name(struct ingress_session *s)
 		if ((*p & 0x80) != 0 ? !s->tx.utf8 :
 				       strchr(",;@'`$&|=%!?*", *p) != NULL)
 			*p = '?';
-	return region_printf(s->tx_rg, "%s ([%s%s])", helo, v6 ? "IPv6:" : "",
-	    net_addr_text(&s->peer.addr, text));
+	return region_join(s->tx_rg, helo, " ([", v6 ? "IPv6:" : "",
+	    net_addr_text(&s->peer.addr, text), "])", NULL);
 }
 
 /* The client that the host MTA named; family 0: none. */
@@ -341,8 +343,8 @@ peer_name(struct ingress_session *s)
 {
 	char text[NET_ADDR_TEXT];
 
-	return region_printf(s->tx_rg, "%s (%s)", s->helo,
-	    net_addr_text(&s->peer.addr, text));
+	return region_join(s->tx_rg, s->helo, " (",
+	    net_addr_text(&s->peer.addr, text), ")", NULL);
 }
 
 static const char *

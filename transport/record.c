@@ -41,9 +41,9 @@ diagnosis(const struct outcome *o, char *out, size_t cap)
 {
 	bool said = o->kind == OUTCOME_REPLY || o->kind == OUTCOME_DELIVERED;
 
-	(void)snprintf(out, cap, "%s;%s%s", said ? "smtp" : "x-mailrace",
+	(void)str_join(out, cap, said ? "smtp;" : "x-mailrace;",
 	    o->text == NULL ? "" : o->text,
-	    o->in_doubt ? " (message may be sent more than once)" : "");
+	    o->in_doubt ? " (message may be sent more than once)" : "", NULL);
 	return out;
 }
 
@@ -54,8 +54,8 @@ host_and_address(const struct outcome *o, char *out, size_t cap)
 
 	out[0] = '\0';
 	if (o->mx != NULL && o->mx[0] != '\0')
-		(void)snprintf(out, cap, "%s (%s)", o->mx,
-		    net_addr_text(&o->peer, addr));
+		(void)str_join(out, cap, o->mx, " (",
+		    net_addr_text(&o->peer, addr), ")", NULL);
 	return out;
 }
 
@@ -209,16 +209,14 @@ record_queue_pack(const char *queue, const char *vmta, const struct outcome *o,
 	acct_record_pack(&a, out);
 }
 
-void
-record_log(const struct record_of *r)
+/* A line is 4 KB of stack, which is zeroed. */
+static void
+log_attempt(const struct record_of *r)
 {
 	const struct outcome *o = r->outcome;
 	char id[MESSAGE_ID_TEXT], addr[NET_ADDR_TEXT];
 	struct log_line l;
 
-	CHECK(r->disposition->what != DISPOSE_UNUSED);
-	if (!log_wants(LOG_L_INFO))
-		return;
 	log_begin(&l, LOG_L_INFO, message_id_text(r->id, id), "attempt");
 	if (r->env->host_id[0] != '\0')
 		log_str(&l, "host-id", r->env->host_id);
@@ -247,4 +245,12 @@ record_log(const struct record_of *r)
 		log_str(&l, "in-doubt", "yes");
 	log_str(&l, "text", o->text == NULL ? "" : o->text);
 	log_end(&l);
+}
+
+void
+record_log(const struct record_of *r)
+{
+	CHECK(r->disposition->what != DISPOSE_UNUSED);
+	if (log_wants(LOG_L_INFO))
+		log_attempt(r);
 }

@@ -99,11 +99,32 @@ smtp_waiting(const struct smtp_session *s)
 	return s->out.len + evbuffer_get_length(bufferevent_get_output(s->bev));
 }
 
+/* The next bytes of the server's that lie in one place. */
+static struct slice
+heard(const struct smtp_session *s)
+{
+	struct evbuffer_iovec v = { NULL, 0 };
+
+	if (!s->tls_done)
+		return reader_input(&s->in);
+	if (evbuffer_peek(bufferevent_get_input(s->bev), -1, NULL, &v, 1) < 1)
+		v.iov_len = 0;
+	return (struct slice){ v.iov_base, v.iov_len };
+}
+
+static void
+take(struct smtp_session *s, size_t len)
+{
+	if (s->tls_done)
+		CHECK(evbuffer_drain(bufferevent_get_input(s->bev), len) == 0);
+	else
+		reader_take(&s->in, len);
+}
+
 bool
 smtp_has_heard(const struct smtp_session *s)
 {
-	return reply_parser_is_midway(&s->parser) ||
-	    evbuffer_get_length(bufferevent_get_input(s->bev)) > 0;
+	return reply_parser_is_midway(&s->parser) || heard(s).len > 0;
 }
 
 /*
@@ -113,6 +134,7 @@ smtp_has_heard(const struct smtp_session *s)
 void
 smtp_shut(struct smtp_session *s)
 {
+	reader_stop(&s->in);
 	if (s->bev != NULL) {
 		if (s->tls_done)
 			tls_close(s->bev);
@@ -349,21 +371,17 @@ lost(struct smtp_session *s, const char *text)
 static bool
 next_reply(struct smtp_session *s)
 {
-	struct evbuffer *in = bufferevent_get_input(s->bev);
-	struct evbuffer_iovec v;
 	enum reply_step step = REPLY_MORE;
 	char text[160];
 
 	while (step == REPLY_MORE) {
-		const char *p;
-		size_t len;
+		const struct slice in = heard(s);
+		struct slice left = in;
 
-		if (evbuffer_peek(in, -1, NULL, &v, 1) < 1 || v.iov_len == 0)
+		if (in.len == 0)
 			return false;
-		p = v.iov_base;
-		len = v.iov_len;
-		step = reply_parser_feed(&s->parser, &p, &len);
-		CHECK(evbuffer_drain(in, v.iov_len - len) == 0);
+		step = reply_parser_feed(&s->parser, &left.p, &left.len);
+		take(s, in.len - left.len);
 	}
 	if (step == REPLY_DONE)
 		return true;
@@ -374,15 +392,31 @@ next_reply(struct smtp_session *s)
 }
 
 static void
+replied(struct smtp_session *s)
+{
+	event(s,
+	    &(struct smtp_what){ .ev = SMTP_EV_REPLY,
+		.reply = &s->parser.reply });
+}
+
+/* A reply may end the session. */
+static void
 on_read(struct bufferevent *bev, void *arg)
 {
 	struct smtp_session *s = arg;
 
-	/* A reply may end the session, or put TLS in bev's place. */
 	while (s->bev == bev && next_reply(s))
-		event(s,
-		    &(struct smtp_what){ .ev = SMTP_EV_REPLY,
-			.reply = &s->parser.reply });
+		replied(s);
+}
+
+/* The same in clear, where a reply may also begin TLS. */
+static void
+on_input(void *arg)
+{
+	struct smtp_session *s = arg;
+
+	while (reader_is_on(&s->in) && next_reply(s))
+		replied(s);
 }
 
 static void
@@ -433,6 +467,25 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	} else {
 		lost(s, why_lost(s, what, &e));
 	}
+}
+
+static void
+on_end(void *arg, int code)
+{
+	struct smtp_session *s = arg;
+	struct err e;
+
+	errno = code;
+	lost(s, why_lost(s, code == 0 ? BEV_EVENT_EOF : BEV_EVENT_ERROR, &e));
+}
+
+void
+smtp_listen(struct smtp_session *s)
+{
+	static const struct reader_owner owner = { on_input, on_end };
+
+	reader_start(&s->in, worker_base(s->worker), bufferevent_getfd(s->bev),
+	    READ_MAX, &owner, s);
 }
 
 void

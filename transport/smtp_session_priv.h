@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "lib/mem.h"
+#include "lib/reader.h"
 #include "lib/str.h"
 #include "mail/ehlo.h"
 #include "mail/smtp_reply.h"
@@ -77,7 +78,8 @@ struct smtp_session {
 	struct ehlo ehlo;
 
 	struct bufferevent *bev;
-	struct buf out; /* not yet given to bev */
+	struct reader in; /* before TLS: bev only writes then */
+	struct buf out;   /* not yet given to bev */
 	struct reply_parser parser;
 	bool write_broken; /* nothing can be sent; there may be a last reply */
 
@@ -116,6 +118,7 @@ bool smtp_has_heard(const struct smtp_session *s);
 void smtp_arm(struct smtp_session *s, int64_t us); /* the one deadline */
 void smtp_kick(struct smtp_session *s); /* comes back from the loop */
 void smtp_watch(struct smtp_session *s, struct bufferevent *bev);
+void smtp_listen(struct smtp_session *s); /* connected: replies come in clear */
 void smtp_shut(struct smtp_session *s);   /* closes the connection */
 void smtp_retire(struct smtp_session *s); /* to be freed from the loop */
 

@@ -177,7 +177,7 @@ smtp_connected(struct smtp_session *s)
 	char text[128];
 
 	if (s->state == SMTP_CONNECT) {
-		CHECK(bufferevent_enable(s->bev, EV_READ) == 0);
+		smtp_listen(s);
 		return SMTP_GREETING;
 	}
 	CHECK(s->state == SMTP_HANDSHAKE);
@@ -308,6 +308,7 @@ enter_handshake(struct smtp_session *s)
 	int fd = bufferevent_getfd(s->bev);
 	struct err e;
 
+	reader_stop(&s->in);
 	/* The socket changes hands: the plain one must not close it. */
 	CHECK(bufferevent_setfd(s->bev, -1) == 0);
 	bufferevent_free(s->bev);

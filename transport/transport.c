@@ -65,7 +65,7 @@ make_env(struct transport *t, unsigned i, struct err *e)
 	env->worker = t->workers[i] = worker_new(name, e);
 	if (env->worker == NULL)
 		return -1;
-	worker_gather(env->worker, t->scheduler);
+	worker_gather(env->worker);
 	return transport_mark_key(t->conf, &env->mark_key, e);
 }
 
@@ -235,6 +235,7 @@ make_workers(struct transport *t, struct err *e)
 	t->writer = worker_new("writer", e);
 	if (t->main == NULL || t->scheduler == NULL || t->writer == NULL)
 		return -1;
+	worker_gather(t->scheduler);
 	if (cores < 1)
 		cores = 1;
 	t->count = cores > WORKERS_MAX ? WORKERS_MAX : (size_t)cores;

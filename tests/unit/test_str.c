@@ -145,6 +145,25 @@ main(void)
 	    "64 bits");
 	(void)clock_rfc5322(text, sizeof(text), 0);
 	is_str(text, "Thu, 01 Jan 1970 00:00:00 +0000", "RFC 5322 date");
+	is_int((int64_t)clock_rfc5322(text, sizeof(text),
+		   INT64_C(1795286471) * US_PER_S),
+	    31, "its length");
+	is_str(text, "Sat, 21 Nov 2026 18:41:11 +0000", "another date");
+	is_int((int64_t)clock_rfc5322(text, 31, 0), 0, "no room for its end");
+	is_int((int64_t)str_join(text, sizeof(text), "", "a", "bc", NULL), 3,
+	    "texts are joined");
+	is_str(text, "abc", "one behind the other");
+	is_int((int64_t)str_join(text, 4, "ab", "cde", "f", NULL), 3,
+	    "no more than there is room for");
+	is_str(text, "abc", "and cut there");
+	is_int((int64_t)str_join(text, 1, "a", NULL), 0,
+	    "room for the end only");
+	is_str(text, "", "nothing");
+	ok(!slice_eq_nocase((struct slice){ "a\0b", 3 }, "a"),
+	    "a zero byte ends no slice");
+	ok(!slice_eq_nocase(slice_of("ab"), "abc") &&
+		!slice_eq_nocase(slice_of("abc"), "ab"),
+	    "a part is not the whole");
 	(void)clock_iso(text, sizeof(text), 86400 * US_PER_S);
 	is_str(text, "1970-01-02 00:00:00+0000", "PowerMTA's date");
 	return done_testing();

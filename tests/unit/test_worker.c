@@ -114,7 +114,7 @@ gather(int n)
 	atomic_store(&came, 0);
 	sender = worker_new("sender", &e);
 	receiver = worker_new("receiver", &e);
-	worker_gather(sender, receiver);
+	worker_gather(sender);
 	worker_on_round(receiver, on_round, NULL);
 	ok(worker_start(receiver, &e) == 0 && worker_start(sender, &e) == 0,
 	    "a receiver, and a sender that gathers");
