@@ -137,6 +137,11 @@ void sched_add(struct sched *s, struct message *m,
  * INT64_MAX.
  */
 int64_t sched_run(struct sched *s, int64_t now_us);
+/*
+ * So often a sched_run() came to no end, and went on a millisecond later: a
+ * mistake in here that has to be told.  Mail goes on, though slowly.
+ */
+uint64_t sched_stuck(const struct sched *s);
 
 /* ---- a connection's life, told by the owner ------------------------------ */
 

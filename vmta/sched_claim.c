@@ -9,9 +9,10 @@
  *
  * So each turn that could not be used is remembered until the queue is served.
  * One that is sent to a scope where it has had its turn claims that one, and
- * each other where it had: it is the first there, and while it waits at one of
- * them the others keep for it what it needs, for the time when that one will
- * have room.  Until then they serve others as far as that leaves enough.
+ * each other where it had: it is the first there, and all of them keep for it
+ * what it needs at the time when the last of them, its own limits and its payers
+ * will have room.  Until then they serve others as far as that leaves enough,
+ * as a backfilling scheduler does.
  *
  * Of two that claim the same scope the one whose first turn was before has it;
  * so the oldest of all has all of its own, and is served next.  A higher
@@ -139,16 +140,9 @@ void
 claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
 {
-	uint32_t own = bit(at, WANT_TOKEN) | bit(at, WANT_CONN);
-
 	if (!claim_had(q, at, want) ||
 	    (is_payer(at) && origin != q->claim->origin))
 		return;
-	if ((q->claim->had & ~own) == 0 && at->claimed != q && !is_payer(at)) {
-		/* It had not enough for one: no other is in its way. */
-		claim_drop(q);
-		return;
-	}
 	q->claim->moved_us = now_us;
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = q->lane->path[i];
@@ -293,29 +287,6 @@ claim_served(struct sched_queue *q, uint32_t origin)
 		pass_on(q);
 }
 
-/*
- * Has mail of its claim got its payer's turn, and waits now for a connection
- * or a limit of the queue's own?  Not if other mail is before it there.
- */
-static bool
-waits_for_own(struct sched_queue *q)
-{
-	return had_payer(q->claim) && q->ready > 0 &&
-	    lane_origin(q) == q->claim->origin;
-}
-
-void
-claim_settle(struct sched_queue *q)
-{
-	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
-	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
-		return;
-	if (waits_for_own(q))
-		q->claim->had |= bit(&q->scope, WANT_TOKEN);
-	else if (!had_payer(q->claim) || !vqueue_has(q, q->claim->origin))
-		claim_drop(q);
-}
-
 /* ---- what is kept -------------------------------------------------------- */
 
 /* Who claims it, if q has to heed that; or NULL. */
@@ -350,13 +321,10 @@ needs_conn(const struct sched_queue *q)
 	return q->conns.in[CONN_OPENING] + q->conns.in[CONN_IDLE] == 0;
 }
 
-/* A time that nobody knows is now, for a while. */
 static int64_t
-known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
+later(int64_t a, int64_t b)
 {
-	if (at_us < INT64_MAX && at_us > now_us)
-		return at_us;
-	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+	return a > b ? a : b;
 }
 
 /* Who may use it at any moment has it for a while, or for this one. */
@@ -368,61 +336,123 @@ kept_until(const struct sched_queue *q, int64_t now_us)
 	return until > now_us ? until : now_us + US_PER_MS;
 }
 
+/* When its payers allow it. */
+static int64_t
+payers_due(const struct sched_queue *q, int64_t now_us)
+{
+	int64_t at = now_us;
+
+	for (int kind = SCOPE_JOB; kind <= SCOPE_USER && had_payer(q->claim);
+	     kind++) {
+		struct scope *c = origin_payer(q->vmta->shared.sched,
+		    q->claim->origin, (enum scope_kind)kind);
+
+		if (c != NULL)
+			at = later(at, scope_next(c, LIMIT_MSG, 1, now_us));
+	}
+	return at;
+}
+
+/* When the scopes that it shares do. */
+static int64_t
+shared_due(struct sched_queue *q, int64_t now_us)
+{
+	bool opens = needs_conn(q);
+	int64_t at = now_us;
+
+	for (int i = 0; i < LEVEL_PROCESS; i++) {
+		struct shared *h = q->lane->path[i];
+
+		if (h == NULL)
+			continue;
+		at = later(at, shared_next(h, shared_bytes(h, q), now_us));
+		if (!opens)
+			continue;
+		at = later(at, scope_next(&h->scope, LIMIT_CONNECT, 1, now_us));
+	}
+	return at;
+}
+
 /*
- * When its own connections or limits let it use what is kept for it: others of
- * the queue use those meanwhile.  -1: nobody knows.
+ * When its own connections and limits do; -1: not before something happens.
  */
 static int64_t
 own_due(struct sched_queue *q, int64_t now_us)
 {
+	int64_t busy = -1;
 	struct check_no no;
 	struct asked a;
 
+	if (!TAILQ_EMPTY(&q->idle_conns))
+		return later(scope_next(&q->scope, LIMIT_MSG, 1, now_us),
+		    scope_next(&q->scope, LIMIT_DATA, queue_bytes(q), now_us));
+	if (q->conns.in[CONN_OPENING] > 0)
+		return q->progress_us + q->setup_us;
+	if (q->conns.in[CONN_BUSY] > 0)
+		busy = q->progress_us + q->busy_us;
 	ask_own(&a, q->vmta->shared.sched, q, now_us);
-	if (!own_says_no(&a, &no)) {
-		if (q->is_dirty || q->timer.at_us <= now_us)
-			return now_us; /* it is looked at in this round */
-		return q->conns.in[CONN_BUSY] == 0 ?
-		    -1 :
-		    known(q, q->progress_us + q->busy_us, now_us);
-	}
-	if (no.until_us == INT64_MAX ||
-	    (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP))
+	if (!own_says_no(&a, &no))
+		return busy > 0 ? busy : now_us;
+	if (no.check->why == WHY_HELD || no.check->why == WHY_PAUSED ||
+	    no.check->why == WHY_RETRY)
 		return -1;
+	if (no.until_us == INT64_MAX)
+		return busy;
 	return no.until_us;
 }
 
 /*
- * When q can use what is kept for it, as far as is known where it waits; -1:
- * nothing has to be kept.
+ * When all that q needs has room for it, as far as is known; -1: nothing has
+ * to be kept.  What nobody knows is now, for a while.
  */
 static int64_t
 due(struct sched_queue *q, int64_t now_us)
 {
 	struct scope *c = waits_for_token(q);
-	struct shared *h;
 	int64_t at;
 
 	if (c != NULL && c->claimed != q)
 		return -1; /* others are before it there */
-	if (c != NULL && is_payer(c))
-		return known(q, scope_next(c, LIMIT_MSG, 1, now_us), now_us);
-	if (c != NULL) {
-		h = OF(shared, scope, c);
-		at = shared_next(h, shared_bytes(h, q), now_us);
-		return known(q, at, now_us);
-	}
-	if (q->conns.in[CONN_OPENING] > 0)
-		return known(q, q->progress_us + q->setup_us, now_us);
-	if (line_of(&q->open_wait) == NULL)
-		return own_due(q, now_us);
-	h = q->lane->open_at;
-	if (h->level == LEVEL_PROCESS)
-		return known(q, now_us, now_us);
-	if (h->scope.claimed != q)
+	if (c == NULL && line_of(&q->open_wait) != NULL &&
+	    q->lane->open_at->level < LEVEL_PROCESS &&
+	    q->lane->open_at->scope.claimed != q)
 		return -1;
-	at = known(q, shared_open_at(h, now_us), now_us);
-	return at < 0 ? at : at + q->setup_us;
+	at = own_due(q, now_us);
+	if (at < 0)
+		return -1;
+	at = later(at, shared_due(q, now_us));
+	at = later(at, payers_due(q, now_us));
+	if (at > now_us && at < INT64_MAX) {
+		if (needs_conn(q))
+			at += q->setup_us;
+		q->claim->moved_us = at;
+		return at;
+	}
+	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+}
+
+/*
+ * Has mail of its claim got its payer's turn, and waits now for a connection
+ * or a limit of the queue's own?  Not if other mail is before it there.
+ */
+static bool
+waits_for_own(struct sched_queue *q)
+{
+	return had_payer(q->claim) && q->ready > 0 &&
+	    lane_origin(q) == q->claim->origin;
+}
+
+void
+claim_settle(struct sched_queue *q, int64_t now_us)
+{
+	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
+	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
+		return;
+	if (waits_for_own(q))
+		q->claim->had |= bit(&q->scope, WANT_TOKEN);
+	else if (had_payer(q->claim) ? !vqueue_has(q, q->claim->origin) :
+				       q->ready == 0 || own_due(q, now_us) < 0)
+		claim_drop(q);
 }
 
 /*
@@ -452,6 +482,7 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
     struct sched_queue **by_r)
 {
 	const struct scope *payer;
+	int64_t at;
 
 	*by_r = NULL;
 	if (c->claimed == NULL)
@@ -463,7 +494,8 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
 	if (payer == NULL)
 		return -1;
 	*by_r = q;
-	return known(q, scope_next(payer, LIMIT_MSG, 1, now_us), now_us);
+	at = scope_next(payer, LIMIT_MSG, 1, now_us);
+	return at < INT64_MAX ? at : now_us;
 }
 
 static bool
@@ -475,7 +507,7 @@ keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind, uint64_t n,
 	int64_t at = kept_for(c, q, now_us, &by);
 
 	*until_us = INT64_MAX;
-	if (by == NULL)
+	if (by == NULL || (kind == LIMIT_CONNECT && !needs_conn(by)))
 		return false;
 	if (by != q && waits_for_token(by) == c)
 		return true; /* it is the first; as soon as it has gone */

@@ -290,7 +290,7 @@ first_waiting(struct shared *h, struct sched_queue *own)
 
 	if (q == NULL || q != own)
 		return q;
-	line_rejoin(&own->open_wait);
+	lane_wants_more(own);
 	q = shared_opener(h);
 	if (q != own)
 		return q;
@@ -521,7 +521,7 @@ open_one(struct sched *s, struct sched_queue *q, int64_t now_us)
 	lane_opened(q->lane);
 	conn_open(s, q, now_us);
 	if (want > 1) {
-		line_rejoin(&q->open_wait);
+		lane_wants_more(q);
 	} else {
 		lane_wants_no_open(q);
 		sched_dirty(s, q);

@@ -240,6 +240,8 @@ struct sched {
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id, last_claim;
+	uint32_t steps, steps_max; /* of this sched_run() */
+	uint64_t stuck;            /* so often all of them were used */
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
@@ -316,13 +318,12 @@ shared_has_rates(const struct shared *h)
 }
 
 /* How many connections of the queue it may open now. */
-uint32_t shared_room(struct shared *h, const struct sched_queue *q,
-    int64_t now_us);
+uint32_t shared_room(struct shared *h, struct sched_queue *q, int64_t now_us);
 /* Does it say no to a connection that is to be opened, and until when? */
 bool shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
     int64_t *until_us);
-/* When its rates and its connect rate allow one to be opened; likewise. */
-int64_t shared_open_at(struct shared *h, int64_t now_us);
+/* When its rates and its connect rate allow this one to open; likewise. */
+int64_t shared_open_at(struct shared *h, struct sched_queue *q, int64_t now_us);
 /* What a queue needs of its data rate, if it has one. */
 uint64_t shared_bytes(const struct shared *h, struct sched_queue *q);
 /* When its rates allow a message of that size; INT64_MAX: after some event. */
@@ -360,6 +361,8 @@ void lane_leave(struct sched *s, struct sched_queue *q);
 struct line_key lane_key_of(struct sched_queue *q);
 void lane_wants_open(struct sched_queue *q, int64_t now_us);
 void lane_wants_no_open(struct sched_queue *q);
+/* It has had a turn and wants one more: it goes to the end. */
+void lane_wants_more(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
 void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
 void lane_wants_no_token(struct sched_queue *q);
@@ -368,7 +371,7 @@ void lane_takes_turn(struct sched_queue *q, int64_t now_us);
 /* After a reload other scopes may be on their way. */
 void lanes_configure(struct sched *s, int64_t now_us);
 /* The first one on the way that opens no connection now, or NULL. */
-struct shared *lane_blocked(const struct sched_queue *q, int64_t now_us);
+struct shared *lane_blocked(struct sched_queue *q, int64_t now_us);
 /* Moves the queue's lane to the line of `to` for a connection. */
 void lane_move_open(struct sched_queue *q, struct shared *to, int64_t now_us);
 /* To the line of the process. */
@@ -411,7 +414,7 @@ bool claim_turn_aside(struct sched_queue *q, const struct scope *at,
     int64_t now_us);
 /* Mail of an origin was served; when it waits no more; in any case. */
 void claim_served(struct sched_queue *q, uint32_t origin);
-void claim_settle(struct sched_queue *q);
+void claim_settle(struct sched_queue *q, int64_t now_us);
 void claim_drop(struct sched_queue *q);
 /* The scope is about to change or to go: nobody claims it any more. */
 void claim_lose(struct scope *at);
