@@ -115,6 +115,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_place \
 	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
@@ -198,6 +199,10 @@ tests_unit_test_sched_fair_SOURCES = \
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
+
+tests_unit_test_sched_place_SOURCES = \
+	%D%/unit/test_sched_place.c \
+	$(fake_conf_files)
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \

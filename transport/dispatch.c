@@ -41,7 +41,8 @@ on_open(void *ctx, struct sched_conn *c)
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
 		.source = sched_conn_source(c),
-		.timed = sched_conn_is_timed(c) };
+		.timed = sched_conn_is_timed(c),
+		.place = sched_conn_place(c) };
 
 	(void)sched_conn_awaited(c, &p.awaited_host, &p.awaited_addr);
 	l->dispatch = d;

@@ -101,6 +101,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	vqueue_fini(q);
 	qconf_unref(&q->conf);
 	domain_obj_put(&s->domains, &q->domain);
+	free(q->place);
 	free(q);
 }
 

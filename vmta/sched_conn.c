@@ -436,10 +436,29 @@ sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
 	end_connect(s, c, true, when_us);
 }
 
+/* Of several the one that is furthest: what is before it was in vain, too. */
+void
+sched_goes_on(struct sched *s, struct sched_conn *c,
+    const struct sched_place *at)
+{
+	struct sched_queue *q = c->queue;
+
+	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
+	c->goes_on = true;
+	if (q->place == NULL)
+		q->place = mem_new(struct sched_place);
+	if (at->next >= q->place->next)
+		*q->place = *at;
+}
+
 void
 conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	end_connect(s, c, true, now_us);
+	if (c->place == NULL) { /* what was in vain works again */
+		free(c->queue->place);
+		c->queue->place = NULL;
+	}
 	sched_average(&c->queue->setup_us, now_us - c->opened_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)
@@ -466,6 +485,8 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
+	c->place = q->place; /* moved */
+	q->place = NULL;
 	c->source = source_pick(v->conf, snapshot_global(s->conf),
 	    v->source_turn);
 	v->source_turn++;
@@ -634,6 +655,7 @@ conn_free(struct sched_conn **cp)
 	CHECK(c->grant == NULL && c->timer.index == HEAP_NONE);
 	qconf_unref(&c->conf);
 	snapshot_unref(&c->snapshot);
+	free(c->place);
 	free(c);
 }
 
@@ -647,7 +669,8 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
-	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused)
+	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused &&
+	    !c->goes_on)
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	if (c->state == CONN_OPENING)
 		leave_fresh(c);

@@ -135,7 +135,9 @@ struct sched_conn {
 	void *user;
 	uint64_t id;
 	enum conn_state state;
-	bool useful; /* has carried something */
+	bool useful;               /* has carried something */
+	bool goes_on;              /* another one, at an address that is left */
+	struct sched_place *place; /* where it goes on itself; or NULL */
 	struct remote_conn remote;
 	bool parked;   /* idle, in the list of its source */
 	bool cuttable; /* busy, and may be interrupted */
