@@ -381,7 +381,9 @@ static void
 take_connect(struct sched_conn *c, int64_t now_us)
 {
 	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
-	struct scope *of[CONNECT_SCOPES] = { &c->queue->scope,
+	struct sched_queue *q = c->queue;
+	bool paced = q->conf->conf.rampup_us > 0;
+	struct scope *of[CONNECT_SCOPES] = { &q->scope,
 		c->from == NULL ? NULL : &c->from->scope,
 		provider == NULL ? NULL : &provider->scope };
 
@@ -389,8 +391,8 @@ take_connect(struct sched_conn *c, int64_t now_us)
 		if (of[i] != NULL &&
 		    scope_take(of[i], LIMIT_CONNECT, 1, now_us))
 			c->connect[i] = of[i];
-	c->is_calling = c->queue->conf->conf.rampup_us > 0;
-	c->queue->calling += c->is_calling;
+	c->is_calling = paced;
+	q->calling += paced;
 }
 
 /* It has called at that time, or found every address full and called none. */
@@ -534,7 +536,7 @@ is_kept(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	return slots_room(&s->process.scope.conns) > 1 ?
 	    0 :
-	    claim_keeps_conn(&s->process, q, now_us);
+	    kept_conn(&s->process, q, now_us);
 }
 
 /*

@@ -263,7 +263,7 @@ is_promised(const struct sched_queue *q, struct shared *h, uint32_t room,
 
 	if (q->lane->from == h || claim_of_lane(&h->scope, q->lane))
 		return false;
-	kept = claim_keeps_conn(h, q, now_us) > 0 ? 1 : 0;
+	kept = kept_conn(h, q, now_us) > 0 ? 1 : 0;
 	return h->passing + kept >= room;
 }
 

@@ -7,6 +7,7 @@
  *	sched_shared.c a scope that queues share: who waits there, whose turn
  *	sched_lane.c   queues that are alike for such scopes wait as one
  *	sched_claim.c  queues that need room at several of these at once
+ *	sched_kept.c   what is kept for them
  *	sched_vmta.c   virtual MTAs, pools, providers
  *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
@@ -431,20 +432,40 @@ claim_of_lane(const struct scope *at, const struct lane *l)
 /* The one that is before who is the first in line there, if it waits there. */
 struct sched_queue *claim_first(const struct scope *c,
     const struct sched_queue *in_line);
+static inline bool
+scope_is_payer(const struct scope *c)
+{
+	return c->kind == SCOPE_JOB || c->kind == SCOPE_USER;
+}
+
+/* Is it for the mail of one origin alone?  It has a claim. */
+bool claim_had_payer(const struct sched_queue *q);
+/*
+ * What waits in the line of its job or user, of the mail that its claim is for;
+ * NULL also when it has other mail that could go.
+ */
+struct waiter *claim_aside_of(const struct sched_queue *q);
+
+/* sched_kept.c */
 /*
  * When it may have n together, of what is not kept for another one; INT64_MAX:
  * when something happens.
  */
-int64_t claim_token_at(struct scope *c, struct sched_queue *q,
+int64_t kept_token_at(struct scope *c, struct sched_queue *q,
     enum limit_kind kind, uint64_t n, int64_t now_us);
 /*
  * Until when the next one of the queue's own rate is kept for mail of it that
  * waits for its payer, and not given to what is first there; or 0.
  */
-int64_t claim_keeps_own(struct sched_queue *q, int64_t now_us);
+int64_t kept_own(struct sched_queue *q, int64_t now_us);
 /* Until when room for a connection is, or 0. */
-int64_t claim_keeps_conn(struct shared *h, const struct sched_queue *q,
+int64_t kept_conn(struct shared *h, const struct sched_queue *q,
     int64_t now_us);
+/*
+ * When its own connections or limits let a queue use what is kept for it; -1:
+ * not before something happens.
+ */
+int64_t kept_own_due(struct sched_queue *q, int64_t now_us);
 
 /* sched_source.c */
 void sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us);

@@ -137,7 +137,7 @@ static bool
 is_kept(const struct asked *a, struct scope *at, uint64_t n)
 {
 	return at->claimed != NULL &&
-	    claim_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
+	    kept_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
 }
 
 /* How many recipients of g may go now. */
