@@ -49,6 +49,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
+	%D%/sched_connect.c \
 	%D%/sched_facts.c \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \
