@@ -32,6 +32,7 @@ struct courier {
 	char *awaited_host; /* as in the params */
 	struct net_addr awaited_addr;
 	struct net_addr source;
+	bool both_families; /* the virtual MTA has sources of */
 	const char *helo;
 
 	struct mx_lookup *lookup;
@@ -416,8 +417,8 @@ on_open(struct post *p)
 		report_closed(c, &no_files);
 		return;
 	}
-	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf, &c->source,
-	    on_route, c);
+	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf,
+	    &(struct mx_from){ c->source, c->both_families }, on_route, c);
 }
 
 struct courier *
@@ -447,6 +448,7 @@ courier_open(const struct courier_params *p)
 	 */
 	if (p->source != NULL && strcmp(p->domain, SNAPSHOT_DSN_DOMAIN) != 0) {
 		c->source = p->source->addr;
+		c->both_families = p->both_families;
 		if (p->source->name[0] != '\0')
 			c->helo = p->source->name;
 	}

@@ -42,6 +42,7 @@ struct courier_params {
 	const struct queue_conf *queue_conf;
 	const char *domain, *vmta;        /* copied */
 	const struct conf_source *source; /* NULL: the system's choice */
+	bool both_families;               /* its virtual MTA has them */
 	bool timed; /* dispatch_connecting() is asked for */
 	/* Called first, before better hosts: the host, or this address. */
 	const char *awaited_host; /* copied; NULL: none, "": the address */

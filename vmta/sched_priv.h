@@ -134,7 +134,8 @@ struct sched_conn {
 	void *user;
 	uint64_t id;
 	enum conn_state state;
-	bool useful; /* has carried something */
+	bool useful;   /* has carried something */
+	bool uncalled; /* its source was of no use; another is tried at once */
 	struct remote_conn remote;
 	bool parked;   /* idle, in the list of its source */
 	bool cuttable; /* busy, and may be interrupted */
@@ -459,6 +460,14 @@ void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
 void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
+
+/* sched_choice.c */
+/* The source of the next connection; it is the next one's turn then. */
+const struct conf_source *choice_take(struct sched *s, struct sched_queue *q,
+    int64_t now_us);
+/* How well it suits the queue: of all, those of the lowest number are used. */
+unsigned choice_grade(const struct sched_queue *q, const struct net_addr *a,
+    int64_t now_us);
 
 /* sched_priority.c */
 enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };

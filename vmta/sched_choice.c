@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which source of its virtual MTA a connection goes out from: each in turn, of
+ * those that suit the queue.
+ *
+ * A source of a family that the domain has no address of does not, once that
+ * is known; it is learnt from the first connection that says so, and forgotten
+ * after a while, since a domain may get addresses.  When no source suits, any
+ * will do: what comes of it says what is wrong.
+ */
+#include "vmta/sched_priv.h"
+
+#include <sys/socket.h>
+
+#include "lib/clock.h"
+#include "vmta/source.h"
+
+/* About the time for which a zone lets us remember that it lacks something. */
+#define FAMILIES_KNOWN_US (600 * US_PER_S)
+
+enum grade { SUITS, OTHER_FAMILY };
+
+unsigned
+choice_grade(const struct sched_queue *q, const struct net_addr *a,
+    int64_t now_us)
+{
+	if (q->families_us > now_us && a->family != 0 &&
+	    a->family != q->families)
+		return OTHER_FAMILY;
+	return SUITS;
+}
+
+static const struct conf_source *
+source_at(struct sched *s, const struct sched_queue *q, size_t i)
+{
+	return source_pick(q->vmta->conf, snapshot_global(s->conf),
+	    q->vmta->source_turn + i);
+}
+
+const struct conf_source *
+choice_take(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	size_t n = source_count(q->vmta->conf, snapshot_global(s->conf));
+	unsigned best = choice_grade(q, &source_at(s, q, 0)->addr, now_us);
+	const struct conf_source *chosen;
+	size_t first = 0;
+
+	for (size_t i = 1; i < n && best > SUITS; i++) {
+		unsigned g = choice_grade(q, &source_at(s, q, i)->addr, now_us);
+
+		if (g >= best)
+			continue;
+		best = g;
+		first = i;
+	}
+	chosen = source_at(s, q, first);
+	q->vmta->source_turn += first + 1;
+	return chosen;
+}
+
+bool
+sched_conn_has_both_families(const struct sched_conn *c)
+{
+	const struct global_conf *global = snapshot_global(c->snapshot);
+	const struct vmta *vmta = c->queue->vmta->conf;
+	size_t n = source_count(vmta, global);
+	bool four = false, six = false;
+
+	for (size_t i = 0; i < n && !(four && six); i++) {
+		uint8_t family = source_pick(vmta, global, i)->addr.family;
+
+		four = four || family == AF_INET;
+		six = six || family == AF_INET6;
+	}
+	return four && six;
+}
+
+void
+sched_conn_no_family(struct sched *s, struct sched_conn *c, int64_t now_us)
+{
+	struct sched_queue *q = c->queue;
+	uint8_t family = c->source->addr.family;
+	bool known = q->families_us > now_us;
+
+	CHECK(c->sched == s && !s->in_callback && family != 0);
+	/* Answers that contradict each other: not again at once. */
+	c->uncalled = !known || q->families != family;
+	q->families = family == AF_INET ? AF_INET6 : AF_INET;
+	q->families_us = now_us + FAMILIES_KNOWN_US;
+	if (q->sources != NULL)
+		q->sources->until_us = 0;
+}
