@@ -6,10 +6,12 @@
  * A source of a family that the domain has no address of does not, once that
  * is known; it is learnt from the first connection that says so, and forgotten
  * after a while, since a domain may get addresses.  When no source suits, any
- * will do: what comes of it says what is wrong.
+ * will do: what comes of it says what is wrong.  And a connection that goes on
+ * in the midst of a route does so from the family of that route.
  */
 #include "vmta/sched_priv.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "lib/clock.h"
@@ -26,6 +28,8 @@ choice_grade(const struct sched_queue *q, const struct net_addr *a,
 {
 	if (q->families_us > now_us && a->family != 0 &&
 	    a->family != q->families)
+		return OTHER_FAMILY;
+	if (q->place != NULL && a->family != q->place_family)
 		return OTHER_FAMILY;
 	return SUITS;
 }
@@ -56,6 +60,30 @@ choice_take(struct sched *s, struct sched_queue *q, int64_t now_us)
 	chosen = source_at(s, q, first);
 	q->vmta->source_turn += first + 1;
 	return chosen;
+}
+
+void
+choice_forget_place(struct sched_queue *q)
+{
+	if (q->place == NULL)
+		return;
+	free(q->place);
+	q->place = NULL;
+	if (q->sources != NULL) /* there are more to choose from */
+		q->sources->until_us = 0;
+}
+
+struct sched_place *
+choice_place(struct sched_queue *q, const struct conf_source *from)
+{
+	struct sched_place *place = q->place;
+
+	if (q->place_family != from->addr.family) {
+		choice_forget_place(q);
+		return NULL;
+	}
+	q->place = NULL;
+	return place;
 }
 
 bool

@@ -64,6 +64,7 @@ struct sched_queue {
 	bool is_dirty;
 	bool has_rates;   /* those of conf are set in scope */
 	uint8_t families; /* vmta/sched_choice.c: what the domain has, or 0 */
+	uint8_t place_family; /* of the source that was at .place */
 
 	/* Mail. */
 	struct turns turns;
@@ -93,6 +94,7 @@ struct sched_queue {
 	uint32_t refusals;          /* in a row of one more; 0: no crowd */
 	uint32_t calling; /* of all_conns: for smtp-out-rampup-interval */
 	int64_t more_us;  /* when one more may be tried */
+	struct sched_place *place; /* where the next one goes on; or NULL */
 
 	/* Time. */
 	struct retry retry;
