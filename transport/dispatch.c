@@ -426,7 +426,7 @@ queue_failed(struct link *l, int64_t now_us)
 	case QUEUE_IS_FINE:
 		break; /* sched_closed() has it tried again in a second */
 	case QUEUE_CHANGES_FAMILY:
-		sched_conn_no_family(d->sched, l->conn, now_us);
+		sched_conn_no_family(d->sched, l->conn);
 		break;
 	case QUEUE_GOES_ON:
 		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);

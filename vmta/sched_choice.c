@@ -5,7 +5,7 @@
  *
  * A source of a family that the domain has no address of does not, once that
  * is known; it is learnt from the first connection that says so, and forgotten
- * after a while, since a domain may get addresses.  When no source suits, any
+ * after some, since a domain may get addresses.  When no source suits, any
  * will do: what comes of it says what is wrong.  And a connection that goes on
  * in the midst of a route does so from the family of that route.
  */
@@ -14,22 +14,19 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "lib/clock.h"
 #include "vmta/source.h"
 
-/* About the time for which a zone lets us remember that it lacks something. */
-#define FAMILIES_KNOWN_US (600 * US_PER_S)
+/* Connections that a domain's family is known for; finding out costs one. */
+#define FAMILY_CONNS 250
 
 enum grade { SUITS, OTHER_FAMILY };
 
 unsigned
-choice_grade(const struct sched_queue *q, const struct net_addr *a,
-    int64_t now_us)
+choice_grade(const struct sched_queue *q, const struct net_addr *a)
 {
-	if (q->families_us > now_us && a->family != 0 &&
-	    a->family != q->families)
+	if (q->family != 0 && a->family != 0 && a->family != q->family)
 		return OTHER_FAMILY;
-	if (q->place != NULL && a->family != q->place_family)
+	if (q->place != NULL && a->family != q->place->family)
 		return OTHER_FAMILY;
 	return SUITS;
 }
@@ -42,15 +39,15 @@ source_at(struct sched *s, const struct sched_queue *q, size_t i)
 }
 
 const struct conf_source *
-choice_take(struct sched *s, struct sched_queue *q, int64_t now_us)
+choice_take(struct sched *s, struct sched_queue *q)
 {
 	size_t n = source_count(q->vmta->conf, snapshot_global(s->conf));
-	unsigned best = choice_grade(q, &source_at(s, q, 0)->addr, now_us);
+	unsigned best = choice_grade(q, &source_at(s, q, 0)->addr);
 	const struct conf_source *chosen;
 	size_t first = 0;
 
 	for (size_t i = 1; i < n && best > SUITS; i++) {
-		unsigned g = choice_grade(q, &source_at(s, q, i)->addr, now_us);
+		unsigned g = choice_grade(q, &source_at(s, q, i)->addr);
 
 		if (g >= best)
 			continue;
@@ -59,6 +56,8 @@ choice_take(struct sched *s, struct sched_queue *q, int64_t now_us)
 	}
 	chosen = source_at(s, q, first);
 	q->vmta->source_turn += first + 1;
+	if (q->family_conns > 0 && --q->family_conns == 0)
+		q->family = 0;
 	return chosen;
 }
 
@@ -78,7 +77,7 @@ choice_place(struct sched_queue *q, const struct conf_source *from)
 {
 	struct sched_place *place = q->place;
 
-	if (q->place_family != from->addr.family) {
+	if (place != NULL && place->family != from->addr.family) {
 		choice_forget_place(q);
 		return NULL;
 	}
@@ -104,17 +103,17 @@ sched_conn_has_both_families(const struct sched_conn *c)
 }
 
 void
-sched_conn_no_family(struct sched *s, struct sched_conn *c, int64_t now_us)
+sched_conn_no_family(struct sched *s, struct sched_conn *c)
 {
 	struct sched_queue *q = c->queue;
 	uint8_t family = c->source->addr.family;
-	bool known = q->families_us > now_us;
 
 	CHECK(c->sched == s && !s->in_callback && family != 0);
 	/* Answers that contradict each other: not again at once. */
-	c->uncalled = !known || q->families != family;
-	q->families = family == AF_INET ? AF_INET6 : AF_INET;
-	q->families_us = now_us + FAMILIES_KNOWN_US;
+	c->uncalled = q->family != family;
+	q->family = family == AF_INET ? AF_INET6 : AF_INET;
+	q->family_conns = FAMILY_CONNS;
 	if (q->sources != NULL)
 		q->sources->until_us = 0;
+	sched_dirty(s, q);
 }

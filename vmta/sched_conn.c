@@ -441,16 +441,17 @@ sched_goes_on(struct sched *s, struct sched_conn *c,
     const struct sched_place *at)
 {
 	struct sched_queue *q = c->queue;
+	uint8_t family = c->source->addr.family;
 
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	c->goes_on = true;
-	if (q->place == NULL) {
+	if (q->place == NULL)
 		q->place = mem_new(struct sched_place);
-		q->place_family = c->source->addr.family;
-	}
-	if (q->place_family == c->source->addr.family &&
-	    at->next >= q->place->next)
+	else if (q->place->family != family)
+		return; /* its addresses are others */
+	if (at->next >= q->place->next)
 		*q->place = *at;
+	q->place->family = family;
 }
 
 void
@@ -484,7 +485,7 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
-	c->source = choice_take(s, q, now_us);
+	c->source = choice_take(s, q);
 	c->place = choice_place(q, c->source);
 	take_connect(c, now_us);
 	c->opened_us = q->opened_us = now_us;

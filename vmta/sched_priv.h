@@ -489,11 +489,9 @@ void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
 /* sched_choice.c */
 /* The source of the next connection; it is the next one's turn then. */
-const struct conf_source *choice_take(struct sched *s, struct sched_queue *q,
-    int64_t now_us);
+const struct conf_source *choice_take(struct sched *s, struct sched_queue *q);
 /* How well it suits the queue: of all, those of the lowest number are used. */
-unsigned choice_grade(const struct sched_queue *q, const struct net_addr *a,
-    int64_t now_us);
+unsigned choice_grade(const struct sched_queue *q, const struct net_addr *a);
 
 /* Where its queue goes on, if it can from there: moved.  And never. */
 struct sched_place *choice_place(struct sched_queue *q,

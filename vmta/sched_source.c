@@ -283,12 +283,12 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 }
 
 static unsigned
-best_grade(const struct sched_queue *q, int64_t now_us)
+best_grade(const struct sched_queue *q)
 {
 	unsigned best = UINT_MAX;
 
 	for (size_t i = 0; i < q->sources->n && best > 0; i++) {
-		unsigned g = choice_grade(q, &q->sources->v[i]->addr, now_us);
+		unsigned g = choice_grade(q, &q->sources->v[i]->addr);
 
 		best = g < best ? g : best;
 	}
@@ -310,13 +310,13 @@ sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us)
 		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
-	best = best_grade(q, now_us);
+	best = best_grade(q);
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
 		size_t at = (q->vmta->source_turn + i) % list->n;
 		struct queue_source *src = list->v[at];
 		int64_t t;
 
-		if (choice_grade(q, &src->addr, now_us) > best)
+		if (choice_grade(q, &src->addr) > best)
 			continue;
 		t = source_next(src, bytes, now_us);
 		if (t < first)
