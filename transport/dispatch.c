@@ -2,6 +2,7 @@
 #include "transport/dispatch.h"
 
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ on_open(void *ctx, struct sched_conn *c)
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
 		.source = sched_conn_source(c),
-		.timed = sched_conn_is_timed(c) };
+		.timed = sched_conn_is_timed(c),
+		.place = sched_conn_place(c) };
 
 	(void)sched_conn_awaited(c, &p.awaited_host, &p.awaited_addr);
 	l->dispatch = d;
@@ -174,6 +176,21 @@ on_leased(void *ctx, uint64_t ticket, bool kept)
 	sched_leased(d->sched, ticket, kept, clock_us());
 }
 
+/* Once, twice, four times and so on. */
+static void
+tell_stuck(struct dispatch *d)
+{
+	uint64_t n = sched_stuck(d->sched);
+
+	if (n <= d->stuck)
+		return;
+	d->stuck = 2 * n - 1;
+	log_note(LOG_L_ERROR, "scheduler",
+	    "a round came to no end, %" PRIu64
+	    " so far; the next one goes on: please report this with your configuration",
+	    n);
+}
+
 /* After each round of posts and at each timer: let the scheduler act. */
 static void
 run(void *arg)
@@ -184,6 +201,7 @@ run(void *arg)
 	uint64_t last_piece = sweep_flush(d->sweep);
 	struct timeval tv;
 
+	tell_stuck(d);
 	lessor_flush(d->lessor);
 	moves_settle(&d->moves, last_piece);
 	check_drained(d, last_piece);

@@ -51,7 +51,7 @@ struct mx_lookup {
 	uint8_t family;
 	uint32_t attempts;
 	struct net_addr from;
-	uint64_t random;
+	uint64_t shuffle, random; /* as it began, and as it is */
 	struct mx_self self;
 	mx_fn *fn;
 	void *arg;
@@ -515,6 +515,7 @@ mx_lookup_new(struct worker_env *env, const char *domain,
 	while (l->random == 0)
 		if (getrandom(&l->random, sizeof(l->random), 0) == -1)
 			l->random = 0; /* interrupted */
+	l->shuffle = l->random;
 	l->next = event_new(worker_base(env->worker), -1, 0, on_next, l);
 	CHECK(l->next != NULL && l->attempts > 0);
 	l->self = (struct mx_self){ .name = own_name(l->rg,
@@ -532,6 +533,20 @@ mx_lookup_new(struct worker_env *env, const char *domain,
 		take_domain(l, conf);
 	go_on(l, step_hosts);
 	return l;
+}
+
+uint64_t
+mx_lookup_shuffle(const struct mx_lookup *l)
+{
+	return l->shuffle;
+}
+
+void
+mx_lookup_set_shuffle(struct mx_lookup *l, uint64_t shuffle)
+{
+	CHECK(shuffle != 0 && l->random == l->shuffle);
+	l->shuffle = shuffle;
+	l->random = shuffle;
 }
 
 void

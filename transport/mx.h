@@ -50,6 +50,12 @@ typedef void mx_fn(void *arg, const struct mx_route *route);
 struct mx_lookup *mx_lookup_new(struct worker_env *env, const char *domain,
     const struct queue_conf *conf, const struct net_addr *source, mx_fn *fn,
     void *arg);
+/*
+ * By this number equal hosts are shuffled.  Given to another lookup, just after
+ * it was made, it has the same order if DNS says the same.
+ */
+uint64_t mx_lookup_shuffle(const struct mx_lookup *l);
+void mx_lookup_set_shuffle(struct mx_lookup *l, uint64_t shuffle);
 void mx_lookup_free(struct mx_lookup **lp); /* also cancels */
 
 #endif

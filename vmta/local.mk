@@ -50,6 +50,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
+	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_origin.c \

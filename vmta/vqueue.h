@@ -92,6 +92,7 @@ struct sched_queue {
 	uint32_t refusals;          /* in a row of one more; 0: no crowd */
 	uint32_t calling; /* of all_conns: for smtp-out-rampup-interval */
 	int64_t more_us;  /* when one more may be tried */
+	struct sched_place *place; /* where the next one goes on; or NULL */
 
 	/* Time. */
 	struct retry retry;
