@@ -33,6 +33,7 @@ struct courier {
 	char *awaited_host; /* as in the params */
 	struct net_addr awaited_addr;
 	struct net_addr source;
+	bool both_families; /* the virtual MTA has sources of */
 	const char *helo;
 
 	struct mx_lookup *lookup;
@@ -181,7 +182,7 @@ static void
 leave_rest(struct courier *c)
 {
 	const struct sched_place at = { mx_lookup_shuffle(c->lookup),
-		(uint32_t)c->next, c->tried, c->no_tls };
+		(uint32_t)c->next, c->tried, c->no_tls, 0 };
 
 	c->goes_on = true;
 	dispatch_goes_on(c->env->dispatch, c->link, &at);
@@ -428,8 +429,8 @@ on_open(struct post *p)
 		report_closed(c, &no_files);
 		return;
 	}
-	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf, &c->source,
-	    on_route, c);
+	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf,
+	    &(struct mx_from){ c->source, c->both_families }, on_route, c);
 	if (c->place.shuffle != 0)
 		mx_lookup_set_shuffle(c->lookup, c->place.shuffle);
 }
@@ -463,6 +464,7 @@ courier_open(const struct courier_params *p)
 	 */
 	if (p->source != NULL && strcmp(p->domain, SNAPSHOT_DSN_DOMAIN) != 0) {
 		c->source = p->source->addr;
+		c->both_families = p->both_families;
 		if (p->source->name[0] != '\0')
 			c->helo = p->source->name;
 	}

@@ -45,6 +45,7 @@ struct courier_params {
 	const struct queue_conf *queue_conf;
 	const char *domain, *vmta;        /* copied */
 	const struct conf_source *source; /* NULL: the system's choice */
+	bool both_families;               /* its virtual MTA has them */
 	bool timed; /* dispatch_connecting() is asked for */
 	const struct sched_place *place; /* where to go on; NULL: anew */
 	/* Called first, before better hosts: the host, or this address. */

@@ -41,6 +41,7 @@ on_open(void *ctx, struct sched_conn *c)
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
 		.source = sched_conn_source(c),
+		.both_families = sched_conn_has_both_families(c),
 		.timed = sched_conn_is_timed(c),
 		.place = sched_conn_place(c) };
 
@@ -424,6 +425,9 @@ queue_failed(struct link *l, int64_t now_us)
 	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
 	case QUEUE_IS_FINE:
 		break; /* sched_closed() has it tried again in a second */
+	case QUEUE_CHANGES_FAMILY:
+		sched_conn_no_family(d->sched, l->conn);
+		break;
 	case QUEUE_GOES_ON:
 		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
 		break;

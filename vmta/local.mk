@@ -47,6 +47,7 @@ libvmta_a_SOURCES = \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
+	%D%/sched_choice.c \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \

@@ -163,6 +163,7 @@ struct sched_place {
 	uint32_t next;    /* address, in that order */
 	uint32_t tried;   /* addresses before it */
 	bool no_tls;
+	uint8_t family; /* of the source: the scheduler fills it in */
 };
 void sched_goes_on(struct sched *s, struct sched_conn *c,
     const struct sched_place *at);
@@ -228,6 +229,12 @@ void sched_queue_worked(struct sched *s, struct sched_queue *q);
 bool sched_conn_has_peers(const struct sched_conn *c);
 
 /*
+ * The domain has no address of the family of its source, but one of the other:
+ * the next connection of the queue goes out from a source of that, at once.
+ */
+void sched_conn_no_family(struct sched *s, struct sched_conn *c);
+
+/*
  * The server wants no more connections than the others: the queue goes on
  * with so many, and one more is tried later, ever later while it is refused.
  */
@@ -255,6 +262,8 @@ bool sched_message_moved(struct sched *s, uint64_t id,
 struct sched_queue *sched_conn_queue(const struct sched_conn *c);
 /* Never NULL; family 0 and name "" when none is configured. */
 const struct conf_source *sched_conn_source(const struct sched_conn *c);
+/* Has its virtual MTA sources of IPv4 and of IPv6? */
+bool sched_conn_has_both_families(const struct sched_conn *c);
 const struct snapshot *sched_conn_conf(const struct sched_conn *c);
 uint64_t sched_conn_id(const struct sched_conn *c);
 void sched_conn_set_user(struct sched_conn *c, void *user);

@@ -18,7 +18,6 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
-#include "vmta/source.h"
 
 /* Mail waits this long behind busy connections before one more is opened. */
 #define PATIENCE_US US_PER_S
@@ -379,7 +378,6 @@ conn_must_yield(struct sched_conn *c, int64_t now_us)
 static void
 conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	struct sched_vmta *v = q->vmta;
 	struct sched_conn *c = mem_new(struct sched_conn);
 
 	slots_take(&q->scope.conns);
@@ -394,11 +392,8 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
-	c->place = q->place; /* moved */
-	q->place = NULL;
-	c->source = source_pick(v->conf, snapshot_global(s->conf),
-	    v->source_turn);
-	v->source_turn++;
+	c->source = choice_take(s, q);
+	c->place = choice_place(q, c->source);
 	connect_take(c, now_us);
 	c->opened_us = q->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);
@@ -579,7 +574,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
 	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused &&
-	    !c->goes_on)
+	    !c->goes_on && !c->uncalled)
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	if (c->state == CONN_OPENING)
 		leave_fresh(c);
@@ -587,7 +582,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	TAILQ_REMOVE(&s->conns, c, of_sched);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
-	connect_end(s, c, !c->remote.refused, now_us);
+	connect_end(s, c, !c->remote.refused && !c->uncalled, now_us);
 	source_return(s, c);
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = c->in[i].shared;

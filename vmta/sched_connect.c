@@ -5,8 +5,6 @@
  */
 #include "vmta/sched_priv.h"
 
-#include <stdlib.h>
-
 #include "lib/mem.h"
 
 void
@@ -73,23 +71,25 @@ sched_goes_on(struct sched *s, struct sched_conn *c,
     const struct sched_place *at)
 {
 	struct sched_queue *q = c->queue;
+	uint8_t family = c->source->addr.family;
 
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	c->goes_on = true;
 	if (q->place == NULL)
 		q->place = mem_new(struct sched_place);
+	else if (q->place->family != family)
+		return; /* its addresses are others */
 	if (at->next >= q->place->next)
 		*q->place = *at;
+	q->place->family = family;
 }
 
 void
 conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	connect_end(s, c, true, now_us);
-	if (c->place == NULL) { /* what was in vain works again */
-		free(c->queue->place);
-		c->queue->place = NULL;
-	}
+	if (c->place == NULL) /* what was in vain works again */
+		choice_forget_place(c->queue);
 	sched_average(&c->queue->setup_us, now_us - c->opened_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)

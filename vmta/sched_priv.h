@@ -136,8 +136,9 @@ struct sched_conn {
 	void *user;
 	uint64_t id;
 	enum conn_state state;
-	bool useful;               /* has carried something */
-	bool goes_on;              /* another one, at an address that is left */
+	bool useful;   /* has carried something */
+	bool uncalled; /* its source was of no use: another is tried */
+	bool goes_on;  /* another one, at an address that is left */
 	struct sched_place *place; /* where it goes on itself; or NULL */
 	struct remote_conn remote;
 	bool parked;   /* idle, in the list of its source */
@@ -486,6 +487,17 @@ void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
 void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
+
+/* sched_choice.c */
+/* The source of the next connection; it is the next one's turn then. */
+const struct conf_source *choice_take(struct sched *s, struct sched_queue *q);
+/* How well it suits the queue: of all, those of the lowest number are used. */
+unsigned choice_grade(const struct sched_queue *q, const struct net_addr *a);
+
+/* Where its queue goes on, if it can from there: moved.  And never. */
+struct sched_place *choice_place(struct sched_queue *q,
+    const struct conf_source *from);
+void choice_forget_place(struct sched_queue *q);
 
 /* sched_priority.c */
 enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };

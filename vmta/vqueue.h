@@ -62,7 +62,9 @@ struct sched_queue {
 	struct qconf *conf;
 	uint32_t generation; /* of the configuration that conf is from */
 	bool is_dirty;
-	bool has_rates; /* those of conf are set in scope */
+	bool has_rates;       /* those of conf are set in scope */
+	uint8_t family;       /* all that the domain has, or 0 */
+	uint8_t family_conns; /* the next so many know it */
 
 	/* Mail. */
 	struct turns turns;
