@@ -243,8 +243,9 @@ struct sched {
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id, last_claim;
-	uint32_t steps, steps_max; /* of this sched_run() */
-	uint64_t stuck;            /* so often all of them were used */
+	uint32_t fired, served; /* timers and queues of this sched_run() */
+	uint32_t steps_max;     /* of each of them, with few queues */
+	uint64_t stuck;         /* so often all of them were used */
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
@@ -463,6 +464,8 @@ int64_t kept_own(struct sched_queue *q, int64_t now_us);
 /* Until when room for a connection is, or 0. */
 int64_t kept_conn(struct shared *h, const struct sched_queue *q,
     int64_t now_us);
+/* It has a claim, and waits: for how long, as far as is known. */
+void kept_hope(struct sched_queue *q, int64_t now_us);
 /*
  * When its own connections or limits let a queue use what is kept for it; -1:
  * not before something happens.
