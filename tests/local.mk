@@ -664,6 +664,8 @@ EXTRA_DIST += \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
+	%D%/scenario/sources-lost-limit.scn \
+	%D%/scenario/sources-lost.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \

@@ -70,6 +70,7 @@ libtransport_a_SOURCES = \
 	%D%/smtp_steps.c \
 	%D%/smtp_trans.c \
 	%D%/steer.c %D%/steer.h \
+	%D%/source_fault.c %D%/source_fault.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \

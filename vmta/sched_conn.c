@@ -425,13 +425,14 @@ sched_conn_is_timed(const struct sched_conn *c)
 	for (int i = 0; i < CONNECT_SCOPES; i++)
 		if (c->connect[i] != NULL)
 			return true;
-	return c->is_calling;
+	return c->is_calling || choice_is_timed(c);
 }
 
 void
 sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
 {
 	CHECK(c->sched == s && !s->in_callback);
+	choice_worked(c);
 	end_connect(s, c, true, when_us);
 }
 
@@ -456,6 +457,7 @@ sched_goes_on(struct sched *s, struct sched_conn *c,
 void
 conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
+	choice_worked(c);
 	end_connect(s, c, true, now_us);
 	if (c->place == NULL) /* what was in vain works again */
 		choice_forget_place(c->queue);
@@ -484,8 +486,7 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
-	c->source = choice_take(s, q, now_us);
-	c->place = choice_place(q, c->source);
+	choice_take(c, now_us);
 	take_connect(c, now_us);
 	c->opened_us = q->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);
