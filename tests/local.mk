@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
+	tests/unit/test_lost \
 	tests/unit/test_mailbox \
 	tests/unit/test_mark \
 	tests/unit/test_mem \

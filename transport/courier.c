@@ -182,7 +182,7 @@ static void
 leave_rest(struct courier *c)
 {
 	const struct sched_place at = { mx_lookup_shuffle(c->lookup),
-		(uint32_t)c->next, c->tried, c->no_tls };
+		(uint32_t)c->next, c->tried, c->no_tls, 0 };
 
 	c->goes_on = true;
 	dispatch_goes_on(c->env->dispatch, c->link, &at);

@@ -13,7 +13,7 @@ source_fault(struct sched *s, struct sched_conn *c, const struct outcome *o,
 	case SOURCE_IS_FINE:
 		return false;
 	case SOURCE_NO_FAMILY:
-		sched_conn_no_family(s, c, now_us);
+		sched_conn_no_family(s, c);
 		return true;
 	case SOURCE_IS_LOST:
 		return sched_conn_source_lost(s, c, o->text, now_us);

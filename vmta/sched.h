@@ -165,6 +165,7 @@ struct sched_place {
 	uint32_t next;    /* address, in that order */
 	uint32_t tried;   /* addresses before it */
 	bool no_tls;
+	uint8_t family; /* of the source: the scheduler fills it in */
 };
 void sched_goes_on(struct sched *s, struct sched_conn *c,
     const struct sched_place *at);
@@ -233,8 +234,7 @@ bool sched_conn_has_peers(const struct sched_conn *c);
  * The domain has no address of the family of its source, but one of the other:
  * the next connection of the queue goes out from a source of that, at once.
  */
-void sched_conn_no_family(struct sched *s, struct sched_conn *c,
-    int64_t now_us);
+void sched_conn_no_family(struct sched *s, struct sched_conn *c);
 
 /*
  * Its source cannot be bound: no connection goes out from there for a while,

@@ -5,21 +5,21 @@
  *
  * A source of a family that the domain has no address of does not, once that
  * is known; it is learnt from the first connection that says so, and forgotten
- * after a while, since a domain may get addresses.  Nor does one that could not
- * be bound (vmta/lost.h), but for the connection that tries it.  When no source
- * suits, any will do: what comes of it says what is wrong.  And a connection that goes on
- * in the midst of a route does so from the family of that route.
+ * after some, since a domain may get addresses.  Nor does one that could not be
+ * bound (vmta/lost.h), but for the connection that tries it.  When no source
+ * suits, any will do: what comes of it says what is wrong.  And a connection
+ * that goes on in the midst of a route does so from the family of that route.
  */
 #include "vmta/sched_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
-#include "lib/clock.h"
 #include "vmta/source.h"
 
-/* About the time for which a zone lets us remember that it lacks something. */
-#define FAMILIES_KNOWN_US (600 * US_PER_S)
+/* Connections that a domain's family is known for; finding out costs one. */
+#define FAMILY_CONNS 250
 
 /* ---- taking one ---------------------------------------------------------- */
 
@@ -33,10 +33,9 @@ enum choice_grade
 choice_grade(const struct sched *s, const struct sched_queue *q,
     const struct net_addr *a, int64_t now_us)
 {
-	if (q->families_us > now_us && a->family != 0 &&
-	    a->family != q->families)
+	if (q->family != 0 && a->family != 0 && a->family != q->family)
 		return CHOICE_OTHER_FAMILY;
-	if (q->place != NULL && a->family != q->place_family)
+	if (q->place != NULL && a->family != q->place->family)
 		return CHOICE_OTHER_FAMILY;
 	return is_lost(s, a, now_us) ? CHOICE_LOST : CHOICE_SUITS;
 }
@@ -48,25 +47,28 @@ source_at(const struct sched *s, const struct sched_queue *q, size_t i)
 	    q->vmta->source_turn + i);
 }
 
-/* Of those that suit best the one whose turn is next: how far it is. */
-static size_t
-find_best(const struct sched *s, const struct sched_queue *q, int64_t now_us,
-    enum choice_grade *best)
+/* Of those that suit best the one whose turn is next. */
+struct best {
+	enum choice_grade grade;
+	size_t far; /* from the one whose turn it is */
+};
+
+static struct best
+find_best(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	size_t n = source_count(q->vmta->conf, snapshot_global(s->conf));
-	size_t first = 0;
+	const struct net_addr *a = &source_at(s, q, 0)->addr;
+	struct best best = { choice_grade(s, q, a, now_us), 0 };
 
-	*best = choice_grade(s, q, &source_at(s, q, 0)->addr, now_us);
-	for (size_t i = 1; i<n && * best> CHOICE_SUITS; i++) {
-		const struct net_addr *a = &source_at(s, q, i)->addr;
-		enum choice_grade g = choice_grade(s, q, a, now_us);
+	for (size_t i = 1; i < n && best.grade > CHOICE_SUITS; i++) {
+		enum choice_grade grade;
 
-		if (g >= *best)
-			continue;
-		*best = g;
-		first = i;
+		a = &source_at(s, q, i)->addr;
+		grade = choice_grade(s, q, a, now_us);
+		if (grade < best.grade)
+			best = (struct best){ grade, i };
 	}
-	return first;
+	return best;
 }
 
 void
@@ -86,7 +88,7 @@ take_place(struct sched_queue *q, const struct conf_source *from)
 {
 	struct sched_place *place = q->place;
 
-	if (q->place_family != from->addr.family) {
+	if (place != NULL && place->family != from->addr.family) {
 		choice_forget_place(q);
 		return NULL;
 	}
@@ -99,13 +101,16 @@ choice_take(struct sched_conn *c, int64_t now_us)
 {
 	struct sched *s = c->sched;
 	struct sched_queue *q = c->queue;
-	enum choice_grade best;
-	size_t far = find_best(s, q, now_us, &best);
+	size_t far = find_best(s, q, now_us).far;
 
 	c->source = source_at(s, q, far);
 	q->vmta->source_turn += far + 1;
 	c->place = take_place(q, c->source);
-	if (s->lost.n > 0)
+	if (q->family_conns > 0 && --q->family_conns == 0)
+		q->family = 0;
+	/* The host MTA is called from any address. */
+	if (s->lost.n > 0 &&
+	    strcmp(sched_queue_domain(q), SNAPSHOT_DSN_DOMAIN) != 0)
 		lost_try(&s->lost, &c->source->addr, c->id, now_us);
 }
 
@@ -129,19 +134,19 @@ sched_conn_has_both_families(const struct sched_conn *c)
 }
 
 void
-sched_conn_no_family(struct sched *s, struct sched_conn *c, int64_t now_us)
+sched_conn_no_family(struct sched *s, struct sched_conn *c)
 {
 	struct sched_queue *q = c->queue;
 	uint8_t family = c->source->addr.family;
-	bool known = q->families_us > now_us;
 
 	CHECK(c->sched == s && !s->in_callback && family != 0);
 	/* Answers that contradict each other: not again at once. */
-	c->uncalled = !known || q->families != family;
-	q->families = family == AF_INET ? AF_INET6 : AF_INET;
-	q->families_us = now_us + FAMILIES_KNOWN_US;
+	c->uncalled = q->family != family;
+	q->family = family == AF_INET ? AF_INET6 : AF_INET;
+	q->family_conns = FAMILY_CONNS;
 	if (q->sources != NULL)
 		q->sources->until_us = 0;
+	sched_dirty(s, q);
 }
 
 /* ---- sources that are lost ----------------------------------------------- */
@@ -177,15 +182,13 @@ sched_conn_source_lost(struct sched *s, struct sched_conn *c, const char *why,
 {
 	struct sched_queue *q = c->queue;
 	const struct net_addr *a = &c->source->addr;
-	enum choice_grade best;
 
 	CHECK(c->sched == s && !s->in_callback && a->family != 0);
 	if (lost_failed(&s->lost, a, c->id, now_us))
 		tell(s, a, true);
 	if (q->sources != NULL)
 		q->sources->until_us = 0;
-	(void)find_best(s, q, now_us, &best);
-	if (best != CHOICE_SUITS)
+	if (find_best(s, q, now_us).grade != CHOICE_SUITS)
 		return false;
 	sched_keep_error(q, why);
 	c->uncalled = true;

@@ -442,16 +442,17 @@ sched_goes_on(struct sched *s, struct sched_conn *c,
     const struct sched_place *at)
 {
 	struct sched_queue *q = c->queue;
+	uint8_t family = c->source->addr.family;
 
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	c->goes_on = true;
-	if (q->place == NULL) {
+	if (q->place == NULL)
 		q->place = mem_new(struct sched_place);
-		q->place_family = c->source->addr.family;
-	}
-	if (q->place_family == c->source->addr.family &&
-	    at->next >= q->place->next)
+	else if (q->place->family != family)
+		return; /* its addresses are others */
+	if (at->next >= q->place->next)
 		*q->place = *at;
+	q->place->family = family;
 }
 
 void

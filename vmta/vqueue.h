@@ -62,9 +62,9 @@ struct sched_queue {
 	struct qconf *conf;
 	uint32_t generation; /* of the configuration that conf is from */
 	bool is_dirty;
-	bool has_rates;   /* those of conf are set in scope */
-	uint8_t families; /* vmta/sched_choice.c: what the domain has, or 0 */
-	uint8_t place_family; /* of the source that was at .place */
+	bool has_rates;       /* those of conf are set in scope */
+	uint8_t family;       /* all that the domain has, or 0 */
+	uint8_t family_conns; /* the next so many know it */
 
 	/* Mail. */
 	struct turns turns;
@@ -103,7 +103,6 @@ struct sched_queue {
 	struct timer timer;
 	int64_t progress_us;   /* last grant, or connection opened */
 	int64_t opened_us;     /* last connection; 0: none yet */
-	int64_t families_us;   /* .families are known until then */
 	int64_t open_after_us; /* a connection just ended that did nothing */
 	int64_t idle_us;       /* since when there is nothing at all, or 0 */
 };

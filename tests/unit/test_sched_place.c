@@ -85,7 +85,7 @@ run_until(struct world *w, int64_t at_us)
 static void
 end_first(struct world *w, uint32_t next)
 {
-	const struct sched_place at = { 7, next, next, next == 3 };
+	const struct sched_place at = { 7, next, next, next == 3, 0 };
 
 	sched_connecting(w->sched, w->conns[0], w->now);
 	if (next > 0)
