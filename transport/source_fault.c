@@ -24,11 +24,12 @@ source_fault(struct sched *s, struct sched_conn *c, const struct outcome *o,
 void
 source_log(void *ctx, const struct net_addr *a, bool lost)
 {
+	enum log_level level = lost ? LOG_L_WARN : LOG_L_INFO;
 	char addr[NET_ADDR_TEXT];
 	struct log_line l;
 
 	(void)ctx;
-	log_begin(&l, lost ? LOG_L_WARN : LOG_L_INFO, "-", "source");
+	log_begin(&l, level, NULL, "source");
 	log_str(&l, "state", lost ? "lost" : "back");
 	log_str(&l, "address", net_addr_text(a, addr));
 	log_end(&l);

@@ -30,6 +30,7 @@ CONFIG = """
     smtp-source-host 10.77.0.2 two.mta.example
     <domain *>
         retry-after 10m
+        max-msg-per-connection 1
     </domain>
 </virtual-mta>
 <virtual-mta both-limited>

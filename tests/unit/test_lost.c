@@ -36,8 +36,8 @@ test_waits(void)
 		lost_try(&l, &a, 10 + i, now);
 		ok(lost_until(&l, &a) > now, "one tries it at a time");
 		ok(!lost_failed(&l, &a, 10 + i, now), "it still is: no news");
-		is_int(lost_until(&l, &a) - now, waits[i] * S, "wait %zu",
-		    (size_t)i);
+		is_int(lost_until(&l, &a) - now, waits[i] * S,
+		    "and waits longer");
 	}
 	lost_fini(&l);
 }
