@@ -112,6 +112,7 @@ check_PROGRAMS += \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_sched \
+	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -193,6 +194,10 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
 	$(fake_conf_files)
+tests_unit_test_sched_claim_SOURCES = \
+	%D%/unit/test_sched_claim.c \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \

@@ -51,6 +51,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_choice.c \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
+	%D%/sched_connect.c \
 	%D%/sched_facts.c \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \

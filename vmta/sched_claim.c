@@ -117,7 +117,8 @@ take_payer(struct sched_queue *q, int i, enum scope_kind kind)
 {
 	struct scope *at;
 
-	if ((q->claim->had & 1U << kind) == 0)
+	if ((q->claim->had & 1U << kind) == 0 ||
+	    !vqueue_has(q, q->claim->origin))
 		return;
 	at = origin_payer(q->vmta->shared.sched, q->claim->origin, kind);
 	if (at != NULL && take(q, at))

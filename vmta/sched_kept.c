@@ -137,6 +137,8 @@ due(struct sched_queue *q, int64_t now_us)
 	struct scope *c = waits_for_token(q);
 	int64_t at;
 
+	if (claim_had_payer(q) && !vqueue_has(q, q->claim->origin))
+		return -1; /* that mail has gone, and its origin, perhaps */
 	if (c != NULL && c->claimed != q)
 		return -1; /* others are before it there */
 	if (c == NULL && line_of(&q->open_wait) != NULL &&

@@ -12,6 +12,7 @@
  *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
+ *	sched_connect.c what a call counts in, where the next one goes on
  *	sched_priority.c who gives way to whom
  *	sched_check.c  what may say no: the table of all that does
  *	sched_serve.c  a queue is looked at: grants, waiting; results
@@ -533,6 +534,15 @@ void named_configure_all(struct sched *s, int64_t now_us);
 void named_enter_leases(struct sched *s, int64_t now_us); /* of all */
 void named_free_all(struct sched *s);
 
+/* sched_connect.c */
+/* Its tokens count as now until the time of the call is known. */
+void connect_take(struct sched_conn *c, int64_t now_us);
+/* It has called at that time, or found every address full and called none. */
+void connect_end(struct sched *s, struct sched_conn *c, bool called,
+    int64_t when_us);
+/* It has become ready: how long that took, and its connect tokens. */
+void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
+
 /* sched_conn.c */
 /* How many more; when none, *again_us says when time will change that. */
 uint32_t conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
@@ -541,8 +551,6 @@ void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);
-/* It has become ready: how long that took, and its connect tokens. */
-void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
 /* One has become ready: the server may want more than we thought. */
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
