@@ -248,6 +248,7 @@ sched_free(struct sched **sp)
 	qconf_set_fini(&s->confs);
 	domain_set_fini(&s->domains);
 	remotes_fini(&s->remotes);
+	lost_fini(&s->lost);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
