@@ -137,6 +137,70 @@ gathering(void)
 	ok(came_meanwhile > 0, "it does not wait for the end of a long pass");
 }
 
+/* ---- to many ------------------------------------------------------------- */
+
+enum { MANY = 40 }; /* more than one wakes at once */
+
+static struct worker *many[MANY];
+static _Atomic int reached;
+static int reached_meanwhile;
+
+static void
+on_reached(struct post *p)
+{
+	struct item *it = post_owner(p, struct item, post);
+
+	(void)atomic_fetch_add(&reached, 1);
+	worker_stop(many[it->n]);
+	free(it);
+}
+
+/* To each of them, and then something that takes long. */
+static void
+send_each(struct post *p)
+{
+	int64_t end_us = clock_us() + WAIT_US;
+
+	for (int i = 0; i < MANY; i++) {
+		struct item *it = mem_new(struct item);
+
+		it->post.fn = on_reached;
+		it->n = i;
+		worker_post(many[i], &it->post);
+	}
+	worker_wake_others();
+	while (atomic_load(&reached) < MANY && clock_us() < end_us)
+		(void)sched_yield();
+	reached_meanwhile = atomic_load(&reached);
+	worker_stop(sender);
+	(void)p;
+}
+
+static void
+to_many(void)
+{
+	static struct post start = { .fn = send_each };
+	struct err e;
+	int started = 0;
+
+	sender = worker_new("sender", &e);
+	worker_gather(sender);
+	for (int i = 0; i < MANY; i++) {
+		many[i] = worker_new("many", &e);
+		started += worker_start(many[i], &e) == 0;
+	}
+	is_int(started, MANY, "many receivers");
+	ok(worker_start(sender, &e) == 0, "and one that gathers for them");
+	worker_post(sender, &start);
+	worker_join(sender);
+	for (int i = 0; i < MANY; i++) {
+		worker_join(many[i]);
+		worker_free(&many[i]);
+	}
+	worker_free(&sender);
+	is_int(reached_meanwhile, MANY, "all are woken before what takes long");
+}
+
 int
 main(void)
 {
@@ -161,5 +225,6 @@ main(void)
 	worker_free(&sender);
 	worker_free(&receiver);
 	gathering();
+	to_many();
 	return done_testing();
 }
