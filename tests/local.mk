@@ -116,8 +116,8 @@ check_PROGRAMS += \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
-	tests/unit/test_sched_random \
 	tests/unit/test_sched_place \
+	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
@@ -202,6 +202,7 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
