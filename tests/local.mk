@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
+	tests/unit/test_lost \
 	tests/unit/test_mailbox \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
@@ -669,6 +670,8 @@ EXTRA_DIST += \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
+	%D%/scenario/sources-lost-limit.scn \
+	%D%/scenario/sources-lost.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \

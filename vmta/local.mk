@@ -28,6 +28,7 @@ libvmta_a_SOURCES = \
 	%D%/lint_queue.c \
 	%D%/lint.def \
 	%D%/listener.def \
+	%D%/lost.c %D%/lost.h \
 	%D%/names.c %D%/names.h \
 	%D%/origins.c %D%/origins.h \
 	%D%/pacer.c %D%/pacer.h \

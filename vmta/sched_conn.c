@@ -392,8 +392,7 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
-	c->source = choice_take(s, q);
-	c->place = choice_place(q, c->source);
+	choice_take(c, now_us);
 	connect_take(c, now_us);
 	c->opened_us = q->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);

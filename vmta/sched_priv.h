@@ -43,6 +43,7 @@
 
 #include "lib/check.h"
 #include "vmta/line.h"
+#include "vmta/lost.h"
 #include "vmta/pause.h"
 #include "vmta/remote.h"
 #include "vmta/sched.h"
@@ -236,6 +237,7 @@ struct sched {
 	TAILQ_HEAD(, sched_walk) walks;
 	struct pause_list pauses;
 	struct remotes remotes;
+	struct lost lost; /* sources */
 	struct heap timers;
 
 	struct leases leases;
@@ -243,8 +245,9 @@ struct sched {
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id, last_claim;
-	uint32_t steps, steps_max; /* of this sched_run() */
-	uint64_t stuck;            /* so often all of them were used */
+	uint32_t fired, served; /* timers and queues of this sched_run() */
+	uint32_t steps_max;     /* of each of them, with few queues */
+	uint64_t stuck;         /* so often all of them were used */
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
@@ -463,6 +466,8 @@ int64_t kept_own(struct sched_queue *q, int64_t now_us);
 /* Until when room for a connection is, or 0. */
 int64_t kept_conn(struct shared *h, const struct sched_queue *q,
     int64_t now_us);
+/* It has a claim, and waits: for how long, as far as is known. */
+void kept_hope(struct sched_queue *q, int64_t now_us);
 /*
  * When its own connections or limits let a queue use what is kept for it; -1:
  * not before something happens.
@@ -475,7 +480,8 @@ void sources_drop(struct sched *s, struct sched_queue *q);
 void sources_forget_leases(struct sched *s, const struct sched_queue *q);
 int64_t sources_end(const struct sched_queue *q); /* as scope_end() */
 /* When a connection may be opened from one of them: now_us, or later. */
-int64_t sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us);
+int64_t sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
+    int64_t now_us);
 /* The one that sources_next() found; NULL: any will do. */
 struct queue_source *source_take(struct sched_queue *q);
 void source_return(struct sched *s, struct sched_conn *c);
@@ -489,14 +495,17 @@ void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
 /* sched_choice.c */
-/* The source of the next connection; it is the next one's turn then. */
-const struct conf_source *choice_take(struct sched *s, struct sched_queue *q);
+/* Of its queue: the source, and the place where that goes on. */
+void choice_take(struct sched_conn *c, int64_t now_us);
 /* How well it suits the queue: of all, those of the lowest number are used. */
-unsigned choice_grade(const struct sched_queue *q, const struct net_addr *a);
-
-/* Where its queue goes on, if it can from there: moved.  And never. */
-struct sched_place *choice_place(struct sched_queue *q,
-    const struct conf_source *from);
+enum choice_grade { CHOICE_SUITS, CHOICE_LOST, CHOICE_OTHER_FAMILY };
+enum choice_grade choice_grade(const struct sched *s,
+    const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
+/* Does the scheduler want to be told that it is connecting, for its source? */
+bool choice_is_timed(const struct sched_conn *c);
+/* Its source could be bound. */
+void choice_worked(struct sched_conn *c);
+/* Its queue goes on nowhere any more. */
 void choice_forget_place(struct sched_queue *q);
 
 /* sched_priority.c */
