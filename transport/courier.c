@@ -181,9 +181,13 @@ call(struct courier *c, const struct mx_target *t)
 static void
 leave_rest(struct courier *c)
 {
-	const struct sched_place at = { mx_lookup_shuffle(c->lookup),
-		(uint32_t)c->next, c->tried, c->no_tls, 0 };
+	struct sched_place at = { .shuffle = mx_lookup_shuffle(c->lookup),
+		.next = (uint32_t)c->next,
+		.tried = c->tried,
+		.no_tls = c->no_tls,
+		.first = c->place.first };
 
+	mx_place_set(&at, &c->route->targets[c->next]);
 	c->goes_on = true;
 	dispatch_goes_on(c->env->dispatch, c->link, &at);
 	report_closed(c, c->failed);
@@ -371,22 +375,19 @@ static const struct smtp_session_owner session_owner = {
 
 /*
  * Where a slot is kept others wait for it: it must not be held up by a better
- * host that does not answer.  Else where the last connection has left off,
- * unless the route is another one by now.
+ * host that does not answer.  Else where the last connection has left off.
  */
 static void
 take_place(struct courier *c)
 {
-	const struct mx_route *route = c->route;
+	/* Of a place from before a reload it may be fewer. */
+	uint32_t most = c->queue_conf.mx_attempts - 1;
 
-	if (c->awaited_host != NULL) {
-		mx_targets_prefer(route->targets, route->count, c->awaited_host,
-		    &c->awaited_addr);
-	} else if (c->place.next < route->count) {
-		c->next = c->place.next;
-		c->tried = c->place.tried;
-		c->no_tls = c->place.no_tls;
-	}
+	mx_place_take(&c->place, c->route->targets, c->route->count,
+	    c->awaited_host, &c->awaited_addr);
+	c->next = c->place.next;
+	c->tried = c->place.tried < most ? c->place.tried : most;
+	c->no_tls = c->place.no_tls;
 }
 
 static void

@@ -53,7 +53,7 @@ struct mx_lookup {
 	bool has_other; /* the domain has addresses for those */
 	uint32_t attempts;
 	struct net_addr from;
-	uint64_t shuffle, random; /* as it began, and as it is */
+	uint64_t shuffle; /* the order of equal hosts */
 	struct mx_self self;
 	mx_fn *fn;
 	void *arg;
@@ -318,7 +318,7 @@ step_route(struct mx_lookup *l)
 	max = remotes_limited(l->conf) ? n * MX_ADDRS_PER_HOST : l->attempts;
 	l->route.targets = region_array(l->rg, max, sizeof(struct mx_target));
 	l->route.count = mx_hosts_targets(l->hosts, n, l->route.targets, max,
-	    &l->random);
+	    l->shuffle);
 	if (l->route.count == 0) {
 		ask_other(l);
 		return;
@@ -468,7 +468,7 @@ step_hosts(struct mx_lookup *l)
 		fail(l, kind, region_strdup(l->rg, why));
 		return;
 	}
-	mx_hosts_order(l->hosts, l->host_count, &l->random);
+	mx_hosts_order(l->hosts, l->host_count, l->shuffle);
 	l->host_count = mx_hosts_cut(l->hosts, l->host_count, &l->self, &self);
 	if (l->host_count == 0) {
 		fail_loop(l, self);
@@ -580,10 +580,9 @@ mx_lookup_new(struct worker_env *env, const char *domain,
 	l->attempts = conf->mx_attempts;
 	l->fn = fn;
 	l->arg = arg;
-	while (l->random == 0)
-		if (getrandom(&l->random, sizeof(l->random), 0) == -1)
-			l->random = 0; /* interrupted */
-	l->shuffle = l->random;
+	while (l->shuffle == 0)
+		if (getrandom(&l->shuffle, sizeof(l->shuffle), 0) == -1)
+			l->shuffle = 0; /* interrupted */
 	l->next = event_new(worker_base(env->worker), -1, 0, on_next, l);
 	CHECK(l->next != NULL && l->attempts > 0);
 	l->self = (struct mx_self){ .name = own_name(l->rg,
@@ -612,9 +611,8 @@ mx_lookup_shuffle(const struct mx_lookup *l)
 void
 mx_lookup_set_shuffle(struct mx_lookup *l, uint64_t shuffle)
 {
-	CHECK(shuffle != 0 && l->random == l->shuffle);
+	CHECK(shuffle != 0 && l->host_count == 0);
 	l->shuffle = shuffle;
-	l->random = shuffle;
 }
 
 void

@@ -59,7 +59,7 @@ struct mx_lookup *mx_lookup_new(struct worker_env *env, const char *domain,
     void *arg);
 /*
  * By this number equal hosts are shuffled.  Given to another lookup, just after
- * it was made, it has the same order if DNS says the same.
+ * it was made, what DNS says of both is in the same order, however it is turned.
  */
 uint64_t mx_lookup_shuffle(const struct mx_lookup *l);
 void mx_lookup_set_shuffle(struct mx_lookup *l, uint64_t shuffle);

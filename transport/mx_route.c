@@ -6,23 +6,46 @@
 
 #include "lib/check.h"
 
-/* More addresses of one host and family than this are not looked at. */
-#define ADDRS_SEEN 32
-
 /* ---- order --------------------------------------------------------------- */
 
-/* xorshift64*. */
-static uint32_t
-next_random(uint64_t *state)
+/*
+ * Where something stands among its equals.  It comes from the thing itself, not
+ * from where it stood in the answer: that is another place each time, as
+ * servers turn their records round.  FNV-1a; then as in splitmix64, since names
+ * and addresses often differ in their last byte only.
+ */
+static uint64_t
+rank(uint64_t seed, const void *of, size_t len)
 {
-	uint64_t x = *state;
+	const unsigned char *p = of;
+	uint64_t x = seed;
 
-	CHECK(x != 0);
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	*state = x;
-	return (uint32_t)((x * UINT64_C(2685821657736338717)) >> 32);
+	for (size_t i = 0; i < len; i++)
+		x = (x ^ p[i]) * UINT64_C(1099511628211);
+	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return x ^ (x >> 31);
+}
+
+static uint64_t
+rank_name(uint64_t seed, const char *name, uint16_t port)
+{
+	uint64_t x = rank(seed, &port, sizeof(port));
+
+	for (; *name != '\0'; name++) {
+		char c = *name;
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		x = rank(x, &c, 1);
+	}
+	return x;
+}
+
+static uint64_t
+rank_addr(uint64_t seed, const struct net_addr *a)
+{
+	return rank(seed, a->a, a->family == AF_INET ? 4 : 16);
 }
 
 static int
@@ -38,10 +61,11 @@ by_order(const void *a, const void *b)
 }
 
 void
-mx_hosts_order(struct mx_host *hosts, size_t count, uint64_t *random)
+mx_hosts_order(struct mx_host *hosts, size_t count, uint64_t seed)
 {
 	for (size_t i = 0; i < count; i++)
-		hosts[i].shuffle = next_random(random);
+		hosts[i].shuffle = rank_name(seed, hosts[i].name,
+		    hosts[i].port);
 	if (count > 1)
 		qsort(hosts, count, sizeof(*hosts), by_order);
 }
@@ -116,22 +140,29 @@ mx_hosts_cut(struct mx_host *hosts, size_t count, const struct mx_self *self,
 
 /* ---- targets ------------------------------------------------------------- */
 
+/* The first ones of all, in their order. */
 static size_t
-shuffled(const struct dns_answer *a, struct net_addr out[ADDRS_SEEN],
-    uint64_t *random)
+shuffled(const struct dns_answer *a, struct net_addr out[MX_ADDRS_PER_HOST],
+    uint64_t seed)
 {
-	size_t n = a == NULL || a->addrs == NULL ? 0 : a->count;
+	size_t all = a == NULL || a->addrs == NULL ? 0 : a->count, n = 0;
+	uint64_t ranks[MX_ADDRS_PER_HOST];
 
-	if (n > ADDRS_SEEN)
-		n = ADDRS_SEEN;
-	if (n > 0)
-		memcpy(out, a->addrs, n * sizeof(*out));
-	for (size_t i = 1; i < n; i++) {
-		size_t j = next_random(random) % (i + 1);
-		struct net_addr swap = out[i];
+	for (size_t i = 0; i < all; i++) {
+		uint64_t r = rank_addr(seed, &a->addrs[i]);
+		size_t at = n;
 
-		out[i] = out[j];
-		out[j] = swap;
+		while (at > 0 && r < ranks[at - 1])
+			at--;
+		if (at == MX_ADDRS_PER_HOST)
+			continue;
+		if (n < MX_ADDRS_PER_HOST)
+			n++;
+		memmove(&ranks[at + 1], &ranks[at],
+		    (n - at - 1) * sizeof(ranks[0]));
+		memmove(&out[at + 1], &out[at], (n - at - 1) * sizeof(out[0]));
+		ranks[at] = r;
+		out[at] = a->addrs[i];
 	}
 	return n;
 }
@@ -149,17 +180,17 @@ is_known(const struct mx_target *targets, size_t count,
 
 static size_t
 host_targets(const struct mx_host *h, struct net_addr out[MX_ADDRS_PER_HOST],
-    uint64_t *random)
+    uint64_t seed)
 {
-	struct net_addr v4[ADDRS_SEEN], v6[ADDRS_SEEN];
+	struct net_addr v4[MX_ADDRS_PER_HOST], v6[MX_ADDRS_PER_HOST];
 	size_t n4, n6, n = 0;
 
 	if (h->literal.family != 0) {
 		out[0] = h->literal;
 		return 1;
 	}
-	n4 = shuffled(h->a, v4, random);
-	n6 = shuffled(h->aaaa, v6, random);
+	n4 = shuffled(h->a, v4, seed);
+	n6 = shuffled(h->aaaa, v6, seed);
 	for (size_t i = 0; i < n4 || i < n6; i++) {
 		if (i < n4 && n < MX_ADDRS_PER_HOST)
 			out[n++] = v4[i];
@@ -171,14 +202,14 @@ host_targets(const struct mx_host *h, struct net_addr out[MX_ADDRS_PER_HOST],
 
 size_t
 mx_hosts_targets(const struct mx_host *hosts, size_t count,
-    struct mx_target *out, size_t max, uint64_t *random)
+    struct mx_target *out, size_t max, uint64_t seed)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < count && n < max; i++) {
 		const struct mx_host *h = &hosts[i];
 		struct net_addr addrs[MX_ADDRS_PER_HOST];
-		size_t have = host_targets(h, addrs, random);
+		size_t have = host_targets(h, addrs, seed);
 
 		for (size_t j = 0; j < have && n < max; j++) {
 			/* Two names of one server: trying it once is enough. */
@@ -200,7 +231,7 @@ is_at(const struct mx_target *t, const char *host, const struct net_addr *addr)
 	return str_eq_nocase(t->host, host);
 }
 
-void
+bool
 mx_targets_prefer(struct mx_target *all, size_t count, const char *host,
     const struct net_addr *addr)
 {
@@ -210,10 +241,41 @@ mx_targets_prefer(struct mx_target *all, size_t count, const char *host,
 	while (i < count && !is_at(&all[i], host, addr))
 		i++;
 	if (i == count)
-		return; /* the route is another one by now */
+		return false; /* the route is another one by now */
 	first = all[i];
 	memmove(&all[1], &all[0], i * sizeof(all[0]));
 	all[0] = first;
+	return true;
+}
+
+void
+mx_place_set(struct sched_place *at, const struct mx_target *t)
+{
+	at->addr = t->addr;
+	at->port = t->port;
+	at->host = rank_name(0, t->host, t->port);
+}
+
+static bool
+is_place(const struct sched_place *at, const struct mx_target *t)
+{
+	return at->port == t->port && net_addr_eq(&at->addr, &t->addr) &&
+	    at->host == rank_name(0, t->host, t->port);
+}
+
+void
+mx_place_take(struct sched_place *at, struct mx_target *all, size_t count,
+    const char *host, const struct net_addr *addr)
+{
+	if (host != NULL && mx_targets_prefer(all, count, host, addr))
+		at->first = all[0].addr;
+	else if (at->first.family != 0)
+		(void)mx_targets_prefer(all, count, "", &at->first);
+	if (at->next < count && is_place(at, &all[at->next]) &&
+	    (host == NULL || at->next == 0))
+		return;
+	at->next = 0;
+	at->no_tls = false; /* another server may well have it */
 }
 
 const struct dns_answer *

@@ -2,8 +2,9 @@
 /*
  * mx_route - the decisions of MX routing, on what the resolver has said.
  *
- * Pure but for the seed that mx_hosts_order() is given: no questions are
- * asked here.  mx.c collects hosts, has them ordered and cut, asks for their
+ * Pure: no questions are asked here, and chance is a number that is given:
+ * with the same one, equal hosts and addresses have the same order, however
+ * the answers were turned and whatever else is in them.  mx.c collects hosts, has them ordered and cut, asks for their
  * addresses, has them cut again, and takes the targets.  Memory belongs to
  * the region of the lookup.
  */
@@ -18,6 +19,7 @@
 #include "lib/dns.h"
 #include "lib/mem.h"
 #include "transport/mx.h"
+#include "vmta/sched.h"
 
 #define MX_ADDRS_PER_HOST 5
 
@@ -30,7 +32,7 @@ struct mx_host {
 	const char *name;
 	struct net_addr literal;     /* family 0: name has to be asked */
 	struct dns_answer *a, *aaaa; /* owned by the lookup; NULL: not asked */
-	uint32_t shuffle;            /* for mx_hosts_order() */
+	uint64_t shuffle;            /* for mx_hosts_order() */
 };
 
 /* Who we are, for the detection of loops. */
@@ -41,8 +43,8 @@ struct mx_self {
 	const void *ctx;
 };
 
-/* By order; hosts of the same order in a random one.  *random is not 0. */
-void mx_hosts_order(struct mx_host *hosts, size_t count, uint64_t *random);
+/* By order; hosts of the same order in that of the seed. */
+void mx_hosts_order(struct mx_host *hosts, size_t count, uint64_t seed);
 
 /*
  * Takes ourselves and all that is not better out of the list that names us, by
@@ -58,11 +60,25 @@ size_t mx_hosts_cut(struct mx_host *hosts, size_t count,
  * attempts.
  */
 size_t mx_hosts_targets(const struct mx_host *hosts, size_t count,
-    struct mx_target *out, size_t max, uint64_t *random);
+    struct mx_target *out, size_t max, uint64_t seed);
 
-/* Puts the first one of this host (of this address: host is "") before all. */
-void mx_targets_prefer(struct mx_target *all, size_t count, const char *host,
+/*
+ * Puts the first one of this host (of this address: host is "") before all;
+ * false: there is none.
+ */
+bool mx_targets_prefer(struct mx_target *all, size_t count, const char *host,
     const struct net_addr *addr);
+
+/*
+ * A place is about this target.  And where does a connection begin that has
+ * been left one (all zero: none)?  There, if that is the target in that place
+ * of its route, in the order of who left it: `first` has stood first.  Else
+ * anew, with TLS.  One that is awaited (host is not NULL; else as in
+ * mx_targets_prefer()) puts that first, and begins there.
+ */
+void mx_place_set(struct sched_place *at, const struct mx_target *t);
+void mx_place_take(struct sched_place *at, struct mx_target *all, size_t count,
+    const char *host, const struct net_addr *addr);
 
 /* The first failure that may pass by itself, or NULL. */
 const struct dns_answer *mx_hosts_temp(const struct mx_host *hosts,

@@ -158,14 +158,27 @@ void sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us);
  * One that asked for it has called an address, in vain, and has others left:
  * the next is a connection of its own to those limits.  So this one ends
  * (sched_closed(), and its queue has not failed), and the next of its queue
- * goes on there.  What the place is about is the owner's business.
+ * goes on there, if its route has that address in that place; else it begins
+ * anew, but `tried` counts, or a route that changes each time had no end.
+ *
+ * It is of one attempt to reach the domain, which ends when the queue fails,
+ * when no mail waits that may be sent, and when the queue is paused.  How long
+ * the limits let it wait does not matter: an attempt that began anew for that
+ * would always end at the first address.  Only where mail goes out meanwhile,
+ * over another connection, the place is gone after ten minutes.
  */
 struct sched_place {
 	uint64_t shuffle; /* the order of equal hosts */
 	uint32_t next;    /* address, in that order */
 	uint32_t tried;   /* addresses before it */
 	bool no_tls;
-	uint8_t family; /* of the source: the scheduler fills it in */
+	uint16_t port; /* of it: */
+	struct net_addr addr;
+	uint64_t host;         /* its name, hashed */
+	struct net_addr first; /* stood before its betters; family 0: none */
+	/* The scheduler's: */
+	uint8_t family;   /* of the source */
+	int64_t since_us; /* that it is known */
 };
 void sched_goes_on(struct sched *s, struct sched_conn *c,
     const struct sched_place *at);

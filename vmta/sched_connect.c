@@ -5,7 +5,11 @@
  */
 #include "vmta/sched_priv.h"
 
+#include "lib/clock.h"
 #include "lib/mem.h"
+
+/* While mail goes out another way. */
+#define PLACE_AGE_US (600 * US_PER_S)
 
 void
 connect_take(struct sched_conn *c, int64_t now_us)
@@ -83,6 +87,22 @@ sched_goes_on(struct sched *s, struct sched_conn *c,
 	if (at->next >= q->place->next)
 		*q->place = *at;
 	q->place->family = family;
+}
+
+void
+connect_settle_place(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	struct sched_place *at = q->place;
+
+	if (at == NULL)
+		return;
+	if (at->since_us == 0)
+		at->since_us = now_us;
+	if (retry_waits(&q->retry, now_us) || q->ready + q->aside == 0 ||
+	    sched_is_paused(s, q) ||
+	    (q->progress_us > at->since_us &&
+		now_us - at->since_us > PLACE_AGE_US))
+		choice_forget_place(q);
 }
 
 void

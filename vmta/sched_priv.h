@@ -543,6 +543,9 @@ void connect_take(struct sched_conn *c, int64_t now_us);
 /* It has called at that time, or found every address full and called none. */
 void connect_end(struct sched *s, struct sched_conn *c, bool called,
     int64_t when_us);
+/* The attempt that its place is of may be over (struct sched_place). */
+void connect_settle_place(struct sched *s, struct sched_queue *q,
+    int64_t now_us);
 /* It has become ready: how long that took, and its connect tokens. */
 void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
 

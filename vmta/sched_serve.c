@@ -354,6 +354,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
+	connect_settle_place(s, q, now_us);
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us);
@@ -619,6 +620,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
 	CHECK(!s->in_callback);
 	sched_keep_error(q, why);
 	q->refusals = 0;
+	choice_forget_place(q);
 	sched_refresh(s, q, now_us);
 	until = retry_failed(&q->retry, &q->conf->conf.retry_after, now_us);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);

@@ -24,6 +24,7 @@ The zone is a text file, one fact a line, `#` or `;` starts a comment line:
     NAME TC [TYPE]           truncated and empty on UDP, whole on TCP
     NAME DELAY MS [TYPE]     answers so much later
     NAME GARBAGE [TYPE]      the reply is cut in the middle
+    NAME TURNED [TYPE]       the records are turned by one with each question
     NAME SERVFAIL-FIRST N    the first N questions for NAME get SERVFAIL
     NAME TIMEOUT-FIRST N     the first N questions for NAME get no answer
 
@@ -60,7 +61,7 @@ RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3,
 RCODE_NAMES = {v: k for k, v in RCODES.items()}
 BEHAVIOURS = {"SERVFAIL", "REFUSED", "FORMERR", "NXDOMAIN", "NODATA",
               "TIMEOUT", "TC", "DELAY", "GARBAGE", "SERVFAIL-FIRST",
-              "TIMEOUT-FIRST"}
+              "TIMEOUT-FIRST", "TURNED"}
 COUNTED = {"DELAY", "SERVFAIL-FIRST", "TIMEOUT-FIRST"}
 MAX_TCP = 200
 MAX_CHAIN = 16
@@ -267,6 +268,7 @@ class Server:
         self.later = []        # heap of (time, number, send, packet)
         self.number = itertools.count()
         self.asked = {}        # name -> questions so far, for *-FIRST
+        self.turns = {}        # (name, type) -> questions so far, for TURNED
         self.tcp = 0
         self.running = True
 
@@ -321,7 +323,13 @@ class Server:
                 return RCODES[word], []
         if "NODATA" in beh or ("TC" in beh and proto == "udp"):
             return 0, []
-        return self.zone.lookup(q.name, q.type)
+        rcode, answers = self.zone.lookup(q.name, q.type)
+        if "TURNED" in beh and answers:
+            turns = self.turns.get((q.name, q.type), 0)
+            self.turns[(q.name, q.type)] = turns + 1
+            by = turns % len(answers)
+            answers = answers[by:] + answers[:by]
+        return rcode, answers
 
     def handle(self, packet, proto, send):
         try:

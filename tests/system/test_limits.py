@@ -48,15 +48,25 @@ CONFIG = """
     max-smtp-out 1
     max-msg-per-connection 1
 </domain>
+<domain *.turned.example>
+    max-connect-rate 1/6s
+</domain>
 """
 DOMAINS = {"rate.example": "127.0.1.1", "slow.example": "127.0.1.2",
            "conns.example": "127.0.1.3", "other.example": "127.0.1.4"}
 BUSY, WELL, NO_TLS = "127.0.1.5", "127.0.1.6", "127.0.1.7"
+OFF, ON = "127.0.1.8", "127.0.1.9"
 ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in DOMAINS.items()) + \
     "two.called.example 300 MX 10 busy.example\nbusy.example 300 A %s\n" \
     "two.called.example 300 MX 10 well.example\nwell.example 300 A %s\n" % (
         BUSY, WELL) + mx_zone("clear.called.example",
                               ("mx.clear.example", NO_TLS))
+# Eight, since the first address is left to chance.  The resolver keeps what has
+# no TTL for five seconds, so each connection has another answer.
+TURNED = ["d%d.turned.example" % i for i in range(8)]
+ZONE += "".join(
+    "%s 300 MX 10 mx.%s\nmx.%s 0 A %s\nmx.%s 0 A %s\nmx.%s TURNED A\n" % (
+        d, d, d, OFF, d, ON, d) for d in TURNED)
 
 
 class Fixture(Lab):
@@ -67,10 +77,10 @@ class Fixture(Lab):
                 {"listen": ["127.0.1.1:25", "127.0.1.2:25", "127.0.1.4:25"]},
                 {"listen": ["127.0.1.3:25"], "rules": [
                     {"at": "dot", "delay": 0.05, "action": "pass"}]},
-                {"listen": [BUSY + ":25"], "rules": [
+                {"listen": [BUSY + ":25", OFF + ":25"], "rules": [
                     {"at": "connect", "reply": "421 4.7.0 busy",
                      "action": "close"}]},
-                {"listen": [WELL + ":25"]},
+                {"listen": [WELL + ":25", ON + ":25"]},
                 {"listen": [NO_TLS + ":25"], "ehlo": ["STARTTLS"], "rules": [
                     {"at": "starttls", "reply": "raw:220 go\r\nno\r\n"}]}])
 
@@ -78,6 +88,8 @@ class Fixture(Lab):
         self.start()
         # It takes ten seconds, so it begins before all else.
         self.inject(["w%d@slow.example" % i for i in range(40)])
+        for domain in TURNED:
+            load(self, domain, 1)
         return self
 
 
@@ -152,6 +164,13 @@ def addresses(lab):
     tap.equal(order.count(WELL), 12, "connections to one that works")
     tap.check(BUSY in order, "it is first at times: " + str(order))
     tap.check((BUSY, BUSY) not in zip(order, order[1:]), str(order))
+
+
+@tap.test("the next one is called also where DNS turns the addresses round")
+def turned(lab):
+    tap.wait_for(lambda: sum(count(lab, d) for d in TURNED) == 8, 20, "8")
+    off = [e for e in lab.events("connect") if e["to"] == OFF + ":25"]
+    tap.check(len(off) <= 8, "none called it twice: %d" % len(off))
 
 
 @tap.test("without TLS, once more, is a connection")

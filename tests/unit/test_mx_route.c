@@ -10,7 +10,13 @@
 
 #define HOSTS 8
 
-static uint64_t seed = 4711;
+static uint64_t
+seed(void)
+{
+	static uint64_t last = 4711;
+
+	return last += UINT64_C(0x9e3779b97f4a7c15);
+}
 
 /* "192.0.2.66" is where we send from, 192.0.2.67:25 where we listen. */
 static bool
@@ -171,7 +177,7 @@ test_order(void)
 	for (int i = 0; i < 1000; i++) {
 		size_t n = build(hosts, text);
 
-		mx_hosts_order(hosts, n, &seed);
+		mx_hosts_order(hosts, n, seed());
 		(void)names(got, hosts, n);
 		if (strcmp(got, "a b c d") == 0)
 			first_a++;
@@ -233,7 +239,7 @@ test_targets(void)
 		size_t len = 0;
 
 		n = build(hosts, targets[i].hosts);
-		count = mx_hosts_targets(hosts, n, t, targets[i].max, &seed);
+		count = mx_hosts_targets(hosts, n, t, targets[i].max, seed());
 		for (size_t j = 0; j < count; j++)
 			len += (size_t)snprintf(got + len, sizeof(got) - len,
 			    "%s%s/%s:%u", j == 0 ? "" : " ", t[j].host,
@@ -243,7 +249,7 @@ test_targets(void)
 	}
 	n = build(hosts, many);
 	for (int i = 0; i < 200; i++) {
-		count = mx_hosts_targets(hosts, n, t, 16, &seed);
+		count = mx_hosts_targets(hosts, n, t, 16, seed());
 		seen |= 1U << t[0].addr.a[3];
 	}
 	is_int((int64_t)count, MX_ADDRS_PER_HOST + 1,
@@ -265,7 +271,7 @@ test_prefer(void)
 	struct mx_host hosts[HOSTS];
 	size_t n = build(hosts, three), count;
 
-	count = mx_hosts_targets(hosts, n, t, HOSTS, &seed);
+	count = mx_hosts_targets(hosts, n, t, HOSTS, seed());
 	mx_targets_prefer(t, count, "C", &addr);
 	ok(strcmp(t[0].host, "c") == 0 && strcmp(t[1].host, "a") == 0 &&
 		strcmp(t[2].host, "b") == 0,
@@ -279,6 +285,137 @@ test_prefer(void)
 	drop(hosts, n);
 }
 
+/* Of the route to these hosts by this seed; they live as long as *hosts. */
+static size_t
+route(struct mx_host hosts[HOSTS], const struct host_text *text, size_t *n,
+    struct mx_target t[16], uint64_t by)
+{
+	*n = build(hosts, text);
+	mx_hosts_order(hosts, *n, by);
+	return mx_hosts_targets(hosts, *n, t, 16, by);
+}
+
+/* Servers give their records in another order each time. */
+static void
+test_turned(void)
+{
+	static const struct host_text one[HOSTS] = {
+		{ .name = "a", .a = "192.0.2.1 192.0.2.2 192.0.2.3" },
+		{ .name = "b", .a = "192.0.2.4", .aaaa = "::1 ::2" },
+		{ .name = "c", .a = "192.0.2.5" },
+	};
+	static const struct host_text other[HOSTS] = {
+		{ .name = "C", .a = "192.0.2.5" },
+		{ .name = "A", .a = "192.0.2.3 192.0.2.1 192.0.2.2" },
+		{ .name = "B", .a = "192.0.2.4", .aaaa = "::2 ::1" },
+	};
+	int differ = 0, same_as_first = 0;
+	struct net_addr first = { 0 };
+
+	for (int i = 0; i < 100; i++) {
+		struct mx_host h1[HOSTS], h2[HOSTS];
+		struct mx_target t1[16], t2[16];
+		uint64_t by = seed();
+		size_t n1, n2, c1 = route(h1, one, &n1, t1, by),
+			       c2 = route(h2, other, &n2, t2, by);
+
+		differ += c1 != 7 || c2 != 7;
+		for (size_t j = 0; j < c1 && j < c2; j++)
+			differ += !net_addr_eq(&t1[j].addr, &t2[j].addr);
+		if (i == 0)
+			first = t1[0].addr;
+		same_as_first += net_addr_eq(&first, &t1[0].addr);
+		drop(h1, n1);
+		drop(h2, n2);
+	}
+	is_int(differ, 0, "one seed, one order, however answers are turned");
+	ok(same_as_first < 40,
+	    "another seed, another order: %d of 100 begin "
+	    "with the same one",
+	    same_as_first);
+}
+
+static const struct host_text abc[HOSTS] = {
+	{ .order = 1, .name = "a", .a = "192.0.2.1" },
+	{ .order = 2, .name = "b", .a = "192.0.2.2" },
+	{ .order = 3, .name = "c", .a = "192.0.2.3" }
+};
+
+/*
+ * One that is left a place by a connection that was awaited by `left_by` (or
+ * NULL) at its target `next`, and finds `hosts`: where it begins, in what order.
+ */
+static const struct {
+	const char *label;
+	const char *left_by;
+	uint32_t next;
+	struct host_text hosts[HOSTS];
+	const char *awaited, *want; /* "order@where", '-': without TLS */
+} places[] = {
+	{ "the same route: there", NULL, 1, { abc[0], abc[1], abc[2] }, NULL,
+	    "abc@b-" },
+	{ "hosts are known by any case", NULL, 1,
+	    { abc[0], { .order = 2, .name = "B", .a = "192.0.2.2" } }, NULL,
+	    "aB@B-" },
+	{ "another address is there: anew, with TLS", NULL, 1,
+	    { abc[0], { .order = 2, .name = "b", .a = "192.0.2.9" } }, NULL,
+	    "ab@a" },
+	{ "another name of that address: anew", NULL, 1,
+	    { abc[0], { .order = 2, .name = "d", .a = "192.0.2.2" } }, NULL,
+	    "ad@a" },
+	{ "another port of that address: anew", NULL, 1,
+	    { abc[0],
+		{ .order = 2, .name = "b", .a = "192.0.2.2", .port = 26 } },
+	    NULL, "ab@a" },
+	{ "one has gone before it: anew", NULL, 1, { abc[1], abc[2] }, NULL,
+	    "bc@b" },
+	{ "it is no more: anew", NULL, 2, { abc[0], abc[1] }, NULL, "ab@a" },
+	{ "an awaited one's order: the best is not skipped", "c", 1,
+	    { abc[0], abc[1], abc[2] }, NULL, "cab@a-" },
+	{ "nor called twice", "c", 2, { abc[0], abc[1], abc[2] }, NULL,
+	    "cab@b-" },
+	{ "the awaited one itself, without TLS", "b", 0,
+	    { abc[0], abc[1], abc[2] }, NULL, "bac@b-" },
+	{ "the awaited one has gone: anew", "c", 1, { abc[0], abc[1] }, NULL,
+	    "ab@a" },
+	{ "who is awaited begins there", NULL, 1, { abc[0], abc[1], abc[2] },
+	    "c", "cab@c" },
+	{ "also where its place is in the same order", NULL, 1,
+	    { abc[0], abc[1], abc[2] }, "a", "abc@a" },
+	{ "who is awaited again goes on without TLS", "b", 0,
+	    { abc[0], abc[1], abc[2] }, "b", "bac@b-" },
+};
+
+static void
+test_places(void)
+{
+	static const struct net_addr none;
+	struct mx_host hosts[HOSTS];
+	struct mx_target t[16];
+	size_t n, count;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct sched_place at = { 0 };
+		char got[HOSTS + 4] = "";
+
+		count = route(hosts, abc, &n, t, seed());
+		mx_place_take(&at, t, count, places[i].left_by, &none);
+		at.next = places[i].next;
+		at.no_tls = true;
+		mx_place_set(&at, &t[at.next]);
+		drop(hosts, n);
+
+		count = route(hosts, places[i].hosts, &n, t, seed());
+		mx_place_take(&at, t, count, places[i].awaited, &none);
+		for (size_t j = 0; j < count; j++)
+			got[j] = t[j].host[0];
+		(void)snprintf(got + count, sizeof(got) - count, "@%s%s",
+		    t[at.next].host, at.no_tls ? "-" : "");
+		is_str(got, places[i].want, places[i].label);
+		drop(hosts, n);
+	}
+}
+
 int
 main(void)
 {
@@ -286,5 +423,7 @@ main(void)
 	test_cuts();
 	test_targets();
 	test_prefer();
+	test_turned();
+	test_places();
 	return done_testing();
 }

@@ -85,7 +85,10 @@ run_until(struct world *w, int64_t at_us)
 static void
 end_first(struct world *w, uint32_t next)
 {
-	const struct sched_place at = { 7, next, next, next == 3, 0 };
+	const struct sched_place at = { .shuffle = 7,
+		.next = next,
+		.tried = next,
+		.no_tls = next == 3 };
 
 	sched_connecting(w->sched, w->conns[0], w->now);
 	if (next > 0)
@@ -183,11 +186,129 @@ test_several(void)
 	end(&w);
 }
 
+/* A connection is about to leave a place, and the next one is an hour away. */
+static void
+begin_hour(struct world *w)
+{
+	begin(w, "domain * { max-connect-rate 1/h; retry-after 1m }");
+	mail(w, 1);
+	run_until(w, w->now);
+	is_int(w->n, 1, "a connection");
+}
+
+static void
+fail_queue(struct world *w)
+{
+	(void)sched_queue_failed(w->sched, sched_conn_queue(w->conns[0]), "x",
+	    w->now);
+}
+
+/* And that is the end of what it has. */
+static void
+next_begins(struct world *w, bool anew, const char *label)
+{
+	run_until(w, w->now + 3700 * S);
+	is_int(w->n, 1, "the next one comes");
+	ok((sched_conn_place(w->conns[0]) == NULL) == anew, "%s: it %s", label,
+	    anew ? "begins anew" : "goes on");
+	end(w);
+}
+
+static void
+test_waits(void)
+{
+	struct world w;
+
+	begin_hour(&w);
+	end_first(&w, 1);
+	next_begins(&w, false, "after an hour of waiting for the limit");
+}
+
+static void
+test_failed(void)
+{
+	const struct sched_place at = { .shuffle = 7, .next = 1 };
+	struct world w;
+
+	begin_hour(&w);
+	sched_connecting(w.sched, w.conns[0], w.now);
+	sched_goes_on(w.sched, w.conns[0], &at);
+	fail_queue(&w);
+	end_first(&w, 0);
+	next_begins(&w, true, "the queue failed");
+	begin_hour(&w);
+	fail_queue(&w);
+	end_first(&w, 1);
+	next_begins(&w, true, "the queue had failed already");
+}
+
+static void
+test_no_mail(void)
+{
+	struct sched_queue *q;
+	struct world w;
+
+	begin_hour(&w);
+	q = sched_conn_queue(w.conns[0]);
+	end_first(&w, 1);
+	sched_queue_take_all(w.sched, q, NULL, NULL, w.now);
+	run_until(&w, w.now + S);
+	mail(&w, 1);
+	next_begins(&w, true, "there was no mail any more");
+}
+
+static void
+test_paused(void)
+{
+	struct sched_pause what = { "a.example", "*", true };
+	struct world w;
+	struct err e;
+
+	begin_hour(&w);
+	end_first(&w, 1);
+	CHECK(sched_pause(w.sched, &what, &e) == 0);
+	run_until(&w, w.now + S);
+	what.paused = false;
+	CHECK(sched_pause(w.sched, &what, &e) == 0);
+	next_begins(&w, true, "the queue was paused");
+}
+
+/* Mail goes out over a connection; another one leaves a place. */
+static void
+test_flows(void)
+{
+	static const struct sched_result done = { .fate = FATE_DONE };
+	struct world w;
+
+	begin(&w, "domain * { max-connect-rate 2/h; max-smtp-out 2 }");
+	mail(&w, 20);
+	run_until(&w, w.now + 1900 * S);
+	is_int(w.n, 2, "two connections");
+	sched_ready(w.sched, w.conns[1], w.now);
+	end_first(&w, 1);
+	for (int i = 0; i < 12 && w.n == 1; i++) {
+		run_until(&w, w.now + 60 * S);
+		sched_results(w.sched, &w.grant, &done, w.now);
+		sched_ready(w.sched, w.conns[0], w.now);
+	}
+	is_int(w.n, 1, "a message each minute, over one");
+	run_until(&w, w.now + 3600 * S);
+	ok(w.n == 2 && sched_conn_place(w.conns[1]) == NULL,
+	    "when the next one comes it begins anew");
+	sched_results(w.sched, &w.grant, &done, w.now);
+	end(&w);
+}
+
 int
 main(void)
 {
 	test_rate();
 	test_no_wait();
 	test_several();
+	test_waits();
+	test_failed();
+	test_no_mail();
+	test_paused();
+	test_flows();
 	return done_testing();
 }
