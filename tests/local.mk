@@ -54,6 +54,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_gate \
 	tests/unit/test_gather \

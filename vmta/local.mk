@@ -12,6 +12,7 @@ libvmta_a_SOURCES = \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
+	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
