@@ -133,6 +133,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
+	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -409,7 +410,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
-	tests/fuzz/fuzz_spool
+	tests/fuzz/fuzz_spool \
+	tests/fuzz/fuzz_standing
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -476,6 +478,8 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
+tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
@@ -552,6 +556,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spool.in \
+	%D%/fuzz/fuzz_standing.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \

@@ -82,6 +82,8 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_priv.h \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
+	%D%/standing.c %D%/standing.h \
+	%D%/standing_bytes.c \
 	%D%/table.c %D%/table.h \
 	%D%/tables.c \
 	%D%/timer.c %D%/timer.h \
