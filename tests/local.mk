@@ -43,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
+	tests/unit/test_daycount \
 	tests/unit/test_dkim_key \
 	tests/unit/test_dkim_sign \
 	tests/unit/test_dns_cache \

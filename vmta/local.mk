@@ -9,6 +9,7 @@ libvmta_a_SOURCES = \
 	%D%/backoff.c %D%/backoff.h \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/blocks.def \
+	%D%/daycount.c %D%/daycount.h \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
