@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_target \
 	tests/unit/test_acct_time \
 	tests/unit/test_addr \
+	tests/unit/test_backoff \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
 	tests/unit/test_catalog \
@@ -42,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
 	tests/unit/test_disposition \
+	tests/unit/test_daycount \
 	tests/unit/test_dkim_key \
 	tests/unit/test_dkim_sign \
 	tests/unit/test_dns_cache \
@@ -53,6 +55,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_gate \
 	tests/unit/test_gather \
@@ -111,6 +114,7 @@ check_PROGRAMS += \
 	tests/unit/test_redis \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
+	tests/unit/test_reroute \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
@@ -134,6 +138,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
+	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -420,7 +425,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
-	tests/fuzz/fuzz_spool
+	tests/fuzz/fuzz_spool \
+	tests/fuzz/fuzz_standing
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -487,6 +493,8 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
+tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
@@ -563,6 +571,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spool.in \
+	%D%/fuzz/fuzz_standing.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \

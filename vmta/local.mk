@@ -6,11 +6,14 @@ libvmta_a_SOURCES = \
 	%D%/acct_twins.c %D%/acct_twins.h \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
+	%D%/backoff.c %D%/backoff.h \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/blocks.def \
+	%D%/daycount.c %D%/daycount.h \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
+	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
@@ -45,6 +48,7 @@ libvmta_a_SOURCES = \
 	%D%/ramp.c %D%/ramp.h \
 	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
+	%D%/reroute.c %D%/reroute.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
@@ -84,6 +88,8 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_priv.h \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
+	%D%/standing.c %D%/standing.h \
+	%D%/standing_bytes.c \
 	%D%/table.c %D%/table.h \
 	%D%/tables.c \
 	%D%/timer.c %D%/timer.h \
