@@ -110,6 +110,7 @@ check_PROGRAMS += \
 	tests/unit/test_redis \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
+	tests/unit/test_regex_set \
 	tests/unit/test_sched \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
