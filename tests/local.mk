@@ -111,6 +111,7 @@ check_PROGRAMS += \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_regex_set \
+	tests/unit/test_reply_rules \
 	tests/unit/test_retry_hint \
 	tests/unit/test_sched \
 	tests/unit/test_sched_fair \
@@ -406,6 +407,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_reply_rules \
 	tests/fuzz/fuzz_retry_hint \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
@@ -464,6 +466,9 @@ tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c $(fuzz_main)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_reply_rules_SOURCES = \
+	%D%/fuzz/fuzz_reply_rules.c $(fuzz_main)
+tests_fuzz_fuzz_reply_rules_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
 tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
@@ -548,6 +553,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_record.repro \
+	%D%/fuzz/fuzz_reply_rules.in \
 	%D%/fuzz/fuzz_retry_hint.in \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \

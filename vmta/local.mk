@@ -11,6 +11,7 @@ libvmta_a_SOURCES = \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
+	%D%/dsn_rule.c %D%/dsn_rule.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
@@ -44,6 +45,7 @@ libvmta_a_SOURCES = \
 	%D%/ramp.c %D%/ramp.h \
 	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
+	%D%/reply_rules.c %D%/reply_rules.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
