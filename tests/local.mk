@@ -338,6 +338,7 @@ bench_programs = \
 	tests/bench/bench_acct \
 	tests/bench/bench_chain \
 	tests/bench/bench_rows \
+	tests/bench/bench_rules \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
@@ -354,6 +355,9 @@ tests_bench_bench_acct_SOURCES = \
 tests_bench_bench_rows_SOURCES = \
 	%D%/bench/bench_rows.c \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h
+tests_bench_bench_rules_SOURCES = \
+	%D%/bench/bench_rules.c \
+	%D%/support/cpu_time.h
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/cpu_time.h \
@@ -503,6 +507,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_rate.py \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
+	%D%/bench/bench_rules.py \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
