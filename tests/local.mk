@@ -134,6 +134,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
+	tests/unit/test_snapshot_replies \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \

@@ -80,6 +80,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_limits.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
+	%D%/snapshot_replies.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
 	%D%/table.c %D%/table.h \

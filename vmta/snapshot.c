@@ -93,6 +93,7 @@ snapshot_free(struct snapshot **sp)
 	domain_map_free(&s->relay);
 	key_index_free(&s->keys);
 	pattern_lists_free(&s->patterns);
+	reply_lists_free(&s->reply_lists);
 	region_free(&s->rg);
 	free(s);
 }
