@@ -214,22 +214,16 @@ region_strndup(struct region *rg, const char *s, size_t len)
 }
 
 char *
-region_join(struct region *rg, ...)
+region_join(struct region *rg, const char *const *parts)
 {
-	const char *text;
 	size_t len = 0;
 	char *out, *p;
-	va_list ap;
 
-	va_start(ap, rg);
-	while ((text = va_arg(ap, const char *)) != NULL)
-		len += strlen(text);
-	va_end(ap);
+	for (size_t i = 0; parts[i] != NULL; i++)
+		len += strlen(parts[i]);
 	p = out = region_alloc(rg, len + 1);
-	va_start(ap, rg);
-	while ((text = va_arg(ap, const char *)) != NULL)
-		p = stpcpy(p, text);
-	va_end(ap);
+	for (; *parts != NULL; parts++)
+		p = stpcpy(p, *parts);
 	*p = '\0';
 	return out;
 }

@@ -50,7 +50,9 @@ void *region_dup(struct region *rg, const void *p, size_t len);
 char *region_strdup(struct region *rg, const char *s);
 char *region_strndup(struct region *rg, const char *s, size_t len);
 /* Texts one behind the other, up to a NULL; far cheaper than "%s%s". */
-char *region_join(struct region *rg, ...) __attribute__((sentinel));
+char *region_join(struct region *rg, const char *const *parts);
+#define REGION_JOIN(rg, ...) \
+	region_join(rg, (const char *const[]){ __VA_ARGS__, NULL })
 char *region_printf(struct region *rg, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -68,21 +68,17 @@ str_cmp_nocase(const char *a, const char *b)
 }
 
 size_t
-str_join(char *out, size_t cap, ...)
+str_join(char *out, size_t cap, const char *const *parts)
 {
-	const char *text;
 	size_t len = 0;
-	va_list ap;
 
 	CHECK(cap > 0);
-	va_start(ap, cap);
-	while ((text = va_arg(ap, const char *)) != NULL) {
-		size_t n = strnlen(text, cap - 1 - len);
+	for (; *parts != NULL; parts++) {
+		size_t n = strnlen(*parts, cap - 1 - len);
 
-		memcpy(out + len, text, n);
+		memcpy(out + len, *parts, n);
 		len += n;
 	}
-	va_end(ap);
 	out[len] = '\0';
 	return len;
 }

@@ -39,7 +39,9 @@ int str_cmp_nocase(const char *a, const char *b);
  * Texts one behind the other, up to a NULL, cut to what there is room for; how
  * much that is.  What "%s%s" costs ten times as much for.
  */
-size_t str_join(char *out, size_t cap, ...) __attribute__((sentinel));
+size_t str_join(char *out, size_t cap, const char *const *parts);
+#define STR_JOIN(out, cap, ...) \
+	str_join(out, cap, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* Growable buffer; zero-initialised is empty.  buf_fini() frees. */
 struct buf {

@@ -116,6 +116,7 @@ classify_status(const struct outcome *o, uint8_t dsn_r[3])
 		[OUTCOME_NO_TLS] = { 4, 7, 10 },
 		[OUTCOME_DNS_TEMP] = { 4, 4, 3 },
 		[OUTCOME_NO_DOMAIN] = { 5, 1, 2 },
+		[OUTCOME_NO_FAMILY] = { 4, 4, 4 },
 		[OUTCOME_NULL_MX] = { 5, 1, 10 },
 		[OUTCOME_LOOP] = { 5, 4, 6 },
 		[OUTCOME_BIND] = { 4, 3, 5 },

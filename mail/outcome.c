@@ -45,6 +45,8 @@ outcome_kind_name(enum outcome_kind kind)
 		return "dns-temporary";
 	case OUTCOME_NO_DOMAIN:
 		return "no-domain";
+	case OUTCOME_NO_FAMILY:
+		return "no-family";
 	case OUTCOME_NULL_MX:
 		return "null-mx";
 	case OUTCOME_LOOP:

@@ -40,6 +40,7 @@ enum outcome_kind {
 	OUTCOME_NO_TLS,     /* TLS required and not to be had */
 	OUTCOME_DNS_TEMP,   /* SERVFAIL, time-out */
 	OUTCOME_NO_DOMAIN,  /* NXDOMAIN, or no MX and no address */
+	OUTCOME_NO_FAMILY,  /* addresses, but of our other sources' family */
 	OUTCOME_NULL_MX,    /* RFC 7505 */
 	OUTCOME_LOOP,       /* best MX is ourselves */
 	OUTCOME_BIND,       /* the source address cannot be used */

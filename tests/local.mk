@@ -118,6 +118,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_random \
+	tests/unit/test_sched_place \
 	tests/unit/test_sched_reload \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
@@ -203,6 +204,10 @@ tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
 
+tests_unit_test_sched_place_SOURCES = \
+	%D%/unit/test_sched_place.c \
+	$(fake_conf_files)
+
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
 	$(fake_conf_files) \
@@ -235,7 +240,8 @@ tests_unit_test_sched_walk_SOURCES = \
 
 tests_unit_test_sched_SOURCES = \
 	%D%/unit/test_sched.c \
-	$(fake_conf_files)
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 tests_unit_test_judge_SOURCES = \
 	%D%/unit/test_judge.c \
@@ -590,7 +596,9 @@ EXTRA_DIST += \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
+	%D%/scenario/bug-5-connect-token.scn \
 	%D%/scenario/bug-5-last-connection.scn \
+	%D%/scenario/bug-5-mixed-origins.scn \
 	%D%/scenario/bug-5-lease-of-user.scn \
 	%D%/scenario/bug-5-own-in-turn.scn \
 	%D%/scenario/bug-5-own-limit.scn \

@@ -15,6 +15,7 @@
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
 #include "transport/mx.h"
+#include "transport/mx_route.h"
 #include "transport/smtp_session.h"
 #include "vmta/remote.h"
 
@@ -32,17 +33,21 @@ struct courier {
 	char *awaited_host; /* as in the params */
 	struct net_addr awaited_addr;
 	struct net_addr source;
+	bool both_families; /* the virtual MTA has sources of */
 	const char *helo;
 
 	struct mx_lookup *lookup;
 	const struct mx_route *route;
-	size_t next;            /* of route->targets */
-	uint32_t tried;         /* addresses that were called */
-	bool no_tls;            /* for the address being tried */
-	bool timed;             /* the first call is to be told */
-	bool asks;              /* for each address, from now on */
-	bool asking;            /* for the next one; the answer will come */
-	bool full;              /* some address was passed over */
+	size_t next;              /* of route->targets */
+	uint32_t tried;           /* addresses that were called */
+	bool no_tls;              /* for the address being tried */
+	bool timed;               /* the call is to be told, and one is all */
+	bool called;              /* it was */
+	bool goes_on;             /* another one does, in our place */
+	struct sched_place place; /* where to begin; shuffle 0: anew */
+	bool asks;                /* for each address, from now on */
+	bool asking;              /* for the next one; the answer will come */
+	bool full;                /* some address was passed over */
 	struct outcome *failed; /* the last address that was called, or NULL */
 	const struct smtp_session_owner *owner;
 	struct smtp_session *session;
@@ -106,7 +111,7 @@ report_closed(struct courier *c, const struct outcome *why)
 	c->closed = true;
 	log_end_of_session(c, end);
 	/* Its queue waits for the address that was full: it has not failed. */
-	if (c->worked || (c->full && !c->was_ready))
+	if (c->worked || c->goes_on || (c->full && !c->was_ready))
 		end = NULL;
 	dispatch_closed(c->env->dispatch, c->link,
 	    end == NULL ? NULL : outcome_copy(end));
@@ -153,10 +158,11 @@ call(struct courier *c, const struct mx_target *t)
 	struct err e;
 
 	p.fd = net_connect(&c->source, &t->addr, t->port, &fault, &e);
-	if (c->timed)
-		dispatch_connecting(c->env->dispatch, c->link, clock_us());
-	c->timed = false;
 	if (p.fd != -1) {
+		c->called = true;
+		if (c->timed)
+			dispatch_connecting(c->env->dispatch, c->link,
+			    clock_us());
 		c->session = smtp_session_new(&p, c->owner, c);
 		return NET_FAULT_NONE;
 	}
@@ -169,6 +175,18 @@ call(struct courier *c, const struct mx_target *t)
 		.source = c->source,
 		.wall_us = clock_wall_us() });
 	return fault;
+}
+
+/* The next call is another connection to the limits: it has to be granted. */
+static void
+leave_rest(struct courier *c)
+{
+	const struct sched_place at = { mx_lookup_shuffle(c->lookup),
+		(uint32_t)c->next, c->tried, c->no_tls, 0 };
+
+	c->goes_on = true;
+	dispatch_goes_on(c->env->dispatch, c->link, &at);
+	report_closed(c, c->failed);
 }
 
 /*
@@ -186,6 +204,10 @@ try_next(struct courier *c, bool asked)
 		const struct mx_target *t = &route->targets[c->next];
 		enum net_fault fault;
 
+		if (c->timed && c->called) {
+			leave_rest(c);
+			return;
+		}
 		if (!asked && must_ask(c, t)) {
 			c->asks = true; /* it has a slot to give back */
 			c->asking = true;
@@ -347,33 +369,24 @@ static const struct smtp_session_owner session_owner = {
 	.closed = on_closed,
 };
 
-static bool
-is_awaited(const struct courier *c, const struct mx_target *t)
-{
-	if (c->awaited_host[0] == '\0')
-		return net_addr_eq(&t->addr, &c->awaited_addr);
-	return str_eq_nocase(t->host, c->awaited_host);
-}
-
 /*
- * A slot is kept there, and others wait for it: it must not be held up by a
- * better host that does not answer.
+ * Where a slot is kept others wait for it: it must not be held up by a better
+ * host that does not answer.  Else where the last connection has left off,
+ * unless the route is another one by now.
  */
 static void
-put_awaited_first(const struct courier *c, const struct mx_route *route)
+take_place(struct courier *c)
 {
-	struct mx_target *all = route->targets, awaited;
-	size_t i = 0;
+	const struct mx_route *route = c->route;
 
-	if (c->awaited_host == NULL)
-		return;
-	while (i < route->count && !is_awaited(c, &all[i]))
-		i++;
-	if (i == route->count)
-		return; /* the route is another one by now */
-	awaited = all[i];
-	memmove(&all[1], &all[0], i * sizeof(all[0]));
-	all[0] = awaited;
+	if (c->awaited_host != NULL) {
+		mx_targets_prefer(route->targets, route->count, c->awaited_host,
+		    &c->awaited_addr);
+	} else if (c->place.next < route->count) {
+		c->next = c->place.next;
+		c->tried = c->place.tried;
+		c->no_tls = c->place.no_tls;
+	}
 }
 
 static void
@@ -391,7 +404,7 @@ on_route(void *arg, const struct mx_route *route)
 		report_closed(c, &why);
 	} else {
 		CHECK(route->count > 0);
-		put_awaited_first(c, route);
+		take_place(c);
 		try_next(c, false);
 	}
 }
@@ -416,8 +429,10 @@ on_open(struct post *p)
 		report_closed(c, &no_files);
 		return;
 	}
-	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf, &c->source,
-	    on_route, c);
+	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf,
+	    &(struct mx_from){ c->source, c->both_families }, on_route, c);
+	if (c->place.shuffle != 0)
+		mx_lookup_set_shuffle(c->lookup, c->place.shuffle);
 }
 
 struct courier *
@@ -431,6 +446,8 @@ courier_open(const struct courier_params *p)
 	c->link = p->link;
 	c->id = p->id;
 	c->timed = p->timed;
+	if (p->place != NULL)
+		c->place = *p->place;
 	if (p->awaited_host != NULL)
 		c->awaited_host = mem_strdup(p->awaited_host);
 	c->awaited_addr = p->awaited_addr;
@@ -447,6 +464,7 @@ courier_open(const struct courier_params *p)
 	 */
 	if (p->source != NULL && strcmp(p->domain, SNAPSHOT_DSN_DOMAIN) != 0) {
 		c->source = p->source->addr;
+		c->both_families = p->both_families;
 		if (p->source->name[0] != '\0')
 			c->helo = p->source->name;
 	}

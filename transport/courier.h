@@ -13,6 +13,9 @@
  * the scheduler's before it is called; one that is full is passed over, and is
  * no attempt.  If it was for that alone that none was found, nobody has failed.
  *
+ * Where connections are limited by rate a courier calls one address.  If that
+ * is in vain and others are left, it ends, and the next one goes on there.
+ *
  * Made by the dispatcher, then the worker's.  The functions marked (any) post
  * to it.  It reports to the dispatcher by the dispatch_* functions, with the
  * `link` it was given: ready, written, results, and last of all closed; a
@@ -42,7 +45,9 @@ struct courier_params {
 	const struct queue_conf *queue_conf;
 	const char *domain, *vmta;        /* copied */
 	const struct conf_source *source; /* NULL: the system's choice */
+	bool both_families;               /* its virtual MTA has them */
 	bool timed; /* dispatch_connecting() is asked for */
+	const struct sched_place *place; /* where to go on; NULL: anew */
 	/* Called first, before better hosts: the host, or this address. */
 	const char *awaited_host; /* copied; NULL: none, "": the address */
 	struct net_addr awaited_addr;

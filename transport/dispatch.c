@@ -2,6 +2,7 @@
 #include "transport/dispatch.h"
 
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,9 @@ on_open(void *ctx, struct sched_conn *c)
 		.domain = sched_queue_domain(q),
 		.vmta = sched_queue_vmta(q),
 		.source = sched_conn_source(c),
-		.timed = sched_conn_is_timed(c) };
+		.both_families = sched_conn_has_both_families(c),
+		.timed = sched_conn_is_timed(c),
+		.place = sched_conn_place(c) };
 
 	(void)sched_conn_awaited(c, &p.awaited_host, &p.awaited_addr);
 	l->dispatch = d;
@@ -174,6 +177,21 @@ on_leased(void *ctx, uint64_t ticket, bool kept)
 	sched_leased(d->sched, ticket, kept, clock_us());
 }
 
+/* Once, twice, four times and so on. */
+static void
+tell_stuck(struct dispatch *d)
+{
+	uint64_t n = sched_stuck(d->sched);
+
+	if (n <= d->stuck)
+		return;
+	d->stuck = 2 * n - 1;
+	log_note(LOG_L_ERROR, "scheduler",
+	    "a round came to no end, %" PRIu64
+	    " so far; the next one goes on: please report this with your configuration",
+	    n);
+}
+
 /* After each round of posts and at each timer: let the scheduler act. */
 static void
 run(void *arg)
@@ -184,6 +202,7 @@ run(void *arg)
 	uint64_t last_piece = sweep_flush(d->sweep);
 	struct timeval tv;
 
+	tell_stuck(d);
 	lessor_flush(d->lessor);
 	moves_settle(&d->moves, last_piece);
 	check_drained(d, last_piece);
@@ -406,6 +425,9 @@ queue_failed(struct link *l, int64_t now_us)
 	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
 	case QUEUE_IS_FINE:
 		break; /* sched_closed() has it tried again in a second */
+	case QUEUE_CHANGES_FAMILY:
+		sched_conn_no_family(d->sched, l->conn);
+		break;
 	case QUEUE_GOES_ON:
 		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
 		break;

@@ -26,6 +26,7 @@ struct grant;
 struct outcome;
 struct replies;
 struct said;
+struct sched_place;
 struct sched_result;
 struct sweep_rcpt;
 struct tls_client;
@@ -113,8 +114,11 @@ void dispatch_address(struct dispatch *d, void *link, const char *host,
 /* As courier_locate() asked: it is there. */
 void dispatch_located(struct dispatch *d, void *link, const char *host,
     const struct net_addr *addr);
-/* It called its first address then. */
+/* It called an address then. */
 void dispatch_connecting(struct dispatch *d, void *link, int64_t when_us);
+/* It ends, and the next one of its queue goes on there: before _closed(). */
+void dispatch_goes_on(struct dispatch *d, void *link,
+    const struct sched_place *at);
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
 /*

@@ -18,6 +18,7 @@ struct place {
 	char *host; /* or NULL */
 	struct net_addr addr;
 	int64_t when_us;
+	struct sched_place at;
 };
 
 static void
@@ -96,6 +97,27 @@ dispatch_connecting(struct dispatch *d, void *link, int64_t when_us)
 	pl->dispatch = d;
 	pl->link = link;
 	pl->when_us = when_us;
+	worker_post(d->worker, &pl->post);
+}
+
+static void
+on_goes_on(struct post *p)
+{
+	struct place *pl = post_owner(p, struct place, post);
+
+	sched_goes_on(pl->dispatch->sched, pl->link->conn, &pl->at);
+	place_free(&pl);
+}
+
+void
+dispatch_goes_on(struct dispatch *d, void *link, const struct sched_place *at)
+{
+	struct place *pl = mem_new(struct place);
+
+	pl->post.fn = on_goes_on;
+	pl->dispatch = d;
+	pl->link = link;
+	pl->at = *at;
 	worker_post(d->worker, &pl->post);
 }
 

@@ -48,6 +48,7 @@ struct dispatch {
 	struct readers readers;
 	struct replies *replies; /* to recipients that wait for their time */
 	LIST_HEAD(, link) links;
+	uint64_t stuck;     /* tell when the scheduler is so more often */
 	struct moves moves; /* messages whose old place is in use */
 	struct region *rg;  /* of one call */
 	bool full;

@@ -25,6 +25,7 @@ is_final(const struct outcome *o)
 	case OUTCOME_TIMEOUT:
 	case OUTCOME_NO_TLS:
 	case OUTCOME_DNS_TEMP:
+	case OUTCOME_NO_FAMILY:
 	case OUTCOME_BIND:
 	case OUTCOME_UNSENT:
 	case OUTCOME_LOCAL_TEMP:
@@ -99,6 +100,8 @@ disposition_queue(const struct outcome *o, bool others)
 {
 	if (o->kind == OUTCOME_LOCAL_TEMP && o->phase <= PHASE_CONNECT)
 		return QUEUE_IS_FINE;
+	if (o->kind == OUTCOME_NO_FAMILY)
+		return QUEUE_CHANGES_FAMILY;
 	if (others)
 		return QUEUE_GOES_ON;
 	return is_final(o) ? QUEUE_FAILS : QUEUE_WAITS;
@@ -122,6 +125,7 @@ disposition_conn(const struct outcome *o)
 	case OUTCOME_NO_TLS:
 	case OUTCOME_DNS_TEMP:
 	case OUTCOME_NO_DOMAIN:
+	case OUTCOME_NO_FAMILY:
 	case OUTCOME_NULL_MX:
 	case OUTCOME_LOOP:
 	case OUTCOME_BIND:
@@ -146,6 +150,7 @@ disposition_tries_next(const struct outcome *o)
 	case OUTCOME_DELIVERED:
 	case OUTCOME_DNS_TEMP:
 	case OUTCOME_NO_DOMAIN:
+	case OUTCOME_NO_FAMILY:
 	case OUTCOME_NULL_MX:
 	case OUTCOME_LOOP:
 	case OUTCOME_BIND: /* never another address of ours */

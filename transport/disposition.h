@@ -39,10 +39,11 @@ struct disposition disposition_rcpt(const struct outcome *o,
 
 /* What a connection that never got to work means for its queue. */
 enum disposition_queue {
-	QUEUE_IS_FINE, /* it was never called: tried again at once */
-	QUEUE_GOES_ON, /* with its other connections */
-	QUEUE_WAITS,   /* retry-after */
-	QUEUE_FAILS    /* every recipient in it fails */
+	QUEUE_IS_FINE,        /* it was never called: tried again at once */
+	QUEUE_CHANGES_FAMILY, /* at once, from a source of the other one */
+	QUEUE_GOES_ON,        /* with its other connections */
+	QUEUE_WAITS,          /* retry-after */
+	QUEUE_FAILS           /* every recipient in it fails */
 };
 
 /* others: the queue has connections that work, or may yet. */

@@ -359,9 +359,8 @@ received(const struct letter_in *in, struct region *rg)
 	char date[DATE_TEXT];
 
 	(void)clock_rfc5322(date, sizeof(date), in->now_us);
-	return region_join(rg, "Received: from ", in->from, "\r\n\tby ",
-	    in->host, " (Mailrace) with ", in->with, ";\r\n\t", date, "\r\n",
-	    NULL);
+	return REGION_JOIN(rg, "Received: from ", in->from, "\r\n\tby ",
+	    in->host, " (Mailrace) with ", in->with, ";\r\n\t", date, "\r\n");
 }
 
 static void

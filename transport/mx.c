@@ -49,9 +49,11 @@ struct mx_lookup {
 	const char *domain;
 	bool fixed; /* smtp-hosts */
 	uint8_t family;
+	uint8_t other;  /* of other sources, or 0 */
+	bool has_other; /* the domain has addresses for those */
 	uint32_t attempts;
 	struct net_addr from;
-	uint64_t random;
+	uint64_t shuffle, random; /* as it began, and as it is */
 	struct mx_self self;
 	mx_fn *fn;
 	void *arg;
@@ -225,6 +227,15 @@ family_name(uint8_t family)
 	return family == AF_INET ? "IPv4 " : family == AF_INET6 ? "IPv6 " : "";
 }
 
+/* RFC 5321 section 5.1 asks whether *any* address can be used. */
+static void
+fail_family(struct mx_lookup *l)
+{
+	fail(l, OUTCOME_NO_FAMILY,
+	    region_printf(l->rg, "%s has no %saddress, but others", l->domain,
+		family_name(l->family)));
+}
+
 /* No target: why? */
 static void
 fail_without_address(struct mx_lookup *l)
@@ -250,6 +261,47 @@ fail_without_address(struct mx_lookup *l)
 			l->domain, family, best));
 }
 
+/* The answers for the other family are here. */
+static void
+step_other(struct mx_lookup *l)
+{
+	bool found = l->has_other;
+
+	for (size_t i = 0; i < l->host_count; i++) {
+		const struct mx_host *h = &l->hosts[i];
+		const struct dns_answer *a = l->other == AF_INET ? h->a :
+								   h->aaaa;
+
+		found = found || (a != NULL && a->status == DNS_OK);
+	}
+	if (found)
+		fail_family(l);
+	else
+		fail_without_address(l);
+}
+
+/* None of our family: the other one is asked for where it would be of use. */
+static void
+ask_other(struct mx_lookup *l)
+{
+	if (l->other == 0) {
+		fail_without_address(l);
+		return;
+	}
+	asks_begin(l, l->host_count);
+	for (size_t i = 0; i < l->host_count; i++) {
+		struct mx_host *h = &l->hosts[i];
+
+		if (h->literal.family != 0)
+			continue;
+		if (l->other == AF_INET)
+			ask(l, h->name, DNS_A, &h->a);
+		else
+			ask(l, h->name, DNS_AAAA, &h->aaaa);
+	}
+	go_on(l, step_other);
+}
+
 static void
 step_route(struct mx_lookup *l)
 {
@@ -268,7 +320,7 @@ step_route(struct mx_lookup *l)
 	l->route.count = mx_hosts_targets(l->hosts, n, l->route.targets, max,
 	    &l->random);
 	if (l->route.count == 0) {
-		fail_without_address(l);
+		ask_other(l);
 		return;
 	}
 	l->route.ok = true;
@@ -350,6 +402,8 @@ add_list(struct mx_lookup *l, size_t list, enum outcome_kind *kind,
 	if (s->mx == NULL) { /* a host as it is */
 		if (s->literal.family == 0 || is_of_use(l, s->literal.family))
 			add_host(l, list, s->name, 0)->literal = s->literal;
+		else
+			l->has_other = l->other != 0;
 		return;
 	}
 	text = s->mx->text;
@@ -402,6 +456,10 @@ step_hosts(struct mx_lookup *l)
 	l->hosts = region_array(l->rg, most_hosts(l), sizeof(*l->hosts));
 	for (size_t i = 0; i < l->list_count; i++)
 		add_list(l, i, &kind, &why);
+	if (l->host_count == 0 && l->has_other) {
+		fail_family(l);
+		return;
+	}
 	if (l->host_count == 0) {
 		if (why == NULL)
 			why = region_printf(l->rg,
@@ -488,6 +546,15 @@ take_smtp_hosts(struct mx_lookup *l, const struct queue_conf *conf)
 	}
 }
 
+/* The one that other sources have, or 0. */
+static uint8_t
+other_family(const struct mx_from *from)
+{
+	if (!from->both_families || from->addr.family == 0)
+		return 0;
+	return from->addr.family == AF_INET ? AF_INET6 : AF_INET;
+}
+
 /* Never by DNS, whatever becomes of the configuration. */
 static void
 step_no_host(struct mx_lookup *l)
@@ -497,7 +564,7 @@ step_no_host(struct mx_lookup *l)
 
 struct mx_lookup *
 mx_lookup_new(struct worker_env *env, const char *domain,
-    const struct queue_conf *conf, const struct net_addr *source, mx_fn *fn,
+    const struct queue_conf *conf, const struct mx_from *from, mx_fn *fn,
     void *arg)
 {
 	struct mx_lookup *l = mem_new(struct mx_lookup);
@@ -507,14 +574,16 @@ mx_lookup_new(struct worker_env *env, const char *domain,
 	l->conf = snapshot_ref(env->conf);
 	l->rg = region_new();
 	l->domain = region_strdup(l->rg, domain);
-	l->from = *source;
-	l->family = source->family;
+	l->from = from->addr;
+	l->family = from->addr.family;
+	l->other = other_family(from);
 	l->attempts = conf->mx_attempts;
 	l->fn = fn;
 	l->arg = arg;
 	while (l->random == 0)
 		if (getrandom(&l->random, sizeof(l->random), 0) == -1)
 			l->random = 0; /* interrupted */
+	l->shuffle = l->random;
 	l->next = event_new(worker_base(env->worker), -1, 0, on_next, l);
 	CHECK(l->next != NULL && l->attempts > 0);
 	l->self = (struct mx_self){ .name = own_name(l->rg,
@@ -532,6 +601,20 @@ mx_lookup_new(struct worker_env *env, const char *domain,
 		take_domain(l, conf);
 	go_on(l, step_hosts);
 	return l;
+}
+
+uint64_t
+mx_lookup_shuffle(const struct mx_lookup *l)
+{
+	return l->shuffle;
+}
+
+void
+mx_lookup_set_shuffle(struct mx_lookup *l, uint64_t shuffle)
+{
+	CHECK(shuffle != 0 && l->random == l->shuffle);
+	l->shuffle = shuffle;
+	l->random = shuffle;
 }
 
 void

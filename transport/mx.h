@@ -38,18 +38,31 @@ struct mx_route {
 	struct mx_target *targets;
 };
 
+/* Where it is to be called from. */
+struct mx_from {
+	struct net_addr addr; /* its family decides; family 0: any */
+	bool both_families;   /* there are sources of the other family */
+};
+
 struct mx_lookup;
 
 /* Called once, on the same worker, never from inside mx_lookup_new(). */
 typedef void mx_fn(void *arg, const struct mx_route *route);
 
 /*
- * source: the family decides which addresses are of use; family 0: any.
+ * A domain without an address of that family: OUTCOME_NO_FAMILY if it has one
+ * of the other, and there are sources for that; else it has none.
  * The route lives until the lookup is freed.
  */
 struct mx_lookup *mx_lookup_new(struct worker_env *env, const char *domain,
-    const struct queue_conf *conf, const struct net_addr *source, mx_fn *fn,
+    const struct queue_conf *conf, const struct mx_from *from, mx_fn *fn,
     void *arg);
+/*
+ * By this number equal hosts are shuffled.  Given to another lookup, just after
+ * it was made, it has the same order if DNS says the same.
+ */
+uint64_t mx_lookup_shuffle(const struct mx_lookup *l);
+void mx_lookup_set_shuffle(struct mx_lookup *l, uint64_t shuffle);
 void mx_lookup_free(struct mx_lookup **lp); /* also cancels */
 
 #endif

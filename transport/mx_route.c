@@ -192,6 +192,30 @@ mx_hosts_targets(const struct mx_host *hosts, size_t count,
 	return n;
 }
 
+static bool
+is_at(const struct mx_target *t, const char *host, const struct net_addr *addr)
+{
+	if (host[0] == '\0')
+		return net_addr_eq(&t->addr, addr);
+	return str_eq_nocase(t->host, host);
+}
+
+void
+mx_targets_prefer(struct mx_target *all, size_t count, const char *host,
+    const struct net_addr *addr)
+{
+	struct mx_target first;
+	size_t i = 0;
+
+	while (i < count && !is_at(&all[i], host, addr))
+		i++;
+	if (i == count)
+		return; /* the route is another one by now */
+	first = all[i];
+	memmove(&all[1], &all[0], i * sizeof(all[0]));
+	all[0] = first;
+}
+
 const struct dns_answer *
 mx_hosts_temp(const struct mx_host *hosts, size_t count)
 {

@@ -60,6 +60,10 @@ size_t mx_hosts_cut(struct mx_host *hosts, size_t count,
 size_t mx_hosts_targets(const struct mx_host *hosts, size_t count,
     struct mx_target *out, size_t max, uint64_t *random);
 
+/* Puts the first one of this host (of this address: host is "") before all. */
+void mx_targets_prefer(struct mx_target *all, size_t count, const char *host,
+    const struct net_addr *addr);
+
 /* The first failure that may pass by itself, or NULL. */
 const struct dns_answer *mx_hosts_temp(const struct mx_host *hosts,
     size_t count);

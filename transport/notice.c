@@ -109,6 +109,7 @@ failure_in_words(const struct outcome *o, struct region *rg)
 	case OUTCOME_TIMEOUT:
 	case OUTCOME_NO_TLS:
 	case OUTCOME_DNS_TEMP:
+	case OUTCOME_NO_FAMILY:
 	case OUTCOME_BIND:
 	case OUTCOME_UNSENT:
 	case OUTCOME_LOCAL_TEMP:

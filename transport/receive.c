@@ -82,8 +82,8 @@ reply_queued(struct ingress_session *s, uint64_t id)
 
 	if (id != 0)
 		(void)message_id_text(id, id_text);
-	(void)str_join(how, sizeof(how), "250 2.6.0 queued ",
-	    id == 0 ? "already" : "as ", id_text, NULL);
+	(void)STR_JOIN(how, sizeof(how), "250 2.6.0 queued ",
+	    id == 0 ? "already" : "as ", id_text);
 	if (s->door->protocol == INGRESS_SMTP) {
 		ingress_say(s, how);
 		return;
@@ -284,8 +284,8 @@ trace_name(struct ingress_session *s)
 		if ((*p & 0x80) != 0 ? !s->tx.utf8 :
 				       strchr(",;@'`$&|=%!?*", *p) != NULL)
 			*p = '?';
-	return region_join(s->tx_rg, helo, " ([", v6 ? "IPv6:" : "",
-	    net_addr_text(&s->peer.addr, text), "])", NULL);
+	return REGION_JOIN(s->tx_rg, helo, " ([", v6 ? "IPv6:" : "",
+	    net_addr_text(&s->peer.addr, text), "])");
 }
 
 /* The client that the host MTA named; family 0: none. */
@@ -343,8 +343,8 @@ peer_name(struct ingress_session *s)
 {
 	char text[NET_ADDR_TEXT];
 
-	return region_join(s->tx_rg, s->helo, " (",
-	    net_addr_text(&s->peer.addr, text), ")", NULL);
+	return REGION_JOIN(s->tx_rg, s->helo, " (",
+	    net_addr_text(&s->peer.addr, text), ")");
 }
 
 static const char *

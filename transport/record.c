@@ -41,9 +41,9 @@ diagnosis(const struct outcome *o, char *out, size_t cap)
 {
 	bool said = o->kind == OUTCOME_REPLY || o->kind == OUTCOME_DELIVERED;
 
-	(void)str_join(out, cap, said ? "smtp;" : "x-mailrace;",
+	(void)STR_JOIN(out, cap, said ? "smtp;" : "x-mailrace;",
 	    o->text == NULL ? "" : o->text,
-	    o->in_doubt ? " (message may be sent more than once)" : "", NULL);
+	    o->in_doubt ? " (message may be sent more than once)" : "");
 	return out;
 }
 
@@ -54,8 +54,8 @@ host_and_address(const struct outcome *o, char *out, size_t cap)
 
 	out[0] = '\0';
 	if (o->mx != NULL && o->mx[0] != '\0')
-		(void)str_join(out, cap, o->mx, " (",
-		    net_addr_text(&o->peer, addr), ")", NULL);
+		(void)STR_JOIN(out, cap, o->mx, " (",
+		    net_addr_text(&o->peer, addr), ")");
 	return out;
 }
 

@@ -376,6 +376,20 @@ line_leave(struct waiter *w)
 		forget_up(flow);
 }
 
+void
+line_rejoin_as(struct waiter *w, const struct line_key *k)
+{
+	struct line *l = line_of(w);
+
+	CHECK(l != NULL);
+	if (same_flow(&w->flow->flow, k)) {
+		line_rejoin(w);
+		return;
+	}
+	line_leave(w);
+	line_join(l, w, k);
+}
+
 struct waiter *
 line_first(struct line *l)
 {

@@ -52,7 +52,9 @@ void line_init(struct line *l);
 /* At the end of its flow; who is in this line stays where it is. */
 void line_join(struct line *l, struct waiter *w, const struct line_key *k);
 void line_rejoin(struct waiter *w); /* goes to the end of its flow */
-void line_leave(struct waiter *w);  /* also when not in one */
+/* To the end of this one, for whom it waits now. */
+void line_rejoin_as(struct waiter *w, const struct line_key *k);
+void line_leave(struct waiter *w); /* also when not in one */
 struct waiter *line_first(struct line *l);
 
 /* The line that it is in, or NULL. */

@@ -49,9 +49,11 @@ libvmta_a_SOURCES = \
 	%D%/retry.c %D%/retry.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
+	%D%/sched_choice.c \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
 	%D%/sched_facts.c \
+	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_origin.c \

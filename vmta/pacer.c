@@ -55,20 +55,34 @@ pacer_set(struct pacer *p, uint64_t count, int64_t period_us, int64_t now_us)
 		p->next_us = now_us + (int64_t)(debt * interval_exact(p));
 }
 
+/* What goes at once may be as late as the one before it took. */
+static int64_t
+slack_for(const struct pacer *p, uint64_t n)
+{
+	int64_t most = p->period_us / 20;
+	wide own = (wide)n * (uint64_t)p->period_us / p->count;
+
+	if (own < (wide)most)
+		most = (int64_t)own;
+	return most > p->slack_us ? most : p->slack_us;
+}
+
 bool
 pacer_take(struct pacer *p, uint64_t n, int64_t now_us)
 {
 	wide total;
+	int64_t slack;
 
 	CHECK(n > 0);
 	if (pacer_next(p, now_us) > now_us)
 		return false;
-	if (p->next_us < now_us - p->slack_us) {
-		p->next_us = now_us - p->slack_us;
-		p->rest = 0;
-	}
 	if (n > p->count)
 		n = p->count;
+	slack = slack_for(p, n);
+	if (p->next_us < now_us - slack) {
+		p->next_us = now_us - slack;
+		p->rest = 0;
+	}
 	total = (wide)n * (uint64_t)p->period_us + p->rest;
 	p->next_us += (int64_t)(total / p->count);
 	p->rest = (uint64_t)(total % p->count);
@@ -106,7 +120,7 @@ int64_t
 pacer_after(const struct pacer *p, uint64_t n, int64_t now_us)
 {
 	wide takes = (wide)n * (uint64_t)p->period_us / p->count;
-	int64_t at = now_us - p->slack_us;
+	int64_t at = now_us - slack_for(p, n);
 
 	if (p->next_us > at)
 		at = p->next_us;

@@ -6,8 +6,10 @@
  * call.  The scheduler thread owns every pacer; nobody else touches one.
  *
  * A pacer that was idle may catch up by at most `slack_us`, so a quiet night
- * does not turn into a flood in the morning.  It does not bound what falls
- * into any one window: that is window.h.
+ * does not turn into a flood in the morning; events that go at once by at most
+ * the time of so many, up to a twentieth of the period, since a message of many
+ * bytes would seldom come at the very moment that it is due.  It does not bound
+ * what falls into any one window: that is window.h.
  *
  * Several events may go at once (the recipients of one transaction, the bytes
  * of a message); the next is then due so many intervals later, at most a

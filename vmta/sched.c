@@ -11,7 +11,8 @@
 
 #define FORGET_US (60 * US_PER_S) /* an idle queue stays at least so long */
 #define SLICE 256                 /* queues refreshed in one sched_run() */
-#define ROUNDS_MAX 1000000        /* of one sched_run(): a bug above */
+#define STEPS_MAX 1000000         /* of one sched_run(): a bug above ... */
+#define STEPS_QUEUE 8             /* ... and so many more for each queue */
 #define AVERAGE_MAX_US (60 * US_PER_S)
 
 /* ---- queues -------------------------------------------------------------- */
@@ -71,6 +72,7 @@ queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
 	q->busy_us = q->vmta->shared.busy_us;
 	/* Nobody knows when a process before us opened one. */
 	q->opened_us = s->leases.used ? s->leases.start_us : 0;
+	s->steps_max += STEPS_QUEUE;
 	table_add(&s->queues, &q->link);
 	TAILQ_INSERT_TAIL(&s->all, q, all);
 	sched_refresh(s, q, now_us);
@@ -94,10 +96,12 @@ queue_free(struct sched *s, struct sched_queue **qp)
 		s->stale = TAILQ_NEXT(q, all);
 	walks_forget(s, q);
 	TAILQ_REMOVE(&s->all, q, all);
+	s->steps_max -= STEPS_QUEUE;
 	table_remove(&s->queues, &q->link);
 	vqueue_fini(q);
 	qconf_unref(&q->conf);
 	domain_obj_put(&s->domains, &q->domain);
+	free(q->place);
 	free(q);
 }
 
@@ -195,6 +199,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	s->ctx = ctx;
 	s->ramp.start_us = now_us;
 	s->reclaim_us = INT64_MAX;
+	s->steps_max = STEPS_MAX;
 	backlog_init(&s->backlog);
 	domain_set_init(&s->domains);
 	qconf_set_init(&s->confs);
@@ -365,12 +370,22 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 
 /* ---- running ------------------------------------------------------------- */
 
+/* One more of those that a sched_run() has. */
+static bool
+step(struct sched *s)
+{
+	if (s->steps == s->steps_max)
+		return false;
+	s->steps++;
+	return true;
+}
+
 static void
 fire(struct sched *s, int64_t now_us)
 {
 	struct timer *t;
 
-	while ((t = timer_pop(&s->timers, now_us)) != NULL) {
+	while (step(s) && (t = timer_pop(&s->timers, now_us)) != NULL) {
 		switch (t->kind) {
 		case TIMER_QUEUE:
 			sched_dirty(s, OF(sched_queue, timer, t));
@@ -399,7 +414,7 @@ serve_dirty(struct sched *s, int64_t now_us)
 {
 	struct sched_queue *q;
 
-	while ((q = TAILQ_FIRST(&s->dirty)) != NULL) {
+	while ((q = TAILQ_FIRST(&s->dirty)) != NULL && step(s)) {
 		TAILQ_REMOVE(&s->dirty, q, dirty);
 		q->is_dirty = false;
 		if (q->idle_us > 0 && q->rcpts == 0 &&
@@ -424,24 +439,33 @@ refresh_slice(struct sched *s)
 	}
 }
 
+uint64_t
+sched_stuck(const struct sched *s)
+{
+	return s->stuck;
+}
+
 int64_t
 sched_run(struct sched *s, int64_t now_us)
 {
-	unsigned rounds = 0;
 	int64_t next;
 
 	CHECK(!s->in_callback);
+	s->steps = 0;
 	ramp_run(&s->ramp, now_us);
 	refresh_slice(s);
 	do {
-		CHECK(rounds < ROUNDS_MAX);
-		rounds++;
 		fire(s, now_us);
 		serve_dirty(s, now_us);
 		conns_open(s, now_us);
 		remotes_settle(&s->remotes);
-	} while (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us);
+	} while (step(s) &&
+	    (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us));
 	leases_ask(s, now_us);
+	if (s->steps == s->steps_max) {
+		s->stuck++;
+		return now_us + US_PER_MS;
+	}
 	if (s->stale != NULL)
 		return now_us;
 	next = timer_next(&s->timers);

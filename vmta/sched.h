@@ -137,16 +137,38 @@ void sched_add(struct sched *s, struct message *m,
  * INT64_MAX.
  */
 int64_t sched_run(struct sched *s, int64_t now_us);
+/*
+ * So often a sched_run() came to no end, and went on a millisecond later: a
+ * mistake in here that has to be told.  Mail goes on, though slowly.
+ */
+uint64_t sched_stuck(const struct sched *s);
 
 /* ---- a connection's life, told by the owner ------------------------------ */
 
 /*
- * When it was begun to connect, at the first address; a connect rate and
- * smtp-out-rampup-interval count it as now until this is said, or it is ready or closed.  Who found all addresses
- * full without this was no connection.
+ * When it was begun to connect; a connect rate and smtp-out-rampup-interval
+ * count it as now until this is said, or it is ready or closed.  Who found all
+ * addresses full without this was no connection.
  */
 bool sched_conn_is_timed(const struct sched_conn *c); /* it asks for it */
 void sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us);
+/*
+ * One that asked for it has called an address, in vain, and has others left:
+ * the next is a connection of its own to those limits.  So this one ends
+ * (sched_closed(), and its queue has not failed), and the next of its queue
+ * goes on there.  What the place is about is the owner's business.
+ */
+struct sched_place {
+	uint64_t shuffle; /* the order of equal hosts */
+	uint32_t next;    /* address, in that order */
+	uint32_t tried;   /* addresses before it */
+	bool no_tls;
+	uint8_t family; /* of the source: the scheduler fills it in */
+};
+void sched_goes_on(struct sched *s, struct sched_conn *c,
+    const struct sched_place *at);
+/* Where to go on; NULL: it begins anew. */
+const struct sched_place *sched_conn_place(const struct sched_conn *c);
 void sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
 void sched_written(struct sched *s, struct grant *g, int64_t when_us,
     int64_t now_us);
@@ -207,6 +229,12 @@ void sched_queue_worked(struct sched *s, struct sched_queue *q);
 bool sched_conn_has_peers(const struct sched_conn *c);
 
 /*
+ * The domain has no address of the family of its source, but one of the other:
+ * the next connection of the queue goes out from a source of that, at once.
+ */
+void sched_conn_no_family(struct sched *s, struct sched_conn *c);
+
+/*
  * The server wants no more connections than the others: the queue goes on
  * with so many, and one more is tried later, ever later while it is refused.
  */
@@ -234,6 +262,8 @@ bool sched_message_moved(struct sched *s, uint64_t id,
 struct sched_queue *sched_conn_queue(const struct sched_conn *c);
 /* Never NULL; family 0 and name "" when none is configured. */
 const struct conf_source *sched_conn_source(const struct sched_conn *c);
+/* Has its virtual MTA sources of IPv4 and of IPv6? */
+bool sched_conn_has_both_families(const struct sched_conn *c);
 const struct snapshot *sched_conn_conf(const struct sched_conn *c);
 uint64_t sched_conn_id(const struct sched_conn *c);
 void sched_conn_set_user(struct sched_conn *c, void *user);

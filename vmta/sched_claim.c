@@ -9,9 +9,8 @@
  *
  * So each turn that could not be used is remembered until the queue is served.
  * One that is sent to a scope where it has had its turn claims that one, and
- * each other where it had: it is the first there, and while it waits at one of
- * them the others keep for it what it needs, for the time when that one will
- * have room.  Until then they serve others as far as that leaves enough.
+ * each other where it had: it is the first there, and all of them keep for it
+ * what it needs at the time when the last of them has room (sched_kept.c).
  *
  * Of two that claim the same scope the one whose first turn was before has it;
  * so the oldest of all has all of its own, and is served next.  A higher
@@ -30,9 +29,6 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 
-/* Kept for who waits for what no time is known of. */
-#define KEEP_US (10 * US_PER_S)
-
 /* Turns for tokens of a job or a user; they have no others. */
 enum { PAYER_BITS = 1 << SCOPE_JOB | 1 << SCOPE_USER };
 
@@ -42,24 +38,17 @@ bit(const struct scope *c, enum want want)
 	return 1U << ((unsigned)c->kind + (want == WANT_CONN ? 16U : 0U));
 }
 
-static bool
-is_payer(const struct scope *c)
+bool
+claim_had_payer(const struct sched_queue *q)
 {
-	return c->kind == SCOPE_JOB || c->kind == SCOPE_USER;
-}
-
-/* Is it of the mail of one origin alone? */
-static bool
-had_payer(const struct claim *c)
-{
-	return (c->had & (uint32_t)PAYER_BITS) != 0;
+	return (q->claim->had & (uint32_t)PAYER_BITS) != 0;
 }
 
 /* Who waits there looks again. */
 static void
 changed(struct scope *c)
 {
-	if (is_payer(c))
+	if (scope_is_payer(c))
 		payer_changed(c);
 	else
 		shared_changed(OF(shared, scope, c));
@@ -92,11 +81,11 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 		c->number = ++s->last_claim;
 		c->origin = c->next = origin;
 	}
-	if (is_payer(at) && had_payer(c) && c->origin != origin) {
+	if (scope_is_payer(at) && claim_had_payer(q) && c->origin != origin) {
 		stand_by(c, origin, bit(at, want));
 		return;
 	}
-	if (is_payer(at) && c->origin != origin)
+	if (scope_is_payer(at) && c->origin != origin)
 		c->origin = c->next = origin;
 	c->had |= bit(at, want);
 	c->moved_us = now_us;
@@ -139,16 +128,9 @@ void
 claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
     uint32_t origin, int64_t now_us)
 {
-	uint32_t own = bit(at, WANT_TOKEN) | bit(at, WANT_CONN);
-
 	if (!claim_had(q, at, want) ||
-	    (is_payer(at) && origin != q->claim->origin))
+	    (scope_is_payer(at) && origin != q->claim->origin))
 		return;
-	if ((q->claim->had & ~own) == 0 && at->claimed != q && !is_payer(at)) {
-		/* It had not enough for one: no other is in its way. */
-		claim_drop(q);
-		return;
-	}
 	q->claim->moved_us = now_us;
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = q->lane->path[i];
@@ -166,10 +148,10 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
  * What waits in the line of its job or user, of the mail that it is for; NULL
  * also when it has other mail that could go.
  */
-static struct waiter *
-aside_of(const struct sched_queue *q)
+struct waiter *
+claim_aside_of(const struct sched_queue *q)
 {
-	return q->claim == NULL || !had_payer(q->claim) || q->ready > 0 ?
+	return q->claim == NULL || !claim_had_payer(q) || q->ready > 0 ?
 	    NULL :
 	    vqueue_aside_of(q, q->claim->origin);
 }
@@ -177,13 +159,13 @@ aside_of(const struct sched_queue *q)
 bool
 claim_keeps_place(const struct sched_queue *q)
 {
-	return aside_of(q) != NULL;
+	return claim_aside_of(q) != NULL;
 }
 
 void
 claim_aside(struct sched_queue *q, int64_t now_us)
 {
-	const struct waiter *aside = aside_of(q);
+	const struct waiter *aside = claim_aside_of(q);
 
 	if (aside != NULL)
 		claim_wait(q, payer_waited_for(aside), WANT_TOKEN,
@@ -193,7 +175,7 @@ claim_aside(struct sched_queue *q, int64_t now_us)
 bool
 claim_turn_aside(struct sched_queue *q, const struct scope *at, int64_t now_us)
 {
-	if (aside_of(q) == NULL)
+	if (claim_aside_of(q) == NULL)
 		return false;
 	claim_turn(q, at, WANT_CONN, q->claim->origin, now_us);
 	lane_wants_no_open(q);
@@ -287,7 +269,8 @@ claim_served(struct sched_queue *q, uint32_t origin)
 
 	if (c == NULL)
 		return;
-	if (had_payer(c) && c->origin != origin && vqueue_has(q, c->origin))
+	if (claim_had_payer(q) && c->origin != origin &&
+	    vqueue_has(q, c->origin))
 		drop_shared(q, false);
 	else
 		pass_on(q);
@@ -300,264 +283,22 @@ claim_served(struct sched_queue *q, uint32_t origin)
 static bool
 waits_for_own(struct sched_queue *q)
 {
-	return had_payer(q->claim) && q->ready > 0 &&
+	return claim_had_payer(q) && q->ready > 0 &&
 	    lane_origin(q) == q->claim->origin;
 }
 
 void
-claim_settle(struct sched_queue *q)
+claim_settle(struct sched_queue *q, int64_t now_us)
 {
 	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
 	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
 		return;
 	if (waits_for_own(q))
 		q->claim->had |= bit(&q->scope, WANT_TOKEN);
-	else if (!had_payer(q->claim) || !vqueue_has(q, q->claim->origin))
+	else if (claim_had_payer(q) ?
+		!vqueue_has(q, q->claim->origin) :
+		q->ready == 0 || kept_own_due(q, now_us) < 0)
 		claim_drop(q);
-}
-
-/* ---- what is kept -------------------------------------------------------- */
-
-/* Who claims it, if q has to heed that; or NULL. */
-static struct sched_queue *
-heeded(const struct scope *c, const struct sched_queue *q)
-{
-	struct sched_queue *by = c->claimed;
-
-	if (by == NULL || by == q || by->lane->priority < q->lane->priority)
-		return NULL;
-	/* It would have it, had it been free when it was sent there. */
-	if (q->claim != NULL && q->claim->number < by->claim->number &&
-	    (claim_had(q, c, WANT_TOKEN) || claim_had(q, c, WANT_CONN)))
-		return NULL;
-	return by;
-}
-
-/* Where it waits for a token, its mail set aside or in line; or NULL. */
-static struct scope *
-waits_for_token(const struct sched_queue *q)
-{
-	const struct waiter *aside = aside_of(q);
-
-	if (aside != NULL)
-		return payer_waited_for(aside);
-	return line_of(&q->give_wait) == NULL ? NULL : &q->lane->give_at->scope;
-}
-
-static bool
-needs_conn(const struct sched_queue *q)
-{
-	return q->conns.in[CONN_OPENING] + q->conns.in[CONN_IDLE] == 0;
-}
-
-/* A time that nobody knows is now, for a while. */
-static int64_t
-known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
-{
-	if (at_us < INT64_MAX && at_us > now_us)
-		return at_us;
-	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
-}
-
-/* Who may use it at any moment has it for a while, or for this one. */
-static int64_t
-kept_until(const struct sched_queue *q, int64_t now_us)
-{
-	int64_t until = q->claim->moved_us + KEEP_US;
-
-	return until > now_us ? until : now_us + US_PER_MS;
-}
-
-/*
- * When its own connections or limits let it use what is kept for it: others of
- * the queue use those meanwhile.  -1: nobody knows.
- */
-static int64_t
-own_due(struct sched_queue *q, int64_t now_us)
-{
-	struct check_no no;
-	struct asked a;
-
-	ask_own(&a, q->vmta->shared.sched, q, now_us);
-	if (!own_says_no(&a, &no)) {
-		if (q->is_dirty || q->timer.at_us <= now_us)
-			return now_us; /* it is looked at in this round */
-		return q->conns.in[CONN_BUSY] == 0 ?
-		    -1 :
-		    known(q, q->progress_us + q->busy_us, now_us);
-	}
-	if (no.until_us == INT64_MAX ||
-	    (no.check->why != WHY_LIMIT && no.check->why != WHY_RAMPUP))
-		return -1;
-	return no.until_us;
-}
-
-/*
- * When q can use what is kept for it, as far as is known where it waits; -1:
- * nothing has to be kept.
- */
-static int64_t
-due(struct sched_queue *q, int64_t now_us)
-{
-	struct scope *c = waits_for_token(q);
-	struct shared *h;
-	int64_t at;
-
-	if (c != NULL && c->claimed != q)
-		return -1; /* others are before it there */
-	if (c != NULL && is_payer(c))
-		return known(q, scope_next(c, LIMIT_MSG, 1, now_us), now_us);
-	if (c != NULL) {
-		h = OF(shared, scope, c);
-		at = shared_next(h, shared_bytes(h, q), now_us);
-		return known(q, at, now_us);
-	}
-	if (q->conns.in[CONN_OPENING] > 0)
-		return known(q, q->progress_us + q->setup_us, now_us);
-	if (line_of(&q->open_wait) == NULL)
-		return own_due(q, now_us);
-	h = q->lane->open_at;
-	if (h->level == LEVEL_PROCESS)
-		return known(q, now_us, now_us);
-	if (h->scope.claimed != q)
-		return -1;
-	at = known(q, shared_open_at(h, now_us), now_us);
-	return at < 0 ? at : at + q->setup_us;
-}
-
-/*
- * The payer for which mail of its claim is set aside while other mail of the
- * queue has its turn, if that is not more important; or NULL.
- */
-static const struct scope *
-claimed_beside(struct sched_queue *q)
-{
-	const struct group *g = vqueue_first(q);
-	const struct waiter *w;
-	const struct scope *c;
-
-	if (g == NULL || q->claim == NULL || !had_payer(q->claim) ||
-	    q->claim->origin == g->entry->origin)
-		return NULL;
-	w = vqueue_aside_of(q, q->claim->origin);
-	if (w == NULL || turns_aside_priority(w) < g->priority)
-		return NULL;
-	c = payer_waited_for(w);
-	return c->claimed == q ? c : NULL;
-}
-
-/* When the one that claims it, or other mail of q itself, can use it; or -1. */
-static int64_t
-kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
-    struct sched_queue **by_r)
-{
-	const struct scope *payer;
-
-	*by_r = NULL;
-	if (c->claimed == NULL)
-		return -1;
-	*by_r = heeded(c, q);
-	if (*by_r != NULL)
-		return due(*by_r, now_us);
-	payer = c->claimed == q && !is_payer(c) ? claimed_beside(q) : NULL;
-	if (payer == NULL)
-		return -1;
-	*by_r = q;
-	return known(q, scope_next(payer, LIMIT_MSG, 1, now_us), now_us);
-}
-
-static bool
-keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind, uint64_t n,
-    int64_t now_us, int64_t *until_us)
-{
-	struct sched_queue *by;
-	uint64_t need;
-	int64_t at = kept_for(c, q, now_us, &by);
-
-	*until_us = INT64_MAX;
-	if (by == NULL)
-		return false;
-	if (by != q && waits_for_token(by) == c)
-		return true; /* it is the first; as soon as it has gone */
-	if (at < 0)
-		return false;
-	need = kind == LIMIT_DATA ? queue_bytes(by) : 1;
-	if (scope_leaves(c, kind, n, need, at, now_us))
-		return false;
-	*until_us = at > now_us ? at : kept_until(by, now_us);
-	return true;
-}
-
-/*
- * Is the payer's token so near that less is lost when the queue's next one
- * waits for it than when it waits for the one after that?
- */
-static bool
-is_sooner(const struct scope *own, int64_t at_us, int64_t now_us)
-{
-	int64_t next = scope_nth(own, LIMIT_MSG, 1, 1, now_us);
-
-	return at_us - now_us < next - at_us;
-}
-
-int64_t
-claim_keeps_own(struct sched_queue *q, int64_t now_us)
-{
-	const struct scope *c = claimed_beside(q);
-	int64_t at;
-
-	if (c == NULL || (q->claim->had & bit(&q->scope, WANT_TOKEN)) == 0)
-		return 0;
-	at = scope_next(c, LIMIT_MSG, 1, now_us);
-	return at > now_us && at < INT64_MAX &&
-		is_sooner(&q->scope, at, now_us) ?
-	    at :
-	    0;
-}
-
-int64_t
-claim_token_at(struct scope *c, struct sched_queue *q, enum limit_kind kind,
-    uint64_t n, int64_t now_us)
-{
-	int64_t next = scope_next(c, kind, n, now_us), until;
-
-	if (next > now_us || c->claimed == NULL)
-		return next;
-	return keeps(c, q, kind, n, now_us, &until) ? until : now_us;
-}
-
-/* Would a message over one more connection leave enough for `by`? */
-static bool
-leaves(const struct shared *h, struct sched_queue *by, int64_t at_us,
-    int64_t now_us)
-{
-	const struct scope *c = &h->scope;
-
-	return scope_leaves(c, LIMIT_CONNECT, 1, 1, at_us, now_us) &&
-	    scope_leaves(c, LIMIT_MSG, 1, 1, at_us, now_us) &&
-	    scope_leaves(c, LIMIT_DATA, h->bytes, queue_bytes(by), at_us,
-		now_us);
-}
-
-int64_t
-claim_keeps_conn(struct shared *h, const struct sched_queue *q, int64_t now_us)
-{
-	struct sched_queue *by = heeded(&h->scope, q);
-	int64_t at;
-
-	if (by == NULL || by->lane == q->lane || !needs_conn(by) ||
-	    by->lane->open_at == h || by->lane->from == h)
-		return 0;
-	at = due(by, now_us);
-	if (at < 0)
-		return 0;
-	if (waits_for_token(by) == NULL && line_of(&by->open_wait) != NULL)
-		at -= by->setup_us; /* it is opened before it is due */
-	/* One that is opened meanwhile will have gone by then. */
-	if (at - now_us > (int64_t)h->setup_us + h->busy_us &&
-	    leaves(h, by, at, now_us))
-		return 0;
-	return at > now_us ? at : kept_until(by, now_us);
 }
 
 struct sched_queue *

@@ -18,7 +18,6 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
-#include "vmta/source.h"
 
 /* Mail waits this long behind busy connections before one more is opened. */
 #define PATIENCE_US US_PER_S
@@ -290,7 +289,7 @@ first_waiting(struct shared *h, struct sched_queue *own)
 
 	if (q == NULL || q != own)
 		return q;
-	line_rejoin(&own->open_wait);
+	lane_wants_more(own);
 	q = shared_opener(h);
 	if (q != own)
 		return q;
@@ -381,7 +380,9 @@ static void
 take_connect(struct sched_conn *c, int64_t now_us)
 {
 	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
-	struct scope *of[CONNECT_SCOPES] = { &c->queue->scope,
+	struct sched_queue *q = c->queue;
+	bool paced = q->conf->conf.rampup_us > 0;
+	struct scope *of[CONNECT_SCOPES] = { &q->scope,
 		c->from == NULL ? NULL : &c->from->scope,
 		provider == NULL ? NULL : &provider->scope };
 
@@ -389,8 +390,8 @@ take_connect(struct sched_conn *c, int64_t now_us)
 		if (of[i] != NULL &&
 		    scope_take(of[i], LIMIT_CONNECT, 1, now_us))
 			c->connect[i] = of[i];
-	c->is_calling = c->queue->conf->conf.rampup_us > 0;
-	c->queue->calling += c->is_calling;
+	c->is_calling = paced;
+	q->calling += paced;
 }
 
 /* It has called at that time, or found every address full and called none. */
@@ -434,10 +435,31 @@ sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
 	end_connect(s, c, true, when_us);
 }
 
+/* Of several the one that is furthest: what is before it was in vain, too. */
+void
+sched_goes_on(struct sched *s, struct sched_conn *c,
+    const struct sched_place *at)
+{
+	struct sched_queue *q = c->queue;
+	uint8_t family = c->source->addr.family;
+
+	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
+	c->goes_on = true;
+	if (q->place == NULL)
+		q->place = mem_new(struct sched_place);
+	else if (q->place->family != family)
+		return; /* its addresses are others */
+	if (at->next >= q->place->next)
+		*q->place = *at;
+	q->place->family = family;
+}
+
 void
 conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	end_connect(s, c, true, now_us);
+	if (c->place == NULL) /* what was in vain works again */
+		choice_forget_place(c->queue);
 	sched_average(&c->queue->setup_us, now_us - c->opened_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)
@@ -449,7 +471,6 @@ conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 static void
 conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	struct sched_vmta *v = q->vmta;
 	struct sched_conn *c = mem_new(struct sched_conn);
 
 	slots_take(&q->scope.conns);
@@ -464,9 +485,8 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
-	c->source = source_pick(v->conf, snapshot_global(s->conf),
-	    v->source_turn);
-	v->source_turn++;
+	c->source = choice_take(s, q);
+	c->place = choice_place(q, c->source);
 	take_connect(c, now_us);
 	c->opened_us = q->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);
@@ -500,7 +520,7 @@ open_one(struct sched *s, struct sched_queue *q, int64_t now_us)
 	lane_opened(q->lane);
 	conn_open(s, q, now_us);
 	if (want > 1) {
-		line_rejoin(&q->open_wait);
+		lane_wants_more(q);
 	} else {
 		lane_wants_no_open(q);
 		sched_dirty(s, q);
@@ -513,7 +533,7 @@ is_kept(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	return slots_room(&s->process.scope.conns) > 1 ?
 	    0 :
-	    claim_keeps_conn(&s->process, q, now_us);
+	    kept_conn(&s->process, q, now_us);
 }
 
 /*
@@ -632,6 +652,7 @@ conn_free(struct sched_conn **cp)
 	CHECK(c->grant == NULL && c->timer.index == HEAP_NONE);
 	qconf_unref(&c->conf);
 	snapshot_unref(&c->snapshot);
+	free(c->place);
 	free(c);
 }
 
@@ -645,7 +666,8 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
-	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused)
+	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused &&
+	    !c->goes_on && !c->uncalled)
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	if (c->state == CONN_OPENING)
 		leave_fresh(c);
@@ -653,7 +675,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	TAILQ_REMOVE(&s->conns, c, of_sched);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
-	end_connect(s, c, !c->remote.refused, now_us);
+	end_connect(s, c, !c->remote.refused && !c->uncalled, now_us);
 	source_return(s, c);
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = c->in[i].shared;

@@ -26,6 +26,12 @@ sched_conn_queue(const struct sched_conn *c)
 	return c->queue;
 }
 
+const struct sched_place *
+sched_conn_place(const struct sched_conn *c)
+{
+	return c->place;
+}
+
 const struct conf_source *
 sched_conn_source(const struct sched_conn *c)
 {

@@ -251,14 +251,20 @@ is_behind(const struct sched_queue *q, struct shared *h)
 	return line_debt(&h->open, &k) > TURN_DEBT;
 }
 
-/* All its room is that of lanes that it has let through, or that claim it. */
+/*
+ * All its room is that of lanes that it has let through, or that claim it: who
+ * claims it goes before those.
+ */
 static bool
 is_promised(const struct sched_queue *q, struct shared *h, uint32_t room,
     int64_t now_us)
 {
-	uint32_t kept = claim_keeps_conn(h, q, now_us) > 0 ? 1 : 0;
+	uint32_t kept;
 
-	return q->lane->from != h && h->passing + kept >= room;
+	if (q->lane->from == h || claim_of_lane(&h->scope, q->lane))
+		return false;
+	kept = kept_conn(h, q, now_us) > 0 ? 1 : 0;
+	return h->passing + kept >= room;
 }
 
 /*
@@ -266,7 +272,7 @@ is_promised(const struct sched_queue *q, struct shared *h, uint32_t room,
  * there until it has opened a connection, and who has moved on keeps no room.
  */
 struct shared *
-lane_blocked(const struct sched_queue *q, int64_t now_us)
+lane_blocked(struct sched_queue *q, int64_t now_us)
 {
 	for (int i = 0; i < LEVEL_PROCESS; i++) {
 		struct shared *h = q->lane->path[i];
@@ -363,6 +369,15 @@ lane_opened(struct lane *l)
 	l->from = NULL;
 	l->passes = NULL;
 	shared_changed(from);
+}
+
+/* For its next mail: that of its last turn has a connection. */
+void
+lane_wants_more(struct sched_queue *q)
+{
+	struct line_key k = lane_key_of(q);
+
+	line_rejoin_as(&q->open_wait, &k);
 }
 
 void

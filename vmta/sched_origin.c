@@ -248,7 +248,7 @@ origin_blocked(struct sched_queue *q, uint32_t number, int64_t soon_us,
 	origin_payers(s, number, now_us, by);
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (by[i] != NULL &&
-		    claim_token_at(by[i], q, LIMIT_MSG, 1, now_us) >
+		    kept_token_at(by[i], q, LIMIT_MSG, 1, now_us) >
 			now_us + soon_us)
 			return by[i];
 	return NULL;
@@ -311,7 +311,7 @@ static int64_t
 wake_at(struct payer *p, int64_t now_us)
 {
 	struct sched_queue *q = first(p);
-	int64_t at = claim_token_at(&p->scope, q, LIMIT_MSG, 1, now_us);
+	int64_t at = kept_token_at(&p->scope, q, LIMIT_MSG, 1, now_us);
 
 	return !TAILQ_EMPTY(&q->idle_conns) ?
 	    at :

@@ -7,6 +7,7 @@
  *	sched_shared.c a scope that queues share: who waits there, whose turn
  *	sched_lane.c   queues that are alike for such scopes wait as one
  *	sched_claim.c  queues that need room at several of these at once
+ *	sched_kept.c   what is kept for them
  *	sched_vmta.c   virtual MTAs, pools, providers
  *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
@@ -134,7 +135,10 @@ struct sched_conn {
 	void *user;
 	uint64_t id;
 	enum conn_state state;
-	bool useful; /* has carried something */
+	bool useful;   /* has carried something */
+	bool uncalled; /* its source was of no use: another is tried */
+	bool goes_on;  /* another one, at an address that is left */
+	struct sched_place *place; /* where it goes on itself; or NULL */
 	struct remote_conn remote;
 	bool parked;   /* idle, in the list of its source */
 	bool cuttable; /* busy, and may be interrupted */
@@ -238,6 +242,8 @@ struct sched {
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id, last_claim;
+	uint32_t steps, steps_max; /* of this sched_run() */
+	uint64_t stuck;            /* so often all of them were used */
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
@@ -314,13 +320,12 @@ shared_has_rates(const struct shared *h)
 }
 
 /* How many connections of the queue it may open now. */
-uint32_t shared_room(struct shared *h, const struct sched_queue *q,
-    int64_t now_us);
+uint32_t shared_room(struct shared *h, struct sched_queue *q, int64_t now_us);
 /* Does it say no to a connection that is to be opened, and until when? */
 bool shared_says_no(struct shared *h, enum limit_kind kind, int64_t now_us,
     int64_t *until_us);
-/* When its rates and its connect rate allow one to be opened; likewise. */
-int64_t shared_open_at(struct shared *h, int64_t now_us);
+/* When its rates and its connect rate allow this one to open; likewise. */
+int64_t shared_open_at(struct shared *h, struct sched_queue *q, int64_t now_us);
 /* What a queue needs of its data rate, if it has one. */
 uint64_t shared_bytes(const struct shared *h, struct sched_queue *q);
 /* When its rates allow a message of that size; INT64_MAX: after some event. */
@@ -358,6 +363,8 @@ void lane_leave(struct sched *s, struct sched_queue *q);
 struct line_key lane_key_of(struct sched_queue *q);
 void lane_wants_open(struct sched_queue *q, int64_t now_us);
 void lane_wants_no_open(struct sched_queue *q);
+/* It has had a turn and wants one more: it goes to the end. */
+void lane_wants_more(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
 void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
 void lane_wants_no_token(struct sched_queue *q);
@@ -366,7 +373,7 @@ void lane_takes_turn(struct sched_queue *q, int64_t now_us);
 /* After a reload other scopes may be on their way. */
 void lanes_configure(struct sched *s, int64_t now_us);
 /* The first one on the way that opens no connection now, or NULL. */
-struct shared *lane_blocked(const struct sched_queue *q, int64_t now_us);
+struct shared *lane_blocked(struct sched_queue *q, int64_t now_us);
 /* Moves the queue's lane to the line of `to` for a connection. */
 void lane_move_open(struct sched_queue *q, struct shared *to, int64_t now_us);
 /* To the line of the process. */
@@ -409,7 +416,7 @@ bool claim_turn_aside(struct sched_queue *q, const struct scope *at,
     int64_t now_us);
 /* Mail of an origin was served; when it waits no more; in any case. */
 void claim_served(struct sched_queue *q, uint32_t origin);
-void claim_settle(struct sched_queue *q);
+void claim_settle(struct sched_queue *q, int64_t now_us);
 void claim_drop(struct sched_queue *q);
 /* The scope is about to change or to go: nobody claims it any more. */
 void claim_lose(struct scope *at);
@@ -426,20 +433,40 @@ claim_of_lane(const struct scope *at, const struct lane *l)
 /* The one that is before who is the first in line there, if it waits there. */
 struct sched_queue *claim_first(const struct scope *c,
     const struct sched_queue *in_line);
+static inline bool
+scope_is_payer(const struct scope *c)
+{
+	return c->kind == SCOPE_JOB || c->kind == SCOPE_USER;
+}
+
+/* Is it for the mail of one origin alone?  It has a claim. */
+bool claim_had_payer(const struct sched_queue *q);
+/*
+ * What waits in the line of its job or user, of the mail that its claim is for;
+ * NULL also when it has other mail that could go.
+ */
+struct waiter *claim_aside_of(const struct sched_queue *q);
+
+/* sched_kept.c */
 /*
  * When it may have n together, of what is not kept for another one; INT64_MAX:
  * when something happens.
  */
-int64_t claim_token_at(struct scope *c, struct sched_queue *q,
+int64_t kept_token_at(struct scope *c, struct sched_queue *q,
     enum limit_kind kind, uint64_t n, int64_t now_us);
 /*
  * Until when the next one of the queue's own rate is kept for mail of it that
  * waits for its payer, and not given to what is first there; or 0.
  */
-int64_t claim_keeps_own(struct sched_queue *q, int64_t now_us);
+int64_t kept_own(struct sched_queue *q, int64_t now_us);
 /* Until when room for a connection is, or 0. */
-int64_t claim_keeps_conn(struct shared *h, const struct sched_queue *q,
+int64_t kept_conn(struct shared *h, const struct sched_queue *q,
     int64_t now_us);
+/*
+ * When its own connections or limits let a queue use what is kept for it; -1:
+ * not before something happens.
+ */
+int64_t kept_own_due(struct sched_queue *q, int64_t now_us);
 
 /* sched_source.c */
 void sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us);
@@ -459,6 +486,17 @@ void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
 void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
+
+/* sched_choice.c */
+/* The source of the next connection; it is the next one's turn then. */
+const struct conf_source *choice_take(struct sched *s, struct sched_queue *q);
+/* How well it suits the queue: of all, those of the lowest number are used. */
+unsigned choice_grade(const struct sched_queue *q, const struct net_addr *a);
+
+/* Where its queue goes on, if it can from there: moved.  And never. */
+struct sched_place *choice_place(struct sched_queue *q,
+    const struct conf_source *from);
+void choice_forget_place(struct sched_queue *q);
 
 /* sched_priority.c */
 enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };

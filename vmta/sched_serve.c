@@ -137,7 +137,7 @@ static bool
 is_kept(const struct asked *a, struct scope *at, uint64_t n)
 {
 	return at->claimed != NULL &&
-	    claim_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
+	    kept_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
 }
 
 /* How many recipients of g may go now. */
@@ -363,7 +363,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 		lane_wants_open(q, now_us);
 	else if (!claim_keeps_place(q))
 		lane_wants_no_open(q);
-	claim_settle(q);
+	claim_settle(q, now_us);
 	at = t < at ? t : at;
 	t = vqueue_next_due(q);
 	at = t < at ? t : at;

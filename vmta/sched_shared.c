@@ -124,8 +124,8 @@ shared_bytes(const struct shared *h, struct sched_queue *q)
 int64_t
 shared_token_at(struct shared *h, struct sched_queue *q, int64_t now_us)
 {
-	int64_t msg = claim_token_at(&h->scope, q, LIMIT_MSG, 1, now_us);
-	int64_t data = claim_token_at(&h->scope, q, LIMIT_DATA,
+	int64_t msg = kept_token_at(&h->scope, q, LIMIT_MSG, 1, now_us);
+	int64_t data = kept_token_at(&h->scope, q, LIMIT_DATA,
 	    shared_bytes(h, q), now_us);
 
 	return msg > data ? msg : data;
@@ -133,11 +133,11 @@ shared_token_at(struct shared *h, struct sched_queue *q, int64_t now_us)
 
 /* A connection opened now is ready when the next event is due. */
 int64_t
-shared_open_at(struct shared *h, int64_t now_us)
+shared_open_at(struct shared *h, struct sched_queue *q, int64_t now_us)
 {
 	int64_t next = scope_lead(shared_next(h, h->bytes, now_us), h->setup_us,
 	    now_us);
-	int64_t connect = scope_next(&h->scope, LIMIT_CONNECT, 1, now_us);
+	int64_t connect = kept_token_at(&h->scope, q, LIMIT_CONNECT, 1, now_us);
 
 	return connect > next ? connect : next;
 }
@@ -153,11 +153,11 @@ shared_is_full(struct shared *h, uint32_t but, int64_t now_us)
  * use them wait for it.
  */
 uint32_t
-shared_room(struct shared *h, const struct sched_queue *q, int64_t now_us)
+shared_room(struct shared *h, struct sched_queue *q, int64_t now_us)
 {
 	uint32_t slots = slots_room(&h->scope.conns), useful;
 
-	if (slots == 0 || shared_open_at(h, now_us) > now_us)
+	if (slots == 0 || shared_open_at(h, q, now_us) > now_us)
 		return 0;
 	useful = rate_room(h, now_us);
 	if (useful == 0 && claim_of_lane(&h->scope, q->lane))
@@ -195,6 +195,8 @@ shared_opener(struct shared *h)
 	if (w == NULL)
 		return NULL;
 	q = lane_opener(OF(lane, open_wait, w));
+	if (q->lane->passes == q)
+		return q; /* for it the lane was let through */
 	by = claim_first(&h->scope, q);
 	return by != NULL && by->lane->open_at == h &&
 		line_of(&by->open_wait) != NULL &&
@@ -259,13 +261,14 @@ shared_wait(struct shared *h, int64_t now_us)
 	if (h->give.n > 0)
 		at = shared_token_at(h, shared_giver(h), now_us);
 	if (h->open.n > 0) {
-		int64_t t = shared_open_at(h, now_us), kept;
+		struct sched_queue *q = shared_opener(h);
+		int64_t t = shared_open_at(h, q, now_us), kept;
 
 		if (t > now_us) {
 			at = earlier(at, t);
 		} else {
 			at = earlier(at, reclaim_at(h));
-			kept = claim_keeps_conn(h, shared_opener(h), now_us);
+			kept = kept_conn(h, q, now_us);
 			if (kept > 0)
 				at = earlier(at, kept);
 			if (slots_room(&h->scope.conns) == 0)
@@ -289,8 +292,7 @@ let_through(struct shared *h, int64_t now_us)
 		uint32_t room = shared_room(h, q, now_us);
 
 		if (h->passing >= room ||
-		    (h->passing + 1 >= room &&
-			claim_keeps_conn(h, q, now_us) > 0))
+		    (h->passing + 1 >= room && kept_conn(h, q, now_us) > 0))
 			break;
 		if (!claim_turn_aside(q, &h->scope, now_us))
 			lane_let_through(q, now_us);

@@ -18,6 +18,7 @@
  */
 #include "vmta/sched_priv.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "lib/mem.h"
@@ -281,6 +282,19 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 	return t > at ? t : at;
 }
 
+static unsigned
+best_grade(const struct sched_queue *q)
+{
+	unsigned best = UINT_MAX;
+
+	for (size_t i = 0; i < q->sources->n && best > 0; i++) {
+		unsigned g = choice_grade(q, &q->sources->v[i]->addr);
+
+		best = g < best ? g : best;
+	}
+	return best;
+}
+
 /*
  * All sources are looked at once; until one of them changes, or its time
  * comes, the answer stands.
@@ -290,15 +304,21 @@ sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us)
 {
 	struct queue_sources *list = q->sources;
 	int64_t first = INT64_MAX;
+	unsigned best;
 
 	if (list->n == 0)
 		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
+	best = best_grade(q);
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
 		size_t at = (q->vmta->source_turn + i) % list->n;
-		int64_t t = source_next(list->v[at], bytes, now_us);
+		struct queue_source *src = list->v[at];
+		int64_t t;
 
+		if (choice_grade(q, &src->addr) > best)
+			continue;
+		t = source_next(src, bytes, now_us);
 		if (t < first)
 			first = t;
 		list->choice = at;

@@ -62,7 +62,9 @@ struct sched_queue {
 	struct qconf *conf;
 	uint32_t generation; /* of the configuration that conf is from */
 	bool is_dirty;
-	bool has_rates; /* those of conf are set in scope */
+	bool has_rates;       /* those of conf are set in scope */
+	uint8_t family;       /* all that the domain has, or 0 */
+	uint8_t family_conns; /* the next so many know it */
 
 	/* Mail. */
 	struct turns turns;
@@ -92,6 +94,7 @@ struct sched_queue {
 	uint32_t refusals;          /* in a row of one more; 0: no crowd */
 	uint32_t calling; /* of all_conns: for smtp-out-rampup-interval */
 	int64_t more_us;  /* when one more may be tried */
+	struct sched_place *place; /* where the next one goes on; or NULL */
 
 	/* Time. */
 	struct retry retry;

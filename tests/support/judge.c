@@ -28,6 +28,9 @@ static const struct {
 	[JUDGE_BYTES] = { "bytes", JUDGE_DELIVERED, false },
 };
 
+/* What counts over so long a period at most does not outlive the process. */
+#define NOT_KEPT_US (10 * US_PER_S)
+
 /* A limit as it was written at some time. */
 struct term {
 	int64_t from_us;
@@ -68,6 +71,7 @@ struct judge {
 	int64_t marked_us;
 	unsigned violations;
 	uint64_t events, judged;
+	int64_t restarted_us;
 };
 
 /* ---- meters -------------------------------------------------------------- */
@@ -319,6 +323,27 @@ judge_settled(struct judge *j, int64_t now_us, int64_t grace_us)
 }
 
 void
+judge_restarted(struct judge *j, int64_t at_us)
+{
+	j->restarted_us = at_us;
+}
+
+/* Since when it knows all, when it follows another one. */
+static int64_t
+known_after(const struct judge *j, const struct term *old,
+    const struct judge_limit *l, int64_t at_us)
+{
+	int64_t known = old->known_us;
+
+	if (l->period_us > old->period_us && at_us - old->period_us > known)
+		known = at_us - old->period_us;
+	if (l->period_us > NOT_KEPT_US && old->period_us <= NOT_KEPT_US &&
+	    j->restarted_us > known)
+		known = j->restarted_us;
+	return known;
+}
+
+void
 judge_limit(struct judge *j, const struct judge_limit *l, int64_t at_us)
 {
 	struct meter *m = meter_get(j, l->scope, l->kind, l->name);
@@ -331,12 +356,8 @@ judge_limit(struct judge *j, const struct judge_limit *l, int64_t at_us)
 		return;
 	if (j->events == 0)
 		t.known_us = at_us;
-	if (old != NULL && old->max > 0) {
-		t.known_us = old->known_us;
-		if (l->period_us > old->period_us &&
-		    at_us - old->period_us > t.known_us)
-			t.known_us = at_us - old->period_us;
-	}
+	if (old != NULL && old->max > 0)
+		t.known_us = known_after(j, old, l, at_us);
 	if (m->term_count == m->term_cap) {
 		m->term_cap = m->term_cap * 2 + 4;
 		m->terms = mem_realloc(m->terms, m->term_cap * sizeof(t));

@@ -70,6 +70,11 @@ void judge_free(struct judge **jp);
 
 /* In effect from at_us on; the same again changes nothing. */
 void judge_limit(struct judge *j, const struct judge_limit *l, int64_t at_us);
+/*
+ * The process has ended and begun again: of a limit over some seconds it knows
+ * nothing from before, if another one over longer follows it.
+ */
+void judge_restarted(struct judge *j, int64_t at_us);
 void judge_event(struct judge *j, const struct judge_event *e);
 
 /*

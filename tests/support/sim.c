@@ -140,6 +140,7 @@ sim_run(struct sim *sim, int64_t for_us)
 		while (sim_disk_next(&sim->disk) <= t)
 			sim_disk_commit(&sim->disk, sim->sched, t);
 		sim->next_run_us = sched_run(sim->sched, t);
+		CHECK(sched_stuck(sim->sched) == 0);
 		sim->events_done++;
 	}
 	sim->now_us = end;

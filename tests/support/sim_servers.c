@@ -236,6 +236,9 @@ queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 	switch (disposition_queue(o, sched_conn_has_peers(c->sched))) {
 	case QUEUE_IS_FINE:
 		break;
+	case QUEUE_CHANGES_FAMILY:
+		sched_conn_no_family(sim->sched, c->sched);
+		break;
 	case QUEUE_GOES_ON:
 		sched_conn_refused(sim->sched, c->sched, o->text, sim->now_us);
 		break;

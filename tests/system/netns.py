@@ -53,6 +53,10 @@ def _inside():
         os._exit(code)
     _die_with_parent()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    # As systemd sets it.  With the kernel's 10, Postfix's master can block for
+    # ever: on lines of the log for the postlogd that it was to start.
+    with open("/proc/sys/net/unix/max_dgram_qlen", "w") as f:
+        f.write("512")
     # A daemon that was not told where its spool is finds an empty one.
     subprocess.run(["mount", "-t", "tmpfs", "none", "/var/spool"], check=True)
 

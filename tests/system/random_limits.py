@@ -28,7 +28,8 @@ SESSION = 20  # messages
 PAUSE_S = 0.004
 JOIN_S = 30
 
-DOMAINS = {"d%d.example" % i: "127.0.2.%d" % i for i in range(1, 6)}
+DOMAINS = {"d%d.example" % i: ("127.0.2.%d" % i, "127.0.3.%d" % i)
+           for i in range(1, 6)}
 VMTAS = {"v1": ["127.0.0.11"], "v2": ["127.0.0.12", "127.0.0.13"],
          "v3": ["127.0.0.14"]}
 JOBS = ("j1", "j2", "other")
@@ -102,15 +103,18 @@ def config(rng):
     return out
 
 
-# Receivers that are slow at times.
-SLOW = [{"at": "connect", "delay": 0.2, "probability": 0.3, "action": "pass"},
+# Receivers that are slow at times, or busy: then the other one is called.
+SLOW = [{"at": "connect", "probability": 0.1, "reply": "421 4.3.2 busy",
+         "action": "close"},
+        {"at": "connect", "delay": 0.2, "probability": 0.3, "action": "pass"},
         {"at": "dot", "delay": 0.1, "probability": 0.3, "action": "pass"},
         {"at": "rcpt", "probability": 0.02, "reply": "451 4.3.0 later"}]
 LAB = {"config": config(None), "with_postfix": False, "with_milter": False,
        "log_headers": ("Message-ID", check_limits.JOB_HEADER),
-       "zone": "".join(mx_zone(d, ("mx." + d, ip))
-                       for d, ip in DOMAINS.items()),
-       "receivers": [{"listen": [ip + ":25" for ip in DOMAINS.values()],
+       "zone": "".join(mx_zone(d, ("mx." + d, a), ("other." + d, b))
+                       for d, (a, b) in DOMAINS.items()),
+       "receivers": [{"listen": [ip + ":25" for two in DOMAINS.values()
+                                 for ip in two],
                       "store": False, "rules": SLOW}]}
 
 

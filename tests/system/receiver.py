@@ -39,8 +39,8 @@ RULE:
 The log has one JSON object a line: ev is connect, ehlo, starttls, mail, rcpt,
 message, close, rule for each answer that a rule gave, and delay where a rule
 begins to wait.  `t` is the kernel's time, of the bytes that held the command;
-of connect that of the client's SYN, of close that of its FIN or RST, or of the
-last command when we close first.  `mono` is time.monotonic() when we came to
+of connect that of the client's SYN, of close that of its FIN or RST, or just
+before ours when we close first.  `mono` is time.monotonic() when we came to
 it.  What a client was answered is in the log already: who has seen the answer,
 or what came of it, finds it there.  The process is one thread around epoll.
 SIGUSR1 makes it reset every connection that hangs.
@@ -355,7 +355,8 @@ class Connection:
         self.state = "dead"
         self.conf.connections -= 1
         self.server.hanging.discard(self)
-        self.stamp = self.server.wire.ended(*self.path) or self.stamp
+        now = time.time()  # a client that closes unseen does it later
+        self.stamp = self.server.wire.ended(*self.path) or now
         self.record("close", why=why, messages=self.messages)
         del self.server.fds[self.fd]
         self.server.epoll.unregister(self.fd)

@@ -20,6 +20,18 @@ CONFIG = """
 <virtual-mta six>
     smtp-source-host fd00::2 six.mta.example
 </virtual-mta>
+<virtual-mta both>
+    smtp-source-host fd00::2 six.mta.example
+    smtp-source-host 127.0.0.20 four.mta.example
+</virtual-mta>
+<virtual-mta both-limited>
+    smtp-source-host fd00::2 six.mta.example
+    smtp-source-host 127.0.0.20 four.mta.example
+    <domain *>
+        source-ip-max-smtp-out 0.0.0.0/0 1
+        source-ip-max-smtp-out ::/0 1
+    </domain>
+</virtual-mta>
 <virtual-mta block>
     smtp-source-host 127.0.0.16/30 block.mta.example
 </virtual-mta>
@@ -361,6 +373,24 @@ def ipv6(lab):
     lab.wait_record("b", "x@v6.example")
     # The default virtual MTA has an IPv4 address only.
     tap.equal(lab.arrived("x@v6.example"), [], "arrived")
+
+
+@tap.test("sources of both families: a domain with addresses of one alone "
+          "gets all its mail, from sources of that one")
+def families(lab):
+    for vmta in ("both", "both-limited"):
+        for domain, source in (("onlya.example", "127.0.0.20"),
+                               ("v6.example", "fd00::2")):
+            for i in range(3):
+                rcpt = "%s%d@%s" % (vmta, i, domain)
+                lab.inject(rcpt, headers=[("X-Virtual-MTA", vmta)])
+                tap.equal(lab.wait_arrived(rcpt)["peer"], source, "from")
+                lab.wait_record("d", rcpt)
+    tap.equal([r["rcpt"] for r in lab.accounting("b")
+               if r["rcpt"].startswith("both")], [], "bounced")
+    wrong = lab.daemon.log_text().count(" end=no-family ")
+    tap.check(2 <= wrong <= 4, "each of four queues finds out by one "
+              "connection at most: %d" % wrong)
 
 
 @tap.test("SERVFAIL: it is asked again")

@@ -43,10 +43,20 @@ CONFIG = """
     max-smtp-out 3
     max-msg-per-connection 5
 </domain>
+<domain *.called.example>
+    max-connect-rate 5/s
+    max-smtp-out 1
+    max-msg-per-connection 1
+</domain>
 """
 DOMAINS = {"rate.example": "127.0.1.1", "slow.example": "127.0.1.2",
            "conns.example": "127.0.1.3", "other.example": "127.0.1.4"}
-ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in DOMAINS.items())
+BUSY, WELL, NO_TLS = "127.0.1.5", "127.0.1.6", "127.0.1.7"
+ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in DOMAINS.items()) + \
+    "two.called.example 300 MX 10 busy.example\nbusy.example 300 A %s\n" \
+    "two.called.example 300 MX 10 well.example\nwell.example 300 A %s\n" % (
+        BUSY, WELL) + mx_zone("clear.called.example",
+                              ("mx.clear.example", NO_TLS))
 
 
 class Fixture(Lab):
@@ -56,7 +66,13 @@ class Fixture(Lab):
             receivers=[
                 {"listen": ["127.0.1.1:25", "127.0.1.2:25", "127.0.1.4:25"]},
                 {"listen": ["127.0.1.3:25"], "rules": [
-                    {"at": "dot", "delay": 0.05, "action": "pass"}]}])
+                    {"at": "dot", "delay": 0.05, "action": "pass"}]},
+                {"listen": [BUSY + ":25"], "rules": [
+                    {"at": "connect", "reply": "421 4.7.0 busy",
+                     "action": "close"}]},
+                {"listen": [WELL + ":25"]},
+                {"listen": [NO_TLS + ":25"], "ehlo": ["STARTTLS"], "rules": [
+                    {"at": "starttls", "reply": "raw:220 go\r\nno\r\n"}]}])
 
     def __enter__(self):
         self.start()
@@ -116,6 +132,33 @@ def vmta(lab):
     tap.wait_for(lambda: sum(r.startswith("one") for m in lab.messages()
                              for r in m["rcpts"]) == 90, 60, "90")
     judge(lab, "max-smtp-msg-rate one")
+
+
+def called(lab, *addresses):
+    """The addresses of connections, as they came; not above 5/s."""
+    found = [e for e in lab.events("connect") if e["to"][:-3] in addresses]
+    most = check_limits.most_in_window([e["t"] for e in found],
+                                       1 - SLACK_MS / 1000)
+    tap.check(3 <= most <= 5, "connections in a second: %d" % most)
+    return [e["to"][:-3] for e in found]
+
+
+@tap.test("each address that is called is a connection, and the next one is "
+          "called then")
+def addresses(lab):
+    load(lab, "two.called.example", 12)
+    tap.wait_for(lambda: count(lab, "two.called.example") == 12, 40, "12")
+    order = called(lab, BUSY, WELL)
+    tap.equal(order.count(WELL), 12, "connections to one that works")
+    tap.check(BUSY in order, "it is first at times: " + str(order))
+    tap.check((BUSY, BUSY) not in zip(order, order[1:]), str(order))
+
+
+@tap.test("without TLS, once more, is a connection")
+def in_clear(lab):
+    load(lab, "clear.called.example", 6)
+    tap.wait_for(lambda: count(lab, "clear.called.example") == 6, 40, "6")
+    tap.equal(len(called(lab, NO_TLS)), 12, "connections")
 
 
 @tap.test("a reload in the middle resets no window")

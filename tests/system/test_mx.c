@@ -29,6 +29,12 @@ static const char zone[] = "plain.example 300 MX 10 mx1.plain.example\n"
 			   "noaddr.example 300 MX 10 gone.noaddr.example\n"
 			   "noaddr.example 300 MX 20 v6.noaddr.example\n"
 			   "v6.noaddr.example 300 AAAA 2001:db8::9\n"
+			   "six.example 300 MX 10 v6.noaddr.example\n"
+			   "sicksix.example 300 MX 10 mx.sicksix.example\n"
+			   "mx.sicksix.example SERVFAIL AAAA\n"
+			   "mx.sicksix.example 300 A 192.0.2.4\n"
+			   "sickfour.example 300 MX 10 mx.sickfour.example\n"
+			   "mx.sickfour.example SERVFAIL A\n"
 			   "odd.example 300 MX 10 .\n"
 			   "odd.example 300 MX 20 mx2.plain.example\n"
 			   "sick.example SERVFAIL\n"
@@ -128,9 +134,11 @@ make_conf(void)
 /* ---- cases --------------------------------------------------------------- */
 
 #define FIXED_MAX 4
+#define BOTH "+"
 
 static const struct {
-	const char *label, *domain, *source;
+	const char *label, *domain;
+	const char *source; /* BOTH: there are some of the other family, too */
 	uint32_t attempts;
 	struct {
 		const char *name, *literal;
@@ -156,6 +164,30 @@ static const struct {
 	{ "an IPv6 source and only an IPv4 address", "nomx.example",
 	    "2001:db8::66", 10, { { 0 } },
 	    "no-domain: nomx.example has neither MX nor IPv6 address" },
+	{ "the same, and there are IPv4 sources", "nomx.example",
+	    BOTH "2001:db8::66", 10, { { 0 } },
+	    "no-family: nomx.example has no IPv6 address, but others" },
+	{ "an MX host with an IPv6 address alone", "six.example",
+	    BOTH "192.0.2.66", 10, { { 0 } },
+	    "no-family: six.example has no IPv4 address, but others" },
+	{ "sources of both, and an address for ours", "plain.example",
+	    BOTH "192.0.2.66", 10, { { 0 } },
+	    "mx1.plain.example/192.0.2.1 mx2.plain.example/192.0.2.2" },
+	{ "sources of both, and no address at all", "nothing.example",
+	    BOTH "192.0.2.66", 10, { { 0 } },
+	    "no-domain: nothing.example has neither MX nor IPv4 address" },
+	{ "SERVFAIL for our family, an address of the other",
+	    "sicksix.example", BOTH "2001:db8::66", 10, { { 0 } },
+	    "no-family: sicksix.example has no IPv6 address, but others" },
+	{ "SERVFAIL for the other family", "sickfour.example",
+	    BOTH "2001:db8::66", 10, { { 0 } },
+	    "dns-temporary: no answer for mx.sickfour.example (A): SERVFAIL" },
+	{ "a literal for our other sources", "[192.0.2.9]", BOTH "2001:db8::66",
+	    10, { { 0 } },
+	    "no-family: [192.0.2.9] has no IPv6 address, but others" },
+	{ "smtp-hosts for our other sources", "x.example", BOTH "2001:db8::66", 10,
+	    { { .literal = "192.0.2.20" } },
+	    "no-family: x.example has no IPv6 address, but others" },
 	{ "null MX", "null.example", "", 10, { { 0 } },
 	    "null-mx: null.example does not accept mail (null MX)" },
 	{ "no such domain", "example.invalid", "", 10, { { 0 } },
@@ -285,14 +317,13 @@ on_route(void *arg, const struct mx_route *route)
 }
 
 static struct mx_lookup *
-look(const char *domain, const struct queue_conf *qc, const char *source,
-    struct run *r)
+look(const char *domain, const struct queue_conf *qc,
+    const struct mx_from *from, struct run *r)
 {
-	struct net_addr from = addr(source);
 	struct mx_lookup *l;
 
 	inside = true;
-	l = mx_lookup_new(&env, domain, qc, &from, on_route, r);
+	l = mx_lookup_new(&env, domain, qc, from, on_route, r);
 	inside = false;
 	return l;
 }
@@ -304,6 +335,7 @@ start_cases(struct post *p)
 	for (size_t i = 0; i < CASES; i++) {
 		struct conf_host hosts[FIXED_MAX] = { 0 };
 		struct queue_conf qc = { .smtp_port = 25 };
+		bool both = cases[i].source[0] == BOTH[0];
 		size_t n = 0;
 
 		for (; n < FIXED_MAX; n++) {
@@ -319,7 +351,8 @@ start_cases(struct post *p)
 		}
 		qc.mx_attempts = cases[i].attempts;
 		qc.smtp_hosts = (struct conf_hosts){ n, hosts };
-		runs[i].lookup = look(cases[i].domain, &qc, cases[i].source,
+		runs[i].lookup = look(cases[i].domain, &qc,
+		    &(struct mx_from){ addr(cases[i].source + both), both },
 		    &runs[i]);
 	}
 }
@@ -331,8 +364,8 @@ start_equal(struct post *p)
 
 	(void)p;
 	for (size_t i = 0; i < 200; i++)
-		equal[i].lookup = look("equal.example", &qc, "192.0.2.66",
-		    &equal[i]);
+		equal[i].lookup = look("equal.example", &qc,
+		    &(struct mx_from){ addr("192.0.2.66"), false }, &equal[i]);
 }
 
 static void
@@ -344,7 +377,8 @@ start_and_cancel(struct post *p)
 
 	(void)p;
 	for (size_t i = 0; i < 100; i++) {
-		struct mx_lookup *l = look(domains[i % 4], &qc, "", &runs[0]);
+		struct mx_lookup *l = look(domains[i % 4], &qc,
+		    &(struct mx_from){ .both_families = false }, &runs[0]);
 
 		mx_lookup_free(&l);
 	}

@@ -144,6 +144,9 @@ main(void)
 	    "with a null MX it fails");
 	is_int(disposition_queue(&cases[7].o, true), QUEUE_GOES_ON,
 	    "while other connections work it does neither");
+	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_NO_FAMILY },
+		   true),
+	    QUEUE_CHANGES_FAMILY, "no address for this source: another one");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
 				     .phase = PHASE_CONNECT },
 		   false),

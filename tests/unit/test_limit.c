@@ -82,6 +82,28 @@ test_pacer(void)
 	}
 }
 
+/* Each message of 250 bytes comes half its time late: none of it is lost. */
+static void
+test_pacer_late(void)
+{
+	struct pacer p;
+	int64_t now = 0, late = 36 * S;
+	int n = 0;
+
+	pacer_init(&p, 300000, 86400 * S, 0);
+	while ((now = pacer_next(&p, now)) < 86400 * S) {
+		now += late;
+		n += pacer_take(&p, 250, now) ? 250 : 0;
+		late = 36 * S - late;
+	}
+	(void)ok(n >= 299000, "bytes that come late catch up");
+	pacer_init(&p, 300000, 86400 * S, 0);
+	(void)pacer_take(&p, 250, 0);
+	for (n = 0; pacer_take(&p, 30000, 86400 * S);)
+		n++;
+	is_int(n, 1, "though not by more than a twentieth of the period");
+}
+
 static void
 test_pacer_burst(void)
 {
@@ -226,6 +248,7 @@ main(void)
 {
 	test_nth();
 	test_pacer();
+	test_pacer_late();
 	test_pacer_burst();
 	test_window();
 	test_window_lowered();

@@ -196,6 +196,7 @@ restart(struct trial *t)
 		    step, boots ? ", a boot" : "");
 	sim_step_clock(t->sim, step * S, boots);
 	sim_restart(t->sim, crash);
+	judge_restarted(t->judge, true_us(t));
 }
 
 /* ---- a storm ------------------------------------------------------------- */

@@ -22,8 +22,8 @@ main(void)
 	}
 	ok(aligned, "every block is aligned to 16 bytes");
 	is_str(region_printf(rg, "%d-%s", 7, "x"), "7-x", "printf");
-	is_str(region_join(rg, "a", "", "bc", NULL), "abc", "texts joined");
-	is_str(region_join(rg, NULL), "", "none of them");
+	is_str(REGION_JOIN(rg, "a", "", "bc"), "abc", "texts joined");
+	is_str(REGION_JOIN(rg, NULL), "", "none of them");
 	for (int len = 0; len < 9000; len += 13) {
 		const char *p = region_printf(rg, "%*s", len, "");
 		const char *q = region_printf(rg, "%s|", p);

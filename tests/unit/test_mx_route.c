@@ -253,11 +253,38 @@ test_targets(void)
 	drop(hosts, n);
 }
 
+static void
+test_prefer(void)
+{
+	static const struct host_text three[HOSTS] = { { .name = "a",
+							   .a = "192.0.2.1" },
+		{ .name = "b", .a = "192.0.2.2" },
+		{ .name = "c", .a = "192.0.2.3" } };
+	struct net_addr addr = { 0 };
+	struct mx_target t[HOSTS];
+	struct mx_host hosts[HOSTS];
+	size_t n = build(hosts, three), count;
+
+	count = mx_hosts_targets(hosts, n, t, HOSTS, &seed);
+	mx_targets_prefer(t, count, "C", &addr);
+	ok(strcmp(t[0].host, "c") == 0 && strcmp(t[1].host, "a") == 0 &&
+		strcmp(t[2].host, "b") == 0,
+	    "a host goes first, and the others stay in their order");
+	addr = t[2].addr;
+	mx_targets_prefer(t, count, "", &addr);
+	ok(strcmp(t[0].host, "b") == 0 && strcmp(t[1].host, "c") == 0,
+	    "an address does");
+	mx_targets_prefer(t, count, "d", &addr);
+	is_str(t[0].host, "b", "one that is not there changes nothing");
+	drop(hosts, n);
+}
+
 int
 main(void)
 {
 	test_order();
 	test_cuts();
 	test_targets();
+	test_prefer();
 	return done_testing();
 }

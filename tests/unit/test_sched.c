@@ -13,9 +13,10 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "tests/support/fake_conf.h"
+#include "tests/support/plain_owner.h"
 #include "tests/tap.h"
 #include "vmta/pool.h"
-#include "vmta/vqueue.h"
+#include "vmta/sched_priv.h"
 
 #define S US_PER_S
 
@@ -340,6 +341,43 @@ test_memory(void)
 	    sizeof(struct group), sizeof(struct rcpt));
 }
 
+/* A round that comes to no end goes on later, and all of it is done. */
+static void
+test_stuck(void)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct plain_owner o;
+	char domain[32];
+	int64_t next = S;
+
+	plain_owner_init(&o, conf, S);
+	snapshot_unref(&conf);
+	for (int i = 0; i < 40; i++) {
+		(void)snprintf(domain, sizeof(domain), "d%d.example", i);
+		plain_owner_submit(&o, domain, "", NULL);
+	}
+	o.sched->steps_max = 7;
+	next = sched_run(o.sched, o.now_us);
+	is_int(next, S + US_PER_MS, "a round without an end goes on soon");
+	is_int((int64_t)sched_stuck(o.sched), 1, "and says so");
+	for (int i = 0; i < 1000 && o.grants < 40; i++) {
+		o.now_us += US_PER_MS;
+		(void)plain_owner_answer(&o);
+		(void)sched_run(o.sched, o.now_us);
+	}
+	is_int((int64_t)o.grants, 40, "until all of it is done");
+	o.sched->steps_max = 1000;
+	next = sched_run(o.sched, o.now_us);
+	ok(next > o.now_us + US_PER_MS && sched_stuck(o.sched) > 1,
+	    "then it has an end again");
+	for (int i = 0; i < 100 && plain_owner_conns(&o) > 0; i++) {
+		o.now_us += S;
+		(void)sched_run(o.sched, o.now_us);
+		(void)plain_owner_answer(&o);
+	}
+	plain_owner_fini(&o);
+}
+
 static void
 test_pool(void)
 {
@@ -363,6 +401,7 @@ main(void)
 	test_hold();
 	test_reload_connect_rate();
 	test_memory();
+	test_stuck();
 	test_pool();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	return done_testing();

@@ -150,14 +150,13 @@ main(void)
 	    31, "its length");
 	is_str(text, "Sat, 21 Nov 2026 18:41:11 +0000", "another date");
 	is_int((int64_t)clock_rfc5322(text, 31, 0), 0, "no room for its end");
-	is_int((int64_t)str_join(text, sizeof(text), "", "a", "bc", NULL), 3,
+	is_int((int64_t)STR_JOIN(text, sizeof(text), "", "a", "bc"), 3,
 	    "texts are joined");
 	is_str(text, "abc", "one behind the other");
-	is_int((int64_t)str_join(text, 4, "ab", "cde", "f", NULL), 3,
+	is_int((int64_t)STR_JOIN(text, 4, "ab", "cde", "f"), 3,
 	    "no more than there is room for");
 	is_str(text, "abc", "and cut there");
-	is_int((int64_t)str_join(text, 1, "a", NULL), 0,
-	    "room for the end only");
+	is_int((int64_t)STR_JOIN(text, 1, "a"), 0, "room for the end only");
 	is_str(text, "", "nothing");
 	ok(!slice_eq_nocase((struct slice){ "a\0b", 3 }, "a"),
 	    "a zero byte ends no slice");
