@@ -113,6 +113,7 @@ check_PROGRAMS += \
 	tests/unit/test_regex_set \
 	tests/unit/test_reply_rules \
 	tests/unit/test_retry_hint \
+	tests/unit/test_rollup \
 	tests/unit/test_sched \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \

@@ -47,6 +47,8 @@ libvmta_a_SOURCES = \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/reply_rules.c %D%/reply_rules.h \
 	%D%/retry.c %D%/retry.h \
+	%D%/rollup.c %D%/rollup.h \
+	%D%/rollup_rows.c %D%/rollup_rows.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_choice.c \
@@ -83,6 +85,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
+	%D%/snapshot_rollup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
 	%D%/table.c %D%/table.h \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/conf_lex.h"
+#include "vmta/rollup_rows.h"
 #include "vmta/snapshot_priv.h"
 
 struct reader {
@@ -402,6 +403,13 @@ read_replies(struct reader *r, const struct conf_node *n)
 }
 
 static void
+read_rollups(struct reader *r, const struct conf_node *n)
+{
+	if (check_later(r, n))
+		snapshot_rollup_read(r->s, &r->b, n);
+}
+
+static void
 read_dsn_rule(struct reader *r, const struct conf_node *n)
 {
 	const char *name;
@@ -422,6 +430,7 @@ static const struct {
 	{ "domain", read_global_domain },
 	{ "dsn-rule", read_dsn_rule },
 	{ "job", read_job },
+	{ "mx-rollup-list", read_rollups },
 	{ "pattern-list", read_patterns },
 	{ "provider", read_provider },
 	{ "smtp-listener", read_listener_block },
@@ -513,6 +522,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->addr_sources = strmap_new();
 	s->patterns = pattern_lists_new();
 	s->reply_lists = reply_lists_new();
+	s->rollups = rollup_rows_new(s->rg);
 	s->providers = strmap_new();
 	s->provided = domain_map_new(s->rg);
 	s->jobs_end = &s->jobs;

@@ -41,6 +41,7 @@ struct layer {
 };
 
 struct reply_lists; /* what rows and rules say about replies */
+struct rollup_rows; /* what MX hosts say about domains */
 
 struct key_index; /* which domain-key comes first for a domain */
 
@@ -86,7 +87,9 @@ struct user_entry {
 struct provider_entry {
 	struct provider pub;
 	struct conf_set set;
-	const struct conf_node *node;
+	struct conf_nodes domain_lines; /* the line of each of pub.domains */
+	struct conf_nodes mx_lines;     /* likewise */
+	const struct conf_node *node;   /* its first block */
 	char *key;
 };
 
@@ -146,6 +149,7 @@ struct snapshot {
 	struct acct_wants acct_wants;
 	struct pattern_lists *patterns;
 	struct reply_lists *reply_lists;
+	struct rollup_rows *rollups;
 	struct listener_entry *listeners; /* smtp-listener only */
 	struct strmap *key_files;         /* of key_file, by path */
 };
@@ -209,6 +213,11 @@ void reply_lists_read(struct reply_lists *r, const struct conf_binder *b,
 void reply_lists_read_rule(struct reply_lists *r, const struct conf_binder *b,
     const struct conf_node *block, const char *name, const char *key);
 void reply_lists_join(struct reply_lists *r, struct conf_errors *errs);
+
+/* snapshot_rollup.c: <mx-rollup-list>, likewise; queue-to, MX of providers. */
+void snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *block);
+void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_acct.c: <acct-file>; then what needs all of them. */
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,

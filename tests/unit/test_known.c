@@ -225,7 +225,7 @@ static const struct {
 	    "the row: the regular expression "
 	    "lacks its last /" },
 	{ "bounce-category-patterns a", "/x/ b", "\"a\" is too much" },
-	{ "mx-rollup-list", "mx *.google.com google.rollup", NULL },
+	{ "mx-rollup-list", "mx mx.google.com google.rollup", NULL },
 	{ "mx-rollup-list", "mx a.b google.rollup rollup-by-ip", NULL },
 	{ "mx-rollup-list", "mx a.b google", "does not end in .rollup" },
 	{ "mx-rollup-list", "mx a.b", "mx: argument missing" },
