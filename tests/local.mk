@@ -101,6 +101,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_providers \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reader \
@@ -170,6 +171,8 @@ ingress_client_files = \
 	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
 plain_owner_files = \
 	%D%/support/plain_owner.c %D%/support/plain_owner.h
+show_hit_files = \
+	%D%/support/show_hit.c %D%/support/show_hit.h
 sim_files = \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h \
@@ -197,6 +200,13 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
 	$(fake_conf_files)
+tests_unit_test_providers_SOURCES = \
+	%D%/unit/test_providers.c \
+	$(show_hit_files)
+tests_unit_test_reply_rules_SOURCES = \
+	%D%/unit/test_reply_rules.c \
+	$(show_hit_files)
+
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \

@@ -5,6 +5,7 @@
  */
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "tests/support/show_hit.h"
 #include "tests/tap.h"
 #include "vmta/reply_rules.h"
 
@@ -85,57 +86,6 @@ unmake(struct made *m)
 	region_free(&m->rg);
 }
 
-static void
-show_time(struct buf *b, bool has, int64_t us)
-{
-	if (!has)
-		return;
-	buf_str(b, "(");
-	str_interval(b, us);
-	buf_str(b, ")");
-}
-
-static void
-show_place(struct buf *b, const struct reply_place *at)
-{
-	if (at->file == NULL)
-		return;
-	/* "2" is a row, "r1" a rule. */
-	buf_printf(b, ":%s%u ", strcmp(at->file, "list") == 0 ? "" : "r",
-	    at->line);
-}
-
-/* "backoff(1h):2 skip:1": what, and which row or rule says so. */
-static const char *
-show(struct buf *b, const struct reply_hit *h)
-{
-	const struct reply_actions *a = &h->act;
-
-	buf_clear(b);
-	buf_str(b, a->backoff ? "backoff" : a->normal ? "normal" : "");
-	show_time(b, a->has_normal_after, a->normal_after_us);
-	show_place(b, &h->at[REPLY_MODE]);
-	buf_str(b, a->skip_mx ? "skip" : a->bounce_queue ? "queue" : "");
-	show_place(b, &h->at[REPLY_ROUTE]);
-	buf_str(b,
-	    a->bounce_rcpt ? "rcpt" :
-		h->bounce  ? "bounce" :
-		h->requeue ? "requeue" :
-			     "");
-	show_place(b, &h->at[REPLY_RCPT]);
-	buf_str(b, a->disable_source ? "source" : "");
-	show_time(b, a->has_reenable_after, a->reenable_after_us);
-	show_place(b, &h->at[REPLY_SOURCE]);
-	buf_str(b, a->defer_queue ? "defer" : "");
-	show_place(b, &h->at[REPLY_DEFER]);
-	if (h->rule != NULL)
-		buf_printf(b, "%s %" PRId64 "s ", h->rule->category,
-		    h->rule->retry_us / US_PER_S);
-	if (b->len > 0)
-		b->len--;
-	return buf_cstr(b);
-}
-
 /* ---- what wins ----------------------------------------------------------- */
 
 static const char *const conflict_rows[] = { "slow",
@@ -195,7 +145,8 @@ check(const struct made *m, const char *text, const char *shown)
 	int code = (text[0] - '0') * 100;
 	bool any = reply_rules_match(m->rules, text, code, &hit);
 
-	is_str(show(&b, &hit), strcmp(shown, "-") == 0 ? "" : shown, text);
+	is_str(show_hit(&b, &hit, true), strcmp(shown, "-") == 0 ? "" : shown,
+	    text);
 	ok(any == (strcmp(shown, "-") != 0), "is anything said");
 	buf_fini(&b);
 }
