@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define RETRY_HINT_MIN_S 10
-#define RETRY_HINT_MAX_S (12 * 3600)
+#define RETRY_HINT_MAX_S 43200
 
 /*
  * The time that the reply names; the first that it names counts.  False: none,

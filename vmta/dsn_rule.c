@@ -8,9 +8,13 @@
 #include "lib/regex.h"
 #include "lib/regex_set.h"
 
+struct entry {
+	const struct dsn_rule *rule;
+};
+
 struct dsn_rules {
 	struct regex_set *set;
-	const struct dsn_rule **v; /* by the number of its expression */
+	struct entry *v; /* by the number of the expression */
 };
 
 /* ---- what stands in a block ---------------------------------------------- */
@@ -141,7 +145,7 @@ dsn_rules_add(struct dsn_rules *rules, struct slice pattern,
 	if (n == -1)
 		return -1;
 	rules->v = mem_realloc(rules->v, ((size_t)n + 1) * sizeof(rules->v[0]));
-	rules->v[n] = rule;
+	rules->v[n].rule = rule;
 	return 0;
 }
 
@@ -166,6 +170,6 @@ dsn_rules_match(const struct dsn_rules *rules, const char *text, size_t len)
 	regex_scan_init(&scan, rules->set, text, len);
 	while ((i = regex_scan_next(&scan)) >= 0)
 		if (regex_scan_matches(&scan, i))
-			return rules->v[i];
+			return rules->v[i].rule;
 	return NULL;
 }
