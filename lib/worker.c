@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -70,12 +69,6 @@ run_posts(struct worker *w)
 	struct post_list mine = STAILQ_HEAD_INITIALIZER(mine);
 	struct post *p;
 
-	/*
-	 * On a processor that is free this does nothing.  On a busy one whoever
-	 * it is taken from may have more for the round.
-	 */
-	if (w->round_fn != NULL)
-		(void)sched_yield();
 	(void)pthread_mutex_lock(&w->lock);
 	STAILQ_CONCAT(&mine, &w->inbox);
 	w->woken = false;

@@ -9,8 +9,6 @@
  *
  * worker_on_round(): one function called after each round of posts.  The store
  * commits there: what was posted while it slept in fdatasync is its next batch.
- * Such a worker lets others run before it takes a round, as the more there is in
- * one, the less each post costs.
  *
  * worker_gather(): w wakes others when it has served all events that were ready,
  * or after some posts to one: they find more at once, and sleep less often in

@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
+	tests/unit/test_lost \
 	tests/unit/test_mailbox \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
@@ -116,6 +117,7 @@ check_PROGRAMS += \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
 	tests/unit/test_sched \
+	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -207,6 +209,10 @@ tests_unit_test_reply_rules_SOURCES = \
 	%D%/unit/test_reply_rules.c \
 	$(show_hit_files)
 
+tests_unit_test_sched_claim_SOURCES = \
+	%D%/unit/test_sched_claim.c \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
@@ -693,6 +699,8 @@ EXTRA_DIST += \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
+	%D%/scenario/sources-lost-limit.scn \
+	%D%/scenario/sources-lost.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \

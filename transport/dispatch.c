@@ -19,6 +19,7 @@
 #include "transport/disposition.h"
 #include "transport/queue_record.h"
 #include "transport/replies.h"
+#include "transport/source_fault.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -151,6 +152,7 @@ static const struct sched_owner sched_owner = {
 	.expired = on_expired,
 	.interrupt = on_interrupt,
 	.lease = on_lease,
+	.source = source_log,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -422,12 +424,11 @@ queue_failed(struct link *l, int64_t now_us)
 	struct dispatch *d = l->dispatch;
 	struct sched_queue *q = sched_conn_queue(l->conn);
 
+	if (source_fault(d->sched, l->conn, l->why, now_us))
+		return;
 	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
 	case QUEUE_IS_FINE:
 		break; /* sched_closed() has it tried again in a second */
-	case QUEUE_CHANGES_FAMILY:
-		sched_conn_no_family(d->sched, l->conn);
-		break;
 	case QUEUE_GOES_ON:
 		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
 		break;

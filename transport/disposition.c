@@ -98,13 +98,20 @@ disposition_deleted(void)
 enum disposition_queue
 disposition_queue(const struct outcome *o, bool others)
 {
-	if (o->kind == OUTCOME_LOCAL_TEMP && o->phase <= PHASE_CONNECT)
+	if (o->kind == OUTCOME_NO_FAMILY ||
+	    (o->kind == OUTCOME_LOCAL_TEMP && o->phase <= PHASE_CONNECT))
 		return QUEUE_IS_FINE;
-	if (o->kind == OUTCOME_NO_FAMILY)
-		return QUEUE_CHANGES_FAMILY;
 	if (others)
 		return QUEUE_GOES_ON;
 	return is_final(o) ? QUEUE_FAILS : QUEUE_WAITS;
+}
+
+enum disposition_source
+disposition_source(const struct outcome *o)
+{
+	if (o->kind == OUTCOME_NO_FAMILY)
+		return SOURCE_NO_FAMILY;
+	return o->kind == OUTCOME_BIND ? SOURCE_IS_LOST : SOURCE_IS_FINE;
 }
 
 /*

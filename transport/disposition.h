@@ -39,15 +39,23 @@ struct disposition disposition_rcpt(const struct outcome *o,
 
 /* What a connection that never got to work means for its queue. */
 enum disposition_queue {
-	QUEUE_IS_FINE,        /* it was never called: tried again at once */
-	QUEUE_CHANGES_FAMILY, /* at once, from a source of the other one */
-	QUEUE_GOES_ON,        /* with its other connections */
-	QUEUE_WAITS,          /* retry-after */
-	QUEUE_FAILS           /* every recipient in it fails */
+	QUEUE_IS_FINE, /* it was never called: tried again at once */
+	QUEUE_GOES_ON, /* with its other connections */
+	QUEUE_WAITS,   /* retry-after */
+	QUEUE_FAILS    /* every recipient in it fails */
 };
 
 /* others: the queue has connections that work, or may yet. */
 enum disposition_queue disposition_queue(const struct outcome *o, bool others);
+
+/* What a connection that never got to work means for its source. */
+enum disposition_source {
+	SOURCE_IS_FINE,
+	SOURCE_NO_FAMILY, /* the domain has addresses of the other one only */
+	SOURCE_IS_LOST    /* it cannot be used for anybody */
+};
+
+enum disposition_source disposition_source(const struct outcome *o);
 
 /* What a transaction says of its connection. */
 enum disposition_conn {

@@ -185,7 +185,7 @@ rate_limit_leaves(struct rate_limit *l, uint64_t n, uint64_t need,
 {
 	if (!l->limited)
 		return true;
-	if (pacer_after(&l->pacer, n, now_us) > at_us)
+	if (pacer_after(&l->pacer, n, n, now_us) > at_us)
 		return false;
 	if (at_us - now_us > l->window.length_us)
 		return true; /* these will have left it */
@@ -202,7 +202,7 @@ rate_limit_nth(struct rate_limit *l, uint64_t others, uint64_t n,
 
 	if (!l->limited || others == 0)
 		return at;
-	paced = pacer_after(&l->pacer, others, now_us);
+	paced = pacer_after(&l->pacer, others, n, now_us);
 	full = (others + n - 1) / l->window.max;
 	free = window_next(&l->window, (others + n - 1) % l->window.max + 1,
 	    now_us);

@@ -29,6 +29,7 @@ libvmta_a_SOURCES = \
 	%D%/lint_queue.c \
 	%D%/lint.def \
 	%D%/listener.def \
+	%D%/lost.c %D%/lost.h \
 	%D%/names.c %D%/names.h \
 	%D%/origins.c %D%/origins.h \
 	%D%/pacer.c %D%/pacer.h \
@@ -54,6 +55,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_choice.c \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
+	%D%/sched_connect.c \
 	%D%/sched_facts.c \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \

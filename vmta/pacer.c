@@ -117,10 +117,10 @@ pacer_next(struct pacer *p, int64_t now_us)
 }
 
 int64_t
-pacer_after(const struct pacer *p, uint64_t n, int64_t now_us)
+pacer_after(const struct pacer *p, uint64_t n, uint64_t each, int64_t now_us)
 {
 	wide takes = (wide)n * (uint64_t)p->period_us / p->count;
-	int64_t at = now_us - slack_for(p, n);
+	int64_t at = now_us - slack_for(p, each);
 
 	if (p->next_us > at)
 		at = p->next_us;

@@ -33,7 +33,8 @@ struct pacer {
 
 /*
  * Slack is a twentieth of the period, at most a second, at least one
- * interval: a pacer that was idle lets through two events, or 5 % of a rate.
+ * interval: a pacer that was idle lets through two events, or 5 % of a rate;
+ * or two transactions of up to 5 % each.
  */
 void pacer_init(struct pacer *p, uint64_t count, int64_t period_us,
     int64_t now_us);
@@ -52,7 +53,8 @@ void pacer_return(struct pacer *p, uint64_t n);
 
 /* When pacer_take() will next succeed; now_us itself if it would already. */
 int64_t pacer_next(struct pacer *p, int64_t now_us);
-/* At the earliest after n others, one after another; INT64_MAX: not soon. */
-int64_t pacer_after(const struct pacer *p, uint64_t n, int64_t now_us);
+/* At the earliest after n others, so many at once; INT64_MAX: not soon. */
+int64_t pacer_after(const struct pacer *p, uint64_t n, uint64_t each,
+    int64_t now_us);
 
 #endif

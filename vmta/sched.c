@@ -11,8 +11,8 @@
 
 #define FORGET_US (60 * US_PER_S) /* an idle queue stays at least so long */
 #define SLICE 256                 /* queues refreshed in one sched_run() */
-#define STEPS_MAX 1000000         /* of one sched_run(): a bug above ... */
-#define STEPS_QUEUE 8             /* ... and so many more for each queue */
+#define STEPS_MAX 100000          /* of one sched_run(): a bug above ... */
+#define STEPS_QUEUES 10000        /* ... as often as there are so many queues */
 #define AVERAGE_MAX_US (60 * US_PER_S)
 
 /* ---- queues -------------------------------------------------------------- */
@@ -72,7 +72,6 @@ queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
 	q->busy_us = q->vmta->shared.busy_us;
 	/* Nobody knows when a process before us opened one. */
 	q->opened_us = s->leases.used ? s->leases.start_us : 0;
-	s->steps_max += STEPS_QUEUE;
 	table_add(&s->queues, &q->link);
 	TAILQ_INSERT_TAIL(&s->all, q, all);
 	sched_refresh(s, q, now_us);
@@ -96,7 +95,6 @@ queue_free(struct sched *s, struct sched_queue **qp)
 		s->stale = TAILQ_NEXT(q, all);
 	walks_forget(s, q);
 	TAILQ_REMOVE(&s->all, q, all);
-	s->steps_max -= STEPS_QUEUE;
 	table_remove(&s->queues, &q->link);
 	vqueue_fini(q);
 	qconf_unref(&q->conf);
@@ -250,6 +248,7 @@ sched_free(struct sched **sp)
 	qconf_set_fini(&s->confs);
 	domain_set_fini(&s->domains);
 	remotes_fini(&s->remotes);
+	lost_fini(&s->lost);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
@@ -370,13 +369,16 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 
 /* ---- running ------------------------------------------------------------- */
 
-/* One more of those that a sched_run() has. */
+/* One more of those that a sched_run() has: false, there is none. */
 static bool
-step(struct sched *s)
+step(const struct sched *s, uint32_t *steps)
 {
-	if (s->steps == s->steps_max)
+	uint64_t most = (uint64_t)s->steps_max *
+	    (1 + s->queues.n / STEPS_QUEUES);
+
+	if (*steps >= most)
 		return false;
-	s->steps++;
+	++*steps;
 	return true;
 }
 
@@ -385,7 +387,8 @@ fire(struct sched *s, int64_t now_us)
 {
 	struct timer *t;
 
-	while (step(s) && (t = timer_pop(&s->timers, now_us)) != NULL) {
+	while (
+	    step(s, &s->fired) && (t = timer_pop(&s->timers, now_us)) != NULL) {
 		switch (t->kind) {
 		case TIMER_QUEUE:
 			sched_dirty(s, OF(sched_queue, timer, t));
@@ -414,7 +417,7 @@ serve_dirty(struct sched *s, int64_t now_us)
 {
 	struct sched_queue *q;
 
-	while ((q = TAILQ_FIRST(&s->dirty)) != NULL && step(s)) {
+	while ((q = TAILQ_FIRST(&s->dirty)) != NULL && step(s, &s->served)) {
 		TAILQ_REMOVE(&s->dirty, q, dirty);
 		q->is_dirty = false;
 		if (q->idle_us > 0 && q->rcpts == 0 &&
@@ -449,9 +452,10 @@ int64_t
 sched_run(struct sched *s, int64_t now_us)
 {
 	int64_t next;
+	bool more;
 
 	CHECK(!s->in_callback);
-	s->steps = 0;
+	s->fired = s->served = 0;
 	ramp_run(&s->ramp, now_us);
 	refresh_slice(s);
 	do {
@@ -459,10 +463,11 @@ sched_run(struct sched *s, int64_t now_us)
 		serve_dirty(s, now_us);
 		conns_open(s, now_us);
 		remotes_settle(&s->remotes);
-	} while (step(s) &&
-	    (!TAILQ_EMPTY(&s->dirty) || timer_next(&s->timers) <= now_us));
+		more = !TAILQ_EMPTY(&s->dirty) ||
+		    timer_next(&s->timers) <= now_us;
+	} while (more && step(s, &s->fired) && step(s, &s->served));
 	leases_ask(s, now_us);
-	if (s->steps == s->steps_max) {
+	if (more) {
 		s->stuck++;
 		return now_us + US_PER_MS;
 	}

@@ -84,6 +84,8 @@ struct sched_owner {
 	 */
 	void (*lease)(void *ctx, struct slice key,
 	    const struct lease_record *rec, uint64_t ticket);
+	/* A source is lost, or is back; said once.  May be NULL. */
+	void (*source)(void *ctx, const struct net_addr *a, bool lost);
 };
 
 struct sched *sched_new(const struct snapshot *conf,
@@ -233,6 +235,14 @@ bool sched_conn_has_peers(const struct sched_conn *c);
  * the next connection of the queue goes out from a source of that, at once.
  */
 void sched_conn_no_family(struct sched *s, struct sched_conn *c);
+
+/*
+ * Its source cannot be bound: no connection goes out from there for a while,
+ * of any queue that has another one.  True: its queue has, and opens the next
+ * connection from that at once.
+ */
+bool sched_conn_source_lost(struct sched *s, struct sched_conn *c,
+    const char *why, int64_t now_us);
 
 /*
  * The server wants no more connections than the others: the queue goes on

@@ -104,7 +104,7 @@ no_source(const struct asked *a, const struct check *c, struct check_no *no)
 	(void)c;
 	if (a->q->sources == NULL)
 		return false;
-	no->until_us = sources_next(a->q, a->bytes, a->now_us);
+	no->until_us = sources_next(a->s, a->q, a->bytes, a->now_us);
 	return no->until_us > a->now_us;
 }
 

@@ -88,7 +88,7 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 	if (scope_is_payer(at) && c->origin != origin)
 		c->origin = c->next = origin;
 	c->had |= bit(at, want);
-	c->moved_us = now_us;
+	c->due_us = now_us;
 }
 
 bool
@@ -117,7 +117,8 @@ take_payer(struct sched_queue *q, int i, enum scope_kind kind)
 {
 	struct scope *at;
 
-	if ((q->claim->had & 1U << kind) == 0)
+	if ((q->claim->had & 1U << kind) == 0 ||
+	    !vqueue_has(q, q->claim->origin))
 		return;
 	at = origin_payer(q->vmta->shared.sched, q->claim->origin, kind);
 	if (at != NULL && take(q, at))
@@ -131,7 +132,7 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 	if (!claim_had(q, at, want) ||
 	    (scope_is_payer(at) && origin != q->claim->origin))
 		return;
-	q->claim->moved_us = now_us;
+	q->claim->due_us = now_us;
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = q->lane->path[i];
 
@@ -142,6 +143,7 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 	}
 	take_payer(q, 0, SCOPE_JOB);
 	take_payer(q, 1, SCOPE_USER);
+	kept_hope(q, now_us);
 }
 
 /*
@@ -290,14 +292,20 @@ waits_for_own(struct sched_queue *q)
 void
 claim_settle(struct sched_queue *q, int64_t now_us)
 {
-	if (q->claim == NULL || line_of(&q->give_wait) != NULL ||
-	    line_of(&q->open_wait) != NULL || q->conns.in[CONN_OPENING] > 0)
+	if (q->claim == NULL)
+		return;
+	if (claim_had_payer(q) && !vqueue_has(q, q->claim->origin)) {
+		claim_drop(q);
+		return;
+	}
+	kept_hope(q, now_us);
+	if (line_of(&q->give_wait) != NULL || line_of(&q->open_wait) != NULL ||
+	    q->conns.in[CONN_OPENING] > 0)
 		return;
 	if (waits_for_own(q))
 		q->claim->had |= bit(&q->scope, WANT_TOKEN);
-	else if (claim_had_payer(q) ?
-		!vqueue_has(q, q->claim->origin) :
-		q->ready == 0 || kept_own_due(q, now_us) < 0)
+	else if (!claim_had_payer(q) &&
+	    (q->ready == 0 || kept_own_due(q, now_us) < 0))
 		claim_drop(q);
 }
 

@@ -373,100 +373,7 @@ conn_must_yield(struct sched_conn *c, int64_t now_us)
 	return false;
 }
 
-/* ---- connect rates ------------------------------------------------------- */
-
-/* The token counts as now until the time of the connection is known. */
-static void
-take_connect(struct sched_conn *c, int64_t now_us)
-{
-	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
-	struct sched_queue *q = c->queue;
-	bool paced = q->conf->conf.rampup_us > 0;
-	struct scope *of[CONNECT_SCOPES] = { &q->scope,
-		c->from == NULL ? NULL : &c->from->scope,
-		provider == NULL ? NULL : &provider->scope };
-
-	for (int i = 0; i < CONNECT_SCOPES; i++)
-		if (of[i] != NULL &&
-		    scope_take(of[i], LIMIT_CONNECT, 1, now_us))
-			c->connect[i] = of[i];
-	c->is_calling = paced;
-	q->calling += paced;
-}
-
-/* It has called at that time, or found every address full and called none. */
-static void
-end_connect(struct sched *s, struct sched_conn *c, bool called, int64_t when_us)
-{
-	struct sched_queue *q = c->queue;
-
-	if (c->is_calling) {
-		c->is_calling = false;
-		q->calling--;
-		if (called && when_us > q->opened_us)
-			q->opened_us = when_us;
-		sched_dirty(s, q);
-	}
-	for (int i = 0; i < CONNECT_SCOPES; i++) {
-		if (c->connect[i] == NULL)
-			continue;
-		if (called)
-			scope_settle(c->connect[i], LIMIT_CONNECT, 1, when_us);
-		else
-			scope_return(c->connect[i], LIMIT_CONNECT, 1);
-		scope_changed(s, c->connect[i]);
-		c->connect[i] = NULL;
-	}
-}
-
-bool
-sched_conn_is_timed(const struct sched_conn *c)
-{
-	for (int i = 0; i < CONNECT_SCOPES; i++)
-		if (c->connect[i] != NULL)
-			return true;
-	return c->is_calling;
-}
-
-void
-sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
-{
-	CHECK(c->sched == s && !s->in_callback);
-	end_connect(s, c, true, when_us);
-}
-
-/* Of several the one that is furthest: what is before it was in vain, too. */
-void
-sched_goes_on(struct sched *s, struct sched_conn *c,
-    const struct sched_place *at)
-{
-	struct sched_queue *q = c->queue;
-	uint8_t family = c->source->addr.family;
-
-	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
-	c->goes_on = true;
-	if (q->place == NULL)
-		q->place = mem_new(struct sched_place);
-	else if (q->place->family != family)
-		return; /* its addresses are others */
-	if (at->next >= q->place->next)
-		*q->place = *at;
-	q->place->family = family;
-}
-
-void
-conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
-{
-	end_connect(s, c, true, now_us);
-	if (c->place == NULL) /* what was in vain works again */
-		choice_forget_place(c->queue);
-	sched_average(&c->queue->setup_us, now_us - c->opened_us);
-	for (int i = 0; i < LEVEL_PROCESS; i++)
-		if (c->in[i].shared != NULL)
-			sched_average(&c->in[i].shared->setup_us,
-			    now_us - c->opened_us);
-	c->ready_us = now_us;
-}
+/* ---- opening ------------------------------------------------------------- */
 
 static void
 conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
@@ -485,9 +392,8 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
-	c->source = choice_take(s, q);
-	c->place = choice_place(q, c->source);
-	take_connect(c, now_us);
+	choice_take(c, now_us);
+	connect_take(c, now_us);
 	c->opened_us = q->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);
 	c->state = CONN_OPENING;
@@ -675,7 +581,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	TAILQ_REMOVE(&s->conns, c, of_sched);
 	TAILQ_REMOVE(&q->all_conns, c, of_queue);
 	slots_return(&q->scope.conns);
-	end_connect(s, c, !c->remote.refused && !c->uncalled, now_us);
+	connect_end(s, c, !c->remote.refused && !c->uncalled, now_us);
 	source_return(s, c);
 	for (int i = 0; i < LEVELS; i++) {
 		struct shared *h = c->in[i].shared;

@@ -57,9 +57,18 @@ later(int64_t a, int64_t b)
 static int64_t
 kept_until(const struct sched_queue *q, int64_t now_us)
 {
-	int64_t until = q->claim->moved_us + KEEP_US;
+	int64_t until = q->claim->due_us + KEEP_US;
 
 	return until > now_us ? until : now_us + US_PER_MS;
+}
+
+/* A time that nobody knows is now, for a while. */
+static int64_t
+known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
+{
+	if (at_us > now_us && at_us < INT64_MAX)
+		return at_us;
+	return q->claim->due_us + KEEP_US > now_us ? now_us : -1;
 }
 
 /* When its payers allow it. */
@@ -137,6 +146,8 @@ due(struct sched_queue *q, int64_t now_us)
 	struct scope *c = waits_for_token(q);
 	int64_t at;
 
+	if (claim_had_payer(q) && !vqueue_has(q, q->claim->origin))
+		return -1; /* that mail has gone, and its origin, perhaps */
 	if (c != NULL && c->claimed != q)
 		return -1; /* others are before it there */
 	if (c == NULL && line_of(&q->open_wait) != NULL &&
@@ -148,13 +159,18 @@ due(struct sched_queue *q, int64_t now_us)
 		return -1;
 	at = later(at, shared_due(q, now_us));
 	at = later(at, payers_due(q, now_us));
-	if (at > now_us && at < INT64_MAX) {
-		if (needs_conn(q))
-			at += q->setup_us;
-		q->claim->moved_us = at;
-		return at;
-	}
-	return q->claim->moved_us + KEEP_US > now_us ? now_us : -1;
+	if (at > now_us && at < INT64_MAX && needs_conn(q))
+		at += q->setup_us;
+	return known(q, at, now_us);
+}
+
+void
+kept_hope(struct sched_queue *q, int64_t now_us)
+{
+	int64_t at = due(q, now_us);
+
+	if (at > q->claim->due_us)
+		q->claim->due_us = at;
 }
 
 /*
@@ -184,7 +200,6 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
     struct sched_queue **by_r)
 {
 	const struct scope *payer;
-	int64_t at;
 
 	*by_r = NULL;
 	if (c->claimed == NULL)
@@ -197,8 +212,7 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
 	if (payer == NULL)
 		return -1;
 	*by_r = q;
-	at = scope_next(payer, LIMIT_MSG, 1, now_us);
-	return at < INT64_MAX ? at : now_us;
+	return known(q, scope_next(payer, LIMIT_MSG, 1, now_us), now_us);
 }
 
 static bool

@@ -12,6 +12,7 @@
  *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
+ *	sched_connect.c what a call counts in, where the next one goes on
  *	sched_priority.c who gives way to whom
  *	sched_check.c  what may say no: the table of all that does
  *	sched_serve.c  a queue is looked at: grants, waiting; results
@@ -42,6 +43,7 @@
 
 #include "lib/check.h"
 #include "vmta/line.h"
+#include "vmta/lost.h"
 #include "vmta/pause.h"
 #include "vmta/remote.h"
 #include "vmta/sched.h"
@@ -235,6 +237,7 @@ struct sched {
 	TAILQ_HEAD(, sched_walk) walks;
 	struct pause_list pauses;
 	struct remotes remotes;
+	struct lost lost; /* sources */
 	struct heap timers;
 
 	struct leases leases;
@@ -242,8 +245,9 @@ struct sched {
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
 	uint64_t last_conn_id, last_claim;
-	uint32_t steps, steps_max; /* of this sched_run() */
-	uint64_t stuck;            /* so often all of them were used */
+	uint32_t fired, served; /* timers and queues of this sched_run() */
+	uint32_t steps_max;     /* of each of them, with few queues */
+	uint64_t stuck;         /* so often all of them were used */
 };
 
 /* Every call of the owner goes through this: it may not call back in. */
@@ -462,6 +466,8 @@ int64_t kept_own(struct sched_queue *q, int64_t now_us);
 /* Until when room for a connection is, or 0. */
 int64_t kept_conn(struct shared *h, const struct sched_queue *q,
     int64_t now_us);
+/* It has a claim, and waits: for how long, as far as is known. */
+void kept_hope(struct sched_queue *q, int64_t now_us);
 /*
  * When its own connections or limits let a queue use what is kept for it; -1:
  * not before something happens.
@@ -474,7 +480,8 @@ void sources_drop(struct sched *s, struct sched_queue *q);
 void sources_forget_leases(struct sched *s, const struct sched_queue *q);
 int64_t sources_end(const struct sched_queue *q); /* as scope_end() */
 /* When a connection may be opened from one of them: now_us, or later. */
-int64_t sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us);
+int64_t sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
+    int64_t now_us);
 /* The one that sources_next() found; NULL: any will do. */
 struct queue_source *source_take(struct sched_queue *q);
 void source_return(struct sched *s, struct sched_conn *c);
@@ -488,14 +495,17 @@ void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
 /* sched_choice.c */
-/* The source of the next connection; it is the next one's turn then. */
-const struct conf_source *choice_take(struct sched *s, struct sched_queue *q);
+/* Of its queue: the source, and the place where that goes on. */
+void choice_take(struct sched_conn *c, int64_t now_us);
 /* How well it suits the queue: of all, those of the lowest number are used. */
-unsigned choice_grade(const struct sched_queue *q, const struct net_addr *a);
-
-/* Where its queue goes on, if it can from there: moved.  And never. */
-struct sched_place *choice_place(struct sched_queue *q,
-    const struct conf_source *from);
+enum choice_grade { CHOICE_SUITS, CHOICE_LOST, CHOICE_OTHER_FAMILY };
+enum choice_grade choice_grade(const struct sched *s,
+    const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
+/* Does the scheduler want to be told that it is connecting, for its source? */
+bool choice_is_timed(const struct sched_conn *c);
+/* Its source could be bound. */
+void choice_worked(struct sched_conn *c);
+/* Its queue goes on nowhere any more. */
 void choice_forget_place(struct sched_queue *q);
 
 /* sched_priority.c */
@@ -527,6 +537,15 @@ void named_configure_all(struct sched *s, int64_t now_us);
 void named_enter_leases(struct sched *s, int64_t now_us); /* of all */
 void named_free_all(struct sched *s);
 
+/* sched_connect.c */
+/* Its tokens count as now until the time of the call is known. */
+void connect_take(struct sched_conn *c, int64_t now_us);
+/* It has called at that time, or found every address full and called none. */
+void connect_end(struct sched *s, struct sched_conn *c, bool called,
+    int64_t when_us);
+/* It has become ready: how long that took, and its connect tokens. */
+void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
+
 /* sched_conn.c */
 /* How many more; when none, *again_us says when time will change that. */
 uint32_t conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
@@ -535,8 +554,6 @@ void conns_open(struct sched *s, int64_t now_us); /* as far as limits go */
 void conn_close(struct sched *s, struct sched_conn *c);
 void conn_set_state(struct sched *s, struct sched_conn *c,
     enum conn_state state);
-/* It has become ready: how long that took, and its connect tokens. */
-void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
 /* One has become ready: the server may want more than we thought. */
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */

@@ -18,7 +18,6 @@
  */
 #include "vmta/sched_priv.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #include "lib/mem.h"
@@ -282,17 +281,30 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 	return t > at ? t : at;
 }
 
-static unsigned
-best_grade(const struct sched_queue *q)
+static enum choice_grade
+best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
-	unsigned best = UINT_MAX;
+	enum choice_grade best = CHOICE_OTHER_FAMILY;
 
-	for (size_t i = 0; i < q->sources->n && best > 0; i++) {
-		unsigned g = choice_grade(q, &q->sources->v[i]->addr);
+	for (size_t i = 0; i < q->sources->n && best > CHOICE_SUITS; i++) {
+		const struct net_addr *a = &q->sources->v[i]->addr;
+		enum choice_grade g = choice_grade(s, q, a, now_us);
 
 		best = g < best ? g : best;
 	}
 	return best;
+}
+
+/* When it may be used, beside those that suit best. */
+static int64_t
+grade_next(const struct sched *s, const struct queue_source *src,
+    enum choice_grade best, int64_t now_us)
+{
+	enum choice_grade g = choice_grade(s, src->queue, &src->addr, now_us);
+
+	if (g <= best)
+		return now_us;
+	return g == CHOICE_LOST ? lost_until(&s->lost, &src->addr) : INT64_MAX;
 }
 
 /*
@@ -300,25 +312,26 @@ best_grade(const struct sched_queue *q)
  * comes, the answer stands.
  */
 int64_t
-sources_next(struct sched_queue *q, uint64_t bytes, int64_t now_us)
+sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
+    int64_t now_us)
 {
 	struct queue_sources *list = q->sources;
 	int64_t first = INT64_MAX;
-	unsigned best;
+	enum choice_grade best;
 
 	if (list->n == 0)
 		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
-	best = best_grade(q);
+	best = best_grade(s, q, now_us);
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
 		size_t at = (q->vmta->source_turn + i) % list->n;
 		struct queue_source *src = list->v[at];
 		int64_t t;
 
-		if (choice_grade(q, &src->addr) > best)
-			continue;
-		t = source_next(src, bytes, now_us);
+		t = grade_next(s, src, best, now_us);
+		if (t < INT64_MAX && t < source_next(src, bytes, now_us))
+			t = source_next(src, bytes, now_us);
 		if (t < first)
 			first = t;
 		list->choice = at;

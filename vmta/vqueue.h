@@ -44,7 +44,7 @@ struct queue_remote;
 /* Its turns that it could not use, since it was served (sched_claim.c). */
 struct claim {
 	uint64_t number;         /* in the order of the first of them */
-	int64_t moved_us;        /* the last of them, or sent back to one */
+	int64_t due_us;          /* as was known at the last of them */
 	struct scope *payers[2]; /* job and user; NULL: not claimed */
 	uint32_t origin;         /* whose mail */
 	uint32_t next;           /* whose turn it is then; origin: nobody's */

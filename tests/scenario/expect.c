@@ -283,6 +283,19 @@ expect_source(struct play *p, struct words *w)
 	compare(p, "from that source", n, words_next(w));
 }
 
+/* expect told-lost N..M, told-back N..M: what was said of sources so far. */
+static void
+expect_told_lost(struct play *p, struct words *w)
+{
+	compare(p, "said to be lost", p->sim->told_lost, words_next(w));
+}
+
+static void
+expect_told_back(struct play *p, struct words *w)
+{
+	compare(p, "said to be back", p->sim->told_back, words_next(w));
+}
+
 /* expect most-at ADDRESS N..M: connections at once to there. */
 static void
 expect_most_at(struct play *p, struct words *w)
@@ -333,6 +346,8 @@ static const struct {
 	{ "queued", queued, NULL },
 	{ "retry", NULL, expect_retry },
 	{ "source", NULL, expect_source },
+	{ "told-back", NULL, expect_told_back },
+	{ "told-lost", NULL, expect_told_lost },
 	{ "uses", NULL, expect_uses },
 	{ "waits-for", NULL, expect_waits_for },
 };

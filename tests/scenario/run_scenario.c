@@ -158,6 +158,21 @@ play_schedule(struct play *p, struct words *w)
 	p->sim->next_run_us = p->sim->now_us;
 }
 
+static void
+play_source(struct play *p, struct words *w, bool lost)
+{
+	const char *text = words_next(w);
+	struct net_addr a;
+	struct err e;
+
+	if (net_addr_parse(slice_of(text), &a, &e) == -1)
+		play_complain(p, "%s", e.text);
+	else if (lost)
+		sim_lose(p->sim, &a);
+	else
+		sim_find(p->sim, &a);
+}
+
 /* The world begins with the first line that is not configuration. */
 static void
 start(struct play *p)
@@ -208,6 +223,10 @@ play_line(struct play *p, char *text)
 		play_pause(p, &w, true);
 	} else if (strcmp(verb, "resume") == 0) {
 		play_pause(p, &w, false);
+	} else if (strcmp(verb, "lose") == 0) {
+		play_source(p, &w, true);
+	} else if (strcmp(verb, "find") == 0) {
+		play_source(p, &w, false);
 	} else if (strcmp(verb, "schedule") == 0) {
 		play_schedule(p, &w);
 	} else if (strcmp(verb, "forget") == 0) {

@@ -87,7 +87,7 @@ struct sim_open {
 	uint32_t now, most;
 };
 
-enum { SIM_OPENS = 64 };
+enum { SIM_OPENS = 64, SIM_LOST = 8 };
 enum { SIM_COUNTS = 4096, SIM_SERVERS = 2048 };
 
 struct sim {
@@ -114,6 +114,10 @@ struct sim {
 	uint8_t *ended;   /* how often a message's recipients have ended */
 	struct sim_mail *mail;
 
+	size_t lost_count;
+	struct net_addr lost[SIM_LOST]; /* source addresses */
+	uint32_t told_lost, told_back;  /* what the scheduler said of them */
+
 	TAILQ_HEAD(, sim_conn) conns;
 	int64_t step_us;     /* at the next restart */
 	sim_watch_fn *watch; /* or NULL */
@@ -128,6 +132,10 @@ void sim_fini(struct sim *sim);
 void sim_reload(struct sim *sim, struct snapshot *conf);
 /* The line for a domain; made, with usual values, if there is none. */
 struct sim_server *sim_server(struct sim *sim, const char *domain);
+
+/* The host has the source address no more; and has it again. */
+void sim_lose(struct sim *sim, const struct net_addr *a);
+void sim_find(struct sim *sim, const struct net_addr *a);
 
 struct sim_submit {
 	const char *domain, *vmta;

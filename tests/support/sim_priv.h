@@ -20,6 +20,7 @@ enum sim_event_kind {
 	EV_CONNECTING,
 	EV_READY,
 	EV_REFUSED,
+	EV_UNBOUND,
 	EV_WRITTEN,
 	EV_TOLD,
 	EV_REPLY,

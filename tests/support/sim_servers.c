@@ -16,6 +16,7 @@
 #include "lib/mem.h"
 #include "mail/message.h"
 #include "transport/disposition.h"
+#include "transport/source_fault.h"
 
 #define CLOSE_US (20 * US_PER_MS)
 
@@ -53,11 +54,55 @@ sim_server(struct sim *sim, const char *domain)
 	return s;
 }
 
+/* ---- source addresses ---------------------------------------------------- */
+
+static bool
+sim_has_lost(const struct sim *sim, const struct net_addr *a)
+{
+	for (size_t i = 0; i < sim->lost_count; i++)
+		if (net_addr_eq(&sim->lost[i], a))
+			return true;
+	return false;
+}
+
+void
+sim_lose(struct sim *sim, const struct net_addr *a)
+{
+	CHECK(sim->lost_count < SIM_LOST);
+	sim->lost[sim->lost_count] = *a;
+	sim->lost_count++;
+}
+
+void
+sim_find(struct sim *sim, const struct net_addr *a)
+{
+	for (size_t i = sim->lost_count; i-- > 0;) {
+		if (!net_addr_eq(&sim->lost[i], a))
+			continue;
+		sim->lost_count--;
+		sim->lost[i] = sim->lost[sim->lost_count];
+	}
+}
+
+static void
+on_source(void *ctx, const struct net_addr *a, bool lost)
+{
+	struct sim *sim = ctx;
+
+	(void)a;
+	sim->told_lost += lost;
+	sim->told_back += !lost;
+}
+
 /* ---- what the scheduler asks for ----------------------------------------- */
 
 static void
 connect_to(struct sim_conn *c)
 {
+	if (sim_has_lost(c->sim, &sched_conn_source(c->sched)->addr)) {
+		sim_post(c, EV_UNBOUND, 0);
+		return;
+	}
 	sim_post(c, EV_CONNECTING, 0);
 	if (c->server->greeting == 220 &&
 	    (c->server->welcome == 0 || c->count->open <= c->server->welcome))
@@ -159,6 +204,7 @@ static const struct sched_owner owner = {
 	.interrupt = on_interrupt,
 	.expired = on_expired,
 	.lease = on_lease,
+	.source = on_source,
 };
 
 void
@@ -233,11 +279,10 @@ queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
 	struct sched_queue *q = sched_conn_queue(c->sched);
 
+	if (source_fault(sim->sched, c->sched, o, sim->now_us))
+		return;
 	switch (disposition_queue(o, sched_conn_has_peers(c->sched))) {
 	case QUEUE_IS_FINE:
-		break;
-	case QUEUE_CHANGES_FAMILY:
-		sched_conn_no_family(sim->sched, c->sched);
 		break;
 	case QUEUE_GOES_ON:
 		sched_conn_refused(sim->sched, c->sched, o->text, sim->now_us);
@@ -324,6 +369,18 @@ on_refused(struct sim *sim, struct sim_conn *c)
 	sim_conn_closed(sim, c);
 }
 
+/* The host does not have the source address any more. */
+static void
+on_unbound(struct sim *sim, struct sim_conn *c)
+{
+	const struct outcome o = { .kind = OUTCOME_BIND,
+		.phase = PHASE_CONNECT,
+		.text = "source address: Cannot assign requested address" };
+
+	queue_failed(sim, c, &o);
+	sim_conn_closed(sim, c);
+}
+
 /* As transport/courier.c does before it calls an address. */
 static void
 on_ask(struct sim *sim, struct sim_conn *c)
@@ -380,6 +437,9 @@ sim_handle(struct sim *sim, const struct sim_event *ev)
 		break;
 	case EV_READY:
 		sched_ready(sim->sched, c->sched, sim->now_us);
+		break;
+	case EV_UNBOUND:
+		on_unbound(sim, c);
 		break;
 	case EV_REFUSED:
 		on_refused(sim, c);

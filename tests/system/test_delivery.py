@@ -6,6 +6,7 @@ fallback, null MX, NXDOMAIN, routes, retries, bounces, connection reuse."""
 import netns
 netns.enter()
 
+import itertools
 import subprocess
 
 import mailrace
@@ -23,6 +24,14 @@ CONFIG = """
 <virtual-mta both>
     smtp-source-host fd00::2 six.mta.example
     smtp-source-host 127.0.0.20 four.mta.example
+</virtual-mta>
+<virtual-mta lost>
+    smtp-source-host 10.77.0.1 one.mta.example
+    smtp-source-host 10.77.0.2 two.mta.example
+    <domain *>
+        retry-after 10m
+        max-msg-per-connection 1
+    </domain>
 </virtual-mta>
 <virtual-mta both-limited>
     smtp-source-host fd00::2 six.mta.example
@@ -122,6 +131,19 @@ RECEIVERS = [
 ]
 
 
+def address(what, ip):
+    """One that can be taken away, as those of 127/8 cannot."""
+    subprocess.run(["ip", "addr", what, ip + "/32", "dev", "lo"], check=True)
+
+
+def from_lost(lab, rcpt):
+    """From which source a message of the virtual MTA `lost` comes."""
+    lab.inject(rcpt, headers=[("X-Virtual-MTA", "lost")])
+    peer = lab.wait_arrived(rcpt, 5)["peer"]
+    lab.wait_record("d", rcpt)
+    return peer
+
+
 class Fixture(Lab):
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
@@ -132,6 +154,8 @@ class Fixture(Lab):
         for ip in ("fd00::1", "fd00::2"):
             subprocess.run(["ip", "-6", "addr", "add", ip + "/128", "dev",
                             "lo", "nodad"], check=True)
+        for ip in ("10.77.0.1", "10.77.0.2"):
+            address("add", ip)
         self.start()
         return self
 
@@ -391,6 +415,25 @@ def families(lab):
     wrong = lab.daemon.log_text().count(" end=no-family ")
     tap.check(2 <= wrong <= 4, "each of four queues finds out by one "
               "connection at most: %d" % wrong)
+
+
+@tap.test("a source address that is lost: the other one is used at once, and "
+          "both once it is back")
+def lost_source(lab):
+    def said(state):
+        return lab.daemon.log_text().count(
+            " source state=%s address=10.77.0.1" % state)
+
+    address("del", "10.77.0.1")
+    for i in range(4):
+        tap.equal(from_lost(lab, "lost%d@onlya.example" % i), "10.77.0.2",
+                  "from")
+    tap.equal((said("lost"), said("back")), (1, 0), "logged")
+    address("add", "10.77.0.1")
+    rcpts = ("back%d@onlya.example" % i for i in itertools.count())
+    tap.wait_for(lambda: from_lost(lab, next(rcpts)) == "10.77.0.1", 20,
+                 "mail from the one that is back")
+    tap.equal((said("lost"), said("back")), (1, 1), "logged")
 
 
 @tap.test("SERVFAIL: it is asked again")

@@ -146,7 +146,14 @@ main(void)
 	    "while other connections work it does neither");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_NO_FAMILY },
 		   true),
-	    QUEUE_CHANGES_FAMILY, "no address for this source: another one");
+	    QUEUE_IS_FINE, "no address for this source: not the queue's fault");
+	is_int(
+	    disposition_source(&(struct outcome){ .kind = OUTCOME_NO_FAMILY }),
+	    SOURCE_NO_FAMILY, "but the source's");
+	is_int(disposition_source(&(struct outcome){ .kind = OUTCOME_BIND }),
+	    SOURCE_IS_LOST, "a source that cannot be bound is lost");
+	is_int(disposition_source(&cases[7].o), SOURCE_IS_FINE,
+	    "one that is greeted with 554 is not");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
 				     .phase = PHASE_CONNECT },
 		   false),

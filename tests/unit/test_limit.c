@@ -22,10 +22,12 @@ test_nth(void)
 		const char *label;
 		struct rate rate;
 		int64_t slack_us;
+		bool idle; /* so far */
 	} cases[] = {
-		{ "3 in 10 s", { 3, 10 * S }, 4 * S },
-		{ "1 in 4 s", { 1, 4 * S }, 4 * S + S / 10 },
-		{ "100 a second", { 100, S }, S / 10 },
+		{ "3 in 10 s", { 3, 10 * S }, 4 * S, false },
+		{ "1 in 4 s", { 1, 4 * S }, 4 * S + S / 10, false },
+		{ "100 a second", { 100, S }, S / 10, false },
+		{ "500 an hour", { 500, 3600 * S }, 8 * S, true },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -34,8 +36,11 @@ test_nth(void)
 		int early = 0, late = 0;
 
 		rate_limit_set(&l, &cases[i].rate, now);
-		(void)rate_limit_take(&l, 1, now);
-		rate_limit_settle(&l, 1, now);
+		if (!cases[i].idle) {
+			(void)rate_limit_take(&l, 1, now);
+			rate_limit_settle(&l, 1, now);
+		}
+		now += cases[i].idle ? 3600 * S : 0;
 		for (uint64_t k = 0; k < OTHERS; k++)
 			told[k] = rate_limit_nth(&l, k, 1, now);
 		is_int(told[0], rate_limit_next(&l, now), "nobody before");
@@ -99,6 +104,10 @@ test_pacer_late(void)
 	(void)ok(n >= 299000, "bytes that come late catch up");
 	pacer_init(&p, 300000, 86400 * S, 0);
 	(void)pacer_take(&p, 250, 0);
+	for (n = 0; pacer_take(&p, 15000, 86400 * S);)
+		n++;
+	is_int(n, 2, "a twentieth of a day at once as well");
+	pacer_init(&p, 300000, 86400 * S, 0);
 	for (n = 0; pacer_take(&p, 30000, 86400 * S);)
 		n++;
 	is_int(n, 1, "though not by more than a twentieth of the period");

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connection calls: what that counts in, and where the next one goes on when
+ * nobody was there.
+ */
+#include "vmta/sched_priv.h"
+
+#include "lib/mem.h"
+
+void
+connect_take(struct sched_conn *c, int64_t now_us)
+{
+	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
+	struct sched_queue *q = c->queue;
+	bool paced = q->conf->conf.rampup_us > 0;
+	struct scope *of[CONNECT_SCOPES] = { &q->scope,
+		c->from == NULL ? NULL : &c->from->scope,
+		provider == NULL ? NULL : &provider->scope };
+
+	for (int i = 0; i < CONNECT_SCOPES; i++)
+		if (of[i] != NULL &&
+		    scope_take(of[i], LIMIT_CONNECT, 1, now_us))
+			c->connect[i] = of[i];
+	c->is_calling = paced;
+	q->calling += paced;
+}
+
+void
+connect_end(struct sched *s, struct sched_conn *c, bool called, int64_t when_us)
+{
+	struct sched_queue *q = c->queue;
+
+	if (c->is_calling) {
+		c->is_calling = false;
+		q->calling--;
+		if (called && when_us > q->opened_us)
+			q->opened_us = when_us;
+		sched_dirty(s, q);
+	}
+	for (int i = 0; i < CONNECT_SCOPES; i++) {
+		if (c->connect[i] == NULL)
+			continue;
+		if (called)
+			scope_settle(c->connect[i], LIMIT_CONNECT, 1, when_us);
+		else
+			scope_return(c->connect[i], LIMIT_CONNECT, 1);
+		scope_changed(s, c->connect[i]);
+		c->connect[i] = NULL;
+	}
+}
+
+bool
+sched_conn_is_timed(const struct sched_conn *c)
+{
+	for (int i = 0; i < CONNECT_SCOPES; i++)
+		if (c->connect[i] != NULL)
+			return true;
+	return c->is_calling || choice_is_timed(c);
+}
+
+void
+sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
+{
+	CHECK(c->sched == s && !s->in_callback);
+	choice_worked(c);
+	connect_end(s, c, true, when_us);
+}
+
+/* Of several the one that is furthest: what is before it was in vain, too. */
+void
+sched_goes_on(struct sched *s, struct sched_conn *c,
+    const struct sched_place *at)
+{
+	struct sched_queue *q = c->queue;
+	uint8_t family = c->source->addr.family;
+
+	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
+	c->goes_on = true;
+	if (q->place == NULL)
+		q->place = mem_new(struct sched_place);
+	else if (q->place->family != family)
+		return; /* its addresses are others */
+	if (at->next >= q->place->next)
+		*q->place = *at;
+	q->place->family = family;
+}
+
+void
+conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
+{
+	choice_worked(c);
+	connect_end(s, c, true, now_us);
+	if (c->place == NULL) /* what was in vain works again */
+		choice_forget_place(c->queue);
+	sched_average(&c->queue->setup_us, now_us - c->opened_us);
+	for (int i = 0; i < LEVEL_PROCESS; i++)
+		if (c->in[i].shared != NULL)
+			sched_average(&c->in[i].shared->setup_us,
+			    now_us - c->opened_us);
+	c->ready_us = now_us;
+}
