@@ -44,6 +44,18 @@ rollup_needs_mx(const struct snapshot *s, const char *domain, const char *vmta)
 	return c.queue_to[0] == '\0' && may_be_moved(&c);
 }
 
+const struct conf_strs *
+rollup_hosts(const struct snapshot *s, const char *queue)
+{
+	const struct rollup_target *t;
+	char key[NAME_KEY_MAX + 1];
+
+	if (!rollup_is_name(queue) || !name_key(queue, key))
+		return NULL;
+	t = rollup_rows_named(s->rollups, key);
+	return t == NULL || t->hosts.n == 0 ? NULL : &t->hosts;
+}
+
 static const char *
 group_of(const struct provider *p)
 {

@@ -59,6 +59,14 @@ bool rollup_is_name(const char *name);
 bool rollup_needs_mx(const struct snapshot *s, const char *domain,
     const char *vmta);
 
+/*
+ * The hosts of the queue NAME.rollup that its rows name: its route, unless
+ * smtp-hosts is set for it.  NULL: it is no such queue, or has patterns only,
+ * which need smtp-hosts.
+ */
+const struct conf_strs *rollup_hosts(const struct snapshot *s,
+    const char *queue);
+
 /* f may be NULL, as if nothing were known. */
 void rollup_place(const struct snapshot *s, const char *domain,
     const char *vmta, const struct mx_facts *f, struct place *out);

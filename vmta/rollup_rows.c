@@ -129,6 +129,12 @@ rollup_rows_at(const struct rollup_rows *rows, size_t i)
 	return strmap_at(rows->targets, i);
 }
 
+const struct rollup_target *
+rollup_rows_named(const struct rollup_rows *rows, const char *name)
+{
+	return strmap_get(rows->targets, name);
+}
+
 /* ---- who fits ------------------------------------------------------------ */
 
 static bool

@@ -43,6 +43,10 @@ size_t rollup_rows_count(const struct rollup_rows *rows); /* of targets */
 const struct rollup_target *rollup_rows_at(const struct rollup_rows *rows,
     size_t i);
 
+/* The one of that name without rollup-by-ip; NULL: there is none. */
+const struct rollup_target *rollup_rows_named(const struct rollup_rows *rows,
+    const char *name);
+
 /* NULL: none fits. */
 const struct rollup_target *rollup_rows_find(const struct rollup_rows *rows,
     const struct mx_facts *f);

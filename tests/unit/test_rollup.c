@@ -153,6 +153,37 @@ test_case(const struct snapshot *s, size_t i)
 	ok(place.queue == domain || !cases[i].asks, "without a question");
 }
 
+static const struct {
+	const char *queue, *hosts; /* NULL: it has no such route */
+} routes[] = {
+	{ "big.rollup", "mx1.big.example mx2.big.example" },
+	{ "BIG.rollup", "mx1.big.example mx2.big.example" },
+	{ "first.rollup", "mx1.both.example" },
+	{ "mixed.rollup", "mx.mixed.example" },
+	{ "pair.rollup", "aspmx.pair.example" }, /* not the other pattern */
+	{ "wide.rollup", NULL },                 /* patterns only */
+	{ "own.rollup", NULL },                  /* a group */
+	{ "none.rollup", NULL },
+	{ "big.rollup/ip", NULL },
+	{ "mx1.big.example", NULL },
+};
+
+static void
+test_routes(const struct snapshot *s)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct conf_strs *hosts = rollup_hosts(s,
+		    routes[i].queue);
+		struct buf b = { 0 };
+
+		for (size_t k = 0; hosts != NULL && k < hosts->n; k++)
+			buf_printf(&b, "%s%s", k == 0 ? "" : " ", hosts->v[k]);
+		is_str(hosts == NULL ? "none" : buf_cstr(&b),
+		    none(routes[i].hosts), routes[i].queue);
+		buf_fini(&b);
+	}
+}
+
 static void
 test_cases(void)
 {
@@ -167,6 +198,7 @@ test_cases(void)
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(s, i);
+	test_routes(s);
 	snapshot_unref(&s);
 	conf_errors_fini(&errs);
 }
