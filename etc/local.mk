@@ -6,10 +6,12 @@ EXTRA_DIST += \
 	%D%/mailraced.service \
 	%D%/mailraced.socket \
 	%D%/postfix-main.cf \
-	%D%/postfix-master.cf
+	%D%/postfix-master.cf \
+	%D%/providers.conf
 
 exampledir = $(docdir)/examples
-dist_example_DATA = %D%/config.sample %D%/postfix-main.cf %D%/postfix-master.cf
+dist_example_DATA = %D%/config.sample %D%/postfix-main.cf %D%/postfix-master.cf \
+	%D%/providers.conf
 
 # Units name the programs where they are installed.
 unitdir = $(prefix)/lib/systemd/system

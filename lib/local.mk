@@ -48,6 +48,8 @@ liblib_a_SOURCES = \
 	%D%/redis.c %D%/redis.h \
 	%D%/ref.h \
 	%D%/regex.c %D%/regex.h \
+	%D%/regex_need.c %D%/regex_need.h \
+	%D%/regex_set.c %D%/regex_set.h \
 	%D%/signals.c %D%/signals.h \
 	%D%/str.c %D%/str.h \
 	%D%/strmap.c %D%/strmap.h \

@@ -31,6 +31,7 @@ libmail_a_SOURCES = \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/packed.c %D%/packed.h \
 	%D%/privacy.c %D%/privacy.h \
+	%D%/retry_hint.c %D%/retry_hint.h \
 	%D%/smtp_cmd.c %D%/smtp_cmd.h \
 	%D%/smtp_reply.c %D%/smtp_reply.h \
 	%D%/waybill.c %D%/waybill.h

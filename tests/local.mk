@@ -105,6 +105,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_providers \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
 	tests/unit/test_reader \
@@ -115,6 +116,10 @@ check_PROGRAMS += \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_reroute \
+	tests/unit/test_regex_set \
+	tests/unit/test_reply_rules \
+	tests/unit/test_retry_hint \
+	tests/unit/test_rollup \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
@@ -139,6 +144,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_standing \
+	tests/unit/test_snapshot_replies \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -172,6 +178,8 @@ ingress_client_files = \
 	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
 plain_owner_files = \
 	%D%/support/plain_owner.c %D%/support/plain_owner.h
+show_hit_files = \
+	%D%/support/show_hit.c %D%/support/show_hit.h
 sim_files = \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h \
@@ -199,6 +207,13 @@ tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
 	$(fake_conf_files)
+tests_unit_test_providers_SOURCES = \
+	%D%/unit/test_providers.c \
+	$(show_hit_files)
+tests_unit_test_reply_rules_SOURCES = \
+	%D%/unit/test_reply_rules.c \
+	$(show_hit_files)
+
 tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
 	$(fake_conf_files) \
@@ -353,6 +368,7 @@ bench_programs = \
 	tests/bench/bench_acct \
 	tests/bench/bench_chain \
 	tests/bench/bench_rows \
+	tests/bench/bench_rules \
 	tests/bench/bench_sched \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
@@ -369,6 +385,9 @@ tests_bench_bench_acct_SOURCES = \
 tests_bench_bench_rows_SOURCES = \
 	%D%/bench/bench_rows.c \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h
+tests_bench_bench_rules_SOURCES = \
+	%D%/bench/bench_rules.c \
+	%D%/support/cpu_time.h
 tests_bench_bench_sched_SOURCES = \
 	%D%/bench/bench_sched.c \
 	%D%/support/cpu_time.h \
@@ -422,6 +441,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_reply_rules \
+	tests/fuzz/fuzz_retry_hint \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
@@ -480,6 +501,11 @@ tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c $(fuzz_main)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_reply_rules_SOURCES = \
+	%D%/fuzz/fuzz_reply_rules.c $(fuzz_main)
+tests_fuzz_fuzz_reply_rules_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
+tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
@@ -514,6 +540,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_rate.py \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
+	%D%/bench/bench_rules.py \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
@@ -564,6 +591,8 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_record.repro \
+	%D%/fuzz/fuzz_reply_rules.in \
+	%D%/fuzz/fuzz_retry_hint.in \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.dict \

@@ -130,10 +130,12 @@ compare_senders(struct lint *l)
 /* Queues of one provider that are added up. */
 #define QUEUES_MAX 100000
 
-/* The domains of the provider, if each is a single one. */
+/* Is each domain of the provider a single one, and none by its MX hosts? */
 static bool
 has_plain_domains(const struct provider_entry *p)
 {
+	if (p->pub.mx.n > 0)
+		return false;
 	for (size_t i = 0; i < p->pub.domains.n; i++) {
 		const char *d = p->pub.domains.v[i];
 

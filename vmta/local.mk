@@ -14,6 +14,7 @@ libvmta_a_SOURCES = \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
 	%D%/errors_lately.c %D%/errors_lately.h \
+	%D%/dsn_rule.c %D%/dsn_rule.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
@@ -49,7 +50,10 @@ libvmta_a_SOURCES = \
 	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
 	%D%/reroute.c %D%/reroute.h \
+	%D%/reply_rules.c %D%/reply_rules.h \
 	%D%/retry.c %D%/retry.h \
+	%D%/rollup.c %D%/rollup.h \
+	%D%/rollup_rows.c %D%/rollup_rows.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_choice.c \
@@ -86,6 +90,8 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_limits.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
+	%D%/snapshot_replies.c \
+	%D%/snapshot_rollup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
 	%D%/standing.c %D%/standing.h \

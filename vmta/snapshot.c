@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mail/dkim_key.h"
+#include "vmta/rollup_rows.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
 
@@ -93,6 +94,8 @@ snapshot_free(struct snapshot **sp)
 	domain_map_free(&s->relay);
 	key_index_free(&s->keys);
 	pattern_lists_free(&s->patterns);
+	reply_lists_free(&s->reply_lists);
+	rollup_rows_free(&s->rollups);
 	region_free(&s->rg);
 	free(s);
 }

@@ -25,6 +25,7 @@ struct acct_layout;
 struct acct_redis;
 struct acct_webhook;
 struct dkim_key;
+struct reply_rules;
 
 struct global_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
@@ -183,6 +184,13 @@ const struct pool *snapshot_pool_at(const struct snapshot *s, size_t i);
 /* mx-connection-limit and ip-connection-limit; 0: there is none. */
 uint32_t snapshot_mx_limit(const struct snapshot *s, const char *host);
 uint32_t snapshot_ip_limit(const struct snapshot *s, const struct net_addr *a);
+/*
+ * What is said about replies (reply_rules.h) by the <smtp-pattern-list> of that
+ * name, in any case, and by the <dsn-rule> blocks; by the latter alone for "" or
+ * when there is no such list; NULL: nothing is.
+ */
+const struct reply_rules *snapshot_replies(const struct snapshot *s,
+    const char *list);
 size_t snapshot_acct_count(const struct snapshot *s);
 const struct acct_conf *snapshot_acct_at(const struct snapshot *s, size_t i);
 /* Without "//" and "/./": two spellings of a path are not two writers of it. */

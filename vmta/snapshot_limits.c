@@ -19,7 +19,7 @@ struct claim {
 
 /* A domain has one provider: its mail cannot count for two. */
 static void
-claim_domain(struct snapshot *s, const struct conf_binder *b,
+claim_domain(struct snapshot *s, struct conf_errors *errs,
     const struct claim *made, const char *domain)
 {
 	const struct claim *before = domain_map_get(s->provided, domain);
@@ -29,62 +29,63 @@ claim_domain(struct snapshot *s, const struct conf_binder *b,
 	if (before != NULL && before->provider == made->provider)
 		return;
 	if (before != NULL)
-		conf_error(b->errs, n->file, n->line,
+		conf_error(errs, n->file, n->line,
 		    "domain: %s is in <provider %s> already, at %s:%u", domain,
 		    before->provider->pub.name, before->node->file,
 		    before->node->line);
 	else if (domain_map_add(s->provided, domain, false, made, &e) == -1)
-		conf_error(b->errs, n->file, n->line, "domain: %s", e.text);
+		conf_error(errs, n->file, n->line, "domain: %s", e.text);
 }
 
-/* The lines of its domains, one for each; `""` took all before away. */
-static struct conf_nodes
-bind_provider(struct snapshot *s, const struct conf_binder *b,
-    const struct conf_node *n, struct provider_entry *p)
+/* Keeps the line of each item that it adds to the list; `""` took all away. */
+static void
+follow_items(struct conf_nodes *lines, size_t count, size_t before,
+    struct region *rg, const struct conf_node *n)
 {
-	struct conf_nodes lines = { 0 };
-
-	for (const struct conf_node *c = n->first; c != NULL; c = c->next) {
-		size_t before = p->pub.domains.n;
-
-		conf_bind(b, &table_provider, c, &p->pub, &p->set);
-		if (p->pub.domains.n < before)
-			lines.n = 0;
-		while (lines.n < p->pub.domains.n)
-			conf_nodes_add(&lines, s->rg, c);
-	}
-	return lines;
+	if (count < before)
+		lines->n = 0;
+	while (lines->n < count)
+		conf_nodes_add(lines, rg, n);
 }
 
+/* Blocks of one name are one, so that an included one can be overridden. */
 void
 snapshot_provider_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *name)
 {
-	const struct provider_entry *twin = snapshot_find_provider(s, name);
-	struct provider_entry *p = region_new_obj(s->rg, struct provider_entry);
-	struct conf_nodes lines;
+	struct provider_entry *p = snapshot_find_provider(s, name);
 
-	conf_defaults(b->tree, &table_provider, &p->pub);
-	p->pub.name = name;
-	p->key = region_strdup(s->rg, name);
-	p->node = n;
-	str_lower(p->key);
-	lines = bind_provider(s, b, n, p);
-	if (twin != NULL) {
-		conf_error(b->errs, n->file, n->line,
-		    "<provider %s> is there already, at %s:%u", name,
-		    twin->node->file, twin->node->line);
-		return;
+	if (p == NULL) {
+		p = region_new_obj(s->rg, struct provider_entry);
+		conf_defaults(b->tree, &table_provider, &p->pub);
+		p->pub.name = name;
+		p->key = region_strdup(s->rg, name);
+		p->node = n;
+		str_lower(p->key);
+		strmap_put(s->providers, p->key, p);
 	}
-	strmap_put(s->providers, p->key, p);
-	if (lines.n == 0)
-		conf_error(b->errs, n->file, n->line,
-		    "<provider %s> has no domain", name);
-	for (size_t i = 0; i < lines.n; i++) {
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next) {
+		size_t domains = p->pub.domains.n, hosts = p->pub.mx.n;
+
+		conf_bind(b, &table_provider, c, &p->pub, &p->set);
+		follow_items(&p->domain_lines, p->pub.domains.n, domains, s->rg,
+		    c);
+		follow_items(&p->mx_lines, p->pub.mx.n, hosts, s->rg, c);
+	}
+}
+
+static void
+join_provider(struct snapshot *s, const struct provider_entry *p,
+    struct conf_errors *errs)
+{
+	if (p->pub.domains.n == 0 && p->pub.mx.n == 0)
+		conf_error(errs, p->node->file, p->node->line,
+		    "<provider %s> has neither domain nor mx", p->pub.name);
+	for (size_t i = 0; i < p->pub.domains.n; i++) {
 		struct claim *made = region_new_obj(s->rg, struct claim);
 
-		*made = (struct claim){ p, lines.v[i] };
-		claim_domain(s, b, made, p->pub.domains.v[i]);
+		*made = (struct claim){ p, p->domain_lines.v[i] };
+		claim_domain(s, errs, made, p->pub.domains.v[i]);
 	}
 }
 
@@ -175,6 +176,8 @@ join_mx_limits(struct snapshot *s, struct conf_errors *errs)
 void
 snapshot_limits_join(struct snapshot *s, struct conf_errors *errs)
 {
+	for (size_t i = 0; i < strmap_count(s->providers); i++)
+		join_provider(s, strmap_at(s->providers, i), errs);
 	join_mx_limits(s, errs);
 	check_jobs(s, errs);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/conf_lex.h"
+#include "vmta/rollup_rows.h"
 #include "vmta/snapshot_priv.h"
 
 struct reader {
@@ -382,16 +383,58 @@ read_patterns(struct reader *r, const struct conf_node *n)
 	pattern_lists_read(r->s->patterns, &r->b, n);
 }
 
+/* Says that it has no effect yet; false: its lines are not to be read. */
+static bool
+check_later(struct reader *r, const struct conf_node *n)
+{
+	size_t fatal = r->b.errs->fatal;
+
+	conf_bind_block(&r->b, &table_global, n);
+	return r->b.errs->fatal == fatal;
+}
+
+static void
+read_replies(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+
+	if (check_later(r, n) && name_argument(r, n, &key) != NULL)
+		reply_lists_read(r->s->reply_lists, &r->b, n, key);
+}
+
+static void
+read_rollups(struct reader *r, const struct conf_node *n)
+{
+	if (check_later(r, n))
+		snapshot_rollup_read(r->s, &r->b, n);
+}
+
+static void
+read_dsn_rule(struct reader *r, const struct conf_node *n)
+{
+	const char *name;
+	char *key;
+
+	if (!check_later(r, n))
+		return;
+	name = name_argument(r, n, &key);
+	if (name != NULL)
+		reply_lists_read_rule(r->s->reply_lists, &r->b, n, name, key);
+}
+
 static const struct {
 	const char *name;
 	void (*read)(struct reader *r, const struct conf_node *n);
 } blocks[] = {
 	{ "acct-file", read_acct },
 	{ "domain", read_global_domain },
+	{ "dsn-rule", read_dsn_rule },
 	{ "job", read_job },
+	{ "mx-rollup-list", read_rollups },
 	{ "pattern-list", read_patterns },
 	{ "provider", read_provider },
 	{ "smtp-listener", read_listener_block },
+	{ "smtp-pattern-list", read_replies },
 	{ "smtp-user", read_user },
 	{ "source", read_source },
 	{ "spool", read_spool },
@@ -478,6 +521,8 @@ new_snapshot(const struct conf_tree *tree)
 	s->named_sources = strmap_new();
 	s->addr_sources = strmap_new();
 	s->patterns = pattern_lists_new();
+	s->reply_lists = reply_lists_new();
+	s->rollups = rollup_rows_new(s->rg);
 	s->providers = strmap_new();
 	s->provided = domain_map_new(s->rg);
 	s->jobs_end = &s->jobs;

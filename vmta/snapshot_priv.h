@@ -2,10 +2,11 @@
 /*
  * snapshot_priv - what the files that make up the snapshot share.
  *
- * snapshot_load.c, snapshot_limits.c and snapshot_acct.c read the tree and join
- * the parts, snapshot_check.c looks across directives, snapshot.c and
- * settings.c answer questions; tables.c has the tables.  While it is built a snapshot belongs to the loading thread;
- * afterwards nothing in it changes but the count.
+ * snapshot_load.c, snapshot_limits.c, snapshot_replies.c and snapshot_acct.c
+ * read the tree and join the parts, snapshot_check.c looks across directives,
+ * snapshot.c and settings.c answer questions; tables.c has the tables.  While it
+ * is built a snapshot belongs to the loading thread; afterwards nothing in it
+ * changes but the count.
  */
 
 #ifndef VMTA_SNAPSHOT_PRIV_H
@@ -38,6 +39,9 @@ struct layer {
 	struct conf_set set;
 	struct layer *next; /* of the snapshot, in file order */
 };
+
+struct reply_lists; /* what rows and rules say about replies */
+struct rollup_rows; /* what MX hosts say about domains */
 
 struct key_index; /* which domain-key comes first for a domain */
 
@@ -83,7 +87,9 @@ struct user_entry {
 struct provider_entry {
 	struct provider pub;
 	struct conf_set set;
-	const struct conf_node *node;
+	struct conf_nodes domain_lines; /* the line of each of pub.domains */
+	struct conf_nodes mx_lines;     /* likewise */
+	const struct conf_node *node;   /* its first block */
 	char *key;
 };
 
@@ -142,6 +148,8 @@ struct snapshot {
 	bool too_many_accts;          /* said */
 	struct acct_wants acct_wants;
 	struct pattern_lists *patterns;
+	struct reply_lists *reply_lists;
+	struct rollup_rows *rollups;
 	struct listener_entry *listeners; /* smtp-listener only */
 	struct strmap *key_files;         /* of key_file, by path */
 };
@@ -193,6 +201,23 @@ const struct conf_node *explain_item_line(const struct conf_table *table,
     const struct conf_set *set, const struct conf_directive *row, size_t item);
 /* "<domain *> of <virtual-mta news>", from the inside. */
 void explain_block_name(struct buf *out, const struct conf_node *line);
+
+/*
+ * snapshot_replies.c: <smtp-pattern-list> and <dsn-rule>, whose lines were
+ * checked against their forms; then what needs all of them.
+ */
+struct reply_lists *reply_lists_new(void);
+void reply_lists_free(struct reply_lists **rp);
+void reply_lists_read(struct reply_lists *r, const struct conf_binder *b,
+    const struct conf_node *block, const char *key);
+void reply_lists_read_rule(struct reply_lists *r, const struct conf_binder *b,
+    const struct conf_node *block, const char *name, const char *key);
+void reply_lists_join(struct reply_lists *r, struct conf_errors *errs);
+
+/* snapshot_rollup.c: <mx-rollup-list>, likewise; queue-to, MX of providers. */
+void snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *block);
+void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_acct.c: <acct-file>; then what needs all of them. */
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,

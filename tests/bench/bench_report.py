@@ -33,6 +33,8 @@ TARGETS = (
      20000, "least", "%d", lambda r: r["chains"][0]["least_s"]),
     ("tools", "find and stats: seconds for ten million rows", 60, "most",
      "%.0f", lambda r: 10 ** 7 / r["least_s"]),
+    ("rules", "rules about replies: microseconds a reply with 300 rows", 10,
+     "most", "%.2f", lambda r: r["median_us"]),
 )
 
 
@@ -143,6 +145,13 @@ def sched(r):
                    "{:,.0f}".format(x["added_s"])] for x in r["runs"]])
 
 
+def rules(r):
+    return table(["rows", "rules", "us a reply, median", "the worst"],
+                 [["{:,}".format(x["rows"]), x["rules"],
+                   "%.2f" % x["median_us"], "%.2f" % x["worst_us"]]
+                  for x in r["runs"]])
+
+
 def acct(r):
     return table(
         ["records into", "records", "records/s", "least in 5 s",
@@ -166,7 +175,7 @@ def tools(r):
 
 TABLES = {"relay": relay, "drain": drain, "domains": domains, "rate": rate,
           "deferred": deferred, "store": store, "sched": sched,
-          "acct": acct, "tools": tools}
+          "acct": acct, "tools": tools, "rules": rules}
 
 
 # ---- the document ------------------------------------------------------------

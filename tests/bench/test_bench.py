@@ -52,9 +52,11 @@ TOOLS = {"rows": 2000000, "bytes": 720000000, "least_s": 166667.0,
 CHAIN = {"kind": "one CSV file", "records": 1200000, "records_s": 21000.0,
          "least_s": 19999, "cpu_us": 10.0, "behind": 70}
 ACCT = {"rows": {"csv": 600000.0, "csv_row_bytes": 391}, "chains": [CHAIN]}
+RULES = {"runs": [{"rows": 300, "rules": 0, "median_us": 0.9,
+                   "worst_us": 5.0}], "median_us": 0.9}
 FIGURES = {"acct": ACCT, "relay": RELAY, "deferred": DEFERRED, "rate": RATE,
            "domains": DOMAINS, "sched": SCHED, "store": STORE, "drain": DRAIN,
-           "tools": TOOLS}
+           "tools": TOOLS, "rules": RULES}
 
 count = 0
 

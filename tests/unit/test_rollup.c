@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a domain's mail is queued, with whom it shares limits and whose it is,
+ * from the configuration and its MX hosts; and what cannot be meant is said.
+ */
+#include "tests/conf_file.h"
+#include "vmta/rollup.h"
+
+static const char text[] =
+    "<mx-rollup-list>\n"
+    " mx mx1.big.example Big.rollup\n"
+    " mx mx2.big.example big.rollup\n"
+    " mx *.wide.example wide.rollup\n"
+    " mx *.own.example own.rollup rollup-by-ip\n"
+    " mx mx1.both.example first.rollup\n"
+    " mx *.both.example second.rollup rollup-by-ip\n"
+    " mx mx.mixed.example mixed.rollup\n"
+    " mx *.mixed.example mixed.rollup\n"
+    " mx aspmx.pair.example pair.rollup\n"
+    " mx *.pair.example pair.rollup rollup-by-ip\n"
+    "</mx-rollup-list>\n"
+    "<domain wide.rollup>\n smtp-hosts lookup-mx:wide.example\n</domain>\n"
+    "<domain mixed.rollup>\n smtp-hosts mx.mixed.example\n</domain>\n"
+    "<domain moved.example>\n queue-to Hotmail.Rollup\n</domain>\n"
+    "<domain named.example>\n queue-to named-too.example\n</domain>\n"
+    "<domain alone.example>\n disable-mx-rollup yes\n</domain>\n"
+    "<domain fixed.example>\n smtp-hosts [192.0.2.1]\n</domain>\n"
+    "<domain back.example>\n queue-to x.example\n queue-to \"\"\n</domain>\n"
+    "<virtual-mta v>\n <domain plain.example>\n queue-to v.example\n"
+    " </domain>\n</virtual-mta>\n"
+    "<provider guard>\n mx *.guard.example, [*.]guard.test\n"
+    " rollup Guard.rollup\n</provider>\n"
+    "<provider inner>\n mx mx.inner.guard.example\n</provider>\n"
+    "<provider names>\n domain named.test, fixed.example, alone.example\n"
+    " rollup names.rollup\n</provider>\n"
+    "<provider second>\n mx *.own.example\n rollup second.rollup\n"
+    "</provider>\n"
+    "<provider third>\n domain named-too.example\n</provider>\n"
+    "<provider big>\n mx *.big.example\n rollup big-group.rollup\n"
+    "</provider>\n";
+
+#define HOSTS_MAX 3
+
+static const struct {
+	const char *domain, *vmta;
+	const char *hosts[HOSTS_MAX];
+	const char *queue, *group, *provider; /* NULL: its own; none; none */
+	bool asks;                            /* are its MX hosts asked for? */
+} cases[] = {
+	/* Nothing is said. */
+	{ "plain.example", "", { "mx.plain.example" }, NULL, NULL, NULL, true },
+	{ "plain.example", "", { NULL }, NULL, NULL, NULL, true },
+	/* Rows: all of those named, and further ones do not matter. */
+	{ "a.example", "", { "mx1.big.example", "mx2.big.example" },
+	    "big.rollup", "big-group.rollup", "big", true },
+	{ "a.example", "", { "MX2.Big.example", "mx1.big.example" },
+	    "big.rollup", "big-group.rollup", "big", true },
+	{ "a.example", "",
+	    { "mx1.big.example", "x.example", "mx2.big.example" }, "big.rollup",
+	    NULL, NULL, true },
+	{ "a.example", "", { "mx1.big.example" }, NULL, "big-group.rollup",
+	    "big", true },
+	{ "a.example", "", { "mx1.big.example", "x.example" }, NULL, NULL, NULL,
+	    true },
+	/* Patterns: all hosts fit. */
+	{ "a.example", "", { "x.wide.example", "y.wide.example" },
+	    "wide.rollup", NULL, NULL, true },
+	{ "a.example", "", { "x.wide.example", "y.example" }, NULL, NULL, NULL,
+	    true },
+	{ "a.example", "", { "wide.example" }, NULL, NULL, NULL, true },
+	/* With rollup-by-ip it is a group, and the row's before a provider's. */
+	{ "a.example", "", { "c1.own.example" }, NULL, "own.rollup", "second",
+	    true },
+	/* The first rollup of the file. */
+	{ "a.example", "", { "mx2.both.example" }, NULL, "second.rollup", NULL,
+	    true },
+	{ "a.example", "", { "mx2.both.example", "mx1.both.example" },
+	    "first.rollup", NULL, NULL, true },
+	/* Rows of both kinds for one rollup: either. */
+	{ "a.example", "", { "mx.mixed.example", "x.example" }, "mixed.rollup",
+	    NULL, NULL, true },
+	{ "a.example", "", { "y.mixed.example" }, "mixed.rollup", NULL, NULL,
+	    true },
+	/* The same name with rollup-by-ip and without. */
+	{ "a.example", "", { "aspmx.pair.example", "x.pair.example" },
+	    "pair.rollup", NULL, NULL, true },
+	{ "a.example", "", { "x.pair.example" }, NULL, "pair.rollup", NULL,
+	    true },
+	/* Providers, the most specific one by host; all must fit. */
+	{ "a.example", "", { "c1.guard.example", "guard.test" }, NULL,
+	    "guard.rollup", "guard", true },
+	{ "a.example", "", { "mx.inner.guard.example" }, NULL, NULL, "inner",
+	    true },
+	{ "a.example", "", { "c1.guard.example", "mx.inner.guard.example" },
+	    NULL, NULL, NULL, true },
+	{ "a.example", "", { "c1.guard.example", "x.example" }, NULL, NULL,
+	    NULL, true },
+	/* One that names the domain comes first. */
+	{ "named.test", "", { "c1.guard.example" }, NULL, "names.rollup",
+	    "names", true },
+	{ "named.test", "", { NULL }, NULL, "names.rollup", "names", true },
+	/* queue-to asks nobody, and may be a virtual MTA's. */
+	{ "moved.example", "", { "mx1.big.example", "mx2.big.example" },
+	    "hotmail.rollup", NULL, NULL, false },
+	{ "named.example", "", { "c1.guard.example" }, "named-too.example",
+	    NULL, "third", false },
+	{ "back.example", "", { "x.wide.example" }, "wide.rollup", NULL, NULL,
+	    true },
+	{ "plain.example", "v", { "x.wide.example" }, "v.example", NULL, NULL,
+	    false },
+	{ "plain.example", "{default}", { "x.wide.example" }, "wide.rollup",
+	    NULL, NULL, true },
+	/* disable-mx-rollup: not even a group; the provider that names it. */
+	{ "alone.example", "", { "x.wide.example" }, NULL, NULL, "names",
+	    false },
+	/* A route of its own, and what has no MX hosts. */
+	{ "fixed.example", "", { "x.wide.example" }, NULL, "names.rollup",
+	    "names", false },
+	{ "[192.0.2.1]", "", { "x.wide.example" }, NULL, NULL, NULL, false },
+	{ "{dsn}", "", { "x.wide.example" }, NULL, NULL, NULL, false },
+	{ "big.rollup", "", { "x.wide.example" }, NULL, NULL, NULL, false },
+};
+
+static const char *
+none(const char *s)
+{
+	return s == NULL ? "none" : s;
+}
+
+static void
+test_case(const struct snapshot *s, size_t i)
+{
+	const char *domain = cases[i].domain;
+	struct mx_facts f = { .hosts = cases[i].hosts };
+	struct place place;
+
+	while (f.n < HOSTS_MAX && cases[i].hosts[f.n] != NULL)
+		f.n++;
+	f.ok = f.n > 0;
+	rollup_place(s, domain, cases[i].vmta, &f, &place);
+	is_str(place.queue, cases[i].queue == NULL ? domain : cases[i].queue,
+	    domain);
+	is_str(none(place.group), none(cases[i].group), "its group");
+	is_str(none(place.provider == NULL ? NULL : place.provider->name),
+	    none(cases[i].provider), "its provider");
+	is_int(rollup_needs_mx(s, domain, cases[i].vmta), cases[i].asks,
+	    "are its hosts asked for");
+	/* Nobody asked or knows: as without any. */
+	f.ok = false;
+	rollup_place(s, domain, cases[i].vmta, &f, &place);
+	ok(place.queue == domain || !cases[i].asks, "without facts");
+	rollup_place(s, domain, cases[i].vmta, NULL, &place);
+	ok(place.queue == domain || !cases[i].asks, "without a question");
+}
+
+static const struct {
+	const char *queue, *hosts; /* NULL: it has no such route */
+} routes[] = {
+	{ "big.rollup", "mx1.big.example mx2.big.example" },
+	{ "BIG.rollup", "mx1.big.example mx2.big.example" },
+	{ "first.rollup", "mx1.both.example" },
+	{ "mixed.rollup", "mx.mixed.example" },
+	{ "pair.rollup", "aspmx.pair.example" }, /* not the other pattern */
+	{ "wide.rollup", NULL },                 /* patterns only */
+	{ "own.rollup", NULL },                  /* a group */
+	{ "none.rollup", NULL },
+	{ "big.rollup/ip", NULL },
+	{ "mx1.big.example", NULL },
+};
+
+static void
+test_routes(const struct snapshot *s)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct conf_strs *hosts = rollup_hosts(s,
+		    routes[i].queue);
+		struct buf b = { 0 };
+
+		for (size_t k = 0; hosts != NULL && k < hosts->n; k++)
+			buf_printf(&b, "%s%s", k == 0 ? "" : " ", hosts->v[k]);
+		is_str(hosts == NULL ? "none" : buf_cstr(&b),
+		    none(routes[i].hosts), routes[i].queue);
+		buf_fini(&b);
+	}
+}
+
+static void
+test_cases(void)
+{
+	struct conf_errors errs = { 0 };
+	struct snapshot *s;
+
+	conf_file_put("main", text);
+	s = snapshot_load(conf_file_path("main"), &errs);
+	if (!ok(s != NULL, "the configuration is right")) {
+		(void)conf_file_said(&errs, "");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		test_case(s, i);
+	test_routes(s);
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
+/* Which parts of a configuration have a use for MX hosts. */
+static const struct {
+	const char *text;
+	bool asks, named; /* of any domain; of one that a provider names */
+} needs[] = {
+	{ "", false, false },
+	{ "<domain *>\nqueue-to x.example\n</domain>\n", false, false },
+	{ "<provider p>\ndomain b.example\n</provider>\n", false, false },
+	{ "<provider p>\ndomain b.example\nmx *.x.example\n</provider>\n", true,
+	    false },
+	{ "<provider p>\ndomain b.example\n</provider>\n"
+	  "<mx-rollup-list>\nmx x.example y.rollup\n</mx-rollup-list>\n",
+	    true, true },
+};
+
+static void
+test_needs(void)
+{
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		struct conf_errors errs = { 0 };
+		struct snapshot *s;
+
+		conf_file_put("main", needs[i].text);
+		s = snapshot_load(conf_file_path("main"), &errs);
+		ok(s != NULL &&
+			rollup_needs_mx(s, "a.example", "") == needs[i].asks &&
+			rollup_needs_mx(s, "b.example", "") == needs[i].named,
+		    "who is asked for, %zu", i);
+		snapshot_unref(&s);
+		conf_errors_fini(&errs);
+	}
+}
+
+static const struct {
+	const char *text, *said;
+} bad[] = {
+	{ "<mx-rollup-list>\nmx *.x.example y.rollup\n</mx-rollup-list>\n",
+	    "main:2: mx: a wildcard needs smtp-hosts in <domain y.rollup>" },
+	{ "<mx-rollup-list>\nmx a.example y\n</mx-rollup-list>\n",
+	    "does not end in .rollup" },
+	{ "<domain x.example>\nqueue-to x y\n</domain>\n",
+	    "main:2: queue-to: \"x y\" is not the name of a domain" },
+	{ "<provider p>\nmx *.x.example\nrollup y\n</provider>\n",
+	    "main:3: rollup: \"y\" does not end in .rollup" },
+	{ "<provider p>\nmx *.x.example\n</provider>\n"
+	  "<provider q>\nmx y.example, *.X.example\n</provider>\n",
+	    "main:5: mx: *.X.example is in <provider p> already" },
+	{ "<provider p>\nmx a b\n</provider>\n", "main:2: mx: " },
+	{ "<provider p>\nmx a.example\nmx \"\"\n</provider>\n",
+	    "main:1: <provider p> has neither domain nor mx" },
+};
+
+static void
+test_bad(void)
+{
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct conf_errors errs = { 0 };
+		struct snapshot *s;
+
+		conf_file_put("main", bad[i].text);
+		s = snapshot_load(conf_file_path("main"), &errs);
+		ok(s == NULL && errs.fatal == 1 &&
+			conf_file_said(&errs, bad[i].said),
+		    "said once: %s", bad[i].said);
+		snapshot_unref(&s);
+		conf_errors_fini(&errs);
+	}
+}
+
+int
+main(void)
+{
+	conf_file_begin();
+	test_cases();
+	test_needs();
+	test_bad();
+	conf_file_end();
+	return done_testing();
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rollup - the place of a domain: the queue that its mail is in, the group of
+ * queues that this one shares limits with, and its provider.
+ *
+ * In this order, the first that says something counts:
+ *
+ *	queue-to	that queue; nothing else is asked
+ *	<mx-rollup-list> the queue, or with rollup-by-ip the group, NAME.rollup of
+ *			the first rollup in the file whose rows fit: each host
+ *			that they name is one of the domain's, or all of the
+ *			domain's fit their patterns
+ *	<provider>	the one that names the domain, else the one whose `mx`
+ *			fits all hosts; its `rollup` is the group, unless rows
+ *			gave one
+ *
+ * disable-mx-rollup leaves a domain in its own queue, with the provider that
+ * names it.  So it is where hosts do not matter: the queue of notifications, a
+ * queue NAME.rollup, an address literal, a domain with smtp-hosts of its own.
+ *
+ * A queue is shared where its hosts are the same for all domains in it; a group
+ * where each has hosts of its own (many providers of companies give each
+ * customer some), so that mail never goes to another customer's.
+ *
+ * Pure; what it gives belongs to the snapshot, or is `domain`.  Any thread.
+ */
+
+#ifndef VMTA_ROLLUP_H
+#define VMTA_ROLLUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/net.h"
+#include "vmta/snapshot.h"
+
+/* What DNS says of a domain: hosts of the best preference only. */
+struct mx_facts {
+	bool ok; /* false: nothing is known */
+	size_t n;
+	const char *const *hosts;
+	const struct net_addr *addrs; /* of all of them */
+	size_t addr_n;
+	bool has_v4, has_v6;
+	int64_t ttl_us;
+};
+
+struct place {
+	const char *queue;
+	const char *group;               /* NULL: the queue is in none */
+	const struct provider *provider; /* NULL: none */
+};
+
+/* Does it end in ".rollup"? */
+bool rollup_is_name(const char *name);
+
+/* Would facts change the place?  Cheap where nothing asks for MX hosts. */
+bool rollup_needs_mx(const struct snapshot *s, const char *domain,
+    const char *vmta);
+
+/*
+ * The hosts of the queue NAME.rollup that its rows name: its route, unless
+ * smtp-hosts is set for it.  NULL: it is no such queue, or has patterns only,
+ * which need smtp-hosts.
+ */
+const struct conf_strs *rollup_hosts(const struct snapshot *s,
+    const char *queue);
+
+/* f may be NULL, as if nothing were known. */
+void rollup_place(const struct snapshot *s, const char *domain,
+    const char *vmta, const struct mx_facts *f, struct place *out);
+
+#endif

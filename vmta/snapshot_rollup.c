@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* <mx-rollup-list>, queue-to, and what <provider> says of MX hosts. */
+#include <string.h>
+
+#include "lib/conf_hosts.h"
+#include "lib/conf_lex.h"
+#include "vmta/rollup_rows.h"
+#include "vmta/settings.h"
+#include "vmta/snapshot_priv.h"
+
+/* mx PATTERN NAME.rollup [rollup-by-ip], of that form */
+static int
+read_row(struct rollup_rows *rows, struct region *rg, const struct conf_node *n,
+    struct err *e)
+{
+	struct slice rest = slice_of(n->value);
+	const char *pattern, *name, *how;
+
+	if (conf_word(&rest, rg, &pattern, e) == -1 ||
+	    conf_word(&rest, rg, &name, e) == -1 ||
+	    conf_word(&rest, rg, &how, e) == -1)
+		return -1;
+	return rollup_rows_add(rows, pattern, name, how != NULL, n, e);
+}
+
+void
+snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *block)
+{
+	struct err e;
+
+	for (const struct conf_node *n = block->first; n != NULL; n = n->next)
+		if (read_row(s->rollups, s->rg, n, &e) == -1)
+			conf_error(b->errs, n->file, n->line, "mx: %s", e.text);
+}
+
+/* The hosts of a rollup by wildcards could be anybody's. */
+static void
+check_target(const struct snapshot *s, const struct rollup_target *t,
+    struct conf_errors *errs)
+{
+	struct queue_conf c;
+
+	if (t->by_ip || t->wild_node == NULL)
+		return;
+	settings_queue(s, t->name, "", &c);
+	if (c.smtp_hosts.n == 0)
+		conf_error(errs, t->wild_node->file, t->wild_node->line,
+		    "mx: a wildcard needs smtp-hosts in <domain %s>, or "
+		    "rollup-by-ip",
+		    t->name);
+}
+
+static void
+join_provider(struct snapshot *s, struct provider_entry *p,
+    struct conf_errors *errs)
+{
+	const struct conf_node *n = conf_set_node(&table_provider, &p->set,
+	    "rollup");
+	struct err e;
+
+	if (p->pub.rollup[0] != '\0') {
+		char *lower = region_strdup(s->rg, p->pub.rollup);
+
+		str_lower(lower);
+		p->pub.rollup = lower;
+		if (!rollup_is_name(lower))
+			conf_error(errs, n->file, n->line,
+			    "rollup: \"%s\" does not end in .rollup", lower);
+	}
+	for (size_t i = 0; i < p->pub.mx.n; i++) {
+		n = p->mx_lines.v[i];
+		if (rollup_rows_add_provider(s->rollups, p->pub.mx.v[i],
+			&p->pub, &e) == -1)
+			conf_error(errs, n->file, n->line, "mx: %s", e.text);
+	}
+}
+
+static void
+join_queue_to(struct snapshot *s, struct layer *l, struct conf_errors *errs)
+{
+	const struct conf_node *n = conf_set_node(&table_domain, &l->set,
+	    "queue-to");
+	char *lower;
+
+	if (n == NULL || l->values.queue_to[0] == '\0')
+		return;
+	if (!conf_is_host_name(slice_of(l->values.queue_to)))
+		conf_error(errs, n->file, n->line,
+		    "queue-to: \"%s\" is not the name of a domain",
+		    l->values.queue_to);
+	lower = region_strdup(s->rg, l->values.queue_to);
+	str_lower(lower);
+	l->values.queue_to = lower;
+}
+
+void
+snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs)
+{
+	for (size_t i = 0; i < strmap_count(s->providers); i++)
+		join_provider(s, strmap_at(s->providers, i), errs);
+	for (size_t i = 0; i < rollup_rows_count(s->rollups); i++)
+		check_target(s, rollup_rows_at(s->rollups, i), errs);
+	for (struct layer *l = s->layers; l != NULL; l = l->next)
+		join_queue_to(s, l, errs);
+}
