@@ -237,6 +237,21 @@ take_escape(struct reader *r)
 	}
 }
 
+/*
+ * In a class, what may hide its end: \Q, \E and \c, which take a "]" with
+ * them; and [[:<:]], [[:>:]], which are no classes but edges of words.
+ */
+static bool
+hides_end(const struct reader *r)
+{
+	int c = peek(r, 0), next = peek(r, 1);
+
+	if (c == '\\')
+		return next == 'Q' || next == 'E' || next == 'c';
+	return c == '[' && next == ':' &&
+	    (peek(r, 2) == '<' || peek(r, 2) == '>');
+}
+
 /* [...]: the first "]" stands for itself. */
 static void
 take_class(struct reader *r)
@@ -247,9 +262,7 @@ take_class(struct reader *r)
 	if (peek(r, 0) == ']')
 		skip(r, 1);
 	while (peek(r, 0) != ']') {
-		if (peek(r, 0) < 0 ||
-		    (peek(r, 0) == '\\' &&
-			(peek(r, 1) == 'Q' || peek(r, 1) == 'E'))) {
+		if (peek(r, 0) < 0 || hides_end(r)) {
 			r->lost = true;
 			return;
 		}
@@ -295,8 +308,9 @@ open_special(struct reader *r)
 		plain = plain && strchr("is-", peek(r, n)) != NULL;
 		n++;
 	}
-	if (peek(r, 0) == '#' || peek(r, 0) == '(' || peek(r, 0) == '^') {
-		r->lost = true; /* a comment, a condition, options reset */
+	if (peek(r, 0) < 0 || strchr("#(^C[", peek(r, 0)) != NULL) {
+		/* A comment, a condition, options reset, text for a callout. */
+		r->lost = true;
 	} else if (peek(r, n) == ')' || peek(r, n) == ':') {
 		r->lost = r->lost || !plain;
 		if (peek(r, n) == ':')
