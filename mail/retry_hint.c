@@ -223,16 +223,17 @@ retry_hint(const char *text, int64_t *after_us)
 
 		if (!is_front(text, p))
 			continue;
+		/* Before the rest, which may be as long as the text. */
+		lead = lead_before(text, p);
+		if (lead == LEAD_NONE)
+			continue;
 		s = take_clock(p);
-		lead = s > 0 ? lead_before(text, p) : LEAD_NONE;
 		/* "after 05:30:00" is a time of the day. */
 		if (s > 0 && lead == LEAD_AFTER)
 			continue;
-		if (s == 0) {
+		if (s == 0)
 			s = take_words(p);
-			lead = s > 0 ? lead_before(text, p) : LEAD_NONE;
-		}
-		if (lead == LEAD_NONE)
+		if (s == 0)
 			continue;
 		if (s < RETRY_HINT_MIN_S || s > RETRY_HINT_MAX_S)
 			return false;

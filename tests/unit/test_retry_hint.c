@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The time that a reply names is found, and nothing else is taken for one. */
 #include "lib/clock.h"
+#include "lib/str.h"
 #include "mail/retry_hint.h"
 #include "tests/tap.h"
 
@@ -83,9 +84,25 @@ static const struct {
 	{ "450 greylisted a@b.example: id 12 m", 0 },
 };
 
+/* A reply that is nothing but times takes no longer than another one. */
+static void
+test_long(void)
+{
+	struct buf b = { 0 };
+	int64_t us = -1, begin;
+
+	for (int i = 0; i < 60000; i++)
+		buf_str(&b, "1s ");
+	begin = clock_us();
+	ok(!retry_hint(buf_cstr(&b), &us), "many times, none to come back in");
+	ok(clock_us() - begin < 2 * US_PER_S, "and it does not take long");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
+	test_long();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int64_t us = -1;
 
