@@ -38,6 +38,7 @@ rollup_rows_free(struct rollup_rows **rowsp)
 	for (size_t i = 0; i < strmap_count(rows->targets); i++) {
 		struct rollup_target *t = strmap_at(rows->targets, i);
 
+		domain_map_free(&t->named);
 		domain_map_free(&t->fitting);
 	}
 	strmap_free(&rows->targets);
@@ -68,6 +69,7 @@ get_target(struct rollup_rows *rows, const char *name, bool by_ip)
 	t->name = lower;
 	t->by_ip = by_ip;
 	t->order = strmap_count(rows->targets);
+	t->named = domain_map_new(rows->rg);
 	t->fitting = domain_map_new(rows->rg);
 	strmap_put(rows->targets, key, t);
 	return t;
@@ -78,15 +80,17 @@ rollup_rows_add(struct rollup_rows *rows, const char *pattern, const char *name,
     bool by_ip, const struct conf_node *node, struct err *e)
 {
 	struct rollup_target *t = get_target(rows, name, by_ip);
+	bool wild = is_wild(pattern);
+	struct domain_map *own = wild ? t->fitting : t->named;
 
-	if (is_wild(pattern)) {
-		if (t->wild_node == NULL)
-			t->wild_node = node;
-		if (domain_map_add(t->fitting, pattern, false, t, e) == -1)
-			return -1;
-	} else {
+	if (domain_map_get(own, pattern) != NULL)
+		return 0;
+	if (domain_map_add(own, pattern, false, t, e) == -1)
+		return -1;
+	if (!wild)
 		conf_strs_add(&t->hosts, rows->rg, pattern);
-	}
+	else if (t->wild_node == NULL)
+		t->wild_node = node;
 	return domain_map_add(rows->by_host, pattern, false, t, e);
 }
 
@@ -137,23 +141,28 @@ rollup_rows_named(const struct rollup_rows *rows, const char *name)
 
 /* ---- who fits ------------------------------------------------------------ */
 
+/* Is it the first time that this host is there? */
 static bool
-has_host(const struct mx_facts *f, const char *host)
+is_first(const struct mx_facts *f, size_t at)
 {
-	for (size_t i = 0; i < f->n; i++)
-		if (str_eq_nocase(f->hosts[i], host))
-			return true;
-	return false;
+	for (size_t i = 0; i < at; i++)
+		if (str_eq_nocase(f->hosts[i], f->hosts[at]))
+			return false;
+	return true;
 }
 
 /* Further hosts of the domain do not matter: they are not used. */
 static bool
 has_all_hosts(const struct rollup_target *t, const struct mx_facts *f)
 {
-	for (size_t i = 0; i < t->hosts.n; i++)
-		if (!has_host(f, t->hosts.v[i]))
-			return false;
-	return t->hosts.n > 0;
+	size_t n = 0;
+
+	if (t->hosts.n == 0 || t->hosts.n > f->n)
+		return false;
+	for (size_t i = 0; i < f->n; i++)
+		if (domain_map_has(t->named, f->hosts[i]) && is_first(f, i))
+			n++;
+	return n == t->hosts.n;
 }
 
 static bool

@@ -18,8 +18,9 @@
 struct rollup_target {
 	const char *name; /* in lower case */
 	bool by_ip;
-	struct conf_strs hosts;     /* rows without a wildcard */
-	struct domain_map *fitting; /* those with one */
+	struct conf_strs hosts;     /* rows without a wildcard, each once */
+	struct domain_map *named;   /* the same, to be found */
+	struct domain_map *fitting; /* rows with one */
 	size_t order;
 	const struct conf_node *wild_node; /* the first with a wildcard */
 };
@@ -29,7 +30,7 @@ struct rollup_rows;
 struct rollup_rows *rollup_rows_new(struct region *rg);
 void rollup_rows_free(struct rollup_rows **rowsp);
 
-/* mx PATTERN NAME.rollup [rollup-by-ip] */
+/* mx PATTERN NAME.rollup [rollup-by-ip]; the same row again adds nothing. */
 int rollup_rows_add(struct rollup_rows *rows, const char *pattern,
     const char *name, bool by_ip, const struct conf_node *node, struct err *e);
 

@@ -10,6 +10,9 @@ static const char text[] =
     "<mx-rollup-list>\n"
     " mx mx1.big.example Big.rollup\n"
     " mx mx2.big.example big.rollup\n"
+    " mx MX1.Big.example. big.rollup\n" /* again */
+    " mx mx.dot.example. dot.rollup\n"
+    " mx mx.\xc3\xa4.example dot.rollup\n"
     " mx *.wide.example wide.rollup\n"
     " mx *.own.example own.rollup rollup-by-ip\n"
     " mx mx1.both.example first.rollup\n"
@@ -58,6 +61,14 @@ static const struct {
 	{ "a.example", "",
 	    { "mx1.big.example", "x.example", "mx2.big.example" }, "big.rollup",
 	    NULL, NULL, true },
+	{ "a.example", "",
+	    { "mx1.big.example", "mx1.big.example", "mx2.big.example" },
+	    "big.rollup", "big-group.rollup", "big", true },
+	{ "a.example", "", { "mx1.big.example", "mx1.big.example" }, NULL,
+	    "big-group.rollup", "big", true },
+	/* However they are spelt. */
+	{ "a.example", "", { "mx.dot.example", "mx.xn--4ca.example" },
+	    "dot.rollup", NULL, NULL, true },
 	{ "a.example", "", { "mx1.big.example" }, NULL, "big-group.rollup",
 	    "big", true },
 	{ "a.example", "", { "mx1.big.example", "x.example" }, NULL, NULL, NULL,
