@@ -16,7 +16,7 @@
 
 struct dsn_entry {
 	struct dsn_rule pub;
-	struct slice pattern; /* empty: there was none yet */
+	struct slice pattern; /* p NULL: there was none yet */
 	const struct conf_node *node, *pattern_node;
 };
 
@@ -143,7 +143,7 @@ join_entry(struct reply_lists *r, const struct dsn_entry *d,
 	if (d->pattern_node == NULL)
 		conf_error(errs, d->node->file, d->node->line,
 		    "<dsn-rule %s> has no pattern", d->pub.name);
-	else if (d->pattern.len > 0 && /* or it was said */
+	else if (d->pattern.p != NULL && /* or it was said */
 	    dsn_rules_add(r->rules, d->pattern, &d->pub, &e) == -1)
 		conf_error(errs, d->pattern_node->file, d->pattern_node->line,
 		    "pattern: %s", e.text);

@@ -142,6 +142,25 @@ test_cases(void)
 	conf_errors_fini(&errs);
 }
 
+/* As `reply //`: it fits whatever is said. */
+static void
+test_all(void)
+{
+	struct conf_errors errs = { 0 };
+	struct reply_hit h = { .rule = NULL };
+	struct snapshot *s;
+
+	conf_file_put("main",
+	    "<dsn-rule all>\n pattern //\n category any\n</dsn-rule>\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	ok(s != NULL && snapshot_replies(s, "") != NULL &&
+		reply_rules_match(snapshot_replies(s, ""), "450 x", 450, &h) &&
+		h.rule != NULL && strcmp(h.rule->category, "any") == 0,
+	    "an empty pattern between slashes fits all");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
 static void
 test_none(void)
 {
@@ -224,6 +243,7 @@ main(void)
 {
 	conf_file_begin();
 	test_cases();
+	test_all();
 	test_none();
 	test_bad();
 	test_many();
