@@ -10,17 +10,24 @@
 
 /* mx PATTERN NAME.rollup [rollup-by-ip], of that form */
 static int
-read_row(struct rollup_rows *rows, struct region *rg, const struct conf_node *n,
-    struct err *e)
+read_row(struct snapshot *s, const struct conf_tree *tree,
+    const struct conf_node *n, struct err *e)
 {
 	struct slice rest = slice_of(n->value);
 	const char *pattern, *name, *how;
+	struct conf_strs hosts = { 0 };
+	bool from_macro;
 
-	if (conf_word(&rest, rg, &pattern, e) == -1 ||
-	    conf_word(&rest, rg, &name, e) == -1 ||
-	    conf_word(&rest, rg, &how, e) == -1)
+	if (conf_word(&rest, s->rg, &pattern, e) == -1 ||
+	    conf_word(&rest, s->rg, &name, e) == -1 ||
+	    conf_word(&rest, s->rg, &how, e) == -1 ||
+	    conf_expand(tree, pattern, &hosts, &from_macro, e) == -1)
 		return -1;
-	return rollup_rows_add(rows, pattern, name, how != NULL, n, e);
+	for (size_t i = 0; i < hosts.n; i++)
+		if (rollup_rows_add(s->rollups, hosts.v[i], name, how != NULL,
+			n, e) == -1)
+			return -1;
+	return 0;
 }
 
 void
@@ -30,7 +37,7 @@ snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
 	struct err e;
 
 	for (const struct conf_node *n = block->first; n != NULL; n = n->next)
-		if (read_row(s->rollups, s->rg, n, &e) == -1)
+		if (read_row(s, b->tree, n, &e) == -1)
 			conf_error(b->errs, n->file, n->line, "mx: %s", e.text);
 }
 

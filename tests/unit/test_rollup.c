@@ -7,7 +7,9 @@
 #include "vmta/rollup.h"
 
 static const char text[] =
+    "domain-macro two one, two\n"
     "<mx-rollup-list>\n"
+    " mx mx.$two.example macro.rollup\n"
     " mx mx1.big.example Big.rollup\n"
     " mx mx2.big.example big.rollup\n"
     " mx MX1.Big.example. big.rollup\n" /* again */
@@ -66,6 +68,8 @@ static const struct {
 	    "big.rollup", "big-group.rollup", "big", true },
 	{ "a.example", "", { "mx1.big.example", "mx1.big.example" }, NULL,
 	    "big-group.rollup", "big", true },
+	{ "a.example", "", { "mx.one.example", "mx.two.example" },
+	    "macro.rollup", NULL, NULL, true },
 	/* However they are spelt. */
 	{ "a.example", "", { "mx.dot.example", "mx.xn--4ca.example" },
 	    "dot.rollup", NULL, NULL, true },
