@@ -42,8 +42,8 @@ check_PROGRAMS += \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
-	tests/unit/test_disposition \
 	tests/unit/test_daycount \
+	tests/unit/test_disposition \
 	tests/unit/test_dkim_key \
 	tests/unit/test_dkim_sign \
 	tests/unit/test_dns_cache \
@@ -115,9 +115,9 @@ check_PROGRAMS += \
 	tests/unit/test_redis \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
-	tests/unit/test_reroute \
 	tests/unit/test_regex_set \
 	tests/unit/test_reply_rules \
+	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
 	tests/unit/test_sched \
@@ -143,8 +143,8 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
-	tests/unit/test_standing \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \

@@ -13,8 +13,8 @@ libvmta_a_SOURCES = \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
-	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/dsn_rule.c %D%/dsn_rule.h \
+	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
@@ -49,8 +49,8 @@ libvmta_a_SOURCES = \
 	%D%/ramp.c %D%/ramp.h \
 	%D%/remote.c %D%/remote.h \
 	%D%/reply_actions.c %D%/reply_actions.h \
-	%D%/reroute.c %D%/reroute.h \
 	%D%/reply_rules.c %D%/reply_rules.h \
+	%D%/reroute.c %D%/reroute.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/rollup.c %D%/rollup.h \
 	%D%/rollup_rows.c %D%/rollup_rows.h \

@@ -15,8 +15,10 @@
  *			gave one
  *
  * disable-mx-rollup leaves a domain in its own queue, with the provider that
- * names it.  So it is where hosts do not matter: the queue of notifications, a
- * queue NAME.rollup, an address literal, a domain with smtp-hosts of its own.
+ * names it and in no group.  So it is where there are no MX hosts: the queue of
+ * notifications, a queue NAME.rollup, an address literal.  A domain with
+ * smtp-hosts of its own is in the group of the provider that names it, since
+ * that was said of it, and in none by hosts.
  *
  * A queue is shared where its hosts are the same for all domains in it; a group
  * where each has hosts of its own (many providers of companies give each

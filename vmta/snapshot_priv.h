@@ -2,11 +2,11 @@
 /*
  * snapshot_priv - what the files that make up the snapshot share.
  *
- * snapshot_load.c, snapshot_limits.c, snapshot_replies.c and snapshot_acct.c
- * read the tree and join the parts, snapshot_check.c looks across directives,
- * snapshot.c and settings.c answer questions; tables.c has the tables.  While it
- * is built a snapshot belongs to the loading thread; afterwards nothing in it
- * changes but the count.
+ * snapshot_load.c, snapshot_limits.c, snapshot_replies.c, snapshot_rollup.c and
+ * snapshot_acct.c read the tree and join the parts, snapshot_check.c looks
+ * across directives, snapshot.c and settings.c answer questions; tables.c has
+ * the tables.  While it is built a snapshot belongs to the loading thread;
+ * afterwards nothing in it changes but the count.
  */
 
 #ifndef VMTA_SNAPSHOT_PRIV_H
