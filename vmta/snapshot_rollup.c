@@ -89,6 +89,7 @@ join_queue_to(struct snapshot *s, struct layer *l, struct conf_errors *errs)
 	const struct conf_node *n = conf_set_node(&table_domain, &l->set,
 	    "queue-to");
 	char *lower;
+	size_t len;
 
 	if (n == NULL || l->values.queue_to[0] == '\0')
 		return;
@@ -98,6 +99,9 @@ join_queue_to(struct snapshot *s, struct layer *l, struct conf_errors *errs)
 		    l->values.queue_to);
 	lower = region_strdup(s->rg, l->values.queue_to);
 	str_lower(lower);
+	len = strlen(lower);
+	if (lower[len - 1] == '.') /* "x." would be another queue than "x" */
+		lower[len - 1] = '\0';
 	l->values.queue_to = lower;
 }
 

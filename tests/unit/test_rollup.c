@@ -27,7 +27,7 @@ static const char text[] =
     "<domain wide.rollup>\n smtp-hosts lookup-mx:wide.example\n</domain>\n"
     "<domain mixed.rollup>\n smtp-hosts mx.mixed.example\n</domain>\n"
     "<domain moved.example>\n queue-to Hotmail.Rollup\n</domain>\n"
-    "<domain named.example>\n queue-to named-too.example\n</domain>\n"
+    "<domain named.example>\n queue-to named-too.example.\n</domain>\n"
     "<domain alone.example>\n disable-mx-rollup yes\n</domain>\n"
     "<domain fixed.example>\n smtp-hosts [192.0.2.1]\n</domain>\n"
     "<domain back.example>\n queue-to x.example\n queue-to \"\"\n</domain>\n"
