@@ -217,16 +217,6 @@ make_body(uint32_t len)
 }
 
 static void
-run_driver(void)
-{
-	struct err e;
-
-	worker_run(driver);
-	worker_free(&driver);
-	driver = worker_new("driver", &e);
-}
-
-static void
 fill(void)
 {
 	size_t count = want < UNDER_WAY ? want : UNDER_WAY;
@@ -237,7 +227,7 @@ fill(void)
 		jobs[i].settle.done = settle_done;
 	for (size_t i = 0; i < count; i++)
 		start(&jobs[i]);
-	run_driver();
+	worker_run(driver);
 	(void)printf("{\"messages\": %lu, \"seconds\": %.3f}\n", finished,
 	    (double)(clock_us() - begin) / US_PER_S);
 	for (size_t i = 0; i < count; i++)
@@ -251,6 +241,7 @@ main(int argc, char **argv)
 	const struct store_owner owner = { .recovered = on_recovered,
 		.loaded = on_loaded };
 	struct store_options opt = { .workers = 1, .sessions = 1 };
+	struct worker *loading;
 	struct err e;
 
 	if (argc < 3)
@@ -267,10 +258,13 @@ main(int argc, char **argv)
 		return 1;
 	}
 	store_load(store);
-	run_driver();
+	worker_run(driver);
+	loading = driver; /* the store's thread may be about to wake it yet */
+	driver = worker_new("driver", &e);
 	fill();
 	store_close(&store);
 	body_unref(&body);
+	worker_free(&loading);
 	worker_free(&driver);
 	return 0;
 }
