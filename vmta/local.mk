@@ -6,8 +6,8 @@ libvmta_a_SOURCES = \
 	%D%/acct_twins.c %D%/acct_twins.h \
 	%D%/acct.def \
 	%D%/assign.c %D%/assign.h \
-	%D%/backoff.c %D%/backoff.h \
 	%D%/backlog.c %D%/backlog.h \
+	%D%/backoff.c %D%/backoff.h \
 	%D%/blocks.def \
 	%D%/daycount.c %D%/daycount.h \
 	%D%/domain_map.c %D%/domain_map.h \
