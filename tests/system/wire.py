@@ -12,6 +12,7 @@ time is told once.
 """
 
 import ctypes
+import errno
 import ipaddress
 import socket
 import struct
@@ -108,6 +109,10 @@ class Wire:
                 packet, ancillary, _, _ = self.sock.recvmsg(HEADERS, 64)
             except BlockingIOError:
                 return
+            except OSError as e:
+                if e.errno != errno.ENETDOWN:
+                    raise
+                continue  # told once; it goes on when lo is up again
             self.note(packet, stamp_of(ancillary, None))
 
     def note(self, packet, when):
