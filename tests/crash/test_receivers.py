@@ -39,7 +39,10 @@ TIMED = ("connect", "body", "dot", "answer")
 CASES = {"%s-%s.example" % (how, phase): (how, phase)
          for how in HOWS for phase in PHASES}
 ADDRESSES = {d: "127.0.2.%d" % (i + 1) for i, d in enumerate(CASES)}
-BIG = 8 << 20  # more than the kernels take for a server that does not read
+# More than the kernel takes for a server that does not read, and few enough to
+# be read within the deadline by one that has little time.
+BIG = 1 << 20
+SEND_BUFFER = "4096 16384 262144"
 
 
 def broken_once(domain):
@@ -98,6 +101,8 @@ def arrived(run, domains):
              zone=ZONE, config=CONFIG, with_postfix=False,
              receivers=fault.RECEIVERS + [broken_once(d) for d in CASES])
 def phases(run):
+    with open("/proc/sys/net/ipv4/tcp_wmem", "w", encoding="ascii") as f:
+        f.write(SEND_BUFFER)  # of this namespace alone
     quick = [d for d, (how, phase) in CASES.items()
              if how != "hang" or phase in TIMED]
     with run.load(domains=["steady.example"], pause_s=0.01):
