@@ -335,11 +335,21 @@ test_turned(void)
 	    same_as_first);
 }
 
-static const struct host_text abc[HOSTS] = {
-	{ .order = 1, .name = "a", .a = "192.0.2.1" },
-	{ .order = 2, .name = "b", .a = "192.0.2.2" },
-	{ .order = 3, .name = "c", .a = "192.0.2.3" }
-};
+/* Macros: initializers are constants. */
+#define HOST_A \
+	{ \
+		.order = 1, .name = "a", .a = "192.0.2.1" \
+	}
+#define HOST_B \
+	{ \
+		.order = 2, .name = "b", .a = "192.0.2.2" \
+	}
+#define HOST_C \
+	{ \
+		.order = 3, .name = "c", .a = "192.0.2.3" \
+	}
+
+static const struct host_text abc[HOSTS] = { HOST_A, HOST_B, HOST_C };
 
 /*
  * One that is left a place by a connection that was awaited by `left_by` (or
@@ -352,38 +362,38 @@ static const struct {
 	struct host_text hosts[HOSTS];
 	const char *awaited, *want; /* "order@where", '-': without TLS */
 } places[] = {
-	{ "the same route: there", NULL, 1, { abc[0], abc[1], abc[2] }, NULL,
+	{ "the same route: there", NULL, 1, { HOST_A, HOST_B, HOST_C }, NULL,
 	    "abc@b-" },
 	{ "hosts are known by any case", NULL, 1,
-	    { abc[0], { .order = 2, .name = "B", .a = "192.0.2.2" } }, NULL,
+	    { HOST_A, { .order = 2, .name = "B", .a = "192.0.2.2" } }, NULL,
 	    "aB@B-" },
 	{ "another address is there: anew, with TLS", NULL, 1,
-	    { abc[0], { .order = 2, .name = "b", .a = "192.0.2.9" } }, NULL,
+	    { HOST_A, { .order = 2, .name = "b", .a = "192.0.2.9" } }, NULL,
 	    "ab@a" },
 	{ "another name of that address: anew", NULL, 1,
-	    { abc[0], { .order = 2, .name = "d", .a = "192.0.2.2" } }, NULL,
+	    { HOST_A, { .order = 2, .name = "d", .a = "192.0.2.2" } }, NULL,
 	    "ad@a" },
 	{ "another port of that address: anew", NULL, 1,
-	    { abc[0],
+	    { HOST_A,
 		{ .order = 2, .name = "b", .a = "192.0.2.2", .port = 26 } },
 	    NULL, "ab@a" },
-	{ "one has gone before it: anew", NULL, 1, { abc[1], abc[2] }, NULL,
+	{ "one has gone before it: anew", NULL, 1, { HOST_B, HOST_C }, NULL,
 	    "bc@b" },
-	{ "it is no more: anew", NULL, 2, { abc[0], abc[1] }, NULL, "ab@a" },
+	{ "it is no more: anew", NULL, 2, { HOST_A, HOST_B }, NULL, "ab@a" },
 	{ "an awaited one's order: the best is not skipped", "c", 1,
-	    { abc[0], abc[1], abc[2] }, NULL, "cab@a-" },
-	{ "nor called twice", "c", 2, { abc[0], abc[1], abc[2] }, NULL,
+	    { HOST_A, HOST_B, HOST_C }, NULL, "cab@a-" },
+	{ "nor called twice", "c", 2, { HOST_A, HOST_B, HOST_C }, NULL,
 	    "cab@b-" },
 	{ "the awaited one itself, without TLS", "b", 0,
-	    { abc[0], abc[1], abc[2] }, NULL, "bac@b-" },
-	{ "the awaited one has gone: anew", "c", 1, { abc[0], abc[1] }, NULL,
+	    { HOST_A, HOST_B, HOST_C }, NULL, "bac@b-" },
+	{ "the awaited one has gone: anew", "c", 1, { HOST_A, HOST_B }, NULL,
 	    "ab@a" },
-	{ "who is awaited begins there", NULL, 1, { abc[0], abc[1], abc[2] },
+	{ "who is awaited begins there", NULL, 1, { HOST_A, HOST_B, HOST_C },
 	    "c", "cab@c" },
 	{ "also where its place is in the same order", NULL, 1,
-	    { abc[0], abc[1], abc[2] }, "a", "abc@a" },
+	    { HOST_A, HOST_B, HOST_C }, "a", "abc@a" },
 	{ "who is awaited again goes on without TLS", "b", 0,
-	    { abc[0], abc[1], abc[2] }, "b", "bac@b-" },
+	    { HOST_A, HOST_B, HOST_C }, "b", "bac@b-" },
 };
 
 static void
