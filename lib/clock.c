@@ -97,8 +97,9 @@ clock_rfc5322(char *out, size_t cap, int64_t wall_us)
 	split(wall_us, &tm);
 	CHECK(tm.tm_year >= -1900);
 	p = word(p, days[tm.tm_wday]);
-	memcpy(p - 1, ", ", 2);
-	p = number(p + 1, (unsigned)tm.tm_mday, 2);
+	p[-1] = ',';
+	*p++ = ' ';
+	p = number(p, (unsigned)tm.tm_mday, 2);
 	*p++ = ' ';
 	p = word(p, months[tm.tm_mon]);
 	p = number(p, (unsigned)(tm.tm_year + 1900), 1);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LANES 16
+#define LANES 16UL
 
 typedef unsigned char lanes __attribute__((vector_size(LANES)));
 

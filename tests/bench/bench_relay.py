@@ -108,6 +108,7 @@ class Case:
         self.rounds = []
 
     def run(self, sink):
+        os.sync()  # what the one before left to the disk is its own
         sink.mark()
         before = self.sync_count() if self.sync_count else 0
         cpu = cpu_s(self.process) if self.process else 0

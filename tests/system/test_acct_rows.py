@@ -249,7 +249,8 @@ def as_json(lab):
         row.pop("header_X-Note")
         tap.equal({k: str(v) for k, v in obj.items()},
                   {k: v for k, v in row.items() if v != ""}, row["rcpt"])
-    tap.check(isinstance(found[0]["dlvSize"], int), "a size is a number")
+    sent = next(obj for obj in found if "dlvSize" in obj)
+    tap.check(isinstance(sent["dlvSize"], int), "a size is a number")
 
 
 @tap.test("world-readable: its files may be read by all, others not",
