@@ -40,8 +40,8 @@ struct deferred {
 struct worker {
 	char name[16]; /* what the kernel keeps of a thread's name */
 	pthread_t thread;
-	bool started;
 	pthread_t self; /* set by the thread that runs it */
+	bool started;
 	_Atomic bool running, stopping;
 
 	struct event_base *base;
@@ -55,12 +55,12 @@ struct worker {
 	/* The worker's own: */
 	STAILQ_HEAD(, deferred) deferred;
 	struct event *deferred_ev;
-	bool gathers;
-	struct gathered gathered[GATHER_FOR];
-	unsigned gathered_count;
 	struct event *pass_end;
 	worker_fn *round_fn;
 	void *round_arg;
+	struct gathered gathered[GATHER_FOR];
+	unsigned gathered_count;
+	bool gathers;
 };
 
 static void
