@@ -287,8 +287,9 @@ shared_wait(struct shared *h, int64_t now_us)
 static void
 let_through(struct shared *h, int64_t now_us)
 {
-	while (h->open.n > 0) {
-		struct sched_queue *q = shared_opener(h);
+	struct sched_queue *q;
+
+	while ((q = shared_opener(h)) != NULL) {
 		uint32_t room = shared_room(h, q, now_us);
 
 		if (h->passing >= room ||
