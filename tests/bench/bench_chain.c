@@ -291,7 +291,6 @@ make_message(void)
 		.sender = "newsletter-bounces@sender.example",
 		.envid = "",
 		.job = "autumn-campaign",
-		.pool = "",
 		.auth_user = "",
 		.host_id = "",
 		.src_mta = "mail.sender.example (192.0.2.1)",
