@@ -36,6 +36,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_shares \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
 	tests/unit/test_csv \
