@@ -19,6 +19,10 @@ BEGIN {
 	type["CIDR_RATES"] = "range rate"
 	type["DOMAIN_COUNTS"] = "domain number"
 	type["DATA_RATE"] = "data-rate"
+	type["COUNT_SHARE"] = "number | percentage"
+	type["RATE_SHARE"] = "rate | percentage"
+	type["DATA_SHARE"] = "data-rate | percentage"
+	type["ERROR_RATE"] = "percentage number/interval | none"
 	type["PERCENT"] = "percentage"
 	type["UINT"] = "number"
 	type["INTERVAL"] = "interval"
@@ -32,6 +36,7 @@ BEGIN {
 	type["SOURCES"] = "address name"
 	type["DOMAINS"] = "domain, ..."
 	type["DKEYS"] = "selector, domain, file"
+	type["MEMBERS"] = "name weight, ..."
 }
 
 function fail(what) {

@@ -313,9 +313,10 @@ parse(struct slice rest, struct region *rg, struct mark *m, bool *v1_r,
 	uint64_t n;
 
 	if (!take_decision(&rest, &vmta, &m->dflt, v1_r) ||
-	    !take(&rest, "job=", &job) || !take(&rest, "prio=", &prio) || !take(&rest, "user=", &user) ||
-	    !take(&rest, "from=", &from) || !take(&rest, "id=", &id) ||
-	    !take(&rest, "bh=", &bh) || !take(&rest, "h=", &h) || rest.len > 0)
+	    !take(&rest, "job=", &job) || !take(&rest, "prio=", &prio) ||
+	    !take(&rest, "user=", &user) || !take(&rest, "from=", &from) ||
+	    !take(&rest, "id=", &id) || !take(&rest, "bh=", &bh) ||
+	    !take(&rest, "h=", &h) || rest.len > 0)
 		return false;
 	if (str_to_u64(prio, &n, &e) == -1 || n > 100)
 		return false;

@@ -26,7 +26,7 @@ struct milter_msg {
 	unsigned long steps; /* as negotiated */
 	struct net_addr client;
 	struct net_addr local; /* it connected to that; family 0: unknown */
-	bool submitted; /* by sendmail(1) and the like, not by SMTP */
+	bool submitted;        /* by sendmail(1) and the like, not by SMTP */
 
 	/* The message; in the region, all gone at its end. */
 	struct region *rg;

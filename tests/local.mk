@@ -36,6 +36,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_shares \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
 	tests/unit/test_csv \
@@ -102,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
+	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
@@ -349,10 +351,10 @@ tests_unit_test_stats_table_SOURCES = \
 	admin/stats_table.c admin/stats_table.h
 
 tests_scenario_run_scenario_SOURCES = \
+	%D%/scenario/config.c %D%/scenario/config.h \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
-	$(fake_conf_files) \
 	$(sim_files)
 
 tests_system_test_dns_SOURCES = \
@@ -749,6 +751,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
+	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_busy.py \

@@ -260,6 +260,7 @@ is_known(const struct snapshot *conf, const char *name)
 	    snapshot_vmta(conf, name) != NULL;
 }
 
+/* One that is not there (is_known() was not asked) is {default}: no bounce. */
 static struct letter_way
 resolve(const struct snapshot *conf, const char *name)
 {
@@ -268,9 +269,10 @@ resolve(const struct snapshot *conf, const char *name)
 	const struct vmta *v = pool != NULL ? pool_next(pool) :
 					      snapshot_vmta(conf, name);
 
-	CHECK(v != NULL); /* what policy says is configured; is_known() */
 	return (struct letter_way){
-		.vmta = strcmp(v->name, VMTA_DEFAULT) == 0 ? "" : v->name,
+		.vmta = v == NULL || strcmp(v->name, VMTA_DEFAULT) == 0 ?
+		    "" :
+		    v->name,
 		.pool = pool != NULL ? pool->name : "",
 	};
 }

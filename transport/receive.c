@@ -335,7 +335,8 @@ policy_local(const struct ingress_session *s)
 {
 	struct net_addr local = { 0 };
 
-	if (named_client(s).family == 0 && !s->trusted)
+	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
+	    named_client(s).family == 0)
 		net_local_addr(bufferevent_getfd(s->bev), &local);
 	return local;
 }

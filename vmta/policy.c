@@ -174,8 +174,8 @@ find_key_for(const struct policy_in *in, const struct ways *ways,
 	k->key = NULL;
 	for (size_t w = 0; w < ways->n; w++)
 		for (size_t i = 0; i < ways->v[w].n && k->key == NULL; i++)
-			k->key = snapshot_key(in->conf, ways->v[w].v[i],
-			    domain, &k->selector, &k->domain);
+			k->key = snapshot_key(in->conf, ways->v[w].v[i], domain,
+			    &k->selector, &k->domain);
 	return k->key != NULL;
 }
 
@@ -185,8 +185,8 @@ find_key_for(const struct policy_in *in, const struct ways *ways,
  * none.
  */
 static bool
-find_key(const struct policy_in *in, const struct ways *ways,
-    struct region *rg, struct signing_key *k)
+find_key(const struct policy_in *in, const struct ways *ways, struct region *rg,
+    struct signing_key *k)
 {
 	return find_key_for(in, ways, "Sender", rg, k) ||
 	    find_key_for(in, ways, "From", rg, k);
@@ -205,9 +205,8 @@ wants_signature(const struct policy_in *in, struct ways *ways,
 	if (ways->domains == NULL)
 		find_domains(in, rg, ways);
 	for (size_t i = 0; i < ways->domain_count && !(yes && no); i++) {
-		const struct carriers *by = &ways->v[ways->of_domain == NULL ?
-			0 :
-			ways->of_domain[i]];
+		const struct carriers *by =
+		    &ways->v[ways->of_domain == NULL ? 0 : ways->of_domain[i]];
 
 		for (size_t k = 0; k < by->n && !(yes && no); k++) {
 			struct queue_conf conf;

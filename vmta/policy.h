@@ -45,7 +45,7 @@ struct policy_add {
 struct policy_out {
 	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
 	bool dflt; /* nobody asked for it: assign_rcpt() has the last word */
-	const char *job;  /* "" is none */
+	const char *job; /* "" is none */
 	uint8_t priority;
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *trouble;      /* NULL, or why a 4xx must be the answer */

@@ -18,8 +18,8 @@ struct member {
 	uint32_t index; /* in the heap */
 	uint32_t at;    /* in the pool */
 	uint32_t weight;
-	uint32_t had;       /* turns */
-	uint64_t due; /* the turn before which it must have its next */
+	uint32_t had;        /* turns */
+	uint64_t due;        /* the turn before which it must have its next */
 	struct member *more; /* whose time comes with the same turn */
 };
 

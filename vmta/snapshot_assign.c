@@ -3,6 +3,8 @@
  * Of snapshot_priv.h: virtual MTAs that a <domain> names and nobody has
  * written down, and which one has a local address.
  */
+#include <string.h>
+
 #include "vmta/assign.h"
 #include "vmta/snapshot_priv.h"
 

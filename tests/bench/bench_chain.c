@@ -285,6 +285,7 @@ make_message(void)
 	struct env_rcpt rcpt = { .addr = "someone@example.net",
 		.domain = "example.net",
 		.vmta = "vmta-one",
+		.pool = "",
 		.orcpt = "",
 		.priority = 50 };
 	struct envelope ev = { .arrival_us = clock_wall_us(),

@@ -210,6 +210,7 @@ make_envelope(void)
 		rcpts[i] = (struct env_rcpt){ .addr = "someone@example.net",
 			.domain = "example.net",
 			.vmta = "vmta-one",
+			.pool = "",
 			.orcpt = "rfc822;someone@example.net",
 			.priority = 50 };
 	envelope_pack(&ev, &env);
