@@ -697,6 +697,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \

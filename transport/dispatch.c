@@ -17,6 +17,7 @@
 #include "transport/courier.h"
 #include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
+#include "transport/keeper.h"
 #include "transport/queue_record.h"
 #include "transport/replies.h"
 #include "transport/source_fault.h"
@@ -152,6 +153,7 @@ static const struct sched_owner sched_owner = {
 	.expired = on_expired,
 	.interrupt = on_interrupt,
 	.lease = on_lease,
+	.keep = dispatch_on_keep,
 	.source = source_log,
 };
 
@@ -168,6 +170,7 @@ check_drained(struct dispatch *d, uint64_t last_piece)
 	d->drained = NULL;
 	sched_leases_end(d->sched, clock_us());
 	lessor_end(d->lessor);
+	dispatch_keep_end(d, clock_us());
 	fn(d->drained_arg);
 }
 
@@ -206,6 +209,7 @@ run(void *arg)
 
 	tell_stuck(d);
 	lessor_flush(d->lessor);
+	keeper_flush(d->keeper);
 	moves_settle(&d->moves, last_piece);
 	check_drained(d, last_piece);
 	if (next_us == INT64_MAX) {
@@ -239,6 +243,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->tls = opt->tls;
 	d->conf = snapshot_ref(opt->conf);
 	d->lessor = lessor_new(w, opt->store, on_leased, d);
+	dispatch_keep_init(d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
 	d->replies = replies_new();
@@ -270,6 +275,7 @@ dispatch_free(struct dispatch **dp)
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
 	lessor_free(&d->lessor);
+	keeper_free(&d->keeper);
 	snapshot_unref(&d->conf);
 	free(d);
 }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dispatcher's way to what is kept of queues (transport/keeper.h).
+ */
+#include "lib/check.h"
+#include "transport/dispatch_priv.h"
+#include "transport/keeper.h"
+#include "vmta/sched_keep.h"
+
+void
+dispatch_on_keep(void *ctx, struct slice name, struct slice bytes,
+    uint64_t ticket)
+{
+	const struct dispatch *d = ctx;
+
+	keeper_put(d->keeper, name, bytes, ticket);
+}
+
+static void
+on_kept(void *ctx, uint64_t ticket, bool kept)
+{
+	const struct dispatch *d = ctx;
+
+	sched_kept(d->sched, ticket, kept);
+}
+
+void
+dispatch_keep_init(struct dispatch *d)
+{
+	d->keeper = keeper_new(d->worker, d->store, on_kept, d);
+}
+
+void
+dispatch_keep_end(const struct dispatch *d, int64_t now_us)
+{
+	sched_keep_end(d->sched, now_us);
+	keeper_end(d->keeper);
+}
+
+void
+dispatch_keep(struct dispatch *d, struct slice name, struct slice bytes)
+{
+	CHECK(worker_is_self(d->worker));
+	keeper_put(d->keeper, name, bytes, 0);
+}
+
+void
+dispatch_when_kept(struct dispatch *d, struct keeper_wait *w)
+{
+	CHECK(worker_is_self(d->worker));
+	keeper_wait(d->keeper, w);
+}
