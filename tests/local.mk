@@ -36,6 +36,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_shares \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
 	tests/unit/test_csv \
@@ -75,6 +76,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_keeper \
 	tests/unit/test_lease \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
@@ -123,6 +125,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_place \
@@ -222,6 +225,10 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_keep_SOURCES = \
+	$(fake_conf_files) \
+	%D%/unit/test_sched_keep.c
 
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
@@ -349,10 +356,10 @@ tests_unit_test_stats_table_SOURCES = \
 	admin/stats_table.c admin/stats_table.h
 
 tests_scenario_run_scenario_SOURCES = \
+	%D%/scenario/config.c %D%/scenario/config.h \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
-	$(fake_conf_files) \
 	$(sim_files)
 
 tests_system_test_dns_SOURCES = \

@@ -64,9 +64,14 @@ void dispatch_locate_all(struct dispatch *d, const struct snapshot *conf);
 
 /* dispatch_keep.c */
 void dispatch_keep_init(struct dispatch *d);
-/* The scheduler's owner->keep. */
+void dispatch_keep_fini(struct dispatch *d);
+/* The scheduler's owner->lease, owner->keep. */
+void dispatch_on_lease(void *ctx, struct slice key,
+    const struct lease_record *rec, uint64_t ticket);
 void dispatch_on_keep(void *ctx, struct slice name, struct slice bytes,
     uint64_t ticket);
+/* Once in a round. */
+void dispatch_keep_flush(const struct dispatch *d);
 /* The last of a clean stop. */
 void dispatch_keep_end(const struct dispatch *d, int64_t now_us);
 

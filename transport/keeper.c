@@ -32,7 +32,7 @@ struct keeper {
 	struct store *store;
 	keeper_fn *fn;
 	void *ctx;
-	struct batch *next;     /* being filled, or NULL */
+	struct batch *next;          /* being filled, or NULL */
 	TAILQ_HEAD(outs, batch) out; /* the store has them, oldest first */
 	bool ended;
 };

@@ -174,8 +174,8 @@ sim_disk_cut(struct sim_disk *d, size_t durable)
 }
 
 static void
-restore(const struct sim_row *l, struct sched *s,
-    const struct lease_stamp *now, int64_t now_us)
+restore(const struct sim_row *l, struct sched *s, const struct lease_stamp *now,
+    int64_t now_us)
 {
 	struct slice key = { l->key, l->key_len };
 	struct slice bytes = { l->key + l->key_len, l->len };
