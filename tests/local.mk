@@ -189,6 +189,7 @@ sim_files = \
 	%D%/support/sim_events.c \
 	%D%/support/sim_priv.h \
 	%D%/support/sim_restart.c \
+	%D%/support/sim_script.c %D%/support/sim_script.h \
 	%D%/support/sim_seen.c \
 	%D%/support/sim_servers.c
 
@@ -360,6 +361,7 @@ tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
+	%D%/scenario/server.c %D%/scenario/server.h \
 	$(sim_files)
 
 tests_system_test_dns_SOURCES = \
@@ -664,6 +666,7 @@ EXTRA_DIST += \
 	%D%/scenario/data-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/greeting-554.scn \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
 	%D%/scenario/order-users.scn \
@@ -714,6 +717,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
+	%D%/scenario/servers-phases.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
