@@ -43,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
+	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
 	tests/unit/test_dkim_key \
@@ -147,6 +148,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
@@ -162,6 +164,7 @@ check_PROGRAMS += \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
+	tests/unit/test_warmup \
 	tests/unit/test_waybill \
 	tests/unit/test_why_target \
 	tests/unit/test_worker \

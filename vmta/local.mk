@@ -93,6 +93,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
 	%D%/standing.c %D%/standing.h \
@@ -104,5 +105,7 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/warmup.c %D%/warmup.h \
+	%D%/warmup.def \
 	%D%/why.def \
 	%D%/window.c %D%/window.h
