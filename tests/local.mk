@@ -77,6 +77,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_keeper \
 	tests/unit/test_lease \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
@@ -126,6 +127,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_place \
@@ -228,6 +230,10 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_keep_SOURCES = \
+	$(fake_conf_files) \
+	%D%/unit/test_sched_keep.c
 
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
@@ -705,6 +711,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
