@@ -125,6 +125,7 @@ check_PROGRAMS += \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
 	tests/unit/test_sched \
+	tests/unit/test_sched_choice \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_keep \
@@ -149,6 +150,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_sources \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
@@ -238,6 +240,10 @@ tests_unit_test_sched_keep_SOURCES = \
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
+
+tests_unit_test_sched_choice_SOURCES = \
+	%D%/unit/test_sched_choice.c \
+	$(fake_conf_files)
 
 tests_unit_test_sched_place_SOURCES = \
 	%D%/unit/test_sched_place.c \
@@ -798,6 +804,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sources.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \

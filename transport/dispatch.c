@@ -20,6 +20,7 @@
 #include "transport/queue_record.h"
 #include "transport/replies.h"
 #include "transport/source_fault.h"
+#include "transport/source_watch.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -135,7 +136,7 @@ static const struct sched_owner sched_owner = {
 	.interrupt = on_interrupt,
 	.lease = dispatch_on_lease,
 	.keep = dispatch_on_keep,
-	.source = source_log,
+	.source = source_told,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -211,6 +212,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->envs = opt->envs;
 	d->env_count = opt->env_count;
 	d->tls = opt->tls;
+	d->watch = opt->watch;
 	d->conf = snapshot_ref(opt->conf);
 	dispatch_keep_init(d);
 	LIST_INIT(&d->links);
@@ -398,7 +400,7 @@ queue_failed(struct link *l, int64_t now_us)
 	struct dispatch *d = l->dispatch;
 	struct sched_queue *q = sched_conn_queue(l->conn);
 
-	if (source_fault(d->sched, l->conn, l->why, now_us))
+	if (source_fault(d->sched, l->conn, l->why))
 		return;
 	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
 	case QUEUE_IS_FINE:

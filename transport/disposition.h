@@ -52,6 +52,7 @@ enum disposition_queue disposition_queue(const struct outcome *o, bool others);
 enum disposition_source {
 	SOURCE_IS_FINE,
 	SOURCE_NO_FAMILY, /* the domain has addresses of the other one only */
+	SOURCE_UNREACHED, /* no address answers: one of the other may do */
 	SOURCE_IS_LOST    /* it cannot be used for anybody */
 };
 

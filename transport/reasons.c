@@ -18,6 +18,8 @@ why_holds(const struct why *w)
 	case WHY_HELD:
 	case WHY_PAUSED:
 	case WHY_RETRY:
+	case WHY_ALL_LOST:
+	case WHY_NO_FAMILY:
 	case WHY_DEFERRED:
 	case WHY_LIMIT:
 	case WHY_TURN:
@@ -26,6 +28,8 @@ why_holds(const struct why *w)
 	case WHY_FRUITLESS:
 		return true;
 	case WHY_SENDING:
+	case WHY_LOST:
+	case WHY_OTHER_FAMILY:
 	case WHY_ROOM:
 	case WHY_OPENING:
 	case WHY_BUSY:

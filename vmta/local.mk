@@ -16,6 +16,7 @@ libvmta_a_SOURCES = \
 	%D%/dsn_rule.c %D%/dsn_rule.h \
 	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
+	%D%/family_wish.c %D%/family_wish.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
@@ -78,6 +79,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_why.c %D%/sched_why.h \
 	%D%/sched_why_priv.h \
 	%D%/sched_why_scope.c \
+	%D%/sched_why_source.c \
 	%D%/sched_why_turn.c \
 	%D%/sched_why_words.c \
 	%D%/scope.c %D%/scope.h \
@@ -94,6 +96,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_sources.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

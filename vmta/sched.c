@@ -440,11 +440,15 @@ serve_dirty(struct sched *s, int64_t now_us)
 	}
 }
 
-/* After a reload each queue is looked at once, some at a time. */
+/*
+ * After what concerns all (a reload, a source that is back) each queue is
+ * looked at once, some at a time.
+ */
 static void
 refresh_slice(struct sched *s)
 {
 	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
+		sources_changed(s->stale);
 		sched_dirty(s, s->stale);
 		s->stale = TAILQ_NEXT(s->stale, all);
 	}

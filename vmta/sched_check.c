@@ -49,6 +49,22 @@ ramps_up(const struct asked *a, const struct check *c, struct check_no *no)
 	return rampup > 0 && a->q->opened_us > 0 && no->until_us > a->now_us;
 }
 
+static bool
+lost_sources(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return choice_best(a->s, a->q) == CHOICE_LOST;
+}
+
+static bool
+no_family(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return choice_best(a->s, a->q) == CHOICE_FORBIDDEN;
+}
+
 /* ---- limits -------------------------------------------------------------- */
 
 static bool
@@ -149,6 +165,8 @@ const struct check checks_open[CHECKS_OPEN] = {
 	{ "room on the spool's disk", AT_NONE, 0, held, WHY_HELD },
 	{ "paused", AT_NONE, 0, paused, WHY_PAUSED },
 	{ "retry-after", AT_NONE, 0, retries, WHY_RETRY },
+	{ "a source address", AT_NONE, 0, lost_sources, WHY_ALL_LOST },
+	{ "address-family", AT_NONE, 0, no_family, WHY_NO_FAMILY },
 	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_token_soon, WHY_LIMIT },
 	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token_soon,
 	    WHY_LIMIT },

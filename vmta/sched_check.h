@@ -72,7 +72,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 23, CHECKS_OPEN_OWN = 12, CHECKS_GIVE = 15 };
+enum { CHECKS_OPEN = 25, CHECKS_OPEN_OWN = 14, CHECKS_GIVE = 15 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

@@ -262,7 +262,8 @@ conn_must_close(const struct sched_conn *c)
 	const struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_msg_per_conn;
 
-	if ((max > 0 && c->messages >= max) || remote_is_surplus(&c->remote) ||
+	if ((max > 0 && c->messages >= max) || choice_is_gone(c) ||
+	    remote_is_surplus(&c->remote) ||
 	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
 		return true;
@@ -392,7 +393,7 @@ conn_open(struct sched *s, struct sched_queue *q, int64_t now_us)
 	c->conf = qconf_ref(q->conf);
 	c->snapshot = snapshot_ref(s->conf);
 	c->from = source_take(q);
-	choice_take(c, now_us);
+	choice_take(c);
 	connect_take(c, now_us);
 	c->opened_us = q->opened_us = now_us;
 	timer_init(&c->timer, TIMER_CONN);

@@ -10,6 +10,7 @@
  *	sched_kept.c   what is kept for them
  *	sched_vmta.c   virtual MTAs, pools, providers
  *	sched_source.c limits of local addresses within a queue
+ *	sched_choice.c which of them a connection goes out from
  *	sched_origin.c who handed the mail in
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_connect.c what a call counts in, where the next one goes on
@@ -503,6 +504,8 @@ int64_t sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 struct queue_source *source_take(struct sched_queue *q);
 void source_return(struct sched *s, struct sched_conn *c);
 void source_unref(struct sched *s, struct queue_source **srcp);
+/* What was found of them has to be found anew. */
+void sources_changed(struct sched_queue *q);
 /* Its rates have changed. */
 void source_changed(struct sched *s, struct queue_source *src);
 /* An idle connection that waits for its source; and back. */
@@ -513,15 +516,24 @@ void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
 /* sched_choice.c */
 /* Of its queue: the source, and the place where that goes on. */
-void choice_take(struct sched_conn *c, int64_t now_us);
+void choice_take(struct sched_conn *c);
 /* How well it suits the queue: of all, those of the lowest number are used. */
-enum choice_grade { CHOICE_SUITS, CHOICE_LOST, CHOICE_OTHER_FAMILY };
+enum choice_grade {
+	CHOICE_SUITS,
+	CHOICE_SECOND, /* by address-family, or its route is of the other one */
+	CHOICE_LOST,
+	CHOICE_OTHER_FAMILY, /* which the domain has no address of */
+	CHOICE_FORBIDDEN     /* by address-family */
+};
 enum choice_grade choice_grade(const struct sched *s,
-    const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
-/* Does the scheduler want to be told that it is connecting, for its source? */
-bool choice_is_timed(const struct sched_conn *c);
-/* Its source could be bound. */
-void choice_worked(struct sched_conn *c);
+    const struct sched_queue *q, const struct net_addr *a);
+/* Of all of them the best. */
+enum choice_grade choice_best(const struct sched *s,
+    const struct sched_queue *q);
+/* Has the host the source of the connection no more? */
+bool choice_is_gone(const struct sched_conn *c);
+/* Is there none that it may use now? */
+bool choice_is_stuck(const struct sched *s, const struct sched_queue *q);
 /* Its queue goes on nowhere any more. */
 void choice_forget_place(struct sched_queue *q);
 

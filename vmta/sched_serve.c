@@ -328,15 +328,15 @@ is_idle(const struct sched_queue *q)
 }
 
 /*
- * What waits its turn in a paused queue would wait for ever: what is too old
- * leaves.  Returns when the next one will be.
+ * What waits its turn in a paused queue, or in one without a source, would wait
+ * for ever: what is too old leaves.  Returns when the next one will be.
  */
 static int64_t
-expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
+expire_stuck(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t age = q->conf->conf.bounce_after_us, oldest;
 
-	if (!sched_is_paused(s, q))
+	if (!sched_is_paused(s, q) && !choice_is_stuck(s, q))
 		return INT64_MAX;
 	vqueue_cool(q);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
@@ -355,7 +355,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	}
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
-	aged = expire_paused(s, q, now_us);
+	aged = expire_stuck(s, q, now_us);
 	connect_settle_place(s, q, now_us);
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);

@@ -281,30 +281,26 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 	return t > at ? t : at;
 }
 
-static enum choice_grade
-best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
+/* May it be used, beside those that suit best?  Time alone changes nothing. */
+static bool
+is_usable(const struct sched *s, const struct queue_source *src,
+    enum choice_grade best)
 {
-	enum choice_grade best = CHOICE_OTHER_FAMILY;
+	return choice_grade(s, src->queue, &src->addr) <= best;
+}
+
+static enum choice_grade
+best_grade(const struct sched *s, const struct sched_queue *q)
+{
+	enum choice_grade best = CHOICE_FORBIDDEN;
 
 	for (size_t i = 0; i < q->sources->n && best > CHOICE_SUITS; i++) {
 		const struct net_addr *a = &q->sources->v[i]->addr;
-		enum choice_grade g = choice_grade(s, q, a, now_us);
+		enum choice_grade g = choice_grade(s, q, a);
 
 		best = g < best ? g : best;
 	}
 	return best;
-}
-
-/* When it may be used, beside those that suit best. */
-static int64_t
-grade_next(const struct sched *s, const struct queue_source *src,
-    enum choice_grade best, int64_t now_us)
-{
-	enum choice_grade g = choice_grade(s, src->queue, &src->addr, now_us);
-
-	if (g <= best)
-		return now_us;
-	return g == CHOICE_LOST ? lost_until(&s->lost, &src->addr) : INT64_MAX;
 }
 
 /*
@@ -323,15 +319,14 @@ sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
-	best = best_grade(s, q, now_us);
+	best = best_grade(s, q);
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
 		size_t at = (q->vmta->source_turn + i) % list->n;
 		struct queue_source *src = list->v[at];
-		int64_t t;
+		int64_t t = is_usable(s, src, best) ?
+		    source_next(src, bytes, now_us) :
+		    INT64_MAX;
 
-		t = grade_next(s, src, best, now_us);
-		if (t < INT64_MAX && t < source_next(src, bytes, now_us))
-			t = source_next(src, bytes, now_us);
 		if (t < first)
 			first = t;
 		list->choice = at;
@@ -340,7 +335,7 @@ sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 	return first;
 }
 
-static void
+void
 sources_changed(struct sched_queue *q)
 {
 	if (q->sources != NULL)

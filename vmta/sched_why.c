@@ -118,7 +118,7 @@ tell_limit(struct asking *a, const struct check_no *no)
 		&w) ||
 	    w.kind != WHY_LIMIT)
 		return;
-	a->told[c->at] |= (uint16_t)(1U << c->kind);
+	a->told[c->at] |= 1U << c->kind;
 	w.name = why_name_of(q, c->at);
 	if (c->at >= AT_VMTA)
 		why_set_end(a, OF(shared, scope, no->scope), &w);
@@ -167,6 +167,7 @@ static const char *
 directive_of(enum why_kind kind)
 {
 	return kind == WHY_RETRY ? "retry-after" :
+	    kind == WHY_NO_FAMILY ? "address-family" :
 	    kind == WHY_HELD     ? "spool-min-free-space" :
 	    kind == WHY_RAMPUP   ? "smtp-out-rampup-interval" :
 				   "";
@@ -177,6 +178,7 @@ tell_no(struct asking *a, const struct check_no *no)
 {
 	const struct check *c = no->check;
 	const char *text = NULL;
+	char addrs[WHY_ADDRS_TEXT];
 
 	if (c->why == WHY_LIMIT && no->scope != NULL) {
 		tell_limit(a, no);
@@ -188,13 +190,16 @@ tell_no(struct asking *a, const struct check_no *no)
 	}
 	if (a->told[AT_NONE] & 1U << c->why)
 		return;
-	a->told[AT_NONE] |= (uint16_t)(1U << c->why);
+	a->told[AT_NONE] |= 1U << c->why;
 	if (c->why == WHY_LIMIT) {
 		tell_sources(a);
 		return;
 	}
 	if (c->why == WHY_RETRY || c->why == WHY_FRUITLESS)
 		text = a->asked.q->last_error;
+	if (c->why == WHY_ALL_LOST &&
+	    why_addrs(&a->asked, CHOICE_LOST, addrs) > 0)
+		text = addrs;
 	tell(a, c->why, directive_of(c->why), no->until_us, text);
 }
 
@@ -284,6 +289,7 @@ tell_all(struct asking *a)
 		why_tell_aside(a);
 	if (q->ready == 0)
 		return;
+	why_tell_sources(a);
 	if (q->parked > 0 && !(a->told[AT_NONE] & 1U << WHY_LIMIT))
 		tell_sources(a);
 	why_tell_lines(a);

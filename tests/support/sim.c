@@ -48,6 +48,7 @@ sim_fini(struct sim *sim)
 	sim_disk_fini(&sim->disk);
 	snapshot_unref(&sim->conf);
 	heap_fini(&sim->events);
+	lost_fini(&sim->watched);
 	free(sim->rcpts);
 	free(sim->counts);
 	free(sim->ended);
@@ -130,6 +131,8 @@ sim_run(struct sim *sim, int64_t for_us)
 			t = sim_event_next(sim);
 		if (sim_disk_next(&sim->disk) < t)
 			t = sim_disk_next(&sim->disk);
+		if (sim->watch_us < t)
+			t = sim->watch_us;
 		if (t > end)
 			break;
 		CHECK(t >= sim->now_us && sim->events_done < EVENTS_MAX);
@@ -139,6 +142,7 @@ sim_run(struct sim *sim, int64_t for_us)
 			free(ev);
 			sim->events_done++;
 		}
+		sim_watch(sim);
 		while (sim_disk_next(&sim->disk) <= t)
 			sim_disk_commit(&sim->disk, sim->sched, t);
 		sim->next_run_us = sched_run(sim->sched, t);

@@ -19,6 +19,7 @@
 #include "transport/source_fault.h"
 
 #define CLOSE_US (20 * US_PER_MS)
+#define WATCH_US (5 * US_PER_S)
 
 /* ---- lines for domains --------------------------------------------------- */
 
@@ -89,9 +90,27 @@ on_source(void *ctx, const struct net_addr *a, bool lost)
 {
 	struct sim *sim = ctx;
 
-	(void)a;
 	sim->told_lost += lost;
 	sim->told_back += !lost;
+	CHECK(
+	    lost ? lost_add(&sim->watched, a) : lost_remove(&sim->watched, a));
+	if (lost && sim->watch_us == INT64_MAX)
+		sim->watch_us = sim->now_us + WATCH_US;
+}
+
+/* As transport/source_watch.c does. */
+void
+sim_watch(struct sim *sim)
+{
+	if (sim->watch_us > sim->now_us)
+		return;
+	for (size_t i = sim->watched.n; i-- > 0;) {
+		struct net_addr a = sim->watched.v[i];
+
+		if (!sim_has_lost(sim, &a))
+			sched_source_lost(sim->sched, &a, false);
+	}
+	sim->watch_us = sim->watched.n > 0 ? sim->now_us + WATCH_US : INT64_MAX;
 }
 
 /* ---- what the scheduler asks for ----------------------------------------- */
@@ -234,6 +253,8 @@ static const struct sched_owner owner = {
 void
 sim_start(struct sim *sim)
 {
+	lost_fini(&sim->watched);
+	sim->watch_us = INT64_MAX;
 	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
 	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;
@@ -292,7 +313,7 @@ queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
 	struct sched_queue *q = sched_conn_queue(c->sched);
 
-	if (source_fault(sim->sched, c->sched, o, sim->now_us))
+	if (source_fault(sim->sched, c->sched, o))
 		return;
 	switch (disposition_queue(o, sched_conn_has_peers(c->sched))) {
 	case QUEUE_IS_FINE:
