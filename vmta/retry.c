@@ -24,8 +24,8 @@ static void
 wait_for(struct retry *r, int64_t wait_us, int64_t now_us)
 {
 	/* `never` waits for ever, but the sum must not wrap. */
-	r->until_us =
-	    wait_us > INT64_MAX - now_us ? INT64_MAX : now_us + wait_us;
+	r->until_us = wait_us > INT64_MAX - now_us ? INT64_MAX :
+						     now_us + wait_us;
 }
 
 int64_t

@@ -29,7 +29,7 @@ enum scope_kind {
 	SCOPE_PROCESS,
 	SCOPE_JOB,
 	SCOPE_USER,
-	SCOPE_MX,    /* a host of the other side, for a local address */
+	SCOPE_MX,     /* a host of the other side, for a local address */
 	SCOPE_REMOTE, /* an address of the other side */
 	SCOPE_BACKOFF /* a queue, for other periods than SCOPE_QUEUE's */
 };
