@@ -43,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
+	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
 	tests/unit/test_dkim_key \
@@ -76,6 +77,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_keeper \
 	tests/unit/test_lease \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
@@ -124,6 +126,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_place \
@@ -147,6 +150,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
@@ -162,6 +166,7 @@ check_PROGRAMS += \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
+	tests/unit/test_warmup \
 	tests/unit/test_waybill \
 	tests/unit/test_why_target \
 	tests/unit/test_worker \
@@ -189,6 +194,7 @@ sim_files = \
 	%D%/support/sim_events.c \
 	%D%/support/sim_priv.h \
 	%D%/support/sim_restart.c \
+	%D%/support/sim_script.c %D%/support/sim_script.h \
 	%D%/support/sim_seen.c \
 	%D%/support/sim_servers.c
 
@@ -225,6 +231,10 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_keep_SOURCES = \
+	$(fake_conf_files) \
+	%D%/unit/test_sched_keep.c
 
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
@@ -366,6 +376,7 @@ tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
+	%D%/scenario/server.c %D%/scenario/server.h \
 	$(sim_files)
 
 tests_system_test_dns_SOURCES = \
@@ -670,6 +681,7 @@ EXTRA_DIST += \
 	%D%/scenario/data-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/greeting-554.scn \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
 	%D%/scenario/order-users.scn \
@@ -710,6 +722,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
@@ -719,6 +732,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
+	%D%/scenario/servers-phases.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \

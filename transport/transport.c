@@ -21,6 +21,7 @@
 #include "transport/dispatch.h"
 #include "transport/gate.h"
 #include "transport/ingress.h"
+#include "transport/keep_load.h"
 #include "transport/lease_load.h"
 #include "transport/needs.h"
 #include "transport/steer.h"
@@ -91,6 +92,7 @@ on_state(void *ctx, struct slice name, struct slice value)
 	struct transport *t = ctx;
 
 	steer_restore(t->dispatch, name, value);
+	keep_load_one(t->dispatch, name, value);
 }
 
 static void

@@ -227,6 +227,7 @@ changed_mode(struct sched *s, struct sched_queue *q, enum queue_mode before,
 {
 	if (before == MODE_BACKOFF || sched_queue_mode(q) == MODE_BACKOFF)
 		retry_worked(&q->retry);
+	sched_keep_dirty(s, q, true);
 	apply(s, q, now_us);
 	tell_mode(s, q, why);
 }
@@ -243,6 +244,8 @@ sched_queue_backoff(struct sched *s, struct sched_queue *q, int64_t until_us,
 	if (standing_enter(&standing_get(q)->st, until_us,
 		reason_text(why, text), now_us))
 		changed_mode(s, q, before, why, now_us);
+	else
+		sched_keep_dirty(s, q, false); /* its end, perhaps */
 	standing_settle(s, q, now_us);
 }
 
@@ -340,6 +343,7 @@ sched_queue_source_off(struct sched *s, struct sched_queue *q,
 	were_off = standing_all_off(s, q, now_us, &back_us);
 	was_on = standing_source_off(&st->st, a, until_us,
 	    reason_text(why, text), now_us);
+	sched_keep_dirty(s, q, was_on);
 	if (was_on) {
 		sources_looked_at(s, q);
 		tell(s, q, &e);
@@ -359,6 +363,7 @@ sched_queue_source_on(struct sched *s, struct sched_queue *q,
 	CHECK(!s->in_callback);
 	if (q->standing == NULL || !standing_source_on(&q->standing->st, a))
 		return false;
+	sched_keep_dirty(s, q, true);
 	sources_looked_at(s, q);
 	tell(s, q, &e);
 	standing_settle(s, q, now_us);
@@ -379,6 +384,7 @@ standing_timer(struct sched *s, struct sched_standing *st, int64_t now_us)
 		struct sched_event e = { .kind = SCHED_SOURCE_ON,
 			.source = &addr };
 
+		sched_keep_dirty(s, q, true);
 		sources_looked_at(s, q);
 		tell(s, q, &e);
 	}
@@ -387,6 +393,22 @@ standing_timer(struct sched *s, struct sched_standing *st, int64_t now_us)
 	else if (before == MODE_RETURN)
 		apply(s, q, now_us);
 	standing_settle(s, q, now_us);
+}
+
+void
+standing_put(struct sched *s, struct sched_queue *q, struct standing *from,
+    int64_t now_us)
+{
+	struct sched_standing *st;
+
+	if (standing_is_plain(from))
+		return;
+	st = standing_get(q);
+	standing_fini(&st->st);
+	st->st = *from;
+	*from = (struct standing){ .why = NULL };
+	apply(s, q, now_us);
+	standing_timer(s, st, now_us); /* what has ended meanwhile */
 }
 
 int64_t

@@ -121,5 +121,6 @@ sched_conn_tally(struct sched *s, struct sched_conn *c,
 	sched_refresh(s, q, now_us);
 	if (!count_source(s, c, t, now_us))
 		count_queue(s, q, t, now_us);
+	sched_keep_dirty(s, q, false);
 	standing_settle(s, q, now_us);
 }
