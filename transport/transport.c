@@ -61,7 +61,6 @@ make_env(struct transport *t, unsigned i, struct err *e)
 	t->envs[i] = env;
 	env->index = i;
 	env->conf = snapshot_ref(t->conf);
-	env->pool_turn = i;
 	(void)snprintf(name, sizeof(name), "worker-%u", i);
 	env->worker = t->workers[i] = worker_new(name, e);
 	if (env->worker == NULL)

@@ -88,6 +88,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
+	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
