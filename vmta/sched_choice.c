@@ -7,11 +7,11 @@
  * that is known; it is learnt from the first connection that says so, and
  * forgotten after some, since a domain may get addresses.  address-family
  * excludes one family or puts it behind the other; an address that the host
- * does not have (vmta/lost.h) is not used.  When no source is left for the one
- * or the other reason the queue waits.  When the domain has addresses for none
- * of them, any will do: what comes of it says what is wrong.  A connection that
- * goes on in the midst of a route does so from the family of that route, if it
- * can.
+ * does not have (vmta/lost.h), or that is off (vmta/sched_standing.h), is not
+ * used.  When no source is left for such a reason the queue waits.  When the
+ * domain has addresses for none of them, any will do: what comes of it says
+ * what is wrong.  A connection that goes on in the midst of a route does so from
+ * the family of that route, if it can.
  */
 #include "vmta/sched_priv.h"
 
@@ -29,7 +29,7 @@
 
 enum choice_grade
 choice_grade(const struct sched *s, const struct sched_queue *q,
-    const struct net_addr *a)
+    const struct net_addr *a, int64_t now_us)
 {
 	struct family_wish wish = family_wish(&q->conf->conf);
 
@@ -37,6 +37,8 @@ choice_grade(const struct sched *s, const struct sched_queue *q,
 		return CHOICE_FORBIDDEN;
 	if (q->family != 0 && a->family != 0 && a->family != q->family)
 		return CHOICE_OTHER_FAMILY;
+	if (q->standing != NULL && standing_is_off(q, a, now_us))
+		return CHOICE_OFF;
 	if (s->lost.n > 0 && lost_has(&s->lost, a))
 		return CHOICE_LOST;
 	if ((wish.family != 0 && a->family != wish.family) ||
@@ -59,17 +61,17 @@ struct best {
 };
 
 static struct best
-find_best(const struct sched *s, const struct sched_queue *q)
+find_best(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	size_t n = source_count(q->vmta->conf, snapshot_global(s->conf));
 	const struct net_addr *a = &source_at(s, q, 0)->addr;
-	struct best best = { choice_grade(s, q, a), 0 };
+	struct best best = { choice_grade(s, q, a, now_us), 0 };
 
 	for (size_t i = 1; i < n && best.grade > CHOICE_SUITS; i++) {
 		enum choice_grade grade;
 
 		a = &source_at(s, q, i)->addr;
-		grade = choice_grade(s, q, a);
+		grade = choice_grade(s, q, a, now_us);
 		if (grade < best.grade)
 			best = (struct best){ grade, i };
 	}
@@ -84,19 +86,19 @@ is_to_host(const struct sched_queue *q)
 }
 
 enum choice_grade
-choice_best(const struct sched *s, const struct sched_queue *q)
+choice_best(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
-	if (s->lost.n == 0 && !family_wish(&q->conf->conf).only)
+	if (s->lost.n == 0 && q->standing == NULL &&
+	    !family_wish(&q->conf->conf).only)
 		return CHOICE_SUITS; /* none is kept from being used */
-	return is_to_host(q) ? CHOICE_SUITS : find_best(s, q).grade;
+	return is_to_host(q) ? CHOICE_SUITS : find_best(s, q, now_us).grade;
 }
 
 bool
-choice_is_stuck(const struct sched *s, const struct sched_queue *q)
+choice_is_stuck(const struct sched *s, const struct sched_queue *q,
+    int64_t now_us)
 {
-	enum choice_grade best = choice_best(s, q);
-
-	return best == CHOICE_LOST || best == CHOICE_FORBIDDEN;
+	return choice_is_no(choice_best(s, q, now_us));
 }
 
 void
@@ -125,11 +127,11 @@ take_place(struct sched_queue *q, const struct conf_source *from)
 }
 
 void
-choice_take(struct sched_conn *c)
+choice_take(struct sched_conn *c, int64_t now_us)
 {
 	struct sched *s = c->sched;
 	struct sched_queue *q = c->queue;
-	size_t far = find_best(s, q).far;
+	size_t far = find_best(s, q, now_us).far;
 
 	c->source = source_at(s, q, far);
 	q->vmta->source_turn += far + 1;

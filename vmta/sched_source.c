@@ -284,19 +284,22 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 /* May it be used, beside those that suit best?  Time alone changes nothing. */
 static bool
 is_usable(const struct sched *s, const struct queue_source *src,
-    enum choice_grade best)
+    enum choice_grade best, int64_t now_us)
 {
-	return choice_grade(s, src->queue, &src->addr) <= best;
+	enum choice_grade g;
+
+	g = choice_grade(s, src->queue, &src->addr, now_us);
+	return g <= best && !choice_is_no(best);
 }
 
 static enum choice_grade
-best_grade(const struct sched *s, const struct sched_queue *q)
+best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	enum choice_grade best = CHOICE_FORBIDDEN;
 
 	for (size_t i = 0; i < q->sources->n && best > CHOICE_SUITS; i++) {
 		const struct net_addr *a = &q->sources->v[i]->addr;
-		enum choice_grade g = choice_grade(s, q, a);
+		enum choice_grade g = choice_grade(s, q, a, now_us);
 
 		best = g < best ? g : best;
 	}
@@ -319,11 +322,11 @@ sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
-	best = best_grade(s, q);
+	best = best_grade(s, q, now_us);
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
 		size_t at = (q->vmta->source_turn + i) % list->n;
 		struct queue_source *src = list->v[at];
-		int64_t t = is_usable(s, src, best) ?
+		int64_t t = is_usable(s, src, best, now_us) ?
 		    source_next(src, bytes, now_us) :
 		    INT64_MAX;
 

@@ -25,7 +25,8 @@ why_addrs(const struct asked *a, enum choice_grade grade,
 		    &source_pick(vmta, global, i)->addr;
 		char text[NET_ADDR_TEXT];
 
-		if (own->family == 0 || choice_grade(a->s, a->q, own) != grade)
+		if (own->family == 0 ||
+		    choice_grade(a->s, a->q, own, a->now_us) != grade)
 			continue;
 		n++;
 		(void)net_addr_text(own, text);
@@ -58,7 +59,8 @@ tell_grade(const struct asking *a, enum choice_grade grade, enum why_kind kind)
 void
 why_tell_sources(const struct asking *a)
 {
-	enum choice_grade best = choice_best(a->asked.s, a->asked.q);
+	enum choice_grade best = choice_best(a->asked.s, a->asked.q,
+	    a->asked.now_us);
 
 	if (a->asked.s->lost.n > 0 && best < CHOICE_LOST)
 		tell_grade(a, CHOICE_LOST, WHY_LOST);
