@@ -245,6 +245,8 @@ tests_unit_test_sched_lease_SOURCES = \
 
 tests_unit_test_sched_choice_SOURCES = \
 	%D%/unit/test_sched_choice.c \
+	$(fake_conf_files)
+
 tests_unit_test_sched_standing_SOURCES = \
 	%D%/unit/test_sched_standing.c \
 	%D%/unit/standing_world.h \
