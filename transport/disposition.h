@@ -21,6 +21,7 @@
 #include "mail/classify.h"
 #include "mail/outcome.h"
 #include "vmta/reply_rules.h"
+#include "vmta/retry.h"
 #include "vmta/snapshot.h"
 
 enum disposition_what {
@@ -108,6 +109,9 @@ bool disposition_fails_all(const struct outcome *o, const struct judgement *j);
 /* A recipient that fails with its whole queue. */
 struct disposition disposition_failed(const struct outcome *o,
     const struct queue_conf *conf);
+
+/* How long it waits then: a failure of DNS is none of the server's. */
+enum retry_kind disposition_retry(const struct outcome *o);
 
 /* What a connection that never got to work means for its source. */
 enum disposition_source {

@@ -101,7 +101,8 @@ defer(const struct effects_to *to, struct sched_queue *q,
 {
 	if (!sched_queue_waits(q, now_us) && to->owner->waits != NULL)
 		to->owner->waits(to->ctx, q, why);
-	(void)sched_queue_failed(to->sched, q, why->text, now_us);
+	(void)sched_queue_failed(to->sched, q, disposition_retry(why),
+	    why->text, now_us);
 }
 
 /* What is being sent ends with its own reply. */
