@@ -32,9 +32,9 @@ libtransport_a_SOURCES = \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \
-	%D%/dispatch_report.c \
 	%D%/dispatch_keep.c \
 	%D%/dispatch_priv.h \
+	%D%/dispatch_report.c \
 	%D%/disposition.c %D%/disposition.h \
 	%D%/effects.c %D%/effects.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
