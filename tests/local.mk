@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_target \
 	tests/unit/test_acct_time \
 	tests/unit/test_addr \
+	tests/unit/test_alert \
 	tests/unit/test_backoff \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
