@@ -677,6 +677,8 @@ EXTRA_DIST += \
 	%D%/scenario/order-users.scn \
 	%D%/scenario/pause-expiry.scn \
 	%D%/scenario/pause-idle.scn \
+	%D%/scenario/pause-job-expiry.scn \
+	%D%/scenario/pause-job.scn \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
@@ -790,6 +792,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
+	%D%/system/test_orders.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \

@@ -17,6 +17,7 @@ why_holds(const struct why *w)
 	switch (w->kind) {
 	case WHY_HELD:
 	case WHY_PAUSED:
+	case WHY_JOB_PAUSED:
 	case WHY_RETRY:
 	case WHY_DEFERRED:
 	case WHY_LIMIT:
@@ -103,7 +104,8 @@ reasons_hold_by(const struct reasons *r, enum scope_kind scope,
 	for (size_t i = 0; i < r->n; i++)
 		if (why_holds(&r->v[i]) && r->v[i].name != NULL &&
 		    r->v[i].scope == scope &&
-		    (r->v[i].kind == WHY_LIMIT || r->v[i].kind == WHY_TURN) &&
+		    (r->v[i].kind == WHY_LIMIT || r->v[i].kind == WHY_TURN ||
+			r->v[i].kind == WHY_JOB_PAUSED) &&
 		    str_eq_nocase(r->v[i].name, name))
 			return true;
 	return false;
@@ -243,6 +245,8 @@ reason_json(const struct why *w, const struct snapshot *conf,
 	CHECK(out != NULL);
 	if (w->kind == WHY_LIMIT || w->kind == WHY_ROOM || w->kind == WHY_TURN)
 		set_numbers(out, w);
+	else if (w->kind == WHY_JOB_PAUSED && w->name != NULL)
+		(void)json_object_set_new(out, "name", ctl_string(w->name));
 	if (w->directive != NULL) {
 		(void)json_object_set_new(out, "directive",
 		    ctl_string(w->directive));

@@ -61,6 +61,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
 	%D%/sched_facts.c \
+	%D%/sched_job.c \
 	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \

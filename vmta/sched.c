@@ -255,6 +255,7 @@ sched_free(struct sched **sp)
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
+	pause_fini(&s->job_pauses);
 	snapshot_unref(&s->conf);
 	free(s);
 }
@@ -280,7 +281,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
-	s->has_payers = snapshot_has_payers(s->conf);
+	jobs_configure(s);
 	payers_configure(s, now_us);
 	conns_recount(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
@@ -366,6 +367,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		vqueue_add(q, &s->backlog, e, &rcpts[i], now_us);
 		if (retry_waits(&q->retry, now_us) || sched_is_paused(s, q))
 			vqueue_cool(q);
+		else if (job_is_paused(s, e->origin))
+			vqueue_cool_added(q);
 		sched_dirty(s, q);
 	}
 	backlog_cool(e); /* if nobody will send it soon */

@@ -118,6 +118,16 @@ int sched_pause(struct sched *s, const struct sched_pause *what, struct err *e);
 void sched_pauses(const struct sched *s, struct buf *out);
 int sched_restore_pauses(struct sched *s, struct slice text, struct err *e);
 
+/*
+ * Likewise the mail of jobs, by a pattern of their names: it waits, and the
+ * others of its queues go on.  Mail without a job is of none.
+ */
+int sched_pause_job(struct sched *s, const char *job, bool paused,
+    struct err *e);
+void sched_job_pauses(const struct sched *s, struct buf *out);
+int sched_restore_job_pauses(struct sched *s, struct slice text, struct err *e);
+bool sched_job_is_paused(const struct sched *s, const char *job);
+
 /* Tries a queue that waits after a failure at once; false: it does not wait. */
 bool sched_queue_schedule(struct sched *s, struct sched_queue *q,
     int64_t now_us);

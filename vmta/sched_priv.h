@@ -11,6 +11,7 @@
  *	sched_vmta.c   virtual MTAs, pools, providers
  *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
+ *	sched_job.c    jobs that are paused
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_connect.c what a call counts in, where the next one goes on
  *	sched_priority.c who gives way to whom
@@ -237,7 +238,7 @@ struct sched {
 	const struct sched_owner *owner;
 	void *ctx;
 	bool held;
-	bool has_payers; /* some job or user has a rate */
+	bool has_payers; /* some job or user has a rate, or is paused */
 	bool in_callback;
 	uint32_t generation; /* of configurations, 1 is the first */
 
@@ -249,7 +250,7 @@ struct sched {
 	struct conn_list conns;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
-	struct pause_list pauses;
+	struct pause_list pauses, job_pauses;
 	struct remotes remotes;
 	struct lost lost; /* sources */
 	struct heap timers;
@@ -317,12 +318,32 @@ void payer_changed(struct scope *c); /* its rate */
 /* So many recipients of an origin were served. */
 void payer_charge(struct scope *c, uint32_t origin, struct lane *l, uint32_t n);
 const char *payer_name(const struct scope *c);
+/* Is it a job that is paused? */
+bool payer_is_paused(struct scope *c);
+/* After an order: who of them may go, does; nobody claims another. */
+void payers_paused(struct sched *s);
 /* One that counts something, or NULL; and of mail that is set aside. */
 struct scope *payer_find(const struct sched *s, enum scope_kind kind,
     const char *name);
 struct scope *payer_waited_for(const struct waiter *w);
 /* Is this what its next token brings back? */
 bool payer_brings_next(const struct waiter *w);
+
+/* sched_job.c */
+/* After a reload, and after an order. */
+void jobs_configure(struct sched *s);
+/* Is the job of an origin paused; one by its name, which keeps what it saw? */
+bool job_is_paused(const struct sched *s, uint32_t origin);
+bool job_is_paused_by_name(const struct sched *s, struct pause_seen *seen,
+    const char *job);
+/* Of what is set aside, and nothing else waits its turn: what says no. */
+const char *job_waits_for(const struct sched_queue *q);
+/*
+ * What is older of paused jobs than born_us leaves.  Returns when to look at
+ * the queue again, or INT64_MAX.
+ */
+int64_t jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,
+    vqueue_gone_fn *expired, int64_t now_us);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);

@@ -347,7 +347,7 @@ expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged;
+	int64_t at, t, aged, job_aged;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -356,6 +356,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
+	job_aged = jobs_serve(s, q, born_us(q, now_us), expired, now_us);
 	connect_settle_place(s, q, now_us);
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
@@ -371,6 +372,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	t = vqueue_next_due(q);
 	at = t < at ? t : at;
 	at = aged < at ? aged : at;
+	at = job_aged < at ? job_aged : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
 	} else {
