@@ -134,6 +134,8 @@ check_PROGRAMS += \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
+	tests/unit/test_sched_standing \
+	tests/unit/test_sched_tally \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_sched_why_turn \
@@ -239,6 +241,16 @@ tests_unit_test_sched_keep_SOURCES = \
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
+
+tests_unit_test_sched_standing_SOURCES = \
+	%D%/unit/test_sched_standing.c \
+	%D%/unit/standing_world.h \
+	$(fake_conf_files)
+
+tests_unit_test_sched_tally_SOURCES = \
+	%D%/unit/test_sched_tally.c \
+	%D%/unit/standing_world.h \
+	$(fake_conf_files)
 
 tests_unit_test_sched_place_SOURCES = \
 	%D%/unit/test_sched_place.c \

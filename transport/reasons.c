@@ -19,6 +19,7 @@ why_holds(const struct why *w)
 	case WHY_PAUSED:
 	case WHY_JOB_PAUSED:
 	case WHY_RETRY:
+	case WHY_SOURCES_OFF:
 	case WHY_DEFERRED:
 	case WHY_LIMIT:
 	case WHY_TURN:
@@ -27,6 +28,7 @@ why_holds(const struct why *w)
 	case WHY_FRUITLESS:
 		return true;
 	case WHY_SENDING:
+	case WHY_BACKOFF:
 	case WHY_ROOM:
 	case WHY_OPENING:
 	case WHY_BUSY:
@@ -132,6 +134,7 @@ owner_of(const struct why *w)
 {
 	switch (w->scope) {
 	case SCOPE_QUEUE:
+	case SCOPE_BACKOFF:
 	case SCOPE_SOURCE:
 		return EXPLAIN_QUEUE;
 	case SCOPE_VMTA:
@@ -245,7 +248,8 @@ reason_json(const struct why *w, const struct snapshot *conf,
 	CHECK(out != NULL);
 	if (w->kind == WHY_LIMIT || w->kind == WHY_ROOM || w->kind == WHY_TURN)
 		set_numbers(out, w);
-	else if (w->kind == WHY_JOB_PAUSED && w->name != NULL)
+	else if (w->name != NULL &&
+	    (w->kind == WHY_JOB_PAUSED || w->kind == WHY_SOURCES_OFF))
 		(void)json_object_set_new(out, "name", ctl_string(w->name));
 	if (w->directive != NULL) {
 		(void)json_object_set_new(out, "directive",

@@ -74,6 +74,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
 	%D%/sched_source.c \
+	%D%/sched_standing.c %D%/sched_standing.h \
+	%D%/sched_tally.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/sched_why.c %D%/sched_why.h \

@@ -136,6 +136,7 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.last_error = sched_queue_last_error(q),
 		.waits_for = waits_for(s, q, now_us),
 		.paused = sched_is_paused(s, q),
+		.mode = sched_queue_mode(q),
 	};
 }
 

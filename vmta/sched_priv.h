@@ -17,6 +17,8 @@
  *	sched_priority.c who gives way to whom
  *	sched_check.c  what may say no: the table of all that does
  *	sched_serve.c  a queue is looked at: grants, waiting; results
+ *	sched_standing.c modes, their limits, sources that are off
+ *	sched_tally.c  thresholds that change these
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_keep.c   what is kept of how a queue stands with the other side
@@ -50,6 +52,7 @@
 #include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
+#include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
 #include "vmta/scope.h"
 #include "vmta/vqueue.h"
@@ -69,8 +72,8 @@ enum { TURN_DEBT = 10 };
 /* What queues wait for at these. */
 enum want { WANT_TOKEN, WANT_CONN };
 
-/* Connect rates are of the queue, the source, the provider. */
-enum { CONNECT_SCOPES = 3 };
+/* Connect rates are of the queue, its backoff, the source, the provider. */
+enum { CONNECT_SCOPES = 4 };
 
 /* A connection in one of them; those of sched_conn.in are by level. */
 struct conn_in {
@@ -120,6 +123,15 @@ struct queue_sources {
 	size_t choice;    /* the next connection goes out from there */
 	int64_t until_us; /* none has room before; 0: perhaps */
 	struct queue_source *v[];
+};
+
+struct sched_standing {
+	struct standing st;
+	struct sched_queue *queue;
+	struct scope also; /* limits of backoff that hold beside the queue's */
+	bool was_both;     /* it was in use: connections may know it */
+	bool begins[LIMIT_RATES]; /* while they are set: was not limited */
+	struct timer timer;
 };
 
 struct sched_conn {
@@ -536,7 +548,12 @@ void source_run(struct sched *s, struct queue_source *src); /* its timer */
 /* Of its queue: the source, and the place where that goes on. */
 void choice_take(struct sched_conn *c, int64_t now_us);
 /* How well it suits the queue: of all, those of the lowest number are used. */
-enum choice_grade { CHOICE_SUITS, CHOICE_LOST, CHOICE_OTHER_FAMILY };
+enum choice_grade {
+	CHOICE_SUITS,
+	CHOICE_LOST,
+	CHOICE_OTHER_FAMILY,
+	CHOICE_OFF /* never */
+};
 enum choice_grade choice_grade(const struct sched *s,
     const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
 /* Does the scheduler want to be told that it is connecting, for its source? */
@@ -545,6 +562,25 @@ bool choice_is_timed(const struct sched_conn *c);
 void choice_worked(struct sched_conn *c);
 /* Its queue goes on nowhere any more. */
 void choice_forget_place(struct sched_queue *q);
+
+/* sched_standing.c */
+struct sched_standing *standing_get(struct sched_queue *q); /* made if none */
+void standing_drop(struct sched *s, struct sched_queue *q);
+/* After each change, and when connections went: it goes, or its timer is set. */
+void standing_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
+void standing_timer(struct sched *s, struct sched_standing *st, int64_t now_us);
+/* What an earlier process has left of it; from is plain then. */
+void standing_put(struct sched *s, struct sched_queue *q, struct standing *from,
+    int64_t now_us);
+/* The limits of the mode. */
+uint32_t standing_max_conns(const struct sched_queue *q, int64_t now_us);
+void standing_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
+/* Of a queue that has one: */
+bool standing_is_off(const struct sched_queue *q, const struct net_addr *a,
+    int64_t now_us);
+bool standing_all_off(const struct sched *s, const struct sched_queue *q,
+    int64_t now_us, int64_t *back_us);
+int64_t standing_after(int64_t interval_us, int64_t now_us); /* or NEVER */
 
 /* sched_priority.c */
 enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };
@@ -598,7 +634,7 @@ void conn_set_state(struct sched *s, struct sched_conn *c,
 /* One has become ready: the server may want more than we thought. */
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
-bool conn_must_close(const struct sched_conn *c);
+bool conn_must_close(const struct sched_conn *c, int64_t now_us);
 /* Others wait for its slot and have a better right to it. */
 bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */

@@ -29,6 +29,7 @@
 
 struct lane;
 struct queue_sources;
+struct sched_standing;
 struct sched_vmta;
 
 /* States of a connection; counted by queue, virtual MTA and process. */
@@ -79,11 +80,12 @@ struct sched_queue {
 
 	/* Limits. */
 	struct scope scope;
-	struct queue_sources *sources; /* NULL: none has limits of its own */
-	struct waiter open_wait;       /* for a connection, in its lane */
-	struct waiter give_wait;       /* for a token, in its lane */
-	struct claim *claim;           /* NULL: there was none */
-	struct queue_remote *remote;   /* vmta/sched_remote.c; or NULL */
+	struct queue_sources *sources;   /* NULL: none has limits of its own */
+	struct waiter open_wait;         /* for a connection, in its lane */
+	struct waiter give_wait;         /* for a token, in its lane */
+	struct claim *claim;             /* NULL: there was none */
+	struct queue_remote *remote;     /* vmta/sched_remote.c; or NULL */
+	struct sched_standing *standing; /* NULL: it is plain */
 
 	/* Connections. */
 	struct conn_count conns;
