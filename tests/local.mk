@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_target \
 	tests/unit/test_acct_time \
 	tests/unit/test_addr \
+	tests/unit/test_alert \
 	tests/unit/test_backoff \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -786,6 +787,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
+	%D%/system/test_alerts.py \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \

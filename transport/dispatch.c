@@ -18,7 +18,6 @@
 #include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
 #include "transport/replies.h"
-#include "transport/source_watch.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -134,7 +133,8 @@ static const struct sched_owner sched_owner = {
 	.interrupt = on_interrupt,
 	.lease = dispatch_on_lease,
 	.keep = dispatch_on_keep,
-	.source = source_told,
+	.source = dispatch_on_source,
+	.event = dispatch_on_event,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -213,6 +213,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->watch = opt->watch;
 	d->conf = snapshot_ref(opt->conf);
 	dispatch_keep_init(d);
+	dispatch_alerts_init(d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
 	d->replies = replies_new();
@@ -245,6 +246,7 @@ dispatch_free(struct dispatch **dp)
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
 	dispatch_keep_fini(d);
+	dispatch_alerts_fini(d);
 	snapshot_unref(&d->conf);
 	free(d);
 }
