@@ -29,6 +29,7 @@ BEGIN {
 	type["INTERVALS"] = "interval, ..."
 	type["RATE"] = "rate"
 	type["RATES"] = "rate, ..."
+	type["SHARE"] = "percentage"
 	type["SIZE"] = "size"
 	type["STR"] = "text"
 	type["STRS"] = "text, ..."
@@ -36,6 +37,7 @@ BEGIN {
 	type["SOURCES"] = "address name"
 	type["DOMAINS"] = "domain, ..."
 	type["DKEYS"] = "selector, domain, file"
+	type["MEMBERS"] = "name weight, ..."
 }
 
 function fail(what) {

@@ -43,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
+	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
 	tests/unit/test_dkim_key \
@@ -76,6 +77,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_keeper \
 	tests/unit/test_lease \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
@@ -103,6 +105,7 @@ check_PROGRAMS += \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
+	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
@@ -124,6 +127,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_place \
@@ -145,6 +149,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
@@ -160,6 +165,7 @@ check_PROGRAMS += \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
+	tests/unit/test_warmup \
 	tests/unit/test_waybill \
 	tests/unit/test_why_target \
 	tests/unit/test_worker \
@@ -224,6 +230,10 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_keep_SOURCES = \
+	$(fake_conf_files) \
+	%D%/unit/test_sched_keep.c
 
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
@@ -702,6 +712,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
@@ -755,6 +766,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
+	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_busy.py \

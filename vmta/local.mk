@@ -61,6 +61,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
 	%D%/sched_facts.c \
+	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
@@ -85,6 +86,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
+	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
@@ -92,6 +94,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
 	%D%/standing.c %D%/standing.h \
@@ -103,5 +106,7 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/warmup.c %D%/warmup.h \
+	%D%/warmup.def \
 	%D%/why.def \
 	%D%/window.c %D%/window.h

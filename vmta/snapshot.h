@@ -19,11 +19,13 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "mail/acct_field.h"
+#include "vmta/warmup.h"
 
 struct acct_filter;
 struct acct_layout;
 struct acct_redis;
 struct acct_webhook;
+struct count;
 struct dkim_key;
 struct reply_rules;
 
@@ -102,6 +104,12 @@ struct vmta {
 #undef D
 };
 
+/* Whose turn is it, as numbers of members: pool.h. */
+struct pool_round {
+	size_t n;
+	uint16_t *v;
+};
+
 struct pool {
 	const char *name;
 #define D(name, field, type, def, min, max, reload, doc) \
@@ -109,6 +117,8 @@ struct pool {
 #include "vmta/pool.def"
 #undef D
 	const struct vmta **vmtas; /* members.n of them */
+	struct pool_round round;
+	struct count *turns; /* that were taken, in all threads */
 };
 
 /* Limits over all queues of some domains, whatever their virtual MTA. */
@@ -127,6 +137,19 @@ struct job_conf {
 	CONF_CTYPE_##type field;
 #include "vmta/job.def"
 #undef D
+};
+
+/* New source addresses at some providers. */
+struct warmup_conf {
+	const char *name;
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/warmup.def"
+#undef D
+	struct net_prefix *prefixes;   /* sources.n of them */
+	const struct provider **named; /* named_n of them; 0: all there are */
+	size_t named_n;
+	struct warmup_plan plan;
 };
 
 /*
@@ -155,6 +178,15 @@ const struct global_conf *snapshot_global(const struct snapshot *s);
 /* By name, without regard to case; "" and "{default}" give the built-in. */
 const struct vmta *snapshot_vmta(const struct snapshot *s, const char *name);
 const struct pool *snapshot_pool(const struct snapshot *s, const char *name);
+/*
+ * The first one in the file that has the address among its own
+ * smtp-source-host; NULL: none, or no <source> asks for it by
+ * by-smtp-source-ip.
+ */
+const struct vmta *snapshot_vmta_at_ip(const struct snapshot *s,
+    const struct net_addr *a);
+/* Does any <domain> name a virtual MTA? */
+bool snapshot_assigns_domains(const struct snapshot *s);
 /* The built-in one is number 0; then in the order of the file. */
 size_t snapshot_vmta_count(const struct snapshot *s);
 const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);
@@ -170,6 +202,15 @@ const struct provider *snapshot_provider_named(const struct snapshot *s,
     const char *name); /* without regard to case */
 size_t snapshot_provider_count(const struct snapshot *s);
 const struct provider *snapshot_provider_at(const struct snapshot *s, size_t i);
+/*
+ * The first <warmup>, in the order of the file, that the address is new by at
+ * the provider; p NULL: at domains without one.  NULL: none.
+ */
+const struct warmup_conf *snapshot_warmup(const struct snapshot *s,
+    const struct net_addr *source, const struct provider *p);
+size_t snapshot_warmup_count(const struct snapshot *s);
+const struct warmup_conf *snapshot_warmup_at(const struct snapshot *s,
+    size_t i);
 /* Has any <job> or <smtp-user> a rate? */
 bool snapshot_has_payers(const struct snapshot *s);
 /* The first <job>, in the order of the file, that fits; NULL: none. */

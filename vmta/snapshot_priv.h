@@ -2,10 +2,10 @@
 /*
  * snapshot_priv - what the files that make up the snapshot share.
  *
- * snapshot_load.c, snapshot_limits.c, snapshot_replies.c, snapshot_rollup.c and
- * snapshot_acct.c read the tree and join the parts, snapshot_check.c looks
- * across directives, snapshot.c and settings.c answer questions; tables.c has
- * the tables.  While it is built a snapshot belongs to the loading thread;
+ * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
+ * snapshot_rollup.c, snapshot_warmup.c and snapshot_acct.c read the tree and
+ * join the parts, snapshot_check.c looks across directives, snapshot.c and
+ * settings.c answer questions; tables.c has the tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */
 
@@ -25,7 +25,7 @@
 
 extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_provider, table_job,
-    table_listener, table_spool;
+    table_listener, table_spool, table_warmup;
 extern const struct conf_schema conf_schema;
 extern const struct conf_form_types known_types;
 
@@ -134,6 +134,8 @@ struct snapshot {
 	struct key_index *keys;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
+	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
+	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
 	struct strmap *named_sources;       /* of source_entry */
 	struct strmap *addr_sources;        /* of source_entry, by "IP/BITS" */
@@ -143,6 +145,7 @@ struct snapshot {
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
 	size_t job_count;
+	struct strmap *warmups;       /* of warmup_entry */
 	struct domain_map *mx_limits; /* of struct conf_domain_count */
 	struct strmap *accts;         /* of acct_entry, by path */
 	bool too_many_accts;          /* said */
@@ -167,6 +170,16 @@ struct source_entry *snapshot_find_source(const struct snapshot *s,
 /* Appends in the region, as conf_strs_add(). */
 void conf_nodes_add(struct conf_nodes *list, struct region *rg,
     const struct conf_node *n);
+
+/* snapshot_load.c: the strings are the snapshot's. */
+struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
+    const struct conf_tree *tree, const char *name, char *key,
+    const struct conf_node *n);
+
+/* snapshot_assign.c: virtual MTAs that only a <domain> names; addresses. */
+void snapshot_assign_read(struct snapshot *s, const struct conf_tree *tree,
+    struct conf_errors *errs);
+void snapshot_assign_join(struct snapshot *s);
 
 /* snapshot_join.c: names to pointers, inherited values, keys. */
 void snapshot_join(struct snapshot *s, struct conf_errors *errs);
@@ -218,6 +231,11 @@ void reply_lists_join(struct reply_lists *r, struct conf_errors *errs);
 void snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *block);
 void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_warmup.c: <warmup>, likewise. */
+void snapshot_warmup_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name, const char *key);
+void snapshot_warmup_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_acct.c: <acct-file>; then what needs all of them. */
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,
