@@ -8,7 +8,7 @@
 
 static const struct sched_reason order = { .text = "an order" };
 
-/* pause or resume; the names are patterns. */
+/* pause or resume, also `job ID`; the names are patterns. */
 static void
 pause_queues(struct play *p, struct words *w, bool paused)
 {
@@ -17,6 +17,12 @@ pause_queues(struct play *p, struct words *w, bool paused)
 	struct err e;
 
 	words_target(w, &t);
+	if (strcmp(t.text, "job") == 0) {
+		if (sched_pause_job(p->sim->sched, words_next(w), paused, &e) ==
+		    -1)
+			play_complain(p, "%s", e.text);
+		return;
+	}
 	what = (struct sched_pause){ t.text, t.vmta == NULL ? "*" : t.vmta,
 		paused };
 	if (sched_pause(p->sim->sched, &what, &e) == -1)

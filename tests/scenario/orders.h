@@ -3,7 +3,7 @@
  * orders - the lines of a scenario that an operator would give as commands, or
  * that happen to the host.
  *
- *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
+ *	pause DOMAIN[/VMTA]|job ID, resume likewise; * and ? are wildcards
  *	schedule DOMAIN[/VMTA] [recipients]
  *	mode normal|backoff DOMAIN[/VMTA]
  *	source off|on ADDRESS DOMAIN[/VMTA]
