@@ -45,6 +45,7 @@ struct dispatch {
 	struct tls_client *tls;
 	struct event *timer;
 	struct lessor *lessor;
+	struct mx_facts_asker *mx_facts;
 	struct keeper *keeper;
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
@@ -58,6 +59,10 @@ struct dispatch {
 	worker_fn *drained; /* to be told when all has ended, once */
 	void *drained_arg;
 };
+
+/* Asks for the MX hosts of domains, and tells the scheduler of them. */
+struct mx_facts_asker *dispatch_facts(struct dispatch *d);
+void dispatch_resolve(void *ctx, const char *domain);
 
 /* After a reload: connections tell where they are, if that may matter now. */
 void dispatch_locate_all(struct dispatch *d, const struct snapshot *conf);
