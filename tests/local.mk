@@ -128,6 +128,7 @@ check_PROGRAMS += \
 	tests/unit/test_rollup \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
+	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
@@ -230,6 +231,10 @@ tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+tests_unit_test_sched_delay_SOURCES = \
+	%D%/unit/test_sched_delay.c \
+	$(fake_conf_files)
+
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
