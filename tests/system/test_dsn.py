@@ -271,8 +271,8 @@ def reports(lab, name, count):
 
 
 @tap.test("late, and asked for it: told with the first failure behind each "
-          "multiple, of recipients and of queues", proves="domain "
-          "notify-of-delay-every")
+          "multiple, of recipients and of queues",
+          proves="domain notify-of-delay-every")
 def late(lab):
     lab.send("unasked", ["u@late.example", "u@dead.example"], (),
              ["NOTIFY=FAILURE"])

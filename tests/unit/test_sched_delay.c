@@ -141,7 +141,7 @@ test_queue(void)
 	add(3, 2, 0, 9000 * S);
 	is_str(fail_at(9500 * S), "",
 	    "what was late when it came back was told before");
-	is_str(fail_at(10900 * S), "3.0 3.1 1.0 1.1 ", "and is again");
+	is_str(fail_at(10900 * S), "1.0 1.1 3.0 3.1 ", "and is again");
 	sched_free(&world.sched);
 }
 
