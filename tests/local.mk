@@ -382,6 +382,7 @@ tests_unit_test_stats_table_SOURCES = \
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/config.c %D%/scenario/config.h \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
+	%D%/scenario/orders.c %D%/scenario/orders.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
 	%D%/scenario/server.c %D%/scenario/server.h \
@@ -651,6 +652,7 @@ EXTRA_DIST += \
 	%D%/lint/tidy.sh \
 	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
+	%D%/scenario/bounce-greeting.scn \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
@@ -693,6 +695,7 @@ EXTRA_DIST += \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
 	%D%/scenario/order-users.scn \
+	%D%/scenario/orders-queue.scn \
 	%D%/scenario/pause-expiry.scn \
 	%D%/scenario/pause-idle.scn \
 	%D%/scenario/pause-job-expiry.scn \
@@ -736,13 +739,16 @@ EXTRA_DIST += \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
+	%D%/scenario/retry-hint.scn \
 	%D%/scenario/retry-queue.scn \
+	%D%/scenario/retry-recipient-list.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
+	%D%/scenario/skip-421.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
