@@ -821,6 +821,7 @@ EXTRA_DIST += \
 	%D%/system/test_files.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
+	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
