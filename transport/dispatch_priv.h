@@ -25,7 +25,11 @@ struct replies;
 struct sched;
 struct sched_conn;
 struct sched_event;
+<<<<<<< HEAD
 struct source_watch;
+=======
+struct sched_queue;
+>>>>>>> main
 struct sweep;
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
@@ -99,5 +103,8 @@ void dispatch_alerts_fini(struct dispatch *d);
 /* The scheduler's owner->event, owner->source. */
 void dispatch_on_event(void *ctx, const struct sched_event *e);
 void dispatch_on_source(void *ctx, const struct net_addr *a, bool lost);
+/* Likewise owner->delayed. */
+void dispatch_on_delayed(void *ctx, struct sched_queue *q, struct message *m,
+    uint32_t n, uint16_t attempts);
 
 #endif
