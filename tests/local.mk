@@ -106,6 +106,7 @@ check_PROGRAMS += \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \

@@ -40,6 +40,7 @@ libvmta_a_SOURCES = \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
 	%D%/pause.c %D%/pause.h \
+	%D%/pins.c %D%/pins.h \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
@@ -68,6 +69,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_origin.c \
+	%D%/sched_pin.c \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
 	%D%/sched_reload.c \

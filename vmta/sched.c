@@ -153,7 +153,8 @@ sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	if (q->ready > 0 || !TAILQ_EMPTY(&q->all_conns) || !q->has_rates ||
+	if (q->ready > 0 || pins_wait(q) || !TAILQ_EMPTY(&q->all_conns) ||
+	    !q->has_rates ||
 	    scope_end(&q->scope) > now_us)
 		return;
 	q->has_rates = false;

@@ -297,7 +297,13 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 			conn_close(s, c);
 			continue;
 		}
-		g = origins_sift(s, q, 0, now_us);
+		g = q->pins == NULL ? NULL : pin_group(c, now_us);
+		if (g == NULL && pins_wait(q) && pin_is_kept_out(c, now_us)) {
+			conn_close(s, c);
+			continue;
+		}
+		if (g == NULL)
+			g = origins_sift(s, q, 0, now_us);
 		if (g == NULL) {
 			rest(s, q, now_us);
 			return INT64_MAX;
@@ -348,7 +354,7 @@ expire_stuck(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged, job_aged;
+	int64_t at, t, aged, job_aged, pinned;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -359,7 +365,8 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	aged = expire_stuck(s, q, now_us);
 	job_aged = jobs_serve(s, q, born_us(q, now_us), expired, now_us);
 	connect_settle_place(s, q, now_us);
-	if (q->ready > 0)
+	pinned = q->pins == NULL ? INT64_MAX : pins_settle(s, q, now_us);
+	if (q->ready > 0 || pins_wait(q))
 		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us);
 	if (s->has_payers)
@@ -374,6 +381,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	at = t < at ? t : at;
 	at = aged < at ? aged : at;
 	at = job_aged < at ? job_aged : at;
+	at = pinned < at ? pinned : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
 	} else {
@@ -555,9 +563,11 @@ grant_free(struct grant_rec **rp)
 }
 
 static bool
-apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
+apply(struct sched *s, struct sched_conn *c, struct rcpt *rcpt,
     const struct sched_result *result)
 {
+	struct sched_queue *q = c->queue;
+
 	switch (result->fate) {
 	case FATE_DONE:
 		vqueue_drop(q, &s->backlog, rcpt);
@@ -566,6 +576,8 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 		if (rcpt->attempts < RCPT_ATTEMPTS_MAX)
 			rcpt->attempts++;
 		vqueue_defer(q, rcpt, result->due_us);
+		if (result->pin_until_us > 0)
+			pin_keep(c, rcpt->group, result->pin_until_us);
 		return true;
 	case FATE_UNUSED:
 		vqueue_untake(q, rcpt);
@@ -596,7 +608,7 @@ sched_results(struct sched *s, struct grant **gp,
 	}
 	/* Backwards: what goes back to the front is in order again. */
 	for (uint32_t i = r->pub.count; i-- > 0;)
-		if (apply(s, q, r->rcpts[i], &results[i]))
+		if (apply(s, c, r->rcpts[i], &results[i]))
 			c->useful = true;
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)

@@ -20,6 +20,7 @@
 #include "vmta/heap.h"
 #include "vmta/line.h"
 #include "vmta/pause.h"
+#include "vmta/pins.h"
 #include "vmta/qconf.h"
 #include "vmta/retry.h"
 #include "vmta/sched.h"
@@ -69,6 +70,7 @@ struct sched_queue {
 
 	/* Mail. */
 	struct turns turns;
+	struct pins *pins; /* of groups that are to go as before; or NULL */
 	struct heap deferred;
 	struct group *last_added; /* or NULL */
 	LIST_HEAD(, group) warm;
@@ -169,6 +171,17 @@ bool vqueue_has(const struct sched_queue *q, uint32_t origin);
 /* Grants up to max recipients of g, in order; returns how many. */
 uint32_t vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
     uint32_t max);
+/*
+ * The group is to go from that address again, until then (later it may, or in
+ * vain: unpin).  What waits its turn with a pin is not ready, and is passed
+ * over: vqueue_pinned().
+ */
+void vqueue_pin(struct sched_queue *q, struct group *g,
+    const struct net_addr *a, int64_t until_us);
+void vqueue_unpin(struct sched_queue *q, struct group *g);
+/* The first group that waits with the pin of that number, or NULL. */
+struct group *vqueue_pinned(const struct sched_queue *q, uint16_t pin);
+
 /* The three ends of a granted recipient. */
 void vqueue_untake(struct sched_queue *q, struct rcpt *r);
 void vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us);
