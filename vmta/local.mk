@@ -58,7 +58,7 @@ libvmta_a_SOURCES = \
 	%D%/rollup_rows.c %D%/rollup_rows.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
-	%D%/sched_choice.c \
+	%D%/sched_choice.c %D%/sched_choice.h \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \

@@ -54,6 +54,7 @@
 #include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
+#include "vmta/sched_choice.h"
 #include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
 #include "vmta/scope.h"
@@ -547,38 +548,6 @@ void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
 void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
-
-/* sched_choice.c */
-/* Of its queue: the source, and the place where that goes on. */
-void choice_take(struct sched_conn *c, int64_t now_us);
-/* How well it suits the queue: of all, those of the lowest number are used. */
-enum choice_grade {
-	CHOICE_SUITS,
-	CHOICE_SECOND, /* by address-family, or its route is of the other one */
-	CHOICE_LOST,   /* this and the next: not now */
-	CHOICE_OFF,
-	CHOICE_OTHER_FAMILY, /* which the domain has no address of */
-	CHOICE_FORBIDDEN     /* by address-family: never */
-};
-enum choice_grade choice_grade(const struct sched *s,
-    const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
-/* One of it is not used, even if there is no better one. */
-static inline bool
-choice_is_no(enum choice_grade g)
-{
-	return g == CHOICE_LOST || g == CHOICE_OFF || g == CHOICE_FORBIDDEN;
-}
-
-/* Of all of them the best. */
-enum choice_grade choice_best(const struct sched *s,
-    const struct sched_queue *q, int64_t now_us);
-/* Has the host the source of the connection no more? */
-bool choice_is_gone(const struct sched_conn *c);
-/* Is there none that it may use now? */
-bool choice_is_stuck(const struct sched *s, const struct sched_queue *q,
-    int64_t now_us);
-/* Its queue goes on nowhere any more. */
-void choice_forget_place(struct sched_queue *q);
 
 /* sched_standing.c */
 struct sched_standing *standing_get(struct sched_queue *q); /* made if none */

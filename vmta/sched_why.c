@@ -226,11 +226,11 @@ go_at(const struct asked *a)
 static const char *
 directive_of(enum why_kind kind)
 {
-	return kind == WHY_RETRY ? "retry-after" :
+	return kind == WHY_RETRY  ? "retry-after" :
 	    kind == WHY_NO_FAMILY ? "address-family" :
-	    kind == WHY_HELD     ? "spool-min-free-space" :
-	    kind == WHY_RAMPUP   ? "smtp-out-rampup-interval" :
-				   "";
+	    kind == WHY_HELD      ? "spool-min-free-space" :
+	    kind == WHY_RAMPUP    ? "smtp-out-rampup-interval" :
+				    "";
 }
 
 static void
