@@ -69,7 +69,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_origin.c \
-	%D%/sched_pin.c \
+	%D%/sched_pin.c %D%/sched_pin.h \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
 	%D%/sched_reload.c \

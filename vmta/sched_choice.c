@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "vmta/family_wish.h"
+#include "vmta/sched_pin.h"
 #include "vmta/source.h"
 
 /* Connections that a domain's family is known for; finding out costs one. */

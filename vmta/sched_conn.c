@@ -18,6 +18,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "vmta/sched_pin.h"
 
 /* Mail waits this long behind busy connections before one more is opened. */
 #define PATIENCE_US US_PER_S

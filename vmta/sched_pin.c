@@ -9,7 +9,7 @@
  * messages.  It is unpinned when its time is over and when the source is lost,
  * off, or gone from the virtual MTA: better from elsewhere than not at all.
  */
-#include "vmta/sched_priv.h"
+#include "vmta/sched_pin.h"
 
 #include <string.h>
 

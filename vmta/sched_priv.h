@@ -568,25 +568,6 @@ bool standing_all_off(const struct sched *s, const struct sched_queue *q,
     int64_t now_us, int64_t *back_us);
 int64_t standing_after(int64_t interval_us, int64_t now_us); /* or NEVER */
 
-/* sched_pin.c; but for the first two only of a queue that has pins */
-/* The group is to go from the source of this connection again. */
-void pin_keep(struct sched_conn *c, struct group *g, int64_t until_us);
-/* Unpins what can wait no longer; when that is to be looked at again. */
-int64_t pins_settle(const struct sched *s, struct sched_queue *q,
-    int64_t now_us);
-/* What is pinned to its source and may go over it; or NULL. */
-struct group *pin_group(const struct sched_conn *c, int64_t now_us);
-/* The source that one is to be opened from: its place in the list; SIZE_MAX. */
-size_t pin_source(const struct sched *s, const struct sched_queue *q,
-    int64_t now_us);
-/* Has the queue no slot for that because of such as this one? */
-bool pin_is_kept_out(const struct sched_conn *c, int64_t now_us);
-static inline bool
-pins_wait(const struct sched_queue *q)
-{
-	return q->pins != NULL && q->aside > 0;
-}
-
 /* sched_priority.c */
 enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };
 /* Has the connection to give way to the queues of a lane, or not at all? */

@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "vmta/sched_pin.h"
 
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)

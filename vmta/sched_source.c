@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "lib/mem.h"
+#include "vmta/sched_pin.h"
 #include "vmta/source.h"
 
 /* ---- limits -------------------------------------------------------------- */

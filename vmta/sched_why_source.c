@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmta/sched_pin.h"
 #include "vmta/sched_why_priv.h"
 #include "vmta/source.h"
 

@@ -102,19 +102,23 @@ group_free(struct sched_queue *q, struct backlog *b, struct group *g)
 static void
 count_ready(struct sched_queue *q, const struct group *g, uint32_t n)
 {
-	uint64_t *sum = turns_add(&q->turns, g, n) ? &q->aside : &q->ready;
-
-	*sum += n;
+	if (turns_add(&q->turns, g, n))
+		q->aside += n;
+	else
+		q->ready += n;
 	q->turns.backlog->sums.ready += n;
 }
 
 static void
 uncount_ready(struct sched_queue *q, const struct group *g, uint32_t n)
 {
-	uint64_t *sum = turns_subtract(&q->turns, g, n) ? &q->aside : &q->ready;
-
-	CHECK(*sum >= n);
-	*sum -= n;
+	if (turns_subtract(&q->turns, g, n)) {
+		CHECK(q->aside >= n);
+		q->aside -= n;
+	} else {
+		CHECK(q->ready >= n);
+		q->ready -= n;
+	}
 	q->turns.backlog->sums.ready -= n;
 }
 

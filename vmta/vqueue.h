@@ -76,9 +76,10 @@ struct sched_queue {
 	LIST_HEAD(, group) warm;
 	uint32_t ready_groups;
 	uint32_t by16; /* moving average: sixteenths of a recipient a grant */
-	uint64_t rcpts, ready, granted; /* backlog.sums changes as these do */
-	uint64_t aside; /* wait, and their origins are set aside: not ready */
-	uint64_t bytes;
+	uint64_t rcpts, ready, bytes; /* backlog.sums changes as these do */
+	uint32_t granted;             /* likewise */
+	/* Wait and are not ready: their origins are set aside, or pinned. */
+	uint32_t aside;
 
 	/* Limits. */
 	struct scope scope;
