@@ -108,6 +108,7 @@ check_PROGRAMS += \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
@@ -768,6 +769,7 @@ EXTRA_DIST += \
 	%D%/scenario/retry-recipient-list.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
+	%D%/scenario/retry-same-source.scn \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \

@@ -41,6 +41,7 @@ libvmta_a_SOURCES = \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
 	%D%/pause.c %D%/pause.h \
+	%D%/pins.c %D%/pins.h \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
@@ -71,6 +72,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_origin.c \
 	%D%/sched_place.c %D%/sched_place.h \
+	%D%/sched_pin.c %D%/sched_pin.h \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
 	%D%/sched_reload.c \

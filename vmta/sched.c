@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
+#include "vmta/sched_pin.h"
 #include "vmta/sched_priv.h"
 
 #define FORGET_US (60 * US_PER_S) /* an idle queue stays at least so long */
@@ -180,8 +181,8 @@ sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	if (q->ready > 0 || !TAILQ_EMPTY(&q->all_conns) || !q->has_rates ||
-	    scope_end(&q->scope) > now_us)
+	if (q->ready > 0 || pins_wait(q) || !TAILQ_EMPTY(&q->all_conns) ||
+	    !q->has_rates || scope_end(&q->scope) > now_us)
 		return;
 	q->has_rates = false;
 	leases_forget(s, &q->scope);

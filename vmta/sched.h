@@ -234,6 +234,11 @@ enum sched_fate {
 struct sched_result {
 	enum sched_fate fate;
 	int64_t due_us;
+	/*
+	 * FATE_RETRY: the server has named the time, so the message is tried
+	 * from the same source, until then; 0: from any.
+	 */
+	int64_t pin_until_us;
 	bool written;   /* its RCPT was written, so its token is spent */
 	bool delivered; /* with FATE_DONE: the server took the message */
 };
@@ -390,6 +395,7 @@ struct sched_rcpt_info {
 	uint16_t attempts;
 	int64_t due_us; /* 0: now */
 	bool granted;
+	uint16_t pin; /* of its queue, where it waits its turn; or 0 */
 	const char *domain, *vmta;
 };
 

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "vmta/family_wish.h"
+#include "vmta/sched_pin.h"
 #include "vmta/source.h"
 
 /* Connections that a domain's family is known for; finding out costs one. */
@@ -126,12 +127,29 @@ take_place(struct sched_queue *q, const struct conf_source *from)
 	return place;
 }
 
+/* How far the one is from the one whose turn it is. */
+static size_t
+far_off(const struct sched_conn *c, int64_t now_us)
+{
+	struct sched *s = c->sched;
+	const struct sched_queue *q = c->queue;
+	size_t n, at;
+
+	if (c->from != NULL)
+		return 0; /* source_take() has given it the turn */
+	at = pins_wait(q) ? pin_source(s, q, now_us) : SIZE_MAX;
+	if (at == SIZE_MAX)
+		return find_best(s, q, now_us).far;
+	n = source_count(q->vmta->conf, snapshot_global(s->conf));
+	return (at + n - q->vmta->source_turn % n) % n;
+}
+
 void
 choice_take(struct sched_conn *c, int64_t now_us)
 {
 	struct sched *s = c->sched;
 	struct sched_queue *q = c->queue;
-	size_t far = find_best(s, q, now_us).far;
+	size_t far = far_off(c, now_us);
 
 	c->source = source_at(s, q, far);
 	q->vmta->source_turn += far + 1;

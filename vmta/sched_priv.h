@@ -14,6 +14,7 @@
  *	sched_choice.c which of them a connection goes out from
  *	sched_origin.c who handed the mail in
  *	sched_job.c    jobs that are paused
+ *	sched_pin.c    mail that is to go from the source that it went from
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_connect.c what a call counts in, where the next one goes on
  *	sched_priority.c who gives way to whom
@@ -375,6 +376,8 @@ int64_t jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,
     vqueue_gone_fn *expired, int64_t now_us);
 
 /* sched_shared.c */
+/* After tokens came back or got their time: who waited for them looks again. */
+void scope_changed(struct sched *s, struct scope *c);
 void shared_init(struct shared *h, struct sched *s, enum level level);
 void shared_fini(struct shared *h);
 /*
@@ -533,8 +536,6 @@ int64_t shared_reclaim_at(struct shared *h);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 
 /* sched_serve.c */
-/* After tokens came back or got their time: who waited for them looks again. */
-void scope_changed(struct sched *s, struct scope *c);
 void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us);
 

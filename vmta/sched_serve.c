@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "vmta/sched_delay.h"
+#include "vmta/sched_pin.h"
 
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)
@@ -299,7 +300,13 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 			conn_close(s, c);
 			continue;
 		}
-		g = origins_sift(s, q, 0, now_us);
+		g = q->pins == NULL ? NULL : pin_group(c, now_us);
+		if (g == NULL && pins_wait(q) && pin_is_kept_out(c, now_us)) {
+			conn_close(s, c);
+			continue;
+		}
+		if (g == NULL)
+			g = origins_sift(s, q, 0, now_us);
 		if (g == NULL) {
 			rest(s, q, now_us);
 			return INT64_MAX;
@@ -350,7 +357,7 @@ expire_stuck(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged, job_aged = INT64_MAX;
+	int64_t at, t, aged, job_aged = INT64_MAX, pinned = INT64_MAX;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -365,7 +372,9 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 		job_aged = jobs_serve(s, q, born_us(q, now_us), expired,
 		    now_us);
 	connect_settle_place(s, q, now_us);
-	if (q->ready > 0)
+	if (q->pins != NULL)
+		pinned = pins_settle(s, q, now_us);
+	if (q->ready > 0 || pins_wait(q))
 		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us);
 	if (s->has_payers)
@@ -380,6 +389,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	at = t < at ? t : at;
 	at = aged < at ? aged : at;
 	at = job_aged < at ? job_aged : at;
+	at = pinned < at ? pinned : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
 	} else {
@@ -425,38 +435,6 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 }
 
 /* ---- the end of a grant -------------------------------------------------- */
-
-void
-scope_changed(struct sched *s, struct scope *c)
-{
-	switch (c->kind) {
-	case SCOPE_QUEUE:
-		sched_dirty(s, OF(sched_queue, scope, c));
-		return;
-	case SCOPE_SOURCE:
-		source_changed(s, OF(queue_source, scope, c));
-		sched_dirty(s, OF(queue_source, scope, c)->queue);
-		return;
-	case SCOPE_ROLLUP:
-	case SCOPE_VMTA:
-	case SCOPE_POOL:
-	case SCOPE_PROVIDER:
-	case SCOPE_PROCESS:
-		shared_changed(OF(shared, scope, c));
-		return;
-	case SCOPE_JOB:
-	case SCOPE_USER:
-		payer_changed(c);
-		return;
-	case SCOPE_BACKOFF:
-		sched_dirty(s, OF(sched_standing, also, c)->queue);
-		return;
-	case SCOPE_MX:
-	case SCOPE_REMOTE:
-		break;
-	}
-	CHECK_NEVER("a scope that a queue's mail counts in");
-}
 
 /* So many recipients were written then; bytes count when they are taken. */
 static void
@@ -562,9 +540,11 @@ grant_free(struct grant_rec **rp)
 }
 
 static bool
-apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
+apply(struct sched *s, struct sched_conn *c, struct rcpt *rcpt,
     const struct sched_result *result, int64_t now_us)
 {
+	struct sched_queue *q = c->queue;
+
 	switch (result->fate) {
 	case FATE_DONE:
 		vqueue_drop(q, &s->backlog, rcpt);
@@ -574,6 +554,8 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 			rcpt->attempts++;
 		delay_deferred(s, q, rcpt, now_us);
 		vqueue_defer(q, rcpt, result->due_us);
+		if (result->pin_until_us > 0)
+			pin_keep(c, rcpt->group, result->pin_until_us);
 		return true;
 	case FATE_UNUSED:
 		vqueue_untake(q, rcpt);
@@ -604,7 +586,7 @@ sched_results(struct sched *s, struct grant **gp,
 	}
 	/* Backwards: what goes back to the front is in order again. */
 	for (uint32_t i = r->pub.count; i-- > 0;)
-		if (apply(s, q, r->rcpts[i], &results[i], now_us))
+		if (apply(s, c, r->rcpts[i], &results[i], now_us))
 			c->useful = true;
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "lib/mem.h"
+#include "vmta/sched_pin.h"
 #include "vmta/source.h"
 
 /* ---- limits -------------------------------------------------------------- */
@@ -306,6 +307,26 @@ best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 	return best;
 }
 
+/* One that mail is pinned to, if it has room or there is no other mail. */
+static bool
+next_pinned(struct sched *s, struct sched_queue *q, uint64_t bytes,
+    int64_t now_us, int64_t *next_r)
+{
+	struct queue_sources *list = q->sources;
+	size_t at = pin_source(s, q, now_us);
+
+	if (at == SIZE_MAX)
+		return false;
+	*next_r = source_next(list->v[at], bytes, now_us);
+	if (*next_r > now_us && q->ready > 0) {
+		*next_r = INT64_MAX;
+		return false;
+	}
+	list->choice = at;
+	list->until_us = *next_r > now_us ? *next_r : 0;
+	return true;
+}
+
 /*
  * All sources are looked at once; until one of them changes, or its time
  * comes, the answer stands.
@@ -322,6 +343,8 @@ sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
+	if (pins_wait(q) && next_pinned(s, q, bytes, now_us, &first))
+		return first;
 	best = best_grade(s, q, now_us);
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
 		size_t at = (q->vmta->source_turn + i) % list->n;

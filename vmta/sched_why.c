@@ -353,6 +353,7 @@ tell_all(struct asking *a)
 		why_tell_payers(a);
 	else
 		why_tell_aside(a);
+	why_tell_pins(a);
 	if (q->ready == 0)
 		return;
 	why_tell_sources(a);

@@ -54,6 +54,8 @@ void why_tell_lines(const struct asking *a);
 enum { WHY_ADDRS_TEXT = 300 };
 size_t why_addrs(const struct asked *a, enum choice_grade grade,
     char out[WHY_ADDRS_TEXT]);
+/* What waits for the source that it is pinned to. */
+void why_tell_pins(const struct asking *a);
 /* Those that are not used while others are. */
 void why_tell_sources(const struct asking *a);
 

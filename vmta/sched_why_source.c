@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmta/sched_pin.h"
 #include "vmta/sched_why_priv.h"
 #include "vmta/source.h"
 
@@ -54,6 +55,34 @@ tell_grade(const struct asking *a, enum choice_grade grade, enum why_kind kind)
 
 	if (why_addrs(&a->asked, grade, addrs) > 0)
 		a->fn(a->ctx, &w);
+}
+
+/* Until it is tried from elsewhere. */
+static void
+tell_pin(const struct asking *a, uint16_t pin)
+{
+	const struct sched_queue *q = a->asked.q;
+	const struct pin *p = pins_at(q->pins, pin);
+	char addr[NET_ADDR_TEXT];
+	const struct why w = { .kind = WHY_PINNED,
+		.name = "",
+		.directive = "",
+		.until_us = p->until_us,
+		.rcpts = turns_pinned_rcpts(&q->turns, pin),
+		.text = net_addr_text(&p->addr, addr) };
+
+	if (p->groups > 0 && w.rcpts > 0)
+		a->fn(a->ctx, &w);
+}
+
+void
+why_tell_pins(const struct asking *a)
+{
+	const struct sched_queue *q = a->asked.q;
+
+	for (uint16_t i = 1; pins_wait(q) && i <= q->pins->cap; i++)
+		if (a->rcpt == NULL || a->rcpt->pin == i)
+			tell_pin(a, i);
 }
 
 void

@@ -297,14 +297,18 @@ judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
 }
 
 static void
-set_result(struct sim *sim, struct sim_conn *c, const struct disposition *what,
+set_result(struct sim *sim, struct sim_conn *c, const struct judgement *j,
     const struct message *m, struct sched_result *out)
 {
+	const struct disposition *what = &j->rcpt;
+
 	out->fate = FATE_DONE;
 	switch (what->what) {
 	case DISPOSE_RETRY:
 		out->fate = FATE_RETRY;
 		out->due_us = sim->now_us + what->retry_after_us;
+		if (j->keep_source)
+			out->pin_until_us = out->due_us + what->retry_after_us;
 		return;
 	case DISPOSE_UNUSED:
 		out->fate = FATE_UNUSED;
@@ -513,7 +517,7 @@ on_reply(struct sim *sim, struct sim_conn *c)
 		const struct judgement j = judge(c, &said[i],
 		    c->grant->rcpts[i].attempts);
 
-		set_result(sim, c, &j.rcpt, c->grant->msg, &results[i]);
+		set_result(sim, c, &j, c->grant->msg, &results[i]);
 		effects_add(&sum, &said[i], &j);
 		taken = taken || said[i].kind == OUTCOME_DELIVERED;
 	}
