@@ -78,6 +78,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_keep_load \
 	tests/unit/test_judgement \
 	tests/unit/test_keeper \
 	tests/unit/test_lease \
@@ -592,6 +593,7 @@ EXTRA_DIST += \
 	%D%/crash/report.py \
 	%D%/crash/small_disk.py \
 	%D%/crash/test_accounting.py \
+	%D%/crash/test_backoff_kill.py \
 	%D%/crash/test_bad_disk.py \
 	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
@@ -754,6 +756,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
+	%D%/scenario/restart-standing.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-hint.scn \
@@ -778,6 +781,7 @@ EXTRA_DIST += \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \
+	%D%/system/backoff_kill.py \
 	%D%/system/check_limits.py \
 	%D%/system/collectors.py \
 	%D%/system/demo.py \
@@ -813,6 +817,7 @@ EXTRA_DIST += \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_backoff_kill.py \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \

@@ -358,7 +358,7 @@ expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged, job_aged;
+	int64_t at, t, aged, job_aged = INT64_MAX;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -369,7 +369,9 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	aged = expire_paused(s, q, now_us);
 	if (q->by_mx)
 		place_settle(s, q, now_us);
-	job_aged = jobs_serve(s, q, born_us(q, now_us), expired, now_us);
+	if (s->job_pauses.count > 0)
+		job_aged = jobs_serve(s, q, born_us(q, now_us), expired,
+		    now_us);
 	connect_settle_place(s, q, now_us);
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
