@@ -130,6 +130,7 @@ check_PROGRAMS += \
 	tests/unit/test_rollup \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
+	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
@@ -234,6 +235,10 @@ tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+tests_unit_test_sched_delay_SOURCES = \
+	%D%/unit/test_sched_delay.c \
+	$(fake_conf_files)
+
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
@@ -828,6 +833,7 @@ EXTRA_DIST += \
 	%D%/system/test_files.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
+	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \

@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "vmta/sched_delay.h"
 
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)
@@ -571,7 +572,7 @@ grant_free(struct grant_rec **rp)
 
 static bool
 apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
-    const struct sched_result *result)
+    const struct sched_result *result, int64_t now_us)
 {
 	switch (result->fate) {
 	case FATE_DONE:
@@ -580,6 +581,7 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 	case FATE_RETRY:
 		if (rcpt->attempts < RCPT_ATTEMPTS_MAX)
 			rcpt->attempts++;
+		delay_deferred(s, q, rcpt, now_us);
 		vqueue_defer(q, rcpt, result->due_us);
 		return true;
 	case FATE_UNUSED:
@@ -612,7 +614,7 @@ sched_results(struct sched *s, struct grant **gp,
 	}
 	/* Backwards: what goes back to the front is in order again. */
 	for (uint32_t i = r->pub.count; i-- > 0;)
-		tried = apply(s, q, r->rcpts[i], &results[i]) || tried;
+		tried = apply(s, q, r->rcpts[i], &results[i], now_us) || tried;
 	c->useful = c->useful || tried;
 	/* Told to skip its host it goes on at the next one, with this mail. */
 	c->messages -= !tried;
@@ -656,6 +658,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
 	if (!waited)
 		sched_keep_dirty(s, q, until - now_us >= KEPT_WAIT_US);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
+	delay_queue_failed(s, q, now_us);
 	vqueue_cool(q);
 	sched_dirty(s, q);
 	return until;
