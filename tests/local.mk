@@ -707,6 +707,7 @@ EXTRA_DIST += \
 	%D%/scenario/data-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/dsn-rule.scn \
 	%D%/scenario/greeting-554.scn \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
@@ -756,6 +757,12 @@ EXTRA_DIST += \
 	%D%/scenario/remote-total.scn \
 	%D%/scenario/ramp-conns.scn \
 	%D%/scenario/ramp-rate.scn \
+	%D%/scenario/reply-bounce-queue.scn \
+	%D%/scenario/reply-bounce-rcpt.scn \
+	%D%/scenario/reply-conflicts.scn \
+	%D%/scenario/reply-defer-queue.scn \
+	%D%/scenario/reply-normal.scn \
+	%D%/scenario/reply-skip-mx.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
@@ -847,6 +854,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
+	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \

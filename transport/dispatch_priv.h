@@ -25,11 +25,8 @@ struct replies;
 struct sched;
 struct sched_conn;
 struct sched_event;
-<<<<<<< HEAD
-struct source_watch;
-=======
 struct sched_queue;
->>>>>>> main
+struct source_watch;
 struct sweep;
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
