@@ -20,6 +20,7 @@
 #include "transport/queue_record.h"
 #include "transport/replies.h"
 #include "transport/source_fault.h"
+#include "transport/standing_log.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -136,6 +137,7 @@ static const struct sched_owner sched_owner = {
 	.lease = dispatch_on_lease,
 	.keep = dispatch_on_keep,
 	.source = source_log,
+	.event = standing_log,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
