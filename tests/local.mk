@@ -644,6 +644,15 @@ EXTRA_DIST += \
 	%D%/lint/tidy.sh \
 	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
+	%D%/scenario/backoff-connect.scn \
+	%D%/scenario/backoff-conns.scn \
+	%D%/scenario/backoff-data.scn \
+	%D%/scenario/backoff-delivery.scn \
+	%D%/scenario/backoff-ends.scn \
+	%D%/scenario/backoff-rate.scn \
+	%D%/scenario/backoff-reload.scn \
+	%D%/scenario/backoff-retry.scn \
+	%D%/scenario/backoff-return.scn \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
@@ -680,6 +689,9 @@ EXTRA_DIST += \
 	%D%/scenario/data-provider.scn \
 	%D%/scenario/data-queue.scn \
 	%D%/scenario/data-vmta.scn \
+	%D%/scenario/errors-hour.scn \
+	%D%/scenario/errors-rate.scn \
+	%D%/scenario/errors-source.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/greeting-554.scn \
@@ -729,6 +741,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
+	%D%/scenario/retry-new-mail.scn \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
@@ -736,11 +749,13 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
+	%D%/scenario/sources-all-off.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
 	%D%/scenario/sources-lost-limit.scn \
 	%D%/scenario/sources-lost.scn \
+	%D%/scenario/sources-off.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \
