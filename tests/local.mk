@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_target \
 	tests/unit/test_acct_time \
 	tests/unit/test_addr \
+	tests/unit/test_alert \
 	tests/unit/test_backoff \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -77,6 +78,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_judgement \
 	tests/unit/test_keeper \
 	tests/unit/test_lease \
 	tests/unit/test_lease_load \
@@ -794,9 +796,11 @@ EXTRA_DIST += \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
+	%D%/system/test_alerts.py \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \

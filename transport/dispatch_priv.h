@@ -11,17 +11,20 @@
 #include <sys/queue.h>
 
 #include "transport/dispatch.h"
+#include "transport/effects.h"
 #include "transport/lessor.h"
 #include "transport/moves.h"
 #include "transport/readers.h"
 
 struct courier;
+struct dispatch_alerts;
 struct event;
 struct keeper;
 struct region;
 struct replies;
 struct sched;
 struct sched_conn;
+struct sched_event;
 struct sweep;
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
@@ -33,6 +36,8 @@ struct link {
 	bool granted; /* a grant is out; its results will come */
 	bool gone;    /* closed, but the results of a grant are missing */
 	struct outcome *why; /* with gone: what the queue is to be told */
+	bool fails;          /* with why: its recipients */
+	bool source_off;     /* its source was disabled for its replies */
 };
 
 struct dispatch {
@@ -46,8 +51,10 @@ struct dispatch {
 	struct event *timer;
 	struct lessor *lessor;
 	struct keeper *keeper;
+	struct dispatch_alerts *alerts;
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
+	struct effects_to effects;
 	struct replies *replies; /* to recipients that wait for their time */
 	LIST_HEAD(, link) links;
 	uint64_t stuck;     /* tell when the scheduler is so more often */
@@ -58,6 +65,9 @@ struct dispatch {
 	worker_fn *drained; /* to be told when all has ended, once */
 	void *drained_arg;
 };
+
+/* What they lead to. */
+extern const struct effects_owner dispatch_effects;
 
 /* After a reload: connections tell where they are, if that may matter now. */
 void dispatch_locate_all(struct dispatch *d, const struct snapshot *conf);
@@ -74,5 +84,12 @@ void dispatch_on_keep(void *ctx, struct slice name, struct slice bytes,
 void dispatch_keep_flush(const struct dispatch *d);
 /* The last of a clean stop. */
 void dispatch_keep_end(const struct dispatch *d, int64_t now_us);
+
+/* dispatch_event.c */
+void dispatch_alerts_init(struct dispatch *d);
+void dispatch_alerts_fini(struct dispatch *d);
+/* The scheduler's owner->event, owner->source. */
+void dispatch_on_event(void *ctx, const struct sched_event *e);
+void dispatch_on_source(void *ctx, const struct net_addr *a, bool lost);
 
 #endif

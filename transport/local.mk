@@ -18,6 +18,8 @@ libtransport_a_SOURCES = \
 	%D%/acct_sink_file.c \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/acct_webhook.c \
+	%D%/alert.c %D%/alert.h \
+	%D%/alert_mail.c %D%/alert_mail.h \
 	%D%/arrival.c %D%/arrival.h \
 	%D%/barrier.c %D%/barrier.h \
 	%D%/candidates.c %D%/candidates.h \
@@ -27,12 +29,17 @@ libtransport_a_SOURCES = \
 	%D%/control_words.c \
 	%D%/control.def \
 	%D%/courier.c %D%/courier.h \
+	%D%/courier_end.c \
+	%D%/courier_priv.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \
+	%D%/dispatch_event.c \
 	%D%/dispatch_keep.c \
 	%D%/dispatch_priv.h \
+	%D%/dispatch_report.c \
 	%D%/disposition.c %D%/disposition.h \
+	%D%/effects.c %D%/effects.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
@@ -75,7 +82,6 @@ libtransport_a_SOURCES = \
 	%D%/smtp_steps.c \
 	%D%/smtp_trans.c \
 	%D%/source_fault.c %D%/source_fault.h \
-	%D%/standing_log.c %D%/standing_log.h \
 	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \
