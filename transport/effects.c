@@ -38,6 +38,17 @@ note(struct effects_list *l, const struct outcome *o, const struct judgement *j)
 		.why = outcome_copy(o) };
 }
 
+/* What was not tried is no attempt. */
+static void
+count(struct sched_tally *t, const struct outcome *o, const struct judgement *j)
+{
+	if (!disposition_was_called(o) || o->kind == OUTCOME_UNSENT)
+		return;
+	t->attempts++;
+	t->errors += j->is_error;
+	t->delivered += o->kind == OUTCOME_DELIVERED;
+}
+
 /* A host that is skipped does not set the queue's wait back. */
 void
 effects_add(struct effects_sum *sum, const struct outcome *o,
@@ -45,6 +56,7 @@ effects_add(struct effects_sum *sum, const struct outcome *o,
 {
 	enum disposition_conn what = disposition_conn(o);
 
+	count(&sum->list.tally, o, j);
 	note(&sum->list, o, j);
 	if (j->effects.skip_mx) {
 		sum->skipped = o;
@@ -141,6 +153,8 @@ bool
 effects_apply(const struct effects_to *to, struct sched_conn *c,
     const struct effects_list *l, int64_t now_us)
 {
+	/* Before what rows say: a delivery must not end what they begin. */
+	sched_conn_tally(to->sched, c, &l->tally, now_us);
 	for (size_t i = 0; i < l->n; i++)
 		apply_one(to, c, &l->v[i], now_us);
 	return false;
@@ -153,12 +167,17 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 {
 	struct sched_queue *q = sched_conn_queue(c);
 	const struct queue_conf *conf = sched_queue_conf(q);
+	static const struct sched_tally failed_once = { .attempts = 1,
+		.errors = 1 };
 	const struct disposition what = disposition_failed(why, conf);
 	const struct effects_failed how = { why, &what };
 	struct failing f = { to, &how };
 
 	if (source_fault(to->sched, c, why, now_us))
 		return;
+	/* Later ones were counted with their recipients. */
+	if (why->phase < PHASE_MAIL && disposition_was_called(why))
+		sched_conn_tally(to->sched, c, &failed_once, now_us);
 	switch (disposition_queue(why, conf, fails, sched_conn_has_peers(c))) {
 	case QUEUE_IS_FINE:
 		break; /* sched_closed() has it tried again in a second */

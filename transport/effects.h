@@ -21,6 +21,7 @@
 #include "mail/outcome.h"
 #include "transport/disposition.h"
 #include "vmta/sched.h"
+#include "vmta/sched_standing.h"
 
 /* What one reply asks; of several that ask the same the first. */
 struct effects_note {
@@ -32,6 +33,7 @@ struct effects_note {
 struct effects_list { /* zeroed: empty */
 	size_t n;
 	struct effects_note *v;
+	struct sched_tally tally; /* of all that was judged */
 };
 
 void effects_fini(struct effects_list *l);
