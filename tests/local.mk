@@ -377,6 +377,7 @@ tests_unit_test_stats_table_SOURCES = \
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/config.c %D%/scenario/config.h \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
+	%D%/scenario/orders.c %D%/scenario/orders.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
 	%D%/scenario/server.c %D%/scenario/server.h \
@@ -700,6 +701,7 @@ EXTRA_DIST += \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
 	%D%/scenario/order-users.scn \
+	%D%/scenario/orders-queue.scn \
 	%D%/scenario/pause-expiry.scn \
 	%D%/scenario/pause-idle.scn \
 	%D%/scenario/pause-job-expiry.scn \
