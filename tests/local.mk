@@ -743,6 +743,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
+	%D%/scenario/retry-dns.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-new-mail.scn \

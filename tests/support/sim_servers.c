@@ -322,6 +322,7 @@ reply_judged(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 	struct effects_sum sum = { 0 };
 
 	effects_add(&sum, o, &j);
+	sum.list.tally = (struct sched_tally){ 0 }; /* counted at its end */
 	apply(sim, c, &sum.list);
 	return j.effects;
 }
