@@ -24,7 +24,6 @@ enum { MAXITEMS = 20, VMTAS_MAX = 1000000 };
 enum show_what { SHOW_QUEUES, SHOW_DOMAINS, SHOW_VMTAS, SHOW_JOBS };
 enum sort { SORT_NAME, SORT_RCPT, SORT_SIZE };
 enum yes_no { ANY, YES, NO };
-enum mode_wanted { MODE_ANY, ONLY_NORMAL, ONLY_BACKOFF };
 
 struct row {
 	struct table_link link; /* of domains and virtual MTAs */
@@ -37,9 +36,10 @@ struct row {
 	const char *waits_for;   /* likewise */
 	int64_t retry_us;
 	bool paused;
-	enum queue_mode mode; /* of a queue, with all below */
-	int64_t since_us, until_us;
-	char *reason; /* or NULL */
+	/* Of a queue: how it stands with the other side. */
+	enum queue_mode mode;
+	char *mode_why;
+	int64_t since_us, until_us; /* of the mode; 0: normal */
 	uint32_t sources_off;
 };
 
@@ -51,8 +51,7 @@ struct show {
 	struct queue_pattern wanted;
 	enum show_what what;
 	enum sort sort;
-	enum yes_no connected, paused;
-	enum mode_wanted mode;
+	enum yes_no connected, paused, backoff;
 	bool errors; /* only those */
 	size_t max;
 	struct table sums;  /* rows by name */
@@ -99,9 +98,9 @@ row_free(struct row **rp)
 	*rp = NULL;
 	free(r->name);
 	free(r->last_error);
+	free(r->mode_why);
 	free(r->domain);
 	free(r->vmta);
-	free(r->reason);
 	free(r);
 }
 
@@ -198,24 +197,13 @@ fits(const struct show *s, const struct row *r)
 		return false;
 	if (s->paused != ANY && (s->paused == YES) != r->paused)
 		return false;
-	if (s->mode != MODE_ANY &&
-	    (s->mode == ONLY_BACKOFF) != (r->mode == MODE_BACKOFF))
+	if (s->backoff != ANY &&
+	    (s->backoff == YES) != (r->mode == MODE_BACKOFF))
 		return false;
 	return !s->errors || r->last_error != NULL;
 }
 
 /* ---- adding up (scheduler) ----------------------------------------------- */
-
-static void
-add_standing(struct row *r, const struct sched_standing_info *info)
-{
-	r->mode = info->mode;
-	r->since_us = info->since_us;
-	r->until_us = info->until_us;
-	r->sources_off = info->sources_off;
-	if (info->why[0] != '\0')
-		r->reason = mem_strdup(info->why);
-}
 
 static struct row *
 row_of_queue(const struct sched_queue_info *q)
@@ -234,6 +222,19 @@ row_of_queue(const struct sched_queue_info *q)
 	r->paused = q->paused;
 	add(r, q);
 	return r;
+}
+
+static void
+set_standing(struct row *r, const struct sched_queue *q, int64_t now_us)
+{
+	struct sched_standing_info info;
+
+	sched_queue_standing(q, now_us, &info);
+	r->mode = info.mode;
+	r->mode_why = info.why[0] == '\0' ? NULL : mem_strdup(info.why);
+	r->since_us = info.since_us;
+	r->until_us = info.until_us;
+	r->sources_off = info.sources_off;
 }
 
 /* A slice is so many of them. */
@@ -265,7 +266,6 @@ static enum queue_walk_next
 visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 {
 	struct show *s = post_owner(w, struct show, walk);
-	struct sched_standing_info standing;
 	struct sched_queue_info info;
 	struct row *r;
 
@@ -277,8 +277,7 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	switch (s->what) {
 	case SHOW_QUEUES:
 		r = row_of_queue(&info);
-		sched_queue_standing(q, now_us, &standing);
-		add_standing(r, &standing);
+		set_standing(r, q, now_us);
 		if (fits(s, r))
 			offer(s, r);
 		else
@@ -330,18 +329,18 @@ queue_json(const struct row *r)
 		[MODE_BACKOFF] = "backoff",
 		[MODE_RETURN] = "return" };
 
-	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:b,s:o,s:s,s:o,s:o,"
-			 "s:o,s:o,s:I}",
+	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:o,s:o,s:o,s:I,s:b,"
+			 "s:o,s:s,s:o}",
 	    "name", ctl_string(r->name), "domain", ctl_string(r->domain),
 	    "vmta", ctl_string(r->vmta), "recipients", (json_int_t)r->rcpts,
 	    "deferred", (json_int_t)r->deferred, "kbytes",
 	    (json_int_t)r->kbytes, "connections", (json_int_t)r->conns, "mode",
-	    modes[r->mode], "paused", (int)r->paused, "retry",
+	    modes[r->mode], "mode_since", control_when(r->since_us),
+	    "mode_until", control_when(r->until_us), "mode_why",
+	    ctl_string(r->mode_why == NULL ? "" : r->mode_why), "sources_off",
+	    (json_int_t)r->sources_off, "paused", (int)r->paused, "retry",
 	    control_when(r->retry_us), "waits_for", r->waits_for, "last_error",
-	    error_json(r), "mode_since", control_when(r->since_us),
-	    "mode_until", control_when(r->until_us), "mode_reason",
-	    ctl_string(r->reason == NULL ? "" : r->reason), "sources_disabled",
-	    (json_int_t)r->sources_off);
+	    error_json(r));
 }
 
 static json_t *
@@ -460,11 +459,11 @@ parse(struct show *s, const json_t *args, struct err *e)
 {
 	static const char *const orders[] = { "name", "rcpt", "size", NULL };
 	static const char *const answers[] = { "", "yes", "no", NULL };
-	static const char *const modes[] = { "", "normal", "backoff", NULL };
+	static const char *const modes[] = { "", "backoff", "normal", NULL };
 	int sort = word_of(args, "sort", orders, SORT_RCPT);
 	int connected = word_of(args, "connected", answers, ANY);
 	int paused = word_of(args, "paused", answers, ANY);
-	int mode = word_of(args, "mode", modes, MODE_ANY);
+	int mode = word_of(args, "mode", modes, ANY);
 
 	if (sort == -1)
 		return err_set(e, "--sort takes name, rcpt or size");
@@ -475,7 +474,7 @@ parse(struct show *s, const json_t *args, struct err *e)
 	s->sort = (enum sort)sort;
 	s->connected = (enum yes_no)connected;
 	s->paused = (enum yes_no)paused;
-	s->mode = (enum mode_wanted)mode;
+	s->backoff = (enum yes_no)mode;
 	s->errors = json_is_true(json_object_get(args, "errors"));
 	return 0;
 }
