@@ -98,6 +98,7 @@ check_PROGRAMS += \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
 	tests/unit/test_mx_route \
+	tests/unit/test_mx_set \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
@@ -176,7 +177,8 @@ check_PROGRAMS += \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
-	tests/system/test_mx
+	tests/system/test_mx \
+	tests/system/test_mx_facts
 
 # What several programs share, by the idea.
 fake_conf_files = \
@@ -195,6 +197,7 @@ sim_files = \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h \
 	%D%/support/sim_events.c \
+	%D%/support/sim_mx.c %D%/support/sim_mx.h \
 	%D%/support/sim_priv.h \
 	%D%/support/sim_restart.c \
 	%D%/support/sim_script.c %D%/support/sim_script.h \
@@ -390,6 +393,10 @@ tests_system_test_dns_SOURCES = \
 tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
+
+tests_system_test_mx_facts_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_mx_facts.c
 
 # Built by make check, run by tests/bench/bench.py and tests/crash.
 bench_programs = \
@@ -656,6 +663,7 @@ EXTRA_DIST += \
 	%D%/scenario/backoff-reload.scn \
 	%D%/scenario/backoff-retry.scn \
 	%D%/scenario/backoff-return.scn \
+	%D%/scenario/bounce-greeting.scn \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
@@ -709,6 +717,14 @@ EXTRA_DIST += \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
+	%D%/scenario/place-changes.scn \
+	%D%/scenario/place-disabled.scn \
+	%D%/scenario/place-group.scn \
+	%D%/scenario/place-long.scn \
+	%D%/scenario/place-many.scn \
+	%D%/scenario/place-no-answer.scn \
+	%D%/scenario/place-provider.scn \
+	%D%/scenario/place-reload.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
@@ -747,7 +763,9 @@ EXTRA_DIST += \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-new-mail.scn \
+	%D%/scenario/retry-hint.scn \
 	%D%/scenario/retry-queue.scn \
+	%D%/scenario/retry-recipient-list.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
 	%D%/scenario/schedule-paused.scn \
@@ -755,6 +773,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
 	%D%/scenario/sources-all-off.scn \
+	%D%/scenario/skip-421.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \

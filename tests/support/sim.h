@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "tests/support/sim_disk.h"
+#include "tests/support/sim_mx.h"
 #include "tests/support/sim_script.h"
 #include "vmta/heap.h"
 #include "vmta/sched.h"
@@ -99,6 +100,7 @@ struct sim {
 	struct sched *sched;
 	struct heap events;
 	struct sim_disk disk;
+	struct sim_mx mx;
 	struct region *rg; /* what servers say */
 	uint64_t last_message, grants, events_done;
 	uint64_t random; /* state of sim_random() */

@@ -220,6 +220,14 @@ on_interrupt(void *ctx, struct sched_conn *sc)
 	sim_post(c, EV_INTERRUPTED, 0);
 }
 
+static void
+on_resolve(void *ctx, const char *domain)
+{
+	struct sim *sim = ctx;
+
+	sim_mx_ask(&sim->mx, domain, sim->now_us);
+}
+
 static const struct sched_owner owner = {
 	.open = on_open,
 	.grant = on_grant,
@@ -229,6 +237,7 @@ static const struct sched_owner owner = {
 	.lease = on_lease,
 	.keep = on_keep,
 	.source = on_source,
+	.resolve = on_resolve,
 };
 
 void
@@ -241,6 +250,13 @@ sim_start(struct sim *sim)
 
 /* ---- what the servers do ------------------------------------------------- */
 
+/* 554 is about our address (RFC 5321, 3.1). */
+static bool
+refuses_all(const struct outcome *greeting)
+{
+	return greeting->code >= 500 && greeting->code != 554;
+}
+
 /* For a recipient that was tried so often before. */
 static struct judgement
 judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
@@ -251,7 +267,7 @@ judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
 		.rules = snapshot_replies(sched_conn_conf(c->sched),
 		    conf->pattern_list),
 		.attempts = attempts,
-		.all_refused = o->code >= 500 && o->code != 554 &&
+		.all_refused = refuses_all(o) && !c->spared &&
 		    c->asked == c->server->host_count };
 	struct judgement j;
 
@@ -506,6 +522,7 @@ tries_next(struct sim *sim, struct sim_conn *c, const struct effects *asks)
 	    !disposition_tries_next(&c->greeting, asks) ||
 	    sched_conn_is_timed(c->sched))
 		return false;
+	c->spared = c->spared || !refuses_all(&c->greeting);
 	sim_saw_no_address(c);
 	on_ask(sim, c);
 	return true;
