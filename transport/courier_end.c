@@ -75,7 +75,6 @@ courier_judge(struct courier *c, const struct outcome *why)
 
 	disposition_judge(why, &by, &j);
 	effects_add(&sum, why, &j);
-	sum.list.tally = (struct sched_tally){ 0 }; /* counted at its end */
 	if (sum.list.n > 0)
 		dispatch_judged(c->env->dispatch, c->link, &sum.list);
 	return j.effects;
