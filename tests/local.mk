@@ -691,6 +691,7 @@ EXTRA_DIST += \
 	%D%/scenario/data-provider.scn \
 	%D%/scenario/data-queue.scn \
 	%D%/scenario/data-vmta.scn \
+	%D%/scenario/dsn-rule-source.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/greeting-554.scn \
@@ -742,6 +743,7 @@ EXTRA_DIST += \
 	%D%/scenario/remote-total.scn \
 	%D%/scenario/ramp-conns.scn \
 	%D%/scenario/ramp-rate.scn \
+	%D%/scenario/reply-source-greeting.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
@@ -759,6 +761,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
 	%D%/scenario/skip-421.scn \
+	%D%/scenario/skip-one-message.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
