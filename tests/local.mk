@@ -701,6 +701,7 @@ EXTRA_DIST += \
 	%D%/scenario/dsn-rule-source.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/dsn-rule.scn \
 	%D%/scenario/greeting-554.scn \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
@@ -751,6 +752,12 @@ EXTRA_DIST += \
 	%D%/scenario/ramp-conns.scn \
 	%D%/scenario/ramp-rate.scn \
 	%D%/scenario/reply-source-greeting.scn \
+	%D%/scenario/reply-bounce-queue.scn \
+	%D%/scenario/reply-bounce-rcpt.scn \
+	%D%/scenario/reply-conflicts.scn \
+	%D%/scenario/reply-defer-queue.scn \
+	%D%/scenario/reply-normal.scn \
+	%D%/scenario/reply-skip-mx.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
@@ -842,6 +849,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
+	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \
