@@ -668,6 +668,15 @@ EXTRA_DIST += \
 	%D%/lint/tidy.sh \
 	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
+	%D%/scenario/backoff-connect.scn \
+	%D%/scenario/backoff-conns.scn \
+	%D%/scenario/backoff-data.scn \
+	%D%/scenario/backoff-delivery.scn \
+	%D%/scenario/backoff-ends.scn \
+	%D%/scenario/backoff-rate.scn \
+	%D%/scenario/backoff-reload.scn \
+	%D%/scenario/backoff-retry.scn \
+	%D%/scenario/backoff-return.scn \
 	%D%/scenario/bounce-greeting.scn \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
@@ -705,6 +714,10 @@ EXTRA_DIST += \
 	%D%/scenario/data-provider.scn \
 	%D%/scenario/data-queue.scn \
 	%D%/scenario/data-vmta.scn \
+	%D%/scenario/errors-hour.scn \
+	%D%/scenario/errors-rate.scn \
+	%D%/scenario/errors-source.scn \
+	%D%/scenario/dsn-rule-source.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
 	%D%/scenario/dsn-rule.scn \
@@ -757,6 +770,7 @@ EXTRA_DIST += \
 	%D%/scenario/remote-total.scn \
 	%D%/scenario/ramp-conns.scn \
 	%D%/scenario/ramp-rate.scn \
+	%D%/scenario/reply-source-greeting.scn \
 	%D%/scenario/reply-bounce-queue.scn \
 	%D%/scenario/reply-bounce-rcpt.scn \
 	%D%/scenario/reply-conflicts.scn \
@@ -768,9 +782,11 @@ EXTRA_DIST += \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
+	%D%/scenario/retry-dns.scn \
 	%D%/scenario/restart-standing.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
+	%D%/scenario/retry-new-mail.scn \
 	%D%/scenario/retry-hint.scn \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient-list.scn \
@@ -781,12 +797,15 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
+	%D%/scenario/sources-all-off.scn \
 	%D%/scenario/skip-421.scn \
+	%D%/scenario/skip-one-message.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
 	%D%/scenario/sources-lost-limit.scn \
 	%D%/scenario/sources-lost.scn \
+	%D%/scenario/sources-off.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \
@@ -866,6 +885,7 @@ EXTRA_DIST += \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sources.py \
+	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \

@@ -413,10 +413,7 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	if (c->state == CONN_CLOSING)
 		return; /* the two crossed */
 	CHECK(c->state == CONN_OPENING || c->state == CONN_BUSY);
-	if (c->state == CONN_OPENING) {
-		conn_is_set_up(s, c, now_us);
-		remote_connected(&s->remotes, &c->remote);
-	}
+	conn_is_ready(s, c, now_us);
 	conn_set_state(s, c, CONN_IDLE);
 	conn_welcome(q);
 	c->idle_us = now_us;
