@@ -875,6 +875,7 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
+	%D%/system/test_pool_block.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \
