@@ -401,7 +401,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	for (size_t i = 0; i < count; i++) {
 		struct sched_queue *q;
 
-		q = sched_queue_get(s, rcpts[i].domain, rcpts[i].vmta, now_us);
+		q = sched_queue_get(s, place_queue(s, &rcpts[i]), rcpts[i].vmta,
+		    now_us);
 		vqueue_add(q, &s->backlog, e, &rcpts[i], now_us);
 		/* What was read at the start is not new. */
 		if (retry_waits(&q->retry, now_us) &&
