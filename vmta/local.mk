@@ -103,5 +103,6 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/vqueue_move.c %D%/vqueue_move.h %D%/vqueue_priv.h \
 	%D%/why.def \
 	%D%/window.c %D%/window.h
