@@ -5,6 +5,7 @@
 
 #include "lib/check.h"
 #include "lib/conf_limits.h"
+#include "lib/conf_shares.h"
 
 /* Text as it must be written to be read as one item of a list. */
 static void
@@ -191,6 +192,18 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 		return;
 	case CONF_TYPE_SIZE:
 		str_size(out, *(const uint64_t *)field);
+		return;
+	case CONF_TYPE_COUNT_SHARE:
+		conf_count_share_print(out, field);
+		return;
+	case CONF_TYPE_RATE_SHARE:
+		conf_rate_share_print(out, field);
+		return;
+	case CONF_TYPE_DATA_SHARE:
+		conf_data_share_print(out, field);
+		return;
+	case CONF_TYPE_ERROR_RATE:
+		conf_error_rate_print(out, field);
 		return;
 	case CONF_TYPE_CIDR:
 		print_prefix(out, field);

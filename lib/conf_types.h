@@ -77,6 +77,29 @@ struct conf_rates { /* one a day; the last one stays */
 	struct rate *v; /* count 0 with a period: none at all */
 };
 
+/* Limits that may be a share of another one; see lib/conf_shares.h. */
+struct conf_count_share {
+	uint32_t percent; /* 0: it is count */
+	uint32_t count;
+};
+
+struct conf_rate_share {
+	uint32_t percent; /* 0: it is rate */
+	struct rate rate;
+};
+
+struct conf_data_share {
+	uint32_t percent; /* 0: it is rate */
+	struct data_rate rate;
+};
+
+/* So many per cent of at least so many attempts within span_us failed. */
+struct conf_error_rate {
+	uint32_t percent; /* 0: there is no such limit */
+	uint32_t attempts;
+	int64_t span_us;
+};
+
 /* One host of smtp-hosts. */
 struct conf_host {
 	const char *name;     /* NULL when addr is given */
@@ -125,6 +148,10 @@ struct conf_dkeys {
 #define CONF_CTYPE_SIZE uint64_t
 #define CONF_CTYPE_PERCENT uint32_t
 #define CONF_CTYPE_BOOL_INTERVAL int64_t /* no: INTERVAL_NEVER; yes: 0 */
+#define CONF_CTYPE_COUNT_SHARE struct conf_count_share
+#define CONF_CTYPE_RATE_SHARE struct conf_rate_share
+#define CONF_CTYPE_DATA_SHARE struct conf_data_share
+#define CONF_CTYPE_ERROR_RATE struct conf_error_rate
 #define CONF_CTYPE_CIDR struct net_prefix
 #define CONF_CTYPE_STR const char *
 #define CONF_CTYPE_WORD const char *      /* as the default spells it */

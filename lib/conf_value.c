@@ -9,6 +9,7 @@
 #include "lib/conf_hosts.h"
 #include "lib/conf_lex.h"
 #include "lib/conf_limits.h"
+#include "lib/conf_shares.h"
 
 #define INTERVALS_MAX 30
 #define RATES_MAX 400 /* a day each */
@@ -424,6 +425,15 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 		return str_to_data_rate(s, field, e);
 	case CONF_TYPE_SIZE:
 		return parse_size(row, s, field, e);
+	case CONF_TYPE_COUNT_SHARE:
+		return conf_count_share_parse(s,
+		    row->max == 0 ? UINT32_MAX : (uint32_t)row->max, field, e);
+	case CONF_TYPE_RATE_SHARE:
+		return conf_rate_share_parse(s, field, e);
+	case CONF_TYPE_DATA_SHARE:
+		return conf_data_share_parse(s, field, e);
+	case CONF_TYPE_ERROR_RATE:
+		return conf_error_rate_parse(s, field, e);
 	case CONF_TYPE_CIDR:
 		return parse_cidr(s, field, e);
 	case CONF_TYPE_STR:
@@ -483,6 +493,10 @@ conf_type_size(enum conf_type type)
 		SIZE(RATES),
 		SIZE(DATA_RATE),
 		SIZE(SIZE),
+		SIZE(COUNT_SHARE),
+		SIZE(RATE_SHARE),
+		SIZE(DATA_SHARE),
+		SIZE(ERROR_RATE),
 		SIZE(CIDR),
 		SIZE(STR),
 		SIZE(WORD),

@@ -15,6 +15,7 @@ liblib_a_SOURCES = \
 	%D%/conf_macro.c %D%/conf_macro.h \
 	%D%/conf_parse.c %D%/conf_parse.h \
 	%D%/conf_print.c %D%/conf_print.h \
+	%D%/conf_shares.c %D%/conf_shares.h \
 	%D%/conf_types.c %D%/conf_types.h \
 	%D%/conf_unknown.c \
 	%D%/conf_value.c \

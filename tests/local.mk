@@ -36,6 +36,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_lex \
 	tests/unit/test_conf_limits \
 	tests/unit/test_conf_parse \
+	tests/unit/test_conf_shares \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
 	tests/unit/test_csv \
@@ -349,10 +350,10 @@ tests_unit_test_stats_table_SOURCES = \
 	admin/stats_table.c admin/stats_table.h
 
 tests_scenario_run_scenario_SOURCES = \
+	%D%/scenario/config.c %D%/scenario/config.h \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
-	$(fake_conf_files) \
 	$(sim_files)
 
 tests_system_test_dns_SOURCES = \

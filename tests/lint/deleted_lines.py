@@ -70,7 +70,7 @@ class ScenarioProof:
             f.write("\n".join(lines))
             f.flush()
             run = os.path.join(BUILD, "tests", "scenario", "run_scenario")
-            return passes([run, f.name], os.environ)
+            return passes([run, f.name], dict(os.environ, top_srcdir=TOP))
 
 
 class SystemProof:
@@ -103,6 +103,18 @@ def passes(command, env):
 
 CONFIG = re.compile(r"^(config\s+)(?!without)(.*)$")
 BLOCK = re.compile(r"^([a-z-]+ \S+ \{)(.*)\}\s*$")
+ROWS_END = re.compile(r";(?=\s|$)")
+
+
+def named_rows(block, rows):
+    """Each row that can go alone, with its block's name: that of <domain X> for
+    those behind it, until </domain>."""
+    inside = block
+    for i, row in enumerate(rows):
+        if row.startswith("<"):
+            inside = block if row.startswith("</") else row.strip("<>").split()[0]
+        else:
+            yield i, "%s %s" % (inside, row.split()[0])
 
 
 def scenario_proofs(path):
@@ -117,12 +129,11 @@ def scenario_proofs(path):
             yield ScenarioProof(path, number, config[2].split()[0],
                                 config[2], "")
             continue
-        rows = [r.strip() for r in block[2].split(";") if r.strip()]
-        for i, row in enumerate(rows):
+        rows = [r.strip() for r in ROWS_END.split(block[2]) if r.strip()]
+        for i, name in named_rows(block[1].split()[0], rows):
             rest = " ; ".join(rows[:i] + rows[i + 1:])
             without = "%s%s %s }" % (config[1], block[1], rest) if rest else ""
-            name = "%s %s" % (block[1].split()[0], row.split()[0])
-            yield ScenarioProof(path, number, name, row, without)
+            yield ScenarioProof(path, number, name, rows[i], without)
 
 
 TEST = re.compile(r"^@tap\.test\((?:[^()]|\([^()]*\))*?proves=(\(?[^()]*\)?)"

@@ -23,9 +23,10 @@ struct play {
 	const char *file;
 	unsigned line;
 	struct sim *sim;
-	struct snapshot *conf; /* being written, for start or reload */
+	struct config *config; /* its lines, for start or reload */
 	struct region *rg;     /* names of jobs and users */
 	bool running;
+	bool hopeless;       /* the configuration cannot be read */
 	int64_t run_from_us; /* where the last `run` began */
 	int bad;             /* lines that make no sense, expectations missed */
 };

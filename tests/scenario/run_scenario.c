@@ -3,7 +3,7 @@
  * run_scenario - plays tests/scenario/NAME.scn on a virtual clock: mail is
  * submitted, scripted servers answer, what is expected is compared.
  *
- *	config LINE            of the configuration; then `reload` once it runs
+ *	config LINE            see config.h; then `reload` once it runs
  *	config without NAME    this virtual MTA is gone
  *	server DOMAIN { ... }  how its servers behave; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "lib/mem.h"
+#include "tests/scenario/config.h"
 #include "tests/scenario/expect.h"
 #include "tests/scenario/play.h"
 #include "tests/support/sim.h"
@@ -173,15 +174,31 @@ play_source(struct play *p, struct words *w, bool lost)
 		sim_find(p->sim, &a);
 }
 
-/* The world begins with the first line that is not configuration. */
+/*
+ * The world begins with the first line that is not configuration; without one
+ * that could be read there is none.
+ */
 static void
 start(struct play *p)
 {
-	if (p->running)
+	struct snapshot *conf;
+
+	if (p->running || p->hopeless)
 		return;
-	p->running = true;
-	sim_init(p->sim, p->conf, 1);
-	p->conf = fake_conf_copy(p->sim->conf);
+	conf = config_load(p->config, p);
+	p->hopeless = conf == NULL;
+	p->running = conf != NULL;
+	if (p->running)
+		sim_init(p->sim, conf, 1);
+}
+
+static void
+reload(struct play *p)
+{
+	struct snapshot *conf = config_load(p->config, p);
+
+	if (conf != NULL)
+		sim_reload(p->sim, conf);
 }
 
 static void
@@ -189,15 +206,14 @@ play_line(struct play *p, char *text)
 {
 	struct words w;
 	const char *verb;
-	struct err e;
 
 	if (strncmp(text, "config without ", 15) == 0) {
-		fake_conf_drop_vmta(p->conf, text + 15);
+		if (!config_drop_vmta(p->config, text + 15))
+			play_complain(p, "there is none of that name");
 		return;
 	}
-	if (strncmp(text, "config", 6) == 0) {
-		if (fake_conf_line(p->conf, text + 6, &e) == -1)
-			play_complain(p, "%s", e.text);
+	if (strncmp(text, "config ", 7) == 0) {
+		config_add(p->config, text + 7, p->line);
 		return;
 	}
 	words_split(text, &w);
@@ -205,6 +221,8 @@ play_line(struct play *p, char *text)
 	if (verb[0] == '\0' || verb[0] == '#')
 		return;
 	start(p);
+	if (p->hopeless)
+		return;
 	if (strcmp(verb, "server") == 0) {
 		play_server(p, &w);
 	} else if (strcmp(verb, "submit") == 0) {
@@ -213,8 +231,7 @@ play_line(struct play *p, char *text)
 		p->run_from_us = p->sim->now_us;
 		sim_run(p->sim, play_duration(p, words_next(&w)));
 	} else if (strcmp(verb, "reload") == 0) {
-		sim_reload(p->sim, p->conf);
-		p->conf = fake_conf_copy(p->sim->conf);
+		reload(p);
 	} else if (strcmp(verb, "restart") == 0) {
 		sim_restart(p->sim, false);
 	} else if (strcmp(verb, "crash") == 0) {
@@ -252,7 +269,7 @@ play(const char *path)
 	}
 	p.sim = mem_new(struct sim);
 	p.rg = region_new();
-	p.conf = fake_conf_new();
+	p.config = config_new();
 	while (fgets(line, sizeof(line), f) != NULL) {
 		p.line++;
 		line[strcspn(line, "\n")] = '\0';
@@ -262,8 +279,9 @@ play(const char *path)
 	}
 	(void)fclose(f);
 	start(&p);
-	sim_fini(p.sim);
-	snapshot_unref(&p.conf);
+	if (p.running)
+		sim_fini(p.sim);
+	config_free(&p.config);
 	free(p.sim);
 	region_free(&p.rg);
 	(void)ok(p.bad == 0, "%s: %s", p.file, label);
@@ -278,8 +296,10 @@ main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		play(argv[i]);
-	if (argc > 1)
+	if (argc > 1) {
+		config_end();
 		return done_testing();
+	}
 	(void)snprintf(pattern, sizeof(pattern), "%s/tests/scenario/*.scn",
 	    top == NULL ? "." : top);
 	if (glob(pattern, 0, NULL, &found) == 0) {
@@ -287,6 +307,6 @@ main(int argc, char **argv)
 			play(found.gl_pathv[i]);
 		globfree(&found);
 	}
-	is_int(fake_conf_alive(), 0, "no configuration is left");
+	config_end();
 	return done_testing();
 }

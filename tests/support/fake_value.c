@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "lib/check.h"
+#include "lib/conf_shares.h"
 #include "lib/net.h"
 #include "lib/str.h"
 #include "vmta/snapshot.h"
 
-enum { WORD_CAP = 64, LISTS_MAX = 32, LIST_MAX = 8 };
+enum { WORD_CAP = 64, WORDS_MAX = 256, LISTS_MAX = 32, LIST_MAX = 8 };
 
 /* ---- the tables ---------------------------------------------------------- */
 
@@ -20,6 +21,11 @@ enum type {
 	INTERVALS,
 	RATE,
 	DATA_RATE,
+	COUNT_SHARE,
+	RATE_SHARE,
+	DATA_SHARE,
+	ERROR_RATE,
+	WORD,
 	CIDR_COUNTS,
 	CIDR_RATES,
 	CIDR_DATA_RATES,
@@ -32,6 +38,10 @@ enum type {
 #define TYPE_INTERVALS INTERVALS
 #define TYPE_RATE RATE
 #define TYPE_DATA_RATE DATA_RATE
+#define TYPE_COUNT_SHARE COUNT_SHARE
+#define TYPE_RATE_SHARE RATE_SHARE
+#define TYPE_DATA_SHARE DATA_SHARE
+#define TYPE_ERROR_RATE ERROR_RATE
 #define TYPE_PERCENT UINT
 #define TYPE_ADDRS OTHER
 #define TYPE_BOOL_INTERVAL OTHER
@@ -40,7 +50,7 @@ enum type {
 #define TYPE_SIZE OTHER
 #define TYPE_STR OTHER
 #define TYPE_STRS OTHER
-#define TYPE_WORD OTHER
+#define TYPE_WORD WORD
 #define TYPE_DOMAINS OTHER
 #define TYPE_HOSTS OTHER
 #define TYPE_SOURCES OTHER
@@ -128,6 +138,25 @@ static struct {
 	int64_t v[30];
 } lists[LISTS_MAX];
 static size_t list_count;
+
+/* Words that were read, each once; of several ("any|ipv4") the first. */
+static char words[WORDS_MAX][WORD_CAP];
+static size_t word_count;
+
+static const char *
+word(const char *text)
+{
+	char first[WORD_CAP];
+
+	(void)snprintf(first, sizeof(first), "%.*s", (int)strcspn(text, "|"),
+	    text);
+	for (size_t i = 0; i < word_count; i++)
+		if (strcmp(words[i], first) == 0)
+			return words[i];
+	CHECK(word_count < WORDS_MAX);
+	memcpy(words[word_count], first, sizeof(first));
+	return words[word_count++];
+}
 
 /* The same for CIDR VALUE, repeated. */
 static struct cidr_list {
@@ -256,6 +285,17 @@ parse_field(void *conf, const struct field *f, const char *value, struct err *e)
 		return str_to_rate(s, at, e);
 	case DATA_RATE:
 		return str_to_data_rate(s, at, e);
+	case COUNT_SHARE:
+		return conf_count_share_parse(s, UINT32_MAX, at, e);
+	case RATE_SHARE:
+		return conf_rate_share_parse(s, at, e);
+	case DATA_SHARE:
+		return conf_data_share_parse(s, at, e);
+	case ERROR_RATE:
+		return conf_error_rate_parse(s, at, e);
+	case WORD:
+		*(const char **)at = word(value);
+		return 0;
 	case CIDR_COUNTS:
 	case CIDR_RATES:
 	case CIDR_DATA_RATES:
@@ -285,6 +325,6 @@ fake_value_defaults(enum fake_table of, void *conf)
 		const struct field *f = &tables[of].v[i];
 
 		if (f->type < CIDR_COUNTS)
-			CHECK(parse_field(conf, f, f->def, &e) == 0);
+			CHECK(parse_field(conf, f, word(f->def), &e) == 0);
 	}
 }

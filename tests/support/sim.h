@@ -15,10 +15,10 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "tests/support/fake_conf.h"
 #include "tests/support/sim_disk.h"
 #include "vmta/heap.h"
 #include "vmta/sched.h"
+#include "vmta/snapshot.h"
 
 enum { SIM_NAME = 64, SIM_HOSTS = 4 };
 

@@ -29,6 +29,15 @@ static const struct {
 	{ CONF_TYPE_RATES, "0/d", "0/day,50/day,100/day", "0/d,50/d,100/d" },
 	{ CONF_TYPE_DATA_RATE, "unlimited", "10M/15m", "10m/15m" },
 	{ CONF_TYPE_DATA_RATE, "unlimited", "unlimited", "unlimited" },
+	{ CONF_TYPE_COUNT_SHARE, "20", "5", "5" },
+	{ CONF_TYPE_COUNT_SHARE, "20", "10%", "10%" },
+	{ CONF_TYPE_RATE_SHARE, "100%", "100/hr", "100/h" },
+	{ CONF_TYPE_RATE_SHARE, "100%", "unlimited", "unlimited" },
+	{ CONF_TYPE_RATE_SHARE, "100%", "7%", "7%" },
+	{ CONF_TYPE_DATA_SHARE, "100%", "10M/15m", "10m/15m" },
+	{ CONF_TYPE_DATA_SHARE, "100%", "1%", "1%" },
+	{ CONF_TYPE_ERROR_RATE, "none", "none", "none" },
+	{ CONF_TYPE_ERROR_RATE, "none", "30%  100/10m", "30% 100/10m" },
 	{ CONF_TYPE_SIZE, "64M", "25M", "25m" },
 	{ CONF_TYPE_SIZE, "64M", "1500", "1500" },
 	{ CONF_TYPE_SIZE, "64M", "2048k", "2m" },
@@ -72,6 +81,8 @@ union field {
 	struct net_prefix prefix;
 	struct rate rate;
 	struct data_rate data_rate;
+	struct conf_data_share data_share;
+	struct conf_error_rate error_rate;
 	struct conf_strs list;
 	struct conf_hosts hosts;
 };

@@ -9,6 +9,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "tests/support/fake_conf.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
 

@@ -8,6 +8,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "tests/support/fake_conf.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
 #include "vmta/sched_walk.h"
