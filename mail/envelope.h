@@ -47,6 +47,7 @@ struct env_rcpt {
 	const char *orcpt;  /* "rfc822;user@example.net", or "" */
 	uint8_t notify;
 	uint8_t priority; /* 0..100, 50 by default */
+	bool by_pool; /* vmta is one of its members; kept in the waybill alone */
 };
 
 /* A copy of a header field that records ask for. */

@@ -419,7 +419,8 @@ make_envelope(struct ingress_session *s, const char *peer,
 			.vmta = l->vmta,
 			.orcpt = r->orcpt,
 			.notify = r->notify,
-			.priority = l->priority };
+			.priority = l->priority,
+			.by_pool = l->pool[0] != '\0' };
 	}
 	return env;
 }

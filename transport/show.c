@@ -33,6 +33,7 @@ struct row {
 	char *last_error;        /* or NULL */
 	char *domain, *vmta;     /* of a queue */
 	const char *waits_for;   /* likewise */
+	const char *moved_from;  /* likewise; or NULL */
 	int64_t retry_us;
 	bool paused;
 };
@@ -209,6 +210,7 @@ row_of_queue(const struct sched_queue_info *q)
 	r->domain = mem_strdup(q->domain);
 	r->vmta = mem_strdup(vmta);
 	r->waits_for = q->waits_for;
+	r->moved_from = q->moved_from;
 	r->retry_us = q->retry_us;
 	r->paused = q->paused;
 	add(r, q);
@@ -300,14 +302,17 @@ error_json(const struct row *r)
 static json_t *
 queue_json(const struct row *r)
 {
-	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:b,s:o,s:s,s:o}",
+	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:b,s:o,s:s,s:o,s:o}",
 	    "name", ctl_string(r->name), "domain", ctl_string(r->domain),
 	    "vmta", ctl_string(r->vmta), "recipients", (json_int_t)r->rcpts,
 	    "deferred", (json_int_t)r->deferred, "kbytes",
 	    (json_int_t)r->kbytes, "connections", (json_int_t)r->conns, "mode",
 	    "normal", "paused", (int)r->paused, "retry",
 	    control_when(r->retry_us), "waits_for", r->waits_for, "last_error",
-	    error_json(r));
+	    error_json(r), "moved_from",
+	    r->moved_from == NULL ?
+		json_null() :
+		ctl_string(envelope_vmta_shown(r->moved_from)));
 }
 
 static json_t *

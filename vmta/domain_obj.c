@@ -41,8 +41,8 @@ domain_set_fini(struct domain_set *set)
 	table_fini(&set->table);
 }
 
-static struct domain_obj *
-find(const struct domain_set *set, const char *name)
+struct domain_obj *
+domain_obj_find(const struct domain_set *set, const char *name)
 {
 	struct table_link *l;
 
@@ -55,7 +55,7 @@ find(const struct domain_set *set, const char *name)
 struct domain_obj *
 domain_obj_get(struct domain_set *set, const char *name)
 {
-	struct domain_obj *d = find(set, name);
+	struct domain_obj *d = domain_obj_find(set, name);
 	size_t len = strlen(name) + 1;
 
 	if (d == NULL) {

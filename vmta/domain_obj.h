@@ -28,6 +28,9 @@ struct domain_set {
 void domain_set_init(struct domain_set *set);
 void domain_set_fini(struct domain_set *set); /* CHECKs that it is empty */
 
+/* NULL: none; its queues are not counted. */
+struct domain_obj *domain_obj_find(const struct domain_set *set,
+    const char *name);
 /* Finds or makes; counts one queue. */
 struct domain_obj *domain_obj_get(struct domain_set *set, const char *name);
 void domain_obj_put(struct domain_set *set, struct domain_obj **dp);

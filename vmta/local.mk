@@ -64,6 +64,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
+	%D%/sched_move.c \
 	%D%/sched_origin.c \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
@@ -91,6 +92,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
+	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

@@ -51,8 +51,22 @@ queue_is(const struct table_link *l, const void *key)
 
 static const struct table_ops queue_ops = { queue_hash, queue_is };
 
-static struct sched_queue *
-queue_get(struct sched *s, const char *domain, const char *vmta, int64_t now_us)
+struct sched_queue *
+sched_queue_find(const struct sched *s, const char *domain, const char *vmta)
+{
+	struct queue_key k = { domain_obj_find(&s->domains, domain),
+		vmta_find(s, vmta) };
+	struct table_link *l;
+
+	if (k.domain == NULL || k.vmta == NULL)
+		return NULL;
+	l = table_find(&s->queues, key_hash(&k), &k);
+	return l == NULL ? NULL : OF(sched_queue, link, l);
+}
+
+struct sched_queue *
+sched_queue_get(struct sched *s, const char *domain, const char *vmta,
+    int64_t now_us)
 {
 	struct domain_obj *d = domain_obj_get(&s->domains, domain);
 	struct queue_key k = { d, vmta_get(s, vmta, now_us) };
@@ -94,6 +108,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	if (s->stale == q)
 		s->stale = TAILQ_NEXT(q, all);
 	walks_forget(s, q);
+	sched_move_forget(s, q);
 	TAILQ_REMOVE(&s->all, q, all);
 	table_remove(&s->queues, &q->link);
 	vqueue_fini(q);
@@ -212,6 +227,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	payers_init(s);
 	shared_init(&s->process, s, LEVEL_PROCESS);
 	remote_init(s);
+	sched_move_init(s);
 	sched_reload(s, conf, now_us);
 	return s;
 }
@@ -249,6 +265,7 @@ sched_free(struct sched **sp)
 	domain_set_fini(&s->domains);
 	remotes_fini(&s->remotes);
 	lost_fini(&s->lost);
+	sched_move_fini(s);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
@@ -277,6 +294,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
+	sched_move_configure(s);
 	s->has_payers = snapshot_has_payers(s->conf);
 	payers_configure(s, now_us);
 	conns_recount(s, now_us);
@@ -356,10 +374,15 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	    rcpts[0].user);
 	(void)sched_origin(s, e->origin);
 	for (size_t i = 0; i < count; i++) {
+		const struct sched_rcpt_in *in = &rcpts[i];
+		struct sched_rcpt_in other;
 		struct sched_queue *q;
 
-		q = queue_get(s, rcpts[i].domain, rcpts[i].vmta, now_us);
-		vqueue_add(q, &s->backlog, e, &rcpts[i], now_us);
+		if (sched_move_may(s, in->by_pool))
+			q = sched_move_enter(s, &in, &other, now_us);
+		else
+			q = sched_queue_get(s, in->domain, in->vmta, now_us);
+		vqueue_add(q, &s->backlog, e, in, now_us);
 		if (retry_waits(&q->retry, now_us) || sched_is_paused(s, q))
 			vqueue_cool(q);
 		sched_dirty(s, q);
@@ -434,10 +457,12 @@ serve_dirty(struct sched *s, int64_t now_us)
 
 /* After a reload each queue is looked at once, some at a time. */
 static void
-refresh_slice(struct sched *s)
+refresh_slice(struct sched *s, int64_t now_us)
 {
 	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
 		sched_dirty(s, s->stale);
+		if (sched_move_may(s, true))
+			sched_move_look(s, s->stale, now_us);
 		s->stale = TAILQ_NEXT(s->stale, all);
 	}
 }
@@ -452,12 +477,13 @@ int64_t
 sched_run(struct sched *s, int64_t now_us)
 {
 	int64_t next;
-	bool more;
+	bool more, moving;
 
 	CHECK(!s->in_callback);
 	s->fired = s->served = 0;
 	ramp_run(&s->ramp, now_us);
-	refresh_slice(s);
+	refresh_slice(s, now_us);
+	moving = sched_move_run(s, now_us);
 	do {
 		fire(s, now_us);
 		serve_dirty(s, now_us);
@@ -471,7 +497,7 @@ sched_run(struct sched *s, int64_t now_us)
 		s->stuck++;
 		return now_us + US_PER_MS;
 	}
-	if (s->stale != NULL)
+	if (s->stale != NULL || moving)
 		return now_us;
 	next = timer_next(&s->timers);
 	return s->reclaim_us < next ? s->reclaim_us : next;

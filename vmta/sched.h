@@ -311,6 +311,9 @@ struct sched_queue_info {
 	const char *last_error; /* or "" */
 	const char *waits_for;  /* first limit that says no, or "" */
 	bool paused;
+	/* Mail of other virtual MTAs came here, last from this one; or NULL. */
+	const char *moved_from;
+	uint64_t moved; /* so many recipients of that one so far */
 };
 
 void sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,

@@ -124,6 +124,9 @@ void
 sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
     struct sched_queue_info *out)
 {
+	const struct move_from *from;
+	size_t n = sched_move_from(s, q, &from);
+
 	*out = (struct sched_queue_info){
 		.domain = q->domain->name,
 		.vmta = q->vmta->name,
@@ -136,6 +139,8 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.last_error = sched_queue_last_error(q),
 		.waits_for = waits_for(s, q, now_us),
 		.paused = sched_is_paused(s, q),
+		.moved_from = n == 0 ? NULL : from->vmta->name,
+		.moved = n == 0 ? 0 : from->rcpts,
 	};
 }
 

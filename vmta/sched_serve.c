@@ -573,6 +573,7 @@ sched_results(struct sched *s, struct grant **gp,
 	struct sched_conn *c = (*gp)->conn;
 	struct sched_queue *q = c->queue;
 	struct entry *e = r->rcpts[0]->group->entry;
+	bool back = false;
 
 	*gp = NULL;
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
@@ -585,9 +586,13 @@ sched_results(struct sched *s, struct grant **gp,
 		e->reading--;
 	}
 	/* Backwards: what goes back to the front is in order again. */
-	for (uint32_t i = r->pub.count; i-- > 0;)
+	for (uint32_t i = r->pub.count; i-- > 0;) {
 		if (apply(s, q, r->rcpts[i], &results[i]))
 			c->useful = true;
+		back = back || results[i].fate != FATE_DONE;
+	}
+	if (back && sched_move_may(s, true))
+		sched_move_look(s, q, now_us);
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)

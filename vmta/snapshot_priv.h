@@ -3,8 +3,8 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_limits.c, snapshot_replies.c, snapshot_rollup.c and
- * snapshot_acct.c read the tree and join the parts, snapshot_check.c looks
- * across directives, snapshot.c and settings.c answer questions; tables.c has
+ * snapshot_acct.c read the tree and join the parts, snapshot_check.c and
+ * snapshot_reroute.c look across directives, snapshot.c and settings.c answer questions; tables.c has
  * the tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */
@@ -218,6 +218,9 @@ void reply_lists_join(struct reply_lists *r, struct conf_errors *errs);
 void snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *block);
 void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_reroute.c: names that there are not, and ways that lead in a ring. */
+void snapshot_reroute_check(const struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_acct.c: <acct-file>; then what needs all of them. */
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,

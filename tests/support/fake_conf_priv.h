@@ -39,6 +39,7 @@ struct block {
 	char name[NAME_CAP];
 	size_t member_count;
 	char members[MEMBERS_MAX][NAME_CAP]; /* virtual MTAs, or domains */
+	const struct vmta *vmtas[MEMBERS_MAX]; /* of a pool */
 	union {
 		struct pool pool;
 		struct provider provider;

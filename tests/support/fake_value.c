@@ -48,7 +48,7 @@ enum type {
 #define TYPE_CIDR OTHER
 #define TYPE_RATES OTHER
 #define TYPE_SIZE OTHER
-#define TYPE_STR OTHER
+#define TYPE_STR WORD
 #define TYPE_STRS OTHER
 #define TYPE_WORD WORD
 #define TYPE_DOMAINS OTHER

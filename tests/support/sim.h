@@ -77,8 +77,10 @@ typedef void sim_watch_fn(void *ctx, const struct sim_seen *seen);
 
 struct sim_mail { /* by message number */
 	const char *job, *user;
+	const char *vmta; /* it was given to, wherever it goes */
 	uint32_t size;
 	uint8_t priority;
+	bool by_pool; /* which chose the virtual MTA */
 };
 
 /* Connections of a virtual MTA, or to an address; the first is of all. */
@@ -97,6 +99,7 @@ struct sim {
 	struct heap events;
 	struct sim_disk disk;
 	uint64_t last_message, grants, events_done;
+	uint64_t pool_turn;
 	uint64_t random; /* state of sim_random() */
 
 	size_t server_count;
@@ -138,7 +141,7 @@ void sim_lose(struct sim *sim, const struct net_addr *a);
 void sim_find(struct sim *sim, const struct net_addr *a);
 
 struct sim_submit {
-	const char *domain, *vmta;
+	const char *domain, *vmta; /* a virtual MTA, or a pool */
 	uint32_t messages, rcpts; /* each of so many recipients */
 	uint8_t priority;
 	int64_t age_us;         /* accepted so long ago */
