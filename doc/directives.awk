@@ -29,6 +29,7 @@ BEGIN {
 	type["INTERVALS"] = "interval, ..."
 	type["RATE"] = "rate"
 	type["RATES"] = "rate, ..."
+	type["SHARE"] = "percentage"
 	type["SIZE"] = "size"
 	type["STR"] = "text"
 	type["STRS"] = "text, ..."

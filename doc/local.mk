@@ -17,7 +17,8 @@ manual_tables = \
 	vmta/provider.def \
 	vmta/source.def \
 	vmta/user.def \
-	vmta/vmta.def
+	vmta/vmta.def \
+	vmta/warmup.def
 EXTRA_DIST += \
 	%D%/ARCHITECTURE.md \
 	%D%/PERFORMANCE.md \

@@ -202,6 +202,9 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 	case CONF_TYPE_DATA_SHARE:
 		conf_data_share_print(out, field);
 		return;
+	case CONF_TYPE_SHARE:
+		conf_share_print(out, *(const uint32_t *)field);
+		return;
 	case CONF_TYPE_ERROR_RATE:
 		conf_error_rate_print(out, field);
 		return;

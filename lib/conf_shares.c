@@ -110,6 +110,27 @@ conf_error_rate_parse(struct slice s, struct conf_error_rate *out,
 	return parse_span(rest, out, e);
 }
 
+int
+conf_share_parse(struct slice s, uint32_t *per_mille_r, struct err *e)
+{
+	const char *dot = s.len == 0 ? NULL : memchr(s.p, '.', s.len);
+	size_t front = dot == NULL ? s.len - 1 : (size_t)(dot - s.p);
+	uint64_t whole, tenth = 0;
+	struct err ignored;
+
+	if (!is_share(s) ||
+	    str_to_u64((struct slice){ s.p, front }, &whole, &ignored) == -1 ||
+	    (dot != NULL &&
+		(s.len - front != 3 ||
+		    str_to_u64((struct slice){ dot + 1, 1 }, &tenth,
+			&ignored) == -1)) ||
+	    whole > 100 || whole * 10 + tenth < 1 || whole * 10 + tenth > 1000)
+		return err_set(e, "\"%.*s\" is not from 0.1%% to 100%%",
+		    (int)s.len, s.p);
+	*per_mille_r = (uint32_t)(whole * 10 + tenth);
+	return 0;
+}
+
 /* ---- printing ------------------------------------------------------------ */
 
 void
@@ -150,6 +171,15 @@ conf_error_rate_print(struct buf *b, const struct conf_error_rate *r)
 	}
 	buf_printf(b, "%u%% ", r->percent);
 	str_rate(b, &span);
+}
+
+void
+conf_share_print(struct buf *b, uint32_t per_mille)
+{
+	buf_printf(b, "%u", per_mille / 10);
+	if (per_mille % 10 != 0)
+		buf_printf(b, ".%u", per_mille % 10);
+	buf_byte(b, '%');
 }
 
 /* ---- what they come to --------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conf_shares - limits that are written as they are, or as a share of another
- * one: "5" or "10%", "100/h" or "10%"; and a share of failures, "30% 100/10m".
+ * one: "5" or "10%", "100/h" or "10%"; and shares of failures, "0.3%" and "30%
+ * 100/10m".
  *
  * A share is 1% to 100%, a limit is not 0: that would let nothing through.
  * What has no limit has none by a share either, and no share is so small that
@@ -26,11 +27,16 @@ int conf_data_share_parse(struct slice s, struct conf_data_share *out,
 int conf_error_rate_parse(struct slice s, struct conf_error_rate *out,
     struct err *e);
 
+/* From 0.1% to 100%, with one decimal: per mille. */
+int conf_share_parse(struct slice s, uint32_t *per_mille_r, struct err *e);
+
 /* As they are written. */
 void conf_count_share_print(struct buf *b, const struct conf_count_share *c);
 void conf_rate_share_print(struct buf *b, const struct conf_rate_share *r);
 void conf_data_share_print(struct buf *b, const struct conf_data_share *d);
 void conf_error_rate_print(struct buf *b, const struct conf_error_rate *r);
+
+void conf_share_print(struct buf *b, uint32_t per_mille);
 
 /* What it comes to where the whole is `whole`; 0 is no limit. */
 uint32_t conf_count_share(const struct conf_count_share *c, uint32_t whole);

@@ -152,6 +152,7 @@ struct conf_dkeys {
 #define CONF_CTYPE_RATE_SHARE struct conf_rate_share
 #define CONF_CTYPE_DATA_SHARE struct conf_data_share
 #define CONF_CTYPE_ERROR_RATE struct conf_error_rate
+#define CONF_CTYPE_SHARE uint32_t /* per mille */
 #define CONF_CTYPE_CIDR struct net_prefix
 #define CONF_CTYPE_STR const char *
 #define CONF_CTYPE_WORD const char *      /* as the default spells it */

@@ -432,6 +432,8 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 		return conf_rate_share_parse(s, field, e);
 	case CONF_TYPE_DATA_SHARE:
 		return conf_data_share_parse(s, field, e);
+	case CONF_TYPE_SHARE:
+		return conf_share_parse(s, field, e);
 	case CONF_TYPE_ERROR_RATE:
 		return conf_error_rate_parse(s, field, e);
 	case CONF_TYPE_CIDR:
@@ -497,6 +499,7 @@ conf_type_size(enum conf_type type)
 		SIZE(RATE_SHARE),
 		SIZE(DATA_SHARE),
 		SIZE(ERROR_RATE),
+		SIZE(SHARE),
 		SIZE(CIDR),
 		SIZE(STR),
 		SIZE(WORD),

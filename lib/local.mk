@@ -25,6 +25,7 @@ liblib_a_SOURCES = \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
+	%D%/day.c %D%/day.h \
 	%D%/dns.c %D%/dns.h \
 	%D%/dns_answer.c %D%/dns_answer.h \
 	%D%/dns_cache.c %D%/dns_cache.h \

@@ -43,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
 	tests/unit/test_current \
+	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
 	tests/unit/test_dkim_key \
@@ -145,6 +146,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
@@ -160,6 +162,7 @@ check_PROGRAMS += \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
+	tests/unit/test_warmup \
 	tests/unit/test_waybill \
 	tests/unit/test_why_target \
 	tests/unit/test_worker \
@@ -187,6 +190,7 @@ sim_files = \
 	%D%/support/sim_events.c \
 	%D%/support/sim_priv.h \
 	%D%/support/sim_restart.c \
+	%D%/support/sim_script.c %D%/support/sim_script.h \
 	%D%/support/sim_seen.c \
 	%D%/support/sim_servers.c
 
@@ -354,6 +358,7 @@ tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/expect.c %D%/scenario/expect.h \
 	%D%/scenario/play.c %D%/scenario/play.h \
 	%D%/scenario/run_scenario.c \
+	%D%/scenario/server.c %D%/scenario/server.h \
 	$(sim_files)
 
 tests_system_test_dns_SOURCES = \
@@ -658,6 +663,7 @@ EXTRA_DIST += \
 	%D%/scenario/data-vmta.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/greeting-554.scn \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
 	%D%/scenario/order-users.scn \
@@ -707,6 +713,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
+	%D%/scenario/servers-phases.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \

@@ -94,6 +94,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
 	%D%/standing.c %D%/standing.h \
@@ -106,5 +107,7 @@ libvmta_a_SOURCES = \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
 	%D%/vqueue_move.c %D%/vqueue_move.h %D%/vqueue_priv.h \
+	%D%/warmup.c %D%/warmup.h \
+	%D%/warmup.def \
 	%D%/why.def \
 	%D%/window.c %D%/window.h

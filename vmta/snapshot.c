@@ -95,6 +95,7 @@ snapshot_free(struct snapshot **sp)
 	key_index_free(&s->keys);
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
+	strmap_free(&s->warmups);
 	rollup_rows_free(&s->rollups);
 	region_free(&s->rg);
 	free(s);

@@ -19,6 +19,7 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "mail/acct_field.h"
+#include "vmta/warmup.h"
 
 struct acct_filter;
 struct acct_layout;
@@ -129,6 +130,19 @@ struct job_conf {
 #undef D
 };
 
+/* New source addresses at some providers. */
+struct warmup_conf {
+	const char *name;
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/warmup.def"
+#undef D
+	struct net_prefix *prefixes;   /* sources.n of them */
+	const struct provider **named; /* named_n of them; 0: all there are */
+	size_t named_n;
+	struct warmup_plan plan;
+};
+
 /*
  * The queue of notifications to senders, which go to dsn-host.  Of the <domain>
  * blocks only <domain {dsn}> is about it.
@@ -170,6 +184,15 @@ const struct provider *snapshot_provider_named(const struct snapshot *s,
     const char *name); /* without regard to case */
 size_t snapshot_provider_count(const struct snapshot *s);
 const struct provider *snapshot_provider_at(const struct snapshot *s, size_t i);
+/*
+ * The first <warmup>, in the order of the file, that the address is new by at
+ * the provider; p NULL: at domains without one.  NULL: none.
+ */
+const struct warmup_conf *snapshot_warmup(const struct snapshot *s,
+    const struct net_addr *source, const struct provider *p);
+size_t snapshot_warmup_count(const struct snapshot *s);
+const struct warmup_conf *snapshot_warmup_at(const struct snapshot *s,
+    size_t i);
 /* Has any <job> or <smtp-user> a rate? */
 bool snapshot_has_payers(const struct snapshot *s);
 /* The first <job>, in the order of the file, that fits; NULL: none. */

@@ -201,6 +201,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	pattern_lists_join(s->patterns, errs);
 	reply_lists_join(s->reply_lists, errs);
 	snapshot_rollup_join(s, errs);
+	snapshot_warmup_join(s, errs);
 	keys_read(s, &s->global.domain_keys, errs);
 	s->keys = key_index_new(&s->global.domain_keys);
 	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {

@@ -282,6 +282,18 @@ read_job(struct reader *r, const struct conf_node *n)
 		snapshot_job_read(r->s, &r->b, n, pattern);
 }
 
+/* ---- <warmup> ------------------------------------------------------------ */
+
+static void
+read_warmup(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+	const char *name = name_argument(r, n, &key);
+
+	if (name != NULL)
+		snapshot_warmup_read(r->s, &r->b, n, name, key);
+}
+
 /* ---- <acct-file> --------------------------------------------------------- */
 
 static void
@@ -440,6 +452,7 @@ static const struct {
 	{ "spool", read_spool },
 	{ "virtual-mta", read_vmta },
 	{ "virtual-mta-pool", read_pool },
+	{ "warmup", read_warmup },
 };
 
 /* Adds the names that came with this line; `""` took all away. */
@@ -526,6 +539,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->providers = strmap_new();
 	s->provided = domain_map_new(s->rg);
 	s->jobs_end = &s->jobs;
+	s->warmups = strmap_new();
 	s->mx_limits = domain_map_new(s->rg);
 	s->accts = strmap_new();
 	s->users = strmap_new();

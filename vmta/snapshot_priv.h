@@ -5,6 +5,9 @@
  * snapshot_load.c, snapshot_limits.c, snapshot_replies.c, snapshot_rollup.c and
  * snapshot_acct.c read the tree and join the parts, snapshot_check.c and
  * snapshot_reroute.c look across directives, snapshot.c and settings.c answer questions; tables.c has
+ * snapshot_load.c, snapshot_limits.c, snapshot_replies.c, snapshot_rollup.c,
+ * snapshot_warmup.c and snapshot_acct.c read the tree and join the parts, snapshot_check.c looks
+ * across directives, snapshot.c and settings.c answer questions; tables.c has
  * the tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */
@@ -25,7 +28,7 @@
 
 extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_provider, table_job,
-    table_listener, table_spool;
+    table_listener, table_spool, table_warmup;
 extern const struct conf_schema conf_schema;
 extern const struct conf_form_types known_types;
 
@@ -143,6 +146,7 @@ struct snapshot {
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
 	size_t job_count;
+	struct strmap *warmups;       /* of warmup_entry */
 	struct domain_map *mx_limits; /* of struct conf_domain_count */
 	struct strmap *accts;         /* of acct_entry, by path */
 	bool too_many_accts;          /* said */
@@ -221,6 +225,10 @@ void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_reroute.c: names that there are not, and ways that lead in a ring. */
 void snapshot_reroute_check(const struct snapshot *s, struct conf_errors *errs);
+/* snapshot_warmup.c: <warmup>, likewise. */
+void snapshot_warmup_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name, const char *key);
+void snapshot_warmup_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_acct.c: <acct-file>; then what needs all of them. */
 void snapshot_acct_read(struct snapshot *s, const struct conf_binder *b,

@@ -131,6 +131,14 @@ deferred(struct play *p, const struct target *t)
 	return ask(p, t).deferred;
 }
 
+static bool
+is_of(const struct sim_rcpt *r, const struct target *t)
+{
+	return (t->domain == NULL || t->domain[0] == '\0' ||
+		   strcmp(t->domain, r->domain) == 0) &&
+	    (t->vmta == NULL || strcmp(t->vmta, r->vmta) == 0);
+}
+
 /* ---- with words of their own --------------------------------------------- */
 
 /* expect paused DOMAIN yes|no: the last queue of these. */
@@ -168,6 +176,14 @@ expect_retry(struct play *p, struct words *w)
 		    (double)got / 1e6, word);
 }
 
+/* "_" between words, as in a scenario. */
+static void
+join_words(char *text)
+{
+	for (char *c = text; *c != '\0'; c++)
+		*c = *c == ' ' ? '_' : *c;
+}
+
 /* expect waits-for DOMAIN WORDS|nothing, with "_" between words. */
 static void
 expect_waits_for(struct play *p, struct words *w)
@@ -181,13 +197,12 @@ expect_waits_for(struct play *p, struct words *w)
 	a = ask(p, &t);
 	if (strcmp(word, "nothing") == 0)
 		word = "";
-	for (char *c = a.waits_for; *c != '\0'; c++)
-		*c = *c == ' ' ? '_' : *c;
+	join_words(a.waits_for);
 	if (strcmp(a.waits_for, word) != 0)
 		play_complain(p, "waits for \"%s\"", a.waits_for);
 }
 
-/* expect last-error DOMAIN CODE */
+/* expect last-error DOMAIN CODE, or more of it, with "_" between words. */
 static void
 expect_last_error(struct play *p, struct words *w)
 {
@@ -198,6 +213,7 @@ expect_last_error(struct play *p, struct words *w)
 	words_target(w, &t);
 	word = words_next(w);
 	a = ask(p, &t);
+	join_words(a.last_error);
 	if (strncmp(a.last_error, word, strlen(word)) != 0)
 		play_complain(p, "last error is \"%s\"", a.last_error);
 }
@@ -269,18 +285,77 @@ expect_lately(struct play *p, struct words *w)
 	    words_next(w));
 }
 
-/* expect source ADDRESS N..M: RCPTs from there. */
+/* expect source ADDRESS N..M [DOMAIN]: RCPTs from there. */
 static void
 expect_source(struct play *p, struct words *w)
 {
-	const char *want = words_next(w);
+	const char *want = words_next(w), *count = words_next(w);
 	char text[NET_ADDR_TEXT];
+	struct target t;
+	uint64_t n = 0;
+
+	words_target(w, &t);
+	for (size_t i = 0; i < p->sim->rcpt_count; i++) {
+		const struct sim_rcpt *r = &p->sim->rcpts[i];
+
+		n += is_of(r, &t) &&
+		    strcmp(net_addr_text(&r->source, text), want) == 0;
+	}
+	compare(p, "from that source", n, count);
+}
+
+/* expect at MX N..M: RCPTs there. */
+static void
+expect_at(struct play *p, struct words *w)
+{
+	const char *want = words_next(w);
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < p->sim->rcpt_count; i++)
-		n += strcmp(net_addr_text(&p->sim->rcpts[i].source, text),
-			 want) == 0;
-	compare(p, "from that source", n, words_next(w));
+		n += strcmp(p->sim->rcpts[i].host, want) == 0;
+	compare(p, "at that host", n, words_next(w));
+}
+
+/* The recipient's last RCPT before that one; NULL: there is none. */
+static const struct sim_rcpt *
+rcpt_before(const struct sim *sim, const struct sim_rcpt *r)
+{
+	for (size_t i = (size_t)(r - sim->rcpts); i-- > 0;)
+		if (sim->rcpts[i].message == r->message &&
+		    sim->rcpts[i].n == r->n)
+			return &sim->rcpts[i];
+	return NULL;
+}
+
+/*
+ * expect same-source DOMAIN N..M: RCPTs that came from where the one before of
+ * the same recipient did; other-source: that did not.
+ */
+static uint64_t
+again_from(const struct play *p, const struct target *t, bool same)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < p->sim->rcpt_count; i++) {
+		const struct sim_rcpt *r = &p->sim->rcpts[i], *last;
+
+		last = rcpt_before(p->sim, r);
+		n += is_of(r, t) && last != NULL &&
+		    net_addr_eq(&r->source, &last->source) == same;
+	}
+	return n;
+}
+
+static uint64_t
+same_source(struct play *p, const struct target *t)
+{
+	return again_from(p, t, true);
+}
+
+static uint64_t
+other_source(struct play *p, const struct target *t)
+{
+	return again_from(p, t, false);
 }
 
 /* expect told-lost N..M, told-back N..M: what was said of sources so far. */
@@ -329,6 +404,7 @@ static const struct {
 	fact_fn *fact; /* expect NAME DOMAIN N..M */
 	void (*own)(struct play *p, struct words *w);
 } expectations[] = {
+	{ "at", NULL, expect_at },
 	{ "attempts", attempts, NULL },
 	{ "connections", connections, NULL },
 	{ "deferred", deferred, NULL },
@@ -342,9 +418,11 @@ static const struct {
 	{ "never-more", NULL, expect_never_more },
 	{ "opened", opened, NULL },
 	{ "order", NULL, expect_order },
+	{ "other-source", other_source, NULL },
 	{ "paused", NULL, expect_paused },
 	{ "queued", queued, NULL },
 	{ "retry", NULL, expect_retry },
+	{ "same-source", same_source, NULL },
 	{ "source", NULL, expect_source },
 	{ "told-back", NULL, expect_told_back },
 	{ "told-lost", NULL, expect_told_lost },

@@ -17,7 +17,7 @@
 
 #include "tests/support/sim.h"
 
-enum { PLAY_WORDS = 40, PLAY_LINE = 1024 };
+enum { PLAY_WORDS = 120, PLAY_LINE = 1024 };
 
 struct play {
 	const char *file;

@@ -5,7 +5,7 @@
  *
  *	config LINE            see config.h; then `reload` once it runs
  *	config without NAME    this virtual MTA is gone
- *	server DOMAIN { ... }  how its servers behave; "*" is the others
+ *	server DOMAIN { ... }  how its servers behave; see server.h
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
  *	       [job NAME] [user NAME] [size BYTES]
  *	run TIME
@@ -15,11 +15,7 @@
  *	forget most            starts to look for most connections anew
  *	expect ...             see expectations[] of expect.c
  *
- * In a server: greeting CODE (0: none), greeting-after TIME, written-after
- * TIME, reply CODE, reply-after TIME, told-after TIME, welcome N (connections
- * at once; 421 to the others), at MX ADDRESS (a host of its route; repeated, in
- * the order to try).  A value that is expected is N or N..M.  DOMAIN is a
- * name, name/vmta, or "*".
+ * A value that is expected is N or N..M.  DOMAIN is a name, name/vmta, or "*".
  *
  * Limits are compared by tests/support/sim.c, which sees nothing but the time
  * stamps of RCPTs and shares no code with the limits.
@@ -33,57 +29,10 @@
 #include "tests/scenario/config.h"
 #include "tests/scenario/expect.h"
 #include "tests/scenario/play.h"
+#include "tests/scenario/server.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
 #include "vmta/sched_walk.h"
-
-static void
-add_host(struct play *p, struct sim_server *s, const char *name,
-    const char *addr)
-{
-	struct sim_host *h = &s->hosts[s->host_count];
-
-	if (s->host_count == SIM_HOSTS) {
-		play_complain(p, "too many hosts");
-		return;
-	}
-	s->host_count++;
-	(void)snprintf(h->name, sizeof(h->name), "%s", name);
-	(void)snprintf(h->addr, sizeof(h->addr), "%s", addr);
-}
-
-static void
-play_server(struct play *p, struct words *w)
-{
-	struct sim_server *s = sim_server(p->sim, words_next(w));
-	const char *name, *value;
-
-	if (strcmp(words_next(w), "{") != 0)
-		play_complain(p, "server DOMAIN { ... }");
-	while (w->at < w->n && strcmp(name = words_next(w), "}") != 0) {
-		if (strcmp(name, ";") == 0)
-			continue;
-		value = words_next(w);
-		if (strcmp(name, "greeting") == 0)
-			s->greeting = (int)play_number(p, value);
-		else if (strcmp(name, "reply") == 0)
-			s->reply = (int)play_number(p, value);
-		else if (strcmp(name, "greeting-after") == 0)
-			s->greeting_us = play_duration(p, value);
-		else if (strcmp(name, "written-after") == 0)
-			s->write_us = play_duration(p, value);
-		else if (strcmp(name, "reply-after") == 0)
-			s->reply_us = play_duration(p, value);
-		else if (strcmp(name, "told-after") == 0)
-			s->told_us = play_duration(p, value);
-		else if (strcmp(name, "welcome") == 0)
-			s->welcome = (uint32_t)play_number(p, value);
-		else if (strcmp(name, "at") == 0)
-			add_host(p, s, value, words_next(w));
-		else
-			play_complain(p, "a server knows no \"%s\"", name);
-	}
-}
 
 static void
 play_submit(struct play *p, struct words *w)

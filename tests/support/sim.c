@@ -34,6 +34,7 @@ sim_init(struct sim *sim, struct snapshot *conf, uint64_t seed)
 	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	TAILQ_INIT(&sim->conns);
 	sim->counts = mem_array(SIM_COUNTS, sizeof(struct sim_count));
+	sim->rg = region_new();
 	sim_disk_init(&sim->disk);
 	sim_start(sim);
 }
@@ -53,6 +54,7 @@ sim_fini(struct sim *sim)
 	free(sim->counts);
 	free(sim->ended);
 	free(sim->mail);
+	region_free(&sim->rg);
 }
 
 void

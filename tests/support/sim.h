@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "tests/support/sim_disk.h"
+#include "tests/support/sim_script.h"
 #include "vmta/heap.h"
 #include "vmta/sched.h"
 #include "vmta/snapshot.h"
@@ -24,15 +25,16 @@ enum { SIM_NAME = 64, SIM_HOSTS = 4 };
 
 /* How the servers of a domain behave; times in microseconds. */
 struct sim_server {
-	char domain[SIM_NAME]; /* "*": all that have no line of their own */
-	int64_t greeting_us;   /* from opening until ready, or refused */
-	int64_t write_us;      /* from the grant until RCPT is written */
-	int64_t reply_us;      /* from there until the last reply */
-	int64_t told_us;       /* so late the scheduler hears of both */
-	int greeting;          /* 220, 421, or 0: no answer */
-	int reply;             /* to each recipient */
-	uint32_t welcome;      /* connections at once; 0: any number */
-	unsigned drop_every;   /* each so many grants the connection breaks */
+	char domain[SIM_NAME];     /* "*": all that have no line of their own */
+	int64_t greeting_us;       /* from opening until ready, or refused */
+	int64_t write_us;          /* from the grant until RCPT is written */
+	int64_t reply_us;          /* from there until the last reply */
+	int64_t told_us;           /* so late the scheduler hears of both */
+	int greeting;              /* usually: 220, 421, or 0: no answer */
+	int reply;                 /* usually, to each recipient */
+	uint32_t welcome;          /* connections at once; 0: any number */
+	struct sim_reply *replies; /* what is said else, or NULL */
+	unsigned drop_every; /* each so many grants the connection breaks */
 	/* Where its hosts are, by preference; without: no address is asked. */
 	size_t host_count;
 	struct sim_host {
@@ -45,6 +47,7 @@ struct sim_rcpt {
 	int64_t at_us;
 	const char *domain, *vmta; /* live as long as the sim */
 	struct net_addr source;
+	const char *host; /* of a server that has some, else "" */
 	uint64_t message;
 	uint32_t n;
 	uint64_t conn;
@@ -98,6 +101,7 @@ struct sim {
 	struct sched *sched;
 	struct heap events;
 	struct sim_disk disk;
+	struct region *rg; /* what servers say */
 	uint64_t last_message, grants, events_done;
 	uint64_t pool_turn;
 	uint64_t random; /* state of sim_random() */

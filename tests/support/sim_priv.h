@@ -43,6 +43,7 @@ struct sim_conn {
 	struct sim_count *count;
 	size_t asked;              /* of the server's hosts */
 	const struct sim_host *at; /* or NULL */
+	struct outcome greeting;
 	struct grant *grant;
 	int64_t granted_us;
 	int64_t written_us; /* 0: not yet */
@@ -76,6 +77,8 @@ void sim_grant_unused(struct sim *sim, struct sim_conn *c, bool written);
 void sim_saw_open(struct sim_conn *c);
 /* It has an address, c->at; no watcher asks for that. */
 void sim_saw_address(struct sim_conn *c);
+/* It has left the one that it had, if any. */
+void sim_saw_no_address(struct sim_conn *c);
 /* The recipients of its grant are written, each with a record. */
 void sim_saw_rcpts(struct sim_conn *c);
 /* The message of its grant is taken. */

@@ -113,6 +113,7 @@ record(const struct sim_conn *c, uint32_t n)
 	r->domain = c->count->domain;
 	r->vmta = c->count->vmta;
 	r->source = sched_conn_source(c->sched)->addr;
+	r->host = c->at == NULL ? "" : c->at->name;
 	r->message = c->grant->msg->id;
 	r->n = n;
 	r->conn = sched_conn_id(c->sched);
@@ -139,6 +140,14 @@ sim_saw_address(struct sim_conn *c)
 }
 
 void
+sim_saw_no_address(struct sim_conn *c)
+{
+	if (c->at != NULL)
+		sim_open(c->sim, c->at->addr)->now--;
+	c->at = NULL;
+}
+
+void
 sim_saw_rcpts(struct sim_conn *c)
 {
 	tell(c, SIM_RCPTS, c->grant->count);
@@ -160,8 +169,7 @@ sim_saw_close(struct sim_conn *c)
 	c->count->open--;
 	sim_open(c->sim, NULL)->now--;
 	sim_open(c->sim, c->count->vmta)->now--;
-	if (c->at != NULL)
-		sim_open(c->sim, c->at->addr)->now--;
+	sim_saw_no_address(c);
 }
 
 /* ---- asking -------------------------------------------------------------- */

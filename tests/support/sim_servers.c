@@ -96,19 +96,34 @@ on_source(void *ctx, const struct net_addr *a, bool lost)
 
 /* ---- what the scheduler asks for ----------------------------------------- */
 
+/* What is said to this connection, to be filled in. */
+static struct outcome
+said_to(const struct sim_conn *c)
+{
+	return (struct outcome){ .source = sched_conn_source(c->sched)->addr,
+		.mx = c->at == NULL ? "" : c->at->name,
+		.esmtp = "",
+		.tls = "" };
+}
+
 static void
 connect_to(struct sim_conn *c)
 {
+	uint32_t welcome = c->server->welcome;
+
 	if (sim_has_lost(c->sim, &sched_conn_source(c->sched)->addr)) {
 		sim_post(c, EV_UNBOUND, 0);
 		return;
 	}
 	sim_post(c, EV_CONNECTING, 0);
-	if (c->server->greeting == 220 &&
-	    (c->server->welcome == 0 || c->count->open <= c->server->welcome))
-		sim_post(c, EV_READY, c->server->greeting_us);
+	c->greeting = said_to(c);
+	if (welcome > 0 && c->count->open > welcome)
+		sim_script_busy(&c->greeting);
 	else
-		sim_post(c, EV_REFUSED, c->server->greeting_us);
+		sim_script_say(c->server, SIM_GREETING, &c->greeting);
+	sim_post(c,
+	    c->greeting.kind == OUTCOME_DELIVERED ? EV_READY : EV_REFUSED,
+	    c->server->greeting_us);
 }
 
 static void
@@ -217,17 +232,6 @@ sim_start(struct sim *sim)
 
 /* ---- what the servers do ------------------------------------------------- */
 
-static struct outcome
-outcome_of(int code, enum outcome_phase phase, const char *text)
-{
-	return (struct outcome){ .kind = code == 0 ? OUTCOME_TIMEOUT :
-		    code < 400                     ? OUTCOME_DELIVERED :
-						     OUTCOME_REPLY,
-		.phase = phase,
-		.code = code,
-		.text = text };
-}
-
 static void
 judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
     const struct message *m, struct sched_result *out)
@@ -314,71 +318,103 @@ sim_conn_closed(struct sim *sim, struct sim_conn *c)
 	free(c);
 }
 
+/* It ends the connection: no other recipient has a reply of its own. */
+static bool
+is_last_word(const struct outcome *o)
+{
+	return disposition_conn(o) == CONN_BROKE;
+}
+
+/* What each of n recipients hears in one transaction. */
+static void
+transaction(struct sim_conn *c, struct outcome *said, uint32_t n)
+{
+	struct outcome mail = said_to(c), dot = mail;
+	bool any = false;
+
+	sim_script_say(c->server, SIM_MAIL, &mail);
+	for (uint32_t i = 0; i < n; i++) {
+		said[i] = mail;
+		if (mail.kind != OUTCOME_DELIVERED)
+			continue;
+		sim_script_say(c->server, SIM_RCPT, &said[i]);
+		any = any || said[i].kind == OUTCOME_DELIVERED;
+		for (uint32_t k = 0; is_last_word(&said[i]) && k < n; k++)
+			said[k] = said[i];
+		if (is_last_word(&said[i]))
+			return;
+	}
+	if (any)
+		sim_script_say(c->server, SIM_DOT, &dot);
+	for (uint32_t i = 0; any && i < n; i++)
+		if (said[i].kind == OUTCOME_DELIVERED)
+			said[i] = dot;
+}
+
+/* The same for a connection that is lost meanwhile. */
+static void
+no_transaction(struct sim_conn *c, struct outcome *said, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		said[i] = said_to(c);
+		said[i].kind = c->written_us > 0 ? OUTCOME_LOST :
+						   OUTCOME_UNSENT;
+		said[i].phase = PHASE_BODY;
+		said[i].text = "connection lost";
+	}
+}
+
+/* What became of the grant says something of its connection, too. */
+static void
+note_work(struct sim *sim, struct sim_conn *c, const struct outcome *said,
+    uint32_t n)
+{
+	struct sched_queue *q = sched_conn_queue(c->sched);
+	const struct outcome *broke = NULL;
+	bool worked = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		enum disposition_conn what = disposition_conn(&said[i]);
+
+		worked = worked || what == CONN_WORKED;
+		if (what == CONN_BROKE)
+			broke = &said[i];
+	}
+	c->worked = c->worked || worked;
+	if (worked)
+		sched_queue_worked(sim->sched, q);
+	if (broke != NULL && !c->worked)
+		queue_failed(sim, c, broke);
+	c->breaks = c->breaks || broke != NULL;
+}
+
 static void
 on_reply(struct sim *sim, struct sim_conn *c)
 {
-	struct sched_queue *q = sched_conn_queue(c->sched);
 	uint32_t n = c->grant->count;
 	struct sched_result *results = mem_array(n, sizeof(*results));
-	struct outcome o = outcome_of(c->server->reply, PHASE_RCPT, "a reply");
+	struct outcome *said = mem_array(n, sizeof(*said));
+	bool taken = false;
 
 	if (c->breaks)
-		o = (struct outcome){ .kind = c->written_us > 0 ?
-			    OUTCOME_LOST :
-			    OUTCOME_UNSENT,
-			.phase = PHASE_BODY,
-			.text = "connection lost" };
+		no_transaction(c, said, n);
+	else
+		transaction(c, said, n);
 	for (uint32_t i = 0; i < n; i++) {
 		results[i].written = c->written_us > 0;
-		judge(sim, c, &o, c->grant->msg, &results[i]);
+		judge(sim, c, &said[i], c->grant->msg, &results[i]);
+		taken = taken || said[i].kind == OUTCOME_DELIVERED;
 	}
-	if (o.kind == OUTCOME_DELIVERED)
+	if (taken)
 		sim_saw_delivery(c);
 	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	note_work(sim, c, said, n);
 	free(results);
-	switch (disposition_conn(&o)) {
-	case CONN_WORKED:
-		c->worked = true;
-		sched_queue_worked(sim->sched, q);
-		break;
-	case CONN_BROKE:
-		if (!c->worked)
-			queue_failed(sim, c, &o);
-		c->breaks = true;
-		break;
-	case CONN_UNTRIED:
-		break;
-	}
+	free(said);
 	if (c->breaks)
 		sim_conn_closed(sim, c);
 	else
 		sched_ready(sim->sched, c->sched, sim->now_us);
-}
-
-static void
-on_refused(struct sim *sim, struct sim_conn *c)
-{
-	int code = c->server->greeting == 220 ? 421 : c->server->greeting;
-	char why[32];
-	struct outcome o = outcome_of(code, PHASE_GREETING, why);
-
-	(void)snprintf(why, sizeof(why), "%d 4.7.0 try later", code);
-	if (code == 0)
-		o.text = "timeout";
-	queue_failed(sim, c, &o);
-	sim_conn_closed(sim, c);
-}
-
-/* The host does not have the source address any more. */
-static void
-on_unbound(struct sim *sim, struct sim_conn *c)
-{
-	const struct outcome o = { .kind = OUTCOME_BIND,
-		.phase = PHASE_CONNECT,
-		.text = "source address: Cannot assign requested address" };
-
-	queue_failed(sim, c, &o);
-	sim_conn_closed(sim, c);
 }
 
 /* As transport/courier.c does before it calls an address. */
@@ -399,6 +435,43 @@ on_ask(struct sim *sim, struct sim_conn *c)
 		connect_to(c);
 		return;
 	}
+	sim_conn_closed(sim, c);
+}
+
+/*
+ * One that asked to be timed ends here in the daemon, and the next of its queue
+ * goes on: that is not played.
+ */
+static bool
+tries_next(struct sim *sim, struct sim_conn *c)
+{
+	if (c->asked == c->server->host_count ||
+	    !disposition_tries_next(&c->greeting) ||
+	    sched_conn_is_timed(c->sched))
+		return false;
+	sim_saw_no_address(c);
+	on_ask(sim, c);
+	return true;
+}
+
+static void
+on_refused(struct sim *sim, struct sim_conn *c)
+{
+	if (tries_next(sim, c))
+		return;
+	queue_failed(sim, c, &c->greeting);
+	sim_conn_closed(sim, c);
+}
+
+/* The host does not have the source address any more. */
+static void
+on_unbound(struct sim *sim, struct sim_conn *c)
+{
+	const struct outcome o = { .kind = OUTCOME_BIND,
+		.phase = PHASE_CONNECT,
+		.text = "source address: Cannot assign requested address" };
+
+	queue_failed(sim, c, &o);
 	sim_conn_closed(sim, c);
 }
 

@@ -36,6 +36,8 @@ static const struct {
 	{ CONF_TYPE_RATE_SHARE, "100%", "7%", "7%" },
 	{ CONF_TYPE_DATA_SHARE, "100%", "10M/15m", "10m/15m" },
 	{ CONF_TYPE_DATA_SHARE, "100%", "1%", "1%" },
+	{ CONF_TYPE_SHARE, "10%", "10%", "10%" },
+	{ CONF_TYPE_SHARE, "10%", "0.3%", "0.3%" },
 	{ CONF_TYPE_ERROR_RATE, "none", "none", "none" },
 	{ CONF_TYPE_ERROR_RATE, "none", "30%  100/10m", "30% 100/10m" },
 	{ CONF_TYPE_SIZE, "64M", "25M", "25m" },

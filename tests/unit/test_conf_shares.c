@@ -47,6 +47,28 @@ test_counts(void)
 
 static const struct {
 	const char *text;
+	uint32_t per_mille; /* 0: refused */
+} shares[] = { { "0.3%", 3 }, { "10%", 100 }, { "100%", 1000 },
+	{ "100.0%", 1000 }, { "0.1%", 1 }, { "0%", 0 }, { "0.0%", 0 },
+	{ "100.1%", 0 }, { "0.35%", 0 }, { "0.%", 0 }, { ".3%", 0 },
+	{ "0.3", 0 }, { "10", 0 }, { "%", 0 }, { "", 0 }, { "-1%", 0 } };
+
+static void
+test_shares(void)
+{
+	uint32_t got;
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
+		ok(conf_share_parse(slice_of(shares[i].text), &got, &e) ==
+			    (shares[i].per_mille == 0 ? -1 : 0) &&
+			(shares[i].per_mille == 0 ||
+			    got == shares[i].per_mille),
+		    "share \"%s\"", shares[i].text);
+}
+
+static const struct {
+	const char *text;
 	uint32_t percent, attempts;
 	int64_t span_us;
 } errors[] = {
@@ -146,6 +168,7 @@ int
 main(void)
 {
 	test_counts();
+	test_shares();
 	test_error_rates();
 	test_part_of_count();
 	test_part_of_rate();
