@@ -127,6 +127,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
+	tests/unit/test_sched_move \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
@@ -146,6 +147,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
@@ -231,6 +233,11 @@ tests_unit_test_sched_fair_SOURCES = \
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
+
+tests_unit_test_sched_move_SOURCES = \
+	%D%/unit/test_sched_move.c \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 
 tests_unit_test_sched_place_SOURCES = \
 	%D%/unit/test_sched_place.c \

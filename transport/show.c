@@ -302,17 +302,24 @@ error_json(const struct row *r)
 static json_t *
 queue_json(const struct row *r)
 {
-	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:b,s:o,s:s,s:o,s:o}",
+	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:b,s:o,s:s,s:o}",
 	    "name", ctl_string(r->name), "domain", ctl_string(r->domain),
 	    "vmta", ctl_string(r->vmta), "recipients", (json_int_t)r->rcpts,
 	    "deferred", (json_int_t)r->deferred, "kbytes",
 	    (json_int_t)r->kbytes, "connections", (json_int_t)r->conns, "mode",
 	    "normal", "paused", (int)r->paused, "retry",
 	    control_when(r->retry_us), "waits_for", r->waits_for, "last_error",
-	    error_json(r), "moved_from",
+	    error_json(r));
+}
+
+static json_t *
+with_origin(json_t *queue, const struct row *r)
+{
+	(void)json_object_set_new(queue, "moved_from",
 	    r->moved_from == NULL ?
 		json_null() :
 		ctl_string(envelope_vmta_shown(r->moved_from)));
+	return queue;
 }
 
 static json_t *
@@ -324,7 +331,7 @@ row_json(const struct show *s, const struct row *r)
 
 	switch (s->what) {
 	case SHOW_QUEUES:
-		return queue_json(r);
+		return with_origin(queue_json(r), r);
 	case SHOW_DOMAINS:
 		return json_pack("{s:o,s:I,s:I,s:I,s:o}", "domain",
 		    ctl_string(r->name), "recipients", (json_int_t)r->rcpts,

@@ -25,7 +25,7 @@ struct why_row {
 	uint32_t index; /* in a heap */
 	char *domain, *vmta, *last_error;
 	char *moved_from; /* the virtual MTA it was chosen for; or NULL */
-	uint64_t rcpts; /* of the queue, or those of the job or user in it */
+	uint64_t rcpts;   /* of the queue, or those of the job or user in it */
 	uint64_t deferred;
 	uint32_t conns;
 	struct reasons reasons;

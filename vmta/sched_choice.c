@@ -154,6 +154,8 @@ sched_conn_no_family(struct sched *s, struct sched_conn *c)
 static void
 tell(struct sched *s, const struct net_addr *a, bool lost)
 {
+	if (s->moves.pools)
+		s->stale = TAILQ_FIRST(&s->all); /* whose mail may move? */
 	if (s->owner->source != NULL)
 		SCHED_TELL(s, source, a, lost);
 }

@@ -160,23 +160,32 @@ ask_overflow(void *ctx, const char *vmta)
 	return p == NULL ? NULL : p->name;
 }
 
-/* May any of its addresses be used? */
+/*
+ * May any of its addresses be used?  One that is lost is tried again some time,
+ * by mail of a queue that does not wait.
+ */
 static bool
 has_source(const struct asking *a, const char *vmta)
 {
 	const struct global_conf *global = snapshot_global(a->s->conf);
 	const struct vmta *v = snapshot_vmta(a->s->conf, vmta);
+	const struct sched_queue *q;
+	bool waits;
 	size_t n;
 
 	if (a->s->lost.n == 0)
 		return true;
 	if (v == NULL) /* it goes on under {default} */
 		v = snapshot_vmta(a->s->conf, "");
+	q = queue_there(a, vmta);
+	waits = q != NULL && retry_waits(&q->retry, a->now_us);
 	n = source_count(v, global);
 	for (size_t i = 0; i < n; i++) {
 		const struct net_addr *addr = &source_pick(v, global, i)->addr;
 
-		if (lost_until(&a->s->lost, addr) <= a->now_us)
+		int64_t until_us = lost_until(&a->s->lost, addr);
+
+		if (until_us == 0 || (!waits && until_us <= a->now_us))
 			return true;
 	}
 	return false;

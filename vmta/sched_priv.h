@@ -224,11 +224,11 @@ struct vqueue_mover;
 
 /* Mail that goes by another virtual MTA (sched_move.c). */
 struct sched_moves {
-	bool ways;             /* the configuration has some */
-	bool pools;            /* whose mail may overflow */
-	struct table queues;   /* being gone through, and in the order of: */
+	bool ways;           /* the configuration has some */
+	bool pools;          /* whose mail may overflow */
+	struct table queues; /* being gone through, and in the order of: */
 	TAILQ_HEAD(, move) list;
-	struct table notes;    /* of whose mail came to a queue */
+	struct table notes;         /* of whose mail came to a queue */
 	struct vqueue_mover *mover; /* while any is */
 	uint64_t turn;
 };
@@ -637,8 +637,7 @@ void sched_move_configure(struct sched *s); /* after a reload */
 static inline bool
 sched_move_may(const struct sched *s, bool by_pool)
 {
-	return s->moves.ways ||
-	    (by_pool && s->moves.pools && s->lost.n > 0);
+	return s->moves.ways || (by_pool && s->moves.pools && s->lost.n > 0);
 }
 
 /*

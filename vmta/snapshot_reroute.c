@@ -4,10 +4,11 @@
  * needed: names that there are not, mail that would be sent round for ever,
  * and pools whose mail may overflow.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "lib/mem.h"
 #include "lib/str.h"
-#include "vmta/reroute.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
 
@@ -103,6 +104,7 @@ struct asking {
 	const struct conf_node *line; /* of the last answer; NULL: none */
 	const char *answer;
 	uint32_t asked;
+	const char **names; /* room for all virtual MTAs */
 };
 
 static void
@@ -119,11 +121,10 @@ last_line(void *ctx, const void *value)
 	a->answer = l->values.reroute;
 }
 
+/* "": its mail stays. */
 static const char *
-ask_always(void *ctx, const char *vmta)
+ask(struct asking *a, const char *vmta)
 {
-	struct asking *a = ctx;
-
 	a->asked++;
 	a->line = NULL;
 	a->answer = "";
@@ -136,38 +137,42 @@ ask_always(void *ctx, const char *vmta)
 	return a->answer;
 }
 
-static const char *
-ask_never(void *ctx, const char *vmta)
+/* Virtual MTAs whose mail can come to be another's, each once. */
+struct reached {
+	const char **names;
+	size_t n, done;
+	struct strmap *seen;
+};
+
+/* True: that is where it began. */
+static bool
+reach(struct reached *r, const struct vmta_entry *v)
 {
-	(void)ctx;
-	(void)vmta;
-	return NULL;
+	if (v == NULL || strmap_get(r->seen, v->key) != NULL)
+		return v != NULL && str_eq_nocase(v->pub.name, r->names[0]);
+	strmap_put(r->seen, v->key, r);
+	r->names[r->n++] = v->pub.name;
+	return false;
 }
 
-static enum reroute_fit
-ask_fit(void *ctx, const char *vmta)
+/* By one way, which may be any of several; as reroute_always() goes. */
+static bool
+follow(struct asking *a, struct reached *r)
 {
-	(void)ctx;
-	(void)vmta;
-	return REROUTE_GOOD;
-}
+	const char *from = r->names[r->done++], *to = ask(a, from);
+	const struct pool_entry *p = snapshot_find_pool(a->s, to);
+	bool back = false;
 
-static int
-ask_pool_size(void *ctx, const char *name)
-{
-	const struct asking *a = ctx;
-	const struct pool_entry *p = snapshot_find_pool(a->s, name);
-
-	return p == NULL ? -1 : (int)p->pub.members.n;
-}
-
-static struct reroute_member
-ask_member(void *ctx, const char *pool, int i)
-{
-	const struct asking *a = ctx;
-	const struct pool_entry *p = snapshot_find_pool(a->s, pool);
-
-	return (struct reroute_member){ p->pub.vmtas[i]->name, 1 };
+	if (to[0] == '\0' || str_eq_nocase(to, from))
+		return false;
+	if (p == NULL)
+		return reach(r, snapshot_find_vmta(a->s, to));
+	if (has_member(&p->pub, from))
+		return false;
+	for (size_t i = 0; i < p->pub.members.n && !back; i++)
+		back = reach(r,
+		    snapshot_find_vmta(a->s, p->pub.vmtas[i]->name));
+	return back;
 }
 
 /*
@@ -175,24 +180,25 @@ ask_member(void *ctx, const char *pool, int i)
  * comes first.
  */
 static void
-check_from(struct asking *a, const char *vmta, struct conf_errors *errs)
+check_from(struct asking *a, const struct vmta_entry *v,
+    struct conf_errors *errs)
 {
-	const struct reroute_ask questions = { ask_always, ask_never, ask_never,
-		ask_fit, ask_pool_size, ask_member, a, 0 };
-	const struct conf_node *first, *last;
+	struct reached r = { .names = a->names, .seen = strmap_new() };
+	const struct conf_node *first;
+	bool back = false;
 
-	(void)ask_always(a, vmta);
+	(void)ask(a, v->pub.name);
 	first = a->line;
-	if (first == NULL || !reroute_always(&questions, vmta, false).looped)
-		return;
-	last = a->line;
-	if (last == NULL || last->order < first->order ||
-	    (snapshot_find_pool(a->s, a->answer) == NULL &&
-		!str_eq_nocase(a->answer, vmta)))
-		return;
-	conf_error(errs, first->file, first->line,
-	    "%s: mail of %s for %s would go round for ever: %s:%u sends it back",
-	    always_name, vmta, a->domain, last->file, last->line);
+	(void)reach(&r, v);
+	while (!back && r.done < r.n)
+		back = follow(a, &r);
+	if (back && first->order <= a->line->order)
+		conf_error(errs, first->file, first->line,
+		    "%s: mail of %s for %s would go round for ever: %s:%u "
+		    "sends it back",
+		    always_name, v->pub.name, a->domain, a->line->file,
+		    a->line->line);
+	strmap_free(&r.seen);
 }
 
 static void
@@ -203,7 +209,8 @@ check_domain(struct asking *a, const char *domain, struct conf_errors *errs)
 	     i < strmap_count(a->s->vmtas) && a->asked < ASKED_MAX; i++) {
 		const struct vmta_entry *v = strmap_at(a->s->vmtas, i);
 
-		check_from(a, v->pub.name, errs);
+		if (ask(a, v->pub.name)[0] != '\0')
+			check_from(a, v, errs);
 	}
 }
 
@@ -211,7 +218,8 @@ check_domain(struct asking *a, const char *domain, struct conf_errors *errs)
 static void
 check_rings(const struct snapshot *s, struct conf_errors *errs)
 {
-	struct asking a = { .s = s };
+	struct asking a = { .s = s,
+		.names = mem_array(strmap_count(s->vmtas), sizeof(char *)) };
 	struct strmap *seen = strmap_new();
 
 	if (s->global.reroute[0] != '\0')
@@ -230,6 +238,7 @@ check_rings(const struct snapshot *s, struct conf_errors *errs)
 		check_domain(&a, domain, errs);
 	}
 	strmap_free(&seen);
+	free(a.names);
 }
 
 void

@@ -57,16 +57,28 @@ slot_of(struct vqueue_mover *m, const struct group *g,
 	return s;
 }
 
-/* The group in the other queue that takes some of g's. */
+/* The group in the other queue that has taken some of it, or NULL. */
+static struct group *
+find_there(struct slot *s, const struct group *g)
+{
+	struct group *last = s->way.to->last_added;
+
+	if (s->there == NULL && last != NULL && last->entry == g->entry &&
+	    last->priority == g->priority && last->by_pool == s->way.by_pool)
+		s->there = last; /* of the slice before */
+	return s->there;
+}
+
 static struct group *
 group_there(struct slot *s, const struct group *g)
 {
 	struct sched_queue *to = s->way.to;
 
-	if (s->there == NULL) {
+	if (find_there(s, g) == NULL) {
 		s->there = group_new(to, to->turns.backlog, g->entry,
 		    g->priority);
 		s->there->by_pool = s->way.by_pool;
+		to->last_added = s->there;
 	}
 	return s->there;
 }
@@ -167,7 +179,7 @@ move_ready(struct sched_queue *q, struct slot *s, struct group *g, uint32_t max)
 	struct sched_queue *to = s->way.to;
 	struct chain c = detach(q, g, max);
 
-	if (g->rcpts == c.n && s->there == NULL)
+	if (g->rcpts == c.n && find_there(s, g) == NULL)
 		carry(q, &s->way, g);
 	else
 		g = split(q, s, g, c);

@@ -4,9 +4,10 @@
  * those that wait their turn and those that wait for their time; what is
  * granted stays.
  *
- * Order, times, attempts and priority go with them.  A message keeps together
- * where a slice allows: of one that moves in several slices some recipients
- * may stand in another group, which costs 48 bytes.  Nothing is moved on disk.
+ * Order, times, attempts and priority go with them.  What of a message waits
+ * its turn and what waits for its time come there in groups of their own, if
+ * not in the same slice: that costs 48 bytes, and its body counts in both.
+ * Nothing is moved on disk.
  * Scheduler thread only.
  */
 

@@ -146,7 +146,7 @@ void sim_find(struct sim *sim, const struct net_addr *a);
 
 struct sim_submit {
 	const char *domain, *vmta; /* a virtual MTA, or a pool */
-	uint32_t messages, rcpts; /* each of so many recipients */
+	uint32_t messages, rcpts;  /* each of so many recipients */
 	uint8_t priority;
 	int64_t age_us;         /* accepted so long ago */
 	const char *job, *user; /* NULL: none; live as long as the sim */

@@ -14,8 +14,8 @@ main(void)
 {
 	struct env_rcpt rcpts[2] = {
 		{ "a@example.net", "example.net", "v1", "rfc822;a@example.net",
-		    NOTIFY_FAILURE, 50 },
-		{ "b@example.org", "example.org", "", "", 0, 90 },
+		    NOTIFY_FAILURE, 50, false },
+		{ "b@example.org", "example.org", "", "", 0, 90, false },
 	};
 	static const struct env_header headers[] = { { "x-job", "spring" },
 		{ "subject", "" } };
