@@ -37,6 +37,7 @@ BEGIN {
 	type["SOURCES"] = "address name"
 	type["DOMAINS"] = "domain, ..."
 	type["DKEYS"] = "selector, domain, file"
+	type["MEMBERS"] = "name weight, ..."
 }
 
 function fail(what) {

@@ -4,14 +4,14 @@
  * .def file.
  *
  * D(name, field, TYPE, default, min, max, reload, doc).  min and max bound
- * UINT and SIZE, and the seconds of INTERVAL and INTERVALS; 0 is no bound.
+ * UINT, SIZE and the weights of MEMBERS, and the seconds of INTERVAL and INTERVALS; 0 is no bound.
  * "unlimited" and "never" are understood where the default says so (and
  * "unlimited" for numbers whose default is 0, which then mean no limit).  The
  * default of a WORD is the list of its words, the first one being the default.
  *
  * Which rows were set, and where, is remembered, so that levels can be merged
  * and shown.  Repeated single values: the last wins.  STRS, ADDRS, DOMAINS,
- * SOURCES, DKEYS and limits by address or domain (CIDR_COUNTS and so on) add
+ * SOURCES, DKEYS, MEMBERS and limits by address or domain (CIDR_COUNTS and so on) add
  * up; `""` empties them.  Everything that is wrong goes
  * to the list of errors.  Memory comes from the tree's region.  One thread.
  *
@@ -53,6 +53,7 @@ enum conf_type {
 	CONF_TYPE_HOSTS,
 	CONF_TYPE_SOURCES,
 	CONF_TYPE_DKEYS,
+	CONF_TYPE_MEMBERS,
 	CONF_TYPE_CIDR_COUNTS,
 	CONF_TYPE_CIDR_RATES,
 	CONF_TYPE_CIDR_DATA_RATES,

@@ -121,6 +121,14 @@ print_count(struct buf *out, uint32_t max)
 }
 
 static void
+print_member(struct buf *out, const struct conf_member *m)
+{
+	print_text(out, m->name);
+	if (m->weight != CONF_MEMBER_WEIGHT)
+		buf_printf(out, " %u", m->weight);
+}
+
+static void
 print_limit(const struct conf_directive *row, const void *field, size_t line,
     struct buf *out)
 {
@@ -155,6 +163,9 @@ print_item(const struct conf_directive *row, const void *field, size_t line,
 		    &((const struct conf_sources *)field)->v[line]);
 	else if (row->type == CONF_TYPE_DKEYS)
 		print_dkey(out, &((const struct conf_dkeys *)field)->v[line]);
+	else if (row->type == CONF_TYPE_MEMBERS)
+		print_member(out,
+		    &((const struct conf_members *)field)->v[line]);
 	else if (conf_type_is_limits(row->type))
 		print_limit(row, field, line, out);
 	else
@@ -223,6 +234,7 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
+	case CONF_TYPE_MEMBERS:
 	case CONF_TYPE_CIDR_COUNTS:
 	case CONF_TYPE_CIDR_RATES:
 	case CONF_TYPE_CIDR_DATA_RATES:

@@ -124,6 +124,19 @@ struct conf_sources {
 	struct conf_source *v;
 };
 
+/* virtual-mta NAME [WEIGHT] of a pool; its row says how heavy one may be. */
+struct conf_member {
+	const char *name;
+	uint32_t weight;
+};
+
+struct conf_members {
+	size_t n;
+	struct conf_member *v;
+};
+
+#define CONF_MEMBER_WEIGHT 100 /* of one that says none */
+
 struct dkim_key;
 
 struct conf_dkey { /* domain-key SELECTOR, DOMAIN, FILE */
@@ -162,6 +175,7 @@ struct conf_dkeys {
 #define CONF_CTYPE_HOSTS struct conf_hosts
 #define CONF_CTYPE_SOURCES struct conf_sources
 #define CONF_CTYPE_DKEYS struct conf_dkeys
+#define CONF_CTYPE_MEMBERS struct conf_members
 #define CONF_CTYPE_CIDR_COUNTS struct conf_cidr_counts
 #define CONF_CTYPE_CIDR_RATES struct conf_cidr_rates
 #define CONF_CTYPE_CIDR_DATA_RATES struct conf_cidr_data_rates

@@ -399,6 +399,42 @@ parse_dkey(const struct conf_tree *tree, const struct conf_node *n,
 	return 0;
 }
 
+/* virtual-mta NAME [WEIGHT], ... */
+static int
+parse_members(const struct conf_tree *tree, const struct conf_directive *row,
+    struct slice s, struct conf_members *out, struct err *e)
+{
+	const char *item, *weight, *more;
+	struct conf_member m;
+
+	for (;;) {
+		struct slice rest;
+
+		if (conf_item(&s, tree->rg, &item, e) == -1)
+			return -1;
+		if (item == NULL)
+			return 0;
+		rest = slice_of(item);
+		m.weight = CONF_MEMBER_WEIGHT;
+		if (conf_word(&rest, tree->rg, &m.name, e) == -1 ||
+		    conf_word(&rest, tree->rg, &weight, e) == -1 ||
+		    conf_word(&rest, tree->rg, &more, e) == -1)
+			return -1;
+		if (m.name == NULL) { /* "" takes all away */
+			*out = (struct conf_members){ 0 };
+			continue;
+		}
+		if (more != NULL)
+			return err_set(e, "\"%s\" behind the weight", more);
+		if (weight != NULL &&
+		    parse_uint(row, slice_of(weight), &m.weight, e) == -1)
+			return err_where(e, "the weight of %s", m.name);
+		out->v = region_grow(tree->rg, out->v, out->n,
+		    sizeof(out->v[0]));
+		out->v[out->n++] = m;
+	}
+}
+
 /* One text, without its quotes. */
 static int
 parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
@@ -450,6 +486,7 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
+	case CONF_TYPE_MEMBERS:
 	case CONF_TYPE_CIDR_COUNTS:
 	case CONF_TYPE_CIDR_RATES:
 	case CONF_TYPE_CIDR_DATA_RATES:
@@ -471,6 +508,8 @@ conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
 		return parse_source(tree, text, field, e);
 	if (row->type == CONF_TYPE_DKEYS)
 		return parse_dkey(tree, n, text, field, e);
+	if (row->type == CONF_TYPE_MEMBERS)
+		return parse_members(tree, row, text, field, e);
 	if (conf_type_is_limits(row->type))
 		return conf_limits_parse(tree, row, text, field, e);
 	if (conf_type_adds_up(row->type))
@@ -509,6 +548,7 @@ conf_type_size(enum conf_type type)
 		SIZE(HOSTS),
 		SIZE(SOURCES),
 		SIZE(DKEYS),
+		SIZE(MEMBERS),
 		SIZE(CIDR_COUNTS),
 		SIZE(CIDR_RATES),
 		SIZE(CIDR_DATA_RATES),
@@ -525,7 +565,8 @@ conf_type_adds_up(enum conf_type type)
 {
 	return type == CONF_TYPE_STRS || type == CONF_TYPE_ADDRS ||
 	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_SOURCES ||
-	    type == CONF_TYPE_DKEYS || conf_type_is_limits(type);
+	    type == CONF_TYPE_DKEYS || type == CONF_TYPE_MEMBERS ||
+	    conf_type_is_limits(type);
 }
 
 size_t

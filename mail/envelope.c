@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The byte form, version 2 (strings as in mail/packed.h):
+ * The byte form, version 2 (strings as in mail/packed.h), where all recipients
+ * have their virtual MTA from the same pool, or all from none:
  *
  *	version(1) ret(1) flags(1) arrival(8) rcpt_count(4)
  *	sender envid job pool auth_user host_id src_mta
  *	header_count(1) header_count times: name value
  *	rcpt_count times: notify(1) priority(1) addr domain vmta orcpt
  *
- * Version 1 has no header fields, nor their count.
+ * Version 3, for the others: pool is empty there, and each recipient has its
+ * own behind vmta.  Version 1 has no header fields, nor their count.
  */
 #include "mail/envelope.h"
+
+#include <string.h>
 
 #include "lib/check.h"
 #include "mail/packed.h"
@@ -17,6 +21,7 @@
 enum {
 	VERSION_1 = 1,
 	VERSION_2 = 2,
+	VERSION_3 = 3,
 	FIXED = 15,
 	RCPT_MIN = 2 + 4 * PACKED_STRING_MIN
 };
@@ -25,7 +30,6 @@ const struct envelope envelope_blank = {
 	.sender = "",
 	.envid = "",
 	.job = "",
-	.pool = "",
 	.auth_user = "",
 	.host_id = "",
 	.src_mta = "",
@@ -37,11 +41,22 @@ envelope_vmta_shown(const char *vmta)
 	return vmta[0] == '\0' ? VMTA_DEFAULT : vmta;
 }
 
+static bool
+has_one_pool(const struct envelope *env)
+{
+	for (uint32_t i = 1; i < env->rcpt_count; i++)
+		if (strcmp(env->rcpts[i].pool, env->rcpts[0].pool) != 0)
+			return false;
+	return true;
+}
+
 void
 envelope_pack(const struct envelope *env, struct buf *out)
 {
+	bool one_pool = has_one_pool(env);
+
 	CHECK(env->rcpt_count > 0 && env->rcpt_count <= ENVELOPE_RCPT_MAX);
-	packed_add_byte(out, VERSION_2);
+	packed_add_byte(out, one_pool ? VERSION_2 : VERSION_3);
 	packed_add_byte(out, env->ret);
 	packed_add_byte(out, env->flags);
 	packed_add_u64(out, (uint64_t)env->arrival_us);
@@ -49,7 +64,7 @@ envelope_pack(const struct envelope *env, struct buf *out)
 	packed_add_str(out, env->sender);
 	packed_add_str(out, env->envid);
 	packed_add_str(out, env->job);
-	packed_add_str(out, env->pool);
+	packed_add_str(out, one_pool ? env->rcpts[0].pool : "");
 	packed_add_str(out, env->auth_user);
 	packed_add_str(out, env->host_id);
 	packed_add_str(out, env->src_mta);
@@ -66,6 +81,8 @@ envelope_pack(const struct envelope *env, struct buf *out)
 		packed_add_str(out, r->addr);
 		packed_add_str(out, r->domain);
 		packed_add_str(out, r->vmta);
+		if (!one_pool)
+			packed_add_str(out, r->pool);
 		packed_add_str(out, r->orcpt);
 	}
 }
@@ -88,13 +105,14 @@ read_headers(struct packed *r, struct region *rg, struct envelope *env_r)
 }
 
 static void
-read_rcpt(struct packed *r, struct env_rcpt *rcpt)
+read_rcpt(struct packed *r, const char *pool, struct env_rcpt *rcpt)
 {
 	rcpt->notify = packed_byte(r);
 	rcpt->priority = packed_byte(r);
 	rcpt->addr = packed_str(r);
 	rcpt->domain = packed_str(r);
 	rcpt->vmta = packed_str(r);
+	rcpt->pool = pool != NULL ? pool : packed_str(r);
 	rcpt->orcpt = packed_str(r);
 }
 
@@ -104,11 +122,12 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 {
 	struct packed r = { p, len, false };
 	unsigned version = packed_byte(&r);
+	const char *pool;
 
 	*env_r = (struct envelope){ 0 };
 	if (len < FIXED)
 		return err_set(e, "envelope record cut short");
-	if (version != VERSION_1 && version != VERSION_2)
+	if (version < VERSION_1 || version > VERSION_3)
 		return err_set(e, "envelope record of unknown version %u",
 		    version);
 	env_r->ret = packed_byte(&r);
@@ -121,16 +140,17 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	env_r->sender = packed_str(&r);
 	env_r->envid = packed_str(&r);
 	env_r->job = packed_str(&r);
-	env_r->pool = packed_str(&r);
+	pool = packed_str(&r);
 	env_r->auth_user = packed_str(&r);
 	env_r->host_id = packed_str(&r);
 	env_r->src_mta = packed_str(&r);
-	if (version == VERSION_2)
+	if (version != VERSION_1)
 		read_headers(&r, rg, env_r);
 	env_r->rcpts = region_array(rg, env_r->rcpt_count,
 	    sizeof(struct env_rcpt));
 	for (uint32_t i = 0; i < env_r->rcpt_count && !r.bad; i++)
-		read_rcpt(&r, &env_r->rcpts[i]);
+		read_rcpt(&r, version == VERSION_3 ? NULL : pool,
+		    &env_r->rcpts[i]);
 	if (r.bad || r.left != 0)
 		return err_set(e, "envelope record does not add up");
 	return 0;

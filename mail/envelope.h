@@ -44,10 +44,10 @@ struct env_rcpt {
 	const char *addr;   /* as given, without angle brackets */
 	const char *domain; /* lower case, A-labels; of addr */
 	const char *vmta;   /* never a pool; "" is {default} */
+	const char *pool;   /* that gave it, or "" */
 	const char *orcpt;  /* "rfc822;user@example.net", or "" */
 	uint8_t notify;
 	uint8_t priority; /* 0..100, 50 by default */
-	bool by_pool; /* vmta is one of its members; kept in the waybill alone */
 };
 
 /* A copy of a header field that records ask for. */
@@ -61,7 +61,6 @@ struct envelope {
 	const char *sender; /* "" is the null sender */
 	const char *envid;
 	const char *job;
-	const char *pool;      /* the pool that gave the VMTA, or "" */
 	const char *auth_user; /* who submitted, or "" */
 	const char *host_id;   /* the host MTA's queue id, or "" */
 	const char *src_mta;   /* "name (ip)" of who gave it to us */

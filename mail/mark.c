@@ -88,14 +88,17 @@ add_field(struct buf *b, const void *p, size_t len)
 }
 
 static void
-compute_mac(const struct mark_key *key, const struct mark *m,
+compute_mac(const struct mark_key *key, const struct mark *m, bool v1,
     unsigned char out[MAC_LEN])
 {
+	const unsigned char dflt = m->dflt;
 	struct buf b = { 0 };
 	unsigned len = 0;
 
-	add_field(&b, "mailrace mark v1", 16);
+	add_field(&b, v1 ? "mailrace mark v1" : "mailrace mark v2", 16);
 	add_field(&b, m->vmta, strlen(m->vmta));
+	if (!v1)
+		add_field(&b, &dflt, 1);
 	add_field(&b, m->job, strlen(m->job));
 	add_field(&b, m->user, strlen(m->user));
 	add_field(&b, m->sender, strlen(m->sender));
@@ -177,9 +180,10 @@ mark_make(const struct mark_key *key, const struct mark *m, struct region *rg)
 	unsigned char mac[MAC_LEN];
 	const char *text;
 
-	compute_mac(key, m, mac);
-	buf_str(&b, "v=1;");
+	compute_mac(key, m, false, mac);
+	buf_str(&b, "v=2;");
 	add_text(&b, "vmta=", m->vmta);
+	buf_str(&b, m->dflt ? "dflt=1;" : "dflt=0;");
 	add_text(&b, "job=", m->job);
 	buf_printf(&b, "prio=%u;", m->priority);
 	add_text(&b, "user=", m->user);
@@ -275,24 +279,44 @@ take(struct slice *rest, const char *tag, struct slice *value_r)
 	return true;
 }
 
+static bool
+take_decision(struct slice *rest, struct slice *vmta_r, bool *dflt_r,
+    bool *v1_r)
+{
+	struct slice v, dflt;
+
+	if (!take(rest, "v=", &v) || !take(rest, "vmta=", vmta_r))
+		return false;
+	*v1_r = slice_eq(v, "1");
+	*dflt_r = false;
+	if (*v1_r)
+		return true;
+	if (!slice_eq(v, "2") || !take(rest, "dflt=", &dflt))
+		return false;
+	*dflt_r = slice_eq(dflt, "1");
+	return *dflt_r || slice_eq(dflt, "0");
+}
+
 /*
- * value = "v=1;" "vmta=" text ";" "job=" text ";" "prio=" 1*3DIGIT ";"
+ * value = ( "v=1;" "vmta=" text ";" /
+ *           "v=2;" "vmta=" text ";" "dflt=" ( "0" / "1" ) ";" )
+ *         "job=" text ";" "prio=" 1*3DIGIT ";"
  *         "user=" text ";" "from=" hex ";" "id=" text ";" "bh=" base64 ";" "h=" base64
  * in this order, blanks and folds anywhere.
  */
 static bool
-parse(struct slice rest, struct region *rg, struct mark *m,
+parse(struct slice rest, struct region *rg, struct mark *m, bool *v1_r,
     unsigned char mac[MAC_LEN])
 {
-	struct slice v, vmta, job, prio, user, from, id, bh, h;
+	struct slice vmta, job, prio, user, from, id, bh, h;
 	struct err e;
 	uint64_t n;
 
-	if (!take(&rest, "v=", &v) || !slice_eq(v, "1") ||
-	    !take(&rest, "vmta=", &vmta) || !take(&rest, "job=", &job) ||
-	    !take(&rest, "prio=", &prio) || !take(&rest, "user=", &user) ||
-	    !take(&rest, "from=", &from) || !take(&rest, "id=", &id) ||
-	    !take(&rest, "bh=", &bh) || !take(&rest, "h=", &h) || rest.len > 0)
+	if (!take_decision(&rest, &vmta, &m->dflt, v1_r) ||
+	    !take(&rest, "job=", &job) || !take(&rest, "prio=", &prio) ||
+	    !take(&rest, "user=", &user) || !take(&rest, "from=", &from) ||
+	    !take(&rest, "id=", &id) || !take(&rest, "bh=", &bh) ||
+	    !take(&rest, "h=", &h) || rest.len > 0)
 		return false;
 	if (str_to_u64(prio, &n, &e) == -1 || n > 100)
 		return false;
@@ -314,6 +338,7 @@ mark_read(const struct mark_key *key, const char *value, struct region *rg,
 {
 	unsigned char mac[MAC_LEN], want[MAC_LEN];
 	size_t len = strnlen(value, MARK_TEXT_MAX + 1), n = 0;
+	bool v1;
 	char *text;
 
 	*m_r = (struct mark){ 0 };
@@ -323,8 +348,8 @@ mark_read(const struct mark_key *key, const char *value, struct region *rg,
 	for (size_t i = 0; i < len; i++)
 		if (strchr(" \t\r\n", value[i]) == NULL)
 			text[n++] = value[i];
-	if (!parse((struct slice){ text, n }, rg, m_r, mac))
+	if (!parse((struct slice){ text, n }, rg, m_r, &v1, mac))
 		return false;
-	compute_mac(key, m_r, want);
+	compute_mac(key, m_r, v1, want);
 	return CRYPTO_memcmp(mac, want, MAC_LEN) == 0;
 }

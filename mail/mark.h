@@ -3,11 +3,12 @@
  * mark - the one header by which the transport knows that the milter has
  * treated a message, and what it decided.
  *
- *	X-Mailrace-Mark: v=1; vmta=NAME; job=JOB; prio=N; user=NAME;
+ *	X-Mailrace-Mark: v=2; vmta=NAME; dflt=0; job=JOB; prio=N; user=NAME;
  *	 from=HEX; id=QUEUEID; bh=BASE64; h=BASE64(HMAC-SHA256)
  *
- * The HMAC covers version, VMTA, job, priority, authenticated user, sender,
- * queue id and body hash.  Names
+ * The HMAC covers version, VMTA, whether that is a default, job, priority,
+ * authenticated user, sender, queue id and body hash.  Version 1 has no dflt,
+ * and means that the VMTA was asked for; it is still read.  Names
  * and values are percent-encoded where they hold blanks, ';', '%' or control
  * bytes.  The queue id is checked against XFORWARD's IDENT by the ingress.
  * Pure; the key is given.
@@ -32,6 +33,7 @@ struct mark {
 	uint8_t
 	    body_hash[32]; /* SHA-256 of the body, simple canonicalization */
 	uint8_t priority;
+	bool dflt; /* nobody asked for the VMTA: a <domain> may name another */
 };
 
 struct mark_key; /* owned by who read it; immutable, any thread */

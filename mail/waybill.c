@@ -26,9 +26,15 @@ text(const char *s)
 }
 
 static bool
+by_pool(const struct env_rcpt *r)
+{
+	return text(r->pool)[0] != '\0';
+}
+
+static bool
 same_queue(const struct env_rcpt *a, const struct env_rcpt *b)
 {
-	return a->priority == b->priority && a->by_pool == b->by_pool &&
+	return a->priority == b->priority && by_pool(a) == by_pool(b) &&
 	    strcmp(text(a->domain), text(b->domain)) == 0 &&
 	    strcmp(text(a->vmta), text(b->vmta)) == 0;
 }
@@ -65,7 +71,7 @@ waybill_pack(const struct envelope *env, struct buf *out)
 		packed_add_u32(out, n);
 		packed_add_byte(out,
 		    (uint8_t)(env->rcpts[i].priority |
-			(env->rcpts[i].by_pool ? BY_POOL : 0)));
+			(by_pool(&env->rcpts[i]) ? BY_POOL : 0)));
 		packed_add_str(out, env->rcpts[i].domain);
 		packed_add_str(out, env->rcpts[i].vmta);
 	}

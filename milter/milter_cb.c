@@ -36,11 +36,11 @@ ask_for_macros(SMFICTX *ctx)
 {
 	static const struct {
 		int stage;
-		char names[80];
+		char names[96];
 	} wanted[] = {
 		{ SMFIM_CONNECT,
 		    "j {client_addr} {client_name} {client_port} "
-		    "{daemon_name} {daemon_port}" },
+		    "{daemon_addr} {daemon_name} {daemon_port}" },
 		{ SMFIM_ENVFROM, "i {auth_type} {auth_authen} {mail_addr}" },
 		{ SMFIM_ENVRCPT, "i {rcpt_addr} {rcpt_host} {rcpt_mailer}" },
 		{ SMFIM_EOM, "i" },

@@ -25,7 +25,8 @@ struct milter_msg {
 	struct milter_env *env;
 	unsigned long steps; /* as negotiated */
 	struct net_addr client;
-	bool submitted; /* by sendmail(1) and the like, not by SMTP */
+	struct net_addr local; /* it connected to that; family 0: unknown */
+	bool submitted;        /* by sendmail(1) and the like, not by SMTP */
 
 	/* The message; in the region, all gone at its end. */
 	struct region *rg;
@@ -104,6 +105,21 @@ macro(SMFICTX *ctx, const char *name)
 	return value == NULL ? "" : value;
 }
 
+/* As Postfix has it, or with sendmail's tag; family 0: there is none. */
+static struct net_addr
+macro_address(const char *text)
+{
+	struct slice s = slice_of(text);
+	struct net_addr a;
+	struct err ignored;
+
+	if (strncasecmp(text, "IPv6:", 5) == 0)
+		s = slice_of(text + 5);
+	if (s.len == 0 || net_addr_parse(s, &a, &ignored) == -1)
+		a = (struct net_addr){ 0 };
+	return a;
+}
+
 void
 milter_msg_connect(struct milter_msg *m, SMFICTX *ctx,
     const struct sockaddr *peer)
@@ -112,6 +128,7 @@ milter_msg_connect(struct milter_msg *m, SMFICTX *ctx,
 
 	milter_msg_abort(m);
 	m->client = (struct net_addr){ 0 };
+	m->local = macro_address(macro(ctx, "{daemon_addr}"));
 	if (peer != NULL &&
 	    (peer->sa_family == AF_INET || peer->sa_family == AF_INET6))
 		net_addr_from_sa(peer, &m->client, &port);
@@ -237,6 +254,7 @@ decide(struct milter_msg *m, struct policy_out *out)
 	struct policy_in in = {
 		.conf = m->conf->snapshot,
 		.client = m->client,
+		.local = m->local,
 		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
 		.again = m->conf->mark_key == NULL,
 		.sender = m->sender,
@@ -258,6 +276,7 @@ make_mark(const struct milter_msg *m, const struct policy_out *out,
 {
 	struct mark mark = {
 		.vmta = out->vmta,
+		.dflt = out->dflt,
 		.job = out->job,
 		.user = m->auth_user,
 		.sender = m->sender,

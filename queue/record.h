@@ -41,11 +41,11 @@ enum {
 	RECORD_STATE_LEN = RECORD_HEAD + 24,
 	RECORD_LEDGER_LEN = RECORD_HEAD + 96,
 	RECORD_OUTBOX_FIXED = RECORD_HEAD + 64,
-	KEY_ID = 8,         /* be64 id, or sequence */
-	KEY_STATE = 12,     /* be64 id, be32 recipient */
-	KEY_BUCKET = 16,    /* be64 start of the bucket, be64 id */
-	KEY_DOUBT = 20,     /* be64 wall time, be64 id, be32 recipient */
-	KEY_POLICY_MAX = 32 /* a name */
+	KEY_ID = 8,          /* be64 id, or sequence */
+	KEY_STATE = 12,      /* be64 id, be32 recipient */
+	KEY_BUCKET = 16,     /* be64 start of the bucket, be64 id */
+	KEY_DOUBT = 20,      /* be64 wall time, be64 id, be32 recipient */
+	KEY_POLICY_MAX = 600 /* a name */
 };
 
 /* Fills in the first RECORD_HEAD bytes of rec, whose payload is there. */

@@ -70,7 +70,7 @@ state_load(struct store *s)
 	enum env_result r;
 	struct err e;
 
-	env_scan_init(&sc, TABLE_POLICY, ENV_SCAN_SMALL);
+	env_scan_init(&sc, TABLE_POLICY, ENV_SCAN_LARGE);
 	while ((r = env_scan_next(s->env, &sc, &key, &rec, &e)) == ENV_OK) {
 		if (record_open(RECORD_POLICY, key, rec, &value, &e) == -1)
 			log_note(LOG_L_ERROR, "record-damaged", "%s", e.text);

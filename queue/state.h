@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * state - values by name that belong to no message and outlive the process:
- * what the operator has paused.
+ * what the operator has paused, how queues stand with the other side.
  *
- * The store knows neither names nor values.  They are few and small: all are
- * handed out at the start of a load, before any message.  Written in the
+ * The store knows neither names nor values.  They are small, and at most some
+ * for each queue: all are handed out at the start of a load, behind what limits
+ * had spent (queue/leases.h) and before any message.  Written in the
  * group commit like everything else.  Store thread.
  */
 

@@ -295,8 +295,8 @@ on_load(struct post *p)
 	order_free(o);
 	CHECK(!s->called);
 	s->called = true;
-	state_load(s);
 	leases_load(s);
+	state_load(s); /* what is kept of queues needs them */
 	s->load = load_new(s);
 	s->outbox.fn = s->owner.outbox;
 	s->outbox.ctx = s->ctx;

@@ -77,6 +77,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_keeper \
 	tests/unit/test_lease \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
@@ -104,6 +105,7 @@ check_PROGRAMS += \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_policy \
+	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
@@ -125,6 +127,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_move \
@@ -229,6 +232,10 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_keep_SOURCES = \
+	$(fake_conf_files) \
+	%D%/unit/test_sched_keep.c
 
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
@@ -711,6 +718,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
+	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
@@ -764,6 +772,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_rows.py \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
+	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_busy.py \

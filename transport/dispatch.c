@@ -23,7 +23,6 @@
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
-#include "vmta/sched_lease.h"
 
 /* ---- the scheduler's owner ----------------------------------------------- */
 
@@ -128,30 +127,14 @@ dispatch_end_flush(struct dispatch *d)
 	(void)sweep_flush(d->sweep);
 }
 
-void
-dispatch_keep_lease(struct dispatch *d, struct slice key,
-    const struct lease_record *rec)
-{
-	CHECK(worker_is_self(d->worker));
-	lessor_put(d->lessor, key, rec, 0);
-}
-
-static void
-on_lease(void *ctx, struct slice key, const struct lease_record *rec,
-    uint64_t ticket)
-{
-	const struct dispatch *d = ctx;
-
-	lessor_put(d->lessor, key, rec, ticket);
-}
-
 static const struct sched_owner sched_owner = {
 	.open = on_open,
 	.grant = on_grant,
 	.close = on_close,
 	.expired = on_expired,
 	.interrupt = on_interrupt,
-	.lease = on_lease,
+	.lease = dispatch_on_lease,
+	.keep = dispatch_on_keep,
 	.source = source_log,
 };
 
@@ -166,17 +149,8 @@ check_drained(struct dispatch *d, uint64_t last_piece)
 	    !sweep_is_through(d->sweep, last_piece))
 		return;
 	d->drained = NULL;
-	sched_leases_end(d->sched, clock_us());
-	lessor_end(d->lessor);
+	dispatch_keep_end(d, clock_us());
 	fn(d->drained_arg);
-}
-
-static void
-on_leased(void *ctx, uint64_t ticket, bool kept)
-{
-	const struct dispatch *d = ctx;
-
-	sched_leased(d->sched, ticket, kept, clock_us());
 }
 
 /* Once, twice, four times and so on. */
@@ -205,7 +179,7 @@ run(void *arg)
 	struct timeval tv;
 
 	tell_stuck(d);
-	lessor_flush(d->lessor);
+	dispatch_keep_flush(d);
 	moves_settle(&d->moves, last_piece);
 	check_drained(d, last_piece);
 	if (next_us == INT64_MAX) {
@@ -238,7 +212,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->env_count = opt->env_count;
 	d->tls = opt->tls;
 	d->conf = snapshot_ref(opt->conf);
-	d->lessor = lessor_new(w, opt->store, on_leased, d);
+	dispatch_keep_init(d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
 	d->replies = replies_new();
@@ -269,7 +243,7 @@ dispatch_free(struct dispatch **dp)
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
-	lessor_free(&d->lessor);
+	dispatch_keep_fini(d);
 	snapshot_unref(&d->conf);
 	free(d);
 }

@@ -105,6 +105,14 @@ const struct replies *dispatch_replies(const struct dispatch *d);
 /* Keeps this of a limit in the spool; likewise. */
 void dispatch_keep_lease(struct dispatch *d, struct slice key,
     const struct lease_record *rec);
+/* Likewise a value under a name; nothing: it is forgotten. */
+void dispatch_keep(struct dispatch *d, struct slice name, struct slice bytes);
+/*
+ * Called on the scheduler's thread when what an order has changed of queues is
+ * durable (transport/keeper.h); likewise.
+ */
+struct keeper_wait;
+void dispatch_when_kept(struct dispatch *d, struct keeper_wait *w);
 
 /* ---- what couriers report; link is what they were given ------------------ */
 

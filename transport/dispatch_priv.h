@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of the dispatcher, for dispatch.c and dispatch_address.c only.
+ * The inside of the dispatcher, for dispatch*.c only.
  */
 
 #ifndef TRANSPORT_DISPATCH_PRIV_H
@@ -17,6 +17,7 @@
 
 struct courier;
 struct event;
+struct keeper;
 struct region;
 struct replies;
 struct sched;
@@ -44,6 +45,7 @@ struct dispatch {
 	struct tls_client *tls;
 	struct event *timer;
 	struct lessor *lessor;
+	struct keeper *keeper;
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
 	struct replies *replies; /* to recipients that wait for their time */
@@ -59,5 +61,18 @@ struct dispatch {
 
 /* After a reload: connections tell where they are, if that may matter now. */
 void dispatch_locate_all(struct dispatch *d, const struct snapshot *conf);
+
+/* dispatch_keep.c */
+void dispatch_keep_init(struct dispatch *d);
+void dispatch_keep_fini(struct dispatch *d);
+/* The scheduler's owner->lease, owner->keep. */
+void dispatch_on_lease(void *ctx, struct slice key,
+    const struct lease_record *rec, uint64_t ticket);
+void dispatch_on_keep(void *ctx, struct slice name, struct slice bytes,
+    uint64_t ticket);
+/* Once in a round. */
+void dispatch_keep_flush(const struct dispatch *d);
+/* The last of a clean stop. */
+void dispatch_keep_end(const struct dispatch *d, int64_t now_us);
 
 #endif

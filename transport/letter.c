@@ -12,14 +12,21 @@
 #include "mail/dsn_text.h"
 #include "mail/header.h"
 #include "mail/mark.h"
+#include "vmta/assign.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
 
 enum {
 	MARKS_MAX = 4, /* that are looked at; more are somebody's game */
 	DATE_TEXT = 64,
-	QUEUE_ID_MAX = 100,
-	PRIORITY_DEFAULT = 50
+	QUEUE_ID_MAX = 100
+};
+
+/* A name of a VMTA or pool, and what came of it. */
+struct way {
+	const char *name; /* the snapshot's, or "" */
+	struct letter_way way;
+	struct way *next;
 };
 
 /* The message while it is worked on. */
@@ -31,6 +38,7 @@ struct work {
 	size_t body_off;
 	struct canon_body *hash;
 	struct policy_out out; /* of policy; zero when the mark was believed */
+	struct way *found;     /* names that this message has used */
 };
 
 /* ---- header fields ------------------------------------------------------- */
@@ -244,30 +252,67 @@ find_mark(struct work *w, struct mark *m_r)
 	return false;
 }
 
-/*
- * The name of a VMTA or pool as it is here and now.  False: there is none of
- * that name.
- */
+/* Is there a VMTA or pool of that name here and now?  "" is {default}. */
 static bool
-resolve(const struct letter_in *in, const char *name, struct letter *l)
+is_known(const struct snapshot *conf, const char *name)
 {
-	const struct pool *pool;
-	const struct vmta *v;
+	return name[0] == '\0' || snapshot_pool(conf, name) != NULL ||
+	    snapshot_vmta(conf, name) != NULL;
+}
 
-	l->vmta = l->pool = "";
-	if (name[0] == '\0')
-		return true;
-	pool = snapshot_pool(in->conf, name);
-	if (pool != NULL) {
-		v = pool_pick(pool, in->env->pool_turn++);
-		l->pool = pool->name;
-	} else {
-		v = snapshot_vmta(in->conf, name);
+/* One that is not there (is_known() was not asked) is {default}: no bounce. */
+static struct letter_way
+resolve(const struct snapshot *conf, const char *name)
+{
+	const struct pool *pool = name[0] == '\0' ? NULL :
+						    snapshot_pool(conf, name);
+	const struct vmta *v = pool != NULL ? pool_next(pool) :
+					      snapshot_vmta(conf, name);
+
+	return (struct letter_way){
+		.vmta = v == NULL || strcmp(v->name, VMTA_DEFAULT) == 0 ?
+		    "" :
+		    v->name,
+		.pool = pool != NULL ? pool->name : "",
+	};
+}
+
+/* A pool is asked for a member once, and only if somebody needs one. */
+static const struct letter_way *
+way_by(struct work *w, const char *name)
+{
+	struct way *way;
+
+	for (way = w->found; way != NULL; way = way->next)
+		if (strcmp(way->name, name) == 0)
+			return &way->way;
+	way = region_new_obj(w->rg, struct way);
+	way->name = name;
+	way->way = resolve(w->in->conf, name);
+	way->next = w->found;
+	w->found = way;
+	return &way->way;
+}
+
+/* The virtual MTA of each recipient; dflt: nobody asked for the name. */
+static void
+find_ways(struct work *w, const char *name, bool dflt, struct letter *l)
+{
+	const struct letter_in *in = w->in;
+	const struct letter_way **v = region_array(w->rg, in->rcpt_count,
+	    sizeof(*v));
+
+	l->ways = v;
+	for (size_t i = 0; i < in->rcpt_count; i++) {
+		const char *domain = in->domains[i];
+
+		/* Neighbours mostly are of one domain. */
+		if (i > 0 && strcmp(domain, in->domains[i - 1]) == 0)
+			v[i] = v[i - 1];
+		else
+			v[i] = way_by(w,
+			    dflt ? assign_rcpt(in->conf, name, domain) : name);
 	}
-	if (v == NULL)
-		return false;
-	l->vmta = strcmp(v->name, VMTA_DEFAULT) == 0 ? "" : v->name;
-	return true;
 }
 
 /* An envelope string has a limit, and names are shown in tables. */
@@ -294,13 +339,14 @@ take_mark(struct work *w, const struct mark *m, struct policy_in *pin,
 	l->job = cut_name(w, m->job);
 	l->auth_user = cut_name(w, m->user);
 	l->priority = m->priority;
-	if (resolve(w->in, m->vmta, l))
+	if (is_known(w->in->conf, m->vmta)) {
+		find_ways(w, m->vmta, m->dflt, l);
 		return;
+	}
 	l->unknown_vmta = m->vmta;
 	pin->auth_user = m->user;
 	policy_assign(pin, w->rg, &again);
-	if (!resolve(w->in, again.vmta, l))
-		(void)resolve(w->in, "", l);
+	find_ways(w, again.vmta, again.dflt, l);
 }
 
 /* NULL, or the reply: the message cannot be made ready now. */
@@ -311,6 +357,7 @@ decide(struct work *w, struct letter *l)
 	struct policy_in pin = {
 		.conf = in->conf,
 		.client = in->client,
+		.local = in->local,
 		.source = in->source,
 		.sender = in->sender,
 		.rcpts = in->rcpts,
@@ -330,8 +377,7 @@ decide(struct work *w, struct letter *l)
 	l->trouble = w->out.trouble;
 	if (l->trouble != NULL)
 		return "451 4.3.0 message cannot be prepared for delivery now";
-	if (!resolve(in, w->out.vmta, l))
-		(void)resolve(in, "", l);
+	find_ways(w, w->out.vmta, w->out.dflt, l);
 	l->job = cut_name(w, w->out.job);
 	l->priority = w->out.priority;
 	return NULL;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * letter - a complete message at intake: from the text as it came to the
- * bytes that go out, with virtual MTA and job.
+ * bytes that go out, with virtual MTA and job.  Recipients of one domain have
+ * one virtual MTA, and all whom the same pool is for the same member of it;
+ * those of others may have others (`vmta` in <domain>).
  *
  * A message that the milter has treated carries a mark, which is believed
  * only if its HMAC, queue id, sender and body hash are right; every other one
@@ -39,9 +41,11 @@ struct letter_in {
 	struct worker_env *env;
 	const struct snapshot *conf;
 	struct net_addr client; /* whom policy judges */
+	struct net_addr local;  /* to which it connected; family 0: unknown */
 	const char *source;     /* <source> of the listener, or NULL */
 	const char *sender;
 	const char *const *rcpts;
+	const char *const *domains; /* of each, as the queue has it */
 	size_t rcpt_count;
 	struct slice text;       /* CRLF lines, not dot-stuffed */
 	const char *queue_id;    /* of XFORWARD, or "" */
@@ -52,9 +56,14 @@ struct letter_in {
 	int64_t now_us;          /* wall clock */
 };
 
-struct letter {
+/* By whom mail for a recipient goes. */
+struct letter_way {
 	const char *vmta; /* "" is {default}; never a pool */
 	const char *pool; /* that gave it, or "" */
+};
+
+struct letter {
+	const struct letter_way **ways; /* of each recipient */
 	const char *job;
 	const char *auth_user;    /* at the host MTA, or "" */
 	const char *queue_id;     /* the host MTA's, or "" */

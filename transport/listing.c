@@ -63,9 +63,8 @@ envelope_json(const struct candidate *r, const struct envelope *env)
 	    ctl_string(env->host_id), "from", ctl_string(env->sender), "to",
 	    ctl_string(to->addr), "domain", ctl_string(to->domain), "vmta",
 	    ctl_string(envelope_vmta_shown(r->vmta)), "moved_from",
-	    moved_from(to->vmta, r->vmta), "job",
-	    ctl_string(env->job), "envid", ctl_string(env->envid), "queued",
-	    queued);
+	    moved_from(to->vmta, r->vmta), "job", ctl_string(env->job), "envid",
+	    ctl_string(env->envid), "queued", queued);
 }
 
 static json_t *

@@ -30,6 +30,7 @@ libtransport_a_SOURCES = \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \
+	%D%/dispatch_keep.c \
 	%D%/dispatch_priv.h \
 	%D%/disposition.c %D%/disposition.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
@@ -38,6 +39,8 @@ libtransport_a_SOURCES = \
 	%D%/ingress_cmds.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
+	%D%/keep_load.c %D%/keep_load.h \
+	%D%/keeper.c %D%/keeper.h \
 	%D%/lease_load.c %D%/lease_load.h \
 	%D%/lessor.c %D%/lessor.h \
 	%D%/letter.c %D%/letter.h \

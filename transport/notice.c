@@ -181,6 +181,7 @@ pack(const struct notice_of *of, const struct buf *text, uint8_t flags,
 	struct env_rcpt rcpt = { .addr = of->env->sender,
 		.domain = SNAPSHOT_DSN_DOMAIN,
 		.vmta = "",
+		.pool = "",
 		.orcpt = "",
 		.priority = PRIORITY };
 	struct envelope env = envelope_blank;

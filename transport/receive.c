@@ -37,7 +37,8 @@ struct receipt {
 	uint32_t *ends;
 
 	/* For the log; strings are the session's or its snapshot's. */
-	const char *vmta, *job, *host_id, *user, *unknown_vmta;
+	const struct letter_way **ways;
+	const char *job, *host_id, *user, *unknown_vmta;
 	uint32_t size;
 	bool marked;
 };
@@ -118,6 +119,19 @@ reply_answer(struct ingress_session *s, const struct store_accept *a)
 
 /* ---- log ----------------------------------------------------------------- */
 
+/* That of the first recipient, and how many there are with others. */
+static void
+log_ways(struct log_line *l, const struct receipt *r)
+{
+	size_t others = 0;
+
+	log_str(l, "vmta", envelope_vmta_shown(r->ways[0]->vmta));
+	for (size_t i = 1; i < r->s->tx.rcpt_count; i++)
+		others += r->ways[i]->vmta != r->ways[0]->vmta;
+	if (others > 0)
+		log_int(l, "other-vmta", (int64_t)others);
+}
+
 /* A line is 4 KB of stack, which is zeroed: who calls asks if one is wanted. */
 static void
 log_accepted(const struct receipt *r, uint32_t known)
@@ -139,7 +153,7 @@ log_accepted(const struct receipt *r, uint32_t known)
 	if (known > 0)
 		log_int(&l, "known", known);
 	log_int(&l, "size", r->size);
-	log_str(&l, "vmta", r->vmta);
+	log_ways(&l, r);
 	log_str(&l, "job", r->job);
 	log_str(&l, "policy", r->marked ? "milter" : "ingress");
 	if (r->user[0] != '\0')
@@ -315,6 +329,18 @@ policy_client(const struct ingress_session *s)
 	return named.family != 0 ? named : s->peer.addr;
 }
 
+/* To which the client itself connected; behind a host MTA nobody knows. */
+static struct net_addr
+policy_local(const struct ingress_session *s)
+{
+	struct net_addr local = { 0 };
+
+	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
+	    named_client(s).family == 0)
+		net_local_addr(bufferevent_getfd(s->bev), &local);
+	return local;
+}
+
 /* That, else our peer, if it has an address. */
 static struct net_addr
 original_client(const struct ingress_session *s)
@@ -353,13 +379,17 @@ treat(struct ingress_session *s, struct letter *l_r)
 	const struct ingress_tx *tx = &s->tx;
 	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
 	    sizeof(*rcpts));
+	const char **domains = region_array(s->tx_rg, tx->rcpt_count,
+	    sizeof(*domains));
 	struct letter_in in = {
 		.env = s->env,
 		.conf = s->conf,
 		.client = policy_client(s),
+		.local = policy_local(s),
 		.source = s->listener_source,
 		.sender = tx->sender,
 		.rcpts = rcpts,
+		.domains = domains,
 		.rcpt_count = tx->rcpt_count,
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
@@ -371,8 +401,10 @@ treat(struct ingress_session *s, struct letter *l_r)
 		.now_us = clock_wall_us(),
 	};
 
-	for (size_t i = 0; i < tx->rcpt_count; i++)
+	for (size_t i = 0; i < tx->rcpt_count; i++) {
 		rcpts[i] = tx->rcpts[i].addr;
+		domains[i] = tx->rcpts[i].domain;
+	}
 	return letter_treat(&in, s->tx_rg, l_r);
 }
 
@@ -398,7 +430,6 @@ make_envelope(struct ingress_session *s, const char *peer,
 		.sender = tx->sender,
 		.envid = tx->envid,
 		.job = l->job,
-		.pool = l->pool,
 		.auth_user = l->auth_user,
 		.host_id = l->queue_id,
 		.src_mta = peer,
@@ -416,11 +447,11 @@ make_envelope(struct ingress_session *s, const char *peer,
 
 		env.rcpts[i] = (struct env_rcpt){ .addr = r->addr,
 			.domain = r->domain,
-			.vmta = l->vmta,
+			.vmta = l->ways[i]->vmta,
+			.pool = l->ways[i]->pool,
 			.orcpt = r->orcpt,
 			.notify = r->notify,
-			.priority = l->priority,
-			.by_pool = l->pool[0] != '\0' };
+			.priority = l->priority };
 	}
 	return env;
 }
@@ -553,7 +584,7 @@ receive_message(struct ingress_session *s)
 	r->worker = s->env->worker;
 	r->size = l.body->len;
 	r->marked = l.marked;
-	r->vmta = l.vmta;
+	r->ways = l.ways;
 	r->job = l.job;
 	r->host_id = l.queue_id;
 	r->user = l.auth_user;

@@ -153,7 +153,7 @@ record_pack(const struct record_of *r, struct buf *out)
 	a.job_id = r->env->job;
 	a.env_id = plain_text(r->env->envid, r->rg);
 	a.queue = r->queue;
-	a.vmta_pool = r->env->pool;
+	a.vmta_pool = rcpt->pool;
 	a.rcv_smtp_user = r->env->auth_user;
 	a.first_attempt_us = r->first_attempt_us;
 	set_tls(o->tls, r->rg, &a);
@@ -179,11 +179,11 @@ record_receipt_pack(const struct record_receipt *r, struct buf *out)
 		.rcv_source_ip = net_addr_text(&r->source, source),
 		.rcv_destination_ip = net_addr_text(&r->destination,
 		    destination),
-		.vmta = env->pool[0] != '\0' ? env->pool :
-					       envelope_vmta_shown(rcpt->vmta),
+		.vmta = rcpt->pool[0] != '\0' ? rcpt->pool :
+						envelope_vmta_shown(rcpt->vmta),
 		.job_id = env->job,
 		.env_id = plain_text(env->envid, r->rg),
-		.vmta_pool = env->pool,
+		.vmta_pool = rcpt->pool,
 		.rcv_smtp_user = env->auth_user };
 
 	add_headers(env, r->rg, &a);

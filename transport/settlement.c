@@ -116,6 +116,7 @@ record_nameless(struct settlement *st, const struct settlement_rcpt *r)
 	struct env_rcpt nobody = { .addr = "",
 		.domain = "",
 		.vmta = "",
+		.pool = "",
 		.orcpt = "" };
 	struct envelope env = envelope_blank;
 	struct record_of of = r->of;

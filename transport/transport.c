@@ -21,6 +21,7 @@
 #include "transport/dispatch.h"
 #include "transport/gate.h"
 #include "transport/ingress.h"
+#include "transport/keep_load.h"
 #include "transport/lease_load.h"
 #include "transport/needs.h"
 #include "transport/steer.h"
@@ -60,7 +61,6 @@ make_env(struct transport *t, unsigned i, struct err *e)
 	t->envs[i] = env;
 	env->index = i;
 	env->conf = snapshot_ref(t->conf);
-	env->pool_turn = i;
 	(void)snprintf(name, sizeof(name), "worker-%u", i);
 	env->worker = t->workers[i] = worker_new(name, e);
 	if (env->worker == NULL)
@@ -91,6 +91,7 @@ on_state(void *ctx, struct slice name, struct slice value)
 	struct transport *t = ctx;
 
 	steer_restore(t->dispatch, name, value);
+	keep_load_one(t->dispatch, name, value);
 }
 
 static void

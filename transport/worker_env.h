@@ -47,7 +47,6 @@ struct worker_env {
 	bool ingress_stopping;       /* ingress_shutdown() was called */
 	int64_t ingress_stop_us;     /* then: when idle sessions are ended */
 	struct courier_list held;    /* wait for slots; transport/courier.c */
-	uint64_t pool_turn;          /* round robin over pool members */
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/check.h"
 #include "mail/envelope.h"
 #include "vmta/pattern.h"
 
@@ -56,6 +57,15 @@ use_vmta(const struct policy_in *in, const char *name, struct region *rg,
 	return true;
 }
 
+static void
+use_local(const struct policy_in *in, struct assignment *out)
+{
+	const struct vmta *vmta = snapshot_vmta_at_ip(in->conf, &in->local);
+
+	if (vmta != NULL)
+		out->vmta = vmta->name;
+}
+
 /* A job is one word of printable text: it stands in logs and in columns. */
 static const char *
 job_name(const char *value, struct region *rg)
@@ -91,8 +101,31 @@ assign_vmta(const struct policy_in *in, const struct source_conf *source,
 	if (matched && match.vmta != NULL && match.vmta[0] != '\0' &&
 	    use_vmta(in, match.vmta, rg, out))
 		return;
-	if (source->default_vmta[0] != '\0')
+	out->dflt = true;
+	if (str_eq_nocase(source->default_vmta, ASSIGN_BY_IP))
+		use_local(in, out);
+	else if (source->default_vmta[0] != '\0')
 		(void)use_vmta(in, source->default_vmta, rg, out);
+}
+
+const char *
+assign_rcpt(const struct snapshot *conf, const char *dflt, const char *domain)
+{
+	struct queue_conf q;
+	const struct pool *pool;
+	const struct vmta *vmta;
+
+	if (!snapshot_assigns_domains(conf))
+		return dflt;
+	snapshot_queue_conf(conf, domain, dflt, &q);
+	if (q.vmta[0] == '\0')
+		return dflt;
+	pool = snapshot_pool(conf, q.vmta);
+	if (pool != NULL)
+		return pool->name;
+	vmta = snapshot_vmta(conf, q.vmta);
+	CHECK(vmta != NULL); /* the load makes one of each name */
+	return strcmp(vmta->name, VMTA_DEFAULT) == 0 ? "" : vmta->name;
 }
 
 void

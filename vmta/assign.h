@@ -3,8 +3,10 @@
  * assign - which virtual MTA, job and priority a message gets at intake.
  *
  * X-Virtual-MTA (from sources with process-x-virtual-mta), then the source's
- * <pattern-list>, then its default-virtual-mta, then {default}.  A name that
- * is neither a virtual MTA nor a pool is passed over and reported.  Pure.
+ * <pattern-list>.  Where neither says anything, `vmta` in the <domain> of each
+ * recipient, and for those without one the source's default-virtual-mta, then
+ * {default}.  A name that is neither a virtual MTA nor a pool is passed over
+ * and reported.  Pure.
  */
 
 #ifndef VMTA_ASSIGN_H
@@ -14,6 +16,7 @@
 
 struct assignment {
 	const char *vmta;    /* VMTA or pool, as configured; "" is {default} */
+	bool dflt;           /* nobody asked for it: see assign_rcpt() */
 	const char *job;     /* "" is none */
 	const char *unknown; /* a name asked for that there is not, or "" */
 	uint8_t priority;
@@ -23,9 +26,19 @@ struct assignment {
 #define VMTA_HEADER "X-Virtual-MTA"
 #define JOB_MAX 255
 #define PRIORITY_DEFAULT 50
+/* A default-virtual-mta: the one that has the address the client came to. */
+#define ASSIGN_BY_IP "by-smtp-source-ip"
 
 /* The settings of where the message comes from: address, then user or listener. */
 void assign_source(const struct policy_in *in, struct source_conf *out);
+
+/*
+ * The VMTA or pool, as configured, of recipients in that domain of a message
+ * for which nobody asked for one: what its <domain>, as seen from the default,
+ * says; else the default.
+ */
+const char *assign_rcpt(const struct snapshot *conf, const char *dflt,
+    const char *domain);
 
 void assign_run(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct assignment *out);

@@ -36,7 +36,7 @@ sum_of_members(struct lint *l, const struct pool_entry *p, enum lint_unit u)
 
 	for (size_t i = 0; i < p->pub.members.n; i++) {
 		const struct vmta_entry *v = snapshot_find_vmta(l->s,
-		    p->pub.members.v[i]);
+		    p->pub.members.v[i].name);
 		struct lint_owner own = lint_owner_vmta(v);
 		struct lint_side one = lint_side(&own, lint_names[u].vmta);
 

@@ -61,6 +61,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
 	%D%/sched_facts.c \
+	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
@@ -86,6 +87,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
+	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \

@@ -19,12 +19,22 @@ struct signing_key {
 };
 
 /*
- * The virtual MTAs that may carry the message: one, or the members of the
- * pool, of which one is chosen by recipient only when the transport has it.
+ * The virtual MTAs that may carry mail for a name: one, or the members of the
+ * pool, of which one is chosen only when the transport has the message.
  */
 struct carriers {
+	const char *name; /* as configured; "" is {default} */
 	const struct vmta **v;
 	size_t n;
+};
+
+/* The recipients' domains, each once, and by whom mail to them may go. */
+struct ways {
+	const char **domains;
+	size_t domain_count;
+	struct carriers *v;
+	size_t n;
+	size_t *of_domain; /* of each its number in v; NULL: all of v[0] */
 };
 
 static void
@@ -34,6 +44,7 @@ find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
 	const struct pool *pool = name[0] == '\0' ? NULL :
 						    snapshot_pool(conf, name);
 
+	out->name = name;
 	if (pool != NULL) {
 		out->v = pool->vmtas;
 		out->n = pool->members.n;
@@ -42,6 +53,67 @@ find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
 	out->v = region_alloc(rg, sizeof(const struct vmta *));
 	out->v[0] = snapshot_vmta(conf, name);
 	out->n = out->v[0] == NULL ? 0 : 1;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static void
+find_domains(const struct policy_in *in, struct region *rg, struct ways *w)
+{
+	const char **v = region_array(rg, in->rcpt_count, sizeof(*v));
+	size_t n = 0;
+
+	w->domains = v;
+	for (size_t i = 0; i < in->rcpt_count; i++) {
+		const char *domain = mailbox_addr_domain(in->rcpts[i], rg);
+
+		if (domain != NULL)
+			v[n++] = domain;
+	}
+	if (n > 1)
+		qsort(v, n, sizeof(*v), compare_names);
+	for (size_t i = 0; i < n; i++)
+		if (w->domain_count == 0 ||
+		    strcmp(v[w->domain_count - 1], v[i]) != 0)
+			v[w->domain_count++] = v[i];
+}
+
+/* Names are the snapshot's: the same one is the same pointer. */
+static size_t
+way_of(struct ways *w, const struct snapshot *conf, const char *name,
+    struct region *rg)
+{
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->v[i].name == name)
+			return i;
+	w->v = region_grow(rg, w->v, w->n, sizeof(w->v[0]));
+	find_carriers(conf, name, rg, &w->v[w->n]);
+	return w->n++;
+}
+
+/* Most configurations name a virtual MTA in no <domain>: then it is one way. */
+static void
+find_ways(const struct policy_in *in, const struct policy_out *out,
+    struct region *rg, struct ways *w)
+{
+	*w = (struct ways){ 0 };
+	if (!out->dflt || !snapshot_assigns_domains(in->conf)) {
+		(void)way_of(w, in->conf, out->vmta, rg);
+		return;
+	}
+	find_domains(in, rg, w);
+	w->of_domain = region_array(rg, w->domain_count, sizeof(size_t));
+	for (size_t i = 0; i < w->domain_count; i++)
+		w->of_domain[i] = way_of(w, in->conf,
+		    assign_rcpt(in->conf, out->vmta, w->domains[i]), rg);
 }
 
 /* ---- fields that go ------------------------------------------------------ */
@@ -88,7 +160,7 @@ remove_old_signatures(const struct policy_in *in, const struct signing_key *k,
 /* ---- the signature ------------------------------------------------------- */
 
 static bool
-find_key_for(const struct policy_in *in, const struct carriers *carriers,
+find_key_for(const struct policy_in *in, const struct ways *ways,
     const char *name, struct region *rg, struct signing_key *k)
 {
 	size_t at = header_find(in->headers, name, 0);
@@ -100,9 +172,10 @@ find_key_for(const struct policy_in *in, const struct carriers *carriers,
 	if (domain == NULL)
 		return false;
 	k->key = NULL;
-	for (size_t i = 0; i < carriers->n && k->key == NULL; i++)
-		k->key = snapshot_key(in->conf, carriers->v[i], domain,
-		    &k->selector, &k->domain);
+	for (size_t w = 0; w < ways->n; w++)
+		for (size_t i = 0; i < ways->v[w].n && k->key == NULL; i++)
+			k->key = snapshot_key(in->conf, ways->v[w].v[i], domain,
+			    &k->selector, &k->domain);
 	return k->key != NULL;
 }
 
@@ -112,42 +185,11 @@ find_key_for(const struct policy_in *in, const struct carriers *carriers,
  * none.
  */
 static bool
-find_key(const struct policy_in *in, const struct carriers *carriers,
-    struct region *rg, struct signing_key *k)
+find_key(const struct policy_in *in, const struct ways *ways, struct region *rg,
+    struct signing_key *k)
 {
-	return find_key_for(in, carriers, "Sender", rg, k) ||
-	    find_key_for(in, carriers, "From", rg, k);
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	const char *const *x = a, *const *y = b;
-
-	return strcmp(*x, *y);
-}
-
-/* The recipients' domains, each once. */
-static size_t
-rcpt_domains(const struct policy_in *in, struct region *rg,
-    const char ***domains_r)
-{
-	const char **v = region_array(rg, in->rcpt_count, sizeof(*v));
-	size_t n = 0, kept = 0;
-
-	for (size_t i = 0; i < in->rcpt_count; i++) {
-		const char *domain = mailbox_addr_domain(in->rcpts[i], rg);
-
-		if (domain != NULL)
-			v[n++] = domain;
-	}
-	if (n > 1)
-		qsort(v, n, sizeof(*v), compare_names);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || strcmp(v[kept - 1], v[i]) != 0)
-			v[kept++] = v[i];
-	*domains_r = v;
-	return kept;
+	return find_key_for(in, ways, "Sender", rg, k) ||
+	    find_key_for(in, ways, "From", rg, k);
 }
 
 /*
@@ -155,24 +197,28 @@ rcpt_domains(const struct policy_in *in, struct region *rg,
  * bytes here, and a signature that one does not need harms nobody.
  */
 static bool
-wants_signature(const struct policy_in *in, const struct carriers *carriers,
+wants_signature(const struct policy_in *in, struct ways *ways,
     struct region *rg, bool *mixed_r)
 {
-	const char **domains;
-	size_t n = rcpt_domains(in, rg, &domains);
 	bool yes = false, no = false;
 
-	for (size_t i = 0; i < n && !(yes && no); i++)
-		for (size_t k = 0; k < carriers->n && !(yes && no); k++) {
+	if (ways->domains == NULL)
+		find_domains(in, rg, ways);
+	for (size_t i = 0; i < ways->domain_count && !(yes && no); i++) {
+		const struct carriers *by =
+		    &ways->v[ways->of_domain == NULL ? 0 : ways->of_domain[i]];
+
+		for (size_t k = 0; k < by->n && !(yes && no); k++) {
 			struct queue_conf conf;
 
-			snapshot_queue_conf(in->conf, domains[i],
-			    carriers->v[k]->name, &conf);
+			snapshot_queue_conf(in->conf, ways->domains[i],
+			    by->v[k]->name, &conf);
 			if (conf.dkim_sign)
 				yes = true;
 			else
 				no = true;
 		}
+	}
 	*mixed_r = yes && no;
 	return yes;
 }
@@ -214,6 +260,7 @@ policy_assign(const struct policy_in *in, struct region *rg,
 	assign_run(in, &source, rg, &assigned);
 	*out = (struct policy_out){
 		.vmta = assigned.vmta,
+		.dflt = assigned.dflt,
 		.job = assigned.job,
 		.priority = assigned.priority,
 		.unknown_vmta = assigned.unknown,
@@ -225,15 +272,15 @@ void
 policy_run(const struct policy_in *in, struct region *rg,
     struct policy_out *out)
 {
-	struct carriers carriers;
+	struct ways ways;
 	struct signing_key key;
 
 	policy_assign(in, rg, out);
 	remove_controls(in, out);
-	find_carriers(in->conf, out->vmta, rg, &carriers);
+	find_ways(in, out, rg, &ways);
 	/* The key first: most mail without one needs no look at its domains. */
-	if (!find_key(in, &carriers, rg, &key) ||
-	    !wants_signature(in, &carriers, rg, &out->dkim_mixed))
+	if (!find_key(in, &ways, rg, &key) ||
+	    !wants_signature(in, &ways, rg, &out->dkim_mixed))
 		return;
 	remove_old_signatures(in, &key, rg, out);
 	add_signature(in, &key, rg, out);

@@ -25,6 +25,7 @@ struct canon_body;
 struct policy_in {
 	const struct snapshot *conf;
 	struct net_addr client;
+	struct net_addr local; /* it connected to that; family 0: unknown */
 	const char *auth_user; /* NULL: not authenticated */
 	const char *source;    /* <source> of the listener, by name, or NULL */
 	bool again; /* no mark will be left: the transport does it again */
@@ -43,7 +44,8 @@ struct policy_add {
 
 struct policy_out {
 	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
-	const char *job;  /* "" is none */
+	bool dflt; /* nobody asked for it: assign_rcpt() has the last word */
+	const char *job; /* "" is none */
 	uint8_t priority;
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *trouble;      /* NULL, or why a 4xx must be the answer */

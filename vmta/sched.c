@@ -218,6 +218,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	qconf_set_init(&s->confs);
 	table_init(&s->queues, &queue_ops);
 	leases_init(s);
+	keeps_init(s);
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
@@ -243,6 +244,7 @@ sched_free(struct sched **sp)
 		return;
 	CHECK(s->process.scope.conns.used == 0 && !s->in_callback);
 	TAILQ_INIT(&s->walks); /* who walked has gone */
+	keeps_fini(s);
 	while (!TAILQ_EMPTY(&s->all)) {
 		struct sched_queue *q = TAILQ_FIRST(&s->all);
 
@@ -357,6 +359,7 @@ sched_queue_schedule(struct sched *s, struct sched_queue *q, int64_t now_us)
 	if (!retry_waits(&q->retry, now_us))
 		return false;
 	retry_now(&q->retry, now_us);
+	sched_keep_dirty(s, q, true);
 	sched_dirty(s, q);
 	return true;
 }
@@ -431,6 +434,9 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_LEASES:
 			leases_expire(s, now_us);
 			break;
+		case TIMER_KEEPS:
+			keeps_run(s, now_us);
+			break;
 		}
 	}
 }
@@ -448,6 +454,7 @@ serve_dirty(struct sched *s, int64_t now_us)
 		    sched_forget_at(q) <= now_us) {
 			leases_forget(s, &q->scope);
 			sources_forget_leases(s, q);
+			keep_forget(s, q);
 			queue_free(s, &q);
 		} else {
 			sched_serve(s, q, now_us);
@@ -493,6 +500,7 @@ sched_run(struct sched *s, int64_t now_us)
 		    timer_next(&s->timers) <= now_us;
 	} while (more && step(s, &s->fired) && step(s, &s->served));
 	leases_ask(s, now_us);
+	keeps_ask(s, now_us);
 	if (more) {
 		s->stuck++;
 		return now_us + US_PER_MS;

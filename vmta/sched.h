@@ -84,6 +84,14 @@ struct sched_owner {
 	 */
 	void (*lease)(void *ctx, struct slice key,
 	    const struct lease_record *rec, uint64_t ticket);
+	/*
+	 * Keep these bytes under the name, with the stamp of now (none: forget
+	 * it), in the order of the calls, and then sched_kept() with the
+	 * ticket; there is no answer to 0 (vmta/sched_keep.h).  Borrowed.  A
+	 * NULL pointer: nothing of queues outlives the process.
+	 */
+	void (*keep)(void *ctx, struct slice name, struct slice bytes,
+	    uint64_t ticket);
 	/* A source is lost, or is back; said once.  May be NULL. */
 	void (*source)(void *ctx, const struct net_addr *a, bool lost);
 };

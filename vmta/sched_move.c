@@ -23,8 +23,6 @@
 #include "vmta/source.h"
 #include "vmta/vqueue_move.h"
 
-enum { WEIGHT = 100 }; /* of a member */
-
 /* A queue that is gone through. */
 struct move {
 	struct table_link link;
@@ -212,7 +210,8 @@ ask_member(void *ctx, const char *pool, int i)
 	const struct asking *a = ctx;
 	const struct pool *p = snapshot_pool(a->s->conf, pool);
 
-	return (struct reroute_member){ p->vmtas[i]->name, WEIGHT };
+	return (
+	    struct reroute_member){ p->vmtas[i]->name, p->members.v[i].weight };
 }
 
 static struct reroute

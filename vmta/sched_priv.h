@@ -18,6 +18,7 @@
  *	sched_serve.c  a queue is looked at: grants, waiting; results
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
+ *	sched_keep.c   what is kept of how a queue stands with the other side
  *	sched_facts.c  what others ask about
  *	sched_why.c    all that keeps mail waiting
  *	sched_walk.c   going through all queues, a slice at a time
@@ -218,6 +219,19 @@ struct leases {
 	bool used, damaged; /* as it said */
 };
 
+struct keeping;
+TAILQ_HEAD(keeping_list, keeping);
+
+/* What of queues outlives the process (sched_keep.c). */
+struct keeps {
+	struct table all;          /* by queue; of most nothing is kept */
+	struct keeping_list now;   /* are asked for in this sched_run() */
+	struct keeping_list later; /* by time */
+	struct keeping_list asked; /* by ticket */
+	struct timer timer;        /* of the first of later */
+	uint64_t last_ticket;
+};
+
 TAILQ_HEAD(queue_list, sched_queue);
 
 struct vqueue_mover;
@@ -264,6 +278,7 @@ struct sched {
 	struct heap timers;
 
 	struct leases leases;
+	struct keeps keeps;
 	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
@@ -283,6 +298,8 @@ struct sched {
 	} while (0)
 
 /* sched.c */
+struct sched_queue *sched_queue_get(struct sched *s, const char *domain,
+    const char *vmta, int64_t now_us);
 void sched_dirty(struct sched *s, struct sched_queue *q);
 /* When an idle queue may be forgotten: its windows and its wait are over. */
 int64_t sched_forget_at(const struct sched_queue *q);
@@ -294,9 +311,7 @@ void sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us);
 void sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
 void sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
 bool sched_is_paused(const struct sched *s, struct sched_queue *q);
-/* The queue of these names: made if there is none; or NULL then. */
-struct sched_queue *sched_queue_get(struct sched *s, const char *domain,
-    const char *vmta, int64_t now_us);
+/* NULL: there is no queue of these names. */
 struct sched_queue *sched_queue_find(const struct sched *s, const char *domain,
     const char *vmta);
 /* A moving average of microseconds. */
@@ -628,6 +643,21 @@ void leases_forget(struct sched *s, const struct scope *c);
 void leases_ask(struct sched *s, int64_t now_us);
 /* The timer fired: what no limit has taken up goes when it is over. */
 void leases_expire(struct sched *s, int64_t now_us);
+
+/* sched_keep.c */
+void keeps_init(struct sched *s);
+void keeps_fini(struct sched *s);
+/*
+ * What is kept of the queue is another now: it is asked for in this
+ * sched_run(), or within a minute.
+ */
+void sched_keep_dirty(struct sched *s, struct sched_queue *q, bool at_once);
+/* What is to be kept now is asked for. */
+void keeps_ask(struct sched *s, int64_t now_us);
+/* The timer fired. */
+void keeps_run(struct sched *s, int64_t now_us);
+/* The queue goes, and nothing of it is kept. */
+void keep_forget(struct sched *s, const struct sched_queue *q);
 
 /* sched_move.c */
 void sched_move_init(struct sched *s);

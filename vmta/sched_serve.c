@@ -13,6 +13,8 @@
 
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)
+/* A queue that waits so long waits on after a crash. */
+#define KEPT_WAIT_US (60 * US_PER_S)
 #define ERROR_TEXT 200
 #define GRANT_MAX 10000 /* recipients */
 
@@ -620,6 +622,7 @@ int64_t
 sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
     int64_t now_us)
 {
+	bool waited = retry_waits(&q->retry, now_us);
 	int64_t until;
 
 	CHECK(!s->in_callback);
@@ -628,6 +631,8 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
 	choice_forget_place(q);
 	sched_refresh(s, q, now_us);
 	until = retry_failed(&q->retry, &q->conf->conf.retry_after, now_us);
+	if (!waited)
+		sched_keep_dirty(s, q, until - now_us >= KEPT_WAIT_US);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
 	vqueue_cool(q);
 	sched_dirty(s, q);
@@ -638,6 +643,8 @@ void
 sched_queue_worked(struct sched *s, struct sched_queue *q)
 {
 	CHECK(!s->in_callback);
+	if (q->retry.position > 0)
+		sched_keep_dirty(s, q, false);
 	retry_worked(&q->retry);
 }
 

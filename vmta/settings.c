@@ -43,8 +43,8 @@ settings_queue(const struct snapshot *s, const char *domain, const char *vmta,
 		out->smtp_hosts = s->global.dsn_hosts;
 }
 
-static struct net_addr
-plain_address(const struct net_addr *client)
+struct net_addr
+settings_plain_address(const struct net_addr *client)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct net_addr a = *client;
@@ -71,7 +71,7 @@ void
 settings_source(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out)
 {
-	const struct net_addr addr = plain_address(client);
+	const struct net_addr addr = settings_plain_address(client);
 	const struct source_entry *named = name == NULL ?
 	    NULL :
 	    snapshot_find_source(s, name);

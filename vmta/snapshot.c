@@ -83,6 +83,7 @@ snapshot_free(struct snapshot **sp)
 		dkim_key_free(&f->key);
 	}
 	strmap_free(&s->vmtas);
+	strmap_free(&s->by_ip);
 	strmap_free(&s->pools);
 	strmap_free(&s->key_files);
 	strmap_free(&s->named_sources);
@@ -153,6 +154,23 @@ snapshot_vmta_at(const struct snapshot *s, size_t i)
 	const struct vmta_entry *v = strmap_at(s->vmtas, i);
 
 	return &v->pub;
+}
+
+const struct vmta *
+snapshot_vmta_at_ip(const struct snapshot *s, const struct net_addr *a)
+{
+	const struct net_addr plain = settings_plain_address(a);
+	char text[NET_ADDR_TEXT];
+
+	if (s->by_ip == NULL || a->family == 0)
+		return NULL;
+	return strmap_get(s->by_ip, net_addr_text(&plain, text));
+}
+
+bool
+snapshot_assigns_domains(const struct snapshot *s)
+{
+	return s->assigns_domains;
 }
 
 const struct user_conf *

@@ -25,6 +25,7 @@ struct acct_filter;
 struct acct_layout;
 struct acct_redis;
 struct acct_webhook;
+struct count;
 struct dkim_key;
 struct reply_rules;
 
@@ -103,6 +104,12 @@ struct vmta {
 #undef D
 };
 
+/* Whose turn is it, as numbers of members: pool.h. */
+struct pool_round {
+	size_t n;
+	uint16_t *v;
+};
+
 struct pool {
 	const char *name;
 #define D(name, field, type, def, min, max, reload, doc) \
@@ -110,6 +117,8 @@ struct pool {
 #include "vmta/pool.def"
 #undef D
 	const struct vmta **vmtas; /* members.n of them */
+	struct pool_round round;
+	struct count *turns; /* that were taken, in all threads */
 };
 
 /* Limits over all queues of some domains, whatever their virtual MTA. */
@@ -169,6 +178,15 @@ const struct global_conf *snapshot_global(const struct snapshot *s);
 /* By name, without regard to case; "" and "{default}" give the built-in. */
 const struct vmta *snapshot_vmta(const struct snapshot *s, const char *name);
 const struct pool *snapshot_pool(const struct snapshot *s, const char *name);
+/*
+ * The first one in the file that has the address among its own
+ * smtp-source-host; NULL: none, or no <source> asks for it by
+ * by-smtp-source-ip.
+ */
+const struct vmta *snapshot_vmta_at_ip(const struct snapshot *s,
+    const struct net_addr *a);
+/* Does any <domain> name a virtual MTA? */
+bool snapshot_assigns_domains(const struct snapshot *s);
 /* The built-in one is number 0; then in the order of the file. */
 size_t snapshot_vmta_count(const struct snapshot *s);
 const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);

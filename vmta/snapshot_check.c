@@ -9,6 +9,7 @@
 #include "lib/conf_hosts.h"
 #include "lib/conf_lex.h"
 #include "mail/mark.h"
+#include "vmta/assign.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
 
@@ -51,8 +52,7 @@ check_default_vmta(const struct check *c, const struct conf_node *n,
 {
 	if (value[0] == '\0' || is_vmta_or_pool(c->s, value))
 		return;
-	/* That one has been warned of. */
-	if (!str_eq_nocase(value, "by-smtp-source-ip"))
+	if (!str_eq_nocase(value, ASSIGN_BY_IP))
 		conf_error(c->errs, n->file, n->line,
 		    "default-virtual-mta: there is no virtual MTA or pool %s",
 		    value);

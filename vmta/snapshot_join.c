@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/count.h"
+#include "vmta/pool.h"
 #include "vmta/snapshot_priv.h"
 
 /* ---- host names and sources ---------------------------------------------- */
@@ -129,7 +131,7 @@ join_members(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 
 	for (size_t i = 0; i < p->pub.members.n; i++) {
 		const struct conf_node *n = p->member_nodes.v[i];
-		const char *name = p->pub.members.v[i];
+		const char *name = p->pub.members.v[i].name;
 		struct vmta_entry *v = snapshot_find_vmta(s, name);
 
 		if (v == NULL) {
@@ -155,6 +157,7 @@ static void
 join_pool(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 {
 	const struct conf_node *n = p->node;
+	struct err e;
 
 	if (snapshot_find_vmta(s, p->key) != NULL)
 		conf_error(errs, n->file, n->line,
@@ -165,6 +168,10 @@ join_pool(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 		    "<virtual-mta-pool %s> has no virtual-mta", p->pub.name);
 	p->pub.vmtas = region_array(s->rg, p->pub.members.n, sizeof(void *));
 	join_members(s, p, errs);
+	p->pub.turns = region_new_obj(s->rg, struct count);
+	if (pool_round_make(&p->pub.members, s->rg, &p->pub.round, &e) == -1)
+		conf_error(errs, n->file, n->line, "<virtual-mta-pool %s>: %s",
+		    p->pub.name, e.text);
 }
 
 /* ---- sources by address --------------------------------------------------- */
@@ -194,6 +201,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 {
 	default_host_name(s);
 	join_sources(s, errs);
+	snapshot_assign_join(s);
 	for (size_t i = 0; i < strmap_count(s->pools); i++)
 		join_pool(s, strmap_at(s->pools, i), errs);
 	order_sources(s);

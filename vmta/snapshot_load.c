@@ -96,9 +96,9 @@ read_global_domain(struct reader *r, const struct conf_node *n)
 
 /* ---- <virtual-mta>, <virtual-mta-pool> ----------------------------------- */
 
-static struct vmta_entry *
-add_vmta(struct snapshot *s, const struct conf_tree *tree, const char *name,
-    char *key, const struct conf_node *n)
+struct vmta_entry *
+snapshot_add_vmta(struct snapshot *s, const struct conf_tree *tree,
+    const char *name, char *key, const struct conf_node *n)
 {
 	struct vmta_entry *v = region_new_obj(s->rg, struct vmta_entry);
 
@@ -122,7 +122,7 @@ read_vmta(struct reader *r, const struct conf_node *n)
 		return;
 	v = snapshot_find_vmta(r->s, key);
 	if (v == NULL)
-		v = add_vmta(r->s, r->b.tree, name, key, n);
+		v = snapshot_add_vmta(r->s, r->b.tree, name, key, n);
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		if (c->is_block && c->opened == NULL &&
 		    conf_node_is(c, "domain"))
@@ -215,20 +215,6 @@ get_source(struct reader *r, const struct conf_node *n)
 	return src;
 }
 
-/* Not yet: which source address a client came to is known to nobody here. */
-static void
-forget_by_ip(struct reader *r, struct source_entry *src)
-{
-	const struct conf_node *n;
-
-	if (!str_eq_nocase(src->values.default_vmta, "by-smtp-source-ip"))
-		return;
-	src->values.default_vmta = "";
-	n = conf_set_node(&table_source, &src->set, "default-virtual-mta");
-	conf_warning(r->b.errs, n->file, n->line,
-	    "default-virtual-mta by-smtp-source-ip has no effect yet");
-}
-
 static void
 read_source(struct reader *r, const struct conf_node *n)
 {
@@ -238,8 +224,6 @@ read_source(struct reader *r, const struct conf_node *n)
 		return;
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
 		conf_bind(&r->b, &table_source, c, &src->values, &src->set);
-	if (conf_is_set(&table_source, &src->set, "default-virtual-mta"))
-		forget_by_ip(r, src);
 }
 
 static void
@@ -549,7 +533,7 @@ new_snapshot(const struct conf_tree *tree)
 	conf_defaults(tree, &table_global, &s->global);
 	conf_defaults(tree, &table_domain, &s->queue_defaults);
 	conf_defaults(tree, &table_source, &s->source_defaults);
-	(void)add_vmta(s, tree, VMTA_DEFAULT,
+	(void)snapshot_add_vmta(s, tree, VMTA_DEFAULT,
 	    region_strdup(s->rg, VMTA_DEFAULT), tree->root);
 	return s;
 }
@@ -570,6 +554,7 @@ snapshot_load(const char *path, struct conf_errors *errs)
 	for (const struct conf_node *n = tree.root->first; n != NULL;
 	     n = n->next)
 		read_top(&r, n);
+	snapshot_assign_read(r.s, &tree, errs);
 	snapshot_join(r.s, errs);
 	snapshot_acct_join(r.s, &r.b);
 	snapshot_check(r.s, &tree, errs);

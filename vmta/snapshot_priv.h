@@ -2,13 +2,11 @@
 /*
  * snapshot_priv - what the files that make up the snapshot share.
  *
- * snapshot_load.c, snapshot_limits.c, snapshot_replies.c, snapshot_rollup.c and
- * snapshot_acct.c read the tree and join the parts, snapshot_check.c and
- * snapshot_reroute.c look across directives, snapshot.c and settings.c answer questions; tables.c has
- * snapshot_load.c, snapshot_limits.c, snapshot_replies.c, snapshot_rollup.c,
- * snapshot_warmup.c and snapshot_acct.c read the tree and join the parts, snapshot_check.c looks
- * across directives, snapshot.c and settings.c answer questions; tables.c has
- * the tables.  While it is built a snapshot belongs to the loading thread;
+ * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
+ * snapshot_rollup.c, snapshot_warmup.c and snapshot_acct.c read the tree and
+ * join the parts, snapshot_check.c and snapshot_reroute.c look across
+ * directives, snapshot.c and settings.c answer questions; tables.c has the
+ * tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */
 
@@ -137,6 +135,8 @@ struct snapshot {
 	struct key_index *keys;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
+	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
+	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
 	struct strmap *named_sources;       /* of source_entry */
 	struct strmap *addr_sources;        /* of source_entry, by "IP/BITS" */
@@ -171,6 +171,16 @@ struct source_entry *snapshot_find_source(const struct snapshot *s,
 /* Appends in the region, as conf_strs_add(). */
 void conf_nodes_add(struct conf_nodes *list, struct region *rg,
     const struct conf_node *n);
+
+/* snapshot_load.c: the strings are the snapshot's. */
+struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
+    const struct conf_tree *tree, const char *name, char *key,
+    const struct conf_node *n);
+
+/* snapshot_assign.c: virtual MTAs that only a <domain> names; addresses. */
+void snapshot_assign_read(struct snapshot *s, const struct conf_tree *tree,
+    struct conf_errors *errs);
+void snapshot_assign_join(struct snapshot *s);
 
 /* snapshot_join.c: names to pointers, inherited values, keys. */
 void snapshot_join(struct snapshot *s, struct conf_errors *errs);

@@ -20,7 +20,8 @@ enum timer_kind {
 	TIMER_CONN,
 	TIMER_SOURCE,
 	TIMER_PAYER,
-	TIMER_LEASES
+	TIMER_LEASES,
+	TIMER_KEEPS
 };
 
 struct timer {

@@ -80,6 +80,7 @@ make_message(unsigned long i, struct buf *bill)
 	struct env_rcpt rcpt = { .addr = addr,
 		.domain = name,
 		.vmta = vmta,
+		.pool = "",
 		.orcpt = "",
 		.priority = 50 };
 	struct envelope env = envelope_blank;

@@ -200,7 +200,6 @@ make_envelope(void)
 		.sender = "newsletter-bounces@sender.example",
 		.envid = "",
 		.job = "autumn-campaign",
-		.pool = "",
 		.auth_user = "shop",
 		.host_id = "4Qx1Yz2Kk9z1",
 		.src_mta = "mail.sender.example (192.0.2.1)",
@@ -211,6 +210,7 @@ make_envelope(void)
 		rcpts[i] = (struct env_rcpt){ .addr = "someone@example.net",
 			.domain = "example.net",
 			.vmta = "vmta-one",
+			.pool = "",
 			.orcpt = "rfc822;someone@example.net",
 			.priority = 50 };
 	envelope_pack(&ev, &env);

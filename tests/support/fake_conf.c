@@ -20,9 +20,12 @@ link_pool(struct snapshot *s, struct block *b)
 {
 	b->pool.name = b->name;
 	b->pool.vmtas = b->vmtas;
-	b->pool.members.n = b->member_count;
-	for (size_t i = 0; i < b->member_count; i++)
+	b->pool.members = (struct conf_members){ b->member_count, b->weights };
+	for (size_t i = 0; i < b->member_count; i++) {
+		b->weights[i] = (struct conf_member){ b->members[i],
+			CONF_MEMBER_WEIGHT };
 		b->vmtas[i] = &fake_conf_find_vmta(s, b->members[i])->v;
+	}
 }
 
 /* Pointers into the struct itself, after it was made, copied or changed. */

@@ -10,7 +10,6 @@
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "tests/support/sim_priv.h"
-#include "vmta/pool.h"
 
 #define START_US (INT64_C(1000000) * US_PER_S) /* so that ages are positive */
 #define EVENTS_MAX UINT64_C(20000000)          /* no endless loops */
@@ -102,7 +101,7 @@ choose_vmta(struct sim *sim, const struct sim_submit *what,
 
 	mail->by_pool = pool != NULL;
 	if (pool != NULL)
-		vmta = pool_pick(pool, sim->pool_turn++)->name;
+		vmta = pool->vmtas[sim->pool_turn++ % pool->members.n]->name;
 	n = sim_count(sim, what->domain,
 	    strcmp(vmta, VMTA_DEFAULT) == 0 ? "" : vmta);
 	n->submitted += what->rcpts;

@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/message.h"
+#include "vmta/sched_keep.h"
 #include "vmta/sched_walk.h"
 
 struct kept { /* a recipient that outlives the scheduler */
@@ -141,8 +142,10 @@ sim_restart(struct sim *sim, bool crash)
 		sim_disk_cut(&sim->disk, sim_random(sim, 4));
 	cut(sim);
 	keep_all(&list);
-	if (!crash)
+	if (!crash) {
 		sched_leases_end(sim->sched, sim->now_us);
+		sched_keep_end(sim->sched, sim->now_us);
+	}
 	/* What a crashed one would still have said it never did. */
 	sim_disk_cut(&sim->disk, crash ? 0 : SIZE_MAX);
 	sched_free(&sim->sched);

@@ -202,6 +202,14 @@ on_lease(void *ctx, struct slice key, const struct lease_record *rec,
 	sim_disk_put(&sim->disk, key, rec, ticket, sim->now_us);
 }
 
+static void
+on_keep(void *ctx, struct slice name, struct slice bytes, uint64_t ticket)
+{
+	struct sim *sim = ctx;
+
+	sim_disk_keep(&sim->disk, name, bytes, ticket, sim->now_us);
+}
+
 /* Who does not have the message yet is not tried any more. */
 static void
 on_interrupt(void *ctx, struct sched_conn *sc)
@@ -219,6 +227,7 @@ static const struct sched_owner owner = {
 	.interrupt = on_interrupt,
 	.expired = on_expired,
 	.lease = on_lease,
+	.keep = on_keep,
 	.source = on_source,
 };
 

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What the operator orders for queues: a pause starts nothing and outlives a
-restart and a kill -9; schedule tries at once; hostile words change nothing."""
+restart and a kill -9; schedule tries at once, and a wait that nobody cut short
+goes on over both; hostile words change nothing."""
 
 import netns
 netns.enter()
+
+import datetime
 
 import tap
 from lab import Lab, mx_zone
@@ -109,6 +112,29 @@ def schedule(lab):
                  20, "it was tried again")
     tap.equal(lab.command.json("schedule", "a.example")["scheduled"], 0,
               "one that waits for nothing")
+
+
+@tap.test("a wait after a failure goes on over a restart and a kill -9")
+def waits_on(lab):
+    def row():
+        return lab.queues().get("down.example")
+
+    def when():
+        return datetime.datetime.fromisoformat(row()["retry"])
+
+    tap.wait_for(lambda: row()["retry"], 20, "it failed again")
+    before, tries = when(), lab.daemon.log_text().count("down.example")
+    for i, end in enumerate((lab.daemon.stop, lab.daemon.kill)):
+        end()
+        lab.daemon.start()
+        lab.inject("wait%d@b.example" % i)
+        lab.wait_arrived("wait%d@b.example" % i)
+        tap.wait_for(row, 20, "the queue is back")
+        tap.check(abs((when() - before).total_seconds()) < 3,
+                  "%s was %s" % (when(), before))
+        tap.check(row()["last_error"], "why it failed is forgotten")
+    tap.equal(lab.daemon.log_text().count("down.example"), tries,
+              "it was tried")
 
 
 @tap.test("schedule --retry-recipients frees recipients that wait")

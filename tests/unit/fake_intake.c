@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "lib/check.h"
+#include "lib/count.h"
 #include "lib/mem.h"
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
+#include "vmta/assign.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
 
@@ -34,6 +36,7 @@ fake_snapshot_init(struct snapshot *s)
 	s->pool.name = "both";
 	s->pool.vmtas = s->members;
 	s->pool.members.n = 2;
+	s->pool.turns = &s->turns;
 }
 
 struct snapshot *
@@ -125,9 +128,18 @@ snapshot_relays_to(const struct snapshot *s, const char *domain)
 }
 
 const struct vmta *
-pool_pick(const struct pool *pool, uint64_t turn)
+pool_next(const struct pool *pool)
 {
-	return pool->vmtas[turn % pool->members.n];
+	return pool->vmtas[(count_next(pool->turns) - 1) % pool->members.n];
+}
+
+/* Only the name of a default is another one, for one domain. */
+const char *
+assign_rcpt(const struct snapshot *conf, const char *dflt, const char *domain)
+{
+	return conf->assigned != NULL && strcmp(conf->assigned, domain) == 0 ?
+	    conf->assigned_to :
+	    dflt;
 }
 
 void
@@ -140,6 +152,7 @@ policy_assign(const struct policy_in *in, struct region *rg,
 	(void)snprintf(s->policy_user, sizeof(s->policy_user), "%s",
 	    in->auth_user == NULL ? "" : in->auth_user);
 	*out = (struct policy_out){ .vmta = s->source.default_vmta,
+		.dflt = true,
 		.job = "",
 		.unknown_vmta = "" };
 }
@@ -158,6 +171,7 @@ policy_run(const struct policy_in *in, struct region *rg,
 	s->policy_saw_bcc = header_find(h, "Bcc", 0) < h->n;
 	s->policy_saw_date = header_find(h, "Date", 0) < h->n;
 	*out = (struct policy_out){ .vmta = s->assign,
+		.dflt = s->assign_dflt,
 		.job = "campaign",
 		.priority = 70,
 		.unknown_vmta = "",

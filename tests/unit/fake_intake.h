@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/count.h"
 #include "lib/str.h"
 #include "mail/envelope.h"
 #include "queue/store.h"
@@ -57,10 +58,13 @@ struct snapshot {
 	struct vmta vmtas[4];        /* {default}, one, two, three */
 	struct pool pool;            /* "both": one and two */
 	const struct vmta *members[2];
+	struct count turns;
 
 	/* What the fake policy says, and how often it was asked. */
 	const char *assign;
-	const char *trouble; /* NULL: none */
+	bool assign_dflt;
+	const char *assigned, *assigned_to; /* a domain, and its VMTA */
+	const char *trouble;                /* NULL: none */
 	unsigned policy_runs;
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */

@@ -75,7 +75,6 @@ world_reset(void)
 	world.env.store = &world.store;
 	world.env.dispatch = &world.dispatch;
 	world_gate(0, 0);
-	world.env.pool_turn = 0;
 	world.env.ingress_stopping = false;
 }
 

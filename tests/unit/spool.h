@@ -269,7 +269,8 @@ spool_fill(struct store_accept *a, uint32_t rcpt_count, uint32_t body_len)
 	    ++spool.serial);
 	for (uint32_t i = 0; i < rcpt_count; i++)
 		rcpts[i] = (struct env_rcpt){ .addr = "b@example.net",
-			.domain = "example.net" };
+			.domain = "example.net",
+			.pool = "" };
 	envelope_pack(&env, &packed);
 	a->rcpt_count = rcpt_count;
 	a->waybill = spool_waybill(&env);

@@ -67,6 +67,8 @@ static const struct {
 	    "192.0.2.1 a.example|::1" },
 	{ CONF_TYPE_DKEYS, "", "s1, a.example, /k/1|s2,*,/k/2",
 	    "s1,a.example,/k/1|s2,*,/k/2" },
+	{ CONF_TYPE_MEMBERS, "", "a, b 7|c 100", "a|b 7|c" },
+	{ CONF_TYPE_MEMBERS, "", "a, b 7|\"\"", "\"\"" },
 	{ CONF_TYPE_CIDR_COUNTS, "", "10/8 3|::/0 unlimited|0/0 4",
 	    "10.0.0.0/8 3|::/0 unlimited|0.0.0.0/0 4" },
 	{ CONF_TYPE_CIDR_COUNTS, "", "\"\"", "\"\"" },

@@ -408,8 +408,9 @@ test_wrong_frames(void)
 static void
 test_names(void)
 {
-	static const size_t lengths[] = { 0, 1, 32, 33 };
-	char name[33], rec[RECORD_HEAD] = { 0 };
+	static const size_t lengths[] = { 0, 1, KEY_POLICY_MAX,
+		KEY_POLICY_MAX + 1 };
+	char name[KEY_POLICY_MAX + 1], rec[RECORD_HEAD] = { 0 };
 
 	memset(name, 'n', sizeof(name));
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {

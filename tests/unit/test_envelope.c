@@ -13,9 +13,9 @@ int
 main(void)
 {
 	struct env_rcpt rcpts[2] = {
-		{ "a@example.net", "example.net", "v1", "rfc822;a@example.net",
-		    NOTIFY_FAILURE, 50, false },
-		{ "b@example.org", "example.org", "", "", 0, 90, false },
+		{ "a@example.net", "example.net", "v1", "p",
+		    "rfc822;a@example.net", NOTIFY_FAILURE, 50 },
+		{ "b@example.org", "example.org", "", "", "", 0, 90 },
 	};
 	static const struct env_header headers[] = { { "x-job", "spring" },
 		{ "subject", "" } };
@@ -23,7 +23,6 @@ main(void)
 		.sender = "",
 		.envid = "E1",
 		.job = "spring",
-		.pool = "p",
 		.auth_user = "u",
 		.host_id = "4ABC",
 		.src_mta = "h (127.0.0.1)",
@@ -53,6 +52,8 @@ main(void)
 	is_str(out.headers[0].name, "x-job", "the name of one");
 	is_str(out.headers[0].value, "spring", "and its value");
 	is_str(out.headers[1].value, "", "an empty one");
+	is_str(out.rcpts[0].pool, "p", "the pool of one");
+	is_str(out.rcpts[1].pool, "", "and no pool of the other");
 	for (size_t len = 0; len < b.len; len++) {
 		char *cut = mem_dup(b.p, len); /* ASan sees a read past it */
 

@@ -275,10 +275,46 @@ test_pool(void)
 	ok(client_talk(&c, LMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n< 250*\n"),
 	    "a message for a pool");
 	is_str(world.store.env.rcpts[0].vmta, "one", "first member");
-	is_str(world.store.env.pool, "both", "pool");
+	is_str(world.store.env.rcpts[0].pool, "both", "pool");
 	ok(client_talk(&c, OPEN_ONE "> A: b\n> \n> .\n< 250*\n"),
 	    "another one");
 	is_str(world.store.env.rcpts[0].vmta, "two", "second member");
+	client_close(&c);
+}
+
+/* One message: a domain's own virtual MTA is for its recipients alone. */
+static void
+test_domain_vmta(void)
+{
+	struct client c;
+	char got[100] = "";
+
+	world_reset();
+	world.conf.assign = "three";
+	world.conf.assign_dflt = true;
+	world.conf.assigned = "b.test";
+	world.conf.assigned_to = "both";
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&c,
+	       LMTP_HELLO "> MAIL FROM:<s@a.test>\n< 250*\n"
+			  "> RCPT TO:<x@b.test>\n< 250*\n"
+			  "> RCPT TO:<x@c.test>\n< 250*\n"
+			  "> RCPT TO:<y@B.test>\n< 250*\n"
+			  "> DATA\n< 354*\n> A: b\n> \n> .\n"
+			  "< 250*\n< 250*\n< 250*\n"),
+	    "three recipients in two domains");
+	for (size_t i = 0; i < world.store.env.rcpt_count; i++)
+		(void)snprintf(got + strlen(got), sizeof(got) - strlen(got),
+		    "%s,%s;", world.store.env.rcpts[i].vmta,
+		    world.store.env.rcpts[i].pool);
+	is_str(got, "one,both;three,;one,both;",
+	    "virtual MTA and pool of each");
+	is_int((int64_t)count_read(world.conf.pool.turns), 1,
+	    "one turn of the pool");
+	world.conf.assign_dflt = false;
+	ok(client_talk(&c, OPEN_ONE "> A: b\n> \n> .\n< 250*\n"),
+	    "one for which somebody asked");
+	is_str(world.store.env.rcpts[0].vmta, "three", "it goes by that");
 	client_close(&c);
 }
 
@@ -290,6 +326,7 @@ main(void)
 	test_content();
 	test_submission();
 	test_pool();
+	test_domain_vmta();
 	world_fini();
 	return done_testing();
 }

@@ -392,8 +392,9 @@ static const struct {
 	{ "spool /a\nspool /b", "more than one has no effect yet" },
 	{ "<acct-file /a>\nrecords d, rb\n</acct-file>",
 	    "main:2: records: rb has no effect yet" },
-	{ "<source a> default-virtual-mta by-smtp-source-ip </source>",
-	    "by-smtp-source-ip has no effect yet" },
+	{ "<domain a>\nvmta b\n</domain>\n<domain c>\nvmta B\n</domain>\n",
+	    "main:2: vmta: there is no virtual MTA or pool b; it is one with "
+	    "the addresses of the top level" },
 	{ "<domain a>\nlog-data no\n</domain>\n<domain b>\nlog-data no\n"
 	  "</domain>\n<domain c>\nlog-data no\n</domain>\n",
 	    "main:2: log-data has no effect yet (and 2 more)" },

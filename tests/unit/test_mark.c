@@ -25,10 +25,12 @@ key_of(char fill, size_t len, struct err *e)
 }
 
 static const struct mark marks[] = {
-	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "app", "body", 50 },
-	{ "", "", "", "4ZqXyz", "", "", 0 },
-	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "a b;c", "\xff", 100 },
-	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "j\xc3\xb6", "\x01", 1 },
+	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "app", "body", 50, false },
+	{ "", "", "", "4ZqXyz", "", "", 0, true },
+	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "a b;c", "\xff", 100,
+	    true },
+	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "j\xc3\xb6", "\x01", 1,
+	    false },
 };
 
 static bool
@@ -39,7 +41,7 @@ same(const struct mark *a, const struct mark *b)
 	    strcmp(a->queue_id, b->queue_id) == 0 &&
 	    strcmp(a->user, b->user) == 0 &&
 	    memcmp(a->body_hash, b->body_hash, 32) == 0 &&
-	    a->priority == b->priority;
+	    a->priority == b->priority && a->dflt == b->dflt;
 }
 
 /* No line of a message may be longer than this (RFC 5322 section 2.1.1). */
@@ -124,6 +126,24 @@ test_flips(const struct mark_key *key, struct region *rg)
 	is_int((int64_t)cut, 0, "no part of it is believed");
 }
 
+/* Made before there was version 2, with the same key. */
+static void
+test_version_1(const struct mark_key *key, struct region *rg)
+{
+	static const char v1[] =
+	    "v=1; vmta=ip4; job=news-42; prio=50; user=app;\r\n"
+	    "\tfrom=6140622E6578616D706C65; id=4ZqXyz;\r\n"
+	    "\tbh=Ym9keQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;\r\n"
+	    "\th=kOj9cAwJuYODeTP9M4FO8HS2jfc60IRUF7hTt2fZlGw=";
+	char *other = region_strdup(rg, v1);
+	struct mark got;
+
+	ok(mark_read(key, v1, rg, &got) && same(&got, &marks[0]),
+	    "one of version 1: its virtual MTA was asked for");
+	other[2] = '2';
+	ok(!mark_read(key, other, rg, &got), "it cannot be made another");
+}
+
 static void
 test_junk(const struct mark_key *key, struct region *rg)
 {
@@ -132,6 +152,8 @@ test_junk(const struct mark_key *key, struct region *rg)
 		";",
 		"v=1",
 		"v=2; vmta=a; job=; prio=50; user=; from=; id=; bh=; h=",
+		"v=2; vmta=a; dflt=2; job=; prio=50; user=; from=; id=; bh=; h=",
+		"v=3; vmta=a; dflt=1; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=%; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=a; job=; prio=500; user=; from=; id=; bh=; h=",
 		"v=1; vmta=a; job=; prio=50; user=; from=6; id=; bh=; h=",
@@ -183,6 +205,7 @@ main(void)
 	ok(!mark_read(other, mark_make(key, &marks[0], rg), rg, &got),
 	    "another key does not believe it");
 	test_flips(key, rg);
+	test_version_1(key, rg);
 	test_junk(key, rg);
 	test_long(key, rg);
 	mark_key_free(&key);

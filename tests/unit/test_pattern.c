@@ -31,6 +31,10 @@ static const char text[] =
     " </pattern-list>\n"
     " * virtual-mta=c\n"
     "</pattern-list>\n"
+    "<pattern-list campaigns>\n"
+    " header X-Job /^ *spring-/ virtual-mta=a\n"
+    " header List-Id /<news\\.shop\\.example>/ virtual-mta=p\n"
+    "</pattern-list>\n"
     "<pattern-list last>\n mail-from /zzz/ virtual-mta=a\n"
     "</pattern-list>\n";
 
@@ -54,6 +58,12 @@ static const struct {
 	/* ... or, if that says nothing, the rows behind go on. */
 	{ "main", "call-miss@x.example", "r@x.example", NULL, "", 70 },
 	{ "main", "s@x.example", "r@x.example", " other", "", 20 },
+	/* What a campaign, and what a list is called. */
+	{ "campaigns", "x", "r", "X-Job: spring-7", "a", -1 },
+	{ "campaigns", "x", "r", "X-Job: autumn-7", "-", -1 },
+	{ "campaigns", "x", "r", "List-ID: Our news\r\n <news.shop.example>",
+	    "p", -1 },
+	{ "campaigns", "x", "r", "List-Id: <jobs.shop.example>", "-", -1 },
 	{ "nested", "x", "r", NULL, "a", -1 },
 	{ "nested", "x", "q", NULL, "c", -1 },
 	{ "nested", "y", "r", NULL, "c", -1 },
@@ -66,6 +76,9 @@ test_case(const struct snapshot *s, size_t i)
 {
 	const char *rcpts[] = { "first@x.example", cases[i].rcpt };
 	struct header h = { .name = SLICE_LIT("x-class") };
+	const char *colon = cases[i].header == NULL ?
+	    NULL :
+	    strchr(cases[i].header, ':');
 	struct header_list list = { .n = 1, .cap = 1, .v = &h };
 	const struct pattern_subject subject = { cases[i].sender, rcpts, 2,
 		cases[i].header == NULL ? NULL : &list };
@@ -73,7 +86,10 @@ test_case(const struct snapshot *s, size_t i)
 	bool found;
 
 	if (cases[i].header != NULL)
-		h.value = slice_of(cases[i].header);
+		h.value = slice_of(colon == NULL ? cases[i].header : colon + 1);
+	if (colon != NULL)
+		h.name = (struct slice){ cases[i].header,
+			(size_t)(colon - cases[i].header) };
 	found = pattern_list_match(s, cases[i].list, &subject, &m);
 	is_str(!found          ? "-" :
 		m.vmta == NULL ? "" :

@@ -11,6 +11,7 @@
 #include "mail/canon.h"
 #include "mail/dkim_sign.h"
 #include "tests/tap.h"
+#include "vmta/assign.h"
 
 #define SHOWN "vmta=%s job=%s removed=%s prio=%d add=%d unknown=%s trouble=%s"
 #define SIGNED "From: a@example.net\r\n"
@@ -28,6 +29,14 @@ static const char config[] =
     "<virtual-mta-pool both>\n  virtual-mta ip1\n  virtual-mta ip3\n"
     "</virtual-mta-pool>\n"
     "<domain sign.example>\n  dkim-sign yes\n</domain>\n"
+    "<domain here.example>\n  vmta IP2\n</domain>\n"
+    "<domain signed-here.example>\n  vmta BOTH\n  dkim-sign yes\n</domain>\n"
+    "<domain own.here.example>\n  vmta there\n</domain>\n"
+    "<virtual-mta there>\n  <domain own.here.example>\n    dkim-sign yes\n"
+    "  </domain>\n  smtp-source-host 127.0.0.4 four.example\n"
+    "  domain-key s4, there.example, %s/key\n</virtual-mta>\n"
+    "<source 198.51.100.1>\n  default-virtual-mta by-smtp-source-ip\n"
+    "</source>\n"
     "<pattern-list p1>\n"
     "  mail-from /@pattern/ virtual-mta=ip2,recipient-priority=70\n"
     "  rcpt-to /@prio/ recipient-priority=10\n"
@@ -40,6 +49,7 @@ static const char config[] =
     "<source named>\n  default-virtual-mta ip3\n</source>\n"
     "<smtp-user bob>\n  source named\n</smtp-user>\n";
 
+/* Clients have connected to the address behind the blank, if there is one. */
 static const struct {
 	const char *label, *client, *user, *sender, *rcpts, *header;
 	const char *vmta, *job, *removed;
@@ -127,6 +137,32 @@ static const struct {
 	    "DKIM-Signature: v=1; d=example.net; s=s1; b=x\r\n"
 	    "DKIM-Signature: v=1; d=other.example; s=s1; b=x\r\n" SIGNED,
 	    "ip1", "", "DKIM-Signature ", 50, 1, "" },
+	{ "a key of the domain's own VMTA", "10.1.1.1", NULL, "a@b",
+	    "x@own.here.example", "From: a@there.example\r\n", "ip1", "", "",
+	    50, 1, "" },
+	{ "not where another was asked for", "10.1.1.1", NULL, "a@b",
+	    "x@own.here.example",
+	    "X-Virtual-MTA: ip3\r\nFrom: a@there.example\r\n", "ip3", "",
+	    "X-Virtual-MTA ", 50, 0, "" },
+	{ "its settings say whether it is signed", "10.1.1.1", NULL, "a@b",
+	    "x@here.example,x@own.here.example", SIGNED, "ip1", "", "", 50, 1,
+	    "" },
+	{ "those of the default do not", "10.1.1.1", NULL, "a@b",
+	    "x@here.example", SIGNED, "ip1", "", "", 50, 0, "" },
+	{ "a key of a member of the domain's own pool", "10.1.1.1", NULL, "a@b",
+	    "x@y,x@signed-here.example", "From: a@brand.example\r\n", "ip1", "",
+	    "", 50, 1, "" },
+	{ "by the address it came to", "198.51.100.1 127.0.0.2", NULL, "a@b",
+	    "x@y", SIGNED, "Ip2", "", "", 50, 0, "" },
+	{ "a mapped one", "198.51.100.1 ::ffff:127.0.0.3", NULL, "a@b", "x@y",
+	    SIGNED, "ip3", "", "", 50, 0, "" },
+	{ "by an address that none has", "198.51.100.1 127.0.0.9", NULL, "a@b",
+	    "x@y", SIGNED, "", "", "", 50, 0, "" },
+	{ "by one that is not known", "198.51.100.1", NULL, "a@b", "x@y",
+	    SIGNED, "", "", "", 50, 0, "" },
+	{ "what is asked for comes before the address",
+	    "198.51.100.1 127.0.0.2", "bob", "a@b", "x@y", SIGNED, "ip3", "",
+	    "", 50, 0, "" },
 	{ "no recipients", "10.1.1.1", NULL, "", "", SIGNED, "ip1", "", "", 50,
 	    0, "" },
 	{ "nothing at all", "10.1.1.1", NULL, "", "", "", "ip1", "", "", 50, 0,
@@ -207,6 +243,17 @@ removed(const struct header_list *list, const struct policy_out *out,
 }
 
 static void
+set_addresses(const char *text, struct policy_in *in)
+{
+	size_t len = strcspn(text, " ");
+	struct err e;
+
+	(void)net_addr_parse((struct slice){ text, len }, &in->client, &e);
+	if (text[len] != '\0')
+		(void)net_addr_parse(slice_of(text + len + 1), &in->local, &e);
+}
+
+static void
 run(size_t i, const struct snapshot *conf, struct region *rg)
 {
 	struct canon_body *body = canon_body_new();
@@ -221,11 +268,10 @@ run(size_t i, const struct snapshot *conf, struct region *rg)
 		.now_s = 1 };
 	struct policy_out out;
 	const char *got, *want;
-	struct err e;
 	size_t at;
 
 	canon_body_finish(body);
-	(void)net_addr_parse(slice_of(cases[i].client), &in.client, &e);
+	set_addresses(cases[i].client, &in);
 	in.rcpt_count = split(cases[i].rcpts, rg, rcpts);
 	header_parse(cases[i].header, strlen(cases[i].header), rg, &headers,
 	    &at);
@@ -273,6 +319,28 @@ test_again(const struct snapshot *conf, struct region *rg)
 	canon_body_free(&body);
 }
 
+/* What <domain> says of recipients, as seen from a default. */
+static void
+test_rcpt(const struct snapshot *conf)
+{
+	static const struct {
+		const char *dflt, *domain, *vmta;
+	} rcpts[] = {
+		{ "ip1", "x.example", "ip1" },
+		{ "", "x.example", "" },
+		{ "ip1", "here.example", "Ip2" },
+		{ "", "here.example", "Ip2" },
+		{ "both", "here.example", "Ip2" },
+		{ "", "signed-here.example", "both" },
+		{ "ip1", "sub.here.example", "ip1" },
+		{ "ip3", "own.here.example", "there" },
+	};
+
+	for (size_t i = 0; i < sizeof(rcpts) / sizeof(rcpts[0]); i++)
+		is_str(assign_rcpt(conf, rcpts[i].dflt, rcpts[i].domain),
+		    rcpts[i].vmta, rcpts[i].domain);
+}
+
 int
 main(void)
 {
@@ -286,8 +354,10 @@ main(void)
 	if (ok(conf != NULL, "the configuration"))
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 			run(i, conf, rg);
-	if (conf != NULL)
+	if (conf != NULL) {
 		test_again(conf, rg);
+		test_rcpt(conf);
+	}
 	snapshot_unref(&conf);
 	(void)snprintf(path, sizeof(path), "%s/key", dir);
 	(void)unlink(path);

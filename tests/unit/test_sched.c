@@ -15,7 +15,6 @@
 #include "tests/support/fake_conf.h"
 #include "tests/support/plain_owner.h"
 #include "tests/tap.h"
-#include "vmta/pool.h"
 #include "vmta/sched_priv.h"
 
 #define S US_PER_S
@@ -378,21 +377,6 @@ test_stuck(void)
 	plain_owner_fini(&o);
 }
 
-static void
-test_pool(void)
-{
-	struct vmta a = { .name = "a" }, b = { .name = "b" };
-	const struct vmta *members[] = { &a, &b };
-	struct pool pool = { .name = "p" }, empty = { .name = "q" };
-
-	pool.members.n = 2;
-	pool.vmtas = members;
-	ok(pool_pick(&pool, 0) == &a && pool_pick(&pool, 1) == &b &&
-		pool_pick(&pool, 2) == &a,
-	    "the members of a pool take turns");
-	ok(pool_pick(&empty, 5) == NULL, "an empty pool has nobody");
-}
-
 int
 main(void)
 {
@@ -402,7 +386,6 @@ main(void)
 	test_reload_connect_rate();
 	test_memory();
 	test_stuck();
-	test_pool();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	return done_testing();
 }

@@ -17,7 +17,7 @@ static struct env_rcpt rcpts[] = {
 	{ .domain = "example.org",
 	    .vmta = "v2",
 	    .priority = 90,
-	    .by_pool = true },
+	    .pool = "p" },
 	{ .domain = "example.net", .vmta = "v1", .priority = 50 },
 };
 
@@ -45,7 +45,7 @@ test_runs(const struct buf *b)
 		same = same && strcmp(run->domain, rcpts[n].domain) == 0 &&
 		    strcmp(run->vmta, rcpts[n].vmta) == 0 &&
 		    run->priority == rcpts[n].priority &&
-		    run->by_pool == rcpts[n].by_pool;
+		    run->by_pool == (rcpts[n].pool != NULL);
 	}
 	ok(same, "each recipient has its queue");
 }
