@@ -16,9 +16,10 @@
 
 enum argument {
 	ARG_NONE,
-	ARG_ACCT_FILE,   /* may be left out: all */
-	ARG_CONFIG,      /* may be left out: that of -c */
-	ARG_FILES,       /* any number; - is standard input */
+	ARG_ACCT_FILE, /* may be left out: all */
+	ARG_CONFIG,    /* may be left out: that of -c */
+	ARG_FILES,     /* any number; - is standard input */
+	ARG_JOB_NEEDED,
 	ARG_FILE_NEEDED, /* - is standard output or input */
 	ARG_SETTINGS,    /* of what; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
@@ -84,6 +85,8 @@ argument_text(const struct command *c)
 		return " [DOMAIN[/VMTA]|ACCT-FILE]";
 	case ARG_QUEUE:
 		return " [DOMAIN[/VMTA]]";
+	case ARG_JOB_NEEDED:
+		return " JOB";
 	case ARG_QUEUE_NEEDED:
 		return " DOMAIN[/VMTA]";
 	case ARG_FILE_NEEDED:
@@ -141,6 +144,9 @@ help_command(const struct command *c)
 		(void)printf("  In DOMAIN and VMTA, * stands for any text and "
 			     "? for one character;\n  DOMAIN alone means all "
 			     "of its virtual MTAs.\n");
+	if (c->argument == ARG_JOB_NEEDED)
+		(void)printf("  In JOB, * stands for any text and ? for one "
+			     "character.\n");
 	if (c->argument == ARG_WHY_NEEDED)
 		(void)printf("  KIND is queue, message, ip, vmta, pool, "
 			     "provider, job or user; it may be left out\n"
@@ -362,6 +368,12 @@ check_argument(const struct command *c, int argc, char **argv,
 		    c->words);
 		return 2;
 	}
+	if (c->argument == ARG_JOB_NEEDED &&
+	    (argc == 0 || argv[0][0] == '\0')) {
+		(void)fprintf(stderr, "mailrace: %s needs a job; * is all\n",
+		    c->words);
+		return 2;
+	}
 	if (c->argument == ARG_ACCT_FILE && argc > 0 && argv[0][0] == '\0') {
 		(void)fprintf(stderr,
 		    "mailrace: %s needs the path or command of an acct-file\n",
@@ -400,6 +412,8 @@ check_argument(const struct command *c, int argc, char **argv,
 		opt->argument_key = "path";
 	else if (c->argument == ARG_WHY_NEEDED)
 		opt->argument_key = "of";
+	else if (c->argument == ARG_JOB_NEEDED)
+		opt->argument_key = "job";
 	return 0;
 }
 

@@ -87,15 +87,28 @@ cmd_show_vmtas(const struct ctl_options *opt)
 	return ctl_list(opt, &l);
 }
 
+/* P paused. */
+static json_t *
+job_row(const json_t *item)
+{
+	json_t *row = json_deep_copy(item);
+	bool paused = json_is_true(json_object_get(item, "paused"));
+
+	(void)json_object_set_new(row, "st", json_string(paused ? "P" : ""));
+	return row;
+}
+
 int
 cmd_show_jobs(const struct ctl_options *opt)
 {
 	static const struct ctl_column columns[] = { { "job", "job-id" },
-		{ "recipients", "#rcpt" }, { "kbytes", "kbytes" } };
+		{ "recipients", "#rcpt" }, { "kbytes", "kbytes" },
+		{ "st", "st" } };
 	struct ctl_listing l = { .name = "jobs",
 		.words = "job(s)",
 		.all = true,
-		.table = { .columns = columns, .count = 3 } };
+		.row = job_row,
+		.table = { .columns = columns, .count = 4 } };
 
 	return ctl_list(opt, &l);
 }
@@ -150,6 +163,18 @@ int
 cmd_resume(const struct ctl_options *opt)
 {
 	return pause_or_resume(opt, "Queue(s) resumed.");
+}
+
+int
+cmd_pause_job(const struct ctl_options *opt)
+{
+	return pause_or_resume(opt, "Job(s) paused.");
+}
+
+int
+cmd_resume_job(const struct ctl_options *opt)
+{
+	return pause_or_resume(opt, "Job(s) resumed.");
 }
 
 int

@@ -105,9 +105,11 @@ print_what(const json_t *r)
 		print_turn(r);
 	else if (is(r, "kind", "limit") || is(r, "kind", "room"))
 		print_numbers(r);
-	else /* a sentence, and more comes behind it */
+	else { /* a sentence, and more comes behind it */
 		(void)printf("%.*s", (int)strcspn(text(r, "meaning"), "."),
 		    text(r, "meaning"));
+		print_if(" (", text(r, "name"), ")");
+	}
 }
 
 static void

@@ -134,6 +134,8 @@ check_PROGRAMS += \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
+	tests/unit/test_sched_standing \
+	tests/unit/test_sched_tally \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_sched_why_turn \
@@ -245,6 +247,15 @@ tests_unit_test_sched_move_SOURCES = \
 	%D%/unit/test_sched_move.c \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+tests_unit_test_sched_standing_SOURCES = \
+	%D%/unit/test_sched_standing.c \
+	%D%/unit/standing_world.h \
+	$(fake_conf_files)
+
+tests_unit_test_sched_tally_SOURCES = \
+	%D%/unit/test_sched_tally.c \
+	%D%/unit/standing_world.h \
+	$(fake_conf_files)
 
 tests_unit_test_sched_place_SOURCES = \
 	%D%/unit/test_sched_place.c \
@@ -683,6 +694,8 @@ EXTRA_DIST += \
 	%D%/scenario/order-users.scn \
 	%D%/scenario/pause-expiry.scn \
 	%D%/scenario/pause-idle.scn \
+	%D%/scenario/pause-job-expiry.scn \
+	%D%/scenario/pause-job.scn \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
@@ -796,6 +809,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
+	%D%/system/test_orders.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \

@@ -36,6 +36,8 @@ control_fn control_audit;
 json_t *control_ledger_json(const struct store_ledger *l);
 /* listing.c */
 control_fn control_list;
+/* orders_job.c */
+control_fn control_pause_job, control_resume_job;
 /* purge.c */
 control_fn control_delete;
 /* show.c */

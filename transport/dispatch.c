@@ -409,7 +409,8 @@ queue_failed(struct link *l, int64_t now_us)
 	case QUEUE_WAITS:
 		if (!sched_queue_waits(q, now_us))
 			queue_record(d->store, d->conf, q, l->why);
-		(void)sched_queue_failed(d->sched, q, l->why->text, now_us);
+		(void)sched_queue_failed(d->sched, q, disposition_retry(l->why),
+		    l->why->text, now_us);
 		break;
 	case QUEUE_FAILS:
 		sched_queue_take_all(d->sched, q, fail_one, l, now_us);

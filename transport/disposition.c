@@ -106,6 +106,12 @@ disposition_queue(const struct outcome *o, bool others)
 	return is_final(o) ? QUEUE_FAILS : QUEUE_WAITS;
 }
 
+enum retry_kind
+disposition_retry(const struct outcome *o)
+{
+	return o->kind == OUTCOME_DNS_TEMP ? RETRY_DNS : RETRY_QUEUE;
+}
+
 enum disposition_source
 disposition_source(const struct outcome *o)
 {

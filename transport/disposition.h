@@ -15,6 +15,7 @@
 
 #include "mail/classify.h"
 #include "mail/outcome.h"
+#include "vmta/retry.h"
 #include "vmta/snapshot.h"
 
 enum disposition_what {
@@ -47,6 +48,9 @@ enum disposition_queue {
 
 /* others: the queue has connections that work, or may yet. */
 enum disposition_queue disposition_queue(const struct outcome *o, bool others);
+
+/* How long it waits then: a failure of DNS is none of the server's. */
+enum retry_kind disposition_retry(const struct outcome *o);
 
 /* What a connection that never got to work means for its source. */
 enum disposition_source {

@@ -51,6 +51,8 @@ libtransport_a_SOURCES = \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
 	%D%/notice.c %D%/notice.h \
+	%D%/orders.h \
+	%D%/orders_job.c \
 	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \

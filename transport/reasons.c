@@ -17,7 +17,9 @@ why_holds(const struct why *w)
 	switch (w->kind) {
 	case WHY_HELD:
 	case WHY_PAUSED:
+	case WHY_JOB_PAUSED:
 	case WHY_RETRY:
+	case WHY_SOURCES_OFF:
 	case WHY_DEFERRED:
 	case WHY_LIMIT:
 	case WHY_TURN:
@@ -26,6 +28,7 @@ why_holds(const struct why *w)
 	case WHY_FRUITLESS:
 		return true;
 	case WHY_SENDING:
+	case WHY_BACKOFF:
 	case WHY_ROOM:
 	case WHY_OPENING:
 	case WHY_BUSY:
@@ -103,7 +106,8 @@ reasons_hold_by(const struct reasons *r, enum scope_kind scope,
 	for (size_t i = 0; i < r->n; i++)
 		if (why_holds(&r->v[i]) && r->v[i].name != NULL &&
 		    r->v[i].scope == scope &&
-		    (r->v[i].kind == WHY_LIMIT || r->v[i].kind == WHY_TURN) &&
+		    (r->v[i].kind == WHY_LIMIT || r->v[i].kind == WHY_TURN ||
+			r->v[i].kind == WHY_JOB_PAUSED) &&
 		    str_eq_nocase(r->v[i].name, name))
 			return true;
 	return false;
@@ -130,6 +134,7 @@ owner_of(const struct why *w)
 {
 	switch (w->scope) {
 	case SCOPE_QUEUE:
+	case SCOPE_BACKOFF:
 	case SCOPE_SOURCE:
 		return EXPLAIN_QUEUE;
 	case SCOPE_VMTA:
@@ -243,6 +248,9 @@ reason_json(const struct why *w, const struct snapshot *conf,
 	CHECK(out != NULL);
 	if (w->kind == WHY_LIMIT || w->kind == WHY_ROOM || w->kind == WHY_TURN)
 		set_numbers(out, w);
+	else if (w->name != NULL &&
+	    (w->kind == WHY_JOB_PAUSED || w->kind == WHY_SOURCES_OFF))
+		(void)json_object_set_new(out, "name", ctl_string(w->name));
 	if (w->directive != NULL) {
 		(void)json_object_set_new(out, "directive",
 		    ctl_string(w->directive));

@@ -231,6 +231,8 @@ add_to_job(void *ctx, const struct sched_rcpt_info *info)
 	if (info->job[0] == '\0')
 		return s->rcpts % RCPTS_SLICE != 0;
 	r = row_get(s, info->job);
+	if (r->rcpts == 0)
+		r->paused = sched_job_is_paused(s->walk.sched, info->job);
 	r->rcpts++;
 	/* Recipients of one message come in a row within a queue. */
 	if (r->last_id != info->id)
@@ -346,9 +348,9 @@ row_json(const struct show *s, const struct row *r)
 		    "kbytes", (json_int_t)r->kbytes, "connections",
 		    (json_int_t)r->conns);
 	case SHOW_JOBS:
-		return json_pack("{s:o,s:I,s:I}", "job", ctl_string(r->name),
-		    "recipients", (json_int_t)r->rcpts, "kbytes",
-		    (json_int_t)r->kbytes);
+		return json_pack("{s:o,s:I,s:I,s:b}", "job",
+		    ctl_string(r->name), "recipients", (json_int_t)r->rcpts,
+		    "kbytes", (json_int_t)r->kbytes, "paused", (int)r->paused);
 	}
 	CHECK_NEVER("a kind of row");
 }

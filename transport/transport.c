@@ -24,6 +24,7 @@
 #include "transport/keep_load.h"
 #include "transport/lease_load.h"
 #include "transport/needs.h"
+#include "transport/orders.h"
 #include "transport/steer.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
@@ -91,6 +92,7 @@ on_state(void *ctx, struct slice name, struct slice value)
 	struct transport *t = ctx;
 
 	steer_restore(t->dispatch, name, value);
+	orders_restore(t->dispatch, name, value);
 	keep_load_one(t->dispatch, name, value);
 }
 

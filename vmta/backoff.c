@@ -133,3 +133,33 @@ backoff_rate(const struct rate *low, const struct rate *high, uint32_t share)
 
 	return (struct rate){ (uint32_t)r.bytes, r.period_us };
 }
+
+void
+backoff_datas(const struct data_rate *low, const struct data_rate *high,
+    uint32_t share, struct data_rate *own_r, struct data_rate *also_r)
+{
+	struct data_rate r = backoff_data(low, high, share);
+
+	*own_r = r;
+	*also_r = (struct data_rate){ 0, high->period_us };
+	if (share == BACKOFF_STEPS || low->bytes == 0 || high->bytes == 0)
+		return;
+	if (share == 0 && low->period_us != high->period_us)
+		r = *low; /* also one that is evenly above the normal one */
+	if (r.period_us == high->period_us)
+		return;
+	*own_r = *high;
+	*also_r = r;
+}
+
+void
+backoff_rates(const struct rate *low, const struct rate *high, uint32_t share,
+    struct rate *own_r, struct rate *also_r)
+{
+	struct data_rate l = { low->count, low->period_us },
+			 h = { high->count, high->period_us }, own, also;
+
+	backoff_datas(&l, &h, share, &own, &also);
+	*own_r = (struct rate){ (uint32_t)own.bytes, own.period_us };
+	*also_r = (struct rate){ (uint32_t)also.bytes, also.period_us };
+}

@@ -66,4 +66,15 @@ struct rate backoff_rate(const struct rate *low, const struct rate *high,
 struct data_rate backoff_data(const struct data_rate *low,
     const struct data_rate *high, uint32_t share);
 
+/*
+ * One of backoff for another period than the normal one cannot stand for it:
+ * 10/m lets 600 go in an hour, 100/h a hundred in a minute, and both were
+ * written by the operator.  So the normal one goes on as it is, and that of
+ * backoff holds beside it: also_r, of 0 when own_r says it all.
+ */
+void backoff_rates(const struct rate *low, const struct rate *high,
+    uint32_t share, struct rate *own_r, struct rate *also_r);
+void backoff_datas(const struct data_rate *low, const struct data_rate *high,
+    uint32_t share, struct data_rate *own_r, struct data_rate *also_r);
+
 #endif

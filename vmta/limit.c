@@ -224,6 +224,27 @@ rate_limit_end(const struct rate_limit *l)
 	return end;
 }
 
+void
+rate_limit_follow(struct rate_limit *l, const struct rate_limit *other,
+    int64_t now_us)
+{
+	const struct window *w = &other->window;
+	int64_t since_us = INT64_MIN;
+
+	if (!other->was_limited)
+		return;
+	if (l->window.used > 0)
+		since_us = window_at(&l->window, l->window.used - 1)->at_us;
+	for (uint32_t i = 0; i < w->used; i++)
+		if (window_at(w, i)->at_us > since_us)
+			window_add(&l->window, window_at(w, i)->count,
+			    window_at(w, i)->at_us);
+	if (w->pending > l->window.pending)
+		window_add(&l->window, w->pending - l->window.pending, now_us);
+	if (l->lease != NULL)
+		lease_begin(l->lease, &l->window);
+}
+
 bool
 rate_limit_is_unused(const struct rate_limit *l, int64_t now_us)
 {

@@ -104,6 +104,13 @@ int64_t rate_limit_nth(struct rate_limit *l, uint64_t others, uint64_t n,
     int64_t now_us);
 /* When it will have forgotten all, or 0. */
 int64_t rate_limit_end(const struct rate_limit *l);
+/*
+ * Counts what another one has counted since its own last event, what is
+ * pending there as of now: the two are of the same events, of which this one
+ * did not count those while it was lifted.
+ */
+void rate_limit_follow(struct rate_limit *l, const struct rate_limit *other,
+    int64_t now_us);
 /* Nothing is pending and nothing counts any more. */
 bool rate_limit_is_unused(const struct rate_limit *l, int64_t now_us);
 

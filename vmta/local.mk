@@ -61,6 +61,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
 	%D%/sched_facts.c \
+	%D%/sched_job.c \
 	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \
@@ -74,6 +75,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_serve.c \
 	%D%/sched_shared.c \
 	%D%/sched_source.c \
+	%D%/sched_standing.c %D%/sched_standing.h \
+	%D%/sched_tally.c \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/sched_why.c %D%/sched_why.h \

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "vmta/names.h"
+#include "vmta/pause.h"
 #include "vmta/table.h"
 
 struct origin {
@@ -23,6 +24,7 @@ struct origin {
 	uint32_t job, user;       /* in origins.jobs and origins.users */
 	uint16_t weight;          /* its share (vmta/share.h); sched's */
 	bool job_pays, user_pays; /* have a rate; sched's */
+	struct pause_seen pause;  /* of its job; sched's */
 	uint32_t generation; /* of configurations, that these are of; sched's */
 };
 

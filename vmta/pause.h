@@ -38,9 +38,9 @@ struct pause_list {                 /* zeroed: nothing is paused */
 	uint64_t floor; /* who has seen less starts from nothing */
 };
 
-struct pause_seen { /* zeroed: nothing seen yet */
-	uint64_t seq;
-	bool paused;
+struct pause_seen {        /* zeroed: nothing seen yet */
+	uint64_t seq : 63; /* there are as many of these as queues */
+	uint64_t paused : 1;
 };
 
 void pause_fini(struct pause_list *l);
@@ -55,9 +55,9 @@ bool pause_holds(const struct pause_list *l, struct pause_seen *seen,
 
 /* Has nothing been ordered since it was asked?  Then seen->paused holds. */
 static inline bool
-pause_is_known(const struct pause_list *l, const struct pause_seen *seen)
+pause_is_known(const struct pause_list *l, const struct pause_seen *known)
 {
-	return seen->seq == l->seq;
+	return known->seq == l->seq;
 }
 
 /* As text, an order a line; unpacking adds to what is there. */

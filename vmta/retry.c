@@ -2,6 +2,7 @@
 #include "vmta/retry.h"
 
 #include "lib/clock.h"
+#include "vmta/snapshot.h"
 
 #define RETRY_DEFAULT_US (600 * US_PER_S) /* of an empty list */
 
@@ -19,18 +20,40 @@ retry_waits(const struct retry *r, int64_t now_us)
 	return r->until_us > now_us;
 }
 
+static void
+wait_for(struct retry *r, int64_t wait_us, int64_t now_us)
+{
+	/* `never` waits for ever, but the sum must not wrap. */
+	r->until_us = wait_us > INT64_MAX - now_us ? INT64_MAX :
+						     now_us + wait_us;
+}
+
 int64_t
 retry_failed(struct retry *r, const struct conf_intervals *list, int64_t now_us)
 {
-	int64_t wait = wait_of(list, r->position);
-
 	if (retry_waits(r, now_us))
 		return r->until_us;
-	/* `never` waits for ever, but the sum must not wrap. */
-	r->until_us = wait > INT64_MAX - now_us ? INT64_MAX : now_us + wait;
+	wait_for(r, wait_of(list, r->position), now_us);
 	if (r->position < UINT16_MAX)
 		r->position++;
 	return r->until_us;
+}
+
+int64_t
+retry_failed_for(struct retry *r, const struct queue_conf *c,
+    enum queue_mode mode, enum retry_kind kind, int64_t now_us)
+{
+	switch (kind) {
+	case RETRY_DNS:
+		if (!retry_waits(r, now_us))
+			wait_for(r, c->retry_dns_us, now_us);
+		return r->until_us;
+	case RETRY_QUEUE:
+		break;
+	}
+	return retry_failed(r,
+	    mode == MODE_BACKOFF ? &c->backoff_retry_after : &c->retry_after,
+	    now_us);
 }
 
 void

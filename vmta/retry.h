@@ -4,7 +4,11 @@
  *
  * The waits come from a list, and the last one repeats.  Failures of several
  * connections at once are one failure: what fails while the queue waits
- * already neither moves the position nor the end.  Pure; embedded in a queue.
+ * already neither moves the position nor the end.
+ *
+ * Which list that is depends on the mode of the queue; a failure of DNS has one
+ * wait of its own in both modes, and moves no position: no server has said
+ * anything.  Pure; embedded in a queue.
  */
 
 #ifndef VMTA_RETRY_H
@@ -14,6 +18,11 @@
 #include <stdint.h>
 
 #include "lib/conf_types.h"
+#include "vmta/backoff.h"
+
+struct queue_conf;
+
+enum retry_kind { RETRY_QUEUE, RETRY_DNS };
 
 struct retry { /* zeroed: has not failed */
 	int64_t until_us;
@@ -23,6 +32,8 @@ struct retry { /* zeroed: has not failed */
 /* Returns until when. */
 int64_t retry_failed(struct retry *r, const struct conf_intervals *list,
     int64_t now_us);
+int64_t retry_failed_for(struct retry *r, const struct queue_conf *c,
+    enum queue_mode mode, enum retry_kind kind, int64_t now_us);
 void retry_worked(struct retry *r); /* from the first interval again */
 /* It is tried at once; should it fail, the next wait is that of the list. */
 void retry_now(struct retry *r, int64_t now_us);

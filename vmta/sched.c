@@ -101,6 +101,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	lane_leave(s, q);
 	remote_forget(s, q);
 	sources_drop(s, q);
+	standing_drop(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -136,10 +137,10 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 	qconf_unref(&q->conf);
 	q->conf = qconf_get(&s->confs, s->conf, q->domain->name,
 	    snapshot_vmta(s->conf, q->vmta->name) == NULL ? "" : q->vmta->name);
-	slots_set(&q->scope.conns, q->conf->conf.max_conns);
+	slots_set(&q->scope.conns, standing_max_conns(q, now_us));
 	q->has_rates = false;
 	/* Or what counts would leave in the period of before. */
-	if (scope_end(&q->scope) > now_us)
+	if (scope_end(&q->scope) > now_us || q->standing != NULL)
 		sched_set_rates(s, q, now_us);
 	lane_enter(s, q, now_us);
 	conns_configure(q);
@@ -152,6 +153,10 @@ sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 	if (q->has_rates)
 		return;
 	q->has_rates = true;
+	if (q->standing != NULL) {
+		standing_set_rates(s, q, now_us);
+		return;
+	}
 	scope_set_rate(&q->scope, LIMIT_CONNECT, &q->conf->conf.connect_rate,
 	    now_us);
 	scope_set_rate(&q->scope, LIMIT_MSG, &q->conf->conf.msg_rate, now_us);
@@ -176,6 +181,8 @@ sched_forget_at(const struct sched_queue *q)
 	int64_t at = q->idle_us + FORGET_US;
 	int64_t end = scope_end(&q->scope);
 
+	if (q->standing != NULL)
+		return INT64_MAX; /* it is looked at when that goes */
 	at = end > at ? end : at;
 	end = sources_end(q);
 	at = end > at ? end : at;
@@ -271,6 +278,7 @@ sched_free(struct sched **sp)
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
+	pause_fini(&s->job_pauses);
 	snapshot_unref(&s->conf);
 	free(s);
 }
@@ -297,7 +305,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
 	sched_move_configure(s);
-	s->has_payers = snapshot_has_payers(s->conf);
+	jobs_configure(s);
 	payers_configure(s, now_us);
 	conns_recount(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
@@ -386,8 +394,17 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		else
 			q = sched_queue_get(s, in->domain, in->vmta, now_us);
 		vqueue_add(q, &s->backlog, e, in, now_us);
+		/* What was read at the start is not new. */
+		if (retry_waits(&q->retry, now_us) &&
+		    q->conf->conf.retry_new_mail &&
+		    in->queued_us >= s->leases.start_us) {
+			retry_now(&q->retry, now_us);
+			sched_keep_dirty(s, q, false);
+		}
 		if (retry_waits(&q->retry, now_us) || sched_is_paused(s, q))
 			vqueue_cool(q);
+		else if (job_is_paused(s, e->origin))
+			vqueue_cool_added(q);
 		sched_dirty(s, q);
 	}
 	backlog_cool(e); /* if nobody will send it soon */
@@ -433,6 +450,9 @@ fire(struct sched *s, int64_t now_us)
 			break;
 		case TIMER_LEASES:
 			leases_expire(s, now_us);
+			break;
+		case TIMER_STANDING:
+			standing_timer(s, OF(sched_standing, timer, t), now_us);
 			break;
 		case TIMER_KEEPS:
 			keeps_run(s, now_us);

@@ -40,6 +40,7 @@
 #include "lib/err.h"
 #include "lib/str.h"
 #include "mail/message.h"
+#include "vmta/retry.h"
 #include "vmta/sched_lease.h"
 #include "vmta/snapshot.h"
 
@@ -47,6 +48,7 @@ struct entry;
 struct sched;
 struct sched_queue; /* domain/vmta */
 struct sched_conn;  /* a connection, from wanted to closed */
+struct sched_event; /* vmta/sched_standing.h */
 
 struct grant_rcpt {
 	uint32_t n;
@@ -94,6 +96,8 @@ struct sched_owner {
 	    uint64_t ticket);
 	/* A source is lost, or is back; said once.  May be NULL. */
 	void (*source)(void *ctx, const struct net_addr *a, bool lost);
+	/* How a queue stands has changed; borrowed.  May be NULL. */
+	void (*event)(void *ctx, const struct sched_event *e);
 };
 
 struct sched *sched_new(const struct snapshot *conf,
@@ -117,6 +121,16 @@ int sched_pause(struct sched *s, const struct sched_pause *what, struct err *e);
 /* All that was ordered, as text, and back at the next start. */
 void sched_pauses(const struct sched *s, struct buf *out);
 int sched_restore_pauses(struct sched *s, struct slice text, struct err *e);
+
+/*
+ * Likewise the mail of jobs, by a pattern of their names: it waits, and the
+ * others of its queues go on.  Mail without a job is of none.
+ */
+int sched_pause_job(struct sched *s, const char *job, bool paused,
+    struct err *e);
+void sched_job_pauses(const struct sched *s, struct buf *out);
+int sched_restore_job_pauses(struct sched *s, struct slice text, struct err *e);
+bool sched_job_is_paused(const struct sched *s, const char *job);
 
 /* Tries a queue that waits after a failure at once; false: it does not wait. */
 bool sched_queue_schedule(struct sched *s, struct sched_queue *q,
@@ -246,7 +260,7 @@ void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);
  * a wait that has begun stands.
  */
 int64_t sched_queue_failed(struct sched *s, struct sched_queue *q,
-    const char *why, int64_t now_us);
+    enum retry_kind kind, const char *why, int64_t now_us);
 void sched_queue_worked(struct sched *s, struct sched_queue *q);
 
 /* Has its queue other connections that are ready, busy or being set up? */
@@ -319,6 +333,7 @@ struct sched_queue_info {
 	const char *last_error; /* or "" */
 	const char *waits_for;  /* first limit that says no, or "" */
 	bool paused;
+	enum queue_mode mode;
 	/* Mail of other virtual MTAs came here, last from this one; or NULL. */
 	const char *moved_from;
 	uint64_t moved; /* so many recipients of that one so far */

@@ -30,6 +30,14 @@ retries(const struct asked *a, const struct check *c, struct check_no *no)
 }
 
 static bool
+sources_off(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	return a->q->standing != NULL &&
+	    standing_all_off(a->s, a->q, a->now_us, &no->until_us);
+}
+
+static bool
 was_useless(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	(void)c;
@@ -149,10 +157,18 @@ const struct check checks_open[CHECKS_OPEN] = {
 	{ "room on the spool's disk", AT_NONE, 0, held, WHY_HELD },
 	{ "paused", AT_NONE, 0, paused, WHY_PAUSED },
 	{ "retry-after", AT_NONE, 0, retries, WHY_RETRY },
+	{ "sources that are disabled", AT_NONE, 0, sources_off,
+	    WHY_SOURCES_OFF },
 	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_token_soon, WHY_LIMIT },
 	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token_soon,
 	    WHY_LIMIT },
 	{ "max-connect-rate", AT_QUEUE, LIMIT_CONNECT, no_token, WHY_LIMIT },
+	{ "backoff-max-msg-rate", AT_BACKOFF, LIMIT_MSG, no_token_soon,
+	    WHY_LIMIT },
+	{ "backoff-max-data-volume-rate", AT_BACKOFF, LIMIT_DATA, no_token_soon,
+	    WHY_LIMIT },
+	{ "backoff-max-connect-rate", AT_BACKOFF, LIMIT_CONNECT, no_token,
+	    WHY_LIMIT },
 	{ "smtp-out-rampup-interval", AT_NONE, 0, ramps_up, WHY_RAMPUP },
 	{ "a connection that did nothing", AT_NONE, 0, was_useless,
 	    WHY_FRUITLESS },
@@ -189,6 +205,9 @@ const struct check checks_give[CHECKS_GIVE] = {
 	{ "retry-after", AT_NONE, 0, retries, WHY_RETRY },
 	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_own_token, WHY_LIMIT },
 	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token, WHY_LIMIT },
+	{ "backoff-max-msg-rate", AT_BACKOFF, LIMIT_MSG, no_token, WHY_LIMIT },
+	{ "backoff-max-data-volume-rate", AT_BACKOFF, LIMIT_DATA, no_token,
+	    WHY_LIMIT },
 	{ "source-ip-max-msg-rate", AT_SOURCE, LIMIT_MSG, no_token, WHY_LIMIT },
 	{ "source-ip-max-data-volume-rate", AT_SOURCE, LIMIT_DATA, no_token,
 	    WHY_LIMIT },
@@ -217,15 +236,23 @@ queue_bytes(struct sched_queue *q)
 	return g == NULL ? 0 : g->entry->loc.body_len;
 }
 
+static struct scope *
+backoff_scope(const struct sched_queue *q)
+{
+	return q->standing == NULL ? NULL : &q->standing->also;
+}
+
 void
 ask_own(struct asked *a, struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	*a = (struct asked){ .s = s,
 		.q = q,
 		.now_us = now_us,
-		.at[AT_QUEUE] = &q->scope };
+		.at[AT_QUEUE] = &q->scope,
+		.at[AT_BACKOFF] = backoff_scope(q) };
 
-	if (q->scope.rates[LIMIT_DATA] != NULL || q->sources != NULL)
+	if (q->scope.rates[LIMIT_DATA] != NULL || q->sources != NULL ||
+	    q->standing != NULL)
 		a->bytes = queue_bytes(q);
 }
 
@@ -250,6 +277,7 @@ ask_give(struct asked *a, struct sched_conn *c, const struct group *g,
 		.now_us = now_us,
 		.bytes = g->entry->loc.body_len,
 		.at[AT_QUEUE] = &c->queue->scope,
+		.at[AT_BACKOFF] = backoff_scope(c->queue),
 		.at[AT_SOURCE] = c->from == NULL ? NULL : &c->from->scope };
 	for (int i = 0; i < LEVEL_PROCESS; i++) {
 		struct shared *h = c->in[i].shared;
@@ -269,7 +297,7 @@ static inline __attribute__((always_inline)) bool
 first_no(const struct check *rows, size_t n, const struct asked *a,
     struct check_no *no)
 {
-#pragma GCC unroll 16
+#pragma GCC unroll 20
 	for (size_t i = 0; i < n; i++) {
 		const struct check *c = &rows[i];
 		const struct scope *at = a->at[c->at]; /* of AT_NONE: NULL */

@@ -34,6 +34,7 @@ struct sched_queue;
 enum check_at {
 	AT_NONE, /* nothing with limits */
 	AT_QUEUE,
+	AT_BACKOFF, /* the queue's limits that hold beside its normal ones */
 	AT_SOURCE,
 	AT_VMTA,
 	AT_POOL,
@@ -72,7 +73,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 23, CHECKS_OPEN_OWN = 12, CHECKS_GIVE = 15 };
+enum { CHECKS_OPEN = 27, CHECKS_OPEN_OWN = 16, CHECKS_GIVE = 17 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

@@ -7,7 +7,8 @@
  * is known; it is learnt from the first connection that says so, and forgotten
  * after some, since a domain may get addresses.  Nor does one that could not be
  * bound (vmta/lost.h), but for the connection that tries it.  When no source
- * suits, any will do: what comes of it says what is wrong.  And a connection
+ * suits, any will do that is not off (vmta/sched_standing.h): what comes of it
+ * says what is wrong.  And a connection
  * that goes on in the midst of a route does so from the family of that route.
  */
 #include "vmta/sched_priv.h"
@@ -33,6 +34,8 @@ enum choice_grade
 choice_grade(const struct sched *s, const struct sched_queue *q,
     const struct net_addr *a, int64_t now_us)
 {
+	if (q->standing != NULL && standing_is_off(q, a, now_us))
+		return CHOICE_OFF;
 	if (q->family != 0 && a->family != 0 && a->family != q->family)
 		return CHOICE_OTHER_FAMILY;
 	if (q->place != NULL && a->family != q->place->family)

@@ -61,7 +61,7 @@ rate_room(const struct sched_queue *q, uint64_t tx, uint64_t bytes)
 	double by = (double)q->ready / (double)tx;
 
 	if (!scope_has(&q->scope, LIMIT_MSG) &&
-	    !scope_has(&q->scope, LIMIT_DATA))
+	    !scope_has(&q->scope, LIMIT_DATA) && q->standing == NULL)
 		return UINT32_MAX;
 	if (per > 0) {
 		busy += q->setup_us / per;
@@ -71,6 +71,12 @@ rate_room(const struct sched_queue *q, uint64_t tx, uint64_t bytes)
 	if (q->by16 > 0 && (double)q->by16 / 16 < by)
 		by = (double)q->by16 / 16;
 	useful = scope_useful(&q->scope, busy, by, bytes);
+	if (q->standing != NULL) {
+		uint32_t also = scope_useful(&q->standing->also, busy, by,
+		    bytes);
+
+		useful = also < useful ? also : useful;
+	}
 	return used < useful ? useful - used : 0;
 }
 
@@ -257,7 +263,7 @@ surplus(const struct scope *c, uint32_t closing)
 }
 
 bool
-conn_must_close(const struct sched_conn *c)
+conn_must_close(const struct sched_conn *c, int64_t now_us)
 {
 	const struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_msg_per_conn;
@@ -265,6 +271,8 @@ conn_must_close(const struct sched_conn *c)
 	if ((max > 0 && c->messages >= max) || remote_is_surplus(&c->remote) ||
 	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
+		return true;
+	if (q->standing != NULL && standing_is_off(q, &c->source->addr, now_us))
 		return true;
 	for (int i = 0; i < LEVELS; i++) {
 		const struct shared *h = c->in[i].shared;

@@ -18,6 +18,7 @@ connect_take(struct sched_conn *c, int64_t now_us)
 	struct sched_queue *q = c->queue;
 	bool paced = q->conf->conf.rampup_us > 0;
 	struct scope *of[CONNECT_SCOPES] = { &q->scope,
+		q->standing == NULL ? NULL : &q->standing->also,
 		c->from == NULL ? NULL : &c->from->scope,
 		provider == NULL ? NULL : &provider->scope };
 

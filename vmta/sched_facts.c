@@ -102,7 +102,7 @@ waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 	if (q->rcpts > 0 && sched_is_paused(s, q))
 		return "paused";
 	if (q->ready == 0)
-		return q->aside > 0 ? "max-msg-rate of a job or user" : "";
+		return q->aside == 0 ? "" : job_waits_for(q);
 	ask_open(&a, s, q, now_us);
 	if (checks_say_no(checks_give, CHECKS_GIVE, &a, &no))
 		return no.check->name;
@@ -139,6 +139,7 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.last_error = sched_queue_last_error(q),
 		.waits_for = waits_for(s, q, now_us),
 		.paused = sched_is_paused(s, q),
+		.mode = sched_queue_mode(q),
 		.moved_from = n == 0 ? NULL : from->vmta->name,
 		.moved = n == 0 ? 0 : from->rcpts,
 	};

@@ -156,7 +156,8 @@ add_bytes(struct buf *out, const struct sched_queue *q, int64_t now_us)
 {
 	struct buf standing = { 0 };
 
-	standing_pack(NULL, &q->retry, now_us, &standing);
+	standing_pack(q->standing == NULL ? NULL : &q->standing->st, &q->retry,
+	    now_us, &standing);
 	if (standing.len > 0) {
 		packed_add_str(out, sched_queue_last_error(q));
 		buf_add(out, standing.p, standing.len);
@@ -363,6 +364,7 @@ sched_restore_kept(struct sched *s, const struct sched_was_kept *what,
 	get(s, q)->recorded = true;
 	q->retry = l.wait;
 	sched_keep_error(q, l.last_error);
+	standing_put(s, q, &l.standing, now_us);
 	standing_fini(&l.standing);
 	sched_dirty(s, q);
 	free(domain);

@@ -108,6 +108,21 @@ shared_due(struct sched_queue *q, int64_t now_us)
 	return at;
 }
 
+/* When the queue's own rates have what is given next. */
+static int64_t
+own_rates_due(struct sched_queue *q, int64_t now_us)
+{
+	int64_t at = later(scope_next(&q->scope, LIMIT_MSG, 1, now_us),
+	    scope_next(&q->scope, LIMIT_DATA, queue_bytes(q), now_us));
+	const struct scope *also;
+
+	if (q->standing == NULL)
+		return at;
+	also = &q->standing->also;
+	at = later(at, scope_next(also, LIMIT_MSG, 1, now_us));
+	return later(at, scope_next(also, LIMIT_DATA, queue_bytes(q), now_us));
+}
+
 /*
  * When its own connections and limits do; -1: not before something happens.
  */
@@ -119,8 +134,7 @@ kept_own_due(struct sched_queue *q, int64_t now_us)
 	struct asked a;
 
 	if (!TAILQ_EMPTY(&q->idle_conns))
-		return later(scope_next(&q->scope, LIMIT_MSG, 1, now_us),
-		    scope_next(&q->scope, LIMIT_DATA, queue_bytes(q), now_us));
+		return own_rates_due(q, now_us);
 	if (q->conns.in[CONN_OPENING] > 0)
 		return q->progress_us + q->setup_us;
 	if (q->conns.in[CONN_BUSY] > 0)
@@ -129,7 +143,7 @@ kept_own_due(struct sched_queue *q, int64_t now_us)
 	if (!own_says_no(&a, &no))
 		return busy > 0 ? busy : now_us;
 	if (no.check->why == WHY_HELD || no.check->why == WHY_PAUSED ||
-	    no.check->why == WHY_RETRY)
+	    no.check->why == WHY_RETRY || no.check->why == WHY_SOURCES_OFF)
 		return -1;
 	if (no.until_us == INT64_MAX)
 		return busy;

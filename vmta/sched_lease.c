@@ -45,6 +45,14 @@ add_name(struct buf *out, const struct scope *c, unsigned kind)
 		buf_printf(out, "queue %s %s/%s", limit_names[kind],
 		    q->domain->name, envelope_vmta_shown(q->vmta->name));
 		break;
+	case SCOPE_BACKOFF:
+		q = ((const struct sched_standing *)(const void
+			     *)((const char *)c -
+			 offsetof(struct sched_standing, also)))
+			->queue;
+		buf_printf(out, "backoff %s %s/%s", limit_names[kind],
+		    q->domain->name, envelope_vmta_shown(q->vmta->name));
+		break;
 	case SCOPE_VMTA:
 		v = (const void *)((const char *)c -
 		    offsetof(struct sched_vmta, shared.scope));

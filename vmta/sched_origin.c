@@ -24,7 +24,7 @@
 #define AWAKE_US (60 * US_PER_S) /* for a connection, at most */
 #define LIFTED_SLICE 100 /* brought back at once when there is no limit */
 
-/* A job or a user with a rate. */
+/* A job or a user with a rate, or a job that is paused. */
 struct payer {
 	struct table_link link;
 	struct sched *sched;
@@ -34,6 +34,7 @@ struct payer {
 	uint32_t late;    /* likewise: others were since, and it may come yet */
 	int64_t woken_us; /* the last of them */
 	struct timer timer;
+	struct pause_seen pause;
 	char name[];
 };
 
@@ -182,6 +183,29 @@ payer_find(const struct sched *s, enum scope_kind kind, const char *name)
 	return link == NULL ? NULL : &OF(payer, link, link)->scope;
 }
 
+bool
+payer_is_paused(struct scope *c)
+{
+	struct payer *p = OF(payer, scope, c);
+
+	return c->kind == SCOPE_JOB &&
+	    job_is_paused_by_name(p->sched, &p->pause, p->name);
+}
+
+void
+payers_paused(struct sched *s)
+{
+	for (size_t i = 0; i < s->payers.cap; i++)
+		for (struct table_link *l = s->payers.buckets[i]; l != NULL;
+		     l = l->next) {
+			struct payer *p = OF(payer, link, l);
+
+			if (payer_is_paused(&p->scope))
+				claim_lose(&p->scope);
+			timer_set(&s->timers, &p->timer, 0);
+		}
+}
+
 struct scope *
 payer_waited_for(const struct waiter *w)
 {
@@ -217,7 +241,7 @@ origin_payers(struct sched *s, uint32_t number, int64_t now_us,
 	const struct origin *o = sched_origin(s, number);
 
 	out[0] = out[1] = NULL;
-	if (o->job_pays)
+	if (o->job_pays || job_is_paused(s, number))
 		out[0] = &payer_get(s, SCOPE_JOB,
 		    names_text(&s->backlog.origins.jobs, o->job), now_us)
 			      ->scope;
@@ -248,8 +272,9 @@ origin_blocked(struct sched_queue *q, uint32_t number, int64_t soon_us,
 	origin_payers(s, number, now_us, by);
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (by[i] != NULL &&
-		    kept_token_at(by[i], q, LIMIT_MSG, 1, now_us) >
-			now_us + soon_us)
+		    (payer_is_paused(by[i]) ||
+			kept_token_at(by[i], q, LIMIT_MSG, 1, now_us) >
+			    now_us + soon_us))
 			return by[i];
 	return NULL;
 }
@@ -313,6 +338,8 @@ wake_at(struct payer *p, int64_t now_us)
 	struct sched_queue *q = first(p);
 	int64_t at = kept_token_at(&p->scope, q, LIMIT_MSG, 1, now_us);
 
+	if (payer_is_paused(&p->scope))
+		return INT64_MAX;
 	return !TAILQ_EMPTY(&q->idle_conns) ?
 	    at :
 	    scope_lead(at, q->setup_us, now_us);
@@ -403,7 +430,10 @@ origins_sift(struct sched *s, struct sched_queue *q, int64_t soon_us,
 		p = OF(payer, scope, c);
 		k = lane_key(q->lane, origin);
 		line_join(&p->line, vqueue_set_aside(q, g), &k);
-		claim_wait(q, c, WANT_TOKEN, origin, now_us);
+		if (payer_is_paused(c))
+			vqueue_cool(q); /* nobody will send it soon */
+		else
+			claim_wait(q, c, WANT_TOKEN, origin, now_us);
 		came(p);
 		payer_wait(p, now_us);
 	}

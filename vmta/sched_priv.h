@@ -11,11 +11,14 @@
  *	sched_vmta.c   virtual MTAs, pools, providers
  *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
+ *	sched_job.c    jobs that are paused
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_connect.c what a call counts in, where the next one goes on
  *	sched_priority.c who gives way to whom
  *	sched_check.c  what may say no: the table of all that does
  *	sched_serve.c  a queue is looked at: grants, waiting; results
+ *	sched_standing.c modes, their limits, sources that are off
+ *	sched_tally.c  thresholds that change these
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_keep.c   what is kept of how a queue stands with the other side
@@ -51,6 +54,7 @@
 #include "vmta/reroute.h"
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
+#include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
 #include "vmta/scope.h"
 #include "vmta/vqueue.h"
@@ -70,8 +74,8 @@ enum { TURN_DEBT = 10 };
 /* What queues wait for at these. */
 enum want { WANT_TOKEN, WANT_CONN };
 
-/* Connect rates are of the queue, the source, the provider. */
-enum { CONNECT_SCOPES = 3 };
+/* Connect rates are of the queue, its backoff, the source, the provider. */
+enum { CONNECT_SCOPES = 4 };
 
 /* A connection in one of them; those of sched_conn.in are by level. */
 struct conn_in {
@@ -121,6 +125,15 @@ struct queue_sources {
 	size_t choice;    /* the next connection goes out from there */
 	int64_t until_us; /* none has room before; 0: perhaps */
 	struct queue_source *v[];
+};
+
+struct sched_standing {
+	struct standing st;
+	struct sched_queue *queue;
+	struct scope also; /* limits of backoff that hold beside the queue's */
+	bool was_both;     /* it was in use: connections may know it */
+	bool begins[LIMIT_RATES]; /* while they are set: was not limited */
+	struct timer timer;
 };
 
 struct sched_conn {
@@ -259,7 +272,7 @@ struct sched {
 	const struct sched_owner *owner;
 	void *ctx;
 	bool held;
-	bool has_payers; /* some job or user has a rate */
+	bool has_payers; /* some job or user has a rate, or is paused */
 	bool in_callback;
 	uint32_t generation; /* of configurations, 1 is the first */
 
@@ -271,7 +284,7 @@ struct sched {
 	struct conn_list conns;
 	struct sched_queue *stale; /* from here on: refresh in slices */
 	TAILQ_HEAD(, sched_walk) walks;
-	struct pause_list pauses;
+	struct pause_list pauses, job_pauses;
 	struct remotes remotes;
 	struct lost lost; /* sources */
 	struct sched_moves moves;
@@ -343,12 +356,32 @@ void payer_changed(struct scope *c); /* its rate */
 /* So many recipients of an origin were served. */
 void payer_charge(struct scope *c, uint32_t origin, struct lane *l, uint32_t n);
 const char *payer_name(const struct scope *c);
+/* Is it a job that is paused? */
+bool payer_is_paused(struct scope *c);
+/* After an order: who of them may go, does; nobody claims another. */
+void payers_paused(struct sched *s);
 /* One that counts something, or NULL; and of mail that is set aside. */
 struct scope *payer_find(const struct sched *s, enum scope_kind kind,
     const char *name);
 struct scope *payer_waited_for(const struct waiter *w);
 /* Is this what its next token brings back? */
 bool payer_brings_next(const struct waiter *w);
+
+/* sched_job.c */
+/* After a reload, and after an order. */
+void jobs_configure(struct sched *s);
+/* Is the job of an origin paused; one by its name, which keeps what it saw? */
+bool job_is_paused(const struct sched *s, uint32_t origin);
+bool job_is_paused_by_name(const struct sched *s, struct pause_seen *seen,
+    const char *job);
+/* Of what is set aside, and nothing else waits its turn: what says no. */
+const char *job_waits_for(const struct sched_queue *q);
+/*
+ * What is older of paused jobs than born_us leaves.  Returns when to look at
+ * the queue again, or INT64_MAX.
+ */
+int64_t jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,
+    vqueue_gone_fn *expired, int64_t now_us);
 
 /* sched_shared.c */
 void shared_init(struct shared *h, struct sched *s, enum level level);
@@ -541,7 +574,12 @@ void source_run(struct sched *s, struct queue_source *src); /* its timer */
 /* Of its queue: the source, and the place where that goes on. */
 void choice_take(struct sched_conn *c, int64_t now_us);
 /* How well it suits the queue: of all, those of the lowest number are used. */
-enum choice_grade { CHOICE_SUITS, CHOICE_LOST, CHOICE_OTHER_FAMILY };
+enum choice_grade {
+	CHOICE_SUITS,
+	CHOICE_LOST,
+	CHOICE_OTHER_FAMILY,
+	CHOICE_OFF /* never */
+};
 enum choice_grade choice_grade(const struct sched *s,
     const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
 /* Does the scheduler want to be told that it is connecting, for its source? */
@@ -550,6 +588,25 @@ bool choice_is_timed(const struct sched_conn *c);
 void choice_worked(struct sched_conn *c);
 /* Its queue goes on nowhere any more. */
 void choice_forget_place(struct sched_queue *q);
+
+/* sched_standing.c */
+struct sched_standing *standing_get(struct sched_queue *q); /* made if none */
+void standing_drop(struct sched *s, struct sched_queue *q);
+/* After each change, and when connections went: it goes, or its timer is set. */
+void standing_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
+void standing_timer(struct sched *s, struct sched_standing *st, int64_t now_us);
+/* What an earlier process has left of it; from is plain then. */
+void standing_put(struct sched *s, struct sched_queue *q, struct standing *from,
+    int64_t now_us);
+/* The limits of the mode. */
+uint32_t standing_max_conns(const struct sched_queue *q, int64_t now_us);
+void standing_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
+/* Of a queue that has one: */
+bool standing_is_off(const struct sched_queue *q, const struct net_addr *a,
+    int64_t now_us);
+bool standing_all_off(const struct sched *s, const struct sched_queue *q,
+    int64_t now_us, int64_t *back_us);
+int64_t standing_after(int64_t interval_us, int64_t now_us); /* or NEVER */
 
 /* sched_priority.c */
 enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };
@@ -603,7 +660,7 @@ void conn_set_state(struct sched *s, struct sched_conn *c,
 /* One has become ready: the server may want more than we thought. */
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
-bool conn_must_close(const struct sched_conn *c);
+bool conn_must_close(const struct sched_conn *c, int64_t now_us);
 /* Others wait for its slot and have a better right to it. */
 bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */

@@ -77,8 +77,8 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 	return r;
 }
 
-/* MSG and DATA of the queue, the source and the shared scopes. */
-#define TAKEN_MAX ((size_t)2 * (2 + LEVELS))
+/* MSG and DATA of the queue, its backoff, the source and the shared scopes. */
+#define TAKEN_MAX ((size_t)2 * (3 + LEVELS))
 
 /* Where number i is, in the list as it is long enough for it. */
 static struct taken *
@@ -255,6 +255,7 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 			source_park(s, c, no->until_us);
 		return INT64_MAX;
 	case AT_QUEUE:
+	case AT_BACKOFF:
 		lane_wants_no_token(q);
 		keep_for(s, q, no->until_us, now_us);
 		return no->until_us;
@@ -291,7 +292,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
 		/* One that waited for its token uses it before it yields. */
-		if (c->cut || conn_must_close(c) ||
+		if (c->cut || conn_must_close(c, now_us) ||
 		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
 			conn_close(s, c);
 			continue;
@@ -327,16 +328,25 @@ is_idle(const struct sched_queue *q)
 	return q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns);
 }
 
+static bool
+has_no_source(const struct sched *s, const struct sched_queue *q,
+    int64_t now_us)
+{
+	int64_t back_us;
+
+	return q->standing != NULL && standing_all_off(s, q, now_us, &back_us);
+}
+
 /*
- * What waits its turn in a paused queue would wait for ever: what is too old
- * leaves.  Returns when the next one will be.
+ * What waits its turn in a paused queue, or for a source, would wait for ever:
+ * what is too old leaves.  Returns when the next one will be.
  */
 static int64_t
 expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t age = q->conf->conf.bounce_after_us, oldest;
 
-	if (!sched_is_paused(s, q))
+	if (!sched_is_paused(s, q) && !has_no_source(s, q, now_us))
 		return INT64_MAX;
 	vqueue_cool(q);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
@@ -347,7 +357,7 @@ expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged;
+	int64_t at, t, aged, job_aged;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -356,6 +366,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
+	job_aged = jobs_serve(s, q, born_us(q, now_us), expired, now_us);
 	connect_settle_place(s, q, now_us);
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
@@ -371,6 +382,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	t = vqueue_next_due(q);
 	at = t < at ? t : at;
 	at = aged < at ? aged : at;
+	at = job_aged < at ? job_aged : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
 	} else {
@@ -380,6 +392,8 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	}
 	sched_drop_rates(s, q, now_us);
 	timer_set(&s->timers, &q->timer, at);
+	if (q->standing != NULL)
+		standing_settle(s, q, now_us);
 }
 
 void
@@ -435,6 +449,9 @@ scope_changed(struct sched *s, struct scope *c)
 	case SCOPE_JOB:
 	case SCOPE_USER:
 		payer_changed(c);
+		return;
+	case SCOPE_BACKOFF:
+		sched_dirty(s, OF(sched_standing, also, c)->queue);
 		return;
 	case SCOPE_MX:
 	case SCOPE_REMOTE:
@@ -619,8 +636,8 @@ sched_keep_error(struct sched_queue *q, const char *why)
 }
 
 int64_t
-sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
-    int64_t now_us)
+sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
+    const char *why, int64_t now_us)
 {
 	bool waited = retry_waits(&q->retry, now_us);
 	int64_t until;
@@ -630,7 +647,8 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, const char *why,
 	q->refusals = 0;
 	choice_forget_place(q);
 	sched_refresh(s, q, now_us);
-	until = retry_failed(&q->retry, &q->conf->conf.retry_after, now_us);
+	until = retry_failed_for(&q->retry, &q->conf->conf, sched_queue_mode(q),
+	    kind, now_us);
 	if (!waited)
 		sched_keep_dirty(s, q, until - now_us >= KEPT_WAIT_US);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);

@@ -284,7 +284,7 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 static enum choice_grade
 best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
-	enum choice_grade best = CHOICE_OTHER_FAMILY;
+	enum choice_grade best = CHOICE_OFF;
 
 	for (size_t i = 0; i < q->sources->n && best > CHOICE_SUITS; i++) {
 		const struct net_addr *a = &q->sources->v[i]->addr;
@@ -302,7 +302,7 @@ grade_next(const struct sched *s, const struct queue_source *src,
 {
 	enum choice_grade g = choice_grade(s, src->queue, &src->addr, now_us);
 
-	if (g <= best)
+	if (g <= best && g < CHOICE_OFF)
 		return now_us;
 	return g == CHOICE_LOST ? lost_until(&s->lost, &src->addr) : INT64_MAX;
 }

@@ -14,7 +14,8 @@
 static bool
 why_stops_all(enum why_kind kind)
 {
-	return kind == WHY_HELD || kind == WHY_PAUSED || kind == WHY_RETRY;
+	return kind == WHY_HELD || kind == WHY_PAUSED || kind == WHY_RETRY ||
+	    kind == WHY_SOURCES_OFF;
 }
 
 /* ---- telling ------------------------------------------------------------- */
@@ -37,6 +38,7 @@ why_name_of(const struct sched_queue *q, enum check_at at)
 {
 	switch (at) {
 	case AT_QUEUE:
+	case AT_BACKOFF:
 		return q->domain->name;
 	case AT_VMTA:
 		return envelope_vmta_shown(q->vmta->name);
@@ -103,6 +105,60 @@ tell_remote(const struct asking *a)
 	a->fn(a->ctx, &w);
 }
 
+/* Each source that is off, with its reason and its end. */
+static void
+tell_sources_off(const struct asking *a)
+{
+	struct sched_source_info info;
+	char text[NET_ADDR_TEXT];
+
+	for (uint32_t i = 0;
+	     sched_queue_source_at(a->asked.q, i, a->asked.now_us, &info);
+	     i++) {
+		const struct why w = { .kind = WHY_SOURCES_OFF,
+			.scope = SCOPE_SOURCE,
+			.name = net_addr_text(&info.addr, text),
+			.directive = "",
+			.until_us = info.until_us,
+			.text = info.why };
+
+		a->fn(a->ctx, &w);
+	}
+}
+
+/* Is it a limit of the queue that is lower than normally? */
+static bool
+is_of_backoff(const struct sched_queue *q, const struct scope *c,
+    enum limit_kind kind)
+{
+	const struct queue_conf *conf = &q->conf->conf;
+	const struct window *w;
+
+	if (sched_queue_mode(q) == MODE_NORMAL || c->kind == SCOPE_BACKOFF)
+		return c->kind == SCOPE_BACKOFF;
+	if (kind == LIMIT_CONNS)
+		return c->conns.max != conf->max_conns;
+	w = &c->rates[kind]->window;
+	if (kind == LIMIT_DATA)
+		return w->max != conf->data_rate.bytes;
+	return w->max !=
+	    (kind == LIMIT_MSG ? conf->msg_rate : conf->connect_rate).count;
+}
+
+/* Once, beside the first limit that is backoff's: why it is in backoff. */
+static void
+tell_backoff(struct asking *a)
+{
+	struct sched_standing_info info;
+
+	if (a->told[AT_NONE] & 1U << WHY_BACKOFF)
+		return;
+	a->told[AT_NONE] |= 1U << WHY_BACKOFF;
+	sched_queue_standing(a->asked.q, a->asked.now_us, &info);
+	tell(a, WHY_BACKOFF, "", info.until_us == 0 ? INT64_MAX : info.until_us,
+	    info.why);
+}
+
 /* Of a scope: as it stands now, once, whichever table asked. */
 static void
 tell_limit(struct asking *a, const struct check_no *no)
@@ -118,10 +174,14 @@ tell_limit(struct asking *a, const struct check_no *no)
 		&w) ||
 	    w.kind != WHY_LIMIT)
 		return;
-	a->told[c->at] |= (uint16_t)(1U << c->kind);
+	a->told[c->at] |= 1U << c->kind;
 	w.name = why_name_of(q, c->at);
 	if (c->at >= AT_VMTA)
 		why_set_end(a, OF(shared, scope, no->scope), &w);
+	if (c->at <= AT_BACKOFF && is_of_backoff(q, no->scope, c->kind)) {
+		w.directive = why_directive(SCOPE_BACKOFF, c->kind);
+		tell_backoff(a);
+	}
 	a->fn(a->ctx, &w);
 }
 
@@ -188,9 +248,13 @@ tell_no(struct asking *a, const struct check_no *no)
 	}
 	if (a->told[AT_NONE] & 1U << c->why)
 		return;
-	a->told[AT_NONE] |= (uint16_t)(1U << c->why);
+	a->told[AT_NONE] |= 1U << c->why;
 	if (c->why == WHY_LIMIT) {
 		tell_sources(a);
+		return;
+	}
+	if (c->why == WHY_SOURCES_OFF) {
+		tell_sources_off(a);
 		return;
 	}
 	if (c->why == WHY_RETRY || c->why == WHY_FRUITLESS)

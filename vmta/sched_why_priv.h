@@ -26,7 +26,7 @@ struct asking {
 	why_fn *fn;
 	void *ctx;
 	/* 1 << kind: that limit of that scope; AT_NONE: 1 << enum why_kind. */
-	uint16_t told[CHECK_ATS];
+	uint32_t told[CHECK_ATS];
 	/* When the last of what says no now will not, and mail may go on. */
 	int64_t open_us, go_us;
 };

@@ -191,6 +191,20 @@ why_tell_lines(const struct asking *a)
 
 /* ---- mail that is set aside ---------------------------------------------- */
 
+static void
+tell_paused(const struct asking *a, const struct scope *c, uint64_t rcpts)
+{
+	const struct why w = { .kind = WHY_JOB_PAUSED,
+		.scope = SCOPE_JOB,
+		.name = payer_name(c),
+		.directive = "",
+		.until_us = INT64_MAX,
+		.rcpts = rcpts,
+		.text = "" };
+
+	a->fn(a->ctx, &w);
+}
+
 /*
  * Its job or its user is at a limit, or it is the turn of others who wait for
  * that, too.  What waits is the mail of an origin; alone: nothing else is
@@ -203,6 +217,10 @@ tell_aside(const struct asking *a, const struct waiter *wait, bool alone,
 	struct scope *c = payer_waited_for(wait);
 	struct why w;
 
+	if (payer_is_paused(c)) {
+		tell_paused(a, c, rcpts);
+		return;
+	}
 	(void)why_describe(c, LIMIT_MSG, 1, a->asked.now_us, &w);
 	w.kind = WHY_LIMIT;
 	w.name = payer_name(c);
@@ -275,6 +293,8 @@ why_tell_payers(const struct asking *a)
 		    on_own_aside, &p);
 	origin_payers(a->asked.s, a->rcpt->entry->origin, a->asked.now_us, by);
 	for (int i = 0; i < ORIGIN_PAYERS; i++) {
+		if (by[i] != NULL && by[i] != p.told && payer_is_paused(by[i]))
+			tell_paused(a, by[i], 0);
 		if (by[i] == NULL || by[i] == p.told ||
 		    !why_describe(by[i], LIMIT_MSG, 1, a->asked.now_us, &w) ||
 		    w.kind != WHY_LIMIT)

@@ -82,6 +82,14 @@ scope_set_data(struct scope *c, const struct data_rate *rate, int64_t now_us)
 	drop_unused(lp, now_us);
 }
 
+void
+scope_follow(struct scope *c, const struct scope *other, enum limit_kind kind,
+    int64_t now_us)
+{
+	if (c->rates[kind] != NULL && other->rates[kind] != NULL)
+		rate_limit_follow(c->rates[kind], other->rates[kind], now_us);
+}
+
 int64_t
 scope_next(const struct scope *c, enum limit_kind kind, uint64_t n,
     int64_t now_us)

@@ -29,8 +29,9 @@ enum scope_kind {
 	SCOPE_PROCESS,
 	SCOPE_JOB,
 	SCOPE_USER,
-	SCOPE_MX,    /* a host of the other side, for a local address */
-	SCOPE_REMOTE /* an address of the other side */
+	SCOPE_MX,     /* a host of the other side, for a local address */
+	SCOPE_REMOTE, /* an address of the other side */
+	SCOPE_BACKOFF /* a queue, for other periods than SCOPE_QUEUE's */
 };
 
 /* Those of rates first: they are the indices of scope.rates. */
@@ -61,6 +62,13 @@ void scope_set_rate(struct scope *c, enum limit_kind kind,
     const struct rate *rate, int64_t now_us);
 void scope_set_data(struct scope *c, const struct data_rate *rate,
     int64_t now_us);
+
+/*
+ * A rate that was not limited a moment ago counts what the same one of another
+ * scope has counted, of the same events (rate_limit_follow()).
+ */
+void scope_follow(struct scope *c, const struct scope *other,
+    enum limit_kind kind, int64_t now_us);
 
 /* Without any rate, and without memory of what they counted. */
 void scope_forget_rates(struct scope *c);

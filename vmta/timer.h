@@ -21,7 +21,8 @@ enum timer_kind {
 	TIMER_SOURCE,
 	TIMER_PAYER,
 	TIMER_LEASES,
-	TIMER_KEEPS
+	TIMER_KEEPS,
+	TIMER_STANDING
 };
 
 struct timer {

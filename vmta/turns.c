@@ -477,6 +477,15 @@ turns_aside_priority(const struct waiter *w)
 	    ->priority;
 }
 
+struct group *
+turns_aside_oldest(const struct waiter *w)
+{
+	return heap_top(
+	    &((const struct turns_flow *)(const void *)((const char *)w -
+		  offsetof(struct turns_flow, aside_wait)))
+		 ->groups);
+}
+
 struct waiter *
 turns_aside_of(const struct turns *t, uint32_t origin)
 {

@@ -87,6 +87,7 @@ struct turns *turns_bring_back(struct waiter *w, bool first,
 struct turns *turns_aside(struct waiter *w); /* whose it is */
 uint32_t turns_aside_origin(const struct waiter *w);
 uint8_t turns_aside_priority(const struct waiter *w);
+struct group *turns_aside_oldest(const struct waiter *w);
 /* What of an origin is set aside, of the highest priority; or NULL. */
 struct waiter *turns_aside_of(const struct turns *t, uint32_t origin);
 /* Has it a group here, set aside or not? */

@@ -32,6 +32,13 @@ vqueue_cool(struct sched_queue *q)
 		msg_release(LIST_FIRST(&q->warm));
 }
 
+void
+vqueue_cool_added(struct sched_queue *q)
+{
+	if (q->last_added != NULL)
+		msg_release(q->last_added);
+}
+
 /* ---- groups -------------------------------------------------------------- */
 
 static struct group *
@@ -258,6 +265,19 @@ vqueue_oldest(const struct sched_queue *q)
 			oldest = g->entry->queued_us;
 	}
 	return oldest;
+}
+
+int64_t
+vqueue_aside_oldest(const struct waiter *w)
+{
+	return turns_aside_oldest(w)->entry->queued_us;
+}
+
+void
+vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
+    const struct waiter *w, vqueue_gone_fn *fn, void *ctx)
+{
+	group_gone(q, b, turns_aside_oldest(w), fn, ctx);
 }
 
 void

@@ -29,6 +29,7 @@
 
 struct lane;
 struct queue_sources;
+struct sched_standing;
 struct sched_vmta;
 
 /* States of a connection; counted by queue, virtual MTA and process. */
@@ -79,11 +80,12 @@ struct sched_queue {
 
 	/* Limits. */
 	struct scope scope;
-	struct queue_sources *sources; /* NULL: none has limits of its own */
-	struct waiter open_wait;       /* for a connection, in its lane */
-	struct waiter give_wait;       /* for a token, in its lane */
-	struct claim *claim;           /* NULL: there was none */
-	struct queue_remote *remote;   /* vmta/sched_remote.c; or NULL */
+	struct queue_sources *sources;   /* NULL: none has limits of its own */
+	struct waiter open_wait;         /* for a connection, in its lane */
+	struct waiter give_wait;         /* for a token, in its lane */
+	struct claim *claim;             /* NULL: there was none */
+	struct queue_remote *remote;     /* vmta/sched_remote.c; or NULL */
+	struct sched_standing *standing; /* NULL: it is plain */
 
 	/* Connections. */
 	struct conn_count conns;
@@ -133,6 +135,13 @@ void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
 /* When the oldest of those that wait their turn was queued, or INT64_MAX. */
 int64_t vqueue_oldest(const struct sched_queue *q);
+/*
+ * The same of what is set aside: when its oldest was queued, and that one leaves
+ * with fn; w may go with it.
+ */
+int64_t vqueue_aside_oldest(const struct waiter *w);
+void vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
+    const struct waiter *w, vqueue_gone_fn *fn, void *ctx);
 /* All that are not granted leave, with fn (NULL: silently). */
 void vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
     void *ctx);
@@ -167,6 +176,8 @@ void vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r);
 
 /* The queue will not send soon: messages that no other queue keeps go. */
 void vqueue_cool(struct sched_queue *q);
+/* The same of what was added last. */
+void vqueue_cool_added(struct sched_queue *q);
 
 /*
  * Goes through every recipient that is not granted, a slice at a time; the

@@ -78,6 +78,13 @@ play_pause(struct play *p, struct words *w, bool paused)
 	struct err e;
 
 	words_target(w, &t);
+	if (strcmp(t.text, "job") == 0) {
+		if (sched_pause_job(p->sim->sched, words_next(w), paused, &e) ==
+		    -1)
+			play_complain(p, "%s", e.text);
+		p->sim->next_run_us = p->sim->now_us;
+		return;
+	}
 	what = (struct sched_pause){ t.text, t.vmta == NULL ? "*" : t.vmta,
 		paused };
 	if (sched_pause(p->sim->sched, &what, &e) == -1)

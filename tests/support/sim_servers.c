@@ -301,7 +301,8 @@ queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 		sched_conn_refused(sim->sched, c->sched, o->text, sim->now_us);
 		break;
 	case QUEUE_WAITS:
-		(void)sched_queue_failed(sim->sched, q, o->text, sim->now_us);
+		(void)sched_queue_failed(sim->sched, q, disposition_retry(o),
+		    o->text, sim->now_us);
 		break;
 	case QUEUE_FAILS:
 		sched_queue_take_all(sim->sched, q, on_taken, c, sim->now_us);

@@ -125,7 +125,7 @@ def jobs(lab):
     tap.equal({k: v["recipients"] for k, v in rows.items()},
               {"news": 3, "mail": 2}, str(rows))
     lines = lab.command.text("show", "jobs").splitlines()
-    tap.equal(lines[0].split(), ["job-id", "#rcpt", "kbytes"], "heading")
+    tap.equal(lines[0].split(), ["job-id", "#rcpt", "kbytes", "st"], "heading")
     tap.equal((lines[1].split()[0], lines[-1]), ("news", "Total of 2 job(s)."),
               "the largest first, and the footer")
 

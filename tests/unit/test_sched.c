@@ -225,8 +225,8 @@ test_take_all(void)
 	end(&w, 0, &done, S);
 	(void)sched_run(w.sched, S);
 	sched_ready(w.sched, w.opened[1], S);
-	(void)sched_queue_failed(w.sched, sched_conn_queue(w.opened[1]), "x",
-	    S);
+	(void)sched_queue_failed(w.sched, sched_conn_queue(w.opened[1]),
+	    RETRY_QUEUE, "x", S);
 	end(&w, 1, &done, S);
 	is_int((int64_t)totals(&w).rcpts, 2, "the other queue has its own");
 	sched_free(&w.sched);

@@ -110,7 +110,8 @@ main(void)
 	end(&w);
 	claim_both(&w);
 	plain_owner_submit(&w.o, "c.example", "ip1", NULL);
-	(void)sched_queue_failed(w.o.sched, w.a, "is too old", w.o.now_us);
+	(void)sched_queue_failed(w.o.sched, w.a, RETRY_QUEUE, "is too old",
+	    w.o.now_us);
 	end(&w);
 	return done_testing();
 }

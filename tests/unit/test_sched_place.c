@@ -199,8 +199,8 @@ begin_hour(struct world *w)
 static void
 fail_queue(struct world *w)
 {
-	(void)sched_queue_failed(w->sched, sched_conn_queue(w->conns[0]), "x",
-	    w->now);
+	(void)sched_queue_failed(w->sched, sched_conn_queue(w->conns[0]),
+	    RETRY_QUEUE, "x", w->now);
 }
 
 /* And that is the end of what it has. */
