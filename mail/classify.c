@@ -84,7 +84,7 @@ contains(const char *text, const char *words)
 }
 
 static void
-status_of_reply(const struct outcome *o, uint8_t dsn_r[3])
+status_of_reply(const struct outcome *o, bool mailbox_553, uint8_t dsn_r[3])
 {
 	uint8_t class = (uint8_t)(o->code / 100);
 
@@ -96,7 +96,7 @@ status_of_reply(const struct outcome *o, uint8_t dsn_r[3])
 	dsn_r[0] = class;
 	dsn_r[1] = dsn_r[2] = 0;
 	if (class == 5 && o->phase == PHASE_RCPT &&
-	    (o->code == 550 || o->code == 553)) {
+	    (o->code == 550 || (o->code == 553 && mailbox_553))) {
 		dsn_r[1] = dsn_r[2] = 1;
 	} else if (o->code == 552 || o->code == 452) {
 		dsn_r[1] = dsn_r[2] = 2;
@@ -106,7 +106,7 @@ status_of_reply(const struct outcome *o, uint8_t dsn_r[3])
 }
 
 void
-classify_status(const struct outcome *o, uint8_t dsn_r[3])
+classify_status(const struct outcome *o, bool mailbox_553, uint8_t dsn_r[3])
 {
 	static const uint8_t by_kind[][3] = {
 		[OUTCOME_DELIVERED] = { 2, 0, 0 },
@@ -124,10 +124,11 @@ classify_status(const struct outcome *o, uint8_t dsn_r[3])
 		[OUTCOME_LOCAL_TEMP] = { 4, 3, 0 },
 		[OUTCOME_DAMAGED] = { 5, 3, 0 },
 		[OUTCOME_NO_UTF8] = { 5, 6, 7 },
+		[OUTCOME_TOO_BIG] = { 5, 3, 4 },
 	};
 
 	if (o->kind == OUTCOME_REPLY) {
-		status_of_reply(o, dsn_r);
+		status_of_reply(o, mailbox_553, dsn_r);
 		return;
 	}
 	memcpy(dsn_r, by_kind[o->kind], 3);
@@ -139,13 +140,10 @@ classify_status(const struct outcome *o, uint8_t dsn_r[3])
 }
 
 enum bounce_class
-classify(const struct outcome *o)
+classify(const struct outcome *o, const uint8_t dsn[3])
 {
-	const struct status *st;
-	uint8_t dsn[3];
+	const struct status *st = find_status(dsn);
 
-	classify_status(o, dsn);
-	st = find_status(dsn);
 	/* An address or mailbox status is precise; the others are not. */
 	if (st != NULL && (dsn[1] == 1 || dsn[1] == 2) && o->dsn[0] != 0)
 		return st->class;
@@ -155,6 +153,20 @@ classify(const struct outcome *o)
 			if (contains(o->text, phrases[i].words))
 				return phrases[i].class;
 	return st == NULL ? BOUNCE_OTHER : st->class;
+}
+
+bool
+classify_is_greylisting(const struct outcome *o)
+{
+	static const char *const words[] = { "greylist", "graylist",
+		"grey list", "gray list", "grey-list", "gray-list" };
+
+	if (o->kind != OUTCOME_REPLY || o->code / 100 != 4 || o->text == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (contains(o->text, words[i]))
+			return true;
+	return false;
 }
 
 const char *

@@ -11,6 +11,7 @@
 #ifndef MAIL_CLASSIFY_H
 #define MAIL_CLASSIFY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,10 +25,18 @@ enum bounce_class {
 };
 
 const char *bounce_class_name(enum bounce_class c);
-enum bounce_class classify(const struct outcome *o);
 
-/* The status to record: the server's own, or the one that fits. */
-void classify_status(const struct outcome *o, uint8_t dsn_r[3]);
+/*
+ * The status to record: the server's own, or the one that fits.  mailbox_553:
+ * a 553 to RCPT without a status of its own is about the mailbox.
+ */
+void classify_status(const struct outcome *o, bool mailbox_553,
+    uint8_t dsn_r[3]);
+/* Of an outcome with that status. */
+enum bounce_class classify(const struct outcome *o, const uint8_t dsn[3]);
+
+/* Does a server put mail off to see whether it comes again? */
+bool classify_is_greylisting(const struct outcome *o);
 
 /* "5.1.1 (bad destination mailbox address)" */
 const char *dsn_status_text(const uint8_t dsn[3], char *out, size_t cap);

@@ -61,6 +61,8 @@ outcome_kind_name(enum outcome_kind kind)
 		return "damaged";
 	case OUTCOME_NO_UTF8:
 		return "no-smtputf8";
+	case OUTCOME_TOO_BIG:
+		return "too-big";
 	}
 	CHECK_NEVER("a kind of outcome");
 }

@@ -47,7 +47,8 @@ enum outcome_kind {
 	OUTCOME_UNSENT,     /* granted and not tried; comes back unused */
 	OUTCOME_LOCAL_TEMP, /* trouble of ours (message unreadable) */
 	OUTCOME_DAMAGED,    /* the body fails its checksum: 5.3.0 */
-	OUTCOME_NO_UTF8     /* SMTPUTF8 needed and not offered: 5.6.7 */
+	OUTCOME_NO_UTF8,    /* SMTPUTF8 needed and not offered: 5.6.7 */
+	OUTCOME_TOO_BIG     /* more than it may be there: 5.3.4 */
 };
 
 struct outcome {
@@ -57,6 +58,8 @@ struct outcome {
 	uint8_t dsn[3];   /* enhanced status given by the server, or 0 0 0 */
 	bool knows_dsn;   /* the server was told what to notify (RFC 3461) */
 	bool in_doubt;    /* final dot sent, no reply seen */
+	bool ours;        /* a refusal of ours: the server has not heard */
+	bool pix;         /* its greeting was masked by a PIX firewall */
 	const char *text; /* last reply as one line, or what happened */
 	const char *mx;   /* host name we spoke to, or "" */
 	struct net_addr peer, source;

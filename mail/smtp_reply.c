@@ -5,6 +5,9 @@
 
 #include "lib/check.h"
 
+/* A name of few letters is no mask. */
+#define STARS_MIN 8
+
 void
 reply_parser_init(struct reply_parser *p)
 {
@@ -257,4 +260,21 @@ smtp_reply_text(const struct smtp_reply *r, char *out, size_t cap)
 		n--;
 	out[n] = '\0';
 	return n;
+}
+
+bool
+smtp_reply_is_masked(const struct smtp_reply *r)
+{
+	struct slice text;
+	size_t pos = 0, stars = 0;
+
+	while (smtp_reply_line(r, &pos, &text)) {
+		for (size_t i = 0; i < text.len; i++) {
+			if (strchr("*02 ", text.p[i]) == NULL ||
+			    text.p[i] == '\0')
+				return false;
+			stars += text.p[i] == '*';
+		}
+	}
+	return stars >= STARS_MIN;
 }

@@ -73,4 +73,10 @@ bool smtp_reply_line(const struct smtp_reply *r, size_t *pos,
  */
 size_t smtp_reply_text(const struct smtp_reply *r, char *out, size_t cap);
 
+/*
+ * A greeting that went through the "fixup protocol smtp" of a Cisco PIX, which
+ * leaves of each line nothing but 2, 0, blanks and asterisks.
+ */
+bool smtp_reply_is_masked(const struct smtp_reply *r);
+
 #endif

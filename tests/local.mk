@@ -77,6 +77,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_judgement \
 	tests/unit/test_keeper \
 	tests/unit/test_lease \
 	tests/unit/test_lease_load \
@@ -788,6 +789,7 @@ EXTRA_DIST += \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
 	%D%/system/test_collectors.py \

@@ -11,54 +11,12 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
-#include "transport/delivery.h"
+#include "transport/courier_priv.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
-#include "transport/mx.h"
 #include "transport/mx_route.h"
 #include "transport/smtp_session.h"
 #include "vmta/remote.h"
-
-struct courier {
-	TAILQ_ENTRY(courier) held;
-	bool is_held;     /* ready, and the dispatcher has not been told */
-	struct post post; /* of the opening, then of the release */
-	struct worker_env *env;
-	struct tls_client *tls;
-	void *link;
-	uint64_t id;
-	struct snapshot *conf;
-	struct queue_conf queue_conf;
-	char *domain, *vmta, *queue;
-	char *awaited_host; /* as in the params */
-	struct net_addr awaited_addr;
-	struct net_addr source;
-	bool both_families; /* the virtual MTA has sources of */
-	const char *helo;
-
-	struct mx_lookup *lookup;
-	const struct mx_route *route;
-	size_t next;              /* of route->targets */
-	uint32_t tried;           /* addresses that were called */
-	bool no_tls;              /* for the address being tried */
-	bool timed;               /* the call is to be told, and one is all */
-	bool called;              /* it was */
-	bool goes_on;             /* another one does, in our place */
-	struct sched_place place; /* where to begin; shuffle 0: anew */
-	bool asks;                /* for each address, from now on */
-	bool asking;              /* for the next one; the answer will come */
-	bool full;                /* some address was passed over */
-	struct outcome *failed; /* the last address that was called, or NULL */
-	const struct smtp_session_owner *owner;
-	struct smtp_session *session;
-	struct delivery *delivery;
-	bool was_ready;
-	bool worked; /* the server has done its work at least once */
-	uint32_t transactions;
-	struct outcome *broke; /* how the last transaction ended it, or NULL */
-	bool closing;          /* the dispatcher wants no more of it */
-	bool closed;           /* said so to the dispatcher */
-};
 
 struct grant_post {
 	struct post post;
@@ -66,56 +24,6 @@ struct grant_post {
 	struct grant *grant;
 	bool go; /* of an answer */
 };
-
-/* ---- reports ------------------------------------------------------------- */
-
-static void
-log_end_of_session(const struct courier *c, const struct outcome *why)
-{
-	char id[MESSAGE_ID_TEXT], addr[NET_ADDR_TEXT];
-	struct log_line l;
-
-	if (c->full && why == NULL)
-		return; /* queues that wait for a slot try again and again */
-	if (why != NULL && why->kind == OUTCOME_LOCAL_TEMP &&
-	    why->phase < PHASE_GREETING) {
-		files_log_low(); /* there was none; queues try every second */
-		return;
-	}
-	log_begin(&l, LOG_L_INFO, message_id_text(c->id, id), "session");
-	log_str(&l, "queue", c->queue);
-	log_int(&l, "transactions", c->transactions);
-	if (c->source.family != 0)
-		log_str(&l, "source", net_addr_text(&c->source, addr));
-	if (why != NULL) {
-		if (why->mx != NULL && why->mx[0] != '\0')
-			log_str(&l, "mx", why->mx);
-		if (why->peer.family != 0)
-			log_str(&l, "addr", net_addr_text(&why->peer, addr));
-		log_str(&l, "end", outcome_kind_name(why->kind));
-		log_str(&l, "phase", outcome_phase_name(why->phase));
-		log_str(&l, "text", why->text == NULL ? "" : why->text);
-	} else {
-		log_str(&l, "end", "quit");
-	}
-	log_end(&l);
-}
-
-/* The last word to the dispatcher. */
-static void
-report_closed(struct courier *c, const struct outcome *why)
-{
-	const struct outcome *end = why != NULL ? why : c->broke;
-
-	CHECK(!c->closed && c->session == NULL && c->delivery == NULL);
-	c->closed = true;
-	log_end_of_session(c, end);
-	/* Its queue waits for the address that was full: it has not failed. */
-	if (c->worked || c->goes_on || (c->full && !c->was_ready))
-		end = NULL;
-	dispatch_closed(c->env->dispatch, c->link,
-	    end == NULL ? NULL : outcome_copy(end));
-}
 
 /* ---- addresses ----------------------------------------------------------- */
 
@@ -134,6 +42,10 @@ must_ask(const struct courier *c, const struct mx_target *t)
 static void
 keep_failure(struct courier *c, const struct outcome *why)
 {
+	/* A 554 is about our address, and no word of the host's mail. */
+	c->refused = c->refused && why->kind == OUTCOME_REPLY &&
+	    why->phase == PHASE_GREETING && why->code >= 500 &&
+	    why->code != 554;
 	outcome_free(&c->failed);
 	c->failed = outcome_copy(why);
 }
@@ -185,12 +97,13 @@ leave_rest(struct courier *c)
 		.next = (uint32_t)c->next,
 		.tried = c->tried,
 		.no_tls = c->no_tls,
+		.refused = c->refused,
 		.first = c->place.first };
 
 	mx_place_set(&at, &c->route->targets[c->next]);
 	c->goes_on = true;
 	dispatch_goes_on(c->env->dispatch, c->link, &at);
-	report_closed(c, c->failed);
+	courier_end(c, c->failed);
 }
 
 /*
@@ -230,12 +143,13 @@ try_next(struct courier *c, bool asked)
 			break;
 		}
 	}
-	report_closed(c, c->failed);
+	courier_end(c, c->failed);
 }
 
 /* What a session that never got ready leaves to try. */
 static bool
-tries_again(struct courier *c, const struct outcome *why)
+tries_again(struct courier *c, const struct outcome *why,
+    const struct effects *asks)
 {
 	if (why->phase == PHASE_TLS && why->kind != OUTCOME_NO_TLS &&
 	    !c->queue_conf.require_starttls && !c->no_tls) {
@@ -246,7 +160,19 @@ tries_again(struct courier *c, const struct outcome *why)
 		return true;
 	}
 	c->no_tls = false;
-	return disposition_tries_next(why);
+	return disposition_tries_next(why, asks);
+}
+
+/* skip-mx: the host is given up for this connection, the next one is called. */
+static void
+leave_host(struct courier *c)
+{
+	c->skips = false;
+	c->was_ready = false;
+	c->worked = false;
+	c->no_tls = false;
+	outcome_free(&c->broke);
+	try_next(c, false);
 }
 
 /* ---- the session's owner ------------------------------------------------- */
@@ -314,25 +240,19 @@ on_dot(void *ctx, const uint32_t *accepted, size_t count)
 }
 
 /* What the transaction says of the connection that it went over. */
-static bool
-note_work(struct courier *c, const struct outcome *outcomes, size_t count)
+static void
+note_end(struct courier *c, const struct effects_sum *end)
 {
-	const struct outcome *broke = NULL;
-	bool worked = false;
-
-	for (size_t i = 0; i < count; i++) {
-		enum disposition_conn what = disposition_conn(&outcomes[i]);
-
-		worked = worked || what == CONN_WORKED;
-		if (what == CONN_BROKE)
-			broke = &outcomes[i];
-	}
 	outcome_free(&c->broke);
-	if (broke != NULL)
-		c->broke = outcome_copy(broke);
-	c->worked = c->worked || worked;
+	if (end->broke != NULL)
+		c->broke = outcome_copy(end->broke);
+	c->worked = c->worked || end->worked;
 	c->transactions++;
-	return worked;
+	if (end->skipped == NULL)
+		return;
+	keep_failure(c, end->skipped);
+	c->skips = true;
+	smtp_session_quit(c->session);
 }
 
 static void
@@ -340,29 +260,37 @@ on_result(void *ctx, const struct outcome *outcomes, const bool *written,
     size_t count)
 {
 	struct courier *c = ctx;
+	struct effects_sum end;
 
 	CHECK(
 	    c->delivery != NULL && count == delivery_grant(c->delivery)->count);
-	delivery_finish(&c->delivery, c->link, outcomes, written,
-	    note_work(c, outcomes, count));
+	delivery_finish(&c->delivery, c->link, outcomes, written, &end);
+	note_end(c, &end);
 }
 
 static void
 on_closed(void *ctx, const struct outcome *why)
 {
 	struct courier *c = ctx;
+	struct effects asks = { 0 };
 
 	c->session = NULL;
 	unhold(c);
+	if (why != NULL)
+		asks = courier_judge(c, why);
+	if (c->skips && !c->closing) {
+		leave_host(c);
+		return;
+	}
 	if (c->was_ready || why == NULL || c->closing) {
-		report_closed(c, why);
+		courier_end(c, why);
 		return;
 	}
 	keep_failure(c, why);
-	if (tries_again(c, why))
+	if (tries_again(c, why, &asks))
 		try_next(c, false);
 	else
-		report_closed(c, c->failed);
+		courier_end(c, c->failed);
 }
 
 static const struct smtp_session_owner session_owner = {
@@ -388,6 +316,7 @@ take_place(struct courier *c)
 	c->next = c->place.next;
 	c->tried = c->place.tried < most ? c->place.tried : most;
 	c->no_tls = c->place.no_tls;
+	c->refused = c->tried == 0 || c->place.refused;
 }
 
 static void
@@ -398,11 +327,11 @@ on_route(void *arg, const struct mx_route *route)
 
 	c->route = route;
 	if (c->closing) {
-		report_closed(c, NULL);
+		courier_end(c, NULL);
 	} else if (!route->ok) {
 		why = route->why;
 		why.source = c->source;
-		report_closed(c, &why);
+		courier_end(c, &why);
 	} else {
 		CHECK(route->count > 0);
 		take_place(c);
@@ -423,11 +352,11 @@ on_open(struct post *p)
 	struct courier *c = post_owner(p, struct courier, post);
 
 	if (c->closing) { /* closed before it was opened */
-		report_closed(c, NULL);
+		courier_end(c, NULL);
 		return;
 	}
 	if (files_are_low()) {
-		report_closed(c, &no_files);
+		courier_end(c, &no_files);
 		return;
 	}
 	c->lookup = mx_lookup_new(c->env, c->domain, &c->queue_conf,
@@ -454,6 +383,7 @@ courier_open(const struct courier_params *p)
 	c->awaited_addr = p->awaited_addr;
 	c->conf = snapshot_ref(p->conf);
 	c->queue_conf = *p->queue_conf;
+	c->rules = snapshot_replies(c->conf, c->queue_conf.pattern_list);
 	c->domain = mem_strdup(p->domain);
 	c->vmta = mem_strdup(envelope_vmta_shown(p->vmta));
 	buf_printf(&name, "%s/%s", c->domain, c->vmta);
@@ -469,6 +399,8 @@ courier_open(const struct courier_params *p)
 		if (p->source->name[0] != '\0')
 			c->helo = p->source->name;
 	}
+	if (c->queue_conf.helo_host[0] != '\0')
+		c->helo = c->queue_conf.helo_host;
 	c->owner = &session_owner;
 	c->post.fn = on_open;
 	worker_post(c->env->worker, &c->post);
@@ -482,7 +414,8 @@ return_unused(struct courier *c, struct grant *g)
 
 	for (uint32_t i = 0; i < g->count; i++)
 		results[i].fate = FATE_UNUSED;
-	dispatch_results(c->env->dispatch, c->link, g, results, NULL, false);
+	dispatch_results(c->env->dispatch, c->link,
+	    &(struct dispatch_result){ .grant = g, .results = results });
 }
 
 static void
@@ -493,6 +426,7 @@ on_grant(struct post *p)
 	struct delivery_route route = { .queue = c->queue,
 		.vmta = c->vmta,
 		.conf = &c->queue_conf,
+		.rules = c->rules,
 		.session = c->id };
 	const struct smtp_transaction *tx;
 	struct outcome why;
@@ -526,6 +460,16 @@ courier_grant(struct courier *c, struct grant *g)
 }
 
 static void
+post_order(struct courier *c, void (*fn)(struct post *))
+{
+	struct grant_post *gp = mem_new(struct grant_post);
+
+	gp->post.fn = fn;
+	gp->courier = c;
+	worker_post(c->env->worker, &gp->post);
+}
+
+static void
 on_close(struct post *p)
 {
 	struct grant_post *gp = post_owner(p, struct grant_post, post);
@@ -540,18 +484,14 @@ on_close(struct post *p)
 		smtp_session_quit(c->session);
 	} else if (c->lookup != NULL && c->route == NULL) {
 		mx_lookup_free(&c->lookup);
-		report_closed(c, NULL);
+		courier_end(c, NULL);
 	}
 }
 
 void
 courier_close(struct courier *c)
 {
-	struct grant_post *gp = mem_new(struct grant_post);
-
-	gp->post.fn = on_close;
-	gp->courier = c;
-	worker_post(c->env->worker, &gp->post);
+	post_order(c, on_close);
 }
 
 static void
@@ -565,7 +505,7 @@ on_address(struct post *p)
 	CHECK(c->asking && !c->closed);
 	c->asking = false;
 	if (c->closing) {
-		report_closed(c, NULL);
+		courier_end(c, NULL);
 		return;
 	}
 	if (!go) {
@@ -607,11 +547,7 @@ on_locate(struct post *p)
 void
 courier_locate(struct courier *c)
 {
-	struct grant_post *gp = mem_new(struct grant_post);
-
-	gp->post.fn = on_locate;
-	gp->courier = c;
-	worker_post(c->env->worker, &gp->post);
+	post_order(c, on_locate);
 }
 
 static void
@@ -642,21 +578,13 @@ on_interrupt(struct post *p)
 void
 courier_interrupt(struct courier *c)
 {
-	struct grant_post *gp = mem_new(struct grant_post);
-
-	gp->post.fn = on_interrupt;
-	gp->courier = c;
-	worker_post(c->env->worker, &gp->post);
+	post_order(c, on_interrupt);
 }
 
 void
 courier_hurry(struct courier *c)
 {
-	struct grant_post *gp = mem_new(struct grant_post);
-
-	gp->post.fn = on_hurry;
-	gp->courier = c;
-	worker_post(c->env->worker, &gp->post);
+	post_order(c, on_hurry);
 }
 
 static void

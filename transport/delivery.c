@@ -120,9 +120,35 @@ log_unreadable(const struct delivery *d)
 	log_end(&l);
 }
 
+static bool
+is_too_big(const struct delivery *d)
+{
+	return d->body->len > d->route.conf->max_msg_size;
+}
+
+static struct outcome
+too_big(const struct delivery *d)
+{
+	return (struct outcome){ .kind = OUTCOME_TOO_BIG,
+		.phase = PHASE_MAIL,
+		.text = region_printf(d->rg,
+		    "message size %u exceeds max-message-size %llu of %s",
+		    d->body->len,
+		    (unsigned long long)d->route.conf->max_msg_size,
+		    d->route.queue),
+		.mx = "",
+		.esmtp = "",
+		.tls = "",
+		.wall_us = clock_wall_us() };
+}
+
 const struct smtp_transaction *
 delivery_transaction(const struct delivery *d, struct outcome *outcome_r)
 {
+	if (d->reading == READ_ALL && is_too_big(d)) {
+		*outcome_r = too_big(d);
+		return NULL;
+	}
 	if (d->reading == READ_ALL)
 		return &d->tx;
 	log_unreadable(d);
@@ -242,22 +268,32 @@ all_said(const struct outcome *outcomes, size_t step,
 }
 
 static void
-judge(struct delivery *d, uint32_t i, const struct outcome *o, bool written,
-    struct sched_result *result)
+judge(struct delivery *d, uint32_t i, const struct outcome *o,
+    struct judgement *j)
 {
 	int64_t age_us = clock_wall_us() - d->envelope.arrival_us;
-	struct disposition what = disposition_rcpt(o, d->route.conf,
-	    d->envelope.rcpt_count == 0 ? 0 : age_us);
+	const struct judging by = { .conf = d->route.conf,
+		.rules = d->route.rules,
+		.age_us = d->envelope.rcpt_count == 0 ? 0 : age_us,
+		.attempts = d->grant->rcpts[i].attempts };
 
-	result->written = written;
-	if (what.what == DISPOSE_UNUSED) {
+	disposition_judge(o, &by, j);
+}
+
+static void
+set_result(struct delivery *d, uint32_t i, const struct outcome *o,
+    const struct judgement *j, struct sched_result *result)
+{
+	const struct disposition *what = &j->rcpt;
+
+	if (what->what == DISPOSE_UNUSED) {
 		result->fate = FATE_UNUSED;
 		return;
 	}
-	settle_one(d, i, o, &what);
-	result->fate = what.what == DISPOSE_RETRY ? FATE_RETRY : FATE_DONE;
-	result->delivered = what.what == DISPOSE_DELIVERED;
-	result->due_us = clock_us() + what.retry_after_us;
+	settle_one(d, i, o, what);
+	result->fate = what->what == DISPOSE_RETRY ? FATE_RETRY : FATE_DONE;
+	result->delivered = what->what == DISPOSE_DELIVERED;
+	result->due_us = clock_us() + what->retry_after_us;
 }
 
 static void
@@ -273,18 +309,26 @@ post_to_store(struct delivery *d)
 
 static void
 finish(struct delivery *d, void *link, const struct outcome *outcomes,
-    size_t step, const bool *written, bool worked)
+    size_t step, const bool *written, struct effects_sum *sum)
 {
 	struct dispatch *dispatch = d->env->dispatch;
-	struct grant *grant = d->grant;
-	uint32_t count = grant->count;
-	struct sched_result *results = mem_array(count, sizeof(*results));
-	struct said **said;
+	uint32_t count = d->grant->count;
+	struct dispatch_result res = { .grant = d->grant,
+		.results = mem_array(count, sizeof(*res.results)) };
 
-	for (uint32_t i = 0; i < count; i++)
-		judge(d, i, &outcomes[i * step], written != NULL && written[i],
-		    &results[i]);
-	said = all_said(outcomes, step, results, count);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct outcome *o = &outcomes[i * step];
+		struct judgement j;
+
+		judge(d, i, o, &j);
+		res.results[i].written = written != NULL && written[i];
+		set_result(d, i, o, &j, &res.results[i]);
+		effects_add(sum, o, &j);
+	}
+	res.said = all_said(outcomes, step, res.results, count);
+	res.worked = sum->worked;
+	res.effects = sum->list;
+	sum->list = (struct effects_list){ 0 };
 	if (settlement_wants_notice(&d->settlement))
 		settlement_notify(&d->settlement,
 		    &(struct record_of){ .rg = d->rg,
@@ -297,24 +341,27 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	 */
 	d->grant = NULL;
 	post_to_store(d);
-	dispatch_results(dispatch, link, grant, results, said, worked);
+	dispatch_results(dispatch, link, &res);
 }
 
 void
 delivery_finish(struct delivery **dp, void *link,
-    const struct outcome *outcomes, const bool *written, bool worked)
+    const struct outcome *outcomes, const bool *written,
+    struct effects_sum *sum_r)
 {
 	struct delivery *d = *dp;
 
 	*dp = NULL;
-	finish(d, link, outcomes, 1, written, worked);
+	*sum_r = (struct effects_sum){ 0 };
+	finish(d, link, outcomes, 1, written, sum_r);
 }
 
 void
 delivery_fail(struct delivery **dp, void *link, const struct outcome *o)
 {
 	struct delivery *d = *dp;
+	struct effects_sum sum = { 0 };
 
 	*dp = NULL;
-	finish(d, link, o, 0, NULL, false);
+	finish(d, link, o, 0, NULL, &sum);
 }

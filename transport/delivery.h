@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "mail/outcome.h"
+#include "transport/effects.h"
 #include "transport/smtp_session.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -27,6 +28,7 @@ struct delivery_route {
 	const char *queue; /* "example.net/vmta1" */
 	const char *vmta;
 	const struct queue_conf *conf;
+	const struct reply_rules *rules; /* for replies; or NULL */
 	uint64_t session;
 };
 
@@ -49,11 +51,12 @@ bool delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count);
 
 /*
  * One outcome for each recipient of the grant.  Posts them to the store, and
- * results to the dispatcher for `link`; worked: the server did its work.
- * Afterwards d is no longer the caller's.
+ * results to the dispatcher for `link`; sum_r is what they say of the
+ * connection.  Afterwards d is no longer the caller's.
  */
 void delivery_finish(struct delivery **dp, void *link,
-    const struct outcome *outcomes, const bool *written, bool worked);
+    const struct outcome *outcomes, const bool *written,
+    struct effects_sum *sum_r);
 
 /* The same outcome for all; nothing was written. */
 void delivery_fail(struct delivery **dp, void *link, const struct outcome *o);

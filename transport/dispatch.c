@@ -17,7 +17,6 @@
 #include "transport/courier.h"
 #include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
-#include "transport/queue_record.h"
 #include "transport/replies.h"
 #include "transport/source_fault.h"
 #include "transport/sweep.h"
@@ -220,6 +219,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->sweep = sweep_new(w, d->envs, d->env_count);
 	moves_init(&d->moves,
 	    &(struct moves_of){ d->store, d->sched, d->sweep, &d->readers });
+	d->effects = (struct effects_to){ d->sched, &dispatch_effects, d };
 	d->rg = region_new();
 	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
 	CHECK(d->timer != NULL);
@@ -312,200 +312,6 @@ dispatch_recovered(struct dispatch *d, struct store_arrivals *arrivals)
 	f->dispatch = d;
 	f->arrivals = arrivals;
 	worker_post(d->worker, &f->post);
-}
-
-/* ---- what couriers report ------------------------------------------------ */
-
-struct report {
-	struct post post;
-	struct link *link;
-	struct dispatch *dispatch;
-	struct grant *grant;
-	struct sched_result *results;
-	struct said **said; /* by recipient; or NULL */
-	struct outcome *why;
-	int64_t when_us;
-	bool worked;
-};
-
-static struct report *
-report_new(struct dispatch *d, void *link, void (*fn)(struct post *))
-{
-	struct report *r = mem_new(struct report);
-
-	r->post.fn = fn;
-	r->dispatch = d;
-	r->link = link;
-	return r;
-}
-
-static void
-on_ready(struct post *p)
-{
-	struct report *r = post_owner(p, struct report, post);
-
-	CHECK(!r->link->granted && !r->link->gone);
-	if (r->dispatch->draining)
-		courier_close(r->link->courier);
-	else
-		sched_ready(r->dispatch->sched, r->link->conn, clock_us());
-	free(r);
-}
-
-void
-dispatch_ready(struct dispatch *d, void *link)
-{
-	worker_post(d->worker, &report_new(d, link, on_ready)->post);
-}
-
-static void
-on_written(struct post *p)
-{
-	struct report *r = post_owner(p, struct report, post);
-
-	sched_written(r->dispatch->sched, r->grant, r->when_us, clock_us());
-	free(r);
-}
-
-void
-dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us)
-{
-	struct report *r = report_new(d, NULL, on_written);
-
-	r->grant = g;
-	r->when_us = when_us;
-	worker_post(d->worker, &r->post);
-}
-
-static void
-fail_one(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
-    uint16_t attempts)
-{
-	const struct link *l = ctx;
-	struct disposition what = disposition_rcpt(l->why, sched_queue_conf(q),
-	    0);
-
-	CHECK(what.what == DISPOSE_FAIL);
-	sweep_add(l->dispatch->sweep,
-	    &(struct sweep_rcpt){ q, m, n, attempts, false, false }, l->why,
-	    &what);
-}
-
-/* The connection never got to work: what does that mean for its queue? */
-static void
-queue_failed(struct link *l, int64_t now_us)
-{
-	struct dispatch *d = l->dispatch;
-	struct sched_queue *q = sched_conn_queue(l->conn);
-
-	if (source_fault(d->sched, l->conn, l->why, now_us))
-		return;
-	switch (disposition_queue(l->why, sched_conn_has_peers(l->conn))) {
-	case QUEUE_IS_FINE:
-		break; /* sched_closed() has it tried again in a second */
-	case QUEUE_GOES_ON:
-		sched_conn_refused(d->sched, l->conn, l->why->text, now_us);
-		break;
-	case QUEUE_WAITS:
-		if (!sched_queue_waits(q, now_us))
-			queue_record(d->store, d->conf, q, l->why);
-		(void)sched_queue_failed(d->sched, q, disposition_retry(l->why),
-		    l->why->text, now_us);
-		break;
-	case QUEUE_FAILS:
-		sched_queue_take_all(d->sched, q, fail_one, l, now_us);
-		break;
-	}
-}
-
-static void
-link_end(struct link *l)
-{
-	int64_t now_us = clock_us();
-
-	if (l->why != NULL)
-		queue_failed(l, now_us);
-	sched_closed(l->dispatch->sched, &l->conn, now_us);
-	outcome_free(&l->why);
-	LIST_REMOVE(l, entry);
-	courier_release(l->courier);
-	free(l);
-}
-
-/* Before the grant goes. */
-static void
-keep_said(const struct report *r)
-{
-	struct replies *replies = r->dispatch->replies;
-	const struct sched_queue *q = sched_conn_queue(r->link->conn);
-	const struct grant *g = r->grant;
-
-	for (uint32_t i = 0; i < g->count; i++) {
-		const struct grant_rcpt *rcpt = &g->rcpts[i];
-		const struct replied to = { g->msg->id, rcpt->n,
-			sched_queue_domain(q), sched_queue_vmta(q) };
-
-		if (r->said != NULL && r->said[i] != NULL)
-			replies_keep(replies, &to, r->said[i]);
-		else if (r->results[i].fate == FATE_DONE && rcpt->attempts > 0)
-			replies_forget(replies, to.id, to.n);
-	}
-	free(r->said);
-}
-
-static void
-on_results(struct post *p)
-{
-	struct report *r = post_owner(p, struct report, post);
-	struct link *l = r->link;
-
-	CHECK(l->granted && r->grant->conn == l->conn);
-	l->granted = false;
-	if (r->worked)
-		sched_queue_worked(r->dispatch->sched,
-		    sched_conn_queue(l->conn));
-	keep_said(r);
-	sched_results(r->dispatch->sched, &r->grant, r->results, clock_us());
-	free(r->results);
-	free(r);
-	if (l->gone)
-		link_end(l);
-}
-
-void
-dispatch_results(struct dispatch *d, void *link, struct grant *g,
-    struct sched_result *results, struct said **said, bool worked)
-{
-	struct report *r = report_new(d, link, on_results);
-
-	r->worked = worked;
-	r->grant = g;
-	r->results = results;
-	r->said = said;
-	worker_post(d->worker, &r->post);
-}
-
-static void
-on_closed(struct post *p)
-{
-	struct report *r = post_owner(p, struct report, post);
-	struct link *l = r->link;
-
-	l->why = r->why;
-	free(r);
-	if (l->granted)
-		l->gone = true; /* its grant is on the way back */
-	else
-		link_end(l);
-}
-
-void
-dispatch_closed(struct dispatch *d, void *link, struct outcome *why)
-{
-	struct report *r = report_new(d, link, on_closed);
-
-	r->why = why;
-	worker_post(d->worker, &r->post);
 }
 
 /* ---- orders from elsewhere ----------------------------------------------- */

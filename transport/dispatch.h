@@ -18,12 +18,11 @@
 #include "lib/worker.h"
 #include "mail/message.h"
 #include "queue/store.h"
+#include "transport/effects.h"
 #include "vmta/snapshot.h"
 
 struct dispatch;
-struct disposition;
 struct grant;
-struct outcome;
 struct replies;
 struct said;
 struct sched_place;
@@ -129,14 +128,25 @@ void dispatch_goes_on(struct dispatch *d, void *link,
     const struct sched_place *at);
 void dispatch_ready(struct dispatch *d, void *link);
 void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
+/* What came of a grant; all of it is taken. */
+struct dispatch_result {
+	struct grant *grant;
+	struct sched_result *results; /* one for each recipient; by free() */
+	/* To each that has to wait, a reference each; NULL: to nobody. */
+	struct said **said;
+	struct effects_list effects; /* of the replies */
+	bool worked;                 /* the server did its work on it */
+};
+void dispatch_results(struct dispatch *d, void *link,
+    const struct dispatch_result *result);
+/* A reply without a grant asks that of its queue; takes the list. */
+void dispatch_judged(struct dispatch *d, void *link,
+    const struct effects_list *effects);
 /*
- * One result for each recipient of g; takes both (results by free()), and
- * likewise what was said to each that has to wait, with a reference each (said
- * NULL: nothing to anybody).  worked: the server did its work on it.
+ * why: the connection never got to work, so its queue failed; takes it.  fails:
+ * that ends its recipients.
  */
-void dispatch_results(struct dispatch *d, void *link, struct grant *g,
-    struct sched_result *results, struct said **said, bool worked);
-/* why: the connection never got to work, so its queue failed; takes it. */
-void dispatch_closed(struct dispatch *d, void *link, struct outcome *why);
+void dispatch_closed(struct dispatch *d, void *link, struct outcome *why,
+    bool fails);
 
 #endif

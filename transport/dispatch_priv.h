@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "transport/dispatch.h"
+#include "transport/effects.h"
 #include "transport/lessor.h"
 #include "transport/moves.h"
 #include "transport/readers.h"
@@ -33,6 +34,8 @@ struct link {
 	bool granted; /* a grant is out; its results will come */
 	bool gone;    /* closed, but the results of a grant are missing */
 	struct outcome *why; /* with gone: what the queue is to be told */
+	bool fails;          /* with why: its recipients */
+	bool source_off;     /* its source was disabled for its replies */
 };
 
 struct dispatch {
@@ -48,6 +51,7 @@ struct dispatch {
 	struct keeper *keeper;
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
+	struct effects_to effects;
 	struct replies *replies; /* to recipients that wait for their time */
 	LIST_HEAD(, link) links;
 	uint64_t stuck;     /* tell when the scheduler is so more often */
@@ -58,6 +62,9 @@ struct dispatch {
 	worker_fn *drained; /* to be told when all has ended, once */
 	void *drained_arg;
 };
+
+/* What they lead to. */
+extern const struct effects_owner dispatch_effects;
 
 /* After a reload: connections tell where they are, if that may matter now. */
 void dispatch_locate_all(struct dispatch *d, const struct snapshot *conf);

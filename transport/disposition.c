@@ -1,28 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/disposition.h"
 
+#include <string.h>
+
 #include "lib/check.h"
+#include "lib/clock.h"
+#include "mail/retry_hint.h"
+
+/* Behind the time that a server names: clocks differ, and it counts from then. */
+#define HINT_EXTRA_US (5 * US_PER_S)
+/* The waits of an empty list. */
+#define RETRY_DEFAULT_US (600 * US_PER_S)
+
+/* ---- what happened ------------------------------------------------------- */
+
+/* It may have been sent, in part or as a whole. */
+static bool
+broke_in_transfer(const struct outcome *o)
+{
+	return (o->kind == OUTCOME_LOST || o->kind == OUTCOME_TIMEOUT) &&
+	    o->phase >= PHASE_DATA;
+}
+
+static bool
+is_assumed_delivered(const struct outcome *o, const struct queue_conf *conf)
+{
+	return conf->assume_delivery && o->kind == OUTCOME_TIMEOUT &&
+	    o->in_doubt;
+}
+
+/*
+ * A refusal of the greeting or of EHLO concerns our address, not the
+ * recipients: they wait.  554 to a greeting is just that (RFC 5321, 3.1).
+ */
+static bool
+is_final_reply(const struct outcome *o, const struct judging *by)
+{
+	if (o->code < 500)
+		return false;
+	if (o->phase >= PHASE_MAIL)
+		return true;
+	return o->phase == PHASE_GREETING && o->code != 554 &&
+	    by->all_refused && by->conf->bounce_5xx_greeting;
+}
 
 /* Permanent for the recipient, or not? */
 static bool
-is_final(const struct outcome *o)
+is_final(const struct outcome *o, const struct judging *by)
 {
 	switch (o->kind) {
 	case OUTCOME_REPLY:
-		/*
-		 * A refusal of the greeting or of EHLO concerns our address,
-		 * not the recipients: they wait.
-		 */
-		return o->code >= 500 && o->phase >= PHASE_MAIL;
+		return is_final_reply(o, by);
 	case OUTCOME_NO_DOMAIN:
+		return by->age_us >= by->conf->bounce_no_mx_us;
 	case OUTCOME_NULL_MX:
 	case OUTCOME_LOOP:
 	case OUTCOME_DAMAGED:
 	case OUTCOME_NO_UTF8:
+	case OUTCOME_TOO_BIG:
 		return true;
-	case OUTCOME_DELIVERED:
 	case OUTCOME_LOST:
 	case OUTCOME_TIMEOUT:
+		return broke_in_transfer(o) &&
+		    (by->conf->bounce_transfer_failure ||
+			(by->conf->bounce_pix_failure && o->pix));
+	case OUTCOME_DELIVERED:
 	case OUTCOME_NO_TLS:
 	case OUTCOME_DNS_TEMP:
 	case OUTCOME_NO_FAMILY:
@@ -34,36 +76,243 @@ is_final(const struct outcome *o)
 	CHECK_NEVER("a kind of outcome");
 }
 
+bool
+disposition_was_called(const struct outcome *o)
+{
+	switch (o->kind) {
+	case OUTCOME_DELIVERED:
+	case OUTCOME_REPLY:
+	case OUTCOME_NO_TLS:
+		return !o->ours;
+	case OUTCOME_LOST:
+	case OUTCOME_TIMEOUT:
+		return o->phase >= PHASE_CONNECT;
+	case OUTCOME_DNS_TEMP:
+	case OUTCOME_NO_DOMAIN:
+	case OUTCOME_NO_FAMILY:
+	case OUTCOME_NULL_MX:
+	case OUTCOME_LOOP:
+	case OUTCOME_BIND:
+	case OUTCOME_UNSENT:
+	case OUTCOME_LOCAL_TEMP:
+	case OUTCOME_DAMAGED:
+	case OUTCOME_NO_UTF8:
+	case OUTCOME_TOO_BIG:
+		return false;
+	}
+	CHECK_NEVER("a kind of outcome");
+}
+
+/* A mailbox that is not there says nothing about us. */
+static bool
+is_error(const struct outcome *o, enum bounce_class class, bool hinted)
+{
+	if (o->kind == OUTCOME_DELIVERED || !disposition_was_called(o))
+		return false;
+	if (o->kind != OUTCOME_REPLY)
+		return true;
+	return class != BOUNCE_BAD_MAILBOX &&
+	    class != BOUNCE_INACTIVE_MAILBOX && class != BOUNCE_QUOTA_ISSUES &&
+	    !hinted && !classify_is_greylisting(o);
+}
+
+/* ---- what the rules say -------------------------------------------------- */
+
+static bool
+ask_rules(const struct outcome *o, const struct judging *by,
+    struct reply_hit *hit)
+{
+	if (by->rules == NULL || o->text == NULL || o->ours ||
+	    (o->kind != OUTCOME_REPLY && o->kind != OUTCOME_DELIVERED)) {
+		*hit = (struct reply_hit){ 0 };
+		return false;
+	}
+	return reply_rules_match(by->rules, o->text, o->code, hit);
+}
+
+static void
+take_effects(const struct reply_hit *hit, const struct queue_conf *conf,
+    struct effects *out)
+{
+	const struct reply_actions *a = &hit->act;
+
+	*out = (struct effects){ .backoff = a->backoff,
+		.normal = a->normal,
+		.skip_mx = a->skip_mx,
+		.bounce_queue = a->bounce_queue,
+		.disable_source = a->disable_source,
+		.defer_queue = a->defer_queue,
+		.normal_after_us = a->has_normal_after ? a->normal_after_us :
+							 conf->normal_after_us,
+		.reenable_after_us = a->has_reenable_after ?
+		    a->reenable_after_us :
+		    conf->reenable_after_us };
+	for (int k = 0; k < REPLY_KINDS; k++)
+		out->at[k] = hit->at[k];
+}
+
+/* The setting is a row behind all rows: 421 skips the host. */
+static bool
+skips_host(const struct outcome *o, const struct queue_conf *conf,
+    const struct effects *e)
+{
+	return conf->skip_mx_421 && o->kind == OUTCOME_REPLY &&
+	    o->code == 421 && !o->ours && !e->bounce_queue;
+}
+
+bool
+disposition_has_effects(const struct effects *e)
+{
+	return e->backoff || e->normal || e->bounce_queue ||
+	    e->disable_source || e->defer_queue;
+}
+
+/* ---- recipients ---------------------------------------------------------- */
+
+static int64_t
+listed_wait(const struct conf_intervals *list, uint16_t attempts)
+{
+	if (list->n == 0)
+		return RETRY_DEFAULT_US;
+	return list->v[attempts < list->n ? attempts : list->n - 1];
+}
+
+/* What greylists names a time; what has a time in a rule has that. */
+static bool
+names_time(const struct outcome *o, int64_t *after_us)
+{
+	return o->kind == OUTCOME_REPLY && o->code / 100 == 4 && !o->ours &&
+	    o->phase >= PHASE_MAIL && o->text != NULL &&
+	    retry_hint(o->text, after_us);
+}
+
+/*
+ * Refused for where it came from, and that is not used any more: another
+ * source may try at once.  Not when the source is back before the recipient
+ * would be: then there might be no end.
+ */
+static bool
+goes_on_elsewhere(const struct outcome *o, const struct effects *e,
+    int64_t usual_us)
+{
+	return e->disable_source && o->source.family != 0 &&
+	    e->reenable_after_us >= usual_us;
+}
+
+static void
+set_wait(const struct outcome *o, const struct judging *by,
+    const struct reply_hit *hit, struct judgement *j)
+{
+	int64_t wait = listed_wait(&by->conf->retry_rcpt_after, by->attempts);
+	int64_t hint_us;
+	bool hinted = names_time(o, &hint_us);
+
+	if (hit->rule != NULL && hit->rule->retry_us > 0) {
+		wait = hit->rule->retry_us;
+	} else if (goes_on_elsewhere(o, &j->effects, wait)) {
+		wait = 0;
+	} else if (hinted) {
+		wait = hint_us + HINT_EXTRA_US;
+		j->keep_source = true;
+	}
+	j->rcpt.retry_after_us = wait;
+	j->is_error = is_error(o, j->rcpt.class, hinted);
+}
+
 /*
  * The next attempt would come too late, so this reply is the last: it expires
  * with it.  A recipient that expires while it waits has none to tell its
  * sender.  Only when that is early by little.
  */
 static bool
-is_too_old(const struct queue_conf *conf, int64_t age_us)
+is_too_old(const struct queue_conf *conf, int64_t age_us, int64_t next)
 {
-	int64_t most = conf->bounce_after_us, next = conf->retry_rcpt_after_us;
+	int64_t most = conf->bounce_after_us;
 
 	return age_us >= most || (next <= most / 16 && age_us >= most - next);
 }
 
-struct disposition
-disposition_rcpt(const struct outcome *o, const struct queue_conf *conf,
-    int64_t age_us)
+/* Does a rule end the recipient?  There is none before MAIL. */
+static bool
+is_ended(const struct outcome *o, const struct reply_hit *hit)
 {
-	struct disposition d = { .what = DISPOSE_RETRY,
-		.retry_after_us = conf->retry_rcpt_after_us };
+	if (o->phase < PHASE_MAIL || o->kind == OUTCOME_DELIVERED)
+		return false;
+	return hit->act.bounce_queue || hit->bounce ||
+	    (hit->act.bounce_rcpt && o->phase == PHASE_RCPT);
+}
 
-	classify_status(o, d.dsn);
-	d.class = classify(o);
-	if (o->kind == OUTCOME_DELIVERED)
-		d.what = DISPOSE_DELIVERED;
-	else if (o->kind == OUTCOME_UNSENT)
-		d.what = DISPOSE_UNUSED;
-	else if (is_final(o))
-		d.what = DISPOSE_FAIL;
-	else if (is_too_old(conf, age_us))
-		return disposition_expired(o);
+static enum disposition_what
+decide(const struct outcome *o, const struct judging *by,
+    const struct reply_hit *hit, const struct judgement *j)
+{
+	if (o->kind == OUTCOME_DELIVERED || is_assumed_delivered(o, by->conf))
+		return DISPOSE_DELIVERED;
+	if (o->kind == OUTCOME_UNSENT || j->effects.skip_mx)
+		return DISPOSE_UNUSED;
+	if (is_ended(o, hit))
+		return DISPOSE_FAIL;
+	if (!hit->requeue && is_final(o, by))
+		return DISPOSE_FAIL;
+	return is_too_old(by->conf, by->age_us, j->rcpt.retry_after_us) ?
+	    DISPOSE_EXPIRE :
+	    DISPOSE_RETRY;
+}
+
+/* What it is called, whatever comes of it. */
+static void
+name(const struct outcome *o, const struct queue_conf *conf,
+    struct disposition *d)
+{
+	classify_status(o, conf->mailbox_553, d->dsn);
+	d->class = classify(o, d->dsn);
+	d->short_421 = conf->replace_421;
+}
+
+/* The row that the records of the recipient owe something to. */
+static struct reply_place
+place_of(const struct reply_hit *hit)
+{
+	if (hit->at[REPLY_RCPT].file != NULL)
+		return hit->at[REPLY_RCPT];
+	if (hit->rule != NULL)
+		return (struct reply_place){ hit->rule->file, hit->rule->line };
+	return hit->at[REPLY_ROUTE];
+}
+
+void
+disposition_judge(const struct outcome *o, const struct judging *by,
+    struct judgement *out)
+{
+	static const uint8_t success[] = { 2, 0, 0 };
+	struct reply_hit hit;
+
+	*out = (struct judgement){ 0 };
+	name(o, by->conf, &out->rcpt);
+	if (ask_rules(o, by, &hit))
+		take_effects(&hit, by->conf, &out->effects);
+	out->effects.skip_mx |= skips_host(o, by->conf, &out->effects);
+	if (hit.rule != NULL && hit.rule->category[0] != '\0')
+		out->rcpt.category = hit.rule->category;
+	out->rcpt.place = place_of(&hit);
+	set_wait(o, by, &hit, out);
+	out->rcpt.what = decide(o, by, &hit, out);
+	if (out->rcpt.what == DISPOSE_EXPIRE) {
+		out->rcpt = disposition_expired(o);
+		out->rcpt.short_421 = by->conf->replace_421;
+	} else if (out->rcpt.what == DISPOSE_DELIVERED &&
+	    o->kind != OUTCOME_DELIVERED) {
+		memcpy(out->rcpt.dsn, success, sizeof(success));
+	}
+	out->keep_source = out->keep_source && out->rcpt.what == DISPOSE_RETRY;
+}
+
+struct disposition
+disposition_failed(const struct outcome *o, const struct queue_conf *conf)
+{
+	struct disposition d = { .what = DISPOSE_FAIL };
+
+	name(o, conf, &d);
 	return d;
 }
 
@@ -88,6 +337,14 @@ disposition_deleted(void)
 	return d;
 }
 
+/* ---- the queue, the source, the connection ------------------------------- */
+
+bool
+disposition_fails_all(const struct outcome *o, const struct judgement *j)
+{
+	return j->rcpt.what == DISPOSE_FAIL && o->phase < PHASE_MAIL;
+}
+
 /*
  * What we lacked before we called is not held against the queue.
  *
@@ -96,14 +353,21 @@ disposition_deleted(void)
  * well; the last of them to fail decides.
  */
 enum disposition_queue
-disposition_queue(const struct outcome *o, bool others)
+disposition_queue(const struct outcome *o, const struct queue_conf *conf,
+    bool fails, bool others)
 {
 	if (o->kind == OUTCOME_NO_FAMILY ||
 	    (o->kind == OUTCOME_LOCAL_TEMP && o->phase <= PHASE_CONNECT))
 		return QUEUE_IS_FINE;
 	if (others)
 		return QUEUE_GOES_ON;
-	return is_final(o) ? QUEUE_FAILS : QUEUE_WAITS;
+	if (fails)
+		return QUEUE_FAILS;
+	/* The age that counts is that of each recipient. */
+	return o->kind == OUTCOME_NO_DOMAIN &&
+		conf->bounce_no_mx_us != INTERVAL_NEVER ?
+	    QUEUE_FAILS_OLD :
+	    QUEUE_WAITS;
 }
 
 enum retry_kind
@@ -146,14 +410,17 @@ disposition_conn(const struct outcome *o)
 	case OUTCOME_LOCAL_TEMP:
 	case OUTCOME_DAMAGED:
 	case OUTCOME_NO_UTF8:
+	case OUTCOME_TOO_BIG:
 		return CONN_UNTRIED;
 	}
 	CHECK_NEVER("a kind of outcome");
 }
 
 bool
-disposition_tries_next(const struct outcome *o)
+disposition_tries_next(const struct outcome *o, const struct effects *e)
 {
+	if (e->disable_source || e->defer_queue || e->bounce_queue)
+		return false;
 	switch (o->kind) {
 	case OUTCOME_LOST:
 	case OUTCOME_TIMEOUT:
@@ -171,6 +438,7 @@ disposition_tries_next(const struct outcome *o)
 	case OUTCOME_LOCAL_TEMP:
 	case OUTCOME_DAMAGED:
 	case OUTCOME_NO_UTF8:
+	case OUTCOME_TOO_BIG:
 		return false;
 	}
 	CHECK_NEVER("a kind of outcome");

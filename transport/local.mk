@@ -27,12 +27,16 @@ libtransport_a_SOURCES = \
 	%D%/control_words.c \
 	%D%/control.def \
 	%D%/courier.c %D%/courier.h \
+	%D%/courier_end.c \
+	%D%/courier_priv.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \
 	%D%/dispatch_keep.c \
 	%D%/dispatch_priv.h \
+	%D%/dispatch_report.c \
 	%D%/disposition.c %D%/disposition.h \
+	%D%/effects.c %D%/effects.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \

@@ -102,6 +102,8 @@ failure_in_words(const struct outcome *o, struct region *rg)
 		    "The server %s cannot take addresses or headers beyond "
 		    "ASCII",
 		    server);
+	case OUTCOME_TOO_BIG:
+		return "The message is larger than it may be there";
 	case OUTCOME_DAMAGED:
 		return "It was damaged in our queue";
 	case OUTCOME_DELIVERED:
@@ -164,7 +166,7 @@ fill_rcpts(const struct notice_of *of, enum dsn_action action,
 		out[n] = (struct dsn_rcpt){ .addr = to->addr,
 			.orcpt = to->orcpt,
 			.why = in_words(&rcpts[i], of->rg),
-			.smtp = o->kind == OUTCOME_REPLY ||
+			.smtp = (o->kind == OUTCOME_REPLY && !o->ours) ||
 			    o->kind == OUTCOME_DELIVERED,
 			.diag = o->text == NULL ? "" : o->text,
 			.mta = o->mx == NULL ? "" : o->mx,

@@ -38,7 +38,7 @@ queue_record(struct store *store, const struct snapshot *conf,
 	(void)snprintf(queue, sizeof(queue), "%s/%s", sched_queue_domain(q),
 	    vmta);
 	ev = mem_new(struct event);
-	record_queue_pack(queue, vmta, why, &ev->record);
+	record_queue_pack(queue, vmta, why, sched_queue_conf(q), &ev->record);
 	ev->settle.records = ev->record.p;
 	ev->settle.records_len = ev->record.len;
 	ev->settle.done = on_kept;

@@ -35,16 +35,57 @@ record_word(enum disposition_what what)
 	return forms[what].word;
 }
 
-/* "smtp;250 2.0.0 ok", or our own words under our own name. */
+/*
+ * "smtp;250 2.0.0 ok", or our own words under our own name; readers of files
+ * know what a queue failed by from the third.
+ */
 static const char *
-diagnosis(const struct outcome *o, char *out, size_t cap)
+diagnosis_prefix(const struct outcome *o, const struct disposition *d)
 {
-	bool said = o->kind == OUTCOME_REPLY || o->kind == OUTCOME_DELIVERED;
+	if (d->by_queue)
+		return "x-pmta;bounce-queue ";
+	return (o->kind == OUTCOME_REPLY && !o->ours) ||
+		o->kind == OUTCOME_DELIVERED ?
+	    "smtp;" :
+	    "x-mailrace;";
+}
 
-	(void)STR_JOIN(out, cap, said ? "smtp;" : "x-mailrace;",
-	    o->text == NULL ? "" : o->text,
-	    o->in_doubt ? " (message may be sent more than once)" : "");
+/* Of what ends in doubt: what that means for the message. */
+static const char *
+doubt(const struct outcome *o, const struct disposition *d)
+{
+	if (!o->in_doubt)
+		return "";
+	switch (d->what) {
+	case DISPOSE_DELIVERED:
+		return " (counted as delivered)";
+	case DISPOSE_FAIL:
+	case DISPOSE_DELETE:
+		return " (message may have been delivered)";
+	case DISPOSE_EXPIRE:
+	case DISPOSE_RETRY:
+	case DISPOSE_UNUSED:
+		break;
+	}
+	return " (message may be sent more than once)";
+}
+
+static const char *
+diagnosis(const struct outcome *o, const struct disposition *d, char *out,
+    size_t cap)
+{
+	const char *text = o->text == NULL ? "" : o->text;
+
+	if (d->short_421 && o->kind == OUTCOME_REPLY && o->code == 421)
+		text = "421 service unavailable";
+	(void)STR_JOIN(out, cap, diagnosis_prefix(o, d), text, doubt(o, d));
 	return out;
+}
+
+static const char *
+category(const struct disposition *d)
+{
+	return d->category != NULL ? d->category : bounce_class_name(d->class);
 }
 
 static const char *
@@ -138,10 +179,9 @@ record_pack(const struct record_of *r, struct buf *out)
 	a.orcpt = plain_address(rcpt->orcpt, r->rg);
 	a.dsn_action = forms[r->disposition->what].action;
 	memcpy(a.dsn_status.code, r->disposition->dsn, 3);
-	a.dsn_diag = diagnosis(o, diag, sizeof(diag));
+	a.dsn_diag = diagnosis(o, r->disposition, diag, sizeof(diag));
 	a.dsn_mta = host_and_address(o, mta, sizeof(mta));
-	a.bounce_cat = delivered ? "" :
-				   bounce_class_name(r->disposition->class);
+	a.bounce_cat = delivered ? "" : category(r->disposition);
 	a.src_type = source_type(rcpt);
 	a.src_mta = r->env->src_mta;
 	a.dlv_type = "smtp";
@@ -192,12 +232,13 @@ record_receipt_pack(const struct record_receipt *r, struct buf *out)
 
 void
 record_queue_pack(const char *queue, const char *vmta, const struct outcome *o,
-    struct buf *out)
+    const struct queue_conf *conf, struct buf *out)
 {
+	const struct disposition d = disposition_failed(o, conf);
 	char diag[1200], mta[320], source[NET_ADDR_TEXT], peer[NET_ADDR_TEXT];
 	struct acct_record a = { .type = ACCT_TQ,
 		.logged_us = o->wall_us,
-		.dsn_diag = diagnosis(o, diag, sizeof(diag)),
+		.dsn_diag = diagnosis(o, &d, diag, sizeof(diag)),
 		.dsn_mta = host_and_address(o, mta, sizeof(mta)),
 		.dlv_type = "smtp",
 		.dlv_source_ip = net_addr_text(&o->source, source),
@@ -205,7 +246,7 @@ record_queue_pack(const char *queue, const char *vmta, const struct outcome *o,
 		.vmta = vmta,
 		.queue = queue };
 
-	classify_status(o, a.dsn_status.code);
+	memcpy(a.dsn_status.code, d.dsn, 3);
 	acct_record_pack(&a, out);
 }
 
@@ -235,10 +276,13 @@ log_attempt(const struct record_of *r)
 	log_fmt(&l, "dsn", "%u.%u.%u", r->disposition->dsn[0],
 	    r->disposition->dsn[1], r->disposition->dsn[2]);
 	if (r->disposition->what != DISPOSE_DELIVERED)
-		log_str(&l, "class", bounce_class_name(r->disposition->class));
+		log_str(&l, "class", category(r->disposition));
 	if (r->disposition->what == DISPOSE_RETRY)
 		log_fmt(&l, "next", "%llds",
 		    (long long)(r->disposition->retry_after_us / 1000000));
+	if (r->disposition->place.file != NULL)
+		log_fmt(&l, "rule", "%s:%u", r->disposition->place.file,
+		    r->disposition->place.line);
 	if (o->tls != NULL && o->tls[0] != '\0')
 		log_str(&l, "tls", o->tls);
 	if (o->in_doubt)

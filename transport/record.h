@@ -50,7 +50,7 @@ void record_receipt_pack(const struct record_receipt *r, struct buf *out);
 
 /* Likewise: the queue begins to wait after what happened. */
 void record_queue_pack(const char *queue, const char *vmta,
-    const struct outcome *o, struct buf *out);
+    const struct outcome *o, const struct queue_conf *conf, struct buf *out);
 
 /* "expired", for the log. */
 const char *record_word(enum disposition_what what);

@@ -152,7 +152,8 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 	}
 	if (is_recorded(st, r))
 		record_pack(&r->of, &st->records);
-	if (r->of.outcome->in_doubt)
+	if (r->of.outcome->in_doubt && what->what != DISPOSE_DELIVERED &&
+	    what->what != DISPOSE_FAIL)
 		add_doubt(st, r);
 	record_log(&r->of);
 	note(st, r);

@@ -75,6 +75,7 @@ struct smtp_session {
 	const char *host, *helo;
 	const char *tls_text; /* "" in clear */
 	bool tls_done;
+	bool pix; /* the greeting was masked */
 	struct ehlo ehlo;
 
 	struct bufferevent *bev;

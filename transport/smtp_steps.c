@@ -219,6 +219,7 @@ say(struct smtp_session *s, const char *verb, const char *arg)
 static enum smtp_state
 on_greeting(struct smtp_session *s, const struct smtp_reply *r)
 {
+	s->pix = smtp_reply_is_masked(r);
 	return r->code / 100 == 2 ? SMTP_EHLO : refused(s, r);
 }
 
@@ -395,10 +396,9 @@ cannot_send(struct smtp_session *s, struct outcome *o_r)
 		return true;
 	}
 	if (can->size_max != 0 && t->body->len > can->size_max) {
-		*o_r = smtp_outcome_local(s, PHASE_MAIL, 552,
-		    (const uint8_t[3]){ 5, 3, 4 },
+		*o_r = smtp_outcome(s, OUTCOME_TOO_BIG, PHASE_MAIL,
 		    region_printf(s->trans.rg,
-			"552 5.3.4 message size %u exceeds the limit of %s",
+			"message size %u exceeds the limit of %s",
 			(unsigned)t->body->len, s->host));
 		return true;
 	}

@@ -24,6 +24,7 @@ smtp_outcome(const struct smtp_session *s, enum outcome_kind kind,
 		.esmtp = s->ehlo.keywords,
 		.tls = s->tls_text,
 		.knows_dsn = (s->ehlo.flags & EHLO_DSN) != 0,
+		.pix = s->pix,
 		.wall_us = clock_wall_us(),
 	};
 }
@@ -49,6 +50,7 @@ smtp_outcome_local(const struct smtp_session *s, enum outcome_phase phase,
 	struct outcome o = smtp_outcome(s, OUTCOME_REPLY, phase, text);
 
 	o.code = code;
+	o.ours = true;
 	memcpy(o.dsn, dsn, sizeof(o.dsn));
 	return o;
 }

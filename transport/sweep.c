@@ -271,6 +271,20 @@ keep(struct piece *p, const char *s, const char *last)
 						      region_strdup(p->rg, s);
 }
 
+/* What a rule has given it is the configuration's, which may go. */
+static void
+keep_disposition(struct piece *p, struct ended *r,
+    const struct disposition *what, const struct disposition *last)
+{
+	r->disposition = *what;
+	if (what->category != NULL)
+		r->disposition.category = keep(p, what->category,
+		    last->category);
+	if (what->place.file != NULL)
+		r->disposition.place.file = keep(p, what->place.file,
+		    last->place.file);
+}
+
 static void
 keep_outcome(struct piece *p, struct ended *r, const struct outcome *o,
     const struct outcome *last)
@@ -310,7 +324,7 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 		record_type(what->what));
 	r->tell_deleted = rcpt->tell_deleted;
 	r->tell_nobody = !sched_queue_conf(rcpt->queue)->deliver_dsn;
-	r->disposition = *what;
+	keep_disposition(p, r, what, &last->disposition);
 	r->vmta = keep(p, envelope_vmta_shown(vmta), last->vmta);
 	(void)snprintf(queue, sizeof(queue), "%s/%s",
 	    sched_queue_domain(rcpt->queue), r->vmta);

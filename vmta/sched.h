@@ -195,6 +195,7 @@ struct sched_place {
 	uint32_t next;    /* address, in that order */
 	uint32_t tried;   /* addresses before it */
 	bool no_tls;
+	bool refused;  /* each of those greeted with 5xx, not 554 */
 	uint16_t port; /* of it: */
 	struct net_addr addr;
 	uint64_t host;         /* its name, hashed */
@@ -295,6 +296,9 @@ typedef void sched_taken_fn(void *ctx, struct sched_queue *q, struct message *m,
     uint32_t n, uint16_t attempts);
 void sched_queue_take_all(struct sched *s, struct sched_queue *q,
     sched_taken_fn *fn, void *ctx, int64_t now_us);
+/* The same for those that wait their turn and were queued before born_us. */
+void sched_queue_take_old(struct sched *s, struct sched_queue *q,
+    int64_t born_us, sched_taken_fn *fn, void *ctx, int64_t now_us);
 
 /*
  * Compaction moved a message.  False while a grant may still use the old

@@ -677,3 +677,15 @@ sched_queue_take_all(struct sched *s, struct sched_queue *q, sched_taken_fn *fn,
 	sched_dirty(s, q);
 	(void)now_us;
 }
+
+void
+sched_queue_take_old(struct sched *s, struct sched_queue *q, int64_t born_us,
+    sched_taken_fn *fn, void *ctx, int64_t now_us)
+{
+	CHECK(!s->in_callback);
+	s->in_callback = true;
+	vqueue_expire(q, &s->backlog, born_us, fn, ctx);
+	s->in_callback = false;
+	sched_dirty(s, q);
+	(void)now_us;
+}

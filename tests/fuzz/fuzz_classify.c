@@ -17,15 +17,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { HEAD = 7 };
 
 static void
-check_outcome(const struct outcome *o)
+check_outcome(const struct outcome *o, bool mailbox_553)
 {
-	enum bounce_class class = classify(o);
 	uint8_t dsn[3] = { 9, 9, 9 };
+	enum bounce_class class;
 	char text[200];
 
+	classify_status(o, mailbox_553, dsn);
+	class = classify(o, dsn);
 	CHECK(class < BOUNCE_CLASS_COUNT);
 	CHECK(bounce_class_name(class)[0] != '\0');
-	classify_status(o, dsn);
 	CHECK(dsn[0] == 2 || dsn[0] == 4 || dsn[0] == 5);
 	if (o->kind == OUTCOME_REPLY)
 		CHECK(dsn[0] == o->code / 100);
@@ -44,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	text = mem_strndup((const char *)data + HEAD, size - HEAD);
 	o = (struct outcome){
-		.kind = (enum outcome_kind)(data[0] % (OUTCOME_NO_UTF8 + 1)),
+		.kind = (enum outcome_kind)(data[0] % (OUTCOME_TOO_BIG + 1)),
 		.phase = (enum outcome_phase)(data[1] % PHASE_COUNT),
 		.dsn = { data[4], data[5], data[6] },
 		.text = text,
@@ -56,7 +57,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		o.code = 400 + (data[2] * 256 + data[3]) % 200;
 	else if (o.kind == OUTCOME_DELIVERED)
 		o.code = 200 + data[3] % 100;
-	check_outcome(&o);
+	check_outcome(&o, true);
+	check_outcome(&o, false);
+	CHECK(!classify_is_greylisting(&o) || o.code / 100 == 4);
 	free(text);
 	return 0;
 }

@@ -69,6 +69,15 @@ snapshot_vmta(const struct snapshot *s, const char *name)
 	return f == NULL ? NULL : &f->v;
 }
 
+/* None of these has lists. */
+const struct reply_rules *
+snapshot_replies(const struct snapshot *s, const char *list)
+{
+	(void)s;
+	(void)list;
+	return NULL;
+}
+
 void
 snapshot_queue_conf(const struct snapshot *s, const char *domain,
     const char *vmta, struct queue_conf *out)

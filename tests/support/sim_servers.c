@@ -16,7 +16,7 @@
 #include "lib/mem.h"
 #include "mail/message.h"
 #include "transport/disposition.h"
-#include "transport/source_fault.h"
+#include "transport/effects.h"
 
 #define CLOSE_US (20 * US_PER_MS)
 
@@ -241,18 +241,33 @@ sim_start(struct sim *sim)
 
 /* ---- what the servers do ------------------------------------------------- */
 
+/* For a recipient that was tried so often before. */
+static struct judgement
+judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
+{
+	const struct queue_conf *conf = sched_queue_conf(
+	    sched_conn_queue(c->sched));
+	const struct judging by = { .conf = conf,
+		.rules = snapshot_replies(sched_conn_conf(c->sched),
+		    conf->pattern_list),
+		.attempts = attempts,
+		.all_refused = o->code >= 500 && o->code != 554 &&
+		    c->asked == c->server->host_count };
+	struct judgement j;
+
+	disposition_judge(o, &by, &j);
+	return j;
+}
+
 static void
-judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
+set_result(struct sim *sim, struct sim_conn *c, const struct disposition *what,
     const struct message *m, struct sched_result *out)
 {
-	struct disposition what = disposition_rcpt(o,
-	    sched_queue_conf(sched_conn_queue(c->sched)), 0);
-
 	out->fate = FATE_DONE;
-	switch (what.what) {
+	switch (what->what) {
 	case DISPOSE_RETRY:
 		out->fate = FATE_RETRY;
-		out->due_us = sim->now_us + what.retry_after_us;
+		out->due_us = sim->now_us + what->retry_after_us;
 		return;
 	case DISPOSE_UNUSED:
 		out->fate = FATE_UNUSED;
@@ -274,40 +289,53 @@ judge(struct sim *sim, struct sim_conn *c, const struct outcome *o,
 }
 
 static void
-on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
-    uint16_t attempts)
+on_failed(void *ctx, const struct effects_failed *how, struct sched_queue *q,
+    struct message *m, uint32_t n, uint16_t attempts)
 {
-	struct sim_conn *c = ctx;
+	struct sim *sim = ctx;
 
-	(void)q;
+	(void)how;
 	(void)n;
 	(void)attempts;
-	c->count->failed++;
-	ended(c->sim, m);
+	sim_count(sim, sched_queue_domain(q), sched_queue_vmta(q))->failed++;
+	ended(sim, m);
 }
 
-/* As transport/dispatch.c does when a connection never got to work. */
+static const struct effects_owner effects = { .failed = on_failed };
+
+/* As transport/dispatch_report.c does with what couriers tell. */
+static void
+apply(struct sim *sim, struct sim_conn *c, struct effects_list *list)
+{
+	const struct effects_to to = { sim->sched, &effects, sim };
+
+	if (effects_apply(&to, c->sched, list, sim->now_us))
+		c->source_off = true;
+	effects_fini(list);
+}
+
+/* The same for what comes without a transaction. */
+static struct effects
+reply_judged(struct sim *sim, struct sim_conn *c, const struct outcome *o)
+{
+	const struct judgement j = judge(c, o, 0);
+	struct effects_sum sum = { 0 };
+
+	effects_add(&sum, o, &j);
+	apply(sim, c, &sum.list);
+	return j.effects;
+}
+
+/* As transport/courier_end.c does when a connection never got to work. */
 static void
 queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
-	struct sched_queue *q = sched_conn_queue(c->sched);
+	const struct effects_to to = { sim->sched, &effects, sim };
+	const struct judgement j = judge(c, o, 0);
 
-	if (source_fault(sim->sched, c->sched, o, sim->now_us))
-		return;
-	switch (disposition_queue(o, sched_conn_has_peers(c->sched))) {
-	case QUEUE_IS_FINE:
-		break;
-	case QUEUE_GOES_ON:
-		sched_conn_refused(sim->sched, c->sched, o->text, sim->now_us);
-		break;
-	case QUEUE_WAITS:
-		(void)sched_queue_failed(sim->sched, q, disposition_retry(o),
-		    o->text, sim->now_us);
-		break;
-	case QUEUE_FAILS:
-		sched_queue_take_all(sim->sched, q, on_taken, c, sim->now_us);
-		break;
-	}
+	if (!c->source_off)
+		effects_conn_failed(&to, c->sched, o,
+		    disposition_fails_all(o, &j), sim->now_us);
 }
 
 static void
@@ -376,55 +404,19 @@ no_transaction(struct sim_conn *c, struct outcome *said, uint32_t n)
 
 /* What became of the grant says something of its connection, too. */
 static void
-note_work(struct sim *sim, struct sim_conn *c, const struct outcome *said,
-    uint32_t n)
+note_work(struct sim *sim, struct sim_conn *c, struct effects_sum *sum)
 {
 	struct sched_queue *q = sched_conn_queue(c->sched);
-	const struct outcome *broke = NULL;
-	bool worked = false;
 
-	for (uint32_t i = 0; i < n; i++) {
-		enum disposition_conn what = disposition_conn(&said[i]);
-
-		worked = worked || what == CONN_WORKED;
-		if (what == CONN_BROKE)
-			broke = &said[i];
-	}
-	c->worked = c->worked || worked;
-	if (worked)
+	c->worked = c->worked || sum->worked;
+	if (sum->worked)
 		sched_queue_worked(sim->sched, q);
-	if (broke != NULL && !c->worked)
-		queue_failed(sim, c, broke);
-	c->breaks = c->breaks || broke != NULL;
-}
-
-static void
-on_reply(struct sim *sim, struct sim_conn *c)
-{
-	uint32_t n = c->grant->count;
-	struct sched_result *results = mem_array(n, sizeof(*results));
-	struct outcome *said = mem_array(n, sizeof(*said));
-	bool taken = false;
-
-	if (c->breaks)
-		no_transaction(c, said, n);
-	else
-		transaction(c, said, n);
-	for (uint32_t i = 0; i < n; i++) {
-		results[i].written = c->written_us > 0;
-		judge(sim, c, &said[i], c->grant->msg, &results[i]);
-		taken = taken || said[i].kind == OUTCOME_DELIVERED;
-	}
-	if (taken)
-		sim_saw_delivery(c);
-	sched_results(sim->sched, &c->grant, results, sim->now_us);
-	note_work(sim, c, said, n);
-	free(results);
-	free(said);
-	if (c->breaks)
-		sim_conn_closed(sim, c);
-	else
-		sched_ready(sim->sched, c->sched, sim->now_us);
+	apply(sim, c, &sum->list);
+	if (sum->skipped != NULL)
+		c->worked = false;
+	else if (sum->broke != NULL && !c->worked)
+		queue_failed(sim, c, sum->broke);
+	c->breaks = c->breaks || sum->broke != NULL;
 }
 
 /* As transport/courier.c does before it calls an address. */
@@ -448,15 +440,69 @@ on_ask(struct sim *sim, struct sim_conn *c)
 	sim_conn_closed(sim, c);
 }
 
+/* skip-mx: to the next host, or that is the end. */
+static void
+leave_host(struct sim *sim, struct sim_conn *c, const struct outcome *o)
+{
+	if (c->asked < c->server->host_count &&
+	    !sched_conn_is_timed(c->sched)) {
+		c->breaks = false;
+		sim_saw_no_address(c);
+		on_ask(sim, c);
+		return;
+	}
+	queue_failed(sim, c, o);
+	sim_conn_closed(sim, c);
+}
+
+static void
+on_reply(struct sim *sim, struct sim_conn *c)
+{
+	uint32_t n = c->grant->count;
+	struct sched_result *results = mem_array(n, sizeof(*results));
+	struct outcome *said = mem_array(n, sizeof(*said));
+	struct effects_sum sum = { 0 };
+	struct outcome skipped;
+	bool taken = false;
+
+	if (c->breaks)
+		no_transaction(c, said, n);
+	else
+		transaction(c, said, n);
+	for (uint32_t i = 0; i < n; i++) {
+		results[i].written = c->written_us > 0;
+		const struct judgement j = judge(c, &said[i],
+		    c->grant->rcpts[i].attempts);
+
+		set_result(sim, c, &j.rcpt, c->grant->msg, &results[i]);
+		effects_add(&sum, &said[i], &j);
+		taken = taken || said[i].kind == OUTCOME_DELIVERED;
+	}
+	if (taken)
+		sim_saw_delivery(c);
+	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	note_work(sim, c, &sum);
+	if (sum.skipped != NULL)
+		skipped = *sum.skipped;
+	free(results);
+	free(said);
+	if (sum.skipped != NULL)
+		leave_host(sim, c, &skipped);
+	else if (c->breaks)
+		sim_conn_closed(sim, c);
+	else
+		sched_ready(sim->sched, c->sched, sim->now_us);
+}
+
 /*
  * One that asked to be timed ends here in the daemon, and the next of its queue
  * goes on: that is not played.
  */
 static bool
-tries_next(struct sim *sim, struct sim_conn *c)
+tries_next(struct sim *sim, struct sim_conn *c, const struct effects *asks)
 {
 	if (c->asked == c->server->host_count ||
-	    !disposition_tries_next(&c->greeting) ||
+	    !disposition_tries_next(&c->greeting, asks) ||
 	    sched_conn_is_timed(c->sched))
 		return false;
 	sim_saw_no_address(c);
@@ -467,7 +513,9 @@ tries_next(struct sim *sim, struct sim_conn *c)
 static void
 on_refused(struct sim *sim, struct sim_conn *c)
 {
-	if (tries_next(sim, c))
+	const struct effects asks = reply_judged(sim, c, &c->greeting);
+
+	if (tries_next(sim, c, &asks))
 		return;
 	queue_failed(sim, c, &c->greeting);
 	sim_conn_closed(sim, c);

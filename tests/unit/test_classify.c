@@ -104,6 +104,58 @@ static const struct {
 	    "other", "2.0.0 (success)" },
 };
 
+/* Some servers say 553 where they mean the sender, or a relay. */
+static void
+test_553(void)
+{
+	const struct outcome bare = { .kind = OUTCOME_REPLY,
+		.phase = PHASE_RCPT,
+		.code = 553,
+		.text = "553 sorry" },
+			     told = { .kind = OUTCOME_REPLY,
+				     .phase = PHASE_RCPT,
+				     .code = 553,
+				     .dsn = { 5, 1, 1 },
+				     .text = "553 5.1.1 sorry" };
+	char text[100];
+	uint8_t dsn[3];
+
+	classify_status(&bare, false, dsn);
+	is_str(dsn_status_text(dsn, text, sizeof(text)),
+	    "5.0.0 (undefined status)", "a bare 553, if it means no mailbox");
+	is_str(bounce_class_name(classify(&bare, dsn)), "other",
+	    "nor is it called so");
+	classify_status(&told, false, dsn);
+	is_str(dsn_status_text(dsn, text, sizeof(text)),
+	    "5.1.1 (bad destination mailbox address)",
+	    "with an enhanced code it means what that says");
+}
+
+static void
+test_greylisting(void)
+{
+	static const struct {
+		int code;
+		bool is;
+		const char *text;
+	} said[] = {
+		{ 450, true, "450 4.2.0 Greylisted, see http://x.example" },
+		{ 451, true, "451 4.7.1 Recipient is being grey-listed" },
+		{ 451, true, "451 you are GRAYLISTED" },
+		{ 550, false, "550 5.7.1 greylisting is over" },
+		{ 451, false, "451 4.7.1 please try again later" },
+	};
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		const struct outcome o = { .kind = OUTCOME_REPLY,
+			.phase = PHASE_RCPT,
+			.code = said[i].code,
+			.text = said[i].text };
+
+		is_int(classify_is_greylisting(&o), said[i].is, said[i].text);
+	}
+}
+
 int
 main(void)
 {
@@ -111,11 +163,13 @@ main(void)
 		uint8_t dsn[3];
 		char text[100];
 
-		is_str(bounce_class_name(classify(&cases[i].outcome)),
+		classify_status(&cases[i].outcome, true, dsn);
+		is_str(bounce_class_name(classify(&cases[i].outcome, dsn)),
 		    cases[i].category, cases[i].label);
-		classify_status(&cases[i].outcome, dsn);
 		is_str(dsn_status_text(dsn, text, sizeof(text)),
 		    cases[i].status, "its status");
 	}
+	test_553();
+	test_greylisting();
 	return done_testing();
 }

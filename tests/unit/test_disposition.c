@@ -100,33 +100,47 @@ static const struct {
 	    CONN_UNTRIED },
 };
 
+static struct judgement
+judge(const struct outcome *o, const struct queue_conf *conf, int64_t age_us)
+{
+	const struct judging by = { .conf = conf, .age_us = age_us };
+	struct judgement j;
+
+	disposition_judge(o, &by, &j);
+	return j;
+}
+
 /* Half of the time allowed would be too early. */
 static void
 test_long_retry(void)
 {
+	int64_t day = 24 * HOUR;
 	const struct queue_conf conf = { .bounce_after_us = 48 * HOUR,
-		.retry_rcpt_after_us = 24 * HOUR };
+		.retry_rcpt_after = { 1, &day } };
 	const struct outcome o = { .kind = OUTCOME_REPLY,
 		.phase = PHASE_RCPT,
 		.code = 452,
 		.text = "452 full" };
 
-	is_int(disposition_rcpt(&o, &conf, 25 * HOUR).what, DISPOSE_RETRY,
+	is_int(judge(&o, &conf, 25 * HOUR).rcpt.what, DISPOSE_RETRY,
 	    "a recipient that is tried seldom is not given up early");
-	is_int(disposition_rcpt(&o, &conf, 48 * HOUR).what, DISPOSE_EXPIRE,
+	is_int(judge(&o, &conf, 48 * HOUR).rcpt.what, DISPOSE_EXPIRE,
 	    "but in time");
 }
 
 int
 main(void)
 {
+	static const struct effects nothing;
+	int64_t hour = HOUR;
 	const struct queue_conf conf = { .bounce_after_us = 48 * HOUR,
-		.retry_rcpt_after_us = HOUR };
+		.mailbox_553 = true,
+		.retry_rcpt_after = { 1, &hour } };
 	char text[96];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct disposition d = disposition_rcpt(&cases[i].o, &conf,
-		    cases[i].age_us);
+		struct disposition d =
+		    judge(&cases[i].o, &conf, cases[i].age_us).rcpt;
 
 		is_int(d.what, cases[i].what, cases[i].label);
 		if (d.what == DISPOSE_DELIVERED)
@@ -138,14 +152,14 @@ main(void)
 			is_int(d.retry_after_us, HOUR, "after an hour");
 	}
 	test_long_retry();
-	is_int(disposition_queue(&cases[7].o, false), QUEUE_WAITS,
+	is_int(disposition_queue(&cases[7].o, &conf, false, false), QUEUE_WAITS,
 	    "after a 554 greeting the queue waits");
-	is_int(disposition_queue(&cases[10].o, false), QUEUE_FAILS,
+	is_int(disposition_queue(&cases[10].o, &conf, true, false), QUEUE_FAILS,
 	    "with a null MX it fails");
-	is_int(disposition_queue(&cases[7].o, true), QUEUE_GOES_ON,
-	    "while other connections work it does neither");
+	is_int(disposition_queue(&cases[7].o, &conf, false, true),
+	    QUEUE_GOES_ON, "while other connections work it does neither");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_NO_FAMILY },
-		   true),
+		   &conf, false, true),
 	    QUEUE_IS_FINE, "no address for this source: not the queue's fault");
 	is_int(
 	    disposition_source(&(struct outcome){ .kind = OUTCOME_NO_FAMILY }),
@@ -156,18 +170,21 @@ main(void)
 	    "one that is greeted with 554 is not");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
 				     .phase = PHASE_CONNECT },
-		   false),
+		   &conf, false, false),
 	    QUEUE_IS_FINE, "no descriptor here: not the queue's fault");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
 				     .phase = PHASE_BODY },
-		   false),
+		   &conf, false, false),
 	    QUEUE_WAITS, "trouble of ours while it was served: it waits");
 	for (size_t i = 0; i < sizeof(conns) / sizeof(conns[0]); i++)
 		is_int(disposition_conn(&conns[i].o), conns[i].what,
 		    conns[i].label);
-	ok(disposition_tries_next(&cases[9].o), "no answer: the next address");
-	ok(!disposition_tries_next(&cases[10].o), "null MX: no other");
-	ok(!disposition_tries_next(&(struct outcome){ .kind = OUTCOME_BIND }),
+	ok(disposition_tries_next(&cases[9].o, &nothing),
+	    "no answer: the next address");
+	ok(!disposition_tries_next(&cases[10].o, &nothing),
+	    "null MX: no other");
+	ok(!disposition_tries_next(&(struct outcome){ .kind = OUTCOME_BIND },
+	       &nothing),
 	    "our source cannot be bound: never another");
 	return done_testing();
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "lib/check.h"
 #include "mail/ehlo.h"
 #include "mail/smtp_reply.h"
 #include "tests/tap.h"
@@ -271,6 +272,36 @@ test_ehlo_is_bounded(void)
 	free(bytes);
 }
 
+/* The first is what such a firewall made of a greeting. */
+static const struct {
+	const char *reply;
+	bool masked;
+} greetings[] = {
+	{ "220 **************************************************0*2******0***"
+	  "********************2002*******2***0*00\r\n",
+	    true },
+	{ "220-**** ****\r\n220 **20\r\n", true },
+	{ "220 mx.example.net ******** ESMTP\r\n", false },
+	{ "220 ***\r\n", false },
+	{ "220\r\n", false },
+};
+
+static void
+test_masked(void)
+{
+	for (size_t i = 0; i < sizeof(greetings) / sizeof(greetings[0]); i++) {
+		const char *at = greetings[i].reply;
+		size_t len = strlen(at);
+		struct reply_parser p;
+
+		reply_parser_init(&p);
+		CHECK(reply_parser_feed(&p, &at, &len) == REPLY_DONE);
+		is_int(smtp_reply_is_masked(&p.reply), greetings[i].masked,
+		    greetings[i].reply);
+		reply_parser_fini(&p);
+	}
+}
+
 int
 main(void)
 {
@@ -280,5 +311,6 @@ main(void)
 	test_one_after_another();
 	test_ehlo();
 	test_ehlo_is_bounded();
+	test_masked();
 	return done_testing();
 }

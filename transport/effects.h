@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * effects - what was judged of replies and of connections that failed, carried
+ * out at the scheduler: what concerns not one recipient but its whole queue.
+ *
+ * A worker collects what the replies of a transaction ask in a list, which goes
+ * to the scheduler's thread with the results, and is done there in the order of
+ * the replies, behind the results: who comes back into the queue with them is
+ * part of it.  The judging was transport/disposition.h's; used by the
+ * dispatcher and by the tests' scripted servers alike.
+ */
+
+#ifndef TRANSPORT_EFFECTS_H
+#define TRANSPORT_EFFECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/message.h"
+#include "mail/outcome.h"
+#include "transport/disposition.h"
+#include "vmta/sched.h"
+
+/* What one reply asks; of several that ask the same the first. */
+struct effects_note {
+	struct effects what;
+	struct disposition rcpt; /* how its own recipient was judged */
+	struct outcome *why;     /* owned */
+};
+
+struct effects_list { /* zeroed: empty */
+	size_t n;
+	struct effects_note *v;
+};
+
+void effects_fini(struct effects_list *l);
+
+/* What the judgements of one transaction, or of one reply, come to. */
+struct effects_sum {              /* zeroed: nothing yet */
+	struct effects_list list; /* to be taken, or freed */
+	bool worked;              /* the server did its work */
+	/* One of the outcomes, borrowed, or NULL: */
+	const struct outcome *broke;   /* the connection ended before a body */
+	const struct outcome *skipped; /* the host is to be left for the next */
+};
+
+void effects_add(struct effects_sum *sum, const struct outcome *o,
+    const struct judgement *j);
+
+/* ---- on the scheduler's thread ------------------------------------------- */
+
+/* A recipient that fails with its queue, and has left the scheduler. */
+struct effects_failed {
+	const struct outcome *why;
+	const struct disposition *what;
+};
+
+struct effects_owner {
+	void (*failed)(void *ctx, const struct effects_failed *how,
+	    struct sched_queue *q, struct message *m, uint32_t n,
+	    uint16_t attempts);
+	/* The queue begins to wait, for that.  May be NULL. */
+	void (*waits)(void *ctx, struct sched_queue *q,
+	    const struct outcome *why);
+};
+
+struct effects_to {
+	struct sched *sched;
+	const struct effects_owner *owner;
+	void *ctx;
+};
+
+/*
+ * Does all that is in the list, for the queue of the connection.  True: the
+ * source of the connection is not used by it any more, for what was said.
+ */
+bool effects_apply(const struct effects_to *to, struct sched_conn *c,
+    const struct effects_list *l, int64_t now_us);
+
+/*
+ * The connection never got to work.  fails: that ends the recipients of its
+ * queue (disposition_fails_all()).
+ */
+void effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
+    const struct outcome *why, bool fails, int64_t now_us);
+
+#endif
