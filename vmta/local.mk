@@ -66,7 +66,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
-	%D%/sched_move.c \
+	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_origin.c \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \

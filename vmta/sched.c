@@ -389,7 +389,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		struct sched_rcpt_in other;
 		struct sched_queue *q;
 
-		if (sched_move_may(s, in->by_pool))
+		if (s->moves.ways || (in->by_pool && s->moves.pools))
 			q = sched_move_enter(s, &in, &other, now_us);
 		else
 			q = sched_queue_get(s, in->domain, in->vmta, now_us);
@@ -484,12 +484,12 @@ serve_dirty(struct sched *s, int64_t now_us)
 
 /* After a reload each queue is looked at once, some at a time. */
 static void
-refresh_slice(struct sched *s, int64_t now_us)
+refresh_slice(struct sched *s)
 {
 	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
 		sched_dirty(s, s->stale);
-		if (sched_move_may(s, true))
-			sched_move_look(s, s->stale, now_us);
+		if (!sched_move_is_none(&s->moves))
+			sched_move_look(s, s->stale);
 		s->stale = TAILQ_NEXT(s->stale, all);
 	}
 }
@@ -504,13 +504,13 @@ int64_t
 sched_run(struct sched *s, int64_t now_us)
 {
 	int64_t next;
-	bool more, moving;
+	bool more;
 
 	CHECK(!s->in_callback);
 	s->fired = s->served = 0;
 	ramp_run(&s->ramp, now_us);
-	refresh_slice(s, now_us);
-	moving = sched_move_run(s, now_us);
+	refresh_slice(s);
+	sched_move_run(s, now_us);
 	do {
 		fire(s, now_us);
 		serve_dirty(s, now_us);
@@ -525,7 +525,7 @@ sched_run(struct sched *s, int64_t now_us)
 		s->stuck++;
 		return now_us + US_PER_MS;
 	}
-	if (s->stale != NULL || moving)
+	if (s->stale != NULL || !TAILQ_EMPTY(&s->moves.list))
 		return now_us;
 	next = timer_next(&s->timers);
 	return s->reclaim_us < next ? s->reclaim_us : next;

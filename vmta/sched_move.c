@@ -6,9 +6,11 @@
  * What is stored never changes: after a start it is decided anew.  New mail
  * enters the queue that it belongs to now.  When the answer may have become
  * another one (a reload, a mode, a source that goes or comes, recipients that
- * come back from a grant) the queue is gone through, in slices of
- * VQUEUE_MOVE_MAX recipients a sched_run(), and each message is asked for.
- * Nothing moves back by itself: where it is it may stay.
+ * come back from a grant) the queue is looked at, and if some of its mail
+ * belongs elsewhere it is gone through, in slices of VQUEUE_MOVE_MAX recipients
+ * a sched_run(), and each message is asked for.  What cannot go now is looked
+ * at again when a queue of its domain changes.  Nothing moves back by itself:
+ * where it is it may stay.
  *
  * A queue that has taken in mail of others has a note of whose, for who asks.
  */
@@ -19,23 +21,34 @@
 
 #include "lib/mem.h"
 #include "mail/envelope.h"
-#include "vmta/reroute.h"
+#include "vmta/sched_standing.h"
 #include "vmta/source.h"
 #include "vmta/vqueue_move.h"
 
-/* A queue that is gone through. */
+/* Of one walk: what went to one virtual MTA, to be told. */
+struct gone {
+	const struct sched_vmta *to;
+	enum reroute_way way;
+	uint64_t rcpts;
+};
+
+/* A queue that is looked at, and gone through if it must. */
 struct move {
 	struct table_link link;
 	TAILQ_ENTRY(move) entry;
 	struct sched_queue *queue;
 	struct vqueue_cursor cursor;
+	bool begun;
 	bool again; /* something has changed since it began */
+	size_t n;
+	struct gone *gone;
 };
 
 /* Where the mail of a queue came from. */
 struct move_note {
 	struct table_link link;
 	const struct sched_queue *queue;
+	bool told_loop; /* its mail would go round, which was told */
 	size_t n;
 	struct move_from *v; /* the last one that gave some comes first */
 };
@@ -120,33 +133,53 @@ queue_there(const struct asking *a, const char *vmta)
 }
 
 /* Valid as long as the configuration is in force. */
+/* The settings of the queue, whether it is there or not; then qconf_unref(). */
+static struct qconf *
+conf_there(const struct asking *a, const char *vmta)
+{
+	const struct sched_queue *q = queue_there(a, vmta);
+
+	if (q != NULL && q->generation == a->s->generation)
+		return qconf_ref(q->conf);
+	return qconf_get(&a->s->confs, a->s->conf, a->domain,
+	    snapshot_vmta(a->s->conf, vmta) == NULL ? "" : vmta);
+}
+
+/* Names are valid as long as the configuration is in force. */
 static const char *
 ask_always(void *ctx, const char *vmta)
 {
 	const struct asking *a = ctx;
-	const struct sched_queue *q = queue_there(a, vmta);
-	struct qconf *c;
-	const char *to;
+	struct qconf *c = conf_there(a, vmta);
+	const char *to = c->conf.reroute;
 
-	if (q != NULL && q->generation == a->s->generation) {
-		to = q->conf->conf.reroute;
-	} else {
-		c = qconf_get(&a->s->confs, a->s->conf, a->domain,
-		    snapshot_vmta(a->s->conf, vmta) == NULL ? "" : vmta);
-		to = c->conf.reroute;
-		qconf_unref(&c);
-	}
+	qconf_unref(&c);
 	if (to[0] == '\0' && strcmp(a->domain, SNAPSHOT_DSN_DOMAIN) != 0)
 		to = snapshot_global(a->s->conf)->reroute;
 	return name_of(a->s, to);
 }
 
+static bool
+is_in_backoff(const struct asking *a, const char *vmta)
+{
+	const struct sched_queue *q = queue_there(a, vmta);
+
+	return q != NULL && sched_queue_mode(q) == MODE_BACKOFF;
+}
+
 static const char *
 ask_backoff(void *ctx, const char *vmta)
 {
-	(void)ctx;
-	(void)vmta;
-	return NULL;
+	const struct asking *a = ctx;
+	struct qconf *c;
+	const char *to;
+
+	if (!is_in_backoff(a, vmta))
+		return NULL;
+	c = conf_there(a, vmta);
+	to = c->conf.backoff_reroute;
+	qconf_unref(&c);
+	return name_of(a->s, to);
 }
 
 static const char *
@@ -159,40 +192,50 @@ ask_overflow(void *ctx, const char *vmta)
 }
 
 /*
- * May any of its addresses be used?  One that is lost is tried again some time,
- * by mail of a queue that does not wait.
+ * May it be used by the queue, which may not be there?  One that is lost is
+ * tried again some time, by mail of a queue that does not wait.
  */
+static bool
+is_usable(const struct asking *a, const struct sched_queue *q,
+    const struct net_addr *addr)
+{
+	int64_t lost_us = lost_until(&a->s->lost, addr);
+
+	if (q != NULL && q->standing != NULL &&
+	    standing_is_off(q, addr, a->now_us))
+		return false;
+	return lost_us == 0 ||
+	    (lost_us <= a->now_us &&
+		(q == NULL || !retry_waits(&q->retry, a->now_us)));
+}
+
+
+/* May any of its addresses be used? */
 static bool
 has_source(const struct asking *a, const char *vmta)
 {
 	const struct global_conf *global = snapshot_global(a->s->conf);
 	const struct vmta *v = snapshot_vmta(a->s->conf, vmta);
-	const struct sched_queue *q;
-	bool waits;
+	const struct sched_queue *q = queue_there(a, vmta);
 	size_t n;
 
-	if (a->s->lost.n == 0)
+	if (a->s->lost.n == 0 && (q == NULL || q->standing == NULL))
 		return true;
 	if (v == NULL) /* it goes on under {default} */
 		v = snapshot_vmta(a->s->conf, "");
-	q = queue_there(a, vmta);
-	waits = q != NULL && retry_waits(&q->retry, a->now_us);
 	n = source_count(v, global);
-	for (size_t i = 0; i < n; i++) {
-		const struct net_addr *addr = &source_pick(v, global, i)->addr;
-
-		int64_t until_us = lost_until(&a->s->lost, addr);
-
-		if (until_us == 0 || (!waits && until_us <= a->now_us))
+	for (size_t i = 0; i < n; i++)
+		if (is_usable(a, q, &source_pick(v, global, i)->addr))
 			return true;
-	}
 	return false;
 }
 
 static enum reroute_fit
 ask_fit(void *ctx, const char *vmta)
 {
-	return has_source(ctx, vmta) ? REROUTE_GOOD : REROUTE_NO_SOURCE;
+	if (!has_source(ctx, vmta))
+		return REROUTE_NO_SOURCE;
+	return is_in_backoff(ctx, vmta) ? REROUTE_SLOW : REROUTE_GOOD;
 }
 
 static int
@@ -299,18 +342,69 @@ sched_move_from(const struct sched *s, const struct sched_queue *q,
 	return note == NULL ? 0 : note->n;
 }
 
+/* ---- telling -------------------------------------------------------------- */
+
+static void
+tell_moved(struct sched *s, const struct sched_queue *q, const struct gone *g)
+{
+	const struct sched_event e = { .kind = SCHED_MOVED,
+		.domain = q->domain->name,
+		.vmta = q->vmta->name,
+		.to = g->to->name,
+		.way = g->way,
+		.rcpts = g->rcpts,
+		.conf = &q->conf->conf };
+
+	if (s->owner->event != NULL)
+		SCHED_TELL(s, event, &e);
+}
+
+/* Once, until it does not go round any more. */
+static void
+tell_loop(struct sched *s, const struct sched_queue *q, bool looped)
+{
+	struct move_note *note = looped ? note_get(s, q) : note_find(s, q);
+	const struct sched_event e = { .kind = SCHED_LOOP,
+		.domain = q->domain->name,
+		.vmta = q->vmta->name,
+		.conf = &q->conf->conf };
+
+	if (note == NULL || note->told_loop == looped)
+		return;
+	note->told_loop = looped;
+	if (looped && s->owner->event != NULL)
+		SCHED_TELL(s, event, &e);
+}
+
 /* ---- new mail ------------------------------------------------------------ */
+
+/* Why mail that a pool gave might leave its queue, if nothing else says so. */
+static bool
+may_overflow(const struct sched *s, const struct sched_queue *q)
+{
+	return s->lost.n > 0 || q->standing != NULL;
+}
 
 struct sched_queue *
 sched_move_enter(struct sched *s, const struct sched_rcpt_in **inp,
     struct sched_rcpt_in *other, int64_t now_us)
 {
 	const struct sched_rcpt_in *in = *inp;
-	struct reroute r = ask(s, in->domain, in->vmta, in->by_pool, now_us);
-	struct sched_queue *q = sched_queue_get(s, in->domain, r.vmta, now_us);
+	struct sched_queue *q = NULL;
+	struct reroute r;
 
-	if (r.way == REROUTE_STAYS)
+	if (!s->moves.ways) {
+		q = sched_queue_get(s, in->domain, in->vmta, now_us);
+		if (!may_overflow(s, q))
+			return q;
+	}
+	r = ask(s, in->domain, in->vmta, in->by_pool, now_us);
+	if (r.way == REROUTE_STAYS) {
+		q = sched_queue_get(s, in->domain, in->vmta, now_us);
+		tell_loop(s, q, r.looped);
 		return q;
+	}
+	q = sched_queue_get(s, in->domain, r.vmta, now_us);
 	note_add(s, q,
 	    &(struct move_from){ vmta_get(s, in->vmta, now_us), r.way, 1 });
 	*other = *in;
@@ -323,6 +417,7 @@ sched_move_enter(struct sched *s, const struct sched_rcpt_in **inp,
 
 struct moving {
 	struct sched *sched;
+	struct move *move;
 	struct sched_queue *queue;
 	enum reroute_way way; /* of the last answer that was one */
 	int64_t now_us;
@@ -345,6 +440,22 @@ way_of(void *ctx, const struct group *g)
 }
 
 static void
+count_gone(struct move *m, const struct sched_vmta *to, enum reroute_way way,
+    uint32_t rcpts)
+{
+	size_t i = 0;
+
+	while (i < m->n && (m->gone[i].to != to || m->gone[i].way != way))
+		i++;
+	if (i == m->n) {
+		m->n++;
+		m->gone = mem_realloc(m->gone, m->n * sizeof(*m->gone));
+		m->gone[i] = (struct gone){ to, way, 0 };
+	}
+	m->gone[i].rcpts += rcpts;
+}
+
+static void
 on_moved(void *ctx, const struct vqueue_way *way, uint32_t rcpts)
 {
 	struct moving *t = ctx;
@@ -352,6 +463,7 @@ on_moved(void *ctx, const struct vqueue_way *way, uint32_t rcpts)
 
 	note_add(t->sched, to,
 	    &(struct move_from){ t->queue->vmta, t->way, rcpts });
+	count_gone(t->move, to->vmta, t->way, rcpts);
 	if (retry_waits(&to->retry, t->now_us) || sched_is_paused(t->sched, to))
 		vqueue_cool(to);
 	sched_dirty(t->sched, to);
@@ -375,6 +487,7 @@ move_free(struct sched *s, struct move **mp)
 	*mp = NULL;
 	table_remove(&s->moves.queues, &m->link);
 	TAILQ_REMOVE(&s->moves.list, m, entry);
+	free(m->gone);
 	free(m);
 }
 
@@ -382,70 +495,120 @@ move_free(struct sched *s, struct move **mp)
 static bool
 leaves(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
-	bool away = false;
+	bool away = false, looped = false;
 
-	for (int by_pool = 0; by_pool < 2 && !away; by_pool++)
-		away = ask(s, q->domain->name, q->vmta->name, by_pool == 1,
-			   now_us)
-			   .way != REROUTE_STAYS;
+	if (q->rcpts == q->granted)
+		return false;
+	for (int by_pool = 0; by_pool < 2 && !away; by_pool++) {
+		struct reroute r = ask(s, q->domain->name, q->vmta->name,
+		    by_pool == 1, now_us);
+
+		away = r.way != REROUTE_STAYS;
+		looped = looped || r.looped;
+	}
+	tell_loop(s, q, looped && !away);
 	return away;
 }
 
 void
-sched_move_look(struct sched *s, struct sched_queue *q, int64_t now_us)
+sched_move_look(struct sched *s, struct sched_queue *q)
 {
-	struct move *m;
+	struct move *m = move_find(s, q);
 
-	if (q->rcpts == q->granted || !leaves(s, q, now_us))
-		return;
-	m = move_find(s, q);
 	if (m != NULL) {
 		m->again = true;
 		return;
 	}
+	if (q->rcpts == 0)
+		return;
 	m = mem_new(struct move);
 	m->queue = q;
-	vqueue_cursor_init(&m->cursor);
 	table_add(&s->moves.queues, &m->link);
 	TAILQ_INSERT_TAIL(&s->moves.list, m, entry);
+}
+
+void
+sched_move_look_domain(struct sched *s, struct sched_queue *q)
+{
+	if (sched_move_is_none(&s->moves))
+		return;
+	for (size_t i = 0; i < s->vmtas.cap; i++) {
+		struct table_link *l = s->vmtas.buckets[i];
+
+		for (; l != NULL; l = l->next) {
+			const struct sched_vmta *v = OF(sched_vmta, link, l);
+			struct sched_queue *its = v == q->vmta ?
+			    q :
+			    sched_queue_find(s, q->domain->name, v->name);
+
+			if (its != NULL)
+				sched_move_look(s, its);
+		}
+	}
+}
+
+void
+sched_move_look_all(struct sched *s)
+{
+	if (!sched_move_is_none(&s->moves))
+		s->stale = TAILQ_FIRST(&s->all);
+}
+
+static void
+tell_and_free(struct sched *s, struct move *m)
+{
+	const struct sched_queue *q = m->queue;
+	struct gone *gone = m->gone; /* moved */
+	size_t n = m->n;
+
+	m->gone = NULL;
+	move_free(s, &m);
+	for (size_t i = 0; i < n; i++)
+		tell_moved(s, q, &gone[i]);
+	free(gone);
 }
 
 /* True: it is through. */
 static bool
 run_one(struct sched *s, struct move *m, uint32_t *left, int64_t now_us)
 {
-	struct moving t = { .sched = s, .queue = m->queue, .now_us = now_us };
+	struct moving t = { .sched = s,
+		.move = m,
+		.queue = m->queue,
+		.now_us = now_us };
 	const struct vqueue_moving how = { way_of, on_moved, &t };
-	bool all = vqueue_move(s->moves.mover, m->queue, &m->cursor, &how,
-	    left);
 
+	if (!m->begun) {
+		m->again = false;
+		if (!leaves(s, m->queue, now_us))
+			return true;
+		m->begun = true;
+		vqueue_cursor_init(&m->cursor);
+	}
 	sched_dirty(s, m->queue);
-	if (!all || !m->again)
-		return all;
-	m->again = false;
-	vqueue_cursor_init(&m->cursor);
-	return false;
+	if (!vqueue_move(s->moves.mover, m->queue, &m->cursor, &how, left))
+		return false;
+	m->begun = false;
+	return !m->again;
 }
 
-bool
+void
 sched_move_run(struct sched *s, int64_t now_us)
 {
 	uint32_t left = VQUEUE_MOVE_MAX;
 	struct move *m;
 
 	if (TAILQ_EMPTY(&s->moves.list))
-		return false;
+		return;
 	if (s->moves.mover == NULL)
 		s->moves.mover = vqueue_mover_new();
 	while (left > 0 && (m = TAILQ_FIRST(&s->moves.list)) != NULL) {
-		left--; /* one without mail costs something, too */
+		left--; /* to look costs something, too */
 		if (run_one(s, m, &left, now_us))
-			move_free(s, &m);
+			tell_and_free(s, m);
 	}
-	if (!TAILQ_EMPTY(&s->moves.list))
-		return true;
-	vqueue_mover_free(&s->moves.mover);
-	return false;
+	if (TAILQ_EMPTY(&s->moves.list))
+		vqueue_mover_free(&s->moves.mover);
 }
 
 /* ---- coming and going ---------------------------------------------------- */

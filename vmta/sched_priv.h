@@ -51,9 +51,9 @@
 #include "vmta/lost.h"
 #include "vmta/pause.h"
 #include "vmta/remote.h"
-#include "vmta/reroute.h"
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
+#include "vmta/sched_move.h"
 #include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
 #include "vmta/scope.h"
@@ -246,26 +246,6 @@ struct keeps {
 };
 
 TAILQ_HEAD(queue_list, sched_queue);
-
-struct vqueue_mover;
-
-/* Mail that goes by another virtual MTA (sched_move.c). */
-struct sched_moves {
-	bool ways;           /* the configuration has some */
-	bool pools;          /* whose mail may overflow */
-	struct table queues; /* being gone through, and in the order of: */
-	TAILQ_HEAD(, move) list;
-	struct table notes;         /* of whose mail came to a queue */
-	struct vqueue_mover *mover; /* while any is */
-	uint64_t turn;
-};
-
-/* Recipients that came from the queue of another virtual MTA. */
-struct move_from {
-	const struct sched_vmta *vmta;
-	enum reroute_way way;
-	uint64_t rcpts; /* so many in all */
-};
 
 struct sched {
 	struct snapshot *conf;
@@ -715,34 +695,6 @@ void keeps_ask(struct sched *s, int64_t now_us);
 void keeps_run(struct sched *s, int64_t now_us);
 /* The queue goes, and nothing of it is kept. */
 void keep_forget(struct sched *s, const struct sched_queue *q);
-
-/* sched_move.c */
-void sched_move_init(struct sched *s);
-void sched_move_fini(struct sched *s);
-void sched_move_configure(struct sched *s); /* after a reload */
-/* May mail go by another virtual MTA than its own? */
-static inline bool
-sched_move_may(const struct sched *s, bool by_pool)
-{
-	return s->moves.ways || (by_pool && s->moves.pools && s->lost.n > 0);
-}
-
-/*
- * Then: the queue that new mail enters.  When it is not that of its virtual
- * MTA, *inp becomes `other`, which says what is different.
- */
-struct sched_queue *sched_move_enter(struct sched *s,
-    const struct sched_rcpt_in **inp, struct sched_rcpt_in *other,
-    int64_t now_us);
-/* Something has changed about it: what belongs elsewhere begins to move. */
-void sched_move_look(struct sched *s, struct sched_queue *q, int64_t now_us);
-/* Moves a slice; true: there is more to move. */
-bool sched_move_run(struct sched *s, int64_t now_us);
-/* Who gave mail to the queue, the last one first; how many. */
-size_t sched_move_from(const struct sched *s, const struct sched_queue *q,
-    const struct move_from **list_r);
-/* The queue is about to go. */
-void sched_move_forget(struct sched *s, const struct sched_queue *q);
 
 /* sched_walk.c */
 /* The queue is about to go: no walk may stand at it. */

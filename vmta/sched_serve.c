@@ -610,8 +610,8 @@ sched_results(struct sched *s, struct grant **gp,
 			c->useful = true;
 		back = back || results[i].fate != FATE_DONE;
 	}
-	if (back && sched_move_may(s, true))
-		sched_move_look(s, q, now_us);
+	if (back && !sched_move_is_none(&s->moves))
+		sched_move_look(s, q);
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)
