@@ -134,7 +134,8 @@ static const struct sched_owner sched_owner = {
 	.interrupt = on_interrupt,
 	.lease = dispatch_on_lease,
 	.keep = dispatch_on_keep,
-	.source = source_log,
+	.source = dispatch_on_source,
+	.event = dispatch_on_event,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -212,6 +213,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->tls = opt->tls;
 	d->conf = snapshot_ref(opt->conf);
 	dispatch_keep_init(d);
+	dispatch_alerts_init(d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
 	d->replies = replies_new();
@@ -244,6 +246,7 @@ dispatch_free(struct dispatch **dp)
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);
 	dispatch_keep_fini(d);
+	dispatch_alerts_fini(d);
 	snapshot_unref(&d->conf);
 	free(d);
 }

@@ -17,12 +17,14 @@
 #include "transport/readers.h"
 
 struct courier;
+struct dispatch_alerts;
 struct event;
 struct keeper;
 struct region;
 struct replies;
 struct sched;
 struct sched_conn;
+struct sched_event;
 struct sweep;
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
@@ -49,6 +51,7 @@ struct dispatch {
 	struct event *timer;
 	struct lessor *lessor;
 	struct keeper *keeper;
+	struct dispatch_alerts *alerts;
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
 	struct effects_to effects;
@@ -81,5 +84,12 @@ void dispatch_on_keep(void *ctx, struct slice name, struct slice bytes,
 void dispatch_keep_flush(const struct dispatch *d);
 /* The last of a clean stop. */
 void dispatch_keep_end(const struct dispatch *d, int64_t now_us);
+
+/* dispatch_event.c */
+void dispatch_alerts_init(struct dispatch *d);
+void dispatch_alerts_fini(struct dispatch *d);
+/* The scheduler's owner->event, owner->source. */
+void dispatch_on_event(void *ctx, const struct sched_event *e);
+void dispatch_on_source(void *ctx, const struct net_addr *a, bool lost);
 
 #endif

@@ -18,6 +18,8 @@ libtransport_a_SOURCES = \
 	%D%/acct_sink_file.c \
 	%D%/acct_state.c %D%/acct_state.h \
 	%D%/acct_webhook.c \
+	%D%/alert.c %D%/alert.h \
+	%D%/alert_mail.c %D%/alert_mail.h \
 	%D%/arrival.c %D%/arrival.h \
 	%D%/barrier.c %D%/barrier.h \
 	%D%/candidates.c %D%/candidates.h \
@@ -32,6 +34,7 @@ libtransport_a_SOURCES = \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \
+	%D%/dispatch_event.c \
 	%D%/dispatch_keep.c \
 	%D%/dispatch_priv.h \
 	%D%/dispatch_report.c \

@@ -574,6 +574,28 @@ check_notices(const struct check *c)
 	    "dsn-host is not set: senders are not told of mail that fails");
 }
 
+/* What is told to operators takes the same way. */
+static void
+check_alerts(const struct check *c)
+{
+	static const char *const names[] = { "backoff-notify",
+		"disabled-source-ip-notify" };
+
+	if (c->s->global.dsn_hosts.n > 0)
+		return;
+	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			const struct conf_node *n = conf_set_node(&table_domain,
+			    &l->set, names[i]);
+
+			if (n != NULL && unquoted(c, n)[0] != '\0')
+				conf_warning(c->errs, n->file, n->line,
+				    "%s: nobody is told while dsn-host is not "
+				    "set",
+				    names[i]);
+		}
+}
+
 void
 snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs)
@@ -587,6 +609,7 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	snapshot_reroute_check(s, errs);
 	check_signing(&c);
 	check_notices(&c);
+	check_alerts(&c);
 }
 
 /* ---- what a reload cannot change ------------------------------------------ */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
 
 /* N or N..M. */
@@ -76,21 +77,35 @@ most_connections(struct play *p, const struct target *t)
 }
 
 struct asked {
-	const struct target *target;
 	uint64_t rcpts, deferred;
 	int64_t retry_us;
 	char waits_for[64], last_error[64];
 	bool paused;
+	unsigned queues, modes[MODE_RETURN + 1];
+	uint64_t sources_off;
 };
+
+static void
+add_standing(struct asked *a, const struct sched_queue *q, int64_t now_us)
+{
+	struct sched_standing_info info;
+
+	sched_queue_standing(q, now_us, &info);
+	a->queues++;
+	a->modes[info.mode]++;
+	a->sources_off += info.sources_off;
+}
+
+static bool
+is_wanted(const struct target *t, const struct sched_queue_info *info)
+{
+	return (t->domain == NULL || strcmp(t->domain, info->domain) == 0) &&
+	    (t->vmta == NULL || strcmp(t->vmta, info->vmta) == 0);
+}
 
 static void
 add_queue(struct asked *a, const struct sched_queue_info *info)
 {
-	const struct target *t = a->target;
-
-	if ((t->domain != NULL && strcmp(t->domain, info->domain) != 0) ||
-	    (t->vmta != NULL && strcmp(t->vmta, info->vmta) != 0))
-		return;
 	a->rcpts += info->rcpts;
 	a->deferred += info->deferred;
 	a->retry_us = info->retry_us;
@@ -104,7 +119,7 @@ add_queue(struct asked *a, const struct sched_queue_info *info)
 static struct asked
 ask(struct play *p, const struct target *t)
 {
-	struct asked a = { .target = t };
+	struct asked a = { 0 };
 	struct sched_walk walk;
 	struct sched_queue *q;
 
@@ -113,7 +128,10 @@ ask(struct play *p, const struct target *t)
 		struct sched_queue_info info;
 
 		sched_queue_info(p->sim->sched, q, p->sim->now_us, &info);
+		if (!is_wanted(t, &info))
+			continue;
 		add_queue(&a, &info);
+		add_standing(&a, q, p->sim->now_us);
 	}
 	sched_walk_end(&walk);
 	return a;
@@ -137,6 +155,12 @@ is_of(const struct sim_rcpt *r, const struct target *t)
 	return (t->domain == NULL || t->domain[0] == '\0' ||
 		   strcmp(t->domain, r->domain) == 0) &&
 	    (t->vmta == NULL || strcmp(t->vmta, r->vmta) == 0);
+}
+
+static uint64_t
+sources_off(struct play *p, const struct target *t)
+{
+	return ask(p, t).sources_off;
 }
 
 /* ---- with words of their own --------------------------------------------- */
@@ -182,6 +206,29 @@ join_words(char *text)
 {
 	for (char *c = text; *c != '\0'; c++)
 		*c = *c == ' ' ? '_' : *c;
+}
+
+/* expect mode DOMAIN normal|backoff|return: of each of these. */
+static void
+expect_mode(struct play *p, struct words *w)
+{
+	static const char *const names[] = { [MODE_NORMAL] = "normal",
+		[MODE_BACKOFF] = "backoff",
+		[MODE_RETURN] = "return" };
+	struct target t;
+	struct asked a;
+	const char *word;
+
+	words_target(w, &t);
+	word = words_next(w);
+	a = ask(p, &t);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], word) == 0 && a.modes[i] == a.queues &&
+		    a.queues > 0)
+			return;
+	play_complain(p, "of %u: %u normal, %u in backoff, %u on the way back",
+	    a.queues, a.modes[MODE_NORMAL], a.modes[MODE_BACKOFF],
+	    a.modes[MODE_RETURN]);
 }
 
 /* expect waits-for DOMAIN WORDS|nothing, with "_" between words. */
@@ -413,6 +460,7 @@ static const struct {
 	{ "failed", failed, NULL },
 	{ "lately", NULL, expect_lately },
 	{ "last-error", NULL, expect_last_error },
+	{ "mode", NULL, expect_mode },
 	{ "most-at", NULL, expect_most_at },
 	{ "most-connections", most_connections, NULL },
 	{ "never-more", NULL, expect_never_more },
@@ -424,6 +472,7 @@ static const struct {
 	{ "retry", NULL, expect_retry },
 	{ "same-source", same_source, NULL },
 	{ "source", NULL, expect_source },
+	{ "sources-off", sources_off, NULL },
 	{ "told-back", NULL, expect_told_back },
 	{ "told-lost", NULL, expect_told_lost },
 	{ "uses", NULL, expect_uses },

@@ -10,8 +10,7 @@
  *	       [job NAME] [user NAME] [size BYTES]
  *	run TIME
  *	restart                ends and starts anew; crash: without an end
- *	pause DOMAIN[/VMTA], resume DOMAIN[/VMTA]; * and ? are wildcards
- *	schedule DOMAIN[/VMTA] [recipients]
+ *	pause, schedule, mode, source, lose ...  orders; see orders.h
  *	forget most            starts to look for most connections anew
  *	expect ...             see expectations[] of expect.c
  *
@@ -28,11 +27,11 @@
 #include "lib/mem.h"
 #include "tests/scenario/config.h"
 #include "tests/scenario/expect.h"
+#include "tests/scenario/orders.h"
 #include "tests/scenario/play.h"
 #include "tests/scenario/server.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
-#include "vmta/sched_walk.h"
 
 static void
 play_submit(struct play *p, struct words *w)
@@ -67,67 +66,6 @@ play_submit(struct play *p, struct words *w)
 		play_complain(p, "submit N to DOMAIN, up to 255 recipients");
 	else
 		sim_submit(p->sim, &what);
-}
-
-/* pause or resume; the names are patterns. */
-static void
-play_pause(struct play *p, struct words *w, bool paused)
-{
-	struct target t;
-	struct sched_pause what;
-	struct err e;
-
-	words_target(w, &t);
-	if (strcmp(t.text, "job") == 0) {
-		if (sched_pause_job(p->sim->sched, words_next(w), paused, &e) ==
-		    -1)
-			play_complain(p, "%s", e.text);
-		p->sim->next_run_us = p->sim->now_us;
-		return;
-	}
-	what = (struct sched_pause){ t.text, t.vmta == NULL ? "*" : t.vmta,
-		paused };
-	if (sched_pause(p->sim->sched, &what, &e) == -1)
-		play_complain(p, "%s", e.text);
-	p->sim->next_run_us = p->sim->now_us;
-}
-
-static void
-play_schedule(struct play *p, struct words *w)
-{
-	struct sched_walk walk;
-	struct sched_queue *q;
-	struct target t;
-	bool rcpts;
-
-	words_target(w, &t);
-	rcpts = strcmp(words_next(w), "recipients") == 0;
-	sched_walk_begin(&walk, p->sim->sched);
-	while ((q = sched_walk_next(&walk)) != NULL) {
-		if (t.domain != NULL &&
-		    strcmp(t.domain, sched_queue_domain(q)) != 0)
-			continue;
-		(void)sched_queue_schedule(p->sim->sched, q, p->sim->now_us);
-		while (rcpts && sched_walk_free_deferred(&walk, 3))
-			;
-	}
-	sched_walk_end(&walk);
-	p->sim->next_run_us = p->sim->now_us;
-}
-
-static void
-play_source(struct play *p, struct words *w, bool lost)
-{
-	const char *text = words_next(w);
-	struct net_addr a;
-	struct err e;
-
-	if (net_addr_parse(slice_of(text), &a, &e) == -1)
-		play_complain(p, "%s", e.text);
-	else if (lost)
-		sim_lose(p->sim, &a);
-	else
-		sim_find(p->sim, &a);
 }
 
 /*
@@ -192,21 +130,11 @@ play_line(struct play *p, char *text)
 		sim_restart(p->sim, false);
 	} else if (strcmp(verb, "crash") == 0) {
 		sim_restart(p->sim, true);
-	} else if (strcmp(verb, "pause") == 0) {
-		play_pause(p, &w, true);
-	} else if (strcmp(verb, "resume") == 0) {
-		play_pause(p, &w, false);
-	} else if (strcmp(verb, "lose") == 0) {
-		play_source(p, &w, true);
-	} else if (strcmp(verb, "find") == 0) {
-		play_source(p, &w, false);
-	} else if (strcmp(verb, "schedule") == 0) {
-		play_schedule(p, &w);
 	} else if (strcmp(verb, "forget") == 0) {
 		sim_forget_most(p->sim);
 	} else if (strcmp(verb, "expect") == 0) {
 		play_expect(p, &w);
-	} else {
+	} else if (!play_order(p, verb, &w)) {
 		play_complain(p, "unknown word \"%s\"", verb);
 	}
 }

@@ -392,6 +392,9 @@ static const struct {
 	{ "spool /a\nspool /b", "more than one has no effect yet" },
 	{ "<acct-file /a>\nrecords d, rb\n</acct-file>",
 	    "main:2: records: rb has no effect yet" },
+	{ "<domain a>\ndisabled-source-ip-notify a@b.example\n</domain>\n",
+	    "main:2: disabled-source-ip-notify: nobody is told while dsn-host "
+	    "is not set" },
 	{ "<domain a>\nvmta b\n</domain>\n<domain c>\nvmta B\n</domain>\n",
 	    "main:2: vmta: there is no virtual MTA or pool b; it is one with "
 	    "the addresses of the top level" },
