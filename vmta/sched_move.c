@@ -209,7 +209,6 @@ is_usable(const struct asking *a, const struct sched_queue *q,
 		(q == NULL || !retry_waits(&q->retry, a->now_us)));
 }
 
-
 /* May any of its addresses be used? */
 static bool
 has_source(const struct asking *a, const char *vmta)

@@ -304,9 +304,6 @@ void sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us);
 void sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
 void sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
 bool sched_is_paused(const struct sched *s, struct sched_queue *q);
-/* NULL: there is no queue of these names. */
-struct sched_queue *sched_queue_find(const struct sched *s, const char *domain,
-    const char *vmta);
 /* A moving average of microseconds. */
 void sched_average(uint32_t *avg, int64_t sample_us);
 

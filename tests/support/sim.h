@@ -122,8 +122,9 @@ struct sim {
 	struct sim_mail *mail;
 
 	size_t lost_count;
-	struct net_addr lost[SIM_LOST]; /* source addresses */
-	uint32_t told_lost, told_back;  /* what the scheduler said of them */
+	struct net_addr lost[SIM_LOST];  /* source addresses */
+	uint32_t told_lost, told_back;   /* what the scheduler said of them */
+	uint32_t told_moved, told_loops; /* of mail that goes elsewhere */
 
 	TAILQ_HEAD(, sim_conn) conns;
 	int64_t step_us;     /* at the next restart */

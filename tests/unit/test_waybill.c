@@ -14,10 +14,7 @@ static struct env_rcpt rcpts[] = {
 	{ .domain = "example.net", .vmta = "v1", .priority = 90 },
 	{ .domain = "example.net", .vmta = "v2", .priority = 90 },
 	{ .domain = "example.org", .vmta = "v2", .priority = 90 },
-	{ .domain = "example.org",
-	    .vmta = "v2",
-	    .priority = 90,
-	    .pool = "p" },
+	{ .domain = "example.org", .vmta = "v2", .priority = 90, .pool = "p" },
 	{ .domain = "example.net", .vmta = "v1", .priority = 50 },
 };
 
