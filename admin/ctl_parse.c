@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/ctl_proto.h"
 #include "lib/daemon.h"
+#include "lib/net.h"
 #include "lib/str.h"
 
 enum argument {
@@ -24,8 +25,9 @@ enum argument {
 	ARG_SETTINGS,    /* of what; may be left out */
 	ARG_QUEUE,       /* may be left out: all */
 	ARG_QUEUE_NEEDED,
-	ARG_TEXT_NEEDED, /* any; also an empty one */
-	ARG_WHY_NEEDED   /* what waits */
+	ARG_SOURCE_QUEUE, /* an address of ours, then a queue */
+	ARG_TEXT_NEEDED,  /* any; also an empty one */
+	ARG_WHY_NEEDED    /* what waits */
 };
 
 static const struct command {
@@ -89,6 +91,8 @@ argument_text(const struct command *c)
 		return " JOB";
 	case ARG_QUEUE_NEEDED:
 		return " DOMAIN[/VMTA]";
+	case ARG_SOURCE_QUEUE:
+		return " IP DOMAIN[/VMTA]";
 	case ARG_FILE_NEEDED:
 		return " FILE|-";
 	case ARG_TEXT_NEEDED:
@@ -140,7 +144,8 @@ help_command(const struct command *c)
 	(void)printf("usage: mailrace %s%s%s\n\n  %s\n", c->words,
 	    argument_text(c), c->options[0] == '\0' ? "" : " [OPTIONS]",
 	    c->doc);
-	if (c->argument == ARG_QUEUE || c->argument == ARG_QUEUE_NEEDED)
+	if (c->argument == ARG_QUEUE || c->argument == ARG_QUEUE_NEEDED ||
+	    c->argument == ARG_SOURCE_QUEUE)
 		(void)printf("  In DOMAIN and VMTA, * stands for any text and "
 			     "? for one character;\n  DOMAIN alone means all "
 			     "of its virtual MTAs.\n");
@@ -342,6 +347,30 @@ check_options(const struct command *c, const struct ctl_options *opt)
 }
 
 static int
+check_source(const struct command *c, int argc, char **argv,
+    struct ctl_options *opt)
+{
+	struct net_addr addr;
+	struct err e;
+
+	if (argc != 2 || argv[1][0] == '\0') {
+		(void)fprintf(stderr,
+		    "mailrace: %s needs an address and a queue, DOMAIN or "
+		    "DOMAIN/VMTA; * is all of them\n",
+		    c->words);
+		return 2;
+	}
+	if (net_addr_parse(slice_of(argv[0]), &addr, &e) == -1) {
+		(void)fprintf(stderr, "mailrace: %s\n", e.text);
+		return 2;
+	}
+	opt->source = argv[0];
+	opt->argument = argv[1];
+	opt->argument_key = "queue";
+	return 0;
+}
+
+static int
 check_argument(const struct command *c, int argc, char **argv,
     struct ctl_options *opt)
 {
@@ -350,6 +379,8 @@ check_argument(const struct command *c, int argc, char **argv,
 		opt->file_count = (size_t)argc;
 		return 0;
 	}
+	if (c->argument == ARG_SOURCE_QUEUE)
+		return check_source(c, argc, argv, opt);
 	if (c->argument == ARG_TEXT_NEEDED && argc == 0) {
 		(void)fprintf(stderr, "mailrace: %s needs a string\n",
 		    c->words);
@@ -551,6 +582,8 @@ ctl_request(const struct ctl_options *opt)
 	if (opt->argument != NULL)
 		(void)json_object_set_new(r, opt->argument_key,
 		    ctl_string(opt->argument));
+	if (opt->source != NULL)
+		(void)json_object_set_new(r, "source", ctl_string(opt->source));
 	for (size_t i = 0; i < OPT_COUNT; i++)
 		if (opt->values[i] != NULL)
 			(void)json_object_set_new(r, options[i].name,

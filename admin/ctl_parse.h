@@ -34,6 +34,7 @@ struct ctl_options {
 	const char *command;      /* its words in full */
 	const char *argument;     /* a queue, a file, a text; or NULL */
 	const char *argument_key; /* in the request */
+	const char *source;       /* an address before the queue; or NULL */
 	char *const *files;       /* of a command that takes many */
 	size_t file_count;
 	const char *values[OPT_COUNT]; /* as given, the last; NULL: not */

@@ -114,6 +114,18 @@ cmd_show_jobs(const struct ctl_options *opt)
 }
 
 int
+cmd_show_sources(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "source", "source" },
+		{ "queue", "queue" }, { "until", "until" }, { "why", "why" } };
+	struct ctl_listing l = { .name = "sources",
+		.words = "disabled sources",
+		.table = { .columns = columns, .count = 4 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
 cmd_list(const struct ctl_options *opt)
 {
 	static const struct ctl_column columns[] = { { "id", "message" },
@@ -175,6 +187,49 @@ int
 cmd_resume_job(const struct ctl_options *opt)
 {
 	return pause_or_resume(opt, "Job(s) resumed.");
+}
+
+/* "3 of 12 matching queues", and what became of them. */
+static int
+change(const struct ctl_options *opt, const char *what)
+{
+	const char *would = opt->values[OPT_DRY_RUN] != NULL ? "would be " : "";
+	char changed[32], matching[32];
+	struct answer a;
+	int rc = order(opt, &a);
+
+	if (rc == 0 && !opt->json)
+		(void)printf("%s of %s matching queues %s%s.\n",
+		    ctl_text(a.done, "changed", changed, sizeof(changed)),
+		    ctl_text(a.done, "matching", matching, sizeof(matching)),
+		    would, what);
+	ctl_answer_fini(&a);
+	return rc;
+}
+
+int
+cmd_set_queue(const struct ctl_options *opt)
+{
+	const char *mode = opt->values[OPT_MODE];
+
+	if (mode == NULL) {
+		(void)fprintf(stderr,
+		    "mailrace: set queue needs --mode=normal|backoff\n");
+		return 2;
+	}
+	return change(opt, mode[0] == 'b' ? "set to backoff" : "set to normal");
+}
+
+int
+cmd_disable_source(const struct ctl_options *opt)
+{
+	return change(opt, "kept from that address");
+}
+
+int
+cmd_enable_source(const struct ctl_options *opt)
+{
+	return change(opt, "given that address back");
 }
 
 int

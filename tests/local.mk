@@ -653,6 +653,7 @@ EXTRA_DIST += \
 	%D%/lint/tidy.sh \
 	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
+	%D%/scenario/bounce-greeting.scn \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
@@ -739,13 +740,16 @@ EXTRA_DIST += \
 	%D%/scenario/restart-short-period.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
+	%D%/scenario/retry-hint.scn \
 	%D%/scenario/retry-queue.scn \
+	%D%/scenario/retry-recipient-list.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
+	%D%/scenario/skip-421.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \

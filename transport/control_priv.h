@@ -36,6 +36,8 @@ control_fn control_audit;
 json_t *control_ledger_json(const struct store_ledger *l);
 /* listing.c */
 control_fn control_list;
+/* orders.c */
+control_fn control_set_queue, control_disable_source, control_enable_source;
 /* orders_job.c */
 control_fn control_pause_job, control_resume_job;
 /* purge.c */
@@ -43,6 +45,8 @@ control_fn control_delete;
 /* show.c */
 control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
 control_fn control_show_jobs;
+/* show_sources.c */
+control_fn control_show_sources;
 /* steer.c */
 control_fn control_pause, control_resume, control_schedule;
 

@@ -58,7 +58,7 @@ libtransport_a_SOURCES = \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
 	%D%/notice.c %D%/notice.h \
-	%D%/orders.h \
+	%D%/orders.c %D%/orders.h \
 	%D%/orders_job.c \
 	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
@@ -73,6 +73,7 @@ libtransport_a_SOURCES = \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
+	%D%/show_sources.c \
 	%D%/shutdown.c \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \

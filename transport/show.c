@@ -16,6 +16,7 @@
 #include "transport/control_priv.h"
 #include "transport/queue_walk.h"
 #include "vmta/heap.h"
+#include "vmta/sched_standing.h"
 #include "vmta/table.h"
 
 enum { MAXITEMS = 20, VMTAS_MAX = 1000000 };
@@ -36,6 +37,11 @@ struct row {
 	const char *moved_from;  /* likewise; or NULL */
 	int64_t retry_us;
 	bool paused;
+	/* Of a queue: how it stands with the other side. */
+	enum queue_mode mode;
+	char *mode_why;
+	int64_t since_us, until_us; /* of the mode; 0: normal */
+	uint32_t sources_off;
 };
 
 struct show {
@@ -46,8 +52,8 @@ struct show {
 	struct queue_pattern wanted;
 	enum show_what what;
 	enum sort sort;
-	enum yes_no connected, paused;
-	bool backoff, errors; /* only those */
+	enum yes_no connected, paused, backoff;
+	bool errors; /* only those */
 	size_t max;
 	struct table sums;  /* rows by name */
 	struct heap best;   /* the worst of them on top */
@@ -93,6 +99,7 @@ row_free(struct row **rp)
 	*rp = NULL;
 	free(r->name);
 	free(r->last_error);
+	free(r->mode_why);
 	free(r->domain);
 	free(r->vmta);
 	free(r);
@@ -191,8 +198,10 @@ fits(const struct show *s, const struct row *r)
 		return false;
 	if (s->paused != ANY && (s->paused == YES) != r->paused)
 		return false;
-	/* No queue is ever in backoff mode yet. */
-	return !s->backoff && (!s->errors || r->last_error != NULL);
+	if (s->backoff != ANY &&
+	    (s->backoff == YES) != (r->mode == MODE_BACKOFF))
+		return false;
+	return !s->errors || r->last_error != NULL;
 }
 
 /* ---- adding up (scheduler) ----------------------------------------------- */
@@ -215,6 +224,19 @@ row_of_queue(const struct sched_queue_info *q)
 	r->paused = q->paused;
 	add(r, q);
 	return r;
+}
+
+static void
+set_standing(struct row *r, const struct sched_queue *q, int64_t now_us)
+{
+	struct sched_standing_info info;
+
+	sched_queue_standing(q, now_us, &info);
+	r->mode = info.mode;
+	r->mode_why = info.why[0] == '\0' ? NULL : mem_strdup(info.why);
+	r->since_us = info.since_us;
+	r->until_us = info.until_us;
+	r->sources_off = info.sources_off;
 }
 
 /* A slice is so many of them. */
@@ -257,6 +279,7 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	switch (s->what) {
 	case SHOW_QUEUES:
 		r = row_of_queue(&info);
+		set_standing(r, q, now_us);
 		if (fits(s, r))
 			offer(s, r);
 		else
@@ -304,12 +327,20 @@ error_json(const struct row *r)
 static json_t *
 queue_json(const struct row *r)
 {
-	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:b,s:o,s:s,s:o}",
+	static const char *const modes[] = { [MODE_NORMAL] = "normal",
+		[MODE_BACKOFF] = "backoff",
+		[MODE_RETURN] = "return" };
+
+	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:o,s:o,s:o,s:I,s:b,"
+			 "s:o,s:s,s:o}",
 	    "name", ctl_string(r->name), "domain", ctl_string(r->domain),
 	    "vmta", ctl_string(r->vmta), "recipients", (json_int_t)r->rcpts,
 	    "deferred", (json_int_t)r->deferred, "kbytes",
 	    (json_int_t)r->kbytes, "connections", (json_int_t)r->conns, "mode",
-	    "normal", "paused", (int)r->paused, "retry",
+	    modes[r->mode], "mode_since", control_when(r->since_us),
+	    "mode_until", control_when(r->until_us), "mode_why",
+	    ctl_string(r->mode_why == NULL ? "" : r->mode_why), "sources_off",
+	    (json_int_t)r->sources_off, "paused", (int)r->paused, "retry",
 	    control_when(r->retry_us), "waits_for", r->waits_for, "last_error",
 	    error_json(r));
 }
@@ -440,11 +471,11 @@ parse(struct show *s, const json_t *args, struct err *e)
 {
 	static const char *const orders[] = { "name", "rcpt", "size", NULL };
 	static const char *const answers[] = { "", "yes", "no", NULL };
-	static const char *const modes[] = { "normal", "backoff", NULL };
+	static const char *const modes[] = { "", "backoff", "normal", NULL };
 	int sort = word_of(args, "sort", orders, SORT_RCPT);
 	int connected = word_of(args, "connected", answers, ANY);
 	int paused = word_of(args, "paused", answers, ANY);
-	int mode = word_of(args, "mode", modes, 0);
+	int mode = word_of(args, "mode", modes, ANY);
 
 	if (sort == -1)
 		return err_set(e, "--sort takes name, rcpt or size");
@@ -455,7 +486,7 @@ parse(struct show *s, const json_t *args, struct err *e)
 	s->sort = (enum sort)sort;
 	s->connected = (enum yes_no)connected;
 	s->paused = (enum yes_no)paused;
-	s->backoff = mode == 1;
+	s->backoff = (enum yes_no)mode;
 	s->errors = json_is_true(json_object_get(args, "errors"));
 	return 0;
 }

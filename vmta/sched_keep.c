@@ -361,10 +361,13 @@ sched_restore_kept(struct sched *s, const struct sched_was_kept *what,
 		return -1;
 	}
 	q = sched_queue_get(s, domain, vmta, now_us);
+	/* Or an operator was faster than the disk: what he said holds. */
+	if (find(s, q) == NULL) {
+		q->retry = l.wait;
+		sched_keep_error(q, l.last_error);
+		standing_put(s, q, &l.standing, now_us);
+	}
 	get(s, q)->recorded = true;
-	q->retry = l.wait;
-	sched_keep_error(q, l.last_error);
-	standing_put(s, q, &l.standing, now_us);
 	standing_fini(&l.standing);
 	sched_dirty(s, q);
 	free(domain);

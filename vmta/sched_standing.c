@@ -466,3 +466,17 @@ sched_queue_source_at(const struct sched_queue *q, uint32_t i, int64_t now_us,
 	}
 	return false;
 }
+
+bool
+sched_queue_has_source(const struct sched *s, const struct sched_queue *q,
+    const struct net_addr *a)
+{
+	const struct global_conf *global = snapshot_global(s->conf);
+	const struct vmta *vmta = q->vmta->conf;
+	size_t n = source_count(vmta, global);
+
+	for (size_t i = 0; i < n; i++)
+		if (net_addr_eq(&source_pick(vmta, global, i)->addr, a))
+			return true;
+	return false;
+}

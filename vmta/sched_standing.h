@@ -107,6 +107,10 @@ struct sched_standing_info {
 void sched_queue_standing(const struct sched_queue *q, int64_t now_us,
     struct sched_standing_info *out);
 
+/* Does the queue's virtual MTA send from there, as it is configured? */
+bool sched_queue_has_source(const struct sched *s, const struct sched_queue *q,
+    const struct net_addr *a);
+
 /* The i-th source that is off, in the order of addresses; false: no more. */
 struct sched_source_info {
 	struct net_addr addr;

@@ -44,6 +44,7 @@ struct sim_conn {
 	size_t asked;              /* of the server's hosts */
 	const struct sim_host *at; /* or NULL */
 	struct outcome greeting;
+	bool spared; /* a host before this one did not refuse all mail */
 	struct grant *grant;
 	int64_t granted_us;
 	int64_t written_us; /* 0: not yet */

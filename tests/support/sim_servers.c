@@ -252,6 +252,13 @@ sim_start(struct sim *sim)
 
 /* ---- what the servers do ------------------------------------------------- */
 
+/* 554 is about our address (RFC 5321, 3.1). */
+static bool
+refuses_all(const struct outcome *greeting)
+{
+	return greeting->code >= 500 && greeting->code != 554;
+}
+
 /* For a recipient that was tried so often before. */
 static struct judgement
 judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
@@ -262,7 +269,7 @@ judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
 		.rules = snapshot_replies(sched_conn_conf(c->sched),
 		    conf->pattern_list),
 		.attempts = attempts,
-		.all_refused = o->code >= 500 && o->code != 554 &&
+		.all_refused = refuses_all(o) && !c->spared &&
 		    c->asked == c->server->host_count };
 	struct judgement j;
 
@@ -516,6 +523,7 @@ tries_next(struct sim *sim, struct sim_conn *c, const struct effects *asks)
 	    !disposition_tries_next(&c->greeting, asks) ||
 	    sched_conn_is_timed(c->sched))
 		return false;
+	c->spared = c->spared || !refuses_all(&c->greeting);
 	sim_saw_no_address(c);
 	on_ask(sim, c);
 	return true;

@@ -175,7 +175,9 @@ def usage(lab):
             (["audit", "gmail.com"], "too much"),
             (["pause", "queue"], "needs a queue"),
             (["pause", "queue", ""], "needs a queue"),
-            (["pause"], "more is needed than \"pause\": pause queue"),
+            (["pause"], "not clear what is meant by \"pause\": pause job, "
+             "pause queue"),
+            (["set"], "more is needed than \"set\": set queue"),
             (["list", "a.example", "--queue=b.example"], "not both"),
             (["audit", "--maxitems=3"], "takes no --maxitems"),
             (["show", "topqueues", "--sort=age"], "name|rcpt|size"),

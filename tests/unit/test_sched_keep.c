@@ -384,6 +384,23 @@ test_restored(void)
 	end(&old);
 }
 
+/* What was said before it was read holds. */
+static void
+test_restored_late(void)
+{
+	struct world old, w;
+
+	begin(&old, "domain * { retry-after 1h }", START);
+	mail_fails(&old, "example.net");
+	begin(&w, "domain * { retry-after 10s }", START);
+	mail_fails(&w, "example.net");
+	is_int(restore(&w, &old, 0), 0, "what was kept comes late");
+	run_until(&w, START + 10 * S);
+	is_int(w.opened, 2, "the queue waits as it does since");
+	end(&w);
+	end(&old);
+}
+
 /* A queue that nobody asks for again is forgotten when its wait is over. */
 static void
 test_restored_unused(void)
@@ -441,6 +458,7 @@ main(void)
 	test_long_name();
 	test_pieces();
 	test_restored();
+	test_restored_late();
 	test_restored_unused();
 	test_damaged();
 	return done_testing();

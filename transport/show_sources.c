@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * show disabled sources: which queues do not use which of our addresses, until
+ * when and why.
+ *
+ * The walk takes up to maxitems of them, in the order of queues and addresses,
+ * and counts the others; the answer goes out as the client reads.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/mem.h"
+#include "mail/envelope.h"
+#include "transport/control_priv.h"
+#include "transport/queue_walk.h"
+#include "vmta/sched_standing.h"
+
+#define MAXITEMS 100
+
+struct row {
+	char *queue, *why;
+	struct net_addr source;
+	int64_t until_us;
+};
+
+struct listing {
+	struct queue_walk walk;
+	struct post home;
+	struct control *control;
+	struct ctl_request *request;
+	struct queue_pattern queue;
+	size_t count, cap, max, next;
+	uint64_t matched;
+	struct row *rows;
+};
+
+static void
+listing_free(struct listing *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		free(l->rows[i].queue);
+		free(l->rows[i].why);
+	}
+	free(l->rows);
+	queue_pattern_fini(&l->queue);
+	free(l);
+}
+
+/* ---- the walk (scheduler) ------------------------------------------------ */
+
+static void
+add(struct listing *l, const struct sched_queue *q,
+    const struct sched_source_info *info)
+{
+	struct buf name = { 0 };
+	struct row *row;
+
+	l->matched++;
+	if (l->count == l->max)
+		return;
+	if (l->count == l->cap) {
+		l->cap = l->cap * 2 + 16;
+		l->rows = mem_realloc(l->rows, l->cap * sizeof(*l->rows));
+	}
+	buf_printf(&name, "%s/%s", sched_queue_domain(q),
+	    envelope_vmta_shown(sched_queue_vmta(q)));
+	row = &l->rows[l->count];
+	l->count++;
+	*row = (struct row){ .queue = mem_strdup(buf_cstr(&name)),
+		.why = mem_strdup(info->why == NULL ? "" : info->why),
+		.source = info->addr,
+		.until_us = info->until_us };
+	buf_fini(&name);
+}
+
+static enum queue_walk_next
+visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
+{
+	struct listing *l = post_owner(w, struct listing, walk);
+	struct sched_source_info info;
+
+	for (uint32_t i = 0; sched_queue_source_at(q, i, now_us, &info); i++)
+		add(l, q, &info);
+	return WALK_ON;
+}
+
+/* ---- the answer (main) --------------------------------------------------- */
+
+static bool
+send_row(void *ctx, struct ctl_request *r)
+{
+	struct listing *l = ctx;
+	const struct row *row;
+	char source[NET_ADDR_TEXT];
+
+	if (!ctl_is_gone(r) && l->next < l->count) {
+		row = &l->rows[l->next];
+		l->next++;
+		ctl_item(r,
+		    json_pack("{s:s,s:o,s:o,s:o}", "source",
+			net_addr_text(&row->source, source), "queue",
+			ctl_string(row->queue), "until",
+			control_when(row->until_us), "why",
+			ctl_string(row->why)));
+		return true;
+	}
+	ctl_done(r,
+	    json_pack("{s:I,s:I}", "shown", (json_int_t)l->count, "matched",
+		(json_int_t)l->matched));
+	listing_free(l);
+	return false;
+}
+
+static void
+on_home(struct post *post)
+{
+	struct listing *l = post_owner(post, struct listing, home);
+
+	ctl_stream(l->request, send_row, l);
+}
+
+static void
+on_walked(struct queue_walk *w)
+{
+	struct listing *l = post_owner(w, struct listing, walk);
+
+	l->home.fn = on_home;
+	worker_post(l->control->opt.main, &l->home);
+}
+
+void
+control_show_sources(struct control *c, struct ctl_request *r,
+    const json_t *args)
+{
+	struct listing *l = mem_new(struct listing);
+	struct err e;
+
+	l->control = c;
+	l->request = r;
+	l->max = control_maxitems(args, MAXITEMS);
+	if (queue_pattern_parse(control_text(args, "queue"), &l->queue, &e) ==
+	    -1) {
+		ctl_fail(r, "%s", e.text);
+		listing_free(l);
+		return;
+	}
+	l->walk.dispatch = c->opt.dispatch;
+	l->walk.wanted = &l->queue;
+	l->walk.visit = visit;
+	l->walk.done = on_walked;
+	queue_walk_go(&l->walk);
+}
