@@ -98,6 +98,7 @@ check_PROGRAMS += \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
 	tests/unit/test_mx_route \
+	tests/unit/test_mx_set \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
@@ -178,7 +179,8 @@ check_PROGRAMS += \
 	tests/scenario/run_scenario \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
-	tests/system/test_mx
+	tests/system/test_mx \
+	tests/system/test_mx_facts
 
 # What several programs share, by the idea.
 fake_conf_files = \
@@ -197,6 +199,7 @@ sim_files = \
 	%D%/support/sim.c %D%/support/sim.h \
 	%D%/support/sim_disk.c %D%/support/sim_disk.h \
 	%D%/support/sim_events.c \
+	%D%/support/sim_mx.c %D%/support/sim_mx.h \
 	%D%/support/sim_priv.h \
 	%D%/support/sim_restart.c \
 	%D%/support/sim_script.c %D%/support/sim_script.h \
@@ -396,6 +399,10 @@ tests_system_test_dns_SOURCES = \
 tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
+
+tests_system_test_mx_facts_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_mx_facts.c
 
 # Built by make check, run by tests/bench/bench.py and tests/crash.
 bench_programs = \
@@ -704,6 +711,14 @@ EXTRA_DIST += \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
+	%D%/scenario/place-changes.scn \
+	%D%/scenario/place-disabled.scn \
+	%D%/scenario/place-group.scn \
+	%D%/scenario/place-long.scn \
+	%D%/scenario/place-many.scn \
+	%D%/scenario/place-no-answer.scn \
+	%D%/scenario/place-provider.scn \
+	%D%/scenario/place-reload.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \

@@ -17,6 +17,7 @@
 #include "transport/courier.h"
 #include "transport/dispatch_priv.h"
 #include "transport/disposition.h"
+#include "transport/mx_facts.h"
 #include "transport/replies.h"
 #include "transport/source_fault.h"
 #include "transport/sweep.h"
@@ -136,6 +137,7 @@ static const struct sched_owner sched_owner = {
 	.keep = dispatch_on_keep,
 	.source = dispatch_on_source,
 	.event = dispatch_on_event,
+	.resolve = dispatch_resolve,
 };
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -213,6 +215,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->tls = opt->tls;
 	d->conf = snapshot_ref(opt->conf);
 	dispatch_keep_init(d);
+	d->mx_facts = dispatch_facts(d);
 	dispatch_alerts_init(d);
 	LIST_INIT(&d->links);
 	readers_init(&d->readers, w);
@@ -241,6 +244,7 @@ dispatch_free(struct dispatch **dp)
 	moves_fini(&d->moves);
 	readers_fini(&d->readers);
 	replies_free(&d->replies);
+	mx_facts_free(&d->mx_facts);
 	event_free(d->timer);
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
@@ -440,42 +444,4 @@ void
 dispatch_hurry(struct dispatch *d)
 {
 	worker_post(d->worker, &order_new(d, on_hurry)->post);
-}
-
-struct ask {
-	struct post post;
-	struct dispatch *dispatch;
-	struct dispatch_ask *ask;
-};
-
-static void
-on_ask(struct post *p)
-{
-	struct ask *a = post_owner(p, struct ask, post);
-
-	a->ask->fn(a->ask, a->dispatch->sched, clock_us());
-	free(a);
-}
-
-void
-dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
-{
-	struct ask *a = mem_new(struct ask);
-
-	a->post.fn = on_ask;
-	a->dispatch = d;
-	a->ask = ask;
-	worker_post(d->worker, &a->post);
-}
-
-const struct replies *
-dispatch_replies(const struct dispatch *d)
-{
-	return d->replies;
-}
-
-struct dispatch_reader *
-dispatch_reader_new(struct dispatch *d)
-{
-	return readers_add(&d->readers);
 }

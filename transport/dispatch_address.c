@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of the dispatcher that couriers ask whether they may call an
- * address, and tell where they are.
+ * The part of the dispatcher about hosts of the other side: couriers ask whether
+ * they may call an address, and tell where they are; the scheduler asks which
+ * MX hosts a domain has.
  */
 #include <stdlib.h>
 
+#include "lib/clock.h"
 #include "lib/mem.h"
 #include "transport/courier.h"
 #include "transport/dispatch_priv.h"
+#include "transport/mx_facts.h"
 #include "vmta/remote.h"
 #include "vmta/sched.h"
 
-struct place {
+struct told_place {
 	struct post post;
 	struct dispatch *dispatch;
 	struct link *link;
@@ -25,7 +28,7 @@ static void
 place_post(struct dispatch *d, void *link, const char *host,
     const struct net_addr *addr, void (*fn)(struct post *))
 {
-	struct place *pl = mem_new(struct place);
+	struct told_place *pl = mem_new(struct told_place);
 
 	pl->post.fn = fn;
 	pl->dispatch = d;
@@ -36,9 +39,9 @@ place_post(struct dispatch *d, void *link, const char *host,
 }
 
 static void
-place_free(struct place **pp)
+place_free(struct told_place **pp)
 {
-	struct place *pl = *pp;
+	struct told_place *pl = *pp;
 
 	*pp = NULL;
 	free(pl->host);
@@ -48,7 +51,7 @@ place_free(struct place **pp)
 static void
 on_address(struct post *p)
 {
-	struct place *pl = post_owner(p, struct place, post);
+	struct told_place *pl = post_owner(p, struct told_place, post);
 	bool go = sched_address(pl->dispatch->sched, pl->link->conn, pl->host,
 	    &pl->addr);
 
@@ -66,7 +69,7 @@ dispatch_address(struct dispatch *d, void *link, const char *host,
 static void
 on_located(struct post *p)
 {
-	struct place *pl = post_owner(p, struct place, post);
+	struct told_place *pl = post_owner(p, struct told_place, post);
 
 	sched_located(pl->dispatch->sched, pl->link->conn, pl->host, &pl->addr);
 	place_free(&pl);
@@ -82,7 +85,7 @@ dispatch_located(struct dispatch *d, void *link, const char *host,
 static void
 on_connecting(struct post *p)
 {
-	struct place *pl = post_owner(p, struct place, post);
+	struct told_place *pl = post_owner(p, struct told_place, post);
 
 	sched_connecting(pl->dispatch->sched, pl->link->conn, pl->when_us);
 	place_free(&pl);
@@ -91,7 +94,7 @@ on_connecting(struct post *p)
 void
 dispatch_connecting(struct dispatch *d, void *link, int64_t when_us)
 {
-	struct place *pl = mem_new(struct place);
+	struct told_place *pl = mem_new(struct told_place);
 
 	pl->post.fn = on_connecting;
 	pl->dispatch = d;
@@ -103,7 +106,7 @@ dispatch_connecting(struct dispatch *d, void *link, int64_t when_us)
 static void
 on_goes_on(struct post *p)
 {
-	struct place *pl = post_owner(p, struct place, post);
+	struct told_place *pl = post_owner(p, struct told_place, post);
 
 	sched_goes_on(pl->dispatch->sched, pl->link->conn, &pl->at);
 	place_free(&pl);
@@ -112,7 +115,7 @@ on_goes_on(struct post *p)
 void
 dispatch_goes_on(struct dispatch *d, void *link, const struct sched_place *at)
 {
-	struct place *pl = mem_new(struct place);
+	struct told_place *pl = mem_new(struct told_place);
 
 	pl->post.fn = on_goes_on;
 	pl->dispatch = d;
@@ -131,4 +134,28 @@ dispatch_locate_all(struct dispatch *d, const struct snapshot *conf)
 		return;
 	LIST_FOREACH(l, &d->links, entry)
 	courier_locate(l->courier);
+}
+
+/* ---- MX hosts of domains ------------------------------------------------- */
+
+static void
+on_facts(void *ctx, const char *domain, const struct mx_facts *f)
+{
+	const struct dispatch *d = ctx;
+
+	sched_resolved(d->sched, domain, f, clock_us());
+}
+
+struct mx_facts_asker *
+dispatch_facts(struct dispatch *d)
+{
+	return mx_facts_new(d->worker, d->envs, d->env_count, on_facts, d);
+}
+
+void
+dispatch_resolve(void *ctx, const char *domain)
+{
+	const struct dispatch *d = ctx;
+
+	mx_facts_ask(d->mx_facts, domain);
 }

@@ -50,6 +50,7 @@ struct dispatch {
 	struct tls_client *tls;
 	struct event *timer;
 	struct lessor *lessor;
+	struct mx_facts_asker *mx_facts;
 	struct keeper *keeper;
 	struct dispatch_alerts *alerts;
 	struct sweep *sweep; /* outcomes decided here */
@@ -65,6 +66,10 @@ struct dispatch {
 	worker_fn *drained; /* to be told when all has ended, once */
 	void *drained_arg;
 };
+
+/* Asks for the MX hosts of domains, and tells the scheduler of them. */
+struct mx_facts_asker *dispatch_facts(struct dispatch *d);
+void dispatch_resolve(void *ctx, const char *domain);
 
 /* What they lead to. */
 extern const struct effects_owner dispatch_effects;

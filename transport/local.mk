@@ -34,6 +34,7 @@ libtransport_a_SOURCES = \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \
+	%D%/dispatch_ask.c \
 	%D%/dispatch_event.c \
 	%D%/dispatch_keep.c \
 	%D%/dispatch_priv.h \
@@ -55,6 +56,7 @@ libtransport_a_SOURCES = \
 	%D%/listing.c \
 	%D%/moves.c %D%/moves.h \
 	%D%/mx.c %D%/mx.h \
+	%D%/mx_facts.c %D%/mx_facts.h \
 	%D%/mx_route.c %D%/mx_route.h \
 	%D%/needs.c %D%/needs.h \
 	%D%/notice.c %D%/notice.h \

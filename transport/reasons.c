@@ -19,6 +19,7 @@ why_holds(const struct why *w)
 	case WHY_PAUSED:
 	case WHY_JOB_PAUSED:
 	case WHY_RETRY:
+	case WHY_RESOLVING:
 	case WHY_SOURCES_OFF:
 	case WHY_DEFERRED:
 	case WHY_LIMIT:
@@ -136,6 +137,7 @@ owner_of(const struct why *w)
 	case SCOPE_QUEUE:
 	case SCOPE_BACKOFF:
 	case SCOPE_SOURCE:
+	case SCOPE_ROLLUP:
 		return EXPLAIN_QUEUE;
 	case SCOPE_VMTA:
 		return EXPLAIN_VMTA;
@@ -155,6 +157,16 @@ owner_of(const struct why *w)
 	return EXPLAIN_GLOBAL;
 }
 
+/* The name of a group is that of its settings and its virtual MTA. */
+static char *
+without_vmta(const char *name)
+{
+	char *out = mem_strdup(name);
+
+	out[strcspn(out, "/")] = '\0';
+	return out;
+}
+
 static void
 find_line(json_t *out, const struct why *w, const struct snapshot *conf,
     const char *domain, const char *vmta)
@@ -164,6 +176,7 @@ find_line(json_t *out, const struct why *w, const struct snapshot *conf,
 		.domain = domain,
 		.directive = w->directive };
 	struct net_addr addr;
+	char *group = NULL;
 	struct err e;
 
 	/* What is not a limit is a setting of the queue, such as retry-after. */
@@ -179,7 +192,10 @@ find_line(json_t *out, const struct why *w, const struct snapshot *conf,
 		ask.addr = &addr;
 	if (ask.of == EXPLAIN_QUEUE && (domain == NULL || vmta == NULL))
 		return;
+	if (w->scope == SCOPE_ROLLUP && w->name != NULL)
+		ask.domain = group = without_vmta(w->name);
 	(void)explain_one(conf, &ask, add_line, out);
+	free(group);
 }
 
 /* ---- the answer ---------------------------------------------------------- */

@@ -33,6 +33,7 @@ struct row {
 	uint64_t bytes, last_id; /* of a job: the message counted last */
 	char *last_error;        /* or NULL */
 	char *domain, *vmta;     /* of a queue */
+	char *rollup, *provider; /* likewise; NULL: none */
 	const char *waits_for;   /* likewise */
 	const char *moved_from;  /* likewise; or NULL */
 	int64_t retry_us;
@@ -102,6 +103,8 @@ row_free(struct row **rp)
 	free(r->mode_why);
 	free(r->domain);
 	free(r->vmta);
+	free(r->rollup);
+	free(r->provider);
 	free(r);
 }
 
@@ -218,6 +221,8 @@ row_of_queue(const struct sched_queue_info *q)
 	buf_fini(&name);
 	r->domain = mem_strdup(q->domain);
 	r->vmta = mem_strdup(vmta);
+	r->rollup = q->group[0] == '\0' ? NULL : mem_strdup(q->group);
+	r->provider = q->provider[0] == '\0' ? NULL : mem_strdup(q->provider);
 	r->waits_for = q->waits_for;
 	r->moved_from = q->moved_from;
 	r->retry_us = q->retry_us;
@@ -324,6 +329,13 @@ error_json(const struct row *r)
 	return ctl_string(r->last_error == NULL ? "" : r->last_error);
 }
 
+/* What a queue shares limits with. */
+static json_t *
+shared_json(const char *name)
+{
+	return ctl_string(name == NULL ? "" : name);
+}
+
 static json_t *
 queue_json(const struct row *r)
 {
@@ -332,7 +344,7 @@ queue_json(const struct row *r)
 		[MODE_RETURN] = "return" };
 
 	return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:s,s:o,s:o,s:o,s:I,s:b,"
-			 "s:o,s:s,s:o}",
+			 "s:o,s:s,s:o,s:o,s:o}",
 	    "name", ctl_string(r->name), "domain", ctl_string(r->domain),
 	    "vmta", ctl_string(r->vmta), "recipients", (json_int_t)r->rcpts,
 	    "deferred", (json_int_t)r->deferred, "kbytes",
@@ -342,7 +354,8 @@ queue_json(const struct row *r)
 	    ctl_string(r->mode_why == NULL ? "" : r->mode_why), "sources_off",
 	    (json_int_t)r->sources_off, "paused", (int)r->paused, "retry",
 	    control_when(r->retry_us), "waits_for", r->waits_for, "last_error",
-	    error_json(r));
+	    error_json(r), "rollup", shared_json(r->rollup), "provider",
+	    shared_json(r->provider));
 }
 
 static json_t *

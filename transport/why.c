@@ -150,14 +150,6 @@ is_in_pool(const struct why_ask *w, const char *vmta)
 	return p != NULL && str_eq_nocase(p->name, w->target.name);
 }
 
-static bool
-is_at_provider(const struct why_ask *w, const char *domain)
-{
-	const struct provider *p = snapshot_provider(w->conf, domain);
-
-	return p != NULL && str_eq_nocase(p->name, w->target.name);
-}
-
 /* Does the queue belong to what was asked for?  Of an address all may. */
 static bool
 belongs(const struct why_ask *w, const struct sched_queue *q)
@@ -170,7 +162,7 @@ belongs(const struct why_ask *w, const struct sched_queue *q)
 	case OF_POOL:
 		return is_in_pool(w, vmta);
 	case OF_PROVIDER:
-		return is_at_provider(w, sched_queue_domain(q));
+		return str_eq_nocase(sched_queue_provider(q), w->target.name);
 	case OF_QUEUE:
 		return queue_pattern_fits(&w->target.queue, q);
 	case OF_IP:

@@ -73,7 +73,7 @@ domain_obj_free(struct domain_obj **dp)
 	struct domain_obj *d = *dp;
 
 	*dp = NULL;
-	CHECK(d->queues == 0);
+	CHECK(d->queues == 0 && d->place == NULL);
 	free(d);
 }
 

@@ -15,9 +15,12 @@
 
 #include "vmta/table.h"
 
+struct domain_place;
+
 struct domain_obj {
 	struct table_link link;
-	uint32_t queues; /* that point here */
+	uint32_t queues;            /* that point here */
+	struct domain_place *place; /* vmta/sched_place.c; or NULL */
 	char name[];
 };
 
@@ -28,7 +31,7 @@ struct domain_set {
 void domain_set_init(struct domain_set *set);
 void domain_set_fini(struct domain_set *set); /* CHECKs that it is empty */
 
-/* NULL: none; its queues are not counted. */
+/* NULL: there is none. */
 struct domain_obj *domain_obj_find(const struct domain_set *set,
     const char *name);
 /* Finds or makes; counts one queue. */

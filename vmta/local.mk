@@ -33,6 +33,7 @@ libvmta_a_SOURCES = \
 	%D%/lint.def \
 	%D%/listener.def \
 	%D%/lost.c %D%/lost.h \
+	%D%/mx_set.c %D%/mx_set.h \
 	%D%/names.c %D%/names.h \
 	%D%/origins.c %D%/origins.h \
 	%D%/pacer.c %D%/pacer.h \
@@ -68,6 +69,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_origin.c \
+	%D%/sched_place.c %D%/sched_place.h \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
 	%D%/sched_reload.c \
@@ -77,6 +79,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_source.c \
 	%D%/sched_standing.c %D%/sched_standing.h \
 	%D%/sched_tally.c \
+	%D%/sched_turn.h \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
 	%D%/sched_why.c %D%/sched_why.h \

@@ -7,6 +7,7 @@
 
 #include "lib/check.h"
 #include "lib/mem.h"
+#include "vmta/rollup.h"
 
 static const struct qconf *
 of_link(const struct table_link *l)
@@ -60,28 +61,48 @@ qconf_set_fini(struct qconf_set *set)
 	table_fini(&set->table);
 }
 
-struct qconf *
-qconf_get(struct qconf_set *set, const struct snapshot *snapshot,
-    const char *domain, const char *vmta)
+/* conf is zeroed where nothing was set: it is compared byte by byte. */
+static struct qconf *
+get(struct qconf_set *set, const struct snapshot *snapshot,
+    const struct queue_conf *conf)
 {
-	struct queue_conf conf;
 	struct table_link *l;
 	struct qconf *c;
 
-	memset(&conf, 0, sizeof(conf));
-	snapshot_queue_conf(snapshot, domain, vmta, &conf);
-	l = table_find(&set->table, table_hash_bytes(&conf, sizeof(conf)),
-	    &conf);
+	l = table_find(&set->table, table_hash_bytes(conf, sizeof(*conf)),
+	    conf);
 	if (l != NULL) {
 		c = (void *)((char *)l - offsetof(struct qconf, link));
 		return qconf_ref(c);
 	}
 	c = mem_new(struct qconf);
-	memcpy(&c->conf, &conf, sizeof(conf));
+	memcpy(&c->conf, conf, sizeof(*conf));
 	c->snapshot = snapshot_ref(snapshot);
 	c->refs = 1; /* the set's */
 	table_add(&set->table, &c->link);
 	return qconf_ref(c);
+}
+
+struct qconf *
+qconf_get(struct qconf_set *set, const struct snapshot *snapshot,
+    const char *domain, const char *vmta)
+{
+	struct queue_conf conf;
+
+	memset(&conf, 0, sizeof(conf));
+	snapshot_queue_conf(snapshot, domain, vmta, &conf);
+	return get(set, snapshot, &conf);
+}
+
+struct qconf *
+qconf_get_member(struct qconf_set *set, const struct snapshot *snapshot,
+    const struct qconf_member *m)
+{
+	struct queue_conf conf;
+
+	memset(&conf, 0, sizeof(conf));
+	rollup_member_conf(snapshot, m->domain, m->group, m->vmta, &conf);
+	return get(set, snapshot, &conf);
 }
 
 struct qconf *

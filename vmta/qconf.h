@@ -33,6 +33,12 @@ void qconf_set_forget(struct qconf_set *set);
 
 struct qconf *qconf_get(struct qconf_set *set, const struct snapshot *snapshot,
     const char *domain, const char *vmta);
+/* Of a queue that is in a group. */
+struct qconf_member {
+	const char *domain, *group, *vmta;
+};
+struct qconf *qconf_get_member(struct qconf_set *set,
+    const struct snapshot *snapshot, const struct qconf_member *m);
 struct qconf *qconf_ref(struct qconf *c);
 void qconf_unref(struct qconf **cp);
 

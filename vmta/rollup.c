@@ -16,6 +16,33 @@ rollup_is_name(const char *name)
 	return len > end_len && str_eq_nocase(name + len - end_len, end);
 }
 
+bool
+rollup_is_used(const struct snapshot *s)
+{
+	return s->has_queue_to || s->has_groups ||
+	    rollup_rows_have_targets(s->rollups) ||
+	    rollup_rows_have_providers(s->rollups);
+}
+
+static void
+merge_exact(void *ctx, const void *value)
+{
+	const struct layer *l = value;
+
+	conf_merge(&table_domain, ctx, &l->values, &l->set);
+}
+
+void
+rollup_member_conf(const struct snapshot *s, const char *domain,
+    const char *group, const char *vmta, struct queue_conf *out)
+{
+	settings_queue(s, group, vmta, out);
+	out->max_conns = 0;
+	out->connect_rate = out->msg_rate = (struct rate){ 0 };
+	out->data_rate = (struct data_rate){ 0 };
+	settings_exact_layers(s, domain, vmta, merge_exact, out);
+}
+
 /* Neither {dsn} and its like, nor an address literal, nor a rollup. */
 static bool
 has_mx_hosts(const char *domain)

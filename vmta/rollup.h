@@ -69,6 +69,17 @@ bool rollup_needs_mx(const struct snapshot *s, const char *domain,
 const struct conf_strs *rollup_hosts(const struct snapshot *s,
     const char *queue);
 
+/* Has the configuration anything that is more than providers by domain? */
+bool rollup_is_used(const struct snapshot *s);
+
+/*
+ * The settings of a queue in a group: those of <domain GROUP>, and on top what
+ * a <domain> of its very name says.  Limits of the former are the group's, so
+ * only those of the latter are its own.
+ */
+void rollup_member_conf(const struct snapshot *s, const char *domain,
+    const char *group, const char *vmta, struct queue_conf *out);
+
 /* f may be NULL, as if nothing were known. */
 void rollup_place(const struct snapshot *s, const char *domain,
     const char *vmta, const struct mx_facts *f, struct place *out);

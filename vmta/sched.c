@@ -52,15 +52,12 @@ queue_is(const struct table_link *l, const void *key)
 static const struct table_ops queue_ops = { queue_hash, queue_is };
 
 struct sched_queue *
-sched_queue_find(const struct sched *s, const char *domain, const char *vmta)
+queue_find(const struct sched *s, const struct domain_obj *d,
+    const struct sched_vmta *v)
 {
-	struct queue_key k = { domain_obj_find(&s->domains, domain),
-		vmta_find(s, vmta) };
-	struct table_link *l;
+	struct queue_key k = { d, v };
+	struct table_link *l = table_find(&s->queues, key_hash(&k), &k);
 
-	if (k.domain == NULL || k.vmta == NULL)
-		return NULL;
-	l = table_find(&s->queues, key_hash(&k), &k);
 	return l == NULL ? NULL : OF(sched_queue, link, l);
 }
 
@@ -69,19 +66,18 @@ sched_queue_get(struct sched *s, const char *domain, const char *vmta,
     int64_t now_us)
 {
 	struct domain_obj *d = domain_obj_get(&s->domains, domain);
-	struct queue_key k = { d, vmta_get(s, vmta, now_us) };
-	struct table_link *l = table_find(&s->queues, key_hash(&k), &k);
-	struct sched_queue *q;
+	struct sched_vmta *v = vmta_get(s, vmta, now_us);
+	struct sched_queue *q = queue_find(s, d, v);
 
-	if (l != NULL) {
-		domain_obj_put(&s->domains, &d);
-		return OF(sched_queue, link, l);
+	if (q != NULL) {
+		place_put_domain(s, &d);
+		return q;
 	}
 	q = mem_new(struct sched_queue);
 	vqueue_init(q, &s->backlog);
 	q->scope.conns.ramp = &s->ramp;
 	q->domain = d;
-	q->vmta = vmta_get(s, vmta, now_us);
+	q->vmta = v;
 	q->setup_us = q->vmta->shared.setup_us;
 	q->busy_us = q->vmta->shared.busy_us;
 	/* Nobody knows when a process before us opened one. */
@@ -114,7 +110,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	table_remove(&s->queues, &q->link);
 	vqueue_fini(q);
 	qconf_unref(&q->conf);
-	domain_obj_put(&s->domains, &q->domain);
+	place_put_domain(s, &q->domain);
 	free(q->place);
 	free(q);
 }
@@ -128,21 +124,39 @@ sched_dirty(struct sched *s, struct sched_queue *q)
 	TAILQ_INSERT_TAIL(&s->dirty, q, dirty);
 }
 
+/* In a group the settings are the group's, but for what is said of it alone. */
+static struct qconf *
+conf_of(struct sched *s, const struct sched_queue *q,
+    const struct sched_named *group)
+{
+	const char *vmta = vmta_conf_name(s, q->vmta);
+	char name[GROUP_NAME_MAX];
+
+	if (group == NULL)
+		return qconf_get(&s->confs, s->conf, q->domain->name, vmta);
+	group_domain(group, name);
+	return qconf_get_member(&s->confs, s->conf,
+	    &(struct qconf_member){ q->domain->name, name, vmta });
+}
+
 void
 sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
+	struct placed at;
+
 	if (q->generation == s->generation)
 		return;
 	q->generation = s->generation;
+	place_refresh(s, q);
+	place_find(s, q, now_us, &at);
 	qconf_unref(&q->conf);
-	q->conf = qconf_get(&s->confs, s->conf, q->domain->name,
-	    snapshot_vmta(s->conf, q->vmta->name) == NULL ? "" : q->vmta->name);
+	q->conf = conf_of(s, q, at.group);
 	slots_set(&q->scope.conns, standing_max_conns(q, now_us));
 	q->has_rates = false;
 	/* Or what counts would leave in the period of before. */
 	if (scope_end(&q->scope) > now_us || q->standing != NULL)
 		sched_set_rates(s, q, now_us);
-	lane_enter(s, q, now_us);
+	lane_enter(s, q, &at);
 	conns_configure(q);
 	sources_configure(s, q, now_us);
 }
@@ -225,6 +239,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	qconf_set_init(&s->confs);
 	table_init(&s->queues, &queue_ops);
 	leases_init(s);
+	places_init(s);
 	keeps_init(s);
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
@@ -263,6 +278,7 @@ sched_free(struct sched **sp)
 
 		vmta_free(s, &v);
 	}
+	places_fini(s);
 	payers_free_all(s);
 	named_free_all(s);
 	shared_fini(&s->process);
@@ -301,6 +317,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 		for (; l != NULL; l = l->next)
 			vmta_configure(s, OF(sched_vmta, link, l), now_us);
 	}
+	s->places.used = rollup_is_used(s->conf);
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
@@ -520,6 +537,7 @@ sched_run(struct sched *s, int64_t now_us)
 		    timer_next(&s->timers) <= now_us;
 	} while (more && step(s, &s->fired) && step(s, &s->served));
 	leases_ask(s, now_us);
+	places_ask(s);
 	keeps_ask(s, now_us);
 	if (more) {
 		s->stuck++;

@@ -45,6 +45,7 @@
 #include "vmta/snapshot.h"
 
 struct entry;
+struct mx_facts;
 struct sched;
 struct sched_queue; /* domain/vmta */
 struct sched_conn;  /* a connection, from wanted to closed */
@@ -96,6 +97,11 @@ struct sched_owner {
 	    uint64_t ticket);
 	/* A source is lost, or is back; said once.  May be NULL. */
 	void (*source)(void *ctx, const struct net_addr *a, bool lost);
+	/*
+	 * Which MX hosts has the domain?  sched_resolved() has to follow, some
+	 * time.  May be NULL: nothing is ever known of them.
+	 */
+	void (*resolve)(void *ctx, const char *domain);
 	/* How a queue stands has changed; borrowed.  May be NULL. */
 	void (*event)(void *ctx, const struct sched_event *e);
 };
@@ -307,6 +313,13 @@ void sched_queue_take_old(struct sched *s, struct sched_queue *q,
 bool sched_message_moved(struct sched *s, uint64_t id,
     const struct message_loc *loc);
 
+/*
+ * What owner->resolve() asked for: facts that are not ok, or NULL, when DNS did
+ * not say.  What was known before goes on to count then, for a minute.
+ */
+void sched_resolved(struct sched *s, const char *domain,
+    const struct mx_facts *facts, int64_t now_us);
+
 /* ---- facts --------------------------------------------------------------- */
 
 struct sched_queue *sched_conn_queue(const struct sched_conn *c);
@@ -321,6 +334,9 @@ void *sched_conn_user(const struct sched_conn *c);
 
 const char *sched_queue_domain(const struct sched_queue *q);
 const char *sched_queue_vmta(const struct sched_queue *q); /* "" default */
+/* What it shares limits with: NAME.rollup/VMTA, a provider; "": nothing. */
+const char *sched_queue_group(const struct sched_queue *q);
+const char *sched_queue_provider(const struct sched_queue *q);
 /* What it returns when a connection opens lives until sched_closed(). */
 const struct queue_conf *sched_queue_conf(const struct sched_queue *q);
 /* Has it failed as a whole, and waits? */
@@ -333,9 +349,10 @@ struct sched_queue_info {
 	uint64_t rcpts, deferred; /* all; those that wait for their time */
 	uint32_t conns;
 	uint64_t kbytes;
-	int64_t retry_us;       /* the queue waits until then, or 0 */
-	const char *last_error; /* or "" */
-	const char *waits_for;  /* first limit that says no, or "" */
+	int64_t retry_us;             /* the queue waits until then, or 0 */
+	const char *last_error;       /* or "" */
+	const char *waits_for;        /* first limit that says no, or "" */
+	const char *group, *provider; /* that it shares limits with, or "" */
 	bool paused;
 	enum queue_mode mode;
 	/* Mail of other virtual MTAs came here, last from this one; or NULL. */

@@ -36,6 +36,8 @@ enum check_at {
 	AT_QUEUE,
 	AT_BACKOFF, /* the queue's limits that hold beside its normal ones */
 	AT_SOURCE,
+	AT_ROLLUP,
+	AT_SHARED = AT_ROLLUP, /* the first of these */
 	AT_VMTA,
 	AT_POOL,
 	AT_PROVIDER,
@@ -73,7 +75,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 27, CHECKS_OPEN_OWN = 16, CHECKS_GIVE = 17 };
+enum { CHECKS_OPEN = 32, CHECKS_OPEN_OWN = 17, CHECKS_GIVE = 20 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

@@ -14,12 +14,14 @@
 void
 connect_take(struct sched_conn *c, int64_t now_us)
 {
+	struct shared *group = c->in[LEVEL_ROLLUP].shared;
 	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
 	struct sched_queue *q = c->queue;
 	bool paced = q->conf->conf.rampup_us > 0;
 	struct scope *of[CONNECT_SCOPES] = { &q->scope,
 		q->standing == NULL ? NULL : &q->standing->also,
 		c->from == NULL ? NULL : &c->from->scope,
+		group == NULL ? NULL : &group->scope,
 		provider == NULL ? NULL : &provider->scope };
 
 	for (int i = 0; i < CONNECT_SCOPES; i++)

@@ -74,6 +74,18 @@ sched_queue_vmta(const struct sched_queue *q)
 	return q->vmta->name;
 }
 
+const char *
+sched_queue_group(const struct sched_queue *q)
+{
+	return q->lane->group == NULL ? "" : q->lane->group->name;
+}
+
+const char *
+sched_queue_provider(const struct sched_queue *q)
+{
+	return q->lane->provider == NULL ? "" : q->lane->provider->name;
+}
+
 bool
 sched_queue_waits(const struct sched_queue *q, int64_t now_us)
 {
@@ -138,6 +150,8 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 							     0,
 		.last_error = sched_queue_last_error(q),
 		.waits_for = waits_for(s, q, now_us),
+		.group = sched_queue_group(q),
+		.provider = sched_queue_provider(q),
 		.paused = sched_is_paused(s, q),
 		.mode = sched_queue_mode(q),
 		.moved_from = n == 0 ? NULL : from->vmta->name,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lanes: queues that are the same for all shared scopes (of one virtual MTA,
- * one provider, one queue-priority) wait as one.
+ * one group, one provider, one queue-priority) wait as one.
  *
  * What says no to one of them says no to all, so a lane moves as a whole from
  * the line of one scope to that of another: what an event costs does not grow
@@ -22,17 +22,18 @@
 
 struct lane_key {
 	const struct sched_vmta *vmta;
-	const struct sched_named *provider;
+	const struct sched_named *group, *provider;
 	uint8_t priority;
 };
 
 static uint64_t
 key_hash(const struct lane_key *k)
 {
-	return table_hash_u64(((uint64_t)(uintptr_t)k->vmta * 31 +
-				  (uint64_t)(uintptr_t)k->provider) *
-		31 +
-	    k->priority);
+	uint64_t h = (uint64_t)(uintptr_t)k->vmta;
+
+	h = h * 31 + (uint64_t)(uintptr_t)k->group;
+	h = h * 31 + (uint64_t)(uintptr_t)k->provider;
+	return table_hash_u64(h * 31 + k->priority);
 }
 
 static uint64_t
@@ -40,7 +41,7 @@ hash(const struct table_link *link)
 {
 	const struct lane *l = (const void *)((const char *)link -
 	    offsetof(struct lane, link));
-	struct lane_key k = { l->vmta, l->provider, l->priority };
+	struct lane_key k = { l->vmta, l->group, l->provider, l->priority };
 
 	return key_hash(&k);
 }
@@ -52,8 +53,8 @@ is(const struct table_link *link, const void *key)
 	    offsetof(struct lane, link));
 	const struct lane_key *k = key;
 
-	return l->vmta == k->vmta && l->provider == k->provider &&
-	    l->priority == k->priority;
+	return l->vmta == k->vmta && l->group == k->group &&
+	    l->provider == k->provider && l->priority == k->priority;
 }
 
 static const struct table_ops ops = { hash, is };
@@ -67,6 +68,7 @@ lane_table_init(struct sched *s)
 static void
 set_path(struct lane *l)
 {
+	l->path[LEVEL_ROLLUP] = l->group == NULL ? NULL : &l->group->shared;
 	l->path[LEVEL_VMTA] = &l->vmta->shared;
 	l->path[LEVEL_POOL] = l->vmta->pool == NULL ? NULL :
 						      &l->vmta->pool->shared;
@@ -76,13 +78,14 @@ set_path(struct lane *l)
 }
 
 static struct lane *
-lane_new(struct sched *s, struct sched_queue *q, struct sched_named *provider)
+lane_new(struct sched *s, struct sched_queue *q, const struct placed *at)
 {
 	struct lane *l = mem_new(struct lane);
 
 	l->sched = s;
 	l->vmta = q->vmta;
-	l->provider = provider;
+	l->group = at->group;
+	l->provider = at->provider;
 	l->priority = (uint8_t)q->conf->conf.queue_priority;
 	set_path(l);
 	line_init(&l->open);
@@ -92,13 +95,12 @@ lane_new(struct sched *s, struct sched_queue *q, struct sched_named *provider)
 }
 
 void
-lane_enter(struct sched *s, struct sched_queue *q, int64_t now_us)
+lane_enter(struct sched *s, struct sched_queue *q, const struct placed *at)
 {
-	struct sched_named *provider = provider_of(s, q->domain->name, now_us);
-	struct lane_key k = { q->vmta, provider,
+	struct lane_key k = { q->vmta, at->group, at->provider,
 		(uint8_t)q->conf->conf.queue_priority };
 	struct table_link *link = table_find(&s->lanes, key_hash(&k), &k);
-	struct lane *l = link == NULL ? lane_new(s, q, provider) :
+	struct lane *l = link == NULL ? lane_new(s, q, at) :
 					OF(lane, link, link);
 
 	if (q->lane == l)

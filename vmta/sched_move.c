@@ -107,12 +107,6 @@ struct asking {
 	int64_t now_us;
 };
 
-static bool
-is_default(const char *vmta)
-{
-	return strcmp(vmta, VMTA_DEFAULT) == 0;
-}
-
 /* The name as the configuration spells it, or as it is. */
 static const char *
 name_of(const struct sched *s, const char *name)
@@ -129,7 +123,10 @@ name_of(const struct sched *s, const char *name)
 static struct sched_queue *
 queue_there(const struct asking *a, const char *vmta)
 {
-	return sched_queue_find(a->s, a->domain, is_default(vmta) ? "" : vmta);
+	const struct domain_obj *d = domain_obj_find(&a->s->domains, a->domain);
+	const struct sched_vmta *v = vmta_find(a->s, vmta);
+
+	return d == NULL || v == NULL ? NULL : queue_find(a->s, d, v);
 }
 
 /* Valid as long as the configuration is in force. */
@@ -535,10 +532,8 @@ sched_move_look_domain(struct sched *s, struct sched_queue *q)
 		struct table_link *l = s->vmtas.buckets[i];
 
 		for (; l != NULL; l = l->next) {
-			const struct sched_vmta *v = OF(sched_vmta, link, l);
-			struct sched_queue *its = v == q->vmta ?
-			    q :
-			    sched_queue_find(s, q->domain->name, v->name);
+			struct sched_queue *its = queue_find(s, q->domain,
+			    OF(sched_vmta, link, l));
 
 			if (its != NULL)
 				sched_move_look(s, its);

@@ -35,10 +35,6 @@ void sched_move_init(struct sched *s);
 void sched_move_fini(struct sched *s);
 void sched_move_configure(struct sched *s); /* after a reload */
 
-/* NULL: there is no queue of these names (sched.c). */
-struct sched_queue *sched_queue_find(const struct sched *s, const char *domain,
-    const char *vmta);
-
 /*
  * The queue that a recipient enters.  When that is not the one of its virtual
  * MTA, *inp becomes `other`, which says what is different.

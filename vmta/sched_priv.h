@@ -8,7 +8,8 @@
  *	sched_lane.c   queues that are alike for such scopes wait as one
  *	sched_claim.c  queues that need room at several of these at once
  *	sched_kept.c   what is kept for them
- *	sched_vmta.c   virtual MTAs, pools, providers
+ *	sched_vmta.c   virtual MTAs, pools, providers, groups
+ *	sched_place.c  where a queue stands by the MX hosts of its domain
  *	sched_source.c limits of local addresses within a queue
  *	sched_origin.c who handed the mail in
  *	sched_job.c    jobs that are paused
@@ -54,6 +55,7 @@
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
 #include "vmta/sched_move.h"
+#include "vmta/sched_place.h"
 #include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
 #include "vmta/scope.h"
@@ -65,8 +67,16 @@
 struct grant_rec;
 
 /* Scopes that queues share, from the inside out: the way of a connection. */
-enum level { LEVEL_VMTA, LEVEL_POOL, LEVEL_PROVIDER, LEVEL_PROCESS };
+enum level {
+	LEVEL_ROLLUP,
+	LEVEL_VMTA,
+	LEVEL_POOL,
+	LEVEL_PROVIDER,
+	LEVEL_PROCESS
+};
 enum { LEVELS = LEVEL_PROCESS + 1 };
+
+enum { GROUP_NAME_MAX = 256 };
 
 /* What one may have had more than who waits before its connections yield. */
 enum { TURN_DEBT = 10 };
@@ -74,8 +84,8 @@ enum { TURN_DEBT = 10 };
 /* What queues wait for at these. */
 enum want { WANT_TOKEN, WANT_CONN };
 
-/* Connect rates are of the queue, its backoff, the source, the provider. */
-enum { CONNECT_SCOPES = 4 };
+/* Connect rates: the queue's, its backoff's, a source's, group's, provider's. */
+enum { CONNECT_SCOPES = 5 };
 
 /* A connection in one of them; those of sched_conn.in are by level. */
 struct conn_in {
@@ -196,6 +206,7 @@ struct lane {
 	struct table_link link;
 	struct sched *sched;
 	struct sched_vmta *vmta;
+	struct sched_named *group;    /* or NULL */
 	struct sched_named *provider; /* or NULL */
 	uint8_t priority;             /* queue-priority */
 	uint32_t queues;              /* that point here */
@@ -216,7 +227,7 @@ struct sched_vmta {
 	char name[];
 };
 
-/* A pool or a provider. */
+/* A pool, a provider, or a group: "NAME.rollup/VMTA". */
 struct sched_named {
 	struct table_link link;
 	struct shared shared;
@@ -259,7 +270,8 @@ struct sched {
 	struct backlog backlog;
 	struct domain_set domains;
 	struct qconf_set confs;
-	struct table queues, vmtas, pools, providers, lanes, payers;
+	struct table queues, vmtas, pools, providers, groups, lanes, payers;
+	struct places places;
 	struct queue_list all, dirty;
 	struct conn_list conns;
 	struct sched_queue *stale; /* from here on: refresh in slices */
@@ -291,6 +303,9 @@ struct sched {
 	} while (0)
 
 /* sched.c */
+/* NULL: there is none. */
+struct sched_queue *queue_find(const struct sched *s,
+    const struct domain_obj *d, const struct sched_vmta *v);
 struct sched_queue *sched_queue_get(struct sched *s, const char *domain,
     const char *vmta, int64_t now_us);
 void sched_dirty(struct sched *s, struct sched_queue *q);
@@ -411,122 +426,6 @@ void conns_configure(struct sched_queue *q);
  */
 void conns_recount(struct sched *s, int64_t now_us);
 
-/* sched_lane.c */
-void lane_table_init(struct sched *s);
-/* Its lane from now on; leaves the one it was in. */
-void lane_enter(struct sched *s, struct sched_queue *q, int64_t now_us);
-void lane_leave(struct sched *s, struct sched_queue *q);
-/* Of the queue's next mail, for lines of others. */
-struct line_key lane_key_of(struct sched_queue *q);
-void lane_wants_open(struct sched_queue *q, int64_t now_us);
-void lane_wants_no_open(struct sched_queue *q);
-/* It has had a turn and wants one more: it goes to the end. */
-void lane_wants_more(struct sched_queue *q);
-/* Waits for a token of `at`, with those of its lane that wait already. */
-void lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us);
-void lane_wants_no_token(struct sched_queue *q);
-/* It is its turn where its lane waits for a token. */
-void lane_takes_turn(struct sched_queue *q, int64_t now_us);
-/* After a reload other scopes may be on their way. */
-void lanes_configure(struct sched *s, int64_t now_us);
-/* The first one on the way that opens no connection now, or NULL. */
-struct shared *lane_blocked(struct sched_queue *q, int64_t now_us);
-/* Moves the queue's lane to the line of `to` for a connection. */
-void lane_move_open(struct sched_queue *q, struct shared *to, int64_t now_us);
-/* To the line of the process. */
-void lane_let_through(struct sched_queue *q, int64_t now_us);
-/* One of its queues opens a connection: who let it through looks again. */
-void lane_opened(struct lane *l);
-struct sched_queue *lane_opener(struct lane *l);
-struct sched_queue *lane_giver(struct lane *l);
-/* For whom a queue waits in its lane: the origin whose turn it is there. */
-uint32_t lane_origin(struct sched_queue *q);
-/* Of mail of an origin that waits outside of the lane. */
-struct line_key lane_key(const struct lane *l, uint32_t origin);
-/* What mail of an origin has had more than who is first at h; or 0. */
-uint32_t lane_debt(const struct sched_queue *q, uint32_t origin,
-    struct shared *h);
-/* Do they wait for the same origin in the same lane? */
-bool lane_same(struct sched_queue *q, struct sched_queue *other,
-    uint32_t origin);
-/* Mail of an origin used so much of what the way has. */
-void lane_charge(struct lane *l, uint32_t origin, uint32_t cost);
-
-/* sched_claim.c */
-/* Its turn has come there, for mail of an origin. */
-void claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
-    uint32_t origin, int64_t now_us);
-/* Has it, since it was served? */
-bool claim_had(const struct sched_queue *q, const struct scope *at,
-    enum want want);
-/* It waits there from now on: claims what it can. */
-void claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
-    uint32_t origin, int64_t now_us);
-/*
- * Its mail was set aside again: it keeps its places elsewhere, and when its
- * turn comes there it claims that scope as well.
- */
-bool claim_keeps_place(const struct sched_queue *q);
-void claim_aside(struct sched_queue *q, int64_t now_us);
-/* Its turn for a connection: false, and nothing is done, if it can use it. */
-bool claim_turn_aside(struct sched_queue *q, const struct scope *at,
-    int64_t now_us);
-/* Mail of an origin was served; when it waits no more; in any case. */
-void claim_served(struct sched_queue *q, uint32_t origin);
-void claim_settle(struct sched_queue *q, int64_t now_us);
-void claim_drop(struct sched_queue *q);
-/* The scope is about to change or to go: nobody claims it any more. */
-void claim_lose(struct scope *at);
-/* Does one of a lane claim it that needs a connection? */
-static inline bool
-claim_of_lane(const struct scope *at, const struct lane *l)
-{
-	const struct sched_queue *by = at->claimed;
-
-	return by != NULL && by->lane == l &&
-	    by->conns.in[CONN_OPENING] + by->conns.in[CONN_IDLE] == 0;
-}
-
-/* The one that is before who is the first in line there, if it waits there. */
-struct sched_queue *claim_first(const struct scope *c,
-    const struct sched_queue *in_line);
-static inline bool
-scope_is_payer(const struct scope *c)
-{
-	return c->kind == SCOPE_JOB || c->kind == SCOPE_USER;
-}
-
-/* Is it for the mail of one origin alone?  It has a claim. */
-bool claim_had_payer(const struct sched_queue *q);
-/*
- * What waits in the line of its job or user, of the mail that its claim is for;
- * NULL also when it has other mail that could go.
- */
-struct waiter *claim_aside_of(const struct sched_queue *q);
-
-/* sched_kept.c */
-/*
- * When it may have n together, of what is not kept for another one; INT64_MAX:
- * when something happens.
- */
-int64_t kept_token_at(struct scope *c, struct sched_queue *q,
-    enum limit_kind kind, uint64_t n, int64_t now_us);
-/*
- * Until when the next one of the queue's own rate is kept for mail of it that
- * waits for its payer, and not given to what is first there; or 0.
- */
-int64_t kept_own(struct sched_queue *q, int64_t now_us);
-/* Until when room for a connection is, or 0. */
-int64_t kept_conn(struct shared *h, const struct sched_queue *q,
-    int64_t now_us);
-/* It has a claim, and waits: for how long, as far as is known. */
-void kept_hope(struct sched_queue *q, int64_t now_us);
-/*
- * When its own connections or limits let a queue use what is kept for it; -1:
- * not before something happens.
- */
-int64_t kept_own_due(struct sched_queue *q, int64_t now_us);
-
 /* sched_source.c */
 void sources_configure(struct sched *s, struct sched_queue *q, int64_t now_us);
 void sources_drop(struct sched *s, struct sched_queue *q);
@@ -605,11 +504,17 @@ struct sched_vmta *vmta_find(const struct sched *s, const char *name);
 void vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us);
 void vmta_free(struct sched *s, struct sched_vmta **vp);
 void vmta_table_init(struct sched *s);
-/* A pool or a provider that has had mail, or NULL. */
+/* A pool, a provider or a group that has had mail, or NULL. */
 struct sched_named *named_find(const struct table *t, const char *name);
-/* The provider of a domain, or NULL. */
-struct sched_named *provider_of(struct sched *s, const char *domain,
+/* Finds or makes. */
+struct sched_named *provider_get(struct sched *s, const char *name,
     int64_t now_us);
+struct sched_named *group_get(struct sched *s, const char *name,
+    const struct sched_vmta *v, int64_t now_us);
+/* Its name without its virtual MTA, for settings. */
+void group_domain(const struct sched_named *group, char out[GROUP_NAME_MAX]);
+/* By which name the configuration has the virtual MTA. */
+const char *vmta_conf_name(const struct sched *s, const struct sched_vmta *v);
 void named_configure_all(struct sched *s, int64_t now_us);
 void named_enter_leases(struct sched *s, int64_t now_us); /* of all */
 void named_free_all(struct sched *s);
@@ -696,5 +601,7 @@ void keep_forget(struct sched *s, const struct sched_queue *q);
 /* sched_walk.c */
 /* The queue is about to go: no walk may stand at it. */
 void walks_forget(struct sched *s, const struct sched_queue *q);
+
+#include "vmta/sched_turn.h"
 
 #endif

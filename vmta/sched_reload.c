@@ -4,7 +4,7 @@
  * from now on.
  *
  * Queues are looked at in slices, since there may be a hundred thousand.  A
- * connection that has another pool or provider now cannot wait for that: one
+ * connection that has another pool, group or provider now cannot wait for that: one
  * more might be opened there before it is counted.
  */
 #include "vmta/sched_priv.h"
@@ -62,18 +62,20 @@ conns_configure(struct sched_queue *q)
 		}
 }
 
-/* Is it in another pool or provider than the configuration says? */
+/* Is it in another pool, group or provider than the configuration says? */
 static bool
 is_elsewhere(struct sched *s, const struct sched_conn *c, int64_t now_us)
 {
 	struct sched_named *pool = c->queue->vmta->pool;
-	struct sched_named *provider = provider_of(s, c->queue->domain->name,
-	    now_us);
+	struct placed at;
 
+	place_find(s, c->queue, now_us, &at);
 	return c->in[LEVEL_POOL].shared !=
 	    (pool == NULL ? NULL : &pool->shared) ||
+	    c->in[LEVEL_ROLLUP].shared !=
+	    (at.group == NULL ? NULL : &at.group->shared) ||
 	    c->in[LEVEL_PROVIDER].shared !=
-	    (provider == NULL ? NULL : &provider->shared);
+	    (at.provider == NULL ? NULL : &at.provider->shared);
 }
 
 void

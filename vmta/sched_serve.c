@@ -155,7 +155,7 @@ tokens(const struct asked *a, const struct group *g)
 	for (int i = AT_QUEUE; i < CHECK_ATS; i++)
 		if (a->at[i] != NULL)
 			n = scope_room(a->at[i], LIMIT_MSG, n, a->now_us);
-	for (int i = AT_VMTA; i < CHECK_ATS; i++)
+	for (int i = AT_SHARED; i < CHECK_ATS; i++)
 		while (n > 1 && a->at[i] != NULL && is_kept(a, a->at[i], n))
 			n /= 2;
 	return (uint32_t)n;
@@ -262,6 +262,7 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 	case AT_NONE:
 		rest(s, q, now_us);
 		return INT64_MAX;
+	case AT_ROLLUP:
 	case AT_VMTA:
 	case AT_POOL:
 	case AT_PROVIDER:
@@ -366,6 +367,8 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
+	if (q->by_mx)
+		place_settle(s, q, now_us);
 	job_aged = jobs_serve(s, q, born_us(q, now_us), expired, now_us);
 	connect_settle_place(s, q, now_us);
 	if (q->ready > 0)
@@ -440,6 +443,7 @@ scope_changed(struct sched *s, struct scope *c)
 		source_changed(s, OF(queue_source, scope, c));
 		sched_dirty(s, OF(queue_source, scope, c)->queue);
 		return;
+	case SCOPE_ROLLUP:
 	case SCOPE_VMTA:
 	case SCOPE_POOL:
 	case SCOPE_PROVIDER:

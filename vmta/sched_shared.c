@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A scope that queues share: a virtual MTA, a pool, a provider, the process.
+ * A scope that queues share: a group, a virtual MTA, a pool, a provider, the
+ * process.
  * Who waits there for a connection or for a token, and when it can serve.
  *
  * It lets so many lanes through to the line of the process as it has room for
@@ -16,7 +17,8 @@
 #define STALE_MIN_US (500 * US_PER_MS)
 #define BYTES_START 10000u
 
-static const enum scope_kind kinds[LEVELS] = { [LEVEL_VMTA] = SCOPE_VMTA,
+static const enum scope_kind kinds[LEVELS] = { [LEVEL_ROLLUP] = SCOPE_ROLLUP,
+	[LEVEL_VMTA] = SCOPE_VMTA,
 	[LEVEL_POOL] = SCOPE_POOL,
 	[LEVEL_PROVIDER] = SCOPE_PROVIDER,
 	[LEVEL_PROCESS] = SCOPE_PROCESS };

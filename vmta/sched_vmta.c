@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Virtual MTAs, pools and providers in the scheduler: shared scopes with names.
+ * Virtual MTAs, pools, providers and groups of queues in the scheduler: shared
+ * scopes with names.
  *
  * They are never freed before the scheduler: names come from the configuration
  * and the spool, so they are few, and windows must outlive queues.  One that
@@ -8,6 +9,7 @@
  */
 #include "vmta/sched_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +36,7 @@ is(const struct table_link *l, const void *key)
 
 static const struct table_ops ops = { hash, is };
 
-/* ---- pools and providers ------------------------------------------------- */
+/* ---- pools, providers, groups -------------------------------------------- */
 
 static uint64_t
 named_hash(const struct table_link *l)
@@ -67,8 +69,6 @@ pool_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 	slots_set(&c->conns, p->max_conns);
 	scope_set_rate(c, LIMIT_MSG, &p->msg_rate, now_us);
 	scope_set_data(c, &p->data_rate, now_us);
-	leases_enter(s, c, now_us);
-	shared_changed(&n->shared);
 }
 
 static void
@@ -83,7 +83,44 @@ provider_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 	scope_set_rate(c, LIMIT_CONNECT, &p->connect_rate, now_us);
 	scope_set_rate(c, LIMIT_MSG, &p->msg_rate, now_us);
 	scope_set_data(c, &p->data_rate, now_us);
-	leases_enter(s, c, now_us);
+}
+
+/* As a queue of its name and virtual MTA would have them. */
+static void
+group_configure(struct sched *s, struct sched_named *n, int64_t now_us)
+{
+	const char *vmta = strchr(n->name, '/') + 1;
+	struct scope *c = &n->shared.scope;
+	char domain[GROUP_NAME_MAX];
+	struct queue_conf conf;
+
+	group_domain(n, domain);
+	snapshot_queue_conf(s->conf, domain,
+	    vmta_conf_name(s, vmta_find(s, vmta)), &conf);
+	slots_set(&c->conns, conf.max_conns);
+	scope_set_rate(c, LIMIT_CONNECT, &conf.connect_rate, now_us);
+	scope_set_rate(c, LIMIT_MSG, &conf.msg_rate, now_us);
+	scope_set_data(c, &conf.data_rate, now_us);
+}
+
+static void
+named_configure(struct sched *s, struct sched_named *n, int64_t now_us)
+{
+	switch (n->shared.level) {
+	case LEVEL_ROLLUP:
+		group_configure(s, n, now_us);
+		break;
+	case LEVEL_POOL:
+		pool_configure(s, n, now_us);
+		break;
+	case LEVEL_PROVIDER:
+		provider_configure(s, n, now_us);
+		break;
+	case LEVEL_VMTA:
+	case LEVEL_PROCESS:
+		CHECK_NEVER("a scope of another kind");
+	}
+	leases_enter(s, &n->shared.scope, now_us);
 	shared_changed(&n->shared);
 }
 
@@ -99,7 +136,9 @@ named_find(const struct table *t, const char *name)
 static struct sched_named *
 named_get(struct sched *s, enum level level, const char *name, int64_t now_us)
 {
-	struct table *t = level == LEVEL_POOL ? &s->pools : &s->providers;
+	struct table *t = level == LEVEL_POOL ? &s->pools :
+	    level == LEVEL_ROLLUP             ? &s->groups :
+						&s->providers;
 	size_t len = strlen(name) + 1;
 	struct sched_named *n = named_find(t, name);
 
@@ -109,32 +148,50 @@ named_get(struct sched *s, enum level level, const char *name, int64_t now_us)
 	memcpy(n->name, name, len);
 	shared_init(&n->shared, s, level);
 	table_add(t, &n->link);
-	if (level == LEVEL_POOL)
-		pool_configure(s, n, now_us);
-	else
-		provider_configure(s, n, now_us);
+	named_configure(s, n, now_us);
 	return n;
 }
 
 struct sched_named *
-provider_of(struct sched *s, const char *domain, int64_t now_us)
+provider_get(struct sched *s, const char *name, int64_t now_us)
 {
-	const struct provider *p = snapshot_provider(s->conf, domain);
+	return named_get(s, LEVEL_PROVIDER, name, now_us);
+}
 
-	return p == NULL ? NULL : named_get(s, LEVEL_PROVIDER, p->name, now_us);
+struct sched_named *
+group_get(struct sched *s, const char *name, const struct sched_vmta *v,
+    int64_t now_us)
+{
+	char full[2 * GROUP_NAME_MAX];
+
+	(void)snprintf(full, sizeof(full), "%s/%s", name,
+	    envelope_vmta_shown(v->name));
+	return named_get(s, LEVEL_ROLLUP, full, now_us);
+}
+
+void
+group_domain(const struct sched_named *group, char out[GROUP_NAME_MAX])
+{
+	int len = (int)(strchr(group->name, '/') - group->name);
+
+	(void)snprintf(out, GROUP_NAME_MAX, "%.*s", len, group->name);
+}
+
+static void
+configure_all(struct sched *s, const struct table *t, int64_t now_us)
+{
+	for (size_t i = 0; i < t->cap; i++)
+		for (struct table_link *l = t->buckets[i]; l != NULL;
+		     l = l->next)
+			named_configure(s, OF(sched_named, link, l), now_us);
 }
 
 void
 named_configure_all(struct sched *s, int64_t now_us)
 {
-	for (size_t i = 0; i < s->pools.cap; i++)
-		for (struct table_link *l = s->pools.buckets[i]; l != NULL;
-		     l = l->next)
-			pool_configure(s, OF(sched_named, link, l), now_us);
-	for (size_t i = 0; i < s->providers.cap; i++)
-		for (struct table_link *l = s->providers.buckets[i]; l != NULL;
-		     l = l->next)
-			provider_configure(s, OF(sched_named, link, l), now_us);
+	configure_all(s, &s->pools, now_us);
+	configure_all(s, &s->providers, now_us);
+	configure_all(s, &s->groups, now_us);
 }
 
 static void
@@ -152,6 +209,7 @@ named_enter_leases(struct sched *s, int64_t now_us)
 {
 	enter_leases(s, &s->pools, now_us);
 	enter_leases(s, &s->providers, now_us);
+	enter_leases(s, &s->groups, now_us);
 }
 
 static void
@@ -174,6 +232,7 @@ named_free_all(struct sched *s)
 {
 	named_free(&s->pools);
 	named_free(&s->providers);
+	named_free(&s->groups);
 }
 
 /* ---- virtual MTAs -------------------------------------------------------- */
@@ -184,6 +243,7 @@ vmta_table_init(struct sched *s)
 	table_init(&s->vmtas, &ops);
 	table_init(&s->pools, &named_ops);
 	table_init(&s->providers, &named_ops);
+	table_init(&s->groups, &named_ops);
 }
 
 void
@@ -203,6 +263,12 @@ vmta_configure(struct sched *s, struct sched_vmta *v, int64_t now_us)
 	scope_set_data(&v->shared.scope, &v->conf->data_rate, now_us);
 	leases_enter(s, &v->shared.scope, now_us);
 	shared_changed(&v->shared);
+}
+
+const char *
+vmta_conf_name(const struct sched *s, const struct sched_vmta *v)
+{
+	return snapshot_vmta(s->conf, v->name) == NULL ? "" : v->name;
 }
 
 struct sched_vmta *

@@ -40,12 +40,14 @@ why_name_of(const struct sched_queue *q, enum check_at at)
 	case AT_QUEUE:
 	case AT_BACKOFF:
 		return q->domain->name;
+	case AT_ROLLUP:
+		return sched_queue_group(q);
 	case AT_VMTA:
 		return envelope_vmta_shown(q->vmta->name);
 	case AT_POOL:
 		return q->vmta->pool == NULL ? "" : q->vmta->pool->name;
 	case AT_PROVIDER:
-		return q->lane->provider == NULL ? "" : q->lane->provider->name;
+		return sched_queue_provider(q);
 	case AT_NONE:
 	case AT_SOURCE:
 	case AT_PROCESS:
@@ -176,7 +178,7 @@ tell_limit(struct asking *a, const struct check_no *no)
 		return;
 	a->told[c->at] |= 1U << c->kind;
 	w.name = why_name_of(q, c->at);
-	if (c->at >= AT_VMTA)
+	if (c->at >= AT_SHARED)
 		why_set_end(a, OF(shared, scope, no->scope), &w);
 	if (c->at <= AT_BACKOFF && is_of_backoff(q, no->scope, c->kind)) {
 		w.directive = why_directive(SCOPE_BACKOFF, c->kind);

@@ -106,6 +106,8 @@ sched_why_scope(struct sched *s, enum scope_kind kind, const char *name,
 			tell_scope(&a, &v->shared.scope,
 			    envelope_vmta_shown(v->name));
 		return v != NULL;
+	case SCOPE_ROLLUP:
+		return tell_named(&a, &s->groups, name);
 	case SCOPE_POOL:
 		return tell_named(&a, &s->pools, name);
 	case SCOPE_PROVIDER:

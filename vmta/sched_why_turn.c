@@ -150,7 +150,7 @@ tell_turn(const struct asking *a, struct shared *h, bool gives)
 					  LIMIT_CONNS;
 	struct why w = { .kind = WHY_TURN,
 		.scope = kind,
-		.name = why_name_of(q, AT_VMTA + (enum check_at)h->level),
+		.name = why_name_of(q, AT_SHARED + (enum check_at)h->level),
 		.limit = limit,
 		.directive = why_directive(kind, limit),
 		.until_us = INT64_MAX,
@@ -179,12 +179,12 @@ why_tell_lines(const struct asking *a)
 
 	if (line_of(&q->give_wait) != NULL) {
 		h = l->give_at;
-		if (!is_first_to_go(q) || a->told[AT_VMTA + h->level] == 0)
+		if (!is_first_to_go(q) || a->told[AT_SHARED + h->level] == 0)
 			tell_turn(a, h, true);
 	}
 	if (line_of(&q->open_wait) != NULL) {
 		h = l->open_at;
-		if (!is_first_to_open(q) || a->told[AT_VMTA + h->level] == 0)
+		if (!is_first_to_open(q) || a->told[AT_SHARED + h->level] == 0)
 			tell_turn(a, h, false);
 	}
 }

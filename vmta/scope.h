@@ -23,6 +23,7 @@
 enum scope_kind {
 	SCOPE_QUEUE,
 	SCOPE_SOURCE, /* a local address within a queue */
+	SCOPE_ROLLUP, /* a group of queues of one virtual MTA */
 	SCOPE_VMTA,
 	SCOPE_POOL,
 	SCOPE_PROVIDER,

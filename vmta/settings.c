@@ -25,6 +25,21 @@ settings_layers(const struct snapshot *s, const char *domain, const char *vmta,
 		domain_map_match(v->domains, domain, fn, ctx);
 }
 
+void
+settings_exact_layers(const struct snapshot *s, const char *domain,
+    const char *vmta, domain_map_fn *fn, void *ctx)
+{
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+	const struct pool_entry *p = v != NULL ? v->domain_pool :
+						 snapshot_find_pool(s, vmta);
+
+	domain_map_exact(s->domains, domain, fn, ctx);
+	if (p != NULL)
+		domain_map_exact(p->domains, domain, fn, ctx);
+	if (v != NULL)
+		domain_map_exact(v->domains, domain, fn, ctx);
+}
+
 static void
 merge_layer(void *ctx, const void *value)
 {

@@ -21,6 +21,9 @@ void settings_queue(const struct snapshot *s, const char *domain,
 /* The levels that a queue's settings are merged from, as struct layer. */
 void settings_layers(const struct snapshot *s, const char *domain,
     const char *vmta, domain_map_fn *fn, void *ctx);
+/* Of these the ones that name the domain itself. */
+void settings_exact_layers(const struct snapshot *s, const char *domain,
+    const char *vmta, domain_map_fn *fn, void *ctx);
 /* Of a client: mapped (::ffff:192.0.2.1) as IPv4, none as 127.0.0.1. */
 struct net_addr settings_plain_address(const struct net_addr *client);
 void settings_source(const struct snapshot *s, const struct net_addr *client,

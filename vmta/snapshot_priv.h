@@ -154,6 +154,8 @@ struct snapshot {
 	struct pattern_lists *patterns;
 	struct reply_lists *reply_lists;
 	struct rollup_rows *rollups;
+	bool has_queue_to; /* some <domain> says where its mail goes */
+	bool has_groups;   /* some <provider> has a rollup */
 	struct listener_entry *listeners; /* smtp-listener only */
 	struct strmap *key_files;         /* of key_file, by path */
 };

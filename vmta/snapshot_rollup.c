@@ -69,6 +69,7 @@ join_provider(struct snapshot *s, struct provider_entry *p,
 	if (p->pub.rollup[0] != '\0') {
 		char *lower = region_strdup(s->rg, p->pub.rollup);
 
+		s->has_groups = true;
 		str_lower(lower);
 		p->pub.rollup = lower;
 		if (!rollup_is_name(lower))
@@ -93,6 +94,7 @@ join_queue_to(struct snapshot *s, struct layer *l, struct conf_errors *errs)
 
 	if (n == NULL || l->values.queue_to[0] == '\0')
 		return;
+	s->has_queue_to = true;
 	if (!conf_is_host_name(slice_of(l->values.queue_to)))
 		conf_error(errs, n->file, n->line,
 		    "queue-to: \"%s\" is not the name of a domain",

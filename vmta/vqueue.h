@@ -62,8 +62,10 @@ struct sched_queue {
 	struct lane *lane;
 	struct qconf *conf;
 	uint32_t generation; /* of the configuration that conf is from */
-	bool is_dirty;
-	bool has_rates;       /* those of conf are set in scope */
+	bool is_dirty : 1;
+	bool has_rates : 1;   /* those of conf are set in scope */
+	bool by_mx : 1;       /* its place depends on MX hosts ... */
+	bool unplaced : 1;    /* ... which are not known yet */
 	uint8_t family;       /* all that the domain has, or 0 */
 	uint8_t family_conns; /* the next so many know it */
 

@@ -79,7 +79,7 @@ most_connections(struct play *p, const struct target *t)
 struct asked {
 	uint64_t rcpts, deferred;
 	int64_t retry_us;
-	char waits_for[64], last_error[64];
+	char waits_for[64], last_error[64], place[192];
 	bool paused;
 	unsigned queues, modes[MODE_RETURN + 1];
 	uint64_t sources_off;
@@ -112,6 +112,9 @@ add_queue(struct asked *a, const struct sched_queue_info *info)
 	a->paused = info->paused;
 	(void)snprintf(a->waits_for, sizeof(a->waits_for), "%s",
 	    info->waits_for);
+	(void)snprintf(a->place, sizeof(a->place), "%s_at_%s",
+	    info->group[0] == '\0' ? "alone" : info->group,
+	    info->provider[0] == '\0' ? "none" : info->provider);
 	(void)snprintf(a->last_error, sizeof(a->last_error), "%s",
 	    info->last_error);
 }
@@ -247,6 +250,35 @@ expect_waits_for(struct play *p, struct words *w)
 	join_words(a.waits_for);
 	if (strcmp(a.waits_for, word) != 0)
 		play_complain(p, "waits for \"%s\"", a.waits_for);
+}
+
+/*
+ * expect place DOMAIN[/VMTA] GROUP_at_PROVIDER, "alone" and "none" without: of
+ * the last queue of these.
+ */
+static void
+expect_place(struct play *p, struct words *w)
+{
+	struct target t;
+	struct asked a;
+
+	words_target(w, &t);
+	a = ask(p, &t);
+	if (strcmp(a.place, words_next(w)) != 0)
+		play_complain(p, "its place is %s", a.place);
+}
+
+/* expect resolves N..M: questions for MX hosts so far; asked-at-once likewise. */
+static void
+expect_resolves(struct play *p, struct words *w)
+{
+	compare(p, "questions", p->sim->mx.all, words_next(w));
+}
+
+static void
+expect_asked_at_once(struct play *p, struct words *w)
+{
+	compare(p, "questions at once", p->sim->mx.most, words_next(w));
 }
 
 /* expect last-error DOMAIN CODE, or more of it, with "_" between words. */
@@ -463,6 +495,7 @@ static const struct {
 	fact_fn *fact; /* expect NAME DOMAIN N..M */
 	void (*own)(struct play *p, struct words *w);
 } expectations[] = {
+	{ "asked-at-once", NULL, expect_asked_at_once },
 	{ "at", NULL, expect_at },
 	{ "attempts", attempts, NULL },
 	{ "connections", connections, NULL },
@@ -480,7 +513,9 @@ static const struct {
 	{ "order", NULL, expect_order },
 	{ "other-source", other_source, NULL },
 	{ "paused", NULL, expect_paused },
+	{ "place", NULL, expect_place },
 	{ "queued", queued, NULL },
+	{ "resolves", NULL, expect_resolves },
 	{ "retry", NULL, expect_retry },
 	{ "same-source", same_source, NULL },
 	{ "source", NULL, expect_source },

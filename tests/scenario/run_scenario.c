@@ -6,8 +6,11 @@
  *	config LINE            see config.h; then `reload` once it runs
  *	config without NAME    this virtual MTA is gone
  *	server DOMAIN { ... }  how its servers behave; see server.h
+ *	mx DOMAIN HOST ...     what DNS says; also `none`, `fails`; ttl TIME,
+ *	                       answers-after TIME; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
- *	       [job NAME] [user NAME] [size BYTES]
+ *	       [job NAME] [user NAME] [size BYTES] [times N] (a # in the
+ *	       domain is 1 to N)
  *	run TIME
  *	restart                ends and starts anew; crash: without an end
  *	pause, schedule, mode, source, lose ...  orders; see orders.h
@@ -33,11 +36,29 @@
 #include "tests/support/sim.h"
 #include "tests/tap.h"
 
+/* To the domain, or to each of several. */
+static void
+submit_each(struct play *p, struct sim_submit *what, unsigned times)
+{
+	const char *domain = what->domain, *hash = strchr(domain, '#');
+
+	if (hash == NULL || times == 0) {
+		sim_submit(p->sim, what);
+		return;
+	}
+	for (unsigned i = 1; i <= times; i++) {
+		what->domain = region_printf(p->rg, "%.*s%u%s",
+		    (int)(hash - domain), domain, i, hash + 1);
+		sim_submit(p->sim, what);
+	}
+}
+
 static void
 play_submit(struct play *p, struct words *w)
 {
 	struct sim_submit what = { .vmta = "", .rcpts = 1, .priority = 50 };
 	const char *name, *value;
+	unsigned times = 0;
 
 	what.messages = (uint32_t)play_number(p, words_next(w));
 	while (w->at < w->n) {
@@ -59,13 +80,36 @@ play_submit(struct play *p, struct words *w)
 			what.user = region_strdup(p->rg, value);
 		else if (strcmp(name, "size") == 0)
 			what.size = (uint32_t)play_number(p, value);
+		else if (strcmp(name, "times") == 0)
+			times = (unsigned)play_number(p, value);
 		else
 			play_complain(p, "submit knows no \"%s\"", name);
 	}
 	if (what.domain == NULL || what.rcpts == 0 || what.rcpts > 255)
 		play_complain(p, "submit N to DOMAIN, up to 255 recipients");
 	else
-		sim_submit(p->sim, &what);
+		submit_each(p, &what, times);
+}
+
+/* mx DOMAIN HOST ... [ttl TIME] [answers-after TIME]; none; fails */
+static void
+play_mx(struct play *p, struct words *w)
+{
+	struct sim_mx_says says = { .domain = words_next(w) };
+	const char *word;
+
+	while (w->at < w->n) {
+		word = words_next(w);
+		if (strcmp(word, "ttl") == 0)
+			says.ttl_us = play_duration(p, words_next(w));
+		else if (strcmp(word, "answers-after") == 0)
+			says.after_us = play_duration(p, words_next(w));
+		else if (strcmp(word, "fails") == 0)
+			says.fails = true;
+		else if (strcmp(word, "none") != 0 && says.n < SIM_MX_HOSTS)
+			says.hosts[says.n++] = word;
+	}
+	sim_mx_set(&p->sim->mx, &says);
 }
 
 /*
@@ -119,6 +163,8 @@ play_line(struct play *p, char *text)
 		return;
 	if (strcmp(verb, "server") == 0) {
 		play_server(p, &w);
+	} else if (strcmp(verb, "mx") == 0) {
+		play_mx(p, &w);
 	} else if (strcmp(verb, "submit") == 0) {
 		play_submit(p, &w);
 	} else if (strcmp(verb, "run") == 0) {

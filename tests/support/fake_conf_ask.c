@@ -12,6 +12,7 @@
 #include "lib/glob.h"
 #include "lib/str.h"
 #include "tests/support/fake_value.h"
+#include "vmta/rollup.h"
 
 /* ---- finding ------------------------------------------------------------- */
 
@@ -196,4 +197,40 @@ snapshot_user(const struct snapshot *s, const char *name)
 	const struct block *b = find_block(s, USER, name);
 
 	return b == NULL ? NULL : &b->user;
+}
+
+/* ---- vmta/rollup.h ------------------------------------------------------- */
+
+/* Nothing is said of MX hosts: limits of providers are by domain. */
+bool
+rollup_is_used(const struct snapshot *s)
+{
+	(void)s;
+	return false;
+}
+
+bool
+rollup_needs_mx(const struct snapshot *s, const char *domain, const char *vmta)
+{
+	(void)s;
+	(void)domain;
+	(void)vmta;
+	return false;
+}
+
+void
+rollup_place(const struct snapshot *s, const char *domain, const char *vmta,
+    const struct mx_facts *f, struct place *out)
+{
+	(void)vmta;
+	(void)f;
+	*out = (struct place){ domain, NULL, snapshot_provider(s, domain) };
+}
+
+void
+rollup_member_conf(const struct snapshot *s, const char *domain,
+    const char *group, const char *vmta, struct queue_conf *out)
+{
+	(void)group;
+	snapshot_queue_conf(s, domain, vmta, out);
 }

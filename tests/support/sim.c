@@ -47,6 +47,7 @@ sim_fini(struct sim *sim)
 	CHECK(sim_sum(sim, NULL, NULL).open == 0 && sim->events.n == 0);
 	sched_free(&sim->sched);
 	sim_disk_fini(&sim->disk);
+	sim_mx_fini(&sim->mx);
 	snapshot_unref(&sim->conf);
 	heap_fini(&sim->events);
 	free(sim->rcpts);
@@ -152,6 +153,8 @@ sim_run(struct sim *sim, int64_t for_us)
 			t = sim_event_next(sim);
 		if (sim_disk_next(&sim->disk) < t)
 			t = sim_disk_next(&sim->disk);
+		if (sim_mx_next(&sim->mx) < t)
+			t = sim_mx_next(&sim->mx);
 		if (t > end)
 			break;
 		CHECK(t >= sim->now_us && sim->events_done < EVENTS_MAX);
@@ -163,6 +166,8 @@ sim_run(struct sim *sim, int64_t for_us)
 		}
 		while (sim_disk_next(&sim->disk) <= t)
 			sim_disk_commit(&sim->disk, sim->sched, t);
+		while (sim_mx_next(&sim->mx) <= t)
+			sim_mx_answer(&sim->mx, sim->sched, t);
 		sim->next_run_us = sched_run(sim->sched, t);
 		CHECK(sched_stuck(sim->sched) == 0);
 		sim->events_done++;

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "tests/support/sim_disk.h"
+#include "tests/support/sim_mx.h"
 #include "tests/support/sim_script.h"
 #include "vmta/heap.h"
 #include "vmta/sched.h"
@@ -101,6 +102,7 @@ struct sim {
 	struct sched *sched;
 	struct heap events;
 	struct sim_disk disk;
+	struct sim_mx mx;
 	struct region *rg; /* what servers say */
 	uint64_t last_message, grants, events_done;
 	uint64_t pool_turn;

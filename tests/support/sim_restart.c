@@ -149,6 +149,7 @@ sim_restart(struct sim *sim, bool crash)
 	/* What a crashed one would still have said it never did. */
 	sim_disk_cut(&sim->disk, crash ? 0 : SIZE_MAX);
 	sched_free(&sim->sched);
+	sim_mx_forget(&sim->mx);
 	sim->now_us += sim->step_us;
 	sim->disk.stepped_us += sim->step_us;
 	sim->step_us = 0;

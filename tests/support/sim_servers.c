@@ -230,6 +230,14 @@ on_interrupt(void *ctx, struct sched_conn *sc)
 	sim_post(c, EV_INTERRUPTED, 0);
 }
 
+static void
+on_resolve(void *ctx, const char *domain)
+{
+	struct sim *sim = ctx;
+
+	sim_mx_ask(&sim->mx, domain, sim->now_us);
+}
+
 static const struct sched_owner owner = {
 	.open = on_open,
 	.grant = on_grant,
@@ -240,6 +248,7 @@ static const struct sched_owner owner = {
 	.keep = on_keep,
 	.source = on_source,
 	.event = on_event,
+	.resolve = on_resolve,
 };
 
 void

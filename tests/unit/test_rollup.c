@@ -3,6 +3,8 @@
  * Where a domain's mail is queued, with whom it shares limits and whose it is,
  * from the configuration and its MX hosts; and what cannot be meant is said.
  */
+#include "lib/check.h"
+#include "lib/clock.h"
 #include "tests/conf_file.h"
 #include "vmta/rollup.h"
 
@@ -251,6 +253,43 @@ test_needs(void)
 	}
 }
 
+/* Of a queue in a group: which limits are its own, which the group's. */
+static void
+test_member(void)
+{
+	struct conf_errors errs = { 0 };
+	struct queue_conf c;
+	struct snapshot *s;
+
+	conf_file_put("main",
+	    "<domain *>\n max-smtp-out 40\n bounce-after 1d\n</domain>\n"
+	    "<domain g.rollup>\n max-smtp-out 5\n max-msg-rate 9/s\n"
+	    " max-connect-rate 3/s\n max-data-volume-rate 1M/s\n"
+	    " retry-after 7m\n</domain>\n"
+	    "<domain *.example>\n max-smtp-out 9\n retry-after 9m\n</domain>\n"
+	    "<domain own.example>\n max-msg-rate 2/s\n</domain>\n"
+	    "<virtual-mta v>\n<domain own.example>\n max-smtp-out 2\n"
+	    "</domain>\n</virtual-mta>\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	CHECK(s != NULL);
+	rollup_member_conf(s, "any.example", "g.rollup", "", &c);
+	ok(c.max_conns == 0 && c.msg_rate.count == 0 &&
+		c.connect_rate.count == 0 && c.data_rate.bytes == 0,
+	    "a member has no limits of its own");
+	ok(c.retry_after.v[0] == 420 * US_PER_S &&
+		c.bounce_after_us == 86400 * US_PER_S,
+	    "and the other settings of its group");
+	rollup_member_conf(s, "own.example", "g.rollup", "", &c);
+	ok(c.max_conns == 0 && c.msg_rate.count == 2,
+	    "but what is said of itself");
+	rollup_member_conf(s, "own.example", "g.rollup", "v", &c);
+	ok(c.max_conns == 2 && c.msg_rate.count == 2,
+	    "also for one virtual MTA");
+	ok(!rollup_is_used(s), "nothing here asks for MX hosts");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
 static const struct {
 	const char *text, *said;
 } bad[] = {
@@ -293,6 +332,7 @@ main(void)
 	conf_file_begin();
 	test_cases();
 	test_needs();
+	test_member();
 	test_bad();
 	conf_file_end();
 	return done_testing();

@@ -261,7 +261,7 @@ test_all(void)
 	ok(look(), "sums are true");
 	is_int(not_once(), 0, "each recipient is there once");
 	is_int(w.wrong, 0, "with its time, its attempts, its age and its job");
-	q = sched_queue_find(w.sched, "a.example", "y");
+	q = sched_queue_get(w.sched, "a.example", "y", S);
 	is_int((int64_t)sched_move_from(w.sched, q, &from), 1,
 	    "the queue knows whose mail came");
 	is_str(from->vmta->name, "x", "namely whose");

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a queue stands: in which group and at which provider, by what the
+ * configuration says of its domain and of its MX hosts (vmta/rollup.h).
+ *
+ * What is known of hosts is kept by domain, since all virtual MTAs have the
+ * same.  A queue whose place depends on what nobody knows yet starts nothing,
+ * or it would go past limits; its domain is asked about when it has something
+ * to send, and again when the time of the answer is over and it still has.
+ * When DNS does not say, the queue goes on as before, or as if it had no
+ * hosts that fit: mail must not stop for this question, and where DNS is away
+ * the courier's own question fails as well.
+ *
+ * Windows stay with what they counted for: a queue that comes to another
+ * group brings nothing there but its open connections.
+ */
+#include "vmta/sched_priv.h"
+
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "mail/envelope.h"
+
+#define ASKED_MAX 200                   /* domains at once */
+#define FRESH_MIN_US (300 * US_PER_S)   /* an answer counts at least so long */
+#define FRESH_MAX_US (86400 * US_PER_S) /* and no longer than this */
+#define FAILED_US (60 * US_PER_S)       /* without one: asked again then */
+
+void
+places_init(struct sched *s)
+{
+	mx_sets_init(&s->places.sets);
+	TAILQ_INIT(&s->places.wanted);
+	TAILQ_INIT(&s->places.asked);
+}
+
+/* ---- what is known of a domain ------------------------------------------- */
+
+static struct domain_place *
+get(struct domain_obj *d)
+{
+	if (d->place == NULL) {
+		d->place = mem_new(struct domain_place);
+		d->place->domain = d;
+	}
+	return d->place;
+}
+
+static bool
+is_known(const struct domain_obj *d)
+{
+	return d->place != NULL && d->place->fresh_us > 0;
+}
+
+static const struct mx_facts *
+facts_of(const struct domain_obj *d)
+{
+	return d->place == NULL ? NULL : mx_set_facts(d->place->mx);
+}
+
+void
+place_put_domain(struct sched *s, struct domain_obj **dp)
+{
+	struct domain_obj *d = *dp;
+
+	if (d->queues == 1 && d->place != NULL) {
+		CHECK(d->place->state == PLACE_RESTS);
+		mx_set_put(&s->places.sets, &d->place->mx);
+		free(d->place);
+		d->place = NULL;
+	}
+	domain_obj_put(&s->domains, dp);
+}
+
+/* Nobody waits for it any more; it was counted as a queue of its domain. */
+static void
+rest(struct sched *s, struct domain_place *p, struct place_list *from)
+{
+	struct domain_obj *d = p->domain;
+
+	TAILQ_REMOVE(from, p, link);
+	p->state = PLACE_RESTS;
+	place_put_domain(s, &d);
+}
+
+void
+places_fini(struct sched *s)
+{
+	struct places *all = &s->places;
+
+	while (!TAILQ_EMPTY(&all->wanted))
+		rest(s, TAILQ_FIRST(&all->wanted), &all->wanted);
+	while (!TAILQ_EMPTY(&all->asked))
+		rest(s, TAILQ_FIRST(&all->asked), &all->asked);
+	mx_sets_fini(&all->sets);
+}
+
+/* ---- the place of a queue ------------------------------------------------ */
+
+void
+place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
+    struct placed *out)
+{
+	const char *domain = q->domain->name;
+	struct place at = { .provider = NULL };
+
+	if (s->places.used)
+		rollup_place(s->conf, domain, vmta_conf_name(s, q->vmta),
+		    facts_of(q->domain), &at);
+	else
+		at.provider = snapshot_provider(s->conf, domain);
+	*out = (struct placed){ NULL, NULL };
+	if (at.provider != NULL)
+		out->provider = provider_get(s, at.provider->name, now_us);
+	if (at.group != NULL)
+		out->group = group_get(s, at.group, q->vmta, now_us);
+}
+
+void
+place_refresh(struct sched *s, struct sched_queue *q)
+{
+	q->by_mx = s->places.used && s->owner->resolve != NULL &&
+	    rollup_needs_mx(s->conf, q->domain->name,
+		vmta_conf_name(s, q->vmta));
+	q->unplaced = q->by_mx && !is_known(q->domain);
+}
+
+/* ---- asking -------------------------------------------------------------- */
+
+void
+place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	struct domain_place *p;
+
+	if (q->ready + q->aside == 0)
+		return;
+	p = get(q->domain);
+	if (p->state != PLACE_RESTS || p->fresh_us > now_us)
+		return;
+	p->state = PLACE_WANTED;
+	q->domain->queues++; /* it stays until it is answered */
+	TAILQ_INSERT_TAIL(&s->places.wanted, p, link);
+}
+
+void
+places_ask(struct sched *s)
+{
+	struct places *all = &s->places;
+	struct domain_place *p;
+
+	while (all->asked_n < ASKED_MAX &&
+	    (p = TAILQ_FIRST(&all->wanted)) != NULL) {
+		TAILQ_REMOVE(&all->wanted, p, link);
+		TAILQ_INSERT_TAIL(&all->asked, p, link);
+		p->state = PLACE_ASKED;
+		all->asked_n++;
+		SCHED_TELL(s, resolve, p->domain->name);
+	}
+}
+
+static int64_t
+fresh_for(const struct mx_facts *f)
+{
+	if (f == NULL || !f->ok)
+		return FAILED_US;
+	return f->ttl_us < FRESH_MIN_US ? FRESH_MIN_US :
+	    f->ttl_us > FRESH_MAX_US    ? FRESH_MAX_US :
+					  f->ttl_us;
+}
+
+/* True: something else is known than before. */
+static bool
+learn(struct sched *s, struct domain_place *p, const struct mx_facts *f,
+    int64_t now_us)
+{
+	struct mx_set *before = p->mx;
+	bool was_known = p->fresh_us > 0, changed;
+
+	p->fresh_us = now_us + fresh_for(f);
+	if (f == NULL || !f->ok)
+		return !was_known;
+	p->mx = mx_set_get(&s->places.sets, f);
+	changed = p->mx != before || !was_known;
+	mx_set_put(&s->places.sets, &before);
+	return changed;
+}
+
+/* Its queues, one for each virtual MTA that has one, take their places. */
+static void
+place_again(struct sched *s, struct domain_obj *d, int64_t now_us)
+{
+	for (size_t i = 0; i < s->vmtas.cap; i++) {
+		struct table_link *l = s->vmtas.buckets[i];
+
+		for (; l != NULL; l = l->next) {
+			struct sched_queue *q = queue_find(s, d,
+			    OF(sched_vmta, link, l));
+
+			if (q == NULL || !q->by_mx)
+				continue;
+			q->generation = 0; /* none: as after a reload */
+			sched_refresh(s, q, now_us);
+			sched_dirty(s, q);
+		}
+	}
+}
+
+void
+sched_resolved(struct sched *s, const char *domain,
+    const struct mx_facts *facts, int64_t now_us)
+{
+	struct domain_obj *d = domain_obj_find(&s->domains, domain);
+
+	CHECK(!s->in_callback && d != NULL && d->place != NULL &&
+	    d->place->state == PLACE_ASKED);
+	s->places.asked_n--;
+	if (learn(s, d->place, facts, now_us))
+		place_again(s, d, now_us);
+	rest(s, d->place, &s->places.asked);
+}

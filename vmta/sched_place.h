@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sched_place - in which group a queue is and at which provider, by the MX hosts
+ * of its domain: what is known of them, and asking for them.
+ *
+ * For vmta/sched*.c only: a part of struct sched.  Scheduler thread.
+ */
+
+#ifndef VMTA_SCHED_PLACE_H
+#define VMTA_SCHED_PLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "vmta/mx_set.h"
+
+struct domain_obj;
+struct sched;
+struct sched_named;
+struct sched_queue;
+
+/* What is known of the MX hosts of a domain, and asked. */
+enum place_state { PLACE_RESTS, PLACE_WANTED, PLACE_ASKED };
+struct domain_place {
+	TAILQ_ENTRY(domain_place) link; /* unless it rests */
+	struct domain_obj *domain;
+	struct mx_set *mx; /* NULL: nothing is known */
+	int64_t fresh_us;  /* until then; 0: it was never asked for */
+	enum place_state state;
+};
+
+struct places {
+	bool used; /* does the configuration have anything about it? */
+	struct mx_sets sets;
+	TAILQ_HEAD(place_list, domain_place) wanted, asked;
+	uint32_t asked_n;
+};
+
+/* What a queue shares limits with, by all that is known. */
+struct placed {
+	struct sched_named *group, *provider; /* or NULL */
+};
+void place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
+    struct placed *out);
+/* With its settings: does it need facts, and are they there? */
+void place_refresh(struct sched *s, struct sched_queue *q);
+/* Has it mail to send, and is the time of what is known over?  Then asks. */
+void place_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
+/* The owner is asked what is wanted. */
+void places_ask(struct sched *s);
+void places_init(struct sched *s);
+void places_fini(struct sched *s);
+/* A queue is of it no more. */
+void place_put_domain(struct sched *s, struct domain_obj **dp);
+
+#endif
