@@ -229,6 +229,19 @@ check_contents(const struct conf_binder *b, const struct conf_block *block,
 }
 
 void
+conf_check_block(const struct conf_binder *b, const struct conf_table *table,
+    const struct conf_node *n)
+{
+	const struct conf_block *block = conf_block_find(b->schema, n->name,
+	    table->letter);
+
+	CHECK(block != NULL);
+	check_argument(b, block, n);
+	if (block->inside.letter != '\0')
+		check_contents(b, block, n);
+}
+
+void
 conf_bind_block(const struct conf_binder *b, const struct conf_table *table,
     const struct conf_node *n)
 {
@@ -240,9 +253,7 @@ conf_bind_block(const struct conf_binder *b, const struct conf_table *table,
 		complain_block(b, table, n);
 		return;
 	}
-	check_argument(b, block, n);
 	conf_warning(b->errs, n->file, n->line, "%s has no effect yet",
 	    tag_of(b, n));
-	if (block->inside.letter != '\0')
-		check_contents(b, block, n);
+	conf_check_block(b, table, n);
 }

@@ -87,6 +87,13 @@ int conf_known_check(const struct conf_binder *b, const struct conf_known *k,
 void conf_bind_block(const struct conf_binder *b,
     const struct conf_table *table, const struct conf_node *n);
 
+/*
+ * The same of a block that is read by code of its own: its argument, and each
+ * of its lines by its form.
+ */
+void conf_check_block(const struct conf_binder *b,
+    const struct conf_table *table, const struct conf_node *n);
+
 /* Says that the name may not stand there, and where or what could. */
 void conf_complain_unknown(const struct conf_binder *b,
     const struct conf_table *table, const struct conf_node *n,

@@ -383,7 +383,9 @@ courier_open(const struct courier_params *p)
 	c->awaited_addr = p->awaited_addr;
 	c->conf = snapshot_ref(p->conf);
 	c->queue_conf = *p->queue_conf;
-	c->rules = snapshot_replies(c->conf, c->queue_conf.pattern_list);
+	if (strcmp(p->domain, SNAPSHOT_DSN_DOMAIN) != 0) /* our own side */
+		c->rules = snapshot_replies(c->conf,
+		    c->queue_conf.pattern_list);
 	c->domain = mem_strdup(p->domain);
 	c->vmta = mem_strdup(envelope_vmta_shown(p->vmta));
 	buf_printf(&name, "%s/%s", c->domain, c->vmta);

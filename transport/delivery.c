@@ -328,6 +328,7 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	res.said = all_said(outcomes, step, res.results, count);
 	res.worked = sum->worked;
 	res.effects = sum->list;
+	res.tally = sum->tally;
 	sum->list = (struct effects_list){ 0 };
 	if (settlement_wants_notice(&d->settlement))
 		settlement_notify(&d->settlement,

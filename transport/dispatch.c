@@ -224,7 +224,8 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->sweep = sweep_new(w, d->envs, d->env_count);
 	moves_init(&d->moves,
 	    &(struct moves_of){ d->store, d->sched, d->sweep, &d->readers });
-	d->effects = (struct effects_to){ d->sched, &dispatch_effects, d };
+	d->effects = (struct effects_to){ d->sched, &dispatch_effects, d,
+		false };
 	d->rg = region_new();
 	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
 	CHECK(d->timer != NULL);

@@ -135,7 +135,8 @@ struct dispatch_result {
 	/* To each that has to wait, a reference each; NULL: to nobody. */
 	struct said **said;
 	struct effects_list effects; /* of the replies */
-	bool worked;                 /* the server did its work on it */
+	struct sched_tally tally;
+	bool worked; /* the server did its work on it */
 };
 void dispatch_results(struct dispatch *d, void *link,
     const struct dispatch_result *result);

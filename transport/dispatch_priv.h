@@ -38,6 +38,7 @@ struct link {
 	struct outcome *why; /* with gone: what the queue is to be told */
 	bool fails;          /* with why: its recipients */
 	bool source_off;     /* its source was disabled for its replies */
+	bool counted;        /* what came of a grant, for thresholds */
 };
 
 struct dispatch {

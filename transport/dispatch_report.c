@@ -132,12 +132,12 @@ static void
 link_end(struct link *l)
 {
 	struct dispatch *d = l->dispatch;
+	const struct effects_end end = { l->why, l->fails, l->counted,
+		l->source_off };
 	int64_t now_us = clock_us();
 
-	/* Of a source that is not used any more it is not the queue's fault. */
-	if (l->why != NULL && !l->source_off)
-		effects_conn_failed(&d->effects, l->conn, l->why, l->fails,
-		    now_us);
+	if (l->why != NULL)
+		effects_conn_failed(&d->effects, l->conn, &end, now_us);
 	sched_closed(d->sched, &l->conn, now_us);
 	outcome_free(&l->why);
 	LIST_REMOVE(l, entry);
@@ -185,6 +185,8 @@ on_results(struct post *p)
 	sched_results(d->sched, &res->grant, res->results, now_us);
 	if (effects_apply(&d->effects, l->conn, &res->effects, now_us))
 		l->source_off = true;
+	sched_conn_tally(d->sched, l->conn, &res->tally, now_us);
+	l->counted = true;
 	effects_fini(&res->effects);
 	free(res->results);
 	free(r);

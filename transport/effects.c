@@ -7,6 +7,7 @@
 #include "lib/check.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/str.h"
 #include "mail/envelope.h"
 #include "transport/source_fault.h"
 
@@ -45,6 +46,9 @@ effects_add(struct effects_sum *sum, const struct outcome *o,
 {
 	enum disposition_conn what = disposition_conn(o);
 
+	sum->tally.attempts += disposition_was_called(o);
+	sum->tally.errors += j->is_error;
+	sum->tally.delivered += j->rcpt.what == DISPOSE_DELIVERED;
 	note(&sum->list, o, j);
 	if (j->effects.skip_mx) {
 		sum->skipped = o;
@@ -120,13 +124,82 @@ bounce_queue(const struct effects_to *to, struct sched_queue *q,
 	sched_queue_take_all(to->sched, q, fail_one, &f, now_us);
 }
 
+static int64_t
+end_of(int64_t after_us, int64_t never, int64_t now_us)
+{
+	return after_us > never - now_us ? never : now_us + after_us;
+}
+
+static struct sched_reason
+reason_of(const struct effects_note *n, enum reply_kind kind)
+{
+	const struct reply_place *at = &n->what.at[kind];
+
+	return (struct sched_reason){ n->why->text, at->file, at->line };
+}
+
 static void
-apply_one(const struct effects_to *to, struct sched_conn *c,
+set_mode(const struct effects_to *to, struct sched_queue *q,
+    const struct effects_note *n, int64_t now_us)
+{
+	const struct sched_reason why = reason_of(n, REPLY_MODE);
+
+	if (n->what.backoff)
+		sched_queue_backoff(to->sched, q,
+		    end_of(n->what.normal_after_us, BACKOFF_NEVER, now_us),
+		    &why, now_us);
+	else
+		sched_queue_normal(to->sched, q, &why, now_us);
+}
+
+/* Said once: each reply would say so. */
+static void
+tell_no_source(struct effects_to *to, const struct sched_queue *q,
+    const struct effects_note *n)
+{
+	const struct reply_place *at = &n->what.at[REPLY_SOURCE];
+
+	if (to->told_no_source)
+		return;
+	to->told_no_source = true;
+	log_note(LOG_L_WARN, "reply-rule",
+	    "%s:%u: disable-source-ip, and %s has no smtp-source-host: the "
+	    "queue waits instead",
+	    at->file, at->line, envelope_vmta_shown(sched_queue_vmta(q)));
+}
+
+/* Of connections that hear the same the first switches it off. */
+static bool
+disable_source(struct effects_to *to, struct sched_conn *c,
+    const struct effects_note *n, int64_t now_us)
+{
+	const struct sched_reason why = reason_of(n, REPLY_SOURCE);
+	const struct net_addr *a = &sched_conn_source(c)->addr;
+	struct sched_queue *q = sched_conn_queue(c);
+
+	if (a->family == 0) {
+		tell_no_source(to, q, n);
+		defer(to, q, n->why, now_us);
+		return false;
+	}
+	(void)sched_queue_source_off(to->sched, q, a,
+	    end_of(n->what.reenable_after_us, STANDING_NEVER, now_us), &why,
+	    now_us);
+	return true;
+}
+
+static bool
+apply_one(struct effects_to *to, struct sched_conn *c,
     const struct effects_note *n, int64_t now_us)
 {
 	struct sched_queue *q = sched_conn_queue(c);
 	const struct effects *e = &n->what;
+	bool off = false;
 
+	if (e->backoff || e->normal)
+		set_mode(to, q, n, now_us);
+	if (e->disable_source)
+		off = disable_source(to, c, n, now_us);
 	if (e->defer_queue) {
 		log_queue(q, "defer-queue", &e->at[REPLY_DEFER], n->why);
 		defer(to, q, n->why, now_us);
@@ -135,22 +208,38 @@ apply_one(const struct effects_to *to, struct sched_conn *c,
 		log_queue(q, "bounce-queue", &e->at[REPLY_ROUTE], n->why);
 		bounce_queue(to, q, n, now_us);
 	}
+	return off;
 }
 
 bool
-effects_apply(const struct effects_to *to, struct sched_conn *c,
+effects_apply(struct effects_to *to, struct sched_conn *c,
     const struct effects_list *l, int64_t now_us)
 {
+	bool off = false;
+
 	for (size_t i = 0; i < l->n; i++)
-		apply_one(to, c, &l->v[i], now_us);
-	return false;
+		if (apply_one(to, c, &l->v[i], now_us))
+			off = true;
+	return off;
+}
+
+static void
+count_failure(const struct effects_to *to, struct sched_conn *c,
+    const struct outcome *why, int64_t now_us)
+{
+	static const struct sched_tally failure = { .attempts = 1,
+		.errors = 1 };
+
+	if (disposition_was_called(why))
+		sched_conn_tally(to->sched, c, &failure, now_us);
 }
 
 /* The connection never got to work: what does that mean for its queue? */
 void
 effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
-    const struct outcome *why, bool fails, int64_t now_us)
+    const struct effects_end *end, int64_t now_us)
 {
+	const struct outcome *why = end->why;
 	struct sched_queue *q = sched_conn_queue(c);
 	const struct queue_conf *conf = sched_queue_conf(q);
 	const struct disposition what = disposition_failed(why, conf);
@@ -159,7 +248,12 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 
 	if (source_fault(to->sched, c, why, now_us))
 		return;
-	switch (disposition_queue(why, conf, fails, sched_conn_has_peers(c))) {
+	if (!end->counted)
+		count_failure(to, c, why, now_us);
+	if (end->source_off)
+		return; /* the queue goes on from its others */
+	switch (
+	    disposition_queue(why, conf, end->fails, sched_conn_has_peers(c))) {
 	case QUEUE_IS_FINE:
 		break; /* sched_closed() has it tried again in a second */
 	case QUEUE_GOES_ON:

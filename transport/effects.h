@@ -21,6 +21,7 @@
 #include "mail/outcome.h"
 #include "transport/disposition.h"
 #include "vmta/sched.h"
+#include "vmta/sched_standing.h"
 
 /* What one reply asks; of several that ask the same the first. */
 struct effects_note {
@@ -39,7 +40,8 @@ void effects_fini(struct effects_list *l);
 /* What the judgements of one transaction, or of one reply, come to. */
 struct effects_sum {              /* zeroed: nothing yet */
 	struct effects_list list; /* to be taken, or freed */
-	bool worked;              /* the server did its work */
+	struct sched_tally tally;
+	bool worked; /* the server did its work */
 	/* One of the outcomes, borrowed, or NULL: */
 	const struct outcome *broke;   /* the connection ended before a body */
 	const struct outcome *skipped; /* the host is to be left for the next */
@@ -69,20 +71,26 @@ struct effects_to {
 	struct sched *sched;
 	const struct effects_owner *owner;
 	void *ctx;
+	bool told_no_source; /* disable-source-ip, and there is none */
 };
 
 /*
- * Does all that is in the list, for the queue of the connection.  True: the
- * source of the connection is not used by it any more, for what was said.
+ * Does all that is in the list, for the queue of the connection.  Where the
+ * kernel chooses the source there is none to be disabled: the queue waits.
+ * True: the source of the connection is not used by it any more.
  */
-bool effects_apply(const struct effects_to *to, struct sched_conn *c,
+bool effects_apply(struct effects_to *to, struct sched_conn *c,
     const struct effects_list *l, int64_t now_us);
 
-/*
- * The connection never got to work.  fails: that ends the recipients of its
- * queue (disposition_fails_all()).
- */
+/* How a connection ended that never got to work. */
+struct effects_end {
+	const struct outcome *why;
+	bool fails;      /* its queue's recipients: disposition_fails_all() */
+	bool counted;    /* in the tally of a grant */
+	bool source_off; /* as effects_apply() said */
+};
+
 void effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
-    const struct outcome *why, bool fails, int64_t now_us);
+    const struct effects_end *end, int64_t now_us);
 
 #endif

@@ -581,7 +581,9 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 	if (c->state == CONN_IDLE)
 		leave_idle(s, c);
 	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused &&
-	    !c->goes_on && !c->uncalled)
+	    !c->goes_on && !c->uncalled &&
+	    !(q->standing != NULL &&
+		standing_is_off(q, &c->source->addr, now_us)))
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	if (c->state == CONN_OPENING)
 		leave_fresh(c);

@@ -90,6 +90,16 @@ check_named_source(const struct check *c, const struct conf_node *n,
 }
 
 static void
+check_reply_list(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	if (value[0] != '\0' && !reply_lists_has(c->s->reply_lists, value))
+		conf_error(c->errs, n->file, n->line,
+		    "smtp-pattern-list: there is no <smtp-pattern-list %s>",
+		    value);
+}
+
+static void
 check_pattern_rows(const struct check *c)
 {
 	for (const struct pattern_list *l = c->s->patterns->first; l != NULL;
@@ -232,6 +242,7 @@ static const struct {
 	{ NULL, "milter-control-socket", check_socket },
 	{ NULL, "name-server", check_name_server },
 	{ NULL, "spool", check_absolute },
+	{ "domain", "smtp-pattern-list", check_reply_list },
 	{ "smtp-listener", "source", check_named_source },
 	{ "smtp-user", "source", check_named_source },
 	{ "source", "default-virtual-mta", check_default_vmta },
@@ -253,6 +264,20 @@ check_node(const struct check *c, const char *block, const struct conf_node *n)
 	}
 }
 
+/* Those of a block, and of a <domain> in it. */
+static void
+check_block(const struct check *c, const struct conf_node *n)
+{
+	for (const struct conf_node *k = n->first; k != NULL; k = k->next) {
+		if (!k->is_block)
+			check_node(c, n->name, k);
+		for (const struct conf_node *d = k->first; d != NULL;
+		     d = d->next)
+			if (!d->is_block && conf_node_is(k, "domain"))
+				check_node(c, k->name, d);
+	}
+}
+
 static void
 check_nodes(const struct check *c)
 {
@@ -261,10 +286,7 @@ check_nodes(const struct check *c)
 		/* <spool DIR> is checked as `spool DIR`. */
 		if (!n->is_block || conf_node_is(n, "spool"))
 			check_node(c, NULL, n);
-		for (const struct conf_node *k = n->first; k != NULL;
-		     k = k->next)
-			if (!k->is_block)
-				check_node(c, n->name, k);
+		check_block(c, n);
 	}
 }
 

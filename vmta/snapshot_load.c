@@ -389,12 +389,22 @@ check_later(struct reader *r, const struct conf_node *n)
 	return r->b.errs->fatal == fatal;
 }
 
+/* Its lines may be read. */
+static bool
+has_form(struct reader *r, const struct conf_node *n)
+{
+	size_t fatal = r->b.errs->fatal;
+
+	conf_check_block(&r->b, &table_global, n);
+	return r->b.errs->fatal == fatal;
+}
+
 static void
 read_replies(struct reader *r, const struct conf_node *n)
 {
 	char *key;
 
-	if (check_later(r, n) && name_argument(r, n, &key) != NULL)
+	if (has_form(r, n) && name_argument(r, n, &key) != NULL)
 		reply_lists_read(r->s->reply_lists, &r->b, n, key);
 }
 
@@ -411,7 +421,7 @@ read_dsn_rule(struct reader *r, const struct conf_node *n)
 	const char *name;
 	char *key;
 
-	if (!check_later(r, n))
+	if (!has_form(r, n))
 		return;
 	name = name_argument(r, n, &key);
 	if (name != NULL)

@@ -228,6 +228,8 @@ void reply_lists_read(struct reply_lists *r, const struct conf_binder *b,
     const struct conf_node *block, const char *key);
 void reply_lists_read_rule(struct reply_lists *r, const struct conf_binder *b,
     const struct conf_node *block, const char *name, const char *key);
+/* Is there a <smtp-pattern-list> of that name? */
+bool reply_lists_has(const struct reply_lists *r, const char *name);
 void reply_lists_join(struct reply_lists *r, struct conf_errors *errs);
 
 /* snapshot_rollup.c: <mx-rollup-list>, likewise; queue-to, MX of providers. */

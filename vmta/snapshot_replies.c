@@ -160,6 +160,14 @@ reply_lists_join(struct reply_lists *r, struct conf_errors *errs)
 	reply_rules_seal(r->bare);
 }
 
+bool
+reply_lists_has(const struct reply_lists *r, const char *name)
+{
+	char key[NAME_KEY_MAX + 1];
+
+	return name_key(name, key) && strmap_get(r->lists, key) != NULL;
+}
+
 const struct reply_rules *
 snapshot_replies(const struct snapshot *s, const char *list)
 {

@@ -50,6 +50,7 @@ struct sim_conn {
 	int64_t written_us; /* 0: not yet */
 	bool breaks;        /* this grant ends with the connection */
 	bool worked;        /* at least one transaction did */
+	bool counted;       /* a grant of it was, for thresholds */
 	bool source_off;    /* a reply to it had its source disabled */
 };
 

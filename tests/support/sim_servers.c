@@ -334,7 +334,7 @@ static const struct effects_owner effects = { .failed = on_failed };
 static void
 apply(struct sim *sim, struct sim_conn *c, struct effects_list *list)
 {
-	const struct effects_to to = { sim->sched, &effects, sim };
+	struct effects_to to = { sim->sched, &effects, sim, false };
 
 	if (effects_apply(&to, c->sched, list, sim->now_us))
 		c->source_off = true;
@@ -357,12 +357,12 @@ reply_judged(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 static void
 queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
-	const struct effects_to to = { sim->sched, &effects, sim };
+	const struct effects_to to = { sim->sched, &effects, sim, false };
 	const struct judgement j = judge(c, o, 0);
+	const struct effects_end end = { o, disposition_fails_all(o, &j),
+		c->counted, c->source_off };
 
-	if (!c->source_off)
-		effects_conn_failed(&to, c->sched, o,
-		    disposition_fails_all(o, &j), sim->now_us);
+	effects_conn_failed(&to, c->sched, &end, sim->now_us);
 }
 
 static void
@@ -439,6 +439,8 @@ note_work(struct sim *sim, struct sim_conn *c, struct effects_sum *sum)
 	if (sum->worked)
 		sched_queue_worked(sim->sched, q);
 	apply(sim, c, &sum->list);
+	sched_conn_tally(sim->sched, c->sched, &sum->tally, sim->now_us);
+	c->counted = true;
 	if (sum->skipped != NULL)
 		c->worked = false;
 	else if (sum->broke != NULL && !c->worked)

@@ -71,6 +71,28 @@ CONFIG = """
 <domain list.example>
     retry-recipients-after 1s, 3s
 </domain>
+<domain rows.example>
+    smtp-pattern-list rows
+</domain>
+<domain gone.example>
+    smtp-pattern-list rows
+    max-smtp-out 1
+</domain>
+<smtp-pattern-list rows>
+    reply /^550 .*ask another host/ skip-mx
+    reply /^451 4.7.1 .*all gone/ bounce-queue
+</smtp-pattern-list>
+<dsn-rule 450_4.2.2>
+    pattern "4.2.2.*Mailbox full"
+    category soft-bounce
+    action requeue
+    retry-interval 2
+</dsn-rule>
+<dsn-rule for-good>
+    pattern /over and out/
+    category hard-bounce
+    action bounce
+</dsn-rule>
 """
 
 PIX = "220 ***************************0*2******0***********2002***0*00"
@@ -95,6 +117,13 @@ HOSTS = {
     "named.example": [[]],
     "small.example": [[]],
     "list.example": [{"at": "rcpt", "count": 2, "reply": "450 4.3.0 later"}],
+    "rows.example": [{"at": "rcpt", "reply": "550 5.7.1 ask another host"},
+                     []],
+    "gone.example": [[{"at": "connect", "delay": 1, "action": "pass"},
+                      {"at": "rcpt", "reply": "451 4.7.1 all gone"}]],
+    "full.example": [{"at": "rcpt", "count": 1,
+                      "reply": "450 4.2.2 Mailbox full, sorry"}],
+    "over.example": [{"at": "dot", "reply": "451 4.3.0 over and out"}],
     "grey.example": [{"at": "rcpt", "count": 1, "reply": SLOW_HINT}],
 }
 ADDRESS = {(domain, i): "127.0.%d.%d" % (3 + i, n + 1)
@@ -276,6 +305,53 @@ def waits(lab):
     gaps = [b - a for a, b in zip(times, times[1:])]
     tap.check(len(gaps) == 2 and 0.9 <= gaps[0] < 2.5 and
               2.9 <= gaps[1] < 4.5, "waited %s" % gaps)
+
+
+@tap.test("a row with skip-mx: a 5xx leads to the next host",
+          proves="domain smtp-pattern-list")
+def skip_row(lab):
+    m = lab.wait_arrived(lab.send("rows.example"), 10)
+    tap.equal(m["to"], ADDRESS["rows.example", 1] + ":25", "server")
+    tap.equal([r for r in lab.accounting("b") if "rows" in r["rcpt"]], [],
+              "bounces")
+
+
+@tap.test("a row with bounce-queue: all of the queue fails, at one reply",
+          proves="domain smtp-pattern-list")
+def bounce_queue(lab):
+    for n in "123":
+        lab.inject(n + "@gone.example")
+    rows = [lab.wait_record("b", n + "@gone.example", 10) for n in "123"]
+    tap.equal(sorted(r["dsnDiag"] for r in rows),
+              ["smtp;451 4.7.1 all gone"] +
+              ["x-pmta;bounce-queue 451 4.7.1 all gone"] * 2, "dsnDiag")
+    tap.equal(len(lab.at("rcpt", "gone.example")), 1, "recipients tried")
+    with open(lab.config) as f:
+        lines = f.read().splitlines()
+    row = next(i for i, line in enumerate(lines) if "all gone" in line) + 1
+    said = [line for line in lab.daemon.log_text().splitlines()
+            if " reply-rule " in line]
+    tap.check(any("action=bounce-queue rule=%s:%d" % (lab.config, row) in line
+                  for line in said), "the log: %s" % said)
+
+
+@tap.test("a dsn-rule: its category, and its time of the next attempt",
+          proves=("dsn-rule pattern", "dsn-rule category",
+                  "dsn-rule retry-interval"))
+def dsn_rule(lab):
+    row = lab.wait_record("t", lab.send("full.example"), 10)
+    tap.equal(row["bounceCat"], "soft-bounce", "bounceCat")
+    lab.wait_arrived("x@full.example", 10)
+    first, second = [e["t"] for e in lab.at("rcpt", "full.example")]
+    tap.check(1.9 <= second - first < 4, "waited %g" % (second - first))
+
+
+@tap.test("a dsn-rule ends a recipient that was put off",
+          proves=("dsn-rule action", "dsn-rule category"))
+def dsn_rule_bounce(lab):
+    row = lab.bounced("over.example")
+    tap.equal(row["bounceCat"], "hard-bounce", "bounceCat")
+    tap.equal(row["dsnDiag"], "smtp;451 4.3.0 over and out", "dsnDiag")
 
 
 @tap.test("a time that a greylisting reply names is the next attempt's")

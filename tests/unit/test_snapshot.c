@@ -295,8 +295,6 @@ static const char *const accepted[] = {
 	"log-rotate 3",
 	"http-mgmt-port 8080\nhttp-access 0/0 monitor",
 	"<domain x>\nbackoff-max-msg-rate 3/m\nuse-dane no\n</domain>",
-	"<smtp-pattern-list x>\nreply /421/ mode=backoff\n"
-	"</smtp-pattern-list>",
 	"<bounce-category-patterns>\n/spam/ spam-related\n// other\n"
 	"</bounce-category-patterns>",
 	"<spool /x>\ndeliver-only no\n</spool>",
