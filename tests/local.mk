@@ -78,6 +78,7 @@ check_PROGRAMS += \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_json_text \
+	tests/unit/test_keep_load \
 	tests/unit/test_judgement \
 	tests/unit/test_keeper \
 	tests/unit/test_lease \
@@ -129,6 +130,7 @@ check_PROGRAMS += \
 	tests/unit/test_rollup \
 	tests/unit/test_sched \
 	tests/unit/test_sched_claim \
+	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
@@ -235,6 +237,10 @@ tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+tests_unit_test_sched_delay_SOURCES = \
+	%D%/unit/test_sched_delay.c \
+	$(fake_conf_files)
+
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
@@ -598,6 +604,7 @@ EXTRA_DIST += \
 	%D%/crash/report.py \
 	%D%/crash/small_disk.py \
 	%D%/crash/test_accounting.py \
+	%D%/crash/test_backoff_kill.py \
 	%D%/crash/test_bad_disk.py \
 	%D%/crash/test_descriptors.py \
 	%D%/crash/test_full_disk.py \
@@ -753,6 +760,7 @@ EXTRA_DIST += \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
+	%D%/scenario/restart-standing.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-hint.scn \
@@ -777,6 +785,7 @@ EXTRA_DIST += \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \
+	%D%/system/backoff_kill.py \
 	%D%/system/check_limits.py \
 	%D%/system/collectors.py \
 	%D%/system/demo.py \
@@ -812,6 +821,7 @@ EXTRA_DIST += \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_backoff_kill.py \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
@@ -822,6 +832,7 @@ EXTRA_DIST += \
 	%D%/system/test_files.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
+	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \

@@ -137,6 +137,7 @@ static const struct sched_owner sched_owner = {
 	.keep = dispatch_on_keep,
 	.source = dispatch_on_source,
 	.event = dispatch_on_event,
+	.delayed = dispatch_on_delayed,
 	.resolve = dispatch_resolve,
 };
 

@@ -2,7 +2,7 @@
 /*
  * Of dispatch_priv.h: what happens to queues and sources as the log has it,
  * and as the operator is told by mail (transport/alert.h) where the
- * configuration names somebody.
+ * configuration names somebody; and senders whose mail is late.
  */
 #include <event2/event.h>
 #include <stdlib.h>
@@ -14,7 +14,9 @@
 #include "transport/alert.h"
 #include "transport/alert_mail.h"
 #include "transport/dispatch_priv.h"
+#include "transport/replies.h"
 #include "transport/source_fault.h"
+#include "transport/sweep.h"
 #include "vmta/sched_standing.h"
 #include "vmta/snapshot.h"
 
@@ -330,6 +332,37 @@ dispatch_on_source(void *ctx, const struct net_addr *a, bool lost)
 		say(d, &of);
 	}
 	region_reset(rg);
+}
+
+/* ---- mail that is late --------------------------------------------------------- */
+
+/* With what was said to it last, or to its queue. */
+void
+dispatch_on_delayed(void *ctx, struct sched_queue *q, struct message *m,
+    uint32_t n, uint16_t attempts)
+{
+	struct dispatch *d = ctx;
+	const struct said *said = replies_find(d->replies, m->id, n);
+	struct outcome o = { .kind = OUTCOME_LOST,
+		.phase = PHASE_CONNECT,
+		.text = sched_queue_last_error(q),
+		.mx = "",
+		.esmtp = "",
+		.tls = "",
+		.wall_us = clock_wall_us() };
+
+	if (d->draining)
+		return;
+	if (said != NULL) {
+		o.kind = said->code == 0 ? OUTCOME_LOST : OUTCOME_REPLY;
+		o.code = said->code;
+		o.text = said->text;
+		o.mx = said->host;
+		o.peer = said->peer;
+		o.wall_us = said->wall_us;
+	}
+	sweep_delayed(d->sweep,
+	    &(struct sweep_rcpt){ q, m, n, attempts, false, false }, &o);
 }
 
 /* ---- life ------------------------------------------------------------------ */

@@ -25,6 +25,7 @@ struct replies;
 struct sched;
 struct sched_conn;
 struct sched_event;
+struct sched_queue;
 struct sweep;
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
@@ -97,5 +98,8 @@ void dispatch_alerts_fini(struct dispatch *d);
 /* The scheduler's owner->event, owner->source. */
 void dispatch_on_event(void *ctx, const struct sched_event *e);
 void dispatch_on_source(void *ctx, const struct net_addr *a, bool lost);
+/* Likewise owner->delayed. */
+void dispatch_on_delayed(void *ctx, struct sched_queue *q, struct message *m,
+    uint32_t n, uint16_t attempts);
 
 #endif

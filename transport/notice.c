@@ -39,6 +39,9 @@ notice_wanted(const struct envelope *env, struct notice_rcpt *r,
 	case DISPOSE_DELETE:
 		return tell_deleted && wants_failure(notify);
 	case DISPOSE_RETRY:
+		r->action = DSN_DELAYED;
+		/* RFC 3461 section 4.1 leaves those who do not say to us. */
+		return (notify & NOTIFY_DELAY) != 0;
 	case DISPOSE_UNUSED:
 		return false;
 	}
@@ -132,8 +135,9 @@ in_words(const struct notice_rcpt *r, struct region *rg)
 	case DISPOSE_DELETE:
 		return "The operator of this mail system took it out of the "
 		       "queue";
-	case DISPOSE_FAIL:
 	case DISPOSE_RETRY:
+		return "It could not be delivered so far, and is tried again";
+	case DISPOSE_FAIL:
 	case DISPOSE_UNUSED:
 		break;
 	}
@@ -242,6 +246,12 @@ notice_make(const struct notice_of *of, enum dsn_action action,
 	uint64_t r[2];
 	uint8_t flags;
 
+	for (size_t i = 0; i < count; i++)
+		if (action == DSN_DELAYED && rcpts[i].action == action &&
+		    env->arrival_us + rcpts[i].bounce_after_us >
+			d.retry_until_us)
+			d.retry_until_us = env->arrival_us +
+			    rcpts[i].bounce_after_us;
 	d.rcpt_count = fill_rcpts(of, action, rcpts, count, list);
 	if (d.rcpt_count == 0)
 		return false;

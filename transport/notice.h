@@ -30,7 +30,8 @@ struct notice_rcpt {
 	uint32_t n;
 	enum dsn_action action;
 	const struct outcome *outcome;
-	struct disposition disposition;
+	struct disposition disposition; /* DISPOSE_RETRY: it is late */
+	int64_t bounce_after_us;        /* then: so old may it get; else 0 */
 };
 
 /*

@@ -166,10 +166,11 @@ on_walked(struct queue_walk *w)
 {
 	struct order *o = post_owner(w, struct order, walk);
 
-	if (o->dry_run || o->changed == 0) {
+	if (o->dry_run) {
 		on_kept(&o->wait, true);
 		return;
 	}
+	/* Also if all was so already: that may be on its way to the disk. */
 	o->wait.fn = on_kept;
 	dispatch_when_kept(o->control->opt.dispatch, &o->wait);
 }

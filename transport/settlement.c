@@ -66,9 +66,11 @@ static const enum store_verdict verdicts[] = {
 
 /* Remembers whom to tell of it. */
 static void
-note(struct settlement *st, const struct settlement_rcpt *r)
+note(struct settlement *st, const struct settlement_rcpt *r,
+    int64_t bounce_after_us)
 {
-	struct notice_rcpt told = { .n = r->of.n,
+	struct notice_rcpt told = { .bounce_after_us = bounce_after_us,
+		.n = r->of.n,
 		.outcome = r->of.outcome,
 		.disposition = *r->of.disposition };
 
@@ -156,7 +158,17 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 	    what->what != DISPOSE_FAIL)
 		add_doubt(st, r);
 	record_log(&r->of);
-	note(st, r);
+	if (what->what != DISPOSE_RETRY)
+		note(st, r, 0);
+}
+
+void
+settlement_delayed(struct settlement *st, const struct settlement_rcpt *r,
+    int64_t bounce_after_us)
+{
+	CHECK(r->of.disposition->what == DISPOSE_RETRY);
+	if (r->of.n < r->of.env->rcpt_count)
+		note(st, r, bounce_after_us);
 }
 
 /* ---- telling ------------------------------------------------------------- */
@@ -171,7 +183,8 @@ void
 settlement_notify(struct settlement *st, const struct record_of *of,
     const struct body *body)
 {
-	static const enum dsn_action actions[] = { DSN_FAILED, DSN_RELAYED };
+	static const enum dsn_action actions[] = { DSN_FAILED, DSN_RELAYED,
+		DSN_DELAYED };
 	const struct notice_of about = { .rg = of->rg,
 		.conf = st->env->conf,
 		.id = of->id,
@@ -230,7 +243,7 @@ dispatch_mails(struct settlement *st)
 bool
 settlement_is_empty(const struct settlement *st)
 {
-	return st->items.len == 0;
+	return st->items.len == 0 && st->mails.len == 0;
 }
 
 static void

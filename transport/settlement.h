@@ -59,6 +59,13 @@ struct settlement_rcpt {
  */
 void settlement_add(struct settlement *st, const struct settlement_rcpt *r);
 
+/*
+ * It has not ended, nor been tried: its sender may hear that it is late.  Only
+ * what says who it is counts of r, its outcome, and whether to tell.
+ */
+void settlement_delayed(struct settlement *st, const struct settlement_rcpt *r,
+    int64_t bounce_after_us);
+
 /* Is anybody to be told of what was added since the last notification? */
 bool settlement_wants_notice(const struct settlement *st);
 

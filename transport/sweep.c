@@ -24,7 +24,8 @@ struct ended {
 	bool unrecorded, tell_deleted, tell_nobody;
 	const char *queue, *vmta; /* the piece's, like strings of outcome */
 	struct outcome outcome;
-	struct disposition disposition;
+	struct disposition disposition; /* DISPOSE_RETRY: only late */
+	int64_t bounce_after_us;
 };
 
 /* The dispatcher's note of a piece that is out. */
@@ -183,7 +184,11 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			.tell_deleted = r->tell_deleted
 		};
 
-		settlement_add(&p->settlement, &item);
+		if (r->disposition.what != DISPOSE_RETRY)
+			settlement_add(&p->settlement, &item);
+		else
+			settlement_delayed(&p->settlement, &item,
+			    r->bounce_after_us);
 	}
 	if (settlement_wants_notice(&p->settlement))
 		notify(p, p->list[first].msg, rg, &env);
@@ -296,9 +301,10 @@ keep_outcome(struct piece *p, struct ended *r, const struct outcome *o,
 	r->outcome.tls = keep(p, o->tls, last->tls);
 }
 
-void
-sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
-    const struct outcome *o, const struct disposition *what)
+/* Notes it. */
+static void
+add(struct sweep *s, const struct sweep_rcpt *rcpt, const struct outcome *o,
+    const struct disposition *what)
 {
 	static const struct ended none;
 	const char *vmta = sched_queue_vmta(rcpt->queue);
@@ -307,8 +313,6 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	struct ended *r;
 	char queue[600];
 
-	CHECK(what->what == DISPOSE_EXPIRE || what->what == DISPOSE_FAIL ||
-	    what->what == DISPOSE_DELETE);
 	if (s->piece == NULL) {
 		s->piece = mem_new(struct piece);
 		s->piece->rg = region_new();
@@ -323,6 +327,7 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	    acct_is_disabled(sched_queue_conf(rcpt->queue),
 		record_type(what->what));
 	r->tell_deleted = rcpt->tell_deleted;
+	r->bounce_after_us = sched_queue_conf(rcpt->queue)->bounce_after_us;
 	r->tell_nobody = !sched_queue_conf(rcpt->queue)->deliver_dsn;
 	keep_disposition(p, r, what, &last->disposition);
 	r->vmta = keep(p, envelope_vmta_shown(vmta), last->vmta);
@@ -332,4 +337,24 @@ sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
 	keep_outcome(p, r, o, &last->outcome);
 	if (p->count == PIECE_MAX)
 		(void)sweep_flush(s);
+}
+
+void
+sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
+    const struct outcome *o, const struct disposition *what)
+{
+	CHECK(what->what == DISPOSE_EXPIRE || what->what == DISPOSE_FAIL ||
+	    what->what == DISPOSE_DELETE);
+	add(s, rcpt, o, what);
+}
+
+void
+sweep_delayed(struct sweep *s, const struct sweep_rcpt *rcpt,
+    const struct outcome *o)
+{
+	/* RFC 3463: it could not be delivered in the time that is usual. */
+	static const struct disposition late = { .what = DISPOSE_RETRY,
+		.dsn = { 4, 4, 7 } };
+
+	add(s, rcpt, o, &late);
 }

@@ -5,7 +5,7 @@
  *
  * The dispatcher, which owns it, only notes who ends and how; a worker reads
  * the envelopes, makes the records and settles (transport/settlement.h).
- * Several pieces may be under way at once, in any order: a recipient that is
+ * Senders of mail that is late, and stays, are told the same way.  Several pieces may be under way at once, in any order: a recipient that is
  * noted here has left the scheduler, so nothing else happens to it.
  */
 
@@ -43,6 +43,10 @@ struct sweep_rcpt {
 /* Notes how it ended: failed, expired or deleted.  Everything is copied. */
 void sweep_add(struct sweep *s, const struct sweep_rcpt *rcpt,
     const struct outcome *o, const struct disposition *what);
+
+/* It is late, and stays queued: its sender may be told; likewise. */
+void sweep_delayed(struct sweep *s, const struct sweep_rcpt *rcpt,
+    const struct outcome *o);
 
 /* To a worker, if there is something; returns the number of the last piece. */
 uint64_t sweep_flush(struct sweep *s);

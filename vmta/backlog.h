@@ -39,7 +39,7 @@ struct entry {
 };
 
 /* Numbers of recipients and attempts share a word. */
-#define RCPT_ATTEMPTS_MAX 32767
+#define RCPT_ATTEMPTS_MAX 4095
 
 struct rcpt {
 	union {
@@ -49,7 +49,8 @@ struct rcpt {
 	struct group *group;
 	uint32_t index;         /* in the heap of deferred ones */
 	uint32_t n : 17;        /* recipient number in the envelope */
-	uint32_t attempts : 15; /* RCPT_ATTEMPTS_MAX: or more */
+	uint32_t attempts : 12; /* RCPT_ATTEMPTS_MAX: or more */
+	uint32_t told : 3;      /* vmta/sched_delay.h */
 };
 
 struct group {

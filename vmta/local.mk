@@ -61,6 +61,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
+	%D%/sched_delay.c %D%/sched_delay.h \
 	%D%/sched_facts.c \
 	%D%/sched_job.c \
 	%D%/sched_keep.c %D%/sched_keep.h \

@@ -420,7 +420,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		}
 		if (retry_waits(&q->retry, now_us) || sched_is_paused(s, q))
 			vqueue_cool(q);
-		else if (job_is_paused(s, e->origin))
+		else if (s->job_pauses.count > 0 && job_is_paused(s, e->origin))
 			vqueue_cool_added(q);
 		sched_dirty(s, q);
 	}

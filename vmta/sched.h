@@ -74,6 +74,13 @@ struct sched_owner {
 	void (*expired)(void *ctx, struct sched_queue *q, struct message *m,
 	    uint32_t n, uint16_t attempts);
 	/*
+	 * It waits for long, and its sender may want to know: told with a
+	 * failure, once for each multiple of notify-of-delay-every.  May be
+	 * NULL.
+	 */
+	void (*delayed)(void *ctx, struct sched_queue *q, struct message *m,
+	    uint32_t n, uint16_t attempts);
+	/*
 	 * As close, in the middle of a grant: whoever does not have the message
 	 * yet comes back as FATE_UNUSED.  Once its end was sent the answer is
 	 * waited for.

@@ -157,8 +157,6 @@ jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,
 {
 	int64_t age = q->conf->conf.bounce_after_us, oldest;
 
-	if (s->job_pauses.count == 0)
-		return INT64_MAX;
 	if (q->claim != NULL && job_is_paused(s, q->claim->origin))
 		claim_drop(q);
 	if (q->aside == 0)

@@ -369,7 +369,7 @@ bool job_is_paused_by_name(const struct sched *s, struct pause_seen *seen,
 /* Of what is set aside, and nothing else waits its turn: what says no. */
 const char *job_waits_for(const struct sched_queue *q);
 /*
- * What is older of paused jobs than born_us leaves.  Returns when to look at
+ * While some job is paused: what is older of those than born_us leaves.  Returns when to look at
  * the queue again, or INT64_MAX.
  */
 int64_t jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,

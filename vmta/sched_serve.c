@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "vmta/sched_delay.h"
 
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)
@@ -358,7 +359,7 @@ expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged, job_aged;
+	int64_t at, t, aged, job_aged = INT64_MAX;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -369,7 +370,9 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	aged = expire_paused(s, q, now_us);
 	if (q->by_mx)
 		place_settle(s, q, now_us);
-	job_aged = jobs_serve(s, q, born_us(q, now_us), expired, now_us);
+	if (s->job_pauses.count > 0)
+		job_aged = jobs_serve(s, q, born_us(q, now_us), expired,
+		    now_us);
 	connect_settle_place(s, q, now_us);
 	if (q->ready > 0)
 		sched_set_rates(s, q, now_us);
@@ -569,7 +572,7 @@ grant_free(struct grant_rec **rp)
 
 static bool
 apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
-    const struct sched_result *result)
+    const struct sched_result *result, int64_t now_us)
 {
 	switch (result->fate) {
 	case FATE_DONE:
@@ -578,6 +581,7 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 	case FATE_RETRY:
 		if (rcpt->attempts < RCPT_ATTEMPTS_MAX)
 			rcpt->attempts++;
+		delay_deferred(s, q, rcpt, now_us);
 		vqueue_defer(q, rcpt, result->due_us);
 		return true;
 	case FATE_UNUSED:
@@ -610,7 +614,7 @@ sched_results(struct sched *s, struct grant **gp,
 	}
 	/* Backwards: what goes back to the front is in order again. */
 	for (uint32_t i = r->pub.count; i-- > 0;) {
-		if (apply(s, q, r->rcpts[i], &results[i]))
+		if (apply(s, q, r->rcpts[i], &results[i], now_us))
 			c->useful = true;
 		back = back || results[i].fate != FATE_DONE;
 	}
@@ -656,6 +660,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
 	if (!waited)
 		sched_keep_dirty(s, q, until - now_us >= KEPT_WAIT_US);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
+	delay_queue_failed(s, q, now_us);
 	vqueue_cool(q);
 	sched_dirty(s, q);
 	return until;

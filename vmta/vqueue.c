@@ -6,6 +6,7 @@
 
 #include "lib/check.h"
 #include "mail/envelope.h"
+#include "vmta/sched_delay.h"
 #include "vmta/vqueue_priv.h"
 
 /* ---- heaps --------------------------------------------------------------- */
@@ -167,7 +168,8 @@ vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 	CHECK(in->n < ENVELOPE_RCPT_MAX);
 	r->n = in->n & 0x1ffff;
 	r->index = HEAP_NONE;
-	r->attempts = attempts_of(in->attempts) & 0x7fff;
+	r->attempts = attempts_of(in->attempts) & 0xfff;
+	delay_begin(q, r, now_us);
 	q->rcpts++;
 	q->turns.backlog->sums.rcpts++;
 	g->rcpts++;

@@ -118,4 +118,44 @@ def lost(lab):
     address("add", "10.77.0.1")
 
 
+@tap.test("a queue enters backoff mode: told at once; what follows within ten "
+          "minutes is not", proves="domain backoff-notify")
+def backoff(lab):
+    for domain in ("a.example", "b.example"):
+        lab.queue_with_mail(domain)
+        lab.command.text("set", "queue", "--mode=backoff", domain)
+    for domain in ("a.example", "b.example"):
+        lab.told("ops", "Queue %s/{default} is in backoff mode" % domain)
+    for _ in range(3):
+        lab.command.text("set", "queue", "--mode=normal", "a.example")
+        lab.command.text("set", "queue", "--mode=backoff", "a.example")
+    # Mail about another thing, behind it: had there been some, it is there.
+    lab.queue_with_mail("c.example")
+    lab.command.text("set", "queue", "--mode=backoff", "c.example")
+    lab.told("ops", "Queue c.example/{default} is in backoff mode")
+    tap.equal(sorted(s for s in lab.subjects("ops")
+                     if "/{default} " in s),
+              ["Queue %s.example/{default} is in backoff mode" % d
+               for d in "abc"], "all that was told")
+    tap.equal([s for s in lab.subjects("noc") if "Queue" in s], [], "noc")
+    tap.equal(lab.daemon.log_text().count(
+        " mode queue=a.example/{default} state=backoff "), 4, "in the log")
+
+
+@tap.test("a source that is disabled for a queue, and the last of them",
+          proves=("domain disabled-source-ip-notify",
+                  "domain log-disabled-ips"))
+def disabled(lab):
+    lab.queue_with_mail("a.example", headers=[("X-Virtual-MTA", "two")])
+    for ip in ("10.77.0.1", "10.77.0.2"):
+        lab.command.text("disable", "source", ip, "a.example/two")
+    for ip in ("10.77.0.1", "10.77.0.2"):
+        lab.told("noc", "SMTP source %s is disabled for queue a.example/two" %
+                 ip)
+    lab.told("noc", "All SMTP sources for queue a.example/two are now "
+             "disabled.")
+    tap.equal(lab.daemon.log_text().count(
+        " source queue=a.example/two state=off "), 2, "in the log")
+
+
 tap.main(Fixture)

@@ -31,6 +31,12 @@ dsn-host %s
 <domain short.example>
     bounce-after 2s
 </domain>
+<domain late.example>
+    notify-of-delay-every 3s
+</domain>
+<domain dead.example>
+    notify-of-delay-every 3s
+</domain>
 <domain later.example>
     retry-recipients-after 1h
 </domain>
@@ -48,12 +54,12 @@ ZONE = "".join(mx_zone(name + ".example",
                        ("mx.%s.example" % name, "127.0.1.%d" % n))
                for n, name in ((1, "in"), (2, "short"), (3, "dsn"),
                                (4, "quiet"), (5, "crash"),
-                               (6, "later"))) 
+                               (6, "later"), (6, "late"), (99, "dead")))
 REFUSE = {"at": "rcpt", "match": "<no", "reply":
           "550 5.1.1 no such user\nAction: delivered\n \u20ac"}
 SENDERS = ("refused", "full", "hdrs", "never", "success", "some", "dsn", "expired",
            "nodomain", "quiet", "suppress", "default", "waits",
-           "crash", "deleted", "jos\u00e9")
+           "crash", "deleted", "late", "dead", "unasked", "jos\u00e9")
 
 
 class Fixture(Lab):
@@ -256,6 +262,44 @@ def nodomain(lab):
     tap.check(r.rcpts[0]["Diagnostic-Code"].startswith("x-mailrace; "),
               r.rcpts[0]["Diagnostic-Code"])
     tap.check("no mail server for the domain" in r.words, r.words)
+
+
+def reports(lab, name, count):
+    return [Report(m) for m in tap.wait_for(
+        lambda: len(lab.mailbox(name)) >= count and lab.mailbox(name), 30,
+        "%d reports for %s" % (count, name))]
+
+
+@tap.test("late, and asked for it: told with the first failure behind each "
+          "multiple, of recipients and of queues",
+          proves="domain notify-of-delay-every")
+def late(lab):
+    lab.send("unasked", ["u@late.example", "u@dead.example"], (),
+             ["NOTIFY=FAILURE"])
+    lab.send("late", ["x@late.example"], (), ["NOTIFY=FAILURE,DELAY"])
+    lab.send("dead", ["x@dead.example", "y@dead.example"], (),
+             ["NOTIFY=DELAY"])
+    first, second = reports(lab, "late", 2)[:2]
+    for r in (first, second):
+        b = r.rcpts[0]
+        tap.equal((b["Action"], b["Status"]), ("delayed", "4.4.7"), "Action")
+        tap.check(b["Diagnostic-Code"].startswith("smtp; 451 4.3.0 never"),
+                  b["Diagnostic-Code"])
+        tap.check(b["Will-Retry-Until"], "Will-Retry-Until")
+    tap.check("tried again" in first.words, first.words)
+    tap.equal(sum(len(r.rcpts) for r in reports(lab, "dead", 1)[:1]), 2,
+              "recipients of the queue that cannot be reached")
+    # What is told is not told again by a start.
+    told = len(lab.mailbox("dead"))
+    lab.daemon.stop()
+    lab.daemon.start()
+    reports(lab, "dead", told + 1)
+    for domain in ("late.example", "dead.example"):
+        lab.command.text("delete", "--queue=" + domain)
+    lab.settled()
+    rows = [r for r in lab.accounting("d") if r["rcpt"] == "late@sender.example"]
+    tap.equal(len(rows), len(lab.mailbox("late")), "each is one message")
+    tap.equal(lab.mailbox("unasked"), [], "who did not ask")
 
 
 @tap.test("deleted with --dsn: the sender is told, without it not")

@@ -193,6 +193,7 @@ def round_trip(lab):
     lab.fill(COUNT)
     before = lab.audit()
     tap.equal(before.queued, COUNT, "queued")
+    lab.command.text("set", "queue", "--mode=backoff", "in.example")
     lab.daemon.stop()
     answer = lab.command.json("queue", "dump", lab.path("dump"))
     tap.equal((answer["messages"], answer["recipients"]), (COUNT, COUNT),
@@ -211,9 +212,11 @@ def round_trip(lab):
               (before.accepted, before.queued, before.terminal), "the books")
 
 
-@tap.test("and are delivered from there, each once; the pause came along")
+@tap.test("and are delivered from there, each once; pause and mode came along")
 def delivered(lab):
     tap.equal(len(lab.messages()), len(few()), "arrived before")
+    rows = lab.command.json("show", "queues", "--mode=backoff")["queues"]
+    tap.equal([q["domain"] for q in rows], ["in.example"], "in backoff")
     lab.command.text("resume", "queue", "*/*")
     tap.wait_for(lambda: lab.audit().queued == 0, 60, "all are delivered")
     got = sorted(m["rcpts"][0] for m in lab.messages())

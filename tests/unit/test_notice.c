@@ -40,7 +40,13 @@ static const struct {
 	    DISPOSE_DELIVERED, .action = DSN_RELAYED },
 	{ "delivered to a server with DSN", "a@b", 0, SUCCESS,
 	    DISPOSE_DELIVERED, .knows_dsn = true, .action = NOTHING },
-	{ "deferred", "a@b", 0, SUCCESS | FAILURE | NOTIFY_DELAY, DISPOSE_RETRY,
+	{ "late, NOTIFY=DELAY", "a@b", 0, SUCCESS | FAILURE | NOTIFY_DELAY,
+	    DISPOSE_RETRY, .action = DSN_DELAYED },
+	{ "late, and nothing said of it", "a@b", 0, 0, DISPOSE_RETRY,
+	    .action = NOTHING },
+	{ "late, NOTIFY=FAILURE", "a@b", 0, SUCCESS | FAILURE, DISPOSE_RETRY,
+	    .action = NOTHING },
+	{ "late, null sender", "", 0, NOTIFY_DELAY, DISPOSE_RETRY,
 	    .action = NOTHING },
 	{ "deleted", "a@b", 0, FAILURE, DISPOSE_DELETE, .action = NOTHING },
 	{ "deleted with --dsn", "a@b", 0, 0, DISPOSE_DELETE, .told = true,
@@ -114,12 +120,12 @@ make(struct region *rg, struct snapshot *conf, enum dsn_action action)
 		.rcpt_count = 3,
 		.rcpts = rcpts };
 	const struct notice_rcpt list[] = {
-		{ 0, DSN_FAILED, &refused,
-		    { DISPOSE_FAIL, .dsn = { 5, 1, 1 } } },
+		{ 0, DSN_FAILED, &refused, { DISPOSE_FAIL, .dsn = { 5, 1, 1 } },
+		    0 },
 		{ 1, DSN_RELAYED, &taken,
-		    { DISPOSE_DELIVERED, .dsn = { 2, 0, 0 } } },
-		{ 2, DSN_FAILED, &refused,
-		    { DISPOSE_FAIL, .dsn = { 5, 1, 1 } } },
+		    { DISPOSE_DELIVERED, .dsn = { 2, 0, 0 } }, 0 },
+		{ 2, DSN_FAILED, &refused, { DISPOSE_FAIL, .dsn = { 5, 1, 1 } },
+		    0 },
 	};
 	struct body *body = body_new(14);
 	const struct notice_of of = { rg, conf, 0xabc, &env, body };
