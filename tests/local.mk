@@ -704,8 +704,10 @@ EXTRA_DIST += \
 	%D%/scenario/data-provider.scn \
 	%D%/scenario/data-queue.scn \
 	%D%/scenario/data-vmta.scn \
+	%D%/scenario/dsn-rule-source.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
+	%D%/scenario/dsn-rule.scn \
 	%D%/scenario/greeting-554.scn \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
@@ -755,6 +757,13 @@ EXTRA_DIST += \
 	%D%/scenario/remote-total.scn \
 	%D%/scenario/ramp-conns.scn \
 	%D%/scenario/ramp-rate.scn \
+	%D%/scenario/reply-source-greeting.scn \
+	%D%/scenario/reply-bounce-queue.scn \
+	%D%/scenario/reply-bounce-rcpt.scn \
+	%D%/scenario/reply-conflicts.scn \
+	%D%/scenario/reply-defer-queue.scn \
+	%D%/scenario/reply-normal.scn \
+	%D%/scenario/reply-skip-mx.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
@@ -773,6 +782,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
 	%D%/scenario/skip-421.scn \
+	%D%/scenario/skip-one-message.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
@@ -845,6 +855,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_milter.py \
+	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \

@@ -327,6 +327,7 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	}
 	res.said = all_said(outcomes, step, res.results, count);
 	res.worked = sum->worked;
+	res.skipped = sum->skipped != NULL;
 	res.effects = sum->list;
 	res.tally = sum->tally;
 	sum->list = (struct effects_list){ 0 };

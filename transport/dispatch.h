@@ -136,7 +136,8 @@ struct dispatch_result {
 	struct said **said;
 	struct effects_list effects; /* of the replies */
 	struct sched_tally tally;
-	bool worked; /* the server did its work on it */
+	bool worked;  /* the server did its work on it */
+	bool skipped; /* it is left for the next one */
 };
 void dispatch_results(struct dispatch *d, void *link,
     const struct dispatch_result *result);

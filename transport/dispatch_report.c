@@ -183,6 +183,8 @@ on_results(struct post *p)
 		sched_queue_worked(d->sched, sched_conn_queue(l->conn));
 	keep_said(r);
 	sched_results(d->sched, &res->grant, res->results, now_us);
+	if (res->skipped)
+		sched_conn_anew(d->sched, l->conn);
 	if (effects_apply(&d->effects, l->conn, &res->effects, now_us))
 		l->source_off = true;
 	sched_conn_tally(d->sched, l->conn, &res->tally, now_us);

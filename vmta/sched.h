@@ -264,6 +264,12 @@ bool sched_conn_awaited(const struct sched_conn *c, const char **host_r,
 void sched_located(struct sched *s, struct sched_conn *c, const char *host,
     const struct net_addr *peer);
 
+/*
+ * It leaves its server for the next one of its route (skip-mx), and will say
+ * sched_ready() from there: what it has carried does not count any more.
+ */
+void sched_conn_anew(struct sched *s, struct sched_conn *c);
+
 /* The connection is gone; all its grants must have ended. */
 void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);
 

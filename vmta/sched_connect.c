@@ -108,8 +108,8 @@ connect_settle_place(struct sched *s, struct sched_queue *q, int64_t now_us)
 		choice_forget_place(q);
 }
 
-void
-conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
+static void
+is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	choice_worked(c);
 	connect_end(s, c, true, now_us);
@@ -120,5 +120,29 @@ conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 		if (c->in[i].shared != NULL)
 			sched_average(&c->in[i].shared->setup_us,
 			    now_us - c->opened_us);
+}
+
+void
+conn_is_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
+{
+	if (c->state == CONN_OPENING)
+		is_set_up(s, c, now_us);
+	else if (!c->anew)
+		return;
+	remote_connected(&s->remotes, &c->remote);
 	c->ready_us = now_us;
+	c->anew = false;
+}
+
+/*
+ * With max-msg-per-connection 1 it would end as soon as it is ready there, and
+ * the next one would begin at the server that was left, on and on.
+ */
+void
+sched_conn_anew(struct sched *s, struct sched_conn *c)
+{
+	CHECK(c->sched == s && c->grant == NULL && !s->in_callback);
+	c->anew = true;
+	c->messages = 0;
+	c->turn_rcpts = 0;
 }

@@ -166,6 +166,7 @@ struct sched_conn {
 	bool useful;   /* has carried something */
 	bool uncalled; /* its source was of no use: another is tried */
 	bool goes_on;  /* another one, at an address that is left */
+	bool anew;     /* from another server of its route, when ready */
 	struct sched_place *place; /* where it goes on itself; or NULL */
 	struct remote_conn remote;
 	bool parked;   /* idle, in the list of its source */
@@ -529,7 +530,8 @@ void connect_end(struct sched *s, struct sched_conn *c, bool called,
 void connect_settle_place(struct sched *s, struct sched_queue *q,
     int64_t now_us);
 /* It has become ready: how long that took, and its connect tokens. */
-void conn_is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us);
+/* It is ready: for the first time, from another server, or as before. */
+void conn_is_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
 
 /* sched_conn.c */
 /* How many more; when none, *again_us says when time will change that. */

@@ -77,9 +77,7 @@ sched_address(struct sched *s, struct sched_conn *c, const char *host,
 	CHECK(c->sched == s && !s->in_callback);
 	if (c->state == CONN_CLOSING)
 		return false; /* the two crossed: it will not go anywhere */
-	/* A server that is given up for another one (skip-mx). */
-	CHECK(c->state == CONN_OPENING ||
-	    (c->state == CONN_BUSY && c->grant == NULL));
+	CHECK(c->state == CONN_OPENING || c->anew);
 	attach(c);
 	if (remote_ask(&s->remotes, &c->remote, &to, &key))
 		return true;

@@ -412,10 +412,7 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 	if (c->state == CONN_CLOSING)
 		return; /* the two crossed */
 	CHECK(c->state == CONN_OPENING || c->state == CONN_BUSY);
-	if (c->state == CONN_OPENING) {
-		conn_is_set_up(s, c, now_us);
-		remote_connected(&s->remotes, &c->remote);
-	}
+	conn_is_ready(s, c, now_us);
 	conn_set_state(s, c, CONN_IDLE);
 	conn_welcome(q);
 	c->idle_us = now_us;
@@ -592,6 +589,15 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 	return false;
 }
 
+static bool
+any_is_back(const struct grant_rec *r, const struct sched_result *results)
+{
+	for (uint32_t i = 0; i < r->pub.count; i++)
+		if (results[i].fate != FATE_DONE)
+			return true;
+	return false;
+}
+
 void
 sched_results(struct sched *s, struct grant **gp,
     const struct sched_result *results, int64_t now_us)
@@ -600,7 +606,7 @@ sched_results(struct sched *s, struct grant **gp,
 	struct sched_conn *c = (*gp)->conn;
 	struct sched_queue *q = c->queue;
 	struct entry *e = r->rcpts[0]->group->entry;
-	bool back = false;
+	bool tried = false;
 
 	*gp = NULL;
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
@@ -613,12 +619,12 @@ sched_results(struct sched *s, struct grant **gp,
 		e->reading--;
 	}
 	/* Backwards: what goes back to the front is in order again. */
-	for (uint32_t i = r->pub.count; i-- > 0;) {
-		if (apply(s, q, r->rcpts[i], &results[i], now_us))
-			c->useful = true;
-		back = back || results[i].fate != FATE_DONE;
-	}
-	if (back && !sched_move_is_none(&s->moves))
+	for (uint32_t i = r->pub.count; i-- > 0;)
+		tried = apply(s, q, r->rcpts[i], &results[i], now_us) || tried;
+	c->useful = c->useful || tried;
+	/* Told to skip its host it goes on at the next one, with this mail. */
+	c->messages -= !tried;
+	if (!sched_move_is_none(&s->moves) && any_is_back(r, results))
 		sched_move_look(s, q);
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)

@@ -211,7 +211,10 @@ join_words(char *text)
 		*c = *c == ' ' ? '_' : *c;
 }
 
-/* expect mode DOMAIN normal|backoff|return: of each of these. */
+/*
+ * expect mode DOMAIN normal|backoff|return: of each of these; one that is not
+ * there is normal.
+ */
 static void
 expect_mode(struct play *p, struct words *w)
 {
@@ -227,7 +230,7 @@ expect_mode(struct play *p, struct words *w)
 	a = ask(p, &t);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], word) == 0 && a.modes[i] == a.queues &&
-		    a.queues > 0)
+		    (a.queues > 0 || i == MODE_NORMAL))
 			return;
 	play_complain(p, "of %u: %u normal, %u in backoff, %u on the way back",
 	    a.queues, a.modes[MODE_NORMAL], a.modes[MODE_BACKOFF],

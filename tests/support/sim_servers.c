@@ -334,7 +334,7 @@ static const struct effects_owner effects = { .failed = on_failed };
 static void
 apply(struct sim *sim, struct sim_conn *c, struct effects_list *list)
 {
-	struct effects_to to = { sim->sched, &effects, sim, false };
+	struct effects_to to = { sim->sched, &effects, sim, true };
 
 	if (effects_apply(&to, c->sched, list, sim->now_us))
 		c->source_off = true;
@@ -357,7 +357,7 @@ reply_judged(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 static void
 queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
-	const struct effects_to to = { sim->sched, &effects, sim, false };
+	const struct effects_to to = { sim->sched, &effects, sim, true };
 	const struct judgement j = judge(c, o, 0);
 	const struct effects_end end = { o, disposition_fails_all(o, &j),
 		c->counted, c->source_off };
@@ -477,6 +477,7 @@ leave_host(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 	    !sched_conn_is_timed(c->sched)) {
 		c->breaks = false;
 		sim_saw_no_address(c);
+		sched_conn_anew(sim->sched, c->sched);
 		on_ask(sim, c);
 		return;
 	}

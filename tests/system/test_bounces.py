@@ -52,6 +52,15 @@ CONFIG = """
 <domain skip.example>
     smtp-421-means-mx-unavailable yes
 </domain>
+<domain paced.example>
+    smtp-421-means-mx-unavailable yes
+    max-connect-rate 20/s
+</domain>
+<domain held.example>
+    smtp-421-means-mx-unavailable yes
+</domain>
+mx-connection-limit mx0.held.example 1
+mx-connection-limit mx1.held.example 1
 <domain busy.example>
     smtp-421-means-mx-unavailable yes
     retry-after 2s
@@ -110,6 +119,8 @@ HOSTS = {
     "plain.example": [{"at": "dot", "action": "drop"}],
     "assume.example": [{"at": "dot", "action": "hang"}],
     "skip.example": [{"at": "mail", "reply": "421 4.3.2 going down"}, []],
+    "paced.example": [{"at": "rcpt", "reply": "421 4.3.2 going down"}, []],
+    "held.example": [{"at": "dot", "reply": "421 4.3.2 going down"}, []],
     "busy.example": [{"at": "rcpt", "reply": "421 4.3.2 too busy"}] * 2,
     "sender.example": [{"at": "rcpt", "reply": "553 sorry, not you"}],
     "mailbox.example": [{"at": "rcpt", "reply": "553 sorry, not you"}],
@@ -149,7 +160,8 @@ class Fixture(Lab):
 
     def __enter__(self):
         self.start()
-        self.inject("x@grey.example")  # its time passes meanwhile
+        for domain in ("grey", "list", "busy"):  # their times pass meanwhile
+            self.inject("x@%s.example" % domain)
         return self
 
     def send(self, domain, **more):
@@ -249,9 +261,20 @@ def skip(lab):
               "the attempt at the first")
 
 
+@tap.test("where connections are limited by rate or by host it is the same")
+def skip_limited(lab):
+    for domain in ("paced.example", "held.example"):
+        for n in "123":
+            lab.inject(n + "@" + domain)
+        for n in "123":
+            m = lab.wait_arrived(n + "@" + domain, 10)
+            tap.equal(m["to"], ADDRESS[domain, 1] + ":25", "server")
+            lab.wait_record("d", n + "@" + domain)
+        tap.check(lab.at("mail", domain), domain + " was asked first")
+
+
 @tap.test("421 from all hosts: each once, and again after retry-after only")
 def skip_all(lab):
-    lab.send("busy.example")
     tap.check("421" in lab.waits("busy.example"), "the last word")
     tap.wait_for(lambda: len(lab.at("connect", "busy.example")) >= 2, 10,
                  "another try")
@@ -300,7 +323,7 @@ def size(lab):
 @tap.test("a recipient's waits come from a list",
           proves="domain retry-recipients-after")
 def waits(lab):
-    lab.wait_arrived(lab.send("list.example"), 10)
+    lab.wait_arrived("x@list.example", 10)
     times = [e["t"] for e in lab.at("rcpt", "list.example")]
     gaps = [b - a for a, b in zip(times, times[1:])]
     tap.check(len(gaps) == 2 and 0.9 <= gaps[0] < 2.5 and
