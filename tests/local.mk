@@ -861,6 +861,7 @@ EXTRA_DIST += \
 	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_remote_limits.py \
+	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
