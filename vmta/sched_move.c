@@ -548,6 +548,20 @@ sched_move_look_all(struct sched *s)
 		s->stale = TAILQ_FIRST(&s->all);
 }
 
+void
+sched_move_back(struct sched *s, struct sched_queue *q,
+    const struct sched_result *results, uint32_t n)
+{
+	bool back = false;
+
+	if (sched_move_is_none(&s->moves))
+		return;
+	for (uint32_t i = 0; i < n && !back; i++)
+		back = results[i].fate != FATE_DONE;
+	if (back)
+		sched_move_look(s, q);
+}
+
 static void
 tell_and_free(struct sched *s, struct move *m)
 {

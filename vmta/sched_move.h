@@ -18,6 +18,7 @@
 struct sched;
 struct sched_queue;
 struct sched_rcpt_in;
+struct sched_result;
 struct sched_vmta;
 struct vqueue_mover;
 
@@ -51,6 +52,9 @@ struct sched_queue *sched_move_enter(struct sched *s,
 void sched_move_look(struct sched *s, struct sched_queue *q);
 void sched_move_look_domain(struct sched *s, struct sched_queue *q);
 void sched_move_look_all(struct sched *s);
+/* A grant of the queue has ended, and some may have come back. */
+void sched_move_back(struct sched *s, struct sched_queue *q,
+    const struct sched_result *results, uint32_t n);
 /* Is it for nothing to ask, as the configuration is? */
 static inline bool
 sched_move_is_none(const struct sched_moves *m)

@@ -589,15 +589,6 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 	return false;
 }
 
-static bool
-any_is_back(const struct grant_rec *r, const struct sched_result *results)
-{
-	for (uint32_t i = 0; i < r->pub.count; i++)
-		if (results[i].fate != FATE_DONE)
-			return true;
-	return false;
-}
-
 void
 sched_results(struct sched *s, struct grant **gp,
     const struct sched_result *results, int64_t now_us)
@@ -624,8 +615,7 @@ sched_results(struct sched *s, struct grant **gp,
 	c->useful = c->useful || tried;
 	/* Told to skip its host it goes on at the next one, with this mail. */
 	c->messages -= !tried;
-	if (!sched_move_is_none(&s->moves) && any_is_back(r, results))
-		sched_move_look(s, q);
+	sched_move_back(s, q, results, r->pub.count);
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)
