@@ -10,7 +10,7 @@
 
 /* ---- listings ------------------------------------------------------------ */
 
-/* N normal, B backoff; R it waits to try again; P paused. */
+/* N normal, B backoff, b on the way back; R it waits to try again; P paused. */
 static json_t *
 queue_row(const json_t *item)
 {
@@ -19,7 +19,9 @@ queue_row(const json_t *item)
 	char st[4];
 	size_t n = 0;
 
-	st[n++] = mode != NULL && mode[0] == 'b' ? 'B' : 'N';
+	st[n++] = mode == NULL || mode[0] == 'n' ? 'N' :
+	    mode[0] == 'b'                       ? 'B' :
+						   'b';
 	if (json_is_string(json_object_get(item, "retry")))
 		st[n++] = 'R';
 	if (json_is_true(json_object_get(item, "paused")))

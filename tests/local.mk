@@ -667,6 +667,15 @@ EXTRA_DIST += \
 	%D%/lint/tidy.sh \
 	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
+	%D%/scenario/backoff-connect.scn \
+	%D%/scenario/backoff-conns.scn \
+	%D%/scenario/backoff-data.scn \
+	%D%/scenario/backoff-delivery.scn \
+	%D%/scenario/backoff-ends.scn \
+	%D%/scenario/backoff-rate.scn \
+	%D%/scenario/backoff-reload.scn \
+	%D%/scenario/backoff-retry.scn \
+	%D%/scenario/backoff-return.scn \
 	%D%/scenario/bounce-greeting.scn \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
@@ -704,6 +713,9 @@ EXTRA_DIST += \
 	%D%/scenario/data-provider.scn \
 	%D%/scenario/data-queue.scn \
 	%D%/scenario/data-vmta.scn \
+	%D%/scenario/errors-hour.scn \
+	%D%/scenario/errors-rate.scn \
+	%D%/scenario/errors-source.scn \
 	%D%/scenario/dsn-rule-source.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
@@ -769,9 +781,11 @@ EXTRA_DIST += \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
+	%D%/scenario/retry-dns.scn \
 	%D%/scenario/restart-standing.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
+	%D%/scenario/retry-new-mail.scn \
 	%D%/scenario/retry-hint.scn \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient-list.scn \
@@ -781,6 +795,7 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
+	%D%/scenario/sources-all-off.scn \
 	%D%/scenario/skip-421.scn \
 	%D%/scenario/skip-one-message.scn \
 	%D%/scenario/sources-connect.scn \
@@ -788,6 +803,7 @@ EXTRA_DIST += \
 	%D%/scenario/sources-data.scn \
 	%D%/scenario/sources-lost-limit.scn \
 	%D%/scenario/sources-lost.scn \
+	%D%/scenario/sources-off.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \
@@ -867,6 +883,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \

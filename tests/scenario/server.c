@@ -85,8 +85,9 @@ add_reply(struct described *d, enum sim_phase at)
 	r.at = at;
 	r.times = SIM_ALWAYS;
 	r.code = strcmp(code, "hangs-up") == 0 ? SIM_HANGS_UP :
+	    strcmp(code, "unresolved") == 0    ? SIM_UNRESOLVED :
 						 (int)play_number(d->p, code);
-	if (r.code > SIM_HANGS_UP && (r.code < 200 || r.code > 599)) {
+	if (r.code > SIM_UNRESOLVED && (r.code < 200 || r.code > 599)) {
 		play_complain(d->p, "%d is no code of a reply", r.code);
 		return;
 	}

@@ -13,7 +13,7 @@
  *	on MX { PHASE ... ; }           what this host says
  *
  * PHASE is greeting, mail, rcpt (or reply) or dot; CODE 0 is none, `hangs-up`
- * ends the connection.  Of lines for one phase the first counts that was not
+ * ends the connection, `greeting unresolved` is DNS that fails.  Of lines for one phase the first counts that was not
  * said so often as it may; when none is left, all is well.  A line with any
  * reply takes the place of all that the domain's servers said before.
  */

@@ -46,6 +46,8 @@ sim_script_add(struct region *rg, struct sim_server *s,
 		r->line = "timeout";
 	else if (r->code == SIM_HANGS_UP)
 		r->line = "connection lost";
+	else if (r->code == SIM_UNRESOLVED)
+		r->line = "DNS: SERVFAIL";
 	else
 		read_reply(rg, r);
 	for (end = &s->replies; *end != NULL; end = &(*end)->next)
@@ -103,6 +105,11 @@ fill(const struct sim_reply *r, struct outcome *out)
 		break;
 	case SIM_HANGS_UP:
 		out->kind = OUTCOME_LOST;
+		out->code = 0;
+		break;
+	case SIM_UNRESOLVED:
+		out->kind = OUTCOME_DNS_TEMP;
+		out->phase = PHASE_RESOLVE;
 		out->code = 0;
 		break;
 	default:

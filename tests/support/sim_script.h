@@ -25,12 +25,13 @@ struct sim_server;
 
 enum sim_phase { SIM_GREETING, SIM_MAIL, SIM_RCPT, SIM_DOT };
 
-enum { SIM_SILENCE = 0, SIM_HANGS_UP = 1 }; /* in place of a code */
+/* In place of a code; the last is DNS, which does not find the server. */
+enum { SIM_SILENCE = 0, SIM_HANGS_UP = 1, SIM_UNRESOLVED = 2 };
 #define SIM_ALWAYS UINT32_MAX
 
 struct sim_reply {
 	enum sim_phase at;
-	int code;             /* or SIM_SILENCE, SIM_HANGS_UP */
+	int code;             /* or one of these */
 	const char *text;     /* behind the code; "": some */
 	struct net_addr from; /* only to this source; family 0: to all */
 	const char *host;     /* only of this host; "": of all */
