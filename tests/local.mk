@@ -770,10 +770,12 @@ EXTRA_DIST += \
 	%D%/scenario/ramp-conns.scn \
 	%D%/scenario/ramp-rate.scn \
 	%D%/scenario/reply-source-greeting.scn \
+	%D%/scenario/reply-backoff.scn \
 	%D%/scenario/reply-bounce-queue.scn \
 	%D%/scenario/reply-bounce-rcpt.scn \
 	%D%/scenario/reply-conflicts.scn \
 	%D%/scenario/reply-defer-queue.scn \
+	%D%/scenario/reply-disable-source.scn \
 	%D%/scenario/reply-normal.scn \
 	%D%/scenario/reply-skip-mx.scn \
 	%D%/scenario/restart-every-scope.scn \

@@ -597,7 +597,6 @@ sched_results(struct sched *s, struct grant **gp,
 	struct sched_conn *c = (*gp)->conn;
 	struct sched_queue *q = c->queue;
 	struct entry *e = r->rcpts[0]->group->entry;
-	bool tried = false;
 
 	*gp = NULL;
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
@@ -611,17 +610,15 @@ sched_results(struct sched *s, struct grant **gp,
 	}
 	/* Backwards: what goes back to the front is in order again. */
 	for (uint32_t i = r->pub.count; i-- > 0;)
-		tried = apply(s, q, r->rcpts[i], &results[i], now_us) || tried;
-	c->useful = c->useful || tried;
-	/* Told to skip its host it goes on at the next one, with this mail. */
-	c->messages -= !tried;
-	sched_move_back(s, q, results, r->pub.count);
+		if (apply(s, q, r->rcpts[i], &results[i], now_us))
+			c->useful = true;
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)
 			sched_average(&c->in[i].shared->busy_us,
 			    now_us - r->granted_us);
 	sched_dirty(s, q);
+	sched_move_back(s, q, results, r->pub.count);
 	tell_changed(s, r);
 	grant_free(&r);
 	c->grant = NULL;

@@ -297,8 +297,10 @@ def late(lab):
     for domain in ("late.example", "dead.example"):
         lab.command.text("delete", "--queue=" + domain)
     lab.settled()
-    rows = [r for r in lab.accounting("d") if r["rcpt"] == "late@sender.example"]
-    tap.equal(len(rows), len(lab.mailbox("late")), "each is one message")
+    # The rows may be written a moment after what they tell of.
+    tap.wait_for(lambda: len([r for r in lab.accounting("d")
+                              if r["rcpt"] == "late@sender.example"]) ==
+                 len(lab.mailbox("late")), 20, "a row for each report")
     tap.equal(lab.mailbox("unasked"), [], "who did not ask")
 
 
