@@ -737,9 +737,12 @@ EXTRA_DIST += \
 	%D%/scenario/place-group.scn \
 	%D%/scenario/place-long.scn \
 	%D%/scenario/place-many.scn \
+	%D%/scenario/place-mx-list.scn \
 	%D%/scenario/place-no-answer.scn \
 	%D%/scenario/place-provider.scn \
+	%D%/scenario/place-queue-to.scn \
 	%D%/scenario/place-reload.scn \
+	%D%/scenario/place-rests.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
@@ -875,6 +878,7 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
+	%D%/system/test_place.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \

@@ -24,6 +24,15 @@ rollup_is_used(const struct snapshot *s)
 	    rollup_rows_have_providers(s->rollups);
 }
 
+/* The rows of that name that make a route; NULL: none. */
+static const struct rollup_target *
+target_of(const struct snapshot *s, const char *name)
+{
+	char key[NAME_KEY_MAX + 1];
+
+	return name_key(name, key) ? rollup_rows_named(s->rollups, key) : NULL;
+}
+
 static void
 merge_exact(void *ctx, const void *value)
 {
@@ -36,11 +45,16 @@ void
 rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out)
 {
+	const struct rollup_target *t;
+
 	settings_queue(s, group, vmta, out);
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };
 	settings_exact_layers(s, domain, vmta, merge_exact, out);
+	t = rollup_is_name(domain) ? target_of(s, domain) : NULL;
+	if (t != NULL && out->smtp_hosts.n == 0)
+		out->smtp_hosts = t->route;
 }
 
 /* Neither {dsn} and its like, nor an address literal, nor a rollup. */
@@ -56,6 +70,29 @@ may_be_moved(const struct queue_conf *c)
 	return !c->disable_mx_rollup && c->smtp_hosts.n == 0;
 }
 
+const char *
+rollup_queue_to(const struct snapshot *s, const char *domain, const char *vmta)
+{
+	struct queue_conf c;
+
+	if (!s->has_queue_to || !has_mx_hosts(domain))
+		return domain;
+	settings_queue(s, domain, vmta, &c);
+	return c.queue_to[0] == '\0' ? domain : c.queue_to;
+}
+
+bool
+rollup_is_known(const struct snapshot *s, const char *name)
+{
+	for (size_t i = 0; i < rollup_rows_count(s->rollups); i++)
+		if (str_eq_nocase(rollup_rows_at(s->rollups, i)->name, name))
+			return true;
+	for (size_t i = 0; i < snapshot_provider_count(s); i++)
+		if (str_eq_nocase(snapshot_provider_at(s, i)->rollup, name))
+			return true;
+	return false;
+}
+
 bool
 rollup_needs_mx(const struct snapshot *s, const char *domain, const char *vmta)
 {
@@ -68,18 +105,17 @@ rollup_needs_mx(const struct snapshot *s, const char *domain, const char *vmta)
 	    (!targets && snapshot_provider(s, domain) != NULL))
 		return false;
 	settings_queue(s, domain, vmta, &c);
-	return c.queue_to[0] == '\0' && may_be_moved(&c);
+	return may_be_moved(&c);
 }
 
 const struct conf_strs *
 rollup_hosts(const struct snapshot *s, const char *queue)
 {
 	const struct rollup_target *t;
-	char key[NAME_KEY_MAX + 1];
 
-	if (!rollup_is_name(queue) || !name_key(queue, key))
+	if (!rollup_is_name(queue))
 		return NULL;
-	t = rollup_rows_named(s->rollups, key);
+	t = target_of(s, queue);
 	return t == NULL || t->hosts.n == 0 ? NULL : &t->hosts;
 }
 
@@ -95,10 +131,8 @@ place_by_mx(const struct snapshot *s, const struct mx_facts *f,
 {
 	const struct rollup_target *t = rollup_rows_find(s->rollups, f);
 
-	if (t != NULL && t->by_ip)
+	if (t != NULL)
 		out->group = t->name;
-	else if (t != NULL)
-		out->queue = t->name;
 	if (out->provider == NULL)
 		out->provider = rollup_rows_provider(s->rollups, f);
 }
@@ -109,15 +143,12 @@ rollup_place(const struct snapshot *s, const char *domain, const char *vmta,
 {
 	struct queue_conf c;
 
-	*out = (struct place){ domain, NULL, snapshot_provider(s, domain) };
+	*out = (struct place){ NULL, snapshot_provider(s, domain) };
+	if (rollup_is_name(domain) && rollup_is_known(s, domain))
+		out->group = domain;
 	if (!has_mx_hosts(domain))
 		return;
 	settings_queue(s, domain, vmta, &c);
-	if (c.queue_to[0] != '\0') {
-		out->queue = c.queue_to;
-		out->provider = snapshot_provider(s, c.queue_to);
-		return;
-	}
 	if (c.disable_mx_rollup)
 		return;
 	if (f != NULL && f->ok && may_be_moved(&c))

@@ -3,13 +3,12 @@
  * rollup - the place of a domain: the queue that its mail is in, the group of
  * queues that this one shares limits with, and its provider.
  *
- * In this order, the first that says something counts:
+ * queue-to says in which queue a domain's mail is; what holds for that queue is
+ * asked of its own name.  In this order, the first that says something counts:
  *
- *	queue-to	that queue; nothing else is asked
- *	<mx-rollup-list> the queue, or with rollup-by-ip the group, NAME.rollup of
- *			the first rollup in the file whose rows fit: each host
- *			that they name is one of the domain's, or all of the
- *			domain's fit their patterns
+ *	<mx-rollup-list> the rollup NAME.rollup, the first in the file whose rows
+ *			fit: each host that they name is one of the domain's,
+ *			or all of the domain's fit their patterns
  *	<provider>	the one that names the domain, else the one whose `mx`
  *			fits all hosts; its `rollup` is the group, unless rows
  *			gave one
@@ -20,9 +19,10 @@
  * smtp-hosts of its own is in the group of the provider that names it, since
  * that was said of it, and in none by hosts.
  *
- * A queue is shared where its hosts are the same for all domains in it; a group
- * where each has hosts of its own (many providers of companies give each
- * customer some), so that mail never goes to another customer's.
+ * Rollups are groups: each domain keeps a queue of its own, and its own hosts
+ * unless smtp-hosts of the group name some, so that mail never goes to another
+ * customer's, nor to hosts that its domain has left.  The queue of a group's own
+ * name, where queue-to sends mail, is in that group.
  *
  * Pure; what it gives belongs to the snapshot, or is `domain`.  Any thread.
  */
@@ -49,13 +49,22 @@ struct mx_facts {
 };
 
 struct place {
-	const char *queue;
 	const char *group;               /* NULL: the queue is in none */
 	const struct provider *provider; /* NULL: none */
 };
 
 /* Does it end in ".rollup"? */
 bool rollup_is_name(const char *name);
+
+/*
+ * The queue that mail for the domain goes into, by queue-to: a domain's, once;
+ * the name itself where nothing is said.
+ */
+const char *rollup_queue_to(const struct snapshot *s, const char *domain,
+    const char *vmta);
+
+/* Is it the name of rows or of a provider's group? */
+bool rollup_is_known(const struct snapshot *s, const char *name);
 
 /* Would facts change the place?  Cheap where nothing asks for MX hosts. */
 bool rollup_needs_mx(const struct snapshot *s, const char *domain,
@@ -74,7 +83,8 @@ bool rollup_is_used(const struct snapshot *s);
 
 /*
  * The settings of a queue in a group: those of <domain GROUP>, and on top what
- * a <domain> of its very name says.  Limits of the former are the group's, so
+ * a <domain> of its very name says; the queue of the group's own name has the
+ * hosts of its rows for a route, unless smtp-hosts is set.  Limits of the former are the group's, so
  * only those of the latter are its own.
  */
 void rollup_member_conf(const struct snapshot *s, const char *domain,

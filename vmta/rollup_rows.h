@@ -19,6 +19,7 @@ struct rollup_target {
 	const char *name; /* in lower case */
 	bool by_ip;
 	struct conf_strs hosts;     /* rows without a wildcard, each once */
+	struct conf_hosts route;    /* the same, as smtp-hosts would be */
 	struct domain_map *named;   /* the same, to be found */
 	struct domain_map *fitting; /* rows with one */
 	size_t order;

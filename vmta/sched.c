@@ -409,7 +409,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		if (s->moves.ways || (in->by_pool && s->moves.pools))
 			q = sched_move_enter(s, &in, &other, now_us);
 		else
-			q = sched_queue_get(s, in->domain, in->vmta, now_us);
+			q = sched_queue_get(s, place_queue(s, in), in->vmta,
+			    now_us);
 		vqueue_add(q, &s->backlog, e, in, now_us);
 		/* What was read at the start is not new. */
 		if (retry_waits(&q->retry, now_us) &&

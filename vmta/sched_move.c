@@ -386,21 +386,22 @@ sched_move_enter(struct sched *s, const struct sched_rcpt_in **inp,
     struct sched_rcpt_in *other, int64_t now_us)
 {
 	const struct sched_rcpt_in *in = *inp;
+	const char *domain = place_queue(s, in);
 	struct sched_queue *q = NULL;
 	struct reroute r;
 
 	if (!s->moves.ways) {
-		q = sched_queue_get(s, in->domain, in->vmta, now_us);
+		q = sched_queue_get(s, domain, in->vmta, now_us);
 		if (!may_overflow(s, q))
 			return q;
 	}
-	r = ask(s, in->domain, in->vmta, in->by_pool, now_us);
+	r = ask(s, domain, in->vmta, in->by_pool, now_us);
 	if (r.way == REROUTE_STAYS) {
-		q = sched_queue_get(s, in->domain, in->vmta, now_us);
+		q = sched_queue_get(s, domain, in->vmta, now_us);
 		tell_loop(s, q, r.looped);
 		return q;
 	}
-	q = sched_queue_get(s, in->domain, r.vmta, now_us);
+	q = sched_queue_get(s, domain, r.vmta, now_us);
 	note_add(s, q,
 	    &(struct move_from){ vmta_get(s, in->vmta, now_us), r.way, 1 });
 	*other = *in;

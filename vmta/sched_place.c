@@ -98,6 +98,15 @@ places_fini(struct sched *s)
 
 /* ---- the place of a queue ------------------------------------------------ */
 
+const char *
+place_queue(const struct sched *s, const struct sched_rcpt_in *in)
+{
+	if (!s->places.used)
+		return in->domain;
+	return rollup_queue_to(s->conf, in->domain,
+	    snapshot_vmta(s->conf, in->vmta) == NULL ? "" : in->vmta);
+}
+
 void
 place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
     struct placed *out)
@@ -128,19 +137,22 @@ place_refresh(struct sched *s, struct sched_queue *q)
 
 /* ---- asking -------------------------------------------------------------- */
 
-void
+int64_t
 place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	struct domain_place *p;
 
 	if (q->ready + q->aside == 0)
-		return;
+		return INT64_MAX;
 	p = get(q->domain);
-	if (p->state != PLACE_RESTS || p->fresh_us > now_us)
-		return;
+	if (p->state != PLACE_RESTS)
+		return INT64_MAX; /* its answer has it looked at */
+	if (p->fresh_us > now_us)
+		return p->fresh_us;
 	p->state = PLACE_WANTED;
 	q->domain->queues++; /* it stays until it is answered */
 	TAILQ_INSERT_TAIL(&s->places.wanted, p, link);
+	return INT64_MAX;
 }
 
 void
@@ -186,9 +198,12 @@ learn(struct sched *s, struct domain_place *p, const struct mx_facts *f,
 	return changed;
 }
 
-/* Its queues, one for each virtual MTA that has one, take their places. */
+/*
+ * Its queues, one for each virtual MTA that has one, are looked at, and take
+ * their places if something else is known.
+ */
 static void
-place_again(struct sched *s, struct domain_obj *d, int64_t now_us)
+place_again(struct sched *s, struct domain_obj *d, bool changed, int64_t now_us)
 {
 	for (size_t i = 0; i < s->vmtas.cap; i++) {
 		struct table_link *l = s->vmtas.buckets[i];
@@ -199,8 +214,10 @@ place_again(struct sched *s, struct domain_obj *d, int64_t now_us)
 
 			if (q == NULL || !q->by_mx)
 				continue;
-			q->generation = 0; /* none: as after a reload */
-			sched_refresh(s, q, now_us);
+			if (changed) {
+				q->generation = 0; /* as after a reload */
+				sched_refresh(s, q, now_us);
+			}
 			sched_dirty(s, q);
 		}
 	}
@@ -211,11 +228,12 @@ sched_resolved(struct sched *s, const char *domain,
     const struct mx_facts *facts, int64_t now_us)
 {
 	struct domain_obj *d = domain_obj_find(&s->domains, domain);
+	bool changed;
 
 	CHECK(!s->in_callback && d != NULL && d->place != NULL &&
 	    d->place->state == PLACE_ASKED);
 	s->places.asked_n--;
-	if (learn(s, d->place, facts, now_us))
-		place_again(s, d, now_us);
+	changed = learn(s, d->place, facts, now_us);
+	place_again(s, d, changed, now_us);
 	rest(s, d->place, &s->places.asked);
 }

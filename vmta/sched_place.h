@@ -19,6 +19,7 @@ struct domain_obj;
 struct sched;
 struct sched_named;
 struct sched_queue;
+struct sched_rcpt_in;
 
 /* What is known of the MX hosts of a domain, and asked. */
 enum place_state { PLACE_RESTS, PLACE_WANTED, PLACE_ASKED };
@@ -37,6 +38,9 @@ struct places {
 	uint32_t asked_n;
 };
 
+/* The name of the queue that mail goes into: its domain's, or by queue-to. */
+const char *place_queue(const struct sched *s, const struct sched_rcpt_in *in);
+
 /* What a queue shares limits with, by all that is known. */
 struct placed {
 	struct sched_named *group, *provider; /* or NULL */
@@ -45,8 +49,11 @@ void place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
     struct placed *out);
 /* With its settings: does it need facts, and are they there? */
 void place_refresh(struct sched *s, struct sched_queue *q);
-/* Has it mail to send, and is the time of what is known over?  Then asks. */
-void place_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
+/*
+ * Has it mail to send, and is the time of what is known over?  Then asks.
+ * Returns when that will be.
+ */
+int64_t place_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
 /* The owner is asked what is wanted. */
 void places_ask(struct sched *s);
 void places_init(struct sched *s);

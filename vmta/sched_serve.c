@@ -359,7 +359,7 @@ expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged, job_aged = INT64_MAX;
+	int64_t at, t, aged, job_aged = INT64_MAX, asks = INT64_MAX;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -369,7 +369,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
 	aged = expire_paused(s, q, now_us);
 	if (q->by_mx)
-		place_settle(s, q, now_us);
+		asks = place_settle(s, q, now_us);
 	if (s->job_pauses.count > 0)
 		job_aged = jobs_serve(s, q, born_us(q, now_us), expired,
 		    now_us);
@@ -389,6 +389,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	at = t < at ? t : at;
 	at = aged < at ? aged : at;
 	at = job_aged < at ? job_aged : at;
+	at = asks < at ? asks : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
 	} else {

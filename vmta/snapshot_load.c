@@ -379,16 +379,6 @@ read_patterns(struct reader *r, const struct conf_node *n)
 	pattern_lists_read(r->s->patterns, &r->b, n);
 }
 
-/* Says that it has no effect yet; false: its lines are not to be read. */
-static bool
-check_later(struct reader *r, const struct conf_node *n)
-{
-	size_t fatal = r->b.errs->fatal;
-
-	conf_bind_block(&r->b, &table_global, n);
-	return r->b.errs->fatal == fatal;
-}
-
 /* Its lines may be read. */
 static bool
 has_form(struct reader *r, const struct conf_node *n)
@@ -411,7 +401,7 @@ read_replies(struct reader *r, const struct conf_node *n)
 static void
 read_rollups(struct reader *r, const struct conf_node *n)
 {
-	if (check_later(r, n))
+	if (has_form(r, n))
 		snapshot_rollup_read(r->s, &r->b, n);
 }
 

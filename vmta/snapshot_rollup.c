@@ -4,6 +4,7 @@
 
 #include "lib/conf_hosts.h"
 #include "lib/conf_lex.h"
+#include "lib/dns_name.h"
 #include "vmta/rollup_rows.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
@@ -58,6 +59,18 @@ check_target(const struct snapshot *s, const struct rollup_target *t,
 		    t->name);
 }
 
+/* For mail that queue-to sends there. */
+static void
+make_route(struct snapshot *s, const struct rollup_target *t)
+{
+	struct conf_hosts *route = (struct conf_hosts *)(uintptr_t)&t->route;
+
+	route->v = region_array(s->rg, t->hosts.n + 1, sizeof(*route->v));
+	for (route->n = 0; route->n < t->hosts.n; route->n++)
+		route->v[route->n] =
+		    (struct conf_host){ .name = t->hosts.v[route->n] };
+}
+
 static void
 join_provider(struct snapshot *s, struct provider_entry *p,
     struct conf_errors *errs)
@@ -89,7 +102,7 @@ join_queue_to(struct snapshot *s, struct layer *l, struct conf_errors *errs)
 {
 	const struct conf_node *n = conf_set_node(&table_domain, &l->set,
 	    "queue-to");
-	char *lower;
+	char *lower, clean[DNS_NAME_CAP];
 	size_t len;
 
 	if (n == NULL || l->values.queue_to[0] == '\0')
@@ -99,6 +112,8 @@ join_queue_to(struct snapshot *s, struct layer *l, struct conf_errors *errs)
 		conf_error(errs, n->file, n->line,
 		    "queue-to: \"%s\" is not the name of a domain",
 		    l->values.queue_to);
+	if (dns_name_clean(l->values.queue_to, clean) == 0) /* xn-- */
+		l->values.queue_to = region_strdup(s->rg, clean);
 	lower = region_strdup(s->rg, l->values.queue_to);
 	str_lower(lower);
 	len = strlen(lower);
@@ -107,13 +122,37 @@ join_queue_to(struct snapshot *s, struct layer *l, struct conf_errors *errs)
 	l->values.queue_to = lower;
 }
 
+/* A rollup is in no DNS: its mail would fail, so it stays where it is. */
+static void
+check_queue_to(const struct snapshot *s, struct layer *l,
+    struct conf_errors *errs)
+{
+	const struct conf_node *n = conf_set_node(&table_domain, &l->set,
+	    "queue-to");
+	const char *to = l->values.queue_to;
+	struct queue_conf c;
+
+	if (n == NULL || !rollup_is_name(to))
+		return;
+	settings_queue(s, to, "", &c);
+	if (c.smtp_hosts.n > 0 || rollup_hosts(s, to) != NULL)
+		return;
+	conf_warning(errs, n->file, n->line,
+	    "queue-to: without smtp-hosts in <domain %s> it has no effect", to);
+	l->values.queue_to = "";
+}
+
 void
 snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs)
 {
 	for (size_t i = 0; i < strmap_count(s->providers); i++)
 		join_provider(s, strmap_at(s->providers, i), errs);
-	for (size_t i = 0; i < rollup_rows_count(s->rollups); i++)
+	for (size_t i = 0; i < rollup_rows_count(s->rollups); i++) {
 		check_target(s, rollup_rows_at(s->rollups, i), errs);
+		make_route(s, rollup_rows_at(s->rollups, i));
+	}
 	for (struct layer *l = s->layers; l != NULL; l = l->next)
 		join_queue_to(s, l, errs);
+	for (struct layer *l = s->layers; l != NULL; l = l->next)
+		check_queue_to(s, l, errs);
 }

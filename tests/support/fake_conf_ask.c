@@ -209,6 +209,14 @@ rollup_is_used(const struct snapshot *s)
 	return false;
 }
 
+const char *
+rollup_queue_to(const struct snapshot *s, const char *domain, const char *vmta)
+{
+	(void)s;
+	(void)vmta;
+	return domain;
+}
+
 bool
 rollup_needs_mx(const struct snapshot *s, const char *domain, const char *vmta)
 {
@@ -224,7 +232,7 @@ rollup_place(const struct snapshot *s, const char *domain, const char *vmta,
 {
 	(void)vmta;
 	(void)f;
-	*out = (struct place){ domain, NULL, snapshot_provider(s, domain) };
+	*out = (struct place){ NULL, snapshot_provider(s, domain) };
 }
 
 void

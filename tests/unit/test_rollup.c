@@ -3,6 +3,8 @@
  * Where a domain's mail is queued, with whom it shares limits and whose it is,
  * from the configuration and its MX hosts; and what cannot be meant is said.
  */
+#include <string.h>
+
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "tests/conf_file.h"
@@ -30,6 +32,8 @@ static const char text[] =
     "<domain mixed.rollup>\n smtp-hosts mx.mixed.example\n</domain>\n"
     "<domain moved.example>\n queue-to Hotmail.Rollup\n</domain>\n"
     "<domain named.example>\n queue-to named-too.example.\n</domain>\n"
+    "<domain umlaut.example>\n queue-to \xc3\xa4.example\n</domain>\n"
+    "<domain hotmail.rollup>\n smtp-hosts [192.0.2.2]\n</domain>\n"
     "<domain alone.example>\n disable-mx-rollup yes\n</domain>\n"
     "<domain fixed.example>\n smtp-hosts [192.0.2.1]\n</domain>\n"
     "<domain back.example>\n queue-to x.example\n queue-to \"\"\n</domain>\n"
@@ -51,91 +55,83 @@ static const char text[] =
 static const struct {
 	const char *domain, *vmta;
 	const char *hosts[HOSTS_MAX];
-	const char *queue, *group, *provider; /* NULL: its own; none; none */
-	bool asks;                            /* are its MX hosts asked for? */
+	const char *group, *provider; /* NULL: none */
+	bool asks;                    /* are its MX hosts asked for? */
 } cases[] = {
 	/* Nothing is said. */
-	{ "plain.example", "", { "mx.plain.example" }, NULL, NULL, NULL, true },
-	{ "plain.example", "", { NULL }, NULL, NULL, NULL, true },
+	{ "plain.example", "", { "mx.plain.example" }, NULL, NULL, true },
+	{ "plain.example", "", { NULL }, NULL, NULL, true },
 	/* Rows: all of those named, and further ones do not matter. */
 	{ "a.example", "", { "mx1.big.example", "mx2.big.example" },
-	    "big.rollup", "big-group.rollup", "big", true },
+	    "big.rollup", "big", true },
 	{ "a.example", "", { "MX2.Big.example", "mx1.big.example" },
-	    "big.rollup", "big-group.rollup", "big", true },
+	    "big.rollup", "big", true },
 	{ "a.example", "",
 	    { "mx1.big.example", "x.example", "mx2.big.example" }, "big.rollup",
-	    NULL, NULL, true },
+	    NULL, true },
 	{ "a.example", "",
 	    { "mx1.big.example", "mx1.big.example", "mx2.big.example" },
-	    "big.rollup", "big-group.rollup", "big", true },
-	{ "a.example", "", { "mx1.big.example", "mx1.big.example" }, NULL,
+	    "big.rollup", "big", true },
+	{ "a.example", "", { "mx1.big.example", "mx1.big.example" },
 	    "big-group.rollup", "big", true },
 	{ "a.example", "", { "mx.one.example", "mx.two.example" },
-	    "macro.rollup", NULL, NULL, true },
+	    "macro.rollup", NULL, true },
 	/* However they are spelt. */
 	{ "a.example", "", { "mx.dot.example", "mx.xn--4ca.example" },
-	    "dot.rollup", NULL, NULL, true },
-	{ "a.example", "", { "mx1.big.example" }, NULL, "big-group.rollup",
-	    "big", true },
-	{ "a.example", "", { "mx1.big.example", "x.example" }, NULL, NULL, NULL,
+	    "dot.rollup", NULL, true },
+	{ "a.example", "", { "mx1.big.example" }, "big-group.rollup", "big",
+	    true },
+	{ "a.example", "", { "mx1.big.example", "x.example" }, NULL, NULL,
 	    true },
 	/* Patterns: all hosts fit. */
 	{ "a.example", "", { "x.wide.example", "y.wide.example" },
-	    "wide.rollup", NULL, NULL, true },
-	{ "a.example", "", { "x.wide.example", "y.example" }, NULL, NULL, NULL,
+	    "wide.rollup", NULL, true },
+	{ "a.example", "", { "x.wide.example", "y.example" }, NULL, NULL,
 	    true },
-	{ "a.example", "", { "wide.example" }, NULL, NULL, NULL, true },
+	{ "a.example", "", { "wide.example" }, NULL, NULL, true },
 	/* With rollup-by-ip it is a group, and the row's before a provider's. */
-	{ "a.example", "", { "c1.own.example" }, NULL, "own.rollup", "second",
-	    true },
+	{ "a.example", "", { "c1.own.example" }, "own.rollup", "second", true },
 	/* The first rollup of the file. */
-	{ "a.example", "", { "mx2.both.example" }, NULL, "second.rollup", NULL,
+	{ "a.example", "", { "mx2.both.example" }, "second.rollup", NULL,
 	    true },
 	{ "a.example", "", { "mx2.both.example", "mx1.both.example" },
-	    "first.rollup", NULL, NULL, true },
+	    "first.rollup", NULL, true },
 	/* Rows of both kinds for one rollup: either. */
 	{ "a.example", "", { "mx.mixed.example", "x.example" }, "mixed.rollup",
-	    NULL, NULL, true },
-	{ "a.example", "", { "y.mixed.example" }, "mixed.rollup", NULL, NULL,
-	    true },
+	    NULL, true },
+	{ "a.example", "", { "y.mixed.example" }, "mixed.rollup", NULL, true },
 	/* The same name with rollup-by-ip and without. */
 	{ "a.example", "", { "aspmx.pair.example", "x.pair.example" },
-	    "pair.rollup", NULL, NULL, true },
-	{ "a.example", "", { "x.pair.example" }, NULL, "pair.rollup", NULL,
-	    true },
+	    "pair.rollup", NULL, true },
+	{ "a.example", "", { "x.pair.example" }, "pair.rollup", NULL, true },
 	/* Providers, the most specific one by host; all must fit. */
-	{ "a.example", "", { "c1.guard.example", "guard.test" }, NULL,
-	    "guard.rollup", "guard", true },
-	{ "a.example", "", { "mx.inner.guard.example" }, NULL, NULL, "inner",
-	    true },
+	{ "a.example", "", { "c1.guard.example", "guard.test" }, "guard.rollup",
+	    "guard", true },
+	{ "a.example", "", { "mx.inner.guard.example" }, NULL, "inner", true },
 	{ "a.example", "", { "c1.guard.example", "mx.inner.guard.example" },
-	    NULL, NULL, NULL, true },
-	{ "a.example", "", { "c1.guard.example", "x.example" }, NULL, NULL,
-	    NULL, true },
-	/* One that names the domain comes first. */
-	{ "named.test", "", { "c1.guard.example" }, NULL, "names.rollup",
-	    "names", true },
-	{ "named.test", "", { NULL }, NULL, "names.rollup", "names", true },
-	/* queue-to asks nobody, and may be a virtual MTA's. */
-	{ "moved.example", "", { "mx1.big.example", "mx2.big.example" },
-	    "hotmail.rollup", NULL, NULL, false },
-	{ "named.example", "", { "c1.guard.example" }, "named-too.example",
-	    NULL, "third", false },
-	{ "back.example", "", { "x.wide.example" }, "wide.rollup", NULL, NULL,
-	    true },
-	{ "plain.example", "v", { "x.wide.example" }, "v.example", NULL, NULL,
-	    false },
-	{ "plain.example", "{default}", { "x.wide.example" }, "wide.rollup",
 	    NULL, NULL, true },
+	{ "a.example", "", { "c1.guard.example", "x.example" }, NULL, NULL,
+	    true },
+	/* One that names the domain comes first. */
+	{ "named.test", "", { "c1.guard.example" }, "names.rollup", "names",
+	    true },
+	{ "named.test", "", { NULL }, "names.rollup", "names", true },
+	{ "back.example", "", { "x.wide.example" }, "wide.rollup", NULL, true },
+	{ "plain.example", "v", { "x.wide.example" }, "wide.rollup", NULL,
+	    true },
+	{ "plain.example", "{default}", { "x.wide.example" }, "wide.rollup",
+	    NULL, true },
 	/* disable-mx-rollup: not even a group; the provider that names it. */
-	{ "alone.example", "", { "x.wide.example" }, NULL, NULL, "names",
-	    false },
+	{ "alone.example", "", { "x.wide.example" }, NULL, "names", false },
 	/* A route of its own, and what has no MX hosts. */
-	{ "fixed.example", "", { "x.wide.example" }, NULL, "names.rollup",
-	    "names", false },
-	{ "[192.0.2.1]", "", { "x.wide.example" }, NULL, NULL, NULL, false },
-	{ "{dsn}", "", { "x.wide.example" }, NULL, NULL, NULL, false },
-	{ "big.rollup", "", { "x.wide.example" }, NULL, NULL, NULL, false },
+	{ "fixed.example", "", { "x.wide.example" }, "names.rollup", "names",
+	    false },
+	{ "[192.0.2.1]", "", { "x.wide.example" }, NULL, NULL, false },
+	{ "{dsn}", "", { "x.wide.example" }, NULL, NULL, false },
+	/* Where queue-to sends mail: a group of its name, if there is one. */
+	{ "big.rollup", "", { "x.wide.example" }, "big.rollup", NULL, false },
+	{ "Guard.rollup", "", { NULL }, "Guard.rollup", NULL, false },
+	{ "hotmail.rollup", "", { NULL }, NULL, NULL, false },
 };
 
 static const char *
@@ -144,30 +140,58 @@ none(const char *s)
 	return s == NULL ? "none" : s;
 }
 
+/* Only what names the domain itself is known. */
+static bool
+is_no_better(const struct place *without, const struct place *with)
+{
+	return (without->group == NULL || without->group == with->group) &&
+	    (without->provider == NULL || without->provider == with->provider);
+}
+
 static void
 test_case(const struct snapshot *s, size_t i)
 {
 	const char *domain = cases[i].domain;
 	struct mx_facts f = { .hosts = cases[i].hosts };
-	struct place place;
+	struct place place, known;
 
 	while (f.n < HOSTS_MAX && cases[i].hosts[f.n] != NULL)
 		f.n++;
 	f.ok = f.n > 0;
 	rollup_place(s, domain, cases[i].vmta, &f, &place);
-	is_str(place.queue, cases[i].queue == NULL ? domain : cases[i].queue,
-	    domain);
-	is_str(none(place.group), none(cases[i].group), "its group");
+	is_str(none(place.group), none(cases[i].group), domain);
 	is_str(none(place.provider == NULL ? NULL : place.provider->name),
 	    none(cases[i].provider), "its provider");
 	is_int(rollup_needs_mx(s, domain, cases[i].vmta), cases[i].asks,
 	    "are its hosts asked for");
 	/* Nobody asked or knows: as without any. */
 	f.ok = false;
+	known = place;
 	rollup_place(s, domain, cases[i].vmta, &f, &place);
-	ok(place.queue == domain || !cases[i].asks, "without facts");
+	ok(is_no_better(&place, &known) || !cases[i].asks, "without facts");
 	rollup_place(s, domain, cases[i].vmta, NULL, &place);
-	ok(place.queue == domain || !cases[i].asks, "without a question");
+	ok(is_no_better(&place, &known) || !cases[i].asks,
+	    "without a question");
+}
+
+static const struct {
+	const char *domain, *vmta, *queue;
+} moved[] = {
+	{ "moved.example", "", "hotmail.rollup" },
+	{ "named.example", "", "named-too.example" },
+	{ "back.example", "", "back.example" },
+	{ "plain.example", "v", "v.example" },
+	{ "plain.example", "", "plain.example" },
+	{ "umlaut.example", "", "xn--4ca.example" },
+	{ "{dsn}", "", "{dsn}" },
+};
+
+static void
+test_queue_to(const struct snapshot *s)
+{
+	for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)
+		is_str(rollup_queue_to(s, moved[i].domain, moved[i].vmta),
+		    moved[i].queue, moved[i].domain);
 }
 
 static const struct {
@@ -215,6 +239,7 @@ test_cases(void)
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(s, i);
+	test_queue_to(s);
 	test_routes(s);
 	snapshot_unref(&s);
 	conf_errors_fini(&errs);
@@ -290,6 +315,38 @@ test_member(void)
 	conf_errors_fini(&errs);
 }
 
+/* A rollup is in no DNS: its route is smtp-hosts, or its rows. */
+static void
+test_route_of_queue_to(void)
+{
+	struct conf_errors errs = { 0 };
+	struct queue_conf c;
+	struct snapshot *s;
+
+	conf_file_put("main",
+	    "<domain a.example>\n queue-to none.rollup\n</domain>\n"
+	    "<domain b.example>\n queue-to rows.rollup\n</domain>\n"
+	    "<mx-rollup-list>\n mx mx1.x.example rows.rollup\n"
+	    " mx mx2.x.example rows.rollup\n</mx-rollup-list>\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	CHECK(s != NULL);
+	ok(conf_file_said(&errs,
+	       "main:2: queue-to: without smtp-hosts in "
+	       "<domain none.rollup> it has no effect"),
+	    "said");
+	is_str(rollup_queue_to(s, "a.example", ""), "a.example", "it stays");
+	is_str(rollup_queue_to(s, "b.example", ""), "rows.rollup",
+	    "rows make a route");
+	rollup_member_conf(s, "rows.rollup", "rows.rollup", "", &c);
+	ok(c.smtp_hosts.n == 2 &&
+		strcmp(c.smtp_hosts.v[1].name, "mx2.x.example") == 0,
+	    "of their hosts");
+	rollup_member_conf(s, "b.example", "rows.rollup", "", &c);
+	is_int(c.smtp_hosts.n, 0, "for mail that queue-to sends there alone");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
 static const struct {
 	const char *text, *said;
 } bad[] = {
@@ -333,6 +390,7 @@ main(void)
 	test_cases();
 	test_needs();
 	test_member();
+	test_route_of_queue_to();
 	test_bad();
 	conf_file_end();
 	return done_testing();

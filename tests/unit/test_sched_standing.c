@@ -8,6 +8,7 @@
  */
 #include "tests/tap.h"
 #include "tests/unit/standing_world.h"
+#include "vmta/sched_why.h"
 
 /* ---- the mode ------------------------------------------------------------ */
 
@@ -378,6 +379,64 @@ test_all_off(void)
 	finish(&w);
 }
 
+struct said {
+	unsigned backoff, off;
+	char limit[64], reason[64];
+};
+
+static void
+on_why(void *ctx, const struct why *w)
+{
+	struct said *s = ctx;
+
+	s->off += w->kind == WHY_SOURCES_OFF;
+	s->backoff += w->kind == WHY_BACKOFF;
+	if (w->kind == WHY_LIMIT)
+		(void)snprintf(s->limit, sizeof(s->limit), "%s", w->directive);
+	if (w->kind == WHY_BACKOFF || w->kind == WHY_SOURCES_OFF)
+		(void)snprintf(s->reason, sizeof(s->reason), "%s", w->text);
+}
+
+static struct said
+ask_why(struct world *w)
+{
+	struct said s = { 0 };
+
+	sched_why_queue(w->sched, w->q, w->now, on_why, &s);
+	return s;
+}
+
+static void
+test_why(void)
+{
+	struct net_addr one = address(1), two = address(2);
+	struct said s;
+	struct world w;
+
+	BEGIN(&w, TWO_SOURCES,
+	    "domain * { max-msg-rate 100/h ; backoff-max-msg-rate 1/m }");
+	mail(&w, 9, 1);
+	pass(&w, S);
+	s = ask_why(&w);
+	ok(strcmp(s.limit, "max-msg-rate") == 0 && s.backoff == 0,
+	    "normally it is the normal limit: %s", s.limit);
+	sched_queue_backoff(w.sched, w.q, BACKOFF_NEVER, &row, w.now);
+	pass(&w, 50 * S);
+	s = ask_why(&w);
+	ok(strcmp(s.limit, "backoff-max-msg-rate") == 0 && s.backoff == 1 &&
+		strcmp(s.reason, "421 slow down (config:7)") == 0,
+	    "in backoff that of backoff, with why: %s, %s", s.limit, s.reason);
+	(void)sched_queue_source_off(w.sched, w.q, &one, STANDING_NEVER, &order,
+	    w.now);
+	s = ask_why(&w);
+	is_int(s.off, 0, "while there is another source none is in the way");
+	(void)sched_queue_source_off(w.sched, w.q, &two, STANDING_NEVER, &order,
+	    w.now);
+	s = ask_why(&w);
+	is_int(s.off, 2, "without any each of them is told");
+	finish(&w);
+}
+
 /* A queue without mail is remembered as long as it has a standing. */
 static void
 test_forget(void)
@@ -413,6 +472,7 @@ main(void)
 	test_source_off();
 	test_source_limits();
 	test_all_off();
+	test_why();
 	test_forget();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	free(seen);

@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""200 domains whose MX hosts are one provider's share its limits, whatever they
+are called, and are asked for once each; a domain that moves to another one's
+hosts goes there while its mail waits.  Judged from the receivers' log."""
+
+import netns
+netns.enter()
+
+import json
+import os
+import signal
+import struct
+
+import mailrace
+import memory
+import procs
+import tap
+from lab import Lab, mx_zone
+
+DOMAINS = ["d%d.many.example" % i for i in range(200)]
+BIG, OTHER, NEW = "127.0.1.1", "127.0.1.2", "127.0.1.3"
+
+CONFIG = """
+<provider big>
+    mx *.big.test
+    rollup big.rollup
+    max-smtp-out 20
+</provider>
+<domain big.rollup>
+    max-smtp-out 5
+    max-connect-rate 100/s
+</domain>
+<provider slow>
+    mx *.slow.test
+    rollup slow.rollup
+</provider>
+<domain slow.rollup>
+    max-msg-rate 1/h
+</domain>
+<provider new>
+    mx *.new.test
+</provider>
+<mx-rollup-list>
+    mx mx1.rows.test rows.rollup
+    mx mx2.rows.test rows.rollup
+</mx-rollup-list>
+<domain rows.rollup>
+    max-smtp-out 1
+</domain>
+<domain moved.example>
+    queue-to target.example
+</domain>
+<domain free.many.example>
+    disable-mx-rollup yes
+</domain>
+"""
+
+
+def zone(moves_to):
+    """A wildcard for the 200; moves.example has its hosts there or there."""
+    host = "mx." + moves_to
+    return "".join([
+        "*.many.example 300 MX 10 mx1.big.test\n",
+        "mx1.big.test 300 A %s\n" % BIG,
+        mx_zone("moves.example", (host, NEW)),
+        "a.rows.example 300 MX 10 mx1.rows.test\n",
+        "a.rows.example 300 MX 10 mx2.rows.test\n",
+        "b.rows.example 300 MX 10 mx2.rows.test\n",
+        "b.rows.example 300 MX 10 mx1.rows.test\n",
+        "mx1.rows.test 300 A %s\n" % OTHER,
+        "mx2.rows.test 300 A %s\n" % OTHER,
+        mx_zone("target.example", ("mx.target.example", OTHER)),
+        mx_zone("single.example", ("mx.single.example", OTHER)),
+    ])
+
+
+class Fixture(Lab):
+    def __init__(self):
+        slow = [{"at": "dot", "delay": 0.02, "action": "pass"}]
+        super().__init__(zone=zone("slow.test"), config=CONFIG,
+                         with_postfix=False, with_milter=False,
+                         receivers=[{"listen": [ip + ":25" for ip in (
+                             BIG, OTHER, NEW)], "rules": slow}])
+        self.jump = self.path("jump")
+        with open(self.jump, "wb") as f:
+            f.write(struct.pack("q", 0))
+
+    def __enter__(self):
+        self.start()
+        self.has_clock = not memory.has_sanitizer(self.daemon.pid)
+        if self.has_clock:
+            self.daemon.stop()
+            self.daemon.start(env={"CLOCK_JUMP": self.jump, "LD_PRELOAD":
+                                   os.path.join(mailrace.build_dir(), "tests",
+                                                "system", "clock_ahead.so")})
+        return self
+
+    def pass_time(self, seconds):
+        with open(self.jump, "r+b") as f:
+            f.write(struct.pack("q", seconds))
+
+
+def queue_of(lab, domain):
+    for q in lab.command.json("show", "queues", "--maxitems=1000")["queues"]:
+        if q["domain"] == domain:
+            return q
+    return None
+
+
+def most_open(lab, to):
+    """Connections at once there, of the whole log."""
+    now = most = 0
+    for e in sorted(lab.events(), key=lambda e: e["t"]):
+        if e["to"] == to + ":25" and e["ev"] in ("connect", "close"):
+            now += 1 if e["ev"] == "connect" else -1
+            most = max(most, now)
+    return most
+
+
+def arrived(lab, ending):
+    return sum(r.endswith(ending) for m in lab.messages()
+               for r in m["rcpts"])
+
+
+@tap.test("200 domains at one provider share its limits",
+          proves=("provider mx", "provider rollup"))
+def many(lab):
+    for d in DOMAINS:
+        lab.inject(["a@" + d, "b@" + d])
+    tap.wait_for(lambda: arrived(lab, ".many.example") == 400, 60,
+                 "all arrive")
+    lab.settled()
+    most = most_open(lab, BIG)
+    tap.check(2 <= most <= 5, "%d connections at once" % most)
+    q = queue_of(lab, DOMAINS[7])
+    tap.equal((q["rollup"], q["provider"]), ("big.rollup/{default}", "big"),
+              "what show queues says")
+    with open(lab.path("log", "dns.jsonl")) as f:
+        asked = [q["name"] for q in map(json.loads, f) if q["type"] == "MX"]
+    tap.equal(sorted(set(asked) & set(DOMAINS)), sorted(DOMAINS),
+              "who was asked for")
+    tap.equal(len(asked), 200, "questions")
+
+
+@tap.test("a domain that is kept out shares nothing",
+          proves="disable-mx-rollup")
+def free(lab):
+    lab.inject("x@free.many.example")
+    tap.wait_for(lambda: arrived(lab, "free.many.example") == 1, 20,
+                 "it arrives")
+    q = queue_of(lab, "free.many.example")
+    tap.equal((q["rollup"], q["provider"]), ("", ""), "what it shares")
+
+
+@tap.test("rows of <mx-rollup-list>: all hosts, in any order")
+def rows(lab):
+    for i in range(10):
+        lab.inject("r%d@a.rows.example" % i)
+        lab.inject("r%d@b.rows.example" % i)
+    tap.wait_for(lambda: arrived(lab, ".rows.example") == 20, 30,
+                 "all arrive")
+    lab.settled()
+    tap.equal(most_open(lab, OTHER), 1, "connections at once")
+    tap.equal(queue_of(lab, "b.rows.example")["rollup"],
+              "rows.rollup/{default}", "its rollup")
+
+
+@tap.test("queue-to: the queue, the route and the record are another domain's",
+          proves="queue-to")
+def moved(lab):
+    lab.inject("m@moved.example")
+    tap.wait_for(lambda: arrived(lab, "@moved.example") == 1, 20,
+                 "it arrives")
+    record = lab.wait_record("d", "m@moved.example")
+    tap.equal(record["queue"], "target.example/{default}", "the record")
+    tap.check(queue_of(lab, "moved.example") is None, "no queue of its own")
+
+
+@tap.test("another MX while mail waits: it goes on there")
+def changes(lab):
+    if not lab.has_clock:
+        tap.skip("a sanitizer wants to be the first that is preloaded")
+    for i in range(4):
+        lab.inject("c%d@moves.example" % i)
+    tap.wait_for(lambda: arrived(lab, "@moves.example") == 1, 20,
+                 "the first arrives")
+    q = queue_of(lab, "moves.example")
+    tap.equal((q["rollup"], q["recipients"]), ("slow.rollup/{default}", 3),
+              "the others wait")
+    with open(lab.path("zone"), "w") as f:
+        f.write(zone("new.test"))
+    lab.dns.signal(signal.SIGHUP)
+    procs.wait_for_text(lab.dns, lab.dns.log, "reloaded", 20)
+    lab.pass_time(400)
+    tap.wait_for(lambda: arrived(lab, "@moves.example") == 4, 30,
+                 "all arrive")
+    tap.equal(queue_of(lab, "moves.example")["provider"], "new",
+              "whose it is")
+
+
+if __name__ == "__main__":
+    tap.main(Fixture)
