@@ -115,7 +115,8 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
-	%D%/vqueue_move.c %D%/vqueue_move.h %D%/vqueue_priv.h \
+	%D%/vqueue_move.c %D%/vqueue_move.h \
+	%D%/vqueue_priv.h \
 	%D%/warmup.c %D%/warmup.h \
 	%D%/warmup.def \
 	%D%/why.def \
