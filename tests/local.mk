@@ -137,6 +137,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
+	tests/unit/test_sched_move \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
@@ -159,6 +160,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
 	tests/unit/test_snapshot_sources \
+	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
@@ -259,6 +261,10 @@ tests_unit_test_sched_choice_SOURCES = \
 	%D%/unit/test_sched_choice.c \
 	$(fake_conf_files)
 
+tests_unit_test_sched_move_SOURCES = \
+	%D%/unit/test_sched_move.c \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 tests_unit_test_sched_standing_SOURCES = \
 	%D%/unit/test_sched_standing.c \
 	%D%/unit/standing_world.h \
@@ -886,6 +892,7 @@ EXTRA_DIST += \
 	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_remote_limits.py \
+	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \

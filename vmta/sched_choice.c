@@ -234,6 +234,7 @@ sched_conn_unreached(struct sched *s, struct sched_conn *c, const char *why)
 static void
 tell(struct sched *s, const struct net_addr *a, bool lost)
 {
+	sched_move_look_all(s);
 	if (s->owner->source != NULL)
 		SCHED_TELL(s, source, a, lost);
 }

@@ -17,6 +17,7 @@
 #include "mail/message.h"
 #include "transport/disposition.h"
 #include "transport/effects.h"
+#include "vmta/sched_standing.h"
 
 #define CLOSE_US (20 * US_PER_MS)
 #define WATCH_US (5 * US_PER_S)
@@ -111,6 +112,15 @@ sim_watch(struct sim *sim)
 			sched_source_lost(sim->sched, &a, false);
 	}
 	sim->watch_us = sim->watched.n > 0 ? sim->now_us + WATCH_US : INT64_MAX;
+}
+
+static void
+on_event(void *ctx, const struct sched_event *e)
+{
+	struct sim *sim = ctx;
+
+	sim->told_moved += e->kind == SCHED_MOVED;
+	sim->told_loops += e->kind == SCHED_LOOP;
 }
 
 /* ---- what the scheduler asks for ----------------------------------------- */
@@ -256,6 +266,7 @@ static const struct sched_owner owner = {
 	.lease = on_lease,
 	.keep = on_keep,
 	.source = on_source,
+	.event = on_event,
 	.resolve = on_resolve,
 };
 
