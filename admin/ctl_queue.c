@@ -52,11 +52,12 @@ cmd_show_queues(const struct ctl_options *opt)
 		{ "recipients", "#rcpt" }, { "deferred", "deferred" },
 		{ "kbytes", "kbytes" }, { "connections", "conn" },
 		{ "st", "st" }, { "retry", "retry" },
-		{ "waits_for", "waits for" }, { "last_error", "last error" } };
+		{ "waits_for", "waits for" }, { "moved_from", "moved from" },
+		{ "last_error", "last error" } };
 	struct ctl_listing l = { .name = "queues",
 		.words = "matching queues",
 		.row = queue_row,
-		.table = { .columns = columns, .count = 9 } };
+		.table = { .columns = columns, .count = 10 } };
 
 	return ctl_list(opt, &l);
 }
@@ -132,10 +133,11 @@ cmd_list(const struct ctl_options *opt)
 	static const struct ctl_column columns[] = { { "id", "message" },
 		{ "host_id", "host id" }, { "queued", "queued" },
 		{ "from", "from" }, { "to", "to" }, { "vmta", "vmta" },
-		{ "attempts", "attempts" }, { "next", "next attempt" } };
+		{ "moved_from", "moved from" }, { "attempts", "attempts" },
+		{ "next", "next attempt" } };
 	struct ctl_listing l = { .name = "recipients",
 		.words = "matching recipients",
-		.table = { .columns = columns, .count = 8 } };
+		.table = { .columns = columns, .count = 9 } };
 
 	return ctl_list(opt, &l);
 }

@@ -213,6 +213,7 @@ print_queue(const json_t *q)
 	    (long long)number(q, "recipients"),
 	    (long long)number(q, "deferred"),
 	    (long long)number(q, "connections"));
+	print_if("  with mail that was given to ", text(q, "moved_from"), "\n");
 	print_reasons(reasons, json_is_true(json_object_get(q, "go")),
 	    "nothing holds it.");
 	print_cut(q);
@@ -245,6 +246,7 @@ print_rcpt(const json_t *r)
 	(void)printf("of ");
 	(void)ctl_print(text(r, "queue"));
 	print_if(", job ", text(r, "job"), "");
+	print_if(", given to ", text(r, "moved_from"), "");
 	print_if(", user ", text(r, "user"), "");
 	(void)printf(", tried %lld time(s)\n",
 	    (long long)number(r, "attempts"));

@@ -5,6 +5,8 @@
  *	version(1) rcpt_count(4) arrival(8) run_count(4) job [user]
  *	run_count times: count(4) priority(1) domain vmta
  *
+ * A priority is 100 at most: its highest bit says that a pool chose the virtual
+ * MTA, which nobody said before there was such a bit.
  * Version 1 has no user, and is still written where there is none.
  */
 #include "mail/waybill.h"
@@ -15,6 +17,7 @@
 #include "mail/packed.h"
 
 enum { VERSION_PLAIN = 1, VERSION_USER, RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
+enum { BY_POOL = 0x80 };
 
 static const char *
 text(const char *s)
@@ -23,9 +26,15 @@ text(const char *s)
 }
 
 static bool
+by_pool(const struct env_rcpt *r)
+{
+	return text(r->pool)[0] != '\0';
+}
+
+static bool
 same_queue(const struct env_rcpt *a, const struct env_rcpt *b)
 {
-	return a->priority == b->priority &&
+	return a->priority == b->priority && by_pool(a) == by_pool(b) &&
 	    strcmp(text(a->domain), text(b->domain)) == 0 &&
 	    strcmp(text(a->vmta), text(b->vmta)) == 0;
 }
@@ -60,7 +69,9 @@ waybill_pack(const struct envelope *env, struct buf *out)
 	for (uint32_t i = 0; i < env->rcpt_count; i += n) {
 		n = run_from(env, i);
 		packed_add_u32(out, n);
-		packed_add_byte(out, env->rcpts[i].priority);
+		packed_add_byte(out,
+		    (uint8_t)(env->rcpts[i].priority |
+			(by_pool(&env->rcpts[i]) ? BY_POOL : 0)));
 		packed_add_str(out, env->rcpts[i].domain);
 		packed_add_str(out, env->rcpts[i].vmta);
 	}
@@ -106,6 +117,8 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 
 		run->count = packed_u32(&r);
 		run->priority = packed_byte(&r);
+		run->by_pool = (run->priority & BY_POOL) != 0;
+		run->priority &= (uint8_t)~BY_POOL;
 		run->domain = packed_str(&r);
 		run->vmta = packed_str(&r);
 		sum += run->count;

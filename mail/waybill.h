@@ -13,6 +13,7 @@
 #ifndef MAIL_WAYBILL_H
 #define MAIL_WAYBILL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@
 struct waybill_run {
 	uint32_t count; /* recipients, by number in a row; not 0 */
 	uint8_t priority;
+	bool by_pool; /* vmta was chosen by a pool */
 	const char *domain, *vmta;
 };
 

@@ -135,6 +135,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
+	tests/unit/test_sched_move \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
@@ -156,6 +157,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
 	tests/unit/test_stats_diag \
@@ -252,6 +254,10 @@ tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
 
+tests_unit_test_sched_move_SOURCES = \
+	%D%/unit/test_sched_move.c \
+	$(fake_conf_files) \
+	$(plain_owner_files)
 tests_unit_test_sched_standing_SOURCES = \
 	%D%/unit/test_sched_standing.c \
 	%D%/unit/standing_world.h \
@@ -877,6 +883,7 @@ EXTRA_DIST += \
 	%D%/system/test_random_limits.py \
 	%D%/system/test_receiver.py \
 	%D%/system/test_remote_limits.py \
+	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \

@@ -20,6 +20,7 @@ rcpt_in(const struct waybill *bill, const struct waybill_run *run, uint32_t n,
 		.domain = run->domain,
 		.vmta = run->vmta,
 		.priority = run->priority,
+		.by_pool = run->by_pool,
 		.queued_us = bill->arrival_us + engine_us,
 		.job = bill->job,
 		.user = bill->user };

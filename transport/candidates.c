@@ -72,6 +72,7 @@ on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 	}
 	c->list[c->count++] = (struct candidate){
 		.msg = sched_rcpt_message(info),
+		.vmta = info->vmta,
 		.due_us = info->due_us,
 		.n = info->n,
 		.size = info->size,

@@ -24,7 +24,8 @@
 
 struct candidate {
 	struct message *msg;
-	int64_t due_us; /* 0: now */
+	const char *vmta; /* its queue's; lives as long as the scheduler */
+	int64_t due_us;   /* 0: now */
 	uint32_t n, size;
 	uint16_t attempts;
 	bool granted;

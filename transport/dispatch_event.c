@@ -216,6 +216,29 @@ log_event(const struct sched_event *e, const char *queue, const char *why)
 	log_end(&l);
 }
 
+/* Nobody is written to: it is what the configuration says. */
+static void
+log_moved(const struct sched_event *e, const char *queue)
+{
+	static const char *const ways[] = { [REROUTE_STAYS] = "",
+		[REROUTE_ALWAYS] = "reroute-to-virtual-mta",
+		[REROUTE_BACKOFF] = "backoff-reroute-to-virtual-mta",
+		[REROUTE_OVERFLOW] = "pool-overflow" };
+	bool loop = e->kind == SCHED_LOOP;
+	struct log_line l;
+
+	log_begin(&l, loop ? LOG_L_WARN : LOG_L_INFO, NULL, "moved");
+	log_str(&l, "queue", queue);
+	if (loop) {
+		log_str(&l, "why", "it would come back, and stays");
+	} else {
+		log_str(&l, "to", envelope_vmta_shown(e->to));
+		log_int(&l, "rcpts", (int64_t)e->rcpts);
+		log_str(&l, "why", ways[e->way]);
+	}
+	log_end(&l);
+}
+
 void
 dispatch_on_event(void *ctx, const struct sched_event *e)
 {
@@ -224,11 +247,17 @@ dispatch_on_event(void *ctx, const struct sched_event *e)
 	const char *why = why_text(e, rg), *until = until_text(e, rg);
 	const char *queue = REGION_JOIN(rg, e->domain, "/",
 	    envelope_vmta_shown(e->vmta));
+	bool is_move = e->kind == SCHED_MOVED || e->kind == SCHED_LOOP;
 	char addr[NET_ADDR_TEXT] = "";
 	struct alert_of of = { .to = is_of_mode(e) ?
 		    &e->conf->backoff_notify :
 		    &e->conf->disabled_source_notify };
 
+	if (is_move) {
+		log_moved(e, queue);
+		region_reset(rg);
+		return;
+	}
 	log_event(e, queue, why);
 	if (kinds[e->kind].of_source)
 		(void)net_addr_text(e->source, addr);

@@ -43,19 +43,28 @@ listing_free(struct listing *l)
 
 /* ---- on the worker ------------------------------------------------------- */
 
+/* Where it was not chosen for; null: it is in the queue that it came to. */
 static json_t *
-envelope_json(const struct envelope *env, uint32_t n)
+moved_from(const char *chosen, const char *vmta)
 {
-	const struct env_rcpt *to = &env->rcpts[n];
+	return strcmp(chosen, vmta) == 0 ?
+	    json_null() :
+	    ctl_string(envelope_vmta_shown(chosen));
+}
+
+static json_t *
+envelope_json(const struct candidate *r, const struct envelope *env)
+{
+	const struct env_rcpt *to = &env->rcpts[r->n];
 	char queued[40];
 
 	(void)clock_iso(queued, sizeof(queued), env->arrival_us);
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "host_id",
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "host_id",
 	    ctl_string(env->host_id), "from", ctl_string(env->sender), "to",
 	    ctl_string(to->addr), "domain", ctl_string(to->domain), "vmta",
-	    ctl_string(envelope_vmta_shown(to->vmta)), "job",
-	    ctl_string(env->job), "envid", ctl_string(env->envid), "queued",
-	    queued);
+	    ctl_string(envelope_vmta_shown(r->vmta)), "moved_from",
+	    moved_from(to->vmta, r->vmta), "job", ctl_string(env->job), "envid",
+	    ctl_string(env->envid), "queued", queued);
 }
 
 static json_t *
@@ -64,7 +73,7 @@ item_json(const struct candidate *r, const struct envelope *env,
 {
 	char id[MESSAGE_ID_TEXT];
 	json_t *item = env->rcpt_count > 0 ?
-	    envelope_json(env, r->n) :
+	    envelope_json(r, env) :
 	    json_pack("{s:o}", "error", ctl_string(error->text));
 
 	CHECK(item != NULL);

@@ -35,6 +35,7 @@ struct row {
 	char *domain, *vmta;     /* of a queue */
 	char *rollup, *provider; /* likewise; NULL: none */
 	const char *waits_for;   /* likewise */
+	const char *moved_from;  /* likewise; or NULL */
 	int64_t retry_us;
 	bool paused;
 	/* Of a queue: how it stands with the other side. */
@@ -223,6 +224,7 @@ row_of_queue(const struct sched_queue_info *q)
 	r->rollup = q->group[0] == '\0' ? NULL : mem_strdup(q->group);
 	r->provider = q->provider[0] == '\0' ? NULL : mem_strdup(q->provider);
 	r->waits_for = q->waits_for;
+	r->moved_from = q->moved_from;
 	r->retry_us = q->retry_us;
 	r->paused = q->paused;
 	add(r, q);
@@ -357,6 +359,16 @@ queue_json(const struct row *r)
 }
 
 static json_t *
+with_origin(json_t *queue, const struct row *r)
+{
+	(void)json_object_set_new(queue, "moved_from",
+	    r->moved_from == NULL ?
+		json_null() :
+		ctl_string(envelope_vmta_shown(r->moved_from)));
+	return queue;
+}
+
+static json_t *
 row_json(const struct show *s, const struct row *r)
 {
 	double share = s->rcpts == 0 ?
@@ -365,7 +377,7 @@ row_json(const struct show *s, const struct row *r)
 
 	switch (s->what) {
 	case SHOW_QUEUES:
-		return queue_json(r);
+		return with_origin(queue_json(r), r);
 	case SHOW_DOMAINS:
 		return json_pack("{s:o,s:I,s:I,s:I,s:o}", "domain",
 		    ctl_string(r->name), "recipients", (json_int_t)r->rcpts,

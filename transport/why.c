@@ -507,7 +507,7 @@ read_one(struct why_ask *w, struct why_row *r, struct region *rg)
 
 	if (envelope_read(w->control->opt.envs[0], r->msg, rg, &env, &e) == 0 &&
 	    r->n < env.rcpt_count)
-		r->addr = mem_strdup(env.rcpts[r->n].addr);
+		why_row_set_rcpt(r, &env.rcpts[r->n]);
 	message_unref(&r->msg);
 	region_reset(rg);
 }

@@ -42,6 +42,8 @@ why_row_of_queue(const struct sched_queue_info *q)
 	r->domain = mem_strdup(q->domain);
 	r->vmta = mem_strdup(envelope_vmta_shown(q->vmta));
 	r->last_error = mem_strdup(q->last_error);
+	if (q->moved_from != NULL)
+		r->moved_from = mem_strdup(envelope_vmta_shown(q->moved_from));
 	r->rcpts = q->rcpts;
 	r->deferred = q->deferred;
 	r->conns = q->conns;
@@ -54,6 +56,9 @@ why_row_of_rcpt(const struct sched_rcpt_info *info,
 {
 	struct why_row *r = why_row_of_queue(q);
 
+	/* Not the queue's: the envelope says what was chosen for it. */
+	free(r->moved_from);
+	r->moved_from = NULL;
 	r->is_rcpt = true;
 	r->rcpts = 0;
 	r->n = info->n;
@@ -79,6 +84,7 @@ why_row_free(struct why_row **rp)
 	free(r->domain);
 	free(r->vmta);
 	free(r->last_error);
+	free(r->moved_from);
 	free(r->addr);
 	free(r->job);
 	free(r->user);
@@ -97,6 +103,16 @@ why_row_set_said(struct why_row *r, const struct said *said)
 		if (w->kind == WHY_DEFERRED && w->text == NULL)
 			w->text = mem_strdup(said->text);
 	}
+}
+
+void
+why_row_set_rcpt(struct why_row *r, const struct env_rcpt *rcpt)
+{
+	const char *chosen = envelope_vmta_shown(rcpt->vmta);
+
+	r->addr = mem_strdup(rcpt->addr);
+	if (strcmp(chosen, r->vmta) != 0)
+		r->moved_from = mem_strdup(chosen);
 }
 
 /* ---- as an answer -------------------------------------------------------- */
@@ -152,7 +168,9 @@ rcpt_json(const struct why_row *r)
 json_t *
 why_row_json(const struct why_row *r, const struct snapshot *conf)
 {
-	json_t *out = json_pack("{s:o,s:b,s:o,s:b,s:o}", "queue", queue_json(r),
+	json_t *out = json_pack("{s:o,s:o,s:b,s:o,s:b,s:o}", "queue",
+	    queue_json(r), "moved_from",
+	    r->moved_from == NULL ? json_null() : ctl_string(r->moved_from),
 	    "go", (int)!reasons_hold(&r->reasons, r->rcpts), "reasons",
 	    reasons_json(&r->reasons, conf, r->domain, r->vmta), "reasons_cut",
 	    (int)r->reasons.cut, "last_reply", last_reply(r));

@@ -18,12 +18,14 @@
 #include "vmta/sched.h"
 #include "vmta/snapshot.h"
 
+struct env_rcpt;
 struct said;
 
 struct why_row {
 	uint32_t index; /* in a heap */
 	char *domain, *vmta, *last_error;
-	uint64_t rcpts; /* of the queue, or those of the job or user in it */
+	char *moved_from; /* the virtual MTA it was chosen for; or NULL */
+	uint64_t rcpts;   /* of the queue, or those of the job or user in it */
 	uint64_t deferred;
 	uint32_t conns;
 	struct reasons reasons;
@@ -54,6 +56,9 @@ void why_row_free(struct why_row **rp);
  * scheduler does not know it.
  */
 void why_row_set_said(struct why_row *r, const struct said *said);
+
+/* As its envelope says. */
+void why_row_set_rcpt(struct why_row *r, const struct env_rcpt *rcpt);
 
 /* Main thread, as all answers. */
 json_t *why_row_json(const struct why_row *r, const struct snapshot *conf);

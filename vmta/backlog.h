@@ -61,7 +61,8 @@ struct group {
 	uint32_t rcpts;         /* all; without any the group goes */
 	uint32_t active;        /* those that wait their turn or are granted */
 	uint8_t priority;
-	bool warm;
+	bool warm : 1;
+	bool by_pool : 1; /* given to a pool, which chose the virtual MTA */
 };
 
 /* What the queues of a backlog have in all. */

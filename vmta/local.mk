@@ -68,6 +68,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
+	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_origin.c \
 	%D%/sched_place.c %D%/sched_place.h \
 	%D%/sched_priority.c \
@@ -100,6 +101,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
+	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
@@ -113,6 +115,8 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/vqueue_move.c %D%/vqueue_move.h \
+	%D%/vqueue_priv.h \
 	%D%/warmup.c %D%/warmup.h \
 	%D%/warmup.def \
 	%D%/why.def \

@@ -105,6 +105,7 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	if (s->stale == q)
 		s->stale = TAILQ_NEXT(q, all);
 	walks_forget(s, q);
+	sched_move_forget(s, q);
 	TAILQ_REMOVE(&s->all, q, all);
 	table_remove(&s->queues, &q->link);
 	vqueue_fini(q);
@@ -249,6 +250,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	payers_init(s);
 	shared_init(&s->process, s, LEVEL_PROCESS);
 	remote_init(s);
+	sched_move_init(s);
 	sched_reload(s, conf, now_us);
 	return s;
 }
@@ -288,6 +290,7 @@ sched_free(struct sched **sp)
 	domain_set_fini(&s->domains);
 	remotes_fini(&s->remotes);
 	lost_fini(&s->lost);
+	sched_move_fini(s);
 	backlog_fini(&s->backlog);
 	heap_fini(&s->timers);
 	pause_fini(&s->pauses);
@@ -318,6 +321,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
+	sched_move_configure(s);
 	jobs_configure(s);
 	payers_configure(s, now_us);
 	conns_recount(s, now_us);
@@ -398,15 +402,20 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	    rcpts[0].user);
 	(void)sched_origin(s, e->origin);
 	for (size_t i = 0; i < count; i++) {
+		const struct sched_rcpt_in *in = &rcpts[i];
+		struct sched_rcpt_in other;
 		struct sched_queue *q;
 
-		q = sched_queue_get(s, place_queue(s, &rcpts[i]), rcpts[i].vmta,
-		    now_us);
-		vqueue_add(q, &s->backlog, e, &rcpts[i], now_us);
+		if (s->moves.ways || (in->by_pool && s->moves.pools))
+			q = sched_move_enter(s, &in, &other, now_us);
+		else
+			q = sched_queue_get(s, place_queue(s, in), in->vmta,
+			    now_us);
+		vqueue_add(q, &s->backlog, e, in, now_us);
 		/* What was read at the start is not new. */
 		if (retry_waits(&q->retry, now_us) &&
 		    q->conf->conf.retry_new_mail &&
-		    rcpts[i].queued_us >= s->leases.start_us) {
+		    in->queued_us >= s->leases.start_us) {
 			retry_now(&q->retry, now_us);
 			sched_keep_dirty(s, q, false);
 		}
@@ -497,6 +506,8 @@ refresh_slice(struct sched *s)
 {
 	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
 		sched_dirty(s, s->stale);
+		if (!sched_move_is_none(&s->moves))
+			sched_move_look(s, s->stale);
 		s->stale = TAILQ_NEXT(s->stale, all);
 	}
 }
@@ -517,6 +528,7 @@ sched_run(struct sched *s, int64_t now_us)
 	s->fired = s->served = 0;
 	ramp_run(&s->ramp, now_us);
 	refresh_slice(s);
+	sched_move_run(s, now_us);
 	do {
 		fire(s, now_us);
 		serve_dirty(s, now_us);
@@ -532,7 +544,7 @@ sched_run(struct sched *s, int64_t now_us)
 		s->stuck++;
 		return now_us + US_PER_MS;
 	}
-	if (s->stale != NULL)
+	if (s->stale != NULL || !TAILQ_EMPTY(&s->moves.list))
 		return now_us;
 	next = timer_next(&s->timers);
 	return s->reclaim_us < next ? s->reclaim_us : next;

@@ -153,6 +153,7 @@ struct sched_rcpt_in {
 	uint32_t n;
 	const char *domain, *vmta; /* as in the envelope */
 	uint8_t priority;
+	bool by_pool; /* vmta was chosen by a pool */
 	uint16_t attempts;
 	int64_t due_us; /* 0 or past: now */
 	/* Of the message, the same for all: */
@@ -367,6 +368,9 @@ struct sched_queue_info {
 	const char *group, *provider; /* that it shares limits with, or "" */
 	bool paused;
 	enum queue_mode mode;
+	/* Mail of other virtual MTAs came here, last from this one; or NULL. */
+	const char *moved_from;
+	uint64_t moved; /* so many recipients of that one so far */
 };
 
 void sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,

@@ -157,6 +157,7 @@ sched_conn_no_family(struct sched *s, struct sched_conn *c)
 static void
 tell(struct sched *s, const struct net_addr *a, bool lost)
 {
+	sched_move_look_all(s);
 	if (s->owner->source != NULL)
 		SCHED_TELL(s, source, a, lost);
 }

@@ -136,6 +136,9 @@ void
 sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
     struct sched_queue_info *out)
 {
+	const struct move_from *from;
+	size_t n = sched_move_from(s, q, &from);
+
 	*out = (struct sched_queue_info){
 		.domain = q->domain->name,
 		.vmta = q->vmta->name,
@@ -151,6 +154,8 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.provider = sched_queue_provider(q),
 		.paused = sched_is_paused(s, q),
 		.mode = sched_queue_mode(q),
+		.moved_from = n == 0 ? NULL : from->vmta->name,
+		.moved = n == 0 ? 0 : from->rcpts,
 	};
 }
 

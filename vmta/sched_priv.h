@@ -26,6 +26,7 @@
  *	sched_facts.c  what others ask about
  *	sched_why.c    all that keeps mail waiting
  *	sched_walk.c   going through all queues, a slice at a time
+ *	sched_move.c   mail that goes by another virtual MTA
  *
  * An event marks what it touched: queues as dirty, shared scopes by their
  * timer.  sched_run() looks at these; a shared scope that has room lets lanes
@@ -53,6 +54,7 @@
 #include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
+#include "vmta/sched_move.h"
 #include "vmta/sched_place.h"
 #include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
@@ -278,6 +280,7 @@ struct sched {
 	struct pause_list pauses, job_pauses;
 	struct remotes remotes;
 	struct lost lost; /* sources */
+	struct sched_moves moves;
 	struct heap timers;
 
 	struct leases leases;

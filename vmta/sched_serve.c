@@ -619,6 +619,7 @@ sched_results(struct sched *s, struct grant **gp,
 			sched_average(&c->in[i].shared->busy_us,
 			    now_us - r->granted_us);
 	sched_dirty(s, q);
+	sched_move_back(s, q, results, r->pub.count);
 	tell_changed(s, r);
 	grant_free(&r);
 	c->grant = NULL;

@@ -229,6 +229,7 @@ changed_mode(struct sched *s, struct sched_queue *q, enum queue_mode before,
 		retry_worked(&q->retry);
 	sched_keep_dirty(s, q, true);
 	apply(s, q, now_us);
+	sched_move_look_domain(s, q);
 	tell_mode(s, q, why);
 }
 
@@ -271,6 +272,7 @@ sources_looked_at(struct sched *s, struct sched_queue *q)
 	if (q->sources != NULL)
 		q->sources->until_us = 0;
 	sources_unpark(q);
+	sched_move_look_domain(s, q);
 	sched_dirty(s, q);
 }
 

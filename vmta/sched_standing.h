@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "lib/net.h"
+#include "vmta/reroute.h"
 #include "vmta/standing.h"
 
 struct sched;
@@ -41,7 +42,9 @@ enum sched_event_kind {
 	SCHED_NORMAL,  /* it is normal again */
 	SCHED_SOURCE_OFF,
 	SCHED_SOURCE_ON,
-	SCHED_ALL_OFF /* the last of its sources went off */
+	SCHED_ALL_OFF, /* the last of its sources went off */
+	SCHED_MOVED,   /* mail of the queue goes by another virtual MTA */
+	SCHED_LOOP     /* it would come back to where it is, and stays */
 };
 
 struct sched_event {
@@ -51,6 +54,10 @@ struct sched_event {
 	int64_t until_us;               /* STANDING_NEVER: for good; 0: none */
 	const struct sched_reason *why; /* or NULL: its time was over */
 	const struct queue_conf *conf;  /* of the queue */
+	/* SCHED_MOVED: so many recipients, there, by that way. */
+	const char *to;
+	enum reroute_way way;
+	uint64_t rcpts;
 };
 
 /*

@@ -222,6 +222,15 @@ const struct job_conf *snapshot_job(const struct snapshot *s, const char *job);
 const struct pool *snapshot_pool_of(const struct snapshot *s, const char *vmta);
 size_t snapshot_pool_count(const struct snapshot *s);
 const struct pool *snapshot_pool_at(const struct snapshot *s, size_t i);
+/*
+ * The pool whose other members take what the virtual MTA cannot send, the first
+ * one that has it; NULL: it is in none, or that one does not want it.
+ */
+const struct pool *snapshot_overflow_pool(const struct snapshot *s,
+    const char *vmta);
+bool snapshot_has_overflow(const struct snapshot *s); /* some pool has */
+/* Does any mail go by another virtual MTA than its own, now or in backoff? */
+bool snapshot_has_reroutes(const struct snapshot *s);
 /* mx-connection-limit and ip-connection-limit; 0: there is none. */
 uint32_t snapshot_mx_limit(const struct snapshot *s, const char *host);
 uint32_t snapshot_ip_limit(const struct snapshot *s, const struct net_addr *a);

@@ -628,6 +628,7 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_pattern_rows(&c);
 	check_listeners(&c);
 	check_tls(&c);
+	snapshot_reroute_check(s, errs);
 	check_signing(&c);
 	check_notices(&c);
 	check_alerts(&c);

@@ -4,8 +4,9 @@
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
  * snapshot_rollup.c, snapshot_warmup.c and snapshot_acct.c read the tree and
- * join the parts, snapshot_check.c looks across directives, snapshot.c and
- * settings.c answer questions; tables.c has the tables.  While it is built a snapshot belongs to the loading thread;
+ * join the parts, snapshot_check.c and snapshot_reroute.c look across
+ * directives, snapshot.c and settings.c answer questions; tables.c has the
+ * tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */
 
@@ -236,6 +237,8 @@ void snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *block);
 void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
+/* snapshot_reroute.c: names that there are not, and ways that lead in a ring. */
+void snapshot_reroute_check(const struct snapshot *s, struct conf_errors *errs);
 /* snapshot_warmup.c: <warmup>, likewise. */
 void snapshot_warmup_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *name, const char *key);

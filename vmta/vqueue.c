@@ -7,6 +7,7 @@
 #include "lib/check.h"
 #include "mail/envelope.h"
 #include "vmta/sched_delay.h"
+#include "vmta/vqueue_priv.h"
 
 /* ---- heaps --------------------------------------------------------------- */
 
@@ -23,33 +24,7 @@ rcpt_moved(void *item, uint32_t index)
 	((struct rcpt *)item)->index = index;
 }
 
-static const struct heap_ops by_due = { rcpt_before, rcpt_moved };
-
-/* ---- messages kept for the first attempt --------------------------------- */
-
-static void
-msg_release(struct group *g)
-{
-	struct entry *e = g->entry;
-
-	if (!g->warm)
-		return;
-	g->warm = false;
-	LIST_REMOVE(g, link);
-	CHECK(e->warm > 0);
-	e->warm--;
-	backlog_cool(e);
-}
-
-static void
-msg_keep(struct sched_queue *q, struct group *g)
-{
-	if (g->warm || g->entry->msg == NULL)
-		return;
-	g->warm = true;
-	g->entry->warm++;
-	LIST_INSERT_HEAD(&q->warm, g, link);
-}
+const struct heap_ops vqueue_by_due = { rcpt_before, rcpt_moved };
 
 void
 vqueue_cool(struct sched_queue *q)
@@ -73,55 +48,13 @@ group_for(struct sched_queue *q, struct backlog *b, struct entry *e,
 {
 	struct group *g = q->last_added;
 
-	if (g != NULL && g->entry == e && g->priority == in->priority)
+	if (g != NULL && g->entry == e && g->priority == in->priority &&
+	    g->by_pool == in->by_pool)
 		return g;
-	g = slab_get(b->groups);
-	g->entry = e;
-	g->index = HEAP_NONE;
-	g->priority = in->priority;
+	g = group_new(q, b, e, in->priority);
+	g->by_pool = in->by_pool;
 	q->last_added = g;
-	q->bytes += e->loc.body_len;
-	q->turns.backlog->sums.bytes += e->loc.body_len;
 	return g;
-}
-
-static void
-group_free(struct sched_queue *q, struct backlog *b, struct group *g)
-{
-	CHECK(g->last == NULL && g->index == HEAP_NONE && g->active == 0);
-	msg_release(g);
-	if (q->last_added == g)
-		q->last_added = NULL;
-	q->bytes -= g->entry->loc.body_len;
-	q->turns.backlog->sums.bytes -= g->entry->loc.body_len;
-	slab_put(b->groups, g);
-}
-
-/* So many of a group that waits have come to wait, or do not any more. */
-static void
-count_ready(struct sched_queue *q, const struct group *g, uint32_t n)
-{
-	uint64_t *sum = turns_add(&q->turns, g, n) ? &q->aside : &q->ready;
-
-	*sum += n;
-	q->turns.backlog->sums.ready += n;
-}
-
-static void
-uncount_ready(struct sched_queue *q, const struct group *g, uint32_t n)
-{
-	uint64_t *sum = turns_subtract(&q->turns, g, n) ? &q->aside : &q->ready;
-
-	CHECK(*sum >= n);
-	*sum -= n;
-	q->turns.backlog->sums.ready -= n;
-}
-
-static void
-leave_turns(struct sched_queue *q, struct group *g)
-{
-	if (!turns_leave(&q->turns, g))
-		q->ready_groups--;
 }
 
 /* A recipient joins those of its group that wait their turn. */
@@ -157,13 +90,6 @@ leave_ready(struct sched_queue *q, struct group *g)
 	g->last = NULL;
 	leave_turns(q, g);
 	return r;
-}
-
-static void
-join_deferred(struct sched_queue *q, struct rcpt *r, int64_t due_us)
-{
-	r->due_us = due_us;
-	heap_push(&q->deferred, &by_due, r);
 }
 
 /* The recipient is in no list any more; frees what hangs on it. */
@@ -265,7 +191,7 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 	struct rcpt *r;
 
 	while ((r = heap_top(&q->deferred)) != NULL && r->due_us <= now_us) {
-		heap_remove(&q->deferred, &by_due, r->index);
+		heap_remove(&q->deferred, &vqueue_by_due, r->index);
 		if (r->attempts > 0 && r->group->entry->queued_us <= born_us) {
 			rcpt_gone(q, b, r, fn, ctx);
 			continue;
@@ -284,7 +210,7 @@ vqueue_free_deferred(struct sched_queue *q, uint32_t max)
 	while (n < max && q->deferred.n > 0) {
 		struct rcpt *r = q->deferred.v[q->deferred.n - 1];
 
-		heap_remove(&q->deferred, &by_due, r->index);
+		heap_remove(&q->deferred, &vqueue_by_due, r->index);
 		r->group->active++;
 		join_ready(q, r, false);
 		n++;
@@ -364,7 +290,7 @@ vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
 
 	vqueue_expire(q, b, INT64_MAX, fn, ctx);
 	while ((r = heap_top(&q->deferred)) != NULL) {
-		heap_remove(&q->deferred, &by_due, r->index);
+		heap_remove(&q->deferred, &vqueue_by_due, r->index);
 		rcpt_gone(q, b, r, fn, ctx);
 	}
 }
@@ -489,9 +415,8 @@ vqueue_cursor_init(struct vqueue_cursor *c)
 	turns_cursor_init(&c->turns);
 }
 
-/* The next one of those that wait for their time, as turns_step(); or NULL. */
-static struct rcpt *
-step_deferred(const struct sched_queue *q, struct vqueue_cursor *c)
+struct rcpt *
+vqueue_step_deferred(const struct sched_queue *q, struct vqueue_cursor *c)
 {
 	if (c->index > q->deferred.n)
 		c->index = q->deferred.n;
@@ -503,9 +428,8 @@ step_deferred(const struct sched_queue *q, struct vqueue_cursor *c)
 	return q->deferred.v[c->index];
 }
 
-/* The next group of those that wait their turn; NULL: then come the others. */
-static struct group *
-step_ready(const struct sched_queue *q, struct vqueue_cursor *c)
+struct group *
+vqueue_step_ready(const struct sched_queue *q, struct vqueue_cursor *c)
 {
 	struct group *g = NULL;
 
@@ -536,10 +460,10 @@ vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c, vqueue_each_fn *fn,
 	const struct group *g;
 	const struct rcpt *r;
 
-	while ((g = step_ready(q, c)) != NULL)
+	while ((g = vqueue_step_ready(q, c)) != NULL)
 		if (!tell_group(g, fn, ctx))
 			return false;
-	while ((r = step_deferred(q, c)) != NULL)
+	while ((r = vqueue_step_deferred(q, c)) != NULL)
 		if (!fn(ctx, r, true))
 			return false;
 	return true;
@@ -600,7 +524,7 @@ take_deferred(struct sched_queue *q, struct backlog *b, struct rcpt *r,
 {
 	if (!take->wants(take->ctx, r, true))
 		return false;
-	heap_remove(&q->deferred, &by_due, r->index);
+	heap_remove(&q->deferred, &vqueue_by_due, r->index);
 	rcpt_gone(q, b, r, take->gone, take->ctx);
 	return true;
 }
@@ -613,13 +537,13 @@ vqueue_take_wanted(struct sched_queue *q, struct backlog *b,
 	struct rcpt *r;
 
 	/* Who comes into the place of one that has gone was not seen. */
-	while ((g = step_ready(q, c)) != NULL) {
+	while ((g = vqueue_step_ready(q, c)) != NULL) {
 		if (take_of_group(q, b, g, take))
 			c->turns.index++;
 		if (max-- <= 1)
 			return false;
 	}
-	while ((r = step_deferred(q, c)) != NULL) {
+	while ((r = vqueue_step_deferred(q, c)) != NULL) {
 		if (take_deferred(q, b, r, take))
 			c->index++;
 		if (max-- <= 1)

@@ -442,6 +442,18 @@ other_source(struct play *p, const struct target *t)
 
 /* expect told-lost N..M, told-back N..M: what was said of sources so far. */
 static void
+expect_told_moved(struct play *p, struct words *w)
+{
+	compare(p, "said to have moved", p->sim->told_moved, words_next(w));
+}
+
+static void
+expect_told_loops(struct play *p, struct words *w)
+{
+	compare(p, "said to go round", p->sim->told_loops, words_next(w));
+}
+
+static void
 expect_told_lost(struct play *p, struct words *w)
 {
 	compare(p, "said to be lost", p->sim->told_lost, words_next(w));
@@ -512,7 +524,9 @@ static const struct {
 	{ "source", NULL, expect_source },
 	{ "sources-off", sources_off, NULL },
 	{ "told-back", NULL, expect_told_back },
+	{ "told-loops", NULL, expect_told_loops },
 	{ "told-lost", NULL, expect_told_lost },
+	{ "told-moved", NULL, expect_told_moved },
 	{ "uses", NULL, expect_uses },
 	{ "waits-for", NULL, expect_waits_for },
 };

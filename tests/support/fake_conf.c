@@ -15,6 +15,19 @@ static int alive;
 
 /* ---- snapshots ----------------------------------------------------------- */
 
+static void
+link_pool(struct snapshot *s, struct block *b)
+{
+	b->pool.name = b->name;
+	b->pool.vmtas = b->vmtas;
+	b->pool.members = (struct conf_members){ b->member_count, b->weights };
+	for (size_t i = 0; i < b->member_count; i++) {
+		b->weights[i] = (struct conf_member){ b->members[i],
+			CONF_MEMBER_WEIGHT };
+		b->vmtas[i] = &fake_conf_find_vmta(s, b->members[i])->v;
+	}
+}
+
 /* Pointers into the struct itself, after it was made, copied or changed. */
 static void
 link_up(struct snapshot *s)
@@ -32,7 +45,7 @@ link_up(struct snapshot *s)
 			f->sources[k].name = f->hosts[k];
 	}
 	for (size_t i = 0; i < s->blocks[POOL].n; i++)
-		s->blocks[POOL].v[i].pool.name = s->blocks[POOL].v[i].name;
+		link_pool(s, &s->blocks[POOL].v[i]);
 	for (size_t i = 0; i < s->blocks[PROVIDER].n; i++)
 		s->blocks[PROVIDER].v[i].provider.name =
 		    s->blocks[PROVIDER].v[i].name;
@@ -206,10 +219,11 @@ set_in_block(struct snapshot *s, size_t kind, const char *of, const char *name,
 		return fake_value_set(kinds[kind].table, &b->pool, name, value,
 		    e);
 	CHECK(b->member_count < MEMBERS_MAX);
-	(void)snprintf(b->members[b->member_count], NAME_CAP, "%s", value);
-	b->member_count++;
 	if (kind == POOL)
 		(void)make_vmta(s, value);
+	(void)snprintf(b->members[b->member_count], NAME_CAP, "%s", value);
+	b->member_count++;
+	link_up(s);
 	return 0;
 }
 

@@ -131,6 +131,29 @@ snapshot_pool_of(const struct snapshot *s, const char *vmta)
 	return b == NULL ? NULL : &b->pool;
 }
 
+const struct pool *
+snapshot_overflow_pool(const struct snapshot *s, const char *vmta)
+{
+	const struct block *b = block_with(s, POOL, vmta);
+
+	return b == NULL || !b->pool.overflow ? NULL : &b->pool;
+}
+
+bool
+snapshot_has_overflow(const struct snapshot *s)
+{
+	return s->blocks[POOL].n > 0;
+}
+
+bool
+snapshot_has_reroutes(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->setting_count; i++)
+		if (strstr(s->settings[i].name, "reroute") != NULL)
+			return true;
+	return s->global.reroute[0] != '\0';
+}
+
 const struct provider *
 snapshot_provider(const struct snapshot *s, const char *domain)
 {

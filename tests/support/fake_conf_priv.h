@@ -38,7 +38,9 @@ struct fake_vmta {
 struct block {
 	char name[NAME_CAP];
 	size_t member_count;
-	char members[MEMBERS_MAX][NAME_CAP]; /* virtual MTAs, or domains */
+	char members[MEMBERS_MAX][NAME_CAP];   /* virtual MTAs, or domains */
+	const struct vmta *vmtas[MEMBERS_MAX]; /* of a pool */
+	struct conf_member weights[MEMBERS_MAX];
 	union {
 		struct pool pool;
 		struct provider provider;

@@ -29,6 +29,7 @@ enum type {
 	CIDR_COUNTS,
 	CIDR_RATES,
 	CIDR_DATA_RATES,
+	STR,
 	OTHER
 };
 
@@ -48,7 +49,7 @@ enum type {
 #define TYPE_CIDR OTHER
 #define TYPE_RATES OTHER
 #define TYPE_SIZE OTHER
-#define TYPE_STR OTHER
+#define TYPE_STR STR
 #define TYPE_STRS OTHER
 #define TYPE_WORD WORD
 #define TYPE_DOMAINS OTHER
@@ -297,6 +298,9 @@ parse_field(void *conf, const struct field *f, const char *value, struct err *e)
 	case WORD:
 		*(const char **)at = word(value);
 		return 0;
+	case STR:
+		*(const char **)at = word(value);
+		return 0;
 	case CIDR_COUNTS:
 	case CIDR_RATES:
 	case CIDR_DATA_RATES:
@@ -327,5 +331,7 @@ fake_value_defaults(enum fake_table of, void *conf)
 
 		if (f->type < CIDR_COUNTS)
 			CHECK(parse_field(conf, f, word(f->def), &e) == 0);
+		else if (f->type == STR)
+			*(const char **)(void *)((char *)conf + f->offset) = "";
 	}
 }

@@ -7,6 +7,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "mail/envelope.h"
 #include "mail/message.h"
 #include "tests/support/sim_priv.h"
 
@@ -82,10 +83,30 @@ make_message(struct sim *sim, const struct sim_submit *what)
 		memset(sim->ended + sim->state_cap, 0, cap - sim->state_cap);
 		sim->state_cap = cap;
 	}
-	sim->mail[m->id] = (struct sim_mail){ what->job, what->user,
-		m->loc.body_len, what->priority };
+	sim->mail[m->id] = (struct sim_mail){ .job = what->job,
+		.user = what->user,
+		.size = m->loc.body_len,
+		.priority = what->priority };
 	m->body = body_new(8);
 	return m;
+}
+
+/* Whom a pool chooses, as at intake; counted as submitted there. */
+static void
+choose_vmta(struct sim *sim, const struct sim_submit *what,
+    struct sim_mail *mail)
+{
+	const struct pool *pool = snapshot_pool(sim->conf, what->vmta);
+	const char *vmta = what->vmta;
+	struct sim_count *n;
+
+	mail->by_pool = pool != NULL;
+	if (pool != NULL)
+		vmta = pool->vmtas[sim->pool_turn++ % pool->members.n]->name;
+	n = sim_count(sim, what->domain,
+	    strcmp(vmta, VMTA_DEFAULT) == 0 ? "" : vmta);
+	n->submitted += what->rcpts;
+	mail->vmta = n->vmta; /* lives as long as the sim */
 }
 
 void
@@ -96,11 +117,14 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 	CHECK(what->rcpts > 0 && what->rcpts <= UINT8_MAX);
 	for (uint32_t k = 0; k < what->messages; k++) {
 		struct message *m = make_message(sim, what);
+		struct sim_mail *mail = &sim->mail[m->id];
 
+		choose_vmta(sim, what, mail);
 		for (uint32_t i = 0; i < what->rcpts; i++) {
 			in[i].n = i;
 			in[i].domain = what->domain;
-			in[i].vmta = what->vmta;
+			in[i].vmta = mail->vmta;
+			in[i].by_pool = mail->by_pool;
 			in[i].priority = what->priority;
 			in[i].queued_us = sim->now_us - what->age_us;
 			in[i].job = what->job;
@@ -111,8 +135,6 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 		message_unref(&m);
 	}
 	free(in);
-	sim_count(sim, what->domain, what->vmta)->submitted +=
-	    (uint64_t)what->messages * what->rcpts;
 	sim->next_run_us = sim->now_us;
 }
 

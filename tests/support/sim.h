@@ -81,8 +81,10 @@ typedef void sim_watch_fn(void *ctx, const struct sim_seen *seen);
 
 struct sim_mail { /* by message number */
 	const char *job, *user;
+	const char *vmta; /* it was given to, wherever it goes */
 	uint32_t size;
 	uint8_t priority;
+	bool by_pool; /* which chose the virtual MTA */
 };
 
 /* Connections of a virtual MTA, or to an address; the first is of all. */
@@ -103,6 +105,7 @@ struct sim {
 	struct sim_mx mx;
 	struct region *rg; /* what servers say */
 	uint64_t last_message, grants, events_done;
+	uint64_t pool_turn;
 	uint64_t random; /* state of sim_random() */
 
 	size_t server_count;
@@ -121,8 +124,9 @@ struct sim {
 	struct sim_mail *mail;
 
 	size_t lost_count;
-	struct net_addr lost[SIM_LOST]; /* source addresses */
-	uint32_t told_lost, told_back;  /* what the scheduler said of them */
+	struct net_addr lost[SIM_LOST];  /* source addresses */
+	uint32_t told_lost, told_back;   /* what the scheduler said of them */
+	uint32_t told_moved, told_loops; /* of mail that goes elsewhere */
 
 	TAILQ_HEAD(, sim_conn) conns;
 	int64_t step_us;     /* at the next restart */
@@ -144,8 +148,8 @@ void sim_lose(struct sim *sim, const struct net_addr *a);
 void sim_find(struct sim *sim, const struct net_addr *a);
 
 struct sim_submit {
-	const char *domain, *vmta;
-	uint32_t messages, rcpts; /* each of so many recipients */
+	const char *domain, *vmta; /* a virtual MTA, or a pool */
+	uint32_t messages, rcpts;  /* each of so many recipients */
 	uint8_t priority;
 	int64_t age_us;         /* accepted so long ago */
 	const char *job, *user; /* NULL: none; live as long as the sim */

@@ -29,9 +29,9 @@ static bool
 keep(void *ctx, const struct sched_rcpt_info *info)
 {
 	struct kept_list *l = ctx;
-	const struct sim_count *names = sim_count(l->sim, info->domain,
-	    info->vmta);
 	const struct sim_mail *mail = &l->sim->mail[info->id];
+	const struct sim_count *names = sim_count(l->sim, info->domain,
+	    mail->vmta);
 
 	CHECK(!info->granted);
 	if (l->n == l->cap) {
@@ -43,6 +43,7 @@ keep(void *ctx, const struct sched_rcpt_info *info)
 		    .domain = names->domain,
 		    .vmta = names->vmta,
 		    .priority = mail->priority,
+		    .by_pool = mail->by_pool,
 		    .attempts = info->attempts,
 		    .due_us = info->due_us,
 		    .queued_us = info->queued_us,

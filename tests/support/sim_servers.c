@@ -17,6 +17,7 @@
 #include "mail/message.h"
 #include "transport/disposition.h"
 #include "transport/effects.h"
+#include "vmta/sched_standing.h"
 
 #define CLOSE_US (20 * US_PER_MS)
 
@@ -92,6 +93,15 @@ on_source(void *ctx, const struct net_addr *a, bool lost)
 	(void)a;
 	sim->told_lost += lost;
 	sim->told_back += !lost;
+}
+
+static void
+on_event(void *ctx, const struct sched_event *e)
+{
+	struct sim *sim = ctx;
+
+	sim->told_moved += e->kind == SCHED_MOVED;
+	sim->told_loops += e->kind == SCHED_LOOP;
 }
 
 /* ---- what the scheduler asks for ----------------------------------------- */
@@ -237,6 +247,7 @@ static const struct sched_owner owner = {
 	.lease = on_lease,
 	.keep = on_keep,
 	.source = on_source,
+	.event = on_event,
 	.resolve = on_resolve,
 };
 

@@ -14,6 +14,7 @@ static struct env_rcpt rcpts[] = {
 	{ .domain = "example.net", .vmta = "v1", .priority = 90 },
 	{ .domain = "example.net", .vmta = "v2", .priority = 90 },
 	{ .domain = "example.org", .vmta = "v2", .priority = 90 },
+	{ .domain = "example.org", .vmta = "v2", .priority = 90, .pool = "p" },
 	{ .domain = "example.net", .vmta = "v1", .priority = 50 },
 };
 
@@ -34,13 +35,14 @@ test_runs(const struct buf *b)
 	is_str(w.user, "shop", "user");
 	is_int(w.rcpt_count, COUNT, "recipients");
 	is_int(waybill_rcpt_count(b->p, b->len), COUNT, "known at a glance");
-	is_int(w.run_count, 5, "two neighbours are one run");
+	is_int(w.run_count, 6, "two neighbours are one run");
 	for (uint32_t n = 0; n < COUNT; n++) {
 		const struct waybill_run *run = waybill_find(&w, n);
 
 		same = same && strcmp(run->domain, rcpts[n].domain) == 0 &&
 		    strcmp(run->vmta, rcpts[n].vmta) == 0 &&
-		    run->priority == rcpts[n].priority;
+		    run->priority == rcpts[n].priority &&
+		    run->by_pool == (rcpts[n].pool != NULL);
 	}
 	ok(same, "each recipient has its queue");
 }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vqueue_priv - the inside of a queue, for vmta/vqueue*.c only.
+ *
+ *	vqueue.c	coming, being granted, leaving, going through
+ *	vqueue_move.c	from one queue to another
+ *
+ * Sums of the queue and of its backlog change together, here.
+ */
+
+#ifndef VMTA_VQUEUE_PRIV_H
+#define VMTA_VQUEUE_PRIV_H
+
+#include "lib/check.h"
+#include "vmta/vqueue.h"
+
+extern const struct heap_ops vqueue_by_due;
+
+/* ---- messages kept for the first attempt --------------------------------- */
+
+static inline void
+msg_release(struct group *g)
+{
+	struct entry *e = g->entry;
+
+	if (!g->warm)
+		return;
+	g->warm = false;
+	LIST_REMOVE(g, link);
+	CHECK(e->warm > 0);
+	e->warm--;
+	backlog_cool(e);
+}
+
+static inline void
+msg_keep(struct sched_queue *q, struct group *g)
+{
+	if (g->warm || g->entry->msg == NULL)
+		return;
+	g->warm = true;
+	g->entry->warm++;
+	LIST_INSERT_HEAD(&q->warm, g, link);
+}
+
+/* ---- groups -------------------------------------------------------------- */
+
+/* An empty one. */
+static inline struct group *
+group_new(struct sched_queue *q, struct backlog *b, struct entry *e,
+    uint8_t priority)
+{
+	struct group *g = slab_get(b->groups);
+
+	g->entry = e;
+	g->index = HEAP_NONE;
+	g->priority = priority;
+	q->bytes += e->loc.body_len;
+	b->sums.bytes += e->loc.body_len;
+	return g;
+}
+
+static inline void
+group_free(struct sched_queue *q, struct backlog *b, struct group *g)
+{
+	CHECK(g->last == NULL && g->index == HEAP_NONE && g->active == 0);
+	msg_release(g);
+	if (q->last_added == g)
+		q->last_added = NULL;
+	q->bytes -= g->entry->loc.body_len;
+	q->turns.backlog->sums.bytes -= g->entry->loc.body_len;
+	slab_put(b->groups, g);
+}
+
+/* So many of a group that waits have come to wait, or do not any more. */
+static inline void
+count_ready(struct sched_queue *q, const struct group *g, uint32_t n)
+{
+	uint64_t *sum = turns_add(&q->turns, g, n) ? &q->aside : &q->ready;
+
+	*sum += n;
+	q->turns.backlog->sums.ready += n;
+}
+
+static inline void
+uncount_ready(struct sched_queue *q, const struct group *g, uint32_t n)
+{
+	uint64_t *sum = turns_subtract(&q->turns, g, n) ? &q->aside : &q->ready;
+
+	CHECK(*sum >= n);
+	*sum -= n;
+	q->turns.backlog->sums.ready -= n;
+}
+
+static inline void
+leave_turns(struct sched_queue *q, struct group *g)
+{
+	if (!turns_leave(&q->turns, g))
+		q->ready_groups--;
+}
+
+static inline void
+join_deferred(struct sched_queue *q, struct rcpt *r, int64_t due_us)
+{
+	r->due_us = due_us;
+	heap_push(&q->deferred, &vqueue_by_due, r);
+}
+
+/* ---- going through ------------------------------------------------------- */
+
+/* The next group of those that wait their turn; NULL: then come the others. */
+struct group *vqueue_step_ready(const struct sched_queue *q,
+    struct vqueue_cursor *c);
+/* The next one of those that wait for their time, as turns_step(); or NULL. */
+struct rcpt *vqueue_step_deferred(const struct sched_queue *q,
+    struct vqueue_cursor *c);
+
+#endif
