@@ -72,8 +72,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_origin.c \
-	%D%/sched_place.c %D%/sched_place.h \
 	%D%/sched_pin.c %D%/sched_pin.h \
+	%D%/sched_place.c %D%/sched_place.h \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
 	%D%/sched_reload.c \
