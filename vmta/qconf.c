@@ -77,6 +77,7 @@ get(struct qconf_set *set, const struct snapshot *snapshot,
 	}
 	c = mem_new(struct qconf);
 	memcpy(&c->conf, conf, sizeof(*conf));
+	c->family = family_wish(conf);
 	c->snapshot = snapshot_ref(snapshot);
 	c->refs = 1; /* the set's */
 	table_add(&set->table, &c->link);

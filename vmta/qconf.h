@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "vmta/family_wish.h"
 #include "vmta/snapshot.h"
 #include "vmta/table.h"
 
@@ -20,6 +21,7 @@ struct qconf {
 	uint32_t refs;
 	struct snapshot *snapshot;
 	struct queue_conf conf;
+	struct family_wish family; /* of conf */
 };
 
 struct qconf_set {

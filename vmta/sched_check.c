@@ -85,7 +85,8 @@ lost_sources(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	(void)c;
 	(void)no;
-	return choice_best(a->s, a->q, a->now_us) == CHOICE_LOST;
+	return choice_may_be_no(a->s, a->q) &&
+	    choice_best(a->s, a->q, a->now_us) == CHOICE_LOST;
 }
 
 static bool
@@ -93,7 +94,8 @@ no_family(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	(void)c;
 	(void)no;
-	return choice_best(a->s, a->q, a->now_us) == CHOICE_FORBIDDEN;
+	return choice_may_be_no(a->s, a->q) &&
+	    choice_best(a->s, a->q, a->now_us) == CHOICE_FORBIDDEN;
 }
 
 /* ---- limits -------------------------------------------------------------- */

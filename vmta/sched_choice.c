@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "vmta/family_wish.h"
 #include "vmta/sched_pin.h"
 #include "vmta/source.h"
 
@@ -32,7 +31,7 @@ enum choice_grade
 choice_grade(struct sched *s, const struct sched_queue *q,
     const struct net_addr *a, int64_t now_us)
 {
-	struct family_wish wish = family_wish(&q->conf->conf);
+	const struct family_wish wish = q->conf->family;
 
 	if (wish.only && a->family != 0 && a->family != wish.family)
 		return CHOICE_FORBIDDEN;
@@ -91,9 +90,8 @@ is_to_host(const struct sched_queue *q)
 enum choice_grade
 choice_best(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
-	if (s->lost.n == 0 && q->standing == NULL && !s->warmups.any &&
-	    !family_wish(&q->conf->conf).only)
-		return CHOICE_SUITS; /* none is kept from being used */
+	if (!choice_may_be_no(s, q))
+		return CHOICE_SUITS;
 	return is_to_host(q) ? CHOICE_SUITS : find_best(s, q, now_us).grade;
 }
 
@@ -216,7 +214,7 @@ sched_conn_no_family(struct sched *s, struct sched_conn *c)
 bool
 sched_conn_unreached(struct sched *s, struct sched_conn *c, const char *why)
 {
-	struct family_wish wish = family_wish(&c->conf->conf);
+	const struct family_wish wish = c->conf->family;
 	uint8_t family = c->source->addr.family;
 
 	CHECK(c->sched == s && !s->in_callback);

@@ -476,6 +476,14 @@ void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
+/* sched_choice.h: is there anything that keeps a source from being used? */
+static inline bool
+choice_may_be_no(const struct sched *s, const struct sched_queue *q)
+{
+	return s->lost.n > 0 || s->warmups.any || q->standing != NULL ||
+	    q->conf->family.only;
+}
+
 /* sched_standing.c */
 struct sched_standing *standing_get(struct sched_queue *q); /* made if none */
 void standing_drop(struct sched *s, struct sched_queue *q);

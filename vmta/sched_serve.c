@@ -359,7 +359,8 @@ expire_stuck(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t age = q->conf->conf.bounce_after_us, oldest;
 
-	if (!sched_is_paused(s, q) && !choice_is_stuck(s, q, now_us))
+	if (!sched_is_paused(s, q) &&
+	    !(choice_may_be_no(s, q) && choice_is_stuck(s, q, now_us)))
 		return INT64_MAX;
 	vqueue_cool(q);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
