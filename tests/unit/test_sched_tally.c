@@ -106,6 +106,28 @@ test_delivery(void)
 	finish(&w);
 }
 
+/* The queue itself has not seen the new settings yet. */
+static void
+test_reload(void)
+{
+	static const char *const strict[] = { "domain * { max-errors-per-hour "
+					      "1 }",
+		NULL };
+	struct snapshot *conf = conf_of(strict);
+	struct world w;
+
+	BEGIN(&w, "domain * { max-smtp-out 5 }");
+	w.holds = true;
+	mail(&w, 1, 1);
+	pass(&w, S);
+	sched_reload(w.sched, conf, w.now);
+	snapshot_unref(&conf);
+	tally(&w, 2, 2);
+	is_int(sched_queue_mode(w.q), MODE_BACKOFF,
+	    "what comes right behind a reload counts by the new settings");
+	finish(&w);
+}
+
 int
 main(void)
 {
@@ -113,6 +135,7 @@ main(void)
 	test_errors_rate();
 	test_errors_source();
 	test_delivery();
+	test_reload();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	free(seen);
 	return done_testing();
