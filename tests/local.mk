@@ -829,6 +829,8 @@ EXTRA_DIST += \
 	%D%/scenario/warmup-overflow.scn \
 	%D%/scenario/warmup-shares.scn \
 	%D%/scenario/warmup-day.scn \
+	%D%/scenario/source-notices.scn \
+	%D%/scenario/warmup-notices.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \

@@ -72,7 +72,7 @@ count_source(struct sched *s, struct sched_conn *c, const struct sched_tally *t,
 	char text[TEXT];
 	const struct sched_reason why = { .text = text };
 
-	if (a.family == 0)
+	if (a.family == 0 || choice_is_to_host(q))
 		return false;
 	e = standing_source_errors(st, &a);
 	errors_lately_add(e, t->attempts, t->errors, now_us);

@@ -288,7 +288,7 @@ warmup_opened(struct sched_conn *c)
 {
 	struct sched *s = c->sched;
 
-	if (s->warmups.any)
+	if (s->warmups.any && !choice_is_to_host(c->queue))
 		c->warm = pair_of_queue(s, c->queue, &c->source->addr);
 }
 
