@@ -110,15 +110,16 @@ sched_conn_tally(struct sched *s, struct sched_conn *c,
 {
 	static const struct sched_reason delivered = { .text = "a delivery" };
 	struct sched_queue *q = c->queue;
-	const struct queue_conf *conf = &q->conf->conf;
+	const struct queue_conf *conf;
 
 	CHECK(c->sched == s && !s->in_callback && t->errors <= t->attempts);
+	sched_refresh(s, q, now_us); /* or that of before would go meanwhile */
+	conf = &q->conf->conf;
 	if (t->delivered > 0 && conf->normal_after_delivery)
 		sched_queue_normal(s, q, &delivered, now_us);
 	if (t->attempts == 0 ||
 	    (conf->max_errors_per_hour == 0 && conf->error_rate.percent == 0))
 		return;
-	sched_refresh(s, q, now_us);
 	if (!count_source(s, c, t, now_us))
 		count_queue(s, q, t, now_us);
 	sched_keep_dirty(s, q, false);
