@@ -357,7 +357,9 @@ static const struct {
 	{ "<domain x.example>\nqueue-to x y\n</domain>\n",
 	    "main:2: queue-to: \"x y\" is not the name of a domain" },
 	{ "<provider p>\nmx *.x.example\nrollup y\n</provider>\n",
-	    "main:3: rollup: \"y\" does not end in .rollup" },
+	    "main:3: rollup: \"y\" is not a name that ends in .rollup" },
+	{ "<provider p>\nmx *.x.example\nrollup a/b.rollup\n</provider>\n",
+	    "main:3: rollup: \"a/b.rollup\" is not a name" },
 	{ "<provider p>\nmx *.x.example\n</provider>\n"
 	  "<provider q>\nmx y.example, *.X.example\n</provider>\n",
 	    "main:5: mx: *.X.example is in <provider p> already" },
