@@ -13,16 +13,6 @@
 #include "lib/net.h"
 #include "vmta/explain.h"
 
-struct checker {
-	struct conf_errors *errs;
-	bool of_vmta; /* what a virtual MTA has from the top is known */
-
-	/* Source addresses in a row that are not here; family 0: none. */
-	struct net_addr first, last;
-	const char *file;
-	unsigned line;
-};
-
 /* ---- one value each; -1: the host does not have it, and why -------------- */
 
 static int
@@ -87,58 +77,6 @@ listener_is_here(const char *value, struct err *e)
 	return address_is_here(&a, e);
 }
 
-/* ---- source addresses: a block of them is one warning -------------------- */
-
-static void
-tell_sources(struct checker *c)
-{
-	char first[NET_ADDR_TEXT], last[NET_ADDR_TEXT];
-
-	if (c->first.family == 0)
-		return;
-	(void)net_addr_text(&c->first, first);
-	(void)net_addr_text(&c->last, last);
-	if (strcmp(first, last) == 0)
-		conf_warning(c->errs, c->file, c->line,
-		    "smtp-source-host: the address %s is not on this host",
-		    first);
-	else
-		conf_warning(c->errs, c->file, c->line,
-		    "smtp-source-host: the addresses %s to %s are not on this "
-		    "host",
-		    first, last);
-	c->first.family = 0;
-}
-
-static bool
-is_next(struct net_addr a, const struct net_addr *b)
-{
-	size_t i = a.family == AF_INET ? 4 : 16;
-
-	while (i > 0 && ++a.a[--i] == 0)
-		;
-	return net_addr_eq(&a, b);
-}
-
-static void
-check_source(struct checker *c, const struct setting *s)
-{
-	struct slice word = { s->value, strcspn(s->value, " ") };
-	struct net_addr a;
-	struct err ignored;
-
-	if (net_addr_parse(word, &a, &ignored) == -1 || net_addr_is_local(&a))
-		return; /* or `""`: none */
-	if (c->first.family == 0 || c->file != s->file || c->line != s->line ||
-	    !is_next(c->last, &a)) {
-		tell_sources(c);
-		c->first = a;
-		c->file = s->file;
-		c->line = s->line;
-	}
-	c->last = a;
-}
-
 /* ---- all of them --------------------------------------------------------- */
 
 static const struct {
@@ -161,23 +99,21 @@ static const struct {
 static void
 check_setting(void *ctx, const struct setting *s)
 {
-	struct checker *c = ctx;
+	struct conf_errors *errs = ctx;
 	struct err e;
 
-	if (s->file == NULL || (c->of_vmta && s->block[0] == '\0'))
+	if (s->file == NULL)
 		return;
-	if (strcmp(s->name, "smtp-source-host") == 0)
-		check_source(c, s);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		if (strcmp(checks[i].name, s->name) != 0 ||
 		    checks[i].check(s->value, &e) == 0)
 			continue;
 		if (checks[i].needed)
-			conf_lacking(c->errs, s->file, s->line, "%s: %s",
-			    s->name, e.text);
+			conf_lacking(errs, s->file, s->line, "%s: %s", s->name,
+			    e.text);
 		else
-			conf_warning(c->errs, s->file, s->line, "%s: %s",
-			    s->name, e.text);
+			conf_warning(errs, s->file, s->line, "%s: %s", s->name,
+			    e.text);
 	}
 }
 
@@ -343,18 +279,18 @@ check_acct(const struct snapshot *s, const struct acct_conf *a,
 	(void)explain_acct(s, a->path, check_acct_setting, &c, &e);
 }
 
+static bool
+is_local(void *ctx, const struct net_addr *a)
+{
+	(void)ctx;
+	return net_addr_is_local(a);
+}
+
 void
 host_check(const struct snapshot *s, struct conf_errors *errs)
 {
-	struct checker c = { .errs = errs };
-
-	explain_global(s, check_setting, &c);
-	c.of_vmta = true;
-	for (size_t i = 0; i < snapshot_vmta_count(s); i++)
-		explain_vmta(s, snapshot_vmta_at(s, i)->name, check_setting,
-		    &c);
-	tell_sources(&c);
+	explain_global(s, check_setting, errs);
 	for (size_t i = 0; i < snapshot_acct_count(s); i++)
 		check_acct(s, snapshot_acct_at(s, i), errs);
-	conf_errors_finish(errs, 0); /* among those of the load, by line */
+	snapshot_check_sources(s, is_local, NULL, errs); /* puts all in order */
 }

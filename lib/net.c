@@ -445,11 +445,13 @@ net_addr_is_local(const struct net_addr *a)
 	struct sockaddr_storage ss;
 	socklen_t len = to_sa(a, 0, &ss);
 	int fd = socket(a->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	/* Of a family that this host does not have, nothing is local. */
-	bool local = fd != -1 && bind(fd, (struct sockaddr *)&ss, len) == 0;
+	bool local;
 
-	if (fd != -1)
-		(void)close(fd);
+	/* Of a family that this host does not have, nothing is local. */
+	if (fd == -1)
+		return errno != EAFNOSUPPORT;
+	local = bind(fd, (struct sockaddr *)&ss, len) == 0;
+	(void)close(fd);
 	return local;
 }
 

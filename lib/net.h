@@ -39,7 +39,10 @@ int net_endpoint_parse(const char *where, struct net_addr *a_r,
     uint16_t *port_r, struct err *e);
 bool net_prefix_match(const struct net_prefix *p, const struct net_addr *a);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
-/* Can a socket of this host be bound to it?  Asks the kernel. */
+/*
+ * Can a socket of this host be bound to it?  Asks the kernel; when there is no
+ * socket to ask with, it is taken for granted.
+ */
 bool net_addr_is_local(const struct net_addr *a);
 bool net_addr_is_loopback(const struct net_addr *a);
 const char *net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT]);

@@ -96,6 +96,17 @@ lock_was_ended_well(const struct lock *lock)
 	return lock->was_ended_well;
 }
 
+bool
+lock_is_ended_well(const char *dir)
+{
+	char path[4096];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s/LOCK", dir) >= (int)sizeof(path))
+		return true;
+	return stat(path, &st) == -1 || st.st_size == 0;
+}
+
 void
 lock_end_well(struct lock *lock)
 {

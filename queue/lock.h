@@ -25,6 +25,9 @@ void lock_free(struct lock **lockp); /* gives it back */
 /* Whether the owner before us said lock_end_well(); true if there was none. */
 bool lock_was_ended_well(const struct lock *lock);
 
+/* The same of who has it now, or had it last, before it is taken. */
+bool lock_is_ended_well(const char *dir);
+
 /* All is on the disk and closed; lock_free() comes next. */
 void lock_end_well(struct lock *lock);
 

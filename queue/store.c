@@ -438,6 +438,12 @@ store_inflight(struct store *s)
 	return s->inflight;
 }
 
+bool
+store_was_ended_well(const char *dir)
+{
+	return lock_is_ended_well(dir);
+}
+
 const char *
 store_dir(const struct store *s)
 {

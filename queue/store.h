@@ -327,6 +327,12 @@ struct store_options {
 int store_open(const struct store_options *opt, const struct store_owner *owner,
     void *ctx, struct store **s_r, struct err *e);
 
+/*
+ * Before that: did the process that had the spool last end well?  True if there
+ * was none.
+ */
+bool store_was_ended_well(const char *dir);
+
 /* Begins the load; callbacks come only after this. */
 void store_load(struct store *s); /* (any) */
 

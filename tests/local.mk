@@ -108,6 +108,7 @@ check_PROGRAMS += \
 	tests/unit/test_outbox \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
@@ -129,6 +130,7 @@ check_PROGRAMS += \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
 	tests/unit/test_sched \
+	tests/unit/test_sched_choice \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
@@ -157,6 +159,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
+	tests/unit/test_snapshot_sources \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
@@ -253,6 +256,10 @@ tests_unit_test_sched_keep_SOURCES = \
 tests_unit_test_sched_lease_SOURCES = \
 	$(fake_conf_files) \
 	%D%/unit/test_sched_lease.c
+
+tests_unit_test_sched_choice_SOURCES = \
+	%D%/unit/test_sched_choice.c \
+	$(fake_conf_files)
 
 tests_unit_test_sched_move_SOURCES = \
 	%D%/unit/test_sched_move.c \
@@ -796,6 +803,7 @@ EXTRA_DIST += \
 	%D%/scenario/retry-recipient-list.scn \
 	%D%/scenario/retry-recipient.scn \
 	%D%/scenario/retry-refused.scn \
+	%D%/scenario/retry-same-source.scn \
 	%D%/scenario/schedule-paused.scn \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
@@ -878,6 +886,7 @@ EXTRA_DIST += \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
+	%D%/system/test_pool_block.py \
 	%D%/system/test_place.py \
 	%D%/system/test_queue.py \
 	%D%/system/test_random_limits.py \
@@ -889,6 +898,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \

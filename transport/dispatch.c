@@ -19,7 +19,6 @@
 #include "transport/disposition.h"
 #include "transport/mx_facts.h"
 #include "transport/replies.h"
-#include "transport/source_fault.h"
 #include "transport/sweep.h"
 #include "transport/worker_env.h"
 #include "vmta/sched.h"
@@ -214,6 +213,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->envs = opt->envs;
 	d->env_count = opt->env_count;
 	d->tls = opt->tls;
+	d->watch = opt->watch;
 	d->conf = snapshot_ref(opt->conf);
 	dispatch_keep_init(d);
 	d->mx_facts = dispatch_facts(d);

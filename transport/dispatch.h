@@ -27,6 +27,7 @@ struct replies;
 struct said;
 struct sched_place;
 struct sched_result;
+struct source_watch;
 struct sweep_rcpt;
 struct tls_client;
 struct worker_env;
@@ -36,6 +37,7 @@ struct dispatch_options {
 	struct worker_env *const *envs; /* the workers that deliver */
 	size_t env_count;
 	struct tls_client *tls;
+	struct source_watch *watch;
 	const struct snapshot *conf;
 };
 

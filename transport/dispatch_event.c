@@ -15,7 +15,7 @@
 #include "transport/alert_mail.h"
 #include "transport/dispatch_priv.h"
 #include "transport/replies.h"
-#include "transport/source_fault.h"
+#include "transport/source_watch.h"
 #include "transport/sweep.h"
 #include "vmta/sched_standing.h"
 #include "vmta/snapshot.h"
@@ -310,7 +310,7 @@ dispatch_on_source(void *ctx, const struct net_addr *a, bool lost)
 		    "The host has no such address.  Others are used meanwhile." :
 		    "" };
 
-	source_log(ctx, a, lost);
+	source_told(ctx, a, lost);
 	(void)net_addr_text(a, addr);
 	of.about = REGION_JOIN(rg, "lost ", addr);
 	of.subject = REGION_JOIN(rg, "Source address ", addr,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of the dispatcher, for dispatch*.c only.
+ * The inside of the dispatcher, for dispatch*.c and source_watch.c only.
  */
 
 #ifndef TRANSPORT_DISPATCH_PRIV_H
@@ -26,6 +26,7 @@ struct sched;
 struct sched_conn;
 struct sched_event;
 struct sched_queue;
+struct source_watch;
 struct sweep;
 
 /* The dispatcher's half of a connection; the courier is the worker's. */
@@ -50,6 +51,7 @@ struct dispatch {
 	struct worker_env *const *envs;
 	size_t env_count, turn;
 	struct tls_client *tls;
+	struct source_watch *watch;
 	struct event *timer;
 	struct lessor *lessor;
 	struct mx_facts_asker *mx_facts;

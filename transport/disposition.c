@@ -381,6 +381,9 @@ disposition_source(const struct outcome *o)
 {
 	if (o->kind == OUTCOME_NO_FAMILY)
 		return SOURCE_NO_FAMILY;
+	if (o->phase == PHASE_CONNECT &&
+	    (o->kind == OUTCOME_LOST || o->kind == OUTCOME_TIMEOUT))
+		return SOURCE_UNREACHED;
 	return o->kind == OUTCOME_BIND ? SOURCE_IS_LOST : SOURCE_IS_FINE;
 }
 

@@ -117,6 +117,7 @@ enum retry_kind disposition_retry(const struct outcome *o);
 enum disposition_source {
 	SOURCE_IS_FINE,
 	SOURCE_NO_FAMILY, /* the domain has addresses of the other one only */
+	SOURCE_UNREACHED, /* no address answers: one of the other may do */
 	SOURCE_IS_LOST    /* it cannot be used for anybody */
 };
 

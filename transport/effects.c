@@ -246,7 +246,7 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 	const struct effects_failed how = { why, &what };
 	struct failing f = { to, &how };
 
-	if (source_fault(to->sched, c, why, now_us))
+	if (source_fault(to->sched, c, why))
 		return;
 	if (!end->counted)
 		count_failure(to, c, why, now_us);

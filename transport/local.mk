@@ -85,6 +85,7 @@ libtransport_a_SOURCES = \
 	%D%/smtp_steps.c \
 	%D%/smtp_trans.c \
 	%D%/source_fault.c %D%/source_fault.h \
+	%D%/source_watch.c %D%/source_watch.h \
 	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/transport.c %D%/transport.h \

@@ -6,22 +6,32 @@
 
 #include "lib/daemon.h"
 #include "lib/log.h"
+#include "transport/source_watch.h"
 #include "transport/transport.h"
 #include "vmta/snapshot.h"
 
 #define PROGRAM "mailraced"
 
 static struct snapshot *
-read_config(const char *path)
+read_config(const char *path, struct conf_errors *errs)
 {
-	struct conf_errors errs = { 0 };
-	struct snapshot *conf = snapshot_load(path, &errs);
+	struct snapshot *conf = snapshot_load(path, errs);
 
-	for (size_t i = 0; i < errs.n; i++)
-		(void)fprintf(stderr, PROGRAM ": %s%s\n", errs.v[i].text,
-		    errs.v[i].warning ? " (warning)" : "");
-	conf_errors_fini(&errs);
+	if (conf != NULL && source_check(conf, true, errs) == -1)
+		snapshot_unref(&conf);
+	for (size_t i = 0; i < errs->n; i++)
+		(void)fprintf(stderr, PROGRAM ": %s%s\n", errs->v[i].text,
+		    errs->v[i].warning ? " (warning)" : "");
 	return conf;
+}
+
+/* It starts all the same: an operator must find them. */
+static void
+log_errors(const struct conf_errors *errs)
+{
+	for (size_t i = 0; i < errs->n; i++)
+		if (!errs->v[i].warning)
+			log_note(LOG_L_ERROR, "config", "%s", errs->v[i].text);
 }
 
 static int
@@ -40,6 +50,7 @@ main(int argc, char **argv)
 {
 	struct transport *t = NULL;
 	struct snapshot *conf = NULL;
+	struct conf_errors errs = { 0 };
 	struct daemon_options opt;
 	struct err e = { "" };
 	int rc = -1;
@@ -57,13 +68,14 @@ main(int argc, char **argv)
 			(void)printf(PROGRAM " %s\n", PACKAGE_VERSION);
 		return EXIT_SUCCESS;
 	}
-	conf = read_config(opt.config);
+	conf = read_config(opt.config, &errs);
 	if (conf == NULL)
 		return EXIT_FAILURE;
 	if (!opt.foreground && daemon_detach(&e) == -1)
 		goto out;
 	if (open_log(conf, opt.foreground, &e) == -1)
 		goto out;
+	log_errors(&errs);
 	if (transport_new(opt.config, conf, &t, &e) == -1)
 		goto out;
 	rc = transport_run(t, &e);
@@ -73,5 +85,6 @@ out:
 		log_note(LOG_L_ERROR, "stop", "%s", e.text);
 	}
 	transport_free(&t);
+	conf_errors_fini(&errs);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

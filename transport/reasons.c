@@ -20,7 +20,10 @@ why_holds(const struct why *w)
 	case WHY_JOB_PAUSED:
 	case WHY_RETRY:
 	case WHY_RESOLVING:
+	case WHY_ALL_LOST:
+	case WHY_NO_FAMILY:
 	case WHY_SOURCES_OFF:
+	case WHY_PINNED:
 	case WHY_DEFERRED:
 	case WHY_LIMIT:
 	case WHY_TURN:
@@ -29,6 +32,8 @@ why_holds(const struct why *w)
 	case WHY_FRUITLESS:
 		return true;
 	case WHY_SENDING:
+	case WHY_LOST:
+	case WHY_OTHER_FAMILY:
 	case WHY_BACKOFF:
 	case WHY_ROOM:
 	case WHY_OPENING:

@@ -12,6 +12,7 @@
 #include "transport/dispatch.h"
 #include "transport/gate.h"
 #include "transport/needs.h"
+#include "transport/source_watch.h"
 #include "transport/worker_env.h"
 #include "vmta/pool.h"
 #include "vmta/snapshot.h"
@@ -54,6 +55,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 		worker_post(t->workers[i], &er->post);
 	}
 	dispatch_reload(t->dispatch, conf);
+	source_tell(conf, t->dispatch);
 	gate_reload(t->gate, snapshot_global(conf));
 	acct_senders_reload(t->senders, conf);
 	acct_reload(t->acct, conf);
@@ -72,6 +74,8 @@ transport_reload(void *ctx, struct conf_errors *errs)
 	if (log_reopen(&e) == -1)
 		log_note(LOG_L_ERROR, "log", "%s", e.text);
 	conf = snapshot_load(t->config, errs);
+	if (conf != NULL && source_check(conf, false, errs) == -1)
+		snapshot_unref(&conf);
 	if (conf == NULL) {
 		log_note(LOG_L_ERROR, "reload",
 		    "%zu errors in %s; the old configuration stays",

@@ -25,6 +25,7 @@
 #include "transport/lease_load.h"
 #include "transport/needs.h"
 #include "transport/orders.h"
+#include "transport/source_watch.h"
 #include "transport/steer.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
@@ -267,6 +268,26 @@ open_store(struct transport *t, struct err *e)
 	return acct_new(t->writer, &acct, &t->acct, e);
 }
 
+static bool
+source_is_here(void *ctx, const struct net_addr *a)
+{
+	(void)ctx;
+	return net_addr_is_local(a);
+}
+
+static void
+on_source_back(void *ctx, const struct net_addr *a)
+{
+	struct transport *t = ctx;
+
+	source_is_back(t->dispatch, a);
+}
+
+static const struct source_watch_owner watch_owner = {
+	.is_here = source_is_here,
+	.back = on_source_back,
+};
+
 static int
 make_services(struct transport *t, struct err *e)
 {
@@ -285,6 +306,7 @@ make_services(struct transport *t, struct err *e)
 	if (tls_client_new(&t->tls, e) == -1)
 		return -1;
 	opt.tls = t->tls;
+	opt.watch = t->watch = source_watch_new(t->main, &watch_owner, t);
 	t->dispatch = dispatch_new(t->scheduler, &opt);
 	t->gate = gate_new(&gate);
 	for (size_t i = 0; i < t->count; i++) {
@@ -355,6 +377,7 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	    open_store(t, e) == -1 || make_services(t, e) == -1 ||
 	    start_workers(t, e) == -1 || make_control(t, e) == -1)
 		return -1;
+	source_tell(conf, t->dispatch); /* before there is any mail */
 	store_load(t->store);
 	return listeners_new(t->main, snapshot_global(conf), t->envs, t->count,
 	    &t->listeners, e);
@@ -442,6 +465,7 @@ transport_free(struct transport **tp)
 	if (!t->clean)
 		return; /* sessions hold on to it: the process ends anyway */
 	dispatch_free(&t->dispatch);
+	source_watch_free(&t->watch);
 	gate_free(&t->gate);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);

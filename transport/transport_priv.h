@@ -26,6 +26,7 @@ struct event;
 struct mark_key;
 struct signals;
 struct snapshot;
+struct source_watch;
 struct worker_env;
 
 struct transport {
@@ -45,6 +46,7 @@ struct transport {
 	struct control *control;
 	struct listeners *listeners;
 	struct signals *signals;
+	struct source_watch *watch;
 	struct event *stop_timer;
 
 	int64_t stop_by_us;  /* 0: not stopping */

@@ -60,6 +60,7 @@ struct group {
 	uint32_t index;         /* in the heap of its priority */
 	uint32_t rcpts;         /* all; without any the group goes */
 	uint32_t active;        /* those that wait their turn or are granted */
+	uint16_t pin;           /* of its queue (vmta/pins.h), or 0 */
 	uint8_t priority;
 	bool warm : 1;
 	bool by_pool : 1; /* given to a pool, which chose the virtual MTA */

@@ -16,6 +16,7 @@ libvmta_a_SOURCES = \
 	%D%/dsn_rule.c %D%/dsn_rule.h \
 	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
+	%D%/family_wish.c %D%/family_wish.h \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
@@ -40,6 +41,7 @@ libvmta_a_SOURCES = \
 	%D%/pattern.c %D%/pattern.h \
 	%D%/pattern_list.c %D%/pattern_list.h \
 	%D%/pause.c %D%/pause.h \
+	%D%/pins.c %D%/pins.h \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \
@@ -57,7 +59,7 @@ libvmta_a_SOURCES = \
 	%D%/rollup_rows.c %D%/rollup_rows.h \
 	%D%/sched.c %D%/sched.h \
 	%D%/sched_check.c %D%/sched_check.h \
-	%D%/sched_choice.c \
+	%D%/sched_choice.c %D%/sched_choice.h \
 	%D%/sched_claim.c \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
@@ -70,6 +72,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_origin.c \
+	%D%/sched_pin.c %D%/sched_pin.h \
 	%D%/sched_place.c %D%/sched_place.h \
 	%D%/sched_priority.c \
 	%D%/sched_priv.h \
@@ -86,6 +89,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_why.c %D%/sched_why.h \
 	%D%/sched_why_priv.h \
 	%D%/sched_why_scope.c \
+	%D%/sched_why_source.c \
 	%D%/sched_why_turn.c \
 	%D%/sched_why_words.c \
 	%D%/scope.c %D%/scope.h \
@@ -103,6 +107,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_sources.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

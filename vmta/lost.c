@@ -5,20 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "lib/check.h"
-#include "lib/clock.h"
 #include "lib/mem.h"
-
-#define WAIT_FIRST_US (5 * US_PER_S)
-#define WAIT_MOST_US (60 * US_PER_S)
-/* What nobody has tried for so long is hardly configured any more. */
-#define FORGET_US (3600 * US_PER_S)
-
-struct lost_source {
-	struct net_addr addr;
-	int64_t wait_us, until_us;
-	uint64_t conn; /* tries it; 0: none has */
-};
 
 static int
 compare(const struct net_addr *a, const struct net_addr *b)
@@ -37,7 +24,7 @@ place_of(const struct lost *l, const struct net_addr *a)
 	while (from < to) {
 		size_t mid = from + (to - from) / 2;
 
-		if (compare(&l->v[mid].addr, a) < 0)
+		if (compare(&l->v[mid], a) < 0)
 			from = mid + 1;
 		else
 			to = mid;
@@ -45,48 +32,10 @@ place_of(const struct lost *l, const struct net_addr *a)
 	return from;
 }
 
-static struct lost_source *
-find(const struct lost *l, const struct net_addr *a)
+static bool
+is_at(const struct lost *l, size_t i, const struct net_addr *a)
 {
-	size_t i = place_of(l, a);
-
-	return i < l->n && compare(&l->v[i].addr, a) == 0 ? &l->v[i] : NULL;
-}
-
-static void
-take_out(struct lost *l, struct lost_source *x)
-{
-	size_t i = (size_t)(x - l->v);
-
-	l->n--;
-	memmove(x, x + 1, (l->n - i) * sizeof(*x));
-}
-
-static void
-forget_old(struct lost *l, int64_t now_us)
-{
-	for (size_t i = l->n; i-- > 0;)
-		if (l->v[i].until_us < now_us - FORGET_US)
-			take_out(l, &l->v[i]);
-}
-
-static void
-add(struct lost *l, const struct lost_source *x)
-{
-	size_t i = place_of(l, &x->addr);
-
-	if (l->n == l->cap) {
-		struct lost_source *v = l->v;
-
-		l->cap = l->cap == 0 ? 8 : 2 * l->cap;
-		l->v = mem_array(l->cap, sizeof(*l->v));
-		if (l->n > 0)
-			memcpy(l->v, v, l->n * sizeof(*v));
-		free(v);
-	}
-	memmove(&l->v[i + 1], &l->v[i], (l->n - i) * sizeof(*x));
-	l->v[i] = *x;
-	l->n++;
+	return i < l->n && compare(&l->v[i], a) == 0;
 }
 
 void
@@ -96,66 +45,37 @@ lost_fini(struct lost *l)
 	*l = (struct lost){ 0 };
 }
 
-int64_t
-lost_until(const struct lost *l, const struct net_addr *a)
+bool
+lost_has(const struct lost *l, const struct net_addr *a)
 {
-	const struct lost_source *x = find(l, a);
-
-	return x == NULL ? 0 : x->until_us;
-}
-
-void
-lost_try(struct lost *l, const struct net_addr *a, uint64_t conn,
-    int64_t now_us)
-{
-	struct lost_source *x = find(l, a);
-
-	CHECK(conn != 0);
-	if (x == NULL)
-		return;
-	x->conn = conn;
-	x->until_us = now_us + x->wait_us;
+	return is_at(l, place_of(l, a), a);
 }
 
 bool
-lost_is_tried_by(const struct lost *l, const struct net_addr *a, uint64_t conn)
+lost_add(struct lost *l, const struct net_addr *a)
 {
-	const struct lost_source *x = find(l, a);
+	size_t i = place_of(l, a);
 
-	return x != NULL && x->conn == conn;
-}
-
-bool
-lost_failed(struct lost *l, const struct net_addr *a, uint64_t conn,
-    int64_t now_us)
-{
-	struct lost_source *x = find(l, a);
-
-	if (x == NULL) {
-		forget_old(l, now_us);
-		add(l,
-		    &(struct lost_source){ .addr = *a,
-			.wait_us = WAIT_FIRST_US,
-			.until_us = now_us + WAIT_FIRST_US });
-		return true;
-	}
-	if (x->conn == conn) {
-		x->wait_us *= 2;
-		if (x->wait_us > WAIT_MOST_US)
-			x->wait_us = WAIT_MOST_US;
-		x->until_us = now_us + x->wait_us;
-		x->conn = 0;
-	}
-	return false;
-}
-
-bool
-lost_worked(struct lost *l, const struct net_addr *a, uint64_t conn)
-{
-	struct lost_source *x = find(l, a);
-
-	if (x == NULL || x->conn != conn)
+	if (is_at(l, i, a))
 		return false;
-	take_out(l, x);
+	if (l->n == l->cap) {
+		l->cap = l->cap == 0 ? 8 : 2 * l->cap;
+		l->v = mem_realloc(l->v, l->cap * sizeof(*l->v));
+	}
+	memmove(&l->v[i + 1], &l->v[i], (l->n - i) * sizeof(*l->v));
+	l->v[i] = *a;
+	l->n++;
+	return true;
+}
+
+bool
+lost_remove(struct lost *l, const struct net_addr *a)
+{
+	size_t i = place_of(l, a);
+
+	if (!is_at(l, i, a))
+		return false;
+	l->n--;
+	memmove(&l->v[i], &l->v[i + 1], (l->n - i) * sizeof(*l->v));
 	return true;
 }

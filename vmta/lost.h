@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lost - source addresses that could not be bound: the host does not have them
- * any more, or for now.
+ * lost - source addresses that the host does not have any more, or for now.
  *
- * Each is tried again by one connection after five seconds, then ever later up
- * to a minute, until one could be bound.  Only what became of that connection
- * counts: others may have begun before the address was lost.  Pure on the
- * caller's clock; zeroed: none is lost.
+ * A set: who looks whether one is back is not said here (the process has one
+ * watch for that, transport/source_watch.h).  Pure; zeroed: none is lost.
  */
 
 #ifndef VMTA_LOST_H
@@ -14,29 +11,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "lib/net.h"
 
 struct lost {
 	size_t n, cap;
-	struct lost_source *v; /* in the order of their addresses */
+	struct net_addr *v; /* in order */
 };
 
 void lost_fini(struct lost *l);
 
-/* When it is to be tried again; 0: it is not lost. */
-int64_t lost_until(const struct lost *l, const struct net_addr *a);
-/* The connection is going out from there; `conn` is not 0. */
-void lost_try(struct lost *l, const struct net_addr *a, uint64_t conn,
-    int64_t now_us);
-/* Is it the one that tries it? */
-bool lost_is_tried_by(const struct lost *l, const struct net_addr *a,
-    uint64_t conn);
-/* It could not be bound.  True: it was not lost before. */
-bool lost_failed(struct lost *l, const struct net_addr *a, uint64_t conn,
-    int64_t now_us);
-/* It could.  True: it was lost, and is not any more. */
-bool lost_worked(struct lost *l, const struct net_addr *a, uint64_t conn);
+bool lost_has(const struct lost *l, const struct net_addr *a);
+/* True: it was not lost before; it was, and is not any more. */
+bool lost_add(struct lost *l, const struct net_addr *a);
+bool lost_remove(struct lost *l, const struct net_addr *a);
 
 #endif

@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
+#include "vmta/sched_pin.h"
 #include "vmta/sched_priv.h"
 
 #define FORGET_US (60 * US_PER_S) /* an idle queue stays at least so long */
@@ -181,8 +182,8 @@ sched_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_drop_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	if (q->ready > 0 || !TAILQ_EMPTY(&q->all_conns) || !q->has_rates ||
-	    scope_end(&q->scope) > now_us)
+	if (q->ready > 0 || pins_wait(q) || !TAILQ_EMPTY(&q->all_conns) ||
+	    !q->has_rates || scope_end(&q->scope) > now_us)
 		return;
 	q->has_rates = false;
 	leases_forget(s, &q->scope);
@@ -500,11 +501,15 @@ serve_dirty(struct sched *s, int64_t now_us)
 	}
 }
 
-/* After a reload each queue is looked at once, some at a time. */
+/*
+ * After what concerns all (a reload, a source that is back) each queue is
+ * looked at once, some at a time.
+ */
 static void
 refresh_slice(struct sched *s)
 {
 	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
+		sources_changed(s->stale);
 		sched_dirty(s, s->stale);
 		if (!sched_move_is_none(&s->moves))
 			sched_move_look(s, s->stale);

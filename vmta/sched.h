@@ -24,6 +24,7 @@
  *
  * A paused queue starts nothing: what is being sent ends, mail is taken in,
  * and what gets older than bounce-after leaves even when it was never tried.
+ * So does one that has no source address left.
  *
  * No scans: a blocked queue waits on the limit that ends last.  Slots of a
  * limit shared by queues (VMTA, process) go round in fair order
@@ -102,7 +103,7 @@ struct sched_owner {
 	 */
 	void (*keep)(void *ctx, struct slice name, struct slice bytes,
 	    uint64_t ticket);
-	/* A source is lost, or is back; said once.  May be NULL. */
+	/* A source is lost, or is back (below); said once.  May be NULL. */
 	void (*source)(void *ctx, const struct net_addr *a, bool lost);
 	/*
 	 * Which MX hosts has the domain?  sched_resolved() has to follow, some
@@ -234,6 +235,11 @@ enum sched_fate {
 struct sched_result {
 	enum sched_fate fate;
 	int64_t due_us;
+	/*
+	 * FATE_RETRY: the server has named the time, so the message is tried
+	 * from the same source, until then; 0: from any.
+	 */
+	int64_t pin_until_us;
 	bool written;   /* its RCPT was written, so its token is spent */
 	bool delivered; /* with FATE_DONE: the server took the message */
 };
@@ -293,12 +299,25 @@ bool sched_conn_has_peers(const struct sched_conn *c);
 void sched_conn_no_family(struct sched *s, struct sched_conn *c);
 
 /*
- * Its source cannot be bound: no connection goes out from there for a while,
- * of any queue that has another one.  True: its queue has, and opens the next
- * connection from that at once.
+ * It has reached no address of the domain.  True: address-family preferred the
+ * family of its source, and there is one of the other: the next connections of
+ * the queue go out from that, at once, as if the domain had no other address.
  */
-bool sched_conn_source_lost(struct sched *s, struct sched_conn *c,
-    const char *why, int64_t now_us);
+bool sched_conn_unreached(struct sched *s, struct sched_conn *c,
+    const char *why);
+
+/*
+ * Its source cannot be bound, so it is lost (below).  Its queue has not failed:
+ * it goes on from another one at once, or waits until one of them is back.
+ */
+void sched_conn_source_lost(struct sched *s, struct sched_conn *c,
+    const char *why);
+
+/*
+ * The host does not have the address, or has it again.  While it is lost no
+ * connection goes out from there, of any queue.
+ */
+void sched_source_lost(struct sched *s, const struct net_addr *a, bool lost);
 
 /*
  * The server wants no more connections than the others: the queue goes on
@@ -338,7 +357,7 @@ void sched_resolved(struct sched *s, const char *domain,
 struct sched_queue *sched_conn_queue(const struct sched_conn *c);
 /* Never NULL; family 0 and name "" when none is configured. */
 const struct conf_source *sched_conn_source(const struct sched_conn *c);
-/* Has its virtual MTA sources of IPv4 and of IPv6? */
+/* Has its virtual MTA sources of IPv4 and of IPv6, and may it use both? */
 bool sched_conn_has_both_families(const struct sched_conn *c);
 const struct snapshot *sched_conn_conf(const struct sched_conn *c);
 uint64_t sched_conn_id(const struct sched_conn *c);
@@ -386,6 +405,7 @@ struct sched_rcpt_info {
 	uint16_t attempts;
 	int64_t due_us; /* 0: now */
 	bool granted;
+	uint16_t pin; /* of its queue, where it waits its turn; or 0 */
 	const char *domain, *vmta;
 };
 

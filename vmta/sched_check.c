@@ -42,8 +42,11 @@ static bool
 sources_off(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	(void)c;
-	return a->q->standing != NULL &&
-	    standing_all_off(a->s, a->q, a->now_us, &no->until_us);
+	if (a->q->standing == NULL)
+		return false;
+	/* Some may be of no use for other reasons. */
+	return standing_all_off(a->s, a->q, a->now_us, &no->until_us) ||
+	    choice_best(a->s, a->q, a->now_us) == CHOICE_OFF;
 }
 
 static bool
@@ -64,6 +67,22 @@ ramps_up(const struct asked *a, const struct check *c, struct check_no *no)
 	no->until_us = a->q->calling > 0 ? a->now_us + rampup :
 					   a->q->opened_us + rampup;
 	return rampup > 0 && a->q->opened_us > 0 && no->until_us > a->now_us;
+}
+
+static bool
+lost_sources(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return choice_best(a->s, a->q, a->now_us) == CHOICE_LOST;
+}
+
+static bool
+no_family(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return choice_best(a->s, a->q, a->now_us) == CHOICE_FORBIDDEN;
 }
 
 /* ---- limits -------------------------------------------------------------- */
@@ -169,6 +188,8 @@ const struct check checks_open[CHECKS_OPEN] = {
 	{ "its MX hosts", AT_NONE, 0, resolves, WHY_RESOLVING },
 	{ "sources that are disabled", AT_NONE, 0, sources_off,
 	    WHY_SOURCES_OFF },
+	{ "a source address", AT_NONE, 0, lost_sources, WHY_ALL_LOST },
+	{ "address-family", AT_NONE, 0, no_family, WHY_NO_FAMILY },
 	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_token_soon, WHY_LIMIT },
 	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token_soon,
 	    WHY_LIMIT },

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which source of its virtual MTA a connection goes out from: each in turn, of
- * those that suit the queue.
+ * those that suit the queue best.
  *
- * A source of a family that the domain has no address of does not, once that
- * is known; it is learnt from the first connection that says so, and forgotten
- * after some, since a domain may get addresses.  Nor does one that could not be
- * bound (vmta/lost.h), but for the connection that tries it.  When no source
- * suits, any will do that is not off (vmta/sched_standing.h): what comes of it
- * says what is wrong.  And a connection
- * that goes on in the midst of a route does so from the family of that route.
+ * A source of a family that the domain has no address of does not suit, once
+ * that is known; it is learnt from the first connection that says so, and
+ * forgotten after some, since a domain may get addresses.  address-family
+ * excludes one family or puts it behind the other; an address that the host
+ * does not have (vmta/lost.h), or that is off (vmta/sched_standing.h), is not
+ * used.  When no source is left for such a reason the queue waits.  When the
+ * domain has addresses for none of them, any will do: what comes of it says
+ * what is wrong.  A connection that goes on in the midst of a route does so from
+ * the family of that route, if it can.
  */
 #include "vmta/sched_priv.h"
 
@@ -17,6 +19,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "vmta/family_wish.h"
+#include "vmta/sched_pin.h"
 #include "vmta/source.h"
 
 /* Connections that a domain's family is known for; finding out costs one. */
@@ -24,23 +28,24 @@
 
 /* ---- taking one ---------------------------------------------------------- */
 
-static bool
-is_lost(const struct sched *s, const struct net_addr *a, int64_t now_us)
-{
-	return s->lost.n > 0 && lost_until(&s->lost, a) > now_us;
-}
-
 enum choice_grade
 choice_grade(const struct sched *s, const struct sched_queue *q,
     const struct net_addr *a, int64_t now_us)
 {
-	if (q->standing != NULL && standing_is_off(q, a, now_us))
-		return CHOICE_OFF;
+	struct family_wish wish = family_wish(&q->conf->conf);
+
+	if (wish.only && a->family != 0 && a->family != wish.family)
+		return CHOICE_FORBIDDEN;
 	if (q->family != 0 && a->family != 0 && a->family != q->family)
 		return CHOICE_OTHER_FAMILY;
-	if (q->place != NULL && a->family != q->place->family)
-		return CHOICE_OTHER_FAMILY;
-	return is_lost(s, a, now_us) ? CHOICE_LOST : CHOICE_SUITS;
+	if (q->standing != NULL && standing_is_off(q, a, now_us))
+		return CHOICE_OFF;
+	if (s->lost.n > 0 && lost_has(&s->lost, a))
+		return CHOICE_LOST;
+	if ((wish.family != 0 && a->family != wish.family) ||
+	    (q->place != NULL && a->family != q->place->family))
+		return CHOICE_SECOND;
+	return CHOICE_SUITS;
 }
 
 static const struct conf_source *
@@ -74,6 +79,29 @@ find_best(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 	return best;
 }
 
+/* The host MTA is called from any address. */
+static bool
+is_to_host(const struct sched_queue *q)
+{
+	return strcmp(q->domain->name, SNAPSHOT_DSN_DOMAIN) == 0;
+}
+
+enum choice_grade
+choice_best(const struct sched *s, const struct sched_queue *q, int64_t now_us)
+{
+	if (s->lost.n == 0 && q->standing == NULL &&
+	    !family_wish(&q->conf->conf).only)
+		return CHOICE_SUITS; /* none is kept from being used */
+	return is_to_host(q) ? CHOICE_SUITS : find_best(s, q, now_us).grade;
+}
+
+bool
+choice_is_stuck(const struct sched *s, const struct sched_queue *q,
+    int64_t now_us)
+{
+	return choice_is_no(choice_best(s, q, now_us));
+}
+
 void
 choice_forget_place(struct sched_queue *q)
 {
@@ -99,57 +127,106 @@ take_place(struct sched_queue *q, const struct conf_source *from)
 	return place;
 }
 
+/* How far the one is from the one whose turn it is. */
+static size_t
+far_off(const struct sched_conn *c, int64_t now_us)
+{
+	struct sched *s = c->sched;
+	const struct sched_queue *q = c->queue;
+	size_t n, at;
+
+	if (c->from != NULL)
+		return 0; /* source_take() has given it the turn */
+	at = pins_wait(q) ? pin_source(s, q, now_us) : SIZE_MAX;
+	if (at == SIZE_MAX)
+		return find_best(s, q, now_us).far;
+	n = source_count(q->vmta->conf, snapshot_global(s->conf));
+	return (at + n - q->vmta->source_turn % n) % n;
+}
+
 void
 choice_take(struct sched_conn *c, int64_t now_us)
 {
 	struct sched *s = c->sched;
 	struct sched_queue *q = c->queue;
-	size_t far = find_best(s, q, now_us).far;
+	size_t far = far_off(c, now_us);
 
 	c->source = source_at(s, q, far);
 	q->vmta->source_turn += far + 1;
 	c->place = take_place(q, c->source);
 	if (q->family_conns > 0 && --q->family_conns == 0)
 		q->family = 0;
-	/* The host MTA is called from any address. */
-	if (s->lost.n > 0 &&
-	    strcmp(sched_queue_domain(q), SNAPSHOT_DSN_DOMAIN) != 0)
-		lost_try(&s->lost, &c->source->addr, c->id, now_us);
 }
 
 /* ---- families ------------------------------------------------------------ */
 
-bool
-sched_conn_has_both_families(const struct sched_conn *c)
+/* Has the virtual MTA a source of that family which the queue may use? */
+static bool
+has_family(const struct sched_conn *c, uint8_t family)
 {
 	const struct global_conf *global = snapshot_global(c->snapshot);
 	const struct vmta *vmta = c->queue->vmta->conf;
 	size_t n = source_count(vmta, global);
-	bool four = false, six = false;
 
-	for (size_t i = 0; i < n && !(four && six); i++) {
-		uint8_t family = source_pick(vmta, global, i)->addr.family;
+	if (!family_allowed(&c->conf->conf, family))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (source_pick(vmta, global, i)->addr.family == family)
+			return true;
+	return false;
+}
 
-		four = four || family == AF_INET;
-		six = six || family == AF_INET6;
-	}
-	return four && six;
+bool
+sched_conn_has_both_families(const struct sched_conn *c)
+{
+	return has_family(c, AF_INET) && has_family(c, AF_INET6);
+}
+
+static uint8_t
+other_family(uint8_t family)
+{
+	return family == AF_INET ? AF_INET6 : AF_INET;
+}
+
+/* The next connections of the queue go out from the other one. */
+static void
+leave_family(struct sched *s, struct sched_conn *c)
+{
+	struct sched_queue *q = c->queue;
+
+	q->family = other_family(c->source->addr.family);
+	q->family_conns = FAMILY_CONNS;
+	sources_changed(q);
+	sched_dirty(s, q);
 }
 
 void
 sched_conn_no_family(struct sched *s, struct sched_conn *c)
 {
-	struct sched_queue *q = c->queue;
 	uint8_t family = c->source->addr.family;
 
 	CHECK(c->sched == s && !s->in_callback && family != 0);
 	/* Answers that contradict each other: not again at once. */
-	c->uncalled = q->family != family;
-	q->family = family == AF_INET ? AF_INET6 : AF_INET;
-	q->family_conns = FAMILY_CONNS;
-	if (q->sources != NULL)
-		q->sources->until_us = 0;
-	sched_dirty(s, q);
+	c->uncalled = c->queue->family != family;
+	leave_family(s, c);
+}
+
+bool
+sched_conn_unreached(struct sched *s, struct sched_conn *c, const char *why)
+{
+	struct family_wish wish = family_wish(&c->conf->conf);
+	uint8_t family = c->source->addr.family;
+
+	CHECK(c->sched == s && !s->in_callback);
+	/* One that came here from the other in this way fails. */
+	if (family == 0 || wish.family != family || wish.only ||
+	    c->queue->family == family || !has_family(c, other_family(family)))
+		return false;
+	sched_keep_error(c->queue, why);
+	choice_forget_place(c->queue);
+	leave_family(s, c);
+	c->goes_on = true;
+	return true;
 }
 
 /* ---- sources that are lost ----------------------------------------------- */
@@ -163,38 +240,30 @@ tell(struct sched *s, const struct net_addr *a, bool lost)
 }
 
 bool
-choice_is_timed(const struct sched_conn *c)
+choice_is_gone(const struct sched_conn *c)
 {
 	const struct sched *s = c->sched;
 
-	return s->lost.n > 0 &&
-	    lost_is_tried_by(&s->lost, &c->source->addr, c->id);
+	return s->lost.n > 0 && lost_has(&s->lost, &c->source->addr) &&
+	    !is_to_host(c->queue);
 }
 
 void
-choice_worked(struct sched_conn *c)
+sched_source_lost(struct sched *s, const struct net_addr *a, bool lost)
 {
-	struct sched *s = c->sched;
-
-	if (s->lost.n > 0 && lost_worked(&s->lost, &c->source->addr, c->id))
-		tell(s, &c->source->addr, false);
+	CHECK(!s->in_callback && a->family != 0);
+	if (lost ? lost_add(&s->lost, a) : lost_remove(&s->lost, a)) {
+		tell(s, a, lost);
+		s->stale = TAILQ_FIRST(&s->all); /* each is looked at */
+	}
 }
 
-bool
-sched_conn_source_lost(struct sched *s, struct sched_conn *c, const char *why,
-    int64_t now_us)
+void
+sched_conn_source_lost(struct sched *s, struct sched_conn *c, const char *why)
 {
-	struct sched_queue *q = c->queue;
-	const struct net_addr *a = &c->source->addr;
-
-	CHECK(c->sched == s && !s->in_callback && a->family != 0);
-	if (lost_failed(&s->lost, a, c->id, now_us))
-		tell(s, a, true);
-	if (q->sources != NULL)
-		q->sources->until_us = 0;
-	if (find_best(s, q, now_us).grade != CHOICE_SUITS)
-		return false;
-	sched_keep_error(q, why);
+	CHECK(c->sched == s);
+	sched_source_lost(s, &c->source->addr, true);
+	sources_changed(c->queue);
+	sched_keep_error(c->queue, why);
 	c->uncalled = true;
-	return true;
 }

@@ -18,6 +18,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "vmta/sched_pin.h"
 
 /* Mail waits this long behind busy connections before one more is opened. */
 #define PATIENCE_US US_PER_S
@@ -58,7 +59,7 @@ rate_room(const struct sched_queue *q, uint64_t tx, uint64_t bytes)
 	uint32_t per = q->conf->conf.max_msg_per_conn;
 	int64_t busy = q->busy_us;
 	uint32_t used = active(&q->conns), useful;
-	double by = (double)q->ready / (double)tx;
+	double by = tx == 0 ? 1 : (double)q->ready / (double)tx;
 
 	if (!scope_has(&q->scope, LIMIT_MSG) &&
 	    !scope_has(&q->scope, LIMIT_DATA) && q->standing == NULL)
@@ -137,6 +138,8 @@ conns_wanted(struct sched *s, struct sched_queue *q, int64_t now_us,
 
 	*again_us = INT64_MAX;
 	want = demand(q, now_us, again_us);
+	if (want == 0 && pins_wait(q) && pin_source(s, q, now_us) != SIZE_MAX)
+		want = 1; /* those that there are will not do */
 	if (want == 0)
 		return 0;
 	ask_own(&a, s, q, now_us);
@@ -268,7 +271,8 @@ conn_must_close(const struct sched_conn *c, int64_t now_us)
 	const struct sched_queue *q = c->queue;
 	uint32_t max = q->conf->conf.max_msg_per_conn;
 
-	if ((max > 0 && c->messages >= max) || remote_is_surplus(&c->remote) ||
+	if ((max > 0 && c->messages >= max) || choice_is_gone(c) ||
+	    remote_is_surplus(&c->remote) ||
 	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
 		return true;

@@ -62,14 +62,13 @@ sched_conn_is_timed(const struct sched_conn *c)
 	for (int i = 0; i < CONNECT_SCOPES; i++)
 		if (c->connect[i] != NULL)
 			return true;
-	return c->is_calling || choice_is_timed(c);
+	return c->is_calling;
 }
 
 void
 sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us)
 {
 	CHECK(c->sched == s && !s->in_callback);
-	choice_worked(c);
 	connect_end(s, c, true, when_us);
 }
 
@@ -111,7 +110,6 @@ connect_settle_place(struct sched *s, struct sched_queue *q, int64_t now_us)
 static void
 is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
-	choice_worked(c);
 	connect_end(s, c, true, now_us);
 	if (c->place == NULL) /* what was in vain works again */
 		choice_forget_place(c->queue);

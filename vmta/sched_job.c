@@ -99,20 +99,21 @@ sched_restore_job_pauses(struct sched *s, struct slice text, struct err *e)
 static bool
 is_rate(void *ctx, const struct waiter *w, const struct turns_sum *sum)
 {
-	bool *rate = ctx;
+	const char **what = ctx;
+	bool paused = payer_is_paused(payer_waited_for(w));
 
 	(void)sum;
-	*rate = !payer_is_paused(payer_waited_for(w));
-	return !*rate;
+	*what = paused ? "paused job" : "max-msg-rate of a job or user";
+	return paused;
 }
 
 const char *
 job_waits_for(const struct sched_queue *q)
 {
-	bool rate = false;
+	const char *what = "source address that knows it"; /* pinned */
 
-	turns_each_aside(&q->turns, is_rate, &rate);
-	return rate ? "max-msg-rate of a job or user" : "paused job";
+	turns_each_aside(&q->turns, is_rate, &what);
+	return what;
 }
 
 /* ---- what waits ---------------------------------------------------------- */

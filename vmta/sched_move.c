@@ -188,22 +188,15 @@ ask_overflow(void *ctx, const char *vmta)
 	return p == NULL ? NULL : p->name;
 }
 
-/*
- * May it be used by the queue, which may not be there?  One that is lost is
- * tried again some time, by mail of a queue that does not wait.
- */
+/* May it be used by the queue, which may not be there? */
 static bool
 is_usable(const struct asking *a, const struct sched_queue *q,
     const struct net_addr *addr)
 {
-	int64_t lost_us = lost_until(&a->s->lost, addr);
-
 	if (q != NULL && q->standing != NULL &&
 	    standing_is_off(q, addr, a->now_us))
 		return false;
-	return lost_us == 0 ||
-	    (lost_us <= a->now_us &&
-		(q == NULL || !retry_waits(&q->retry, a->now_us)));
+	return !lost_has(&a->s->lost, addr);
 }
 
 /* May any of its addresses be used? */

@@ -11,8 +11,10 @@
  *	sched_vmta.c   virtual MTAs, pools, providers, groups
  *	sched_place.c  where a queue stands by the MX hosts of its domain
  *	sched_source.c limits of local addresses within a queue
+ *	sched_choice.c which of them a connection goes out from
  *	sched_origin.c who handed the mail in
  *	sched_job.c    jobs that are paused
+ *	sched_pin.c    mail that is to go from the source that it went from
  *	sched_conn.c   connections: how many are wanted, opening, closing
  *	sched_connect.c what a call counts in, where the next one goes on
  *	sched_priority.c who gives way to whom
@@ -54,6 +56,7 @@
 #include "vmta/remote.h"
 #include "vmta/sched.h"
 #include "vmta/sched_check.h"
+#include "vmta/sched_choice.h"
 #include "vmta/sched_move.h"
 #include "vmta/sched_place.h"
 #include "vmta/sched_standing.h"
@@ -377,6 +380,8 @@ int64_t jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,
     vqueue_gone_fn *expired, int64_t now_us);
 
 /* sched_shared.c */
+/* After tokens came back or got their time: who waited for them looks again. */
+void scope_changed(struct sched *s, struct scope *c);
 void shared_init(struct shared *h, struct sched *s, enum level level);
 void shared_fini(struct shared *h);
 /*
@@ -439,6 +444,8 @@ int64_t sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 struct queue_source *source_take(struct sched_queue *q);
 void source_return(struct sched *s, struct sched_conn *c);
 void source_unref(struct sched *s, struct queue_source **srcp);
+/* What was found of them has to be found anew. */
+void sources_changed(struct sched_queue *q);
 /* Its rates have changed. */
 void source_changed(struct sched *s, struct queue_source *src);
 /* An idle connection that waits for its source; and back. */
@@ -446,25 +453,6 @@ void source_park(struct sched *s, struct sched_conn *c, int64_t until_us);
 void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
-
-/* sched_choice.c */
-/* Of its queue: the source, and the place where that goes on. */
-void choice_take(struct sched_conn *c, int64_t now_us);
-/* How well it suits the queue: of all, those of the lowest number are used. */
-enum choice_grade {
-	CHOICE_SUITS,
-	CHOICE_LOST,
-	CHOICE_OTHER_FAMILY,
-	CHOICE_OFF /* never */
-};
-enum choice_grade choice_grade(const struct sched *s,
-    const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
-/* Does the scheduler want to be told that it is connecting, for its source? */
-bool choice_is_timed(const struct sched_conn *c);
-/* Its source could be bound. */
-void choice_worked(struct sched_conn *c);
-/* Its queue goes on nowhere any more. */
-void choice_forget_place(struct sched_queue *q);
 
 /* sched_standing.c */
 struct sched_standing *standing_get(struct sched_queue *q); /* made if none */
@@ -553,8 +541,6 @@ int64_t shared_reclaim_at(struct shared *h);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 
 /* sched_serve.c */
-/* After tokens came back or got their time: who waited for them looks again. */
-void scope_changed(struct sched *s, struct scope *c);
 void sched_keep_error(struct sched_queue *q, const char *why);
 void sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us);
 

@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "vmta/sched_delay.h"
+#include "vmta/sched_pin.h"
 
 /* A connection waits for a rate for so long; then it is closed. */
 #define KEEP_US (5 * US_PER_S)
@@ -299,7 +300,13 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 			conn_close(s, c);
 			continue;
 		}
-		g = origins_sift(s, q, 0, now_us);
+		g = q->pins == NULL ? NULL : pin_group(c, now_us);
+		if (g == NULL && pins_wait(q) && pin_is_kept_out(c, now_us)) {
+			conn_close(s, c);
+			continue;
+		}
+		if (g == NULL)
+			g = origins_sift(s, q, 0, now_us);
 		if (g == NULL) {
 			rest(s, q, now_us);
 			return INT64_MAX;
@@ -330,25 +337,16 @@ is_idle(const struct sched_queue *q)
 	return q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns);
 }
 
-static bool
-has_no_source(const struct sched *s, const struct sched_queue *q,
-    int64_t now_us)
-{
-	int64_t back_us;
-
-	return q->standing != NULL && standing_all_off(s, q, now_us, &back_us);
-}
-
 /*
  * What waits its turn in a paused queue, or for a source, would wait for ever:
  * what is too old leaves.  Returns when the next one will be.
  */
 static int64_t
-expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
+expire_stuck(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t age = q->conf->conf.bounce_after_us, oldest;
 
-	if (!sched_is_paused(s, q) && !has_no_source(s, q, now_us))
+	if (!sched_is_paused(s, q) && !choice_is_stuck(s, q, now_us))
 		return INT64_MAX;
 	vqueue_cool(q);
 	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
@@ -359,7 +357,8 @@ expire_paused(struct sched *s, struct sched_queue *q, int64_t now_us)
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	int64_t at, t, aged, job_aged = INT64_MAX, asks = INT64_MAX;
+	int64_t at, t, aged, asks = INT64_MAX;
+	int64_t job_aged = INT64_MAX, pinned = INT64_MAX;
 
 	if (q->is_dirty) { /* this is the look that was asked for */
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -367,14 +366,16 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	}
 	sched_refresh(s, q, now_us);
 	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
-	aged = expire_paused(s, q, now_us);
+	aged = expire_stuck(s, q, now_us);
 	if (q->by_mx)
 		asks = place_settle(s, q, now_us);
 	if (s->job_pauses.count > 0)
 		job_aged = jobs_serve(s, q, born_us(q, now_us), expired,
 		    now_us);
 	connect_settle_place(s, q, now_us);
-	if (q->ready > 0)
+	if (q->pins != NULL)
+		pinned = pins_settle(s, q, now_us);
+	if (q->ready > 0 || pins_wait(q))
 		sched_set_rates(s, q, now_us);
 	at = give(s, q, now_us);
 	if (s->has_payers)
@@ -389,6 +390,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	at = t < at ? t : at;
 	at = aged < at ? aged : at;
 	at = job_aged < at ? job_aged : at;
+	at = pinned < at ? pinned : at;
 	at = asks < at ? asks : at;
 	if (!is_idle(q)) {
 		q->idle_us = 0;
@@ -432,38 +434,6 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 }
 
 /* ---- the end of a grant -------------------------------------------------- */
-
-void
-scope_changed(struct sched *s, struct scope *c)
-{
-	switch (c->kind) {
-	case SCOPE_QUEUE:
-		sched_dirty(s, OF(sched_queue, scope, c));
-		return;
-	case SCOPE_SOURCE:
-		source_changed(s, OF(queue_source, scope, c));
-		sched_dirty(s, OF(queue_source, scope, c)->queue);
-		return;
-	case SCOPE_ROLLUP:
-	case SCOPE_VMTA:
-	case SCOPE_POOL:
-	case SCOPE_PROVIDER:
-	case SCOPE_PROCESS:
-		shared_changed(OF(shared, scope, c));
-		return;
-	case SCOPE_JOB:
-	case SCOPE_USER:
-		payer_changed(c);
-		return;
-	case SCOPE_BACKOFF:
-		sched_dirty(s, OF(sched_standing, also, c)->queue);
-		return;
-	case SCOPE_MX:
-	case SCOPE_REMOTE:
-		break;
-	}
-	CHECK_NEVER("a scope that a queue's mail counts in");
-}
 
 /* So many recipients were written then; bytes count when they are taken. */
 static void
@@ -569,9 +539,11 @@ grant_free(struct grant_rec **rp)
 }
 
 static bool
-apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
+apply(struct sched *s, struct sched_conn *c, struct rcpt *rcpt,
     const struct sched_result *result, int64_t now_us)
 {
+	struct sched_queue *q = c->queue;
+
 	switch (result->fate) {
 	case FATE_DONE:
 		vqueue_drop(q, &s->backlog, rcpt);
@@ -581,6 +553,8 @@ apply(struct sched *s, struct sched_queue *q, struct rcpt *rcpt,
 			rcpt->attempts++;
 		delay_deferred(s, q, rcpt, now_us);
 		vqueue_defer(q, rcpt, result->due_us);
+		if (result->pin_until_us > 0)
+			pin_keep(c, rcpt->group, result->pin_until_us);
 		return true;
 	case FATE_UNUSED:
 		vqueue_untake(q, rcpt);
@@ -611,7 +585,7 @@ sched_results(struct sched *s, struct grant **gp,
 	}
 	/* Backwards: what goes back to the front is in order again. */
 	for (uint32_t i = r->pub.count; i-- > 0;)
-		if (apply(s, q, r->rcpts[i], &results[i], now_us))
+		if (apply(s, c, r->rcpts[i], &results[i], now_us))
 			c->useful = true;
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)

@@ -329,3 +329,37 @@ shared_run(struct shared *h, int64_t now_us)
 	let_through(h, now_us);
 	shared_wait(h, now_us);
 }
+
+/* ---- any scope ----------------------------------------------------------- */
+
+void
+scope_changed(struct sched *s, struct scope *c)
+{
+	switch (c->kind) {
+	case SCOPE_QUEUE:
+		sched_dirty(s, OF(sched_queue, scope, c));
+		return;
+	case SCOPE_SOURCE:
+		source_changed(s, OF(queue_source, scope, c));
+		sched_dirty(s, OF(queue_source, scope, c)->queue);
+		return;
+	case SCOPE_ROLLUP:
+	case SCOPE_VMTA:
+	case SCOPE_POOL:
+	case SCOPE_PROVIDER:
+	case SCOPE_PROCESS:
+		shared_changed(OF(shared, scope, c));
+		return;
+	case SCOPE_JOB:
+	case SCOPE_USER:
+		payer_changed(c);
+		return;
+	case SCOPE_BACKOFF:
+		sched_dirty(s, OF(sched_standing, also, c)->queue);
+		return;
+	case SCOPE_MX:
+	case SCOPE_REMOTE:
+		break;
+	}
+	CHECK_NEVER("a scope that a queue's mail counts in");
+}

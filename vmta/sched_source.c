@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "lib/mem.h"
+#include "vmta/sched_pin.h"
 #include "vmta/source.h"
 
 /* ---- limits -------------------------------------------------------------- */
@@ -281,10 +282,21 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 	return t > at ? t : at;
 }
 
+/* May it be used, beside those that suit best?  Time alone changes nothing. */
+static bool
+is_usable(const struct sched *s, const struct queue_source *src,
+    enum choice_grade best, int64_t now_us)
+{
+	enum choice_grade g;
+
+	g = choice_grade(s, src->queue, &src->addr, now_us);
+	return g <= best && !choice_is_no(best);
+}
+
 static enum choice_grade
 best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
-	enum choice_grade best = CHOICE_OFF;
+	enum choice_grade best = CHOICE_FORBIDDEN;
 
 	for (size_t i = 0; i < q->sources->n && best > CHOICE_SUITS; i++) {
 		const struct net_addr *a = &q->sources->v[i]->addr;
@@ -295,16 +307,24 @@ best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
 	return best;
 }
 
-/* When it may be used, beside those that suit best. */
-static int64_t
-grade_next(const struct sched *s, const struct queue_source *src,
-    enum choice_grade best, int64_t now_us)
+/* One that mail is pinned to, if it has room or there is no other mail. */
+static bool
+next_pinned(struct sched *s, struct sched_queue *q, uint64_t bytes,
+    int64_t now_us, int64_t *next_r)
 {
-	enum choice_grade g = choice_grade(s, src->queue, &src->addr, now_us);
+	struct queue_sources *list = q->sources;
+	size_t at = pin_source(s, q, now_us);
 
-	if (g <= best && g < CHOICE_OFF)
-		return now_us;
-	return g == CHOICE_LOST ? lost_until(&s->lost, &src->addr) : INT64_MAX;
+	if (at == SIZE_MAX)
+		return false;
+	*next_r = source_next(list->v[at], bytes, now_us);
+	if (*next_r > now_us && q->ready > 0) {
+		*next_r = INT64_MAX;
+		return false;
+	}
+	list->choice = at;
+	list->until_us = *next_r > now_us ? *next_r : 0;
+	return true;
 }
 
 /*
@@ -323,15 +343,16 @@ sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 		return now_us; /* all of them are former ones */
 	if (list->until_us > now_us)
 		return list->until_us;
+	if (pins_wait(q) && next_pinned(s, q, bytes, now_us, &first))
+		return first;
 	best = best_grade(s, q, now_us);
 	for (size_t i = 0; i < list->n && first > now_us; i++) {
 		size_t at = (q->vmta->source_turn + i) % list->n;
 		struct queue_source *src = list->v[at];
-		int64_t t;
+		int64_t t = is_usable(s, src, best, now_us) ?
+		    source_next(src, bytes, now_us) :
+		    INT64_MAX;
 
-		t = grade_next(s, src, best, now_us);
-		if (t < INT64_MAX && t < source_next(src, bytes, now_us))
-			t = source_next(src, bytes, now_us);
 		if (t < first)
 			first = t;
 		list->choice = at;
@@ -340,7 +361,7 @@ sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 	return first;
 }
 
-static void
+void
 sources_changed(struct sched_queue *q)
 {
 	if (q->sources != NULL)

@@ -83,6 +83,7 @@ tell(const struct telling *t, const struct rcpt *r, int64_t due_us,
 		.attempts = r->attempts,
 		.due_us = due_us,
 		.granted = granted,
+		.pin = granted || due_us > 0 ? 0 : r->group->pin,
 		.domain = t->queue->domain->name,
 		.vmta = t->queue->vmta->name,
 	};

@@ -228,10 +228,11 @@ go_at(const struct asked *a)
 static const char *
 directive_of(enum why_kind kind)
 {
-	return kind == WHY_RETRY ? "retry-after" :
-	    kind == WHY_HELD     ? "spool-min-free-space" :
-	    kind == WHY_RAMPUP   ? "smtp-out-rampup-interval" :
-				   "";
+	return kind == WHY_RETRY  ? "retry-after" :
+	    kind == WHY_NO_FAMILY ? "address-family" :
+	    kind == WHY_HELD      ? "spool-min-free-space" :
+	    kind == WHY_RAMPUP    ? "smtp-out-rampup-interval" :
+				    "";
 }
 
 static void
@@ -239,6 +240,7 @@ tell_no(struct asking *a, const struct check_no *no)
 {
 	const struct check *c = no->check;
 	const char *text = NULL;
+	char addrs[WHY_ADDRS_TEXT];
 
 	if (c->why == WHY_LIMIT && no->scope != NULL) {
 		tell_limit(a, no);
@@ -261,6 +263,9 @@ tell_no(struct asking *a, const struct check_no *no)
 	}
 	if (c->why == WHY_RETRY || c->why == WHY_FRUITLESS)
 		text = a->asked.q->last_error;
+	if (c->why == WHY_ALL_LOST &&
+	    why_addrs(&a->asked, CHOICE_LOST, addrs) > 0)
+		text = addrs;
 	tell(a, c->why, directive_of(c->why), no->until_us, text);
 }
 
@@ -348,8 +353,10 @@ tell_all(struct asking *a)
 		why_tell_payers(a);
 	else
 		why_tell_aside(a);
+	why_tell_pins(a);
 	if (q->ready == 0)
 		return;
+	why_tell_sources(a);
 	if (q->parked > 0 && !(a->told[AT_NONE] & 1U << WHY_LIMIT))
 		tell_sources(a);
 	why_tell_lines(a);

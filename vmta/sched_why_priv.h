@@ -5,6 +5,7 @@
  *	sched_why.c       a queue, a recipient: through the tables to the end
  *	sched_why_turn.c  where others wait as well: places, and the earliest
  *	sched_why_scope.c limits of a scope
+ *	sched_why_source.c source addresses that are not used
  *	sched_why_words.c what all that is called
  */
 
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "vmta/sched_check.h"
+#include "vmta/sched_priv.h"
 #include "vmta/sched_why.h"
 
 struct shared;
@@ -44,6 +46,18 @@ const char *why_directive(enum scope_kind kind, enum limit_kind limit);
 void why_set_end(const struct asking *a, struct shared *h, struct why *w);
 /* What it waits for in lines, other than limits that are reached. */
 void why_tell_lines(const struct asking *a);
+
+/*
+ * Its source addresses of that grade, as text, which ends with "and others"
+ * where there are too many; how many.
+ */
+enum { WHY_ADDRS_TEXT = 300 };
+size_t why_addrs(const struct asked *a, enum choice_grade grade,
+    char out[WHY_ADDRS_TEXT]);
+/* What waits for the source that it is pinned to. */
+void why_tell_pins(const struct asking *a);
+/* Those that are not used while others are. */
+void why_tell_sources(const struct asking *a);
 
 /* What jobs and users hold of the queue; of the recipient what its own do. */
 void why_tell_aside(const struct asking *a);

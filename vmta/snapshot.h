@@ -172,6 +172,20 @@ void snapshot_unref(struct snapshot **sp);
 void snapshot_check_reload(const struct snapshot *old,
     const struct snapshot *new, const char *path, struct conf_errors *errs);
 
+/*
+ * Are the source addresses on this host?  A line with one that is not, or with
+ * a block none of which is, is an error; with a block of which some are, a
+ * warning.  With errs->portable all are warnings.
+ */
+typedef bool snapshot_can_bind_fn(void *ctx, const struct net_addr *a);
+void snapshot_check_sources(const struct snapshot *s,
+    snapshot_can_bind_fn *can_bind, void *ctx, struct conf_errors *errs);
+
+/* Each of them, those at the top level first; one may come again. */
+typedef void snapshot_source_fn(void *ctx, const struct net_addr *a);
+void snapshot_each_source(const struct snapshot *s, snapshot_source_fn *fn,
+    void *ctx);
+
 uint64_t snapshot_generation(const struct snapshot *s); /* grows by load */
 const struct global_conf *snapshot_global(const struct snapshot *s);
 

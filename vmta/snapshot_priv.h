@@ -5,7 +5,8 @@
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
  * snapshot_rollup.c, snapshot_warmup.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
- * directives, snapshot.c and settings.c answer questions; tables.c has the
+ * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
+ * questions; tables.c has the
  * tables.  While it is built a snapshot belongs to the loading thread;
  * afterwards nothing in it changes but the count.
  */

@@ -22,6 +22,7 @@ struct turns_flow {
 	uint32_t by_age; /* in turns_flows.by_age; HEAP_NONE: has no group */
 	uint8_t priority;
 	bool aside;
+	bool pinned; /* always aside, and in no line */
 };
 
 struct turns_flows {
@@ -126,6 +127,13 @@ flow_find(const struct turns *t, uint8_t priority, uint32_t origin)
 	return (void *)((char *)l - offsetof(struct turns_flow, link));
 }
 
+/* Whose flow a group is in; no origin has such a number as a pin. */
+static uint32_t
+flow_number(const struct group *g)
+{
+	return g->pin == 0 ? g->entry->origin : UINT32_MAX - g->pin;
+}
+
 static uint16_t
 weight_of(const struct turns *t, uint32_t origin)
 {
@@ -133,7 +141,8 @@ weight_of(const struct turns *t, uint32_t origin)
 }
 
 static struct turns_flow *
-flow_new(struct turns *t, const struct turns_class *c, uint32_t origin)
+flow_new(struct turns *t, const struct turns_class *c, uint32_t origin,
+    bool pinned)
 {
 	struct turns_flows *all = c->flows;
 	struct turns_flow *f = mem_new(struct turns_flow);
@@ -142,7 +151,9 @@ flow_new(struct turns *t, const struct turns_class *c, uint32_t origin)
 	f->origin = origin;
 	f->priority = c->priority;
 	f->by_age = HEAP_NONE;
-	share_flow_init(&f->share, weight_of(t, origin));
+	f->pinned = f->aside = pinned;
+	share_flow_init(&f->share,
+	    pinned ? SHARE_WEIGHT : weight_of(t, origin));
 	if (all->n == all->cap) {
 		all->cap = all->cap == 0 ? 2 : all->cap * 2;
 		all->v = mem_realloc(all->v,
@@ -203,17 +214,21 @@ count(const struct group *g)
 	return n;
 }
 
-/* A second origin comes, or the only one is set aside. */
+/* A second origin comes, or the only one is set aside, or something is pinned. */
 static void
 spread(struct turns *t, struct turns_class *c)
 {
 	struct heap groups = c->groups; /* moved */
 	struct turns_flow *f;
 
-	CHECK(!c->several && groups.n > 0);
+	CHECK(!c->several);
 	c->flows = mem_new(struct turns_flows);
 	c->several = true;
-	f = flow_new(t, c, c->origin);
+	if (groups.n == 0) {
+		heap_fini(&groups);
+		return;
+	}
+	f = flow_new(t, c, c->origin, false);
 	f->groups = groups;
 	for (uint32_t i = 0; i < groups.n; i++)
 		f->rcpts += count(groups.v[i]);
@@ -278,13 +293,13 @@ bool
 turns_join(struct turns *t, struct group *g)
 {
 	struct turns_class *c = class_of(t, g->priority);
-	uint32_t origin = g->entry->origin;
+	uint32_t origin = flow_number(g);
 	struct turns_flow *f;
 
 	if (!c->several) {
 		if (c->groups.n == 0)
 			c->origin = origin;
-		if (c->origin == origin) {
+		if (c->origin == origin && g->pin == 0) {
 			heap_push(&c->groups, &oldest_first, g);
 			return false;
 		}
@@ -292,7 +307,7 @@ turns_join(struct turns *t, struct group *g)
 	}
 	f = flow_find(t, c->priority, origin);
 	if (f == NULL)
-		f = flow_new(t, c, origin);
+		f = flow_new(t, c, origin, g->pin != 0);
 	heap_push(&f->groups, &oldest_first, g);
 	c->flows->groups++;
 	if (f->by_age == HEAP_NONE)
@@ -316,7 +331,7 @@ turns_leave(struct turns *t, struct group *g)
 		heap_remove(&c->groups, &oldest_first, g->index);
 		return false;
 	}
-	f = flow_find(t, c->priority, g->entry->origin);
+	f = flow_find(t, c->priority, flow_number(g));
 	CHECK(f != NULL);
 	aside = f->aside;
 	all->groups--;
@@ -343,7 +358,7 @@ flow_of(const struct turns *t, const struct turns_class *c,
     const struct group *g)
 {
 	return c->flows == NULL ? NULL :
-				  flow_find(t, c->priority, g->entry->origin);
+				  flow_find(t, c->priority, flow_number(g));
 }
 
 bool
@@ -413,7 +428,8 @@ turns_charge(struct turns *t, const struct group *g, uint32_t rcpts)
 	struct turns_class *c = class_of(t, g->priority);
 	struct turns_flow *f = flow_of(t, c, g);
 
-	if (f == NULL)
+	/* What is pinned goes when its source can, not by turns. */
+	if (f == NULL || f->pinned)
 		return;
 	f->share.weight = weight_of(t, f->origin);
 	share_charge(&c->flows->share, &f->share, rcpts);
@@ -501,6 +517,37 @@ turns_aside_of(const struct turns *t, uint32_t origin)
 	return NULL;
 }
 
+struct group *
+turns_pinned(const struct turns *t, uint16_t pin)
+{
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+		const struct turns_flow *f = !c->several ?
+		    NULL :
+		    flow_find(t, c->priority, UINT32_MAX - pin);
+
+		if (f != NULL && f->groups.n > 0)
+			return heap_top(&f->groups);
+	}
+	return NULL;
+}
+
+uint64_t
+turns_pinned_rcpts(const struct turns *t, uint16_t pin)
+{
+	uint64_t n = 0;
+
+	for (uint8_t i = 0; i < t->class_count; i++) {
+		const struct turns_class *c = &t->classes[i];
+		const struct turns_flow *f = !c->several ?
+		    NULL :
+		    flow_find(t, c->priority, UINT32_MAX - pin);
+
+		n += f == NULL ? 0 : f->rcpts;
+	}
+	return n;
+}
+
 bool
 turns_have(const struct turns *t, uint32_t origin)
 {
@@ -545,7 +592,8 @@ turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx)
 			const struct turns_flow *f = c->flows->v[k];
 			struct turns_sum sum = sum_of(f);
 
-			if (f->aside && !fn(ctx, &f->aside_wait, &sum))
+			if (f->aside && !f->pinned &&
+			    !fn(ctx, &f->aside_wait, &sum))
 				return;
 		}
 	}

@@ -5,7 +5,9 @@
  * The highest priority first.  Within one, origins (who handed the mail in)
  * take turns by their weights, and those of one origin go by age.  An origin
  * that may not go on for now (its job or its user is at a limit) is set aside:
- * it keeps its groups, and the others take turns without it.
+ * it keeps its groups, and the others take turns without it.  So are groups
+ * that have a pin (vmta/pins.h), whatever their origin: those of one pin are
+ * asked for by its number, oldest first.
  *
  * As long as there is one origin a priority is a plain heap; with the second
  * one each has a flow of its own, about 130 bytes, until none waits there any
@@ -88,6 +90,9 @@ struct turns *turns_aside(struct waiter *w); /* whose it is */
 uint32_t turns_aside_origin(const struct waiter *w);
 uint8_t turns_aside_priority(const struct waiter *w);
 struct group *turns_aside_oldest(const struct waiter *w);
+/* The first group that waits with this pin, or NULL; and recipients of all. */
+struct group *turns_pinned(const struct turns *t, uint16_t pin);
+uint64_t turns_pinned_rcpts(const struct turns *t, uint16_t pin);
 /* What of an origin is set aside, of the highest priority; or NULL. */
 struct waiter *turns_aside_of(const struct turns *t, uint32_t origin);
 /* Has it a group here, set aside or not? */

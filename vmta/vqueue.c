@@ -57,6 +57,35 @@ group_for(struct sched_queue *q, struct backlog *b, struct entry *e,
 	return g;
 }
 
+static void
+join_turns(struct sched_queue *q, struct group *g)
+{
+	if (!turns_join(&q->turns, g))
+		q->ready_groups++;
+}
+
+/* Those that wait keep waiting, elsewhere. */
+static void
+set_pin(struct sched_queue *q, struct group *g, uint16_t pin)
+{
+	const struct rcpt *r = g->last;
+	uint32_t n = 0;
+
+	if (r != NULL) {
+		do {
+			r = r->next;
+			n++;
+		} while (r != g->last);
+		uncount_ready(q, g, n);
+		leave_turns(q, g);
+	}
+	g->pin = pin;
+	if (n > 0) {
+		join_turns(q, g);
+		count_ready(q, g, n);
+	}
+}
+
 /* A recipient joins those of its group that wait their turn. */
 static void
 join_ready(struct sched_queue *q, struct rcpt *r, bool front)
@@ -66,8 +95,7 @@ join_ready(struct sched_queue *q, struct rcpt *r, bool front)
 	if (g->last == NULL) {
 		r->next = r;
 		g->last = r;
-		if (!turns_join(&q->turns, g))
-			q->ready_groups++;
+		join_turns(q, g);
 	} else {
 		r->next = g->last->next;
 		g->last->next = r;
@@ -144,7 +172,7 @@ vqueue_fini(struct sched_queue *q)
 {
 	CHECK(q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns));
 	CHECK(line_of(&q->open_wait) == NULL && line_of(&q->give_wait) == NULL);
-	CHECK(!q->is_dirty && q->timer.index == HEAP_NONE);
+	CHECK(!q->is_dirty && q->timer.index == HEAP_NONE && q->pins == NULL);
 	turns_fini(&q->turns);
 	heap_fini(&q->deferred);
 	scope_fini(&q->scope);
@@ -371,6 +399,33 @@ vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
 	q->granted += n;
 	q->turns.backlog->sums.granted += n;
 	return n;
+}
+
+void
+vqueue_pin(struct sched_queue *q, struct group *g, const struct net_addr *a,
+    int64_t until_us)
+{
+	uint16_t old = g->pin, pin = pins_take(&q->pins, a, until_us);
+
+	if (pin != old)
+		set_pin(q, g, pin);
+	if (old != 0)
+		pins_drop(&q->pins, old);
+}
+
+void
+vqueue_unpin(struct sched_queue *q, struct group *g)
+{
+	uint16_t old = g->pin;
+
+	set_pin(q, g, 0);
+	pins_drop(&q->pins, old);
+}
+
+struct group *
+vqueue_pinned(const struct sched_queue *q, uint16_t pin)
+{
+	return turns_pinned(&q->turns, pin);
 }
 
 void

@@ -20,6 +20,7 @@
 #include "vmta/heap.h"
 #include "vmta/line.h"
 #include "vmta/pause.h"
+#include "vmta/pins.h"
 #include "vmta/qconf.h"
 #include "vmta/retry.h"
 #include "vmta/sched.h"
@@ -71,14 +72,16 @@ struct sched_queue {
 
 	/* Mail. */
 	struct turns turns;
+	struct pins *pins; /* of groups that are to go as before; or NULL */
 	struct heap deferred;
 	struct group *last_added; /* or NULL */
 	LIST_HEAD(, group) warm;
 	uint32_t ready_groups;
 	uint32_t by16; /* moving average: sixteenths of a recipient a grant */
-	uint64_t rcpts, ready, granted; /* backlog.sums changes as these do */
-	uint64_t aside; /* wait, and their origins are set aside: not ready */
-	uint64_t bytes;
+	uint64_t rcpts, ready, bytes; /* backlog.sums changes as these do */
+	uint32_t granted;             /* likewise */
+	/* Wait and are not ready: their origins are set aside, or pinned. */
+	uint32_t aside;
 
 	/* Limits. */
 	struct scope scope;
@@ -171,6 +174,17 @@ bool vqueue_has(const struct sched_queue *q, uint32_t origin);
 /* Grants up to max recipients of g, in order; returns how many. */
 uint32_t vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
     uint32_t max);
+/*
+ * The group is to go from that address again, until then (later it may, or in
+ * vain: unpin).  What waits its turn with a pin is not ready, and is passed
+ * over: vqueue_pinned().
+ */
+void vqueue_pin(struct sched_queue *q, struct group *g,
+    const struct net_addr *a, int64_t until_us);
+void vqueue_unpin(struct sched_queue *q, struct group *g);
+/* The first group that waits with the pin of that number, or NULL. */
+struct group *vqueue_pinned(const struct sched_queue *q, uint16_t pin);
+
 /* The three ends of a granted recipient. */
 void vqueue_untake(struct sched_queue *q, struct rcpt *r);
 void vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us);

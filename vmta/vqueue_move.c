@@ -136,6 +136,7 @@ carry(struct sched_queue *q, const struct vqueue_way *way, struct group *g)
 	struct sched_queue *to = way->to;
 	uint32_t bytes = g->entry->loc.body_len;
 
+	drop_pin(q, g); /* the sources there are others */
 	if (q->last_added == g)
 		q->last_added = NULL;
 	q->bytes -= bytes;

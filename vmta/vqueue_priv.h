@@ -59,11 +59,21 @@ group_new(struct sched_queue *q, struct backlog *b, struct entry *e,
 	return g;
 }
 
+/* It is of the queue; the group does not wait its turn, or goes. */
+static inline void
+drop_pin(struct sched_queue *q, struct group *g)
+{
+	if (g->pin != 0)
+		pins_drop(&q->pins, g->pin);
+	g->pin = 0;
+}
+
 static inline void
 group_free(struct sched_queue *q, struct backlog *b, struct group *g)
 {
 	CHECK(g->last == NULL && g->index == HEAP_NONE && g->active == 0);
 	msg_release(g);
+	drop_pin(q, g);
 	if (q->last_added == g)
 		q->last_added = NULL;
 	q->bytes -= g->entry->loc.body_len;
@@ -75,19 +85,23 @@ group_free(struct sched_queue *q, struct backlog *b, struct group *g)
 static inline void
 count_ready(struct sched_queue *q, const struct group *g, uint32_t n)
 {
-	uint64_t *sum = turns_add(&q->turns, g, n) ? &q->aside : &q->ready;
-
-	*sum += n;
+	if (turns_add(&q->turns, g, n))
+		q->aside += n;
+	else
+		q->ready += n;
 	q->turns.backlog->sums.ready += n;
 }
 
 static inline void
 uncount_ready(struct sched_queue *q, const struct group *g, uint32_t n)
 {
-	uint64_t *sum = turns_subtract(&q->turns, g, n) ? &q->aside : &q->ready;
-
-	CHECK(*sum >= n);
-	*sum -= n;
+	if (turns_subtract(&q->turns, g, n)) {
+		CHECK(q->aside >= n);
+		q->aside -= n;
+	} else {
+		CHECK(q->ready >= n);
+		q->ready -= n;
+	}
 	q->turns.backlog->sums.ready -= n;
 }
 

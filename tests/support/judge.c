@@ -13,7 +13,7 @@
 enum { BUCKETS = 1024, STORIES = 3, STORY_EVENTS = 16 };
 
 static const char *const scope_names[JUDGE_SCOPES] = { "process", "provider",
-	"pool", "virtual MTA", "queue", "source", "job", "user" };
+	"pool", "virtual MTA", "rollup", "queue", "source", "job", "user" };
 
 /* What a kind counts, and how. */
 static const struct {

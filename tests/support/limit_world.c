@@ -35,12 +35,20 @@ provider_of(const char *domain)
 						      NULL;
 }
 
+/* The group of a domain, for each virtual MTA; NULL: none. */
+static const char *
+rollup_of(const char *domain)
+{
+	return domain[0] == 'a' || domain[0] == 'b' ? "big.rollup" : NULL;
+}
+
 enum block {
 	IN_GLOBAL,
 	IN_DOMAIN,
 	IN_VMTA,
 	IN_POOL,
 	IN_PROVIDER,
+	IN_ROLLUP,
 	IN_JOB,
 	IN_USER,
 	BLOCKS
@@ -65,7 +73,9 @@ static const struct {
 	[IN_POOL] = { "virtual-mta-pool", 2, { "p12", "p3" },
 	    { "virtual-mta ip1\nvirtual-mta ip2\n", "virtual-mta ip3\n" } },
 	[IN_PROVIDER] = { "provider", 2, { "big", "small" },
-	    { "domain a.example, b.example\n", "domain c.example\n" } },
+	    { "domain a.example, b.example\nrollup big.rollup\n",
+		"domain c.example\n" } },
+	[IN_ROLLUP] = { "domain", 1, { "big.rollup" }, { "" } },
 	[IN_JOB] = { "job", 3, { "j1", "j2", "other" }, { "", "", "" } },
 	[IN_USER] = { "smtp-user", 2, { "u1", "u2" },
 	    { "password x\n", "password x\n" } },
@@ -94,6 +104,10 @@ static const struct row {
 	    false },
 	{ IN_PROVIDER, "max-data-volume-rate", JUDGE_PROVIDER, JUDGE_BYTES,
 	    false },
+	{ IN_ROLLUP, "max-smtp-out", JUDGE_ROLLUP, JUDGE_CONNS, false },
+	{ IN_ROLLUP, "max-msg-rate", JUDGE_ROLLUP, JUDGE_MSGS, false },
+	{ IN_ROLLUP, "max-connect-rate", JUDGE_ROLLUP, JUDGE_CONNECTS, false },
+	{ IN_ROLLUP, "max-data-volume-rate", JUDGE_ROLLUP, JUDGE_BYTES, false },
 	{ IN_POOL, "max-smtp-out", JUDGE_POOL, JUDGE_CONNS, false },
 	{ IN_POOL, "max-smtp-msg-rate", JUDGE_POOL, JUDGE_MSGS, false },
 	{ IN_POOL, "max-smtp-data-volume-rate", JUDGE_POOL, JUDGE_BYTES,
@@ -277,6 +291,15 @@ tell_queues(const struct limit_world *w, struct judge_limit *l, int64_t now_us)
 	}
 }
 
+/* Those in a group have that of the group alone. */
+static bool
+has_default(const struct row *row, const char *name)
+{
+	return row->kind == JUDGE_CONNS &&
+	    (row->scope == JUDGE_ROLLUP ||
+		(row->scope == JUDGE_QUEUE && rollup_of(name) == NULL));
+}
+
 void
 limit_world_tell(const struct limit_world *w, int64_t now_us)
 {
@@ -288,10 +311,10 @@ limit_world_tell(const struct limit_world *w, int64_t now_us)
 				v->period_us };
 
 			/* A domain's connections have a limit by default. */
-			if (rows[r].scope == JUDGE_QUEUE &&
-			    rows[r].kind == JUDGE_CONNS && v->max == 0)
+			if (has_default(&rows[r], l.name) && v->max == 0)
 				l.max = 20;
-			if (rows[r].scope == JUDGE_QUEUE)
+			if (rows[r].scope == JUDGE_QUEUE ||
+			    rows[r].scope == JUDGE_ROLLUP)
 				tell_queues(w, &l, now_us);
 			else
 				judge_limit(w->judge, &l, now_us);
@@ -313,6 +336,11 @@ limit_world_names(const struct sim_seen *seen, struct world_names *out)
 	out->of[JUDGE_PROVIDER] = provider_of(seen->domain);
 	out->of[JUDGE_POOL] = pool_of(seen->vmta);
 	out->of[JUDGE_VMTA] = seen->vmta;
+	if (rollup_of(seen->domain) != NULL) {
+		(void)snprintf(out->rollup, sizeof(out->rollup), "%s/%s",
+		    rollup_of(seen->domain), seen->vmta);
+		out->of[JUDGE_ROLLUP] = out->rollup;
+	}
 	out->of[JUDGE_QUEUE] = out->queue;
 	out->of[JUDGE_SOURCE] = seen->source == NULL ? NULL : out->source;
 	out->of[JUDGE_JOB] = seen->job;

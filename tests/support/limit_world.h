@@ -3,7 +3,7 @@
  * limit_world - random limits of everything that can have one: written as a
  * configuration, told to a judge, and named for what happens.
  *
- * A few domains, virtual MTAs, pools, providers, jobs and users; which belongs
+ * A few domains, virtual MTAs, groups, pools, providers, jobs and users; which belongs
  * to which is fixed.  The limits are a table (limit_world.c): a line is where
  * a directive stands, its name, and what it limits.
  */
@@ -58,7 +58,7 @@ void limit_world_watch(void *ctx, const struct sim_seen *seen);
 /* The names that hold for the mail of an origin in a queue. */
 struct world_names {
 	const char *of[JUDGE_SCOPES];
-	char queue[160], source[224];
+	char queue[160], source[224], rollup[160];
 };
 void limit_world_names(const struct sim_seen *seen, struct world_names *out);
 

@@ -50,6 +50,7 @@ sim_fini(struct sim *sim)
 	sim_mx_fini(&sim->mx);
 	snapshot_unref(&sim->conf);
 	heap_fini(&sim->events);
+	lost_fini(&sim->watched);
 	free(sim->rcpts);
 	free(sim->counts);
 	free(sim->ended);
@@ -153,6 +154,8 @@ sim_run(struct sim *sim, int64_t for_us)
 			t = sim_event_next(sim);
 		if (sim_disk_next(&sim->disk) < t)
 			t = sim_disk_next(&sim->disk);
+		if (sim->watch_us < t)
+			t = sim->watch_us;
 		if (sim_mx_next(&sim->mx) < t)
 			t = sim_mx_next(&sim->mx);
 		if (t > end)
@@ -164,6 +167,7 @@ sim_run(struct sim *sim, int64_t for_us)
 			free(ev);
 			sim->events_done++;
 		}
+		sim_watch(sim);
 		while (sim_disk_next(&sim->disk) <= t)
 			sim_disk_commit(&sim->disk, sim->sched, t);
 		while (sim_mx_next(&sim->mx) <= t)

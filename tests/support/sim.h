@@ -19,6 +19,7 @@
 #include "tests/support/sim_mx.h"
 #include "tests/support/sim_script.h"
 #include "vmta/heap.h"
+#include "vmta/lost.h"
 #include "vmta/sched.h"
 #include "vmta/snapshot.h"
 
@@ -125,6 +126,8 @@ struct sim {
 
 	size_t lost_count;
 	struct net_addr lost[SIM_LOST];  /* source addresses */
+	struct lost watched;             /* as the scheduler said */
+	int64_t watch_us;                /* next look whether one is back */
 	uint32_t told_lost, told_back;   /* what the scheduler said of them */
 	uint32_t told_moved, told_loops; /* of mail that goes elsewhere */
 

@@ -70,6 +70,8 @@ void sim_events_drop(struct sim *sim, const struct sim_conn *c);
 void sim_start(struct sim *sim);
 void sim_handle(struct sim *sim, const struct sim_event *ev);
 /* Frees it; what it was granted must have its results. */
+/* Is a source back that was lost? */
+void sim_watch(struct sim *sim);
 void sim_conn_closed(struct sim *sim, struct sim_conn *c);
 /* The grant ends untried. */
 void sim_grant_unused(struct sim *sim, struct sim_conn *c, bool written);

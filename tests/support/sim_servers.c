@@ -20,6 +20,7 @@
 #include "vmta/sched_standing.h"
 
 #define CLOSE_US (20 * US_PER_MS)
+#define WATCH_US (5 * US_PER_S)
 
 /* ---- lines for domains --------------------------------------------------- */
 
@@ -90,9 +91,27 @@ on_source(void *ctx, const struct net_addr *a, bool lost)
 {
 	struct sim *sim = ctx;
 
-	(void)a;
 	sim->told_lost += lost;
 	sim->told_back += !lost;
+	CHECK(
+	    lost ? lost_add(&sim->watched, a) : lost_remove(&sim->watched, a));
+	if (lost && sim->watch_us == INT64_MAX)
+		sim->watch_us = sim->now_us + WATCH_US;
+}
+
+/* As transport/source_watch.c does. */
+void
+sim_watch(struct sim *sim)
+{
+	if (sim->watch_us > sim->now_us)
+		return;
+	for (size_t i = sim->watched.n; i-- > 0;) {
+		struct net_addr a = sim->watched.v[i];
+
+		if (!sim_has_lost(sim, &a))
+			sched_source_lost(sim->sched, &a, false);
+	}
+	sim->watch_us = sim->watched.n > 0 ? sim->now_us + WATCH_US : INT64_MAX;
 }
 
 static void
@@ -254,6 +273,8 @@ static const struct sched_owner owner = {
 void
 sim_start(struct sim *sim)
 {
+	lost_fini(&sim->watched);
+	sim->watch_us = INT64_MAX;
 	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
 	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
 	sim->next_run_us = sim->now_us;
@@ -287,14 +308,18 @@ judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
 }
 
 static void
-set_result(struct sim *sim, struct sim_conn *c, const struct disposition *what,
+set_result(struct sim *sim, struct sim_conn *c, const struct judgement *j,
     const struct message *m, struct sched_result *out)
 {
+	const struct disposition *what = &j->rcpt;
+
 	out->fate = FATE_DONE;
 	switch (what->what) {
 	case DISPOSE_RETRY:
 		out->fate = FATE_RETRY;
 		out->due_us = sim->now_us + what->retry_after_us;
+		if (j->keep_source)
+			out->pin_until_us = out->due_us + what->retry_after_us;
 		return;
 	case DISPOSE_UNUSED:
 		out->fate = FATE_UNUSED;
@@ -504,7 +529,7 @@ on_reply(struct sim *sim, struct sim_conn *c)
 		const struct judgement j = judge(c, &said[i],
 		    c->grant->rcpts[i].attempts);
 
-		set_result(sim, c, &j.rcpt, c->grant->msg, &results[i]);
+		set_result(sim, c, &j, c->grant->msg, &results[i]);
 		effects_add(&sum, &said[i], &j);
 		taken = taken || said[i].kind == OUTCOME_DELIVERED;
 	}

@@ -21,6 +21,7 @@ RULE:
               answer rset quit; handshake is behind the 220 to STARTTLS, body
               where some of the message has come, answer where it is taken
               and logged and its 250 is due
+    client    the address that is called from; without it any
     match     regular expression on the command's argument (dot: on the
               message's first 64 KB); without it any
     reply     "450 4.2.1 try later", several lines by \\n, exact bytes by
@@ -73,6 +74,7 @@ DEFAULT_EHLO = ["PIPELINING", "SIZE 52428800", "8BITMIME",
 class Rule:
     def __init__(self, spec, start):
         self.at = spec["at"]
+        self.client = spec.get("client")
         self.match = None
         if "match" in spec:
             self.match = re.compile(spec["match"].encode(), re.I)
@@ -88,9 +90,9 @@ class Rule:
         self.over = spec.get("over", -1)
         self.used = {}
 
-    def fits(self, argument, connections):
+    def fits(self, argument, connections, client):
         now = time.monotonic() - self.start
-        if connections <= self.over:
+        if connections <= self.over or self.client not in (None, client):
             return False
         if now < self.after or now >= self.until:
             return False
@@ -127,9 +129,9 @@ class Receiver:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(spec["tls"]["cert"], spec["tls"]["key"])
 
-    def rule(self, at, argument):
+    def rule(self, at, argument, client):
         for r in self.rules.get(at, ()):
-            if r.fits(argument, self.connections):
+            if r.fits(argument, self.connections, client):
                 return r
         return None
 
@@ -385,7 +387,7 @@ class Connection:
     def step(self, at, argument, go_on):
         """Does what the script says here, or what a plain server would.
         go_on(None) answers well; go_on("550 ...") was answered so."""
-        rule = self.conf.rule(at, argument)
+        rule = self.conf.rule(at, argument, self.peer)
         if rule is None:
             go_on(None)
             return

@@ -166,6 +166,12 @@ main(void)
 	    SOURCE_NO_FAMILY, "but the source's");
 	is_int(disposition_source(&(struct outcome){ .kind = OUTCOME_BIND }),
 	    SOURCE_IS_LOST, "a source that cannot be bound is lost");
+	is_int(disposition_source(&(struct outcome){ .kind = OUTCOME_TIMEOUT,
+		   .phase = PHASE_CONNECT }),
+	    SOURCE_UNREACHED, "where nobody answers one of another may do");
+	is_int(disposition_source(&(struct outcome){ .kind = OUTCOME_TIMEOUT,
+		   .phase = PHASE_GREETING }),
+	    SOURCE_IS_FINE, "not where a server answers");
 	is_int(disposition_source(&cases[7].o), SOURCE_IS_FINE,
 	    "one that is greeted with 554 is not");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,

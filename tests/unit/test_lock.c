@@ -18,8 +18,10 @@ main(void)
 	pid_t pid;
 
 	(void)tmpdir_make();
+	ok(lock_is_ended_well(tmpdir), "nobody has it yet");
 	ok(lock_take(tmpdir, &mine, &e) == 0, "a spool is locked");
 	ok(lock_was_ended_well(mine), "nobody had it before");
+	ok(!lock_is_ended_well(tmpdir), "somebody has it now");
 	ok(lock_take(tmpdir, &second, &e) == -1, "not a second time: %s",
 	    e.text);
 	lock_free(&mine);
@@ -40,9 +42,11 @@ main(void)
 	ok(strstr(e.text, want) != NULL, "with its pid: %s", e.text);
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
+	ok(!lock_is_ended_well(tmpdir), "what it leaves can be seen");
 	ok(lock_take(tmpdir, &second, &e) == 0, "its death frees the lock");
 	ok(!lock_was_ended_well(second), "and was not a good end");
 	lock_end_well(second);
+	ok(lock_is_ended_well(tmpdir), "a good end can");
 	lock_free(&second);
 	ok(lock_take(tmpdir, &second, &e) == 0 && lock_was_ended_well(second),
 	    "an end that is said to be good is known as such");

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a source address that was lost is tried again, and by whom it is back. */
+/* Which source addresses are lost, among many of both families. */
 #include "lib/check.h"
-#include "lib/clock.h"
 #include "lib/str.h"
 #include "tests/tap.h"
 #include "vmta/lost.h"
-
-#define S US_PER_S
 
 static struct net_addr
 addr(const char *text)
@@ -19,45 +16,19 @@ addr(const char *text)
 }
 
 static void
-test_waits(void)
+test_one(void)
 {
-	static const int64_t waits[] = { 10, 20, 40, 60, 60 };
-	struct net_addr a = addr("192.0.2.1");
-	struct lost l = { 0 };
-	int64_t now = 1000 * S;
-
-	is_int(lost_until(&l, &a), 0, "it is not lost");
-	ok(lost_failed(&l, &a, 1, now), "it is lost: news");
-	is_int(lost_until(&l, &a) - now, 5 * S, "tried after 5 s");
-	ok(!lost_failed(&l, &a, 2, now + S), "by another, too: none");
-	is_int(lost_until(&l, &a) - now, 5 * S, "and not held against it");
-	for (uint64_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		now = lost_until(&l, &a);
-		lost_try(&l, &a, 10 + i, now);
-		ok(lost_until(&l, &a) > now, "one tries it at a time");
-		ok(!lost_failed(&l, &a, 10 + i, now), "it still is: no news");
-		is_int(lost_until(&l, &a) - now, waits[i] * S,
-		    "and waits longer");
-	}
-	lost_fini(&l);
-}
-
-static void
-test_back(void)
-{
-	struct net_addr a = addr("192.0.2.1");
+	struct net_addr a = addr("192.0.2.1"), six = addr("c000:201::");
 	struct lost l = { 0 };
 
-	(void)lost_failed(&l, &a, 1, S);
-	ok(!lost_worked(&l, &a, 2), "one that began before says nothing");
-	lost_try(&l, &a, 3, 6 * S);
-	ok(lost_is_tried_by(&l, &a, 3) && !lost_is_tried_by(&l, &a, 2),
-	    "who tries it is known");
-	ok(lost_worked(&l, &a, 3), "it is back: news");
-	is_int(lost_until(&l, &a), 0, "not lost any more");
-	ok(!lost_worked(&l, &a, 3), "that is said once");
-	ok(lost_failed(&l, &a, 4, 9 * S), "lost again: news again");
-	is_int(lost_until(&l, &a), 14 * S, "from the first wait");
+	ok(!lost_has(&l, &a) && !lost_remove(&l, &a), "none is lost");
+	ok(lost_add(&l, &a), "one is: news");
+	ok(!lost_add(&l, &a), "that is said once");
+	ok(lost_has(&l, &a), "it is lost");
+	ok(!lost_has(&l, &six), "not that of the other family");
+	ok(lost_remove(&l, &a) && !lost_has(&l, &a), "it is back: news");
+	ok(!lost_remove(&l, &a), "that is said once");
+	ok(lost_add(&l, &a), "lost again: news again");
 	lost_fini(&l);
 }
 
@@ -66,32 +37,36 @@ test_many(void)
 {
 	struct net_addr six = addr("2001:db8::1"), a = addr("10.0.0.0");
 	struct lost l = { 0 };
-	int found = 0;
+	int found = 0, gone = 0;
 
-	(void)lost_failed(&l, &six, 1, S);
+	(void)lost_add(&l, &six);
 	for (unsigned i = 0; i < 200; i++) {
 		a.a[3] = (uint8_t)(i * 77);
-		(void)lost_failed(&l, &a, 1, i * S);
+		(void)lost_add(&l, &a);
 	}
-	for (unsigned i = 0; i < 200; i++) {
+	for (unsigned i = 0; i < 256; i++) {
 		a.a[3] = (uint8_t)(i * 77);
-		found += lost_until(&l, &a) == (i + 5) * S;
+		found += lost_has(&l, &a) == (i < 200);
 	}
-	is_int(found, 200, "each has its own time");
-	is_int(lost_until(&l, &six), 6 * S, "and the other family");
-	a.a[3] = 77;
-	(void)lost_failed(&l, &six, 1, S);
-	a.a[2] = 1;
-	(void)lost_failed(&l, &a, 1, 10000 * S);
-	is_int((long)l.n, 1, "what nobody tried for an hour is forgotten");
+	is_int(found, 256, "each is known");
+	for (unsigned i = 0; i < 200; i += 2) {
+		a.a[3] = (uint8_t)(i * 77);
+		gone += lost_remove(&l, &a);
+	}
+	is_int(gone, 100, "half of them are back");
+	for (unsigned i = found = 0; i < 200; i++) {
+		a.a[3] = (uint8_t)(i * 77);
+		found += lost_has(&l, &a) == (i % 2 == 1);
+	}
+	is_int(found, 200, "the others are not");
+	ok(lost_has(&l, &six) && l.n == 101, "nor is that of IPv6");
 	lost_fini(&l);
 }
 
 int
 main(void)
 {
-	test_waits();
-	test_back();
+	test_one();
 	test_many();
 	return done_testing();
 }

@@ -323,16 +323,6 @@ by_pool(void)
 	return n;
 }
 
-/* A connection goes out from there again. */
-static void
-found(const struct net_addr *a)
-{
-	static uint64_t conn = UINT64_MAX;
-
-	lost_try(&w.sched->lost, a, --conn, w.owner.now_us);
-	CHECK(lost_worked(&w.sched->lost, a, conn));
-}
-
 static void
 lose(int vmta, bool lost)
 {
@@ -342,11 +332,7 @@ lose(int vmta, bool lost)
 
 	(void)snprintf(text, sizeof(text), "127.0.0.%d", vmta + 2);
 	must(net_addr_parse(slice_of(text), &a, &e));
-	if (lost)
-		(void)lost_failed(&w.sched->lost, &a, 1, w.owner.now_us);
-	else if (lost_until(&w.sched->lost, &a) != 0)
-		found(&a);
-	w.sched->stale = TAILQ_FIRST(&w.sched->all);
+	sched_source_lost(w.sched, &a, lost);
 }
 
 static void
