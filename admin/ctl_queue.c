@@ -128,6 +128,23 @@ cmd_show_sources(const struct ctl_options *opt)
 }
 
 int
+cmd_show_warmup(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "source", "source" },
+		{ "provider", "provider" }, { "state", "state" },
+		{ "step", "step" }, { "steps", "of" }, { "quota", "quota" },
+		{ "used", "used" }, { "attempted", "tried" },
+		{ "deferred", "deferred" }, { "delivered", "delivered" },
+		{ "complaints", "complaints" } };
+	struct ctl_listing l = { .name = "warmup",
+		.words = "source addresses at providers",
+		.all = true,
+		.table = { .columns = columns, .count = 11 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
 cmd_list(const struct ctl_options *opt)
 {
 	static const struct ctl_column columns[] = { { "id", "message" },
@@ -232,6 +249,21 @@ int
 cmd_enable_source(const struct ctl_options *opt)
 {
 	return change(opt, "given that address back");
+}
+
+int
+cmd_report_complaints(const struct ctl_options *opt)
+{
+	char complaints[32];
+	struct answer a;
+	int rc = order(opt, &a);
+
+	if (rc == 0 && !opt->json)
+		(void)printf("%s complaint(s) counted.\n",
+		    ctl_text(a.done, "complaints", complaints,
+			sizeof(complaints)));
+	ctl_answer_fini(&a);
+	return rc;
 }
 
 int

@@ -178,6 +178,7 @@ check_PROGRAMS += \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
 	tests/unit/test_warmup \
+	tests/unit/test_warmup_month \
 	tests/unit/test_waybill \
 	tests/unit/test_why_target \
 	tests/unit/test_worker \
@@ -395,6 +396,10 @@ tests_unit_test_stats_table_SOURCES = \
 	%D%/unit/test_stats_table.c \
 	admin/stats_order.c admin/stats_order.h \
 	admin/stats_table.c admin/stats_table.h
+
+tests_unit_test_warmup_month_SOURCES = \
+	%D%/unit/test_warmup_month.c \
+	$(sim_files)
 
 tests_scenario_run_scenario_SOURCES = \
 	%D%/scenario/config.c %D%/scenario/config.h \
@@ -821,6 +826,9 @@ EXTRA_DIST += \
 	%D%/scenario/share-jobs.scn \
 	%D%/scenario/share-vmta.scn \
 	%D%/scenario/sources-rotate.scn \
+	%D%/scenario/warmup-overflow.scn \
+	%D%/scenario/warmup-shares.scn \
+	%D%/scenario/warmup-day.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \
@@ -904,6 +912,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \
 	%D%/tap.h \

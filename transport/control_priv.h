@@ -50,6 +50,9 @@ control_fn control_show_sources;
 /* steer.c */
 control_fn control_pause, control_resume, control_schedule;
 
+/* show_warmup.c */
+control_fn control_show_warmup, control_report_complaints;
+
 /* why.c */
 control_fn control_why;
 

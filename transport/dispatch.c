@@ -135,6 +135,7 @@ static const struct sched_owner sched_owner = {
 	.lease = dispatch_on_lease,
 	.keep = dispatch_on_keep,
 	.source = dispatch_on_source,
+	.warmup = dispatch_on_warmup,
 	.event = dispatch_on_event,
 	.delayed = dispatch_on_delayed,
 	.resolve = dispatch_resolve,
@@ -230,6 +231,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->rg = region_new();
 	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
 	CHECK(d->timer != NULL);
+	dispatch_day_init(d);
 	worker_on_round(w, run, d);
 	return d;
 }
@@ -248,6 +250,7 @@ dispatch_free(struct dispatch **dp)
 	replies_free(&d->replies);
 	mx_facts_free(&d->mx_facts);
 	event_free(d->timer);
+	dispatch_day_fini(d);
 	region_free(&d->rg);
 	sweep_free(&d->sweep);
 	sched_free(&d->sched);

@@ -26,6 +26,7 @@ struct sched;
 struct sched_conn;
 struct sched_event;
 struct sched_queue;
+struct sched_warmup_info;
 struct source_watch;
 struct sweep;
 
@@ -52,7 +53,7 @@ struct dispatch {
 	size_t env_count, turn;
 	struct tls_client *tls;
 	struct source_watch *watch;
-	struct event *timer;
+	struct event *timer, *day_timer;
 	struct lessor *lessor;
 	struct mx_facts_asker *mx_facts;
 	struct keeper *keeper;
@@ -103,5 +104,11 @@ void dispatch_on_source(void *ctx, const struct net_addr *a, bool lost);
 /* Likewise owner->delayed. */
 void dispatch_on_delayed(void *ctx, struct sched_queue *q, struct message *m,
     uint32_t n, uint16_t attempts);
+
+/* dispatch_day.c */
+void dispatch_day_init(struct dispatch *d);
+void dispatch_day_fini(struct dispatch *d);
+/* The scheduler's owner->warmup. */
+void dispatch_on_warmup(void *ctx, const struct sched_warmup_info *info);
 
 #endif

@@ -45,7 +45,7 @@ on_one(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 
 	if (restore(l, s, now_us, &e) == -1) {
 		log_note(LOG_L_ERROR, "record-damaged",
-		    "%s: %s; the queue is taken for one that never failed",
+		    "%s: %s; what it said is forgotten",
 		    leases_name(name, text), e.text);
 		dispatch_keep(l->home, name, nothing);
 	}
@@ -55,10 +55,9 @@ on_one(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 void
 keep_load_one(struct dispatch *d, struct slice name, struct slice value)
 {
-	const struct slice head = SLICE_LIT(SCHED_KEEP_QUEUE);
 	struct loading *l;
 
-	if (name.len < head.len || memcmp(name.p, head.p, head.len) != 0)
+	if (!sched_keep_is_name(name))
 		return;
 	l = mem_zalloc(sizeof(*l) + name.len + value.len);
 	l->ask.fn = on_one;

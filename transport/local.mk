@@ -35,6 +35,7 @@ libtransport_a_SOURCES = \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \
 	%D%/dispatch_ask.c \
+	%D%/dispatch_day.c \
 	%D%/dispatch_event.c \
 	%D%/dispatch_keep.c \
 	%D%/dispatch_priv.h \
@@ -76,6 +77,7 @@ libtransport_a_SOURCES = \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
 	%D%/show_sources.c \
+	%D%/show_warmup.c \
 	%D%/shutdown.c \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \

@@ -23,6 +23,7 @@ why_holds(const struct why *w)
 	case WHY_ALL_LOST:
 	case WHY_NO_FAMILY:
 	case WHY_SOURCES_OFF:
+	case WHY_WARMUP:
 	case WHY_PINNED:
 	case WHY_DEFERRED:
 	case WHY_LIMIT:

@@ -86,6 +86,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_turn.h \
 	%D%/sched_vmta.c \
 	%D%/sched_walk.c %D%/sched_walk.h \
+	%D%/sched_warmup.c %D%/sched_warmup.h \
 	%D%/sched_why.c %D%/sched_why.h \
 	%D%/sched_why_priv.h \
 	%D%/sched_why_scope.c \

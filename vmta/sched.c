@@ -242,6 +242,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	leases_init(s);
 	places_init(s);
 	keeps_init(s);
+	warmups_init(s);
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
@@ -268,6 +269,7 @@ sched_free(struct sched **sp)
 	CHECK(s->process.scope.conns.used == 0 && !s->in_callback);
 	TAILQ_INIT(&s->walks); /* who walked has gone */
 	keeps_fini(s);
+	warmups_fini(s);
 	while (!TAILQ_EMPTY(&s->all)) {
 		struct sched_queue *q = TAILQ_FIRST(&s->all);
 
@@ -324,6 +326,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	lanes_configure(s, now_us);
 	sched_move_configure(s);
 	jobs_configure(s);
+	warmups_configure(s);
 	payers_configure(s, now_us);
 	conns_recount(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
@@ -476,6 +479,9 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_KEEPS:
 			keeps_run(s, now_us);
 			break;
+		case TIMER_WARMUPS:
+			warmups_run(s);
+			break;
 		}
 	}
 }
@@ -545,6 +551,7 @@ sched_run(struct sched *s, int64_t now_us)
 	leases_ask(s, now_us);
 	places_ask(s);
 	keeps_ask(s, now_us);
+	warmups_ask(s, now_us);
 	if (more) {
 		s->stuck++;
 		return now_us + US_PER_MS;

@@ -49,6 +49,7 @@ struct entry;
 struct mx_facts;
 struct sched;
 struct sched_queue; /* domain/vmta */
+struct sched_warmup_info;
 struct sched_conn;  /* a connection, from wanted to closed */
 struct sched_event; /* vmta/sched_standing.h */
 
@@ -103,6 +104,10 @@ struct sched_owner {
 	 */
 	void (*keep)(void *ctx, struct slice name, struct slice bytes,
 	    uint64_t ticket);
+	/*
+	 * A day of a new source address was judged, or closed.  May be NULL.
+	 */
+	void (*warmup)(void *ctx, const struct sched_warmup_info *info);
 	/* A source is lost, or is back (below); said once.  May be NULL. */
 	void (*source)(void *ctx, const struct net_addr *a, bool lost);
 	/*

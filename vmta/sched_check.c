@@ -50,6 +50,17 @@ sources_off(const struct asked *a, const struct check *c, struct check_no *no)
 }
 
 static bool
+warming_up(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	if (!a->s->warmups.any ||
+	    choice_best(a->s, a->q, a->now_us) != CHOICE_WARMUP)
+		return false;
+	no->until_us = warmup_back(a->s, a->q, a->now_us);
+	return true;
+}
+
+static bool
 was_useless(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	(void)c;
@@ -188,6 +199,7 @@ const struct check checks_open[CHECKS_OPEN] = {
 	{ "its MX hosts", AT_NONE, 0, resolves, WHY_RESOLVING },
 	{ "sources that are disabled", AT_NONE, 0, sources_off,
 	    WHY_SOURCES_OFF },
+	{ "warm-up", AT_NONE, 0, warming_up, WHY_WARMUP },
 	{ "a source address", AT_NONE, 0, lost_sources, WHY_ALL_LOST },
 	{ "address-family", AT_NONE, 0, no_family, WHY_NO_FAMILY },
 	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_token_soon, WHY_LIMIT },

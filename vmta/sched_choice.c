@@ -29,7 +29,7 @@
 /* ---- taking one ---------------------------------------------------------- */
 
 enum choice_grade
-choice_grade(const struct sched *s, const struct sched_queue *q,
+choice_grade(struct sched *s, const struct sched_queue *q,
     const struct net_addr *a, int64_t now_us)
 {
 	struct family_wish wish = family_wish(&q->conf->conf);
@@ -40,6 +40,8 @@ choice_grade(const struct sched *s, const struct sched_queue *q,
 		return CHOICE_OTHER_FAMILY;
 	if (q->standing != NULL && standing_is_off(q, a, now_us))
 		return CHOICE_OFF;
+	if (s->warmups.any && warmup_until(s, q, a, now_us) > now_us)
+		return CHOICE_WARMUP;
 	if (s->lost.n > 0 && lost_has(&s->lost, a))
 		return CHOICE_LOST;
 	if ((wish.family != 0 && a->family != wish.family) ||
@@ -62,7 +64,7 @@ struct best {
 };
 
 static struct best
-find_best(const struct sched *s, const struct sched_queue *q, int64_t now_us)
+find_best(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	size_t n = source_count(q->vmta->conf, snapshot_global(s->conf));
 	const struct net_addr *a = &source_at(s, q, 0)->addr;
@@ -87,17 +89,16 @@ is_to_host(const struct sched_queue *q)
 }
 
 enum choice_grade
-choice_best(const struct sched *s, const struct sched_queue *q, int64_t now_us)
+choice_best(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
-	if (s->lost.n == 0 && q->standing == NULL &&
+	if (s->lost.n == 0 && q->standing == NULL && !s->warmups.any &&
 	    !family_wish(&q->conf->conf).only)
 		return CHOICE_SUITS; /* none is kept from being used */
 	return is_to_host(q) ? CHOICE_SUITS : find_best(s, q, now_us).grade;
 }
 
 bool
-choice_is_stuck(const struct sched *s, const struct sched_queue *q,
-    int64_t now_us)
+choice_is_stuck(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	return choice_is_no(choice_best(s, q, now_us));
 }
@@ -154,6 +155,7 @@ choice_take(struct sched_conn *c, int64_t now_us)
 	c->source = source_at(s, q, far);
 	q->vmta->source_turn += far + 1;
 	c->place = take_place(q, c->source);
+	warmup_opened(c);
 	if (q->family_conns > 0 && --q->family_conns == 0)
 		q->family = 0;
 }

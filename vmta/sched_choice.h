@@ -23,27 +23,29 @@ void choice_take(struct sched_conn *c, int64_t now_us);
 enum choice_grade {
 	CHOICE_SUITS,
 	CHOICE_SECOND, /* by address-family, or its route is of the other one */
-	CHOICE_LOST,   /* this and the next: not now */
+	CHOICE_LOST,   /* this and the next two: not now */
+	CHOICE_WARMUP, /* it is new there, and has had its day */
 	CHOICE_OFF,
 	CHOICE_OTHER_FAMILY, /* which the domain has no address of */
 	CHOICE_FORBIDDEN     /* by address-family: never */
 };
-enum choice_grade choice_grade(const struct sched *s,
-    const struct sched_queue *q, const struct net_addr *a, int64_t now_us);
+enum choice_grade choice_grade(struct sched *s, const struct sched_queue *q,
+    const struct net_addr *a, int64_t now_us);
 /* One of it is not used, even if there is no better one. */
 static inline bool
 choice_is_no(enum choice_grade g)
 {
-	return g == CHOICE_LOST || g == CHOICE_OFF || g == CHOICE_FORBIDDEN;
+	return g == CHOICE_LOST || g == CHOICE_WARMUP || g == CHOICE_OFF ||
+	    g == CHOICE_FORBIDDEN;
 }
 
 /* Of all of them the best. */
-enum choice_grade choice_best(const struct sched *s,
-    const struct sched_queue *q, int64_t now_us);
+enum choice_grade choice_best(struct sched *s, const struct sched_queue *q,
+    int64_t now_us);
 /* Has the host the source of the connection no more? */
 bool choice_is_gone(const struct sched_conn *c);
 /* Is there none that it may use now? */
-bool choice_is_stuck(const struct sched *s, const struct sched_queue *q,
+bool choice_is_stuck(struct sched *s, const struct sched_queue *q,
     int64_t now_us);
 /* Its queue goes on nowhere any more. */
 void choice_forget_place(struct sched_queue *q);

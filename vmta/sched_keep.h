@@ -5,7 +5,8 @@
  *
  * The owner is asked to keep values by name: "queue:DOMAIN/VMTA" is a queue's
  * wait after a failure with why it failed, its mode, its sources that are off
- * and its errors of late.  A wait of a minute or more, a mode, a source and
+ * and its errors of late; those of new source addresses are in vmta/sched_warmup.h.
+ * A wait of a minute or more, a mode, a source and
  * what an operator ordered are asked for in the same sched_run(); all else once
  * in a minute at most for each queue, and at the end.
  *
@@ -28,8 +29,10 @@ struct sched;
 
 /* Bytes of a name; a queue whose name were longer is not kept. */
 enum { SCHED_KEEP_NAME_MAX = 600 };
-/* Names of values that are ours begin with this. */
+/* Names of what is kept of queues begin with this. */
 #define SCHED_KEEP_QUEUE "queue:"
+/* Is it one of the names of values that the owner is asked to keep? */
+bool sched_keep_is_name(struct slice name);
 
 /* The answer to owner->keep; kept false: what was there before still stands. */
 void sched_kept(struct sched *s, uint64_t ticket, bool kept);

@@ -190,11 +190,13 @@ ask_overflow(void *ctx, const char *vmta)
 
 /* May it be used by the queue, which may not be there? */
 static bool
-is_usable(const struct asking *a, const struct sched_queue *q,
+is_usable(const struct asking *a, const struct sched_queue *q, const char *vmta,
     const struct net_addr *addr)
 {
 	if (q != NULL && q->standing != NULL &&
 	    standing_is_off(q, addr, a->now_us))
+		return false;
+	if (a->s->warmups.any && warmup_is_over(a->s, a->domain, vmta, addr))
 		return false;
 	return !lost_has(&a->s->lost, addr);
 }
@@ -208,13 +210,14 @@ has_source(const struct asking *a, const char *vmta)
 	const struct sched_queue *q = queue_there(a, vmta);
 	size_t n;
 
-	if (a->s->lost.n == 0 && (q == NULL || q->standing == NULL))
+	if (a->s->lost.n == 0 && (q == NULL || q->standing == NULL) &&
+	    !a->s->warmups.any)
 		return true;
 	if (v == NULL) /* it goes on under {default} */
 		v = snapshot_vmta(a->s->conf, "");
 	n = source_count(v, global);
 	for (size_t i = 0; i < n; i++)
-		if (is_usable(a, q, &source_pick(v, global, i)->addr))
+		if (is_usable(a, q, vmta, &source_pick(v, global, i)->addr))
 			return true;
 	return false;
 }
@@ -371,7 +374,7 @@ tell_loop(struct sched *s, const struct sched_queue *q, bool looped)
 static bool
 may_overflow(const struct sched *s, const struct sched_queue *q)
 {
-	return s->lost.n > 0 || q->standing != NULL;
+	return s->lost.n > 0 || q->standing != NULL || s->warmups.any;
 }
 
 struct sched_queue *

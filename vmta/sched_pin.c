@@ -30,7 +30,7 @@ pin_keep(struct sched_conn *c, struct group *g, int64_t until_us)
 /* The place of the address among the sources of the virtual MTA, if it may be
  * used now; else SIZE_MAX. */
 static size_t
-usable_at(const struct sched *s, const struct sched_queue *q,
+usable_at(struct sched *s, const struct sched_queue *q,
     const struct net_addr *a, int64_t now_us)
 {
 	const struct global_conf *global = snapshot_global(s->conf);
@@ -56,7 +56,7 @@ give_up(struct sched_queue *q, uint16_t pin)
 }
 
 int64_t
-pins_settle(const struct sched *s, struct sched_queue *q, int64_t now_us)
+pins_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t next = INT64_MAX;
 
@@ -108,7 +108,7 @@ has_conn_from(const struct sched_queue *q, const struct net_addr *a)
 }
 
 size_t
-pin_source(const struct sched *s, const struct sched_queue *q, int64_t now_us)
+pin_source(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	for (uint16_t i = 1; i <= q->pins->cap; i++) {
 		const struct pin *p = pins_at(q->pins, i);

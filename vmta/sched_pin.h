@@ -14,13 +14,11 @@
 /* The group is to go from the source of this connection again. */
 void pin_keep(struct sched_conn *c, struct group *g, int64_t until_us);
 /* Unpins what can wait no longer; when that is to be looked at again. */
-int64_t pins_settle(const struct sched *s, struct sched_queue *q,
-    int64_t now_us);
+int64_t pins_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
 /* What is pinned to its source and may go over it; or NULL. */
 struct group *pin_group(const struct sched_conn *c, int64_t now_us);
 /* The source that one is to be opened from: its place in the list; SIZE_MAX. */
-size_t pin_source(const struct sched *s, const struct sched_queue *q,
-    int64_t now_us);
+size_t pin_source(struct sched *s, const struct sched_queue *q, int64_t now_us);
 /* Has the queue no slot for that because of such as this one? */
 bool pin_is_kept_out(const struct sched_conn *c, int64_t now_us);
 static inline bool

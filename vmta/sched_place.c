@@ -126,6 +126,19 @@ place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
 		out->group = group_get(s, at.group, q->vmta, now_us);
 }
 
+const struct provider *
+place_provider(const struct sched *s, const char *domain, const char *vmta)
+{
+	const struct domain_obj *d = domain_obj_find(&s->domains, domain);
+	struct place at = { .provider = NULL };
+
+	if (!s->places.used)
+		return snapshot_provider(s->conf, domain);
+	rollup_place(s->conf, domain, vmta, d == NULL ? NULL : facts_of(d),
+	    &at);
+	return at.provider;
+}
+
 void
 place_refresh(struct sched *s, struct sched_queue *q)
 {

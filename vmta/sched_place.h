@@ -16,6 +16,7 @@
 #include "vmta/mx_set.h"
 
 struct domain_obj;
+struct provider;
 struct sched;
 struct sched_named;
 struct sched_queue;
@@ -47,6 +48,9 @@ struct placed {
 };
 void place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
     struct placed *out);
+/* That of a domain alone, or NULL. */
+const struct provider *place_provider(const struct sched *s, const char *domain,
+    const char *vmta);
 /* With its settings: does it need facts, and are they there? */
 void place_refresh(struct sched *s, struct sched_queue *q);
 /*

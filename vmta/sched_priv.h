@@ -29,6 +29,7 @@
  *	sched_why.c    all that keeps mail waiting
  *	sched_walk.c   going through all queues, a slice at a time
  *	sched_move.c   mail that goes by another virtual MTA
+ *	sched_warmup.c source addresses that are new, and their days
  *
  * An event marks what it touched: queues as dirty, shared scopes by their
  * timer.  sched_run() looks at these; a shared scope that has room lets lanes
@@ -61,6 +62,7 @@
 #include "vmta/sched_place.h"
 #include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
+#include "vmta/sched_warmup.h"
 #include "vmta/scope.h"
 #include "vmta/vqueue.h"
 
@@ -172,9 +174,11 @@ struct sched_conn {
 	bool anew;     /* from another server of its route, when ready */
 	struct sched_place *place; /* where it goes on itself; or NULL */
 	struct remote_conn remote;
-	bool parked;   /* idle, in the list of its source */
-	bool cuttable; /* busy, and may be interrupted */
-	bool cut;      /* was */
+	struct warm_pair *warm; /* its source is new there; or NULL */
+	uint32_t warm_day;      /* its grant counts in; 0: none */
+	bool parked;            /* idle, in the list of its source */
+	bool cuttable;          /* busy, and may be interrupted */
+	bool cut;               /* was */
 	uint32_t messages;
 	uint32_t turn_rcpts; /* recipients carried */
 	uint32_t origin;     /* of the last of them */
@@ -260,6 +264,23 @@ struct keeps {
 	uint64_t last_ticket;
 };
 
+struct warm_pair;
+TAILQ_HEAD(warm_list, warm_pair);
+
+/* New source addresses (sched_warmup.c). */
+struct warmups {
+	struct table pairs; /* of an address and a provider */
+	struct warm_list all;
+	struct warm_list wanting; /* look for more of their quota */
+	struct warm_list asked;   /* by ticket */
+	struct timer timer;       /* what was seen is kept then */
+	uint32_t day;             /* of the local calendar; 0: not told yet */
+	int64_t ends_us;
+	bool any;  /* is configured */
+	bool keep; /* something was seen, and the timer does not run */
+	bool over; /* some had its day: others may take its mail */
+};
+
 TAILQ_HEAD(queue_list, sched_queue);
 
 struct sched {
@@ -288,6 +309,7 @@ struct sched {
 
 	struct leases leases;
 	struct keeps keeps;
+	struct warmups warmups;
 	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
@@ -472,6 +494,37 @@ bool standing_is_off(const struct sched_queue *q, const struct net_addr *a,
 bool standing_all_off(const struct sched *s, const struct sched_queue *q,
     int64_t now_us, int64_t *back_us);
 int64_t standing_after(int64_t interval_us, int64_t now_us); /* or NEVER */
+
+/* sched_warmup.c */
+void warmups_init(struct sched *s);
+void warmups_fini(struct sched *s);
+void warmups_configure(struct sched *s); /* after a reload */
+/*
+ * Until when the source may not be used for the queue; 0: it may.  To be asked
+ * where s->warmups.any.
+ */
+int64_t warmup_until(struct sched *s, const struct sched_queue *q,
+    const struct net_addr *a, int64_t now_us);
+/* Of all of its sources that are so the first. */
+int64_t warmup_back(struct sched *s, const struct sched_queue *q,
+    int64_t now_us);
+/* Nothing is left of the day there. */
+bool warmup_is_over(struct sched *s, const char *domain, const char *vmta,
+    const struct net_addr *a);
+/* A connection's: its source is chosen; recipients that it may have. */
+void warmup_opened(struct sched_conn *c);
+uint64_t warmup_room(struct sched_conn *c, int64_t now_us, int64_t *until_us);
+void warmup_granted(struct sched_conn *c, uint32_t n);
+void warmup_untried(struct sched_conn *c, uint32_t n);
+void warmup_seen(struct sched_conn *c, const struct sched_tally *t);
+/* What is kept: as keeps_ask(), sched_kept() and so on. */
+void warmups_ask(struct sched *s, int64_t now_us);
+void warmups_run(struct sched *s);
+void warmups_keep_end(struct sched *s);
+bool warmup_kept(struct sched *s, uint64_t ticket, bool kept);
+bool warmup_is_name(struct slice name);
+int warmup_restore(struct sched *s, struct slice name, struct slice bytes,
+    struct err *e);
 
 /* sched_priority.c */
 enum priority_order { PRIORITY_SAME, PRIORITY_ABOVE, PRIORITY_BELOW };

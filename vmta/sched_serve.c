@@ -144,9 +144,9 @@ is_kept(const struct asked *a, struct scope *at, uint64_t n)
 	    kept_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
 }
 
-/* How many recipients of g may go now. */
+/* How many recipients of g may go now, of so many that its source may try. */
 static uint32_t
-tokens(const struct asked *a, const struct group *g)
+tokens(const struct asked *a, const struct group *g, uint64_t most)
 {
 	uint64_t n = a->q->conf->conf.max_rcpt_per_msg;
 
@@ -157,6 +157,8 @@ tokens(const struct asked *a, const struct group *g)
 	for (int i = AT_QUEUE; i < CHECK_ATS; i++)
 		if (a->at[i] != NULL)
 			n = scope_room(a->at[i], LIMIT_MSG, n, a->now_us);
+	if (most < n)
+		n = most;
 	for (int i = AT_SHARED; i < CHECK_ATS; i++)
 		while (n > 1 && a->at[i] != NULL && is_kept(a, a->at[i], n))
 			n /= 2;
@@ -165,14 +167,15 @@ tokens(const struct asked *a, const struct group *g)
 
 static void
 grant(struct sched *s, struct sched_conn *c, struct group *g,
-    const struct asked *a)
+    const struct asked *a, uint64_t most)
 {
 	struct sched_queue *q = c->queue;
 	uint32_t origin = g->entry->origin;
 	struct grant_rec *r;
 
 	(void)sched_origin(s, origin);
-	r = grant_new(c, g, tokens(a, g));
+	r = grant_new(c, g, tokens(a, g, most));
+	warmup_granted(c, r->pub.count);
 	r->granted_us = a->now_us;
 	take_all(r, c, a);
 	r->pub.timed = r->taken_n > 0;
@@ -292,11 +295,21 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 	struct group *g;
 	struct shared *at;
 	struct asked a;
+	uint64_t most;
+	int64_t until;
 
 	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
 		/* One that waited for its token uses it before it yields. */
 		if (c->cut || conn_must_close(c, now_us) ||
 		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
+			conn_close(s, c);
+			continue;
+		}
+		most = warmup_room(c, now_us, &until);
+		if (most == 0) {
+			/* The source has had its day, or is asked for. */
+			if (until - now_us <= keep_us(q))
+				return until;
 			conn_close(s, c);
 			continue;
 		}
@@ -325,7 +338,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 			payers_go_on(q, now_us);
 			return INT64_MAX;
 		}
-		grant(s, c, g, &a);
+		grant(s, c, g, &a, most);
 	}
 	lane_wants_no_token(q);
 	return INT64_MAX;
@@ -587,6 +600,8 @@ sched_results(struct sched *s, struct grant **gp,
 	for (uint32_t i = r->pub.count; i-- > 0;)
 		if (apply(s, c, r->rcpts[i], &results[i], now_us))
 			c->useful = true;
+		else
+			warmup_untried(c, 1);
 	sched_average(&q->busy_us, now_us - r->granted_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)
 		if (c->in[i].shared != NULL)

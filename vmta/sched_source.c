@@ -284,7 +284,7 @@ source_next(const struct queue_source *src, uint64_t bytes, int64_t now_us)
 
 /* May it be used, beside those that suit best?  Time alone changes nothing. */
 static bool
-is_usable(const struct sched *s, const struct queue_source *src,
+is_usable(struct sched *s, const struct queue_source *src,
     enum choice_grade best, int64_t now_us)
 {
 	enum choice_grade g;
@@ -294,7 +294,7 @@ is_usable(const struct sched *s, const struct queue_source *src,
 }
 
 static enum choice_grade
-best_grade(const struct sched *s, const struct sched_queue *q, int64_t now_us)
+best_grade(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	enum choice_grade best = CHOICE_FORBIDDEN;
 
@@ -341,7 +341,8 @@ sources_next(struct sched *s, struct sched_queue *q, uint64_t bytes,
 
 	if (list->n == 0)
 		return now_us; /* all of them are former ones */
-	if (list->until_us > now_us)
+	/* Days of new ones begin and end without an event of the queue. */
+	if (list->until_us > now_us && !s->warmups.any)
 		return list->until_us;
 	if (pins_wait(q) && next_pinned(s, q, bytes, now_us, &first))
 		return first;

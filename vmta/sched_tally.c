@@ -43,7 +43,7 @@ is_over(const struct queue_conf *c, struct errors_lately *e, char *text,
 
 /* Is there one that would be used in its place? */
 static bool
-has_another(const struct sched *s, const struct sched_queue *q,
+has_another(struct sched *s, const struct sched_queue *q,
     const struct net_addr *but, int64_t now_us)
 {
 	const struct global_conf *global = snapshot_global(s->conf);
@@ -115,6 +115,7 @@ sched_conn_tally(struct sched *s, struct sched_conn *c,
 	CHECK(c->sched == s && !s->in_callback && t->errors <= t->attempts);
 	sched_refresh(s, q, now_us); /* or that of before would go meanwhile */
 	conf = &q->conf->conf;
+	warmup_seen(c, t);
 	if (t->delivered > 0 && conf->normal_after_delivery)
 		sched_queue_normal(s, q, &delivered, now_us);
 	if (t->attempts == 0 ||

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "lib/day.h"
 #include "vmta/sched_standing.h"
 #include "vmta/sched_walk.h"
+#include "vmta/sched_warmup.h"
 
 static const struct sched_reason order = { .text = "an order" };
 
@@ -173,6 +175,32 @@ play_find(struct play *p, struct words *w)
 		sim_find(p->sim, &a);
 }
 
+/* A local day of the calendar begins. */
+static void
+play_day(struct play *p, struct words *w)
+{
+	const char *text = words_next(w);
+	uint32_t day;
+	struct err e;
+
+	if (day_parse(slice_of(text), &day, &e) == -1)
+		play_complain(p, "%s", e.text);
+	else
+		sim_set_day(p->sim, day);
+}
+
+static void
+play_complaints(struct play *p, struct words *w)
+{
+	uint64_t n = play_number(p, words_next(w));
+	struct net_addr a;
+
+	if (read_address(p, w, &a) &&
+	    !sched_warmup_complaints(p->sim->sched, &a, words_next(w),
+		(uint32_t)n))
+		play_complain(p, "nothing is being warmed up there");
+}
+
 /* ---- the table ----------------------------------------------------------- */
 
 bool
@@ -182,6 +210,8 @@ play_order(struct play *p, const char *verb, struct words *w)
 		const char *verb;
 		void (*play)(struct play *p, struct words *w);
 	} orders[] = {
+		{ "complaints", play_complaints },
+		{ "day", play_day },
 		{ "find", play_find },
 		{ "lose", play_lose },
 		{ "mode", play_mode },

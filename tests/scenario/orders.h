@@ -8,6 +8,8 @@
  *	mode normal|backoff DOMAIN[/VMTA]
  *	source off|on ADDRESS DOMAIN[/VMTA]
  *	lose ADDRESS, find ADDRESS      the host has it no more, and again
+ *	day 2026-11-30                  begins now
+ *	complaints N ADDRESS PROVIDER
  *
  * All but the first are about queues that are there.
  */

@@ -170,6 +170,23 @@ snapshot_provider_named(const struct snapshot *s, const char *name)
 	return b == NULL ? NULL : &b->provider;
 }
 
+size_t
+snapshot_warmup_count(const struct snapshot *s)
+{
+	(void)s;
+	return 0;
+}
+
+const struct warmup_conf *
+snapshot_warmup(const struct snapshot *s, const struct net_addr *source,
+    const struct provider *p)
+{
+	(void)s;
+	(void)source;
+	(void)p;
+	return NULL;
+}
+
 bool
 snapshot_has_payers(const struct snapshot *s)
 {

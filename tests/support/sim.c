@@ -10,9 +10,11 @@
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "tests/support/sim_priv.h"
+#include "vmta/sched_warmup.h"
 
 #define START_US (INT64_C(1000000) * US_PER_S) /* so that ages are positive */
-#define EVENTS_MAX UINT64_C(20000000)          /* no endless loops */
+#define DAY_US (INT64_C(86400) * US_PER_S)
+#define EVENTS_MAX UINT64_C(20000000) /* no endless loops */
 
 uint64_t
 sim_random(struct sim *sim, uint64_t below)
@@ -140,6 +142,15 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 }
 
 /* ---- the wheel ----------------------------------------------------------- */
+
+void
+sim_set_day(struct sim *sim, uint32_t day)
+{
+	sim->day = day;
+	sim->day_ends_us = sim->now_us + DAY_US;
+	sched_set_day(sim->sched, day, sim->day_ends_us, sim->now_us);
+	sim->next_run_us = sim->now_us;
+}
 
 void
 sim_run(struct sim *sim, int64_t for_us)

@@ -108,6 +108,8 @@ struct sim {
 	uint64_t last_message, grants, events_done;
 	uint64_t pool_turn;
 	uint64_t random; /* state of sim_random() */
+	uint32_t day;    /* local; 0: not told */
+	int64_t day_ends_us;
 
 	size_t server_count;
 	struct sim_server servers[SIM_SERVERS];
@@ -170,6 +172,8 @@ void sim_restart(struct sim *sim, bool crash);
  * is told goes on.  boots: the machine starts anew as well.
  */
 void sim_step_clock(struct sim *sim, int64_t by_us, bool boots);
+/* A local day begins, of 24 hours; it is told again after a restart. */
+void sim_set_day(struct sim *sim, uint32_t day);
 void sim_run(struct sim *sim, int64_t for_us);
 
 struct sim_count *sim_count(struct sim *sim, const char *domain,

@@ -18,6 +18,7 @@
 #include "transport/disposition.h"
 #include "transport/effects.h"
 #include "vmta/sched_standing.h"
+#include "vmta/sched_warmup.h"
 
 #define CLOSE_US (20 * US_PER_MS)
 #define WATCH_US (5 * US_PER_S)
@@ -277,6 +278,9 @@ sim_start(struct sim *sim)
 	sim->watch_us = INT64_MAX;
 	sim->sched = sched_new(sim->conf, &owner, sim, sim->now_us);
 	sim_disk_load(&sim->disk, sim->sched, sim->now_us);
+	if (sim->day > 0)
+		sched_set_day(sim->sched, sim->day, sim->day_ends_us,
+		    sim->now_us);
 	sim->next_run_us = sim->now_us;
 }
 

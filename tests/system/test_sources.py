@@ -156,8 +156,8 @@ def crash(lab):
     lab.daemon.start()
     tap.check(" error: - config text=\"%s\"" % said in lab.daemon.log_text(),
               "the error is logged")
-    tap.check(" source state=lost address=" + GONE in lab.daemon.log_text(),
-              "it is lost")
+    tap.wait_for(lambda: " source state=lost address=" + GONE in
+                 lab.daemon.log_text(), 10, "it is lost")
     lab.inject("gone@any.example", headers=[("X-Virtual-MTA", "gone")])
     tap.equal(peers(lab, "crash", "any.example", "pair", 1)[0] in (ONE, TWO),
               True, "others deliver")
