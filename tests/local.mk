@@ -744,6 +744,7 @@ EXTRA_DIST += \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
+	%D%/scenario/place-backoff.scn \
 	%D%/scenario/place-changes.scn \
 	%D%/scenario/place-disabled.scn \
 	%D%/scenario/place-group.scn \

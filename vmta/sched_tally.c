@@ -113,7 +113,7 @@ sched_conn_tally(struct sched *s, struct sched_conn *c,
 	const struct queue_conf *conf;
 
 	CHECK(c->sched == s && !s->in_callback && t->errors <= t->attempts);
-	sched_refresh(s, q, now_us); /* settings of before may go with it */
+	sched_refresh(s, q, now_us); /* or that of before would go meanwhile */
 	conf = &q->conf->conf;
 	warmup_seen(c, t);
 	if (t->delivered > 0 && conf->normal_after_delivery)
