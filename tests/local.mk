@@ -747,6 +747,7 @@ EXTRA_DIST += \
 	%D%/scenario/place-backoff.scn \
 	%D%/scenario/place-changes.scn \
 	%D%/scenario/place-disabled.scn \
+	%D%/scenario/place-down.scn \
 	%D%/scenario/place-group.scn \
 	%D%/scenario/place-long.scn \
 	%D%/scenario/place-many.scn \
