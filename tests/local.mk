@@ -744,8 +744,10 @@ EXTRA_DIST += \
 	%D%/scenario/pause-pattern.scn \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
+	%D%/scenario/place-backoff.scn \
 	%D%/scenario/place-changes.scn \
 	%D%/scenario/place-disabled.scn \
+	%D%/scenario/place-down.scn \
 	%D%/scenario/place-group.scn \
 	%D%/scenario/place-long.scn \
 	%D%/scenario/place-many.scn \
@@ -829,6 +831,8 @@ EXTRA_DIST += \
 	%D%/scenario/warmup-overflow.scn \
 	%D%/scenario/warmup-shares.scn \
 	%D%/scenario/warmup-day.scn \
+	%D%/scenario/source-notices.scn \
+	%D%/scenario/warmup-notices.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \

@@ -241,10 +241,11 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 {
 	const struct outcome *why = end->why;
 	struct sched_queue *q = sched_conn_queue(c);
-	const struct queue_conf *conf = sched_queue_conf(q);
-	const struct disposition what = disposition_failed(why, conf);
+	const struct disposition what = disposition_failed(why,
+	    sched_queue_conf(q));
 	const struct effects_failed how = { why, &what };
 	struct failing f = { to, &how };
+	const struct queue_conf *conf;
 
 	if (source_fault(to->sched, c, why))
 		return;
@@ -252,6 +253,8 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 		count_failure(to, c, why, now_us);
 	if (end->source_off)
 		return; /* the queue goes on from its others */
+	/* Asked again: what was counted may have brought new settings in. */
+	conf = sched_queue_conf(q);
 	switch (
 	    disposition_queue(why, conf, end->fails, sched_conn_has_peers(c))) {
 	case QUEUE_IS_FINE:

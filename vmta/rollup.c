@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/conf_shares.h"
 #include "vmta/rollup_rows.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
@@ -41,6 +42,28 @@ merge_exact(void *ctx, const void *value)
 	conf_merge(&table_domain, ctx, &l->values, &l->set);
 }
 
+/*
+ * Limits of backoff hold for each queue of a group, since each has its own mode;
+ * a share is one of the group's limits, and of nothing it would be nothing.
+ */
+static void
+fix_shares(struct queue_conf *c)
+{
+	c->backoff_max_conns = (struct conf_count_share){
+		.count = conf_count_share(&c->backoff_max_conns, c->max_conns)
+	};
+	c->backoff_connect_rate = (struct conf_rate_share){
+		.rate = conf_rate_share(&c->backoff_connect_rate,
+		    &c->connect_rate)
+	};
+	c->backoff_msg_rate = (struct conf_rate_share){
+		.rate = conf_rate_share(&c->backoff_msg_rate, &c->msg_rate)
+	};
+	c->backoff_data_rate = (struct conf_data_share){
+		.rate = conf_data_share(&c->backoff_data_rate, &c->data_rate)
+	};
+}
+
 void
 rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out)
@@ -48,6 +71,7 @@ rollup_member_conf(const struct snapshot *s, const char *domain,
 	const struct rollup_target *t;
 
 	settings_queue(s, group, vmta, out);
+	fix_shares(out);
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };

@@ -80,9 +80,8 @@ find_best(struct sched *s, const struct sched_queue *q, int64_t now_us)
 	return best;
 }
 
-/* The host MTA is called from any address. */
-static bool
-is_to_host(const struct sched_queue *q)
+bool
+choice_is_to_host(const struct sched_queue *q)
 {
 	return strcmp(q->domain->name, SNAPSHOT_DSN_DOMAIN) == 0;
 }
@@ -92,7 +91,8 @@ choice_best(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	if (!choice_may_be_no(s, q))
 		return CHOICE_SUITS;
-	return is_to_host(q) ? CHOICE_SUITS : find_best(s, q, now_us).grade;
+	return choice_is_to_host(q) ? CHOICE_SUITS :
+				      find_best(s, q, now_us).grade;
 }
 
 bool
@@ -245,7 +245,7 @@ choice_is_gone(const struct sched_conn *c)
 	const struct sched *s = c->sched;
 
 	return s->lost.n > 0 && lost_has(&s->lost, &c->source->addr) &&
-	    !is_to_host(c->queue);
+	    !choice_is_to_host(c->queue);
 }
 
 void

@@ -42,6 +42,8 @@ choice_is_no(enum choice_grade g)
 /* Of all of them the best. */
 enum choice_grade choice_best(struct sched *s, const struct sched_queue *q,
     int64_t now_us);
+/* Mail to our own host MTA, which is called from any address. */
+bool choice_is_to_host(const struct sched_queue *q);
 /* Has the host the source of the connection no more? */
 bool choice_is_gone(const struct sched_conn *c);
 /* Is there none that it may use now? */

@@ -129,7 +129,6 @@ queue_there(const struct asking *a, const char *vmta)
 	return d == NULL || v == NULL ? NULL : queue_find(a->s, d, v);
 }
 
-/* Valid as long as the configuration is in force. */
 /* The settings of the queue, whether it is there or not; then qconf_unref(). */
 static struct qconf *
 conf_there(const struct asking *a, const char *vmta)

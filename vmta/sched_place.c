@@ -155,7 +155,11 @@ place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	struct domain_place *p;
 
-	if (q->ready + q->aside == 0)
+	/*
+	 * Hosts that are down are asked about when they are tried again: of a
+	 * hundred thousand domains questions would be in the way of others'.
+	 */
+	if (q->ready + q->aside == 0 || retry_waits(&q->retry, now_us))
 		return INT64_MAX;
 	p = get(q->domain);
 	if (p->state != PLACE_RESTS)

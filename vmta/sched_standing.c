@@ -338,7 +338,7 @@ sched_queue_source_off(struct sched *s, struct sched_queue *q,
 	bool were_off, was_on;
 
 	CHECK(!s->in_callback);
-	if (a->family == 0)
+	if (a->family == 0 || choice_is_to_host(q))
 		return false;
 	sched_refresh(s, q, now_us);
 	st = standing_get(q);
@@ -475,6 +475,8 @@ sched_queue_has_source(const struct sched *s, const struct sched_queue *q,
 	const struct vmta *vmta = q->vmta->conf;
 	size_t n = source_count(vmta, global);
 
+	if (choice_is_to_host(q))
+		return false;
 	for (size_t i = 0; i < n; i++)
 		if (net_addr_eq(&source_pick(vmta, global, i)->addr, a))
 			return true;

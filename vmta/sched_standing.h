@@ -72,8 +72,8 @@ void sched_queue_normal(struct sched *s, struct sched_queue *q,
 
 /*
  * The queue does not use the source until then; connections from there end with
- * their transaction.  True: it was on.  Family 0, where the kernel chooses, is
- * refused.
+ * their transaction.  True: it was on.  Where the kernel chooses (family 0, and
+ * mail to our own host MTA) it is refused.
  */
 bool sched_queue_source_off(struct sched *s, struct sched_queue *q,
     const struct net_addr *a, int64_t until_us, const struct sched_reason *why,

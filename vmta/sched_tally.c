@@ -72,7 +72,7 @@ count_source(struct sched *s, struct sched_conn *c, const struct sched_tally *t,
 	char text[TEXT];
 	const struct sched_reason why = { .text = text };
 
-	if (a.family == 0)
+	if (a.family == 0 || choice_is_to_host(q))
 		return false;
 	e = standing_source_errors(st, &a);
 	errors_lately_add(e, t->attempts, t->errors, now_us);
@@ -110,16 +110,17 @@ sched_conn_tally(struct sched *s, struct sched_conn *c,
 {
 	static const struct sched_reason delivered = { .text = "a delivery" };
 	struct sched_queue *q = c->queue;
-	const struct queue_conf *conf = &q->conf->conf;
+	const struct queue_conf *conf;
 
 	CHECK(c->sched == s && !s->in_callback && t->errors <= t->attempts);
+	sched_refresh(s, q, now_us); /* or that of before would go meanwhile */
+	conf = &q->conf->conf;
 	warmup_seen(c, t);
 	if (t->delivered > 0 && conf->normal_after_delivery)
 		sched_queue_normal(s, q, &delivered, now_us);
 	if (t->attempts == 0 ||
 	    (conf->max_errors_per_hour == 0 && conf->error_rate.percent == 0))
 		return;
-	sched_refresh(s, q, now_us);
 	if (!count_source(s, c, t, now_us))
 		count_queue(s, q, t, now_us);
 	sched_keep_dirty(s, q, false);

@@ -236,6 +236,11 @@ static struct warm_pair *
 pair_of_queue(struct sched *s, const struct sched_queue *q,
     const struct net_addr *a)
 {
+	const struct lane *l = q->lane;
+
+	if (l != NULL) /* it knows */
+		return pair_of(s, l->provider == NULL ? "" : l->provider->name,
+		    a);
 	return pair_of(s,
 	    name_of(place_provider(s, q->domain->name, q->vmta->name)), a);
 }
@@ -288,7 +293,7 @@ warmup_opened(struct sched_conn *c)
 {
 	struct sched *s = c->sched;
 
-	if (s->warmups.any)
+	if (s->warmups.any && !choice_is_to_host(c->queue))
 		c->warm = pair_of_queue(s, c->queue, &c->source->addr);
 }
 
@@ -513,6 +518,8 @@ warmups_keep_end(struct sched *s)
 {
 	struct warm_pair *p;
 
+	if (s->owner->keep == NULL)
+		return;
 	TAILQ_FOREACH(p, &s->warmups.all, all)
 	{
 		struct buf bytes = { 0 };

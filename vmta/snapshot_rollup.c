@@ -85,9 +85,12 @@ join_provider(struct snapshot *s, struct provider_entry *p,
 		s->has_groups = true;
 		str_lower(lower);
 		p->pub.rollup = lower;
-		if (!rollup_is_name(lower))
+		if (!rollup_is_name(lower) ||
+		    !conf_is_host_name(slice_of(lower)))
 			conf_error(errs, n->file, n->line,
-			    "rollup: \"%s\" does not end in .rollup", lower);
+			    "rollup: \"%s\" is not a name that ends in "
+			    ".rollup",
+			    lower);
 	}
 	for (size_t i = 0; i < p->pub.mx.n; i++) {
 		n = p->mx_lines.v[i];

@@ -290,7 +290,8 @@ test_member(void)
 	    "<domain *>\n max-smtp-out 40\n bounce-after 1d\n</domain>\n"
 	    "<domain g.rollup>\n max-smtp-out 5\n max-msg-rate 9/s\n"
 	    " max-connect-rate 3/s\n max-data-volume-rate 1M/s\n"
-	    " retry-after 7m\n</domain>\n"
+	    " backoff-max-smtp-out 40%\n backoff-max-msg-rate 50%\n"
+	    " backoff-max-data-volume-rate 1K/s\n retry-after 7m\n</domain>\n"
 	    "<domain *.example>\n max-smtp-out 9\n retry-after 9m\n</domain>\n"
 	    "<domain own.example>\n max-msg-rate 2/s\n</domain>\n"
 	    "<virtual-mta v>\n<domain own.example>\n max-smtp-out 2\n"
@@ -301,6 +302,11 @@ test_member(void)
 	ok(c.max_conns == 0 && c.msg_rate.count == 0 &&
 		c.connect_rate.count == 0 && c.data_rate.bytes == 0,
 	    "a member has no limits of its own");
+	ok(c.backoff_max_conns.count == 2 &&
+		c.backoff_msg_rate.rate.count == 4 &&
+		c.backoff_connect_rate.rate.count == 3 &&
+		c.backoff_data_rate.rate.bytes == 1024,
+	    "but in backoff, of its group's");
 	ok(c.retry_after.v[0] == 420 * US_PER_S &&
 		c.bounce_after_us == 86400 * US_PER_S,
 	    "and the other settings of its group");
@@ -357,7 +363,9 @@ static const struct {
 	{ "<domain x.example>\nqueue-to x y\n</domain>\n",
 	    "main:2: queue-to: \"x y\" is not the name of a domain" },
 	{ "<provider p>\nmx *.x.example\nrollup y\n</provider>\n",
-	    "main:3: rollup: \"y\" does not end in .rollup" },
+	    "main:3: rollup: \"y\" is not a name that ends in .rollup" },
+	{ "<provider p>\nmx *.x.example\nrollup a/b.rollup\n</provider>\n",
+	    "main:3: rollup: \"a/b.rollup\" is not a name" },
 	{ "<provider p>\nmx *.x.example\n</provider>\n"
 	  "<provider q>\nmx y.example, *.X.example\n</provider>\n",
 	    "main:5: mx: *.X.example is in <provider p> already" },

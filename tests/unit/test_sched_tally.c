@@ -106,6 +106,38 @@ test_delivery(void)
 	finish(&w);
 }
 
+static void
+reload(struct world *w, const char *domain)
+{
+	struct snapshot *conf = conf_of((const char *const[]){ domain, NULL });
+
+	sched_reload(w->sched, conf, w->now);
+	snapshot_unref(&conf);
+}
+
+/* The queue is looked at some time after a reload: a result may come first. */
+static void
+test_reload(void)
+{
+	struct world w;
+
+	BEGIN(&w, "domain * { max-errors-per-hour 10 }");
+	w.holds = true;
+	mail(&w, 1, 1);
+	pass(&w, S);
+	reload(&w, "domain * { max-errors-per-hour 20 }");
+	pass(&w, S);
+	sched_queue_backoff(w.sched, w.q, BACKOFF_NEVER, &order, w.now);
+	reload(&w,
+	    "domain * { backoff-to-normal-after-delivery yes ; "
+	    "max-errors-per-hour 2 }");
+	tally(&w, 5, 3);
+	ok(w.events_n == 3 && w.events[1] == SCHED_NORMAL &&
+		w.events[2] == SCHED_BACKOFF,
+	    "what came of a grant is judged by settings of now");
+	finish(&w);
+}
+
 int
 main(void)
 {
@@ -113,6 +145,7 @@ main(void)
 	test_errors_rate();
 	test_errors_source();
 	test_delivery();
+	test_reload();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	free(seen);
 	return done_testing();
