@@ -119,7 +119,8 @@ pair_info(const struct warm_pair *p, struct sched_warmup_info *out)
 		.warm = p->warm,
 		.quota = warmup_quota(&p->warm, &p->conf->plan) };
 	if (p->count.day == p->warm.day)
-		out->used = p->count.used;
+		out->used = p->count.used < out->quota ? p->count.used :
+							 out->quota;
 }
 
 static void
@@ -578,8 +579,12 @@ warmup_restore(struct sched *s, struct slice name, struct slice bytes,
 	p = restore_pair(s, (struct slice){ name.p + head, name.len - head });
 	if (p == NULL)
 		return err_set(e, "this is no source address and provider");
-	if (!quota)
-		return warmup_unpack(bytes, &p->warm, e);
+	if (!quota) {
+		int rc = warmup_unpack(bytes, &p->warm, e);
+
+		begin_day(s, p);
+		return rc;
+	}
 	if (daycount_restore(&p->count, bytes, e) == 0)
 		return 0;
 	p->damaged = true;
