@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "lib/check.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
@@ -45,6 +46,7 @@ static void
 forget(struct alert *a, struct thing *t)
 {
 	TAILQ_REMOVE(&a->things, t, link);
+	CHECK(TAILQ_FIRST(&a->things) != t); /* as an analyzer cannot see */
 	a->count--;
 	region_free(&t->rg);
 	buf_fini(&t->subject);

@@ -36,6 +36,7 @@ struct global_conf {
 #undef D
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by name */
 struct queue_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;

@@ -77,11 +77,9 @@ warmup_new_day(struct warm *w, const struct warmup_plan *p, uint32_t today)
 	CHECK(today > 0);
 	if (today <= before)
 		return false;
-	if (before == 0)
-		w->verdict = WARM_NONE;
-	else if (w->last_day != 0 && today - w->last_day > WARMUP_GAP_DAYS)
+	if (w->last_day != 0 && today - w->last_day > WARMUP_GAP_DAYS)
 		w->verdict = WARM_ANEW;
-	else if (warmup_is_warm(w, p))
+	else if (before == 0 || warmup_is_warm(w, p))
 		w->verdict = WARM_NONE;
 	else
 		w->verdict = judge(w, p);
