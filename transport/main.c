@@ -69,8 +69,10 @@ main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	conf = read_config(opt.config, &errs);
-	if (conf == NULL)
+	if (conf == NULL) { /* it said why */
+		conf_errors_fini(&errs);
 		return EXIT_FAILURE;
+	}
 	if (!opt.foreground && daemon_detach(&e) == -1)
 		goto out;
 	if (open_log(conf, opt.foreground, &e) == -1)

@@ -76,6 +76,10 @@ class Fixture(Lab):
         tap.wait_for(lambda: len(self.sources(domain)) >= count, timeout_s,
                      "%d of %s arrive" % (count, domain))
 
+    def rows(self, domain):
+        return {r["rcpt"]: r for r in self.accounting("d")
+                if r["rcpt"].endswith("@" + domain)}
+
     def judge(self, domain):
         """Each arrived once, and its row names who sent it."""
         arrivals = collections.Counter(
@@ -84,8 +88,9 @@ class Fixture(Lab):
         tap.equal([r for r, n in arrivals.items() if n > 1], [],
                   "arrived more than once")
         sources = self.sources(domain)
-        rows = {r["rcpt"]: r for r in self.accounting("d")
-                if r["rcpt"].endswith("@" + domain)}
+        tap.wait_for(lambda: set(self.rows(domain)) >= set(sources), 20,
+                     "their rows are written")
+        rows = self.rows(domain)
         tap.equal(set(rows), set(sources), "rows")
         for rcpt, vmta in sources.items():
             row = rows[rcpt]
