@@ -174,6 +174,9 @@ def stop_busy(lab):
 
 @tap.test("each accepted recipient arrived once and has one row")
 def once(lab):
+    # A stop may leave the one that takes two full: its queue waits, also over
+    # the next start.
+    lab.command.text("schedule", "*")
     lab.settled(90)
     got = [r for m in lab.messages() for r in m["rcpts"]]
     tap.equal(sorted(set(lab.accepted) - set(got))[:10], [], "lost")

@@ -216,8 +216,9 @@ def skip_mx(lab):
     lab.inject("x@skip.example")
     m = lab.wait_arrived("x@skip.example", 10)
     tap.equal(m["to"], "127.0.1.5:25", "where")
-    tap.equal(len([e for e in lab.events("rcpt")
-                   if e["to"] == "127.0.1.4:25"]), 1, "RCPTs at the first")
+    # Another connection may have it there before the first is at the next.
+    first = len([e for e in lab.events("rcpt") if e["to"] == "127.0.1.4:25"])
+    tap.check(1 <= first <= 2, "RCPTs at the first: %d" % first)
     row = lab.wait_record("d", "x@skip.example")
     tap.equal(row["dlvDestinationIp"], "127.0.1.5", "accounted")
     tap.equal([r for r in lab.accounting("t")
