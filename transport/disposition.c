@@ -6,11 +6,10 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "mail/retry_hint.h"
+#include "vmta/retry.h"
 
 /* Behind the time that a server names: clocks differ, and it counts from then. */
 #define HINT_EXTRA_US (5 * US_PER_S)
-/* The waits of an empty list. */
-#define RETRY_DEFAULT_US (600 * US_PER_S)
 
 /* ---- what happened ------------------------------------------------------- */
 
@@ -169,14 +168,6 @@ disposition_has_effects(const struct effects *e)
 
 /* ---- recipients ---------------------------------------------------------- */
 
-static int64_t
-listed_wait(const struct conf_intervals *list, uint16_t attempts)
-{
-	if (list->n == 0)
-		return RETRY_DEFAULT_US;
-	return list->v[attempts < list->n ? attempts : list->n - 1];
-}
-
 /* What greylists names a time; what has a time in a rule has that. */
 static bool
 names_time(const struct outcome *o, int64_t *after_us)
@@ -203,7 +194,7 @@ static void
 set_wait(const struct outcome *o, const struct judging *by,
     const struct reply_hit *hit, struct judgement *j)
 {
-	int64_t wait = listed_wait(&by->conf->retry_rcpt_after, by->attempts);
+	int64_t wait = retry_listed(&by->conf->retry_rcpt_after, by->attempts);
 	int64_t hint_us;
 	bool hinted = names_time(o, &hint_us);
 

@@ -6,8 +6,8 @@
 
 #define RETRY_DEFAULT_US (600 * US_PER_S) /* of an empty list */
 
-static int64_t
-wait_of(const struct conf_intervals *list, uint32_t position)
+int64_t
+retry_listed(const struct conf_intervals *list, uint32_t position)
 {
 	if (list->n == 0)
 		return RETRY_DEFAULT_US;
@@ -33,7 +33,7 @@ retry_failed(struct retry *r, const struct conf_intervals *list, int64_t now_us)
 {
 	if (retry_waits(r, now_us))
 		return r->until_us;
-	wait_for(r, wait_of(list, r->position), now_us);
+	wait_for(r, retry_listed(list, r->position), now_us);
 	if (r->position < UINT16_MAX)
 		r->position++;
 	return r->until_us;

@@ -39,4 +39,7 @@ void retry_worked(struct retry *r); /* from the first interval again */
 void retry_now(struct retry *r, int64_t now_us);
 bool retry_waits(const struct retry *r, int64_t now_us);
 
+/* That of the list behind so many failures; also of a recipient. */
+int64_t retry_listed(const struct conf_intervals *list, uint32_t position);
+
 #endif
