@@ -47,7 +47,9 @@ check_PROGRAMS += \
 	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
+	tests/unit/test_dkim_fields \
 	tests/unit/test_dkim_key \
+	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
@@ -149,6 +151,7 @@ check_PROGRAMS += \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
+	tests/unit/test_sig_field \
 	tests/unit/test_signals \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
@@ -174,6 +177,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
@@ -506,7 +510,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
 	tests/fuzz/fuzz_spool \
-	tests/fuzz/fuzz_standing
+	tests/fuzz/fuzz_standing \
+	tests/fuzz/fuzz_tag_list
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -580,6 +585,8 @@ tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
 tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
+tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
@@ -661,6 +668,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
+	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
