@@ -26,6 +26,7 @@ libmail_a_SOURCES = \
 	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
 	%D%/lease_record.h \
+	%D%/line_fold.c %D%/line_fold.h \
 	%D%/mailbox.c %D%/mailbox.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/message.c %D%/message.h \

@@ -92,6 +92,7 @@ check_PROGRAMS += \
 	tests/unit/test_lint \
 	tests/unit/test_lint_random \
 	tests/unit/test_line \
+	tests/unit/test_line_fold \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
@@ -859,6 +860,7 @@ EXTRA_DIST += \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
+	%D%/system/other_milter.py \
 	%D%/system/postfix.py \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
@@ -918,6 +920,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
