@@ -13,6 +13,12 @@ is_space(char c)
 }
 
 static bool
+is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
+static bool
 is_token_char(char c)
 {
 	return c > ' ' && c != 0x7f && strchr(TSPECIALS, c) == NULL;
@@ -41,7 +47,7 @@ auth_results_quote(const char *value, struct region *rg)
 	for (; *value != '\0'; value++) {
 		if (*value == '"' || *value == '\\')
 			buf_byte(&b, '\\');
-		if ((unsigned char)*value >= ' ' && *value != 0x7f)
+		if (!is_control(*value))
 			buf_byte(&b, *value);
 	}
 	buf_byte(&b, '"');
@@ -82,9 +88,11 @@ copy_quoted(struct slice *s, struct buf *out)
 		char c = s->p[0];
 		size_t n = c == '\\' && s->len > 1 ? 2 : 1;
 
-		for (size_t i = 0; i < n; i++)
-			if ((unsigned char)s->p[i] >= ' ' && s->p[i] != 0x7f)
-				buf_byte(out, s->p[i]);
+		/* Half a quoted pair would quote what stands behind it. */
+		if (n == 2 && is_control(s->p[1]))
+			return false;
+		if (!is_control(c))
+			buf_add(out, s->p, n);
 		s->p += n;
 		s->len -= n;
 		if (c == '"' && !first)
@@ -132,7 +140,7 @@ take_part(struct slice *s, struct buf *out, bool *more_r)
 		}
 		if (is_space(c))
 			blank = true;
-		else if ((unsigned char)c < ' ' || c == 0x7f)
+		else if (is_control(c))
 			return false;
 		else
 			buf_byte(out, c);

@@ -46,6 +46,8 @@ static const struct {
 	    AR " mx.example; dkim=fail reason=\"a; (b) \\\" c\"\r\n\r\n",
 	    "dkim=fail reason=\"a; (b) \\\" c\"" },
 	{ "a quoted id", AR " \"mx.example\"; spf=pass\r\n\r\n", "spf=pass" },
+	{ "a quoted control character",
+	    AR " mx.example; dkim=fail reason=\"a\\\001\" b\"\r\n\r\n", "" },
 	{ "a comment without end", AR " mx.example; spf=pass (x\r\n\r\n", "" },
 	{ "a string without end", AR " mx.example; spf=pass \"x\r\n\r\n", "" },
 	{ "a field without results", AR " mx.example\r\n\r\n", "" },
