@@ -134,6 +134,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_group \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -757,6 +758,12 @@ EXTRA_DIST += \
 	%D%/scenario/place-queue-to.scn \
 	%D%/scenario/place-reload.scn \
 	%D%/scenario/place-rests.scn \
+	%D%/scenario/place-standing.scn \
+	%D%/scenario/place-standing-also.scn \
+	%D%/scenario/place-standing-errors.scn \
+	%D%/scenario/place-standing-kept.scn \
+	%D%/scenario/place-standing-moves.scn \
+	%D%/scenario/place-standing-reload.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
