@@ -193,6 +193,10 @@ check_PROGRAMS += \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
 
+tests_system_test_dkim_oracle_SOURCES = \
+	%D%/system/dkim_messages.c %D%/system/dkim_messages.h \
+	%D%/system/test_dkim_oracle.c
+
 # What several programs share, by the idea.
 fake_conf_files = \
 	%D%/support/fake_conf.c %D%/support/fake_conf.h \
@@ -474,6 +478,9 @@ tests_crash_disk_so_LDADD =
 # What a system test preloads.
 system_shims = tests/system/clock_ahead.so tests/system/held_up.so
 EXTRA_PROGRAMS += $(system_shims)
+# What libopendkim says of our signatures.
+EXTRA_PROGRAMS += tests/system/dkim_judge
+tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
