@@ -58,6 +58,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_gate \
@@ -174,6 +175,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_tour \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
@@ -706,6 +708,10 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/bug-6-skip-all-hosts.scn \
+	%D%/scenario/bug-6-skip-counts.scn \
+	%D%/scenario/bug-6-skip-dead-host.scn \
+	%D%/scenario/bug-6-skip-slow-rate.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
