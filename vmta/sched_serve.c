@@ -299,7 +299,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 	uint64_t most;
 	int64_t until;
 
-	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
+	while ((c = pin_idle(q, now_us)) != NULL) {
 		/* One that waited for its token uses it before it yields. */
 		if (c->cut || conn_must_close(c, now_us) ||
 		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {

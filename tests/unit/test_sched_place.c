@@ -265,6 +265,7 @@ test_stays(void)
 		.next = 1,
 		.tried = 1,
 		.stays = true };
+	const struct sched_result done = { .fate = FATE_DONE };
 	struct world w;
 
 	begin(&w, "domain * { max-smtp-out 3 }");
@@ -274,8 +275,9 @@ test_stays(void)
 	sched_goes_on(w.sched, w.conns[0], &at);
 	end_first(&w, 0);
 	sched_ready(w.sched, w.conns[0], w.now);
+	sched_results(w.sched, &w.grant, &done, w.now);
 	for (int i = 0; i < 2; i++) {
-		run_until(&w, w.now);
+		run_until(&w, w.now + 2 * S);
 		is_int(w.n, 3, "another one");
 		ok(sched_conn_place(w.conns[2]) != NULL &&
 			sched_conn_place(w.conns[2])->next == 1,
