@@ -301,7 +301,7 @@ queue_bytes(struct sched_queue *q)
 {
 	const struct group *g = vqueue_first(q);
 
-	return g == NULL ? 0 : g->entry->loc.body_len;
+	return g == NULL ? 0 : entry_bytes(g->entry);
 }
 
 static struct scope *
@@ -343,7 +343,7 @@ ask_give(struct asked *a, struct sched_conn *c, const struct group *g,
 	*a = (struct asked){ .s = c->sched,
 		.q = c->queue,
 		.now_us = now_us,
-		.bytes = g->entry->loc.body_len,
+		.bytes = entry_bytes(g->entry),
 		.at[AT_QUEUE] = &c->queue->scope,
 		.at[AT_BACKOFF] = backoff_scope(c->queue),
 		.at[AT_SOURCE] = c->from == NULL ? NULL : &c->from->scope };
