@@ -136,12 +136,12 @@ charge_all(const struct asked *a, uint32_t origin, uint32_t n)
 			payer_charge(a->at[i], origin, a->q->lane, n);
 }
 
-/* Would so many take what is kept there for another one? */
+/* Would so many take what another one claims there? */
 static bool
-is_kept(const struct asked *a, struct scope *at, uint64_t n)
+is_claimed(const struct asked *a, struct scope *at, uint64_t n)
 {
 	return at->claimed != NULL &&
-	    kept_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
+	    backfill_token_at(at, a->q, LIMIT_MSG, n, a->now_us) > a->now_us;
 }
 
 /* How many recipients of g may go now, of so many that its source may try. */
@@ -160,7 +160,7 @@ tokens(const struct asked *a, const struct group *g, uint64_t most)
 	if (most < n)
 		n = most;
 	for (int i = AT_SHARED; i < CHECK_ATS; i++)
-		while (n > 1 && a->at[i] != NULL && is_kept(a, a->at[i], n))
+		while (n > 1 && a->at[i] != NULL && is_claimed(a, a->at[i], n))
 			n /= 2;
 	return (uint32_t)n;
 }
