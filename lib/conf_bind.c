@@ -33,8 +33,7 @@ static bool
 has_words(enum conf_type t)
 {
 	return t == CONF_TYPE_WORD || t == CONF_TYPE_BOOL_WORD ||
-	    t == CONF_TYPE_SIZE ||
-	    t == CONF_TYPE_INTERVAL;
+	    t == CONF_TYPE_SIZE || t == CONF_TYPE_INTERVAL;
 }
 
 void

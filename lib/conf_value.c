@@ -607,9 +607,8 @@ conf_type_adds_up(enum conf_type type)
 {
 	return type == CONF_TYPE_STRS || type == CONF_TYPE_ADDRS ||
 	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_FIELDS ||
-	    type == CONF_TYPE_SOURCES ||
-	    type == CONF_TYPE_DKEYS || type == CONF_TYPE_MEMBERS ||
-	    conf_type_is_limits(type);
+	    type == CONF_TYPE_SOURCES || type == CONF_TYPE_DKEYS ||
+	    type == CONF_TYPE_MEMBERS || conf_type_is_limits(type);
 }
 
 size_t

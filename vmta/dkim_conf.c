@@ -33,8 +33,7 @@ dkim_conf_read(const struct queue_conf *q, struct dkim_conf *first,
     struct dkim_conf *second)
 {
 #define READ(front) \
-	{ \
-		.when = when_of(q->front##_sign), \
+	{ .when = when_of(q->front##_sign), \
 		.identity = q->front##_identity, \
 		.fallback = q->front##_fallback, \
 		.kind = kind_of(q->front##_algorithm), \
@@ -44,8 +43,8 @@ dkim_conf_read(const struct queue_conf *q, struct dkim_conf *first,
 		.oversign = q->front##_oversign.number, \
 		.timestamp = q->front##_timestamp, \
 		.body_limit = q->front##_body_limit, \
-		.expire_us = q->front##_expire_us, .query = q->front##_query \
-	}
+		.expire_us = q->front##_expire_us, \
+		.query = q->front##_query }
 	*first = (struct dkim_conf)READ(dkim);
 	*second = (struct dkim_conf)READ(second_dkim);
 #undef READ

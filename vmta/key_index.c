@@ -74,7 +74,8 @@ static bool
 fits(const struct conf_dkey *key, const struct key_wish *w)
 {
 	return key->key != NULL &&
-	    (w->selector == NULL || str_eq_nocase(key->selector, w->selector)) &&
+	    (w->selector == NULL ||
+		str_eq_nocase(key->selector, w->selector)) &&
 	    is_of_kind(key->key, w->kind);
 }
 

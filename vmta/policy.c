@@ -64,8 +64,8 @@ remove_old_signatures(const struct policy_in *in, const struct signing *s,
 {
 	for (size_t i = 0; i < in->headers->n; i++)
 		for (size_t k = 0; k < s->n; k++)
-			if (dkim_sign_is_of(&in->headers->v[i],
-				s->v[k].domain, s->v[k].selector, rg))
+			if (dkim_sign_is_of(&in->headers->v[i], s->v[k].domain,
+				s->v[k].selector, rg))
 				out->remove[i] = true;
 }
 
@@ -79,9 +79,8 @@ control_value(const struct policy_in *in, bool honoured, const char *name,
 	size_t at = honoured ? header_find(in->headers, name, 0) :
 			       in->headers->n;
 
-	return at == in->headers->n ?
-	    NULL :
-	    header_value(&in->headers->v[at], rg);
+	return at == in->headers->n ? NULL :
+				      header_value(&in->headers->v[at], rg);
 }
 
 /*
@@ -139,8 +138,8 @@ add_signatures(const struct policy_in *in, const struct signing *s,
 	}
 	out->add = region_array(rg, s->n, sizeof(*out->add));
 	for (size_t i = 0; i < s->n; i++)
-		out->add[out->add_count++] =
-		    (struct policy_add){ DKIM_HEADER, values[i] };
+		out->add[out->add_count++] = (struct policy_add){ DKIM_HEADER,
+			values[i] };
 }
 
 /* The message's own key; one that is none is noted and passed over. */

@@ -33,7 +33,7 @@ struct policy_in {
 	const char *auth_user; /* NULL: not authenticated */
 	const char *source;    /* <source> of the listener, by name, or NULL */
 	bool again; /* no mark will be left: the transport does it again */
-	bool can_sign_later; /* for recipients that do not agree */
+	bool can_sign_later;      /* for recipients that do not agree */
 	const char *sender;       /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
@@ -58,7 +58,7 @@ struct policy_out {
 	bool sign_later;
 	const char *dkim_text; /* for that: signing_facts_read() */
 	const char *dkim_note; /* what X-DKIM-Key could not be used for */
-	bool *remove;             /* by index of headers */
+	bool *remove;          /* by index of headers */
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */
 };

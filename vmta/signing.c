@@ -177,7 +177,8 @@ same_signature(const struct signature *a, const struct signature *b)
 {
 	return a->key == b->key && same_text(a->selector, b->selector) &&
 	    same_text(a->domain, b->domain) &&
-	    same_text(a->identity, b->identity) && same_opts(&a->opts, &b->opts);
+	    same_text(a->identity, b->identity) &&
+	    same_opts(&a->opts, &b->opts);
 }
 
 void

@@ -33,9 +33,8 @@ address_of(const struct header_list *headers, const char *name,
 {
 	size_t at = header_find(headers, name, 0);
 
-	return at == headers->n ?
-	    NULL :
-	    mailbox_address(headers->v[at].value, rg);
+	return at == headers->n ? NULL :
+				  mailbox_address(headers->v[at].value, rg);
 }
 
 static void
@@ -93,10 +92,9 @@ take_option(struct signing_facts *f, struct slice option, struct region *rg)
 
 	if (eq == NULL)
 		return;
-	name = slice_trim(
-	    (struct slice){ option.p, (size_t)(eq - option.p) });
-	value = slice_trim((struct slice){ eq + 1,
-	    option.len - (size_t)(eq - option.p) - 1 });
+	name = slice_trim((struct slice){ option.p, (size_t)(eq - option.p) });
+	value = slice_trim(
+	    (struct slice){ eq + 1, option.len - (size_t)(eq - option.p) - 1 });
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		if (value.len > 0 && slice_eq_nocase(name, options[i].name))
 			options[i].take(f, value, rg);

@@ -45,7 +45,7 @@ struct layer {
 struct reply_lists; /* what rows and rules say about replies */
 struct rollup_rows; /* what MX hosts say about domains */
 
-struct key_index; /* which domain-key comes first for a domain */
+struct key_index;        /* which domain-key comes first for a domain */
 struct snapshot_signing; /* keys, lists of them, sets of fields */
 
 struct vmta_entry {

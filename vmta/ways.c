@@ -93,8 +93,7 @@ ways_find(const struct policy_in *in, const struct policy_out *out,
 	w->of_domain = region_array(rg, w->domain_count, sizeof(size_t));
 	for (size_t i = 0; i < w->domain_count; i++)
 		w->of_domain[i] = way_of(w, in->conf,
-		    assigns ?
-			assign_rcpt(in->conf, out->vmta, w->domains[i]) :
-			out->vmta,
+		    assigns ? assign_rcpt(in->conf, out->vmta, w->domains[i]) :
+			      out->vmta,
 		    rg);
 }
