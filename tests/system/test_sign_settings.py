@@ -92,11 +92,15 @@ dkim-selector g3, short.example
     second-dkim-sign yes
     second-dkim-algorithm rsa-sha256
 </domain>
+<domain kind.example>
+    second-dkim-sign yes
+    second-dkim-algorithm ed25519-sha256
+</domain>
 <domain asked.example>
     dkim-sign if-x-dkim-options-present
 </domain>
 """
-DOMAINS = ("in", "all", "fallback", "kinds", "asked", "none")
+DOMAINS = ("in", "all", "fallback", "kind", "kinds", "asked", "none")
 ZONE = "".join(mx_zone("%s.example" % d, ("mx1.in.example", "127.0.1.1"))
                for d in DOMAINS)
 
@@ -196,6 +200,8 @@ def kinds(lab):
     _, tags = lab.sent("kinds")
     tap.equal([(t["a"], t["s"]) for t in tags],
               [("ed25519-sha256", "g2"), ("rsa-sha256", "g1")], "kinds")
+    tap.equal(lab.signed("kind"), [("brand.example", "g2")],
+              "the second one's alone")
 
 
 @tap.test("keys of the top level", proves=("domain-key", "dkim-key",
