@@ -60,6 +60,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_gate \
@@ -168,6 +169,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
+	tests/unit/test_source_watch \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -179,6 +181,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_tour \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
@@ -716,6 +719,11 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/bug-6-pin-behind-idle.scn \
+	%D%/scenario/bug-6-skip-all-hosts.scn \
+	%D%/scenario/bug-6-skip-counts.scn \
+	%D%/scenario/bug-6-skip-dead-host.scn \
+	%D%/scenario/bug-6-skip-slow-rate.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
