@@ -71,6 +71,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
+	%D%/sched_mode.c %D%/sched_mode.h \
 	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_origin.c \
 	%D%/sched_pin.c %D%/sched_pin.h \
