@@ -161,6 +161,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_reply \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
+	tests/unit/test_signing \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
@@ -943,6 +944,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \
