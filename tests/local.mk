@@ -197,6 +197,7 @@ check_PROGRAMS += \
 	tests/system/test_arc_oracle \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
+	tests/system/test_dns_wait \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
 
@@ -440,6 +441,10 @@ tests_scenario_run_scenario_SOURCES = \
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_dns.c
+
+tests_system_test_dns_wait_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_dns_wait.c
 
 tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
