@@ -66,6 +66,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_gate \
@@ -143,6 +144,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_group \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -165,6 +167,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_reply \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
+	tests/unit/test_signing \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
@@ -173,6 +176,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
+	tests/unit/test_source_watch \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -184,6 +188,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_tour \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
@@ -200,6 +205,10 @@ check_PROGRAMS += \
 	tests/system/test_dns_wait \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
+
+tests_system_test_dkim_oracle_SOURCES = \
+	%D%/system/dkim_messages.c %D%/system/dkim_messages.h \
+	%D%/system/test_dkim_oracle.c
 
 # What several programs share, by the idea.
 fake_conf_files = \
@@ -501,6 +510,9 @@ tests_crash_disk_so_LDADD =
 # What a system test preloads.
 system_shims = tests/system/clock_ahead.so tests/system/held_up.so
 EXTRA_PROGRAMS += $(system_shims)
+# What libopendkim says of our signatures.
+EXTRA_PROGRAMS += tests/system/dkim_judge
+tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
@@ -750,6 +762,12 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/bug-6-pin-behind-idle.scn \
+	%D%/scenario/bug-6-place-unknown-first.scn \
+	%D%/scenario/bug-6-skip-all-hosts.scn \
+	%D%/scenario/bug-6-skip-counts.scn \
+	%D%/scenario/bug-6-skip-dead-host.scn \
+	%D%/scenario/bug-6-skip-slow-rate.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
@@ -801,6 +819,12 @@ EXTRA_DIST += \
 	%D%/scenario/place-queue-to.scn \
 	%D%/scenario/place-reload.scn \
 	%D%/scenario/place-rests.scn \
+	%D%/scenario/place-standing.scn \
+	%D%/scenario/place-standing-also.scn \
+	%D%/scenario/place-standing-errors.scn \
+	%D%/scenario/place-standing-kept.scn \
+	%D%/scenario/place-standing-moves.scn \
+	%D%/scenario/place-standing-reload.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
@@ -958,6 +982,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \
