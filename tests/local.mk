@@ -157,6 +157,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_sched_why_turn \
+	tests/unit/test_sealing \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -940,6 +941,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
 	%D%/system/test_alerts.py \
+	%D%/system/test_arc.py \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
