@@ -157,6 +157,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_sched_why_turn \
+	tests/unit/test_sealing \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -202,6 +203,7 @@ check_PROGRAMS += \
 	tests/system/test_arc_oracle \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
+	tests/system/test_dns_wait \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
 
@@ -449,6 +451,10 @@ tests_scenario_run_scenario_SOURCES = \
 tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_dns.c
+
+tests_system_test_dns_wait_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_dns_wait.c
 
 tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
@@ -935,6 +941,7 @@ EXTRA_DIST += \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
 	%D%/system/test_alerts.py \
+	%D%/system/test_arc.py \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \

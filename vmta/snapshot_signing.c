@@ -83,9 +83,9 @@ snapshot_signing_free(struct snapshot_signing **gp)
 
 /* ---- keys -------------------------------------------------------------------- */
 
-static struct dkim_key *
-read_file(struct snapshot *s, const struct conf_dkey *k,
-    struct conf_errors *errs)
+struct dkim_key *
+snapshot_key_file(struct snapshot *s, const struct conf_dkey *k,
+    const char *directive, struct conf_errors *errs)
 {
 	struct strmap *files = s->signing->files;
 	struct key_file *f = strmap_get(files, k->path);
@@ -96,11 +96,11 @@ read_file(struct snapshot *s, const struct conf_dkey *k,
 	f = region_new_obj(s->rg, struct key_file);
 	strmap_put(files, k->path, f);
 	if (dkim_key_read(k->path, &f->key, &f->weak, &e) == -1)
-		conf_file_error(errs, k->file, k->line, k->path,
-		    "domain-key: %s", e.text);
+		conf_file_error(errs, k->file, k->line, k->path, "%s: %s",
+		    directive, e.text);
 	else if (f->weak)
 		conf_warning(errs, k->file, k->line,
-		    "domain-key: %s has less than 2048 bits", k->path);
+		    "%s: %s has less than 2048 bits", directive, k->path);
 	return f->key;
 }
 
@@ -109,7 +109,8 @@ index_keys(struct snapshot *s, const struct conf_dkeys *keys,
     struct conf_errors *errs)
 {
 	for (size_t i = 0; i < keys->n; i++)
-		keys->v[i].key = read_file(s, &keys->v[i], errs);
+		keys->v[i].key = snapshot_key_file(s, &keys->v[i], "domain-key",
+		    errs);
 	s->signing->has_keys = s->signing->has_keys || keys->n > 0;
 	return key_index_new(keys);
 }
@@ -327,13 +328,15 @@ make_sets(struct snapshot_signing *g, struct conf_errors *errs)
 					  &g->sets[n], &e) == 0);
 }
 
+/* A seal is made at intake, and may depend on the recipient, too. */
 static bool
 says_dkim(const struct layer *l)
 {
 	for (size_t i = 0; i < table_domain.count; i++) {
 		const char *name = table_domain.rows[i].name;
 
-		if ((strncmp(name, "dkim-", 5) == 0 ||
+		if ((strncmp(name, "arc-", 4) == 0 ||
+			strncmp(name, "dkim-", 5) == 0 ||
 			strncmp(name, "second-dkim-", 12) == 0) &&
 		    conf_is_set(&table_domain, &l->set, name))
 			return true;
