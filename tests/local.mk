@@ -945,6 +945,7 @@ EXTRA_DIST += \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
+	%D%/system/test_sign_later.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \
