@@ -620,6 +620,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
 	%D%/bench/bench_rules.py \
+	%D%/bench/bench_sign.py \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
