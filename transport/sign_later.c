@@ -3,30 +3,44 @@
 
 #include <string.h>
 
+#include "mail/dkim_fields.h"
 #include "vmta/dkim_conf.h"
 #include "vmta/signing.h"
 
 /*
- * What a signature takes beside the names in h=, its domain and its identity:
- * b= of 4,096 bits, bh=, the other tags, and folds.
+ * What a signature takes beside the names in h= and its own: b= of 4,096 bits,
+ * bh=, the other tags, the field's name, and their folds.
  */
-#define SIGNATURE_ROOM 1280
+#define SIGNATURE_ROOM 1024
 
 /* ---- at intake ------------------------------------------------------------- */
 
+static size_t
+room_of_one(const struct signature *s, const struct header_list *headers,
+    struct region *rg)
+{
+	struct dkim_field *fields;
+	size_t n = dkim_fields_choose(s->opts.fields, headers, NULL, rg,
+	    &fields);
+	size_t names = strlen(s->domain) + strlen(s->selector);
+
+	if (s->identity != NULL)
+		names += strlen(s->identity);
+	for (size_t i = 0; i < n; i++)
+		names += fields[i].name.len + 1;
+	/* A fold is three octets of a line that is half full at least. */
+	return SIGNATURE_ROOM + names + names / 8;
+}
+
 /* So many octets the signatures take at most, as far as can be told now. */
 static uint32_t
-room_of(const struct signing *s, const struct header_list *headers)
+room_of(const struct signing *s, const struct header_list *headers,
+    struct region *rg)
 {
-	size_t names = 0, room = 0;
+	size_t room = 0;
 
-	for (size_t i = 0; i < headers->n; i++)
-		names += headers->v[i].name.len + 1;
-	for (size_t i = 0; i < s->n; i++) {
-		room += SIGNATURE_ROOM + names + strlen(s->v[i].domain);
-		if (s->v[i].identity != NULL)
-			room += strlen(s->v[i].identity);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		room += room_of_one(&s->v[i], headers, rg);
 	return (uint32_t)room;
 }
 
@@ -67,7 +81,7 @@ sign_later_keep(const struct sign_later_keep *in, struct region *rg,
 		}
 		signing_find(&find, rg, &s);
 		counts[i] = (uint8_t)s.n;
-		room = room_of(&s, in->headers);
+		room = room_of(&s, in->headers, rg);
 		if (room > kept->room)
 			kept->room = room;
 	}
