@@ -243,6 +243,12 @@ effects_apply(const struct effects_to *to, struct sched_conn *c,
 	return off;
 }
 
+bool
+effects_is_counted(bool before, const struct sched_tally *tally, bool skipped)
+{
+	return !skipped && (before || tally->attempts > 0);
+}
+
 static void
 count_failure(const struct effects_to *to, struct sched_conn *c,
     const struct outcome *why, int64_t now_us)

@@ -93,11 +93,20 @@ struct effects_to {
 bool effects_apply(const struct effects_to *to, struct sched_conn *c,
     const struct effects_list *l, int64_t now_us);
 
+/*
+ * If the connection fails now, has that been counted with its grants?  before:
+ * as this said of those before; tally and skipped: of what came of the last.
+ * One that came back untried has counted nothing, and behind a host that was
+ * skipped it is another one that fails.
+ */
+bool effects_is_counted(bool before, const struct sched_tally *tally,
+    bool skipped);
+
 /* How a connection ended that never got to work. */
 struct effects_end {
 	const struct outcome *why;
 	bool fails;      /* its queue's recipients: disposition_fails_all() */
-	bool counted;    /* in the tally of a grant */
+	bool counted;    /* effects_is_counted() of its grants */
 	bool source_off; /* as effects_apply() said */
 };
 

@@ -63,7 +63,8 @@ struct group {
 	uint16_t pin;           /* of its queue (vmta/pins.h), or 0 */
 	uint8_t priority;
 	bool warm : 1;
-	bool by_pool : 1; /* given to a pool, which chose the virtual MTA */
+	bool by_pool : 1;  /* given to a pool, which chose the virtual MTA */
+	uint8_t round : 6; /* of its queue, when skipped first; 0: was not */
 };
 
 /* What the queues of a backlog have in all. */

@@ -122,7 +122,7 @@ no_own_token(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	if (no_token(a, c, no))
 		return true;
-	no->until_us = kept_own(a->q, a->now_us);
+	no->until_us = backfill_own_at(a->q, a->now_us);
 	return no->until_us > 0;
 }
 
@@ -131,7 +131,7 @@ static bool
 no_shared_token(const struct asked *a, const struct check *c,
     struct check_no *no)
 {
-	no->until_us = kept_token_at(a->at[c->at], a->q, c->kind,
+	no->until_us = backfill_token_at(a->at[c->at], a->q, c->kind,
 	    c->kind == LIMIT_DATA ? a->bytes : 1, a->now_us);
 	return no->until_us > a->now_us;
 }
