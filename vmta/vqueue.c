@@ -300,12 +300,6 @@ vqueue_oldest(const struct sched_queue *q)
 	return oldest;
 }
 
-int64_t
-vqueue_aside_oldest(const struct waiter *w)
-{
-	return turns_aside_oldest(w)->entry->queued_us;
-}
-
 void
 vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
     const struct waiter *w, vqueue_gone_fn *fn, void *ctx)

@@ -141,11 +141,7 @@ void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
 /* When the oldest of those that wait their turn was queued, or INT64_MAX. */
 int64_t vqueue_oldest(const struct sched_queue *q);
-/*
- * The same of what is set aside: when its oldest was queued, and that one leaves
- * with fn; w may go with it.
- */
-int64_t vqueue_aside_oldest(const struct waiter *w);
+/* The oldest of what is set aside leaves, with fn; w may go with it. */
 void vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
     const struct waiter *w, vqueue_gone_fn *fn, void *ctx);
 /* All that are not granted leave, with fn (NULL: silently). */
