@@ -820,9 +820,11 @@ EXTRA_DIST += \
 	%D%/scenario/place-standing.scn \
 	%D%/scenario/place-standing-also.scn \
 	%D%/scenario/place-standing-errors.scn \
+	%D%/scenario/place-standing-idle.scn \
 	%D%/scenario/place-standing-kept.scn \
 	%D%/scenario/place-standing-moves.scn \
 	%D%/scenario/place-standing-reload.scn \
+	%D%/scenario/place-standing-sources.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
