@@ -67,11 +67,22 @@ struct effects_owner {
 	    const struct outcome *why);
 };
 
+/*
+ * Virtual MTAs of which was told that they have no source to be disabled; as
+ * many as are configured.
+ */
+struct effects_told { /* zeroed: none */
+	size_t n;
+	char **v;
+};
+
+void effects_told_fini(struct effects_told *told);
+
 struct effects_to {
 	struct sched *sched;
 	const struct effects_owner *owner;
 	void *ctx;
-	bool told_no_source; /* disable-source-ip, and there is none */
+	struct effects_told *told; /* NULL: nothing is told */
 };
 
 /*
@@ -79,7 +90,7 @@ struct effects_to {
  * kernel chooses the source there is none to be disabled: the queue waits.
  * True: the source of the connection is not used by it any more.
  */
-bool effects_apply(struct effects_to *to, struct sched_conn *c,
+bool effects_apply(const struct effects_to *to, struct sched_conn *c,
     const struct effects_list *l, int64_t now_us);
 
 /*

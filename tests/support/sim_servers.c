@@ -374,7 +374,7 @@ static const struct effects_owner effects = { .failed = on_failed };
 static void
 apply(struct sim *sim, struct sim_conn *c, struct effects_list *list)
 {
-	struct effects_to to = { sim->sched, &effects, sim, true };
+	const struct effects_to to = { sim->sched, &effects, sim, NULL };
 
 	if (effects_apply(&to, c->sched, list, sim->now_us))
 		c->source_off = true;
@@ -397,7 +397,7 @@ reply_judged(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 static void
 queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
-	const struct effects_to to = { sim->sched, &effects, sim, true };
+	const struct effects_to to = { sim->sched, &effects, sim, NULL };
 	const struct judgement j = judge(c, o, 0);
 	const struct effects_end end = { o, disposition_fails_all(o, &j),
 		c->counted, c->source_off };
