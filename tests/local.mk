@@ -724,6 +724,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-6-skip-counts.scn \
 	%D%/scenario/bug-6-skip-dead-host.scn \
 	%D%/scenario/bug-6-skip-slow-rate.scn \
+	%D%/scenario/connect-next-host.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
