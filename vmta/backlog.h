@@ -31,12 +31,22 @@ struct entry {
 	struct message *msg; /* while some group keeps it, or NULL */
 	uint64_t id;
 	struct message_loc loc;
-	int64_t queued_us; /* when it was accepted */
-	uint32_t rcpts;    /* in all queues, granted ones too */
-	uint32_t reading;  /* grants that read it from its place */
-	uint32_t warm;     /* groups that keep it in memory */
-	uint32_t origin;   /* in backlog.origins */
+	int64_t queued_us;  /* when it was accepted */
+	uint32_t rcpts;     /* in all queues, granted ones too */
+	uint32_t reading;   /* grants that read it from its place */
+	uint32_t warm : 17; /* groups that keep it in memory */
+	uint32_t room : 15; /* octets that are put before it when it is sent */
+	uint32_t origin;    /* in backlog.origins */
 };
+
+#define ENTRY_ROOM_MAX 32767
+
+/* What limits of data count for it. */
+static inline uint32_t
+entry_bytes(const struct entry *e)
+{
+	return e->loc.body_len + e->room;
+}
 
 /* Numbers of recipients and attempts share a word. */
 #define RCPT_ATTEMPTS_MAX 4095

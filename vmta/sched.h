@@ -166,6 +166,7 @@ struct sched_rcpt_in {
 	/* Of the message, the same for all: */
 	int64_t queued_us;      /* when accepted, on the engine clock */
 	const char *job, *user; /* NULL is ""; user: that authenticated */
+	uint32_t room;          /* octets that come before it when it is sent */
 };
 
 /*

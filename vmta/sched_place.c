@@ -133,6 +133,21 @@ place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
 		out->group = group_get(s, at.group, q->vmta, now_us);
 }
 
+const char *
+place_group(const struct sched *s, const char *domain, const char *vmta)
+{
+	const struct domain_obj *d;
+	struct place at;
+
+	if (!s->places.used)
+		return NULL;
+	d = domain_obj_find(&s->domains, domain);
+	rollup_place(s->conf, domain,
+	    snapshot_vmta(s->conf, vmta) == NULL ? "" : vmta,
+	    d == NULL ? NULL : facts_of(d), &at);
+	return at.group;
+}
+
 const struct provider *
 place_provider(const struct sched *s, const char *domain, const char *vmta)
 {

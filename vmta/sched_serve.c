@@ -91,12 +91,13 @@ taken_at(struct grant_rec *r, uint8_t i)
 }
 
 static void
-take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
+take(struct grant_rec *r, struct scope *c, enum limit_kind kind,
+    const struct asked *a)
 {
-	uint32_t n = kind == LIMIT_DATA ? r->pub.msg->loc.body_len :
-					  r->pub.count;
+	uint32_t n = kind == LIMIT_DATA ? a->bytes : r->pub.count;
 
-	if (c->rates[kind] == NULL || n == 0 || !scope_take(c, kind, n, now_us))
+	if (c->rates[kind] == NULL || n == 0 ||
+	    !scope_take(c, kind, n, a->now_us))
 		return;
 	CHECK(r->taken_n < TAKEN_MAX);
 	if (r->taken_n == TAKEN_FEW) {
@@ -113,8 +114,8 @@ take_all(struct grant_rec *r, struct sched_conn *c, const struct asked *a)
 	for (int i = AT_QUEUE; i < CHECK_ATS; i++) {
 		if (a->at[i] == NULL)
 			continue;
-		take(r, a->at[i], LIMIT_MSG, a->now_us);
-		take(r, a->at[i], LIMIT_DATA, a->now_us);
+		take(r, a->at[i], LIMIT_MSG, a);
+		take(r, a->at[i], LIMIT_DATA, a);
 	}
 	if (c->from != NULL) /* the next one there */
 		source_changed(c->sched, c->from);
@@ -122,9 +123,8 @@ take_all(struct grant_rec *r, struct sched_conn *c, const struct asked *a)
 		struct shared *h = c->in[i].shared;
 
 		if (h != NULL)
-			h->bytes = (uint32_t)((3 * (uint64_t)h->bytes +
-						  r->pub.msg->loc.body_len) /
-			    4);
+			h->bytes =
+			    (uint32_t)((3 * (uint64_t)h->bytes + a->bytes) / 4);
 	}
 }
 
@@ -268,6 +268,7 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 	case AT_NONE:
 		rest(s, q, now_us);
 		return INT64_MAX;
+	case AT_ROLLUP_BACKOFF:
 	case AT_ROLLUP:
 	case AT_VMTA:
 	case AT_POOL:
@@ -417,7 +418,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	sched_drop_rates(s, q, now_us);
 	timer_set(&s->timers, &q->timer, at);
 	if (q->standing != NULL)
-		standing_settle(s, q, now_us);
+		standing_settle(s, q->standing, now_us);
 }
 
 void
