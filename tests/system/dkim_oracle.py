@@ -260,15 +260,15 @@ def main(folder):
     oracle = Oracle(folder, dkim)
     bad = tamper(oracle)
     said = oracle.judge(oracle.messages + bad)
+    for judge in JUDGES:
+        if not said[judge]:
+            print("Bail out!  %s does not judge: ./bootstrap deps" % judge)
+            return 1
     for message in oracle.messages:
         oracle.check(*message, said)
     for message in bad:
         check_bad(oracle, *message, said)
     check_theirs(oracle)
-    for judge in JUDGES:
-        if not said[judge]:
-            print("Bail out!  %s does not judge: ./bootstrap deps" % judge)
-            return 1
     print("# known disagreements:")
     for entry in KNOWN:
         judge, label, forms, selector, reason = entry
