@@ -206,7 +206,7 @@ def by_whom(lab):
 @tap.test("Mail::DKIM agrees on all of them")
 def other_oracle(lab):
     with open(os.path.join(lab.judged, "keys"), "wb") as f:
-        f.write(b"s1._domainkey.example.net " +
+        f.write(b"s1._domainkey.example.net %s\n" %
                 lab.txt(b"s1._domainkey.example.net."))
     r = subprocess.run(["perl", os.path.join(HERE, "dkim_oracle.pl"),
                         lab.judged], capture_output=True, text=True,
