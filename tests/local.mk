@@ -132,6 +132,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
 	tests/unit/test_sched_claim \
+	tests/unit/test_sched_cold \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_keep \
@@ -160,6 +161,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
 	tests/unit/test_snapshot_sources \
+	tests/unit/test_snapshot_cold \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
@@ -706,6 +708,9 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/cold-days.scn \
+	%D%/scenario/cold-group.scn \
+	%D%/scenario/cold-ways.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \

@@ -61,6 +61,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_choice.c %D%/sched_choice.h \
 	%D%/sched_claim.c \
+	%D%/sched_cold.c %D%/sched_cold.h \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
 	%D%/sched_delay.c %D%/sched_delay.h \
@@ -101,6 +102,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
+	%D%/snapshot_cold.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
 	%D%/snapshot_load.c \

@@ -75,7 +75,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 35, CHECKS_OPEN_OWN = 20, CHECKS_GIVE = 20 };
+enum { CHECKS_OPEN = 36, CHECKS_OPEN_OWN = 21, CHECKS_GIVE = 21 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

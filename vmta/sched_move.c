@@ -248,21 +248,49 @@ ask_member(void *ctx, const char *pool, int i)
 	    struct reroute_member){ p->vmtas[i]->name, p->members.v[i].weight };
 }
 
-static struct reroute
-ask(struct sched *s, const char *domain, const char *vmta, bool by_pool,
-    int64_t now_us)
+static struct reroute_ask
+questions(struct asking *a, uint64_t turn)
 {
-	struct asking a = { s, domain, now_us };
-	const struct reroute_ask questions = { .always = ask_always,
+	return (struct reroute_ask){ .always = ask_always,
 		.backoff = ask_backoff,
 		.overflow = ask_overflow,
 		.fit = ask_fit,
 		.pool_size = ask_pool_size,
 		.member = ask_member,
-		.ctx = &a,
-		.turn = ++s->moves.turn };
+		.ctx = a,
+		.turn = turn };
+}
 
-	return reroute_now(&questions, envelope_vmta_shown(vmta), by_pool);
+static struct reroute
+ask(struct sched *s, const char *domain, const char *vmta, bool by_pool,
+    int64_t now_us)
+{
+	struct asking a = { s, domain, now_us };
+	const struct reroute_ask q = questions(&a, ++s->moves.turn);
+
+	return reroute_now(&q, envelope_vmta_shown(vmta), by_pool);
+}
+
+struct reroute
+sched_move_belongs(struct sched *s, const char *domain, const char *vmta,
+    bool by_pool, int64_t now_us)
+{
+	struct asking a = { s, domain, now_us };
+	const struct reroute_ask q = questions(&a, s->moves.turn + 1);
+
+	return reroute_always(&q, vmta, by_pool);
+}
+
+bool
+sched_move_takes(struct sched *s, const char *domain, const char *vmta,
+    int64_t now_us)
+{
+	struct asking a = { s, domain, now_us };
+	const struct reroute_ask q = questions(&a, 0);
+	struct reroute r = reroute_now(&q, vmta, false);
+
+	return r.way == REROUTE_STAYS && !r.looped &&
+	    ask_fit(&a, vmta) != REROUTE_NO_SOURCE;
 }
 
 /* ---- notes --------------------------------------------------------------- */
@@ -377,14 +405,23 @@ may_overflow(const struct sched *s, const struct sched_queue *q)
 }
 
 struct sched_queue *
-sched_move_enter(struct sched *s, const struct sched_rcpt_in **inp,
+sched_move_enter(struct sched *s, uint64_t id, const struct sched_rcpt_in **inp,
     struct sched_rcpt_in *other, int64_t now_us)
 {
 	const struct sched_rcpt_in *in = *inp;
 	const char *domain = place_queue(s, in);
-	struct sched_queue *q = NULL;
+	struct sched_queue *q = cold_take(s, id, in, domain, now_us);
 	struct reroute r;
 
+	if (q != NULL) {
+		note_add(s, q,
+		    &(struct move_from){ vmta_get(s, in->vmta, now_us),
+			REROUTE_COLD, 1 });
+		*other = *in;
+		other->by_pool = false;
+		*inp = other;
+		return q;
+	}
 	if (!s->moves.ways) {
 		q = sched_queue_get(s, domain, in->vmta, now_us);
 		if (!may_overflow(s, q))

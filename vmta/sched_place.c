@@ -139,6 +139,26 @@ place_provider(const struct sched *s, const char *domain, const char *vmta)
 	return at.provider;
 }
 
+bool
+place_group(const struct sched *s, const char *domain, const char *vmta,
+    const char **group_r)
+{
+	const struct domain_obj *d = domain_obj_find(&s->domains, domain);
+	struct place at = { .group = NULL };
+
+	*group_r = domain;
+	if (!s->places.used)
+		return true;
+	if (s->owner->resolve != NULL && (d == NULL || !is_known(d)) &&
+	    rollup_needs_mx(s->conf, domain, vmta))
+		return false;
+	rollup_place(s->conf, domain, vmta, d == NULL ? NULL : facts_of(d),
+	    &at);
+	if (at.group != NULL)
+		*group_r = at.group;
+	return true;
+}
+
 void
 place_refresh(struct sched *s, struct sched_queue *q)
 {

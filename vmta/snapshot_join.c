@@ -204,6 +204,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_assign_join(s);
 	for (size_t i = 0; i < strmap_count(s->pools); i++)
 		join_pool(s, strmap_at(s->pools, i), errs);
+	snapshot_cold_join(s, errs);
 	order_sources(s);
 	snapshot_limits_join(s, errs);
 	pattern_lists_join(s->patterns, errs);

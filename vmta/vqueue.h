@@ -69,6 +69,7 @@ struct sched_queue {
 	bool unplaced : 1;    /* ... which are not known yet */
 	uint8_t family;       /* all that the domain has, or 0 */
 	uint8_t family_conns; /* the next so many know it */
+	uint32_t cold_waits;  /* counts that have to be durable first */
 
 	/* Mail. */
 	struct turns turns;
