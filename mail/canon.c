@@ -21,6 +21,7 @@ struct sink {
 	bool text;    /* anything but line ends has been seen */
 	bool blank;   /* relaxed only: a run of blanks is held back */
 	bool finished;
+	uint64_t total; /* bytes hashed */
 	size_t len;
 	unsigned char out[OUT_CAP];
 	uint8_t hash[32];
@@ -62,6 +63,7 @@ static void
 sink_hash(struct sink *s, const void *p, size_t len)
 {
 	CHECK(EVP_DigestUpdate(s->md, p, len) == 1);
+	s->total += len;
 }
 
 static void
@@ -314,8 +316,8 @@ hash_whole(struct sink *s, enum canon how, struct slice whole)
 	sink_finish(s, how == CANON_SIMPLE);
 }
 
-const uint8_t *
-canon_body_hash(struct canon_body *c, enum canon how)
+static const struct sink *
+finished_sink(struct canon_body *c, enum canon how)
 {
 	CHECK(c->finished);
 	if (c->sinks[how] == NULL) {
@@ -324,7 +326,19 @@ canon_body_hash(struct canon_body *c, enum canon how)
 		hash_whole(c->sinks[how], how, c->whole);
 	}
 	CHECK(c->sinks[how]->finished);
-	return c->sinks[how]->hash;
+	return c->sinks[how];
+}
+
+const uint8_t *
+canon_body_hash(struct canon_body *c, enum canon how)
+{
+	return finished_sink(c, how)->hash;
+}
+
+uint64_t
+canon_body_len(struct canon_body *c, enum canon how)
+{
+	return finished_sink(c, how)->total;
 }
 
 /* ---- header fields ------------------------------------------------------- */

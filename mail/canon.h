@@ -28,6 +28,8 @@ void canon_body_free(struct canon_body **cp);
 void canon_body_add(struct canon_body *c, const void *bytes, size_t len);
 void canon_body_finish(struct canon_body *c);
 const uint8_t *canon_body_hash(struct canon_body *c, enum canon how);
+/* Bytes of the canonical body, which is what l= counts. */
+uint64_t canon_body_len(struct canon_body *c, enum canon how);
 
 /* Appends the canonical field with its CRLF. */
 void canon_header(struct buf *out, const struct header *h, enum canon how);

@@ -22,6 +22,7 @@
 
 struct dkim_key {
 	EVP_PKEY *pkey;
+	enum dkim_algorithm algorithm;
 	size_t sig_max;
 };
 
@@ -76,23 +77,64 @@ out:
 }
 
 static int
-parse_key(const char *path, const char *pem, size_t len, EVP_PKEY **pkey_r,
-    struct err *e)
+parse_pem(const char *pem, size_t len, EVP_PKEY **pkey_r, struct err *e)
 {
 	/* An encrypted key is refused; else OpenSSL would ask the terminal. */
 	static char no_passphrase[] = "";
 	BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	EVP_PKEY *pkey;
 
 	CHECK(bio != NULL);
 	ERR_clear_error();
-	pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_passphrase);
+	*pkey_r = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_passphrase);
 	BIO_free(bio);
-	if (pkey == NULL) {
-		(void)err_openssl(e, "no usable private key in PEM");
-		return err_where(e, "%s", path);
+	return *pkey_r == NULL ?
+	    err_openssl(e, "no usable private key in PEM") :
+	    0;
+}
+
+/* Is it one of the kinds that sign mail, and long enough? */
+static int
+judge_key(EVP_PKEY *pkey, enum dkim_algorithm *algorithm_r, bool *weak_r,
+    struct err *e)
+{
+	int bits;
+
+	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_ED25519) {
+		*algorithm_r = DKIM_ED25519_SHA256;
+		return 0;
 	}
-	*pkey_r = pkey;
+	if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
+		return err_set(e, "neither an RSA nor an Ed25519 key");
+	bits = EVP_PKEY_get_bits(pkey);
+	if (bits < BITS_MIN)
+		return err_set(e, "RSA key of %d bits; at least %d needed",
+		    bits, BITS_MIN);
+	*algorithm_r = DKIM_RSA_SHA256;
+	*weak_r = bits < BITS_GOOD;
+	return 0;
+}
+
+static int
+make_key(const char *pem, size_t len, struct dkim_key **key_r, bool *weak_r,
+    struct err *e)
+{
+	struct dkim_key *key;
+	enum dkim_algorithm algorithm;
+	EVP_PKEY *pkey;
+
+	*key_r = NULL;
+	*weak_r = false;
+	if (parse_pem(pem, len, &pkey, e) == -1)
+		return -1;
+	if (judge_key(pkey, &algorithm, weak_r, e) == -1) {
+		EVP_PKEY_free(pkey);
+		return -1;
+	}
+	key = mem_new(struct dkim_key);
+	key->algorithm = algorithm;
+	key->sig_max = (size_t)EVP_PKEY_get_size(pkey);
+	key->pkey = pkey; /* moved */
+	*key_r = key;
 	return 0;
 }
 
@@ -100,38 +142,58 @@ int
 dkim_key_read(const char *path, struct dkim_key **key_r, bool *weak_r,
     struct err *e)
 {
-	struct dkim_key *key = NULL;
-	EVP_PKEY *pkey = NULL;
 	struct buf pem = { 0 };
 	ssize_t len;
-	int bits, rc = -1;
+	int rc = -1;
 
 	*key_r = NULL;
 	*weak_r = false;
 	buf_reserve(&pem, KEY_FILE_MAX);
 	len = read_file(path, pem.p, KEY_FILE_MAX, e);
-	if (len == -1 || parse_key(path, pem.p, (size_t)len, &pkey, e) == -1)
-		goto out;
-	if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA) {
-		(void)err_set(e, "%s: not an RSA key", path);
-		goto out;
+	if (len != -1) {
+		rc = make_key(pem.p, (size_t)len, key_r, weak_r, e);
+		if (rc == -1)
+			(void)err_where(e, "%s", path);
 	}
-	bits = EVP_PKEY_get_bits(pkey);
-	if (bits < BITS_MIN) {
-		(void)err_set(e, "%s: RSA key of %d bits; at least %d needed",
-		    path, bits, BITS_MIN);
-		goto out;
-	}
-	*weak_r = bits < BITS_GOOD;
-	key = mem_new(struct dkim_key);
-	key->sig_max = (size_t)EVP_PKEY_get_size(pkey);
-	key->pkey = pkey; /* moved */
-	pkey = NULL;
-	*key_r = key;
-	rc = 0;
-out:
 	OPENSSL_cleanse(pem.p, KEY_FILE_MAX);
-	EVP_PKEY_free(pkey);
+	buf_fini(&pem);
+	return rc;
+}
+
+/*
+ * What PEM needs lines for (RFC 7468): its two boundaries.  A blank may stand
+ * where a line ended, so all blanks between them become line ends.
+ */
+static void
+restore_lines(struct buf *pem)
+{
+	char *dashes = memmem(pem->p, pem->len, "KEY-----", 8), *end;
+
+	if (dashes == NULL)
+		return;
+	dashes += 8;
+	end = memmem(dashes, pem->len - (size_t)(dashes - pem->p), "-----", 5);
+	for (; end != NULL && dashes < end; dashes++)
+		if (*dashes == ' ' || *dashes == '\t' || *dashes == '\r')
+			*dashes = '\n';
+}
+
+int
+dkim_key_of_text(const char *text, size_t len, struct dkim_key **key_r,
+    bool *weak_r, struct err *e)
+{
+	struct buf pem = { 0 };
+	int rc;
+
+	*key_r = NULL;
+	*weak_r = false;
+	if (len >= KEY_FILE_MAX)
+		return err_set(e, "too large for a key");
+	buf_reserve(&pem, len + 1);
+	buf_add(&pem, text, len);
+	restore_lines(&pem);
+	rc = make_key(pem.p, pem.len, key_r, weak_r, e);
+	OPENSSL_cleanse(pem.p, pem.len);
 	buf_fini(&pem);
 	return rc;
 }
@@ -148,24 +210,62 @@ dkim_key_free(struct dkim_key **keyp)
 	free(key);
 }
 
+enum dkim_algorithm
+dkim_key_algorithm(const struct dkim_key *key)
+{
+	return key->algorithm;
+}
+
+const char *
+dkim_algorithm_name(enum dkim_algorithm algorithm)
+{
+	static const char *const names[] = {
+		[DKIM_RSA_SHA256] = "rsa-sha256",
+		[DKIM_ED25519_SHA256] = "ed25519-sha256",
+	};
+
+	return names[algorithm];
+}
+
+/* RFC 8463 section 3: PureEd25519 of the SHA-256, not of the bytes. */
+static bool
+sign_bytes(const struct dkim_key *key, EVP_MD_CTX *md, struct slice bytes,
+    struct buf *sig)
+{
+	unsigned char hash[32];
+	const EVP_MD *how = EVP_sha256();
+	size_t sig_len = key->sig_max;
+
+	if (key->algorithm == DKIM_ED25519_SHA256) {
+		if (EVP_Digest(bytes.p, bytes.len, hash, NULL, how, NULL) != 1)
+			return false;
+		bytes = (struct slice){ (const char *)hash, sizeof(hash) };
+		how = NULL;
+	}
+	/* The key is counted by the context and not changed: threads share it. */
+	if (EVP_DigestSignInit(md, NULL, how, NULL, key->pkey) != 1 ||
+	    EVP_DigestSign(md, (unsigned char *)sig->p, &sig_len,
+		(const unsigned char *)bytes.p, bytes.len) != 1)
+		return false;
+	sig->len = sig_len;
+	return true;
+}
+
 int
 dkim_key_sign(const struct dkim_key *key, const void *p, size_t len,
     struct buf *base64, struct err *e)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	size_t sig_len = key->sig_max;
 	struct buf sig = { 0 };
 	int rc = 0;
 
 	CHECK(md != NULL);
 	buf_reserve(&sig, key->sig_max);
 	ERR_clear_error();
-	/* The key is counted by the context and not changed: threads share it. */
-	if (EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key->pkey) != 1 ||
-	    EVP_DigestSign(md, (unsigned char *)sig.p, &sig_len, p, len) != 1)
-		rc = err_openssl(e, "cannot sign");
+	if (sign_bytes(key, md, (struct slice){ p, len }, &sig))
+		base64_add(base64, sig.p, sig.len);
 	else
-		base64_add(base64, sig.p, sig_len);
+		rc = err_openssl(e, "cannot sign");
 	EVP_MD_CTX_free(md);
 	buf_fini(&sig);
 	return rc;

@@ -2,8 +2,8 @@
 /*
  * dkim_key - a private key, read and parsed once, used by many threads.
  *
- * Immutable after dkim_key_read().  RSA of at least 1024 bits; below 2048
- * weak_r is set, for a warning.  PEM, PKCS#1 or PKCS#8.
+ * Immutable once made.  RSA of at least 1024 bits; below 2048 weak_r is set,
+ * for a warning (RFC 8301).  Or Ed25519 (RFC 8463).  PEM, PKCS#1 or PKCS#8.
  */
 
 #ifndef MAIL_DKIM_KEY_H
@@ -17,11 +17,22 @@
 
 struct dkim_key;
 
+enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
+
 int dkim_key_read(const char *path, struct dkim_key **key_r, bool *weak_r,
     struct err *e);
+
+/* PEM, whose lines may have been unfolded: what a header field carries. */
+int dkim_key_of_text(const char *pem, size_t len, struct dkim_key **key_r,
+    bool *weak_r, struct err *e);
 void dkim_key_free(struct dkim_key **keyp);
 
-/* RSASSA-PKCS1-v1_5 with SHA-256 over the bytes; appends base64. */
+enum dkim_algorithm dkim_key_algorithm(const struct dkim_key *key);
+const char *dkim_algorithm_name(enum dkim_algorithm algorithm); /* for a= */
+
+/*
+ * Signs the SHA-256 of the bytes, RSA with RSASSA-PKCS1-v1_5; appends base64.
+ */
 int dkim_key_sign(const struct dkim_key *key, const void *p, size_t len,
     struct buf *base64, struct err *e);
 

@@ -11,6 +11,7 @@ libmail_a_SOURCES = \
 	%D%/bounce_class.def \
 	%D%/canon.c %D%/canon.h \
 	%D%/classify.c %D%/classify.h \
+	%D%/dkim_fields.c %D%/dkim_fields.h \
 	%D%/dkim_key.c %D%/dkim_key.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h \
 	%D%/dot_lines.c %D%/dot_lines.h \
@@ -25,6 +26,7 @@ libmail_a_SOURCES = \
 	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
 	%D%/lease_record.h \
+	%D%/line_fold.c %D%/line_fold.h \
 	%D%/mailbox.c %D%/mailbox.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/message.c %D%/message.h \
@@ -32,6 +34,8 @@ libmail_a_SOURCES = \
 	%D%/packed.c %D%/packed.h \
 	%D%/privacy.c %D%/privacy.h \
 	%D%/retry_hint.c %D%/retry_hint.h \
+	%D%/sig_field.c %D%/sig_field.h \
 	%D%/smtp_cmd.c %D%/smtp_cmd.h \
 	%D%/smtp_reply.c %D%/smtp_reply.h \
+	%D%/tag_list.c %D%/tag_list.h \
 	%D%/waybill.c %D%/waybill.h

@@ -10,6 +10,7 @@
 #include "lib/mem.h"
 #include "mail/canon.h"
 #include "mail/envelope.h"
+#include "mail/line_fold.h"
 #include "mail/mark.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_edit.h"
@@ -38,6 +39,7 @@ struct milter_msg {
 	struct header_list headers;
 	size_t header_len;
 	struct canon_body *body;
+	struct line_fold fold; /* of the body's lines */
 };
 
 struct milter_msg *
@@ -56,6 +58,7 @@ milter_msg_abort(struct milter_msg *m)
 {
 	milter_conf_unref(&m->conf);
 	canon_body_free(&m->body);
+	m->fold = (struct line_fold){ 0 };
 	m->sender = m->auth_user = NULL;
 	m->rcpts = NULL;
 	m->rcpt_count = m->rcpt_cap = m->others = 0;
@@ -206,11 +209,12 @@ milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt)
 }
 
 /*
- * As the field goes over the wire: each LF is a CRLF, and the blank behind
- * the colon is there even where the host MTA has taken it off.
+ * As the field goes over the wire: each LF is a CRLF, the blank behind the
+ * colon is there even where the host MTA has taken it off, and no line is too
+ * long.
  */
 static struct slice
-wire_value(struct milter_msg *m, const char *value)
+wire_value(struct milter_msg *m, const char *name, const char *value)
 {
 	size_t len = strlen(value), n = 0;
 	char *out = region_alloc(m->rg, 2 * len + 1);
@@ -224,7 +228,8 @@ wire_value(struct milter_msg *m, const char *value)
 			out[n++] = '\r';
 		out[n++] = value[i];
 	}
-	return (struct slice){ out, n };
+	return line_fold_text((struct slice){ out, n }, strlen(name) + 1,
+	    m->rg);
 }
 
 void
@@ -235,15 +240,18 @@ milter_msg_header(struct milter_msg *m, const char *name, const char *value)
 	m->header_len += strlen(name) + strlen(value);
 	if (m->header_len <= HEADERS_MAX)
 		header_list_add(&m->headers, m->rg, slice_of(name),
-		    wire_value(m, value));
+		    wire_value(m, name, value));
 }
 
 void
 milter_msg_body(struct milter_msg *m, const void *p, size_t len)
 {
+	struct slice in = { p, len }, run;
+
 	if (m->conf == NULL)
 		begin(m);
-	canon_body_add(m->body, p, len);
+	while (line_fold_next(&m->fold, &in, &run))
+		canon_body_add(m->body, run.p, run.len);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -251,6 +259,7 @@ milter_msg_body(struct milter_msg *m, const void *p, size_t len)
 static void
 decide(struct milter_msg *m, struct policy_out *out)
 {
+	struct slice end = line_fold_end(&m->fold);
 	struct policy_in in = {
 		.conf = m->conf->snapshot,
 		.client = m->client,
@@ -265,6 +274,7 @@ decide(struct milter_msg *m, struct policy_out *out)
 		.now_s = clock_wall_us() / US_PER_S,
 	};
 
+	canon_body_add(m->body, end.p, end.len);
 	canon_body_finish(m->body);
 	policy_run(&in, m->rg, out);
 }

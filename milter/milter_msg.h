@@ -10,10 +10,12 @@
  * Nothing is refused before the end of the message; so the steps before it
  * need no reply, and all trouble shows there, as a 451 with a text of ours.
  *
- * What is hashed is the body as the host MTA hands it to us, which is what it
- * hands to the transport.  Postfix turns stray CR and LF into blanks before
- * any milter sees them (cleanup_replace_stray_cr_lf); where that is switched
- * off they count as ordinary bytes of a line.
+ * What is hashed is what the transport will send: header and body with their
+ * long lines folded (mail/line_fold.h), which is what the ingress makes of the
+ * message, and Postfix's own SMTP client of mail that goes by it.  So nothing
+ * has to be replaced in the host MTA's queue.  Postfix turns stray CR and LF
+ * into blanks before any milter sees them (cleanup_replace_stray_cr_lf); where
+ * that is switched off the ingress refuses the message.
  */
 
 #ifndef MILTER_MILTER_MSG_H

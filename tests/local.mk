@@ -47,7 +47,9 @@ check_PROGRAMS += \
 	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
+	tests/unit/test_dkim_fields \
 	tests/unit/test_dkim_key \
+	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
@@ -58,6 +60,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_gate \
@@ -90,6 +93,7 @@ check_PROGRAMS += \
 	tests/unit/test_lint \
 	tests/unit/test_lint_random \
 	tests/unit/test_line \
+	tests/unit/test_line_fold \
 	tests/unit/test_listeners \
 	tests/unit/test_lock \
 	tests/unit/test_log \
@@ -150,6 +154,7 @@ check_PROGRAMS += \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
+	tests/unit/test_sig_field \
 	tests/unit/test_signals \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
@@ -165,6 +170,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
+	tests/unit/test_source_watch \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -176,6 +182,8 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_tour \
+	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_walk \
@@ -508,7 +516,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
 	tests/fuzz/fuzz_spool \
-	tests/fuzz/fuzz_standing
+	tests/fuzz/fuzz_standing \
+	tests/fuzz/fuzz_tag_list
 
 if FUZZ
 noinst_PROGRAMS += $(fuzz_targets)
@@ -582,6 +591,8 @@ tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
 tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
+tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
@@ -663,6 +674,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
+	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
 	%D%/lint/cppcheck.cfg \
@@ -711,6 +723,12 @@ EXTRA_DIST += \
 	%D%/scenario/cold-days.scn \
 	%D%/scenario/cold-group.scn \
 	%D%/scenario/cold-ways.scn \
+	%D%/scenario/bug-6-pin-behind-idle.scn \
+	%D%/scenario/bug-6-place-unknown-first.scn \
+	%D%/scenario/bug-6-skip-all-hosts.scn \
+	%D%/scenario/bug-6-skip-counts.scn \
+	%D%/scenario/bug-6-skip-dead-host.scn \
+	%D%/scenario/bug-6-skip-slow-rate.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
@@ -856,6 +874,7 @@ EXTRA_DIST += \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
+	%D%/system/other_milter.py \
 	%D%/system/postfix.py \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
@@ -915,6 +934,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \

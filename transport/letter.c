@@ -11,6 +11,7 @@
 #include "mail/canon.h"
 #include "mail/dsn_text.h"
 #include "mail/header.h"
+#include "mail/line_fold.h"
 #include "mail/mark.h"
 #include "vmta/assign.h"
 #include "vmta/policy.h"
@@ -33,6 +34,7 @@ struct way {
 struct work {
 	const struct letter_in *in;
 	struct region *rg;
+	struct slice text;       /* of in, with long lines folded */
 	struct header_list all;  /* as it came */
 	struct header_list kept; /* what policy sees, additions included */
 	size_t body_off;
@@ -434,7 +436,7 @@ write_header(const struct work *w, const char *trace, struct sink *k)
 static struct body *
 make_body(const struct work *w)
 {
-	struct slice text = w->in->text;
+	struct slice text = w->text;
 	const char *trace = received(w->in, w->rg);
 	size_t rest = text.len - w->body_off;
 	struct sink k = { NULL, 0 };
@@ -480,15 +482,15 @@ letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
 		.unknown_vmta = "",
 		.priority = PRIORITY_DEFAULT,
 	};
-	header_parse(in->text.p, in->text.len, rg, &w.all, &w.body_off);
-	CHECK(w.body_off <= in->text.len);
+	w.text = line_fold_text(in->text, 0, rg);
+	header_parse(w.text.p, w.text.len, rg, &w.all, &w.body_off);
+	CHECK(w.body_off <= w.text.len);
 	if (count_fields(&w.all, "Received") > LETTER_HOPS_MAX)
 		return "554 5.4.6 too many hops, mail loop";
-	l_r->header = (struct slice){ in->text.p, w.body_off };
+	l_r->header = (struct slice){ w.text.p, w.body_off };
 	l_r->queue_id = host_queue_id(&w, 0);
 
-	w.hash = canon_body_of(in->text.p + w.body_off,
-	    in->text.len - w.body_off);
+	w.hash = canon_body_of(w.text.p + w.body_off, w.text.len - w.body_off);
 	make_kept(&w);
 	why = decide(&w, l_r);
 	canon_body_free(&w.hash);

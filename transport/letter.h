@@ -10,7 +10,8 @@
  * gets the full policy here.  The host's queue id comes from XFORWARD, or,
  * since Postfix sends none for mail submitted by sendmail(1), from the
  * Received field that stood on top when the mark was made.  The mark is always
- * taken away.  Our Received field goes on top; on a submission (SMTP listener) Date and Message-ID are
+ * taken away.  Lines that are too long for SMTP are folded before all else.  Our
+ * Received field goes on top; on a submission (SMTP listener) Date and Message-ID are
  * added where they are missing, and Bcc, Return-Path and their like go, as
  * Postfix's cleanup does.
  *
@@ -72,7 +73,7 @@ struct letter {
 	uint8_t priority;
 	bool marked;         /* the milter has treated it */
 	bool has_8bit;       /* some byte of it is not ASCII */
-	struct slice header; /* the header block as it came */
+	struct slice header; /* the header block as it came, folded */
 	/* Copies of the fields that accounting asks for; names are conf's. */
 	const struct env_header *headers;
 	uint8_t header_count;

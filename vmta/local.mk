@@ -58,6 +58,7 @@ libvmta_a_SOURCES = \
 	%D%/rollup.c %D%/rollup.h \
 	%D%/rollup_rows.c %D%/rollup_rows.h \
 	%D%/sched.c %D%/sched.h \
+	%D%/sched_backfill.c \
 	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_choice.c %D%/sched_choice.h \
 	%D%/sched_claim.c \
@@ -68,7 +69,6 @@ libvmta_a_SOURCES = \
 	%D%/sched_facts.c \
 	%D%/sched_job.c \
 	%D%/sched_keep.c %D%/sched_keep.h \
-	%D%/sched_kept.c \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_move.c %D%/sched_move.h \

@@ -223,6 +223,12 @@ wants_signature(const struct policy_in *in, struct ways *ways,
 	return yes;
 }
 
+static const struct dkim_sign_opts sign_opts = {
+	.header_canon = CANON_RELAXED,
+	.body_canon = CANON_RELAXED,
+	.query_method = "",
+};
+
 static void
 add_signature(const struct policy_in *in, const struct signing_key *k,
     struct region *rg, struct policy_out *out)
@@ -231,9 +237,12 @@ add_signature(const struct policy_in *in, const struct signing_key *k,
 		.key = k->key,
 		.selector = k->selector,
 		.domain = k->domain,
+		.opts = &sign_opts,
 		.headers = in->headers,
 		.skip = out->remove,
 		.body_hash = canon_body_hash(in->body, CANON_RELAXED),
+		.body_len = canon_body_len(in->body, CANON_RELAXED),
+		.now_s = in->now_s,
 	};
 	struct policy_add *add = region_new_obj(rg, struct policy_add);
 	struct err e;

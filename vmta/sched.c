@@ -407,6 +407,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	CHECK(!s->in_callback && count > 0);
 	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job,
 	    rcpts[0].user);
+	e->room = rcpts[0].room < ENTRY_ROOM_MAX ? rcpts[0].room :
+						   ENTRY_ROOM_MAX;
 	(void)sched_origin(s, e->origin);
 	for (size_t i = 0; i < count; i++) {
 		const struct sched_rcpt_in *in = &rcpts[i];

@@ -131,7 +131,7 @@ no_own_token(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	if (no_token(a, c, no))
 		return true;
-	no->until_us = kept_own(a->q, a->now_us);
+	no->until_us = backfill_own_at(a->q, a->now_us);
 	return no->until_us > 0;
 }
 
@@ -140,7 +140,7 @@ static bool
 no_shared_token(const struct asked *a, const struct check *c,
     struct check_no *no)
 {
-	no->until_us = kept_token_at(a->at[c->at], a->q, c->kind,
+	no->until_us = backfill_token_at(a->at[c->at], a->q, c->kind,
 	    c->kind == LIMIT_DATA ? a->bytes : 1, a->now_us);
 	return no->until_us > a->now_us;
 }
@@ -302,7 +302,7 @@ queue_bytes(struct sched_queue *q)
 {
 	const struct group *g = vqueue_first(q);
 
-	return g == NULL ? 0 : g->entry->loc.body_len;
+	return g == NULL ? 0 : entry_bytes(g->entry);
 }
 
 static struct scope *
@@ -344,7 +344,7 @@ ask_give(struct asked *a, struct sched_conn *c, const struct group *g,
 	*a = (struct asked){ .s = c->sched,
 		.q = c->queue,
 		.now_us = now_us,
-		.bytes = g->entry->loc.body_len,
+		.bytes = entry_bytes(g->entry),
 		.at[AT_QUEUE] = &c->queue->scope,
 		.at[AT_BACKOFF] = backoff_scope(c->queue),
 		.at[AT_SOURCE] = c->from == NULL ? NULL : &c->from->scope };

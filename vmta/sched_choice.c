@@ -122,6 +122,8 @@ take_place(struct sched_queue *q, const struct conf_source *from)
 		choice_forget_place(q);
 		return NULL;
 	}
+	if (place != NULL && place->stays)
+		return mem_dup(place, sizeof(*place));
 	q->place = NULL;
 	return place;
 }

@@ -9,8 +9,8 @@
  *
  * So each turn that could not be used is remembered until the queue is served.
  * One that is sent to a scope where it has had its turn claims that one, and
- * each other where it had: it is the first there, and all of them keep for it
- * what it needs at the time when the last of them has room (sched_kept.c).
+ * each other where it had: it is the first there, and all of them leave it
+ * what it needs at the time when the last of them has room (sched_backfill.c).
  *
  * Of two that claim the same scope the one whose first turn was before has it;
  * so the oldest of all has all of its own, and is served next.  A higher
@@ -19,8 +19,8 @@
  * Jobs and users are such scopes, too: a claim is of an origin in a queue, and
  * of one origin there after the other.  Beside these the queue's own limits
  * count as one: other mail of the queue uses them.  Mail that its claim brings
- * back has the next turn in its queue, and what it claims is kept until then;
- * or the queue's next one is kept for it, if its payer's token comes soon.
+ * back has the next turn in its queue, and what it claims is left to it until
+ * then; or the queue's next one is, if its payer's token comes soon.
  */
 #include "vmta/sched_priv.h"
 
@@ -143,7 +143,7 @@ claim_wait(struct sched_queue *q, const struct scope *at, enum want want,
 	}
 	take_payer(q, 0, SCOPE_JOB);
 	take_payer(q, 1, SCOPE_USER);
-	kept_hope(q, now_us);
+	claim_hope(q, now_us);
 }
 
 /*
@@ -298,14 +298,14 @@ claim_settle(struct sched_queue *q, int64_t now_us)
 		claim_drop(q);
 		return;
 	}
-	kept_hope(q, now_us);
+	claim_hope(q, now_us);
 	if (line_of(&q->give_wait) != NULL || line_of(&q->open_wait) != NULL ||
 	    q->conns.in[CONN_OPENING] > 0)
 		return;
 	if (waits_for_own(q))
 		q->claim->had |= bit(&q->scope, WANT_TOKEN);
 	else if (!claim_had_payer(q) &&
-	    (q->ready == 0 || kept_own_due(q, now_us) < 0))
+	    (q->ready == 0 || claim_own_due(q, now_us) < 0))
 		claim_drop(q);
 }
 

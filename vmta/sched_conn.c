@@ -445,18 +445,18 @@ open_one(struct sched *s, struct sched_queue *q, int64_t now_us)
 	}
 }
 
-/* Until when the last slot is kept for one that waits elsewhere, or 0. */
+/* Until when the last slot is left to one that waits elsewhere, or 0. */
 static int64_t
-is_kept(struct sched *s, const struct sched_queue *q, int64_t now_us)
+is_claimed(struct sched *s, const struct sched_queue *q, int64_t now_us)
 {
 	return slots_room(&s->process.scope.conns) > 1 ?
 	    0 :
-	    kept_conn(&s->process, q, now_us);
+	    backfill_conn_at(&s->process, q, now_us);
 }
 
 /*
  * In the order of the process's line, as far as limits go.  Returns when to
- * look again, since a slot is kept; or INT64_MAX.
+ * look again, since a slot is claimed; or INT64_MAX.
  */
 static int64_t
 open_all(struct sched *s, int64_t now_us)
@@ -466,14 +466,14 @@ open_all(struct sched *s, int64_t now_us)
 	while (slots_room(&s->process.scope.conns) > 0 &&
 	    (q = shared_opener(&s->process)) != NULL) {
 		struct shared *no;
-		int64_t kept;
+		int64_t until;
 
 		if (claim_turn_aside(q, &s->process.scope, now_us))
 			continue;
 		no = lane_blocked(q, now_us);
-		kept = is_kept(s, q, now_us);
-		if (no == NULL && kept > 0)
-			return kept;
+		until = is_claimed(s, q, now_us);
+		if (no == NULL && until > 0)
+			return until;
 		if (no == NULL) {
 			open_one(s, q, now_us);
 			continue;
@@ -510,9 +510,9 @@ void
 conns_open(struct sched *s, int64_t now_us)
 {
 	struct shared *p = &s->process;
-	int64_t kept_us;
+	int64_t again_us;
 
-	kept_us = open_all(s, now_us);
+	again_us = open_all(s, now_us);
 	priority_cut(p);
 	s->reclaim_us = INT64_MAX;
 	while (p->open_n > p->conns.in[CONN_CLOSING]) {
@@ -523,8 +523,8 @@ conns_open(struct sched *s, int64_t now_us)
 	}
 	if (p->open_n > 0 && slots_next(&p->scope.conns) < s->reclaim_us)
 		s->reclaim_us = slots_next(&p->scope.conns);
-	if (kept_us < s->reclaim_us)
-		s->reclaim_us = kept_us;
+	if (again_us < s->reclaim_us)
+		s->reclaim_us = again_us;
 }
 
 bool

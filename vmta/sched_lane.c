@@ -261,12 +261,12 @@ static bool
 is_promised(const struct sched_queue *q, struct shared *h, uint32_t room,
     int64_t now_us)
 {
-	uint32_t kept;
+	uint32_t claimed;
 
 	if (q->lane->from == h || claim_of_lane(&h->scope, q->lane))
 		return false;
-	kept = kept_conn(h, q, now_us) > 0 ? 1 : 0;
-	return h->passing + kept >= room;
+	claimed = backfill_conn_at(h, q, now_us) > 0 ? 1 : 0;
+	return h->passing + claimed >= room;
 }
 
 /*

@@ -273,7 +273,7 @@ origin_blocked(struct sched_queue *q, uint32_t number, int64_t soon_us,
 	for (int i = 0; i < ORIGIN_PAYERS; i++)
 		if (by[i] != NULL &&
 		    (payer_is_paused(by[i]) ||
-			kept_token_at(by[i], q, LIMIT_MSG, 1, now_us) >
+			backfill_token_at(by[i], q, LIMIT_MSG, 1, now_us) >
 			    now_us + soon_us))
 			return by[i];
 	return NULL;
@@ -336,7 +336,7 @@ static int64_t
 wake_at(struct payer *p, int64_t now_us)
 {
 	struct sched_queue *q = first(p);
-	int64_t at = kept_token_at(&p->scope, q, LIMIT_MSG, 1, now_us);
+	int64_t at = backfill_token_at(&p->scope, q, LIMIT_MSG, 1, now_us);
 
 	if (payer_is_paused(&p->scope))
 		return INT64_MAX;

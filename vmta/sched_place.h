@@ -35,7 +35,8 @@ struct domain_place {
 struct places {
 	bool used; /* does the configuration have anything about it? */
 	struct mx_sets sets;
-	TAILQ_HEAD(place_list, domain_place) wanted, asked;
+	/* Wanted: unknown, so that mail waits; known, but not for sure now. */
+	TAILQ_HEAD(place_list, domain_place) unknown, stale, asked;
 	uint32_t asked_n;
 };
 

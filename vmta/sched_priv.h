@@ -7,7 +7,7 @@
  *	sched_shared.c a scope that queues share: who waits there, whose turn
  *	sched_lane.c   queues that are alike for such scopes wait as one
  *	sched_claim.c  queues that need room at several of these at once
- *	sched_kept.c   what is kept for them
+ *	sched_backfill.c  what others may have beside them
  *	sched_vmta.c   virtual MTAs, pools, providers, groups
  *	sched_place.c  where a queue stands by the MX hosts of its domain
  *	sched_source.c limits of local addresses within a queue

@@ -126,8 +126,8 @@ shared_bytes(const struct shared *h, struct sched_queue *q)
 int64_t
 shared_token_at(struct shared *h, struct sched_queue *q, int64_t now_us)
 {
-	int64_t msg = kept_token_at(&h->scope, q, LIMIT_MSG, 1, now_us);
-	int64_t data = kept_token_at(&h->scope, q, LIMIT_DATA,
+	int64_t msg = backfill_token_at(&h->scope, q, LIMIT_MSG, 1, now_us);
+	int64_t data = backfill_token_at(&h->scope, q, LIMIT_DATA,
 	    shared_bytes(h, q), now_us);
 
 	return msg > data ? msg : data;
@@ -139,7 +139,8 @@ shared_open_at(struct shared *h, struct sched_queue *q, int64_t now_us)
 {
 	int64_t next = scope_lead(shared_next(h, h->bytes, now_us), h->setup_us,
 	    now_us);
-	int64_t connect = kept_token_at(&h->scope, q, LIMIT_CONNECT, 1, now_us);
+	int64_t connect = backfill_token_at(&h->scope, q, LIMIT_CONNECT, 1,
+	    now_us);
 
 	return connect > next ? connect : next;
 }
@@ -264,15 +265,15 @@ shared_wait(struct shared *h, int64_t now_us)
 		at = shared_token_at(h, shared_giver(h), now_us);
 	if (h->open.n > 0) {
 		struct sched_queue *q = shared_opener(h);
-		int64_t t = shared_open_at(h, q, now_us), kept;
+		int64_t t = shared_open_at(h, q, now_us), until;
 
 		if (t > now_us) {
 			at = earlier(at, t);
 		} else {
 			at = earlier(at, reclaim_at(h));
-			kept = kept_conn(h, q, now_us);
-			if (kept > 0)
-				at = earlier(at, kept);
+			until = backfill_conn_at(h, q, now_us);
+			if (until > 0)
+				at = earlier(at, until);
 			if (slots_room(&h->scope.conns) == 0)
 				at = earlier(at, slots_next(&h->scope.conns));
 			if (shared_has_rates(h) && fresh != NULL)
@@ -295,7 +296,8 @@ let_through(struct shared *h, int64_t now_us)
 		uint32_t room = shared_room(h, q, now_us);
 
 		if (h->passing >= room ||
-		    (h->passing + 1 >= room && kept_conn(h, q, now_us) > 0))
+		    (h->passing + 1 >= room &&
+			backfill_conn_at(h, q, now_us) > 0))
 			break;
 		if (!claim_turn_aside(q, &h->scope, now_us))
 			lane_let_through(q, now_us);

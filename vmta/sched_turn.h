@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sched_turn - whose turn it is at scopes that queues share: lanes, claims, and
- * what is kept for those.
+ * what others may have beside those.
  *
  * The end of sched_priv.h, which includes it: for vmta/sched*.c only.
  */
@@ -105,27 +105,27 @@ bool claim_had_payer(const struct sched_queue *q);
  */
 struct waiter *claim_aside_of(const struct sched_queue *q);
 
-/* sched_kept.c */
+/* sched_backfill.c */
 /*
- * When it may have n together, of what is not kept for another one; INT64_MAX:
+ * When it may have n together, of what is not claimed by another one; INT64_MAX:
  * when something happens.
  */
-int64_t kept_token_at(struct scope *c, struct sched_queue *q,
+int64_t backfill_token_at(struct scope *c, struct sched_queue *q,
     enum limit_kind kind, uint64_t n, int64_t now_us);
 /*
- * Until when the next one of the queue's own rate is kept for mail of it that
+ * Until when the next one of the queue's own rate is left to mail of it that
  * waits for its payer, and not given to what is first there; or 0.
  */
-int64_t kept_own(struct sched_queue *q, int64_t now_us);
-/* Until when room for a connection is, or 0. */
-int64_t kept_conn(struct shared *h, const struct sched_queue *q,
+int64_t backfill_own_at(struct sched_queue *q, int64_t now_us);
+/* Until when room for a connection is left to its claimant, or 0. */
+int64_t backfill_conn_at(struct shared *h, const struct sched_queue *q,
     int64_t now_us);
 /* It has a claim, and waits: for how long, as far as is known. */
-void kept_hope(struct sched_queue *q, int64_t now_us);
+void claim_hope(struct sched_queue *q, int64_t now_us);
 /*
- * When its own connections or limits let a queue use what is kept for it; -1:
+ * When its own connections or limits let a queue use what it claims; -1:
  * not before something happens.
  */
-int64_t kept_own_due(struct sched_queue *q, int64_t now_us);
+int64_t claim_own_due(struct sched_queue *q, int64_t now_us);
 
 #endif

@@ -15,7 +15,6 @@ unless it was made to fail (MAILRACE_DELETE).
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -201,9 +200,6 @@ class Lab:
         bad = None
         if self.postfix is not None:
             self.postfix.stop()
-        if self.milter is not None and self.milter.running():
-            # libmilter looks each 5 s, so that is waited for last.
-            self.milter.process.signal(signal.SIGTERM)
         try:
             self.check_balance()
         except (procs.ProcessError, mailrace.CommandFailed) as e:

@@ -185,6 +185,12 @@ write_file(const char *dir, unsigned number, const char *label,
 	return fclose(f) == 0 && good ? 0 : -1;
 }
 
+static const struct dkim_sign_opts opts = {
+	.header_canon = CANON_RELAXED,
+	.body_canon = CANON_RELAXED,
+	.query_method = "",
+};
+
 static int
 sign_to(const char *dir, const struct dkim_key *key, const char *label,
     const struct buf *text)
@@ -196,6 +202,7 @@ sign_to(const char *dir, const struct dkim_key *key, const char *label,
 	struct dkim_sign_in in = { .key = key,
 		.selector = "s1",
 		.domain = "example.net",
+		.opts = &opts,
 		.headers = &headers };
 	struct buf out = { 0 };
 	const char *value;

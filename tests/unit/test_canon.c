@@ -83,6 +83,34 @@ test_bodies(void)
 	}
 }
 
+/* Is the length in both forms that of the texts, whole and in pieces? */
+static void
+test_lengths(void)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		size_t len = strlen(bodies[i].body);
+		struct canon_body *whole = canon_body_of(bodies[i].body, len);
+		struct canon_body *fed = canon_body_new();
+
+		for (size_t at = 0; at < len; at++)
+			canon_body_add(fed, bodies[i].body + at, 1);
+		canon_body_finish(fed);
+		wrong += canon_body_len(whole, CANON_SIMPLE) !=
+			strlen(bodies[i].simple) ||
+		    canon_body_len(whole, CANON_RELAXED) !=
+			strlen(bodies[i].relaxed) ||
+		    canon_body_len(fed, CANON_SIMPLE) !=
+			strlen(bodies[i].simple) ||
+		    canon_body_len(fed, CANON_RELAXED) !=
+			strlen(bodies[i].relaxed);
+		canon_body_free(&whole);
+		canon_body_free(&fed);
+	}
+	is_int((int64_t)wrong, 0, "lengths are those of the canonical bodies");
+}
+
 static void
 test_empty_hashes(void)
 {
@@ -250,6 +278,7 @@ int
 main(void)
 {
 	test_bodies();
+	test_lengths();
 	test_random();
 	test_empty_hashes();
 	test_large();

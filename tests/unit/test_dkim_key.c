@@ -2,6 +2,7 @@
 /* Private keys are read, judged by kind and length, and sign verifiably. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,8 +26,11 @@ static const struct {
 	{ "RSA-2048 as PKCS#1", "RSA", 2048, PKCS1, true, false, NULL },
 	{ "RSA-1024 is weak", "RSA", 1024, PKCS8, true, true, NULL },
 	{ "RSA-512 is refused", "RSA", 512, PKCS8, false, false, "512 bits" },
-	{ "Ed25519 is refused", "ED25519", 0, PKCS8, false, false,
-	    "not an RSA" },
+	{ "Ed25519", "ED25519", 0, PKCS8, true, false, NULL },
+	{ "Ed448 is refused", "ED448", 0, PKCS8, false, false,
+	    "neither an RSA nor an Ed25519" },
+	{ "RSA for PSS alone is refused", "RSA-PSS", 2048, PKCS8, false, false,
+	    "neither an RSA nor an Ed25519" },
 	{ "an encrypted key is refused", "RSA", 1024, ENCRYPTED, false, false,
 	    "no usable private key" },
 	{ "text is no key", NULL, 0, TEXT, false, false,
@@ -38,9 +42,15 @@ static const struct {
 static EVP_PKEY *
 make_pkey(const char *kind, unsigned bits)
 {
-	if (strcmp(kind, "RSA") == 0)
-		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
-	return EVP_PKEY_Q_keygen(NULL, NULL, kind);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
+	EVP_PKEY *pkey = NULL;
+
+	(void)EVP_PKEY_keygen_init(ctx);
+	if (bits > 0)
+		(void)EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits);
+	(void)EVP_PKEY_generate(ctx, &pkey);
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
 }
 
 static void
@@ -70,11 +80,12 @@ write_case(const char *path, EVP_PKEY *pkey, enum form form)
 	(void)fclose(f);
 }
 
-/* Does the base64 verify with the public half? */
+/* Does the base64 verify with the public half, as RFC 6376 and 8463 say? */
 static bool
 verifies(EVP_PKEY *pkey, const char *bytes, struct buf *base64)
 {
-	unsigned char sig[512];
+	bool rsa = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA;
+	unsigned char sig[512], hash[32];
 	size_t sig_len = base64->len / 4 * 3;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	bool good = false;
@@ -85,10 +96,13 @@ verifies(EVP_PKEY *pkey, const char *bytes, struct buf *base64)
 		for (size_t i = base64->len; i > 0 && base64->p[i - 1] == '=';
 		     i--)
 			sig_len--;
-		good = EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL,
-			   pkey) == 1 &&
+		(void)EVP_Digest(bytes, strlen(bytes), hash, NULL, EVP_sha256(),
+		    NULL);
+		good = EVP_DigestVerifyInit(md, NULL, rsa ? EVP_sha256() : NULL,
+			   NULL, pkey) == 1 &&
 		    EVP_DigestVerify(md, sig, sig_len,
-			(const unsigned char *)bytes, strlen(bytes)) == 1;
+			rsa ? (const unsigned char *)bytes : hash,
+			rsa ? strlen(bytes) : sizeof(hash)) == 1;
 	}
 	EVP_MD_CTX_free(md);
 	return good;
@@ -135,11 +149,58 @@ test_case(size_t i)
 	(void)unlink(path);
 }
 
+/* A PEM as a header field carries it: unfolded, on one line. */
+static void
+test_text(void)
+{
+	static const char *const kinds[] = { "RSA", "ED25519" };
+	struct dkim_key *key;
+	struct err e;
+	bool weak;
+
+	for (size_t i = 0; i < 2; i++) {
+		EVP_PKEY *pkey = make_pkey(kinds[i], i == 0 ? 1024 : 0);
+		BIO *bio = BIO_new(BIO_s_mem());
+		struct buf text = { 0 };
+		char *p;
+		long len;
+
+		(void)PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL,
+		    NULL);
+		len = BIO_get_mem_data(bio, &p);
+		buf_add(&text, p, (size_t)len);
+		ok(dkim_key_of_text(text.p, text.len, &key, &weak, &e) == 0 &&
+			weak == (i == 0) &&
+			dkim_key_algorithm(key) ==
+			    (i == 0 ? DKIM_RSA_SHA256 : DKIM_ED25519_SHA256),
+		    "%s in lines", kinds[i]);
+		dkim_key_free(&key);
+		for (size_t at = 0; at < text.len; at++)
+			if (text.p[at] == '\n')
+				text.p[at] = ' ';
+		ok(dkim_key_of_text(text.p, text.len, &key, &weak, &e) == 0,
+		    "%s on one line", kinds[i]);
+		dkim_key_free(&key);
+		ok(dkim_key_of_text(text.p, text.len / 2, &key, &weak, &e) ==
+			    -1 &&
+			key == NULL,
+		    "%s cut in half: %s", kinds[i], e.text);
+		buf_fini(&text);
+		BIO_free(bio);
+		EVP_PKEY_free(pkey);
+	}
+	ok(dkim_key_of_text("", 0, &key, &weak, &e) == -1, "nothing");
+	ok(dkim_key_of_text("-----BEGIN PRIVATE KEY----- !", 29, &key, &weak,
+	       &e) == -1,
+	    "a beginning alone");
+}
+
 int
 main(void)
 {
 	if (mkdtemp(dir) == NULL)
 		return 1;
+	test_text();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(i);
 	(void)rmdir(dir);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A signature field says what RFC 6376 asks for, and covers what it says.
- * That others verify it is shown by tests/system/dkim_oracle.sh.
+ * That others verify it is shown by tests/system/test_dkim_oracle.c.
  */
 #include "mail/dkim_sign.h"
 
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mail/canon.h"
+#include "mail/tag_list.h"
 #include "tests/tap.h"
 
 static struct dkim_key *
@@ -74,6 +75,12 @@ tag(struct region *rg, const char *value, const char *name)
 	return at;
 }
 
+static const struct dkim_sign_opts relaxed = {
+	.header_canon = CANON_RELAXED,
+	.body_canon = CANON_RELAXED,
+	.query_method = "",
+};
+
 static const char *
 sign(struct region *rg, const struct dkim_key *key, const char *text,
     const bool *skip)
@@ -83,6 +90,7 @@ sign(struct region *rg, const struct dkim_key *key, const char *text,
 	struct dkim_sign_in in = { .key = key,
 		.selector = "s1",
 		.domain = "example.net",
+		.opts = &relaxed,
 		.headers = &list,
 		.skip = skip };
 	const char *value;
@@ -161,6 +169,106 @@ test_skip(struct region *rg, const struct dkim_key *key)
 	    "and the signature is that of the message without it");
 }
 
+static const struct {
+	const char *label, *identity;
+	struct dkim_sign_opts opts;
+	const char *want; /* what stands between s= and h= */
+	const char *c;
+} options[] = {
+	{ "none", NULL, { .query_method = "" }, "", "simple/simple" },
+	{ "relaxed header", NULL,
+	    { .header_canon = CANON_RELAXED, .query_method = "" }, "",
+	    "relaxed/simple" },
+	{ "relaxed body", NULL,
+	    { .body_canon = CANON_RELAXED, .query_method = "" }, "",
+	    "simple/relaxed" },
+	{ "the domain as identity", "@example.net", { .query_method = "" },
+	    "i=@example.net;", "simple/simple" },
+	{ "an address below it", "a;b@x.Example.NET", { .query_method = "" },
+	    "i=a=3Bb@x.Example.NET;", "simple/simple" },
+	{ "not one elsewhere", "a@notexample.net", { .query_method = "" }, "",
+	    "simple/simple" },
+	{ "not a word", "example.net", { .query_method = "" }, "",
+	    "simple/simple" },
+	{ "a timestamp", NULL, { .timestamp = true, .query_method = "" },
+	    "t=1700000000;", "simple/simple" },
+	{ "an expiry", NULL, { .expire_s = 3600, .query_method = "" },
+	    "x=1700003600;", "simple/simple" },
+	{ "a limit of the body", NULL,
+	    { .body_limit = true, .query_method = "" }, "l=1234;",
+	    "simple/simple" },
+	{ "a query method", NULL, { .query_method = "dns/txt" }, "q=dns/txt;",
+	    "simple/simple" },
+	{ "all of them", "u@example.net",
+	    { CANON_RELAXED, CANON_RELAXED, NULL, true, 60, true, "dns/txt" },
+	    "i=u@example.net;q=dns/txt;t=1700000000;x=1700000060;l=1234;",
+	    "relaxed/relaxed" },
+};
+
+static void
+test_options(struct region *rg, const struct dkim_key *key)
+{
+	static const uint8_t hash[32] = { 0 };
+	struct header_list list = { 0 };
+
+	header_list_add(&list, rg, SLICE_LIT("From"), SLICE_LIT(" a@b"));
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		struct dkim_sign_in in = { .key = key,
+			.selector = "s1",
+			.domain = "example.net",
+			.identity = options[i].identity,
+			.opts = &options[i].opts,
+			.headers = &list,
+			.body_hash = hash,
+			.body_len = 1234,
+			.now_s = 1700000000 };
+		struct tag_list tags;
+		struct slice value;
+		const char *s, *h;
+		struct err e;
+
+		value = slice_of(dkim_sign(&in, rg, &e));
+		ok(tag_list_parse(value, rg, &tags, &e) == 0 &&
+			tag_list_is(&tags, "c", options[i].c),
+		    "%s: c=%s", options[i].label, options[i].c);
+		value = tag_flat(value, rg);
+		s = strstr(value.p, "s=s1;") + 5;
+		h = strstr(s, "h=From:From;");
+		is_str(region_strndup(rg, s, (size_t)(h - s)), options[i].want,
+		    options[i].label);
+	}
+}
+
+static struct dkim_key *
+ed25519_new(void)
+{
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	BIO *bio = BIO_new(BIO_s_mem());
+	struct dkim_key *key = NULL;
+	struct err e;
+	bool weak;
+	char *p;
+	long len;
+
+	(void)PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL);
+	len = BIO_get_mem_data(bio, &p);
+	(void)dkim_key_of_text(p, (size_t)len, &key, &weak, &e);
+	BIO_free(bio);
+	EVP_PKEY_free(pkey);
+	return key;
+}
+
+static void
+test_algorithm(struct region *rg)
+{
+	struct dkim_key *key = ed25519_new();
+	const char *value = sign(rg, key, cases[0].fields, NULL);
+
+	is_str(tag(rg, value, "a"), "ed25519-sha256", "the key's algorithm");
+	is_int((int64_t)strlen(tag(rg, value, "b")), 88, "b= holds 64 bytes");
+	dkim_key_free(&key);
+}
+
 static void
 test_recognise(struct region *rg, const struct dkim_key *key)
 {
@@ -208,6 +316,8 @@ main(void)
 	test_form(rg, key);
 	test_many(rg, key);
 	test_skip(rg, key);
+	test_options(rg, key);
+	test_algorithm(rg);
 	test_recognise(rg, key);
 	dkim_key_free(&key);
 	region_free(&rg);

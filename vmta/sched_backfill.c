@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is kept of a scope for the one that claims it (why: vmta/sched_claim.c).
+ * What others may have of a scope that is claimed (why: vmta/sched_claim.c).
  *
  * It is due when all that it needs has room at once: its scopes, its own limits
  * and connections, and the payers of its mail.  Until then a scope that it
  * claims serves others as far as it will have enough at that time, as a
- * backfilling scheduler does.  What nobody knows the time of is kept for a
- * while.
+ * backfilling scheduler does.  What nobody knows the time of is left to
+ * it for a while.
  */
 #include "vmta/sched_priv.h"
 
 #include "lib/clock.h"
 
-/* Kept for who waits for what no time is known of. */
-#define KEEP_US (10 * US_PER_S)
+/* Left to who waits for what no time is known of. */
+#define UNKNOWN_US (10 * US_PER_S)
 
 /* Who claims it, if q has to heed that; or NULL. */
 static struct sched_queue *
@@ -55,9 +55,9 @@ later(int64_t a, int64_t b)
 
 /* Who may use it at any moment has it for a while, or for this one. */
 static int64_t
-kept_until(const struct sched_queue *q, int64_t now_us)
+claimed_until(const struct sched_queue *q, int64_t now_us)
 {
-	int64_t until = q->claim->due_us + KEEP_US;
+	int64_t until = q->claim->due_us + UNKNOWN_US;
 
 	return until > now_us ? until : now_us + US_PER_MS;
 }
@@ -68,7 +68,7 @@ known(const struct sched_queue *q, int64_t at_us, int64_t now_us)
 {
 	if (at_us > now_us && at_us < INT64_MAX)
 		return at_us;
-	return q->claim->due_us + KEEP_US > now_us ? now_us : -1;
+	return q->claim->due_us + UNKNOWN_US > now_us ? now_us : -1;
 }
 
 /* When its payers allow it. */
@@ -127,7 +127,7 @@ own_rates_due(struct sched_queue *q, int64_t now_us)
  * When its own connections and limits do; -1: not before something happens.
  */
 int64_t
-kept_own_due(struct sched_queue *q, int64_t now_us)
+claim_own_due(struct sched_queue *q, int64_t now_us)
 {
 	int64_t busy = -1;
 	struct check_no no;
@@ -152,7 +152,7 @@ kept_own_due(struct sched_queue *q, int64_t now_us)
 
 /*
  * When all that q needs has room for it, as far as is known; -1: nothing has
- * to be kept.  What nobody knows is now, for a while.
+ * to be left to it.  What nobody knows is now, for a while.
  */
 static int64_t
 due(struct sched_queue *q, int64_t now_us)
@@ -168,7 +168,7 @@ due(struct sched_queue *q, int64_t now_us)
 	    q->lane->open_at->level < LEVEL_PROCESS &&
 	    q->lane->open_at->scope.claimed != q)
 		return -1;
-	at = kept_own_due(q, now_us);
+	at = claim_own_due(q, now_us);
 	if (at < 0)
 		return -1;
 	at = later(at, shared_due(q, now_us));
@@ -179,7 +179,7 @@ due(struct sched_queue *q, int64_t now_us)
 }
 
 void
-kept_hope(struct sched_queue *q, int64_t now_us)
+claim_hope(struct sched_queue *q, int64_t now_us)
 {
 	int64_t at = due(q, now_us);
 
@@ -210,7 +210,7 @@ claimed_beside(struct sched_queue *q)
 
 /* When the one that claims it, or other mail of q itself, can use it; or -1. */
 static int64_t
-kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
+claimed_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
     struct sched_queue **by_r)
 {
 	const struct scope *payer;
@@ -230,12 +230,12 @@ kept_for(const struct scope *c, struct sched_queue *q, int64_t now_us,
 }
 
 static bool
-keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind, uint64_t n,
+claims(struct scope *c, struct sched_queue *q, enum limit_kind kind, uint64_t n,
     int64_t now_us, int64_t *until_us)
 {
 	struct sched_queue *by;
 	uint64_t need;
-	int64_t at = kept_for(c, q, now_us, &by);
+	int64_t at = claimed_for(c, q, now_us, &by);
 
 	*until_us = INT64_MAX;
 	if (by == NULL || (kind == LIMIT_CONNECT && !needs_conn(by)))
@@ -247,7 +247,7 @@ keeps(struct scope *c, struct sched_queue *q, enum limit_kind kind, uint64_t n,
 	need = kind == LIMIT_DATA ? queue_bytes(by) : 1;
 	if (scope_leaves(c, kind, n, need, at, now_us))
 		return false;
-	*until_us = at > now_us ? at : kept_until(by, now_us);
+	*until_us = at > now_us ? at : claimed_until(by, now_us);
 	return true;
 }
 
@@ -264,7 +264,7 @@ is_sooner(const struct scope *own, int64_t at_us, int64_t now_us)
 }
 
 int64_t
-kept_own(struct sched_queue *q, int64_t now_us)
+backfill_own_at(struct sched_queue *q, int64_t now_us)
 {
 	const struct scope *c = claimed_beside(q);
 	int64_t at;
@@ -279,14 +279,14 @@ kept_own(struct sched_queue *q, int64_t now_us)
 }
 
 int64_t
-kept_token_at(struct scope *c, struct sched_queue *q, enum limit_kind kind,
+backfill_token_at(struct scope *c, struct sched_queue *q, enum limit_kind kind,
     uint64_t n, int64_t now_us)
 {
 	int64_t next = scope_next(c, kind, n, now_us), until;
 
 	if (next > now_us || c->claimed == NULL)
 		return next;
-	return keeps(c, q, kind, n, now_us, &until) ? until : now_us;
+	return claims(c, q, kind, n, now_us, &until) ? until : now_us;
 }
 
 /* Would a message over one more connection leave enough for `by`? */
@@ -303,7 +303,7 @@ leaves(const struct shared *h, struct sched_queue *by, int64_t at_us,
 }
 
 int64_t
-kept_conn(struct shared *h, const struct sched_queue *q, int64_t now_us)
+backfill_conn_at(struct shared *h, const struct sched_queue *q, int64_t now_us)
 {
 	struct sched_queue *by = heeded(&h->scope, q);
 	int64_t at;
@@ -320,5 +320,5 @@ kept_conn(struct shared *h, const struct sched_queue *q, int64_t now_us)
 	if (at - now_us > (int64_t)h->setup_us + h->busy_us &&
 	    leaves(h, by, at, now_us))
 		return 0;
-	return at > now_us ? at : kept_until(by, now_us);
+	return at > now_us ? at : claimed_until(by, now_us);
 }
