@@ -141,6 +141,8 @@ join_members(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 			continue;
 		}
 		p->pub.vmtas[i] = &v->pub;
+		if (v->first_pool == NULL)
+			v->first_pool = &p->pub;
 		if (strmap_get(seen, v->key) != NULL) {
 			conf_error(errs, n->file, n->line,
 			    "<virtual-mta-pool %s>: %s is listed twice",

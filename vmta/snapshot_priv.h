@@ -53,6 +53,7 @@ struct vmta_entry {
 	const struct conf_node *node;
 	struct domain_map *domains;
 	const struct pool_entry *domain_pool; /* whose settings count */
+	const struct pool *first_pool;        /* in the file; or NULL */
 	struct key_index *keys;
 	char *key; /* the name in lower case */
 };

@@ -35,13 +35,9 @@ has_member(const struct pool *p, const char *vmta)
 const struct pool *
 snapshot_first_pool(const struct snapshot *s, const char *vmta)
 {
-	for (size_t i = 0; i < strmap_count(s->pools); i++) {
-		const struct pool *p = snapshot_pool_at(s, i);
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
 
-		if (has_member(p, vmta))
-			return p;
-	}
-	return NULL;
+	return v == NULL ? NULL : v->first_pool;
 }
 
 const struct pool *
