@@ -139,6 +139,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_cold \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_group \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -161,6 +162,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_reply \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
+	tests/unit/test_signing \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
@@ -197,6 +199,10 @@ check_PROGRAMS += \
 	tests/system/test_dns \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
+
+tests_system_test_dkim_oracle_SOURCES = \
+	%D%/system/dkim_messages.c %D%/system/dkim_messages.h \
+	%D%/system/test_dkim_oracle.c
 
 # What several programs share, by the idea.
 fake_conf_files = \
@@ -479,6 +485,9 @@ tests_crash_disk_so_LDADD =
 # What a system test preloads.
 system_shims = tests/system/clock_ahead.so tests/system/held_up.so
 EXTRA_PROGRAMS += $(system_shims)
+# What libopendkim says of our signatures.
+EXTRA_PROGRAMS += tests/system/dkim_judge
+tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
@@ -780,6 +789,12 @@ EXTRA_DIST += \
 	%D%/scenario/place-queue-to.scn \
 	%D%/scenario/place-reload.scn \
 	%D%/scenario/place-rests.scn \
+	%D%/scenario/place-standing.scn \
+	%D%/scenario/place-standing-also.scn \
+	%D%/scenario/place-standing-errors.scn \
+	%D%/scenario/place-standing-kept.scn \
+	%D%/scenario/place-standing-moves.scn \
+	%D%/scenario/place-standing-reload.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
@@ -934,6 +949,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \

@@ -95,10 +95,10 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	struct sched_queue *q = *qp;
 
 	*qp = NULL;
+	standing_forget(s, q);
 	lane_leave(s, q);
 	remote_forget(s, q);
 	sources_drop(s, q);
-	standing_drop(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -143,21 +143,25 @@ conf_of(struct sched *s, const struct sched_queue *q,
 void
 sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
+	struct standing_move move;
 	struct placed at;
 
 	if (q->generation == s->generation)
 		return;
 	q->generation = s->generation;
+	move.from = q->lane == NULL ? NULL : q->lane->group;
+	move.unplaced = q->unplaced;
 	place_refresh(s, q);
 	place_find(s, q, now_us, &at);
 	qconf_unref(&q->conf);
 	q->conf = conf_of(s, q, at.group);
+	lane_enter(s, q, &at);
+	standing_moved(s, q, &move, now_us);
 	slots_set(&q->scope.conns, standing_max_conns(q, now_us));
 	q->has_rates = false;
 	/* Or what counts would leave in the period of before. */
 	if (scope_end(&q->scope) > now_us || q->standing != NULL)
 		sched_set_rates(s, q, now_us);
-	lane_enter(s, q, &at);
 	conns_configure(q);
 	sources_configure(s, q, now_us);
 }
@@ -196,7 +200,8 @@ sched_forget_at(const struct sched_queue *q)
 	int64_t at = q->idle_us + FORGET_US;
 	int64_t end = scope_end(&q->scope);
 
-	if (q->standing != NULL || q->cold_waits > 0)
+	if (q->standing != NULL || standing_named(q) != NULL ||
+	    q->cold_waits > 0)
 		return INT64_MAX; /* it is looked at when that goes */
 	at = end > at ? end : at;
 	end = sources_end(q);
@@ -522,6 +527,7 @@ refresh_slice(struct sched *s)
 {
 	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
 		sources_changed(s->stale);
+		sources_unpark(s->stale); /* one too many closes */
 		sched_dirty(s, s->stale);
 		if (!sched_move_is_none(&s->moves))
 			sched_move_look(s, s->stale);

@@ -37,7 +37,7 @@ choice_grade(struct sched *s, const struct sched_queue *q,
 		return CHOICE_FORBIDDEN;
 	if (q->family != 0 && a->family != 0 && a->family != q->family)
 		return CHOICE_OTHER_FAMILY;
-	if (q->standing != NULL && standing_is_off(q, a, now_us))
+	if (standing_of(q) != NULL && standing_is_off(q, a, now_us))
 		return CHOICE_OFF;
 	if (s->warmups.any && warmup_until(s, q, a, now_us) > now_us)
 		return CHOICE_WARMUP;

@@ -380,10 +380,14 @@ take(struct sched *s, const struct cold_ask *a, int64_t now_us)
 	const struct vmta *v = snapshot_vmta(s->conf, a->vmta);
 	struct warm_one from = { .queue = a->domain };
 	struct sched_queue *q = NULL;
+	const char *group;
 
 	if (v == NULL || (v->colds.n == 0 && (p == NULL || p->colds.n == 0)) ||
-	    !place_group(s, a->domain, a->vmta, &from.queue))
+	    !place_is_known(s, a->domain, a->vmta))
 		return NULL;
+	group = place_group(s, a->domain, a->vmta);
+	if (group != NULL)
+		from.queue = group;
 	if (p != NULL) {
 		from.name = p->name;
 		from.colds = &p->colds;

@@ -14,6 +14,7 @@
 void
 connect_take(struct sched_conn *c, int64_t now_us)
 {
+	struct shared *backoff = c->in[LEVEL_BACKOFF].shared;
 	struct shared *group = c->in[LEVEL_ROLLUP].shared;
 	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
 	struct sched_queue *q = c->queue;
@@ -21,6 +22,7 @@ connect_take(struct sched_conn *c, int64_t now_us)
 	struct scope *of[CONNECT_SCOPES] = { &q->scope,
 		q->standing == NULL ? NULL : &q->standing->also,
 		c->from == NULL ? NULL : &c->from->scope,
+		backoff == NULL ? NULL : &backoff->scope,
 		group == NULL ? NULL : &group->scope,
 		provider == NULL ? NULL : &provider->scope };
 

@@ -11,8 +11,6 @@
  * a sched_run(), and each message is asked for.  What cannot go now is looked
  * at again when a queue of its domain changes.  Nothing moves back by itself:
  * where it is it may stay.
- *
- * A queue that has taken in mail of others has a note of whose, for who asks.
  */
 #include "vmta/sched_priv.h"
 
@@ -44,15 +42,6 @@ struct move {
 	struct gone *gone;
 };
 
-/* Where the mail of a queue came from. */
-struct move_note {
-	struct table_link link;
-	const struct sched_queue *queue;
-	bool told_loop; /* its mail would go round, which was told */
-	size_t n;
-	struct move_from *v; /* the last one that gave some comes first */
-};
-
 static uint64_t
 hash_of(const struct sched_queue *q)
 {
@@ -63,13 +52,6 @@ static const struct move *
 of_move(const struct table_link *l)
 {
 	return (const void *)((const char *)l - offsetof(struct move, link));
-}
-
-static const struct move_note *
-of_note(const struct table_link *l)
-{
-	return (
-	    const void *)((const char *)l - offsetof(struct move_note, link));
 }
 
 static uint64_t
@@ -84,20 +66,7 @@ move_is(const struct table_link *l, const void *key)
 	return of_move(l)->queue == key;
 }
 
-static uint64_t
-note_hash(const struct table_link *l)
-{
-	return hash_of(of_note(l)->queue);
-}
-
-static bool
-note_is(const struct table_link *l, const void *key)
-{
-	return of_note(l)->queue == key;
-}
-
 static const struct table_ops move_ops = { move_hash, move_is };
-static const struct table_ops note_ops = { note_hash, note_is };
 
 /* ---- where mail goes ----------------------------------------------------- */
 
@@ -134,11 +103,32 @@ static struct qconf *
 conf_there(const struct asking *a, const char *vmta)
 {
 	const struct sched_queue *q = queue_there(a, vmta);
+	const char *group;
 
 	if (q != NULL && q->generation == a->s->generation)
 		return qconf_ref(q->conf);
-	return qconf_get(&a->s->confs, a->s->conf, a->domain,
-	    snapshot_vmta(a->s->conf, vmta) == NULL ? "" : vmta);
+	group = place_group(a->s, a->domain, vmta);
+	if (snapshot_vmta(a->s->conf, vmta) == NULL)
+		vmta = "";
+	if (group == NULL)
+		return qconf_get(&a->s->confs, a->s->conf, a->domain, vmta);
+	return qconf_get_member(&a->s->confs, a->s->conf,
+	    &(struct qconf_member){ a->domain, group, vmta });
+}
+
+/* How the queue stands, or its group, where it is not there yet; or NULL. */
+static const struct sched_standing *
+standing_there(const struct asking *a, const char *vmta)
+{
+	const struct sched_queue *q = queue_there(a, vmta);
+	const struct sched_named *n;
+	const char *group;
+
+	if (q != NULL)
+		return standing_of(q);
+	group = place_group(a->s, a->domain, vmta);
+	n = group == NULL ? NULL : group_find(a->s, group, vmta);
+	return n == NULL ? NULL : n->standing;
 }
 
 /* Names are valid as long as the configuration is in force. */
@@ -158,9 +148,9 @@ ask_always(void *ctx, const char *vmta)
 static bool
 is_in_backoff(const struct asking *a, const char *vmta)
 {
-	const struct sched_queue *q = queue_there(a, vmta);
+	const struct sched_standing *st = standing_there(a, vmta);
 
-	return q != NULL && sched_queue_mode(q) == MODE_BACKOFF;
+	return st != NULL && st->st.backoff.mode == MODE_BACKOFF;
 }
 
 static const char *
@@ -187,13 +177,13 @@ ask_overflow(void *ctx, const char *vmta)
 	return p == NULL ? NULL : p->name;
 }
 
-/* May it be used by the queue, which may not be there? */
+/* May it be used by the queue, which may not be there and stands so? */
 static bool
-is_usable(const struct asking *a, const struct sched_queue *q, const char *vmta,
-    const struct net_addr *addr)
+is_usable(const struct asking *a, const struct sched_standing *st,
+    const char *vmta, const struct net_addr *addr)
 {
-	if (q != NULL && q->standing != NULL &&
-	    standing_is_off(q, addr, a->now_us))
+	if (st != NULL &&
+	    standing_source_is_off(&st->st, addr, a->now_us) != NULL)
 		return false;
 	if (a->s->warmups.any && warmup_is_over(a->s, a->domain, vmta, addr))
 		return false;
@@ -206,17 +196,16 @@ has_source(const struct asking *a, const char *vmta)
 {
 	const struct global_conf *global = snapshot_global(a->s->conf);
 	const struct vmta *v = snapshot_vmta(a->s->conf, vmta);
-	const struct sched_queue *q = queue_there(a, vmta);
+	const struct sched_standing *st = standing_there(a, vmta);
 	size_t n;
 
-	if (a->s->lost.n == 0 && (q == NULL || q->standing == NULL) &&
-	    !a->s->warmups.any)
+	if (a->s->lost.n == 0 && st == NULL && !a->s->warmups.any)
 		return true;
 	if (v == NULL) /* it goes on under {default} */
 		v = snapshot_vmta(a->s->conf, "");
 	n = source_count(v, global);
 	for (size_t i = 0; i < n; i++)
-		if (is_usable(a, q, vmta, &source_pick(v, global, i)->addr))
+		if (is_usable(a, st, vmta, &source_pick(v, global, i)->addr))
 			return true;
 	return false;
 }
@@ -293,74 +282,6 @@ sched_move_takes(struct sched *s, const char *domain, const char *vmta,
 	    ask_fit(&a, vmta) != REROUTE_NO_SOURCE;
 }
 
-/* ---- notes --------------------------------------------------------------- */
-
-static struct move_note *
-note_find(const struct sched *s, const struct sched_queue *q)
-{
-	struct table_link *l = s->moves.notes.n == 0 ?
-	    NULL :
-	    table_find(&s->moves.notes, hash_of(q), q);
-
-	return l == NULL ? NULL : OF(move_note, link, l);
-}
-
-static struct move_note *
-note_get(struct sched *s, const struct sched_queue *q)
-{
-	struct move_note *note = note_find(s, q);
-
-	if (note != NULL)
-		return note;
-	note = mem_new(struct move_note);
-	note->queue = q;
-	table_add(&s->moves.notes, &note->link);
-	return note;
-}
-
-static void
-note_free(struct sched *s, struct move_note **notep)
-{
-	struct move_note *note = *notep;
-
-	*notep = NULL;
-	table_remove(&s->moves.notes, &note->link);
-	free(note->v);
-	free(note);
-}
-
-/* So many recipients of `from` have come to the queue. */
-static void
-note_add(struct sched *s, const struct sched_queue *to,
-    const struct move_from *some)
-{
-	struct move_note *note = note_get(s, to);
-	struct move_from sum = *some;
-	size_t i = 0;
-
-	while (i < note->n &&
-	    (note->v[i].vmta != some->vmta || note->v[i].way != some->way))
-		i++;
-	if (i == note->n) {
-		note->n++;
-		note->v = mem_realloc(note->v, note->n * sizeof(*note->v));
-	} else {
-		sum.rcpts += note->v[i].rcpts;
-	}
-	memmove(&note->v[1], &note->v[0], i * sizeof(*note->v));
-	note->v[0] = sum;
-}
-
-size_t
-sched_move_from(const struct sched *s, const struct sched_queue *q,
-    const struct move_from **list_r)
-{
-	const struct move_note *note = note_find(s, q);
-
-	*list_r = note == NULL ? NULL : note->v;
-	return note == NULL ? 0 : note->n;
-}
-
 /* ---- telling -------------------------------------------------------------- */
 
 static void
@@ -382,16 +303,12 @@ tell_moved(struct sched *s, const struct sched_queue *q, const struct gone *g)
 static void
 tell_loop(struct sched *s, const struct sched_queue *q, bool looped)
 {
-	struct move_note *note = looped ? note_get(s, q) : note_find(s, q);
 	const struct sched_event e = { .kind = SCHED_LOOP,
 		.domain = q->domain->name,
 		.vmta = q->vmta->name,
 		.conf = &q->conf->conf };
 
-	if (note == NULL || note->told_loop == looped)
-		return;
-	note->told_loop = looped;
-	if (looped && s->owner->event != NULL)
+	if (move_note_loop(s, q, looped) && s->owner->event != NULL)
 		SCHED_TELL(s, event, &e);
 }
 
@@ -401,7 +318,7 @@ tell_loop(struct sched *s, const struct sched_queue *q, bool looped)
 static bool
 may_overflow(const struct sched *s, const struct sched_queue *q)
 {
-	return s->lost.n > 0 || q->standing != NULL || s->warmups.any;
+	return s->lost.n > 0 || standing_of(q) != NULL || s->warmups.any;
 }
 
 struct sched_queue *
@@ -414,7 +331,7 @@ sched_move_enter(struct sched *s, uint64_t id, const struct sched_rcpt_in **inp,
 	struct reroute r;
 
 	if (q != NULL) {
-		note_add(s, q,
+		move_note_add(s, q,
 		    &(struct move_from){ vmta_get(s, in->vmta, now_us),
 			REROUTE_COLD, 1 });
 		*other = *in;
@@ -434,7 +351,7 @@ sched_move_enter(struct sched *s, uint64_t id, const struct sched_rcpt_in **inp,
 		return q;
 	}
 	q = sched_queue_get(s, domain, r.vmta, now_us);
-	note_add(s, q,
+	move_note_add(s, q,
 	    &(struct move_from){ vmta_get(s, in->vmta, now_us), r.way, 1 });
 	*other = *in;
 	other->by_pool = r.by_pool;
@@ -490,7 +407,7 @@ on_moved(void *ctx, const struct vqueue_way *way, uint32_t rcpts)
 	struct moving *t = ctx;
 	struct sched_queue *to = way->to;
 
-	note_add(t->sched, to,
+	move_note_add(t->sched, to,
 	    &(struct move_from){ t->queue->vmta, t->way, rcpts });
 	count_gone(t->move, to->vmta, t->way, rcpts);
 	if (retry_waits(&to->retry, t->now_us) || sched_is_paused(t->sched, to))
@@ -658,7 +575,7 @@ void
 sched_move_init(struct sched *s)
 {
 	table_init(&s->moves.queues, &move_ops);
-	table_init(&s->moves.notes, &note_ops);
+	move_notes_init(s);
 	TAILQ_INIT(&s->moves.list);
 }
 
@@ -681,10 +598,8 @@ void
 sched_move_forget(struct sched *s, const struct sched_queue *q)
 {
 	struct move *m = move_find(s, q);
-	struct move_note *note = note_find(s, q);
 
 	if (m != NULL)
 		move_free(s, &m);
-	if (note != NULL)
-		note_free(s, &note);
+	move_note_forget(s, q);
 }

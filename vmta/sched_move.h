@@ -79,6 +79,14 @@ struct move_from {
 	enum reroute_way way;
 	uint64_t rcpts; /* so many in all */
 };
+
+/* sched_move_note.c: so many recipients have come to the queue. */
+void move_notes_init(struct sched *s);
+void move_note_add(struct sched *s, const struct sched_queue *to,
+    const struct move_from *some);
+/* Its mail would go round, or does not any more.  True: that is to be told. */
+bool move_note_loop(struct sched *s, const struct sched_queue *q, bool looped);
+void move_note_forget(struct sched *s, const struct sched_queue *q);
 /* Who gave mail to the queue, the last one first; how many. */
 size_t sched_move_from(const struct sched *s, const struct sched_queue *q,
     const struct move_from **list_r);

@@ -133,6 +133,21 @@ place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
 		out->group = group_get(s, at.group, q->vmta, now_us);
 }
 
+const char *
+place_group(const struct sched *s, const char *domain, const char *vmta)
+{
+	const struct domain_obj *d;
+	struct place at;
+
+	if (!s->places.used)
+		return NULL;
+	d = domain_obj_find(&s->domains, domain);
+	rollup_place(s->conf, domain,
+	    snapshot_vmta(s->conf, vmta) == NULL ? "" : vmta,
+	    d == NULL ? NULL : facts_of(d), &at);
+	return at.group;
+}
+
 const struct provider *
 place_provider(const struct sched *s, const char *domain, const char *vmta)
 {
@@ -147,23 +162,13 @@ place_provider(const struct sched *s, const char *domain, const char *vmta)
 }
 
 bool
-place_group(const struct sched *s, const char *domain, const char *vmta,
-    const char **group_r)
+place_is_known(const struct sched *s, const char *domain, const char *vmta)
 {
 	const struct domain_obj *d = domain_obj_find(&s->domains, domain);
-	struct place at = { .group = NULL };
 
-	*group_r = domain;
-	if (!s->places.used)
-		return true;
-	if (s->owner->resolve != NULL && (d == NULL || !is_known(d)) &&
-	    rollup_needs_mx(s->conf, domain, vmta))
-		return false;
-	rollup_place(s->conf, domain, vmta, d == NULL ? NULL : facts_of(d),
-	    &at);
-	if (at.group != NULL)
-		*group_r = at.group;
-	return true;
+	return !s->places.used || s->owner->resolve == NULL ||
+	    (d != NULL && is_known(d)) ||
+	    !rollup_needs_mx(s->conf, domain, vmta);
 }
 
 void

@@ -268,6 +268,7 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 	case AT_NONE:
 		rest(s, q, now_us);
 		return INT64_MAX;
+	case AT_ROLLUP_BACKOFF:
 	case AT_ROLLUP:
 	case AT_VMTA:
 	case AT_POOL:
@@ -417,7 +418,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	sched_drop_rates(s, q, now_us);
 	timer_set(&s->timers, &q->timer, at);
 	if (q->standing != NULL)
-		standing_settle(s, q, now_us);
+		standing_settle(s, q->standing, now_us);
 }
 
 void

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# dkim_oracle.pl DIR - what Mail::DKIM says of DIR/*.eml: "NAME VERDICT".
-# The key's record is DIR/record.  Exit 77: Mail::DKIM is not installed.
+# dkim_oracle.pl DIR - what Mail::DKIM says of the signatures of example.net in
+# DIR/*.eml: "NAME SELECTOR VERDICT".  The keys are in DIR/keys, lines of "NAME
+# RECORD".  Exit 77: Mail::DKIM is not installed.
 use strict;
 use warnings;
 
@@ -20,21 +21,23 @@ sub type { return 'TXT'; }
 sub txtdata { return ($_[0]{text}); }
 
 package main;
-my $record = Record->new(slurp("$dir/record"));
+my %record = map { /^(\S+) (.*)/ ? ($1 => Record->new($2)) : () }
+    split /\n/, slurp("$dir/keys");
 {
 	no warnings qw(redefine once);
-	*Mail::DKIM::DNS::query = sub { return ($record); };
+	*Mail::DKIM::DNS::query = sub {
+		return exists $record{$_[0]} ? ($record{$_[0]}) : ();
+	};
 }
 
 for my $path (sort glob "$dir/*.eml") {
 	my ($name) = $path =~ m{([^/]+)$};
 	my $verifier = Mail::DKIM::Verifier->new;
-	my $verdict = 'none';
 	$verifier->PRINT(slurp($path));
 	$verifier->CLOSE;
 	for my $signature ($verifier->signatures) {
 		next unless $signature->domain eq 'example.net';
-		$verdict = $signature->result;
+		print "$name ", $signature->selector, ' ',
+		    $signature->result, "\n";
 	}
-	print "$name $verdict\n";
 }
