@@ -25,6 +25,9 @@ check_PROGRAMS += \
 	tests/unit/test_acct_time \
 	tests/unit/test_addr \
 	tests/unit/test_alert \
+	tests/unit/test_arc_seal \
+	tests/unit/test_arc_verify \
+	tests/unit/test_auth_results \
 	tests/unit/test_backoff \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -47,10 +50,13 @@ check_PROGRAMS += \
 	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
+	tests/unit/test_dkim_answers \
 	tests/unit/test_dkim_fields \
 	tests/unit/test_dkim_key \
+	tests/unit/test_dkim_record \
 	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
+	tests/unit/test_dkim_verify \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
 	tests/unit/test_domain_map \
@@ -195,6 +201,7 @@ check_PROGRAMS += \
 	tests/unit/test_why_target \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
+	tests/system/test_arc_oracle \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
 	tests/system/test_mx \
@@ -215,6 +222,8 @@ ingress_client_files = \
 	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
 plain_owner_files = \
 	%D%/support/plain_owner.c %D%/support/plain_owner.h
+sealed_files = \
+	%D%/support/sealed.c %D%/support/sealed.h
 show_hit_files = \
 	%D%/support/show_hit.c %D%/support/show_hit.h
 sim_files = \
@@ -242,6 +251,19 @@ tests_unit_test_acct_row_SOURCES = \
 	%D%/unit/test_acct_row.c
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
+
+tests_unit_test_arc_seal_SOURCES = \
+	%D%/unit/test_arc_seal.c \
+	$(sealed_files)
+tests_unit_test_arc_verify_SOURCES = \
+	%D%/unit/test_arc_verify.c \
+	$(sealed_files)
+tests_unit_test_dkim_verify_SOURCES = \
+	%D%/unit/test_dkim_verify.c \
+	$(sealed_files)
+tests_unit_test_dkim_record_SOURCES = \
+	%D%/unit/test_dkim_record.c \
+	$(sealed_files)
 
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
@@ -506,6 +528,8 @@ crash-shims: $(crash_shims)
 fuzz_targets = \
 	tests/fuzz/fuzz_acct_json \
 	tests/fuzz/fuzz_acct_record \
+	tests/fuzz/fuzz_arc \
+	tests/fuzz/fuzz_auth_results \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
@@ -547,6 +571,10 @@ tests_fuzz_fuzz_acct_record_SOURCES = \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h \
 	$(fuzz_main)
 tests_fuzz_fuzz_acct_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_arc_SOURCES = %D%/fuzz/fuzz_arc.c $(fuzz_main)
+tests_fuzz_fuzz_arc_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_auth_results_SOURCES = %D%/fuzz/fuzz_auth_results.c $(fuzz_main)
+tests_fuzz_fuzz_auth_results_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_classify_SOURCES = %D%/fuzz/fuzz_classify.c $(fuzz_main)
@@ -652,6 +680,8 @@ EXTRA_DIST += \
 	%D%/crash/test_slow_disk.py \
 	%D%/fuzz/fuzz_acct_json.in \
 	%D%/fuzz/fuzz_acct_record.in \
+	%D%/fuzz/fuzz_arc.in \
+	%D%/fuzz/fuzz_auth_results.in \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
@@ -878,6 +908,8 @@ EXTRA_DIST += \
 	%D%/system/check_limits.py \
 	%D%/system/collectors.py \
 	%D%/system/demo.py \
+	%D%/system/arc_oracle.pl \
+	%D%/system/arc_oracle.py \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
@@ -915,6 +947,7 @@ EXTRA_DIST += \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
+	%D%/system/test_check.py \
 	%D%/system/test_collectors.py \
 	%D%/system/test_command.py \
 	%D%/system/test_delivery.py \

@@ -140,14 +140,12 @@ conf_of(struct sched *s, const struct sched_queue *q,
 	    &(struct qconf_member){ q->domain->name, name, vmta });
 }
 
-void
-sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
+static void
+refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	struct standing_move move;
 	struct placed at;
 
-	if (q->generation == s->generation)
-		return;
 	q->generation = s->generation;
 	move.from = q->lane == NULL ? NULL : q->lane->group;
 	move.unplaced = q->unplaced;
@@ -164,6 +162,14 @@ sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 		sched_set_rates(s, q, now_us);
 	conns_configure(q);
 	sources_configure(s, q, now_us);
+}
+
+/* Mostly there is nothing to do, at each decision. */
+void
+sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	if (q->generation != s->generation)
+		refresh(s, q, now_us);
 }
 
 void
