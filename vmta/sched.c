@@ -206,8 +206,7 @@ sched_forget_at(const struct sched_queue *q)
 	int64_t at = q->idle_us + FORGET_US;
 	int64_t end = scope_end(&q->scope);
 
-	if (q->standing != NULL || standing_named(q) != NULL ||
-	    q->cold_waits > 0)
+	if (q->standing != NULL || standing_named(q) != NULL || q->cold_waits)
 		return INT64_MAX; /* it is looked at when that goes */
 	at = end > at ? end : at;
 	end = sources_end(q);

@@ -21,10 +21,17 @@
 
 enum answer { ANSWER_NONE, ANSWER_KEPT, ANSWER_REFUSED };
 
-/* A queue that waits for the count of a message that it has got. */
+/* A queue that waits for so many of these: few do at a time. */
+struct cold_gate {
+	struct table_link link;
+	struct sched_queue *queue;
+	uint32_t n;
+};
+
+/* The count of a message that a queue has got, and waits for. */
 struct cold_wait {
 	STAILQ_ENTRY(cold_wait) link;
-	struct sched_queue *queue;
+	struct cold_gate *gate;
 	uint64_t count;
 	uint32_t day;
 };
@@ -36,7 +43,7 @@ struct cold_count {
 	TAILQ_ENTRY(cold_count) asked;   /* while there is a ticket */
 	struct daycount count;
 	STAILQ_HEAD(, cold_wait) waits; /* by count */
-	struct cold_wait last;          /* of the last message; no queue */
+	struct cold_wait last;          /* of the last message; no gate */
 	uint64_t last_id;               /* that message; UINT64_MAX: none */
 	uint64_t turn;                  /* when it was */
 	uint64_t max;                   /* of the day, as it was asked last */
@@ -132,6 +139,63 @@ max_of(const struct cold_count *c, const struct conf_rates *numbers,
 
 /* ---- waiting for the disk ------------------------------------------------ */
 
+static uint64_t
+hash_of(const struct sched_queue *q)
+{
+	return table_hash_u64((uint64_t)(uintptr_t)q);
+}
+
+static const struct cold_gate *
+of_gate(const struct table_link *l)
+{
+	return (
+	    const void *)((const char *)l - offsetof(struct cold_gate, link));
+}
+
+static uint64_t
+gate_hash(const struct table_link *l)
+{
+	return hash_of(of_gate(l)->queue);
+}
+
+static bool
+gate_is(const struct table_link *l, const void *key)
+{
+	return of_gate(l)->queue == key;
+}
+
+static const struct table_ops gate_ops = { gate_hash, gate_is };
+
+static struct cold_gate *
+gate_get(struct sched *s, struct sched_queue *q)
+{
+	struct table_link *l = table_find(&s->colds.gates, hash_of(q), q);
+	struct cold_gate *g;
+
+	if (l != NULL)
+		return OF(cold_gate, link, l);
+	g = mem_new(struct cold_gate);
+	g->queue = q;
+	q->cold_waits = true;
+	table_add(&s->colds.gates, &g->link);
+	return g;
+}
+
+/* One of its counts is waited for no more. */
+static void
+gate_put(struct sched *s, struct cold_gate **gp)
+{
+	struct cold_gate *g = *gp;
+
+	*gp = NULL;
+	if (--g->n > 0)
+		return;
+	g->queue->cold_waits = false;
+	sched_dirty(s, g->queue);
+	table_remove(&s->colds.gates, &g->link);
+	free(g);
+}
+
 static bool
 is_durable(const struct cold_count *c, const struct cold_wait *w)
 {
@@ -139,15 +203,15 @@ is_durable(const struct cold_count *c, const struct cold_wait *w)
 }
 
 static void
-wait_for(struct cold_count *c, struct sched_queue *q)
+wait_for(struct sched *s, struct cold_count *c, struct sched_queue *q)
 {
 	struct cold_wait *w;
 
 	if (is_durable(c, &c->last))
 		return;
 	w = mem_dup(&c->last, sizeof(*w));
-	w->queue = q;
-	q->cold_waits++;
+	w->gate = gate_get(s, q);
+	w->gate->n++;
 	STAILQ_INSERT_TAIL(&c->waits, w, link);
 }
 
@@ -158,8 +222,7 @@ go_on(struct sched *s, struct cold_count *c)
 
 	while ((w = STAILQ_FIRST(&c->waits)) != NULL && is_durable(c, w)) {
 		STAILQ_REMOVE_HEAD(&c->waits, link);
-		w->queue->cold_waits--;
-		sched_dirty(s, w->queue);
+		gate_put(s, &w->gate);
 		free(w);
 	}
 }
@@ -366,7 +429,7 @@ take_from(struct sched *s, const struct cold_ask *a, struct warm_one *from,
 		return NULL;
 	q = sched_queue_get(s, a->domain, to.cold, now_us);
 	count(s, to.count, a->id, now_us);
-	wait_for(to.count, q);
+	wait_for(s, to.count, q);
 	return q;
 }
 
@@ -511,6 +574,7 @@ void
 colds_init(struct sched *s)
 {
 	table_init(&s->colds.counts, &count_ops);
+	table_init(&s->colds.gates, &gate_ops);
 	TAILQ_INIT(&s->colds.all);
 	TAILQ_INIT(&s->colds.wanting);
 	TAILQ_INIT(&s->colds.asked);
@@ -528,6 +592,7 @@ colds_fini(struct sched *s)
 
 		while ((w = STAILQ_FIRST(&c->waits)) != NULL) {
 			STAILQ_REMOVE_HEAD(&c->waits, link);
+			gate_put(s, &w->gate);
 			free(w);
 		}
 		c->wants = false;
@@ -535,4 +600,5 @@ colds_fini(struct sched *s)
 		count_free(s, &c);
 	}
 	table_fini(&s->colds.counts);
+	table_fini(&s->colds.gates);
 }

@@ -288,7 +288,7 @@ TAILQ_HEAD(cold_list, cold_count);
 
 /* New virtual MTAs (sched_cold.c); their day is that of struct warmups. */
 struct colds {
-	struct table counts;
+	struct table counts, gates; /* by name; by queue */
 	struct cold_list all;
 	struct cold_list wanting; /* something is to be kept, or was */
 	struct cold_list asked;   /* by ticket */
