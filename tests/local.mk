@@ -113,6 +113,7 @@ check_PROGRAMS += \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
+	tests/unit/test_opendkim \
 	tests/unit/test_old_spool \
 	tests/unit/test_origins \
 	tests/unit/test_outbox \
@@ -987,6 +988,7 @@ EXTRA_DIST += \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
+	%D%/system/test_sign_tables.py \
 	%D%/system/test_sign_later.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \

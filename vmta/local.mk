@@ -37,6 +37,12 @@ libvmta_a_SOURCES = \
 	%D%/lost.c %D%/lost.h \
 	%D%/mx_set.c %D%/mx_set.h \
 	%D%/names.c %D%/names.h \
+	%D%/opendkim.c %D%/opendkim.h \
+	%D%/opendkim_priv.h \
+	%D%/opendkim_read.c \
+	%D%/opendkim_set.c \
+	%D%/opendkim_tables.c \
+	%D%/opendkim.def \
 	%D%/origins.c %D%/origins.h \
 	%D%/pacer.c %D%/pacer.h \
 	%D%/pattern.c %D%/pattern.h \
