@@ -543,6 +543,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_csv \
 	tests/fuzz/fuzz_ctl \
+	tests/fuzz/fuzz_dkim_verify \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
@@ -595,6 +596,9 @@ tests_fuzz_fuzz_csv_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
 tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=connect
+tests_fuzz_fuzz_dkim_verify_SOURCES = \
+	%D%/fuzz/fuzz_dkim_verify.c $(fuzz_main)
+tests_fuzz_fuzz_dkim_verify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
@@ -698,6 +702,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_csv.in \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_ctl.repro \
+	%D%/fuzz/fuzz_dkim_verify.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_dsn.in \
