@@ -56,6 +56,8 @@ RECEIVERS = [
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
                          with_milter=False, receivers=RECEIVERS)
