@@ -145,6 +145,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_group \
+	tests/unit/test_sched_group_any \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -286,6 +287,14 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_group_SOURCES = \
+	%D%/unit/group_world.h \
+	%D%/unit/test_sched_group.c
+
+tests_unit_test_sched_group_any_SOURCES = \
+	%D%/unit/group_world.h \
+	%D%/unit/test_sched_group_any.c
 
 tests_unit_test_sched_keep_SOURCES = \
 	$(fake_conf_files) \
