@@ -248,7 +248,7 @@ add_signature(const struct policy_in *in, const struct signing_key *k,
 	struct err e;
 
 	add->name = DKIM_HEADER;
-	add->value = dkim_sign(&sign, rg, &e);
+	add->value = dkim_sign_field(&sign, rg, &e);
 	if (add->value == NULL) {
 		out->trouble = region_printf(rg, "signing for %s: %s",
 		    k->domain, e.text);
