@@ -51,6 +51,7 @@ check_PROGRAMS += \
 	tests/unit/test_dkim_key \
 	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
+	tests/unit/test_dkim_threads \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
 	tests/unit/test_domain_map \
@@ -438,6 +439,7 @@ bench_programs = \
 	tests/bench/bench_rows \
 	tests/bench/bench_rules \
 	tests/bench/bench_sched \
+	tests/bench/bench_sign \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
@@ -461,6 +463,10 @@ tests_bench_bench_sched_SOURCES = \
 	%D%/support/cpu_time.h \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+
+tests_bench_bench_sign_SOURCES = \
+	%D%/bench/bench_sign.c \
+	%D%/support/cpu_time.h
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
@@ -616,6 +622,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_report.py \
 	%D%/bench/bench_rules.py \
 	%D%/bench/bench_sched.py \
+	%D%/bench/bench_sign.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \

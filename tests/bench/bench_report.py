@@ -35,6 +35,10 @@ TARGETS = (
      "%.0f", lambda r: 10 ** 7 / r["least_s"]),
     ("rules", "rules about replies: microseconds a reply with 300 rows", 10,
      "most", "%.2f", lambda r: r["median_us"]),
+    ("sign", "DKIM signatures: times libopendkim, the least", 3, "least",
+     "%.1f", lambda r: r["least_times"]),
+    ("sign", "KB of memory more over a million signatures", 256, "most",
+     "%d", lambda r: r["flat"]["grown_kb"]),
 )
 
 
@@ -152,6 +156,16 @@ def rules(r):
                   for x in r["runs"]])
 
 
+def sign(r):
+    return table(["key", "KB", "us a signature", "libopendkim", "times"],
+                 [[x["key"], x["kilobytes"], "%.1f" % x["ours_us"],
+                   "%.1f" % x["libopendkim_us"], "%.1f" % x["times"]]
+                  for x in r["runs"]]) + (
+        "\n{:,} signatures: memory from {:,} to {:,} KB.\n".format(
+            r["flat"]["signatures"], r["flat"]["before_kb"],
+            r["flat"]["after_kb"]))
+
+
 def acct(r):
     return table(
         ["records into", "records", "records/s", "least in 5 s",
@@ -175,7 +189,7 @@ def tools(r):
 
 TABLES = {"relay": relay, "drain": drain, "domains": domains, "rate": rate,
           "deferred": deferred, "store": store, "sched": sched,
-          "acct": acct, "tools": tools, "rules": rules}
+          "acct": acct, "tools": tools, "rules": rules, "sign": sign}
 
 
 # ---- the document ------------------------------------------------------------
