@@ -119,7 +119,7 @@ make_key(const char *pem, size_t len, struct dkim_key **key_r, bool *weak_r,
     struct err *e)
 {
 	struct dkim_key *key;
-	enum dkim_algorithm algorithm;
+	enum dkim_algorithm algorithm = DKIM_RSA_SHA256;
 	EVP_PKEY *pkey;
 
 	*key_r = NULL;
