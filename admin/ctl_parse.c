@@ -17,9 +17,10 @@
 
 enum argument {
 	ARG_NONE,
-	ARG_ACCT_FILE, /* may be left out: all */
-	ARG_CONFIG,    /* may be left out: that of -c */
-	ARG_FILES,     /* any number; - is standard input */
+	ARG_ACCT_FILE,    /* may be left out: all */
+	ARG_CANON_NEEDED, /* simple or relaxed */
+	ARG_CONFIG,       /* may be left out: that of -c */
+	ARG_FILES,        /* any number; - is standard input */
 	ARG_JOB_NEEDED,
 	ARG_FILE_NEEDED, /* - is standard output or input */
 	ARG_SETTINGS,    /* of what; may be left out */
@@ -79,6 +80,8 @@ argument_text(const struct command *c)
 		return "";
 	case ARG_ACCT_FILE:
 		return " [ACCT-FILE]";
+	case ARG_CANON_NEEDED:
+		return " simple|relaxed";
 	case ARG_CONFIG:
 		return " [FILE]";
 	case ARG_FILES:
@@ -371,6 +374,13 @@ check_source(const struct command *c, int argc, char **argv,
 }
 
 static int
+needs(const struct command *c, const char *what)
+{
+	(void)fprintf(stderr, "mailrace: %s needs %s\n", c->words, what);
+	return 2;
+}
+
+static int
 check_argument(const struct command *c, int argc, char **argv,
     struct ctl_options *opt)
 {
@@ -381,11 +391,8 @@ check_argument(const struct command *c, int argc, char **argv,
 	}
 	if (c->argument == ARG_SOURCE_QUEUE)
 		return check_source(c, argc, argv, opt);
-	if (c->argument == ARG_TEXT_NEEDED && argc == 0) {
-		(void)fprintf(stderr, "mailrace: %s needs a string\n",
-		    c->words);
-		return 2;
-	}
+	if (c->argument == ARG_TEXT_NEEDED && argc == 0)
+		return needs(c, "a string");
 	if (argc > (c->argument == ARG_NONE ? 0 : 1)) {
 		(void)fprintf(stderr,
 		    "mailrace: \"%s\" is too much; see "
@@ -393,24 +400,15 @@ check_argument(const struct command *c, int argc, char **argv,
 		    argv[argc - 1], c->words);
 		return 2;
 	}
-	if (c->argument == ARG_FILE_NEEDED &&
-	    (argc == 0 || argv[0][0] == '\0')) {
-		(void)fprintf(stderr, "mailrace: %s needs a file, or -\n",
-		    c->words);
-		return 2;
-	}
-	if (c->argument == ARG_JOB_NEEDED &&
-	    (argc == 0 || argv[0][0] == '\0')) {
-		(void)fprintf(stderr, "mailrace: %s needs a job; * is all\n",
-		    c->words);
-		return 2;
-	}
-	if (c->argument == ARG_ACCT_FILE && argc > 0 && argv[0][0] == '\0') {
-		(void)fprintf(stderr,
-		    "mailrace: %s needs the path or command of an acct-file\n",
-		    c->words);
-		return 2;
-	}
+	if (c->argument == ARG_CANON_NEEDED &&
+	    (argc == 0 || !has_word("simple relaxed", argv[0])))
+		return needs(c, "simple or relaxed");
+	if (c->argument == ARG_FILE_NEEDED && (argc == 0 || argv[0][0] == '\0'))
+		return needs(c, "a file, or -");
+	if (c->argument == ARG_JOB_NEEDED && (argc == 0 || argv[0][0] == '\0'))
+		return needs(c, "a job; * is all");
+	if (c->argument == ARG_ACCT_FILE && argc > 0 && argv[0][0] == '\0')
+		return needs(c, "the path or command of an acct-file");
 	if (c->argument == ARG_WHY_NEEDED &&
 	    (argc == 0 || argv[0][0] == '\0')) {
 		(void)fprintf(stderr,
@@ -419,10 +417,8 @@ check_argument(const struct command *c, int argc, char **argv,
 		    c->words, c->words);
 		return 2;
 	}
-	if (c->argument == ARG_CONFIG && argc > 0 && argv[0][0] == '\0') {
-		(void)fprintf(stderr, "mailrace: %s needs a file\n", c->words);
-		return 2;
-	}
+	if (c->argument == ARG_CONFIG && argc > 0 && argv[0][0] == '\0')
+		return needs(c, "a file");
 	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED :
 			c->argument != ARG_TEXT_NEEDED && argv[0][0] == '\0') {
 		(void)fprintf(stderr,

@@ -11,6 +11,7 @@ mailrace_SOURCES = \
 	%D%/ctl_acct.c \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
 	%D%/ctl_audit.c \
+	%D%/ctl_check.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_digest.c \
 	%D%/ctl_find.c \

@@ -12,6 +12,7 @@
 BEGIN {
 	type["ADDRS"] = "address, ..."
 	type["BOOL"] = "yes | no"
+	type["FIELDS"] = "name | /regex/, ..."
 	type["BOOL_INTERVAL"] = "yes | no | interval"
 	type["CIDR"] = "range"
 	type["CIDR_COUNTS"] = "range number"
@@ -96,7 +97,7 @@ function directive(text,    quoted, plainly, n, name, kind, preset, shown, words
 	gsub(/ /, "", kind)
 	preset = quoted[4]
 	shown = type[kind]
-	if (kind == "WORD") {
+	if (kind == "WORD" || kind == "BOOL_WORD") {
 		shown = preset
 		gsub(/\|/, " | ", shown)
 		sub(/\|.*/, "", preset)

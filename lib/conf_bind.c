@@ -32,8 +32,8 @@ test_bit(const struct conf_set *set, size_t i)
 static bool
 has_words(enum conf_type t)
 {
-	return t == CONF_TYPE_WORD || t == CONF_TYPE_SIZE ||
-	    t == CONF_TYPE_INTERVAL;
+	return t == CONF_TYPE_WORD || t == CONF_TYPE_BOOL_WORD ||
+	    t == CONF_TYPE_SIZE || t == CONF_TYPE_INTERVAL;
 }
 
 void

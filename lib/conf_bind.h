@@ -7,11 +7,12 @@
  * UINT, SIZE and the weights of MEMBERS, and the seconds of INTERVAL and INTERVALS; 0 is no bound.
  * "unlimited" and "never" are understood where the default says so (and
  * "unlimited" for numbers whose default is 0, which then mean no limit).  The
- * default of a WORD is the list of its words, the first one being the default.
+ * default of a WORD is the list of its words, the first one being the default;
+ * of a BOOL_WORD yes and no are two of them.
  *
  * Which rows were set, and where, is remembered, so that levels can be merged
  * and shown.  Repeated single values: the last wins.  STRS, ADDRS, DOMAINS,
- * SOURCES, DKEYS, MEMBERS and limits by address or domain (CIDR_COUNTS and so on) add
+ * FIELDS, SOURCES, DKEYS, MEMBERS and limits by address or domain (CIDR_COUNTS and so on) add
  * up; `""` empties them.  Everything that is wrong goes
  * to the list of errors.  Memory comes from the tree's region.  One thread.
  *
@@ -47,7 +48,9 @@ enum conf_type {
 	CONF_TYPE_CIDR,
 	CONF_TYPE_STR,
 	CONF_TYPE_WORD,
+	CONF_TYPE_BOOL_WORD,
 	CONF_TYPE_STRS,
+	CONF_TYPE_FIELDS,
 	CONF_TYPE_ADDRS,
 	CONF_TYPE_DOMAINS,
 	CONF_TYPE_HOSTS,

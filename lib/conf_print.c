@@ -224,6 +224,7 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 		return;
 	case CONF_TYPE_STR:
 	case CONF_TYPE_WORD:
+	case CONF_TYPE_BOOL_WORD:
 		print_text(out, *(const char *const *)field);
 		return;
 	case CONF_TYPE_HOSTS:
@@ -232,6 +233,7 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 	case CONF_TYPE_STRS:
 	case CONF_TYPE_ADDRS:
 	case CONF_TYPE_DOMAINS:
+	case CONF_TYPE_FIELDS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
 	case CONF_TYPE_MEMBERS:

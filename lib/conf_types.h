@@ -23,6 +23,12 @@ struct conf_strs {
 	const char **v;
 };
 
+/* Names of header fields, or /REGEX/; see vmta/snapshot_signing.c. */
+struct conf_fields {
+	struct conf_strs names; /* first: lists are read as such */
+	uint32_t number;        /* equal lists have the same; 0 is none */
+};
+
 struct conf_intervals { /* at most 30; the last one repeats */
 	size_t n;
 	int64_t *v; /* microseconds */
@@ -169,6 +175,8 @@ struct conf_dkeys {
 #define CONF_CTYPE_CIDR struct net_prefix
 #define CONF_CTYPE_STR const char *
 #define CONF_CTYPE_WORD const char *      /* as the default spells it */
+#define CONF_CTYPE_BOOL_WORD const char * /* yes, no or another word */
+#define CONF_CTYPE_FIELDS struct conf_fields
 #define CONF_CTYPE_ADDRS struct conf_strs /* mail addresses */
 #define CONF_CTYPE_STRS struct conf_strs
 #define CONF_CTYPE_DOMAINS struct conf_strs /* with macros expanded */

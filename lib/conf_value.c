@@ -10,6 +10,7 @@
 #include "lib/conf_lex.h"
 #include "lib/conf_limits.h"
 #include "lib/conf_shares.h"
+#include "lib/regex.h"
 
 #define INTERVALS_MAX 30
 #define RATES_MAX 400 /* a day each */
@@ -181,6 +182,20 @@ parse_word(const struct conf_directive *row, struct region *rg, struct slice s,
 	return err_set(e, "\"%.*s\" is none of %s", (int)s.len, s.p, row->def);
 }
 
+/* yes, true and their like are "yes"; the other words are the row's own. */
+static int
+parse_bool_word(const struct conf_directive *row, struct region *rg,
+    struct slice s, const char **out, struct err *e)
+{
+	struct err ignored;
+	bool yes;
+
+	if (str_to_bool(s, &yes, &ignored) == -1)
+		return parse_word(row, rg, s, out, e);
+	*out = yes ? "yes" : "no";
+	return 0;
+}
+
 /* As a rate; but here 0/d says "none today", and not "no limit". */
 static int
 parse_rate_item(const char *item, struct rate *out, struct err *e)
@@ -245,6 +260,26 @@ parse_intervals(const struct conf_tree *tree, const struct conf_directive *row,
 	return 0;
 }
 
+/* The name of a header field, or a pattern of names. */
+static int
+check_field(const char *item, struct err *e)
+{
+	struct slice rest = slice_of(item), pattern;
+	const char *p = item;
+
+	if (item[0] == '/') {
+		if (regex_take_pattern(&rest, &pattern, e) == -1)
+			return -1;
+		return regex_check(pattern, e);
+	}
+	while (*p > ' ' && *p < 0x7f && *p != ':')
+		p++;
+	if (*p != '\0')
+		return err_set(e, "\"%s\" is not the name of a header field",
+		    item);
+	return 0;
+}
+
 static int
 parse_strs(const struct conf_tree *tree, enum conf_type type, struct slice s,
     struct conf_strs *out, struct err *e)
@@ -261,6 +296,8 @@ parse_strs(const struct conf_tree *tree, enum conf_type type, struct slice s,
 			*out = (struct conf_strs){ 0 };
 			continue;
 		}
+		if (type == CONF_TYPE_FIELDS && check_field(item, e) == -1)
+			return -1;
 		if (type == CONF_TYPE_ADDRS && !conf_is_address(slice_of(item)))
 			return err_set(e, "\"%s\" is not a mail address", item);
 		if (type != CONF_TYPE_DOMAINS)
@@ -479,11 +516,14 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 		return 0;
 	case CONF_TYPE_WORD:
 		return parse_word(row, tree->rg, s, field, e);
+	case CONF_TYPE_BOOL_WORD:
+		return parse_bool_word(row, tree->rg, s, field, e);
 	case CONF_TYPE_HOSTS:
 		return conf_hosts_parse(s, tree->rg, field, e);
 	case CONF_TYPE_STRS:
 	case CONF_TYPE_ADDRS:
 	case CONF_TYPE_DOMAINS:
+	case CONF_TYPE_FIELDS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
 	case CONF_TYPE_MEMBERS:
@@ -542,6 +582,8 @@ conf_type_size(enum conf_type type)
 		SIZE(CIDR),
 		SIZE(STR),
 		SIZE(WORD),
+		SIZE(BOOL_WORD),
+		SIZE(FIELDS),
 		SIZE(STRS),
 		SIZE(ADDRS),
 		SIZE(DOMAINS),
@@ -564,9 +606,9 @@ bool
 conf_type_adds_up(enum conf_type type)
 {
 	return type == CONF_TYPE_STRS || type == CONF_TYPE_ADDRS ||
-	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_SOURCES ||
-	    type == CONF_TYPE_DKEYS || type == CONF_TYPE_MEMBERS ||
-	    conf_type_is_limits(type);
+	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_FIELDS ||
+	    type == CONF_TYPE_SOURCES || type == CONF_TYPE_DKEYS ||
+	    type == CONF_TYPE_MEMBERS || conf_type_is_limits(type);
 }
 
 size_t

@@ -21,7 +21,8 @@ struct sink {
 	bool text;    /* anything but line ends has been seen */
 	bool blank;   /* relaxed only: a run of blanks is held back */
 	bool finished;
-	uint64_t total; /* bytes hashed */
+	uint64_t total;   /* bytes hashed */
+	struct buf *copy; /* gets them, too; or NULL */
 	size_t len;
 	unsigned char out[OUT_CAP];
 	uint8_t hash[32];
@@ -64,6 +65,8 @@ sink_hash(struct sink *s, const void *p, size_t len)
 {
 	CHECK(EVP_DigestUpdate(s->md, p, len) == 1);
 	s->total += len;
+	if (s->copy != NULL)
+		buf_add(s->copy, p, len);
 }
 
 static void
@@ -339,6 +342,16 @@ uint64_t
 canon_body_len(struct canon_body *c, enum canon how)
 {
 	return finished_sink(c, how)->total;
+}
+
+void
+canon_body_text(struct buf *out, struct slice whole, enum canon how)
+{
+	struct sink *s = sink_new();
+
+	s->copy = out;
+	hash_whole(s, how, whole);
+	sink_free(&s);
 }
 
 /* ---- header fields ------------------------------------------------------- */

@@ -31,6 +31,9 @@ const uint8_t *canon_body_hash(struct canon_body *c, enum canon how);
 /* Bytes of the canonical body, which is what l= counts. */
 uint64_t canon_body_len(struct canon_body *c, enum canon how);
 
+/* Appends the canonical body itself, for people to see. */
+void canon_body_text(struct buf *out, struct slice whole, enum canon how);
+
 /* Appends the canonical field with its CRLF. */
 void canon_header(struct buf *out, const struct header *h, enum canon how);
 

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The byte form, version 2 (strings as in mail/packed.h), where all recipients
- * have their virtual MTA from the same pool, or all from none:
+ * have their virtual MTA from the same pool, or all from none, and nothing is
+ * left to be signed:
  *
  *	version(1) ret(1) flags(1) arrival(8) rcpt_count(4)
  *	sender envid job pool auth_user host_id src_mta
  *	header_count(1) header_count times: name value
  *	rcpt_count times: notify(1) priority(1) addr domain vmta orcpt
  *
- * Version 3, for the others: pool is empty there, and each recipient has its
- * own behind vmta.  Version 1 has no header fields, nor their count.
+ * Version 3, where pools differ: pool is empty there, and each recipient has its
+ * own behind vmta.  Version 4 is as 3, with what is to be signed before
+ * rcpt_count times, and in front of each recipient its number of signatures:
+ *
+ *	text room(4) relaxed and before it simple: body_len(8) body_hash(32)
+ *
+ * Version 1 has no header fields, nor their count.
  */
 #include "mail/envelope.h"
 
@@ -22,6 +28,7 @@ enum {
 	VERSION_1 = 1,
 	VERSION_2 = 2,
 	VERSION_3 = 3,
+	VERSION_4 = 4,
 	FIXED = 15,
 	RCPT_MIN = 2 + 4 * PACKED_STRING_MIN
 };
@@ -50,13 +57,33 @@ has_one_pool(const struct envelope *env)
 	return true;
 }
 
+static unsigned
+version_of(const struct envelope *env)
+{
+	if (env->signing != NULL)
+		return VERSION_4;
+	return has_one_pool(env) ? VERSION_2 : VERSION_3;
+}
+
+static void
+add_signing(const struct env_signing *s, struct buf *out)
+{
+	packed_add_str(out, s->text);
+	packed_add_u32(out, s->room);
+	for (int i = 0; i < 2; i++) {
+		packed_add_u64(out, s->body_len[i]);
+		buf_add(out, s->body_hash[i], sizeof(s->body_hash[i]));
+	}
+}
+
 void
 envelope_pack(const struct envelope *env, struct buf *out)
 {
-	bool one_pool = has_one_pool(env);
+	unsigned version = version_of(env);
+	bool one_pool = version == VERSION_2;
 
 	CHECK(env->rcpt_count > 0 && env->rcpt_count <= ENVELOPE_RCPT_MAX);
-	packed_add_byte(out, one_pool ? VERSION_2 : VERSION_3);
+	packed_add_byte(out, (uint8_t)version);
 	packed_add_byte(out, env->ret);
 	packed_add_byte(out, env->flags);
 	packed_add_u64(out, (uint64_t)env->arrival_us);
@@ -73,9 +100,13 @@ envelope_pack(const struct envelope *env, struct buf *out)
 		packed_add_str(out, env->headers[i].name);
 		packed_add_str(out, env->headers[i].value);
 	}
+	if (env->signing != NULL)
+		add_signing(env->signing, out);
 	for (uint32_t i = 0; i < env->rcpt_count; i++) {
 		const struct env_rcpt *r = &env->rcpts[i];
 
+		if (env->signing != NULL)
+			packed_add_byte(out, r->signatures);
 		packed_add_byte(out, r->notify);
 		packed_add_byte(out, r->priority);
 		packed_add_str(out, r->addr);
@@ -105,14 +136,31 @@ read_headers(struct packed *r, struct region *rg, struct envelope *env_r)
 }
 
 static void
-read_rcpt(struct packed *r, const char *pool, struct env_rcpt *rcpt)
+read_signing(struct packed *r, struct region *rg, struct envelope *env_r)
 {
+	struct env_signing *s = region_new_obj(rg, struct env_signing);
+
+	s->text = packed_str(r);
+	s->room = packed_u32(r);
+	for (int i = 0; i < 2; i++) {
+		s->body_len[i] = packed_u64(r);
+		for (size_t k = 0; k < sizeof(s->body_hash[i]); k++)
+			s->body_hash[i][k] = packed_byte(r);
+	}
+	env_r->signing = s;
+}
+
+static void
+read_rcpt(struct packed *r, unsigned version, const char *pool,
+    struct env_rcpt *rcpt)
+{
+	rcpt->signatures = version == VERSION_4 ? packed_byte(r) : 0;
 	rcpt->notify = packed_byte(r);
 	rcpt->priority = packed_byte(r);
 	rcpt->addr = packed_str(r);
 	rcpt->domain = packed_str(r);
 	rcpt->vmta = packed_str(r);
-	rcpt->pool = pool != NULL ? pool : packed_str(r);
+	rcpt->pool = version <= VERSION_2 ? pool : packed_str(r);
 	rcpt->orcpt = packed_str(r);
 }
 
@@ -127,7 +175,7 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	*env_r = (struct envelope){ 0 };
 	if (len < FIXED)
 		return err_set(e, "envelope record cut short");
-	if (version < VERSION_1 || version > VERSION_3)
+	if (version < VERSION_1 || version > VERSION_4)
 		return err_set(e, "envelope record of unknown version %u",
 		    version);
 	env_r->ret = packed_byte(&r);
@@ -146,11 +194,12 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	env_r->src_mta = packed_str(&r);
 	if (version != VERSION_1)
 		read_headers(&r, rg, env_r);
+	if (version == VERSION_4)
+		read_signing(&r, rg, env_r);
 	env_r->rcpts = region_array(rg, env_r->rcpt_count,
 	    sizeof(struct env_rcpt));
 	for (uint32_t i = 0; i < env_r->rcpt_count && !r.bad; i++)
-		read_rcpt(&r, version == VERSION_3 ? NULL : pool,
-		    &env_r->rcpts[i]);
+		read_rcpt(&r, version, pool, &env_r->rcpts[i]);
 	if (r.bad || r.left != 0)
 		return err_set(e, "envelope record does not add up");
 	return 0;

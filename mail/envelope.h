@@ -40,6 +40,17 @@ enum {
 	ENVELOPE_RET_FULL = 8 /* where RET was not given */
 };
 
+/*
+ * What signatures that are made at delivery need beside the header: of the
+ * body, its canonical forms' SHA-256 and length, by enum canon.
+ */
+struct env_signing {
+	const char *text; /* what the message says of them (vmta/signing.h) */
+	uint32_t room;    /* octets that they take at most */
+	uint64_t body_len[2];
+	uint8_t body_hash[2][32];
+};
+
 struct env_rcpt {
 	const char *addr;   /* as given, without angle brackets */
 	const char *domain; /* lower case, A-labels; of addr */
@@ -48,6 +59,8 @@ struct env_rcpt {
 	const char *orcpt;  /* "rfc822;user@example.net", or "" */
 	uint8_t notify;
 	uint8_t priority; /* 0..100, 50 by default */
+	/* That wait to be made; so many would have been at intake. */
+	uint8_t signatures;
 };
 
 /* A copy of a header field that records ask for. */
@@ -64,6 +77,7 @@ struct envelope {
 	const char *auth_user; /* who submitted, or "" */
 	const char *host_id;   /* the host MTA's queue id, or "" */
 	const char *src_mta;   /* "name (ip)" of who gave it to us */
+	const struct env_signing *signing; /* NULL: it is as it goes out */
 	const struct env_header *headers;
 	uint8_t header_count;
 	uint8_t ret;

@@ -8,12 +8,19 @@ libmail_a_SOURCES = \
 	%D%/acct_row.c %D%/acct_row.h \
 	%D%/acct_types.def \
 	%D%/addr.c %D%/addr.h \
+	%D%/arc_seal.c %D%/arc_seal.h \
+	%D%/arc_set.c %D%/arc_set.h \
+	%D%/arc_verify.c %D%/arc_verify.h \
+	%D%/auth_results.c %D%/auth_results.h \
 	%D%/bounce_class.def \
 	%D%/canon.c %D%/canon.h \
 	%D%/classify.c %D%/classify.h \
 	%D%/dkim_fields.c %D%/dkim_fields.h \
+	%D%/dkim_answers.c %D%/dkim_answers.h \
 	%D%/dkim_key.c %D%/dkim_key.h \
+	%D%/dkim_record.c %D%/dkim_record.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h \
+	%D%/dkim_verify.c %D%/dkim_verify.h \
 	%D%/dot_lines.c %D%/dot_lines.h \
 	%D%/dot_stuff.c %D%/dot_stuff.h \
 	%D%/dot_unstuff.c %D%/dot_unstuff.h \
@@ -23,6 +30,7 @@ libmail_a_SOURCES = \
 	%D%/ehlo.c %D%/ehlo.h \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/event.def \
+	%D%/field_pick.c %D%/field_pick.h \
 	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
 	%D%/lease_record.h \

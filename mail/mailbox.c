@@ -112,30 +112,59 @@ domain_at(struct slice v, size_t at, struct region *rg)
 /*
  * A place is looked for where an address may start: behind '<', behind a
  * group's "name:", at the start.  In "<@a,@b:user@c>" it is the last '@'
- * before the '>' that counts, and without brackets the first one.
+ * before the '>' that counts, and without brackets the first one.  NULL: none.
  */
-const char *
-mailbox_domain(struct slice value, struct region *rg)
+static const char *
+find_at(struct slice v)
 {
-	struct slice v = reduce(value, rg);
 	const char *open = v.len == 0 ? NULL : memchr(v.p, '<', v.len);
-	const char *at;
+	const char *at = NULL;
 
 	if (open != NULL) {
 		size_t from = (size_t)(open - v.p) + 1;
 		const char *close = memchr(v.p + from, '>', v.len - from);
 		size_t len = close == NULL ? v.len - from :
 					     (size_t)(close - open) - 1;
-		const char *comma = memchr(v.p, ',', from);
 
-		at = comma == NULL ? memrchr(v.p + from, '@', len) : NULL;
-		if (at != NULL)
-			return domain_at(v, (size_t)(at - v.p) + 1, rg);
+		if (memchr(v.p, ',', from) == NULL)
+			at = memrchr(v.p + from, '@', len);
 	}
-	at = v.len == 0 ? NULL : memchr(v.p, '@', v.len);
+	return at != NULL || v.len == 0 ? at : memchr(v.p, '@', v.len);
+}
+
+const char *
+mailbox_domain(struct slice value, struct region *rg)
+{
+	struct slice v = reduce(value, rg);
+	const char *at = find_at(v);
+
+	return at == NULL ? NULL : domain_at(v, (size_t)(at - v.p) + 1, rg);
+}
+
+static bool
+is_atom_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') ||
+	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+}
+
+const char *
+mailbox_address(struct slice value, struct region *rg)
+{
+	struct slice v = reduce(value, rg);
+	const char *at = find_at(v), *local = at, *domain;
+
 	if (at == NULL)
 		return NULL;
-	return domain_at(v, (size_t)(at - v.p) + 1, rg);
+	domain = domain_at(v, (size_t)(at - v.p) + 1, rg);
+	if (domain == NULL)
+		return NULL;
+	while (local > v.p && is_atom_byte(local[-1]))
+		local--;
+	if (local > v.p && strchr("<,;:", local[-1]) == NULL)
+		local = at; /* it goes on with what is none */
+	return region_printf(rg, "%.*s@%s", (int)(at - local), local, domain);
 }
 
 const char *

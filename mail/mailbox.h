@@ -21,6 +21,12 @@
  */
 const char *mailbox_domain(struct slice value, struct region *rg);
 
+/*
+ * The first address: LOCAL@DOMAIN, or @DOMAIN where the local part is more than
+ * an ASCII dot-atom (RFC 5322 section 3.2.3); NULL as above.
+ */
+const char *mailbox_address(struct slice value, struct region *rg);
+
 /* The same of a bare address: what is behind its last '@'. */
 const char *mailbox_addr_domain(const char *addr, struct region *rg);
 

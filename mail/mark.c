@@ -87,18 +87,25 @@ add_field(struct buf *b, const void *p, size_t len)
 	buf_add(b, p, len);
 }
 
+enum { VERSION_1 = 1, VERSION_2, VERSION_3 };
+
 static void
-compute_mac(const struct mark_key *key, const struct mark *m, bool v1,
+compute_mac(const struct mark_key *key, const struct mark *m, unsigned version,
     unsigned char out[MAC_LEN])
 {
+	static const char *const labels[] = { [VERSION_1] = "mailrace mark v1",
+		[VERSION_2] = "mailrace mark v2",
+		[VERSION_3] = "mailrace mark v3" };
 	const unsigned char dflt = m->dflt;
 	struct buf b = { 0 };
 	unsigned len = 0;
 
-	add_field(&b, v1 ? "mailrace mark v1" : "mailrace mark v2", 16);
+	add_field(&b, labels[version], strlen(labels[version]));
 	add_field(&b, m->vmta, strlen(m->vmta));
-	if (!v1)
+	if (version >= VERSION_2)
 		add_field(&b, &dflt, 1);
+	if (version >= VERSION_3)
+		add_field(&b, m->later, strlen(m->later));
 	add_field(&b, m->job, strlen(m->job));
 	add_field(&b, m->user, strlen(m->user));
 	add_field(&b, m->sender, strlen(m->sender));
@@ -180,10 +187,12 @@ mark_make(const struct mark_key *key, const struct mark *m, struct region *rg)
 	unsigned char mac[MAC_LEN];
 	const char *text;
 
-	compute_mac(key, m, false, mac);
-	buf_str(&b, "v=2;");
+	compute_mac(key, m, m->later != NULL ? VERSION_3 : VERSION_2, mac);
+	buf_str(&b, m->later != NULL ? "v=3;" : "v=2;");
 	add_text(&b, "vmta=", m->vmta);
 	buf_str(&b, m->dflt ? "dflt=1;" : "dflt=0;");
+	if (m->later != NULL)
+		add_text(&b, "later=", m->later);
 	add_text(&b, "job=", m->job);
 	buf_printf(&b, "prio=%u;", m->priority);
 	add_text(&b, "user=", m->user);
@@ -280,56 +289,77 @@ take(struct slice *rest, const char *tag, struct slice *value_r)
 }
 
 static bool
-take_decision(struct slice *rest, struct slice *vmta_r, bool *dflt_r,
-    bool *v1_r)
+take_dflt(struct slice *rest, bool *dflt_r)
 {
-	struct slice v, dflt;
+	struct slice dflt;
 
-	if (!take(rest, "v=", &v) || !take(rest, "vmta=", vmta_r))
-		return false;
-	*v1_r = slice_eq(v, "1");
-	*dflt_r = false;
-	if (*v1_r)
-		return true;
-	if (!slice_eq(v, "2") || !take(rest, "dflt=", &dflt))
+	if (!take(rest, "dflt=", &dflt))
 		return false;
 	*dflt_r = slice_eq(dflt, "1");
 	return *dflt_r || slice_eq(dflt, "0");
 }
 
+/* Of which version?  0: of none. */
+static unsigned
+take_decision(struct slice *rest, struct region *rg, struct mark *m)
+{
+	struct slice v, vmta, later;
+	unsigned version;
+
+	if (!take(rest, "v=", &v) || v.len != 1 || v.p[0] < '1' ||
+	    v.p[0] > '3' || !take(rest, "vmta=", &vmta))
+		return 0;
+	version = (unsigned)(v.p[0] - '0');
+	m->vmta = read_text(vmta, rg);
+	if (m->vmta == NULL ||
+	    (version >= VERSION_2 && !take_dflt(rest, &m->dflt)))
+		return 0;
+	if (version == VERSION_3) {
+		if (!take(rest, "later=", &later))
+			return 0;
+		m->later = read_text(later, rg);
+		if (m->later == NULL)
+			return 0;
+	}
+	return version;
+}
+
 /*
  * value = ( "v=1;" "vmta=" text ";" /
- *           "v=2;" "vmta=" text ";" "dflt=" ( "0" / "1" ) ";" )
+ *           "v=2;" "vmta=" text ";" "dflt=" ( "0" / "1" ) ";" /
+ *           "v=3;" "vmta=" text ";" "dflt=" ( "0" / "1" ) ";"
+ *                  "later=" text ";" )
  *         "job=" text ";" "prio=" 1*3DIGIT ";"
  *         "user=" text ";" "from=" hex ";" "id=" text ";" "bh=" base64 ";" "h=" base64
  * in this order, blanks and folds anywhere.
  */
-static bool
-parse(struct slice rest, struct region *rg, struct mark *m, bool *v1_r,
+static unsigned
+parse(struct slice rest, struct region *rg, struct mark *m,
     unsigned char mac[MAC_LEN])
 {
-	struct slice vmta, job, prio, user, from, id, bh, h;
+	unsigned version = take_decision(&rest, rg, m);
+	struct slice job, prio, user, from, id, bh, h;
 	struct err e;
 	uint64_t n;
 
-	if (!take_decision(&rest, &vmta, &m->dflt, v1_r) ||
-	    !take(&rest, "job=", &job) || !take(&rest, "prio=", &prio) ||
-	    !take(&rest, "user=", &user) || !take(&rest, "from=", &from) ||
-	    !take(&rest, "id=", &id) || !take(&rest, "bh=", &bh) ||
-	    !take(&rest, "h=", &h) || rest.len > 0)
-		return false;
+	if (version == 0 || !take(&rest, "job=", &job) ||
+	    !take(&rest, "prio=", &prio) || !take(&rest, "user=", &user) ||
+	    !take(&rest, "from=", &from) || !take(&rest, "id=", &id) ||
+	    !take(&rest, "bh=", &bh) || !take(&rest, "h=", &h) || rest.len > 0)
+		return 0;
 	if (str_to_u64(prio, &n, &e) == -1 || n > 100)
-		return false;
+		return 0;
 	m->priority = (uint8_t)n;
-	m->vmta = read_text(vmta, rg);
 	m->job = read_text(job, rg);
 	m->user = read_text(user, rg);
 	m->sender = read_hex(from, rg);
 	m->queue_id = read_text(id, rg);
-	return m->vmta != NULL && m->job != NULL && m->user != NULL &&
-	    m->sender != NULL && m->queue_id != NULL &&
-	    base64_read(bh, m->body_hash, sizeof(m->body_hash)) &&
-	    base64_read(h, mac, MAC_LEN);
+	return m->job != NULL && m->user != NULL && m->sender != NULL &&
+		m->queue_id != NULL &&
+		base64_read(bh, m->body_hash, sizeof(m->body_hash)) &&
+		base64_read(h, mac, MAC_LEN) ?
+	    version :
+	    0;
 }
 
 bool
@@ -338,7 +368,7 @@ mark_read(const struct mark_key *key, const char *value, struct region *rg,
 {
 	unsigned char mac[MAC_LEN], want[MAC_LEN];
 	size_t len = strnlen(value, MARK_TEXT_MAX + 1), n = 0;
-	bool v1;
+	unsigned version;
 	char *text;
 
 	*m_r = (struct mark){ 0 };
@@ -348,8 +378,9 @@ mark_read(const struct mark_key *key, const char *value, struct region *rg,
 	for (size_t i = 0; i < len; i++)
 		if (strchr(" \t\r\n", value[i]) == NULL)
 			text[n++] = value[i];
-	if (!parse((struct slice){ text, n }, rg, m_r, &v1, mac))
+	version = parse((struct slice){ text, n }, rg, m_r, mac);
+	if (version == 0)
 		return false;
-	compute_mac(key, m_r, v1, want);
+	compute_mac(key, m_r, version, want);
 	return CRYPTO_memcmp(mac, want, MAC_LEN) == 0;
 }

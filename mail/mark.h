@@ -8,7 +8,9 @@
  *
  * The HMAC covers version, VMTA, whether that is a default, job, priority,
  * authenticated user, sender, queue id and body hash.  Version 1 has no dflt,
- * and means that the VMTA was asked for; it is still read.  Names
+ * and means that the VMTA was asked for; it is still read.  Version 3, behind
+ * dflt, has what is to be known when the message is signed at delivery
+ * (later=TEXT), and is made only where it is.  Names
  * and values are percent-encoded where they hold blanks, ';', '%' or control
  * bytes.  The queue id is checked against XFORWARD's IDENT by the ingress.
  * Pure; the key is given.
@@ -30,6 +32,8 @@
 struct mark {
 	const char *vmta, *job, *sender, *queue_id;
 	const char *user; /* who had signed in at the host MTA, or "" */
+	/* For those who sign it at delivery (vmta/signing.h); NULL: nobody. */
+	const char *later;
 	uint8_t
 	    body_hash[32]; /* SHA-256 of the body, simple canonicalization */
 	uint8_t priority;

@@ -2,12 +2,13 @@
 /*
  * The byte form (strings as in mail/packed.h):
  *
- *	version(1) rcpt_count(4) arrival(8) run_count(4) job [user]
+ *	version(1) rcpt_count(4) arrival(8) run_count(4) job [user] [room(4)]
  *	run_count times: count(4) priority(1) domain vmta
  *
  * A priority is 100 at most: its highest bit says that a pool chose the virtual
  * MTA, which nobody said before there was such a bit.
- * Version 1 has no user, and is still written where there is none.
+ * Version 1 has no user, and is still written where there is none; only version
+ * 3 has room, and is written where there is some.
  */
 #include "mail/waybill.h"
 
@@ -16,7 +17,8 @@
 #include "lib/check.h"
 #include "mail/packed.h"
 
-enum { VERSION_PLAIN = 1, VERSION_USER, RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
+enum { VERSION_PLAIN = 1, VERSION_USER, VERSION_ROOM };
+enum { RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
 enum { BY_POOL = 0x80 };
 
 static const char *
@@ -50,22 +52,32 @@ run_from(const struct envelope *env, uint32_t first)
 	return n;
 }
 
+static uint8_t
+version_of(const struct envelope *env)
+{
+	if (env->signing != NULL)
+		return VERSION_ROOM;
+	return text(env->auth_user)[0] != '\0' ? VERSION_USER : VERSION_PLAIN;
+}
+
 void
 waybill_pack(const struct envelope *env, struct buf *out)
 {
-	bool has_user = text(env->auth_user)[0] != '\0';
+	uint8_t version = version_of(env);
 	uint32_t runs = 0, n;
 
 	CHECK(env->rcpt_count > 0 && env->rcpt_count <= ENVELOPE_RCPT_MAX);
 	for (uint32_t i = 0; i < env->rcpt_count; i += run_from(env, i))
 		runs++;
-	packed_add_byte(out, has_user ? VERSION_USER : VERSION_PLAIN);
+	packed_add_byte(out, version);
 	packed_add_u32(out, env->rcpt_count);
 	packed_add_u64(out, (uint64_t)env->arrival_us);
 	packed_add_u32(out, runs);
 	packed_add_str(out, env->job);
-	if (has_user)
+	if (version >= VERSION_USER)
 		packed_add_str(out, env->auth_user);
+	if (version == VERSION_ROOM)
+		packed_add_u32(out, env->signing->room);
 	for (uint32_t i = 0; i < env->rcpt_count; i += n) {
 		n = run_from(env, i);
 		packed_add_u32(out, n);
@@ -84,7 +96,7 @@ waybill_rcpt_count(const void *p, size_t len)
 	uint8_t version = packed_byte(&r);
 	uint32_t count;
 
-	if (version != VERSION_PLAIN && version != VERSION_USER)
+	if (version < VERSION_PLAIN || version > VERSION_ROOM)
 		return 0;
 	count = packed_u32(&r);
 	return count > ENVELOPE_RCPT_MAX ? 0 : count;
@@ -107,7 +119,8 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 	w_r->arrival_us = (int64_t)packed_u64(&r);
 	w_r->run_count = packed_u32(&r);
 	w_r->job = packed_str(&r);
-	w_r->user = version == VERSION_USER ? packed_str(&r) : "";
+	w_r->user = version >= VERSION_USER ? packed_str(&r) : "";
+	w_r->room = version == VERSION_ROOM ? packed_u32(&r) : 0;
 	/* No huge array for a broken count. */
 	if (r.bad || w_r->run_count > r.left / RUN_MIN)
 		return err_set(e, "waybill with a bad count");

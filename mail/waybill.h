@@ -33,6 +33,7 @@ struct waybill {
 	int64_t arrival_us; /* wall clock */
 	const char *job;
 	const char *user; /* that authenticated, or "" */
+	uint32_t room;    /* octets that are put before it at delivery */
 	uint32_t rcpt_count, run_count;
 	struct waybill_run *runs; /* their counts sum up to rcpt_count */
 };

@@ -3,7 +3,8 @@
  * mailrace-milter - treats mail inside the host MTA.
  *
  * Threads: main has the signals and the control socket; one worker is given
- * to smfi_main(), which brings threads of its own.  SIGHUP, SIGTERM and
+ * to smfi_main(), which brings threads of its own, and at the end one to
+ * smfi_stop(), which waits for that of these which listens.  SIGHUP, SIGTERM and
  * SIGINT stay unblocked in main, where the kernel delivers them first: else
  * libmilter's signal thread would take a SIGHUP for the end.
  */
@@ -29,6 +30,7 @@
 #define WHAT "assigns virtual MTAs to mail in the host MTA, signs and marks it"
 
 #define SIGNALS 3
+#define WAKE_US 20000
 
 /*
  * One for each process of the host MTA that has a session with us.  Postfix
@@ -40,11 +42,15 @@
 
 struct milter {
 	struct milter_env env;
+	struct milter_place place;
 	struct milter_ctl *ctl;
 	struct worker *main, *filter; /* filter is inside smfi_main() */
-	struct post start, ended;
+	struct worker *stopper;       /* inside smfi_stop(), if it runs */
+	struct post start, stop, ended;
 	struct event *signals[SIGNALS];
-	int rc; /* of smfi_main() */
+	struct event *wake; /* while it stops */
+	bool stops;         /* stopper runs */
+	int rc;             /* of smfi_main() */
 };
 
 static void *
@@ -118,18 +124,47 @@ on_start(struct post *p)
 }
 
 static void
+on_stop(struct post *p)
+{
+	(void)p;
+	(void)smfi_stop();
+}
+
+/* What was woken before it was told to end sleeps once more. */
+static void
+on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval tv = { .tv_usec = WAKE_US };
+	struct milter *m = arg;
+
+	(void)fd;
+	(void)what;
+	milter_place_wake(&m->place);
+	CHECK(event_add(m->wake, &tv) == 0);
+}
+
+static void
 on_signal(evutil_socket_t number, short what, void *arg)
 {
 	struct milter *m = arg;
+	struct err e;
 
 	(void)what;
 	if (number == SIGHUP) {
 		milter_ctl_reload(m->ctl);
 		return;
 	}
+	if (m->stops)
+		return;
 	log_note(LOG_L_INFO, "stop", "signal %d", (int)number);
 	daemon_stopping();
-	(void)smfi_stop(); /* smfi_main() sees it within 5 s */
+	m->stops = worker_start(m->stopper, &e) == 0;
+	if (!m->stops) {
+		(void)smfi_stop(); /* in five seconds at most */
+		return;
+	}
+	worker_post(m->stopper, &m->stop);
+	on_wake(-1, 0, m);
 }
 
 static void
@@ -144,6 +179,8 @@ catch_signals(struct milter *m)
 		CHECK(m->signals[i] != NULL &&
 		    event_add(m->signals[i], NULL) == 0);
 	}
+	m->wake = evtimer_new(worker_base(m->main), on_wake, m);
+	CHECK(m->wake != NULL);
 }
 
 static int
@@ -153,19 +190,22 @@ start(struct milter *m, const struct daemon_options *opt, struct err *e)
 	int rc = -1;
 
 	m->start.fn = on_start;
+	m->stop.fn = on_stop;
 	m->ended.fn = on_ended;
 	m->main = worker_new("main", e);
 	m->filter = worker_new("filter", e);
-	if (m->main == NULL || m->filter == NULL)
+	m->stopper = worker_new("stopper", e);
+	if (m->main == NULL || m->filter == NULL || m->stopper == NULL)
 		goto out;
 	catch_signals(m);
 	if (files_raise_to(FILES_LEAST, FILES_MOST, e) == -1 ||
 	    milter_ctl_new(m->main, &m->env, opt->config, &m->ctl, e) == -1 ||
 	    milter_cb_register(&m->env, e) == -1 ||
 	    milter_listen(snapshot_global(c->snapshot)->milter_listener,
-		&m->env.unix_socket, e) == -1 ||
+		&m->place, e) == -1 ||
 	    worker_start(m->filter, e) == -1)
 		goto out;
+	m->env.unix_socket = m->place.is_unix;
 	worker_post(m->filter, &m->start);
 	rc = 0;
 out:
@@ -181,6 +221,10 @@ run(struct milter *m, struct err *e)
 	worker_run(m->main);
 	worker_stop(m->filter);
 	worker_join(m->filter);
+	if (m->stops) {
+		worker_stop(m->stopper);
+		worker_join(m->stopper);
+	}
 	return m->rc == MI_SUCCESS ? 0 : err_set(e, "libmilter has failed");
 }
 
@@ -194,7 +238,10 @@ fini(struct milter *m)
 	for (size_t i = 0; i < SIGNALS; i++)
 		if (m->signals[i] != NULL)
 			event_free(m->signals[i]);
+	if (m->wake != NULL)
+		event_free(m->wake);
 	milter_ctl_free(&m->ctl);
+	worker_free(&m->stopper);
 	worker_free(&m->filter);
 	worker_free(&m->main);
 }

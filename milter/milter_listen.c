@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
-
-#include "lib/net.h"
+#include <unistd.h>
 
 #define BACKLOG 1024
 #define SPEC_MAX 300
@@ -20,40 +20,35 @@
  */
 #define PACKET_MAX ((size_t)8 << 20)
 
-/* "unix:/path", "inet:PORT@IP" or "inet6:PORT@IP", as libmilter wants it. */
 static int
-spec_of(const char *where, char out[SPEC_MAX], bool *unix_r, struct err *e)
+place_of(const char *where, struct milter_place *p_r, struct err *e)
 {
-	struct slice s = slice_of(where), ip, port;
-	struct net_addr addr;
-	uint64_t number;
-	const char *colon = strrchr(where, ':');
-
-	*unix_r = where[0] == '/';
-	if (*unix_r) {
-		(void)snprintf(out, SPEC_MAX, "unix:%s", where);
+	*p_r = (struct milter_place){ 0 };
+	if (where[0] != '/') {
+		if (net_endpoint_parse(where, &p_r->addr, &p_r->port, e) == -1)
+			return err_where(e, "milter-listener");
 		return 0;
 	}
-	if (colon == NULL)
-		return err_set(e,
-		    "milter-listener %s: neither a path nor "
-		    "IP:PORT",
+	if (strlen(where) >= sizeof(p_r->path))
+		return err_set(e, "milter-listener %s: too long for a socket",
 		    where);
-	ip = (struct slice){ where, (size_t)(colon - where) };
-	port = (struct slice){ colon + 1, s.len - ip.len - 1 };
-	if (ip.len > 2 && ip.p[0] == '[' && ip.p[ip.len - 1] == ']') {
-		ip.p++;
-		ip.len -= 2;
-	}
-	if (net_addr_parse(ip, &addr, e) == -1 ||
-	    str_to_u64(port, &number, e) == -1)
-		return err_where(e, "milter-listener %s", where);
-	if (number == 0 || number > UINT16_MAX)
-		return err_set(e, "milter-listener %s: no such port", where);
-	(void)snprintf(out, SPEC_MAX, "%s:%u@%.*s",
-	    addr.family == AF_INET6 ? "inet6" : "inet", (unsigned)number,
-	    (int)ip.len, ip.p);
+	p_r->is_unix = true;
+	(void)snprintf(p_r->path, sizeof(p_r->path), "%s", where);
 	return 0;
+}
+
+/* "unix:/path", "inet:PORT@IP" or "inet6:PORT@IP", as libmilter wants it. */
+static void
+spec_of(const struct milter_place *p, char out[SPEC_MAX])
+{
+	char addr[NET_ADDR_TEXT];
+
+	if (p->is_unix)
+		(void)snprintf(out, SPEC_MAX, "unix:%s", p->path);
+	else
+		(void)snprintf(out, SPEC_MAX, "%s:%u@%s",
+		    p->addr.family == AF_INET6 ? "inet6" : "inet", p->port,
+		    net_addr_text(&p->addr, addr));
 }
 
 /*
@@ -61,27 +56,42 @@ spec_of(const char *where, char out[SPEC_MAX], bool *unix_r, struct err *e)
  * kind of socket and says so when it is opened.
  */
 static bool
-inherited(char out[SPEC_MAX], bool *unix_r)
+inherited(char out[SPEC_MAX], struct milter_place *p_r)
 {
-	int count = sd_listen_fds(1);
+	union {
+		struct sockaddr sa;
+		struct sockaddr_un un;
+		struct sockaddr_storage any;
+	} at = { .any = { 0 } };
+	socklen_t len = sizeof(at.any) - 1; /* a path may lack its end */
 
-	if (count < 1)
+	if (sd_listen_fds(1) < 1)
 		return false;
-	*unix_r = sd_is_socket(SD_LISTEN_FDS_START, AF_UNIX, SOCK_STREAM, 1) >
-	    0;
+	*p_r = (struct milter_place){ 0 };
 	(void)snprintf(out, SPEC_MAX, "fd:%d", SD_LISTEN_FDS_START);
+	if (getsockname(SD_LISTEN_FDS_START, &at.sa, &len) == -1)
+		return true; /* libmilter will say so */
+	p_r->is_unix = at.sa.sa_family == AF_UNIX;
+	if (p_r->is_unix)
+		(void)snprintf(p_r->path, sizeof(p_r->path), "%s",
+		    at.un.sun_path);
+	else
+		net_addr_from_sa(&at.sa, &p_r->addr, &p_r->port);
 	return true;
 }
 
 int
-milter_listen(const char *where, bool *unix_r, struct err *e)
+milter_listen(const char *where, struct milter_place *p_r, struct err *e)
 {
 	char spec[SPEC_MAX];
 	mode_t mask;
 	int rc;
 
-	if (!inherited(spec, unix_r) && spec_of(where, spec, unix_r, e) == -1)
-		return -1;
+	if (!inherited(spec, p_r)) {
+		if (place_of(where, p_r, e) == -1)
+			return -1;
+		spec_of(p_r, spec);
+	}
 	if (smfi_setconn(spec) == MI_FAILURE)
 		return err_set(e, "libmilter does not take the socket %s",
 		    spec);
@@ -93,4 +103,34 @@ milter_listen(const char *where, bool *unix_r, struct err *e)
 	if (rc == MI_FAILURE)
 		return err_sys(e, "cannot listen on %s", spec);
 	return 0;
+}
+
+/* ---- waking -------------------------------------------------------------- */
+
+static int
+connect_unix(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	if (fd != -1)
+		(void)connect(fd, (struct sockaddr *)&sun, sizeof(sun));
+	return fd;
+}
+
+void
+milter_place_wake(const struct milter_place *p)
+{
+	static const struct net_addr any = { 0 };
+	enum net_fault fault;
+	struct err e;
+	int fd = -1;
+
+	if (p->is_unix)
+		fd = connect_unix(p->path);
+	else if (p->addr.family != 0)
+		fd = net_connect(&any, &p->addr, p->port, &fault, &e);
+	if (fd != -1)
+		(void)close(fd);
 }

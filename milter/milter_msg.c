@@ -339,8 +339,8 @@ log_message(const struct milter_msg *m, const char *queue_id,
 	log_fmt(&l, "from", "<%s>", m->sender);
 	log_int(&l, "nrcpt", (int64_t)(m->rcpt_count + m->others));
 	log_int(&l, "signatures", (int64_t)out->add_count);
-	if (out->dkim_mixed)
-		log_str(&l, "dkim", "mixed");
+	if (out->sign_later)
+		log_str(&l, "dkim", "later");
 	log_str(&l, "client",
 	    m->submitted ? "local" : net_addr_text(&m->client, client));
 	if (m->auth_user[0] != '\0')

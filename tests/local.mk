@@ -25,6 +25,9 @@ check_PROGRAMS += \
 	tests/unit/test_acct_time \
 	tests/unit/test_addr \
 	tests/unit/test_alert \
+	tests/unit/test_arc_seal \
+	tests/unit/test_arc_verify \
+	tests/unit/test_auth_results \
 	tests/unit/test_backoff \
 	tests/unit/test_base64 \
 	tests/unit/test_canon \
@@ -47,11 +50,14 @@ check_PROGRAMS += \
 	tests/unit/test_day \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
+	tests/unit/test_dkim_answers \
 	tests/unit/test_dkim_fields \
 	tests/unit/test_dkim_key \
+	tests/unit/test_dkim_record \
 	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
 	tests/unit/test_dkim_threads \
+	tests/unit/test_dkim_verify \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
 	tests/unit/test_domain_map \
@@ -61,6 +67,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_gate \
@@ -138,6 +145,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_claim \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
+	tests/unit/test_sched_group \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -160,6 +168,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_reply \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
+	tests/unit/test_signing \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
 	tests/unit/test_snapshot_limits \
@@ -168,6 +177,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
+	tests/unit/test_source_watch \
 	tests/unit/test_stats_diag \
 	tests/unit/test_stats_split \
 	tests/unit/test_stats_sum \
@@ -179,6 +189,7 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_table \
+	tests/unit/test_tour \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
@@ -189,6 +200,7 @@ check_PROGRAMS += \
 	tests/unit/test_why_target \
 	tests/unit/test_worker \
 	tests/scenario/run_scenario \
+	tests/system/test_arc_oracle \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
 	tests/system/test_mx \
@@ -209,6 +221,8 @@ ingress_client_files = \
 	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
 plain_owner_files = \
 	%D%/support/plain_owner.c %D%/support/plain_owner.h
+sealed_files = \
+	%D%/support/sealed.c %D%/support/sealed.h
 show_hit_files = \
 	%D%/support/show_hit.c %D%/support/show_hit.h
 sim_files = \
@@ -236,6 +250,19 @@ tests_unit_test_acct_row_SOURCES = \
 	%D%/unit/test_acct_row.c
 tests_unit_test_acct_row_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc -Wl,--wrap=malloc -Wl,--wrap=realloc
+
+tests_unit_test_arc_seal_SOURCES = \
+	%D%/unit/test_arc_seal.c \
+	$(sealed_files)
+tests_unit_test_arc_verify_SOURCES = \
+	%D%/unit/test_arc_verify.c \
+	$(sealed_files)
+tests_unit_test_dkim_verify_SOURCES = \
+	%D%/unit/test_dkim_verify.c \
+	$(sealed_files)
+tests_unit_test_dkim_record_SOURCES = \
+	%D%/unit/test_dkim_record.c \
+	$(sealed_files)
 
 tests_unit_test_remote_SOURCES = \
 	%D%/unit/test_remote.c \
@@ -505,6 +532,8 @@ crash-shims: $(crash_shims)
 fuzz_targets = \
 	tests/fuzz/fuzz_acct_json \
 	tests/fuzz/fuzz_acct_record \
+	tests/fuzz/fuzz_arc \
+	tests/fuzz/fuzz_auth_results \
 	tests/fuzz/fuzz_canon \
 	tests/fuzz/fuzz_classify \
 	tests/fuzz/fuzz_conf \
@@ -546,6 +575,10 @@ tests_fuzz_fuzz_acct_record_SOURCES = \
 	%D%/support/fake_layout.c %D%/support/fake_layout.h \
 	$(fuzz_main)
 tests_fuzz_fuzz_acct_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_arc_SOURCES = %D%/fuzz/fuzz_arc.c $(fuzz_main)
+tests_fuzz_fuzz_arc_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_auth_results_SOURCES = %D%/fuzz/fuzz_auth_results.c $(fuzz_main)
+tests_fuzz_fuzz_auth_results_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_canon_SOURCES = %D%/fuzz/fuzz_canon.c $(fuzz_main)
 tests_fuzz_fuzz_canon_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_classify_SOURCES = %D%/fuzz/fuzz_classify.c $(fuzz_main)
@@ -652,6 +685,8 @@ EXTRA_DIST += \
 	%D%/crash/test_slow_disk.py \
 	%D%/fuzz/fuzz_acct_json.in \
 	%D%/fuzz/fuzz_acct_record.in \
+	%D%/fuzz/fuzz_arc.in \
+	%D%/fuzz/fuzz_auth_results.in \
 	%D%/fuzz/fuzz_canon.in \
 	%D%/fuzz/fuzz_classify.in \
 	%D%/fuzz/fuzz_conf.dict \
@@ -729,6 +764,12 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/bug-6-pin-behind-idle.scn \
+	%D%/scenario/bug-6-place-unknown-first.scn \
+	%D%/scenario/bug-6-skip-all-hosts.scn \
+	%D%/scenario/bug-6-skip-counts.scn \
+	%D%/scenario/bug-6-skip-dead-host.scn \
+	%D%/scenario/bug-6-skip-slow-rate.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
@@ -780,6 +821,12 @@ EXTRA_DIST += \
 	%D%/scenario/place-queue-to.scn \
 	%D%/scenario/place-reload.scn \
 	%D%/scenario/place-rests.scn \
+	%D%/scenario/place-standing.scn \
+	%D%/scenario/place-standing-also.scn \
+	%D%/scenario/place-standing-errors.scn \
+	%D%/scenario/place-standing-kept.scn \
+	%D%/scenario/place-standing-moves.scn \
+	%D%/scenario/place-standing-reload.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
@@ -863,6 +910,8 @@ EXTRA_DIST += \
 	%D%/system/check_limits.py \
 	%D%/system/collectors.py \
 	%D%/system/demo.py \
+	%D%/system/arc_oracle.pl \
+	%D%/system/arc_oracle.py \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
@@ -900,6 +949,7 @@ EXTRA_DIST += \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
+	%D%/system/test_check.py \
 	%D%/system/test_collectors.py \
 	%D%/system/test_command.py \
 	%D%/system/test_delivery.py \
@@ -934,6 +984,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
+	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \

@@ -23,7 +23,8 @@ rcpt_in(const struct waybill *bill, const struct waybill_run *run, uint32_t n,
 		.by_pool = run->by_pool,
 		.queued_us = bill->arrival_us + engine_us,
 		.job = bill->job,
-		.user = bill->user };
+		.user = bill->user,
+		.room = bill->room };
 }
 
 void

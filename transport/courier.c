@@ -42,10 +42,7 @@ must_ask(const struct courier *c, const struct mx_target *t)
 static void
 keep_failure(struct courier *c, const struct outcome *why)
 {
-	/* A 554 is about our address, and no word of the host's mail. */
-	c->refused = c->refused && why->kind == OUTCOME_REPLY &&
-	    why->phase == PHASE_GREETING && why->code >= 500 &&
-	    why->code != 554;
+	tour_failed(&c->tour, why);
 	outcome_free(&c->failed);
 	c->failed = outcome_copy(why);
 }
@@ -71,7 +68,7 @@ call(struct courier *c, const struct mx_target *t)
 
 	p.fd = net_connect(&c->source, &t->addr, t->port, &fault, &e);
 	if (p.fd != -1) {
-		c->called = true;
+		tour_called(&c->tour);
 		if (c->timed)
 			dispatch_connecting(c->env->dispatch, c->link,
 			    clock_us());
@@ -93,16 +90,10 @@ call(struct courier *c, const struct mx_target *t)
 static void
 leave_rest(struct courier *c)
 {
-	struct sched_place at = { .shuffle = mx_lookup_shuffle(c->lookup),
-		.next = (uint32_t)c->next,
-		.tried = c->tried,
-		.no_tls = c->no_tls,
-		.refused = c->refused,
-		.first = c->place.first };
+	struct sched_place at = { 0 };
 
-	mx_place_set(&at, &c->route->targets[c->next]);
-	c->goes_on = true;
-	dispatch_goes_on(c->env->dispatch, c->link, &at);
+	tour_rest(&c->tour, &at);
+	courier_leave(c, &at, &c->route->targets[at.next]);
 	courier_end(c, c->failed);
 }
 
@@ -115,16 +106,12 @@ leave_rest(struct courier *c)
 static void
 try_next(struct courier *c, bool asked)
 {
-	const struct mx_route *route = c->route;
+	enum tour_step step;
 
-	while (c->next < route->count && c->tried < c->queue_conf.mx_attempts) {
-		const struct mx_target *t = &route->targets[c->next];
+	while ((step = tour_next(&c->tour)) == TOUR_CALL) {
+		const struct mx_target *t = &c->route->targets[c->tour.next];
 		enum net_fault fault;
 
-		if (c->timed && c->called) {
-			leave_rest(c);
-			return;
-		}
 		if (!asked && must_ask(c, t)) {
 			c->asks = true; /* it has a slot to give back */
 			c->asking = true;
@@ -133,17 +120,19 @@ try_next(struct courier *c, bool asked)
 			return;
 		}
 		asked = false;
-		c->next++;
-		c->tried++;
+		tour_call(&c->tour);
 		fault = call(c, t);
 		if (c->session != NULL)
 			return;
 		if (fault != NET_FAULT_NONE) {
-			c->full = false; /* a slot would be of no use */
+			c->tour.full = false; /* a slot would be of no use */
 			break;
 		}
 	}
-	courier_end(c, c->failed);
+	if (step == TOUR_LEAVE)
+		leave_rest(c);
+	else
+		courier_end(c, c->failed);
 }
 
 /* What a session that never got ready leaves to try. */
@@ -155,8 +144,7 @@ tries_again(struct courier *c, const struct outcome *why,
 	    !c->queue_conf.require_starttls && !c->no_tls) {
 		/* Opportunistic TLS failed: once more in clear (RFC 7435). */
 		c->no_tls = true;
-		c->next--;
-		c->tried--;
+		tour_again(&c->tour);
 		return true;
 	}
 	c->no_tls = false;
@@ -167,6 +155,7 @@ tries_again(struct courier *c, const struct outcome *why,
 static void
 leave_host(struct courier *c)
 {
+	tour_skip(&c->tour);
 	c->skips = false;
 	c->was_ready = false;
 	c->worked = false;
@@ -308,15 +297,11 @@ static const struct smtp_session_owner session_owner = {
 static void
 take_place(struct courier *c)
 {
-	/* Of a place from before a reload it may be fewer. */
-	uint32_t most = c->queue_conf.mx_attempts - 1;
-
 	mx_place_take(&c->place, c->route->targets, c->route->count,
 	    c->awaited_host, &c->awaited_addr);
-	c->next = c->place.next;
-	c->tried = c->place.tried < most ? c->place.tried : most;
+	tour_begin(&c->tour, &c->place, c->route->count,
+	    c->queue_conf.mx_attempts, c->timed);
 	c->no_tls = c->place.no_tls;
-	c->refused = c->tried == 0 || c->place.refused;
 }
 
 static void
@@ -429,7 +414,8 @@ on_grant(struct post *p)
 		.vmta = c->vmta,
 		.conf = &c->queue_conf,
 		.rules = c->rules,
-		.session = c->id };
+		.session = c->id,
+		.last_host = c->route != NULL && tour_is_last(&c->tour) };
 	const struct smtp_transaction *tx;
 	struct outcome why;
 
@@ -443,6 +429,7 @@ on_grant(struct post *p)
 	free(gp);
 	tx = delivery_transaction(c->delivery, &why);
 	if (tx != NULL) {
+		tour_given(&c->tour);
 		smtp_session_send(c->session, tx);
 		return;
 	}
@@ -511,8 +498,7 @@ on_address(struct post *p)
 		return;
 	}
 	if (!go) {
-		c->full = true;
-		c->next++;
+		tour_pass(&c->tour);
 		c->no_tls = false; /* was that one's */
 	}
 	try_next(c, go);
@@ -542,7 +528,7 @@ on_locate(struct post *p)
 	c->asks = true;
 	if (c->session == NULL)
 		return;
-	t = &c->route->targets[c->next - 1];
+	t = &c->route->targets[c->tour.next - 1];
 	dispatch_located(c->env->dispatch, c->link, t->host, &t->addr);
 }
 

@@ -18,7 +18,7 @@ log_end_of_session(const struct courier *c, const struct outcome *why)
 	char id[MESSAGE_ID_TEXT], addr[NET_ADDR_TEXT];
 	struct log_line l;
 
-	if (c->full && why == NULL)
+	if (c->tour.full && why == NULL)
 		return; /* queues that wait for a slot try again and again */
 	if (why != NULL && why->kind == OUTCOME_LOCAL_TEMP &&
 	    why->phase < PHASE_GREETING) {
@@ -49,10 +49,8 @@ judging_of(const struct courier *c)
 {
 	return (struct judging){ .conf = &c->queue_conf,
 		.rules = c->rules,
-		.all_refused = c->refused && !c->full && !c->closing &&
-		    c->route != NULL &&
-		    (c->next >= c->route->count ||
-			c->tried >= c->queue_conf.mx_attempts) };
+		.all_refused = !c->closing && c->route != NULL &&
+		    tour_all_refused(&c->tour) };
 }
 
 /* Does the end of the connection end the recipients of its queue? */
@@ -81,6 +79,28 @@ courier_judge(struct courier *c, const struct outcome *why)
 }
 
 void
+courier_leave(struct courier *c, struct sched_place *at,
+    const struct mx_target *t)
+{
+	at->shuffle = mx_lookup_shuffle(c->lookup);
+	at->no_tls = c->no_tls;
+	at->first = c->place.first;
+	mx_place_set(at, t);
+	c->goes_on = true;
+	dispatch_goes_on(c->env->dispatch, c->link, at);
+}
+
+/* A host was left for this one, which has been given nothing yet. */
+static void
+leave_here(struct courier *c)
+{
+	struct sched_place at = { 0 };
+
+	tour_here(&c->tour, &at);
+	courier_leave(c, &at, &c->route->targets[at.next]);
+}
+
+void
 courier_end(struct courier *c, const struct outcome *why)
 {
 	const struct outcome *end = why != NULL ? why : c->broke;
@@ -89,8 +109,10 @@ courier_end(struct courier *c, const struct outcome *why)
 	c->closed = true;
 	log_end_of_session(c, end);
 	/* Its queue waits for the address that was full: it has not failed. */
-	if (c->worked || c->goes_on || (c->full && !c->was_ready))
+	if (c->worked || c->goes_on || (c->tour.full && !c->was_ready))
 		end = NULL;
+	if (end == NULL && c->was_ready && tour_is_owed(&c->tour))
+		leave_here(c);
 	dispatch_closed(c->env->dispatch, c->link,
 	    end == NULL ? NULL : outcome_copy(end),
 	    end != NULL && fails_all(c, end));

@@ -19,6 +19,7 @@
 #include "transport/disposition.h"
 #include "transport/mx.h"
 #include "transport/smtp_session.h"
+#include "transport/tour.h"
 
 struct courier {
 	TAILQ_ENTRY(courier) held;
@@ -40,18 +41,14 @@ struct courier {
 
 	struct mx_lookup *lookup;
 	const struct mx_route *route;
-	size_t next;              /* of route->targets */
-	uint32_t tried;           /* addresses that were called */
+	struct tour tour;         /* along route->targets */
 	bool no_tls;              /* for the address being tried */
 	bool timed;               /* the call is to be told, and one is all */
-	bool called;              /* it was */
 	bool goes_on;             /* another one does, in our place */
 	struct sched_place place; /* where to begin; shuffle 0: anew */
 	bool asks;                /* for each address, from now on */
 	bool asking;              /* for the next one; the answer will come */
-	bool full;                /* some address was passed over */
-	bool refused;           /* each one called greeted with 5xx, not 554 */
-	bool skips;             /* this host, when the session has ended */
+	bool skips;               /* this host, when the session has ended */
 	struct outcome *failed; /* the last address that was called, or NULL */
 	const struct smtp_session_owner *owner;
 	struct smtp_session *session;
@@ -64,6 +61,9 @@ struct courier {
 	bool closed;           /* said so to the dispatcher */
 };
 
+/* Another connection goes on where `at` says, at this address of the route. */
+void courier_leave(struct courier *c, struct sched_place *at,
+    const struct mx_target *t);
 /*
  * The last word to the dispatcher; why: it never got to work, or has stopped to
  * (NULL: no more than how the last transaction ended it).

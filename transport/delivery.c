@@ -275,7 +275,8 @@ judge(struct delivery *d, uint32_t i, const struct outcome *o,
 	const struct judging by = { .conf = d->route.conf,
 		.rules = d->route.rules,
 		.age_us = d->envelope.rcpt_count == 0 ? 0 : age_us,
-		.attempts = d->grant->rcpts[i].attempts };
+		.attempts = d->grant->rcpts[i].attempts,
+		.no_skip = d->route.last_host || d->grant->had_round };
 
 	disposition_judge(o, &by, j);
 }
@@ -288,6 +289,7 @@ set_result(struct delivery *d, uint32_t i, const struct outcome *o,
 
 	if (what->what == DISPOSE_UNUSED) {
 		result->fate = FATE_UNUSED;
+		result->skipped = j->effects.skip_mx;
 		return;
 	}
 	settle_one(d, i, o, what);

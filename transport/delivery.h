@@ -30,6 +30,7 @@ struct delivery_route {
 	const struct queue_conf *conf;
 	const struct reply_rules *rules; /* for replies; or NULL */
 	uint64_t session;
+	bool last_host; /* skip-mx finds no other */
 };
 
 /*

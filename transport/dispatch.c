@@ -227,7 +227,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	moves_init(&d->moves,
 	    &(struct moves_of){ d->store, d->sched, d->sweep, &d->readers });
 	d->effects = (struct effects_to){ d->sched, &dispatch_effects, d,
-		false };
+		&d->told };
 	d->rg = region_new();
 	d->timer = event_new(worker_base(w), -1, 0, on_timer, d);
 	CHECK(d->timer != NULL);
@@ -248,6 +248,7 @@ dispatch_free(struct dispatch **dp)
 	moves_fini(&d->moves);
 	readers_fini(&d->readers);
 	replies_free(&d->replies);
+	effects_told_fini(&d->told);
 	mx_facts_free(&d->mx_facts);
 	event_free(d->timer);
 	dispatch_day_fini(d);

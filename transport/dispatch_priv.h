@@ -61,6 +61,7 @@ struct dispatch {
 	struct sweep *sweep; /* outcomes decided here */
 	struct readers readers;
 	struct effects_to effects;
+	struct effects_told told;
 	struct replies *replies; /* to recipients that wait for their time */
 	LIST_HEAD(, link) links;
 	uint64_t stuck;     /* tell when the scheduler is so more often */

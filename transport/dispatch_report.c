@@ -188,7 +188,7 @@ on_results(struct post *p)
 	if (effects_apply(&d->effects, l->conn, &res->effects, now_us))
 		l->source_off = true;
 	sched_conn_tally(d->sched, l->conn, &res->tally, now_us);
-	l->counted = true;
+	l->counted = effects_is_counted(l->counted, &res->tally, res->skipped);
 	effects_fini(&res->effects);
 	free(res->results);
 	free(r);

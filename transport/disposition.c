@@ -243,7 +243,7 @@ decide(const struct outcome *o, const struct judging *by,
 		return DISPOSE_UNUSED;
 	if (is_ended(o, hit))
 		return DISPOSE_FAIL;
-	if (!hit->requeue && is_final(o, by))
+	if (!hit->requeue && !hit->act.skip_mx && is_final(o, by))
 		return DISPOSE_FAIL;
 	return is_too_old(by->conf, by->age_us, j->rcpt.retry_after_us) ?
 	    DISPOSE_EXPIRE :
@@ -283,6 +283,8 @@ disposition_judge(const struct outcome *o, const struct judging *by,
 	if (ask_rules(o, by, &hit))
 		take_effects(&hit, by->conf, &out->effects);
 	out->effects.skip_mx |= skips_host(o, by->conf, &out->effects);
+	if (by->no_skip)
+		out->effects.skip_mx = false;
 	if (hit.rule != NULL && hit.rule->category[0] != '\0')
 		out->rcpt.category = hit.rule->category;
 	out->rcpt.place = place_of(&hit);

@@ -64,6 +64,7 @@ struct judging {
 	int64_t age_us;                  /* since it was accepted */
 	uint16_t attempts;               /* before this one */
 	bool all_refused; /* each host greeted with 5xx other than 554 */
+	bool no_skip;     /* all hosts had their turn: skip-mx is an attempt */
 };
 
 struct judgement {

@@ -2,7 +2,7 @@
 #include "transport/effects.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
 #include "lib/check.h"
 #include "lib/log.h"
@@ -152,25 +152,45 @@ set_mode(const struct effects_to *to, struct sched_queue *q,
 		sched_queue_normal(to->sched, q, &why, now_us);
 }
 
-/* Said once: each reply would say so. */
+/* False: it was there. */
+static bool
+told_add(struct effects_told *told, const char *vmta)
+{
+	for (size_t i = 0; i < told->n; i++)
+		if (strcasecmp(told->v[i], vmta) == 0)
+			return false;
+	told->v = mem_realloc(told->v, (told->n + 1) * sizeof(told->v[0]));
+	told->v[told->n++] = mem_strdup(vmta);
+	return true;
+}
+
+void
+effects_told_fini(struct effects_told *told)
+{
+	for (size_t i = 0; i < told->n; i++)
+		free(told->v[i]);
+	free(told->v);
+	*told = (struct effects_told){ 0 };
+}
+
+/* Said once of a virtual MTA: each reply would say so. */
 static void
-tell_no_source(struct effects_to *to, const struct sched_queue *q,
+tell_no_source(const struct effects_to *to, const struct sched_queue *q,
     const struct effects_note *n)
 {
 	const struct reply_place *at = &n->what.at[REPLY_SOURCE];
 
-	if (to->told_no_source)
+	if (to->told == NULL || !told_add(to->told, sched_queue_vmta(q)))
 		return;
-	to->told_no_source = true;
 	log_note(LOG_L_WARN, "reply-rule",
-	    "%s:%u: disable-source-ip, and %s has no smtp-source-host: the "
+	    "%s:%u: disable-source-ip, and %s has no smtp-source-host: its "
 	    "queue waits instead",
 	    at->file, at->line, envelope_vmta_shown(sched_queue_vmta(q)));
 }
 
 /* Of connections that hear the same the first switches it off. */
 static bool
-disable_source(struct effects_to *to, struct sched_conn *c,
+disable_source(const struct effects_to *to, struct sched_conn *c,
     const struct effects_note *n, int64_t now_us)
 {
 	const struct sched_reason why = reason_of(n, REPLY_SOURCE);
@@ -189,7 +209,7 @@ disable_source(struct effects_to *to, struct sched_conn *c,
 }
 
 static bool
-apply_one(struct effects_to *to, struct sched_conn *c,
+apply_one(const struct effects_to *to, struct sched_conn *c,
     const struct effects_note *n, int64_t now_us)
 {
 	struct sched_queue *q = sched_conn_queue(c);
@@ -212,7 +232,7 @@ apply_one(struct effects_to *to, struct sched_conn *c,
 }
 
 bool
-effects_apply(struct effects_to *to, struct sched_conn *c,
+effects_apply(const struct effects_to *to, struct sched_conn *c,
     const struct effects_list *l, int64_t now_us)
 {
 	bool off = false;
@@ -221,6 +241,12 @@ effects_apply(struct effects_to *to, struct sched_conn *c,
 		if (apply_one(to, c, &l->v[i], now_us))
 			off = true;
 	return off;
+}
+
+bool
+effects_is_counted(bool before, const struct sched_tally *tally, bool skipped)
+{
+	return !skipped && (before || tally->attempts > 0);
 }
 
 static void

@@ -67,11 +67,22 @@ struct effects_owner {
 	    const struct outcome *why);
 };
 
+/*
+ * Virtual MTAs of which was told that they have no source to be disabled; as
+ * many as are configured.
+ */
+struct effects_told { /* zeroed: none */
+	size_t n;
+	char **v;
+};
+
+void effects_told_fini(struct effects_told *told);
+
 struct effects_to {
 	struct sched *sched;
 	const struct effects_owner *owner;
 	void *ctx;
-	bool told_no_source; /* disable-source-ip, and there is none */
+	struct effects_told *told; /* NULL: nothing is told */
 };
 
 /*
@@ -79,14 +90,23 @@ struct effects_to {
  * kernel chooses the source there is none to be disabled: the queue waits.
  * True: the source of the connection is not used by it any more.
  */
-bool effects_apply(struct effects_to *to, struct sched_conn *c,
+bool effects_apply(const struct effects_to *to, struct sched_conn *c,
     const struct effects_list *l, int64_t now_us);
+
+/*
+ * If the connection fails now, has that been counted with its grants?  before:
+ * as this said of those before; tally and skipped: of what came of the last.
+ * One that came back untried has counted nothing, and behind a host that was
+ * skipped it is another one that fails.
+ */
+bool effects_is_counted(bool before, const struct sched_tally *tally,
+    bool skipped);
 
 /* How a connection ended that never got to work. */
 struct effects_end {
 	const struct outcome *why;
 	bool fails;      /* its queue's recipients: disposition_fails_all() */
-	bool counted;    /* in the tally of a grant */
+	bool counted;    /* effects_is_counted() of its grants */
 	bool source_off; /* as effects_apply() said */
 };
 

@@ -90,6 +90,7 @@ libtransport_a_SOURCES = \
 	%D%/source_watch.c %D%/source_watch.h \
 	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
+	%D%/tour.c %D%/tour.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \
 	%D%/why.c \

@@ -3,7 +3,8 @@
  * Of transport/orders.h: the mode of queues, and sources that they may not use.
  *
  * A walk over the queues of a pattern, then a wait until what it changed is
- * kept.  Those to come are not meant: what holds for them is configuration.
+ * kept.  Queues of a group have both together, and the name of the group means
+ * all of them.  Those to come are not meant: what holds for them is configuration.
  */
 #include "transport/orders.h"
 
@@ -91,7 +92,7 @@ would_change(struct order *o, const struct sched_queue *q, int64_t now_us)
 static void
 change(const struct order *o, struct sched_queue *q, int64_t now_us)
 {
-	const struct queue_conf *conf = sched_queue_conf(q);
+	const struct queue_conf *conf = sched_queue_standing_conf(q);
 	struct sched *s = o->walk.sched;
 
 	switch (o->what) {
@@ -204,6 +205,7 @@ begin(struct control *c, struct ctl_request *r, const json_t *args,
 	}
 	o->walk.dispatch = c->opt.dispatch;
 	o->walk.wanted = &o->queue;
+	o->walk.by_standing = true;
 	o->walk.visit = visit;
 	o->walk.done = on_walked;
 	queue_walk_go(&o->walk);

@@ -64,3 +64,20 @@ queue_pattern_fits(const struct queue_pattern *p, const struct sched_queue *q)
 	return glob_match(p->domain, sched_queue_domain(q)) &&
 	    glob_match(p->vmta, envelope_vmta_shown(sched_queue_vmta(q)));
 }
+
+bool
+queue_pattern_fits_group(const struct queue_pattern *p,
+    const struct sched_queue *q)
+{
+	const char *name = sched_queue_group(q);
+	const char *vmta = strchr(name, '/');
+	char *domain;
+	bool fits;
+
+	if (vmta == NULL || !glob_match(p->vmta, vmta + 1))
+		return false;
+	domain = mem_strndup(name, (size_t)(vmta - name));
+	fits = glob_match(p->domain, domain);
+	free(domain);
+	return fits;
+}

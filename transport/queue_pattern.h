@@ -30,6 +30,10 @@ void queue_pattern_fini(struct queue_pattern *p);
 bool queue_pattern_fits(const struct queue_pattern *p,
     const struct sched_queue *q);
 
+/* The same of the group that the queue is in: its name is NAME.rollup. */
+bool queue_pattern_fits_group(const struct queue_pattern *p,
+    const struct sched_queue *q);
+
 /*
  * May it be taken from a client: printable, without blanks, not too long?
  * For other words that select, too.

@@ -1,10 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/queue_walk.h"
 
+#include <stdlib.h>
+
 #include "lib/clock.h"
+#include "lib/mem.h"
 
 #define SLICE_US (2 * US_PER_MS)
 #define LOOK_EVERY 32 /* queues, between two looks at the clock */
+
+/*
+ * Was another queue of its group visited before?  Names of groups stay as long
+ * as the scheduler, and there are few.
+ */
+static bool
+is_known(struct queue_walk *w, const struct sched_queue *q)
+{
+	const char *group = sched_queue_group(q);
+
+	if (group[0] == '\0')
+		return false;
+	for (size_t i = 0; i < w->groups_n; i++)
+		if (w->groups[i] == group)
+			return true;
+	w->groups = mem_realloc(w->groups,
+	    (w->groups_n + 1) * sizeof(w->groups[0]));
+	w->groups[w->groups_n++] = group;
+	return false;
+}
+
+static bool
+is_wanted(struct queue_walk *w, const struct sched_queue *q)
+{
+	if (!w->by_standing)
+		return queue_pattern_fits(w->wanted, q);
+	return (queue_pattern_fits(w->wanted, q) ||
+		   queue_pattern_fits_group(w->wanted, q)) &&
+	    !is_known(w, q);
+}
 
 static enum queue_walk_next
 visit_next(struct queue_walk *w, int64_t now_us)
@@ -17,7 +50,7 @@ visit_next(struct queue_walk *w, int64_t now_us)
 	if (q == NULL)
 		return WALK_END;
 	w->queues++;
-	if (!queue_pattern_fits(w->wanted, q))
+	if (!is_wanted(w, q))
 		return WALK_ON;
 	w->matching++;
 	return w->visit(w, q, now_us);
@@ -49,6 +82,9 @@ on_slice(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 	}
 	sched_walk_end(&w->at);
 	w->begun = w->again = false;
+	free(w->groups);
+	w->groups = NULL;
+	w->groups_n = 0;
 	w->done(w);
 }
 

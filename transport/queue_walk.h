@@ -32,17 +32,21 @@ typedef enum queue_walk_next queue_visit_fn(struct queue_walk *w,
     struct sched_queue *q, int64_t now_us);
 typedef void queue_walked_fn(struct queue_walk *w);
 
-struct queue_walk { /* the first four are the owner's to fill */
+struct queue_walk { /* the first five are the owner's to fill */
 	struct dispatch *dispatch;
 	const struct queue_pattern *wanted;
 	queue_visit_fn *visit;
 	queue_walked_fn *done; /* scheduler's thread, after the last visit */
+	bool
+	    by_standing; /* wanted may name groups; one queue of each is enough */
 
 	struct dispatch_ask ask;
 	struct sched *sched; /* from the first visit on */
 	struct sched_walk at;
 	bool begun, again;
 	uint64_t queues, matching; /* seen so far */
+	const char **groups;       /* by_standing: of these one was visited */
+	size_t groups_n;
 };
 
 /* Begins, or goes on after WALK_WAIT.  Any thread. */

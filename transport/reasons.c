@@ -144,6 +144,7 @@ owner_of(const struct why *w)
 	case SCOPE_BACKOFF:
 	case SCOPE_SOURCE:
 	case SCOPE_ROLLUP:
+	case SCOPE_ROLLUP_BACKOFF:
 		return EXPLAIN_QUEUE;
 	case SCOPE_VMTA:
 		return EXPLAIN_VMTA;
@@ -198,7 +199,8 @@ find_line(json_t *out, const struct why *w, const struct snapshot *conf,
 		ask.addr = &addr;
 	if (ask.of == EXPLAIN_QUEUE && (domain == NULL || vmta == NULL))
 		return;
-	if (w->scope == SCOPE_ROLLUP && w->name != NULL)
+	if ((w->scope == SCOPE_ROLLUP || w->scope == SCOPE_ROLLUP_BACKOFF) &&
+	    w->name != NULL)
 		ask.domain = group = without_vmta(w->name);
 	(void)explain_one(conf, &ask, add_line, out);
 	free(group);
@@ -271,7 +273,8 @@ reason_json(const struct why *w, const struct snapshot *conf,
 	if (w->kind == WHY_LIMIT || w->kind == WHY_ROOM || w->kind == WHY_TURN)
 		set_numbers(out, w);
 	else if (w->name != NULL &&
-	    (w->kind == WHY_JOB_PAUSED || w->kind == WHY_SOURCES_OFF))
+	    (w->kind == WHY_JOB_PAUSED || w->kind == WHY_SOURCES_OFF ||
+		w->kind == WHY_BACKOFF))
 		(void)json_object_set_new(out, "name", ctl_string(w->name));
 	if (w->directive != NULL) {
 		(void)json_object_set_new(out, "directive",

@@ -3,6 +3,8 @@
  * show disabled sources: which queues do not use which of our addresses, until
  * when and why.
  *
+ * Queues of a group have them together: that is a row of the group's name.
+ *
  * The walk takes up to maxitems of them, in the order of queues and addresses,
  * and counts the others; the answer goes out as the client reads.
  */
@@ -62,8 +64,11 @@ add(struct listing *l, const struct sched_queue *q,
 		l->cap = l->cap * 2 + 16;
 		l->rows = mem_realloc(l->rows, l->cap * sizeof(*l->rows));
 	}
-	buf_printf(&name, "%s/%s", sched_queue_domain(q),
-	    envelope_vmta_shown(sched_queue_vmta(q)));
+	if (sched_queue_group(q)[0] != '\0')
+		buf_printf(&name, "%s", sched_queue_group(q));
+	else
+		buf_printf(&name, "%s/%s", sched_queue_domain(q),
+		    envelope_vmta_shown(sched_queue_vmta(q)));
 	row = &l->rows[l->count];
 	l->count++;
 	*row = (struct row){ .queue = mem_strdup(buf_cstr(&name)),
@@ -146,6 +151,7 @@ control_show_sources(struct control *c, struct ctl_request *r,
 	}
 	l->walk.dispatch = c->opt.dispatch;
 	l->walk.wanted = &l->queue;
+	l->walk.by_standing = true;
 	l->walk.visit = visit;
 	l->walk.done = on_walked;
 	queue_walk_go(&l->walk);

@@ -55,13 +55,26 @@ add_run(struct smtp_session *s, struct slice run)
 		  share(s->trans.t->body)) == 0);
 }
 
+/* It lives no longer than the transaction, so it is copied. */
+static void
+add_prefix(struct smtp_session *s)
+{
+	struct slice run, in = s->trans.t->prefix;
+
+	s->body.pos = in.len;
+	while (dot_stuff_next(&s->body.dots, &in, &run)) {
+		buf_add(&s->out, run.p, run.len);
+		s->body.queued += run.len;
+	}
+}
+
 static void
 add_chunk(struct smtp_session *s)
 {
 	const struct body *b = s->trans.t->body;
-	size_t left = b->len - s->body.pos;
+	size_t at = s->body.pos - s->trans.t->prefix.len, left = b->len - at;
 	struct slice run,
-	    in = { b->bytes + s->body.pos,
+	    in = { b->bytes + at,
 		    left < SMTP_BODY_CHUNK ? left : SMTP_BODY_CHUNK };
 
 	s->body.pos += in.len;
@@ -89,7 +102,7 @@ enum smtp_body_step
 smtp_body_go(struct smtp_session *s)
 {
 	struct smtp_body *b = &s->body;
-	size_t len = s->trans.t->body->len;
+	size_t len = smtp_transaction_size(s->trans.t);
 
 	do {
 		/*
@@ -99,6 +112,8 @@ smtp_body_go(struct smtp_session *s)
 		 */
 		if (smtp_has_heard(s))
 			return SMTP_BODY_WAIT;
+		if (b->pos == 0)
+			add_prefix(s);
 		while (b->pos < len && smtp_waiting(s) < SMTP_BODY_HIGH)
 			add_chunk(s);
 		if (b->pos == len && !b->dot_queued && !add_dot(s))

@@ -4,7 +4,7 @@
  * takes it and no faster.
  *
  * The body is already in memory, and is not copied again: long stretches go
- * to the connection by reference, dots and short ones by copy.  At most
+ * to the connection by reference, dots, short ones and the prefix by copy.  At most
  * SMTP_BODY_HIGH bytes and a chunk wait in the connection at any time.
  * Embedded in the session, and its thread's.
  */
@@ -27,7 +27,7 @@ struct smtp_session;
 
 struct smtp_body {
 	struct dot_stuff dots;
-	size_t pos;      /* bytes of the body handed to the connection */
+	size_t pos;      /* bytes of prefix and body given to the connection */
 	uint64_t queued; /* the same as they go out */
 	uint64_t gone;   /* of those, taken by the kernel when last looked */
 	bool dot_queued;

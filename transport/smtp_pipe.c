@@ -85,7 +85,7 @@ add_mail(struct smtp_session *s)
 	buf_str(out, t->sender);
 	buf_byte(out, '>');
 	if ((can & EHLO_SIZE) != 0)
-		buf_printf(out, " SIZE=%u", (unsigned)t->body->len);
+		buf_printf(out, " SIZE=%u", smtp_transaction_size(t));
 	/* Not offered: sent as it is; to convert it would break signatures. */
 	if ((t->flags & ENVELOPE_8BIT) != 0 && (can & EHLO_8BITMIME) != 0)
 		buf_str(out, " BODY=8BITMIME");

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/str.h"
 #include "lib/worker.h"
 #include "mail/message.h"
 #include "mail/outcome.h"
@@ -38,11 +39,15 @@ struct smtp_transaction {
 	const char *sender;
 	const char *envid; /* xtext, as it came; "" none */
 	uint8_t ret;
-	uint8_t flags; /* ENVELOPE_8BIT, ENVELOPE_UTF8 */
+	uint8_t flags;       /* ENVELOPE_8BIT, ENVELOPE_UTF8 */
+	struct slice prefix; /* fields that go before the body; may be empty */
 	const struct body *body;
 	size_t count;
 	const struct smtp_rcpt *rcpts;
 };
+
+/* Of the message as it goes out, dots not doubled. */
+uint32_t smtp_transaction_size(const struct smtp_transaction *t);
 
 struct smtp_session_owner {
 	/*

@@ -395,11 +395,11 @@ cannot_send(struct smtp_session *s, struct outcome *o_r)
 		    "SMTPUTF8 is needed, and not offered");
 		return true;
 	}
-	if (can->size_max != 0 && t->body->len > can->size_max) {
+	if (can->size_max != 0 && smtp_transaction_size(t) > can->size_max) {
 		*o_r = smtp_outcome(s, OUTCOME_TOO_BIG, PHASE_MAIL,
 		    region_printf(s->trans.rg,
 			"message size %u exceeds the limit of %s",
-			(unsigned)t->body->len, s->host));
+			smtp_transaction_size(t), s->host));
 		return true;
 	}
 	return false;

@@ -75,6 +75,12 @@ smtp_address_is_safe(const char *addr)
 	return !quoted;
 }
 
+uint32_t
+smtp_transaction_size(const struct smtp_transaction *t)
+{
+	return (uint32_t)t->prefix.len + t->body->len;
+}
+
 static void
 grow(struct smtp_trans *tr, size_t count)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/check.h"
+#include "lib/clock.h"
 #include "lib/conf_types.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -15,7 +16,6 @@
 #include "vmta/sched.h"
 #include "vmta/snapshot.h"
 
-#define LOOK_S 5
 /* So many are looked for at a time; of more each has its turn. */
 #define LOOKS_MAX 1000
 
@@ -42,7 +42,8 @@ struct carried {
 static void
 wait_next(struct source_watch *w)
 {
-	static const struct timeval tv = { .tv_sec = LOOK_S };
+	const struct timeval tv = { .tv_sec = w->owner->look_us / US_PER_S,
+		.tv_usec = w->owner->look_us % US_PER_S };
 
 	if (w->lost.n > 0 && !event_pending(w->timer, EV_TIMEOUT, NULL))
 		CHECK(event_add(w->timer, &tv) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * source_watch - source addresses that the host does not have: each is looked
- * for every five seconds until it is there.
+ * for each second until it is there.
  *
  * What that means for queues is the scheduler's (sched_source_lost()).  The main
  * thread's; source_watch_add() may be called from any.
@@ -11,7 +11,9 @@
 #define TRANSPORT_SOURCE_WATCH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "lib/clock.h"
 #include "lib/net.h"
 #include "lib/worker.h"
 
@@ -20,7 +22,10 @@ struct dispatch;
 struct snapshot;
 struct source_watch;
 
+#define SOURCE_WATCH_LOOK_US US_PER_S
+
 struct source_watch_owner {
+	int64_t look_us; /* from one look to the next */
 	bool (*is_here)(void *ctx, const struct net_addr *a);
 	/* It is not looked for any more. */
 	void (*back)(void *ctx, const struct net_addr *a);

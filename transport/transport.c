@@ -284,6 +284,7 @@ on_source_back(void *ctx, const struct net_addr *a)
 }
 
 static const struct source_watch_owner watch_owner = {
+	.look_us = SOURCE_WATCH_LOOK_US,
 	.is_here = source_is_here,
 	.back = on_source_back,
 };

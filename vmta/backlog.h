@@ -31,12 +31,22 @@ struct entry {
 	struct message *msg; /* while some group keeps it, or NULL */
 	uint64_t id;
 	struct message_loc loc;
-	int64_t queued_us; /* when it was accepted */
-	uint32_t rcpts;    /* in all queues, granted ones too */
-	uint32_t reading;  /* grants that read it from its place */
-	uint32_t warm;     /* groups that keep it in memory */
-	uint32_t origin;   /* in backlog.origins */
+	int64_t queued_us;  /* when it was accepted */
+	uint32_t rcpts;     /* in all queues, granted ones too */
+	uint32_t reading;   /* grants that read it from its place */
+	uint32_t warm : 17; /* groups that keep it in memory */
+	uint32_t room : 15; /* octets that are put before it when it is sent */
+	uint32_t origin;    /* in backlog.origins */
 };
+
+#define ENTRY_ROOM_MAX 32767
+
+/* What limits of data count for it. */
+static inline uint32_t
+entry_bytes(const struct entry *e)
+{
+	return e->loc.body_len + e->room;
+}
 
 /* Numbers of recipients and attempts share a word. */
 #define RCPT_ATTEMPTS_MAX 4095
@@ -63,7 +73,8 @@ struct group {
 	uint16_t pin;           /* of its queue (vmta/pins.h), or 0 */
 	uint8_t priority;
 	bool warm : 1;
-	bool by_pool : 1; /* given to a pool, which chose the virtual MTA */
+	bool by_pool : 1;  /* given to a pool, which chose the virtual MTA */
+	uint8_t round : 6; /* of its queue, when skipped first; 0: was not */
 };
 
 /* What the queues of a backlog have in all. */

@@ -166,7 +166,10 @@ vmta_place(const struct snapshot *s, const struct vmta_entry *v,
 	return place_if_set(&table_vmta, &v->set, name);
 }
 
-/* Its own keys come first; those at the top level are tried after them. */
+/*
+ * Its own keys come first, those of its pool are told with the pool, and those
+ * at the top level are tried last.
+ */
 static void
 tell_keys(struct explainer *x, const struct vmta_entry *v)
 {

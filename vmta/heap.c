@@ -94,6 +94,28 @@ heap_remove(struct heap *h, const struct heap_ops *ops, uint32_t index)
 		resize(h, h->cap / 2);
 }
 
+bool
+heap_look(const struct heap *h, heap_look_fn *fn, void *ctx)
+{
+	uint32_t at = 0;
+
+	for (;;) {
+		enum heap_look next = at < h->n ? fn(ctx, h->v[at]) : HEAP_PAST;
+
+		if (next == HEAP_STOP)
+			return true;
+		if (next == HEAP_ON) {
+			at = 2 * at + 1;
+			continue;
+		}
+		while (at > 0 && at % 2 == 0) /* the second of a pair */
+			at = (at - 1) / 2;
+		if (at == 0)
+			return false;
+		at++;
+	}
+}
+
 void
 heap_fini(struct heap *h)
 {

@@ -31,6 +31,14 @@ void heap_remove(struct heap *h, const struct heap_ops *ops, uint32_t index);
 void heap_fix(struct heap *h, const struct heap_ops *ops, uint32_t index);
 void heap_fini(struct heap *h); /* CHECKs that it is empty */
 
+/*
+ * From the first item on, each before those under it: these are left out behind
+ * HEAP_PAST.  True: fn has said HEAP_STOP.
+ */
+enum heap_look { HEAP_ON, HEAP_PAST, HEAP_STOP };
+typedef enum heap_look heap_look_fn(void *ctx, const void *item);
+bool heap_look(const struct heap *h, heap_look_fn *fn, void *ctx);
+
 /* The first item, or NULL. */
 static inline void *
 heap_top(const struct heap *h)

@@ -49,23 +49,6 @@ check_hex(const struct conf_form_ctx *c, struct slice s, struct err *e)
 	return good ? 0 : err_set(e, "pairs of hexadecimal digits are needed");
 }
 
-/* An address, or "@domain" for all of it. */
-static int
-check_identity(const struct conf_form_ctx *c, struct slice s, struct err *e)
-{
-	struct slice domain = s;
-
-	(void)c;
-	if (conf_is_address(s))
-		return 0;
-	if (s.len > 1 && s.p[0] == '@')
-		domain = (struct slice){ s.p + 1, s.len - 1 };
-	if (domain.len == s.len || !conf_is_host_name(domain))
-		return err_set(e, "\"%.*s\" is neither an address nor @domain",
-		    (int)s.len, s.p);
-	return 0;
-}
-
 /* An address, "*@domain", or a local part. */
 static int
 check_mailbox(const struct conf_form_ctx *c, struct slice s, struct err *e)
@@ -133,7 +116,6 @@ static const struct conf_form_type types[] = {
 	{ "ACTIONS", NULL, take_actions, false },
 	{ "APIKEY", check_api_key, NULL, true },
 	{ "HEX", check_hex, NULL, false },
-	{ "IDENTITY", check_identity, NULL, true },
 	{ "MAILBOX", check_mailbox, NULL, true },
 	{ "REWRITE", check_rewrite, NULL, false },
 	{ "ROLLUP", check_rollup, NULL, false },

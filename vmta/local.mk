@@ -10,6 +10,7 @@ libvmta_a_SOURCES = \
 	%D%/backoff.c %D%/backoff.h \
 	%D%/blocks.def \
 	%D%/daycount.c %D%/daycount.h \
+	%D%/dkim_conf.c %D%/dkim_conf.h \
 	%D%/domain_map.c %D%/domain_map.h \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
@@ -20,7 +21,7 @@ libvmta_a_SOURCES = \
 	%D%/global.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
-	%D%/keys.c \
+	%D%/key_index.c %D%/key_index.h \
 	%D%/known_types.c \
 	%D%/known.def \
 	%D%/lease.c %D%/lease.h \
@@ -70,6 +71,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
+	%D%/sched_mode.c %D%/sched_mode.h \
 	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_origin.c \
 	%D%/sched_pin.c %D%/sched_pin.h \
@@ -96,6 +98,8 @@ libvmta_a_SOURCES = \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
+	%D%/signing.c %D%/signing.h \
+	%D%/signing_facts.c \
 	%D%/snapshot.c %D%/snapshot.h \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
@@ -108,6 +112,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
@@ -123,6 +128,7 @@ libvmta_a_SOURCES = \
 	%D%/vqueue.c %D%/vqueue.h \
 	%D%/vqueue_move.c %D%/vqueue_move.h \
 	%D%/vqueue_priv.h \
+	%D%/ways.c %D%/ways.h \
 	%D%/warmup.c %D%/warmup.h \
 	%D%/warmup.def \
 	%D%/why.def \

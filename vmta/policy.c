@@ -1,146 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order: settings of the source, assignment, fields to remove, signature.
+ * The order: settings of the source, assignment, fields to remove, signatures.
  */
 #include "vmta/policy.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "mail/canon.h"
+#include "mail/dkim_key.h"
 #include "mail/dkim_sign.h"
-#include "mail/mailbox.h"
 #include "mail/mark.h"
 #include "vmta/assign.h"
-
-struct signing_key {
-	const struct dkim_key *key;
-	const char *selector, *domain;
-};
-
-/*
- * The virtual MTAs that may carry mail for a name: one, or the members of the
- * pool, of which one is chosen only when the transport has the message.
- */
-struct carriers {
-	const char *name; /* as configured; "" is {default} */
-	const struct vmta **v;
-	size_t n;
-};
-
-/* The recipients' domains, each once, and by whom mail to them may go. */
-struct ways {
-	const char **domains;
-	size_t domain_count;
-	struct carriers *v;
-	size_t n;
-	size_t *of_domain; /* of each its number in v; NULL: all of v[0] */
-};
-
-static void
-find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
-    struct carriers *out)
-{
-	const struct pool *pool = name[0] == '\0' ? NULL :
-						    snapshot_pool(conf, name);
-
-	out->name = name;
-	if (pool != NULL) {
-		out->v = pool->vmtas;
-		out->n = pool->members.n;
-		return;
-	}
-	out->v = region_alloc(rg, sizeof(const struct vmta *));
-	out->v[0] = snapshot_vmta(conf, name);
-	out->n = out->v[0] == NULL ? 0 : 1;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	const char *const *x = a, *const *y = b;
-
-	return strcmp(*x, *y);
-}
-
-static void
-find_domains(const struct policy_in *in, struct region *rg, struct ways *w)
-{
-	const char **v = region_array(rg, in->rcpt_count, sizeof(*v));
-	size_t n = 0;
-
-	w->domains = v;
-	for (size_t i = 0; i < in->rcpt_count; i++) {
-		const char *domain = mailbox_addr_domain(in->rcpts[i], rg);
-
-		if (domain != NULL)
-			v[n++] = domain;
-	}
-	if (n > 1)
-		qsort(v, n, sizeof(*v), compare_names);
-	for (size_t i = 0; i < n; i++)
-		if (w->domain_count == 0 ||
-		    strcmp(v[w->domain_count - 1], v[i]) != 0)
-			v[w->domain_count++] = v[i];
-}
-
-/* Names are the snapshot's: the same one is the same pointer. */
-static size_t
-way_of(struct ways *w, const struct snapshot *conf, const char *name,
-    struct region *rg)
-{
-	size_t i;
-
-	for (i = 0; i < w->n; i++)
-		if (w->v[i].name == name)
-			return i;
-	w->v = region_grow(rg, w->v, w->n, sizeof(w->v[0]));
-	find_carriers(conf, name, rg, &w->v[w->n]);
-	return w->n++;
-}
-
-/* Most configurations name a virtual MTA in no <domain>: then it is one way. */
-static void
-find_ways(const struct policy_in *in, const struct policy_out *out,
-    struct region *rg, struct ways *w)
-{
-	*w = (struct ways){ 0 };
-	if (!out->dflt || !snapshot_assigns_domains(in->conf)) {
-		(void)way_of(w, in->conf, out->vmta, rg);
-		return;
-	}
-	find_domains(in, rg, w);
-	w->of_domain = region_array(rg, w->domain_count, sizeof(size_t));
-	for (size_t i = 0; i < w->domain_count; i++)
-		w->of_domain[i] = way_of(w, in->conf,
-		    assign_rcpt(in->conf, out->vmta, w->domains[i]), rg);
-}
+#include "vmta/signing.h"
+#include "vmta/snapshot_signing.h"
+#include "vmta/ways.h"
 
 /* ---- fields that go ------------------------------------------------------ */
 
+/* What becomes of a control field of ours. */
+struct control {
+	const char *name;
+	bool honoured, retained;
+};
+
 /*
- * Controls of ours never leave, whoever sent them: honoured or not, they are
- * nobody's business behind us.  A mark is only ever our own.  But where the
+ * Controls of ours never leave, whoever sent them, unless the source says so:
+ * honoured or not, they are nobody's business behind us.  A mark is only ever
+ * our own, and a private key that was used never goes on.  But where the
  * transport will decide again, it needs those that are honoured.
  */
 static void
-remove_controls(const struct policy_in *in, struct policy_out *out)
+remove_controls(const struct policy_in *in, const struct source_conf *source,
+    struct policy_out *out)
 {
-	static const char *const names[] = { VMTA_HEADER, JOB_HEADER,
-		MARK_HEADER };
-	bool needed[sizeof(names) / sizeof(names[0])] = { false };
+	const struct control controls[] = {
+		{ VMTA_HEADER, source->process_x_vmta, false },
+		{ JOB_HEADER, source->process_x_job, false },
+		{ DKIM_OPTIONS_HEADER, source->process_dkim_options,
+		    source->retain_dkim_options },
+		{ DKIM_KEY_HEADER, source->process_dkim_key,
+		    source->retain_dkim_key && !source->process_dkim_key },
+		{ MARK_HEADER, false, false },
+	};
 
-	if (in->again) {
-		struct source_conf source;
-
-		assign_source(in, &source);
-		needed[0] = source.process_x_vmta;
-		needed[1] = source.process_x_job;
-	}
 	for (size_t i = 0; i < in->headers->n; i++)
-		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
-			if (slice_eq_nocase(in->headers->v[i].name, names[k]))
-				out->remove[i] = !needed[k];
+		for (size_t k = 0; k < sizeof(controls) / sizeof(*controls);
+		     k++) {
+			const struct control *c = &controls[k];
+
+			if (slice_eq_nocase(in->headers->v[i].name, c->name))
+				out->remove[i] = !c->retained &&
+				    !(c->honoured && in->again);
+		}
 }
 
 /*
@@ -148,114 +59,151 @@ remove_controls(const struct policy_in *in, struct policy_out *out)
  * is replaced, not doubled.  Those of others stay.
  */
 static void
-remove_old_signatures(const struct policy_in *in, const struct signing_key *k,
+remove_old_signatures(const struct policy_in *in, const struct signing *s,
     struct region *rg, struct policy_out *out)
 {
 	for (size_t i = 0; i < in->headers->n; i++)
-		if (dkim_sign_is_of(&in->headers->v[i], k->domain, k->selector,
-			rg))
-			out->remove[i] = true;
+		for (size_t k = 0; k < s->n; k++)
+			if (dkim_sign_is_of(&in->headers->v[i], s->v[k].domain,
+				s->v[k].selector, rg))
+				out->remove[i] = true;
 }
 
-/* ---- the signature ------------------------------------------------------- */
+/* ---- the signatures ------------------------------------------------------- */
 
-static bool
-find_key_for(const struct policy_in *in, const struct ways *ways,
-    const char *name, struct region *rg, struct signing_key *k)
+/* The value of the first field with that name, if it counts; else NULL. */
+static const char *
+control_value(const struct policy_in *in, bool honoured, const char *name,
+    struct region *rg)
 {
-	size_t at = header_find(in->headers, name, 0);
-	const char *domain;
+	size_t at = honoured ? header_find(in->headers, name, 0) :
+			       in->headers->n;
 
-	if (at == in->headers->n)
-		return false;
-	domain = mailbox_domain(in->headers->v[at].value, rg);
-	if (domain == NULL)
-		return false;
-	k->key = NULL;
-	for (size_t w = 0; w < ways->n; w++)
-		for (size_t i = 0; i < ways->v[w].n && k->key == NULL; i++)
-			k->key = snapshot_key(in->conf, ways->v[w].v[i], domain,
-			    &k->selector, &k->domain);
-	return k->key != NULL;
+	return at == in->headers->n ? NULL :
+				      header_value(&in->headers->v[at], rg);
 }
 
 /*
- * Sender before From, as PowerMTA's sender-or-from; but where no key fits
- * Sender, a signature for From, which is what DMARC looks at, is better than
- * none.
+ * What recipients and carriers agree on.  If they do not: false, and the
+ * signing of the first that wants any.
  */
 static bool
-find_key(const struct policy_in *in, const struct ways *ways, struct region *rg,
-    struct signing_key *k)
+find_signing(const struct policy_in *in, const struct policy_out *out,
+    const struct signing_facts *facts, struct region *rg, struct signing *s)
 {
-	return find_key_for(in, ways, "Sender", rg, k) ||
-	    find_key_for(in, ways, "From", rg, k);
-}
+	struct signing_in find = { .conf = in->conf, .facts = facts };
+	struct signing one;
+	struct ways w;
+	bool any = false, agreed = true;
 
-/*
- * Does any recipient's queue want a signature?  All recipients get the same
- * bytes here, and a signature that one does not need harms nobody.
- */
-static bool
-wants_signature(const struct policy_in *in, struct ways *ways,
-    struct region *rg, bool *mixed_r)
-{
-	bool yes = false, no = false;
-
-	if (ways->domains == NULL)
-		find_domains(in, rg, ways);
-	for (size_t i = 0; i < ways->domain_count && !(yes && no); i++) {
-		const struct carriers *by =
-		    &ways->v[ways->of_domain == NULL ? 0 : ways->of_domain[i]];
-
-		for (size_t k = 0; k < by->n && !(yes && no); k++) {
-			struct queue_conf conf;
-
-			snapshot_queue_conf(in->conf, ways->domains[i],
-			    by->v[k]->name, &conf);
-			if (conf.dkim_sign)
-				yes = true;
-			else
-				no = true;
+	s->n = 0;
+	ways_find(in, out, rg, &w);
+	for (size_t i = 0; i < w.domain_count; i++)
+		for (size_t k = 0; k < w.v[w.of_domain[i]].n; k++) {
+			find.vmta = w.v[w.of_domain[i]].v[k]->name;
+			find.domain = w.domains[i];
+			signing_find(&find, rg, &one);
+			agreed = !any || (agreed && signing_equal(s, &one));
+			if (!any || s->n == 0)
+				*s = one;
+			any = true;
+			if (!agreed && s->n > 0)
+				return false;
 		}
-	}
-	*mixed_r = yes && no;
-	return yes;
+	return agreed;
 }
-
-static const struct dkim_sign_opts sign_opts = {
-	.header_canon = CANON_RELAXED,
-	.body_canon = CANON_RELAXED,
-	.query_method = "",
-};
 
 static void
-add_signature(const struct policy_in *in, const struct signing_key *k,
+add_signatures(const struct policy_in *in, const struct signing *s,
     struct region *rg, struct policy_out *out)
 {
-	struct dkim_sign_in sign = {
-		.key = k->key,
-		.selector = k->selector,
-		.domain = k->domain,
-		.opts = &sign_opts,
+	struct signing_make_in make = {
 		.headers = in->headers,
 		.skip = out->remove,
-		.body_hash = canon_body_hash(in->body, CANON_RELAXED),
-		.body_len = canon_body_len(in->body, CANON_RELAXED),
 		.now_s = in->now_s,
 	};
-	struct policy_add *add = region_new_obj(rg, struct policy_add);
+	const char *values[SIGNATURES_MAX];
 	struct err e;
 
-	add->name = DKIM_HEADER;
-	add->value = dkim_sign_field(&sign, rg, &e);
-	if (add->value == NULL) {
-		out->trouble = region_printf(rg, "signing for %s: %s",
-		    k->domain, e.text);
+	for (int how = CANON_SIMPLE; how <= CANON_RELAXED; how++)
+		if (signing_needs(s, (enum canon)how)) {
+			make.body_hash[how] = canon_body_hash(in->body,
+			    (enum canon)how);
+			make.body_len[how] = canon_body_len(in->body,
+			    (enum canon)how);
+		}
+	if (signing_make(s, &make, rg, values, &e) == -1) {
+		out->trouble = region_strdup(rg, e.text);
 		return;
 	}
-	out->add = add;
-	out->add_count = 1;
+	out->add = region_array(rg, s->n, sizeof(*out->add));
+	for (size_t i = 0; i < s->n; i++)
+		out->add[out->add_count++] = (struct policy_add){ DKIM_HEADER,
+			values[i] };
+}
+
+/* The message's own key; one that is none is noted and passed over. */
+static struct dkim_key *
+own_key(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct policy_out *out)
+{
+	const char *pem = control_value(in, source->process_dkim_key,
+	    DKIM_KEY_HEADER, rg);
+	struct dkim_key *key = NULL;
+	struct err e;
+	bool weak;
+
+	if (pem != NULL &&
+	    dkim_key_of_text(pem, strlen(pem), &key, &weak, &e) == -1)
+		out->dkim_note = region_printf(rg, DKIM_KEY_HEADER ": %s",
+		    e.text);
+	return key;
+}
+
+static void
+sign(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct policy_out *out)
+{
+	struct signing_facts facts;
+	struct dkim_key *own;
+	struct signing s;
+
+	if (!snapshot_signs(in->conf))
+		return;
+	out->dkim_text = signing_text(control_value(in,
+					  source->process_dkim_options,
+					  DKIM_OPTIONS_HEADER, rg),
+	    false, rg);
+	signing_facts_read(in->headers, out->dkim_text, rg, &facts);
+	own = own_key(in, source, rg, out);
+	facts.key = own;
+	/* A key that came with the message is not kept for later. */
+	if (!find_signing(in, out, &facts, rg, &s) && in->can_sign_later &&
+	    own == NULL) {
+		out->sign_later = true;
+	} else if (s.n > 0) {
+		remove_old_signatures(in, &s, rg, out);
+		add_signatures(in, &s, rg, out);
+	}
+	dkim_key_free(&own);
+}
+
+static void
+assign(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct policy_out *out)
+{
+	struct assignment assigned;
+
+	assign_run(in, source, rg, &assigned);
+	*out = (struct policy_out){
+		.vmta = assigned.vmta,
+		.dflt = assigned.dflt,
+		.job = assigned.job,
+		.priority = assigned.priority,
+		.unknown_vmta = assigned.unknown,
+		.dkim_text = "",
+		.remove = region_array(rg, in->headers->n, sizeof(bool)),
+	};
 }
 
 void
@@ -263,34 +211,19 @@ policy_assign(const struct policy_in *in, struct region *rg,
     struct policy_out *out)
 {
 	struct source_conf source;
-	struct assignment assigned;
 
 	assign_source(in, &source);
-	assign_run(in, &source, rg, &assigned);
-	*out = (struct policy_out){
-		.vmta = assigned.vmta,
-		.dflt = assigned.dflt,
-		.job = assigned.job,
-		.priority = assigned.priority,
-		.unknown_vmta = assigned.unknown,
-		.remove = region_array(rg, in->headers->n, sizeof(bool)),
-	};
+	assign(in, &source, rg, out);
 }
 
 void
 policy_run(const struct policy_in *in, struct region *rg,
     struct policy_out *out)
 {
-	struct ways ways;
-	struct signing_key key;
+	struct source_conf source;
 
-	policy_assign(in, rg, out);
-	remove_controls(in, out);
-	find_ways(in, out, rg, &ways);
-	/* The key first: most mail without one needs no look at its domains. */
-	if (!find_key(in, &ways, rg, &key) ||
-	    !wants_signature(in, &ways, rg, &out->dkim_mixed))
-		return;
-	remove_old_signatures(in, &key, rg, out);
-	add_signature(in, &key, rg, out);
+	assign_source(in, &source);
+	assign(in, &source, rg, out);
+	remove_controls(in, &source, out);
+	sign(in, &source, rg, out);
 }

@@ -3,6 +3,10 @@
  * policy - what happens to a message at intake: virtual MTA, job, priority,
  * which header fields go, which come, the signatures.
  *
+ * All recipients get the same bytes here.  Where they are not to get the same
+ * signatures, none is made, if those can be made later; else all get those
+ * of the first recipient that wants any.
+ *
  * The same code for the milter and for the transport's ingress.  Pure on a
  * snapshot and a given time: no I/O, no log.  Everything in the result lives
  * in the caller's region.
@@ -29,6 +33,7 @@ struct policy_in {
 	const char *auth_user; /* NULL: not authenticated */
 	const char *source;    /* <source> of the listener, by name, or NULL */
 	bool again; /* no mark will be left: the transport does it again */
+	bool can_sign_later;      /* for recipients that do not agree */
 	const char *sender;       /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
@@ -49,8 +54,11 @@ struct policy_out {
 	uint8_t priority;
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *trouble;      /* NULL, or why a 4xx must be the answer */
-	bool dkim_mixed;          /* recipients differ in dkim-sign */
-	bool *remove;             /* by index of headers */
+	/* Nothing was signed: it is at delivery, by signing_find(). */
+	bool sign_later;
+	const char *dkim_text; /* for that: signing_facts_read() */
+	const char *dkim_note; /* what X-DKIM-Key could not be used for */
+	bool *remove;          /* by index of headers */
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */
 };

@@ -51,6 +51,9 @@ retry_failed_for(struct retry *r, const struct queue_conf *c,
 	case RETRY_QUEUE:
 		break;
 	}
+	if (r->slow != (mode == MODE_BACKOFF))
+		r->position = 0;
+	r->slow = mode == MODE_BACKOFF;
 	return retry_failed(r,
 	    mode == MODE_BACKOFF ? &c->backoff_retry_after : &c->retry_after,
 	    now_us);

@@ -6,7 +6,7 @@
  * connections at once are one failure: what fails while the queue waits
  * already neither moves the position nor the end.
  *
- * Which list that is depends on the mode of the queue; a failure of DNS has one
+ * Which list that is depends on the mode of the queue, each from its first; a failure of DNS has one
  * wait of its own in both modes, and moves no position: no server has said
  * anything.  Pure; embedded in a queue.
  */
@@ -27,6 +27,7 @@ enum retry_kind { RETRY_QUEUE, RETRY_DNS };
 struct retry { /* zeroed: has not failed */
 	int64_t until_us;
 	uint32_t position; /* in the list, for the next failure */
+	bool slow;         /* that list is backoff's */
 };
 
 /* Returns until when. */

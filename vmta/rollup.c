@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "lib/conf_shares.h"
 #include "vmta/rollup_rows.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
@@ -42,26 +41,14 @@ merge_exact(void *ctx, const void *value)
 	conf_merge(&table_domain, ctx, &l->values, &l->set);
 }
 
-/*
- * Limits of backoff hold for each queue of a group, since each has its own mode;
- * a share is one of the group's limits, and of nothing it would be nothing.
- */
+/* Modes are of the group: its own limits are the same in all of them. */
 static void
-fix_shares(struct queue_conf *c)
+clear_backoff(struct queue_conf *c)
 {
-	c->backoff_max_conns = (struct conf_count_share){
-		.count = conf_count_share(&c->backoff_max_conns, c->max_conns)
-	};
-	c->backoff_connect_rate = (struct conf_rate_share){
-		.rate = conf_rate_share(&c->backoff_connect_rate,
-		    &c->connect_rate)
-	};
-	c->backoff_msg_rate = (struct conf_rate_share){
-		.rate = conf_rate_share(&c->backoff_msg_rate, &c->msg_rate)
-	};
-	c->backoff_data_rate = (struct conf_data_share){
-		.rate = conf_data_share(&c->backoff_data_rate, &c->data_rate)
-	};
+	c->backoff_max_conns = (struct conf_count_share){ 0 };
+	c->backoff_connect_rate = c->backoff_msg_rate =
+	    (struct conf_rate_share){ 0 };
+	c->backoff_data_rate = (struct conf_data_share){ 0 };
 }
 
 void
@@ -71,11 +58,11 @@ rollup_member_conf(const struct snapshot *s, const char *domain,
 	const struct rollup_target *t;
 
 	settings_queue(s, group, vmta, out);
-	fix_shares(out);
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };
 	settings_exact_layers(s, domain, vmta, merge_exact, out);
+	clear_backoff(out);
 	t = rollup_is_name(domain) ? target_of(s, domain) : NULL;
 	if (t != NULL && out->smtp_hosts.n == 0)
 		out->smtp_hosts = t->route;

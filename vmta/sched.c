@@ -95,10 +95,10 @@ queue_free(struct sched *s, struct sched_queue **qp)
 	struct sched_queue *q = *qp;
 
 	*qp = NULL;
+	standing_forget(s, q);
 	lane_leave(s, q);
 	remote_forget(s, q);
 	sources_drop(s, q);
-	standing_drop(s, q);
 	timer_set(&s->timers, &q->timer, INT64_MAX);
 	if (q->is_dirty)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
@@ -140,26 +140,36 @@ conf_of(struct sched *s, const struct sched_queue *q,
 	    &(struct qconf_member){ q->domain->name, name, vmta });
 }
 
-void
-sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
+static void
+refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
+	struct standing_move move;
 	struct placed at;
 
-	if (q->generation == s->generation)
-		return;
 	q->generation = s->generation;
+	move.from = q->lane == NULL ? NULL : q->lane->group;
+	move.unplaced = q->unplaced;
 	place_refresh(s, q);
 	place_find(s, q, now_us, &at);
 	qconf_unref(&q->conf);
 	q->conf = conf_of(s, q, at.group);
+	lane_enter(s, q, &at);
+	standing_moved(s, q, &move, now_us);
 	slots_set(&q->scope.conns, standing_max_conns(q, now_us));
 	q->has_rates = false;
 	/* Or what counts would leave in the period of before. */
 	if (scope_end(&q->scope) > now_us || q->standing != NULL)
 		sched_set_rates(s, q, now_us);
-	lane_enter(s, q, &at);
 	conns_configure(q);
 	sources_configure(s, q, now_us);
+}
+
+/* Mostly there is nothing to do, at each decision. */
+void
+sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	if (q->generation != s->generation)
+		refresh(s, q, now_us);
 }
 
 void
@@ -196,7 +206,7 @@ sched_forget_at(const struct sched_queue *q)
 	int64_t at = q->idle_us + FORGET_US;
 	int64_t end = scope_end(&q->scope);
 
-	if (q->standing != NULL)
+	if (q->standing != NULL || standing_named(q) != NULL)
 		return INT64_MAX; /* it is looked at when that goes */
 	at = end > at ? end : at;
 	end = sources_end(q);
@@ -404,6 +414,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	CHECK(!s->in_callback && count > 0);
 	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job,
 	    rcpts[0].user);
+	e->room = rcpts[0].room < ENTRY_ROOM_MAX ? rcpts[0].room :
+						   ENTRY_ROOM_MAX;
 	(void)sched_origin(s, e->origin);
 	for (size_t i = 0; i < count; i++) {
 		const struct sched_rcpt_in *in = &rcpts[i];
@@ -516,6 +528,7 @@ refresh_slice(struct sched *s)
 {
 	for (int i = 0; i < SLICE && s->stale != NULL; i++) {
 		sources_changed(s->stale);
+		sources_unpark(s->stale); /* one too many closes */
 		sched_dirty(s, s->stale);
 		if (!sched_move_is_none(&s->moves))
 			sched_move_look(s, s->stale);

@@ -63,6 +63,7 @@ struct grant {
 	struct sched_conn *conn;
 	struct message *msg; /* a reference of the grant's own */
 	bool timed;          /* say sched_written() when the RCPTs are out */
+	bool had_round;      /* was skipped before its queue failed */
 	uint32_t count;
 	struct grant_rcpt rcpts[];
 };
@@ -165,6 +166,7 @@ struct sched_rcpt_in {
 	/* Of the message, the same for all: */
 	int64_t queued_us;      /* when accepted, on the engine clock */
 	const char *job, *user; /* NULL is ""; user: that authenticated */
+	uint32_t room;          /* octets that come before it when it is sent */
 };
 
 /*
@@ -208,6 +210,10 @@ void sched_connecting(struct sched *s, struct sched_conn *c, int64_t when_us);
  * the limits let it wait does not matter: an attempt that began anew for that
  * would always end at the first address.  Only where mail goes out meanwhile,
  * over another connection, the place is gone after ten minutes.
+ *
+ * One that left a host by skip-mx, and is closed before the next host was given
+ * any mail, says so as well, and that place stays: what the limits count was
+ * spent at the host that was left, and would be there each time.
  */
 struct sched_place {
 	uint64_t shuffle; /* the order of equal hosts */
@@ -215,6 +221,7 @@ struct sched_place {
 	uint32_t tried;   /* addresses before it */
 	bool no_tls;
 	bool refused;  /* each of those greeted with 5xx, not 554 */
+	bool stays;    /* for all connections of the queue, not for the next */
 	uint16_t port; /* of it: */
 	struct net_addr addr;
 	uint64_t host;         /* its name, hashed */
@@ -245,6 +252,7 @@ struct sched_result {
 	 * from the same source, until then; 0: from any.
 	 */
 	int64_t pin_until_us;
+	bool skipped;   /* with FATE_UNUSED: its host is to be left (skip-mx) */
 	bool written;   /* its RCPT was written, so its token is spent */
 	bool delivered; /* with FATE_DONE: the server took the message */
 };

@@ -42,7 +42,7 @@ static bool
 sources_off(const struct asked *a, const struct check *c, struct check_no *no)
 {
 	(void)c;
-	if (a->q->standing == NULL)
+	if (standing_of(a->q) == NULL)
 		return false;
 	/* Some may be of no use for other reasons. */
 	return standing_all_off(a->s, a->q, a->now_us, &no->until_us) ||
@@ -222,6 +222,12 @@ const struct check checks_open[CHECKS_OPEN] = {
 	{ "mx-connection-limit", AT_NONE, LIMIT_CONNS, full_mx, WHY_LIMIT },
 	{ "ip-connection-limit", AT_NONE, LIMIT_CONNS, full_address,
 	    WHY_LIMIT },
+	{ "backoff-max-msg-rate of the rollup", AT_ROLLUP_BACKOFF, LIMIT_MSG,
+	    shared_no, WHY_LIMIT },
+	{ "backoff-max-data-volume-rate of the rollup", AT_ROLLUP_BACKOFF,
+	    LIMIT_DATA, shared_no, WHY_LIMIT },
+	{ "backoff-max-connect-rate of the rollup", AT_ROLLUP_BACKOFF,
+	    LIMIT_CONNECT, shared_no, WHY_LIMIT },
 	{ "max-msg-rate of the rollup", AT_ROLLUP, LIMIT_MSG, shared_no,
 	    WHY_LIMIT },
 	{ "max-data-volume-rate of the rollup", AT_ROLLUP, LIMIT_DATA,
@@ -265,6 +271,10 @@ const struct check checks_give[CHECKS_GIVE] = {
 	{ "source-ip-max-msg-rate", AT_SOURCE, LIMIT_MSG, no_token, WHY_LIMIT },
 	{ "source-ip-max-data-volume-rate", AT_SOURCE, LIMIT_DATA, no_token,
 	    WHY_LIMIT },
+	{ "backoff-max-msg-rate of the rollup", AT_ROLLUP_BACKOFF, LIMIT_MSG,
+	    no_shared_token, WHY_LIMIT },
+	{ "backoff-max-data-volume-rate of the rollup", AT_ROLLUP_BACKOFF,
+	    LIMIT_DATA, no_shared_token, WHY_LIMIT },
 	{ "max-msg-rate of the rollup", AT_ROLLUP, LIMIT_MSG, no_shared_token,
 	    WHY_LIMIT },
 	{ "max-data-volume-rate of the rollup", AT_ROLLUP, LIMIT_DATA,
@@ -291,7 +301,7 @@ queue_bytes(struct sched_queue *q)
 {
 	const struct group *g = vqueue_first(q);
 
-	return g == NULL ? 0 : g->entry->loc.body_len;
+	return g == NULL ? 0 : entry_bytes(g->entry);
 }
 
 static struct scope *
@@ -333,7 +343,7 @@ ask_give(struct asked *a, struct sched_conn *c, const struct group *g,
 	*a = (struct asked){ .s = c->sched,
 		.q = c->queue,
 		.now_us = now_us,
-		.bytes = g->entry->loc.body_len,
+		.bytes = entry_bytes(g->entry),
 		.at[AT_QUEUE] = &c->queue->scope,
 		.at[AT_BACKOFF] = backoff_scope(c->queue),
 		.at[AT_SOURCE] = c->from == NULL ? NULL : &c->from->scope };

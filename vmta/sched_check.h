@@ -36,8 +36,9 @@ enum check_at {
 	AT_QUEUE,
 	AT_BACKOFF, /* the queue's limits that hold beside its normal ones */
 	AT_SOURCE,
+	AT_ROLLUP_BACKOFF,             /* likewise of its group */
+	AT_SHARED = AT_ROLLUP_BACKOFF, /* the first of these */
 	AT_ROLLUP,
-	AT_SHARED = AT_ROLLUP, /* the first of these */
 	AT_VMTA,
 	AT_POOL,
 	AT_PROVIDER,
@@ -75,7 +76,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 35, CHECKS_OPEN_OWN = 20, CHECKS_GIVE = 20 };
+enum { CHECKS_OPEN = 38, CHECKS_OPEN_OWN = 20, CHECKS_GIVE = 22 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

@@ -37,7 +37,7 @@ choice_grade(struct sched *s, const struct sched_queue *q,
 		return CHOICE_FORBIDDEN;
 	if (q->family != 0 && a->family != 0 && a->family != q->family)
 		return CHOICE_OTHER_FAMILY;
-	if (q->standing != NULL && standing_is_off(q, a, now_us))
+	if (standing_of(q) != NULL && standing_is_off(q, a, now_us))
 		return CHOICE_OFF;
 	if (s->warmups.any && warmup_until(s, q, a, now_us) > now_us)
 		return CHOICE_WARMUP;
@@ -122,6 +122,8 @@ take_place(struct sched_queue *q, const struct conf_source *from)
 		choice_forget_place(q);
 		return NULL;
 	}
+	if (place != NULL && place->stays)
+		return mem_dup(place, sizeof(*place));
 	q->place = NULL;
 	return place;
 }

@@ -276,7 +276,8 @@ conn_must_close(const struct sched_conn *c, int64_t now_us)
 	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
 		return true;
-	if (q->standing != NULL && standing_is_off(q, &c->source->addr, now_us))
+	if (standing_of(q) != NULL &&
+	    standing_is_off(q, &c->source->addr, now_us))
 		return true;
 	for (int i = 0; i < LEVELS; i++) {
 		const struct shared *h = c->in[i].shared;
@@ -586,7 +587,7 @@ sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us)
 		leave_idle(s, c);
 	if (c->state != CONN_CLOSING && !c->useful && !c->remote.refused &&
 	    !c->goes_on && !c->uncalled &&
-	    !(q->standing != NULL &&
+	    !(standing_of(q) != NULL &&
 		standing_is_off(q, &c->source->addr, now_us)))
 		q->open_after_us = now_us + USELESS_WAIT_US;
 	if (c->state == CONN_OPENING)

@@ -14,6 +14,7 @@
 void
 connect_take(struct sched_conn *c, int64_t now_us)
 {
+	struct shared *backoff = c->in[LEVEL_BACKOFF].shared;
 	struct shared *group = c->in[LEVEL_ROLLUP].shared;
 	struct shared *provider = c->in[LEVEL_PROVIDER].shared;
 	struct sched_queue *q = c->queue;
@@ -21,6 +22,7 @@ connect_take(struct sched_conn *c, int64_t now_us)
 	struct scope *of[CONNECT_SCOPES] = { &q->scope,
 		q->standing == NULL ? NULL : &q->standing->also,
 		c->from == NULL ? NULL : &c->from->scope,
+		backoff == NULL ? NULL : &backoff->scope,
 		group == NULL ? NULL : &group->scope,
 		provider == NULL ? NULL : &provider->scope };
 
@@ -86,8 +88,14 @@ sched_goes_on(struct sched *s, struct sched_conn *c,
 		q->place = mem_new(struct sched_place);
 	else if (q->place->family != family)
 		return; /* its addresses are others */
-	if (at->next >= q->place->next)
+	if (at->next >= q->place->next) {
+		int64_t since_us = at->next == q->place->next ?
+		    q->place->since_us :
+		    0;
+
 		*q->place = *at;
+		q->place->since_us = since_us;
+	}
 	q->place->family = family;
 }
 
@@ -111,7 +119,10 @@ static void
 is_set_up(struct sched *s, struct sched_conn *c, int64_t now_us)
 {
 	connect_end(s, c, true, now_us);
-	if (c->place == NULL) /* what was in vain works again */
+	const struct sched_place *left = c->queue->place;
+
+	/* What was in vain works again; what was skipped has worked before. */
+	if (c->place == NULL && left != NULL && !left->stays)
 		choice_forget_place(c->queue);
 	sched_average(&c->queue->setup_us, now_us - c->opened_us);
 	for (int i = 0; i < LEVEL_PROCESS; i++)

@@ -112,7 +112,7 @@ job_waits_for(const struct sched_queue *q)
 {
 	const char *what = "source address that knows it"; /* pinned */
 
-	turns_each_aside(&q->turns, is_rate, &what);
+	turns_each_aside(&q->turns, INT64_MAX, is_rate, &what);
 	return what;
 }
 
@@ -120,7 +120,6 @@ job_waits_for(const struct sched_queue *q)
 
 struct looking {
 	const struct sched *sched;
-	int64_t born_us;
 	const struct waiter
 	    *found; /* of a paused job, with mail that is too old */
 };
@@ -130,8 +129,7 @@ on_aside(void *ctx, const struct waiter *w, const struct turns_sum *sum)
 {
 	struct looking *l = ctx;
 
-	if (!job_is_paused(l->sched, sum->origin) ||
-	    vqueue_aside_oldest(w) > l->born_us)
+	if (!job_is_paused(l->sched, sum->origin))
 		return true;
 	l->found = w;
 	return false;
@@ -142,11 +140,11 @@ static void
 expire(struct sched *s, struct sched_queue *q, int64_t born_us,
     vqueue_gone_fn *fn)
 {
-	struct looking l = { .sched = s, .born_us = born_us };
+	struct looking l = { .sched = s };
 
 	do {
 		l.found = NULL;
-		turns_each_aside(&q->turns, on_aside, &l);
+		turns_each_aside(&q->turns, born_us, on_aside, &l);
 		if (l.found != NULL)
 			vqueue_expire_aside(q, &s->backlog, l.found, fn, s);
 	} while (l.found != NULL);

@@ -36,6 +36,7 @@ struct keeping {
 	uint64_t ticket; /* of what was asked last; 0: it was answered */
 	bool forgets;    /* that is nothing */
 	bool recorded;   /* something of it may be on the disk */
+	bool left;       /* what is known is of an earlier process */
 };
 
 /* ---- the table ----------------------------------------------------------- */
@@ -154,10 +155,11 @@ has_name(const struct sched_queue *q)
 static void
 add_bytes(struct buf *out, const struct sched_queue *q, int64_t now_us)
 {
+	struct sched_standing *st = standing_named(q);
 	struct buf standing = { 0 };
 
-	standing_pack(q->standing == NULL ? NULL : &q->standing->st, &q->retry,
-	    now_us, &standing);
+	standing_pack(st == NULL ? NULL : &st->st, &q->retry, now_us,
+	    &standing);
 	if (standing.len > 0) {
 		packed_add_str(out, sched_queue_last_error(q));
 		buf_add(out, standing.p, standing.len);
@@ -356,11 +358,33 @@ sched_keep_is_name(struct slice name)
 	    (name.len > head.len && memcmp(name.p, head.p, head.len) == 0);
 }
 
+/*
+ * Into a queue's place.  What its row says of a group is the group's: it was
+ * written before the queue was in it, and is written again without.
+ */
+static void
+restore(struct sched *s, struct sched_queue *q, struct left *l, int64_t now_us)
+{
+	struct sched_standing *st;
+
+	q->retry = l->wait;
+	sched_keep_error(q, l->last_error);
+	standing_put(s, q, &l->standing, now_us);
+	st = standing_of(q);
+	if (st == NULL || st->queue == q || st->group == NULL)
+		return;
+	if (find(s, st->queue) == NULL)
+		get(s, st->queue)->left = true;
+	sched_keep_dirty(s, st->queue, true);
+	sched_keep_dirty(s, q, true);
+}
+
 int
 sched_restore_kept(struct sched *s, const struct sched_was_kept *what,
     int64_t now_us, struct err *e)
 {
 	struct sched_queue *q;
+	const struct keeping *k;
 	char *domain, *vmta;
 	struct left l;
 
@@ -376,11 +400,9 @@ sched_restore_kept(struct sched *s, const struct sched_was_kept *what,
 	}
 	q = sched_queue_get(s, domain, vmta, now_us);
 	/* Or an operator was faster than the disk: what he said holds. */
-	if (find(s, q) == NULL) {
-		q->retry = l.wait;
-		sched_keep_error(q, l.last_error);
-		standing_put(s, q, &l.standing, now_us);
-	}
+	k = find(s, q);
+	if (k == NULL || k->left)
+		restore(s, q, &l, now_us);
 	get(s, q)->recorded = true;
 	standing_fini(&l.standing);
 	sched_dirty(s, q);

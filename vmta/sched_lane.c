@@ -68,6 +68,8 @@ lane_table_init(struct sched *s)
 static void
 set_path(struct lane *l)
 {
+	l->path[LEVEL_BACKOFF] = l->group == NULL ? NULL :
+						    &l->group->backoff->shared;
 	l->path[LEVEL_ROLLUP] = l->group == NULL ? NULL : &l->group->shared;
 	l->path[LEVEL_VMTA] = &l->vmta->shared;
 	l->path[LEVEL_POOL] = l->vmta->pool == NULL ? NULL :

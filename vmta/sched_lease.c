@@ -69,14 +69,16 @@ add_name(struct buf *out, const struct scope *c, unsigned kind)
 					    net_addr_text(&src->addr, text));
 		break;
 	case SCOPE_ROLLUP:
+	case SCOPE_ROLLUP_BACKOFF:
 	case SCOPE_POOL:
 	case SCOPE_PROVIDER:
 		n = (const void *)((const char *)c -
 		    offsetof(struct sched_named, shared.scope));
 		buf_printf(out, "%s %s %s",
-		    c->kind == SCOPE_ROLLUP   ? "rollup" :
-			c->kind == SCOPE_POOL ? "pool" :
-						"provider",
+		    c->kind == SCOPE_ROLLUP             ? "rollup" :
+			c->kind == SCOPE_ROLLUP_BACKOFF ? "rollup-backoff" :
+			c->kind == SCOPE_POOL           ? "pool" :
+							  "provider",
 		    limit_names[kind], n->name);
 		break;
 	case SCOPE_JOB:

@@ -134,11 +134,32 @@ static struct qconf *
 conf_there(const struct asking *a, const char *vmta)
 {
 	const struct sched_queue *q = queue_there(a, vmta);
+	const char *group;
 
 	if (q != NULL && q->generation == a->s->generation)
 		return qconf_ref(q->conf);
-	return qconf_get(&a->s->confs, a->s->conf, a->domain,
-	    snapshot_vmta(a->s->conf, vmta) == NULL ? "" : vmta);
+	group = place_group(a->s, a->domain, vmta);
+	if (snapshot_vmta(a->s->conf, vmta) == NULL)
+		vmta = "";
+	if (group == NULL)
+		return qconf_get(&a->s->confs, a->s->conf, a->domain, vmta);
+	return qconf_get_member(&a->s->confs, a->s->conf,
+	    &(struct qconf_member){ a->domain, group, vmta });
+}
+
+/* How the queue stands, or its group, where it is not there yet; or NULL. */
+static const struct sched_standing *
+standing_there(const struct asking *a, const char *vmta)
+{
+	const struct sched_queue *q = queue_there(a, vmta);
+	const struct sched_named *n;
+	const char *group;
+
+	if (q != NULL)
+		return standing_of(q);
+	group = place_group(a->s, a->domain, vmta);
+	n = group == NULL ? NULL : group_find(a->s, group, vmta);
+	return n == NULL ? NULL : n->standing;
 }
 
 /* Names are valid as long as the configuration is in force. */
@@ -158,9 +179,9 @@ ask_always(void *ctx, const char *vmta)
 static bool
 is_in_backoff(const struct asking *a, const char *vmta)
 {
-	const struct sched_queue *q = queue_there(a, vmta);
+	const struct sched_standing *st = standing_there(a, vmta);
 
-	return q != NULL && sched_queue_mode(q) == MODE_BACKOFF;
+	return st != NULL && st->st.backoff.mode == MODE_BACKOFF;
 }
 
 static const char *
@@ -187,13 +208,13 @@ ask_overflow(void *ctx, const char *vmta)
 	return p == NULL ? NULL : p->name;
 }
 
-/* May it be used by the queue, which may not be there? */
+/* May it be used by the queue, which may not be there and stands so? */
 static bool
-is_usable(const struct asking *a, const struct sched_queue *q, const char *vmta,
-    const struct net_addr *addr)
+is_usable(const struct asking *a, const struct sched_standing *st,
+    const char *vmta, const struct net_addr *addr)
 {
-	if (q != NULL && q->standing != NULL &&
-	    standing_is_off(q, addr, a->now_us))
+	if (st != NULL &&
+	    standing_source_is_off(&st->st, addr, a->now_us) != NULL)
 		return false;
 	if (a->s->warmups.any && warmup_is_over(a->s, a->domain, vmta, addr))
 		return false;
@@ -206,17 +227,16 @@ has_source(const struct asking *a, const char *vmta)
 {
 	const struct global_conf *global = snapshot_global(a->s->conf);
 	const struct vmta *v = snapshot_vmta(a->s->conf, vmta);
-	const struct sched_queue *q = queue_there(a, vmta);
+	const struct sched_standing *st = standing_there(a, vmta);
 	size_t n;
 
-	if (a->s->lost.n == 0 && (q == NULL || q->standing == NULL) &&
-	    !a->s->warmups.any)
+	if (a->s->lost.n == 0 && st == NULL && !a->s->warmups.any)
 		return true;
 	if (v == NULL) /* it goes on under {default} */
 		v = snapshot_vmta(a->s->conf, "");
 	n = source_count(v, global);
 	for (size_t i = 0; i < n; i++)
-		if (is_usable(a, q, vmta, &source_pick(v, global, i)->addr))
+		if (is_usable(a, st, vmta, &source_pick(v, global, i)->addr))
 			return true;
 	return false;
 }
@@ -373,7 +393,7 @@ tell_loop(struct sched *s, const struct sched_queue *q, bool looped)
 static bool
 may_overflow(const struct sched *s, const struct sched_queue *q)
 {
-	return s->lost.n > 0 || q->standing != NULL || s->warmups.any;
+	return s->lost.n > 0 || standing_of(q) != NULL || s->warmups.any;
 }
 
 struct sched_queue *

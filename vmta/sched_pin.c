@@ -96,6 +96,19 @@ pin_group(const struct sched_conn *c, int64_t now_us)
 	return NULL;
 }
 
+struct sched_conn *
+pin_idle(const struct sched_queue *q, int64_t now_us)
+{
+	struct sched_conn *c;
+
+	if (!pins_wait(q))
+		return TAILQ_FIRST(&q->idle_conns);
+	TAILQ_FOREACH(c, &q->idle_conns, idle_queue)
+	if (pin_group(c, now_us) != NULL)
+		return c;
+	return TAILQ_FIRST(&q->idle_conns);
+}
+
 static bool
 has_conn_from(const struct sched_queue *q, const struct net_addr *a)
 {

@@ -17,6 +17,8 @@ void pin_keep(struct sched_conn *c, struct group *g, int64_t until_us);
 int64_t pins_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
 /* What is pinned to its source and may go over it; or NULL. */
 struct group *pin_group(const struct sched_conn *c, int64_t now_us);
+/* The idle connection to look at first: one of pinned mail, if any. */
+struct sched_conn *pin_idle(const struct sched_queue *q, int64_t now_us);
 /* The source that one is to be opened from: its place in the list; SIZE_MAX. */
 size_t pin_source(struct sched *s, const struct sched_queue *q, int64_t now_us);
 /* Has the queue no slot for that because of such as this one? */

@@ -31,7 +31,8 @@ void
 places_init(struct sched *s)
 {
 	mx_sets_init(&s->places.sets);
-	TAILQ_INIT(&s->places.wanted);
+	TAILQ_INIT(&s->places.unknown);
+	TAILQ_INIT(&s->places.stale);
 	TAILQ_INIT(&s->places.asked);
 }
 
@@ -84,15 +85,21 @@ rest(struct sched *s, struct domain_place *p, struct place_list *from)
 	place_put_domain(s, &d);
 }
 
+static void
+rest_all(struct sched *s, struct place_list *from)
+{
+	while (!TAILQ_EMPTY(from))
+		rest(s, TAILQ_FIRST(from), from);
+}
+
 void
 places_fini(struct sched *s)
 {
 	struct places *all = &s->places;
 
-	while (!TAILQ_EMPTY(&all->wanted))
-		rest(s, TAILQ_FIRST(&all->wanted), &all->wanted);
-	while (!TAILQ_EMPTY(&all->asked))
-		rest(s, TAILQ_FIRST(&all->asked), &all->asked);
+	rest_all(s, &all->unknown);
+	rest_all(s, &all->stale);
+	rest_all(s, &all->asked);
 	mx_sets_fini(&all->sets);
 }
 
@@ -124,6 +131,21 @@ place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
 		out->provider = provider_get(s, at.provider->name, now_us);
 	if (at.group != NULL)
 		out->group = group_get(s, at.group, q->vmta, now_us);
+}
+
+const char *
+place_group(const struct sched *s, const char *domain, const char *vmta)
+{
+	const struct domain_obj *d;
+	struct place at;
+
+	if (!s->places.used)
+		return NULL;
+	d = domain_obj_find(&s->domains, domain);
+	rollup_place(s->conf, domain,
+	    snapshot_vmta(s->conf, vmta) == NULL ? "" : vmta,
+	    d == NULL ? NULL : facts_of(d), &at);
+	return at.group;
 }
 
 const struct provider *
@@ -168,8 +190,22 @@ place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 		return p->fresh_us;
 	p->state = PLACE_WANTED;
 	q->domain->queues++; /* it stays until it is answered */
-	TAILQ_INSERT_TAIL(&s->places.wanted, p, link);
+	TAILQ_INSERT_TAIL(
+	    p->fresh_us == 0 ? &s->places.unknown : &s->places.stale, p, link);
 	return INT64_MAX;
+}
+
+/* The next one that is wanted, off its list; or NULL. */
+static struct domain_place *
+take_wanted(struct places *all)
+{
+	struct place_list *from = TAILQ_EMPTY(&all->unknown) ? &all->stale :
+							       &all->unknown;
+	struct domain_place *p = TAILQ_FIRST(from);
+
+	if (p != NULL)
+		TAILQ_REMOVE(from, p, link);
+	return p;
 }
 
 void
@@ -178,9 +214,7 @@ places_ask(struct sched *s)
 	struct places *all = &s->places;
 	struct domain_place *p;
 
-	while (all->asked_n < ASKED_MAX &&
-	    (p = TAILQ_FIRST(&all->wanted)) != NULL) {
-		TAILQ_REMOVE(&all->wanted, p, link);
+	while (all->asked_n < ASKED_MAX && (p = take_wanted(all)) != NULL) {
 		TAILQ_INSERT_TAIL(&all->asked, p, link);
 		p->state = PLACE_ASKED;
 		all->asked_n++;

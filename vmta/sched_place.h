@@ -35,7 +35,8 @@ struct domain_place {
 struct places {
 	bool used; /* does the configuration have anything about it? */
 	struct mx_sets sets;
-	TAILQ_HEAD(place_list, domain_place) wanted, asked;
+	/* Wanted: unknown, so that mail waits; known, but not for sure now. */
+	TAILQ_HEAD(place_list, domain_place) unknown, stale, asked;
 	uint32_t asked_n;
 };
 
@@ -50,6 +51,9 @@ void place_find(struct sched *s, const struct sched_queue *q, int64_t now_us,
     struct placed *out);
 /* That of a domain alone, or NULL. */
 const struct provider *place_provider(const struct sched *s, const char *domain,
+    const char *vmta);
+/* The name of the group that its queue is in, or would be; or NULL. */
+const char *place_group(const struct sched *s, const char *domain,
     const char *vmta);
 /* With its settings: does it need facts, and are they there? */
 void place_refresh(struct sched *s, struct sched_queue *q);

@@ -20,7 +20,8 @@
  *	sched_priority.c who gives way to whom
  *	sched_check.c  what may say no: the table of all that does
  *	sched_serve.c  a queue is looked at: grants, waiting; results
- *	sched_standing.c modes, their limits, sources that are off
+ *	sched_standing.c modes, sources that are off, of queues and groups
+ *	sched_mode.c   limits of these modes
  *	sched_tally.c  thresholds that change these
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
@@ -73,6 +74,7 @@ struct grant_rec;
 
 /* Scopes that queues share, from the inside out: the way of a connection. */
 enum level {
+	LEVEL_BACKOFF, /* a group's limits of backoff beside its own */
 	LEVEL_ROLLUP,
 	LEVEL_VMTA,
 	LEVEL_POOL,
@@ -89,8 +91,11 @@ enum { TURN_DEBT = 10 };
 /* What queues wait for at these. */
 enum want { WANT_TOKEN, WANT_CONN };
 
-/* Connect rates: the queue's, its backoff's, a source's, group's, provider's. */
-enum { CONNECT_SCOPES = 5 };
+/*
+ * Connect rates: the queue's, its backoff's, a source's, the group's backoff's,
+ * the group's, the provider's.
+ */
+enum { CONNECT_SCOPES = 6 };
 
 /* A connection in one of them; those of sched_conn.in are by level. */
 struct conn_in {
@@ -140,15 +145,6 @@ struct queue_sources {
 	size_t choice;    /* the next connection goes out from there */
 	int64_t until_us; /* none has room before; 0: perhaps */
 	struct queue_source *v[];
-};
-
-struct sched_standing {
-	struct standing st;
-	struct sched_queue *queue;
-	struct scope also; /* limits of backoff that hold beside the queue's */
-	bool was_both;     /* it was in use: connections may know it */
-	bool begins[LIMIT_RATES]; /* while they are set: was not limited */
-	struct timer timer;
 };
 
 struct sched_conn {
@@ -239,6 +235,10 @@ struct sched_vmta {
 struct sched_named {
 	struct table_link link;
 	struct shared shared;
+	/* Of a group: */
+	struct qconf *conf;              /* of <domain NAME.rollup> */
+	struct sched_named *backoff;     /* its limits of backoff beside */
+	struct sched_standing *standing; /* of all its queues; NULL: plain */
 	char name[];
 };
 
@@ -476,33 +476,6 @@ void source_unpark(struct sched_conn *c);
 void sources_unpark(struct sched_queue *q);                 /* all */
 void source_run(struct sched *s, struct queue_source *src); /* its timer */
 
-/* sched_choice.h: is there anything that keeps a source from being used? */
-static inline bool
-choice_may_be_no(const struct sched *s, const struct sched_queue *q)
-{
-	return s->lost.n > 0 || s->warmups.any || q->standing != NULL ||
-	    q->conf->family.only;
-}
-
-/* sched_standing.c */
-struct sched_standing *standing_get(struct sched_queue *q); /* made if none */
-void standing_drop(struct sched *s, struct sched_queue *q);
-/* After each change, and when connections went: it goes, or its timer is set. */
-void standing_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
-void standing_timer(struct sched *s, struct sched_standing *st, int64_t now_us);
-/* What an earlier process has left of it; from is plain then. */
-void standing_put(struct sched *s, struct sched_queue *q, struct standing *from,
-    int64_t now_us);
-/* The limits of the mode. */
-uint32_t standing_max_conns(const struct sched_queue *q, int64_t now_us);
-void standing_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us);
-/* Of a queue that has one: */
-bool standing_is_off(const struct sched_queue *q, const struct net_addr *a,
-    int64_t now_us);
-bool standing_all_off(const struct sched *s, const struct sched_queue *q,
-    int64_t now_us, int64_t *back_us);
-int64_t standing_after(int64_t interval_us, int64_t now_us); /* or NEVER */
-
 /* sched_warmup.c */
 void warmups_init(struct sched *s);
 void warmups_fini(struct sched *s);
@@ -561,6 +534,10 @@ struct sched_named *provider_get(struct sched *s, const char *name,
     int64_t now_us);
 struct sched_named *group_get(struct sched *s, const char *name,
     const struct sched_vmta *v, int64_t now_us);
+/* The same, or NULL; its virtual MTA. */
+struct sched_named *group_find(const struct sched *s, const char *name,
+    const char *vmta);
+const char *group_vmta(const struct sched_named *group);
 /* Its name without its virtual MTA, for settings. */
 void group_domain(const struct sched_named *group, char out[GROUP_NAME_MAX]);
 /* By which name the configuration has the virtual MTA. */
@@ -651,6 +628,7 @@ void keep_forget(struct sched *s, const struct sched_queue *q);
 /* The queue is about to go: no walk may stand at it. */
 void walks_forget(struct sched *s, const struct sched_queue *q);
 
+#include "vmta/sched_mode.h"
 #include "vmta/sched_turn.h"
 
 #endif

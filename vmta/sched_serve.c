@@ -68,6 +68,7 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 	r->pub.conn = c;
 	r->pub.msg = backlog_message(e);
 	r->reading = e->msg == NULL;
+	r->pub.had_round = vqueue_had_round(c->queue, g);
 	if (r->reading)
 		e->reading++;
 	r->pub.count = vqueue_take(c->queue, g, r->rcpts, max);
@@ -90,12 +91,13 @@ taken_at(struct grant_rec *r, uint8_t i)
 }
 
 static void
-take(struct grant_rec *r, struct scope *c, enum limit_kind kind, int64_t now_us)
+take(struct grant_rec *r, struct scope *c, enum limit_kind kind,
+    const struct asked *a)
 {
-	uint32_t n = kind == LIMIT_DATA ? r->pub.msg->loc.body_len :
-					  r->pub.count;
+	uint32_t n = kind == LIMIT_DATA ? a->bytes : r->pub.count;
 
-	if (c->rates[kind] == NULL || n == 0 || !scope_take(c, kind, n, now_us))
+	if (c->rates[kind] == NULL || n == 0 ||
+	    !scope_take(c, kind, n, a->now_us))
 		return;
 	CHECK(r->taken_n < TAKEN_MAX);
 	if (r->taken_n == TAKEN_FEW) {
@@ -112,8 +114,8 @@ take_all(struct grant_rec *r, struct sched_conn *c, const struct asked *a)
 	for (int i = AT_QUEUE; i < CHECK_ATS; i++) {
 		if (a->at[i] == NULL)
 			continue;
-		take(r, a->at[i], LIMIT_MSG, a->now_us);
-		take(r, a->at[i], LIMIT_DATA, a->now_us);
+		take(r, a->at[i], LIMIT_MSG, a);
+		take(r, a->at[i], LIMIT_DATA, a);
 	}
 	if (c->from != NULL) /* the next one there */
 		source_changed(c->sched, c->from);
@@ -121,9 +123,8 @@ take_all(struct grant_rec *r, struct sched_conn *c, const struct asked *a)
 		struct shared *h = c->in[i].shared;
 
 		if (h != NULL)
-			h->bytes = (uint32_t)((3 * (uint64_t)h->bytes +
-						  r->pub.msg->loc.body_len) /
-			    4);
+			h->bytes =
+			    (uint32_t)((3 * (uint64_t)h->bytes + a->bytes) / 4);
 	}
 }
 
@@ -267,6 +268,7 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 	case AT_NONE:
 		rest(s, q, now_us);
 		return INT64_MAX;
+	case AT_ROLLUP_BACKOFF:
 	case AT_ROLLUP:
 	case AT_VMTA:
 	case AT_POOL:
@@ -298,7 +300,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 	uint64_t most;
 	int64_t until;
 
-	while ((c = TAILQ_FIRST(&q->idle_conns)) != NULL) {
+	while ((c = pin_idle(q, now_us)) != NULL) {
 		/* One that waited for its token uses it before it yields. */
 		if (c->cut || conn_must_close(c, now_us) ||
 		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
@@ -416,7 +418,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	sched_drop_rates(s, q, now_us);
 	timer_set(&s->timers, &q->timer, at);
 	if (q->standing != NULL)
-		standing_settle(s, q, now_us);
+		standing_settle(s, q->standing, now_us);
 }
 
 void
@@ -571,6 +573,8 @@ apply(struct sched *s, struct sched_conn *c, struct rcpt *rcpt,
 			pin_keep(c, rcpt->group, result->pin_until_us);
 		return true;
 	case FATE_UNUSED:
+		if (result->skipped)
+			vqueue_skip(q, rcpt->group);
 		vqueue_untake(q, rcpt);
 		return false;
 	}
@@ -637,6 +641,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
 	CHECK(!s->in_callback);
 	sched_keep_error(q, why);
 	q->refusals = 0;
+	vqueue_end_round(q);
 	choice_forget_place(q);
 	sched_refresh(s, q, now_us);
 	until = retry_failed_for(&q->retry, &q->conf->conf, sched_queue_mode(q),

@@ -17,11 +17,14 @@
 #define STALE_MIN_US (500 * US_PER_MS)
 #define BYTES_START 10000u
 
-static const enum scope_kind kinds[LEVELS] = { [LEVEL_ROLLUP] = SCOPE_ROLLUP,
+static const enum scope_kind kinds[LEVELS] = {
+	[LEVEL_BACKOFF] = SCOPE_ROLLUP_BACKOFF,
+	[LEVEL_ROLLUP] = SCOPE_ROLLUP,
 	[LEVEL_VMTA] = SCOPE_VMTA,
 	[LEVEL_POOL] = SCOPE_POOL,
 	[LEVEL_PROVIDER] = SCOPE_PROVIDER,
-	[LEVEL_PROCESS] = SCOPE_PROCESS };
+	[LEVEL_PROCESS] = SCOPE_PROCESS
+};
 
 void
 shared_init(struct shared *h, struct sched *s, enum level level)
@@ -345,6 +348,7 @@ scope_changed(struct sched *s, struct scope *c)
 		source_changed(s, OF(queue_source, scope, c));
 		sched_dirty(s, OF(queue_source, scope, c)->queue);
 		return;
+	case SCOPE_ROLLUP_BACKOFF:
 	case SCOPE_ROLLUP:
 	case SCOPE_VMTA:
 	case SCOPE_POOL:

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of standings is the queues themselves: each has a pointer to its
- * own, NULL while there is nothing to say.
+ * own, NULL while there is nothing to say.  Those of a group have one together,
+ * which the group points to, so that a provider that slows one of two thousand
+ * domains down slows all of them; waits after a failure, and what a server
+ * takes, stay with each, since a customer's host that is down says nothing of
+ * the others.  It goes by the name of the group, "NAME.rollup/VMTA": there is a
+ * queue of that name as long as there is a standing, where it is kept, shown
+ * and ordered as that of any other queue.
  *
- * Limits of backoff are set into the queue's own scope, so that what counts
- * goes on counting; one for another period than the normal limit beside it,
- * into `also` (backoff_rates()).  A timer lets happen what time alone does:
- * backoff ends, limits rise by a sixteenth, a source is back, errors are
- * forgotten; at last the standing goes.
+ * A queue that comes into a group takes the standing there, and leaves it
+ * behind when it goes.  What was said of it while nobody knew where it belongs
+ * (an order, or what an earlier process has left) is said of the group when
+ * that is known: of two the stricter holds.
+ *
+ * A timer lets happen what time alone does: backoff ends, limits rise by a
+ * sixteenth, a source is back, errors are forgotten; at last the standing goes.
  */
 #include "vmta/sched_standing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "lib/conf_shares.h"
 #include "lib/mem.h"
 #include "vmta/sched_priv.h"
 #include "vmta/source.h"
@@ -23,42 +31,93 @@
 
 /* ---- one comes and goes -------------------------------------------------- */
 
-struct sched_standing *
-standing_get(struct sched_queue *q)
+static struct sched_standing *
+standing_new(struct sched_queue *q, struct sched_named *group)
 {
-	struct sched_standing *st = q->standing;
+	struct sched_standing *st = mem_new(struct sched_standing);
 
-	if (st != NULL)
-		return st;
-	st = q->standing = mem_new(struct sched_standing);
 	st->queue = q;
+	st->group = group;
 	scope_init(&st->also, SCOPE_BACKOFF);
 	st->also.conns.ramp = q->scope.conns.ramp;
 	timer_init(&st->timer, TIMER_STANDING);
 	return st;
 }
 
-void
-standing_drop(struct sched *s, struct sched_queue *q)
+/* The queue by whose name that of the group goes. */
+static struct sched_queue *
+head_of(struct sched *s, struct sched_named *group, int64_t now_us)
 {
-	struct sched_standing *st = q->standing;
+	char domain[GROUP_NAME_MAX];
+	struct sched_queue *q;
 
-	q->standing = NULL;
-	if (st == NULL)
-		return;
+	group_domain(group, domain);
+	q = sched_queue_get(s, domain, group_vmta(group), now_us);
+	sched_refresh(s, q, now_us);
+	CHECK(q->lane->group == group);
+	return q;
+}
+
+struct sched_standing *
+standing_get(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	struct sched_named *group = q->lane->group;
+	struct sched_queue *head;
+
+	if (group == NULL) {
+		if (q->standing == NULL)
+			q->standing = standing_new(q, NULL);
+		return q->standing;
+	}
+	if (group->standing != NULL)
+		return group->standing;
+	head = head_of(s, group, now_us);
+	if (group->standing == NULL) /* it brought none */
+		group->standing = standing_new(head, group);
+	return group->standing;
+}
+
+/* Has it the name of its group? */
+static bool
+is_head(const struct sched_queue *q)
+{
+	char domain[GROUP_NAME_MAX];
+
+	group_domain(q->lane->group, domain);
+	return strcmp(domain, q->domain->name) == 0;
+}
+
+struct sched_standing *
+standing_named(const struct sched_queue *q)
+{
+	struct sched_standing *st = standing_of(q);
+
+	return st != NULL && st->queue == q ? st : NULL;
+}
+
+static void
+drop(struct sched *s, struct sched_standing **stp)
+{
+	struct sched_standing *st = *stp;
+
+	*stp = NULL;
 	timer_set(&s->timers, &st->timer, INT64_MAX);
 	standing_fini(&st->st);
 	scope_fini(&st->also);
 	free(st);
 }
 
-static bool
-also_is_unused(const struct sched_standing *st)
+void
+standing_forget(struct sched *s, const struct sched_queue *q)
 {
-	for (int i = 0; i < LIMIT_RATES; i++)
-		if (st->also.rates[i] != NULL)
-			return false;
-	return true;
+	struct sched_standing *st = standing_named(q);
+
+	if (st != NULL && st->group != NULL)
+		drop(s, &st->group->standing);
+	if (q->standing != NULL) {
+		st = q->standing;
+		drop(s, &st->queue->standing);
+	}
 }
 
 static int64_t
@@ -81,16 +140,17 @@ forget_also(struct sched *s, struct sched_standing *st, int64_t now_us)
 }
 
 void
-standing_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
+standing_settle(struct sched *s, struct sched_standing *st, int64_t now_us)
 {
-	struct sched_standing *st = q->standing;
+	struct sched_queue *q = st->queue;
 	int64_t next;
 
 	forget_also(s, st, now_us);
 	/* Grants and connections under way may know the scope. */
-	if (standing_is_plain(&st->st) && also_is_unused(st) &&
+	if (standing_is_plain(&st->st) && !scope_counts(&st->also) &&
 	    (!st->was_both || TAILQ_EMPTY(&q->all_conns))) {
-		standing_drop(s, q);
+		drop(s,
+		    st->group != NULL ? &st->group->standing : &q->standing);
 		sched_dirty(s, q); /* it may be forgotten now */
 		return;
 	}
@@ -100,78 +160,43 @@ standing_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 	timer_set(&s->timers, &st->timer, next);
 }
 
-/* ---- limits of the mode -------------------------------------------------- */
-
-uint32_t
-standing_max_conns(const struct sched_queue *q, int64_t now_us)
-{
-	const struct queue_conf *c = &q->conf->conf;
-
-	if (q->standing == NULL)
-		return c->max_conns;
-	return backoff_count(
-	    conf_count_share(&c->backoff_max_conns, c->max_conns), c->max_conns,
-	    backoff_share(&q->standing->st.backoff, now_us));
-}
-
-/* One rate of the two scopes; one that begins to hold knows what was. */
-static void
-set_rate(struct sched_standing *st, enum limit_kind kind,
-    const struct conf_rate_share *low, const struct rate *high, int64_t now_us)
-{
-	struct scope *own = &st->queue->scope, *also = &st->also;
-	bool held = scope_has(also, kind);
-	struct rate r = conf_rate_share(low, high), first, second;
-
-	backoff_rates(&r, high, backoff_share(&st->st.backoff, now_us), &first,
-	    &second);
-	scope_set_rate(own, kind, &first, now_us);
-	scope_set_rate(also, kind, &second, now_us);
-	st->begins[kind] = !held && scope_has(also, kind);
-}
-
-static void
-set_data(struct sched_standing *st, const struct conf_data_share *low,
-    const struct data_rate *high, int64_t now_us)
-{
-	struct scope *own = &st->queue->scope, *also = &st->also;
-	bool held = scope_has(also, LIMIT_DATA);
-	struct data_rate r = conf_data_share(low, high), first, second;
-
-	backoff_datas(&r, high, backoff_share(&st->st.backoff, now_us), &first,
-	    &second);
-	scope_set_data(own, &first, now_us);
-	scope_set_data(also, &second, now_us);
-	st->begins[LIMIT_DATA] = !held && scope_has(also, LIMIT_DATA);
-}
-
-void
-standing_set_rates(struct sched *s, struct sched_queue *q, int64_t now_us)
-{
-	const struct queue_conf *c = &q->conf->conf;
-	struct sched_standing *st = q->standing;
-
-	set_rate(st, LIMIT_CONNECT, &c->backoff_connect_rate, &c->connect_rate,
-	    now_us);
-	set_rate(st, LIMIT_MSG, &c->backoff_msg_rate, &c->msg_rate, now_us);
-	set_data(st, &c->backoff_data_rate, &c->data_rate, now_us);
-	leases_enter(s, &q->scope, now_us);
-	leases_enter(s, &st->also, now_us);
-	for (unsigned kind = 0; kind < LIMIT_RATES; kind++)
-		if (st->begins[kind])
-			scope_follow(&st->also, &q->scope,
-			    (enum limit_kind)kind, now_us);
-	st->was_both = st->was_both || !also_is_unused(st);
-}
+/* ---- in effect ----------------------------------------------------------- */
 
 /* The limits of the mode and its share, as they are now. */
 static void
-apply(struct sched *s, struct sched_queue *q, int64_t now_us)
+apply(struct sched *s, struct sched_standing *st, int64_t now_us)
 {
+	struct sched_queue *q = st->queue;
+
+	if (st->group != NULL) {
+		standing_limit_group(s, st->group, now_us);
+		return;
+	}
 	slots_set(&q->scope.conns, standing_max_conns(q, now_us));
 	if (q->has_rates)
 		standing_set_rates(s, q, now_us);
 	sources_unpark(q); /* one too many closes */
+	sched_dirty(s, q);
+}
+
+/*
+ * What its queues may do is another: they are looked at, and where mail of
+ * theirs belongs.  Those of a group in slices: there may be a hundred thousand;
+ * what they begin meanwhile counts in the group's limits already, and no
+ * connection goes on with a source that is off.
+ */
+static void
+look(struct sched *s, const struct sched_standing *st)
+{
+	struct sched_queue *q = st->queue;
+
+	if (st->group != NULL) {
+		s->stale = TAILQ_FIRST(&s->all);
+		return;
+	}
+	sources_changed(q);
+	sources_unpark(q);
+	sched_move_look_domain(s, q);
 	sched_dirty(s, q);
 }
 
@@ -184,13 +209,13 @@ tell(struct sched *s, const struct sched_queue *q, struct sched_event *e)
 		return;
 	e->domain = q->domain->name;
 	e->vmta = q->vmta->name;
-	e->conf = &q->conf->conf;
+	e->conf = standing_conf(q);
 	SCHED_TELL(s, event, e);
 }
 
 /* The mode is another one. */
 static void
-tell_mode(struct sched *s, const struct sched_queue *q,
+tell_mode(struct sched *s, const struct sched_standing *st,
     const struct sched_reason *why)
 {
 	static const enum sched_event_kind kinds[] = {
@@ -198,12 +223,12 @@ tell_mode(struct sched *s, const struct sched_queue *q,
 		[MODE_BACKOFF] = SCHED_BACKOFF,
 		[MODE_RETURN] = SCHED_RETURN
 	};
-	const struct backoff *b = &q->standing->st.backoff;
+	const struct backoff *b = &st->st.backoff;
 	struct sched_event e = { .kind = kinds[b->mode],
 		.until_us = b->until_us,
 		.why = why };
 
-	tell(s, q, &e);
+	tell(s, st->queue, &e);
 }
 
 /* As a standing keeps it: with the row that says so. */
@@ -220,61 +245,51 @@ reason_text(const struct sched_reason *why, char text[REASON_MAX])
 
 /* ---- the mode ------------------------------------------------------------ */
 
-/* In backoff and else the waits are of two lists, each from its first. */
 static void
-changed_mode(struct sched *s, struct sched_queue *q, enum queue_mode before,
+changed_mode(struct sched *s, struct sched_standing *st,
     const struct sched_reason *why, int64_t now_us)
 {
-	if (before == MODE_BACKOFF || sched_queue_mode(q) == MODE_BACKOFF)
-		retry_worked(&q->retry);
-	sched_keep_dirty(s, q, true);
-	apply(s, q, now_us);
-	sched_move_look_domain(s, q);
-	tell_mode(s, q, why);
+	sched_keep_dirty(s, st->queue, true);
+	apply(s, st, now_us);
+	look(s, st);
+	tell_mode(s, st, why);
 }
 
 void
 sched_queue_backoff(struct sched *s, struct sched_queue *q, int64_t until_us,
     const struct sched_reason *why, int64_t now_us)
 {
-	enum queue_mode before = sched_queue_mode(q);
+	struct sched_standing *st;
 	char text[REASON_MAX];
 
 	CHECK(!s->in_callback);
 	sched_refresh(s, q, now_us);
-	if (standing_enter(&standing_get(q)->st, until_us,
-		reason_text(why, text), now_us))
-		changed_mode(s, q, before, why, now_us);
+	st = standing_get(s, q, now_us);
+	if (standing_enter(&st->st, until_us, reason_text(why, text), now_us))
+		changed_mode(s, st, why, now_us);
 	else
-		sched_keep_dirty(s, q, false); /* its end, perhaps */
-	standing_settle(s, q, now_us);
+		sched_keep_dirty(s, st->queue, false); /* its end, perhaps */
+	standing_settle(s, st, now_us);
 }
 
 void
 sched_queue_normal(struct sched *s, struct sched_queue *q,
     const struct sched_reason *why, int64_t now_us)
 {
+	struct sched_standing *st;
+
 	CHECK(!s->in_callback);
+	sched_refresh(s, q, now_us);
 	if (sched_queue_mode(q) != MODE_BACKOFF)
 		return;
-	sched_refresh(s, q, now_us);
-	(void)standing_leave(&q->standing->st, q->conf->conf.backoff_return_us,
+	st = standing_of(q);
+	(void)standing_leave(&st->st, standing_conf(q)->backoff_return_us,
 	    now_us);
-	changed_mode(s, q, MODE_BACKOFF, why, now_us);
-	standing_settle(s, q, now_us);
+	changed_mode(s, st, why, now_us);
+	standing_settle(s, st, now_us);
 }
 
 /* ---- sources ------------------------------------------------------------- */
-
-static void
-sources_looked_at(struct sched *s, struct sched_queue *q)
-{
-	if (q->sources != NULL)
-		q->sources->until_us = 0;
-	sources_unpark(q);
-	sched_move_look_domain(s, q);
-	sched_dirty(s, q);
-}
 
 bool
 standing_all_off(const struct sched *s, const struct sched_queue *q,
@@ -288,7 +303,7 @@ standing_all_off(const struct sched *s, const struct sched_queue *q,
 	for (size_t i = 0; i < n; i++) {
 		const struct standing_source *off;
 
-		off = standing_source_is_off(&q->standing->st,
+		off = standing_source_is_off(&standing_of(q)->st,
 		    &source_pick(vmta, global, i)->addr, now_us);
 		if (off == NULL)
 			return false;
@@ -301,7 +316,7 @@ bool
 standing_is_off(const struct sched_queue *q, const struct net_addr *a,
     int64_t now_us)
 {
-	return standing_source_is_off(&q->standing->st, a, now_us) != NULL;
+	return standing_source_is_off(&standing_of(q)->st, a, now_us) != NULL;
 }
 
 /* The last one went off. */
@@ -312,15 +327,16 @@ all_off(struct sched *s, struct sched_queue *q, int64_t back_us,
 	static const struct sched_reason none_left = {
 		.text = "all sources are disabled"
 	};
+	const struct queue_conf *c = standing_conf(q);
 	struct sched_event e = { .kind = SCHED_ALL_OFF,
 		.until_us = back_us,
 		.why = why };
 
 	tell(s, q, &e);
-	if (q->conf->conf.backoff_all_sources)
+	if (c->backoff_all_sources)
 		sched_queue_backoff(s, q,
-		    standing_after(q->conf->conf.normal_after_us, now_us),
-		    &none_left, now_us);
+		    standing_after(c->normal_after_us, now_us), &none_left,
+		    now_us);
 }
 
 bool
@@ -341,18 +357,19 @@ sched_queue_source_off(struct sched *s, struct sched_queue *q,
 	if (a->family == 0 || choice_is_to_host(q))
 		return false;
 	sched_refresh(s, q, now_us);
-	st = standing_get(q);
+	st = standing_get(s, q, now_us);
+	q = st->queue;
 	were_off = standing_all_off(s, q, now_us, &back_us);
 	was_on = standing_source_off(&st->st, a, until_us,
 	    reason_text(why, text), now_us);
 	sched_keep_dirty(s, q, was_on);
 	if (was_on) {
-		sources_looked_at(s, q);
+		look(s, st);
 		tell(s, q, &e);
 		if (!were_off && standing_all_off(s, q, now_us, &back_us))
 			all_off(s, q, back_us, why, now_us);
 	}
-	standing_settle(s, q, now_us);
+	standing_settle(s, st, now_us);
 	return was_on;
 }
 
@@ -361,14 +378,17 @@ sched_queue_source_on(struct sched *s, struct sched_queue *q,
     const struct net_addr *a, int64_t now_us)
 {
 	struct sched_event e = { .kind = SCHED_SOURCE_ON, .source = a };
+	struct sched_standing *st;
 
 	CHECK(!s->in_callback);
-	if (q->standing == NULL || !standing_source_on(&q->standing->st, a))
+	sched_refresh(s, q, now_us);
+	st = standing_of(q);
+	if (st == NULL || !standing_source_on(&st->st, a))
 		return false;
-	sched_keep_dirty(s, q, true);
-	sources_looked_at(s, q);
-	tell(s, q, &e);
-	standing_settle(s, q, now_us);
+	sched_keep_dirty(s, st->queue, true);
+	look(s, st);
+	tell(s, st->queue, &e);
+	standing_settle(s, st, now_us);
 	return true;
 }
 
@@ -378,23 +398,29 @@ void
 standing_timer(struct sched *s, struct sched_standing *st, int64_t now_us)
 {
 	struct sched_queue *q = st->queue;
-	enum queue_mode before = sched_queue_mode(q);
+	enum queue_mode before;
 	struct net_addr addr;
 
 	sched_refresh(s, q, now_us);
+	if (q->lane->group != NULL && q->standing != NULL)
+		standing_settle(s, q->standing, now_us); /* what is left */
+	st = standing_named(q); /* its group may be another now */
+	if (st == NULL)
+		return;
+	before = st->st.backoff.mode;
 	while (standing_source_back(&st->st, now_us, &addr)) {
 		struct sched_event e = { .kind = SCHED_SOURCE_ON,
 			.source = &addr };
 
 		sched_keep_dirty(s, q, true);
-		sources_looked_at(s, q);
+		look(s, st);
 		tell(s, q, &e);
 	}
-	if (standing_run(&st->st, q->conf->conf.backoff_return_us, now_us))
-		changed_mode(s, q, before, NULL, now_us);
+	if (standing_run(&st->st, standing_conf(q)->backoff_return_us, now_us))
+		changed_mode(s, st, NULL, now_us);
 	else if (before == MODE_RETURN)
-		apply(s, q, now_us);
-	standing_settle(s, q, now_us);
+		apply(s, st, now_us);
+	standing_settle(s, st, now_us);
 }
 
 void
@@ -405,12 +431,80 @@ standing_put(struct sched *s, struct sched_queue *q, struct standing *from,
 
 	if (standing_is_plain(from))
 		return;
-	st = standing_get(q);
-	standing_fini(&st->st);
-	st->st = *from;
-	*from = (struct standing){ .why = NULL };
-	apply(s, q, now_us);
+	st = standing_get(s, q, now_us);
+	(void)standing_join(&st->st, from, now_us);
+	apply(s, st, now_us);
 	standing_timer(s, st, now_us); /* what has ended meanwhile */
+}
+
+/* ---- from group to group ------------------------------------------------- */
+
+/* It goes on as that of the queue whose name it has. */
+static void
+leave_group(struct sched *s, struct sched_queue *q, struct sched_named *from,
+    int64_t now_us)
+{
+	struct sched_standing *st = from->standing;
+
+	if (q->standing != NULL) { /* what is left of one */
+		(void)standing_join(&q->standing->st, &st->st, now_us);
+		drop(s, &from->standing);
+	} else {
+		q->standing = st;
+		st->group = NULL;
+		from->standing = NULL;
+	}
+	apply(s, q->standing, now_us);
+	standing_settle(s, q->standing, now_us);
+}
+
+/* What was said of the queue is said of its group. */
+static void
+hand_over(struct sched *s, struct sched_queue *q, struct standing *own,
+    int64_t now_us)
+{
+	struct sched_standing *to = standing_get(s, q, now_us);
+	bool changed = standing_join(&to->st, own, now_us);
+	const struct sched_reason why = { .text = to->st.why };
+
+	if (changed) {
+		changed_mode(s, to, to->st.why == NULL ? NULL : &why, now_us);
+	} else {
+		sched_keep_dirty(s, to->queue, true);
+		look(s, to);
+	}
+	standing_settle(s, to, now_us);
+}
+
+/* Grants and connections under way may know the scope of its own. */
+static void
+enter_group(struct sched *s, struct sched_queue *q, bool says, int64_t now_us)
+{
+	struct sched_standing *own = q->standing;
+
+	if (!standing_is_plain(&own->st)) {
+		sched_keep_dirty(s, q, true);
+		if (says)
+			hand_over(s, q, &own->st, now_us);
+		standing_fini(&own->st);
+	}
+	standing_settle(s, own, now_us);
+}
+
+void
+standing_moved(struct sched *s, struct sched_queue *q,
+    const struct standing_move *move, int64_t now_us)
+{
+	struct sched_named *from = move->from, *to = q->lane->group;
+
+	if (from == to)
+		return;
+	if (from != NULL && from->standing != NULL &&
+	    from->standing->queue == q)
+		leave_group(s, q, from, now_us);
+	if (to != NULL && q->standing != NULL)
+		enter_group(s, q, move->unplaced || is_head(q), now_us);
+	sched_move_look(s, q);
 }
 
 int64_t
@@ -422,17 +516,25 @@ standing_after(int64_t interval_us, int64_t now_us)
 
 /* ---- facts --------------------------------------------------------------- */
 
+const struct queue_conf *
+sched_queue_standing_conf(const struct sched_queue *q)
+{
+	return standing_conf(q);
+}
+
 enum queue_mode
 sched_queue_mode(const struct sched_queue *q)
 {
-	return q->standing == NULL ? MODE_NORMAL : q->standing->st.backoff.mode;
+	const struct sched_standing *st = standing_of(q);
+
+	return st == NULL ? MODE_NORMAL : st->st.backoff.mode;
 }
 
 void
 sched_queue_standing(const struct sched_queue *q, int64_t now_us,
     struct sched_standing_info *out)
 {
-	const struct sched_standing *st = q->standing;
+	const struct sched_standing *st = standing_of(q);
 
 	*out = (struct sched_standing_info){ .mode = MODE_NORMAL, .why = "" };
 	if (st == NULL)
@@ -451,7 +553,7 @@ bool
 sched_queue_source_at(const struct sched_queue *q, uint32_t i, int64_t now_us,
     struct sched_source_info *out)
 {
-	const struct sched_standing *st = q->standing;
+	const struct sched_standing *st = standing_of(q);
 
 	for (uint32_t k = 0; st != NULL && k < st->st.count; k++) {
 		const struct standing_source *src = &st->st.sources[k];

@@ -6,7 +6,9 @@
  *
  * Who judges replies and orders calls these; what became of it is told by
  * owner->event, from inside them or from sched_run() when time alone did it.
- * A queue has a standing only while there is something to say of it.  In
+ * A queue has a standing only while there is something to say of it, and those
+ * of a group have one together: what is said of one of them holds for all, and
+ * events have the name of the group.  In
  * backoff it goes on, slower: only sched_queue_failed() lets it wait.
  *
  * A queue whose sources are all off starts nothing until the first of them is
@@ -94,6 +96,8 @@ void sched_conn_tally(struct sched *s, struct sched_conn *c,
 
 /* ---- facts --------------------------------------------------------------- */
 
+/* By which settings it changes: the queue's, or its group's. */
+const struct queue_conf *sched_queue_standing_conf(const struct sched_queue *q);
 enum queue_mode sched_queue_mode(const struct sched_queue *q);
 
 struct sched_standing_info {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Thresholds: what came of attempts, counted for the queue and for the source,
- * and what is done when it was too bad.
+ * Thresholds: what came of attempts, counted for the queue, or for all of its
+ * group, and for the source there, and what is done when it was too bad.
  *
  * The source is asked first: one that is not wanted goes off while the queue
  * has another, and with it what the queue has counted, which is about that
@@ -67,7 +67,8 @@ count_source(struct sched *s, struct sched_conn *c, const struct sched_tally *t,
 {
 	struct sched_queue *q = c->queue;
 	const struct net_addr a = c->source->addr;
-	struct standing *st = &standing_get(q)->st;
+	struct standing *st = &standing_get(s, q, now_us)->st;
+	const struct queue_conf *conf = standing_conf(q);
 	struct errors_lately *e;
 	char text[TEXT];
 	const struct sched_reason why = { .text = text };
@@ -76,14 +77,12 @@ count_source(struct sched *s, struct sched_conn *c, const struct sched_tally *t,
 		return false;
 	e = standing_source_errors(st, &a);
 	errors_lately_add(e, t->attempts, t->errors, now_us);
-	if (!is_over(&q->conf->conf, e, text, now_us) ||
-	    !has_another(s, q, &a, now_us))
+	if (!is_over(conf, e, text, now_us) || !has_another(s, q, &a, now_us))
 		return false;
 	errors_lately_clear(e);
 	errors_lately_clear(standing_errors(st));
 	(void)sched_queue_source_off(s, q, &a,
-	    standing_after(q->conf->conf.reenable_after_us, now_us), &why,
-	    now_us);
+	    standing_after(conf->reenable_after_us, now_us), &why, now_us);
 	return true;
 }
 
@@ -91,17 +90,18 @@ static void
 count_queue(struct sched *s, struct sched_queue *q, const struct sched_tally *t,
     int64_t now_us)
 {
-	struct errors_lately *e = standing_errors(&standing_get(q)->st);
+	struct errors_lately *e = standing_errors(
+	    &standing_get(s, q, now_us)->st);
+	const struct queue_conf *conf = standing_conf(q);
 	char text[TEXT];
 	const struct sched_reason why = { .text = text };
 
 	errors_lately_add(e, t->attempts, t->errors, now_us);
-	if (!is_over(&q->conf->conf, e, text, now_us))
+	if (!is_over(conf, e, text, now_us))
 		return;
 	errors_lately_clear(e);
-	sched_queue_backoff(s, q,
-	    standing_after(q->conf->conf.normal_after_us, now_us), &why,
-	    now_us);
+	sched_queue_backoff(s, q, standing_after(conf->normal_after_us, now_us),
+	    &why, now_us);
 }
 
 void
@@ -110,11 +110,12 @@ sched_conn_tally(struct sched *s, struct sched_conn *c,
 {
 	static const struct sched_reason delivered = { .text = "a delivery" };
 	struct sched_queue *q = c->queue;
+	struct sched_standing *st;
 	const struct queue_conf *conf;
 
 	CHECK(c->sched == s && !s->in_callback && t->errors <= t->attempts);
 	sched_refresh(s, q, now_us); /* or that of before would go meanwhile */
-	conf = &q->conf->conf;
+	conf = standing_conf(q);
 	warmup_seen(c, t);
 	if (t->delivered > 0 && conf->normal_after_delivery)
 		sched_queue_normal(s, q, &delivered, now_us);
@@ -123,6 +124,7 @@ sched_conn_tally(struct sched *s, struct sched_conn *c,
 		return;
 	if (!count_source(s, c, t, now_us))
 		count_queue(s, q, t, now_us);
-	sched_keep_dirty(s, q, false);
-	standing_settle(s, q, now_us);
+	st = standing_of(q);
+	sched_keep_dirty(s, st->queue, false);
+	standing_settle(s, st, now_us);
 }

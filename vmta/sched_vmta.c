@@ -89,18 +89,13 @@ provider_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 static void
 group_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 {
-	const char *vmta = strchr(n->name, '/') + 1;
-	struct scope *c = &n->shared.scope;
+	const char *vmta = vmta_conf_name(s, vmta_find(s, group_vmta(n)));
 	char domain[GROUP_NAME_MAX];
-	struct queue_conf conf;
 
 	group_domain(n, domain);
-	snapshot_queue_conf(s->conf, domain,
-	    vmta_conf_name(s, vmta_find(s, vmta)), &conf);
-	slots_set(&c->conns, conf.max_conns);
-	scope_set_rate(c, LIMIT_CONNECT, &conf.connect_rate, now_us);
-	scope_set_rate(c, LIMIT_MSG, &conf.msg_rate, now_us);
-	scope_set_data(c, &conf.data_rate, now_us);
+	qconf_unref(&n->conf);
+	n->conf = qconf_get(&s->confs, s->conf, domain, vmta);
+	standing_limit_group(s, n, now_us);
 }
 
 static void
@@ -116,6 +111,7 @@ named_configure(struct sched *s, struct sched_named *n, int64_t now_us)
 	case LEVEL_PROVIDER:
 		provider_configure(s, n, now_us);
 		break;
+	case LEVEL_BACKOFF:
 	case LEVEL_VMTA:
 	case LEVEL_PROCESS:
 		CHECK_NEVER("a scope of another kind");
@@ -134,19 +130,29 @@ named_find(const struct table *t, const char *name)
 }
 
 static struct sched_named *
+named_new(struct sched *s, enum level level, const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct sched_named *n = mem_zalloc(sizeof(*n) + len);
+
+	memcpy(n->name, name, len);
+	shared_init(&n->shared, s, level);
+	return n;
+}
+
+static struct sched_named *
 named_get(struct sched *s, enum level level, const char *name, int64_t now_us)
 {
 	struct table *t = level == LEVEL_POOL ? &s->pools :
 	    level == LEVEL_ROLLUP             ? &s->groups :
 						&s->providers;
-	size_t len = strlen(name) + 1;
 	struct sched_named *n = named_find(t, name);
 
 	if (n != NULL)
 		return n;
-	n = mem_zalloc(sizeof(*n) + len);
-	memcpy(n->name, name, len);
-	shared_init(&n->shared, s, level);
+	n = named_new(s, level, name);
+	if (level == LEVEL_ROLLUP)
+		n->backoff = named_new(s, LEVEL_BACKOFF, name);
 	table_add(t, &n->link);
 	named_configure(s, n, now_us);
 	return n;
@@ -158,15 +164,36 @@ provider_get(struct sched *s, const char *name, int64_t now_us)
 	return named_get(s, LEVEL_PROVIDER, name, now_us);
 }
 
+static void
+full_name(char out[2 * GROUP_NAME_MAX], const char *name, const char *vmta)
+{
+	(void)snprintf(out, (size_t)2 * GROUP_NAME_MAX, "%s/%s", name,
+	    envelope_vmta_shown(vmta));
+}
+
 struct sched_named *
 group_get(struct sched *s, const char *name, const struct sched_vmta *v,
     int64_t now_us)
 {
 	char full[2 * GROUP_NAME_MAX];
 
-	(void)snprintf(full, sizeof(full), "%s/%s", name,
-	    envelope_vmta_shown(v->name));
+	full_name(full, name, v->name);
 	return named_get(s, LEVEL_ROLLUP, full, now_us);
+}
+
+struct sched_named *
+group_find(const struct sched *s, const char *name, const char *vmta)
+{
+	char full[2 * GROUP_NAME_MAX];
+
+	full_name(full, name, vmta);
+	return named_find(&s->groups, full);
+}
+
+const char *
+group_vmta(const struct sched_named *group)
+{
+	return strchr(group->name, '/') + 1;
 }
 
 void
@@ -199,9 +226,14 @@ enter_leases(struct sched *s, struct table *t, int64_t now_us)
 {
 	for (size_t i = 0; i < t->cap; i++)
 		for (struct table_link *l = t->buckets[i]; l != NULL;
-		     l = l->next)
-			leases_enter(s, &OF(sched_named, link, l)->shared.scope,
-			    now_us);
+		     l = l->next) {
+			struct sched_named *n = OF(sched_named, link, l);
+
+			leases_enter(s, &n->shared.scope, now_us);
+			if (n->backoff != NULL)
+				leases_enter(s, &n->backoff->shared.scope,
+				    now_us);
+		}
 }
 
 void
@@ -213,6 +245,17 @@ named_enter_leases(struct sched *s, int64_t now_us)
 }
 
 static void
+named_drop(struct sched_named **np)
+{
+	struct sched_named *n = *np;
+
+	*np = NULL;
+	CHECK(n->standing == NULL);
+	shared_fini(&n->shared);
+	free(n);
+}
+
+static void
 named_free(struct table *t)
 {
 	struct table_link *l;
@@ -220,9 +263,11 @@ named_free(struct table *t)
 	while ((l = table_any(t)) != NULL) {
 		struct sched_named *n = OF(sched_named, link, l);
 
-		shared_fini(&n->shared);
 		table_remove(t, l);
-		free(n);
+		qconf_unref(&n->conf);
+		if (n->backoff != NULL)
+			named_drop(&n->backoff);
+		named_drop(&n);
 	}
 	table_fini(t);
 }

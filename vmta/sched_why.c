@@ -40,6 +40,7 @@ why_name_of(const struct sched_queue *q, enum check_at at)
 	case AT_QUEUE:
 	case AT_BACKOFF:
 		return q->domain->name;
+	case AT_ROLLUP_BACKOFF:
 	case AT_ROLLUP:
 		return sched_queue_group(q);
 	case AT_VMTA:
@@ -128,16 +129,21 @@ tell_sources_off(const struct asking *a)
 	}
 }
 
-/* Is it a limit of the queue that is lower than normally? */
+/* Is it a limit of the queue or its group that is lower than normally? */
 static bool
 is_of_backoff(const struct sched_queue *q, const struct scope *c,
     enum limit_kind kind)
 {
-	const struct queue_conf *conf = &q->conf->conf;
+	const struct queue_conf *conf = c->kind == SCOPE_QUEUE ?
+	    &q->conf->conf :
+	    standing_conf(q);
 	const struct window *w;
 
-	if (sched_queue_mode(q) == MODE_NORMAL || c->kind == SCOPE_BACKOFF)
-		return c->kind == SCOPE_BACKOFF;
+	if (c->kind == SCOPE_BACKOFF || c->kind == SCOPE_ROLLUP_BACKOFF)
+		return true;
+	if (sched_queue_mode(q) == MODE_NORMAL ||
+	    (c->kind != SCOPE_QUEUE && c->kind != SCOPE_ROLLUP))
+		return false;
 	if (kind == LIMIT_CONNS)
 		return c->conns.max != conf->max_conns;
 	w = &c->rates[kind]->window;
@@ -152,13 +158,16 @@ static void
 tell_backoff(struct asking *a)
 {
 	struct sched_standing_info info;
+	struct why w = { .kind = WHY_BACKOFF, .directive = "" };
 
 	if (a->told[AT_NONE] & 1U << WHY_BACKOFF)
 		return;
 	a->told[AT_NONE] |= 1U << WHY_BACKOFF;
 	sched_queue_standing(a->asked.q, a->asked.now_us, &info);
-	tell(a, WHY_BACKOFF, "", info.until_us == 0 ? INT64_MAX : info.until_us,
-	    info.why);
+	w.name = sched_queue_group(a->asked.q);
+	w.until_us = info.until_us == 0 ? INT64_MAX : info.until_us;
+	w.text = info.why;
+	a->fn(a->ctx, &w);
 }
 
 /* Of a scope: as it stands now, once, whichever table asked. */
@@ -180,7 +189,7 @@ tell_limit(struct asking *a, const struct check_no *no)
 	w.name = why_name_of(q, c->at);
 	if (c->at >= AT_SHARED)
 		why_set_end(a, OF(shared, scope, no->scope), &w);
-	if (c->at <= AT_BACKOFF && is_of_backoff(q, no->scope, c->kind)) {
+	if (is_of_backoff(q, no->scope, c->kind)) {
 		w.directive = why_directive(SCOPE_BACKOFF, c->kind);
 		tell_backoff(a);
 	}

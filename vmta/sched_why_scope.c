@@ -120,6 +120,7 @@ sched_why_scope(struct sched *s, enum scope_kind kind, const char *name,
 		return c != NULL;
 	case SCOPE_QUEUE:
 	case SCOPE_BACKOFF:
+	case SCOPE_ROLLUP_BACKOFF:
 	case SCOPE_SOURCE:
 	case SCOPE_MX:
 	case SCOPE_REMOTE:

@@ -262,7 +262,7 @@ why_tell_aside(const struct asking *a)
 	struct asides_asking p = { a, WHY_ASIDES };
 
 	if (a->asked.q->aside > 0)
-		turns_each_aside(&a->asked.q->turns, on_aside, &p);
+		turns_each_aside(&a->asked.q->turns, INT64_MAX, on_aside, &p);
 }
 
 /* Of a recipient: the mail of its origin. */

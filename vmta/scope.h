@@ -30,9 +30,10 @@ enum scope_kind {
 	SCOPE_PROCESS,
 	SCOPE_JOB,
 	SCOPE_USER,
-	SCOPE_MX,     /* a host of the other side, for a local address */
-	SCOPE_REMOTE, /* an address of the other side */
-	SCOPE_BACKOFF /* a queue, for other periods than SCOPE_QUEUE's */
+	SCOPE_MX,            /* a host of the other side, for a local address */
+	SCOPE_REMOTE,        /* an address of the other side */
+	SCOPE_BACKOFF,       /* a queue, for other periods than SCOPE_QUEUE's */
+	SCOPE_ROLLUP_BACKOFF /* likewise of SCOPE_ROLLUP */
 };
 
 /* Those of rates first: they are the indices of scope.rates. */
@@ -79,6 +80,14 @@ static inline bool
 scope_has(const struct scope *c, enum limit_kind kind)
 {
 	return c->rates[kind] != NULL && c->rates[kind]->limited;
+}
+
+/* Has it any rate, also one that was lifted and counts still? */
+static inline bool
+scope_counts(const struct scope *c)
+{
+	return c->rates[LIMIT_CONNECT] != NULL || c->rates[LIMIT_MSG] != NULL ||
+	    c->rates[LIMIT_DATA] != NULL;
 }
 
 /*

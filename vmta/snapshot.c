@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/dkim_key.h"
+#include "vmta/key_index.h"
 #include "vmta/rollup_rows.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
@@ -76,16 +76,11 @@ snapshot_free(struct snapshot **sp)
 		struct pool_entry *p = strmap_at(s->pools, i);
 
 		domain_map_free(&p->domains);
-	}
-	for (size_t i = 0; i < strmap_count(s->key_files); i++) {
-		struct key_file *f = strmap_at(s->key_files, i);
-
-		dkim_key_free(&f->key);
+		key_index_free(&p->keys);
 	}
 	strmap_free(&s->vmtas);
 	strmap_free(&s->by_ip);
 	strmap_free(&s->pools);
-	strmap_free(&s->key_files);
 	strmap_free(&s->named_sources);
 	strmap_free(&s->addr_sources);
 	strmap_free(&s->accts);
@@ -93,7 +88,7 @@ snapshot_free(struct snapshot **sp)
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
-	key_index_free(&s->keys);
+	snapshot_signing_free(&s->signing);
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
 	strmap_free(&s->warmups);
@@ -244,28 +239,4 @@ bool
 snapshot_relays_to(const struct snapshot *s, const char *domain)
 {
 	return domain_map_has(s->relay, domain);
-}
-
-const struct dkim_key *
-snapshot_key(const struct snapshot *s, const struct vmta *v, const char *domain,
-    const char **selector_r, const char **domain_r)
-{
-	const struct vmta_entry *ve = v == NULL ?
-	    NULL :
-	    snapshot_find_vmta(s, v->name);
-	const struct conf_dkey *k = NULL;
-	size_t at;
-
-	*selector_r = *domain_r = NULL;
-	if (ve != NULL && (at = key_index_find(ve->keys, domain)) != SIZE_MAX) {
-		k = &ve->pub.domain_keys.v[at];
-	} else {
-		at = key_index_find(s->keys, domain);
-		if (at == SIZE_MAX)
-			return NULL;
-		k = &s->global.domain_keys.v[at];
-	}
-	*selector_r = k->selector;
-	*domain_r = strcmp(k->domain, "*") == 0 ? domain : k->domain;
-	return k->key;
 }

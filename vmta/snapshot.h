@@ -26,7 +26,6 @@ struct acct_layout;
 struct acct_redis;
 struct acct_webhook;
 struct count;
-struct dkim_key;
 struct reply_rules;
 
 struct global_conf {
@@ -290,15 +289,5 @@ const char *snapshot_listener_source(const struct snapshot *s,
 
 /* Is a recipient's domain one of relay-domain's patterns? */
 bool snapshot_relays_to(const struct snapshot *s, const char *domain);
-
-/*
- * The first key whose domain is the signing domain or a parent of it: the
- * VMTA's keys before the global ones, in file order.  NULL: none fits.
- * selector_r and domain_r (d=) are the snapshot's, or, for `*`, domain_r is
- * `domain` itself.
- */
-const struct dkim_key *snapshot_key(const struct snapshot *s,
-    const struct vmta *v, const char *domain, const char **selector_r,
-    const char **domain_r);
 
 #endif

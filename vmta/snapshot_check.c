@@ -559,27 +559,6 @@ check_tls(const struct check *c)
 	strmap_free(&speaking);
 }
 
-/* ---- keys ---------------------------------------------------------------- */
-
-static void
-check_signing(const struct check *c)
-{
-	if (c->s->global.domain_keys.n > 0)
-		return;
-	for (size_t i = 0; i < strmap_count(c->s->vmtas); i++) {
-		const struct vmta_entry *v = strmap_at(c->s->vmtas, i);
-
-		if (v->pub.domain_keys.n > 0)
-			return;
-	}
-	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
-		if (l->values.dkim_sign) {
-			conf_warning(c->errs, l->node->file, l->node->line,
-			    "dkim-sign yes, but there is no domain-key");
-			return;
-		}
-}
-
 /* ---- notifications ------------------------------------------------------- */
 
 /* Mail is taken, and what fails of it is told to nobody: is that meant? */
@@ -629,7 +608,6 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_listeners(&c);
 	check_tls(&c);
 	snapshot_reroute_check(s, errs);
-	check_signing(&c);
 	check_notices(&c);
 	check_alerts(&c);
 }

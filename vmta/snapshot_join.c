@@ -102,22 +102,25 @@ conf_nodes_add(struct conf_nodes *list, struct region *rg,
 }
 
 /*
- * The pool's <domain> blocks and limits count for a member, unless another's
+ * The pool's <domain> blocks, limits and keys count for a member, unless another's
  * do: what it sends could not be counted for the one or the other.
  */
 static void
 adopt(const struct pool_entry *p, struct vmta_entry *v,
     const struct conf_node *n, struct conf_errors *errs)
 {
-	bool limits = pool_has_limits(p);
+	const struct pool_entry *other = v->domain_pool;
 
-	if (domain_map_is_empty(p->domains) && !limits)
+	if (domain_map_is_empty(p->domains) && !pool_has_limits(p) &&
+	    !pool_has_keys(p))
 		return;
-	if (v->domain_pool != NULL && v->domain_pool != p)
+	if (other != NULL && other != p)
 		conf_error(errs, n->file, n->line,
 		    "%s is in the pools %s and %s, which both have %s",
-		    v->pub.name, v->domain_pool->pub.name, p->pub.name,
-		    limits || pool_has_limits(v->domain_pool) ?
+		    v->pub.name, other->pub.name, p->pub.name,
+		    pool_has_keys(p) || pool_has_keys(other) ?
+			"keys, limits or <domain>" :
+			pool_has_limits(p) || pool_has_limits(other) ?
 			"limits or <domain>" :
 			"<domain>");
 	else
@@ -210,12 +213,5 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	reply_lists_join(s->reply_lists, errs);
 	snapshot_rollup_join(s, errs);
 	snapshot_warmup_join(s, errs);
-	keys_read(s, &s->global.domain_keys, errs);
-	s->keys = key_index_new(&s->global.domain_keys);
-	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {
-		struct vmta_entry *v = strmap_at(s->vmtas, i);
-
-		keys_read(s, &v->pub.domain_keys, errs);
-		v->keys = key_index_new(&v->pub.domain_keys);
-	}
+	snapshot_signing_join(s, errs);
 }

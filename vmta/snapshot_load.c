@@ -88,6 +88,33 @@ read_domain(struct reader *r, const struct conf_node *n, struct domain_map *map,
 	r->s->layers_end = &l->next;
 }
 
+/*
+ * `dkim-sign` beside <domain> is short for it in a <domain *>; false if the
+ * line is something else.
+ */
+static bool
+read_short_sign(struct reader *r, const struct conf_node *n,
+    struct domain_map *map, const struct vmta_entry *vmta,
+    const struct pool_entry *pool)
+{
+	struct layer *l;
+	struct err e;
+
+	if (n->is_block || !conf_node_is(n, "dkim-sign"))
+		return false;
+	l = region_new_obj(r->s->rg, struct layer);
+	l->node = n;
+	l->vmta = vmta;
+	l->pool = pool;
+	conf_bind(&r->b, &table_domain, n, &l->values, &l->set);
+	conf_strs_add(&l->patterns, r->s->rg, "*");
+	if (domain_map_add(map, "*", false, l, &e) == -1)
+		fail(r, n, e.text);
+	*r->s->layers_end = l;
+	r->s->layers_end = &l->next;
+	return true;
+}
+
 static void
 read_global_domain(struct reader *r, const struct conf_node *n)
 {
@@ -127,7 +154,7 @@ read_vmta(struct reader *r, const struct conf_node *n)
 		if (c->is_block && c->opened == NULL &&
 		    conf_node_is(c, "domain"))
 			read_domain(r, c, v->domains, v, NULL);
-		else
+		else if (!read_short_sign(r, c, v->domains, v, NULL))
 			conf_bind(&r->b, &table_vmta, c, &v->pub, &v->set);
 }
 
@@ -167,7 +194,7 @@ read_pool(struct reader *r, const struct conf_node *n)
 		if (c->is_block && c->opened == NULL &&
 		    conf_node_is(c, "domain"))
 			read_domain(r, c, p->domains, NULL, p);
-		else
+		else if (!read_short_sign(r, c, p->domains, NULL, p))
 			read_member(r, c, p);
 }
 
@@ -406,6 +433,15 @@ read_rollups(struct reader *r, const struct conf_node *n)
 }
 
 static void
+read_key_list(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+
+	if (has_form(r, n) && name_argument(r, n, &key) != NULL)
+		snapshot_signing_read_list(r->s, &r->b, n, key);
+}
+
+static void
 read_dsn_rule(struct reader *r, const struct conf_node *n)
 {
 	const char *name;
@@ -424,6 +460,7 @@ static const struct {
 } blocks[] = {
 	{ "acct-file", read_acct },
 	{ "domain", read_global_domain },
+	{ "domain-key-list", read_key_list },
 	{ "dsn-rule", read_dsn_rule },
 	{ "job", read_job },
 	{ "mx-rollup-list", read_rollups },
@@ -474,6 +511,8 @@ read_directive(struct reader *r, const struct conf_node *n)
 		read_relay_domain(r, n);
 		return;
 	}
+	if (read_short_sign(r, n, s->domains, NULL, NULL))
+		return;
 	if (conf_node_is(n, "host-name") &&
 	    conf_is_set(&table_global, &s->global_set, "host-name")) {
 		/* PowerMTA: the first is the main one, all are local. */
@@ -527,7 +566,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->mx_limits = domain_map_new(s->rg);
 	s->accts = strmap_new();
 	s->users = strmap_new();
-	s->key_files = strmap_new();
+	s->signing = snapshot_signing_new();
 	s->domains = domain_map_new(s->rg);
 	s->relay = domain_map_new(s->rg);
 	conf_defaults(tree, &table_global, &s->global);

@@ -45,7 +45,8 @@ struct layer {
 struct reply_lists; /* what rows and rules say about replies */
 struct rollup_rows; /* what MX hosts say about domains */
 
-struct key_index; /* which domain-key comes first for a domain */
+struct key_index;        /* which domain-key comes first for a domain */
+struct snapshot_signing; /* keys, lists of them, sets of fields */
 
 struct vmta_entry {
 	struct vmta pub;
@@ -54,7 +55,8 @@ struct vmta_entry {
 	struct domain_map *domains;
 	const struct pool_entry *domain_pool; /* whose settings count */
 	struct key_index *keys;
-	char *key; /* the name in lower case */
+	bool signs_alone; /* it has keys or says how queues are signed */
+	char *key;        /* the name in lower case */
 };
 
 struct conf_nodes {
@@ -68,6 +70,9 @@ struct pool_entry {
 	struct conf_nodes member_nodes; /* the line of each of pub.members */
 	const struct conf_node *node;
 	struct domain_map *domains;
+	struct key_index *keys;
+	const struct vmta **signers; /* members that sign differently */
+	size_t signer_count;
 	char *key;
 };
 
@@ -117,11 +122,6 @@ struct listener_entry {
 	struct listener_entry *next;
 };
 
-struct key_file { /* a private key, once for all that name its file */
-	struct dkim_key *key;
-	bool weak;
-};
-
 struct snapshot {
 	struct ref refs;
 	struct snapshot *self; /* to count through a const pointer */
@@ -133,7 +133,7 @@ struct snapshot {
 	struct source_conf source_defaults;
 	struct domain_map *domains;
 	struct domain_map *relay;
-	struct key_index *keys;
+	struct snapshot_signing *signing;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
@@ -158,7 +158,6 @@ struct snapshot {
 	bool has_queue_to; /* some <domain> says where its mail goes */
 	bool has_groups;   /* some <provider> has a rollup */
 	struct listener_entry *listeners; /* smtp-listener only */
-	struct strmap *key_files;         /* of key_file, by path */
 };
 
 /* A name as it is looked up; false if it is too long to be one. */
@@ -258,13 +257,14 @@ void snapshot_acct_check(const struct snapshot *s, struct conf_errors *errs);
 /* Has the directive a meaning for the kind? */
 bool acct_kind_has(enum acct_kind kind, const char *name);
 
-/* keys.c */
-/* Borrows the list. */
-struct key_index *key_index_new(const struct conf_dkeys *keys);
-void key_index_free(struct key_index **kp);
-/* SIZE_MAX: none fits. */
-size_t key_index_find(const struct key_index *k, const char *domain);
-void keys_read(struct snapshot *s, struct conf_dkeys *keys,
-    struct conf_errors *errs);
+/* snapshot_signing.c: keys, and how queues are signed. */
+struct snapshot_signing *snapshot_signing_new(void);
+void snapshot_signing_free(struct snapshot_signing **gp);
+/* <domain-key-list>; keeps the key, its name in lower case. */
+void snapshot_signing_read_list(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *block, char *key);
+void snapshot_signing_join(struct snapshot *s, struct conf_errors *errs);
+/* Has the pool keys of its own? */
+bool pool_has_keys(const struct pool_entry *p);
 
 #endif

@@ -208,6 +208,35 @@ standing_sources_off(const struct standing *st, int64_t now_us)
 	return n;
 }
 
+bool
+standing_join(struct standing *st, struct standing *from, int64_t now_us)
+{
+	enum queue_mode before = st->backoff.mode;
+
+	if (standing_is_plain(st)) {
+		standing_fini(st);
+		*st = *from;
+		*from = (struct standing){ .backoff = { .mode = MODE_NORMAL } };
+		return st->backoff.mode != before;
+	}
+	if (from->backoff.mode == MODE_BACKOFF)
+		(void)standing_enter(st, from->backoff.until_us, from->why,
+		    now_us);
+	for (uint32_t i = 0; i < from->count; i++) {
+		const struct standing_source *src = &from->sources[i];
+
+		if (src->until_us != 0)
+			(void)standing_source_off(st, &src->addr, src->until_us,
+			    src->why, now_us);
+	}
+	if (st->errors == NULL) {
+		st->errors = from->errors;
+		from->errors = NULL;
+	}
+	standing_fini(from);
+	return st->backoff.mode != before;
+}
+
 /* ---- errors -------------------------------------------------------------- */
 
 struct errors_lately *

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * standing - how a queue stands with the other side: its mode, the sources it
+ * standing - how a queue or a group of queues stands with the other side: its mode, the sources it
  * may not use, its errors of late; and the bytes of that, with its wait after a
  * failure, that outlive the process.
  *
- * A queue has one only while there is something to say: zeroed it says nothing,
+ * A queue, or a group of them together, has one only while there is something to say: zeroed it says nothing,
  * and standing_is_plain() says when it may go.  The wait stays in the queue
  * (vmta/retry.h), since each member of a group has one of its own.
  *
@@ -63,6 +63,12 @@ void standing_fini(struct standing *st); /* zeroed again */
 bool standing_enter(struct standing *st, int64_t until_us, const char *why,
     int64_t now_us);
 bool standing_leave(struct standing *st, int64_t return_us, int64_t now_us);
+
+/*
+ * Both say something of the same: the stricter holds of modes, and of each
+ * source; from says nothing then.  True: the mode of st is another one.
+ */
+bool standing_join(struct standing *st, struct standing *from, int64_t now_us);
 
 /*
  * The source is off until then: of two orders the later end.  True: it was on.

@@ -7,7 +7,8 @@
  *	minutes(1) times: ago(1) attempts(4) errors(4)
  *
  * family is 4 or 6; `left` and `wait` are what is left of a time, all ones for
- * one without an end.  Sources are those that are off, by address; minutes are
+ * one without an end.  The highest bit of position: it is in the list of waits
+ * that is not that of the mode, but of backoff, or not.  Sources are those that are off, by address; minutes are
  * those in which something was tried, oldest first.
  */
 #include "vmta/standing.h"
@@ -16,6 +17,8 @@
 
 #include "lib/mem.h"
 #include "mail/packed.h"
+
+#define OTHER_LIST (1U << 31)
 
 enum { FORM = 1, MINUTE_LEN = 9, SOURCE_MIN = 13 + PACKED_STRING_MIN };
 
@@ -102,6 +105,15 @@ pack_errors(struct errors_lately *errors, int64_t now_us, struct buf *out)
 	return n;
 }
 
+/* With the list that it is in; that of a group's member is the group's. */
+static uint32_t
+position_of(const struct standing *st, const struct retry *wait)
+{
+	bool other = wait->slow != (st->backoff.mode == MODE_BACKOFF);
+
+	return wait->position | (wait->position > 0 && other ? OTHER_LIST : 0);
+}
+
 void
 standing_pack(struct standing *st, const struct retry *wait, int64_t now_us,
     struct buf *out)
@@ -120,7 +132,7 @@ standing_pack(struct standing *st, const struct retry *wait, int64_t now_us,
 		packed_add_byte(out, FORM);
 		pack_mode(st, now_us, out);
 		add_left(out, wait->until_us, now_us);
-		packed_add_u32(out, wait->position);
+		packed_add_u32(out, position_of(st, wait));
 		pack_sources(st, now_us, out);
 		packed_add_byte(out, n);
 		buf_add(out, minutes.p, minutes.len);
@@ -202,12 +214,16 @@ static void
 read_wait(struct reading *r)
 {
 	uint32_t position;
+	bool other;
 
 	r->wait->until_us = get_until(r);
 	position = packed_u32(&r->in);
-	if (position > UINT16_MAX)
+	other = (position & OTHER_LIST) != 0;
+	position &= ~OTHER_LIST;
+	if (position > UINT16_MAX || (other && position == 0))
 		r->in.bad = true;
 	r->wait->position = position;
+	r->wait->slow = other != (r->st->backoff.mode == MODE_BACKOFF);
 }
 
 static void

@@ -392,6 +392,13 @@ of_share(struct share_flow *s)
 	return (void *)((char *)s - offsetof(struct turns_flow, share));
 }
 
+static const struct turns_flow *
+of_aside(const struct waiter *w)
+{
+	return (const void *)((const char *)w -
+	    offsetof(struct turns_flow, aside_wait));
+}
+
 static struct group *
 first_of(struct turns_flows *all)
 {
@@ -472,34 +479,25 @@ turns_set_aside(struct turns *t, const struct group *g, struct turns_sum *sum_r)
 struct turns *
 turns_aside(struct waiter *w)
 {
-	return ((struct turns_flow *)(void *)((char *)w -
-		    offsetof(struct turns_flow, aside_wait)))
-	    ->turns;
+	return of_aside(w)->turns;
 }
 
 uint32_t
 turns_aside_origin(const struct waiter *w)
 {
-	return ((const struct turns_flow *)(const void *)((const char *)w -
-		    offsetof(struct turns_flow, aside_wait)))
-	    ->origin;
+	return of_aside(w)->origin;
 }
 
 uint8_t
 turns_aside_priority(const struct waiter *w)
 {
-	return ((const struct turns_flow *)(const void *)((const char *)w -
-		    offsetof(struct turns_flow, aside_wait)))
-	    ->priority;
+	return of_aside(w)->priority;
 }
 
 struct group *
 turns_aside_oldest(const struct waiter *w)
 {
-	return heap_top(
-	    &((const struct turns_flow *)(const void *)((const char *)w -
-		  offsetof(struct turns_flow, aside_wait)))
-		 ->groups);
+	return heap_top(&of_aside(w)->groups);
 }
 
 struct waiter *
@@ -582,21 +580,37 @@ turns_bring_back(struct waiter *w, bool first, struct turns_sum *sum_r)
 	return f->turns;
 }
 
-void
-turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx)
+struct old_aside {
+	int64_t born_us;
+	turns_aside_fn *fn;
+	void *ctx;
+};
+
+static enum heap_look
+look_old(void *ctx, const void *item)
 {
-	for (uint8_t i = 0; i < t->class_count; i++) {
-		const struct turns_class *c = &t->classes[i];
+	const struct old_aside *o = ctx;
+	const struct turns_flow *f = item;
+	const struct group *oldest = heap_top(&f->groups);
+	struct turns_sum sum = sum_of(f);
 
-		for (uint32_t k = 0; c->several && k < c->flows->n; k++) {
-			const struct turns_flow *f = c->flows->v[k];
-			struct turns_sum sum = sum_of(f);
+	if (oldest->entry->queued_us > o->born_us)
+		return HEAP_PAST;
+	if (!f->aside || f->pinned || o->fn(o->ctx, &f->aside_wait, &sum))
+		return HEAP_ON;
+	return HEAP_STOP;
+}
 
-			if (f->aside && !f->pinned &&
-			    !fn(ctx, &f->aside_wait, &sum))
-				return;
-		}
-	}
+void
+turns_each_aside(const struct turns *t, int64_t born_us, turns_aside_fn *fn,
+    void *ctx)
+{
+	struct old_aside old = { born_us, fn, ctx };
+
+	for (uint8_t i = 0; i < t->class_count; i++)
+		if (t->classes[i].several &&
+		    heap_look(&t->classes[i].flows->by_age, look_old, &old))
+			return;
 }
 
 void

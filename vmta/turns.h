@@ -99,12 +99,14 @@ struct waiter *turns_aside_of(const struct turns *t, uint32_t origin);
 bool turns_have(const struct turns *t, uint32_t origin);
 
 /*
- * Each origin that is set aside, in each priority, until fn returns false; and
- * one of them alone.
+ * Each origin that is set aside and has mail that was queued at born_us or
+ * before, in each priority, until fn returns false: those that have younger mail
+ * cost nothing; and one origin alone.
  */
 typedef bool turns_aside_fn(void *ctx, const struct waiter *w,
     const struct turns_sum *sum);
-void turns_each_aside(const struct turns *t, turns_aside_fn *fn, void *ctx);
+void turns_each_aside(const struct turns *t, int64_t born_us,
+    turns_aside_fn *fn, void *ctx);
 void turns_own_aside(const struct turns *t, uint32_t origin, turns_aside_fn *fn,
     void *ctx);
 

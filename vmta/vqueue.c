@@ -9,6 +9,9 @@
 #include "vmta/sched_delay.h"
 #include "vmta/vqueue_priv.h"
 
+/* Rounds are told apart over so many, as far as a group has bits. */
+enum { ROUNDS = 63 };
+
 /* ---- heaps --------------------------------------------------------------- */
 
 static bool
@@ -297,12 +300,6 @@ vqueue_oldest(const struct sched_queue *q)
 	return oldest;
 }
 
-int64_t
-vqueue_aside_oldest(const struct waiter *w)
-{
-	return turns_aside_oldest(w)->entry->queued_us;
-}
-
 void
 vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
     const struct waiter *w, vqueue_gone_fn *fn, void *ctx)
@@ -429,6 +426,25 @@ vqueue_pinned(const struct sched_queue *q, uint16_t pin)
 }
 
 void
+vqueue_skip(struct sched_queue *q, struct group *g)
+{
+	if (g->round == 0)
+		g->round = (uint8_t)(q->round + 1U) & ROUNDS;
+}
+
+void
+vqueue_end_round(struct sched_queue *q)
+{
+	q->round = (uint8_t)((q->round + 1) % ROUNDS);
+}
+
+bool
+vqueue_had_round(const struct sched_queue *q, const struct group *g)
+{
+	return g->round != 0 && g->round != q->round + 1;
+}
+
+void
 vqueue_untake(struct sched_queue *q, struct rcpt *r)
 {
 	CHECK(q->granted > 0);
@@ -443,6 +459,7 @@ vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 	struct group *g = r->group;
 
 	CHECK(q->granted > 0 && g->active > 0);
+	g->round = 0;
 	q->granted--;
 	q->turns.backlog->sums.granted--;
 	g->active--;

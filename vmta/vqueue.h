@@ -69,6 +69,7 @@ struct sched_queue {
 	bool unplaced : 1;    /* ... which are not known yet */
 	uint8_t family;       /* all that the domain has, or 0 */
 	uint8_t family_conns; /* the next so many know it */
+	uint8_t round;        /* of tries at its hosts: vqueue_skip() */
 
 	/* Mail. */
 	struct turns turns;
@@ -140,11 +141,7 @@ void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
 /* When the oldest of those that wait their turn was queued, or INT64_MAX. */
 int64_t vqueue_oldest(const struct sched_queue *q);
-/*
- * The same of what is set aside: when its oldest was queued, and that one leaves
- * with fn; w may go with it.
- */
-int64_t vqueue_aside_oldest(const struct waiter *w);
+/* The oldest of what is set aside leaves, with fn; w may go with it. */
 void vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
     const struct waiter *w, vqueue_gone_fn *fn, void *ctx);
 /* All that are not granted leave, with fn (NULL: silently). */
@@ -184,6 +181,15 @@ void vqueue_pin(struct sched_queue *q, struct group *g,
 void vqueue_unpin(struct sched_queue *q, struct group *g);
 /* The first group that waits with the pin of that number, or NULL. */
 struct group *vqueue_pinned(const struct sched_queue *q, uint16_t pin);
+
+/*
+ * skip-mx: the host that g was granted to is left, and its mail goes back.  A
+ * round over the hosts ends when the queue fails; g has had one when it was
+ * skipped in a round before this one, and has had no attempt since.
+ */
+void vqueue_skip(struct sched_queue *q, struct group *g);
+void vqueue_end_round(struct sched_queue *q);
+bool vqueue_had_round(const struct sched_queue *q, const struct group *g);
 
 /* The three ends of a granted recipient. */
 void vqueue_untake(struct sched_queue *q, struct rcpt *r);

@@ -142,6 +142,7 @@ carry(struct sched_queue *q, const struct vqueue_way *way, struct group *g)
 	q->bytes -= bytes;
 	to->bytes += bytes;
 	g->by_pool = way->by_pool;
+	g->round = 0; /* was that queue's */
 	if (!g->warm)
 		return;
 	LIST_REMOVE(g, link);

@@ -26,6 +26,7 @@
 #include "vmta/acct_layout.h"
 #include "vmta/lint.h"
 #include "vmta/snapshot.h"
+#include "vmta/snapshot_signing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int __real_open(const char *path, int flags, ...);
@@ -190,13 +191,14 @@ check_vmta(const struct snapshot *s, const struct vmta *v)
 {
 	static const char *const domains[] = { "example.net", "a.example.net",
 		"xn--bcher-kva.example" };
-	const char *selector, *domain;
+	struct key_found k;
 
 	CHECK(snapshot_vmta(s, v->name) == v);
 	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
 		check_queue(s, domains[i], v->name);
-		if (snapshot_key(s, v, domains[i], &selector, &domain) != NULL)
-			CHECK(selector[0] != '\0' && domain[0] != '\0');
+		if (snapshot_key(s, v->name,
+			&(struct key_wish){ .domain = domains[i] }, &k))
+			CHECK(k.selector[0] != '\0' && k.domain[0] != '\0');
 		(void)snapshot_relays_to(s, domains[i]);
 	}
 	for (size_t i = 0; i < v->sources.n; i++)

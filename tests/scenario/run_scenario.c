@@ -80,6 +80,8 @@ play_submit(struct play *p, struct words *w)
 			what.user = region_strdup(p->rg, value);
 		else if (strcmp(name, "size") == 0)
 			what.size = (uint32_t)play_number(p, value);
+		else if (strcmp(name, "room") == 0)
+			what.room = (uint32_t)play_number(p, value);
 		else if (strcmp(name, "times") == 0)
 			times = (unsigned)play_number(p, value);
 		else

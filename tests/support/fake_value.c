@@ -52,6 +52,8 @@ enum type {
 #define TYPE_STR STR
 #define TYPE_STRS OTHER
 #define TYPE_WORD WORD
+#define TYPE_BOOL_WORD OTHER
+#define TYPE_FIELDS OTHER
 #define TYPE_DOMAINS OTHER
 #define TYPE_HOSTS OTHER
 #define TYPE_SOURCES OTHER

@@ -132,6 +132,7 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 			in[i].queued_us = sim->now_us - what->age_us;
 			in[i].job = what->job;
 			in[i].user = what->user;
+			in[i].room = what->room;
 		}
 		sim->ended[m->id] = (uint8_t)what->rcpts;
 		sched_add(sim->sched, m, in, what->rcpts, sim->now_us);

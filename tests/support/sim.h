@@ -159,6 +159,7 @@ struct sim_submit {
 	int64_t age_us;         /* accepted so long ago */
 	const char *job, *user; /* NULL: none; live as long as the sim */
 	uint32_t size;          /* of the body; 0: 1000 */
+	uint32_t room;          /* sched_rcpt_in */
 };
 
 void sim_submit(struct sim *sim, const struct sim_submit *what);

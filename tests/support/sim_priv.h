@@ -14,6 +14,7 @@
 #define TESTS_SUPPORT_SIM_PRIV_H
 
 #include "tests/support/sim.h"
+#include "transport/tour.h"
 
 enum sim_event_kind {
 	EV_ASK,
@@ -41,13 +42,14 @@ struct sim_conn {
 	struct sched_conn *sched;
 	struct sim_server *server;
 	struct sim_count *count;
-	size_t asked;              /* of the server's hosts */
+	struct tour tour;          /* along the server's hosts */
 	const struct sim_host *at; /* or NULL */
 	struct outcome greeting;
-	bool spared; /* a host before this one did not refuse all mail */
+	struct outcome failed; /* the last host that was left for another */
 	struct grant *grant;
 	int64_t granted_us;
 	int64_t written_us; /* 0: not yet */
+	bool ready;         /* at the host where it is */
 	bool breaks;        /* this grant ends with the connection */
 	bool worked;        /* at least one transaction did */
 	bool counted;       /* a grant of it was, for thresholds */

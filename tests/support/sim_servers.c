@@ -156,6 +156,18 @@ connect_to(struct sim_conn *c)
 	    c->server->greeting_us);
 }
 
+/* Hosts are always in the same order; without any there is one address. */
+static void
+begin_tour(struct sim_conn *c)
+{
+	const struct queue_conf *conf = sched_queue_conf(
+	    sched_conn_queue(c->sched));
+	size_t hosts = c->server->host_count;
+
+	tour_begin(&c->tour, sched_conn_place(c->sched), hosts > 0 ? hosts : 1,
+	    conf->mx_attempts, sched_conn_is_timed(c->sched));
+}
+
 static void
 on_open(void *ctx, struct sched_conn *sc)
 {
@@ -170,10 +182,13 @@ on_open(void *ctx, struct sched_conn *sc)
 	sched_conn_set_user(sc, c);
 	TAILQ_INSERT_TAIL(&sim->conns, c, link);
 	sim_saw_open(c);
-	if (c->server->host_count > 0)
+	begin_tour(c);
+	if (c->server->host_count > 0) {
 		sim_post(c, EV_ASK, 0);
-	else
-		connect_to(c);
+		return;
+	}
+	tour_call(&c->tour);
+	connect_to(c);
 }
 
 static void
@@ -185,6 +200,7 @@ on_grant(void *ctx, struct sched_conn *sc, struct grant *g)
 	CHECK(c->grant == NULL && g->conn == sc && g->count > 0);
 	c->grant = g;
 	c->granted_us = sim->now_us;
+	tour_given(&c->tour);
 	c->written_us = 0;
 	sim->grants++;
 	c->breaks = c->server->drop_every > 0 &&
@@ -286,13 +302,6 @@ sim_start(struct sim *sim)
 
 /* ---- what the servers do ------------------------------------------------- */
 
-/* 554 is about our address (RFC 5321, 3.1). */
-static bool
-refuses_all(const struct outcome *greeting)
-{
-	return greeting->code >= 500 && greeting->code != 554;
-}
-
 /* For a recipient that was tried so often before. */
 static struct judgement
 judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
@@ -303,8 +312,9 @@ judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
 		.rules = snapshot_replies(sched_conn_conf(c->sched),
 		    conf->pattern_list),
 		.attempts = attempts,
-		.all_refused = refuses_all(o) && !c->spared &&
-		    c->asked == c->server->host_count };
+		.all_refused = tour_all_refused(&c->tour),
+		.no_skip = c->grant != NULL &&
+		    (tour_is_last(&c->tour) || c->grant->had_round) };
 	struct judgement j;
 
 	disposition_judge(o, &by, &j);
@@ -327,6 +337,7 @@ set_result(struct sim *sim, struct sim_conn *c, const struct judgement *j,
 		return;
 	case DISPOSE_UNUSED:
 		out->fate = FATE_UNUSED;
+		out->skipped = j->effects.skip_mx;
 		return;
 	case DISPOSE_DELIVERED:
 		out->delivered = true;
@@ -363,7 +374,7 @@ static const struct effects_owner effects = { .failed = on_failed };
 static void
 apply(struct sim *sim, struct sim_conn *c, struct effects_list *list)
 {
-	struct effects_to to = { sim->sched, &effects, sim, true };
+	const struct effects_to to = { sim->sched, &effects, sim, NULL };
 
 	if (effects_apply(&to, c->sched, list, sim->now_us))
 		c->source_off = true;
@@ -386,7 +397,7 @@ reply_judged(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 static void
 queue_failed(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
-	const struct effects_to to = { sim->sched, &effects, sim, true };
+	const struct effects_to to = { sim->sched, &effects, sim, NULL };
 	const struct judgement j = judge(c, o, 0);
 	const struct effects_end end = { o, disposition_fails_all(o, &j),
 		c->counted, c->source_off };
@@ -410,6 +421,17 @@ sim_conn_closed(struct sim *sim, struct sim_conn *c)
 	TAILQ_REMOVE(&sim->conns, c, link);
 	sched_closed(sim->sched, &c->sched, sim->now_us);
 	free(c);
+}
+
+/* The next connection goes on there; hosts are known by their number alone. */
+static void
+leave_place(struct sim *sim, struct sim_conn *c,
+    void (*where)(const struct tour *t, struct sched_place *at))
+{
+	struct sched_place at = { .shuffle = 1 };
+
+	where(&c->tour, &at);
+	sched_goes_on(sim->sched, c->sched, &at);
 }
 
 /* It ends the connection: no other recipient has a reply of its own. */
@@ -469,7 +491,8 @@ note_work(struct sim *sim, struct sim_conn *c, struct effects_sum *sum)
 		sched_queue_worked(sim->sched, q);
 	apply(sim, c, &sum->list);
 	sched_conn_tally(sim->sched, c->sched, &sum->tally, sim->now_us);
-	c->counted = true;
+	c->counted = effects_is_counted(c->counted, &sum->tally,
+	    sum->skipped != NULL);
 	if (sum->skipped != NULL)
 		c->worked = false;
 	else if (sum->broke != NULL && !c->worked)
@@ -477,41 +500,53 @@ note_work(struct sim *sim, struct sim_conn *c, struct effects_sum *sum)
 	c->breaks = c->breaks || sum->broke != NULL;
 }
 
-/* As transport/courier.c does before it calls an address. */
+/* As transport/courier.c does before it calls an address, or when none is left. */
 static void
 on_ask(struct sim *sim, struct sim_conn *c)
 {
-	while (c->asked < c->server->host_count) {
-		const struct sim_host *h = &c->server->hosts[c->asked];
+	enum tour_step step;
+
+	while ((step = tour_next(&c->tour)) == TOUR_CALL) {
+		const struct sim_host *h = &c->server->hosts[c->tour.next];
 		struct net_addr addr;
 		struct err e;
 
-		c->asked++;
 		CHECK(net_addr_parse(slice_of(h->addr), &addr, &e) == 0);
-		if (!sched_address(sim->sched, c->sched, h->name, &addr))
+		if (!sched_address(sim->sched, c->sched, h->name, &addr)) {
+			tour_pass(&c->tour);
 			continue;
+		}
+		tour_call(&c->tour);
+		tour_called(&c->tour);
 		c->at = h;
 		sim_saw_address(c);
 		connect_to(c);
 		return;
 	}
+	if (step == TOUR_LEAVE)
+		leave_place(sim, c, tour_rest);
+	else if (!c->tour.full)
+		queue_failed(sim, c, &c->failed);
 	sim_conn_closed(sim, c);
 }
 
-/* skip-mx: to the next host, or that is the end. */
+static void
+next_host(struct sim *sim, struct sim_conn *c, const struct outcome *why)
+{
+	c->failed = *why;
+	c->ready = false;
+	c->breaks = false;
+	sim_saw_no_address(c);
+	on_ask(sim, c);
+}
+
+/* skip-mx. */
 static void
 leave_host(struct sim *sim, struct sim_conn *c, const struct outcome *o)
 {
-	if (c->asked < c->server->host_count &&
-	    !sched_conn_is_timed(c->sched)) {
-		c->breaks = false;
-		sim_saw_no_address(c);
-		sched_conn_anew(sim->sched, c->sched);
-		on_ask(sim, c);
-		return;
-	}
-	queue_failed(sim, c, o);
-	sim_conn_closed(sim, c);
+	tour_skip(&c->tour);
+	sched_conn_anew(sim->sched, c->sched);
+	next_host(sim, c, o);
 }
 
 static void
@@ -553,31 +588,34 @@ on_reply(struct sim *sim, struct sim_conn *c)
 		sched_ready(sim->sched, c->sched, sim->now_us);
 }
 
-/*
- * One that asked to be timed ends here in the daemon, and the next of its queue
- * goes on: that is not played.
- */
-static bool
-tries_next(struct sim *sim, struct sim_conn *c, const struct effects *asks)
-{
-	if (c->asked == c->server->host_count ||
-	    !disposition_tries_next(&c->greeting, asks) ||
-	    sched_conn_is_timed(c->sched))
-		return false;
-	c->spared = c->spared || !refuses_all(&c->greeting);
-	sim_saw_no_address(c);
-	on_ask(sim, c);
-	return true;
-}
-
 static void
 on_refused(struct sim *sim, struct sim_conn *c)
 {
 	const struct effects asks = reply_judged(sim, c, &c->greeting);
 
-	if (tries_next(sim, c, &asks))
+	if (!tour_is_last(&c->tour) &&
+	    disposition_tries_next(&c->greeting, &asks)) {
+		tour_failed(&c->tour, &c->greeting);
+		next_host(sim, c, &c->greeting);
 		return;
+	}
 	queue_failed(sim, c, &c->greeting);
+	sim_conn_closed(sim, c);
+}
+
+static void
+on_ready(struct sim *sim, struct sim_conn *c)
+{
+	c->ready = true;
+	sched_ready(sim->sched, c->sched, sim->now_us);
+}
+
+/* The scheduler does not want it any more: as transport/courier_end.c. */
+static void
+on_closed(struct sim *sim, struct sim_conn *c)
+{
+	if (c->ready && tour_is_owed(&c->tour))
+		leave_place(sim, c, tour_here);
 	sim_conn_closed(sim, c);
 }
 
@@ -627,7 +665,7 @@ sim_handle(struct sim *sim, const struct sim_event *ev)
 		sched_connecting(sim->sched, c->sched, sim->now_us);
 		break;
 	case EV_READY:
-		sched_ready(sim->sched, c->sched, sim->now_us);
+		on_ready(sim, c);
 		break;
 	case EV_UNBOUND:
 		on_unbound(sim, c);
@@ -648,7 +686,7 @@ sim_handle(struct sim *sim, const struct sim_event *ev)
 		on_interrupted(sim, c);
 		break;
 	case EV_CLOSED:
-		sim_conn_closed(sim, c);
+		on_closed(sim, c);
 		break;
 	}
 }

@@ -11,8 +11,15 @@ def openssl(*args):
                           capture_output=True).stdout
 
 
-def dkim_key(path, bits=2048):
-    """Writes a private key; returns the TXT record for it."""
+def dkim_key(path, kind="rsa", bits=2048):
+    """Writes a private key; returns the TXT record for it (RFC 8463: of an
+    Ed25519 key the 32 bytes alone)."""
+    if kind == "ed25519":
+        openssl("genpkey", "-algorithm", kind, "-out", path)
+        os.chmod(path, 0o600)
+        der = openssl("pkey", "-in", path, "-pubout", "-outform", "DER")
+        return "v=DKIM1; k=ed25519; p=" + \
+            base64.b64encode(der[-32:]).decode()
     openssl("genrsa", "-out", path, str(bits))
     os.chmod(path, 0o600)
     der = openssl("rsa", "-in", path, "-pubout", "-outform", "DER")

@@ -15,7 +15,6 @@ unless it was made to fail (MAILRACE_DELETE).
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -76,7 +75,7 @@ class Lab:
                  with_postfix=True, with_milter=True, pf_main="",
                  pf_master="", log_headers=("Message-ID", "X-Test-Id"), prefix="mailrace-test-",
                  directory=None, log_level="info"):
-        """dkim: (selector, domain) pairs; their domain-key lines may be
+        """dkim: (selector, domain[, "ed25519"]); their domain-key lines may be
         written with {keys}/SELECTOR.DOMAIN.pem in config."""
         self.root = tempfile.mkdtemp(prefix=prefix, dir=directory)
         os.chmod(self.root, 0o755)
@@ -92,9 +91,9 @@ class Lab:
         self.whole_files = True  # no test takes accounting files away
         self.with_milter = with_milter
         keys.mark_key(self.path("keys", "mark"))
-        for selector, domain in dkim:
+        for selector, domain, *kind in dkim:
             txt = keys.dkim_key(self.path("keys", "%s.%s.pem" %
-                                          (selector, domain)))
+                                          (selector, domain)), *kind)
             self.zone += '%s._domainkey.%s 300 TXT "%s"\n' % (selector,
                                                               domain, txt)
         self.postfix = None
@@ -201,9 +200,6 @@ class Lab:
         bad = None
         if self.postfix is not None:
             self.postfix.stop()
-        if self.milter is not None and self.milter.running():
-            # libmilter looks each 5 s, so that is waited for last.
-            self.milter.process.signal(signal.SIGTERM)
         try:
             self.check_balance()
         except (procs.ProcessError, mailrace.CommandFailed) as e:

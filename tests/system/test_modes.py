@@ -16,6 +16,11 @@ CONFIG = """
     smtp-source-host 127.0.0.11 one.mta.example
     smtp-source-host 127.0.0.12 two.mta.example
 </virtual-mta>
+smtp-source-host ""
+<virtual-mta bare>
+</virtual-mta>
+<virtual-mta plain>
+</virtual-mta>
 <source 127.0.0.1>
     process-x-virtual-mta yes
 </source>
@@ -48,6 +53,9 @@ CONFIG = """
 <domain off.example>
     smtp-pattern-list off
     retry-recipients-after 1s
+</domain>
+<domain bare.example>
+    smtp-pattern-list off
 </domain>
 <domain defer.example>
     max-smtp-out 1
@@ -90,7 +98,7 @@ PLACES = {"slow.example": "127.0.1.1", "timed.example": "127.0.1.2",
           "better.example": "127.0.1.3", "blocked.example": "127.0.1.6",
           "full.example": "127.0.1.7", "off.example": "127.0.1.8",
           "defer.example": "127.0.1.9", "quota.example": "127.0.1.10",
-          "other.example": "127.0.1.11"}
+          "other.example": "127.0.1.11", "bare.example": "127.0.1.12"}
 ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in PLACES.items()) + \
     mx_zone("skip.example", ("mx1.skip.example", "127.0.1.4"),
             ("mx2.skip.example", "127.0.1.5"))
@@ -123,6 +131,8 @@ RECEIVERS = [
     receiver("127.0.1.10", {"at": "rcpt", "match": "<full@", "count": 1,
                             "reply": "552 5.2.2 over quota today"}),
     receiver("127.0.1.11"),
+    receiver("127.0.1.12", {"at": "mail",
+                            "reply": "451 4.7.1 your address is blocked"}),
 ]
 
 
@@ -272,6 +282,19 @@ def disable_source(lab):
               rule["t"] + 2, "the other one took over late")
     tap.equal({e["peer"] for e in lab.at("other.example", "rcpt")},
               {"127.0.0.11", "127.0.0.12"}, "sources of another queue")
+
+
+@tap.test("disable-source-ip where the kernel chooses the source: the queue "
+          "waits, which is said once of each virtual MTA")
+def no_source(lab):
+    for i, vmta in enumerate(("bare", "bare", "plain")):
+        lab.inject("m%d@bare.example" % i, headers=[("X-Virtual-MTA", vmta)])
+        lab.wait_record("t", "m%d@bare.example" % i, 10)
+        lab.command.text("schedule", "bare.example/" + vmta)
+    said = [line.partition(", and ")[2].split()[0]
+            for line in lab.daemon.log_text().splitlines()
+            if "has no smtp-source-host" in line]
+    tap.equal(sorted(said), ["bare", "plain"], "said of")
 
 
 @tap.test("defer-queue: the whole queue waits for retry-after",

@@ -9,6 +9,7 @@ netns.enter()
 
 import json
 import os
+import re
 import signal
 import struct
 
@@ -19,7 +20,7 @@ import tap
 from lab import Lab, mx_zone
 
 DOMAINS = ["d%d.many.example" % i for i in range(200)]
-BIG, OTHER, NEW = "127.0.1.1", "127.0.1.2", "127.0.1.3"
+BIG, OTHER, NEW, CALM = "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"
 
 CONFIG = """
 <provider big>
@@ -41,6 +42,18 @@ CONFIG = """
 <provider new>
     mx *.new.test
 </provider>
+<provider calm>
+    mx *.calm.test
+    rollup calm.rollup
+</provider>
+<domain calm.rollup>
+    backoff-max-msg-rate 1/s
+    retry-recipients-after 2s
+    smtp-pattern-list calm
+</domain>
+<smtp-pattern-list calm>
+    reply /slow down/ mode=backoff
+</smtp-pattern-list>
 <mx-rollup-list>
     mx mx1.rows.test rows.rollup
     mx mx2.rows.test rows.rollup
@@ -63,6 +76,8 @@ def zone(moves_to):
     return "".join([
         "*.many.example 300 MX 10 mx1.big.test\n",
         "mx1.big.test 300 A %s\n" % BIG,
+        "*.calm.example 300 MX 10 mx1.calm.test\n",
+        "mx1.calm.test 300 A %s\n" % CALM,
         mx_zone("moves.example", (host, NEW)),
         "a.rows.example 300 MX 10 mx1.rows.test\n",
         "a.rows.example 300 MX 10 mx2.rows.test\n",
@@ -78,10 +93,14 @@ def zone(moves_to):
 class Fixture(Lab):
     def __init__(self):
         slow = [{"at": "dot", "delay": 0.02, "action": "pass"}]
+        calm = [{"at": "rcpt", "match": "first@", "count": 1,
+                 "reply": "451 4.7.0 slow down"}]
         super().__init__(zone=zone("slow.test"), config=CONFIG,
                          with_postfix=False, with_milter=False,
                          receivers=[{"listen": [ip + ":25" for ip in (
-                             BIG, OTHER, NEW)], "rules": slow}])
+                             BIG, OTHER, NEW)], "rules": slow},
+                                    {"listen": [CALM + ":25"],
+                                     "rules": calm}])
         self.jump = self.path("jump")
         with open(self.jump, "wb") as f:
             f.write(struct.pack("q", 0))
@@ -141,6 +160,36 @@ def many(lab):
     tap.equal(sorted(set(asked) & set(DOMAINS)), sorted(DOMAINS),
               "who was asked for")
     tap.equal(len(asked), 200, "questions")
+
+
+def modes(lab):
+    return re.findall(r" mode queue=(\S+) state=(\w+)",
+                      lab.daemon.log_text())
+
+
+@tap.test("one reply to one of 30 domains slows all of them down")
+def calm(lab):
+    rollup = "calm.rollup/{default}"
+    lab.inject("first@d0.calm.example")
+    tap.wait_for(lambda: modes(lab), 20, "the reply is heard")
+    lab.inject(["m@d%d.calm.example" % i for i in range(1, 31)])
+    tap.wait_for(lambda: arrived(lab, ".calm.example") >= 3, 20, "some arrive")
+    times = sorted(m["t"] for m in lab.messages()
+                   if m["rcpts"][0].endswith(".calm.example"))
+    gaps = [after - before for before, after in zip(times, times[1:])]
+    tap.check(len(times) < 6 and min(gaps) > 0.8, "gaps of %s" % gaps)
+    q = queue_of(lab, "d30.calm.example")
+    tap.equal((q["mode"], q["rollup"]), ("backoff", rollup), "one of them")
+    q = queue_of(lab, "calm.rollup")
+    tap.check("slow down" in q["mode_why"], str(q))
+    said = lab.command.text("why", "d30.calm.example")
+    tap.check("backoff-max-msg-rate of the rollup " + rollup in said, said)
+    done = lab.command.json("set", "queue", "--mode=normal", "calm.rollup")
+    tap.equal((done["changed"], done["matching"]), (1, 1), "what that is")
+    tap.wait_for(lambda: arrived(lab, ".calm.example") == 31, 20,
+                 "all arrive")
+    tap.equal(modes(lab), [(rollup, "backoff"), (rollup, "normal")],
+              "what is told")
 
 
 @tap.test("a domain that is kept out shares nothing",

@@ -212,6 +212,9 @@ make_transactions(unsigned options, size_t count, const struct body *body,
 						   ENVELOPE_8BIT :
 						   0) |
 			    ((options & O_UTF8) != 0 ? ENVELOPE_UTF8 : 0)),
+			.prefix = (options & O_PREFIX) != 0 ?
+			    SLICE_LIT(PREFIX_TEXT) :
+			    (struct slice){ 0 },
 			.body = body,
 			.count = rcpt_count,
 			.rcpts = rcpts

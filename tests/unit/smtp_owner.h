@@ -41,7 +41,8 @@ enum {
 	O_QUIT_SENT = 16384,     /* quits when written */
 	O_INTERRUPT_DOT = 32768, /* interrupts in dot() */
 	O_ERRORS_1 = 65536,      /* max-errors-per-connection */
-	O_ERRORS_2 = 131072
+	O_ERRORS_2 = 131072,
+	O_PREFIX = 262144 /* fields before the body */
 };
 
 struct session_test {
@@ -93,6 +94,7 @@ void make_transactions(unsigned options, size_t count, const struct body *body,
 #define ENVELOPE_TEXT \
 	"MAIL FROM:<from@example.org>\r\nRCPT TO:<r0@example.net>\r\nDATA\r\n"
 #define BODY_TEXT "Subject: x\r\n\r\n..dot\r\n.\r\n"
+#define PREFIX_TEXT "Sig: a\r\n\tb\r\n"
 #define DELIVERED "[delivered/DOT/250/2.0.0]"
 
 #endif

@@ -9,13 +9,59 @@
 #include "mail/message.h"
 #include "tests/tap.h"
 
+/* What is still to be signed; without it the bytes are as they were. */
+static void
+test_signing(struct envelope *in, const struct buf *before, struct region *rg)
+{
+	struct env_signing signing = { .text = "s=s1; d=example.net",
+		.room = 1234,
+		.body_len = { 7, UINT32_MAX },
+		.body_hash = { "simple", "relaxed" } };
+	struct envelope out;
+	struct buf b = { 0 };
+	struct err e;
+	size_t refused = 0;
+
+	in->signing = &signing;
+	in->rcpts[1].signatures = 2;
+	envelope_pack(in, &b);
+	ok(envelope_unpack(b.p, b.len, rg, &out, &e) == 0 &&
+		out.signing != NULL,
+	    "with signatures to come");
+	is_str(out.signing->text, signing.text, "what it says of them");
+	is_int(out.signing->room, 1234, "room");
+	ok(memcmp(out.signing->body_hash, signing.body_hash,
+	       sizeof(signing.body_hash)) == 0 &&
+		memcmp(out.signing->body_len, signing.body_len,
+		    sizeof(signing.body_len)) == 0,
+	    "hashes and lengths of the body");
+	ok(out.rcpts[0].signatures == 0 && out.rcpts[1].signatures == 2,
+	    "how many of each recipient");
+	is_str(out.rcpts[0].pool, "p", "pools are in their place");
+	is_str(out.rcpts[1].addr, "b@example.org", "and addresses");
+	for (size_t len = 0; len < b.len; len++) {
+		char *cut = mem_dup(b.p, len);
+
+		refused += envelope_unpack(cut, len, rg, &out, &e) == -1;
+		free(cut);
+	}
+	is_int((int64_t)refused, (int64_t)b.len,
+	    "every shorter form is refused");
+	in->signing = NULL;
+	buf_clear(&b);
+	envelope_pack(in, &b);
+	ok(b.len == before->len && memcmp(b.p, before->p, b.len) == 0,
+	    "without, it is as it was before there were any");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
 	struct env_rcpt rcpts[2] = {
 		{ "a@example.net", "example.net", "v1", "p",
-		    "rfc822;a@example.net", NOTIFY_FAILURE, 50 },
-		{ "b@example.org", "example.org", "", "", "", 0, 90 },
+		    "rfc822;a@example.net", NOTIFY_FAILURE, 50, 0 },
+		{ "b@example.org", "example.org", "", "", "", 0, 90, 0 },
 	};
 	static const struct env_header headers[] = { { "x-job", "spring" },
 		{ "subject", "" } };
@@ -62,6 +108,7 @@ main(void)
 		free(cut);
 	}
 	is_int(refused, (int64_t)b.len, "every shorter form is refused");
+	test_signing(&in, &b, rg);
 	b.p[0] = 9;
 	ok(envelope_unpack(b.p, b.len, rg, &out, &e) == -1,
 	    "an unknown version is refused: %s", e.text);

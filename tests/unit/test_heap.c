@@ -41,6 +41,47 @@ is_sound(const struct heap *h)
 	return true;
 }
 
+struct looked {
+	int most, n, seen;
+};
+
+static enum heap_look
+look(void *ctx, const void *item)
+{
+	struct looked *l = ctx;
+	int key = ((const struct item *)item)->key;
+
+	l->seen++;
+	if (key > l->most)
+		return HEAP_PAST;
+	l->n++;
+	return key < 0 ? HEAP_STOP : HEAP_ON;
+}
+
+static void
+test_look(void)
+{
+	static struct item items[COUNT], stop = { .key = -1 };
+	struct looked all = { COUNT, 0, 0 }, few = { 9, 0, 0 },
+		      none = { -1, 0, 0 }, one = { COUNT, 0, 0 };
+	struct heap h = { 0 };
+
+	ok(!heap_look(&h, look, &all) && all.seen == 0, "nothing to look at");
+	for (int i = 0; i < COUNT; i++) {
+		items[i].key = i * 7919 % COUNT;
+		heap_push(&h, &ops, &items[i]);
+	}
+	ok(!heap_look(&h, look, &all) && all.n == COUNT, "all are looked at");
+	ok(!heap_look(&h, look, &few) && few.n == 10, "the first ten");
+	ok(few.seen <= 21, "at the cost of %d", few.seen);
+	ok(!heap_look(&h, look, &none) && none.seen == 1, "none");
+	heap_push(&h, &ops, &stop);
+	ok(heap_look(&h, look, &one) && one.seen == 1, "until that were all");
+	while (h.n > 0)
+		heap_remove(&h, &ops, 0);
+	heap_fini(&h);
+}
+
 static void
 test_heap(void)
 {
@@ -110,6 +151,7 @@ int
 main(void)
 {
 	test_heap();
+	test_look();
 	test_timer();
 	return done_testing();
 }

@@ -370,6 +370,36 @@ test_codes(void)
 	is_int(asked(&j), 0, "our own words are no reply");
 }
 
+/* skip-mx, when all hosts had their turn. */
+static void
+test_no_skip(void)
+{
+	static const struct {
+		const char *label, *domain;
+		enum outcome_phase phase;
+		const char *line;
+		enum disposition_what what;
+	} last[] = {
+		{ "the recipient waits though it is 5xx", "acts", PHASE_MAIL,
+		    "550 next host", DISPOSE_RETRY },
+		{ "421 is like any other", "skip-421", PHASE_RCPT,
+		    "421 4.3.2 busy", DISPOSE_RETRY },
+		{ "bounce-rcpt ends it", "acts", PHASE_RCPT, "450 next host",
+		    DISPOSE_FAIL },
+		{ "so does the action of a rule", "acts", PHASE_DOT,
+		    "451 looks like spam", DISPOSE_FAIL },
+	};
+
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+		const struct outcome o = reply(last[i].phase, last[i].line);
+		struct judgement j = judge_by(last[i].domain, &o,
+		    (struct judging){ .no_skip = true });
+
+		ok(!j.effects.skip_mx && j.rcpt.what == last[i].what,
+		    "the last host: %s", last[i].label);
+	}
+}
+
 static void
 test_rows(void)
 {
@@ -393,6 +423,7 @@ main(void)
 		test_attempts();
 		test_failures();
 		test_codes();
+		test_no_skip();
 	}
 	snapshot_unref(&conf);
 	conf_errors_fini(&errs);

@@ -25,11 +25,13 @@ key_of(char fill, size_t len, struct err *e)
 }
 
 static const struct mark marks[] = {
-	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "app", "body", 50, false },
-	{ "", "", "", "4ZqXyz", "", "", 0, true },
-	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "a b;c", "\xff", 100,
-	    true },
-	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "j\xc3\xb6", "\x01", 1,
+	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "app", NULL, "body", 50,
+	    false },
+	{ "", "", "", "4ZqXyz", "", NULL, "", 0, true },
+	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "a b;c", "", "\xff",
+	    100, true },
+	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "j\xc3\xb6",
+	    "s=s1; d = example.net;\n i=\"a;b\"@example.net", "\x01", 1,
 	    false },
 };
 
@@ -37,6 +39,8 @@ static bool
 same(const struct mark *a, const struct mark *b)
 {
 	return strcmp(a->vmta, b->vmta) == 0 && strcmp(a->job, b->job) == 0 &&
+	    (a->later == NULL) == (b->later == NULL) &&
+	    (a->later == NULL || strcmp(a->later, b->later) == 0) &&
 	    strcmp(a->sender, b->sender) == 0 &&
 	    strcmp(a->queue_id, b->queue_id) == 0 &&
 	    strcmp(a->user, b->user) == 0 &&
@@ -100,9 +104,9 @@ is_blank(char c)
 
 /* A blank may become another blank: folding is not covered. */
 static void
-test_flips(const struct mark_key *key, struct region *rg)
+test_flips(const struct mark_key *key, const struct mark *m, struct region *rg)
 {
-	char *value = region_strdup(rg, mark_make(key, &marks[0], rg));
+	char *value = region_strdup(rg, mark_make(key, m, rg));
 	size_t len = strlen(value), believed = 0, cut = 0;
 	struct mark got;
 
@@ -153,6 +157,8 @@ test_junk(const struct mark_key *key, struct region *rg)
 		"v=1",
 		"v=2; vmta=a; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=2; vmta=a; dflt=2; job=; prio=50; user=; from=; id=; bh=; h=",
+		"v=4; vmta=a; dflt=1; later=; job=; prio=50; user=; from=; "
+		"id=; bh=; h=",
 		"v=3; vmta=a; dflt=1; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=%; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=a; job=; prio=500; user=; from=; id=; bh=; h=",
@@ -204,7 +210,8 @@ main(void)
 	test_folds(key, rg);
 	ok(!mark_read(other, mark_make(key, &marks[0], rg), rg, &got),
 	    "another key does not believe it");
-	test_flips(key, rg);
+	test_flips(key, &marks[0], rg);
+	test_flips(key, &marks[3], rg);
 	test_version_1(key, rg);
 	test_junk(key, rg);
 	test_long(key, rg);

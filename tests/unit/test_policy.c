@@ -319,6 +319,57 @@ test_again(const struct snapshot *conf, struct region *rg)
 	canon_body_free(&body);
 }
 
+/* What is signed now, and what only when each recipient's mail goes. */
+static void
+test_later(const struct snapshot *conf, struct region *rg)
+{
+	static const struct {
+		const char *label, *rcpts, *header;
+		bool can, later;
+		int signatures;
+	} later[] = {
+		{ "all agree", "x@sign.example", SIGNED, true, false, 1 },
+		{ "nobody wants any", "x@y,x@z", SIGNED, true, false, 0 },
+		{ "one of them does", "x@y,x@sign.example", SIGNED, true, true,
+		    0 },
+		{ "and it cannot be later", "x@y,x@sign.example", SIGNED, false,
+		    false, 1 },
+		{ "members of a pool differ", "x@sign.example",
+		    "From: a@brand.example\r\nX-Virtual-MTA: both\r\n", true,
+		    true, 0 },
+		{ "but not for that sender", "x@sign.example",
+		    SIGNED "X-Virtual-MTA: both\r\n", true, false, 1 },
+		{ "domains have different virtual MTAs",
+		    "x@own.here.example,x@sign.example",
+		    "From: a@there.example\r\n", true, true, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		struct canon_body *body = canon_body_of("", 0);
+		struct header_list headers;
+		const char *rcpts[8];
+		struct policy_in in = { .conf = conf,
+			.can_sign_later = later[i].can,
+			.sender = "a@b",
+			.rcpts = rcpts,
+			.rcpt_count = split(later[i].rcpts, rg, rcpts),
+			.headers = &headers,
+			.body = body };
+		struct policy_out out;
+		size_t at;
+
+		set_addresses("10.1.1.1", &in);
+		header_parse(later[i].header, strlen(later[i].header), rg,
+		    &headers, &at);
+		policy_run(&in, rg, &out);
+		ok(out.sign_later == later[i].later &&
+			(int)out.add_count == later[i].signatures,
+		    "%s: later %d, signatures %zu", later[i].label,
+		    out.sign_later, out.add_count);
+		canon_body_free(&body);
+	}
+}
+
 /* What <domain> says of recipients, as seen from a default. */
 static void
 test_rcpt(const struct snapshot *conf)
@@ -356,6 +407,7 @@ main(void)
 			run(i, conf, rg);
 	if (conf != NULL) {
 		test_again(conf, rg);
+		test_later(conf, rg);
 		test_rcpt(conf);
 	}
 	snapshot_unref(&conf);

@@ -302,11 +302,10 @@ test_member(void)
 	ok(c.max_conns == 0 && c.msg_rate.count == 0 &&
 		c.connect_rate.count == 0 && c.data_rate.bytes == 0,
 	    "a member has no limits of its own");
-	ok(c.backoff_max_conns.count == 2 &&
-		c.backoff_msg_rate.rate.count == 4 &&
-		c.backoff_connect_rate.rate.count == 3 &&
-		c.backoff_data_rate.rate.bytes == 1024,
-	    "but in backoff, of its group's");
+	ok(c.backoff_max_conns.count == 0 && c.backoff_max_conns.percent == 0 &&
+		c.backoff_msg_rate.percent == 0 &&
+		c.backoff_data_rate.rate.bytes == 0,
+	    "nor in backoff: they are the group's");
 	ok(c.retry_after.v[0] == 420 * US_PER_S &&
 		c.bounce_after_us == 86400 * US_PER_S,
 	    "and the other settings of its group");

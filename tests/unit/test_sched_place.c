@@ -257,6 +257,36 @@ test_no_mail(void)
 	next_begins(&w, true, "there was no mail any more");
 }
 
+/* What a host that is skipped has cost must not be paid there each time. */
+static void
+test_stays(void)
+{
+	const struct sched_place at = { .shuffle = 7,
+		.next = 1,
+		.tried = 1,
+		.stays = true };
+	const struct sched_result done = { .fate = FATE_DONE };
+	struct world w;
+
+	begin(&w, "domain * { max-smtp-out 3 }");
+	mail(&w, 9);
+	run_until(&w, w.now);
+	is_int(w.n, 3, "three connections");
+	sched_goes_on(w.sched, w.conns[0], &at);
+	end_first(&w, 0);
+	sched_ready(w.sched, w.conns[0], w.now);
+	sched_results(w.sched, &w.grant, &done, w.now);
+	for (int i = 0; i < 2; i++) {
+		run_until(&w, w.now + 2 * S);
+		is_int(w.n, 3, "another one");
+		ok(sched_conn_place(w.conns[2]) != NULL &&
+			sched_conn_place(w.conns[2])->next == 1,
+		    "goes on there, though the first host works");
+		end_first(&w, 0);
+	}
+	end(&w);
+}
+
 static void
 test_paused(void)
 {
@@ -308,6 +338,7 @@ main(void)
 	test_waits();
 	test_failed();
 	test_no_mail();
+	test_stays();
 	test_paused();
 	test_flows();
 	return done_testing();

@@ -287,6 +287,20 @@ static const struct test_case cases[] = {
 	    "RCPT TO:<r0@example.net> NOTIFY=SUCCESS,DELAY "
 	    "ORCPT=rfc822;a+2Bb@example.net\r\n"
 	    "DATA\r\n" BODY_TEXT "QUIT\r\n" },
+	{ "fields before the body: SIZE counts them",
+	    { HELLO, "<EHLO", "+250-mx\r\n250 SIZE 31\r\n", ONE_OK, ONE_OK,
+		BYE },
+	    O_PREFIX | O_TWO, 1,
+	    "R W D1 " DELIVERED " R W D1 " DELIVERED " R C",
+	    "EHLO mail.example.org\r\n"
+	    "MAIL FROM:<from@example.org> SIZE=31\r\n"
+	    "RCPT TO:<r0@example.net>\r\nDATA\r\n" PREFIX_TEXT BODY_TEXT
+	    "MAIL FROM:<from@example.org> SIZE=31\r\n"
+	    "RCPT TO:<r0@example.net>\r\nDATA\r\n" PREFIX_TEXT BODY_TEXT
+	    "QUIT\r\n" },
+	{ "with them it is larger than SIZE: nothing is sent",
+	    { HELLO, "<EHLO", "+250-mx\r\n250 SIZE 30\r\n", BYE }, O_PREFIX, 1,
+	    "R [too-big/MAIL/0-] R C", "EHLO mail.example.org\r\nQUIT\r\n" },
 	{ "none of them offered", { HELLO, EHLO_ONE, ONE_OK, BYE },
 	    O_8BIT | O_DSN, 1, "R W D1 " DELIVERED " R C",
 	    "EHLO mail.example.org\r\n" ENVELOPE_TEXT BODY_TEXT "QUIT\r\n" },

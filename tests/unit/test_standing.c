@@ -260,7 +260,7 @@ make_any(struct standing *st, struct retry *wait)
 		    NOW - (int64_t)back);
 	}
 	if (rnd(2) == 0)
-		*wait = (struct retry){ some_end(), (uint32_t)rnd(9) };
+		*wait = (struct retry){ some_end(), (uint32_t)rnd(9), false };
 	(void)standing_run(st, 0, NOW);
 }
 
@@ -341,7 +341,7 @@ test_other_clock(void)
 {
 	struct net_addr one = addr("192.0.2.1");
 	struct standing st = { .count = 0 };
-	struct retry wait = { NOW + 2 * H, 3 };
+	struct retry wait = { NOW + 2 * H, 3, false };
 	struct buf b = { 0 };
 	int64_t now = NOW - 9000 * H;
 	struct err e;
@@ -371,7 +371,7 @@ test_other_clock(void)
 static void
 test_wait_alone(void)
 {
-	struct retry wait = { NOW + H, 1 }, again;
+	struct retry wait = { NOW + H, 1, false }, again;
 	struct standing st;
 	struct buf b = { 0 };
 	struct err e;
@@ -394,12 +394,69 @@ test_wait_alone(void)
 	buf_fini(&b);
 }
 
+/* Of a member: the mode is the group's, its position in a list of its own. */
+static void
+test_wait_in_backoff(void)
+{
+	struct retry wait = { NOW + H, 2, true }, again;
+	struct standing st = { .count = 0 };
+	struct buf b = { 0 };
+	struct err e;
+
+	standing_pack(NULL, &wait, NOW, &b);
+	ok(standing_unpack((struct slice){ b.p, b.len }, 0, NOW, &st, &again,
+	       &e) == 0 &&
+		again.position == 2 && again.slow,
+	    "of which list a member's wait was stays known");
+	buf_clear(&b);
+	(void)standing_enter(&st, NOW + H, "421 slowly", NOW);
+	wait.slow = false;
+	standing_pack(&st, &wait, NOW, &b);
+	standing_fini(&st);
+	ok(standing_unpack((struct slice){ b.p, b.len }, 0, NOW, &st, &again,
+	       &e) == 0 &&
+		again.position == 2 && !again.slow,
+	    "also when it is not that of the mode");
+	standing_fini(&st);
+	buf_fini(&b);
+}
+
+/* Two that say something of the same: the stricter holds. */
+static void
+test_join(void)
+{
+	struct net_addr one = addr("192.0.2.1"), two = addr("192.0.2.2");
+	struct standing st = { .count = 0 }, from = { .count = 0 };
+
+	(void)standing_enter(&from, NOW + H, "421 slowly", NOW);
+	ok(standing_join(&st, &from, NOW) && standing_is_plain(&from) &&
+		st.backoff.until_us == NOW + H &&
+		strcmp(st.why, "421 slowly") == 0,
+	    "what says nothing takes all of the other");
+	(void)standing_enter(&from, NOW + 2 * H, "421 more slowly", NOW);
+	(void)standing_source_off(&from, &one, NOW + 3 * H, "550", NOW);
+	(void)standing_source_off(&st, &one, NOW + H, "551", NOW);
+	(void)standing_source_off(&st, &two, NOW + H, "551", NOW);
+	errors_lately_add(standing_errors(&from), 5, 2, NOW);
+	ok(!standing_join(&st, &from, NOW) && standing_is_plain(&from) &&
+		st.backoff.until_us == NOW + 2 * H && st.count == 2 &&
+		st.sources[0].until_us == NOW + 3 * H && st.errors != NULL,
+	    "later ends, sources of both");
+	(void)standing_leave(&st, 0, NOW);
+	ok(!standing_join(&st, &from, NOW) && st.count == 2,
+	    "nothing takes nothing");
+	(void)standing_enter(&from, NOW + H, "421", NOW);
+	ok(standing_join(&st, &from, NOW) && st.backoff.mode == MODE_BACKOFF,
+	    "backoff is stricter");
+	standing_fini(&st);
+}
+
 static void
 test_damage(void)
 {
 	struct net_addr one = addr("192.0.2.1");
 	struct standing st = { .count = 0 }, cut;
-	struct retry wait = { NOW + H, 1 };
+	struct retry wait = { NOW + H, 1, false };
 	struct buf b = { 0 };
 	bool refused = true;
 	struct err e;
@@ -496,6 +553,8 @@ main(void)
 	test_meanwhile();
 	test_other_clock();
 	test_wait_alone();
+	test_wait_in_backoff();
+	test_join();
 	test_damage();
 	test_crafted();
 	return done_testing();

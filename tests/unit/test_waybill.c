@@ -118,6 +118,26 @@ test_no_user(void)
 	buf_fini(&b);
 }
 
+/* Room for what comes later is version 3, also without a user. */
+static void
+test_room(void)
+{
+	const struct env_signing signing = { .text = "", .room = 70000 };
+	const struct envelope env = { .job = "j",
+		.signing = &signing,
+		.rcpt_count = COUNT,
+		.rcpts = rcpts };
+	struct waybill w;
+	struct buf b = { 0 };
+
+	waybill_pack(&env, &b);
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == 0, "unpacks");
+	is_int(w.room, 70000, "room");
+	is_str(w.user, "", "nobody");
+	is_int(w.run_count, 6, "runs");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -134,6 +154,7 @@ main(void)
 	test_broken(&b);
 	test_empty_run();
 	test_no_user();
+	test_room();
 	buf_fini(&b);
 	region_free(&rg);
 	return done_testing();
