@@ -466,7 +466,7 @@ bench_programs = \
 	tests/bench/bench_rows \
 	tests/bench/bench_rules \
 	tests/bench/bench_sched \
-	tests/bench/bench_sign \
+	tests/bench/bench_signature \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
@@ -492,7 +492,7 @@ tests_bench_bench_sched_SOURCES = \
 	$(plain_owner_files)
 
 tests_bench_bench_sign_SOURCES = \
-	%D%/bench/bench_sign.c \
+	%D%/bench/bench_signature.c \
 	%D%/support/cpu_time.h
 
 # What tests/crash preloads.  They are the functions whose checked variants
@@ -655,7 +655,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_report.py \
 	%D%/bench/bench_rules.py \
 	%D%/bench/bench_sched.py \
-	%D%/bench/bench_sign.py \
+	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_sign - what a DKIM signature costs us, and what it costs libopendkim.
+ * bench_signature - what a DKIM signature costs us, and what it costs libopendkim.
  *
- *	bench_sign rsa|ed25519 KILOBYTES	microseconds of one processor
- *	bench_sign flat SIGNATURES [EACH]	does memory grow?  One of EACH
+ *	bench_signature rsa|ed25519 KILOBYTES	microseconds of one processor
+ *	bench_signature flat SIGNATURES [EACH]	does memory grow?  One of EACH
  *						is RSA, by default 16
  *
  * The same message to both, relaxed/relaxed: ours from its bytes, with the
@@ -52,7 +52,7 @@ static const struct dkim_sign_opts opts = {
 static void
 die(const char *text)
 {
-	(void)fprintf(stderr, "bench_sign: %s\n", text);
+	(void)fprintf(stderr, "bench_signature: %s\n", text);
 	exit(1);
 }
 
@@ -267,7 +267,7 @@ main(int argc, char **argv)
 	unsigned long n;
 
 	if (argc < 3)
-		die("bench_sign rsa|ed25519 KILOBYTES, bench_sign flat N");
+		die("bench_signature rsa|ed25519 KILOBYTES, bench_signature flat N");
 	n = strtoul(argv[2], NULL, 10);
 	if (strcmp(argv[1], "flat") == 0)
 		return bench_flat(n,
