@@ -256,8 +256,16 @@ milter_msg_body(struct milter_msg *m, const void *p, size_t len)
 
 /* ---- the end ------------------------------------------------------------- */
 
+/* Will the transport get it, and believe our mark? */
+static bool
+goes_by_transport(const struct milter_msg *m, const char *queue_id)
+{
+	return m->conf->mark_key != NULL && queue_id[0] != '\0' &&
+	    (m->rcpt_count > 0 || m->others == 0);
+}
+
 static void
-decide(struct milter_msg *m, struct policy_out *out)
+decide(struct milter_msg *m, const char *queue_id, struct policy_out *out)
 {
 	struct slice end = line_fold_end(&m->fold);
 	struct policy_in in = {
@@ -266,6 +274,7 @@ decide(struct milter_msg *m, struct policy_out *out)
 		.local = m->local,
 		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
 		.again = m->conf->mark_key == NULL,
+		.can_sign_later = goes_by_transport(m, queue_id),
 		.sender = m->sender,
 		.rcpts = m->rcpts,
 		.rcpt_count = m->rcpt_count,
@@ -289,13 +298,13 @@ make_mark(const struct milter_msg *m, const struct policy_out *out,
 		.dflt = out->dflt,
 		.job = out->job,
 		.user = m->auth_user,
+		.later = out->sign_later ? out->dkim_text : NULL,
 		.sender = m->sender,
 		.queue_id = queue_id,
 		.priority = out->priority,
 	};
 
-	if (m->conf->mark_key == NULL || queue_id[0] == '\0' ||
-	    (m->rcpt_count == 0 && m->others > 0))
+	if (!goes_by_transport(m, queue_id))
 		return NULL;
 	memcpy(mark.body_hash, canon_body_hash(m->body, CANON_SIMPLE),
 	    sizeof(mark.body_hash));
@@ -396,7 +405,7 @@ milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 	queue_id = region_strdup(m->rg, macro(ctx, "i"));
 	if (m->header_len > HEADERS_MAX)
 		return pass_untreated(m, queue_id);
-	decide(m, &out);
+	decide(m, queue_id, &out);
 	trouble = out.trouble;
 	if (trouble == NULL &&
 	    apply(m, ctx, &out, make_mark(m, &out, queue_id), &e) == -1)

@@ -168,6 +168,7 @@ check_PROGRAMS += \
 	tests/unit/test_smtp_reply \
 	tests/unit/test_smtp_session \
 	tests/unit/test_smtp_session_load \
+	tests/unit/test_sign_later \
 	tests/unit/test_signing \
 	tests/unit/test_snapshot \
 	tests/unit/test_snapshot_acct \
@@ -491,7 +492,7 @@ tests_bench_bench_sched_SOURCES = \
 	$(fake_conf_files) \
 	$(plain_owner_files)
 
-tests_bench_bench_sign_SOURCES = \
+tests_bench_bench_signature_SOURCES = \
 	%D%/bench/bench_signature.c \
 	%D%/support/cpu_time.h
 
@@ -654,6 +655,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
 	%D%/bench/bench_rules.py \
+	%D%/bench/bench_sign.py \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
@@ -824,9 +826,11 @@ EXTRA_DIST += \
 	%D%/scenario/place-standing.scn \
 	%D%/scenario/place-standing-also.scn \
 	%D%/scenario/place-standing-errors.scn \
+	%D%/scenario/place-standing-idle.scn \
 	%D%/scenario/place-standing-kept.scn \
 	%D%/scenario/place-standing-moves.scn \
 	%D%/scenario/place-standing-reload.scn \
+	%D%/scenario/place-standing-sources.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
 	%D%/scenario/rate-failures.scn \
@@ -985,6 +989,7 @@ EXTRA_DIST += \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
+	%D%/system/test_sign_later.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
 	%D%/system/test_standing.py \

@@ -411,7 +411,9 @@ on_grant(struct post *p)
 	struct grant_post *gp = post_owner(p, struct grant_post, post);
 	struct courier *c = gp->courier;
 	struct delivery_route route = { .queue = c->queue,
+		.domain = c->domain,
 		.vmta = c->vmta,
+		.snapshot = c->conf,
 		.conf = &c->queue_conf,
 		.rules = c->rules,
 		.session = c->id,

@@ -14,9 +14,10 @@
 #include "transport/envelope_read.h"
 #include "transport/replies.h"
 #include "transport/settlement.h"
+#include "transport/sign_later.h"
 
-/* How far the message could be read. */
-enum reading { READ_NOTHING, READ_ENVELOPE, READ_ALL };
+/* How far the message could be made ready. */
+enum reading { READ_NOTHING, READ_ENVELOPE, READ_UNSIGNED, READ_ALL };
 
 struct delivery {
 	struct settlement settlement;
@@ -27,6 +28,7 @@ struct delivery {
 	uint64_t id;
 	struct envelope envelope;
 	struct body *body;
+	struct slice fields; /* that come before it: signatures */
 	struct smtp_transaction tx;
 	enum reading reading;
 	struct err err; /* why not all was read */
@@ -34,13 +36,47 @@ struct delivery {
 	int64_t begun_wall_us, dot_wall_us; /* grant taken, final dot sent */
 };
 
+/* Whoever of the grant was to have the most. */
+static uint8_t
+signatures_wanted(const struct delivery *d)
+{
+	uint8_t most = 0;
+
+	for (uint32_t i = 0; i < d->grant->count; i++) {
+		uint8_t n = d->envelope.rcpts[d->grant->rcpts[i].n].signatures;
+
+		if (n > most)
+			most = n;
+	}
+	return most;
+}
+
+static int
+sign(struct delivery *d)
+{
+	const struct sign_later_in in = { .conf = d->route.snapshot,
+		.queue = d->route.conf,
+		.domain = d->route.domain,
+		.vmta = d->route.vmta,
+		.signing = d->envelope.signing,
+		.body = d->body,
+		.wanted = signatures_wanted(d),
+		.now_s = d->begun_wall_us / US_PER_S };
+
+	return sign_later(&in, d->rg, &d->fields, &d->err);
+}
+
 static enum reading
 read_grant(struct delivery *d)
 {
 	if (envelope_read_all(d->env, d->grant->msg, d->rg, &d->envelope,
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
-	return d->body == NULL ? READ_ENVELOPE : READ_ALL;
+	if (d->body == NULL)
+		return READ_ENVELOPE;
+	if (d->envelope.signing != NULL && sign(d) == -1)
+		return READ_UNSIGNED;
+	return READ_ALL;
 }
 
 static void
@@ -61,6 +97,7 @@ fill_transaction(struct delivery *d)
 		.envid = d->envelope.envid,
 		.ret = d->envelope.ret,
 		.flags = d->envelope.flags,
+		.prefix = d->fields,
 		.body = d->body,
 		.count = d->grant->count,
 		.rcpts = rcpts };
@@ -123,7 +160,7 @@ log_unreadable(const struct delivery *d)
 static bool
 is_too_big(const struct delivery *d)
 {
-	return d->body->len > d->route.conf->max_msg_size;
+	return smtp_transaction_size(&d->tx) > d->route.conf->max_msg_size;
 }
 
 static struct outcome
@@ -133,7 +170,7 @@ too_big(const struct delivery *d)
 		.phase = PHASE_MAIL,
 		.text = region_printf(d->rg,
 		    "message size %u exceeds max-message-size %llu of %s",
-		    d->body->len,
+		    smtp_transaction_size(&d->tx),
 		    (unsigned long long)d->route.conf->max_msg_size,
 		    d->route.queue),
 		.mx = "",
@@ -151,7 +188,8 @@ delivery_transaction(const struct delivery *d, struct outcome *outcome_r)
 	}
 	if (d->reading == READ_ALL)
 		return &d->tx;
-	log_unreadable(d);
+	if (d->reading != READ_UNSIGNED)
+		log_unreadable(d);
 	*outcome_r = (struct outcome){ .kind = d->reading == READ_ENVELOPE ?
 		    OUTCOME_DAMAGED :
 		    OUTCOME_LOCAL_TEMP,

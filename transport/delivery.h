@@ -26,7 +26,8 @@ struct delivery;
 /* What outcomes are recorded under; outlives the delivery's transaction. */
 struct delivery_route {
 	const char *queue; /* "example.net/vmta1" */
-	const char *vmta;
+	const char *domain, *vmta;
+	const struct snapshot *snapshot;
 	const struct queue_conf *conf;
 	const struct reply_rules *rules; /* for replies; or NULL */
 	uint64_t session;

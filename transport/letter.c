@@ -13,6 +13,7 @@
 #include "mail/header.h"
 #include "mail/line_fold.h"
 #include "mail/mark.h"
+#include "transport/sign_later.h"
 #include "vmta/assign.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
@@ -351,6 +352,23 @@ take_mark(struct work *w, const struct mark *m, struct policy_in *pin,
 	find_ways(w, again.vmta, again.dflt, l);
 }
 
+static void
+keep_for_later(struct work *w, const char *text, struct letter *l)
+{
+	const struct letter_in *in = w->in;
+	const struct sign_later_keep keep = { .conf = in->conf,
+		.headers = &w->kept,
+		.body = w->hash,
+		.text = text,
+		.domains = in->domains,
+		.ways = l->ways,
+		.rcpt_count = in->rcpt_count };
+	uint8_t *counts = region_array(w->rg, in->rcpt_count, sizeof(*counts));
+
+	l->signing = sign_later_keep(&keep, w->rg, counts);
+	l->signatures = counts;
+}
+
 /* NULL, or the reply: the message cannot be made ready now. */
 static const char *
 decide(struct work *w, struct letter *l)
@@ -364,6 +382,7 @@ decide(struct work *w, struct letter *l)
 		.sender = in->sender,
 		.rcpts = in->rcpts,
 		.rcpt_count = in->rcpt_count,
+		.can_sign_later = true,
 		.headers = &w->kept,
 		.body = w->hash,
 		.now_s = in->now_us / US_PER_S,
@@ -372,6 +391,8 @@ decide(struct work *w, struct letter *l)
 
 	if (find_mark(w, &m)) {
 		take_mark(w, &m, &pin, l);
+		if (m.later != NULL)
+			keep_for_later(w, m.later, l);
 		return NULL;
 	}
 	policy_run(&pin, w->rg, &w->out);
@@ -382,6 +403,8 @@ decide(struct work *w, struct letter *l)
 	find_ways(w, w->out.vmta, w->out.dflt, l);
 	l->job = cut_name(w, w->out.job);
 	l->priority = w->out.priority;
+	if (w->out.sign_later)
+		keep_for_later(w, w->out.dkim_text, l);
 	return NULL;
 }
 

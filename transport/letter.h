@@ -71,9 +71,12 @@ struct letter {
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *trouble;      /* for the log, where the answer is 451 */
 	uint8_t priority;
-	bool marked;         /* the milter has treated it */
-	bool has_8bit;       /* some byte of it is not ASCII */
-	struct slice header; /* the header block as it came, folded */
+	bool marked;   /* the milter has treated it */
+	bool has_8bit; /* some byte of it is not ASCII */
+	/* Recipients differ: it is signed when it is sent; or NULL. */
+	const struct env_signing *signing;
+	const uint8_t *signatures; /* then, of each: how many at intake */
+	struct slice header;       /* the header block as it came, folded */
 	/* Copies of the fields that accounting asks for; names are conf's. */
 	const struct env_header *headers;
 	uint8_t header_count;

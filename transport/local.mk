@@ -79,6 +79,7 @@ libtransport_a_SOURCES = \
 	%D%/show_sources.c \
 	%D%/show_warmup.c \
 	%D%/shutdown.c \
+	%D%/sign_later.c %D%/sign_later.h \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
 	%D%/smtp_session.c %D%/smtp_session.h \

@@ -433,6 +433,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 		.auth_user = l->auth_user,
 		.host_id = l->queue_id,
 		.src_mta = peer,
+		.signing = l->signing,
 		.headers = l->headers,
 		.header_count = l->header_count,
 		.ret = tx->ret,
@@ -451,7 +452,9 @@ make_envelope(struct ingress_session *s, const char *peer,
 			.pool = l->ways[i]->pool,
 			.orcpt = r->orcpt,
 			.notify = r->notify,
-			.priority = l->priority };
+			.priority = l->priority,
+			.signatures = l->signing == NULL ? 0 :
+							   l->signatures[i] };
 	}
 	return env;
 }

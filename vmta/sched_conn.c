@@ -265,6 +265,16 @@ surplus(const struct scope *c, uint32_t closing)
 	return c->conns.used - closing > c->conns.max;
 }
 
+void
+shared_shed(struct shared *h)
+{
+	struct sched_conn *c;
+
+	while (surplus(&h->scope, h->conns.in[CONN_CLOSING]) &&
+	    (c = shared_idle(h)) != NULL)
+		conn_take_back(c->sched, c);
+}
+
 bool
 conn_must_close(const struct sched_conn *c, int64_t now_us)
 {

@@ -577,6 +577,8 @@ bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 int64_t conn_reclaim_at(const struct sched_conn *c);
 int64_t shared_reclaim_at(struct shared *h);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
+/* Its limit is lower: idle ones that are too many close. */
+void shared_shed(struct shared *h);
 
 /* sched_serve.c */
 void sched_keep_error(struct sched_queue *q, const char *why);

@@ -180,10 +180,9 @@ apply(struct sched *s, struct sched_standing *st, int64_t now_us)
 }
 
 /*
- * What its queues may do is another: they are looked at, and where mail of
- * theirs belongs.  Those of a group in slices: there may be a hundred thousand;
- * what they begin meanwhile counts in the group's limits already, and no
- * connection goes on with a source that is off.
+ * Its sources are others: its queues are looked at, and where mail of theirs
+ * belongs.  Those of a group in slices: there may be a hundred thousand; no
+ * connection goes on meanwhile with a source that is off.
  */
 static void
 look(struct sched *s, const struct sched_standing *st)
@@ -245,13 +244,23 @@ reason_text(const struct sched_reason *why, char text[REASON_MAX])
 
 /* ---- the mode ------------------------------------------------------------ */
 
+/*
+ * Who waits at a group's limits is served as they are now, so its queues are
+ * looked at only where their mail may belong elsewhere: a mode may change with
+ * each reply.
+ */
 static void
 changed_mode(struct sched *s, struct sched_standing *st,
     const struct sched_reason *why, int64_t now_us)
 {
 	sched_keep_dirty(s, st->queue, true);
 	apply(s, st, now_us);
-	look(s, st);
+	if (st->group != NULL) {
+		shared_shed(&st->group->shared);
+		sched_move_look_all(s);
+	} else {
+		look(s, st);
+	}
 	tell_mode(s, st, why);
 }
 

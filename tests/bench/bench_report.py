@@ -33,6 +33,10 @@ TARGETS = (
      20000, "least", "%d", lambda r: r["chains"][0]["least_s"]),
     ("tools", "find and stats: seconds for ten million rows", 60, "most",
      "%.0f", lambda r: 10 ** 7 / r["least_s"]),
+    ("sign", "milter, messages a CPU second: times OpenDKIM's, RSA-2048", 2,
+     "least", "%.1f", lambda r: r["runs"][0]["ratio"]),
+    ("sign", "milter, messages a CPU second: times OpenDKIM's, Ed25519", 2,
+     "least", "%.1f", lambda r: r["runs"][1]["ratio"]),
     ("rules", "rules about replies: microseconds a reply with 300 rows", 10,
      "most", "%.2f", lambda r: r["median_us"]),
     ("signature", "DKIM signatures: times libopendkim, the least", 3, "least",
@@ -187,9 +191,18 @@ def tools(r):
         "\n".format(r["rows"], r["bytes"] / r["rows"]))
 
 
+def sign(r):
+    return table(["key", "OpenDKIM, messages/CPU s", "ours", "times"],
+                 [[x["kind"], "%.0f" % x["opendkim"], "%.0f" % x["mailrace"],
+                   "%.1f" % x["ratio"]] for x in r["runs"]]) + (
+        "\nOf the milter's process, behind one Postfix; messages of {:,} "
+        "bytes, medians of {} rounds.\n".format(r["size"], r["rounds"]))
+
+
 TABLES = {"relay": relay, "drain": drain, "domains": domains, "rate": rate,
           "deferred": deferred, "store": store, "sched": sched,
-          "acct": acct, "tools": tools, "rules": rules, "signature": signature}
+          "acct": acct, "tools": tools, "rules": rules, "signature": signature,
+          "sign": sign}
 
 
 # ---- the document ------------------------------------------------------------

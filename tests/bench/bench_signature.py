@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""signature - what a DKIM signature costs us and libopendkim (bench_signature.c):
+"""signature - what a DKIM signature costs us and libopendkim, bare
+(bench_signature.c):
 microseconds of one processor for a message of so many kilobytes, and whether
 memory grows over many signatures."""
 
@@ -16,7 +17,8 @@ def run(settings):
         say("%7s, %3d KB: %.1f us, libopendkim %.1f us: %.1f times" % (
             r["key"], r["kilobytes"], r["ours_us"], r["libopendkim_us"],
             r["times"]))
-    flat = run_json("bench_signature", "flat", settings.pick(FLAT, FLAT // 50))[0]
+    flat = run_json("bench_signature", "flat",
+                    settings.pick(FLAT, FLAT // 50))[0]
     say("%d signatures: %d KB more" % (flat["signatures"], flat["grown_kb"]))
     return {"runs": runs, "flat": flat,
             "least_times": min(r["times"] for r in runs)}

@@ -13,6 +13,7 @@ try:
     import bench_common
     import bench_relay
     import bench_report
+    import bench_sign
 except ImportError as e:  # Debian's python3-dnspython is not everywhere
     print("1..0 # SKIP %s" % e)
     sys.exit(0)
@@ -58,9 +59,14 @@ SIGNATURE = {"runs": [{"key": "rsa", "kilobytes": 10, "ours_us": 280.0,
                   "libopendkim_us": 980.0, "times": 3.5}],
         "flat": {"signatures": 1000000, "before_kb": 9000, "after_kb": 9004,
                  "grown_kb": 4}, "least_times": 3.5}
+SIGN = bench_sign.summary({("opendkim", "rsa"): [800, 1000, 900],
+                           ("mailrace", "rsa"): [1800, 1700, 1900],
+                           ("opendkim", "ed25519"): [1000],
+                           ("mailrace", "ed25519"): [4000]})
 FIGURES = {"acct": ACCT, "relay": RELAY, "deferred": DEFERRED, "rate": RATE,
            "domains": DOMAINS, "sched": SCHED, "store": STORE, "drain": DRAIN,
-           "tools": TOOLS, "rules": RULES, "signature": SIGNATURE}
+           "tools": TOOLS, "rules": RULES, "signature": SIGNATURE,
+           "sign": SIGN}
 
 count = 0
 
@@ -118,11 +124,13 @@ def reports():
          "what is just reached is met")
     same(met["find and stats: seconds for ten million rows"], True,
          "ten million rows in a minute, just so")
+    same(met["milter, messages a CPU second: times OpenDKIM's, RSA-2048"],
+         True, "twice OpenDKIM's, just so: the median counts")
     text = bench_report.document(results, {n: n for n in FIGURES})
     for part in ("| at least 8 | 8.0 | met |", "| at most 250 | 251 | **not "
                  "met** |", "commit abc1234, 2026-01-02 03:04 UTC",
                  "| lmtp | 4000 | 0.160 | 5.0 |",
-                 "second: csv 600,000.", "2 processors (X)"):
+                 "| ed25519 | 1000 | 4000 | 4.0 |", "second: csv 600,000.", "2 processors (X)"):
         same(part in text, True, "the document has \"%s\"" % part)
     same([n for n in FIGURES if "\n## %s\n" % n.capitalize() not in text], [],
          "every bench has its section")

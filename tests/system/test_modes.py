@@ -217,7 +217,8 @@ def better(lab):
     good = lab.arrived("good@better.example")[0]
     again = lab.first_together("better.example", rule["t"])
     tap.check(again is not None, "it is in backoff still")
-    tap.check(again > good["t"], "it was never in backoff")
+    # The reply comes so long after what it answers.
+    tap.check(again - good["t"] >= 0.5, "it was never in backoff")
 
 
 @tap.test("skip-mx: the next host has the message at once",

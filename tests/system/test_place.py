@@ -192,8 +192,32 @@ def calm(lab):
               "what is told")
 
 
+@tap.test("orders for the name of a rollup, or for one of its domains, are for all")
+def orders(lab):
+    def order(*words):
+        done = lab.command.json(*words)
+        return done["changed"], done["matching"]
+
+    for dry in (["--dry-run"], []):
+        tap.equal(order("set", "queue", "--mode=backoff", *dry,
+                        "calm.rollup/*"), (1, 1), "backoff")
+    tap.equal(queue_of(lab, "d7.calm.example")["mode"], "backoff", "the mode")
+    tap.equal(order("disable", "source", "127.0.0.10", "d5.calm.example"),
+              (1, 1), "disabled")
+    rows = lab.command.json("show", "disabled", "sources",
+                            "d9.calm.example")["sources"]
+    tap.equal([(r["queue"], r["source"]) for r in rows],
+              [("calm.rollup/{default}", "127.0.0.10")], "the list")
+    tap.equal(order("enable", "source", "127.0.0.10", "calm.rollup"), (1, 1),
+              "enabled")
+    tap.equal(order("set", "queue", "--mode=normal", "d*.calm.example"),
+              (1, 1), "normal")
+    tap.equal(lab.command.json("show", "queues", "--mode=backoff")["queues"],
+              [], "in backoff")
+
+
 @tap.test("a domain that is kept out shares nothing",
-          proves="disable-mx-rollup")
+          proves="domain disable-mx-rollup")
 def free(lab):
     lab.inject("x@free.many.example")
     tap.wait_for(lambda: arrived(lab, "free.many.example") == 1, 20,
@@ -216,7 +240,7 @@ def rows(lab):
 
 
 @tap.test("queue-to: the queue, the route and the record are another domain's",
-          proves="queue-to")
+          proves="domain queue-to")
 def moved(lab):
     lab.inject("m@moved.example")
     tap.wait_for(lambda: arrived(lab, "@moved.example") == 1, 20,

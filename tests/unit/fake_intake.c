@@ -9,6 +9,7 @@
 #include "lib/mem.h"
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
+#include "transport/sign_later.h"
 #include "vmta/assign.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
@@ -182,6 +183,17 @@ policy_run(const struct policy_in *in, struct region *rg,
 	out->add_count = 1;
 	out->add = region_array(rg, 1, sizeof(*out->add));
 	out->add[0] = (struct policy_add){ "X-Policy", "ran" };
+}
+
+/* Nobody here leaves a signature to delivery. */
+const struct env_signing *
+sign_later_keep(const struct sign_later_keep *in, struct region *rg,
+    uint8_t *counts)
+{
+	(void)in;
+	(void)rg;
+	(void)counts;
+	CHECK_NEVER("to be signed later");
 }
 
 /* ---- store and scheduler ------------------------------------------------- */
