@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""signature - what a DKIM signature costs us and libopendkim, bare
-(bench_signature.c):
-microseconds of one processor for a message of so many kilobytes, and whether
-memory grows over many signatures."""
+"""signature - what a DKIM signature costs us, and libopendkim
+(bench_signature.c): microseconds of one processor for a message of so many
+kilobytes, and whether memory grows over many signatures."""
 
 from bench_common import run_json, say
 
