@@ -56,6 +56,7 @@ check_PROGRAMS += \
 	tests/unit/test_dkim_record \
 	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
+	tests/unit/test_dkim_threads \
 	tests/unit/test_dkim_verify \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
@@ -113,6 +114,7 @@ check_PROGRAMS += \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
+	tests/unit/test_opendkim \
 	tests/unit/test_old_spool \
 	tests/unit/test_origins \
 	tests/unit/test_outbox \
@@ -142,6 +144,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
 	tests/unit/test_sched_claim \
+	tests/unit/test_sched_cold \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_group \
@@ -175,6 +178,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
 	tests/unit/test_snapshot_sources \
+	tests/unit/test_snapshot_cold \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
@@ -475,6 +479,7 @@ bench_programs = \
 	tests/bench/bench_rows \
 	tests/bench/bench_rules \
 	tests/bench/bench_sched \
+	tests/bench/bench_signature \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
@@ -498,6 +503,10 @@ tests_bench_bench_sched_SOURCES = \
 	%D%/support/cpu_time.h \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+
+tests_bench_bench_signature_SOURCES = \
+	%D%/bench/bench_signature.c \
+	%D%/support/cpu_time.h
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
@@ -660,6 +669,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_rules.py \
 	%D%/bench/bench_sign.py \
 	%D%/bench/bench_sched.py \
+	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
@@ -768,12 +778,16 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/cold-days.scn \
+	%D%/scenario/cold-group.scn \
+	%D%/scenario/cold-ways.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
 	%D%/scenario/bug-6-skip-all-hosts.scn \
 	%D%/scenario/bug-6-skip-counts.scn \
 	%D%/scenario/bug-6-skip-dead-host.scn \
 	%D%/scenario/bug-6-skip-slow-rate.scn \
+	%D%/scenario/connect-next-host.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \
@@ -991,6 +1005,7 @@ EXTRA_DIST += \
 	%D%/system/test_segment.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
+	%D%/system/test_sign_tables.py \
 	%D%/system/test_sign_later.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \

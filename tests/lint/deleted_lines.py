@@ -102,7 +102,7 @@ def passes(command, env):
 
 
 CONFIG = re.compile(r"^(config\s+)(?!without)(.*)$")
-BLOCK = re.compile(r"^([a-z-]+ \S+ \{)(.*)\}\s*$")
+BLOCK = re.compile(r"^([a-z-]+(?: \S+)? \{)(.*)\}\s*$")
 ROWS_END = re.compile(r";(?=\s|$)")
 
 

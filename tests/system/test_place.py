@@ -217,7 +217,7 @@ def orders(lab):
 
 
 @tap.test("a domain that is kept out shares nothing",
-          proves="disable-mx-rollup")
+          proves="domain disable-mx-rollup")
 def free(lab):
     lab.inject("x@free.many.example")
     tap.wait_for(lambda: arrived(lab, "free.many.example") == 1, 20,
@@ -240,7 +240,7 @@ def rows(lab):
 
 
 @tap.test("queue-to: the queue, the route and the record are another domain's",
-          proves="queue-to")
+          proves="domain queue-to")
 def moved(lab):
     lab.inject("m@moved.example")
     tap.wait_for(lambda: arrived(lab, "@moved.example") == 1, 20,
