@@ -704,6 +704,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
 	%D%/fuzz/fuzz_header.in \
+	%D%/fuzz/fuzz_header.repro \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
