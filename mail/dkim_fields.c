@@ -269,9 +269,39 @@ mark_known(struct maker *m)
 			m->kinds[i].no_adding = true;
 }
 
+static void
+add_fixed(struct maker *m, bool all)
+{
+	for (size_t i = 0; i < (all ? FIXED_COUNT : 1); i++)
+		kind_named(m, fixed_kinds[i].name)->no_adding =
+		    fixed_kinds[i].no_adding;
+}
+
+/* Names only; the first kind is From. */
+static void
+take_away(struct maker *m, struct slice list)
+{
+	struct slice rest = slice_trim(list);
+
+	while (rest.len > 0) {
+		const char *comma = memchr(rest.p, ',', rest.len);
+		size_t len = comma == NULL ? rest.len :
+					     (size_t)(comma - rest.p);
+		struct slice name = slice_trim((struct slice){ rest.p, len });
+
+		for (size_t i = m->n; i-- > 1;)
+			if (same_name(m->kinds[i].name, name)) {
+				memmove(m->kinds + i, m->kinds + i + 1,
+				    (m->n - i - 1) * sizeof(*m->kinds));
+				m->n--;
+			}
+		rest = tail(rest, len + (comma != NULL));
+	}
+}
+
 int
-dkim_fields_new(struct slice more, struct slice no_adding,
-    struct dkim_fields **fields_r, struct err *e)
+dkim_fields_pick(const struct dkim_pick *pick, struct dkim_fields **fields_r,
+    struct err *e)
 {
 	struct region *rg = region_new();
 	struct dkim_fields *f = region_new_obj(rg, struct dkim_fields);
@@ -280,12 +310,12 @@ dkim_fields_new(struct slice more, struct slice no_adding,
 
 	*fields_r = NULL;
 	f->rg = rg;
-	for (size_t i = 0; i < FIXED_COUNT; i++)
-		kind_named(&m, fixed_kinds[i].name)->no_adding =
-		    fixed_kinds[i].no_adding;
-	rc = add_list(&m, more, false, e);
-	if (rc == 0)
-		rc = add_list(&m, no_adding, true, e);
+	add_fixed(&m, pick->fixed);
+	rc = add_list(&m, pick->more, false, e);
+	if (rc == 0) {
+		take_away(&m, pick->omit);
+		rc = add_list(&m, pick->no_adding, true, e);
+	}
 	if (rc == -1) {
 		dkim_fields_free(&f);
 		return -1;
@@ -294,6 +324,18 @@ dkim_fields_new(struct slice more, struct slice no_adding,
 	f->kinds = (struct kinds){ m.n, m.kinds };
 	*fields_r = f;
 	return 0;
+}
+
+int
+dkim_fields_new(struct slice more, struct slice no_adding,
+    struct dkim_fields **fields_r, struct err *e)
+{
+	const struct dkim_pick pick = { .fixed = true,
+		.more = more,
+		.omit = { "", 0 },
+		.no_adding = no_adding };
+
+	return dkim_fields_pick(&pick, fields_r, e);
 }
 
 void

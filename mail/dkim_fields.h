@@ -31,6 +31,17 @@ struct dkim_fields;
  */
 int dkim_fields_new(struct slice more, struct slice no_adding,
     struct dkim_fields **fields_r, struct err *e);
+
+/* Lists as above, for those who do not want all of the fixed set. */
+struct dkim_pick {
+	bool fixed;        /* it, or else From alone, and besides ... */
+	struct slice more; /* ... these, ... */
+	struct slice omit; /* ... but not these; From stays */
+	struct slice no_adding;
+};
+
+int dkim_fields_pick(const struct dkim_pick *pick,
+    struct dkim_fields **fields_r, struct err *e);
 void dkim_fields_free(struct dkim_fields **fp);
 
 /* One entry of h=. */

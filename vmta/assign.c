@@ -94,7 +94,9 @@ assign_vmta(const struct policy_in *in, const struct source_conf *source,
 		    &subject, &match);
 	if (matched && match.has_priority)
 		out->priority = match.priority;
-	if (source->process_x_vmta)
+	if (in->vmta != NULL)
+		asked = in->vmta;
+	else if (source->process_x_vmta)
 		asked = first_value(in, VMTA_HEADER, rg);
 	if (asked != NULL && asked[0] != '\0' && use_vmta(in, asked, rg, out))
 		return;

@@ -11,6 +11,7 @@
 #include "mail/dkim_sign.h"
 #include "mail/mark.h"
 #include "vmta/assign.h"
+#include "vmta/opendkim.h"
 #include "vmta/signing.h"
 #include "vmta/snapshot_signing.h"
 #include "vmta/ways.h"
@@ -160,6 +161,17 @@ own_key(const struct policy_in *in, const struct source_conf *source,
 	return key;
 }
 
+/* As OpenDKIM: who has signed in is inside, wherever that was. */
+static bool
+is_outside(const struct policy_in *in)
+{
+	const struct opendkim *tables = snapshot_opendkim(in->conf);
+	bool user = in->auth_user != NULL && in->auth_user[0] != '\0';
+
+	return tables != NULL && !user &&
+	    !opendkim_is_inside(tables, &in->client);
+}
+
 static void
 sign(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct policy_out *out)
@@ -173,7 +185,7 @@ sign(const struct policy_in *in, const struct source_conf *source,
 	out->dkim_text = signing_text(control_value(in,
 					  source->process_dkim_options,
 					  DKIM_OPTIONS_HEADER, rg),
-	    false, rg);
+	    is_outside(in), rg);
 	signing_facts_read(in->headers, out->dkim_text, rg, &facts);
 	own = own_key(in, source, rg, out);
 	facts.key = own;

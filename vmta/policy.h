@@ -34,6 +34,7 @@ struct policy_in {
 	const char *source;    /* <source> of the listener, by name, or NULL */
 	bool again; /* no mark will be left: the transport does it again */
 	bool can_sign_later;      /* for recipients that do not agree */
+	const char *vmta;         /* NULL, or the one that it is to be */
 	const char *sender;       /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;

@@ -9,6 +9,7 @@
 
 #include "lib/clock.h"
 #include "vmta/dkim_conf.h"
+#include "vmta/opendkim.h"
 #include "vmta/snapshot_signing.h"
 
 /* One signature in the making. */
@@ -185,6 +186,7 @@ void
 signing_find(const struct signing_in *in, struct region *rg,
     struct signing *out)
 {
+	const struct opendkim *tables = snapshot_opendkim(in->conf);
 	struct dkim_conf first, second;
 	struct queue_conf q;
 
@@ -195,8 +197,9 @@ signing_find(const struct signing_in *in, struct region *rg,
 	dkim_conf_read(&q, &first, &second);
 	if (find_one(in, &first, true, &out->v[0]))
 		out->n = 1;
-	else if (first.when != DKIM_NEVER)
-		(void)rg;
+	else if (first.when == DKIM_ALWAYS && !in->facts->options &&
+	    tables != NULL)
+		opendkim_find(tables, in->facts, rg, out);
 	if (out->n == SIGNATURES_MAX ||
 	    !find_one(in, &second, false, &out->v[out->n]))
 		return;

@@ -13,6 +13,7 @@
 #include "mail/dkim_fields.h"
 #include "mail/dkim_key.h"
 #include "vmta/dkim_conf.h"
+#include "vmta/opendkim.h"
 #include "vmta/snapshot_priv.h"
 
 /* Lists of fields that differ, of each of the two kinds. */
@@ -41,6 +42,7 @@ struct snapshot_signing {
 	struct key_index *global; /* domain-key at the top level */
 	struct field_lists more, oversign;
 	struct dkim_fields **sets; /* by more * oversign.n + oversign */
+	struct opendkim *opendkim; /* NULL: no opendkim-tables */
 	bool any, by_domain, has_keys;
 };
 
@@ -75,16 +77,23 @@ snapshot_signing_free(struct snapshot_signing **gp)
 	     i++)
 		dkim_fields_free(&g->sets[i]);
 	free(g->sets);
+	opendkim_free(&g->opendkim);
 	key_index_free(&g->global);
 	strmap_free(&g->files);
 	strmap_free(&g->lists);
 	free(g);
 }
 
+/* Who names a file, and where. */
+struct key_place {
+	const char *by, *path, *file;
+	unsigned line;
+};
+
 /* ---- keys -------------------------------------------------------------------- */
 
 static struct dkim_key *
-read_file(struct snapshot *s, const struct conf_dkey *k,
+read_file(struct snapshot *s, const struct key_place *k,
     struct conf_errors *errs)
 {
 	struct strmap *files = s->signing->files;
@@ -96,11 +105,11 @@ read_file(struct snapshot *s, const struct conf_dkey *k,
 	f = region_new_obj(s->rg, struct key_file);
 	strmap_put(files, k->path, f);
 	if (dkim_key_read(k->path, &f->key, &f->weak, &e) == -1)
-		conf_file_error(errs, k->file, k->line, k->path,
-		    "domain-key: %s", e.text);
+		conf_file_error(errs, k->file, k->line, k->path, "%s: %s",
+		    k->by, e.text);
 	else if (f->weak)
 		conf_warning(errs, k->file, k->line,
-		    "domain-key: %s has less than 2048 bits", k->path);
+		    "%s: %s has less than 2048 bits", k->by, k->path);
 	return f->key;
 }
 
@@ -108,8 +117,13 @@ static struct key_index *
 index_keys(struct snapshot *s, const struct conf_dkeys *keys,
     struct conf_errors *errs)
 {
-	for (size_t i = 0; i < keys->n; i++)
-		keys->v[i].key = read_file(s, &keys->v[i], errs);
+	for (size_t i = 0; i < keys->n; i++) {
+		struct conf_dkey *k = &keys->v[i];
+		const struct key_place place = { "domain-key", k->path, k->file,
+			k->line };
+
+		k->key = read_file(s, &place, errs);
+	}
 	s->signing->has_keys = s->signing->has_keys || keys->n > 0;
 	return key_index_new(keys);
 }
@@ -222,6 +236,43 @@ join_keys(struct snapshot *s, struct conf_errors *errs)
 
 		l->index = index_keys(s, &l->keys, errs);
 	}
+}
+
+/* ---- OpenDKIM's tables ----------------------------------------------------------- */
+
+struct table_reader {
+	struct snapshot *s;
+};
+
+static struct dkim_key *
+read_table_key(void *ctx, const char *path, const char *file, unsigned line,
+    struct conf_errors *errs)
+{
+	struct table_reader *t = ctx;
+	const struct key_place place = { "KeyTable", path, file, line };
+
+	return read_file(t->s, &place, errs);
+}
+
+/* What OpenDKIM would sign is signed, unless a <domain> says no. */
+static void
+join_opendkim(struct snapshot *s, struct conf_errors *errs)
+{
+	const struct conf_node *n = conf_set_node(&table_global, &s->global_set,
+	    "opendkim-tables");
+	struct table_reader t = { s };
+	const struct opendkim_reader reader = { s->rg, read_table_key, &t,
+		errs };
+	struct opendkim_line by = { "opendkim-tables", s->global.opendkim_conf,
+		"", 0 };
+
+	if (n == NULL || by.value[0] == '\0')
+		return;
+	by.file = n->file;
+	by.line = n->line;
+	s->signing->opendkim = opendkim_read(&reader, &by);
+	s->signing->any = s->signing->has_keys = true;
+	s->queue_defaults.dkim_sign = "yes";
 }
 
 /* ---- settings of queues --------------------------------------------------------- */
@@ -453,6 +504,7 @@ void
 snapshot_signing_join(struct snapshot *s, struct conf_errors *errs)
 {
 	join_keys(s, errs);
+	join_opendkim(s, errs);
 	join_layers(s, errs);
 	make_sets(s->signing, errs);
 	for (size_t i = 0; i < strmap_count(s->pools); i++)
@@ -466,6 +518,12 @@ bool
 snapshot_signs(const struct snapshot *s)
 {
 	return s->signing->any;
+}
+
+const struct opendkim *
+snapshot_opendkim(const struct snapshot *s)
+{
+	return s->signing->opendkim;
 }
 
 bool

@@ -16,9 +16,12 @@
 #include "vmta/snapshot.h"
 
 struct dkim_fields;
+struct opendkim;
 
 /* May any message be signed? */
 bool snapshot_signs(const struct snapshot *s);
+/* NULL: no opendkim-tables. */
+const struct opendkim *snapshot_opendkim(const struct snapshot *s);
 /* Does it depend on the domain of the recipient how? */
 bool snapshot_signs_by_domain(const struct snapshot *s);
 /*

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An opendkim.conf, and what it says about forms, fields and clients. */
+#include <limits.h>
+#include <string.h>
+
+#include "lib/conf_parse.h"
+#include "mail/dkim_fields.h"
+#include "vmta/opendkim_priv.h"
+
+enum { DEPTH_MAX = 5 /* of Include, as OpenDKIM's */ };
+
+enum fate { FATE_READ, FATE_QUIET, FATE_LOST };
+
+static const struct {
+	const char *name;
+	enum fate fate;
+} settings[] = {
+#define S(name, fate) { name, FATE_##fate },
+#include "vmta/opendkim.def"
+#undef S
+};
+
+/* Of each setting the last line, by its number in the table. */
+struct conf {
+	const struct opendkim_reader *r;
+	const struct opendkim_line *by; /* the line that names the file */
+	struct opendkim_line lines[sizeof(settings) / sizeof(settings[0])];
+};
+
+static size_t
+setting_named(struct slice name)
+{
+	size_t i = 0;
+
+	while (i < sizeof(settings) / sizeof(settings[0]) &&
+	    !slice_eq_nocase(name, settings[i].name))
+		i++;
+	return i;
+}
+
+/* NULL: it is not set. */
+static const struct opendkim_line *
+line_of(const struct conf *c, const char *name)
+{
+	const struct opendkim_line *l =
+	    &c->lines[setting_named(slice_of(name))];
+
+	return l->name == NULL ? NULL : l;
+}
+
+/* ---- the file ---------------------------------------------------------------- */
+
+/* A file that is being read; those that include it are below it. */
+struct source {
+	struct slice text;
+	struct opendkim_line at; /* the line it is at */
+};
+
+/* by->value is the path. */
+static int
+open_source(const struct conf *c, const struct opendkim_line *by,
+    struct source *out)
+{
+	*out = (struct source){ 0 };
+	out->at.file = conf_path(c->r->rg, by->file, by->value);
+	return opendkim_text(c->r, by, out->at.file, &out->text);
+}
+
+static void
+split_line(const struct conf *c, struct slice line, struct opendkim_line *at)
+{
+	size_t len = 0;
+	struct slice value;
+
+	while (len < line.len && line.p[len] != ' ' && line.p[len] != '\t')
+		len++;
+	value = slice_trim((struct slice){ line.p + len, line.len - len });
+	at->name = region_strndup(c->r->rg, line.p, len);
+	at->value = region_strndup(c->r->rg, value.p, value.len);
+}
+
+/* -1: said. */
+static int
+keep_line(struct conf *c, const struct opendkim_line *l)
+{
+	struct conf_errors *errs = c->r->errs;
+	size_t i = setting_named(slice_of(l->name));
+
+	if (i == sizeof(settings) / sizeof(settings[0])) {
+		conf_warning(errs, l->file, l->line,
+		    "%s is not known, and has no effect", l->name);
+		return 0;
+	}
+	if (l->value[0] == '\0') {
+		conf_error(errs, l->file, l->line, "%s: its value is missing",
+		    l->name);
+		return -1;
+	}
+	if (settings[i].fate == FATE_LOST)
+		conf_warning(errs, l->file, l->line, "%s has no effect here",
+		    l->name);
+	c->lines[i] = *l;
+	c->lines[i].name = settings[i].name;
+	return 0;
+}
+
+static int
+read_conf(struct conf *c)
+{
+	struct source open[DEPTH_MAX + 1];
+	size_t depth = 0;
+	struct slice line;
+	int rc = open_source(c, c->by, &open[depth++]);
+
+	while (depth > 0) {
+		struct source *s = &open[depth - 1];
+
+		if (!opendkim_next_line(&s->text, &s->at.line, &line)) {
+			depth--;
+			continue;
+		}
+		split_line(c, line, &s->at);
+		rc |= keep_line(c, &s->at);
+		if (!str_eq_nocase(s->at.name, "Include") ||
+		    s->at.value[0] == '\0')
+			continue;
+		if (depth <= DEPTH_MAX) {
+			rc |= open_source(c, &s->at, &open[depth++]);
+			continue;
+		}
+		conf_error(c->r->errs, s->at.file, s->at.line,
+		    "Include: files are nested more than %d deep", DEPTH_MAX);
+		rc = -1;
+	}
+	return rc;
+}
+
+/* ---- single values ------------------------------------------------------------- */
+
+/* Only the first byte counts, as opendkim.conf(5) says. */
+static int
+read_bool(const struct conf *c, const char *name, bool *out)
+{
+	const struct opendkim_line *l = line_of(c, name);
+
+	*out = l != NULL && strchr("TtYy1", l->value[0]) != NULL;
+	if (l == NULL || strchr("TtYy1FfNn0", l->value[0]) != NULL)
+		return 0;
+	conf_error(c->r->errs, l->file, l->line, "%s: \"%s\" is not yes or no",
+	    name, l->value);
+	return -1;
+}
+
+static int
+read_canon(const struct opendkim_line *l, struct slice word, enum canon *out,
+    struct conf_errors *errs)
+{
+	if (slice_eq_nocase(word, "relaxed"))
+		*out = CANON_RELAXED;
+	else if (slice_eq_nocase(word, "simple"))
+		*out = CANON_SIMPLE;
+	else {
+		conf_error(errs, l->file, l->line,
+		    "%s: \"%.*s\" is neither simple nor relaxed", l->name,
+		    (int)word.len, word.p);
+		return -1;
+	}
+	return 0;
+}
+
+/* Without a slash it is both, unlike in c= of a signature. */
+static int
+read_canons(const struct conf *c, struct dkim_sign_opts *o)
+{
+	const struct opendkim_line *l = line_of(c, "Canonicalization");
+	const char *value = l == NULL ? "simple" : l->value;
+	size_t len = strcspn(value, "/");
+
+	if (read_canon(l, (struct slice){ value, len }, &o->header_canon,
+		c->r->errs) == -1)
+		return -1;
+	return read_canon(l,
+	    slice_of(value[len] == '/' ? value + len + 1 : value),
+	    &o->body_canon, c->r->errs);
+}
+
+static int
+read_ttl(const struct conf *c, struct dkim_sign_opts *o)
+{
+	const struct opendkim_line *l = line_of(c, "SignatureTTL");
+	uint64_t s = 0;
+	struct err e;
+
+	if (l != NULL &&
+	    (str_to_u64(slice_of(l->value), &s, &e) == -1 || s > INT_MAX)) {
+		conf_error(c->r->errs, l->file, l->line,
+		    "SignatureTTL: \"%s\" is not a number of seconds",
+		    l->value);
+		return -1;
+	}
+	o->expire_s = (int64_t)s;
+	return 0;
+}
+
+static int
+read_mode(const struct conf *c)
+{
+	const struct opendkim_line *l = line_of(c, "Mode");
+
+	if (l == NULL || strchr(l->value, 's') != NULL)
+		return 0;
+	conf_warning(c->r->errs, l->file, l->line,
+	    "Mode: it does not sign there, and does here");
+	return 0;
+}
+
+/* The algorithm is the key's. */
+static int
+read_algorithm(const struct conf *c)
+{
+	const struct opendkim_line *l = line_of(c, "SignatureAlgorithm");
+
+	if (l != NULL && str_eq_nocase(l->value, "rsa-sha1"))
+		conf_warning(c->r->errs, l->file, l->line,
+		    "SignatureAlgorithm: nobody accepts rsa-sha1 any more "
+		    "(RFC 8301): rsa-sha256 is used");
+	return 0;
+}
+
+/* ---- sets ------------------------------------------------------------------------ */
+
+static int
+read_set(const struct conf *c, const char *name, struct opendkim_set *out)
+{
+	const struct opendkim_line *base = line_of(c, "BaseDirectory");
+	const struct opendkim_line *l = line_of(c, name);
+
+	*out = (struct opendkim_set){ 0 };
+	return l == NULL ?
+	    0 :
+	    opendkim_set_read(c->r, l, base == NULL ? NULL : base->value, out);
+}
+
+static int
+read_sender(const struct conf *c, struct opendkim *o)
+{
+	struct opendkim_set set;
+	size_t known = 0;
+
+	if (read_set(c, "SenderHeaders", &set) == -1)
+		return -1;
+	for (size_t i = 0; i < set.n; i++) {
+		const struct opendkim_item *item = &set.v[i];
+
+		if (str_eq_nocase(item->key, "Sender") ||
+		    str_eq_nocase(item->key, "From")) {
+			o->sender_first = o->sender_first ||
+			    (known == 0 && str_eq_nocase(item->key, "Sender"));
+			known++;
+		} else {
+			conf_warning(c->r->errs, item->file, item->line,
+			    "SenderHeaders: only From and Sender are looked "
+			    "at, not %s",
+			    item->key);
+		}
+	}
+	o->sender_only = o->sender_first && known == 1;
+	return 0;
+}
+
+/* Names of hosts are not looked up for each client. */
+static int
+read_inside(const struct conf *c, struct opendkim *o)
+{
+	struct opendkim_set set;
+	static char local[] = "127.0.0.1";
+	struct opendkim_item dflt = { .key = local };
+	struct err e;
+
+	if (read_set(c, "InternalHosts", &set) == -1)
+		return -1;
+	if (set.n == 0)
+		set = (struct opendkim_set){ .n = 1, .v = &dflt };
+	o->inside = region_array(c->r->rg, set.n, sizeof(*o->inside));
+	o->inside_not = region_array(c->r->rg, set.n, sizeof(bool));
+	for (size_t i = 0; i < set.n; i++) {
+		const char *text = set.v[i].key;
+		bool not = text[0] == '!';
+
+		if (net_prefix_parse(slice_of(text + not ),
+			&o->inside[o->inside_n], &e) == 0)
+			o->inside_not[o->inside_n++] = not ;
+		else if (strpbrk(text + not, "/:") == NULL)
+			conf_warning(c->r->errs, set.v[i].file, set.v[i].line,
+			    "InternalHosts: names are not looked up: %s", text);
+		else {
+			conf_error(c->r->errs, set.v[i].file, set.v[i].line,
+			    "InternalHosts: %s", e.text);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- fields ------------------------------------------------------------------------ */
+
+static void
+append(const struct conf *c, struct slice *list, const char *name)
+{
+	*list = slice_of(region_printf(c->r->rg, "%.*s%s%s", (int)list->len,
+	    list->p, list->len == 0 ? "" : ", ", name));
+}
+
+/*
+ * A list, or, where "*" is in it, what differs from the default: +NAME and
+ * -NAME (OmitHeaders).  The default of SignHeaders is our own set.
+ */
+static int
+read_fields(const struct conf *c, const char *name, bool *delta_r,
+    struct slice *more, struct slice *less)
+{
+	struct opendkim_set set;
+
+	*delta_r = line_of(c, name) == NULL;
+	if (read_set(c, name, &set) == -1)
+		return -1;
+	for (size_t i = 0; i < set.n; i++)
+		*delta_r = *delta_r || strcmp(set.v[i].key, "*") == 0;
+	for (size_t i = 0; i < set.n; i++) {
+		const char *key = set.v[i].key;
+
+		if (strcmp(key, "*") == 0 || strcmp(key, ".") == 0)
+			continue;
+		if (*delta_r && key[0] == '-')
+			append(c, less, key + 1);
+		else
+			append(c, more, key + (*delta_r && key[0] == '+'));
+	}
+	return 0;
+}
+
+static int
+read_header_lists(const struct conf *c, struct opendkim *o)
+{
+	const struct opendkim_line *l = line_of(c, "SignHeaders");
+	struct dkim_pick pick = { 0 };
+	struct slice none = { "", 0 };
+	bool delta, omitted;
+	struct err e;
+
+	pick.more = pick.omit = pick.no_adding = none;
+	if (read_fields(c, "SignHeaders", &pick.fixed, &pick.more,
+		&pick.omit) == -1 ||
+	    read_fields(c, "OmitHeaders", &omitted, &pick.omit, &none) == -1 ||
+	    read_fields(c, "OversignHeaders", &delta, &pick.no_adding, &none) ==
+		-1)
+		return -1;
+	if (dkim_fields_pick(&pick, &o->fields, &e) == 0) {
+		o->opts.fields = o->fields;
+		return 0;
+	}
+	if (l == NULL)
+		l = line_of(c, "OversignHeaders");
+	conf_error(c->r->errs, l->file, l->line, "%s: %s", l->name, e.text);
+	return -1;
+}
+
+/* ---- all of it ------------------------------------------------------------------------ */
+
+static int
+read_all(const struct conf *c, struct opendkim *o)
+{
+	const struct opendkim_tables tables = {
+		.reader = c->r,
+		.whole = c->by,
+		.base = line_of(c, "BaseDirectory"),
+		.keys = line_of(c, "KeyTable"),
+		.rules = line_of(c, "SigningTable"),
+		.domains = line_of(c, "Domain"),
+		.selector = line_of(c, "Selector"),
+		.key_file = line_of(c, "KeyFile"),
+	};
+	int rc = 0;
+
+	o->opts.query_method = "";
+	o->opts.timestamp = true;
+	rc |= read_bool(c, "MultipleSignatures", &o->multiple);
+	rc |= read_bool(c, "SubDomains", &o->subdomains);
+	rc |= read_canons(c, &o->opts);
+	rc |= read_ttl(c, &o->opts);
+	rc |= read_mode(c);
+	rc |= read_algorithm(c);
+	rc |= read_sender(c, o);
+	rc |= read_inside(c, o);
+	rc |= read_header_lists(c, o);
+	rc |= opendkim_tables_read(&tables, o);
+	return rc;
+}
+
+struct opendkim *
+opendkim_read(const struct opendkim_reader *r, const struct opendkim_line *by)
+{
+	struct conf *c = region_new_obj(r->rg, struct conf);
+	struct opendkim *o = region_new_obj(r->rg, struct opendkim);
+
+	c->r = r;
+	c->by = by;
+	o->keys = strmap_new();
+	o->rules = strmap_new();
+	if (read_conf(c) == 0)
+		(void)read_all(c, o);
+	return o;
+}
