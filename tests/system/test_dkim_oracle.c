@@ -85,7 +85,7 @@ sign(const struct oracle *o, const struct how *how,
 	set_options(o, how, &in, &opts);
 	in.body_hash = canon_body_hash(body, opts.body_canon);
 	in.body_len = canon_body_len(body, opts.body_canon);
-	value = dkim_sign(&in, rg, &e);
+	value = dkim_sign_field(&in, rg, &e);
 	return value == NULL ? "" : value;
 }
 
@@ -261,8 +261,8 @@ main(void)
 	struct oracle o = { .dir = dir };
 
 	if (top == NULL || mkdtemp(dir) == NULL) {
-		(void)printf("1..0 # SKIP top_srcdir is not set\n");
-		return 0;
+		(void)printf("Bail out!  no top_srcdir, or no %s\n", dir);
+		return 1;
 	}
 	if (make_keys(&o) != 0 || sign_edges(&o) != 0 || sign_random(&o) != 0 ||
 	    fclose(o.list) != 0) {
