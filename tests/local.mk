@@ -56,6 +56,7 @@ check_PROGRAMS += \
 	tests/unit/test_dkim_record \
 	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
+	tests/unit/test_dkim_threads \
 	tests/unit/test_dkim_verify \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
@@ -147,6 +148,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_group \
+	tests/unit/test_sched_group_any \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -291,6 +293,14 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_group_SOURCES = \
+	%D%/unit/group_world.h \
+	%D%/unit/test_sched_group.c
+
+tests_unit_test_sched_group_any_SOURCES = \
+	%D%/unit/group_world.h \
+	%D%/unit/test_sched_group_any.c
 
 tests_unit_test_sched_keep_SOURCES = \
 	$(fake_conf_files) \
@@ -475,6 +485,7 @@ bench_programs = \
 	tests/bench/bench_rows \
 	tests/bench/bench_rules \
 	tests/bench/bench_sched \
+	tests/bench/bench_signature \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
@@ -498,6 +509,10 @@ tests_bench_bench_sched_SOURCES = \
 	%D%/support/cpu_time.h \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+
+tests_bench_bench_signature_SOURCES = \
+	%D%/bench/bench_signature.c \
+	%D%/support/cpu_time.h
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
@@ -664,6 +679,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_rules.py \
 	%D%/bench/bench_sign.py \
 	%D%/bench/bench_sched.py \
+	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
@@ -711,6 +727,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
 	%D%/fuzz/fuzz_header.in \
+	%D%/fuzz/fuzz_header.repro \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
@@ -961,6 +978,7 @@ EXTRA_DIST += \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
