@@ -278,6 +278,7 @@ decide(struct milter_msg *m, const char *queue_id, struct policy_out *out)
 		.sender = m->sender,
 		.rcpts = m->rcpts,
 		.rcpt_count = m->rcpt_count,
+		.others = m->others,
 		.headers = &m->headers,
 		.body = m->body,
 		.now_s = clock_wall_us() / US_PER_S,

@@ -38,6 +38,7 @@ struct policy_in {
 	const char *sender;       /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
+	size_t others; /* recipients that are none of ours, of the same bytes */
 	const struct header_list *headers;
 	struct canon_body *body; /* finished; asked only to sign */
 	int64_t now_s;           /* wall clock */
