@@ -128,6 +128,19 @@ cmd_show_sources(const struct ctl_options *opt)
 }
 
 int
+cmd_show_cold(const struct ctl_options *opt)
+{
+	static const struct ctl_column columns[] = { { "cold", "cold" },
+		{ "from", "from" }, { "queue", "queue" }, { "day", "day" },
+		{ "max", "max" }, { "used", "used" } };
+	struct ctl_listing l = { .name = "cold",
+		.words = "cold virtual MTAs by queue",
+		.table = { .columns = columns, .count = 6 } };
+
+	return ctl_list(opt, &l);
+}
+
+int
 cmd_show_warmup(const struct ctl_options *opt)
 {
 	static const struct ctl_column columns[] = { { "source", "source" },

@@ -144,6 +144,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
 	tests/unit/test_sched_claim \
+	tests/unit/test_sched_cold \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_group \
@@ -176,6 +177,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
 	tests/unit/test_snapshot_sources \
+	tests/unit/test_snapshot_cold \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_standing \
@@ -761,12 +763,16 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/cold-days.scn \
+	%D%/scenario/cold-group.scn \
+	%D%/scenario/cold-ways.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
 	%D%/scenario/bug-6-skip-all-hosts.scn \
 	%D%/scenario/bug-6-skip-counts.scn \
 	%D%/scenario/bug-6-skip-dead-host.scn \
 	%D%/scenario/bug-6-skip-slow-rate.scn \
+	%D%/scenario/connect-next-host.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
 	%D%/scenario/connect-rampup.scn \

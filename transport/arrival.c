@@ -72,6 +72,7 @@ add_found(struct sched *s, const struct store_arrival *a, struct region *rg,
 		while (r->n >= end)
 			end += (++run)->count;
 		in[i] = rcpt_in(&a->waybill, run, r->n, engine_us);
+		in[i].is_left = true;
 		in[i].attempts = r->attempts;
 		if (r->due_wall_us != 0)
 			in[i].due_us = r->due_wall_us + engine_us;

@@ -14,7 +14,8 @@
  * no attempt.  If it was for that alone that none was found, nobody has failed.
  *
  * Where connections are limited by rate a courier calls one address.  If that
- * is in vain and others are left, it ends, and the next one goes on there.
+ * is in vain and others are left, it ends, and the next one goes on there.  Which
+ * address is next, and what is left to others, is transport/tour.h.
  *
  * Made by the dispatcher, then the worker's.  The functions marked (any) post
  * to it.  It reports to the dispatcher by the dispatch_* functions, with the

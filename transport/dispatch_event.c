@@ -223,7 +223,8 @@ log_moved(const struct sched_event *e, const char *queue)
 	static const char *const ways[] = { [REROUTE_STAYS] = "",
 		[REROUTE_ALWAYS] = "reroute-to-virtual-mta",
 		[REROUTE_BACKOFF] = "backoff-reroute-to-virtual-mta",
-		[REROUTE_OVERFLOW] = "pool-overflow" };
+		[REROUTE_OVERFLOW] = "pool-overflow",
+		[REROUTE_COLD] = "cold-virtual-mta" };
 	bool loop = e->kind == SCHED_LOOP;
 	struct log_line l;
 

@@ -13,14 +13,6 @@
 
 /* ---- what happened ------------------------------------------------------- */
 
-/* It may have been sent, in part or as a whole. */
-static bool
-broke_in_transfer(const struct outcome *o)
-{
-	return (o->kind == OUTCOME_LOST || o->kind == OUTCOME_TIMEOUT) &&
-	    o->phase >= PHASE_DATA;
-}
-
 static bool
 is_assumed_delivered(const struct outcome *o, const struct queue_conf *conf)
 {
@@ -43,63 +35,91 @@ is_final_reply(const struct outcome *o, const struct judging *by)
 	    by->all_refused && by->conf->bounce_5xx_greeting;
 }
 
-/* Permanent for the recipient, or not? */
 static bool
-is_final(const struct outcome *o, const struct judging *by)
+is_final_loss(const struct outcome *o, const struct judging *by)
 {
-	switch (o->kind) {
-	case OUTCOME_REPLY:
-		return is_final_reply(o, by);
-	case OUTCOME_NO_DOMAIN:
-		return by->age_us >= by->conf->bounce_no_mx_us;
-	case OUTCOME_NULL_MX:
-	case OUTCOME_LOOP:
-	case OUTCOME_DAMAGED:
-	case OUTCOME_NO_UTF8:
-	case OUTCOME_TOO_BIG:
-		return true;
-	case OUTCOME_LOST:
-	case OUTCOME_TIMEOUT:
-		return broke_in_transfer(o) &&
-		    (by->conf->bounce_transfer_failure ||
-			(by->conf->bounce_pix_failure && o->pix));
-	case OUTCOME_DELIVERED:
-	case OUTCOME_NO_TLS:
-	case OUTCOME_DNS_TEMP:
-	case OUTCOME_NO_FAMILY:
-	case OUTCOME_BIND:
-	case OUTCOME_UNSENT:
-	case OUTCOME_LOCAL_TEMP:
-		return false;
-	}
-	CHECK_NEVER("a kind of outcome");
+	return o->phase >= PHASE_DATA && /* it may have been sent, or in part */
+	    (by->conf->bounce_transfer_failure ||
+		(by->conf->bounce_pix_failure && o->pix));
+}
+
+static bool
+is_final_domain(const struct outcome *o, const struct judging *by)
+{
+	(void)o;
+	return by->age_us >= by->conf->bounce_no_mx_us;
+}
+
+static bool
+is_always(const struct outcome *o, const struct judging *by)
+{
+	(void)o;
+	(void)by;
+	return true;
+}
+
+static bool
+is_never(const struct outcome *o, const struct judging *by)
+{
+	(void)o;
+	(void)by;
+	return false;
+}
+
+/* How far a server has a part in it. */
+enum part {
+	PART_NONE, /* what is ours, or DNS's */
+	PART_WORD, /* it has said so; unless the words are ours */
+	PART_LINE  /* the connection to it is over */
+};
+
+/*
+ * Each kind of outcome: is it permanent for the recipient, what part has a
+ * server, what it says of its connection, and may another address do better,
+ * as long as MAIL was not said?
+ */
+static const struct kind {
+	bool (*is_final)(const struct outcome *o, const struct judging *by);
+	enum part part;
+	enum disposition_conn conn; /* unless it broke: disposition_conn() */
+	bool tries_next;
+} kinds[] = {
+	[OUTCOME_DELIVERED] = { is_never, PART_WORD, CONN_WORKED, false },
+	[OUTCOME_REPLY] = { is_final_reply, PART_WORD, CONN_WORKED, true },
+	[OUTCOME_LOST] = { is_final_loss, PART_LINE, CONN_WORKED, true },
+	[OUTCOME_TIMEOUT] = { is_final_loss, PART_LINE, CONN_WORKED, true },
+	[OUTCOME_NO_TLS] = { is_never, PART_WORD, CONN_UNTRIED, true },
+	[OUTCOME_DNS_TEMP] = { is_never, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_NO_DOMAIN] = { is_final_domain, PART_NONE, CONN_UNTRIED,
+	    false },
+	[OUTCOME_NO_FAMILY] = { is_never, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_NULL_MX] = { is_always, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_LOOP] = { is_always, PART_NONE, CONN_UNTRIED, false },
+	/* Never another address of ours. */
+	[OUTCOME_BIND] = { is_never, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_UNSENT] = { is_never, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_LOCAL_TEMP] = { is_never, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_DAMAGED] = { is_always, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_NO_UTF8] = { is_always, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_TOO_BIG] = { is_always, PART_NONE, CONN_UNTRIED, false },
+};
+
+static const struct kind *
+kind_of(const struct outcome *o)
+{
+	const struct kind *k = &kinds[o->kind];
+
+	CHECK(k->is_final != NULL); /* a row for each */
+	return k;
 }
 
 bool
 disposition_was_called(const struct outcome *o)
 {
-	switch (o->kind) {
-	case OUTCOME_DELIVERED:
-	case OUTCOME_REPLY:
-	case OUTCOME_NO_TLS:
-		return !o->ours;
-	case OUTCOME_LOST:
-	case OUTCOME_TIMEOUT:
-		return o->phase >= PHASE_CONNECT;
-	case OUTCOME_DNS_TEMP:
-	case OUTCOME_NO_DOMAIN:
-	case OUTCOME_NO_FAMILY:
-	case OUTCOME_NULL_MX:
-	case OUTCOME_LOOP:
-	case OUTCOME_BIND:
-	case OUTCOME_UNSENT:
-	case OUTCOME_LOCAL_TEMP:
-	case OUTCOME_DAMAGED:
-	case OUTCOME_NO_UTF8:
-	case OUTCOME_TOO_BIG:
-		return false;
-	}
-	CHECK_NEVER("a kind of outcome");
+	enum part part = kind_of(o)->part;
+
+	return (part == PART_WORD && !o->ours) ||
+	    (part == PART_LINE && o->phase >= PHASE_CONNECT);
 }
 
 /* A mailbox that is not there says nothing about us. */
@@ -243,7 +263,7 @@ decide(const struct outcome *o, const struct judging *by,
 		return DISPOSE_UNUSED;
 	if (is_ended(o, hit))
 		return DISPOSE_FAIL;
-	if (!hit->requeue && !hit->act.skip_mx && is_final(o, by))
+	if (!hit->requeue && !hit->act.skip_mx && kind_of(o)->is_final(o, by))
 		return DISPOSE_FAIL;
 	return is_too_old(by->conf, by->age_us, j->rcpt.retry_after_us) ?
 	    DISPOSE_EXPIRE :
@@ -387,55 +407,16 @@ disposition_source(const struct outcome *o)
 enum disposition_conn
 disposition_conn(const struct outcome *o)
 {
-	switch (o->kind) {
-	case OUTCOME_DELIVERED:
-		return CONN_WORKED;
-	case OUTCOME_REPLY:
-		return o->code == 421 ? CONN_BROKE : CONN_WORKED;
-	case OUTCOME_LOST:
-	case OUTCOME_TIMEOUT:
-		return o->phase < PHASE_BODY ? CONN_BROKE : CONN_WORKED;
-	case OUTCOME_NO_TLS:
-	case OUTCOME_DNS_TEMP:
-	case OUTCOME_NO_DOMAIN:
-	case OUTCOME_NO_FAMILY:
-	case OUTCOME_NULL_MX:
-	case OUTCOME_LOOP:
-	case OUTCOME_BIND:
-	case OUTCOME_UNSENT:
-	case OUTCOME_LOCAL_TEMP:
-	case OUTCOME_DAMAGED:
-	case OUTCOME_NO_UTF8:
-	case OUTCOME_TOO_BIG:
-		return CONN_UNTRIED;
-	}
-	CHECK_NEVER("a kind of outcome");
+	if (o->code == 421 && o->kind == OUTCOME_REPLY)
+		return CONN_BROKE;
+	if (kind_of(o)->part == PART_LINE && o->phase < PHASE_BODY)
+		return CONN_BROKE;
+	return kind_of(o)->conn;
 }
 
 bool
 disposition_tries_next(const struct outcome *o, const struct effects *e)
 {
-	if (e->disable_source || e->defer_queue || e->bounce_queue)
-		return false;
-	switch (o->kind) {
-	case OUTCOME_LOST:
-	case OUTCOME_TIMEOUT:
-	case OUTCOME_NO_TLS:
-	case OUTCOME_REPLY:
-		return o->phase < PHASE_MAIL;
-	case OUTCOME_DELIVERED:
-	case OUTCOME_DNS_TEMP:
-	case OUTCOME_NO_DOMAIN:
-	case OUTCOME_NO_FAMILY:
-	case OUTCOME_NULL_MX:
-	case OUTCOME_LOOP:
-	case OUTCOME_BIND: /* never another address of ours */
-	case OUTCOME_UNSENT:
-	case OUTCOME_LOCAL_TEMP:
-	case OUTCOME_DAMAGED:
-	case OUTCOME_NO_UTF8:
-	case OUTCOME_TOO_BIG:
-		return false;
-	}
-	CHECK_NEVER("a kind of outcome");
+	return kind_of(o)->tries_next && o->phase < PHASE_MAIL &&
+	    !e->disable_source && !e->defer_queue && !e->bounce_queue;
 }

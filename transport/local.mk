@@ -76,6 +76,7 @@ libtransport_a_SOURCES = \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
+	%D%/show_cold.c \
 	%D%/show_sources.c \
 	%D%/show_warmup.c \
 	%D%/shutdown.c \

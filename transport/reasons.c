@@ -20,6 +20,7 @@ why_holds(const struct why *w)
 	case WHY_JOB_PAUSED:
 	case WHY_RETRY:
 	case WHY_RESOLVING:
+	case WHY_COUNTING:
 	case WHY_ALL_LOST:
 	case WHY_NO_FAMILY:
 	case WHY_SOURCES_OFF:

@@ -58,6 +58,25 @@ daycount_take(struct daycount *d, uint64_t n)
 	d->used += n;
 }
 
+uint64_t
+daycount_rest(struct daycount *d, uint64_t max, uint32_t today)
+{
+	return go_on(d, today) && d->used < max ? max - d->used : 0;
+}
+
+uint64_t
+daycount_count(struct daycount *d)
+{
+	CHECK(d->used < UNKNOWN - 1);
+	return ++d->used;
+}
+
+uint64_t
+daycount_kept_up_to(const struct daycount *d, uint32_t day)
+{
+	return d->day == day ? d->durable : UINT64_MAX;
+}
+
 void
 daycount_return(struct daycount *d, uint64_t n, uint32_t day)
 {
@@ -97,6 +116,8 @@ daycount_wants(struct daycount *d, uint64_t max, uint32_t today, int64_t now_us)
 {
 	if (d->asking || d->again_us > now_us || !go_on(d, today))
 		return false;
+	if (d->used != UNKNOWN && d->used > d->durable)
+		return true; /* that is waited for */
 	/* What is durable already may be all there is. */
 	return d->used < max && d->durable < max && left(d) <= worth(max) / 2;
 }
@@ -121,8 +142,11 @@ daycount_write(struct daycount *d, uint64_t max, struct buf *out)
 {
 	uint64_t n = worth(max);
 
-	CHECK(!d->asking && d->day > 0 && d->used < max);
-	if (n > max - d->used)
+	CHECK(!d->asking && d->day > 0 &&
+	    (d->used < max || d->used > d->durable));
+	if (d->used >= max)
+		n = 0;
+	else if (n > max - d->used)
 		n = max - d->used;
 	/* Else what is durable would not count while it is on its way. */
 	CHECK(d->used + n >= d->durable);

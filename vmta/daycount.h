@@ -11,13 +11,16 @@
  * not slide but begins anew at midnight; here who finds no room need not wait,
  * but may go another way.
  *
+ * Who can wait for the disk may count first (daycount_rest(), daycount_count())
+ * and use it as soon as so many are durable.
+ *
  * Days are numbers that grow by one (days since 1970 of the local date); the
  * caller says which one it is with each call, so midnight costs nothing.  A day
  * that has been is not begun again: one day back (another time zone) nothing
  * goes until the one that is counted comes again.  More than that, and the
  * clock was wrong: nothing goes today, since nobody knows what was used of it.
  *
- * What must hold: used is at most what was reserved, in the durable record and
+ * What must hold: what is used is at most what was reserved, in the durable record and
  * in the one on its way, since after a crash it may be either; so that one never
  * reserves less.
  *
@@ -50,6 +53,14 @@ struct daycount {           /* zeroed: nothing was used ever */
 uint64_t daycount_room(struct daycount *d, uint64_t max, uint32_t today);
 /* After daycount_room() said so. */
 void daycount_take(struct daycount *d, uint64_t n);
+/*
+ * How many of max a day are left, durable or not; after it said so one counts.
+ * It may be used when daycount_kept_up_to() is at least what that returned.
+ */
+uint64_t daycount_rest(struct daycount *d, uint64_t max, uint32_t today);
+uint64_t daycount_count(struct daycount *d);
+/* Of what was counted that day: all of a day that is over. */
+uint64_t daycount_kept_up_to(const struct daycount *d, uint32_t day);
 /* So many taken that day were not used after all. */
 void daycount_return(struct daycount *d, uint64_t n, uint32_t day);
 /* So many days since the first one: 0, 1, 2 ... */
@@ -59,7 +70,7 @@ void daycount_fill(struct daycount *d, uint32_t today);
 
 /*
  * Somebody has a use for more: should a record be kept now?  To be asked after
- * each take, and by who finds no room.
+ * each take or count, and by who finds no room.
  */
 bool daycount_wants(struct daycount *d, uint64_t max, uint32_t today,
     int64_t now_us);

@@ -70,6 +70,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_check.c %D%/sched_check.h \
 	%D%/sched_choice.c %D%/sched_choice.h \
 	%D%/sched_claim.c \
+	%D%/sched_cold.c %D%/sched_cold.h \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
 	%D%/sched_delay.c %D%/sched_delay.h \
@@ -80,6 +81,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_lease.c %D%/sched_lease.h \
 	%D%/sched_mode.c %D%/sched_mode.h \
 	%D%/sched_move.c %D%/sched_move.h \
+	%D%/sched_move_note.c \
 	%D%/sched_origin.c \
 	%D%/sched_pin.c %D%/sched_pin.h \
 	%D%/sched_place.c %D%/sched_place.h \
@@ -112,6 +114,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
+	%D%/snapshot_cold.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
 	%D%/snapshot_list.c \

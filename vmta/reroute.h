@@ -44,7 +44,8 @@ enum reroute_way {
 	REROUTE_STAYS,
 	REROUTE_ALWAYS,
 	REROUTE_BACKOFF,
-	REROUTE_OVERFLOW
+	REROUTE_OVERFLOW,
+	REROUTE_COLD /* of new mail (vmta/sched_cold.h); never an answer here */
 };
 
 struct reroute_member {

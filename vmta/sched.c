@@ -206,7 +206,7 @@ sched_forget_at(const struct sched_queue *q)
 	int64_t at = q->idle_us + FORGET_US;
 	int64_t end = scope_end(&q->scope);
 
-	if (q->standing != NULL || standing_named(q) != NULL)
+	if (q->standing != NULL || standing_named(q) != NULL || q->cold_waits)
 		return INT64_MAX; /* it is looked at when that goes */
 	at = end > at ? end : at;
 	end = sources_end(q);
@@ -253,6 +253,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	places_init(s);
 	keeps_init(s);
 	warmups_init(s);
+	colds_init(s);
 	vmta_table_init(s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->dirty);
@@ -280,6 +281,7 @@ sched_free(struct sched **sp)
 	TAILQ_INIT(&s->walks); /* who walked has gone */
 	keeps_fini(s);
 	warmups_fini(s);
+	colds_fini(s);
 	while (!TAILQ_EMPTY(&s->all)) {
 		struct sched_queue *q = TAILQ_FIRST(&s->all);
 
@@ -337,6 +339,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	sched_move_configure(s);
 	jobs_configure(s);
 	warmups_configure(s);
+	s->colds.any = snapshot_has_colds(s->conf);
 	payers_configure(s, now_us);
 	conns_recount(s, now_us);
 	s->stale = TAILQ_FIRST(&s->all);
@@ -422,16 +425,15 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		struct sched_rcpt_in other;
 		struct sched_queue *q;
 
-		if (s->moves.ways || (in->by_pool && s->moves.pools))
-			q = sched_move_enter(s, &in, &other, now_us);
+		if (s->moves.ways || (in->by_pool && s->moves.pools) ||
+		    s->colds.any)
+			q = sched_move_enter(s, m->id, &in, &other, now_us);
 		else
 			q = sched_queue_get(s, place_queue(s, in), in->vmta,
 			    now_us);
 		vqueue_add(q, &s->backlog, e, in, now_us);
-		/* What was read at the start is not new. */
 		if (retry_waits(&q->retry, now_us) &&
-		    q->conf->conf.retry_new_mail &&
-		    in->queued_us >= s->leases.start_us) {
+		    q->conf->conf.retry_new_mail && !in->is_left) {
 			retry_now(&q->retry, now_us);
 			sched_keep_dirty(s, q, false);
 		}
@@ -494,6 +496,8 @@ fire(struct sched *s, int64_t now_us)
 		case TIMER_WARMUPS:
 			warmups_run(s);
 			break;
+		case TIMER_COLDS:
+			break; /* colds_ask() does it */
 		}
 	}
 }
@@ -553,6 +557,7 @@ sched_run(struct sched *s, int64_t now_us)
 	ramp_run(&s->ramp, now_us);
 	refresh_slice(s);
 	sched_move_run(s, now_us);
+	colds_settle(s, now_us);
 	do {
 		fire(s, now_us);
 		serve_dirty(s, now_us);
@@ -565,6 +570,7 @@ sched_run(struct sched *s, int64_t now_us)
 	places_ask(s);
 	keeps_ask(s, now_us);
 	warmups_ask(s, now_us);
+	colds_ask(s, now_us);
 	if (more) {
 		s->stuck++;
 		return now_us + US_PER_MS;

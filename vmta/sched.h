@@ -161,6 +161,7 @@ struct sched_rcpt_in {
 	const char *domain, *vmta; /* as in the envelope */
 	uint8_t priority;
 	bool by_pool; /* vmta was chosen by a pool */
+	bool is_left; /* by a process before: it is no new mail */
 	uint16_t attempts;
 	int64_t due_us; /* 0 or past: now */
 	/* Of the message, the same for all: */

@@ -30,6 +30,15 @@ resolves(const struct asked *a, const struct check *c, struct check_no *no)
 	return a->q->unplaced;
 }
 
+/* A crash could send one that nobody has counted. */
+static bool
+counts(const struct asked *a, const struct check *c, struct check_no *no)
+{
+	(void)c;
+	(void)no;
+	return a->q->cold_waits;
+}
+
 static bool
 retries(const struct asked *a, const struct check *c, struct check_no *no)
 {
@@ -199,6 +208,7 @@ const struct check checks_open[CHECKS_OPEN] = {
 	{ "paused", AT_NONE, 0, paused, WHY_PAUSED },
 	{ "retry-after", AT_NONE, 0, retries, WHY_RETRY },
 	{ "its MX hosts", AT_NONE, 0, resolves, WHY_RESOLVING },
+	{ "a count on the disk", AT_NONE, 0, counts, WHY_COUNTING },
 	{ "sources that are disabled", AT_NONE, 0, sources_off,
 	    WHY_SOURCES_OFF },
 	{ "warm-up", AT_NONE, 0, warming_up, WHY_WARMUP },
@@ -263,6 +273,7 @@ const struct check checks_give[CHECKS_GIVE] = {
 	{ "paused", AT_NONE, 0, paused, WHY_PAUSED },
 	{ "retry-after", AT_NONE, 0, retries, WHY_RETRY },
 	{ "its MX hosts", AT_NONE, 0, resolves, WHY_RESOLVING },
+	{ "a count on the disk", AT_NONE, 0, counts, WHY_COUNTING },
 	{ "max-msg-rate", AT_QUEUE, LIMIT_MSG, no_own_token, WHY_LIMIT },
 	{ "max-data-volume-rate", AT_QUEUE, LIMIT_DATA, no_token, WHY_LIMIT },
 	{ "backoff-max-msg-rate", AT_BACKOFF, LIMIT_MSG, no_token, WHY_LIMIT },

@@ -76,7 +76,7 @@ struct check {
 };
 
 /* Rows in tables; those of the queue alone come first. */
-enum { CHECKS_OPEN = 38, CHECKS_OPEN_OWN = 20, CHECKS_GIVE = 22 };
+enum { CHECKS_OPEN = 39, CHECKS_OPEN_OWN = 21, CHECKS_GIVE = 23 };
 extern const struct check checks_open[CHECKS_OPEN];
 extern const struct check checks_give[CHECKS_GIVE];
 

@@ -267,7 +267,7 @@ sched_kept(struct sched *s, uint64_t ticket, bool kept)
 	struct keeping *k = TAILQ_FIRST(&s->keeps.asked);
 
 	CHECK(!s->in_callback);
-	if (warmup_kept(s, ticket, kept))
+	if (warmup_kept(s, ticket, kept) || cold_kept(s, ticket, kept))
 		return;
 	/* Answers come in order; what was asked for anew has a later one. */
 	if (k == NULL || k->ticket != ticket)
@@ -290,6 +290,7 @@ sched_keep_end(struct sched *s, int64_t now_us)
 	while ((k = TAILQ_FIRST(&s->keeps.later)) != NULL)
 		ask(s, k, now_us);
 	warmups_keep_end(s);
+	colds_keep_end(s);
 }
 
 void
@@ -354,7 +355,7 @@ sched_keep_is_name(struct slice name)
 {
 	const struct slice head = SLICE_LIT(SCHED_KEEP_QUEUE);
 
-	return warmup_is_name(name) ||
+	return warmup_is_name(name) || cold_is_name(name) ||
 	    (name.len > head.len && memcmp(name.p, head.p, head.len) == 0);
 }
 
@@ -391,6 +392,8 @@ sched_restore_kept(struct sched *s, const struct sched_was_kept *what,
 	CHECK(!s->in_callback);
 	if (warmup_is_name(what->name))
 		return warmup_restore(s, what->name, what->bytes, e);
+	if (cold_is_name(what->name))
+		return cold_restore(s, what->name, what->bytes, e);
 	if (split(what->name, &domain, &vmta) == -1)
 		return err_set(e, "this is no name of a queue");
 	if (read_left(what, now_us, &l, e) == -1) {

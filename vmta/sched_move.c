@@ -11,8 +11,6 @@
  * a sched_run(), and each message is asked for.  What cannot go now is looked
  * at again when a queue of its domain changes.  Nothing moves back by itself:
  * where it is it may stay.
- *
- * A queue that has taken in mail of others has a note of whose, for who asks.
  */
 #include "vmta/sched_priv.h"
 
@@ -44,15 +42,6 @@ struct move {
 	struct gone *gone;
 };
 
-/* Where the mail of a queue came from. */
-struct move_note {
-	struct table_link link;
-	const struct sched_queue *queue;
-	bool told_loop; /* its mail would go round, which was told */
-	size_t n;
-	struct move_from *v; /* the last one that gave some comes first */
-};
-
 static uint64_t
 hash_of(const struct sched_queue *q)
 {
@@ -63,13 +52,6 @@ static const struct move *
 of_move(const struct table_link *l)
 {
 	return (const void *)((const char *)l - offsetof(struct move, link));
-}
-
-static const struct move_note *
-of_note(const struct table_link *l)
-{
-	return (
-	    const void *)((const char *)l - offsetof(struct move_note, link));
 }
 
 static uint64_t
@@ -84,20 +66,7 @@ move_is(const struct table_link *l, const void *key)
 	return of_move(l)->queue == key;
 }
 
-static uint64_t
-note_hash(const struct table_link *l)
-{
-	return hash_of(of_note(l)->queue);
-}
-
-static bool
-note_is(const struct table_link *l, const void *key)
-{
-	return of_note(l)->queue == key;
-}
-
 static const struct table_ops move_ops = { move_hash, move_is };
-static const struct table_ops note_ops = { note_hash, note_is };
 
 /* ---- where mail goes ----------------------------------------------------- */
 
@@ -268,89 +237,49 @@ ask_member(void *ctx, const char *pool, int i)
 	    struct reroute_member){ p->vmtas[i]->name, p->members.v[i].weight };
 }
 
-static struct reroute
-ask(struct sched *s, const char *domain, const char *vmta, bool by_pool,
-    int64_t now_us)
+static struct reroute_ask
+questions(struct asking *a, uint64_t turn)
 {
-	struct asking a = { s, domain, now_us };
-	const struct reroute_ask questions = { .always = ask_always,
+	return (struct reroute_ask){ .always = ask_always,
 		.backoff = ask_backoff,
 		.overflow = ask_overflow,
 		.fit = ask_fit,
 		.pool_size = ask_pool_size,
 		.member = ask_member,
-		.ctx = &a,
-		.turn = ++s->moves.turn };
-
-	return reroute_now(&questions, envelope_vmta_shown(vmta), by_pool);
+		.ctx = a,
+		.turn = turn };
 }
 
-/* ---- notes --------------------------------------------------------------- */
-
-static struct move_note *
-note_find(const struct sched *s, const struct sched_queue *q)
+static struct reroute
+ask(struct sched *s, const char *domain, const char *vmta, bool by_pool,
+    int64_t now_us)
 {
-	struct table_link *l = s->moves.notes.n == 0 ?
-	    NULL :
-	    table_find(&s->moves.notes, hash_of(q), q);
+	struct asking a = { s, domain, now_us };
+	const struct reroute_ask q = questions(&a, ++s->moves.turn);
 
-	return l == NULL ? NULL : OF(move_note, link, l);
+	return reroute_now(&q, envelope_vmta_shown(vmta), by_pool);
 }
 
-static struct move_note *
-note_get(struct sched *s, const struct sched_queue *q)
+struct reroute
+sched_move_belongs(struct sched *s, const char *domain, const char *vmta,
+    bool by_pool, int64_t now_us)
 {
-	struct move_note *note = note_find(s, q);
+	struct asking a = { s, domain, now_us };
+	const struct reroute_ask q = questions(&a, s->moves.turn + 1);
 
-	if (note != NULL)
-		return note;
-	note = mem_new(struct move_note);
-	note->queue = q;
-	table_add(&s->moves.notes, &note->link);
-	return note;
+	return reroute_always(&q, vmta, by_pool);
 }
 
-static void
-note_free(struct sched *s, struct move_note **notep)
+bool
+sched_move_takes(struct sched *s, const char *domain, const char *vmta,
+    int64_t now_us)
 {
-	struct move_note *note = *notep;
+	struct asking a = { s, domain, now_us };
+	const struct reroute_ask q = questions(&a, 0);
+	struct reroute r = reroute_now(&q, vmta, false);
 
-	*notep = NULL;
-	table_remove(&s->moves.notes, &note->link);
-	free(note->v);
-	free(note);
-}
-
-/* So many recipients of `from` have come to the queue. */
-static void
-note_add(struct sched *s, const struct sched_queue *to,
-    const struct move_from *some)
-{
-	struct move_note *note = note_get(s, to);
-	struct move_from sum = *some;
-	size_t i = 0;
-
-	while (i < note->n &&
-	    (note->v[i].vmta != some->vmta || note->v[i].way != some->way))
-		i++;
-	if (i == note->n) {
-		note->n++;
-		note->v = mem_realloc(note->v, note->n * sizeof(*note->v));
-	} else {
-		sum.rcpts += note->v[i].rcpts;
-	}
-	memmove(&note->v[1], &note->v[0], i * sizeof(*note->v));
-	note->v[0] = sum;
-}
-
-size_t
-sched_move_from(const struct sched *s, const struct sched_queue *q,
-    const struct move_from **list_r)
-{
-	const struct move_note *note = note_find(s, q);
-
-	*list_r = note == NULL ? NULL : note->v;
-	return note == NULL ? 0 : note->n;
+	return r.way == REROUTE_STAYS && !r.looped &&
+	    ask_fit(&a, vmta) != REROUTE_NO_SOURCE;
 }
 
 /* ---- telling -------------------------------------------------------------- */
@@ -374,16 +303,12 @@ tell_moved(struct sched *s, const struct sched_queue *q, const struct gone *g)
 static void
 tell_loop(struct sched *s, const struct sched_queue *q, bool looped)
 {
-	struct move_note *note = looped ? note_get(s, q) : note_find(s, q);
 	const struct sched_event e = { .kind = SCHED_LOOP,
 		.domain = q->domain->name,
 		.vmta = q->vmta->name,
 		.conf = &q->conf->conf };
 
-	if (note == NULL || note->told_loop == looped)
-		return;
-	note->told_loop = looped;
-	if (looped && s->owner->event != NULL)
+	if (move_note_loop(s, q, looped) && s->owner->event != NULL)
 		SCHED_TELL(s, event, &e);
 }
 
@@ -397,14 +322,23 @@ may_overflow(const struct sched *s, const struct sched_queue *q)
 }
 
 struct sched_queue *
-sched_move_enter(struct sched *s, const struct sched_rcpt_in **inp,
+sched_move_enter(struct sched *s, uint64_t id, const struct sched_rcpt_in **inp,
     struct sched_rcpt_in *other, int64_t now_us)
 {
 	const struct sched_rcpt_in *in = *inp;
 	const char *domain = place_queue(s, in);
-	struct sched_queue *q = NULL;
+	struct sched_queue *q = cold_take(s, id, in, domain, now_us);
 	struct reroute r;
 
+	if (q != NULL) {
+		move_note_add(s, q,
+		    &(struct move_from){ vmta_get(s, in->vmta, now_us),
+			REROUTE_COLD, 1 });
+		*other = *in;
+		other->by_pool = false;
+		*inp = other;
+		return q;
+	}
 	if (!s->moves.ways) {
 		q = sched_queue_get(s, domain, in->vmta, now_us);
 		if (!may_overflow(s, q))
@@ -417,7 +351,7 @@ sched_move_enter(struct sched *s, const struct sched_rcpt_in **inp,
 		return q;
 	}
 	q = sched_queue_get(s, domain, r.vmta, now_us);
-	note_add(s, q,
+	move_note_add(s, q,
 	    &(struct move_from){ vmta_get(s, in->vmta, now_us), r.way, 1 });
 	*other = *in;
 	other->by_pool = r.by_pool;
@@ -473,7 +407,7 @@ on_moved(void *ctx, const struct vqueue_way *way, uint32_t rcpts)
 	struct moving *t = ctx;
 	struct sched_queue *to = way->to;
 
-	note_add(t->sched, to,
+	move_note_add(t->sched, to,
 	    &(struct move_from){ t->queue->vmta, t->way, rcpts });
 	count_gone(t->move, to->vmta, t->way, rcpts);
 	if (retry_waits(&to->retry, t->now_us) || sched_is_paused(t->sched, to))
@@ -641,7 +575,7 @@ void
 sched_move_init(struct sched *s)
 {
 	table_init(&s->moves.queues, &move_ops);
-	table_init(&s->moves.notes, &note_ops);
+	move_notes_init(s);
 	TAILQ_INIT(&s->moves.list);
 }
 
@@ -664,10 +598,8 @@ void
 sched_move_forget(struct sched *s, const struct sched_queue *q)
 {
 	struct move *m = move_find(s, q);
-	struct move_note *note = note_find(s, q);
 
 	if (m != NULL)
 		move_free(s, &m);
-	if (note != NULL)
-		note_free(s, &note);
+	move_note_forget(s, q);
 }

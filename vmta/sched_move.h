@@ -37,11 +37,17 @@ void sched_move_fini(struct sched *s);
 void sched_move_configure(struct sched *s); /* after a reload */
 
 /*
- * The queue that a recipient enters.  When that is not the one of its virtual
+ * The queue that a recipient of the message enters.  When that is not the one of its virtual
  * MTA, *inp becomes `other`, which says what is different.
  */
-struct sched_queue *sched_move_enter(struct sched *s,
+struct sched_queue *sched_move_enter(struct sched *s, uint64_t id,
     const struct sched_rcpt_in **inp, struct sched_rcpt_in *other,
+    int64_t now_us);
+/* Where new mail belongs; the next one that enters has the same turn. */
+struct reroute sched_move_belongs(struct sched *s, const char *domain,
+    const char *vmta, bool by_pool, int64_t now_us);
+/* Would mail for the queue stay with that virtual MTA, and could it go out? */
+bool sched_move_takes(struct sched *s, const char *domain, const char *vmta,
     int64_t now_us);
 
 /*
@@ -73,6 +79,14 @@ struct move_from {
 	enum reroute_way way;
 	uint64_t rcpts; /* so many in all */
 };
+
+/* sched_move_note.c: so many recipients have come to the queue. */
+void move_notes_init(struct sched *s);
+void move_note_add(struct sched *s, const struct sched_queue *to,
+    const struct move_from *some);
+/* Its mail would go round, or does not any more.  True: that is to be told. */
+bool move_note_loop(struct sched *s, const struct sched_queue *q, bool looped);
+void move_note_forget(struct sched *s, const struct sched_queue *q);
 /* Who gave mail to the queue, the last one first; how many. */
 size_t sched_move_from(const struct sched *s, const struct sched_queue *q,
     const struct move_from **list_r);

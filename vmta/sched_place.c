@@ -161,6 +161,16 @@ place_provider(const struct sched *s, const char *domain, const char *vmta)
 	return at.provider;
 }
 
+bool
+place_is_known(const struct sched *s, const char *domain, const char *vmta)
+{
+	const struct domain_obj *d = domain_obj_find(&s->domains, domain);
+
+	return !s->places.used || s->owner->resolve == NULL ||
+	    (d != NULL && is_known(d)) ||
+	    !rollup_needs_mx(s->conf, domain, vmta);
+}
+
 void
 place_refresh(struct sched *s, struct sched_queue *q)
 {

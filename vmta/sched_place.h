@@ -55,6 +55,9 @@ const struct provider *place_provider(const struct sched *s, const char *domain,
 /* The name of the group that its queue is in, or would be; or NULL. */
 const char *place_group(const struct sched *s, const char *domain,
     const char *vmta);
+/* False: that depends on MX hosts that nobody knows yet. */
+bool place_is_known(const struct sched *s, const char *domain,
+    const char *vmta);
 /* With its settings: does it need facts, and are they there? */
 void place_refresh(struct sched *s, struct sched_queue *q);
 /*

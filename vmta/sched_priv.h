@@ -30,7 +30,9 @@
  *	sched_why.c    all that keeps mail waiting
  *	sched_walk.c   going through all queues, a slice at a time
  *	sched_move.c   mail that goes by another virtual MTA
+ *	sched_move_note.c whose mail came to a queue
  *	sched_warmup.c source addresses that are new, and their days
+ *	sched_cold.c   virtual MTAs that are new, and their days
  *
  * An event marks what it touched: queues as dirty, shared scopes by their
  * timer.  sched_run() looks at these; a shared scope that has room lets lanes
@@ -281,6 +283,20 @@ struct warmups {
 	bool over; /* some had its day: others may take its mail */
 };
 
+struct cold_count;
+TAILQ_HEAD(cold_list, cold_count);
+
+/* New virtual MTAs (sched_cold.c); their day is that of struct warmups. */
+struct colds {
+	struct table counts, gates; /* by name; by queue */
+	struct cold_list all;
+	struct cold_list wanting; /* something is to be kept, or was */
+	struct cold_list asked;   /* by ticket */
+	struct timer timer;       /* refused: asked for again then */
+	uint64_t turn;
+	bool any; /* is configured */
+};
+
 TAILQ_HEAD(queue_list, sched_queue);
 
 struct sched {
@@ -310,6 +326,7 @@ struct sched {
 	struct leases leases;
 	struct keeps keeps;
 	struct warmups warmups;
+	struct colds colds;
 	struct ramp ramp;
 	struct shared process;
 	int64_t reclaim_us; /* look for idle connections to take back */
@@ -505,6 +522,25 @@ void warmups_keep_end(struct sched *s);
 bool warmup_kept(struct sched *s, uint64_t ticket, bool kept);
 bool warmup_is_name(struct slice name);
 int warmup_restore(struct sched *s, struct slice name, struct slice bytes,
+    struct err *e);
+
+/* sched_cold.c */
+void colds_init(struct sched *s);
+void colds_fini(struct sched *s);
+/*
+ * The queue of a new virtual MTA that takes the message, for the queue of that
+ * domain, and counts it; NULL: it stays.
+ */
+struct sched_queue *cold_take(struct sched *s, uint64_t id,
+    const struct sched_rcpt_in *in, const char *domain, int64_t now_us);
+/* First, what was answered, and whose count is durable; then what is asked. */
+void colds_settle(struct sched *s, int64_t now_us);
+void colds_ask(struct sched *s, int64_t now_us);
+void colds_new_day(struct sched *s);
+void colds_keep_end(struct sched *s);
+bool cold_kept(struct sched *s, uint64_t ticket, bool kept);
+bool cold_is_name(struct slice name);
+int cold_restore(struct sched *s, struct slice name, struct slice bytes,
     struct err *e);
 
 /* sched_priority.c */

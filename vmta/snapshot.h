@@ -244,6 +244,11 @@ void snapshot_list_templates(const struct snapshot *s, const char *vmta,
 const struct pool *snapshot_pool_of(const struct snapshot *s, const char *vmta);
 size_t snapshot_pool_count(const struct snapshot *s);
 const struct pool *snapshot_pool_at(const struct snapshot *s, size_t i);
+/* The first one in the file that has it; NULL: it is in none. */
+const struct pool *snapshot_first_pool(const struct snapshot *s,
+    const char *vmta);
+/* Has any virtual MTA or pool a cold-virtual-mta? */
+bool snapshot_has_colds(const struct snapshot *s);
 /*
  * The pool whose other members take what the virtual MTA cannot send, the first
  * one that has it; NULL: it is in none, or that one does not want it.

@@ -144,6 +144,8 @@ join_members(struct snapshot *s, struct pool_entry *p, struct conf_errors *errs)
 			continue;
 		}
 		p->pub.vmtas[i] = &v->pub;
+		if (v->first_pool == NULL)
+			v->first_pool = &p->pub;
 		if (strmap_get(seen, v->key) != NULL) {
 			conf_error(errs, n->file, n->line,
 			    "<virtual-mta-pool %s>: %s is listed twice",
@@ -207,6 +209,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_assign_join(s);
 	for (size_t i = 0; i < strmap_count(s->pools); i++)
 		join_pool(s, strmap_at(s->pools, i), errs);
+	snapshot_cold_join(s, errs);
 	order_sources(s);
 	snapshot_limits_join(s, errs);
 	pattern_lists_join(s->patterns, errs);

@@ -3,7 +3,7 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_warmup.c and snapshot_acct.c read the tree and
+ * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
@@ -54,6 +54,7 @@ struct vmta_entry {
 	const struct conf_node *node;
 	struct domain_map *domains;
 	const struct pool_entry *domain_pool; /* whose settings count */
+	const struct pool *first_pool;        /* in the file; or NULL */
 	struct key_index *keys;
 	bool signs_alone; /* it has keys or says how queues are signed */
 	char *key;        /* the name in lower case */
@@ -240,6 +241,8 @@ void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_reroute.c: names that there are not, and ways that lead in a ring. */
 void snapshot_reroute_check(const struct snapshot *s, struct conf_errors *errs);
+/* snapshot_cold.c: cold-virtual-mta, as far as it needs all. */
+void snapshot_cold_join(struct snapshot *s, struct conf_errors *errs);
 /* snapshot_warmup.c: <warmup>, likewise. */
 void snapshot_warmup_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *name, const char *key);

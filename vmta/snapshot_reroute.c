@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * reroute-to-virtual-mta and its like, as far as the whole configuration is
- * needed: names that there are not, mail that would be sent round for ever,
- * and pools whose mail may overflow.
+ * needed: names that there are not, mail that would be sent round for ever or
+ * back from a cold-virtual-mta, and pools whose mail may overflow.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +33,19 @@ has_member(const struct pool *p, const char *vmta)
 }
 
 const struct pool *
+snapshot_first_pool(const struct snapshot *s, const char *vmta)
+{
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+
+	return v == NULL ? NULL : v->first_pool;
+}
+
+const struct pool *
 snapshot_overflow_pool(const struct snapshot *s, const char *vmta)
 {
-	for (size_t i = 0; i < strmap_count(s->pools); i++) {
-		const struct pool *p = snapshot_pool_at(s, i);
+	const struct pool *p = snapshot_first_pool(s, vmta);
 
-		if (has_member(p, vmta))
-			return p->overflow ? p : NULL;
-	}
-	return NULL;
+	return p != NULL && p->overflow ? p : NULL;
 }
 
 bool
@@ -201,6 +205,87 @@ check_from(struct asking *a, const struct vmta_entry *v,
 	strmap_free(&r.seen);
 }
 
+/* Does mail of the cold one for the domain come back by reroute-to? */
+static bool
+comes_back(struct asking *a, const struct vmta_entry *warm, const char *cold)
+{
+	struct reached r = { .names = a->names, .seen = strmap_new() };
+	bool back;
+
+	(void)reach(&r, warm);
+	(void)reach(&r, snapshot_find_vmta(a->s, cold));
+	r.done = 1; /* what the warm one does is not asked */
+	back = false;
+	while (!back && r.done < r.n)
+		back = follow(a, &r);
+	strmap_free(&r.seen);
+	return back;
+}
+
+/* Who names cold ones, and their mail: a virtual MTA, or for it its pool. */
+struct warm_one {
+	const char *name;
+	const struct conf_strs *colds;
+	const struct conf_table *table;
+	const struct conf_set *set;
+};
+
+/* Has the virtual MTA mail for the domain, some of which goes by cold ones? */
+static bool
+is_warm(struct asking *a, const struct vmta_entry *v, const struct warm_one *w)
+{
+	const char *to = ask(a, v->pub.name);
+	const struct pool_entry *p = snapshot_find_pool(a->s, to);
+	struct queue_conf q;
+
+	if (to[0] != '\0' && !str_eq_nocase(to, v->pub.name) &&
+	    (p == NULL || !has_member(&p->pub, v->pub.name)))
+		return false;
+	snapshot_queue_conf(a->s, a->domain, w->name, &q);
+	for (size_t i = 0; i < q.cold_numbers.n; i++)
+		if (q.cold_numbers.v[i].count > 0)
+			return true;
+	return false;
+}
+
+static void
+check_warm(struct asking *a, const struct vmta_entry *v,
+    const struct warm_one *w, struct conf_errors *errs)
+{
+	if (w->colds->n == 0 || !is_warm(a, v, w))
+		return;
+	for (size_t i = 0; i < w->colds->n; i++) {
+		const struct conf_node *line = explain_item_line(w->table,
+		    w->set, conf_find_row(w->table, "cold-virtual-mta"), i);
+
+		if (comes_back(a, v, w->colds->v[i]))
+			conf_error(errs, line->file, line->line,
+			    "cold-virtual-mta: mail of %s for %s would come "
+			    "back: %s:%u sends it from %s",
+			    v->pub.name, a->domain, a->line->file,
+			    a->line->line, w->colds->v[i]);
+	}
+}
+
+static void
+check_colds(struct asking *a, const struct vmta_entry *v,
+    struct conf_errors *errs)
+{
+	const struct pool *first = snapshot_first_pool(a->s, v->pub.name);
+	const struct pool_entry *p = first == NULL ?
+	    NULL :
+	    snapshot_find_pool(a->s, first->name);
+	const struct warm_one own = { v->pub.name, &v->pub.colds, &table_vmta,
+		&v->set };
+
+	check_warm(a, v, &own, errs);
+	if (p != NULL)
+		check_warm(a, v,
+		    &(struct warm_one){ p->pub.name, &p->pub.colds, &table_pool,
+			&p->set },
+		    errs);
+}
+
 static void
 check_domain(struct asking *a, const char *domain, struct conf_errors *errs)
 {
@@ -211,6 +296,7 @@ check_domain(struct asking *a, const char *domain, struct conf_errors *errs)
 
 		if (ask(a, v->pub.name)[0] != '\0')
 			check_from(a, v, errs);
+		check_colds(a, v, errs);
 	}
 }
 

@@ -67,6 +67,7 @@ struct sched_queue {
 	bool has_rates : 1;   /* those of conf are set in scope */
 	bool by_mx : 1;       /* its place depends on MX hosts ... */
 	bool unplaced : 1;    /* ... which are not known yet */
+	bool cold_waits : 1;  /* for a count to be durable: sched_cold.c */
 	uint8_t family;       /* all that the domain has, or 0 */
 	uint8_t family_conns; /* the next so many know it */
 	uint8_t round;        /* of tries at its hosts: vqueue_skip() */

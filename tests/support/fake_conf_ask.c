@@ -132,6 +132,20 @@ snapshot_pool_of(const struct snapshot *s, const char *vmta)
 }
 
 const struct pool *
+snapshot_first_pool(const struct snapshot *s, const char *vmta)
+{
+	return snapshot_pool_of(s, vmta);
+}
+
+/* None of these has any. */
+bool
+snapshot_has_colds(const struct snapshot *s)
+{
+	(void)s;
+	return false;
+}
+
+const struct pool *
 snapshot_overflow_pool(const struct snapshot *s, const char *vmta)
 {
 	const struct block *b = block_with(s, POOL, vmta);

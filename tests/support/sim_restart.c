@@ -44,6 +44,7 @@ keep(void *ctx, const struct sched_rcpt_info *info)
 		    .vmta = names->vmta,
 		    .priority = mail->priority,
 		    .by_pool = mail->by_pool,
+		    .is_left = true,
 		    .attempts = info->attempts,
 		    .due_us = info->due_us,
 		    .queued_us = info->queued_us,

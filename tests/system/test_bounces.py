@@ -64,6 +64,7 @@ mx-connection-limit mx1.held.example 1
 <domain busy.example>
     smtp-421-means-mx-unavailable yes
     retry-after 2s
+    retry-recipients-after 2s
 </domain>
 <domain sender.example>
     smtp-553-means-invalid-mailbox no

@@ -43,6 +43,14 @@ smtp-source-host ""
 <domain skip.example>
     smtp-pattern-list skip
 </domain>
+<domain rare.example>
+    smtp-pattern-list skip
+    max-msg-rate 1/6s
+</domain>
+<domain none.example>
+    smtp-pattern-list skip
+    max-smtp-out 1
+</domain>
 <domain blocked.example>
     max-smtp-out 1
     smtp-pattern-list blocked
@@ -101,11 +109,18 @@ PLACES = {"slow.example": "127.0.1.1", "timed.example": "127.0.1.2",
           "other.example": "127.0.1.11", "bare.example": "127.0.1.12"}
 ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in PLACES.items()) + \
     mx_zone("skip.example", ("mx1.skip.example", "127.0.1.4"),
-            ("mx2.skip.example", "127.0.1.5"))
+            ("mx2.skip.example", "127.0.1.5")) + \
+    mx_zone("rare.example", ("mx1.rare.example", "127.0.1.13"),
+            ("mx2.rare.example", "127.0.1.14")) + \
+    mx_zone("none.example", ("mx1.none.example", "127.0.1.15"),
+            ("mx2.none.example", "127.0.1.16"))
 SLOW = {"at": "rcpt", "match": "<first@", "count": 1,
         "reply": "451 4.7.1 slow down, please"}
 # So long a message takes; who has more connections has more at once.
 PACE = {"at": "dot", "delay": 0.1, "action": "pass"}
+
+
+FULL = {"at": "rcpt", "match": "<full@", "reply": "552 5.2.2 no room here"}
 
 
 def receiver(ip, *rules):
@@ -133,6 +148,10 @@ RECEIVERS = [
     receiver("127.0.1.11"),
     receiver("127.0.1.12", {"at": "mail",
                             "reply": "451 4.7.1 your address is blocked"}),
+    receiver("127.0.1.13", {"at": "rcpt", "reply": "452 4.3.1 no room here"}),
+    receiver("127.0.1.14"),
+    receiver("127.0.1.15", FULL),
+    receiver("127.0.1.16", FULL),
 ]
 
 
@@ -143,6 +162,7 @@ class Fixture(Lab):
 
     def __enter__(self):
         self.start()
+        self.inject("x@rare.example")  # six seconds on its way
         return self
 
     def at(self, domain, kind):
@@ -236,6 +256,21 @@ def skip_mx(lab):
                if r["rcpt"] == "x@skip.example"], [], "deferred")
 
 
+@tap.test("skip-mx: what each host refuses has had its attempt, also with a "
+          "5xx, and other mail goes on",
+          proves=("domain smtp-pattern-list", "smtp-pattern-list reply"))
+def skip_all(lab):
+    lab.inject("full@none.example")
+    row = lab.wait_record("t", "full@none.example", 10)
+    tap.check(row["dsnDiag"].startswith("smtp;552 5.2.2"), row["dsnDiag"])
+    lab.inject("fine@none.example")
+    lab.wait_record("d", "fine@none.example", 10)
+    tap.equal([len([e for e in lab.events("rcpt") if e["to"] == to and
+                    "full@" in e["rcpt"]])
+               for to in ("127.0.1.15:25", "127.0.1.16:25")], [1, 1],
+              "RCPTs of it at each")
+
+
 @tap.test("bounce-queue: all of the queue fails, one alone has called",
           proves=("domain smtp-pattern-list", "smtp-pattern-list reply"))
 def bounce_queue(lab):
@@ -322,6 +357,15 @@ def dsn_rule(lab):
     first = lab.at("quota.example", "rcpt")[0]
     tap.check(2 <= m["t"] - first["t"] < 3.5, "after %.3f s" %
               (m["t"] - first["t"]))
+
+
+@tap.test("skip-mx where the rate is slow: the next connection begins at the "
+          "next host", proves="domain smtp-pattern-list")
+def skip_slowly(lab):
+    lab.wait_arrived("x@rare.example", 15)
+    tap.equal([len([e for e in lab.events("rcpt") if e["to"] == to])
+               for to in ("127.0.1.13:25", "127.0.1.14:25")], [1, 1],
+              "RCPTs at each")
 
 
 tap.main(Fixture)

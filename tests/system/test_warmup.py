@@ -13,6 +13,7 @@ import tap
 from lab import Lab, mx_zone
 
 NEW, OLD = "127.0.0.11", "127.0.0.12"
+COLD, WARM = "127.0.0.13", "127.0.0.14"
 TODAY = datetime.date.today()
 CONFIG = """
 <provider big>
@@ -35,11 +36,21 @@ CONFIG = """
     start %s
     day-limits 6/d,12/d
 </warmup>
+<virtual-mta cold>
+    smtp-source-host %s cold.mta.example
+</virtual-mta>
+<virtual-mta warm>
+    smtp-source-host %s warm.mta.example
+    cold-virtual-mta cold
+</virtual-mta>
+<domain cold.example>
+    max-cold-virtual-mta-msg 6/d,12/d
+</domain>
 <source 127.0.0.1>
     process-x-virtual-mta yes
 </source>
-""" % (NEW, OLD, NEW, TODAY)
-DOMAINS = ("big.example", "also.example", "other.example")
+""" % (NEW, OLD, NEW, TODAY, COLD, WARM)
+DOMAINS = ("big.example", "also.example", "other.example", "cold.example")
 ZONE = "".join(mx_zone(d, ("mx." + d, "127.0.1.1")) for d in DOMAINS)
 
 
@@ -115,6 +126,43 @@ def survives(lab):
         end()
         tap.equal(lab.peers(4, "big.example", "both"), [OLD] * 4, "peers")
         tap.check(not lab.arrived("named@big.example"), "it was sent")
+
+
+def cold_row(lab):
+    rows = lab.command.json("show", "cold")["cold"]
+    tap.equal(len(rows), 1, "queues")
+    return rows[0]
+
+
+@tap.test("the first messages of the day go by the cold virtual MTA, and the "
+          "accounting file names it",
+          proves=("virtual-mta cold-virtual-mta",
+                  "domain max-cold-virtual-mta-msg"))
+def cold(lab):
+    peers = lab.peers(4, "cold.example", "warm")
+    tap.equal(peers, [COLD] * 4, "the first ones")
+    tap.equal(lab.peers(2, "other.example", "warm"), [WARM] * 2, "elsewhere")
+    row = cold_row(lab)
+    tap.equal((row["from"], row["cold"], row["queue"], row["day"], row["used"],
+               row["max"]), ("warm", "cold", "cold.example", 1, 4, 6), "told")
+    tap.check("cold.example" in lab.command.text("show", "cold"), "as a table")
+    peers = lab.peers(12, "cold.example", "warm")
+    tap.equal(peers, [COLD] * 2 + [WARM] * 10, "no more than the number")
+    def records():
+        return [r for r in lab.accounting("d") if
+                r["queue"].startswith("cold.")]
+    tap.wait_for(lambda: len(records()) == 16, 20, "records of all")
+    rows = sorted(records(), key=lambda r: r["vmta"])
+    tap.equal([(r["vmta"], r["dlvSourceIp"]) for r in rows],
+              [("cold", COLD)] * 6 + [("warm", WARM)] * 10, "records")
+
+
+@tap.test("and no more after a reload, a restart and a kill -9")
+def cold_survives(lab):
+    for end in (lambda: lab.command.text("reload"), lab.restart, lab.kill):
+        end()
+        tap.equal(lab.peers(2, "cold.example", "warm"), [WARM] * 2, "peers")
+    tap.equal(cold_row(lab)["used"], 6, "used")
 
 
 @tap.test("complaints are counted, and an unknown pair is refused")

@@ -404,6 +404,133 @@ test_random(void)
 	    "of %" PRIu64 " that went none was too many for its day", used);
 }
 
+/* ---- counted first ------------------------------------------------------- */
+
+enum { AHEAD = 500 };
+
+/* Those that were counted and wait until that is durable. */
+struct ahead {
+	size_t n;
+	struct {
+		uint64_t count;
+		uint32_t day;
+	} v[AHEAD];
+};
+
+static void
+count_one(struct life *f, struct ahead *a)
+{
+	if (a->n < AHEAD && daycount_rest(&f->d, f->max, f->today) > 0) {
+		a->v[a->n].count = daycount_count(&f->d);
+		a->v[a->n].day = f->today;
+		a->n++;
+	}
+	ask(f);
+}
+
+static void
+use_kept(struct life *f, struct ahead *a)
+{
+	size_t i = 0;
+
+	for (; i < a->n &&
+	     daycount_kept_up_to(&f->d, a->v[i].day) >= a->v[i].count;
+	     i++)
+		f->used[a->v[i].day - DAY]++;
+	a->n -= i;
+	memmove(a->v, a->v + i, a->n * sizeof(a->v[0]));
+}
+
+static void
+test_count(void)
+{
+	struct ahead a = { 0 };
+	struct life f;
+
+	life_init(&f, 3);
+	for (int i = 0; i < 5; i++)
+		count_one(&f, &a);
+	is_int(a.n, 3, "all of a day can be counted at once");
+	use_kept(&f, &a);
+	is_int(f.used[0], 0, "none may be used before that is durable");
+	f.full = true;
+	pass(&f, S);
+	use_kept(&f, &a);
+	is_int(f.used[0], 0, "nor when it was refused");
+	f.full = false;
+	ask(&f);
+	is_int((long long)f.way.len, 0, "which is not tried again at once");
+	pass(&f, S);
+	ask(&f);
+	pass(&f, S);
+	use_kept(&f, &a);
+	is_int(f.used[0], 3, "then all of them");
+	crash(&f);
+	count_one(&f, &a);
+	is_int(a.n, 0, "and after a crash there is nothing left");
+	set_today(&f, DAY + 1);
+	count_one(&f, &a);
+	set_today(&f, DAY + 2);
+	count_one(&f, &a);
+	use_kept(&f, &a);
+	is_int(f.used[1], 1, "of a day that is over nobody waits for the disk");
+	is_int(f.used[2], 0, "which says nothing of the next one");
+	life_fini(&f);
+}
+
+static void
+count_step(struct life *f, struct ahead *a, uint32_t *newest)
+{
+	unsigned what = rnd(1000);
+
+	if (what < 600) {
+		count_one(f, a);
+	} else if (what < 900) {
+		pass(f, (int64_t)rnd(30000));
+		use_kept(f, a);
+	} else if (what < 950) {
+		f->full = !f->full;
+		pass(f, (int64_t)rnd(2 * S));
+	} else if (what < 960) {
+		f->max = 1 + rnd(rnd(2) == 0 ? 5 : 500);
+		set_today(f, f->today);
+	} else if (what < 980) {
+		*newest += *newest < DAY + DAYS - 1 && rnd(3) == 0;
+		set_today(f, *newest);
+	} else {
+		a->n = 0;
+		if (what < 998)
+			crash(f);
+		else
+			stop(f);
+	}
+}
+
+static void
+test_count_random(void)
+{
+	static struct ahead a;
+	uint64_t used = 0;
+	bool never = true;
+
+	for (int round = 0; round < 60; round++) {
+		uint32_t newest = DAY;
+		struct life f;
+
+		a.n = 0;
+		life_init(&f, 1 + rnd(300));
+		for (int i = 0; i < 4000; i++)
+			count_step(&f, &a, &newest);
+		for (int i = 0; i < DAYS; i++) {
+			never = never && f.used[i] <= f.most[i];
+			used += f.used[i];
+		}
+		life_fini(&f);
+	}
+	ok(never && used > 10000,
+	    "of %" PRIu64 " that were counted first none was too many", used);
+}
+
 int
 main(void)
 {
@@ -416,5 +543,7 @@ main(void)
 	test_damaged();
 	test_refusal();
 	test_random();
+	test_count();
+	test_count_random();
 	return done_testing();
 }

@@ -128,6 +128,33 @@ test_long_retry(void)
 	    "but in time");
 }
 
+/* Before MAIL and behind the body, each kind by its own row. */
+static void
+test_kinds(void)
+{
+	static const char want[] = /* called, worked or broke, tries the next */
+	    "cw- cwn cbn cbn c-n --- --- --- --- --- --- --- --- --- --- --- "
+	    "cw- cw- cw- cw- c-- --- --- --- --- --- --- --- --- --- --- --- ";
+	static const enum outcome_phase phases[] = { PHASE_EHLO, PHASE_DOT };
+	static const struct effects nothing;
+	char got[sizeof(want)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < 2; i++)
+		for (int k = 0; k <= OUTCOME_TOO_BIG; k++) {
+			const struct outcome o = { .kind = (enum outcome_kind)k,
+				.phase = phases[i] };
+
+			got[n++] = disposition_was_called(&o) ? 'c' : '-';
+			got[n++] = "wb-"[disposition_conn(&o)];
+			got[n++] = disposition_tries_next(&o, &nothing) ? 'n' :
+									  '-';
+			got[n++] = ' ';
+		}
+	got[n] = '\0';
+	is_str(got, want, "kinds of outcome");
+}
+
 int
 main(void)
 {
@@ -152,6 +179,7 @@ main(void)
 			is_int(d.retry_after_us, HOUR, "after an hour");
 	}
 	test_long_retry();
+	test_kinds();
 	is_int(disposition_queue(&cases[7].o, &conf, false, false), QUEUE_WAITS,
 	    "after a 554 greeting the queue waits");
 	is_int(disposition_queue(&cases[10].o, &conf, true, false), QUEUE_FAILS,

@@ -254,6 +254,11 @@ test_retry(void)
 static void
 test_new_mail(void)
 {
+	const struct sched_rcpt_in in = { .domain = "a.example",
+		.vmta = "v1",
+		.queued_us = NOW,
+		.is_left = true };
+	struct message *left;
 	struct world w;
 
 	BEGIN(&w, "domain a.example { retry-upon-new-mail yes }",
@@ -262,6 +267,10 @@ test_new_mail(void)
 	pass(&w, S);
 	(void)sched_queue_failed(w.sched, w.q, RETRY_QUEUE, "x", w.now);
 	ok(sched_queue_waits(w.q, w.now), "a queue that failed waits");
+	left = message_at(++w.last_id, &(struct message_loc){ 0 });
+	sched_add(w.sched, left, &in, 1, w.now);
+	message_unref(&left);
+	ok(sched_queue_waits(w.q, w.now), "what a start finds is not new");
 	mail(&w, 1, 1);
 	ok(!sched_queue_waits(w.q, w.now), "new mail ends that");
 	(void)sched_queue_failed(w.sched, w.q, RETRY_QUEUE, "x", w.now);
