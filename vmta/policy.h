@@ -59,7 +59,7 @@ struct policy_out {
 	/* Nothing was signed: it is at delivery, by signing_find(). */
 	bool sign_later;
 	const char *dkim_text; /* for that: signing_facts_read() */
-	const char *dkim_note; /* what X-DKIM-Key could not be used for */
+	const char *dkim_note; /* why X-DKIM-Key was not used; NULL: it was */
 	bool *remove;          /* by index of headers */
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */

@@ -237,6 +237,8 @@ static const struct {
 	{ "Domain a.b\n", "", "opendkim.conf:1: Domain: Selector is needed" },
 	{ "KeyTable file:keys\n", "",
 	    "opendkim.conf:1: KeyTable: SigningTable is needed" },
+	{ "KeyTable file:/dev/zero\nSigningTable *=x\n", "",
+	    "opendkim.conf:1: KeyTable: /dev/zero: no file" },
 	{ "KeyTable file:none\nSigningTable *=x\n", "",
 	    "opendkim.conf:1: KeyTable: " },
 	{ "KeyTable dsn:mysql://x\nSigningTable x=y\n", "",
