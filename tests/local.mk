@@ -979,6 +979,7 @@ EXTRA_DIST += \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
