@@ -95,6 +95,7 @@ check_PROGRAMS += \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
+	tests/unit/test_list_fields \
 	tests/unit/test_limit \
 	tests/unit/test_limits_random \
 	tests/unit/test_lint \
@@ -161,6 +162,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_sched_why_turn \
+	tests/unit/test_sealing \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -208,6 +210,7 @@ check_PROGRAMS += \
 	tests/system/test_arc_oracle \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
+	tests/system/test_dns_wait \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
 
@@ -464,6 +467,10 @@ tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_dns.c
 
+tests_system_test_dns_wait_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_dns_wait.c
+
 tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
@@ -552,6 +559,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_csv \
 	tests/fuzz/fuzz_ctl \
+	tests/fuzz/fuzz_dkim_verify \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
@@ -604,6 +612,9 @@ tests_fuzz_fuzz_csv_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
 tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=connect
+tests_fuzz_fuzz_dkim_verify_SOURCES = \
+	%D%/fuzz/fuzz_dkim_verify.c $(fuzz_main)
+tests_fuzz_fuzz_dkim_verify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
@@ -708,6 +719,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_csv.in \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_ctl.repro \
+	%D%/fuzz/fuzz_dkim_verify.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_dsn.in \
@@ -716,6 +728,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
 	%D%/fuzz/fuzz_header.in \
+	%D%/fuzz/fuzz_header.repro \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
@@ -962,9 +975,11 @@ EXTRA_DIST += \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
 	%D%/system/test_alerts.py \
+	%D%/system/test_arc.py \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
@@ -1003,6 +1018,7 @@ EXTRA_DIST += \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
+	%D%/system/test_list_fields.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \

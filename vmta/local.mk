@@ -27,6 +27,7 @@ libvmta_a_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
+	%D%/list_fields.c %D%/list_fields.h \
 	%D%/lint.c %D%/lint.h \
 	%D%/lint_list.c \
 	%D%/lint_nest.c \
@@ -106,6 +107,7 @@ libvmta_a_SOURCES = \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
+	%D%/sealing.c %D%/sealing.h \
 	%D%/signing.c %D%/signing.h \
 	%D%/signing_facts.c \
 	%D%/snapshot.c %D%/snapshot.h \
@@ -116,11 +118,13 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_cold.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
+	%D%/snapshot_list.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_sealing.c \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_warmup.c \
