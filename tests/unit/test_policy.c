@@ -29,6 +29,8 @@ static const char config[] =
     "<virtual-mta-pool both>\n  virtual-mta ip1\n  virtual-mta ip3\n"
     "</virtual-mta-pool>\n"
     "<domain sign.example>\n  dkim-sign yes\n</domain>\n"
+    "<domain [192.0.2.0/24]>\n  dkim-sign yes\n</domain>\n"
+    "<domain [2001:db8::/32]>\n  dkim-sign yes\n</domain>\n"
     "<domain here.example>\n  vmta IP2\n</domain>\n"
     "<domain signed-here.example>\n  vmta BOTH\n  dkim-sign yes\n</domain>\n"
     "<domain own.here.example>\n  vmta there\n</domain>\n"
@@ -339,6 +341,10 @@ test_later(const struct snapshot *conf, struct region *rg)
 		    true, 0 },
 		{ "but not for that sender", "x@sign.example",
 		    SIGNED "X-Virtual-MTA: both\r\n", true, false, 1 },
+		{ "an address literal is a domain", "x@[192.0.2.1]", SIGNED,
+		    true, false, 1 },
+		{ "like another", "x@y,x@[IPv6:2001:DB8:0::1]", SIGNED, true,
+		    true, 0 },
 		{ "domains have different virtual MTAs",
 		    "x@own.here.example,x@sign.example",
 		    "From: a@there.example\r\n", true, true, 0 },
