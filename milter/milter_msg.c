@@ -411,6 +411,8 @@ log_message(const struct milter_msg *m, const char *queue_id,
 		log_str(&l, "user", m->auth_user);
 	if (out->unknown_vmta[0] != '\0')
 		log_str(&l, "unknown-vmta", out->unknown_vmta);
+	if (out->dkim_note != NULL)
+		log_str(&l, "dkim-note", out->dkim_note);
 	if (trouble != NULL)
 		log_str(&l, "trouble", trouble);
 	log_end(&l);

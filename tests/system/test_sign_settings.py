@@ -279,6 +279,18 @@ def own_key(lab):
     tap.check(b"X-DKIM-Key" not in octets, "the key was left")
 
 
+@tap.test("X-DKIM-Key that is none is told, and not shown")
+def no_key(lab):
+    _, tags = lab.sent("in", [("X-DKIM-Key", "-----BEGIN PRIVATE KEY----- "
+                               "SECRET -----END PRIVATE KEY-----")])
+    tap.equal([(t["d"], t["s"]) for t in tags], [("brand.example", "g1")],
+              "signatures")
+    log = lab.daemon.log_text()
+    tap.check('dkim-note="X-DKIM-Key: no usable private key in PEM: ' in log,
+              log[-2000:])
+    tap.check("SECRET" not in log, "the field is in the log")
+
+
 @tap.test("fields that are retained", proves=(
     "source retain-x-dkim-options", "source retain-x-dkim-key"))
 def retained(lab):
