@@ -57,7 +57,7 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 
 /*
  * The same message may pass twice (postsuper -r): a signature of the same key
- * is replaced, not doubled.  Those of others stay.
+ * is replaced, not doubled, be it here or at delivery.  Those of others stay.
  */
 static void
 remove_old_signatures(const struct policy_in *in, const struct signing *s,
@@ -190,13 +190,11 @@ sign(const struct policy_in *in, const struct source_conf *source,
 	own = own_key(in, source, rg, out);
 	facts.key = own;
 	/* A key that came with the message is not kept for later. */
-	if (!find_signing(in, out, &facts, rg, &s) && in->can_sign_later &&
-	    own == NULL) {
-		out->sign_later = true;
-	} else if (s.n > 0) {
-		remove_old_signatures(in, &s, rg, out);
+	out->sign_later = !find_signing(in, out, &facts, rg, &s) &&
+	    in->can_sign_later && own == NULL;
+	remove_old_signatures(in, &s, rg, out);
+	if (!out->sign_later && s.n > 0)
 		add_signatures(in, &s, rg, out);
-	}
 	dkim_key_free(&own);
 }
 
