@@ -262,6 +262,7 @@ policy_in(const struct milter_msg *m, struct policy_in *in)
 		.sender = m->sender,
 		.rcpts = m->rcpts,
 		.rcpt_count = m->rcpt_count,
+		.others = m->others,
 		.headers = &m->headers,
 		.body = m->body,
 		.now_s = clock_wall_us() / US_PER_S,
