@@ -495,7 +495,7 @@ void
 sched_move_look_all(struct sched *s)
 {
 	if (!sched_move_is_none(&s->moves))
-		s->stale = TAILQ_FIRST(&s->all);
+		sched_look_all(s);
 }
 
 void
