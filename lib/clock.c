@@ -2,7 +2,6 @@
 #include "lib/clock.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "lib/check.h"
 
@@ -40,6 +39,15 @@ int64_t
 clock_us(void)
 {
 	return base_us + ask(CLOCK_MONOTONIC);
+}
+
+struct timespec
+clock_monotonic(int64_t at_us)
+{
+	int64_t us = at_us - base_us;
+
+	return (struct timespec){ .tv_sec = (time_t)(us / US_PER_S),
+		.tv_nsec = (long)(us % US_PER_S) * 1000 };
 }
 
 static void

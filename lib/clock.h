@@ -13,11 +13,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define US_PER_S INT64_C(1000000)
 #define US_PER_MS INT64_C(1000)
 
 int64_t clock_us(void);
+/* That time of clock_us(), for a wait on CLOCK_MONOTONIC. */
+struct timespec clock_monotonic(int64_t at_us);
 int64_t clock_wall_us(void);
 
 /*

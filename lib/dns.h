@@ -27,7 +27,7 @@
 struct dns;
 struct dns_query;
 
-enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_AAAA = 28 };
+enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
 
 enum dns_status {
 	DNS_OK,
@@ -51,6 +51,7 @@ struct dns_answer {
 	size_t count;
 	struct dns_mx *mx;      /* DNS_MX */
 	struct net_addr *addrs; /* DNS_A, DNS_AAAA */
+	char **txt;             /* DNS_TXT: the strings of each, joined */
 	char *text;             /* why, for people, when not DNS_OK */
 };
 

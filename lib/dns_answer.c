@@ -19,6 +19,8 @@ dns_type_name(enum dns_type type)
 		return "A";
 	case DNS_MX:
 		return "MX";
+	case DNS_TXT:
+		return "TXT";
 	case DNS_AAAA:
 		return "AAAA";
 	}
@@ -113,7 +115,10 @@ dns_answer_unref(struct dns_answer **ap)
 		return;
 	for (size_t i = 0; a->mx != NULL && i < a->count; i++)
 		free(a->mx[i].host);
+	for (size_t i = 0; a->txt != NULL && i < a->count; i++)
+		free(a->txt[i]);
 	free(a->mx);
+	free(a->txt);
 	free(a->addrs);
 	free(a->text);
 	free(a);

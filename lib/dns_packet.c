@@ -253,6 +253,45 @@ add_addr(const struct packet *pk, const struct rr *rr, struct dns_answer *a)
 	return 0;
 }
 
+/*
+ * Strings of up to 255 bytes, one behind the other; the text ends at a NUL.
+ * What is longer than any key is not kept for its TTL.
+ */
+static int
+add_txt(const struct packet *pk, const struct rr *rr, struct dns_answer *a)
+{
+	size_t at = rr->data, end = at + rr->data_len;
+	struct buf text = { 0 };
+
+	while (at < end) {
+		size_t len = pk->p[at];
+
+		if (len > end - at - 1) {
+			buf_fini(&text);
+			return -1;
+		}
+		buf_add(&text, pk->p + at + 1, len);
+		at += 1 + len;
+	}
+	if (rr->data_len <= DNS_TXT_MAX)
+		a->txt[a->count++] = mem_strdup(buf_cstr(&text));
+	buf_fini(&text);
+	return 0;
+}
+
+static int
+add_record(const struct packet *pk, const struct rr *rr, struct dns_answer *a)
+{
+	switch (rr->type) {
+	case DNS_MX:
+		return add_mx(pk, rr, a);
+	case DNS_TXT:
+		return add_txt(pk, rr, a);
+	default:
+		return add_addr(pk, rr, a);
+	}
+}
+
 /* The records of the type that belong to name.  -1: one of them is broken. */
 static int
 collect(const struct packet *pk, const struct section *s, const char *name,
@@ -260,13 +299,10 @@ collect(const struct packet *pk, const struct section *s, const char *name,
 {
 	for (size_t i = 0; i < s->count; i++) {
 		const struct rr *rr = &s->rrs[i];
-		int rc;
-
 		if (rr->type != type || rr->class != CLASS_IN ||
 		    !is_owned_by(pk, rr, name))
 			continue;
-		rc = type == DNS_MX ? add_mx(pk, rr, a) : add_addr(pk, rr, a);
-		if (rc == -1)
+		if (add_record(pk, rr, a) == -1)
 			return -1;
 		if (rr->ttl < *ttl)
 			*ttl = rr->ttl;
@@ -413,6 +449,8 @@ read_sections(const struct packet *pk, struct dns_answer *a, const char *name,
 		goto out;
 	if (type == DNS_MX)
 		a->mx = mem_array(s.count, sizeof(*a->mx));
+	else if (type == DNS_TXT)
+		a->txt = mem_array(s.count, sizeof(*a->txt));
 	else
 		a->addrs = mem_array(s.count, sizeof(*a->addrs));
 	wrong = resolve(pk, &s, name, type, a, &ttl);

@@ -22,6 +22,7 @@
 #define DNS_PAYLOAD 1232      /* what we take in one UDP datagram */
 #define DNS_RECORDS_MAX 512   /* more in one answer are not looked at */
 #define DNS_CNAME_CHAIN_MAX 8 /* aliases followed within one reply */
+#define DNS_TXT_MAX 8192      /* a longer text is left out */
 
 /*
  * A question with RD and AD set, with an OPT record if edns.  name is one

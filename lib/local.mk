@@ -32,6 +32,7 @@ liblib_a_SOURCES = \
 	%D%/dns_client.c %D%/dns_client.h \
 	%D%/dns_name.c %D%/dns_name.h \
 	%D%/dns_packet.c %D%/dns_packet.h \
+	%D%/dns_wait.c %D%/dns_wait.h \
 	%D%/err.c %D%/err.h \
 	%D%/files.c %D%/files.h \
 	%D%/flag.h \

@@ -356,39 +356,46 @@ canon_body_text(struct buf *out, struct slice whole, enum canon how)
 
 /* ---- header fields ------------------------------------------------------- */
 
+/* The name in lower case and the colon; where the value goes. */
+static char *
+put_name(char *out, struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.p[i];
+
+		*out++ = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+	}
+	*out++ = ':';
+	return out;
+}
+
 /* RFC 6376 section 3.4.2: lower case, unfolded, blanks reduced and trimmed. */
 static void
 header_relaxed(struct buf *out, const struct header *h)
 {
 	const char *p = h->value.p, *end = p + h->value.len;
-	size_t name_at = out->len;
-	bool blank = false, text = false;
+	bool blank = false;
+	char *start, *to;
 
-	buf_add(out, h->name.p, h->name.len);
-	for (size_t i = name_at; i < out->len; i++)
-		if (out->p[i] >= 'A' && out->p[i] <= 'Z')
-			out->p[i] = (char)(out->p[i] + ('a' - 'A'));
-	buf_byte(out, ':');
-	while (p < end) {
-		const char *start = p;
-
-		while (p < end && !is_blank(*p) &&
-		    !(*p == '\r' && p + 1 < end && p[1] == '\n'))
-			p++;
-		if (p > start) {
-			if (blank && text)
-				buf_byte(out, ' ');
-			buf_add(out, start, (size_t)(p - start));
-			blank = false;
-			text = true;
-		} else if (*p == '\r') {
-			p += 2;
-		} else {
+	buf_reserve(out, h->name.len + h->value.len + 3);
+	start = to = put_name(out->p + out->len, h->name);
+	for (; p < end; p++) {
+		if (is_blank(*p)) {
 			blank = true;
-			p++;
+			continue;
 		}
+		if (*p == '\r' && p + 1 < end && p[1] == '\n') {
+			p++;
+			continue;
+		}
+		if (blank && to > start)
+			*to++ = ' ';
+		blank = false;
+		*to++ = *p;
 	}
-	buf_add(out, "\r\n", 2);
+	*to++ = '\r';
+	*to++ = '\n';
+	out->len = (size_t)(to - out->p);
 }
 
 void

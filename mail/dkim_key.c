@@ -114,12 +114,78 @@ judge_key(EVP_PKEY *pkey, enum dkim_algorithm *algorithm_r, bool *weak_r,
 	return 0;
 }
 
+/* RFC 8463 section 3: PureEd25519 of the SHA-256, not of the bytes. */
+static bool
+sign_bytes(const struct dkim_key *key, EVP_MD_CTX *md, struct slice bytes,
+    struct buf *sig)
+{
+	unsigned char hash[32];
+	const EVP_MD *how = EVP_sha256();
+	size_t sig_len = key->sig_max;
+
+	if (key->algorithm == DKIM_ED25519_SHA256) {
+		if (EVP_Digest(bytes.p, bytes.len, hash, NULL, how, NULL) != 1)
+			return false;
+		bytes = (struct slice){ (const char *)hash, sizeof(hash) };
+		how = NULL;
+	}
+	/* The key is counted by the context and not changed: threads share it. */
+	if (EVP_DigestSignInit(md, NULL, how, NULL, key->pkey) != 1 ||
+	    EVP_DigestSign(md, (unsigned char *)sig->p, &sig_len,
+		(const unsigned char *)bytes.p, bytes.len) != 1)
+		return false;
+	sig->len = sig_len;
+	return true;
+}
+
+/*
+ * A file may be damaged and still be read: what it signs nobody could verify,
+ * and everybody would learn that from the receivers.
+ */
+static bool
+verifies_itself(const struct dkim_key *key)
+{
+	static const char text[] = "text";
+	struct slice bytes = { text, sizeof(text) };
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	struct buf sig = { 0 };
+	bool rsa = key->algorithm == DKIM_RSA_SHA256, good;
+	unsigned char hash[32];
+
+	CHECK(md != NULL);
+	buf_reserve(&sig, key->sig_max);
+	good = sign_bytes(key, md, bytes, &sig) && EVP_MD_CTX_reset(md) == 1 &&
+	    EVP_Digest(text, sizeof(text), hash, NULL, EVP_sha256(), NULL) ==
+		1 &&
+	    EVP_DigestVerifyInit(md, NULL, rsa ? EVP_sha256() : NULL, NULL,
+		key->pkey) == 1 &&
+	    EVP_DigestVerify(md, (unsigned char *)sig.p, sig.len,
+		rsa ? (const unsigned char *)text : hash,
+		rsa ? sizeof(text) : sizeof(hash)) == 1;
+	ERR_clear_error();
+	EVP_MD_CTX_free(md);
+	buf_fini(&sig);
+	return good;
+}
+
+void
+dkim_key_free(struct dkim_key **keyp)
+{
+	struct dkim_key *key = *keyp;
+
+	*keyp = NULL;
+	if (key == NULL)
+		return;
+	EVP_PKEY_free(key->pkey);
+	free(key);
+}
+
 static int
 make_key(const char *pem, size_t len, struct dkim_key **key_r, bool *weak_r,
     struct err *e)
 {
 	struct dkim_key *key;
-	enum dkim_algorithm algorithm;
+	enum dkim_algorithm algorithm = DKIM_RSA_SHA256;
 	EVP_PKEY *pkey;
 
 	*key_r = NULL;
@@ -134,6 +200,12 @@ make_key(const char *pem, size_t len, struct dkim_key **key_r, bool *weak_r,
 	key->algorithm = algorithm;
 	key->sig_max = (size_t)EVP_PKEY_get_size(pkey);
 	key->pkey = pkey; /* moved */
+	if (!verifies_itself(key)) {
+		dkim_key_free(&key);
+		return err_set(e,
+		    "a damaged key: what it signs it does not "
+		    "verify");
+	}
 	*key_r = key;
 	return 0;
 }
@@ -198,18 +270,6 @@ dkim_key_of_text(const char *text, size_t len, struct dkim_key **key_r,
 	return rc;
 }
 
-void
-dkim_key_free(struct dkim_key **keyp)
-{
-	struct dkim_key *key = *keyp;
-
-	*keyp = NULL;
-	if (key == NULL)
-		return;
-	EVP_PKEY_free(key->pkey);
-	free(key);
-}
-
 enum dkim_algorithm
 dkim_key_algorithm(const struct dkim_key *key)
 {
@@ -225,30 +285,6 @@ dkim_algorithm_name(enum dkim_algorithm algorithm)
 	};
 
 	return names[algorithm];
-}
-
-/* RFC 8463 section 3: PureEd25519 of the SHA-256, not of the bytes. */
-static bool
-sign_bytes(const struct dkim_key *key, EVP_MD_CTX *md, struct slice bytes,
-    struct buf *sig)
-{
-	unsigned char hash[32];
-	const EVP_MD *how = EVP_sha256();
-	size_t sig_len = key->sig_max;
-
-	if (key->algorithm == DKIM_ED25519_SHA256) {
-		if (EVP_Digest(bytes.p, bytes.len, hash, NULL, how, NULL) != 1)
-			return false;
-		bytes = (struct slice){ (const char *)hash, sizeof(hash) };
-		how = NULL;
-	}
-	/* The key is counted by the context and not changed: threads share it. */
-	if (EVP_DigestSignInit(md, NULL, how, NULL, key->pkey) != 1 ||
-	    EVP_DigestSign(md, (unsigned char *)sig->p, &sig_len,
-		(const unsigned char *)bytes.p, bytes.len) != 1)
-		return false;
-	sig->len = sig_len;
-	return true;
 }
 
 int

@@ -4,6 +4,7 @@
  *
  * Immutable once made.  RSA of at least 1024 bits; below 2048 weak_r is set,
  * for a warning (RFC 8301).  Or Ed25519 (RFC 8463).  PEM, PKCS#1 or PKCS#8.
+ * A key that does not verify what it signs is refused.
  */
 
 #ifndef MAIL_DKIM_KEY_H

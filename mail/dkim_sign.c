@@ -72,7 +72,7 @@ put_fields(struct sig_field *f, const struct dkim_sign_in *in,
 }
 
 const char *
-dkim_sign(const struct dkim_sign_in *in, struct region *rg, struct err *e)
+dkim_sign_field(const struct dkim_sign_in *in, struct region *rg, struct err *e)
 {
 	struct sig_field field;
 	struct buf hashed = { 0 }, base64 = { 0 };
@@ -80,6 +80,7 @@ dkim_sign(const struct dkim_sign_in *in, struct region *rg, struct err *e)
 	struct header own;
 
 	sig_field_init(&field, DKIM_HEADER);
+	buf_reserve(&hashed, 4096); /* enough for most headers */
 	put_terms(&field, in);
 	put_fields(&field, in, &hashed, rg);
 	sig_field_base64(&field, "bh", in->body_hash, HASH_LEN);

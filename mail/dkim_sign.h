@@ -46,13 +46,16 @@ struct dkim_sign_in {
 	int64_t now_s;            /* for t= and x= */
 };
 
-/* The field's value, folded with CRLF, in the region; NULL with e filled. */
-const char *dkim_sign(const struct dkim_sign_in *in, struct region *rg,
+/*
+ * The field's value, folded with CRLF, in the region; NULL with e filled.
+ * (dkim_sign() is a function of libopendkim.)
+ */
+const char *dkim_sign_field(const struct dkim_sign_in *in, struct region *rg,
     struct err *e);
 
 /*
  * May it stand in i= beside that d=?  Its domain must be that or below it
- * (RFC 6376 section 3.5); dkim_sign() leaves out what may not.
+ * (RFC 6376 section 3.5); dkim_sign_field() leaves out what may not.
  */
 bool dkim_sign_identity_fits(const char *identity, const char *domain);
 

@@ -35,6 +35,13 @@ region_slice(struct region *rg, const struct slice *s)
 	return s == NULL ? "" : region_strndup(rg, s->p, s->len);
 }
 
+/* The library has no words for some of its own errors. */
+static const char *
+words(const char *text)
+{
+	return text == NULL ? "libopendkim does not say why" : text;
+}
+
 /* ---- what the library asks ----------------------------------------------- */
 
 static struct slice
@@ -125,7 +132,7 @@ feed(struct dkim_verify *v, const struct header *h)
 
 	/* A malformed signature is told as such, with the others. */
 	if (st != DKIM_STAT_OK && !slice_eq_nocase(h->name, DKIM_SIGNHEADER))
-		v->trouble = dkim_getresultstr(st);
+		v->trouble = words(dkim_getresultstr(st));
 }
 
 static bool
@@ -177,7 +184,7 @@ dkim_verify_new(struct dkim_verifier *verifier,
 		feed(v, &headers->v[i]);
 	st = dkim_eoh(v->dkim);
 	if (st != DKIM_STAT_OK && v->trouble == NULL)
-		v->trouble = dkim_getresultstr(st);
+		v->trouble = words(dkim_getresultstr(st));
 	return v;
 }
 
@@ -207,7 +214,7 @@ feed_body(struct dkim_verify *v, const void *p, size_t len)
 		memcpy(piece, from, n);
 		st = dkim_body(v->dkim, piece, n);
 		if (st != DKIM_STAT_OK)
-			v->trouble = dkim_getresultstr(st);
+			v->trouble = words(dkim_getresultstr(st));
 		from += n;
 		len -= n;
 	}
@@ -276,7 +283,7 @@ judge(DKIM_SIGINFO *info, struct dkim_verdict *out)
 	}
 	if (error == DKIM_SIGERROR_OK)
 		error = DKIM_SIGERROR_BADSIG;
-	tell(out, "permerror", dkim_sig_geterrorstr(error));
+	tell(out, "permerror", words(dkim_sig_geterrorstr(error)));
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
 		if (results[i].error == error)
 			out->result = results[i].result;

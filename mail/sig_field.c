@@ -133,20 +133,19 @@ void
 sig_field_open(struct sig_field *f, const char *tag)
 {
 	name(f, tag, 0);
+	f->items = false;
 }
 
 /* Between items the colon stands at the end of a line, not in front of one. */
 void
 sig_field_item(struct sig_field *f, struct slice item)
 {
-	if (f->text.p[f->text.len - 1] != '=') {
+	if (f->items)
 		add(f, ":", 1);
-		if (f->col + item.len + 1 > LINE_COLS)
-			fold(f);
-	} else if (f->col + item.len + 1 > LINE_COLS) {
+	if (f->col + item.len + 1 > LINE_COLS)
 		fold(f);
-	}
 	add(f, item.p, item.len);
+	f->items = true;
 }
 
 void

@@ -14,6 +14,7 @@
 #ifndef MAIL_SIG_FIELD_H
 #define MAIL_SIG_FIELD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/str.h"
@@ -22,6 +23,7 @@
 struct sig_field {
 	struct buf text; /* "Name: value", without the final CRLF */
 	size_t name_len, col;
+	bool items; /* the open tag has one */
 };
 
 void sig_field_init(struct sig_field *f, const char *name);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libmilterd.a
 libmilterd_a_SOURCES = \
+	%D%/milter_arc.c %D%/milter_arc.h \
 	%D%/milter_cb.c %D%/milter_cb.h \
 	%D%/milter_conf.c %D%/milter_conf.h \
 	%D%/milter_ctl.c %D%/milter_ctl.h \

@@ -2,7 +2,8 @@
 /*
  * mailrace-milter - treats mail inside the host MTA.
  *
- * Threads: main has the signals and the control socket; one worker is given
+ * Threads: main has the signals and the control socket; one worker asks DNS
+ * for those that wait for it; one is given
  * to smfi_main(), which brings threads of its own, and at the end one to
  * smfi_stop(), which waits for that of these which listens.  SIGHUP, SIGTERM and
  * SIGINT stay unblocked in main, where the kernel delivers them first: else
@@ -18,9 +19,11 @@
 
 #include "lib/check.h"
 #include "lib/daemon.h"
+#include "lib/dns.h"
 #include "lib/files.h"
 #include "lib/log.h"
 #include "lib/worker.h"
+#include "mail/dkim_verify.h"
 #include "milter/milter_cb.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_ctl.h"
@@ -183,6 +186,19 @@ catch_signals(struct milter *m)
 	CHECK(m->wake != NULL);
 }
 
+/* For what is asked of DNS about messages, and what is made of the answers. */
+static int
+start_resolver(struct milter *m, const struct global_conf *g, struct err *e)
+{
+	m->env.resolver = worker_new("resolver", e);
+	if (m->env.resolver == NULL ||
+	    dns_new(&m->env.resolver, 1, g->name_servers.v, g->name_servers.n,
+		&m->env.dns, e) == -1 ||
+	    dkim_verifier_new(&m->env.verifier, e) == -1)
+		return -1;
+	return worker_start(m->env.resolver, e);
+}
+
 static int
 start(struct milter *m, const struct daemon_options *opt, struct err *e)
 {
@@ -201,6 +217,7 @@ start(struct milter *m, const struct daemon_options *opt, struct err *e)
 	if (files_raise_to(FILES_LEAST, FILES_MOST, e) == -1 ||
 	    milter_ctl_new(m->main, &m->env, opt->config, &m->ctl, e) == -1 ||
 	    milter_cb_register(&m->env, e) == -1 ||
+	    start_resolver(m, snapshot_global(c->snapshot), e) == -1 ||
 	    milter_listen(snapshot_global(c->snapshot)->milter_listener,
 		&m->place, e) == -1 ||
 	    worker_start(m->filter, e) == -1)
@@ -221,6 +238,8 @@ run(struct milter *m, struct err *e)
 	worker_run(m->main);
 	worker_stop(m->filter);
 	worker_join(m->filter);
+	worker_stop(m->env.resolver);
+	worker_join(m->env.resolver);
 	if (m->stops) {
 		worker_stop(m->stopper);
 		worker_join(m->stopper);

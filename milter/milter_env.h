@@ -14,10 +14,17 @@
 #include "lib/count.h"
 #include "lib/current.h"
 
+struct dkim_verifier;
+struct dns;
+struct worker;
+
 struct milter_env {
-	struct current *conf; /* of struct milter_conf */
-	bool unix_socket;     /* the listener is one */
-	struct count sessions, messages, signatures, tempfailed;
+	struct current *conf;    /* of struct milter_conf */
+	bool unix_socket;        /* the listener is one */
+	struct worker *resolver; /* dns is asked on it */
+	struct dns *dns;
+	struct dkim_verifier *verifier;
+	struct count sessions, messages, signatures, seals, tempfailed;
 };
 
 #endif

@@ -8,13 +8,16 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "mail/arc_seal.h"
 #include "mail/canon.h"
 #include "mail/envelope.h"
 #include "mail/line_fold.h"
 #include "mail/mark.h"
+#include "milter/milter_arc.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_edit.h"
 #include "vmta/policy.h"
+#include "vmta/sealing.h"
 
 /*
  * More than this in header fields is kept by no one: such a message goes on
@@ -39,7 +42,9 @@ struct milter_msg {
 	struct header_list headers;
 	size_t header_len;
 	struct canon_body *body;
-	struct line_fold fold; /* of the body's lines */
+	struct line_fold fold;  /* of the body's lines */
+	struct milter_arc *arc; /* NULL: not begun, or there is nothing to do */
+	bool arc_begun;
 };
 
 struct milter_msg *
@@ -58,6 +63,8 @@ milter_msg_abort(struct milter_msg *m)
 {
 	milter_conf_unref(&m->conf);
 	canon_body_free(&m->body);
+	milter_arc_free(&m->arc);
+	m->arc_begun = false;
 	m->fold = (struct line_fold){ 0 };
 	m->sender = m->auth_user = NULL;
 	m->rcpts = NULL;
@@ -243,6 +250,43 @@ milter_msg_header(struct milter_msg *m, const char *name, const char *value)
 		    wire_value(m, name, value));
 }
 
+static void
+policy_in(const struct milter_msg *m, struct policy_in *in)
+{
+	*in = (struct policy_in){
+		.conf = m->conf->snapshot,
+		.client = m->client,
+		.local = m->local,
+		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
+		.again = m->conf->mark_key == NULL,
+		.sender = m->sender,
+		.rcpts = m->rcpts,
+		.rcpt_count = m->rcpt_count,
+		.headers = &m->headers,
+		.body = m->body,
+		.now_s = clock_wall_us() / US_PER_S,
+	};
+}
+
+/* The header is whole: whether the body is needed for ARC can be said. */
+static void
+begin_arc(struct milter_msg *m)
+{
+	struct policy_out assigned;
+	struct sealing wanted;
+	struct policy_in in;
+
+	if (m->arc_begun)
+		return;
+	m->arc_begun = true;
+	if (!snapshot_seals(m->conf->snapshot) || m->header_len > HEADERS_MAX)
+		return;
+	policy_in(m, &in);
+	policy_assign(&in, m->rg, &assigned);
+	sealing_find(&in, &assigned, m->rg, &wanted);
+	m->arc = milter_arc_new(m->env, &wanted, &m->headers, m->rg);
+}
+
 void
 milter_msg_body(struct milter_msg *m, const void *p, size_t len)
 {
@@ -250,6 +294,9 @@ milter_msg_body(struct milter_msg *m, const void *p, size_t len)
 
 	if (m->conf == NULL)
 		begin(m);
+	begin_arc(m);
+	if (m->arc != NULL)
+		milter_arc_body(m->arc, p, len);
 	while (line_fold_next(&m->fold, &in, &run))
 		canon_body_add(m->body, run.p, run.len);
 }
@@ -265,27 +312,21 @@ goes_by_transport(const struct milter_msg *m, const char *queue_id)
 }
 
 static void
-decide(struct milter_msg *m, const char *queue_id, struct policy_out *out)
+decide(struct milter_msg *m, const char *queue_id, struct policy_out *out,
+    struct milter_arc_note *note)
 {
 	struct slice end = line_fold_end(&m->fold);
-	struct policy_in in = {
-		.conf = m->conf->snapshot,
-		.client = m->client,
-		.local = m->local,
-		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
-		.again = m->conf->mark_key == NULL,
-		.can_sign_later = goes_by_transport(m, queue_id),
-		.sender = m->sender,
-		.rcpts = m->rcpts,
-		.rcpt_count = m->rcpt_count,
-		.headers = &m->headers,
-		.body = m->body,
-		.now_s = clock_wall_us() / US_PER_S,
-	};
+	struct policy_in in;
 
 	canon_body_add(m->body, end.p, end.len);
 	canon_body_finish(m->body);
+	policy_in(m, &in);
+	in.can_sign_later = goes_by_transport(m, queue_id);
 	policy_run(&in, m->rg, out);
+	*note = (struct milter_arc_note){ 0 };
+	begin_arc(m); /* there may be no body */
+	if (m->arc != NULL)
+		milter_arc_end(m->arc, m->body, out, note);
 }
 
 /* Nobody would take the mark off mail that never reaches the transport. */
@@ -334,8 +375,20 @@ apply(const struct milter_msg *m, SMFICTX *ctx, const struct policy_out *out,
 }
 
 static void
+log_arc(struct log_line *l, const struct milter_arc_note *note)
+{
+	if (note->result != NULL)
+		log_str(l, "arc", note->result);
+	if (note->sealed)
+		log_str(l, "sealed", "yes");
+	if (note->reason != NULL)
+		log_str(l, "arc-reason", note->reason);
+}
+
+static void
 log_message(const struct milter_msg *m, const char *queue_id,
-    const struct policy_out *out, const char *trouble)
+    const struct policy_out *out, const struct milter_arc_note *note,
+    const char *trouble)
 {
 	struct log_line l;
 	char client[NET_ADDR_TEXT];
@@ -347,7 +400,9 @@ log_message(const struct milter_msg *m, const char *queue_id,
 		log_str(&l, "job", out->job);
 	log_fmt(&l, "from", "<%s>", m->sender);
 	log_int(&l, "nrcpt", (int64_t)(m->rcpt_count + m->others));
-	log_int(&l, "signatures", (int64_t)out->add_count);
+	log_int(&l, "signatures",
+	    (int64_t)(out->add_count - (note->sealed ? ARC_PARTS : 0)));
+	log_arc(&l, note);
 	if (out->sign_later)
 		log_str(&l, "dkim", "later");
 	log_str(&l, "client",
@@ -390,10 +445,20 @@ pass_untreated(struct milter_msg *m, const char *queue_id)
 	return SMFIS_CONTINUE;
 }
 
+static void
+count_sums(struct milter_env *env, const struct policy_out *out,
+    const struct milter_arc_note *note)
+{
+	count_add(&env->signatures,
+	    out->add_count - (note->sealed ? ARC_PARTS : 0));
+	count_add(&env->seals, note->sealed ? 1 : 0);
+}
+
 sfsistat
 milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 {
 	struct policy_out out;
+	struct milter_arc_note note;
 	const char *queue_id, *trouble;
 	sfsistat rc = SMFIS_CONTINUE;
 	struct err e;
@@ -405,16 +470,16 @@ milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 	queue_id = region_strdup(m->rg, macro(ctx, "i"));
 	if (m->header_len > HEADERS_MAX)
 		return pass_untreated(m, queue_id);
-	decide(m, queue_id, &out);
+	decide(m, queue_id, &out, &note);
 	trouble = out.trouble;
 	if (trouble == NULL &&
 	    apply(m, ctx, &out, make_mark(m, &out, queue_id), &e) == -1)
 		trouble = e.text;
 	if (trouble == NULL)
-		count_add(&m->env->signatures, out.add_count);
+		count_sums(m->env, &out, &note);
 	else
 		rc = tempfail(m, ctx);
-	log_message(m, queue_id, &out, trouble);
+	log_message(m, queue_id, &out, &note, trouble);
 	milter_msg_abort(m);
 	return rc;
 }

@@ -56,6 +56,7 @@ check_PROGRAMS += \
 	tests/unit/test_dkim_record \
 	tests/unit/test_dkim_rfc8463 \
 	tests/unit/test_dkim_sign \
+	tests/unit/test_dkim_threads \
 	tests/unit/test_dkim_verify \
 	tests/unit/test_dns_cache \
 	tests/unit/test_dns_packet \
@@ -147,6 +148,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_delay \
 	tests/unit/test_sched_fair \
 	tests/unit/test_sched_group \
+	tests/unit/test_sched_group_any \
 	tests/unit/test_sched_keep \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
@@ -160,6 +162,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_walk \
 	tests/unit/test_sched_why \
 	tests/unit/test_sched_why_turn \
+	tests/unit/test_sealing \
 	tests/unit/test_segment \
 	tests/unit/test_select \
 	tests/unit/test_settings \
@@ -207,6 +210,7 @@ check_PROGRAMS += \
 	tests/system/test_arc_oracle \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
+	tests/system/test_dns_wait \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
 
@@ -290,6 +294,14 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_sched_group_SOURCES = \
+	%D%/unit/group_world.h \
+	%D%/unit/test_sched_group.c
+
+tests_unit_test_sched_group_any_SOURCES = \
+	%D%/unit/group_world.h \
+	%D%/unit/test_sched_group_any.c
 
 tests_unit_test_sched_keep_SOURCES = \
 	$(fake_conf_files) \
@@ -459,6 +471,10 @@ tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_dns.c
 
+tests_system_test_dns_wait_SOURCES = \
+	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
+	%D%/system/test_dns_wait.c
+
 tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
@@ -474,6 +490,7 @@ bench_programs = \
 	tests/bench/bench_rows \
 	tests/bench/bench_rules \
 	tests/bench/bench_sched \
+	tests/bench/bench_signature \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store
@@ -497,6 +514,10 @@ tests_bench_bench_sched_SOURCES = \
 	%D%/support/cpu_time.h \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+
+tests_bench_bench_signature_SOURCES = \
+	%D%/bench/bench_signature.c \
+	%D%/support/cpu_time.h
 
 # What tests/crash preloads.  They are the functions whose checked variants
 # _FORTIFY_SOURCE would put before them, so our flags do not fit.
@@ -542,6 +563,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_csv \
 	tests/fuzz/fuzz_ctl \
+	tests/fuzz/fuzz_dkim_verify \
 	tests/fuzz/fuzz_dns_packet \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
@@ -594,6 +616,9 @@ tests_fuzz_fuzz_csv_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ctl_SOURCES = %D%/fuzz/fuzz_ctl.c $(fuzz_main)
 tests_fuzz_fuzz_ctl_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=connect
+tests_fuzz_fuzz_dkim_verify_SOURCES = \
+	%D%/fuzz/fuzz_dkim_verify.c $(fuzz_main)
+tests_fuzz_fuzz_dkim_verify_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dns_packet_SOURCES = %D%/fuzz/fuzz_dns_packet.c $(fuzz_main)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_dot_unstuff_SOURCES = %D%/fuzz/fuzz_dot_unstuff.c $(fuzz_main)
@@ -659,6 +684,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_rules.py \
 	%D%/bench/bench_sign.py \
 	%D%/bench/bench_sched.py \
+	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
@@ -697,6 +723,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_csv.in \
 	%D%/fuzz/fuzz_ctl.in \
 	%D%/fuzz/fuzz_ctl.repro \
+	%D%/fuzz/fuzz_dkim_verify.in \
 	%D%/fuzz/fuzz_dns_packet.in \
 	%D%/fuzz/fuzz_dot_unstuff.in \
 	%D%/fuzz/fuzz_dsn.in \
@@ -705,6 +732,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
 	%D%/fuzz/fuzz_header.in \
+	%D%/fuzz/fuzz_header.repro \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
@@ -951,9 +979,11 @@ EXTRA_DIST += \
 	%D%/system/test_acct_tools.py \
 	%D%/system/test_acct_webhook.py \
 	%D%/system/test_alerts.py \
+	%D%/system/test_arc.py \
 	%D%/system/test_assign.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
+	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \

@@ -106,6 +106,7 @@ libvmta_a_SOURCES = \
 	%D%/scope.c %D%/scope.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
+	%D%/sealing.c %D%/sealing.h \
 	%D%/signing.c %D%/signing.h \
 	%D%/signing_facts.c \
 	%D%/snapshot.c %D%/snapshot.h \
@@ -121,6 +122,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
+	%D%/snapshot_sealing.c \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_warmup.c \

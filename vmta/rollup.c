@@ -41,10 +41,23 @@ merge_exact(void *ctx, const void *value)
 	conf_merge(&table_domain, ctx, &l->values, &l->set);
 }
 
-/* Modes are of the group: its own limits are the same in all of them. */
+/*
+ * Modes and disabled sources are of the group, whatever is said of one alone,
+ * and a queue's own limits are the same in all modes.
+ */
 static void
-clear_backoff(struct queue_conf *c)
+take_standing(struct queue_conf *c, const struct queue_conf *group)
 {
+	c->backoff_notify = group->backoff_notify;
+	c->backoff_return_us = group->backoff_return_us;
+	c->normal_after_us = group->normal_after_us;
+	c->normal_after_delivery = group->normal_after_delivery;
+	c->backoff_all_sources = group->backoff_all_sources;
+	c->error_rate = group->error_rate;
+	c->max_errors_per_hour = group->max_errors_per_hour;
+	c->reenable_after_us = group->reenable_after_us;
+	c->disabled_source_notify = group->disabled_source_notify;
+	c->log_disabled_ips = group->log_disabled_ips;
 	c->backoff_max_conns = (struct conf_count_share){ 0 };
 	c->backoff_connect_rate = c->backoff_msg_rate =
 	    (struct conf_rate_share){ 0 };
@@ -56,13 +69,15 @@ rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out)
 {
 	const struct rollup_target *t;
+	struct queue_conf of_group;
 
 	settings_queue(s, group, vmta, out);
+	of_group = *out;
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };
 	settings_exact_layers(s, domain, vmta, merge_exact, out);
-	clear_backoff(out);
+	take_standing(out, &of_group);
 	t = rollup_is_name(domain) ? target_of(s, domain) : NULL;
 	if (t != NULL && out->smtp_hosts.n == 0)
 		out->smtp_hosts = t->route;

@@ -85,8 +85,9 @@ bool rollup_is_used(const struct snapshot *s);
  * The settings of a queue in a group: those of <domain GROUP>, and on top what
  * a <domain> of its very name says; the queue of the group's own name has the
  * hosts of its rows for a route, unless smtp-hosts is set.  Limits of the former
- * are the group's, so only those of the latter are its own.  None has limits of
- * backoff: modes are the group's, and so are these.
+ * are the group's, so only those of the latter are its own.  Modes,
+ * disabled sources and thresholds are the group's, and so are their settings;
+ * none has limits of backoff.
  */
 void rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out);

@@ -5,7 +5,8 @@
  *
  * The owner is asked to keep values by name: "queue:DOMAIN/VMTA" is a queue's
  * wait after a failure with why it failed, its mode, its sources that are off
- * and its errors of late; those of new source addresses are in vmta/sched_warmup.h,
+ * and its errors of late (those of a group are in that of the queue of its
+ * name); those of new source addresses are in vmta/sched_warmup.h,
  * those of new virtual MTAs in vmta/sched_cold.h.
  * A wait of a minute or more, a mode, a source and
  * what an operator ordered are asked for in the same sched_run(); all else once

@@ -463,7 +463,6 @@ leave_group(struct sched *s, struct sched_queue *q, struct sched_named *from,
 		st->group = NULL;
 		from->standing = NULL;
 	}
-	apply(s, q->standing, now_us);
 	standing_settle(s, q->standing, now_us);
 }
 
@@ -513,7 +512,8 @@ standing_moved(struct sched *s, struct sched_queue *q,
 		leave_group(s, q, from, now_us);
 	if (to != NULL && q->standing != NULL)
 		enter_group(s, q, move->unplaced || is_head(q), now_us);
-	sched_move_look(s, q);
+	if (!sched_move_is_none(&s->moves))
+		sched_move_look(s, q);
 }
 
 int64_t

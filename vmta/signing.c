@@ -251,7 +251,7 @@ signing_make(const struct signing *s, const struct signing_make_in *in,
 			.now_s = in->now_s,
 		};
 
-		values[i] = dkim_sign(&sign, rg, e);
+		values[i] = dkim_sign_field(&sign, rg, e);
 		if (values[i] == NULL)
 			return err_where(e, "signing for %s", g->domain);
 	}

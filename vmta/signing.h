@@ -28,7 +28,7 @@
 #define DKIM_OPTIONS_HEADER "X-DKIM-Options"
 #define DKIM_KEY_HEADER "X-DKIM-Key"
 
-enum { SIGNATURES_MAX = 8 };
+enum { SIGNATURES_MAX = 8, SIGNING_TEXT_MAX = 1000 };
 
 struct signature {
 	const struct dkim_key *key;
@@ -54,7 +54,8 @@ struct signing_facts {
 
 /*
  * The text to be read by signing_facts_read(), now or at delivery; "" says
- * nothing.  options: the value of X-DKIM-Options, or NULL if it does not count.
+ * nothing.  options: the value of X-DKIM-Options, or NULL if it does not count;
+ * of one that is longer than any can be nothing is understood.
  */
 const char *signing_text(const char *options, bool outside, struct region *rg);
 

@@ -24,6 +24,9 @@ signing_text(const char *options, bool outside, struct region *rg)
 
 	if (options == NULL)
 		return front;
+	/* It travels in the mark and in the envelope. */
+	if (strlen(options) > SIGNING_TEXT_MAX - 2)
+		options = "";
 	return region_printf(rg, "%s:%s", front, options);
 }
 

@@ -89,6 +89,7 @@ snapshot_free(struct snapshot **sp)
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
 	snapshot_signing_free(&s->signing);
+	snapshot_sealing_free(&s->sealing);
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
 	strmap_free(&s->warmups);

@@ -567,6 +567,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->accts = strmap_new();
 	s->users = strmap_new();
 	s->signing = snapshot_signing_new();
+	s->sealing = snapshot_sealing_new(s->rg);
 	s->domains = domain_map_new(s->rg);
 	s->relay = domain_map_new(s->rg);
 	conf_defaults(tree, &table_global, &s->global);

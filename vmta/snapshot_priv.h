@@ -47,6 +47,7 @@ struct rollup_rows; /* what MX hosts say about domains */
 
 struct key_index;        /* which domain-key comes first for a domain */
 struct snapshot_signing; /* keys, lists of them, sets of fields */
+struct snapshot_sealing; /* keys of ARC sets */
 
 struct vmta_entry {
 	struct vmta pub;
@@ -135,6 +136,7 @@ struct snapshot {
 	struct domain_map *domains;
 	struct domain_map *relay;
 	struct snapshot_signing *signing;
+	struct snapshot_sealing *sealing;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
@@ -267,6 +269,14 @@ void snapshot_signing_free(struct snapshot_signing **gp);
 void snapshot_signing_read_list(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *block, char *key);
 void snapshot_signing_join(struct snapshot *s, struct conf_errors *errs);
+/* Of that line, read once whatever names it; NULL: told. */
+struct dkim_key *snapshot_key_file(struct snapshot *s,
+    const struct conf_dkey *k, const char *directive, struct conf_errors *errs);
+
+/* snapshot_sealing.c: keys of ARC sets; asked by vmta/sealing.h. */
+struct snapshot_sealing *snapshot_sealing_new(struct region *rg);
+void snapshot_sealing_free(struct snapshot_sealing **gp);
+void snapshot_sealing_join(struct snapshot *s, struct conf_errors *errs);
 /* Has the pool keys of its own? */
 bool pool_has_keys(const struct pool_entry *p);
 

@@ -113,17 +113,22 @@ read_file(struct snapshot *s, const struct key_place *k,
 	return f->key;
 }
 
+struct dkim_key *
+snapshot_key_file(struct snapshot *s, const struct conf_dkey *k,
+    const char *directive, struct conf_errors *errs)
+{
+	const struct key_place place = { directive, k->path, k->file, k->line };
+
+	return read_file(s, &place, errs);
+}
+
 static struct key_index *
 index_keys(struct snapshot *s, const struct conf_dkeys *keys,
     struct conf_errors *errs)
 {
-	for (size_t i = 0; i < keys->n; i++) {
-		struct conf_dkey *k = &keys->v[i];
-		const struct key_place place = { "domain-key", k->path, k->file,
-			k->line };
-
-		k->key = read_file(s, &place, errs);
-	}
+	for (size_t i = 0; i < keys->n; i++)
+		keys->v[i].key = snapshot_key_file(s, &keys->v[i], "domain-key",
+		    errs);
 	s->signing->has_keys = s->signing->has_keys || keys->n > 0;
 	return key_index_new(keys);
 }
@@ -378,13 +383,15 @@ make_sets(struct snapshot_signing *g, struct conf_errors *errs)
 					  &g->sets[n], &e) == 0);
 }
 
+/* A seal is made at intake, and may depend on the recipient, too. */
 static bool
 says_dkim(const struct layer *l)
 {
 	for (size_t i = 0; i < table_domain.count; i++) {
 		const char *name = table_domain.rows[i].name;
 
-		if ((strncmp(name, "dkim-", 5) == 0 ||
+		if ((strncmp(name, "arc-", 4) == 0 ||
+			strncmp(name, "dkim-", 5) == 0 ||
 			strncmp(name, "second-dkim-", 12) == 0) &&
 		    conf_is_set(&table_domain, &l->set, name))
 			return true;

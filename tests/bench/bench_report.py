@@ -39,6 +39,10 @@ TARGETS = (
      "least", "%.1f", lambda r: r["runs"][1]["ratio"]),
     ("rules", "rules about replies: microseconds a reply with 300 rows", 10,
      "most", "%.2f", lambda r: r["median_us"]),
+    ("signature", "DKIM signatures: times libopendkim, the least", 3, "least",
+     "%.1f", lambda r: r["least_times"]),
+    ("signature", "KB of memory more over a million signatures", 256, "most",
+     "%d", lambda r: r["flat"]["grown_kb"]),
 )
 
 
@@ -156,6 +160,16 @@ def rules(r):
                   for x in r["runs"]])
 
 
+def signature(r):
+    return table(["key", "KB", "us a signature", "libopendkim", "times"],
+                 [[x["key"], x["kilobytes"], "%.1f" % x["ours_us"],
+                   "%.1f" % x["libopendkim_us"], "%.1f" % x["times"]]
+                  for x in r["runs"]]) + (
+        "\n{:,} signatures: memory from {:,} to {:,} KB.\n".format(
+            r["flat"]["signatures"], r["flat"]["before_kb"],
+            r["flat"]["after_kb"]))
+
+
 def acct(r):
     return table(
         ["records into", "records", "records/s", "least in 5 s",
@@ -187,7 +201,8 @@ def sign(r):
 
 TABLES = {"relay": relay, "drain": drain, "domains": domains, "rate": rate,
           "deferred": deferred, "store": store, "sched": sched,
-          "acct": acct, "tools": tools, "rules": rules, "sign": sign}
+          "acct": acct, "tools": tools, "rules": rules, "signature": signature,
+          "sign": sign}
 
 
 # ---- the document ------------------------------------------------------------

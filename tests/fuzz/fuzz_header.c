@@ -1,14 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Header blocks, their values and addresses, from bytes of any kind. */
+/*
+ * Header blocks, their values and addresses, from bytes of any kind; and the
+ * signature of any such block names what it covers.
+ */
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/check.h"
 #include "mail/dkim_sign.h"
 #include "mail/header.h"
 #include "mail/mailbox.h"
+#include "mail/tag_list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* RFC 8032 section 7.1, the first key: any will do. */
+static struct dkim_key *
+key_new(void)
+{
+	static const char pem[] =
+	    "-----BEGIN PRIVATE KEY-----\n"
+	    "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+	    "-----END PRIVATE KEY-----\n";
+	struct dkim_key *key;
+	struct err e;
+	bool weak;
+
+	CHECK(dkim_key_of_text(pem, sizeof(pem) - 1, &key, &weak, &e) == 0);
+	return key;
+}
+
+/* The names of h= are those chosen, and no other tag has come in by them. */
+static void
+check_signature(const struct header_list *list, struct region *rg)
+{
+	static struct dkim_key *key;
+	static struct dkim_fields *fields;
+	static const uint8_t hash[32];
+	struct dkim_sign_opts opts = { .query_method = "" };
+	struct dkim_sign_in in = { .selector = "s1",
+		.domain = "example.net",
+		.opts = &opts,
+		.headers = list,
+		.body_hash = hash };
+	struct dkim_field *v;
+	struct tag_list tags;
+	struct slice names, name;
+	struct err e;
+	size_t n;
+
+	if (key == NULL) {
+		key = key_new();
+		CHECK(dkim_fields_new(SLICE_LIT("/./"), SLICE_LIT("To,/x/"),
+			  &fields, &e) == 0);
+	}
+	in.key = key;
+	opts.fields = fields;
+	n = dkim_fields_choose(fields, list, NULL, rg, &v);
+	CHECK(tag_list_parse(slice_of(dkim_sign_field(&in, rg, &e)), rg, &tags,
+		  &e) == 0);
+	CHECK(tags.n == 8);
+	names = *tag_list_get(&tags, "h");
+	for (size_t i = 0; i < n; i++)
+		CHECK(tag_item(&names, &name) && name.len == v[i].name.len &&
+		    memcmp(name.p, v[i].name.p, name.len) == 0);
+	CHECK(!tag_item(&names, &name));
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -33,6 +91,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)dkim_sign_is_of(h, "example.net", "s1", rg);
 		CHECK(header_find(&list, "", i) == list.n);
 	}
+	check_signature(&list, rg);
 	region_free(&rg);
 	return 0;
 }

@@ -210,9 +210,9 @@ add_field(uint64_t *s, struct buf *b)
 	static const char *const names[] = { "Subject", "To", "Cc", "X-Any",
 		"Received", "Reply-To", "Message-ID", "List-Help", "date",
 		"Content-TYPE", "Resent-To", "Sender", "References", "subject",
-		"X-!#$%&'*+-.^_`|~", "x", "LIST-UNSUBSCRIBE", "Feedback-Id",
-		"Authentication-Results", "X-Any-More", "Return-Path",
-		"DKIM-Signature-Not", "Comments" };
+		"X-!#$%&'*+-.^_`|~", "X-a=b", "x", "LIST-UNSUBSCRIBE",
+		"Feedback-Id", "Authentication-Results", "X-Any-More",
+		"Return-Path", "DKIM-Signature-Not", "Comments" };
 
 	buf_str(b, one_of(s, names, COUNT(names)));
 	buf_byte(b, ':');

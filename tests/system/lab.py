@@ -49,7 +49,7 @@ log-level {log_level}
 smtp-source-host 127.0.0.10 {host_name}
 <acct-file {acct}/acct.csv>
     records d,b,t
-</acct-file>
+{acct_sync}</acct-file>
 """
 
 
@@ -71,6 +71,10 @@ def without_deleted(config):
 
 
 class Lab:
+    # Rows are in the file at once, for who waits for many of them, instead of
+    # within half a second.
+    acct_sync = False
+
     def __init__(self, zone="", receivers=(), config="", dkim=(),
                  with_postfix=True, with_milter=True, pf_main="",
                  pf_master="", log_headers=("Message-ID", "X-Test-Id"), prefix="mailrace-test-",
@@ -128,7 +132,8 @@ class Lab:
             host_name=HOST_NAME, spool=self.path("spool"),
             run=self.path("run"), sockets=self.sockets, listen=LISTEN,
             keys=self.path("keys"), dns=DNS_ADDRESS, acct=self.path("acct"),
-            log_level=self.log_level)
+            log_level=self.log_level,
+            acct_sync="    sync yes\n" if self.acct_sync else "")
         text = without_deleted(base + self.expand(extra))
         with open(self.config, "w") as f:
             f.write(text)

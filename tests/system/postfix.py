@@ -20,6 +20,7 @@ import procs
 
 PROGRAMS = ("postfix", "postconf", "smtp-source", "smtp-sink", "sendmail",
             "postqueue")
+MASTER = "/usr/lib/postfix/sbin/master"
 META = ("postfix-files", "postfix-script", "post-install")
 
 # The lines of an operator's main.cf; what is ours stands in etc/.
@@ -96,7 +97,7 @@ class Postfix:
         self.log = os.path.join(root, "log", "postfix.log")
         self.sockets = os.path.join(self.queue, "mailrace")
         self.address, self.port = address, port
-        self.started = False
+        self.started, self.ended_well = False, True
         self.make_dirs()
         # inet_interfaces knows only addresses that an interface has; master.cf
         # may listen on any of 127/8.
@@ -112,8 +113,19 @@ class Postfix:
         self.write("master.cf", master_cf(services + master))
 
     def write(self, name, text):
-        with open(os.path.join(self.conf, name), "w") as f:
+        """As if a while ago: what was written just now Postfix reads again and
+        again, until it is some seconds old."""
+        path = os.path.join(self.conf, name)
+        with open(path, "w") as f:
             f.write(text)
+        past = time.time() - 60
+        os.utime(path, (past, past))
+
+    def configure(self, more):
+        """Lines that main.cf has as well, from the next start on."""
+        with open(os.path.join(self.conf, "main.cf")) as f:
+            text = f.read()
+        self.write("main.cf", text + more)
 
     def make_dirs(self):
         user = pwd.getpwnam("postfix")
@@ -141,20 +153,45 @@ class Postfix:
         os.makedirs(self.sockets, exist_ok=True)
         os.chown(self.sockets, -1, user.pw_gid)
         os.chmod(self.sockets, 0o2750)
+        self.make_queue()
+
+    def make_queue(self):
+        """The directories that post-install would make at the first start, by
+        the same table; it takes seconds."""
+        known = {"$queue_directory": self.queue, "$data_directory": self.data,
+                 "$mail_owner": "postfix", "$setgid_group": "postdrop"}
+        with open(os.path.join(self.conf, "postfix-files")) as f:
+            rows = [line.strip().split(":") for line in f
+                    if line.startswith(("$queue_directory", "$data_directory"))]
+        for path, kind, owner, group, mode, flags in rows:
+            if kind != "d" or "c" not in flags:
+                continue
+            top, _, rest = path.partition("/")
+            path = os.path.join(known[top], rest)
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, int(mode, 8))
+            os.chown(path, pwd.getpwnam(known.get(owner, owner)).pw_uid,
+                     -1 if group == "-" else
+                     grp.getgrnam(known.get(group, group)).gr_gid)
 
     def run(self, *argv, **kw):
         return subprocess.run(argv, capture_output=True, text=True, **kw)
 
     def start(self):
-        r = self.run("postfix", "-c", self.conf, "start")
+        """`postfix start` checks all of its files first; after a kill it
+        must."""
+        if self.ended_well:
+            r = self.run(MASTER, "-c", self.conf, "-w")
+        else:
+            r = self.run("postfix", "-c", self.conf, "start")
         if r.returncode != 0:
             raise RuntimeError("postfix start: " + r.stderr)
-        self.started = True
+        self.started, self.ended_well = True, False
         end = time.monotonic() + 20
         while not self.listens():
             if time.monotonic() > end:
                 raise RuntimeError("Postfix does not listen")
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def listens(self):
         import socket
@@ -165,10 +202,27 @@ class Postfix:
         with open(os.path.join(self.queue, "pid", "master.pid")) as f:
             return int(f.read())
 
+    def check(self):
+        """How Postfix finds its files, on standard error."""
+        return self.run("postfix", "-c", self.conf, "check")
+
+    def is_over(self):
+        return self.run(MASTER, "-c", self.conf, "-t").returncode == 0
+
     def stop(self):
-        if self.started:
+        """As `postfix stop`, which looks only once a second."""
+        if not self.started:
+            return
+        try:
+            os.kill(self.master_pid(), signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        end = time.monotonic() + 5
+        while not self.is_over() and time.monotonic() < end:
+            time.sleep(0.02)
+        if not self.is_over():
             self.run("postfix", "-c", self.conf, "stop")
-            self.started = False
+        self.started, self.ended_well = False, True
 
     def kill(self):
         """kill -9 of the master and of all its processes."""

@@ -206,6 +206,19 @@ class Server:
         while self.timers and self.timers[0][0] <= now:
             heapq.heappop(self.timers)[2]()
 
+    def watch_signals(self):
+        """A handler alone does not end a wait: it goes on afterwards."""
+        ours, theirs = socket.socketpair()
+        for s in (ours, theirs):
+            s.setblocking(False)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        self.fds[ours.fileno()] = (lambda entry, _: entry[1].recv(64), ours,
+                                   theirs)
+        self.epoll.register(ours.fileno(), select.EPOLLIN)
+        signal.signal(signal.SIGTERM, self.stop)
+        signal.signal(signal.SIGINT, self.stop)
+        signal.signal(signal.SIGUSR1, self.drop_hanging)
+
     def stop(self, _signo, _frame):
         self.running = False
 
@@ -657,9 +670,7 @@ def main():
     p.add_argument("--ready-fd", type=int)
     args = p.parse_args()
     server = Server(args)
-    signal.signal(signal.SIGTERM, server.stop)
-    signal.signal(signal.SIGINT, server.stop)
-    signal.signal(signal.SIGUSR1, server.drop_hanging)
+    server.watch_signals()
     if args.ready_fd is not None:
         os.write(args.ready_fd, b"ready\n")
         os.close(args.ready_fd)

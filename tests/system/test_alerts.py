@@ -59,9 +59,9 @@ class Fixture(Lab):
         with open(maps, "w") as f:
             for name in ("ops", "noc"):
                 f.write("%s@ops.example %s/\n" % (name, name))
-        with open(os.path.join(self.postfix.conf, "main.cf"), "a") as f:
-            f.write("virtual_mailbox_base = %s\nvirtual_mailbox_maps = "
-                    "texthash:%s\n" % (self.path("mail"), maps))
+        self.postfix.configure(
+            "virtual_mailbox_base = %s\nvirtual_mailbox_maps = texthash:%s\n" %
+            (self.path("mail"), maps))
         os.chown(self.path("mail"), user.pw_uid, user.pw_gid)
 
     def __enter__(self):

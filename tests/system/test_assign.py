@@ -67,6 +67,8 @@ ZONE = "".join(mx_zone(d + ".example", ("mx1.in.example", "127.0.1.1"))
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(
             zone=ZONE, config=CONFIG,

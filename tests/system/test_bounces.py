@@ -155,6 +155,8 @@ ZONE = "".join(mx_zone(domain, *[("mx%d.%s" % (i, domain), ADDRESS[domain, i])
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
                          with_milter=False, receivers=list(servers()))

@@ -83,7 +83,8 @@ def feed(lab, name, stop):
                 for _ in range(20):
                     domain = list(DOMAINS)[n % len(DOMAINS)]
                     # Of the slow ones no more than they can take.
-                    if domain[0] == "s" and n % 40 > 2:
+                    if domain[0] == "s" and n % 40 > 2 or \
+                            domain == "few.example" and n % 16 > 3:
                         domain = "fast.example"
                     rcpt = "%s-%d@%s" % (name, n, domain)
                     # Its limit is shared by all: one queue only.

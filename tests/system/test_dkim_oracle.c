@@ -85,7 +85,7 @@ sign(const struct oracle *o, const struct how *how,
 	set_options(o, how, &in, &opts);
 	in.body_hash = canon_body_hash(body, opts.body_canon);
 	in.body_len = canon_body_len(body, opts.body_canon);
-	value = dkim_sign(&in, rg, &e);
+	value = dkim_sign_field(&in, rg, &e);
 	return value == NULL ? "" : value;
 }
 

@@ -63,6 +63,8 @@ SENDERS = ("refused", "full", "hdrs", "never", "success", "some", "dsn", "expire
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     """Mailboxes SENDER@sender.example in the Postfix that hands over."""
 
     def __init__(self):
@@ -85,9 +87,9 @@ class Fixture(Lab):
         with open(maps, "w") as f:
             for name in SENDERS:
                 f.write("%s@sender.example %s/\n" % (name, name))
-        with open(os.path.join(self.postfix.conf, "main.cf"), "a") as f:
-            f.write("virtual_mailbox_base = %s\nvirtual_mailbox_maps = "
-                    "texthash:%s\n" % (self.path("mail"), maps))
+        self.postfix.configure(
+            "virtual_mailbox_base = %s\nvirtual_mailbox_maps = texthash:%s\n" %
+            (self.path("mail"), maps))
         os.chown(self.path("mail"), user.pw_uid, user.pw_gid)
 
     def __enter__(self):

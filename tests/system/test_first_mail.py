@@ -212,4 +212,14 @@ def many(lab):
     tap.check(audit.balances(), "audit: %s" % audit)
 
 
+
+@tap.test("Postfix finds nothing amiss with our lines")
+def postfix_check(lab):
+    done = lab.postfix.check()
+    tap.equal(done.returncode, 0, "status")
+    tap.equal([line for line in done.stderr.splitlines()  # the test's own
+               if "overriding earlier entry: mynetworks" not in line], [],
+              "said")
+
+
 tap.main(Fixture)

@@ -62,6 +62,8 @@ RULES = [{"at": "rcpt", "match": "<full@", "reply":
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG + MORE, with_postfix=False,
                          with_milter=False, receivers=[

@@ -166,6 +166,8 @@ def rcpt_of(label):
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     """All servers get their message at once; each test looks at one."""
 
     def __init__(self):

@@ -34,6 +34,8 @@ RECEIVERS = [{"listen": ["127.0.1.1:25"], "rules": [
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
                          with_milter=False, receivers=RECEIVERS)

@@ -156,13 +156,18 @@ RECEIVERS = [
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
                          with_milter=False, receivers=RECEIVERS)
 
     def __enter__(self):
         self.start()
+        # Their waits pass meanwhile.
         self.inject("x@rare.example")  # six seconds on its way
+        self.send_many("defer.example", 4)
+        self.inject("full@quota.example")
         return self
 
     def at(self, domain, kind):
@@ -337,7 +342,6 @@ def no_source(lab):
           proves=("domain smtp-pattern-list", "domain retry-after",
                   "smtp-pattern-list reply"))
 def defer_queue(lab):
-    lab.send_many("defer.example", 4)
     rule = tap.wait_for(lambda: lab.at("defer.example", "rule"), 10,
                         "the reply")[0]
     lab.wait_many("defer.example", 3)
@@ -350,7 +354,6 @@ def defer_queue(lab):
           proves=("dsn-rule pattern", "dsn-rule action", "dsn-rule category",
                   "dsn-rule retry-interval"))
 def dsn_rule(lab):
-    lab.inject("full@quota.example")
     m = lab.wait_arrived("full@quota.example", 10)
     row = lab.wait_record("t", "full@quota.example")
     tap.equal(row["bounceCat"], "soft-bounce", "bounceCat")

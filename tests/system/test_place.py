@@ -91,6 +91,8 @@ def zone(moves_to):
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         slow = [{"at": "dot", "delay": 0.02, "action": "pass"}]
         calm = [{"at": "rcpt", "match": "first@", "count": 1,

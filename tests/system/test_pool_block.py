@@ -72,6 +72,8 @@ RULES = {
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(
             zone="".join(mx_zone(d, ("mx." + d, ip))

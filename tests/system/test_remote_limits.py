@@ -87,6 +87,8 @@ def zone():
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         quick, slow = [[{"at": "dot", "delay": s, "action": "pass"}]
                        for s in (0.03, 0.2)]

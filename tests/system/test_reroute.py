@@ -51,6 +51,8 @@ RATE = 1  # of a, in a day
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG % "", with_postfix=False,
                          with_milter=False,

@@ -28,6 +28,8 @@ BODY = "Where does it go\n.when it waits?\n"
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(
             zone=ZONE, config=CONFIG, with_postfix=False, with_milter=False,

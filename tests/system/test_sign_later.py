@@ -18,6 +18,14 @@ REST = """
     smtp-source-host 127.0.0.11 own.mta.example
     domain-key s2, brand.example, {keys}/s2.brand.example.pem
 </virtual-mta>
+<virtual-mta other>
+    smtp-source-host 127.0.0.12 other.mta.example
+    domain-key s3, brand.example, {keys}/s3.brand.example.pem
+</virtual-mta>
+<virtual-mta-pool both>
+    virtual-mta own
+    virtual-mta other
+</virtual-mta-pool>
 <domain *>
     retry-recipients-after 2s
 </domain>
@@ -173,6 +181,28 @@ def options(lab):
     tap.equal(tags[0]["i"], "news@brand.example", "i=")
     octets = lab.stored(lab.arrived("x@yes.example")[0])
     tap.check(b"X-DKIM-Options" not in octets, "the field is still there")
+
+
+@tap.test("by the key of that member of a pool which sends it")
+def pool(lab):
+    for i in range(4):
+        rcpt = "pool%d@yes.example" % i
+        lab.inject(rcpt, sender="a@brand.example",
+                   headers=[("X-Virtual-MTA", "both")])
+        peer = lab.wait_arrived(rcpt)["peer"]
+        judge(lab, rcpt, [{"127.0.0.11": "s2", "127.0.0.12": "s3"}[peer]])
+    tap.equal({m["peer"] for m in lab.messages()
+               if m["rcpts"][0].startswith("pool")},
+              {"127.0.0.11", "127.0.0.12"}, "both have sent")
+
+
+@tap.test("options larger than an envelope's string do no harm")
+def huge_options(lab):
+    rcpts = rcpts_of("h")
+    lab.inject(rcpts, sender="a@brand.example",
+               headers=[("X-DKIM-Options", "s=s1;" + 70000 * "x")])
+    judge(lab, "h@simple.example", ["s1"])
+    judge(lab, "h@no.example", [])
 
 
 @tap.test("from the spool after a crash; by the settings after a reload")

@@ -69,6 +69,8 @@ def address(what, ip):
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
                          with_milter=False, receivers=[

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base64.h"
 #include "mail/dkim_key.h"
 #include "tests/tap.h"
 
@@ -195,12 +196,37 @@ test_text(void)
 	    "a beginning alone");
 }
 
+/* A key whose modulus has another bit than its exponents were made for. */
+static void
+test_damaged(void)
+{
+	EVP_PKEY *pkey = make_pkey("RSA", 1024);
+	struct buf text = { 0 };
+	unsigned char *der = NULL;
+	int len = i2d_PrivateKey(pkey, &der);
+	struct dkim_key *key;
+	struct err e = { "" };
+	bool weak;
+
+	der[60] ^= 0x10;
+	buf_str(&text, "-----BEGIN RSA PRIVATE KEY-----\n");
+	base64_add(&text, der, (size_t)len);
+	buf_str(&text, "\n-----END RSA PRIVATE KEY-----\n");
+	ok(dkim_key_of_text(text.p, text.len, &key, &weak, &e) == -1 &&
+		key == NULL && strstr(e.text, "damaged") != NULL,
+	    "a damaged key: %s", e.text);
+	buf_fini(&text);
+	OPENSSL_free(der);
+	EVP_PKEY_free(pkey);
+}
+
 int
 main(void)
 {
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	test_text();
+	test_damaged();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(i);
 	(void)rmdir(dir);

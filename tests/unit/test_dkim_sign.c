@@ -100,7 +100,7 @@ sign(struct region *rg, const struct dkim_key *key, const char *text,
 	header_parse(text, strlen(text), rg, &list, &at);
 	canon_body_finish(body);
 	in.body_hash = canon_body_hash(body, CANON_RELAXED);
-	value = dkim_sign(&in, rg, &e);
+	value = dkim_sign_field(&in, rg, &e);
 	canon_body_free(&body);
 	return value;
 }
@@ -227,7 +227,7 @@ test_options(struct region *rg, const struct dkim_key *key)
 		const char *s, *h;
 		struct err e;
 
-		value = slice_of(dkim_sign(&in, rg, &e));
+		value = slice_of(dkim_sign_field(&in, rg, &e));
 		ok(tag_list_parse(value, rg, &tags, &e) == 0 &&
 			tag_list_is(&tags, "c", options[i].c),
 		    "%s: c=%s", options[i].label, options[i].c);

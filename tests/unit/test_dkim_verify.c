@@ -48,7 +48,7 @@ signed_by(const struct sealed *s, const char *text, const char *selector,
 	header_parse(text, strlen(text), s->rg, &headers, &body);
 	b = canon_body_of(text + body, strlen(text) - body);
 	in.body_hash = canon_body_hash(b, how);
-	value = dkim_sign(&in, s->rg, &e);
+	value = dkim_sign_field(&in, s->rg, &e);
 	canon_body_free(&b);
 	return REGION_JOIN(s->rg, DKIM_HEADER ": ", value, "\r\n", text);
 }

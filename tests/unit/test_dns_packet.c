@@ -33,6 +33,7 @@
 #define A_ "\1"
 #define AAAA_ "\34"
 #define CNAME_ "\5"
+#define TXT_ "\20"
 #define RR(owner, type, ttl, len) owner "\0" type "\0\1\0\0" ttl "\0" len
 #define TTL_300 "\1\54"
 #define TTL_60 "\0\74"
@@ -66,6 +67,16 @@ static const struct {
 	    RR(AT_NAME, AAAA_, TTL_300, "\20")
 	    "\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\1",
 	    "ok ttl=300 2001:db8::1"),
+	CASE("a text of strings", DNS_TXT, OK_ N("\1", "\1", "\0", "\0") Q(TXT_)
+	    RR(AT_NAME, TXT_, TTL_300, "\11") "\3a b\0\3; c",
+	    "ok ttl=300 \"a b; c\""),
+	CASE("two texts, one of nothing", DNS_TXT,
+	    OK_ N("\1", "\2", "\0", "\0") Q(TXT_)
+	    RR(AT_NAME, TXT_, TTL_300, "\1") "\0"
+	    RR(AT_NAME, TXT_, TTL_300, "\2") "\1x", "ok ttl=300 \"\" \"x\""),
+	CASE("a string beyond its record", DNS_TXT,
+	    OK_ N("\1", "\1", "\0", "\0") Q(TXT_)
+	    RR(AT_NAME, TXT_, TTL_300, "\2") "\2x", "temp malformed record"),
 	CASE("an alias, its TTL is the lower one", DNS_A,
 	    OK_ N("\1", "\2", "\0", "\0") Q(A_)
 	    RR(AT_NAME, CNAME_, TTL_60, "\4") "\1a" AT_NAME
@@ -211,6 +222,8 @@ describe(struct buf *b, const struct dns_answer *a)
 	for (size_t i = 0; i < a->count; i++)
 		if (a->mx != NULL)
 			buf_printf(b, " %u:%s", a->mx[i].pref, a->mx[i].host);
+		else if (a->txt != NULL)
+			buf_printf(b, " \"%s\"", a->txt[i]);
 		else
 			buf_printf(b, " %s", net_addr_text(&a->addrs[i], text));
 	return buf_cstr(b);

@@ -293,7 +293,9 @@ test_member(void)
 	    " backoff-max-smtp-out 40%\n backoff-max-msg-rate 50%\n"
 	    " backoff-max-data-volume-rate 1K/s\n retry-after 7m\n</domain>\n"
 	    "<domain *.example>\n max-smtp-out 9\n retry-after 9m\n</domain>\n"
-	    "<domain own.example>\n max-msg-rate 2/s\n</domain>\n"
+	    "<domain own.example>\n max-msg-rate 2/s\n max-errors-per-hour 3\n"
+	    " backoff-to-normal-after 5m\n reenable-source-ip-after 5m\n"
+	    " backoff-max-smtp-out 1\n</domain>\n"
 	    "<virtual-mta v>\n<domain own.example>\n max-smtp-out 2\n"
 	    "</domain>\n</virtual-mta>\n");
 	s = snapshot_load(conf_file_path("main"), &errs);
@@ -310,6 +312,10 @@ test_member(void)
 		c.bounce_after_us == 86400 * US_PER_S,
 	    "and the other settings of its group");
 	rollup_member_conf(s, "own.example", "g.rollup", "", &c);
+	ok(c.max_errors_per_hour == 0 && c.normal_after_us == INTERVAL_NEVER &&
+		c.reenable_after_us == INTERVAL_NEVER &&
+		c.backoff_max_conns.count == 0,
+	    "modes and sources are of its group");
 	ok(c.max_conns == 0 && c.msg_rate.count == 2,
 	    "but what is said of itself");
 	rollup_member_conf(s, "own.example", "g.rollup", "v", &c);

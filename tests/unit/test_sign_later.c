@@ -216,6 +216,27 @@ test_gone(const struct snapshot *conf, const struct snapshot *gone)
 	body_unref(&b);
 }
 
+/* It goes into a mark and an envelope, whoever wrote it. */
+static void
+test_text(void)
+{
+	static char huge[70000];
+	struct header_list none = { 0 };
+	struct signing_facts facts;
+	const char *got;
+
+	memset(huge, 'x', sizeof(huge) - 1);
+	memcpy(huge, "s=s1;", 5);
+	huge[sizeof(huge) - 1] = '\0';
+	got = signing_text(huge, true, rg);
+	is_str(got, "-:", "options of 70,000 bytes: that there are some");
+	huge[SIGNING_TEXT_MAX - 2] = '\0';
+	got = signing_text(huge, true, rg);
+	is_int((int64_t)strlen(got), SIGNING_TEXT_MAX, "the longest");
+	signing_facts_read(&none, got, rg, &facts);
+	is_str(facts.s, "s1", "is read");
+}
+
 int
 main(void)
 {
@@ -223,6 +244,7 @@ main(void)
 
 	rg = region_new();
 	conf_file_begin();
+	test_text();
 	write_key("rsa.pem", 2048);
 	write_key("large.pem", 4096);
 	conf = load(with_keys);
