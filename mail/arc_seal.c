@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail/arc_seal.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 #include "lib/check.h"
 #include "mail/dkim_fields.h"
@@ -9,6 +9,9 @@
 #include "mail/sig_field.h"
 
 #define HASH_LEN 32
+#define LINE_COLS 75
+#define TAB_COLS 8
+#define WORD_MAX 900      /* octets; a line has 998 */
 #define SIGNATURES_MAX 20 /* DKIM-Signature fields under ours, the lowest */
 
 struct sealer {
@@ -57,21 +60,62 @@ keep(struct sealer *s, enum arc_part part, const struct header *h)
 	};
 }
 
-/* Each result on a line of its own; they are not ours to break. */
+/*
+ * A result begins a line, and goes on in others at its blanks: what is longer
+ * than a line of SMTP would be folded behind us, which breaks the seal.
+ */
+static void
+put_result(struct buf *b, const char *text)
+{
+	size_t col = TAB_COLS;
+
+	buf_str(b, ";\r\n\t");
+	while (*text != '\0') {
+		size_t word = 1 + strcspn(text + 1, " ");
+
+		if (*text == ' ' && col + word > LINE_COLS) {
+			buf_str(b, "\r\n\t");
+			col = TAB_COLS;
+			text++;
+			word--;
+		}
+		buf_add(b, text, word);
+		col += word;
+		text += word;
+	}
+}
+
+/* False for one with a word that fits in no line. */
+static bool
+is_short(const char *text)
+{
+	for (const char *p = text; *p != '\0'; p += *p == ' ') {
+		size_t word = strcspn(p, " ");
+
+		if (word > WORD_MAX)
+			return false;
+		p += word;
+	}
+	return true;
+}
+
 static void
 make_aar(struct sealer *s)
 {
 	const struct auth_results *r = s->in->results;
 	struct buf b = { 0 };
 	struct header h;
+	size_t count = 0;
 
 	buf_printf(&b, ARC_AAR_HEADER ": i=%u; %s", s->instance,
 	    s->in->authserv_id);
 	for (size_t i = 0; i < r->n; i++) {
-		buf_str(&b, ";\r\n\t");
-		buf_str(&b, r->v[i]);
+		if (!is_short(r->v[i]))
+			continue;
+		put_result(&b, r->v[i]);
+		count++;
 	}
-	if (r->n == 0)
+	if (count == 0)
 		buf_str(&b, "; none");
 	h.whole = (struct slice){ b.p, b.len };
 	h.name = (struct slice){ b.p, sizeof(ARC_AAR_HEADER) - 1 };

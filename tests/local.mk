@@ -95,6 +95,7 @@ check_PROGRAMS += \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
+	tests/unit/test_list_fields \
 	tests/unit/test_limit \
 	tests/unit/test_limits_random \
 	tests/unit/test_lint \
@@ -1022,6 +1023,7 @@ EXTRA_DIST += \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
+	%D%/system/test_list_fields.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \

@@ -21,7 +21,7 @@ find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
 				   snapshot_pool_signers(conf, name, &out->n);
 	if (out->v != NULL)
 		return;
-	one = region_array(rg, 1, sizeof(*one));
+	one = region_array(rg, 1, sizeof(struct vmta *));
 	one[0] = snapshot_vmta(conf, name);
 	out->v = one;
 	out->n = one[0] == NULL ? 0 : 1;

@@ -32,6 +32,7 @@ QUIET_CPU_S = 0.3
 CONFIG = fault.CONFIG + """
 <domain *>
     retry-after 1s
+    retry-after-dns-error 1s
     retry-recipients-after 1s
     connect-timeout 2s
     data-send-timeout 2s

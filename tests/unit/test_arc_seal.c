@@ -86,8 +86,19 @@ test_failed(const struct sealed *s)
 	    "and fails");
 }
 
+static const char *
+long_word(const struct sealed *s)
+{
+	char *text = region_alloc(s->rg, 2001);
+
+	memset(text, 'x', 2000);
+	memcpy(text, "spf=", 4);
+	text[2000] = '\0';
+	return text;
+}
+
 static void
-test_no_results(const struct sealed *s)
+test_results(const struct sealed *s)
 {
 	struct auth_results none = { 0 };
 	struct header_list headers;
@@ -110,6 +121,17 @@ test_no_results(const struct sealed *s)
 	is_int(arc_seal(&in, s->rg, &out, &e), 0, "a message without fields");
 	is_str(out.value[ARC_PART_AAR], "i=1; mx.one.example; none",
 	    "no results");
+	auth_results_add(&none,
+	    "dkim=fail reason=\"one two three four five six seven eight\" "
+	    "header.d=one.example header.s=s1",
+	    s->rg);
+	auth_results_add(&none, long_word(s), s->rg);
+	(void)arc_seal(&in, s->rg, &out, &e);
+	is_str(out.value[ARC_PART_AAR],
+	    "i=1; mx.one.example;\r\n\tdkim=fail reason=\"one two three four "
+	    "five six seven eight\"\r\n\theader.d=one.example header.s=s1",
+	    "a long result is folded at a blank, and one that cannot be is "
+	    "left out");
 }
 
 /* cv= as it is known without a look at signatures. */
@@ -156,7 +178,7 @@ main(void)
 	test_form(&s);
 	test_failed(&s);
 	test_known(&s);
-	test_no_results(&s);
+	test_results(&s);
 	sealed_fini(&s);
 	return done_testing();
 }
