@@ -196,6 +196,7 @@ check_PROGRAMS += \
 	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
+	tests/unit/test_suppress_norm \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_tag_list \
