@@ -155,6 +155,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_move \
+	tests/unit/test_sched_orders \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
@@ -333,6 +334,10 @@ tests_unit_test_sched_tally_SOURCES = \
 tests_unit_test_sched_place_SOURCES = \
 	%D%/unit/test_sched_place.c \
 	$(fake_conf_files)
+
+tests_unit_test_sched_orders_SOURCES = \
+	%D%/unit/test_sched_orders.c \
+	$(sim_files)
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \

@@ -59,7 +59,7 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 
 /*
  * The same message may pass twice (postsuper -r): a signature of the same key
- * is replaced, not doubled.  Those of others stay.
+ * is replaced, not doubled, be it here or at delivery.  Those of others stay.
  */
 static void
 remove_old_signatures(const struct policy_in *in, const struct signing *s,
@@ -196,11 +196,11 @@ choose_signing(const struct policy_in *in, const struct source_conf *source,
 	*own_r = own_key(in, source, rg, out);
 	facts.key = *own_r;
 	/* A key that came with the message is not kept for later. */
-	if (!find_signing(in, out, &facts, rg, s) && in->can_sign_later &&
-	    *own_r == NULL) {
-		out->sign_later = true;
+	out->sign_later = !find_signing(in, out, &facts, rg, s) &&
+	    in->can_sign_later && *own_r == NULL;
+	remove_old_signatures(in, s, rg, out);
+	if (out->sign_later)
 		s->n = 0;
-	}
 }
 
 /* ---- fields about lists ---------------------------------------------------- */
@@ -278,8 +278,6 @@ finish(const struct policy_in *in, const struct source_conf *source,
 
 	if (snapshot_signs(in->conf))
 		choose_signing(in, source, rg, out, &s, &own);
-	if (s.n > 0)
-		remove_old_signatures(in, &s, rg, out);
 	add_list_fields(in, source, s.n > 0 || out->sign_later, rg, out);
 	all = with_added(in, out, rg);
 	if (s.n > 0)

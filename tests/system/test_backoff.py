@@ -31,6 +31,10 @@ CONFIG = """
 <domain after.example>
     backoff-to-normal-after 2s
 </domain>
+<domain return.example>
+    backoff-to-normal-after 1s
+    backoff-return-interval 2s
+</domain>
 <domain delivery.example>
     backoff-to-normal-after-delivery yes
 </domain>
@@ -67,7 +71,7 @@ CONFIG = """
 </dsn-rule>
 """
 DOMAINS = ("after", "delivery", "off", "share", "again", "back", "slow",
-           "listed")
+           "listed", "return")
 PLACES = {d + ".example": "127.0.1.%d" % (i + 1)
           for i, d in enumerate(DOMAINS)}
 HOSTS = ("127.0.1.20", "127.0.1.21")
@@ -95,12 +99,14 @@ RULES = {
     "back": [refuses(451, "you are blocked")],
     "slow": [refuses(451, "rule: slow"), PACE],
     "listed": [refuses(550, "rule: listed")],
+    "return": [refuses(451, "slow down"), PACE],
 }
 RECEIVERS = [{"listen": [PLACES[d + ".example"] + ":25"], "rules": rules}
              for d, rules in RULES.items()] + [
     {"listen": [HOSTS[0] + ":25"], "rules": [
         {"at": "rcpt", "reply": "550 5.1.0 rule: not here"}]},
     {"listen": [HOSTS[1] + ":25"]}]
+LATER = "return.example"  # its test looks at all of its times
 BY_TWO = ("off.example", "back.example", "listed.example")
 
 
@@ -114,7 +120,8 @@ class Fixture(Lab):
     def __enter__(self):
         self.start()
         for domain in list(PLACES) + ["host.example"]:
-            self.send("first", domain)
+            if domain != LATER:
+                self.send("first", domain)
         return self
 
     def send(self, name, domain):
@@ -138,15 +145,15 @@ class Fixture(Lab):
         self.wait_record("t", "first@" + domain, 10)
         return rule[0]["t"]
 
-    def together(self, domain, since):
-        """When two connections were open at once first, or None."""
+    def together(self, domain, since, count=2):
+        """When so many connections were open at once first, or None."""
         changes = sorted(
             [(e["t"], 1) for e in self.at(domain, "connect")] +
             [(e["t"], -1) for e in self.at(domain, "close")])
         now = 0
         for t, change in changes:
             now += change
-            if now >= 2 and t > since:
+            if now >= count and t > since:
                 return t
         return None
 
@@ -164,6 +171,20 @@ def after(lab):
     again = lab.together("after.example", began)
     tap.check(again is not None, "it is in backoff still")
     tap.check(2 <= again - began < 3, "after %.3f s" % (again - began))
+
+
+@tap.test("backoff-return-interval: connections rise one by one",
+          proves=("domain backoff-return-interval",
+                  "domain backoff-max-smtp-out"))
+def returns(lab):
+    lab.send("first", LATER)
+    began = lab.refusal(LATER)
+    lab.send_many(LATER, 50)
+    # From 1 to 4: the second at 6/16 of two seconds, the third at 11/16.
+    two, three = (lab.together(LATER, began, n) for n in (2, 3))
+    tap.check(two is not None and three is not None, "it is in backoff still")
+    tap.check(1.7 <= two - began < 3, "two after %.3f s" % (two - began))
+    tap.check(2.3 <= three - began, "three after %.3f s" % (three - began))
 
 
 @tap.test("backoff-to-normal-after-delivery: the first delivery ends it",

@@ -70,6 +70,15 @@ smtp-source-host ""
     retry-after 3s
     smtp-pattern-list defer
 </domain>
+<domain both.example>
+    smtp-pattern-list both
+</domain>
+<smtp-pattern-list both>
+    reply /nothing like it/ mode=normal
+    reply /^451 / mode=backoff
+    reply /is blocked/ mode=normal, disable-source-ip
+    reply /./ disable-source-ip, reenable-after=1s
+</smtp-pattern-list>
 <smtp-pattern-list slow>
     reply /slow down/ mode=backoff
 </smtp-pattern-list>
@@ -106,7 +115,8 @@ PLACES = {"slow.example": "127.0.1.1", "timed.example": "127.0.1.2",
           "better.example": "127.0.1.3", "blocked.example": "127.0.1.6",
           "full.example": "127.0.1.7", "off.example": "127.0.1.8",
           "defer.example": "127.0.1.9", "quota.example": "127.0.1.10",
-          "other.example": "127.0.1.11", "bare.example": "127.0.1.12"}
+          "other.example": "127.0.1.11", "bare.example": "127.0.1.12",
+          "both.example": "127.0.1.17"}
 ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in PLACES.items()) + \
     mx_zone("skip.example", ("mx1.skip.example", "127.0.1.4"),
             ("mx2.skip.example", "127.0.1.5")) + \
@@ -152,6 +162,9 @@ RECEIVERS = [
     receiver("127.0.1.14"),
     receiver("127.0.1.15", FULL),
     receiver("127.0.1.16", FULL),
+    receiver("127.0.1.17", {"at": "rcpt", "match": "<first@", "count": 1,
+                            "reply": "451 4.7.1 your address is blocked"},
+             PACE),
 ]
 
 
@@ -336,6 +349,25 @@ def no_source(lab):
             for line in lab.daemon.log_text().splitlines()
             if "has no smtp-source-host" in line]
     tap.equal(sorted(said), ["bare", "plain"], "said of")
+
+
+@tap.test("several rows fit one reply: the first that says something of the "
+          "mode has the mode, the first of the source has the source",
+          proves=("domain smtp-pattern-list", "domain backoff-max-smtp-out",
+                  "smtp-pattern-list reply"))
+def conflicts(lab):
+    two = [("X-Virtual-MTA", "two")]
+    lab.inject("first@both.example", headers=two)
+    rule = lab.refusal("both.example")
+    lab.send_many("both.example", 16, headers=two)
+    lab.wait_many("both.example", 16)
+    tap.equal(lab.first_together("both.example", rule["t"]), None,
+              "two at once at")
+    later = [e for e in lab.at("both.example", "rcpt") if e["t"] > rule["t"]]
+    took = later[-1]["t"] - rule["t"]
+    tap.check(took > 1.3, "%.3f s show nothing of the last row" % took)
+    tap.equal({e["peer"] for e in later},
+              {"127.0.0.11", "127.0.0.12"} - {rule["peer"]}, "sources")
 
 
 @tap.test("defer-queue: the whole queue waits for retry-after",

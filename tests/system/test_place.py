@@ -61,6 +61,21 @@ CONFIG = """
 <domain rows.rollup>
     max-smtp-out 1
 </domain>
+<domain hand.example>
+    queue-to rows.rollup
+</domain>
+<domain named.example>
+    queue-to named.rollup
+</domain>
+<domain named.rollup>
+    route mx.target.example
+</domain>
+<domain port.example>
+    queue-to port.rollup
+</domain>
+<domain port.rollup>
+    route [127.0.1.2]:2525
+</domain>
 <domain moved.example>
     queue-to target.example
 </domain>
@@ -100,7 +115,8 @@ class Fixture(Lab):
         super().__init__(zone=zone("slow.test"), config=CONFIG,
                          with_postfix=False, with_milter=False,
                          receivers=[{"listen": [ip + ":25" for ip in (
-                             BIG, OTHER, NEW)], "rules": slow},
+                             BIG, OTHER, NEW)] + [OTHER + ":2525"],
+                                     "rules": slow},
                                     {"listen": [CALM + ":25"],
                                      "rules": calm}])
         self.jump = self.path("jump")
@@ -228,7 +244,8 @@ def free(lab):
     tap.equal((q["rollup"], q["provider"]), ("", ""), "what it shares")
 
 
-@tap.test("rows of <mx-rollup-list>: all hosts, in any order")
+@tap.test("rows of <mx-rollup-list>: all hosts, in any order",
+          proves="mx-rollup-list mx")
 def rows(lab):
     for i in range(10):
         lab.inject("r%d@a.rows.example" % i)
@@ -250,6 +267,30 @@ def moved(lab):
     record = lab.wait_record("d", "m@moved.example")
     tap.equal(record["queue"], "target.example/{default}", "the record")
     tap.check(queue_of(lab, "moved.example") is None, "no queue of its own")
+
+
+def goes(lab, rcpt):
+    """Where it arrived, and the queue of its record."""
+    lab.inject(rcpt)
+    m = lab.wait_arrived(rcpt, 20)
+    return m["to"], lab.wait_record("d", rcpt)["queue"]
+
+
+@tap.test("queue-to a rollup: the hosts of its rows, which it has without a "
+          "domain of its name", proves=("domain queue-to",
+                                        "mx-rollup-list mx"))
+def by_hand(lab):
+    tap.equal(goes(lab, "m@hand.example"),
+              (OTHER + ":25", "rows.rollup/{default}"), "where")
+
+
+@tap.test("queue-to a rollup with `route`: a host, or an address with its port",
+          proves=("domain queue-to", "domain route"))
+def by_route(lab):
+    tap.equal(goes(lab, "m@named.example"),
+              (OTHER + ":25", "named.rollup/{default}"), "a host")
+    tap.equal(goes(lab, "m@port.example"),
+              (OTHER + ":2525", "port.rollup/{default}"), "an address")
 
 
 @tap.test("another MX while mail waits: it goes on there")
