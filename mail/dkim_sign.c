@@ -9,6 +9,11 @@
 #include "mail/tag_list.h"
 
 #define HASH_LEN 32
+/*
+ * The longest address (RFC 5321 section 4.5.3.1).  Quoted it has three times as
+ * much, and still fits into a line of 998 octets, which nobody has to break.
+ */
+#define IDENTITY_MAX 320
 
 bool
 dkim_sign_identity_fits(const char *identity, const char *domain)
@@ -16,7 +21,7 @@ dkim_sign_identity_fits(const char *identity, const char *domain)
 	const char *at = strrchr(identity, '@');
 	size_t len, need = strlen(domain);
 
-	if (at == NULL)
+	if (at == NULL || strlen(identity) > IDENTITY_MAX)
 		return false;
 	len = strlen(at + 1);
 	return len >= need && str_eq_nocase(at + 1 + len - need, domain) &&

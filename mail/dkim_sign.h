@@ -55,7 +55,8 @@ const char *dkim_sign_field(const struct dkim_sign_in *in, struct region *rg,
 
 /*
  * May it stand in i= beside that d=?  Its domain must be that or below it
- * (RFC 6376 section 3.5); dkim_sign_field() leaves out what may not.
+ * (RFC 6376 section 3.5), and it must fit into a line; dkim_sign_field() leaves
+ * out what may not.
  */
 bool dkim_sign_identity_fits(const char *identity, const char *domain);
 

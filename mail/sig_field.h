@@ -29,16 +29,16 @@ struct sig_field {
 void sig_field_init(struct sig_field *f, const char *name);
 void sig_field_fini(struct sig_field *f);
 
-/* A whole tag, "name=value;". */
-void sig_field_tag(struct sig_field *f, const char *name, const char *value);
-void sig_field_number(struct sig_field *f, const char *name, uint64_t value);
-void sig_field_base64(struct sig_field *f, const char *name, const void *p,
+/* A whole tag, "tag=value;". */
+void sig_field_tag(struct sig_field *f, const char *tag, const char *value);
+void sig_field_number(struct sig_field *f, const char *tag, uint64_t value);
+void sig_field_base64(struct sig_field *f, const char *tag, const void *p,
     size_t len);
 /* As dkim-quoted-printable (RFC 6376 section 2.11). */
-void sig_field_quoted(struct sig_field *f, const char *name, const char *value);
+void sig_field_quoted(struct sig_field *f, const char *tag, const char *value);
 
 /* A tag of items with colons between: open, each item, close. */
-void sig_field_open(struct sig_field *f, const char *name);
+void sig_field_open(struct sig_field *f, const char *tag);
 void sig_field_item(struct sig_field *f, struct slice item);
 void sig_field_close(struct sig_field *f);
 

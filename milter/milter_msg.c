@@ -262,6 +262,7 @@ policy_in(const struct milter_msg *m, struct policy_in *in)
 		.sender = m->sender,
 		.rcpts = m->rcpts,
 		.rcpt_count = m->rcpt_count,
+		.others = m->others,
 		.headers = &m->headers,
 		.body = m->body,
 		.now_s = clock_wall_us() / US_PER_S,
@@ -411,6 +412,8 @@ log_message(const struct milter_msg *m, const char *queue_id,
 		log_str(&l, "user", m->auth_user);
 	if (out->unknown_vmta[0] != '\0')
 		log_str(&l, "unknown-vmta", out->unknown_vmta);
+	if (out->dkim_note != NULL)
+		log_str(&l, "dkim-note", out->dkim_note);
 	if (trouble != NULL)
 		log_str(&l, "trouble", trouble);
 	log_end(&l);

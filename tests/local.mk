@@ -95,6 +95,7 @@ check_PROGRAMS += \
 	tests/unit/test_lease_load \
 	tests/unit/test_leases \
 	tests/unit/test_lessor \
+	tests/unit/test_list_fields \
 	tests/unit/test_limit \
 	tests/unit/test_limits_random \
 	tests/unit/test_lint \
@@ -153,6 +154,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_lease \
 	tests/unit/test_sched_many \
 	tests/unit/test_sched_move \
+	tests/unit/test_sched_orders \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
@@ -331,6 +333,10 @@ tests_unit_test_sched_tally_SOURCES = \
 tests_unit_test_sched_place_SOURCES = \
 	%D%/unit/test_sched_place.c \
 	$(fake_conf_files)
+
+tests_unit_test_sched_orders_SOURCES = \
+	%D%/unit/test_sched_orders.c \
+	$(sim_files)
 
 tests_unit_test_sched_random_SOURCES = \
 	%D%/unit/test_sched_random.c \
@@ -1018,6 +1024,7 @@ EXTRA_DIST += \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
+	%D%/system/test_list_fields.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \

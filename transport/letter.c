@@ -397,6 +397,7 @@ decide(struct work *w, struct letter *l)
 	}
 	policy_run(&pin, w->rg, &w->out);
 	l->unknown_vmta = w->out.unknown_vmta;
+	l->dkim_note = w->out.dkim_note;
 	l->trouble = w->out.trouble;
 	if (l->trouble != NULL)
 		return "451 4.3.0 message cannot be prepared for delivery now";

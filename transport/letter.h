@@ -69,6 +69,7 @@ struct letter {
 	const char *auth_user;    /* at the host MTA, or "" */
 	const char *queue_id;     /* the host MTA's, or "" */
 	const char *unknown_vmta; /* asked for and not configured, or "" */
+	const char *dkim_note;    /* of policy; NULL: none */
 	const char *trouble;      /* for the log, where the answer is 451 */
 	uint8_t priority;
 	bool marked;   /* the milter has treated it */

@@ -38,7 +38,7 @@ struct receipt {
 
 	/* For the log; strings are the session's or its snapshot's. */
 	const struct letter_way **ways;
-	const char *job, *host_id, *user, *unknown_vmta;
+	const char *job, *host_id, *user, *unknown_vmta, *dkim_note;
 	uint32_t size;
 	bool marked;
 };
@@ -160,6 +160,8 @@ log_accepted(const struct receipt *r, uint32_t known)
 		log_str(&l, "user", r->user);
 	if (r->unknown_vmta[0] != '\0')
 		log_str(&l, "unknown-vmta", r->unknown_vmta);
+	if (r->dkim_note != NULL)
+		log_str(&l, "dkim-note", r->dkim_note);
 	log_end(&l);
 }
 
@@ -592,6 +594,7 @@ receive_message(struct ingress_session *s)
 	r->host_id = l.queue_id;
 	r->user = l.auth_user;
 	r->unknown_vmta = l.unknown_vmta;
+	r->dkim_note = l.dkim_note;
 	r->back = on_receipt;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));

@@ -6,6 +6,8 @@
 
 #include "lib/conf_hosts.h"
 
+#define QUERY_MAX 255 /* it stands in one line of the signature */
+
 static enum dkim_when
 when_of(const char *word)
 {
@@ -88,5 +90,5 @@ dkim_conf_is_query(struct slice s)
 		if (isalnum((unsigned char)s.p[i]) == 0 &&
 		    strchr("/:-_.", s.p[i]) == NULL)
 			return false;
-	return true;
+	return s.len <= QUERY_MAX;
 }

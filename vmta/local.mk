@@ -27,6 +27,7 @@ libvmta_a_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/limit.c %D%/limit.h \
 	%D%/line.c %D%/line.h \
+	%D%/list_fields.c %D%/list_fields.h \
 	%D%/lint.c %D%/lint.h \
 	%D%/lint_list.c \
 	%D%/lint_nest.c \
@@ -117,6 +118,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_cold.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
+	%D%/snapshot_list.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \

@@ -114,15 +114,17 @@ take(const struct search *s, const struct opendkim_rule *rule)
 
 /* ---- the SigningTable ----------------------------------------------------------- */
 
+/* True: there is such a key, and enough of its rows were taken. */
 static bool
 take_all(const struct search *s, const char *key)
 {
 	const struct opendkim_rule *rule = strmap_get(s->o->rules, key);
+	bool any = rule != NULL;
 
 	for (; rule != NULL; rule = rule->next)
 		if (take(s, rule))
 			return true;
-	return false;
+	return any;
 }
 
 /* With the user in front of it, or without. */
@@ -137,15 +139,21 @@ take_above(const struct search *s, const char *user)
 	return false;
 }
 
-/* In the order of opendkim.conf(5), SigningTable. */
+/*
+ * In the order of opendkim.conf(5), SigningTable.  What it says of
+ * MultipleSignatures is not what opendkim does (2.11, as measured): the first
+ * key that there is, and "*" beside it.
+ */
 static void
 search_plain(const struct search *s)
 {
 	const char *user = REGION_JOIN(s->rg, s->by->user, "@");
-
-	(void)(take_all(s, s->by->address) || take_all(s, s->by->host) ||
+	bool found = take_all(s, s->by->address) || take_all(s, s->by->host) ||
 	    take_above(s, user) || take_above(s, "") ||
-	    take_all(s, REGION_JOIN(s->rg, user, "*")) || take_all(s, "*"));
+	    take_all(s, REGION_JOIN(s->rg, user, "*"));
+
+	if (!found || s->o->multiple)
+		(void)take_all(s, "*");
 }
 
 static void
@@ -156,7 +164,7 @@ search_patterns(const struct search *s)
 
 		if (!glob_match(rule->pattern, s->by->address))
 			continue;
-		if (take_all(s, rule->pattern))
+		if (take_all(s, rule->pattern) && !s->o->multiple)
 			return;
 	}
 }
@@ -172,7 +180,11 @@ search_domains(const struct search *s)
 		const struct opendkim_key *k = strmap_get(s->o->keys, host);
 
 		if (k != NULL) {
-			add(s, k, NULL);
+			/* As opendkim has it of a domain below. */
+			add(s, k,
+			    host == s->by->host ?
+				NULL :
+				REGION_JOIN(s->rg, "@", host));
 			return;
 		}
 		host = s->o->subdomains ? strchr(host, '.') : NULL;

@@ -285,12 +285,12 @@ read_inside(const struct conf *c, struct opendkim *o)
 	o->inside_not = region_array(c->r->rg, set.n, sizeof(bool));
 	for (size_t i = 0; i < set.n; i++) {
 		const char *text = set.v[i].key;
-		bool not = text[0] == '!';
+		bool negated = text[0] == '!';
 
-		if (net_prefix_parse(slice_of(text + not ),
+		if (net_prefix_parse(slice_of(text + negated),
 			&o->inside[o->inside_n], &e) == 0)
-			o->inside_not[o->inside_n++] = not ;
-		else if (strpbrk(text + not, "/:") == NULL)
+			o->inside_not[o->inside_n++] = negated;
+		else if (strpbrk(text + negated, "/:") == NULL)
 			conf_warning(c->r->errs, set.v[i].file, set.v[i].line,
 			    "InternalHosts: names are not looked up: %s", text);
 		else {

@@ -9,32 +9,43 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/conf_parse.h"
 #include "vmta/opendkim_priv.h"
 
 /* More is no table that anybody wrote. */
-#define TEXT_MAX ((size_t)256 << 20)
+#define TEXT_MAX ((off_t)256 << 20)
+
+static ssize_t
+read_bytes(int fd, const char *path, struct buf *text, struct err *e)
+{
+	char part[8192];
+	ssize_t n;
+
+	while ((n = read(fd, part, sizeof(part))) > 0)
+		buf_add(text, part, (size_t)n);
+	return n == -1 ? err_sys(e, "%s", path) : 0;
+}
 
 int
 opendkim_text(const struct opendkim_reader *r, const struct opendkim_line *by,
     const char *path, struct slice *text_r)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
 	struct buf text = { 0 };
-	char part[8192];
 	struct err e;
 	ssize_t n = -1;
 
-	while (fd != -1 && text.len <= TEXT_MAX &&
-	    (n = read(fd, part, sizeof(part))) > 0)
-		buf_add(&text, part, (size_t)n);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		(void)err_sys(&e, "%s", path);
+	else if (!S_ISREG(st.st_mode) || st.st_size > TEXT_MAX)
+		(void)err_set(&e, "%s: no file, or too large", path);
+	else
+		n = read_bytes(fd, path, &text, &e);
 	if (n != 0) {
-		if (fd != -1 && text.len > TEXT_MAX)
-			(void)err_set(&e, "%s: too large", path);
-		else
-			(void)err_sys(&e, "%s", path);
 		conf_file_error(r->errs, by->file, by->line, path, "%s: %s",
 		    by->name, e.text);
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order: settings of the source, assignment, fields to remove, signatures.
+ * The order: settings of the source, assignment, fields to remove, fields about
+ * lists, signatures.
  */
 #include "vmta/policy.h"
 
@@ -11,6 +12,7 @@
 #include "mail/dkim_sign.h"
 #include "mail/mark.h"
 #include "vmta/assign.h"
+#include "vmta/list_fields.h"
 #include "vmta/opendkim.h"
 #include "vmta/signing.h"
 #include "vmta/snapshot_signing.h"
@@ -57,7 +59,7 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 
 /*
  * The same message may pass twice (postsuper -r): a signature of the same key
- * is replaced, not doubled.  Those of others stay.
+ * is replaced, not doubled, be it here or at delivery.  Those of others stay.
  */
 static void
 remove_old_signatures(const struct policy_in *in, const struct signing *s,
@@ -114,16 +116,19 @@ find_signing(const struct policy_in *in, const struct policy_out *out,
 	return agreed;
 }
 
+/* The signatures go on top of what else is added, and cover it. */
 static void
 add_signatures(const struct policy_in *in, const struct signing *s,
-    struct region *rg, struct policy_out *out)
+    const struct header_list *headers, struct region *rg,
+    struct policy_out *out)
 {
 	struct signing_make_in make = {
-		.headers = in->headers,
+		.headers = headers,
 		.skip = out->remove,
 		.now_s = in->now_s,
 	};
 	const char *values[SIGNATURES_MAX];
+	struct policy_add *all;
 	struct err e;
 
 	for (int how = CANON_SIMPLE; how <= CANON_RELAXED; how++)
@@ -137,10 +142,13 @@ add_signatures(const struct policy_in *in, const struct signing *s,
 		out->trouble = region_strdup(rg, e.text);
 		return;
 	}
-	out->add = region_array(rg, s->n, sizeof(*out->add));
+	all = region_array(rg, s->n + out->add_count, sizeof(*all));
 	for (size_t i = 0; i < s->n; i++)
-		out->add[out->add_count++] = (struct policy_add){ DKIM_HEADER,
-			values[i] };
+		all[i] = (struct policy_add){ DKIM_HEADER, values[i] };
+	for (size_t i = 0; i < out->add_count; i++)
+		all[s->n + i] = out->add[i];
+	out->add = all;
+	out->add_count += s->n;
 }
 
 /* The message's own key; one that is none is noted and passed over. */
@@ -172,31 +180,108 @@ is_outside(const struct policy_in *in)
 	    !opendkim_is_inside(tables, &in->client);
 }
 
+/* The signatures that it is to get now; own_r is the key in use, or NULL. */
 static void
-sign(const struct policy_in *in, const struct source_conf *source,
-    struct region *rg, struct policy_out *out)
+choose_signing(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct policy_out *out, struct signing *s,
+    struct dkim_key **own_r)
 {
 	struct signing_facts facts;
-	struct dkim_key *own;
-	struct signing s;
 
-	if (!snapshot_signs(in->conf))
-		return;
 	out->dkim_text = signing_text(control_value(in,
 					  source->process_dkim_options,
 					  DKIM_OPTIONS_HEADER, rg),
 	    is_outside(in), rg);
 	signing_facts_read(in->headers, out->dkim_text, rg, &facts);
-	own = own_key(in, source, rg, out);
-	facts.key = own;
+	*own_r = own_key(in, source, rg, out);
+	facts.key = *own_r;
 	/* A key that came with the message is not kept for later. */
-	if (!find_signing(in, out, &facts, rg, &s) && in->can_sign_later &&
-	    own == NULL) {
-		out->sign_later = true;
-	} else if (s.n > 0) {
-		remove_old_signatures(in, &s, rg, out);
-		add_signatures(in, &s, rg, out);
+	out->sign_later = !find_signing(in, out, &facts, rg, s) &&
+	    in->can_sign_later && *own_r == NULL;
+	remove_old_signatures(in, s, rg, out);
+	if (out->sign_later)
+		s->n = 0;
+}
+
+/* ---- fields about lists ---------------------------------------------------- */
+
+static void
+add_field(struct policy_out *out, const struct list_field *f, struct region *rg)
+{
+	out->add = region_grow(rg, out->add, out->add_count, sizeof(*out->add));
+	out->add[out->add_count++] = (struct policy_add){ f->name, f->value };
+}
+
+static void
+add_list_fields(const struct policy_in *in, const struct source_conf *source,
+    bool is_signed, struct region *rg, struct policy_out *out)
+{
+	const struct list_message m = {
+		.job = out->job,
+		.vmta = out->vmta,
+		.rcpt = in->rcpt_count == 1 && in->others == 0 ? in->rcpts[0] :
+								 NULL,
+		.headers = in->headers,
+		.is_signed = is_signed,
+	};
+	struct list_field fields[LIST_FIELDS_MAX];
+	struct list_templates t;
+	size_t n;
+
+	snapshot_list_templates(in->conf, out->vmta, out->job, &t);
+	if (t.list_unsubscribe[0] == '\0')
+		t.list_unsubscribe = source->list_unsubscribe;
+	n = list_unsubscribe_make(t.list_unsubscribe, &m, rg, fields);
+	if (feedback_id_make(t.feedback_id, &m, rg, &fields[n]) > 0) {
+		/* There is exactly one: whoever put another there is not us. */
+		for (size_t i = 0; i < in->headers->n; i++)
+			if (slice_eq_nocase(in->headers->v[i].name,
+				FEEDBACK_ID_HEADER))
+				out->remove[i] = true;
+		n++;
 	}
+	for (size_t i = 0; i < n; i++)
+		add_field(out, &fields[i], rg);
+}
+
+/* The header with what is added, as far as that is decided. */
+static struct header_list
+with_added(const struct policy_in *in, struct policy_out *out,
+    struct region *rg)
+{
+	struct header_list all = *in->headers;
+	bool *remove;
+
+	if (out->add_count == 0)
+		return all;
+	all.cap = all.n + out->add_count;
+	all.v = region_array(rg, all.cap, sizeof(*all.v));
+	if (all.n > 0)
+		memcpy(all.v, in->headers->v, all.n * sizeof(*all.v));
+	for (size_t i = 0; i < out->add_count; i++)
+		header_list_add(&all, rg, slice_of(out->add[i].name),
+		    slice_of(REGION_JOIN(rg, " ", out->add[i].value)));
+	remove = region_array(rg, all.n, sizeof(*remove));
+	if (in->headers->n > 0)
+		memcpy(remove, out->remove, in->headers->n * sizeof(*remove));
+	out->remove = remove; /* by index of all of them now */
+	return all;
+}
+
+static void
+finish(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg, struct policy_out *out)
+{
+	struct header_list all;
+	struct dkim_key *own = NULL;
+	struct signing s = { 0 };
+
+	if (snapshot_signs(in->conf))
+		choose_signing(in, source, rg, out, &s, &own);
+	add_list_fields(in, source, s.n > 0 || out->sign_later, rg, out);
+	all = with_added(in, out, rg);
+	if (s.n > 0)
+		add_signatures(in, &s, &all, rg, out);
 	dkim_key_free(&own);
 }
 
@@ -237,5 +322,5 @@ policy_run(const struct policy_in *in, struct region *rg,
 	assign_source(in, &source);
 	assign(in, &source, rg, out);
 	remove_controls(in, &source, out);
-	sign(in, &source, rg, out);
+	finish(in, &source, rg, out);
 }

@@ -38,6 +38,7 @@ struct policy_in {
 	const char *sender;       /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
+	size_t others; /* recipients that are none of ours, of the same bytes */
 	const struct header_list *headers;
 	struct canon_body *body; /* finished; asked only to sign */
 	int64_t now_s;           /* wall clock */
@@ -58,7 +59,7 @@ struct policy_out {
 	/* Nothing was signed: it is at delivery, by signing_find(). */
 	bool sign_later;
 	const char *dkim_text; /* for that: signing_facts_read() */
-	const char *dkim_note; /* what X-DKIM-Key could not be used for */
+	const char *dkim_note; /* why X-DKIM-Key was not used; NULL: it was */
 	bool *remove;          /* by index of headers */
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */

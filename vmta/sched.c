@@ -85,8 +85,26 @@ sched_queue_get(struct sched *s, const char *domain, const char *vmta,
 	q->opened_us = s->leases.used ? s->leases.start_us : 0;
 	table_add(&s->queues, &q->link);
 	TAILQ_INSERT_TAIL(&s->all, q, all);
+	s->stale_n += s->stale != NULL; /* or one behind it would be missed */
 	sched_refresh(s, q, now_us);
 	return q;
+}
+
+/* Round and round: who is told that all changed goes on from where it is. */
+static void
+next_stale(struct sched *s)
+{
+	s->stale = TAILQ_NEXT(s->stale, all);
+	if (s->stale == NULL)
+		s->stale = TAILQ_FIRST(&s->all);
+}
+
+void
+sched_look_all(struct sched *s)
+{
+	if (s->stale == NULL)
+		s->stale = TAILQ_FIRST(&s->all);
+	s->stale_n = s->queues.n;
 }
 
 static void
@@ -104,7 +122,9 @@ queue_free(struct sched *s, struct sched_queue **qp)
 		TAILQ_REMOVE(&s->dirty, q, dirty);
 	q->is_dirty = false;
 	if (s->stale == q)
-		s->stale = TAILQ_NEXT(q, all);
+		next_stale(s);
+	if (s->stale == q)
+		s->stale = NULL; /* the last one */
 	walks_forget(s, q);
 	sched_move_forget(s, q);
 	TAILQ_REMOVE(&s->all, q, all);
@@ -342,7 +362,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 	s->colds.any = snapshot_has_colds(s->conf);
 	payers_configure(s, now_us);
 	conns_recount(s, now_us);
-	s->stale = TAILQ_FIRST(&s->all);
+	sched_look_all(s);
 	snapshot_unref(&old);
 }
 
@@ -354,7 +374,7 @@ sched_hold(struct sched *s, bool hold, int64_t now_us)
 		return;
 	s->held = hold;
 	if (!hold)
-		s->stale = TAILQ_FIRST(&s->all); /* each is looked at */
+		sched_look_all(s);
 	(void)now_us;
 }
 
@@ -376,7 +396,7 @@ sched_pause(struct sched *s, const struct sched_pause *what, struct err *e)
 	if (pause_give(&s->pauses, what->domain, what->vmta, what->paused, e) ==
 	    -1)
 		return -1;
-	s->stale = TAILQ_FIRST(&s->all); /* each is looked at */
+	sched_look_all(s);
 	return 0;
 }
 
@@ -390,7 +410,7 @@ int
 sched_restore_pauses(struct sched *s, struct slice text, struct err *e)
 {
 	CHECK(!s->in_callback);
-	s->stale = TAILQ_FIRST(&s->all);
+	sched_look_all(s);
 	return pause_unpack(&s->pauses, text, e);
 }
 
@@ -536,7 +556,9 @@ refresh_slice(struct sched *s)
 		sched_dirty(s, s->stale);
 		if (!sched_move_is_none(&s->moves))
 			sched_move_look(s, s->stale);
-		s->stale = TAILQ_NEXT(s->stale, all);
+		next_stale(s);
+		if (--s->stale_n == 0)
+			s->stale = NULL;
 	}
 }
 

@@ -256,7 +256,7 @@ sched_source_lost(struct sched *s, const struct net_addr *a, bool lost)
 	CHECK(!s->in_callback && a->family != 0);
 	if (lost ? lost_add(&s->lost, a) : lost_remove(&s->lost, a)) {
 		tell(s, a, lost);
-		s->stale = TAILQ_FIRST(&s->all); /* each is looked at */
+		sched_look_all(s);
 	}
 }
 

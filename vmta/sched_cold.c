@@ -384,9 +384,12 @@ choose(struct sched *s, const struct cold_ask *a, const struct warm_one *from,
 
 	for (size_t i = 0; i < from->colds->n; i++) {
 		const char *cold = from->colds->v[i];
-		struct cold_count *c = count_of(s, from, cold);
+		struct cold_count *c;
 
-		if (c == NULL || !sched_move_takes(s, a->domain, cold, now_us))
+		if (!sched_move_takes(s, a->domain, cold, now_us))
+			continue;
+		c = count_of(s, from, cold);
+		if (c == NULL)
 			continue;
 		if (c->last_id == a->id)
 			return (struct choice){ cold, c };

@@ -58,7 +58,7 @@ changed(struct sched *s)
 {
 	jobs_configure(s);
 	payers_paused(s);
-	s->stale = TAILQ_FIRST(&s->all); /* each is looked at */
+	sched_look_all(s);
 }
 
 void

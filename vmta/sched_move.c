@@ -495,7 +495,7 @@ void
 sched_move_look_all(struct sched *s)
 {
 	if (!sched_move_is_none(&s->moves))
-		s->stale = TAILQ_FIRST(&s->all);
+		sched_look_all(s);
 }
 
 void
@@ -513,17 +513,26 @@ sched_move_back(struct sched *s, struct sched_queue *q,
 }
 
 static void
-tell_and_free(struct sched *s, struct move *m)
+tell_gone(struct sched *s, struct move *m)
 {
-	const struct sched_queue *q = m->queue;
-	struct gone *gone = m->gone; /* moved */
-	size_t n = m->n;
-
+	for (size_t i = 0; i < m->n; i++)
+		tell_moved(s, m->queue, &m->gone[i]);
+	free(m->gone);
 	m->gone = NULL;
-	move_free(s, &m);
-	for (size_t i = 0; i < n; i++)
-		tell_moved(s, q, &gone[i]);
-	free(gone);
+	m->n = 0;
+}
+
+/* Its queue has been gone through: others have their turn before it has again. */
+static void
+end_walk(struct sched *s, struct move *m)
+{
+	tell_gone(s, m);
+	if (!m->again) {
+		move_free(s, &m);
+		return;
+	}
+	TAILQ_REMOVE(&s->moves.list, m, entry);
+	TAILQ_INSERT_TAIL(&s->moves.list, m, entry);
 }
 
 /* True: it is through. */
@@ -547,7 +556,7 @@ run_one(struct sched *s, struct move *m, uint32_t *left, int64_t now_us)
 	if (!vqueue_move(s->moves.mover, m->queue, &m->cursor, &how, left))
 		return false;
 	m->begun = false;
-	return !m->again;
+	return true;
 }
 
 void
@@ -563,7 +572,7 @@ sched_move_run(struct sched *s, int64_t now_us)
 	while (left > 0 && (m = TAILQ_FIRST(&s->moves.list)) != NULL) {
 		left--; /* to look costs something, too */
 		if (run_one(s, m, &left, now_us))
-			tell_and_free(s, m);
+			end_walk(s, m);
 	}
 	if (TAILQ_EMPTY(&s->moves.list))
 		vqueue_mover_free(&s->moves.mover);

@@ -315,7 +315,8 @@ struct sched {
 	struct places places;
 	struct queue_list all, dirty;
 	struct conn_list conns;
-	struct sched_queue *stale; /* from here on: refresh in slices */
+	struct sched_queue *stale; /* is looked at next; NULL: none */
+	size_t stale_n;            /* so many from there on, going round */
 	TAILQ_HEAD(, sched_walk) walks;
 	struct pause_list pauses, job_pauses;
 	struct remotes remotes;
@@ -352,6 +353,8 @@ struct sched_queue *queue_find(const struct sched *s,
 struct sched_queue *sched_queue_get(struct sched *s, const char *domain,
     const char *vmta, int64_t now_us);
 void sched_dirty(struct sched *s, struct sched_queue *q);
+/* Each queue is looked at, in slices. */
+void sched_look_all(struct sched *s);
 /* When an idle queue may be forgotten: its windows and its wait are over. */
 int64_t sched_forget_at(const struct sched_queue *q);
 void sched_refresh(struct sched *s, struct sched_queue *q, int64_t now_us);

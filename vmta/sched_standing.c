@@ -190,7 +190,7 @@ look(struct sched *s, const struct sched_standing *st)
 	struct sched_queue *q = st->queue;
 
 	if (st->group != NULL) {
-		s->stale = TAILQ_FIRST(&s->all);
+		sched_look_all(s);
 		return;
 	}
 	sources_changed(q);

@@ -387,7 +387,7 @@ sched_set_day(struct sched *s, uint32_t day, int64_t ends_us, int64_t now_us)
 	begin_day(s, p);
 	/* Midnight may come sooner than it was told: clocks are set. */
 	if (another && s->warmups.any)
-		s->stale = TAILQ_FIRST(&s->all);
+		sched_look_all(s);
 	if (another)
 		colds_new_day(s);
 	(void)now_us;

@@ -229,6 +229,14 @@ const struct warmup_conf *snapshot_warmup_at(const struct snapshot *s,
 bool snapshot_has_payers(const struct snapshot *s);
 /* The first <job>, in the order of the file, that fits; NULL: none. */
 const struct job_conf *snapshot_job(const struct snapshot *s, const char *job);
+/* Of list_fields.h; "": none. */
+struct list_templates {
+	const char *list_unsubscribe, *feedback_id;
+};
+
+/* Of the job, else of the virtual MTA, or of all members of the pool alike. */
+void snapshot_list_templates(const struct snapshot *s, const char *vmta,
+    const char *job, struct list_templates *t);
 /*
  * The pool whose limits and <domain> blocks count for the virtual MTA; NULL:
  * it is in none that has any.

@@ -217,5 +217,6 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_rollup_join(s, errs);
 	snapshot_warmup_join(s, errs);
 	snapshot_signing_join(s, errs);
+	snapshot_list_join(s, errs);
 	snapshot_sealing_join(s, errs);
 }

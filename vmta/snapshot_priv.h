@@ -75,6 +75,7 @@ struct pool_entry {
 	struct key_index *keys;
 	const struct vmta **signers; /* members that sign differently */
 	size_t signer_count;
+	const char *list_unsubscribe, *feedback_id; /* of all members */
 	char *key;
 };
 
@@ -261,6 +262,9 @@ const struct conf_node *acct_entry_line(const struct acct_entry *a,
 void snapshot_acct_check(const struct snapshot *s, struct conf_errors *errs);
 /* Has the directive a meaning for the kind? */
 bool acct_kind_has(enum acct_kind kind, const char *name);
+
+/* snapshot_list.c: templates of list_fields.h. */
+void snapshot_list_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_signing.c: keys, and how queues are signed. */
 struct snapshot_signing *snapshot_signing_new(void);

@@ -33,7 +33,7 @@ struct key_list {
 /* Number 0 is the empty list. */
 struct field_lists {
 	const char *v[FIELD_LISTS_MAX];
-	uint32_t n;
+	size_t n;
 };
 
 struct snapshot_signing {
@@ -373,9 +373,10 @@ make_sets(struct snapshot_signing *g, struct conf_errors *errs)
 
 	if (errs->fatal > 0)
 		return;
-	g->sets = mem_array(g->more.n * g->oversign.n, sizeof(*g->sets));
-	for (uint32_t i = 0; i < g->more.n; i++)
-		for (uint32_t k = 0; k < g->oversign.n; k++, n++)
+	g->sets = mem_array(g->more.n * g->oversign.n,
+	    sizeof(struct dkim_fields *));
+	for (size_t i = 0; i < g->more.n; i++)
+		for (size_t k = 0; k < g->oversign.n; k++, n++)
 			if (n > 0)
 				/* Each list has been read alone. */
 				CHECK(dkim_fields_new(slice_of(g->more.v[i]),
@@ -482,7 +483,7 @@ static void
 join_signers(const struct snapshot *s, struct pool_entry *p)
 {
 	p->signers = region_array(s->rg, p->pub.members.n + 1,
-	    sizeof(*p->signers));
+	    sizeof(struct vmta *));
 	for (size_t i = 0; i < p->pub.members.n; i++) {
 		const struct vmta *v = p->pub.vmtas[i];
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/strmap.h"
+#include "mail/addr.h"
 #include "mail/mailbox.h"
 #include "vmta/assign.h"
 #include "vmta/snapshot_signing.h"
@@ -21,7 +22,7 @@ find_carriers(const struct snapshot *conf, const char *name, struct region *rg,
 				   snapshot_pool_signers(conf, name, &out->n);
 	if (out->v != NULL)
 		return;
-	one = region_array(rg, 1, sizeof(*one));
+	one = region_array(rg, 1, sizeof(struct vmta *));
 	one[0] = snapshot_vmta(conf, name);
 	out->v = one;
 	out->n = one[0] == NULL ? 0 : 1;
@@ -57,6 +58,20 @@ same_as_before(const struct policy_in *in, size_t i)
 	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+/*
+ * As its queue is named, address literals too.  What is no address here may
+ * have a domain even so: the host MTA takes more.
+ */
+static const char *
+domain_of(const char *rcpt, struct region *rg)
+{
+	struct addr a;
+
+	return addr_parse(slice_of(rcpt), rg, &a) == ADDR_OK ?
+	    a.domain :
+	    mailbox_addr_domain(rcpt, rg);
+}
+
 static void
 find_domains(const struct policy_in *in, size_t max, struct region *rg,
     struct ways *w)
@@ -67,7 +82,7 @@ find_domains(const struct policy_in *in, size_t max, struct region *rg,
 	for (size_t i = 0; i < in->rcpt_count && w->domain_count < max; i++) {
 		const char *domain = same_as_before(in, i) ?
 		    NULL :
-		    mailbox_addr_domain(in->rcpts[i], rg);
+		    domain_of(in->rcpts[i], rg);
 
 		if (domain == NULL ||
 		    (seen != NULL && strmap_get(seen, domain) != NULL))

@@ -49,7 +49,7 @@ static const struct dkim_sign_opts opts = {
 	.query_method = "",
 };
 
-static void
+_Noreturn static void
 die(const char *text)
 {
 	(void)fprintf(stderr, "bench_signature: %s\n", text);

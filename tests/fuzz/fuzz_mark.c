@@ -44,6 +44,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(mark_read(the_key(), mark_make(the_key(), &m, rg), rg,
 			  &again) &&
 		    strcmp(m.sender, again.sender) == 0 &&
+		    (m.later == NULL) == (again.later == NULL) &&
+		    (m.later == NULL || strcmp(m.later, again.later) == 0) &&
 		    strcmp(m.job, again.job) == 0);
 	region_free(&rg);
 	return 0;

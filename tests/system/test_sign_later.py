@@ -211,6 +211,8 @@ def spool(lab):
     by_postfix("c")
     tap.wait_for(lambda: lab.audit().queued == len(DOMAINS), 20, "queued")
     lab.daemon.kill()
+    text = lab.command.text("queue", "verify", "--recover")
+    tap.check(" 0 damages." in text, text)
     lab.daemon.start()
     lab.reconfigure(KEYS.replace("s1", "s3") +
                     REST.replace("dkim-add-timestamp yes", "") +

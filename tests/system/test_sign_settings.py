@@ -273,6 +273,12 @@ def own_key(lab):
     tap.equal([(t["d"], t["s"]) for t in tags], [("brand.example", "mine")],
               "signatures")
     tap.check(b"X-DKIM-Key" not in octets, "the key was left")
+    _, tags = lab.sent("in", [("X-DKIM-Key", "nonsense"),
+                              ("X-DKIM-Options", "s=g2")])
+    tap.equal([(t["d"], t["s"]) for t in tags], [("brand.example", "g2")],
+              "one that is no key")
+    tap.check('dkim-note="X-DKIM-Key: ' in lab.daemon.log_text(),
+              "the log does not say so")
     octets, tags = lab.sent("in", [key_field(lab)], client="127.0.0.7")
     tap.equal([(t["d"], t["s"]) for t in tags], [("brand.example", "g1")],
               "of a client that may not")

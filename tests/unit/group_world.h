@@ -67,7 +67,8 @@ on_event(void *ctx, const struct sched_event *e)
 		[SCHED_NORMAL] = "normal",
 		[SCHED_SOURCE_OFF] = "off",
 		[SCHED_SOURCE_ON] = "on",
-		[SCHED_ALL_OFF] = "all-off" };
+		[SCHED_ALL_OFF] = "all-off",
+		[SCHED_MOVED] = "moved" };
 	struct world *w = ctx;
 	size_t len = strlen(w->told);
 

@@ -169,6 +169,11 @@ test_skip(struct region *rg, const struct dkim_key *key)
 	    "and the signature is that of the message without it");
 }
 
+/* Of 320 octets. */
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define LONG_LOCAL HUNDRED HUNDRED HUNDRED TEN TEN
+
 static const struct {
 	const char *label, *identity;
 	struct dkim_sign_opts opts;
@@ -190,6 +195,8 @@ static const struct {
 	    "simple/simple" },
 	{ "not a word", "example.net", { .query_method = "" }, "",
 	    "simple/simple" },
+	{ "not one that no line could hold", LONG_LOCAL "@example.net",
+	    { .query_method = "" }, "", "simple/simple" },
 	{ "a timestamp", NULL, { .timestamp = true, .query_method = "" },
 	    "t=1700000000;", "simple/simple" },
 	{ "an expiry", NULL, { .expire_s = 3600, .query_method = "" },

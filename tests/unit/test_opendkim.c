@@ -58,10 +58,9 @@ static const struct {
 	{ "a file for each domain", PLAIN, "", "From: x@one.each.example\r\n",
 	    "se one.each.example -;" },
 	{ "none for that one", PLAIN, "", "From: x@two.each.example\r\n", "" },
-	{ "all that match", PLAIN, "MultipleSignatures yes\n",
+	{ "the first, and that of anybody", PLAIN, "MultipleSignatures yes\n",
 	    "From: ann@sub.example.com\r\n",
-	    "sb b.example -;sa example.com @example.com;sb b.example -;"
-	    "so sub.example.com -;" },
+	    "sb b.example -;so sub.example.com -;" },
 	{ "Sender is not asked", PLAIN, "",
 	    "Sender: x@by.name\r\nFrom: x@other.example\r\n",
 	    "so other.example -;" },
@@ -84,7 +83,7 @@ static const struct {
 	    "s1 two.example -;" },
 	{ "not below them", SINGLE, "", "From: x@sub.one.example\r\n", "" },
 	{ "unless asked for", SINGLE, "SubDomains yes\n",
-	    "From: x@sub.one.example\r\n", "s1 one.example -;" },
+	    "From: x@sub.one.example\r\n", "s1 one.example @one.example;" },
 	{ "no author", SINGLE, "", "Subject: x\r\n", "" },
 };
 
@@ -237,6 +236,8 @@ static const struct {
 	{ "Domain a.b\n", "", "opendkim.conf:1: Domain: Selector is needed" },
 	{ "KeyTable file:keys\n", "",
 	    "opendkim.conf:1: KeyTable: SigningTable is needed" },
+	{ "KeyTable file:/dev/zero\nSigningTable *=x\n", "",
+	    "opendkim.conf:1: KeyTable: /dev/zero: no file" },
 	{ "KeyTable file:none\nSigningTable *=x\n", "",
 	    "opendkim.conf:1: KeyTable: " },
 	{ "KeyTable dsn:mysql://x\nSigningTable x=y\n", "",

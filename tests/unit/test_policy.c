@@ -15,6 +15,7 @@
 
 #define SHOWN "vmta=%s job=%s removed=%s prio=%d add=%d unknown=%s trouble=%s"
 #define SIGNED "From: a@example.net\r\n"
+#define OLD "DKIM-Signature: v=1; d=example.net; s=s1\r\n"
 
 static const char config[] =
     "domain-key s1, example.net, %s/key\n"
@@ -29,6 +30,8 @@ static const char config[] =
     "<virtual-mta-pool both>\n  virtual-mta ip1\n  virtual-mta ip3\n"
     "</virtual-mta-pool>\n"
     "<domain sign.example>\n  dkim-sign yes\n</domain>\n"
+    "<domain [192.0.2.0/24]>\n  dkim-sign yes\n</domain>\n"
+    "<domain [2001:db8::/32]>\n  dkim-sign yes\n</domain>\n"
     "<domain here.example>\n  vmta IP2\n</domain>\n"
     "<domain signed-here.example>\n  vmta BOTH\n  dkim-sign yes\n</domain>\n"
     "<domain own.here.example>\n  vmta there\n</domain>\n"
@@ -327,21 +330,33 @@ test_later(const struct snapshot *conf, struct region *rg)
 		const char *label, *rcpts, *header;
 		bool can, later;
 		int signatures;
+		const char *removed;
 	} later[] = {
-		{ "all agree", "x@sign.example", SIGNED, true, false, 1 },
-		{ "nobody wants any", "x@y,x@z", SIGNED, true, false, 0 },
+		{ "all agree", "x@sign.example", SIGNED, true, false, 1, "" },
+		{ "nobody wants any", "x@y,x@z", SIGNED, true, false, 0, "" },
 		{ "one of them does", "x@y,x@sign.example", SIGNED, true, true,
-		    0 },
+		    0, "" },
+		{ "an old one of ours goes", "x@y,x@sign.example", OLD SIGNED,
+		    true, true, 0, "DKIM-Signature " },
+		{ "also where it is replaced", "x@sign.example", OLD SIGNED,
+		    true, false, 1, "DKIM-Signature " },
+		{ "but not where nobody wants any", "x@y", OLD SIGNED, true,
+		    false, 0, "" },
 		{ "and it cannot be later", "x@y,x@sign.example", SIGNED, false,
-		    false, 1 },
+		    false, 1, "" },
 		{ "members of a pool differ", "x@sign.example",
 		    "From: a@brand.example\r\nX-Virtual-MTA: both\r\n", true,
-		    true, 0 },
+		    true, 0, "X-Virtual-MTA " },
 		{ "but not for that sender", "x@sign.example",
-		    SIGNED "X-Virtual-MTA: both\r\n", true, false, 1 },
+		    SIGNED "X-Virtual-MTA: both\r\n", true, false, 1,
+		    "X-Virtual-MTA " },
+		{ "an address literal is a domain", "x@[192.0.2.1]", SIGNED,
+		    true, false, 1, "" },
+		{ "like another", "x@y,x@[IPv6:2001:DB8:0::1]", SIGNED, true,
+		    true, 0, "" },
 		{ "domains have different virtual MTAs",
 		    "x@own.here.example,x@sign.example",
-		    "From: a@there.example\r\n", true, true, 0 },
+		    "From: a@there.example\r\n", true, true, 0, "" },
 	};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
@@ -363,7 +378,9 @@ test_later(const struct snapshot *conf, struct region *rg)
 		    &headers, &at);
 		policy_run(&in, rg, &out);
 		ok(out.sign_later == later[i].later &&
-			(int)out.add_count == later[i].signatures,
+			(int)out.add_count == later[i].signatures &&
+			strcmp(removed(&headers, &out, rg), later[i].removed) ==
+			    0,
 		    "%s: later %d, signatures %zu", later[i].label,
 		    out.sign_later, out.add_count);
 		canon_body_free(&body);

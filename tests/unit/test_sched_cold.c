@@ -15,6 +15,7 @@
 #include "vmta/daycount.h"
 #include "vmta/sched.h"
 #include "vmta/sched_keep.h"
+#include "vmta/sched_priv.h"
 #include "vmta/sched_walk.h"
 #include "vmta/sched_warmup.h"
 #include "vmta/sched_why.h"
@@ -353,6 +354,25 @@ test_forgotten(void)
 	end(&w);
 }
 
+/* Or domains that never had any would be known for ever. */
+static void
+test_not_taken(void)
+{
+	struct net_addr a;
+	struct world w;
+	struct err e;
+
+	begin(&w);
+	if (net_addr_parse(slice_of("127.0.0.3"), &a, &e) == -1)
+		abort();
+	sched_source_lost(w.sched, &a, true);
+	mail(&w, "a.example");
+	mail(&w, "b.example");
+	is_int((int)w.sched->colds.counts.n, 0,
+	    "what a virtual MTA cannot take has no count");
+	end(&w);
+}
+
 static void
 test_damaged(void)
 {
@@ -402,6 +422,7 @@ main(void)
 	test_deleted();
 	test_end();
 	test_forgotten();
+	test_not_taken();
 	test_damaged();
 	test_no_disk();
 	conf_file_end();

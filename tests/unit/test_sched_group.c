@@ -321,6 +321,36 @@ test_why(void)
 	end(&w);
 }
 
+/* Who is looked at because all changed is not put off by the next change. */
+static void
+test_flips(void)
+{
+	static const char conf[] = BIG
+	    "<domain big.rollup>\n backoff-reroute-to-virtual-mta x\n"
+	    "</domain>\n<virtual-mta x>\n</virtual-mta>\n";
+	static const struct sched_reason delivered = { .text = "a delivery" };
+	struct sched_queue *a, *q = NULL;
+	struct world w;
+	char name[32];
+
+	begin(&w, conf);
+	a = mail(&w, "a.example");
+	for (int i = 0; i < 2000; i++) {
+		(void)snprintf(name, sizeof(name), "d%d.example", i);
+		q = mail(&w, name);
+	}
+	reload(&w, conf);
+	for (int i = 0; i < 20; i++) {
+		slow(&w, a, w.now + S);
+		(void)sched_run(w.sched, w.now);
+		sched_queue_normal(w.sched, a, &delivered, w.now);
+		(void)sched_run(w.sched, w.now);
+	}
+	is_int((int)q->generation, (int)w.sched->generation,
+	    "while its mode changes all the time the others are looked at");
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -333,6 +363,7 @@ main(void)
 	test_places();
 	test_reloads();
 	test_why();
+	test_flips();
 	conf_file_end();
 	return done_testing();
 }

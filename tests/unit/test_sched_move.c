@@ -372,6 +372,42 @@ test_overflow(void)
 	plain_owner_fini(&w.owner);
 }
 
+/* Of the pool; its queue. */
+static struct sched_queue *
+submit_to(const char *domain)
+{
+	struct message *m = message_at(MESSAGES + 1,
+	    &(struct message_loc){ 0 });
+	const struct sched_rcpt_in in = { .domain = domain,
+		.vmta = "x",
+		.by_pool = true };
+
+	sched_add(w.sched, m, &in, 1, w.owner.now_us);
+	message_unref(&m);
+	return sched_queue_get(w.sched, domain, "x", w.owner.now_us);
+}
+
+/* What changes while a queue is gone through is not in the way of others. */
+static void
+test_again(void)
+{
+	struct sched_queue *a, *b;
+
+	world_init(NULL);
+	submit(1500);
+	(void)settle();
+	a = sched_queue_get(w.sched, "a.example", "x", w.owner.now_us);
+	b = submit_to("b.example");
+	lose(0, true);
+	for (int i = 0; i < 30; i++) {
+		(void)sched_run(w.sched, w.owner.now_us);
+		sched_move_look(w.sched, a);
+	}
+	ok(a->rcpts > 0, "some stay, and may always be looked at again");
+	is_int((int)b->rcpts, 0, "the other queue's have gone meanwhile");
+	plain_owner_fini(&w.owner);
+}
+
 /* ---- beside everything else ----------------------------------------------- */
 
 static bool
@@ -465,6 +501,7 @@ main(void)
 	test_all();
 	test_order();
 	test_overflow();
+	test_again();
 	test_random();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
 	return done_testing();

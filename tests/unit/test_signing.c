@@ -9,6 +9,8 @@
 #include "vmta/snapshot_signing.h"
 
 #define FROM "From: \"A\" <a.b@example.net>\r\n"
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 static const char config[] =
     "domain-key s1, example.net, rsa.pem\n"
@@ -194,6 +196,9 @@ static const struct {
 	    "main:3: second-dkim-identity: \"x\" is neither an address" },
 	{ "<domain a>\n dkim-query-method dns txt\n</domain>\n",
 	    "main:3: dkim-query-method: \"dns txt\" is no query method" },
+	{ "<domain a>\n dkim-query-method " HUNDRED HUNDRED HUNDRED
+	  "\n</domain>\n",
+	    "main:3: dkim-query-method: \"01234" },
 	{ "<domain a>\n dkim-algorithm rsa-sha1\n</domain>\n",
 	    "main:3: dkim-algorithm: nobody accepts rsa-sha1" },
 	{ "<domain a>\n dkim-headers a b\n</domain>\n",
