@@ -854,6 +854,7 @@ EXTRA_DIST += \
 	%D%/scenario/place-group.scn \
 	%D%/scenario/place-long.scn \
 	%D%/scenario/place-many.scn \
+	%D%/scenario/place-by-ip.scn \
 	%D%/scenario/place-mx-list.scn \
 	%D%/scenario/place-no-answer.scn \
 	%D%/scenario/place-provider.scn \
