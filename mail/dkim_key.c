@@ -287,6 +287,12 @@ dkim_algorithm_name(enum dkim_algorithm algorithm)
 	return names[algorithm];
 }
 
+size_t
+dkim_key_signature_len(const struct dkim_key *key)
+{
+	return key->sig_max;
+}
+
 int
 dkim_key_sign(const struct dkim_key *key, const void *p, size_t len,
     struct buf *base64, struct err *e)

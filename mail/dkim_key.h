@@ -31,6 +31,9 @@ void dkim_key_free(struct dkim_key **keyp);
 enum dkim_algorithm dkim_key_algorithm(const struct dkim_key *key);
 const char *dkim_algorithm_name(enum dkim_algorithm algorithm); /* for a= */
 
+/* Bytes of each signature, before base64. */
+size_t dkim_key_signature_len(const struct dkim_key *key);
+
 /*
  * Signs the SHA-256 of the bytes, RSA with RSASSA-PKCS1-v1_5; appends base64.
  */
