@@ -261,6 +261,8 @@ static const struct {
 	{ "name-server x", "main:1: name-server" },
 	{ "host-name a b", "main:1: host-name" },
 	{ "relay-domain a b", "main:1: relay-domain" },
+	{ "<domain x>\ndkim-expire-after 0\n</domain>",
+	    "main:2: dkim-expire-after: 0 is less than" },
 	{ "<domain a b>\n</domain>", "main:1: <domain a b>" },
 	{ "<domain $x>\n</domain>", "unknown macro $x" },
 	{ "<domain>\n</domain>", "<domain>: argument missing" },
