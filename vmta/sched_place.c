@@ -28,7 +28,7 @@
 #define FAILED_US (60 * US_PER_S)       /* without one: asked again then */
 
 void
-places_init(struct sched *s)
+domain_places_init(struct sched *s)
 {
 	mx_sets_init(&s->places.sets);
 	TAILQ_INIT(&s->places.unknown);
@@ -93,9 +93,9 @@ rest_all(struct sched *s, struct place_list *from)
 }
 
 void
-places_fini(struct sched *s)
+domain_places_fini(struct sched *s)
 {
-	struct places *all = &s->places;
+	struct domain_places *all = &s->places;
 
 	rest_all(s, &all->unknown);
 	rest_all(s, &all->stale);
@@ -207,7 +207,7 @@ place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 
 /* The next one that is wanted, off its list; or NULL. */
 static struct domain_place *
-take_wanted(struct places *all)
+take_wanted(struct domain_places *all)
 {
 	struct place_list *from = TAILQ_EMPTY(&all->unknown) ? &all->stale :
 							       &all->unknown;
@@ -219,9 +219,9 @@ take_wanted(struct places *all)
 }
 
 void
-places_ask(struct sched *s)
+domain_places_ask(struct sched *s)
 {
-	struct places *all = &s->places;
+	struct domain_places *all = &s->places;
 	struct domain_place *p;
 
 	while (all->asked_n < ASKED_MAX && (p = take_wanted(all)) != NULL) {

@@ -32,7 +32,7 @@ struct domain_place {
 	enum place_state state;
 };
 
-struct places {
+struct domain_places {
 	bool used; /* does the configuration have anything about it? */
 	struct mx_sets sets;
 	/* Wanted: unknown, so that mail waits; known, but not for sure now. */
@@ -66,9 +66,9 @@ void place_refresh(struct sched *s, struct sched_queue *q);
  */
 int64_t place_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
 /* The owner is asked what is wanted. */
-void places_ask(struct sched *s);
-void places_init(struct sched *s);
-void places_fini(struct sched *s);
+void domain_places_ask(struct sched *s);
+void domain_places_init(struct sched *s);
+void domain_places_fini(struct sched *s);
 /* A queue is of it no more. */
 void place_put_domain(struct sched *s, struct domain_obj **dp);
 
