@@ -20,8 +20,14 @@ struct dkim_key;
 
 enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
 
-int dkim_key_read(const char *path, struct dkim_key **key_r, bool *weak_r,
-    struct err *e);
+/* Of a file: what it is read in spite of. */
+struct dkim_key_doubts {
+	bool weak; /* as above */
+	bool open; /* its mode lets every user read or write it */
+};
+
+int dkim_key_read(const char *path, struct dkim_key **key_r,
+    struct dkim_key_doubts *doubts_r, struct err *e);
 
 /* PEM, whose lines may have been unfolded: what a header field carries. */
 int dkim_key_of_text(const char *pem, size_t len, struct dkim_key **key_r,

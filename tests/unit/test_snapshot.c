@@ -2,6 +2,7 @@
 /* A configuration is loaded whole or not at all, with all that is wrong. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "lib/clock.h"
@@ -182,7 +183,10 @@ test_good(void)
 	    "a weak key is warned about");
 	ok(conf_file_said(&errs, "main:3: host-name: more than the first"),
 	    "and a second host-name");
-	is_int((int64_t)errs.n, 2, "that is all");
+	ok(conf_file_said(&errs,
+	       "rsa.pem can be read or written by every user"),
+	    "and a key that everybody can read");
+	is_int((int64_t)errs.n, 3, "that is all");
 	test_names(s);
 	test_globals(s);
 	test_keys(s);
@@ -444,6 +448,8 @@ main(void)
 	conf_file_begin();
 	write_key("rsa.pem", 2048);
 	write_key("weak.pem", 1024);
+	(void)chmod(conf_file_path("rsa.pem"), 0644);
+	(void)chmod(conf_file_path("weak.pem"), 0640);
 	test_good();
 	test_bad();
 	test_accepted();
