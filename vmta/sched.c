@@ -352,7 +352,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 		for (; l != NULL; l = l->next)
 			vmta_configure(s, OF(sched_vmta, link, l), now_us);
 	}
-	s->places.used = rollup_is_used(s->conf);
+	domain_places_configure(s, old);
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);

@@ -105,24 +105,6 @@ join_source(struct snapshot *s, struct source_entry *e,
 		s->sealing->any = true;
 }
 
-/* Only the milter seals: mail must pass it, and stay as it was then. */
-static void
-check_path(const struct snapshot *s, const struct conf_node *n,
-    struct conf_errors *errs)
-{
-	if (n == NULL)
-		return;
-	if (s->global.mark_key_file != NULL &&
-	    s->global.mark_key_file[0] == '\0')
-		conf_error(errs, n->file, n->line,
-		    "arc-seal: mark-key-file is needed, too: without it "
-		    "mailraced signs again, under the seal");
-	if (s->global.smtp_listeners.n > 0)
-		conf_warning(errs, n->file, n->line,
-		    "arc-seal: mail that comes by smtp-listener, and not "
-		    "through mailrace-milter, is not sealed");
-}
-
 static void
 check(const struct snapshot *s, struct conf_errors *errs)
 {
@@ -135,7 +117,6 @@ check(const struct snapshot *s, struct conf_errors *errs)
 	if (n != NULL && id != NULL && id[0] == '\0')
 		conf_error(errs, n->file, n->line,
 		    "arc-seal: authserv-id is needed, too");
-	check_path(s, n, errs);
 	n = conf_set_node(&table_global, &s->global_set, "authserv-id");
 	if (n != NULL && id != NULL && id[0] != '\0' && !auth_results_is_id(id))
 		conf_error(errs, n->file, n->line,

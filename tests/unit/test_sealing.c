@@ -21,14 +21,6 @@ static const struct {
 	    "arc-seal: there is no arc-key" },
 	{ "no id", "<source 0/0>\narc-seal yes\n" KEY("s1") "</source>\n",
 	    "arc-seal: authserv-id is needed, too" },
-	{ "mail that is signed again",
-	    "authserv-id mx\n<source 0/0>\narc-seal yes\n" KEY(
-		"s1") "</source>\n",
-	    "arc-seal: mark-key-file is needed, too" },
-	{ "a way past the milter",
-	    "authserv-id mx\nsmtp-listener 127.0.0.1:2525\n"
-	    "<source 0/0>\narc-seal yes\n" KEY("s1") "</source>\n",
-	    "mail that comes by smtp-listener" },
 	{ "an id that is none", "authserv-id \"mx a\"\n",
 	    "authserv-id: \"mx a\" is no authserv-id" },
 	{ "a key for all domains",
@@ -47,7 +39,7 @@ static const struct {
 };
 
 static const char config[] =
-    "authserv-id mx.example\nmark-key-file /mark\n"
+    "authserv-id mx.example\n"
     "<domain d.example>\narc-seal yes\n" KEY(
 	"sd") "</domain>\n"
 	      "<domain key.example>\n" KEY(
