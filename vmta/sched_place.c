@@ -29,7 +29,7 @@
 #define FAILED_US (60 * US_PER_S)       /* without one: asked again then */
 
 void
-places_init(struct sched *s)
+domain_places_init(struct sched *s)
 {
 	mx_sets_init(&s->places.sets);
 	TAILQ_INIT(&s->places.unknown);
@@ -94,9 +94,9 @@ rest_all(struct sched *s, struct place_list *from)
 }
 
 void
-places_fini(struct sched *s)
+domain_places_fini(struct sched *s)
 {
-	struct places *all = &s->places;
+	struct domain_places *all = &s->places;
 
 	rest_all(s, &all->unknown);
 	rest_all(s, &all->stale);
@@ -191,7 +191,7 @@ is_same_list(const struct conf_strs *a, const struct conf_strs *b)
 }
 
 void
-places_configure(struct sched *s, const struct snapshot *before)
+domain_places_configure(struct sched *s, const struct snapshot *before)
 {
 	s->places.used = rollup_is_used(s->conf);
 	if (before != NULL &&
@@ -226,7 +226,7 @@ place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 
 /* The next one that is wanted, off its list; or NULL. */
 static struct domain_place *
-take_wanted(struct places *all)
+take_wanted(struct domain_places *all)
 {
 	struct place_list *from = TAILQ_EMPTY(&all->unknown) ? &all->stale :
 							       &all->unknown;
@@ -238,9 +238,9 @@ take_wanted(struct places *all)
 }
 
 void
-places_ask(struct sched *s)
+domain_places_ask(struct sched *s)
 {
-	struct places *all = &s->places;
+	struct domain_places *all = &s->places;
 	struct domain_place *p;
 
 	while (all->asked_n < ASKED_MAX && (p = take_wanted(all)) != NULL) {
