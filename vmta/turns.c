@@ -594,6 +594,7 @@ look_old(void *ctx, const void *item)
 	const struct group *oldest = heap_top(&f->groups);
 	struct turns_sum sum = sum_of(f);
 
+	CHECK(oldest != NULL); /* a flow without mail is in no heap */
 	if (oldest->entry->queued_us > o->born_us)
 		return HEAP_PAST;
 	if (!f->aside || f->pinned || o->fn(o->ctx, &f->aside_wait, &sum))
