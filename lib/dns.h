@@ -80,6 +80,12 @@ struct dns_query *dns_ask(struct dns *d, const char *name, enum dns_type type,
     dns_fn *fn, void *arg);
 void dns_cancel(struct dns_query **qp); /* fn will not be called */
 
+/* One of several names that are asked together: dns_all.h, dns_wait.h. */
+struct dns_want {
+	const char *name;
+	struct dns_answer *answer; /* a reference; NULL: not in time */
+};
+
 struct dns_stats {
 	uint64_t asked;  /* calls of dns_ask() */
 	uint64_t sent;   /* questions put to name servers, without repeats */

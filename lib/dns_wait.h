@@ -16,11 +16,6 @@
 
 #include "lib/dns.h"
 
-struct dns_want {
-	const char *name;
-	struct dns_answer *answer; /* a reference; NULL: not in time */
-};
-
 void dns_wait(struct dns *d, struct worker *w, enum dns_type type,
     struct dns_want *v, size_t n, int64_t timeout_us);
 

@@ -27,6 +27,7 @@ liblib_a_SOURCES = \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/day.c %D%/day.h \
 	%D%/dns.c %D%/dns.h \
+	%D%/dns_all.c %D%/dns_all.h \
 	%D%/dns_answer.c %D%/dns_answer.h \
 	%D%/dns_cache.c %D%/dns_cache.h \
 	%D%/dns_client.c %D%/dns_client.h \

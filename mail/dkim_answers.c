@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/dns.h"
 #include "lib/dns_name.h"
 #include "lib/mem.h"
 #include "lib/strmap.h"
@@ -112,6 +113,20 @@ dkim_answers_set(struct dkim_answers *a, size_t i, enum dkim_answer what,
 		x->text = (struct slice){
 			region_strndup(a->rg, text.p, text.len), text.len
 		};
+}
+
+/* RFC 6376 section 3.6.2.2: with several records nobody can say which. */
+void
+dkim_answers_take(struct dkim_answers *a, size_t i,
+    const struct dns_answer *answer)
+{
+	if (answer == NULL || answer->status == DNS_TEMP)
+		dkim_answers_set(a, i, DKIM_ANSWER_TROUBLE, SLICE_LIT(""));
+	else if (answer->status != DNS_OK || answer->count != 1)
+		dkim_answers_set(a, i, DKIM_ANSWER_NONE, SLICE_LIT(""));
+	else
+		dkim_answers_set(a, i, DKIM_ANSWER_RECORD,
+		    slice_of(answer->txt[0]));
 }
 
 enum dkim_answer

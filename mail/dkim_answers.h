@@ -26,6 +26,7 @@ enum dkim_answer {
 };
 
 struct dkim_answers;
+struct dns_answer;
 
 struct dkim_answers *dkim_answers_new(void);
 void dkim_answers_free(struct dkim_answers **ap);
@@ -44,6 +45,10 @@ const char *dkim_answers_name(const struct dkim_answers *a, size_t i);
 /* text: the record's strings joined, for DKIM_ANSWER_RECORD. */
 void dkim_answers_set(struct dkim_answers *a, size_t i, enum dkim_answer what,
     struct slice text);
+
+/* What DNS said of it, TXT; NULL: nothing in time. */
+void dkim_answers_take(struct dkim_answers *a, size_t i,
+    const struct dns_answer *answer);
 
 /* NONE also for what cannot be a name; text_r only with a record. */
 enum dkim_answer dkim_answers_find(const struct dkim_answers *a,

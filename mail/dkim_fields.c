@@ -382,6 +382,12 @@ known_kind(const struct dkim_fields *f, struct slice name)
 	return SIZE_MAX;
 }
 
+bool
+dkim_fields_names(const struct dkim_fields *f, const char *name)
+{
+	return known_kind(f == NULL ? &fixed : f, slice_of(name)) != SIZE_MAX;
+}
+
 static size_t
 found_kind(struct chooser *c, struct slice name)
 {

@@ -44,6 +44,9 @@ int dkim_fields_pick(const struct dkim_pick *pick,
     struct dkim_fields **fields_r, struct err *e);
 void dkim_fields_free(struct dkim_fields **fp);
 
+/* Is each field of that name signed, in whatever message? */
+bool dkim_fields_names(const struct dkim_fields *f, const char *name);
+
 /* One entry of h=. */
 struct dkim_field {
 	struct slice name;

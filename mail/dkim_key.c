@@ -38,9 +38,9 @@ err_openssl(struct err *e, const char *what)
 	    reason == NULL ? "unknown reason" : reason);
 }
 
-/* Reads at most cap bytes of a regular file; the length, or -1. */
+/* Reads less than KEY_FILE_MAX bytes of a regular file; the length, or -1. */
 static ssize_t
-read_file(const char *path, char *p, size_t cap, struct err *e)
+read_file(const char *path, char *p, bool *open_r, struct err *e)
 {
 	struct stat st;
 	size_t len = 0;
@@ -58,7 +58,9 @@ read_file(const char *path, char *p, size_t cap, struct err *e)
 		(void)err_set(e, "%s: not a regular file", path);
 		goto out;
 	}
-	while (len < cap && (n = read(fd, p + len, cap - len)) != 0) {
+	*open_r = (st.st_mode & (S_IROTH | S_IWOTH)) != 0;
+	while (len < KEY_FILE_MAX &&
+	    (n = read(fd, p + len, KEY_FILE_MAX - len)) != 0) {
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1) {
@@ -67,7 +69,7 @@ read_file(const char *path, char *p, size_t cap, struct err *e)
 		}
 		len += (size_t)n;
 	}
-	if (len == cap)
+	if (len == KEY_FILE_MAX)
 		n = err_set(e, "%s: too large for a key", path);
 	else
 		n = (ssize_t)len;
@@ -211,19 +213,19 @@ make_key(const char *pem, size_t len, struct dkim_key **key_r, bool *weak_r,
 }
 
 int
-dkim_key_read(const char *path, struct dkim_key **key_r, bool *weak_r,
-    struct err *e)
+dkim_key_read(const char *path, struct dkim_key **key_r,
+    struct dkim_key_doubts *doubts_r, struct err *e)
 {
 	struct buf pem = { 0 };
 	ssize_t len;
 	int rc = -1;
 
 	*key_r = NULL;
-	*weak_r = false;
+	*doubts_r = (struct dkim_key_doubts){ .weak = false };
 	buf_reserve(&pem, KEY_FILE_MAX);
-	len = read_file(path, pem.p, KEY_FILE_MAX, e);
+	len = read_file(path, pem.p, &doubts_r->open, e);
 	if (len != -1) {
-		rc = make_key(pem.p, (size_t)len, key_r, weak_r, e);
+		rc = make_key(pem.p, (size_t)len, key_r, &doubts_r->weak, e);
 		if (rc == -1)
 			(void)err_where(e, "%s", path);
 	}
@@ -285,6 +287,12 @@ dkim_algorithm_name(enum dkim_algorithm algorithm)
 	};
 
 	return names[algorithm];
+}
+
+size_t
+dkim_key_signature_len(const struct dkim_key *key)
+{
+	return key->sig_max;
 }
 
 int

@@ -20,8 +20,14 @@ struct dkim_key;
 
 enum dkim_algorithm { DKIM_RSA_SHA256, DKIM_ED25519_SHA256 };
 
-int dkim_key_read(const char *path, struct dkim_key **key_r, bool *weak_r,
-    struct err *e);
+/* Of a file: what it is read in spite of. */
+struct dkim_key_doubts {
+	bool weak; /* as above */
+	bool open; /* its mode lets every user read or write it */
+};
+
+int dkim_key_read(const char *path, struct dkim_key **key_r,
+    struct dkim_key_doubts *doubts_r, struct err *e);
 
 /* PEM, whose lines may have been unfolded: what a header field carries. */
 int dkim_key_of_text(const char *pem, size_t len, struct dkim_key **key_r,
@@ -30,6 +36,9 @@ void dkim_key_free(struct dkim_key **keyp);
 
 enum dkim_algorithm dkim_key_algorithm(const struct dkim_key *key);
 const char *dkim_algorithm_name(enum dkim_algorithm algorithm); /* for a= */
+
+/* Bytes of each signature, before base64. */
+size_t dkim_key_signature_len(const struct dkim_key *key);
 
 /*
  * Signs the SHA-256 of the bytes, RSA with RSASSA-PKCS1-v1_5; appends base64.

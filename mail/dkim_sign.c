@@ -57,7 +57,7 @@ put_terms(struct sig_field *f, const struct dkim_sign_in *in)
 		sig_field_number(f, "l", in->body_len);
 }
 
-/* The chosen fields, into h= and into what is hashed. */
+/* The chosen fields, into h= and into what is hashed, if that is wanted. */
 static void
 put_fields(struct sig_field *f, const struct dkim_sign_in *in,
     struct buf *hashed, struct region *rg)
@@ -69,11 +69,38 @@ put_fields(struct sig_field *f, const struct dkim_sign_in *in,
 	sig_field_open(f, "h");
 	for (size_t i = 0; i < n; i++) {
 		sig_field_item(f, v[i].name);
-		if (v[i].header != NULL)
+		if (v[i].header != NULL && hashed != NULL)
 			canon_header(hashed, v[i].header,
 			    in->opts->header_canon);
 	}
 	sig_field_close(f);
+}
+
+/* All but what is in b=. */
+static void
+put_all(struct sig_field *f, const struct dkim_sign_in *in, struct buf *hashed,
+    struct region *rg)
+{
+	sig_field_init(f, DKIM_HEADER);
+	put_terms(f, in);
+	put_fields(f, in, hashed, rg);
+	sig_field_base64(f, "bh", in->body_hash, HASH_LEN);
+	sig_field_b(f);
+}
+
+size_t
+dkim_sign_len(const struct dkim_sign_in *in, struct region *rg)
+{
+	size_t len = (dkim_key_signature_len(in->key) + 2) / 3 * 4;
+	char *any = region_alloc(rg, len);
+	struct sig_field field;
+
+	memset(any, 'A', len);
+	put_all(&field, in, NULL, rg);
+	sig_field_signature(&field, any, len);
+	len = field.text.len + 2;
+	sig_field_fini(&field);
+	return len;
 }
 
 const char *
@@ -84,12 +111,8 @@ dkim_sign_field(const struct dkim_sign_in *in, struct region *rg, struct err *e)
 	const char *value = NULL;
 	struct header own;
 
-	sig_field_init(&field, DKIM_HEADER);
 	buf_reserve(&hashed, 4096); /* enough for most headers */
-	put_terms(&field, in);
-	put_fields(&field, in, &hashed, rg);
-	sig_field_base64(&field, "bh", in->body_hash, HASH_LEN);
-	sig_field_b(&field);
+	put_all(&field, in, &hashed, rg);
 	/* The field itself is hashed last, b= empty and without its CRLF. */
 	own = sig_field_header(&field);
 	canon_header(&hashed, &own, in->opts->header_canon);

@@ -53,6 +53,9 @@ struct dkim_sign_in {
 const char *dkim_sign_field(const struct dkim_sign_in *in, struct region *rg,
     struct err *e);
 
+/* The octets of the field with its name and CRLF, without making it. */
+size_t dkim_sign_len(const struct dkim_sign_in *in, struct region *rg);
+
 /*
  * May it stand in i= beside that d=?  Its domain must be that or below it
  * (RFC 6376 section 3.5), and it must fit into a line; dkim_sign_field() leaves

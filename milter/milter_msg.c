@@ -17,7 +17,6 @@
 #include "milter/milter_conf.h"
 #include "milter/milter_edit.h"
 #include "vmta/policy.h"
-#include "vmta/sealing.h"
 
 /*
  * More than this in header fields is kept by no one: such a message goes on
@@ -42,8 +41,9 @@ struct milter_msg {
 	struct header_list headers;
 	size_t header_len;
 	struct canon_body *body;
-	struct line_fold fold;  /* of the body's lines */
-	struct milter_arc *arc; /* NULL: not begun, or there is nothing to do */
+	struct line_fold fold; /* of the body's lines */
+	struct sealing_run
+	    *arc; /* NULL: not begun, or there is nothing to do */
 	bool arc_begun;
 };
 
@@ -63,7 +63,7 @@ milter_msg_abort(struct milter_msg *m)
 {
 	milter_conf_unref(&m->conf);
 	canon_body_free(&m->body);
-	milter_arc_free(&m->arc);
+	sealing_run_free(&m->arc);
 	m->arc_begun = false;
 	m->fold = (struct line_fold){ 0 };
 	m->sender = m->auth_user = NULL;
@@ -269,7 +269,10 @@ policy_in(const struct milter_msg *m, struct policy_in *in)
 	};
 }
 
-/* The header is whole: whether the body is needed for ARC can be said. */
+/*
+ * The header is whole: whether the body is needed for ARC can be said.  Without
+ * marks the transport signs again, and so it does that, too.
+ */
 static void
 begin_arc(struct milter_msg *m)
 {
@@ -280,12 +283,17 @@ begin_arc(struct milter_msg *m)
 	if (m->arc_begun)
 		return;
 	m->arc_begun = true;
-	if (!snapshot_seals(m->conf->snapshot) || m->header_len > HEADERS_MAX)
+	if (!snapshot_seals(m->conf->snapshot) || m->conf->mark_key == NULL ||
+	    m->header_len > HEADERS_MAX)
 		return;
 	policy_in(m, &in);
 	policy_assign(&in, m->rg, &assigned);
 	sealing_find(&in, &assigned, m->rg, &wanted);
-	m->arc = milter_arc_new(m->env, &wanted, &m->headers, m->rg);
+	m->arc = sealing_run_new(&wanted,
+	    &(struct sealing_run_in){ .verifier = m->env->verifier,
+		.headers = &m->headers,
+		.now_s = in.now_s },
+	    m->rg);
 }
 
 void
@@ -297,7 +305,7 @@ milter_msg_body(struct milter_msg *m, const void *p, size_t len)
 		begin(m);
 	begin_arc(m);
 	if (m->arc != NULL)
-		milter_arc_body(m->arc, p, len);
+		sealing_run_body(m->arc, p, len);
 	while (line_fold_next(&m->fold, &in, &run))
 		canon_body_add(m->body, run.p, run.len);
 }
@@ -313,8 +321,21 @@ goes_by_transport(const struct milter_msg *m, const char *queue_id)
 }
 
 static void
+end_arc(struct milter_msg *m, struct policy_out *out, struct sealing_note *note)
+{
+	struct dkim_answers *answers = milter_arc_ask(m->env, m->arc, m->rg);
+
+	sealing_run_end(m->arc,
+	    &(struct sealing_run_end){ .answers = answers,
+		.headers = &m->headers,
+		.body = m->body },
+	    out, note);
+	dkim_answers_free(&answers);
+}
+
+static void
 decide(struct milter_msg *m, const char *queue_id, struct policy_out *out,
-    struct milter_arc_note *note)
+    struct sealing_note *note)
 {
 	struct slice end = line_fold_end(&m->fold);
 	struct policy_in in;
@@ -324,10 +345,10 @@ decide(struct milter_msg *m, const char *queue_id, struct policy_out *out,
 	policy_in(m, &in);
 	in.can_sign_later = goes_by_transport(m, queue_id);
 	policy_run(&in, m->rg, out);
-	*note = (struct milter_arc_note){ 0 };
+	*note = (struct sealing_note){ 0 };
 	begin_arc(m); /* there may be no body */
 	if (m->arc != NULL)
-		milter_arc_end(m->arc, m->body, out, note);
+		end_arc(m, out, note);
 }
 
 /* Nobody would take the mark off mail that never reaches the transport. */
@@ -376,19 +397,8 @@ apply(const struct milter_msg *m, SMFICTX *ctx, const struct policy_out *out,
 }
 
 static void
-log_arc(struct log_line *l, const struct milter_arc_note *note)
-{
-	if (note->result != NULL)
-		log_str(l, "arc", note->result);
-	if (note->sealed)
-		log_str(l, "sealed", "yes");
-	if (note->reason != NULL)
-		log_str(l, "arc-reason", note->reason);
-}
-
-static void
 log_message(const struct milter_msg *m, const char *queue_id,
-    const struct policy_out *out, const struct milter_arc_note *note,
+    const struct policy_out *out, const struct sealing_note *note,
     const char *trouble)
 {
 	struct log_line l;
@@ -403,7 +413,7 @@ log_message(const struct milter_msg *m, const char *queue_id,
 	log_int(&l, "nrcpt", (int64_t)(m->rcpt_count + m->others));
 	log_int(&l, "signatures",
 	    (int64_t)(out->add_count - (note->sealed ? ARC_PARTS : 0)));
-	log_arc(&l, note);
+	sealing_note_log(note, &l);
 	if (out->sign_later)
 		log_str(&l, "dkim", "later");
 	log_str(&l, "client",
@@ -450,7 +460,7 @@ pass_untreated(struct milter_msg *m, const char *queue_id)
 
 static void
 count_sums(struct milter_env *env, const struct policy_out *out,
-    const struct milter_arc_note *note)
+    const struct sealing_note *note)
 {
 	count_add(&env->signatures,
 	    out->add_count - (note->sealed ? ARC_PARTS : 0));
@@ -461,7 +471,7 @@ sfsistat
 milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 {
 	struct policy_out out;
-	struct milter_arc_note note;
+	struct sealing_note note;
 	const char *queue_id, *trouble;
 	sfsistat rc = SMFIS_CONTINUE;
 	struct err e;

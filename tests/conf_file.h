@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/conf_types.h"
@@ -26,6 +27,8 @@ static char conf_file_dir[] = "/tmp/mailrace-test.XXXXXX";
 static inline void
 conf_file_begin(void)
 {
+	/* Keys among them: it is warned of those that others can read. */
+	(void)umask(077);
 	if (mkdtemp(conf_file_dir) == NULL)
 		abort();
 }

@@ -80,6 +80,7 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
 	tests/unit/test_ingress_room \
@@ -402,6 +403,8 @@ tests_unit_test_smtp_session_load_SOURCES = \
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
+tests_unit_test_ingress_keys_SOURCES = \
+	%D%/unit/test_ingress_keys.c $(ingress_client_files)
 tests_unit_test_ingress_life_SOURCES = \
 	%D%/unit/test_ingress_life.c $(ingress_client_files)
 tests_unit_test_ingress_limits_SOURCES = \
@@ -858,6 +861,7 @@ EXTRA_DIST += \
 	%D%/scenario/place-group.scn \
 	%D%/scenario/place-long.scn \
 	%D%/scenario/place-many.scn \
+	%D%/scenario/place-by-ip.scn \
 	%D%/scenario/place-mx-list.scn \
 	%D%/scenario/place-no-answer.scn \
 	%D%/scenario/place-provider.scn \

@@ -153,9 +153,9 @@ dispatch_facts(struct dispatch *d)
 }
 
 void
-dispatch_resolve(void *ctx, const char *domain)
+dispatch_resolve(void *ctx, const char *domain, const struct conf_strs *listed)
 {
 	const struct dispatch *d = ctx;
 
-	mx_facts_ask(d->mx_facts, domain);
+	mx_facts_ask(d->mx_facts, domain, listed);
 }

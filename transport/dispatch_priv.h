@@ -75,7 +75,8 @@ struct dispatch {
 
 /* Asks for the MX hosts of domains, and tells the scheduler of them. */
 struct mx_facts_asker *dispatch_facts(struct dispatch *d);
-void dispatch_resolve(void *ctx, const char *domain);
+void dispatch_resolve(void *ctx, const char *domain,
+    const struct conf_strs *listed);
 
 /* What they lead to. */
 extern const struct effects_owner dispatch_effects;

@@ -6,6 +6,7 @@
  *	COMMAND --> DATA                354
  *	DATA --> COMMAND                refused at the end of data
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
+ *	DATA --> KEYS                   ARC: DNS is asked, then as from DATA
  *	COMMAND --> WAIT --> COMMAND    no room yet: MAIL is answered later
  *	DATA --> WAIT --> COMMIT        the same for a message
  *	DATA --> WAIT --> COMMAND       refused: no room for too long
@@ -13,7 +14,7 @@
  *	COMMAND, DATA --> CLOSING       QUIT, 421, end of input
  *	any --> CLOSED                  connection lost, all written
  *
- * In COMMIT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
+ * In KEYS, COMMIT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
@@ -199,7 +200,8 @@ session_free(struct ingress_session **sp)
 	*sp = NULL;
 	if (s == NULL)
 		return;
-	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL && !s->waiting);
+	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
+	    s->keys == NULL && !s->waiting);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0);
 	s->env->sessions_in--;
@@ -234,6 +236,7 @@ enter_closed(struct ingress_session *s)
 	(void)bufferevent_disable(s->bev, EV_WRITE);
 	bufferevent_setcb(s->bev, NULL, NULL, NULL, NULL);
 	(void)event_del(s->timer);
+	receive_forget(s);
 	/* With store or gate at work, their answer ends it. */
 	if (s->waiting)
 		gate_cancel(s->env->gate, &s->ticket);
@@ -450,7 +453,8 @@ ingress_resume(struct ingress_session *s)
 		worker_defer(s->env->worker, collect, s);
 		return;
 	}
-	CHECK(s->state == INGRESS_COMMIT || s->state == INGRESS_WAIT);
+	CHECK(s->state == INGRESS_KEYS || s->state == INGRESS_COMMIT ||
+	    s->state == INGRESS_WAIT);
 	enter(s, INGRESS_COMMAND);
 	run(s);
 }

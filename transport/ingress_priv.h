@@ -60,6 +60,8 @@ struct ingress_tx {
 	bool too_big;
 };
 
+struct keys_ask;
+struct letter_work;
 struct receipt; /* a message that the store has now; receive.c */
 
 struct ingress_peer {
@@ -100,6 +102,8 @@ struct ingress_session {
 	unsigned xforwards;          /* in this transaction */
 	struct smtp_xforward xforward;
 	struct ingress_tx tx;
+	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
+	struct letter_work *letter;
 	struct receipt *receipt; /* a message that is the store's, or to be */
 	struct gate_ticket ticket;
 };
@@ -138,7 +142,7 @@ bool ingress_wait(struct ingress_session *s, enum gate_stage stage,
 /* First thing in done(): the session, which may be closed. */
 struct ingress_session *ingress_of_ticket(struct gate_ticket *t);
 
-/* Between WAIT and COMMIT. */
+/* From KEYS or between WAIT and COMMIT. */
 void ingress_held(struct ingress_session *s, enum ingress_state state);
 
 /* The reply is given: on with the next command. */
@@ -157,5 +161,8 @@ bool ingress_on_data(struct ingress_session *s, enum ingress_state *next_r);
 
 /* The text is complete: to the store, or refused with all replies given. */
 enum ingress_state receive_message(struct ingress_session *s);
+
+/* The client has gone while keys were asked for: nothing was promised. */
+void receive_forget(struct ingress_session *s);
 
 #endif

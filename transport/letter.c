@@ -17,6 +17,7 @@
 #include "vmta/assign.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
+#include "vmta/sealing_run.h"
 
 enum {
 	MARKS_MAX = 4, /* that are looked at; more are somebody's game */
@@ -31,8 +32,7 @@ struct way {
 	struct way *next;
 };
 
-/* The message while it is worked on. */
-struct work {
+struct letter_work {
 	const struct letter_in *in;
 	struct region *rg;
 	struct slice text;       /* of in, with long lines folded */
@@ -42,6 +42,12 @@ struct work {
 	struct canon_body *hash;
 	struct policy_out out; /* of policy; zero when the mark was believed */
 	struct way *found;     /* names that this message has used */
+	const char *refused;   /* NULL, or the reply */
+	bool marked;           /* the mark is believed: */
+	struct mark mark;
+	struct policy_in pin;
+	struct sealing_run *seal;     /* NULL: nothing to do */
+	struct dkim_answers *answers; /* of seal; NULL: nothing to ask */
 };
 
 /* ---- header fields ------------------------------------------------------- */
@@ -75,13 +81,13 @@ is_dropped(const struct letter_in *in, const struct header *h)
 }
 
 static void
-add_field(struct work *w, const char *name, const char *value)
+add_field(struct letter_work *w, const char *name, const char *value)
 {
 	header_list_add(&w->kept, w->rg, slice_of(name), slice_of(value));
 }
 
 static void
-add_date(struct work *w)
+add_date(struct letter_work *w)
 {
 	char text[DATE_TEXT] = " ";
 
@@ -91,7 +97,7 @@ add_date(struct work *w)
 
 /* Time, worker and chance: unique over restarts and clock steps. */
 static void
-add_message_id(struct work *w)
+add_message_id(struct letter_work *w)
 {
 	uint64_t chance = 0;
 
@@ -105,7 +111,7 @@ add_message_id(struct work *w)
 }
 
 static void
-make_kept(struct work *w)
+make_kept(struct letter_work *w)
 {
 	const struct letter_in *in = w->in;
 
@@ -128,7 +134,7 @@ make_kept(struct work *w)
  * ten thousand recipients.
  */
 static void
-copy_headers(const struct work *w, struct letter *l)
+copy_headers(const struct letter_work *w, struct letter *l)
 {
 	const struct acct_wants *wants = snapshot_acct_wants(w->in->conf);
 	struct env_header *list;
@@ -172,7 +178,7 @@ is_queue_id(const char *p, size_t len)
 
 /* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
 static const char *
-received_id(const struct work *w, size_t from)
+received_id(const struct letter_work *w, size_t from)
 {
 	size_t i = header_find(&w->all, "Received", from);
 	const char *value, *id;
@@ -198,7 +204,7 @@ received_id(const struct work *w, size_t from)
  * requeueing has put a Received with a new id on top.
  */
 static const char *
-host_queue_id(const struct work *w, size_t from)
+host_queue_id(const struct letter_work *w, size_t from)
 {
 	if (w->in->queue_id[0] != '\0' || !w->in->from_host)
 		return w->in->queue_id;
@@ -225,7 +231,8 @@ is_verp_of(const struct letter_in *in, const char *sender)
 }
 
 static bool
-mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
+mark_is_ours(const struct letter_work *w, const struct mark *m,
+    const char *queue_id)
 {
 	const struct letter_in *in = w->in;
 
@@ -237,7 +244,7 @@ mark_is_ours(const struct work *w, const struct mark *m, const char *queue_id)
 }
 
 static bool
-find_mark(struct work *w, struct mark *m_r)
+find_mark(struct letter_work *w, struct mark *m_r)
 {
 	const struct mark_key *key = w->in->env->mark_key;
 	size_t i = header_find(&w->all, MARK_HEADER, 0);
@@ -282,7 +289,7 @@ resolve(const struct snapshot *conf, const char *name)
 
 /* A pool is asked for a member once, and only if somebody needs one. */
 static const struct letter_way *
-way_by(struct work *w, const char *name)
+way_by(struct letter_work *w, const char *name)
 {
 	struct way *way;
 
@@ -299,7 +306,7 @@ way_by(struct work *w, const char *name)
 
 /* The virtual MTA of each recipient; dflt: nobody asked for the name. */
 static void
-find_ways(struct work *w, const char *name, bool dflt, struct letter *l)
+find_ways(struct letter_work *w, const char *name, bool dflt, struct letter *l)
 {
 	const struct letter_in *in = w->in;
 	const struct letter_way **v = region_array(w->rg, in->rcpt_count,
@@ -320,7 +327,7 @@ find_ways(struct work *w, const char *name, bool dflt, struct letter *l)
 
 /* An envelope string has a limit, and names are shown in tables. */
 static const char *
-cut_name(struct work *w, const char *name)
+cut_name(struct letter_work *w, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -333,7 +340,7 @@ cut_name(struct work *w, const char *name)
  * it were new then, and if need be to the built-in one.  Never a bounce.
  */
 static void
-take_mark(struct work *w, const struct mark *m, struct policy_in *pin,
+take_mark(struct letter_work *w, const struct mark *m, struct policy_in *pin,
     struct letter *l)
 {
 	struct policy_out again;
@@ -353,7 +360,7 @@ take_mark(struct work *w, const struct mark *m, struct policy_in *pin,
 }
 
 static void
-keep_for_later(struct work *w, const char *text, struct letter *l)
+keep_for_later(struct letter_work *w, const char *text, struct letter *l)
 {
 	const struct letter_in *in = w->in;
 	const struct sign_later_keep keep = { .conf = in->conf,
@@ -369,12 +376,61 @@ keep_for_later(struct work *w, const char *text, struct letter *l)
 	l->signatures = counts;
 }
 
-/* NULL, or the reply: the message cannot be made ready now. */
-static const char *
-decide(struct work *w, struct letter *l)
+/* ---- ARC ----------------------------------------------------------------- */
+
+/* Signatures of others are over lines as they came. */
+static void
+give_body(const struct letter_work *w)
+{
+	struct slice text = w->in->text;
+	struct header_list again = { 0 };
+	size_t off = w->body_off;
+
+	if (w->text.p != text.p)
+		header_parse(text.p, text.len, w->rg, &again, &off);
+	sealing_run_body(w->seal, text.p + off, text.len - off);
+}
+
+static void
+begin_seal(struct letter_work *w)
+{
+	const struct sealing_run_in in = { .verifier = w->in->env->verifier,
+		.headers = &w->all,
+		.now_s = w->pin.now_s };
+	struct policy_out assigned;
+	struct sealing wanted;
+
+	if (!snapshot_seals(w->in->conf))
+		return;
+	policy_assign(&w->pin, w->rg, &assigned);
+	sealing_find(&w->pin, &assigned, w->rg, &wanted);
+	w->seal = sealing_run_new(&wanted, &in, w->rg);
+	if (w->seal == NULL)
+		return;
+	give_body(w);
+	w->answers = dkim_answers_new();
+	sealing_run_names(w->seal, w->answers);
+}
+
+static void
+end_seal(struct letter_work *w, struct letter *l)
+{
+	const struct sealing_run_end end = { .answers = w->answers,
+		.headers = &w->kept,
+		.body = w->hash };
+
+	if (w->seal != NULL)
+		sealing_run_end(w->seal, &end, &w->out, &l->seal_note);
+}
+
+/* ---- mark or policy, decided --------------------------------------------- */
+
+static void
+make_policy_in(struct letter_work *w)
 {
 	const struct letter_in *in = w->in;
-	struct policy_in pin = {
+
+	w->pin = (struct policy_in){
 		.conf = in->conf,
 		.client = in->client,
 		.local = in->local,
@@ -387,15 +443,20 @@ decide(struct work *w, struct letter *l)
 		.body = w->hash,
 		.now_s = in->now_us / US_PER_S,
 	};
-	struct mark m;
+}
 
-	if (find_mark(w, &m)) {
-		take_mark(w, &m, &pin, l);
-		if (m.later != NULL)
-			keep_for_later(w, m.later, l);
+/* NULL, or the reply: the message cannot be made ready now. */
+static const char *
+decide(struct letter_work *w, struct letter *l)
+{
+	if (w->marked) {
+		take_mark(w, &w->mark, &w->pin, l);
+		if (w->mark.later != NULL)
+			keep_for_later(w, w->mark.later, l);
 		return NULL;
 	}
-	policy_run(&pin, w->rg, &w->out);
+	policy_run(&w->pin, w->rg, &w->out);
+	end_seal(w, l);
 	l->unknown_vmta = w->out.unknown_vmta;
 	l->dkim_note = w->out.dkim_note;
 	l->trouble = w->out.trouble;
@@ -436,7 +497,7 @@ received(const struct letter_in *in, struct region *rg)
 }
 
 static void
-write_header(const struct work *w, const char *trace, struct sink *k)
+write_header(const struct letter_work *w, const char *trace, struct sink *k)
 {
 	put(k, trace, strlen(trace));
 	for (size_t i = 0; i < w->out.add_count; i++) {
@@ -458,7 +519,7 @@ write_header(const struct work *w, const char *trace, struct sink *k)
 }
 
 static struct body *
-make_body(const struct work *w)
+make_body(const struct letter_work *w)
 {
 	struct slice text = w->text;
 	const char *trace = received(w->in, w->rg);
@@ -494,35 +555,70 @@ has_8bit(const struct body *b)
 
 /* ---- all together -------------------------------------------------------- */
 
-const char *
-letter_treat(const struct letter_in *in, struct region *rg, struct letter *l_r)
+struct letter_work *
+letter_begin(const struct letter_in *in, struct region *rg)
 {
-	struct work w = { .in = in, .rg = rg };
-	const char *why;
+	struct letter_work *w = region_new_obj(rg, struct letter_work);
 
+	w->in = in;
+	w->rg = rg;
+	w->text = line_fold_text(in->text, 0, rg);
+	header_parse(w->text.p, w->text.len, rg, &w->all, &w->body_off);
+	CHECK(w->body_off <= w->text.len);
+	if (count_fields(&w->all, "Received") > LETTER_HOPS_MAX) {
+		w->refused = "554 5.4.6 too many hops, mail loop";
+		return w;
+	}
+	w->hash = canon_body_of(w->text.p + w->body_off,
+	    w->text.len - w->body_off);
+	make_kept(w);
+	make_policy_in(w);
+	w->marked = find_mark(w, &w->mark);
+	if (!w->marked)
+		begin_seal(w);
+	return w;
+}
+
+struct dkim_answers *
+letter_wants(const struct letter_work *w)
+{
+	return w->answers == NULL || dkim_answers_count(w->answers) == 0 ?
+	    NULL :
+	    w->answers;
+}
+
+void
+letter_free(struct letter_work **wp)
+{
+	struct letter_work *w = *wp;
+
+	*wp = NULL;
+	if (w == NULL)
+		return;
+	canon_body_free(&w->hash);
+	sealing_run_free(&w->seal);
+	dkim_answers_free(&w->answers);
+}
+
+const char *
+letter_end(struct letter_work *w, struct letter *l_r)
+{
 	*l_r = (struct letter){
 		.job = "",
 		.auth_user = "",
 		.unknown_vmta = "",
 		.priority = PRIORITY_DEFAULT,
 	};
-	w.text = line_fold_text(in->text, 0, rg);
-	header_parse(w.text.p, w.text.len, rg, &w.all, &w.body_off);
-	CHECK(w.body_off <= w.text.len);
-	if (count_fields(&w.all, "Received") > LETTER_HOPS_MAX)
-		return "554 5.4.6 too many hops, mail loop";
-	l_r->header = (struct slice){ w.text.p, w.body_off };
-	l_r->queue_id = host_queue_id(&w, 0);
+	if (w->refused != NULL)
+		return w->refused;
+	l_r->header = (struct slice){ w->text.p, w->body_off };
+	l_r->queue_id = host_queue_id(w, 0);
+	w->refused = decide(w, l_r);
+	if (w->refused != NULL)
+		return w->refused;
 
-	w.hash = canon_body_of(w.text.p + w.body_off, w.text.len - w.body_off);
-	make_kept(&w);
-	why = decide(&w, l_r);
-	canon_body_free(&w.hash);
-	if (why != NULL)
-		return why;
-
-	copy_headers(&w, l_r);
-	l_r->body = make_body(&w);
+	copy_headers(w, l_r);
+	l_r->body = make_body(w);
 	l_r->has_8bit = has_8bit(l_r->body);
 	return NULL;
 }

@@ -15,7 +15,8 @@
  * added where they are missing, and Bcc, Return-Path and their like go, as
  * Postfix's cleanup does.
  *
- * No I/O; worker thread.
+ * No I/O; worker thread.  Where ARC needs keys, the caller asks DNS between
+ * begin and end.
  */
 
 #ifndef TRANSPORT_LETTER_H
@@ -31,6 +32,7 @@
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "transport/worker_env.h"
+#include "vmta/sealing_run.h"
 
 #define LETTER_HOPS_MAX 50 /* Received fields; as Postfix's hopcount_limit */
 #define LETTER_NAME_MAX 255
@@ -71,6 +73,7 @@ struct letter {
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *dkim_note;    /* of policy; NULL: none */
 	const char *trouble;      /* for the log, where the answer is 451 */
+	struct sealing_note seal_note;
 	uint8_t priority;
 	bool marked;   /* the milter has treated it */
 	bool has_8bit; /* some byte of it is not ASCII */
@@ -84,8 +87,20 @@ struct letter {
 	struct body *body; /* the caller's */
 };
 
-/* NULL: done.  Else why not, as a reply: "554 5.4.6 ...". */
-const char *letter_treat(const struct letter_in *in, struct region *rg,
-    struct letter *l_r);
+/* The message while it is worked on. */
+struct letter_work;
+
+/* Lives in the region, which stays until it is freed, as does in. */
+struct letter_work *letter_begin(const struct letter_in *in, struct region *rg);
+void letter_free(struct letter_work **wp);
+
+/*
+ * The keys whose records (TXT) somebody has to find before the end, for ARC;
+ * NULL: none.
+ */
+struct dkim_answers *letter_wants(const struct letter_work *w);
+
+/* Once.  NULL: done.  Else why not, as a reply: "554 5.4.6 ...". */
+const char *letter_end(struct letter_work *w, struct letter *l_r);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * home: asked --post--> worker: MX -> A and AAAA of the best hosts --post-->
- * home: told, freed.
+ * home: asked --post--> worker: MX -> A and AAAA of the best hosts and of those
+ * that are listed --post--> home: told, freed.
  */
 #include "transport/mx_facts.h"
 
@@ -38,6 +38,9 @@ struct question {
 	const char *hosts[HOSTS_MAX];
 	size_t ask_count, open;
 	struct address_ask asks[2 * HOSTS_MAX];
+	size_t listed_count;
+	char **listed;
+	struct address_ask *listed_asks; /* two of each, or not asked at all */
 };
 
 struct mx_facts_asker {
@@ -74,6 +77,13 @@ question_free(struct question **qp)
 	dns_answer_unref(&q->mx);
 	for (size_t i = 0; i < q->ask_count; i++)
 		dns_answer_unref(&q->asks[i].answer);
+	for (size_t i = 0; i < q->listed_count; i++) {
+		dns_answer_unref(&q->listed_asks[2 * i].answer);
+		dns_answer_unref(&q->listed_asks[2 * i + 1].answer);
+		free(q->listed[i]);
+	}
+	free(q->listed);
+	free(q->listed_asks);
 	free(q->domain);
 	free(q);
 }
@@ -130,6 +140,57 @@ most_addresses(const struct question *q)
 	return n;
 }
 
+static bool
+is_among(const struct net_addr *a, const struct mx_facts *f)
+{
+	for (size_t i = 0; i < f->addr_n; i++)
+		if (net_addr_eq(&f->addrs[i], a))
+			return true;
+	return false;
+}
+
+/* Is an address of the host one of the domain's? */
+static bool
+is_same(const struct address_ask asks[2], const struct mx_facts *f)
+{
+	for (size_t i = 0; i < 2; i++) {
+		const struct dns_answer *a = asks[i].answer;
+
+		for (size_t k = 0; a->status == DNS_OK && k < a->count; k++)
+			if (is_among(&a->addrs[k], f))
+				return true;
+	}
+	return false;
+}
+
+static bool
+is_unknown(const struct address_ask *asks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (asks[i].answer->status == DNS_TEMP)
+			return true;
+	return false;
+}
+
+/* Names go to same[] or to unsure[], or nowhere; both have room for all. */
+static void
+sort_listed(const struct question *q, const char **same, const char **unsure,
+    struct mx_facts *f)
+{
+	bool unknown = is_unknown(q->asks, q->ask_count);
+
+	for (size_t i = 0; i < q->listed_count && f->n > 0; i++) {
+		const struct address_ask *asks = &q->listed_asks[2 * i];
+
+		if (is_same(asks, f))
+			same[f->same_n++] = q->listed[i];
+		else if (unknown || is_unknown(asks, 2))
+			unsure[f->unsure_n++] = q->listed[i];
+	}
+	f->same = same;
+	f->unsure = unsure;
+}
+
 static void
 on_answered(struct post *p)
 {
@@ -137,6 +198,7 @@ on_answered(struct post *p)
 	struct mx_facts_asker *a = q->asker;
 	struct net_addr *addrs = mem_array(most_addresses(q) + 1,
 	    sizeof(*addrs));
+	const char **names = mem_array(2 * q->listed_count + 1, sizeof(*names));
 	struct mx_facts f = { .ok = q->mx->status != DNS_TEMP,
 		.n = q->host_count,
 		.hosts = q->hosts,
@@ -144,8 +206,10 @@ on_answered(struct post *p)
 		.ttl_us = q->mx->expires_us - clock_us() };
 
 	f.addr_n = collect(q, addrs, &f);
+	sort_listed(q, names, names + q->listed_count, &f);
 	a->fn(a->ctx, q->domain, &f);
 	free(addrs);
+	free(names);
 	question_free(&q);
 }
 
@@ -172,10 +236,9 @@ on_address(void *arg, struct dns_answer *answer)
 }
 
 static void
-ask_address(struct question *q, const char *host, enum dns_type type)
+ask_address(struct question *q, struct address_ask *k, const char *host,
+    enum dns_type type)
 {
-	struct address_ask *k = &q->asks[q->ask_count++];
-
 	*k = (struct address_ask){ .question = q, .type = type };
 	q->open++;
 	(void)dns_ask(q->env->dns, host, type, on_address, k);
@@ -210,8 +273,14 @@ on_mx(void *arg, struct dns_answer *answer)
 	q->mx = answer;
 	take_hosts(q);
 	for (size_t i = 0; i < q->host_count; i++) {
-		ask_address(q, q->hosts[i], DNS_A);
-		ask_address(q, q->hosts[i], DNS_AAAA);
+		ask_address(q, &q->asks[q->ask_count++], q->hosts[i], DNS_A);
+		ask_address(q, &q->asks[q->ask_count++], q->hosts[i], DNS_AAAA);
+	}
+	for (size_t i = 0; i < q->listed_count && q->host_count > 0; i++) {
+		struct address_ask *asks = &q->listed_asks[2 * i];
+
+		ask_address(q, &asks[0], q->listed[i], DNS_A);
+		ask_address(q, &asks[1], q->listed[i], DNS_AAAA);
 	}
 	if (q->open == 0)
 		end(q);
@@ -226,7 +295,8 @@ on_question(struct post *p)
 }
 
 void
-mx_facts_ask(struct mx_facts_asker *a, const char *domain)
+mx_facts_ask(struct mx_facts_asker *a, const char *domain,
+    const struct conf_strs *listed)
 {
 	struct question *q = mem_new(struct question);
 
@@ -234,6 +304,11 @@ mx_facts_ask(struct mx_facts_asker *a, const char *domain)
 	q->asker = a;
 	q->env = a->envs[a->turn++ % a->env_count];
 	q->domain = mem_strdup(domain);
+	q->listed_count = listed->n;
+	q->listed = mem_array(listed->n + 1, sizeof(*q->listed));
+	q->listed_asks = mem_array(2 * listed->n + 1, sizeof(*q->listed_asks));
+	for (size_t i = 0; i < listed->n; i++)
+		q->listed[i] = mem_strdup(listed->v[i]);
 	q->post.fn = on_question;
 	LIST_INSERT_HEAD(&a->questions, q, entry);
 	worker_post(q->env->worker, &q->post);

@@ -31,7 +31,11 @@ struct mx_facts_asker *mx_facts_new(struct worker *home,
 /* After stop and join of all: who waits is told nothing any more. */
 void mx_facts_free(struct mx_facts_asker **ap);
 
-/* fn will be called, never from in here. */
-void mx_facts_ask(struct mx_facts_asker *a, const char *domain);
+/*
+ * fn will be called, never from in here: with those of the listed hosts, which
+ * are copied, that are at an address of the domain's.
+ */
+void mx_facts_ask(struct mx_facts_asker *a, const char *domain,
+    const struct conf_strs *listed);
 
 #endif

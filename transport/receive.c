@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the end of data to the reply: the text is treated (transport/letter.c)
- * and packed, the store makes it durable, the receipt comes back to this
+ * From the end of data to the reply: the text is treated (transport/letter.c),
+ * where ARC needs keys after a wait for DNS, and packed, the store makes it durable, the receipt comes back to this
  * worker by a post, and only then the client is answered and the message goes
  * to the scheduler.  A client that is gone by then changes nothing about
  * that: it will hand the message over again, and the key says that we know it.
@@ -19,6 +19,7 @@
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
 #include "transport/ingress_priv.h"
+#include "transport/keys_ask.h"
 #include "transport/letter.h"
 #include "transport/record.h"
 
@@ -39,6 +40,7 @@ struct receipt {
 	/* For the log; strings are the session's or its snapshot's. */
 	const struct letter_way **ways;
 	const char *job, *host_id, *user, *unknown_vmta, *dkim_note;
+	struct sealing_note seal_note;
 	uint32_t size;
 	bool marked;
 };
@@ -162,6 +164,7 @@ log_accepted(const struct receipt *r, uint32_t known)
 		log_str(&l, "unknown-vmta", r->unknown_vmta);
 	if (r->dkim_note != NULL)
 		log_str(&l, "dkim-note", r->dkim_note);
+	sealing_note_log(&r->seal_note, &l);
 	log_end(&l);
 }
 
@@ -375,15 +378,17 @@ peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
-static const char *
-treat(struct ingress_session *s, struct letter *l_r)
+static struct letter_work *
+begin_letter(struct ingress_session *s)
 {
 	const struct ingress_tx *tx = &s->tx;
 	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
 	    sizeof(*rcpts));
 	const char **domains = region_array(s->tx_rg, tx->rcpt_count,
 	    sizeof(*domains));
-	struct letter_in in = {
+	struct letter_in *in = region_new_obj(s->tx_rg, struct letter_in);
+
+	*in = (struct letter_in){
 		.env = s->env,
 		.conf = s->conf,
 		.client = policy_client(s),
@@ -402,12 +407,11 @@ treat(struct ingress_session *s, struct letter *l_r)
 		.with = protocol_name(s),
 		.now_us = clock_wall_us(),
 	};
-
 	for (size_t i = 0; i < tx->rcpt_count; i++) {
 		rcpts[i] = tx->rcpts[i].addr;
 		domains[i] = tx->rcpts[i].domain;
 	}
-	return letter_treat(&in, s->tx_rg, l_r);
+	return letter_begin(in, s->tx_rg);
 }
 
 /* What <source> says about notifications, of whoever sent it first. */
@@ -568,19 +572,17 @@ send_in(struct ingress_session *s)
 	return refuse(s, no_room, NULL);
 }
 
-enum ingress_state
-receive_message(struct ingress_session *s)
+/* All is known: to the store, or refused. */
+static enum ingress_state
+finish(struct ingress_session *s, struct letter_work *w)
 {
 	const char *peer = peer_name(s), *why;
 	struct envelope env;
 	struct receipt *r;
 	struct letter l;
 
-	if (s->tx.dot.bare)
-		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
-	if (s->tx.too_big)
-		return refuse(s, "552 5.3.4 message too big", NULL);
-	why = treat(s, &l);
+	why = letter_end(w, &l);
+	letter_free(&w);
 	if (why != NULL)
 		return refuse(s, why, l.trouble);
 
@@ -595,6 +597,7 @@ receive_message(struct ingress_session *s)
 	r->user = l.auth_user;
 	r->unknown_vmta = l.unknown_vmta;
 	r->dkim_note = l.dkim_note;
+	r->seal_note = l.seal_note;
 	r->back = on_receipt;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));
@@ -606,4 +609,50 @@ receive_message(struct ingress_session *s)
 	buf_clear(&s->tx.text); /* l.header pointed into it */
 	s->receipt = r;
 	return send_in(s);
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+void
+receive_forget(struct ingress_session *s)
+{
+	keys_ask_cancel(&s->keys);
+	letter_free(&s->letter);
+}
+
+static void
+on_keys(void *arg)
+{
+	struct ingress_session *s = arg;
+	struct letter_work *w = s->letter;
+	enum ingress_state next;
+
+	s->keys = NULL;
+	s->letter = NULL;
+	next = finish(s, w);
+	if (next == INGRESS_COMMAND)
+		ingress_committed(s);
+	else
+		ingress_held(s, next);
+}
+
+/* ---- all together -------------------------------------------------------- */
+
+enum ingress_state
+receive_message(struct ingress_session *s)
+{
+	struct dkim_answers *wants;
+	struct letter_work *w;
+
+	if (s->tx.dot.bare)
+		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
+	if (s->tx.too_big)
+		return refuse(s, "552 5.3.4 message too big", NULL);
+	w = begin_letter(s);
+	wants = letter_wants(w);
+	if (wants == NULL)
+		return finish(s, w);
+	s->letter = w;
+	s->keys = keys_ask_new(s->env, wants, on_keys, s);
+	return INGRESS_KEYS;
 }

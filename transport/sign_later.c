@@ -3,46 +3,13 @@
 
 #include <string.h>
 
-#include "mail/dkim_fields.h"
 #include "vmta/dkim_conf.h"
 #include "vmta/signing.h"
 
-/*
- * What a signature takes beside the names in h= and its own: b= of 4,096 bits,
- * bh=, the other tags, the field's name, and their folds.
- */
-#define SIGNATURE_ROOM 1024
+/* The time of delivery has no more digits than this: the year 2286. */
+#define ANY_TIME_S INT64_C(9999999999)
 
 /* ---- at intake ------------------------------------------------------------- */
-
-static size_t
-room_of_one(const struct signature *s, const struct header_list *headers,
-    struct region *rg)
-{
-	struct dkim_field *fields;
-	size_t n = dkim_fields_choose(s->opts.fields, headers, NULL, rg,
-	    &fields);
-	size_t names = strlen(s->domain) + strlen(s->selector);
-
-	if (s->identity != NULL)
-		names += strlen(s->identity);
-	for (size_t i = 0; i < n; i++)
-		names += fields[i].name.len + 1;
-	/* A fold is three octets of a line that is half full at least. */
-	return SIGNATURE_ROOM + names + names / 8;
-}
-
-/* So many octets the signatures take at most, as far as can be told now. */
-static uint32_t
-room_of(const struct signing *s, const struct header_list *headers,
-    struct region *rg)
-{
-	size_t room = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		room += room_of_one(&s->v[i], headers, rg);
-	return (uint32_t)room;
-}
 
 static void
 keep_body(struct canon_body *body, struct env_signing *s)
@@ -60,11 +27,17 @@ sign_later_keep(const struct sign_later_keep *in, struct region *rg,
     uint8_t *counts)
 {
 	struct env_signing *kept = region_new_obj(rg, struct env_signing);
+	struct signing_make_in make = { .headers = in->headers,
+		.now_s = ANY_TIME_S };
 	struct signing_facts facts;
 	struct signing s;
 
 	kept->text = in->text;
 	keep_body(in->body, kept);
+	for (int how = CANON_SIMPLE; how <= CANON_RELAXED; how++) {
+		make.body_hash[how] = kept->body_hash[how];
+		make.body_len[how] = kept->body_len[how];
+	}
 	signing_facts_read(in->headers, in->text, rg, &facts);
 	for (size_t i = 0; i < in->rcpt_count; i++) {
 		const struct signing_in find = { .conf = in->conf,
@@ -81,7 +54,7 @@ sign_later_keep(const struct sign_later_keep *in, struct region *rg,
 		}
 		signing_find(&find, rg, &s);
 		counts[i] = (uint8_t)s.n;
-		room = room_of(&s, in->headers, rg);
+		room = (uint32_t)signing_len(&s, &make, rg);
 		if (room > kept->room)
 			kept->room = room;
 	}

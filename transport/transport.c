@@ -13,6 +13,7 @@
 #include "lib/signals.h"
 #include "lib/tls.h"
 #include "lib/worker.h"
+#include "mail/dkim_verify.h"
 #include "mail/mark.h"
 #include "queue/store.h"
 #include "transport/acct.h"
@@ -304,7 +305,8 @@ make_services(struct transport *t, struct err *e)
 	if (dns_new(t->workers, t->count, g->name_servers.v, g->name_servers.n,
 		&t->dns, e) == -1)
 		return -1;
-	if (tls_client_new(&t->tls, e) == -1)
+	if (tls_client_new(&t->tls, e) == -1 ||
+	    dkim_verifier_new(&t->verifier, e) == -1)
 		return -1;
 	opt.tls = t->tls;
 	opt.watch = t->watch = source_watch_new(t->main, &watch_owner, t);
@@ -315,6 +317,7 @@ make_services(struct transport *t, struct err *e)
 
 		env->store = t->store;
 		env->dns = t->dns;
+		env->verifier = t->verifier;
 		env->dispatch = t->dispatch;
 		env->gate = t->gate;
 		TAILQ_INIT(&env->held);
@@ -470,6 +473,7 @@ transport_free(struct transport **tp)
 	gate_free(&t->gate);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);
+	dkim_verifier_free(&t->verifier);
 	acct_senders_free(&t->senders);
 	acct_free(&t->acct);
 	for (size_t i = 0; i < t->count; i++) {

@@ -38,6 +38,7 @@ struct transport {
 	struct worker_env *envs[WORKERS_MAX];
 	struct store *store;
 	struct dns *dns;
+	struct dkim_verifier *verifier;
 	struct tls_client *tls;
 	struct acct *acct;
 	struct acct_senders *senders;

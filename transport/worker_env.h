@@ -24,6 +24,7 @@
 
 struct courier;
 struct dispatch;
+struct dkim_verifier;
 struct gate;
 struct ingress_session;
 struct mark_key;
@@ -38,6 +39,7 @@ struct worker_env {
 	struct mark_key *mark_key; /* of conf; NULL: no marks */
 	struct store *store;
 	struct dns *dns;
+	struct dkim_verifier *verifier; /* all workers' */
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
 	struct segment_reader *segments;

@@ -289,6 +289,12 @@ fold(struct slice list, struct region *rg)
 	return folded;
 }
 
+bool
+list_unsubscribe_is_in(const struct dkim_fields *f)
+{
+	return dkim_fields_names(f, UNSUBSCRIBE) && dkim_fields_names(f, POST);
+}
+
 static bool
 has(const struct list_message *m, const char *name)
 {

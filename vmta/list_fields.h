@@ -22,6 +22,7 @@
 
 #include "lib/err.h"
 #include "lib/mem.h"
+#include "mail/dkim_fields.h"
 #include "mail/header.h"
 
 enum { LIST_TEMPLATE_MAX = 500, LIST_FIELDS_MAX = 3 };
@@ -35,6 +36,12 @@ int list_unsubscribe_check(const char *text, struct err *e);
  */
 int feedback_id_check(const char *text, struct err *e);
 
+/*
+ * RFC 8058 section 4: -Post counts only where one signature covers it and
+ * List-Unsubscribe.  Are both in what is signed?
+ */
+bool list_unsubscribe_is_in(const struct dkim_fields *f);
+
 struct list_field {
 	const char *name, *value; /* the value without its leading blank */
 };
@@ -43,7 +50,8 @@ struct list_message {
 	const char *job, *vmta; /* "" for none */
 	const char *rcpt;       /* NULL: it has not exactly one */
 	const struct header_list *headers;
-	bool is_signed; /* or will be: else -Post proves nothing */
+	bool
+	    is_signed; /* for all, with both fields: else -Post proves nothing */
 };
 
 /*

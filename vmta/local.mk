@@ -109,6 +109,7 @@ libvmta_a_SOURCES = \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
 	%D%/sealing.c %D%/sealing.h \
+	%D%/sealing_run.c %D%/sealing_run.h \
 	%D%/signing.c %D%/signing.h \
 	%D%/signing_facts.c \
 	%D%/snapshot.c %D%/snapshot.h \

@@ -66,25 +66,46 @@ by_address(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct net_addr));
 }
 
+/* In lower case and in order, each once and with its NUL; returns how many. */
+static uint32_t
+add_names(const char *const *names, size_t n, struct region *rg,
+    struct buf *out)
+{
+	char **v = region_array(rg, n + 1, sizeof(*v));
+	uint32_t added = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		v[i] = region_strdup(rg, names[i]);
+		str_lower(v[i]);
+	}
+	if (n > 1)
+		qsort(v, n, sizeof(*v), by_name);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && strcmp(v[i], v[i - 1]) == 0)
+			continue;
+		buf_add(out, v[i], strlen(v[i]) + 1);
+		added++;
+	}
+	return added;
+}
+
+enum { HEAD_N = 3 };
+
 /*
- * Flags, then the addresses in order, then the hosts: in order, each once and
- * with its NUL.
+ * Counts and flags, then the addresses in order, then the hosts, then their
+ * other names.
  */
 static void
 make_key(const struct mx_facts *f, struct region *rg, struct buf *out)
 {
-	char **hosts = region_array(rg, f->n + 1, sizeof(*hosts));
 	struct net_addr *addrs = region_array(rg, f->addr_n + 1,
 	    sizeof(*addrs));
-	uint32_t head[2] = { (uint32_t)f->addr_n,
+	uint32_t head[HEAD_N] = { (uint32_t)f->addr_n,
 		(uint32_t)f->has_v4 | (uint32_t)f->has_v6 << 1 };
+	struct buf names = { 0 };
 
-	for (size_t i = 0; i < f->n; i++) {
-		hosts[i] = region_strdup(rg, f->hosts[i]);
-		str_lower(hosts[i]);
-	}
-	if (f->n > 1)
-		qsort(hosts, f->n, sizeof(*hosts), by_name);
+	head[2] = add_names(f->hosts, f->n, rg, &names);
+	(void)add_names(f->same, f->same_n, rg, &names);
 	for (size_t i = 0; i < f->addr_n; i++) {
 		memset(&addrs[i], 0, sizeof(addrs[i]));
 		addrs[i] = f->addrs[i];
@@ -93,13 +114,13 @@ make_key(const struct mx_facts *f, struct region *rg, struct buf *out)
 		qsort(addrs, f->addr_n, sizeof(*addrs), by_address);
 	buf_add(out, head, sizeof(head));
 	buf_add(out, addrs, f->addr_n * sizeof(*addrs));
-	for (size_t i = 0; i < f->n; i++)
-		if (i == 0 || strcmp(hosts[i], hosts[i - 1]) != 0)
-			buf_add(out, hosts[i], strlen(hosts[i]) + 1);
+	if (names.len > 0)
+		buf_add(out, names.p, names.len);
+	buf_fini(&names);
 }
 
 static size_t
-count_hosts(const char *p, const char *end)
+count_names(const char *p, const char *end)
 {
 	size_t n = 0;
 
@@ -111,25 +132,29 @@ count_hosts(const char *p, const char *end)
 static struct mx_set *
 set_new(const struct mx_facts *f, struct slice key)
 {
-	size_t before = 2 * sizeof(uint32_t) +
+	size_t before = HEAD_N * sizeof(uint32_t) +
 	    f->addr_n * sizeof(struct net_addr);
-	size_t n = count_hosts(key.p + before, key.p + key.len);
+	size_t n = count_names(key.p + before, key.p + key.len);
 	size_t ptrs = n * sizeof(char *);
 	struct mx_set *set = mem_zalloc(sizeof(*set) + ptrs + key.len);
-	const char **hosts = (void *)(set + 1);
-	char *bytes = (char *)(hosts + n), *p = bytes + before;
+	const char **names = (void *)(set + 1);
+	char *bytes = (char *)(names + n), *p = bytes + before;
+	uint32_t head[HEAD_N];
 
 	memcpy(bytes, key.p, key.len);
+	memcpy(head, key.p, sizeof(head));
 	for (size_t i = 0; i < n; i++, p += strlen(p) + 1)
-		hosts[i] = p;
+		names[i] = p;
 	set->refs = 0;
 	set->key = bytes;
 	set->key_len = key.len;
 	set->facts = (struct mx_facts){ .ok = true,
-		.n = n,
-		.hosts = hosts,
+		.n = head[2],
+		.hosts = names,
+		.same_n = n - head[2],
+		.same = names + head[2],
 		.addr_n = f->addr_n,
-		.addrs = (const void *)(bytes + 2 * sizeof(uint32_t)),
+		.addrs = (const void *)(bytes + sizeof(head)),
 		.has_v4 = f->has_v4,
 		.has_v6 = f->has_v6 };
 	return set;

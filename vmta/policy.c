@@ -86,20 +86,37 @@ control_value(const struct policy_in *in, bool honoured, const char *name,
 				      header_value(&in->headers->v[at], rg);
 }
 
+/* Would a signature prove fields about lists? */
+static bool
+covers_lists(const struct signing *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (list_unsubscribe_is_in(s->v[i].opts.fields))
+			return true;
+	return false;
+}
+
+struct choice {
+	struct signing now;   /* the signatures that it is to get here */
+	bool lists;           /* all recipients can trust fields about lists */
+	struct dkim_key *own; /* that came with it, or NULL */
+};
+
 /*
  * What recipients and carriers agree on.  If they do not: false, and the
  * signing of the first that wants any.
  */
 static bool
 find_signing(const struct policy_in *in, const struct policy_out *out,
-    const struct signing_facts *facts, struct region *rg, struct signing *s)
+    const struct signing_facts *facts, struct region *rg, struct choice *c)
 {
+	struct signing *s = &c->now;
 	struct signing_in find = { .conf = in->conf, .facts = facts };
 	struct signing one;
 	struct ways w;
 	bool any = false, agreed = true;
 
-	s->n = 0;
+	c->lists = true;
 	ways_find(in, out, rg, &w);
 	for (size_t i = 0; i < w.domain_count; i++)
 		for (size_t k = 0; k < w.v[w.of_domain[i]].n; k++) {
@@ -107,10 +124,11 @@ find_signing(const struct policy_in *in, const struct policy_out *out,
 			find.domain = w.domains[i];
 			signing_find(&find, rg, &one);
 			agreed = !any || (agreed && signing_equal(s, &one));
+			c->lists = c->lists && covers_lists(&one);
 			if (!any || s->n == 0)
 				*s = one;
 			any = true;
-			if (!agreed && s->n > 0)
+			if (!agreed && s->n > 0 && !c->lists)
 				return false;
 		}
 	return agreed;
@@ -180,11 +198,9 @@ is_outside(const struct policy_in *in)
 	    !opendkim_is_inside(tables, &in->client);
 }
 
-/* The signatures that it is to get now; own_r is the key in use, or NULL. */
 static void
 choose_signing(const struct policy_in *in, const struct source_conf *source,
-    struct region *rg, struct policy_out *out, struct signing *s,
-    struct dkim_key **own_r)
+    struct region *rg, struct policy_out *out, struct choice *c)
 {
 	struct signing_facts facts;
 
@@ -193,14 +209,16 @@ choose_signing(const struct policy_in *in, const struct source_conf *source,
 					  DKIM_OPTIONS_HEADER, rg),
 	    is_outside(in), rg);
 	signing_facts_read(in->headers, out->dkim_text, rg, &facts);
-	*own_r = own_key(in, source, rg, out);
-	facts.key = *own_r;
+	c->own = own_key(in, source, rg, out);
+	facts.key = c->own;
 	/* A key that came with the message is not kept for later. */
-	out->sign_later = !find_signing(in, out, &facts, rg, s) &&
-	    in->can_sign_later && *own_r == NULL;
-	remove_old_signatures(in, s, rg, out);
+	out->sign_later = !find_signing(in, out, &facts, rg, c) &&
+	    in->can_sign_later && c->own == NULL;
+	remove_old_signatures(in, &c->now, rg, out);
 	if (out->sign_later)
-		s->n = 0;
+		c->now.n = 0;
+	else
+		c->lists = covers_lists(&c->now);
 }
 
 /* ---- fields about lists ---------------------------------------------------- */
@@ -273,16 +291,15 @@ finish(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct policy_out *out)
 {
 	struct header_list all;
-	struct dkim_key *own = NULL;
-	struct signing s = { 0 };
+	struct choice c = { .own = NULL };
 
 	if (snapshot_signs(in->conf))
-		choose_signing(in, source, rg, out, &s, &own);
-	add_list_fields(in, source, s.n > 0 || out->sign_later, rg, out);
+		choose_signing(in, source, rg, out, &c);
+	add_list_fields(in, source, c.lists, rg, out);
 	all = with_added(in, out, rg);
-	if (s.n > 0)
-		add_signatures(in, &s, &all, rg, out);
-	dkim_key_free(&own);
+	if (c.now.n > 0)
+		add_signatures(in, &c.now, &all, rg, out);
+	dkim_key_free(&c.own);
 }
 
 static void

@@ -135,6 +135,12 @@ rollup_needs_mx(const struct snapshot *s, const char *domain, const char *vmta)
 }
 
 const struct conf_strs *
+rollup_listed(const struct snapshot *s)
+{
+	return rollup_rows_listed(s->rollups);
+}
+
+const struct conf_strs *
 rollup_hosts(const struct snapshot *s, const char *queue)
 {
 	const struct rollup_target *t;

@@ -7,8 +7,10 @@
  * asked of its own name.  In this order, the first that says something counts:
  *
  *	<mx-rollup-list> the rollup NAME.rollup, the first in the file whose rows
- *			fit: each host that they name is one of the domain's,
- *			or all of the domain's fit their patterns
+ *			fit: each host that they name is one of the domain's
+ *			(with rollup-by-ip: by its name, or one of its
+ *			addresses is one of theirs), or all of the domain's
+ *			fit their patterns
  *	<provider>	the one that names the domain, else the one whose `mx`
  *			fits all hosts; its `rollup` is the group, unless rows
  *			gave one
@@ -44,6 +46,11 @@ struct mx_facts {
 	const char *const *hosts;
 	const struct net_addr *addrs; /* of all of them */
 	size_t addr_n;
+	/* Of rollup_listed(): those at one of these addresses, in lower case. */
+	size_t same_n;
+	const char *const *same;
+	size_t unsure_n; /* those that nobody can tell of now */
+	const char *const *unsure;
 	bool has_v4, has_v6;
 	int64_t ttl_us;
 };
@@ -69,6 +76,12 @@ bool rollup_is_known(const struct snapshot *s, const char *name);
 /* Would facts change the place?  Cheap where nothing asks for MX hosts. */
 bool rollup_needs_mx(const struct snapshot *s, const char *domain,
     const char *vmta);
+
+/*
+ * Hosts whose addresses count: of rows with rollup-by-ip that have no wildcard,
+ * each once, in lower case.
+ */
+const struct conf_strs *rollup_listed(const struct snapshot *s);
 
 /*
  * The hosts of the queue NAME.rollup that its rows name: its route, unless

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/dns_name.h"
 #include "lib/strmap.h"
 
 struct rollup_rows {
@@ -15,6 +16,7 @@ struct rollup_rows {
 	struct strmap *targets;       /* by name */
 	struct domain_map *by_host;   /* targets, by the patterns of rows */
 	struct domain_map *providers; /* by the patterns of `mx` */
+	struct conf_strs listed;      /* of rows with rollup-by-ip */
 };
 
 struct rollup_rows *
@@ -75,6 +77,22 @@ get_target(struct rollup_rows *rows, const char *name, bool by_ip)
 	return t;
 }
 
+/* As DNS is asked for it. */
+static void
+add_listed(struct rollup_rows *rows, const char *host)
+{
+	char *lower, clean[DNS_NAME_CAP];
+
+	if (dns_name_clean(host, clean) == -1)
+		return; /* nobody could ask */
+	lower = region_strdup(rows->rg, clean);
+	str_lower(lower);
+	for (size_t i = 0; i < rows->listed.n; i++)
+		if (strcmp(rows->listed.v[i], lower) == 0)
+			return;
+	conf_strs_add(&rows->listed, rows->rg, lower);
+}
+
 int
 rollup_rows_add(struct rollup_rows *rows, const char *pattern, const char *name,
     bool by_ip, const struct conf_node *node, struct err *e)
@@ -91,6 +109,8 @@ rollup_rows_add(struct rollup_rows *rows, const char *pattern, const char *name,
 		conf_strs_add(&t->hosts, rows->rg, pattern);
 	else if (t->wild_node == NULL)
 		t->wild_node = node;
+	if (!wild && by_ip)
+		add_listed(rows, pattern);
 	return domain_map_add(rows->by_host, pattern, false, t, e);
 }
 
@@ -133,6 +153,12 @@ rollup_rows_at(const struct rollup_rows *rows, size_t i)
 	return strmap_at(rows->targets, i);
 }
 
+const struct conf_strs *
+rollup_rows_listed(const struct rollup_rows *rows)
+{
+	return &rows->listed;
+}
+
 const struct rollup_target *
 rollup_rows_named(const struct rollup_rows *rows, const char *name)
 {
@@ -141,12 +167,19 @@ rollup_rows_named(const struct rollup_rows *rows, const char *name)
 
 /* ---- who fits ------------------------------------------------------------ */
 
-/* Is it the first time that this host is there? */
+/* Its hosts, then the other names that these machines have. */
+static const char *
+name_at(const struct mx_facts *f, size_t i)
+{
+	return i < f->n ? f->hosts[i] : f->same[i - f->n];
+}
+
+/* Is it the first time that this name is there? */
 static bool
 is_first(const struct mx_facts *f, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
-		if (str_eq_nocase(f->hosts[i], f->hosts[at]))
+		if (str_eq_nocase(name_at(f, i), name_at(f, at)))
 			return false;
 	return true;
 }
@@ -155,12 +188,12 @@ is_first(const struct mx_facts *f, size_t at)
 static bool
 has_all_hosts(const struct rollup_target *t, const struct mx_facts *f)
 {
-	size_t n = 0;
+	size_t names = f->n + (t->by_ip ? f->same_n : 0), n = 0;
 
-	if (t->hosts.n == 0 || t->hosts.n > f->n)
+	if (t->hosts.n == 0 || t->hosts.n > names)
 		return false;
-	for (size_t i = 0; i < f->n; i++)
-		if (domain_map_has(t->named, f->hosts[i]) && is_first(f, i))
+	for (size_t i = 0; i < names; i++)
+		if (domain_map_has(t->named, name_at(f, i)) && is_first(f, i))
 			n++;
 	return n == t->hosts.n;
 }
@@ -198,8 +231,9 @@ rollup_rows_find(const struct rollup_rows *rows, const struct mx_facts *f)
 {
 	struct search search = { f, NULL };
 
-	for (size_t i = 0; i < f->n; i++)
-		domain_map_match(rows->by_host, f->hosts[i], consider, &search);
+	for (size_t i = 0; i < f->n + f->same_n; i++)
+		domain_map_match(rows->by_host, name_at(f, i), consider,
+		    &search);
 	return search.best;
 }
 

@@ -45,6 +45,9 @@ size_t rollup_rows_count(const struct rollup_rows *rows); /* of targets */
 const struct rollup_target *rollup_rows_at(const struct rollup_rows *rows,
     size_t i);
 
+/* As rollup_listed(). */
+const struct conf_strs *rollup_rows_listed(const struct rollup_rows *rows);
+
 /* The one of that name without rollup-by-ip; NULL: there is none. */
 const struct rollup_target *rollup_rows_named(const struct rollup_rows *rows,
     const char *name);

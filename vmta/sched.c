@@ -270,7 +270,7 @@ sched_new(const struct snapshot *conf, const struct sched_owner *owner,
 	qconf_set_init(&s->confs);
 	table_init(&s->queues, &queue_ops);
 	leases_init(s);
-	places_init(s);
+	domain_places_init(s);
 	keeps_init(s);
 	warmups_init(s);
 	colds_init(s);
@@ -313,7 +313,7 @@ sched_free(struct sched **sp)
 
 		vmta_free(s, &v);
 	}
-	places_fini(s);
+	domain_places_fini(s);
 	payers_free_all(s);
 	named_free_all(s);
 	shared_fini(&s->process);
@@ -352,7 +352,7 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 		for (; l != NULL; l = l->next)
 			vmta_configure(s, OF(sched_vmta, link, l), now_us);
 	}
-	s->places.used = rollup_is_used(s->conf);
+	domain_places_configure(s, old);
 	remotes_set(&s->remotes, s->conf);
 	named_configure_all(s, now_us);
 	lanes_configure(s, now_us);
@@ -589,7 +589,7 @@ sched_run(struct sched *s, int64_t now_us)
 		    timer_next(&s->timers) <= now_us;
 	} while (more && step(s, &s->fired) && step(s, &s->served));
 	leases_ask(s, now_us);
-	places_ask(s);
+	domain_places_ask(s);
 	keeps_ask(s, now_us);
 	warmups_ask(s, now_us);
 	colds_ask(s, now_us);

@@ -112,10 +112,12 @@ struct sched_owner {
 	/* A source is lost, or is back (below); said once.  May be NULL. */
 	void (*source)(void *ctx, const struct net_addr *a, bool lost);
 	/*
-	 * Which MX hosts has the domain?  sched_resolved() has to follow, some
-	 * time.  May be NULL: nothing is ever known of them.
+	 * Which MX hosts has the domain, and which of the listed ones, borrowed,
+	 * are at their addresses?  sched_resolved() has to follow, some time.
+	 * May be NULL: nothing is ever known of them.
 	 */
-	void (*resolve)(void *ctx, const char *domain);
+	void (*resolve)(void *ctx, const char *domain,
+	    const struct conf_strs *listed);
 	/* How a queue stands has changed; borrowed.  May be NULL. */
 	void (*event)(void *ctx, const struct sched_event *e);
 };

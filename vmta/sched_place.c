@@ -17,6 +17,7 @@
 #include "vmta/sched_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/mem.h"
@@ -28,7 +29,7 @@
 #define FAILED_US (60 * US_PER_S)       /* without one: asked again then */
 
 void
-places_init(struct sched *s)
+domain_places_init(struct sched *s)
 {
 	mx_sets_init(&s->places.sets);
 	TAILQ_INIT(&s->places.unknown);
@@ -93,9 +94,9 @@ rest_all(struct sched *s, struct place_list *from)
 }
 
 void
-places_fini(struct sched *s)
+domain_places_fini(struct sched *s)
 {
-	struct places *all = &s->places;
+	struct domain_places *all = &s->places;
 
 	rest_all(s, &all->unknown);
 	rest_all(s, &all->stale);
@@ -180,6 +181,24 @@ place_refresh(struct sched *s, struct sched_queue *q)
 	q->unplaced = q->by_mx && !is_known(q->domain);
 }
 
+static bool
+is_same_list(const struct conf_strs *a, const struct conf_strs *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+void
+domain_places_configure(struct sched *s, const struct snapshot *before)
+{
+	s->places.used = rollup_is_used(s->conf);
+	if (before != NULL &&
+	    !is_same_list(rollup_listed(before), rollup_listed(s->conf)))
+		s->places.listed++;
+}
+
 /* ---- asking -------------------------------------------------------------- */
 
 int64_t
@@ -196,7 +215,7 @@ place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 	p = get(q->domain);
 	if (p->state != PLACE_RESTS)
 		return INT64_MAX; /* its answer has it looked at */
-	if (p->fresh_us > now_us)
+	if (p->fresh_us > now_us && p->listed == s->places.listed)
 		return p->fresh_us;
 	p->state = PLACE_WANTED;
 	q->domain->queues++; /* it stays until it is answered */
@@ -207,7 +226,7 @@ place_settle(struct sched *s, struct sched_queue *q, int64_t now_us)
 
 /* The next one that is wanted, off its list; or NULL. */
 static struct domain_place *
-take_wanted(struct places *all)
+take_wanted(struct domain_places *all)
 {
 	struct place_list *from = TAILQ_EMPTY(&all->unknown) ? &all->stale :
 							       &all->unknown;
@@ -219,16 +238,17 @@ take_wanted(struct places *all)
 }
 
 void
-places_ask(struct sched *s)
+domain_places_ask(struct sched *s)
 {
-	struct places *all = &s->places;
+	struct domain_places *all = &s->places;
 	struct domain_place *p;
 
 	while (all->asked_n < ASKED_MAX && (p = take_wanted(all)) != NULL) {
 		TAILQ_INSERT_TAIL(&all->asked, p, link);
 		p->state = PLACE_ASKED;
+		p->listed = all->listed;
 		all->asked_n++;
-		SCHED_TELL(s, resolve, p->domain->name);
+		SCHED_TELL(s, resolve, p->domain->name, rollup_listed(s->conf));
 	}
 }
 
@@ -237,9 +257,41 @@ fresh_for(const struct mx_facts *f)
 {
 	if (f == NULL || !f->ok)
 		return FAILED_US;
-	return f->ttl_us < FRESH_MIN_US ? FRESH_MIN_US :
-	    f->ttl_us > FRESH_MAX_US    ? FRESH_MAX_US :
-					  f->ttl_us;
+	/* Listed hosts are one question for all domains: not each minute. */
+	return f->unsure_n > 0 || f->ttl_us < FRESH_MIN_US ? FRESH_MIN_US :
+	    f->ttl_us > FRESH_MAX_US                       ? FRESH_MAX_US :
+							     f->ttl_us;
+}
+
+static bool
+has_name(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq_nocase(names[i], name))
+			return true;
+	return false;
+}
+
+/* What nobody can tell of now is as it was. */
+static struct mx_set *
+set_of(struct sched *s, const struct mx_facts *before, const struct mx_facts *f)
+{
+	struct mx_facts all = *f;
+	struct mx_set *set;
+	const char **same;
+
+	if (before == NULL || f->unsure_n == 0)
+		return mx_set_get(&s->places.sets, f);
+	same = mem_array(f->same_n + f->unsure_n, sizeof(*same));
+	for (all.same_n = 0; all.same_n < f->same_n; all.same_n++)
+		same[all.same_n] = f->same[all.same_n];
+	for (size_t i = 0; i < f->unsure_n; i++)
+		if (has_name(before->same, before->same_n, f->unsure[i]))
+			same[all.same_n++] = f->unsure[i];
+	all.same = same;
+	set = mx_set_get(&s->places.sets, &all);
+	free(same);
+	return set;
 }
 
 /* True: something else is known than before. */
@@ -253,7 +305,7 @@ learn(struct sched *s, struct domain_place *p, const struct mx_facts *f,
 	p->fresh_us = now_us + fresh_for(f);
 	if (f == NULL || !f->ok)
 		return !was_known;
-	p->mx = mx_set_get(&s->places.sets, f);
+	p->mx = set_of(s, mx_set_facts(before), f);
 	changed = p->mx != before || !was_known;
 	mx_set_put(&s->places.sets, &before);
 	return changed;

@@ -21,6 +21,7 @@ struct sched;
 struct sched_named;
 struct sched_queue;
 struct sched_rcpt_in;
+struct snapshot;
 
 /* What is known of the MX hosts of a domain, and asked. */
 enum place_state { PLACE_RESTS, PLACE_WANTED, PLACE_ASKED };
@@ -29,11 +30,14 @@ struct domain_place {
 	struct domain_obj *domain;
 	struct mx_set *mx; /* NULL: nothing is known */
 	int64_t fresh_us;  /* until then; 0: it was never asked for */
+	uint32_t
+	    listed; /* as struct domain_places had it when it was asked for */
 	enum place_state state;
 };
 
-struct places {
-	bool used; /* does the configuration have anything about it? */
+struct domain_places {
+	bool used;       /* does the configuration have anything about it? */
+	uint32_t listed; /* counts changes of rollup_listed() */
 	struct mx_sets sets;
 	/* Wanted: unknown, so that mail waits; known, but not for sure now. */
 	TAILQ_HEAD(place_list, domain_place) unknown, stale, asked;
@@ -65,10 +69,15 @@ void place_refresh(struct sched *s, struct sched_queue *q);
  * Returns when that will be.
  */
 int64_t place_settle(struct sched *s, struct sched_queue *q, int64_t now_us);
+/*
+ * Another configuration, or the first (before is NULL): when it lists other
+ * hosts, all domains are asked about again.
+ */
+void domain_places_configure(struct sched *s, const struct snapshot *before);
 /* The owner is asked what is wanted. */
-void places_ask(struct sched *s);
-void places_init(struct sched *s);
-void places_fini(struct sched *s);
+void domain_places_ask(struct sched *s);
+void domain_places_init(struct sched *s);
+void domain_places_fini(struct sched *s);
 /* A queue is of it no more. */
 void place_put_domain(struct sched *s, struct domain_obj **dp);
 

@@ -312,7 +312,7 @@ struct sched {
 	struct domain_set domains;
 	struct qconf_set confs;
 	struct table queues, vmtas, pools, providers, groups, lanes, payers;
-	struct places places;
+	struct domain_places places;
 	struct queue_list all, dirty;
 	struct conn_list conns;
 	struct sched_queue *stale; /* is looked at next; NULL: none */

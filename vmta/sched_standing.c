@@ -484,6 +484,35 @@ hand_over(struct sched *s, struct sched_queue *q, struct standing *own,
 	standing_settle(s, to, now_us);
 }
 
+/* It stands as its group does now, of which it says nothing. */
+static void
+give_up(struct sched *s, const struct sched_queue *q,
+    const struct standing *own)
+{
+	const struct sched_named *group = q->lane->group;
+	char domain[GROUP_NAME_MAX], text[REASON_MAX];
+	const struct sched_reason why = { .text = text };
+	struct sched_event e = { .domain = q->domain->name,
+		.vmta = q->vmta->name,
+		.why = &why,
+		.conf = &q->conf->conf };
+
+	if (s->owner->event == NULL)
+		return;
+	group_domain(group, domain);
+	(void)snprintf(text, sizeof(text), "it is in %s now", domain);
+	if (own->backoff.mode != MODE_NORMAL) {
+		e.kind = SCHED_NORMAL;
+		SCHED_TELL(s, event, &e);
+	}
+	e.kind = SCHED_SOURCE_ON;
+	for (uint32_t i = 0; i < own->count; i++) {
+		e.source = &own->sources[i].addr;
+		if (own->sources[i].until_us != 0)
+			SCHED_TELL(s, event, &e);
+	}
+}
+
 /* Grants and connections under way may know the scope of its own. */
 static void
 enter_group(struct sched *s, struct sched_queue *q, bool says, int64_t now_us)
@@ -494,6 +523,8 @@ enter_group(struct sched *s, struct sched_queue *q, bool says, int64_t now_us)
 		sched_keep_dirty(s, q, true);
 		if (says)
 			hand_over(s, q, &own->st, now_us);
+		else
+			give_up(s, q, &own->st);
 		standing_fini(&own->st);
 	}
 	standing_settle(s, own, now_us);

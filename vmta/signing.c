@@ -232,28 +232,47 @@ signing_needs(const struct signing *s, enum canon how)
 	return false;
 }
 
+static struct dkim_sign_in
+sign_in(const struct signature *g, const struct signing_make_in *in)
+{
+	return (struct dkim_sign_in){
+		.key = g->key,
+		.selector = g->selector,
+		.domain = g->domain,
+		.identity = g->identity,
+		.opts = &g->opts,
+		.headers = in->headers,
+		.skip = in->skip,
+		.body_hash = in->body_hash[g->opts.body_canon],
+		.body_len = in->body_len[g->opts.body_canon],
+		.now_s = in->now_s,
+	};
+}
+
+size_t
+signing_len(const struct signing *s, const struct signing_make_in *in,
+    struct region *rg)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct dkim_sign_in sign = sign_in(&s->v[i], in);
+
+		len += dkim_sign_len(&sign, rg);
+	}
+	return len;
+}
+
 int
 signing_make(const struct signing *s, const struct signing_make_in *in,
     struct region *rg, const char *values[SIGNATURES_MAX], struct err *e)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		const struct signature *g = &s->v[i];
-		struct dkim_sign_in sign = {
-			.key = g->key,
-			.selector = g->selector,
-			.domain = g->domain,
-			.identity = g->identity,
-			.opts = &g->opts,
-			.headers = in->headers,
-			.skip = in->skip,
-			.body_hash = in->body_hash[g->opts.body_canon],
-			.body_len = in->body_len[g->opts.body_canon],
-			.now_s = in->now_s,
-		};
+		const struct dkim_sign_in sign = sign_in(&s->v[i], in);
 
 		values[i] = dkim_sign_field(&sign, rg, e);
 		if (values[i] == NULL)
-			return err_where(e, "signing for %s", g->domain);
+			return err_where(e, "signing for %s", sign.domain);
 	}
 	return 0;
 }

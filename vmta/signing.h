@@ -89,6 +89,10 @@ struct signing_make_in {
 /* Does any signature need the hash and the length of the body in that form? */
 bool signing_needs(const struct signing *s, enum canon how);
 
+/* The octets of the fields that signing_make() would make. */
+size_t signing_len(const struct signing *s, const struct signing_make_in *in,
+    struct region *rg);
+
 /* The values of s->n DKIM-Signature fields, the first to go on top. */
 int signing_make(const struct signing *s, const struct signing_make_in *in,
     struct region *rg, const char *values[SIGNATURES_MAX], struct err *e);

@@ -333,14 +333,14 @@ same_place(const struct place *a, const struct place *b)
 /* Each is a socket, and a look at all others; nobody has so many. */
 #define LISTENERS_MAX 1000
 
-struct places {
+struct taken {
 	size_t n, cap;
 	struct place *v;
 	bool too_many; /* said */
 };
 
 static void
-add_place(const struct check *c, struct places *list, const char *where,
+add_place(const struct check *c, struct taken *list, const char *where,
     const struct conf_node *n)
 {
 	struct place p = { .node = n };
@@ -389,7 +389,7 @@ add_place(const struct check *c, struct places *list, const char *where,
 static void
 check_listeners(const struct check *c)
 {
-	struct places list = { 0 };
+	struct taken list = { 0 };
 
 	for (const struct listener_entry *l = c->s->listeners; l != NULL;
 	     l = l->next) {

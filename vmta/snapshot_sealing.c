@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Of snapshot_priv.h: the keys that seals are made with, each text of an
- * arc-key once, and what is wrong with them.
+ * Of snapshot_priv.h: the keys that seals are made with, each arc-key once, and
+ * what is wrong with them.
  */
 #include <string.h>
 
@@ -38,9 +38,12 @@ snapshot_sealing_free(struct snapshot_sealing **gp)
 
 /* ---- at load --------------------------------------------------------------- */
 
-/* SELECTOR, DOMAIN, FILE, as of a domain-key, but of one domain. */
+/*
+ * SELECTOR, DOMAIN, FILE, as of a domain-key, but of one domain.  The text gets
+ * the path that the file has from here: that in another folder is another key.
+ */
 static void
-read_key(struct snapshot *s, const struct conf_node *n, const char *text,
+read_key(struct snapshot *s, const struct conf_node *n, const char **text,
     struct conf_errors *errs)
 {
 	const struct conf_tree none = { .rg = s->rg };
@@ -48,10 +51,8 @@ read_key(struct snapshot *s, const struct conf_node *n, const char *text,
 	struct sealing_key *k;
 	struct err e;
 
-	if (strmap_get(s->sealing->keys, text) != NULL)
-		return;
 	if (conf_value_parse(&none, conf_find_row(&table_global, "domain-key"),
-		n, slice_of(text), &list, &e) == -1) {
+		n, slice_of(*text), &list, &e) == -1) {
 		conf_error(errs, n->file, n->line, "arc-key: %s", e.text);
 		return;
 	}
@@ -60,11 +61,15 @@ read_key(struct snapshot *s, const struct conf_node *n, const char *text,
 		    "arc-key: SELECTOR, DOMAIN, FILE is needed");
 		return;
 	}
+	*text = region_printf(s->rg, "%s, %s, %s", list.v[0].selector,
+	    list.v[0].domain, list.v[0].path);
+	if (strmap_get(s->sealing->keys, *text) != NULL)
+		return;
 	k = region_new_obj(s->rg, struct sealing_key);
 	k->selector = list.v[0].selector;
 	k->domain = list.v[0].domain;
 	k->key = snapshot_key_file(s, &list.v[0], "arc-key", errs);
-	strmap_put(s->sealing->keys, text, k);
+	strmap_put(s->sealing->keys, *text, k);
 	if (k->key != NULL && dkim_key_algorithm(k->key) != DKIM_RSA_SHA256)
 		conf_error(errs, n->file, n->line,
 		    "arc-key: %s is no RSA key: not everybody can read "
@@ -74,11 +79,11 @@ read_key(struct snapshot *s, const struct conf_node *n, const char *text,
 
 static void
 join_one(struct snapshot *s, const struct conf_table *table,
-    const struct conf_set *set, const char *key, struct conf_errors *errs)
+    const struct conf_set *set, const char **key, struct conf_errors *errs)
 {
 	const struct conf_node *n = conf_set_node(table, set, "arc-key");
 
-	if (n != NULL && key != NULL && key[0] != '\0')
+	if (n != NULL && *key != NULL && (*key)[0] != '\0')
 		read_key(s, n, key, errs);
 }
 
@@ -91,31 +96,13 @@ wants(struct snapshot *s, const struct conf_table *table,
 }
 
 static void
-join_source(struct snapshot *s, const struct source_entry *e,
+join_source(struct snapshot *s, struct source_entry *e,
     struct conf_errors *errs)
 {
-	join_one(s, &table_source, &e->set, e->values.arc_key, errs);
+	join_one(s, &table_source, &e->set, &e->values.arc_key, errs);
 	wants(s, &table_source, &e->set, e->values.arc_seal);
 	if (e->values.check_arc)
 		s->sealing->any = true;
-}
-
-/* Only the milter seals: mail must pass it, and stay as it was then. */
-static void
-check_path(const struct snapshot *s, const struct conf_node *n,
-    struct conf_errors *errs)
-{
-	if (n == NULL)
-		return;
-	if (s->global.mark_key_file != NULL &&
-	    s->global.mark_key_file[0] == '\0')
-		conf_error(errs, n->file, n->line,
-		    "arc-seal: mark-key-file is needed, too: without it "
-		    "mailraced signs again, under the seal");
-	if (s->global.smtp_listeners.n > 0)
-		conf_warning(errs, n->file, n->line,
-		    "arc-seal: mail that comes by smtp-listener, and not "
-		    "through mailrace-milter, is not sealed");
 }
 
 static void
@@ -130,7 +117,6 @@ check(const struct snapshot *s, struct conf_errors *errs)
 	if (n != NULL && id != NULL && id[0] == '\0')
 		conf_error(errs, n->file, n->line,
 		    "arc-seal: authserv-id is needed, too");
-	check_path(s, n, errs);
 	n = conf_set_node(&table_global, &s->global_set, "authserv-id");
 	if (n != NULL && id != NULL && id[0] != '\0' && !auth_results_is_id(id))
 		conf_error(errs, n->file, n->line,
@@ -142,18 +128,18 @@ check(const struct snapshot *s, struct conf_errors *errs)
 void
 snapshot_sealing_join(struct snapshot *s, struct conf_errors *errs)
 {
-	for (const struct source_entry *e = s->sources; e != NULL; e = e->next)
+	for (struct source_entry *e = s->sources; e != NULL; e = e->next)
 		join_source(s, e, errs);
 	for (size_t i = 0; i < strmap_count(s->named_sources); i++)
 		join_source(s, strmap_at(s->named_sources, i), errs);
 	for (size_t i = 0; i < strmap_count(s->vmtas); i++) {
-		const struct vmta_entry *v = strmap_at(s->vmtas, i);
+		struct vmta_entry *v = strmap_at(s->vmtas, i);
 
-		join_one(s, &table_vmta, &v->set, v->pub.arc_key, errs);
+		join_one(s, &table_vmta, &v->set, &v->pub.arc_key, errs);
 		wants(s, &table_vmta, &v->set, v->pub.arc_seal);
 	}
-	for (const struct layer *l = s->layers; l != NULL; l = l->next) {
-		join_one(s, &table_domain, &l->set, l->values.arc_key, errs);
+	for (struct layer *l = s->layers; l != NULL; l = l->next) {
+		join_one(s, &table_domain, &l->set, &l->values.arc_key, errs);
 		wants(s, &table_domain, &l->set, l->values.arc_seal);
 	}
 	s->sealing->any = s->sealing->any || s->sealing->seals != NULL;

@@ -21,7 +21,6 @@ enum { FIELD_LISTS_MAX = 64 };
 
 struct key_file { /* a private key, once for all that name its file */
 	struct dkim_key *key;
-	bool weak;
 };
 
 struct key_list {
@@ -98,16 +97,22 @@ read_file(struct snapshot *s, const struct key_place *k,
 {
 	struct strmap *files = s->signing->files;
 	struct key_file *f = strmap_get(files, k->path);
+	struct dkim_key_doubts doubts;
 	struct err e;
 
 	if (f != NULL)
 		return f->key;
 	f = region_new_obj(s->rg, struct key_file);
 	strmap_put(files, k->path, f);
-	if (dkim_key_read(k->path, &f->key, &f->weak, &e) == -1)
+	if (dkim_key_read(k->path, &f->key, &doubts, &e) == -1)
 		conf_file_error(errs, k->file, k->line, k->path, "%s: %s",
 		    k->by, e.text);
-	else if (f->weak)
+	if (doubts.open)
+		conf_warning(errs, k->file, k->line,
+		    "%s: %s can be read or written by every user: a private "
+		    "key is for those who sign with it",
+		    k->by, k->path);
+	if (doubts.weak)
 		conf_warning(errs, k->file, k->line,
 		    "%s: %s has less than 2048 bits", k->by, k->path);
 	return f->key;

@@ -208,6 +208,14 @@ standing_sources_off(const struct standing *st, int64_t now_us)
 	return n;
 }
 
+/* On the way back a, and b normal or further on it. */
+static bool
+is_slower(const struct backoff *a, const struct backoff *b, int64_t now_us)
+{
+	return a->mode == MODE_RETURN && b->mode != MODE_BACKOFF &&
+	    backoff_share(a, now_us) < backoff_share(b, now_us);
+}
+
 bool
 standing_join(struct standing *st, struct standing *from, int64_t now_us)
 {
@@ -222,6 +230,8 @@ standing_join(struct standing *st, struct standing *from, int64_t now_us)
 	if (from->backoff.mode == MODE_BACKOFF)
 		(void)standing_enter(st, from->backoff.until_us, from->why,
 		    now_us);
+	else if (is_slower(&from->backoff, &st->backoff, now_us))
+		st->backoff = from->backoff;
 	for (uint32_t i = 0; i < from->count; i++) {
 		const struct standing_source *src = &from->sources[i];
 

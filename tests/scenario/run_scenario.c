@@ -6,7 +6,7 @@
  *	config LINE            see config.h; then `reload` once it runs
  *	config without NAME    this virtual MTA is gone
  *	server DOMAIN { ... }  how its servers behave; see server.h
- *	mx DOMAIN HOST ...     what DNS says; also `none`, `fails`; ttl TIME,
+ *	mx DOMAIN HOST[=ADDR]  what DNS says; also `none`, `fails`; ttl TIME,
  *	                       answers-after TIME; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
  *	       [job NAME] [user NAME] [size BYTES] [times N] (a # in the

@@ -240,6 +240,15 @@ rollup_is_used(const struct snapshot *s)
 	return false;
 }
 
+const struct conf_strs *
+rollup_listed(const struct snapshot *s)
+{
+	static const struct conf_strs none;
+
+	(void)s;
+	return &none;
+}
+
 const char *
 rollup_queue_to(const struct snapshot *s, const char *domain, const char *vmta)
 {

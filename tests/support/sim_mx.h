@@ -3,6 +3,10 @@
  * sim_mx - the sim's DNS, as far as the scheduler asks it for MX hosts: lines
  * by domain, and answers that come after a while.
  *
+ * A host may be HOST=ADDRESS, in any text; where another domain's line says so
+ * of a listed one, that is at this address.  A line that fails, of a listed
+ * host's own name, makes that one unsure.
+ *
  * A domain without a line has that of "*"; without that, its own name as its
  * only host.  Questions end with the scheduler that asked them.
  */
@@ -14,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct conf_strs;
 struct sched;
 struct sim_mx_line;
 struct sim_mx_asked;
@@ -41,7 +46,8 @@ struct sim_mx_says {
 void sim_mx_set(struct sim_mx *mx, const struct sim_mx_says *says);
 void sim_mx_fini(struct sim_mx *mx);
 
-void sim_mx_ask(struct sim_mx *mx, const char *domain, int64_t now_us);
+void sim_mx_ask(struct sim_mx *mx, const char *domain,
+    const struct conf_strs *listed, int64_t now_us);
 int64_t sim_mx_next(const struct sim_mx *mx); /* or INT64_MAX */
 /* Tells the next answer. */
 void sim_mx_answer(struct sim_mx *mx, struct sched *s, int64_t now_us);

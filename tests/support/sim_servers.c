@@ -267,11 +267,11 @@ on_interrupt(void *ctx, struct sched_conn *sc)
 }
 
 static void
-on_resolve(void *ctx, const char *domain)
+on_resolve(void *ctx, const char *domain, const struct conf_strs *listed)
 {
 	struct sim *sim = ctx;
 
-	sim_mx_ask(&sim->mx, domain, sim->now_us);
+	sim_mx_ask(&sim->mx, domain, listed, sim->now_us);
 }
 
 static const struct sched_owner owner = {

@@ -1,20 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Mail that passes a Postfix with our milter gets an ARC set where it is to,
-with the results of the host's filters or of our own verification; dkimpy
-accepts the chain at the receiver.  Trouble with DNS leaves a chain as it is."""
+"""Mail that passes a Postfix with our milter, or comes to mailraced itself,
+gets an ARC set where it is to, with the results of the host's filters or of our
+own verification; dkimpy accepts the chain at the receiver.  Trouble with DNS
+leaves a chain as it is."""
 
 import netns
 netns.enter()
 
 import re
+import socket
+import struct
 
 import dkim
 
 import signatures
 import smtp_client
 import tap
-from lab import Lab, mx_zone
+from lab import LISTEN, Lab, mx_zone
 
 ARC_KEY = "arc-key s1, brand.example, {keys}/s1.brand.example.pem"
 # Clients by their address: what is checked, what is sealed.
@@ -37,6 +40,7 @@ domain-key s1, brand.example, {keys}/s1.brand.example.pem
 </virtual-mta>
 <source 127.0.0.1>
     check-arc-inbound yes
+    always-allow-relaying yes
 </source>
 <source 127.0.0.3>
     process-x-virtual-mta yes
@@ -48,7 +52,8 @@ domain-key s1, brand.example, {keys}/s1.brand.example.pem
 """ % (ARC_KEY, ARC_KEY, ARC_KEY.replace("s1", "s2"), ARC_KEY.replace("s1", "s3"))
 DOMAINS = ("in.example", "sealed.example", "signed.example")
 ZONE = ("".join(mx_zone(d, ("mx." + d, "127.0.1.1")) for d in DOMAINS) +
-        "s1._domainkey.lost.example SERVFAIL\n")
+        "s1._domainkey.lost.example SERVFAIL\n"
+        "s1._domainkey.mute.example TIMEOUT\n")
 OURS = "Authentication-Results"
 
 
@@ -77,6 +82,18 @@ def pass_through(lab, message, domain, source="127.0.0.1"):
     lab.count += 1
     rcpt = "b%d@%s" % (lab.count, domain)
     with smtp_client.Client(("127.0.0.1", 25), source=source) as c:
+        c.hello()
+        taken, dots = c.send("a@brand.example", [rcpt], message)
+        tap.check(dots and dots[0][0] == 250, "%s %s" % (taken, dots))
+    return lab.stored(lab.wait_arrived(rcpt, 30))
+
+
+def hand_over(lab, message, domain, lmtp=False):
+    """The same past Postfix: to mailraced's own smtp-listener or by LMTP."""
+    lab.count += 1
+    rcpt = "b%d@%s" % (lab.count, domain)
+    where, source = (lab.lmtp, None) if lmtp else ((LISTEN, 25), "127.0.0.1")
+    with smtp_client.Client(where, lmtp=lmtp, source=source) as c:
         c.hello()
         taken, dots = c.send("a@brand.example", [rcpt], message)
         tap.check(dots and dots[0][0] == 250, "%s %s" % (taken, dots))
@@ -227,6 +244,72 @@ def others(lab):
     for text in ("arc=pass", "arc=fail", "arc=temperror", "sealed=yes",
                  "nobody has validated"):
         tap.check(text in log, "%s is not in the log" % text)
+
+
+@tap.test("mail that comes by SMTP or LMTP, and not through the milter, too")
+def at_ingress(lab):
+    for lmtp in (False, True):
+        octets = hand_over(lab, compose(), "signed.example", lmtp)
+        expect(lab, octets, 1, "none")
+        tap.check(signatures.verify(octets, lab.txt, "brand.example"), "DKIM")
+        tap.check("DKIM-Signature" in field(
+            octets, "ARC-Message-Signature", 1), "it is under the seal")
+        message = compose()
+        message = dkim.sign(message, b"s1", b"brand.example", lab.pem) + message
+        octets = hand_over(lab, chain(lab, message), "sealed.example", lmtp)
+        expect(lab, octets, 2, "pass")
+        tap.equal(results(octets, 2), "i=2; mx.example; dkim=pass "
+                  "header.d=brand.example header.s=s1 header.a=rsa-sha256; "
+                  "arc=pass", "results")
+        bad = chain(lab, compose()).replace(b"Hello", b"Hallo")
+        expect(lab, hand_over(lab, bad, "sealed.example", lmtp), 2, "fail")
+    octets = hand_over(lab, chain(lab, compose()), "in.example")
+    tap.check(field(octets, "ARC-Seal", 2) is None, "a seal for nobody")
+
+
+@tap.test("there, too, trouble with DNS is no seal and never cv=fail")
+def trouble_at_ingress(lab):
+    octets = hand_over(lab, chain(lab, compose(), b"lost.example"),
+                       "sealed.example")
+    tap.check(field(octets, "ARC-Seal", 1) is not None, "the old set")
+    tap.check(field(octets, "ARC-Seal", 2) is None, "a new one")
+    log = lab.daemon.log_text()
+    for text in ("arc=pass", "arc=fail", "arc=temperror", "sealed=yes"):
+        tap.check(text in log, "%s is not in the log" % text)
+
+
+def open_questions(lab):
+    with open(lab.path("log", "dns.jsonl")) as f:
+        return "mute.example" in f.read()
+
+
+@tap.test("a client that hangs up while keys are asked for holds nobody up")
+def hung_up(lab):
+    c = smtp_client.Client((LISTEN, 25), source="127.0.0.1")
+    c.hello()
+    c.command("MAIL FROM:<a@brand.example>")
+    c.command("RCPT TO:<gone@sealed.example>")
+    c.command("DATA")
+    c.raw(smtp_client.stuffed(chain(lab, compose(), b"mute.example")) +
+          b".\r\n")
+    tap.wait_for(lambda: open_questions(lab), 10, "the question")
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                      struct.pack("ii", 1, 0))  # a reset
+    c.close()
+    expect(lab, hand_over(lab, compose(), "signed.example"), 1, "none")
+    tap.equal(lab.arrived("gone@sealed.example"), [], "a message of nobody")
+
+
+@tap.test("without marks mailraced does it all, and the milter adds no set")
+def unmarked(lab):
+    with open(lab.config) as f:
+        text = f.read()
+    with open(lab.config, "w") as f:
+        f.write(text.replace("mark-key-file", "#mark-key-file"))
+    lab.command.text("reload")
+    octets = pass_through(lab, compose(), "signed.example")
+    expect(lab, octets, 1, "none")
+    tap.check(signatures.verify(octets, lab.txt, "brand.example"), "DKIM")
 
 
 tap.main(Fixture)

@@ -93,7 +93,7 @@ seal(char **argv)
 	struct auth_results results;
 	struct arc_seal_out out;
 	struct given g;
-	bool weak;
+	struct dkim_key_doubts doubts;
 	struct err e;
 	struct arc_seal_in in = { .selector = argv[1],
 		.domain = argv[2],
@@ -101,7 +101,7 @@ seal(char **argv)
 		.results = &results,
 		.now_s = clock_wall_us() / US_PER_S };
 
-	if (dkim_key_read(argv[0], &key, &weak, &e) == -1) {
+	if (dkim_key_read(argv[0], &key, &doubts, &e) == -1) {
 		(void)fprintf(stderr, "%s\n", e.text);
 		return 1;
 	}

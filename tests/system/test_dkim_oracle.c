@@ -148,7 +148,7 @@ make_key(const char *dir, int which, FILE *records)
 	size_t raw_len = sizeof(raw);
 	char path[256];
 	struct err e;
-	bool weak;
+	struct dkim_key_doubts doubts;
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "%s/%s.pem", dir, selectors[which]);
@@ -158,7 +158,7 @@ make_key(const char *dir, int which, FILE *records)
 	(void)PEM_write_PrivateKey_ex(f, pkey, NULL, NULL, 0, NULL, NULL, NULL,
 	    which == KEY_RSA ? "type-specific" : NULL);
 	(void)fclose(f);
-	(void)dkim_key_read(path, &key, &weak, &e);
+	(void)dkim_key_read(path, &key, &doubts, &e);
 	if (which == KEY_RSA) {
 		int len = i2d_PUBKEY(pkey, &der);
 

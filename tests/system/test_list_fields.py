@@ -123,6 +123,16 @@ def later(lab):
                    "spring-8:brandsender"), rcpt)
 
 
+@tap.test("signed at delivery for some of them")
+def some(lab):
+    lab.inject(["l@in.example", "m@plain.example"], sender="a@brand.example",
+               headers=[("X-Job", "spring-8")])
+    for rcpt, is_signed in (("l@in.example", True), ("m@plain.example", False)):
+        tap.equal(fields_of(lab, lab.stored(lab.wait_arrived(rcpt)), is_signed),
+                  ("<https://spring.example/spring-8>", None,
+                   "spring-8:brandsender"), rcpt)
+
+
 @tap.test("by way of the milter")
 def milter(lab):
     lab.postfix.sendmail("a@brand.example", ["k@in.example"],

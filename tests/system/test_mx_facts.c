@@ -2,7 +2,8 @@
 /*
  * Which MX hosts a domain has, against a scripted name server: hosts of the
  * best preference with their addresses, or none, or nobody knows; each domain
- * asked for once, each question answered once, on the home thread.
+ * asked for once, each question answered once, on the home thread; and which of
+ * the listed hosts are at their addresses.
  */
 #include "transport/mx_facts.h"
 
@@ -28,6 +29,8 @@ static const char zone[] = "plain.example 600 MX 10 mx1.plain.example\n"
 			   "mx2.plain.example 300 A 192.0.2.2\n"
 			   "mx2.plain.example 300 A 192.0.2.1\n"
 			   "worse.plain.example 300 A 192.0.2.9\n"
+			   "other.plain.example 300 A 192.0.2.2\n"
+			   "far.example 300 A 192.0.2.9\n"
 			   "nomx.example 300 A 192.0.2.3\n"
 			   "null.example 300 MX 0 .\n"
 			   "six.example 300 MX 10 v6.example\n"
@@ -37,17 +40,23 @@ static const char zone[] = "plain.example 600 MX 10 mx1.plain.example\n"
 			   "mx.unsure.example SERVFAIL A\n"
 			   "sick.example SERVFAIL\n";
 
+static const char *listed_hosts[] = { "other.plain.example", "far.example",
+	"mx.unsure.example" };
+static const struct conf_strs listed = { 3, listed_hosts };
+
+/* " = " those that are at its addresses, " ? " those that nobody can tell of */
 static const struct {
 	const char *domain, *want;
 } cases[] = {
 	{ "plain.example",
 	    "mx1.plain.example mx2.plain.example 192.0.2.1 192.0.2.2 "
-	    "2001:db8::1 v4 v6" },
-	{ "nomx.example", "nomx.example 192.0.2.3 v4" },
+	    "2001:db8::1 v4 v6 = other.plain.example ? mx.unsure.example" },
+	{ "nomx.example", "nomx.example 192.0.2.3 v4 ? mx.unsure.example" },
 	{ "null.example", "none" },
-	{ "six.example", "v6.example 2001:db8::9 v6" },
-	{ "gone.example", "mx.gone.example" },
-	{ "unsure.example", "mx.unsure.example v4" },
+	{ "six.example", "v6.example 2001:db8::9 v6 ? mx.unsure.example" },
+	{ "gone.example", "mx.gone.example ? mx.unsure.example" },
+	{ "unsure.example",
+	    "mx.unsure.example v4 ? other.plain.example far.example mx.unsure.example" },
 	{ "sick.example", "nobody knows" },
 	{ "never.example", "none" },
 	{ "a..b", "none" },
@@ -90,8 +99,14 @@ describe(const struct mx_facts *f, char *out, size_t cap)
 	for (size_t i = 0; i < n; i++)
 		len += (size_t)snprintf(out + len, cap - len, "%s%s",
 		    i == 0 ? "" : " ", words[i]);
-	(void)snprintf(out + len, cap - len, "%s%s", f->has_v4 ? " v4" : "",
-	    f->has_v6 ? " v6" : "");
+	len += (size_t)snprintf(out + len, cap - len, "%s%s",
+	    f->has_v4 ? " v4" : "", f->has_v6 ? " v6" : "");
+	for (size_t i = 0; i < f->same_n; i++)
+		len += (size_t)snprintf(out + len, cap - len, "%s %s",
+		    i == 0 ? " =" : "", f->same[i]);
+	for (size_t i = 0; i < f->unsure_n; i++)
+		len += (size_t)snprintf(out + len, cap - len, "%s %s",
+		    i == 0 ? " ?" : "", f->unsure[i]);
 }
 
 static void
@@ -113,7 +128,7 @@ ask_all(struct post *p)
 	(void)p;
 	inside = true;
 	for (size_t i = 0; i < CASES; i++)
-		mx_facts_ask(asker, cases[i].domain);
+		mx_facts_ask(asker, cases[i].domain, &listed);
 	inside = false;
 }
 
@@ -123,7 +138,7 @@ ask_and_leave(struct post *p)
 {
 	(void)p;
 	for (size_t i = 0; i < 100; i++)
-		mx_facts_ask(asker, "late.invalid");
+		mx_facts_ask(asker, "late.invalid", &listed);
 	CHECK(sem_post(&done) == 0);
 }
 

@@ -57,6 +57,7 @@ CONFIG = """
 <mx-rollup-list>
     mx mx1.rows.test rows.rollup
     mx mx2.rows.test rows.rollup
+    mx mx.known.test known.rollup rollup-by-ip
 </mx-rollup-list>
 <domain rows.rollup>
     max-smtp-out 1
@@ -100,6 +101,9 @@ def zone(moves_to):
         "b.rows.example 300 MX 10 mx1.rows.test\n",
         "mx1.rows.test 300 A %s\n" % OTHER,
         "mx2.rows.test 300 A %s\n" % OTHER,
+        mx_zone("known.example", ("mx.unknown.test", OTHER)),
+        "mx.known.test 300 A %s\n" % OTHER,
+        "mx.known.test 300 A 127.0.1.99\n",
         mx_zone("target.example", ("mx.target.example", OTHER)),
         mx_zone("single.example", ("mx.single.example", OTHER)),
     ])
@@ -267,6 +271,15 @@ def moved(lab):
     record = lab.wait_record("d", "m@moved.example")
     tap.equal(record["queue"], "target.example/{default}", "the record")
     tap.check(queue_of(lab, "moved.example") is None, "no queue of its own")
+
+
+@tap.test("rollup-by-ip: a host of a row is the domain's by its address",
+          proves="mx-rollup-list mx")
+def by_ip(lab):
+    lab.inject("m@known.example")
+    lab.wait_arrived("m@known.example", 20)
+    tap.equal(queue_of(lab, "known.example")["rollup"],
+              "known.rollup/{default}", "its rollup")
 
 
 def goes(lab, rcpt):

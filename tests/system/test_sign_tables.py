@@ -22,7 +22,11 @@ opendkim-tables {root}/opendkim.conf
 </virtual-mta>
 <source 127.0.0.1>
     process-x-virtual-mta yes
+    process-x-job yes
 </source>
+<job list>
+    list-unsubscribe <https://brand.example/u>
+</job>
 <domain plain.example>
     dkim-sign no
 </domain>
@@ -116,6 +120,17 @@ def domain_key(lab):
     tags = lab.sent("in.example", sender="a@brand.example",
                     headers=[("X-Virtual-MTA", "own")])
     tap.equal([t["s"] for t in tags], ["own"], "signatures")
+
+
+@tap.test("one click is not offered where SignHeaders leaves it out")
+def one_click(lab):
+    lab.inject("list@in.example", sender="a@brand.example",
+               headers=[("X-Job", "list")])
+    octets = lab.stored(lab.wait_arrived("list@in.example"))
+    judged(lab, octets)
+    tap.check(b"\r\nList-Unsubscribe: <https://brand.example/u>" in octets,
+              "no List-Unsubscribe")
+    tap.check(b"List-Unsubscribe-Post" not in octets, "-Post is not signed")
 
 
 def sign(lab, message, *options):

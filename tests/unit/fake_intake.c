@@ -29,6 +29,7 @@ fake_snapshot_init(struct snapshot *s)
 		    .pattern_list = "",
 		    .smtp_service = true },
 		.assign = "one",
+		.sealing = { .authserv_id = "" },
 	};
 	for (size_t i = 0; i < 4; i++)
 		s->vmtas[i].name = names[i];
@@ -183,6 +184,21 @@ policy_run(const struct policy_in *in, struct region *rg,
 	out->add_count = 1;
 	out->add = region_array(rg, 1, sizeof(*out->add));
 	out->add[0] = (struct policy_add){ "X-Policy", "ran" };
+}
+
+bool
+snapshot_seals(const struct snapshot *s)
+{
+	return s->sealing.check || s->sealing.seal;
+}
+
+void
+sealing_find(const struct policy_in *in, const struct policy_out *assigned,
+    struct region *rg, struct sealing *out)
+{
+	(void)assigned;
+	(void)rg;
+	*out = in->conf->sealing;
 }
 
 /* Nobody here leaves a signature to delivery. */

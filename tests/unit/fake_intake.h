@@ -18,6 +18,7 @@
 #include "lib/str.h"
 #include "mail/envelope.h"
 #include "queue/store.h"
+#include "vmta/sealing.h"
 #include "vmta/snapshot.h"
 
 enum { FAKE_KEYS = 64 };
@@ -70,6 +71,8 @@ struct snapshot {
 	const char *policy_source; /* of the last run */
 	char policy_user[32];
 	bool policy_saw_bcc, policy_saw_date;
+
+	struct sealing sealing; /* of any message */
 
 	struct acct_wants wants;
 	const char *disabled; /* a domain whose queue wants no records */

@@ -80,10 +80,11 @@ on_event(void *ctx, const struct sched_event *e)
 }
 
 static inline void
-on_resolve(void *ctx, const char *domain)
+on_resolve(void *ctx, const char *domain, const struct conf_strs *listed)
 {
 	struct world *w = ctx;
 
+	(void)listed;
 	(void)snprintf(w->asked, sizeof(w->asked), "%s", domain);
 	CHECK(w->unanswered_n < ASKED);
 	(void)snprintf(w->unanswered[w->unanswered_n++], 16, "%s", domain);

@@ -116,16 +116,16 @@ test_case(size_t i)
 	EVP_PKEY *pkey = NULL;
 	struct err e = { "" };
 	char path[100];
-	bool weak;
+	struct dkim_key_doubts doubts;
 	int rc;
 
 	(void)snprintf(path, sizeof(path), "%s/%zu.pem", dir, i);
 	if (cases[i].kind != NULL)
 		pkey = make_pkey(cases[i].kind, cases[i].bits);
 	write_case(path, pkey, cases[i].form);
-	rc = dkim_key_read(path, &key, &weak, &e);
+	rc = dkim_key_read(path, &key, &doubts, &e);
 	ok((rc == 0) == cases[i].good && (key != NULL) == cases[i].good &&
-		weak == cases[i].weak,
+		doubts.weak == cases[i].weak,
 	    "%s", cases[i].label);
 	if (rc == 0) {
 		struct buf base64 = { 0 };

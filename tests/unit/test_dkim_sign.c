@@ -22,13 +22,13 @@ key_new(void)
 	FILE *f = fdopen(mkstemp(path), "w");
 	struct dkim_key *key = NULL;
 	struct err e;
-	bool weak;
+	struct dkim_key_doubts doubts;
 
 	if (f == NULL)
 		return NULL;
 	(void)PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL);
 	(void)fclose(f);
-	(void)dkim_key_read(path, &key, &weak, &e);
+	(void)dkim_key_read(path, &key, &doubts, &e);
 	(void)unlink(path);
 	EVP_PKEY_free(pkey);
 	return key;

@@ -163,12 +163,40 @@ test_long(struct region *rg)
 	    0, "a URI that is longer than a line");
 }
 
+static const struct {
+	const char *label, *names;
+	bool is_in;
+} sets[] = {
+	{ "both", "List-Unsubscribe, list-unsubscribe-post", true },
+	{ "no List-Unsubscribe", "List-Unsubscribe-Post", false },
+	{ "no -Post", "Subject, List-Unsubscribe", false },
+};
+
+static void
+test_sets(void)
+{
+	ok(list_unsubscribe_is_in(NULL), "both are in the fixed set");
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		const struct dkim_pick pick = { .more = slice_of(sets[i].names),
+			.omit = SLICE_LIT(""),
+			.no_adding = SLICE_LIT("") };
+		struct dkim_fields *f = NULL;
+		struct err e;
+
+		ok(dkim_fields_pick(&pick, &f, &e) == 0 &&
+			list_unsubscribe_is_in(f) == sets[i].is_in,
+		    "signed alone: %s", sets[i].label);
+		dkim_fields_free(&f);
+	}
+}
+
 int
 main(void)
 {
 	struct region *rg = region_new();
 
 	test_checks();
+	test_sets();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_unsubscribe(i, rg);
 	for (size_t i = 0; i < sizeof(feedback) / sizeof(feedback[0]); i++)

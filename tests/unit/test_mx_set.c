@@ -37,7 +37,8 @@ main(void)
 		.has_v4 = true,
 		.has_v6 = true,
 		.ttl_us = 7 };
-	struct mx_set *one, *two, *three, *four, *none;
+	const char *same[] = { "Y.example", "x.example", "y.example" };
+	struct mx_set *one, *two, *three, *four, *five, *none;
 	const struct mx_facts *kept;
 	struct mx_sets sets;
 
@@ -56,6 +57,15 @@ main(void)
 	f.has_v6 = false;
 	four = mx_set_get(&sets, &f);
 	ok(four != one && four != three, "without IPv6: another one");
+	f.same = same;
+	f.same_n = 3;
+	five = mx_set_get(&sets, &f);
+	kept = mx_set_facts(five);
+	ok(five != four && kept->n == 3 && kept->same_n == 2 &&
+		strcmp(kept->same[0], "x.example") == 0 &&
+		strcmp(kept->same[1], "y.example") == 0,
+	    "with other names for its hosts: another one");
+	mx_set_put(&sets, &five);
 	none = mx_set_get(&sets, &(struct mx_facts){ .ok = true });
 	ok(mx_set_facts(none)->n == 0 && mx_set_facts(none)->ok, "no hosts");
 	is_int(sets.table.n, 4, "four are kept");

@@ -27,6 +27,8 @@ static const char text[] =
     " mx *.mixed.example mixed.rollup\n"
     " mx aspmx.pair.example pair.rollup\n"
     " mx *.pair.example pair.rollup rollup-by-ip\n"
+    " mx Mx1.ip.example. ip.rollup rollup-by-ip\n"
+    " mx mx2.ip.example ip.rollup rollup-by-ip\n"
     "</mx-rollup-list>\n"
     "<domain wide.rollup>\n smtp-hosts lookup-mx:wide.example\n</domain>\n"
     "<domain mixed.rollup>\n smtp-hosts mx.mixed.example\n</domain>\n"
@@ -174,6 +176,48 @@ test_case(const struct snapshot *s, size_t i)
 	    "without a question");
 }
 
+/* With rollup-by-ip: hosts of the list that are at the domain's addresses. */
+static const struct {
+	const char *hosts[2], *same[2];
+	const char *group;
+} by_ip[] = {
+	{ { "x.example" }, { "mx1.ip.example", "mx2.ip.example" },
+	    "ip.rollup" },
+	{ { "MX1.ip.example" }, { "mx2.ip.example" }, "ip.rollup" },
+	{ { "mx1.ip.example" }, { "mx1.ip.example" }, NULL },
+	{ { "x.example" }, { "mx1.ip.example" }, NULL },
+	{ { "mx1.ip.example", "mx2.ip.example" }, { NULL }, "ip.rollup" },
+	/* Rows without it, and patterns, go by name. */
+	{ { "x.example" }, { "mx1.big.example", "mx2.big.example" }, NULL },
+	{ { "x.example" }, { "c1.own.example" }, NULL },
+};
+
+static size_t
+count(const char *const names[2])
+{
+	return names[0] == NULL ? 0 : names[1] == NULL ? 1 : 2;
+}
+
+static void
+test_by_ip(const struct snapshot *s)
+{
+	const struct conf_strs *listed = rollup_listed(s);
+
+	for (size_t i = 0; i < sizeof(by_ip) / sizeof(by_ip[0]); i++) {
+		struct mx_facts f = { .ok = true,
+			.n = count(by_ip[i].hosts),
+			.hosts = by_ip[i].hosts,
+			.same_n = count(by_ip[i].same),
+			.same = by_ip[i].same };
+		struct place place;
+
+		rollup_place(s, "a.example", "", &f, &place);
+		is_str(none(place.group), none(by_ip[i].group), "by address");
+	}
+	is_int(listed->n, 2, "hosts whose addresses count");
+	is_str(listed->v[0], "mx1.ip.example", "as DNS is asked");
+}
+
 static const struct {
 	const char *domain, *vmta, *queue;
 } moved[] = {
@@ -239,6 +283,7 @@ test_cases(void)
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		test_case(s, i);
+	test_by_ip(s);
 	test_queue_to(s);
 	test_routes(s);
 	snapshot_unref(&s);

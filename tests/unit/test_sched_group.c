@@ -268,6 +268,26 @@ test_reloads(void)
 	end(&w);
 }
 
+/* How it stood goes, where nobody may say so of a whole group. */
+static void
+test_comes(void)
+{
+	const struct net_addr one = { AF_INET, { 192, 0, 2, 1 } };
+	static const struct sched_reason order = { .text = "an order" };
+	struct world w;
+
+	begin(&w, LIMITS SOURCES);
+	slow(&w, mail(&w, "a.example"), BACKOFF_NEVER);
+	(void)sched_queue_source_off(w.sched, queue(&w, "a.example"), &one,
+	    STANDING_NEVER, &order, w.now);
+	w.told[0] = '\0';
+	reload(&w, BIG LIMITS SOURCES);
+	ok(sched_queue_mode(queue(&w, "a.example")) == MODE_NORMAL,
+	    "who comes into a group brings nothing");
+	is_str(w.told, "normal a.example/; on a.example/; ", "which is told");
+	end(&w);
+}
+
 /* ---- why ----------------------------------------------------------------- */
 
 struct said {
@@ -362,6 +382,7 @@ main(void)
 	test_old_rows();
 	test_places();
 	test_reloads();
+	test_comes();
 	test_why();
 	test_flips();
 	conf_file_end();

@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <sys/stat.h>
 
 #include "tests/conf_file.h"
 
@@ -20,14 +21,6 @@ static const struct {
 	    "arc-seal: there is no arc-key" },
 	{ "no id", "<source 0/0>\narc-seal yes\n" KEY("s1") "</source>\n",
 	    "arc-seal: authserv-id is needed, too" },
-	{ "mail that is signed again",
-	    "authserv-id mx\n<source 0/0>\narc-seal yes\n" KEY(
-		"s1") "</source>\n",
-	    "arc-seal: mark-key-file is needed, too" },
-	{ "a way past the milter",
-	    "authserv-id mx\nsmtp-listener 127.0.0.1:2525\n"
-	    "<source 0/0>\narc-seal yes\n" KEY("s1") "</source>\n",
-	    "mail that comes by smtp-listener" },
 	{ "an id that is none", "authserv-id \"mx a\"\n",
 	    "authserv-id: \"mx a\" is no authserv-id" },
 	{ "a key for all domains",
@@ -46,7 +39,7 @@ static const struct {
 };
 
 static const char config[] =
-    "authserv-id mx.example\nmark-key-file /mark\n"
+    "authserv-id mx.example\n"
     "<domain d.example>\narc-seal yes\n" KEY(
 	"sd") "</domain>\n"
 	      "<domain key.example>\n" KEY(
@@ -111,27 +104,69 @@ test_bad(void)
 }
 
 static void
-test_case(const struct snapshot *s, size_t i, struct region *rg)
+find(const struct snapshot *s, const char *client, const char *rcpt,
+    struct region *rg, struct sealing *out)
 {
 	struct header_list none = { 0 };
 	struct policy_in in = { .conf = s,
 		.sender = "a@b.example",
-		.rcpts = &cases[i].rcpt,
+		.rcpts = &rcpt,
 		.rcpt_count = 1,
 		.headers = &none };
 	struct policy_out assigned;
-	struct sealing got;
 	struct err e;
 
-	(void)net_addr_parse(slice_of(cases[i].client), &in.client, &e);
+	(void)net_addr_parse(slice_of(client), &in.client, &e);
 	policy_assign(&in, rg, &assigned);
-	sealing_find(&in, &assigned, rg, &got);
+	sealing_find(&in, &assigned, rg, out);
+}
+
+static void
+test_case(const struct snapshot *s, size_t i, struct region *rg)
+{
+	struct sealing got;
+
+	find(s, cases[i].client, cases[i].rcpt, rg, &got);
 	ok(got.check == cases[i].check && got.seal == cases[i].seal &&
 		(cases[i].selector == NULL ? got.key == NULL :
 					     got.key != NULL &&
 			    strcmp(got.key->selector, cases[i].selector) == 0),
 	    "%s: %d %d %s", cases[i].label, got.check, got.seal,
 	    got.key == NULL ? "-" : got.key->selector);
+}
+
+/* A relative path begins at the file that it stands in. */
+static void
+test_folders(struct region *rg)
+{
+	struct conf_errors errs = { .portable = true };
+	struct sealing here, below;
+	struct snapshot *s;
+
+	(void)mkdir(conf_file_path("sub"), 0700);
+	put_key("sub/rsa.pem", "RSA");
+	conf_file_put("sub/more",
+	    "<source 10.0.0.2>\narc-seal yes\n" KEY("s") "</source>\n");
+	conf_file_put("main",
+	    "authserv-id mx.example\nmark-key-file /mark\n"
+	    "<source 10.0.0.1>\ncheck-arc-inbound yes\n" KEY(
+		"s") "arc-seal yes\n</source>\n"
+		     "include sub/more\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	if (ok(s != NULL, "two folders")) {
+		find(s, "10.0.0.1", "x@a.example", rg, &here);
+		find(s, "10.0.0.2", "x@a.example", rg, &below);
+		ok(here.key != NULL && below.key != NULL &&
+			here.key->key != below.key->key,
+		    "with a key of the same name in each");
+	} else {
+		(void)conf_file_said(&errs, "nothing");
+	}
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+	(void)unlink(conf_file_path("sub/more"));
+	(void)unlink(conf_file_path("sub/rsa.pem"));
+	(void)rmdir(conf_file_path("sub"));
 }
 
 int
@@ -145,6 +180,7 @@ main(void)
 	put_key("rsa.pem", "RSA");
 	put_key("ed.pem", "ED25519");
 	test_bad();
+	test_folders(rg);
 	conf_file_put("main", config);
 	s = snapshot_load(conf_file_path("main"), &errs);
 	if (!ok(s != NULL, "it loads"))

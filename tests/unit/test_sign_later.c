@@ -15,6 +15,8 @@
 #define LONG_NAME "a23456789-123456789-123456789-123456789-123456789-12345"
 #define LONG_DOMAIN LONG_NAME "." LONG_NAME "." LONG_NAME ".example"
 
+enum { X_DIGIT = 1 }; /* x= of the latest time has one more */
+
 static const char with_keys[] =
     "dsn-host localhost\n"
     "domain-key s1, example.net, rsa.pem\n"
@@ -23,7 +25,8 @@ static const char with_keys[] =
     "<domain none.example>\n dkim-sign no\n</domain>\n"
     "<domain all.example>\n dkim-add-timestamp yes\n"
     " dkim-expire-after 30d\n dkim-add-body-limit yes\n"
-    " dkim-query-method dns/txt\n dkim-headers X-A,X-B,/^X-C/\n"
+    " dkim-query-method " LONG_DOMAIN "." LONG_NAME "\n"
+    " dkim-headers X-A,X-B,/^X-C/\n"
     " dkim-disallow-adding-headers From,To,Cc,Subject,Date,Reply-To,"
     "Message-ID,MIME-Version,Content-Type,Content-Transfer-Encoding,"
     "List-Unsubscribe,List-Unsubscribe-Post,List-Id,Feedback-ID,Sender,"
@@ -191,10 +194,9 @@ test_room(const struct snapshot *conf)
 	kept = keep(conf, b, "all.example", counts);
 	is_int(counts[0], 2, "two signatures");
 	is_int(make(conf, kept, b, "all.example", &fields, &e), 0, "signed");
-	ok(fields.len <= kept->room,
+	ok(fields.len <= kept->room && kept->room <= fields.len + X_DIGIT,
 	    "of 4096 bits with all there is: %zu octets, room for %u",
 	    fields.len, (unsigned)kept->room);
-	ok(kept->room < fields.len + fields.len / 4, "and little more");
 	body_unref(&b);
 }
 

@@ -2,6 +2,7 @@
 /* A configuration is loaded whole or not at all, with all that is wrong. */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "lib/clock.h"
@@ -182,7 +183,10 @@ test_good(void)
 	    "a weak key is warned about");
 	ok(conf_file_said(&errs, "main:3: host-name: more than the first"),
 	    "and a second host-name");
-	is_int((int64_t)errs.n, 2, "that is all");
+	ok(conf_file_said(&errs,
+	       "rsa.pem can be read or written by every user"),
+	    "and a key that everybody can read");
+	is_int((int64_t)errs.n, 3, "that is all");
 	test_names(s);
 	test_globals(s);
 	test_keys(s);
@@ -261,6 +265,8 @@ static const struct {
 	{ "name-server x", "main:1: name-server" },
 	{ "host-name a b", "main:1: host-name" },
 	{ "relay-domain a b", "main:1: relay-domain" },
+	{ "<domain x>\ndkim-expire-after 0\n</domain>",
+	    "main:2: dkim-expire-after: 0 is less than" },
 	{ "<domain a b>\n</domain>", "main:1: <domain a b>" },
 	{ "<domain $x>\n</domain>", "unknown macro $x" },
 	{ "<domain>\n</domain>", "<domain>: argument missing" },
@@ -442,6 +448,8 @@ main(void)
 	conf_file_begin();
 	write_key("rsa.pem", 2048);
 	write_key("weak.pem", 1024);
+	(void)chmod(conf_file_path("rsa.pem"), 0644);
+	(void)chmod(conf_file_path("weak.pem"), 0640);
 	test_good();
 	test_bad();
 	test_accepted();

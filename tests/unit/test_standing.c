@@ -448,6 +448,22 @@ test_join(void)
 	(void)standing_enter(&from, NOW + H, "421", NOW);
 	ok(standing_join(&st, &from, NOW) && st.backoff.mode == MODE_BACKOFF,
 	    "backoff is stricter");
+	(void)standing_enter(&from, NOW + H, "421", NOW);
+	(void)standing_leave(&from, H, NOW);
+	ok(!standing_join(&st, &from, NOW) && st.backoff.mode == MODE_BACKOFF,
+	    "than a return, too");
+	standing_fini(&st);
+	errors_lately_add(standing_errors(&st), 5, 2, NOW);
+	(void)standing_enter(&from, NOW + H, "421", NOW);
+	(void)standing_leave(&from, H, NOW);
+	ok(standing_join(&st, &from, NOW) && st.backoff.mode == MODE_RETURN &&
+		st.backoff.until_us == NOW + H && st.errors != NULL,
+	    "a return is, than errors alone");
+	(void)standing_enter(&from, NOW + H, "421", NOW);
+	(void)standing_leave(&from, 2 * H, NOW);
+	ok(!standing_join(&st, &from, NOW + H / 2) &&
+		st.backoff.until_us == NOW + 2 * H,
+	    "of two returns the one that has risen less");
 	standing_fini(&st);
 }
 
