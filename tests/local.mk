@@ -199,6 +199,9 @@ check_PROGRAMS += \
 	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
+	tests/unit/test_suppress_build \
+	tests/unit/test_suppress_index \
+	tests/unit/test_suppress_norm \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_tag_list \
@@ -285,6 +288,11 @@ tests_unit_test_providers_SOURCES = \
 tests_unit_test_reply_rules_SOURCES = \
 	%D%/unit/test_reply_rules.c \
 	$(show_hit_files)
+
+# The publisher's calls to the disk may fail, each in turn.
+tests_unit_test_suppress_build_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=pwrite \
+	-Wl,--wrap=pwrite64 -Wl,--wrap=rename
 
 tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
@@ -499,7 +507,8 @@ bench_programs = \
 	tests/bench/bench_signature \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
-	tests/bench/bench_store
+	tests/bench/bench_store \
+	tests/bench/bench_suppress
 EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
@@ -586,6 +595,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_session \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
+	tests/fuzz/fuzz_suppress_file \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -670,6 +680,9 @@ tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
 tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_file_SOURCES = \
+	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -760,6 +773,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
+	%D%/fuzz/fuzz_suppress_file.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
