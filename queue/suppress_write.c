@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,15 +169,18 @@ suppress_write_removed(struct suppress_write *w, const void *digest,
 static int
 sync_folder(const char *path, struct err *e)
 {
-	char *copy = mem_strdup(path);
-	const char *folder = dirname(copy);
+	const char *slash = strrchr(path, '/');
+	/* With its slash, so that "/list" is in "/". */
+	char *folder = slash == NULL ?
+	    mem_strdup(".") :
+	    mem_strndup(path, (size_t)(slash - path) + 1);
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
 
 	if (fd == -1 || fsync(fd) == -1)
 		rc = err_sys(e, "%s", folder);
 	if (fd != -1)
 		(void)close(fd);
-	free(copy);
+	free(folder);
 	return rc;
 }
 

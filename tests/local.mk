@@ -120,6 +120,7 @@ check_PROGRAMS += \
 	tests/unit/test_old_spool \
 	tests/unit/test_origins \
 	tests/unit/test_outbox \
+	tests/unit/test_password \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_pins \
@@ -143,6 +144,7 @@ check_PROGRAMS += \
 	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
+	tests/unit/test_sasl_server \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
 	tests/unit/test_sched_claim \
@@ -587,6 +589,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
 	tests/fuzz/fuzz_retry_hint \
+	tests/fuzz/fuzz_sasl_server \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
@@ -659,6 +662,9 @@ tests_fuzz_fuzz_reply_rules_SOURCES = \
 tests_fuzz_fuzz_reply_rules_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
 tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_sasl_server_SOURCES = \
+	%D%/fuzz/fuzz_sasl_server.c $(fuzz_main)
+tests_fuzz_fuzz_sasl_server_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
@@ -758,6 +764,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_reply_rules.in \
 	%D%/fuzz/fuzz_retry_hint.in \
+	%D%/fuzz/fuzz_sasl_server.in \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.dict \
