@@ -37,6 +37,10 @@ base64_read(struct slice s, void *out, size_t len)
 	}
 	if (good)
 		memcpy(out, bytes.p, len);
+	/* It may have been a password. */
+	explicit_bzero(bytes.p, bytes.cap);
+	if (again.p != NULL)
+		explicit_bzero(again.p, again.cap);
 	buf_fini(&bytes);
 	buf_fini(&again);
 	return good;

@@ -36,6 +36,10 @@ libqueue_a_SOURCES = \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
 	%D%/store_priv.h \
+	%D%/suppress_build.c %D%/suppress_build.h \
+	%D%/suppress_file.c %D%/suppress_file.h \
+	%D%/suppress_index.c %D%/suppress_index.h \
+	%D%/suppress_write.c %D%/suppress_write.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/walk.c %D%/walk.h
 

@@ -120,6 +120,7 @@ check_PROGRAMS += \
 	tests/unit/test_old_spool \
 	tests/unit/test_origins \
 	tests/unit/test_outbox \
+	tests/unit/test_password \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
 	tests/unit/test_pins \
@@ -143,6 +144,7 @@ check_PROGRAMS += \
 	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
+	tests/unit/test_sasl_server \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
 	tests/unit/test_sched_claim \
@@ -197,6 +199,9 @@ check_PROGRAMS += \
 	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
+	tests/unit/test_suppress_build \
+	tests/unit/test_suppress_index \
+	tests/unit/test_suppress_norm \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_tag_list \
@@ -283,6 +288,11 @@ tests_unit_test_providers_SOURCES = \
 tests_unit_test_reply_rules_SOURCES = \
 	%D%/unit/test_reply_rules.c \
 	$(show_hit_files)
+
+# The publisher's calls to the disk may fail, each in turn.
+tests_unit_test_suppress_build_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=pwrite \
+	-Wl,--wrap=pwrite64 -Wl,--wrap=rename
 
 tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
@@ -497,7 +507,8 @@ bench_programs = \
 	tests/bench/bench_signature \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
-	tests/bench/bench_store
+	tests/bench/bench_store \
+	tests/bench/bench_suppress
 EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
@@ -578,11 +589,13 @@ fuzz_targets = \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
 	tests/fuzz/fuzz_retry_hint \
+	tests/fuzz/fuzz_sasl_server \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
+	tests/fuzz/fuzz_suppress_file \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -649,6 +662,9 @@ tests_fuzz_fuzz_reply_rules_SOURCES = \
 tests_fuzz_fuzz_reply_rules_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
 tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_sasl_server_SOURCES = \
+	%D%/fuzz/fuzz_sasl_server.c $(fuzz_main)
+tests_fuzz_fuzz_sasl_server_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_cmd_SOURCES = %D%/fuzz/fuzz_smtp_cmd.c $(fuzz_main)
 tests_fuzz_fuzz_smtp_cmd_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_smtp_reply_SOURCES = %D%/fuzz/fuzz_smtp_reply.c $(fuzz_main)
@@ -664,6 +680,9 @@ tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
 tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_file_SOURCES = \
+	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -745,6 +764,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_reply_rules.in \
 	%D%/fuzz/fuzz_retry_hint.in \
+	%D%/fuzz/fuzz_sasl_server.in \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
 	%D%/fuzz/fuzz_smtp_reply.dict \
@@ -753,6 +773,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
+	%D%/fuzz/fuzz_suppress_file.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \

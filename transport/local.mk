@@ -74,6 +74,7 @@ libtransport_a_SOURCES = \
 	%D%/record.c %D%/record.h \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
+	%D%/sasl_server.c %D%/sasl_server.h \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \

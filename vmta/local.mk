@@ -50,6 +50,7 @@ libvmta_a_SOURCES = \
 	%D%/pattern_list.c %D%/pattern_list.h \
 	%D%/pause.c %D%/pause.h \
 	%D%/pins.c %D%/pins.h \
+	%D%/password.c %D%/password.h \
 	%D%/places.c %D%/places.h \
 	%D%/policy.c %D%/policy.h \
 	%D%/pool.c %D%/pool.h \

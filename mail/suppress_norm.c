@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mail/suppress_norm.h"
+
+#include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#include "lib/base64.h"
+#include "lib/check.h"
+#include "mail/addr.h"
+
+static const struct hash {
+	const char *name;
+	size_t len;
+	const EVP_MD *(*md)(void);
+	bool keyed;
+} hashes[] = {
+	[SUPPRESS_PLAIN] = { "plain", 32, EVP_sha256, true },
+	[SUPPRESS_SHA256] = { "sha256", 32, EVP_sha256, false },
+	[SUPPRESS_SHA1] = { "sha1", 20, EVP_sha1, false },
+	[SUPPRESS_MD5] = { "md5", 16, EVP_md5, false },
+	[SUPPRESS_HMAC_SHA256] = { "hmac-sha256", 32, EVP_sha256, true },
+};
+
+bool
+suppress_hash_find(const char *name, enum suppress_hash *hash_r)
+{
+	for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
+		if (!str_eq_nocase(name, hashes[i].name))
+			continue;
+		*hash_r = (enum suppress_hash)i;
+		return true;
+	}
+	return false;
+}
+
+size_t
+suppress_digest_len(enum suppress_hash hash)
+{
+	return hashes[hash].len;
+}
+
+/* ---- the address --------------------------------------------------------- */
+
+/* In place; quoted-string = DQUOTE *( qtext / "\" any ) DQUOTE. */
+static size_t
+unquote(char *local, size_t len)
+{
+	size_t to = 0;
+
+	if (len < 2 || local[0] != '"' || local[len - 1] != '"')
+		return len;
+	for (size_t i = 1; i < len - 1; i++) {
+		if (local[i] == '\\' && i + 1 < len - 1)
+			i++;
+		local[to++] = local[i];
+	}
+	return to == 0 ? len : to;
+}
+
+static size_t
+drop_tag(const char *local, size_t len)
+{
+	const char *plus = len < 2 ? NULL : memchr(local + 1, '+', len - 1);
+
+	return plus == NULL ? len : (size_t)(plus - local);
+}
+
+static size_t
+drop_dots(char *local, size_t len)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (local[i] != '.')
+			to++;
+	if (to == 0)
+		return len;
+	to = 0;
+	for (size_t i = 0; i < len; i++)
+		if (local[i] != '.')
+			local[to++] = local[i];
+	return to;
+}
+
+int
+suppress_norm_address(const struct suppress_norm *n, struct slice address,
+    struct region *rg, const char **text_r, struct err *e)
+{
+	struct addr a;
+	const char *at;
+	char *local;
+	size_t len;
+
+	*text_r = NULL;
+	if (addr_parse(slice_trim(address), rg, &a) != ADDR_OK)
+		return err_set(e, "not an address");
+	at = strrchr(a.text, '@');
+	if (at == NULL || at == a.text)
+		return err_set(e, "not an address");
+	local = region_strndup(rg, a.text, (size_t)(at - a.text));
+	len = unquote(local, strlen(local));
+	if (n->drop_tag)
+		len = drop_tag(local, len);
+	if (n->drop_dots)
+		len = drop_dots(local, len);
+	local[len] = '\0';
+	if (!n->keep_case)
+		str_lower(local);
+	*text_r = REGION_JOIN(rg, local, "@", a.domain, NULL);
+	return 0;
+}
+
+/* ---- digests ------------------------------------------------------------- */
+
+int
+suppress_norm_digest(const struct suppress_norm *n, const char *text,
+    unsigned char digest[SUPPRESS_DIGEST_MAX], struct err *e)
+{
+	const struct hash *h = &hashes[n->hash];
+	const unsigned char *p = (const unsigned char *)text;
+	unsigned len = 0;
+
+	if (h->keyed) {
+		CHECK(n->key.len > 0 && n->key.len <= INT_MAX);
+		if (HMAC(h->md(), n->key.p, (int)n->key.len, p, strlen(text),
+			digest, &len) == NULL)
+			return err_set(e, "%s: OpenSSL refuses it", h->name);
+	} else if (EVP_Digest(p, strlen(text), digest, &len, h->md(), NULL) !=
+	    1) {
+		return err_set(e, "%s: OpenSSL refuses it", h->name);
+	}
+	CHECK(len == h->len);
+	return 0;
+}
+
+static bool
+hex_read(struct slice s, unsigned char *out)
+{
+	for (size_t i = 0; i < s.len; i += 2) {
+		int high = str_hex_digit(s.p[i]),
+		    low = str_hex_digit(s.p[i + 1]);
+
+		if (high == -1 || low == -1)
+			return false;
+		out[i / 2] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+int
+suppress_digest_read(struct slice text, enum suppress_hash hash,
+    unsigned char digest[SUPPRESS_DIGEST_MAX], struct err *e)
+{
+	const struct hash *h = &hashes[hash];
+	struct slice s = slice_trim(text);
+
+	if (s.len == 2 * h->len ? hex_read(s, digest) :
+				  base64_read(s, digest, h->len))
+		return 0;
+	return err_set(e,
+	    "not a digest of %s: %zu hex digits, or base64 of %zu bytes",
+	    h->name, 2 * h->len, h->len);
+}
