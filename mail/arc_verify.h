@@ -13,7 +13,7 @@
  *
  * A message signature that covers only a part of the body (l=) fails, since
  * anybody may have added the rest.  Algorithms rsa-sha256 and ed25519-sha256.
- * Without c= it is simple/simple, as RFC 6376 says.
+ * Without c= it is simple/simple, as RFC 6376 says.  Pure; any thread.
  */
 
 #ifndef MAIL_ARC_VERIFY_H

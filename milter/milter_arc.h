@@ -2,7 +2,8 @@
 /*
  * milter_arc - the keys that the ARC work on a message wants
  * (vmta/sealing_run.h).  The thread that has the message waits for DNS, all
- * names at once and for SEALING_DNS_US at most.
+ * names at once and for SEALING_DNS_US at most.  What DNS does not say then stays
+ * unanswered, which is no error.
  */
 
 #ifndef MILTER_MILTER_ARC_H

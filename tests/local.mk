@@ -562,7 +562,7 @@ tests_system_held_up_so_CFLAGS = $(shim_cflags)
 tests_system_held_up_so_LDFLAGS = $(shim_ldflags)
 tests_system_held_up_so_LDADD =
 # Alone, for bootstrap.
-crash-shims: $(crash_shims)
+crash-shims: $(crash_shims) $(system_shims)
 .PHONY: crash-shims
 
 # Fuzz targets: each is one source with LLVMFuzzerTestOneInput.  In a normal

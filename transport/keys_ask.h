@@ -3,7 +3,7 @@
  * keys_ask - the records of the keys that a message's signatures want, asked
  * of the worker's resolver, for SEALING_DNS_US at most.
  *
- * Worker thread; the answers stay the caller's, and until the end.
+ * Worker thread.  The answers are the caller's, who keeps them until the end.
  */
 
 #ifndef TRANSPORT_KEYS_ASK_H

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lib/check.h"
 #include "lib/conf_parse.h"
 #include "mail/dkim_fields.h"
 #include "vmta/opendkim_priv.h"
@@ -361,6 +362,7 @@ read_header_lists(const struct conf *c, struct opendkim *o)
 	}
 	if (l == NULL)
 		l = line_of(c, "OversignHeaders");
+	CHECK(l != NULL); /* the fields that are signed anyway are right */
 	conf_error(c->r->errs, l->file, l->line, "%s: %s", l->name, e.text);
 	return -1;
 }

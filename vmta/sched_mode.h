@@ -2,7 +2,8 @@
 /*
  * sched_mode - how queues and groups of them stand, from the inside.
  *
- * A part of sched_priv.h, which includes it: for vmta/sched*.c only.
+ * A part of sched_priv.h, which includes it: for vmta/sched*.c only.  Scheduler
+ * thread.
  */
 
 #ifndef VMTA_SCHED_MODE_H

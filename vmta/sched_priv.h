@@ -27,7 +27,8 @@
  *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_keep.c   what is kept of how a queue stands with the other side
  *	sched_facts.c  what others ask about
- *	sched_why.c    all that keeps mail waiting
+ *	sched_why*.c   all that keeps mail waiting, in words, and for how long
+ *	sched_delay.c  mail of whose delay its sender is to hear
  *	sched_walk.c   going through all queues, a slice at a time
  *	sched_move.c   mail that goes by another virtual MTA
  *	sched_move_note.c whose mail came to a queue

@@ -157,8 +157,8 @@ test_junk(const struct mark_key *key, struct region *rg)
 		"v=1",
 		"v=2; vmta=a; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=2; vmta=a; dflt=2; job=; prio=50; user=; from=; id=; bh=; h=",
-		"v=4; vmta=a; dflt=1; later=; job=; prio=50; user=; from=; "
-		"id=; bh=; h=",
+		("v=4; vmta=a; dflt=1; later=; job=; prio=50; user=; from=; "
+		 "id=; bh=; h="),
 		"v=3; vmta=a; dflt=1; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=%; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=a; job=; prio=500; user=; from=; id=; bh=; h=",
