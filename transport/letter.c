@@ -36,7 +36,7 @@ struct letter_work {
 	const struct letter_in *in;
 	struct region *rg;
 	struct slice text;       /* of in, with long lines folded */
-	struct header_list all;  /* as it came */
+	struct header_list all;  /* as it came, folded */
 	struct header_list kept; /* what policy sees, additions included */
 	size_t body_off;
 	struct canon_body *hash;
@@ -46,6 +46,7 @@ struct letter_work {
 	bool marked;           /* the mark is believed: */
 	struct mark mark;
 	struct policy_in pin;
+	struct header_list came;      /* for seal: not folded */
 	struct sealing_run *seal;     /* NULL: nothing to do */
 	struct dkim_answers *answers; /* of seal; NULL: nothing to ask */
 };
@@ -378,36 +379,41 @@ keep_for_later(struct letter_work *w, const char *text, struct letter *l)
 
 /* ---- ARC ----------------------------------------------------------------- */
 
-/* Signatures of others are over lines as they came. */
-static void
-give_body(const struct letter_work *w)
+/* Signatures of others are over lines as they came: not over folded ones. */
+static size_t
+find_came(const struct letter_work *w, struct header_list *came)
 {
 	struct slice text = w->in->text;
-	struct header_list again = { 0 };
 	size_t off = w->body_off;
 
-	if (w->text.p != text.p)
-		header_parse(text.p, text.len, w->rg, &again, &off);
-	sealing_run_body(w->seal, text.p + off, text.len - off);
+	*came = w->all;
+	if (w->text.p != text.p) {
+		*came = (struct header_list){ 0 };
+		header_parse(text.p, text.len, w->rg, came, &off);
+	}
+	return off;
 }
 
 static void
 begin_seal(struct letter_work *w)
 {
-	const struct sealing_run_in in = { .verifier = w->in->env->verifier,
-		.headers = &w->all,
+	struct sealing_run_in in = { .verifier = w->in->env->verifier,
 		.now_s = w->pin.now_s };
+	struct slice text = w->in->text;
 	struct policy_out assigned;
 	struct sealing wanted;
+	size_t off;
 
 	if (!snapshot_seals(w->in->conf))
 		return;
 	policy_assign(&w->pin, w->rg, &assigned);
 	sealing_find(&w->pin, &assigned, w->rg, &wanted);
+	off = find_came(w, &w->came);
+	in.headers = &w->came;
 	w->seal = sealing_run_new(&wanted, &in, w->rg);
 	if (w->seal == NULL)
 		return;
-	give_body(w);
+	sealing_run_body(w->seal, text.p + off, text.len - off);
 	w->answers = dkim_answers_new();
 	sealing_run_names(w->seal, w->answers);
 }

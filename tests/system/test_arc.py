@@ -267,6 +267,15 @@ def at_ingress(lab):
     tap.check(field(octets, "ARC-Seal", 2) is None, "a seal for nobody")
 
 
+@tap.test("a header line that we fold is judged as it came")
+def folded_at_ingress(lab):
+    message = compose([("References", "<%s@brand.example>" % ("x" * 1200))])
+    octets = hand_over(lab, chain(lab, message), "sealed.example")
+    tap.check(b"x\r\n x" in octets, "it goes out folded")
+    seal = field(octets, "ARC-Seal", 2)
+    tap.check(seal is not None and " cv=pass;" in seal, seal)
+
+
 @tap.test("there, too, trouble with DNS is no seal and never cv=fail")
 def trouble_at_ingress(lab):
     octets = hand_over(lab, chain(lab, compose(), b"lost.example"),
