@@ -45,6 +45,35 @@ static const struct command {
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
+#define A_QUEUE "a queue, DOMAIN or DOMAIN/VMTA; * is all of them"
+
+static const struct form {
+	const char *usage;  /* behind the words of a command */
+	const char *wanted; /* said when it is empty, or needed and not there */
+	const char *key;    /* what the daemon calls it */
+	bool needed;
+} forms[] = {
+	[ARG_NONE] = { "", NULL, "queue", false },
+	[ARG_ACCT_FILE] = { " [ACCT-FILE]",
+	    "the path or command of an acct-file", "path", false },
+	[ARG_CANON_NEEDED] = { " simple|relaxed", "simple or relaxed", "queue",
+	    true },
+	[ARG_CONFIG] = { " [FILE]", "a file", "queue", false },
+	[ARG_FILES] = { " [FILE...]", NULL, "queue", false },
+	[ARG_JOB_NEEDED] = { " JOB", "a job; * is all", "job", true },
+	[ARG_FILE_NEEDED] = { " FILE|-", "a file, or -", "queue", true },
+	[ARG_SETTINGS] = { " [DOMAIN[/VMTA]|ACCT-FILE]", A_QUEUE, "queue",
+	    false },
+	[ARG_QUEUE] = { " [DOMAIN[/VMTA]]", A_QUEUE, "queue", false },
+	[ARG_QUEUE_NEEDED] = { " DOMAIN[/VMTA]", A_QUEUE, "queue", true },
+	[ARG_SOURCE_QUEUE] = { " IP DOMAIN[/VMTA]", "an address and " A_QUEUE,
+	    "queue", true },
+	[ARG_TEXT_NEEDED] = { " STRING", "a string", "queue", true },
+	[ARG_WHY_NEEDED] = { " DOMAIN[/VMTA]|MESSAGE|IP|[KIND:]NAME",
+	    "a queue, a message, an address or a name; see mailrace why --help",
+	    "of", true },
+};
+
 enum kind {
 	KIND_FLAG,
 	KIND_TEXT,
@@ -72,40 +101,6 @@ static const struct option_row {
 
 /* ---- help ---------------------------------------------------------------- */
 
-static const char *
-argument_text(const struct command *c)
-{
-	switch (c->argument) {
-	case ARG_NONE:
-		return "";
-	case ARG_ACCT_FILE:
-		return " [ACCT-FILE]";
-	case ARG_CANON_NEEDED:
-		return " simple|relaxed";
-	case ARG_CONFIG:
-		return " [FILE]";
-	case ARG_FILES:
-		return " [FILE...]";
-	case ARG_SETTINGS:
-		return " [DOMAIN[/VMTA]|ACCT-FILE]";
-	case ARG_QUEUE:
-		return " [DOMAIN[/VMTA]]";
-	case ARG_JOB_NEEDED:
-		return " JOB";
-	case ARG_QUEUE_NEEDED:
-		return " DOMAIN[/VMTA]";
-	case ARG_SOURCE_QUEUE:
-		return " IP DOMAIN[/VMTA]";
-	case ARG_FILE_NEEDED:
-		return " FILE|-";
-	case ARG_TEXT_NEEDED:
-		return " STRING";
-	case ARG_WHY_NEEDED:
-		return " DOMAIN[/VMTA]|MESSAGE|IP|[KIND:]NAME";
-	}
-	CHECK_NEVER("an argument");
-}
-
 static void
 help(void)
 {
@@ -116,7 +111,7 @@ help(void)
 		     "commands; their words may be cut short:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		(void)printf("  %s%s%s\n        %s\n", commands[i].words,
-		    argument_text(&commands[i]),
+		    forms[commands[i].argument].usage,
 		    commands[i].options[0] == '\0' ? "" : " [OPTIONS]",
 		    commands[i].doc);
 	(void)printf("\n`mailrace COMMAND --help` tells more of one.\n"
@@ -145,7 +140,7 @@ static void
 help_command(const struct command *c)
 {
 	(void)printf("usage: mailrace %s%s%s\n\n  %s\n", c->words,
-	    argument_text(c), c->options[0] == '\0' ? "" : " [OPTIONS]",
+	    forms[c->argument].usage, c->options[0] == '\0' ? "" : " [OPTIONS]",
 	    c->doc);
 	if (c->argument == ARG_QUEUE || c->argument == ARG_QUEUE_NEEDED ||
 	    c->argument == ARG_SOURCE_QUEUE)
@@ -349,6 +344,15 @@ check_options(const struct command *c, const struct ctl_options *opt)
 	return rc;
 }
 
+/* Says what is wanted. */
+static int
+needs(const struct command *c)
+{
+	(void)fprintf(stderr, "mailrace: %s needs %s\n", c->words,
+	    forms[c->argument].wanted);
+	return 2;
+}
+
 static int
 check_source(const struct command *c, int argc, char **argv,
     struct ctl_options *opt)
@@ -356,13 +360,8 @@ check_source(const struct command *c, int argc, char **argv,
 	struct net_addr addr;
 	struct err e;
 
-	if (argc != 2 || argv[1][0] == '\0') {
-		(void)fprintf(stderr,
-		    "mailrace: %s needs an address and a queue, DOMAIN or "
-		    "DOMAIN/VMTA; * is all of them\n",
-		    c->words);
-		return 2;
-	}
+	if (argc != 2 || argv[1][0] == '\0')
+		return needs(c);
 	if (net_addr_parse(slice_of(argv[0]), &addr, &e) == -1) {
 		(void)fprintf(stderr, "mailrace: %s\n", e.text);
 		return 2;
@@ -373,17 +372,23 @@ check_source(const struct command *c, int argc, char **argv,
 	return 0;
 }
 
-static int
-needs(const struct command *c, const char *what)
+/* given: NULL if there is none. */
+static bool
+is_wanting(const struct command *c, const char *given)
 {
-	(void)fprintf(stderr, "mailrace: %s needs %s\n", c->words, what);
-	return 2;
+	if (given == NULL)
+		return forms[c->argument].needed;
+	if (c->argument == ARG_CANON_NEEDED)
+		return !has_word("simple relaxed", given);
+	return given[0] == '\0' && c->argument != ARG_TEXT_NEEDED;
 }
 
 static int
 check_argument(const struct command *c, int argc, char **argv,
     struct ctl_options *opt)
 {
+	const char *given = argc == 0 ? NULL : argv[0];
+
 	if (c->argument == ARG_FILES) {
 		opt->files = argv;
 		opt->file_count = (size_t)argc;
@@ -391,8 +396,6 @@ check_argument(const struct command *c, int argc, char **argv,
 	}
 	if (c->argument == ARG_SOURCE_QUEUE)
 		return check_source(c, argc, argv, opt);
-	if (c->argument == ARG_TEXT_NEEDED && argc == 0)
-		return needs(c, "a string");
 	if (argc > (c->argument == ARG_NONE ? 0 : 1)) {
 		(void)fprintf(stderr,
 		    "mailrace: \"%s\" is too much; see "
@@ -400,47 +403,16 @@ check_argument(const struct command *c, int argc, char **argv,
 		    argv[argc - 1], c->words);
 		return 2;
 	}
-	if (c->argument == ARG_CANON_NEEDED &&
-	    (argc == 0 || !has_word("simple relaxed", argv[0])))
-		return needs(c, "simple or relaxed");
-	if (c->argument == ARG_FILE_NEEDED && (argc == 0 || argv[0][0] == '\0'))
-		return needs(c, "a file, or -");
-	if (c->argument == ARG_JOB_NEEDED && (argc == 0 || argv[0][0] == '\0'))
-		return needs(c, "a job; * is all");
-	if (c->argument == ARG_ACCT_FILE && argc > 0 && argv[0][0] == '\0')
-		return needs(c, "the path or command of an acct-file");
-	if (c->argument == ARG_WHY_NEEDED &&
-	    (argc == 0 || argv[0][0] == '\0')) {
+	if (is_wanting(c, given))
+		return needs(c);
+	if (given != NULL && opt->values[OPT_QUEUE] != NULL) {
 		(void)fprintf(stderr,
-		    "mailrace: %s needs a queue, a message, an address or a "
-		    "name; see mailrace %s --help\n",
-		    c->words, c->words);
-		return 2;
-	}
-	if (c->argument == ARG_CONFIG && argc > 0 && argv[0][0] == '\0')
-		return needs(c, "a file");
-	if (argc == 0 ? c->argument == ARG_QUEUE_NEEDED :
-			c->argument != ARG_TEXT_NEEDED && argv[0][0] == '\0') {
-		(void)fprintf(stderr,
-		    "mailrace: %s needs a queue, DOMAIN or DOMAIN/VMTA; * is "
-		    "all of them\n",
-		    c->words);
-		return 2;
-	}
-	if (argc > 0 && opt->values[OPT_QUEUE] != NULL) {
-		(void)fprintf(stderr,
-		    "mailrace: \"%s\" or --queue=%s, not both\n", argv[0],
+		    "mailrace: \"%s\" or --queue=%s, not both\n", given,
 		    opt->values[OPT_QUEUE]);
 		return 2;
 	}
-	opt->argument = argc == 0 ? NULL : argv[0];
-	opt->argument_key = "queue";
-	if (c->argument == ARG_ACCT_FILE)
-		opt->argument_key = "path";
-	else if (c->argument == ARG_WHY_NEEDED)
-		opt->argument_key = "of";
-	else if (c->argument == ARG_JOB_NEEDED)
-		opt->argument_key = "job";
+	opt->argument = given;
+	opt->argument_key = forms[c->argument].key;
 	return 0;
 }
 

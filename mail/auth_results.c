@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/check.h"
+
 #define FIELD "Authentication-Results"
 #define TSPECIALS "()<>@,;:\\\"/[]?="
 
@@ -226,7 +228,9 @@ auth_results_find(const struct auth_results *r, const char *method,
 
 		if (!slice_eq_nocase((struct slice){ p, len }, method))
 			continue;
-		p = strchr(p, '=') + 1;
+		p = strchr(p, '=');
+		CHECK(p != NULL); /* as read_field() has seen */
+		p++;
 		p += *p == ' ';
 		return region_strndup(rg, p, strcspn(p, " "));
 	}

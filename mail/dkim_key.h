@@ -30,7 +30,7 @@ int dkim_key_read(const char *path, struct dkim_key **key_r,
     struct dkim_key_doubts *doubts_r, struct err *e);
 
 /* PEM, whose lines may have been unfolded: what a header field carries. */
-int dkim_key_of_text(const char *pem, size_t len, struct dkim_key **key_r,
+int dkim_key_of_text(const char *text, size_t len, struct dkim_key **key_r,
     bool *weak_r, struct err *e);
 void dkim_key_free(struct dkim_key **keyp);
 

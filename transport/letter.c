@@ -311,7 +311,7 @@ find_ways(struct letter_work *w, const char *name, bool dflt, struct letter *l)
 {
 	const struct letter_in *in = w->in;
 	const struct letter_way **v = region_array(w->rg, in->rcpt_count,
-	    sizeof(*v));
+	    sizeof(const struct letter_way *));
 
 	l->ways = v;
 	for (size_t i = 0; i < in->rcpt_count; i++) {

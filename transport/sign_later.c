@@ -78,7 +78,7 @@ write_fields(const char *const *values, size_t n, struct region *rg)
 	const char *text = "";
 
 	for (size_t i = 0; i < n; i++)
-		text = REGION_JOIN(rg, text, DKIM_HEADER ": ", values[i],
+		text = REGION_JOIN(rg, text, (DKIM_HEADER ": "), values[i],
 		    "\r\n");
 	return slice_of(text);
 }

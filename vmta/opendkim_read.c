@@ -174,9 +174,14 @@ static int
 read_canons(const struct conf *c, struct dkim_sign_opts *o)
 {
 	const struct opendkim_line *l = line_of(c, "Canonicalization");
-	const char *value = l == NULL ? "simple" : l->value;
-	size_t len = strcspn(value, "/");
+	const char *value;
+	size_t len;
 
+	o->header_canon = o->body_canon = CANON_SIMPLE;
+	if (l == NULL)
+		return 0;
+	value = l->value;
+	len = strcspn(value, "/");
 	if (read_canon(l, (struct slice){ value, len }, &o->header_canon,
 		c->r->errs) == -1)
 		return -1;

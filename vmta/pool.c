@@ -74,7 +74,7 @@ let_wait(struct member *m, uint64_t turns, uint64_t now, struct member **from)
 static void
 fill(struct member *list, size_t n, struct pool_round *round)
 {
-	struct member **from = mem_array(round->n, sizeof(*from));
+	struct member **from = mem_array(round->n, sizeof(struct member *));
 	struct heap ready = { 0 };
 
 	for (size_t i = 0; i < n; i++)

@@ -147,6 +147,21 @@ rollup_rows_count(const struct rollup_rows *rows)
 	return strmap_count(rows->targets);
 }
 
+void
+rollup_rows_route(struct rollup_rows *rows)
+{
+	for (size_t i = 0; i < strmap_count(rows->targets); i++) {
+		struct rollup_target *t = strmap_at(rows->targets, i);
+		struct conf_hosts *route = &t->route;
+
+		route->v = region_array(rows->rg, t->hosts.n + 1,
+		    sizeof(*route->v));
+		for (route->n = 0; route->n < t->hosts.n; route->n++)
+			route->v[route->n] =
+			    (struct conf_host){ .name = t->hosts.v[route->n] };
+	}
+}
+
 const struct rollup_target *
 rollup_rows_at(const struct rollup_rows *rows, size_t i)
 {

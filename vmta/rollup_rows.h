@@ -48,6 +48,9 @@ const struct rollup_target *rollup_rows_at(const struct rollup_rows *rows,
 /* As rollup_listed(). */
 const struct conf_strs *rollup_rows_listed(const struct rollup_rows *rows);
 
+/* When all rows are known: the routes of targets. */
+void rollup_rows_route(struct rollup_rows *rows);
+
 /* The one of that name without rollup-by-ip; NULL: there is none. */
 const struct rollup_target *rollup_rows_named(const struct rollup_rows *rows,
     const char *name);

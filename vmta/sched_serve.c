@@ -285,6 +285,14 @@ refuse(struct sched *s, struct sched_conn *c, const struct check_no *no,
 	return INT64_MAX;
 }
 
+/* One that waited for its token uses it before it yields. */
+static bool
+must_go(struct sched_conn *c, int64_t now_us)
+{
+	return c->cut || conn_must_close(c, now_us) ||
+	    (c->idle_us == now_us && conn_must_yield(c, now_us));
+}
+
 /*
  * Gives idle connections what may go now.  Returns when our own rate lets the
  * next one go.
@@ -301,9 +309,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 	int64_t until;
 
 	while ((c = pin_idle(q, now_us)) != NULL) {
-		/* One that waited for its token uses it before it yields. */
-		if (c->cut || conn_must_close(c, now_us) ||
-		    (c->idle_us == now_us && conn_must_yield(c, now_us))) {
+		if (must_go(c, now_us)) {
 			conn_close(s, c);
 			continue;
 		}
@@ -346,10 +352,17 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 	return INT64_MAX;
 }
 
-static bool
-is_idle(const struct sched_queue *q)
+/* at: if it has mail or connections; else it is forgotten after a while. */
+static int64_t
+next_look(struct sched_queue *q, int64_t at, int64_t now_us)
 {
-	return q->rcpts == 0 && TAILQ_EMPTY(&q->all_conns);
+	if (q->rcpts > 0 || !TAILQ_EMPTY(&q->all_conns)) {
+		q->idle_us = 0;
+		return at;
+	}
+	if (q->idle_us == 0)
+		q->idle_us = now_us;
+	return sched_forget_at(q);
 }
 
 /*
@@ -408,13 +421,7 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 	at = job_aged < at ? job_aged : at;
 	at = pinned < at ? pinned : at;
 	at = asks < at ? asks : at;
-	if (!is_idle(q)) {
-		q->idle_us = 0;
-	} else {
-		if (q->idle_us == 0)
-			q->idle_us = now_us;
-		at = sched_forget_at(q);
-	}
+	at = next_look(q, at, now_us);
 	sched_drop_rates(s, q, now_us);
 	timer_set(&s->timers, &q->timer, at);
 	if (q->standing != NULL)

@@ -59,18 +59,6 @@ check_target(const struct snapshot *s, const struct rollup_target *t,
 		    t->name);
 }
 
-/* For mail that queue-to sends there. */
-static void
-make_route(struct snapshot *s, const struct rollup_target *t)
-{
-	struct conf_hosts *route = (struct conf_hosts *)(uintptr_t)&t->route;
-
-	route->v = region_array(s->rg, t->hosts.n + 1, sizeof(*route->v));
-	for (route->n = 0; route->n < t->hosts.n; route->n++)
-		route->v[route->n] =
-		    (struct conf_host){ .name = t->hosts.v[route->n] };
-}
-
 static void
 join_provider(struct snapshot *s, struct provider_entry *p,
     struct conf_errors *errs)
@@ -150,10 +138,9 @@ snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs)
 {
 	for (size_t i = 0; i < strmap_count(s->providers); i++)
 		join_provider(s, strmap_at(s->providers, i), errs);
-	for (size_t i = 0; i < rollup_rows_count(s->rollups); i++) {
+	for (size_t i = 0; i < rollup_rows_count(s->rollups); i++)
 		check_target(s, rollup_rows_at(s->rollups, i), errs);
-		make_route(s, rollup_rows_at(s->rollups, i));
-	}
+	rollup_rows_route(s->rollups);
 	for (struct layer *l = s->layers; l != NULL; l = l->next)
 		join_queue_to(s, l, errs);
 	for (struct layer *l = s->layers; l != NULL; l = l->next)
