@@ -805,12 +805,12 @@ EXTRA_DIST += \
 	%D%/scenario/bounce-greeting.scn \
 	%D%/scenario/bug-3-kept-slot.scn \
 	%D%/scenario/bug-3-vmta-rate-unused.scn \
+	%D%/scenario/bug-5-connect-token.scn \
 	%D%/scenario/bug-5-idle-limit.scn \
 	%D%/scenario/bug-5-lanes-in-turn.scn \
-	%D%/scenario/bug-5-connect-token.scn \
 	%D%/scenario/bug-5-last-connection.scn \
-	%D%/scenario/bug-5-mixed-origins.scn \
 	%D%/scenario/bug-5-lease-of-user.scn \
+	%D%/scenario/bug-5-mixed-origins.scn \
 	%D%/scenario/bug-5-own-in-turn.scn \
 	%D%/scenario/bug-5-own-limit.scn \
 	%D%/scenario/bug-5-passed-by.scn \
@@ -820,15 +820,15 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
-	%D%/scenario/cold-days.scn \
-	%D%/scenario/cold-group.scn \
-	%D%/scenario/cold-ways.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
 	%D%/scenario/bug-6-skip-all-hosts.scn \
 	%D%/scenario/bug-6-skip-counts.scn \
 	%D%/scenario/bug-6-skip-dead-host.scn \
 	%D%/scenario/bug-6-skip-slow-rate.scn \
+	%D%/scenario/cold-days.scn \
+	%D%/scenario/cold-group.scn \
+	%D%/scenario/cold-ways.scn \
 	%D%/scenario/connect-next-host.scn \
 	%D%/scenario/connect-provider.scn \
 	%D%/scenario/connect-queue.scn \
@@ -845,22 +845,26 @@ EXTRA_DIST += \
 	%D%/scenario/conns-reuse.scn \
 	%D%/scenario/conns-total-fair.scn \
 	%D%/scenario/conns-vmta.scn \
+	%D%/scenario/data-later.scn \
 	%D%/scenario/data-pool.scn \
 	%D%/scenario/data-provider.scn \
 	%D%/scenario/data-queue.scn \
 	%D%/scenario/data-vmta.scn \
+	%D%/scenario/dsn-rule-source.scn \
+	%D%/scenario/dsn-rule.scn \
 	%D%/scenario/errors-hour.scn \
 	%D%/scenario/errors-rate.scn \
 	%D%/scenario/errors-source.scn \
-	%D%/scenario/dsn-rule-source.scn \
 	%D%/scenario/expiry-untried.scn \
 	%D%/scenario/expiry.scn \
-	%D%/scenario/dsn-rule.scn \
 	%D%/scenario/greeting-554.scn \
 	%D%/scenario/order-jobs.scn \
 	%D%/scenario/order-priority.scn \
 	%D%/scenario/order-users.scn \
 	%D%/scenario/orders-queue.scn \
+	%D%/scenario/overflow-disabled.scn \
+	%D%/scenario/overflow-off.scn \
+	%D%/scenario/overflow.scn \
 	%D%/scenario/pause-expiry.scn \
 	%D%/scenario/pause-idle.scn \
 	%D%/scenario/pause-job-expiry.scn \
@@ -869,20 +873,19 @@ EXTRA_DIST += \
 	%D%/scenario/pause-queue.scn \
 	%D%/scenario/pause-retry.scn \
 	%D%/scenario/place-backoff.scn \
+	%D%/scenario/place-by-ip.scn \
 	%D%/scenario/place-changes.scn \
 	%D%/scenario/place-disabled.scn \
 	%D%/scenario/place-down.scn \
 	%D%/scenario/place-group.scn \
 	%D%/scenario/place-long.scn \
 	%D%/scenario/place-many.scn \
-	%D%/scenario/place-by-ip.scn \
 	%D%/scenario/place-mx-list.scn \
 	%D%/scenario/place-no-answer.scn \
 	%D%/scenario/place-provider.scn \
 	%D%/scenario/place-queue-to.scn \
 	%D%/scenario/place-reload.scn \
 	%D%/scenario/place-rests.scn \
-	%D%/scenario/place-standing.scn \
 	%D%/scenario/place-standing-also.scn \
 	%D%/scenario/place-standing-errors.scn \
 	%D%/scenario/place-standing-idle.scn \
@@ -890,8 +893,11 @@ EXTRA_DIST += \
 	%D%/scenario/place-standing-moves.scn \
 	%D%/scenario/place-standing-reload.scn \
 	%D%/scenario/place-standing-sources.scn \
+	%D%/scenario/place-standing.scn \
 	%D%/scenario/priority-slots.scn \
 	%D%/scenario/priority-transfer.scn \
+	%D%/scenario/ramp-conns.scn \
+	%D%/scenario/ramp-rate.scn \
 	%D%/scenario/rate-failures.scn \
 	%D%/scenario/rate-job.scn \
 	%D%/scenario/rate-late-news.scn \
@@ -917,9 +923,6 @@ EXTRA_DIST += \
 	%D%/scenario/remote-next-host.scn \
 	%D%/scenario/remote-reload.scn \
 	%D%/scenario/remote-total.scn \
-	%D%/scenario/ramp-conns.scn \
-	%D%/scenario/ramp-rate.scn \
-	%D%/scenario/reply-source-greeting.scn \
 	%D%/scenario/reply-backoff.scn \
 	%D%/scenario/reply-bounce-queue.scn \
 	%D%/scenario/reply-bounce-rcpt.scn \
@@ -928,17 +931,22 @@ EXTRA_DIST += \
 	%D%/scenario/reply-disable-source.scn \
 	%D%/scenario/reply-normal.scn \
 	%D%/scenario/reply-skip-mx.scn \
+	%D%/scenario/reply-source-greeting.scn \
+	%D%/scenario/reroute-always.scn \
+	%D%/scenario/reroute-backoff.scn \
+	%D%/scenario/reroute-chain.scn \
+	%D%/scenario/reroute-loop.scn \
 	%D%/scenario/restart-every-scope.scn \
 	%D%/scenario/restart-keeps-day.scn \
 	%D%/scenario/restart-one-in-20m.scn \
 	%D%/scenario/restart-retry-wait.scn \
 	%D%/scenario/restart-short-period.scn \
-	%D%/scenario/retry-dns.scn \
 	%D%/scenario/restart-standing.scn \
+	%D%/scenario/retry-dns.scn \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
-	%D%/scenario/retry-new-mail.scn \
 	%D%/scenario/retry-hint.scn \
+	%D%/scenario/retry-new-mail.scn \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient-list.scn \
 	%D%/scenario/retry-recipient.scn \
@@ -948,9 +956,12 @@ EXTRA_DIST += \
 	%D%/scenario/schedule-queue.scn \
 	%D%/scenario/schedule-recipients.scn \
 	%D%/scenario/servers-phases.scn \
-	%D%/scenario/sources-all-off.scn \
+	%D%/scenario/share-jobs.scn \
+	%D%/scenario/share-vmta.scn \
 	%D%/scenario/skip-421.scn \
 	%D%/scenario/skip-one-message.scn \
+	%D%/scenario/source-notices.scn \
+	%D%/scenario/sources-all-off.scn \
 	%D%/scenario/sources-connect.scn \
 	%D%/scenario/sources-conns.scn \
 	%D%/scenario/sources-data.scn \
@@ -958,14 +969,11 @@ EXTRA_DIST += \
 	%D%/scenario/sources-lost.scn \
 	%D%/scenario/sources-off.scn \
 	%D%/scenario/sources-rate.scn \
-	%D%/scenario/share-jobs.scn \
-	%D%/scenario/share-vmta.scn \
 	%D%/scenario/sources-rotate.scn \
+	%D%/scenario/warmup-day.scn \
+	%D%/scenario/warmup-notices.scn \
 	%D%/scenario/warmup-overflow.scn \
 	%D%/scenario/warmup-shares.scn \
-	%D%/scenario/warmup-day.scn \
-	%D%/scenario/source-notices.scn \
-	%D%/scenario/warmup-notices.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \
