@@ -16,13 +16,17 @@ struct asking;
 struct item {
 	struct asking *of;
 	char *name;
+	struct dns_query *query; /* the worker's; NULL: none is open */
 	struct dns_answer *answer;
 };
 
-/* One reference is the waiting thread's, one the worker's. */
+/*
+ * One reference is the waiting thread's, one the worker's.  Who has waited in
+ * vain gives his to `over`, so that no question is left open behind him.
+ */
 struct asking {
 	struct ref refs;
-	struct post post;
+	struct post post, over;
 	struct dns *dns;
 	enum dns_type type;
 	size_t n;
@@ -86,6 +90,7 @@ on_answer(void *arg, struct dns_answer *answer)
 
 	CHECK(pthread_mutex_lock(&a->lock) == 0);
 	item->answer = answer;
+	item->query = NULL;
 	last = --a->open == 0;
 	if (last)
 		CHECK(pthread_cond_signal(&a->done) == 0);
@@ -100,8 +105,26 @@ on_ask(struct post *post)
 	struct asking *a = post_owner(post, struct asking, post);
 
 	for (size_t i = 0; i < a->n; i++)
-		(void)dns_ask(a->dns, a->items[i].name, a->type, on_answer,
-		    &a->items[i]);
+		a->items[i].query = dns_ask(a->dns, a->items[i].name, a->type,
+		    on_answer, &a->items[i]);
+}
+
+static void
+on_over(struct post *post)
+{
+	struct asking *a = post_owner(post, struct asking, over);
+	struct asking *mine = a;
+	bool open = false;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (a->items[i].query == NULL)
+			continue;
+		dns_cancel(&a->items[i].query);
+		open = true;
+	}
+	if (open)
+		asking_unref(&mine); /* no last answer will */
+	asking_unref(&a);
 }
 
 /* ---- on the thread that waits ---------------------------------------------- */
@@ -112,12 +135,14 @@ dns_wait(struct dns *d, struct worker *w, enum dns_type type,
 {
 	struct timespec until = clock_monotonic(clock_us() + timeout_us);
 	struct asking *a;
+	bool open;
 	int rc = 0;
 
 	if (n == 0)
 		return;
 	a = asking_new(d, type, v, n);
 	a->post.fn = on_ask;
+	a->over.fn = on_over;
 	worker_post(w, &a->post);
 	CHECK(pthread_mutex_lock(&a->lock) == 0);
 	while (a->open > 0 && rc != ETIMEDOUT)
@@ -129,6 +154,10 @@ dns_wait(struct dns *d, struct worker *w, enum dns_type type,
 		    NULL :
 		    dns_answer_ref(item->answer);
 	}
+	open = a->open > 0;
 	CHECK(pthread_mutex_unlock(&a->lock) == 0);
-	asking_unref(&a);
+	if (open)
+		worker_post(w, &a->over);
+	else
+		asking_unref(&a);
 }

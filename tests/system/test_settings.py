@@ -282,6 +282,7 @@ def portable(folder):
 def mistakes(folder):
     with open(folder.path + "/bad.pem", "w") as f:
         f.write("no key\n")
+    os.chmod(folder.path + "/bad.pem", 0o600)
     path = folder.write("wrong.conf", "max-smtp-uot 3\n"
                         "domain-key s1, a.example, bad.pem\n")
     r = folder.run("test", "config", "--portable", config=path)
