@@ -123,12 +123,12 @@ def main(program):
         try:
             __import__(module)
         except ImportError:
-            print("1..0 # SKIP python3-%s is not installed" % module)
-            return 0
+            print("Bail out!  python3-%s is not installed" % module)
+            return 1
     if subprocess.run(["perl", "-MMail::DKIM", "-e1"],
                       stderr=subprocess.DEVNULL).returncode != 0:
-        print("1..0 # SKIP libmail-dkim-perl is not installed")
-        return 0
+        print("Bail out!  libmail-dkim-perl is not installed")
+        return 1
     folder = tempfile.mkdtemp(prefix="arc_oracle.")
     try:
         oracle = Oracle(folder, program)
