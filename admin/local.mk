@@ -5,7 +5,6 @@ mailrace_SOURCES = \
 	%D%/acct_match.c %D%/acct_match.h \
 	%D%/acct_reader.c %D%/acct_reader.h \
 	%D%/acct_source.c %D%/acct_source.h \
-	%D%/acct_time.c %D%/acct_time.h \
 	%D%/audit_files.c %D%/audit_files.h \
 	%D%/commands.def \
 	%D%/ctl_acct.c \

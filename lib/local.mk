@@ -42,6 +42,7 @@ liblib_a_SOURCES = \
 	%D%/gzip.c %D%/gzip.h \
 	%D%/http_post.c %D%/http_post.h \
 	%D%/input.c %D%/input.h \
+	%D%/iso_time.c %D%/iso_time.h \
 	%D%/json_text.c %D%/json_text.h \
 	%D%/log.c %D%/log.h \
 	%D%/lookup.c %D%/lookup.h \

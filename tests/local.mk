@@ -22,7 +22,6 @@ check_PROGRAMS += \
 	tests/unit/test_acct_state \
 	tests/unit/test_acct_webhook \
 	tests/unit/test_acct_target \
-	tests/unit/test_acct_time \
 	tests/unit/test_addr \
 	tests/unit/test_alert \
 	tests/unit/test_arc_seal \
@@ -88,6 +87,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
 	tests/unit/test_known \
+	tests/unit/test_iso_time \
 	tests/unit/test_json_text \
 	tests/unit/test_keep_load \
 	tests/unit/test_judgement \
@@ -201,6 +201,7 @@ check_PROGRAMS += \
 	tests/unit/test_strmap \
 	tests/unit/test_suppress_build \
 	tests/unit/test_suppress_index \
+	tests/unit/test_suppress_input \
 	tests/unit/test_suppress_norm \
 	tests/unit/test_table \
 	tests/unit/test_tour \
@@ -434,12 +435,8 @@ tests_unit_test_acct_reader_SOURCES = \
 	admin/acct_json.c admin/acct_json.h \
 	admin/acct_reader.c admin/acct_reader.h \
 	admin/acct_source.c admin/acct_source.h \
-	admin/acct_time.c admin/acct_time.h \
 	admin/progress.c admin/progress.h
 
-tests_unit_test_acct_time_SOURCES = \
-	%D%/unit/test_acct_time.c \
-	admin/acct_time.c admin/acct_time.h
 
 tests_unit_test_progress_SOURCES = \
 	%D%/unit/test_progress.c \
@@ -596,6 +593,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
+	tests/fuzz/fuzz_suppress_input \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -683,6 +681,9 @@ tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_file_SOURCES = \
 	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_input_SOURCES = \
+	%D%/fuzz/fuzz_suppress_input.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_input_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -774,6 +775,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
+	%D%/fuzz/fuzz_suppress_input.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
