@@ -22,7 +22,9 @@ liblib_a_SOURCES = \
 	%D%/count.h \
 	%D%/csv.c %D%/csv.h \
 	%D%/csv_write.c %D%/csv_write.h \
+	%D%/ctl_client.c \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
+	%D%/ctl_upload.c %D%/ctl_upload.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/day.c %D%/day.h \

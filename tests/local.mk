@@ -45,6 +45,7 @@ check_PROGRAMS += \
 	tests/unit/test_csv \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
+	tests/unit/test_ctl_upload \
 	tests/unit/test_current \
 	tests/unit/test_day \
 	tests/unit/test_daycount \
