@@ -1015,6 +1015,7 @@ EXTRA_DIST += \
 	%D%/system/test_alerts.py \
 	%D%/system/test_arc.py \
 	%D%/system/test_assign.py \
+	%D%/system/test_attacks.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_backoff.py \
