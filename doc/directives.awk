@@ -112,8 +112,6 @@ function directive(text,    quoted, plainly, n, name, kind, preset, shown, words
 		sub(/\|.*/, "", preset)
 	}
 	out = ".It Ic " name " Ar " shown "\n" last_string(quoted, 6, n)
-	if (text ~ /, LATER, "/)
-		out = out "\nWithout effect so far."
 	if (preset != "")
 		out = out "\nThe default is\n.Ql " plain(preset) " ."
 	if (text ~ /, RESTART, "/)

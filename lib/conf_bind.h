@@ -64,9 +64,8 @@ enum conf_type {
 };
 
 enum conf_reload {
-	CONF_LIVE,    /* counts from the next reload */
-	CONF_RESTART, /* counts from the next start */
-	CONF_LATER    /* read and checked; no effect yet, which is warned of */
+	CONF_LIVE,   /* counts from the next reload */
+	CONF_RESTART /* counts from the next start */
 };
 
 struct conf_directive {
