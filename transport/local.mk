@@ -26,6 +26,7 @@ libtransport_a_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/control_audit.c \
 	%D%/control_priv.h \
+	%D%/control_rows.c %D%/control_rows.h \
 	%D%/control_words.c \
 	%D%/control.def \
 	%D%/courier.c %D%/courier.h \
