@@ -689,6 +689,7 @@ tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_bootstrap.sh
+check_SCRIPTS += tests/lint/test_dist.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
@@ -787,6 +788,7 @@ EXTRA_DIST += \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
 	%D%/lint/test_bootstrap.sh \
+	%D%/lint/test_dist.sh \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
