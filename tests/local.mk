@@ -1071,6 +1071,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \
