@@ -25,6 +25,7 @@
 #include "vmta/acct_filter.h"
 #include "vmta/acct_layout.h"
 #include "vmta/lint.h"
+#include "vmta/opendkim.h"
 #include "vmta/snapshot.h"
 #include "vmta/snapshot_signing.h"
 
@@ -34,7 +35,7 @@ int __wrap_open(const char *path, int flags, ...);
 int __wrap_glob(const char *pattern, int flags,
     int (*on_error)(const char *path, int code), glob_t *g);
 
-enum { FILES = 4, NAME_CAP = 32, WORK_MAX = 16384 };
+enum { FILES = 5, NAME_CAP = 32, WORK_MAX = 16384 };
 
 /* Signs for nobody. */
 static const char key_text[] =
@@ -241,6 +242,30 @@ check_wants(const struct snapshot *s)
 			NULL);
 }
 
+/* Whoever the author is, each signature has what it needs. */
+static void
+check_opendkim(const struct snapshot *s)
+{
+	static const char *const authors[] = { "ann@example.net",
+		"@a.example.net", "bob@two.example", NULL };
+	const struct opendkim *o = snapshot_opendkim(s);
+	struct region *rg = region_new();
+
+	for (size_t i = 0; o != NULL && i < 4; i++) {
+		struct signing_facts facts = { .sender = authors[3 - i],
+			.from = authors[i] };
+		struct signing found = { 0 };
+
+		opendkim_find(o, &facts, rg, &found);
+		CHECK(found.n <= SIGNATURES_MAX);
+		for (size_t k = 0; k < found.n; k++)
+			CHECK(found.v[k].key != NULL &&
+			    found.v[k].domain[0] != '\0' &&
+			    found.v[k].selector[0] != '\0');
+	}
+	region_free(&rg);
+}
+
 /* Who shares a limit is found from either side. */
 static void
 check_limits(const struct snapshot *s)
@@ -306,6 +331,7 @@ check_snapshot(const struct snapshot *s)
 		(void)snapshot_listener_source(s, g->smtp_listeners.v[i]);
 	check_wants(s);
 	check_limits(s);
+	check_opendkim(s);
 	check_lint(s);
 	(void)snapshot_pool(s, "p");
 	(void)snapshot_user(s, "joe");
