@@ -95,14 +95,21 @@ __wrap_glob(const char *pattern, int flags,
     int (*on_error)(const char *path, int code), glob_t *g)
 {
 	const char *slash = strrchr(pattern, '/');
+	int front = slash == NULL ? 0 : (int)(slash + 1 - pattern);
 
-	CHECK(inside && flags == 0 && on_error != NULL);
+	(void)on_error;
+	CHECK(inside && flags == 0);
 	*g = (glob_t){ .gl_pathv = mem_array(FILES + 1, sizeof(char *)) };
-	for (size_t i = 0; i < FILES; i++)
-		if (files[i].name[0] != '\0' &&
-		    fnmatch(slash == NULL ? pattern : slash + 1, files[i].name,
-			0) == 0)
-			g->gl_pathv[g->gl_pathc++] = mem_strdup(files[i].name);
+	for (size_t i = 0; i < FILES; i++) {
+		struct buf path = { 0 };
+
+		if (files[i].name[0] == '\0' ||
+		    fnmatch(pattern + front, files[i].name, 0) != 0)
+			continue;
+		buf_printf(&path, "%.*s%s", front, pattern, files[i].name);
+		g->gl_pathv[g->gl_pathc++] = mem_strdup(buf_cstr(&path));
+		buf_fini(&path);
+	}
 	if (g->gl_pathc > 0)
 		return 0;
 	globfree(g);
