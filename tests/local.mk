@@ -204,6 +204,7 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_input \
 	tests/unit/test_suppress_norm \
+	tests/unit/test_suppress_store \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_tag_list \
@@ -691,6 +692,7 @@ tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_bootstrap.sh
+check_SCRIPTS += tests/lint/test_dist.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
@@ -790,6 +792,7 @@ EXTRA_DIST += \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
 	%D%/lint/test_bootstrap.sh \
+	%D%/lint/test_dist.sh \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
@@ -1018,6 +1021,7 @@ EXTRA_DIST += \
 	%D%/system/test_alerts.py \
 	%D%/system/test_arc.py \
 	%D%/system/test_assign.py \
+	%D%/system/test_attacks.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_backoff.py \
@@ -1071,6 +1075,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \

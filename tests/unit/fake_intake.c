@@ -116,6 +116,20 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
 		out->relay = true;
 }
 
+const struct listener_conf *
+snapshot_listener(const struct snapshot *s, const char *where)
+{
+	(void)where;
+	return &s->listener;
+}
+
+const struct tls_server *
+snapshot_listener_tls(const struct snapshot *s, const char *where)
+{
+	(void)where;
+	return s->tls;
+}
+
 const char *
 snapshot_listener_source(const struct snapshot *s, const char *where)
 {

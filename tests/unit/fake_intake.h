@@ -54,10 +54,12 @@ struct dispatch {
 struct snapshot {
 	struct global_conf global;
 	struct source_conf source;
-	const char *relay_to;        /* a relay-domain, or NULL */
-	const char *listener_source; /* of every door; "apps" may relay */
-	struct vmta vmtas[4];        /* {default}, one, two, three */
-	struct pool pool;            /* "both": one and two */
+	const char *relay_to;          /* a relay-domain, or NULL */
+	struct listener_conf listener; /* of every door */
+	const struct tls_server *tls;  /* likewise; NULL: none */
+	const char *listener_source;   /* of every door; "apps" may relay */
+	struct vmta vmtas[4];          /* {default}, one, two, three */
+	struct pool pool;              /* "both": one and two */
 	const struct vmta *members[2];
 	struct count turns;
 
