@@ -46,6 +46,8 @@ libtransport_a_SOURCES = \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
 	%D%/ingress_cmds.c \
+	%D%/ingress_limits.c %D%/ingress_limits.h \
+	%D%/ingress_peer.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
 	%D%/keep_load.c %D%/keep_load.h \

@@ -232,6 +232,14 @@ static const struct {
 	    "main:2: source: there is no <source x>" },
 	{ "smtp-listener 127.0.0.1:25 source=x",
 	    "main:1: source: there is no <source x>" },
+	{ "<source 10.0.0.1>\nsource-group g\n</source>",
+	    "main:2: source-group: there is no <source-group g>" },
+	{ "total-max-smtp-in 5\n<source-group a>\nreserved-smtp-in 4\n"
+	  "</source-group>\n<source-group b>\nreserved-smtp-in 1\n"
+	  "</source-group>",
+	    "main:5: reserved-smtp-in: with this <source-group> all of "
+	    "total-max-smtp-in (5) is reserved" },
+	{ "domain-suffix .corp", "main:1: domain-suffix: \".corp\" is not a" },
 	{ "smtp-listener 127.0.0.1:25\nlmtp-listener 127.0.0.1:25",
 	    "main:2: lmtp-listener: 127.0.0.1:25 is taken by smtp-listener" },
 	{ "smtp-listener 127.0.0.1:25\n<smtp-listener 0/0:25>\n"
