@@ -32,6 +32,8 @@ BEGIN {
 	type["RATES"] = "rate, ..."
 	type["SHARE"] = "percentage"
 	type["SIZE"] = "size"
+	type["SECRET"] = "text"
+	type["KEY_FILE"] = "file [password]"
 	type["STR"] = "text"
 	type["STRS"] = "text, ..."
 	type["HOSTS"] = "host, ...; ..."
@@ -112,8 +114,6 @@ function directive(text,    quoted, plainly, n, name, kind, preset, shown, words
 		sub(/\|.*/, "", preset)
 	}
 	out = ".It Ic " name " Ar " shown "\n" last_string(quoted, 6, n)
-	if (text ~ /, LATER, "/)
-		out = out "\nWithout effect so far."
 	if (preset != "")
 		out = out "\nThe default is\n.Ql " plain(preset) " ."
 	if (text ~ /, RESTART, "/)

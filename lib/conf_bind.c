@@ -95,10 +95,6 @@ set_row(const struct conf_binder *b, const struct conf_table *table,
 	if (conf_value_parse(b->tree, a->row, n, slice_of(a->value), field,
 		&e) == 0) {
 		origin->items = conf_value_items(a->row, field);
-		if (a->row->reload == CONF_LATER)
-			conf_warning(b->errs, n->file, n->line,
-			    "%s has no effect yet %s", a->row->name,
-			    table->where);
 		return;
 	}
 	if (strchr(a->value, '$') != NULL && a->row->type != CONF_TYPE_DOMAINS)

@@ -47,6 +47,8 @@ enum conf_type {
 	CONF_TYPE_SHARE,
 	CONF_TYPE_CIDR,
 	CONF_TYPE_STR,
+	CONF_TYPE_SECRET,
+	CONF_TYPE_KEY_FILE,
 	CONF_TYPE_WORD,
 	CONF_TYPE_BOOL_WORD,
 	CONF_TYPE_STRS,
@@ -64,9 +66,8 @@ enum conf_type {
 };
 
 enum conf_reload {
-	CONF_LIVE,    /* counts from the next reload */
-	CONF_RESTART, /* counts from the next start */
-	CONF_LATER    /* read and checked; no effect yet, which is warned of */
+	CONF_LIVE,   /* counts from the next reload */
+	CONF_RESTART /* counts from the next start */
 };
 
 struct conf_directive {

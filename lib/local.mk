@@ -61,4 +61,5 @@ liblib_a_SOURCES = \
 	%D%/str.c %D%/str.h \
 	%D%/strmap.c %D%/strmap.h \
 	%D%/tls.c %D%/tls.h \
+	%D%/tls_server.c %D%/tls_server.h \
 	%D%/worker.c %D%/worker.h

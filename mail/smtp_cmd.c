@@ -499,6 +499,9 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	case SMTP_VERB_RSET:
 	case SMTP_VERB_QUIT:
 		return rest.len == 0 ? NULL : BAD_SYNTAX;
+	case SMTP_VERB_STARTTLS:
+		c->arg = region_strndup(rg, rest.p, rest.len);
+		break;
 	case SMTP_VERB_AUTH:
 	case SMTP_VERB_BDAT:
 	case SMTP_VERB_ETRN:
@@ -507,7 +510,6 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	case SMTP_VERB_HTTP:
 	case SMTP_VERB_NOOP:
 	case SMTP_VERB_PROXY:
-	case SMTP_VERB_STARTTLS:
 	case SMTP_VERB_VRFY:
 	case SMTP_VERB_UNKNOWN:
 	case SMTP_VERB_COUNT:

@@ -85,7 +85,7 @@ struct smtp_xclient {
 
 struct smtp_cmd {
 	enum smtp_verb verb;
-	const char *arg;  /* EHLO, HELO, LHLO: the name */
+	const char *arg;  /* EHLO, HELO, LHLO: the name; STARTTLS: all of it */
 	struct addr addr; /* MAIL, RCPT */
 	bool no_domain;   /* RCPT: a local part alone */
 

@@ -699,6 +699,7 @@ tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_bootstrap.sh
+check_SCRIPTS += tests/lint/test_dist.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
@@ -798,6 +799,7 @@ EXTRA_DIST += \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
 	%D%/lint/test_bootstrap.sh \
+	%D%/lint/test_dist.sh \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
@@ -1026,6 +1028,7 @@ EXTRA_DIST += \
 	%D%/system/test_alerts.py \
 	%D%/system/test_arc.py \
 	%D%/system/test_assign.py \
+	%D%/system/test_attacks.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_backoff.py \
@@ -1080,6 +1083,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \

@@ -4,7 +4,9 @@
  *
  *	PROXY --> as from the start     a load balancer said for whom it speaks
  *	SLOT --> as from the start      there is a place, or none for too long
+ *	TLS --> COMMAND                 the handshake is done
  *	COMMAND <--> COMMAND            each command
+ *	COMMAND --> TLS                 STARTTLS
  *	COMMAND --> DATA                354
  *	DATA --> COMMAND                refused at the end of data
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
@@ -13,25 +15,21 @@
  *	DATA --> WAIT --> COMMIT        the same for a message
  *	DATA --> WAIT --> COMMAND       refused: no room for too long
  *	COMMIT --> WAIT                 the disk is full
- *	COMMAND, DATA --> CLOSING       QUIT, 421, end of input
+ *	TLS, COMMAND, DATA --> CLOSING  QUIT, 421, end of input, no TLS
  *	any --> CLOSED                  connection lost, all written
  *
  * In KEYS, COMMIT, SLOT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
- * Replies of one event are collected and written by one send(2), without
- * waiting for the loop to say that the socket is writable: it nearly always
- * is, and three system calls for each reply are saved.
+ * How bytes come and go is transport/ingress_io.c's, with TLS and without.
  */
 #include "transport/ingress_priv.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +41,6 @@
 
 enum {
 	IN_MAX = 65536,
-	OUT_MAX = 65536,
 	TEXT_KEEP = 262144, /* buffers above this are not kept */
 	RCPTS_KEEP = 4096,
 	STOP_GRACE_S = 2,      /* at a stop, for a client with a message */
@@ -86,83 +83,6 @@ ingress_door_unref(struct ingress_door **dp)
 		return;
 	ingress_counts_unref(&d->counts);
 	free(d);
-}
-
-/* ---- replies ------------------------------------------------------------- */
-
-void
-ingress_reply(struct ingress_session *s, const char *fmt, ...)
-{
-	char line[INGRESS_REPLY_MAX];
-	size_t max = sizeof(line) - 2;
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(line, sizeof(line) - 1, fmt, ap);
-	va_end(ap);
-	CHECK(len >= 4);
-	if ((size_t)len > max) {
-		len = (int)max;
-		/* Never half a character. */
-		while (((unsigned char)line[len] & 0xC0) == 0x80)
-			len--;
-	}
-	s->said_4xx |= line[0] == '4';
-	buf_add(&s->out, line, (size_t)len);
-	buf_add(&s->out, "\r\n", 2);
-}
-
-void
-ingress_say(struct ingress_session *s, const char *text)
-{
-	size_t len = strlen(text);
-
-	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
-	s->said_4xx |= text[0] == '4';
-	buf_add(&s->out, text, len);
-	buf_add(&s->out, "\r\n", 2);
-}
-
-static bool
-output_is_empty(const struct ingress_session *s)
-{
-	return s->out.len == 0 &&
-	    evbuffer_get_length(bufferevent_get_output(s->bev)) == 0;
-}
-
-static bool
-output_is_full(const struct ingress_session *s)
-{
-	return s->out.len +
-	    evbuffer_get_length(bufferevent_get_output(s->bev)) >
-	    OUT_MAX;
-}
-
-/* False: the client is gone. */
-static bool
-flush(struct ingress_session *s)
-{
-	size_t sent = 0;
-
-	if (s->out.len == 0)
-		return true;
-	if (evbuffer_get_length(bufferevent_get_output(s->bev)) == 0) {
-		ssize_t n = send(bufferevent_getfd(s->bev), s->out.p,
-		    s->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n == -1 && errno != EAGAIN && errno != EINTR)
-			return false;
-		sent = n > 0 ? (size_t)n : 0;
-	}
-	if (sent < s->out.len)
-		(void)bufferevent_write(s->bev, s->out.p + sent,
-		    s->out.len - sent);
-	if (s->out.cap > OUT_MAX)
-		buf_fini(&s->out);
-	else
-		buf_clear(&s->out);
-	return true;
 }
 
 /* ---- transactions -------------------------------------------------------- */
@@ -214,7 +134,7 @@ session_free(struct ingress_session **sp)
 	event_free(s->timer);
 	reader_stop(&s->in);
 	bufferevent_free(s->bev);
-	buf_fini(&s->out);
+	ingress_io_fini(s);
 	buf_fini(&s->tx.text);
 	rcpts_free(&s->tx);
 	region_free(&s->cmd_rg);
@@ -329,8 +249,8 @@ is_leaving(const struct ingress_session *s)
 {
 	int64_t now_us;
 
-	if (!s->env->ingress_stopping || s->state != INGRESS_COMMAND ||
-	    s->tx.open)
+	if (!s->env->ingress_stopping || s->tx.open ||
+	    (s->state != INGRESS_COMMAND && s->state != INGRESS_TLS))
 		return false;
 	if (s->served)
 		return true;
@@ -358,7 +278,7 @@ take_input(struct ingress_session *s)
 	enum ingress_state next;
 
 	while (steps[s->state].input != NULL) {
-		if (output_is_full(s))
+		if (ingress_output_is_full(s))
 			return true;
 		if (is_leaving(s)) {
 			ingress_reply(s, "421 4.3.2 %.180s is shutting down",
@@ -387,9 +307,10 @@ run(struct ingress_session *s)
 
 	do {
 		more = take_input(s);
-		there = flush(s);
-	} while (there && more && !output_is_full(s));
-	if (!there || (s->state == INGRESS_CLOSING && output_is_empty(s)))
+		there = ingress_flush(s);
+	} while (there && more && !ingress_output_is_full(s));
+	if (!there ||
+	    (s->state == INGRESS_CLOSING && ingress_output_is_empty(s)))
 		enter(s, INGRESS_CLOSED);
 }
 

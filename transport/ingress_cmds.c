@@ -64,8 +64,8 @@ size_max(const struct ingress_session *s)
 
 /*
  * SIZE 0: whoever is too large is told so here and not by the host MTA.  No
- * CHUNKING: Exim would use it for the hand-over.  The whole answer stays below
- * INGRESS_LHLO_MAX, at the cost of a very long host name.
+ * CHUNKING: Exim would use it for the hand-over.  The whole answer to LHLO
+ * stays below INGRESS_LHLO_MAX, at the cost of a very long host name.
  */
 static void
 reply_extensions(struct ingress_session *s)
@@ -79,6 +79,7 @@ reply_extensions(struct ingress_session *s)
 	    "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n";
 	static const char xclient[] =
 	    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT";
+	static const char starttls[] = "250-STARTTLS\r\n";
 	static const char last[] = "250 DSN\r\n";
 	int room = INGRESS_LHLO_MAX - (int)(sizeof(first) + sizeof(utf8)) -
 	    (int)(sizeof(more) + sizeof(xforward) + sizeof(last)) -
@@ -91,6 +92,8 @@ reply_extensions(struct ingress_session *s)
 	buf_str(&s->out, more);
 	if (s->xforward_ok)
 		buf_str(&s->out, xforward);
+	if (ingress_offers_tls(s))
+		buf_str(&s->out, starttls);
 	if (s->xclient_ok) /* in SMTP only: no host MTA reads it */
 		buf_printf(&s->out, "%s%s\r\n", xclient,
 		    s->login_ok ? " LOGIN" : "");
@@ -116,6 +119,19 @@ cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
 	else
 		ingress_reply(s, "250 %.180s", s->host);
 	return INGRESS_COMMAND;
+}
+
+/* RFC 3207 section 4: no parameters. */
+static enum ingress_state
+cmd_starttls(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	if (s->tls != NULL)
+		return bad(s, "503 5.5.1 TLS is in use already");
+	if (!ingress_offers_tls(s))
+		return bad(s, "502 5.5.1 command not implemented");
+	if (c->arg[0] != '\0')
+		return bad(s, "501 5.5.4 no parameters, please");
+	return ingress_starttls(s);
 }
 
 /* ---- XCLIENT, XFORWARD --------------------------------------------------- */
@@ -462,7 +478,7 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_QUIT] = cmd_quit,
 	[SMTP_VERB_RCPT] = cmd_rcpt,
 	[SMTP_VERB_RSET] = cmd_rset,
-	[SMTP_VERB_STARTTLS] = cmd_not_here,
+	[SMTP_VERB_STARTTLS] = cmd_starttls,
 	[SMTP_VERB_VRFY] = cmd_vrfy,
 	[SMTP_VERB_XCLIENT] = cmd_xclient,
 	[SMTP_VERB_XFORWARD] = cmd_xforward,
@@ -480,11 +496,11 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	struct slice in;
 	const char *why;
 
-	while (r == SMTP_LINE_MORE && (in = reader_input(&s->in)).len > 0) {
+	while (r == SMTP_LINE_MORE && (in = ingress_input(s)).len > 0) {
 		struct slice left = in;
 
 		r = smtp_line_feed(&s->line, &left.p, &left.len);
-		reader_take(&s->in, in.len - left.len);
+		ingress_take(s, in.len - left.len);
 	}
 	if (r == SMTP_LINE_MORE)
 		return false;
@@ -508,13 +524,13 @@ ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
 	enum dot_result r = DOT_MORE;
 	struct slice in;
 
-	while (r == DOT_MORE && (in = reader_input(&s->in)).len > 0) {
+	while (r == DOT_MORE && (in = ingress_input(s)).len > 0) {
 		struct slice left = in;
 		bool keep = !tx->too_big && !tx->dot.bare;
 
 		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
 		    keep ? &tx->text : NULL);
-		reader_take(&s->in, in.len - left.len);
+		ingress_take(s, in.len - left.len);
 		if (tx->text.len > size_max(s)) {
 			tx->too_big = true;
 			buf_fini(&tx->text);

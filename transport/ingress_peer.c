@@ -15,6 +15,7 @@
 #include "lib/conf_hosts.h"
 #include "lib/log.h"
 #include "lib/proxy_proto.h"
+#include "lib/tls_server.h"
 #include "transport/ingress_priv.h"
 #include "vmta/assign.h"
 
@@ -116,7 +117,26 @@ ingress_greet(struct ingress_session *s)
 	ingress_reply(s, "220 %.180s (Mailrace v%s) %s service ready", s->host,
 	    PACKAGE_VERSION,
 	    s->door->protocol == INGRESS_LMTP ? "LMTP" : "ESMTP");
-	return INGRESS_COMMAND;
+	return s->tls != NULL && !tls_stream_is_up(s->tls) ? INGRESS_TLS :
+							     INGRESS_COMMAND;
+}
+
+/* Whom a greeting refuses is not worth a handshake. */
+static enum ingress_state
+welcome(struct ingress_session *s, const struct listener_conf *l)
+{
+	if (l != NULL && l->immediate_tls && !ingress_tls_begin(s))
+		return INGRESS_CLOSING;
+	return ingress_greet(s);
+}
+
+/* NULL: LMTP has no settings of its own. */
+static const struct listener_conf *
+listener_of(const struct ingress_session *s)
+{
+	return s->door->protocol == INGRESS_SMTP ?
+	    snapshot_listener(s->conf, s->door->name) :
+	    NULL;
 }
 
 /* ---- PROXY --------------------------------------------------------------- */
@@ -124,16 +144,14 @@ ingress_greet(struct ingress_session *s)
 enum ingress_state
 ingress_begin(struct ingress_session *s)
 {
-	const struct listener_conf *l = NULL;
+	const struct listener_conf *l = listener_of(s);
 
-	if (s->door->protocol == INGRESS_SMTP) {
+	if (l != NULL)
 		s->listener_source = snapshot_listener_source(s->conf,
 		    s->door->name);
-		l = snapshot_listener(s->conf, s->door->name);
-	}
 	ingress_set_rights(s);
 	if (l == NULL || !l->proxy)
-		return ingress_greet(s);
+		return welcome(s, l);
 	if (s->source.allow_proxy)
 		return INGRESS_PROXY;
 	ingress_reply(s, "521 5.7.1 %.180s is for proxies only", s->host);
@@ -174,7 +192,7 @@ ingress_on_proxy(struct ingress_session *s, enum ingress_state *next_r)
 	if (h.whose == PROXY_CLIENT)
 		speak_for(s, &h.client, &h.local);
 	ingress_set_rights(s);
-	*next_r = ingress_greet(s);
+	*next_r = welcome(s, listener_of(s));
 	return true;
 }
 

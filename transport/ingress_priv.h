@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ingress_priv - the session as its own files see it: ingress.c (life and
- * I/O), ingress_peer.c (who the client is), ingress_limits.c (how many, how
- * often), ingress_cmds.c (commands), receive.c (a complete message).
+ * ingress_priv - the session as its own files see it: ingress.c (life),
+ * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
+ * ingress_limits.c (how many, how often), ingress_cmds.c (commands), receive.c
+ * (a complete message).
  */
 
 #ifndef TRANSPORT_INGRESS_PRIV_H
@@ -64,6 +65,7 @@ struct ingress_tx {
 
 struct keys_ask;
 struct letter_work;
+struct tls_stream;
 struct receipt; /* a message that the store has now; receive.c */
 
 /* The client, or the one for whom it speaks. */
@@ -101,12 +103,16 @@ struct ingress_session {
 	struct reader in;
 	struct bufferevent *bev; /* for output that has to wait */
 	struct event *timer;
-	int64_t deadline_us; /* on the engine's clock; 0: none */
-	int64_t timer_us;    /* when the timer fires */
-	struct buf out;      /* replies of this event, not yet written */
-	bool eof;            /* the client will send no more */
-	int64_t heard_us;    /* when it last sent something */
-	bool served;         /* its last word was a message, now answered */
+	int64_t deadline_us;    /* on the engine's clock; 0: none */
+	int64_t timer_us;       /* when the timer fires */
+	struct buf out;         /* replies of this event, not yet written */
+	struct tls_stream *tls; /* NULL: none; then these are in use: */
+	struct buf wire;        /* to be written as it is */
+	struct buf clear;       /* what came, from clear_taken on */
+	size_t clear_taken;
+	bool eof;         /* the client will send no more */
+	int64_t heard_us; /* when it last sent something */
+	bool served;      /* its last word was a message, now answered */
 
 	struct region *cmd_rg; /* one command */
 	struct region *tx_rg;  /* one transaction, XFORWARD included */
@@ -130,12 +136,30 @@ struct ingress_session {
 struct ingress_session *ingress_session_new(struct worker_env *env, int fd,
     struct ingress_door *door, const struct ingress_peer *peer);
 
+/* ---- ingress_io.c -------------------------------------------------------- */
+
+void ingress_io_fini(struct ingress_session *s);
+
+/* What the client has said, in one piece; good until more comes. */
+struct slice ingress_input(struct ingress_session *s);
+void ingress_take(struct ingress_session *s, size_t len);
+
+/* What came and is still TLS's goes through it; false: there is nothing. */
+bool ingress_decrypt(struct ingress_session *s);
+
+/* Writes what was said; false: the client is gone. */
+bool ingress_flush(struct ingress_session *s);
+bool ingress_output_is_empty(const struct ingress_session *s);
+bool ingress_output_is_full(const struct ingress_session *s);
+
 /* One reply line without its CRLF; cut to what every client can read. */
 void ingress_reply(struct ingress_session *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The same for a fixed text, which is short enough. */
 void ingress_say(struct ingress_session *s, const char *text);
+
+/* ---- ingress.c, life ----------------------------------------------------- */
 
 /* Ends the transaction: MAIL may come next. */
 void ingress_tx_reset(struct ingress_session *s);
@@ -184,6 +208,15 @@ void ingress_end_xclient(struct ingress_session *s);
 void ingress_set_rights(struct ingress_session *s);
 /* As whom it has signed in; NULL or "": it has not. */
 void ingress_set_user(struct ingress_session *s, const char *user);
+/* ---- ingress_tls.c ------------------------------------------------------- */
+
+bool ingress_offers_tls(const struct ingress_session *s);
+
+/* All that is said from now on goes through TLS; false: logged. */
+bool ingress_tls_begin(struct ingress_session *s);
+
+enum ingress_state ingress_starttls(struct ingress_session *s);
+bool ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r);
 
 /* ---- ingress_cmds.c ------------------------------------------------------ */
 

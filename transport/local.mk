@@ -26,6 +26,7 @@ libtransport_a_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/control_audit.c \
 	%D%/control_priv.h \
+	%D%/control_rows.c %D%/control_rows.h \
 	%D%/control_words.c \
 	%D%/control.def \
 	%D%/courier.c %D%/courier.h \
@@ -48,8 +49,10 @@ libtransport_a_SOURCES = \
 	%D%/ingress_cmds.c \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
 	%D%/ingress_peer.c \
+	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
+	%D%/ingress_tls.c \
 	%D%/keep_load.c %D%/keep_load.h \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/keys_ask.c %D%/keys_ask.h \

@@ -361,16 +361,18 @@ original_client(const struct ingress_session *s)
 	return s->peer.is_unix ? none : s->peer.addr;
 }
 
+/* RFC 3848; RFC 6531 section 4.3. */
 static const char *
-protocol_name(const struct ingress_session *s)
+protocol_name(struct ingress_session *s)
 {
 	bool lmtp = s->door->protocol == INGRESS_LMTP;
+	const char *base = lmtp ? "LMTP" : "SMTP";
 
-	if (s->tx.utf8) /* RFC 6531 section 4.3 */
-		return lmtp ? "UTF8LMTP" : "UTF8SMTP";
-	if (lmtp)
-		return "LMTP";
-	return s->extended ? "ESMTP" : "SMTP";
+	if (s->tx.utf8)
+		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
+	else if (!lmtp && s->extended)
+		base = "ESMTP";
+	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "");
 }
 
 static const char *

@@ -9,6 +9,7 @@
 
 #include "lib/mem.h"
 #include "transport/control_priv.h"
+#include "transport/control_rows.h"
 #include "transport/dispatch.h"
 #include "vmta/sched_cold.h"
 
@@ -22,21 +23,9 @@ struct row {
 
 struct listing {
 	struct dispatch_ask ask;
-	struct post home;
-	struct control *control;
-	struct ctl_request *request;
-	size_t limit, count, matched, next;
-	struct row *rows;
+	struct control_rows rows;
+	size_t limit;
 };
-
-static void
-listing_free(struct listing *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		free(l->rows[i].name);
-	free(l->rows);
-	free(l);
-}
 
 /* ---- scheduler ------------------------------------------------------------ */
 
@@ -44,11 +33,10 @@ static void
 take_one(void *ctx, const struct sched_cold_info *info)
 {
 	struct listing *l = ctx;
+	struct row *row = control_rows_add(&l->rows);
 
-	l->rows = mem_realloc(l->rows, (l->count + 1) * sizeof(*l->rows));
-	l->rows[l->count] = (struct row){ mem_strdup(info->name), info->number,
-		info->used, info->max };
-	l->count++;
+	*row = (struct row){ mem_strdup(info->name), info->number, info->used,
+		info->max };
 }
 
 static void
@@ -57,15 +45,16 @@ take_all(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 	struct listing *l = post_owner(ask, struct listing, ask);
 
 	(void)now_us;
-	l->matched = sched_cold_each(s, l->limit, take_one, l);
-	worker_post(l->control->opt.main, &l->home);
+	l->rows.matched = sched_cold_each(s, l->limit, take_one, l);
+	control_rows_send(&l->rows);
 }
 
 /* ---- the answer (main) ---------------------------------------------------- */
 
 static json_t *
-row_json(struct row *row)
+row_json(const void *p)
 {
+	const struct row *row = p;
 	char *rest = row->name;
 	const char *from = strsep(&rest, "/"), *cold = strsep(&rest, "/");
 
@@ -76,39 +65,28 @@ row_json(struct row *row)
 	    (json_int_t)row->max);
 }
 
-static bool
-send_row(void *ctx, struct ctl_request *r)
+static void
+row_fini(void *p)
 {
-	struct listing *l = ctx;
-
-	if (!ctl_is_gone(r) && l->next < l->count) {
-		ctl_item(r, row_json(&l->rows[l->next++]));
-		return true;
-	}
-	ctl_done(r,
-	    json_pack("{s:I,s:I}", "shown", (json_int_t)l->count, "matched",
-		(json_int_t)l->matched));
-	listing_free(l);
-	return false;
+	free(((struct row *)p)->name);
 }
 
 static void
-on_home(struct post *post)
+on_done(struct control_rows *rows)
 {
-	struct listing *l = post_owner(post, struct listing, home);
-
-	ctl_stream(l->request, send_row, l);
+	free(post_owner(rows, struct listing, rows));
 }
+
+static const struct control_rows_kind kind = { sizeof(struct row), row_json,
+	row_fini, on_done };
 
 void
 control_show_cold(struct control *c, struct ctl_request *r, const json_t *args)
 {
 	struct listing *l = mem_new(struct listing);
 
-	l->control = c;
-	l->request = r;
+	control_rows_init(&l->rows, &kind, r, c->opt.main);
 	l->limit = control_maxitems(args, SHOWN);
-	l->home.fn = on_home;
 	l->ask.fn = take_all;
 	dispatch_ask(c->opt.dispatch, &l->ask);
 }

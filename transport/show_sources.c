@@ -14,6 +14,7 @@
 #include "lib/mem.h"
 #include "mail/envelope.h"
 #include "transport/control_priv.h"
+#include "transport/control_rows.h"
 #include "transport/queue_walk.h"
 #include "vmta/sched_standing.h"
 
@@ -27,23 +28,15 @@ struct row {
 
 struct listing {
 	struct queue_walk walk;
-	struct post home;
-	struct control *control;
-	struct ctl_request *request;
+	struct control_rows rows;
 	struct queue_pattern queue;
-	size_t count, cap, max, next;
-	uint64_t matched;
-	struct row *rows;
+	size_t max;
 };
 
 static void
 listing_free(struct listing *l)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		free(l->rows[i].queue);
-		free(l->rows[i].why);
-	}
-	free(l->rows);
+	control_rows_fini(&l->rows);
 	queue_pattern_fini(&l->queue);
 	free(l);
 }
@@ -57,20 +50,15 @@ add(struct listing *l, const struct sched_queue *q,
 	struct buf name = { 0 };
 	struct row *row;
 
-	l->matched++;
-	if (l->count == l->max)
+	l->rows.matched++;
+	if (l->rows.count == l->max)
 		return;
-	if (l->count == l->cap) {
-		l->cap = l->cap * 2 + 16;
-		l->rows = mem_realloc(l->rows, l->cap * sizeof(*l->rows));
-	}
 	if (sched_queue_group(q)[0] != '\0')
 		buf_printf(&name, "%s", sched_queue_group(q));
 	else
 		buf_printf(&name, "%s/%s", sched_queue_domain(q),
 		    envelope_vmta_shown(sched_queue_vmta(q)));
-	row = &l->rows[l->count];
-	l->count++;
+	row = control_rows_add(&l->rows);
 	*row = (struct row){ .queue = mem_strdup(buf_cstr(&name)),
 		.why = mem_strdup(info->why == NULL ? "" : info->why),
 		.source = info->addr,
@@ -91,46 +79,40 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 
 /* ---- the answer (main) --------------------------------------------------- */
 
-static bool
-send_row(void *ctx, struct ctl_request *r)
+static json_t *
+row_json(const void *p)
 {
-	struct listing *l = ctx;
-	const struct row *row;
+	const struct row *row = p;
 	char source[NET_ADDR_TEXT];
 
-	if (!ctl_is_gone(r) && l->next < l->count) {
-		row = &l->rows[l->next];
-		l->next++;
-		ctl_item(r,
-		    json_pack("{s:s,s:o,s:o,s:o}", "source",
-			net_addr_text(&row->source, source), "queue",
-			ctl_string(row->queue), "until",
-			control_when(row->until_us), "why",
-			ctl_string(row->why)));
-		return true;
-	}
-	ctl_done(r,
-	    json_pack("{s:I,s:I}", "shown", (json_int_t)l->count, "matched",
-		(json_int_t)l->matched));
-	listing_free(l);
-	return false;
+	return json_pack("{s:s,s:o,s:o,s:o}", "source",
+	    net_addr_text(&row->source, source), "queue",
+	    ctl_string(row->queue), "until", control_when(row->until_us), "why",
+	    ctl_string(row->why));
 }
 
 static void
-on_home(struct post *post)
+row_fini(void *p)
 {
-	struct listing *l = post_owner(post, struct listing, home);
+	struct row *row = p;
 
-	ctl_stream(l->request, send_row, l);
+	free(row->queue);
+	free(row->why);
 }
+
+static void
+on_done(struct control_rows *rows)
+{
+	listing_free(post_owner(rows, struct listing, rows));
+}
+
+static const struct control_rows_kind kind = { sizeof(struct row), row_json,
+	row_fini, on_done };
 
 static void
 on_walked(struct queue_walk *w)
 {
-	struct listing *l = post_owner(w, struct listing, walk);
-
-	l->home.fn = on_home;
-	worker_post(l->control->opt.main, &l->home);
+	control_rows_send(&post_owner(w, struct listing, walk)->rows);
 }
 
 void
@@ -140,8 +122,7 @@ control_show_sources(struct control *c, struct ctl_request *r,
 	struct listing *l = mem_new(struct listing);
 	struct err e;
 
-	l->control = c;
-	l->request = r;
+	control_rows_init(&l->rows, &kind, r, c->opt.main);
 	l->max = control_maxitems(args, MAXITEMS);
 	if (queue_pattern_parse(control_text(args, "queue"), &l->queue, &e) ==
 	    -1) {

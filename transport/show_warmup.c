@@ -12,6 +12,7 @@
 #include "lib/day.h"
 #include "lib/mem.h"
 #include "transport/control_priv.h"
+#include "transport/control_rows.h"
 #include "transport/dispatch.h"
 #include "vmta/sched_warmup.h"
 
@@ -25,23 +26,8 @@ struct row {
 
 struct listing {
 	struct dispatch_ask ask;
-	struct post home;
-	struct control *control;
-	struct ctl_request *request;
-	size_t count, next;
-	struct row *rows;
+	struct control_rows rows;
 };
-
-static void
-listing_free(struct listing *l)
-{
-	for (size_t i = 0; i < l->count; i++) {
-		free(l->rows[i].name);
-		free(l->rows[i].provider);
-	}
-	free(l->rows);
-	free(l);
-}
 
 /* ---- scheduler ------------------------------------------------------------ */
 
@@ -51,22 +37,23 @@ take_all(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 	struct listing *l = post_owner(ask, struct listing, ask);
 	size_t n = sched_warmup_count(s);
 	struct sched_warmup_info info;
+	struct row *row;
 
 	(void)now_us;
-	l->rows = mem_array(n, sizeof(*l->rows));
 	for (size_t i = 0; i < n; i++) {
 		if (!sched_warmup_at(s, i, &info))
 			continue;
-		l->rows[l->count] = (struct row){ .source = info.source,
+		row = control_rows_add(&l->rows);
+		*row = (struct row){ .source = info.source,
 			.name = mem_strdup(info.name),
 			.provider = mem_strdup(info.provider),
 			.warm = info.warm,
 			.quota = info.quota,
 			.steps = (uint32_t)info.plan->numbers->n,
 			.used = info.used };
-		l->count++;
 	}
-	worker_post(l->control->opt.main, &l->home);
+	l->rows.matched = l->rows.count;
+	control_rows_send(&l->rows);
 }
 
 /* ---- the answer (main) --------------------------------------------------- */
@@ -81,8 +68,9 @@ state_of(const struct row *row)
 }
 
 static json_t *
-row_json(const struct row *row)
+row_json(const void *p)
 {
+	const struct row *row = p;
 	const struct warm *w = &row->warm;
 	char source[NET_ADDR_TEXT];
 	json_t *j = json_pack("{s:s,s:s,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
@@ -102,29 +90,23 @@ row_json(const struct row *row)
 	return j;
 }
 
-static bool
-send_row(void *ctx, struct ctl_request *r)
+static void
+row_fini(void *p)
 {
-	struct listing *l = ctx;
+	struct row *row = p;
 
-	if (!ctl_is_gone(r) && l->next < l->count) {
-		ctl_item(r, row_json(&l->rows[l->next++]));
-		return true;
-	}
-	ctl_done(r,
-	    json_pack("{s:I,s:I}", "shown", (json_int_t)l->count, "matched",
-		(json_int_t)l->count));
-	listing_free(l);
-	return false;
+	free(row->name);
+	free(row->provider);
 }
 
 static void
-on_home(struct post *post)
+on_done(struct control_rows *rows)
 {
-	struct listing *l = post_owner(post, struct listing, home);
-
-	ctl_stream(l->request, send_row, l);
+	free(post_owner(rows, struct listing, rows));
 }
+
+static const struct control_rows_kind kind = { sizeof(struct row), row_json,
+	row_fini, on_done };
 
 void
 control_show_warmup(struct control *c, struct ctl_request *r,
@@ -133,9 +115,7 @@ control_show_warmup(struct control *c, struct ctl_request *r,
 	struct listing *l = mem_new(struct listing);
 
 	(void)args;
-	l->control = c;
-	l->request = r;
-	l->home.fn = on_home;
+	control_rows_init(&l->rows, &kind, r, c->opt.main);
 	l->ask.fn = take_all;
 	dispatch_ask(c->opt.dispatch, &l->ask);
 }

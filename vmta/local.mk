@@ -81,7 +81,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
-	%D%/sched_mode.c %D%/sched_mode.h \
+	%D%/sched_mode.c \
 	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_move_note.c \
 	%D%/sched_origin.c \
@@ -95,6 +95,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_shared.c \
 	%D%/sched_source.c \
 	%D%/sched_standing.c %D%/sched_standing.h \
+	%D%/sched_standing_priv.h \
 	%D%/sched_tally.c \
 	%D%/sched_turn.h \
 	%D%/sched_vmta.c \
@@ -131,6 +132,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_sealing.c \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
+	%D%/snapshot_tls.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

@@ -91,6 +91,7 @@ snapshot_free(struct snapshot **sp)
 	domain_map_free(&s->relay);
 	snapshot_signing_free(&s->signing);
 	snapshot_sealing_free(&s->sealing);
+	snapshot_tls_free(s);
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
 	strmap_free(&s->warmups);
@@ -212,14 +213,30 @@ snapshot_acct_wants(const struct snapshot *s)
 	return &s->acct_wants;
 }
 
-const struct listener_conf *
-snapshot_listener(const struct snapshot *s, const char *where)
+static const struct listener_entry *
+find_listener(const struct snapshot *s, const char *where)
 {
 	const struct listener_entry *l = s->listeners;
 
 	while (l != NULL && strcmp(l->where, where) != 0)
 		l = l->next;
+	return l;
+}
+
+const struct listener_conf *
+snapshot_listener(const struct snapshot *s, const char *where)
+{
+	const struct listener_entry *l = find_listener(s, where);
+
 	return l == NULL ? NULL : &l->values;
+}
+
+const struct tls_server *
+snapshot_listener_tls(const struct snapshot *s, const char *where)
+{
+	const struct listener_entry *l = find_listener(s, where);
+
+	return l == NULL ? NULL : l->tls;
 }
 
 const char *

@@ -4,7 +4,8 @@
  *
  * A session holds one reference from birth to death, so a reload never
  * changes a running session.  Everything returned belongs to the snapshot.
- * Any thread may read it; DKIM keys in it are parsed once, at load.
+ * Any thread may read it; DKIM keys and certificates in it are read once, at
+ * load.
  */
 
 #ifndef VMTA_SNAPSHOT_H
@@ -28,6 +29,7 @@ struct acct_redis;
 struct acct_webhook;
 struct count;
 struct reply_rules;
+struct tls_server;
 
 struct global_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
@@ -307,6 +309,9 @@ void snapshot_source_conf(const struct snapshot *s,
 
 /* An entry of global's smtp_listeners; NULL: there is none such. */
 const struct listener_conf *snapshot_listener(const struct snapshot *s,
+    const char *where);
+/* TLS for clients there; NULL: there is no certificate. */
+const struct tls_server *snapshot_listener_tls(const struct snapshot *s,
     const char *where);
 
 /* Every <source-group>, for those who count. */

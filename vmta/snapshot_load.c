@@ -351,13 +351,12 @@ read_listener_block(struct reader *r, const struct conf_node *n)
 {
 	const char *where = argument(r, n);
 	struct listener_entry *l;
-	struct conf_set set = { 0 };
 
 	if (where == NULL)
 		return;
 	l = add_listener(r, n, where);
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
-		conf_bind(&r->b, &table_listener, c, &l->values, &set);
+		conf_bind(&r->b, &table_listener, c, &l->values, &l->set);
 }
 
 /* smtp-listener IP:PORT [source=NAME] */

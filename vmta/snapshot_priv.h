@@ -3,7 +3,7 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c and snapshot_acct.c read the tree and
+ * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_tls.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
@@ -121,7 +121,10 @@ struct acct_entry {
 struct listener_entry {
 	const char *where;
 	struct listener_conf values;
+	struct conf_set set;
 	const struct conf_node *node;
+	struct tls_server *tls; /* NULL: there is no certificate */
+	bool own_tls;           /* else it is the snapshot's */
 	struct listener_entry *next;
 };
 
@@ -170,6 +173,7 @@ struct snapshot {
 	struct listener_entry *listeners; /* smtp-listener only */
 	struct strmap *groups;            /* of group_entry, by name */
 	struct crowd_group *crowd_groups; /* the same, as they are asked for */
+	struct tls_server *tls; /* of listeners without settings of their own */
 };
 
 /* A name as it is looked up; false if it is too long to be one. */
@@ -190,6 +194,10 @@ void conf_nodes_add(struct conf_nodes *list, struct region *rg,
 struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
     const struct conf_tree *tree, const char *name, char *key,
     const struct conf_node *n);
+
+/* snapshot_tls.c: certificates for clients. */
+void snapshot_tls_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_tls_free(struct snapshot *s);
 
 /* snapshot_assign.c: virtual MTAs that only a <domain> names; addresses. */
 void snapshot_assign_read(struct snapshot *s, const struct conf_tree *tree,

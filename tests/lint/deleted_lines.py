@@ -38,8 +38,7 @@ BLOCKS = {"acct": "acct-file ", "domain": "domain ", "global": "",
           "provider": "provider ", "source": "source ", "user": "smtp-user ", "vmta": "virtual-mta "}
 
 
-# A row that is LATER is read and has no effect yet: mailrace says so.
-IN_EFFECT = re.compile(r'^D\("([^"]+)".*(?<!, LATER),$', re.M)
+ROW = re.compile(r'^D\("([^"]+)"', re.M)
 
 
 def directives():
@@ -49,7 +48,7 @@ def directives():
         table = os.path.basename(path)[:-4]
         with open(path) as f:
             found.update(BLOCKS.get(table, table + " ") + name for name in
-                         IN_EFFECT.findall(f.read()))
+                         ROW.findall(f.read()))
     return found
 
 

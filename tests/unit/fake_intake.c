@@ -152,6 +152,13 @@ snapshot_listener(const struct snapshot *s, const char *where)
 	return &s->listener;
 }
 
+const struct tls_server *
+snapshot_listener_tls(const struct snapshot *s, const char *where)
+{
+	(void)where;
+	return s->tls;
+}
+
 const char *
 snapshot_listener_source(const struct snapshot *s, const char *where)
 {

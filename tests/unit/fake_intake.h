@@ -61,6 +61,7 @@ struct snapshot {
 	struct crowd_group groups[4];
 	size_t group_count;
 	struct listener_conf listener; /* of every door */
+	const struct tls_server *tls;  /* likewise; NULL: none */
 	const char *listener_source;   /* of every door; "apps" may relay */
 	struct vmta vmtas[4];          /* {default}, one, two, three */
 	struct pool pool;              /* "both": one and two */

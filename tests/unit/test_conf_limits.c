@@ -13,7 +13,6 @@ struct sample {
 	struct conf_cidr_rates rates;
 	struct conf_cidr_data_rates data;
 	struct conf_domain_counts domains;
-	uint32_t later;
 };
 
 static const struct conf_directive rows[] = {
@@ -21,7 +20,6 @@ static const struct conf_directive rows[] = {
 	CONF_ROW(sample, "data", data, CIDR_DATA_RATES, "", 0, 0, LIVE, "."),
 	CONF_ROW(sample, "domains", domains, DOMAIN_COUNTS, "", 0, 0, LIVE,
 	    "."),
-	CONF_ROW(sample, "later", later, UINT, "0", 0, 9, LATER, "."),
 	CONF_ROW(sample, "rates", rates, CIDR_RATES, "", 0, 0, LIVE, "."),
 };
 static const struct conf_table table = { "in <sample>", 'X', rows,
@@ -56,7 +54,6 @@ static const struct {
 	{ "each 3", "0.0.0.0/0 3", "each is an old name: use counts" },
 	{ "each 0", "0.0.0.0/0 unlimited", "use counts" },
 	{ "each unlimited", "0.0.0.0/0 unlimited", "use counts" },
-	{ "later 3", "3", "main:1: later has no effect yet in <sample>" },
 	/* what is wrong, and where */
 	{ "\ncounts 10/8 0", "\"\"",
 	    "main:2: counts: 0 would let nothing through" },
@@ -74,7 +71,6 @@ static const struct {
 	{ "domains $x 3", "\"\"", "unknown macro $x" },
 	{ "domains a.example 4294967296", "\"\"", "is more than 4294967295" },
 	{ "each x", NULL, "each: \"x\" is not a number" },
-	{ "later 10", "0", "main:1: later: 10 is more than 9" },
 };
 
 /* Reads the text, whose last line names the row that is shown. */

@@ -117,11 +117,11 @@ test_globals(const struct snapshot *s)
 	ok(g->dsn_hosts.n == 1 && g->dsn_hosts.v[0].port == 10028 &&
 		strcmp(g->dsn_hosts.v[0].name, "localhost") == 0,
 	    "where notifications go");
-	ok(snapshot_relays_to(s, "relay.example") &&
-		snapshot_relays_to(s, "x.Relay.example") &&
-		snapshot_relays_to(s, "two.example") &&
-		!snapshot_relays_to(s, "three.example") &&
-		!snapshot_relays_to(s, "x.two.example"),
+	ok(snapshot_relays_to(s, "a@relay.example", "relay.example") &&
+		snapshot_relays_to(s, "", "x.Relay.example") &&
+		snapshot_relays_to(s, "", "two.example") &&
+		!snapshot_relays_to(s, "", "three.example") &&
+		!snapshot_relays_to(s, "", "x.two.example"),
 	    "relay domains");
 	is_int((int64_t)snapshot_acct_count(s), 2, "accounting files");
 	is_str(acct->path, "/var/log/x/acct.csv", "the first");
