@@ -206,6 +206,7 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_build \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
+	tests/unit/test_suppress_store \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_tag_list \
