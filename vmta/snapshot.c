@@ -85,6 +85,7 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->addr_sources);
 	strmap_free(&s->accts);
 	strmap_free(&s->users);
+	strmap_free(&s->groups);
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
@@ -258,10 +259,4 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out)
 {
 	settings_source(s, client, name, out);
-}
-
-bool
-snapshot_relays_to(const struct snapshot *s, const char *domain)
-{
-	return domain_map_has(s->relay, domain);
 }
