@@ -441,6 +441,7 @@ make_policy_in(struct letter_work *w)
 		.client = in->client,
 		.local = in->local,
 		.source = in->source,
+		.host_notice = in->host_notice,
 		.sender = in->sender,
 		.rcpts = in->rcpts,
 		.rcpt_count = in->rcpt_count,
@@ -462,6 +463,10 @@ decide(struct letter_work *w, struct letter *l)
 		return NULL;
 	}
 	policy_run(&w->pin, w->rg, &w->out);
+	l->fault = w->out.fault;
+	if (l->fault != SENDER_FINE)
+		return REGION_JOIN(w->rg, "550 5.7.1 ",
+		    sender_fault_text(l->fault));
 	end_seal(w, l);
 	l->unknown_vmta = w->out.unknown_vmta;
 	l->dkim_note = w->out.dkim_note;

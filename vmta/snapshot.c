@@ -85,6 +85,7 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->addr_sources);
 	strmap_free(&s->accts);
 	strmap_free(&s->users);
+	snapshot_senders_free(s);
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
