@@ -98,6 +98,7 @@ ingress_reply(struct ingress_session *s, const char *fmt, ...)
 		while (((unsigned char)line[len] & 0xC0) == 0x80)
 			len--;
 	}
+	s->said_4xx |= line[0] == '4';
 	buf_add(&s->out, line, (size_t)len);
 	buf_add(&s->out, "\r\n", 2);
 }
@@ -108,6 +109,7 @@ ingress_say(struct ingress_session *s, const char *text)
 	size_t len = strlen(text);
 
 	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
+	s->said_4xx |= text[0] == '4';
 	buf_add(&s->out, text, len);
 	buf_add(&s->out, "\r\n", 2);
 }

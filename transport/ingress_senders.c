@@ -55,6 +55,7 @@ ingress_sender_may(struct ingress_session *s, const char *sender)
 	const struct policy_in in = { .conf = s->conf,
 		.client = ingress_policy_client(s),
 		.source = s->listener_source,
+		.auth_user = s->user,
 		.sender = sender };
 	enum sender_fault fault;
 
@@ -63,7 +64,7 @@ ingress_sender_may(struct ingress_session *s, const char *sender)
 	fault = policy_mail(&in, s->cmd_rg);
 	if (fault == SENDER_FINE)
 		return true;
-	ingress_sender_denied(s, sender, "", fault);
+	ingress_sender_denied(s, sender, s->user == NULL ? "" : s->user, fault);
 	ingress_reply(s, "550 5.7.1 %s", sender_fault_text(fault));
 	return false;
 }

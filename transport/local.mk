@@ -47,6 +47,8 @@ libtransport_a_SOURCES = \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
 	%D%/ingress_cmds.c \
+	%D%/ingress_limits.c %D%/ingress_limits.h \
+	%D%/ingress_peer.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_senders.c %D%/ingress_senders.h \

@@ -23,6 +23,7 @@
 #include "transport/keys_ask.h"
 #include "transport/letter.h"
 #include "transport/record.h"
+#include "vmta/assign.h"
 
 enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
 
@@ -72,7 +73,7 @@ receipt_free(struct receipt **rp)
 static void
 reply_all(struct ingress_session *s, const char *text)
 {
-	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.rcpt_count : 1;
+	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.named : 1;
 
 	for (size_t i = 0; i < n; i++)
 		ingress_say(s, text);
@@ -92,7 +93,7 @@ reply_queued(struct ingress_session *s, uint64_t id)
 		ingress_say(s, how);
 		return;
 	}
-	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
+	for (size_t i = 0; i < s->tx.named; i++) {
 		const char *addr = s->tx.rcpts[i].addr;
 		int len = (int)strnlen(addr, ADDR_SHOWN);
 
@@ -304,7 +305,8 @@ trace_name(struct ingress_session *s)
 		if ((*p & 0x80) != 0 ? !s->tx.utf8 :
 				       strchr(",;@'`$&|=%!?*", *p) != NULL)
 			*p = '?';
-	return REGION_JOIN(s->tx_rg, helo, " ([", v6 ? "IPv6:" : "",
+	return REGION_JOIN(s->tx_rg, helo, " (", s->peer.name,
+	    s->peer.name[0] == '\0' ? "[" : " [", v6 ? "IPv6:" : "",
 	    net_addr_text(&s->peer.addr, text), "])");
 }
 
@@ -338,8 +340,10 @@ ingress_policy_client(const struct ingress_session *s)
 static struct net_addr
 policy_local(const struct ingress_session *s)
 {
-	struct net_addr local = { 0 };
+	struct net_addr local = s->peer.local;
 
+	if (s->peer.told)
+		return local;
 	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
 	    named_client(s).family == 0)
 		net_local_addr(bufferevent_getfd(s->bev), &local);
@@ -380,8 +384,33 @@ peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
+/*
+ * The <source> of whoever sent the mail first.  A user who signed in here is
+ * not the one whom the host MTA names.
+ */
+static void
+mail_source(const struct ingress_session *s, struct source_conf *out)
+{
+	const struct policy_in in = { .conf = s->conf,
+		.client = ingress_policy_client(s),
+		.source = s->listener_source,
+		.auth_user = named_client(s).family == 0 ? s->user : NULL };
+
+	assign_source(&in, out);
+}
+
+static int
+notice_flags(const struct ingress_session *s)
+{
+	struct source_conf conf;
+
+	mail_source(s, &conf);
+	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
+	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
+}
+
 static struct letter_work *
-begin_letter(struct ingress_session *s)
+begin_letter(struct ingress_session *s, const struct source_conf *conf)
 {
 	const struct ingress_tx *tx = &s->tx;
 	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
@@ -389,9 +418,8 @@ begin_letter(struct ingress_session *s)
 	const char **domains = region_array(s->tx_rg, tx->rcpt_count,
 	    sizeof(*domains));
 	struct letter_in *in = region_new_obj(s->tx_rg, struct letter_in);
-
 	/* Mail of no client at all: the null sender is the host's own. */
-	bool own = s->trusted && s->door->protocol == INGRESS_LMTP &&
+	bool own = s->local && s->door->protocol == INGRESS_LMTP &&
 	    named_client(s).family == 0 && tx->sender[0] == '\0';
 
 	*in = (struct letter_in){
@@ -400,13 +428,16 @@ begin_letter(struct ingress_session *s)
 		.client = ingress_policy_client(s),
 		.local = policy_local(s),
 		.source = s->listener_source,
+		.auth_user = s->user,
 		.sender = tx->sender,
 		.rcpts = rcpts,
 		.domains = domains,
 		.rcpt_count = tx->rcpt_count,
+		.named_count = tx->named,
+		.hops_max = conf->max_hops,
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
-		.from_host = s->trusted && s->door->protocol == INGRESS_LMTP,
+		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
 		.host_notice = own,
 		.submission = s->door->protocol == INGRESS_SMTP,
 		.host = s->host,
@@ -419,18 +450,6 @@ begin_letter(struct ingress_session *s)
 		domains[i] = tx->rcpts[i].domain;
 	}
 	return letter_begin(in, s->tx_rg);
-}
-
-/* What <source> says about notifications, of whoever sent it first. */
-static int
-notice_flags(const struct ingress_session *s)
-{
-	const struct net_addr client = ingress_policy_client(s);
-	struct source_conf conf;
-
-	snapshot_source_conf(s->conf, &client, s->listener_source, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
 
 static struct envelope
@@ -591,7 +610,8 @@ finish(struct ingress_session *s, struct letter_work *w)
 	why = letter_end(w, &l);
 	letter_free(&w);
 	if (l.fault != SENDER_FINE)
-		ingress_sender_denied(s, s->tx.sender, l.auth_user, l.fault);
+		ingress_sender_denied(s, s->tx.sender,
+		    s->user == NULL ? "" : s->user, l.fault);
 	if (why != NULL)
 		return refuse(s, why, l.trouble);
 
@@ -651,13 +671,17 @@ enum ingress_state
 receive_message(struct ingress_session *s)
 {
 	struct dkim_answers *wants;
+	struct source_conf conf;
 	struct letter_work *w;
 
+	s->tx.named = s->tx.rcpt_count;
 	if (s->tx.dot.bare)
 		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
 	if (s->tx.too_big)
 		return refuse(s, "552 5.3.4 message too big", NULL);
-	w = begin_letter(s);
+	mail_source(s, &conf);
+	ingress_add_bcc(s, &conf.bcc);
+	w = begin_letter(s, &conf);
 	wants = letter_wants(w);
 	if (wants == NULL)
 		return finish(s, w);

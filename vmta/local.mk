@@ -19,6 +19,7 @@ libvmta_a_SOURCES = \
 	%D%/explain.c %D%/explain.h \
 	%D%/family_wish.c %D%/family_wish.h \
 	%D%/global.def \
+	%D%/group.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
 	%D%/key_index.c %D%/key_index.h \
@@ -121,6 +122,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
+	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \

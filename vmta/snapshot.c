@@ -86,6 +86,7 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->accts);
 	strmap_free(&s->users);
 	snapshot_senders_free(s);
+	strmap_free(&s->groups);
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
@@ -259,10 +260,4 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out)
 {
 	settings_source(s, client, name, out);
-}
-
-bool
-snapshot_relays_to(const struct snapshot *s, const char *domain)
-{
-	return domain_map_has(s->relay, domain);
 }

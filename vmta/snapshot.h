@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "lib/conf_types.h"
+#include "lib/crowd.h"
 #include "lib/err.h"
 #include "lib/mem.h"
 #include "lib/net.h"
@@ -95,6 +96,14 @@ struct listener_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;
 #include "vmta/listener.def"
+#undef D
+};
+
+struct source_group {
+	const char *name;
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/group.def"
 #undef D
 };
 
@@ -307,11 +316,19 @@ const struct listener_conf *snapshot_listener(const struct snapshot *s,
 const struct tls_server *snapshot_listener_tls(const struct snapshot *s,
     const char *where);
 
+/* Every <source-group>, for those who count. */
+const struct crowd_group *snapshot_source_groups(const struct snapshot *s,
+    size_t *n_r);
+
 /* The source=NAME of an entry of global's smtp_listeners; NULL: none. */
 const char *snapshot_listener_source(const struct snapshot *s,
     const char *where);
 
-/* Is a recipient's domain one of relay-domain's patterns? */
-bool snapshot_relays_to(const struct snapshot *s, const char *domain);
+/*
+ * Is a recipient's domain one of relay-domain's patterns, or his address one
+ * of relay-address?
+ */
+bool snapshot_relays_to(const struct snapshot *s, const char *addr,
+    const char *domain);
 
 #endif

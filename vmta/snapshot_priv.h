@@ -27,7 +27,7 @@
 
 extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_provider, table_job,
-    table_listener, table_spool, table_warmup;
+    table_listener, table_group, table_spool, table_warmup;
 extern const struct conf_schema conf_schema;
 extern const struct conf_form_types known_types;
 
@@ -128,6 +128,12 @@ struct listener_entry {
 	struct listener_entry *next;
 };
 
+struct group_entry {
+	struct source_group pub;
+	struct conf_set set;
+	const struct conf_node *node; /* its first block */
+};
+
 struct snapshot {
 	struct ref refs;
 	struct snapshot *self; /* to count through a const pointer */
@@ -168,6 +174,8 @@ struct snapshot {
 	bool has_queue_to; /* some <domain> says where its mail goes */
 	bool has_groups;   /* some <provider> has a rollup */
 	struct listener_entry *listeners; /* smtp-listener only */
+	struct strmap *groups;            /* of group_entry, by name */
+	struct crowd_group *crowd_groups; /* the same, as they are asked for */
 	struct tls_server *tls; /* of listeners without settings of their own */
 };
 
@@ -201,6 +209,11 @@ void snapshot_assign_join(struct snapshot *s);
 
 /* snapshot_join.c: names to pointers, inherited values, keys. */
 void snapshot_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_clients.c: <source-group>. */
+void snapshot_group_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name, const char *key);
+void snapshot_groups_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,

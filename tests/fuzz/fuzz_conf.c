@@ -207,7 +207,7 @@ check_vmta(const struct snapshot *s, const struct vmta *v)
 		if (snapshot_key(s, v->name,
 			&(struct key_wish){ .domain = domains[i] }, &k))
 			CHECK(k.selector[0] != '\0' && k.domain[0] != '\0');
-		(void)snapshot_relays_to(s, domains[i]);
+		(void)snapshot_relays_to(s, "", domains[i]);
 	}
 	for (size_t i = 0; i < v->sources.n; i++)
 		CHECK(v->sources.v[i].name != NULL);

@@ -55,7 +55,12 @@ struct dispatch {
 struct snapshot {
 	struct global_conf global;
 	struct source_conf source;
-	const char *relay_to;          /* a relay-domain, or NULL */
+	const char *relay_to;         /* a relay-domain, or NULL */
+	const char *relay_address;    /* likewise */
+	struct net_addr other_client; /* family 0: none; it has: */
+	struct source_conf other_source;
+	struct crowd_group groups[4];
+	size_t group_count;
 	struct listener_conf listener; /* of every door */
 	const struct tls_server *tls;  /* likewise; NULL: none */
 	const char *listener_source;   /* of every door; "apps" may relay */

@@ -117,11 +117,11 @@ test_globals(const struct snapshot *s)
 	ok(g->dsn_hosts.n == 1 && g->dsn_hosts.v[0].port == 10028 &&
 		strcmp(g->dsn_hosts.v[0].name, "localhost") == 0,
 	    "where notifications go");
-	ok(snapshot_relays_to(s, "relay.example") &&
-		snapshot_relays_to(s, "x.Relay.example") &&
-		snapshot_relays_to(s, "two.example") &&
-		!snapshot_relays_to(s, "three.example") &&
-		!snapshot_relays_to(s, "x.two.example"),
+	ok(snapshot_relays_to(s, "a@relay.example", "relay.example") &&
+		snapshot_relays_to(s, "", "x.Relay.example") &&
+		snapshot_relays_to(s, "", "two.example") &&
+		!snapshot_relays_to(s, "", "three.example") &&
+		!snapshot_relays_to(s, "", "x.two.example"),
 	    "relay domains");
 	is_int((int64_t)snapshot_acct_count(s), 2, "accounting files");
 	is_str(acct->path, "/var/log/x/acct.csv", "the first");
@@ -232,6 +232,14 @@ static const struct {
 	    "main:2: source: there is no <source x>" },
 	{ "smtp-listener 127.0.0.1:25 source=x",
 	    "main:1: source: there is no <source x>" },
+	{ "<source 10.0.0.1>\nsource-group g\n</source>",
+	    "main:2: source-group: there is no <source-group g>" },
+	{ "total-max-smtp-in 5\n<source-group a>\nreserved-smtp-in 4\n"
+	  "</source-group>\n<source-group b>\nreserved-smtp-in 1\n"
+	  "</source-group>",
+	    "main:5: reserved-smtp-in: with this <source-group> all of "
+	    "total-max-smtp-in (5) is reserved" },
+	{ "domain-suffix .corp", "main:1: domain-suffix: \".corp\" is not a" },
 	{ "smtp-listener 127.0.0.1:25\nlmtp-listener 127.0.0.1:25",
 	    "main:2: lmtp-listener: 127.0.0.1:25 is taken by smtp-listener" },
 	{ "smtp-listener 127.0.0.1:25\n<smtp-listener 0/0:25>\n"
