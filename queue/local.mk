@@ -39,6 +39,8 @@ libqueue_a_SOURCES = \
 	%D%/suppress_build.c %D%/suppress_build.h \
 	%D%/suppress_file.c %D%/suppress_file.h \
 	%D%/suppress_index.c %D%/suppress_index.h \
+	%D%/suppress_secret.c %D%/suppress_secret.h \
+	%D%/suppress_watch.c %D%/suppress_watch.h \
 	%D%/suppress_write.c %D%/suppress_write.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/walk.c %D%/walk.h
