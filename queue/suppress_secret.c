@@ -50,8 +50,8 @@ read_secret(int fd, const char *path, unsigned char *secret, struct err *e)
 }
 
 int
-suppress_secret_read(const char *dir,
-    unsigned char secret[SUPPRESS_SECRET_LEN], bool *found_r, struct err *e)
+suppress_secret_read(const char *dir, unsigned char secret[SUPPRESS_SECRET_LEN],
+    bool *found_r, struct err *e)
 {
 	char *path = path_of(dir, "secret");
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
@@ -102,8 +102,8 @@ make_secret(const char *dir, const char *new, const char *path,
 }
 
 int
-suppress_secret_get(const char *dir,
-    unsigned char secret[SUPPRESS_SECRET_LEN], struct err *e)
+suppress_secret_get(const char *dir, unsigned char secret[SUPPRESS_SECRET_LEN],
+    struct err *e)
 {
 	char *new, *path;
 	bool found;

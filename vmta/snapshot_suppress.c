@@ -59,10 +59,7 @@ read_address(const struct rows_reader *r, struct err *e)
 	if (conf_unquote(rest, r->b->tree->rg, &text, e) == -1)
 		return -1;
 	return suppress_rows_add(r->l->pub.rows, &r->l->pub.norm,
-	    text[0] == '\0' || rest.p[0] != '"' || strchr(text, '@') != NULL ?
-		slice_of(text) :
-		rest,
-	    &r->at, e);
+	    slice_of(text), &r->at, e);
 }
 
 static int
