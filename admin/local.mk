@@ -22,6 +22,9 @@ mailrace_SOURCES = \
 	%D%/ctl_queue.c \
 	%D%/ctl_sign.c \
 	%D%/ctl_stats.c \
+	%D%/ctl_suppress.c \
+	%D%/ctl_suppress_change.c \
+	%D%/ctl_suppress_import.c \
 	%D%/ctl_why.c \
 	%D%/find_print.c %D%/find_print.h \
 	%D%/find_sort.c %D%/find_sort.h \

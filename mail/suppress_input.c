@@ -357,7 +357,7 @@ suppress_until(struct slice text, int64_t now_s, int64_t *until_s_r,
 {
 	int64_t us, t = ISO_TIME_NONE;
 
-	*until_s_r = 0;
+	*until_s_r = SUPPRESS_FOREVER;
 	if (slice_eq_nocase(text, "never"))
 		return 0;
 	/* Years have four digits: "2026" alone is nobody's Unix time. */
@@ -379,15 +379,18 @@ suppress_until(struct slice text, int64_t now_s, int64_t *until_s_r,
 }
 
 int
-suppress_subject(const struct suppress_norm *n, struct slice subject,
+suppress_subject(struct suppress_hasher *h, struct slice subject,
     struct region *rg, unsigned char digest[SUPPRESS_DIGEST_MAX], struct err *e)
 {
+	const struct suppress_norm *n = suppress_hasher_norm(h);
 	const char *text;
 
-	if (subject.len > 0 && memchr(subject.p, '@', subject.len) != NULL)
-		return suppress_norm_address(n, subject, rg, &text, e) == -1 ?
-		    -1 :
-		    suppress_norm_digest(n, text, digest, e);
+	if (subject.len > 0 && memchr(subject.p, '@', subject.len) != NULL) {
+		if (suppress_norm_address(n, subject, rg, &text, e) == -1)
+			return -1;
+		suppress_hasher_digest(h, text, digest);
+		return 0;
+	}
 	if (n->hash != SUPPRESS_PLAIN)
 		return suppress_digest_read(subject, n->hash, digest, e);
 	return err_set(e,

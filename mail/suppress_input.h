@@ -28,10 +28,13 @@
 #include "lib/input.h"
 #include "lib/mem.h"
 #include "lib/str.h"
+#include "mail/suppress_hasher.h"
 #include "mail/suppress_norm.h"
 
 /* `most` of the input: a longer line is wrong. */
 #define SUPPRESS_INPUT_WINDOW ((size_t)256 * 1024)
+
+#define SUPPRESS_FOREVER INT64_MAX /* of expires_s */
 
 enum { SUPPRESS_NOTE_MAX = 200 }; /* bytes of a reason or source */
 
@@ -57,7 +60,7 @@ enum suppress_next suppress_input_next(struct suppress_input *s,
 
 /*
  * When an entry ends: "30d" from now, a time (lib/iso_time.h; a date is its
- * midnight, UTC), or "never", which is 0.  What is not after now is refused.
+ * midnight, UTC), or "never".  What is not after now is refused.
  */
 int suppress_until(struct slice text, int64_t now_s, int64_t *until_s_r,
     struct err *e);
@@ -66,7 +69,7 @@ int suppress_until(struct slice text, int64_t now_s, int64_t *until_s_r,
  * The digest that stands for it in a list.  Without an @ it is one already,
  * which a plain list does not take: its own are made with a secret of ours.
  */
-int suppress_subject(const struct suppress_norm *n, struct slice subject,
+int suppress_subject(struct suppress_hasher *h, struct slice subject,
     struct region *rg, unsigned char digest[SUPPRESS_DIGEST_MAX],
     struct err *e);
 

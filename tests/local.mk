@@ -1096,6 +1096,7 @@ EXTRA_DIST += \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_suppress_policy.py \
+	%D%/system/test_suppress.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_in.py \

@@ -27,6 +27,7 @@ struct mark_key;
 struct signals;
 struct snapshot;
 struct source_watch;
+struct suppress_keeper;
 struct worker_env;
 
 struct transport {
@@ -49,6 +50,7 @@ struct transport {
 	struct listeners *listeners;
 	struct signals *signals;
 	struct source_watch *watch;
+	struct suppress_keeper *suppress; /* NULL: no list was published yet */
 	struct event *stop_timer;
 
 	int64_t stop_by_us;  /* 0: not stopping */

@@ -48,7 +48,9 @@ add_row(struct buf *out, const struct suppress_row *r)
 		    (int)r->source.len, r->source.p);
 	if (r->created_s != 0)
 		buf_printf(out, "|since %lld", (long long)r->created_s);
-	if (r->expires_s != 0)
+	if (r->expires_s == SUPPRESS_FOREVER)
+		buf_str(out, "|until never");
+	else if (r->expires_s != 0)
 		buf_printf(out, "|until +%lld",
 		    (long long)(r->expires_s - NOW));
 	buf_byte(out, ')');
@@ -109,7 +111,7 @@ static const struct {
 	{ "times", true,
 	    "address,created,expires\na@x,2026-11-01,30d\nb@x,,never\n"
 	    "c@x,,2026-11-19\nd@x,1794999999,1795000060\n",
-	    "2(a@x|since 1793491200|until +2592000)3(b@x)4(c@x|until +46400)"
+	    "2(a@x|since 1793491200|until +2592000)3(b@x|until never)4(c@x|until +46400)"
 	    "5(d@x|since 1794999999|until +60)" },
 	{ "times that are wrong", true,
 	    "address,created,expires\na@x,soon,\nb@x,2026-11-19,\nc@x,,2026\n"
@@ -202,8 +204,13 @@ test_subjects(void)
 		unsigned char d[SUPPRESS_DIGEST_MAX];
 		char hex[17] = "";
 		struct err e;
-		int rc = suppress_subject(&n, slice_of(subjects[i].text), rg, d,
-		    &e);
+		struct suppress_hasher *h = NULL;
+		int rc = suppress_hasher_new(&n, &h, &e);
+
+		if (rc == 0)
+			rc = suppress_subject(h, slice_of(subjects[i].text), rg,
+			    d, &e);
+		suppress_hasher_free(&h);
 
 		if (subjects[i].hex == NULL) {
 			ok(rc == -1, "\"%s\" is refused", subjects[i].text);
@@ -214,6 +221,34 @@ test_subjects(void)
 		is_str(hex, subjects[i].hex, subjects[i].text);
 	}
 	region_free(&rg);
+}
+
+/* As one by one, whatever came before. */
+static void
+test_hasher(void)
+{
+	static const char *const texts[] = { "a@b.example", "", "c@d.example",
+		"a@b.example" };
+
+	for (unsigned i = SUPPRESS_PLAIN; i <= SUPPRESS_HMAC_SHA256; i++) {
+		const struct suppress_norm n = { .hash = (enum suppress_hash)i,
+			.key = SLICE_LIT("a key") };
+		size_t len = suppress_digest_len(n.hash);
+		unsigned char many[SUPPRESS_DIGEST_MAX];
+		unsigned char one[SUPPRESS_DIGEST_MAX];
+		struct suppress_hasher *h;
+		struct err e;
+		bool same = suppress_hasher_new(&n, &h, &e) == 0;
+
+		for (size_t k = 0; k < 4 && same; k++) {
+			suppress_hasher_digest(h, texts[k], many);
+			same = suppress_norm_digest(&n, texts[k], one, &e) ==
+				0 &&
+			    memcmp(one, many, len) == 0;
+		}
+		ok(same, "%s", suppress_hash_name(n.hash));
+		suppress_hasher_free(&h);
+	}
 }
 
 static const struct {
@@ -258,6 +293,7 @@ main(void)
 	test_rows();
 	test_failure();
 	test_subjects();
+	test_hasher();
 	test_notes();
 	return done_testing();
 }
