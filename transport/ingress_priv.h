@@ -254,6 +254,12 @@ bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
 /* The text is complete: to the store, or refused with all replies given. */
 enum ingress_state receive_message(struct ingress_session *s);
 
+/*
+ * Whom policy judges: the client that the host MTA named, else our peer, which
+ * by a unix socket is this host.
+ */
+struct net_addr ingress_policy_client(const struct ingress_session *s);
+
 /* The client has gone while keys were asked for: nothing was promised. */
 void receive_forget(struct ingress_session *s);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order: settings of the source, assignment, fields to remove, fields about
+ * The order: settings of the source, who may send, assignment, fields to remove, fields about
  * lists, signatures.
  */
 #include "vmta/policy.h"
@@ -100,6 +100,7 @@ struct choice {
 	struct signing now;   /* the signatures that it is to get here */
 	bool lists;           /* all recipients can trust fields about lists */
 	struct dkim_key *own; /* that came with it, or NULL */
+	struct signing_facts facts;
 };
 
 /*
@@ -202,17 +203,17 @@ static void
 choose_signing(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct policy_out *out, struct choice *c)
 {
-	struct signing_facts facts;
+	struct signing_facts *facts = &c->facts;
 
 	out->dkim_text = signing_text(control_value(in,
 					  source->process_dkim_options,
 					  DKIM_OPTIONS_HEADER, rg),
 	    is_outside(in), rg);
-	signing_facts_read(in->headers, out->dkim_text, rg, &facts);
+	signing_facts_read(in->headers, out->dkim_text, rg, facts);
 	c->own = own_key(in, source, rg, out);
-	facts.key = c->own;
+	facts->key = c->own;
 	/* A key that came with the message is not kept for later. */
-	out->sign_later = !find_signing(in, out, &facts, rg, c) &&
+	out->sign_later = !find_signing(in, out, facts, rg, c) &&
 	    in->can_sign_later && c->own == NULL;
 	remove_old_signatures(in, &c->now, rg, out);
 	if (out->sign_later)
@@ -286,15 +287,44 @@ with_added(const struct policy_in *in, struct policy_out *out,
 	return all;
 }
 
+/* Do the signatures of all recipients fit the From field, be it later? */
+static bool
+is_signed_well(const struct policy_in *in, const struct sender_rules *rules,
+    const struct policy_out *out, const struct choice *c, struct region *rg)
+{
+	struct signing_in find = { .conf = in->conf, .facts = &c->facts };
+	struct signing one;
+	struct ways w;
+
+	if (!out->sign_later)
+		return sender_rules_signed(rules, in->headers, &c->now, rg);
+	ways_find(in, out, rg, &w);
+	for (size_t i = 0; i < w.domain_count; i++)
+		for (size_t k = 0; k < w.v[w.of_domain[i]].n; k++) {
+			find.vmta = w.v[w.of_domain[i]].v[k]->name;
+			find.domain = w.domains[i];
+			signing_find(&find, rg, &one);
+			if (!sender_rules_signed(rules, in->headers, &one, rg))
+				return false;
+		}
+	return true;
+}
+
 static void
 finish(const struct policy_in *in, const struct source_conf *source,
-    struct region *rg, struct policy_out *out)
+    const struct sender_rules *rules, struct region *rg, struct policy_out *out)
 {
 	struct header_list all;
 	struct choice c = { .own = NULL };
 
 	if (snapshot_signs(in->conf))
 		choose_signing(in, source, rg, out, &c);
+	if (sender_rules_want_signature(rules) &&
+	    !is_signed_well(in, rules, out, &c, rg)) {
+		out->fault = SENDER_UNSIGNED;
+		dkim_key_free(&c.own);
+		return;
+	}
 	add_list_fields(in, source, c.lists, rg, out);
 	all = with_added(in, out, rg);
 	if (c.now.n > 0)
@@ -330,14 +360,43 @@ policy_assign(const struct policy_in *in, struct region *rg,
 	assign(in, &source, rg, out);
 }
 
+static void
+rules_of(const struct policy_in *in, const struct source_conf *source,
+    struct sender_rules *rules)
+{
+	const struct user_conf *user = in->auth_user == NULL ?
+	    NULL :
+	    snapshot_user(in->conf, in->auth_user);
+
+	sender_rules_of(source, user, rules);
+	if (in->host_notice)
+		rules->n = 0;
+}
+
+enum sender_fault
+policy_mail(const struct policy_in *in, struct region *rg)
+{
+	struct source_conf source;
+	struct sender_rules rules;
+
+	assign_source(in, &source);
+	rules_of(in, &source, &rules);
+	return sender_rules_mail(&rules, in->sender, rg);
+}
+
 void
 policy_run(const struct policy_in *in, struct region *rg,
     struct policy_out *out)
 {
 	struct source_conf source;
+	struct sender_rules rules;
 
 	assign_source(in, &source);
+	rules_of(in, &source, &rules);
 	assign(in, &source, rg, out);
+	out->fault = sender_rules_header(&rules, in->sender, in->headers, rg);
+	if (out->fault != SENDER_FINE)
+		return;
 	remove_controls(in, &source, out);
-	finish(in, &source, rg, out);
+	finish(in, &source, &rules, rg, out);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy - what happens to a message at intake: virtual MTA, job, priority,
- * which header fields go, which come, the signatures.
+ * policy - what happens to a message at intake: whether its sender may send it,
+ * virtual MTA, job, priority, which header fields go, which come, the
+ * signatures.
  *
  * All recipients get the same bytes here.  Where they are not to get the same
  * signatures, none is made, if those can be made later; else all get those
@@ -22,6 +23,7 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "mail/header.h"
+#include "vmta/sender_rules.h"
 #include "vmta/snapshot.h"
 
 struct canon_body;
@@ -33,9 +35,10 @@ struct policy_in {
 	const char *auth_user; /* NULL: not authenticated */
 	const char *source;    /* <source> of the listener, by name, or NULL */
 	bool again; /* no mark will be left: the transport does it again */
-	bool can_sign_later;      /* for recipients that do not agree */
-	const char *vmta;         /* NULL, or the one that it is to be */
-	const char *sender;       /* without angle brackets, "" for null */
+	bool can_sign_later; /* for recipients that do not agree */
+	bool host_notice;    /* of the host MTA itself: no sender is judged */
+	const char *vmta;    /* NULL, or the one that it is to be */
+	const char *sender;  /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
 	size_t others; /* recipients that are none of ours, of the same bytes */
@@ -50,6 +53,8 @@ struct policy_add {
 };
 
 struct policy_out {
+	/* Not SENDER_FINE: it is refused, and nothing else is decided. */
+	enum sender_fault fault;
 	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
 	bool dflt; /* nobody asked for it: assign_rcpt() has the last word */
 	const char *job; /* "" is none */
@@ -64,6 +69,12 @@ struct policy_out {
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */
 };
+
+/*
+ * Before there is more than MAIL: may the sender be used?  Of `in` it needs
+ * conf, client, source, auth_user and sender.
+ */
+enum sender_fault policy_mail(const struct policy_in *in, struct region *rg);
 
 void policy_run(const struct policy_in *in, struct region *rg,
     struct policy_out *out);
