@@ -378,6 +378,15 @@ peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
+/* By a host MTA, which says so by XFORWARD where it speaks SMTP. */
+static bool
+is_relayed(const struct ingress_session *s)
+{
+	return s->trusted &&
+	    (s->door->protocol == INGRESS_LMTP || s->xforward.ident != NULL ||
+		s->xforward.addr != NULL);
+}
+
 static struct letter_work *
 begin_letter(struct ingress_session *s)
 {
@@ -401,7 +410,9 @@ begin_letter(struct ingress_session *s)
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
 		.from_host = s->trusted && s->door->protocol == INGRESS_LMTP,
-		.submission = s->door->protocol == INGRESS_SMTP,
+		.relayed = is_relayed(s),
+		.submission = s->door->protocol == INGRESS_SMTP &&
+		    s->xforward.ident == NULL,
 		.host = s->host,
 		.from = trace_name(s),
 		.with = protocol_name(s),

@@ -11,6 +11,7 @@
 #include "transport/dispatch.h"
 #include "transport/sign_later.h"
 #include "vmta/assign.h"
+#include "vmta/header_work.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
 
@@ -27,6 +28,7 @@ fake_snapshot_init(struct snapshot *s)
 		.source = { .default_vmta = "",
 		    .max_size = SIZE_UNLIMITED,
 		    .pattern_list = "",
+		    .add_received = true,
 		    .smtp_service = true },
 		.assign = "one",
 		.sealing = { .authserv_id = "" },
@@ -116,6 +118,18 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
 		out->relay = true;
 }
 
+void
+assign_source(const struct policy_in *in, struct source_conf *out)
+{
+	*out = in->conf->source;
+}
+
+bool
+header_work_drops_received(const struct source_conf *source)
+{
+	return source->remove_received;
+}
+
 const char *
 snapshot_listener_source(const struct snapshot *s, const char *where)
 {
@@ -170,8 +184,7 @@ policy_run(const struct policy_in *in, struct region *rg,
 	s->policy_runs++;
 	s->policy_client = in->client;
 	s->policy_source = in->source;
-	s->policy_saw_bcc = header_find(h, "Bcc", 0) < h->n;
-	s->policy_saw_date = header_find(h, "Date", 0) < h->n;
+	s->policy_submission = in->submission;
 	*out = (struct policy_out){ .vmta = s->assign,
 		.dflt = s->assign_dflt,
 		.job = "campaign",
