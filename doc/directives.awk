@@ -32,6 +32,8 @@ BEGIN {
 	type["RATES"] = "rate, ..."
 	type["SHARE"] = "percentage"
 	type["SIZE"] = "size"
+	type["SECRET"] = "text"
+	type["KEY_FILE"] = "file [password]"
 	type["STR"] = "text"
 	type["STRS"] = "text, ..."
 	type["HOSTS"] = "host, ...; ..."

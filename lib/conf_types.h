@@ -157,6 +157,11 @@ struct conf_dkeys {
 	struct conf_dkey *v;
 };
 
+struct conf_key_file {        /* a file of PEM, and its password */
+	const char *path;     /* "": none; not relative */
+	const char *password; /* "": none; never shown */
+};
+
 #define CONF_CTYPE_UINT uint32_t
 #define CONF_CTYPE_BOOL bool
 #define CONF_CTYPE_INTERVAL int64_t
@@ -174,6 +179,8 @@ struct conf_dkeys {
 #define CONF_CTYPE_SHARE uint32_t /* per mille */
 #define CONF_CTYPE_CIDR struct net_prefix
 #define CONF_CTYPE_STR const char *
+#define CONF_CTYPE_SECRET const char * /* never shown */
+#define CONF_CTYPE_KEY_FILE struct conf_key_file
 #define CONF_CTYPE_WORD const char *      /* as the default spells it */
 #define CONF_CTYPE_BOOL_WORD const char * /* yes, no or another word */
 #define CONF_CTYPE_FIELDS struct conf_fields

@@ -347,15 +347,57 @@ parse_helo(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	return NULL;
 }
 
+struct attr {
+	const char *name;
+	const char **field;
+};
+
+/* A value that is known, "" for one that is not; NULL: it is badly formed. */
+static const char *
+attr_value(struct slice text, struct region *rg)
+{
+	const char *v = text.len == 0 || text.len > HELO_MAX ?
+	    NULL :
+	    xtext_decode(text, rg);
+
+	if (v == NULL)
+		return NULL;
+	for (size_t i = 0; v[i] != '\0'; i++)
+		if ((unsigned char)v[i] < ' ' || v[i] == 0x7F)
+			return NULL;
+	return str_eq_nocase(v, "[UNAVAILABLE]") ||
+		str_eq_nocase(v, "[TEMPUNAVAIL]") ?
+	    "" :
+	    v;
+}
+
 /* NAME=xtext ...; [UNAVAILABLE] and [TEMPUNAVAIL] are not known. */
+static const char *
+parse_attrs(struct slice rest, struct region *rg, const struct attr *attrs,
+    size_t n)
+{
+	struct param p;
+
+	if (rest.len == 0)
+		return BAD_SYNTAX;
+	while (next_param(&rest, &p)) {
+		const char **field = NULL, *v = attr_value(p.value, rg);
+
+		for (size_t i = 0; i < n; i++)
+			if (slice_eq_nocase(p.name, attrs[i].name))
+				field = attrs[i].field;
+		if (field == NULL || v == NULL)
+			return BAD_SYNTAX;
+		*field = v;
+	}
+	return NULL;
+}
+
 static const char *
 parse_xforward(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
 	struct smtp_xforward *xf = &c->xforward;
-	const struct {
-		const char *name;
-		const char **field;
-	} attrs[] = {
+	const struct attr attrs[] = {
 		{ "ADDR", &xf->addr },
 		{ "HELO", &xf->helo },
 		{ "IDENT", &xf->ident },
@@ -364,30 +406,26 @@ parse_xforward(struct slice rest, struct region *rg, struct smtp_cmd *c)
 		{ "PROTO", &xf->proto },
 		{ "SOURCE", &xf->source },
 	};
-	struct param p;
 
-	if (rest.len == 0)
-		return BAD_SYNTAX;
-	while (next_param(&rest, &p)) {
-		const char **field = NULL, *v;
+	return parse_attrs(rest, rg, attrs, sizeof(attrs) / sizeof(*attrs));
+}
 
-		for (size_t i = 0; i < sizeof(attrs) / sizeof(*attrs); i++)
-			if (slice_eq_nocase(p.name, attrs[i].name))
-				field = attrs[i].field;
-		v = p.value.len == 0 || p.value.len > HELO_MAX ?
-		    NULL :
-		    xtext_decode(p.value, rg);
-		if (field == NULL || v == NULL)
-			return BAD_SYNTAX;
-		for (size_t i = 0; v[i] != '\0'; i++)
-			if ((unsigned char)v[i] < ' ' || v[i] == 0x7F)
-				return BAD_SYNTAX;
-		if (str_eq_nocase(v, "[UNAVAILABLE]") ||
-		    str_eq_nocase(v, "[TEMPUNAVAIL]"))
-			v = "";
-		*field = v;
-	}
-	return NULL;
+static const char *
+parse_xclient(struct slice rest, struct region *rg, struct smtp_cmd *c)
+{
+	struct smtp_xclient *xc = &c->xclient;
+	const struct attr attrs[] = {
+		{ "ADDR", &xc->addr },
+		{ "DESTADDR", &xc->destaddr },
+		{ "DESTPORT", &xc->destport },
+		{ "HELO", &xc->helo },
+		{ "LOGIN", &xc->login },
+		{ "NAME", &xc->name },
+		{ "PORT", &xc->port },
+		{ "PROTO", &xc->proto },
+	};
+
+	return parse_attrs(rest, rg, attrs, sizeof(attrs) / sizeof(*attrs));
 }
 
 static const struct {
@@ -410,6 +448,8 @@ static const struct {
 	{ "STARTTLS", SMTP_VERB_STARTTLS },
 	{ "AUTH", SMTP_VERB_AUTH },
 	{ "BDAT", SMTP_VERB_BDAT },
+	{ "XCLIENT", SMTP_VERB_XCLIENT },
+	{ "PROXY", SMTP_VERB_PROXY },
 	{ "ETRN", SMTP_VERB_ETRN },
 	{ "EXPN", SMTP_VERB_EXPN },
 	{ "CONNECT", SMTP_VERB_HTTP },
@@ -451,12 +491,17 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	case SMTP_VERB_HELO:
 	case SMTP_VERB_LHLO:
 		return parse_helo(rest, rg, c);
+	case SMTP_VERB_XCLIENT:
+		return parse_xclient(rest, rg, c);
 	case SMTP_VERB_XFORWARD:
 		return parse_xforward(rest, rg, c);
 	case SMTP_VERB_DATA:
 	case SMTP_VERB_RSET:
 	case SMTP_VERB_QUIT:
 		return rest.len == 0 ? NULL : BAD_SYNTAX;
+	case SMTP_VERB_STARTTLS:
+		c->arg = region_strndup(rg, rest.p, rest.len);
+		break;
 	case SMTP_VERB_AUTH:
 	case SMTP_VERB_BDAT:
 	case SMTP_VERB_ETRN:
@@ -464,7 +509,7 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	case SMTP_VERB_HELP:
 	case SMTP_VERB_HTTP:
 	case SMTP_VERB_NOOP:
-	case SMTP_VERB_STARTTLS:
+	case SMTP_VERB_PROXY:
 	case SMTP_VERB_VRFY:
 	case SMTP_VERB_UNKNOWN:
 	case SMTP_VERB_COUNT:

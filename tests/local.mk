@@ -43,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_shares \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
+	tests/unit/test_crowd \
 	tests/unit/test_csv \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
@@ -71,6 +72,7 @@ check_PROGRAMS += \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
+	tests/unit/test_failures \
 	tests/unit/test_gate \
 	tests/unit/test_gather \
 	tests/unit/test_glob \
@@ -85,6 +87,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
+	tests/unit/test_ingress_peer \
 	tests/unit/test_ingress_room \
 	tests/unit/test_ingress_store \
 	tests/unit/test_ingress_trust \
@@ -131,6 +134,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_proxy_proto \
 	tests/unit/test_providers \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
@@ -204,6 +208,7 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_build \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
+	tests/unit/test_suppress_store \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
@@ -420,6 +425,8 @@ tests_unit_test_ingress_life_SOURCES = \
 	%D%/unit/test_ingress_life.c $(ingress_client_files)
 tests_unit_test_ingress_limits_SOURCES = \
 	%D%/unit/test_ingress_limits.c $(ingress_client_files)
+tests_unit_test_ingress_peer_SOURCES = \
+	%D%/unit/test_ingress_peer.c $(ingress_client_files)
 tests_unit_test_ingress_room_SOURCES = \
 	%D%/unit/test_ingress_room.c $(ingress_client_files)
 tests_unit_test_ingress_store_SOURCES = \
@@ -590,6 +597,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
 	tests/fuzz/fuzz_retry_hint \
@@ -659,6 +667,9 @@ tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_proxy_proto_SOURCES = \
+	%D%/fuzz/fuzz_proxy_proto.c $(fuzz_main)
+tests_fuzz_fuzz_proxy_proto_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c $(fuzz_main)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_reply_rules_SOURCES = \
@@ -695,6 +706,7 @@ tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 # The house rules; clang-format is used if it is there.
 check_SCRIPTS += tests/bench/test_bench.sh
 check_SCRIPTS += tests/lint/test_bootstrap.sh
+check_SCRIPTS += tests/lint/test_dist.sh
 check_SCRIPTS += tests/lint/test_lint.sh
 check_SCRIPTS += tests/lint/test_manual.sh
 
@@ -767,6 +779,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_reply_rules.in \
@@ -794,6 +807,7 @@ EXTRA_DIST += \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
 	%D%/lint/test_bootstrap.sh \
+	%D%/lint/test_dist.sh \
 	%D%/lint/test_lint.sh \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
@@ -1030,6 +1044,7 @@ EXTRA_DIST += \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
+	%D%/system/test_clients.py \
 	%D%/system/test_check.py \
 	%D%/system/test_collectors.py \
 	%D%/system/test_command.py \
@@ -1077,6 +1092,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \

@@ -160,7 +160,7 @@ is_verp_of(const struct letter_in *in, const char *sender)
 	size_t local = at == NULL ? 0 : (size_t)(at - sender);
 	size_t len = strlen(in->sender), tail = strlen(sender) - local;
 
-	return local > 0 && in->rcpt_count == 1 && len > local + 3 + tail &&
+	return local > 0 && in->named_count == 1 && len > local + 3 + tail &&
 	    memcmp(in->sender, sender, local) == 0 &&
 	    strchr("-=+", in->sender[local]) != NULL &&
 	    strcmp(in->sender + len - tail, at) == 0;
@@ -432,7 +432,7 @@ make_policy_in(struct letter_work *w)
 		.client = in->client,
 		.local = in->local,
 		.source = in->source,
-		.auth_user = w->marked ? w->mark.user : NULL,
+		.auth_user = w->marked ? w->mark.user : in->auth_user,
 		.submission = in->submission,
 		.sender = in->sender,
 		.rcpts = in->rcpts,
@@ -455,6 +455,8 @@ decide(struct letter_work *w, struct letter *l)
 		return NULL;
 	}
 	w->pin.sealed = sealing_run_seals(w->seal);
+	if (w->in->auth_user != NULL)
+		l->auth_user = cut_name(w, w->in->auth_user);
 	policy_run(&w->pin, w->rg, &w->out);
 	end_seal(w, l);
 	l->unknown_vmta = w->out.unknown_vmta;
@@ -565,7 +567,7 @@ letter_begin(const struct letter_in *in, struct region *rg)
 	w->text = line_fold_text(in->text, 0, rg);
 	header_parse(w->text.p, w->text.len, rg, &w->all, &w->body_off);
 	CHECK(w->body_off <= w->text.len);
-	if (count_fields(&w->all, "Received") > LETTER_HOPS_MAX) {
+	if (count_fields(&w->all, "Received") > in->hops_max) {
 		w->refused = "554 5.4.6 too many hops, mail loop";
 		return w;
 	}

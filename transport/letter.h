@@ -33,7 +33,6 @@
 #include "transport/worker_env.h"
 #include "vmta/sealing_run.h"
 
-#define LETTER_HOPS_MAX 50 /* Received fields; as Postfix's hopcount_limit */
 #define LETTER_NAME_MAX 255
 /* Bytes of copies of header fields: of one, of all that are kept. */
 #define LETTER_COPY_MAX 1000
@@ -45,10 +44,13 @@ struct letter_in {
 	struct net_addr client; /* whom policy judges */
 	struct net_addr local;  /* to which it connected; family 0: unknown */
 	const char *source;     /* <source> of the listener, or NULL */
+	const char *auth_user;  /* who signed in here, or NULL */
 	const char *sender;
 	const char *const *rcpts;
 	const char *const *domains; /* of each, as the queue has it */
 	size_t rcpt_count;
+	size_t named_count;   /* of them, without copies that we add */
+	size_t hops_max;      /* Received fields that it may have */
 	struct slice text;    /* CRLF lines, not dot-stuffed */
 	const char *queue_id; /* of XFORWARD, or "" */
 	bool from_host;       /* the peer is the host MTA */

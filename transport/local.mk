@@ -47,8 +47,12 @@ libtransport_a_SOURCES = \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
 	%D%/ingress_cmds.c \
+	%D%/ingress_limits.c %D%/ingress_limits.h \
+	%D%/ingress_peer.c \
+	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_states.def \
+	%D%/ingress_tls.c \
 	%D%/keep_load.c %D%/keep_load.h \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/keys_ask.c %D%/keys_ask.h \

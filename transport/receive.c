@@ -22,6 +22,7 @@
 #include "transport/keys_ask.h"
 #include "transport/letter.h"
 #include "transport/record.h"
+#include "vmta/assign.h"
 
 enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
 
@@ -71,7 +72,7 @@ receipt_free(struct receipt **rp)
 static void
 reply_all(struct ingress_session *s, const char *text)
 {
-	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.rcpt_count : 1;
+	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.named : 1;
 
 	for (size_t i = 0; i < n; i++)
 		ingress_say(s, text);
@@ -91,7 +92,7 @@ reply_queued(struct ingress_session *s, uint64_t id)
 		ingress_say(s, how);
 		return;
 	}
-	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
+	for (size_t i = 0; i < s->tx.named; i++) {
 		const char *addr = s->tx.rcpts[i].addr;
 		int len = (int)strnlen(addr, ADDR_SHOWN);
 
@@ -303,7 +304,8 @@ trace_name(struct ingress_session *s)
 		if ((*p & 0x80) != 0 ? !s->tx.utf8 :
 				       strchr(",;@'`$&|=%!?*", *p) != NULL)
 			*p = '?';
-	return REGION_JOIN(s->tx_rg, helo, " ([", v6 ? "IPv6:" : "",
+	return REGION_JOIN(s->tx_rg, helo, " (", s->peer.name,
+	    s->peer.name[0] == '\0' ? "[" : " [", v6 ? "IPv6:" : "",
 	    net_addr_text(&s->peer.addr, text), "])");
 }
 
@@ -338,8 +340,10 @@ policy_client(const struct ingress_session *s)
 static struct net_addr
 policy_local(const struct ingress_session *s)
 {
-	struct net_addr local = { 0 };
+	struct net_addr local = s->peer.local;
 
+	if (s->peer.told)
+		return local;
 	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
 	    named_client(s).family == 0)
 		net_local_addr(bufferevent_getfd(s->bev), &local);
@@ -357,16 +361,18 @@ original_client(const struct ingress_session *s)
 	return s->peer.is_unix ? none : s->peer.addr;
 }
 
+/* RFC 3848; RFC 6531 section 4.3. */
 static const char *
-protocol_name(const struct ingress_session *s)
+protocol_name(struct ingress_session *s)
 {
 	bool lmtp = s->door->protocol == INGRESS_LMTP;
+	const char *base = lmtp ? "LMTP" : "SMTP";
 
-	if (s->tx.utf8) /* RFC 6531 section 4.3 */
-		return lmtp ? "UTF8LMTP" : "UTF8SMTP";
-	if (lmtp)
-		return "LMTP";
-	return s->extended ? "ESMTP" : "SMTP";
+	if (s->tx.utf8)
+		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
+	else if (!lmtp && s->extended)
+		base = "ESMTP";
+	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "");
 }
 
 static const char *
@@ -382,13 +388,37 @@ peer_name(struct ingress_session *s)
 static bool
 is_relayed(const struct ingress_session *s)
 {
-	return s->trusted &&
-	    (s->door->protocol == INGRESS_LMTP || s->xforward.ident != NULL ||
-		s->xforward.addr != NULL);
+	return (s->local && s->door->protocol == INGRESS_LMTP) ||
+	    s->xforward.ident != NULL || s->xforward.addr != NULL;
+}
+
+/*
+ * The <source> of whoever sent the mail first.  A user who signed in here is
+ * not the one whom the host MTA names.
+ */
+static void
+mail_source(const struct ingress_session *s, struct source_conf *out)
+{
+	const struct policy_in in = { .conf = s->conf,
+		.client = policy_client(s),
+		.source = s->listener_source,
+		.auth_user = named_client(s).family == 0 ? s->user : NULL };
+
+	assign_source(&in, out);
+}
+
+static int
+notice_flags(const struct ingress_session *s)
+{
+	struct source_conf conf;
+
+	mail_source(s, &conf);
+	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
+	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
 
 static struct letter_work *
-begin_letter(struct ingress_session *s)
+begin_letter(struct ingress_session *s, const struct source_conf *conf)
 {
 	const struct ingress_tx *tx = &s->tx;
 	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
@@ -403,13 +433,16 @@ begin_letter(struct ingress_session *s)
 		.client = policy_client(s),
 		.local = policy_local(s),
 		.source = s->listener_source,
+		.auth_user = s->user,
 		.sender = tx->sender,
 		.rcpts = rcpts,
 		.domains = domains,
 		.rcpt_count = tx->rcpt_count,
+		.named_count = tx->named,
+		.hops_max = conf->max_hops,
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
-		.from_host = s->trusted && s->door->protocol == INGRESS_LMTP,
+		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
 		.relayed = is_relayed(s),
 		.submission = s->door->protocol == INGRESS_SMTP &&
 		    s->xforward.ident == NULL,
@@ -423,18 +456,6 @@ begin_letter(struct ingress_session *s)
 		domains[i] = tx->rcpts[i].domain;
 	}
 	return letter_begin(in, s->tx_rg);
-}
-
-/* What <source> says about notifications, of whoever sent it first. */
-static int
-notice_flags(const struct ingress_session *s)
-{
-	const struct net_addr client = policy_client(s);
-	struct source_conf conf;
-
-	snapshot_source_conf(s->conf, &client, s->listener_source, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
 
 static struct envelope
@@ -653,13 +674,17 @@ enum ingress_state
 receive_message(struct ingress_session *s)
 {
 	struct dkim_answers *wants;
+	struct source_conf conf;
 	struct letter_work *w;
 
+	s->tx.named = s->tx.rcpt_count;
 	if (s->tx.dot.bare)
 		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
 	if (s->tx.too_big)
 		return refuse(s, "552 5.3.4 message too big", NULL);
-	w = begin_letter(s);
+	mail_source(s, &conf);
+	ingress_add_bcc(s, &conf.bcc);
+	w = begin_letter(s, &conf);
 	wants = letter_wants(w);
 	if (wants == NULL)
 		return finish(s, w);

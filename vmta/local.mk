@@ -24,6 +24,7 @@ libvmta_a_SOURCES = \
 	%D%/header_edit.c %D%/header_edit.h \
 	%D%/header_later.c %D%/header_later.h \
 	%D%/header_work.c %D%/header_work.h \
+	%D%/group.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
 	%D%/key_index.c %D%/key_index.h \
@@ -85,7 +86,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_keep.c %D%/sched_keep.h \
 	%D%/sched_lane.c \
 	%D%/sched_lease.c %D%/sched_lease.h \
-	%D%/sched_mode.c %D%/sched_mode.h \
+	%D%/sched_mode.c \
 	%D%/sched_move.c %D%/sched_move.h \
 	%D%/sched_move_note.c \
 	%D%/sched_origin.c \
@@ -99,6 +100,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_shared.c \
 	%D%/sched_source.c \
 	%D%/sched_standing.c %D%/sched_standing.h \
+	%D%/sched_standing_priv.h \
 	%D%/sched_tally.c \
 	%D%/sched_turn.h \
 	%D%/sched_vmta.c \
@@ -122,6 +124,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
+	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \
 	%D%/snapshot_headers.c %D%/snapshot_headers.h \
 	%D%/snapshot_join.c \
@@ -135,6 +138,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_sealing.c \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
+	%D%/snapshot_tls.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

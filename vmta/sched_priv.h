@@ -670,7 +670,7 @@ void keep_forget(struct sched *s, const struct sched_queue *q);
 /* The queue is about to go: no walk may stand at it. */
 void walks_forget(struct sched *s, const struct sched_queue *q);
 
-#include "vmta/sched_mode.h"
+#include "vmta/sched_standing_priv.h"
 #include "vmta/sched_turn.h"
 
 #endif

@@ -223,4 +223,5 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_signing_join(s, errs);
 	snapshot_list_join(s, errs);
 	snapshot_sealing_join(s, errs);
+	snapshot_tls_join(s, errs);
 }

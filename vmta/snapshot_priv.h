@@ -3,7 +3,7 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c and snapshot_acct.c read the tree and
+ * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_tls.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
@@ -28,7 +28,7 @@
 
 extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_provider, table_job,
-    table_listener, table_spool, table_warmup;
+    table_listener, table_group, table_spool, table_warmup;
 extern const struct conf_schema conf_schema;
 extern const struct conf_form_types known_types;
 
@@ -132,8 +132,17 @@ struct acct_entry {
 struct listener_entry {
 	const char *where;
 	struct listener_conf values;
+	struct conf_set set;
 	const struct conf_node *node;
+	struct tls_server *tls; /* NULL: there is no certificate */
+	bool own_tls;           /* else it is the snapshot's */
 	struct listener_entry *next;
+};
+
+struct group_entry {
+	struct source_group pub;
+	struct conf_set set;
+	const struct conf_node *node; /* its first block */
 };
 
 struct snapshot {
@@ -174,6 +183,9 @@ struct snapshot {
 	bool has_queue_to; /* some <domain> says where its mail goes */
 	bool has_groups;   /* some <provider> has a rollup */
 	struct listener_entry *listeners; /* smtp-listener only */
+	struct strmap *groups;            /* of group_entry, by name */
+	struct crowd_group *crowd_groups; /* the same, as they are asked for */
+	struct tls_server *tls; /* of listeners without settings of their own */
 };
 
 /* A name as it is looked up; false if it is too long to be one. */
@@ -195,6 +207,10 @@ struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
     const struct conf_tree *tree, const char *name, char *key,
     const struct conf_node *n);
 
+/* snapshot_tls.c: certificates for clients. */
+void snapshot_tls_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_tls_free(struct snapshot *s);
+
 /* snapshot_assign.c: virtual MTAs that only a <domain> names; addresses. */
 void snapshot_assign_read(struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs);
@@ -202,6 +218,11 @@ void snapshot_assign_join(struct snapshot *s);
 
 /* snapshot_join.c: names to pointers, inherited values, keys. */
 void snapshot_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_clients.c: <source-group>. */
+void snapshot_group_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name, const char *key);
+void snapshot_groups_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,

@@ -35,7 +35,8 @@ enum {
 enum { ROUNDS_MAX = 20000, PIECES_MAX = 16 };
 
 static struct worker *worker;
-static struct gauge *gauge, *places;
+static struct ingress_counts *counts;
+static struct gauge *places;
 static struct gate *gate;
 static struct worker_env env;
 static struct snapshot conf;
@@ -103,7 +104,7 @@ connect_to(unsigned options)
 {
 	bool smtp = (options & OPT_SMTP) != 0;
 	struct ingress_door *door = ingress_door_new(
-	    smtp ? INGRESS_SMTP : INGRESS_LMTP, "/door", gauge);
+	    smtp ? INGRESS_SMTP : INGRESS_LMTP, "/door", counts);
 	struct ingress_peer peer = { .is_unix = (options & OPT_TCP) == 0,
 		.addr = { AF_INET, { 127, 0, 0, 1 } } };
 	int pair[2];
@@ -272,7 +273,7 @@ start(void)
 	(void)log_open("/dev/null", &e); /* trouble is logged as an error */
 	worker = worker_new("fuzz", &e);
 	CHECK(worker != NULL);
-	gauge = gauge_new();
+	counts = ingress_counts_new();
 	places = gauge_new();
 	gate = gate_new(&(struct gate_options){ .main = worker,
 	    .places = places,

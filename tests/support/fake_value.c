@@ -50,6 +50,8 @@ enum type {
 #define TYPE_RATES OTHER
 #define TYPE_SIZE OTHER
 #define TYPE_STR STR
+#define TYPE_SECRET OTHER
+#define TYPE_KEY_FILE OTHER
 #define TYPE_STRS OTHER
 #define TYPE_WORD WORD
 #define TYPE_BOOL_WORD OTHER

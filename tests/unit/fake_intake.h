@@ -54,10 +54,17 @@ struct dispatch {
 struct snapshot {
 	struct global_conf global;
 	struct source_conf source;
-	const char *relay_to;        /* a relay-domain, or NULL */
-	const char *listener_source; /* of every door; "apps" may relay */
-	struct vmta vmtas[4];        /* {default}, one, two, three */
-	struct pool pool;            /* "both": one and two */
+	const char *relay_to;         /* a relay-domain, or NULL */
+	const char *relay_address;    /* likewise */
+	struct net_addr other_client; /* family 0: none; it has: */
+	struct source_conf other_source;
+	struct crowd_group groups[4];
+	size_t group_count;
+	struct listener_conf listener; /* of every door */
+	const struct tls_server *tls;  /* likewise; NULL: none */
+	const char *listener_source;   /* of every door; "apps" may relay */
+	struct vmta vmtas[4];          /* {default}, one, two, three */
+	struct pool pool;              /* "both": one and two */
 	const struct vmta *members[2];
 	struct count turns;
 

@@ -26,7 +26,7 @@ world_init(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_L_ERROR);
 	world.worker = worker_new("test", &e);
-	world.gauge = gauge_new();
+	world.counts = ingress_counts_new();
 	fake_store_init(&world.store);
 }
 
@@ -36,7 +36,7 @@ world_fini(void)
 	fake_store_fini(&world.store);
 	gate_free(&world.gate);
 	gauge_unref(&world.places);
-	gauge_unref(&world.gauge);
+	ingress_counts_unref(&world.counts);
 	worker_free(&world.worker);
 }
 
@@ -96,7 +96,7 @@ client_open(struct client *c, enum ingress_protocol protocol, const char *ip,
     int type)
 {
 	struct ingress_door *door = ingress_door_new(protocol, "/door",
-	    world.gauge);
+	    world.counts);
 	struct ingress_peer peer = peer_of(ip);
 	int fds[2];
 

@@ -167,7 +167,7 @@ test_transcripts(void)
 		    "%s: %u messages, %u recipients", cases[i].label,
 		    world.store.taken, world.store.rcpts_new);
 		ok(world.env.sessions_in == 0 &&
-			atomic_load(&world.gauge->inside) == 0,
+			ingress_counts_open(world.counts) == 0,
 		    "%s: the session is gone", cases[i].label);
 	}
 }

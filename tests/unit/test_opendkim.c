@@ -250,6 +250,8 @@ static const struct {
 	    "opendkim.conf:1: KeyTable: k: DOMAIN:SELECTOR:KEY is needed" },
 	{ "KeyTable k=a.b:s:none.pem\nSigningTable *=k\n", "",
 	    "k: neither a path that begins with / or ., nor a key" },
+	{ "KeyTable k=%:s:./\\e\\d%.pem\nSigningTable *=k\n", "",
+	    "KeyTable: k: one % can stand in a path" },
 	{ "KeyTable k=a..b:s:./rsa.pem\nSigningTable *=k\n", "",
 	    "KeyTable: k: its domain is none" },
 	{ NULL, "Canonicalization nowsp\n",

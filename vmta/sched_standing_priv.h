@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sched_mode - how queues and groups of them stand, from the inside.
+ * sched_standing_priv - how queues and groups of them stand, from the inside.
  *
  * A part of sched_priv.h, which includes it: for vmta/sched*.c only.  Scheduler
  * thread.
  */
 
-#ifndef VMTA_SCHED_MODE_H
-#define VMTA_SCHED_MODE_H
+#ifndef VMTA_SCHED_STANDING_PRIV_H
+#define VMTA_SCHED_STANDING_PRIV_H
 
 #include "vmta/sched_priv.h"
 
