@@ -12,6 +12,7 @@
 BEGIN {
 	type["ADDRS"] = "address, ..."
 	type["BOOL"] = "yes | no"
+	type["SENDERS"] = "pattern, ..."
 	type["FIELDS"] = "name | /regex/, ..."
 	type["BOOL_INTERVAL"] = "yes | no | interval"
 	type["CIDR"] = "range"

@@ -12,7 +12,7 @@
  *
  * Which rows were set, and where, is remembered, so that levels can be merged
  * and shown.  Repeated single values: the last wins.  STRS, ADDRS, DOMAINS,
- * FIELDS, SOURCES, DKEYS, MEMBERS and limits by address or domain (CIDR_COUNTS and so on) add
+ * FIELDS, SENDERS, SOURCES, DKEYS, MEMBERS and limits by address or domain (CIDR_COUNTS and so on) add
  * up; `""` empties them.  Everything that is wrong goes
  * to the list of errors.  Memory comes from the tree's region.  One thread.
  *
@@ -53,6 +53,7 @@ enum conf_type {
 	CONF_TYPE_BOOL_WORD,
 	CONF_TYPE_STRS,
 	CONF_TYPE_FIELDS,
+	CONF_TYPE_SENDERS,
 	CONF_TYPE_ADDRS,
 	CONF_TYPE_DOMAINS,
 	CONF_TYPE_HOSTS,

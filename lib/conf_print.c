@@ -257,6 +257,7 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 	case CONF_TYPE_ADDRS:
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_FIELDS:
+	case CONF_TYPE_SENDERS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
 	case CONF_TYPE_MEMBERS:

@@ -546,6 +546,7 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 	case CONF_TYPE_ADDRS:
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_FIELDS:
+	case CONF_TYPE_SENDERS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
 	case CONF_TYPE_MEMBERS:
@@ -610,6 +611,7 @@ conf_type_size(enum conf_type type)
 		SIZE(WORD),
 		SIZE(BOOL_WORD),
 		SIZE(FIELDS),
+		SIZE(SENDERS),
 		SIZE(STRS),
 		SIZE(ADDRS),
 		SIZE(DOMAINS),
@@ -633,8 +635,9 @@ conf_type_adds_up(enum conf_type type)
 {
 	return type == CONF_TYPE_STRS || type == CONF_TYPE_ADDRS ||
 	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_FIELDS ||
-	    type == CONF_TYPE_SOURCES || type == CONF_TYPE_DKEYS ||
-	    type == CONF_TYPE_MEMBERS || conf_type_is_limits(type);
+	    type == CONF_TYPE_SENDERS || type == CONF_TYPE_SOURCES ||
+	    type == CONF_TYPE_DKEYS || type == CONF_TYPE_MEMBERS ||
+	    conf_type_is_limits(type);
 }
 
 size_t

@@ -89,6 +89,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_limits \
 	tests/unit/test_ingress_peer \
 	tests/unit/test_ingress_room \
+	tests/unit/test_ingress_senders \
 	tests/unit/test_ingress_store \
 	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
@@ -175,6 +176,7 @@ check_PROGRAMS += \
 	tests/unit/test_sealing \
 	tests/unit/test_segment \
 	tests/unit/test_select \
+	tests/unit/test_sender_rules \
 	tests/unit/test_settings \
 	tests/unit/test_sig_field \
 	tests/unit/test_signals \
@@ -431,6 +433,8 @@ tests_unit_test_ingress_room_SOURCES = \
 	%D%/unit/test_ingress_room.c $(ingress_client_files)
 tests_unit_test_ingress_store_SOURCES = \
 	%D%/unit/test_ingress_store.c $(ingress_client_files)
+tests_unit_test_ingress_senders_SOURCES = \
+	%D%/unit/test_ingress_senders.c $(ingress_client_files)
 tests_unit_test_ingress_trust_SOURCES = \
 	%D%/unit/test_ingress_trust.c $(ingress_client_files)
 
@@ -1080,6 +1084,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
+	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \

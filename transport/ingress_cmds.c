@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "mail/envelope.h"
+#include "transport/ingress_senders.h"
 
 enum {
 	XFORWARDS_MAX = 20, /* commands in one transaction; Postfix needs 2 */
@@ -230,6 +231,8 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return say(s, "552 5.3.4 message too big");
 	if (c->addr.utf8 && !c->utf8)
 		return say(s, "553 5.6.7 this address needs SMTPUTF8");
+	if (!ingress_sender_may(s, c->addr.text))
+		return INGRESS_COMMAND;
 	tx->open = true;
 	tx->utf8 = c->utf8;
 	tx->ret = c->ret;

@@ -432,6 +432,7 @@ make_policy_in(struct letter_work *w)
 		.client = in->client,
 		.local = in->local,
 		.source = in->source,
+		.host_notice = in->host_notice,
 		.auth_user = w->marked ? w->mark.user : in->auth_user,
 		.submission = in->submission,
 		.sender = in->sender,
@@ -458,6 +459,10 @@ decide(struct letter_work *w, struct letter *l)
 	if (w->in->auth_user != NULL)
 		l->auth_user = cut_name(w, w->in->auth_user);
 	policy_run(&w->pin, w->rg, &w->out);
+	l->fault = w->out.fault;
+	if (l->fault != SENDER_FINE)
+		return REGION_JOIN(w->rg, "550 5.7.1 ",
+		    sender_fault_text(l->fault));
 	end_seal(w, l);
 	l->unknown_vmta = w->out.unknown_vmta;
 	l->dkim_note = w->out.dkim_note;

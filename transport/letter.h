@@ -32,6 +32,7 @@
 #include "mail/message.h"
 #include "transport/worker_env.h"
 #include "vmta/sealing_run.h"
+#include "vmta/sender_rules.h"
 
 #define LETTER_NAME_MAX 255
 /* Bytes of copies of header fields: of one, of all that are kept. */
@@ -54,6 +55,7 @@ struct letter_in {
 	struct slice text;    /* CRLF lines, not dot-stuffed */
 	const char *queue_id; /* of XFORWARD, or "" */
 	bool from_host;       /* the peer is the host MTA */
+	bool host_notice;     /* and it sends this itself; policy.h */
 	bool relayed;         /* so is it, and its Received field is on top */
 	bool submission;      /* no host MTA had it: see vmta/header_work.h */
 	const char *host;     /* our name */
@@ -74,6 +76,7 @@ struct letter {
 	const char *queue_id;     /* the host MTA's, or "" */
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *dkim_note;    /* of policy; NULL: none */
+	enum sender_fault fault;  /* why it was refused, if by such a rule */
 	const char *trouble;      /* for the log, where the answer is 451 */
 	struct sealing_note seal_note;
 	uint8_t priority;

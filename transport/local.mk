@@ -51,6 +51,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_peer.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
+	%D%/ingress_senders.c %D%/ingress_senders.h \
 	%D%/ingress_states.def \
 	%D%/ingress_tls.c \
 	%D%/keep_load.c %D%/keep_load.h \

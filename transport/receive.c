@@ -19,6 +19,7 @@
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
 #include "transport/ingress_priv.h"
+#include "transport/ingress_senders.h"
 #include "transport/keys_ask.h"
 #include "transport/letter.h"
 #include "transport/record.h"
@@ -327,9 +328,8 @@ named_client(const struct ingress_session *s)
 	return a;
 }
 
-/* That, else our peer, which by a unix socket is this host. */
-static struct net_addr
-policy_client(const struct ingress_session *s)
+struct net_addr
+ingress_policy_client(const struct ingress_session *s)
 {
 	const struct net_addr named = named_client(s);
 
@@ -400,7 +400,7 @@ static void
 mail_source(const struct ingress_session *s, struct source_conf *out)
 {
 	const struct policy_in in = { .conf = s->conf,
-		.client = policy_client(s),
+		.client = ingress_policy_client(s),
 		.source = s->listener_source,
 		.auth_user = named_client(s).family == 0 ? s->user : NULL };
 
@@ -426,11 +426,14 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 	const char **domains = region_array(s->tx_rg, tx->rcpt_count,
 	    sizeof(*domains));
 	struct letter_in *in = region_new_obj(s->tx_rg, struct letter_in);
+	/* Mail of no client at all: the null sender is the host's own. */
+	bool own = s->local && s->door->protocol == INGRESS_LMTP &&
+	    named_client(s).family == 0 && tx->sender[0] == '\0';
 
 	*in = (struct letter_in){
 		.env = s->env,
 		.conf = s->conf,
-		.client = policy_client(s),
+		.client = ingress_policy_client(s),
 		.local = policy_local(s),
 		.source = s->listener_source,
 		.auth_user = s->user,
@@ -443,6 +446,7 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
 		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
+		.host_notice = own,
 		.relayed = is_relayed(s),
 		.submission = s->door->protocol == INGRESS_SMTP &&
 		    s->xforward.ident == NULL,
@@ -615,6 +619,9 @@ finish(struct ingress_session *s, struct letter_work *w)
 
 	why = letter_end(w, &l);
 	letter_free(&w);
+	if (l.fault != SENDER_FINE)
+		ingress_sender_denied(s, s->tx.sender,
+		    s->user == NULL ? "" : s->user, l.fault);
 	if (why != NULL)
 		return refuse(s, why, l.trouble);
 

@@ -39,6 +39,7 @@ libvmta_a_SOURCES = \
 	%D%/lint_nest.c \
 	%D%/lint_priv.h \
 	%D%/lint_queue.c \
+	%D%/lint_senders.c \
 	%D%/lint.def \
 	%D%/listener.def \
 	%D%/lost.c %D%/lost.h \
@@ -113,6 +114,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_why_turn.c \
 	%D%/sched_why_words.c \
 	%D%/scope.c %D%/scope.h \
+	%D%/sender_fault.def \
+	%D%/sender_rules.c %D%/sender_rules.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
 	%D%/sealing.c %D%/sealing.h \
@@ -136,6 +139,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
 	%D%/snapshot_sealing.c \
+	%D%/snapshot_senders.c \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_tls.c \

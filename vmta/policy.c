@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order: settings of the source, assignment, header fields as the source
- * says, fields about lists, wishes, signatures.
+ * The order: settings of the source, who may send, assignment, header fields as
+ * the source says, fields about lists, wishes, signatures.
  */
 #include "vmta/policy.h"
 
@@ -63,6 +63,7 @@ struct choice {
 	struct signing now;   /* the signatures that it is to get here */
 	bool lists;           /* all recipients can trust fields about lists */
 	struct dkim_key *own; /* that came with it, or NULL */
+	struct signing_facts facts;
 	struct header_wish_by by;
 	struct header_wish wish; /* that is granted here */
 	bool later;              /* it is not: at delivery */
@@ -197,18 +198,17 @@ choose_signing(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct policy_out *out, struct choice *c)
 {
 	struct header_later later = { .by = c->by };
-	struct signing_facts facts;
 	struct agreement a;
 	const char *text = signing_text(control_value(in,
 					    source->process_dkim_options,
 					    DKIM_OPTIONS_HEADER, rg),
 	    is_outside(in), rg);
 
-	signing_facts_read(in->headers, text, rg, &facts);
+	signing_facts_read(in->headers, text, rg, &c->facts);
 	if (snapshot_signs(in->conf))
 		c->own = own_key(in, source, rg, out);
-	facts.key = c->own;
-	a = find_signing(in, out, &facts, rg, c);
+	c->facts.key = c->own;
+	a = find_signing(in, out, &c->facts, rg, c);
 	/*
 	 * A key that came with the message is not kept for later, and a seal
 	 * is over the header as it is now.
@@ -274,22 +274,53 @@ add_lists(const struct policy_in *in, const struct source_conf *source,
 
 /* ---- all together ----------------------------------------------------------- */
 
+/* Do the signatures of all recipients fit the From field, be it later? */
+static bool
+is_signed_well(const struct policy_in *in, const struct sender_rules *rules,
+    const struct policy_out *out, const struct choice *c, struct region *rg)
+{
+	struct signing_in find = { .conf = in->conf, .facts = &c->facts };
+	struct signing one;
+	struct ways w;
+
+	if (!out->sign_later)
+		return sender_rules_signed(rules, in->headers, &c->now, rg);
+	ways_find(in, out, rg, &w);
+	for (size_t i = 0; i < w.domain_count; i++)
+		for (size_t k = 0; k < w.v[w.of_domain[i]].n; k++) {
+			find.vmta = w.v[w.of_domain[i]].v[k]->name;
+			find.domain = w.domains[i];
+			signing_find(&find, rg, &one);
+			if (!sender_rules_signed(rules, in->headers, &one, rg))
+				return false;
+		}
+	return true;
+}
+
 static void
 finish(const struct policy_in *in, const struct source_conf *source,
-    struct header_edit *edit, struct region *rg, struct policy_out *out)
+    const struct sender_rules *rules, struct region *rg, struct policy_out *out)
 {
 	struct choice c = { .own = NULL };
+	struct header_edit edit = { .headers = in->headers,
+		.remove = out->remove };
 
-	header_work_source(in, source, rg, edit, &c.by);
+	header_work_source(in, source, rg, &edit, &c.by);
 	if (snapshot_signs(in->conf) || snapshot_has_wishes(in->conf))
 		choose_signing(in, source, rg, out, &c);
-	add_lists(in, source, out, c.lists, rg, edit);
+	if (sender_rules_want_signature(rules) &&
+	    !is_signed_well(in, rules, out, &c, rg)) {
+		out->fault = SENDER_UNSIGNED;
+		dkim_key_free(&c.own);
+		return;
+	}
+	add_lists(in, source, out, c.lists, rg, &edit);
 	if (!c.later)
-		header_wish_grant(&c.wish, in->now_s, rg, edit);
-	out->add = edit->add;
-	out->add_count = edit->add_count;
+		header_wish_grant(&c.wish, in->now_s, rg, &edit);
+	out->add = edit.add;
+	out->add_count = edit.add_count;
 	if (c.now.n > 0)
-		add_signatures(in, &c.now, edit, rg, out);
+		add_signatures(in, &c.now, &edit, rg, out);
 	dkim_key_free(&c.own);
 }
 
@@ -321,15 +352,42 @@ policy_assign(const struct policy_in *in, struct region *rg,
 	assign(in, &source, rg, out);
 }
 
+static void
+rules_of(const struct policy_in *in, const struct source_conf *source,
+    struct sender_rules *rules)
+{
+	const struct user_conf *user = in->auth_user == NULL ?
+	    NULL :
+	    snapshot_user(in->conf, in->auth_user);
+
+	sender_rules_of(source, user, rules);
+	if (in->host_notice)
+		rules->n = 0;
+}
+
+enum sender_fault
+policy_mail(const struct policy_in *in, struct region *rg)
+{
+	struct source_conf source;
+	struct sender_rules rules;
+
+	assign_source(in, &source);
+	rules_of(in, &source, &rules);
+	return sender_rules_mail(&rules, in->sender, rg);
+}
+
 void
 policy_run(const struct policy_in *in, struct region *rg,
     struct policy_out *out)
 {
 	struct source_conf source;
-	struct header_edit edit = { .headers = in->headers };
+	struct sender_rules rules;
 
 	assign_source(in, &source);
+	rules_of(in, &source, &rules);
 	assign(in, &source, rg, out);
-	edit.remove = out->remove;
-	finish(in, &source, &edit, rg, out);
+	out->fault = sender_rules_header(&rules, in->sender, in->headers, rg);
+	if (out->fault != SENDER_FINE)
+		return;
+	finish(in, &source, &rules, rg, out);
 }

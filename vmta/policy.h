@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy - what happens to a message at intake: virtual MTA, job, priority,
- * which header fields go, which come, the signatures.
+ * policy - what happens to a message at intake: whether its sender may send it,
+ * virtual MTA, job, priority, which header fields go, which come, the
+ * signatures.
  *
  * All recipients get the same bytes here.  Where they are not to get the same
  * signatures, or wishes (header_work.h) differ, nothing is signed, if that can
@@ -23,6 +24,7 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "mail/header.h"
+#include "vmta/sender_rules.h"
 #include "vmta/snapshot.h"
 
 struct canon_body;
@@ -36,6 +38,7 @@ struct policy_in {
 	const struct source_conf *settings; /* NULL: assign_source() says */
 	bool again; /* no mark will be left: the transport does it again */
 	bool can_sign_later; /* for recipients that do not agree */
+	bool host_notice;    /* of the host MTA itself: no sender is judged */
 	bool sealed;        /* an ARC set will cover the header as it is then */
 	bool submission;    /* what a submission server does is ours to do */
 	const char *vmta;   /* NULL, or the one that it is to be */
@@ -54,6 +57,8 @@ struct policy_add {
 };
 
 struct policy_out {
+	/* Not SENDER_FINE: it is refused, and nothing else is decided. */
+	enum sender_fault fault;
 	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
 	bool dflt; /* nobody asked for it: assign_rcpt() has the last word */
 	const char *job; /* "" is none */
@@ -71,6 +76,12 @@ struct policy_out {
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */
 };
+
+/*
+ * Before there is more than MAIL: may the sender be used?  Of `in` it needs
+ * conf, client, source, auth_user and sender.
+ */
+enum sender_fault policy_mail(const struct policy_in *in, struct region *rg);
 
 void policy_run(const struct policy_in *in, struct region *rg,
     struct policy_out *out);

@@ -85,6 +85,7 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->addr_sources);
 	strmap_free(&s->accts);
 	strmap_free(&s->users);
+	snapshot_senders_free(s);
 	strmap_free(&s->groups);
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);

@@ -217,6 +217,8 @@ size_t snapshot_vmta_count(const struct snapshot *s);
 const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);
 const struct user_conf *snapshot_user(const struct snapshot *s,
     const char *name); /* NULL: no such <smtp-user> */
+/* Has any of them, or any <source>, rules about senders (sender_rules.h)? */
+bool snapshot_judges_senders(const struct snapshot *s);
 /*
  * The provider that names the domain, the most specific pattern first; NULL:
  * none, as for the queue of notifications.

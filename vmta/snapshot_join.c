@@ -222,6 +222,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_headers_join(s, errs);
 	snapshot_signing_join(s, errs);
 	snapshot_list_join(s, errs);
+	snapshot_senders_join(s, errs);
 	snapshot_sealing_join(s, errs);
 	snapshot_tls_join(s, errs);
 }

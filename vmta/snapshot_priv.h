@@ -164,10 +164,13 @@ struct snapshot {
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
 	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
-	struct strmap *named_sources;       /* of source_entry */
-	struct strmap *addr_sources;        /* of source_entry, by "IP/BITS" */
-	struct source_entry *sources;       /* the latter, in order */
-	struct strmap *users;               /* of user_entry */
+	struct strmap *named_sources;     /* of source_entry */
+	struct strmap *addr_sources;      /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources;     /* the latter, in order */
+	struct strmap *users;             /* of user_entry */
+	struct sender_patterns **senders; /* of both */
+	size_t sender_count;
+	bool judges_senders;
 	struct strmap *providers;           /* of provider_entry */
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
@@ -301,6 +304,10 @@ void snapshot_list_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_headers.c: header fields that go and come; before what signs. */
 void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_senders.c: patterns of who may send as whom. */
+void snapshot_senders_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_senders_free(struct snapshot *s);
 
 /* snapshot_signing.c: keys, and how queues are signed. */
 struct snapshot_signing *snapshot_signing_new(void);

@@ -212,6 +212,22 @@ policy_assign(const struct policy_in *in, struct region *rg,
 		.unknown_vmta = "" };
 }
 
+bool
+snapshot_judges_senders(const struct snapshot *s)
+{
+	return s->mail_fault != SENDER_FINE;
+}
+
+enum sender_fault
+policy_mail(const struct policy_in *in, struct region *rg)
+{
+	struct snapshot *s = snapshot_ref(in->conf);
+
+	(void)rg;
+	s->policy_client = in->client;
+	return s->mail_fault;
+}
+
 /* Adds one field, takes X-Remove away. */
 void
 policy_run(const struct policy_in *in, struct region *rg,
@@ -229,7 +245,8 @@ policy_run(const struct policy_in *in, struct region *rg,
 		.job = "campaign",
 		.priority = 70,
 		.unknown_vmta = "",
-		.trouble = s->trouble };
+		.trouble = s->trouble,
+		.fault = s->fault };
 	out->remove = region_array(rg, h->n, sizeof(bool));
 	for (size_t i = 0; i < h->n; i++)
 		out->remove[i] = slice_eq_nocase(h->v[i].name, "X-Remove");

@@ -19,6 +19,7 @@
 #include "mail/envelope.h"
 #include "queue/store.h"
 #include "vmta/sealing.h"
+#include "vmta/sender_rules.h"
 #include "vmta/snapshot.h"
 
 enum { FAKE_KEYS = 64 };
@@ -71,8 +72,9 @@ struct snapshot {
 	/* What the fake policy says, and how often it was asked. */
 	const char *assign;
 	bool assign_dflt;
-	const char *assigned, *assigned_to; /* a domain, and its VMTA */
-	const char *trouble;                /* NULL: none */
+	const char *assigned, *assigned_to;  /* a domain, and its VMTA */
+	const char *trouble;                 /* NULL: none */
+	enum sender_fault mail_fault, fault; /* at MAIL; of a whole message */
 	unsigned policy_runs;
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */

@@ -11,6 +11,7 @@
 
 #include "lib/check.h"
 #include "lib/log.h"
+#include "transport/ingress_senders.h"
 
 enum { ROUNDS = 12, GOT_MAX = 1 << 20 };
 
@@ -37,6 +38,7 @@ world_fini(void)
 	gate_free(&world.gate);
 	gauge_unref(&world.places);
 	ingress_counts_unref(&world.counts);
+	sender_counts_free(&world.env.sender_counts);
 	worker_free(&world.worker);
 }
 
@@ -74,6 +76,8 @@ world_reset(void)
 	world.env.conf = &world.conf;
 	world.env.store = &world.store;
 	world.env.dispatch = &world.dispatch;
+	sender_counts_free(&world.env.sender_counts);
+	world.env.sender_counts = sender_counts_new();
 	world_gate(0, 0);
 	world.env.ingress_stopping = false;
 }
