@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_ingress_chunks \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
@@ -421,6 +422,8 @@ tests_unit_test_smtp_session_load_SOURCES = \
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
+tests_unit_test_ingress_chunks_SOURCES = \
+	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
 tests_unit_test_ingress_keys_SOURCES = \
 	%D%/unit/test_ingress_keys.c $(ingress_client_files)
 tests_unit_test_ingress_life_SOURCES = \

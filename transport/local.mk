@@ -46,6 +46,7 @@ libtransport_a_SOURCES = \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
+	%D%/ingress_chunks.c \
 	%D%/ingress_cmds.c \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
 	%D%/ingress_peer.c \

@@ -1,11 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/trace.h"
 
+#include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "lib/clock.h"
 
 enum { DATE_TEXT = 64 };
+
+/*
+ * RFC 5321 section 4.4: from-domain and TCP-info.  The first name is the client's
+ * own word: what would be read as something else in a Received field, or is
+ * not ASCII in mail that is, becomes '?'.
+ */
+const char *
+trace_client_text(const struct trace_client *c, struct region *rg)
+{
+	bool v6 = c->addr->family == AF_INET6;
+	char text[NET_ADDR_TEXT], *helo = region_strdup(rg, c->helo);
+
+	for (char *p = helo; *p != '\0'; p++)
+		if ((*p & 0x80) != 0 ? !c->utf8 :
+				       strchr(",;@'`$&|=%!?*", *p) != NULL)
+			*p = '?';
+	return REGION_JOIN(rg, helo, " (", c->name,
+	    c->name[0] == '\0' ? "[" : " [", v6 ? "IPv6:" : "",
+	    net_addr_text(c->addr, text), "])");
+}
 
 const char *
 trace_field(const struct trace *t, struct region *rg)

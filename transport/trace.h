@@ -9,13 +9,25 @@
 #ifndef TRANSPORT_TRACE_H
 #define TRANSPORT_TRACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/mem.h"
+#include "lib/net.h"
 #include "lib/str.h"
 
+/* Who brought it: its own word, its name in DNS or "", its address. */
+struct trace_client {
+	const char *helo, *name;
+	const struct net_addr *addr;
+	bool utf8; /* the mail is such that may be in its header */
+};
+
+/* "helo (name [IPv6:ip])" */
+const char *trace_client_text(const struct trace_client *c, struct region *rg);
+
 struct trace {
-	const char *from; /* "helo ([ip])"; NULL: it is not told */
+	const char *from; /* trace_client_text(); NULL: it is not told */
 	const char *by;   /* our name */
 	const char *with; /* "LMTP" */
 	int64_t now_us;   /* wall clock */

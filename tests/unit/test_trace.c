@@ -37,6 +37,10 @@ int
 main(void)
 {
 	struct region *rg = region_new();
+	struct net_addr addr;
+	struct trace_client client = { "a;b c\xC3\xA9", "c.example", &addr,
+		false };
+	struct err e;
 	struct trace t = { "c.example ([192.0.2.9])", "mx.example", "LMTP",
 		1000000 };
 
@@ -56,6 +60,13 @@ main(void)
 	    "Received: by mx.example (Mailrace) with LMTP;\r\n"
 	    "\tThu, 01 Jan 1970 00:00:01 +0000\r\n",
 	    "ours, without the client");
+	(void)net_addr_parse(slice_of("2001:db8::1"), &addr, &e);
+	is_str(trace_client_text(&client, rg),
+	    "a?b c?? (c.example [IPv6:2001:db8::1])", "who brought it");
+	client.utf8 = true;
+	client.name = "";
+	is_str(trace_client_text(&client, rg),
+	    "a?b c\xC3\xA9 ([IPv6:2001:db8::1])", "with SMTPUTF8");
 	region_free(&rg);
 	return done_testing();
 }
