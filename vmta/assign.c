@@ -15,6 +15,10 @@ assign_source(const struct policy_in *in, struct source_conf *out)
 {
 	const char *name = in->source;
 
+	if (in->settings != NULL) {
+		*out = *in->settings;
+		return;
+	}
 	if (in->auth_user != NULL && in->auth_user[0] != '\0') {
 		const struct user_conf *user = snapshot_user(in->conf,
 		    in->auth_user);
