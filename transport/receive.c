@@ -463,7 +463,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 	struct envelope env = {
 		.arrival_us = clock_wall_us(),
 		.sender = tx->sender,
-		.envid = tx->envid,
+		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
 		.job = l->job,
 		.auth_user = l->auth_user,
 		.host_id = l->queue_id,

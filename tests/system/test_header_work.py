@@ -22,7 +22,7 @@ include-headers-from {keys}/top
 domain-key s1, brand.example, {keys}/s1.brand.example.pem
 <domain *>
     dkim-sign yes
-    dkim-headers X-Top,X-Own,X-Virtual-MTA,X-Keep
+    dkim-headers X-Envid,X-Top,X-Own,X-Virtual-MTA,X-Keep
 </domain>
 <domain strict.example>
     remove-header X-Keep, x-top
@@ -68,6 +68,7 @@ domain-key s1, brand.example, {keys}/s1.brand.example.pem
     process-x-job yes
     jobid-header X-Campaign
     jobid-prefix news-
+    process-x-envid yes
 </source>
 <source 127.0.0.36>
     remove-header Received
@@ -283,6 +284,24 @@ def job(lab):
             tap.check("x-job" not in left, "X-Job is there")
             tap.equal("x-campaign" in left, "X-Campaign" in fields[0], way)
             tap.equal(lab.wait_record("d", rcpt)["jobId"], name, way)
+
+
+@tap.test("the envelope id is told by X-Envid, which goes",
+          proves="source process-x-envid")
+def envid(lab):
+    for way in WAYS:
+        rcpt = lab.rcpt()
+        send(lab, way, "127.0.0.37", [rcpt],
+             message("X-ENVID: a+b=", "\tc", "X-Campaign: j"))
+        names = [n for n, _ in got(lab, rcpt)]
+        tap.check("x-envid" not in names, way + ": it is there")
+        tap.equal(lab.wait_record("d", rcpt)["envId"], "a+b= c", way)
+    rcpt = lab.rcpt()
+    lab.inject(rcpt, sender="a@brand.example", client="127.0.0.37",
+               params=" ENVID=own", message=message("X-Envid: other"))
+    tap.equal(lab.wait_record("d", rcpt)["envId"], "own", "MAIL has said it")
+    tap.equal(values(through(lab, "postfix", "127.0.0.35", "X-Envid: e"),
+                     "x-envid"), ["e"], "from another source")
 
 
 @tap.test("what nobody has queued: what a submission server does")
