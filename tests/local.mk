@@ -71,6 +71,7 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
+	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
 	tests/unit/test_gate \
 	tests/unit/test_gather \
@@ -78,6 +79,7 @@ check_PROGRAMS += \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
+	tests/unit/test_header_work \
 	tests/unit/test_heap \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
@@ -207,11 +209,14 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_suppress_build \
+	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
+	tests/unit/test_suppress_owner \
 	tests/unit/test_suppress_store \
 	tests/unit/test_table \
 	tests/unit/test_tour \
+	tests/unit/test_trace \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
@@ -301,6 +306,9 @@ tests_unit_test_reply_rules_SOURCES = \
 tests_unit_test_suppress_build_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=pwrite \
 	-Wl,--wrap=pwrite64 -Wl,--wrap=rename
+tests_unit_test_suppress_owner_LDFLAGS = \
+	$(tests_unit_test_suppress_build_LDFLAGS) \
+	-Wl,--wrap=statvfs -Wl,--wrap=statvfs64
 
 tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
@@ -597,6 +605,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
 	tests/fuzz/fuzz_dump \
+	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
@@ -611,6 +620,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
+	tests/fuzz/fuzz_suppress_store \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -678,6 +688,8 @@ tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_reply_rules_SOURCES = \
 	%D%/fuzz/fuzz_reply_rules.c $(fuzz_main)
 tests_fuzz_fuzz_reply_rules_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_extra_fields_SOURCES = %D%/fuzz/fuzz_extra_fields.c $(fuzz_main)
+tests_fuzz_fuzz_extra_fields_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
 tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_sasl_server_SOURCES = \
@@ -701,6 +713,9 @@ tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_file_SOURCES = \
 	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_store_SOURCES = \
+	%D%/fuzz/fuzz_suppress_store.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_store_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -728,6 +743,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
+	%D%/bench/bench_suppress.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
@@ -773,6 +789,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_header.repro \
 	%D%/fuzz/fuzz_ingress.dict \
@@ -794,6 +811,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
+	%D%/fuzz/fuzz_suppress_store.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
@@ -1079,6 +1097,7 @@ EXTRA_DIST += \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
+	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
 	%D%/system/test_sign.py \
