@@ -75,7 +75,7 @@ read_subjects(struct change *c)
 static int
 look(struct change *c, struct suppress_owned *l, size_t len)
 {
-	struct suppress_record found;
+	struct suppress_listed found;
 
 	for (size_t i = 0; i < c->good; i++) {
 		if (suppress_store_find(l, c->digests + i * len, &found,

@@ -35,7 +35,7 @@ static void
 ask_one(struct check *c, struct suppress_store *s, struct answer *a)
 {
 	struct suppress_owned *l;
-	struct suppress_record found;
+	struct suppress_listed found;
 	struct err e;
 
 	if (suppress_call_owned(s, a->list, &l, &e) == -1 ||
