@@ -12,6 +12,7 @@
 BEGIN {
 	type["ADDRS"] = "address, ..."
 	type["BOOL"] = "yes | no"
+	type["SENDERS"] = "pattern, ..."
 	type["FIELDS"] = "name | /regex/, ..."
 	type["BOOL_INTERVAL"] = "yes | no | interval"
 	type["CIDR"] = "range"
@@ -32,6 +33,8 @@ BEGIN {
 	type["RATES"] = "rate, ..."
 	type["SHARE"] = "percentage"
 	type["SIZE"] = "size"
+	type["SECRET"] = "text"
+	type["KEY_FILE"] = "file [password]"
 	type["STR"] = "text"
 	type["STRS"] = "text, ..."
 	type["HOSTS"] = "host, ...; ..."

@@ -10,6 +10,7 @@ manual_tables = \
 	vmta/blocks.def \
 	vmta/domain.def \
 	vmta/global.def \
+	vmta/group.def \
 	vmta/job.def \
 	vmta/known.def \
 	vmta/listener.def \

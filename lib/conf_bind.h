@@ -12,7 +12,7 @@
  *
  * Which rows were set, and where, is remembered, so that levels can be merged
  * and shown.  Repeated single values: the last wins.  STRS, ADDRS, DOMAINS,
- * FIELDS, SOURCES, DKEYS, MEMBERS and limits by address or domain (CIDR_COUNTS and so on) add
+ * FIELDS, SENDERS, SOURCES, DKEYS, MEMBERS and limits by address or domain (CIDR_COUNTS and so on) add
  * up; `""` empties them.  Everything that is wrong goes
  * to the list of errors.  Memory comes from the tree's region.  One thread.
  *
@@ -47,10 +47,13 @@ enum conf_type {
 	CONF_TYPE_SHARE,
 	CONF_TYPE_CIDR,
 	CONF_TYPE_STR,
+	CONF_TYPE_SECRET,
+	CONF_TYPE_KEY_FILE,
 	CONF_TYPE_WORD,
 	CONF_TYPE_BOOL_WORD,
 	CONF_TYPE_STRS,
 	CONF_TYPE_FIELDS,
+	CONF_TYPE_SENDERS,
 	CONF_TYPE_ADDRS,
 	CONF_TYPE_DOMAINS,
 	CONF_TYPE_HOSTS,

@@ -24,6 +24,23 @@ print_text(struct buf *out, const char *s)
 	buf_byte(out, '"');
 }
 
+/* That there is one, and nothing else about it. */
+static void
+print_secret(struct buf *out, const char *s)
+{
+	buf_str(out, s[0] == '\0' ? "\"\"" : "***");
+}
+
+static void
+print_key_file(struct buf *out, const struct conf_key_file *f)
+{
+	print_text(out, f->path);
+	if (f->password[0] == '\0')
+		return;
+	buf_byte(out, ' ');
+	print_secret(out, f->password);
+}
+
 static void
 print_intervals(struct buf *out, const struct conf_intervals *list)
 {
@@ -222,6 +239,12 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 	case CONF_TYPE_CIDR:
 		print_prefix(out, field);
 		return;
+	case CONF_TYPE_SECRET:
+		print_secret(out, *(const char *const *)field);
+		return;
+	case CONF_TYPE_KEY_FILE:
+		print_key_file(out, field);
+		return;
 	case CONF_TYPE_STR:
 	case CONF_TYPE_WORD:
 	case CONF_TYPE_BOOL_WORD:
@@ -234,6 +257,7 @@ print_one(const struct conf_directive *row, const void *field, struct buf *out)
 	case CONF_TYPE_ADDRS:
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_FIELDS:
+	case CONF_TYPE_SENDERS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
 	case CONF_TYPE_MEMBERS:

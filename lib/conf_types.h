@@ -29,6 +29,14 @@ struct conf_fields {
 	uint32_t number;        /* equal lists have the same; 0 is none */
 };
 
+/* Who may send: patterns of addresses; see vmta/sender_rules.h. */
+struct sender_patterns;
+
+struct conf_senders {
+	struct conf_strs texts;                 /* first, as above */
+	const struct sender_patterns *compiled; /* at load; NULL: none */
+};
+
 struct conf_intervals { /* at most 30; the last one repeats */
 	size_t n;
 	int64_t *v; /* microseconds */
@@ -157,6 +165,11 @@ struct conf_dkeys {
 	struct conf_dkey *v;
 };
 
+struct conf_key_file {        /* a file of PEM, and its password */
+	const char *path;     /* "": none; not relative */
+	const char *password; /* "": none; never shown */
+};
+
 #define CONF_CTYPE_UINT uint32_t
 #define CONF_CTYPE_BOOL bool
 #define CONF_CTYPE_INTERVAL int64_t
@@ -174,9 +187,12 @@ struct conf_dkeys {
 #define CONF_CTYPE_SHARE uint32_t /* per mille */
 #define CONF_CTYPE_CIDR struct net_prefix
 #define CONF_CTYPE_STR const char *
+#define CONF_CTYPE_SECRET const char * /* never shown */
+#define CONF_CTYPE_KEY_FILE struct conf_key_file
 #define CONF_CTYPE_WORD const char *      /* as the default spells it */
 #define CONF_CTYPE_BOOL_WORD const char * /* yes, no or another word */
 #define CONF_CTYPE_FIELDS struct conf_fields
+#define CONF_CTYPE_SENDERS struct conf_senders
 #define CONF_CTYPE_ADDRS struct conf_strs /* mail addresses */
 #define CONF_CTYPE_STRS struct conf_strs
 #define CONF_CTYPE_DOMAINS struct conf_strs /* with macros expanded */

@@ -390,6 +390,26 @@ parse_source(const struct conf_tree *tree, struct slice s,
 	return 0;
 }
 
+/* FILE [PASSWORD]; no error has a word of it. */
+static int
+parse_key_file(const struct conf_tree *tree, const struct conf_node *n,
+    struct slice s, struct conf_key_file *out, struct err *e)
+{
+	const char *path, *password, *more;
+
+	if (conf_word(&s, tree->rg, &path, e) == -1 ||
+	    conf_word(&s, tree->rg, &password, e) == -1 ||
+	    conf_word(&s, tree->rg, &more, e) == -1)
+		return -1;
+	if (more != NULL)
+		return err_set(e, "more than FILE PASSWORD");
+	out->path = path == NULL || path[0] == '\0' ?
+	    "" :
+	    conf_path(tree->rg, n->file, path);
+	out->password = password == NULL ? "" : password;
+	return 0;
+}
+
 /* domain-key SELECTOR, DOMAIN or *, FILE */
 static int
 parse_dkey(const struct conf_tree *tree, const struct conf_node *n,
@@ -512,6 +532,7 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 	case CONF_TYPE_CIDR:
 		return parse_cidr(s, field, e);
 	case CONF_TYPE_STR:
+	case CONF_TYPE_SECRET:
 		*(const char **)field = region_strndup(tree->rg, s.p, s.len);
 		return 0;
 	case CONF_TYPE_WORD:
@@ -520,10 +541,12 @@ parse_scalar(const struct conf_tree *tree, const struct conf_directive *row,
 		return parse_bool_word(row, tree->rg, s, field, e);
 	case CONF_TYPE_HOSTS:
 		return conf_hosts_parse(s, tree->rg, field, e);
+	case CONF_TYPE_KEY_FILE:
 	case CONF_TYPE_STRS:
 	case CONF_TYPE_ADDRS:
 	case CONF_TYPE_DOMAINS:
 	case CONF_TYPE_FIELDS:
+	case CONF_TYPE_SENDERS:
 	case CONF_TYPE_SOURCES:
 	case CONF_TYPE_DKEYS:
 	case CONF_TYPE_MEMBERS:
@@ -548,6 +571,8 @@ conf_value_parse(const struct conf_tree *tree, const struct conf_directive *row,
 		return parse_source(tree, text, field, e);
 	if (row->type == CONF_TYPE_DKEYS)
 		return parse_dkey(tree, n, text, field, e);
+	if (row->type == CONF_TYPE_KEY_FILE)
+		return parse_key_file(tree, n, text, field, e);
 	if (row->type == CONF_TYPE_MEMBERS)
 		return parse_members(tree, row, text, field, e);
 	if (conf_type_is_limits(row->type))
@@ -581,9 +606,12 @@ conf_type_size(enum conf_type type)
 		SIZE(SHARE),
 		SIZE(CIDR),
 		SIZE(STR),
+		SIZE(SECRET),
+		SIZE(KEY_FILE),
 		SIZE(WORD),
 		SIZE(BOOL_WORD),
 		SIZE(FIELDS),
+		SIZE(SENDERS),
 		SIZE(STRS),
 		SIZE(ADDRS),
 		SIZE(DOMAINS),
@@ -607,8 +635,9 @@ conf_type_adds_up(enum conf_type type)
 {
 	return type == CONF_TYPE_STRS || type == CONF_TYPE_ADDRS ||
 	    type == CONF_TYPE_DOMAINS || type == CONF_TYPE_FIELDS ||
-	    type == CONF_TYPE_SOURCES || type == CONF_TYPE_DKEYS ||
-	    type == CONF_TYPE_MEMBERS || conf_type_is_limits(type);
+	    type == CONF_TYPE_SENDERS || type == CONF_TYPE_SOURCES ||
+	    type == CONF_TYPE_DKEYS || type == CONF_TYPE_MEMBERS ||
+	    conf_type_is_limits(type);
 }
 
 size_t

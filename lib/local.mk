@@ -20,6 +20,7 @@ liblib_a_SOURCES = \
 	%D%/conf_unknown.c \
 	%D%/conf_value.c \
 	%D%/count.h \
+	%D%/crowd.c %D%/crowd.h \
 	%D%/csv.c %D%/csv.h \
 	%D%/csv_write.c %D%/csv_write.h \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
@@ -35,6 +36,7 @@ liblib_a_SOURCES = \
 	%D%/dns_packet.c %D%/dns_packet.h \
 	%D%/dns_wait.c %D%/dns_wait.h \
 	%D%/err.c %D%/err.h \
+	%D%/failures.c %D%/failures.h \
 	%D%/files.c %D%/files.h \
 	%D%/flag.h \
 	%D%/gauge.h \
@@ -48,6 +50,7 @@ liblib_a_SOURCES = \
 	%D%/mem.c %D%/mem.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/net.c %D%/net.h \
+	%D%/proxy_proto.c %D%/proxy_proto.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/redis.c %D%/redis.h \
 	%D%/ref.h \
@@ -58,4 +61,5 @@ liblib_a_SOURCES = \
 	%D%/str.c %D%/str.h \
 	%D%/strmap.c %D%/strmap.h \
 	%D%/tls.c %D%/tls.h \
+	%D%/tls_server.c %D%/tls_server.h \
 	%D%/worker.c %D%/worker.h

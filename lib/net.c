@@ -141,6 +141,18 @@ net_addr_eq(const struct net_addr *a, const struct net_addr *b)
 	    memcmp(a->a, b->a, a->family == AF_INET ? 4 : 16) == 0;
 }
 
+void
+net_addr_unmap(struct net_addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (a->family != AF_INET6 || memcmp(a->a, mapped, 12) != 0)
+		return;
+	a->family = AF_INET;
+	memmove(a->a, a->a + 12, 4);
+	memset(a->a + 4, 0, 12);
+}
+
 bool
 net_addr_is_loopback(const struct net_addr *a)
 {

@@ -44,6 +44,8 @@ bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
  * socket to ask with, it is taken for granted.
  */
 bool net_addr_is_local(const struct net_addr *a);
+/* ::ffff:192.0.2.1 becomes 192.0.2.1 (RFC 4291 section 2.5.5.2). */
+void net_addr_unmap(struct net_addr *a);
 bool net_addr_is_loopback(const struct net_addr *a);
 const char *net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT]);
 

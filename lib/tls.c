@@ -18,8 +18,7 @@ struct tls_client {
 	SSL_CTX *ctx;
 };
 
-/* OpenSSL's words for what went wrong on this thread. */
-static int
+int
 err_tls(struct err *e, const char *what)
 {
 	char text[256] = "unknown error";

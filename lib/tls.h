@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls - the only user of SSL_*: contexts and sessions for outgoing SMTP.
+ * tls - contexts and sessions for outgoing SMTP; for clients that come to us
+ * see tls_server.h.  Nobody else uses SSL_*.
  *
  * One struct tls_client for the process, immutable after tls_client_new(), so
  * any thread may start sessions from it.  Certificates are not judged here
@@ -17,6 +18,9 @@
 struct bufferevent;
 struct event_base;
 struct tls_client;
+
+/* OpenSSL's words for what went wrong on this thread; -1. */
+int err_tls(struct err *e, const char *what);
 
 int tls_client_new(struct tls_client **t_r, struct err *e);
 void tls_client_free(struct tls_client **tp);

@@ -7,31 +7,35 @@
 
 #define DOMAIN_MAX 255 /* RFC 1035 section 3.1, rounded up */
 
-/* p[at] opens a quoted string; the place behind its end. */
-static size_t
-skip_quoted(struct slice v, size_t at)
+/* p[*at] opens a quoted string: behind its end; false: it has none. */
+static bool
+skip_quoted(struct slice v, size_t *at)
 {
-	for (at++; at < v.len && v.p[at] != '"'; at++)
-		if (v.p[at] == '\\')
-			at++;
-	return at < v.len ? at + 1 : v.len;
+	size_t i = *at + 1;
+
+	for (; i < v.len && v.p[i] != '"'; i++)
+		if (v.p[i] == '\\')
+			i++;
+	*at = i < v.len ? i + 1 : v.len;
+	return i < v.len;
 }
 
-/* p[at] opens a comment, which may hold others. */
-static size_t
-skip_comment(struct slice v, size_t at)
+/* p[*at] opens a comment, which may hold others; likewise. */
+static bool
+skip_comment(struct slice v, size_t *at)
 {
-	size_t depth = 0;
+	size_t depth = 0, i = *at;
 
-	for (; at < v.len; at++) {
-		if (v.p[at] == '\\')
-			at++;
-		else if (v.p[at] == '(')
+	for (; i < v.len; i++) {
+		if (v.p[i] == '\\')
+			i++;
+		else if (v.p[i] == '(')
 			depth++;
-		else if (v.p[at] == ')' && --depth == 0)
-			return at + 1;
+		else if (v.p[i] == ')' && --depth == 0)
+			break;
 	}
-	return v.len;
+	*at = i < v.len ? i + 1 : v.len;
+	return i < v.len;
 }
 
 /*
@@ -48,10 +52,10 @@ reduce(struct slice v, struct region *rg)
 		unsigned char c = (unsigned char)v.p[at];
 
 		if (c == '"') {
-			at = skip_quoted(v, at);
+			(void)skip_quoted(v, &at);
 			out[n++] = '"';
 		} else if (c == '(') {
-			at = skip_comment(v, at);
+			(void)skip_comment(v, &at);
 		} else {
 			if (c > ' ' && c != 0x7f)
 				out[n++] = (char)c;
@@ -173,4 +177,189 @@ mailbox_addr_domain(const char *addr, struct region *rg)
 	const char *at = strrchr(addr, '@');
 
 	return at == NULL ? NULL : domain_name(slice_of(at + 1), rg);
+}
+
+/* ---- all domains, strictly ------------------------------------------------ */
+
+/*
+ *	list    = [element] *("," [element])
+ *	element = name ":" list ";" / [name] "<" [route ":"] address ">" / address
+ *
+ * What matters of it is where domains are and that each element has one, so
+ * that nobody completes an address in a way of his own.
+ */
+struct strict {
+	struct slice v;
+	size_t at;
+	bool angle;  /* inside of <> */
+	bool group;  /* inside of a group */
+	bool named;  /* something stands in the element, or in the <> */
+	bool domain; /* likewise, with a domain */
+	bool behind; /* the element had its <> */
+	struct region *rg;
+	struct mailbox_domains *out;
+};
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Blanks and comments; false: one has no end. */
+static bool
+skip_blanks(struct strict *x)
+{
+	while (x->at < x->v.len) {
+		if (x->v.p[x->at] == '(') {
+			if (!skip_comment(x->v, &x->at))
+				return false;
+		} else if (is_blank(x->v.p[x->at])) {
+			x->at++;
+		} else {
+			break;
+		}
+	}
+	return true;
+}
+
+static bool
+take_quoted(struct strict *x)
+{
+	x->named = true;
+	return skip_quoted(x->v, &x->at) && !x->behind;
+}
+
+/* Behind an '@': up to a blank or what ends an address. */
+static bool
+take_domain(struct strict *x)
+{
+	const char *name;
+	size_t from;
+
+	x->at++;
+	if (!skip_blanks(x))
+		return false;
+	from = x->at;
+	while (x->at < x->v.len && x->v.p[x->at] != '\0' &&
+	    !is_blank(x->v.p[x->at]) &&
+	    strchr("<>,;:@\"(", x->v.p[x->at]) == NULL)
+		x->at++;
+	name = domain_name((struct slice){ x->v.p + from, x->at - from },
+	    x->rg);
+	if (name == NULL || x->v.p[x->at - 1] == '.' || !skip_blanks(x) ||
+	    (x->at < x->v.len && strchr(".@", x->v.p[x->at]) != NULL) ||
+	    x->behind || x->out->n == MAILBOX_DOMAINS_MAX)
+		return false;
+	x->out->v[x->out->n++] = name;
+	x->named = x->domain = true;
+	return true;
+}
+
+/* ',', ';' or the end. */
+static bool
+end_element(struct strict *x)
+{
+	bool whole = !x->angle && x->named == x->domain;
+
+	x->named = x->domain = x->behind = false;
+	return whole;
+}
+
+static bool
+open_angle(struct strict *x)
+{
+	if (x->angle || x->behind)
+		return false;
+	x->angle = true;
+	x->named = x->domain = false;
+	return true;
+}
+
+static bool
+close_angle(struct strict *x)
+{
+	if (!x->angle || !x->domain)
+		return false;
+	x->angle = false;
+	x->behind = true;
+	return true;
+}
+
+/* Behind a part of the route that stands before an address. */
+static bool
+end_hop(struct strict *x)
+{
+	bool whole = x->domain;
+
+	x->domain = false;
+	return whole;
+}
+
+/* Of that, or of a group's name. */
+static bool
+take_colon(struct strict *x)
+{
+	if (x->angle)
+		return end_hop(x);
+	if (x->group || !x->named || x->domain || x->behind)
+		return false;
+	x->group = true;
+	x->named = false;
+	return true;
+}
+
+static bool
+end_group(struct strict *x)
+{
+	bool whole = x->group && end_element(x);
+
+	x->group = false;
+	return whole;
+}
+
+/* Goes on by one thing; false: it cannot be there. */
+static bool
+take_one(struct strict *x)
+{
+	unsigned char c = (unsigned char)x->v.p[x->at];
+
+	if (c == '"')
+		return take_quoted(x);
+	if (c == '@')
+		return take_domain(x);
+	x->at++;
+	switch (c) {
+	case '<':
+		return open_angle(x);
+	case '>':
+		return close_angle(x);
+	case ':':
+		return take_colon(x);
+	case ';':
+		return end_group(x);
+	case ',':
+		return x->angle ? end_hop(x) : end_element(x);
+	default:
+		x->named = true;
+		return !x->behind && c > ' ' && c != 0x7f &&
+		    strchr("\\)", c) == NULL;
+	}
+}
+
+bool
+mailbox_domains(struct slice value, struct region *rg,
+    struct mailbox_domains *out)
+{
+	struct strict x = { .v = value, .rg = rg, .out = out };
+
+	out->n = 0;
+	for (;;) {
+		if (!skip_blanks(&x))
+			return false;
+		if (x.at >= x.v.len)
+			return end_element(&x) && !x.group;
+		if (!take_one(&x))
+			return false;
+	}
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mailbox - the first address in a From, Sender or like field.
+ * mailbox - addresses in a From, Sender or like field.
  *
- * RFC 5322 section 3.4, read leniently: comments (nested), quoted strings,
- * display names, source routes and groups are skipped.  Pure.
+ * RFC 5322 section 3.4.  The first one is read leniently: comments (nested),
+ * quoted strings, display names, source routes and groups are skipped.  Who
+ * must not be led astray reads all domains (mailbox_domains()), strictly.
+ * Pure.
  */
 
 #ifndef MAIL_MAILBOX_H
 #define MAIL_MAILBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/mem.h"
@@ -27,7 +30,26 @@ const char *mailbox_domain(struct slice value, struct region *rg);
  */
 const char *mailbox_address(struct slice value, struct region *rg);
 
-/* The same of a bare address: what is behind its last '@'. */
+/*
+ * The domain of every address that some reader may see in the value, lower
+ * case, A-labels, in order: also of one in a display name without quotes or in
+ * a source route.  In groups (RFC 6854), too; none in quotes or comments.
+ * False: it is no list of addresses, at most MAILBOX_DOMAINS_MAX, each with a
+ * domain name.  What readers are known to read differently is none either: a
+ * domain with blanks round its dots, an address without a domain, a backslash
+ * or a control character outside of quotes, whatever is not closed.
+ */
+enum { MAILBOX_DOMAINS_MAX = 100 };
+
+struct mailbox_domains {
+	size_t n; /* 0: there is no address */
+	const char *v[MAILBOX_DOMAINS_MAX];
+};
+
+bool mailbox_domains(struct slice value, struct region *rg,
+    struct mailbox_domains *out);
+
+/* The domain of a bare address: what is behind its last '@'. */
 const char *mailbox_addr_domain(const char *addr, struct region *rg);
 
 #endif

@@ -333,29 +333,90 @@ parse_mail_rcpt(struct slice rest, const char *word, struct region *rg,
 	return parse_params(rest, rg, c);
 }
 
+static bool
+line_is_clean(struct slice line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') ||
+		    line.p[i] == 0x7F)
+			return false;
+	return true;
+}
+
 /* Light: names of clients are not to be believed anyway. */
+bool
+smtp_helo_is_valid(struct slice name)
+{
+	if (name.len == 0 || name.len > HELO_MAX || !addr_utf8_valid(name) ||
+	    !line_is_clean(name))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (is_blank(name.p[i]) ||
+		    strchr("<>()\"\\", name.p[i]) != NULL)
+			return false;
+	return true;
+}
+
 static const char *
 parse_helo(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
-	if (rest.len == 0 || rest.len > HELO_MAX || !addr_utf8_valid(rest))
+	if (!smtp_helo_is_valid(rest))
 		return "501 5.5.4 your host name is needed";
-	for (size_t i = 0; i < rest.len; i++)
-		if (is_blank(rest.p[i]) ||
-		    strchr("<>()\"\\", rest.p[i]) != NULL)
-			return "501 5.5.4 bad host name";
 	c->arg = region_strndup(rg, rest.p, rest.len);
 	return NULL;
 }
 
+struct attr {
+	const char *name;
+	const char **field;
+};
+
+/* A value that is known, "" for one that is not; NULL: it is badly formed. */
+static const char *
+attr_value(struct slice text, struct region *rg)
+{
+	const char *v = text.len == 0 || text.len > HELO_MAX ?
+	    NULL :
+	    xtext_decode(text, rg);
+
+	if (v == NULL)
+		return NULL;
+	for (size_t i = 0; v[i] != '\0'; i++)
+		if ((unsigned char)v[i] < ' ' || v[i] == 0x7F)
+			return NULL;
+	return str_eq_nocase(v, "[UNAVAILABLE]") ||
+		str_eq_nocase(v, "[TEMPUNAVAIL]") ?
+	    "" :
+	    v;
+}
+
 /* NAME=xtext ...; [UNAVAILABLE] and [TEMPUNAVAIL] are not known. */
+static const char *
+parse_attrs(struct slice rest, struct region *rg, const struct attr *attrs,
+    size_t n)
+{
+	struct param p;
+
+	if (rest.len == 0)
+		return BAD_SYNTAX;
+	while (next_param(&rest, &p)) {
+		const char **field = NULL, *v = attr_value(p.value, rg);
+
+		for (size_t i = 0; i < n; i++)
+			if (slice_eq_nocase(p.name, attrs[i].name))
+				field = attrs[i].field;
+		if (field == NULL || v == NULL)
+			return BAD_SYNTAX;
+		*field = v;
+	}
+	return NULL;
+}
+
 static const char *
 parse_xforward(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
 	struct smtp_xforward *xf = &c->xforward;
-	const struct {
-		const char *name;
-		const char **field;
-	} attrs[] = {
+	const struct attr attrs[] = {
 		{ "ADDR", &xf->addr },
 		{ "HELO", &xf->helo },
 		{ "IDENT", &xf->ident },
@@ -364,30 +425,48 @@ parse_xforward(struct slice rest, struct region *rg, struct smtp_cmd *c)
 		{ "PROTO", &xf->proto },
 		{ "SOURCE", &xf->source },
 	};
-	struct param p;
 
-	if (rest.len == 0)
+	return parse_attrs(rest, rg, attrs, sizeof(attrs) / sizeof(*attrs));
+}
+
+static const char *
+parse_xclient(struct slice rest, struct region *rg, struct smtp_cmd *c)
+{
+	struct smtp_xclient *xc = &c->xclient;
+	const struct attr attrs[] = {
+		{ "ADDR", &xc->addr },
+		{ "DESTADDR", &xc->destaddr },
+		{ "DESTPORT", &xc->destport },
+		{ "HELO", &xc->helo },
+		{ "LOGIN", &xc->login },
+		{ "NAME", &xc->name },
+		{ "PORT", &xc->port },
+		{ "PROTO", &xc->proto },
+	};
+
+	const size_t n = sizeof(attrs) / sizeof(*attrs);
+	const char *why = parse_attrs(rest, rg, attrs, n);
+
+	/* These stand in records and logs. */
+	for (size_t i = 0; why == NULL && i < n; i++)
+		if (*attrs[i].field != NULL &&
+		    !addr_utf8_valid(slice_of(*attrs[i].field)))
+			why = BAD_SYNTAX;
+	return why;
+}
+
+/* chunk-size [ "LAST" ] */
+static const char *
+parse_bdat(struct slice rest, struct smtp_cmd *c)
+{
+	struct slice word;
+
+	if (!next_word(&rest, &word) || !parse_size(word, &c->chunk_len))
 		return BAD_SYNTAX;
-	while (next_param(&rest, &p)) {
-		const char **field = NULL, *v;
-
-		for (size_t i = 0; i < sizeof(attrs) / sizeof(*attrs); i++)
-			if (slice_eq_nocase(p.name, attrs[i].name))
-				field = attrs[i].field;
-		v = p.value.len == 0 || p.value.len > HELO_MAX ?
-		    NULL :
-		    xtext_decode(p.value, rg);
-		if (field == NULL || v == NULL)
-			return BAD_SYNTAX;
-		for (size_t i = 0; v[i] != '\0'; i++)
-			if ((unsigned char)v[i] < ' ' || v[i] == 0x7F)
-				return BAD_SYNTAX;
-		if (str_eq_nocase(v, "[UNAVAILABLE]") ||
-		    str_eq_nocase(v, "[TEMPUNAVAIL]"))
-			v = "";
-		*field = v;
-	}
-	return NULL;
+	c->chunk_last = next_word(&rest, &word);
+	if (c->chunk_last && !slice_eq_nocase(word, "LAST"))
+		return BAD_SYNTAX;
+	return next_word(&rest, &word) ? BAD_SYNTAX : NULL;
 }
 
 static const struct {
@@ -410,6 +489,8 @@ static const struct {
 	{ "STARTTLS", SMTP_VERB_STARTTLS },
 	{ "AUTH", SMTP_VERB_AUTH },
 	{ "BDAT", SMTP_VERB_BDAT },
+	{ "XCLIENT", SMTP_VERB_XCLIENT },
+	{ "PROXY", SMTP_VERB_PROXY },
 	{ "ETRN", SMTP_VERB_ETRN },
 	{ "EXPN", SMTP_VERB_EXPN },
 	{ "CONNECT", SMTP_VERB_HTTP },
@@ -429,16 +510,6 @@ verb_lookup(struct slice word)
 	return SMTP_VERB_UNKNOWN;
 }
 
-static bool
-line_is_clean(struct slice line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') ||
-		    line.p[i] == 0x7F)
-			return false;
-	return true;
-}
-
 static const char *
 parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
@@ -451,20 +522,26 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	case SMTP_VERB_HELO:
 	case SMTP_VERB_LHLO:
 		return parse_helo(rest, rg, c);
+	case SMTP_VERB_BDAT:
+		return parse_bdat(rest, c);
+	case SMTP_VERB_XCLIENT:
+		return parse_xclient(rest, rg, c);
 	case SMTP_VERB_XFORWARD:
 		return parse_xforward(rest, rg, c);
 	case SMTP_VERB_DATA:
 	case SMTP_VERB_RSET:
 	case SMTP_VERB_QUIT:
 		return rest.len == 0 ? NULL : BAD_SYNTAX;
+	case SMTP_VERB_STARTTLS:
+		c->arg = region_strndup(rg, rest.p, rest.len);
+		break;
 	case SMTP_VERB_AUTH:
-	case SMTP_VERB_BDAT:
 	case SMTP_VERB_ETRN:
 	case SMTP_VERB_EXPN:
 	case SMTP_VERB_HELP:
 	case SMTP_VERB_HTTP:
 	case SMTP_VERB_NOOP:
-	case SMTP_VERB_STARTTLS:
+	case SMTP_VERB_PROXY:
 	case SMTP_VERB_VRFY:
 	case SMTP_VERB_UNKNOWN:
 	case SMTP_VERB_COUNT:

@@ -2,9 +2,9 @@
 /*
  * smtp_cmd - commands of an SMTP or LMTP client: lines in, structs out.
  *
- * RFC 5321 section 4.1, RFC 2033; the parameters of RFC 1870 (SIZE), 6152
+ * RFC 5321 section 4.1, RFC 2033, RFC 3030; the parameters of RFC 1870 (SIZE), 6152
  * (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), and Postfix's
- * XFORWARD.  Which command is allowed when is the session's to know; here is
+ * XCLIENT and XFORWARD.  Which command is allowed when is the session's to know; here is
  * form only.  A command that is badly formed comes back as the reply it gets.
  *
  * Pure; memory from the caller's region; any thread.
@@ -65,8 +65,10 @@ enum smtp_verb {
 	SMTP_VERB_RSET,
 	SMTP_VERB_STARTTLS,
 	SMTP_VERB_VRFY,
+	SMTP_VERB_XCLIENT,
 	SMTP_VERB_XFORWARD,
-	SMTP_VERB_HTTP, /* a web client was led here: hang up */
+	SMTP_VERB_PROXY, /* a load balancer that is not expected here */
+	SMTP_VERB_HTTP,  /* a web client was led here: hang up */
 	SMTP_VERB_COUNT
 };
 
@@ -75,9 +77,15 @@ struct smtp_xforward {
 	const char *name, *addr, *port, *proto, *helo, *ident, *source;
 };
 
+/* What XCLIENT told, likewise. */
+struct smtp_xclient {
+	const char *name, *addr, *port, *proto, *helo, *login;
+	const char *destaddr, *destport;
+};
+
 struct smtp_cmd {
 	enum smtp_verb verb;
-	const char *arg;  /* EHLO, HELO, LHLO: the name */
+	const char *arg;  /* EHLO, HELO, LHLO: the name; STARTTLS: all of it */
 	struct addr addr; /* MAIL, RCPT */
 	bool no_domain;   /* RCPT: a local part alone */
 
@@ -94,12 +102,20 @@ struct smtp_cmd {
 	uint8_t notify;    /* NOTIFY_* */
 	const char *orcpt; /* "rfc822;xtext" as given, or "" */
 
+	/* BDAT */
+	uint64_t chunk_len;
+	bool chunk_last;
+
+	struct smtp_xclient xclient;
 	struct smtp_xforward xforward;
 };
 
 /* NULL: good.  Else the reply, "501 5.5.4 ...", without a line end. */
 const char *smtp_cmd_parse(struct slice line, struct region *rg,
     struct smtp_cmd *c_r);
+
+/* May a client say so in EHLO, and it stand in a Received field? */
+bool smtp_helo_is_valid(struct slice name);
 
 /* xtext of RFC 3461 section 4; NULL: it is none, or holds NUL. */
 const char *xtext_decode(struct slice s, struct region *rg);

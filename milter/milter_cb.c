@@ -76,7 +76,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 		return SMFIS_REJECT;
 	}
 	if (the_env->unix_socket)
-		wanted |= NO_REPLY;
+		wanted |= NO_REPLY & ~milter_msg_replies(the_env);
 	*pf0 = ACTIONS;
 	if ((f0 & SMFIF_SETSYMLIST) != 0) {
 		*pf0 |= SMFIF_SETSYMLIST;
@@ -100,15 +100,13 @@ on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *peer)
 static sfsistat
 on_mail(SMFICTX *ctx, char **args)
 {
-	milter_msg_mail(msg_of(ctx), ctx, args[0]);
-	return milter_msg_reply(msg_of(ctx), SMFIP_NR_MAIL);
+	return milter_msg_mail(msg_of(ctx), ctx, args[0]);
 }
 
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **args)
 {
-	milter_msg_rcpt(msg_of(ctx), ctx, args[0]);
-	return milter_msg_reply(msg_of(ctx), SMFIP_NR_RCPT);
+	return milter_msg_rcpt(msg_of(ctx), ctx, args[0]);
 }
 
 static sfsistat

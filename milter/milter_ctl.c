@@ -121,7 +121,7 @@ answer_status(struct milter_ctl *c, struct ctl_request *r)
 	struct milter_conf *conf = current_get(env->conf);
 
 	ctl_done(r,
-	    json_pack("{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}",
+	    json_pack("{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}",
 		"program", "mailrace-milter", "version", PACKAGE_VERSION, "pid",
 		(int)getpid(), "uptime",
 		(json_int_t)((clock_us() - c->started_us) / US_PER_S),
@@ -130,8 +130,8 @@ answer_status(struct milter_ctl *c, struct ctl_request *r)
 		"sessions", number(&env->sessions), "messages",
 		number(&env->messages), "signatures", number(&env->signatures),
 		"seals", number(&env->seals), "tempfailed",
-		number(&env->tempfailed), "failed_reloads",
-		(int)c->failed_reloads));
+		number(&env->tempfailed), "denied", number(&env->denied),
+		"failed_reloads", (int)c->failed_reloads));
 	milter_conf_unref(&conf);
 }
 

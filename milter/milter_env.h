@@ -25,6 +25,7 @@ struct milter_env {
 	struct dns *dns;
 	struct dkim_verifier *verifier;
 	struct count sessions, messages, signatures, seals, tempfailed;
+	struct count denied; /* by rules about senders */
 };
 
 #endif

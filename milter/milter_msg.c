@@ -35,6 +35,7 @@ struct milter_msg {
 	struct region *rg;
 	struct milter_conf *conf; /* NULL: no message under way */
 	const char *sender, *auth_user;
+	enum sender_fault fault; /* of MAIL */
 	const char **rcpts;
 	size_t rcpt_count, rcpt_cap;
 	size_t others; /* recipients that do not go through the transport */
@@ -67,6 +68,7 @@ milter_msg_abort(struct milter_msg *m)
 	m->arc_begun = false;
 	m->fold = (struct line_fold){ 0 };
 	m->sender = m->auth_user = NULL;
+	m->fault = SENDER_FINE;
 	m->rcpts = NULL;
 	m->rcpt_count = m->rcpt_cap = m->others = 0;
 	m->headers = (struct header_list){ 0 };
@@ -169,12 +171,104 @@ begin(struct milter_msg *m)
 	m->auth_user = "";
 }
 
-void
+static void
+policy_in(const struct milter_msg *m, struct policy_in *in)
+{
+	*in = (struct policy_in){
+		.conf = m->conf->snapshot,
+		.client = m->client,
+		.local = m->local,
+		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
+		.again = m->conf->mark_key == NULL,
+		.host_notice = m->submitted && m->sender[0] == '\0',
+		.sender = m->sender,
+		.rcpts = m->rcpts,
+		.rcpt_count = m->rcpt_count,
+		.others = m->others,
+		.headers = &m->headers,
+		.body = m->body,
+		.now_s = clock_wall_us() / US_PER_S,
+	};
+}
+
+/* ---- who may send ---------------------------------------------------------- */
+
+unsigned long
+milter_msg_replies(struct milter_env *env)
+{
+	struct milter_conf *conf = current_get(env->conf);
+	unsigned long steps = 0;
+
+	if (snapshot_judges_senders(conf->snapshot))
+		steps |= SMFIP_NR_MAIL;
+	milter_conf_unref(&conf);
+	return steps;
+}
+
+static void
+log_denied(const struct milter_msg *m, const char *queue_id,
+    enum sender_fault fault)
+{
+	struct log_line l;
+	char client[NET_ADDR_TEXT];
+
+	log_begin(&l, LOG_L_INFO, queue_id[0] == '\0' ? NULL : queue_id,
+	    "sender-denied");
+	log_fmt(&l, "from", "<%s>", m->sender);
+	log_str(&l, "client",
+	    m->submitted ? "local" : net_addr_text(&m->client, client));
+	if (m->auth_user[0] != '\0')
+		log_str(&l, "user", m->auth_user);
+	log_str(&l, "why", sender_fault_word(fault));
+	log_end(&l);
+}
+
+/* Never libmilter's own text: log scanners take "rejected" for an attack. */
+static void
+set_reply(struct milter_msg *m, SMFICTX *ctx, const char *reply)
+{
+	char *args[3];
+
+	args[0] = region_strndup(m->rg, reply, 3);
+	args[1] = region_strndup(m->rg, reply + 4, 5);
+	args[2] = region_strdup(m->rg, reply + 10);
+	(void)smfi_setreply(ctx, args[0], args[1], args[2]);
+}
+
+static sfsistat
+deny(struct milter_msg *m, SMFICTX *ctx, enum sender_fault fault)
+{
+	const char *queue_id = region_strdup(m->rg, macro(ctx, "i"));
+
+	log_denied(m, queue_id, fault);
+	set_reply(m, ctx,
+	    REGION_JOIN(m->rg, "550 5.7.1 ", sender_fault_text(fault)));
+	count_add(&m->env->denied, 1);
+	return SMFIS_REJECT;
+}
+
+/* To MAIL or RCPT. */
+static sfsistat
+answer(struct milter_msg *m, SMFICTX *ctx, unsigned long step)
+{
+	if (m->fault == SENDER_FINE || m->submitted || (m->steps & step) != 0)
+		return milter_msg_reply(m, step);
+	return deny(m, ctx, m->fault);
+}
+
+sfsistat
 milter_msg_mail(struct milter_msg *m, SMFICTX *ctx, const char *sender)
 {
+	struct policy_in in;
+
 	begin(m);
 	m->sender = bare_address(m->rg, sender);
 	m->auth_user = region_strdup(m->rg, macro(ctx, "{auth_authen}"));
+	if (snapshot_judges_senders(m->conf->snapshot)) {
+		policy_in(m, &in);
+		m->fault = policy_mail(&in, m->rg);
+	}
+	return answer(m, ctx, SMFIP_NR_MAIL);
 }
 
 /*
@@ -194,15 +288,9 @@ goes_elsewhere(const char *mailer)
 	return false;
 }
 
-void
-milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt)
+static void
+add_rcpt(struct milter_msg *m, const char *rcpt)
 {
-	if (m->conf == NULL)
-		begin(m);
-	if (goes_elsewhere(macro(ctx, "{rcpt_mailer}"))) {
-		m->others++;
-		return;
-	}
 	if (m->rcpt_count == m->rcpt_cap) {
 		size_t cap = m->rcpt_cap == 0 ? 8 : 2 * m->rcpt_cap;
 		const char **v = region_array(m->rg, cap, sizeof(*v));
@@ -213,6 +301,18 @@ milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt)
 		m->rcpt_cap = cap;
 	}
 	m->rcpts[m->rcpt_count++] = bare_address(m->rg, rcpt);
+}
+
+sfsistat
+milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt)
+{
+	if (m->conf == NULL)
+		begin(m);
+	if (goes_elsewhere(macro(ctx, "{rcpt_mailer}")))
+		m->others++;
+	else
+		add_rcpt(m, rcpt);
+	return answer(m, ctx, SMFIP_NR_RCPT);
 }
 
 /*
@@ -248,25 +348,6 @@ milter_msg_header(struct milter_msg *m, const char *name, const char *value)
 	if (m->header_len <= HEADERS_MAX)
 		header_list_add(&m->headers, m->rg, slice_of(name),
 		    wire_value(m, name, value));
-}
-
-static void
-policy_in(const struct milter_msg *m, struct policy_in *in)
-{
-	*in = (struct policy_in){
-		.conf = m->conf->snapshot,
-		.client = m->client,
-		.local = m->local,
-		.auth_user = m->auth_user[0] == '\0' ? NULL : m->auth_user,
-		.again = m->conf->mark_key == NULL,
-		.sender = m->sender,
-		.rcpts = m->rcpts,
-		.rcpt_count = m->rcpt_count,
-		.others = m->others,
-		.headers = &m->headers,
-		.body = m->body,
-		.now_s = clock_wall_us() / US_PER_S,
-	};
 }
 
 /*
@@ -342,11 +423,14 @@ decide(struct milter_msg *m, const char *queue_id, struct policy_out *out,
 
 	canon_body_add(m->body, end.p, end.len);
 	canon_body_finish(m->body);
+	begin_arc(m); /* there may be no body */
 	policy_in(m, &in);
 	in.can_sign_later = goes_by_transport(m, queue_id);
+	in.sealed = sealing_run_seals(m->arc);
 	policy_run(&in, m->rg, out);
 	*note = (struct sealing_note){ 0 };
-	begin_arc(m); /* there may be no body */
+	if (out->fault != SENDER_FINE)
+		return;
 	if (m->arc != NULL)
 		end_arc(m, out, note);
 }
@@ -361,7 +445,7 @@ make_mark(const struct milter_msg *m, const struct policy_out *out,
 		.dflt = out->dflt,
 		.job = out->job,
 		.user = m->auth_user,
-		.later = out->sign_later ? out->dkim_text : NULL,
+		.later = out->sign_later ? out->later_text : NULL,
 		.sender = m->sender,
 		.queue_id = queue_id,
 		.priority = out->priority,
@@ -429,18 +513,12 @@ log_message(const struct milter_msg *m, const char *queue_id,
 	log_end(&l);
 }
 
-/* Never libmilter's own text: log scanners take "rejected" for an attack. */
 static sfsistat
 tempfail(struct milter_msg *m, SMFICTX *ctx)
 {
-	static const char text[] =
-	    "message cannot be prepared for delivery now, try again later";
-	char *args[3];
-
-	args[0] = region_strdup(m->rg, "451");
-	args[1] = region_strdup(m->rg, "4.3.0");
-	args[2] = region_strdup(m->rg, text);
-	(void)smfi_setreply(ctx, args[0], args[1], args[2]);
+	set_reply(m, ctx,
+	    "451 4.3.0 message cannot be prepared for delivery now, try again "
+	    "later");
 	count_add(&m->env->tempfailed, 1);
 	return SMFIS_TEMPFAIL;
 }
@@ -484,6 +562,11 @@ milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 	if (m->header_len > HEADERS_MAX)
 		return pass_untreated(m, queue_id);
 	decide(m, queue_id, &out, &note);
+	if (out.fault != SENDER_FINE) {
+		rc = deny(m, ctx, out.fault);
+		milter_msg_abort(m);
+		return rc;
+	}
 	trouble = out.trouble;
 	if (trouble == NULL &&
 	    apply(m, ctx, &out, make_mark(m, &out, queue_id), &e) == -1)

@@ -7,8 +7,11 @@
  * calls.  What belongs to the message is in a region that goes with it, as
  * does its reference of the configuration, taken at MAIL.
  *
- * Nothing is refused before the end of the message; so the steps before it
- * need no reply, and all trouble shows there, as a 451 with a text of ours.
+ * A sender that may not send is refused at MAIL, or at the next step with a
+ * reply.  Mail of sendmail(1) is refused at its end only, whence Postfix bounces
+ * it; at an earlier step it would stay where it is and come again, for ever
+ * (integration.md 2.4).  All other trouble shows at the end, too, as a 451 with a
+ * text of ours.
  *
  * What is hashed is what the transport will send: header and body with their
  * long lines folded (mail/line_fold.h), which is what the ingress makes of the
@@ -31,6 +34,12 @@ struct milter_msg;
 struct milter_msg *milter_msg_new(struct milter_env *env);
 void milter_msg_free(struct milter_msg **mp);
 
+/*
+ * Which of the steps that need no reply may get one all the same: as SMFIP_NR_*
+ * bits, for what is configured now.
+ */
+unsigned long milter_msg_replies(struct milter_env *env);
+
 /* What was agreed on: SMFIP_NR_* and SMFIP_HDR_LEADSPC of it matter. */
 void milter_msg_negotiated(struct milter_msg *m, unsigned long steps);
 
@@ -39,8 +48,9 @@ sfsistat milter_msg_reply(const struct milter_msg *m, unsigned long step);
 
 void milter_msg_connect(struct milter_msg *m, SMFICTX *ctx,
     const struct sockaddr *peer);
-void milter_msg_mail(struct milter_msg *m, SMFICTX *ctx, const char *sender);
-void milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt);
+sfsistat milter_msg_mail(struct milter_msg *m, SMFICTX *ctx,
+    const char *sender);
+sfsistat milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt);
 void milter_msg_header(struct milter_msg *m, const char *name,
     const char *value);
 void milter_msg_body(struct milter_msg *m, const void *p, size_t len);

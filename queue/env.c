@@ -26,6 +26,9 @@ enum {
 	 */
 	CACHE_BYTES = 24 << 20,
 	LOG_BUFFER = 2 << 20, /* of more than one batch */
+	/* What waits for a fold: some hundred thousand small rows at most. */
+	LISTS_CACHE = 8 << 20,
+	LISTS_LOG_BUFFER = 512 << 10,
 	/*
 	 * What a disk writes whole or not at all.  Recovery cannot repair a
 	 * page of which a power cut left one half: it needs each log file
@@ -35,15 +38,27 @@ enum {
 	GET_FIRST = 16 << 10
 };
 
-struct env {
-	DB_ENV *dbenv;
-	DB *tables[TABLE_COUNT];
-	DBC *cursors[TABLE_COUNT]; /* of the open transaction */
-	DB_TXN *txn;               /* NULL: none open */
-	struct buf got;            /* what env_get() returned last */
+/* What one environment has. */
+struct kind {
+	enum env_table first, end;
+	uint32_t cache_bytes, log_buffer;
 };
 
-static const char *const names[TABLE_COUNT] = {
+static const struct kind of_spool = { TABLE_MESSAGE, TABLE_COUNT, CACHE_BYTES,
+	LOG_BUFFER },
+			 of_lists = { TABLE_LIST, ENV_TABLES, LISTS_CACHE,
+				 LISTS_LOG_BUFFER };
+
+struct env {
+	const struct kind *kind;
+	DB_ENV *dbenv;
+	DB *tables[ENV_TABLES];   /* NULL: of the other kind */
+	DBC *cursors[ENV_TABLES]; /* of the open transaction */
+	DB_TXN *txn;              /* NULL: none open */
+	struct buf got;           /* what env_get() returned last */
+};
+
+static const char *const names[ENV_TABLES] = {
 	[TABLE_MESSAGE] = "message.db",
 	[TABLE_STATE] = "state.db",
 	[TABLE_LEDGER] = "ledger.db",
@@ -53,6 +68,10 @@ static const char *const names[TABLE_COUNT] = {
 	[TABLE_DOUBT] = "doubt.db",
 	[TABLE_POLICY] = "policy.db",
 	[TABLE_LEASE] = "lease.db",
+	[TABLE_LIST] = "list.db",
+	[TABLE_ENTRY] = "entry.db",
+	[TABLE_ORIGIN] = "origin.db",
+	[TABLE_EXPIRY] = "expiry.db",
 };
 
 /* ---- errors -------------------------------------------------------------- */
@@ -145,8 +164,8 @@ open_env(struct env *v, const char *home)
 		return code;
 	d = v->dbenv;
 	d->set_errcall(d, on_db_error);
-	if ((code = d->set_cachesize(d, 0, CACHE_BYTES, 1)) != 0 ||
-	    (code = d->set_lg_bsize(d, LOG_BUFFER)) != 0 ||
+	if ((code = d->set_cachesize(d, 0, v->kind->cache_bytes, 1)) != 0 ||
+	    (code = d->set_lg_bsize(d, v->kind->log_buffer)) != 0 ||
 	    (code = d->set_lg_max(d, (uint32_t)ENV_LOG_FILE)) != 0 ||
 	    (code = d->set_flags(d, DB_TXN_NOSYNC, 1)) != 0)
 		return code;
@@ -171,8 +190,9 @@ open_table(struct env *v, enum env_table t)
 	    DB_CREATE | DB_AUTO_COMMIT | DB_THREAD, 0600);
 }
 
-enum env_result
-env_open(const char *dir, struct env **v_r, struct err *e)
+static enum env_result
+open_kind(const char *dir, const struct kind *kind, struct env **v_r,
+    struct err *e)
 {
 	struct env *v;
 	char home[4096];
@@ -180,7 +200,7 @@ env_open(const char *dir, struct env **v_r, struct err *e)
 
 	*v_r = NULL;
 	if (snprintf(home, sizeof(home), "%s/db", dir) >= (int)sizeof(home)) {
-		(void)err_set(e, "the path of the spool is too long");
+		(void)err_set(e, "%s: the path is too long", dir);
 		return ENV_FAILED;
 	}
 	if (mkdir(home, 0700) == -1 && errno != EEXIST) {
@@ -189,8 +209,9 @@ env_open(const char *dir, struct env **v_r, struct err *e)
 		return code == ENOSPC ? ENV_NO_SPACE : ENV_FAILED;
 	}
 	v = mem_new(struct env);
+	v->kind = kind;
 	code = open_env(v, home);
-	for (int t = 0; code == 0 && t < TABLE_COUNT; t++)
+	for (int t = (int)kind->first; code == 0 && t < (int)kind->end; t++)
 		code = open_table(v, (enum env_table)t);
 	if (code != 0) {
 		enum env_result r = judge(code, home, e);
@@ -200,6 +221,18 @@ env_open(const char *dir, struct env **v_r, struct err *e)
 	}
 	*v_r = v;
 	return ENV_OK;
+}
+
+enum env_result
+env_open(const char *dir, struct env **v_r, struct err *e)
+{
+	return open_kind(dir, &of_spool, v_r, e);
+}
+
+enum env_result
+env_open_lists(const char *dir, struct env **v_r, struct err *e)
+{
+	return open_kind(dir, &of_lists, v_r, e);
 }
 
 int
@@ -212,7 +245,7 @@ env_close(struct env **vp)
 	if (v == NULL)
 		return 0;
 	CHECK(v->txn == NULL);
-	for (int t = 0; t < TABLE_COUNT; t++)
+	for (int t = 0; t < ENV_TABLES; t++)
 		if (v->tables[t] != NULL &&
 		    v->tables[t]->close(v->tables[t], 0) != 0)
 			rc = -1;
@@ -264,7 +297,7 @@ close_cursors(struct env *v)
 {
 	int first = 0;
 
-	for (int t = 0; t < TABLE_COUNT; t++) {
+	for (int t = 0; t < ENV_TABLES; t++) {
 		int code = 0;
 
 		if (v->cursors[t] != NULL)

@@ -3,7 +3,9 @@
  * env - the tables and their transactions; the only file that calls Berkeley
  * DB, so that another engine can follow it.
  *
- * One thread (store) reads and writes, with one transaction open at a time and
+ * There are two kinds: that of a spool and that of suppression lists.
+ *
+ * One thread (store, or that of the lists) reads and writes, with one transaction open at a time and
  * never across a return to its event loop; so the environment has no lock
  * subsystem.  The checkpoint thread may call env_checkpoint() beside it.
  * A commit is not durable before env_flush().
@@ -29,7 +31,14 @@ enum env_table {
 	TABLE_DOUBT,    /* be64 wall time, be64 id, be32 n: session */
 	TABLE_POLICY,   /* a name: what policy wants to keep under it */
 	TABLE_LEASE,    /* a limit's name: what of it is spent */
-	TABLE_COUNT
+	TABLE_COUNT,
+
+	/* Of suppression lists, in an environment of their own. */
+	TABLE_LIST = TABLE_COUNT, /* a name: what of it is published */
+	TABLE_ENTRY,  /* be32 list, digest: changed since the base */
+	TABLE_ORIGIN, /* be32 list, be32 number: a reason and a source */
+	TABLE_EXPIRY, /* be32 list, be32 time, digest: of an entry */
+	ENV_TABLES
 };
 
 enum env_result {
@@ -47,8 +56,10 @@ enum { ENV_SCAN_SMALL = 16 << 10, ENV_SCAN_LARGE = 256 << 10 };
 
 struct env;
 
-/* Runs recovery. */
+/* Runs recovery.  Of a spool; of suppression lists. */
 enum env_result env_open(const char *dir, struct env **v_r, struct err *e);
+enum env_result env_open_lists(const char *dir, struct env **v_r,
+    struct err *e);
 
 /* -1: something did not reach the disk; recovery will see to it. */
 int env_close(struct env **vp);

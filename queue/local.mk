@@ -36,11 +36,24 @@ libqueue_a_SOURCES = \
 	%D%/state.c %D%/state.h \
 	%D%/store.c %D%/store.h \
 	%D%/store_priv.h \
+	%D%/suppress_base.c %D%/suppress_base.h \
 	%D%/suppress_build.c %D%/suppress_build.h \
+	%D%/suppress_columns.c %D%/suppress_columns.h \
 	%D%/suppress_file.c %D%/suppress_file.h \
 	%D%/suppress_index.c %D%/suppress_index.h \
 	%D%/suppress_secret.c %D%/suppress_secret.h \
 	%D%/suppress_watch.c %D%/suppress_watch.h \
+	%D%/suppress_import.c \
+	%D%/suppress_load.c \
+	%D%/suppress_merge.c \
+	%D%/suppress_origins.c %D%/suppress_origins.h \
+	%D%/suppress_record.c %D%/suppress_record.h \
+	%D%/suppress_sort.c %D%/suppress_sort.h \
+	%D%/suppress_state.c \
+	%D%/suppress_store.c %D%/suppress_store.h \
+	%D%/suppress_store_priv.h \
+	%D%/suppress_walk.c \
+	%D%/suppress_work.c \
 	%D%/suppress_write.c %D%/suppress_write.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/walk.c %D%/walk.h

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * suppress_build - a base or delta of a suppression list from digests in any
- * order, in bounded memory: runs are sorted in memory and merged from a file
- * without a name beside the one to be made.  One given twice counts once.
+ * order, in bounded memory (suppress_sort.h).  One given twice counts once.
  *
- * The sort takes as much memory again as is given.  Readers see nothing before
+ * Readers see nothing before
  * suppress_build_publish(), and then all of it (suppress_write.h).  Belongs to
  * one thread, which it blocks: not that of the store.
  */
@@ -48,7 +47,7 @@ struct suppress_digests {
 
 /*
  * What changed since the base of that generation, all of it each time.  One
- * that is in both is listed.  The list's delta is at suppress_index's path.
+ * that is in both is listed.  path is the base's; the delta is beside it.
  */
 int suppress_build_delta(const char *path,
     const struct suppress_build_conf *conf, uint64_t base,

@@ -38,6 +38,15 @@ suppress_file_step(const struct suppress_head *h, const void *digest)
 	return (uint32_t)((uint64_t)get_be32(digest) >> (32 - h->bits));
 }
 
+char *
+suppress_file_beside(const char *path, const char *kind, uint64_t base)
+{
+	struct buf name = { 0 };
+
+	buf_printf(&name, "%s.%s.%llu", path, kind, (unsigned long long)base);
+	return buf_take(&name, NULL);
+}
+
 /* ---- the head ------------------------------------------------------------ */
 
 void
@@ -59,11 +68,13 @@ suppress_file_head(const struct suppress_head *h,
 	put_be32(out + AT_HEAD_CRC, crc32c(0, out, AT_HEAD_CRC));
 }
 
-static int
-read_head(const unsigned char *p, size_t len, struct suppress_head *h,
+int
+suppress_file_head_read(struct slice bytes, struct suppress_head *h_r,
     struct err *e)
 {
-	if (len < SUPPRESS_HEAD)
+	const unsigned char *p = (const unsigned char *)bytes.p;
+
+	if (bytes.len < SUPPRESS_HEAD)
 		return err_set(e, "cut off: its head is not whole");
 	if (memcmp(p, magic, sizeof(magic)) != 0)
 		return err_set(e, "not a suppression index");
@@ -72,7 +83,7 @@ read_head(const unsigned char *p, size_t len, struct suppress_head *h,
 		    (unsigned)get_be32(p + AT_VERSION));
 	if (crc32c(0, p, AT_HEAD_CRC) != get_be32(p + AT_HEAD_CRC))
 		return err_set(e, "damaged: checksum of the head");
-	*h = (struct suppress_head){
+	*h_r = (struct suppress_head){
 		.list = get_be64(p + AT_LIST),
 		.generation = get_be64(p + AT_GENERATION),
 		.base = get_be64(p + AT_BASE),
@@ -83,9 +94,10 @@ read_head(const unsigned char *p, size_t len, struct suppress_head *h,
 		.fan_crc = get_be32(p + AT_FAN_CRC),
 		.digest_crc = get_be32(p + AT_DIGEST_CRC),
 	};
-	if (h->digest_len < SUPPRESS_LEN_MIN ||
-	    h->digest_len > SUPPRESS_LEN_MAX || h->bits > SUPPRESS_BITS_MAX ||
-	    h->listed > UINT32_MAX || h->removed > UINT32_MAX)
+	if (h_r->digest_len < SUPPRESS_LEN_MIN ||
+	    h_r->digest_len > SUPPRESS_LEN_MAX ||
+	    h_r->bits > SUPPRESS_BITS_MAX || h_r->listed > UINT32_MAX ||
+	    h_r->removed > UINT32_MAX)
 		return err_set(e, "damaged: a number in the head");
 	return 0;
 }
@@ -117,7 +129,7 @@ suppress_file_read(struct slice bytes, struct suppress_file *f_r, struct err *e)
 	uint64_t digests_len, whole;
 
 	*f_r = (struct suppress_file){ .fan = NULL };
-	if (read_head(p, bytes.len, h, e) == -1)
+	if (suppress_file_head_read(bytes, h, e) == -1)
 		return -1;
 	fan_len = suppress_file_fan_len(h->bits);
 	digests_len = (h->listed + h->removed) * h->digest_len;
@@ -139,8 +151,8 @@ suppress_file_read(struct slice bytes, struct suppress_file *f_r, struct err *e)
 
 /* ---- look-up ------------------------------------------------------------- */
 
-static bool
-is_among(const unsigned char *digests, size_t low, size_t high, size_t len,
+static size_t
+place_among(const unsigned char *digests, size_t low, size_t high, size_t len,
     const void *digest)
 {
 	while (low < high) {
@@ -148,28 +160,34 @@ is_among(const unsigned char *digests, size_t low, size_t high, size_t len,
 		int order = memcmp(digests + middle * len, digest, len);
 
 		if (order == 0)
-			return true;
+			return middle;
 		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return false;
+	return SUPPRESS_NOWHERE;
+}
+
+size_t
+suppress_file_place(const struct suppress_file *f, const void *digest)
+{
+	const unsigned char *step = f->fan +
+	    4 * (size_t)suppress_file_step(&f->head, digest);
+
+	return place_among(f->listed, get_be32(step), get_be32(step + 4),
+	    f->head.digest_len, digest);
 }
 
 bool
 suppress_file_lists(const struct suppress_file *f, const void *digest)
 {
-	const unsigned char *step = f->fan +
-	    4 * (size_t)suppress_file_step(&f->head, digest);
-
-	return is_among(f->listed, get_be32(step), get_be32(step + 4),
-	    f->head.digest_len, digest);
+	return suppress_file_place(f, digest) != SUPPRESS_NOWHERE;
 }
 
 bool
 suppress_file_removes(const struct suppress_file *f, const void *digest)
 {
-	return is_among(f->removed, 0, f->head.removed, f->head.digest_len,
-	    digest);
+	return place_among(f->removed, 0, f->head.removed, f->head.digest_len,
+		   digest) != SUPPRESS_NOWHERE;
 }

@@ -61,12 +61,27 @@ suppress_file_fan_len(uint32_t bits)
 	return 4 * (((size_t)1 << bits) + 1);
 }
 
+/*
+ * The name of what goes with the base of that generation at path, as
+ * "PATH.delta.7": whoever sees another base there does not look at it.
+ */
+char *suppress_file_beside(const char *path, const char *kind, uint64_t base);
+
 void suppress_file_head(const struct suppress_head *h,
     unsigned char out[SUPPRESS_HEAD]);
+
+/* Of bytes that may be cut off behind the head. */
+int suppress_file_head_read(struct slice bytes, struct suppress_head *h_r,
+    struct err *e);
 
 /* Reads all of it: lengths, checksums and the fan are right, or it fails. */
 int suppress_file_read(struct slice bytes, struct suppress_file *f_r,
     struct err *e);
+
+#define SUPPRESS_NOWHERE SIZE_MAX
+
+/* Which of the listed it is, from 0; SUPPRESS_NOWHERE: none. */
+size_t suppress_file_place(const struct suppress_file *f, const void *digest);
 
 bool suppress_file_lists(const struct suppress_file *f, const void *digest);
 bool suppress_file_removes(const struct suppress_file *f, const void *digest);

@@ -16,7 +16,7 @@
 #include "queue/bytes.h"
 #include "queue/suppress_file.h"
 
-/* A base may be replaced between the looks at both files: then once more. */
+/* A base may be replaced between two looks: then once more. */
 enum { TRIES = 5 };
 
 /* A file as it was opened; its inode is not used again while it is mapped. */
@@ -32,11 +32,10 @@ struct mapped {
 struct suppress_view {
 	struct ref ref;
 	struct mapped *base, *delta; /* delta: NULL if there is no file */
-	bool delta_counts;           /* it is one of this base */
 };
 
 struct suppress_index {
-	char *base, *delta; /* paths */
+	char *base; /* its path */
 	uint64_t list;
 	uint32_t digest_len;
 	struct current *current;
@@ -147,20 +146,35 @@ suppress_view_unref(struct suppress_view **vp)
 		view_unref(v);
 }
 
-/* A delta of a base that is not ours yet: false. */
+/*
+ * The delta of a base that has been replaced is gone, perhaps before we have
+ * seen it: what is not the newest base is no view.
+ */
 static bool
-fits(struct suppress_view *v)
+is_base_still(const struct suppress_index *ix, const struct suppress_view *v)
 {
-	uint64_t of;
+	struct stat st;
 
-	if (v->delta == NULL)
-		return true;
-	of = v->delta->file.head.base;
-	v->delta_counts = of == v->base->file.head.generation;
-	return of <= v->base->file.head.generation;
+	return stat(ix->base, &st) == 0 && st.st_dev == v->base->dev &&
+	    st.st_ino == v->base->ino;
 }
 
-/* One look at both files; NULL: they do not fit each other. */
+static int
+delta_get(const struct suppress_index *ix, const struct suppress_view *held,
+    struct suppress_view *v, struct err *e)
+{
+	uint64_t of = v->base->file.head.generation;
+	char *path = suppress_file_beside(ix->base, "delta", of);
+	int rc = mapped_get(ix, path, held == NULL ? NULL : held->delta,
+	    &v->delta, e);
+
+	if (rc == 0 && v->delta != NULL && v->delta->file.head.base != of)
+		rc = err_set(e, "%s: it is of another base", path);
+	free(path);
+	return rc;
+}
+
+/* One look at both files; NULL: the base was replaced meanwhile. */
 static int
 view_look(const struct suppress_index *ix, const struct suppress_view *held,
     struct suppress_view **v_r, struct err *e)
@@ -177,9 +191,8 @@ view_look(const struct suppress_index *ix, const struct suppress_view *held,
 		rc = -1;
 	}
 	if (rc == 0)
-		rc = mapped_get(ix, ix->delta,
-		    held == NULL ? NULL : held->delta, &v->delta, e);
-	if (rc != 0 || !fits(v))
+		rc = delta_get(ix, held, v, e);
+	if (rc != 0 || !is_base_still(ix, v))
 		suppress_view_unref(&v);
 	*v_r = v;
 	return rc;
@@ -195,13 +208,13 @@ view_load(const struct suppress_index *ix, const struct suppress_view *held,
 		if (*v_r != NULL)
 			return 0;
 	}
-	return err_set(e, "%s: it is of a later base", ix->delta);
+	return err_set(e, "%s: it is replaced too often", ix->base);
 }
 
 bool
 suppress_view_has(const struct suppress_view *v, const void *digest)
 {
-	if (v->delta_counts) {
+	if (v->delta != NULL) {
 		if (suppress_file_lists(&v->delta->file, digest))
 			return true;
 		if (suppress_file_removes(&v->delta->file, digest))
@@ -219,7 +232,7 @@ suppress_view_generation(const struct suppress_view *v)
 uint64_t
 suppress_view_delta(const struct suppress_view *v)
 {
-	return v->delta_counts ? v->delta->file.head.generation : 0;
+	return v->delta != NULL ? v->delta->file.head.generation : 0;
 }
 
 /* ---- the index ----------------------------------------------------------- */
@@ -229,13 +242,10 @@ suppress_index_open(const char *path, uint64_t list, uint32_t digest_len,
     struct suppress_index **ix_r, struct err *e)
 {
 	struct suppress_index *ix = mem_new(struct suppress_index);
-	size_t cap = strlen(path) + sizeof(".delta");
 	struct suppress_view *v;
 
 	*ix_r = NULL;
 	ix->base = mem_strdup(path);
-	ix->delta = mem_alloc(cap);
-	(void)STR_JOIN(ix->delta, cap, path, ".delta", NULL);
 	ix->list = list;
 	ix->digest_len = digest_len;
 	if (view_load(ix, NULL, &v, e) == -1) {
@@ -258,7 +268,6 @@ suppress_index_free(struct suppress_index **ixp)
 	if (ix->current != NULL)
 		current_free(&ix->current);
 	free(ix->base);
-	free(ix->delta);
 	free(ix);
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * suppress_index - a published suppression list, as those who ask it see it:
- * PATH is its base, PATH.delta what changed since (there may be none), both of
- * suppress_file.h, both mapped; no Berkeley DB, no address.
+ * PATH is its base, PATH.delta.N what changed since the base of generation N
+ * (there may be none), both of suppress_file.h, both mapped; no Berkeley DB, no
+ * address.
  *
- * A view is base and delta of one moment.  It stays as it is, with its files
+ * A view is base and delta of one moment: a base that takes the place of
+ * another brings its own delta with it.  A view stays as it is, with its files
  * mapped, until its last user gives it back, whatever is published meanwhile.
- * A delta of an older base than ours is passed over: the base has it.
  *
  * One thread opens, follows and frees an index; any may get, ask and give back
  * views.  Opening and following read each new file once, all of it: not for
@@ -31,7 +32,7 @@ int suppress_index_open(const char *path, uint64_t list, uint32_t digest_len,
 void suppress_index_free(struct suppress_index **ixp);
 
 /*
- * Looks for a newer base or delta: two stat() calls if there is none.  On -1
+ * Looks for a newer base or delta: three stat() calls if there is none.  On -1
  * the view of before stays.  changed_r: there is another view now.
  */
 int suppress_index_follow(struct suppress_index *ix, bool *changed_r,

@@ -13,7 +13,8 @@
 #include "lib/mem.h"
 #include "queue/crc32c.h"
 
-enum { PIECE = 1 << 20 }; /* written at once */
+/* So much is on its way to the disk at most. */
+enum { UNSYNCED = 16 * SUPPRESS_PIECE };
 
 struct suppress_write {
 	char *path, *made; /* made: PATH.new; NULL once it is published */
@@ -42,6 +43,19 @@ suppress_write_at(int fd, const void *p, size_t len, uint64_t at)
 		len -= (size_t)n;
 		at += (uint64_t)n;
 	}
+	return 0;
+}
+
+/* Hints both: a file system that knows no ranges syncs all at the end. */
+int
+suppress_write_piece(int fd, const void *p, size_t len, uint64_t at)
+{
+	if (suppress_write_at(fd, p, len, at) == -1)
+		return -1;
+	(void)sync_file_range(fd, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+	if (at > UNSYNCED)
+		(void)sync_file_range(fd, (off_t)(at - UNSYNCED), (off_t)len,
+		    SYNC_FILE_RANGE_WAIT_BEFORE);
 	return 0;
 }
 
@@ -105,7 +119,7 @@ flush(struct suppress_write *w, struct err *e)
 		return 0;
 	w->head.digest_crc = crc32c(w->head.digest_crc, w->piece.p,
 	    w->piece.len);
-	if (suppress_write_at(w->fd, w->piece.p, w->piece.len, w->at) == -1)
+	if (suppress_write_piece(w->fd, w->piece.p, w->piece.len, w->at) == -1)
 		return err_sys(e, "%s", w->made);
 	w->at += w->piece.len;
 	buf_clear(&w->piece);
@@ -128,7 +142,7 @@ append(struct suppress_write *w, const void *digest, struct err *e)
 {
 	memcpy(w->last, digest, w->head.digest_len);
 	buf_add(&w->piece, digest, w->head.digest_len);
-	return w->piece.len < PIECE ? 0 : flush(w, e);
+	return w->piece.len < SUPPRESS_PIECE ? 0 : flush(w, e);
 }
 
 static void
@@ -166,8 +180,8 @@ suppress_write_removed(struct suppress_write *w, const void *digest,
 
 /* ---- publishing ---------------------------------------------------------- */
 
-static int
-sync_folder(const char *path, struct err *e)
+int
+suppress_write_sync_folder(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
 	/* With its slash, so that "/list" is in "/". */
@@ -202,5 +216,5 @@ suppress_write_publish(struct suppress_write *w, struct err *e)
 		return err_sys(e, "%s", w->made);
 	free(w->made);
 	w->made = NULL;
-	return sync_folder(w->path, e);
+	return suppress_write_sync_folder(w->path, e);
 }

@@ -32,7 +32,17 @@ int suppress_write_removed(struct suppress_write *w, const void *digest,
 /* On -1 readers see the old file, or the new one if only its folder failed. */
 int suppress_write_publish(struct suppress_write *w, struct err *e);
 
+/* The folder of a path: what was renamed in it stays so. */
+int suppress_write_sync_folder(const char *path, struct err *e);
+
 /* All of it, at that place of a file. */
 int suppress_write_at(int fd, const void *p, size_t len, uint64_t at);
+
+/*
+ * The same for pieces of a file that is written from its beginning to its end:
+ * the disk begins with each at once, so that the sync at the end is short.
+ */
+enum { SUPPRESS_PIECE = 1 << 20 };
+int suppress_write_piece(int fd, const void *p, size_t len, uint64_t at);
 
 #endif

@@ -43,6 +43,7 @@ check_PROGRAMS += \
 	tests/unit/test_conf_shares \
 	tests/unit/test_conf_size \
 	tests/unit/test_conf_print \
+	tests/unit/test_crowd \
 	tests/unit/test_csv \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
@@ -70,20 +71,26 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_explain \
+	tests/unit/test_extra_fields \
+	tests/unit/test_failures \
 	tests/unit/test_gate \
 	tests/unit/test_gather \
 	tests/unit/test_glob \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
+	tests/unit/test_header_work \
 	tests/unit/test_heap \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_ingress_chunks \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
+	tests/unit/test_ingress_peer \
 	tests/unit/test_ingress_room \
+	tests/unit/test_ingress_senders \
 	tests/unit/test_ingress_store \
 	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
@@ -129,6 +136,7 @@ check_PROGRAMS += \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
 	tests/unit/test_progress \
+	tests/unit/test_proxy_proto \
 	tests/unit/test_providers \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
@@ -169,6 +177,7 @@ check_PROGRAMS += \
 	tests/unit/test_sealing \
 	tests/unit/test_segment \
 	tests/unit/test_select \
+	tests/unit/test_sender_rules \
 	tests/unit/test_settings \
 	tests/unit/test_sig_field \
 	tests/unit/test_signals \
@@ -201,11 +210,15 @@ check_PROGRAMS += \
 	tests/unit/test_strmap \
 	tests/unit/test_suppress \
 	tests/unit/test_suppress_build \
+	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
 	tests/unit/test_suppress_watch \
+	tests/unit/test_suppress_owner \
+	tests/unit/test_suppress_store \
 	tests/unit/test_table \
 	tests/unit/test_tour \
+	tests/unit/test_trace \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
@@ -295,6 +308,9 @@ tests_unit_test_reply_rules_SOURCES = \
 tests_unit_test_suppress_build_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=pwrite \
 	-Wl,--wrap=pwrite64 -Wl,--wrap=rename
+tests_unit_test_suppress_owner_LDFLAGS = \
+	$(tests_unit_test_suppress_build_LDFLAGS) \
+	-Wl,--wrap=statvfs -Wl,--wrap=statvfs64
 
 tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
@@ -413,16 +429,22 @@ tests_unit_test_smtp_session_load_SOURCES = \
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
+tests_unit_test_ingress_chunks_SOURCES = \
+	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
 tests_unit_test_ingress_keys_SOURCES = \
 	%D%/unit/test_ingress_keys.c $(ingress_client_files)
 tests_unit_test_ingress_life_SOURCES = \
 	%D%/unit/test_ingress_life.c $(ingress_client_files)
 tests_unit_test_ingress_limits_SOURCES = \
 	%D%/unit/test_ingress_limits.c $(ingress_client_files)
+tests_unit_test_ingress_peer_SOURCES = \
+	%D%/unit/test_ingress_peer.c $(ingress_client_files)
 tests_unit_test_ingress_room_SOURCES = \
 	%D%/unit/test_ingress_room.c $(ingress_client_files)
 tests_unit_test_ingress_store_SOURCES = \
 	%D%/unit/test_ingress_store.c $(ingress_client_files)
+tests_unit_test_ingress_senders_SOURCES = \
+	%D%/unit/test_ingress_senders.c $(ingress_client_files)
 tests_unit_test_ingress_trust_SOURCES = \
 	%D%/unit/test_ingress_trust.c $(ingress_client_files)
 
@@ -587,9 +609,11 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
 	tests/fuzz/fuzz_dump \
+	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
 	tests/fuzz/fuzz_retry_hint \
@@ -600,6 +624,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
+	tests/fuzz/fuzz_suppress_store \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -659,11 +684,16 @@ tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_proxy_proto_SOURCES = \
+	%D%/fuzz/fuzz_proxy_proto.c $(fuzz_main)
+tests_fuzz_fuzz_proxy_proto_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c $(fuzz_main)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_reply_rules_SOURCES = \
 	%D%/fuzz/fuzz_reply_rules.c $(fuzz_main)
 tests_fuzz_fuzz_reply_rules_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_extra_fields_SOURCES = %D%/fuzz/fuzz_extra_fields.c $(fuzz_main)
+tests_fuzz_fuzz_extra_fields_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
 tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_sasl_server_SOURCES = \
@@ -687,6 +717,9 @@ tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_file_SOURCES = \
 	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_store_SOURCES = \
+	%D%/fuzz/fuzz_suppress_store.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_store_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -715,6 +748,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
+	%D%/bench/bench_suppress.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
@@ -760,12 +794,14 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_header.repro \
 	%D%/fuzz/fuzz_ingress.dict \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_reply_rules.in \
@@ -780,6 +816,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
+	%D%/fuzz/fuzz_suppress_store.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
@@ -1030,6 +1067,7 @@ EXTRA_DIST += \
 	%D%/system/test_bounces.py \
 	%D%/system/test_busy.py \
 	%D%/system/test_check_limits.py \
+	%D%/system/test_clients.py \
 	%D%/system/test_check.py \
 	%D%/system/test_collectors.py \
 	%D%/system/test_command.py \
@@ -1064,6 +1102,8 @@ EXTRA_DIST += \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
+	%D%/system/test_header_work.py \
+	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
@@ -1077,6 +1117,7 @@ EXTRA_DIST += \
 	%D%/system/test_suppress_policy.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \

@@ -16,6 +16,7 @@
 #include "transport/acct.h"
 #include "transport/dispatch.h"
 #include "transport/gate.h"
+#include "transport/ingress_senders.h"
 #include "vmta/sched.h"
 
 /*
@@ -104,7 +105,7 @@ causes(const struct pressure *p)
 }
 
 static json_t *
-intake(struct gate *g)
+intake(struct gate *g, struct sender_counts *senders)
 {
 	struct gate_facts f;
 	uint64_t used, max, rcpts, rcpts_max;
@@ -112,12 +113,13 @@ intake(struct gate *g)
 	gate_facts(g, &f);
 	pressure_numbers(f.pressure, PRESSURE_MEMORY, &used, &max);
 	pressure_numbers(f.pressure, PRESSURE_PLACES, &rcpts, &rcpts_max);
-	return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "open",
+	return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "open",
 	    (int)(pressure_first(f.pressure) == PRESSURE_CAUSES), "held_by",
 	    causes(f.pressure), "places", (json_int_t)rcpts, "places_max",
 	    (json_int_t)rcpts_max, "memory", (json_int_t)used, "memory_max",
 	    (json_int_t)max, "waiting", (json_int_t)f.waiting, "delayed",
-	    (json_int_t)f.delayed, "refused", (json_int_t)f.refused);
+	    (json_int_t)f.delayed, "refused", (json_int_t)f.refused, "denied",
+	    (json_int_t)count_read(&senders->denied));
 }
 
 static void
@@ -153,7 +155,8 @@ on_status(struct post *p)
 		(json_int_t)a->live_bytes));
 	(void)json_object_set_new(out, "accounting",
 	    acct_sums(e->control->opt.acct));
-	(void)json_object_set_new(out, "intake", intake(e->control->opt.gate));
+	(void)json_object_set_new(out, "intake",
+	    intake(e->control->opt.gate, e->control->opt.sender_counts));
 	ctl_done(e->request, out);
 	errand_free(e);
 }

@@ -21,6 +21,7 @@ struct acct;
 struct control;
 struct dispatch;
 struct gate;
+struct sender_counts;
 struct snapshot;
 struct dns;
 
@@ -30,6 +31,7 @@ struct control_options {
 	struct acct *acct;
 	struct dispatch *dispatch;
 	struct gate *gate;
+	struct sender_counts *sender_counts;
 	struct dns *dns;
 	struct worker_env *const *envs; /* of the delivery workers */
 	size_t env_count;

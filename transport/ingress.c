@@ -2,8 +2,13 @@
 /*
  * Life of a session and its I/O.
  *
+ *	PROXY --> as from the start     a load balancer said for whom it speaks
+ *	SLOT --> as from the start      there is a place, or none for too long
+ *	TLS --> COMMAND                 the handshake is done
  *	COMMAND <--> COMMAND            each command
+ *	COMMAND --> TLS                 STARTTLS
  *	COMMAND --> DATA                354
+ *	COMMAND <--> CHUNK              BDAT; the last one goes on as DATA does
  *	DATA --> COMMAND                refused at the end of data
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
  *	DATA --> KEYS                   ARC: DNS is asked, then as from DATA
@@ -11,25 +16,21 @@
  *	DATA --> WAIT --> COMMIT        the same for a message
  *	DATA --> WAIT --> COMMAND       refused: no room for too long
  *	COMMIT --> WAIT                 the disk is full
- *	COMMAND, DATA --> CLOSING       QUIT, 421, end of input
+ *	TLS, COMMAND, DATA --> CLOSING  QUIT, 421, end of input, no TLS
  *	any --> CLOSED                  connection lost, all written
  *
- * In KEYS, COMMIT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
+ * In KEYS, COMMIT, SLOT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
- * Replies of one event are collected and written by one send(2), without
- * waiting for the loop to say that the socket is writable: it nearly always
- * is, and three system calls for each reply are saved.
+ * How bytes come and go is transport/ingress_io.c's, with TLS and without.
  */
 #include "transport/ingress_priv.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +42,12 @@
 
 enum {
 	IN_MAX = 65536,
-	OUT_MAX = 65536,
 	TEXT_KEEP = 262144, /* buffers above this are not kept */
 	RCPTS_KEEP = 4096,
 	STOP_GRACE_S = 2,      /* at a stop, for a client with a message */
 	STOP_LONGER_S = 8,     /* for one that talks and has none, after that */
 	STOP_LOOK_US = 200000, /* at a stop the timer looks so often */
+	SLOT_LOOK_US = 100000, /* and so it does for a place */
 	TICK_S = 60 /* the timer looks again, in states without a deadline */
 };
 
@@ -54,14 +55,14 @@ enum {
 
 struct ingress_door *
 ingress_door_new(enum ingress_protocol protocol, const char *name,
-    struct gauge *open)
+    struct ingress_counts *counts)
 {
 	size_t len = strlen(name) + 1;
 	struct ingress_door *d = mem_zalloc(sizeof(*d) + len);
 
 	ref_init(&d->refs);
 	d->protocol = protocol;
-	d->open = gauge_ref(open);
+	d->counts = ingress_counts_ref(counts);
 	memcpy(d->name, name, len);
 	return d;
 }
@@ -81,83 +82,8 @@ ingress_door_unref(struct ingress_door **dp)
 	*dp = NULL;
 	if (d == NULL || !ref_put(&d->refs))
 		return;
-	gauge_unref(&d->open);
+	ingress_counts_unref(&d->counts);
 	free(d);
-}
-
-/* ---- replies ------------------------------------------------------------- */
-
-void
-ingress_reply(struct ingress_session *s, const char *fmt, ...)
-{
-	char line[INGRESS_REPLY_MAX];
-	size_t max = sizeof(line) - 2;
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(line, sizeof(line) - 1, fmt, ap);
-	va_end(ap);
-	CHECK(len >= 4);
-	if ((size_t)len > max) {
-		len = (int)max;
-		/* Never half a character. */
-		while (((unsigned char)line[len] & 0xC0) == 0x80)
-			len--;
-	}
-	buf_add(&s->out, line, (size_t)len);
-	buf_add(&s->out, "\r\n", 2);
-}
-
-void
-ingress_say(struct ingress_session *s, const char *text)
-{
-	size_t len = strlen(text);
-
-	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
-	buf_add(&s->out, text, len);
-	buf_add(&s->out, "\r\n", 2);
-}
-
-static bool
-output_is_empty(const struct ingress_session *s)
-{
-	return s->out.len == 0 &&
-	    evbuffer_get_length(bufferevent_get_output(s->bev)) == 0;
-}
-
-static bool
-output_is_full(const struct ingress_session *s)
-{
-	return s->out.len +
-	    evbuffer_get_length(bufferevent_get_output(s->bev)) >
-	    OUT_MAX;
-}
-
-/* False: the client is gone. */
-static bool
-flush(struct ingress_session *s)
-{
-	size_t sent = 0;
-
-	if (s->out.len == 0)
-		return true;
-	if (evbuffer_get_length(bufferevent_get_output(s->bev)) == 0) {
-		ssize_t n = send(bufferevent_getfd(s->bev), s->out.p,
-		    s->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n == -1 && errno != EAGAIN && errno != EINTR)
-			return false;
-		sent = n > 0 ? (size_t)n : 0;
-	}
-	if (sent < s->out.len)
-		(void)bufferevent_write(s->bev, s->out.p + sent,
-		    s->out.len - sent);
-	if (s->out.cap > OUT_MAX)
-		buf_fini(&s->out);
-	else
-		buf_clear(&s->out);
-	return true;
 }
 
 /* ---- transactions -------------------------------------------------------- */
@@ -205,16 +131,16 @@ session_free(struct ingress_session **sp)
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0);
 	s->env->sessions_in--;
-	if (s->counted)
-		gauge_leave(s->door->open);
+	ingress_leave(s);
 	event_free(s->timer);
 	reader_stop(&s->in);
 	bufferevent_free(s->bev);
-	buf_fini(&s->out);
+	ingress_io_fini(s);
 	buf_fini(&s->tx.text);
 	rcpts_free(&s->tx);
 	region_free(&s->cmd_rg);
 	region_free(&s->tx_rg);
+	free(s->user);
 	snapshot_unref(&s->conf);
 	ingress_door_unref(&s->door);
 	free(s);
@@ -268,21 +194,30 @@ arm(struct ingress_session *s, int64_t in_us)
 	struct timeval tv = { .tv_sec = (time_t)(in_us / US_PER_S),
 		.tv_usec = (suseconds_t)(in_us % US_PER_S) };
 
+	s->timer_us = clock_us() + in_us;
 	(void)event_add(s->timer, &tv);
 }
 
+unsigned
+ingress_state_timeout_s(enum ingress_state state)
+{
+	return steps[state].timeout_s;
+}
+
 /*
- * The deadline counts from now.  The timer itself stays where it is and looks
- * again when it fires: moving it for each command would cost more than that.
+ * The deadline counts from now.  The timer stays where it is, unless that is
+ * too late, and looks again when it fires: moving it for each command would
+ * cost more than that.
  */
 static void
 touch(struct ingress_session *s)
 {
-	unsigned timeout_s = steps[s->state].timeout_s;
+	int64_t patience_us = ingress_patience_us(s);
 
-	s->deadline_us = timeout_s == 0 ?
-	    0 :
-	    clock_us() + (int64_t)timeout_s * US_PER_S;
+	s->deadline_us = patience_us == 0 ? 0 : clock_us() + patience_us;
+	if (patience_us != 0 &&
+	    (s->timer_us == 0 || s->deadline_us < s->timer_us))
+		arm(s, patience_us);
 }
 
 static void
@@ -298,8 +233,6 @@ enter(struct ingress_session *s, enum ingress_state state)
 	if (log_wants(LOG_L_DEBUG))
 		log_note(LOG_L_DEBUG, "ingress-state", "%s: %s",
 		    steps[state].name, steps[state].doing);
-	if (state == INGRESS_CLOSING) /* earlier than it is set to fire */
-		arm(s, (int64_t)steps[state].timeout_s * US_PER_S);
 	if (steps[state].enter != NULL)
 		steps[state].enter(s);
 }
@@ -317,8 +250,8 @@ is_leaving(const struct ingress_session *s)
 {
 	int64_t now_us;
 
-	if (!s->env->ingress_stopping || s->state != INGRESS_COMMAND ||
-	    s->tx.open)
+	if (!s->env->ingress_stopping || s->tx.open ||
+	    (s->state != INGRESS_COMMAND && s->state != INGRESS_TLS))
 		return false;
 	if (s->served)
 		return true;
@@ -328,6 +261,17 @@ is_leaving(const struct ingress_session *s)
 		now_us - s->env->ingress_stop_us >= STOP_LONGER_S * US_PER_S);
 }
 
+/* disconnect-on-transient-error, once all replies of a message are said. */
+static enum ingress_state
+after_reply(struct ingress_session *s, enum ingress_state next)
+{
+	bool hang_up = s->said_4xx && s->source.hang_up_on_4xx &&
+	    next == INGRESS_COMMAND;
+
+	s->said_4xx = false;
+	return hang_up ? INGRESS_CLOSING : next;
+}
+
 /* Takes all input that there is; true: stopped by output nobody reads. */
 static bool
 take_input(struct ingress_session *s)
@@ -335,7 +279,7 @@ take_input(struct ingress_session *s)
 	enum ingress_state next;
 
 	while (steps[s->state].input != NULL) {
-		if (output_is_full(s))
+		if (ingress_output_is_full(s))
 			return true;
 		if (is_leaving(s)) {
 			ingress_reply(s, "421 4.3.2 %.180s is shutting down",
@@ -350,8 +294,9 @@ take_input(struct ingress_session *s)
 			return false;
 		}
 		/* A message refused at its end is answered, too. */
-		s->served = s->state == INGRESS_DATA && next == INGRESS_COMMAND;
-		enter(s, next);
+		s->served = next == INGRESS_COMMAND &&
+		    (s->state == INGRESS_DATA || s->state == INGRESS_CHUNK);
+		enter(s, after_reply(s, next));
 	}
 	return false;
 }
@@ -364,9 +309,10 @@ run(struct ingress_session *s)
 
 	do {
 		more = take_input(s);
-		there = flush(s);
-	} while (there && more && !output_is_full(s));
-	if (!there || (s->state == INGRESS_CLOSING && output_is_empty(s)))
+		there = ingress_flush(s);
+	} while (there && more && !ingress_output_is_full(s));
+	if (!there ||
+	    (s->state == INGRESS_CLOSING && ingress_output_is_empty(s)))
 		enter(s, INGRESS_CLOSED);
 }
 
@@ -403,6 +349,10 @@ on_end(void *arg, int code)
 	 * answered first.
 	 */
 	s->eof = true;
+	if (s->state == INGRESS_SLOT) {
+		enter(s, INGRESS_CLOSED);
+		return;
+	}
 	if (s->waiting) /* nobody reads a late reply */
 		gate_cancel(s->env->gate, &s->ticket);
 	run(s);
@@ -418,6 +368,26 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		enter(arg, INGRESS_CLOSED);
 }
 
+/* Nobody tells who waits for a place that there is one: it looks. */
+static void
+look_for_slot(struct ingress_session *s, bool in_vain)
+{
+	if (in_vain || s->env->ingress_stopping) {
+		ingress_reply(s, "421 4.3.2 %.180s %s", s->host,
+		    in_vain ? "has too many connections" : "is shutting down");
+		enter(s, INGRESS_CLOSING);
+	} else {
+		enum ingress_state next = ingress_greet(s);
+
+		if (next == INGRESS_SLOT) {
+			arm(s, SLOT_LOOK_US);
+			return;
+		}
+		enter(s, next);
+	}
+	run(s);
+}
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -426,7 +396,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (is_leaving(s)) {
+	s->timer_us = INT64_MAX;
+	if (s->state == INGRESS_SLOT) {
+		look_for_slot(s, left_us <= 0);
+	} else if (is_leaving(s)) {
 		run(s);
 	} else if (s->env->ingress_stopping && left_us > 0) {
 		arm(s, STOP_LOOK_US);
@@ -455,7 +428,7 @@ ingress_resume(struct ingress_session *s)
 	}
 	CHECK(s->state == INGRESS_KEYS || s->state == INGRESS_COMMIT ||
 	    s->state == INGRESS_WAIT);
-	enter(s, INGRESS_COMMAND);
+	enter(s, after_reply(s, INGRESS_COMMAND));
 	run(s);
 }
 
@@ -541,51 +514,6 @@ set_host(struct ingress_session *s)
 		(void)snprintf(s->host, sizeof(s->host), "localhost");
 }
 
-/*
- * Who may send to any domain: the host MTA behind its unix socket or on
- * loopback LMTP, else only whom the configuration allows to.
- */
-static void
-set_rights(struct ingress_session *s)
-{
-	bool loopback = net_addr_is_loopback(&s->peer.addr);
-
-	if (s->door->protocol == INGRESS_SMTP)
-		s->listener_source = snapshot_listener_source(s->conf,
-		    s->door->name);
-	snapshot_source_conf(s->conf, &s->peer.addr, s->listener_source,
-	    &s->source);
-	s->trusted = s->peer.is_unix || loopback;
-	s->relay = s->source.relay;
-	if (s->door->protocol == INGRESS_LMTP && s->trusted)
-		s->relay = true;
-}
-
-/* The greeting; true: it was a refusal. */
-static bool
-greet(struct ingress_session *s)
-{
-	const struct global_conf *g = snapshot_global(s->conf);
-	char text[NET_ADDR_TEXT];
-
-	if (!s->source.smtp_service) {
-		ingress_reply(s,
-		    "521 %.120s does not accept mail from you (%s)", s->host,
-		    net_addr_text(&s->peer.addr, text));
-		return true;
-	}
-	s->counted = gauge_enter(s->door->open, g->max_conns_in);
-	if (!s->counted) {
-		ingress_reply(s, "421 4.3.2 %.180s has too many connections",
-		    s->host);
-		return true;
-	}
-	ingress_reply(s, "220 %.180s (Mailrace v%s) %s service ready", s->host,
-	    PACKAGE_VERSION,
-	    s->door->protocol == INGRESS_LMTP ? "LMTP" : "ESMTP");
-	return false;
-}
-
 struct ingress_session *
 ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
     const struct ingress_peer *peer)
@@ -600,7 +528,6 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	s->cmd_rg = region_new();
 	s->tx_rg = region_new();
 	set_host(s);
-	set_rights(s);
 	s->heard_us = clock_us();
 	LIST_INSERT_HEAD(&env->ingress, s, link);
 	env->sessions_in++;
@@ -611,13 +538,12 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	CHECK(s->bev != NULL && s->timer != NULL);
 	bufferevent_setcb(s->bev, NULL, on_write, on_event, s);
 	reader_start(&s->in, base, fd, IN_MAX, &reading, s);
-	arm(s,
-	    (int64_t)(env->ingress_stopping ?
-		    STOP_GRACE_S :
-		    steps[INGRESS_COMMAND].timeout_s) *
-		US_PER_S);
 	(void)bufferevent_enable(s->bev, EV_WRITE);
-	enter(s, greet(s) ? INGRESS_CLOSING : INGRESS_COMMAND);
+	enter(s, ingress_begin(s));
+	if (s->state == INGRESS_SLOT)
+		arm(s, SLOT_LOOK_US);
+	else if (env->ingress_stopping)
+		arm(s, STOP_GRACE_S * US_PER_S);
 	run(s);
 	return s;
 }
@@ -641,6 +567,7 @@ ingress_start(struct worker_env *env, int fd, struct ingress_door *door)
 		peer.addr = (struct net_addr){ AF_INET, { 127, 0, 0, 1 } };
 	} else {
 		net_addr_from_sa((struct sockaddr *)&ss, &peer.addr, &port);
+		net_addr_unmap(&peer.addr);
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 		    sizeof(one));
 	}

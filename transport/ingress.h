@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ingress - LMTP and SMTP sessions with the host MTA and other clients.
- * RFC 5321, 2033, 2920, 1870, 6152, 6531, 3461, 2034, and Postfix's XFORWARD.
+ * RFC 5321, 2033, 2920, 1870, 3030, 6152, 6531, 3461, 2034, Postfix's XCLIENT and
+ * XFORWARD, and HAProxy's PROXY.
  *
  * Listeners belong to main and hand each accepted socket to a worker; the
  * session stays on it.  250 after the final dot is written only when the
@@ -15,24 +16,25 @@
 #include <stdbool.h>
 
 #include "lib/err.h"
-#include "lib/gauge.h"
+#include "lib/ref.h"
+#include "transport/ingress_limits.h"
 #include "transport/worker_env.h"
 
 enum ingress_protocol { INGRESS_LMTP, INGRESS_SMTP };
 
 /*
  * Where clients come in.  Counted, since sessions outlive their listener;
- * immutable but for the gauge, which all doors of a process share.
+ * immutable but for the counts, which all doors of a process share.
  */
 struct ingress_door {
 	struct ref refs;
 	enum ingress_protocol protocol;
-	struct gauge *open; /* sessions, for total-max-smtp-in */
-	char name[];        /* as configured: part of the hand-over key */
+	struct ingress_counts *counts;
+	char name[]; /* as configured: part of the hand-over key */
 };
 
 struct ingress_door *ingress_door_new(enum ingress_protocol protocol,
-    const char *name, struct gauge *open);
+    const char *name, struct ingress_counts *counts);
 struct ingress_door *ingress_door_ref(struct ingress_door *d);
 void ingress_door_unref(struct ingress_door **dp);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "mail/envelope.h"
+#include "transport/ingress_senders.h"
 
 enum {
 	XFORWARDS_MAX = 20, /* commands in one transaction; Postfix needs 2 */
@@ -15,16 +17,33 @@ enum {
 typedef enum ingress_state cmd_fn(struct ingress_session *s,
     const struct smtp_cmd *c);
 
+/* More of them than it may have in this period? */
+static bool
+fails_too_often(struct ingress_session *s)
+{
+	const struct rate *rate = &s->source.failure_rate;
+
+	ingress_count_failure(s, INGRESS_FAILED, rate);
+	return !ingress_may_fail(s, INGRESS_FAILED, rate);
+}
+
+static enum ingress_state
+hang_up(struct ingress_session *s)
+{
+	ingress_reply(s, "421 4.7.0 %.180s too many errors", s->host);
+	return INGRESS_CLOSING;
+}
+
 /* A mistake of the client; too many of them and it is no mail client. */
 static enum ingress_state
 bad(struct ingress_session *s, const char *reply)
 {
-	if (++s->errors < INGRESS_ERRORS) {
-		ingress_say(s, reply);
-		return INGRESS_COMMAND;
-	}
-	ingress_reply(s, "421 4.7.0 %.180s too many errors", s->host);
-	return INGRESS_CLOSING;
+	bool often = fails_too_often(s);
+
+	if (++s->errors >= s->source.max_bad_commands || often)
+		return hang_up(s);
+	ingress_say(s, reply);
+	return INGRESS_COMMAND;
 }
 
 static enum ingress_state
@@ -34,39 +53,60 @@ say(struct ingress_session *s, const char *reply)
 	return INGRESS_COMMAND;
 }
 
-static uint64_t
-size_max(const struct ingress_session *s)
+uint64_t
+ingress_size_max(const struct ingress_session *s)
 {
 	uint64_t max = s->source.max_size;
 
 	return max == 0 || max > INGRESS_SIZE_MAX ? INGRESS_SIZE_MAX : max;
 }
 
+static bool
+offers_chunking(const struct ingress_session *s)
+{
+	return s->source.allow_chunking && s->door->protocol == INGRESS_SMTP;
+}
+
 /* ---- greeting ------------------------------------------------------------ */
 
 /*
  * SIZE 0: whoever is too large is told so here and not by the host MTA.  No
- * CHUNKING: Exim would use it for the hand-over.  The whole answer stays below
- * INGRESS_LHLO_MAX, at the cost of a very long host name.
+ * CHUNKING in LMTP: Exim would use it for the hand-over.  The whole answer to LHLO
+ * stays below INGRESS_LHLO_MAX, at the cost of a very long host name.
  */
 static void
 reply_extensions(struct ingress_session *s)
 {
-	static const char ext[] = "250-PIPELINING\r\n"
-				  "250-8BITMIME\r\n"
-				  "250-SMTPUTF8\r\n"
-				  "250-SIZE 0\r\n"
-				  "250-ENHANCEDSTATUSCODES\r\n";
+	static const char first[] = "250-PIPELINING\r\n"
+				    "250-8BITMIME\r\n";
+	static const char utf8[] = "250-SMTPUTF8\r\n";
+	static const char more[] = "250-SIZE 0\r\n"
+				   "250-ENHANCEDSTATUSCODES\r\n";
 	static const char xforward[] =
 	    "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n";
+	static const char xclient[] =
+	    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT";
+	static const char starttls[] = "250-STARTTLS\r\n";
+	static const char chunking[] = "250-CHUNKING\r\n";
 	static const char last[] = "250 DSN\r\n";
-	int room = INGRESS_LHLO_MAX - (int)(sizeof(ext) + sizeof(xforward)) -
-	    (int)(sizeof(last) + sizeof("250-\r\n"));
+	int room = INGRESS_LHLO_MAX - (int)(sizeof(first) + sizeof(utf8)) -
+	    (int)(sizeof(more) + sizeof(xforward) + sizeof(last)) -
+	    (int)sizeof("250-\r\n");
 
 	buf_printf(&s->out, "250-%.*s\r\n", room, s->host);
-	buf_str(&s->out, ext);
-	if (s->trusted)
+	buf_str(&s->out, first);
+	if (s->source.allow_utf8)
+		buf_str(&s->out, utf8);
+	buf_str(&s->out, more);
+	if (s->xforward_ok)
 		buf_str(&s->out, xforward);
+	if (ingress_offers_tls(s))
+		buf_str(&s->out, starttls);
+	if (s->xclient_ok) /* in SMTP only: no host MTA reads it */
+		buf_printf(&s->out, "%s%s\r\n", xclient,
+		    s->login_ok ? " LOGIN" : "");
+	if (offers_chunking(s))
+		buf_str(&s->out, chunking);
 	buf_str(&s->out, last);
 }
 
@@ -81,7 +121,9 @@ cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
 			   "500 5.5.1 this is not LMTP: EHLO");
 	ingress_tx_reset(s);
 	s->extended = c->verb != SMTP_VERB_HELO;
-	(void)snprintf(s->helo, sizeof(s->helo), "%s", c->arg);
+	/* A proxy says EHLO in its own name, too. */
+	(void)snprintf(s->helo, sizeof(s->helo), "%s",
+	    s->peer.helo[0] != '\0' ? s->peer.helo : c->arg);
 	if (s->extended)
 		reply_extensions(s);
 	else
@@ -89,7 +131,30 @@ cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
 	return INGRESS_COMMAND;
 }
 
-/* ---- XFORWARD ------------------------------------------------------------ */
+/* RFC 3207 section 4: no parameters. */
+static enum ingress_state
+cmd_starttls(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	if (s->tls != NULL)
+		return bad(s, "503 5.5.1 TLS is in use already");
+	if (!ingress_offers_tls(s))
+		return bad(s, "502 5.5.1 command not implemented");
+	if (c->arg[0] != '\0')
+		return bad(s, "501 5.5.4 no parameters, please");
+	return ingress_starttls(s);
+}
+
+/* ---- XCLIENT, XFORWARD --------------------------------------------------- */
+
+static enum ingress_state
+cmd_xclient(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	if (!s->xclient_ok)
+		return bad(s, "550 5.7.0 XCLIENT is not for you");
+	if (s->tx.open)
+		return bad(s, "503 5.5.1 a transaction is open");
+	return ingress_xclient(s, &c->xclient);
+}
 
 static void
 take(struct ingress_session *s, const char **field, const char *v)
@@ -103,7 +168,7 @@ cmd_xforward(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	struct smtp_xforward *xf = &s->xforward;
 
-	if (!s->trusted)
+	if (!s->xforward_ok)
 		return bad(s, "550 5.7.0 XFORWARD is not for you");
 	if (s->tx.open)
 		return bad(s, "503 5.5.1 a transaction is open");
@@ -140,6 +205,25 @@ on_room(struct gate_ticket *t)
 	ingress_resume(s);
 }
 
+/* With domain-suffix behind a domain without a dot; as it is, where not. */
+static const struct addr *
+qualified(struct ingress_session *s, const struct addr *a)
+{
+	const char *suffix = snapshot_global(s->conf)->domain_suffix;
+	struct addr *longer;
+	char *text;
+
+	if (suffix[0] == '\0' || !s->source.auto_qualify ||
+	    a->domain[0] == '\0' || a->domain[0] == '[' ||
+	    strchr(a->domain, '.') != NULL)
+		return a;
+	longer = region_new_obj(s->cmd_rg, struct addr);
+	text = REGION_JOIN(s->cmd_rg, a->text, ".", suffix);
+	return addr_parse(slice_of(text), s->cmd_rg, longer) == ADDR_OK ?
+	    longer :
+	    a;
+}
+
 static enum ingress_state
 cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 {
@@ -150,14 +234,18 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return bad(s, "503 5.5.1 greet first");
 	if (tx->open)
 		return bad(s, "503 5.5.1 nested MAIL");
-	if (c->has_size && c->size > size_max(s))
+	if (c->utf8 && !s->source.allow_utf8)
+		return say(s, "555 5.6.7 SMTPUTF8 is not offered");
+	if (c->has_size && c->size > ingress_size_max(s))
 		return say(s, "552 5.3.4 message too big");
 	if (c->addr.utf8 && !c->utf8)
 		return say(s, "553 5.6.7 this address needs SMTPUTF8");
+	if (!ingress_sender_may(s, c->addr.text))
+		return INGRESS_COMMAND;
 	tx->open = true;
 	tx->utf8 = c->utf8;
 	tx->ret = c->ret;
-	tx->sender = region_strdup(s->tx_rg, c->addr.text);
+	tx->sender = region_strdup(s->tx_rg, qualified(s, &c->addr)->text);
 	tx->envid = region_strdup(s->tx_rg, c->envid);
 	if (c->has_size)
 		buf_reserve(&tx->text,
@@ -171,7 +259,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 }
 
 static void
-add_rcpt(struct ingress_session *s, const struct smtp_cmd *c)
+add_rcpt(struct ingress_session *s, const struct ingress_rcpt *given)
 {
 	struct ingress_tx *tx = &s->tx;
 	struct ingress_rcpt *r;
@@ -182,14 +270,29 @@ add_rcpt(struct ingress_session *s, const struct smtp_cmd *c)
 		    tx->rcpt_cap * sizeof(*tx->rcpts));
 	}
 	r = &tx->rcpts[tx->rcpt_count++];
-	r->addr = region_strdup(s->tx_rg, c->addr.text);
+	r->addr = region_strdup(s->tx_rg, given->addr);
 	/* Mail to many of one domain is common. */
-	if (tx->rcpt_count > 1 && strcmp(r[-1].domain, c->addr.domain) == 0)
+	if (tx->rcpt_count > 1 && strcmp(r[-1].domain, given->domain) == 0)
 		r->domain = r[-1].domain;
 	else
-		r->domain = region_strdup(s->tx_rg, c->addr.domain);
-	r->orcpt = region_strdup(s->tx_rg, c->orcpt);
-	r->notify = c->notify;
+		r->domain = region_strdup(s->tx_rg, given->domain);
+	r->orcpt = region_strdup(s->tx_rg, given->orcpt);
+	r->notify = given->notify;
+}
+
+/* Nobody is told what became of a copy that the sender did not ask for. */
+void
+ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc)
+{
+	struct addr a;
+
+	for (size_t i = 0; i < bcc->n; i++)
+		if (addr_parse(slice_of(bcc->v[i]), s->tx_rg, &a) == ADDR_OK)
+			add_rcpt(s,
+			    &(struct ingress_rcpt){ .addr = a.text,
+				.domain = a.domain,
+				.orcpt = "",
+				.notify = NOTIFY_NEVER });
 }
 
 static bool
@@ -219,6 +322,17 @@ qualify(struct ingress_session *s, struct smtp_cmd *c)
 }
 
 static enum ingress_state
+refuse_rcpt(struct ingress_session *s, const char *reply)
+{
+	uint32_t max = s->source.max_refused_rcpts;
+	bool often = fails_too_often(s);
+
+	if (often || (++s->refused_rcpts >= max && max != 0))
+		return hang_up(s);
+	return say(s, reply);
+}
+
+static enum ingress_state
 refuse_relay(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	char text[NET_ADDR_TEXT];
@@ -229,7 +343,20 @@ refuse_relay(struct ingress_session *s, const struct smtp_cmd *c)
 	log_str(&l, "from", s->tx.sender);
 	log_str(&l, "to", c->addr.text);
 	log_end(&l);
-	return say(s, "550 5.7.1 relaying denied");
+	return refuse_rcpt(s,
+	    snapshot_global(s->conf)->relay_debug ?
+		"450 4.7.1 relaying denied" :
+		"550 5.7.1 relaying denied");
+}
+
+/* Beyond max-rcpt-per-message. */
+static enum ingress_state
+too_many_rcpts(struct ingress_session *s)
+{
+	if (!s->source.too_many_fails)
+		return say(s, "452 4.5.3 too many recipients");
+	s->tx.too_many = true;
+	return say(s, "250 2.1.5 OK");
 }
 
 static enum ingress_state
@@ -239,15 +366,23 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
+	if (s->tx.chunked)
+		return bad(s, "503 5.5.1 the message has begun");
 	if (!has_room_for_rcpt(s))
-		return say(s, "452 4.5.3 too many recipients");
+		return too_many_rcpts(s);
 	if (c.utf8 && !s->tx.utf8)
 		return say(s, "553 5.6.7 this address needs SMTPUTF8");
 	if (c.no_domain && !qualify(s, &c))
 		return say(s, "501 5.1.3 the address has no domain");
-	if (!s->relay && !snapshot_relays_to(s->conf, c.addr.domain))
+	c.addr = *qualified(s, &c.addr);
+	if (!s->relay &&
+	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
 		return refuse_relay(s, &c);
-	add_rcpt(s, &c);
+	add_rcpt(s,
+	    &(struct ingress_rcpt){ .addr = c.addr.text,
+		.domain = c.addr.domain,
+		.orcpt = c.orcpt,
+		.notify = c.notify });
 	return say(s, "250 2.1.5 OK");
 }
 
@@ -266,6 +401,12 @@ cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
 		    s->door->protocol == INGRESS_LMTP ?
 			"503 5.5.1 no valid recipients" :
 			"554 5.5.1 no valid recipients");
+	if (s->tx.chunked) /* RFC 3030 section 3 */
+		return bad(s, "503 5.5.1 BDAT has begun the message");
+	if (s->tx.too_many) {
+		ingress_tx_reset(s);
+		return say(s, "554 5.5.3 too many recipients");
+	}
 	dot_unstuff_init(&s->tx.dot);
 	ingress_say(s, "354 end data with <CR><LF>.<CR><LF>");
 	return INGRESS_DATA;
@@ -325,8 +466,8 @@ cmd_unknown(struct ingress_session *s, const struct smtp_cmd *c)
 }
 
 /*
- * BDAT was not offered: the chunk behind it would be read as commands.  A web
- * browser that was led to this port sends a request that someone else wrote.
+ * A web browser that was led to this port sends a request that someone else
+ * wrote.  A proxy that was led to it would be taken for its clients.
  */
 static enum ingress_state
 cmd_hang_up(struct ingress_session *s, const struct smtp_cmd *c)
@@ -336,10 +477,19 @@ cmd_hang_up(struct ingress_session *s, const struct smtp_cmd *c)
 	return INGRESS_CLOSING;
 }
 
+/* Where it was not offered the chunk behind it would be read as commands. */
+static enum ingress_state
+cmd_bdat(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	if (!offers_chunking(s))
+		return cmd_hang_up(s, c);
+	return ingress_bdat(s, c->chunk_len, c->chunk_last);
+}
+
 static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_UNKNOWN] = cmd_unknown,
 	[SMTP_VERB_AUTH] = cmd_not_here,
-	[SMTP_VERB_BDAT] = cmd_hang_up,
+	[SMTP_VERB_BDAT] = cmd_bdat,
 	[SMTP_VERB_DATA] = cmd_data,
 	[SMTP_VERB_EHLO] = cmd_hello,
 	[SMTP_VERB_ETRN] = cmd_not_here,
@@ -352,9 +502,11 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_QUIT] = cmd_quit,
 	[SMTP_VERB_RCPT] = cmd_rcpt,
 	[SMTP_VERB_RSET] = cmd_rset,
-	[SMTP_VERB_STARTTLS] = cmd_not_here,
+	[SMTP_VERB_STARTTLS] = cmd_starttls,
 	[SMTP_VERB_VRFY] = cmd_vrfy,
+	[SMTP_VERB_XCLIENT] = cmd_xclient,
 	[SMTP_VERB_XFORWARD] = cmd_xforward,
+	[SMTP_VERB_PROXY] = cmd_hang_up,
 	[SMTP_VERB_HTTP] = cmd_hang_up,
 };
 
@@ -368,11 +520,11 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	struct slice in;
 	const char *why;
 
-	while (r == SMTP_LINE_MORE && (in = reader_input(&s->in)).len > 0) {
+	while (r == SMTP_LINE_MORE && (in = ingress_input(s)).len > 0) {
 		struct slice left = in;
 
 		r = smtp_line_feed(&s->line, &left.p, &left.len);
-		reader_take(&s->in, in.len - left.len);
+		ingress_take(s, in.len - left.len);
 	}
 	if (r == SMTP_LINE_MORE)
 		return false;
@@ -383,7 +535,13 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	region_reset(s->cmd_rg);
 	why = smtp_cmd_parse((struct slice){ s->line.text, s->line.len },
 	    s->cmd_rg, &c);
-	*next_r = why != NULL ? bad(s, why) : commands[c.verb](s, &c);
+	if (s->xclient_open && c.verb != SMTP_VERB_XCLIENT)
+		ingress_end_xclient(s);
+	if (why != NULL) /* of a chunk nobody knows then how long it is */
+		*next_r = c.verb == SMTP_VERB_BDAT ? cmd_hang_up(s, &c) :
+						     bad(s, why);
+	else
+		*next_r = commands[c.verb](s, &c);
 	return true;
 }
 
@@ -394,14 +552,14 @@ ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
 	enum dot_result r = DOT_MORE;
 	struct slice in;
 
-	while (r == DOT_MORE && (in = reader_input(&s->in)).len > 0) {
+	while (r == DOT_MORE && (in = ingress_input(s)).len > 0) {
 		struct slice left = in;
 		bool keep = !tx->too_big && !tx->dot.bare;
 
 		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
 		    keep ? &tx->text : NULL);
-		reader_take(&s->in, in.len - left.len);
-		if (tx->text.len > size_max(s)) {
+		ingress_take(s, in.len - left.len);
+		if (tx->text.len > ingress_size_max(s)) {
 			tx->too_big = true;
 			buf_fini(&tx->text);
 		}

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ingress_priv - the session as its own files see it: ingress.c (life and
- * I/O), ingress_cmds.c (commands), receive.c (a complete message).
+ * ingress_priv - the session as its own files see it: ingress.c (life),
+ * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
+ * ingress_limits.c (how many, how often), ingress_cmds.c (commands),
+ * ingress_chunks.c (BDAT), receive.c (a complete message).
  */
 
 #ifndef TRANSPORT_INGRESS_PRIV_H
@@ -32,7 +34,6 @@ enum {
 	INGRESS_REPLY_MAX = 249, /* with CRLF: Exim reads into 256 bytes */
 	INGRESS_LHLO_MAX = 239,  /* the whole answer, for the same reason */
 	INGRESS_RCPTS = 10000,   /* where max-rcpt-per-message says nothing */
-	INGRESS_ERRORS = 10,     /* bad commands until we hang up */
 	INGRESS_HOST_MAX = 256
 };
 
@@ -48,9 +49,12 @@ struct ingress_rcpt {
 struct ingress_tx {
 	bool open; /* MAIL was taken */
 	bool utf8;
+	bool too_many; /* recipients: it fails at DATA */
+	bool chunked;  /* BDAT has begun the text */
 	uint8_t ret;
 	const char *sender, *envid;
 	size_t rcpt_count, rcpt_cap;
+	size_t named; /* at the end of data: those of them who get a reply */
 	struct ingress_rcpt *rcpts; /* kept from one to the next */
 
 	/* The text: */
@@ -62,11 +66,24 @@ struct ingress_tx {
 
 struct keys_ask;
 struct letter_work;
+struct tls_stream;
 struct receipt; /* a message that the store has now; receive.c */
 
+/* One BDAT. */
+struct ingress_chunk {
+	uint64_t len, left;
+	bool last;
+	const char *refusal; /* NULL: it is taken */
+};
+
+/* The client, or the one for whom it speaks. */
 struct ingress_peer {
-	struct net_addr addr; /* loopback for a unix socket */
+	struct net_addr addr;  /* loopback for a unix socket */
+	struct net_addr local; /* to which it connected; family 0: ask */
 	bool is_unix;
+	bool told;                   /* by PROXY or XCLIENT */
+	char name[INGRESS_HOST_MAX]; /* by XCLIENT, or "" */
+	char helo[INGRESS_HOST_MAX]; /* likewise */
 };
 
 struct ingress_session {
@@ -77,9 +94,16 @@ struct ingress_session {
 	struct ingress_peer peer;
 	const char *listener_source; /* a <source> by name, or NULL */
 	struct source_conf source;
-	bool trusted; /* XFORWARD is believed */
-	bool relay;   /* any recipient's domain */
-	bool counted; /* in the door's gauge */
+	char *user;        /* as whom it has signed in, or NULL */
+	bool local;        /* this host's own */
+	bool xforward_ok;  /* XFORWARD is believed */
+	bool xclient_ok;   /* so is XCLIENT */
+	bool login_ok;     /* and its LOGIN */
+	bool xclient_open; /* the last command was one */
+	bool xclient_over; /* no more of them */
+	bool relay;        /* any recipient's domain */
+	struct crowd_place place;
+	bool outside; /* waits for a place */
 	bool waiting; /* the ticket is the gate's */
 	char host[INGRESS_HOST_MAX];
 
@@ -87,21 +111,28 @@ struct ingress_session {
 	struct reader in;
 	struct bufferevent *bev; /* for output that has to wait */
 	struct event *timer;
-	int64_t deadline_us; /* on the engine's clock; 0: none */
-	struct buf out;      /* replies of this event, not yet written */
-	bool eof;            /* the client will send no more */
-	int64_t heard_us;    /* when it last sent something */
-	bool served;         /* its last word was a message, now answered */
+	int64_t deadline_us;    /* on the engine's clock; 0: none */
+	int64_t timer_us;       /* when the timer fires */
+	struct buf out;         /* replies of this event, not yet written */
+	struct tls_stream *tls; /* NULL: none; then these are in use: */
+	struct buf wire;        /* to be written as it is */
+	struct buf clear;       /* what came, from clear_taken on */
+	size_t clear_taken;
+	bool eof;         /* the client will send no more */
+	int64_t heard_us; /* when it last sent something */
+	bool served;      /* its last word was a message, now answered */
 
 	struct region *cmd_rg; /* one command */
 	struct region *tx_rg;  /* one transaction, XFORWARD included */
 	struct smtp_line line;
-	unsigned errors;
+	unsigned errors, refused_rcpts;
+	bool said_4xx;               /* in this event */
 	char helo[INGRESS_HOST_MAX]; /* "" before EHLO, HELO, LHLO */
 	bool extended;               /* EHLO or LHLO */
 	unsigned xforwards;          /* in this transaction */
 	struct smtp_xforward xforward;
 	struct ingress_tx tx;
+	struct ingress_chunk chunk;
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;
 	struct receipt *receipt; /* a message that is the store's, or to be */
@@ -114,12 +145,30 @@ struct ingress_session {
 struct ingress_session *ingress_session_new(struct worker_env *env, int fd,
     struct ingress_door *door, const struct ingress_peer *peer);
 
+/* ---- ingress_io.c -------------------------------------------------------- */
+
+void ingress_io_fini(struct ingress_session *s);
+
+/* What the client has said, in one piece; good until more comes. */
+struct slice ingress_input(struct ingress_session *s);
+void ingress_take(struct ingress_session *s, size_t len);
+
+/* What came and is still TLS's goes through it; false: there is nothing. */
+bool ingress_decrypt(struct ingress_session *s);
+
+/* Writes what was said; false: the client is gone. */
+bool ingress_flush(struct ingress_session *s);
+bool ingress_output_is_empty(const struct ingress_session *s);
+bool ingress_output_is_full(const struct ingress_session *s);
+
 /* One reply line without its CRLF; cut to what every client can read. */
 void ingress_reply(struct ingress_session *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The same for a fixed text, which is short enough. */
 void ingress_say(struct ingress_session *s, const char *text);
+
+/* ---- ingress.c, life ----------------------------------------------------- */
 
 /* Ends the transaction: MAIL may come next. */
 void ingress_tx_reset(struct ingress_session *s);
@@ -148,6 +197,36 @@ void ingress_held(struct ingress_session *s, enum ingress_state state);
 /* The reply is given: on with the next command. */
 void ingress_resume(struct ingress_session *s);
 
+/* What the table of states says. */
+unsigned ingress_state_timeout_s(enum ingress_state state);
+
+/* ---- ingress_peer.c ------------------------------------------------------ */
+
+/* The client is there: its greeting, or its refusal, or PROXY comes first. */
+enum ingress_state ingress_begin(struct ingress_session *s);
+enum ingress_state ingress_greet(struct ingress_session *s);
+bool ingress_on_proxy(struct ingress_session *s, enum ingress_state *next_r);
+
+/* XCLIENT was believed (xclient_ok), and no transaction is open. */
+enum ingress_state ingress_xclient(struct ingress_session *s,
+    const struct smtp_xclient *x);
+/* Another command comes. */
+void ingress_end_xclient(struct ingress_session *s);
+
+/* What the client may, by address and user. */
+void ingress_set_rights(struct ingress_session *s);
+/* As whom it has signed in; NULL or "": it has not. */
+void ingress_set_user(struct ingress_session *s, const char *user);
+/* ---- ingress_tls.c ------------------------------------------------------- */
+
+bool ingress_offers_tls(const struct ingress_session *s);
+
+/* All that is said from now on goes through TLS; false: logged. */
+bool ingress_tls_begin(struct ingress_session *s);
+
+enum ingress_state ingress_starttls(struct ingress_session *s);
+bool ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r);
+
 /* ---- ingress_cmds.c ------------------------------------------------------ */
 
 /*
@@ -157,10 +236,29 @@ void ingress_resume(struct ingress_session *s);
 bool ingress_on_command(struct ingress_session *s, enum ingress_state *next_r);
 bool ingress_on_data(struct ingress_session *s, enum ingress_state *next_r);
 
+/* Recipients of the source's bcc, behind those that the client named. */
+void ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc);
+
+/* What max-message-size allows, and memory. */
+uint64_t ingress_size_max(const struct ingress_session *s);
+
+/* ---- ingress_chunks.c ---------------------------------------------------- */
+
+/* A chunk of so many bytes comes, whatever is answered to it. */
+enum ingress_state ingress_bdat(struct ingress_session *s, uint64_t len,
+    bool last);
+bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
+
 /* ---- receive.c ----------------------------------------------------------- */
 
 /* The text is complete: to the store, or refused with all replies given. */
 enum ingress_state receive_message(struct ingress_session *s);
+
+/*
+ * Whom policy judges: the client that the host MTA named, else our peer, which
+ * by a unix socket is this host.
+ */
+struct net_addr ingress_policy_client(const struct ingress_session *s);
 
 /* The client has gone while keys were asked for: nothing was promised. */
 void receive_forget(struct ingress_session *s);

@@ -10,10 +10,9 @@
  * gets the full policy here.  The host's queue id comes from XFORWARD, or,
  * since Postfix sends none for mail submitted by sendmail(1), from the
  * Received field that stood on top when the mark was made.  The mark is always
- * taken away.  Lines that are too long for SMTP are folded before all else.  Our
- * Received field goes on top; on a submission (SMTP listener) Date and Message-ID are
- * added where they are missing, and Bcc, Return-Path and their like go, as
- * Postfix's cleanup does.
+ * taken away.  Lines that are too long for SMTP are folded before all else.  Of the
+ * Received fields ours is made here, and what the host MTA has put above the mark
+ * is hidden or left out here, as the source says: the milter sees neither.
  *
  * No I/O; worker thread.  Where ARC needs keys, the caller asks DNS between
  * begin and end.
@@ -33,8 +32,8 @@
 #include "mail/message.h"
 #include "transport/worker_env.h"
 #include "vmta/sealing_run.h"
+#include "vmta/sender_rules.h"
 
-#define LETTER_HOPS_MAX 50 /* Received fields; as Postfix's hopcount_limit */
 #define LETTER_NAME_MAX 255
 /* Bytes of copies of header fields: of one, of all that are kept. */
 #define LETTER_COPY_MAX 1000
@@ -46,15 +45,20 @@ struct letter_in {
 	struct net_addr client; /* whom policy judges */
 	struct net_addr local;  /* to which it connected; family 0: unknown */
 	const char *source;     /* <source> of the listener, or NULL */
+	const char *auth_user;  /* who signed in here, or NULL */
 	const char *sender;
 	const char *const *rcpts;
 	const char *const *domains; /* of each, as the queue has it */
 	size_t rcpt_count;
-	struct slice text;       /* CRLF lines, not dot-stuffed */
-	const char *queue_id;    /* of XFORWARD, or "" */
-	bool from_host;          /* the peer is the host MTA */
-	bool submission;         /* Date, Message-ID, Bcc are ours to do */
-	const char *host;        /* our name */
+	size_t named_count;   /* of them, without copies that we add */
+	size_t hops_max;      /* Received fields that it may have */
+	struct slice text;    /* CRLF lines, not dot-stuffed */
+	const char *queue_id; /* of XFORWARD, or "" */
+	bool from_host;       /* the peer is the host MTA */
+	bool host_notice;     /* and it sends this itself; policy.h */
+	bool relayed;         /* so is it, and its Received field is on top */
+	bool submission;      /* no host MTA had it: see vmta/header_work.h */
+	const char *host;     /* our name */
 	const char *from, *with; /* for Received: "helo ([ip])", "LMTP" */
 	int64_t now_us;          /* wall clock */
 };
@@ -72,6 +76,7 @@ struct letter {
 	const char *queue_id;     /* the host MTA's, or "" */
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *dkim_note;    /* of policy; NULL: none */
+	enum sender_fault fault;  /* why it was refused, if by such a rule */
 	const char *trouble;      /* for the log, where the answer is 451 */
 	struct sealing_note seal_note;
 	uint8_t priority;

@@ -21,7 +21,7 @@ struct listener {
 struct listeners {
 	size_t env_count, next;
 	struct worker_env **envs;
-	struct gauge *open;
+	struct ingress_counts *counts;
 	size_t count;
 	struct listener *v;
 };
@@ -86,7 +86,7 @@ open_all(struct listeners *all, struct event_base *base,
 			return -1;
 		all->count++;
 		l->all = all;
-		l->door = ingress_door_new(protocol, names->v[i], all->open);
+		l->door = ingress_door_new(protocol, names->v[i], all->counts);
 		l->acceptor = acceptor_new(base, fd, &opt);
 	}
 	return 0;
@@ -117,7 +117,7 @@ listeners_new(struct worker *main, const struct global_conf *conf,
 	*l_r = NULL;
 	all->env_count = env_count;
 	all->envs = mem_dup(envs, env_count * sizeof(struct worker_env *));
-	all->open = gauge_new();
+	all->counts = ingress_counts_new();
 	all->v = mem_array(conf->lmtp_listeners.n + conf->smtp_listeners.n + 1,
 	    sizeof(*all->v));
 	if (open_all(all, base, &conf->lmtp_listeners, INGRESS_LMTP, e) == -1 ||
@@ -144,7 +144,7 @@ listeners_free(struct listeners **lp)
 		acceptor_free(&l->acceptor);
 		ingress_door_unref(&l->door);
 	}
-	gauge_unref(&all->open);
+	ingress_counts_unref(&all->counts);
 	free(all->v);
 	free(all->envs);
 	free(all);

@@ -46,9 +46,15 @@ libtransport_a_SOURCES = \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
+	%D%/ingress_chunks.c \
 	%D%/ingress_cmds.c \
+	%D%/ingress_limits.c %D%/ingress_limits.h \
+	%D%/ingress_peer.c \
+	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
+	%D%/ingress_senders.c %D%/ingress_senders.h \
 	%D%/ingress_states.def \
+	%D%/ingress_tls.c \
 	%D%/keep_load.c %D%/keep_load.h \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/keys_ask.c %D%/keys_ask.h \
@@ -96,6 +102,7 @@ libtransport_a_SOURCES = \
 	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/tour.c %D%/tour.h \
+	%D%/trace.c %D%/trace.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \
 	%D%/why.c \

@@ -39,7 +39,9 @@ needs_raise_files(const struct snapshot *conf, size_t workers, struct err *e)
 	const struct global_conf *g = snapshot_global(conf);
 	const struct files_need needs[] = {
 		{ "total-max-smtp-out", g->max_conns_out },
-		{ "total-max-smtp-in", g->max_conns_in },
+		/* As many again may wait for a place. */
+		{ "total-max-smtp-in",
+		    g->max_conns_in * (snapshot_awaits_slots(conf) ? 2 : 1) },
 	};
 
 	return files_raise(needs, sizeof(needs) / sizeof(needs[0]),

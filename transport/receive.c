@@ -19,9 +19,12 @@
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
 #include "transport/ingress_priv.h"
+#include "transport/ingress_senders.h"
 #include "transport/keys_ask.h"
 #include "transport/letter.h"
 #include "transport/record.h"
+#include "transport/trace.h"
+#include "vmta/assign.h"
 
 enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
 
@@ -71,7 +74,7 @@ receipt_free(struct receipt **rp)
 static void
 reply_all(struct ingress_session *s, const char *text)
 {
-	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.rcpt_count : 1;
+	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.named : 1;
 
 	for (size_t i = 0; i < n; i++)
 		ingress_say(s, text);
@@ -91,7 +94,7 @@ reply_queued(struct ingress_session *s, uint64_t id)
 		ingress_say(s, how);
 		return;
 	}
-	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
+	for (size_t i = 0; i < s->tx.named; i++) {
 		const char *addr = s->tx.rcpts[i].addr;
 		int len = (int)strnlen(addr, ADDR_SHOWN);
 
@@ -288,23 +291,13 @@ or_empty(const char *s)
 	return s == NULL ? "" : s;
 }
 
-/*
- * RFC 5321 section 4.4: from-domain and TCP-info.  The name is the client's
- * own word: what would be read as something else in a Received field, or is
- * not ASCII in mail that is, becomes '?'.
- */
 static const char *
 trace_name(struct ingress_session *s)
 {
-	bool v6 = s->peer.addr.family == AF_INET6;
-	char text[NET_ADDR_TEXT], *helo = region_strdup(s->tx_rg, s->helo);
+	const struct trace_client c = { s->helo, s->peer.name, &s->peer.addr,
+		s->tx.utf8 };
 
-	for (char *p = helo; *p != '\0'; p++)
-		if ((*p & 0x80) != 0 ? !s->tx.utf8 :
-				       strchr(",;@'`$&|=%!?*", *p) != NULL)
-			*p = '?';
-	return REGION_JOIN(s->tx_rg, helo, " ([", v6 ? "IPv6:" : "",
-	    net_addr_text(&s->peer.addr, text), "])");
+	return trace_client_text(&c, s->tx_rg);
 }
 
 /* The client that the host MTA named; family 0: none. */
@@ -325,9 +318,8 @@ named_client(const struct ingress_session *s)
 	return a;
 }
 
-/* That, else our peer, which by a unix socket is this host. */
-static struct net_addr
-policy_client(const struct ingress_session *s)
+struct net_addr
+ingress_policy_client(const struct ingress_session *s)
 {
 	const struct net_addr named = named_client(s);
 
@@ -338,8 +330,10 @@ policy_client(const struct ingress_session *s)
 static struct net_addr
 policy_local(const struct ingress_session *s)
 {
-	struct net_addr local = { 0 };
+	struct net_addr local = s->peer.local;
 
+	if (s->peer.told)
+		return local;
 	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
 	    named_client(s).family == 0)
 		net_local_addr(bufferevent_getfd(s->bev), &local);
@@ -357,16 +351,18 @@ original_client(const struct ingress_session *s)
 	return s->peer.is_unix ? none : s->peer.addr;
 }
 
+/* RFC 3848; RFC 6531 section 4.3. */
 static const char *
-protocol_name(const struct ingress_session *s)
+protocol_name(struct ingress_session *s)
 {
 	bool lmtp = s->door->protocol == INGRESS_LMTP;
+	const char *base = lmtp ? "LMTP" : "SMTP";
 
-	if (s->tx.utf8) /* RFC 6531 section 4.3 */
-		return lmtp ? "UTF8LMTP" : "UTF8SMTP";
-	if (lmtp)
-		return "LMTP";
-	return s->extended ? "ESMTP" : "SMTP";
+	if (s->tx.utf8)
+		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
+	else if (!lmtp && s->extended)
+		base = "ESMTP";
+	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "");
 }
 
 static const char *
@@ -378,8 +374,41 @@ peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
+/* By a host MTA, which says so by XFORWARD where it speaks SMTP. */
+static bool
+is_relayed(const struct ingress_session *s)
+{
+	return (s->local && s->door->protocol == INGRESS_LMTP) ||
+	    s->xforward.ident != NULL || s->xforward.addr != NULL;
+}
+
+/*
+ * The <source> of whoever sent the mail first.  A user who signed in here is
+ * not the one whom the host MTA names.
+ */
+static void
+mail_source(const struct ingress_session *s, struct source_conf *out)
+{
+	const struct policy_in in = { .conf = s->conf,
+		.client = ingress_policy_client(s),
+		.source = s->listener_source,
+		.auth_user = named_client(s).family == 0 ? s->user : NULL };
+
+	assign_source(&in, out);
+}
+
+static int
+notice_flags(const struct ingress_session *s)
+{
+	struct source_conf conf;
+
+	mail_source(s, &conf);
+	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
+	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
+}
+
 static struct letter_work *
-begin_letter(struct ingress_session *s)
+begin_letter(struct ingress_session *s, const struct source_conf *conf)
 {
 	const struct ingress_tx *tx = &s->tx;
 	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
@@ -387,21 +416,30 @@ begin_letter(struct ingress_session *s)
 	const char **domains = region_array(s->tx_rg, tx->rcpt_count,
 	    sizeof(*domains));
 	struct letter_in *in = region_new_obj(s->tx_rg, struct letter_in);
+	/* Mail of no client at all: the null sender is the host's own. */
+	bool own = s->local && s->door->protocol == INGRESS_LMTP &&
+	    named_client(s).family == 0 && tx->sender[0] == '\0';
 
 	*in = (struct letter_in){
 		.env = s->env,
 		.conf = s->conf,
-		.client = policy_client(s),
+		.client = ingress_policy_client(s),
 		.local = policy_local(s),
 		.source = s->listener_source,
+		.auth_user = s->user,
 		.sender = tx->sender,
 		.rcpts = rcpts,
 		.domains = domains,
 		.rcpt_count = tx->rcpt_count,
+		.named_count = tx->named,
+		.hops_max = conf->max_hops,
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
-		.from_host = s->trusted && s->door->protocol == INGRESS_LMTP,
-		.submission = s->door->protocol == INGRESS_SMTP,
+		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
+		.host_notice = own,
+		.relayed = is_relayed(s),
+		.submission = s->door->protocol == INGRESS_SMTP &&
+		    s->xforward.ident == NULL,
 		.host = s->host,
 		.from = trace_name(s),
 		.with = protocol_name(s),
@@ -412,18 +450,6 @@ begin_letter(struct ingress_session *s)
 		domains[i] = tx->rcpts[i].domain;
 	}
 	return letter_begin(in, s->tx_rg);
-}
-
-/* What <source> says about notifications, of whoever sent it first. */
-static int
-notice_flags(const struct ingress_session *s)
-{
-	const struct net_addr client = policy_client(s);
-	struct source_conf conf;
-
-	snapshot_source_conf(s->conf, &client, s->listener_source, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
 
 static struct envelope
@@ -583,6 +609,9 @@ finish(struct ingress_session *s, struct letter_work *w)
 
 	why = letter_end(w, &l);
 	letter_free(&w);
+	if (l.fault != SENDER_FINE)
+		ingress_sender_denied(s, s->tx.sender,
+		    s->user == NULL ? "" : s->user, l.fault);
 	if (why != NULL)
 		return refuse(s, why, l.trouble);
 
@@ -642,13 +671,17 @@ enum ingress_state
 receive_message(struct ingress_session *s)
 {
 	struct dkim_answers *wants;
+	struct source_conf conf;
 	struct letter_work *w;
 
+	s->tx.named = s->tx.rcpt_count;
 	if (s->tx.dot.bare)
 		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
 	if (s->tx.too_big)
 		return refuse(s, "552 5.3.4 message too big", NULL);
-	w = begin_letter(s);
+	mail_source(s, &conf);
+	ingress_add_bcc(s, &conf.bcc);
+	w = begin_letter(s, &conf);
 	wants = letter_wants(w);
 	if (wants == NULL)
 		return finish(s, w);

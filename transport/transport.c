@@ -22,6 +22,7 @@
 #include "transport/dispatch.h"
 #include "transport/gate.h"
 #include "transport/ingress.h"
+#include "transport/ingress_senders.h"
 #include "transport/keep_load.h"
 #include "transport/lease_load.h"
 #include "transport/needs.h"
@@ -312,6 +313,7 @@ make_services(struct transport *t, struct err *e)
 	opt.watch = t->watch = source_watch_new(t->main, &watch_owner, t);
 	t->dispatch = dispatch_new(t->scheduler, &opt);
 	t->gate = gate_new(&gate);
+	t->sender_counts = sender_counts_new();
 	for (size_t i = 0; i < t->count; i++) {
 		struct worker_env *env = t->envs[i];
 
@@ -320,6 +322,7 @@ make_services(struct transport *t, struct err *e)
 		env->verifier = t->verifier;
 		env->dispatch = t->dispatch;
 		env->gate = t->gate;
+		env->sender_counts = t->sender_counts;
 		TAILQ_INIT(&env->held);
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
@@ -358,6 +361,7 @@ make_control(struct transport *t, struct err *e)
 		.acct = t->acct,
 		.dispatch = t->dispatch,
 		.gate = t->gate,
+		.sender_counts = t->sender_counts,
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
 		.reload = transport_reload,
@@ -471,6 +475,7 @@ transport_free(struct transport **tp)
 	dispatch_free(&t->dispatch);
 	source_watch_free(&t->watch);
 	gate_free(&t->gate);
+	sender_counts_free(&t->sender_counts);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);
 	dkim_verifier_free(&t->verifier);

@@ -44,6 +44,7 @@ struct transport {
 	struct acct_senders *senders;
 	struct dispatch *dispatch;
 	struct gate *gate;
+	struct sender_counts *sender_counts;
 	struct control *control;
 	struct listeners *listeners;
 	struct signals *signals;

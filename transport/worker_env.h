@@ -28,6 +28,7 @@ struct dkim_verifier;
 struct gate;
 struct ingress_session;
 struct mark_key;
+struct sender_counts;
 
 LIST_HEAD(ingress_list, ingress_session);
 TAILQ_HEAD(courier_list, courier);
@@ -43,7 +44,8 @@ struct worker_env {
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
 	struct segment_reader *segments;
-	struct gate *gate;           /* who may bring mail */
+	struct gate *gate;                   /* who may bring mail */
+	struct sender_counts *sender_counts; /* all workers' */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */
 	bool ingress_stopping;       /* ingress_shutdown() was called */

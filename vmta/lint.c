@@ -422,6 +422,7 @@ lint_run(const struct snapshot *s, lint_fn *fn, void *ctx)
 	lint_nest(&l);
 	lint_queues(&l);
 	lint_lists(&l);
+	lint_senders(&l);
 	if (l.found_count > 0)
 		qsort(l.found, l.found_count, sizeof(l.found[0]), compare);
 	for (size_t i = 0; i < l.found_count; i++)

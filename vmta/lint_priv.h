@@ -4,7 +4,8 @@
  * compared.
  *
  * lint.c reads and tells them, lint_nest.c compares scopes, lint_queue.c what
- * stands in <domain>, lint_list.c limits by address or host.
+ * stands in <domain>, lint_list.c limits by address or host, lint_senders.c who
+ * may send.
  */
 
 #ifndef VMTA_LINT_PRIV_H
@@ -99,6 +100,7 @@ void lint_compare(struct lint *l, enum lint_unit unit,
 void lint_nest(struct lint *l);
 void lint_queues(struct lint *l);
 void lint_lists(struct lint *l);
+void lint_senders(struct lint *l);
 
 /* ---- queues, for lint_queue.c and lint_list.c ----------------------------- */
 

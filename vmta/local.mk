@@ -9,6 +9,7 @@ libvmta_a_SOURCES = \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/backoff.c %D%/backoff.h \
 	%D%/blocks.def \
+	%D%/conf_file.c %D%/conf_file.h \
 	%D%/daycount.c %D%/daycount.h \
 	%D%/dkim_conf.c %D%/dkim_conf.h \
 	%D%/domain_map.c %D%/domain_map.h \
@@ -17,8 +18,13 @@ libvmta_a_SOURCES = \
 	%D%/dsn_rule.c %D%/dsn_rule.h \
 	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
+	%D%/extra_fields.c %D%/extra_fields.h \
 	%D%/family_wish.c %D%/family_wish.h \
 	%D%/global.def \
+	%D%/header_edit.c %D%/header_edit.h \
+	%D%/header_later.c %D%/header_later.h \
+	%D%/header_work.c %D%/header_work.h \
+	%D%/group.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
 	%D%/key_index.c %D%/key_index.h \
@@ -33,6 +39,7 @@ libvmta_a_SOURCES = \
 	%D%/lint_nest.c \
 	%D%/lint_priv.h \
 	%D%/lint_queue.c \
+	%D%/lint_senders.c \
 	%D%/lint.def \
 	%D%/listener.def \
 	%D%/lost.c %D%/lost.h \
@@ -107,6 +114,8 @@ libvmta_a_SOURCES = \
 	%D%/sched_why_turn.c \
 	%D%/sched_why_words.c \
 	%D%/scope.c %D%/scope.h \
+	%D%/sender_fault.def \
+	%D%/sender_rules.c %D%/sender_rules.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
 	%D%/sealing.c %D%/sealing.h \
@@ -118,7 +127,9 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_assign.c \
 	%D%/snapshot_check.c \
+	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \
+	%D%/snapshot_headers.c %D%/snapshot_headers.h \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
 	%D%/snapshot_list.c \
@@ -128,9 +139,11 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_reroute.c \
 	%D%/snapshot_rollup.c \
 	%D%/snapshot_sealing.c \
+	%D%/snapshot_senders.c \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_suppress.c \
+	%D%/snapshot_tls.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

@@ -60,8 +60,9 @@ read_by_domain(const struct row *r, const char *path, struct opendkim_key *k)
 	struct region *rg = r->t->reader->rg;
 	glob_t found;
 
-	if (strchr(mark + 1, '%') != NULL || strpbrk(path, "*?[") != NULL)
-		return complain(r, "one % can stand in a path");
+	if (strchr(mark + 1, '%') != NULL || strpbrk(path, "*?[\\") != NULL)
+		return complain(r,
+		    "one % can stand in a path, and no *, ?, [ or backslash");
 	k->by_domain = strmap_new();
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no tilde, no $ */
 	if (glob(region_printf(rg, "%.*s*%s", (int)front, path, mark + 1), 0,

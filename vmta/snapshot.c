@@ -85,11 +85,14 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->addr_sources);
 	strmap_free(&s->accts);
 	strmap_free(&s->users);
+	snapshot_senders_free(s);
+	strmap_free(&s->groups);
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
 	snapshot_signing_free(&s->signing);
 	snapshot_sealing_free(&s->sealing);
+	snapshot_tls_free(s);
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
 	strmap_free(&s->warmups);
@@ -212,15 +215,38 @@ snapshot_acct_wants(const struct snapshot *s)
 	return &s->acct_wants;
 }
 
+static const struct listener_entry *
+find_listener(const struct snapshot *s, const char *where)
+{
+	const struct listener_entry *l = s->listeners;
+
+	while (l != NULL && strcmp(l->where, where) != 0)
+		l = l->next;
+	return l;
+}
+
+const struct listener_conf *
+snapshot_listener(const struct snapshot *s, const char *where)
+{
+	const struct listener_entry *l = find_listener(s, where);
+
+	return l == NULL ? NULL : &l->values;
+}
+
+const struct tls_server *
+snapshot_listener_tls(const struct snapshot *s, const char *where)
+{
+	const struct listener_entry *l = find_listener(s, where);
+
+	return l == NULL ? NULL : l->tls;
+}
+
 const char *
 snapshot_listener_source(const struct snapshot *s, const char *where)
 {
-	for (const struct listener_entry *l = s->listeners; l != NULL;
-	     l = l->next)
-		if (strcmp(l->where, where) == 0)
-			return l->values.source[0] == '\0' ? NULL :
-							     l->values.source;
-	return NULL;
+	const struct listener_conf *l = snapshot_listener(s, where);
+
+	return l == NULL || l->source[0] == '\0' ? NULL : l->source;
 }
 
 void
@@ -235,10 +261,4 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out)
 {
 	settings_source(s, client, name, out);
-}
-
-bool
-snapshot_relays_to(const struct snapshot *s, const char *domain)
-{
-	return domain_map_has(s->relay, domain);
 }

@@ -4,7 +4,8 @@
  *
  * A session holds one reference from birth to death, so a reload never
  * changes a running session.  Everything returned belongs to the snapshot.
- * Any thread may read it; DKIM keys in it are parsed once, at load.
+ * Any thread may read it; DKIM keys and certificates in it are read once, at
+ * load.
  */
 
 #ifndef VMTA_SNAPSHOT_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "lib/conf_types.h"
+#include "lib/crowd.h"
 #include "lib/err.h"
 #include "lib/mem.h"
 #include "lib/net.h"
@@ -27,6 +29,7 @@ struct acct_redis;
 struct acct_webhook;
 struct count;
 struct reply_rules;
+struct tls_server;
 
 struct global_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
@@ -93,6 +96,14 @@ struct listener_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;
 #include "vmta/listener.def"
+#undef D
+};
+
+struct source_group {
+	const char *name;
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_CTYPE_##type field;
+#include "vmta/group.def"
 #undef D
 };
 
@@ -206,6 +217,8 @@ size_t snapshot_vmta_count(const struct snapshot *s);
 const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);
 const struct user_conf *snapshot_user(const struct snapshot *s,
     const char *name); /* NULL: no such <smtp-user> */
+/* Has any of them, or any <source>, rules about senders (sender_rules.h)? */
+bool snapshot_judges_senders(const struct snapshot *s);
 /*
  * The provider that names the domain, the most specific pattern first; NULL:
  * none, as for the queue of notifications.
@@ -296,11 +309,29 @@ void snapshot_queue_conf(const struct snapshot *s, const char *domain,
 void snapshot_source_conf(const struct snapshot *s,
     const struct net_addr *client, const char *name, struct source_conf *out);
 
+/* An entry of global's smtp_listeners; NULL: there is none such. */
+const struct listener_conf *snapshot_listener(const struct snapshot *s,
+    const char *where);
+/* TLS for clients there; NULL: there is no certificate. */
+const struct tls_server *snapshot_listener_tls(const struct snapshot *s,
+    const char *where);
+
+/* Does any client ever wait for a place? */
+bool snapshot_awaits_slots(const struct snapshot *s);
+
+/* Every <source-group>, for those who count. */
+const struct crowd_group *snapshot_source_groups(const struct snapshot *s,
+    size_t *n_r);
+
 /* The source=NAME of an entry of global's smtp_listeners; NULL: none. */
 const char *snapshot_listener_source(const struct snapshot *s,
     const char *where);
 
-/* Is a recipient's domain one of relay-domain's patterns? */
-bool snapshot_relays_to(const struct snapshot *s, const char *domain);
+/*
+ * Is a recipient's domain one of relay-domain's patterns, or his address one
+ * of relay-address?
+ */
+bool snapshot_relays_to(const struct snapshot *s, const char *addr,
+    const char *domain);
 
 #endif

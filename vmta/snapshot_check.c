@@ -90,6 +90,17 @@ check_named_source(const struct check *c, const struct conf_node *n,
 }
 
 static void
+check_group(const struct check *c, const struct conf_node *n, const char *value)
+{
+	char key[NAME_KEY_MAX + 1];
+
+	if (value[0] != '\0' &&
+	    (!name_key(value, key) || strmap_get(c->s->groups, key) == NULL))
+		conf_error(c->errs, n->file, n->line,
+		    "source-group: there is no <source-group %s>", value);
+}
+
+static void
 check_reply_list(const struct check *c, const struct conf_node *n,
     const char *value)
 {
@@ -157,7 +168,7 @@ check_host_name(const struct check *c, const struct conf_node *n,
 {
 	if (value[0] != '\0' && !conf_is_host_name(slice_of(value)))
 		conf_error(c->errs, n->file, n->line,
-		    "host-name: \"%s\" is not a host name", value);
+		    "%s: \"%s\" is not a host name", n->name, value);
 }
 
 /* Each end of the loop would take the other's notifications for mail. */
@@ -243,6 +254,7 @@ static const struct {
 	check_fn *check;
 } checks[] = {
 	{ NULL, "control-socket", check_socket },
+	{ NULL, "domain-suffix", check_host_name },
 	{ NULL, "dsn-host", check_dsn_host },
 	{ NULL, "host-name", check_host_name },
 	{ NULL, "log-file", check_absolute },
@@ -259,6 +271,7 @@ static const struct {
 	{ "source", "default-virtual-mta", check_default_vmta },
 	{ "source", "dsn-return-default", check_dsn_return },
 	{ "source", "pattern-list", check_pattern_list },
+	{ "source", "source-group", check_group },
 	{ "source", "suppression-lists", check_suppression },
 	{ "virtual-mta", "host-name", check_host_name },
 	{ "virtual-mta", "suppression-lists", check_suppression },

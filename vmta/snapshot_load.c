@@ -305,6 +305,18 @@ read_warmup(struct reader *r, const struct conf_node *n)
 		snapshot_warmup_read(r->s, &r->b, n, name, key);
 }
 
+/* ---- <source-group> ------------------------------------------------------ */
+
+static void
+read_group(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+	const char *name = name_argument(r, n, &key);
+
+	if (name != NULL)
+		snapshot_group_read(r->s, &r->b, n, name, key);
+}
+
 /* ---- <acct-file> --------------------------------------------------------- */
 
 static void
@@ -339,13 +351,12 @@ read_listener_block(struct reader *r, const struct conf_node *n)
 {
 	const char *where = argument(r, n);
 	struct listener_entry *l;
-	struct conf_set set = { 0 };
 
 	if (where == NULL)
 		return;
 	l = add_listener(r, n, where);
 	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
-		conf_bind(&r->b, &table_listener, c, &l->values, &set);
+		conf_bind(&r->b, &table_listener, c, &l->values, &l->set);
 }
 
 /* smtp-listener IP:PORT [source=NAME] */
@@ -494,6 +505,7 @@ static const struct {
 	{ "smtp-pattern-list", read_replies },
 	{ "smtp-user", read_user },
 	{ "source", read_source },
+	{ "source-group", read_group },
 	{ "spool", read_spool },
 	{ "suppression-list", read_suppress },
 	{ "virtual-mta", read_vmta },
@@ -592,6 +604,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->mx_limits = domain_map_new(s->rg);
 	s->accts = strmap_new();
 	s->users = strmap_new();
+	s->groups = strmap_new();
 	s->signing = snapshot_signing_new();
 	s->sealing = snapshot_sealing_new(s->rg);
 	s->domains = domain_map_new(s->rg);
@@ -622,6 +635,7 @@ snapshot_load(const char *path, struct conf_errors *errs)
 		read_top(&r, n);
 	snapshot_assign_read(r.s, &tree, errs);
 	snapshot_join(r.s, errs);
+	snapshot_groups_join(r.s, errs);
 	snapshot_acct_join(r.s, &r.b);
 	snapshot_check(r.s, &tree, errs);
 	conf_tree_fini(&tree);

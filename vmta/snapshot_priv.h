@@ -3,8 +3,9 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c
- * and snapshot_acct.c read the tree and join the parts, snapshot_check.c and snapshot_reroute.c look across
+ * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_tls.c,
+ * snapshot_suppress.c and snapshot_acct.c read the tree and join the parts,
+ * snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
  * tables.  While it is built a snapshot belongs to the loading thread;
@@ -20,6 +21,7 @@
 #include "lib/strmap.h"
 #include "mail/envelope.h"
 #include "vmta/domain_map.h"
+#include "vmta/extra_fields.h"
 #include "vmta/pattern_list.h"
 #include "vmta/snapshot.h"
 #include "vmta/suppress.h"
@@ -28,7 +30,7 @@
 
 extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_provider, table_job,
-    table_listener, table_spool, table_suppress, table_warmup;
+    table_listener, table_group, table_spool, table_suppress, table_warmup;
 extern const struct conf_schema conf_schema;
 extern const struct conf_form_types known_types;
 
@@ -50,6 +52,13 @@ struct key_index;        /* which domain-key comes first for a domain */
 struct snapshot_signing; /* keys, lists of them, sets of fields */
 struct snapshot_sealing; /* keys of ARC sets */
 
+/* What header work depends on; snapshot_headers.c. */
+struct headers_conf {
+	struct extra_fields include; /* of the top level */
+	bool wishes, by_vmta;        /* snapshot_headers.h */
+	bool by_source, names_vmta;  /* some <source> asks for it */
+};
+
 struct vmta_entry {
 	struct vmta pub;
 	struct conf_set set;
@@ -58,8 +67,10 @@ struct vmta_entry {
 	const struct pool_entry *domain_pool; /* whose settings count */
 	const struct pool *first_pool;        /* in the file; or NULL */
 	struct key_index *keys;
-	bool signs_alone; /* it has keys or says how queues are signed */
-	char *key;        /* the name in lower case */
+	struct extra_fields include;
+	/* It has keys, says how queues are signed, or adds fields. */
+	bool signs_alone;
+	char *key; /* the name in lower case */
 };
 
 struct conf_nodes {
@@ -77,6 +88,7 @@ struct pool_entry {
 	const struct vmta **signers; /* members that sign differently */
 	size_t signer_count;
 	const char *list_unsubscribe, *feedback_id; /* of all members */
+	struct extra_fields include;
 	char *key;
 };
 
@@ -122,7 +134,10 @@ struct acct_entry {
 struct listener_entry {
 	const char *where;
 	struct listener_conf values;
+	struct conf_set set;
 	const struct conf_node *node;
+	struct tls_server *tls; /* NULL: there is no certificate */
+	bool own_tls;           /* else it is the snapshot's */
 	struct listener_entry *next;
 };
 
@@ -132,6 +147,12 @@ struct suppress_entry {
 	const struct conf_node *node;
 	struct buf key; /* of key-file */
 	bool named;     /* by some suppression-lists */
+};
+
+struct group_entry {
+	struct source_group pub;
+	struct conf_set set;
+	const struct conf_node *node; /* its first block */
 };
 
 struct snapshot {
@@ -147,15 +168,19 @@ struct snapshot {
 	struct domain_map *relay;
 	struct snapshot_signing *signing;
 	struct snapshot_sealing *sealing;
+	struct headers_conf headers;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
 	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
-	struct strmap *named_sources;       /* of source_entry */
-	struct strmap *addr_sources;        /* of source_entry, by "IP/BITS" */
-	struct source_entry *sources;       /* the latter, in order */
-	struct strmap *users;               /* of user_entry */
+	struct strmap *named_sources;     /* of source_entry */
+	struct strmap *addr_sources;      /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources;     /* the latter, in order */
+	struct strmap *users;             /* of user_entry */
+	struct sender_patterns **senders; /* of both */
+	size_t sender_count;
+	bool judges_senders;
 	struct strmap *providers;           /* of provider_entry */
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
@@ -172,6 +197,9 @@ struct snapshot {
 	bool has_queue_to; /* some <domain> says where its mail goes */
 	bool has_groups;   /* some <provider> has a rollup */
 	struct listener_entry *listeners; /* smtp-listener only */
+	struct strmap *groups;            /* of group_entry, by name */
+	struct crowd_group *crowd_groups; /* the same, as they are asked for */
+	struct tls_server *tls; /* of listeners without settings of their own */
 };
 
 /* A name as it is looked up; false if it is too long to be one. */
@@ -193,6 +221,10 @@ struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
     const struct conf_tree *tree, const char *name, char *key,
     const struct conf_node *n);
 
+/* snapshot_tls.c: certificates for clients. */
+void snapshot_tls_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_tls_free(struct snapshot *s);
+
 /* snapshot_assign.c: virtual MTAs that only a <domain> names; addresses. */
 void snapshot_assign_read(struct snapshot *s, const struct conf_tree *tree,
     struct conf_errors *errs);
@@ -200,6 +232,11 @@ void snapshot_assign_join(struct snapshot *s);
 
 /* snapshot_join.c: names to pointers, inherited values, keys. */
 void snapshot_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_clients.c: <source-group>. */
+void snapshot_group_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name, const char *key);
+void snapshot_groups_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
@@ -290,6 +327,13 @@ void snapshot_suppress_free(struct snapshot *s);
 /* Of a line with suppression-lists. */
 void snapshot_suppress_check_names(const struct snapshot *s,
     const struct conf_node *n, struct conf_errors *errs);
+
+/* snapshot_headers.c: header fields that go and come; before what signs. */
+void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_senders.c: patterns of who may send as whom. */
+void snapshot_senders_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_senders_free(struct snapshot *s);
 
 /* snapshot_signing.c: keys, and how queues are signed. */
 struct snapshot_signing *snapshot_signing_new(void);

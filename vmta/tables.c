@@ -72,6 +72,13 @@ static const struct conf_directive listener_rows[] = {
 #undef D
 };
 
+static const struct conf_directive group_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(source_group, name, field, type, def, min, max, reload, doc),
+#include "vmta/group.def"
+#undef D
+};
+
 static const struct conf_directive warmup_rows[] = {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_ROW(warmup_conf, name, field, type, def, min, max, reload, doc),
@@ -108,6 +115,8 @@ const struct conf_table table_job = { "in <job>", 'J', job_rows,
 	COUNT(job_rows) };
 const struct conf_table table_listener = { "in <smtp-listener>", 'L',
 	listener_rows, COUNT(listener_rows) };
+const struct conf_table table_group = { "in <source-group>", 'g', group_rows,
+	COUNT(group_rows) };
 const struct conf_table table_warmup = { "in <warmup>", 'W', warmup_rows,
 	COUNT(warmup_rows) };
 const struct conf_table table_suppress = { "in <suppression-list>", 'X',
@@ -118,7 +127,7 @@ const struct conf_table table_spool = { "in <spool>", 'Q', NULL, 0 };
 static const struct conf_table *const tables[] = { &table_global, &table_domain,
 	&table_vmta, &table_pool, &table_source, &table_user, &table_acct,
 	&table_provider, &table_job, &table_listener, &table_spool,
-	&table_suppress, &table_warmup };
+	&table_group, &table_suppress, &table_warmup };
 
 static const struct conf_block blocks[] = {
 #define B(name, where, letter, form, fate, doc) \

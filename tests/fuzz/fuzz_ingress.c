@@ -29,13 +29,16 @@ enum {
 	OPT_RELAY = 4, /* may send to anybody */
 	OPT_FULL = 8,  /* the store has no room */
 	OPT_LIMITS = 16,
-	OPT_TROUBLE = 32 /* policy cannot prepare it */
+	OPT_TROUBLE = 32, /* policy cannot prepare it */
+	OPT_MORE = 64,    /* BDAT and XCLIENT are taken */
+	OPT_PROXY = 128   /* PROXY comes first */
 };
 
 enum { ROUNDS_MAX = 20000, PIECES_MAX = 16 };
 
 static struct worker *worker;
-static struct gauge *gauge, *places;
+static struct ingress_counts *counts;
+static struct gauge *places;
 static struct gate *gate;
 static struct worker_env env;
 static struct snapshot conf;
@@ -103,7 +106,7 @@ connect_to(unsigned options)
 {
 	bool smtp = (options & OPT_SMTP) != 0;
 	struct ingress_door *door = ingress_door_new(
-	    smtp ? INGRESS_SMTP : INGRESS_LMTP, "/door", gauge);
+	    smtp ? INGRESS_SMTP : INGRESS_LMTP, "/door", counts);
 	struct ingress_peer peer = { .is_unix = (options & OPT_TCP) == 0,
 		.addr = { AF_INET, { 127, 0, 0, 1 } } };
 	int pair[2];
@@ -193,6 +196,13 @@ prepare(unsigned options)
 		conf.source.max_size = 200;
 		conf.source.max_rcpts = 2;
 	}
+	if ((options & OPT_MORE) != 0) {
+		conf.source.allow_chunking = true;
+		conf.source.allow_xclient = "login";
+		conf.source.max_hops = 3;
+	}
+	if ((options & OPT_PROXY) != 0)
+		conf.listener.proxy = conf.source.allow_proxy = true;
 	if ((options & OPT_TROUBLE) != 0)
 		conf.trouble = "no key";
 	env = (struct worker_env){ .worker = worker,
@@ -272,7 +282,7 @@ start(void)
 	(void)log_open("/dev/null", &e); /* trouble is logged as an error */
 	worker = worker_new("fuzz", &e);
 	CHECK(worker != NULL);
-	gauge = gauge_new();
+	counts = ingress_counts_new();
 	places = gauge_new();
 	gate = gate_new(&(struct gate_options){ .main = worker,
 	    .places = places,

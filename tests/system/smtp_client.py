@@ -15,8 +15,9 @@ class Closed(Exception):
 
 class Client:
     def __init__(self, where, lmtp=False, helo="client.example", source=None,
-                 timeout_s=30):
-        """where is a unix path or (ip, port)."""
+                 timeout_s=30, first=b"", greeted=True):
+        """where is a unix path or (ip, port).  first goes before the greeting,
+        which is not waited for unless greeted."""
         self.lmtp = lmtp
         self.helo = helo
         self.buffer = b""
@@ -30,7 +31,9 @@ class Client:
                 self.sock.bind((source, 0))
         self.sock.settimeout(timeout_s)
         self.sock.connect(where)
-        self.greeting = self.reply()
+        if first:
+            self.raw(first)
+        self.greeting = self.reply() if greeted else None
         self.extensions = {}
 
     def __enter__(self):

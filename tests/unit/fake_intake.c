@@ -11,6 +11,7 @@
 #include "transport/dispatch.h"
 #include "transport/sign_later.h"
 #include "vmta/assign.h"
+#include "vmta/header_work.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
 
@@ -23,11 +24,23 @@ fake_snapshot_init(struct snapshot *s)
 		"three" };
 
 	*s = (struct snapshot){
-		.global = { .host_name = "mx.test", .max_conns_in = 3 },
+		.global = { .host_name = "mx.test",
+		    .domain_suffix = "",
+		    .max_conns_in = 3 },
 		.source = { .default_vmta = "",
 		    .max_size = SIZE_UNLIMITED,
 		    .pattern_list = "",
-		    .smtp_service = true },
+		    .add_received = true,
+		    .smtp_service = true,
+		    .allow_utf8 = true,
+		    .allow_xclient = "no",
+		    .allow_xforward = "local",
+		    .auto_qualify = true,
+		    .command_timeout = 600 * US_PER_S,
+		    .data_timeout = 600 * US_PER_S,
+		    .group = "",
+		    .max_bad_commands = 10,
+		    .max_hops = 50 },
 		.assign = "one",
 		.sealing = { .authserv_id = "" },
 	};
@@ -109,11 +122,49 @@ void
 snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
     const char *name, struct source_conf *out)
 {
-	(void)client;
-	*out = s->source;
+	const struct net_addr *other = &s->other_client;
+
+	*out = other->family != 0 && net_addr_eq(client, other) ?
+	    s->other_source :
+	    s->source;
 	out->dsn_return = "system";
 	if (name != NULL && strcmp(name, "apps") == 0)
 		out->relay = true;
+}
+
+bool
+header_work_drops_received(const struct source_conf *source)
+{
+	return source->remove_received;
+}
+
+/* Users have the source of their name, where the test has settings for it. */
+void
+assign_source(const struct policy_in *in, struct source_conf *out)
+{
+	snapshot_source_conf(in->conf, &in->client,
+	    in->auth_user != NULL ? in->auth_user : in->source, out);
+}
+
+const struct crowd_group *
+snapshot_source_groups(const struct snapshot *s, size_t *n_r)
+{
+	*n_r = s->group_count;
+	return s->groups;
+}
+
+const struct listener_conf *
+snapshot_listener(const struct snapshot *s, const char *where)
+{
+	(void)where;
+	return &s->listener;
+}
+
+const struct tls_server *
+snapshot_listener_tls(const struct snapshot *s, const char *where)
+{
+	(void)where;
+	return s->tls;
 }
 
 const char *
@@ -124,9 +175,11 @@ snapshot_listener_source(const struct snapshot *s, const char *where)
 }
 
 bool
-snapshot_relays_to(const struct snapshot *s, const char *domain)
+snapshot_relays_to(const struct snapshot *s, const char *addr,
+    const char *domain)
 {
-	return s->relay_to != NULL && strcmp(s->relay_to, domain) == 0;
+	return (s->relay_to != NULL && strcmp(s->relay_to, domain) == 0) ||
+	    (s->relay_address != NULL && strcmp(s->relay_address, addr) == 0);
 }
 
 const struct vmta *
@@ -159,6 +212,22 @@ policy_assign(const struct policy_in *in, struct region *rg,
 		.unknown_vmta = "" };
 }
 
+bool
+snapshot_judges_senders(const struct snapshot *s)
+{
+	return s->mail_fault != SENDER_FINE;
+}
+
+enum sender_fault
+policy_mail(const struct policy_in *in, struct region *rg)
+{
+	struct snapshot *s = snapshot_ref(in->conf);
+
+	(void)rg;
+	s->policy_client = in->client;
+	return s->mail_fault;
+}
+
 /* Adds one field, takes X-Remove away. */
 void
 policy_run(const struct policy_in *in, struct region *rg,
@@ -170,14 +239,14 @@ policy_run(const struct policy_in *in, struct region *rg,
 	s->policy_runs++;
 	s->policy_client = in->client;
 	s->policy_source = in->source;
-	s->policy_saw_bcc = header_find(h, "Bcc", 0) < h->n;
-	s->policy_saw_date = header_find(h, "Date", 0) < h->n;
+	s->policy_submission = in->submission;
 	*out = (struct policy_out){ .vmta = s->assign,
 		.dflt = s->assign_dflt,
 		.job = "campaign",
 		.priority = 70,
 		.unknown_vmta = "",
-		.trouble = s->trouble };
+		.trouble = s->trouble,
+		.fault = s->fault };
 	out->remove = region_array(rg, h->n, sizeof(bool));
 	for (size_t i = 0; i < h->n; i++)
 		out->remove[i] = slice_eq_nocase(h->v[i].name, "X-Remove");

@@ -19,6 +19,7 @@
 #include "mail/envelope.h"
 #include "queue/store.h"
 #include "vmta/sealing.h"
+#include "vmta/sender_rules.h"
 #include "vmta/snapshot.h"
 
 enum { FAKE_KEYS = 64 };
@@ -54,23 +55,31 @@ struct dispatch {
 struct snapshot {
 	struct global_conf global;
 	struct source_conf source;
-	const char *relay_to;        /* a relay-domain, or NULL */
-	const char *listener_source; /* of every door; "apps" may relay */
-	struct vmta vmtas[4];        /* {default}, one, two, three */
-	struct pool pool;            /* "both": one and two */
+	const char *relay_to;         /* a relay-domain, or NULL */
+	const char *relay_address;    /* likewise */
+	struct net_addr other_client; /* family 0: none; it has: */
+	struct source_conf other_source;
+	struct crowd_group groups[4];
+	size_t group_count;
+	struct listener_conf listener; /* of every door */
+	const struct tls_server *tls;  /* likewise; NULL: none */
+	const char *listener_source;   /* of every door; "apps" may relay */
+	struct vmta vmtas[4];          /* {default}, one, two, three */
+	struct pool pool;              /* "both": one and two */
 	const struct vmta *members[2];
 	struct count turns;
 
 	/* What the fake policy says, and how often it was asked. */
 	const char *assign;
 	bool assign_dflt;
-	const char *assigned, *assigned_to; /* a domain, and its VMTA */
-	const char *trouble;                /* NULL: none */
+	const char *assigned, *assigned_to;  /* a domain, and its VMTA */
+	const char *trouble;                 /* NULL: none */
+	enum sender_fault mail_fault, fault; /* at MAIL; of a whole message */
 	unsigned policy_runs;
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */
 	char policy_user[32];
-	bool policy_saw_bcc, policy_saw_date;
+	bool policy_submission;
 
 	struct sealing sealing; /* of any message */
 

@@ -11,6 +11,7 @@
 
 #include "lib/check.h"
 #include "lib/log.h"
+#include "transport/ingress_senders.h"
 
 enum { ROUNDS = 12, GOT_MAX = 1 << 20 };
 
@@ -26,7 +27,7 @@ world_init(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_L_ERROR);
 	world.worker = worker_new("test", &e);
-	world.gauge = gauge_new();
+	world.counts = ingress_counts_new();
 	fake_store_init(&world.store);
 }
 
@@ -36,7 +37,8 @@ world_fini(void)
 	fake_store_fini(&world.store);
 	gate_free(&world.gate);
 	gauge_unref(&world.places);
-	gauge_unref(&world.gauge);
+	ingress_counts_unref(&world.counts);
+	sender_counts_free(&world.env.sender_counts);
 	worker_free(&world.worker);
 }
 
@@ -74,6 +76,8 @@ world_reset(void)
 	world.env.conf = &world.conf;
 	world.env.store = &world.store;
 	world.env.dispatch = &world.dispatch;
+	sender_counts_free(&world.env.sender_counts);
+	world.env.sender_counts = sender_counts_new();
 	world_gate(0, 0);
 	world.env.ingress_stopping = false;
 }
@@ -96,7 +100,7 @@ client_open(struct client *c, enum ingress_protocol protocol, const char *ip,
     int type)
 {
 	struct ingress_door *door = ingress_door_new(protocol, "/door",
-	    world.gauge);
+	    world.counts);
 	struct ingress_peer peer = peer_of(ip);
 	int fds[2];
 

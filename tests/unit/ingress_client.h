@@ -30,7 +30,7 @@ struct ingress_world {
 	struct snapshot conf;
 	struct store store;
 	struct dispatch dispatch;
-	struct gauge *gauge; /* sessions, of every door */
+	struct ingress_counts *counts; /* of every door */
 	struct gauge *places;
 	struct gate *gate;
 };

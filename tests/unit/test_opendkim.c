@@ -102,8 +102,8 @@ write_key(const char *name, bool rsa)
 }
 
 static const char *const tables[] = {
-	[SINGLE] = "Domain one.example, Two.example\nSelector s1\n"
-		   "KeyFile ./rsa.pem\n",
+	[SINGLE] = ("Domain one.example, Two.example\nSelector s1\n"
+		    "KeyFile ./rsa.pem\n"),
 	[PLAIN] = "KeyTable file:keys\nSigningTable file:plain\n",
 	[REFILE] = "KeyTable file:keys\nSigningTable refile:patterns\n",
 };
@@ -250,6 +250,8 @@ static const struct {
 	    "opendkim.conf:1: KeyTable: k: DOMAIN:SELECTOR:KEY is needed" },
 	{ "KeyTable k=a.b:s:none.pem\nSigningTable *=k\n", "",
 	    "k: neither a path that begins with / or ., nor a key" },
+	{ "KeyTable k=%:s:./\\e\\d%.pem\nSigningTable *=k\n", "",
+	    "KeyTable: k: one % can stand in a path" },
 	{ "KeyTable k=a..b:s:./rsa.pem\nSigningTable *=k\n", "",
 	    "KeyTable: k: its domain is none" },
 	{ NULL, "Canonicalization nowsp\n",

@@ -14,7 +14,7 @@
 
 enum { LEN = 20, LIST = 7, VALUES = 2000 };
 
-static char base_path[500], delta_path[500];
+static char base_path[500];
 
 static void
 make_digest(unsigned char d[LEN], unsigned value)
@@ -74,7 +74,7 @@ publish_delta(uint64_t generation, uint64_t base, const struct change *listed,
 	const struct suppress_build_conf conf = conf_of(LIST, generation);
 	struct err e;
 
-	if (suppress_build_delta(delta_path, &conf, base,
+	if (suppress_build_delta(base_path, &conf, base,
 		(struct suppress_digests){ listed->p, listed->count },
 		(struct suppress_digests){ removed->p, removed->count },
 		&e) == -1)
@@ -142,6 +142,8 @@ test_delta(struct suppress_index *ix)
 static void
 test_follow(void)
 {
+	const struct change none = { .count = 0 },
+			    listed = change_of((unsigned[]){ 2 }, 1);
 	struct suppress_index *ix;
 	struct suppress_view *old, *v;
 	bool changed = true;
@@ -159,11 +161,20 @@ test_follow(void)
 	    "nothing new");
 	test_delta(ix);
 
+	publish_delta(19, 20, &listed, &none);
+	ok(!follow(ix), "a delta that comes before its base is not looked at");
 	publish_base(LIST, 20, 1, 3);
 	ok(follow(ix), "a new base is seen");
 	v = suppress_index_get(ix);
+	ok(suppress_view_generation(v) == 20 && suppress_view_delta(v) == 19,
+	    "with its delta at once");
+	ok(has(v, 2) && !has(v, 0), "and what is in it");
+	suppress_view_unref(&v);
+	publish_base(LIST, 21, 1, 3);
+	ok(follow(ix), "a base without a delta is seen");
+	v = suppress_index_get(ix);
 	ok(has_only(v, 1, 3), "the delta of the old one does not count");
-	ok(suppress_view_generation(v) == 20 && suppress_view_delta(v) == 0,
+	ok(suppress_view_generation(v) == 21 && suppress_view_delta(v) == 0,
 	    "its generation");
 	ok(has_only(old, 0, 2), "the view that was held is as it was");
 	suppress_view_unref(&v);
@@ -172,24 +183,28 @@ test_follow(void)
 	suppress_view_unref(&old);
 }
 
-/* A delta that comes before its base: what was seen stays. */
+/* A file that is not of this list: what was seen stays. */
 static void
 test_wrong_pair(void)
 {
 	const struct change none = { .count = 0 };
 	struct suppress_index *ix;
 	struct suppress_view *v;
+	char delta_22[600];
 	bool changed;
 	struct err e;
 
-	(void)unlink(delta_path);
-	publish_base(LIST, 10, 0, 2);
+	(void)snprintf(delta_22, sizeof(delta_22), "%s.delta.22", base_path);
+	publish_base(LIST, 22, 0, 2);
 	if (suppress_index_open(base_path, LIST, LEN, &ix, &e) == -1)
 		exit(99);
 	publish_delta(31, 30, &none, &none);
+	if (rename(tmpdir_path("list.delta.30"), delta_22) == -1)
+		exit(99);
 	ok(suppress_index_follow(ix, &changed, &e) == -1 && !changed &&
-		strstr(e.text, "list.delta: it is of a later base") != NULL,
-	    "a later delta: %s", e.text);
+		strstr(e.text, "list.delta.22: it is of another base") != NULL,
+	    "a delta by a wrong name: %s", e.text);
+	(void)unlink(delta_22);
 	publish_base(LIST + 1, 30, 0, 1);
 	ok(suppress_index_follow(ix, &changed, &e) == -1 && !changed &&
 		strstr(e.text, "list: it is of another list") != NULL,
@@ -230,7 +245,6 @@ test_damage(void)
 {
 	long size, flipped = 0, cut = 0;
 
-	(void)unlink(delta_path);
 	publish_base(LIST, 1, 0, 20);
 	size = tmpdir_file_size("list");
 	for (long at = 0; at < size; at++) {
@@ -261,8 +275,6 @@ main(void)
 {
 	(void)tmpdir_make();
 	(void)snprintf(base_path, sizeof(base_path), "%s", tmpdir_path("list"));
-	(void)snprintf(delta_path, sizeof(delta_path), "%s",
-	    tmpdir_path("list.delta"));
 	test_follow();
 	test_wrong_pair();
 	test_damage();

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingress_limits - how many clients may be there, how often one may fail, and
+ * how long one may be silent.
+ *
+ * What is counted over all connections is in struct ingress_counts, which all
+ * doors of a process share; counted, any thread.  The rest is the session's
+ * own, on its worker.  The limits are those of the client's <source>, by its
+ * address; what counts as one client is an IPv4 address or an IPv6 /64.
+ */
+
+#ifndef TRANSPORT_INGRESS_LIMITS_H
+#define TRANSPORT_INGRESS_LIMITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/crowd.h"
+#include "lib/str.h"
+
+struct ingress_session;
+
+/* ---- what is counted over all connections -------------------------------- */
+
+struct ingress_counts;
+
+struct ingress_counts *ingress_counts_new(void);
+struct ingress_counts *ingress_counts_ref(struct ingress_counts *c);
+void ingress_counts_unref(struct ingress_counts **cp); /* last: none is open */
+uint32_t ingress_counts_open(struct ingress_counts *c);
+
+/* ---- places -------------------------------------------------------------- */
+
+/*
+ * Takes a place for the session's client, after giving back the one that it
+ * had.  Not CROWD_IN: it has none.
+ */
+enum crowd_answer ingress_enter(struct ingress_session *s);
+void ingress_leave(struct ingress_session *s);
+
+/*
+ * To wait for one (smtp-await-slot) is a place, too, of which there are as
+ * many as total-max-smtp-in.  ingress_leave() gives it back.
+ */
+bool ingress_wait_outside(struct ingress_session *s);
+
+/* ---- failures ------------------------------------------------------------ */
+
+enum ingress_failure {
+	INGRESS_FAILED,     /* a bad command, a refused recipient */
+	INGRESS_FAILED_AUTH /* a sign-in */
+};
+
+/* Has its client any failure left in this period of the rate? */
+bool ingress_may_fail(const struct ingress_session *s,
+    enum ingress_failure what, const struct rate *rate);
+
+/* One more.  Nothing is counted for a rate that is unlimited. */
+void ingress_count_failure(const struct ingress_session *s,
+    enum ingress_failure what, const struct rate *rate);
+
+/* ---- time ---------------------------------------------------------------- */
+
+/* How long the client may be silent in the session's state; 0: for ever. */
+int64_t ingress_patience_us(const struct ingress_session *s);
+
+#endif

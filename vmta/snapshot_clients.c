@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups of sources, and where any client may send to. */
+#include "vmta/snapshot_priv.h"
+
+/* Several blocks of one name are one group. */
+void
+snapshot_group_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name, const char *key)
+{
+	struct group_entry *g = strmap_get(s->groups, key);
+
+	if (g == NULL) {
+		g = region_new_obj(s->rg, struct group_entry);
+		conf_defaults(b->tree, &table_group, &g->pub);
+		g->pub.name = name;
+		g->node = n;
+		strmap_put(s->groups, key, g);
+	}
+	for (const struct conf_node *c = n->first; c != NULL; c = c->next)
+		conf_bind(b, &table_group, c, &g->pub, &g->set);
+}
+
+/* What is left is for all others: there has to be something. */
+static void
+check_reserved(const struct snapshot *s, struct conf_errors *errs)
+{
+	uint32_t all = s->global.max_conns_in;
+	uint64_t reserved = 0;
+
+	for (size_t i = 0; i < strmap_count(s->groups); i++) {
+		const struct group_entry *g = strmap_at(s->groups, i);
+		bool fitted = reserved < all;
+
+		reserved += g->pub.reserved;
+		if (fitted && reserved >= all)
+			conf_error(errs, g->node->file, g->node->line,
+			    "reserved-smtp-in: with this <source-group> all "
+			    "of total-max-smtp-in (%u) is reserved",
+			    all);
+	}
+}
+
+void
+snapshot_groups_join(struct snapshot *s, struct conf_errors *errs)
+{
+	size_t n = strmap_count(s->groups);
+
+	s->crowd_groups = region_array(s->rg, n + 1, sizeof(*s->crowd_groups));
+	for (size_t i = 0; i < n; i++) {
+		const struct group_entry *g = strmap_at(s->groups, i);
+
+		s->crowd_groups[i] = (struct crowd_group){
+			.name = g->pub.name,
+			.max = g->pub.max_conns,
+			.reserved = g->pub.reserved,
+		};
+	}
+	check_reserved(s, errs);
+}
+
+const struct crowd_group *
+snapshot_source_groups(const struct snapshot *s, size_t *n_r)
+{
+	*n_r = strmap_count(s->groups);
+	return s->crowd_groups;
+}
+
+bool
+snapshot_awaits_slots(const struct snapshot *s)
+{
+	const struct listener_entry *l = s->listeners;
+
+	while (l != NULL && !l->values.await_slot)
+		l = l->next;
+	return s->global.await_slot || l != NULL;
+}
+
+/* An address by itself is asked for last: there are few. */
+bool
+snapshot_relays_to(const struct snapshot *s, const char *addr,
+    const char *domain)
+{
+	const struct conf_strs *list = &s->global.relay_addresses;
+
+	if (domain_map_has(s->relay, domain))
+		return true;
+	for (size_t i = 0; i < list->n; i++)
+		if (str_eq_nocase(list->v[i], addr))
+			return true;
+	return false;
+}
