@@ -510,7 +510,8 @@ bench_programs = \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store \
-	tests/bench/bench_suppress
+	tests/bench/bench_suppress \
+	tests/bench/bench_suppress_look
 EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
@@ -600,6 +601,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
+	tests/fuzz/fuzz_suppress_rows \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -687,6 +689,9 @@ tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_file_SOURCES = \
 	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_rows_SOURCES = \
+	%D%/fuzz/fuzz_suppress_rows.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_rows_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -780,6 +785,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
+	%D%/fuzz/fuzz_suppress_rows.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
