@@ -3,9 +3,8 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_tls.c,
- * snapshot_suppress.c and snapshot_acct.c read the tree and join the parts,
- * snapshot_check.c and snapshot_reroute.c look across
+ * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c, snapshot_tls.c and snapshot_acct.c read the tree and
+ * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
  * tables.  While it is built a snapshot belongs to the loading thread;
@@ -141,18 +140,18 @@ struct listener_entry {
 	struct listener_entry *next;
 };
 
+struct group_entry {
+	struct source_group pub;
+	struct conf_set set;
+	const struct conf_node *node; /* its first block */
+};
+
 struct suppress_entry {
 	struct suppress_list pub;
 	struct conf_set set;
 	const struct conf_node *node;
 	struct buf key; /* of key-file */
 	bool named;     /* by some suppression-lists */
-};
-
-struct group_entry {
-	struct source_group pub;
-	struct conf_set set;
-	const struct conf_node *node; /* its first block */
 };
 
 struct snapshot {
@@ -313,6 +312,13 @@ bool acct_kind_has(enum acct_kind kind, const char *name);
 /* snapshot_list.c: templates of list_fields.h. */
 void snapshot_list_join(struct snapshot *s, struct conf_errors *errs);
 
+/* snapshot_headers.c: header fields that go and come; before what signs. */
+void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_senders.c: patterns of who may send as whom. */
+void snapshot_senders_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_senders_free(struct snapshot *s);
+
 /*
  * snapshot_suppress.c: <suppression-list>, and <address-list>, whose lines were
  * checked against their forms; then what needs all of them.
@@ -327,13 +333,6 @@ void snapshot_suppress_free(struct snapshot *s);
 /* Of a line with suppression-lists. */
 void snapshot_suppress_check_names(const struct snapshot *s,
     const struct conf_node *n, struct conf_errors *errs);
-
-/* snapshot_headers.c: header fields that go and come; before what signs. */
-void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
-
-/* snapshot_senders.c: patterns of who may send as whom. */
-void snapshot_senders_join(struct snapshot *s, struct conf_errors *errs);
-void snapshot_senders_free(struct snapshot *s);
 
 /* snapshot_signing.c: keys, and how queues are signed. */
 struct snapshot_signing *snapshot_signing_new(void);

@@ -23,15 +23,6 @@ static const struct {
 	const char *found;
 } cases[] = {
 	{ "an empty file", "", "" },
-	/* suppression lists */
-	{ "a list that a job names",
-	    "<address-list a>\n</address-list>\n"
-	    "<job x>\n suppression-lists A\n</job>\n",
-	    "" },
-	{ "one that nobody names",
-	    "<suppression-list a>\n"
-	    "</suppression-list>\n",
-	    "unnamed 1; " },
 	/* who may send */
 	{ "allowed and denied",
 	    "<source 0/0>\n allow-sender a@b.c, d@*.b.c\n"
@@ -45,6 +36,15 @@ static const struct {
 	    "<smtp-user u>\n sender-domains b.c, *.d.e\n"
 	    " allow-sender x@d.e, x@b.c, y.d.e, *.com, <>\n</smtp-user>\n",
 	    "refused 3<2; " },
+	/* suppression lists */
+	{ "a list that a job names",
+	    "<address-list a>\n</address-list>\n"
+	    "<job x>\n suppression-lists A\n</job>\n",
+	    "" },
+	{ "one that nobody names",
+	    "<suppression-list a>\n"
+	    "</suppression-list>\n",
+	    "unnamed 1; " },
 	/* a queue within what is around it */
 	{ "queue within virtual MTA",
 	    ALL_TO("a") VMTA("a", " max-smtp-out 10\n")
