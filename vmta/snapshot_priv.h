@@ -3,7 +3,7 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_tls.c, snapshot_suppress.c and snapshot_acct.c read the tree and
+ * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c, snapshot_tls.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
