@@ -135,6 +135,30 @@ suppress_norm_digest(const struct suppress_norm *n, const char *text,
 	return 0;
 }
 
+/* "name\nhash\nKDT\n", a letter for each choice, and the hash of the key. */
+uint64_t
+suppress_norm_id(const char *name, const struct suppress_norm *n)
+{
+	unsigned char digest[32];
+	struct buf text = { 0 };
+
+	buf_str(&text, name);
+	(void)buf_cstr(&text);
+	str_lower(text.p);
+	buf_printf(&text, "\n%s\n%s%s%s\n", hashes[n->hash].name,
+	    n->keep_case ? "K" : "", n->drop_dots ? "D" : "",
+	    n->drop_tag ? "T" : "");
+	if (n->hash == SUPPRESS_HMAC_SHA256) {
+		CHECK(EVP_Digest(n->key.p, n->key.len, digest, NULL,
+			  EVP_sha256(), NULL) == 1);
+		buf_add(&text, digest, sizeof(digest));
+	}
+	CHECK(EVP_Digest(text.p, text.len, digest, NULL, EVP_sha256(), NULL) ==
+	    1);
+	buf_fini(&text);
+	return get_be64(digest);
+}
+
 static bool
 hex_read(struct slice s, unsigned char *out)
 {

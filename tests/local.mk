@@ -208,12 +208,14 @@ check_PROGRAMS += \
 	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
+	tests/unit/test_suppress \
 	tests/unit/test_suppress_build \
 	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
 	tests/unit/test_suppress_owner \
 	tests/unit/test_suppress_store \
+	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
@@ -575,6 +577,8 @@ EXTRA_PROGRAMS += $(system_shims)
 # What libopendkim says of our signatures.
 EXTRA_PROGRAMS += tests/system/dkim_judge
 tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
+# What a configuration says of an address, without a daemon.
+EXTRA_PROGRAMS += tests/system/suppress_judge
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
@@ -729,6 +733,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/conf/blocked.txt \
 	%D%/conf/powermta.conf \
 	%D%/bench/bench_acct.py \
 	%D%/bench/bench_common.py \
@@ -1109,6 +1114,7 @@ EXTRA_DIST += \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
+	%D%/system/test_suppress_policy.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_in.py \
