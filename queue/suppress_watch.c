@@ -55,6 +55,7 @@ struct secret {
 
 struct set {
 	struct ref ref;
+	uint64_t *ids; /* of the cells, beside each other for find() */
 	struct cell **cells;
 	size_t count, wanted; /* those behind are of the set before */
 };
@@ -307,6 +308,7 @@ set_unref(void *obj)
 	for (size_t i = 0; i < set->count; i++)
 		cell_unref(&set->cells[i]);
 	free(set->cells);
+	free(set->ids);
 	free(set);
 }
 
@@ -317,6 +319,7 @@ set_new(size_t cap)
 
 	ref_init(&set->ref);
 	set->cells = mem_array(cap + 1, sizeof(struct cell *));
+	set->ids = mem_array(cap + 1, sizeof(uint64_t));
 	return set;
 }
 
@@ -325,16 +328,23 @@ static struct cell *
 find(const struct set *set, uint64_t id)
 {
 	for (size_t i = 0; i < set->count; i++)
-		if (set->cells[i]->id == id)
+		if (set->ids[i] == id)
 			return set->cells[i];
 	return NULL;
+}
+
+static void
+add_take(struct set *set, struct cell *c)
+{
+	set->ids[set->count] = c->id;
+	set->cells[set->count++] = c;
 }
 
 static void
 add_held(struct set *set, struct cell *c)
 {
 	ref_get(&c->ref);
-	set->cells[set->count++] = c;
+	add_take(set, c);
 }
 
 void
@@ -345,14 +355,15 @@ suppress_watch_set(struct suppress_watch *w,
 	struct set *set = set_new(count + before->wanted);
 
 	for (size_t i = 0; i < count; i++) {
-		struct cell *held = find(before, lists[i].id);
+		struct cell *c = find(before, lists[i].id);
 
-		if (held != NULL) {
-			add_held(set, held);
+		if (c != NULL) {
+			add_held(set, c);
 			continue;
 		}
-		set->cells[set->count] = cell_new(w->dir, &lists[i]);
-		cell_look(set->cells[set->count++], false);
+		c = cell_new(w->dir, &lists[i]);
+		cell_look(c, false);
+		add_take(set, c);
 	}
 	set->wanted = set->count;
 	for (size_t i = 0; i < before->wanted; i++)

@@ -536,7 +536,8 @@ bench_programs = \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store \
-	tests/bench/bench_suppress
+	tests/bench/bench_suppress \
+	tests/bench/bench_suppress_look
 EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
@@ -629,6 +630,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
 	tests/fuzz/fuzz_suppress_store \
+	tests/fuzz/fuzz_suppress_rows \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -724,6 +726,9 @@ tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_store_SOURCES = \
 	%D%/fuzz/fuzz_suppress_store.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_store_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_rows_SOURCES = \
+	%D%/fuzz/fuzz_suppress_rows.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_rows_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -821,6 +826,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
 	%D%/fuzz/fuzz_suppress_store.in \
+	%D%/fuzz/fuzz_suppress_rows.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
