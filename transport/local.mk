@@ -78,7 +78,9 @@ libtransport_a_SOURCES = \
 	%D%/readers.c %D%/readers.h \
 	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
+	%D%/receive_reply.c \
 	%D%/record.c %D%/record.h \
+	%D%/refusals.c %D%/refusals.h \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
 	%D%/sasl_server.c %D%/sasl_server.h \
@@ -107,6 +109,8 @@ libtransport_a_SOURCES = \
 	%D%/suppress_keeper.c %D%/suppress_keeper.h \
 	%D%/suppress_priv.h \
 	%D%/suppress_show.c \
+	%D%/suppress_socket.c %D%/suppress_socket.h \
+	%D%/suppressing.c %D%/suppressing.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/tour.c %D%/tour.h \
 	%D%/trace.c %D%/trace.h \
