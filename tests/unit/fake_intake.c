@@ -260,7 +260,7 @@ policy_run(const struct policy_in *in, struct region *rg,
 	const struct header_list *h = in->headers;
 
 	s->policy_runs++;
-	(void)snprintf(s->policy_user, sizeof(s->policy_user), "%s",
+	(void)snprintf(s->run_user, sizeof(s->run_user), "%s",
 	    in->auth_user == NULL ? "" : in->auth_user);
 	s->policy_client = in->client;
 	s->policy_source = in->source;

@@ -79,7 +79,8 @@ struct snapshot {
 	unsigned policy_runs;
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */
-	char policy_user[32];
+	char policy_user[32];      /* of the last assignment alone */
+	char run_user[32];         /* of the last run */
 	bool policy_submission;
 
 	struct sealing sealing; /* of any message */

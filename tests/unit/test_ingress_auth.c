@@ -124,7 +124,7 @@ test_mail(void)
 	ok(client_talk(&c,
 	       ALL IN OPEN_ONE "> Subject: x\n> \n> .\n< 250 2.6.0*\n"),
 	    "mail of a user is taken");
-	is_str(world.conf.policy_user, "tim", "policy knows who");
+	is_str(world.conf.run_user, "tim", "policy knows who");
 	is_str(world.store.env.auth_user, "tim", "so does the envelope");
 	ok(strstr(buf_cstr(&world.store.text), " with ESMTPA;") != NULL,
 	    "Received says so (RFC 3848)");
