@@ -52,6 +52,7 @@ struct transport {
 	struct sender_counts *sender_counts;
 	struct control *control;
 	struct listeners *listeners;
+	struct passwords *passwords;
 	struct signals *signals;
 	struct source_watch *watch;
 	struct suppress_keeper *suppress; /* NULL: no list was published yet */
