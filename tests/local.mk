@@ -1128,6 +1128,7 @@ EXTRA_DIST += \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_suppress_policy.py \
+	%D%/system/test_suppress_shared.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_suppress_checks.py \
 	%D%/system/test_suppress_exim.py \
