@@ -16,6 +16,8 @@
 
 struct dkim_verifier;
 struct dns;
+struct rate_in;
+struct shared;
 struct worker;
 
 struct milter_env {
@@ -25,7 +27,10 @@ struct milter_env {
 	struct dns *dns;
 	struct dkim_verifier *verifier;
 	struct count sessions, messages, signatures, seals, tempfailed;
-	struct count denied; /* by rules about senders */
+	struct count denied;   /* by rules about senders */
+	struct count limited;  /* by rates of what comes in; steps */
+	struct shared *shared; /* of rates, which is theirs: */
+	struct rate_in *rates;
 };
 
 #endif

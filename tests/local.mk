@@ -137,6 +137,7 @@ check_PROGRAMS += \
 	tests/unit/test_providers \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
+	tests/unit/test_rate_in \
 	tests/unit/test_reader \
 	tests/unit/test_reasons \
 	tests/unit/test_replies \

@@ -235,11 +235,17 @@ void ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc);
 /* The text is complete: to the store, or refused with all replies given. */
 enum ingress_state receive_message(struct ingress_session *s);
 
+/* The client that the host MTA named by XFORWARD; family 0: none. */
+struct net_addr ingress_named_client(const struct ingress_session *s);
+
 /*
  * Whom policy judges: the client that the host MTA named, else our peer, which
  * by a unix socket is this host.
  */
 struct net_addr ingress_policy_client(const struct ingress_session *s);
+
+/* Is it anybody in particular?  By a unix socket only whom the host MTA names. */
+bool ingress_client_is_known(const struct ingress_session *s);
 
 /* The client has gone while keys were asked for: nothing was promised. */
 void receive_forget(struct ingress_session *s);

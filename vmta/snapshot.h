@@ -219,6 +219,8 @@ const struct user_conf *snapshot_user(const struct snapshot *s,
     const char *name); /* NULL: no such <smtp-user> */
 /* Has any of them, or any <source>, rules about senders (sender_rules.h)? */
 bool snapshot_judges_senders(const struct snapshot *s);
+/* Or limits on what comes in (sender_rates.h)? */
+bool snapshot_limits_senders(const struct snapshot *s);
 /*
  * The provider that names the domain, the most specific pattern first; NULL:
  * none, as for the queue of notifications.

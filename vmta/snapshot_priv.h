@@ -158,7 +158,7 @@ struct snapshot {
 	struct strmap *users;             /* of user_entry */
 	struct sender_patterns **senders; /* of both */
 	size_t sender_count;
-	bool judges_senders;
+	bool judges_senders, limits_senders;
 	struct strmap *providers;           /* of provider_entry */
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
