@@ -333,16 +333,35 @@ parse_mail_rcpt(struct slice rest, const char *word, struct region *rg,
 	return parse_params(rest, rg, c);
 }
 
+static bool
+line_is_clean(struct slice line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') ||
+		    line.p[i] == 0x7F)
+			return false;
+	return true;
+}
+
 /* Light: names of clients are not to be believed anyway. */
+bool
+smtp_helo_is_valid(struct slice name)
+{
+	if (name.len == 0 || name.len > HELO_MAX || !addr_utf8_valid(name) ||
+	    !line_is_clean(name))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (is_blank(name.p[i]) ||
+		    strchr("<>()\"\\", name.p[i]) != NULL)
+			return false;
+	return true;
+}
+
 static const char *
 parse_helo(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
-	if (rest.len == 0 || rest.len > HELO_MAX || !addr_utf8_valid(rest))
+	if (!smtp_helo_is_valid(rest))
 		return "501 5.5.4 your host name is needed";
-	for (size_t i = 0; i < rest.len; i++)
-		if (is_blank(rest.p[i]) ||
-		    strchr("<>()\"\\", rest.p[i]) != NULL)
-			return "501 5.5.4 bad host name";
 	c->arg = region_strndup(rg, rest.p, rest.len);
 	return NULL;
 }
@@ -425,7 +444,29 @@ parse_xclient(struct slice rest, struct region *rg, struct smtp_cmd *c)
 		{ "PROTO", &xc->proto },
 	};
 
-	return parse_attrs(rest, rg, attrs, sizeof(attrs) / sizeof(*attrs));
+	const size_t n = sizeof(attrs) / sizeof(*attrs);
+	const char *why = parse_attrs(rest, rg, attrs, n);
+
+	/* These stand in records and logs. */
+	for (size_t i = 0; why == NULL && i < n; i++)
+		if (*attrs[i].field != NULL &&
+		    !addr_utf8_valid(slice_of(*attrs[i].field)))
+			why = BAD_SYNTAX;
+	return why;
+}
+
+/* chunk-size [ "LAST" ] */
+static const char *
+parse_bdat(struct slice rest, struct smtp_cmd *c)
+{
+	struct slice word;
+
+	if (!next_word(&rest, &word) || !parse_size(word, &c->chunk_len))
+		return BAD_SYNTAX;
+	c->chunk_last = next_word(&rest, &word);
+	if (c->chunk_last && !slice_eq_nocase(word, "LAST"))
+		return BAD_SYNTAX;
+	return next_word(&rest, &word) ? BAD_SYNTAX : NULL;
 }
 
 static const struct {
@@ -469,16 +510,6 @@ verb_lookup(struct slice word)
 	return SMTP_VERB_UNKNOWN;
 }
 
-static bool
-line_is_clean(struct slice line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') ||
-		    line.p[i] == 0x7F)
-			return false;
-	return true;
-}
-
 static const char *
 parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
@@ -491,6 +522,8 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	case SMTP_VERB_HELO:
 	case SMTP_VERB_LHLO:
 		return parse_helo(rest, rg, c);
+	case SMTP_VERB_BDAT:
+		return parse_bdat(rest, c);
 	case SMTP_VERB_XCLIENT:
 		return parse_xclient(rest, rg, c);
 	case SMTP_VERB_XFORWARD:
@@ -503,7 +536,6 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 		c->arg = region_strndup(rg, rest.p, rest.len);
 		break;
 	case SMTP_VERB_AUTH:
-	case SMTP_VERB_BDAT:
 	case SMTP_VERB_ETRN:
 	case SMTP_VERB_EXPN:
 	case SMTP_VERB_HELP:

@@ -2,7 +2,7 @@
 /*
  * smtp_cmd - commands of an SMTP or LMTP client: lines in, structs out.
  *
- * RFC 5321 section 4.1, RFC 2033; the parameters of RFC 1870 (SIZE), 6152
+ * RFC 5321 section 4.1, RFC 2033, RFC 3030; the parameters of RFC 1870 (SIZE), 6152
  * (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), and Postfix's
  * XCLIENT and XFORWARD.  Which command is allowed when is the session's to know; here is
  * form only.  A command that is badly formed comes back as the reply it gets.
@@ -102,6 +102,10 @@ struct smtp_cmd {
 	uint8_t notify;    /* NOTIFY_* */
 	const char *orcpt; /* "rfc822;xtext" as given, or "" */
 
+	/* BDAT */
+	uint64_t chunk_len;
+	bool chunk_last;
+
 	struct smtp_xclient xclient;
 	struct smtp_xforward xforward;
 };
@@ -109,6 +113,9 @@ struct smtp_cmd {
 /* NULL: good.  Else the reply, "501 5.5.4 ...", without a line end. */
 const char *smtp_cmd_parse(struct slice line, struct region *rg,
     struct smtp_cmd *c_r);
+
+/* May a client say so in EHLO, and it stand in a Received field? */
+bool smtp_helo_is_valid(struct slice name);
 
 /* xtext of RFC 3461 section 4; NULL: it is none, or holds NUL. */
 const char *xtext_decode(struct slice s, struct region *rg);

@@ -8,6 +8,7 @@
  *	COMMAND <--> COMMAND            each command
  *	COMMAND --> TLS                 STARTTLS
  *	COMMAND --> DATA                354
+ *	COMMAND <--> CHUNK              BDAT; the last one goes on as DATA does
  *	DATA --> COMMAND                refused at the end of data
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
  *	DATA --> KEYS                   ARC: DNS is asked, then as from DATA
@@ -293,7 +294,8 @@ take_input(struct ingress_session *s)
 			return false;
 		}
 		/* A message refused at its end is answered, too. */
-		s->served = s->state == INGRESS_DATA && next == INGRESS_COMMAND;
+		s->served = next == INGRESS_COMMAND &&
+		    (s->state == INGRESS_DATA || s->state == INGRESS_CHUNK);
 		enter(s, after_reply(s, next));
 	}
 	return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ingress - LMTP and SMTP sessions with the host MTA and other clients.
- * RFC 5321, 2033, 2920, 1870, 6152, 6531, 3461, 2034, Postfix's XCLIENT and
+ * RFC 5321, 2033, 2920, 1870, 3030, 6152, 6531, 3461, 2034, Postfix's XCLIENT and
  * XFORWARD, and HAProxy's PROXY.
  *
  * Listeners belong to main and hand each accepted socket to a worker; the

@@ -53,19 +53,25 @@ say(struct ingress_session *s, const char *reply)
 	return INGRESS_COMMAND;
 }
 
-static uint64_t
-size_max(const struct ingress_session *s)
+uint64_t
+ingress_size_max(const struct ingress_session *s)
 {
 	uint64_t max = s->source.max_size;
 
 	return max == 0 || max > INGRESS_SIZE_MAX ? INGRESS_SIZE_MAX : max;
 }
 
+static bool
+offers_chunking(const struct ingress_session *s)
+{
+	return s->source.allow_chunking && s->door->protocol == INGRESS_SMTP;
+}
+
 /* ---- greeting ------------------------------------------------------------ */
 
 /*
  * SIZE 0: whoever is too large is told so here and not by the host MTA.  No
- * CHUNKING: Exim would use it for the hand-over.  The whole answer to LHLO
+ * CHUNKING in LMTP: Exim would use it for the hand-over.  The whole answer to LHLO
  * stays below INGRESS_LHLO_MAX, at the cost of a very long host name.
  */
 static void
@@ -81,6 +87,7 @@ reply_extensions(struct ingress_session *s)
 	static const char xclient[] =
 	    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT";
 	static const char starttls[] = "250-STARTTLS\r\n";
+	static const char chunking[] = "250-CHUNKING\r\n";
 	static const char last[] = "250 DSN\r\n";
 	int room = INGRESS_LHLO_MAX - (int)(sizeof(first) + sizeof(utf8)) -
 	    (int)(sizeof(more) + sizeof(xforward) + sizeof(last)) -
@@ -98,6 +105,8 @@ reply_extensions(struct ingress_session *s)
 	if (s->xclient_ok) /* in SMTP only: no host MTA reads it */
 		buf_printf(&s->out, "%s%s\r\n", xclient,
 		    s->login_ok ? " LOGIN" : "");
+	if (offers_chunking(s))
+		buf_str(&s->out, chunking);
 	buf_str(&s->out, last);
 }
 
@@ -227,7 +236,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return bad(s, "503 5.5.1 nested MAIL");
 	if (c->utf8 && !s->source.allow_utf8)
 		return say(s, "555 5.6.7 SMTPUTF8 is not offered");
-	if (c->has_size && c->size > size_max(s))
+	if (c->has_size && c->size > ingress_size_max(s))
 		return say(s, "552 5.3.4 message too big");
 	if (c->addr.utf8 && !c->utf8)
 		return say(s, "553 5.6.7 this address needs SMTPUTF8");
@@ -357,6 +366,8 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
+	if (s->tx.chunked)
+		return bad(s, "503 5.5.1 the message has begun");
 	if (!has_room_for_rcpt(s))
 		return too_many_rcpts(s);
 	if (c.utf8 && !s->tx.utf8)
@@ -392,6 +403,8 @@ cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
 		    s->door->protocol == INGRESS_LMTP ?
 			"503 5.5.1 no valid recipients" :
 			"554 5.5.1 no valid recipients");
+	if (s->tx.chunked) /* RFC 3030 section 3 */
+		return bad(s, "503 5.5.1 BDAT has begun the message");
 	if (s->tx.too_many) {
 		ingress_tx_reset(s);
 		return say(s, "554 5.5.3 too many recipients");
@@ -455,9 +468,8 @@ cmd_unknown(struct ingress_session *s, const struct smtp_cmd *c)
 }
 
 /*
- * BDAT was not offered: the chunk behind it would be read as commands.  A web
- * browser that was led to this port sends a request that someone else wrote.  A
- * proxy that was led to it would be taken for its clients.
+ * A web browser that was led to this port sends a request that someone else
+ * wrote.  A proxy that was led to it would be taken for its clients.
  */
 static enum ingress_state
 cmd_hang_up(struct ingress_session *s, const struct smtp_cmd *c)
@@ -467,10 +479,19 @@ cmd_hang_up(struct ingress_session *s, const struct smtp_cmd *c)
 	return INGRESS_CLOSING;
 }
 
+/* Where it was not offered the chunk behind it would be read as commands. */
+static enum ingress_state
+cmd_bdat(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	if (!offers_chunking(s))
+		return cmd_hang_up(s, c);
+	return ingress_bdat(s, c->chunk_len, c->chunk_last);
+}
+
 static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_UNKNOWN] = cmd_unknown,
 	[SMTP_VERB_AUTH] = cmd_not_here,
-	[SMTP_VERB_BDAT] = cmd_hang_up,
+	[SMTP_VERB_BDAT] = cmd_bdat,
 	[SMTP_VERB_DATA] = cmd_data,
 	[SMTP_VERB_EHLO] = cmd_hello,
 	[SMTP_VERB_ETRN] = cmd_not_here,
@@ -518,7 +539,11 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	    s->cmd_rg, &c);
 	if (s->xclient_open && c.verb != SMTP_VERB_XCLIENT)
 		ingress_end_xclient(s);
-	*next_r = why != NULL ? bad(s, why) : commands[c.verb](s, &c);
+	if (why != NULL) /* of a chunk nobody knows then how long it is */
+		*next_r = c.verb == SMTP_VERB_BDAT ? cmd_hang_up(s, &c) :
+						     bad(s, why);
+	else
+		*next_r = commands[c.verb](s, &c);
 	return true;
 }
 
@@ -536,7 +561,7 @@ ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
 		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
 		    keep ? &tx->text : NULL);
 		ingress_take(s, in.len - left.len);
-		if (tx->text.len > size_max(s)) {
+		if (tx->text.len > ingress_size_max(s)) {
 			tx->too_big = true;
 			buf_fini(&tx->text);
 		}

@@ -101,13 +101,26 @@ ingress_enter(struct ingress_session *s)
 	return crowd_enter(s->door->counts->crowd, &ask, &s->place);
 }
 
+static bool
+awaits_slot(const struct ingress_session *s)
+{
+	const struct listener_conf *l;
+
+	if (snapshot_global(s->conf)->await_slot)
+		return true;
+	if (s->door->protocol == INGRESS_LMTP)
+		return false;
+	l = snapshot_listener(s->conf, s->door->name);
+	return l != NULL && l->await_slot;
+}
+
 bool
 ingress_wait_outside(struct ingress_session *s)
 {
 	const struct global_conf *g = snapshot_global(s->conf);
 
 	CHECK(!s->outside && !s->place.inside);
-	s->outside = g->await_slot &&
+	s->outside = awaits_slot(s) &&
 	    gauge_enter(s->door->counts->outside, g->max_conns_in);
 	return s->outside;
 }
@@ -152,7 +165,7 @@ ingress_patience_us(const struct ingress_session *s)
 {
 	if (s->state == INGRESS_COMMAND || s->state == INGRESS_SLOT)
 		return s->source.command_timeout;
-	if (s->state == INGRESS_DATA)
+	if (s->state == INGRESS_DATA || s->state == INGRESS_CHUNK)
 		return s->source.data_timeout;
 	return (int64_t)ingress_state_timeout_s(s->state) * US_PER_S;
 }

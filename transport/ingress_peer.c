@@ -273,7 +273,7 @@ take_xclient(struct ingress_session *s, const struct smtp_xclient *x)
 		    conf_is_host_name(slice_of(x->name)) ? x->name : "");
 	if (x->helo != NULL)
 		(void)snprintf(s->peer.helo, sizeof(s->peer.helo), "%s",
-		    x->helo);
+		    smtp_helo_is_valid(slice_of(x->helo)) ? x->helo : "");
 	if (x->login != NULL)
 		ingress_set_user(s, x->login);
 	return NULL;

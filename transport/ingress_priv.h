@@ -2,8 +2,8 @@
 /*
  * ingress_priv - the session as its own files see it: ingress.c (life),
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
- * ingress_limits.c (how many, how often), ingress_cmds.c (commands), receive.c
- * (a complete message).
+ * ingress_limits.c (how many, how often), ingress_cmds.c (commands),
+ * ingress_chunks.c (BDAT), receive.c (a complete message).
  */
 
 #ifndef TRANSPORT_INGRESS_PRIV_H
@@ -50,6 +50,7 @@ struct ingress_tx {
 	bool open; /* MAIL was taken */
 	bool utf8;
 	bool too_many; /* recipients: it fails at DATA */
+	bool chunked;  /* BDAT has begun the text */
 	uint8_t ret;
 	const char *sender, *envid;
 	size_t rcpt_count, rcpt_cap;
@@ -67,6 +68,13 @@ struct keys_ask;
 struct letter_work;
 struct tls_stream;
 struct receipt; /* a message that the store has now; receive.c */
+
+/* One BDAT. */
+struct ingress_chunk {
+	uint64_t len, left;
+	bool last;
+	const char *refusal; /* NULL: it is taken */
+};
 
 /* The client, or the one for whom it speaks. */
 struct ingress_peer {
@@ -124,6 +132,7 @@ struct ingress_session {
 	unsigned xforwards;          /* in this transaction */
 	struct smtp_xforward xforward;
 	struct ingress_tx tx;
+	struct ingress_chunk chunk;
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;
 	struct receipt *receipt; /* a message that is the store's, or to be */
@@ -229,6 +238,16 @@ bool ingress_on_data(struct ingress_session *s, enum ingress_state *next_r);
 
 /* Recipients of the source's bcc, behind those that the client named. */
 void ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc);
+
+/* What max-message-size allows, and memory. */
+uint64_t ingress_size_max(const struct ingress_session *s);
+
+/* ---- ingress_chunks.c ---------------------------------------------------- */
+
+/* A chunk of so many bytes comes, whatever is answered to it. */
+enum ingress_state ingress_bdat(struct ingress_session *s, uint64_t len,
+    bool last);
+bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
 
 /* ---- receive.c ----------------------------------------------------------- */
 

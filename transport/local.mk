@@ -46,6 +46,7 @@ libtransport_a_SOURCES = \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
+	%D%/ingress_chunks.c \
 	%D%/ingress_cmds.c \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
 	%D%/ingress_peer.c \
@@ -102,6 +103,7 @@ libtransport_a_SOURCES = \
 	%D%/steer.c %D%/steer.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/tour.c %D%/tour.h \
+	%D%/trace.c %D%/trace.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \
 	%D%/why.c \

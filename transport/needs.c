@@ -41,7 +41,7 @@ needs_raise_files(const struct snapshot *conf, size_t workers, struct err *e)
 		{ "total-max-smtp-out", g->max_conns_out },
 		/* As many again may wait for a place. */
 		{ "total-max-smtp-in",
-		    g->max_conns_in * (g->await_slot ? 2 : 1) },
+		    g->max_conns_in * (snapshot_awaits_slots(conf) ? 2 : 1) },
 	};
 
 	return files_raise(needs, sizeof(needs) / sizeof(needs[0]),

@@ -25,8 +25,11 @@ assign_source_name(const struct policy_in *in)
 void
 assign_source(const struct policy_in *in, struct source_conf *out)
 {
-	snapshot_source_conf(in->conf, &in->client, assign_source_name(in),
-	    out);
+	if (in->settings != NULL)
+		*out = *in->settings;
+	else
+		snapshot_source_conf(in->conf, &in->client,
+		    assign_source_name(in), out);
 }
 
 /* The value of the first field with that name, or NULL. */

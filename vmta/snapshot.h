@@ -318,6 +318,9 @@ const struct listener_conf *snapshot_listener(const struct snapshot *s,
 const struct tls_server *snapshot_listener_tls(const struct snapshot *s,
     const char *where);
 
+/* Does any client ever wait for a place? */
+bool snapshot_awaits_slots(const struct snapshot *s);
+
 /* Every <source-group>, for those who count. */
 const struct crowd_group *snapshot_source_groups(const struct snapshot *s,
     size_t *n_r);

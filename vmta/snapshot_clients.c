@@ -65,6 +65,16 @@ snapshot_source_groups(const struct snapshot *s, size_t *n_r)
 	return s->crowd_groups;
 }
 
+bool
+snapshot_awaits_slots(const struct snapshot *s)
+{
+	const struct listener_entry *l = s->listeners;
+
+	while (l != NULL && !l->values.await_slot)
+		l = l->next;
+	return s->global.await_slot || l != NULL;
+}
+
 /* An address by itself is asked for last: there are few. */
 bool
 snapshot_relays_to(const struct snapshot *s, const char *addr,

@@ -29,7 +29,9 @@ enum {
 	OPT_RELAY = 4, /* may send to anybody */
 	OPT_FULL = 8,  /* the store has no room */
 	OPT_LIMITS = 16,
-	OPT_TROUBLE = 32 /* policy cannot prepare it */
+	OPT_TROUBLE = 32, /* policy cannot prepare it */
+	OPT_MORE = 64,    /* BDAT and XCLIENT are taken */
+	OPT_PROXY = 128   /* PROXY comes first */
 };
 
 enum { ROUNDS_MAX = 20000, PIECES_MAX = 16 };
@@ -194,6 +196,13 @@ prepare(unsigned options)
 		conf.source.max_size = 200;
 		conf.source.max_rcpts = 2;
 	}
+	if ((options & OPT_MORE) != 0) {
+		conf.source.allow_chunking = true;
+		conf.source.allow_xclient = "login";
+		conf.source.max_hops = 3;
+	}
+	if ((options & OPT_PROXY) != 0)
+		conf.listener.proxy = conf.source.allow_proxy = true;
 	if ((options & OPT_TROUBLE) != 0)
 		conf.trouble = "no key";
 	env = (struct worker_env){ .worker = worker,

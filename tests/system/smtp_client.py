@@ -31,7 +31,8 @@ class Client:
                 self.sock.bind((source, 0))
         self.sock.settimeout(timeout_s)
         self.sock.connect(where)
-        self.raw(first)
+        if first:
+            self.raw(first)
         self.greeting = self.reply() if greeted else None
         self.extensions = {}
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What nobody may who is not allowed to: relay, choose a virtual MTA, forge
-the mark, smuggle a second message.  Each is tried by every
+the mark, send as another, smuggle a second message.  Each is tried by every
 way in, and a client that is allowed to does it, so that no attempt fails for
 another reason."""
 
@@ -22,12 +22,12 @@ from lab import LISTEN, Lab, mx_zone
 
 OUR_IP = "192.0.2.2"        # where clients from elsewhere find us
 STRANGER = "203.0.113.9"    # has nothing to do with us
-CUSTOMER = "198.51.100.7"   # may send
+CUSTOMER = "198.51.100.7"   # may send, as one of customer.example
 CHOOSER = "198.51.100.8"    # may name a virtual MTA, too
 DOMAIN = "in.example"
 FAST, BARE = 10587, 10026
 COMMON, GOLD = "127.0.0.10", "127.0.0.11"
-OURS = "news@customer.example"
+OURS, OTHERS = "news@customer.example", "boss@bank.example"
 CONFIG = """
 smtp-listener %(ip)s:25
 <virtual-mta gold>
@@ -38,6 +38,7 @@ smtp-listener %(ip)s:25
 </source>
 <source %(customer)s>
     always-allow-relaying yes
+    sender-domains customer.example
 </source>
 <source %(chooser)s>
     always-allow-relaying yes
@@ -95,9 +96,10 @@ def directly(ip):
     return c
 
 
+by_bare = by_postfix(BARE)
 DOORS = (("Postfix with the milter", by_postfix(25)),
          ("the fast path", by_postfix(FAST)),
-         ("a Postfix service without the milter", by_postfix(BARE)),
+         ("a Postfix service without the milter", by_bare),
          ("directly", directly))
 
 
@@ -129,7 +131,9 @@ def arrives(lab, door, ip, **more):
 
 
 def came(lab, rcpts):
-    """Of these, once a message sent behind them is there."""
+    """Of these, once no queue has any mail and one sent behind is there."""
+    tap.wait_for(lambda: lab.postfix.queue_size() == 0, 60,
+                 "Postfix has nothing left")
     lab.settled()
     after = lab.rcpt()
     lab.inject(after)
@@ -235,6 +239,33 @@ def mark_with_id(lab):
     got = tap.wait_for(lambda: len(lab.arrived(rcpt)) == len(DOORS) and
                        lab.arrived(rcpt), 30, "all of them arrive")
     tap.equal({m["peer"] for m in got}, {COMMON}, "sent from")
+
+
+@tap.test("another's name: in MAIL FROM or in From it is refused",
+          proves="source sender-domains")
+@each_door
+def another(lab, door):
+    tried = []
+    for label, sender, author, more in (
+            ("MAIL FROM", OTHERS, OURS, ()),
+            ("From", OURS, OTHERS, ()),
+            ("both", OTHERS, OTHERS, ()),
+            ("a second From", OURS, OURS, [("From", "<%s>" % OTHERS)]),
+            ("a name that looks like ours", OURS,
+             "%s> (x) <%s" % (OTHERS, OURS), ()),
+            ("the null sender", "", OTHERS, ()),
+            ("a second author", OURS, "%s>, <%s" % (OURS, OTHERS), ())):
+        rcpt = lab.rcpt()
+        codes = try_send(door, CUSTOMER, rcpt, sender=sender, author=author,
+                         headers=more)
+        # A Postfix that asks no milter hears it at the hand-over.
+        tap.check(codes and 500 <= codes[-1] < 600 or
+                  door is by_bare and codes == [250, 250],
+                  "%s: %s" % (label, codes))
+        tried.append(rcpt)
+    arrives(lab, door, CUSTOMER)
+    arrives(lab, door, CHOOSER, sender=OTHERS)  # nothing is said of him
+    tap.equal(came(lab, tried), [], "sent as another")
 
 
 # What some take for the end of data.

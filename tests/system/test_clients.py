@@ -7,6 +7,7 @@ are believed where they are trusted and nowhere else."""
 import netns
 netns.enter()
 
+import select
 import socket
 import struct
 import time
@@ -99,6 +100,9 @@ smtp-listener 0/0:2525
     always-allow-relaying yes
     allow-xclient login
 </source>
+<source 127.0.3.21>
+    allow-chunking no
+</source>
 <source 127.0.3.20>
     always-allow-relaying yes
     allow-proxy-protocol yes
@@ -173,13 +177,7 @@ def wait_greeted(source):
 
 def is_silent(c, for_s=0.4):
     """Nothing comes, the connection stays."""
-    c.sock.settimeout(for_s)
-    try:
-        return c.sock.recv(1, socket.MSG_PEEK) is None
-    except socket.timeout:
-        return True
-    finally:
-        c.sock.settimeout(20)
+    return not select.select([c.sock], [], [], for_s)[0]
 
 
 def is_closed(c):
@@ -411,6 +409,21 @@ def bcc(lab):
     lab.settled()
     copies = sum("archive@in.example" in m["rcpts"] for m in lab.messages())
     tap.equal(copies, 2, "copies of two messages")
+
+
+@tap.test("allow-chunking: BDAT by default, and where it is not offered",
+          proves="source allow-chunking")
+def chunking(lab):
+    with begun(PLAIN) as c:
+        tap.check("CHUNKING" in c.extensions, "not offered")
+        c.command("RCPT TO:<Wanted@Elsewhere.example>")
+        c.raw(b"BDAT 14\r\nSubject: x\r\n\r\nBDAT 9 LAST\r\n.\r\nRSET\r\n")
+        tap.equal([c.reply()[0] for _ in range(2)], [250, 250], "two chunks")
+    with begun("127.0.3.21") as c:
+        tap.check("CHUNKING" not in c.extensions, "offered")
+        c.raw(b"BDAT 6\r\nRSET\r\n")
+        tap.equal(c.reply()[0], 421, "BDAT")
+        tap.check(is_closed(c), "open")
 
 
 # ---- listeners ---------------------------------------------------------------

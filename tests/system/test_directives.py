@@ -8,6 +8,7 @@ netns.enter()
 
 import grp
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ control-group daemon
 total-max-smtp-in 3
 <smtp-listener 127.0.0.2:2525>
     source apps
+    await-slot yes
 </smtp-listener>
 <virtual-mta named>
     smtp-source-host 127.0.0.12
@@ -112,6 +114,20 @@ def max_in(lab):
     tap.equal([c.greeting[0] for c in clients], [220, 220, 220, 421],
               "greetings")
     for c in clients:
+        c.close()
+    tap.wait_for(lambda: greeted(lab) == 220, 10, "their places are free")
+
+
+@tap.test("await-slot of an smtp-listener: who comes there waits for a place",
+          proves="smtp-listener await-slot")
+def await_slot(lab):
+    clients = [smtp_client.Client(lab.lmtp, lmtp=True) for _ in range(3)]
+    tap.equal([c.greeting[0] for c in clients], [220] * 3, "those in all")
+    late = smtp_client.Client(("127.0.0.2", 2525), greeted=False)
+    tap.check(not select.select([late.sock], [], [], 0.4)[0], "answered")
+    clients.pop().close()
+    tap.equal(late.reply()[0], 220, "when one has gone")
+    for c in clients + [late]:
         c.close()
     tap.wait_for(lambda: greeted(lab) == 220, 10, "their places are free")
 

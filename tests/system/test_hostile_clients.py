@@ -20,7 +20,7 @@ from milter_client import BODY_MAX, Client as MilterClient
 # Postfix as a receiver: what it takes it hands on to a scripted one.
 RECEIVER, BEHIND = "127.0.1.25", "127.0.1.2"
 DOMAIN = "pf.example"
-RELAYING = "127.0.0.77"
+RELAYING, STRANGER = "127.0.0.77", "127.0.0.78"
 LIMIT = 8 << 20  # max-message-size
 CONFIG = """
 <source 0/0>
@@ -130,6 +130,51 @@ def smuggling_lmtp(lab):
 @tap.test("SMTP: the same")
 def smuggling_smtp(lab):
     check_smuggling(lab, open_smtp, "smtp")
+
+
+@tap.test("BDAT: the same sequences, and a true end of data, are no end")
+def smuggling_bdat(lab):
+    ends = list(SEQUENCES) + [("a true end of data", b"\r\n.\r\n", True)]
+    for i, (label, sequence, goes_on) in enumerate(ends):
+        rcpt = "bdat%d@%s" % (i, DOMAIN)
+        chunk = b"Subject: x\r\n\r\nbody" + sequence + SMUGGLED
+        with open_smtp(lab) as c:
+            c.hello()
+            c.command("MAIL FROM:<s@sender.example>")
+            c.command("RCPT TO:<%s>" % rcpt)
+            c.raw(b"BDAT %d LAST\r\n" % len(chunk) + chunk + b"NOOP\r\n")
+            codes = [c.reply()[0] for _ in range(2)]
+            tap.equal(codes, [250 if goes_on else 550, 250], label)
+        if goes_on:
+            text = lab.stored(lab.wait_arrived(rcpt))
+            tap.check(b"evil@x.example" in text, label + ": is all text")
+    lab.check_flow()
+    got = [r for m in lab.messages() for r in m["rcpts"]]
+    tap.equal([r for r in got if "evil" in r], [], "smuggled")
+
+
+@tap.test("what is not believed: PROXY, XCLIENT and XFORWARD from strangers")
+def strangers(lab):
+    attempts = (b"PROXY TCP4 127.0.0.1 127.0.0.2 1 25\r\n",
+                b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\x7f\0\0\1" * 2 +
+                b"\0\1\0\x19",
+                b"XCLIENT ADDR=127.0.0.1 LOGIN=root\r\n",
+                b"EHLO x\r\nXCLIENT NAME=localhost ADDR=127.0.0.1\r\n")
+    for octets in attempts:
+        with smtp_client.Client((LISTEN, 25), source=STRANGER) as c:
+            c.raw(octets + b"EHLO x\r\nMAIL FROM:<s@sender.example>\r\n"
+                  b"RCPT TO:<evil@%s>\r\nDATA\r\n" % DOMAIN.encode())
+            codes = []
+            try:
+                while len(codes) < 40:
+                    codes.append(c.reply()[0])
+                    if codes[-1] == 554:
+                        break
+            except (smtp_client.Closed, ConnectionError):
+                pass
+            tap.check(354 not in codes, "%r: %s" % (octets, codes))
+            tap.check({421, 221, 554} & set(codes), "%r: %s" % (octets, codes))
+    lab.check_flow()
 
 
 @tap.test("lines of dots reach a real Postfix as one message, unchanged")

@@ -168,6 +168,24 @@ test_xclient(void)
 	client_close(&c);
 }
 
+/* What would read as an address in Received is not the client's to say. */
+static void
+test_xclient_helo(void)
+{
+	struct client c;
+
+	trusting(&c);
+	world.conf.other_source.relay = true;
+	ok(client_talk(&c,
+	       "< 220*\n> XCLIENT ADDR=198.51.100.7 NAME=a+20b "
+	       "HELO=x+20([10.0.0.1])\n< 220*\n> HELO proxy.test\n< 250*\n" OPEN_ONE
+		   MESSAGE),
+	    "names that are none");
+	ok(stored("Received: from proxy.test ([198.51.100.7])"),
+	    "are not taken");
+	client_close(&c);
+}
+
 static void
 test_xclient_login(void)
 {
@@ -205,6 +223,8 @@ test_no_xclient(void)
 		    "501 5.5.4*" },
 		{ "nothing", "XCLIENT", "501 5.5.4*" },
 		{ "CRLF in xtext", "XCLIENT ADDR=1.2.3.4 HELO=a+0D+0Ab",
+		    "501 5.5.4*" },
+		{ "bytes that are no UTF-8", "XCLIENT ADDR=1.2.3.4 HELO=a+FF",
 		    "501 5.5.4*" },
 	};
 	char script[200];
@@ -469,6 +489,7 @@ main(void)
 	test_no_proxy();
 	test_proxy_elsewhere();
 	test_xclient();
+	test_xclient_helo();
 	test_xclient_login();
 	test_no_xclient();
 	test_group();

@@ -110,7 +110,7 @@ keep(const struct snapshot *conf, const struct body *b, const char *domain,
 
 static int
 make(const struct snapshot *conf, const struct env_signing *kept,
-    const struct body *b, const char *domain, struct slice *fields,
+    const struct body *b, const char *domain, struct ready_header *header,
     struct err *e)
 {
 	struct queue_conf queue;
@@ -124,7 +124,7 @@ make(const struct snapshot *conf, const struct env_signing *kept,
 		.now_s = 1700000000 };
 
 	snapshot_queue_conf(conf, domain, "", &queue);
-	return sign_later(&in, rg, fields, e);
+	return sign_later(&in, rg, header, e);
 }
 
 /* The signature that policy would have made. */
@@ -163,21 +163,21 @@ test_same(const struct snapshot *conf)
 {
 	struct body *b = message_from("example.net");
 	const struct env_signing *kept;
-	struct slice fields;
+	struct ready_header header;
 	uint8_t counts[2];
 	struct err e;
 
 	kept = keep(conf, b, "x.example", counts);
 	ok(counts[0] == 1 && counts[1] == 1, "one signature for each");
-	ok(make(conf, kept, b, "x.example", &fields, &e) == 0 &&
-		slice_eq(fields,
+	ok(make(conf, kept, b, "x.example", &header, &e) == 0 &&
+		slice_eq(header.text,
 		    REGION_JOIN(rg, DKIM_HEADER ": ",
 			at_intake(conf, b, "x.example"), "\r\n")),
 	    "it is the one that intake would have made");
 	(void)keep(conf, b, "none.example", counts);
 	is_int(counts[0], 0, "none where none is wanted");
-	ok(make(conf, kept, b, "none.example", &fields, &e) == 0 &&
-		fields.len == 0,
+	ok(make(conf, kept, b, "none.example", &header, &e) == 0 &&
+		header.text.len == 0,
 	    "nor at delivery, also if there was to be one");
 	body_unref(&b);
 }
@@ -187,16 +187,17 @@ test_room(const struct snapshot *conf)
 {
 	struct body *b = message_from("news." LONG_DOMAIN);
 	const struct env_signing *kept;
-	struct slice fields;
+	struct ready_header header;
 	uint8_t counts[2];
 	struct err e;
 
 	kept = keep(conf, b, "all.example", counts);
 	is_int(counts[0], 2, "two signatures");
-	is_int(make(conf, kept, b, "all.example", &fields, &e), 0, "signed");
-	ok(fields.len <= kept->room && kept->room <= fields.len + X_DIGIT,
+	is_int(make(conf, kept, b, "all.example", &header, &e), 0, "signed");
+	ok(header.text.len <= kept->room &&
+		kept->room <= header.text.len + X_DIGIT,
 	    "of 4096 bits with all there is: %zu octets, room for %u",
-	    fields.len, (unsigned)kept->room);
+	    header.text.len, (unsigned)kept->room);
 	body_unref(&b);
 }
 
@@ -205,15 +206,15 @@ test_gone(const struct snapshot *conf, const struct snapshot *gone)
 {
 	struct body *b = message_from("example.net");
 	const struct env_signing *kept;
-	struct slice fields;
+	struct ready_header header;
 	uint8_t counts[2];
 	struct err e;
 
 	kept = keep(conf, b, "x.example", counts);
-	ok(make(gone, kept, b, "x.example", &fields, &e) == -1,
+	ok(make(gone, kept, b, "x.example", &header, &e) == -1,
 	    "without a key any more: %s", e.text);
-	ok(make(gone, kept, b, "none.example", &fields, &e) == 0 &&
-		fields.len == 0,
+	ok(make(gone, kept, b, "none.example", &header, &e) == 0 &&
+		header.text.len == 0,
 	    "which is no matter where none is wanted");
 	body_unref(&b);
 }
