@@ -45,7 +45,7 @@ libqueue_a_SOURCES = \
 	%D%/suppress_load.c \
 	%D%/suppress_merge.c \
 	%D%/suppress_origins.c %D%/suppress_origins.h \
-	%D%/suppress_rows.c %D%/suppress_rows.h \
+	%D%/suppress_record.c %D%/suppress_record.h \
 	%D%/suppress_sort.c %D%/suppress_sort.h \
 	%D%/suppress_state.c \
 	%D%/suppress_store.c %D%/suppress_store.h \

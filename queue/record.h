@@ -32,7 +32,7 @@ enum record_tag {
 	RECORD_DOUBT = 'D',
 	RECORD_POLICY = 'P',
 	RECORD_LEASE = 'R', /* of a rate: queue/leases.h */
-	/* queue/suppress_rows.h, in a database of their own */
+	/* queue/suppress_record.h, in a database of their own */
 	RECORD_LIST = 'l',
 	RECORD_ENTRY = 'e',
 	RECORD_ORIGIN = 'o'

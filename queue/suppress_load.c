@@ -7,11 +7,12 @@
 #include "lib/mem.h"
 #include "queue/bytes.h"
 #include "queue/suppress_store_priv.h"
+#include "queue/suppress_write.h"
 
 /* ---- rows ---------------------------------------------------------------- */
 
 void
-suppress_rows_seek(struct env_scan *sc, enum env_table t,
+suppress_scan_seek(struct env_scan *sc, enum env_table t,
     const struct row_key *from)
 {
 	env_scan_init(sc, t, ENV_SCAN_SMALL);
@@ -19,7 +20,7 @@ suppress_rows_seek(struct env_scan *sc, enum env_table t,
 }
 
 enum env_result
-suppress_rows_next(struct suppress_owned *l, struct env_scan *sc,
+suppress_scan_next(struct suppress_owned *l, struct env_scan *sc,
     struct slice *key_r, struct slice *rec_r, struct err *e)
 {
 	enum env_result r = env_scan_next(l->store->env, sc, key_r, rec_r, e);
@@ -31,11 +32,11 @@ suppress_rows_next(struct suppress_owned *l, struct env_scan *sc,
 }
 
 enum env_result
-suppress_rows_entry(struct suppress_owned *l, struct env_scan *sc,
+suppress_scan_entry(struct suppress_owned *l, struct env_scan *sc,
     const unsigned char **digest_r, struct row_entry *row_r, struct err *e)
 {
 	struct slice key, rec;
-	enum env_result r = suppress_rows_next(l, sc, &key, &rec, e);
+	enum env_result r = suppress_scan_next(l, sc, &key, &rec, e);
 
 	if (r != ENV_OK)
 		return r;
@@ -107,8 +108,8 @@ count_rows(struct suppress_owned *l, struct err *e)
 	struct env_scan sc;
 	enum env_result r;
 
-	suppress_rows_seek(&sc, TABLE_ENTRY, &from);
-	while ((r = suppress_rows_entry(l, &sc, &digest, &row, e)) == ENV_OK) {
+	suppress_scan_seek(&sc, TABLE_ENTRY, &from);
+	while ((r = suppress_scan_entry(l, &sc, &digest, &row, e)) == ENV_OK) {
 		if (!suppress_row_counts(l, &row))
 			l->is_sweeping = true;
 		else if (count_row(l, digest, &row, e) == -1)
@@ -144,8 +145,8 @@ load_origins(struct suppress_owned *l, struct err *e)
 
 	suppress_origins_free(&l->origins);
 	l->origins = suppress_origins_new();
-	suppress_rows_seek(&sc, TABLE_ORIGIN, &from);
-	while ((r = suppress_rows_next(l, &sc, &key, &rec, e)) == ENV_OK)
+	suppress_scan_seek(&sc, TABLE_ORIGIN, &from);
+	while ((r = suppress_scan_next(l, &sc, &key, &rec, e)) == ENV_OK)
 		if (key.len != 8 ||
 		    row_origin_unpack(key, rec, &reason, &source, e) == -1 ||
 		    suppress_origins_set(l->origins, get_be32(key.p + 4),
@@ -169,7 +170,8 @@ suppress_load_fault(struct suppress_owned *l, const char *text)
 /*
  * A base was about to be published when we ended, or when its rename said that
  * it failed: what is there tells.  The row says so with its next commit; until
- * then every look comes to the same.
+ * then every look comes to the same.  Nothing may follow from a rename that a
+ * power cut can undo.
  */
 static int
 settle(struct suppress_owned *l, struct err *e)
@@ -182,6 +184,8 @@ settle(struct suppress_owned *l, struct err *e)
 	found = suppress_base_peek(l->path, &head, e);
 	if (found == 1 && head.generation == l->row.coming.generation &&
 	    head.list == l->row.coming.id) {
+		if (suppress_write_sync_folder(l->path, e) == -1)
+			return -1;
 		l->row.base = head.generation;
 		l->row.id = head.list;
 		l->row.digest_len = l->row.coming.digest_len;
@@ -335,7 +339,8 @@ suppress_load(struct suppress_owned *l, struct err *e)
 	if (suppress_load_again(l, e) == -1)
 		return -1;
 	suppress_load_litter(l);
-	l->is_unpublished = l->added + l->removed > 0;
+	/* A delta may be older than the last commit. */
+	l->is_unpublished = l->row.base != 0;
 	l->published = l->row.folded;
 	return 0;
 }

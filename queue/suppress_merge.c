@@ -175,7 +175,9 @@ suppress_merge_free(struct suppress_merge **mp)
 	suppress_write_free(&m->base);
 	suppress_write_free(&m->expiry);
 	columns_write_free(&m->columns);
-	if (m->phase == READY && m->l->row.base != m->generation) {
+	/* Unless it is published, or nobody could tell. */
+	if (m->phase == READY && m->l->row.base != m->generation &&
+	    m->l->row.coming.generation != m->generation) {
 		(void)unlink(m->columns_path);
 		(void)unlink(m->expiry_path);
 	}
@@ -318,13 +320,23 @@ collect(struct suppress_owned *l, uint64_t above, struct buf *listed,
 	struct env_scan sc;
 	enum env_result r;
 
-	suppress_rows_seek(&sc, TABLE_ENTRY, &from);
-	while ((r = suppress_rows_entry(l, &sc, &digest, &row, e)) == ENV_OK)
+	suppress_scan_seek(&sc, TABLE_ENTRY, &from);
+	while ((r = suppress_scan_entry(l, &sc, &digest, &row, e)) == ENV_OK)
 		if (row.mark > above)
 			buf_add(row.listed ? listed : removed, digest,
 			    l->digest_len);
 	env_scan_fini(&sc);
 	return r == ENV_ABSENT ? 0 : -1;
+}
+
+static bool
+has_delta(const struct suppress_owned *l, uint64_t base)
+{
+	char *path = suppress_file_beside(l->path, "delta", base);
+	bool found = access(path, F_OK) == 0;
+
+	free(path);
+	return found;
 }
 
 int
@@ -337,7 +349,8 @@ suppress_merge_delta(struct suppress_owned *l, uint64_t above, uint64_t base,
 	struct buf listed = { 0 }, removed = { 0 };
 	int rc = collect(l, above, &listed, &removed, e);
 
-	if (rc == 0)
+	if (rc == 0 &&
+	    (listed.len > 0 || removed.len > 0 || has_delta(l, base)))
 		rc = suppress_build_delta(l->path, &conf, base,
 		    (struct suppress_digests){ listed.p,
 			listed.len / l->digest_len },

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
@@ -14,6 +15,8 @@
 #include "queue/suppress_store_priv.h"
 
 enum { FOLD_AT = 65536 };
+
+#define ROOM (2 * ENV_LOG_FILE)
 
 /* ---- open and close ------------------------------------------------------ */
 
@@ -207,13 +210,38 @@ suppress_store_fault(const struct suppress_owned *l)
 
 /* ---- transactions -------------------------------------------------------- */
 
+/*
+ * Berkeley DB cannot always undo what it has no room to write down: so nothing
+ * is begun on a disk that is nearly full.
+ */
+static int
+find_room(const struct suppress_store *s, struct err *e)
+{
+	struct statvfs fs;
+
+	if (statvfs(s->dir, &fs) == -1)
+		return err_sys(e, "%s", s->dir);
+	if ((uint64_t)fs.f_bavail * fs.f_frsize < ROOM)
+		return err_set(e,
+		    "%s: the disk is full: %llu MB are free, %llu"
+		    " are needed",
+		    s->dir,
+		    (unsigned long long)((uint64_t)fs.f_bavail * fs.f_frsize) >>
+			20,
+		    (unsigned long long)ROOM >> 20);
+	return 0;
+}
+
 int
 suppress_store_begin(struct suppress_store *s, struct err *e)
 {
 	if (s->is_broken)
 		return err_set(e, "%s: it has to be opened anew", s->dir);
-	if (!s->in_txn)
-		env_begin(s->env);
+	if (s->in_txn)
+		return 0;
+	if (find_room(s, e) == -1)
+		return -1;
+	env_begin(s->env);
 	s->in_txn = true;
 	return 0;
 }
@@ -228,8 +256,8 @@ suppress_store_undo(struct suppress_store *s)
 	env_rollback(s->env);
 	s->in_txn = false;
 	for (struct suppress_owned *l = s->lists; l != NULL; l = l->next)
-		if (l->is_changed)
-			(void)suppress_load_again(l, &ignored); /* its fault */
+		if (l->is_changed && suppress_load_again(l, &ignored) == -1)
+			s->is_broken = true;
 }
 
 static enum env_result

@@ -12,7 +12,8 @@
  * Changes become durable with suppress_store_commit(), many in one go, and are
  * seen by readers with a later suppress_store_work(), at most every 200 ms.
  * The same call does all that takes longer, a slice of some milliseconds each
- * time: imports, the fold of many changes into a new base, and expiry.
+ * time: imports, the fold of many changes into a new base, and expiry.  Between
+ * a change and its commit nothing else is called but add, remove, find.
  *
  * A crash at any moment leaves each list as of its last commit; of an import
  * all or nothing.  The next open removes what is left of it.

@@ -21,7 +21,7 @@
 #include "queue/env.h"
 #include "queue/suppress_base.h"
 #include "queue/suppress_origins.h"
-#include "queue/suppress_rows.h"
+#include "queue/suppress_record.h"
 #include "queue/suppress_store.h"
 
 struct lock;
@@ -95,13 +95,13 @@ void suppress_load_litter(const struct suppress_owned *l);
  * Rows of a table that begin with the list's number, from a key on; outside of
  * a transaction.  ENV_ABSENT behind the last.
  */
-void suppress_rows_seek(struct env_scan *sc, enum env_table t,
+void suppress_scan_seek(struct env_scan *sc, enum env_table t,
     const struct row_key *from);
-enum env_result suppress_rows_next(struct suppress_owned *l,
+enum env_result suppress_scan_next(struct suppress_owned *l,
     struct env_scan *sc, struct slice *key_r, struct slice *rec_r,
     struct err *e);
 /* An entry's row that counts, or any; *digest_r borrows from the scan. */
-enum env_result suppress_rows_entry(struct suppress_owned *l,
+enum env_result suppress_scan_entry(struct suppress_owned *l,
     struct env_scan *sc, const unsigned char **digest_r,
     struct row_entry *row_r, struct err *e);
 
@@ -159,7 +159,8 @@ bool suppress_merge_is_fold(const struct suppress_merge *m);
 /* A slice of it; done_r: it is published, and the list is what it was made. */
 int suppress_merge_step(struct suppress_merge *m, bool *done_r, struct err *e);
 
-/* The rows of which the mark is above that, as delta of a base. */
+/* The rows of which the mark is above that, as delta of a base; none if there
+ * are none and no delta is there. */
 int suppress_merge_delta(struct suppress_owned *l, uint64_t above,
     uint64_t base, uint64_t generation, struct err *e);
 

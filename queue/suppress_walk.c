@@ -32,7 +32,7 @@ suppress_walk_new(struct suppress_owned *l, struct suppress_walk **w_r,
 	w->base = l->base == NULL ? NULL : suppress_base_ref(l->base);
 	w->folded = l->row.folded;
 	w->limit = UINT64_MAX;
-	suppress_rows_seek(&w->sc, TABLE_ENTRY, &from);
+	suppress_scan_seek(&w->sc, TABLE_ENTRY, &from);
 	l->walks++;
 	*w_r = w;
 	return 0;
@@ -69,7 +69,7 @@ read_row(struct suppress_walk *w, struct err *e)
 
 	CHECK(!w->l->store->in_txn);
 	while (!w->has_row && !w->is_at_end) {
-		r = suppress_rows_entry(w->l, &w->sc, &digest, &w->row, e);
+		r = suppress_scan_entry(w->l, &w->sc, &digest, &w->row, e);
 		if (r != ENV_OK && r != ENV_ABSENT)
 			return -1;
 		w->is_at_end = r == ENV_ABSENT;

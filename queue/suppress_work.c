@@ -73,9 +73,9 @@ find_dead(struct suppress_owned *l, struct rows *dead, struct err *e)
 	enum env_result r = ENV_OK;
 
 	dead->count = 0;
-	suppress_rows_seek(&sc, TABLE_ENTRY, &l->sweep_from);
+	suppress_scan_seek(&sc, TABLE_ENTRY, &l->sweep_from);
 	for (int n = 0; n < SLICE && r == ENV_OK; n++) {
-		r = suppress_rows_next(l, &sc, &key, &rec, e);
+		r = suppress_scan_next(l, &sc, &key, &rec, e);
 		if (r != ENV_OK)
 			break;
 		if (key.len > sizeof(l->sweep_from.p) ||
@@ -162,9 +162,9 @@ find_expired(struct suppress_owned *l, struct rows *due, struct err *e)
 	enum env_result r = ENV_OK;
 
 	due->count = 0;
-	suppress_rows_seek(&sc, TABLE_EXPIRY, &from);
+	suppress_scan_seek(&sc, TABLE_EXPIRY, &from);
 	while (due->count < SLICE && r == ENV_OK) {
-		r = suppress_rows_next(l, &sc, &key, &rec, e);
+		r = suppress_scan_next(l, &sc, &key, &rec, e);
 		if (r == ENV_OK &&
 		    (key.len < 8 || key.len > sizeof(due->keys[0].p))) {
 			(void)err_set(e, "%s: a row of expiry is damaged",

@@ -180,8 +180,8 @@ suppress_write_removed(struct suppress_write *w, const void *digest,
 
 /* ---- publishing ---------------------------------------------------------- */
 
-static int
-sync_folder(const char *path, struct err *e)
+int
+suppress_write_sync_folder(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
 	/* With its slash, so that "/list" is in "/". */
@@ -216,5 +216,5 @@ suppress_write_publish(struct suppress_write *w, struct err *e)
 		return err_sys(e, "%s", w->made);
 	free(w->made);
 	w->made = NULL;
-	return sync_folder(w->path, e);
+	return suppress_write_sync_folder(w->path, e);
 }

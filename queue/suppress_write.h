@@ -32,6 +32,9 @@ int suppress_write_removed(struct suppress_write *w, const void *digest,
 /* On -1 readers see the old file, or the new one if only its folder failed. */
 int suppress_write_publish(struct suppress_write *w, struct err *e);
 
+/* The folder of a path: what was renamed in it stays so. */
+int suppress_write_sync_folder(const char *path, struct err *e);
+
 /* All of it, at that place of a file. */
 int suppress_write_at(int fd, const void *p, size_t len, uint64_t at);
 

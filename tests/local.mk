@@ -210,8 +210,10 @@ check_PROGRAMS += \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_suppress_build \
+	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
+	tests/unit/test_suppress_owner \
 	tests/unit/test_suppress_store \
 	tests/unit/test_table \
 	tests/unit/test_tour \
@@ -305,6 +307,9 @@ tests_unit_test_reply_rules_SOURCES = \
 tests_unit_test_suppress_build_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=fdatasync -Wl,--wrap=fsync -Wl,--wrap=pwrite \
 	-Wl,--wrap=pwrite64 -Wl,--wrap=rename
+tests_unit_test_suppress_owner_LDFLAGS = \
+	$(tests_unit_test_suppress_build_LDFLAGS) \
+	-Wl,--wrap=statvfs -Wl,--wrap=statvfs64
 
 tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
@@ -616,6 +621,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
+	tests/fuzz/fuzz_suppress_store \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -708,6 +714,9 @@ tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_file_SOURCES = \
 	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_store_SOURCES = \
+	%D%/fuzz/fuzz_suppress_store.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_store_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -735,6 +744,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_sched.py \
 	%D%/bench/bench_signature.py \
 	%D%/bench/bench_store.py \
+	%D%/bench/bench_suppress.py \
 	%D%/bench/bench_tools.py \
 	%D%/bench/test_bench.py \
 	%D%/bench/test_bench.sh \
@@ -802,6 +812,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
+	%D%/fuzz/fuzz_suppress_store.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* remove-header: names that can be; include-headers-from: files, read once. */
+/*
+ * remove-header, jobid-header: names that can be; include-headers-from: files,
+ * read once.
+ */
 #include "vmta/snapshot_headers.h"
 
 #include <string.h>
 
+#include "lib/conf_parse.h"
 #include "vmta/conf_file.h"
 #include "vmta/snapshot_priv.h"
 
@@ -31,12 +35,36 @@ check_names(const struct conf_table *table, const struct conf_set *set,
 			    NEVER_REMOVED);
 }
 
+/* The prefix is part of a job, which is one word. */
+static void
+check_job(const struct source_entry *src, struct conf_errors *errs)
+{
+	const struct source_conf *c = &src->values;
+	const struct conf_node *header = conf_set_node(&table_source, &src->set,
+	    "jobid-header");
+	const struct conf_node *prefix = conf_set_node(&table_source, &src->set,
+	    "jobid-prefix");
+
+	if (header != NULL && c->jobid_header[0] != '\0' &&
+	    !extra_fields_is_name(slice_of(c->jobid_header)))
+		conf_error(errs, header->file, header->line,
+		    "jobid-header: \"%s\" is not the name of a header field",
+		    c->jobid_header);
+	for (const char *p = c->jobid_prefix; prefix != NULL && *p != '\0'; p++)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f) {
+			conf_error(errs, prefix->file, prefix->line,
+			    "jobid-prefix: a job has no blanks");
+			return;
+		}
+}
+
 static void
 join_source(struct snapshot *s, const struct source_entry *src,
     struct conf_errors *errs)
 {
 	check_names(&table_source, &src->set, &src->values.remove_headers,
 	    errs);
+	check_job(src, errs);
 	if (src->values.add_vmta_header)
 		s->headers.by_source = s->headers.names_vmta = true;
 	if (src->values.date_time != NULL &&
@@ -58,16 +86,18 @@ static void
 read_files(const struct snapshot *s, const struct level *l,
     struct conf_errors *errs)
 {
-	const struct conf_node *n = conf_set_node(l->table, l->set,
+	const struct conf_directive *row = conf_find_row(l->table,
 	    "include-headers-from");
 	struct slice text;
 	unsigned line;
 	struct err e;
 
-	for (size_t i = 0; n != NULL && i < l->paths->n; i++) {
+	for (size_t i = 0; i < l->paths->n; i++) {
+		const struct conf_node *n = explain_item_line(l->table, l->set,
+		    row, i);
 		const struct conf_file_by by = { s->rg, errs, n->name, n->file,
 			n->line };
-		const char *path = l->paths->v[i];
+		const char *path = conf_path(s->rg, n->file, l->paths->v[i]);
 
 		if (conf_file_read(&by, path, &text) == 0 &&
 		    extra_fields_parse(text, s->rg, l->fields, &line, &e) == -1)

@@ -32,7 +32,7 @@ import postfix
 import procs
 
 NAMES = ("sched", "store", "acct", "relay", "drain", "domains", "rate",
-         "deferred", "tools", "rules", "signature", "sign")
+         "deferred", "tools", "rules", "signature", "sign", "suppress")
 REPORT = os.path.join(mailrace.SOURCE, "doc", "PERFORMANCE.md")
 SYSCTLS = {  # of this namespace alone
     "net/ipv4/ip_local_port_range": "1024 65535",

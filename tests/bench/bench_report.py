@@ -43,6 +43,13 @@ TARGETS = (
      "%.1f", lambda r: r["least_times"]),
     ("signature", "KB of memory more over a million signatures", 256, "most",
      "%d", lambda r: r["flat"]["grown_kb"]),
+    ("suppress", "suppression list: seconds for ten million addresses", 60,
+     "most", "%.0f",
+     lambda r: (r["hash_s"] + r["base_s"]) * 1e7 / r["count"]),
+    ("suppress", "suppression list: nanoseconds a look-up", 2000, "most",
+     "%d", lambda r: r["lookup_ns"]),
+    ("suppress", "suppression list: ms until readers can see a change", 500,
+     "most", "%d", lambda r: r["seen_ms"]),
 )
 
 
@@ -199,10 +206,21 @@ def sign(r):
         "bytes, medians of {} rounds.\n".format(r["size"], r["rounds"]))
 
 
+def suppress(r):
+    return table(["addresses", "hashed and sorted", "the base made",
+                  "longest slice", "memory, mapped files with it", "opened",
+                  "look-up", "a durable change", "until it can be seen"],
+                 [["{:,}".format(r["count"]), "%.1f s" % r["hash_s"],
+                   "%.1f s" % r["base_s"], "%d ms" % r["slice_ms"],
+                   "%d MB" % r["memory_mb"], "%.2f s" % r["open_s"],
+                   "%d ns" % r["lookup_ns"], "%d us" % r["change_us"],
+                   "%d ms" % r["seen_ms"]]])
+
+
 TABLES = {"relay": relay, "drain": drain, "domains": domains, "rate": rate,
           "deferred": deferred, "store": store, "sched": sched,
           "acct": acct, "tools": tools, "rules": rules, "signature": signature,
-          "sign": sign}
+          "sign": sign, "suppress": suppress}
 
 
 # ---- the document ------------------------------------------------------------

@@ -63,6 +63,11 @@ domain-key s1, brand.example, {keys}/s1.brand.example.pem
     process-x-virtual-mta yes
     retain-x-virtual-mta yes
 </source>
+<source 127.0.0.37>
+    process-x-job yes
+    jobid-header X-Campaign
+    jobid-prefix news-
+</source>
 <source 127.0.0.36>
     remove-header Received
 </source>
@@ -252,6 +257,21 @@ def delivery(lab):
         tap.check(email.utils.parsedate_to_datetime(date).timestamp() >= then,
                   "%s: %s" % (way, date))
         tap.equal(values(fields, "x-virtual-mta"), ["two"], way)
+
+
+@tap.test("the job is told by another field", proves=(
+    "source jobid-header", "source jobid-prefix"))
+def job(lab):
+    for way in WAYS:
+        for fields, name in ((["X-Campaign: spring 2"], "news-spring"),
+                             (["X-Campaign: a", "X-Job: b"], "news-b"),
+                             (["X-Other: c"], "")):
+            rcpt = lab.rcpt()
+            send(lab, way, "127.0.0.37", [rcpt], message(*fields))
+            left = [n for n, _ in got(lab, rcpt)]
+            tap.check("x-job" not in left, "X-Job is there")
+            tap.equal("x-campaign" in left, "X-Campaign" in fields[0], way)
+            tap.equal(lab.wait_record("d", rcpt)["jobId"], name, way)
 
 
 @tap.test("straight to us: what a submission server does")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue/suppress_rows.h"
+#include "queue/suppress_record.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * suppress_rows - what the database of suppression lists has, as bytes: forms
+ * suppress_record - what the database of suppression lists has, as bytes: forms
  * of queue/record.h with their own tags.
  *
  *	list     name in lower case: `l`, be32 number, be32 length of a digest,
@@ -18,8 +18,8 @@
  * Pure; any thread.
  */
 
-#ifndef QUEUE_SUPPRESS_ROWS_H
-#define QUEUE_SUPPRESS_ROWS_H
+#ifndef QUEUE_SUPPRESS_RECORD_H
+#define QUEUE_SUPPRESS_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>
