@@ -18,6 +18,7 @@ struct dkim_verifier;
 struct dns;
 struct rate_in;
 struct shared;
+struct suppress_watch;
 struct worker;
 
 struct milter_env {
@@ -26,10 +27,12 @@ struct milter_env {
 	struct worker *resolver; /* dns is asked on it */
 	struct dns *dns;
 	struct dkim_verifier *verifier;
+	struct suppress_watch *suppress;
 	struct count sessions, messages, signatures, seals, tempfailed;
-	struct count denied;   /* by rules about senders */
-	struct count limited;  /* by rates of what comes in; steps */
-	struct shared *shared; /* of rates, which is theirs: */
+	struct count denied;     /* by rules about senders */
+	struct count limited;    /* by rates of what comes in; steps */
+	struct count suppressed; /* recipients, at RCPT */
+	struct shared *shared;   /* of rates, which is theirs: */
 	struct rate_in *rates;
 };
 
