@@ -325,7 +325,8 @@ protocol_name(struct ingress_session *s)
 		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
 	else if (!lmtp && s->extended)
 		base = "ESMTP";
-	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "");
+	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "",
+	    s->user != NULL ? "A" : "");
 }
 
 const char *
