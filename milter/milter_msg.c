@@ -423,13 +423,14 @@ decide(struct milter_msg *m, const char *queue_id, struct policy_out *out,
 
 	canon_body_add(m->body, end.p, end.len);
 	canon_body_finish(m->body);
+	begin_arc(m); /* there may be no body */
 	policy_in(m, &in);
 	in.can_sign_later = goes_by_transport(m, queue_id);
+	in.sealed = sealing_run_seals(m->arc);
 	policy_run(&in, m->rg, out);
 	*note = (struct sealing_note){ 0 };
 	if (out->fault != SENDER_FINE)
 		return;
-	begin_arc(m); /* there may be no body */
 	if (m->arc != NULL)
 		end_arc(m, out, note);
 }
@@ -444,7 +445,7 @@ make_mark(const struct milter_msg *m, const struct policy_out *out,
 		.dflt = out->dflt,
 		.job = out->job,
 		.user = m->auth_user,
-		.later = out->sign_later ? out->dkim_text : NULL,
+		.later = out->sign_later ? out->later_text : NULL,
 		.sender = m->sender,
 		.queue_id = queue_id,
 		.priority = out->priority,

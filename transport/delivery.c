@@ -28,7 +28,7 @@ struct delivery {
 	uint64_t id;
 	struct envelope envelope;
 	struct body *body;
-	struct slice fields; /* that come before it: signatures */
+	struct ready_header header; /* that comes before it */
 	struct smtp_transaction tx;
 	enum reading reading;
 	struct err err; /* why not all was read */
@@ -63,7 +63,7 @@ sign(struct delivery *d)
 		.wanted = signatures_wanted(d),
 		.now_s = d->begun_wall_us / US_PER_S };
 
-	return sign_later(&in, d->rg, &d->fields, &d->err);
+	return sign_later(&in, d->rg, &d->header, &d->err);
 }
 
 static enum reading
@@ -97,7 +97,8 @@ fill_transaction(struct delivery *d)
 		.envid = d->envelope.envid,
 		.ret = d->envelope.ret,
 		.flags = d->envelope.flags,
-		.prefix = d->fields,
+		.prefix = d->header.text,
+		.skip = d->header.skip,
 		.body = d->body,
 		.count = d->grant->count,
 		.rcpts = rcpts };

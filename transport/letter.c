@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/letter.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
@@ -14,14 +11,15 @@
 #include "mail/line_fold.h"
 #include "mail/mark.h"
 #include "transport/sign_later.h"
+#include "transport/trace.h"
 #include "vmta/assign.h"
+#include "vmta/header_work.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
 #include "vmta/sealing_run.h"
 
 enum {
 	MARKS_MAX = 4, /* that are looked at; more are somebody's game */
-	DATE_TEXT = 64,
 	QUEUE_ID_MAX = 100
 };
 
@@ -45,7 +43,9 @@ struct letter_work {
 	const char *refused;   /* NULL, or the reply */
 	bool marked;           /* the mark is believed: */
 	struct mark mark;
+	size_t mark_at; /* its field in all */
 	struct policy_in pin;
+	struct source_conf source;
 	struct header_list came;      /* for seal: not folded */
 	struct sealing_run *seal;     /* NULL: nothing to do */
 	struct dkim_answers *answers; /* of seal; NULL: nothing to ask */
@@ -62,71 +62,6 @@ count_fields(const struct header_list *list, const char *name)
 	     i = header_find(list, name, i + 1))
 		n++;
 	return n;
-}
-
-/* Postfix's default of message_drop_headers. */
-static bool
-is_dropped(const struct letter_in *in, const struct header *h)
-{
-	static const char *const names[] = { "Bcc", "Content-Length",
-		"Resent-Bcc", "Return-Path" };
-
-	if (slice_eq_nocase(h->name, MARK_HEADER))
-		return true;
-	if (!in->submission)
-		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (slice_eq_nocase(h->name, names[i]))
-			return true;
-	return false;
-}
-
-static void
-add_field(struct letter_work *w, const char *name, const char *value)
-{
-	header_list_add(&w->kept, w->rg, slice_of(name), slice_of(value));
-}
-
-static void
-add_date(struct letter_work *w)
-{
-	char text[DATE_TEXT] = " ";
-
-	(void)clock_rfc5322(text + 1, sizeof(text) - 1, w->in->now_us);
-	add_field(w, "Date", text);
-}
-
-/* Time, worker and chance: unique over restarts and clock steps. */
-static void
-add_message_id(struct letter_work *w)
-{
-	uint64_t chance = 0;
-
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) !=
-	    (ssize_t)sizeof(chance))
-		chance = (uint64_t)clock_us();
-	add_field(w, "Message-ID",
-	    region_printf(w->rg, " <%" PRIx64 ".%x.%" PRIx64 "@%s>",
-		(uint64_t)w->in->now_us, w->in->env->index, chance,
-		w->in->host));
-}
-
-static void
-make_kept(struct letter_work *w)
-{
-	const struct letter_in *in = w->in;
-
-	w->kept.cap = w->all.n + 2;
-	w->kept.v = region_array(w->rg, w->kept.cap, sizeof(struct header));
-	for (size_t i = 0; i < w->all.n; i++)
-		if (!is_dropped(in, &w->all.v[i]))
-			w->kept.v[w->kept.n++] = w->all.v[i];
-	if (!in->submission)
-		return;
-	if (header_find(&w->kept, "Date", 0) == w->kept.n)
-		add_date(w);
-	if (header_find(&w->kept, "Message-ID", 0) == w->kept.n)
-		add_message_id(w);
 }
 
 /*
@@ -255,6 +190,7 @@ find_mark(struct letter_work *w, struct mark *m_r)
 	for (int tries = 0; tries < MARKS_MAX && i < w->all.n; tries++) {
 		const char *value = header_value(&w->all.v[i], w->rg);
 
+		w->mark_at = i;
 		if (mark_read(key, value, w->rg, m_r) &&
 		    mark_is_ours(w, m_r, host_queue_id(w, i)))
 			return true;
@@ -262,6 +198,57 @@ find_mark(struct letter_work *w, struct mark *m_r)
 	}
 	return false;
 }
+
+/* ---- what goes in any case ------------------------------------------------ */
+
+/*
+ * Where the Received fields end that the host MTA has put there: the milter has
+ * not seen its first one, nor those of requeueing above it.
+ */
+static size_t
+host_fields(const struct letter_work *w)
+{
+	size_t at = header_find(&w->all, "Received",
+	    w->marked ? w->mark_at : 0);
+
+	if ((!w->marked && !w->in->relayed) || at == w->all.n)
+		return 0;
+	return at + 1;
+}
+
+static void
+keep_hidden(struct letter_work *w, const struct header *h)
+{
+	struct slice value = trace_hidden(h->value);
+
+	if (value.len > 0)
+		header_list_add(&w->kept, w->rg, h->name, value);
+}
+
+/* Marks go.  Of the rest, where it is marked, only what the milter cannot do. */
+static void
+make_kept(struct letter_work *w)
+{
+	size_t by_host = host_fields(w);
+	bool drops = w->marked && header_work_drops_received(&w->source);
+
+	w->kept.cap = w->all.n;
+	w->kept.v = region_array(w->rg, w->kept.cap, sizeof(struct header));
+	for (size_t i = 0; i < w->all.n; i++) {
+		const struct header *h = &w->all.v[i];
+		bool trace = i < by_host &&
+		    slice_eq_nocase(h->name, "Received");
+
+		if (slice_eq_nocase(h->name, MARK_HEADER) || (trace && drops))
+			continue;
+		if (trace && w->source.hide_source)
+			keep_hidden(w, h);
+		else
+			w->kept.v[w->kept.n++] = *h;
+	}
+}
+
+/* ---- mark or policy, applied ------------------------------------------------ */
 
 /* Is there a VMTA or pool of that name here and now?  "" is {default}. */
 static bool
@@ -364,15 +351,19 @@ static void
 keep_for_later(struct letter_work *w, const char *text, struct letter *l)
 {
 	const struct letter_in *in = w->in;
-	const struct sign_later_keep keep = { .conf = in->conf,
+	struct header_later later;
+	size_t letters = header_later_read(text, &later);
+	struct sign_later_keep keep = { .conf = in->conf,
 		.headers = &w->kept,
 		.body = w->hash,
-		.text = text,
 		.domains = in->domains,
 		.ways = l->ways,
 		.rcpt_count = in->rcpt_count };
-	uint8_t *counts = region_array(w->rg, in->rcpt_count, sizeof(*counts));
+	uint8_t *counts;
 
+	later.trace = w->source.add_received;
+	keep.text = header_later_text(&later, text + letters, w->rg);
+	counts = region_array(w->rg, in->rcpt_count, sizeof(*counts));
 	l->signing = sign_later_keep(&keep, w->rg, counts);
 	l->signatures = counts;
 }
@@ -442,7 +433,8 @@ make_policy_in(struct letter_work *w)
 		.local = in->local,
 		.source = in->source,
 		.host_notice = in->host_notice,
-		.auth_user = in->auth_user,
+		.auth_user = w->marked ? w->mark.user : in->auth_user,
+		.submission = in->submission,
 		.sender = in->sender,
 		.rcpts = in->rcpts,
 		.rcpt_count = in->rcpt_count,
@@ -463,6 +455,7 @@ decide(struct letter_work *w, struct letter *l)
 			keep_for_later(w, w->mark.later, l);
 		return NULL;
 	}
+	w->pin.sealed = sealing_run_seals(w->seal);
 	if (w->in->auth_user != NULL)
 		l->auth_user = cut_name(w, w->in->auth_user);
 	policy_run(&w->pin, w->rg, &w->out);
@@ -480,7 +473,7 @@ decide(struct letter_work *w, struct letter *l)
 	l->job = cut_name(w, w->out.job);
 	l->priority = w->out.priority;
 	if (w->out.sign_later)
-		keep_for_later(w, w->out.dkim_text, l);
+		keep_for_later(w, w->out.later_text, l);
 	return NULL;
 }
 
@@ -501,13 +494,13 @@ put(struct sink *k, const void *p, size_t len)
 }
 
 static const char *
-received(const struct letter_in *in, struct region *rg)
+received(const struct letter_work *w)
 {
-	char date[DATE_TEXT];
+	const struct letter_in *in = w->in;
+	const struct trace t = { w->source.hide_source ? NULL : in->from,
+		in->host, in->with, in->now_us };
 
-	(void)clock_rfc5322(date, sizeof(date), in->now_us);
-	return REGION_JOIN(rg, "Received: from ", in->from, "\r\n\tby ",
-	    in->host, " (Mailrace) with ", in->with, ";\r\n\t", date, "\r\n");
+	return w->source.add_received ? trace_field(&t, w->rg) : "";
 }
 
 static void
@@ -536,7 +529,7 @@ static struct body *
 make_body(const struct letter_work *w)
 {
 	struct slice text = w->text;
-	const char *trace = received(w->in, w->rg);
+	const char *trace = received(w);
 	size_t rest = text.len - w->body_off;
 	struct sink k = { NULL, 0 };
 	struct body *b;
@@ -585,9 +578,11 @@ letter_begin(const struct letter_in *in, struct region *rg)
 	}
 	w->hash = canon_body_of(w->text.p + w->body_off,
 	    w->text.len - w->body_off);
-	make_kept(w);
-	make_policy_in(w);
 	w->marked = find_mark(w, &w->mark);
+	make_policy_in(w);
+	assign_source(&w->pin, &w->source);
+	w->pin.settings = &w->source;
+	make_kept(w);
 	if (!w->marked)
 		begin_seal(w);
 	return w;

@@ -10,10 +10,9 @@
  * gets the full policy here.  The host's queue id comes from XFORWARD, or,
  * since Postfix sends none for mail submitted by sendmail(1), from the
  * Received field that stood on top when the mark was made.  The mark is always
- * taken away.  Lines that are too long for SMTP are folded before all else.  Our
- * Received field goes on top; on a submission (SMTP listener) Date and Message-ID are
- * added where they are missing, and Bcc, Return-Path and their like go, as
- * Postfix's cleanup does.
+ * taken away.  Lines that are too long for SMTP are folded before all else.  Of the
+ * Received fields ours is made here, and what the host MTA has put above the mark
+ * is hidden or left out here, as the source says: the milter sees neither.
  *
  * No I/O; worker thread.  Where ARC needs keys, the caller asks DNS between
  * begin and end.
@@ -51,14 +50,15 @@ struct letter_in {
 	const char *const *rcpts;
 	const char *const *domains; /* of each, as the queue has it */
 	size_t rcpt_count;
-	size_t named_count;      /* of them, without copies that we add */
-	size_t hops_max;         /* Received fields that it may have */
-	struct slice text;       /* CRLF lines, not dot-stuffed */
-	const char *queue_id;    /* of XFORWARD, or "" */
-	bool from_host;          /* the peer is the host MTA */
-	bool host_notice;        /* and it sends this itself; policy.h */
-	bool submission;         /* Date, Message-ID, Bcc are ours to do */
-	const char *host;        /* our name */
+	size_t named_count;   /* of them, without copies that we add */
+	size_t hops_max;      /* Received fields that it may have */
+	struct slice text;    /* CRLF lines, not dot-stuffed */
+	const char *queue_id; /* of XFORWARD, or "" */
+	bool from_host;       /* the peer is the host MTA */
+	bool host_notice;     /* and it sends this itself; policy.h */
+	bool relayed;         /* so is it, and its Received field is on top */
+	bool submission;      /* no host MTA had it: see vmta/header_work.h */
+	const char *host;     /* our name */
 	const char *from, *with; /* for Received: "helo ([ip])", "LMTP" */
 	int64_t now_us;          /* wall clock */
 };

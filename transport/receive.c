@@ -23,6 +23,7 @@
 #include "transport/keys_ask.h"
 #include "transport/letter.h"
 #include "transport/record.h"
+#include "transport/trace.h"
 #include "vmta/assign.h"
 
 enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
@@ -290,24 +291,13 @@ or_empty(const char *s)
 	return s == NULL ? "" : s;
 }
 
-/*
- * RFC 5321 section 4.4: from-domain and TCP-info.  The name is the client's
- * own word: what would be read as something else in a Received field, or is
- * not ASCII in mail that is, becomes '?'.
- */
 static const char *
 trace_name(struct ingress_session *s)
 {
-	bool v6 = s->peer.addr.family == AF_INET6;
-	char text[NET_ADDR_TEXT], *helo = region_strdup(s->tx_rg, s->helo);
+	const struct trace_client c = { s->helo, s->peer.name, &s->peer.addr,
+		s->tx.utf8 };
 
-	for (char *p = helo; *p != '\0'; p++)
-		if ((*p & 0x80) != 0 ? !s->tx.utf8 :
-				       strchr(",;@'`$&|=%!?*", *p) != NULL)
-			*p = '?';
-	return REGION_JOIN(s->tx_rg, helo, " (", s->peer.name,
-	    s->peer.name[0] == '\0' ? "[" : " [", v6 ? "IPv6:" : "",
-	    net_addr_text(&s->peer.addr, text), "])");
+	return trace_client_text(&c, s->tx_rg);
 }
 
 /* The client that the host MTA named; family 0: none. */
@@ -384,6 +374,14 @@ peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
+/* By a host MTA, which says so by XFORWARD where it speaks SMTP. */
+static bool
+is_relayed(const struct ingress_session *s)
+{
+	return (s->local && s->door->protocol == INGRESS_LMTP) ||
+	    s->xforward.ident != NULL || s->xforward.addr != NULL;
+}
+
 /*
  * The <source> of whoever sent the mail first.  A user who signed in here is
  * not the one whom the host MTA names.
@@ -439,7 +437,9 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.queue_id = or_empty(s->xforward.ident),
 		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
 		.host_notice = own,
-		.submission = s->door->protocol == INGRESS_SMTP,
+		.relayed = is_relayed(s),
+		.submission = s->door->protocol == INGRESS_SMTP &&
+		    s->xforward.ident == NULL,
 		.host = s->host,
 		.from = trace_name(s),
 		.with = protocol_name(s),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sign_later - signatures that are made when a message is sent, since its
- * recipients differ in how it is to be signed, and nobody could at intake.
+ * recipients differ in how it is to be signed, and nobody could at intake; and
+ * before that what is done to its header then (wishes of vmta/header_work.h).
  *
  * At intake the body's hashes are kept in the envelope, so that sending costs
  * the header and the key.  The settings are those of the queue that sends, and
@@ -32,7 +33,7 @@ struct sign_later_keep {
 	const struct snapshot *conf;
 	const struct header_list *headers;
 	struct canon_body *body; /* finished */
-	const char *text;        /* vmta/signing.h */
+	const char *text;        /* header_later_text() */
 	const char *const *domains;
 	const struct letter_way *const *ways;
 	size_t rcpt_count;
@@ -53,10 +54,16 @@ struct sign_later_in {
 };
 
 /*
- * The fields that go on top, each with its CRLF, in the region; empty if there
- * is to be none.  -1: it cannot be signed now, and e says why.
+ * What goes before the body, from its octet `skip` on: the signatures, or a new
+ * header with them.
  */
+struct ready_header {
+	struct slice text; /* in the region */
+	size_t skip;
+};
+
+/* -1: it cannot be signed now, and e says why. */
 int sign_later(const struct sign_later_in *in, struct region *rg,
-    struct slice *fields_r, struct err *e);
+    struct ready_header *out, struct err *e);
 
 #endif

@@ -71,8 +71,9 @@ add_prefix(struct smtp_session *s)
 static void
 add_chunk(struct smtp_session *s)
 {
-	const struct body *b = s->trans.t->body;
-	size_t at = s->body.pos - s->trans.t->prefix.len, left = b->len - at;
+	const struct smtp_transaction *t = s->trans.t;
+	const struct body *b = t->body;
+	size_t at = s->body.pos - t->prefix.len + t->skip, left = b->len - at;
 	struct slice run,
 	    in = { b->bytes + at,
 		    left < SMTP_BODY_CHUNK ? left : SMTP_BODY_CHUNK };

@@ -40,7 +40,8 @@ struct smtp_transaction {
 	const char *envid; /* xtext, as it came; "" none */
 	uint8_t ret;
 	uint8_t flags;       /* ENVELOPE_8BIT, ENVELOPE_UTF8 */
-	struct slice prefix; /* fields that go before the body; may be empty */
+	struct slice prefix; /* that goes before the body; may be empty */
+	size_t skip;         /* of the body, which the prefix stands for */
 	const struct body *body;
 	size_t count;
 	const struct smtp_rcpt *rcpts;

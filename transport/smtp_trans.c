@@ -78,7 +78,7 @@ smtp_address_is_safe(const char *addr)
 uint32_t
 smtp_transaction_size(const struct smtp_transaction *t)
 {
-	return (uint32_t)t->prefix.len + t->body->len;
+	return (uint32_t)t->prefix.len + t->body->len - (uint32_t)t->skip;
 }
 
 static void

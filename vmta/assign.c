@@ -15,6 +15,10 @@ assign_source(const struct policy_in *in, struct source_conf *out)
 {
 	const char *name = in->source;
 
+	if (in->settings != NULL) {
+		*out = *in->settings;
+		return;
+	}
 	if (in->auth_user != NULL && in->auth_user[0] != '\0') {
 		const struct user_conf *user = snapshot_user(in->conf,
 		    in->auth_user);
@@ -66,17 +70,48 @@ use_local(const struct policy_in *in, struct assignment *out)
 		out->vmta = vmta->name;
 }
 
-/* A job is one word of printable text: it stands in logs and in columns. */
+#define PREFIX_AUTH "{auth}"
+
 static const char *
-job_name(const char *value, struct region *rg)
+job_prefix(const struct policy_in *in, const struct source_conf *source)
 {
-	size_t n = strcspn(value, " \t");
-	char *job = region_strndup(rg, value, n > JOB_MAX ? JOB_MAX : n);
+	if (!str_eq_nocase(source->jobid_prefix, PREFIX_AUTH))
+		return source->jobid_prefix;
+	return in->auth_user == NULL ? "" : in->auth_user;
+}
+
+/*
+ * A job is one word of printable text: it stands in logs and in columns.  Of what
+ * a field says the first word is taken; a user may have any name.
+ */
+static const char *
+job_name(const char *prefix, const char *value, struct region *rg)
+{
+	char *job = region_printf(rg, "%s%.*s", prefix,
+	    (int)strcspn(value, " \t"), value);
 
 	for (char *p = job; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
 			*p = '?';
+	if (strlen(job) > JOB_MAX)
+		job[JOB_MAX] = '\0';
 	return job;
+}
+
+static const char *
+find_job(const struct policy_in *in, const struct source_conf *source,
+    struct region *rg)
+{
+	const char *value = NULL;
+
+	if (source->process_x_job)
+		value = first_value(in, JOB_HEADER, rg);
+	if ((value == NULL || value[0] == '\0') &&
+	    source->jobid_header[0] != '\0')
+		value = first_value(in, source->jobid_header, rg);
+	return value == NULL || value[0] == '\0' ?
+	    "" :
+	    job_name(job_prefix(in, source), value, rg);
 }
 
 static void
@@ -141,10 +176,5 @@ assign_run(const struct policy_in *in, const struct source_conf *source,
 		.priority = PRIORITY_DEFAULT,
 	};
 	assign_vmta(in, source, rg, out);
-	if (source->process_x_job) {
-		const char *job = first_value(in, JOB_HEADER, rg);
-
-		if (job != NULL)
-			out->job = job_name(job, rg);
-	}
+	out->job = find_job(in, source, rg);
 }

@@ -9,6 +9,7 @@ libvmta_a_SOURCES = \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/backoff.c %D%/backoff.h \
 	%D%/blocks.def \
+	%D%/conf_file.c %D%/conf_file.h \
 	%D%/daycount.c %D%/daycount.h \
 	%D%/dkim_conf.c %D%/dkim_conf.h \
 	%D%/domain_map.c %D%/domain_map.h \
@@ -17,8 +18,12 @@ libvmta_a_SOURCES = \
 	%D%/dsn_rule.c %D%/dsn_rule.h \
 	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
+	%D%/extra_fields.c %D%/extra_fields.h \
 	%D%/family_wish.c %D%/family_wish.h \
 	%D%/global.def \
+	%D%/header_edit.c %D%/header_edit.h \
+	%D%/header_later.c %D%/header_later.h \
+	%D%/header_work.c %D%/header_work.h \
 	%D%/group.def \
 	%D%/heap.c %D%/heap.h \
 	%D%/job.def \
@@ -124,6 +129,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_check.c \
 	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \
+	%D%/snapshot_headers.c %D%/snapshot_headers.h \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
 	%D%/snapshot_list.c \

@@ -6,56 +6,20 @@
  *	refile:PATH        the same, KEY a pattern with `*`
  *	csl:LIST, LIST     elements KEY=VALUE or KEY with commas between
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/conf_parse.h"
+#include "vmta/conf_file.h"
 #include "vmta/opendkim_priv.h"
-
-/* More is no table that anybody wrote. */
-#define TEXT_MAX ((off_t)256 << 20)
-
-static ssize_t
-read_bytes(int fd, const char *path, struct buf *text, struct err *e)
-{
-	char part[8192];
-	ssize_t n;
-
-	while ((n = read(fd, part, sizeof(part))) > 0)
-		buf_add(text, part, (size_t)n);
-	return n == -1 ? err_sys(e, "%s", path) : 0;
-}
 
 int
 opendkim_text(const struct opendkim_reader *r, const struct opendkim_line *by,
     const char *path, struct slice *text_r)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	struct buf text = { 0 };
-	struct err e;
-	ssize_t n = -1;
+	const struct conf_file_by of = { r->rg, r->errs, by->name, by->file,
+		by->line };
 
-	if (fd == -1 || fstat(fd, &st) == -1)
-		(void)err_sys(&e, "%s", path);
-	else if (!S_ISREG(st.st_mode) || st.st_size > TEXT_MAX)
-		(void)err_set(&e, "%s: no file, or too large", path);
-	else
-		n = read_bytes(fd, path, &text, &e);
-	if (n != 0) {
-		conf_file_error(r->errs, by->file, by->line, path, "%s: %s",
-		    by->name, e.text);
-	} else {
-		text_r->p = region_strndup(r->rg, text.p, text.len);
-		text_r->len = text.len;
-	}
-	if (fd != -1)
-		(void)close(fd);
-	buf_fini(&text);
-	return n == 0 ? 0 : -1;
+	return conf_file_read(&of, path, text_r);
 }
 
 bool

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order: settings of the source, who may send, assignment, fields to remove, fields about
- * lists, signatures.
+ * The order: settings of the source, who may send, assignment, header fields as
+ * the source says, fields about lists, wishes, signatures.
  */
 #include "vmta/policy.h"
 
@@ -10,8 +10,8 @@
 #include "mail/canon.h"
 #include "mail/dkim_key.h"
 #include "mail/dkim_sign.h"
-#include "mail/mark.h"
 #include "vmta/assign.h"
+#include "vmta/header_work.h"
 #include "vmta/list_fields.h"
 #include "vmta/opendkim.h"
 #include "vmta/signing.h"
@@ -19,43 +19,6 @@
 #include "vmta/ways.h"
 
 /* ---- fields that go ------------------------------------------------------ */
-
-/* What becomes of a control field of ours. */
-struct control {
-	const char *name;
-	bool honoured, retained;
-};
-
-/*
- * Controls of ours never leave, whoever sent them, unless the source says so:
- * honoured or not, they are nobody's business behind us.  A mark is only ever
- * our own, and a private key that was used never goes on.  But where the
- * transport will decide again, it needs those that are honoured.
- */
-static void
-remove_controls(const struct policy_in *in, const struct source_conf *source,
-    struct policy_out *out)
-{
-	const struct control controls[] = {
-		{ VMTA_HEADER, source->process_x_vmta, false },
-		{ JOB_HEADER, source->process_x_job, false },
-		{ DKIM_OPTIONS_HEADER, source->process_dkim_options,
-		    source->retain_dkim_options },
-		{ DKIM_KEY_HEADER, source->process_dkim_key,
-		    source->retain_dkim_key && !source->process_dkim_key },
-		{ MARK_HEADER, false, false },
-	};
-
-	for (size_t i = 0; i < in->headers->n; i++)
-		for (size_t k = 0; k < sizeof(controls) / sizeof(*controls);
-		     k++) {
-			const struct control *c = &controls[k];
-
-			if (slice_eq_nocase(in->headers->v[i].name, c->name))
-				out->remove[i] = !c->retained &&
-				    !(c->honoured && in->again);
-		}
-}
 
 /*
  * The same message may pass twice (postsuper -r): a signature of the same key
@@ -101,21 +64,46 @@ struct choice {
 	bool lists;           /* all recipients can trust fields about lists */
 	struct dkim_key *own; /* that came with it, or NULL */
 	struct signing_facts facts;
+	struct header_wish_by by;
+	struct header_wish wish; /* that is granted here */
+	bool later;              /* it is not: at delivery */
 };
 
+/* How far recipients and carriers agree. */
+struct agreement {
+	bool any, signing, wishes;
+};
+
+static void
+agree(const struct signing *one, const struct header_wish *wish,
+    struct region *rg, struct choice *c, struct agreement *a)
+{
+	if (a->any) {
+		a->signing = a->signing && signing_equal(&c->now, one);
+		a->wishes = a->wishes && header_wish_equal(&c->wish, wish);
+		header_wish_merge(&c->wish, wish, rg);
+	} else {
+		c->wish = *wish;
+	}
+	if (!a->any || c->now.n == 0)
+		c->now = *one;
+	a->any = true;
+}
+
 /*
- * What recipients and carriers agree on.  If they do not: false, and the
- * signing of the first that wants any.
+ * What recipients and carriers agree on.  If they do not: the signing of the
+ * first that wants any, and wishes merged.
  */
-static bool
+static struct agreement
 find_signing(const struct policy_in *in, const struct policy_out *out,
     const struct signing_facts *facts, struct region *rg, struct choice *c)
 {
-	struct signing *s = &c->now;
+	bool wishes = snapshot_has_wishes(in->conf) && header_work_is_ours(in);
+	struct agreement a = { .signing = true, .wishes = true };
 	struct signing_in find = { .conf = in->conf, .facts = facts };
-	struct signing one;
+	struct header_wish wish = { .date = false };
+	struct signing one = { .n = 0 };
 	struct ways w;
-	bool any = false, agreed = true;
 
 	c->lists = true;
 	ways_find(in, out, rg, &w);
@@ -123,33 +111,39 @@ find_signing(const struct policy_in *in, const struct policy_out *out,
 		for (size_t k = 0; k < w.v[w.of_domain[i]].n; k++) {
 			find.vmta = w.v[w.of_domain[i]].v[k]->name;
 			find.domain = w.domains[i];
-			signing_find(&find, rg, &one);
-			agreed = !any || (agreed && signing_equal(s, &one));
+			if (snapshot_signs(in->conf))
+				signing_find(&find, rg, &one);
+			if (wishes)
+				header_wish_find(in->conf, &c->by, find.domain,
+				    find.vmta, &wish);
 			c->lists = c->lists && covers_lists(&one);
-			if (!any || s->n == 0)
-				*s = one;
-			any = true;
-			if (!agreed && s->n > 0 && !c->lists)
-				return false;
+			agree(&one, &wish, rg, c, &a);
+			if (!a.signing && c->now.n > 0 && !c->lists && !wishes)
+				return a;
 		}
-	return agreed;
+	return a;
 }
 
 /* The signatures go on top of what else is added, and cover it. */
 static void
 add_signatures(const struct policy_in *in, const struct signing *s,
-    const struct header_list *headers, struct region *rg,
-    struct policy_out *out)
+    const struct header_edit *edit, struct region *rg, struct policy_out *out)
 {
+	struct header_list all;
 	struct signing_make_in make = {
-		.headers = headers,
-		.skip = out->remove,
+		.headers = in->headers,
+		.skip = edit->remove,
 		.now_s = in->now_s,
 	};
 	const char *values[SIGNATURES_MAX];
-	struct policy_add *all;
+	struct policy_add *add;
 	struct err e;
 
+	if (edit->add_count > 0) {
+		header_edit_outgoing(edit, rg, &all);
+		make.headers = &all;
+		make.skip = NULL;
+	}
 	for (int how = CANON_SIMPLE; how <= CANON_RELAXED; how++)
 		if (signing_needs(s, (enum canon)how)) {
 			make.body_hash[how] = canon_body_hash(in->body,
@@ -161,13 +155,13 @@ add_signatures(const struct policy_in *in, const struct signing *s,
 		out->trouble = region_strdup(rg, e.text);
 		return;
 	}
-	all = region_array(rg, s->n + out->add_count, sizeof(*all));
+	add = region_array(rg, s->n + edit->add_count, sizeof(*add));
 	for (size_t i = 0; i < s->n; i++)
-		all[i] = (struct policy_add){ DKIM_HEADER, values[i] };
-	for (size_t i = 0; i < out->add_count; i++)
-		all[s->n + i] = out->add[i];
-	out->add = all;
-	out->add_count += s->n;
+		add[i] = (struct policy_add){ DKIM_HEADER, values[i] };
+	for (size_t i = 0; i < edit->add_count; i++)
+		add[s->n + i] = edit->add[i];
+	out->add = add;
+	out->add_count = s->n + edit->add_count;
 }
 
 /* The message's own key; one that is none is noted and passed over. */
@@ -203,18 +197,29 @@ static void
 choose_signing(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct policy_out *out, struct choice *c)
 {
-	struct signing_facts *facts = &c->facts;
-
-	out->dkim_text = signing_text(control_value(in,
-					  source->process_dkim_options,
-					  DKIM_OPTIONS_HEADER, rg),
+	struct header_later later = { .by = c->by };
+	struct agreement a;
+	const char *text = signing_text(control_value(in,
+					    source->process_dkim_options,
+					    DKIM_OPTIONS_HEADER, rg),
 	    is_outside(in), rg);
-	signing_facts_read(in->headers, out->dkim_text, rg, facts);
-	c->own = own_key(in, source, rg, out);
-	facts->key = c->own;
-	/* A key that came with the message is not kept for later. */
-	out->sign_later = !find_signing(in, out, facts, rg, c) &&
-	    in->can_sign_later && c->own == NULL;
+
+	signing_facts_read(in->headers, text, rg, &c->facts);
+	if (snapshot_signs(in->conf))
+		c->own = own_key(in, source, rg, out);
+	c->facts.key = c->own;
+	a = find_signing(in, out, &c->facts, rg, c);
+	/*
+	 * A key that came with the message is not kept for later, and a seal
+	 * is over the header as it is now.
+	 */
+	if (in->can_sign_later && c->own == NULL) {
+		later.wishes = !in->sealed &&
+		    (!a.wishes || header_wish_is_late(in->conf, &c->wish));
+		out->sign_later = !a.signing || later.wishes;
+	}
+	c->later = later.wishes;
+	out->later_text = header_later_text(&later, text, rg);
 	remove_old_signatures(in, &c->now, rg, out);
 	if (out->sign_later)
 		c->now.n = 0;
@@ -225,67 +230,49 @@ choose_signing(const struct policy_in *in, const struct source_conf *source,
 /* ---- fields about lists ---------------------------------------------------- */
 
 static void
-add_field(struct policy_out *out, const struct list_field *f, struct region *rg)
+add_list_fields(const struct policy_in *in, const struct policy_out *out,
+    const struct list_templates *t, bool is_signed, struct region *rg,
+    struct header_edit *edit)
 {
-	out->add = region_grow(rg, out->add, out->add_count, sizeof(*out->add));
-	out->add[out->add_count++] = (struct policy_add){ f->name, f->value };
-}
-
-static void
-add_list_fields(const struct policy_in *in, const struct source_conf *source,
-    bool is_signed, struct region *rg, struct policy_out *out)
-{
+	struct header_list headers;
 	const struct list_message m = {
 		.job = out->job,
 		.vmta = out->vmta,
 		.rcpt = in->rcpt_count == 1 && in->others == 0 ? in->rcpts[0] :
 								 NULL,
-		.headers = in->headers,
+		.headers = &headers,
 		.is_signed = is_signed,
 	};
 	struct list_field fields[LIST_FIELDS_MAX];
-	struct list_templates t;
 	size_t n;
+
+	/* With a Message-ID of ours, without what does not go out. */
+	header_edit_outgoing(edit, rg, &headers);
+	n = list_unsubscribe_make(t->list_unsubscribe, &m, rg, fields);
+	if (feedback_id_make(t->feedback_id, &m, rg, &fields[n]) > 0) {
+		/* There is exactly one: whoever put another there is not us. */
+		header_edit_remove(edit, FEEDBACK_ID_HEADER);
+		n++;
+	}
+	for (size_t i = 0; i < n; i++)
+		header_edit_add(edit, fields[i].name, fields[i].value, rg);
+}
+
+static void
+add_lists(const struct policy_in *in, const struct source_conf *source,
+    const struct policy_out *out, bool is_signed, struct region *rg,
+    struct header_edit *edit)
+{
+	struct list_templates t;
 
 	snapshot_list_templates(in->conf, out->vmta, out->job, &t);
 	if (t.list_unsubscribe[0] == '\0')
 		t.list_unsubscribe = source->list_unsubscribe;
-	n = list_unsubscribe_make(t.list_unsubscribe, &m, rg, fields);
-	if (feedback_id_make(t.feedback_id, &m, rg, &fields[n]) > 0) {
-		/* There is exactly one: whoever put another there is not us. */
-		for (size_t i = 0; i < in->headers->n; i++)
-			if (slice_eq_nocase(in->headers->v[i].name,
-				FEEDBACK_ID_HEADER))
-				out->remove[i] = true;
-		n++;
-	}
-	for (size_t i = 0; i < n; i++)
-		add_field(out, &fields[i], rg);
+	if (t.list_unsubscribe[0] != '\0' || t.feedback_id[0] != '\0')
+		add_list_fields(in, out, &t, is_signed, rg, edit);
 }
 
-/* The header with what is added, as far as that is decided. */
-static struct header_list
-with_added(const struct policy_in *in, struct policy_out *out,
-    struct region *rg)
-{
-	struct header_list all = *in->headers;
-	bool *remove;
-
-	if (out->add_count == 0)
-		return all;
-	all.cap = all.n + out->add_count;
-	all.v = region_array(rg, all.cap, sizeof(*all.v));
-	if (all.n > 0)
-		memcpy(all.v, in->headers->v, all.n * sizeof(*all.v));
-	for (size_t i = 0; i < out->add_count; i++)
-		header_list_add(&all, rg, slice_of(out->add[i].name),
-		    slice_of(REGION_JOIN(rg, " ", out->add[i].value)));
-	remove = region_array(rg, all.n, sizeof(*remove));
-	if (in->headers->n > 0)
-		memcpy(remove, out->remove, in->headers->n * sizeof(*remove));
-	out->remove = remove; /* by index of all of them now */
-	return all;
-}
+/* ---- all together ----------------------------------------------------------- */
 
 /* Do the signatures of all recipients fit the From field, be it later? */
 static bool
@@ -314,10 +301,12 @@ static void
 finish(const struct policy_in *in, const struct source_conf *source,
     const struct sender_rules *rules, struct region *rg, struct policy_out *out)
 {
-	struct header_list all;
 	struct choice c = { .own = NULL };
+	struct header_edit edit = { .headers = in->headers,
+		.remove = out->remove };
 
-	if (snapshot_signs(in->conf))
+	header_work_source(in, source, rg, &edit, &c.by);
+	if (snapshot_signs(in->conf) || snapshot_has_wishes(in->conf))
 		choose_signing(in, source, rg, out, &c);
 	if (sender_rules_want_signature(rules) &&
 	    !is_signed_well(in, rules, out, &c, rg)) {
@@ -325,10 +314,13 @@ finish(const struct policy_in *in, const struct source_conf *source,
 		dkim_key_free(&c.own);
 		return;
 	}
-	add_list_fields(in, source, c.lists, rg, out);
-	all = with_added(in, out, rg);
+	add_lists(in, source, out, c.lists, rg, &edit);
+	if (!c.later)
+		header_wish_grant(&c.wish, in->now_s, rg, &edit);
+	out->add = edit.add;
+	out->add_count = edit.add_count;
 	if (c.now.n > 0)
-		add_signatures(in, &c.now, &all, rg, out);
+		add_signatures(in, &c.now, &edit, rg, out);
 	dkim_key_free(&c.own);
 }
 
@@ -345,7 +337,7 @@ assign(const struct policy_in *in, const struct source_conf *source,
 		.job = assigned.job,
 		.priority = assigned.priority,
 		.unknown_vmta = assigned.unknown,
-		.dkim_text = "",
+		.later_text = "",
 		.remove = region_array(rg, in->headers->n, sizeof(bool)),
 	};
 }
@@ -397,6 +389,5 @@ policy_run(const struct policy_in *in, struct region *rg,
 	out->fault = sender_rules_header(&rules, in->sender, in->headers, rg);
 	if (out->fault != SENDER_FINE)
 		return;
-	remove_controls(in, &source, out);
 	finish(in, &source, &rules, rg, out);
 }

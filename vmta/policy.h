@@ -5,8 +5,9 @@
  * signatures.
  *
  * All recipients get the same bytes here.  Where they are not to get the same
- * signatures, none is made, if those can be made later; else all get those
- * of the first recipient that wants any.
+ * signatures, or wishes (header_work.h) differ, nothing is signed, if that can
+ * be done later; else all get the signatures of the first recipient that wants
+ * any, and what header_wish_merge() leaves of the wishes.
  *
  * The same code for the milter and for the transport's ingress.  Pure on a
  * snapshot and a given time: no I/O, no log.  Everything in the result lives
@@ -34,11 +35,14 @@ struct policy_in {
 	struct net_addr local; /* it connected to that; family 0: unknown */
 	const char *auth_user; /* NULL: not authenticated */
 	const char *source;    /* <source> of the listener, by name, or NULL */
+	const struct source_conf *settings; /* NULL: assign_source() says */
 	bool again; /* no mark will be left: the transport does it again */
 	bool can_sign_later; /* for recipients that do not agree */
 	bool host_notice;    /* of the host MTA itself: no sender is judged */
-	const char *vmta;    /* NULL, or the one that it is to be */
-	const char *sender;  /* without angle brackets, "" for null */
+	bool sealed;        /* an ARC set will cover the header as it is then */
+	bool submission;    /* what a submission server does is ours to do */
+	const char *vmta;   /* NULL, or the one that it is to be */
+	const char *sender; /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
 	size_t others; /* recipients that are none of ours, of the same bytes */
@@ -61,11 +65,14 @@ struct policy_out {
 	uint8_t priority;
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *trouble;      /* NULL, or why a 4xx must be the answer */
-	/* Nothing was signed: it is at delivery, by signing_find(). */
+	/*
+	 * Nothing was signed: it is at delivery, by signing_find(); and
+	 * wishes are granted there, if the text says so.
+	 */
 	bool sign_later;
-	const char *dkim_text; /* for that: signing_facts_read() */
-	const char *dkim_note; /* why X-DKIM-Key was not used; NULL: it was */
-	bool *remove;          /* by index of headers */
+	const char *later_text; /* for that: header_later_read() */
+	const char *dkim_note;  /* why X-DKIM-Key was not used; NULL: it was */
+	bool *remove;           /* by index of headers */
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */
 };

@@ -9,6 +9,7 @@
 #include "mail/arc_verify.h"
 #include "mail/canon.h"
 #include "mail/dkim_verify.h"
+#include "vmta/header_edit.h"
 
 struct sealing_run {
 	struct sealing wanted;
@@ -138,21 +139,6 @@ add_results(struct sealing_run *r, const struct dkim_answers *answers)
 
 /* ---- the set --------------------------------------------------------------- */
 
-/* The fields as they go out. */
-static void
-outgoing(struct region *rg, const struct header_list *kept,
-    const struct policy_out *out, struct header_list *list)
-{
-	*list = (struct header_list){ 0 };
-	for (size_t i = 0; i < out->add_count; i++)
-		header_list_add(list, rg, slice_of(out->add[i].name),
-		    slice_of(REGION_JOIN(rg, " ", out->add[i].value)));
-	for (size_t i = 0; i < kept->n; i++)
-		if (!out->remove[i])
-			header_list_add(list, rg, kept->v[i].name,
-			    kept->v[i].value);
-}
-
 static void
 put_on_top(struct sealing_run *r, const struct arc_seal_out *set,
     struct policy_out *out)
@@ -200,13 +186,23 @@ seal(struct sealing_run *r, const struct sealing_run_end *end,
 	struct arc_seal_out set;
 	struct err e;
 
-	outgoing(r->rg, end->headers, out, &headers);
+	header_edit_outgoing(&(struct header_edit){ .headers = end->headers,
+				 .remove = out->remove,
+				 .add_count = out->add_count,
+				 .add = out->add },
+	    r->rg, &headers);
 	if (arc_seal(&in, r->rg, &set, &e) == -1) {
 		out->trouble = region_printf(r->rg, "arc-key: %s", e.text);
 		return;
 	}
 	put_on_top(r, &set, out);
 	note->sealed = true;
+}
+
+bool
+sealing_run_seals(const struct sealing_run *r)
+{
+	return r != NULL && r->wanted.seal;
 }
 
 void

@@ -58,6 +58,9 @@ struct sealing_note {
 
 void sealing_note_log(const struct sealing_note *note, struct log_line *l);
 
+/* Is the message to be sealed, if it can be?  NULL: no. */
+bool sealing_run_seals(const struct sealing_run *r);
+
 struct sealing_run_end {
 	const struct dkim_answers *answers;
 	const struct header_list *headers; /* those that policy saw */

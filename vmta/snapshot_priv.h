@@ -20,6 +20,7 @@
 #include "lib/strmap.h"
 #include "mail/envelope.h"
 #include "vmta/domain_map.h"
+#include "vmta/extra_fields.h"
 #include "vmta/pattern_list.h"
 #include "vmta/snapshot.h"
 
@@ -49,6 +50,13 @@ struct key_index;        /* which domain-key comes first for a domain */
 struct snapshot_signing; /* keys, lists of them, sets of fields */
 struct snapshot_sealing; /* keys of ARC sets */
 
+/* What header work depends on; snapshot_headers.c. */
+struct headers_conf {
+	struct extra_fields include; /* of the top level */
+	bool wishes, by_vmta;        /* snapshot_headers.h */
+	bool by_source, names_vmta;  /* some <source> asks for it */
+};
+
 struct vmta_entry {
 	struct vmta pub;
 	struct conf_set set;
@@ -57,8 +65,10 @@ struct vmta_entry {
 	const struct pool_entry *domain_pool; /* whose settings count */
 	const struct pool *first_pool;        /* in the file; or NULL */
 	struct key_index *keys;
-	bool signs_alone; /* it has keys or says how queues are signed */
-	char *key;        /* the name in lower case */
+	struct extra_fields include;
+	/* It has keys, says how queues are signed, or adds fields. */
+	bool signs_alone;
+	char *key; /* the name in lower case */
 };
 
 struct conf_nodes {
@@ -76,6 +86,7 @@ struct pool_entry {
 	const struct vmta **signers; /* members that sign differently */
 	size_t signer_count;
 	const char *list_unsubscribe, *feedback_id; /* of all members */
+	struct extra_fields include;
 	char *key;
 };
 
@@ -147,6 +158,7 @@ struct snapshot {
 	struct domain_map *relay;
 	struct snapshot_signing *signing;
 	struct snapshot_sealing *sealing;
+	struct headers_conf headers;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
@@ -289,6 +301,9 @@ bool acct_kind_has(enum acct_kind kind, const char *name);
 
 /* snapshot_list.c: templates of list_fields.h. */
 void snapshot_list_join(struct snapshot *s, struct conf_errors *errs);
+
+/* snapshot_headers.c: header fields that go and come; before what signs. */
+void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_senders.c: patterns of who may send as whom. */
 void snapshot_senders_join(struct snapshot *s, struct conf_errors *errs);

@@ -231,7 +231,7 @@ join_keys(struct snapshot *s, struct conf_errors *errs)
 			v->pub.short_selector };
 
 		v->keys = index_level(s, &l, errs);
-		v->signs_alone = !key_index_is_empty(v->keys);
+		v->signs_alone = v->signs_alone || !key_index_is_empty(v->keys);
 	}
 	for (size_t i = 0; i < strmap_count(s->pools); i++) {
 		struct pool_entry *p = strmap_at(s->pools, i);
@@ -389,14 +389,15 @@ make_sets(struct snapshot_signing *g, struct conf_errors *errs)
 					  &g->sets[n], &e) == 0);
 }
 
-/* A seal is made at intake, and may depend on the recipient, too. */
+/* What else is done to the header before it is signed counts as well. */
 static bool
 says_dkim(const struct layer *l)
 {
 	for (size_t i = 0; i < table_domain.count; i++) {
 		const char *name = table_domain.rows[i].name;
 
-		if ((strncmp(name, "arc-", 4) == 0 ||
+		if ((strcmp(name, "remove-header") == 0 ||
+			strncmp(name, "arc-", 4) == 0 ||
 			strncmp(name, "dkim-", 5) == 0 ||
 			strncmp(name, "second-dkim-", 12) == 0) &&
 		    conf_is_set(&table_domain, &l->set, name))

@@ -11,6 +11,7 @@
 #include "transport/dispatch.h"
 #include "transport/sign_later.h"
 #include "vmta/assign.h"
+#include "vmta/header_work.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
 
@@ -29,6 +30,7 @@ fake_snapshot_init(struct snapshot *s)
 		.source = { .default_vmta = "",
 		    .max_size = SIZE_UNLIMITED,
 		    .pattern_list = "",
+		    .add_received = true,
 		    .smtp_service = true,
 		    .allow_utf8 = true,
 		    .allow_xclient = "no",
@@ -128,6 +130,12 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
 	out->dsn_return = "system";
 	if (name != NULL && strcmp(name, "apps") == 0)
 		out->relay = true;
+}
+
+bool
+header_work_drops_received(const struct source_conf *source)
+{
+	return source->remove_received;
 }
 
 /* Users have the source of their name, where the test has settings for it. */
@@ -231,8 +239,7 @@ policy_run(const struct policy_in *in, struct region *rg,
 	s->policy_runs++;
 	s->policy_client = in->client;
 	s->policy_source = in->source;
-	s->policy_saw_bcc = header_find(h, "Bcc", 0) < h->n;
-	s->policy_saw_date = header_find(h, "Date", 0) < h->n;
+	s->policy_submission = in->submission;
 	*out = (struct policy_out){ .vmta = s->assign,
 		.dflt = s->assign_dflt,
 		.job = "campaign",

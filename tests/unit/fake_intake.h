@@ -79,7 +79,7 @@ struct snapshot {
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */
 	char policy_user[32];
-	bool policy_saw_bcc, policy_saw_date;
+	bool policy_submission;
 
 	struct sealing sealing; /* of any message */
 

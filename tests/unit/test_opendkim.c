@@ -102,8 +102,8 @@ write_key(const char *name, bool rsa)
 }
 
 static const char *const tables[] = {
-	[SINGLE] = "Domain one.example, Two.example\nSelector s1\n"
-		   "KeyFile ./rsa.pem\n",
+	[SINGLE] = ("Domain one.example, Two.example\nSelector s1\n"
+		    "KeyFile ./rsa.pem\n"),
 	[PLAIN] = "KeyTable file:keys\nSigningTable file:plain\n",
 	[REFILE] = "KeyTable file:keys\nSigningTable refile:patterns\n",
 };

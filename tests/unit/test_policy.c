@@ -49,6 +49,10 @@ static const char config[] =
     "  pattern-list p1\n  default-virtual-mta ip1\n</source>\n"
     "<source 0/0>\n  default-virtual-mta both\n</source>\n"
     "<source {auth}>\n  process-x-job yes\n</source>\n"
+    "<source 172.16.0.1>\n  process-x-job yes\n  jobid-header X-Campaign\n"
+    "  jobid-prefix news-\n</source>\n"
+    "<source by-user>\n  jobid-header X-Campaign\n  jobid-prefix {AUTH}\n"
+    "</source>\n<smtp-user \"c d\">\n  source by-user\n</smtp-user>\n"
     "<source named>\n  default-virtual-mta ip3\n</source>\n"
     "<smtp-user bob>\n  source named\n</smtp-user>\n";
 
@@ -90,6 +94,17 @@ static const struct {
 	{ "a job is one word", "10.1.1.1", NULL, "a@b", "x@y",
 	    "X-Job:\r\n one two\r\n" SIGNED, "ip1", "one", "X-Job ", 50, 0,
 	    "" },
+	{ "X-Job before another header", "172.16.0.1", NULL, "a@b", "x@y",
+	    "x-campaign: 1\r\nX-Job: 2\r\n" SIGNED, "both", "news-2", "X-Job ",
+	    50, 0, "" },
+	{ "another header, which stays", "172.16.0.1", NULL, "a@b", "x@y",
+	    "x-campaign:\r\n 1 2\r\nX-Job:\r\n" SIGNED, "both", "news-1",
+	    "X-Job ", 50, 0, "" },
+	{ "no job, no prefix", "172.16.0.1", NULL, "a@b", "x@y", SIGNED, "both",
+	    "", "", 50, 0, "" },
+	{ "the user in front", "192.0.2.1", "c d", "a@b", "x@y",
+	    "X-Campaign: 1\r\nX-Job: 2\r\n" SIGNED, "both", "c?d1", "X-Job ",
+	    50, 0, "" },
 	{ "pattern list", "10.1.1.1", NULL, "a@pattern", "x@y", SIGNED, "Ip2",
 	    "", "", 70, 0, "" },
 	{ "header before pattern list", "10.1.1.1", NULL, "a@pattern", "x@y",

@@ -19,6 +19,8 @@ enum { X_DIGIT = 1 }; /* x= of the latest time has one more */
 
 static const char with_keys[] =
     "dsn-host localhost\n"
+    "include-headers-from more\n"
+    "<domain wish.example>\n remove-header x-cee,Received\n</domain>\n"
     "domain-key s1, example.net, rsa.pem\n"
     "domain-key " LONG_NAME ", " LONG_DOMAIN ", large.pem\n"
     "<domain *>\n dkim-sign yes\n</domain>\n"
@@ -43,6 +45,8 @@ static const char without_keys[] =
 static const char text[] = "From: <a@%s>\r\nTo: b@x.example\r\nX-A: 1\r\n"
 			   "X-B: 2\r\nX-Cee: 3\r\nX-Cee: 4\r\nSubject: x\r\n"
 			   "\r\nHello. \r\n\r\n";
+
+static const char more[] = "List-Help: <mailto:h@example.net>\nX-More: 1\n";
 
 static struct region *rg;
 
@@ -85,14 +89,14 @@ message_from(const char *domain)
 
 /* Of a message to two recipients at the domain. */
 static const struct env_signing *
-keep(const struct snapshot *conf, const struct body *b, const char *domain,
-    uint8_t counts[2])
+keep_with(const char *how, const struct snapshot *conf, const struct body *b,
+    const char *domain, uint8_t counts[2])
 {
 	const struct letter_way way = { "", "" };
 	const struct letter_way *const ways[] = { &way, &way };
 	const char *const domains[] = { domain, domain };
 	struct sign_later_keep in = { .conf = conf,
-		.text = "",
+		.text = how,
 		.domains = domains,
 		.ways = ways,
 		.rcpt_count = 2 };
@@ -108,9 +112,16 @@ keep(const struct snapshot *conf, const struct body *b, const char *domain,
 	return kept;
 }
 
+static const struct env_signing *
+keep(const struct snapshot *conf, const struct body *b, const char *domain,
+    uint8_t counts[2])
+{
+	return keep_with("", conf, b, domain, counts);
+}
+
 static int
 make(const struct snapshot *conf, const struct env_signing *kept,
-    const struct body *b, const char *domain, struct slice *fields,
+    const struct body *b, const char *domain, struct ready_header *header,
     struct err *e)
 {
 	struct queue_conf queue;
@@ -124,7 +135,7 @@ make(const struct snapshot *conf, const struct env_signing *kept,
 		.now_s = 1700000000 };
 
 	snapshot_queue_conf(conf, domain, "", &queue);
-	return sign_later(&in, rg, fields, e);
+	return sign_later(&in, rg, header, e);
 }
 
 /* The signature that policy would have made. */
@@ -163,21 +174,21 @@ test_same(const struct snapshot *conf)
 {
 	struct body *b = message_from("example.net");
 	const struct env_signing *kept;
-	struct slice fields;
+	struct ready_header header;
 	uint8_t counts[2];
 	struct err e;
 
 	kept = keep(conf, b, "x.example", counts);
 	ok(counts[0] == 1 && counts[1] == 1, "one signature for each");
-	ok(make(conf, kept, b, "x.example", &fields, &e) == 0 &&
-		slice_eq(fields,
+	ok(make(conf, kept, b, "x.example", &header, &e) == 0 &&
+		slice_eq(header.text,
 		    REGION_JOIN(rg, DKIM_HEADER ": ",
 			at_intake(conf, b, "x.example"), "\r\n")),
 	    "it is the one that intake would have made");
 	(void)keep(conf, b, "none.example", counts);
 	is_int(counts[0], 0, "none where none is wanted");
-	ok(make(conf, kept, b, "none.example", &fields, &e) == 0 &&
-		fields.len == 0,
+	ok(make(conf, kept, b, "none.example", &header, &e) == 0 &&
+		header.text.len == 0,
 	    "nor at delivery, also if there was to be one");
 	body_unref(&b);
 }
@@ -187,16 +198,17 @@ test_room(const struct snapshot *conf)
 {
 	struct body *b = message_from("news." LONG_DOMAIN);
 	const struct env_signing *kept;
-	struct slice fields;
+	struct ready_header header;
 	uint8_t counts[2];
 	struct err e;
 
 	kept = keep(conf, b, "all.example", counts);
 	is_int(counts[0], 2, "two signatures");
-	is_int(make(conf, kept, b, "all.example", &fields, &e), 0, "signed");
-	ok(fields.len <= kept->room && kept->room <= fields.len + X_DIGIT,
+	is_int(make(conf, kept, b, "all.example", &header, &e), 0, "signed");
+	ok(header.text.len <= kept->room &&
+		kept->room <= header.text.len + X_DIGIT,
 	    "of 4096 bits with all there is: %zu octets, room for %u",
-	    fields.len, (unsigned)kept->room);
+	    header.text.len, (unsigned)kept->room);
 	body_unref(&b);
 }
 
@@ -205,15 +217,15 @@ test_gone(const struct snapshot *conf, const struct snapshot *gone)
 {
 	struct body *b = message_from("example.net");
 	const struct env_signing *kept;
-	struct slice fields;
+	struct ready_header header;
 	uint8_t counts[2];
 	struct err e;
 
 	kept = keep(conf, b, "x.example", counts);
-	ok(make(gone, kept, b, "x.example", &fields, &e) == -1,
+	ok(make(gone, kept, b, "x.example", &header, &e) == -1,
 	    "without a key any more: %s", e.text);
-	ok(make(gone, kept, b, "none.example", &fields, &e) == 0 &&
-		fields.len == 0,
+	ok(make(gone, kept, b, "none.example", &header, &e) == 0 &&
+		header.text.len == 0,
 	    "which is no matter where none is wanted");
 	body_unref(&b);
 }
@@ -239,6 +251,42 @@ test_text(void)
 	is_str(facts.s, "s1", "is read");
 }
 
+/* A new header in place of the stored one: e, below our own first field: t. */
+static void
+test_wishes(const struct snapshot *conf)
+{
+	static const char stored[] =
+	    "Received: ours\r\nFrom: <a@example.net>\r\nX-Cee: 1\r\n"
+	    "Received: theirs\r\nX-CEE:\r\n 2\r\nSubject: x\r\n\r\nHello.\r\n";
+	struct body *b = body_new(sizeof(stored) - 1);
+	const struct env_signing *kept;
+	struct ready_header header;
+	const char *sent, *end;
+	uint8_t counts[2];
+	struct err e;
+
+	memcpy(b->bytes, stored, b->len);
+	kept = keep_with("et", conf, b, "wish.example", counts);
+	is_int(counts[0], 1, "one signature");
+	is_int(make(conf, kept, b, "wish.example", &header, &e), 0, "made");
+	is_str(stored + header.skip, "Hello.\r\n", "up to the body");
+	sent = region_strndup(rg, header.text.p, header.text.len);
+	ok(strncmp(sent, "Received: ours\r\nDKIM-Signature: ", 32) == 0,
+	    "our Received on top, then the signature");
+	end = strstr(sent, "\r\nList-Help: <");
+	is_str(end == NULL ? NULL : end + 2,
+	    "List-Help: <mailto:h@example.net>\r\nX-More: 1\r\n"
+	    "From: <a@example.net>\r\nSubject: x\r\n\r\n",
+	    "what comes, and what is left");
+	ok(header.text.len - header.skip <= kept->room, "%zu more, room for %u",
+	    header.text.len - header.skip, (unsigned)kept->room);
+	kept = keep(conf, b, "wish.example", counts);
+	is_int(make(conf, kept, b, "wish.example", &header, &e), 0,
+	    "not asked for");
+	ok(header.skip == 0, "nothing but a signature goes in front");
+	body_unref(&b);
+}
+
 int
 main(void)
 {
@@ -249,12 +297,14 @@ main(void)
 	test_text();
 	write_key("rsa.pem", 2048);
 	write_key("large.pem", 4096);
+	conf_file_put("more", more);
 	conf = load(with_keys);
 	gone = load(without_keys);
 	if (ok(conf != NULL && gone != NULL, "the configurations")) {
 		test_same(conf);
 		test_room(conf);
 		test_gone(conf, gone);
+		test_wishes(conf);
 	}
 	snapshot_unref(&conf);
 	snapshot_unref(&gone);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our Received field, and those of others without the client in them. */
+#include "transport/trace.h"
+
+#include "tests/tap.h"
+
+static const struct {
+	const char *label, *value, *hidden;
+} cases[] = {
+	{ "Postfix's, of SMTP",
+	    " from c.example (unknown [192.0.2.9])\r\n\tby mx.example (Postfix)"
+	    " with ESMTPS id 4FX\r\n\tfor <b@c.example>; Sun, 1 Nov 2026",
+	    "\tby mx.example (Postfix) with ESMTPS id 4FX\r\n\t"
+	    "for <b@c.example>; Sun, 1 Nov 2026" },
+	{ "with all comments",
+	    " from [192.0.2.9] (c.example [192.0.2.9])\r\n\t(using TLSv1.3"
+	    " with cipher X (256/256 bits))\r\n\t(No client certificate"
+	    " requested)\r\n\t(Authenticated sender: joe)\r\n\tby mx.example"
+	    " id 4",
+	    "\tby mx.example id 4" },
+	{ "local submission: there is none",
+	    " by mx.example (Postfix, from userid 0)\r\n\tid 4FX; x",
+	    " by mx.example (Postfix, from userid 0)\r\n\tid 4FX; x" },
+	{ "a comment that has one", " from a (x by y) BY mx id 1",
+	    " BY mx id 1" },
+	{ "a quoted parenthesis", " from a (x \\) by y) by mx id 1",
+	    " by mx id 1" },
+	{ "a quoted string", " from \"a by b\" by mx", " by mx" },
+	{ "a name that begins so", " from by.example (by x) by mx", " by mx" },
+	{ "a fold on both sides", " from a\r\n by\r\n mx", " by\r\n mx" },
+	{ "without", " from a (b) with SMTP; x", "" },
+	{ "a comment without an end", " from a (b by mx", "" },
+	{ "nothing", "", "" },
+};
+
+int
+main(void)
+{
+	struct region *rg = region_new();
+	struct net_addr addr;
+	struct trace_client client = { "a;b c\xC3\xA9", "c.example", &addr,
+		false };
+	struct err e;
+	struct trace t = { "c.example ([192.0.2.9])", "mx.example", "LMTP",
+		1000000 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct slice s = trace_hidden(slice_of(cases[i].value));
+
+		is_str(region_strndup(rg, s.p, s.len), cases[i].hidden,
+		    cases[i].label);
+	}
+	is_str(trace_field(&t, rg),
+	    "Received: from c.example ([192.0.2.9])\r\n"
+	    "\tby mx.example (Mailrace) with LMTP;\r\n"
+	    "\tThu, 01 Jan 1970 00:00:01 +0000\r\n",
+	    "ours");
+	t.from = NULL;
+	is_str(trace_field(&t, rg),
+	    "Received: by mx.example (Mailrace) with LMTP;\r\n"
+	    "\tThu, 01 Jan 1970 00:00:01 +0000\r\n",
+	    "ours, without the client");
+	(void)net_addr_parse(slice_of("2001:db8::1"), &addr, &e);
+	is_str(trace_client_text(&client, rg),
+	    "a?b c?? (c.example [IPv6:2001:db8::1])", "who brought it");
+	client.utf8 = true;
+	client.name = "";
+	is_str(trace_client_text(&client, rg),
+	    "a?b c\xC3\xA9 ([IPv6:2001:db8::1])", "with SMTPUTF8");
+	region_free(&rg);
+	return done_testing();
+}
