@@ -6,7 +6,6 @@
 #include "mail/envelope.h"
 
 enum {
-	ENVID_MAX = 100, /* RFC 3461 section 4.4 */
 	ORCPT_MAX = 500, /* section 4.2 */
 	HELO_MAX = 255
 };
@@ -97,6 +96,31 @@ xtext_decode(struct slice s, struct region *rg)
 			out[n] = s.p[i];
 		}
 		n++;
+	}
+	out[n] = '\0';
+	return out;
+}
+
+const char *
+xtext_encode(const char *s, size_t max, struct region *rg)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	char *out = region_alloc(rg, max + 1);
+	size_t n = 0;
+
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+		bool plain = c >= '!' && c <= '~' && c != '+' && c != '=';
+
+		if (n + (plain ? 1 : 3) > max)
+			break;
+		if (plain) {
+			out[n++] = (char)c;
+			continue;
+		}
+		out[n++] = '+';
+		out[n++] = hex[c >> 4];
+		out[n++] = hex[c & 15];
 	}
 	out[n] = '\0';
 	return out;

@@ -119,5 +119,9 @@ bool smtp_helo_is_valid(struct slice name);
 
 /* xtext of RFC 3461 section 4; NULL: it is none, or holds NUL. */
 const char *xtext_decode(struct slice s, struct region *rg);
+/* As xtext of max octets at most: what is beyond is cut off. */
+const char *xtext_encode(const char *s, size_t max, struct region *rg);
+
+#define ENVID_MAX 100 /* octets of xtext; RFC 3461 section 4.4 */
 
 #endif

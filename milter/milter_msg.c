@@ -16,6 +16,7 @@
 #include "milter/milter_arc.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_edit.h"
+#include "vmta/assign.h"
 #include "vmta/policy.h"
 
 /*
@@ -466,6 +467,8 @@ apply(const struct milter_msg *m, SMFICTX *ctx, const struct policy_out *out,
 		.ctx = ctx,
 		.rg = m->rg,
 		.leadspc = (m->steps & SMFIP_HDR_LEADSPC) != 0,
+		/* The transport reads it, and takes it away. */
+		.leave = mark != NULL ? ENVID_HEADER : NULL,
 	};
 
 	if (milter_edit_remove(&ed, &m->headers, out->remove, e) == -1)

@@ -208,10 +208,12 @@ check_PROGRAMS += \
 	tests/unit/test_store_mail \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
+	tests/unit/test_suppress \
 	tests/unit/test_suppress_build \
 	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
+	tests/unit/test_suppress_watch \
 	tests/unit/test_suppress_owner \
 	tests/unit/test_suppress_store \
 	tests/unit/test_table \
@@ -530,7 +532,8 @@ bench_programs = \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store \
-	tests/bench/bench_suppress
+	tests/bench/bench_suppress \
+	tests/bench/bench_suppress_look
 EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
@@ -575,6 +578,8 @@ EXTRA_PROGRAMS += $(system_shims)
 # What libopendkim says of our signatures.
 EXTRA_PROGRAMS += tests/system/dkim_judge
 tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
+# What a configuration says of an address, without a daemon.
+EXTRA_PROGRAMS += tests/system/suppress_judge
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
@@ -621,6 +626,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
 	tests/fuzz/fuzz_suppress_store \
+	tests/fuzz/fuzz_suppress_rows \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -716,6 +722,9 @@ tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_store_SOURCES = \
 	%D%/fuzz/fuzz_suppress_store.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_store_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_rows_SOURCES = \
+	%D%/fuzz/fuzz_suppress_rows.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_rows_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -729,6 +738,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/conf/blocked.txt \
 	%D%/conf/powermta.conf \
 	%D%/bench/bench_acct.py \
 	%D%/bench/bench_common.py \
@@ -812,6 +822,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
 	%D%/fuzz/fuzz_suppress_store.in \
+	%D%/fuzz/fuzz_suppress_rows.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
@@ -1109,6 +1120,7 @@ EXTRA_DIST += \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
+	%D%/system/test_suppress_policy.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_in.py \

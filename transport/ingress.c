@@ -322,7 +322,8 @@ on_input(void *arg)
 	struct ingress_session *s = arg;
 
 	s->heard_us = clock_us();
-	if (steps[s->state].input != NULL)
+	/* A PROXY header comes at once, not byte by byte. */
+	if (steps[s->state].input != NULL && s->state != INGRESS_PROXY)
 		touch(s);
 	run(s);
 }

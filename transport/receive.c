@@ -374,7 +374,10 @@ peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
-/* By a host MTA, which says so by XFORWARD where it speaks SMTP. */
+/*
+ * By a host MTA, which says so by XFORWARD where it speaks SMTP; an empty value
+ * is one that it does not know.
+ */
 static bool
 is_relayed(const struct ingress_session *s)
 {
@@ -439,7 +442,7 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.host_notice = own,
 		.relayed = is_relayed(s),
 		.submission = s->door->protocol == INGRESS_SMTP &&
-		    s->xforward.ident == NULL,
+		    or_empty(s->xforward.ident)[0] == '\0',
 		.host = s->host,
 		.from = trace_name(s),
 		.with = protocol_name(s),
@@ -460,7 +463,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 	struct envelope env = {
 		.arrival_us = clock_wall_us(),
 		.sender = tx->sender,
-		.envid = tx->envid,
+		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
 		.job = l->job,
 		.auth_user = l->auth_user,
 		.host_id = l->queue_id,

@@ -96,6 +96,7 @@ snapshot_free(struct snapshot **sp)
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
 	strmap_free(&s->warmups);
+	snapshot_suppress_free(s);
 	rollup_rows_free(&s->rollups);
 	region_free(&s->rg);
 	free(s);
