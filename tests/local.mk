@@ -1134,6 +1134,7 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_suppress_policy.py \
 	%D%/system/test_timeouts.py \
+	%D%/system/test_suppress_campaign.py \
 	%D%/system/test_suppress_checks.py \
 	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \
