@@ -28,6 +28,8 @@ struct dkim_verifier;
 struct gate;
 struct ingress_session;
 struct mark_key;
+struct passwords;
+struct sasl_library;
 struct sender_counts;
 struct suppressing;
 
@@ -45,6 +47,8 @@ struct worker_env {
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
 	struct segment_reader *segments;
+	struct sasl_library *sasl;           /* NULL: nobody signs in */
+	struct passwords *passwords;         /* all workers' */
 	struct gate *gate;                   /* who may bring mail */
 	struct sender_counts *sender_counts; /* all workers' */
 	struct suppressing *suppressing;     /* likewise; may be NULL */

@@ -3,8 +3,8 @@
  * fake_intake - what is behind the ingress, for its tests: configuration,
  * policy, store and scheduler, all in one struct that a test looks into.
  *
- * Linked in place of vmta/snapshot.c, vmta/policy.c, queue/store.c and
- * transport/dispatch.c.  One thread.
+ * Linked in place of vmta/snapshot.c, vmta/policy.c, queue/store.c,
+ * transport/dispatch.c and transport/passwords.c.  One thread.
  */
 
 #ifndef TESTS_UNIT_FAKE_INTAKE_H
@@ -18,6 +18,7 @@
 #include "lib/str.h"
 #include "mail/envelope.h"
 #include "queue/store.h"
+#include "vmta/rate_in.h"
 #include "vmta/sealing.h"
 #include "vmta/sender_rules.h"
 #include "vmta/snapshot.h"
@@ -66,11 +67,12 @@ struct snapshot {
 	struct source_conf other_source;
 	struct crowd_group groups[4];
 	size_t group_count;
-	struct listener_conf listener; /* of every door */
-	const struct tls_server *tls;  /* likewise; NULL: none */
-	const char *listener_source;   /* of every door; "apps" may relay */
-	struct vmta vmtas[4];          /* {default}, one, two, three */
-	struct pool pool;              /* "both": one and two */
+	struct listener_conf listener;   /* of every door */
+	const struct tls_server *tls;    /* likewise; NULL: none */
+	const struct password *password; /* of tim; NULL: he has none */
+	const char *listener_source;     /* of every door; "apps" may relay */
+	struct vmta vmtas[4];            /* {default}, one, two, three */
+	struct pool pool;                /* "both": one and two */
 	const struct vmta *members[2];
 	struct count turns;
 
@@ -80,10 +82,12 @@ struct snapshot {
 	const char *assigned, *assigned_to;  /* a domain, and its VMTA */
 	const char *trouble;                 /* NULL: none */
 	enum sender_fault mail_fault, fault; /* at MAIL; of a whole message */
+	struct rate_in_limits limits;        /* of any message */
 	unsigned policy_runs;
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */
-	char policy_user[32];
+	char policy_user[32];      /* of the last assignment alone */
+	char run_user[32];         /* of the last run */
 	bool policy_submission;
 
 	struct sealing sealing; /* of any message */
