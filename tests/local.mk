@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_ingress_auth \
 	tests/unit/test_ingress_chunks \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
@@ -429,6 +430,8 @@ tests_unit_test_smtp_session_load_SOURCES = \
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
+tests_unit_test_ingress_auth_SOURCES = \
+	%D%/unit/test_ingress_auth.c $(ingress_client_files)
 tests_unit_test_ingress_chunks_SOURCES = \
 	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
 tests_unit_test_ingress_keys_SOURCES = \
@@ -1067,6 +1070,7 @@ EXTRA_DIST += \
 	%D%/system/test_assign.py \
 	%D%/system/test_attacks.py \
 	%D%/system/test_audit.py \
+	%D%/system/test_auth.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \

@@ -17,9 +17,10 @@
  *	DATA --> WAIT --> COMMAND       refused: no room for too long
  *	COMMIT --> WAIT                 the disk is full
  *	TLS, COMMAND, DATA --> CLOSING  QUIT, 421, end of input, no TLS
+ *	COMMAND --> AUTH, CHECK         transport/ingress_auth.c
  *	any --> CLOSED                  connection lost, all written
  *
- * In KEYS, COMMIT, SLOT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
+ * In KEYS, COMMIT, SLOT, WAIT, CHECK and REFUSE nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
@@ -129,7 +130,7 @@ session_free(struct ingress_session **sp)
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
 	    s->keys == NULL && !s->waiting);
 	LIST_REMOVE(s, link);
-	CHECK(s->env->sessions_in > 0);
+	CHECK(s->env->sessions_in > 0 && s->auth == NULL);
 	s->env->sessions_in--;
 	ingress_leave(s);
 	event_free(s->timer);
@@ -152,7 +153,8 @@ collect(void *arg)
 {
 	struct ingress_session *s = arg;
 
-	session_free(&s);
+	if (ingress_auth_stop(s))
+		session_free(&s);
 }
 
 static void
@@ -251,7 +253,8 @@ is_leaving(const struct ingress_session *s)
 	int64_t now_us;
 
 	if (!s->env->ingress_stopping || s->tx.open ||
-	    (s->state != INGRESS_COMMAND && s->state != INGRESS_TLS))
+	    (s->state != INGRESS_COMMAND && s->state != INGRESS_TLS &&
+		s->state != INGRESS_AUTH))
 		return false;
 	if (s->served)
 		return true;
@@ -442,6 +445,20 @@ ingress_committed(struct ingress_session *s)
 }
 
 void
+ingress_go_on(struct ingress_session *s, enum ingress_state next)
+{
+	if (s->state == INGRESS_CLOSED) {
+		worker_defer(s->env->worker, collect, s);
+		return;
+	}
+	CHECK(s->state == INGRESS_CHECK || s->state == INGRESS_REFUSE);
+	if (s->env->ingress_stopping)
+		arm(s, STOP_LOOK_US);
+	enter(s, next);
+	run(s);
+}
+
+void
 ingress_held(struct ingress_session *s, enum ingress_state state)
 {
 	CHECK(state == INGRESS_WAIT || state == INGRESS_COMMIT);
@@ -589,7 +606,8 @@ ingress_shutdown(struct worker_env *env)
 			gate_cancel(env->gate, &s->ticket);
 		else if (is_leaving(s))
 			run(s);
-		else if (s->state == INGRESS_COMMAND)
+		else if (s->state == INGRESS_COMMAND ||
+		    s->state == INGRESS_TLS || s->state == INGRESS_AUTH)
 			arm(s, STOP_GRACE_S * US_PER_S);
 	}
 }

@@ -46,6 +46,12 @@ bad(struct ingress_session *s, const char *reply)
 	return INGRESS_COMMAND;
 }
 
+enum ingress_state
+ingress_bad(struct ingress_session *s, const char *reply)
+{
+	return bad(s, reply);
+}
+
 static enum ingress_state
 say(struct ingress_session *s, const char *reply)
 {
@@ -102,6 +108,7 @@ reply_extensions(struct ingress_session *s)
 		buf_str(&s->out, xforward);
 	if (ingress_offers_tls(s))
 		buf_str(&s->out, starttls);
+	ingress_offer_auth(s);
 	if (s->xclient_ok) /* in SMTP only: no host MTA reads it */
 		buf_printf(&s->out, "%s%s\r\n", xclient,
 		    s->login_ok ? " LOGIN" : "");
@@ -142,6 +149,12 @@ cmd_starttls(struct ingress_session *s, const struct smtp_cmd *c)
 	if (c->arg[0] != '\0')
 		return bad(s, "501 5.5.4 no parameters, please");
 	return ingress_starttls(s);
+}
+
+static enum ingress_state
+cmd_auth(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	return ingress_auth_begin(s, c->mech, c->initial);
 }
 
 /* ---- XCLIENT, XFORWARD --------------------------------------------------- */
@@ -234,6 +247,9 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return bad(s, "503 5.5.1 greet first");
 	if (tx->open)
 		return bad(s, "503 5.5.1 nested MAIL");
+	if (s->source.require_auth && s->user == NULL &&
+	    s->door->protocol == INGRESS_SMTP)
+		return bad(s, "530 5.7.0 sign in first (AUTH)");
 	if (c->utf8 && !s->source.allow_utf8)
 		return say(s, "555 5.6.7 SMTPUTF8 is not offered");
 	if (c->has_size && c->size > ingress_size_max(s))
@@ -488,7 +504,7 @@ cmd_bdat(struct ingress_session *s, const struct smtp_cmd *c)
 
 static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_UNKNOWN] = cmd_unknown,
-	[SMTP_VERB_AUTH] = cmd_not_here,
+	[SMTP_VERB_AUTH] = cmd_auth,
 	[SMTP_VERB_BDAT] = cmd_bdat,
 	[SMTP_VERB_DATA] = cmd_data,
 	[SMTP_VERB_EHLO] = cmd_hello,
@@ -515,17 +531,10 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 bool
 ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 {
-	enum smtp_line_result r = SMTP_LINE_MORE;
+	enum smtp_line_result r = ingress_read_line(s);
 	struct smtp_cmd c;
-	struct slice in;
 	const char *why;
 
-	while (r == SMTP_LINE_MORE && (in = ingress_input(s)).len > 0) {
-		struct slice left = in;
-
-		r = smtp_line_feed(&s->line, &left.p, &left.len);
-		ingress_take(s, in.len - left.len);
-	}
 	if (r == SMTP_LINE_MORE)
 		return false;
 	if (r == SMTP_LINE_TOO_LONG) {

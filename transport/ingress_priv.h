@@ -64,6 +64,7 @@ struct ingress_tx {
 	bool too_big;
 };
 
+struct ingress_auth;
 struct keys_ask;
 struct letter_work;
 struct tls_stream;
@@ -132,6 +133,8 @@ struct ingress_session {
 	unsigned xforwards;          /* in this transaction */
 	struct smtp_xforward xforward;
 	struct ingress_tx tx;
+	struct ingress_auth *auth; /* an AUTH command that is not over */
+	unsigned auth_failures;
 	struct ingress_chunk chunk;
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;
@@ -152,6 +155,12 @@ void ingress_io_fini(struct ingress_session *s);
 /* What the client has said, in one piece; good until more comes. */
 struct slice ingress_input(struct ingress_session *s);
 void ingress_take(struct ingress_session *s, size_t len);
+
+/* The next line, in s->line. */
+enum smtp_line_result ingress_read_line(struct ingress_session *s);
+
+/* Of what was taken nothing stays in memory. */
+void ingress_wipe(struct ingress_session *s);
 
 /* What came and is still TLS's goes through it; false: there is nothing. */
 bool ingress_decrypt(struct ingress_session *s);
@@ -194,6 +203,9 @@ struct ingress_session *ingress_of_ticket(struct gate_ticket *t);
 /* From KEYS or between WAIT and COMMIT. */
 void ingress_held(struct ingress_session *s, enum ingress_state state);
 
+/* From CHECK or REFUSE; of a closed session it is the end. */
+void ingress_go_on(struct ingress_session *s, enum ingress_state next);
+
 /* The reply is given: on with the next command. */
 void ingress_resume(struct ingress_session *s);
 
@@ -227,7 +239,23 @@ bool ingress_tls_begin(struct ingress_session *s);
 enum ingress_state ingress_starttls(struct ingress_session *s);
 bool ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r);
 
+/* ---- ingress_auth.c ------------------------------------------------------ */
+
+/* A line of the answer to EHLO, if there is anything to offer. */
+void ingress_offer_auth(struct ingress_session *s);
+
+/* p NULL: no initial response. */
+enum ingress_state ingress_auth_begin(struct ingress_session *s,
+    struct slice mech, struct slice initial);
+bool ingress_on_response(struct ingress_session *s, enum ingress_state *next_r);
+
+/* The session ends; false: not yet, and ingress_go_on() will be called. */
+bool ingress_auth_stop(struct ingress_session *s);
+
 /* ---- ingress_cmds.c ------------------------------------------------------ */
+
+/* A mistake of the client gets that reply; after too many of them, the end. */
+enum ingress_state ingress_bad(struct ingress_session *s, const char *reply);
 
 /*
  * Take one unit of input; next_r is the state then.  False: there is not

@@ -64,6 +64,7 @@ ingress_starttls(struct ingress_session *s)
 	buf_add(&s->wire, s->out.p, s->out.len);
 	buf_clear(&s->out);
 	reader_take(&s->in, reader_input(&s->in).len);
+	ingress_set_user(s, NULL);
 	return INGRESS_TLS;
 }
 

@@ -72,7 +72,7 @@ struct letter_way {
 struct letter {
 	const struct letter_way **ways; /* of each recipient */
 	const char *job;
-	const char *auth_user;    /* at the host MTA, or "" */
+	const char *auth_user;    /* with us or at the host MTA, or "" */
 	const char *queue_id;     /* the host MTA's, or "" */
 	const char *envid;        /* that the message tells, as xtext, or "" */
 	const char *unknown_vmta; /* asked for and not configured, or "" */

@@ -46,6 +46,7 @@ libtransport_a_SOURCES = \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
+	%D%/ingress_auth.c \
 	%D%/ingress_chunks.c \
 	%D%/ingress_cmds.c \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
@@ -71,6 +72,7 @@ libtransport_a_SOURCES = \
 	%D%/notice.c %D%/notice.h \
 	%D%/orders.c %D%/orders.h \
 	%D%/orders_job.c \
+	%D%/passwords.c %D%/passwords.h \
 	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \

@@ -362,7 +362,8 @@ protocol_name(struct ingress_session *s)
 		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
 	else if (!lmtp && s->extended)
 		base = "ESMTP";
-	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "");
+	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "",
+	    s->user != NULL ? "A" : "");
 }
 
 static const char *

@@ -27,6 +27,8 @@
 #include "transport/lease_load.h"
 #include "transport/needs.h"
 #include "transport/orders.h"
+#include "transport/passwords.h"
+#include "transport/sasl_server.h"
 #include "transport/source_watch.h"
 #include "transport/steer.h"
 #include "transport/worker_env.h"
@@ -70,6 +72,9 @@ make_env(struct transport *t, unsigned i, struct err *e)
 	if (env->worker == NULL)
 		return -1;
 	worker_gather(env->worker);
+	env->sasl = sasl_library_new(e);
+	if (env->sasl == NULL)
+		return -1;
 	return transport_mark_key(t->conf, &env->mark_key, e);
 }
 
@@ -82,6 +87,7 @@ free_env(struct worker_env **envp)
 	if (env == NULL)
 		return;
 	segment_reader_free(&env->segments);
+	sasl_library_free(&env->sasl);
 	mark_key_free(&env->mark_key);
 	snapshot_unref(&env->conf);
 	free(env);
@@ -239,7 +245,9 @@ make_workers(struct transport *t, struct err *e)
 	t->main = worker_new("main", e);
 	t->scheduler = worker_new("scheduler", e);
 	t->writer = worker_new("writer", e);
-	if (t->main == NULL || t->scheduler == NULL || t->writer == NULL)
+	t->passwords = passwords_new(e);
+	if (t->main == NULL || t->scheduler == NULL || t->writer == NULL ||
+	    t->passwords == NULL)
 		return -1;
 	worker_gather(t->scheduler);
 	if (cores < 1)
@@ -320,6 +328,7 @@ make_services(struct transport *t, struct err *e)
 		env->store = t->store;
 		env->dns = t->dns;
 		env->verifier = t->verifier;
+		env->passwords = t->passwords;
 		env->dispatch = t->dispatch;
 		env->gate = t->gate;
 		env->sender_counts = t->sender_counts;
@@ -453,6 +462,7 @@ stop_threads(struct transport *t)
 {
 	for (size_t i = 0; i < t->count; i++)
 		stop_worker(t->workers[i]);
+	passwords_stop(t->passwords);
 	stop_worker(t->scheduler);
 	acct_senders_stop(t->senders);
 	stop_worker(t->writer);
@@ -475,6 +485,7 @@ transport_free(struct transport **tp)
 	dispatch_free(&t->dispatch);
 	source_watch_free(&t->watch);
 	gate_free(&t->gate);
+	passwords_free(&t->passwords);
 	sender_counts_free(&t->sender_counts);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);

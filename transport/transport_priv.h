@@ -47,6 +47,7 @@ struct transport {
 	struct sender_counts *sender_counts;
 	struct control *control;
 	struct listeners *listeners;
+	struct passwords *passwords;
 	struct signals *signals;
 	struct source_watch *watch;
 	struct event *stop_timer;

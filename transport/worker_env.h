@@ -28,6 +28,8 @@ struct dkim_verifier;
 struct gate;
 struct ingress_session;
 struct mark_key;
+struct passwords;
+struct sasl_library;
 struct sender_counts;
 
 LIST_HEAD(ingress_list, ingress_session);
@@ -44,6 +46,8 @@ struct worker_env {
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
 	struct segment_reader *segments;
+	struct sasl_library *sasl;           /* NULL: nobody signs in */
+	struct passwords *passwords;         /* all workers' */
 	struct gate *gate;                   /* who may bring mail */
 	struct sender_counts *sender_counts; /* all workers' */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */

@@ -144,6 +144,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_suppress.c \
 	%D%/snapshot_tls.c \
+	%D%/snapshot_users.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

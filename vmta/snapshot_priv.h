@@ -21,6 +21,7 @@
 #include "mail/envelope.h"
 #include "vmta/domain_map.h"
 #include "vmta/extra_fields.h"
+#include "vmta/password.h"
 #include "vmta/pattern_list.h"
 #include "vmta/snapshot.h"
 #include "vmta/suppress.h"
@@ -104,6 +105,8 @@ struct user_entry {
 	const char *name;
 	struct user_conf values;
 	struct conf_set set;
+	bool has_password;
+	struct password stored; /* if it has one */
 };
 
 struct provider_entry {
@@ -173,11 +176,13 @@ struct snapshot {
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
 	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
-	struct strmap *named_sources;     /* of source_entry */
-	struct strmap *addr_sources;      /* of source_entry, by "IP/BITS" */
-	struct source_entry *sources;     /* the latter, in order */
-	struct strmap *users;             /* of user_entry */
-	struct sender_patterns **senders; /* of both */
+	struct strmap *named_sources;        /* of source_entry */
+	struct strmap *addr_sources;         /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources;        /* the latter, in order */
+	struct strmap *users;                /* of user_entry */
+	const struct password *any_password; /* of a user; NULL: none has one */
+	unsigned password_forms;             /* a bit for each that is there */
+	struct sender_patterns **senders;    /* of sources and users */
 	size_t sender_count;
 	bool judges_senders;
 	struct strmap *providers;           /* of provider_entry */
@@ -223,6 +228,10 @@ struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
 /* snapshot_tls.c: certificates for clients. */
 void snapshot_tls_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_tls_free(struct snapshot *s);
+
+/* snapshot_users.c: passwords. */
+void snapshot_users_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_users_free(struct snapshot *s);
 
 /* snapshot_assign.c: virtual MTAs that only a <domain> names; addresses. */
 void snapshot_assign_read(struct snapshot *s, const struct conf_tree *tree,
