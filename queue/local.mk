@@ -41,8 +41,6 @@ libqueue_a_SOURCES = \
 	%D%/suppress_columns.c %D%/suppress_columns.h \
 	%D%/suppress_file.c %D%/suppress_file.h \
 	%D%/suppress_index.c %D%/suppress_index.h \
-	%D%/suppress_secret.c %D%/suppress_secret.h \
-	%D%/suppress_watch.c %D%/suppress_watch.h \
 	%D%/suppress_import.c \
 	%D%/suppress_load.c \
 	%D%/suppress_merge.c \
@@ -54,6 +52,8 @@ libqueue_a_SOURCES = \
 	%D%/suppress_store_priv.h \
 	%D%/suppress_walk.c \
 	%D%/suppress_work.c \
+	%D%/suppress_secret.c %D%/suppress_secret.h \
+	%D%/suppress_watch.c %D%/suppress_watch.h \
 	%D%/suppress_write.c %D%/suppress_write.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/walk.c %D%/walk.h

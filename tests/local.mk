@@ -93,6 +93,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_room \
 	tests/unit/test_ingress_senders \
 	tests/unit/test_ingress_store \
+	tests/unit/test_ingress_suppress \
 	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
 	tests/unit/test_known \
@@ -207,6 +208,7 @@ check_PROGRAMS += \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
 	tests/unit/test_store_mail \
+	tests/unit/test_store_refused \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
 	tests/unit/test_suppress \
@@ -214,9 +216,9 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
-	tests/unit/test_suppress_watch \
 	tests/unit/test_suppress_owner \
 	tests/unit/test_suppress_store \
+	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
@@ -265,7 +267,7 @@ sim_files = \
 	%D%/support/sim_restart.c \
 	%D%/support/sim_script.c %D%/support/sim_script.h \
 	%D%/support/sim_seen.c \
-	%D%/support/sim_servers.c
+	%D%/support/sim_servers.c %D%/support/sim_sources.c
 
 # The writer's calls to the disk may fail, or be its last.
 acct_wraps = -Wl,--wrap=clock_wall_us -Wl,--wrap=fchmod \
@@ -448,6 +450,8 @@ tests_unit_test_ingress_store_SOURCES = \
 	%D%/unit/test_ingress_store.c $(ingress_client_files)
 tests_unit_test_ingress_senders_SOURCES = \
 	%D%/unit/test_ingress_senders.c $(ingress_client_files)
+tests_unit_test_ingress_suppress_SOURCES = \
+	%D%/unit/test_ingress_suppress.c $(ingress_client_files)
 tests_unit_test_ingress_trust_SOURCES = \
 	%D%/unit/test_ingress_trust.c $(ingress_client_files)
 
@@ -1023,6 +1027,9 @@ EXTRA_DIST += \
 	%D%/scenario/sources-off.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/sources-rotate.scn \
+	%D%/scenario/suppress-all.scn \
+	%D%/scenario/suppress-limits.scn \
+	%D%/scenario/suppress-list.scn \
 	%D%/scenario/warmup-day.scn \
 	%D%/scenario/warmup-notices.scn \
 	%D%/scenario/warmup-overflow.scn \
@@ -1126,6 +1133,9 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_suppress_policy.py \
 	%D%/system/test_timeouts.py \
+	%D%/system/test_suppress_campaign.py \
+	%D%/system/test_suppress_checks.py \
+	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \

@@ -11,6 +11,7 @@
  *	COMMAND <--> CHUNK              BDAT; the last one goes on as DATA does
  *	DATA --> COMMAND                refused at the end of data
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
+ *	COMMAND --> COMMIT --> COMMAND  the same for who was refused alone
  *	DATA --> KEYS                   ARC: DNS is asked, then as from DATA
  *	COMMAND --> WAIT --> COMMAND    no room yet: MAIL is answered later
  *	DATA --> WAIT --> COMMIT        the same for a message
@@ -40,6 +41,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "transport/refusals.h"
 
 enum {
 	IN_MAX = 65536,
@@ -117,6 +119,15 @@ ingress_tx_reset(struct ingress_session *s)
 	region_reset(s->tx_rg);
 }
 
+enum ingress_state
+ingress_tx_end(struct ingress_session *s)
+{
+	bool waits = refusals_settle(s);
+
+	ingress_tx_reset(s);
+	return waits ? INGRESS_COMMIT : INGRESS_COMMAND;
+}
+
 /* ---- states -------------------------------------------------------------- */
 
 static void
@@ -128,7 +139,7 @@ session_free(struct ingress_session **sp)
 	if (s == NULL)
 		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
-	    s->keys == NULL && !s->waiting);
+	    s->keys == NULL && s->refusals == NULL && !s->waiting);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0 && s->auth == NULL);
 	s->env->sessions_in--;
@@ -168,7 +179,8 @@ enter_closed(struct ingress_session *s)
 	/* With store or gate at work, their answer ends it. */
 	if (s->waiting)
 		gate_cancel(s->env->gate, &s->ticket);
-	else if (s->receipt == NULL)
+	else if (s->receipt == NULL && s->refusals == NULL &&
+	    !refusals_settle(s))
 		worker_defer(s->env->worker, collect, s);
 }
 
@@ -448,9 +460,13 @@ ingress_resume(struct ingress_session *s)
 void
 ingress_committed(struct ingress_session *s)
 {
+	enum ingress_state next = ingress_tx_end(s);
+
 	s->served = true;
-	ingress_tx_reset(s);
-	ingress_resume(s);
+	if (next == INGRESS_COMMAND)
+		ingress_resume(s);
+	else if (s->state != INGRESS_CLOSED)
+		enter(s, next);
 }
 
 void

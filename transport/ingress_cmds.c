@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "mail/envelope.h"
 #include "transport/ingress_senders.h"
+#include "transport/refusals.h"
 
 enum {
 	XFORWARDS_MAX = 20, /* commands in one transaction; Postfix needs 2 */
@@ -121,12 +122,13 @@ static enum ingress_state
 cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	bool lmtp = s->door->protocol == INGRESS_LMTP;
+	enum ingress_state next;
 
 	if (lmtp != (c->verb == SMTP_VERB_LHLO))
 		return bad(s,
 		    lmtp ? "500 5.5.1 this is LMTP: LHLO" :
 			   "500 5.5.1 this is not LMTP: EHLO");
-	ingress_tx_reset(s);
+	next = ingress_tx_end(s);
 	s->extended = c->verb != SMTP_VERB_HELO;
 	/* A proxy says EHLO in its own name, too. */
 	(void)snprintf(s->helo, sizeof(s->helo), "%s",
@@ -135,7 +137,7 @@ cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
 		reply_extensions(s);
 	else
 		ingress_reply(s, "250 %.180s", s->host);
-	return INGRESS_COMMAND;
+	return next;
 }
 
 /* RFC 3207 section 4: no parameters. */
@@ -322,7 +324,8 @@ has_room_for_rcpt(const struct ingress_session *s)
 	/* With more than the queue ever holds a message would never come. */
 	if (places != 0 && s->tx.rcpt_count >= places)
 		return false;
-	return s->tx.rcpt_count < (max == 0 ? INGRESS_RCPTS : max);
+	return s->tx.rcpt_count + s->tx.refused_count <
+	    (max == 0 ? INGRESS_RCPTS : max);
 }
 
 /* RFC 5321 section 4.5.1: <postmaster> without a domain is ours. */
@@ -381,6 +384,7 @@ static enum ingress_state
 cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 {
 	struct smtp_cmd c = *given;
+	const char *refused;
 
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
@@ -396,6 +400,11 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 	if (!s->relay &&
 	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
 		return refuse_relay(s, &c);
+	refused = refusals_rcpt(s, &c);
+	if (refused != NULL) {
+		ingress_reply(s, "%s", refused);
+		return INGRESS_COMMAND;
+	}
 	add_rcpt(s,
 	    &(struct ingress_rcpt){ .addr = c.addr.text,
 		.domain = c.addr.domain,
@@ -414,16 +423,18 @@ cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
 	(void)c;
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
-	if (s->tx.rcpt_count == 0)
-		return say(s,
+	if (s->tx.rcpt_count == 0) {
+		ingress_say(s,
 		    s->door->protocol == INGRESS_LMTP ?
 			"503 5.5.1 no valid recipients" :
 			"554 5.5.1 no valid recipients");
+		return refusals_settle(s) ? INGRESS_COMMIT : INGRESS_COMMAND;
+	}
 	if (s->tx.chunked) /* RFC 3030 section 3 */
 		return bad(s, "503 5.5.1 BDAT has begun the message");
 	if (s->tx.too_many) {
-		ingress_tx_reset(s);
-		return say(s, "554 5.5.3 too many recipients");
+		ingress_say(s, "554 5.5.3 too many recipients");
+		return ingress_tx_end(s);
 	}
 	dot_unstuff_init(&s->tx.dot);
 	ingress_say(s, "354 end data with <CR><LF>.<CR><LF>");
@@ -434,8 +445,8 @@ static enum ingress_state
 cmd_rset(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	(void)c;
-	ingress_tx_reset(s);
-	return say(s, "250 2.0.0 OK");
+	ingress_say(s, "250 2.0.0 OK");
+	return ingress_tx_end(s);
 }
 
 /* ---- the rest ------------------------------------------------------------ */

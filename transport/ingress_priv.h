@@ -3,7 +3,8 @@
  * ingress_priv - the session as its own files see it: ingress.c (life),
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_cmds.c (commands),
- * ingress_chunks.c (BDAT), receive.c (a complete message).
+ * ingress_chunks.c (BDAT), refusals.c (recipients in suppression lists),
+ * receive.c (a complete message), receive_reply.c (what is said to it).
  */
 
 #ifndef TRANSPORT_INGRESS_PRIV_H
@@ -45,6 +46,13 @@ struct ingress_rcpt {
 	uint8_t notify;
 };
 
+/* A recipient that is in a suppression list, and was told so. */
+struct ingress_refused {
+	struct ingress_rcpt rcpt;
+	const char *text;        /* which list */
+	const char *vmta, *pool; /* that it would go by; NULL: not known */
+};
+
 /* From MAIL to the end of data; strings are in the session's tx region. */
 struct ingress_tx {
 	bool open; /* MAIL was taken */
@@ -56,6 +64,14 @@ struct ingress_tx {
 	size_t rcpt_count, rcpt_cap;
 	size_t named; /* at the end of data: those of them who get a reply */
 	struct ingress_rcpt *rcpts; /* kept from one to the next */
+	/* Whose records are in no store yet. */
+	size_t refused_count;
+	struct ingress_refused *refused;
+	const struct suppress_set *lists; /* for RCPT; NULL: not asked yet */
+	const char *job, *user;           /* since the end of data, or NULL */
+	/* Own replies at the end of data, of all that were named; or NULL. */
+	const char **told;
+	size_t told_count;
 
 	/* The text: */
 	struct dot_unstuff dot;
@@ -68,7 +84,9 @@ struct ingress_auth;
 struct keys_ask;
 struct letter_work;
 struct tls_stream;
-struct receipt; /* a message that the store has now; receive.c */
+struct receipt;  /* a message that the store has now; receive.c */
+struct refusals; /* records that the store has now; refusals.c */
+struct suppress_set;
 
 /* One BDAT. */
 struct ingress_chunk {
@@ -139,6 +157,7 @@ struct ingress_session {
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;
 	struct receipt *receipt; /* a message that is the store's, or to be */
+	struct refusals *refusals;
 	struct gate_ticket ticket;
 };
 
@@ -181,6 +200,12 @@ void ingress_say(struct ingress_session *s, const char *text);
 
 /* Ends the transaction: MAIL may come next. */
 void ingress_tx_reset(struct ingress_session *s);
+
+/*
+ * The same, in whatever way the client ends it; the state to be in: who was
+ * refused may have to be made durable first.
+ */
+enum ingress_state ingress_tx_end(struct ingress_session *s);
 
 /* The receipt is back and its replies are given: go on with what came. */
 void ingress_committed(struct ingress_session *s);
@@ -277,6 +302,14 @@ enum ingress_state ingress_bdat(struct ingress_session *s, uint64_t len,
     bool last);
 bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
 
+/* ---- receive_reply.c ----------------------------------------------------- */
+
+/* The same to all; text begins with code and enhanced status. */
+void receive_reply(struct ingress_session *s, const char *text);
+
+/* id 0: the store knew all of it and made no new message. */
+void receive_reply_queued(struct ingress_session *s, uint64_t id);
+
 /* ---- receive.c ----------------------------------------------------------- */
 
 /* The text is complete: to the store, or refused with all replies given. */
@@ -287,6 +320,16 @@ enum ingress_state receive_message(struct ingress_session *s);
  * by a unix socket is this host.
  */
 struct net_addr ingress_policy_client(const struct ingress_session *s);
+
+/* "name (address)" of the client, for records. */
+const char *receive_peer_name(struct ingress_session *s);
+
+/*
+ * The <source> of whoever sent the mail first; user: who signed in to the host
+ * MTA, NULL: who did here, unless the host MTA names another client.
+ */
+void receive_source(const struct ingress_session *s, const char *user,
+    struct source_conf *conf_r);
 
 /* The client has gone while keys were asked for: nothing was promised. */
 void receive_forget(struct ingress_session *s);

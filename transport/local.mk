@@ -80,7 +80,9 @@ libtransport_a_SOURCES = \
 	%D%/readers.c %D%/readers.h \
 	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
+	%D%/receive_reply.c \
 	%D%/record.c %D%/record.h \
+	%D%/refusals.c %D%/refusals.h \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
 	%D%/sasl_server.c %D%/sasl_server.h \
@@ -102,6 +104,8 @@ libtransport_a_SOURCES = \
 	%D%/source_fault.c %D%/source_fault.h \
 	%D%/source_watch.c %D%/source_watch.h \
 	%D%/steer.c %D%/steer.h \
+	%D%/suppress_socket.c %D%/suppress_socket.h \
+	%D%/suppressing.c %D%/suppressing.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/tour.c %D%/tour.h \
 	%D%/trace.c %D%/trace.h \

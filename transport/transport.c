@@ -31,6 +31,8 @@
 #include "transport/sasl_server.h"
 #include "transport/source_watch.h"
 #include "transport/steer.h"
+#include "transport/suppress_socket.h"
+#include "transport/suppressing.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
 
@@ -315,7 +317,8 @@ make_services(struct transport *t, struct err *e)
 		&t->dns, e) == -1)
 		return -1;
 	if (tls_client_new(&t->tls, e) == -1 ||
-	    dkim_verifier_new(&t->verifier, e) == -1)
+	    dkim_verifier_new(&t->verifier, e) == -1 ||
+	    suppressing_new(t->conf, &t->suppressing, e) == -1)
 		return -1;
 	opt.tls = t->tls;
 	opt.watch = t->watch = source_watch_new(t->main, &watch_owner, t);
@@ -332,6 +335,7 @@ make_services(struct transport *t, struct err *e)
 		env->dispatch = t->dispatch;
 		env->gate = t->gate;
 		env->sender_counts = t->sender_counts;
+		env->suppressing = t->suppressing;
 		TAILQ_INIT(&env->held);
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
@@ -371,6 +375,7 @@ make_control(struct transport *t, struct err *e)
 		.dispatch = t->dispatch,
 		.gate = t->gate,
 		.sender_counts = t->sender_counts,
+		.suppressing = t->suppressing,
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
 		.reload = transport_reload,
@@ -378,6 +383,20 @@ make_control(struct transport *t, struct err *e)
 		.ctx = t };
 
 	return control_new(&opt, &t->control, e);
+}
+
+static int
+make_suppress_socket(struct transport *t, struct err *e)
+{
+	const struct suppress_socket_options opt = { .main = t->main,
+		.where = snapshot_global(t->conf)->suppress_socket,
+		.suppressing = t->suppressing,
+		.snapshot = conf_in_force,
+		.ctx = t };
+
+	return opt.where[0] == '\0' ?
+	    0 :
+	    suppress_socket_new(&opt, &t->suppress_socket, e);
 }
 
 int
@@ -396,6 +415,8 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 		return -1;
 	source_tell(conf, t->dispatch); /* before there is any mail */
 	store_load(t->store);
+	if (make_suppress_socket(t, e) == -1)
+		return -1;
 	return listeners_new(t->main, snapshot_global(conf), t->envs, t->count,
 	    &t->listeners, e);
 }
@@ -478,6 +499,7 @@ transport_free(struct transport **tp)
 	if (t == NULL)
 		return;
 	listeners_free(&t->listeners);
+	suppress_socket_free(&t->suppress_socket);
 	stop_threads(t);
 	control_free(&t->control); /* its requests were on those threads */
 	if (!t->clean)
@@ -490,6 +512,7 @@ transport_free(struct transport **tp)
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);
 	dkim_verifier_free(&t->verifier);
+	suppressing_free(&t->suppressing);
 	acct_senders_free(&t->senders);
 	acct_free(&t->acct);
 	for (size_t i = 0; i < t->count; i++) {

@@ -31,6 +31,7 @@ struct mark_key;
 struct passwords;
 struct sasl_library;
 struct sender_counts;
+struct suppressing;
 
 LIST_HEAD(ingress_list, ingress_session);
 TAILQ_HEAD(courier_list, courier);
@@ -50,6 +51,7 @@ struct worker_env {
 	struct passwords *passwords;         /* all workers' */
 	struct gate *gate;                   /* who may bring mail */
 	struct sender_counts *sender_counts; /* all workers' */
+	struct suppressing *suppressing;     /* likewise; may be NULL */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */
 	bool ingress_stopping;       /* ingress_shutdown() was called */

@@ -142,9 +142,9 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_senders.c \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
-	%D%/snapshot_suppress.c \
 	%D%/snapshot_tls.c \
 	%D%/snapshot_users.c \
+	%D%/snapshot_suppress.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \

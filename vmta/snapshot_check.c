@@ -432,7 +432,8 @@ check_listeners(const struct check *c)
 
 		if (n->is_block ||
 		    (!conf_node_is(n, "lmtp-listener") &&
-			!conf_node_is(n, "milter-listener")))
+			!conf_node_is(n, "milter-listener") &&
+			!conf_node_is(n, "suppress-socket")))
 			continue;
 		while (
 		    conf_item(&rest, c->s->rg, &item, &e) == 0 && item != NULL)

@@ -227,6 +227,9 @@ prepare(unsigned options)
 		conf.source.allow_chunking = true;
 		conf.source.allow_xclient = "login";
 		conf.source.max_hops = 3;
+		conf.listed = "a@example.net";
+		conf.listed_late = "x@other.example";
+		conf.unsure = "a@b";
 	}
 	if ((options & OPT_PROXY) != 0)
 		conf.listener.proxy = conf.source.allow_proxy = true;

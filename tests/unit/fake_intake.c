@@ -17,6 +17,7 @@
 #include "vmta/password.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
+#include "vmta/suppress.h"
 
 /* ---- configuration ------------------------------------------------------- */
 
@@ -280,6 +281,70 @@ policy_run(const struct policy_in *in, struct region *rg,
 	out->add[0] = (struct policy_add){ "X-Policy", "ran" };
 }
 
+/* ---- suppression lists: of the top level, of a virtual MTA --------------- */
+
+enum { TOP, LATE };
+
+static const struct suppress_list fake_lists[] = { { .name = "out" },
+	{ .name = "late" } };
+
+size_t
+snapshot_suppress_count(const struct snapshot *s)
+{
+	return s->listed != NULL || s->listed_late != NULL ||
+		s->unsure != NULL ?
+	    2 :
+	    0;
+}
+
+const struct suppress_list *
+snapshot_suppress_at(const struct snapshot *s, size_t i)
+{
+	(void)s;
+	return &fake_lists[i];
+}
+
+void
+suppress_set_of(const struct snapshot *s, const struct suppress_scope *c,
+    struct suppress_set *set_r)
+{
+	*set_r = (struct suppress_set){ 0 };
+	if (snapshot_suppress_count(s) == 0)
+		return;
+	set_r->bits[0] = 1 << TOP;
+	if (c->vmta != NULL && strcmp(c->vmta, "one") == 0)
+		set_r->bits[0] |= 1 << LATE;
+}
+
+bool
+suppress_set_is_empty(const struct suppress_set *set)
+{
+	return set->bits[0] == 0;
+}
+
+static bool
+is_address(const char *wanted, struct slice address)
+{
+	return wanted != NULL && slice_eq(address, wanted);
+}
+
+enum suppress_state
+suppress_check(const struct snapshot *s, const struct suppress_set *set,
+    const struct suppress_ask *ask, struct slice address, struct region *rg,
+    struct suppress_found *found_r)
+{
+	bool late = is_address(s->listed_late, address) &&
+	    (set->bits[0] & 1 << LATE) != 0;
+
+	(void)ask;
+	(void)rg;
+	found_r->list = &fake_lists[late ? LATE : TOP];
+	if (late || is_address(s->listed, address))
+		return SUPPRESS_LISTED;
+	return is_address(s->unsure, address) ? SUPPRESS_UNSURE :
+						SUPPRESS_CLEAR;
+}
+
 bool
 snapshot_seals(const struct snapshot *s)
 {
@@ -317,7 +382,8 @@ fake_store_init(struct store *st)
 void
 fake_store_fini(struct store *st)
 {
-	CHECK(st->waiting_count == 0);
+	CHECK(st->waiting_count == 0 && st->settling == NULL);
+	buf_fini(&st->refusals);
 	region_free(&st->rg);
 	buf_fini(&st->env_bytes);
 	buf_fini(&st->text);
@@ -359,6 +425,42 @@ keep_receipts(struct store *st, const struct store_accept *a)
 	}
 }
 
+static uint32_t
+keep_refused(struct store *st, const struct store_refused *r, uint64_t id)
+{
+	buf_clear(&st->refusals);
+	for (uint32_t i = 0, from = 0; i < r->count; from = r->ends[i++]) {
+		size_t at = st->refusals.len;
+
+		if (r->ends[i] == from)
+			continue;
+		buf_add(&st->refusals, r->p + from, r->ends[i] - from);
+		if (id != 0)
+			put_be64(st->refusals.p + at + r->id_at, id);
+	}
+	return r->count;
+}
+
+void
+fake_store_settled(struct store *st)
+{
+	struct store_settle *o = st->settling;
+
+	CHECK(o != NULL);
+	st->settling = NULL;
+	st->refused_alone += keep_refused(st, o->refused, 0);
+	o->done(o);
+}
+
+void
+store_settle(struct store *s, struct store_settle *o)
+{
+	CHECK(s->settling == NULL && o->count == 0);
+	s->settling = o;
+	if (!s->delayed)
+		fake_store_settled(s);
+}
+
 static void
 answer(struct store *st, struct store_accept *a)
 {
@@ -378,6 +480,8 @@ answer(struct store *st, struct store_accept *a)
 			st->taken++;
 		}
 		keep_receipts(st, a);
+		if (a->refused != NULL && a->msg->id != 0)
+			st->refused += keep_refused(st, a->refused, a->msg->id);
 		st->has_key = a->has_key;
 		buf_clear(&st->text);
 		buf_add(&st->text, a->msg->body->bytes, a->msg->body->len);

@@ -38,6 +38,11 @@ struct store {
 	bool has_key;
 	struct buf receipts; /* records of those who were not known */
 
+	/* Recipients in suppression lists: with their message, or alone. */
+	unsigned refused, refused_alone;
+	struct buf refusals;           /* records of the last */
+	struct store_settle *settling; /* waits for fake_store_settled() */
+
 	struct store_accept *waiting[16];
 	size_t waiting_count;
 	struct {
@@ -87,11 +92,18 @@ struct snapshot {
 
 	struct acct_wants wants;
 	const char *disabled; /* a domain whose queue wants no records */
+
+	/*
+	 * An address in a list of the top level, in one of virtual MTA one, and
+	 * one that no list can tell about; or NULL.
+	 */
+	const char *listed, *listed_late, *unsure;
 };
 
 void fake_snapshot_init(struct snapshot *s);
 void fake_store_init(struct store *st);
 void fake_store_fini(struct store *st);
 void fake_store_answer(struct store *st); /* the oldest that waits */
+void fake_store_settled(struct store *st);
 
 #endif
