@@ -197,6 +197,7 @@ test_xclient_login(void)
 	       "> HELO proxy.test\n< 250*\n" OPEN_ONE MESSAGE),
 	    "a user has his source");
 	is_str(world.store.env.auth_user, "apps", "and his name is kept");
+	ok(stored(" with SMTP;"), "HELO has no ESMTPA");
 	client_close(&c);
 
 	trusting(&c);
