@@ -60,7 +60,7 @@ crowd_unref(struct crowd **cp)
 /* ---- counts -------------------------------------------------------------- */
 
 /* What uthash's macros turn into is not ours to simplify. */
-/* NOLINTBEGIN(readability-function-cognitive-complexity,bugprone-*) */
+/* NOLINTBEGIN(readability-function-*,bugprone-*,clang-analyzer-*) */
 static struct crowd_count *
 find(struct crowd_count *list, const char *name)
 {
@@ -96,7 +96,7 @@ count_out(struct crowd_count **list, struct crowd_count **np)
 	HASH_DEL(*list, n);
 	free(n);
 }
-/* NOLINTEND(readability-function-cognitive-complexity,bugprone-*) */
+/* NOLINTEND(readability-function-*,bugprone-*,clang-analyzer-*) */
 
 static uint32_t
 inside_of(struct crowd_count *list, const char *name)

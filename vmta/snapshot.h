@@ -46,6 +46,7 @@ struct queue_conf {
 #undef D
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by name */
 struct source_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;
