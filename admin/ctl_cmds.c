@@ -50,6 +50,16 @@ print_intake(const json_t *intake)
 	ctl_print_field(intake, "refused", "messages refused");
 }
 
+/* Since the start, each where he was met with. */
+static void
+print_suppression(const json_t *suppression)
+{
+	(void)printf("suppressed since the start\n");
+	ctl_print_field(suppression, "refused", "refused at intake");
+	ctl_print_field(suppression, "ended", "ended before delivery");
+	ctl_print_field(suppression, "denied", "asked by suppress-socket");
+}
+
 static void
 print_status(const json_t *done)
 {
@@ -72,6 +82,7 @@ print_status(const json_t *done)
 	ctl_print_field(queue, "granted", "of them being sent");
 	ctl_print_field(queue, "kbytes", "kbytes");
 	print_intake(json_object_get(done, "intake"));
+	print_suppression(json_object_get(done, "suppression"));
 	(void)printf("resolver\n");
 	ctl_print_field(dns, "asked", "questions");
 	ctl_print_field(dns, "hits", "of them from cache");

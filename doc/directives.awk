@@ -172,7 +172,7 @@ function print_list(text) {
 	printf ".Bl -tag -width Ds\n%s.El\n", text
 }
 
-!is_table && /^@TABLE [a-z]+@$/ {
+!is_table && /^@TABLE [a-z_]+@$/ {
 	name = $2
 	sub(/@$/, "", name)
 	if (!(name in list))

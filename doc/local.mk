@@ -17,6 +17,7 @@ manual_tables = \
 	vmta/pool.def \
 	vmta/provider.def \
 	vmta/source.def \
+	vmta/suppress_list.def \
 	vmta/user.def \
 	vmta/vmta.def \
 	vmta/warmup.def

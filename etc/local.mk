@@ -1,5 +1,6 @@
 EXTRA_DIST += \
 	%D%/config.sample \
+	%D%/exim-suppression.acl \
 	%D%/mailrace-milter.service \
 	%D%/mailrace.sysusers \
 	%D%/mailrace.tmpfiles \
@@ -10,7 +11,8 @@ EXTRA_DIST += \
 	%D%/providers.conf
 
 exampledir = $(docdir)/examples
-dist_example_DATA = %D%/config.sample %D%/postfix-main.cf %D%/postfix-master.cf \
+dist_example_DATA = %D%/config.sample %D%/exim-suppression.acl \
+	%D%/postfix-main.cf %D%/postfix-master.cf \
 	%D%/providers.conf
 
 # Units name the programs where they are installed.

@@ -41,7 +41,7 @@ failures_ref(struct failures *f)
 }
 
 /* What uthash's macros turn into is not ours to simplify. */
-/* NOLINTBEGIN(readability-function-*,bugprone-*,clang-analyzer-*) */
+/* NOLINTBEGIN(readability-function-*,clang-analyzer-*) */
 static struct record *
 find(struct failures *f, const char *who)
 {
@@ -70,7 +70,7 @@ add(struct failures *f, const char *who)
 	HASH_ADD_STR(f->records, who, r);
 	return r;
 }
-/* NOLINTEND(readability-function-*,bugprone-*,clang-analyzer-*) */
+/* NOLINTEND(readability-function-*,clang-analyzer-*) */
 
 void
 failures_unref(struct failures **fp)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "lib/check.h"
@@ -56,6 +57,19 @@ reader_take(struct reader *r, size_t len)
 			buf_clear(&r->kept);
 	}
 	watch(r);
+}
+
+void
+reader_wipe(struct reader *r)
+{
+	size_t taken = r->kept.len == 0 ? r->kept.cap : r->taken;
+
+	if (r->fresh.len == 0) /* nobody's on this thread */
+		explicit_bzero(piece, sizeof(piece));
+	else
+		explicit_bzero(piece, (size_t)(r->fresh.p - piece));
+	if (taken > 0)
+		explicit_bzero(r->kept.p, taken);
 }
 
 /* What input() has left of what came. */

@@ -58,6 +58,9 @@ reader_is_on(const struct reader *r)
 struct slice reader_input(const struct reader *r);
 void reader_take(struct reader *r, size_t len);
 
+/* Of what was taken nothing stays in memory: it was a secret. */
+void reader_wipe(struct reader *r);
+
 /* It also pauses by itself while as much waits as may. */
 void reader_pause(struct reader *r, bool pause);
 

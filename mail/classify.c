@@ -125,6 +125,7 @@ classify_status(const struct outcome *o, bool mailbox_553, uint8_t dsn_r[3])
 		[OUTCOME_DAMAGED] = { 5, 3, 0 },
 		[OUTCOME_NO_UTF8] = { 5, 6, 7 },
 		[OUTCOME_TOO_BIG] = { 5, 3, 4 },
+		[OUTCOME_SUPPRESSED] = { 5, 7, 1 },
 	};
 
 	if (o->kind == OUTCOME_REPLY) {
@@ -144,6 +145,8 @@ classify(const struct outcome *o, const uint8_t dsn[3])
 {
 	const struct status *st = find_status(dsn);
 
+	if (o->kind == OUTCOME_SUPPRESSED)
+		return BOUNCE_SUPPRESSED;
 	/* An address or mailbox status is precise; the others are not. */
 	if (st != NULL && (dsn[1] == 1 || dsn[1] == 2) && o->dsn[0] != 0)
 		return st->class;

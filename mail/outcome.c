@@ -63,6 +63,8 @@ outcome_kind_name(enum outcome_kind kind)
 		return "no-smtputf8";
 	case OUTCOME_TOO_BIG:
 		return "too-big";
+	case OUTCOME_SUPPRESSED:
+		return "suppressed";
 	}
 	CHECK_NEVER("a kind of outcome");
 }

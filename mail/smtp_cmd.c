@@ -6,7 +6,6 @@
 #include "mail/envelope.h"
 
 enum {
-	ENVID_MAX = 100, /* RFC 3461 section 4.4 */
 	ORCPT_MAX = 500, /* section 4.2 */
 	HELO_MAX = 255
 };
@@ -97,6 +96,31 @@ xtext_decode(struct slice s, struct region *rg)
 			out[n] = s.p[i];
 		}
 		n++;
+	}
+	out[n] = '\0';
+	return out;
+}
+
+const char *
+xtext_encode(const char *s, size_t max, struct region *rg)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	char *out = region_alloc(rg, max + 1);
+	size_t n = 0;
+
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+		bool plain = c >= '!' && c <= '~' && c != '+' && c != '=';
+
+		if (n + (plain ? 1 : 3) > max)
+			break;
+		if (plain) {
+			out[n++] = (char)c;
+			continue;
+		}
+		out[n++] = '+';
+		out[n++] = hex[c >> 4];
+		out[n++] = hex[c & 15];
 	}
 	out[n] = '\0';
 	return out;
@@ -223,7 +247,8 @@ enum { /* parameters seen, so that none comes twice */
 	SEEN_RET = 8,
 	SEEN_ENVID = 16,
 	SEEN_NOTIFY = 32,
-	SEEN_ORCPT = 64
+	SEEN_ORCPT = 64,
+	SEEN_AUTH = 128
 };
 
 static const struct {
@@ -231,6 +256,7 @@ static const struct {
 	enum smtp_verb verb;
 	unsigned seen;
 } params[] = {
+	{ "AUTH", SMTP_VERB_MAIL, SEEN_AUTH },
 	{ "BODY", SMTP_VERB_MAIL, SEEN_BODY },
 	{ "ENVID", SMTP_VERB_MAIL, SEEN_ENVID },
 	{ "NOTIFY", SMTP_VERB_RCPT, SEEN_NOTIFY },
@@ -261,6 +287,8 @@ param_take(unsigned which, const struct param *p, struct region *rg,
 	if (p->value.len == 0)
 		return false;
 	switch (which) {
+	case SEEN_AUTH: /* RFC 4954 section 5: as if it were <> */
+		return slice_eq(p->value, "<>") || xtext_is_valid(p->value);
 	case SEEN_SIZE:
 		c->has_size = true;
 		return parse_size(p->value, &c->size);
@@ -510,6 +538,22 @@ verb_lookup(struct slice word)
 	return SMTP_VERB_UNKNOWN;
 }
 
+/* RFC 4954 section 4: mechanism [SP initial-response] */
+static const char *
+parse_auth(struct slice rest, struct smtp_cmd *c)
+{
+	struct slice word;
+
+	if (!next_word(&rest, &c->mech))
+		return BAD_SYNTAX;
+	rest = slice_trim(rest);
+	if (rest.len == 0)
+		return NULL;
+	if (!next_word(&rest, &c->initial) || next_word(&rest, &word))
+		return BAD_SYNTAX;
+	return NULL;
+}
+
 static const char *
 parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
@@ -536,6 +580,7 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 		c->arg = region_strndup(rg, rest.p, rest.len);
 		break;
 	case SMTP_VERB_AUTH:
+		return parse_auth(rest, c);
 	case SMTP_VERB_ETRN:
 	case SMTP_VERB_EXPN:
 	case SMTP_VERB_HELP:

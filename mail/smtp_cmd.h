@@ -3,8 +3,9 @@
  * smtp_cmd - commands of an SMTP or LMTP client: lines in, structs out.
  *
  * RFC 5321 section 4.1, RFC 2033, RFC 3030; the parameters of RFC 1870 (SIZE), 6152
- * (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), and Postfix's
- * XCLIENT and XFORWARD.  Which command is allowed when is the session's to know; here is
+ * (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), 4954 (AUTH, which
+ * is ignored in MAIL), and Postfix's XCLIENT and XFORWARD.  Which command is
+ * allowed when is the session's to know; here is
  * form only.  A command that is badly formed comes back as the reply it gets.
  *
  * Pure; memory from the caller's region; any thread.
@@ -108,6 +109,8 @@ struct smtp_cmd {
 
 	struct smtp_xclient xclient;
 	struct smtp_xforward xforward;
+	/* AUTH: in the line, which has a secret; initial.p NULL: none given */
+	struct slice mech, initial;
 };
 
 /* NULL: good.  Else the reply, "501 5.5.4 ...", without a line end. */
@@ -119,5 +122,9 @@ bool smtp_helo_is_valid(struct slice name);
 
 /* xtext of RFC 3461 section 4; NULL: it is none, or holds NUL. */
 const char *xtext_decode(struct slice s, struct region *rg);
+/* As xtext of max octets at most: what is beyond is cut off. */
+const char *xtext_encode(const char *s, size_t max, struct region *rg);
+
+#define ENVID_MAX 100 /* octets of xtext; RFC 3461 section 4.4 */
 
 #endif

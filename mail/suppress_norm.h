@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 #include "lib/mem.h"
@@ -48,6 +49,13 @@ struct suppress_norm {
 bool suppress_hash_find(const char *name, enum suppress_hash *hash_r);
 
 size_t suppress_digest_len(enum suppress_hash hash);
+
+/*
+ * What the files of a published list know it by: its name without regard to
+ * case, and all the choices, with the key of HMAC_SHA256 (by its own hash) but
+ * not that of PLAIN.  Digests made by other choices are never asked in vain.
+ */
+uint64_t suppress_norm_id(const char *name, const struct suppress_norm *n);
 
 /* The address as it is hashed; -1: it is none.  Blanks around it are cut. */
 int suppress_norm_address(const struct suppress_norm *n, struct slice address,

@@ -7,7 +7,8 @@ libmilterd_a_SOURCES = \
 	%D%/milter_edit.c %D%/milter_edit.h \
 	%D%/milter_env.h \
 	%D%/milter_listen.c %D%/milter_listen.h \
-	%D%/milter_msg.c %D%/milter_msg.h
+	%D%/milter_msg.c %D%/milter_msg.h \
+	%D%/milter_suppress.c %D%/milter_suppress.h
 
 sbin_PROGRAMS += mailrace-milter
 mailrace_milter_SOURCES = %D%/main.c

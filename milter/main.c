@@ -29,6 +29,8 @@
 #include "milter/milter_ctl.h"
 #include "milter/milter_env.h"
 #include "milter/milter_listen.h"
+#include "milter/milter_suppress.h"
+#include "queue/suppress_watch.h"
 
 #define WHAT "assigns virtual MTAs to mail in the host MTA, signs and marks it"
 
@@ -186,6 +188,16 @@ catch_signals(struct milter *m)
 	CHECK(m->wake != NULL);
 }
 
+static int
+watch_lists(struct milter *m, const struct snapshot *conf, struct err *e)
+{
+	if (suppress_watch_new(snapshot_global(conf)->suppression_dir,
+		&m->env.suppress, e) == -1)
+		return -1;
+	milter_suppress_set(m->env.suppress, conf);
+	return 0;
+}
+
 /* For what is asked of DNS about messages, and what is made of the answers. */
 static int
 start_resolver(struct milter *m, const struct global_conf *g, struct err *e)
@@ -215,6 +227,7 @@ start(struct milter *m, const struct daemon_options *opt, struct err *e)
 		goto out;
 	catch_signals(m);
 	if (files_raise_to(FILES_LEAST, FILES_MOST, e) == -1 ||
+	    watch_lists(m, c->snapshot, e) == -1 ||
 	    milter_ctl_new(m->main, &m->env, opt->config, &m->ctl, e) == -1 ||
 	    milter_cb_register(&m->env, e) == -1 ||
 	    start_resolver(m, snapshot_global(c->snapshot), e) == -1 ||

@@ -12,6 +12,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "milter/milter_conf.h"
+#include "milter/milter_suppress.h"
 
 struct milter_ctl {
 	struct milter_env *env;
@@ -31,10 +32,11 @@ warn_restart(const struct milter_ctl *c, const struct milter_conf *fresh,
 	const struct global_conf *b = snapshot_global(fresh->snapshot);
 
 	if (strcmp(a->milter_listener, b->milter_listener) != 0 ||
-	    strcmp(a->milter_control, b->milter_control) != 0)
+	    strcmp(a->milter_control, b->milter_control) != 0 ||
+	    strcmp(a->suppression_dir, b->suppression_dir) != 0)
 		conf_warning(errs, c->path, 0,
-		    "milter-listener and milter-control-socket change with "
-		    "a restart only");
+		    "milter-listener, milter-control-socket and suppression-dir "
+		    "change with a restart only");
 	milter_conf_unref(&old);
 }
 
@@ -55,6 +57,7 @@ reload(struct milter_ctl *c, struct conf_errors *errs)
 		warn_restart(c, fresh, errs);
 		log_set_level(
 		    log_level_of(snapshot_global(fresh->snapshot)->log_level));
+		milter_suppress_set(c->env->suppress, fresh->snapshot);
 		current_set_take(c->env->conf, fresh);
 	} else {
 		c->failed_reloads++;
@@ -121,7 +124,8 @@ answer_status(struct milter_ctl *c, struct ctl_request *r)
 	struct milter_conf *conf = current_get(env->conf);
 
 	ctl_done(r,
-	    json_pack("{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}",
+	    json_pack(
+		"{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}",
 		"program", "mailrace-milter", "version", PACKAGE_VERSION, "pid",
 		(int)getpid(), "uptime",
 		(json_int_t)((clock_us() - c->started_us) / US_PER_S),
@@ -131,7 +135,8 @@ answer_status(struct milter_ctl *c, struct ctl_request *r)
 		number(&env->messages), "signatures", number(&env->signatures),
 		"seals", number(&env->seals), "tempfailed",
 		number(&env->tempfailed), "denied", number(&env->denied),
-		"failed_reloads", (int)c->failed_reloads));
+		"suppressed", number(&env->suppressed), "failed_reloads",
+		(int)c->failed_reloads));
 	milter_conf_unref(&conf);
 }
 

@@ -55,7 +55,9 @@ milter_edit_remove(const struct milter_edit *ed,
 	for (size_t i = 0; i < headers->n; i++) {
 		const char *name;
 
-		if (!remove[i])
+		if (!remove[i] ||
+		    (ed->leave != NULL &&
+			slice_eq_nocase(headers->v[i].name, ed->leave)))
 			continue;
 		name = region_strndup(ed->rg, headers->v[i].name.p,
 		    headers->v[i].name.len);

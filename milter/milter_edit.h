@@ -19,7 +19,8 @@
 struct milter_edit {
 	SMFICTX *ctx;
 	struct region *rg;
-	bool leadspc; /* the blank behind the colon is ours to give */
+	bool leadspc;      /* the blank behind the colon is ours to give */
+	const char *leave; /* not deleted for all that: of that name, or NULL */
 };
 
 /* Deletes the fields whose flag is set in remove. */

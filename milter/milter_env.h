@@ -16,6 +16,7 @@
 
 struct dkim_verifier;
 struct dns;
+struct suppress_watch;
 struct worker;
 
 struct milter_env {
@@ -24,8 +25,10 @@ struct milter_env {
 	struct worker *resolver; /* dns is asked on it */
 	struct dns *dns;
 	struct dkim_verifier *verifier;
+	struct suppress_watch *suppress;
 	struct count sessions, messages, signatures, seals, tempfailed;
-	struct count denied; /* by rules about senders */
+	struct count denied;     /* by rules about senders */
+	struct count suppressed; /* recipients, at RCPT */
 };
 
 #endif

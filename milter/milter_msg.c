@@ -16,6 +16,8 @@
 #include "milter/milter_arc.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_edit.h"
+#include "milter/milter_suppress.h"
+#include "vmta/assign.h"
 #include "vmta/policy.h"
 
 /*
@@ -201,6 +203,8 @@ milter_msg_replies(struct milter_env *env)
 
 	if (snapshot_judges_senders(conf->snapshot))
 		steps |= SMFIP_NR_MAIL;
+	if (milter_suppress_wanted(conf))
+		steps |= SMFIP_NR_RCPT;
 	milter_conf_unref(&conf);
 	return steps;
 }
@@ -300,18 +304,66 @@ add_rcpt(struct milter_msg *m, const char *rcpt)
 		m->rcpts = v;
 		m->rcpt_cap = cap;
 	}
-	m->rcpts[m->rcpt_count++] = bare_address(m->rg, rcpt);
+	m->rcpts[m->rcpt_count++] = rcpt;
+}
+
+static void
+log_suppressed(const struct milter_msg *m, const char *rcpt,
+    const struct milter_suppress *said)
+{
+	char client[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "suppressed");
+	log_str(&l, "client", net_addr_text(&m->client, client));
+	if (m->auth_user[0] != '\0')
+		log_str(&l, "user", m->auth_user);
+	log_fmt(&l, "from", "<%s>", m->sender);
+	log_fmt(&l, "to", "<%s>", rcpt);
+	log_str(&l, "list", said->list);
+	log_end(&l);
+}
+
+/* False: a list says no, and the reply is set. */
+static bool
+may_have_mail(struct milter_msg *m, SMFICTX *ctx, const char *rcpt,
+    sfsistat *rc_r)
+{
+	struct milter_suppress said;
+	struct policy_in in;
+
+	if (m->submitted || (m->steps & SMFIP_NR_RCPT) != 0 ||
+	    !milter_suppress_wanted(m->conf))
+		return true;
+	policy_in(m, &in);
+	milter_suppress_ask(m->env, &in, rcpt, m->rg, &said);
+	if (said.state == SUPPRESS_CLEAR)
+		return true;
+	set_reply(m, ctx, said.reply);
+	*rc_r = SMFIS_TEMPFAIL;
+	if (said.state == SUPPRESS_LISTED) {
+		*rc_r = SMFIS_REJECT;
+		count_add(&m->env->suppressed, 1);
+		log_suppressed(m, rcpt, &said);
+	}
+	return false;
 }
 
 sfsistat
 milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt)
 {
+	const char *addr;
+	sfsistat rc;
+
 	if (m->conf == NULL)
 		begin(m);
+	addr = bare_address(m->rg, rcpt);
 	if (goes_elsewhere(macro(ctx, "{rcpt_mailer}")))
 		m->others++;
+	else if (!may_have_mail(m, ctx, addr, &rc))
+		return rc;
 	else
-		add_rcpt(m, rcpt);
+		add_rcpt(m, addr);
 	return answer(m, ctx, SMFIP_NR_RCPT);
 }
 
@@ -466,6 +518,8 @@ apply(const struct milter_msg *m, SMFICTX *ctx, const struct policy_out *out,
 		.ctx = ctx,
 		.rg = m->rg,
 		.leadspc = (m->steps & SMFIP_HDR_LEADSPC) != 0,
+		/* The transport reads it, and takes it away. */
+		.leave = mark != NULL ? ENVID_HEADER : NULL,
 	};
 
 	if (milter_edit_remove(&ed, &m->headers, out->remove, e) == -1)

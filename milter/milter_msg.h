@@ -10,7 +10,8 @@
  * A sender that may not send is refused at MAIL, or at the next step with a
  * reply.  Mail of sendmail(1) is refused at its end only, whence Postfix bounces
  * it; at an earlier step it would stay where it is and come again, for ever
- * (integration.md 2.4).  All other trouble shows at the end, too, as a 451 with a
+ * (integration.md 2.4).  A recipient in a suppression list is refused at RCPT
+ * (milter_suppress.h).  All other trouble shows at the end, too, as a 451 with a
  * text of ours.
  *
  * What is hashed is what the transport will send: header and body with their

@@ -157,6 +157,8 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 		}
 	}
 	next->row.sums.accepted += fresh;
+	if (a->refused != NULL)
+		ledger_refused(next, a->refused);
 	r = intake_put_row(s, a->msg, a->waybill, rec, e);
 	if (r == ENV_OK && fresh < a->rcpt_count)
 		r = put_known(s, a, e);
@@ -165,22 +167,48 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 
 /* The id is known now. */
 static void
+add_record(struct outbox *o, const char *p, uint32_t len, uint32_t id_at,
+    uint64_t id)
+{
+	if (len == 0)
+		return;
+	CHECK(len >= id_at + 8);
+	outbox_add(o, p, len);
+	outbox_fill_id(o, len - id_at, id);
+}
+
+static void
 add_receipts(struct outbox *o, const struct store_accept *a)
 {
 	const struct store_receipts *rs = a->receipts;
 	uint32_t from = 0;
 
-	if (rs == NULL || a->msg->id == 0)
-		return;
-	for (uint32_t n = 0; n < a->rcpt_count; from = rs->ends[n++]) {
-		uint32_t len = rs->ends[n] - from;
+	for (uint32_t n = 0; n < a->rcpt_count; from = rs->ends[n++])
+		if (!a->has_key || !a->known[n])
+			add_record(o, rs->p + from, rs->ends[n] - from,
+			    rs->id_at, a->msg->id);
+}
 
-		if (len == 0 || (a->has_key && a->known[n]))
-			continue;
-		CHECK(len >= rs->id_at + 8);
-		outbox_add(o, rs->p + from, len);
-		outbox_fill_id(o, len - rs->id_at, a->msg->id);
-	}
+static void
+add_refused(struct outbox *o, const struct store_accept *a)
+{
+	const struct store_refused *rf = a->refused;
+	uint32_t from = 0;
+
+	for (uint32_t n = 0; n < rf->count; from = rf->ends[n++])
+		add_record(o, rf->p + from, rf->ends[n] - from, rf->id_at,
+		    a->msg->id);
+}
+
+static void
+add_records(struct outbox *o, const struct store_accept *a)
+{
+	if (a->msg->id == 0)
+		return;
+	if (a->receipts != NULL)
+		add_receipts(o, a);
+	if (a->refused != NULL)
+		add_refused(o, a);
 }
 
 /* The records of those who came, if any are wanted. */
@@ -192,7 +220,7 @@ put_receipts(struct store *s, struct store_accept **list, size_t count,
 
 	outbox_begin(&s->outbox);
 	for (size_t i = 0; i < count; i++)
-		add_receipts(&s->outbox, list[i]);
+		add_records(&s->outbox, list[i]);
 	if (outbox_is_empty(&s->outbox))
 		return ENV_OK;
 	next->row.outbox_next++;

@@ -95,6 +95,14 @@ ledger_count(struct ledger *l, enum store_verdict verdict, bool unrecorded)
 	}
 }
 
+void
+ledger_refused(struct ledger *l, const struct store_refused *r)
+{
+	l->row.sums.accepted += r->count;
+	l->row.sums.suppressed += r->count;
+	l->row.sums.unrecorded_b += r->unrecorded;
+}
+
 uint64_t
 ledger_queued(const struct ledger *l)
 {

@@ -43,6 +43,9 @@ uint64_t ledger_take_id(struct ledger *l);
 void ledger_count(struct ledger *l, enum store_verdict verdict,
     bool unrecorded);
 
+/* Recipients that were never queued. */
+void ledger_refused(struct ledger *l, const struct store_refused *r);
+
 /* Those that have not ended. */
 uint64_t ledger_queued(const struct ledger *l);
 

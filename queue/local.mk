@@ -52,6 +52,8 @@ libqueue_a_SOURCES = \
 	%D%/suppress_store_priv.h \
 	%D%/suppress_walk.c \
 	%D%/suppress_work.c \
+	%D%/suppress_secret.c %D%/suppress_secret.h \
+	%D%/suppress_watch.c %D%/suppress_watch.h \
 	%D%/suppress_write.c %D%/suppress_write.h \
 	%D%/verify.c %D%/verify.h \
 	%D%/walk.c %D%/walk.h

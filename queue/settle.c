@@ -267,6 +267,15 @@ put_mails(struct work *w, const struct store_settle *o, struct err *e)
 	return r;
 }
 
+static void
+put_refused(struct work *w, const struct store_refused *r)
+{
+	if (r == NULL || r->count == 0)
+		return;
+	ledger_refused(&w->next, r);
+	outbox_add(&w->s->outbox, r->p, r->ends[r->count - 1]);
+}
+
 /* ---- the transaction ----------------------------------------------------- */
 
 static enum env_result
@@ -289,6 +298,7 @@ settle_all(struct work *w, struct store_settle **list, size_t count,
 		for (size_t k = 0; r == ENV_OK && k < list[i]->doubt_count; k++)
 			r = doubt_put(s, &list[i]->doubts[k], e);
 		outbox_add(&s->outbox, list[i]->records, list[i]->records_len);
+		put_refused(w, list[i]->refused);
 	}
 	if (r == ENV_OK && !outbox_is_empty(&s->outbox)) {
 		r = outbox_put(&s->outbox, seq, &w->next.row.sums, e);

@@ -58,6 +58,19 @@ struct store_receipts {
 };
 
 /*
+ * Recipients that are refused while their message comes, since they are in a
+ * suppression list: each counts as accepted and as suppressed at once, and is
+ * never queued.
+ */
+struct store_refused {
+	uint32_t count;
+	uint32_t unrecorded;  /* of them, without a record */
+	const char *p;        /* records, as those of receipts */
+	const uint32_t *ends; /* by recipient */
+	uint32_t id_at;       /* where in a record be64 of the id belongs */
+};
+
+/*
  * A message on its way in; owned by the store between store_accept() and
  * done().  The key recognises a repeated hand-over of the host MTA: kept 24 h.
  */
@@ -83,6 +96,11 @@ struct store_accept {
 	 * recipients that are known; NULL: none.  Borrowed.
 	 */
 	const struct store_receipts *receipts;
+	/*
+	 * Put in the same transaction; of a message that is not made after all
+	 * (id 0) nothing is.  NULL: nobody.  Borrowed.
+	 */
+	const struct store_refused *refused;
 
 	enum store_answer answer;
 	bool *known; /* by recipient, zeroed by the caller: was ours already */
@@ -141,6 +159,9 @@ struct store_settle {
 	 */
 	const void *records;
 	size_t records_len;
+
+	/* Of no message, so without an id; NULL: nobody. */
+	const struct store_refused *refused;
 
 	/*
 	 * Accepted in the same transaction as the outcomes, also when the

@@ -76,7 +76,8 @@ mapped_read(struct mapped *m, const struct suppress_index *ix, int fd,
 		return -1;
 	if (m->file.head.list != ix->list ||
 	    m->file.head.digest_len != ix->digest_len)
-		return err_set(e, "it is of another list");
+		return err_set(e,
+		    "it is of another list, or was made by other choices: import it again");
 	return 0;
 }
 

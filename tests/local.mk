@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
+	tests/unit/test_ingress_auth \
 	tests/unit/test_ingress_chunks \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
@@ -92,6 +93,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_room \
 	tests/unit/test_ingress_senders \
 	tests/unit/test_ingress_store \
+	tests/unit/test_ingress_suppress \
 	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
 	tests/unit/test_known \
@@ -206,14 +208,17 @@ check_PROGRAMS += \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
 	tests/unit/test_store_mail \
+	tests/unit/test_store_refused \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
+	tests/unit/test_suppress \
 	tests/unit/test_suppress_build \
 	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
 	tests/unit/test_suppress_norm \
 	tests/unit/test_suppress_owner \
 	tests/unit/test_suppress_store \
+	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
@@ -262,7 +267,7 @@ sim_files = \
 	%D%/support/sim_restart.c \
 	%D%/support/sim_script.c %D%/support/sim_script.h \
 	%D%/support/sim_seen.c \
-	%D%/support/sim_servers.c
+	%D%/support/sim_servers.c %D%/support/sim_sources.c
 
 # The writer's calls to the disk may fail, or be its last.
 acct_wraps = -Wl,--wrap=clock_wall_us -Wl,--wrap=fchmod \
@@ -427,6 +432,8 @@ tests_unit_test_smtp_session_load_SOURCES = \
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
+tests_unit_test_ingress_auth_SOURCES = \
+	%D%/unit/test_ingress_auth.c $(ingress_client_files)
 tests_unit_test_ingress_chunks_SOURCES = \
 	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
 tests_unit_test_ingress_keys_SOURCES = \
@@ -443,6 +450,8 @@ tests_unit_test_ingress_store_SOURCES = \
 	%D%/unit/test_ingress_store.c $(ingress_client_files)
 tests_unit_test_ingress_senders_SOURCES = \
 	%D%/unit/test_ingress_senders.c $(ingress_client_files)
+tests_unit_test_ingress_suppress_SOURCES = \
+	%D%/unit/test_ingress_suppress.c $(ingress_client_files)
 tests_unit_test_ingress_trust_SOURCES = \
 	%D%/unit/test_ingress_trust.c $(ingress_client_files)
 
@@ -530,7 +539,8 @@ bench_programs = \
 	tests/bench/bench_sink \
 	tests/bench/bench_spool \
 	tests/bench/bench_store \
-	tests/bench/bench_suppress
+	tests/bench/bench_suppress \
+	tests/bench/bench_suppress_look
 EXTRA_PROGRAMS = $(bench_programs) $(crash_shims)
 check_DATA = $(EXTRA_PROGRAMS)
 bench-programs: $(bench_programs)
@@ -575,6 +585,8 @@ EXTRA_PROGRAMS += $(system_shims)
 # What libopendkim says of our signatures.
 EXTRA_PROGRAMS += tests/system/dkim_judge
 tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
+# What a configuration says of an address, without a daemon.
+EXTRA_PROGRAMS += tests/system/suppress_judge
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
 tests_system_clock_ahead_so_CFLAGS = $(shim_cflags)
 tests_system_clock_ahead_so_LDFLAGS = $(shim_ldflags)
@@ -621,6 +633,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
 	tests/fuzz/fuzz_suppress_store \
+	tests/fuzz/fuzz_suppress_rows \
 	tests/fuzz/fuzz_tag_list
 
 if FUZZ
@@ -716,6 +729,9 @@ tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_store_SOURCES = \
 	%D%/fuzz/fuzz_suppress_store.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_store_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_rows_SOURCES = \
+	%D%/fuzz/fuzz_suppress_rows.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_rows_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_tag_list_SOURCES = %D%/fuzz/fuzz_tag_list.c $(fuzz_main)
 tests_fuzz_fuzz_tag_list_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 
@@ -729,6 +745,7 @@ check_SCRIPTS += tests/lint/test_manual.sh
 # What needs root and namespaces is run by bootstrap, not by make check.
 EXTRA_DIST += \
 	%D%/bench/bench.py \
+	%D%/conf/blocked.txt \
 	%D%/conf/powermta.conf \
 	%D%/bench/bench_acct.py \
 	%D%/bench/bench_common.py \
@@ -812,6 +829,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
 	%D%/fuzz/fuzz_suppress_store.in \
+	%D%/fuzz/fuzz_suppress_rows.in \
 	%D%/fuzz/fuzz_tag_list.in \
 	%D%/lint/analyzer.sh \
 	%D%/lint/common.sh \
@@ -1009,6 +1027,9 @@ EXTRA_DIST += \
 	%D%/scenario/sources-off.scn \
 	%D%/scenario/sources-rate.scn \
 	%D%/scenario/sources-rotate.scn \
+	%D%/scenario/suppress-all.scn \
+	%D%/scenario/suppress-limits.scn \
+	%D%/scenario/suppress-list.scn \
 	%D%/scenario/warmup-day.scn \
 	%D%/scenario/warmup-notices.scn \
 	%D%/scenario/warmup-overflow.scn \
@@ -1056,6 +1077,7 @@ EXTRA_DIST += \
 	%D%/system/test_assign.py \
 	%D%/system/test_attacks.py \
 	%D%/system/test_audit.py \
+	%D%/system/test_auth.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \
@@ -1109,7 +1131,10 @@ EXTRA_DIST += \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
+	%D%/system/test_suppress_policy.py \
 	%D%/system/test_timeouts.py \
+	%D%/system/test_suppress_checks.py \
+	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \

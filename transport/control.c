@@ -17,6 +17,7 @@
 #include "transport/dispatch.h"
 #include "transport/gate.h"
 #include "transport/ingress_senders.h"
+#include "transport/suppressing.h"
 #include "vmta/sched.h"
 
 /*
@@ -122,6 +123,15 @@ intake(struct gate *g, struct sender_counts *senders)
 	    (json_int_t)count_read(&senders->denied));
 }
 
+static json_t *
+suppressed(struct suppressing *sp)
+{
+	return json_pack("{s:I,s:I,s:I}", "refused",
+	    (json_int_t)count_read(&sp->refused), "ended",
+	    (json_int_t)count_read(&sp->ended), "denied",
+	    (json_int_t)count_read(&sp->denied));
+}
+
 static void
 on_status(struct post *p)
 {
@@ -157,6 +167,8 @@ on_status(struct post *p)
 	    acct_sums(e->control->opt.acct));
 	(void)json_object_set_new(out, "intake",
 	    intake(e->control->opt.gate, e->control->opt.sender_counts));
+	(void)json_object_set_new(out, "suppression",
+	    suppressed(e->control->opt.suppressing));
 	ctl_done(e->request, out);
 	errand_free(e);
 }

@@ -24,6 +24,7 @@ struct gate;
 struct sender_counts;
 struct snapshot;
 struct dns;
+struct suppressing;
 
 struct control_options {
 	struct worker *main;
@@ -33,6 +34,7 @@ struct control_options {
 	struct gate *gate;
 	struct sender_counts *sender_counts;
 	struct dns *dns;
+	struct suppressing *suppressing;
 	struct worker_env *const *envs; /* of the delivery workers */
 	size_t env_count;
 	const struct global_conf *conf; /* for control_new() only */

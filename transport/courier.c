@@ -216,7 +216,7 @@ on_written(void *ctx)
 	CHECK(c->delivery != NULL);
 	if (delivery_is_timed(c->delivery))
 		dispatch_written(c->env->dispatch, delivery_grant(c->delivery),
-		    clock_us());
+		    delivery_count(c->delivery), clock_us());
 }
 
 static bool
@@ -251,8 +251,7 @@ on_result(void *ctx, const struct outcome *outcomes, const bool *written,
 	struct courier *c = ctx;
 	struct effects_sum end;
 
-	CHECK(
-	    c->delivery != NULL && count == delivery_grant(c->delivery)->count);
+	CHECK(c->delivery != NULL && count == delivery_count(c->delivery));
 	delivery_finish(&c->delivery, c->link, outcomes, written, &end);
 	note_end(c, &end);
 }

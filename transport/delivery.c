@@ -15,6 +15,7 @@
 #include "transport/replies.h"
 #include "transport/settlement.h"
 #include "transport/sign_later.h"
+#include "transport/suppressing.h"
 
 /* How far the message could be made ready. */
 enum reading { READ_NOTHING, READ_ENVELOPE, READ_UNSIGNED, READ_ALL };
@@ -30,6 +31,12 @@ struct delivery {
 	struct body *body;
 	struct ready_header header; /* that comes before it */
 	struct smtp_transaction tx;
+	/*
+	 * By recipient of the grant: what the suppression lists came to, or
+	 * NULL where it is sent; NULL: all are.
+	 */
+	struct outcome **held;
+	uint32_t *numbers; /* in the grant, of those of tx */
 	enum reading reading;
 	struct err err; /* why not all was read */
 	uint32_t slot;
@@ -66,12 +73,59 @@ sign(struct delivery *d)
 	return sign_later(&in, d->rg, &d->header, &d->err);
 }
 
+static bool
+is_held(const struct delivery *d, uint32_t i)
+{
+	return d->held != NULL && d->held[i] != NULL;
+}
+
+static void
+hold(struct delivery *d, uint32_t i, const struct suppressing_said *said)
+{
+	if (d->held == NULL)
+		d->held = region_array(d->rg, d->grant->count,
+		    sizeof(struct outcome *));
+	d->held[i] = region_new_obj(d->rg, struct outcome);
+	*d->held[i] = suppressing_outcome(said);
+	if (said->state == SUPPRESS_LISTED)
+		suppressing_ended(d->env->suppressing);
+}
+
+/* An unsubscribe counts until the last moment. */
+static void
+check_lists(struct delivery *d)
+{
+	const struct snapshot *conf =
+	    d->env->conf; /* not as old as the route */
+	struct suppressing_said said;
+	struct suppress_set lists;
+
+	if (snapshot_suppress_count(conf) == 0 ||
+	    strcmp(d->route.domain, SNAPSHOT_DSN_DOMAIN) == 0)
+		return;
+	for (uint32_t i = 0; i < d->grant->count; i++) {
+		const struct env_rcpt *rcpt;
+
+		CHECK(d->grant->rcpts[i].n < d->envelope.rcpt_count);
+		rcpt = &d->envelope.rcpts[d->grant->rcpts[i].n];
+		suppress_set_of(conf,
+		    &(struct suppress_scope){ .vmta = d->route.vmta,
+			.pool = rcpt->pool,
+			.job = d->envelope.job },
+		    &lists);
+		if (suppressing_ask(d->env->suppressing, conf, &lists,
+			rcpt->addr, d->rg, &said) != SUPPRESS_CLEAR)
+			hold(d, i, &said);
+	}
+}
+
 static enum reading
 read_grant(struct delivery *d)
 {
 	if (envelope_read_all(d->env, d->grant->msg, d->rg, &d->envelope,
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
+	check_lists(d);
 	if (d->body == NULL)
 		return READ_ENVELOPE;
 	if (d->envelope.signing != NULL && sign(d) == -1)
@@ -84,14 +138,19 @@ fill_transaction(struct delivery *d)
 {
 	struct smtp_rcpt *rcpts = region_array(d->rg, d->grant->count,
 	    sizeof(*rcpts));
+	uint32_t count = 0;
 
+	d->numbers = region_array(d->rg, d->grant->count, sizeof(uint32_t));
 	for (uint32_t i = 0; i < d->grant->count; i++) {
 		uint32_t n = d->grant->rcpts[i].n;
 
 		CHECK(n < d->envelope.rcpt_count);
-		rcpts[i].addr = d->envelope.rcpts[n].addr;
-		rcpts[i].orcpt = d->envelope.rcpts[n].orcpt;
-		rcpts[i].notify = d->envelope.rcpts[n].notify;
+		if (is_held(d, i))
+			continue;
+		rcpts[count].addr = d->envelope.rcpts[n].addr;
+		rcpts[count].orcpt = d->envelope.rcpts[n].orcpt;
+		rcpts[count].notify = d->envelope.rcpts[n].notify;
+		d->numbers[count++] = i;
 	}
 	d->tx = (struct smtp_transaction){ .sender = d->envelope.sender,
 		.envid = d->envelope.envid,
@@ -100,7 +159,7 @@ fill_transaction(struct delivery *d)
 		.prefix = d->header.text,
 		.skip = d->header.skip,
 		.body = d->body,
-		.count = d->grant->count,
+		.count = count,
 		.rcpts = rcpts };
 }
 
@@ -183,6 +242,10 @@ too_big(const struct delivery *d)
 const struct smtp_transaction *
 delivery_transaction(const struct delivery *d, struct outcome *outcome_r)
 {
+	if (d->reading == READ_ALL && d->tx.count == 0) {
+		*outcome_r = *d->held[0];
+		return NULL;
+	}
 	if (d->reading == READ_ALL && is_too_big(d)) {
 		*outcome_r = too_big(d);
 		return NULL;
@@ -215,6 +278,12 @@ delivery_grant(const struct delivery *d)
 	return d->grant;
 }
 
+uint32_t
+delivery_count(const struct delivery *d)
+{
+	return (uint32_t)d->tx.count;
+}
+
 bool
 delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count)
 {
@@ -222,7 +291,7 @@ delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count)
 
 	CHECK(d->slot == INFLIGHT_NONE);
 	for (size_t i = 0; i < count; i++)
-		numbers[i] = d->grant->rcpts[accepted[i]].n;
+		numbers[i] = d->grant->rcpts[d->numbers[accepted[i]]].n;
 	d->dot_wall_us = clock_wall_us();
 	d->slot = inflight_fill(d->env->inflight, d->id, d->route.session,
 	    d->dot_wall_us, numbers, count);
@@ -289,7 +358,7 @@ said_of(const struct outcome *o, const struct outcome *last, struct said *said)
 
 /* What was said to those that wait now; NULL: to nobody. */
 static struct said **
-all_said(const struct outcome *outcomes, size_t step,
+all_said(const struct outcome *const *outcomes,
     const struct sched_result *results, uint32_t count)
 {
 	const struct outcome *last = NULL;
@@ -300,8 +369,8 @@ all_said(const struct outcome *outcomes, size_t step,
 			continue;
 		if (all == NULL)
 			all = mem_array(count, sizeof(struct said *));
-		all[i] = said = said_of(&outcomes[i * step], last, said);
-		last = &outcomes[i * step];
+		all[i] = said = said_of(outcomes[i], last, said);
+		last = outcomes[i];
 	}
 	return all;
 }
@@ -350,25 +419,45 @@ post_to_store(struct delivery *d)
 	settlement_commit(&d->settlement, on_flushed);
 }
 
+/*
+ * What came to each of the grant: its own, if the lists hold it; else that of
+ * the transaction, which is one for all with step 0.
+ */
+static const struct outcome **
+all_outcomes(const struct delivery *d, const struct outcome *outcomes,
+    size_t step)
+{
+	const struct outcome **all = region_array(d->rg, d->grant->count,
+	    sizeof(const struct outcome *));
+
+	for (uint32_t i = 0; i < d->grant->count; i++) {
+		all[i] = is_held(d, i) ? d->held[i] : outcomes;
+		outcomes += is_held(d, i) ? 0 : step;
+	}
+	return all;
+}
+
 static void
 finish(struct delivery *d, void *link, const struct outcome *outcomes,
     size_t step, const bool *written, struct effects_sum *sum)
 {
+	const struct outcome **all = all_outcomes(d, outcomes, step);
 	struct dispatch *dispatch = d->env->dispatch;
 	uint32_t count = d->grant->count;
 	struct dispatch_result res = { .grant = d->grant,
 		.results = mem_array(count, sizeof(*res.results)) };
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct outcome *o = &outcomes[i * step];
+		const struct outcome *o = all[i];
 		struct judgement j;
 
 		judge(d, i, o, &j);
-		res.results[i].written = written != NULL && written[i];
+		if (written != NULL && !is_held(d, i))
+			res.results[i].written = *written++;
 		set_result(d, i, o, &j, &res.results[i]);
 		effects_add(sum, o, &j);
 	}
-	res.said = all_said(outcomes, step, res.results, count);
+	res.said = all_said(all, res.results, count);
 	res.worked = sum->worked;
 	res.skipped = sum->skipped != NULL;
 	res.effects = sum->list;

@@ -48,11 +48,14 @@ const struct smtp_transaction *delivery_transaction(const struct delivery *d,
 bool delivery_is_timed(const struct delivery *d);
 struct grant *delivery_grant(const struct delivery *d);
 
-/* The final dot is about to be written for these recipients. */
+/* How many of the grant the transaction has: others are in suppression lists. */
+uint32_t delivery_count(const struct delivery *d);
+
+/* The final dot is about to be written for these of its recipients. */
 bool delivery_dot(struct delivery *d, const uint32_t *accepted, size_t count);
 
 /*
- * One outcome for each recipient of the grant.  Posts them to the store, and
+ * One outcome for each recipient of the transaction.  Posts them to the store, and
  * results to the dispatcher for `link`; sum_r is what they say of the
  * connection.  Afterwards d is no longer the caller's.
  */
@@ -60,7 +63,7 @@ void delivery_finish(struct delivery **dp, void *link,
     const struct outcome *outcomes, const bool *written,
     struct effects_sum *sum_r);
 
-/* The same outcome for all; nothing was written. */
+/* The same outcome for all but those in lists; nothing was written. */
 void delivery_fail(struct delivery **dp, void *link, const struct outcome *o);
 
 #endif

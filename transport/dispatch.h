@@ -129,7 +129,8 @@ void dispatch_connecting(struct dispatch *d, void *link, int64_t when_us);
 void dispatch_goes_on(struct dispatch *d, void *link,
     const struct sched_place *at);
 void dispatch_ready(struct dispatch *d, void *link);
-void dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us);
+void dispatch_written(struct dispatch *d, struct grant *g, uint32_t n,
+    int64_t when_us);
 /* What came of a grant; all of it is taken. */
 struct dispatch_result {
 	struct grant *grant;

@@ -24,6 +24,7 @@ struct report {
 	struct dispatch_result result;
 	struct outcome *why;
 	bool fails;
+	uint32_t written;
 	int64_t when_us;
 };
 
@@ -62,17 +63,19 @@ on_written(struct post *p)
 {
 	struct report *r = post_owner(p, struct report, post);
 
-	sched_written(r->dispatch->sched, r->result.grant, r->when_us,
-	    clock_us());
+	sched_written(r->dispatch->sched, r->result.grant, r->written,
+	    r->when_us);
 	free(r);
 }
 
 void
-dispatch_written(struct dispatch *d, struct grant *g, int64_t when_us)
+dispatch_written(struct dispatch *d, struct grant *g, uint32_t n,
+    int64_t when_us)
 {
 	struct report *r = report_new(d, NULL, on_written);
 
 	r->result.grant = g;
+	r->written = n;
 	r->when_us = when_us;
 	worker_post(d->worker, &r->post);
 }

@@ -102,6 +102,7 @@ static const struct kind {
 	[OUTCOME_DAMAGED] = { is_always, PART_NONE, CONN_UNTRIED, false },
 	[OUTCOME_NO_UTF8] = { is_always, PART_NONE, CONN_UNTRIED, false },
 	[OUTCOME_TOO_BIG] = { is_always, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_SUPPRESSED] = { is_always, PART_NONE, CONN_UNTRIED, false },
 };
 
 static const struct kind *
@@ -261,6 +262,8 @@ decide(const struct outcome *o, const struct judging *by,
 		return DISPOSE_DELIVERED;
 	if (o->kind == OUTCOME_UNSENT || j->effects.skip_mx)
 		return DISPOSE_UNUSED;
+	if (o->kind == OUTCOME_SUPPRESSED)
+		return DISPOSE_SUPPRESS;
 	if (is_ended(o, hit))
 		return DISPOSE_FAIL;
 	if (!hit->requeue && !hit->act.skip_mx && kind_of(o)->is_final(o, by))
@@ -337,6 +340,16 @@ disposition_expired(const struct outcome *o)
 		.dsn = { 5, 4, 7 } };
 
 	(void)o; /* the last reply stays the diagnosis; the status does not */
+	return d;
+}
+
+struct disposition
+disposition_suppressed(void)
+{
+	struct disposition d = { .what = DISPOSE_SUPPRESS,
+		.class = BOUNCE_SUPPRESSED,
+		.dsn = { 5, 7, 1 } };
+
 	return d;
 }
 

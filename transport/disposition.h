@@ -28,7 +28,8 @@ enum disposition_what {
 	DISPOSE_DELIVERED,
 	DISPOSE_FAIL,
 	DISPOSE_EXPIRE,
-	DISPOSE_DELETE, /* the operator's wish */
+	DISPOSE_SUPPRESS, /* in a suppression list */
+	DISPOSE_DELETE,   /* the operator's wish */
 	DISPOSE_RETRY,
 	DISPOSE_UNUSED /* was not tried: as if nothing had happened */
 };
@@ -141,6 +142,9 @@ bool disposition_tries_next(const struct outcome *o, const struct effects *e);
 
 /* Did the connection that it ended reach out to a server at all? */
 bool disposition_was_called(const struct outcome *o);
+
+/* It is in a suppression list: nobody is asked. */
+struct disposition disposition_suppressed(void);
 
 /* The operator wants it gone. */
 struct disposition disposition_deleted(void);

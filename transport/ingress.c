@@ -11,15 +11,17 @@
  *	COMMAND <--> CHUNK              BDAT; the last one goes on as DATA does
  *	DATA --> COMMAND                refused at the end of data
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
+ *	COMMAND --> COMMIT --> COMMAND  the same for who was refused alone
  *	DATA --> KEYS                   ARC: DNS is asked, then as from DATA
  *	COMMAND --> WAIT --> COMMAND    no room yet: MAIL is answered later
  *	DATA --> WAIT --> COMMIT        the same for a message
  *	DATA --> WAIT --> COMMAND       refused: no room for too long
  *	COMMIT --> WAIT                 the disk is full
  *	TLS, COMMAND, DATA --> CLOSING  QUIT, 421, end of input, no TLS
+ *	COMMAND --> AUTH, CHECK         transport/ingress_auth.c
  *	any --> CLOSED                  connection lost, all written
  *
- * In KEYS, COMMIT, SLOT and WAIT nothing is read from the input buffer; up to IN_MAX bytes of what
+ * In KEYS, COMMIT, SLOT, WAIT, CHECK and REFUSE nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
@@ -39,6 +41,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "transport/refusals.h"
 
 enum {
 	IN_MAX = 65536,
@@ -116,6 +119,15 @@ ingress_tx_reset(struct ingress_session *s)
 	region_reset(s->tx_rg);
 }
 
+enum ingress_state
+ingress_tx_end(struct ingress_session *s)
+{
+	bool waits = refusals_settle(s);
+
+	ingress_tx_reset(s);
+	return waits ? INGRESS_COMMIT : INGRESS_COMMAND;
+}
+
 /* ---- states -------------------------------------------------------------- */
 
 static void
@@ -127,9 +139,9 @@ session_free(struct ingress_session **sp)
 	if (s == NULL)
 		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
-	    s->keys == NULL && !s->waiting);
+	    s->keys == NULL && s->refusals == NULL && !s->waiting);
 	LIST_REMOVE(s, link);
-	CHECK(s->env->sessions_in > 0);
+	CHECK(s->env->sessions_in > 0 && s->auth == NULL);
 	s->env->sessions_in--;
 	ingress_leave(s);
 	event_free(s->timer);
@@ -152,7 +164,8 @@ collect(void *arg)
 {
 	struct ingress_session *s = arg;
 
-	session_free(&s);
+	if (ingress_auth_stop(s))
+		session_free(&s);
 }
 
 static void
@@ -166,7 +179,8 @@ enter_closed(struct ingress_session *s)
 	/* With store or gate at work, their answer ends it. */
 	if (s->waiting)
 		gate_cancel(s->env->gate, &s->ticket);
-	else if (s->receipt == NULL)
+	else if (s->receipt == NULL && s->refusals == NULL &&
+	    !refusals_settle(s))
 		worker_defer(s->env->worker, collect, s);
 }
 
@@ -251,7 +265,8 @@ is_leaving(const struct ingress_session *s)
 	int64_t now_us;
 
 	if (!s->env->ingress_stopping || s->tx.open ||
-	    (s->state != INGRESS_COMMAND && s->state != INGRESS_TLS))
+	    (s->state != INGRESS_COMMAND && s->state != INGRESS_TLS &&
+		s->state != INGRESS_AUTH))
 		return false;
 	if (s->served)
 		return true;
@@ -322,7 +337,8 @@ on_input(void *arg)
 	struct ingress_session *s = arg;
 
 	s->heard_us = clock_us();
-	if (steps[s->state].input != NULL)
+	/* A PROXY header comes at once, not byte by byte. */
+	if (steps[s->state].input != NULL && s->state != INGRESS_PROXY)
 		touch(s);
 	run(s);
 }
@@ -435,9 +451,27 @@ ingress_resume(struct ingress_session *s)
 void
 ingress_committed(struct ingress_session *s)
 {
+	enum ingress_state next = ingress_tx_end(s);
+
 	s->served = true;
-	ingress_tx_reset(s);
-	ingress_resume(s);
+	if (next == INGRESS_COMMAND)
+		ingress_resume(s);
+	else if (s->state != INGRESS_CLOSED)
+		enter(s, next);
+}
+
+void
+ingress_go_on(struct ingress_session *s, enum ingress_state next)
+{
+	if (s->state == INGRESS_CLOSED) {
+		worker_defer(s->env->worker, collect, s);
+		return;
+	}
+	CHECK(s->state == INGRESS_CHECK || s->state == INGRESS_REFUSE);
+	if (s->env->ingress_stopping)
+		arm(s, STOP_LOOK_US);
+	enter(s, next);
+	run(s);
 }
 
 void
@@ -588,7 +622,8 @@ ingress_shutdown(struct worker_env *env)
 			gate_cancel(env->gate, &s->ticket);
 		else if (is_leaving(s))
 			run(s);
-		else if (s->state == INGRESS_COMMAND)
+		else if (s->state == INGRESS_COMMAND ||
+		    s->state == INGRESS_TLS || s->state == INGRESS_AUTH)
 			arm(s, STOP_GRACE_S * US_PER_S);
 	}
 }

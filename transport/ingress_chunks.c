@@ -96,13 +96,13 @@ answer(struct ingress_session *s)
 	}
 	if (c->refusal != NULL) {
 		ingress_say(s, c->refusal);
-		ingress_tx_reset(s);
-	} else if (s->tx.too_big) {
-		ingress_say(s, "552 5.3.4 message too big");
-		ingress_tx_reset(s);
-	} else {
-		ingress_reply(s, "250 2.0.0 %" PRIu64 " octets", c->len);
+		return ingress_tx_end(s);
 	}
+	if (s->tx.too_big) {
+		ingress_say(s, "552 5.3.4 message too big");
+		return ingress_tx_end(s);
+	}
+	ingress_reply(s, "250 2.0.0 %" PRIu64 " octets", c->len);
 	return INGRESS_COMMAND;
 }
 

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "mail/envelope.h"
 #include "transport/ingress_senders.h"
+#include "transport/refusals.h"
 
 enum {
 	XFORWARDS_MAX = 20, /* commands in one transaction; Postfix needs 2 */
@@ -44,6 +45,12 @@ bad(struct ingress_session *s, const char *reply)
 		return hang_up(s);
 	ingress_say(s, reply);
 	return INGRESS_COMMAND;
+}
+
+enum ingress_state
+ingress_bad(struct ingress_session *s, const char *reply)
+{
+	return bad(s, reply);
 }
 
 static enum ingress_state
@@ -102,6 +109,7 @@ reply_extensions(struct ingress_session *s)
 		buf_str(&s->out, xforward);
 	if (ingress_offers_tls(s))
 		buf_str(&s->out, starttls);
+	ingress_offer_auth(s);
 	if (s->xclient_ok) /* in SMTP only: no host MTA reads it */
 		buf_printf(&s->out, "%s%s\r\n", xclient,
 		    s->login_ok ? " LOGIN" : "");
@@ -114,12 +122,13 @@ static enum ingress_state
 cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	bool lmtp = s->door->protocol == INGRESS_LMTP;
+	enum ingress_state next;
 
 	if (lmtp != (c->verb == SMTP_VERB_LHLO))
 		return bad(s,
 		    lmtp ? "500 5.5.1 this is LMTP: LHLO" :
 			   "500 5.5.1 this is not LMTP: EHLO");
-	ingress_tx_reset(s);
+	next = ingress_tx_end(s);
 	s->extended = c->verb != SMTP_VERB_HELO;
 	/* A proxy says EHLO in its own name, too. */
 	(void)snprintf(s->helo, sizeof(s->helo), "%s",
@@ -128,7 +137,7 @@ cmd_hello(struct ingress_session *s, const struct smtp_cmd *c)
 		reply_extensions(s);
 	else
 		ingress_reply(s, "250 %.180s", s->host);
-	return INGRESS_COMMAND;
+	return next;
 }
 
 /* RFC 3207 section 4: no parameters. */
@@ -142,6 +151,12 @@ cmd_starttls(struct ingress_session *s, const struct smtp_cmd *c)
 	if (c->arg[0] != '\0')
 		return bad(s, "501 5.5.4 no parameters, please");
 	return ingress_starttls(s);
+}
+
+static enum ingress_state
+cmd_auth(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	return ingress_auth_begin(s, c->mech, c->initial);
 }
 
 /* ---- XCLIENT, XFORWARD --------------------------------------------------- */
@@ -234,6 +249,9 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return bad(s, "503 5.5.1 greet first");
 	if (tx->open)
 		return bad(s, "503 5.5.1 nested MAIL");
+	if (s->source.require_auth && s->user == NULL &&
+	    s->door->protocol == INGRESS_SMTP)
+		return bad(s, "530 5.7.0 sign in first (AUTH)");
 	if (c->utf8 && !s->source.allow_utf8)
 		return say(s, "555 5.6.7 SMTPUTF8 is not offered");
 	if (c->has_size && c->size > ingress_size_max(s))
@@ -304,7 +322,8 @@ has_room_for_rcpt(const struct ingress_session *s)
 	/* With more than the queue ever holds a message would never come. */
 	if (places != 0 && s->tx.rcpt_count >= places)
 		return false;
-	return s->tx.rcpt_count < (max == 0 ? INGRESS_RCPTS : max);
+	return s->tx.rcpt_count + s->tx.refused_count <
+	    (max == 0 ? INGRESS_RCPTS : max);
 }
 
 /* RFC 5321 section 4.5.1: <postmaster> without a domain is ours. */
@@ -363,6 +382,7 @@ static enum ingress_state
 cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 {
 	struct smtp_cmd c = *given;
+	const char *refused;
 
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
@@ -378,6 +398,11 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 	if (!s->relay &&
 	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
 		return refuse_relay(s, &c);
+	refused = refusals_rcpt(s, &c);
+	if (refused != NULL) {
+		ingress_reply(s, "%s", refused);
+		return INGRESS_COMMAND;
+	}
 	add_rcpt(s,
 	    &(struct ingress_rcpt){ .addr = c.addr.text,
 		.domain = c.addr.domain,
@@ -396,16 +421,18 @@ cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
 	(void)c;
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
-	if (s->tx.rcpt_count == 0)
-		return say(s,
+	if (s->tx.rcpt_count == 0) {
+		ingress_say(s,
 		    s->door->protocol == INGRESS_LMTP ?
 			"503 5.5.1 no valid recipients" :
 			"554 5.5.1 no valid recipients");
+		return refusals_settle(s) ? INGRESS_COMMIT : INGRESS_COMMAND;
+	}
 	if (s->tx.chunked) /* RFC 3030 section 3 */
 		return bad(s, "503 5.5.1 BDAT has begun the message");
 	if (s->tx.too_many) {
-		ingress_tx_reset(s);
-		return say(s, "554 5.5.3 too many recipients");
+		ingress_say(s, "554 5.5.3 too many recipients");
+		return ingress_tx_end(s);
 	}
 	dot_unstuff_init(&s->tx.dot);
 	ingress_say(s, "354 end data with <CR><LF>.<CR><LF>");
@@ -416,8 +443,8 @@ static enum ingress_state
 cmd_rset(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	(void)c;
-	ingress_tx_reset(s);
-	return say(s, "250 2.0.0 OK");
+	ingress_say(s, "250 2.0.0 OK");
+	return ingress_tx_end(s);
 }
 
 /* ---- the rest ------------------------------------------------------------ */
@@ -488,7 +515,7 @@ cmd_bdat(struct ingress_session *s, const struct smtp_cmd *c)
 
 static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_UNKNOWN] = cmd_unknown,
-	[SMTP_VERB_AUTH] = cmd_not_here,
+	[SMTP_VERB_AUTH] = cmd_auth,
 	[SMTP_VERB_BDAT] = cmd_bdat,
 	[SMTP_VERB_DATA] = cmd_data,
 	[SMTP_VERB_EHLO] = cmd_hello,
@@ -515,17 +542,10 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 bool
 ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 {
-	enum smtp_line_result r = SMTP_LINE_MORE;
+	enum smtp_line_result r = ingress_read_line(s);
 	struct smtp_cmd c;
-	struct slice in;
 	const char *why;
 
-	while (r == SMTP_LINE_MORE && (in = ingress_input(s)).len > 0) {
-		struct slice left = in;
-
-		r = smtp_line_feed(&s->line, &left.p, &left.len);
-		ingress_take(s, in.len - left.len);
-	}
 	if (r == SMTP_LINE_MORE)
 		return false;
 	if (r == SMTP_LINE_TOO_LONG) {

@@ -72,10 +72,37 @@ ingress_take(struct ingress_session *s, size_t len)
 	if (s->clear_taken < s->clear.len)
 		return;
 	s->clear_taken = 0;
-	if (s->clear.cap > CLEAR_IDLE)
+	if (s->clear.cap > CLEAR_IDLE) {
+		explicit_bzero(s->clear.p, s->clear.len);
 		buf_fini(&s->clear);
-	else
+	} else {
 		buf_clear(&s->clear);
+	}
+}
+
+enum smtp_line_result
+ingress_read_line(struct ingress_session *s)
+{
+	enum smtp_line_result r = SMTP_LINE_MORE;
+	struct slice in;
+
+	while (r == SMTP_LINE_MORE && (in = ingress_input(s)).len > 0) {
+		struct slice left = in;
+
+		r = smtp_line_feed(&s->line, &left.p, &left.len);
+		ingress_take(s, in.len - left.len);
+	}
+	return r;
+}
+
+void
+ingress_wipe(struct ingress_session *s)
+{
+	size_t taken = s->clear.len == 0 ? s->clear.cap : s->clear_taken;
+
+	reader_wipe(&s->in);
+	if (taken > 0)
+		explicit_bzero(s->clear.p, taken);
 }
 
 /* ---- replies ------------------------------------------------------------- */

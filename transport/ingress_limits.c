@@ -163,7 +163,8 @@ ingress_count_failure(const struct ingress_session *s,
 int64_t
 ingress_patience_us(const struct ingress_session *s)
 {
-	if (s->state == INGRESS_COMMAND || s->state == INGRESS_SLOT)
+	if (s->state == INGRESS_COMMAND || s->state == INGRESS_AUTH ||
+	    s->state == INGRESS_SLOT)
 		return s->source.command_timeout;
 	if (s->state == INGRESS_DATA || s->state == INGRESS_CHUNK)
 		return s->source.data_timeout;

@@ -30,6 +30,19 @@ is_local(const struct ingress_session *s)
 }
 
 /*
+ * Limits by client are for many clients.  All mail of the host MTA comes from
+ * one address, and what its users did wrong must not hold up the rest: it only
+ * counts for its <source-group>.
+ */
+static void
+spare_host(struct source_conf *c)
+{
+	c->max_client_conns = 0;
+	c->max_refused_rcpts = 0;
+	c->failure_rate = (struct rate){ 0, 0 };
+}
+
+/*
  * Who may send to any domain: the host MTA behind its unix socket or on
  * loopback LMTP, else only whom the configuration allows to.
  */
@@ -51,8 +64,11 @@ ingress_set_rights(struct ingress_session *s)
 	    strcmp(s->source.allow_xclient, "no") != 0;
 	s->login_ok = s->xclient_ok &&
 	    strcmp(s->source.allow_xclient, "login") == 0;
-	s->relay = s->source.relay ||
-	    (s->door->protocol == INGRESS_LMTP && s->local);
+	s->relay = s->source.relay;
+	if (s->door->protocol == INGRESS_LMTP && s->local) {
+		s->relay = true;
+		spare_host(&s->source);
+	}
 }
 
 void

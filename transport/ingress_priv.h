@@ -3,7 +3,8 @@
  * ingress_priv - the session as its own files see it: ingress.c (life),
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_cmds.c (commands),
- * ingress_chunks.c (BDAT), receive.c (a complete message).
+ * ingress_chunks.c (BDAT), refusals.c (recipients in suppression lists),
+ * receive.c (a complete message), receive_reply.c (what is said to it).
  */
 
 #ifndef TRANSPORT_INGRESS_PRIV_H
@@ -45,6 +46,13 @@ struct ingress_rcpt {
 	uint8_t notify;
 };
 
+/* A recipient that is in a suppression list, and was told so. */
+struct ingress_refused {
+	struct ingress_rcpt rcpt;
+	const char *text;        /* which list */
+	const char *vmta, *pool; /* that it would go by; NULL: not known */
+};
+
 /* From MAIL to the end of data; strings are in the session's tx region. */
 struct ingress_tx {
 	bool open; /* MAIL was taken */
@@ -56,6 +64,14 @@ struct ingress_tx {
 	size_t rcpt_count, rcpt_cap;
 	size_t named; /* at the end of data: those of them who get a reply */
 	struct ingress_rcpt *rcpts; /* kept from one to the next */
+	/* Whose records are in no store yet. */
+	size_t refused_count;
+	struct ingress_refused *refused;
+	const struct suppress_set *lists; /* for RCPT; NULL: not asked yet */
+	const char *job, *user;           /* since the end of data, or NULL */
+	/* Own replies at the end of data, of all that were named; or NULL. */
+	const char **told;
+	size_t told_count;
 
 	/* The text: */
 	struct dot_unstuff dot;
@@ -64,10 +80,13 @@ struct ingress_tx {
 	bool too_big;
 };
 
+struct ingress_auth;
 struct keys_ask;
 struct letter_work;
 struct tls_stream;
-struct receipt; /* a message that the store has now; receive.c */
+struct receipt;  /* a message that the store has now; receive.c */
+struct refusals; /* records that the store has now; refusals.c */
+struct suppress_set;
 
 /* One BDAT. */
 struct ingress_chunk {
@@ -132,10 +151,13 @@ struct ingress_session {
 	unsigned xforwards;          /* in this transaction */
 	struct smtp_xforward xforward;
 	struct ingress_tx tx;
+	struct ingress_auth *auth; /* an AUTH command that is not over */
+	unsigned auth_failures;
 	struct ingress_chunk chunk;
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;
 	struct receipt *receipt; /* a message that is the store's, or to be */
+	struct refusals *refusals;
 	struct gate_ticket ticket;
 };
 
@@ -152,6 +174,12 @@ void ingress_io_fini(struct ingress_session *s);
 /* What the client has said, in one piece; good until more comes. */
 struct slice ingress_input(struct ingress_session *s);
 void ingress_take(struct ingress_session *s, size_t len);
+
+/* The next line, in s->line. */
+enum smtp_line_result ingress_read_line(struct ingress_session *s);
+
+/* Of what was taken nothing stays in memory. */
+void ingress_wipe(struct ingress_session *s);
 
 /* What came and is still TLS's goes through it; false: there is nothing. */
 bool ingress_decrypt(struct ingress_session *s);
@@ -173,6 +201,12 @@ void ingress_say(struct ingress_session *s, const char *text);
 /* Ends the transaction: MAIL may come next. */
 void ingress_tx_reset(struct ingress_session *s);
 
+/*
+ * The same, in whatever way the client ends it; the state to be in: who was
+ * refused may have to be made durable first.
+ */
+enum ingress_state ingress_tx_end(struct ingress_session *s);
+
 /* The receipt is back and its replies are given: go on with what came. */
 void ingress_committed(struct ingress_session *s);
 
@@ -193,6 +227,9 @@ struct ingress_session *ingress_of_ticket(struct gate_ticket *t);
 
 /* From KEYS or between WAIT and COMMIT. */
 void ingress_held(struct ingress_session *s, enum ingress_state state);
+
+/* From CHECK or REFUSE; of a closed session it is the end. */
+void ingress_go_on(struct ingress_session *s, enum ingress_state next);
 
 /* The reply is given: on with the next command. */
 void ingress_resume(struct ingress_session *s);
@@ -227,7 +264,23 @@ bool ingress_tls_begin(struct ingress_session *s);
 enum ingress_state ingress_starttls(struct ingress_session *s);
 bool ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r);
 
+/* ---- ingress_auth.c ------------------------------------------------------ */
+
+/* A line of the answer to EHLO, if there is anything to offer. */
+void ingress_offer_auth(struct ingress_session *s);
+
+/* p NULL: no initial response. */
+enum ingress_state ingress_auth_begin(struct ingress_session *s,
+    struct slice mech, struct slice initial);
+bool ingress_on_response(struct ingress_session *s, enum ingress_state *next_r);
+
+/* The session ends; false: not yet, and ingress_go_on() will be called. */
+bool ingress_auth_stop(struct ingress_session *s);
+
 /* ---- ingress_cmds.c ------------------------------------------------------ */
+
+/* A mistake of the client gets that reply; after too many of them, the end. */
+enum ingress_state ingress_bad(struct ingress_session *s, const char *reply);
 
 /*
  * Take one unit of input; next_r is the state then.  False: there is not
@@ -249,6 +302,14 @@ enum ingress_state ingress_bdat(struct ingress_session *s, uint64_t len,
     bool last);
 bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
 
+/* ---- receive_reply.c ----------------------------------------------------- */
+
+/* The same to all; text begins with code and enhanced status. */
+void receive_reply(struct ingress_session *s, const char *text);
+
+/* id 0: the store knew all of it and made no new message. */
+void receive_reply_queued(struct ingress_session *s, uint64_t id);
+
 /* ---- receive.c ----------------------------------------------------------- */
 
 /* The text is complete: to the store, or refused with all replies given. */
@@ -259,6 +320,16 @@ enum ingress_state receive_message(struct ingress_session *s);
  * by a unix socket is this host.
  */
 struct net_addr ingress_policy_client(const struct ingress_session *s);
+
+/* "name (address)" of the client, for records. */
+const char *receive_peer_name(struct ingress_session *s);
+
+/*
+ * The <source> of whoever sent the mail first; user: who signed in to the host
+ * MTA, NULL: who did here, unless the host MTA names another client.
+ */
+void receive_source(const struct ingress_session *s, const char *user,
+    struct source_conf *conf_r);
 
 /* The client has gone while keys were asked for: nothing was promised. */
 void receive_forget(struct ingress_session *s);

@@ -64,16 +64,17 @@ ingress_starttls(struct ingress_session *s)
 	buf_add(&s->wire, s->out.p, s->out.len);
 	buf_clear(&s->out);
 	reader_take(&s->in, reader_input(&s->in).len);
+	ingress_set_user(s, NULL);
 	return INGRESS_TLS;
 }
 
 /* RFC 3207 section 4.2: as after the greeting. */
-static void
+static enum ingress_state
 forget(struct ingress_session *s)
 {
-	ingress_tx_reset(s);
 	s->helo[0] = '\0';
 	s->extended = false;
+	return ingress_tx_end(s);
 }
 
 bool
@@ -82,8 +83,7 @@ ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r)
 	if (!ingress_decrypt(s))
 		return false;
 	if (tls_stream_is_up(s->tls)) {
-		forget(s);
-		*next_r = INGRESS_COMMAND;
+		*next_r = forget(s);
 	} else if (s->eof) {
 		log_failed(s, tls_stream_error(s->tls));
 		*next_r = INGRESS_CLOSING;

@@ -10,6 +10,7 @@
 #include "mail/header.h"
 #include "mail/line_fold.h"
 #include "mail/mark.h"
+#include "mail/smtp_cmd.h"
 #include "transport/sign_later.h"
 #include "transport/trace.h"
 #include "vmta/assign.h"
@@ -230,6 +231,7 @@ static void
 make_kept(struct letter_work *w)
 {
 	size_t by_host = host_fields(w);
+	bool envid = w->marked && w->source.process_x_envid;
 	bool drops = w->marked && header_work_drops_received(&w->source);
 
 	w->kept.cap = w->all.n;
@@ -239,7 +241,8 @@ make_kept(struct letter_work *w)
 		bool trace = i < by_host &&
 		    slice_eq_nocase(h->name, "Received");
 
-		if (slice_eq_nocase(h->name, MARK_HEADER) || (trace && drops))
+		if (slice_eq_nocase(h->name, MARK_HEADER) || (trace && drops) ||
+		    (envid && slice_eq_nocase(h->name, ENVID_HEADER)))
 			continue;
 		if (trace && w->source.hide_source)
 			keep_hidden(w, h);
@@ -560,6 +563,21 @@ has_8bit(const struct body *b)
 	return (all & UINT64_C(0x8080808080808080)) != 0;
 }
 
+/* "": the source does not read it, or it is not there. */
+static const char *
+find_envid(const struct letter_work *w)
+{
+	size_t at = w->source.process_x_envid ?
+	    header_find(&w->all, ENVID_HEADER, 0) :
+	    w->all.n;
+
+	if (at == w->all.n)
+		return "";
+	return xtext_encode(dsn_text_safe(header_value(&w->all.v[at], w->rg),
+				LETTER_COPY_MAX, true, w->rg),
+	    ENVID_MAX, w->rg);
+}
+
 /* ---- all together -------------------------------------------------------- */
 
 struct letter_work *
@@ -626,6 +644,7 @@ letter_end(struct letter_work *w, struct letter *l_r)
 	if (w->refused != NULL)
 		return w->refused;
 
+	l_r->envid = find_envid(w);
 	copy_headers(w, l_r);
 	l_r->body = make_body(w);
 	l_r->has_8bit = has_8bit(l_r->body);

@@ -72,8 +72,9 @@ struct letter_way {
 struct letter {
 	const struct letter_way **ways; /* of each recipient */
 	const char *job;
-	const char *auth_user;    /* at the host MTA, or "" */
+	const char *auth_user;    /* with us or at the host MTA, or "" */
 	const char *queue_id;     /* the host MTA's, or "" */
+	const char *envid;        /* that the message tells, as xtext, or "" */
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *dkim_note;    /* of policy; NULL: none */
 	enum sender_fault fault;  /* why it was refused, if by such a rule */

@@ -46,6 +46,7 @@ libtransport_a_SOURCES = \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/ingress.c %D%/ingress.h \
+	%D%/ingress_auth.c \
 	%D%/ingress_chunks.c \
 	%D%/ingress_cmds.c \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
@@ -71,6 +72,7 @@ libtransport_a_SOURCES = \
 	%D%/notice.c %D%/notice.h \
 	%D%/orders.c %D%/orders.h \
 	%D%/orders_job.c \
+	%D%/passwords.c %D%/passwords.h \
 	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \
@@ -78,7 +80,9 @@ libtransport_a_SOURCES = \
 	%D%/readers.c %D%/readers.h \
 	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
+	%D%/receive_reply.c \
 	%D%/record.c %D%/record.h \
+	%D%/refusals.c %D%/refusals.h \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
 	%D%/sasl_server.c %D%/sasl_server.h \
@@ -100,6 +104,8 @@ libtransport_a_SOURCES = \
 	%D%/source_fault.c %D%/source_fault.h \
 	%D%/source_watch.c %D%/source_watch.h \
 	%D%/steer.c %D%/steer.h \
+	%D%/suppress_socket.c %D%/suppress_socket.h \
+	%D%/suppressing.c %D%/suppressing.h \
 	%D%/sweep.c %D%/sweep.h \
 	%D%/tour.c %D%/tour.h \
 	%D%/trace.c %D%/trace.h \

@@ -35,6 +35,7 @@ notice_wanted(const struct envelope *env, struct notice_rcpt *r,
 		return (notify & NOTIFY_SUCCESS) != 0 && !r->outcome->knows_dsn;
 	case DISPOSE_FAIL:
 	case DISPOSE_EXPIRE:
+	case DISPOSE_SUPPRESS:
 		return wants_failure(notify);
 	case DISPOSE_DELETE:
 		return tell_deleted && wants_failure(notify);
@@ -107,6 +108,8 @@ failure_in_words(const struct outcome *o, struct region *rg)
 		    server);
 	case OUTCOME_TOO_BIG:
 		return "The message is larger than it may be there";
+	case OUTCOME_SUPPRESSED:
+		return "Mail to this address is not wanted";
 	case OUTCOME_DAMAGED:
 		return "It was damaged in our queue";
 	case OUTCOME_DELIVERED:
@@ -138,6 +141,7 @@ in_words(const struct notice_rcpt *r, struct region *rg)
 	case DISPOSE_RETRY:
 		return "It could not be delivered so far, and is tried again";
 	case DISPOSE_FAIL:
+	case DISPOSE_SUPPRESS:
 	case DISPOSE_UNUSED:
 		break;
 	}

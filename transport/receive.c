@@ -23,10 +23,9 @@
 #include "transport/keys_ask.h"
 #include "transport/letter.h"
 #include "transport/record.h"
+#include "transport/refusals.h"
 #include "transport/trace.h"
 #include "vmta/assign.h"
-
-enum { ADDR_SHOWN = 160 }; /* of an address in a reply */
 
 static const char no_room[] = "452 4.3.1 no room in the queue";
 
@@ -39,6 +38,7 @@ struct receipt {
 	struct store_receipts receipts;
 	struct buf records;
 	uint32_t *ends;
+	struct refusals *refusals; /* that go in with it, or NULL */
 
 	/* For the log; strings are the session's or its snapshot's. */
 	const struct letter_way **ways;
@@ -60,6 +60,7 @@ receipt_free(struct receipt **rp)
 	buf_fini(&r->waybill);
 	buf_fini(&r->records);
 	free(r->ends);
+	refusals_free(&r->refusals);
 	free(r->accept.rcpt_keys);
 	free(r->accept.known);
 	free(r);
@@ -67,57 +68,18 @@ receipt_free(struct receipt **rp)
 
 /* ---- replies ------------------------------------------------------------- */
 
-/*
- * The reply to end of data: one for each recipient in LMTP (RFC 2033 section
- * 4.2), one in all in SMTP.  text begins with code and enhanced status.
- */
-static void
-reply_all(struct ingress_session *s, const char *text)
-{
-	size_t n = s->door->protocol == INGRESS_LMTP ? s->tx.named : 1;
-
-	for (size_t i = 0; i < n; i++)
-		ingress_say(s, text);
-}
-
-/* id 0: the store knew all of it and made no new message. */
-static void
-reply_queued(struct ingress_session *s, uint64_t id)
-{
-	char how[48], id_text[MESSAGE_ID_TEXT] = "";
-
-	if (id != 0)
-		(void)message_id_text(id, id_text);
-	(void)STR_JOIN(how, sizeof(how), "250 2.6.0 queued ",
-	    id == 0 ? "already" : "as ", id_text);
-	if (s->door->protocol == INGRESS_SMTP) {
-		ingress_say(s, how);
-		return;
-	}
-	for (size_t i = 0; i < s->tx.named; i++) {
-		const char *addr = s->tx.rcpts[i].addr;
-		int len = (int)strnlen(addr, ADDR_SHOWN);
-
-		/* Never half a character. */
-		while (len > 0 && ((unsigned char)addr[len] & 0xC0) == 0x80)
-			len--;
-		ingress_reply(s, "250 2.1.5 <%.*s> %s", len, addr,
-		    how + sizeof("250 2.6.0"));
-	}
-}
-
 static void
 reply_answer(struct ingress_session *s, const struct store_accept *a)
 {
 	switch (a->answer) {
 	case STORE_TAKEN:
-		reply_queued(s, a->msg->id);
+		receive_reply_queued(s, a->msg->id);
 		break;
 	case STORE_NO_SPACE:
-		reply_all(s, no_room);
+		receive_reply(s, no_room);
 		break;
 	case STORE_BAD:
-		reply_all(s, "554 5.3.0 message cannot be queued");
+		receive_reply(s, "554 5.3.0 message cannot be queued");
 		break;
 	}
 }
@@ -239,7 +201,7 @@ on_room(struct gate_ticket *t)
 	receipt_free(&s->receipt);
 	if (there) {
 		log_refused(s, no_room, NULL);
-		reply_all(s, no_room);
+		receive_reply(s, no_room);
 	}
 	ingress_committed(s);
 }
@@ -270,6 +232,7 @@ on_receipt(struct post *p)
 	if (s->state != INGRESS_CLOSED)
 		reply_answer(s, a);
 	if (a->answer == STORE_TAKEN) {
+		s->tx.refused_count = 0; /* they are in, too */
 		if (log_wants(LOG_L_INFO))
 			log_accepted(r, known);
 		if (known < a->rcpt_count)
@@ -362,11 +325,12 @@ protocol_name(struct ingress_session *s)
 		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
 	else if (!lmtp && s->extended)
 		base = "ESMTP";
-	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "");
+	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "",
+	    s->user != NULL ? "A" : "");
 }
 
-static const char *
-peer_name(struct ingress_session *s)
+const char *
+receive_peer_name(struct ingress_session *s)
 {
 	char text[NET_ADDR_TEXT];
 
@@ -374,7 +338,10 @@ peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
-/* By a host MTA, which says so by XFORWARD where it speaks SMTP. */
+/*
+ * By a host MTA, which says so by XFORWARD where it speaks SMTP; an empty value
+ * is one that it does not know.
+ */
 static bool
 is_relayed(const struct ingress_session *s)
 {
@@ -382,19 +349,18 @@ is_relayed(const struct ingress_session *s)
 	    s->xforward.ident != NULL || s->xforward.addr != NULL;
 }
 
-/*
- * The <source> of whoever sent the mail first.  A user who signed in here is
- * not the one whom the host MTA names.
- */
-static void
-mail_source(const struct ingress_session *s, struct source_conf *out)
+void
+receive_source(const struct ingress_session *s, const char *user,
+    struct source_conf *conf_r)
 {
-	const struct policy_in in = { .conf = s->conf,
+	struct policy_in in = { .conf = s->conf,
 		.client = ingress_policy_client(s),
 		.source = s->listener_source,
-		.auth_user = named_client(s).family == 0 ? s->user : NULL };
+		.auth_user = user };
 
-	assign_source(&in, out);
+	if (user == NULL && named_client(s).family == 0)
+		in.auth_user = s->user;
+	assign_source(&in, conf_r);
 }
 
 static int
@@ -402,7 +368,7 @@ notice_flags(const struct ingress_session *s)
 {
 	struct source_conf conf;
 
-	mail_source(s, &conf);
+	receive_source(s, NULL, &conf);
 	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
 	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
@@ -439,7 +405,7 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.host_notice = own,
 		.relayed = is_relayed(s),
 		.submission = s->door->protocol == INGRESS_SMTP &&
-		    s->xforward.ident == NULL,
+		    or_empty(s->xforward.ident)[0] == '\0',
 		.host = s->host,
 		.from = trace_name(s),
 		.with = protocol_name(s),
@@ -460,7 +426,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 	struct envelope env = {
 		.arrival_us = clock_wall_us(),
 		.sender = tx->sender,
-		.envid = tx->envid,
+		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
 		.job = l->job,
 		.auth_user = l->auth_user,
 		.host_id = l->queue_id,
@@ -575,9 +541,8 @@ static enum ingress_state
 refuse(struct ingress_session *s, const char *why, const char *trouble)
 {
 	log_refused(s, why, trouble);
-	reply_all(s, why);
-	ingress_tx_reset(s);
-	return INGRESS_COMMAND;
+	receive_reply(s, why);
+	return ingress_tx_end(s);
 }
 
 /* The receipt is the session's, and goes in when there is room for it. */
@@ -602,7 +567,7 @@ send_in(struct ingress_session *s)
 static enum ingress_state
 finish(struct ingress_session *s, struct letter_work *w)
 {
-	const char *peer = peer_name(s), *why;
+	const char *peer = receive_peer_name(s), *why;
 	struct envelope env;
 	struct receipt *r;
 	struct letter l;
@@ -614,6 +579,11 @@ finish(struct ingress_session *s, struct letter_work *w)
 		    s->user == NULL ? "" : s->user, l.fault);
 	if (why != NULL)
 		return refuse(s, why, l.trouble);
+	why = refusals_at_end(s, &l);
+	if (why != NULL) {
+		body_unref(&l.body);
+		return refuse(s, why, NULL);
+	}
 
 	r = mem_new(struct receipt);
 	r->s = s;
@@ -634,6 +604,8 @@ finish(struct ingress_session *s, struct letter_work *w)
 	r->accept.msg = make_message(&env, &l, &r->waybill);
 	r->accept.waybill = (struct slice){ r->waybill.p, r->waybill.len };
 	make_receipts(s, &env, r);
+	r->refusals = refusals_pack(s, &env);
+	r->accept.refused = refusals_of(r->refusals);
 	set_key(s, &l, &r->accept);
 	buf_clear(&s->tx.text); /* l.header pointed into it */
 	s->receipt = r;
@@ -679,7 +651,7 @@ receive_message(struct ingress_session *s)
 		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
 	if (s->tx.too_big)
 		return refuse(s, "552 5.3.4 message too big", NULL);
-	mail_source(s, &conf);
+	receive_source(s, NULL, &conf);
 	ingress_add_bcc(s, &conf.bcc);
 	w = begin_letter(s, &conf);
 	wants = letter_wants(w);

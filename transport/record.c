@@ -19,6 +19,7 @@ static const struct {
 	[DISPOSE_DELIVERED] = { ACCT_D, "relayed", "delivered" },
 	[DISPOSE_FAIL] = { ACCT_B, "failed", "failed" },
 	[DISPOSE_EXPIRE] = { ACCT_B, "failed", "expired" },
+	[DISPOSE_SUPPRESS] = { ACCT_B, "failed", "suppressed" },
 	[DISPOSE_DELETE] = { ACCT_B, "failed", "deleted" },
 	[DISPOSE_RETRY] = { ACCT_T, "delayed", "deferred" },
 };
@@ -60,6 +61,7 @@ doubt(const struct outcome *o, const struct disposition *d)
 	case DISPOSE_DELIVERED:
 		return " (counted as delivered)";
 	case DISPOSE_FAIL:
+	case DISPOSE_SUPPRESS:
 	case DISPOSE_DELETE:
 		return " (message may have been delivered)";
 	case DISPOSE_EXPIRE:

@@ -13,6 +13,7 @@
 #include "transport/gate.h"
 #include "transport/needs.h"
 #include "transport/source_watch.h"
+#include "transport/suppressing.h"
 #include "transport/worker_env.h"
 #include "vmta/pool.h"
 #include "vmta/snapshot.h"
@@ -46,6 +47,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 				mark_key_free(&keys[i]);
 			return -1;
 		}
+	suppressing_set(t->suppressing, conf);
 	pool_go_on(t->conf, conf);
 	for (size_t i = 0; i < t->count; i++) {
 		struct errand *er = transport_errand(t, t->envs[i], take_conf);

@@ -27,8 +27,12 @@
 #include "transport/lease_load.h"
 #include "transport/needs.h"
 #include "transport/orders.h"
+#include "transport/passwords.h"
+#include "transport/sasl_server.h"
 #include "transport/source_watch.h"
 #include "transport/steer.h"
+#include "transport/suppress_socket.h"
+#include "transport/suppressing.h"
 #include "transport/worker_env.h"
 #include "vmta/snapshot.h"
 
@@ -70,6 +74,9 @@ make_env(struct transport *t, unsigned i, struct err *e)
 	if (env->worker == NULL)
 		return -1;
 	worker_gather(env->worker);
+	env->sasl = sasl_library_new(e);
+	if (env->sasl == NULL)
+		return -1;
 	return transport_mark_key(t->conf, &env->mark_key, e);
 }
 
@@ -82,6 +89,7 @@ free_env(struct worker_env **envp)
 	if (env == NULL)
 		return;
 	segment_reader_free(&env->segments);
+	sasl_library_free(&env->sasl);
 	mark_key_free(&env->mark_key);
 	snapshot_unref(&env->conf);
 	free(env);
@@ -239,7 +247,9 @@ make_workers(struct transport *t, struct err *e)
 	t->main = worker_new("main", e);
 	t->scheduler = worker_new("scheduler", e);
 	t->writer = worker_new("writer", e);
-	if (t->main == NULL || t->scheduler == NULL || t->writer == NULL)
+	t->passwords = passwords_new(e);
+	if (t->main == NULL || t->scheduler == NULL || t->writer == NULL ||
+	    t->passwords == NULL)
 		return -1;
 	worker_gather(t->scheduler);
 	if (cores < 1)
@@ -307,7 +317,8 @@ make_services(struct transport *t, struct err *e)
 		&t->dns, e) == -1)
 		return -1;
 	if (tls_client_new(&t->tls, e) == -1 ||
-	    dkim_verifier_new(&t->verifier, e) == -1)
+	    dkim_verifier_new(&t->verifier, e) == -1 ||
+	    suppressing_new(t->conf, &t->suppressing, e) == -1)
 		return -1;
 	opt.tls = t->tls;
 	opt.watch = t->watch = source_watch_new(t->main, &watch_owner, t);
@@ -320,9 +331,11 @@ make_services(struct transport *t, struct err *e)
 		env->store = t->store;
 		env->dns = t->dns;
 		env->verifier = t->verifier;
+		env->passwords = t->passwords;
 		env->dispatch = t->dispatch;
 		env->gate = t->gate;
 		env->sender_counts = t->sender_counts;
+		env->suppressing = t->suppressing;
 		TAILQ_INIT(&env->held);
 		env->inflight = inflight_part(store_inflight(t->store),
 		    (unsigned)i);
@@ -362,6 +375,7 @@ make_control(struct transport *t, struct err *e)
 		.dispatch = t->dispatch,
 		.gate = t->gate,
 		.sender_counts = t->sender_counts,
+		.suppressing = t->suppressing,
 		.dns = t->dns,
 		.conf = snapshot_global(t->conf),
 		.reload = transport_reload,
@@ -369,6 +383,20 @@ make_control(struct transport *t, struct err *e)
 		.ctx = t };
 
 	return control_new(&opt, &t->control, e);
+}
+
+static int
+make_suppress_socket(struct transport *t, struct err *e)
+{
+	const struct suppress_socket_options opt = { .main = t->main,
+		.where = snapshot_global(t->conf)->suppress_socket,
+		.suppressing = t->suppressing,
+		.snapshot = conf_in_force,
+		.ctx = t };
+
+	return opt.where[0] == '\0' ?
+	    0 :
+	    suppress_socket_new(&opt, &t->suppress_socket, e);
 }
 
 int
@@ -387,6 +415,8 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 		return -1;
 	source_tell(conf, t->dispatch); /* before there is any mail */
 	store_load(t->store);
+	if (make_suppress_socket(t, e) == -1)
+		return -1;
 	return listeners_new(t->main, snapshot_global(conf), t->envs, t->count,
 	    &t->listeners, e);
 }
@@ -453,6 +483,7 @@ stop_threads(struct transport *t)
 {
 	for (size_t i = 0; i < t->count; i++)
 		stop_worker(t->workers[i]);
+	passwords_stop(t->passwords);
 	stop_worker(t->scheduler);
 	acct_senders_stop(t->senders);
 	stop_worker(t->writer);
@@ -468,6 +499,7 @@ transport_free(struct transport **tp)
 	if (t == NULL)
 		return;
 	listeners_free(&t->listeners);
+	suppress_socket_free(&t->suppress_socket);
 	stop_threads(t);
 	control_free(&t->control); /* its requests were on those threads */
 	if (!t->clean)
@@ -475,10 +507,12 @@ transport_free(struct transport **tp)
 	dispatch_free(&t->dispatch);
 	source_watch_free(&t->watch);
 	gate_free(&t->gate);
+	passwords_free(&t->passwords);
 	sender_counts_free(&t->sender_counts);
 	dns_free(&t->dns);
 	tls_client_free(&t->tls);
 	dkim_verifier_free(&t->verifier);
+	suppressing_free(&t->suppressing);
 	acct_senders_free(&t->senders);
 	acct_free(&t->acct);
 	for (size_t i = 0; i < t->count; i++) {

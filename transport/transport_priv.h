@@ -24,6 +24,8 @@
 
 struct event;
 struct mark_key;
+struct suppress_socket;
+struct suppressing;
 struct signals;
 struct snapshot;
 struct source_watch;
@@ -40,6 +42,8 @@ struct transport {
 	struct dns *dns;
 	struct dkim_verifier *verifier;
 	struct tls_client *tls;
+	struct suppressing *suppressing;
+	struct suppress_socket *suppress_socket; /* or NULL */
 	struct acct *acct;
 	struct acct_senders *senders;
 	struct dispatch *dispatch;
@@ -47,6 +51,7 @@ struct transport {
 	struct sender_counts *sender_counts;
 	struct control *control;
 	struct listeners *listeners;
+	struct passwords *passwords;
 	struct signals *signals;
 	struct source_watch *watch;
 	struct event *stop_timer;

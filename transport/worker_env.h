@@ -28,7 +28,10 @@ struct dkim_verifier;
 struct gate;
 struct ingress_session;
 struct mark_key;
+struct passwords;
+struct sasl_library;
 struct sender_counts;
+struct suppressing;
 
 LIST_HEAD(ingress_list, ingress_session);
 TAILQ_HEAD(courier_list, courier);
@@ -44,8 +47,11 @@ struct worker_env {
 	struct dispatch *dispatch;
 	struct inflight_part *inflight;
 	struct segment_reader *segments;
+	struct sasl_library *sasl;           /* NULL: nobody signs in */
+	struct passwords *passwords;         /* all workers' */
 	struct gate *gate;                   /* who may bring mail */
 	struct sender_counts *sender_counts; /* all workers' */
+	struct suppressing *suppressing;     /* likewise; may be NULL */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */
 	bool ingress_stopping;       /* ingress_shutdown() was called */

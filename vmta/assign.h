@@ -24,6 +24,7 @@ struct assignment {
 
 #define JOB_HEADER "X-Job"
 #define VMTA_HEADER "X-Virtual-MTA"
+#define ENVID_HEADER "X-Envid" /* where it is processed; else it is nobody's */
 #define JOB_MAX 255
 #define PRIORITY_DEFAULT 50
 /* A default-virtual-mta: the one that has the address the client came to. */

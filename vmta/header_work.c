@@ -52,6 +52,8 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 	const struct control controls[] = {
 		{ VMTA_HEADER, source->process_x_vmta, source->retain_x_vmta },
 		{ JOB_HEADER, source->process_x_job, source->retain_x_job },
+		{ ENVID_HEADER, source->process_x_envid,
+		    !source->process_x_envid },
 		{ DKIM_OPTIONS_HEADER, source->process_dkim_options,
 		    source->retain_dkim_options },
 		{ DKIM_KEY_HEADER, source->process_dkim_key,

@@ -5,6 +5,7 @@
 #include "lib/conf_limits.h"
 #include "lib/glob.h"
 #include "vmta/lint_priv.h"
+#include "vmta/suppress_rows.h"
 
 /* ---- items of a list ------------------------------------------------------ */
 
@@ -279,6 +280,26 @@ check_jobs(struct lint *l)
 	}
 }
 
+/* ---- suppression lists ----------------------------------------------------- */
+
+static void
+check_suppress(struct lint *l)
+{
+	for (size_t i = 0; i < strmap_count(l->s->suppress); i++) {
+		const struct suppress_entry *s = strmap_at(l->s->suppress, i);
+		struct lint_side block = { NULL,
+			{ &table_suppress, &s->set, &s->pub.conf, s->node }, 0,
+			INFINITY, NULL };
+		size_t patterns = suppress_rows_patterns(s->pub.rows);
+
+		if (!s->named)
+			lint_tell(l, LINT_UNNAMED, &block, NULL, "");
+		if (patterns > SUPPRESS_PATTERNS_MANY)
+			lint_tell(l, LINT_PATTERNS, &block, NULL,
+			    region_printf(l->rg, "%zu", patterns));
+	}
+}
+
 void
 lint_lists(struct lint *l)
 {
@@ -287,4 +308,5 @@ lint_lists(struct lint *l)
 	check_mxs(l);
 	check_blocks(l);
 	check_jobs(l);
+	check_suppress(l);
 }

@@ -143,11 +143,17 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_tls.c \
+	%D%/snapshot_users.c \
+	%D%/snapshot_suppress.c \
 	%D%/snapshot_warmup.c \
 	%D%/source.c %D%/source.h \
 	%D%/source.def \
 	%D%/standing.c %D%/standing.h \
 	%D%/standing_bytes.c \
+	%D%/suppress.c %D%/suppress.h \
+	%D%/suppress_list.def \
+	%D%/suppress_load.c %D%/suppress_load.h \
+	%D%/suppress_rows.c %D%/suppress_rows.h \
 	%D%/table.c %D%/table.h \
 	%D%/tables.c \
 	%D%/timer.c %D%/timer.h \

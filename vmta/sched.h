@@ -238,8 +238,9 @@ void sched_goes_on(struct sched *s, struct sched_conn *c,
 /* Where to go on; NULL: it begins anew. */
 const struct sched_place *sched_conn_place(const struct sched_conn *c);
 void sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us);
-void sched_written(struct sched *s, struct grant *g, int64_t when_us,
-    int64_t now_us);
+/* n: of its recipients; the others are not tried, and cost no limit anything. */
+void sched_written(struct sched *s, struct grant *g, uint32_t n,
+    int64_t when_us);
 
 enum sched_fate {
 	FATE_DONE,  /* terminal: leaves the scheduler */

@@ -458,14 +458,21 @@ sched_ready(struct sched *s, struct sched_conn *c, int64_t now_us)
 
 /* ---- the end of a grant -------------------------------------------------- */
 
-/* So many recipients were written then; bytes count when they are taken. */
+/*
+ * So many recipients were written then, and the tokens of the others come back;
+ * bytes count when they are taken.
+ */
 static void
 settle_written(struct grant_rec *r, uint32_t n, int64_t when_us)
 {
-	for (uint8_t i = 0; i < r->taken_n; i++)
-		if (taken_at(r, i)->kind == LIMIT_MSG)
-			scope_settle(taken_at(r, i)->scope, LIMIT_MSG, n,
-			    when_us);
+	for (uint8_t i = 0; i < r->taken_n; i++) {
+		struct scope *scope = taken_at(r, i)->scope;
+
+		if (taken_at(r, i)->kind != LIMIT_MSG)
+			continue;
+		scope_settle(scope, LIMIT_MSG, n, when_us);
+		scope_return(scope, LIMIT_MSG, r->pub.count - n);
+	}
 }
 
 static void
@@ -494,23 +501,22 @@ forget_payers(struct grant_rec *r)
 }
 
 void
-sched_written(struct sched *s, struct grant *g, int64_t when_us, int64_t now_us)
+sched_written(struct sched *s, struct grant *g, uint32_t n, int64_t when_us)
 {
 	struct sched_conn *c = g->conn;
 	struct grant_rec *r = OF(grant_rec, pub, g);
 
 	CHECK(c->sched == s && c->grant == r && !s->in_callback);
+	CHECK(n <= g->count);
 	if (r->settled)
 		return;
 	r->settled = true;
-	settle_written(r, g->count, when_us);
+	settle_written(r, n, when_us);
 	tell_changed(s, r);
 	forget_payers(r);
-	(void)now_us;
 }
 
-/* Tokens of RCPTs that were not written come back; the others count from now
- * when sched_written() was not said. */
+/* From now, when sched_written() was not said. */
 static void
 settle_rcpts(struct grant_rec *r, const struct sched_result *results,
     int64_t now_us)
@@ -523,10 +529,6 @@ settle_rcpts(struct grant_rec *r, const struct sched_result *results,
 	for (uint32_t i = 0; i < r->pub.count; i++)
 		written += results[i].written;
 	settle_written(r, written, now_us);
-	for (uint8_t i = 0; i < r->taken_n; i++)
-		if (taken_at(r, i)->kind == LIMIT_MSG)
-			scope_return(taken_at(r, i)->scope, LIMIT_MSG,
-			    r->pub.count - written);
 }
 
 /* The message was sent if any recipient's server took it. */

@@ -84,8 +84,8 @@ snapshot_free(struct snapshot **sp)
 	strmap_free(&s->named_sources);
 	strmap_free(&s->addr_sources);
 	strmap_free(&s->accts);
-	strmap_free(&s->users);
 	snapshot_senders_free(s);
+	snapshot_users_free(s);
 	strmap_free(&s->groups);
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
@@ -96,6 +96,7 @@ snapshot_free(struct snapshot **sp)
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
 	strmap_free(&s->warmups);
+	snapshot_suppress_free(s);
 	rollup_rows_free(&s->rollups);
 	region_free(&s->rg);
 	free(s);
@@ -170,14 +171,6 @@ bool
 snapshot_assigns_domains(const struct snapshot *s)
 {
 	return s->assigns_domains;
-}
-
-const struct user_conf *
-snapshot_user(const struct snapshot *s, const char *name)
-{
-	const struct user_entry *u = strmap_get(s->users, name);
-
-	return u == NULL ? NULL : &u->values;
 }
 
 size_t

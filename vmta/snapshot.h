@@ -28,6 +28,7 @@ struct acct_layout;
 struct acct_redis;
 struct acct_webhook;
 struct count;
+struct password;
 struct reply_rules;
 struct tls_server;
 
@@ -46,7 +47,7 @@ struct queue_conf {
 #undef D
 };
 
-/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by name */
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by name, few */
 struct source_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;
@@ -218,6 +219,13 @@ size_t snapshot_vmta_count(const struct snapshot *s);
 const struct vmta *snapshot_vmta_at(const struct snapshot *s, size_t i);
 const struct user_conf *snapshot_user(const struct snapshot *s,
     const char *name); /* NULL: no such <smtp-user> */
+/* NULL: nobody signs in as that user. */
+const struct password *snapshot_password(const struct snapshot *s,
+    const char *user);
+/* That of some user; NULL: nobody has one. */
+const struct password *snapshot_any_password(const struct snapshot *s);
+/* A bit, 1 << enum password_form, for each form that some user's has. */
+unsigned snapshot_password_forms(const struct snapshot *s);
 /* Has any of them, or any <source>, rules about senders (sender_rules.h)? */
 bool snapshot_judges_senders(const struct snapshot *s);
 /*

@@ -241,6 +241,14 @@ check_name_server(const struct check *c, const struct conf_node *n,
 			    item);
 }
 
+static void
+check_suppression(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	(void)value;
+	snapshot_suppress_check_names(c->s, n, c->errs);
+}
+
 static const struct {
 	const char *block, *name; /* block NULL: the top level */
 	check_fn *check;
@@ -254,14 +262,20 @@ static const struct {
 	{ NULL, "milter-control-socket", check_socket },
 	{ NULL, "name-server", check_name_server },
 	{ NULL, "spool", check_absolute },
+	{ NULL, "suppression-dir", check_absolute },
+	{ NULL, "suppression-lists", check_suppression },
 	{ "domain", "smtp-pattern-list", check_reply_list },
+	{ "job", "suppression-lists", check_suppression },
 	{ "smtp-listener", "source", check_named_source },
 	{ "smtp-user", "source", check_named_source },
 	{ "source", "default-virtual-mta", check_default_vmta },
 	{ "source", "dsn-return-default", check_dsn_return },
 	{ "source", "pattern-list", check_pattern_list },
 	{ "source", "source-group", check_group },
+	{ "source", "suppression-lists", check_suppression },
 	{ "virtual-mta", "host-name", check_host_name },
+	{ "virtual-mta", "suppression-lists", check_suppression },
+	{ "virtual-mta-pool", "suppression-lists", check_suppression },
 };
 
 static void
@@ -418,7 +432,8 @@ check_listeners(const struct check *c)
 
 		if (n->is_block ||
 		    (!conf_node_is(n, "lmtp-listener") &&
-			!conf_node_is(n, "milter-listener")))
+			!conf_node_is(n, "milter-listener") &&
+			!conf_node_is(n, "suppress-socket")))
 			continue;
 		while (
 		    conf_item(&rest, c->s->rg, &item, &e) == 0 && item != NULL)

@@ -220,9 +220,11 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_rollup_join(s, errs);
 	snapshot_warmup_join(s, errs);
 	snapshot_headers_join(s, errs);
+	snapshot_suppress_join(s);
 	snapshot_signing_join(s, errs);
 	snapshot_list_join(s, errs);
 	snapshot_senders_join(s, errs);
 	snapshot_sealing_join(s, errs);
 	snapshot_tls_join(s, errs);
+	snapshot_users_join(s, errs);
 }

@@ -465,11 +465,35 @@ read_dsn_rule(struct reader *r, const struct conf_node *n)
 		reply_lists_read_rule(r->s->reply_lists, &r->b, n, name, key);
 }
 
+static void
+read_suppress(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+	const char *name = name_argument(r, n, &key);
+
+	if (name != NULL)
+		snapshot_suppress_read(r->s, &r->b, n, name, key);
+}
+
+static void
+read_address_list(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+	const char *name;
+
+	if (!has_form(r, n))
+		return;
+	name = name_argument(r, n, &key);
+	if (name != NULL)
+		snapshot_suppress_read_addresses(r->s, &r->b, n, name, key);
+}
+
 static const struct {
 	const char *name;
 	void (*read)(struct reader *r, const struct conf_node *n);
 } blocks[] = {
 	{ "acct-file", read_acct },
+	{ "address-list", read_address_list },
 	{ "domain", read_global_domain },
 	{ "domain-key-list", read_key_list },
 	{ "dsn-rule", read_dsn_rule },
@@ -483,6 +507,7 @@ static const struct {
 	{ "source", read_source },
 	{ "source-group", read_group },
 	{ "spool", read_spool },
+	{ "suppression-list", read_suppress },
 	{ "virtual-mta", read_vmta },
 	{ "virtual-mta-pool", read_pool },
 	{ "warmup", read_warmup },
@@ -575,6 +600,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->provided = domain_map_new(s->rg);
 	s->jobs_end = &s->jobs;
 	s->warmups = strmap_new();
+	s->suppress = strmap_new();
 	s->mx_limits = domain_map_new(s->rg);
 	s->accts = strmap_new();
 	s->users = strmap_new();

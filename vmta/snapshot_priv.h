@@ -3,7 +3,7 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_tls.c and snapshot_acct.c read the tree and
+ * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c, snapshot_tls.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
@@ -21,14 +21,16 @@
 #include "mail/envelope.h"
 #include "vmta/domain_map.h"
 #include "vmta/extra_fields.h"
+#include "vmta/password.h"
 #include "vmta/pattern_list.h"
 #include "vmta/snapshot.h"
+#include "vmta/suppress.h"
 
 #define NAME_KEY_MAX 255
 
 extern const struct conf_table table_global, table_domain, table_vmta,
     table_pool, table_source, table_user, table_acct, table_provider, table_job,
-    table_listener, table_group, table_spool, table_warmup;
+    table_listener, table_group, table_spool, table_suppress, table_warmup;
 extern const struct conf_schema conf_schema;
 extern const struct conf_form_types known_types;
 
@@ -103,6 +105,8 @@ struct user_entry {
 	const char *name;
 	struct user_conf values;
 	struct conf_set set;
+	bool has_password;
+	struct password stored; /* if it has one */
 };
 
 struct provider_entry {
@@ -145,6 +149,14 @@ struct group_entry {
 	const struct conf_node *node; /* its first block */
 };
 
+struct suppress_entry {
+	struct suppress_list pub;
+	struct conf_set set;
+	const struct conf_node *node;
+	struct buf key; /* of key-file */
+	bool named;     /* by some suppression-lists */
+};
+
 struct snapshot {
 	struct ref refs;
 	struct snapshot *self; /* to count through a const pointer */
@@ -164,11 +176,13 @@ struct snapshot {
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
 	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
-	struct strmap *named_sources;     /* of source_entry */
-	struct strmap *addr_sources;      /* of source_entry, by "IP/BITS" */
-	struct source_entry *sources;     /* the latter, in order */
-	struct strmap *users;             /* of user_entry */
-	struct sender_patterns **senders; /* of both */
+	struct strmap *named_sources;        /* of source_entry */
+	struct strmap *addr_sources;         /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources;        /* the latter, in order */
+	struct strmap *users;                /* of user_entry */
+	const struct password *any_password; /* of a user; NULL: none has one */
+	unsigned password_forms;             /* a bit for each that is there */
+	struct sender_patterns **senders;    /* of sources and users */
 	size_t sender_count;
 	bool judges_senders;
 	struct strmap *providers;           /* of provider_entry */
@@ -176,6 +190,7 @@ struct snapshot {
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
 	size_t job_count;
 	struct strmap *warmups;       /* of warmup_entry */
+	struct strmap *suppress;      /* of suppress_entry */
 	struct domain_map *mx_limits; /* of struct conf_domain_count */
 	struct strmap *accts;         /* of acct_entry, by path */
 	bool too_many_accts;          /* said */
@@ -213,6 +228,10 @@ struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
 /* snapshot_tls.c: certificates for clients. */
 void snapshot_tls_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_tls_free(struct snapshot *s);
+
+/* snapshot_users.c: passwords. */
+void snapshot_users_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_users_free(struct snapshot *s);
 
 /* snapshot_assign.c: virtual MTAs that only a <domain> names; addresses. */
 void snapshot_assign_read(struct snapshot *s, const struct conf_tree *tree,
@@ -308,6 +327,21 @@ void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
 /* snapshot_senders.c: patterns of who may send as whom. */
 void snapshot_senders_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_senders_free(struct snapshot *s);
+
+/*
+ * snapshot_suppress.c: <suppression-list>, and <address-list>, whose lines were
+ * checked against their forms; then what needs all of them.
+ */
+void snapshot_suppress_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *n, const char *name, char *key);
+void snapshot_suppress_read_addresses(struct snapshot *s,
+    const struct conf_binder *b, const struct conf_node *n, const char *name,
+    char *key);
+void snapshot_suppress_join(struct snapshot *s);
+void snapshot_suppress_free(struct snapshot *s);
+/* Of a line with suppression-lists. */
+void snapshot_suppress_check_names(const struct snapshot *s,
+    const struct conf_node *n, struct conf_errors *errs);
 
 /* snapshot_signing.c: keys, and how queues are signed. */
 struct snapshot_signing *snapshot_signing_new(void);

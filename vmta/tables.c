@@ -86,6 +86,13 @@ static const struct conf_directive warmup_rows[] = {
 #undef D
 };
 
+static const struct conf_directive suppress_rows[] = {
+#define D(name, field, type, def, min, max, reload, doc) \
+	CONF_ROW(suppress_conf, name, field, type, def, min, max, reload, doc),
+#include "vmta/suppress_list.def"
+#undef D
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const struct conf_table table_global = { "at the top level", 'G', global_rows,
@@ -112,13 +119,15 @@ const struct conf_table table_group = { "in <source-group>", 'g', group_rows,
 	COUNT(group_rows) };
 const struct conf_table table_warmup = { "in <warmup>", 'W', warmup_rows,
 	COUNT(warmup_rows) };
+const struct conf_table table_suppress = { "in <suppression-list>", 'X',
+	suppress_rows, COUNT(suppress_rows) };
 /* The block form has nothing of its own beside the directory. */
 const struct conf_table table_spool = { "in <spool>", 'Q', NULL, 0 };
 
 static const struct conf_table *const tables[] = { &table_global, &table_domain,
 	&table_vmta, &table_pool, &table_source, &table_user, &table_acct,
 	&table_provider, &table_job, &table_listener, &table_spool,
-	&table_group, &table_warmup };
+	&table_group, &table_suppress, &table_warmup };
 
 static const struct conf_block blocks[] = {
 #define B(name, where, letter, form, fate, doc) \

@@ -45,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	text = mem_strndup((const char *)data + HEAD, size - HEAD);
 	o = (struct outcome){
-		.kind = (enum outcome_kind)(data[0] % (OUTCOME_TOO_BIG + 1)),
+		.kind = (enum outcome_kind)(data[0] % (OUTCOME_SUPPRESSED + 1)),
 		.phase = (enum outcome_phase)(data[1] % PHASE_COUNT),
 		.dsn = { data[4], data[5], data[6] },
 		.text = text,

@@ -19,6 +19,7 @@
 #include "tests/fuzz/fake_clock.h"
 #include "tests/unit/fake_intake.h"
 #include "transport/ingress_priv.h"
+#include "transport/sasl_server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 ssize_t __wrap_getrandom(void *p, size_t len, unsigned flags);
@@ -34,6 +35,9 @@ enum {
 	OPT_PROXY = 128   /* PROXY comes first */
 };
 
+/* Both together: no mail without a password. */
+#define OPT_AUTH (OPT_RELAY | OPT_LIMITS)
+
 enum { ROUNDS_MAX = 20000, PIECES_MAX = 16 };
 
 static struct worker *worker;
@@ -44,6 +48,8 @@ static struct worker_env env;
 static struct snapshot conf;
 static struct store store;
 static struct dispatch dispatch;
+static struct password password;
+static struct sasl_library *library;
 
 /* In place of getrandom(2): Message-IDs are the same in each run. */
 ssize_t
@@ -121,6 +127,27 @@ connect_to(unsigned options)
 }
 
 /* ---- what must be so ----------------------------------------------------- */
+
+/* Challenges of AUTH have a nonce in them, and no limit of ours. */
+static void
+mask_challenges(struct buf *b)
+{
+	struct buf out = { 0 };
+	size_t line = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->p[i] != '\n')
+			continue;
+		if (i - line > 5 && memcmp(b->p + line, "334 ", 4) == 0)
+			buf_str(&out, "334 x\r\n");
+		else
+			buf_add(&out, b->p + line, i + 1 - line);
+		line = i + 1;
+	}
+	buf_add(&out, b->p + line, b->len - line);
+	buf_fini(b);
+	*b = out;
+}
 
 /* Whole lines of at most 249 bytes, a code in front, no control bytes. */
 static void
@@ -200,15 +227,22 @@ prepare(unsigned options)
 		conf.source.allow_chunking = true;
 		conf.source.allow_xclient = "login";
 		conf.source.max_hops = 3;
+		conf.listed = "a@example.net";
+		conf.listed_late = "x@other.example";
+		conf.unsure = "a@b";
 	}
 	if ((options & OPT_PROXY) != 0)
 		conf.listener.proxy = conf.source.allow_proxy = true;
 	if ((options & OPT_TROUBLE) != 0)
 		conf.trouble = "no key";
+	conf.password = &password;
+	conf.source.require_auth = (options & OPT_AUTH) == OPT_AUTH;
+	conf.source.plain_auth = true;
 	env = (struct worker_env){ .worker = worker,
 		.conf = &conf,
 		.store = &store,
 		.dispatch = &dispatch,
+		.sasl = library,
 		.gate = gate };
 	LIST_INIT(&env.ingress);
 }
@@ -235,7 +269,13 @@ run_one(unsigned options, const char *p, size_t len, size_t step,
 	CHECK(env.sessions_in == 0);
 	(void)close(fd);
 
+	if (r->replies.len > 0)
+		mask_challenges(&r->replies);
 	check_replies(&r->replies);
+	if ((options & (OPT_SMTP | OPT_AUTH | OPT_MORE)) ==
+		(OPT_SMTP | OPT_AUTH) &&
+	    store.taken > 0)
+		CHECK(strcmp(store.env.auth_user, "tim") == 0);
 	if (store.taken > 0)
 		check_message(&store);
 	CHECK(dispatch.messages == store.taken);
@@ -282,6 +322,9 @@ start(void)
 	(void)log_open("/dev/null", &e); /* trouble is logged as an error */
 	worker = worker_new("fuzz", &e);
 	CHECK(worker != NULL);
+	library = sasl_library_new(&e);
+	CHECK(library != NULL);
+	CHECK(password_read(&password, slice_of("tanstaaf"), &e) == 0);
 	counts = ingress_counts_new();
 	places = gauge_new();
 	gate = gate_new(&(struct gate_options){ .main = worker,

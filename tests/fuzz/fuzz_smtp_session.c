@@ -194,7 +194,7 @@ on_dot(void *ctx, const uint32_t *accepted, size_t count)
 static void
 check_outcome(const struct outcome *o, bool accepted, bool written)
 {
-	CHECK(o->kind <= OUTCOME_TOO_BIG && o->phase < PHASE_COUNT);
+	CHECK(o->kind <= OUTCOME_SUPPRESSED && o->phase < PHASE_COUNT);
 	for (const char *p = o->text; *p != '\0'; p++)
 		CHECK((unsigned char)*p >= ' ' && *p != 0x7f);
 	if (o->kind == OUTCOME_REPLY)

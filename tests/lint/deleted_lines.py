@@ -35,7 +35,8 @@ RUNS_AT_ONCE = 4
 # The block whose directives a table holds; global.def has the top level.
 BLOCKS = {"acct": "acct-file ", "domain": "domain ", "global": "",
           "group": "source-group ", "job": "job ", "listener": "smtp-listener ", "pool": "virtual-mta-pool ",
-          "provider": "provider ", "source": "source ", "user": "smtp-user ", "vmta": "virtual-mta "}
+          "provider": "provider ", "source": "source ",
+          "suppress_list": "suppression-list ", "user": "smtp-user ", "vmta": "virtual-mta "}
 
 
 ROW = re.compile(r'^D\("([^"]+)"', re.M)

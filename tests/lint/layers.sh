@@ -21,6 +21,7 @@ BEGIN {
 	may["compat"] = "compat vmta mail lib"
 	may["admin"] = "admin compat vmta mail lib"
 	header["milter queue/suppress_index.h"] = 1
+	header["milter queue/suppress_watch.h"] = 1
 }
 FNR == 1 {
 	folder = FILENAME

@@ -44,6 +44,12 @@ failed(struct play *p, const struct target *t)
 }
 
 static uint64_t
+suppressed(struct play *p, const struct target *t)
+{
+	return sim_sum(p->sim, t->domain, t->vmta).suppressed;
+}
+
+static uint64_t
 expired(struct play *p, const struct target *t)
 {
 	return sim_sum(p->sim, t->domain, t->vmta).expired;
@@ -523,6 +529,7 @@ static const struct {
 	{ "same-source", same_source, NULL },
 	{ "source", NULL, expect_source },
 	{ "sources-off", sources_off, NULL },
+	{ "suppressed", suppressed, NULL },
 	{ "told-back", NULL, expect_told_back },
 	{ "told-loops", NULL, expect_told_loops },
 	{ "told-lost", NULL, expect_told_lost },

@@ -168,6 +168,9 @@ play_word(struct described *d, const char *name)
 	} else if (strcmp(name, "welcome") == 0) {
 		d->server->welcome = (uint32_t)play_number(d->p,
 		    words_next(d->w));
+	} else if (strcmp(name, "suppress-every") == 0) {
+		d->server->suppress_every = (unsigned)play_number(d->p,
+		    words_next(d->w));
 	} else if (strcmp(name, "at") == 0) {
 		value = words_next(d->w);
 		add_host(d->p, d->server, value, words_next(d->w));

@@ -142,7 +142,7 @@ plain_owner_answer(struct plain_owner *o)
 	for (; (g = take(&o->sending, now)) != NULL; any = true) {
 		c = g->conn;
 		if (g->timed)
-			sched_written(o->sched, g, now, now);
+			sched_written(o->sched, g, g->count, now);
 		sched_results(o->sched, &g, &done, now);
 		sched_ready(o->sched, c, now);
 	}

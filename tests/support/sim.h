@@ -37,6 +37,8 @@ struct sim_server {
 	uint32_t welcome;          /* connections at once; 0: any number */
 	struct sim_reply *replies; /* what is said else, or NULL */
 	unsigned drop_every; /* each so many grants the connection breaks */
+	unsigned
+	    suppress_every; /* so many recipients of it one is suppressed */
 	/* Where its hosts are, by preference; without: no address is asked. */
 	size_t host_count;
 	struct sim_host {
@@ -57,7 +59,7 @@ struct sim_rcpt {
 
 struct sim_count { /* by "domain/vmta", sums under "*" */
 	char domain[SIM_NAME], vmta[SIM_NAME];
-	uint64_t submitted, delivered, failed, expired, attempts;
+	uint64_t submitted, delivered, failed, expired, suppressed, attempts;
 	uint32_t open, most_open, opened;
 };
 

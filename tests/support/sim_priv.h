@@ -2,7 +2,7 @@
 /*
  * What the files of the sim share: a connection, its events, and who does
  * what.  sim.c turns the wheel, sim_events.c keeps what is to happen,
- * sim_servers.c lets it happen, sim_seen.c remembers what was seen, sim_restart.c
+ * sim_servers.c lets it happen, sim_sources.c has our addresses, sim_seen.c remembers what was seen, sim_restart.c
  * ends one scheduler and starts the next.
  *
  * One process and one thread; a connection belongs to sim->conns until
@@ -72,11 +72,20 @@ void sim_events_drop(struct sim *sim, const struct sim_conn *c);
 void sim_start(struct sim *sim);
 void sim_handle(struct sim *sim, const struct sim_event *ev);
 /* Frees it; what it was granted must have its results. */
-/* Is a source back that was lost? */
-void sim_watch(struct sim *sim);
 void sim_conn_closed(struct sim *sim, struct sim_conn *c);
+/* Is the i-th of its grant in a suppression list; how many are in none? */
+bool sim_is_suppressed(const struct sim_conn *c, uint32_t i);
+uint32_t sim_wanted(const struct sim_conn *c);
 /* The grant ends untried. */
 void sim_grant_unused(struct sim *sim, struct sim_conn *c, bool written);
+
+/* ---- sim_sources.c ------------------------------------------------------- */
+
+bool sim_has_lost(const struct sim *sim, const struct net_addr *a);
+/* The scheduler tells that one is lost, or back. */
+void sim_on_source(void *ctx, const struct net_addr *a, bool lost);
+/* Is a source back that was lost? */
+void sim_watch(struct sim *sim);
 
 /* ---- sim_seen.c ---------------------------------------------------------- */
 

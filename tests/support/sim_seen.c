@@ -150,10 +150,13 @@ sim_saw_no_address(struct sim_conn *c)
 void
 sim_saw_rcpts(struct sim_conn *c)
 {
-	tell(c, SIM_RCPTS, c->grant->count);
+	uint32_t wanted = sim_wanted(c);
+
+	tell(c, SIM_RCPTS, wanted);
 	for (uint32_t i = 0; i < c->grant->count; i++)
-		record(c, c->grant->rcpts[i].n);
-	c->count->attempts += c->grant->count;
+		if (!sim_is_suppressed(c, i))
+			record(c, c->grant->rcpts[i].n);
+	c->count->attempts += wanted;
 }
 
 void
@@ -194,6 +197,7 @@ sim_sum(const struct sim *sim, const char *domain, const char *vmta)
 		sum.submitted += n->submitted;
 		sum.delivered += n->delivered;
 		sum.failed += n->failed;
+		sum.suppressed += n->suppressed;
 		sum.expired += n->expired;
 		sum.attempts += n->attempts;
 		sum.open += n->open;

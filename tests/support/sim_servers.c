@@ -21,7 +21,6 @@
 #include "vmta/sched_warmup.h"
 
 #define CLOSE_US (20 * US_PER_MS)
-#define WATCH_US (5 * US_PER_S)
 
 /* ---- lines for domains --------------------------------------------------- */
 
@@ -55,64 +54,6 @@ sim_server(struct sim *sim, const char *domain)
 	*s = all != NULL ? *all : usual;
 	(void)snprintf(s->domain, SIM_NAME, "%s", domain);
 	return s;
-}
-
-/* ---- source addresses ---------------------------------------------------- */
-
-static bool
-sim_has_lost(const struct sim *sim, const struct net_addr *a)
-{
-	for (size_t i = 0; i < sim->lost_count; i++)
-		if (net_addr_eq(&sim->lost[i], a))
-			return true;
-	return false;
-}
-
-void
-sim_lose(struct sim *sim, const struct net_addr *a)
-{
-	CHECK(sim->lost_count < SIM_LOST);
-	sim->lost[sim->lost_count] = *a;
-	sim->lost_count++;
-}
-
-void
-sim_find(struct sim *sim, const struct net_addr *a)
-{
-	for (size_t i = sim->lost_count; i-- > 0;) {
-		if (!net_addr_eq(&sim->lost[i], a))
-			continue;
-		sim->lost_count--;
-		sim->lost[i] = sim->lost[sim->lost_count];
-	}
-}
-
-static void
-on_source(void *ctx, const struct net_addr *a, bool lost)
-{
-	struct sim *sim = ctx;
-
-	sim->told_lost += lost;
-	sim->told_back += !lost;
-	CHECK(
-	    lost ? lost_add(&sim->watched, a) : lost_remove(&sim->watched, a));
-	if (lost && sim->watch_us == INT64_MAX)
-		sim->watch_us = sim->now_us + WATCH_US;
-}
-
-/* As transport/source_watch.c does. */
-void
-sim_watch(struct sim *sim)
-{
-	if (sim->watch_us > sim->now_us)
-		return;
-	for (size_t i = sim->watched.n; i-- > 0;) {
-		struct net_addr a = sim->watched.v[i];
-
-		if (!sim_has_lost(sim, &a))
-			sched_source_lost(sim->sched, &a, false);
-	}
-	sim->watch_us = sim->watched.n > 0 ? sim->now_us + WATCH_US : INT64_MAX;
 }
 
 static void
@@ -191,6 +132,25 @@ on_open(void *ctx, struct sched_conn *sc)
 	connect_to(c);
 }
 
+bool
+sim_is_suppressed(const struct sim_conn *c, uint32_t i)
+{
+	unsigned every = c->server->suppress_every;
+
+	return every > 0 &&
+	    (c->grant->msg->id + c->grant->rcpts[i].n) % every == 0;
+}
+
+uint32_t
+sim_wanted(const struct sim_conn *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->grant->count; i++)
+		n += !sim_is_suppressed(c, i);
+	return n;
+}
+
 static void
 on_grant(void *ctx, struct sched_conn *sc, struct grant *g)
 {
@@ -203,6 +163,10 @@ on_grant(void *ctx, struct sched_conn *sc, struct grant *g)
 	tour_given(&c->tour);
 	c->written_us = 0;
 	sim->grants++;
+	if (sim_wanted(c) == 0) { /* nothing is sent */
+		sim_post(c, EV_REPLY, 0);
+		return;
+	}
 	c->breaks = c->server->drop_every > 0 &&
 	    sim->grants % c->server->drop_every == 0;
 	if (c->breaks && sim_random(sim, 2) == 0) {
@@ -282,7 +246,7 @@ static const struct sched_owner owner = {
 	.expired = on_expired,
 	.lease = on_lease,
 	.keep = on_keep,
-	.source = on_source,
+	.source = sim_on_source,
 	.event = on_event,
 	.resolve = on_resolve,
 };
@@ -348,6 +312,9 @@ set_result(struct sim *sim, struct sim_conn *c, const struct judgement *j,
 		break;
 	case DISPOSE_EXPIRE:
 		c->count->expired++;
+		break;
+	case DISPOSE_SUPPRESS:
+		c->count->suppressed++;
 		break;
 	case DISPOSE_DELETE:
 		CHECK_NEVER("an operator in a scenario");
@@ -441,6 +408,21 @@ is_last_word(const struct outcome *o)
 	return disposition_conn(o) == CONN_BROKE;
 }
 
+/* As transport/delivery.c: the server does not hear of them. */
+static void
+suppress(struct sim_conn *c, struct outcome *said, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!sim_is_suppressed(c, i))
+			continue;
+		said[i] = said_to(c);
+		said[i].kind = OUTCOME_SUPPRESSED;
+		said[i].phase = PHASE_RCPT;
+		said[i].ours = true;
+		said[i].text = "in a suppression list";
+	}
+}
+
 /* What each of n recipients hears in one transaction. */
 static void
 transaction(struct sim_conn *c, struct outcome *said, uint32_t n)
@@ -450,6 +432,8 @@ transaction(struct sim_conn *c, struct outcome *said, uint32_t n)
 
 	sim_script_say(c->server, SIM_MAIL, &mail);
 	for (uint32_t i = 0; i < n; i++) {
+		if (sim_is_suppressed(c, i))
+			continue;
 		said[i] = mail;
 		if (mail.kind != OUTCOME_DELIVERED)
 			continue;
@@ -561,10 +545,12 @@ on_reply(struct sim *sim, struct sim_conn *c)
 
 	if (c->breaks)
 		no_transaction(c, said, n);
-	else
+	else if (sim_wanted(c) > 0)
 		transaction(c, said, n);
+	suppress(c, said, n);
 	for (uint32_t i = 0; i < n; i++) {
-		results[i].written = c->written_us > 0;
+		results[i].written = c->written_us > 0 &&
+		    !sim_is_suppressed(c, i);
 		const struct judgement j = judge(c, &said[i],
 		    c->grant->rcpts[i].attempts);
 
@@ -677,7 +663,8 @@ sim_handle(struct sim *sim, const struct sim_event *ev)
 		on_written(sim, c);
 		break;
 	case EV_TOLD:
-		sched_written(sim->sched, c->grant, c->written_us, sim->now_us);
+		sched_written(sim->sched, c->grant, sim_wanted(c),
+		    c->written_us);
 		break;
 	case EV_REPLY:
 		on_reply(sim, c);

@@ -8,8 +8,10 @@ import netns
 netns.enter()
 
 import select
+import shutil
 import socket
 import struct
+import subprocess
 import time
 
 import smtp_client
@@ -551,6 +553,42 @@ def login(lab):
         tap.equal(dots[0][0], 250, "carol may relay")
     lab.wait_arrived("carol@in.example")
     tap.check("user=carol" in lab.daemon.log_text(), "the log")
+
+
+def swaks(lab, rcpt, where, source, *args):
+    """A client that is not ours; what arrives of its message."""
+    if shutil.which("swaks") is None:
+        tap.skip("swaks is not installed")
+    r = subprocess.run(["swaks", "--to", rcpt, "--from", "s@sender.example",
+                        "--server", where, "--local-interface", source,
+                        "--helo", "client.example", *args],
+                       capture_output=True, text=True, timeout=30)
+    tap.check(r.returncode == 0, r.stdout[-1500:] + r.stderr)
+    return lab.stored(lab.wait_arrived(rcpt)).decode()
+
+
+@tap.test("swaks: XCLIENT in one command and in two, PROXY 1 and 2")
+def by_swaks(lab):
+    for i, (where, source, args, wanted) in enumerate((
+            (LISTEN, "127.0.3.19",
+             ("--xclient-addr", "192.0.2.7", "--xclient-name", "c.example",
+              "--xclient-helo", "me.example"),
+             "from me.example (c.example [192.0.2.7])"),
+            (LISTEN, "127.0.3.19",
+             ("--xclient-addr", "192.0.2.99", "--xclient-delim",
+              "--xclient-login", "carol"), "([192.0.2.99])"),
+            (PROXIED[0], "127.0.3.20",
+             ("--proxy-version", "1", "--proxy-family", "TCP4", "--proxy-source", "192.0.2.7",
+              "--proxy-source-port", "4000", "--proxy-dest", "192.0.2.1",
+              "--proxy-dest-port", "25"), "([192.0.2.7])"),
+            (PROXIED[0], "127.0.3.20",
+             ("--proxy-version", "2", "--proxy-family", "AF_INET",
+              "--proxy-protocol", "STREAM", "--proxy-command", "PROXY",
+              "--proxy-source", "192.0.2.7",
+              "--proxy-source-port", "4000", "--proxy-dest", "192.0.2.1",
+              "--proxy-dest-port", "25"), "([192.0.2.7])"))):
+        text = swaks(lab, "swaks%d@in.example" % i, where, source, *args)
+        tap.check(wanted in text, text)
 
 
 @tap.test("XFORWARD: this host's by default; of others by allow-xforward",

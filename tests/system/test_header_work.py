@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Header fields go and come as the configuration says, by Postfix with the
-milter, by LMTP and by SMTP straight to us, each time once, and signatures that
-dkimpy finds good cover the header as it arrives."""
+milter, by LMTP, by SMTP straight to us and by a Postfix that hands over what it
+has not queued, each time once, and signatures that dkimpy finds good cover the
+header as it arrives."""
 
 import netns
 netns.enter()
@@ -21,7 +22,7 @@ include-headers-from {keys}/top
 domain-key s1, brand.example, {keys}/s1.brand.example.pem
 <domain *>
     dkim-sign yes
-    dkim-headers X-Top,X-Own,X-Virtual-MTA,X-Keep
+    dkim-headers X-Envid,X-Top,X-Own,X-Virtual-MTA,X-Keep
 </domain>
 <domain strict.example>
     remove-header X-Keep, x-top
@@ -67,6 +68,7 @@ domain-key s1, brand.example, {keys}/s1.brand.example.pem
     process-x-job yes
     jobid-header X-Campaign
     jobid-prefix news-
+    process-x-envid yes
 </source>
 <source 127.0.0.36>
     remove-header Received
@@ -77,13 +79,21 @@ ZONE = "".join(mx_zone(d + ".example", ("mx1.in.example", "127.0.1.1"))
 FILES = {"top": "X-Top: 1\n\n", "own": "X-Own: a\n b\nSubject: never\n",
          "pool": "X-Pool: 3\n"}
 OLD_DATE = "Mon, 01 Jan 2001 00:00:00 +0000"
-WAYS = ("postfix", "lmtp", "smtp")
+WAYS = ("postfix", "lmtp", "smtp", "proxy")
+PROXY = 2525  # a smtpd that hands each message over before it is queued
+PF_MASTER = """
+127.0.0.1:%d inet n - n - - smtpd
+  -o smtpd_proxy_filter=%s:25
+  -o smtpd_milters=
+""" % (PROXY, LISTEN)
 
 
 class Fixture(Lab):
+    acct_sync = True
+
     def __init__(self):
         super().__init__(zone=ZONE, config=CONFIG,
-                         dkim=[("s1", "brand.example")],
+                         dkim=[("s1", "brand.example")], pf_master=PF_MASTER,
                          receivers=[{"listen": ["127.0.1.1:25"]}])
         for name, text in FILES.items():
             with open(self.path("keys", name), "w") as f:
@@ -109,7 +119,8 @@ def send(lab, way, client, rcpts, octets):
         lab.inject(rcpts, sender="a@brand.example", client=client,
                    message=octets)
         return
-    where = ("127.0.0.1", 25) if way == "postfix" else (LISTEN, 25)
+    where = {"postfix": ("127.0.0.1", 25), "proxy": ("127.0.0.1", PROXY),
+             "smtp": (LISTEN, 25)}[way]
     with smtp_client.Client(where, source=client, helo="secret.example") as c:
         c.hello()
         taken, dots = c.send("a@brand.example", rcpts, octets)
@@ -169,7 +180,8 @@ def hidden(lab):
         rcpt = lab.rcpt()
         send(lab, way, "127.0.0.31", [rcpt], message())
         traces = values(got(lab, rcpt), "received")
-        tap.equal(len(traces), 2 if way == "postfix" else 1, "Received")
+        tap.equal(len(traces), 2 if way in ("postfix", "proxy") else 1,
+                  "Received")
         for t in traces:
             tap.check(t.startswith("by ") and "127.0.0" not in t and
                       "secret" not in t, "told by %s: %s" % (way, t))
@@ -274,21 +286,43 @@ def job(lab):
             tap.equal(lab.wait_record("d", rcpt)["jobId"], name, way)
 
 
-@tap.test("straight to us: what a submission server does")
+@tap.test("the envelope id is told by X-Envid, which goes",
+          proves="source process-x-envid")
+def envid(lab):
+    for way in WAYS:
+        rcpt = lab.rcpt()
+        send(lab, way, "127.0.0.37", [rcpt],
+             message("X-ENVID: a+b=", "\tc", "X-Campaign: j"))
+        names = [n for n, _ in got(lab, rcpt)]
+        tap.check("x-envid" not in names, way + ": it is there")
+        tap.equal(lab.wait_record("d", rcpt)["envId"], "a+b= c", way)
+    rcpt = lab.rcpt()
+    lab.inject(rcpt, sender="a@brand.example", client="127.0.0.37",
+               params=" ENVID=own", message=message("X-Envid: other"))
+    tap.equal(lab.wait_record("d", rcpt)["envId"], "own", "MAIL has said it")
+    tap.equal(values(through(lab, "postfix", "127.0.0.35", "X-Envid: e"),
+                     "x-envid"), ["e"], "from another source")
+
+
+@tap.test("what nobody has queued: what a submission server does")
 def submission(lab):
-    fields = through(lab, "smtp", "127.0.0.35", "Bcc: x@y.example",
-                     "bcc: z@y.example", "Return-Path: <evil@y.example>",
-                     "X-Job: j", "X-Virtual-MTA: two", "X-Mailrace-Mark: v=2;")
-    names = [n for n, _ in fields]
-    for name in ("bcc", "return-path", "x-job", "x-virtual-mta",
-                 "x-mailrace-mark"):
-        tap.check(name not in names, name + " is there")
-    for name in ("date", "message-id", "received", "from"):
-        tap.equal(names.count(name), 1, name)
-    fields = through(lab, "smtp", "127.0.0.35", "Date: " + OLD_DATE,
-                     "Message-ID: <1@brand.example>")
-    tap.equal(values(fields, "date"), [OLD_DATE], "its Date")
-    tap.equal(values(fields, "message-id"), ["<1@brand.example>"], "its id")
+    for way, hops in (("smtp", 1), ("proxy", 2)):
+        fields = through(lab, way, "127.0.0.35", "Bcc: x@y.example",
+                         "bcc: z@y.example", "Return-Path: <evil@y.example>",
+                         "X-Job: j", "X-Virtual-MTA: two",
+                         "X-Mailrace-Mark: v=2;")
+        names = [n for n, _ in fields]
+        for name in ("bcc", "return-path", "x-job", "x-virtual-mta",
+                     "x-mailrace-mark"):
+            tap.check(name not in names, "%s: %s is there" % (way, name))
+        for name, count in (("date", 1), ("message-id", 1), ("from", 1),
+                            ("received", hops)):
+            tap.equal(names.count(name), count, "%s: %s" % (way, name))
+        fields = through(lab, way, "127.0.0.35", "Date: " + OLD_DATE,
+                         "Message-ID: <1@brand.example>")
+        tap.equal(values(fields, "date"), [OLD_DATE], "its Date")
+        tap.equal(values(fields, "message-id"), ["<1@brand.example>"],
+                  "its id")
 
 
 @tap.test("handed over: that is the host MTA's")

@@ -9,11 +9,15 @@
 #include "lib/mem.h"
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
+#include "transport/passwords.h"
+#include "transport/sasl_server.h"
 #include "transport/sign_later.h"
 #include "vmta/assign.h"
 #include "vmta/header_work.h"
+#include "vmta/password.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
+#include "vmta/suppress.h"
 
 /* ---- configuration ------------------------------------------------------- */
 
@@ -31,6 +35,7 @@ fake_snapshot_init(struct snapshot *s)
 		    .max_size = SIZE_UNLIMITED,
 		    .pattern_list = "",
 		    .add_received = true,
+		    .allow_auth = true,
 		    .smtp_service = true,
 		    .allow_utf8 = true,
 		    .allow_xclient = "no",
@@ -128,7 +133,8 @@ snapshot_source_conf(const struct snapshot *s, const struct net_addr *client,
 	    s->other_source :
 	    s->source;
 	out->dsn_return = "system";
-	if (name != NULL && strcmp(name, "apps") == 0)
+	if (name != NULL &&
+	    (strcmp(name, "apps") == 0 || strcmp(name, "tim") == 0))
 		out->relay = true;
 }
 
@@ -165,6 +171,24 @@ snapshot_listener_tls(const struct snapshot *s, const char *where)
 {
 	(void)where;
 	return s->tls;
+}
+
+const struct password *
+snapshot_password(const struct snapshot *s, const char *user)
+{
+	return strcmp(user, "tim") == 0 ? s->password : NULL;
+}
+
+const struct password *
+snapshot_any_password(const struct snapshot *s)
+{
+	return s->password;
+}
+
+unsigned
+snapshot_password_forms(const struct snapshot *s)
+{
+	return s->password == NULL ? 0 : 1U << s->password->form;
 }
 
 const char *
@@ -237,6 +261,8 @@ policy_run(const struct policy_in *in, struct region *rg,
 	const struct header_list *h = in->headers;
 
 	s->policy_runs++;
+	(void)snprintf(s->run_user, sizeof(s->run_user), "%s",
+	    in->auth_user == NULL ? "" : in->auth_user);
 	s->policy_client = in->client;
 	s->policy_source = in->source;
 	s->policy_submission = in->submission;
@@ -253,6 +279,70 @@ policy_run(const struct policy_in *in, struct region *rg,
 	out->add_count = 1;
 	out->add = region_array(rg, 1, sizeof(*out->add));
 	out->add[0] = (struct policy_add){ "X-Policy", "ran" };
+}
+
+/* ---- suppression lists: of the top level, of a virtual MTA --------------- */
+
+enum { TOP, LATE };
+
+static const struct suppress_list fake_lists[] = { { .name = "out" },
+	{ .name = "late" } };
+
+size_t
+snapshot_suppress_count(const struct snapshot *s)
+{
+	return s->listed != NULL || s->listed_late != NULL ||
+		s->unsure != NULL ?
+	    2 :
+	    0;
+}
+
+const struct suppress_list *
+snapshot_suppress_at(const struct snapshot *s, size_t i)
+{
+	(void)s;
+	return &fake_lists[i];
+}
+
+void
+suppress_set_of(const struct snapshot *s, const struct suppress_scope *c,
+    struct suppress_set *set_r)
+{
+	*set_r = (struct suppress_set){ 0 };
+	if (snapshot_suppress_count(s) == 0)
+		return;
+	set_r->bits[0] = 1 << TOP;
+	if (c->vmta != NULL && strcmp(c->vmta, "one") == 0)
+		set_r->bits[0] |= 1 << LATE;
+}
+
+bool
+suppress_set_is_empty(const struct suppress_set *set)
+{
+	return set->bits[0] == 0;
+}
+
+static bool
+is_address(const char *wanted, struct slice address)
+{
+	return wanted != NULL && slice_eq(address, wanted);
+}
+
+enum suppress_state
+suppress_check(const struct snapshot *s, const struct suppress_set *set,
+    const struct suppress_ask *ask, struct slice address, struct region *rg,
+    struct suppress_found *found_r)
+{
+	bool late = is_address(s->listed_late, address) &&
+	    (set->bits[0] & 1 << LATE) != 0;
+
+	(void)ask;
+	(void)rg;
+	found_r->list = &fake_lists[late ? LATE : TOP];
+	if (late || is_address(s->listed, address))
+		return SUPPRESS_LISTED;
+	return is_address(s->unsure, address) ? SUPPRESS_UNSURE :
+						SUPPRESS_CLEAR;
 }
 
 bool
@@ -292,7 +382,8 @@ fake_store_init(struct store *st)
 void
 fake_store_fini(struct store *st)
 {
-	CHECK(st->waiting_count == 0);
+	CHECK(st->waiting_count == 0 && st->settling == NULL);
+	buf_fini(&st->refusals);
 	region_free(&st->rg);
 	buf_fini(&st->env_bytes);
 	buf_fini(&st->text);
@@ -334,6 +425,42 @@ keep_receipts(struct store *st, const struct store_accept *a)
 	}
 }
 
+static uint32_t
+keep_refused(struct store *st, const struct store_refused *r, uint64_t id)
+{
+	buf_clear(&st->refusals);
+	for (uint32_t i = 0, from = 0; i < r->count; from = r->ends[i++]) {
+		size_t at = st->refusals.len;
+
+		if (r->ends[i] == from)
+			continue;
+		buf_add(&st->refusals, r->p + from, r->ends[i] - from);
+		if (id != 0)
+			put_be64(st->refusals.p + at + r->id_at, id);
+	}
+	return r->count;
+}
+
+void
+fake_store_settled(struct store *st)
+{
+	struct store_settle *o = st->settling;
+
+	CHECK(o != NULL);
+	st->settling = NULL;
+	st->refused_alone += keep_refused(st, o->refused, 0);
+	o->done(o);
+}
+
+void
+store_settle(struct store *s, struct store_settle *o)
+{
+	CHECK(s->settling == NULL && o->count == 0);
+	s->settling = o;
+	if (!s->delayed)
+		fake_store_settled(s);
+}
+
 static void
 answer(struct store *st, struct store_accept *a)
 {
@@ -353,6 +480,8 @@ answer(struct store *st, struct store_accept *a)
 			st->taken++;
 		}
 		keep_receipts(st, a);
+		if (a->refused != NULL && a->msg->id != 0)
+			st->refused += keep_refused(st, a->refused, a->msg->id);
 		st->has_key = a->has_key;
 		buf_clear(&st->text);
 		buf_add(&st->text, a->msg->body->bytes, a->msg->body->len);
@@ -403,4 +532,41 @@ dispatch_accepted(struct dispatch *d, struct message *m, struct slice waybill,
 		d->rcpts += !known[i];
 	region_free(&rg);
 	message_unref(&m);
+}
+
+/* ---- passwords ----------------------------------------------------------- */
+
+static void
+on_checked(struct post *post)
+{
+	struct password_task *t = post_owner(post, struct password_task, post);
+
+	t->done(t);
+}
+
+/* At once, but the answer comes later, as it does. */
+bool
+passwords_check(struct passwords *p, struct password_task *t)
+{
+	CHECK(p == NULL);
+	sasl_server_check(t->server);
+	t->post.fn = on_checked;
+	worker_post(t->back, &t->post);
+	return true;
+}
+
+int64_t
+passwords_penalty_us(const struct passwords *p)
+{
+	(void)p;
+	return 0;
+}
+
+const unsigned char *
+passwords_secret(const struct passwords *p)
+{
+	static const unsigned char secret[PASSWORDS_SECRET_LEN];
+
+	CHECK(p == NULL);
+	return secret;
 }

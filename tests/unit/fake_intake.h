@@ -3,8 +3,8 @@
  * fake_intake - what is behind the ingress, for its tests: configuration,
  * policy, store and scheduler, all in one struct that a test looks into.
  *
- * Linked in place of vmta/snapshot.c, vmta/policy.c, queue/store.c and
- * transport/dispatch.c.  One thread.
+ * Linked in place of vmta/snapshot.c, vmta/policy.c, queue/store.c,
+ * transport/dispatch.c and transport/passwords.c.  One thread.
  */
 
 #ifndef TESTS_UNIT_FAKE_INTAKE_H
@@ -38,6 +38,11 @@ struct store {
 	bool has_key;
 	struct buf receipts; /* records of those who were not known */
 
+	/* Recipients in suppression lists: with their message, or alone. */
+	unsigned refused, refused_alone;
+	struct buf refusals;           /* records of the last */
+	struct store_settle *settling; /* waits for fake_store_settled() */
+
 	struct store_accept *waiting[16];
 	size_t waiting_count;
 	struct {
@@ -61,11 +66,12 @@ struct snapshot {
 	struct source_conf other_source;
 	struct crowd_group groups[4];
 	size_t group_count;
-	struct listener_conf listener; /* of every door */
-	const struct tls_server *tls;  /* likewise; NULL: none */
-	const char *listener_source;   /* of every door; "apps" may relay */
-	struct vmta vmtas[4];          /* {default}, one, two, three */
-	struct pool pool;              /* "both": one and two */
+	struct listener_conf listener;   /* of every door */
+	const struct tls_server *tls;    /* likewise; NULL: none */
+	const struct password *password; /* of tim; NULL: he has none */
+	const char *listener_source;     /* of every door; "apps" may relay */
+	struct vmta vmtas[4];            /* {default}, one, two, three */
+	struct pool pool;                /* "both": one and two */
 	const struct vmta *members[2];
 	struct count turns;
 
@@ -78,18 +84,26 @@ struct snapshot {
 	unsigned policy_runs;
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */
-	char policy_user[32];
+	char policy_user[32];      /* of the last assignment alone */
+	char run_user[32];         /* of the last run */
 	bool policy_submission;
 
 	struct sealing sealing; /* of any message */
 
 	struct acct_wants wants;
 	const char *disabled; /* a domain whose queue wants no records */
+
+	/*
+	 * An address in a list of the top level, in one of virtual MTA one, and
+	 * one that no list can tell about; or NULL.
+	 */
+	const char *listed, *listed_late, *unsure;
 };
 
 void fake_snapshot_init(struct snapshot *s);
 void fake_store_init(struct store *st);
 void fake_store_fini(struct store *st);
 void fake_store_answer(struct store *st); /* the oldest that waits */
+void fake_store_settled(struct store *st);
 
 #endif

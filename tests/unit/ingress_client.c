@@ -12,6 +12,7 @@
 #include "lib/check.h"
 #include "lib/log.h"
 #include "transport/ingress_senders.h"
+#include "transport/sasl_server.h"
 
 enum { ROUNDS = 12, GOT_MAX = 1 << 20 };
 
@@ -27,6 +28,7 @@ world_init(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_L_ERROR);
 	world.worker = worker_new("test", &e);
+	world.env.sasl = sasl_library_new(&e);
 	world.counts = ingress_counts_new();
 	fake_store_init(&world.store);
 }
@@ -37,6 +39,7 @@ world_fini(void)
 	fake_store_fini(&world.store);
 	gate_free(&world.gate);
 	gauge_unref(&world.places);
+	sasl_library_free(&world.env.sasl);
 	ingress_counts_unref(&world.counts);
 	sender_counts_free(&world.env.sender_counts);
 	worker_free(&world.worker);

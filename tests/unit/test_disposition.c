@@ -133,15 +133,15 @@ static void
 test_kinds(void)
 {
 	static const char want[] = /* called, worked or broke, tries the next */
-	    "cw- cwn cbn cbn c-n --- --- --- --- --- --- --- --- --- --- --- "
-	    "cw- cw- cw- cw- c-- --- --- --- --- --- --- --- --- --- --- --- ";
+	    "cw- cwn cbn cbn c-n --- --- --- --- --- --- --- --- --- --- --- --- "
+	    "cw- cw- cw- cw- c-- --- --- --- --- --- --- --- --- --- --- --- --- ";
 	static const enum outcome_phase phases[] = { PHASE_EHLO, PHASE_DOT };
 	static const struct effects nothing;
 	char got[sizeof(want)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < 2; i++)
-		for (int k = 0; k <= OUTCOME_TOO_BIG; k++) {
+		for (int k = 0; k <= OUTCOME_SUPPRESSED; k++) {
 			const struct outcome o = { .kind = (enum outcome_kind)k,
 				.phase = phases[i] };
 

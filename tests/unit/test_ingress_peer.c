@@ -318,6 +318,23 @@ test_errors(void)
 	client_close(&c);
 }
 
+/* All mail of the host MTA is one client's. */
+static void
+test_host_is_spared(void)
+{
+	struct client a, b;
+
+	world_reset();
+	world.conf.source.max_client_conns = 1;
+	world.conf.source.failure_rate = (struct rate){ 1, 3600 * US_PER_S };
+	client_open(&a, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&a, LMTP_HELLO "> BAD\n< 500*\n"), "one of its own");
+	client_open(&b, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&b, LMTP_HELLO), "and another, after a failure");
+	client_close(&a);
+	client_close(&b);
+}
+
 static void
 test_failure_rate(void)
 {
@@ -495,6 +512,7 @@ main(void)
 	test_group();
 	test_per_client();
 	test_errors();
+	test_host_is_spared();
 	test_failure_rate();
 	test_await();
 	test_transient();

@@ -323,6 +323,12 @@ static const struct {
 	{ "too big", "other",
 	    { OUTCOME_TOO_BIG, PHASE_MAIL, 0, .text = "1 of 0" }, false, 0,
 	    DISPOSE_FAIL, QUEUE_WAITS },
+	{ "in a suppression list", "other",
+	    { OUTCOME_SUPPRESSED, PHASE_RCPT, 0, .ours = true, .text = "l" },
+	    false, 0, DISPOSE_SUPPRESS, QUEUE_WAITS },
+	{ "also when it is too old", "other",
+	    { OUTCOME_SUPPRESSED, PHASE_RCPT, 0, .ours = true, .text = "l" },
+	    false, 999 * HOUR, DISPOSE_SUPPRESS, QUEUE_WAITS },
 };
 
 static void

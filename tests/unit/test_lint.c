@@ -36,6 +36,15 @@ static const struct {
 	    "<smtp-user u>\n sender-domains b.c, *.d.e\n"
 	    " allow-sender x@d.e, x@b.c, y.d.e, *.com, <>\n</smtp-user>\n",
 	    "refused 3<2; " },
+	/* suppression lists */
+	{ "a list that a job names",
+	    "<address-list a>\n</address-list>\n"
+	    "<job x>\n suppression-lists A\n</job>\n",
+	    "" },
+	{ "one that nobody names",
+	    "<suppression-list a>\n"
+	    "</suppression-list>\n",
+	    "unnamed 1; " },
 	/* a queue within what is around it */
 	{ "queue within virtual MTA",
 	    ALL_TO("a") VMTA("a", " max-smtp-out 10\n")
@@ -443,6 +452,33 @@ test_texts(void)
 	snapshot_unref(&s);
 }
 
+static void
+test_patterns(void)
+{
+	for (int count = 500; count <= 501; count++) {
+		struct conf_errors errs = { 0 };
+		struct buf text = { 0 }, found = { 0 };
+		struct snapshot *s;
+
+		buf_str(&text, "suppression-lists a\n<address-list a>\n");
+		for (int i = 0; i < count; i++)
+			buf_printf(&text, "address /x%d@/\n", i);
+		buf_str(&text, "</address-list>\n");
+		conf_file_put("main", buf_cstr(&text));
+		s = snapshot_load(conf_file_path("main"), &errs);
+		if (ok(s != NULL, "%d patterns load", count)) {
+			(void)lint_run(s, note, &found);
+			is_str(buf_cstr(&found),
+			    count == 500 ? "" : "patterns 2 501; ",
+			    "so many patterns");
+		}
+		snapshot_unref(&s);
+		buf_fini(&text);
+		buf_fini(&found);
+		conf_errors_fini(&errs);
+	}
+}
+
 /* The text that every file of PowerMTA's kind looks like: nothing silly. */
 static void
 test_whole(void)
@@ -474,6 +510,7 @@ main(void)
 	conf_file_begin();
 	test_cases();
 	test_texts();
+	test_patterns();
 	test_whole();
 	conf_file_end();
 	return done_testing();

@@ -149,6 +149,9 @@ test_postfix(struct region *rg)
 	    "unknown attribute");
 	ok(xtext_decode(slice_of("a+00b"), rg) == NULL, "no NUL either");
 	is_str(xtext_decode(slice_of("a+2Bb+3d"), rg), "a+b=", "xtext");
+	is_str(xtext_encode("a+b= \xC3~", 100, rg), "a+2Bb+3D+20+C3~", "made");
+	is_str(xtext_encode("ab+", 4, rg), "ab", "never half of an octet");
+	is_str(xtext_encode("ab+", 5, rg), "ab+2B", "as long as it may be");
 }
 
 static void

@@ -226,8 +226,10 @@ static const struct {
 	{ VMTA_A "<source 0/0>\npattern-list x\n</source>\n<pattern-list x>\n"
 		 "* virtual-mta=a\n</pattern-list>",
 	    "main:4: pattern-list: <pattern-list x> must stand before" },
-	{ "<source 0/0>\nrequire-auth yes\n</source>",
-	    "main:2: require-auth protects" },
+	{ "<smtp-user joe>\nauthentication-method certificate\n</smtp-user>",
+	    "main:2: authentication-method: certificate is not possible" },
+	{ "<smtp-user joe>\npassword {CRYPT}x\n</smtp-user>",
+	    "main:2: password: {CRYPT}" },
 	{ "<smtp-user joe>\nsource x\n</smtp-user>",
 	    "main:2: source: there is no <source x>" },
 	{ "smtp-listener 127.0.0.1:25 source=x",
@@ -285,7 +287,8 @@ static const struct {
 	{ "<domain x>\nuse-mta-sts yes\n</domain>", "use-mta-sts protects" },
 	{ "<domain x>\nuse-dane true\n</domain>", "use-dane protects" },
 	{ "<domain x>\nsmtp-tls-ca-file /x\n</domain>", "protects" },
-	{ "<source x>\nsuppression-lists a\n</source>", "protects" },
+	{ "<source x>\nsuppression-lists a\n</source>",
+	    "main:2: suppression-lists: there is no <suppression-list a>" },
 };
 
 static void
@@ -313,7 +316,6 @@ static const char *const accepted[] = {
 	"<bounce-category-patterns>\n/spam/ spam-related\n// other\n"
 	"</bounce-category-patterns>",
 	"<spool /x>\ndeliver-only no\n</spool>",
-	"<smtp-user joe>\npassword x\n</smtp-user>",
 };
 
 static void

@@ -5,6 +5,9 @@
  */
 #include "mail/suppress_norm.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "tests/tap.h"
 
 enum { AS_IS = 0, CASE = 1, DOTS = 2, TAG = 4 };
@@ -176,6 +179,30 @@ test_wrong_digests(void)
 	ok(!suppress_hash_find("sha512", &hash), "no such hash");
 }
 
+/* Keys shorter and longer than a block, as OpenSSL's own HMAC has them. */
+static void
+test_keys(void)
+{
+	static const char text[] = "alice@example.com";
+	static const size_t lens[] = { 1, 31, 32, 63, 64, 65, 200 };
+
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		unsigned char key[200], ours[SUPPRESS_DIGEST_MAX], theirs[32];
+		struct suppress_norm n = { .hash = SUPPRESS_HMAC_SHA256 };
+		unsigned len = 0;
+		struct err e;
+
+		memset(key, (int)lens[i] ^ 0xa5, sizeof(key));
+		n.key = (struct slice){ (const char *)key, lens[i] };
+		ok(HMAC(EVP_sha256(), key, (int)lens[i],
+		       (const unsigned char *)text, strlen(text), theirs,
+		       &len) != NULL &&
+			suppress_norm_digest(&n, text, ours, &e) == 0 &&
+			memcmp(ours, theirs, sizeof(theirs)) == 0,
+		    "a key of %zu bytes", lens[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -183,6 +210,7 @@ main(void)
 
 	test_addresses(rg);
 	test_digests();
+	test_keys();
 	test_wrong_digests();
 	region_free(&rg);
 	return done_testing();

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/refusals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "mail/acct_record.h"
+#include "transport/ingress_priv.h"
+#include "transport/record.h"
+#include "transport/suppressing.h"
+#include "vmta/suppress.h"
+
+struct refusals {
+	struct store_settle settle;
+	struct post back; /* to the session, where nothing else goes */
+	struct ingress_session *s;
+	struct worker *worker;
+	struct store_refused refused; /* and what hangs on it: */
+	struct buf records;
+	uint32_t *ends;
+};
+
+/* ---- who is refused ------------------------------------------------------ */
+
+static void
+log_suppressed(const struct ingress_session *s, const struct ingress_rcpt *rcpt,
+    const struct suppressing_said *said)
+{
+	char client[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "suppressed");
+	if (s->xforward.ident != NULL)
+		log_str(&l, "host-id", s->xforward.ident);
+	log_str(&l, "client", net_addr_text(&s->peer.addr, client));
+	log_fmt(&l, "from", "<%s>", s->tx.sender);
+	log_fmt(&l, "to", "<%s>", rcpt->addr);
+	log_str(&l, "list", said->list);
+	log_end(&l);
+}
+
+/* The reply to one that is not clear; who is listed is noted. */
+static const char *
+refuse(struct ingress_session *s, const struct ingress_rcpt *rcpt,
+    const struct letter_way *way, const struct suppressing_said *said)
+{
+	struct ingress_tx *tx = &s->tx;
+
+	if (said->state != SUPPRESS_LISTED)
+		return REGION_JOIN(s->tx_rg, "451 4.3.0 ", said->text);
+	tx->refused = region_grow(s->tx_rg, tx->refused, tx->refused_count,
+	    sizeof(*tx->refused));
+	tx->refused[tx->refused_count++] = (struct ingress_refused){
+		.rcpt = *rcpt,
+		.text = said->text,
+		.vmta = way == NULL ? NULL : way->vmta,
+		.pool = way == NULL ? "" : way->pool,
+	};
+	suppressing_refused(s->env->suppressing);
+	if (log_wants(LOG_L_INFO))
+		log_suppressed(s, rcpt, said);
+	return REGION_JOIN(s->tx_rg, "550 5.7.1 ", said->text);
+}
+
+static const struct suppress_set *
+lists_at_rcpt(struct ingress_session *s)
+{
+	struct suppress_set *lists = region_new_obj(s->tx_rg,
+	    struct suppress_set);
+	struct source_conf source;
+
+	receive_source(s, NULL, &source);
+	suppress_set_of(s->conf, &(struct suppress_scope){ .source = &source },
+	    lists);
+	return lists;
+}
+
+const char *
+refusals_rcpt(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	struct suppressing_said said;
+	struct ingress_rcpt rcpt;
+
+	if (s->tx.lists == NULL)
+		s->tx.lists = lists_at_rcpt(s);
+	if (suppressing_ask(s->env->suppressing, s->conf, s->tx.lists,
+		c->addr.text, s->cmd_rg, &said) == SUPPRESS_CLEAR)
+		return NULL;
+	rcpt = (struct ingress_rcpt){
+		.addr = region_strdup(s->tx_rg, c->addr.text),
+		.domain = region_strdup(s->tx_rg, c->addr.domain),
+		.orcpt = region_strdup(s->tx_rg, c->orcpt),
+		.notify = c->notify,
+	};
+	said.text = region_strdup(s->tx_rg, said.text);
+	return refuse(s, &rcpt, NULL, &said);
+}
+
+/* ---- the end of data ----------------------------------------------------- */
+
+/* By recipient; NULL: all are clear. */
+static struct suppressing_said *
+ask_all(struct ingress_session *s, const struct letter *l)
+{
+	struct suppressing_said *said = region_array(s->tx_rg, s->tx.rcpt_count,
+	    sizeof(*said));
+	const struct letter_way *way = NULL;
+	struct suppress_set lists;
+	struct source_conf source;
+	bool any = false;
+
+	receive_source(s, l->auth_user, &source);
+	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
+		if (l->ways[i] != way) {
+			way = l->ways[i];
+			suppress_set_of(s->conf,
+			    &(struct suppress_scope){ .source = &source,
+				.vmta = way->vmta,
+				.pool = way->pool,
+				.job = l->job },
+			    &lists);
+		}
+		if (suppressing_ask(s->env->suppressing, s->conf, &lists,
+			s->tx.rcpts[i].addr, s->tx_rg,
+			&said[i]) != SUPPRESS_CLEAR)
+			any = true;
+	}
+	return any ? said : NULL;
+}
+
+static bool
+are_all_listed(const struct ingress_session *s,
+    const struct suppressing_said *said)
+{
+	for (size_t i = 0; i < s->tx.named; i++)
+		if (said[i].state != SUPPRESS_LISTED)
+			return false;
+	return true;
+}
+
+/*
+ * Who is clear moves up.  Nobody has named those behind tx->named: of whom no
+ * list can tell may stay there, and wait before his delivery.
+ */
+static void
+keep_clear(struct ingress_session *s, struct letter *l,
+    const struct suppressing_said *said)
+{
+	struct ingress_tx *tx = &s->tx;
+	uint8_t *signatures = region_array(s->tx_rg, tx->rcpt_count, 1);
+	size_t kept = 0, named = 0;
+
+	tx->told = region_array(s->tx_rg, tx->named, sizeof(char *));
+	tx->told_count = tx->named;
+	for (size_t i = 0; i < tx->rcpt_count; i++) {
+		bool has_reply = i < tx->named;
+
+		if (said[i].state == SUPPRESS_LISTED ||
+		    (has_reply && said[i].state == SUPPRESS_UNSURE)) {
+			const char *reply = refuse(s, &tx->rcpts[i], l->ways[i],
+			    &said[i]);
+
+			if (has_reply)
+				tx->told[i] = reply;
+			continue;
+		}
+		tx->rcpts[kept] = tx->rcpts[i];
+		l->ways[kept] = l->ways[i];
+		if (l->signing != NULL)
+			signatures[kept] = l->signatures[i];
+		kept++;
+		named += has_reply;
+	}
+	tx->rcpt_count = kept;
+	tx->named = named;
+	l->signatures = signatures;
+}
+
+const char *
+refusals_at_end(struct ingress_session *s, struct letter *l)
+{
+	const struct suppressing_said *said;
+
+	if (snapshot_suppress_count(s->conf) == 0)
+		return NULL;
+	said = ask_all(s, l);
+	if (said == NULL ||
+	    (s->door->protocol == INGRESS_SMTP && !are_all_listed(s, said)))
+		return NULL;
+	keep_clear(s, l, said);
+	s->tx.job = l->job;
+	s->tx.user = l->auth_user;
+	return s->tx.named == 0 ? s->tx.told[0] : NULL;
+}
+
+/* ---- what is kept of it -------------------------------------------------- */
+
+static bool
+is_unrecorded(const struct ingress_session *s, const struct env_rcpt *rcpt)
+{
+	struct queue_conf queue;
+
+	snapshot_queue_conf(s->conf, rcpt->domain, rcpt->vmta, &queue);
+	return acct_is_disabled(&queue, ACCT_B);
+}
+
+/* Where nobody knew yet by whom it would go, the record names no queue. */
+static void
+pack_one(struct ingress_session *s, const struct envelope *env, size_t i,
+    struct refusals *r)
+{
+	const struct ingress_refused *refused = &s->tx.refused[i];
+	const struct suppressing_said said = { .state = SUPPRESS_LISTED,
+		.text = refused->text };
+	const struct outcome o = suppressing_outcome(&said);
+	const struct disposition d = disposition_suppressed();
+	struct record_of of = { .rg = s->tx_rg,
+		.env = env,
+		.n = env->rcpt_count - (uint32_t)s->tx.refused_count +
+		    (uint32_t)i,
+		.queue = "",
+		.vmta = "",
+		.outcome = &o,
+		.disposition = &d };
+	struct env_rcpt *rcpt = &env->rcpts[of.n];
+
+	*rcpt = (struct env_rcpt){ .addr = refused->rcpt.addr,
+		.domain = refused->rcpt.domain,
+		.vmta = refused->vmta == NULL ? "" : refused->vmta,
+		.pool = refused->pool,
+		.orcpt = refused->rcpt.orcpt,
+		.notify = refused->rcpt.notify };
+	if (refused->vmta != NULL) {
+		of.vmta = envelope_vmta_shown(refused->vmta);
+		of.queue = REGION_JOIN(s->tx_rg, rcpt->domain, "/", of.vmta);
+	}
+	if (is_unrecorded(s, rcpt))
+		r->refused.unrecorded++;
+	else
+		record_pack(&of, &r->records);
+	r->ends[i] = (uint32_t)r->records.len;
+}
+
+struct refusals *
+refusals_pack(struct ingress_session *s, const struct envelope *env)
+{
+	size_t count = s->tx.refused_count;
+	struct envelope all = *env;
+	struct refusals *r;
+
+	if (count == 0)
+		return NULL;
+	r = mem_new(struct refusals);
+	r->ends = mem_array(count, sizeof(*r->ends));
+	/* They are numbered behind those that are queued. */
+	all.rcpt_count += (uint32_t)count;
+	all.rcpts = region_array(s->tx_rg, all.rcpt_count, sizeof(*all.rcpts));
+	for (size_t i = 0; i < count; i++)
+		pack_one(s, &all, i, r);
+	r->refused.count = (uint32_t)count;
+	r->refused.p = r->records.p;
+	r->refused.ends = r->ends;
+	r->refused.id_at = ACCT_RECORD_ID_AT;
+	return r;
+}
+
+const struct store_refused *
+refusals_of(const struct refusals *r)
+{
+	return r == NULL ? NULL : &r->refused;
+}
+
+void
+refusals_free(struct refusals **rp)
+{
+	struct refusals *r = *rp;
+
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	buf_fini(&r->records);
+	free(r->ends);
+	free(r);
+}
+
+/* ---- alone --------------------------------------------------------------- */
+
+/* On the worker again. */
+static void
+on_back(struct post *p)
+{
+	struct refusals *r = post_owner(p, struct refusals, back);
+	struct ingress_session *s = r->s;
+
+	s->refusals = NULL;
+	refusals_free(&r);
+	ingress_resume(s);
+}
+
+/* On the store thread: must only post on. */
+static void
+on_settled(struct store_settle *settle)
+{
+	struct refusals *r = post_owner(settle, struct refusals, settle);
+
+	worker_post(r->worker, &r->back);
+}
+
+bool
+refusals_settle(struct ingress_session *s)
+{
+	struct envelope env = envelope_blank;
+	struct refusals *r;
+
+	if (s->tx.refused_count == 0)
+		return false;
+	env.arrival_us = clock_wall_us();
+	env.sender = s->tx.sender;
+	env.envid = s->tx.envid;
+	env.src_mta = receive_peer_name(s);
+	if (s->tx.job != NULL)
+		env.job = s->tx.job;
+	if (s->tx.user != NULL)
+		env.auth_user = s->tx.user;
+	if (s->xforward.ident != NULL)
+		env.host_id = s->xforward.ident;
+	r = refusals_pack(s, &env);
+	s->tx.refused_count = 0;
+	r->s = s;
+	r->worker = s->env->worker;
+	r->back.fn = on_back;
+	r->settle.refused = &r->refused;
+	r->settle.done = on_settled;
+	s->refusals = r;
+	store_settle(s->env->store, &r->settle);
+	return true;
+}
