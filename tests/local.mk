@@ -142,6 +142,7 @@ check_PROGRAMS += \
 	tests/unit/test_providers \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
+	tests/unit/test_rate_in \
 	tests/unit/test_reader \
 	tests/unit/test_reasons \
 	tests/unit/test_replies \
@@ -1132,6 +1133,7 @@ EXTRA_DIST += \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_suppress_policy.py \
+	%D%/system/test_suppress_shared.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_suppress_campaign.py \
 	%D%/system/test_suppress_checks.py \
