@@ -204,7 +204,9 @@ cmd_xforward(struct ingress_session *s, const struct smtp_cmd *c)
 static void
 say_mail(struct ingress_session *s, bool room)
 {
-	if (!room) /* what XFORWARD said stays for the next try */
+	if (!room && s->xforwards == 0)
+		ingress_tx_reset(s);
+	else if (!room) /* what XFORWARD said stays for the next try */
 		s->tx.open = false;
 	ingress_say(s,
 	    room ? "250 2.1.0 OK" : "452 4.3.1 no room in the queue");

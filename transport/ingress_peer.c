@@ -290,7 +290,8 @@ take_xclient(struct ingress_session *s, const struct smtp_xclient *x)
 	if (x->helo != NULL)
 		(void)snprintf(s->peer.helo, sizeof(s->peer.helo), "%s",
 		    smtp_helo_is_valid(slice_of(x->helo)) ? x->helo : "");
-	if (x->login != NULL)
+	/* As whom the proxy has signed in goes with the first command. */
+	if (x->login != NULL || !s->xclient_open)
 		ingress_set_user(s, x->login);
 	return NULL;
 }
@@ -311,6 +312,7 @@ ingress_xclient(struct ingress_session *s, const struct smtp_xclient *x)
 	}
 	ingress_tx_reset(s);
 	s->helo[0] = '\0';
+	s->extended = false;
 	s->xclient_open = true;
 	ingress_set_rights(s);
 	s->xclient_ok = true;

@@ -293,12 +293,12 @@ static const char *
 protocol_name(struct ingress_session *s)
 {
 	bool lmtp = s->door->protocol == INGRESS_LMTP;
-	const char *base = lmtp ? "LMTP" : "SMTP";
+	const char *base = lmtp ? "LMTP" : "ESMTP";
 
 	if (s->tx.utf8)
 		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
-	else if (!lmtp && s->extended)
-		base = "ESMTP";
+	else if (!lmtp && !s->extended) /* no name for it with TLS or AUTH */
+		return "SMTP";
 	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "",
 	    s->user != NULL ? "A" : "");
 }

@@ -157,6 +157,7 @@ struct suppress_entry {
 	bool named;     /* by some suppression-lists */
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by what it is for */
 struct snapshot {
 	struct ref refs;
 	struct snapshot *self; /* to count through a const pointer */
