@@ -46,6 +46,7 @@ print_intake(const json_t *intake)
 	ctl_print_field(intake, "memory_max", "of at most");
 	ctl_print_field(intake, "waiting", "clients that wait");
 	ctl_print_field(intake, "denied", "messages of denied senders");
+	ctl_print_field(intake, "limited", "refused by rates of senders");
 	ctl_print_field(intake, "delayed", "replies delayed");
 	ctl_print_field(intake, "refused", "messages refused");
 }

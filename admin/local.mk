@@ -20,6 +20,7 @@ mailrace_SOURCES = \
 	%D%/ctl_offline.c \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
 	%D%/ctl_queue.c \
+	%D%/ctl_senders.c \
 	%D%/ctl_sign.c \
 	%D%/ctl_stats.c \
 	%D%/ctl_suppress.c \

@@ -108,6 +108,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (n > 0) {
 		r->fresh = (struct slice){ piece, (size_t)n };
+		r->came = (size_t)n;
 		if (r->kept.len > 0) /* behind what waits */
 			keep(r);
 		r->owner->input(r->ctx);

@@ -37,6 +37,7 @@ struct reader {
 	bool ended, paused; /* nothing is read */
 	bool watched;       /* the event is there */
 	struct slice fresh; /* while input() runs: what has just come */
+	size_t came;        /* so many bytes, last */
 	struct buf kept;    /* what was left of earlier pieces */
 	size_t taken;       /* of it */
 };

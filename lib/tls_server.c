@@ -478,15 +478,6 @@ tls_stream_drain(struct tls_stream *s, struct buf *wire)
 }
 
 const char *
-tls_stream_describe(const struct tls_stream *s, char *out, size_t cap)
-{
-	CHECK(cap > 0);
-	(void)snprintf(out, cap, "%s %s", SSL_get_version(s->ssl),
-	    SSL_get_cipher_name(s->ssl));
-	return out;
-}
-
-const char *
 tls_stream_error(const struct tls_stream *s)
 {
 	return s->error;

@@ -78,10 +78,6 @@ void tls_stream_end(struct tls_stream *s);
 /* What is to be sent is moved to the end of `wire`. */
 void tls_stream_drain(struct tls_stream *s, struct buf *wire);
 
-/* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
-const char *tls_stream_describe(const struct tls_stream *s, char *out,
-    size_t cap);
-
 /* Why it failed, as text. */
 const char *tls_stream_error(const struct tls_stream *s);
 

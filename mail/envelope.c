@@ -15,6 +15,9 @@
  *
  *	text room(4) relaxed and before it simple: body_len(8) body_hash(32)
  *
+ * Version 5 is as 4, with lists behind src_mta, and a byte in front of what is to
+ * be signed: 0, and there is nothing; 1.
+ *
  * Version 1 has no header fields, nor their count.
  */
 #include "mail/envelope.h"
@@ -29,6 +32,7 @@ enum {
 	VERSION_2 = 2,
 	VERSION_3 = 3,
 	VERSION_4 = 4,
+	VERSION_5 = 5,
 	FIXED = 15,
 	RCPT_MIN = 2 + 4 * PACKED_STRING_MIN
 };
@@ -40,6 +44,7 @@ const struct envelope envelope_blank = {
 	.auth_user = "",
 	.host_id = "",
 	.src_mta = "",
+	.lists = "",
 };
 
 const char *
@@ -60,6 +65,8 @@ has_one_pool(const struct envelope *env)
 static unsigned
 version_of(const struct envelope *env)
 {
+	if (env->lists != NULL && env->lists[0] != '\0')
+		return VERSION_5;
 	if (env->signing != NULL)
 		return VERSION_4;
 	return has_one_pool(env) ? VERSION_2 : VERSION_3;
@@ -95,17 +102,21 @@ envelope_pack(const struct envelope *env, struct buf *out)
 	packed_add_str(out, env->auth_user);
 	packed_add_str(out, env->host_id);
 	packed_add_str(out, env->src_mta);
+	if (version == VERSION_5)
+		packed_add_str(out, env->lists);
 	packed_add_byte(out, env->header_count);
 	for (size_t i = 0; i < env->header_count; i++) {
 		packed_add_str(out, env->headers[i].name);
 		packed_add_str(out, env->headers[i].value);
 	}
+	if (version == VERSION_5)
+		packed_add_byte(out, env->signing != NULL);
 	if (env->signing != NULL)
 		add_signing(env->signing, out);
 	for (uint32_t i = 0; i < env->rcpt_count; i++) {
 		const struct env_rcpt *r = &env->rcpts[i];
 
-		if (env->signing != NULL)
+		if (version >= VERSION_4)
 			packed_add_byte(out, r->signatures);
 		packed_add_byte(out, r->notify);
 		packed_add_byte(out, r->priority);
@@ -154,7 +165,7 @@ static void
 read_rcpt(struct packed *r, unsigned version, const char *pool,
     struct env_rcpt *rcpt)
 {
-	rcpt->signatures = version == VERSION_4 ? packed_byte(r) : 0;
+	rcpt->signatures = version >= VERSION_4 ? packed_byte(r) : 0;
 	rcpt->notify = packed_byte(r);
 	rcpt->priority = packed_byte(r);
 	rcpt->addr = packed_str(r);
@@ -175,7 +186,7 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	*env_r = (struct envelope){ 0 };
 	if (len < FIXED)
 		return err_set(e, "envelope record cut short");
-	if (version < VERSION_1 || version > VERSION_4)
+	if (version < VERSION_1 || version > VERSION_5)
 		return err_set(e, "envelope record of unknown version %u",
 		    version);
 	env_r->ret = packed_byte(&r);
@@ -192,9 +203,11 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	env_r->auth_user = packed_str(&r);
 	env_r->host_id = packed_str(&r);
 	env_r->src_mta = packed_str(&r);
+	env_r->lists = version == VERSION_5 ? packed_str(&r) : "";
 	if (version != VERSION_1)
 		read_headers(&r, rg, env_r);
-	if (version == VERSION_4)
+	if (version == VERSION_4 ||
+	    (version == VERSION_5 && packed_byte(&r) != 0))
 		read_signing(&r, rg, env_r);
 	env_r->rcpts = region_array(rg, env_r->rcpt_count,
 	    sizeof(struct env_rcpt));

@@ -77,6 +77,8 @@ struct envelope {
 	const char *auth_user; /* who submitted, or "" */
 	const char *host_id;   /* the host MTA's queue id, or "" */
 	const char *src_mta;   /* "name (ip)" of who gave it to us */
+	/* The suppression lists that its source named, "a,b", or "". */
+	const char *lists;
 	const struct env_signing *signing; /* NULL: it is as it goes out */
 	const struct env_header *headers;
 	uint8_t header_count;

@@ -8,6 +8,7 @@ libmilterd_a_SOURCES = \
 	%D%/milter_env.h \
 	%D%/milter_listen.c %D%/milter_listen.h \
 	%D%/milter_msg.c %D%/milter_msg.h \
+	%D%/milter_senders.c %D%/milter_senders.h \
 	%D%/milter_suppress.c %D%/milter_suppress.h
 
 sbin_PROGRAMS += mailrace-milter

@@ -29,6 +29,7 @@
 #include "milter/milter_ctl.h"
 #include "milter/milter_env.h"
 #include "milter/milter_listen.h"
+#include "milter/milter_senders.h"
 #include "milter/milter_suppress.h"
 #include "queue/suppress_watch.h"
 
@@ -217,6 +218,7 @@ start(struct milter *m, const struct daemon_options *opt, struct err *e)
 	struct milter_conf *c = current_get(m->env.conf);
 	int rc = -1;
 
+	milter_senders_init(&m->env);
 	m->start.fn = on_start;
 	m->stop.fn = on_stop;
 	m->ended.fn = on_ended;

@@ -11,8 +11,12 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/shared.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_suppress.h"
+#include "vmta/rate_in_show.h"
+
+#define SENDERS_SHOWN 100
 
 struct milter_ctl {
 	struct milter_env *env;
@@ -125,7 +129,7 @@ answer_status(struct milter_ctl *c, struct ctl_request *r)
 
 	ctl_done(r,
 	    json_pack(
-		"{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}",
+		"{s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}",
 		"program", "mailrace-milter", "version", PACKAGE_VERSION, "pid",
 		(int)getpid(), "uptime",
 		(json_int_t)((clock_us() - c->started_us) / US_PER_S),
@@ -135,24 +139,49 @@ answer_status(struct milter_ctl *c, struct ctl_request *r)
 		number(&env->messages), "signatures", number(&env->signatures),
 		"seals", number(&env->seals), "tempfailed",
 		number(&env->tempfailed), "denied", number(&env->denied),
-		"suppressed", number(&env->suppressed), "failed_reloads",
+		"limited", number(&env->limited), "suppressed",
+		number(&env->suppressed), "failed_reloads",
 		(int)c->failed_reloads));
 	milter_conf_unref(&conf);
+}
+
+/* Those that there is room for, the fullest first. */
+static void
+answer_senders(struct milter_ctl *c, struct ctl_request *r, const json_t *args)
+{
+	const json_t *items = json_object_get(args, "maxitems");
+	json_int_t max = json_is_integer(items) ? json_integer_value(items) :
+						  SENDERS_SHOWN;
+	int64_t now_us = clock_us();
+	struct rate_in_list list;
+	size_t shown;
+
+	rate_in_list_take(&list, shared_enter(c->env->shared), now_us);
+	shared_leave(c->env->shared);
+	rate_in_list_sort(&list);
+	shown = max > 0 && (size_t)max < list.n ? (size_t)max : list.n;
+	for (size_t i = 0; i < shown; i++)
+		ctl_item(r, rate_in_row_json(&list.v[i], now_us));
+	ctl_done(r,
+	    json_pack("{s:I,s:I}", "shown", (json_int_t)shown, "matched",
+		(json_int_t)list.n));
+	rate_in_list_fini(&list);
 }
 
 static void
 on_request(void *ctx, struct ctl_request *r, const char *command,
     const json_t *args)
 {
-	(void)args;
 	if (strcmp(command, "reload") == 0)
 		answer_reload(ctx, r);
+	else if (strcmp(command, "show senders") == 0)
+		answer_senders(ctx, r, args);
 	else if (strcmp(command, "show status") == 0)
 		answer_status(ctx, r);
 	else
 		ctl_fail(r,
-		    "unknown command \"%s\"; there are reload and "
-		    "show status",
+		    "unknown command \"%s\"; there are reload, "
+		    "show senders and show status",
 		    command);
 }
 

@@ -16,6 +16,8 @@
 
 struct dkim_verifier;
 struct dns;
+struct rate_in;
+struct shared;
 struct suppress_watch;
 struct worker;
 
@@ -28,7 +30,10 @@ struct milter_env {
 	struct suppress_watch *suppress;
 	struct count sessions, messages, signatures, seals, tempfailed;
 	struct count denied;     /* by rules about senders */
+	struct count limited;    /* by rates of what comes in; steps */
 	struct count suppressed; /* recipients, at RCPT */
+	struct shared *shared;   /* of rates, which is theirs: */
+	struct rate_in *rates;
 };
 
 #endif

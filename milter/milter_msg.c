@@ -16,13 +16,15 @@
 #include "milter/milter_arc.h"
 #include "milter/milter_conf.h"
 #include "milter/milter_edit.h"
+#include "milter/milter_senders.h"
 #include "milter/milter_suppress.h"
 #include "vmta/assign.h"
 #include "vmta/policy.h"
 
 /*
- * More than this in header fields is kept by no one: such a message goes on
- * untreated and without a mark, so that the transport treats it.
+ * More than this in header fields is kept by no one.  Such a message is refused:
+ * who let it go on would let it past the rules of who has signed in, of whom
+ * the transport does not hear without a mark.
  */
 #define HEADERS_MAX ((size_t)32 << 20)
 
@@ -38,6 +40,7 @@ struct milter_msg {
 	struct milter_conf *conf; /* NULL: no message under way */
 	const char *sender, *auth_user;
 	enum sender_fault fault; /* of MAIL */
+	const char *late; /* a reply to a step that takes none, or NULL */
 	const char **rcpts;
 	size_t rcpt_count, rcpt_cap;
 	size_t others; /* recipients that do not go through the transport */
@@ -71,6 +74,7 @@ milter_msg_abort(struct milter_msg *m)
 	m->fold = (struct line_fold){ 0 };
 	m->sender = m->auth_user = NULL;
 	m->fault = SENDER_FINE;
+	m->late = NULL;
 	m->rcpts = NULL;
 	m->rcpt_count = m->rcpt_cap = m->others = 0;
 	m->headers = (struct header_list){ 0 };
@@ -203,6 +207,8 @@ milter_msg_replies(struct milter_env *env)
 
 	if (snapshot_judges_senders(conf->snapshot))
 		steps |= SMFIP_NR_MAIL;
+	if (snapshot_limits_senders(conf->snapshot))
+		steps |= SMFIP_NR_MAIL | SMFIP_NR_RCPT;
 	if (milter_suppress_wanted(conf))
 		steps |= SMFIP_NR_RCPT;
 	milter_conf_unref(&conf);
@@ -210,59 +216,69 @@ milter_msg_replies(struct milter_env *env)
 }
 
 static void
-log_denied(const struct milter_msg *m, const char *queue_id,
-    enum sender_fault fault)
+sender_of(const struct milter_msg *m, SMFICTX *ctx, struct milter_sender *who)
 {
-	struct log_line l;
-	char client[NET_ADDR_TEXT];
-
-	log_begin(&l, LOG_L_INFO, queue_id[0] == '\0' ? NULL : queue_id,
-	    "sender-denied");
-	log_fmt(&l, "from", "<%s>", m->sender);
-	log_str(&l, "client",
-	    m->submitted ? "local" : net_addr_text(&m->client, client));
-	if (m->auth_user[0] != '\0')
-		log_str(&l, "user", m->auth_user);
-	log_str(&l, "why", sender_fault_word(fault));
-	log_end(&l);
-}
-
-/* Never libmilter's own text: log scanners take "rejected" for an attack. */
-static void
-set_reply(struct milter_msg *m, SMFICTX *ctx, const char *reply)
-{
-	char *args[3];
-
-	args[0] = region_strndup(m->rg, reply, 3);
-	args[1] = region_strndup(m->rg, reply + 4, 5);
-	args[2] = region_strdup(m->rg, reply + 10);
-	(void)smfi_setreply(ctx, args[0], args[1], args[2]);
+	*who = (struct milter_sender){ .env = m->env,
+		.submitted = m->submitted,
+		.queue_id = region_strdup(m->rg, macro(ctx, "i")) };
+	policy_in(m, &who->in);
 }
 
 static sfsistat
 deny(struct milter_msg *m, SMFICTX *ctx, enum sender_fault fault)
 {
-	const char *queue_id = region_strdup(m->rg, macro(ctx, "i"));
+	struct milter_sender who;
 
-	log_denied(m, queue_id, fault);
-	set_reply(m, ctx,
-	    REGION_JOIN(m->rg, "550 5.7.1 ", sender_fault_text(fault)));
-	count_add(&m->env->denied, 1);
+	sender_of(m, ctx, &who);
+	milter_set_reply(ctx, milter_sender_denied(&who, fault, m->rg), m->rg);
 	return SMFIS_REJECT;
 }
 
-/* To MAIL or RCPT. */
 static sfsistat
-answer(struct milter_msg *m, SMFICTX *ctx, unsigned long step)
+put_off(struct milter_msg *m, SMFICTX *ctx, const char *reply)
 {
-	if (m->fault == SENDER_FINE || m->submitted || (m->steps & step) != 0)
+	milter_set_reply(ctx, reply, m->rg);
+	return SMFIS_TEMPFAIL;
+}
+
+/*
+ * To MAIL or RCPT, of so many messages and recipients.  What a step without a
+ * reply should have said holds for the message.
+ */
+static sfsistat
+answer(struct milter_msg *m, SMFICTX *ctx, unsigned long step,
+    const uint32_t n[RATE_IN_WHATS])
+{
+	bool can_reply = (m->steps & step) == 0;
+	struct milter_sender who;
+	const char *why;
+
+	if (m->submitted)
 		return milter_msg_reply(m, step);
-	return deny(m, ctx, m->fault);
+	if (m->fault != SENDER_FINE)
+		return can_reply ? deny(m, ctx, m->fault) :
+				   milter_msg_reply(m, step);
+	if (m->late != NULL)
+		return can_reply ? put_off(m, ctx, m->late) :
+				   milter_msg_reply(m, step);
+	if (!snapshot_limits_senders(m->conf->snapshot))
+		return milter_msg_reply(m, step);
+	sender_of(m, ctx, &who);
+	why = milter_sender_take(&who, n, m->rg);
+	if (why == NULL)
+		return milter_msg_reply(m, step);
+	if (can_reply)
+		return put_off(m, ctx, why);
+	m->late = why;
+	return milter_msg_reply(m, step);
 }
 
 sfsistat
 milter_msg_mail(struct milter_msg *m, SMFICTX *ctx, const char *sender)
 {
+	static const uint32_t message[RATE_IN_WHATS] = {
+		[RATE_IN_MESSAGES] = 1
+	};
 	struct policy_in in;
 
 	begin(m);
@@ -272,7 +288,7 @@ milter_msg_mail(struct milter_msg *m, SMFICTX *ctx, const char *sender)
 		policy_in(m, &in);
 		m->fault = policy_mail(&in, m->rg);
 	}
-	return answer(m, ctx, SMFIP_NR_MAIL);
+	return answer(m, ctx, SMFIP_NR_MAIL, message);
 }
 
 /*
@@ -339,7 +355,7 @@ may_have_mail(struct milter_msg *m, SMFICTX *ctx, const char *rcpt,
 	milter_suppress_ask(m->env, &in, rcpt, m->rg, &said);
 	if (said.state == SUPPRESS_CLEAR)
 		return true;
-	set_reply(m, ctx, said.reply);
+	milter_set_reply(ctx, said.reply, m->rg);
 	*rc_r = SMFIS_TEMPFAIL;
 	if (said.state == SUPPRESS_LISTED) {
 		*rc_r = SMFIS_REJECT;
@@ -352,19 +368,24 @@ may_have_mail(struct milter_msg *m, SMFICTX *ctx, const char *rcpt,
 sfsistat
 milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt)
 {
+	static const uint32_t one[RATE_IN_WHATS] = { [RATE_IN_RCPTS] = 1 };
+	bool elsewhere = goes_elsewhere(macro(ctx, "{rcpt_mailer}"));
 	const char *addr;
 	sfsistat rc;
 
 	if (m->conf == NULL)
 		begin(m);
 	addr = bare_address(m->rg, rcpt);
-	if (goes_elsewhere(macro(ctx, "{rcpt_mailer}")))
-		m->others++;
-	else if (!may_have_mail(m, ctx, addr, &rc))
+	if (!elsewhere && !may_have_mail(m, ctx, addr, &rc))
 		return rc;
+	rc = answer(m, ctx, SMFIP_NR_RCPT, one);
+	if (rc == SMFIS_TEMPFAIL || rc == SMFIS_REJECT)
+		return rc;
+	if (elsewhere)
+		m->others++;
 	else
 		add_rcpt(m, addr);
-	return answer(m, ctx, SMFIP_NR_RCPT);
+	return rc;
 }
 
 /*
@@ -570,24 +591,26 @@ log_message(const struct milter_msg *m, const char *queue_id,
 static sfsistat
 tempfail(struct milter_msg *m, SMFICTX *ctx)
 {
-	set_reply(m, ctx,
+	milter_set_reply(ctx,
 	    "451 4.3.0 message cannot be prepared for delivery now, try again "
-	    "later");
+	    "later",
+	    m->rg);
 	count_add(&m->env->tempfailed, 1);
 	return SMFIS_TEMPFAIL;
 }
 
 static sfsistat
-pass_untreated(struct milter_msg *m, const char *queue_id)
+refuse_large(struct milter_msg *m, SMFICTX *ctx, const char *queue_id)
 {
 	struct log_line l;
 
 	log_begin(&l, LOG_L_WARN, queue_id, "milter");
 	log_fmt(&l, "from", "<%s>", m->sender);
-	log_str(&l, "text", "header fields too large; left to the transport");
+	log_str(&l, "text", "header fields too large; refused");
 	log_end(&l);
+	milter_set_reply(ctx, "552 5.3.4 header fields too large", m->rg);
 	milter_msg_abort(m);
-	return SMFIS_CONTINUE;
+	return SMFIS_REJECT;
 }
 
 static void
@@ -610,11 +633,16 @@ milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 
 	if (m->conf == NULL)
 		begin(m);
+	if (m->late != NULL) {
+		rc = put_off(m, ctx, m->late);
+		milter_msg_abort(m);
+		return rc;
+	}
 	count_add(&m->env->messages, 1);
 	/* Absent at MAIL and at the first RCPT. */
 	queue_id = region_strdup(m->rg, macro(ctx, "i"));
 	if (m->header_len > HEADERS_MAX)
-		return pass_untreated(m, queue_id);
+		return refuse_large(m, ctx, queue_id);
 	decide(m, queue_id, &out, &note);
 	if (out.fault != SENDER_FINE) {
 		rc = deny(m, ctx, out.fault);

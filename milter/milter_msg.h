@@ -11,7 +11,9 @@
  * reply.  Mail of sendmail(1) is refused at its end only, whence Postfix bounces
  * it; at an earlier step it would stay where it is and come again, for ever
  * (integration.md 2.4).  A recipient in a suppression list is refused at RCPT
- * (milter_suppress.h).  All other trouble shows at the end, too, as a 451 with a
+ * (milter_suppress.h).  Who brings more than may come in is told at MAIL and RCPT
+ * to come again; programs of the host itself are not counted.  All other trouble
+ * shows at the end, too, as a 451 with a
  * text of ours.
  *
  * What is hashed is what the transport will send: header and body with their

@@ -45,6 +45,7 @@ static void
 advise(struct slice m, int advice)
 {
 	/* mmap() gave it; a slice has it as const. */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	void *p = (void *)(uintptr_t)m.p;
 
 	if (m.len > 0)
@@ -54,8 +55,11 @@ advise(struct slice m, int advice)
 static void
 unmap(struct slice m)
 {
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	void *p = (void *)(uintptr_t)m.p;
+
 	if (m.len > 0)
-		(void)munmap((void *)(uintptr_t)m.p, m.len);
+		(void)munmap(p, m.len);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "queue/bytes.h"
 #include "queue/lock.h"
 #include "queue/suppress_store_priv.h"
+#include "queue/suppress_write.h"
 
 enum { FOLD_AT = 65536 };
 
@@ -44,16 +45,37 @@ find_number(struct suppress_store *s, struct err *e)
 	return r == ENV_ABSENT ? 0 : -1;
 }
 
+/* Berkeley DB does not sync the names of tables that it makes. */
+static int
+sync_names(const struct suppress_store *s, bool is_made, struct err *e)
+{
+	static const char *const inside[] = { "/db/list.db", "/db", "" };
+	struct buf path = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < (is_made ? 3 : 2); i++) {
+		buf_clear(&path);
+		buf_printf(&path, "%s%s", s->dir, inside[i]);
+		if (rc == 0)
+			rc = suppress_write_sync_folder(buf_cstr(&path), e);
+	}
+	buf_fini(&path);
+	return rc;
+}
+
 static int
 open_all(struct suppress_store *s, struct err *e)
 {
-	if (mkdir(s->dir, 0750) == -1 && errno != EEXIST)
+	bool is_made = mkdir(s->dir, 0750) == 0;
+
+	if (!is_made && errno != EEXIST)
 		return err_sys(e, "%s", s->dir);
 	if (lock_take(s->dir, &s->lock, e) == -1)
 		return -1;
 	if (!lock_was_ended_well(s->lock))
 		env_forget_cache(s->dir);
-	if (env_open_lists(s->dir, &s->env, e) != ENV_OK)
+	if (env_open_lists(s->dir, &s->env, e) != ENV_OK ||
+	    sync_names(s, is_made, e) == -1)
 		return -1;
 	return find_number(s, e);
 }

@@ -143,6 +143,7 @@ check_PROGRAMS += \
 	tests/unit/test_providers \
 	tests/unit/test_ramp \
 	tests/unit/test_rates \
+	tests/unit/test_rate_in \
 	tests/unit/test_reader \
 	tests/unit/test_reasons \
 	tests/unit/test_replies \
@@ -1136,7 +1137,9 @@ EXTRA_DIST += \
 	%D%/system/test_steer.py \
 	%D%/system/test_suppress_policy.py \
 	%D%/system/test_suppress.py \
+	%D%/system/test_suppress_shared.py \
 	%D%/system/test_timeouts.py \
+	%D%/system/test_suppress_campaign.py \
 	%D%/system/test_suppress_checks.py \
 	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \

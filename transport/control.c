@@ -114,13 +114,14 @@ intake(struct gate *g, struct sender_counts *senders)
 	gate_facts(g, &f);
 	pressure_numbers(f.pressure, PRESSURE_MEMORY, &used, &max);
 	pressure_numbers(f.pressure, PRESSURE_PLACES, &rcpts, &rcpts_max);
-	return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "open",
-	    (int)(pressure_first(f.pressure) == PRESSURE_CAUSES), "held_by",
-	    causes(f.pressure), "places", (json_int_t)rcpts, "places_max",
-	    (json_int_t)rcpts_max, "memory", (json_int_t)used, "memory_max",
-	    (json_int_t)max, "waiting", (json_int_t)f.waiting, "delayed",
-	    (json_int_t)f.delayed, "refused", (json_int_t)f.refused, "denied",
-	    (json_int_t)count_read(&senders->denied));
+	return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
+	    "open", (int)(pressure_first(f.pressure) == PRESSURE_CAUSES),
+	    "held_by", causes(f.pressure), "places", (json_int_t)rcpts,
+	    "places_max", (json_int_t)rcpts_max, "memory", (json_int_t)used,
+	    "memory_max", (json_int_t)max, "waiting", (json_int_t)f.waiting,
+	    "delayed", (json_int_t)f.delayed, "refused", (json_int_t)f.refused,
+	    "denied", (json_int_t)count_read(&senders->denied), "limited",
+	    (json_int_t)count_read(&senders->limited));
 }
 
 static json_t *

@@ -49,6 +49,8 @@ control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
 control_fn control_show_jobs;
 /* show_cold.c */
 control_fn control_show_cold;
+/* show_senders.c */
+control_fn control_show_senders;
 /* show_sources.c */
 control_fn control_show_sources;
 /* steer.c */

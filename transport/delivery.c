@@ -91,6 +91,24 @@ hold(struct delivery *d, uint32_t i, const struct suppressing_said *said)
 		suppressing_ended(d->env->suppressing);
 }
 
+/* Those that the source had named when the message came; some may have gone. */
+static void
+add_source_lists(const struct delivery *d, const struct snapshot *conf,
+    struct suppress_set *lists)
+{
+	const char *p = d->envelope.lists, *end;
+
+	for (; *p != '\0'; p = *end == '\0' ? end : end + 1) {
+		const struct suppress_list *l;
+
+		end = strchrnul(p, ',');
+		l = snapshot_suppress(conf,
+		    region_strndup(d->rg, p, (size_t)(end - p)));
+		if (l != NULL)
+			suppress_set_add(lists, l->number);
+	}
+}
+
 /* An unsubscribe counts until the last moment. */
 static void
 check_lists(struct delivery *d)
@@ -113,6 +131,7 @@ check_lists(struct delivery *d)
 			.pool = rcpt->pool,
 			.job = d->envelope.job },
 		    &lists);
+		add_source_lists(d, conf, &lists);
 		if (suppressing_ask(d->env->suppressing, conf, &lists,
 			rcpt->addr, d->rg, &said) != SUPPRESS_CLEAR)
 			hold(d, i, &said);

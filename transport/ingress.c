@@ -185,6 +185,23 @@ enter_closed(struct ingress_session *s)
 }
 
 static void
+arm(struct ingress_session *s, int64_t in_us)
+{
+	struct timeval tv = { .tv_sec = (time_t)(in_us / US_PER_S),
+		.tv_usec = (suseconds_t)(in_us % US_PER_S) };
+
+	s->timer_us = clock_us() + in_us;
+	(void)event_add(s->timer, &tv);
+}
+
+/* Nobody tells it that there is a place. */
+static void
+enter_slot(struct ingress_session *s)
+{
+	arm(s, SLOT_LOOK_US);
+}
+
+static void
 enter_closing(struct ingress_session *s)
 {
 	reader_pause(&s->in, true);
@@ -202,16 +219,6 @@ static const struct step {
 #undef S
 };
 
-static void
-arm(struct ingress_session *s, int64_t in_us)
-{
-	struct timeval tv = { .tv_sec = (time_t)(in_us / US_PER_S),
-		.tv_usec = (suseconds_t)(in_us % US_PER_S) };
-
-	s->timer_us = clock_us() + in_us;
-	(void)event_add(s->timer, &tv);
-}
-
 unsigned
 ingress_state_timeout_s(enum ingress_state state)
 {
@@ -219,9 +226,9 @@ ingress_state_timeout_s(enum ingress_state state)
 }
 
 /*
- * The deadline counts from now.  The timer stays where it is, unless that is
- * too late, and looks again when it fires: moving it for each command would
- * cost more than that.
+ * The deadline counts from now: another command, or another state.  The timer
+ * stays where it is, unless that is too late, and looks again when it fires:
+ * moving it for each command would cost more than that.
  */
 static void
 touch(struct ingress_session *s)
@@ -253,6 +260,13 @@ enter(struct ingress_session *s, enum ingress_state state)
 
 /* ---- events -------------------------------------------------------------- */
 
+static bool
+may_leave(const struct ingress_session *s)
+{
+	return s->state == INGRESS_PROXY || s->state == INGRESS_TLS ||
+	    s->state == INGRESS_COMMAND || s->state == INGRESS_AUTH;
+}
+
 /*
  * A client that has just connected, or that has said something since its last
  * message was answered, has one in its hands, and 421 now would make it wait
@@ -264,9 +278,7 @@ is_leaving(const struct ingress_session *s)
 {
 	int64_t now_us;
 
-	if (!s->env->ingress_stopping || s->tx.open ||
-	    (s->state != INGRESS_COMMAND && s->state != INGRESS_TLS &&
-		s->state != INGRESS_AUTH))
+	if (!s->env->ingress_stopping || s->tx.open || !may_leave(s))
 		return false;
 	if (s->served)
 		return true;
@@ -337,9 +349,7 @@ on_input(void *arg)
 	struct ingress_session *s = arg;
 
 	s->heard_us = clock_us();
-	/* A PROXY header comes at once, not byte by byte. */
-	if (steps[s->state].input != NULL && s->state != INGRESS_PROXY)
-		touch(s);
+	s->deadline_us = ingress_deadline_us(s, s->heard_us, s->in.came);
 	run(s);
 }
 
@@ -384,7 +394,6 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		enter(arg, INGRESS_CLOSED);
 }
 
-/* Nobody tells who waits for a place that there is one: it looks. */
 static void
 look_for_slot(struct ingress_session *s, bool in_vain)
 {
@@ -574,9 +583,7 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	reader_start(&s->in, base, fd, IN_MAX, &reading, s);
 	(void)bufferevent_enable(s->bev, EV_WRITE);
 	enter(s, ingress_begin(s));
-	if (s->state == INGRESS_SLOT)
-		arm(s, SLOT_LOOK_US);
-	else if (env->ingress_stopping)
+	if (env->ingress_stopping && s->state != INGRESS_SLOT)
 		arm(s, STOP_GRACE_S * US_PER_S);
 	run(s);
 	return s;
@@ -622,8 +629,7 @@ ingress_shutdown(struct worker_env *env)
 			gate_cancel(env->gate, &s->ticket);
 		else if (is_leaving(s))
 			run(s);
-		else if (s->state == INGRESS_COMMAND ||
-		    s->state == INGRESS_TLS || s->state == INGRESS_AUTH)
+		else if (may_leave(s))
 			arm(s, STOP_GRACE_S * US_PER_S);
 	}
 }

@@ -204,7 +204,9 @@ cmd_xforward(struct ingress_session *s, const struct smtp_cmd *c)
 static void
 say_mail(struct ingress_session *s, bool room)
 {
-	if (!room) /* what XFORWARD said stays for the next try */
+	if (!room && s->xforwards == 0)
+		ingress_tx_reset(s);
+	else if (!room) /* what XFORWARD said stays for the next try */
 		s->tx.open = false;
 	ingress_say(s,
 	    room ? "250 2.1.0 OK" : "452 4.3.1 no room in the queue");
@@ -258,7 +260,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return say(s, "552 5.3.4 message too big");
 	if (c->addr.utf8 && !c->utf8)
 		return say(s, "553 5.6.7 this address needs SMTPUTF8");
-	if (!ingress_sender_may(s, c->addr.text))
+	if (!ingress_sender_may(s, qualified(s, &c->addr)->text))
 		return INGRESS_COMMAND;
 	tx->open = true;
 	tx->utf8 = c->utf8;
@@ -403,6 +405,8 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 		ingress_reply(s, "%s", refused);
 		return INGRESS_COMMAND;
 	}
+	if (!ingress_rcpt_may(s))
+		return INGRESS_COMMAND;
 	add_rcpt(s,
 	    &(struct ingress_rcpt){ .addr = c.addr.text,
 		.domain = c.addr.domain,

@@ -175,7 +175,7 @@ empty(struct buf *b)
  * gets them: never in clear.
  */
 static void
-encrypt(struct ingress_session *s)
+to_wire(struct ingress_session *s)
 {
 	bool closing = s->state == INGRESS_CLOSING;
 
@@ -196,7 +196,7 @@ ingress_flush(struct ingress_session *s)
 	size_t sent = 0;
 
 	if (s->tls != NULL)
-		encrypt(s);
+		to_wire(s);
 	if (b->len == 0)
 		return true;
 	if (waiting(s) == 0) {

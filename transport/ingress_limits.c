@@ -160,13 +160,31 @@ ingress_count_failure(const struct ingress_session *s,
 
 /* ---- time ---------------------------------------------------------------- */
 
+static bool
+is_in_message(const struct ingress_session *s)
+{
+	return s->state == INGRESS_DATA || s->state == INGRESS_CHUNK;
+}
+
 int64_t
 ingress_patience_us(const struct ingress_session *s)
 {
 	if (s->state == INGRESS_COMMAND || s->state == INGRESS_AUTH ||
 	    s->state == INGRESS_SLOT)
 		return s->source.command_timeout;
-	if (s->state == INGRESS_DATA || s->state == INGRESS_CHUNK)
+	if (is_in_message(s))
 		return s->source.data_timeout;
 	return (int64_t)ingress_state_timeout_s(s->state) * US_PER_S;
+}
+
+int64_t
+ingress_deadline_us(const struct ingress_session *s, int64_t now_us,
+    size_t came)
+{
+	int64_t latest = now_us + ingress_patience_us(s), earned;
+
+	if (!is_in_message(s))
+		return s->deadline_us;
+	earned = s->deadline_us + (int64_t)came * US_PER_S / INGRESS_RATE_MIN;
+	return earned < latest ? earned : latest;
 }

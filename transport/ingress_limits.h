@@ -61,7 +61,16 @@ void ingress_count_failure(const struct ingress_session *s,
 
 /* ---- time ---------------------------------------------------------------- */
 
-/* How long the client may be silent in the session's state; 0: for ever. */
+/* How long what the session's state waits for may take; 0: for ever. */
 int64_t ingress_patience_us(const struct ingress_session *s);
+
+/*
+ * The session's deadline, now that so many bytes have come.  A part of a
+ * command moves nothing; within a message the client earns time by what it
+ * sends, so that with less than INGRESS_RATE_MIN bytes a second it ends.
+ */
+enum { INGRESS_RATE_MIN = 500 };
+int64_t ingress_deadline_us(const struct ingress_session *s, int64_t now_us,
+    size_t came);
 
 #endif

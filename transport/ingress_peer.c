@@ -79,6 +79,42 @@ ingress_set_user(struct ingress_session *s, const char *user)
 	ingress_set_rights(s);
 }
 
+/* ---- whose mail it is ---------------------------------------------------- */
+
+struct net_addr
+ingress_named_client(const struct ingress_session *s)
+{
+	struct slice text = slice_of(
+	    s->xforward.addr == NULL ? "" : s->xforward.addr);
+	struct net_addr a;
+	struct err e;
+
+	if (text.len > 5 &&
+	    slice_eq_nocase((struct slice){ text.p, 5 }, "IPV6:")) {
+		text.p += 5;
+		text.len -= 5;
+	}
+	if (text.len == 0 || net_addr_parse(text, &a, &e) == -1)
+		a.family = 0;
+	return a;
+}
+
+struct net_addr
+ingress_policy_client(const struct ingress_session *s)
+{
+	const struct net_addr named = ingress_named_client(s);
+
+	return named.family != 0 ? named : s->peer.addr;
+}
+
+bool
+ingress_client_is_known(const struct ingress_session *s)
+{
+	if (ingress_named_client(s).family != 0)
+		return true;
+	return s->door->protocol == INGRESS_SMTP && !s->peer.is_unix;
+}
+
 /* ---- the greeting -------------------------------------------------------- */
 
 static enum ingress_state
@@ -254,7 +290,8 @@ take_xclient(struct ingress_session *s, const struct smtp_xclient *x)
 	if (x->helo != NULL)
 		(void)snprintf(s->peer.helo, sizeof(s->peer.helo), "%s",
 		    smtp_helo_is_valid(slice_of(x->helo)) ? x->helo : "");
-	if (x->login != NULL)
+	/* As whom the proxy has signed in goes with the first command. */
+	if (x->login != NULL || !s->xclient_open)
 		ingress_set_user(s, x->login);
 	return NULL;
 }
@@ -275,6 +312,7 @@ ingress_xclient(struct ingress_session *s, const struct smtp_xclient *x)
 	}
 	ingress_tx_reset(s);
 	s->helo[0] = '\0';
+	s->extended = false;
 	s->xclient_open = true;
 	ingress_set_rights(s);
 	s->xclient_ok = true;

@@ -315,12 +315,17 @@ void receive_reply_queued(struct ingress_session *s, uint64_t id);
 /* The text is complete: to the store, or refused with all replies given. */
 enum ingress_state receive_message(struct ingress_session *s);
 
+/* The client that the host MTA named by XFORWARD; family 0: none. */
+struct net_addr ingress_named_client(const struct ingress_session *s);
+
 /*
  * Whom policy judges: the client that the host MTA named, else our peer, which
  * by a unix socket is this host.
  */
 struct net_addr ingress_policy_client(const struct ingress_session *s);
 
+/* Is it anybody in particular?  By a unix socket only whom the host MTA names. */
+bool ingress_client_is_known(const struct ingress_session *s);
 /* "name (address)" of the client, for records. */
 const char *receive_peer_name(struct ingress_session *s);
 

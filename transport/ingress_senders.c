@@ -3,22 +3,36 @@
 
 #include <stdlib.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "transport/ingress_priv.h"
 #include "vmta/policy.h"
+#include "vmta/rate_in.h"
+#include "vmta/rate_in_show.h"
+#include "vmta/sender_rates.h"
 
 struct sender_counts *
 sender_counts_new(void)
 {
-	return mem_new(struct sender_counts);
+	struct sender_counts *c = mem_new(struct sender_counts);
+
+	c->rates = rate_in_new(RATE_IN_CLIENTS);
+	c->shared = shared_new(c->rates);
+	return c;
 }
 
 void
-sender_counts_free(struct sender_counts **sp)
+sender_counts_free(struct sender_counts **cp)
 {
-	free(*sp);
-	*sp = NULL;
+	struct sender_counts *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	shared_free(&c->shared);
+	rate_in_free(&c->rates);
+	free(c);
 }
 
 /* The milter may have seen it: a host MTA hands it over, with its queue id. */
@@ -49,22 +63,114 @@ ingress_sender_denied(const struct ingress_session *s, const char *sender,
 	count_add(&s->env->sender_counts->denied, 1);
 }
 
-bool
-ingress_sender_may(struct ingress_session *s, const char *sender)
+static void
+policy_in(const struct ingress_session *s, const char *sender,
+    struct policy_in *in)
 {
-	const struct policy_in in = { .conf = s->conf,
+	*in = (struct policy_in){ .conf = s->conf,
 		.client = ingress_policy_client(s),
 		.source = s->listener_source,
 		.auth_user = s->user,
 		.sender = sender };
+}
+
+/* ---- so much ---------------------------------------------------------------- */
+
+static void
+log_limited(const struct ingress_session *s, const struct policy_in *in,
+    const struct rate_in_no *no)
+{
+	struct log_line l;
+	char text[NET_ADDR_TEXT];
+
+	log_begin(&l, LOG_L_WARN, NULL, "rate-in");
+	log_str(&l, "limit", rate_in_limit_text(no->limit, s->cmd_rg));
+	log_str(&l, "client", net_addr_text(&in->client, text));
+	if (in->auth_user != NULL)
+		log_str(&l, "user", in->auth_user);
+	log_int(&l, "refused", (int64_t)no->refused);
+	log_end(&l);
+}
+
+/* NULL: they may come in, and are counted; else the reply. */
+static const char *
+take(struct ingress_session *s, uint32_t messages, uint32_t rcpts,
+    struct region *rg)
+{
+	struct sender_counts *counts = s->env->sender_counts;
+	const uint32_t n[RATE_IN_WHATS] = { [RATE_IN_MESSAGES] = messages,
+		[RATE_IN_RCPTS] = rcpts };
+	int64_t now_us = clock_us();
+	struct rate_in_limits limits;
+	struct policy_in in;
+	struct rate_in_no no;
+	bool may;
+
+	policy_in(s, "", &in);
+	sender_rates_find(&in, &limits);
+	if (limits.n == 0)
+		return NULL;
+	may = rate_in_take(shared_enter(counts->shared), &limits, n, now_us,
+	    &no);
+	shared_leave(counts->shared);
+	if (may)
+		return NULL;
+	count_add(&counts->limited, 1);
+	if (no.tell)
+		log_limited(s, &in, &no);
+	return rate_in_reply(&no, now_us, rg);
+}
+
+static bool
+take_now(struct ingress_session *s, uint32_t messages, uint32_t rcpts)
+{
+	const char *why;
+
+	if (!snapshot_limits_senders(s->conf) || may_be_marked(s) ||
+	    !ingress_client_is_known(s))
+		return true;
+	why = take(s, messages, rcpts, s->cmd_rg);
+	if (why != NULL)
+		ingress_reply(s, "%s", why);
+	return why == NULL;
+}
+
+bool
+ingress_rcpt_may(struct ingress_session *s)
+{
+	return take_now(s, 0, 1);
+}
+
+const char *
+ingress_message_may(struct ingress_session *s)
+{
+	if (!snapshot_limits_senders(s->conf) || !may_be_marked(s) ||
+	    !ingress_client_is_known(s))
+		return NULL;
+	return take(s, 1, (uint32_t)s->tx.rcpt_count, s->tx_rg);
+}
+
+/* ---- as whom ------------------------------------------------------------------ */
+
+static bool
+may_use(struct ingress_session *s, const char *sender)
+{
+	struct policy_in in;
 	enum sender_fault fault;
 
 	if (!snapshot_judges_senders(s->conf) || may_be_marked(s))
 		return true;
+	policy_in(s, sender, &in);
 	fault = policy_mail(&in, s->cmd_rg);
 	if (fault == SENDER_FINE)
 		return true;
 	ingress_sender_denied(s, sender, s->user == NULL ? "" : s->user, fault);
 	ingress_reply(s, "550 5.7.1 %s", sender_fault_text(fault));
 	return false;
+}
+
+bool
+ingress_sender_may(struct ingress_session *s, const char *sender)
+{
+	return may_use(s, sender) && take_now(s, 1, 0);
 }

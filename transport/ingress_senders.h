@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ingress_senders - may this client send as that sender (vmta/sender_rules.h)?
+ * ingress_senders - may this client send as that sender (vmta/sender_rules.h),
+ * and so much (vmta/rate_in.h)?
  *
  * Of a submission by SMTP the envelope is judged at MAIL, the header at the end
- * of data.  What the host MTA hands over may carry a mark, which says that the
- * milter has judged it: who knows that only at the end of data, judges all of it
- * there (vmta/policy.h).
+ * of data; a message counts at MAIL, a recipient at RCPT.  What the host MTA hands
+ * over may carry a mark, which says that the milter has judged and counted it:
+ * who knows that only at the end of data, judges all of it there
+ * (vmta/policy.h), and counts it if the host has named its client.
  *
  * On the session's worker; the counts are all workers'.
  */
@@ -16,13 +18,18 @@
 #include <stdbool.h>
 
 #include "lib/count.h"
+#include "lib/shared.h"
 #include "vmta/sender_rules.h"
 
 struct ingress_session;
+struct rate_in;
 
 /* Of the process; made by main before there are workers, who share it. */
 struct sender_counts {
-	struct count denied; /* messages, by rules about senders */
+	struct count denied;   /* messages, by rules about senders */
+	struct count limited;  /* commands and messages, by rates */
+	struct shared *shared; /* of rates, which is theirs: */
+	struct rate_in *rates;
 };
 
 struct sender_counts *sender_counts_new(void);
@@ -30,6 +37,15 @@ void sender_counts_free(struct sender_counts **sp);
 
 /* At MAIL; false: the reply is given. */
 bool ingress_sender_may(struct ingress_session *s, const char *sender);
+
+/* At RCPT; likewise. */
+bool ingress_rcpt_may(struct ingress_session *s);
+
+/*
+ * A message without a mark that could have had one; NULL: it may come in, else
+ * the reply, in the transaction's region.
+ */
+const char *ingress_message_may(struct ingress_session *s);
 
 /* Logs and counts one that may not; user: "" is none. */
 void ingress_sender_denied(const struct ingress_session *s, const char *sender,

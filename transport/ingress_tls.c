@@ -87,6 +87,8 @@ ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r)
 	} else if (s->eof) {
 		log_failed(s, tls_stream_error(s->tls));
 		*next_r = INGRESS_CLOSING;
+	} else {
+		return false;
 	}
 	return true;
 }

@@ -90,6 +90,7 @@ libtransport_a_SOURCES = \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
 	%D%/show_cold.c \
+	%D%/show_senders.c \
 	%D%/show_sources.c \
 	%D%/show_warmup.c \
 	%D%/shutdown.c \

@@ -263,32 +263,6 @@ trace_name(struct ingress_session *s)
 	return trace_client_text(&c, s->tx_rg);
 }
 
-/* The client that the host MTA named; family 0: none. */
-static struct net_addr
-named_client(const struct ingress_session *s)
-{
-	struct slice text = slice_of(or_empty(s->xforward.addr));
-	struct net_addr a;
-	struct err e;
-
-	if (text.len > 5 &&
-	    slice_eq_nocase((struct slice){ text.p, 5 }, "IPV6:")) {
-		text.p += 5;
-		text.len -= 5;
-	}
-	if (text.len == 0 || net_addr_parse(text, &a, &e) == -1)
-		a.family = 0;
-	return a;
-}
-
-struct net_addr
-ingress_policy_client(const struct ingress_session *s)
-{
-	const struct net_addr named = named_client(s);
-
-	return named.family != 0 ? named : s->peer.addr;
-}
-
 /* To which the client itself connected; behind a host MTA nobody knows. */
 static struct net_addr
 policy_local(const struct ingress_session *s)
@@ -298,7 +272,7 @@ policy_local(const struct ingress_session *s)
 	if (s->peer.told)
 		return local;
 	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
-	    named_client(s).family == 0)
+	    ingress_named_client(s).family == 0)
 		net_local_addr(bufferevent_getfd(s->bev), &local);
 	return local;
 }
@@ -307,7 +281,7 @@ policy_local(const struct ingress_session *s)
 static struct net_addr
 original_client(const struct ingress_session *s)
 {
-	const struct net_addr named = named_client(s), none = { 0 };
+	const struct net_addr named = ingress_named_client(s), none = { 0 };
 
 	if (named.family != 0)
 		return named;
@@ -319,12 +293,12 @@ static const char *
 protocol_name(struct ingress_session *s)
 {
 	bool lmtp = s->door->protocol == INGRESS_LMTP;
-	const char *base = lmtp ? "LMTP" : "SMTP";
+	const char *base = lmtp ? "LMTP" : "ESMTP";
 
 	if (s->tx.utf8)
 		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
-	else if (!lmtp && s->extended)
-		base = "ESMTP";
+	else if (!lmtp && !s->extended) /* no name for it with TLS or AUTH */
+		return "SMTP";
 	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "",
 	    s->user != NULL ? "A" : "");
 }
@@ -358,7 +332,7 @@ receive_source(const struct ingress_session *s, const char *user,
 		.source = s->listener_source,
 		.auth_user = user };
 
-	if (user == NULL && named_client(s).family == 0)
+	if (user == NULL && ingress_named_client(s).family == 0)
 		in.auth_user = s->user;
 	assign_source(&in, conf_r);
 }
@@ -384,7 +358,7 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 	struct letter_in *in = region_new_obj(s->tx_rg, struct letter_in);
 	/* Mail of no client at all: the null sender is the host's own. */
 	bool own = s->local && s->door->protocol == INGRESS_LMTP &&
-	    named_client(s).family == 0 && tx->sender[0] == '\0';
+	    ingress_named_client(s).family == 0 && tx->sender[0] == '\0';
 
 	*in = (struct letter_in){
 		.env = s->env,
@@ -431,6 +405,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 		.auth_user = l->auth_user,
 		.host_id = l->queue_id,
 		.src_mta = peer,
+		.lists = refusals_lists(s, l),
 		.signing = l->signing,
 		.headers = l->headers,
 		.header_count = l->header_count,
@@ -577,8 +552,12 @@ finish(struct ingress_session *s, struct letter_work *w)
 	if (l.fault != SENDER_FINE)
 		ingress_sender_denied(s, s->tx.sender,
 		    s->user == NULL ? "" : s->user, l.fault);
-	if (why != NULL)
+	if (why == NULL && !l.marked)
+		why = ingress_message_may(s);
+	if (why != NULL) {
+		body_unref(&l.body);
 		return refuse(s, why, l.trouble);
+	}
 	why = refusals_at_end(s, &l);
 	if (why != NULL) {
 		body_unref(&l.body);

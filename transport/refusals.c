@@ -195,6 +195,21 @@ refusals_at_end(struct ingress_session *s, struct letter *l)
 	return s->tx.named == 0 ? s->tx.told[0] : NULL;
 }
 
+const char *
+refusals_lists(struct ingress_session *s, const struct letter *l)
+{
+	struct source_conf source;
+	const char *all = "";
+
+	if (snapshot_suppress_count(s->conf) == 0)
+		return "";
+	receive_source(s, l->auth_user, &source);
+	for (size_t i = 0; i < source.suppression_lists.n; i++)
+		all = REGION_JOIN(s->tx_rg, all, i == 0 ? "" : ",",
+		    source.suppression_lists.v[i]);
+	return all;
+}
+
 /* ---- what is kept of it -------------------------------------------------- */
 
 static bool

@@ -39,6 +39,9 @@ const char *refusals_rcpt(struct ingress_session *s, const struct smtp_cmd *c);
  */
 const char *refusals_at_end(struct ingress_session *s, struct letter *l);
 
+/* What <source> names, for the envelope: "a,b". */
+const char *refusals_lists(struct ingress_session *s, const struct letter *l);
+
 /* The records of all that were refused, for its transaction; NULL: nobody. */
 struct refusals *refusals_pack(struct ingress_session *s,
     const struct envelope *env);

@@ -224,7 +224,7 @@ on_accept(void *ctx, int fd)
 	CHECK(t->bev != NULL);
 	LIST_INSERT_HEAD(&ss->talks, t, link);
 	bufferevent_setcb(t->bev, on_read, on_write, on_event, t);
-	bufferevent_setwatermark(t->bev, EV_READ, 0, 2 * LINE_MAX_LEN);
+	bufferevent_setwatermark(t->bev, EV_READ, 0, (size_t)2 * LINE_MAX_LEN);
 	(void)bufferevent_set_timeouts(t->bev, &idle, &idle);
 	(void)bufferevent_enable(t->bev, EV_READ | EV_WRITE);
 	if (++ss->count == TALKS_MAX)
@@ -256,13 +256,15 @@ void
 suppress_socket_free(struct suppress_socket **ssp)
 {
 	struct suppress_socket *ss = *ssp;
-	struct talk *t;
+	struct talk *next;
 
 	*ssp = NULL;
 	if (ss == NULL)
 		return;
-	while ((t = LIST_FIRST(&ss->talks)) != NULL)
+	for (struct talk *t = LIST_FIRST(&ss->talks); t != NULL; t = next) {
+		next = LIST_NEXT(t, link);
 		talk_free(&t);
+	}
 	acceptor_free(&ss->acceptor);
 	free(ss);
 }

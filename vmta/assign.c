@@ -10,23 +10,26 @@
 /* Reserved: users without a <smtp-user> of their own. */
 #define SOURCE_AUTH "{auth}"
 
+const char *
+assign_source_name(const struct policy_in *in)
+{
+	const struct user_conf *user;
+
+	if (in->auth_user == NULL || in->auth_user[0] == '\0')
+		return in->source;
+	user = snapshot_user(in->conf, in->auth_user);
+	return user != NULL && user->source[0] != '\0' ? user->source :
+							 SOURCE_AUTH;
+}
+
 void
 assign_source(const struct policy_in *in, struct source_conf *out)
 {
-	const char *name = in->source;
-
-	if (in->settings != NULL) {
+	if (in->settings != NULL)
 		*out = *in->settings;
-		return;
-	}
-	if (in->auth_user != NULL && in->auth_user[0] != '\0') {
-		const struct user_conf *user = snapshot_user(in->conf,
-		    in->auth_user);
-
-		name = user != NULL && user->source[0] != '\0' ? user->source :
-								 SOURCE_AUTH;
-	}
-	snapshot_source_conf(in->conf, &in->client, name, out);
+	else
+		snapshot_source_conf(in->conf, &in->client,
+		    assign_source_name(in), out);
 }
 
 /* The value of the first field with that name, or NULL. */

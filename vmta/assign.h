@@ -30,6 +30,9 @@ struct assignment {
 /* A default-virtual-mta: the one that has the address the client came to. */
 #define ASSIGN_BY_IP "by-smtp-source-ip"
 
+/* The <source> by name that counts above those by address, or NULL. */
+const char *assign_source_name(const struct policy_in *in);
+
 /* The settings of where the message comes from: address, then user or listener. */
 void assign_source(const struct policy_in *in, struct source_conf *out);
 

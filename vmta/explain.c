@@ -132,6 +132,24 @@ explainer_fini(struct explainer *x)
 	buf_fini(&x->block);
 }
 
+static void
+tell_suppress(struct explainer *x)
+{
+	x->section = "Suppression List Settings";
+	for (size_t i = 0; i < strmap_count(x->s->suppress); i++) {
+		const struct suppress_entry *l = strmap_at(x->s->suppress, i);
+
+		for (size_t k = 0; k < table_suppress.count; k++) {
+			const struct conf_directive *row =
+			    &table_suppress.rows[k];
+			struct place place = { &table_suppress, &l->set };
+
+			if (conf_is_set(&table_suppress, &l->set, row->name))
+				tell(x, row, &l->pub.conf, &place);
+		}
+	}
+}
+
 void
 explain_global(const struct snapshot *s, explain_fn *fn, void *ctx)
 {
@@ -146,6 +164,7 @@ explain_global(const struct snapshot *s, explain_fn *fn, void *ctx)
 
 		tell(&x, row, &s->global, &place);
 	}
+	tell_suppress(&x);
 	explainer_fini(&x);
 }
 

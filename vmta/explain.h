@@ -27,7 +27,7 @@ struct setting {
 
 typedef void explain_fn(void *ctx, const struct setting *s);
 
-/* Everything at the top level. */
+/* Everything at the top level; and what each <suppression-list> sets. */
 void explain_global(const struct snapshot *s, explain_fn *fn, void *ctx);
 
 /* What the virtual MTA says, and what it has from the top; it must exist. */

@@ -114,7 +114,10 @@ libvmta_a_SOURCES = \
 	%D%/sched_why_turn.c \
 	%D%/sched_why_words.c \
 	%D%/scope.c %D%/scope.h \
+	%D%/rate_in.c %D%/rate_in.h \
+	%D%/rate_in_show.c %D%/rate_in_show.h \
 	%D%/sender_fault.def \
+	%D%/sender_rates.c %D%/sender_rates.h \
 	%D%/sender_rules.c %D%/sender_rules.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \

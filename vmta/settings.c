@@ -83,18 +83,31 @@ is_all(const struct net_prefix *p)
 }
 
 void
-settings_source(const struct snapshot *s, const struct net_addr *client,
-    const char *name, struct source_conf *out)
+settings_sources(const struct snapshot *s, const struct net_addr *client,
+    const char *name, settings_source_fn *fn, void *ctx)
 {
 	const struct net_addr addr = settings_plain_address(client);
 	const struct source_entry *named = name == NULL ?
 	    NULL :
 	    snapshot_find_source(s, name);
 
-	*out = s->source_defaults;
 	for (const struct source_entry *e = s->sources; e != NULL; e = e->next)
 		if (is_all(&e->prefix) || net_prefix_match(&e->prefix, &addr))
-			conf_merge(&table_source, out, &e->values, &e->set);
+			fn(ctx, e);
 	if (named != NULL)
-		conf_merge(&table_source, out, &named->values, &named->set);
+		fn(ctx, named);
+}
+
+static void
+merge_source(void *ctx, const struct source_entry *e)
+{
+	conf_merge(&table_source, ctx, &e->values, &e->set);
+}
+
+void
+settings_source(const struct snapshot *s, const struct net_addr *client,
+    const char *name, struct source_conf *out)
+{
+	*out = s->source_defaults;
+	settings_sources(s, client, name, merge_source, out);
 }

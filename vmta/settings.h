@@ -24,6 +24,12 @@ void settings_layers(const struct snapshot *s, const char *domain,
 /* Of these the ones that name the domain itself. */
 void settings_exact_layers(const struct snapshot *s, const char *domain,
     const char *vmta, domain_map_fn *fn, void *ctx);
+struct source_entry;
+typedef void settings_source_fn(void *ctx, const struct source_entry *e);
+
+/* Those that hold for the client, from general to specific, the name last. */
+void settings_sources(const struct snapshot *s, const struct net_addr *client,
+    const char *name, settings_source_fn *fn, void *ctx);
 /* Of a client: mapped (::ffff:192.0.2.1) as IPv4, none as 127.0.0.1. */
 struct net_addr settings_plain_address(const struct net_addr *client);
 void settings_source(const struct snapshot *s, const struct net_addr *client,

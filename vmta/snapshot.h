@@ -228,6 +228,8 @@ const struct password *snapshot_any_password(const struct snapshot *s);
 unsigned snapshot_password_forms(const struct snapshot *s);
 /* Has any of them, or any <source>, rules about senders (sender_rules.h)? */
 bool snapshot_judges_senders(const struct snapshot *s);
+/* Or limits on what comes in (sender_rates.h)? */
+bool snapshot_limits_senders(const struct snapshot *s);
 /*
  * The provider that names the domain, the most specific pattern first; NULL:
  * none, as for the queue of notifications.

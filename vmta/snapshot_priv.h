@@ -157,6 +157,7 @@ struct suppress_entry {
 	bool named;     /* by some suppression-lists */
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by what it is for */
 struct snapshot {
 	struct ref refs;
 	struct snapshot *self; /* to count through a const pointer */
@@ -184,7 +185,7 @@ struct snapshot {
 	unsigned password_forms;             /* a bit for each that is there */
 	struct sender_patterns **senders;    /* of sources and users */
 	size_t sender_count;
-	bool judges_senders;
+	bool judges_senders, limits_senders;
 	struct strmap *providers;           /* of provider_entry */
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */

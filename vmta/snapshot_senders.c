@@ -42,17 +42,32 @@ compile(const struct place *p, const char *name, struct conf_senders *senders)
 			complain(p, name, i, &e);
 }
 
-static void
-note_rules(struct snapshot *s, const struct conf_table *table,
-    const struct conf_set *set)
+static bool
+has_any(const struct conf_table *table, const struct conf_set *set,
+    const char *const *names, size_t n)
 {
-	static const char *const names[] = { "allow-sender", "deny-sender",
+	/* Not all names are in both tables. */
+	for (size_t i = 0; i < n; i++)
+		if (conf_find_row(table, names[i]) != NULL &&
+		    conf_is_set(table, set, names[i]))
+			return true;
+	return false;
+}
+
+static void
+note_rules(const struct place *p)
+{
+	static const char *const rules[] = { "allow-sender", "deny-sender",
 		"require-from-alignment", "require-signature-alignment",
 		"sender-domains" };
+	static const char *const limits[] = { "max-msg-rate-in",
+		"max-msg-rate-in-per-client", "max-rcpt-rate-in",
+		"max-rcpt-rate-in-per-client" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		s->judges_senders = s->judges_senders ||
-		    conf_is_set(table, set, names[i]);
+	p->s->judges_senders = p->s->judges_senders ||
+	    has_any(p->table, p->set, rules, sizeof(rules) / sizeof(*rules));
+	p->s->limits_senders = p->s->limits_senders ||
+	    has_any(p->table, p->set, limits, sizeof(limits) / sizeof(*limits));
 }
 
 static void
@@ -75,7 +90,7 @@ join_source(struct snapshot *s, struct source_entry *src,
 	compile(&p, "allow-sender", &src->values.allow_sender);
 	compile(&p, "deny-sender", &src->values.deny_sender);
 	read_domains(&p, &src->values.sender_domains);
-	note_rules(s, p.table, p.set);
+	note_rules(&p);
 }
 
 void
@@ -92,7 +107,7 @@ snapshot_senders_join(struct snapshot *s, struct conf_errors *errs)
 		compile(&p, "allow-sender", &u->values.allow_sender);
 		compile(&p, "deny-sender", &u->values.deny_sender);
 		read_domains(&p, &u->values.sender_domains);
-		note_rules(s, p.table, p.set);
+		note_rules(&p);
 	}
 }
 
@@ -100,6 +115,12 @@ bool
 snapshot_judges_senders(const struct snapshot *s)
 {
 	return s->judges_senders;
+}
+
+bool
+snapshot_limits_senders(const struct snapshot *s)
+{
+	return s->limits_senders;
 }
 
 void

@@ -59,7 +59,7 @@ int
 suppress_key_load(const char *path, struct buf *key, bool *open_r,
     struct err *e)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	size_t len;
 
 	*open_r = false;

@@ -8,7 +8,7 @@
  *	    / domain pattern				of `domain`
  *
  * Addresses and local parts are kept as the list compares them, in one block
- * with a table of where each begins: some 45 bytes for each of a million.  Of
+ * with a table of where each begins: some 55 bytes for each of a million.  Of
  * those that are there twice the first counts.
  *
  * Filled and sealed by one thread, then asked by any number.  Pure.

@@ -90,6 +90,12 @@ class Client:
             self._macros("R", i=queue_id, rcpt_mailer=b"mailrace")
             self.step("R", rcpt + b"\0")
 
+    def rcpt(self, rcpt, queue_id=b"4Zclient"):
+        """The milter's answer, of one that was asked to give any."""
+        self._macros("R", i=queue_id, rcpt_mailer=b"mailrace")
+        self._write("R", rcpt + b"\0")
+        return self._read()
+
     def abort(self):
         self._write("A", b"")
 

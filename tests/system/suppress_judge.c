@@ -4,6 +4,7 @@
  * published lists as they stand, without a daemon:
  *
  *	suppress_judge CONF publish LIST ADDRESS...
+ *	suppress_judge CONF fill LIST COUNT	0@filled.example and so on
  *	suppress_judge CONF ask ADDRESS [source=N] [vmta=N] [pool=N] [job=N]
  *
  * ask prints "clear", "listed LIST", "listed LIST FILE:LINE", or "unsure LIST:
@@ -47,15 +48,53 @@ digest_of(const struct suppress_norm *n, const char *address,
 }
 
 static int
-publish(const struct snapshot *s, const struct suppress_list *l, char **address,
+add(struct suppress_build *b, const struct suppress_norm *n,
+    const char *address, struct err *e)
+{
+	unsigned char digest[SUPPRESS_DIGEST_MAX];
+
+	if (digest_of(n, address, digest, e) == -1)
+		return -1;
+	return suppress_build_add(b, digest, e);
+}
+
+static int
+add_all(struct suppress_build *b, const struct suppress_norm *n, char **address,
+    struct err *e)
+{
+	int rc = 0;
+
+	for (; *address != NULL && rc == 0; address++)
+		rc = add(b, n, *address, e);
+	return rc;
+}
+
+static int
+add_numbers(struct suppress_build *b, const struct suppress_norm *n,
+    unsigned long count, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned long i = 0; i < count && rc == 0; i++) {
+		char address[64];
+
+		(void)snprintf(address, sizeof(address), "%lu@filled.example",
+		    i);
+		rc = add(b, n, address, e);
+	}
+	return rc;
+}
+
+static int
+publish(const struct snapshot *s, const struct suppress_list *l, char **argv,
     struct err *e)
 {
 	const char *dir = snapshot_global(s)->suppression_dir;
 	const struct suppress_build_conf conf = { .list = l->id,
 		.generation = 1,
 		.digest_len = (uint32_t)suppress_digest_len(l->norm.hash),
-		.memory = 1 << 20 };
-	unsigned char secret[SUPPRESS_SECRET_LEN], digest[SUPPRESS_DIGEST_MAX];
+		.memory = 64 << 20 };
+	unsigned char secret[SUPPRESS_SECRET_LEN];
 	struct suppress_norm n = l->norm;
 	struct suppress_build *b;
 	char path[500];
@@ -68,11 +107,10 @@ publish(const struct snapshot *s, const struct suppress_list *l, char **address,
 		n.key = (struct slice){ (char *)secret, sizeof(secret) };
 	}
 	rc = suppress_build_new(path, &conf, &b, e);
-	for (; *address != NULL && rc == 0; address++) {
-		rc = digest_of(&n, *address, digest, e);
-		if (rc == 0)
-			rc = suppress_build_add(b, digest, e);
-	}
+	if (rc == 0)
+		rc = strcmp(argv[2], "fill") != 0 ?
+		    add_all(b, &n, argv + 4, e) :
+		    add_numbers(b, &n, strtoul(argv[4], NULL, 10), e);
 	if (rc == 0)
 		rc = suppress_build_publish(b, e);
 	suppress_build_free(&b);
@@ -173,7 +211,7 @@ main(int argc, char **argv)
 	int rc = -1;
 
 	log_set_program("suppress_judge");
-	if (argc < 4)
+	if (argc < (strcmp(argv[argc > 2 ? 2 : 0], "fill") == 0 ? 5 : 4))
 		return 2;
 	s = load(argv[1]);
 	if (s == NULL)
@@ -184,7 +222,7 @@ main(int argc, char **argv)
 	else if (l == NULL || !l->published)
 		err_set(&e, "no <suppression-list %s>", argv[3]);
 	else
-		rc = publish(s, l, argv + 4, &e);
+		rc = publish(s, l, argv, &e);
 	if (rc == -1)
 		(void)fprintf(stderr, "suppress_judge: %s\n", e.text);
 	snapshot_unref(&s);

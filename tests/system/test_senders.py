@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Who may send as whom: what rules of <source> and <smtp-user> refuse, by every
-way in, and what they let through."""
+"""Who may send as whom, and how much: what <source> and <smtp-user> refuse, by
+every way in, and what they let through."""
 
 import netns
 netns.enter()
@@ -46,6 +46,28 @@ domain-key s1, a.example, {keys}/s1.a.example.pem
 <source {auth}>
     always-allow-relaying yes
 </source>
+<source 127.0.0.51>
+    max-msg-rate-in 3/h
+</source>
+<source 127.0.0.52/31>
+    max-msg-rate-in 2/h
+</source>
+<source 127.0.0.52>
+    max-msg-rate-in unlimited
+    max-rcpt-rate-in 3/h
+</source>
+<source 127.0.0.64/27>
+    max-msg-rate-in-per-client 1/h
+</source>
+<source 127.0.0.96/27>
+    max-rcpt-rate-in-per-client 2/h
+</source>
+<smtp-user messages>
+    max-msg-rate-in 1/h
+</smtp-user>
+<smtp-user recipients>
+    max-rcpt-rate-in 2/h
+</smtp-user>
 <smtp-user allow>
     allow-sender allow@*
 </smtp-user>
@@ -246,6 +268,24 @@ def by_user(lab):
               'why=not-allowed' % ALLOW in log, "told in the log")
 
 
+@tap.test("what stands behind a NUL, where no milter sees it, arrives nowhere: "
+          "Postfix cuts it off, we refuse it")
+def behind_nul(lab):
+    spoofed = "a@a.example\0 <ceo@bank.example>"
+    for name, connect in AT_ONCE:
+        rcpt, good = lab.rcpt(), lab.rcpt()
+        with contextlib.closing(connect(DOMAINS)) as c:
+            reply = send(c, "a@a.example", rcpt, spoofed)
+            if reply[0] == 250:
+                text = lab.stored(lab.wait_arrived(rcpt))
+                tap.check(b"bank.example" not in text, "%s: %r" % (name, text))
+            else:
+                tap.equal(reply, (550, "5.7.1 " + UNREADABLE), name)
+            tap.equal(send(c, "a@a.example", good, "a@a.example")[0], 250,
+                      "the next one")
+        lab.wait_arrived(good)
+
+
 @tap.test("a Postfix service without the milter: the hand-over is refused, each "
           "recipient, and Postfix tells the sender")
 def without_milter(lab):
@@ -280,12 +320,121 @@ def local(lab):
             return sum("END-OF-MESSAGE from localhost[" in line for line in f)
     # Whose notifications go to a domain without a host: they pass the milter.
     tap.wait_for(lambda: refused() == 2, 20, "both are refused")
+    # A program that takes the null sender is no notification of the host.
+    lab.postfix.sendmail("", [rcpt], text % (rcpt, "ceo@bank.example"))
+    tap.wait_for(lambda: refused() == 3, 20, "so is the null sender's")
     good = lab.rcpt()
     lab.postfix.sendmail("a@a.example", [good], text % (good, "a@a.example"))
     lab.wait_arrived(good)
     tap.wait_for(lambda: lab.milter.log_text().count("from=<> nrcpt=1") >= 2,
                  20, "notifications")
     tap.equal(lab.arrived(rcpt), [], "none of them arrives")
+
+
+# ---- how much -----------------------------------------------------------------
+
+def bring(lab, connect, ip, messages, rcpts=1, **user):
+    """Each message by a connection of its own: (how many are taken, how many
+    recipients of them)."""
+    taken = [0, 0]
+    for _ in range(messages):
+        with contextlib.closing(connect(ip, **user)) as c:
+            answers, dots = c.send("a@a.example",
+                                   [lab.rcpt() for _ in range(rcpts)],
+                                   message("r@in.example", "a@a.example"))
+            for code, text in answers + dots:
+                tap.check(code == 250 or
+                          (code == 450 and "4.7.1 too many" in text and
+                           text.endswith(" s")), "%d %s" % (code, text))
+            taken[0] += bool(dots)
+            taken[1] += sum(code == 250 for code, _ in answers) if dots else 0
+    return tuple(taken)
+
+
+def counts(lab, name):
+    return {(r["by"], r["of"], r["what"], r["client"]): (r["used"], r["rate"])
+            for r in lab.command.json("show", "senders",
+                                      "--maxitems=1000")["senders"]
+            if r["name"] == name}
+
+
+@tap.test("max-msg-rate-in and max-rcpt-rate-in of a <source>: over all workers "
+          "and connections; each daemon counts what it is the first to see",
+          proves=("source max-msg-rate-in", "source max-rcpt-rate-in"))
+def rates_of_source(lab):
+    for name, connect in (("the milter", MILTER), ("mailraced", DIRECTLY)):
+        tap.equal(bring(lab, connect, "127.0.0.51", 6), (3, 3), name)
+        tap.equal(bring(lab, connect, "127.0.0.52", 2, 2), (2, 3), name)
+    tap.equal(bring(lab, AT_ONCE[1][1], "127.0.0.51", 1), (0, 0),
+              "the fast path is the same daemon")
+    both = ("mailrace-milter", "mailraced")
+    tap.equal(counts(lab, "127.0.0.51/32"),
+              {(by, "source", "messages", ""): (3, "3/h") for by in both},
+              "show senders")
+    tap.equal(counts(lab, "127.0.0.52/32"),
+              {(by, "source", "recipients", ""): (3, "3/h") for by in both},
+              "show senders")
+    tap.check("127.0.0.51/32" in lab.command.text("show", "senders"), "text")
+    tap.check('rate-in limit="source 127.0.0.51/32, 3/h messages" '
+              'client=127.0.0.51 refused=1\n' in lab.milter.log_text(),
+              "told in the log, once")
+
+
+@tap.test("the same of each client", proves=(
+    "source max-msg-rate-in-per-client", "source max-rcpt-rate-in-per-client"))
+def rates_of_client(lab):
+    for connect in (MILTER, DIRECTLY):
+        for i in (65, 66):
+            tap.equal(bring(lab, connect, "127.0.0.%d" % i, 2), (1, 1), i)
+            tap.equal(bring(lab, connect, "127.0.0.%d" % (i + 32), 1, 3),
+                      (1, 2), i + 32)
+    tap.equal(counts(lab, "127.0.0.64/27")[
+        ("mailraced", "client", "messages", "127.0.0.65")], (1, "1/h"),
+        "show senders")
+
+
+@tap.test("the same of each user, wherever he comes from", proves=(
+    "smtp-user max-msg-rate-in", "smtp-user max-rcpt-rate-in"))
+def rates_of_user(lab):
+    tap.equal(bring(lab, MILTER, FREE, 1, user="messages"), (1, 1), "one")
+    tap.equal(bring(lab, MILTER, ALLOW, 1, user="messages"), (0, 0), "more")
+    tap.equal(bring(lab, MILTER, FREE, 1, 3, user="recipients"), (1, 2),
+              "recipients")
+    tap.equal(bring(lab, MILTER, FREE, 1), (1, 1), "others go on")
+
+
+@tap.test("a hand-over is counted once: by the milter if that has seen it, else "
+          "here, and waits in the host when it is too much")
+def rates_of_hand_over(lab):
+    tap.equal(bring(lab, MILTER, "127.0.0.53", 1), (1, 1), "by the milter")
+    tap.equal(counts(lab, "127.0.0.52/31")[
+        ("mailrace-milter", "source", "messages", "")], (1, "2/h"), "there")
+    tap.check(("mailraced", "source", "messages", "") not in
+              counts(lab, "127.0.0.52/31"), "and there alone")
+    with contextlib.closing(by_postfix(BARE)("127.0.0.53")) as c:
+        rcpts = [lab.rcpt() for _ in range(3)]
+        for r in rcpts:
+            tap.equal(send(c, "a@a.example", r, "a@a.example")[0], 250, r)
+    tap.wait_for(lambda: sum(bool(lab.arrived(r)) for r in rcpts) == 2, 20,
+                 "two arrive")
+
+    def deferred():
+        with open(lab.postfix.log) as f:
+            return [line for line in f if "said: 450 4.7.1 too many" in line]
+    tap.wait_for(lambda: deferred(), 20, "the third waits")
+
+
+@tap.test("a reload with another limit: what was counted goes on counting")
+def rates_reload(lab):
+    tap.equal(bring(lab, DIRECTLY, "127.0.0.54", 1), (1, 1), "no limit")
+    lab.write_config(CONFIG + "<source 127.0.0.51>\n"
+                     "    max-msg-rate-in 5/h\n</source>\n")
+    lab.command.text("reload")
+    for connect in (MILTER, DIRECTLY):
+        tap.equal(bring(lab, connect, "127.0.0.51", 4), (2, 2), "five, not 3")
+    lab.write_config(CONFIG)
+    lab.command.text("reload")
+    tap.equal(bring(lab, DIRECTLY, "127.0.0.51", 1), (0, 0), "three again")
 
 
 @tap.test("a reload: rules hold for the next message of a session that is there, "

@@ -406,7 +406,8 @@ def examples(folder):
                           "..", "..", "doc", "mailrace.conf.5.in")
     with open(manual) as f:
         found = [m[0] for m in re.finditer(
-            r"^<(acct-file|provider|job) .*?^</\1>\n", f.read(), re.M | re.S)]
+            r"^<(acct-file|address-list|job|provider|suppression-list) "
+            r".*?^</\1>\n", f.read(), re.M | re.S)]
     tap.check(len(found) >= 4, "examples in " + manual)
     path = folder.write("examples.conf", "domain-macro gmail gmail.com\n"
                         + "".join(found))

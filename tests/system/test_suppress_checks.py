@@ -26,6 +26,7 @@ suppress-socket {run}/suppress
 </suppression-list>
 <suppression-list by-source>
     address partner@in.example
+    address-file {root}/partners
 </suppression-list>
 <address-list by-vmta>
     domain vmta.example
@@ -94,6 +95,8 @@ class Fixture(Lab):
                          receivers=[{"listen": ["127.0.1.1:25"]}])
         with open(self.path("out"), "w") as f:
             f.write("file@in.example\n")
+        with open(self.path("partners"), "w") as f:
+            f.write("# none yet\n")
         os.mkdir(self.path("suppress"))
         with open(self.torn, "w") as f:
             f.write("not a list")
@@ -214,17 +217,21 @@ def at_end(lab):
 def before_delivery(lab):
     lab.command.text("pause", "queue", "in.example/{default}")
     lab.inject(["late1@in.example", "late2@in.example", "stays@in.example"])
+    lab.inject("late3@in.example", client="127.0.0.77")
     with open(lab.path("out"), "a") as f:
         f.write("late1@in.example\nlate2@in.example\n")
+    with open(lab.path("partners"), "a") as f:
+        f.write("late3@in.example\n")
     lab.command.text("reload")
     lab.command.text("resume", "queue", "in.example/{default}")
     lab.wait_arrived("stays@in.example")
     row = lab.suppressed("late1@in.example")[0]
     lab.suppressed("late2@in.example")
+    lab.suppressed("late3@in.example")
     tap.equal((row["vmta"], row["dlvSourceIp"]), ("{default}", ""), "record")
     tap.check("result=suppressed" in lab.daemon.log_text(), "the log line")
     status = lab.command.json("show", "status")["suppression"]
-    tap.check(status["ended"] == 3 and status["refused"] == 7,
+    tap.check(status["ended"] == 4 and status["refused"] == 7,
               "show status: %s" % status)
 
 

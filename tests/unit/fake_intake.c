@@ -17,6 +17,7 @@
 #include "vmta/password.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
+#include "vmta/sender_rates.h"
 #include "vmta/suppress.h"
 
 /* ---- configuration ------------------------------------------------------- */
@@ -250,6 +251,18 @@ policy_mail(const struct policy_in *in, struct region *rg)
 	(void)rg;
 	s->policy_client = in->client;
 	return s->mail_fault;
+}
+
+bool
+snapshot_limits_senders(const struct snapshot *s)
+{
+	return s->limits.n > 0;
+}
+
+void
+sender_rates_find(const struct policy_in *in, struct rate_in_limits *out)
+{
+	*out = in->conf->limits;
 }
 
 /* Adds one field, takes X-Remove away. */

@@ -18,6 +18,7 @@
 #include "lib/str.h"
 #include "mail/envelope.h"
 #include "queue/store.h"
+#include "vmta/rate_in.h"
 #include "vmta/sealing.h"
 #include "vmta/sender_rules.h"
 #include "vmta/snapshot.h"
@@ -81,6 +82,7 @@ struct snapshot {
 	const char *assigned, *assigned_to;  /* a domain, and its VMTA */
 	const char *trouble;                 /* NULL: none */
 	enum sender_fault mail_fault, fault; /* at MAIL; of a whole message */
+	struct rate_in_limits limits;        /* of any message */
 	unsigned policy_runs;
 	struct net_addr policy_client;
 	const char *policy_source; /* of the last run */

@@ -47,7 +47,22 @@ test_signing(struct envelope *in, const struct buf *before, struct region *rg)
 	}
 	is_int((int64_t)refused, (int64_t)b.len,
 	    "every shorter form is refused");
+	in->lists = "one,two";
+	buf_clear(&b);
+	envelope_pack(in, &b);
+	ok(envelope_unpack(b.p, b.len, rg, &out, &e) == 0 &&
+		out.signing != NULL && out.rcpts[1].signatures == 2,
+	    "with suppression lists, too");
+	is_str(out.lists, "one,two", "which");
 	in->signing = NULL;
+	buf_clear(&b);
+	envelope_pack(in, &b);
+	ok(envelope_unpack(b.p, b.len, rg, &out, &e) == 0 &&
+		out.signing == NULL,
+	    "with lists alone");
+	is_str(out.lists, "one,two", "the same");
+	is_str(out.rcpts[1].addr, "b@example.org", "and addresses");
+	in->lists = "";
 	buf_clear(&b);
 	envelope_pack(in, &b);
 	ok(b.len == before->len && memcmp(b.p, before->p, b.len) == 0,

@@ -441,6 +441,29 @@ test_one(const struct snapshot *s)
 	}
 }
 
+/* The file of a key is told, and never what is in it. */
+static void
+test_suppress(void)
+{
+	struct hunt h = { "Suppression List Settings", NULL, false,
+		{ NULL, 0, 0 } };
+	struct snapshot *s;
+
+	conf_file_put("key", "geheim");
+	s = load("suppress",
+	    "suppression-lists a\n<suppression-list a>\n"
+	    " hashed hmac-sha256\n key-file key\n</suppression-list>\n");
+	h.wanted = "hashed hmac-sha256 :3 <suppression-list a>";
+	explain_global(s, look, &h);
+	ok(h.found, "%s", h.wanted);
+	h.found = false;
+	h.wanted = "key-file key :4 <suppression-list a>";
+	explain_global(s, look, &h);
+	ok(h.found, "%s", h.wanted);
+	buf_fini(&h.line);
+	snapshot_unref(&s);
+}
+
 int
 main(void)
 {
@@ -458,6 +481,7 @@ main(void)
 	test_limits(s);
 	test_one(s);
 	snapshot_unref(&s);
+	test_suppress();
 	conf_file_end();
 	return done_testing();
 }

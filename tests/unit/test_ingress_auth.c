@@ -143,6 +143,31 @@ test_lmtp(void)
 	client_close(&c);
 }
 
+/* Those for whom a proxy speaks have nothing of what it is itself. */
+static void
+test_proxy_signed_in(void)
+{
+	struct client c;
+	struct err e;
+
+	set_up(CLEAR);
+	world.conf.other_source = world.conf.source;
+	(void)net_addr_parse(SLICE_LIT("198.51.100.7"),
+	    &world.conf.other_client, &e);
+	world.conf.source.allow_xclient = "yes";
+	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+	client_send(&c, "EHLO c\r\n" GOOD "\r\n", 8 + sizeof(GOOD) + 1);
+	client_pump(&c);
+	buf_clear(&c.got);
+	ok(client_talk(&c,
+	       "> XCLIENT ADDR=198.51.100.7\n< 220*\n"
+	       "> " GOOD "\n< 503 5.5.1 EHLO first\n> HELO proxy.test\n"
+	       "< 250*\n> MAIL FROM:<a@b.test>\n< 250*\n"
+	       "> RCPT TO:<r@b.test>\n< 550 5.7.1*\n"),
+	    "a proxy's user is not its client's");
+	client_close(&c);
+}
+
 /* In each state of AUTH: gone, and gone again before the answer. */
 static void
 test_gone(void)
@@ -192,6 +217,7 @@ main(void)
 	test_cases();
 	test_mail();
 	test_lmtp();
+	test_proxy_signed_in();
 	test_gone();
 	test_wiped();
 	password_fini(&password);

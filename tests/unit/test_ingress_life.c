@@ -4,9 +4,11 @@
  * daemon, by their time, or never read from.
  */
 #include <event2/event.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "lib/check.h"
+#include "lib/clock.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 
@@ -127,6 +129,71 @@ test_timeout(void)
 	is_int(world.env.sessions_in, 0, "all are gone");
 }
 
+/* Seconds that the session at the top has, after so many bytes more. */
+static int64_t
+left_after(struct client *c, size_t bytes)
+{
+	static const char line[] = "0123456789\r\n";
+	struct ingress_session *s = LIST_FIRST(&world.env.ingress);
+
+	s->deadline_us = clock_us() + 20 * US_PER_S;
+	for (; bytes >= sizeof(line) - 1; bytes -= sizeof(line) - 1)
+		client_send(c, line, sizeof(line) - 1);
+	client_send(c, line, bytes);
+	client_pump(c);
+	return (s->deadline_us - clock_us() + US_PER_S / 2) / US_PER_S;
+}
+
+/* Byte by byte nobody stays longer than by saying nothing. */
+static void
+test_drip(void)
+{
+	static const char *const last[] = { "DATA\r\n", "BDAT 1000000\r\n" };
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+		world_reset();
+		world.conf.source.relay = true;
+		world.conf.source.allow_chunking = true;
+		world.conf.source.data_timeout = 60 * US_PER_S;
+		world.conf.source.command_timeout = 60 * US_PER_S;
+		client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+		ok(client_talk(&c, SMTP_HELLO), "a session");
+		is_int(left_after(&c, 3), 20, "half a command");
+		ok(client_talk(&c, "> \n< 500*\n"), "all of it");
+		ok(client_talk(&c,
+		       "> MAIL FROM:<s@a.test>\n> RCPT TO:<r@b.test>\n"
+		       "< 250*\n< 250*\n"),
+		    "a transaction");
+		client_send(&c, last[i], strlen(last[i]));
+		client_pump(&c);
+		is_int(left_after(&c, 3), 20, "few bytes of a message");
+		is_int(left_after(&c, 5000), 30, "500 are a second");
+		is_int(left_after(&c, 200000), 60, "not beyond the time-out");
+		client_close(&c);
+	}
+}
+
+/* Before a PROXY header, too, a stop is not held up. */
+static void
+test_stop_proxy(void)
+{
+	struct client c;
+
+	world_reset();
+	world.conf.listener.proxy = true;
+	world.conf.source.allow_proxy = true;
+	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+	client_pump(&c);
+	ingress_shutdown(&world.env);
+	world.env.ingress_stop_us = 0;
+	LIST_FIRST(&world.env.ingress)->heard_us = 0;
+	event_active(LIST_FIRST(&world.env.ingress)->timer, EV_TIMEOUT, 0);
+	ok(client_talk(&c, "< 421 4.3.2*\n") && c.closed,
+	    "nothing has been said yet");
+	client_close(&c);
+}
+
 /* A client that sends and sends and never reads. */
 static void
 test_deaf(void)
@@ -162,6 +229,8 @@ main(void)
 	test_refused();
 	test_shutdown();
 	test_timeout();
+	test_drip();
+	test_stop_proxy();
 	test_deaf();
 	world_fini();
 	return done_testing();

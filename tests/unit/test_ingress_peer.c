@@ -197,6 +197,7 @@ test_xclient_login(void)
 	       "> HELO proxy.test\n< 250*\n" OPEN_ONE MESSAGE),
 	    "a user has his source");
 	is_str(world.store.env.auth_user, "apps", "and his name is kept");
+	ok(stored(" with SMTP;"), "HELO has no ESMTPA");
 	client_close(&c);
 
 	trusting(&c);
@@ -382,6 +383,30 @@ test_await(void)
 	client_close(&v[1]);
 }
 
+/* Who came by a proxy waits no longer for a place that is left. */
+static void
+test_await_proxy(void)
+{
+	struct client in, c;
+
+	proxy_door(&in, true);
+	world.conf.global.max_conns_in = 1;
+	world.conf.global.await_slot = true;
+	client_send(&in, V2_LOCAL, 16);
+	ok(client_talk(&in, SMTP_HELLO), "one is in");
+	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+	client_send(&c, V2_LOCAL, 16);
+	client_pump(&c);
+	is_int((int64_t)c.got.len, 0, "one waits");
+	client_close(&in);
+	for (int i = 0; i < 400 && c.got.len == 0; i++) {
+		(void)usleep(5000);
+		client_pump(&c);
+	}
+	ok(client_talk(&c, SMTP_HELLO), "and comes in");
+	client_close(&c);
+}
+
 static void
 test_transient(void)
 {
@@ -515,6 +540,7 @@ main(void)
 	test_host_is_spared();
 	test_failure_rate();
 	test_await();
+	test_await_proxy();
 	test_transient();
 	test_rcpts_fail_message();
 	test_bcc();

@@ -138,6 +138,8 @@ test_no_patience(void)
 	client_open(&app, INGRESS_SMTP, "127.0.0.1", SOCK_STREAM);
 	ok(client_talk(&app, SMTP_HELLO MAIL_ONE "< 452 4.3.1*\n"),
 	    "a client by SMTP does not wait");
+	ok(LIST_FIRST(&world.env.ingress)->tx.sender == NULL,
+	    "nothing is kept of its try");
 	ok(client_talk(&app, "> XFORWARD IDENT=4FX\n< 250*\n" MAIL_ONE) &&
 		is_silent(&app),
 	    "a host MTA that hands over by SMTP does");

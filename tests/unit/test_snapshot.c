@@ -313,8 +313,8 @@ static const char *const accepted[] = {
 	"log-rotate 3",
 	"http-mgmt-port 8080\nhttp-access 0/0 monitor",
 	"<domain x>\nbcc-upon-delivery a@x.example\nuse-dane no\n</domain>",
-	"<bounce-category-patterns>\n/spam/ spam-related\n// other\n"
-	"</bounce-category-patterns>",
+	("<bounce-category-patterns>\n/spam/ spam-related\n// other\n"
+	 "</bounce-category-patterns>"),
 	"<spool /x>\ndeliver-only no\n</spool>",
 };
 

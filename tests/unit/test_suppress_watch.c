@@ -38,13 +38,14 @@ static void
 publish(const char *file, uint64_t id, unsigned value)
 {
 	const struct suppress_build_conf conf = { .list = id,
-		.generation = ++generation,
+		.generation = generation + 1,
 		.digest_len = LEN,
 		.memory = 4096 };
 	struct suppress_build *b;
 	unsigned char d[LEN];
 	struct err e;
 
+	generation++;
 	make_digest(d, value);
 	if (suppress_build_new(tmpdir_path(file), &conf, &b, &e) == -1 ||
 	    suppress_build_add(b, d, &e) == -1 ||
