@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "admin/acct_source.h"
-#include "admin/acct_time.h"
 #include "admin/ctl_ask.h"
+#include "lib/iso_time.h"
 
 /*
  * A row is written after its event; who copies a file with its time may lose
@@ -50,8 +50,8 @@ time_of(const struct acct_source *s)
 {
 	for (size_t i = 0; i < acct_source_columns(s); i++)
 		if (str_eq_nocase(acct_source_name(s, i), "timeLogged"))
-			return acct_time(acct_source_cells(s)[i]);
-	return ACCT_TIME_NONE;
+			return iso_time(acct_source_cells(s)[i]);
+	return ISO_TIME_NONE;
 }
 
 /*
@@ -71,7 +71,7 @@ look_at(struct acct_files *f, struct acct_file *file)
 	while (
 	    (got = acct_source_next(s, &e)) == CSV_HEADER || got == CSV_ROW) {
 		if (got == CSV_ROW && rows++ == 0 &&
-		    time_of(s) != ACCT_TIME_NONE)
+		    time_of(s) != ISO_TIME_NONE)
 			file->first_s = time_of(s);
 		if (rows == (acct_source_is_json(s) ? JSON_ROWS : 1))
 			break;

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/acct_time.h"
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/glob.h"
+#include "lib/iso_time.h"
 #include "lib/regex.h"
 #include "mail/acct_field.h"
 
@@ -133,11 +133,11 @@ read_ago(const char *value)
 
 	if (str_to_interval(slice_of(value), &us, &e) == -1 ||
 	    us == INTERVAL_NEVER)
-		return ACCT_TIME_NONE;
+		return ISO_TIME_NONE;
 	return (clock_wall_us() - us) / US_PER_S;
 }
 
-/* A time, or how long ago; ACCT_TIME_NONE: it is neither. */
+/* A time, or how long ago; ISO_TIME_NONE: it is neither. */
 int64_t
 acct_match_time(const char *value)
 {
@@ -145,8 +145,8 @@ acct_match_time(const char *value)
 
 	/* Years have four digits: "2026" alone is nobody's Unix time. */
 	if (strlen(value) >= 9) {
-		t = acct_time(slice_of(value));
-		if (t != ACCT_TIME_NONE)
+		t = iso_time(slice_of(value));
+		if (t != ISO_TIME_NONE)
 			return t;
 	}
 	return read_ago(value);
@@ -155,7 +155,7 @@ acct_match_time(const char *value)
 int
 acct_match_check_time(const char *value, struct err *e)
 {
-	if (acct_match_time(value) != ACCT_TIME_NONE)
+	if (acct_match_time(value) != ISO_TIME_NONE)
 		return 0;
 	return err_set(e,
 	    "\"%s\" is neither 2026-11-20, \"2026-11-20 14:00:00\", Unix "
@@ -178,7 +178,7 @@ acct_match_since(const struct ctl_options *opt)
 			t = read_ago(g->value);
 		else
 			continue;
-		CHECK(t != ACCT_TIME_NONE);
+		CHECK(t != ISO_TIME_NONE);
 		since = t > since ? t : since;
 	}
 	return since;
@@ -383,8 +383,8 @@ is_in_time(const struct acct_match *m, const struct acct_row *row)
 
 	if (m->since_s == INT64_MIN && m->until_s == INT64_MAX)
 		return true;
-	t = acct_time(acct_cell(row, m->time_slot));
-	return t != ACCT_TIME_NONE && t >= m->since_s && t < m->until_s;
+	t = iso_time(acct_cell(row, m->time_slot));
+	return t != ISO_TIME_NONE && t >= m->since_s && t < m->until_s;
 }
 
 /* "5.1.1 (bad destination mailbox address)" without what is in brackets. */

@@ -32,19 +32,27 @@ keep_item(void *ctx, const json_t *item)
 	(void)json_array_append_new(ctx, json_deep_copy(item));
 }
 
+static int
+call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
+    json_t **done_r)
+{
+	struct err e;
+
+	if (ctl_call(path, request, item, ctx, done_r, &e) == 0)
+		return 0;
+	(void)fprintf(stderr, "mailrace: %s\n", e.text);
+	return *done_r == NULL ? 2 : 1;
+}
+
 int
 ctl_ask_at(const char *path, const struct ctl_options *opt, ctl_item_fn *item,
     void *ctx, json_t **done_r)
 {
 	json_t *request = ctl_request(opt);
-	struct err e;
-	int rc = ctl_call(path, request, item, ctx, done_r, &e);
+	int rc = call(path, request, item, ctx, done_r);
 
 	json_decref(request);
-	if (rc == 0)
-		return 0;
-	(void)fprintf(stderr, "mailrace: %s\n", e.text);
-	return *done_r == NULL ? 2 : 1;
+	return rc;
 }
 
 /* Asks mailraced; items go to fn. */
@@ -68,6 +76,21 @@ ctl_ask(const struct ctl_options *opt, struct answer *a_r)
 {
 	a_r->items = json_array();
 	return ask_each(opt, keep_item, a_r->items, &a_r->done);
+}
+
+int
+ctl_ask_this(const struct ctl_options *opt, json_t *request, struct answer *a_r)
+{
+	struct places at;
+	int rc;
+
+	a_r->items = json_array();
+	a_r->done = NULL;
+	if (ctl_places(opt, &at) == -1)
+		return 2;
+	rc = call(at.control, request, keep_item, a_r->items, &a_r->done);
+	places_fini(&at);
+	return rc;
 }
 
 void

@@ -23,6 +23,9 @@ struct answer {
 
 /* Asks mailraced what opt says; the answer is filled in either case. */
 int ctl_ask(const struct ctl_options *opt, struct answer *a_r);
+/* The same with a request of one's own, which is borrowed. */
+int ctl_ask_this(const struct ctl_options *opt, json_t *request,
+    struct answer *a_r);
 void ctl_answer_fini(struct answer *a);
 
 /* Another daemon, by its socket; NULL done_r: no answer. */

@@ -14,17 +14,23 @@
 #include "lib/daemon.h"
 #include "lib/net.h"
 #include "lib/str.h"
+#include "mail/suppress_input.h"
 
 enum argument {
 	ARG_NONE,
 	ARG_ACCT_FILE,    /* may be left out: all */
+	ARG_ADDRESS_LIST, /* the second may be left out: all */
 	ARG_CANON_NEEDED, /* simple or relaxed */
 	ARG_CONFIG,       /* may be left out: that of -c */
 	ARG_FILES,        /* any number; - is standard input */
 	ARG_JOB_NEEDED,
 	ARG_FILE_NEEDED, /* - is standard output or input */
-	ARG_SETTINGS,    /* of what; may be left out */
-	ARG_QUEUE,       /* may be left out: all */
+	ARG_LIST,        /* a suppression list; may be left out: all */
+	ARG_LIST_ADDRESSES,
+	ARG_LIST_FILE,
+	ARG_LIST_NEEDED,
+	ARG_SETTINGS, /* of what; may be left out */
+	ARG_QUEUE,    /* may be left out: all */
 	ARG_QUEUE_NEEDED,
 	ARG_SOURCE_QUEUE, /* an address of ours, then a queue */
 	ARG_TEXT_NEEDED,  /* any; also an empty one */
@@ -45,6 +51,7 @@ static const struct command {
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
+#define A_LIST "a suppression list"
 #define A_QUEUE "a queue, DOMAIN or DOMAIN/VMTA; * is all of them"
 
 static const struct form {
@@ -52,26 +59,36 @@ static const struct form {
 	const char *wanted; /* said when it is empty, or needed and not there */
 	const char *key;    /* what the daemon calls it */
 	bool needed;
+	size_t further_min, further_max; /* words behind it */
 } forms[] = {
-	[ARG_NONE] = { "", NULL, "queue", false },
+	[ARG_NONE] = { "", NULL, "queue", false, 0, 0 },
 	[ARG_ACCT_FILE] = { " [ACCT-FILE]",
-	    "the path or command of an acct-file", "path", false },
+	    "the path or command of an acct-file", "path", false, 0, 0 },
+	[ARG_ADDRESS_LIST] = { " ADDRESS [LIST]",
+	    "an address, and a suppression list if you like", "address", true,
+	    0, 1 },
 	[ARG_CANON_NEEDED] = { " simple|relaxed", "simple or relaxed", "queue",
-	    true },
-	[ARG_CONFIG] = { " [FILE]", "a file", "queue", false },
-	[ARG_FILES] = { " [FILE...]", NULL, "queue", false },
-	[ARG_JOB_NEEDED] = { " JOB", "a job; * is all", "job", true },
-	[ARG_FILE_NEEDED] = { " FILE|-", "a file, or -", "queue", true },
+	    true, 0, 0 },
+	[ARG_CONFIG] = { " [FILE]", "a file", "queue", false, 0, 0 },
+	[ARG_FILES] = { " [FILE...]", NULL, "queue", false, 0, 0 },
+	[ARG_JOB_NEEDED] = { " JOB", "a job; * is all", "job", true, 0, 0 },
+	[ARG_FILE_NEEDED] = { " FILE|-", "a file, or -", "queue", true, 0, 0 },
+	[ARG_LIST] = { " [LIST]", A_LIST, "list", false, 0, 0 },
+	[ARG_LIST_ADDRESSES] = { " LIST [ADDRESS...|-]",
+	    A_LIST " and addresses, or --file", "list", true, 0, SIZE_MAX },
+	[ARG_LIST_FILE] = { " LIST FILE|-",
+	    A_LIST " and a file, or - for standard input", "list", true, 1, 1 },
+	[ARG_LIST_NEEDED] = { " LIST", A_LIST, "list", true, 0, 0 },
 	[ARG_SETTINGS] = { " [DOMAIN[/VMTA]|ACCT-FILE]", A_QUEUE, "queue",
-	    false },
-	[ARG_QUEUE] = { " [DOMAIN[/VMTA]]", A_QUEUE, "queue", false },
-	[ARG_QUEUE_NEEDED] = { " DOMAIN[/VMTA]", A_QUEUE, "queue", true },
+	    false, 0, 0 },
+	[ARG_QUEUE] = { " [DOMAIN[/VMTA]]", A_QUEUE, "queue", false, 0, 0 },
+	[ARG_QUEUE_NEEDED] = { " DOMAIN[/VMTA]", A_QUEUE, "queue", true, 0, 0 },
 	[ARG_SOURCE_QUEUE] = { " IP DOMAIN[/VMTA]", "an address and " A_QUEUE,
-	    "queue", true },
-	[ARG_TEXT_NEEDED] = { " STRING", "a string", "queue", true },
+	    "queue", true, 0, 0 },
+	[ARG_TEXT_NEEDED] = { " STRING", "a string", "queue", true, 0, 0 },
 	[ARG_WHY_NEEDED] = { " DOMAIN[/VMTA]|MESSAGE|IP|[KIND:]NAME",
 	    "a queue, a message, an address or a name; see mailrace why --help",
-	    "of", true },
+	    "of", true, 0, 0 },
 };
 
 enum kind {
@@ -85,7 +102,8 @@ enum kind {
 	KIND_TYPES,
 	KIND_PATTERN,
 	KIND_HEADER,
-	KIND_WHEN
+	KIND_WHEN,
+	KIND_UNTIL
 };
 
 static const struct option_row {
@@ -287,6 +305,8 @@ is_time(const char *text)
 static bool
 is_value(const struct option_row *o, const char *text, struct err *e)
 {
+	int64_t until_s;
+
 	switch (o->kind) {
 	case KIND_FLAG:
 		return true;
@@ -310,6 +330,9 @@ is_value(const struct option_row *o, const char *text, struct err *e)
 		return acct_match_check_header(text, e) == 0;
 	case KIND_WHEN:
 		return acct_match_check_time(text, e) == 0;
+	case KIND_UNTIL:
+		return suppress_until(slice_of(text),
+			   clock_wall_us() / US_PER_S, &until_s, e) == 0;
 	}
 	CHECK_NEVER("a kind of option");
 }
@@ -396,7 +419,9 @@ check_argument(const struct command *c, int argc, char **argv,
 	}
 	if (c->argument == ARG_SOURCE_QUEUE)
 		return check_source(c, argc, argv, opt);
-	if (argc > (c->argument == ARG_NONE ? 0 : 1)) {
+	if (argc > 0 &&
+	    (c->argument == ARG_NONE ||
+		(size_t)(argc - 1) > forms[c->argument].further_max)) {
 		(void)fprintf(stderr,
 		    "mailrace: \"%s\" is too much; see "
 		    "mailrace %s --help\n",
@@ -404,6 +429,12 @@ check_argument(const struct command *c, int argc, char **argv,
 		return 2;
 	}
 	if (is_wanting(c, given))
+		return needs(c);
+	if (argc > 0) {
+		opt->files = argv + 1;
+		opt->file_count = (size_t)argc - 1;
+	}
+	if (opt->file_count < forms[c->argument].further_min)
 		return needs(c);
 	if (given != NULL && opt->values[OPT_QUEUE] != NULL) {
 		(void)fprintf(stderr,
@@ -530,6 +561,11 @@ value_json(const struct option_row *o, const char *text)
 		return json_integer(us / US_PER_S);
 	case KIND_WHEN:
 		return json_integer(acct_match_time(text));
+	case KIND_UNTIL:
+		/* A moment ago it was after now. */
+		(void)suppress_until(slice_of(text), clock_wall_us() / US_PER_S,
+		    &us, &e);
+		return us == SUPPRESS_FOREVER ? json_null() : json_integer(us);
 	case KIND_TEXT:
 	case KIND_YESNO:
 	case KIND_MODE:

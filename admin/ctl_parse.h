@@ -35,7 +35,7 @@ struct ctl_options {
 	const char *argument;     /* a queue, a file, a text; or NULL */
 	const char *argument_key; /* in the request */
 	const char *source;       /* an address before the queue; or NULL */
-	char *const *files;       /* of a command that takes many */
+	char *const *files; /* words behind the argument; files, addresses */
 	size_t file_count;
 	const char *values[OPT_COUNT]; /* as given, the last; NULL: not */
 	struct ctl_given given[CTL_GIVEN_MAX]; /* all, in their order */

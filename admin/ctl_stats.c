@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "admin/acct_match.h"
-#include "admin/acct_time.h"
 #include "admin/stats_order.h"
 #include "admin/stats_report.h"
 #include "admin/stats_split.h"
 #include "lib/glob.h"
+#include "lib/iso_time.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
@@ -176,7 +176,7 @@ want(struct acct_reader *rows, const struct wish *w, struct slots *s)
 static int64_t
 known_time(struct slice text)
 {
-	int64_t s = acct_time(text);
+	int64_t s = iso_time(text);
 
 	return s <= 0 || s > TIME_MAX_S ? 0 : s;
 }

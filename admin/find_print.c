@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/acct_time.h"
 #include "admin/find_text.h"
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/csv_write.h"
+#include "lib/iso_time.h"
 #include "lib/json_text.h"
 #include "lib/mem.h"
 
@@ -102,9 +102,9 @@ take_header(struct find_print *p, const struct acct_row *row)
 static struct slice
 iso_of(struct find_print *p, struct slice s)
 {
-	int64_t t = acct_time(s);
+	int64_t t = iso_time(s);
 
-	if (t == ACCT_TIME_NONE || t >= INT64_MAX / US_PER_S)
+	if (t == ISO_TIME_NONE || t >= INT64_MAX / US_PER_S)
 		return s;
 	return (struct slice){ p->time,
 		clock_iso(p->time, sizeof(p->time), t * US_PER_S) };

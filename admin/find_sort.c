@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "admin/acct_time.h"
+#include "lib/iso_time.h"
 #include "lib/mem.h"
 
 /* How many more than asked for are kept before the last ones go. */
@@ -193,8 +193,8 @@ key_of(const struct find_sort *s, const struct kept *k)
 	if (k->header->key >= 0)
 		key.text = kept_cell(k, (size_t)k->header->key);
 	if (s->by_time) {
-		key.value = acct_time(key.text);
-		key.has_value = key.value != ACCT_TIME_NONE;
+		key.value = iso_time(key.text);
+		key.has_value = key.value != ISO_TIME_NONE;
 	} else if (str_to_u64(key.text, &v, &e) == 0 && v <= INT64_MAX) {
 		key.value = (int64_t)v;
 		key.has_value = true;

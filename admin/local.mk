@@ -5,7 +5,6 @@ mailrace_SOURCES = \
 	%D%/acct_match.c %D%/acct_match.h \
 	%D%/acct_reader.c %D%/acct_reader.h \
 	%D%/acct_source.c %D%/acct_source.h \
-	%D%/acct_time.c %D%/acct_time.h \
 	%D%/audit_files.c %D%/audit_files.h \
 	%D%/commands.def \
 	%D%/ctl_acct.c \
@@ -24,6 +23,9 @@ mailrace_SOURCES = \
 	%D%/ctl_senders.c \
 	%D%/ctl_sign.c \
 	%D%/ctl_stats.c \
+	%D%/ctl_suppress.c \
+	%D%/ctl_suppress_change.c \
+	%D%/ctl_suppress_import.c \
 	%D%/ctl_why.c \
 	%D%/find_print.c %D%/find_print.h \
 	%D%/find_sort.c %D%/find_sort.h \

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/ctl_proto.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/acceptor.h"
@@ -23,13 +21,10 @@
 #include "lib/str.h"
 
 #define LINE_MAX_BYTES ((size_t)1 << 20)
-#define CLIENT_WAIT_S 120
 /* A client that reads nothing for so long is dropped. */
 #define STUCK_S 60
 /* So much may wait to be read by a client; refilled at a quarter. */
 #define AHEAD_BYTES ((size_t)1 << 18)
-
-/* ---- server -------------------------------------------------------------- */
 
 struct ctl_conn {
 	TAILQ_ENTRY(ctl_conn) link;
@@ -38,6 +33,8 @@ struct ctl_conn {
 	struct ctl_request *request; /* under way, or NULL */
 	ctl_more_fn *more;           /* of request: makes the answer, or NULL */
 	void *more_ctx;
+	bool
+	    uploads; /* what comes is read elsewhere: this is its last request */
 };
 
 struct ctl_request {
@@ -127,6 +124,8 @@ request_end(struct ctl_request *r)
 	TAILQ_INSERT_HEAD(&c->server->conns, c, link);
 	if (c->bev == NULL)
 		conn_free(c);
+	else if (c->uploads) /* on_write() closes it */
+		bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
 	else
 		bufferevent_trigger(c->bev, EV_READ,
 		    BEV_OPT_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
@@ -175,6 +174,26 @@ bool
 ctl_is_gone(const struct ctl_request *r)
 {
 	return r->conn->bev == NULL;
+}
+
+int
+ctl_upload(struct ctl_request *r, struct err *e)
+{
+	struct ctl_conn *c = r->conn;
+	int fd;
+
+	CHECK(!c->uploads && c->more == NULL);
+	if (c->bev == NULL)
+		return err_set(e, "the client has gone");
+	if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
+		return err_set(e, "it sent more before it was asked to");
+	fd = fcntl(bufferevent_getfd(c->bev), F_DUPFD_CLOEXEC, 0);
+	if (fd == -1)
+		return err_sys(e, "taking what is sent");
+	CHECK(bufferevent_disable(c->bev, EV_READ) == 0);
+	c->uploads = true;
+	send_json(c, json_pack("{s:b}", "send", 1));
+	return fd;
 }
 
 /* Length of the UTF-8 sequence (RFC 3629) that p begins with, or 0. */
@@ -287,7 +306,7 @@ on_write(struct bufferevent *bev, void *arg)
 	(void)bev;
 	if (c->more != NULL)
 		pump(c);
-	else if (c->server->acceptor == NULL && is_idle(c))
+	else if ((c->server->acceptor == NULL || c->uploads) && is_idle(c))
 		conn_close(c);
 }
 
@@ -429,163 +448,4 @@ ctl_server_free(struct ctl_server **sp)
 	}
 	free(s->path);
 	free(s);
-}
-
-/* ---- client -------------------------------------------------------------- */
-
-static int
-client_connect(const char *path, struct err *e)
-{
-	struct timeval wait = { .tv_sec = CLIENT_WAIT_S };
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return err_set(e, "%s: path too long for a socket", path);
-	memcpy(un.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return err_sys(e, "socket");
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
-		bool nobody = errno == ENOENT || errno == ECONNREFUSED;
-
-		(void)err_sys(e, "%s", path);
-		if (nobody)
-			(void)err_where(e, "the daemon is not running");
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int
-client_send(int fd, json_t *request, struct err *e)
-{
-	char *text = json_dumps(request, JSON_COMPACT);
-	struct buf b = { 0 };
-	size_t sent = 0;
-	int rc = 0;
-
-	CHECK(text != NULL);
-	buf_str(&b, text);
-	buf_byte(&b, '\n');
-	free(text);
-	while (sent < b.len) {
-		ssize_t n = send(fd, b.p + sent, b.len - sent, MSG_NOSIGNAL);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			rc = err_sys(e, "sending the request");
-			break;
-		}
-		sent += (size_t)n;
-	}
-	buf_fini(&b);
-	return rc;
-}
-
-enum line_end { LINE_MORE, LINE_LAST, LINE_FAILED };
-
-/* Who asked must be told something, even when the daemon says nothing. */
-static void
-client_refused(const json_t *error, struct err *e)
-{
-	const char *why = json_string_value(error);
-
-	(void)err_set(e, "%s",
-	    why == NULL || why[0] == '\0' ?
-		"the daemon refused and did not say why" :
-		why);
-}
-
-static enum line_end
-client_line(const char *p, size_t len, ctl_item_fn *fn, void *ctx,
-    json_t **done_r, struct err *e)
-{
-	enum line_end end = LINE_MORE;
-	json_error_t why;
-	json_t *line = json_loadb(p, len, 0, &why);
-	const json_t *item = json_object_get(line, "item");
-	const json_t *error = json_object_get(line, "error");
-
-	if (line == NULL) {
-		(void)err_set(e, "the answer is not JSON: %s", why.text);
-		end = LINE_FAILED;
-	} else if (error != NULL) {
-		client_refused(error, e);
-		*done_r = json_incref(line);
-		end = LINE_FAILED;
-	} else if (item != NULL) {
-		if (fn != NULL)
-			fn(ctx, item);
-	} else if (json_is_true(json_object_get(line, "done"))) {
-		*done_r = json_incref(line);
-		end = LINE_LAST;
-	} else {
-		(void)err_set(e, "the answer has a line of no known kind");
-		end = LINE_FAILED;
-	}
-	json_decref(line);
-	return end;
-}
-
-static int
-client_read(int fd, ctl_item_fn *fn, void *ctx, json_t **done_r, struct err *e)
-{
-	struct buf b = { 0 };
-	enum line_end end = LINE_MORE;
-	size_t seen = 0; /* bytes of an unfinished line that were searched */
-
-	while (end == LINE_MORE) {
-		const char *nl = b.len == seen ?
-		    NULL :
-		    memchr(b.p + seen, '\n', b.len - seen);
-		ssize_t n;
-
-		if (nl != NULL) {
-			size_t len = (size_t)(nl - b.p);
-
-			end = client_line(b.p, len, fn, ctx, done_r, e);
-			buf_drop(&b, len + 1);
-			seen = 0;
-			continue;
-		}
-		seen = b.len;
-		buf_reserve(&b, 65536);
-		n = recv(fd, b.p + b.len, 65536, 0);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			if (n == 0)
-				(void)err_set(e,
-				    "the daemon closed the "
-				    "connection without an answer");
-			else
-				(void)err_sys(e, "waiting for the answer");
-			end = LINE_FAILED;
-			break;
-		}
-		b.len += (size_t)n;
-	}
-	buf_fini(&b);
-	return end == LINE_LAST ? 0 : -1;
-}
-
-int
-ctl_call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
-    json_t **done_r, struct err *e)
-{
-	int rc = -1;
-	int fd = client_connect(path, e);
-
-	*done_r = NULL;
-	if (fd == -1)
-		return -1;
-	if (client_send(fd, request, e) == 0 &&
-	    client_read(fd, item, ctx, done_r, e) == 0)
-		rc = 0;
-	(void)close(fd);
-	return rc;
 }

@@ -7,6 +7,9 @@
  * {"item": ...} lines, then {"done": true, ...} or {"error": "text"}.  The
  * server side belongs to one worker (main); a request is at most 1 MB.
  *
+ * Who is told {"send": true} sends bytes behind its request (lib/ctl_upload.h),
+ * and may be told items meanwhile; that request is the last of its connection.
+ *
  * A client that does not read holds up nobody: long answers are made as it
  * takes them (ctl_stream), and after a minute without progress it is dropped.
  */
@@ -18,6 +21,7 @@
 #include <stdbool.h>
 
 #include "lib/err.h"
+#include "lib/input.h"
 #include "lib/worker.h"
 
 /* Clients at once; for one more, one that is idle is closed. */
@@ -67,6 +71,13 @@ void ctl_stream(struct ctl_request *r, ctl_more_fn *fn, void *ctx);
 void ctl_pause(struct ctl_request *r);
 bool ctl_is_gone(const struct ctl_request *r);
 
+/*
+ * Asks for bytes of any number; returns a descriptor, of the caller, for
+ * ctl_upload_read() on any thread.  Once a request.  That the client goes is
+ * seen there.
+ */
+int ctl_upload(struct ctl_request *r, struct err *e);
+
 /* Text of any origin as JSON: bytes that are no UTF-8 become U+FFFD. */
 json_t *ctl_string(const char *text);
 
@@ -78,5 +89,15 @@ json_t *ctl_string(const char *text);
 typedef void ctl_item_fn(void *ctx, const json_t *item);
 int ctl_call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
     json_t **done_r, struct err *e);
+
+/* The same, with what read() gives, up to its 0, when the daemon asks for it. */
+struct ctl_client {
+	const char *path;
+	ctl_item_fn *item; /* may be NULL */
+	input_read_fn *read;
+	void *ctx; /* of both */
+};
+int ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
+    struct err *e);
 
 #endif

@@ -23,7 +23,9 @@ liblib_a_SOURCES = \
 	%D%/crowd.c %D%/crowd.h \
 	%D%/csv.c %D%/csv.h \
 	%D%/csv_write.c %D%/csv_write.h \
+	%D%/ctl_client.c \
 	%D%/ctl_proto.c %D%/ctl_proto.h \
+	%D%/ctl_upload.c %D%/ctl_upload.h \
 	%D%/current.c %D%/current.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/day.c %D%/day.h \
@@ -44,6 +46,7 @@ liblib_a_SOURCES = \
 	%D%/gzip.c %D%/gzip.h \
 	%D%/http_post.c %D%/http_post.h \
 	%D%/input.c %D%/input.h \
+	%D%/iso_time.c %D%/iso_time.h \
 	%D%/json_text.c %D%/json_text.h \
 	%D%/log.c %D%/log.h \
 	%D%/lookup.c %D%/lookup.h \

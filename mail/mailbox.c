@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define DOMAIN_MAX 255 /* RFC 1035 section 3.1, rounded up */
+#define DOMAIN_MAX 256 /* RFC 1035 section 3.1, rounded up, with a last dot */
 
 /* p[*at] opens a quoted string: behind its end; false: it has none. */
 static bool
@@ -74,14 +74,12 @@ is_name_byte(char c)
 }
 
 /* Lower case A-labels of what must be a domain name, or NULL. */
-static const char *
-domain_name(struct slice s, struct region *rg)
+static char *
+dotted_name(struct slice s, struct region *rg)
 {
 	char *name, *ascii = NULL;
 	bool utf8 = false;
 
-	if (s.len > 0 && s.p[s.len - 1] == '.')
-		s.len--;
 	if (s.len == 0 || s.len > DOMAIN_MAX)
 		return NULL;
 	name = region_strndup(rg, s.p, s.len);
@@ -95,10 +93,29 @@ domain_name(struct slice s, struct region *rg)
 		name = region_strdup(rg, ascii);
 		idn2_free(ascii);
 	}
+	if (name[0] == '\0')
+		return NULL; /* of characters that stand for none */
 	for (const char *p = name; *p != '\0'; p++)
 		if (!is_name_byte(*p) ||
 		    (*p == '.' && (p == name || p[1] == '.')))
 			return NULL;
+	return name;
+}
+
+static bool
+ends_in_dot(const char *name)
+{
+	return name[strlen(name) - 1] == '.';
+}
+
+/* That without its last dot, which may have been one of another script. */
+static const char *
+domain_name(struct slice s, struct region *rg)
+{
+	char *name = dotted_name(s, rg);
+
+	if (name != NULL && ends_in_dot(name))
+		name[strlen(name) - 1] = '\0';
 	return name;
 }
 
@@ -195,6 +212,7 @@ struct strict {
 	bool group;  /* inside of a group */
 	bool named;  /* something stands in the element, or in the <> */
 	bool domain; /* likewise, with a domain */
+	bool more;   /* something stands behind the domain */
 	bool behind; /* the element had its <> */
 	struct region *rg;
 	struct mailbox_domains *out;
@@ -223,11 +241,19 @@ skip_blanks(struct strict *x)
 	return true;
 }
 
+/* A word, which only a display name may have behind an address. */
+static bool
+take_word(struct strict *x)
+{
+	x->named = true;
+	x->more = x->domain;
+	return !x->behind && !(x->angle && x->more);
+}
+
 static bool
 take_quoted(struct strict *x)
 {
-	x->named = true;
-	return skip_quoted(x->v, &x->at) && !x->behind;
+	return skip_quoted(x->v, &x->at) && take_word(x);
 }
 
 /* Behind an '@': up to a blank or what ends an address. */
@@ -245,9 +271,9 @@ take_domain(struct strict *x)
 	    !is_blank(x->v.p[x->at]) &&
 	    strchr("<>,;:@\"(", x->v.p[x->at]) == NULL)
 		x->at++;
-	name = domain_name((struct slice){ x->v.p + from, x->at - from },
+	name = dotted_name((struct slice){ x->v.p + from, x->at - from },
 	    x->rg);
-	if (name == NULL || x->v.p[x->at - 1] == '.' || !skip_blanks(x) ||
+	if (name == NULL || ends_in_dot(name) || !skip_blanks(x) ||
 	    (x->at < x->v.len && strchr(".@", x->v.p[x->at]) != NULL) ||
 	    x->behind || x->out->n == MAILBOX_DOMAINS_MAX)
 		return false;
@@ -260,9 +286,9 @@ take_domain(struct strict *x)
 static bool
 end_element(struct strict *x)
 {
-	bool whole = !x->angle && x->named == x->domain;
+	bool whole = !x->angle && x->named == x->domain && !x->more;
 
-	x->named = x->domain = x->behind = false;
+	x->named = x->domain = x->more = x->behind = false;
 	return whole;
 }
 
@@ -272,7 +298,7 @@ open_angle(struct strict *x)
 	if (x->angle || x->behind)
 		return false;
 	x->angle = true;
-	x->named = x->domain = false;
+	x->named = x->domain = x->more = false;
 	return true;
 }
 
@@ -341,8 +367,7 @@ take_one(struct strict *x)
 	case ',':
 		return x->angle ? end_hop(x) : end_element(x);
 	default:
-		x->named = true;
-		return !x->behind && c > ' ' && c != 0x7f &&
+		return take_word(x) && c > ' ' && c != 0x7f &&
 		    strchr("\\)", c) == NULL;
 	}
 }

@@ -36,8 +36,9 @@ const char *mailbox_address(struct slice value, struct region *rg);
  * a source route.  In groups (RFC 6854), too; none in quotes or comments.
  * False: it is no list of addresses, at most MAILBOX_DOMAINS_MAX, each with a
  * domain name.  What readers are known to read differently is none either: a
- * domain with blanks round its dots, an address without a domain, a backslash
- * or a control character outside of quotes, whatever is not closed.
+ * domain with blanks round its dots or words behind it (that are no display
+ * name), an address without a domain, a backslash or a control character outside
+ * of quotes, whatever is not closed.
  */
 enum { MAILBOX_DOMAINS_MAX = 100 };
 

@@ -59,6 +59,12 @@ suppress_hash_find(const char *name, enum suppress_hash *hash_r)
 	return false;
 }
 
+const char *
+suppress_hash_name(enum suppress_hash hash)
+{
+	return hashes[hash].name;
+}
+
 size_t
 suppress_digest_len(enum suppress_hash hash)
 {

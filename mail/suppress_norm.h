@@ -48,6 +48,8 @@ struct suppress_norm {
 /* By its name in a configuration, without regard to case; false: none. */
 bool suppress_hash_find(const char *name, enum suppress_hash *hash_r);
 
+const char *suppress_hash_name(enum suppress_hash hash);
+
 size_t suppress_digest_len(enum suppress_hash hash);
 
 /*

@@ -22,8 +22,9 @@
 #include "vmta/policy.h"
 
 /*
- * More than this in header fields is kept by no one: such a message goes on
- * untreated and without a mark, so that the transport treats it.
+ * More than this in header fields is kept by no one.  Such a message is refused:
+ * who let it go on would let it past the rules of who has signed in, of whom
+ * the transport does not hear without a mark.
  */
 #define HEADERS_MAX ((size_t)32 << 20)
 
@@ -599,16 +600,17 @@ tempfail(struct milter_msg *m, SMFICTX *ctx)
 }
 
 static sfsistat
-pass_untreated(struct milter_msg *m, const char *queue_id)
+refuse_large(struct milter_msg *m, SMFICTX *ctx, const char *queue_id)
 {
 	struct log_line l;
 
 	log_begin(&l, LOG_L_WARN, queue_id, "milter");
 	log_fmt(&l, "from", "<%s>", m->sender);
-	log_str(&l, "text", "header fields too large; left to the transport");
+	log_str(&l, "text", "header fields too large; refused");
 	log_end(&l);
+	milter_set_reply(ctx, "552 5.3.4 header fields too large", m->rg);
 	milter_msg_abort(m);
-	return SMFIS_CONTINUE;
+	return SMFIS_REJECT;
 }
 
 static void
@@ -640,7 +642,7 @@ milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 	/* Absent at MAIL and at the first RCPT. */
 	queue_id = region_strdup(m->rg, macro(ctx, "i"));
 	if (m->header_len > HEADERS_MAX)
-		return pass_untreated(m, queue_id);
+		return refuse_large(m, ctx, queue_id);
 	decide(m, queue_id, &out, &note);
 	if (out.fault != SENDER_FINE) {
 		rc = deny(m, ctx, out.fault);

@@ -417,12 +417,12 @@ suppress_store_fold_at(struct suppress_store *s, uint64_t changes)
 
 int
 suppress_store_find(struct suppress_owned *l, const void *digest,
-    struct suppress_found *found_r, struct err *e)
+    struct suppress_listed *found_r, struct err *e)
 {
 	struct suppress_state st;
 	const struct suppress_origin *o;
 
-	*found_r = (struct suppress_found){ .listed = false };
+	*found_r = (struct suppress_listed){ .listed = false };
 	if (refuse_fault(l, e) == -1 ||
 	    suppress_state_get(l, digest, &st, e) == -1)
 		return -1;

@@ -118,13 +118,13 @@ void suppress_store_fold_at(struct suppress_store *s, uint64_t changes);
 
 /* ---- questions ----------------------------------------------------------- */
 
-struct suppress_found {
+struct suppress_listed {
 	bool listed;
 	struct suppress_meta meta; /* texts: until the next change or work() */
 };
 
 int suppress_store_find(struct suppress_owned *l, const void *digest,
-    struct suppress_found *found_r, struct err *e);
+    struct suppress_listed *found_r, struct err *e);
 
 struct suppress_stats {
 	uint64_t entries;

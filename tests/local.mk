@@ -22,7 +22,6 @@ check_PROGRAMS += \
 	tests/unit/test_acct_state \
 	tests/unit/test_acct_webhook \
 	tests/unit/test_acct_target \
-	tests/unit/test_acct_time \
 	tests/unit/test_addr \
 	tests/unit/test_alert \
 	tests/unit/test_arc_seal \
@@ -47,6 +46,7 @@ check_PROGRAMS += \
 	tests/unit/test_csv \
 	tests/unit/test_csv_write \
 	tests/unit/test_ctl_proto \
+	tests/unit/test_ctl_upload \
 	tests/unit/test_current \
 	tests/unit/test_day \
 	tests/unit/test_daycount \
@@ -97,6 +97,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
 	tests/unit/test_known \
+	tests/unit/test_iso_time \
 	tests/unit/test_json_text \
 	tests/unit/test_keep_load \
 	tests/unit/test_judgement \
@@ -216,6 +217,7 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_build \
 	tests/unit/test_suppress_crash \
 	tests/unit/test_suppress_index \
+	tests/unit/test_suppress_input \
 	tests/unit/test_suppress_norm \
 	tests/unit/test_suppress_owner \
 	tests/unit/test_suppress_store \
@@ -466,12 +468,8 @@ tests_unit_test_acct_reader_SOURCES = \
 	admin/acct_json.c admin/acct_json.h \
 	admin/acct_reader.c admin/acct_reader.h \
 	admin/acct_source.c admin/acct_source.h \
-	admin/acct_time.c admin/acct_time.h \
 	admin/progress.c admin/progress.h
 
-tests_unit_test_acct_time_SOURCES = \
-	%D%/unit/test_acct_time.c \
-	admin/acct_time.c admin/acct_time.h
 
 tests_unit_test_progress_SOURCES = \
 	%D%/unit/test_progress.c \
@@ -633,6 +631,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
+	tests/fuzz/fuzz_suppress_input \
 	tests/fuzz/fuzz_suppress_store \
 	tests/fuzz/fuzz_suppress_rows \
 	tests/fuzz/fuzz_tag_list
@@ -727,6 +726,9 @@ tests_fuzz_fuzz_standing_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_file_SOURCES = \
 	%D%/fuzz/fuzz_suppress_file.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_file_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_suppress_input_SOURCES = \
+	%D%/fuzz/fuzz_suppress_input.c $(fuzz_main)
+tests_fuzz_fuzz_suppress_input_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_suppress_store_SOURCES = \
 	%D%/fuzz/fuzz_suppress_store.c $(fuzz_main)
 tests_fuzz_fuzz_suppress_store_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
@@ -829,6 +831,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
+	%D%/fuzz/fuzz_suppress_input.in \
 	%D%/fuzz/fuzz_suppress_store.in \
 	%D%/fuzz/fuzz_suppress_rows.in \
 	%D%/fuzz/fuzz_tag_list.in \
@@ -1133,6 +1136,7 @@ EXTRA_DIST += \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \
 	%D%/system/test_suppress_policy.py \
+	%D%/system/test_suppress.py \
 	%D%/system/test_suppress_shared.py \
 	%D%/system/test_timeouts.py \
 	%D%/system/test_suppress_campaign.py \

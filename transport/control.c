@@ -262,6 +262,18 @@ control_new(const struct control_options *opt, struct control **c_r,
 }
 
 void
+control_stop(struct control *c)
+{
+	suppress_imports_stop(c);
+}
+
+void
+control_join(struct control *c)
+{
+	suppress_imports_join(c);
+}
+
+void
 control_drain(struct control *c)
 {
 	ctl_server_drain(c->server);
@@ -283,5 +295,6 @@ control_free(struct control **cp)
 		return;
 	c->stopping = true;
 	ctl_server_free(&c->server);
+	suppress_imports_free(c);
 	free(c);
 }

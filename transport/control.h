@@ -24,6 +24,7 @@ struct gate;
 struct sender_counts;
 struct snapshot;
 struct dns;
+struct suppress_keeper;
 struct suppressing;
 
 struct control_options {
@@ -41,11 +42,17 @@ struct control_options {
 	/* Reads the configuration again; errs says what is wrong. */
 	int (*reload)(void *ctx, struct conf_errors *errs);
 	const struct snapshot *(*snapshot)(void *ctx); /* in force */
+	/* NULL: no suppression list was published yet. */
+	struct suppress_keeper *(*suppress)(void *ctx);
 	void *ctx;
 };
 
 int control_new(const struct control_options *opt, struct control **c_r,
     struct err *e);
+/* Ends what reads from clients for as long as they like. */
+void control_stop(struct control *c);
+/* Their threads are over: before those are that they work for. */
+void control_join(struct control *c);
 /*
  * Lets nobody in any more and reads no further request; those under way are
  * answered.  Before the other threads end.

@@ -21,6 +21,8 @@ struct control {
 	struct control_options opt;
 	struct ctl_server *server;
 	int64_t started_us;
+	struct suppress_imports *imports; /* NULL: there was none yet */
+	bool imports_stopping;
 	bool stopping; /* the other threads have ended */
 };
 
@@ -56,6 +58,16 @@ control_fn control_pause, control_resume, control_schedule;
 
 /* show_warmup.c */
 control_fn control_show_warmup, control_report_complaints;
+
+/* suppress_*.c */
+control_fn control_suppress_add, control_suppress_remove;
+control_fn control_suppress_check, control_suppress_stats;
+control_fn control_suppress_export, control_suppress_import;
+/* suppress_import.c: those under way end, unless they are being sorted. */
+void suppress_imports_stop(struct control *c);
+/* Their threads have ended; then, when the keeper's has, too, they are freed. */
+void suppress_imports_join(struct control *c);
+void suppress_imports_free(struct control *c);
 
 /* why.c */
 control_fn control_why;

@@ -55,7 +55,7 @@ struct letter_in {
 	struct slice text;    /* CRLF lines, not dot-stuffed */
 	const char *queue_id; /* of XFORWARD, or "" */
 	bool from_host;       /* the peer is the host MTA */
-	bool host_notice;     /* and it sends this itself; policy.h */
+	bool host_notice;     /* and this may be its own; policy.h */
 	bool relayed;         /* so is it, and its Received field is on top */
 	bool submission;      /* no host MTA had it: see vmta/header_work.h */
 	const char *host;     /* our name */

@@ -105,6 +105,13 @@ libtransport_a_SOURCES = \
 	%D%/source_fault.c %D%/source_fault.h \
 	%D%/source_watch.c %D%/source_watch.h \
 	%D%/steer.c %D%/steer.h \
+	%D%/suppress_call.c \
+	%D%/suppress_change.c \
+	%D%/suppress_export.c \
+	%D%/suppress_import.c \
+	%D%/suppress_keeper.c %D%/suppress_keeper.h \
+	%D%/suppress_priv.h \
+	%D%/suppress_show.c \
 	%D%/suppress_socket.c %D%/suppress_socket.h \
 	%D%/suppressing.c %D%/suppressing.h \
 	%D%/sweep.c %D%/sweep.h \

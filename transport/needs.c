@@ -5,6 +5,7 @@
 #include "lib/dns_client.h"
 #include "lib/files.h"
 #include "queue/segment.h"
+#include "vmta/suppress.h"
 
 enum {
 	BY_WORKER = 3, /* epoll, eventfd, and what is open for a moment */
@@ -13,6 +14,7 @@ enum {
 	BY_LISTENER = 2, /* ours, and the one that was inherited */
 	BY_ACCT = 3,     /* a file, the one that takes its place, its folder */
 	BY_SENDER = 8, /* the file it reads; a pipe and a program, or sockets */
+	SUPPRESS = 64, /* the lists' database and thread; imports */
 	DATABASE = 32, /* tables, log files, regions; the slots; the lock */
 	PROCESS = 32   /* standard streams, logs, signals, keys, includes */
 };
@@ -29,6 +31,8 @@ others(const struct snapshot *conf, size_t workers)
 	n += workers * (servers * BY_SERVER + SEGMENT_READER_FILES);
 	n += (g->lmtp_listeners.n + g->smtp_listeners.n + 1) * BY_LISTENER;
 	n += snapshot_acct_count(conf) * (BY_ACCT + BY_SENDER);
+	if (snapshot_suppress_count(conf) > 0)
+		n += SUPPRESS;
 	n += CTL_CONNS_MAX + DATABASE + PROCESS + FILES_SPARE;
 	return (uint32_t)n;
 }

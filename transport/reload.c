@@ -13,6 +13,7 @@
 #include "transport/gate.h"
 #include "transport/needs.h"
 #include "transport/source_watch.h"
+#include "transport/suppress_keeper.h"
 #include "transport/suppressing.h"
 #include "transport/worker_env.h"
 #include "vmta/pool.h"
@@ -41,6 +42,9 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 	if (needs_raise_files(conf, t->count, e) == -1 ||
 	    acct_check(conf, e) == -1)
 		return -1;
+	if (t->suppress == NULL &&
+	    suppress_keeper_new(conf, &t->suppress, e) == -1)
+		return -1;
 	for (size_t i = 0; i < t->count; i++)
 		if (transport_mark_key(conf, &keys[i], e) == -1) {
 			while (i-- > 0)
@@ -61,6 +65,8 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 	gate_reload(t->gate, snapshot_global(conf));
 	acct_senders_reload(t->senders, conf);
 	acct_reload(t->acct, conf);
+	if (t->suppress != NULL)
+		suppress_keeper_reload(t->suppress, conf);
 	store_set_min_free(t->store, snapshot_global(conf)->spool_min_free);
 	log_set_level(log_level_of(snapshot_global(conf)->log_level));
 	return 0;

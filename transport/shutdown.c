@@ -154,6 +154,7 @@ transport_stop(struct transport *t)
 	t->stop_by_us = clock_us() + STOP_PATIENCE_US;
 	t->hurry_at_us = clock_us() + STOP_HURRY_US;
 	listeners_free(&t->listeners);
+	control_stop(t->control);
 	suppress_socket_free(&t->suppress_socket);
 	for (size_t i = 0; i < t->count; i++)
 		worker_post(t->workers[i],

@@ -31,6 +31,7 @@
 #include "transport/sasl_server.h"
 #include "transport/source_watch.h"
 #include "transport/steer.h"
+#include "transport/suppress_keeper.h"
 #include "transport/suppress_socket.h"
 #include "transport/suppressing.h"
 #include "transport/worker_env.h"
@@ -364,6 +365,14 @@ conf_in_force(void *ctx)
 	return t->conf;
 }
 
+static struct suppress_keeper *
+suppress_of(void *ctx)
+{
+	const struct transport *t = ctx;
+
+	return t->suppress;
+}
+
 static int
 make_control(struct transport *t, struct err *e)
 {
@@ -380,6 +389,7 @@ make_control(struct transport *t, struct err *e)
 		.conf = snapshot_global(t->conf),
 		.reload = transport_reload,
 		.snapshot = conf_in_force,
+		.suppress = suppress_of,
 		.ctx = t };
 
 	return control_new(&opt, &t->control, e);
@@ -410,8 +420,10 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	t->conf = conf;
 	if (make_workers(t, e) == -1 ||
 	    needs_raise_files(conf, t->count, e) == -1 ||
-	    open_store(t, e) == -1 || make_services(t, e) == -1 ||
-	    start_workers(t, e) == -1 || make_control(t, e) == -1)
+	    open_store(t, e) == -1 ||
+	    suppress_keeper_new(conf, &t->suppress, e) == -1 ||
+	    make_services(t, e) == -1 || start_workers(t, e) == -1 ||
+	    make_control(t, e) == -1)
 		return -1;
 	source_tell(conf, t->dispatch); /* before there is any mail */
 	store_load(t->store);
@@ -499,6 +511,10 @@ transport_free(struct transport **tp)
 	if (t == NULL)
 		return;
 	listeners_free(&t->listeners);
+	if (t->control != NULL)
+		control_join(t->control);
+	if (t->suppress != NULL)
+		suppress_keeper_stop(t->suppress);
 	suppress_socket_free(&t->suppress_socket);
 	stop_threads(t);
 	control_free(&t->control); /* its requests were on those threads */
@@ -515,6 +531,7 @@ transport_free(struct transport **tp)
 	suppressing_free(&t->suppressing);
 	acct_senders_free(&t->senders);
 	acct_free(&t->acct);
+	suppress_keeper_free(&t->suppress);
 	for (size_t i = 0; i < t->count; i++) {
 		worker_free(&t->workers[i]);
 		free_env(&t->envs[i]);

@@ -29,6 +29,7 @@ struct suppressing;
 struct signals;
 struct snapshot;
 struct source_watch;
+struct suppress_keeper;
 struct worker_env;
 
 struct transport {
@@ -54,6 +55,7 @@ struct transport {
 	struct passwords *passwords;
 	struct signals *signals;
 	struct source_watch *watch;
+	struct suppress_keeper *suppress; /* NULL: no list was published yet */
 	struct event *stop_timer;
 
 	int64_t stop_by_us;  /* 0: not stopping */

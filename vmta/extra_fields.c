@@ -5,19 +5,20 @@
 
 #define LINE_MAX_OCTETS 998 /* RFC 5322 section 2.1.1 */
 
-/* Once at most in a message; RFC 2045, 2369, 2919 and 5322 section 3.6. */
+/* Once at most in a message; RFC 2045, 2369, 2919, 5322 section 3.6, and ours. */
 static const char *const single[] = { "Cc", "Content-Description", "Content-ID",
-	"Content-Transfer-Encoding", "Content-Type", "Date", "From",
-	"In-Reply-To", "List-Archive", "List-Help", "List-ID", "List-Owner",
-	"List-Post", "List-Subscribe", "List-Unsubscribe",
+	"Content-Transfer-Encoding", "Content-Type", "Date", "Feedback-ID",
+	"From", "In-Reply-To", "List-Archive", "List-Help", "List-ID",
+	"List-Owner", "List-Post", "List-Subscribe", "List-Unsubscribe",
 	"List-Unsubscribe-Post", "Message-ID", "MIME-Version", "References",
 	"Reply-To", "Sender", "Subject", "To" };
 
 /* Of each message, its way or its signatures; or a control of ours. */
 static const char *const refused[] = { "ARC-Authentication-Results",
-	"ARC-Message-Signature", "ARC-Seal", "Bcc", "DKIM-Signature",
-	"Received", "Resent-Bcc", "Return-Path", "X-DKIM-Key", "X-DKIM-Options",
-	"X-Job", "X-Mailrace-Mark", "X-Virtual-MTA" };
+	"ARC-Message-Signature", "ARC-Seal", "Bcc", "Content-Length",
+	"DKIM-Signature", "Received", "Resent-Bcc", "Return-Path", "X-DKIM-Key",
+	"X-DKIM-Options", "X-Envid", "X-Job", "X-Mailrace-Mark",
+	"X-Virtual-MTA" };
 
 static bool
 is_one_of(const char *name, const char *const *list, size_t n)
@@ -59,11 +60,16 @@ take_line(struct slice *text)
 }
 
 static int
+too_long(struct err *e)
+{
+	return err_set(e, "a line has more than %d octets", LINE_MAX_OCTETS);
+}
+
+static int
 check_line(struct slice line, struct err *e)
 {
 	if (line.len > LINE_MAX_OCTETS)
-		return err_set(e, "a line has more than %d octets",
-		    LINE_MAX_OCTETS);
+		return too_long(e);
 	for (size_t i = 0; i < line.len; i++) {
 		unsigned char c = (unsigned char)line.p[i];
 
@@ -91,6 +97,8 @@ begin_field(struct slice line, struct region *rg, struct extra_fields *out,
 		return err_set(e, "that is no header field: NAME: TEXT");
 	value = slice_trim(
 	    (struct slice){ colon + 1, line.len - name.len - 1 });
+	if (name.len + strlen(": ") + value.len > LINE_MAX_OCTETS)
+		return too_long(e);
 	if (value.len == 0)
 		return err_set(e, "%.*s: there is no text behind the colon",
 		    (int)name.len, name.p);

@@ -18,6 +18,22 @@ header_edit_has(const struct header_edit *edit, const char *name)
 	return false;
 }
 
+bool
+header_edit_brings(const struct header_edit *edit, const char *name,
+    const char *value, struct region *rg)
+{
+	const struct header_list *h = edit->headers;
+	size_t i = header_find(h, name, 0);
+	const struct header ours = { .value = slice_of(value) };
+	const char *text = i < h->n ? header_value(&ours, rg) : NULL;
+
+	for (; i < h->n; i = header_find(h, name, i + 1))
+		if (!edit->remove[i] &&
+		    strcmp(header_value(&h->v[i], rg), text) == 0)
+			return true;
+	return false;
+}
+
 void
 header_edit_remove(struct header_edit *edit, const char *name)
 {

@@ -28,6 +28,10 @@ struct header_edit {
 /* Is a field of that name left? */
 bool header_edit_has(const struct header_edit *edit, const char *name);
 
+/* Does the message bring a field that says the same? */
+bool header_edit_brings(const struct header_edit *edit, const char *name,
+    const char *value, struct region *rg);
+
 /* All of that name, also those that were to come. */
 void header_edit_remove(struct header_edit *edit, const char *name);
 

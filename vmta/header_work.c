@@ -258,6 +258,16 @@ header_wish_merge(struct header_wish *w, const struct header_wish *other,
 
 /* ---- granted ------------------------------------------------------------------ */
 
+/* The same message may pass twice (postsuper -r): it has them already. */
+static bool
+is_there(const struct extra_field *f, const struct header_edit *edit,
+    struct region *rg)
+{
+	if (f->single)
+		return header_edit_has(edit, f->name);
+	return header_edit_brings(edit, f->name, f->value, rg);
+}
+
 void
 header_wish_grant(const struct header_wish *w, int64_t now_s, struct region *rg,
     struct header_edit *edit)
@@ -275,8 +285,7 @@ header_wish_grant(const struct header_wish *w, int64_t now_s, struct region *rg,
 		const struct extra_fields *f = w->include.v[k];
 
 		for (size_t i = 0; f != NULL && i < f->n; i++)
-			if (!f->v[i].single ||
-			    !header_edit_has(edit, f->v[i].name))
+			if (!is_there(&f->v[i], edit, rg))
 				header_edit_add(edit, f->v[i].name,
 				    f->v[i].value, rg);
 	}

@@ -352,16 +352,17 @@ policy_assign(const struct policy_in *in, struct region *rg,
 	assign(in, &source, rg, out);
 }
 
+/* For the host's own notification there are none. */
 static void
 rules_of(const struct policy_in *in, const struct source_conf *source,
-    struct sender_rules *rules)
+    struct region *rg, struct sender_rules *rules)
 {
 	const struct user_conf *user = in->auth_user == NULL ?
 	    NULL :
 	    snapshot_user(in->conf, in->auth_user);
 
 	sender_rules_of(source, user, rules);
-	if (in->host_notice)
+	if (in->host_notice && sender_is_notice(in->headers, rg))
 		rules->n = 0;
 }
 
@@ -371,8 +372,10 @@ policy_mail(const struct policy_in *in, struct region *rg)
 	struct source_conf source;
 	struct sender_rules rules;
 
+	if (in->host_notice)
+		return SENDER_FINE; /* as far as can be seen */
 	assign_source(in, &source);
-	rules_of(in, &source, &rules);
+	rules_of(in, &source, rg, &rules);
 	return sender_rules_mail(&rules, in->sender, rg);
 }
 
@@ -384,7 +387,7 @@ policy_run(const struct policy_in *in, struct region *rg,
 	struct sender_rules rules;
 
 	assign_source(in, &source);
-	rules_of(in, &source, &rules);
+	rules_of(in, &source, rg, &rules);
 	assign(in, &source, rg, out);
 	out->fault = sender_rules_header(&rules, in->sender, in->headers, rg);
 	if (out->fault != SENDER_FINE)

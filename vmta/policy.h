@@ -38,7 +38,8 @@ struct policy_in {
 	const struct source_conf *settings; /* NULL: assign_source() says */
 	bool again; /* no mark will be left: the transport does it again */
 	bool can_sign_later; /* for recipients that do not agree */
-	bool host_notice;    /* of the host MTA itself: no sender is judged */
+	/* May be the host MTA's own: null sender, no client.  sender_rules.h */
+	bool host_notice;
 	bool sealed;        /* an ARC set will cover the header as it is then */
 	bool submission;    /* what a submission server does is ours to do */
 	const char *vmta;   /* NULL, or the one that it is to be */

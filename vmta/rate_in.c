@@ -274,6 +274,14 @@ count_for(struct rate_in *r, const struct rate_in_limit *l, int64_t now_us)
 
 /* ---- taking ----------------------------------------------------------------------- */
 
+/* Nor does it keep the log from being told too often. */
+static bool
+is_over(const struct count_in *c, int64_t now_us)
+{
+	return is_empty(c, now_us) &&
+	    (c->told_us == 0 || now_us - c->told_us >= 2 * TOLD_EVERY_US);
+}
+
 /* A configuration that was, and the bins of times with many clients. */
 static void
 forget_others(struct rate_in *r, int64_t now_us)
@@ -282,7 +290,7 @@ forget_others(struct rate_in *r, int64_t now_us)
 
 	for (int i = 0; i < LOOKED_AT && c != NULL; i++, c = next) {
 		next = TAILQ_NEXT(c, order);
-		if (is_empty(c, now_us)) {
+		if (is_over(c, now_us)) {
 			count_free(r, &c);
 			continue;
 		}

@@ -3,12 +3,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/check.h"
 #include "lib/conf_hosts.h"
 #include "lib/glob.h"
 #include "lib/regex.h"
 #include "mail/mailbox.h"
+
+#define NOTICE_FROM \
+	"MAILER-DAEMON" /* Postfix, Sendmail; Exim's is Mailer-Daemon */
 
 enum { LOCAL_MAX = 255 }; /* of a pattern that lint looks at */
 
@@ -168,12 +172,39 @@ pattern_fits(const struct pattern *p, const char *address, struct region *rg)
 	    (p->local == NULL || glob_match_slice(p->local, local));
 }
 
+/*
+ * The local part without its quotes, which say nothing (RFC 5321 section
+ * 4.1.2: "Joe" is Joe), and the domain as all others have it.
+ */
+static const char *
+plain_address(const char *address, struct region *rg)
+{
+	const char *at = strrchr(address, '@');
+	size_t len = at == NULL ? strlen(address) : (size_t)(at - address);
+	char *local = region_strndup(rg, address, len);
+	size_t n = 0;
+
+	if (len >= 2 && local[0] == '"' && local[len - 1] == '"') {
+		for (size_t i = 1; i < len - 1; i++) {
+			if (local[i] == '\\' && i < len - 2)
+				i++;
+			local[n++] = local[i];
+		}
+		local[n] = '\0';
+	}
+	return at == NULL ? local :
+			    REGION_JOIN(rg, local, "@", domain_of(address, rg));
+}
+
 bool
 sender_patterns_fit(const struct sender_patterns *p, const char *address,
     struct region *rg)
 {
+	const char *plain = plain_address(address, rg);
+
 	for (size_t i = 0; i < p->n; i++)
-		if (pattern_fits(&p->v[i], address, rg))
+		if (pattern_fits(&p->v[i], address, rg) ||
+		    pattern_fits(&p->v[i], plain, rg))
 			return true;
 	return false;
 }
@@ -466,6 +497,22 @@ has_from_twice(const struct header_list *headers)
 
 	return at < headers->n &&
 	    header_find(headers, "From", at + 1) < headers->n;
+}
+
+bool
+sender_is_notice(const struct header_list *headers, struct region *rg)
+{
+	size_t at = header_find(headers, "From", 0);
+	struct mailbox_domains from;
+	const char *address;
+
+	if (has_from_twice(headers) ||
+	    read_from(headers, rg, &from) != SENDER_FINE || from.n != 1)
+		return false;
+	address = mailbox_address(headers->v[at].value, rg);
+	return address != NULL &&
+	    strncasecmp(address, NOTICE_FROM "@",
+		sizeof(NOTICE_FROM "@") - 1) == 0;
 }
 
 enum sender_fault

@@ -22,7 +22,8 @@
  * nothing, unless an allow-sender of the same block names it.
  *
  * Not judged at all is what the host MTA itself sends with the null sender: its
- * notifications, which would be lost (policy.h).
+ * notifications, which would be lost (policy.h).  Programs of the host can take
+ * the null sender, too, so MAILER-DAEMON has to be who wrote it.
  *
  * Pure; any thread.
  */
@@ -43,11 +44,12 @@
 
 /*
  *	<>              the null sender
- *	/REGEX/         the address as it was given
+ *	/REGEX/         the address as it was given, or its plain form
  *	LOCAL@DOMAIN, @DOMAIN, DOMAIN
  *
  * with wildcards (lib/glob.h) on either side of the '@', never over it; a
  * DOMAIN alone also as [*.]DOMAIN, it and all below.  Without regard to case.
+ * The plain form: no quotes round the local part, the domain as A-labels.
  */
 struct sender_patterns;
 
@@ -72,6 +74,9 @@ bool sender_domain_fits(const char *pattern, const char *domain);
 /* That of the pattern in the same form; -1: it is none. */
 int sender_domain_pattern(const char *text, struct region *rg,
     const char **pattern_r, struct err *e);
+
+/* Is it from a MAILER-DAEMON, as notifications of all host MTAs are? */
+bool sender_is_notice(const struct header_list *headers, struct region *rg);
 
 /* ---- rules ---------------------------------------------------------------- */
 

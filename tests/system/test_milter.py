@@ -258,6 +258,14 @@ def odd(m):
     tap.check(code == "c" and signatures.verify(message, m.key), "afterwards")
 
 
+@tap.test("a header of more than 32 MB is refused: it could not be judged")
+def large(m):
+    field = (b"X", b" " + b"word\n " * 33000 + b"end")
+    _, _, changes = send(m, [*PLAIN, *[field] * 170], b"a\r\n")
+    tap.equal(changes, [("y", b"552 5.3.4 header fields too large\0")],
+              "the answer")
+
+
 @tap.test("connections that break off anywhere leave nothing behind")
 def broken(m):
     for n in range(0, 200, 7):

@@ -268,6 +268,24 @@ def by_user(lab):
               'why=not-allowed' % ALLOW in log, "told in the log")
 
 
+@tap.test("what stands behind a NUL, where no milter sees it, arrives nowhere: "
+          "Postfix cuts it off, we refuse it")
+def behind_nul(lab):
+    spoofed = "a@a.example\0 <ceo@bank.example>"
+    for name, connect in AT_ONCE:
+        rcpt, good = lab.rcpt(), lab.rcpt()
+        with contextlib.closing(connect(DOMAINS)) as c:
+            reply = send(c, "a@a.example", rcpt, spoofed)
+            if reply[0] == 250:
+                text = lab.stored(lab.wait_arrived(rcpt))
+                tap.check(b"bank.example" not in text, "%s: %r" % (name, text))
+            else:
+                tap.equal(reply, (550, "5.7.1 " + UNREADABLE), name)
+            tap.equal(send(c, "a@a.example", good, "a@a.example")[0], 250,
+                      "the next one")
+        lab.wait_arrived(good)
+
+
 @tap.test("a Postfix service without the milter: the hand-over is refused, each "
           "recipient, and Postfix tells the sender")
 def without_milter(lab):
@@ -302,6 +320,9 @@ def local(lab):
             return sum("END-OF-MESSAGE from localhost[" in line for line in f)
     # Whose notifications go to a domain without a host: they pass the milter.
     tap.wait_for(lambda: refused() == 2, 20, "both are refused")
+    # A program that takes the null sender is no notification of the host.
+    lab.postfix.sendmail("", [rcpt], text % (rcpt, "ceo@bank.example"))
+    tap.wait_for(lambda: refused() == 3, 20, "so is the null sender's")
     good = lab.rcpt()
     lab.postfix.sendmail("a@a.example", [good], text % (good, "a@a.example"))
     lab.wait_arrived(good)

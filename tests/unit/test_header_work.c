@@ -106,6 +106,10 @@ static const struct {
 	{ "what may be there once is there", "10.9.9.9", "x@y.example",
 	    "X-Virtual-MTA: one\r\nreply-to: s@b\r\nX-One: 0\r\n",
 	    "X-All: 1\r\nX-One: 1\r\n 2\r\nreply-to: s@b\r\nX-One: 0\r\n", 0 },
+	{ "what passes a second time", "10.9.9.9", "x@y.example",
+	    "X-all: 1\r\nX-One:1\r\n 2\r\nX-Virtual-MTA: one\r\n"
+	    "Reply-To: r@b.example\r\n",
+	    "X-all: 1\r\nX-One:1\r\n 2\r\nReply-To: r@b.example\r\n", 0 },
 	{ "members of a pool that differ", "10.9.9.9", "x@y.example",
 	    "X-Virtual-MTA: both\r\n", LATER, 0 },
 	{ "its name", "10.0.0.4", "x@y.example",

@@ -91,6 +91,17 @@ static const struct {
 	{ " a@b .example", NULL },
 	{ " a@b. example", NULL },
 	{ " a@b.example.", NULL },
+	{ " a@b.example\xe3\x80\x82", NULL }, /* an ideographic full stop */
+	{ " a@b\xe3\x80\x82"
+	  "example",
+	    "b.example" },
+	{ " a@\xc2\xad", NULL }, /* a soft hyphen */
+	{ " a@b.example c", NULL },
+	{ " a@b.example \"c\"", NULL },
+	{ " a@b.example c, d@e.example", NULL },
+	{ " <a@b.example c>", NULL },
+	{ " <a@b.example \"c\">", NULL },
+	{ " team: a@b.example c;", NULL },
 	{ " a@[192.0.2.1]", NULL },
 	{ " a@", NULL },
 	{ " a@b..c", NULL },
@@ -171,6 +182,8 @@ main(void)
 	is_str(mailbox_addr_domain("\"a@x\"@B.example", rg), "b.example",
 	    "of a bare address");
 	ok(mailbox_addr_domain("postmaster", rg) == NULL, "it may have none");
+	is_str(mailbox_addr_domain("a@b.example\xe3\x80\x82", rg), "b.example",
+	    "a full stop of any script behind it");
 	test_all(rg);
 	region_free(&rg);
 	return done_testing();

@@ -70,6 +70,19 @@ test_one(void)
 	    "when the first has left");
 	ok(!rate_in_take(r, &l, one, no.until_us - 1, &no) && !no.tell,
 	    "not before, which is not told again");
+	l.v[0] = limit(RATE_IN_SOURCE, RATE_IN_MESSAGES, "short", 1, S);
+	ok(take(r, &l, 1, 0, t) && !rate_in_take(r, &l, one, t, &no) && no.tell,
+	    "of a second: told");
+	for (int i = 2; i < 60; i += 2)
+		ok(take(r, &l, 1, 0, t + i * S) &&
+			!rate_in_take(r, &l, one, t + i * S, &no) && !no.tell,
+		    "not again in the same minute, though it was empty");
+	ok(take(r, &l, 1, 0, t + 62 * S) &&
+		!rate_in_take(r, &l, one, t + 62 * S, &no) && no.tell &&
+		no.refused == 30,
+	    "in the next, with all since then: %d", (int)no.refused);
+	l.v[0] = limit(RATE_IN_SOURCE, RATE_IN_MESSAGES, "s", 3, 60 * S);
+	(void)rate_in_take(r, &l, one, t + 3 * S, &no);
 	ok(take(r, &l, 1, 0, no.until_us), "then");
 	ok(!take(r, &l, 1, 0, no.until_us), "and one alone");
 	ok(!rate_in_take(r, &l, four, t + 1000 * S, &no) &&

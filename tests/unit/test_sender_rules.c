@@ -19,6 +19,14 @@ static const struct {
 	{ "a@b.example", "aa@b.example", false },
 	{ "a@b.example", "a@b.example.net", false },
 	{ "a@b.example", "", false },
+	{ "a@b.example", "a@b.example\xe3\x80\x82", true },
+	{ "a@b.example", "\"a\"@b.example", true },
+	{ "a@b.example", "\"\\a\"@B.example", true },
+	{ "a@b.example", "\"a \"@b.example", false },
+	{ "a@b.example", "\"@b.example", false },
+	{ "/^a@b\\.example$/", "\"a\"@b.example", true },
+	{ "/^a@b\\.example$/", "a@b.example.", true },
+	{ "/^a@b\\.example$/", "a@c.example", false },
 	{ "@b.example", "anybody@b.example", true },
 	{ "@b.example", "\"a@c\"@b.example", true },
 	{ "@b.example", "a@x.b.example", false },
@@ -408,6 +416,35 @@ read_header(const char *text, struct region *rg, struct header_list *list)
 	buf_fini(&b);
 }
 
+/* ---- notifications ------------------------------------------------------------ */
+
+static const struct {
+	const char *header;
+	bool is_notice;
+} notices[] = {
+	{ "From: MAILER-DAEMON@mta.example (Mail Delivery System)\n", true },
+	{ "From: Mail Delivery System <Mailer-Daemon@mta.example>\n", true },
+	{ "From: MAILER-DAEMON@mta.example\nFrom: ceo@b.example\n", false },
+	{ "From: MAILER-DAEMON@mta.example, ceo@b.example\n", false },
+	{ "From: ceo@b.example <MAILER-DAEMON@mta.example>\n", false },
+	{ "From: MAILER-DAEMON <ceo@b.example>\n", false },
+	{ "From: MAILER-DAEMON.x@b.example\n", false },
+	{ "From: ceo@b.example\n", false },
+	{ "To: a@b.example\n", false },
+};
+
+static void
+test_notices(struct region *rg)
+{
+	for (size_t i = 0; i < sizeof(notices) / sizeof(notices[0]); i++) {
+		struct header_list list;
+
+		read_header(notices[i].header, rg, &list);
+		is_int(sender_is_notice(&list, rg), notices[i].is_notice,
+		    notices[i].header);
+	}
+}
+
 static void
 test_messages(struct region *rg)
 {
@@ -482,6 +519,7 @@ main(void)
 	test_covers(rg);
 	test_domains(rg);
 	test_messages(rg);
+	test_notices(rg);
 	test_signatures(rg);
 	region_free(&rg);
 	return done_testing();

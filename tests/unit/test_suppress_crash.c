@@ -137,7 +137,7 @@ import(struct victim *v, unsigned tag)
 		.ctx = v };
 	struct note n = { .what = IMPORT, .tag = tag };
 	struct suppress_import *i;
-	struct suppress_found f;
+	struct suppress_listed f;
 	unsigned char d[LEN];
 	struct suppress_entry entry = { d, { "import", "s", tag, 0 } };
 
@@ -264,7 +264,7 @@ wrong_singles(struct suppress_owned *l)
 
 	for (unsigned value = 0; value < SINGLES; value++) {
 		struct may *m = &singles[value];
-		struct suppress_found f;
+		struct suppress_listed f;
 		unsigned char d[LEN];
 		unsigned tag;
 		struct err e;

@@ -181,7 +181,7 @@ commit_add(unsigned value)
 static int
 has(unsigned value)
 {
-	struct suppress_found f;
+	struct suppress_listed f;
 	unsigned char d[LEN];
 
 	make_digest(d, value);

@@ -152,7 +152,7 @@ wrong_finds(void)
 	unsigned wrong = 0;
 
 	for (unsigned v = 0; v < VALUES; v++) {
-		struct suppress_found f;
+		struct suppress_listed f;
 		unsigned char d[LEN];
 
 		make_digest(d, v);

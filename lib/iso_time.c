@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "admin/acct_time.h"
+#include "lib/iso_time.h"
 
 #include <stdbool.h>
 
@@ -77,7 +77,7 @@ unix_seconds(struct slice s)
 	while (n < s.len && n < 15 && digits(s.p + n, 1) >= 0)
 		v = v * 10 + (s.p[n++] - '0');
 	if (n == 0 || without_fraction(rest_of(s, n)).len > 0)
-		return ACCT_TIME_NONE;
+		return ISO_TIME_NONE;
 	return v;
 }
 
@@ -89,18 +89,18 @@ seconds_of_day(struct slice s)
 	int64_t off;
 
 	if (s.len < 8 || s.p[2] != ':' || s.p[5] != ':')
-		return ACCT_TIME_NONE;
+		return ISO_TIME_NONE;
 	h = digits(s.p, 2);
 	m = digits(s.p + 3, 2);
 	sec = digits(s.p + 6, 2);
 	if (h < 0 || h > 23 || m < 0 || m > 59 || sec < 0 || sec > 60 ||
 	    !zone(without_fraction(rest_of(s, 8)), &off))
-		return ACCT_TIME_NONE;
+		return ISO_TIME_NONE;
 	return h * 3600 + m * 60 + sec - off;
 }
 
 int64_t
-acct_time(struct slice s)
+iso_time(struct slice s)
 {
 	int year, month, day;
 	int64_t date, time_s;
@@ -111,12 +111,12 @@ acct_time(struct slice s)
 	month = digits(s.p + 5, 2);
 	day = digits(s.p + 8, 2);
 	if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31)
-		return ACCT_TIME_NONE;
+		return ISO_TIME_NONE;
 	date = days(year, month, day) * DAY_S;
 	if (s.len == 10)
 		return date;
 	if (s.p[10] != ' ' && s.p[10] != 'T' && s.p[10] != 't')
-		return ACCT_TIME_NONE;
+		return ISO_TIME_NONE;
 	time_s = seconds_of_day(rest_of(s, 11));
-	return time_s == ACCT_TIME_NONE ? ACCT_TIME_NONE : date + time_s;
+	return time_s == ISO_TIME_NONE ? ISO_TIME_NONE : date + time_s;
 }

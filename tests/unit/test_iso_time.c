@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times of accounting files are the seconds that they say, in any zone, and
- * what is no time is none.  What clock_iso() writes is read as it was.
+ * Times as text are the seconds that they say, in any zone, and what is no time
+ * is none.  What clock_iso() writes is read as it was.
  */
-#include "admin/acct_time.h"
+#include "lib/iso_time.h"
 
 #include "lib/clock.h"
 #include "tests/tap.h"
@@ -30,25 +30,25 @@ static const struct {
 	{ "1795000000", 1795000000 },
 	{ "1795000000.25", 1795000000 },
 	{ "0", 0 },
-	{ "", ACCT_TIME_NONE },
-	{ "-5", ACCT_TIME_NONE },
-	{ "1234567890123456", ACCT_TIME_NONE },
-	{ "1795000000 ", ACCT_TIME_NONE },
-	{ ".5", ACCT_TIME_NONE },
-	{ "2026-13-18", ACCT_TIME_NONE },
-	{ "2026-00-18", ACCT_TIME_NONE },
-	{ "2026-11-32", ACCT_TIME_NONE },
-	{ "2026-11-1x", ACCT_TIME_NONE },
-	{ "2026-11-18 ", ACCT_TIME_NONE },
-	{ "2026-11-18 11:06", ACCT_TIME_NONE },
-	{ "2026-11-18_11:06:40", ACCT_TIME_NONE },
-	{ "2026-11-18 24:00:00", ACCT_TIME_NONE },
-	{ "2026-11-18 11:60:00", ACCT_TIME_NONE },
-	{ "2026-11-18 11:06:40 GMT", ACCT_TIME_NONE },
-	{ "2026-11-18 11:06:40+01", ACCT_TIME_NONE },
-	{ "2026-11-18 11:06:40+2400", ACCT_TIME_NONE },
-	{ "2026-11-18 11:06:40+0060", ACCT_TIME_NONE },
-	{ "2026-11-18 11:06:40*0000", ACCT_TIME_NONE },
+	{ "", ISO_TIME_NONE },
+	{ "-5", ISO_TIME_NONE },
+	{ "1234567890123456", ISO_TIME_NONE },
+	{ "1795000000 ", ISO_TIME_NONE },
+	{ ".5", ISO_TIME_NONE },
+	{ "2026-13-18", ISO_TIME_NONE },
+	{ "2026-00-18", ISO_TIME_NONE },
+	{ "2026-11-32", ISO_TIME_NONE },
+	{ "2026-11-1x", ISO_TIME_NONE },
+	{ "2026-11-18 ", ISO_TIME_NONE },
+	{ "2026-11-18 11:06", ISO_TIME_NONE },
+	{ "2026-11-18_11:06:40", ISO_TIME_NONE },
+	{ "2026-11-18 24:00:00", ISO_TIME_NONE },
+	{ "2026-11-18 11:60:00", ISO_TIME_NONE },
+	{ "2026-11-18 11:06:40 GMT", ISO_TIME_NONE },
+	{ "2026-11-18 11:06:40+01", ISO_TIME_NONE },
+	{ "2026-11-18 11:06:40+2400", ISO_TIME_NONE },
+	{ "2026-11-18 11:06:40+0060", ISO_TIME_NONE },
+	{ "2026-11-18 11:06:40*0000", ISO_TIME_NONE },
 };
 
 /* Every 7,919,999 seconds for five hundred years: all months and leap years. */
@@ -61,7 +61,7 @@ misread(void)
 		char text[40];
 		size_t len = clock_iso(text, sizeof(text), s * US_PER_S);
 
-		count += acct_time((struct slice){ text, len }) != s;
+		count += iso_time((struct slice){ text, len }) != s;
 	}
 	return count;
 }
@@ -70,7 +70,7 @@ int
 main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		is_int(acct_time(slice_of(cases[i].text)), cases[i].want,
+		is_int(iso_time(slice_of(cases[i].text)), cases[i].want,
 		    cases[i].text);
 	is_int(misread(), 0, "what clock_iso() wrote, over 500 years");
 	return done_testing();
