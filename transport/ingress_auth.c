@@ -31,6 +31,7 @@ struct ingress_auth {
 	enum sasl_mech mech;
 	struct password_task task;
 	bool checking;       /* the task is away */
+	int64_t checked_us;  /* when it went; 0: there was none */
 	bool outlived;       /* the session has ended otherwise */
 	struct event *delay; /* in REFUSE */
 };
@@ -199,11 +200,22 @@ on_delay(evutil_socket_t fd, short what, void *arg)
 					      INGRESS_CLOSING);
 }
 
+/* The check is within it, so that how long it took is not seen. */
+static int64_t
+penalty_us(const struct ingress_session *s)
+{
+	int64_t us = passwords_penalty_us(s->env->passwords), spent = 0;
+
+	if (s->auth->checked_us != 0)
+		spent = clock_us() - s->auth->checked_us;
+	return spent < us ? us - spent : 0;
+}
+
 /* Who guesses waits; the session has nothing to do meanwhile. */
 static enum ingress_state
 refuse_user(struct ingress_session *s)
 {
-	int64_t us = passwords_penalty_us(s->env->passwords);
+	int64_t us = penalty_us(s);
 	const struct timeval delay = { .tv_sec = (time_t)(us / US_PER_S),
 		.tv_usec = (suseconds_t)(us % US_PER_S) };
 	struct ingress_auth *a = s->auth;
@@ -233,6 +245,7 @@ check(struct ingress_session *s)
 {
 	struct ingress_auth *a = s->auth;
 
+	a->checked_us = clock_us();
 	a->checking = passwords_check(s->env->passwords, &a->task);
 	if (a->checking)
 		return INGRESS_CHECK;

@@ -39,7 +39,7 @@ void passwords_free(struct passwords **pp);     /* stopped */
 /* Any thread.  False: too many wait. */
 bool passwords_check(struct passwords *p, struct password_task *t);
 
-/* How long the answer to a wrong one waits, on the asker's clock. */
+/* How long the answer to a wrong one takes with its check, on the asker's clock. */
 int64_t passwords_penalty_us(const struct passwords *p);
 
 /* Random, the same for all threads: struct sasl_users. */

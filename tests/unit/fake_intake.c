@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/check.h"
 #include "lib/count.h"
@@ -557,11 +558,14 @@ on_checked(struct post *post)
 	t->done(t);
 }
 
+struct fake_passwords fake_passwords;
+
 /* At once, but the answer comes later, as it does. */
 bool
 passwords_check(struct passwords *p, struct password_task *t)
 {
 	CHECK(p == NULL);
+	(void)usleep((useconds_t)fake_passwords.check_us);
 	sasl_server_check(t->server);
 	t->post.fn = on_checked;
 	worker_post(t->back, &t->post);
@@ -572,7 +576,7 @@ int64_t
 passwords_penalty_us(const struct passwords *p)
 {
 	(void)p;
-	return 0;
+	return fake_passwords.penalty_us;
 }
 
 const unsigned char *

@@ -102,6 +102,13 @@ struct snapshot {
 	const char *listed, *listed_late, *unsure;
 };
 
+/* How long a check of a password takes, and how long a wrong one waits. */
+struct fake_passwords {
+	int64_t check_us, penalty_us;
+};
+
+extern struct fake_passwords fake_passwords;
+
 void fake_snapshot_init(struct snapshot *s);
 void fake_store_init(struct store *st);
 void fake_store_fini(struct store *st);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 #include "vmta/password.h"
@@ -190,6 +191,48 @@ test_gone(void)
 		}
 }
 
+/* How long the answer to a wrong password takes, at least. */
+static int64_t
+refusal_us(void)
+{
+	int64_t least = INT64_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		struct client c;
+		int64_t us;
+
+		set_up(CLEAR);
+		client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+		client_send(&c, "EHLO c\r\n", 8);
+		client_pump(&c);
+		buf_clear(&c.got);
+		us = clock_us();
+		client_send(&c, WRONG "\r\n", sizeof(WRONG) + 1);
+		while (!c.closed && c.got.len == 0)
+			client_pump(&c);
+		us = clock_us() - us;
+		least = us < least ? us : least;
+		client_close(&c);
+	}
+	return least;
+}
+
+/* A user's hash takes its time, which would tell him from one that is none. */
+static void
+test_time(void)
+{
+	int64_t us;
+
+	fake_passwords = (struct fake_passwords){ 60000, 100000 };
+	us = refusal_us();
+	ok(us >= 95000 && us < 155000, "the check is within the wait: %d us",
+	    (int)us);
+	fake_passwords = (struct fake_passwords){ 20000, 0 };
+	us = refusal_us();
+	ok(us >= 20000, "and may be longer: %d us", (int)us);
+	fake_passwords = (struct fake_passwords){ 0 };
+}
+
 static void
 test_wiped(void)
 {
@@ -219,6 +262,7 @@ main(void)
 	test_lmtp();
 	test_proxy_signed_in();
 	test_gone();
+	test_time();
 	test_wiped();
 	password_fini(&password);
 	world_fini();
