@@ -163,11 +163,9 @@ static void
 print_table(const struct ctl_column *columns, size_t count, const json_t *rows)
 {
 	struct ctl_table t = { .columns = columns, .count = count };
-	const json_t *row;
-	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-	    ctl_table_row(&t, row);
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		ctl_table_row(&t, json_array_get(rows, i));
 	ctl_table_end(&t);
 }
 

@@ -133,6 +133,7 @@ next_frame(struct call *c, struct err *e)
 {
 	ssize_t n;
 
+	CHECK(c->client->read != NULL); /* or nothing is sent */
 	if (c->frame == NULL)
 		c->frame = mem_alloc(CTL_UPLOAD_HEAD + CTL_UPLOAD_FRAME);
 	n = c->client->read(c->client->ctx, c->frame + CTL_UPLOAD_HEAD,

@@ -281,7 +281,7 @@ static void
 read_cells(struct suppress_input *s, struct slice line,
     struct suppress_row *row)
 {
-	struct slice cells[CELLS_MAX];
+	struct slice cells[CELLS_MAX] = { { NULL, 0 } };
 
 	if (split_row(s, line, cells) == -1) {
 		row->wrong = s->bad.text;

@@ -33,7 +33,7 @@ struct sender_counts {
 };
 
 struct sender_counts *sender_counts_new(void);
-void sender_counts_free(struct sender_counts **sp);
+void sender_counts_free(struct sender_counts **cp);
 
 /* At MAIL; false: the reply is given. */
 bool ingress_sender_may(struct ingress_session *s, const char *sender);

@@ -155,7 +155,7 @@ tell_still_listed(struct change *c)
 			continue;
 		if (still++ < REFUSED_TOLD)
 			ctl_item(c->call.request,
-			    json_pack("{s:I,s:o,s:I}", "n", (json_int_t)(i + 1),
+			    json_pack("{s:I,s:o,s:I}", "n", (json_int_t)i + 1,
 				"file", ctl_string(found.file), "line",
 				(json_int_t)found.line));
 	}
@@ -206,19 +206,17 @@ on_home(struct post *p)
 static int
 keep_subjects(struct change *c, const json_t *list)
 {
-	size_t i;
-	json_t *v;
-
 	c->count = json_array_size(list);
 	c->subjects = region_array(c->call.rg, c->count, sizeof(struct slice));
-	json_array_foreach((json_t *)(uintptr_t)list, i, v)
-	{
+	for (size_t i = 0; i < c->count; i++) {
+		const json_t *v = json_array_get(list, i);
+		size_t len = json_string_length(v);
+
 		if (!json_is_string(v))
 			return -1;
 		c->subjects[i] = (struct slice){ region_strndup(c->call.rg,
-						     json_string_value(v),
-						     json_string_length(v)),
-			json_string_length(v) };
+						     json_string_value(v), len),
+			len };
 	}
 	return c->count == 0 ? -1 : 0;
 }
