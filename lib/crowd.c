@@ -9,7 +9,6 @@
 
 #include "lib/check.h"
 #include "lib/mem.h"
-#include "lib/ref.h"
 
 /* One group or guest of whom somebody is inside. */
 struct crowd_count {
@@ -19,7 +18,6 @@ struct crowd_count {
 };
 
 struct crowd {
-	struct ref refs;
 	pthread_mutex_t lock; /* guards: all below */
 	uint32_t inside;
 	struct crowd_count *groups, *guests; /* by name */
@@ -32,25 +30,17 @@ crowd_new(void)
 {
 	struct crowd *c = mem_new(struct crowd);
 
-	ref_init(&c->refs);
 	CHECK(pthread_mutex_init(&c->lock, NULL) == 0);
 	return c;
 }
 
-struct crowd *
-crowd_ref(struct crowd *c)
-{
-	ref_get(&c->refs);
-	return c;
-}
-
 void
-crowd_unref(struct crowd **cp)
+crowd_free(struct crowd **cp)
 {
 	struct crowd *c = *cp;
 
 	*cp = NULL;
-	if (c == NULL || !ref_put(&c->refs))
+	if (c == NULL)
 		return;
 	CHECK(c->inside == 0 && c->groups == NULL && c->guests == NULL);
 	(void)pthread_mutex_destroy(&c->lock);

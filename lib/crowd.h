@@ -4,8 +4,7 @@
  * several threads share: connections of clients, of a <source-group>, of one
  * address.
  *
- * Counted: who may leave holds a reference.  Any thread; one lock, held for a
- * few look-ups.  Limits are asked with, so each comer brings those of the
+ * It outlives who may leave.  Any thread; one lock, held for a few look-ups.  Limits are asked with, so each comer brings those of the
  * configuration that he has, and after a reload the numbers go on counting.
  * Groups are compared without regard to case.
  */
@@ -49,8 +48,7 @@ struct crowd_place {
 };
 
 struct crowd *crowd_new(void);
-struct crowd *crowd_ref(struct crowd *c);
-void crowd_unref(struct crowd **cp); /* the last: nobody is inside */
+void crowd_free(struct crowd **cp); /* nobody is inside */
 
 enum crowd_answer crowd_enter(struct crowd *c, const struct crowd_ask *ask,
     struct crowd_place *place);

@@ -8,7 +8,6 @@
 
 #include "lib/check.h"
 #include "lib/mem.h"
-#include "lib/ref.h"
 
 struct record {
 	UT_hash_handle hh; /* in the order in which they came */
@@ -18,7 +17,6 @@ struct record {
 };
 
 struct failures {
-	struct ref refs;
 	pthread_mutex_t lock; /* guards: */
 	struct record *records;
 };
@@ -28,15 +26,7 @@ failures_new(void)
 {
 	struct failures *f = mem_new(struct failures);
 
-	ref_init(&f->refs);
 	CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
-	return f;
-}
-
-struct failures *
-failures_ref(struct failures *f)
-{
-	ref_get(&f->refs);
 	return f;
 }
 
@@ -73,12 +63,12 @@ add(struct failures *f, const char *who)
 /* NOLINTEND(readability-function-*,clang-analyzer-*) */
 
 void
-failures_unref(struct failures **fp)
+failures_free(struct failures **fp)
 {
 	struct failures *f = *fp;
 
 	*fp = NULL;
-	if (f == NULL || !ref_put(&f->refs))
+	if (f == NULL)
 		return;
 	while (f->records != NULL)
 		forget(f, f->records);

@@ -9,7 +9,7 @@
  *
  * Memory is bounded: beyond FAILURES_MAX names the one whose period began
  * first is forgotten, so that a crowd of addresses cannot fill the memory.
- * Counted; any thread; one lock.  The clock is the caller's, monotonic.
+ * Any thread; one lock.  The clock is the caller's, monotonic.
  */
 
 #ifndef LIB_FAILURES_H
@@ -26,8 +26,7 @@ enum { FAILURES_MAX = 65536 };
 struct failures;
 
 struct failures *failures_new(void);
-struct failures *failures_ref(struct failures *f);
-void failures_unref(struct failures **fp);
+void failures_free(struct failures **fp);
 
 /* False: as many as the rate allows, and its period is not over. */
 bool failures_allows(struct failures *f, const char *who,

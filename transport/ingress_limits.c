@@ -46,8 +46,8 @@ ingress_counts_unref(struct ingress_counts **cp)
 	*cp = NULL;
 	if (c == NULL || !ref_put(&c->refs))
 		return;
-	crowd_unref(&c->crowd);
-	failures_unref(&c->failures);
+	crowd_free(&c->crowd);
+	failures_free(&c->failures);
 	gauge_unref(&c->outside);
 	free(c);
 }

@@ -120,7 +120,7 @@ test_threads(void)
 	ok(most <= ROOM && entered >= ROUNDS, "%u inside at most, %u came in",
 	    most, entered);
 	is_int(crowd_inside(shared), 0, "all have left");
-	crowd_unref(&shared);
+	crowd_free(&shared);
 }
 
 int
@@ -134,7 +134,7 @@ main(void)
 		is_str(out, cases[i].want, cases[i].label);
 		is_int(crowd_inside(c), 0, "all have left");
 	}
-	crowd_unref(&c);
+	crowd_free(&c);
 	test_threads();
 	return done_testing();
 }

@@ -37,7 +37,7 @@ test_period(void)
 	ok(failures_allows(f, "a", &three, 60 * US_PER_S), "and not longer");
 	fail(f, "a", 61);
 	ok(failures_allows(f, "a", &three, 61 * US_PER_S), "a new period");
-	failures_unref(&f);
+	failures_free(&f);
 }
 
 static void
@@ -58,7 +58,7 @@ test_crowd(void)
 	    "the oldest is forgotten");
 	ok(!failures_allows(f, "second", &three, 3 * US_PER_S),
 	    "the next one is not");
-	failures_unref(&f);
+	failures_free(&f);
 }
 
 int
