@@ -4,8 +4,9 @@
  * several threads share: connections of clients, of a <source-group>, of one
  * address.
  *
- * It outlives who may leave.  Any thread; one lock, held for a few look-ups.  Limits are asked with, so each comer brings those of the
- * configuration that he has, and after a reload the numbers go on counting.
+ * It outlives who may leave.  Any thread; one lock, held for a few look-ups.
+ * Limits are asked with, so each comer brings those of the configuration that
+ * he has, and after a reload the numbers go on counting.
  * Groups are compared without regard to case.
  */
 

@@ -186,7 +186,7 @@ plain_address(const char *address, struct region *rg)
 
 	if (len >= 2 && local[0] == '"' && local[len - 1] == '"') {
 		for (size_t i = 1; i < len - 1; i++) {
-			if (local[i] == '\\' && i < len - 2)
+			if (i < len - 2 && local[i] == '\\')
 				i++;
 			local[n++] = local[i];
 		}

@@ -144,8 +144,10 @@ static int
 change(struct suppress_store *s, struct suppress_owned *l, struct region *rg,
     struct figures *f, struct err *e)
 {
-	int64_t begun[CHANGES], start = clock_us(), in_us = 0;
-	uint64_t marks[CHANGES], n, unused;
+	static int64_t begun[CHANGES];
+	static uint64_t marks[CHANGES];
+	int64_t start = clock_us(), in_us = 0;
+	uint64_t n, unused;
 	unsigned char d[LEN];
 	struct suppress_entry entry = { d, { "unsubscribe", "api", 1, 0 } };
 	double slice_s = 0;
