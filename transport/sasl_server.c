@@ -172,7 +172,9 @@ verdict(struct sasl_server *s)
 static void
 wipe_property(Gsasl_session *session, Gsasl_property what)
 {
-	char *p = (char *)(uintptr_t)gsasl_property_fast(session, what);
+	const char *copy = gsasl_property_fast(session, what);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is its session's */
+	char *p = (char *)(uintptr_t)copy;
 
 	if (p != NULL)
 		explicit_bzero(p, strlen(p));

@@ -101,7 +101,7 @@ read_salt(struct password_scram *s, struct slice text, struct err *e)
 	while (pad < 2 && pad < text.len && text.p[text.len - pad - 1] == '=')
 		pad++;
 	s->salt_len = (uint32_t)(text.len / 4 * 3 - pad);
-	if (text.len == 0 || text.len > PASSWORD_SALT_MAX / 3 * 4 ||
+	if (text.len == 0 || text.len > (size_t)PASSWORD_SALT_MAX / 3 * 4 ||
 	    !base64_read(text, s->salt, s->salt_len))
 		return err_set(e,
 		    "{SCRAM-SHA-256}: the salt is not base64 of 1 to %d bytes",
