@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "mail/acct_record.h"
@@ -342,6 +343,7 @@ refusals_settle(struct ingress_session *s)
 	if (s->xforward.ident != NULL)
 		env.host_id = s->xforward.ident;
 	r = refusals_pack(s, &env);
+	CHECK(r != NULL); /* there are some */
 	s->tx.refused_count = 0;
 	r->s = s;
 	r->worker = s->env->worker;

@@ -43,7 +43,8 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 	    acct_check(conf, e) == -1)
 		return -1;
 	if (t->suppress == NULL &&
-	    suppress_keeper_new(conf, &t->suppress, e) == -1)
+	    (suppress_keeper_check(conf, e) == -1 ||
+		suppress_keeper_new(conf, &t->suppress, e) == -1))
 		return -1;
 	for (size_t i = 0; i < t->count; i++)
 		if (transport_mark_key(conf, &keys[i], e) == -1) {

@@ -211,13 +211,12 @@ has_published(const struct snapshot *conf)
 
 /* Another secret would find nobody on the lists that are there. */
 static int
-check_secret(const struct suppress_keeper *k, const struct snapshot *conf,
-    struct err *e)
+check_secret(const char *dir, const struct snapshot *conf, struct err *e)
 {
 	unsigned char secret[SUPPRESS_SECRET_LEN];
 	struct buf path = { 0 };
 	bool found;
-	int rc = suppress_secret_read(k->dir, secret, &found, e);
+	int rc = suppress_secret_read(dir, secret, &found, e);
 
 	explicit_bzero(secret, sizeof(secret));
 	if (rc == -1 || found)
@@ -228,12 +227,12 @@ check_secret(const struct suppress_keeper *k, const struct snapshot *conf,
 		if (!l->published || l->norm.hash != SUPPRESS_PLAIN)
 			continue;
 		buf_clear(&path);
-		buf_printf(&path, "%s/%s", k->dir, l->store);
+		buf_printf(&path, "%s/%s", dir, l->store);
 		if (access(buf_cstr(&path), F_OK) == 0)
 			rc = err_set(e,
 			    "%s/secret is gone, and %s was made with it: put "
 			    "it back, or move the list away",
-			    k->dir, buf_cstr(&path));
+			    dir, buf_cstr(&path));
 	}
 	buf_fini(&path);
 	return rc;
@@ -246,10 +245,19 @@ open_store(struct suppress_keeper *k, const struct snapshot *conf,
 	k->dir = mem_strdup(snapshot_global(conf)->suppression_dir);
 	if (mkdir(k->dir, 0700) == -1 && errno != EEXIST)
 		return err_sys(e, "%s", k->dir);
-	if (check_secret(k, conf, e) == -1 ||
-	    suppress_secret_get(k->dir, k->secret, e) == -1)
+	if (suppress_secret_get(k->dir, k->secret, e) == -1)
 		return -1;
 	return suppress_store_open(k->dir, &k->store, e);
+}
+
+int
+suppress_keeper_check(const struct snapshot *conf, struct err *e)
+{
+	const char *dir = snapshot_global(conf)->suppression_dir;
+
+	if (!has_published(conf) || check_secret(dir, conf, e) == 0)
+		return 0;
+	return err_where(e, "suppression-dir");
 }
 
 int

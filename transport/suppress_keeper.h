@@ -47,6 +47,9 @@ struct suppress_errand { /* the first two are the owner's to fill */
 	int64_t by_us;
 };
 
+/* Before all else: is the secret there, where a list was made with it? */
+int suppress_keeper_check(const struct snapshot *conf, struct err *e);
+
 /*
  * Opens the store in suppression-dir, makes that and its secret if they are not
  * there; starts the thread.  NULL and 0: no list is published.

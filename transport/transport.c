@@ -418,6 +418,10 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	*t_r = t;
 	t->config = config;
 	t->conf = conf;
+	t->clean = true; /* nothing has been begun */
+	if (suppress_keeper_check(conf, e) == -1)
+		return -1;
+	t->clean = false;
 	if (make_workers(t, e) == -1 ||
 	    needs_raise_files(conf, t->count, e) == -1 ||
 	    open_store(t, e) == -1 ||
