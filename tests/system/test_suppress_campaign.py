@@ -123,7 +123,8 @@ class Campaign(Lab):
             pick = ahead[-1:] + left[len(left) // 2:][:AT_ONCE]
             pick = list(dict.fromkeys(pick))[:AT_ONCE]
             self.unsubscribe(pick)
-            self.commanded.set()
+            if len(left) == len(numbers):  # the first: until it is seen
+                threading.Timer(VISIBLE_S, self.commanded.set).start()
             left = [n for n in left if n not in pick]
             time.sleep(PAUSE_S)
 
