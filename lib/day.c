@@ -61,6 +61,34 @@ day_of(int64_t wall_s)
 	return (struct day){ number_of(&date), end };
 }
 
+/* East of Greenwich, then. */
+static int64_t
+zone_at(int64_t wall_s)
+{
+	time_t t = (time_t)wall_s;
+	struct tm tm;
+
+	CHECK(localtime_r(&t, &tm) != NULL);
+	return tm.tm_gmtoff;
+}
+
+/*
+ * Zones change by less than a day, and not twice within two: before and behind a
+ * change are the two that it may be in.
+ */
+int64_t
+day_time(uint32_t number, uint32_t second)
+{
+	int64_t as_utc = (int64_t)number * DAY_S + second;
+	int64_t a = as_utc - zone_at(as_utc - DAY_S);
+	int64_t b = as_utc - zone_at(as_utc + DAY_S);
+	int64_t early = a < b ? a : b, late = a < b ? b : a;
+
+	if (late + zone_at(late) == as_utc || early + zone_at(early) != as_utc)
+		return late;
+	return early;
+}
+
 /* n digits at p. */
 static bool
 digits(const char *p, size_t n, unsigned *v_r)

@@ -24,6 +24,13 @@ struct day {
 /* Of a time of the wall clock, from 1970 to 2099. */
 struct day day_of(int64_t wall_s);
 
+/*
+ * The time of the wall clock at which so many seconds of that day have gone by
+ * on a local clock.  What such a clock shows twice is the later of both; what it
+ * passes over is as if it had not been set forward: never too early.
+ */
+int64_t day_time(uint32_t number, uint32_t second);
+
 /* "2026-11-30" */
 int day_parse(struct slice s, uint32_t *number_r, struct err *e);
 void day_print(struct buf *b, uint32_t number);

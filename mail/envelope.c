@@ -18,6 +18,8 @@
  * Version 5 is as 4, with lists behind src_mta, and a byte in front of what is to
  * be signed: 0, and there is nothing; 1.
  *
+ * Version 6 is as 5, with spans (mail/spans.h) behind lists.
+ *
  * Version 1 has no header fields, nor their count.
  */
 #include "mail/envelope.h"
@@ -33,6 +35,7 @@ enum {
 	VERSION_3 = 3,
 	VERSION_4 = 4,
 	VERSION_5 = 5,
+	VERSION_6 = 6,
 	FIXED = 15,
 	RCPT_MIN = 2 + 4 * PACKED_STRING_MIN
 };
@@ -65,6 +68,8 @@ has_one_pool(const struct envelope *env)
 static unsigned
 version_of(const struct envelope *env)
 {
+	if (env->spans.n > 0)
+		return VERSION_6;
 	if (env->lists != NULL && env->lists[0] != '\0')
 		return VERSION_5;
 	if (env->signing != NULL)
@@ -102,14 +107,16 @@ envelope_pack(const struct envelope *env, struct buf *out)
 	packed_add_str(out, env->auth_user);
 	packed_add_str(out, env->host_id);
 	packed_add_str(out, env->src_mta);
-	if (version == VERSION_5)
+	if (version >= VERSION_5)
 		packed_add_str(out, env->lists);
+	if (version == VERSION_6)
+		spans_pack(&env->spans, out);
 	packed_add_byte(out, env->header_count);
 	for (size_t i = 0; i < env->header_count; i++) {
 		packed_add_str(out, env->headers[i].name);
 		packed_add_str(out, env->headers[i].value);
 	}
-	if (version == VERSION_5)
+	if (version >= VERSION_5)
 		packed_add_byte(out, env->signing != NULL);
 	if (env->signing != NULL)
 		add_signing(env->signing, out);
@@ -186,7 +193,7 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	*env_r = (struct envelope){ 0 };
 	if (len < FIXED)
 		return err_set(e, "envelope record cut short");
-	if (version < VERSION_1 || version > VERSION_5)
+	if (version < VERSION_1 || version > VERSION_6)
 		return err_set(e, "envelope record of unknown version %u",
 		    version);
 	env_r->ret = packed_byte(&r);
@@ -203,11 +210,13 @@ envelope_unpack(const void *p, size_t len, struct region *rg,
 	env_r->auth_user = packed_str(&r);
 	env_r->host_id = packed_str(&r);
 	env_r->src_mta = packed_str(&r);
-	env_r->lists = version == VERSION_5 ? packed_str(&r) : "";
+	env_r->lists = version >= VERSION_5 ? packed_str(&r) : "";
+	if (version == VERSION_6)
+		spans_unpack(&r, rg, &env_r->spans);
 	if (version != VERSION_1)
 		read_headers(&r, rg, env_r);
 	if (version == VERSION_4 ||
-	    (version == VERSION_5 && packed_byte(&r) != 0))
+	    (version >= VERSION_5 && packed_byte(&r) != 0))
 		read_signing(&r, rg, env_r);
 	env_r->rcpts = region_array(rg, env_r->rcpt_count,
 	    sizeof(struct env_rcpt));

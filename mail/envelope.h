@@ -21,6 +21,7 @@
 #include "lib/err.h"
 #include "lib/mem.h"
 #include "lib/str.h"
+#include "mail/spans.h"
 
 /* NOTIFY of RFC 3461; 0 means not given (failure and delay by default). */
 enum {
@@ -79,6 +80,7 @@ struct envelope {
 	const char *src_mta;   /* "name (ip)" of who gave it to us */
 	/* The suppression lists that its source named, "a,b", or "". */
 	const char *lists;
+	struct spans spans;                /* in which it may be delivered */
 	const struct env_signing *signing; /* NULL: it is as it goes out */
 	const struct env_header *headers;
 	uint8_t header_count;

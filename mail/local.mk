@@ -45,6 +45,7 @@ libmail_a_SOURCES = \
 	%D%/sig_field.c %D%/sig_field.h \
 	%D%/smtp_cmd.c %D%/smtp_cmd.h \
 	%D%/smtp_reply.c %D%/smtp_reply.h \
+	%D%/spans.c %D%/spans.h \
 	%D%/suppress_hasher.c %D%/suppress_hasher.h \
 	%D%/suppress_input.c %D%/suppress_input.h \
 	%D%/suppress_norm.c %D%/suppress_norm.h \

@@ -87,7 +87,27 @@ add_field(struct buf *b, const void *p, size_t len)
 	buf_add(b, p, len);
 }
 
-enum { VERSION_1 = 1, VERSION_2, VERSION_3 };
+enum { VERSION_1 = 1, VERSION_2, VERSION_3, VERSION_4 };
+
+static unsigned
+version_of(const struct mark *m)
+{
+	if (m->spans.n > 0)
+		return VERSION_4;
+	return m->later != NULL ? VERSION_3 : VERSION_2;
+}
+
+static void
+add_spans(struct buf *b, const struct mark *m)
+{
+	struct buf text = { 0 };
+	const unsigned char later = m->later != NULL;
+
+	spans_print(&m->spans, &text);
+	add_field(b, text.p, text.len);
+	add_field(b, &later, 1);
+	buf_fini(&text);
+}
 
 static void
 compute_mac(const struct mark_key *key, const struct mark *m, unsigned version,
@@ -95,7 +115,8 @@ compute_mac(const struct mark_key *key, const struct mark *m, unsigned version,
 {
 	static const char *const labels[] = { [VERSION_1] = "mailrace mark v1",
 		[VERSION_2] = "mailrace mark v2",
-		[VERSION_3] = "mailrace mark v3" };
+		[VERSION_3] = "mailrace mark v3",
+		[VERSION_4] = "mailrace mark v4" };
 	const unsigned char dflt = m->dflt;
 	struct buf b = { 0 };
 	unsigned len = 0;
@@ -104,7 +125,9 @@ compute_mac(const struct mark_key *key, const struct mark *m, unsigned version,
 	add_field(&b, m->vmta, strlen(m->vmta));
 	if (version >= VERSION_2)
 		add_field(&b, &dflt, 1);
-	if (version >= VERSION_3)
+	if (version == VERSION_4)
+		add_spans(&b, m);
+	if (version >= VERSION_3 && m->later != NULL)
 		add_field(&b, m->later, strlen(m->later));
 	add_field(&b, m->job, strlen(m->job));
 	add_field(&b, m->user, strlen(m->user));
@@ -187,10 +210,15 @@ mark_make(const struct mark_key *key, const struct mark *m, struct region *rg)
 	unsigned char mac[MAC_LEN];
 	const char *text;
 
-	compute_mac(key, m, m->later != NULL ? VERSION_3 : VERSION_2, mac);
-	buf_str(&b, m->later != NULL ? "v=3;" : "v=2;");
+	compute_mac(key, m, version_of(m), mac);
+	buf_printf(&b, "v=%u;", version_of(m));
 	add_text(&b, "vmta=", m->vmta);
 	buf_str(&b, m->dflt ? "dflt=1;" : "dflt=0;");
+	if (m->spans.n > 0) {
+		buf_str(&b, "spans=");
+		spans_print(&m->spans, &b);
+		buf_byte(&b, ';');
+	}
 	if (m->later != NULL)
 		add_text(&b, "later=", m->later);
 	add_text(&b, "job=", m->job);
@@ -299,28 +327,40 @@ take_dflt(struct slice *rest, bool *dflt_r)
 	return *dflt_r || slice_eq(dflt, "0");
 }
 
+/* Version 3 has it, 4 may have. */
+static bool
+take_later(struct slice *rest, unsigned version, struct region *rg,
+    struct mark *m)
+{
+	struct slice later;
+
+	if (!take(rest, "later=", &later))
+		return version == VERSION_4;
+	m->later = read_text(later, rg);
+	return m->later != NULL;
+}
+
 /* Of which version?  0: of none. */
 static unsigned
 take_decision(struct slice *rest, struct region *rg, struct mark *m)
 {
-	struct slice v, vmta, later;
+	struct slice v, vmta, spans;
 	unsigned version;
 
 	if (!take(rest, "v=", &v) || v.len != 1 || v.p[0] < '1' ||
-	    v.p[0] > '3' || !take(rest, "vmta=", &vmta))
+	    v.p[0] > '4' || !take(rest, "vmta=", &vmta))
 		return 0;
 	version = (unsigned)(v.p[0] - '0');
 	m->vmta = read_text(vmta, rg);
 	if (m->vmta == NULL ||
 	    (version >= VERSION_2 && !take_dflt(rest, &m->dflt)))
 		return 0;
-	if (version == VERSION_3) {
-		if (!take(rest, "later=", &later))
-			return 0;
-		m->later = read_text(later, rg);
-		if (m->later == NULL)
-			return 0;
-	}
+	if (version == VERSION_4 &&
+	    (!take(rest, "spans=", &spans) ||
+		!spans_read(spans, rg, &m->spans)))
+		return 0;
+	if (version >= VERSION_3 && !take_later(rest, version, rg, m))
+		return 0;
 	return version;
 }
 
@@ -328,7 +368,9 @@ take_decision(struct slice *rest, struct region *rg, struct mark *m)
  * value = ( "v=1;" "vmta=" text ";" /
  *           "v=2;" "vmta=" text ";" "dflt=" ( "0" / "1" ) ";" /
  *           "v=3;" "vmta=" text ";" "dflt=" ( "0" / "1" ) ";"
- *                  "later=" text ";" )
+ *                  "later=" text ";" /
+ *           "v=4;" "vmta=" text ";" "dflt=" ( "0" / "1" ) ";"
+ *                  "spans=" spans ";" [ "later=" text ";" ] )
  *         "job=" text ";" "prio=" 1*3DIGIT ";"
  *         "user=" text ";" "from=" hex ";" "id=" text ";" "bh=" base64 ";" "h=" base64
  * in this order, blanks and folds anywhere.

@@ -10,7 +10,9 @@
  * authenticated user, sender, queue id and body hash.  Version 1 has no dflt,
  * and means that the VMTA was asked for; it is still read.  Version 3, behind
  * dflt, has what is to be known when the message is signed at delivery
- * (later=TEXT), and is made only where it is.  Names
+ * (later=TEXT), and is made only where it is.  Version 4 has the times in which
+ * the message may be delivered (spans=, mail/spans.h) behind dflt, then later
+ * or nothing, and is made only where there are any.  Names
  * and values are percent-encoded where they hold blanks, ';', '%' or control
  * bytes.  The queue id is checked against XFORWARD's IDENT by the ingress.
  * Pure; the key is given.
@@ -25,6 +27,7 @@
 
 #include "lib/err.h"
 #include "lib/mem.h"
+#include "mail/spans.h"
 
 #define MARK_HEADER "X-Mailrace-Mark"
 #define MARK_KEY_MIN 32
@@ -38,6 +41,7 @@ struct mark {
 	    body_hash[32]; /* SHA-256 of the body, simple canonicalization */
 	uint8_t priority;
 	bool dflt; /* nobody asked for the VMTA: a <domain> may name another */
+	struct spans spans; /* in which it may be delivered */
 };
 
 struct mark_key; /* owned by who read it; immutable, any thread */

@@ -2,13 +2,14 @@
 /*
  * The byte form (strings as in mail/packed.h):
  *
- *	version(1) rcpt_count(4) arrival(8) run_count(4) job [user] [room(4)]
+ *	version(1) rcpt_count(4) arrival(8) run_count(4) job [user] [room(4)] [spans]
  *	run_count times: count(4) priority(1) domain vmta
  *
  * A priority is 100 at most: its highest bit says that a pool chose the virtual
  * MTA, which nobody said before there was such a bit.
  * Version 1 has no user, and is still written where there is none; only version
- * 3 has room, and is written where there is some.
+ * 3 has room, and is written where there is some.  Version 4 has all of them,
+ * and spans (mail/spans.h), and is written where there are any.
  */
 #include "mail/waybill.h"
 
@@ -17,7 +18,7 @@
 #include "lib/check.h"
 #include "mail/packed.h"
 
-enum { VERSION_PLAIN = 1, VERSION_USER, VERSION_ROOM };
+enum { VERSION_PLAIN = 1, VERSION_USER, VERSION_ROOM, VERSION_SPANS };
 enum { RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
 enum { BY_POOL = 0x80 };
 
@@ -55,6 +56,8 @@ run_from(const struct envelope *env, uint32_t first)
 static uint8_t
 version_of(const struct envelope *env)
 {
+	if (env->spans.n > 0)
+		return VERSION_SPANS;
 	if (env->signing != NULL)
 		return VERSION_ROOM;
 	return text(env->auth_user)[0] != '\0' ? VERSION_USER : VERSION_PLAIN;
@@ -76,8 +79,11 @@ waybill_pack(const struct envelope *env, struct buf *out)
 	packed_add_str(out, env->job);
 	if (version >= VERSION_USER)
 		packed_add_str(out, env->auth_user);
-	if (version == VERSION_ROOM)
-		packed_add_u32(out, env->signing->room);
+	if (version >= VERSION_ROOM)
+		packed_add_u32(out,
+		    env->signing == NULL ? 0 : env->signing->room);
+	if (version == VERSION_SPANS)
+		spans_pack(&env->spans, out);
 	for (uint32_t i = 0; i < env->rcpt_count; i += n) {
 		n = run_from(env, i);
 		packed_add_u32(out, n);
@@ -96,7 +102,7 @@ waybill_rcpt_count(const void *p, size_t len)
 	uint8_t version = packed_byte(&r);
 	uint32_t count;
 
-	if (version < VERSION_PLAIN || version > VERSION_ROOM)
+	if (version < VERSION_PLAIN || version > VERSION_SPANS)
 		return 0;
 	count = packed_u32(&r);
 	return count > ENVELOPE_RCPT_MAX ? 0 : count;
@@ -120,7 +126,9 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 	w_r->run_count = packed_u32(&r);
 	w_r->job = packed_str(&r);
 	w_r->user = version >= VERSION_USER ? packed_str(&r) : "";
-	w_r->room = version == VERSION_ROOM ? packed_u32(&r) : 0;
+	w_r->room = version >= VERSION_ROOM ? packed_u32(&r) : 0;
+	if (version == VERSION_SPANS)
+		spans_unpack(&r, rg, &w_r->spans);
 	/* No huge array for a broken count. */
 	if (r.bad || w_r->run_count > r.left / RUN_MIN)
 		return err_set(e, "waybill with a bad count");

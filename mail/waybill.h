@@ -2,7 +2,7 @@
 /*
  * waybill - what the queue must know of a message without opening its
  * envelope: when it came, which job it belongs to and which user handed it
- * in, and for each recipient the queue it goes to.
+ * in, when it may be delivered, and for each recipient the queue it goes to.
  *
  * It is kept in the database, where the load after a start reads a million of
  * them in a row, and travels with a new message to the scheduler; everything
@@ -21,6 +21,7 @@
 #include "lib/mem.h"
 #include "lib/str.h"
 #include "mail/envelope.h"
+#include "mail/spans.h"
 
 struct waybill_run {
 	uint32_t count; /* recipients, by number in a row; not 0 */
@@ -32,8 +33,9 @@ struct waybill_run {
 struct waybill {
 	int64_t arrival_us; /* wall clock */
 	const char *job;
-	const char *user; /* that authenticated, or "" */
-	uint32_t room;    /* octets that are put before it at delivery */
+	const char *user;   /* that authenticated, or "" */
+	uint32_t room;      /* octets that are put before it at delivery */
+	struct spans spans; /* in which it may be delivered */
 	uint32_t rcpt_count, run_count;
 	struct waybill_run *runs; /* their counts sum up to rcpt_count */
 };

@@ -502,7 +502,7 @@ decide(struct milter_msg *m, const char *queue_id, struct policy_out *out,
 	in.sealed = sealing_run_seals(m->arc);
 	policy_run(&in, m->rg, out);
 	*note = (struct sealing_note){ 0 };
-	if (out->fault != SENDER_FINE)
+	if (out->fault != SENDER_FINE || out->refused != NULL)
 		return;
 	if (m->arc != NULL)
 		end_arc(m, out, note);
@@ -519,6 +519,7 @@ make_mark(const struct milter_msg *m, const struct policy_out *out,
 		.job = out->job,
 		.user = m->auth_user,
 		.later = out->sign_later ? out->later_text : NULL,
+		.spans = out->spans,
 		.sender = m->sender,
 		.queue_id = queue_id,
 		.priority = out->priority,
@@ -600,15 +601,17 @@ tempfail(struct milter_msg *m, SMFICTX *ctx)
 }
 
 static sfsistat
-refuse_large(struct milter_msg *m, SMFICTX *ctx, const char *queue_id)
+refuse(struct milter_msg *m, SMFICTX *ctx, const char *queue_id,
+    const char *reply)
 {
 	struct log_line l;
 
-	log_begin(&l, LOG_L_WARN, queue_id, "milter");
+	log_begin(&l, LOG_L_WARN, queue_id[0] == '\0' ? NULL : queue_id,
+	    "milter");
 	log_fmt(&l, "from", "<%s>", m->sender);
-	log_str(&l, "text", "header fields too large; refused");
+	log_str(&l, "reply", reply);
 	log_end(&l);
-	milter_set_reply(ctx, "552 5.3.4 header fields too large", m->rg);
+	milter_set_reply(ctx, reply, m->rg);
 	milter_msg_abort(m);
 	return SMFIS_REJECT;
 }
@@ -642,13 +645,17 @@ milter_msg_end(struct milter_msg *m, SMFICTX *ctx)
 	/* Absent at MAIL and at the first RCPT. */
 	queue_id = region_strdup(m->rg, macro(ctx, "i"));
 	if (m->header_len > HEADERS_MAX)
-		return refuse_large(m, ctx, queue_id);
+		return refuse(m, ctx, queue_id,
+		    "552 5.3.4 header fields too large");
 	decide(m, queue_id, &out, &note);
 	if (out.fault != SENDER_FINE) {
 		rc = deny(m, ctx, out.fault);
 		milter_msg_abort(m);
 		return rc;
 	}
+	if (out.refused != NULL)
+		return refuse(m, ctx, queue_id,
+		    REGION_JOIN(m->rg, "550 ", out.refused));
 	trouble = out.trouble;
 	if (trouble == NULL &&
 	    apply(m, ctx, &out, make_mark(m, &out, queue_id), &e) == -1)

@@ -173,6 +173,7 @@ check_PROGRAMS += \
 	tests/unit/test_sched_place \
 	tests/unit/test_sched_random \
 	tests/unit/test_sched_reload \
+	tests/unit/test_sched_spans \
 	tests/unit/test_sched_standing \
 	tests/unit/test_sched_tally \
 	tests/unit/test_sched_walk \
@@ -200,6 +201,8 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_cold \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
+	tests/unit/test_span_sets \
+	tests/unit/test_spans \
 	tests/unit/test_standing \
 	tests/unit/test_source_watch \
 	tests/unit/test_stats_diag \
@@ -322,6 +325,9 @@ tests_unit_test_sched_claim_SOURCES = \
 	%D%/unit/test_sched_claim.c \
 	$(fake_conf_files) \
 	$(plain_owner_files)
+tests_unit_test_sched_spans_SOURCES = \
+	%D%/unit/test_sched_spans.c \
+	$(fake_conf_files)
 tests_unit_test_sched_delay_SOURCES = \
 	%D%/unit/test_sched_delay.c \
 	$(fake_conf_files)
@@ -628,6 +634,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
+	tests/fuzz/fuzz_spans \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
@@ -719,6 +726,8 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 	%D%/fuzz/smtp_peer.c %D%/fuzz/smtp_peer.h \
 	$(fuzz_main)
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_spans_SOURCES = %D%/fuzz/fuzz_spans.c $(fuzz_main)
+tests_fuzz_fuzz_spans_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
@@ -828,6 +837,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_reply.in \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
+	%D%/fuzz/fuzz_spans.in \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
@@ -1038,6 +1048,10 @@ EXTRA_DIST += \
 	%D%/scenario/warmup-notices.scn \
 	%D%/scenario/warmup-overflow.scn \
 	%D%/scenario/warmup-shares.scn \
+	%D%/scenario/windows-age.scn \
+	%D%/scenario/windows-limits.scn \
+	%D%/scenario/windows-restart.scn \
+	%D%/scenario/windows.scn \
 	%D%/system/acct_pipe_program.py \
 	%D%/system/acct_lab.py \
 	%D%/system/acct_reader.py \
@@ -1122,6 +1136,7 @@ EXTRA_DIST += \
 	%D%/system/test_restart.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
+	%D%/system/test_schedule.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \

@@ -398,11 +398,14 @@ static void
 judge(struct delivery *d, uint32_t i, const struct outcome *o,
     struct judgement *j)
 {
-	int64_t age_us = clock_wall_us() - d->envelope.arrival_us;
+	int64_t wall_us = clock_wall_us();
+	int64_t age_us = wall_us - d->envelope.arrival_us;
 	const struct judging by = { .conf = d->route.conf,
 		.rules = d->route.rules,
 		.age_us = d->envelope.rcpt_count == 0 ? 0 : age_us,
 		.attempts = d->grant->rcpts[i].attempts,
+		.spans = &d->envelope.spans,
+		.wall_us = wall_us,
 		.no_skip = d->route.last_host || d->grant->had_round };
 
 	disposition_judge(o, &by, j);

@@ -81,11 +81,11 @@ on_interrupt(void *ctx, struct sched_conn *c)
 	courier_interrupt(l->courier);
 }
 
+/* By the clock; within: the times or the time that it had. */
 static void
-on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
-    uint16_t attempts)
+end_late(struct dispatch *d, const struct sweep_rcpt *rcpt, const char *within)
 {
-	struct dispatch *d = ctx;
+	const struct sched_queue *q = rcpt->queue;
 	const char *last = sched_queue_last_error(q);
 	char text[1200];
 	const struct outcome o = { .kind = OUTCOME_TIMEOUT,
@@ -98,10 +98,25 @@ on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	struct disposition what = disposition_expired(&o);
 
 	(void)snprintf(text, sizeof(text),
-	    "not delivered within bounce-after, in %u attempts%s%s", attempts,
-	    last[0] == '\0' ? "" : "; last error: ", last);
-	sweep_add(d->sweep,
-	    &(struct sweep_rcpt){ q, m, n, attempts, false, false }, &o, &what);
+	    "not delivered within %s, in %u attempts%s%s", within,
+	    rcpt->attempts, last[0] == '\0' ? "" : "; last error: ", last);
+	sweep_add(d->sweep, rcpt, &o, &what);
+}
+
+static void
+on_expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	end_late(ctx, &(struct sweep_rcpt){ q, m, n, attempts, false, false },
+	    "bounce-after");
+}
+
+static void
+on_missed(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
+    uint16_t attempts)
+{
+	end_late(ctx, &(struct sweep_rcpt){ q, m, n, attempts, false, false },
+	    "the times of its X-Schedule");
 }
 
 void
@@ -131,6 +146,7 @@ static const struct sched_owner sched_owner = {
 	.grant = on_grant,
 	.close = on_close,
 	.expired = on_expired,
+	.missed = on_missed,
 	.interrupt = on_interrupt,
 	.lease = dispatch_on_lease,
 	.keep = dispatch_on_keep,
@@ -176,10 +192,13 @@ static void
 run(void *arg)
 {
 	struct dispatch *d = arg;
-	int64_t now_us = clock_us();
-	int64_t next_us = sched_run(d->sched, now_us);
-	uint64_t last_piece = sweep_flush(d->sweep);
+	int64_t now_us = clock_us(), next_us;
+	uint64_t last_piece;
 	struct timeval tv;
+
+	sched_set_wall(d->sched, clock_wall_us() - now_us);
+	next_us = sched_run(d->sched, now_us);
+	last_piece = sweep_flush(d->sweep);
 
 	tell_stuck(d);
 	dispatch_keep_flush(d);
@@ -223,6 +242,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	readers_init(&d->readers, w);
 	d->replies = replies_new();
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
+	sched_set_wall(d->sched, clock_wall_us() - clock_us());
 	d->sweep = sweep_new(w, d->envs, d->env_count);
 	moves_init(&d->moves,
 	    &(struct moves_of){ d->store, d->sched, d->sweep, &d->readers });

@@ -244,6 +244,31 @@ is_too_old(const struct queue_conf *conf, int64_t age_us, int64_t next)
 	return age_us >= most || (next <= most / 16 && age_us >= most - next);
 }
 
+/* Likewise, where there is a time for it: whatever its age, that counts. */
+static bool
+is_over(const struct judging *by, int64_t next)
+{
+	if (by->spans == NULL || by->spans->n == 0)
+		return is_too_old(by->conf, by->age_us, next);
+	return next > INT64_MAX - by->wall_us ||
+	    spans_next(by->spans, by->wall_us + next) == INT64_MAX;
+}
+
+/* Not before it may be sent: the source need not be kept for so long. */
+static void
+wait_for_span(const struct judging *by, struct judgement *j)
+{
+	int64_t opens;
+
+	if (j->rcpt.what != DISPOSE_RETRY || by->spans == NULL)
+		return;
+	opens = spans_next(by->spans, by->wall_us + j->rcpt.retry_after_us) -
+	    by->wall_us;
+	if (opens > j->rcpt.retry_after_us)
+		j->keep_source = false;
+	j->rcpt.retry_after_us = opens;
+}
+
 /* Does a rule end the recipient?  There is none before MAIL. */
 static bool
 is_ended(const struct outcome *o, const struct reply_hit *hit)
@@ -268,9 +293,8 @@ decide(const struct outcome *o, const struct judging *by,
 		return DISPOSE_FAIL;
 	if (!hit->requeue && !hit->act.skip_mx && kind_of(o)->is_final(o, by))
 		return DISPOSE_FAIL;
-	return is_too_old(by->conf, by->age_us, j->rcpt.retry_after_us) ?
-	    DISPOSE_EXPIRE :
-	    DISPOSE_RETRY;
+	return is_over(by, j->rcpt.retry_after_us) ? DISPOSE_EXPIRE :
+						     DISPOSE_RETRY;
 }
 
 /* What it is called, whatever comes of it. */
@@ -321,6 +345,7 @@ disposition_judge(const struct outcome *o, const struct judging *by,
 		memcpy(out->rcpt.dsn, success, sizeof(success));
 	}
 	out->keep_source = out->keep_source && out->rcpt.what == DISPOSE_RETRY;
+	wait_for_span(by, out);
 }
 
 struct disposition

@@ -20,6 +20,7 @@
 
 #include "mail/classify.h"
 #include "mail/outcome.h"
+#include "mail/spans.h"
 #include "vmta/reply_rules.h"
 #include "vmta/retry.h"
 #include "vmta/snapshot.h"
@@ -64,6 +65,9 @@ struct judging {
 	const struct reply_rules *rules; /* snapshot_replies(); may be NULL */
 	int64_t age_us;                  /* since it was accepted */
 	uint16_t attempts;               /* before this one */
+	/* In which it may be sent, and what time it is; NULL: any. */
+	const struct spans *spans;
+	int64_t wall_us;
 	bool all_refused; /* each host greeted with 5xx other than 554 */
 	bool no_skip;     /* all hosts had their turn: skip-mx is an attempt */
 };

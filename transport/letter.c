@@ -340,6 +340,7 @@ take_mark(struct letter_work *w, const struct mark *m, struct policy_in *pin,
 	l->job = cut_name(w, m->job);
 	l->auth_user = cut_name(w, m->user);
 	l->priority = m->priority;
+	l->spans = m->spans;
 	if (is_known(w->in->conf, m->vmta)) {
 		find_ways(w, m->vmta, m->dflt, l);
 		return;
@@ -466,6 +467,9 @@ decide(struct letter_work *w, struct letter *l)
 	if (l->fault != SENDER_FINE)
 		return REGION_JOIN(w->rg, "550 5.7.1 ",
 		    sender_fault_text(l->fault));
+	if (w->out.refused != NULL)
+		return REGION_JOIN(w->rg, "550 ", w->out.refused);
+	l->spans = w->out.spans;
 	end_seal(w, l);
 	l->unknown_vmta = w->out.unknown_vmta;
 	l->dkim_note = w->out.dkim_note;

@@ -76,6 +76,7 @@ struct letter {
 	const char *queue_id;     /* the host MTA's, or "" */
 	const char *envid;        /* that the message tells, as xtext, or "" */
 	const char *unknown_vmta; /* asked for and not configured, or "" */
+	struct spans spans;       /* in which it may be delivered */
 	const char *dkim_note;    /* of policy; NULL: none */
 	enum sender_fault fault;  /* why it was refused, if by such a rule */
 	const char *trouble;      /* for the log, where the answer is 451 */

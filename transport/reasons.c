@@ -27,6 +27,7 @@ why_holds(const struct why *w)
 	case WHY_WARMUP:
 	case WHY_PINNED:
 	case WHY_DEFERRED:
+	case WHY_SCHEDULED:
 	case WHY_LIMIT:
 	case WHY_TURN:
 	case WHY_RAMPUP:

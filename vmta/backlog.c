@@ -40,6 +40,7 @@ backlog_init(struct backlog *b)
 	b->groups = slab_new(sizeof(struct group));
 	b->rcpts = slab_new(sizeof(struct rcpt));
 	origins_init(&b->origins);
+	span_sets_init(&b->spans);
 	table_init(&b->flows, &turns_flow_ops);
 }
 
@@ -51,6 +52,7 @@ backlog_fini(struct backlog *b)
 	slab_free(&b->groups);
 	slab_free(&b->rcpts);
 	origins_fini(&b->origins);
+	span_sets_fini(&b->spans);
 	table_fini(&b->flows);
 }
 
@@ -102,7 +104,53 @@ backlog_release(struct backlog *b, struct entry **ep)
 	table_remove(&b->by_id, &e->link);
 	message_unref(&e->msg);
 	origins_drop(&b->origins, e->origin);
+	span_sets_drop(&b->spans, e->spans);
 	slab_put(b->entries, e);
+}
+
+/* ---- when it may be sent ---------------------------------------------------- */
+
+void
+backlog_set_spans(struct backlog *b, struct entry *e, const struct spans *spans)
+{
+	uint32_t number = span_sets_hold(&b->spans, spans);
+
+	CHECK(number < 1U << 30);
+	span_sets_drop(&b->spans, e->spans);
+	e->spans = number & ((1U << 30) - 1);
+}
+
+int64_t
+backlog_opens(const struct backlog *b, const struct entry *e, int64_t at_us)
+{
+	int64_t next;
+
+	if (e->spans == 0 || at_us > INT64_MAX - b->wall_us)
+		return at_us;
+	next = spans_next(span_sets_at(&b->spans, e->spans),
+	    at_us + b->wall_us);
+	return next == INT64_MAX ? next : next - b->wall_us;
+}
+
+int64_t
+backlog_closes(const struct backlog *b, const struct entry *e, int64_t at_us)
+{
+	if (e->spans == 0)
+		return INT64_MAX;
+	return spans_end(span_sets_at(&b->spans, e->spans),
+		   at_us + b->wall_us) -
+	    b->wall_us;
+}
+
+int64_t
+backlog_since(const struct backlog *b, const struct entry *e)
+{
+	int64_t first;
+
+	if (e->spans == 0)
+		return e->queued_us;
+	first = span_sets_at(&b->spans, e->spans)->v[0].start_us - b->wall_us;
+	return first > e->queued_us ? first : e->queued_us;
 }
 
 struct message *

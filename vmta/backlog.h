@@ -24,6 +24,7 @@
 #include "lib/mem.h"
 #include "mail/message.h"
 #include "vmta/origins.h"
+#include "vmta/span_sets.h"
 #include "vmta/table.h"
 
 struct entry {
@@ -31,10 +32,11 @@ struct entry {
 	struct message *msg; /* while some group keeps it, or NULL */
 	uint64_t id;
 	struct message_loc loc;
-	int64_t queued_us;  /* when it was accepted */
-	uint32_t rcpts;     /* in all queues, granted ones too */
-	uint32_t reading;   /* grants that read it from its place */
-	uint32_t warm : 17; /* groups that keep it in memory */
+	int64_t queued_us;     /* when it was accepted */
+	uint64_t rcpts : 17;   /* in all queues, granted ones too */
+	uint64_t reading : 17; /* grants that read it from its place */
+	uint64_t spans : 30;   /* in backlog.spans */
+	uint32_t warm : 17;    /* groups that keep it in memory */
 	uint32_t room : 15; /* octets that are put before it when it is sent */
 	uint32_t origin;    /* in backlog.origins */
 };
@@ -87,6 +89,9 @@ struct backlog {
 	struct table by_id;
 	struct slab *entries, *groups, *rcpts;
 	struct origins origins;
+	struct span_sets spans;
+	int64_t
+	    wall_us; /* wall clock minus the engine's, as it was last told */
 	struct table flows; /* of origins in queues (vmta/turns.h) */
 };
 
@@ -103,6 +108,21 @@ struct entry *backlog_entry(struct backlog *b, struct message *m,
 void backlog_cool(struct entry *e);
 /* Gives it back unless it has recipients. */
 void backlog_release(struct backlog *b, struct entry **ep);
+
+/* The same for all its recipients; NULL: none. */
+void backlog_set_spans(struct backlog *b, struct entry *e,
+    const struct spans *spans);
+/*
+ * All on the engine's clock.  The first time from then on at which it may be
+ * sent; INT64_MAX: that is over.
+ */
+int64_t backlog_opens(const struct backlog *b, const struct entry *e,
+    int64_t at_us);
+/* Until when, if it may be sent then; at_us: it may not. */
+int64_t backlog_closes(const struct backlog *b, const struct entry *e,
+    int64_t at_us);
+/* Since when it could have been sent. */
+int64_t backlog_since(const struct backlog *b, const struct entry *e);
 
 /* A reference for somebody who sends or ends it. */
 struct message *backlog_message(const struct entry *e);

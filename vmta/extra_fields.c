@@ -17,7 +17,7 @@ static const char *const single[] = { "Cc", "Content-Description", "Content-ID",
 static const char *const refused[] = { "ARC-Authentication-Results",
 	"ARC-Message-Signature", "ARC-Seal", "Bcc", "Content-Length",
 	"DKIM-Signature", "Received", "Resent-Bcc", "Return-Path", "X-DKIM-Key",
-	"X-DKIM-Options", "X-Envid", "X-Job", "X-Mailrace-Mark",
+	"X-DKIM-Options", "X-Envid", "X-Job", "X-Mailrace-Mark", "X-Schedule",
 	"X-Virtual-MTA" };
 
 static bool

@@ -13,6 +13,7 @@
 #include "lib/str.h"
 #include "mail/envelope.h"
 #include "mail/mark.h"
+#include "mail/spans.h"
 #include "vmta/assign.h"
 #include "vmta/signing.h"
 
@@ -54,6 +55,8 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 		{ JOB_HEADER, source->process_x_job, source->retain_x_job },
 		{ ENVID_HEADER, source->process_x_envid,
 		    !source->process_x_envid },
+		{ SCHEDULE_HEADER, source->process_x_schedule,
+		    source->retain_x_schedule },
 		{ DKIM_OPTIONS_HEADER, source->process_dkim_options,
 		    source->retain_dkim_options },
 		{ DKIM_KEY_HEADER, source->process_dkim_key,

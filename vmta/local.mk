@@ -82,6 +82,7 @@ libvmta_a_SOURCES = \
 	%D%/sched_conn.c \
 	%D%/sched_connect.c \
 	%D%/sched_delay.c %D%/sched_delay.h \
+	%D%/sched_expiry.c \
 	%D%/sched_facts.c \
 	%D%/sched_job.c \
 	%D%/sched_keep.c %D%/sched_keep.h \
@@ -121,6 +122,7 @@ libvmta_a_SOURCES = \
 	%D%/sender_rules.c %D%/sender_rules.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/share.c %D%/share.h \
+	%D%/span_sets.c %D%/span_sets.h \
 	%D%/sealing.c %D%/sealing.h \
 	%D%/sealing_run.c %D%/sealing_run.h \
 	%D%/signing.c %D%/signing.h \
@@ -164,6 +166,7 @@ libvmta_a_SOURCES = \
 	%D%/user.def \
 	%D%/vmta.def \
 	%D%/vqueue.c %D%/vqueue.h \
+	%D%/vqueue_expiry.c \
 	%D%/vqueue_move.c %D%/vqueue_move.h \
 	%D%/vqueue_priv.h \
 	%D%/ways.c %D%/ways.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order: settings of the source, who may send, assignment, header fields as
- * the source says, fields about lists, wishes, signatures.
+ * The order: settings of the source, assignment and X-Schedule, who may send,
+ * header fields as the source says, fields about lists, wishes, signatures.
  */
 #include "vmta/policy.h"
 
@@ -324,6 +324,27 @@ finish(const struct policy_in *in, const struct source_conf *source,
 	dkim_key_free(&c.own);
 }
 
+/*
+ * With two of them nobody knows which one is meant, and a message must not go
+ * earlier than planned: refused like one that cannot be read.
+ */
+static void
+read_schedule(const struct policy_in *in, struct region *rg,
+    struct policy_out *out)
+{
+	size_t at = header_find(in->headers, SCHEDULE_HEADER, 0);
+	struct err e;
+
+	if (at == in->headers->n)
+		return;
+	if (header_find(in->headers, SCHEDULE_HEADER, at + 1) < in->headers->n)
+		(void)err_set(&e, "there is more than one");
+	else if (spans_parse(in->headers->v[at].value, rg, &out->spans, &e) ==
+	    0)
+		return;
+	out->refused = REGION_JOIN(rg, "5.6.0 " SCHEDULE_HEADER ": ", e.text);
+}
+
 static void
 assign(const struct policy_in *in, const struct source_conf *source,
     struct region *rg, struct policy_out *out)
@@ -340,6 +361,8 @@ assign(const struct policy_in *in, const struct source_conf *source,
 		.later_text = "",
 		.remove = region_array(rg, in->headers->n, sizeof(bool)),
 	};
+	if (source->process_x_schedule)
+		read_schedule(in, rg, out);
 }
 
 void
@@ -390,7 +413,7 @@ policy_run(const struct policy_in *in, struct region *rg,
 	rules_of(in, &source, rg, &rules);
 	assign(in, &source, rg, out);
 	out->fault = sender_rules_header(&rules, in->sender, in->headers, rg);
-	if (out->fault != SENDER_FINE)
+	if (out->fault != SENDER_FINE || out->refused != NULL)
 		return;
 	finish(in, &source, &rules, rg, out);
 }

@@ -24,6 +24,7 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "mail/header.h"
+#include "mail/spans.h"
 #include "vmta/sender_rules.h"
 #include "vmta/snapshot.h"
 
@@ -60,7 +61,13 @@ struct policy_add {
 struct policy_out {
 	/* Not SENDER_FINE: it is refused, and nothing else is decided. */
 	enum sender_fault fault;
-	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
+	/*
+	 * NULL, or why not, as behind "550 ": likewise, but for what
+	 * policy_assign() says.
+	 */
+	const char *refused;
+	struct spans spans; /* in which it may be delivered */
+	const char *vmta;   /* VMTA or pool as assigned; "" is {default} */
 	bool dflt; /* nobody asked for it: assign_rcpt() has the last word */
 	const char *job; /* "" is none */
 	uint8_t priority;
@@ -87,7 +94,7 @@ enum sender_fault policy_mail(const struct policy_in *in, struct region *rg);
 void policy_run(const struct policy_in *in, struct region *rg,
     struct policy_out *out);
 
-/* Virtual MTA, job and priority only; nothing is to go or to come. */
+/* Virtual MTA, job, priority and spans only; nothing is to go or to come. */
 void policy_assign(const struct policy_in *in, struct region *rg,
     struct policy_out *out);
 

@@ -367,6 +367,13 @@ sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us)
 }
 
 void
+sched_set_wall(struct sched *s, int64_t ahead_us)
+{
+	/* A clock that is set to before the start of the machine. */
+	s->backlog.wall_us = ahead_us < 0 ? 0 : ahead_us;
+}
+
+void
 sched_hold(struct sched *s, bool hold, int64_t now_us)
 {
 	CHECK(!s->in_callback);
@@ -437,6 +444,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	CHECK(!s->in_callback && count > 0);
 	e = backlog_entry(&s->backlog, m, rcpts[0].queued_us, rcpts[0].job,
 	    rcpts[0].user);
+	backlog_set_spans(&s->backlog, e, rcpts[0].spans);
 	e->room = rcpts[0].room < ENTRY_ROOM_MAX ? rcpts[0].room :
 						   ENTRY_ROOM_MAX;
 	(void)sched_origin(s, e->origin);
@@ -444,6 +452,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		const struct sched_rcpt_in *in = &rcpts[i];
 		struct sched_rcpt_in other;
 		struct sched_queue *q;
+		bool ready;
 
 		if (s->moves.ways || (in->by_pool && s->moves.pools) ||
 		    s->colds.any)
@@ -451,8 +460,8 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 		else
 			q = sched_queue_get(s, place_queue(s, in), in->vmta,
 			    now_us);
-		vqueue_add(q, &s->backlog, e, in, now_us);
-		if (retry_waits(&q->retry, now_us) &&
+		ready = vqueue_add(q, &s->backlog, e, in, now_us);
+		if (ready && retry_waits(&q->retry, now_us) &&
 		    q->conf->conf.retry_new_mail && !in->is_left) {
 			retry_now(&q->retry, now_us);
 			sched_keep_dirty(s, q, false);

@@ -20,7 +20,8 @@
  * settings and source addresses of {default}; its queues keep their names.
  * A recipient older than bounce-after leaves when it is due again or when its
  * queue fails: none leaves that has neither been tried nor waited for a queue
- * that failed.
+ * that failed.  One with times in which it may be sent (mail/spans.h) is granted
+ * in these alone, leaves when they are over, and is never too old.
  *
  * A paused queue starts nothing: what is being sent ends, mail is taken in,
  * and what gets older than bounce-after leaves even when it was never tried.
@@ -47,6 +48,7 @@
 
 struct entry;
 struct mx_facts;
+struct spans; /* mail/spans.h */
 struct sched;
 struct sched_queue; /* domain/vmta */
 struct sched_warmup_info;
@@ -75,6 +77,12 @@ struct sched_owner {
 	void (*close)(void *ctx, struct sched_conn *c);
 	/* Older than bounce-after; it has left the scheduler already. */
 	void (*expired)(void *ctx, struct sched_queue *q, struct message *m,
+	    uint32_t n, uint16_t attempts);
+	/*
+	 * The times are over in which it was to be sent; likewise.  May be NULL:
+	 * then it is expired.
+	 */
+	void (*missed)(void *ctx, struct sched_queue *q, struct message *m,
 	    uint32_t n, uint16_t attempts);
 	/*
 	 * It waits for long, and its sender may want to know: told with a
@@ -128,6 +136,12 @@ struct sched *sched_new(const struct snapshot *conf,
 void sched_free(struct sched **sp);
 void sched_reload(struct sched *s, const struct snapshot *conf, int64_t now_us);
 
+/*
+ * By how much the wall clock is before the engine's: times in which mail may be
+ * sent are by it.  To be told whenever it may have changed.
+ */
+void sched_set_wall(struct sched *s, int64_t ahead_us);
+
 /* Starts nothing new while held (disk full); what runs goes on. */
 void sched_hold(struct sched *s, bool hold, int64_t now_us);
 
@@ -170,6 +184,7 @@ struct sched_rcpt_in {
 	int64_t queued_us;      /* when accepted, on the engine clock */
 	const char *job, *user; /* NULL is ""; user: that authenticated */
 	uint32_t room;          /* octets that come before it when it is sent */
+	const struct spans *spans; /* in which it may be sent; NULL: any time */
 };
 
 /*

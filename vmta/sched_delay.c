@@ -10,7 +10,8 @@ static uint64_t
 multiples(const struct sched_queue *q, const struct rcpt *r, int64_t now_us)
 {
 	int64_t every_us = q->conf->conf.delay_notify_us;
-	int64_t age_us = now_us - r->group->entry->queued_us;
+	int64_t age_us = now_us -
+	    backlog_since(q->turns.backlog, r->group->entry);
 
 	if (every_us == INTERVAL_NEVER || age_us < every_us)
 		return 0;

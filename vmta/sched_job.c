@@ -137,32 +137,33 @@ on_aside(void *ctx, const struct waiter *w, const struct turns_sum *sum)
 
 /* The mail of paused jobs that is too old leaves. */
 static void
-expire(struct sched *s, struct sched_queue *q, int64_t born_us,
-    vqueue_gone_fn *fn)
+expire(struct sched *s, struct sched_queue *q, int64_t born_us, int64_t now_us)
 {
+	const struct vqueue_ends ends = expiry_ends(s);
 	struct looking l = { .sched = s };
 
 	do {
 		l.found = NULL;
 		turns_each_aside(&q->turns, born_us, on_aside, &l);
 		if (l.found != NULL)
-			vqueue_expire_aside(q, &s->backlog, l.found, fn, s);
+			vqueue_expire_aside(q, &s->backlog, l.found, now_us,
+			    &ends);
 	} while (l.found != NULL);
 }
 
 int64_t
-jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,
-    vqueue_gone_fn *expired, int64_t now_us)
+jobs_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	int64_t age = q->conf->conf.bounce_after_us, oldest;
+	int64_t born_us = expiry_born(q, now_us);
 
 	if (q->claim != NULL && job_is_paused(s, q->claim->origin))
 		claim_drop(q);
-	if (q->aside == 0)
-		return INT64_MAX;
+	if (q->aside == 0) /* it may be set aside in this very look */
+		return q->ready > 0 ? now_us + LOOK_US : INT64_MAX;
 	oldest = vqueue_oldest(q);
 	if (oldest <= born_us) {
-		expire(s, q, born_us, expired);
+		expire(s, q, born_us, now_us);
 		oldest = vqueue_oldest(q);
 	}
 	if (oldest > INT64_MAX - age)

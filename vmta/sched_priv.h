@@ -26,6 +26,7 @@
  *	sched_remote.c limits of MX hosts and remote addresses
  *	sched_lease.c  what is kept of limits, and what was left of them
  *	sched_keep.c   what is kept of how a queue stands with the other side
+ *	sched_expiry.c mail that leaves, or waits, by the clock alone
  *	sched_facts.c  what others ask about
  *	sched_why*.c   all that keeps mail waiting, in words, and for how long
  *	sched_delay.c  mail of whose delay its sender is to hear
@@ -416,11 +417,10 @@ bool job_is_paused_by_name(const struct sched *s, struct pause_seen *seen,
 /* Of what is set aside, and nothing else waits its turn: what says no. */
 const char *job_waits_for(const struct sched_queue *q);
 /*
- * While some job is paused: what is older of those than born_us leaves.  Returns when to look at
- * the queue again, or INT64_MAX.
+ * While some job is paused: what is too old of those leaves.  Returns when to
+ * look at the queue again, or INT64_MAX.
  */
-int64_t jobs_serve(struct sched *s, struct sched_queue *q, int64_t born_us,
-    vqueue_gone_fn *expired, int64_t now_us);
+int64_t jobs_serve(struct sched *s, struct sched_queue *q, int64_t now_us);
 
 /* sched_shared.c */
 /* After tokens came back or got their time: who waited for them looks again. */
@@ -619,6 +619,16 @@ int64_t shared_reclaim_at(struct shared *h);
 void conn_take_back(struct sched *s, struct sched_conn *c); /* an idle one */
 /* Its limit is lower: idle ones that are too many close. */
 void shared_shed(struct shared *h);
+
+/* sched_expiry.c */
+struct vqueue_ends expiry_ends(struct sched *s);
+int64_t expiry_born(const struct sched_queue *q, int64_t now_us);
+/* What is due, and what is over; returns when to look again. */
+int64_t expiry_serve(struct sched *s, struct sched_queue *q, int64_t now_us);
+/* A group whose turn it is may not be sent now, and waits elsewhere. */
+bool expiry_closes(struct sched *s, struct sched_queue *q, struct group *g,
+    int64_t now_us);
+void expiry_failed(struct sched *s, struct sched_queue *q, int64_t now_us);
 
 /* sched_serve.c */
 void sched_keep_error(struct sched_queue *q, const char *why);

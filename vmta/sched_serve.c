@@ -28,24 +28,6 @@ keep_us(const struct sched_queue *q)
 	return idle > KEEP_US ? idle : KEEP_US;
 }
 
-static void
-expired(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
-    uint16_t attempts)
-{
-	struct sched *s = ctx;
-
-	SCHED_TELL(s, expired, q, m, n, attempts);
-}
-
-/* Mail accepted at this time or before is too old. */
-static int64_t
-born_us(const struct sched_queue *q, int64_t now_us)
-{
-	int64_t age = q->conf->conf.bounce_after_us;
-
-	return age > now_us ? INT64_MIN : now_us - age;
-}
-
 /* ---- granting ------------------------------------------------------------ */
 
 _Static_assert(offsetof(struct grant, rcpts) % _Alignof(struct rcpt *) == 0 &&
@@ -332,6 +314,8 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 			rest(s, q, now_us);
 			return INT64_MAX;
 		}
+		if (expiry_closes(s, q, g, now_us))
+			continue;
 		ask_give(&a, c, g, now_us);
 		if (give_says_no(&a, &no)) {
 			int64_t again = refuse(s, c, &no, now_us);
@@ -365,24 +349,6 @@ next_look(struct sched_queue *q, int64_t at, int64_t now_us)
 	return sched_forget_at(q);
 }
 
-/*
- * What waits its turn in a paused queue, or for a source, would wait for ever:
- * what is too old leaves.  Returns when the next one will be.
- */
-static int64_t
-expire_stuck(struct sched *s, struct sched_queue *q, int64_t now_us)
-{
-	int64_t age = q->conf->conf.bounce_after_us, oldest;
-
-	if (!sched_is_paused(s, q) &&
-	    !(choice_may_be_no(s, q) && choice_is_stuck(s, q, now_us)))
-		return INT64_MAX;
-	vqueue_cool(q);
-	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
-	oldest = vqueue_oldest(q);
-	return oldest > INT64_MAX - age ? INT64_MAX : oldest + age;
-}
-
 void
 sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
@@ -394,13 +360,11 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 		q->is_dirty = false;
 	}
 	sched_refresh(s, q, now_us);
-	vqueue_collect(q, &s->backlog, now_us, born_us(q, now_us), expired, s);
-	aged = expire_stuck(s, q, now_us);
+	aged = expiry_serve(s, q, now_us);
 	if (q->by_mx)
 		asks = place_settle(s, q, now_us);
 	if (s->job_pauses.count > 0)
-		job_aged = jobs_serve(s, q, born_us(q, now_us), expired,
-		    now_us);
+		job_aged = jobs_serve(s, q, now_us);
 	connect_settle_place(s, q, now_us);
 	if (q->pins != NULL)
 		pinned = pins_settle(s, q, now_us);
@@ -584,7 +548,7 @@ apply(struct sched *s, struct sched_conn *c, struct rcpt *rcpt,
 	case FATE_UNUSED:
 		if (result->skipped)
 			vqueue_skip(q, rcpt->group);
-		vqueue_untake(q, rcpt);
+		vqueue_untake(q, rcpt, now_us);
 		return false;
 	}
 	CHECK_NEVER("a fate");
@@ -657,7 +621,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
 	    kind, now_us);
 	if (!waited)
 		sched_keep_dirty(s, q, until - now_us >= KEPT_WAIT_US);
-	vqueue_expire(q, &s->backlog, born_us(q, now_us), expired, s);
+	expiry_failed(s, q, now_us);
 	delay_queue_failed(s, q, now_us);
 	vqueue_cool(q);
 	sched_dirty(s, q);
@@ -691,7 +655,7 @@ sched_queue_take_old(struct sched *s, struct sched_queue *q, int64_t born_us,
 {
 	CHECK(!s->in_callback);
 	s->in_callback = true;
-	vqueue_expire(q, &s->backlog, born_us, fn, ctx);
+	vqueue_take_old(q, &s->backlog, born_us, fn, ctx);
 	s->in_callback = false;
 	sched_dirty(s, q);
 	(void)now_us;

@@ -296,6 +296,13 @@ go_through(struct asking *a, const struct check *rows, size_t n)
 /* ---- what is no limit ---------------------------------------------------- */
 
 static void
+set_scheduled(struct why *w)
+{
+	w->kind = WHY_SCHEDULED;
+	w->directive = "process-x-schedule";
+}
+
+static void
 tell_deferred(const struct asking *a)
 {
 	const struct sched_queue *q = a->asked.q;
@@ -309,6 +316,9 @@ tell_deferred(const struct asking *a)
 	if (a->rcpt != NULL) {
 		w.until_us = a->rcpt->due_us;
 		w.rcpts = w.until_us > a->asked.now_us;
+		if (backlog_opens(q->turns.backlog, a->rcpt->entry,
+			a->asked.now_us) > a->asked.now_us)
+			set_scheduled(&w);
 	}
 	if (w.rcpts > 0)
 		a->fn(a->ctx, &w);

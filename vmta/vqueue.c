@@ -108,8 +108,8 @@ join_ready(struct sched_queue *q, struct rcpt *r, bool front)
 	count_ready(q, g, 1);
 }
 
-static struct rcpt *
-leave_ready(struct sched_queue *q, struct group *g)
+struct rcpt *
+vqueue_leave_ready(struct sched_queue *q, struct group *g)
 {
 	struct rcpt *r = g->last->next;
 
@@ -143,8 +143,8 @@ rcpt_free(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 	backlog_release(b, &e);
 }
 
-static void
-rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
+void
+vqueue_rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
     vqueue_gone_fn *fn, void *ctx)
 {
 	struct message *m = backlog_message(r->group->entry);
@@ -168,6 +168,7 @@ vqueue_init(struct sched_queue *q, struct backlog *b)
 	TAILQ_INIT(&q->all_conns);
 	TAILQ_INIT(&q->idle_conns);
 	timer_init(&q->timer, TIMER_QUEUE);
+	q->close_us = INT64_MAX;
 }
 
 void
@@ -188,12 +189,14 @@ attempts_of(uint16_t n)
 	return n < RCPT_ATTEMPTS_MAX ? n : RCPT_ATTEMPTS_MAX;
 }
 
-void
+bool
 vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
     const struct sched_rcpt_in *in, int64_t now_us)
 {
 	struct group *g = group_for(q, b, e, in);
 	struct rcpt *r = slab_get(b->rcpts);
+	int64_t opens = backlog_opens(b, e,
+	    in->due_us > now_us ? in->due_us : now_us);
 
 	r->group = g;
 	CHECK(in->n < ENVELOPE_RCPT_MAX);
@@ -205,30 +208,42 @@ vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 	q->turns.backlog->sums.rcpts++;
 	g->rcpts++;
 	e->rcpts++;
-	/* One tried before passes vqueue_collect(), which knows its age. */
-	if (in->due_us > now_us || in->attempts > 0) {
-		join_deferred(q, r, in->due_us);
-		return;
+	/* What may have to leave at once passes vqueue_collect(). */
+	if (opens > now_us || in->attempts > 0) {
+		join_deferred(q, r,
+		    e->spans == 0 || opens == INT64_MAX ? in->due_us : opens);
+		return false;
 	}
 	g->active++;
 	msg_keep(q, g);
+	note_close(q, g, now_us);
 	join_ready(q, r, false);
+	return true;
 }
 
 void
 vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
-    int64_t born_us, vqueue_gone_fn *fn, void *ctx)
+    int64_t born_us, const struct vqueue_ends *ends)
 {
 	struct rcpt *r;
 
 	while ((r = heap_top(&q->deferred)) != NULL && r->due_us <= now_us) {
+		const struct entry *e = r->group->entry;
+		int64_t opens = backlog_opens(b, e, now_us);
+
 		heap_remove(&q->deferred, &vqueue_by_due, r->index);
-		if (r->attempts > 0 && r->group->entry->queued_us <= born_us) {
-			rcpt_gone(q, b, r, fn, ctx);
-			continue;
+		if (opens == INT64_MAX) {
+			vqueue_rcpt_gone(q, b, r, ends->missed, ends->ctx);
+		} else if (opens > now_us) {
+			join_deferred(q, r, opens);
+		} else if (e->spans == 0 && r->attempts > 0 &&
+		    e->queued_us <= born_us) {
+			vqueue_rcpt_gone(q, b, r, ends->expired, ends->ctx);
+		} else {
+			r->group->active++;
+			note_close(q, r->group, now_us);
+			join_ready(q, r, false);
 		}
-		r->group->active++;
-		join_ready(q, r, false);
 	}
 }
 
@@ -241,10 +256,15 @@ vqueue_free_deferred(struct sched_queue *q, uint32_t max)
 	while (n < max && q->deferred.n > 0) {
 		struct rcpt *r = q->deferred.v[q->deferred.n - 1];
 
+		n++;
 		heap_remove(&q->deferred, &vqueue_by_due, r->index);
+		if (r->group->entry->spans != 0) {
+			/* vqueue_collect() knows whether it may go. */
+			join_deferred(q, r, 0);
+			continue;
+		}
 		r->group->active++;
 		join_ready(q, r, false);
-		n++;
 	}
 	return n;
 }
@@ -257,24 +277,23 @@ vqueue_next_due(const struct sched_queue *q)
 	return r == NULL ? INT64_MAX : r->due_us;
 }
 
-/* All of a group that wait their turn. */
-static void
-group_gone(struct sched_queue *q, struct backlog *b, struct group *g,
+void
+vqueue_group_gone(struct sched_queue *q, struct backlog *b, struct group *g,
     vqueue_gone_fn *fn, void *ctx)
 {
 	bool last;
 
 	do {
-		struct rcpt *r = leave_ready(q, g);
+		struct rcpt *r = vqueue_leave_ready(q, g);
 
 		last = g->last == NULL;
 		g->active--;
-		rcpt_gone(q, b, r, fn, ctx);
+		vqueue_rcpt_gone(q, b, r, fn, ctx);
 	} while (!last);
 }
 
 void
-vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
+vqueue_take_old(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx)
 {
 	for (uint8_t i = 0; i < q->turns.class_count; i++) {
@@ -282,7 +301,7 @@ vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
 
 		while ((g = turns_oldest(&q->turns, i)) != NULL &&
 		    g->entry->queued_us <= born_us)
-			group_gone(q, b, g, fn, ctx);
+			vqueue_group_gone(q, b, g, fn, ctx);
 	}
 }
 
@@ -301,22 +320,15 @@ vqueue_oldest(const struct sched_queue *q)
 }
 
 void
-vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
-    const struct waiter *w, vqueue_gone_fn *fn, void *ctx)
-{
-	group_gone(q, b, turns_aside_oldest(w), fn, ctx);
-}
-
-void
 vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
     void *ctx)
 {
 	struct rcpt *r;
 
-	vqueue_expire(q, b, INT64_MAX, fn, ctx);
+	vqueue_take_old(q, b, INT64_MAX, fn, ctx);
 	while ((r = heap_top(&q->deferred)) != NULL) {
 		heap_remove(&q->deferred, &vqueue_by_due, r->index);
-		rcpt_gone(q, b, r, fn, ctx);
+		vqueue_rcpt_gone(q, b, r, fn, ctx);
 	}
 }
 
@@ -388,7 +400,7 @@ vqueue_take(struct sched_queue *q, struct group *g, struct rcpt **out,
 	uint32_t n = 0;
 
 	while (n < max && g->last != NULL) {
-		out[n] = leave_ready(q, g);
+		out[n] = vqueue_leave_ready(q, g);
 		out[n]->next = NULL;
 		n++;
 	}
@@ -445,11 +457,12 @@ vqueue_had_round(const struct sched_queue *q, const struct group *g)
 }
 
 void
-vqueue_untake(struct sched_queue *q, struct rcpt *r)
+vqueue_untake(struct sched_queue *q, struct rcpt *r, int64_t now_us)
 {
 	CHECK(q->granted > 0);
 	q->granted--;
 	q->turns.backlog->sums.granted--;
+	note_close(q, r->group, now_us);
 	join_ready(q, r, true);
 }
 
@@ -457,6 +470,7 @@ void
 vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 {
 	struct group *g = r->group;
+	int64_t opens = backlog_opens(q->turns.backlog, g->entry, due_us);
 
 	CHECK(q->granted > 0 && g->active > 0);
 	g->round = 0;
@@ -465,7 +479,8 @@ vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 	g->active--;
 	if (g->active == 0)
 		msg_release(g);
-	join_deferred(q, r, due_us);
+	/* When all is over, it leaves at its time. */
+	join_deferred(q, r, opens == INT64_MAX ? due_us : opens);
 }
 
 void
@@ -584,7 +599,7 @@ take_of_group(struct sched_queue *q, struct backlog *b, struct group *g,
 		struct rcpt *next = r->next;
 
 		g->active--;
-		rcpt_gone(q, b, r, take->gone, take->ctx);
+		vqueue_rcpt_gone(q, b, r, take->gone, take->ctx);
 		r = next;
 	}
 	return empty;
@@ -597,7 +612,7 @@ take_deferred(struct sched_queue *q, struct backlog *b, struct rcpt *r,
 	if (!take->wants(take->ctx, r, true))
 		return false;
 	heap_remove(&q->deferred, &vqueue_by_due, r->index);
-	rcpt_gone(q, b, r, take->gone, take->ctx);
+	vqueue_rcpt_gone(q, b, r, take->gone, take->ctx);
 	return true;
 }
 

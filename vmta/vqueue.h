@@ -106,6 +106,7 @@ struct sched_queue {
 	struct sched_place *place; /* where the next one goes on; or NULL */
 
 	/* Time. */
+	int64_t close_us; /* some that waits its turn may not go from then on */
 	struct retry retry;
 	struct pause_seen pause;
 	char *last_error; /* or NULL */
@@ -123,28 +124,53 @@ typedef void vqueue_gone_fn(void *ctx, struct sched_queue *q, struct message *m,
 void vqueue_init(struct sched_queue *q, struct backlog *b);
 void vqueue_fini(struct sched_queue *q); /* CHECKs that it is empty */
 
-/* Adds one recipient of e: to wait its turn, or until in->due_us. */
-void vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
+/* What becomes of those that wait too long; either may be NULL: silently. */
+struct vqueue_ends {
+	vqueue_gone_fn *expired; /* too old */
+	vqueue_gone_fn *missed;  /* the times are over in which it was to go */
+	void *ctx;
+};
+
+/*
+ * Adds one recipient of e: to wait its turn (true), or until in->due_us, or
+ * until it may be sent.
+ */
+bool vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
     const struct sched_rcpt_in *in, int64_t now_us);
 
 /*
  * Moves those whose time has come to those that wait their turn; those tried
- * before and queued before `born_us` leave, with fn.
+ * before and queued before `born_us` leave.
  */
 void vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
-    int64_t born_us, vqueue_gone_fn *fn, void *ctx);
+    int64_t born_us, const struct vqueue_ends *ends);
 int64_t vqueue_next_due(const struct sched_queue *q); /* or INT64_MAX */
 /* Moves up to max others there, too, whatever their time; returns how many. */
 uint32_t vqueue_free_deferred(struct sched_queue *q, uint32_t max);
 
 /* Of those that wait their turn: queued before born_us leave, with fn. */
-void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t born_us,
+void vqueue_take_old(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
+/*
+ * The same for those that are too old; whoever has times in which he is to go
+ * is never that, and waits elsewhere for a minute, out of the way.
+ */
+void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t now_us,
+    int64_t born_us, const struct vqueue_ends *ends);
 /* When the oldest of those that wait their turn was queued, or INT64_MAX. */
 int64_t vqueue_oldest(const struct sched_queue *q);
-/* The oldest of what is set aside leaves, with fn; w may go with it. */
+/* Likewise the oldest of what is set aside; w may go with it. */
 void vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
-    const struct waiter *w, vqueue_gone_fn *fn, void *ctx);
+    const struct waiter *w, int64_t now_us, const struct vqueue_ends *ends);
+/*
+ * A group that waits its turn, and may not be sent now: it waits for the next
+ * time, or leaves.  False: it may.
+ */
+bool vqueue_close(struct sched_queue *q, struct backlog *b, struct group *g,
+    int64_t now_us, const struct vqueue_ends *ends);
+/* All such, from close_us on, which it sets anew; thousands a call. */
+void vqueue_close_all(struct sched_queue *q, struct backlog *b, int64_t now_us,
+    const struct vqueue_ends *ends);
 /* All that are not granted leave, with fn (NULL: silently). */
 void vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
     void *ctx);
@@ -193,7 +219,7 @@ void vqueue_end_round(struct sched_queue *q);
 bool vqueue_had_round(const struct sched_queue *q, const struct group *g);
 
 /* The three ends of a granted recipient. */
-void vqueue_untake(struct sched_queue *q, struct rcpt *r);
+void vqueue_untake(struct sched_queue *q, struct rcpt *r, int64_t now_us);
 void vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us);
 void vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r);
 

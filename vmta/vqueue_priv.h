@@ -3,6 +3,7 @@
  * vqueue_priv - the inside of a queue, for vmta/vqueue*.c only.
  *
  *	vqueue.c	coming, being granted, leaving, going through
+ *	vqueue_expiry.c	too old, or not to go now
  *	vqueue_move.c	from one queue to another
  *
  * Sums of the queue and of its backlog change together, here.
@@ -110,6 +111,25 @@ leave_turns(struct sched_queue *q, struct group *g)
 {
 	if (!turns_leave(&q->turns, g))
 		q->ready_groups--;
+}
+
+/* One of those of the group that wait their turn. */
+struct rcpt *vqueue_leave_ready(struct sched_queue *q, struct group *g);
+/* All of them, with fn. */
+void vqueue_group_gone(struct sched_queue *q, struct backlog *b,
+    struct group *g, vqueue_gone_fn *fn, void *ctx);
+/* One that is in no list any more. */
+void vqueue_rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
+    vqueue_gone_fn *fn, void *ctx);
+
+/* One of the group has come to wait its turn. */
+static inline void
+note_close(struct sched_queue *q, const struct group *g, int64_t now_us)
+{
+	int64_t at = backlog_closes(q->turns.backlog, g->entry, now_us);
+
+	if (at < q->close_us)
+		q->close_us = at;
 }
 
 static inline void

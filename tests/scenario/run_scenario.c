@@ -10,7 +10,8 @@
  *	                       answers-after TIME; "*" is the others
  *	submit N to DOMAIN [via VMTA] [recipients N] [priority N] [age TIME]
  *	       [job NAME] [user NAME] [size BYTES] [times N] (a # in the
- *	       domain is 1 to N)
+ *	       domain is 1 to N) [within FROM/TO,...] (from now on, in
+ *	       ascending order: its X-Schedule)
  *	run TIME
  *	restart                ends and starts anew; crash: without an end
  *	pause, schedule, mode, source, lose ...  orders; see orders.h
@@ -28,6 +29,7 @@
 #include <string.h>
 
 #include "lib/mem.h"
+#include "mail/spans.h"
 #include "tests/scenario/config.h"
 #include "tests/scenario/expect.h"
 #include "tests/scenario/orders.h"
@@ -51,6 +53,35 @@ submit_each(struct play *p, struct sim_submit *what, unsigned times)
 		    (int)(hash - domain), domain, i, hash + 1);
 		sim_submit(p->sim, what);
 	}
+}
+
+/* "1h/2h,3h/4h" from now on; a "-" in front of a time: so long ago. */
+static int64_t
+moment(struct play *p, const char *text)
+{
+	return text[0] == '-' ? p->sim->now_us - play_duration(p, text + 1) :
+				p->sim->now_us + play_duration(p, text);
+}
+
+static const struct spans *
+spans_of(struct play *p, const char *value)
+{
+	struct spans *s = region_new_obj(p->rg, struct spans);
+	struct span *v = region_array(p->rg, SPANS_MAX, sizeof(*v));
+	char *text = region_strdup(p->rg, value), *from, *to;
+
+	while ((from = strsep(&text, ",")) != NULL && s->n < SPANS_MAX) {
+		to = strchr(from, '/');
+		if (to == NULL) {
+			play_complain(p, "within FROM/TO,...");
+			break;
+		}
+		*to++ = '\0';
+		v[s->n].start_us = moment(p, from);
+		v[s->n++].end_us = moment(p, to);
+	}
+	s->v = v;
+	return s;
 }
 
 static void
@@ -82,6 +113,8 @@ play_submit(struct play *p, struct words *w)
 			what.size = (uint32_t)play_number(p, value);
 		else if (strcmp(name, "room") == 0)
 			what.room = (uint32_t)play_number(p, value);
+		else if (strcmp(name, "within") == 0)
+			what.spans = spans_of(p, value);
 		else if (strcmp(name, "times") == 0)
 			times = (unsigned)play_number(p, value);
 		else

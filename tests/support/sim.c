@@ -89,7 +89,8 @@ make_message(struct sim *sim, const struct sim_submit *what)
 	sim->mail[m->id] = (struct sim_mail){ .job = what->job,
 		.user = what->user,
 		.size = m->loc.body_len,
-		.priority = what->priority };
+		.priority = what->priority,
+		.spans = what->spans };
 	m->body = body_new(8);
 	return m;
 }
@@ -133,6 +134,7 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 			in[i].job = what->job;
 			in[i].user = what->user;
 			in[i].room = what->room;
+			in[i].spans = what->spans;
 		}
 		sim->ended[m->id] = (uint8_t)what->rcpts;
 		sched_add(sim->sched, m, in, what->rcpts, sim->now_us);

@@ -87,7 +87,8 @@ struct sim_mail { /* by message number */
 	const char *vmta; /* it was given to, wherever it goes */
 	uint32_t size;
 	uint8_t priority;
-	bool by_pool; /* which chose the virtual MTA */
+	bool by_pool;              /* which chose the virtual MTA */
+	const struct spans *spans; /* NULL: none */
 };
 
 /* Connections of a virtual MTA, or to an address; the first is of all. */
@@ -158,10 +159,11 @@ struct sim_submit {
 	const char *domain, *vmta; /* a virtual MTA, or a pool */
 	uint32_t messages, rcpts;  /* each of so many recipients */
 	uint8_t priority;
-	int64_t age_us;         /* accepted so long ago */
-	const char *job, *user; /* NULL: none; live as long as the sim */
-	uint32_t size;          /* of the body; 0: 1000 */
-	uint32_t room;          /* sched_rcpt_in */
+	int64_t age_us;            /* accepted so long ago */
+	const char *job, *user;    /* NULL: none; live as long as the sim */
+	uint32_t size;             /* of the body; 0: 1000 */
+	uint32_t room;             /* sched_rcpt_in */
+	const struct spans *spans; /* NULL: none; live as long as the sim */
 };
 
 void sim_submit(struct sim *sim, const struct sim_submit *what);

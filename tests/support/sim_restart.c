@@ -49,7 +49,8 @@ keep(void *ctx, const struct sched_rcpt_info *info)
 		    .due_us = info->due_us,
 		    .queued_us = info->queued_us,
 		    .job = mail->job,
-		    .user = mail->user } };
+		    .user = mail->user,
+		    .spans = mail->spans } };
 	l->n++;
 	return true;
 }

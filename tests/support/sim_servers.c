@@ -276,6 +276,10 @@ judge(const struct sim_conn *c, const struct outcome *o, uint16_t attempts)
 		.rules = snapshot_replies(sched_conn_conf(c->sched),
 		    conf->pattern_list),
 		.attempts = attempts,
+		.spans = c->grant == NULL ?
+		    NULL :
+		    c->sim->mail[c->grant->msg->id].spans,
+		.wall_us = c->sim->now_us, /* the same clock there */
 		.all_refused = tour_all_refused(&c->tour),
 		.no_skip = c->grant != NULL &&
 		    (tour_is_last(&c->tour) || c->grant->had_round) };

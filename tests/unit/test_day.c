@@ -94,9 +94,63 @@ test_zone(const char *zone)
 		    "%s: one has 23 hours and one 25", zone);
 }
 
+static uint32_t
+clock_shows(int64_t wall_s)
+{
+	time_t t = (time_t)wall_s;
+	struct tm tm;
+
+	(void)localtime_r(&t, &tm);
+	return (uint32_t)(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec);
+}
+
+/* Every half hour is found by what the clock shows, or its later twin. */
+static void
+test_times(const char *zone)
+{
+	int64_t t = 1735689600, last = t + INT64_C(2) * 366 * 86400;
+	bool right = true;
+	int twins = 0;
+
+	set_zone(zone);
+	for (; t < last; t += 1800) {
+		int64_t got = day_time(day_of(t).number, clock_shows(t));
+
+		twins += got != t;
+		right = right &&
+		    (got == t ||
+			(got == t + 3600 &&
+			    clock_shows(got) == clock_shows(t)));
+	}
+	ok(right, "%s: times are found", zone);
+	is_int(twins, strcmp(zone, "UTC0") == 0 ? 0 : 4,
+	    "hours that come twice");
+}
+
+static void
+test_changes(void)
+{
+	enum { MARCH_29 = 20541, OCTOBER_25 = 20751, HOUR = 3600 };
+
+	set_zone("CET-1CEST,M3.5.0,M10.5.0/3");
+	is_int(day_time(MARCH_29, 2 * HOUR + 1800), 1774747800,
+	    "what never is: as if the clock had not been set");
+	is_int(day_time(MARCH_29, 3 * HOUR), 1774746000, "the first behind it");
+	is_int(day_time(OCTOBER_25, 2 * HOUR + 1800), 1792891800,
+	    "what comes twice is the second");
+	is_int(day_time(OCTOBER_25, 2 * HOUR - 1), 1792886399, "before it");
+	is_int(day_time(OCTOBER_25, 3 * HOUR), 1792893600, "and behind");
+	set_zone("<+14>-14");
+	is_int(day_time(0, 14 * HOUR), 0, "far in the east");
+}
+
 int
 main(void)
 {
+	test_times("UTC0");
+	test_times("CET-1CEST,M3.5.0,M10.5.0/3");
+	test_times("<-03>3<-02>,M10.3.0/0,M2.3.0/0");
+	test_changes();
 	test_dates();
 	test_zone("UTC0");
 	test_zone("CET-1CEST,M3.5.0,M10.5.0/3");

@@ -155,6 +155,46 @@ test_kinds(void)
 	is_str(got, want, "kinds of outcome");
 }
 
+/* Times in which it may be delivered count instead of its age. */
+static void
+test_spans(const struct queue_conf *conf)
+{
+	static const struct span v[] = { { 0, 10 * HOUR },
+		{ 20 * HOUR, 21 * HOUR } };
+	static const struct {
+		const char *label;
+		int64_t wall_us, after_us; /* 0: it expires */
+	} times[] = {
+		{ "in the same window", 5 * HOUR, HOUR },
+		{ "in the next one", 10 * HOUR - 1, 10 * HOUR + 1 },
+		{ "behind the last", 20 * HOUR, 0 },
+		{ "just before the end", 20 * HOUR - 1, HOUR },
+	};
+	const struct outcome busy = { .kind = OUTCOME_REPLY,
+		.phase = PHASE_RCPT,
+		.code = 451,
+		.text = "451 4.7.1 greylisted, try again in 3595 seconds" };
+	const struct spans spans = { 2, v };
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		const struct judging by = { .conf = conf,
+			.age_us = 99 * HOUR,
+			.spans = &spans,
+			.wall_us = times[i].wall_us };
+		struct judgement j;
+
+		disposition_judge(&busy, &by, &j);
+		is_int(j.rcpt.what,
+		    times[i].after_us == 0 ? DISPOSE_EXPIRE : DISPOSE_RETRY,
+		    times[i].label);
+		if (times[i].after_us == 0)
+			continue;
+		is_int(j.rcpt.retry_after_us, times[i].after_us, "then");
+		ok(j.keep_source == (times[i].after_us == HOUR),
+		    "from the same source only where it is soon");
+	}
+}
+
 int
 main(void)
 {
@@ -179,6 +219,7 @@ main(void)
 			is_int(d.retry_after_us, HOUR, "after an hour");
 	}
 	test_long_retry();
+	test_spans(&conf);
 	test_kinds();
 	is_int(disposition_queue(&cases[7].o, &conf, false, false), QUEUE_WAITS,
 	    "after a 554 greeting the queue waits");

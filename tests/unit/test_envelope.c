@@ -17,6 +17,7 @@ test_signing(struct envelope *in, const struct buf *before, struct region *rg)
 		.room = 1234,
 		.body_len = { 7, UINT32_MAX },
 		.body_hash = { "simple", "relaxed" } };
+	static const struct span day = { 1796025600000000, 1796040000000000 };
 	struct envelope out;
 	struct buf b = { 0 };
 	struct err e;
@@ -63,6 +64,15 @@ test_signing(struct envelope *in, const struct buf *before, struct region *rg)
 	is_str(out.lists, "one,two", "the same");
 	is_str(out.rcpts[1].addr, "b@example.org", "and addresses");
 	in->lists = "";
+	in->spans = (struct spans){ 1, &day };
+	buf_clear(&b);
+	envelope_pack(in, &b);
+	ok(envelope_unpack(b.p, b.len, rg, &out, &e) == 0 &&
+		spans_equal(&out.spans, &in->spans) && out.signing == NULL,
+	    "with times in which it may be delivered");
+	is_str(out.lists, "", "and no lists");
+	is_str(out.rcpts[1].addr, "b@example.org", "and addresses");
+	in->spans = (struct spans){ 0 };
 	buf_clear(&b);
 	envelope_pack(in, &b);
 	ok(b.len == before->len && memcmp(b.p, before->p, b.len) == 0,

@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/str.h"
 #include "tests/tap.h"
+
+#define FAR_S INT64_C(4000000000)
 
 static struct mark_key *
 key_of(char fill, size_t len, struct err *e)
@@ -24,15 +27,20 @@ key_of(char fill, size_t len, struct err *e)
 	return key;
 }
 
+static const struct span times[] = { { 0, 1000000 },
+	{ 1796025600000000, 1796029200000000 } };
+
 static const struct mark marks[] = {
 	{ "ip4", "news-42", "a@b.example", "4ZqXyz", "app", NULL, "body", 50,
-	    false },
-	{ "", "", "", "4ZqXyz", "", NULL, "", 0, true },
+	    false, { 0 } },
+	{ "", "", "", "4ZqXyz", "", NULL, "", 0, true, { 0 } },
 	{ "pool one", "50%;off", "\"odd; one\"@b", "A1", "a b;c", "", "\xff",
-	    100, true },
+	    100, true, { 0 } },
 	{ "\xc3\xa4", "a=b", "j\xc3\xb6rg@b", "id", "j\xc3\xb6",
-	    "s=s1; d = example.net;\n i=\"a;b\"@example.net", "\x01", 1,
-	    false },
+	    "s=s1; d = example.net;\n i=\"a;b\"@example.net", "\x01", 1, false,
+	    { 0 } },
+	{ "ip4", "", "a@b", "4ZqXyz", "", NULL, "", 50, false, { 2, times } },
+	{ "ip4", "", "a@b", "4ZqXyz", "", "", "", 50, true, { 1, times } },
 };
 
 static bool
@@ -45,7 +53,8 @@ same(const struct mark *a, const struct mark *b)
 	    strcmp(a->queue_id, b->queue_id) == 0 &&
 	    strcmp(a->user, b->user) == 0 &&
 	    memcmp(a->body_hash, b->body_hash, 32) == 0 &&
-	    a->priority == b->priority && a->dflt == b->dflt;
+	    spans_equal(&a->spans, &b->spans) && a->priority == b->priority &&
+	    a->dflt == b->dflt;
 }
 
 /* No line of a message may be longer than this (RFC 5322 section 2.1.1). */
@@ -159,6 +168,10 @@ test_junk(const struct mark_key *key, struct region *rg)
 		"v=2; vmta=a; dflt=2; job=; prio=50; user=; from=; id=; bh=; h=",
 		("v=4; vmta=a; dflt=1; later=; job=; prio=50; user=; from=; "
 		 "id=; bh=; h="),
+		("v=4; vmta=a; dflt=1; spans=1; job=; prio=50; user=; from=; "
+		 "id=; bh=; h="),
+		("v=5; vmta=a; dflt=1; spans=1-2; job=; prio=50; user=; "
+		 "from=; id=; bh=; h="),
 		"v=3; vmta=a; dflt=1; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=%; job=; prio=50; user=; from=; id=; bh=; h=",
 		"v=1; vmta=a; job=; prio=500; user=; from=; id=; bh=; h=",
@@ -182,6 +195,7 @@ test_long(const struct mark_key *key, struct region *rg)
 {
 	struct mark m = marks[0], got;
 	char sender[1500], job[600];
+	struct span many[SPANS_MAX];
 	const char *value;
 
 	memset(sender, 'x', sizeof(sender) - 1);
@@ -189,9 +203,13 @@ test_long(const struct mark_key *key, struct region *rg)
 	sender[sizeof(sender) - 1] = job[sizeof(job) - 1] = '\0';
 	m.sender = sender;
 	m.job = job;
+	for (int i = 0; i < SPANS_MAX; i++)
+		many[i] = (struct span){ (2 * i + FAR_S) * US_PER_S,
+			(2 * i + 1 + FAR_S) * US_PER_S };
+	m.spans = (struct spans){ SPANS_MAX, many };
 	value = mark_make(key, &m, rg);
-	ok(longest_line(value) <= 998, "a long sender is folded");
-	ok(mark_read(key, value, rg, &got) && same(&got, &m), "and comes back");
+	ok(longest_line(value) <= 998, "a long sender and times are folded");
+	ok(mark_read(key, value, rg, &got) && same(&got, &m), "and come back");
 }
 
 int
@@ -212,6 +230,8 @@ main(void)
 	    "another key does not believe it");
 	test_flips(key, &marks[0], rg);
 	test_flips(key, &marks[3], rg);
+	test_flips(key, &marks[4], rg);
+	test_flips(key, &marks[5], rg);
 	test_version_1(key, rg);
 	test_junk(key, rg);
 	test_long(key, rg);

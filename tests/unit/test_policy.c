@@ -50,7 +50,9 @@ static const char config[] =
     "<source 0/0>\n  default-virtual-mta both\n</source>\n"
     "<source {auth}>\n  process-x-job yes\n</source>\n"
     "<source 172.16.0.1>\n  process-x-job yes\n  jobid-header X-Campaign\n"
-    "  jobid-prefix news-\n</source>\n"
+    "  jobid-prefix news-\n  process-x-schedule yes\n</source>\n"
+    "<source 172.16.0.2>\n  process-x-schedule yes\n"
+    "  retain-x-schedule yes\n</source>\n"
     "<source by-user>\n  jobid-header X-Campaign\n  jobid-prefix {AUTH}\n"
     "</source>\n<smtp-user \"c d\">\n  source by-user\n</smtp-user>\n"
     "<source named>\n  default-virtual-mta ip3\n</source>\n"
@@ -304,6 +306,63 @@ run(size_t i, const struct snapshot *conf, struct region *rg)
 	canon_body_free(&body);
 }
 
+/* What comes of X-Schedule: how many windows, or why it is refused. */
+static void
+test_schedule(const struct snapshot *conf, struct region *rg)
+{
+#define DAY "2026-11-30 08:00:00 / 2026-11-30 12:00:00"
+	static const struct {
+		const char *label, *client, *header, *refused;
+		int windows;
+		bool removed;
+	} rows[] = {
+		{ "two windows, folded", "172.16.0.1",
+		    "X-Schedule: " DAY ",\r\n 2026-12-01 08:00:00 /\r\n"
+		    "\t2026-12-01 12:00:00\r\n",
+		    "", 2, true },
+		{ "from a source that may not", "10.1.1.1",
+		    "X-Schedule: " DAY "\r\n", "", 0, true },
+		{ "one that retains it", "172.16.0.2",
+		    "x-schedule: " DAY "\r\n", "", 1, false },
+		{ "none", "172.16.0.1", "From: a@b\r\n", "", 0, false },
+		{ "that cannot be read", "172.16.0.1",
+		    "X-Schedule: tomorrow\r\n",
+		    "5.6.0 X-Schedule: window 1 is not \"YYYY-MM-DD HH:MM:SS / "
+		    "YYYY-MM-DD HH:MM:SS\"",
+		    0, false },
+		{ "an empty one", "172.16.0.1", "X-Schedule:\r\n",
+		    "5.6.0 X-Schedule: window 1 is not \"YYYY-MM-DD HH:MM:SS / "
+		    "YYYY-MM-DD HH:MM:SS\"",
+		    0, false },
+		{ "two of them", "172.16.0.1",
+		    "X-Schedule: " DAY "\r\nX-Schedule: " DAY "\r\n",
+		    "5.6.0 X-Schedule: there is more than one", 0, false },
+		{ "which nobody reads", "10.1.1.1",
+		    "X-Schedule: " DAY "\r\nX-Schedule: x\r\n", "", 0, true },
+	};
+	struct canon_body *body = canon_body_of("", 0);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct header_list headers;
+		struct policy_in in = { .conf = conf,
+			.sender = "a@b",
+			.headers = &headers,
+			.body = body };
+		struct policy_out out;
+		size_t at;
+
+		header_parse(rows[i].header, strlen(rows[i].header), rg,
+		    &headers, &at);
+		set_addresses(rows[i].client, &in);
+		policy_run(&in, rg, &out);
+		is_str(out.refused == NULL ? "" : out.refused, rows[i].refused,
+		    rows[i].label);
+		is_int((int64_t)out.spans.n, rows[i].windows, "windows");
+		ok(out.remove[0] == rows[i].removed, "whether the field goes");
+	}
+	canon_body_free(&body);
+}
+
 /* A milter without a mark key leaves what is honoured to the transport. */
 static void
 test_again(const struct snapshot *conf, struct region *rg)
@@ -438,6 +497,7 @@ main(void)
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 			run(i, conf, rg);
 	if (conf != NULL) {
+		test_schedule(conf, rg);
 		test_again(conf, rg);
 		test_later(conf, rg);
 		test_rcpt(conf);

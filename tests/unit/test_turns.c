@@ -65,7 +65,7 @@ add(struct bench *t, struct mail mail)
 			.priority = mail.priority,
 			.due_us = mail.due_us };
 
-		vqueue_add(t->q, &t->b, e, &in, 0);
+		(void)vqueue_add(t->q, &t->b, e, &in, 0);
 	}
 	message_unref(&m);
 	return t->last_id;
@@ -220,7 +220,7 @@ test_aside(void)
 	is_int(l.n, 1, "and is not in the line any more");
 	is_int((int64_t)t.q->ready, 31, "its recipients are ready");
 	is_str(deliver(&t, 2, NULL), "a", "and go on");
-	vqueue_expire(t.q, &t.b, HOUR, NULL, NULL);
+	vqueue_take_old(t.q, &t.b, HOUR, NULL, NULL);
 	is_int(l.n, 0, "whose mail has gone does not wait in a line");
 	end(&t);
 }
@@ -263,7 +263,7 @@ test_unused(void)
 	is_int(n, 10, "all of a message");
 	is_str(deliver(&t, 10, NULL), "b", "the other's turn");
 	while (n-- > 0)
-		vqueue_untake(t.q, rcpts[n]);
+		vqueue_untake(t.q, rcpts[n], 0);
 	is_int((int64_t)t.q->ready, 10, "back again");
 	ok(vqueue_first(t.q) == g, "and first");
 	end(&t);
@@ -359,6 +359,7 @@ test_walk(void)
 static void
 test_aside_random(void)
 {
+	static const struct vqueue_ends silently;
 	struct random *x = mem_new(struct random);
 	bool right = true;
 	uint64_t added = 0;
@@ -378,7 +379,7 @@ test_aside_random(void)
 		} else if (what == 2) {
 			toggle(x);
 		} else {
-			vqueue_collect(x->t.q, &x->t.b, HOUR, 0, NULL, NULL);
+			vqueue_collect(x->t.q, &x->t.b, HOUR, 0, &silently);
 		}
 		right = right && counts(x);
 		if (x->t.q->ready == 0 && line_first(&x->l) != NULL)

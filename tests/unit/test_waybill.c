@@ -138,6 +138,33 @@ test_room(void)
 	buf_fini(&b);
 }
 
+/* Times in which it may be delivered are version 4, with room or without. */
+static void
+test_spans(void)
+{
+	static const struct span v[] = { { 5, 7 }, { 9, 12 } };
+	const struct envelope env = { .job = "j",
+		.spans = { 2, v },
+		.rcpt_count = COUNT,
+		.rcpts = rcpts };
+	enum { FIRST = 27 }; /* behind room and the number of them */
+	struct waybill w;
+	struct buf b = { 0 };
+
+	waybill_pack(&env, &b);
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == 0, "unpacks");
+	ok(spans_equal(&w.spans, &env.spans), "the times");
+	is_int(w.room, 0, "no room");
+	is_int(w.run_count, 6, "runs");
+	is_int(waybill_rcpt_count(b.p, b.len), COUNT, "known at a glance");
+	b.p[FIRST + 7] = 8;
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == -1,
+	    "one that ends before it begins is refused: %s", e.text);
+	b.p[FIRST + 7] = 5;
+	test_broken(&b);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -155,6 +182,7 @@ main(void)
 	test_empty_run();
 	test_no_user();
 	test_room();
+	test_spans();
 	buf_fini(&b);
 	region_free(&rg);
 	return done_testing();
