@@ -70,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
+	tests/unit/test_ex_log \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
@@ -135,6 +136,7 @@ check_PROGRAMS += \
 	tests/unit/test_pause \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
+	tests/unit/test_pf_log \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
@@ -330,6 +332,14 @@ tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
 	$(sim_files)
+
+tests_unit_test_ex_log_SOURCES = \
+	%D%/unit/log_case.h \
+	%D%/unit/test_ex_log.c
+
+tests_unit_test_pf_log_SOURCES = \
+	%D%/unit/log_case.h \
+	%D%/unit/test_pf_log.c
 
 tests_unit_test_sched_group_SOURCES = \
 	%D%/unit/group_world.h \
