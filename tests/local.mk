@@ -157,6 +157,7 @@ check_PROGRAMS += \
 	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
+	tests/unit/test_run_command \
 	tests/unit/test_sasl_server \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
