@@ -86,6 +86,7 @@ check_PROGRAMS += \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_ingress_auth \
+	tests/unit/test_ingress_bounce \
 	tests/unit/test_ingress_chunks \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
@@ -448,6 +449,8 @@ tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
 tests_unit_test_ingress_auth_SOURCES = \
 	%D%/unit/test_ingress_auth.c $(ingress_client_files)
+tests_unit_test_ingress_bounce_SOURCES = \
+	%D%/unit/test_ingress_bounce.c $(ingress_client_files)
 tests_unit_test_ingress_chunks_SOURCES = \
 	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
 tests_unit_test_ingress_keys_SOURCES = \
