@@ -37,7 +37,7 @@
 
 #define LEASE_PERIOD_US (10 * US_PER_S)
 #define LEASE_AHEAD_MIN 16
-#define LEASE_LEFT_US (7 * 86400 * US_PER_S)
+#define LEASE_LEFT_US (INT64_C(7) * 86400 * US_PER_S)
 
 struct lease_cover {      /* what a record allows */
 	uint64_t settled; /* when it was made */
