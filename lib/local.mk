@@ -60,10 +60,12 @@ liblib_a_SOURCES = \
 	%D%/regex.c %D%/regex.h \
 	%D%/regex_need.c %D%/regex_need.h \
 	%D%/regex_set.c %D%/regex_set.h \
+	%D%/run_command.c %D%/run_command.h \
 	%D%/shared.c %D%/shared.h \
 	%D%/signals.c %D%/signals.h \
 	%D%/str.c %D%/str.h \
 	%D%/strmap.c %D%/strmap.h \
 	%D%/tls.c %D%/tls.h \
+	%D%/tls_facts.c %D%/tls_facts.h \
 	%D%/tls_server.c %D%/tls_server.h \
 	%D%/worker.c %D%/worker.h

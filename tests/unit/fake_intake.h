@@ -42,6 +42,9 @@ struct store {
 	/* Recipients in suppression lists: with their message, or alone. */
 	unsigned refused, refused_alone;
 	struct buf refusals;           /* records of the last */
+	unsigned failed;               /* of them, not suppressed */
+	unsigned mails;                /* that tell of them */
+	struct buf mail;               /* the last */
 	struct store_settle *settling; /* waits for fake_store_settled() */
 
 	struct store_accept *waiting[16];
@@ -70,9 +73,10 @@ struct snapshot {
 	struct listener_conf listener;   /* of every door */
 	const struct tls_server *tls;    /* likewise; NULL: none */
 	const struct password *password; /* of tim; NULL: he has none */
-	const char *listener_source;     /* of every door; "apps" may relay */
-	struct vmta vmtas[4];            /* {default}, one, two, three */
-	struct pool pool;                /* "both": one and two */
+	const char *cert_user;       /* who signs in by certificate, or NULL */
+	const char *listener_source; /* of every door; "apps" may relay */
+	struct vmta vmtas[4];        /* {default}, one, two, three */
+	struct pool pool;            /* "both": one and two */
 	const struct vmta *members[2];
 	struct count turns;
 
