@@ -1160,6 +1160,7 @@ EXTRA_DIST += \
 	%D%/system/test_suppress_checks.py \
 	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \

@@ -227,6 +227,8 @@ const struct password *snapshot_password(const struct snapshot *s,
 const struct password *snapshot_any_password(const struct snapshot *s);
 /* A bit, 1 << enum password_form, for each form that some user's has. */
 unsigned snapshot_password_forms(const struct snapshot *s);
+/* Does who has a good certificate of that name sign in as that user? */
+bool snapshot_signs_in_by_cert(const struct snapshot *s, const char *user);
 /* Has any of them, or any <source>, rules about senders (sender_rules.h)? */
 bool snapshot_judges_senders(const struct snapshot *s);
 /* Or limits on what comes in (sender_rates.h)? */

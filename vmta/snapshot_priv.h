@@ -179,10 +179,11 @@ struct snapshot {
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
 	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
-	struct strmap *named_sources;        /* of source_entry */
-	struct strmap *addr_sources;         /* of source_entry, by "IP/BITS" */
-	struct source_entry *sources;        /* the latter, in order */
-	struct strmap *users;                /* of user_entry */
+	struct strmap *named_sources; /* of source_entry */
+	struct strmap *addr_sources;  /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources; /* the latter, in order */
+	struct strmap *users;         /* of user_entry */
+	bool has_cert_users;
 	const struct password *any_password; /* of a user; NULL: none has one */
 	unsigned password_forms;             /* a bit for each that is there */
 	struct sender_patterns **senders;    /* of sources and users */

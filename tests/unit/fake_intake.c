@@ -175,6 +175,12 @@ snapshot_listener_tls(const struct snapshot *s, const char *where)
 	return s->tls;
 }
 
+bool
+snapshot_signs_in_by_cert(const struct snapshot *s, const char *user)
+{
+	return s->cert_user != NULL && strcmp(s->cert_user, user) == 0;
+}
+
 const struct password *
 snapshot_password(const struct snapshot *s, const char *user)
 {
