@@ -227,6 +227,7 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_store \
 	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
+	tests/unit/test_tls_server \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
 	tests/unit/test_tag_list \
@@ -444,6 +445,10 @@ tests_unit_test_smtp_session_load_SOURCES = \
 	%D%/unit/test_smtp_session_load.c \
 	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
 	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
+
+tests_unit_test_tls_server_SOURCES = \
+	%D%/unit/test_tls_server.c \
+	%D%/support/certs.c %D%/support/certs.h
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
