@@ -94,6 +94,7 @@ libtransport_a_SOURCES = \
 	%D%/show_sources.c \
 	%D%/show_warmup.c \
 	%D%/shutdown.c \
+	%D%/sender_out.c %D%/sender_out.h \
 	%D%/sign_later.c %D%/sign_later.h \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \

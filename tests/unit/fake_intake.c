@@ -286,7 +286,8 @@ policy_run(const struct policy_in *in, struct region *rg,
 	s->policy_client = in->client;
 	s->policy_source = in->source;
 	s->policy_submission = in->submission;
-	*out = (struct policy_out){ .vmta = s->assign,
+	*out = (struct policy_out){ .sender = in->sender,
+		.vmta = s->assign,
 		.dflt = s->assign_dflt,
 		.job = "campaign",
 		.priority = 70,
