@@ -53,7 +53,7 @@ cert_make(const struct cert_wish *w, struct cert *out)
 	add_names(cert, w);
 	CHECK(X509_set_issuer_name(cert, X509_get_subject_name(by->cert)) == 1);
 	CHECK(X509_set_pubkey(cert, key) == 1);
-	if (w->by == NULL)
+	if (w->by == NULL || w->signs)
 		add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
 	if (w->purpose != NULL)
 		add_extension(cert, NID_ext_key_usage, w->purpose);

@@ -277,6 +277,40 @@ test_certs(void)
 	}
 }
 
+/* Who stands in the file is believed, and so is whom he has signed. */
+static void
+test_middle(void)
+{
+	struct cert_wish wish = { .names = { slice_of("middle") },
+		.by = &authority,
+		.signs = true };
+	struct cert middle, both[2];
+	const char *file;
+
+	cert_make(&wish, &middle);
+	both[0] = middle;
+	wish = (struct cert_wish){ .names = { slice_of("tim") },
+		.by = &middle };
+	cert_make(&wish, &both[1]);
+	file = tmpdir_path("middle.crt");
+	cert_write(&middle, file, true, false);
+	for (size_t i = 0; i < 2; i++) {
+		struct talk t;
+
+		talk_begin(&t, file);
+		CHECK(SSL_use_certificate(t.client, both[i].cert) == 1);
+		CHECK(SSL_use_PrivateKey(t.client, both[i].key) == 1);
+		talk(&t);
+		ok(tls_stream_is_up(t.stream) &&
+			tls_stream_cert_trouble(t.stream) == NULL,
+		    i == 0 ? "in the file itself, without its authority" :
+			     "signed by that");
+		talk_end(&t);
+	}
+	cert_free(&both[0]);
+	cert_free(&both[1]);
+}
+
 static void
 test_no_cert(void)
 {
@@ -523,6 +557,7 @@ main(void)
 	make(&stranger, "stranger", other_file);
 	test_talk();
 	test_certs();
+	test_middle();
 	test_no_cert();
 	test_failures();
 	test_mangled();
