@@ -83,6 +83,7 @@ check_PROGRAMS += \
 	tests/unit/test_header \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
+	tests/unit/test_host_log \
 	tests/unit/test_http_post \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
@@ -1151,6 +1152,7 @@ EXTRA_DIST += \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
+	%D%/system/test_log_style.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \
