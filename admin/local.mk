@@ -15,6 +15,7 @@ mailrace_SOURCES = \
 	%D%/ctl_digest.c \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
+	%D%/ctl_import.c \
 	%D%/ctl_lint.c \
 	%D%/ctl_main.c \
 	%D%/ctl_offline.c \
@@ -40,4 +41,4 @@ mailrace_SOURCES = \
 	%D%/stats_split.c %D%/stats_split.h \
 	%D%/stats_sum.c %D%/stats_sum.h \
 	%D%/stats_table.c %D%/stats_table.h
-mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)
+mailrace_LDADD = libcompat.a libvmta.a libmail.a liblib.a $(DEPS_LIBS)
