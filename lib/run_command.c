@@ -203,7 +203,7 @@ drain(struct run *r, int stream, struct err *e)
 	    OUTPUT_MAX;
 
 	while (r->ours[stream] != -1) {
-		char piece[16384];
+		char piece[8192];
 		ssize_t n = read(r->ours[stream], piece, sizeof(piece));
 
 		if (n > 0) {
