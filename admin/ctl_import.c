@@ -103,8 +103,7 @@ check(const struct ctl_options *opt, const struct buf *text,
  * A file that is there stays, unless --force.
  */
 static int
-write_file(const struct ctl_options *opt, const struct buf *text,
-    struct err *e)
+write_file(const struct ctl_options *opt, const struct buf *text, struct err *e)
 {
 	const char *path = opt->values[OPT_OUTPUT];
 	bool force = opt->values[OPT_FORCE] != NULL;
@@ -174,8 +173,7 @@ errors_json(const struct conf_errors *errs)
 		(void)json_array_append_new(list,
 		    json_pack("{s:b,s:i,s:o}", "warning", errs->v[i].warning,
 			"line", (int)errs->v[i].line, "text",
-			ctl_string(errs->v[i].text + errs->v[i].file_len +
-			    1)));
+			ctl_string(errs->v[i].text + errs->v[i].file_len + 1)));
 	return list;
 }
 
@@ -292,8 +290,8 @@ read_text(const char *path, struct buf *text, struct err *e)
 
 	if (fd == -1)
 		return err_sys(e, "%s", path);
-	while (text->len <= TEXT_MAX &&
-	    (n = read(fd, piece, sizeof(piece))) > 0)
+	while (
+	    text->len <= TEXT_MAX && (n = read(fd, piece, sizeof(piece))) > 0)
 		buf_add(text, piece, (size_t)n);
 	(void)close(fd);
 	if (n == -1)

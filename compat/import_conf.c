@@ -15,6 +15,7 @@ struct line {
 
 struct import_block {
 	struct import_conf *conf;
+	const struct import_block *in; /* NULL: the top level */
 	const char *name, *argument;
 	const char *remark; /* or NULL */
 	unsigned depth;     /* 0: the top level */
@@ -95,6 +96,7 @@ import_block(struct import_conf *c, struct import_block *in, const char *name,
 	CHECK(in->depth < 2); /* or the key would not do */
 	b = block_new(c, name, argument);
 	b->depth = in->depth + 1;
+	b->in = in;
 	*in->first_end = b;
 	in->first_end = &b->next;
 	strmap_put(c->blocks, key, b);
@@ -127,10 +129,14 @@ line_text(const struct import_block *b, const char *directive,
 {
 	struct region *rg = b->conf->rg;
 
-	if (b->depth == 0)
-		return REGION_JOIN(rg, directive, " ", value);
-	return REGION_JOIN(rg, directive, " ", value, " in <", b->name, " ",
-	    b->argument, ">");
+	const char *text = REGION_JOIN(rg, directive, " ", value);
+
+	for (const char *of = " in <"; b->depth > 0; b = b->in) {
+		text = REGION_JOIN(rg, text, of, b->name, " ", b->argument,
+		    ">");
+		of = " of <";
+	}
+	return text;
 }
 
 bool

@@ -20,8 +20,8 @@
 
 /* In the order of the report. */
 enum import_fate {
-	IMPORT_UNSAFE,  /* not taken over, and mail is less safe without it */
-	IMPORT_LOST,    /* not taken over */
+	IMPORT_UNSAFE, /* not taken over, and mail is less safe without it */
+	IMPORT_LOST,   /* not taken over */
 	IMPORT_CHANGED, /* taken over, with a meaning that is not quite the same */
 	IMPORT_TAKEN,
 	IMPORT_KEPT, /* the host goes on doing it */

@@ -83,6 +83,7 @@ check_PROGRAMS += \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
 	tests/unit/test_http_post \
+	tests/unit/test_import_conf \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_ingress_auth \
@@ -135,6 +136,8 @@ check_PROGRAMS += \
 	tests/unit/test_password \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pf_conf \
+	tests/unit/test_pf_table \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_log \
@@ -1066,6 +1069,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/hostile_server.py \
+	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
@@ -1117,6 +1121,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_import.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \

@@ -20,9 +20,9 @@ run(struct pf_host *h, const char *const *argv, struct slice *text_r,
 	int rc = command_must(&c, &end, e);
 
 	if (rc == 0) {
-		*text_r = (struct slice){ region_dup(h->rg, end.out.p,
-					      end.out.len),
-			end.out.len };
+		*text_r = (struct slice){
+			region_dup(h->rg, end.out.p, end.out.len), end.out.len
+		};
 		buf_add(&h->complaints, end.err.p, end.err.len);
 	}
 	command_end_fini(&end);
@@ -72,8 +72,8 @@ pf_host_open(struct pf_host *h, struct region *rg, const char *folder,
 		return 0;
 	if (run(h, argv, &text, e) == -1)
 		return -1;
-	h->folder = region_strndup(rg, text.p, slice_trim(text).len);
-	((char *)h->folder)[strcspn(h->folder, "\n")] = '\0';
+	h->folder = region_strndup(rg, text.p,
+	    text.len - (text.len > 0 && text.p[text.len - 1] == '\n'));
 	return 0;
 }
 

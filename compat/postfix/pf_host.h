@@ -15,7 +15,7 @@
 
 struct pf_host {
 	struct region *rg;
-	const char *folder;     /* config_directory */
+	const char *folder;    /* config_directory */
 	struct buf complaints; /* what postconf warned of, by lines */
 };
 

@@ -130,7 +130,7 @@ retry_list(struct pf_import *im, int64_t least_s, int64_t most_s)
 
 	for (int n = 0; n < 20 && wait_s < most_s; n++) {
 		wait_s = age_s < least_s ? least_s :
-		    age_s > most_s	 ? most_s :
+		    age_s > most_s       ? most_s :
 					   age_s;
 		age_s += wait_s;
 		buf_str(&b, n == 0 ? "" : ", ");

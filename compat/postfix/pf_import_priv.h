@@ -40,14 +40,14 @@ struct pf_import {
 	const char *relay_from; /* the parameter that says so */
 	struct pf_route *routes;
 	size_t route_count;
-	bool wildcards;    /* some of them is for more than one domain */
-	bool by_sender;    /* some virtual MTA is by sender */
+	bool wildcards; /* some of them is for more than one domain */
+	bool by_sender; /* some virtual MTA is by sender */
 	struct strmap *vmtas, *services; /* those that were made */
 	struct strmap *pools;            /* likewise, by members */
-	struct strmap *tables;           /* that were read, by what names them */
-	struct strmap *nexthops;         /* that mail goes to */
-	uint64_t connections;            /* of all virtual MTAs */
-	bool unlimited;                  /* some of them has no limit */
+	struct strmap *tables;   /* that were read, by what names them */
+	struct strmap *nexthops; /* that mail goes to */
+	uint64_t connections;    /* of all virtual MTAs */
+	bool unlimited;          /* some of them has no limit */
 };
 
 struct import_fact pf_fact(const struct pf_import *im,

@@ -24,7 +24,8 @@ port_of(struct pf_import *im, const char *text)
 	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
 		if (strcmp(text + 1, ports[i].name) == 0)
 			return REGION_JOIN(im->rg, ":", ports[i].port);
-	return text[1] != '\0' && text[1 + strspn(text + 1, "0123456789")] == 0 ?
+	return text[1] != '\0' &&
+		text[1 + strspn(text + 1, "0123456789")] == 0 ?
 	    text :
 	    NULL;
 }
@@ -184,9 +185,9 @@ pf_routes_read(struct pf_import *im)
 	}
 	if (im->route_count > 0)
 		import_tell(im->report, IMPORT_CHANGED, &fact,
-		    "%zu rows, as <domain> blocks; Postfix asks its table "
-		    "first and goes on delivering what it names, until those "
-		    "rows are gone",
+		    "as <domain> blocks: %zu; Postfix asks its table first, "
+		    "and goes on delivering what it names until the rows are "
+		    "gone from there",
 		    im->route_count);
 }
 

@@ -86,8 +86,7 @@ every(struct pf_import *im, const struct row *row, const char *value)
 
 	if (s == 0)
 		return row->zero;
-	return s < 0 ? "" :
-		       region_printf(im->rg, "1/%llds", (long long)s);
+	return s < 0 ? "" : region_printf(im->rg, "1/%llds", (long long)s);
 }
 
 /* The value of ours; "": there is none. */
@@ -142,8 +141,8 @@ value_for(struct pf_import *im, const struct row *row,
     const struct pf_service *s)
 {
 	const char *name = name_of(im, row, s);
-	const char *value = pf_value(im->conf,
-	    is_of_transport(row) ? NULL : s, name);
+	const char *value = pf_value(im->conf, is_of_transport(row) ? NULL : s,
+	    name);
 
 	if (strcmp(row->directive, "max-smtp-out") == 0 &&
 	    is_one_at_a_time(im, s))

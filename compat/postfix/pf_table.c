@@ -228,8 +228,8 @@ read_random(const struct pf_table_reader *r, struct slice text,
 }
 
 static void
-read_file(const struct pf_table_reader *r, const char *table,
-    enum pf_fetch how, struct pf_rows *out)
+read_file(const struct pf_table_reader *r, const char *table, enum pf_fetch how,
+    struct pf_rows *out)
 {
 	const char *name = strchr(table, ':') + 1;
 	struct slice text;
@@ -309,8 +309,7 @@ read_pipe(const struct pf_table_reader *r, struct slice text, const char *where,
 	struct table one, other;
 
 	if (next_item(&text).len > 0 || !split_table(r, first, &one) ||
-	    !split_table(r, last, &other) ||
-	    !slice_eq(other.type, "randmap") ||
+	    !split_table(r, last, &other) || !slice_eq(other.type, "randmap") ||
 	    !take_braces(other.name, &inner))
 		return false;
 	read_random(r, inner, where, &any);
@@ -345,8 +344,8 @@ read_table(const struct pf_table_reader *r, struct slice item,
 		    take_braces(t.name, &inner) ? inner : t.name);
 	else if (slice_eq(t.type, "randmap") && take_braces(t.name, &inner))
 		read_random(r, inner, t.text, out);
-	else if (!slice_eq(t.type, "pipemap") ||
-	    !take_braces(t.name, &inner) || !read_pipe(r, inner, t.text, out))
+	else if (!slice_eq(t.type, "pipemap") || !take_braces(t.name, &inner) ||
+	    !read_pipe(r, inner, t.text, out))
 		r->complain(r->ctx, t.text,
 		    "the rows of such a table cannot be listed");
 }

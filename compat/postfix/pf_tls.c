@@ -112,7 +112,8 @@ put_policy(struct scope *s, const struct policy *p, const char *pattern)
 	    p->level->name, ", ", p->fact.where);
 	const char *made = REGION_JOIN(im->rg, "use-starttls ", p->level->use,
 	    ", require-starttls ", p->level->require, " in <domain ", pattern,
-	    ">");
+	    s->service == NULL ? ">" : "> of ",
+	    s->service == NULL ? "" : s->service->name);
 	struct err why;
 
 	(void)import_add(b, "use-starttls", p->level->use, comment);
@@ -259,9 +260,8 @@ put_star(struct scope *s, const struct policy *p)
 {
 	bool tell = s->tell;
 
-	if (p == &s->base && s->service == NULL)
-		s->tell = pf_is_changed(s->im->conf, p->fact.name) ||
-		    p->level != &levels[0];
+	if (p == &s->base)
+		s->tell = s->tell && p->level != &levels[0];
 	put_policy(s, p, "*");
 	s->tell = tell;
 }

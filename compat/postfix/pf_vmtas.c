@@ -137,8 +137,7 @@ add_processes(struct pf_import *im, const struct pf_service *s,
     struct import_block *vmta, bool tell)
 {
 	bool own = strcmp(s->maxproc, "-") != 0;
-	struct import_fact fact = { REGION_JOIN(im->rg, "maxproc of ",
-					s->name),
+	struct import_fact fact = { REGION_JOIN(im->rg, "maxproc of ", s->name),
 		s->maxproc,
 		s->line == 0 ? "master.cf" :
 			       region_printf(im->rg, "master.cf:%u", s->line),
@@ -204,9 +203,9 @@ pf_vmta(struct pf_import *im, const struct pf_service *s, const char *nexthop)
 		strmap_put(im->services, s->name,
 		    region_dup(im->rg, s, sizeof(*s)));
 	import_remark(b,
-	    s->line == 0 ? "a service of master.cf" :
-			   region_printf(im->rg, "%s of master.cf:%u", s->name,
-			       s->line));
+	    s->line == 0 ?
+		"a service of master.cf" :
+		region_printf(im->rg, "%s of master.cf:%u", s->name, s->line));
 	add_addresses(im, s, b, first);
 	add_processes(im, s, b, first);
 	pf_settings_service(im, s, b, first);
@@ -334,9 +333,8 @@ add_sender(struct senders *all, const char *pattern, const char *vmta,
 {
 	struct pf_import *im = all->im;
 	const char *directive = pattern == NULL ? "*" : "mail-from";
-	const char *result = REGION_JOIN(im->rg,
-	    pattern == NULL ? "" : pattern, pattern == NULL ? "" : " ",
-	    "virtual-mta=", vmta);
+	const char *result = REGION_JOIN(im->rg, pattern == NULL ? "" : pattern,
+	    pattern == NULL ? "" : " ", "virtual-mta=", vmta);
 
 	if (all->list == NULL)
 		all->list = import_block(im->out, import_top(im->out),
@@ -377,9 +375,9 @@ take_sender(struct senders *all, const struct pf_row *row, bool is_relay)
 {
 	struct pf_import *im = all->im;
 	struct import_fact fact = { is_relay ?
-					  "sender_dependent_relayhost_maps" :
-					  "sender_dependent_default_transport_"
-					  "maps",
+		    "sender_dependent_relayhost_maps" :
+		    "sender_dependent_default_transport_"
+		    "maps",
 		"", row->where, false };
 	const struct pf_row *relay = is_relay ? row :
 						ask(&all->relays, row->key);
@@ -416,11 +414,11 @@ take_sender(struct senders *all, const struct pf_row *row, bool is_relay)
 	vmta = pf_vmta_of_values(im, &made, &fact);
 	if (vmta != NULL)
 		add_sender(all,
-		    row->kind == PF_ROW_ANY		? NULL :
-			row->kind == PF_ROW_PATTERN ? REGION_JOIN(im->rg, "/",
-							      row->key, "/") :
-						      pattern_of_key(im,
-							  row->key),
+		    row->kind == PF_ROW_ANY ?
+			NULL :
+			row->kind == PF_ROW_PATTERN ?
+			REGION_JOIN(im->rg, "/", row->key, "/") :
+			pattern_of_key(im, row->key),
 		    vmta, &fact);
 }
 
@@ -467,10 +465,20 @@ take_rows(struct senders *all, const struct pf_rows *rows, enum turn turn)
 {
 	size_t before = all->taken;
 
-	for (size_t i = 0; i < rows->n; i++)
-		if (turn_of(&rows->v[i]) == turn &&
-		    !is_hidden(all, rows, &rows->v[i]))
-			take_sender(all, &rows->v[i], rows == &all->relays);
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct pf_row *row = &rows->v[i];
+		const struct import_fact fact = { row->key, row->values[0],
+			row->where, false };
+
+		if (turn_of(row) != turn)
+			continue;
+		if (!is_hidden(all, rows, row))
+			take_sender(all, row, rows == &all->relays);
+		else if (turn == TURN_DOMAIN && has_any(rows))
+			import_tell(all->im->report, IMPORT_LOST, &fact,
+			    "Postfix does not find it, either: another table "
+			    "takes all senders before it looks for domains");
+	}
 	return all->taken - before;
 }
 
@@ -481,7 +489,7 @@ tell_table(struct senders *all, const char *name, size_t n)
 
 	if (fact.value[0] != '\0')
 		import_tell(all->im->report, IMPORT_TAKEN, &fact,
-		    "%zu rows of <pattern-list senders>", n);
+		    "in <pattern-list senders>: %zu", n);
 }
 
 void
@@ -495,11 +503,9 @@ pf_senders(struct pf_import *im)
 	pf_read_tables(im, NULL, "sender_dependent_relayhost_maps",
 	    &all.relays);
 	for (int turn = TURN_ADDRESS; turn <= TURN_ANY; turn++) {
-		transports += take_rows(&all, &all.transports,
-		    (enum turn)turn);
+		transports += take_rows(&all, &all.transports, (enum turn)turn);
 		relays += take_rows(&all, &all.relays, (enum turn)turn);
 	}
-	tell_table(&all, "sender_dependent_default_transport_maps",
-	    transports);
+	tell_table(&all, "sender_dependent_default_transport_maps", transports);
 	tell_table(&all, "sender_dependent_relayhost_maps", relays);
 }
