@@ -161,6 +161,7 @@ check_PROGRAMS += \
 	tests/unit/test_reply_rules \
 	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
+	tests/unit/test_rewrite \
 	tests/unit/test_rollup \
 	tests/unit/test_run_command \
 	tests/unit/test_sasl_server \
@@ -1140,6 +1141,7 @@ EXTRA_DIST += \
 	%D%/system/test_remote_limits.py \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
+	%D%/system/test_rewrite.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
@@ -1163,6 +1165,7 @@ EXTRA_DIST += \
 	%D%/system/test_suppress_checks.py \
 	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
