@@ -299,6 +299,12 @@ read_text(const char *path, struct buf *text, struct err *e)
 	return text->len > TEXT_MAX ? err_set(e, "%s: too large", path) : 0;
 }
 
+static int
+real_path(const char *given, char *path, struct err *e)
+{
+	return realpath(given, path) == NULL ? err_sys(e, "%s", given) : 0;
+}
+
 int
 cmd_import_opendkim(const struct ctl_options *opt)
 {
@@ -311,12 +317,8 @@ cmd_import_opendkim(const struct ctl_options *opt)
 	int rc;
 
 	made_init(&m, opt);
-	if (check_output(opt, &e) == -1) {
-		rc = fail(&e);
-	} else if (realpath(given, path) == NULL) {
-		(void)err_sys(&e, "%s", given);
-		rc = fail(&e);
-	} else if (read_text(path, &text, &e) == -1) {
+	if (check_output(opt, &e) == -1 || real_path(given, path, &e) == -1 ||
+	    read_text(path, &text, &e) == -1) {
 		rc = fail(&e);
 	} else {
 		opendkim_import(path, (struct slice){ text.p, text.len },

@@ -19,6 +19,7 @@ run(struct pf_host *h, const char *const *argv, struct slice *text_r,
 	struct command_end end = { 0 };
 	int rc = command_must(&c, &end, e);
 
+	*text_r = (struct slice){ "", 0 };
 	if (rc == 0) {
 		*text_r = (struct slice){
 			region_dup(h->rg, end.out.p, end.out.len), end.out.len

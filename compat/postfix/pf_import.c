@@ -16,7 +16,7 @@ pf_fact(const struct pf_import *im, const struct pf_service *s,
 {
 	const char *where = pf_where(im->conf, s, name);
 
-	if (pf_is_own(im->conf, s, name))
+	if (s != NULL && pf_is_own(im->conf, s, name))
 		where = REGION_JOIN(im->rg, where, ", service ", s->name);
 	return (struct import_fact){ .name = name,
 		.value = pf_value(im->conf, s, name),

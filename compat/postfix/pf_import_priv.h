@@ -54,7 +54,7 @@ struct import_fact pf_fact(const struct pf_import *im,
     const struct pf_service *s, const char *name);
 /* The rows of the tables that a parameter names; complaints are told. */
 void pf_read_tables(struct pf_import *im, const struct pf_service *s,
-    const char *name, struct pf_rows *rows);
+    const char *name, struct pf_rows *found);
 /* Which of IPv4 and IPv6: of a service, or of all mail (NULL). */
 void pf_family(struct pf_import *im, const struct pf_service *s,
     struct import_block *domains, bool tell);

@@ -301,6 +301,9 @@ pf_vmta_of_values(struct pf_import *im, const struct pf_row *row,
 
 /* ---- senders --------------------------------------------------------------- */
 
+#define RELAYS "sender_dependent_relayhost_maps"
+#define TRANSPORTS "sender_dependent_default_transport_maps"
+
 struct senders {
 	struct pf_import *im;
 	struct import_block *list; /* NULL: no row yet */
@@ -366,6 +369,52 @@ is_dunno(const struct pf_row *row)
 	return row->n == 1 && strcmp(row->values[0], "DUNNO") == 0;
 }
 
+/* The values of a table of transports, or what holds without one. */
+static void
+take_transports(struct pf_import *im, const struct pf_row *transport,
+    struct pf_row *made)
+{
+	if (transport != NULL && !is_dunno(transport)) {
+		made->n = transport->n;
+		made->values = transport->values;
+		return;
+	}
+	made->n = 1;
+	made->values = region_array(im->rg, 1, sizeof(*made->values));
+	made->values[0] = im->client == NULL ? "smtp" : im->client->name;
+}
+
+/* The relay, for those that name no nexthop. */
+static void
+join_relay(struct pf_import *im, const char *relay, struct pf_row *made)
+{
+	const char **joined = region_array(im->rg, made->n, sizeof(*joined));
+
+	for (size_t i = 0; i < made->n; i++) {
+		struct pf_hop hop = pf_hop_of(im, made->values[i]);
+
+		joined[i] = hop.nexthop[0] != '\0' ?
+		    made->values[i] :
+		    REGION_JOIN(im->rg, hop.service, ":", relay);
+	}
+	made->values = joined;
+}
+
+/* What is matched; NULL: any sender. */
+static const char *
+pattern_of_row(struct pf_import *im, const struct pf_row *row)
+{
+	switch (row->kind) {
+	case PF_ROW_KEY:
+		return pattern_of_key(im, row->key);
+	case PF_ROW_PATTERN:
+		return REGION_JOIN(im->rg, "/", row->key, "/");
+	case PF_ROW_ANY:
+		break;
+	}
+	return NULL;
+}
+
 /*
  * A row of senders: its transports with the relay that the other table has for
  * those that name none.
@@ -374,52 +423,23 @@ static void
 take_sender(struct senders *all, const struct pf_row *row, bool is_relay)
 {
 	struct pf_import *im = all->im;
-	struct import_fact fact = { is_relay ?
-		    "sender_dependent_relayhost_maps" :
-		    "sender_dependent_default_transport_"
-		    "maps",
-		"", row->where, false };
+	struct import_fact fact = { is_relay ? RELAYS : TRANSPORTS, "",
+		row->where, false };
 	const struct pf_row *relay = is_relay ? row :
 						ask(&all->relays, row->key);
-	const struct pf_row *transport = is_relay ?
-	    ask(&all->transports, row->key) :
-	    row;
-	struct pf_row made = { .n = 1 };
-	const char *vmta, *one;
+	struct pf_row made = { .kind = row->kind };
+	const char *vmta;
 
 	fact.value = REGION_JOIN(im->rg,
 	    row->kind == PF_ROW_ANY ? "any sender" : row->key, " ",
 	    row->values[0], row->n > 1 ? ", ..." : "");
-	if (transport == NULL || is_dunno(transport)) {
-		one = im->client == NULL ? "smtp" : im->client->name;
-		made.values = &one;
-	} else {
-		made.n = transport->n;
-		made.values = transport->values;
-	}
-	if (relay != NULL && !is_dunno(relay)) {
-		const char **joined = region_array(im->rg, made.n,
-		    sizeof(*joined));
-
-		for (size_t i = 0; i < made.n; i++) {
-			struct pf_hop hop = pf_hop_of(im, made.values[i]);
-
-			joined[i] = hop.nexthop[0] != '\0' ?
-			    made.values[i] :
-			    REGION_JOIN(im->rg, hop.service, ":",
-				relay->values[0]);
-		}
-		made.values = joined;
-	}
+	take_transports(im, is_relay ? ask(&all->transports, row->key) : row,
+	    &made);
+	if (relay != NULL && !is_dunno(relay))
+		join_relay(im, relay->values[0], &made);
 	vmta = pf_vmta_of_values(im, &made, &fact);
 	if (vmta != NULL)
-		add_sender(all,
-		    row->kind == PF_ROW_ANY ?
-			NULL :
-			row->kind == PF_ROW_PATTERN ?
-			REGION_JOIN(im->rg, "/", row->key, "/") :
-			pattern_of_key(im, row->key),
-		    vmta, &fact);
+		add_sender(all, pattern_of_row(im, row), vmta, &fact);
 }
 
 /*
@@ -498,14 +518,12 @@ pf_senders(struct pf_import *im)
 	struct senders all = { .im = im };
 	size_t transports = 0, relays = 0;
 
-	pf_read_tables(im, NULL, "sender_dependent_default_transport_maps",
-	    &all.transports);
-	pf_read_tables(im, NULL, "sender_dependent_relayhost_maps",
-	    &all.relays);
+	pf_read_tables(im, NULL, TRANSPORTS, &all.transports);
+	pf_read_tables(im, NULL, RELAYS, &all.relays);
 	for (int turn = TURN_ADDRESS; turn <= TURN_ANY; turn++) {
 		transports += take_rows(&all, &all.transports, (enum turn)turn);
 		relays += take_rows(&all, &all.relays, (enum turn)turn);
 	}
-	tell_table(&all, "sender_dependent_default_transport_maps", transports);
-	tell_table(&all, "sender_dependent_relayhost_maps", relays);
+	tell_table(&all, TRANSPORTS, transports);
+	tell_table(&all, RELAYS, relays);
 }
