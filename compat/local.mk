@@ -17,3 +17,11 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_table.c %D%/postfix/pf_table.h \
 	%D%/postfix/pf_tls.c \
 	%D%/postfix/pf_vmtas.c
+	%D%/listed.h \
+	%D%/log_style.h \
+	%D%/log_text.c %D%/log_text.h \
+	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
+	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
+	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
+	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h
