@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "mail/envelope.h"
+#include "mail/verp.h"
 #include "transport/courier.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
@@ -152,6 +153,14 @@ read_grant(struct delivery *d)
 	return READ_ALL;
 }
 
+/* One sender for each: then the grant is of one (one_by_one of the waybill). */
+static const char *
+sender_of(const struct delivery *d)
+{
+	CHECK(d->grant->count == 1 || (d->envelope.flags & ENVELOPE_VERP) == 0);
+	return verp_sender(&d->envelope, d->grant->rcpts[0].n, d->rg);
+}
+
 static void
 fill_transaction(struct delivery *d)
 {
@@ -171,7 +180,7 @@ fill_transaction(struct delivery *d)
 		rcpts[count].notify = d->envelope.rcpts[n].notify;
 		d->numbers[count++] = i;
 	}
-	d->tx = (struct smtp_transaction){ .sender = d->envelope.sender,
+	d->tx = (struct smtp_transaction){ .sender = sender_of(d),
 		.envid = d->envelope.envid,
 		.ret = d->envelope.ret,
 		.flags = d->envelope.flags,

@@ -82,6 +82,7 @@ struct letter {
 	struct sealing_note seal_note;
 	uint8_t priority;
 	bool marked;   /* the milter has treated it */
+	bool verp;     /* its source wants a sender for each recipient */
 	bool has_8bit; /* some byte of it is not ASCII */
 	/* Recipients differ: it is signed when it is sent; or NULL. */
 	const struct env_signing *signing;

@@ -11,6 +11,7 @@
 #include "mail/classify.h"
 #include "mail/message.h"
 #include "mail/smtp_cmd.h"
+#include "mail/verp.h"
 
 static const struct {
 	enum acct_type type;
@@ -176,7 +177,7 @@ record_pack(const struct record_of *r, struct buf *out)
 
 	a.logged_us = o->wall_us;
 	a.queued_us = r->env->arrival_us;
-	a.orig = r->env->sender;
+	a.orig = verp_sender(r->env, r->n, r->rg);
 	a.rcpt = rcpt->addr;
 	a.orcpt = plain_address(rcpt->orcpt, r->rg);
 	a.dsn_action = forms[r->disposition->what].action;
@@ -213,7 +214,7 @@ record_receipt_pack(const struct record_receipt *r, struct buf *out)
 	struct acct_record a = { .type = ACCT_R,
 		.rcpt_number = r->n,
 		.logged_us = env->arrival_us,
-		.orig = env->sender,
+		.orig = verp_sender(env, r->n, r->rg),
 		.rcpt = rcpt->addr,
 		.orcpt = plain_address(rcpt->orcpt, r->rg),
 		.src_type = source_type(rcpt),
