@@ -126,6 +126,7 @@ classify_status(const struct outcome *o, bool mailbox_553, uint8_t dsn_r[3])
 		[OUTCOME_NO_UTF8] = { 5, 6, 7 },
 		[OUTCOME_TOO_BIG] = { 5, 3, 4 },
 		[OUTCOME_SUPPRESSED] = { 5, 7, 1 },
+		[OUTCOME_BAD_ADDRESS] = { 5, 1, 3 },
 	};
 
 	if (o->kind == OUTCOME_REPLY) {

@@ -194,9 +194,9 @@ write_words(const struct writer *w)
 	for (size_t i = 0; i < d->rcpt_count; i++)
 		write_rcpt_words(w, &d->rcpts[i]);
 	(void)clock_rfc5322(date, sizeof(date), d->arrival_us);
-	buf_printf(w->out,
-	    "\r\nThe message came in on %s\r\nand is known here as %s", date,
-	    d->id);
+	buf_printf(w->out, "\r\nThe message came in on %s", date);
+	if (d->id[0] != '\0')
+		buf_printf(w->out, "\r\nand is known here as %s", d->id);
 	if (d->host_id[0] != '\0')
 		buf_printf(w->out, ", before that as %s",
 		    safe(w, d->host_id, NAME_MAX_SHOWN));
@@ -235,7 +235,8 @@ write_message_fields(const struct writer *w)
 	if (from != NULL)
 		buf_printf(w->out, "Received-From-MTA: dns; %s\r\n", from);
 	add_date(w, "Arrival-Date", d->arrival_us);
-	buf_printf(w->out, "X-Mailrace-Queue-ID: %s\r\n", d->id);
+	if (d->id[0] != '\0')
+		buf_printf(w->out, "X-Mailrace-Queue-ID: %s\r\n", d->id);
 	if (d->host_id[0] != '\0')
 		add_field(w, "X-Mailrace-Host-Queue-ID",
 		    safe(w, d->host_id, NAME_MAX_SHOWN));

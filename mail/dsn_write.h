@@ -56,7 +56,7 @@ struct dsn {
 	int64_t arrival_us;
 	const char *envid;    /* xtext as it was given, or "" */
 	const char *from_mta; /* "name (ip)" of who gave it to us, or "" */
-	const char *id;       /* as it is shown */
+	const char *id;       /* as it is shown, or "" */
 	const char *host_id;  /* the host MTA's queue id, or "" */
 	bool utf8;            /* it needed SMTPUTF8 */
 	bool full;            /* RET=FULL: all of it is given back, if small */

@@ -65,6 +65,8 @@ outcome_kind_name(enum outcome_kind kind)
 		return "too-big";
 	case OUTCOME_SUPPRESSED:
 		return "suppressed";
+	case OUTCOME_BAD_ADDRESS:
+		return "bad-address";
 	}
 	CHECK_NEVER("a kind of outcome");
 }

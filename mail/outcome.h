@@ -49,7 +49,8 @@ enum outcome_kind {
 	OUTCOME_DAMAGED,    /* the body fails its checksum: 5.3.0 */
 	OUTCOME_NO_UTF8,    /* SMTPUTF8 needed and not offered: 5.6.7 */
 	OUTCOME_TOO_BIG,    /* more than it may be there: 5.3.4 */
-	OUTCOME_SUPPRESSED  /* in a suppression list of ours: 5.7.1 */
+	OUTCOME_SUPPRESSED, /* in a suppression list of ours: 5.7.1 */
+	OUTCOME_BAD_ADDRESS /* nobody can read the recipient's: 5.1.3 */
 };
 
 struct outcome {

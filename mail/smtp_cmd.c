@@ -7,7 +7,8 @@
 
 enum {
 	ORCPT_MAX = 500, /* section 4.2 */
-	HELO_MAX = 255
+	HELO_MAX = 255,
+	UNPARSED_MAX = ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX
 };
 
 #define BAD_SYNTAX "501 5.5.4 syntax error in parameters"
@@ -339,6 +340,55 @@ parse_params(struct slice rest, struct region *rg, struct smtp_cmd *c)
 
 /* ---- the commands -------------------------------------------------------- */
 
+/* Up to a bracket that closes at the end of a word, or the first word. */
+static size_t
+unparsed_len(struct slice rest)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; rest.p[0] == '<' && i < rest.len; i++)
+		if (rest.p[i] == '>' &&
+		    (i + 1 == rest.len || is_blank(rest.p[i + 1])))
+			return i + 1;
+	while (len < rest.len && !is_blank(rest.p[len]))
+		len++;
+	return len;
+}
+
+/* Who is named there that nobody can read; not nobody at all. */
+static void
+take_unparsed(struct slice rest, struct region *rg, struct smtp_cmd *c)
+{
+	size_t len = rest.len == 0 ? 0 : unparsed_len(rest);
+	struct slice name = { rest.p, len };
+	char *text;
+
+	if (len > 1 && name.p[0] == '<') {
+		name.p++;
+		name.len -= name.p[name.len - 2] == '>' ? 2 : 1;
+	}
+	if (name.len > UNPARSED_MAX)
+		name.len = UNPARSED_MAX;
+	rest.p += len;
+	rest.len -= len;
+	if (name.len == 0 || parse_params(rest, rg, c) != NULL)
+		return;
+	text = region_strndup(rg, name.p, name.len);
+	for (size_t i = 0; i < name.len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	c->unparsed = text;
+}
+
+static const char *
+bad_address(struct slice rest, struct region *rg, struct smtp_cmd *c)
+{
+	if (c->verb != SMTP_VERB_RCPT)
+		return BAD_SENDER;
+	take_unparsed(rest, rg, c);
+	return BAD_ADDRESS;
+}
+
 /* "FROM:<...> params" or "TO:<...> params" */
 static const char *
 parse_mail_rcpt(struct slice rest, const char *word, struct region *rg,
@@ -355,12 +405,10 @@ parse_mail_rcpt(struct slice rest, const char *word, struct region *rg,
 	st = addr_path(rest, rg, &c->addr, &used);
 	/* Only a recipient can be one that every host has: postmaster. */
 	c->no_domain = st == ADDR_NO_DOMAIN && is_rcpt;
-	if (st != ADDR_OK && !c->no_domain)
-		return is_rcpt ? BAD_ADDRESS : BAD_SENDER;
-	if (is_rcpt && c->addr.text[0] == '\0')
-		return BAD_ADDRESS;
-	if (used < rest.len && !is_blank(rest.p[used]))
-		return is_rcpt ? BAD_ADDRESS : BAD_SENDER;
+	if ((st != ADDR_OK && !c->no_domain) ||
+	    (is_rcpt && c->addr.text[0] == '\0') ||
+	    (used < rest.len && !is_blank(rest.p[used])))
+		return bad_address(rest, rg, c);
 	c->utf8 = is_rcpt && c->addr.utf8;
 	rest.p += used;
 	rest.len -= used;

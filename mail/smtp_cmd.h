@@ -86,7 +86,12 @@ struct smtp_xclient {
 
 struct smtp_cmd {
 	enum smtp_verb verb;
-	const char *arg;  /* EHLO, HELO, LHLO: the name; STARTTLS: all of it */
+	const char *arg; /* EHLO, HELO, LHLO: the name; STARTTLS: all of it */
+	/*
+	 * RCPT that gets 501 for its address and nothing else: what stood in
+	 * its place, '?' for what is not printable ASCII; else NULL.
+	 */
+	const char *unparsed;
 	struct addr addr; /* MAIL, RCPT */
 	bool no_domain;   /* RCPT: a local part alone */
 

@@ -64,7 +64,8 @@ intake_item(struct store *s, struct message *m, struct segment_item *item_r)
 
 /* The messages of a batch that can be kept, as they are appended. */
 struct records {
-	struct segment_item *items;
+	struct segment_item *items; /* each behind it those that it causes */
+	size_t item_count;
 	struct store_accept **taken;
 	size_t count;
 };
@@ -76,30 +77,59 @@ records_fini(struct records *b)
 	free(b->taken);
 }
 
+static size_t
+count_items(struct store_accept **list, size_t count)
+{
+	size_t n = count;
+
+	for (size_t i = 0; i < count; i++)
+		n += list[i]->mail_count;
+	return n;
+}
+
+static void
+add_items(struct store *s, struct store_accept *a, struct records *b)
+{
+	intake_item(s, a->msg, &b->items[b->item_count++]);
+	for (size_t k = 0; k < a->mail_count; k++)
+		intake_item(s, a->mails[k].msg, &b->items[b->item_count++]);
+	b->taken[b->count++] = a;
+}
+
+static void
+set_places(struct store_accept *a, const struct segment_item *items)
+{
+	a->msg->loc = items->loc;
+	for (size_t k = 0; k < a->mail_count; k++)
+		a->mails[k].msg->loc = items[k + 1].loc;
+}
+
 void
 intake_append(struct store *s, struct store_accept **list, size_t count)
 {
 	struct records b = {
-		.items = mem_array(count, sizeof(*b.items)),
+		.items = mem_array(count_items(list, count), sizeof(*b.items)),
 		.taken = mem_array(count, sizeof(struct store_accept *)),
 	};
+	size_t done, at = 0;
 	struct err e;
-	size_t done;
 
-	for (size_t i = 0; i < count; i++) {
-		struct store_accept *a = list[i];
-
-		if (!judge(s, a))
-			continue;
-		intake_item(s, a->msg, &b.items[b.count]);
-		b.taken[b.count++] = a;
-	}
-	if (segments_append(s->segments, b.items, b.count, &done, &e) == -1)
+	for (size_t i = 0; i < count; i++)
+		if (judge(s, list[i]))
+			add_items(s, list[i], &b);
+	if (segments_append(s->segments, b.items, b.item_count, &done, &e) ==
+	    -1)
 		store_die("append", &e);
-	for (size_t i = 0; i < done; i++)
-		b.taken[i]->msg->loc = b.items[i].loc;
-	for (size_t i = done; i < b.count; i++)
-		refuse(b.taken[i], STORE_NO_SPACE, e.text);
+	for (size_t i = 0; i < b.count; i++) {
+		struct store_accept *a = b.taken[i];
+		const struct segment_item *items = b.items + at;
+
+		at += 1 + a->mail_count;
+		if (at <= done)
+			set_places(a, items);
+		else
+			refuse(a, STORE_NO_SPACE, e.text);
+	}
 	records_fini(&b);
 }
 
@@ -139,6 +169,21 @@ intake_put_row(struct store *s, const struct message *msg, struct slice waybill,
 	    bytes(rec->p, rec->len), e);
 }
 
+enum env_result
+intake_put_mails(struct store *s, const struct store_mail *mails, size_t count,
+    struct ledger *next, struct err *e)
+{
+	struct buf rec = { 0 };
+	enum env_result r = ENV_OK;
+
+	for (size_t k = 0; r == ENV_OK && k < count; k++) {
+		next->row.sums.accepted += mails[k].rcpt_count;
+		r = intake_put_row(s, mails[k].msg, mails[k].waybill, &rec, e);
+	}
+	buf_fini(&rec);
+	return r;
+}
+
 /* rec is a buffer to work in. */
 static enum env_result
 put_message(struct store *s, struct store_accept *a, struct ledger *next,
@@ -160,6 +205,8 @@ put_message(struct store *s, struct store_accept *a, struct ledger *next,
 	if (a->refused != NULL)
 		ledger_refused(next, a->refused);
 	r = intake_put_row(s, a->msg, a->waybill, rec, e);
+	if (r == ENV_OK)
+		r = intake_put_mails(s, a->mails, a->mail_count, next, e);
 	if (r == ENV_OK && fresh < a->rcpt_count)
 		r = put_known(s, a, e);
 	return r;
@@ -270,13 +317,26 @@ intake_kept(struct store *s, const struct message *m, uint32_t left, bool all)
 	audit_change(s->audit, m->id, left);
 }
 
+void
+intake_kept_mails(struct store *s, const struct store_mail *mails, size_t count)
+{
+	for (size_t k = 0; k < count; k++)
+		intake_kept(s, mails[k].msg, mails[k].rcpt_count, true);
+}
+
+static bool
+is_kept(const struct store_accept *a)
+{
+	return a->answer == STORE_TAKEN && a->msg->id != 0;
+}
+
 /* Those of its recipients that are queued now. */
 static uint32_t
 count_kept(const struct store_accept *a)
 {
 	uint32_t kept = a->rcpt_count;
 
-	if (a->answer != STORE_TAKEN || a->msg->id == 0)
+	if (!is_kept(a))
 		return 0;
 	for (uint32_t n = 0; a->has_key && n < a->rcpt_count; n++)
 		kept -= a->known[n] ? 1 : 0;
@@ -291,6 +351,8 @@ add_to_catalog(struct store *s, const struct store_accept *a)
 
 	if (left > 0)
 		intake_kept(s, a->msg, left, left == a->rcpt_count);
+	if (is_kept(a))
+		intake_kept_mails(s, a->mails, a->mail_count);
 }
 
 /* The places that came with it are its recipients' now, or free. */
@@ -299,6 +361,8 @@ settle_places(struct store *s, const struct store_accept *a)
 {
 	uint32_t kept = count_kept(a);
 
+	for (size_t k = 0; is_kept(a) && k < a->mail_count; k++)
+		kept += a->mails[k].rcpt_count;
 	if (kept > a->places)
 		gauge_add(s->places, kept - a->places);
 	else

@@ -16,6 +16,7 @@
 
 #include "lib/str.h"
 #include "queue/env.h"
+#include "queue/ledger.h"
 #include "queue/segment_priv.h"
 #include "queue/store.h"
 
@@ -35,8 +36,15 @@ void intake_item(struct store *s, struct message *m,
 enum env_result intake_put_row(struct store *s, const struct message *m,
     struct slice waybill, struct buf *rec, struct err *e);
 
+/* Rows of messages that others cause; counted in next, within a transaction. */
+enum env_result intake_put_mails(struct store *s,
+    const struct store_mail *mails, size_t count, struct ledger *next,
+    struct err *e);
+
 /* It is committed, with so many recipients left; all: none has ended. */
 void intake_kept(struct store *s, const struct message *m, uint32_t left,
     bool all);
+void intake_kept_mails(struct store *s, const struct store_mail *mails,
+    size_t count);
 
 #endif

@@ -99,7 +99,8 @@ void
 ledger_refused(struct ledger *l, const struct store_refused *r)
 {
 	l->row.sums.accepted += r->count;
-	l->row.sums.suppressed += r->count;
+	l->row.sums.failed += r->failed;
+	l->row.sums.suppressed += r->count - r->failed;
 	l->row.sums.unrecorded_b += r->unrecorded;
 }
 

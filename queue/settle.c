@@ -251,22 +251,6 @@ settle_append(struct store *s, struct store_settle **list, size_t count)
 	free(items);
 }
 
-static enum env_result
-put_mails(struct work *w, const struct store_settle *o, struct err *e)
-{
-	struct buf rec = { 0 };
-	enum env_result r = ENV_OK;
-
-	for (size_t k = 0; r == ENV_OK && k < o->mail_count; k++) {
-		const struct store_mail *m = &o->mails[k];
-
-		w->next.row.sums.accepted += m->rcpt_count;
-		r = intake_put_row(w->s, m->msg, m->waybill, &rec, e);
-	}
-	buf_fini(&rec);
-	return r;
-}
-
 static void
 put_refused(struct work *w, const struct store_refused *r)
 {
@@ -294,7 +278,8 @@ settle_all(struct work *w, struct store_settle **list, size_t count,
 		w->at_us = list[i]->at_us;
 		r = settle_items(w, list[i], e);
 		if (r == ENV_OK)
-			r = put_mails(w, list[i], e);
+			r = intake_put_mails(s, list[i]->mails,
+			    list[i]->mail_count, &w->next, e);
 		for (size_t k = 0; r == ENV_OK && k < list[i]->doubt_count; k++)
 			r = doubt_put(s, &list[i]->doubts[k], e);
 		outbox_add(&s->outbox, list[i]->records, list[i]->records_len);
@@ -378,8 +363,6 @@ settle_commit(struct store *s, struct store_settle **list, size_t count)
 		store_die("settle", &e);
 	finish(&w);
 	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < list[i]->mail_count; k++)
-			intake_kept(s, list[i]->mails[k].msg,
-			    list[i]->mails[k].rcpt_count, true);
+		intake_kept_mails(s, list[i]->mails, list[i]->mail_count);
 	work_fini(&w);
 }

@@ -58,16 +58,24 @@ struct store_receipts {
 };
 
 /*
- * Recipients that are refused while their message comes, since they are in a
- * suppression list: each counts as accepted and as suppressed at once, and is
- * never queued.
+ * Recipients that end while their message comes, since they are in a
+ * suppression list or nobody can read their address: each counts as accepted
+ * and as suppressed or failed at once, and is never queued.
  */
 struct store_refused {
 	uint32_t count;
+	uint32_t failed;      /* of them, not suppressed */
 	uint32_t unrecorded;  /* of them, without a record */
 	const char *p;        /* records, as those of receipts */
 	const uint32_t *ends; /* by recipient */
 	uint32_t id_at;       /* where in a record be64 of the id belongs */
+};
+
+/* A message that outcomes cause: a notification of their sender. */
+struct store_mail {
+	struct message *msg;  /* with envelope and body; the rest is set */
+	struct slice waybill; /* of the same envelope; borrowed */
+	uint32_t rcpt_count;
 };
 
 /*
@@ -97,10 +105,13 @@ struct store_accept {
 	 */
 	const struct store_receipts *receipts;
 	/*
-	 * Put in the same transaction; of a message that is not made after all
-	 * (id 0) nothing is.  NULL: nobody.  Borrowed.
+	 * Put in the same transaction, and so are messages that tell of them;
+	 * of a message that is not made after all (id 0) nothing is.  NULL:
+	 * nobody.  Borrowed.
 	 */
 	const struct store_refused *refused;
+	struct store_mail *mails;
+	size_t mail_count;
 
 	enum store_answer answer;
 	bool *known; /* by recipient, zeroed by the caller: was ours already */
@@ -127,13 +138,6 @@ struct store_settled {
 	uint16_t attempts;
 	bool unrecorded;     /* it ended, and records say nothing of it */
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
-};
-
-/* A message that outcomes cause: a notification of their sender. */
-struct store_mail {
-	struct message *msg;  /* with envelope and body; the rest is set */
-	struct slice waybill; /* of the same envelope; borrowed */
-	uint32_t rcpt_count;
 };
 
 struct store_doubt;

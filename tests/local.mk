@@ -70,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
+	tests/unit/test_ex_log \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
@@ -85,6 +86,7 @@ check_PROGRAMS += \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_ingress_auth \
+	tests/unit/test_ingress_bounce \
 	tests/unit/test_ingress_chunks \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
@@ -135,6 +137,7 @@ check_PROGRAMS += \
 	tests/unit/test_pause \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
+	tests/unit/test_pf_log \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
@@ -156,6 +159,7 @@ check_PROGRAMS += \
 	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rollup \
+	tests/unit/test_run_command \
 	tests/unit/test_sasl_server \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
@@ -332,6 +336,14 @@ tests_unit_test_sched_fair_SOURCES = \
 	$(fake_conf_files) \
 	$(sim_files)
 
+tests_unit_test_ex_log_SOURCES = \
+	%D%/unit/log_case.h \
+	%D%/unit/test_ex_log.c
+
+tests_unit_test_pf_log_SOURCES = \
+	%D%/unit/log_case.h \
+	%D%/unit/test_pf_log.c
+
 tests_unit_test_sched_group_SOURCES = \
 	%D%/unit/group_world.h \
 	%D%/unit/test_sched_group.c
@@ -438,6 +450,8 @@ tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
 tests_unit_test_ingress_auth_SOURCES = \
 	%D%/unit/test_ingress_auth.c $(ingress_client_files)
+tests_unit_test_ingress_bounce_SOURCES = \
+	%D%/unit/test_ingress_bounce.c $(ingress_client_files)
 tests_unit_test_ingress_chunks_SOURCES = \
 	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
 tests_unit_test_ingress_keys_SOURCES = \
@@ -882,6 +896,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/bug-6-claim-of-lease.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
 	%D%/scenario/bug-6-skip-all-hosts.scn \

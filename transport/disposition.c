@@ -103,6 +103,7 @@ static const struct kind {
 	[OUTCOME_NO_UTF8] = { is_always, PART_NONE, CONN_UNTRIED, false },
 	[OUTCOME_TOO_BIG] = { is_always, PART_NONE, CONN_UNTRIED, false },
 	[OUTCOME_SUPPRESSED] = { is_always, PART_NONE, CONN_UNTRIED, false },
+	[OUTCOME_BAD_ADDRESS] = { is_always, PART_NONE, CONN_UNTRIED, false },
 };
 
 static const struct kind *
@@ -349,6 +350,16 @@ disposition_suppressed(void)
 	struct disposition d = { .what = DISPOSE_SUPPRESS,
 		.class = BOUNCE_SUPPRESSED,
 		.dsn = { 5, 7, 1 } };
+
+	return d;
+}
+
+struct disposition
+disposition_bad_address(void)
+{
+	struct disposition d = { .what = DISPOSE_FAIL,
+		.class = BOUNCE_BAD_MAILBOX,
+		.dsn = { 5, 1, 3 } };
 
 	return d;
 }

@@ -146,6 +146,9 @@ bool disposition_was_called(const struct outcome *o);
 /* It is in a suppression list: nobody is asked. */
 struct disposition disposition_suppressed(void);
 
+/* Nobody can read its address. */
+struct disposition disposition_bad_address(void);
+
 /* The operator wants it gone. */
 struct disposition disposition_deleted(void);
 

@@ -18,7 +18,7 @@ refusal(struct ingress_session *s)
 {
 	if (!s->tx.open)
 		return "503 5.5.1 MAIL first";
-	if (s->tx.rcpt_count == 0)
+	if (!ingress_has_rcpts(s))
 		return "554 5.5.1 no valid recipients";
 	if (s->tx.too_many)
 		return "554 5.5.3 too many recipients";

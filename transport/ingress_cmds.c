@@ -328,6 +328,12 @@ ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc)
 				.notify = NOTIFY_NEVER });
 }
 
+bool
+ingress_has_rcpts(const struct ingress_session *s)
+{
+	return s->tx.rcpt_count + s->tx.unparsed_count > 0;
+}
+
 static bool
 has_room_for_rcpt(const struct ingress_session *s)
 {
@@ -337,7 +343,7 @@ has_room_for_rcpt(const struct ingress_session *s)
 	/* With more than the queue ever holds a message would never come. */
 	if (places != 0 && s->tx.rcpt_count >= places)
 		return false;
-	return s->tx.rcpt_count + s->tx.refused_count <
+	return s->tx.rcpt_count + s->tx.refused_count + s->tx.unparsed_count <
 	    (max == 0 ? INGRESS_RCPTS : max);
 }
 
@@ -393,6 +399,35 @@ too_many_rcpts(struct ingress_session *s)
 	return say(s, "250 2.1.5 OK");
 }
 
+/*
+ * Of strangers' mistakes no sender is told whom they name.  A host MTA that
+ * speaks LMTP bounces by itself.
+ */
+static bool
+takes_unparsed(const struct ingress_session *s)
+{
+	return s->source.accept_invalid && s->relay &&
+	    s->door->protocol == INGRESS_SMTP;
+}
+
+static enum ingress_state
+rcpt_unparsed(struct ingress_session *s, const struct smtp_cmd *c,
+    const char *addr)
+{
+	if (!ingress_rcpt_may(s))
+		return INGRESS_COMMAND;
+	refusals_unparsed(s, c, addr);
+	return say(s, "250 2.1.5 OK");
+}
+
+static enum ingress_state
+rcpt_no_domain(struct ingress_session *s, const struct smtp_cmd *c)
+{
+	if (takes_unparsed(s))
+		return rcpt_unparsed(s, c, c->addr.text);
+	return say(s, "501 5.1.3 the address has no domain");
+}
+
 static enum ingress_state
 cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 {
@@ -407,8 +442,10 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 		return too_many_rcpts(s);
 	if (c.utf8 && !s->tx.utf8)
 		return say(s, "553 5.6.7 this address needs SMTPUTF8");
+	if (c.unparsed != NULL)
+		return rcpt_unparsed(s, &c, c.unparsed);
 	if (c.no_domain && !qualify(s, &c))
-		return say(s, "501 5.1.3 the address has no domain");
+		return rcpt_no_domain(s, &c);
 	c.addr = *qualified(s, &c.addr);
 	if (!s->relay &&
 	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
@@ -438,7 +475,7 @@ cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
 	(void)c;
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
-	if (s->tx.rcpt_count == 0) {
+	if (!ingress_has_rcpts(s)) {
 		ingress_say(s,
 		    s->door->protocol == INGRESS_LMTP ?
 			"503 5.5.1 no valid recipients" :
@@ -574,6 +611,8 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	    s->cmd_rg, &c);
 	if (s->xclient_open && c.verb != SMTP_VERB_XCLIENT)
 		ingress_end_xclient(s);
+	if (c.unparsed != NULL && takes_unparsed(s))
+		why = NULL;
 	if (why != NULL) /* of a chunk nobody knows then how long it is */
 		*next_r = c.verb == SMTP_VERB_BDAT ? cmd_hang_up(s, &c) :
 						     bad(s, why);

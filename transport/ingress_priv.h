@@ -3,7 +3,7 @@
  * ingress_priv - the session as its own files see it: ingress.c (life),
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_cmds.c (commands),
- * ingress_chunks.c (BDAT), refusals.c (recipients in suppression lists),
+ * ingress_chunks.c (BDAT), refusals.c (recipients that are never queued),
  * receive.c (a complete message), receive_reply.c (what is said to it).
  */
 
@@ -68,6 +68,9 @@ struct ingress_tx {
 	/* Whose records are in no store yet. */
 	size_t refused_count;
 	struct ingress_refused *refused;
+	/* Taken, and they bounce with the message: nobody can read them. */
+	size_t unparsed_count;
+	struct ingress_rcpt *unparsed;
 	const struct suppress_set *lists; /* for RCPT; NULL: not asked yet */
 	const char *job, *user;           /* since the end of data, or NULL */
 	/* Own replies at the end of data, of all that were named; or NULL. */
@@ -290,6 +293,9 @@ enum ingress_state ingress_bad(struct ingress_session *s, const char *reply);
 bool ingress_on_command(struct ingress_session *s, enum ingress_state *next_r);
 bool ingress_on_data(struct ingress_session *s, enum ingress_state *next_r);
 
+/* Has anybody been taken as a recipient? */
+bool ingress_has_rcpts(const struct ingress_session *s);
+
 /* Recipients of the source's bcc, behind those that the client named. */
 void ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc);
 
@@ -327,6 +333,9 @@ struct net_addr ingress_policy_client(const struct ingress_session *s);
 
 /* Is it anybody in particular?  By a unix socket only whom the host MTA names. */
 bool ingress_client_is_known(const struct ingress_session *s);
+/* ENVELOPE_NO_DSN and ENVELOPE_RET_FULL, as its <source> has it. */
+int receive_notice_flags(const struct ingress_session *s);
+
 /* "name (address)" of the client, for records. */
 const char *receive_peer_name(struct ingress_session *s);
 

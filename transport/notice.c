@@ -110,6 +110,8 @@ failure_in_words(const struct outcome *o, struct region *rg)
 		return "The message is larger than it may be there";
 	case OUTCOME_SUPPRESSED:
 		return "Mail to this address is not wanted";
+	case OUTCOME_BAD_ADDRESS:
+		return "This is not an address that mail can be sent to";
 	case OUTCOME_DAMAGED:
 		return "It was damaged in our queue";
 	case OUTCOME_DELIVERED:
@@ -239,7 +241,7 @@ notice_make(const struct notice_of *of, enum dsn_action action,
 		.arrival_us = env->arrival_us,
 		.envid = env->envid,
 		.from_mta = env->src_mta,
-		.id = message_id_text(of->id, id),
+		.id = of->id == 0 ? "" : message_id_text(of->id, id),
 		.host_id = env->host_id,
 		.utf8 = (env->flags & ENVELOPE_UTF8) != 0,
 		.full = env->ret == RET_FULL ||
@@ -262,8 +264,8 @@ notice_make(const struct notice_of *of, enum dsn_action action,
 	chance(r);
 	d.boundary = region_printf(of->rg, "=_%016" PRIx64 "%016" PRIx64, r[0],
 	    r[1]);
-	d.message_id = region_printf(of->rg, "%s.%016" PRIx64 ".dsn@%s", d.id,
-	    r[0] ^ r[1], d.host);
+	d.message_id = region_printf(of->rg, "%s%s%016" PRIx64 ".dsn@%s", d.id,
+	    d.id[0] == '\0' ? "" : ".", r[0] ^ r[1], d.host);
 	if (of->body != NULL)
 		d.text = (struct slice){ of->body->bytes, of->body->len };
 	flags = dsn_write(&d, of->rg, &text);

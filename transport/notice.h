@@ -45,7 +45,7 @@ bool notice_wanted(const struct envelope *env, struct notice_rcpt *r,
 struct notice_of {
 	struct region *rg;
 	const struct snapshot *conf;
-	uint64_t id;
+	uint64_t id; /* 0: it has none */
 	const struct envelope *env;
 	const struct body *body; /* NULL: it cannot be read */
 };

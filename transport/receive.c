@@ -233,6 +233,8 @@ on_receipt(struct post *p)
 		reply_answer(s, a);
 	if (a->answer == STORE_TAKEN) {
 		s->tx.refused_count = 0; /* they are in, too */
+		if (r->refusals != NULL && a->msg->id != 0)
+			refusals_tell(r->refusals, s->env, a->msg->id);
 		if (log_wants(LOG_L_INFO))
 			log_accepted(r, known);
 		if (known < a->rcpt_count)
@@ -337,8 +339,8 @@ receive_source(const struct ingress_session *s, const char *user,
 	assign_source(&in, conf_r);
 }
 
-static int
-notice_flags(const struct ingress_session *s)
+int
+receive_notice_flags(const struct ingress_session *s)
 {
 	struct source_conf conf;
 
@@ -419,7 +421,8 @@ make_envelope(struct ingress_session *s, const char *peer,
 		.headers = l->headers,
 		.header_count = l->header_count,
 		.ret = tx->ret,
-		.flags = (uint8_t)(letter_flags(s, l) | notice_flags(s)),
+		.flags = (uint8_t)(letter_flags(s, l) |
+		    receive_notice_flags(s)),
 		.rcpt_count = (uint32_t)tx->rcpt_count,
 	};
 
@@ -591,8 +594,9 @@ finish(struct ingress_session *s, struct letter_work *w)
 	r->accept.msg = make_message(&env, &l, &r->waybill);
 	r->accept.waybill = (struct slice){ r->waybill.p, r->waybill.len };
 	make_receipts(s, &env, r);
-	r->refusals = refusals_pack(s, &env);
-	r->accept.refused = refusals_of(r->refusals);
+	r->refusals = refusals_pack(s, &env, r->accept.msg->body);
+	if (r->refusals != NULL)
+		refusals_join(r->refusals, &r->accept);
 	set_key(s, &l, &r->accept);
 	buf_clear(&s->tx.text); /* l.header pointed into it */
 	s->receipt = r;
@@ -624,6 +628,24 @@ on_keys(void *arg)
 		ingress_held(s, next);
 }
 
+/* There are recipients, and of none can the address be read. */
+static enum ingress_state
+bounce(struct ingress_session *s)
+{
+	const char *why = ingress_message_may(s);
+
+	if (why == NULL &&
+	    !gate_pass(s->env->gate, GATE_MAIL, 0,
+		snapshot_global(s->env->conf)->spool_max_rcpts)) {
+		gate_refused(s->env->gate);
+		why = no_room;
+	}
+	if (why != NULL)
+		return refuse(s, why, NULL);
+	refusals_bounce(s);
+	return INGRESS_COMMIT;
+}
+
 /* ---- all together -------------------------------------------------------- */
 
 enum ingress_state
@@ -638,6 +660,8 @@ receive_message(struct ingress_session *s)
 		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
 	if (s->tx.too_big)
 		return refuse(s, "552 5.3.4 message too big", NULL);
+	if (s->tx.named == 0)
+		return bounce(s);
 	receive_source(s, NULL, &conf);
 	ingress_add_bcc(s, &conf.bcc);
 	w = begin_letter(s, &conf);

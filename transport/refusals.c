@@ -8,7 +8,9 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "mail/acct_record.h"
+#include "transport/dispatch.h"
 #include "transport/ingress_priv.h"
+#include "transport/notice.h"
 #include "transport/record.h"
 #include "transport/suppressing.h"
 #include "vmta/suppress.h"
@@ -21,6 +23,9 @@ struct refusals {
 	struct store_refused refused; /* and what hangs on it: */
 	struct buf records;
 	uint32_t *ends;
+	bool bounces;         /* the whole message: it is to be answered */
+	struct notice notice; /* msg NULL: nobody is told */
+	struct store_mail mail;
 };
 
 /* ---- who is refused ------------------------------------------------------ */
@@ -211,6 +216,39 @@ refusals_lists(struct ingress_session *s, const struct letter *l)
 	return all;
 }
 
+/* ---- who cannot be read -------------------------------------------------- */
+
+static void
+log_unparsed(const struct ingress_session *s, const char *addr)
+{
+	char client[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "bad-recipient");
+	log_str(&l, "client", net_addr_text(&s->peer.addr, client));
+	log_fmt(&l, "from", "<%s>", s->tx.sender);
+	log_fmt(&l, "to", "<%s>", addr);
+	log_end(&l);
+}
+
+void
+refusals_unparsed(struct ingress_session *s, const struct smtp_cmd *c,
+    const char *addr)
+{
+	struct ingress_tx *tx = &s->tx;
+
+	tx->unparsed = region_grow(s->tx_rg, tx->unparsed, tx->unparsed_count,
+	    sizeof(*tx->unparsed));
+	tx->unparsed[tx->unparsed_count++] = (struct ingress_rcpt){
+		.addr = region_strdup(s->tx_rg, addr),
+		.domain = "",
+		.orcpt = region_strdup(s->tx_rg, c->orcpt),
+		.notify = c->notify,
+	};
+	if (log_wants(LOG_L_INFO))
+		log_unparsed(s, addr);
+}
+
 /* ---- what is kept of it -------------------------------------------------- */
 
 static bool
@@ -222,25 +260,30 @@ is_unrecorded(const struct ingress_session *s, const struct env_rcpt *rcpt)
 	return acct_is_disabled(&queue, ACCT_B);
 }
 
+/* One of them on the way into records; they are numbered behind the queued. */
+struct packing {
+	struct ingress_session *s;
+	struct envelope env;
+	uint32_t first, count;
+	struct refusals *r;
+};
+
 /* Where nobody knew yet by whom it would go, the record names no queue. */
 static void
-pack_one(struct ingress_session *s, const struct envelope *env, size_t i,
-    struct refusals *r)
+pack_refused(struct packing *p, const struct ingress_refused *refused)
 {
-	const struct ingress_refused *refused = &s->tx.refused[i];
 	const struct suppressing_said said = { .state = SUPPRESS_LISTED,
 		.text = refused->text };
 	const struct outcome o = suppressing_outcome(&said);
 	const struct disposition d = disposition_suppressed();
-	struct record_of of = { .rg = s->tx_rg,
-		.env = env,
-		.n = env->rcpt_count - (uint32_t)s->tx.refused_count +
-		    (uint32_t)i,
+	struct record_of of = { .rg = p->s->tx_rg,
+		.env = &p->env,
+		.n = p->first + p->count,
 		.queue = "",
 		.vmta = "",
 		.outcome = &o,
 		.disposition = &d };
-	struct env_rcpt *rcpt = &env->rcpts[of.n];
+	struct env_rcpt *rcpt = &p->env.rcpts[of.n];
 
 	*rcpt = (struct env_rcpt){ .addr = refused->rcpt.addr,
 		.domain = refused->rcpt.domain,
@@ -250,42 +293,134 @@ pack_one(struct ingress_session *s, const struct envelope *env, size_t i,
 		.notify = refused->rcpt.notify };
 	if (refused->vmta != NULL) {
 		of.vmta = envelope_vmta_shown(refused->vmta);
-		of.queue = REGION_JOIN(s->tx_rg, rcpt->domain, "/", of.vmta);
+		of.queue = REGION_JOIN(p->s->tx_rg, rcpt->domain, "/", of.vmta);
 	}
-	if (is_unrecorded(s, rcpt))
-		r->refused.unrecorded++;
+	if (is_unrecorded(p->s, rcpt))
+		p->r->refused.unrecorded++;
 	else
-		record_pack(&of, &r->records);
-	r->ends[i] = (uint32_t)r->records.len;
+		record_pack(&of, &p->r->records);
+	p->r->ends[p->count++] = (uint32_t)p->r->records.len;
+}
+
+/* Without a domain there is no queue, so nothing says that it has no record. */
+static void
+pack_unparsed(struct packing *p, const struct ingress_rcpt *rcpt,
+    struct notice_rcpt *told)
+{
+	const struct record_of of = { .rg = p->s->tx_rg,
+		.env = &p->env,
+		.n = p->first + p->count,
+		.queue = "",
+		.vmta = "",
+		.outcome = told->outcome,
+		.disposition = &told->disposition };
+
+	told->n = of.n;
+	p->env.rcpts[of.n] = (struct env_rcpt){ .addr = rcpt->addr,
+		.domain = rcpt->domain,
+		.vmta = "",
+		.pool = "",
+		.orcpt = rcpt->orcpt,
+		.notify = rcpt->notify };
+	record_pack(&of, &p->r->records);
+	p->r->ends[p->count++] = (uint32_t)p->r->records.len;
+	p->r->refused.failed++;
+}
+
+static void
+make_notice(struct packing *p, const struct body *body,
+    const struct notice_rcpt *told, size_t count)
+{
+	const struct notice_of about = { .rg = p->s->tx_rg,
+		.conf = p->s->conf,
+		.env = &p->env,
+		.body = body };
+	struct refusals *r = p->r;
+
+	if (count == 0 || snapshot_global(p->s->conf)->dsn_hosts.n == 0 ||
+	    !notice_make(&about, DSN_FAILED, told, count, &r->notice))
+		return;
+	r->mail = (struct store_mail){ .msg = r->notice.msg,
+		.waybill = { r->notice.waybill.p, r->notice.waybill.len },
+		.rcpt_count = 1 };
+}
+
+static void
+pack_all_unparsed(struct packing *p, const struct body *body)
+{
+	const struct ingress_tx *tx = &p->s->tx;
+	struct notice_rcpt *told = region_array(p->s->tx_rg, tx->unparsed_count,
+	    sizeof(*told));
+	const struct outcome o = { .kind = OUTCOME_BAD_ADDRESS,
+		.phase = PHASE_RCPT,
+		.ours = true,
+		.text = "bad recipient address syntax",
+		.mx = "",
+		.esmtp = "",
+		.tls = "",
+		.wall_us = clock_wall_us() };
+	size_t n = 0;
+
+	for (size_t i = 0; i < tx->unparsed_count; i++) {
+		told[n] = (struct notice_rcpt){ .outcome = &o,
+			.disposition = disposition_bad_address() };
+		pack_unparsed(p, &tx->unparsed[i], &told[n]);
+		n += notice_wanted(&p->env, &told[n], false);
+	}
+	make_notice(p, body, told, n);
 }
 
 struct refusals *
-refusals_pack(struct ingress_session *s, const struct envelope *env)
+refusals_pack(struct ingress_session *s, const struct envelope *env,
+    const struct body *body)
 {
-	size_t count = s->tx.refused_count;
-	struct envelope all = *env;
+	size_t count = s->tx.refused_count + s->tx.unparsed_count;
+	struct packing p = { .s = s, .env = *env, .first = env->rcpt_count };
 	struct refusals *r;
 
 	if (count == 0)
 		return NULL;
-	r = mem_new(struct refusals);
+	p.r = r = mem_new(struct refusals);
 	r->ends = mem_array(count, sizeof(*r->ends));
-	/* They are numbered behind those that are queued. */
-	all.rcpt_count += (uint32_t)count;
-	all.rcpts = region_array(s->tx_rg, all.rcpt_count, sizeof(*all.rcpts));
-	for (size_t i = 0; i < count; i++)
-		pack_one(s, &all, i, r);
-	r->refused.count = (uint32_t)count;
+	p.env.rcpt_count += (uint32_t)count;
+	p.env.rcpts = region_array(s->tx_rg, p.env.rcpt_count,
+	    sizeof(*p.env.rcpts));
+	for (size_t i = 0; i < s->tx.refused_count; i++)
+		pack_refused(&p, &s->tx.refused[i]);
+	if (s->tx.unparsed_count > 0)
+		pack_all_unparsed(&p, body);
+	r->refused.count = p.count;
 	r->refused.p = r->records.p;
 	r->refused.ends = r->ends;
 	r->refused.id_at = ACCT_RECORD_ID_AT;
 	return r;
 }
 
-const struct store_refused *
-refusals_of(const struct refusals *r)
+void
+refusals_join(struct refusals *r, struct store_accept *a)
 {
-	return r == NULL ? NULL : &r->refused;
+	a->refused = &r->refused;
+	a->mails = &r->mail;
+	a->mail_count = r->mail.msg != NULL;
+}
+
+void
+refusals_tell(struct refusals *r, struct worker_env *env, uint64_t id)
+{
+	static const bool known[] = { false };
+	char text[MESSAGE_ID_TEXT];
+	struct log_line l;
+
+	if (r->mail.msg == NULL)
+		return;
+	log_begin(&l, LOG_L_INFO, message_id_text(r->mail.msg->id, text),
+	    "notice");
+	if (id != 0)
+		log_str(&l, "about", message_id_text(id, text));
+	log_str(&l, "action", dsn_action_word(DSN_FAILED));
+	log_end(&l);
+	dispatch_accepted(env->dispatch, message_ref(r->mail.msg),
+	    r->mail.waybill, known);
 }
 
 void
@@ -296,6 +431,7 @@ refusals_free(struct refusals **rp)
 	*rp = NULL;
 	if (r == NULL)
 		return;
+	notice_fini(&r->notice);
 	buf_fini(&r->records);
 	free(r->ends);
 	free(r);
@@ -309,10 +445,18 @@ on_back(struct post *p)
 {
 	struct refusals *r = post_owner(p, struct refusals, back);
 	struct ingress_session *s = r->s;
+	bool bounces = r->bounces;
 
 	s->refusals = NULL;
+	refusals_tell(r, s->env, 0);
 	refusals_free(&r);
-	ingress_resume(s);
+	if (!bounces) {
+		ingress_resume(s);
+		return;
+	}
+	if (s->state != INGRESS_CLOSED)
+		receive_reply(s, "250 2.6.0 taken");
+	ingress_committed(s);
 }
 
 /* On the store thread: must only post on. */
@@ -324,33 +468,61 @@ on_settled(struct store_settle *settle)
 	worker_post(r->worker, &r->back);
 }
 
-bool
-refusals_settle(struct ingress_session *s)
+/* body: of a message of which nobody is queued; NULL: there is none. */
+static void
+settle(struct ingress_session *s, const struct body *body)
 {
 	struct envelope env = envelope_blank;
 	struct refusals *r;
 
-	if (s->tx.refused_count == 0)
-		return false;
 	env.arrival_us = clock_wall_us();
 	env.sender = s->tx.sender;
 	env.envid = s->tx.envid;
 	env.src_mta = receive_peer_name(s);
+	env.ret = s->tx.ret;
 	if (s->tx.job != NULL)
 		env.job = s->tx.job;
 	if (s->tx.user != NULL)
 		env.auth_user = s->tx.user;
+	else if (body != NULL && s->user != NULL)
+		env.auth_user = s->user;
 	if (s->xforward.ident != NULL)
 		env.host_id = s->xforward.ident;
-	r = refusals_pack(s, &env);
+	if (body != NULL)
+		env.flags = (uint8_t)((s->tx.utf8 ? ENVELOPE_UTF8 : 0) |
+		    receive_notice_flags(s));
+	r = refusals_pack(s, &env, body);
 	CHECK(r != NULL); /* there are some */
 	s->tx.refused_count = 0;
 	r->s = s;
 	r->worker = s->env->worker;
 	r->back.fn = on_back;
+	r->bounces = body != NULL;
 	r->settle.refused = &r->refused;
+	r->settle.mails = &r->mail;
+	r->settle.mail_count = r->mail.msg != NULL;
 	r->settle.done = on_settled;
 	s->refusals = r;
 	store_settle(s->env->store, &r->settle);
+}
+
+bool
+refusals_settle(struct ingress_session *s)
+{
+	s->tx.unparsed_count = 0; /* no message, no bounce */
+	if (s->tx.refused_count == 0)
+		return false;
+	settle(s, NULL);
 	return true;
+}
+
+void
+refusals_bounce(struct ingress_session *s)
+{
+	struct body *body = body_new((uint32_t)s->tx.text.len);
+
+	if (s->tx.text.len > 0)
+		memcpy(body->bytes, s->tx.text.p, s->tx.text.len);
+	settle(s, body);
+	body_unref(&body);
 }

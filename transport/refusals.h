@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * refusals - recipients that an ingress session refuses because a suppression
- * list has them, and what is kept of that.
+ * refusals - recipients of an ingress session that are never queued, and what
+ * is kept of them: those that a suppression list has, who are refused, and
+ * those whose address nobody can read, where they are taken to be bounced
+ * (accept-invalid-recipients).
  *
  * At RCPT the lists of the top level and of <source> are asked.  At the end of
  * data those of virtual MTA, pool and job as well: LMTP has a reply for each
  * recipient then; SMTP has one for all, so there it is a refusal only when all
  * are listed, and else who is listed ends before delivery.
  *
- * Who is refused gets one `b` record, and the ledger counts him as accepted
- * and as suppressed, in the transaction of his message; where none is made, for
- * whatever reason, alone, when the session's transaction ends.  It does not
- * read on before that is durable, so that a client who repeats himself gets no
- * further than the disk.
+ * Each gets one `b` record, and the ledger counts him as accepted and as
+ * suppressed or failed, in the transaction of his message.  Of a bounce its
+ * sender is told, by a message that is made in the same transaction; where all
+ * recipients bounce it is the only one, and where the message is not taken
+ * nobody bounces.  Who was refused at RCPT has heard it: where no message is
+ * made, for whatever reason, his record is made alone, when the session's
+ * transaction ends.  It does not read on before that is durable, so that a
+ * client who repeats himself gets no further than the disk.
  *
  * Part of the ingress; on the session's worker.
  */
@@ -23,9 +28,11 @@
 #include <stdbool.h>
 
 #include "mail/envelope.h"
+#include "mail/message.h"
 #include "mail/smtp_cmd.h"
 #include "queue/store.h"
 #include "transport/letter.h"
+#include "transport/worker_env.h"
 
 struct ingress_session;
 
@@ -42,12 +49,23 @@ const char *refusals_at_end(struct ingress_session *s, struct letter *l);
 /* What <source> names, for the envelope: "a,b". */
 const char *refusals_lists(struct ingress_session *s, const struct letter *l);
 
-/* The records of all that were refused, for its transaction; NULL: nobody. */
+/* At RCPT: one whose address nobody can read is taken, as addr. */
+void refusals_unparsed(struct ingress_session *s, const struct smtp_cmd *c,
+    const char *addr);
+
+/*
+ * The records of all these, and what their sender is told, for the transaction
+ * of the message; NULL: there is nobody.
+ */
 struct refusals *refusals_pack(struct ingress_session *s,
-    const struct envelope *env);
-/* NULL of NULL. */
-const struct store_refused *refusals_of(const struct refusals *r);
+    const struct envelope *env, const struct body *body);
+void refusals_join(struct refusals *r, struct store_accept *a);
+/* It is durable: what tells of them goes its way.  id: the message's, or 0. */
+void refusals_tell(struct refusals *r, struct worker_env *env, uint64_t id);
 void refusals_free(struct refusals **rp);
+
+/* The text is complete, and all bounce: COMMIT, and the reply is given then. */
+void refusals_bounce(struct ingress_session *s);
 
 /*
  * The transaction ends, and some were refused whose records went in with no

@@ -36,6 +36,16 @@ check_cmd(const struct smtp_cmd *c)
 		CHECK(c->addr.text[0] != '\0');
 }
 
+static void
+check_unparsed(const struct smtp_cmd *c)
+{
+	size_t len = strlen(c->unparsed);
+
+	CHECK(c->verb == SMTP_VERB_RCPT && len > 0);
+	CHECK(len <= ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX);
+	check_clean(c->unparsed);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -49,10 +59,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t piece = left < step ? left : step, was = piece;
 		struct smtp_cmd c;
 
+		c.unparsed = NULL;
 		if (smtp_line_feed(line, &p, &piece) == SMTP_LINE_DONE &&
 		    smtp_cmd_parse((struct slice){ line->text, line->len }, rg,
 			&c) == NULL)
 			check_cmd(&c);
+		if (c.unparsed != NULL)
+			check_unparsed(&c);
 		left -= was - piece;
 		region_reset(rg);
 	}

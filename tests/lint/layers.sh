@@ -16,7 +16,7 @@ BEGIN {
 	may["mail"] = "mail lib"
 	may["vmta"] = "vmta mail lib"
 	may["queue"] = "queue mail lib"
-	may["transport"] = "transport queue vmta mail lib"
+	may["transport"] = "transport compat queue vmta mail lib"
 	may["milter"] = "milter vmta mail lib"
 	may["compat"] = "compat vmta mail lib"
 	may["admin"] = "admin compat vmta mail lib"

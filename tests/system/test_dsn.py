@@ -16,11 +16,17 @@ import pwd
 import smtplib
 
 import postfix
+import smtp_client
 import tap
 from lab import HOST_NAME, Lab, mx_zone
 
 CONFIG = """
 dsn-host %s
+smtp-listener 127.0.0.31:25
+<source 127.0.0.32>
+    always-allow-relaying yes
+    accept-invalid-recipients yes
+</source>
 <domain *>
     retry-after 1s
     retry-recipients-after 1s
@@ -59,7 +65,7 @@ REFUSE = {"at": "rcpt", "match": "<no", "reply":
           "550 5.1.1 no such user\nAction: delivered\n \u20ac"}
 SENDERS = ("refused", "full", "hdrs", "never", "success", "some", "dsn", "expired",
            "nodomain", "quiet", "suppress", "default", "waits",
-           "crash", "deleted", "late", "dead", "unasked", "jos\u00e9")
+           "crash", "unread", "deleted", "late", "dead", "unasked", "jos\u00e9")
 
 
 class Fixture(Lab):
@@ -385,6 +391,42 @@ def waits(lab):
     tap.check("{dsn}" in str(queues), queues)
     lab.postfix.start()
     tap.equal(lab.one("waits").addresses(), ["no-w@in.example"], "who")
+
+
+@tap.test("who cannot be read bounces with the message, over kill -9 too",
+          proves="source accept-invalid-recipients")
+def unread(lab):
+    before = lab.audit()
+    text = smtp_client.compose("unread@sender.example", "all@in.example")
+    with smtp_client.Client(("127.0.0.31", 25), source="127.0.0.32") as c:
+        c.hello()
+        for rcpts in (["ok@in.example", "not to@be read"], ["nor>this"]):
+            taken, done = c.send("unread@sender.example", rcpts, text)
+            tap.equal([code for code, _ in taken + done],
+                      [250] * (len(rcpts) + 1), "replies")
+        lab.daemon.kill()
+    lab.daemon.start()
+    lab.wait_arrived("ok@in.example")
+    tap.wait_for(lambda: len(lab.mailbox("unread")) >= 2, 30, "two reports")
+    lab.settled()
+    # One that was being handed over when the daemon died comes again.
+    reports = {m["Message-ID"]: Report(m) for m in lab.mailbox("unread")}
+    reports = list(reports.values())
+    tap.equal(sorted(r.addresses() for r in reports),
+              [["nor>this"], ["not to@be read"]], "who")
+    tap.equal({r.rcpts[0]["Status"] for r in reports}, {"5.1.3"}, "Status")
+    tap.check("Subject: test" in reports[0].original.get_content(), "header")
+    for who in ("not to@be read", "nor>this"):
+        r = lab.wait_record("b", who)
+        tap.equal((r["queue"], r["dsnStatus"][:5], r["bounceCat"]),
+                  ("", "5.1.3", "bad-mailbox"), "record")
+    after = lab.audit()
+    tap.equal(after.accepted, before.accepted + 5, "three, two reports")
+    tap.equal(after.terminal["failed"], before.terminal["failed"] + 2, "failed")
+    with smtp_client.Client(("127.0.0.31", 25), source="127.0.0.33") as c:
+        c.hello()
+        taken, _ = c.send("unread@sender.example", ["not to@be read"], text)
+        tap.equal(taken[0][0], 501, "from any other client")
 
 
 @tap.test("kill -9, again and again: each failure is told once")

@@ -398,6 +398,7 @@ fake_store_fini(struct store *st)
 {
 	CHECK(st->waiting_count == 0 && st->settling == NULL);
 	buf_fini(&st->refusals);
+	buf_fini(&st->mail);
 	region_free(&st->rg);
 	buf_fini(&st->env_bytes);
 	buf_fini(&st->text);
@@ -452,7 +453,22 @@ keep_refused(struct store *st, const struct store_refused *r, uint64_t id)
 		if (id != 0)
 			put_be64(st->refusals.p + at + r->id_at, id);
 	}
+	st->failed += r->failed;
 	return r->count;
+}
+
+static void
+keep_mails(struct store *st, const struct store_mail *mails, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct body *body = mails[i].msg->body;
+
+		mails[i].msg->id = ++st->last_id;
+		st->mails++;
+		buf_clear(&st->mail);
+		buf_add(&st->mail, body->bytes, body->len);
+		buf_add(&st->mail, "", 1);
+	}
 }
 
 void
@@ -463,6 +479,7 @@ fake_store_settled(struct store *st)
 	CHECK(o != NULL);
 	st->settling = NULL;
 	st->refused_alone += keep_refused(st, o->refused, 0);
+	keep_mails(st, o->mails, o->mail_count);
 	o->done(o);
 }
 
@@ -496,6 +513,8 @@ answer(struct store *st, struct store_accept *a)
 		keep_receipts(st, a);
 		if (a->refused != NULL && a->msg->id != 0)
 			st->refused += keep_refused(st, a->refused, a->msg->id);
+		if (a->msg->id != 0)
+			keep_mails(st, a->mails, a->mail_count);
 		st->has_key = a->has_key;
 		buf_clear(&st->text);
 		buf_add(&st->text, a->msg->body->bytes, a->msg->body->len);

@@ -42,6 +42,9 @@ struct store {
 	/* Recipients in suppression lists: with their message, or alone. */
 	unsigned refused, refused_alone;
 	struct buf refusals;           /* records of the last */
+	unsigned failed;               /* of them, not suppressed */
+	unsigned mails;                /* that tell of them */
+	struct buf mail;               /* the last */
 	struct store_settle *settling; /* waits for fake_store_settled() */
 
 	struct store_accept *waiting[16];

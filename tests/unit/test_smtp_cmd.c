@@ -113,6 +113,48 @@ test_cases(struct region *rg)
 	}
 }
 
+/* What stands in the place of an address that nobody can read. */
+static void
+test_unparsed(struct region *rg)
+{
+	static const struct {
+		const char *line, *unparsed; /* NULL: nobody is named */
+	} rcpts[] = {
+		{ "RCPT TO:<a@b.example>", NULL },
+		{ "RCPT TO:<a b@c>", "a b@c" },
+		{ "RCPT TO:<a b@c> NOTIFY=NEVER", "a b@c" },
+		{ "RCPT TO:<a@@b>>", "a@@b>" },
+		{ "RCPT TO:<a@b c.example NOTIFY=NEVER", NULL },
+		{ "RCPT TO:<a@b..example", "a@b..example" },
+		{ "RCPT TO:a@b NOTIFY=NEVER", "a@b" },
+		{ "RCPT TO:<a@b.example>x", "a@b.example>x" },
+		{ "RCPT TO:<\xC3\xA4 \xFF@b>", "?? ?@b" },
+		{ "RCPT TO:<>", NULL },
+		{ "RCPT TO:<", "<" },
+		{ "RCPT TO:", NULL },
+		{ "RCPT TO:<a b@c> NOTIFY=MAYBE", NULL },
+		{ "RCPT <a b@c>", NULL },
+		{ "MAIL FROM:<a b@c>", NULL },
+	};
+	char longest[2 * ADDR_LOCAL_MAX + ADDR_DOMAIN_MAX];
+	struct smtp_cmd c;
+
+	for (size_t i = 0; i < sizeof(rcpts) / sizeof(rcpts[0]); i++) {
+		(void)smtp_cmd_parse(slice_of(rcpts[i].line), rg, &c);
+		is_str(c.unparsed == NULL ? "nobody" : c.unparsed,
+		    rcpts[i].unparsed == NULL ? "nobody" : rcpts[i].unparsed,
+		    rcpts[i].line);
+	}
+	memset(longest, ' ', sizeof(longest));
+	memcpy(longest, "RCPT TO:<a", 10);
+	longest[sizeof(longest) - 1] = '>';
+	(void)smtp_cmd_parse((struct slice){ longest, sizeof(longest) }, rg,
+	    &c);
+	ok(c.unparsed != NULL &&
+		strlen(c.unparsed) == ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX,
+	    "no longer than an address");
+}
+
 /* What Postfix sends, as recorded. */
 static void
 test_postfix(struct region *rg)
@@ -218,6 +260,7 @@ main(void)
 	struct region *rg = region_new();
 
 	test_cases(rg);
+	test_unparsed(rg);
 	test_postfix(rg);
 	test_lines();
 	test_long_lines();

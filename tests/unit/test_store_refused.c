@@ -14,6 +14,11 @@ static const struct store_refused refused = { .count = 3,
 	.ends = ends,
 	.id_at = 3 };
 
+/* Before those who bounce. */
+static struct {
+	int accepted, failed;
+} base;
+
 static void
 is_audit(const char *label, const char *want)
 {
@@ -26,6 +31,20 @@ is_audit(const char *label, const char *want)
 	    (int)a.ledger.suppressed, (int)a.ledger.unrecorded_b,
 	    (int)a.queued);
 	is_str(got, want, label);
+	store_audit_fini(&a);
+}
+
+static void
+is_failed(const char *label, int accepted, int failed)
+{
+	struct store_audit a = spool_audit();
+
+	ok((int)a.ledger.accepted - base.accepted == accepted &&
+		(int)a.ledger.failed - base.failed == failed &&
+		a.ledger.accepted == store_ledger_ended(&a.ledger) + a.queued,
+	    "%s: %d accepted, %d failed, %d queued", label,
+	    (int)a.ledger.accepted - base.accepted,
+	    (int)a.ledger.failed - base.failed, (int)a.queued);
 	store_audit_fini(&a);
 }
 
@@ -60,6 +79,60 @@ test_alone(void)
 	    "alone: the records are as they came");
 	is_audit("they count as well",
 	    "7 = 1 delivered, 6 suppressed (2 unrecorded), 0 queued");
+}
+
+/*
+ * Of those who bounce somebody is told: by a message that is made with theirs,
+ * or alone, and not at all where theirs is not.
+ */
+static void
+test_bounced(void)
+{
+	static const struct store_refused bounced = { .count = 3,
+		.failed = 2,
+		.p = records,
+		.ends = ends,
+		.id_at = 3 };
+	struct store_accept told = { 0 }, full = { 0 };
+	struct store_mail mail = { .rcpt_count = 1 };
+	struct store_accept a = { .refused = &bounced,
+		.mails = &mail,
+		.mail_count = 1 };
+	struct store_settle alone = { .done = spool_settle_done,
+		.refused = &bounced,
+		.mails = &mail,
+		.mail_count = 1 };
+	struct store_audit before = spool_audit();
+	uint64_t id;
+
+	base.accepted = (int)before.ledger.accepted;
+	base.failed = (int)before.ledger.failed;
+	store_audit_fini(&before);
+	spool_fill(&told, 1, 50);
+	mail.msg = told.msg;
+	mail.waybill = told.waybill;
+	id = spool_accept(&a, 1, 100);
+	ok(id != 0 && mail.msg->id > id, "a message and what tells of it");
+	is_failed("with a message", 5, 2);
+	ok(spool_settle_one(id, 0, VERDICT_DELIVERED, "") &&
+		spool_settle_one(mail.msg->id, 0, VERDICT_DELIVERED, ""),
+	    "both end");
+	store_settle(spool.store, &alone);
+	ok(spool_wait('O'), "alone");
+	is_failed("alone", 9, 4);
+	ok(spool_settle_one(mail.msg->id, 0, VERDICT_DELIVERED, ""),
+	    "that ends");
+	spool_fill(&full, 1, 100);
+	full.done = spool_accept_done;
+	full.rcpt_count = 0;
+	full.refused = &bounced;
+	full.mails = &mail;
+	full.mail_count = 1;
+	store_accept(spool.store, &full);
+	ok(spool_wait('A') && full.answer == STORE_BAD, "one that is refused");
+	is_failed("of that nobody is told", 9, 4);
+	message_unref(&full.msg);
+	message_unref(&mail.msg);
 }
 
 /* A message that is not made takes nobody along. */
@@ -106,6 +179,7 @@ main(void)
 	test_alone();
 	test_no_message();
 	test_restart();
+	test_bounced();
 	store_close(&spool.store);
 	tmpdir_remove();
 	return done_testing();
