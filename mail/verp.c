@@ -58,8 +58,8 @@ address(struct slice local, struct slice domain, struct region *rg)
 	    local.p, quote, (int)domain.len, domain.p);
 }
 
-static const char *
-make(const char *sender, const char *rcpt, struct region *rg)
+const char *
+verp_make(const char *sender, const char *rcpt, struct region *rg)
 {
 	struct parts from, to;
 	const char *local, *addr;
@@ -75,14 +75,6 @@ make(const char *sender, const char *rcpt, struct region *rg)
 	if (len > VERP_ADDR_MAX || len - from.domain.len - 1 > VERP_LOCAL_MAX)
 		return sender;
 	return addr;
-}
-
-const char *
-verp_sender(const struct envelope *env, uint32_t n, struct region *rg)
-{
-	if ((env->flags & ENVELOPE_VERP) == 0)
-		return env->sender;
-	return make(env->sender, env->rcpts[n].addr, rg);
 }
 
 /* What is behind the sender's local part and the first delimiter. */

@@ -23,10 +23,7 @@
 #ifndef MAIL_VERP_H
 #define MAIL_VERP_H
 
-#include <stdint.h>
-
 #include "lib/mem.h"
-#include "mail/envelope.h"
 
 enum {
 	VERP_LOCAL_MAX = 64, /* octets as sent, with quotes */
@@ -36,9 +33,7 @@ enum {
 /* What is between sender and recipient, and between that and its domain. */
 #define VERP_DELIMITERS "-="
 
-/* From whom the message goes out to recipient n; the sender unless asked for. */
-const char *verp_sender(const struct envelope *env, uint32_t n,
-    struct region *rg);
+const char *verp_make(const char *sender, const char *rcpt, struct region *rg);
 
 /*
  * The recipient in an address that was made of this sender so, or by others

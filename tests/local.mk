@@ -158,6 +158,7 @@ check_PROGRAMS += \
 	tests/unit/test_reply_rules \
 	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
+	tests/unit/test_rewrite \
 	tests/unit/test_rollup \
 	tests/unit/test_run_command \
 	tests/unit/test_sasl_server \
@@ -1137,6 +1138,7 @@ EXTRA_DIST += \
 	%D%/system/test_remote_limits.py \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
+	%D%/system/test_rewrite.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_segment.py \
@@ -1160,6 +1162,7 @@ EXTRA_DIST += \
 	%D%/system/test_suppress_checks.py \
 	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
 	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \

@@ -252,6 +252,19 @@ qualified(struct ingress_session *s, const struct addr *a)
 }
 
 static enum ingress_state
+not_signed_in(struct ingress_session *s)
+{
+	char text[INGRESS_REPLY_MAX];
+
+	if (s->cert_trouble == NULL)
+		return bad(s, "530 5.7.0 sign in first (AUTH)");
+	(void)snprintf(text, sizeof(text),
+	    "530 5.7.0 sign in first; your certificate is not accepted: %.120s",
+	    s->cert_trouble);
+	return bad(s, text);
+}
+
+static enum ingress_state
 cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	struct ingress_tx *tx = &s->tx;
@@ -263,7 +276,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return bad(s, "503 5.5.1 nested MAIL");
 	if (s->source.require_auth && s->user == NULL &&
 	    s->door->protocol == INGRESS_SMTP)
-		return bad(s, "530 5.7.0 sign in first (AUTH)");
+		return not_signed_in(s);
 	if (c->utf8 && !s->source.allow_utf8)
 		return say(s, "555 5.6.7 SMTPUTF8 is not offered");
 	if (c->verp && !offers_verp(s))

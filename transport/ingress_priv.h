@@ -157,6 +157,7 @@ struct ingress_session {
 	struct ingress_tx tx;
 	struct ingress_auth *auth; /* an AUTH command that is not over */
 	unsigned auth_failures;
+	const char *cert_trouble; /* of the one it has shown, or NULL */
 	struct ingress_chunk chunk;
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;

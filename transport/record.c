@@ -177,7 +177,7 @@ record_pack(const struct record_of *r, struct buf *out)
 
 	a.logged_us = o->wall_us;
 	a.queued_us = r->env->arrival_us;
-	a.orig = verp_sender(r->env, r->n, r->rg);
+	a.orig = r->orig == NULL ? r->env->sender : r->orig;
 	a.rcpt = rcpt->addr;
 	a.orcpt = plain_address(rcpt->orcpt, r->rg);
 	a.dsn_action = forms[r->disposition->what].action;
@@ -214,7 +214,9 @@ record_receipt_pack(const struct record_receipt *r, struct buf *out)
 	struct acct_record a = { .type = ACCT_R,
 		.rcpt_number = r->n,
 		.logged_us = env->arrival_us,
-		.orig = verp_sender(env, r->n, r->rg),
+		.orig = (env->flags & ENVELOPE_VERP) == 0 ?
+		    env->sender :
+		    verp_make(env->sender, rcpt->addr, r->rg),
 		.rcpt = rcpt->addr,
 		.orcpt = plain_address(rcpt->orcpt, r->rg),
 		.src_type = source_type(rcpt),

@@ -22,8 +22,16 @@ dsn-host %s
     retry-recipients-after 1s
     max-smtp-out 2
 </domain>
+<rewrite-list brand>
+    mail-from *@sender.example *@brand.example
+</rewrite-list>
+<virtual-mta brand>
+    smtp-source-host 127.0.0.11 brand.lab.example
+    rewrite-list brand
+</virtual-mta>
 <source 127.0.0.1>
     always-allow-relaying yes
+    process-x-virtual-mta yes
 </source>
 <source 127.0.0.7>
     verp-default yes
@@ -106,6 +114,17 @@ def odd(lab):
     tap.equal(m["sender"], verp("gr\u00fc\u00df@in.example"), "sender")
     tap.check("SMTPUTF8" in m["params"].split(), m["params"])
     tap.equal(lab.wait_record("d", long_name)["orig"], SENDER, "orig")
+
+
+@tap.test("the recipient is put into what the rewrite-list of the virtual MTA "
+          "has made of the sender")
+def rewritten(lab):
+    lab.submit("w@in.example", sender=SENDER, params=" VERP",
+               headers=[("X-Virtual-MTA", "brand")])
+    tap.equal(senders(lab, ["w@in.example"]), {
+        "w@in.example": "bounce-w=in.example@brand.example"}, "sender")
+    tap.equal(lab.wait_record("d", "w@in.example")["orig"],
+              "bounce-w=in.example@brand.example", "orig")
 
 
 @tap.test("the null sender stays null")
