@@ -70,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
+	tests/unit/test_ex_listing \
 	tests/unit/test_ex_log \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
@@ -120,6 +121,7 @@ check_PROGRAMS += \
 	tests/unit/test_log \
 	tests/unit/test_lost \
 	tests/unit/test_mailbox \
+	tests/unit/test_mailq_gather \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
@@ -137,6 +139,7 @@ check_PROGRAMS += \
 	tests/unit/test_pause \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
+	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
@@ -486,6 +489,10 @@ tests_unit_test_acct_reader_SOURCES = \
 	admin/acct_source.c admin/acct_source.h \
 	admin/progress.c admin/progress.h
 
+
+tests_unit_test_mailq_gather_SOURCES = \
+	%D%/unit/test_mailq_gather.c \
+	admin/mailq_gather.c admin/mailq_gather.h
 
 tests_unit_test_progress_SOURCES = \
 	%D%/unit/test_progress.c \
@@ -1127,6 +1134,7 @@ EXTRA_DIST += \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
+	%D%/system/test_mailq.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \

@@ -606,12 +606,26 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 
 /* ---- input --------------------------------------------------------------- */
 
+static enum ingress_state
+end_idle(struct ingress_session *s, const char *why)
+{
+	char text[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "ingress-idle");
+	log_str(&l, "client", net_addr_text(&s->peer.addr, text));
+	log_str(&l, "why", why);
+	log_end(&l);
+	ingress_reply(s, "421 4.7.0 %.160s %s", s->host, why);
+	return INGRESS_CLOSING;
+}
+
 bool
 ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 {
 	enum smtp_line_result r = ingress_read_line(s);
+	const char *why, *idle;
 	struct smtp_cmd c;
-	const char *why;
 
 	if (r == SMTP_LINE_MORE)
 		return false;
@@ -624,9 +638,12 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	    s->cmd_rg, &c);
 	if (s->xclient_open && c.verb != SMTP_VERB_XCLIENT)
 		ingress_end_xclient(s);
+	idle = ingress_is_idle(s, c.verb);
 	if (c.unparsed != NULL && takes_unparsed(s))
 		why = NULL;
-	if (why != NULL) /* of a chunk nobody knows then how long it is */
+	if (idle != NULL)
+		*next_r = end_idle(s, idle);
+	else if (why != NULL) /* of a chunk nobody knows then how long it is */
 		*next_r = c.verb == SMTP_VERB_BDAT ? cmd_hang_up(s, &c) :
 						     bad(s, why);
 	else

@@ -149,7 +149,9 @@ struct ingress_session {
 	struct region *tx_rg;  /* one transaction, XFORWARD included */
 	struct smtp_line line;
 	unsigned errors, refused_rcpts;
-	bool said_4xx;               /* in this event */
+	unsigned idle_commands; /* that led to nothing, since message_us: */
+	int64_t message_us;     /* its last message was taken; or it began */
+	bool said_4xx;          /* in this event */
 	char helo[INGRESS_HOST_MAX]; /* "" before EHLO, HELO, LHLO */
 	bool extended;               /* EHLO or LHLO */
 	unsigned xforwards;          /* in this transaction */

@@ -238,6 +238,7 @@ on_receipt(struct post *p)
 		reply_answer(s, a);
 	if (a->answer == STORE_TAKEN) {
 		s->tx.refused_count = 0; /* they are in, too */
+		ingress_not_idle(s);
 		if (r->refusals != NULL && a->msg->id != 0)
 			refusals_tell(r->refusals, s->env, a->msg->id);
 		if (log_wants(LOG_L_INFO))

@@ -416,7 +416,8 @@ void sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 struct sched_rcpt_info {
 	const struct entry *entry; /* for sched_rcpt_message() */
 	uint64_t id;
-	uint32_t size; /* of the body */
+	uint32_t size;  /* of the body */
+	uint32_t rcpts; /* of its message, in all queues */
 	const char *job, *user;
 	int64_t queued_us;
 	uint32_t n;
