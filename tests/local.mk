@@ -239,6 +239,7 @@ check_PROGRAMS += \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
+	tests/unit/test_verp \
 	tests/unit/test_walk \
 	tests/unit/test_warmup \
 	tests/unit/test_warmup_month \
@@ -925,6 +926,7 @@ EXTRA_DIST += \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
+	%D%/scenario/conns-one-by-one.scn \
 	%D%/scenario/conns-per-connection.scn \
 	%D%/scenario/conns-pool.scn \
 	%D%/scenario/conns-provider.scn \
@@ -1175,6 +1177,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
+	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \
