@@ -15,7 +15,9 @@ mailrace_SOURCES = \
 	%D%/ctl_digest.c \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
+	%D%/ctl_import.c \
 	%D%/ctl_lint.c \
+	%D%/ctl_mailq.c \
 	%D%/ctl_main.c \
 	%D%/ctl_offline.c \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
@@ -31,6 +33,8 @@ mailrace_SOURCES = \
 	%D%/find_sort.c %D%/find_sort.h \
 	%D%/find_text.c %D%/find_text.h \
 	%D%/host_check.c %D%/host_check.h \
+	%D%/host_queue.c %D%/host_queue.h \
+	%D%/mailq_gather.c %D%/mailq_gather.h \
 	%D%/options.def \
 	%D%/progress.c %D%/progress.h \
 	%D%/stats_diag.c %D%/stats_diag.h \
@@ -40,4 +44,4 @@ mailrace_SOURCES = \
 	%D%/stats_split.c %D%/stats_split.h \
 	%D%/stats_sum.c %D%/stats_sum.h \
 	%D%/stats_table.c %D%/stats_table.h
-mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)
+mailrace_LDADD = libcompat.a libvmta.a libmail.a liblib.a $(DEPS_LIBS)

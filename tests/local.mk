@@ -70,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
+	tests/unit/test_ex_listing \
 	tests/unit/test_ex_log \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
@@ -82,7 +83,9 @@ check_PROGRAMS += \
 	tests/unit/test_header \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
+	tests/unit/test_host_log \
 	tests/unit/test_http_post \
+	tests/unit/test_import_conf \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_ingress_auth \
@@ -120,6 +123,7 @@ check_PROGRAMS += \
 	tests/unit/test_log \
 	tests/unit/test_lost \
 	tests/unit/test_mailbox \
+	tests/unit/test_mailq_gather \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
@@ -135,8 +139,11 @@ check_PROGRAMS += \
 	tests/unit/test_password \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pf_conf \
+	tests/unit/test_pf_table \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
+	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
@@ -234,6 +241,7 @@ check_PROGRAMS += \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
+	tests/unit/test_verp \
 	tests/unit/test_walk \
 	tests/unit/test_warmup \
 	tests/unit/test_warmup_month \
@@ -490,6 +498,10 @@ tests_unit_test_acct_reader_SOURCES = \
 	admin/acct_source.c admin/acct_source.h \
 	admin/progress.c admin/progress.h
 
+
+tests_unit_test_mailq_gather_SOURCES = \
+	%D%/unit/test_mailq_gather.c \
+	admin/mailq_gather.c admin/mailq_gather.h
 
 tests_unit_test_progress_SOURCES = \
 	%D%/unit/test_progress.c \
@@ -920,6 +932,7 @@ EXTRA_DIST += \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
+	%D%/scenario/conns-one-by-one.scn \
 	%D%/scenario/conns-per-connection.scn \
 	%D%/scenario/conns-pool.scn \
 	%D%/scenario/conns-provider.scn \
@@ -1072,6 +1085,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/hostile_server.py \
+	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
@@ -1123,6 +1137,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_import.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \
@@ -1130,6 +1145,7 @@ EXTRA_DIST += \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
+	%D%/system/test_mailq.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
@@ -1148,6 +1164,7 @@ EXTRA_DIST += \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
+	%D%/system/test_log_style.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \
@@ -1167,6 +1184,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
+	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \
