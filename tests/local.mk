@@ -83,7 +83,9 @@ check_PROGRAMS += \
 	tests/unit/test_header \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
+	tests/unit/test_host_log \
 	tests/unit/test_http_post \
+	tests/unit/test_import_conf \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_ingress_auth \
@@ -137,6 +139,8 @@ check_PROGRAMS += \
 	tests/unit/test_password \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pf_conf \
+	tests/unit/test_pf_table \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_listing \
@@ -234,11 +238,13 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_store \
 	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
+	tests/unit/test_tls_server \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
+	tests/unit/test_verp \
 	tests/unit/test_walk \
 	tests/unit/test_warmup \
 	tests/unit/test_warmup_month \
@@ -454,6 +460,10 @@ tests_unit_test_smtp_session_load_SOURCES = \
 	%D%/unit/test_smtp_session_load.c \
 	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
 	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
+
+tests_unit_test_tls_server_SOURCES = \
+	%D%/unit/test_tls_server.c \
+	%D%/support/certs.c %D%/support/certs.h
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
@@ -932,6 +942,7 @@ EXTRA_DIST += \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
+	%D%/scenario/conns-one-by-one.scn \
 	%D%/scenario/conns-per-connection.scn \
 	%D%/scenario/conns-pool.scn \
 	%D%/scenario/conns-provider.scn \
@@ -1088,6 +1099,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/hostile_server.py \
+	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
@@ -1139,6 +1151,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_import.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \
@@ -1166,6 +1179,7 @@ EXTRA_DIST += \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
+	%D%/system/test_log_style.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \
@@ -1185,6 +1199,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
+	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \

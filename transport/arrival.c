@@ -25,6 +25,7 @@ rcpt_in(const struct waybill *bill, const struct waybill_run *run, uint32_t n,
 		.job = bill->job,
 		.user = bill->user,
 		.room = bill->room,
+		.one_by_one = bill->one_by_one,
 		.spans = &bill->spans };
 }
 

@@ -147,6 +147,8 @@ read_grant(struct delivery *d)
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
 	check_lists(d);
+	/* One sender for each: then the grant is of one (of the waybill). */
+	CHECK(d->grant->count == 1 || (d->envelope.flags & ENVELOPE_VERP) == 0);
 	d->sender = sender_out(d->route.snapshot, &d->envelope,
 	    d->grant->rcpts[0].n, d->route.vmta, d->rg);
 	if (d->body == NULL)
@@ -342,6 +344,16 @@ on_flushed(struct settlement *st)
 	delivery_free(&d);
 }
 
+static struct host_lines_way
+way_of(const struct delivery *d)
+{
+	return (struct host_lines_way){ .port = d->route.port,
+		.use = d->route.use,
+		.size = d->body == NULL ? 0 : d->body->len,
+		.begun_us = d->begun_wall_us,
+		.setup_us = d->route.setup_us };
+}
+
 static void
 settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
     const struct disposition *what)
@@ -364,6 +376,7 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 		.unrecorded = acct_is_disabled(d->route.conf,
 		    record_type(what->what)),
 		.tell_nobody = !d->route.conf->deliver_dsn,
+		.way = way_of(d),
 		.dot_wall_us = d->dot_wall_us,
 		.session = d->route.session
 	};

@@ -110,14 +110,16 @@ backlog_release(struct backlog *b, struct entry **ep)
 
 /* ---- when it may be sent ---------------------------------------------------- */
 
+enum { NUMBER_MAX = (1 << 29) - 1 };
+
 void
 backlog_set_spans(struct backlog *b, struct entry *e, const struct spans *spans)
 {
 	uint32_t number = span_sets_hold(&b->spans, spans);
 
-	CHECK(number < 1U << 30);
+	CHECK(number <= NUMBER_MAX);
 	span_sets_drop(&b->spans, e->spans);
-	e->spans = number & ((1U << 30) - 1);
+	e->spans = number & NUMBER_MAX;
 }
 
 int64_t
