@@ -77,7 +77,8 @@ struct log_attempt {
 
 struct log_refused {
 	const char *sender, *to;
-	const char *reply; /* "550 5.7.1 ..." */
+	const char *code; /* "550 5.7.1" */
+	const char *text; /* of the reply */
 };
 
 struct log_style {

@@ -289,7 +289,7 @@ add_line(struct packing *p, const struct record_of *of, bool taken)
 	}
 	host_lines_refused(s->env, &client,
 	    &(struct log_refused){ s->tx.sender, p->env.rcpts[of->n].addr,
-		REGION_JOIN(s->tx_rg, "550 5.7.1 ", of->outcome->text) },
+		"550 5.7.1", of->outcome->text },
 	    &r->lines);
 }
 

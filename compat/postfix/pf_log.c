@@ -132,7 +132,11 @@ refused(const struct log_names *n, const struct log_client *client,
 	buf_str(out, "NOQUEUE: reject: RCPT from ");
 	add_client(client, out);
 	buf_str(out, ": ");
-	log_text(out, r->reply, LOG_REPLY_MAX, LOG_AS_POSTFIX);
+	buf_str(out, r->code);
+	buf_byte(out, ' ');
+	add_in_brackets(r->to, out);
+	buf_str(out, ": Recipient address rejected: ");
+	log_text(out, r->text, LOG_REPLY_MAX, LOG_AS_POSTFIX);
 	buf_str(out, "; from=");
 	add_in_brackets(r->sender, out);
 	buf_str(out, " to=");

@@ -155,7 +155,7 @@ test_others(struct buf *out)
 	struct log_client client = { "his.example.com", log_addr(9), "ESMTPSA",
 		"<a@b>\nx" };
 	const struct log_refused refused = { "ann@example.com", "b>@c",
-		"550 5.7.1 no" };
+		"550 5.7.1", "no" };
 
 	env.rcpt_count = 1;
 	env.sender = "ann@example.com";
@@ -182,7 +182,7 @@ test_others(struct buf *out)
 	pf_log_style.refused(&names, &client, &refused, out);
 	is_str(buf_cstr(out),
 	    "postfix/smtpd[7]: NOQUEUE: reject: RCPT from his.example.com"
-	    "[192.0.2.9]: 550 5.7.1 no; from=<ann@example.com> to=<b?@c> "
+	    "[192.0.2.9]: 550 5.7.1 <b?@c>: Recipient address rejected: no; from=<ann@example.com> to=<b?@c> "
 	    "proto=ESMTPSA helo=<his.example.com>\n",
 	    "a recipient is refused");
 	buf_clear(out);
