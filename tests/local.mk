@@ -85,6 +85,7 @@ check_PROGRAMS += \
 	tests/unit/test_heap \
 	tests/unit/test_host_log \
 	tests/unit/test_http_post \
+	tests/unit/test_import_conf \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_ingress_auth \
@@ -138,6 +139,8 @@ check_PROGRAMS += \
 	tests/unit/test_password \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pf_conf \
+	tests/unit/test_pf_table \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_listing \
@@ -237,6 +240,7 @@ check_PROGRAMS += \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
+	tests/unit/test_verp \
 	tests/unit/test_walk \
 	tests/unit/test_warmup \
 	tests/unit/test_warmup_month \
@@ -923,6 +927,7 @@ EXTRA_DIST += \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
+	%D%/scenario/conns-one-by-one.scn \
 	%D%/scenario/conns-per-connection.scn \
 	%D%/scenario/conns-pool.scn \
 	%D%/scenario/conns-provider.scn \
@@ -1075,6 +1080,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/hostile_server.py \
+	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
@@ -1126,6 +1132,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_import.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \
@@ -1172,6 +1179,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
+	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \

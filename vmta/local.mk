@@ -16,6 +16,7 @@ libvmta_a_SOURCES = \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
 	%D%/dsn_rule.c %D%/dsn_rule.h \
+	%D%/effect.c %D%/effect.h \
 	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/extra_fields.c %D%/extra_fields.h \

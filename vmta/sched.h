@@ -170,6 +170,7 @@ struct sched_rcpt_in {
 	int64_t queued_us;      /* when accepted, on the engine clock */
 	const char *job, *user; /* NULL is ""; user: that authenticated */
 	uint32_t room;          /* octets that come before it when it is sent */
+	bool one_by_one;        /* each recipient in a grant of its own */
 };
 
 /*
