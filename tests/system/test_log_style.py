@@ -41,6 +41,9 @@ suppression-dir {root}/suppress
     retry-recipients-after 1s
     use-starttls no
 </domain>
+<domain sender.example>
+    use-starttls yes
+</domain>
 <domain old.example>
     bounce-after 1s
 </domain>
@@ -63,6 +66,8 @@ EXIM_ID = "1xV2B6-00%04dX-2C"
 EXPORTER = re.compile(r" ?postfix/(\w+)\[\d+\]: (.*)")
 EXPORTER_SMTP = re.compile(r", relay=(\S+), .*, delays=([0-9.]+)/([0-9.]+)/"
                            r"([0-9.]+)/([0-9.]+), ")
+EXPORTER_TLS = re.compile(r"^(\S+) TLS connection established to \S+: (\S+) "
+                          r"with cipher (\S+) \((\d+)/(\d+) bits\)")
 LOGWATCH = re.compile(r"^to=<([^>]*)>,(?: orig_to=<(?:[^>]*)>,)? "
                       r"relay=([^,]*).*, (delay=[^,]+(?:, delays=[^,]+)?, "
                       r"dsn=[^,]+), status=(\S+) (.*)$")
@@ -76,7 +81,8 @@ class Fixture(Lab):
                          pf_main="smtpd_milters =\nnon_smtpd_milters =\n",
                          receivers=[{"listen": ["127.0.1.1:25"],
                                      "rules": RULES},
-                                    {"listen": ["127.0.1.2:25"]}])
+                                    {"listen": ["127.0.1.2:25"],
+                                     "ehlo": ["STARTTLS"], "tls": True}])
         self.syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.syslog.bind(self.path("run", "syslog"))
         self.syslog.setblocking(False)
@@ -204,10 +210,15 @@ def postfix_tools(lab):
 def postfix_lines(lab):
     head = re.compile(r"^\w{3} [ \d]\d \d\d:\d\d:\d\d %s ((?:postfix|mailrace"
                       r"-dsn)/\w+\[\d+\]: .*)$" % HOST_NAME.split(".")[0])
-    seen = collections.defaultdict(list)
+    seen, secured = collections.defaultdict(list), 0
     for line in lab.lines():
         m = head.match(line)
         tap.check(m is not None, "not a line: %r" % line)
+        tls = re.match(r"postfix/smtp\[\d+\]: (\S+ TLS .*)", m[1])
+        if tls is not None:
+            secured += 1
+            tap.check(EXPORTER_TLS.match(tls[1]), "TLS: " + line)
+            continue
         m = re.match(r"(\S+)/(\w+)\[\d+\]: (\w+): (.*)", m[1])
         if m is not None and m[3] != "NOQUEUE":
             seen[m[3]].append((m[2], m[4]))
@@ -217,6 +228,7 @@ def postfix_lines(lab):
             tap.check(LOGWATCH.match(m[4]), "logwatch: " + line)
     with open(lab.postfix.log) as f:
         host = set(re.findall(r"smtpd\[\d+\]: (\w+): client=", f.read()))
+    tap.check(secured > 0, "a connection with TLS is told")
     tap.equal(len(host - set(seen)), 0, "the host's ids are in our log")
     for queue_id, lines in seen.items():
         tap.equal([x[1] for x in lines].count("removed"), 1,
