@@ -93,7 +93,8 @@ struct backlog {
 	struct origins origins;
 	struct span_sets spans;
 	int64_t
-	    wall_us; /* wall clock minus the engine's, as it was last told */
+	    wall_us;    /* wall clock minus the engine's, as it was last told */
+	int64_t ran_us; /* the time of the last sched_run() */
 	struct table flows; /* of origins in queues (vmta/turns.h) */
 };
 

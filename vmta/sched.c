@@ -586,6 +586,7 @@ sched_run(struct sched *s, int64_t now_us)
 
 	CHECK(!s->in_callback);
 	s->fired = s->served = 0;
+	s->backlog.ran_us = now_us;
 	ramp_run(&s->ramp, now_us);
 	refresh_slice(s);
 	sched_move_run(s, now_us);

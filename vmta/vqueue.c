@@ -247,24 +247,35 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 	}
 }
 
+/* False: it may not be sent now, whoever wants it. */
+static bool
+free_deferred(struct sched_queue *q, struct rcpt *r)
+{
+	const struct backlog *b = q->turns.backlog;
+
+	if (backlog_opens(b, r->group->entry, b->ran_us) > b->ran_us)
+		return false;
+	heap_remove(&q->deferred, &vqueue_by_due, r->index);
+	r->group->active++;
+	note_close(q, r->group, b->ran_us);
+	join_ready(q, r, false);
+	return true;
+}
+
 uint32_t
 vqueue_free_deferred(struct sched_queue *q, uint32_t max)
 {
 	uint32_t n = 0;
 
 	/* From the end of the heap: nothing has to find a new place. */
-	while (n < max && q->deferred.n > 0) {
+	for (; n < max && q->deferred.n > 0; n++) {
 		struct rcpt *r = q->deferred.v[q->deferred.n - 1];
 
-		n++;
-		heap_remove(&q->deferred, &vqueue_by_due, r->index);
-		if (r->group->entry->spans != 0) {
-			/* vqueue_collect() knows whether it may go. */
-			join_deferred(q, r, 0);
+		if (free_deferred(q, r))
 			continue;
-		}
-		r->group->active++;
-		join_ready(q, r, false);
+		/* Out of the way; vqueue_collect() puts it back. */
+		heap_remove(&q->deferred, &vqueue_by_due, r->index);
+		join_deferred(q, r, 0);
 	}
 	return n;
 }
@@ -553,6 +564,27 @@ vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c, vqueue_each_fn *fn,
 	while ((r = vqueue_step_deferred(q, c)) != NULL)
 		if (!fn(ctx, r, true))
 			return false;
+	return true;
+}
+
+bool
+vqueue_free_wanted(struct sched_queue *q, struct vqueue_cursor *c,
+    vqueue_each_fn *fn, void *ctx, uint32_t max)
+{
+	const struct group *g;
+	struct rcpt *r;
+
+	while ((g = vqueue_step_ready(q, c)) != NULL) {
+		(void)tell_group(g, fn, ctx);
+		if (max-- <= 1)
+			return false;
+	}
+	while ((r = vqueue_step_deferred(q, c)) != NULL) {
+		if (fn(ctx, r, true) && free_deferred(q, r))
+			c->index++; /* who comes into its place was not seen */
+		if (max-- <= 1)
+			return false;
+	}
 	return true;
 }
 

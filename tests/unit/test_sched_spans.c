@@ -212,6 +212,45 @@ test_clock(void)
 	end();
 }
 
+static bool
+is_any(void *ctx, const struct sched_rcpt_info *info)
+{
+	(void)ctx;
+	return info->id == 7;
+}
+
+/* Who is wanted at once goes if he may. */
+static void
+test_order(void)
+{
+	const struct sched_result later = { .fate = FATE_RETRY,
+		.due_us = 150 * S };
+	struct sched_walk walk;
+	struct message *m;
+
+	begin("domain * { bounce-after 1h }");
+	m = add(100 * S, 200 * S, S);
+	message_unref(&m);
+	(void)sched_run(world.sched, S);
+	for (int i = 0; i < 2; i++) {
+		sched_walk_begin(&walk, world.sched);
+		(void)sched_walk_next(&walk);
+		ok(sched_walk_free(&walk, is_any, NULL, 10), "all are asked");
+		sched_walk_end(&walk);
+		(void)sched_run(world.sched, 2 * S + 108 * S * i);
+		ok((world.conn != NULL) == (i == 1),
+		    "an order opens no window, and may be given in one");
+		if (i == 1)
+			break;
+		(void)sched_run(world.sched, 100 * S);
+		sched_ready(world.sched, world.conn, 100 * S);
+		sched_results(world.sched, &world.grant, &later, 101 * S);
+		sched_closed(world.sched, &world.conn, 101 * S);
+		(void)sched_run(world.sched, 102 * S);
+	}
+	end();
+}
+
 /* Late is who has waited since it might have gone. */
 static void
 test_delay(void)
@@ -240,6 +279,7 @@ main(void)
 {
 	test_waits();
 	test_clock();
+	test_order();
 	test_delay();
 	return done_testing();
 }
