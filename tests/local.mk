@@ -646,6 +646,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_pf_import \
 	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
@@ -717,6 +718,8 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
+tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_proxy_proto_SOURCES = \
@@ -842,6 +845,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_pf_import.in \
 	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_record.repro \
