@@ -8,6 +8,7 @@ libcompat_a_SOURCES = \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/postfix/pf_cat.c %D%/postfix/pf_cat.h \
 	%D%/postfix/pf_conf.c %D%/postfix/pf_conf.h \
 	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
 	%D%/postfix/pf_import.c %D%/postfix/pf_import.h \
@@ -15,6 +16,7 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \
+	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
 	%D%/postfix/pf_settings.c \
 	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h \

@@ -83,6 +83,7 @@ check_PROGRAMS += \
 	tests/unit/test_header \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
+	tests/unit/test_host_log \
 	tests/unit/test_http_post \
 	tests/unit/test_import_conf \
 	tests/unit/test_inflight \
@@ -142,8 +143,10 @@ check_PROGRAMS += \
 	tests/unit/test_pf_table \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
+	tests/unit/test_pf_cat \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
+	tests/unit/test_pf_qshape \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
@@ -234,6 +237,7 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_store \
 	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
+	tests/unit/test_tls_server \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
 	tests/unit/test_tag_list \
@@ -452,6 +456,10 @@ tests_unit_test_smtp_session_load_SOURCES = \
 	%D%/unit/test_smtp_session_load.c \
 	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
 	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
+
+tests_unit_test_tls_server_SOURCES = \
+	%D%/unit/test_tls_server.c \
+	%D%/support/certs.c %D%/support/certs.h
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
@@ -1146,6 +1154,7 @@ EXTRA_DIST += \
 	%D%/system/test_mailq.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
+	%D%/system/test_one_message.py \
 	%D%/system/test_orders.py \
 	%D%/system/test_pool_block.py \
 	%D%/system/test_place.py \
@@ -1162,6 +1171,7 @@ EXTRA_DIST += \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
+	%D%/system/test_log_style.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \

@@ -137,6 +137,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_headers.c %D%/snapshot_headers.h \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
+	%D%/snapshot_log.c \
 	%D%/snapshot_list.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \
