@@ -21,6 +21,8 @@ mailrace_SOURCES = \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
 	%D%/ctl_queue.c \
 	%D%/ctl_senders.c \
+	%D%/ctl_setup.c %D%/ctl_setup.h \
+	%D%/ctl_setup_probe.c \
 	%D%/ctl_sign.c \
 	%D%/ctl_stats.c \
 	%D%/ctl_suppress.c \
@@ -40,4 +42,4 @@ mailrace_SOURCES = \
 	%D%/stats_split.c %D%/stats_split.h \
 	%D%/stats_sum.c %D%/stats_sum.h \
 	%D%/stats_table.c %D%/stats_table.h
-mailrace_LDADD = libvmta.a libmail.a liblib.a $(DEPS_LIBS)
+mailrace_LDADD = libcompat.a libvmta.a libmail.a liblib.a $(DEPS_LIBS)

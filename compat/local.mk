@@ -3,4 +3,12 @@ libcompat_a_SOURCES = \
 	%D%/log_style.h \
 	%D%/log_text.c %D%/log_text.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
-	%D%/postfix/pf_log.c %D%/postfix/pf_log.h
+	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
+	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \
+	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
+	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
+	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
+	%D%/postfix/pf_setup.c %D%/postfix/pf_setup.h \
+	%D%/postfix/pf_site.c %D%/postfix/pf_site.h \
+	%D%/postfix/pf_stay.c %D%/postfix/pf_stay.h \
+	%D%/postfix/pf_undo.c %D%/postfix/pf_undo.h

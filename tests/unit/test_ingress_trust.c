@@ -19,6 +19,7 @@ struct mark_case {
 	const char *label, *vmta, *ident, *sender, *text;
 	bool believed;
 	const char *want_vmta;
+	const char *id; /* in the Received field below the mark; NULL: none */
 };
 
 static void
@@ -45,8 +46,12 @@ run_mark(const struct mark_case *mc, struct client *c)
 	client_send(c, out.p, out.len);
 	client_pump(c);
 	buf_clear(&out);
-	buf_printf(&out, "Subject: x\r\n" MARK_HEADER ": %s\r\n\r\n%s\r\n.\r\n",
-	    mark_make(world.env.mark_key, &m, rg), mc->text);
+	buf_printf(&out, "Subject: x\r\n" MARK_HEADER ": %s\r\n",
+	    mark_make(world.env.mark_key, &m, rg));
+	if (mc->id != NULL)
+		buf_printf(&out, "Received: by x (Postfix) id %s; now\r\n",
+		    mc->id);
+	buf_printf(&out, "\r\n%s\r\n.\r\n", mc->text);
 	client_send(c, out.p, out.len);
 	client_pump(c);
 	buf_clear(&c->got);
@@ -87,6 +92,10 @@ test_mark(void)
 		    false, "one" },
 		{ "another text", "two", "4FX", "s@a.test", "texd", false,
 		    "one" },
+		{ "behind a filter, which passes the first id on", "two",
+		    "4FILTERED", "s@a.test", "text", true, "two", "4FX" },
+		{ "behind a filter, another message", "two", "4FILTERED",
+		    "s@a.test", "text", false, "one", "4FY" },
 	};
 	char path[] = "/tmp/test_ingress.XXXXXX";
 	int fd = mkstemp(path);
