@@ -66,5 +66,6 @@ liblib_a_SOURCES = \
 	%D%/str.c %D%/str.h \
 	%D%/strmap.c %D%/strmap.h \
 	%D%/tls.c %D%/tls.h \
+	%D%/tls_facts.c %D%/tls_facts.h \
 	%D%/tls_server.c %D%/tls_server.h \
 	%D%/worker.c %D%/worker.h

@@ -167,6 +167,12 @@ tls_describe(struct bufferevent *bev, char *out, size_t cap)
 	return out;
 }
 
+void
+tls_client_facts(struct bufferevent *bev, struct tls_facts *out)
+{
+	tls_facts_read(bufferevent_openssl_get_ssl(bev), out);
+}
+
 const char *
 tls_error(struct bufferevent *bev, char *out, size_t cap)
 {

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "lib/err.h"
+#include "lib/tls_facts.h"
 
 struct bufferevent;
 struct event_base;
@@ -45,6 +46,9 @@ void tls_close(struct bufferevent *bev);
 
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 const char *tls_describe(struct bufferevent *bev, char *out, size_t cap);
+
+/* The same and the server's certificate, which nobody has judged. */
+void tls_client_facts(struct bufferevent *bev, struct tls_facts *out);
 
 /* Why the last operation failed, as text. */
 const char *tls_error(struct bufferevent *bev, char *out, size_t cap);

@@ -29,7 +29,9 @@ struct tls_stream {
 	SSL *ssl;
 	BIO *in, *out; /* memory; the SSL's */
 	bool broken, ended;
-	char error[128];
+	char error[128], alert[96];
+	bool cert_seen;   /* and judged: */
+	long cert_result; /* the first fault, or X509_V_OK */
 };
 
 /* ---- files --------------------------------------------------------------- */
@@ -216,6 +218,70 @@ load_key(struct tls_server *t, const struct tls_server_options *opt,
 	return rc;
 }
 
+/* ---- clients' certificates ----------------------------------------------- */
+
+/* All go on: SMTP has words for what is wrong, and not all need one. */
+static int
+judge_cert(int good, X509_STORE_CTX *chain)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(chain,
+	    SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_stream *s = SSL_get_app_data(ssl);
+
+	s->cert_seen = true;
+	if (!good && s->cert_result == X509_V_OK)
+		s->cert_result = X509_STORE_CTX_get_error(chain);
+	return 1;
+}
+
+static int
+add_authorities(SSL_CTX *ctx, const struct buf *text, struct err *e)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	BIO *pem = open_text(text);
+	size_t count = 0;
+	int rc = 0;
+	X509 *one;
+
+	while (rc == 0 &&
+	    (one = PEM_read_bio_X509(pem, NULL, give_password, NULL)) != NULL) {
+		if (X509_STORE_add_cert(store, one) != 1 ||
+		    SSL_CTX_add_client_CA(ctx, one) != 1)
+			rc = err_tls(e, "its certificate");
+		X509_free(one);
+		count++;
+	}
+	ERR_clear_error(); /* the end of the file is one */
+	BIO_free(pem);
+	if (rc == 0 && count == 0)
+		rc = err_set(e, "there is no certificate (PEM) in it");
+	return rc;
+}
+
+/*
+ * A ticket would bring back a certificate as it was judged when it was made:
+ * here each handshake is a whole one.
+ */
+static int
+load_authorities(struct tls_server *t, const struct tls_server_options *opt,
+    struct err *e)
+{
+	struct buf text = { 0 };
+	bool shown;
+	int rc;
+
+	if (opt->authorities[0] == '\0')
+		return 0;
+	rc = read_pem(opt->authorities, &text, &shown, e);
+	if (rc == 0 && add_authorities(t->ctx, &text, e) == -1)
+		rc = err_where(e, "%s", opt->authorities);
+	buf_fini(&text);
+	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, judge_cert);
+	(void)SSL_CTX_set_options(t->ctx, SSL_OP_NO_TICKET);
+	(void)SSL_CTX_set_num_tickets(t->ctx, 0);
+	return rc;
+}
+
 /* ---- what may be spoken -------------------------------------------------- */
 
 static int
@@ -297,6 +363,8 @@ fill(struct tls_server *t, const struct tls_server_options *opt, struct err *e)
 		return TLS_FAULT_SUITES;
 	if (load_cert(t, opt, e) == -1)
 		return TLS_FAULT_CERT;
+	if (load_authorities(t, opt, e) == -1)
+		return TLS_FAULT_AUTHORITIES;
 	return load_key(t, opt, e) == -1 ? TLS_FAULT_KEY : TLS_FAULTS;
 }
 
@@ -349,6 +417,18 @@ tls_server_doubts(const struct tls_server *t,
 
 /* ---- streams ------------------------------------------------------------- */
 
+static void
+note_alert(const SSL *ssl, int where, int code)
+{
+	struct tls_stream *s = SSL_get_app_data(ssl);
+
+	if ((where & SSL_CB_ALERT) == 0 || (code & 0xff) == SSL_AD_CLOSE_NOTIFY)
+		return;
+	(void)snprintf(s->alert, sizeof(s->alert), "%s: %s",
+	    (where & SSL_CB_READ) != 0 ? "received" : "sent",
+	    SSL_alert_desc_string_long(code));
+}
+
 struct tls_stream *
 tls_stream_new(const struct tls_server *t, struct err *e)
 {
@@ -369,6 +449,8 @@ tls_stream_new(const struct tls_server *t, struct err *e)
 	(void)BIO_set_mem_eof_return(s->in, -1);
 	(void)BIO_set_mem_eof_return(s->out, -1);
 	SSL_set_bio(s->ssl, s->in, s->out);
+	(void)SSL_set_app_data(s->ssl, s);
+	SSL_set_info_callback(s->ssl, note_alert);
 	SSL_set_accept_state(s->ssl);
 	return s;
 }
@@ -481,4 +563,26 @@ const char *
 tls_stream_error(const struct tls_stream *s)
 {
 	return s->error;
+}
+
+const char *
+tls_stream_alert(const struct tls_stream *s)
+{
+	return s->alert;
+}
+
+void
+tls_stream_facts(const struct tls_stream *s, struct tls_facts *out)
+{
+	tls_facts_read(s->ssl, out);
+}
+
+const char *
+tls_stream_cert_trouble(const struct tls_stream *s)
+{
+	if (!s->cert_seen)
+		return "nobody has judged it";
+	return s->cert_result == X509_V_OK ?
+	    NULL :
+	    X509_verify_cert_error_string(s->cert_result);
 }

@@ -9,6 +9,9 @@
  * A stream does no I/O: what came from the socket goes in and text comes out,
  * text goes in and what is to be sent comes out.  So the owner of a connection
  * reads, waits and writes with TLS as it does without.  One thread's.
+ *
+ * With authorities a client is asked for a certificate.  One that has none, or
+ * a bad one, gets in all the same: who relies on it asks whether it is good.
  */
 
 #ifndef LIB_TLS_SERVER_H
@@ -19,6 +22,7 @@
 
 #include "lib/err.h"
 #include "lib/str.h"
+#include "lib/tls_facts.h"
 
 /* Files are PEM; all strings are borrowed for the call. */
 struct tls_server_options {
@@ -28,6 +32,7 @@ struct tls_server_options {
 	bool tls10, tls11, tls12, tls13;
 	const char *ciphers; /* up to TLS 1.2, in OpenSSL's form; "": its own */
 	const char *suites;  /* of TLS 1.3; likewise */
+	const char *authorities; /* file: of clients' certificates; "": none */
 };
 
 struct tls_server;
@@ -39,6 +44,7 @@ enum tls_fault {
 	TLS_FAULT_VERSIONS,
 	TLS_FAULT_CIPHERS,
 	TLS_FAULT_SUITES,
+	TLS_FAULT_AUTHORITIES,
 	TLS_FAULTS
 };
 
@@ -80,5 +86,17 @@ void tls_stream_drain(struct tls_stream *s, struct buf *wire);
 
 /* Why it failed, as text. */
 const char *tls_stream_error(const struct tls_stream *s);
+
+/* The last alert but close_notify: "sent: unknown CA"; "": there was none. */
+const char *tls_stream_alert(const struct tls_stream *s);
+
+/* Once it is up. */
+void tls_stream_facts(const struct tls_stream *s, struct tls_facts *out);
+
+/*
+ * What is wrong with the client's certificate, in static text; NULL: it is
+ * signed by an authority, for clients, and valid now.
+ */
+const char *tls_stream_cert_trouble(const struct tls_stream *s);
 
 #endif

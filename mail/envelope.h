@@ -36,8 +36,9 @@ enum { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
 enum {
 	ENVELOPE_8BIT = 1,
 	ENVELOPE_UTF8 = 2,
-	ENVELOPE_NO_DSN = 4,  /* its sender is told nothing by us */
-	ENVELOPE_RET_FULL = 8 /* where RET was not given */
+	ENVELOPE_NO_DSN = 4,   /* its sender is told nothing by us */
+	ENVELOPE_RET_FULL = 8, /* where RET was not given */
+	ENVELOPE_NOTICE = 16   /* a notification of the host MTA's own */
 };
 
 /*

@@ -261,6 +261,7 @@ static bool
 take_domain(struct strict *x)
 {
 	const char *name;
+	struct slice text;
 	size_t from;
 
 	x->at++;
@@ -271,12 +272,13 @@ take_domain(struct strict *x)
 	    !is_blank(x->v.p[x->at]) &&
 	    strchr("<>,;:@\"(", x->v.p[x->at]) == NULL)
 		x->at++;
-	name = dotted_name((struct slice){ x->v.p + from, x->at - from },
-	    x->rg);
+	text = (struct slice){ x->v.p + from, x->at - from };
+	name = dotted_name(text, x->rg);
 	if (name == NULL || ends_in_dot(name) || !skip_blanks(x) ||
 	    (x->at < x->v.len && strchr(".@", x->v.p[x->at]) != NULL) ||
 	    x->behind || x->out->n == MAILBOX_DOMAINS_MAX)
 		return false;
+	x->out->at[x->out->n] = text;
 	x->out->v[x->out->n++] = name;
 	x->named = x->domain = true;
 	return true;

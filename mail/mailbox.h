@@ -45,6 +45,7 @@ enum { MAILBOX_DOMAINS_MAX = 100 };
 struct mailbox_domains {
 	size_t n; /* 0: there is no address */
 	const char *v[MAILBOX_DOMAINS_MAX];
+	struct slice at[MAILBOX_DOMAINS_MAX]; /* as they stand in the value */
 };
 
 bool mailbox_domains(struct slice value, struct region *rg,

@@ -7,6 +7,7 @@
 #include "milter/milter_msg.h"
 
 #define ACTIONS (SMFIF_ADDHDRS | SMFIF_CHGHDRS)
+#define MORE_ACTIONS SMFIF_CHGFROM /* of which not each message needs one */
 
 /* Steps that tell us nothing. */
 #define SKIPPED (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH)
@@ -77,7 +78,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 	}
 	if (the_env->unix_socket)
 		wanted |= NO_REPLY & ~milter_msg_replies(the_env);
-	*pf0 = ACTIONS;
+	*pf0 = ACTIONS | (f0 & MORE_ACTIONS);
 	if ((f0 & SMFIF_SETSYMLIST) != 0) {
 		*pf0 |= SMFIF_SETSYMLIST;
 		ask_for_macros(ctx);
@@ -153,7 +154,7 @@ milter_cb_register(struct milter_env *env, struct err *e)
 	struct smfiDesc desc = {
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = ACTIONS | SMFIF_SETSYMLIST,
+		.xxfi_flags = ACTIONS | MORE_ACTIONS | SMFIF_SETSYMLIST,
 		.xxfi_connect = on_connect,
 		.xxfi_envfrom = on_mail,
 		.xxfi_envrcpt = on_rcpt,

@@ -69,6 +69,17 @@ milter_edit_remove(const struct milter_edit *ed,
 }
 
 int
+milter_edit_sender(const struct milter_edit *ed, const char *sender,
+    struct err *e)
+{
+	char *path = REGION_JOIN(ed->rg, "<", sender, ">");
+
+	if (smfi_chgfrom(ed->ctx, path, NULL) != MI_SUCCESS)
+		return err_set(e, "cannot change the envelope sender");
+	return 0;
+}
+
+int
 milter_edit_insert(const struct milter_edit *ed, const char *name,
     const char *value, struct err *e)
 {

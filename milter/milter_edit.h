@@ -27,6 +27,10 @@ struct milter_edit {
 int milter_edit_remove(const struct milter_edit *ed,
     const struct header_list *headers, const bool *remove, struct err *e);
 
+/* The envelope sender becomes another one; "" is the null sender. */
+int milter_edit_sender(const struct milter_edit *ed, const char *sender,
+    struct err *e);
+
 /* Puts a field above all others, the host's own Received included. */
 int milter_edit_insert(const struct milter_edit *ed, const char *name,
     const char *value, struct err *e);

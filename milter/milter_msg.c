@@ -519,7 +519,7 @@ make_mark(const struct milter_msg *m, const struct policy_out *out,
 		.job = out->job,
 		.user = m->auth_user,
 		.later = out->sign_later ? out->later_text : NULL,
-		.sender = m->sender,
+		.sender = out->sender,
 		.queue_id = queue_id,
 		.priority = out->priority,
 	};
@@ -543,6 +543,9 @@ apply(const struct milter_msg *m, SMFICTX *ctx, const struct policy_out *out,
 		.leave = mark != NULL ? ENVID_HEADER : NULL,
 	};
 
+	if (strcmp(out->sender, m->sender) != 0 &&
+	    milter_edit_sender(&ed, out->sender, e) == -1)
+		return -1;
 	if (milter_edit_remove(&ed, &m->headers, out->remove, e) == -1)
 		return -1;
 	/* Each goes above those before it: the first of the list comes last. */
@@ -569,6 +572,8 @@ log_message(const struct milter_msg *m, const char *queue_id,
 	if (out->job[0] != '\0')
 		log_str(&l, "job", out->job);
 	log_fmt(&l, "from", "<%s>", m->sender);
+	if (strcmp(out->sender, m->sender) != 0)
+		log_fmt(&l, "rewritten", "<%s>", out->sender);
 	log_int(&l, "nrcpt", (int64_t)(m->rcpt_count + m->others));
 	log_int(&l, "signatures",
 	    (int64_t)(out->add_count - (note->sealed ? ARC_PARTS : 0)));
@@ -583,6 +588,8 @@ log_message(const struct milter_msg *m, const char *queue_id,
 		log_str(&l, "unknown-vmta", out->unknown_vmta);
 	if (out->dkim_note != NULL)
 		log_str(&l, "dkim-note", out->dkim_note);
+	if (out->from_note != NULL)
+		log_str(&l, "from-note", out->from_note);
 	if (trouble != NULL)
 		log_str(&l, "trouble", trouble);
 	log_end(&l);

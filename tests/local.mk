@@ -160,6 +160,7 @@ check_PROGRAMS += \
 	tests/unit/test_reply_rules \
 	tests/unit/test_reroute \
 	tests/unit/test_retry_hint \
+	tests/unit/test_rewrite \
 	tests/unit/test_rollup \
 	tests/unit/test_run_command \
 	tests/unit/test_sasl_server \
@@ -905,6 +906,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/bug-6-claim-of-lease.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
 	%D%/scenario/bug-6-skip-all-hosts.scn \
@@ -1144,6 +1146,7 @@ EXTRA_DIST += \
 	%D%/system/test_remote_limits.py \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
+	%D%/system/test_rewrite.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_setup.py \
@@ -1168,6 +1171,7 @@ EXTRA_DIST += \
 	%D%/system/test_suppress_checks.py \
 	%D%/system/test_suppress_exim.py \
 	%D%/system/test_tls.py \
+	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \

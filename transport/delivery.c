@@ -13,6 +13,7 @@
 #include "transport/disposition.h"
 #include "transport/envelope_read.h"
 #include "transport/replies.h"
+#include "transport/sender_out.h"
 #include "transport/settlement.h"
 #include "transport/sign_later.h"
 #include "transport/suppressing.h"
@@ -30,6 +31,7 @@ struct delivery {
 	struct envelope envelope;
 	struct body *body;
 	struct ready_header header; /* that comes before it */
+	const char *sender;         /* that goes out; NULL: not known */
 	struct smtp_transaction tx;
 	/*
 	 * By recipient of the grant: what the suppression lists came to, or
@@ -145,6 +147,8 @@ read_grant(struct delivery *d)
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
 	check_lists(d);
+	d->sender = sender_out(d->route.snapshot, &d->envelope,
+	    d->grant->rcpts[0].n, d->route.vmta, d->rg);
 	if (d->body == NULL)
 		return READ_ENVELOPE;
 	if (d->envelope.signing != NULL && sign(d) == -1)
@@ -171,7 +175,7 @@ fill_transaction(struct delivery *d)
 		rcpts[count].notify = d->envelope.rcpts[n].notify;
 		d->numbers[count++] = i;
 	}
-	d->tx = (struct smtp_transaction){ .sender = d->envelope.sender,
+	d->tx = (struct smtp_transaction){ .sender = d->sender,
 		.envid = d->envelope.envid,
 		.ret = d->envelope.ret,
 		.flags = d->envelope.flags,
@@ -348,6 +352,7 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 		    .id = d->id,
 		    .env = &d->envelope,
 		    .n = rcpt->n,
+		    .orig = d->sender,
 		    .queue = d->route.queue,
 		    .vmta = d->route.vmta,
 		    .outcome = o,

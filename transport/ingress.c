@@ -571,7 +571,7 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	s->cmd_rg = region_new();
 	s->tx_rg = region_new();
 	set_host(s);
-	s->heard_us = clock_us();
+	s->heard_us = s->message_us = clock_us();
 	LIST_INSERT_HEAD(&env->ingress, s, link);
 	env->sessions_in++;
 

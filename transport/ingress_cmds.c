@@ -242,6 +242,19 @@ qualified(struct ingress_session *s, const struct addr *a)
 }
 
 static enum ingress_state
+not_signed_in(struct ingress_session *s)
+{
+	char text[INGRESS_REPLY_MAX];
+
+	if (s->cert_trouble == NULL)
+		return bad(s, "530 5.7.0 sign in first (AUTH)");
+	(void)snprintf(text, sizeof(text),
+	    "530 5.7.0 sign in first; your certificate is not accepted: %.120s",
+	    s->cert_trouble);
+	return bad(s, text);
+}
+
+static enum ingress_state
 cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	struct ingress_tx *tx = &s->tx;
@@ -253,7 +266,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return bad(s, "503 5.5.1 nested MAIL");
 	if (s->source.require_auth && s->user == NULL &&
 	    s->door->protocol == INGRESS_SMTP)
-		return bad(s, "530 5.7.0 sign in first (AUTH)");
+		return not_signed_in(s);
 	if (c->utf8 && !s->source.allow_utf8)
 		return say(s, "555 5.6.7 SMTPUTF8 is not offered");
 	if (c->has_size && c->size > ingress_size_max(s))
@@ -580,12 +593,26 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 
 /* ---- input --------------------------------------------------------------- */
 
+static enum ingress_state
+end_idle(struct ingress_session *s, const char *why)
+{
+	char text[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "ingress-idle");
+	log_str(&l, "client", net_addr_text(&s->peer.addr, text));
+	log_str(&l, "why", why);
+	log_end(&l);
+	ingress_reply(s, "421 4.7.0 %.160s %s", s->host, why);
+	return INGRESS_CLOSING;
+}
+
 bool
 ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 {
 	enum smtp_line_result r = ingress_read_line(s);
+	const char *why, *idle;
 	struct smtp_cmd c;
-	const char *why;
 
 	if (r == SMTP_LINE_MORE)
 		return false;
@@ -598,9 +625,12 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	    s->cmd_rg, &c);
 	if (s->xclient_open && c.verb != SMTP_VERB_XCLIENT)
 		ingress_end_xclient(s);
+	idle = ingress_is_idle(s, c.verb);
 	if (c.unparsed != NULL && takes_unparsed(s))
 		why = NULL;
-	if (why != NULL) /* of a chunk nobody knows then how long it is */
+	if (idle != NULL)
+		*next_r = end_idle(s, idle);
+	else if (why != NULL) /* of a chunk nobody knows then how long it is */
 		*next_r = c.verb == SMTP_VERB_BDAT ? cmd_hang_up(s, &c) :
 						     bad(s, why);
 	else

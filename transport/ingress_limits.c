@@ -188,3 +188,40 @@ ingress_deadline_us(const struct ingress_session *s, int64_t now_us,
 	earned = s->deadline_us + (int64_t)came * US_PER_S / INGRESS_RATE_MIN;
 	return earned < latest ? earned : latest;
 }
+
+/* ---- who brings nothing -------------------------------------------------- */
+
+/* Others are mistakes, or have limits of their own. */
+static const bool leads_nowhere[SMTP_VERB_COUNT] = {
+	[SMTP_VERB_EHLO] = true,
+	[SMTP_VERB_HELO] = true,
+	[SMTP_VERB_HELP] = true,
+	[SMTP_VERB_LHLO] = true,
+	[SMTP_VERB_NOOP] = true,
+	[SMTP_VERB_RSET] = true,
+	[SMTP_VERB_VRFY] = true,
+	[SMTP_VERB_XCLIENT] = true,
+	[SMTP_VERB_XFORWARD] = true,
+};
+
+const char *
+ingress_is_idle(struct ingress_session *s, enum smtp_verb verb)
+{
+	uint32_t max = s->source.max_idle_commands;
+
+	if (verb == SMTP_VERB_QUIT)
+		return NULL;
+	if (s->source.idle_timeout != 0 &&
+	    clock_us() - s->message_us >= s->source.idle_timeout)
+		return "no message for too long";
+	if (leads_nowhere[verb] && max != 0 && ++s->idle_commands > max)
+		return "too many commands without a message";
+	return NULL;
+}
+
+void
+ingress_not_idle(struct ingress_session *s)
+{
+	s->idle_commands = 0;
+	s->message_us = clock_us();
+}

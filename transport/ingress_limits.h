@@ -17,6 +17,7 @@
 
 #include "lib/crowd.h"
 #include "lib/str.h"
+#include "mail/smtp_cmd.h"
 
 struct ingress_session;
 
@@ -72,5 +73,16 @@ int64_t ingress_patience_us(const struct ingress_session *s);
 enum { INGRESS_RATE_MIN = 500 };
 int64_t ingress_deadline_us(const struct ingress_session *s, int64_t now_us,
     size_t came);
+
+/* ---- who brings nothing -------------------------------------------------- */
+
+/*
+ * Another command comes.  NULL, or why it is the last: too many lead to no
+ * message, or it has brought none for too long.
+ */
+const char *ingress_is_idle(struct ingress_session *s, enum smtp_verb verb);
+
+/* It has brought one. */
+void ingress_not_idle(struct ingress_session *s);
 
 #endif

@@ -39,6 +39,8 @@ spare_host(struct source_conf *c)
 {
 	c->max_client_conns = 0;
 	c->max_refused_rcpts = 0;
+	c->max_idle_commands = 0;
+	c->idle_timeout = 0;
 	c->failure_rate = (struct rate){ 0, 0 };
 }
 

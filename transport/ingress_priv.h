@@ -148,7 +148,9 @@ struct ingress_session {
 	struct region *tx_rg;  /* one transaction, XFORWARD included */
 	struct smtp_line line;
 	unsigned errors, refused_rcpts;
-	bool said_4xx;               /* in this event */
+	unsigned idle_commands; /* that led to nothing, since message_us: */
+	int64_t message_us;     /* its last message was taken; or it began */
+	bool said_4xx;          /* in this event */
 	char helo[INGRESS_HOST_MAX]; /* "" before EHLO, HELO, LHLO */
 	bool extended;               /* EHLO or LHLO */
 	unsigned xforwards;          /* in this transaction */
@@ -156,6 +158,7 @@ struct ingress_session {
 	struct ingress_tx tx;
 	struct ingress_auth *auth; /* an AUTH command that is not over */
 	unsigned auth_failures;
+	const char *cert_trouble; /* of the one it has shown, or NULL */
 	struct ingress_chunk chunk;
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;

@@ -22,14 +22,24 @@ ingress_offers_tls(const struct ingress_session *s)
 }
 
 static void
-log_failed(const struct ingress_session *s, const char *why)
+log_start(const struct ingress_session *s, struct log_line *l)
 {
 	char text[NET_ADDR_TEXT];
+
+	log_begin(l, LOG_L_INFO, NULL, "ingress-tls");
+	log_str(l, "client", net_addr_text(&s->peer.addr, text));
+	log_str(l, "listener", s->door->name);
+}
+
+static void
+log_failed(const struct ingress_session *s, const char *why)
+{
+	const char *alert = s->tls == NULL ? "" : tls_stream_alert(s->tls);
 	struct log_line l;
 
-	log_begin(&l, LOG_L_INFO, NULL, "ingress-tls");
-	log_str(&l, "client", net_addr_text(&s->peer.addr, text));
-	log_str(&l, "listener", s->door->name);
+	log_start(s, &l);
+	if (alert[0] != '\0')
+		log_str(&l, "alert", alert);
 	log_str(&l, "trouble", why);
 	log_end(&l);
 }
@@ -68,6 +78,55 @@ ingress_starttls(struct ingress_session *s)
 	return INGRESS_TLS;
 }
 
+/* ---- the handshake is done ----------------------------------------------- */
+
+/* A bad certificate always has a line, since somebody relies on it. */
+static void
+log_up(const struct ingress_session *s, const struct tls_facts *f)
+{
+	struct log_line l;
+
+	if (!s->source.log_tls && s->cert_trouble == NULL)
+		return;
+	log_start(s, &l);
+	tls_facts_log(f, &l);
+	if (s->cert_trouble != NULL)
+		log_str(&l, "trouble", s->cert_trouble);
+	else if (f->has_cert)
+		log_str(&l, "verified", "yes");
+	log_end(&l);
+}
+
+static void
+log_signed_in(const struct ingress_session *s)
+{
+	char text[NET_ADDR_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, NULL, "signed-in");
+	log_str(&l, "user", s->user);
+	log_str(&l, "client", net_addr_text(&s->peer.addr, text));
+	log_str(&l, "mechanism", "certificate");
+	log_end(&l);
+}
+
+/* Whose certificate is good is who it says, where there is such a user. */
+static void
+know_client(struct ingress_session *s)
+{
+	struct tls_facts f;
+
+	tls_stream_facts(s->tls, &f);
+	if (f.has_cert)
+		s->cert_trouble = tls_stream_cert_trouble(s->tls);
+	log_up(s, &f);
+	if (!f.has_cert || s->cert_trouble != NULL || !s->source.allow_auth ||
+	    !snapshot_signs_in_by_cert(s->conf, f.name))
+		return;
+	ingress_set_user(s, f.name);
+	log_signed_in(s);
+}
+
 /* RFC 3207 section 4.2: as after the greeting. */
 static enum ingress_state
 forget(struct ingress_session *s)
@@ -83,6 +142,7 @@ ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r)
 	if (!ingress_decrypt(s))
 		return false;
 	if (tls_stream_is_up(s->tls)) {
+		know_client(s);
 		*next_r = forget(s);
 	} else if (s->eof) {
 		log_failed(s, tls_stream_error(s->tls));

@@ -15,7 +15,7 @@ struct loading {
 	struct dispatch_ask ask;
 	struct lease_record rec;
 	struct dispatch *home;
-	bool readable;
+	bool keep_anew; /* what it says now is not what it would say later */
 	int64_t elapsed_us;
 	struct store_leases_loaded all;
 	size_t key_len;
@@ -37,9 +37,10 @@ on_one(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 
 	(void)now_us;
 	sched_restore_lease(s, key, &l->rec, l->elapsed_us);
-	/* Or it would be spent anew by each start. */
-	if (!l->readable)
+	if (l->keep_anew) {
+		lease_age(&l->rec, l->elapsed_us);
 		dispatch_keep_lease(l->home, key, &l->rec);
+	}
 	free(l);
 }
 
@@ -52,11 +53,12 @@ lease_load_one(struct dispatch *d, struct slice key,
 
 	l->ask.fn = on_one;
 	l->home = d;
-	l->readable = rec != NULL;
 	l->rec = rec == NULL ? lease_unreadable : *rec;
+	l->keep_anew = rec == NULL;
 	if (rec != NULL) {
 		lessor_stamp(&now);
 		l->elapsed_us = lease_elapsed(&rec->stamp, &now);
+		l->keep_anew = lease_is_doubtful(&rec->stamp, &now);
 	}
 	l->key_len = key.len;
 	memcpy(l->key, key.p, key.len);

@@ -14,8 +14,8 @@ struct dispatch;
 
 /*
  * What stands for a record that nobody can read, and takes its place: all of
- * the limit, whatever it is, was spent just now.  It is forgotten after a day,
- * if there is no limit of its name.
+ * the limit, whatever it is, was spent just now.  It is forgotten after a
+ * week, if there is no limit of its name until then.
  */
 extern const struct lease_record lease_unreadable;
 

@@ -14,6 +14,7 @@
 #include "transport/sign_later.h"
 #include "transport/trace.h"
 #include "vmta/assign.h"
+#include "vmta/header_edit.h"
 #include "vmta/header_work.h"
 #include "vmta/policy.h"
 #include "vmta/pool.h"
@@ -361,6 +362,23 @@ take_mark(struct letter_work *w, const struct mark *m, struct policy_in *pin,
 	find_ways(w, again.vmta, again.dflt, l);
 }
 
+/* The header behind policy, but for our Received. */
+static const struct header_list *
+outgoing(struct letter_work *w)
+{
+	const struct header_edit edit = { .headers = &w->kept,
+		.remove = w->out.remove,
+		.add_count = w->out.add_count,
+		.add = w->out.add };
+	struct header_list *out;
+
+	if (w->out.remove == NULL)
+		return &w->kept;
+	out = region_new_obj(w->rg, struct header_list);
+	header_edit_outgoing(&edit, w->rg, out);
+	return out;
+}
+
 static void
 keep_for_later(struct letter_work *w, const char *text, struct letter *l)
 {
@@ -368,7 +386,7 @@ keep_for_later(struct letter_work *w, const char *text, struct letter *l)
 	struct header_later later;
 	size_t letters = header_later_read(text, &later);
 	struct sign_later_keep keep = { .conf = in->conf,
-		.headers = &w->kept,
+		.headers = outgoing(w),
 		.body = w->hash,
 		.domains = in->domains,
 		.ways = l->ways,
@@ -480,6 +498,8 @@ decide(struct letter_work *w, struct letter *l)
 	end_seal(w, l);
 	l->unknown_vmta = w->out.unknown_vmta;
 	l->dkim_note = w->out.dkim_note;
+	l->from_note = w->out.from_note;
+	l->sender = w->out.sender;
 	l->trouble = w->out.trouble;
 	if (l->trouble != NULL)
 		return "451 4.3.0 message cannot be prepared for delivery now";
@@ -645,6 +665,7 @@ letter_end(struct letter_work *w, struct letter *l_r)
 		.job = "",
 		.auth_user = "",
 		.unknown_vmta = "",
+		.sender = w->in->sender,
 		.priority = PRIORITY_DEFAULT,
 	};
 	if (w->refused != NULL)
@@ -659,5 +680,6 @@ letter_end(struct letter_work *w, struct letter *l_r)
 	copy_headers(w, l_r);
 	l_r->body = make_body(w);
 	l_r->has_8bit = has_8bit(l_r->body);
+	l_r->notice = w->in->host_notice && sender_is_notice(&w->all, w->rg);
 	return NULL;
 }

@@ -78,11 +78,14 @@ struct letter {
 	const char *envid;        /* that the message tells, as xtext, or "" */
 	const char *unknown_vmta; /* asked for and not configured, or "" */
 	const char *dkim_note;    /* of policy; NULL: none */
+	const char *from_note;    /* likewise */
+	const char *sender;       /* that goes out, as far as the source says */
 	enum sender_fault fault;  /* why it was refused, if by such a rule */
 	const char *trouble;      /* for the log, where the answer is 451 */
 	struct sealing_note seal_note;
 	uint8_t priority;
 	bool marked;   /* the milter has treated it */
+	bool notice;   /* of the host MTA's own */
 	bool has_8bit; /* some byte of it is not ASCII */
 	/* Recipients differ: it is signed when it is sent; or NULL. */
 	const struct env_signing *signing;

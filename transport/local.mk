@@ -94,6 +94,7 @@ libtransport_a_SOURCES = \
 	%D%/show_sources.c \
 	%D%/show_warmup.c \
 	%D%/shutdown.c \
+	%D%/sender_out.c %D%/sender_out.h \
 	%D%/sign_later.c %D%/sign_later.h \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
@@ -101,6 +102,7 @@ libtransport_a_SOURCES = \
 	%D%/smtp_session_priv.h \
 	%D%/smtp_states.def \
 	%D%/smtp_steps.c \
+	%D%/smtp_tls.c \
 	%D%/smtp_trans.c \
 	%D%/source_fault.c %D%/source_fault.h \
 	%D%/source_watch.c %D%/source_watch.h \

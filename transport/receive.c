@@ -42,7 +42,8 @@ struct receipt {
 
 	/* For the log; strings are the session's or its snapshot's. */
 	const struct letter_way **ways;
-	const char *job, *host_id, *user, *unknown_vmta, *dkim_note;
+	const char *job, *host_id, *user, *unknown_vmta, *dkim_note, *from_note;
+	const char *sender; /* of its envelope */
 	struct sealing_note seal_note;
 	uint32_t size;
 	bool marked;
@@ -116,6 +117,8 @@ log_accepted(const struct receipt *r, uint32_t known)
 	if (r->host_id[0] != '\0')
 		log_str(&l, "host-id", r->host_id);
 	log_str(&l, "from", s->tx.sender);
+	if (strcmp(r->sender, s->tx.sender) != 0)
+		log_fmt(&l, "rewritten", "<%s>", r->sender);
 	log_int(&l, "rcpts", (int64_t)s->tx.rcpt_count);
 	if (known > 0)
 		log_int(&l, "known", known);
@@ -129,6 +132,8 @@ log_accepted(const struct receipt *r, uint32_t known)
 		log_str(&l, "unknown-vmta", r->unknown_vmta);
 	if (r->dkim_note != NULL)
 		log_str(&l, "dkim-note", r->dkim_note);
+	if (r->from_note != NULL)
+		log_str(&l, "from-note", r->from_note);
 	sealing_note_log(&r->seal_note, &l);
 	log_end(&l);
 }
@@ -233,6 +238,7 @@ on_receipt(struct post *p)
 		reply_answer(s, a);
 	if (a->answer == STORE_TAKEN) {
 		s->tx.refused_count = 0; /* they are in, too */
+		ingress_not_idle(s);
 		if (r->refusals != NULL && a->msg->id != 0)
 			refusals_tell(r->refusals, s->env, a->msg->id);
 		if (log_wants(LOG_L_INFO))
@@ -401,7 +407,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 	const struct ingress_tx *tx = &s->tx;
 	struct envelope env = {
 		.arrival_us = clock_wall_us(),
-		.sender = tx->sender,
+		.sender = l->sender,
 		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
 		.job = l->job,
 		.auth_user = l->auth_user,
@@ -413,7 +419,9 @@ make_envelope(struct ingress_session *s, const char *peer,
 		.header_count = l->header_count,
 		.ret = tx->ret,
 		.flags = (uint8_t)((l->has_8bit ? ENVELOPE_8BIT : 0) |
-		    (tx->utf8 ? ENVELOPE_UTF8 : 0) | receive_notice_flags(s)),
+		    (tx->utf8 ? ENVELOPE_UTF8 : 0) |
+		    (l->notice ? ENVELOPE_NOTICE : 0) |
+		    receive_notice_flags(s)),
 		.rcpt_count = (uint32_t)tx->rcpt_count,
 	};
 
@@ -577,6 +585,8 @@ finish(struct ingress_session *s, struct letter_work *w)
 	r->user = l.auth_user;
 	r->unknown_vmta = l.unknown_vmta;
 	r->dkim_note = l.dkim_note;
+	r->from_note = l.from_note;
+	r->sender = l.sender;
 	r->seal_note = l.seal_note;
 	r->back = on_receipt;
 	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;

@@ -176,7 +176,7 @@ record_pack(const struct record_of *r, struct buf *out)
 
 	a.logged_us = o->wall_us;
 	a.queued_us = r->env->arrival_us;
-	a.orig = r->env->sender;
+	a.orig = r->orig == NULL ? r->env->sender : r->orig;
 	a.rcpt = rcpt->addr;
 	a.orcpt = plain_address(rcpt->orcpt, r->rg);
 	a.dsn_action = forms[r->disposition->what].action;

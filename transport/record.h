@@ -24,7 +24,8 @@ struct record_of {
 	struct region *rg; /* for the call */
 	uint64_t id;
 	const struct envelope *env;
-	uint32_t n; /* recipient number */
+	uint32_t n;       /* recipient number */
+	const char *orig; /* sender_out.h; NULL: as in env */
 	const char *queue, *vmta;
 	const struct outcome *outcome;
 	const struct disposition *disposition;

@@ -456,6 +456,7 @@ on_back(struct post *p)
 	}
 	if (s->state != INGRESS_CLOSED)
 		receive_reply(s, "250 2.6.0 taken");
+	ingress_not_idle(s);
 	ingress_committed(s);
 }
 

@@ -33,6 +33,8 @@ measure(const struct sign_later_keep *in, const struct header_later *later,
 	struct header_wish wish = { .date = false };
 	struct header_edit edit = { .headers = in->headers };
 	struct header_list outgoing;
+	struct signing_facts facts;
+	struct signing_in again = *find;
 	struct signing s;
 	size_t need = 0;
 
@@ -43,9 +45,14 @@ measure(const struct sign_later_keep *in, const struct header_later *later,
 		header_wish_grant(&wish, make->now_s, rg, &edit);
 		header_edit_outgoing(&edit, rg, &outgoing);
 		make->headers = &outgoing;
-		need = header_wish_room(&wish);
+		need = header_wish_room(&wish, &outgoing);
 	}
-	signing_find(find, rg, &s);
+	if (wish.from != NULL) {
+		facts = *find->facts;
+		signing_facts_from(&outgoing, rg, &facts);
+		again.facts = &facts;
+	}
+	signing_find(&again, rg, &s);
 	need += signing_len(&s, make, rg);
 	make->headers = in->headers;
 	if (need > *room)
@@ -200,6 +207,8 @@ sign_later(const struct sign_later_in *in, struct region *rg,
 		    &wish);
 		header_wish_grant(&wish, in->now_s, rg, &edit);
 		header_edit_outgoing(&edit, rg, &outgoing);
+		if (wish.from != NULL)
+			signing_facts_from(&outgoing, rg, &facts);
 		make.headers = &outgoing;
 		out->skip = body_off;
 	}

@@ -159,4 +159,9 @@ void smtp_trans_verdict(struct smtp_session *s, const struct outcome *o);
 void smtp_trans_finish(struct smtp_session *s);
 void smtp_trans_fini(struct smtp_trans *tr);
 
+/* ---- smtp_tls.c ---------------------------------------------------------- */
+
+/* TLS is there, or did not come about: trouble.  With log-tls only. */
+void smtp_log_tls(const struct smtp_session *s, const char *trouble);
+
 #endif

@@ -64,6 +64,7 @@ tls_failed(struct smtp_session *s, const char *what, const struct smtp_reply *r)
 		o.kind = OUTCOME_NO_TLS;
 	else if (o.code != 421)
 		o.kind = OUTCOME_LOST;
+	smtp_log_tls(s, o.text);
 	set_why(s, &o);
 	return SMTP_CLOSED;
 }
@@ -184,6 +185,7 @@ smtp_connected(struct smtp_session *s)
 	s->tls_done = true;
 	s->tls_text = region_strdup(s->rg,
 	    tls_describe(s->bev, text, sizeof(text)));
+	smtp_log_tls(s, NULL);
 	return SMTP_EHLO;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/mem.h"
 #include "mail/envelope.h"
 #include "transport/envelope_read.h"
+#include "transport/sender_out.h"
 #include "transport/settlement.h"
 #include "transport/worker_env.h"
 
@@ -174,6 +175,10 @@ settle_message(struct piece *p, size_t first, struct region *rg)
 			    .id = r->msg->id,
 			    .env = &env,
 			    .n = r->n,
+			    .orig = known && r->n < env.rcpt_count ?
+				sender_out(p->env->conf, &env, r->n, r->vmta,
+				    rg) :
+				NULL,
 			    .queue = r->queue,
 			    .vmta = r->vmta,
 			    .outcome = known ? &r->outcome : &o,

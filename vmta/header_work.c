@@ -14,6 +14,7 @@
 #include "mail/envelope.h"
 #include "mail/mark.h"
 #include "vmta/assign.h"
+#include "vmta/rewrite.h"
 #include "vmta/signing.h"
 
 #define DATE_HEADER "Date"
@@ -184,6 +185,9 @@ header_wish_find(const struct snapshot *conf, const struct header_wish_by *by,
 	snapshot_includes(conf, vmta, &out->include);
 	out->vmta = by->add_vmta ? envelope_vmta_shown(vmta) : NULL;
 	out->date = by->date;
+	out->from = snapshot_vmta_rewrites(conf, vmta);
+	if (!rewrite_is_about_from(out->from))
+		out->from = NULL;
 }
 
 static bool
@@ -203,7 +207,8 @@ header_wish_equal(const struct header_wish *a, const struct header_wish *b)
 	for (size_t i = 0; i < HEADER_LEVELS; i++)
 		if (a->include.v[i] != b->include.v[i])
 			return false;
-	return a->date == b->date && equal_names(&a->remove, &b->remove) &&
+	return a->date == b->date && a->from == b->from &&
+	    equal_names(&a->remove, &b->remove) &&
 	    (a->vmta == NULL) == (b->vmta == NULL) &&
 	    (a->vmta == NULL || strcmp(a->vmta, b->vmta) == 0);
 }
@@ -281,6 +286,7 @@ header_wish_grant(const struct header_wish *w, int64_t now_s, struct region *rg,
 	if (w->vmta != NULL)
 		header_edit_remove(edit, VMTA_HEADER);
 	before = edit->add_count;
+	(void)rewrite_edit(w->from, rg, edit);
 	for (size_t k = 0; k < HEADER_LEVELS; k++) {
 		const struct extra_fields *f = w->include.v[k];
 
@@ -303,10 +309,15 @@ field_room(const char *name, const char *value)
 }
 
 size_t
-header_wish_room(const struct header_wish *w)
+header_wish_room(const struct header_wish *w,
+    const struct header_list *outgoing)
 {
-	size_t n = w->date ? sizeof(DATE_HEADER) + DATE_TEXT : 0;
+	size_t n = w->date ? sizeof(DATE_HEADER) + DATE_TEXT : 0, at;
 
+	for (at = header_find(outgoing, "From", 0);
+	     w->from != NULL && at < outgoing->n;
+	     at = header_find(outgoing, "From", at + 1))
+		n += outgoing->v[at].whole.len + strlen("\r\n");
 	if (w->vmta != NULL)
 		n += field_room(VMTA_HEADER, w->vmta);
 	for (size_t k = 0; k < HEADER_LEVELS; k++) {

@@ -6,8 +6,8 @@
  * Two parts.  What the <source> says, and what a submission server does (RFC
  * 6409 section 8), is the same for all recipients and is done at intake.  What
  * depends on the domain of the recipient or on the virtual MTA is a *wish*:
- * remove-header of <domain>, the fields of include-headers-from, X-Virtual-MTA
- * and a Date of delivery.  Where all recipients have the same wish it is
+ * remove-header of <domain>, the fields of include-headers-from, X-Virtual-MTA,
+ * a Date of delivery and the rewrite-list of the virtual MTA.  Where all recipients have the same wish it is
  * granted at intake, else at delivery, before the signatures are made there.
  *
  * Pure on a snapshot and a given time, but for the chance in a Message-ID.
@@ -48,8 +48,9 @@ bool header_work_drops_received(const struct source_conf *source);
 struct header_wish {
 	struct conf_strs remove;
 	struct header_levels include;
-	const char *vmta; /* X-Virtual-MTA; NULL: none */
-	bool date;        /* that of now, in place of any */
+	const char *vmta;                /* X-Virtual-MTA; NULL: none */
+	bool date;                       /* that of now, in place of any */
+	const struct rewrite_list *from; /* rewrites it; NULL: nobody does */
 };
 
 /* For a domain, in lower case, by that virtual MTA; "" is {default}. */
@@ -64,7 +65,7 @@ bool header_wish_is_late(const struct snapshot *conf,
 
 /*
  * What can be done to all where not all wish it: what any of them wants removed
- * goes, what not all want to have does not come.
+ * goes, what not all want to have does not come, From is that of the first.
  */
 void header_wish_merge(struct header_wish *w, const struct header_wish *other,
     struct region *rg);
@@ -72,7 +73,8 @@ void header_wish_merge(struct header_wish *w, const struct header_wish *other,
 void header_wish_grant(const struct header_wish *w, int64_t now_s,
     struct region *rg, struct header_edit *edit);
 
-/* No fewer octets than granting it adds. */
-size_t header_wish_room(const struct header_wish *w);
+/* No fewer octets than granting it has added to that header. */
+size_t header_wish_room(const struct header_wish *w,
+    const struct header_list *outgoing);
 
 #endif

@@ -9,6 +9,7 @@
 
 #define LEASE_PART 16             /* of a limit: what a crash may cost */
 #define AFTER_REFUSAL_US US_PER_S /* the disk is full */
+#define STEP_MIN_US US_PER_S      /* that a clock was set by */
 #define SLOTS (LEASE_ENTRIES - 1) /* of a window, when it is merged */
 
 /* ---- asking -------------------------------------------------------------- */
@@ -221,18 +222,40 @@ lease_kept(struct lease_list *list, uint64_t ticket, bool kept, int64_t now_us)
 
 /* ---- after a restart ----------------------------------------------------- */
 
+static bool
+same_boot(const struct lease_stamp *a, const struct lease_stamp *b)
+{
+	static const unsigned char unknown[LEASE_BOOT_ID];
+
+	return memcmp(a->boot_id, b->boot_id, LEASE_BOOT_ID) == 0 &&
+	    memcmp(a->boot_id, unknown, LEASE_BOOT_ID) != 0;
+}
+
 int64_t
 lease_elapsed(const struct lease_stamp *then, const struct lease_stamp *now)
 {
-	static const unsigned char unknown[LEASE_BOOT_ID];
-	int64_t us;
+	int64_t us = same_boot(then, now) ? now->boot_us - then->boot_us :
+					    now->wall_us - then->wall_us;
 
-	if (memcmp(then->boot_id, now->boot_id, LEASE_BOOT_ID) == 0 &&
-	    memcmp(then->boot_id, unknown, LEASE_BOOT_ID) != 0)
-		us = now->boot_us - then->boot_us;
-	else
-		us = now->wall_us - then->wall_us;
 	return us < 0 ? -1 : us;
+}
+
+bool
+lease_is_doubtful(const struct lease_stamp *then, const struct lease_stamp *now)
+{
+	int64_t wall_us = now->wall_us - then->wall_us;
+	int64_t boot_us = now->boot_us - then->boot_us;
+
+	return !same_boot(then, now) || llabs(wall_us - boot_us) > STEP_MIN_US;
+}
+
+void
+lease_age(struct lease_record *rec, int64_t elapsed_us)
+{
+	for (uint32_t i = 0; i < rec->count; i++)
+		rec->entries[i].age_us = elapsed_us < 0 ?
+		    0 :
+		    rec->entries[i].age_us + elapsed_us;
 }
 
 void
@@ -257,7 +280,8 @@ lease_end(const struct lease_record *rec, int64_t elapsed_us, int64_t start_us)
 	struct window w;
 	int64_t end;
 
-	window_init(&w, rec->max, rec->period_us);
+	window_init(&w, rec->max,
+	    rec->period_us > LEASE_LEFT_US ? rec->period_us : LEASE_LEFT_US);
 	lease_restore(&w, rec, elapsed_us, start_us);
 	end = window_end(&w);
 	window_fini(&w);

@@ -37,6 +37,7 @@
 
 #define LEASE_PERIOD_US (10 * US_PER_S)
 #define LEASE_AHEAD_MIN 16
+#define LEASE_LEFT_US (INT64_C(7) * 86400 * US_PER_S)
 
 struct lease_cover {      /* what a record allows */
 	uint64_t settled; /* when it was made */
@@ -115,7 +116,20 @@ int64_t lease_elapsed(const struct lease_stamp *then,
  */
 void lease_restore(struct window *w, const struct lease_record *rec,
     int64_t elapsed_us, int64_t start_us);
-/* When nothing of a record counts any more. */
+/*
+ * The stamp is of another boot, or the clock was set since: who reads it after
+ * one more boot would take that for time.  What lease_age() makes of the record
+ * has to be kept under a stamp of now.
+ */
+bool lease_is_doubtful(const struct lease_stamp *then,
+    const struct lease_stamp *now);
+/* The same as of now; elapsed_us as for lease_restore(). */
+void lease_age(struct lease_record *rec, int64_t elapsed_us);
+
+/*
+ * When nothing of a record counts any more: not before LEASE_LEFT_US, since
+ * the limit may have got a longer period, and who has it is not there yet.
+ */
 int64_t lease_end(const struct lease_record *rec, int64_t elapsed_us,
     int64_t start_us);
 

@@ -71,6 +71,7 @@ libvmta_a_SOURCES = \
 	%D%/reply_rules.c %D%/reply_rules.h \
 	%D%/reroute.c %D%/reroute.h \
 	%D%/retry.c %D%/retry.h \
+	%D%/rewrite.c %D%/rewrite.h \
 	%D%/rollup.c %D%/rollup.h \
 	%D%/rollup_rows.c %D%/rollup_rows.h \
 	%D%/sched.c %D%/sched.h \
@@ -140,6 +141,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_reroute.c \
+	%D%/snapshot_rewrite.c \
 	%D%/snapshot_rollup.c \
 	%D%/snapshot_sealing.c \
 	%D%/snapshot_senders.c \

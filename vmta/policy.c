@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order: settings of the source, who may send, assignment, header fields as
- * the source says, fields about lists, wishes, signatures.
+ * The order: settings of the source, who may send, assignment, header fields and
+ * sender as the source says, fields about lists, wishes, signatures.
  */
 #include "vmta/policy.h"
 
@@ -14,6 +14,7 @@
 #include "vmta/header_work.h"
 #include "vmta/list_fields.h"
 #include "vmta/opendkim.h"
+#include "vmta/rewrite.h"
 #include "vmta/signing.h"
 #include "vmta/snapshot_signing.h"
 #include "vmta/ways.h"
@@ -63,6 +64,7 @@ struct choice {
 	struct signing now;   /* the signatures that it is to get here */
 	bool lists;           /* all recipients can trust fields about lists */
 	struct dkim_key *own; /* that came with it, or NULL */
+	const struct header_list *seen; /* From is as the source wants it */
 	struct signing_facts facts;
 	struct header_wish_by by;
 	struct header_wish wish; /* that is granted here */
@@ -90,18 +92,31 @@ agree(const struct signing *one, const struct header_wish *wish,
 	a->any = true;
 }
 
+/* Of mail that goes by somebody whose From is another one. */
+static const struct signing_facts *
+facts_by(const struct choice *c, const struct rewrite_list *from,
+    struct region *rg, struct signing_facts *room)
+{
+	if (from == NULL)
+		return &c->facts;
+	*room = c->facts;
+	signing_facts_from(rewrite_from_seen(from, c->seen, rg), rg, room);
+	return room;
+}
+
 /*
  * What recipients and carriers agree on.  If they do not: the signing of the
  * first that wants any, and wishes merged.
  */
 static struct agreement
 find_signing(const struct policy_in *in, const struct policy_out *out,
-    const struct signing_facts *facts, struct region *rg, struct choice *c)
+    struct region *rg, struct choice *c)
 {
 	bool wishes = snapshot_has_wishes(in->conf) && header_work_is_ours(in);
 	struct agreement a = { .signing = true, .wishes = true };
-	struct signing_in find = { .conf = in->conf, .facts = facts };
+	struct signing_in find = { .conf = in->conf };
 	struct header_wish wish = { .date = false };
+	struct signing_facts facts;
 	struct signing one = { .n = 0 };
 	struct ways w;
 
@@ -111,11 +126,12 @@ find_signing(const struct policy_in *in, const struct policy_out *out,
 		for (size_t k = 0; k < w.v[w.of_domain[i]].n; k++) {
 			find.vmta = w.v[w.of_domain[i]].v[k]->name;
 			find.domain = w.domains[i];
-			if (snapshot_signs(in->conf))
-				signing_find(&find, rg, &one);
 			if (wishes)
 				header_wish_find(in->conf, &c->by, find.domain,
 				    find.vmta, &wish);
+			find.facts = facts_by(c, wish.from, rg, &facts);
+			if (snapshot_signs(in->conf))
+				signing_find(&find, rg, &one);
 			c->lists = c->lists && covers_lists(&one);
 			agree(&one, &wish, rg, c, &a);
 			if (!a.signing && c->now.n > 0 && !c->lists && !wishes)
@@ -205,10 +221,11 @@ choose_signing(const struct policy_in *in, const struct source_conf *source,
 	    is_outside(in), rg);
 
 	signing_facts_read(in->headers, text, rg, &c->facts);
+	signing_facts_from(c->seen, rg, &c->facts);
 	if (snapshot_signs(in->conf))
 		c->own = own_key(in, source, rg, out);
 	c->facts.key = c->own;
-	a = find_signing(in, out, &c->facts, rg, c);
+	a = find_signing(in, out, rg, c);
 	/*
 	 * A key that came with the message is not kept for later, and a seal
 	 * is over the header as it is now.
@@ -279,33 +296,78 @@ static bool
 is_signed_well(const struct policy_in *in, const struct sender_rules *rules,
     const struct policy_out *out, const struct choice *c, struct region *rg)
 {
-	struct signing_in find = { .conf = in->conf, .facts = &c->facts };
+	struct signing_in find = { .conf = in->conf };
+	struct header_wish wish = c->wish;
+	struct signing_facts facts;
 	struct signing one;
 	struct ways w;
 
 	if (!out->sign_later)
-		return sender_rules_signed(rules, in->headers, &c->now, rg);
+		return sender_rules_signed(rules,
+		    rewrite_from_seen(wish.from, c->seen, rg), &c->now, rg);
 	ways_find(in, out, rg, &w);
 	for (size_t i = 0; i < w.domain_count; i++)
 		for (size_t k = 0; k < w.v[w.of_domain[i]].n; k++) {
 			find.vmta = w.v[w.of_domain[i]].v[k]->name;
 			find.domain = w.domains[i];
+			if (c->later)
+				header_wish_find(in->conf, &c->by, find.domain,
+				    find.vmta, &wish);
+			find.facts = facts_by(c, wish.from, rg, &facts);
 			signing_find(&find, rg, &one);
-			if (!sender_rules_signed(rules, in->headers, &one, rg))
+			if (!sender_rules_signed(rules,
+				rewrite_from_seen(wish.from, c->seen, rg), &one,
+				rg))
 				return false;
 		}
 	return true;
+}
+
+/* The host's own notification has to be from nobody (RFC 3464 section 2). */
+static bool
+is_notice(const struct policy_in *in, struct region *rg)
+{
+	return in->host_notice && sender_is_notice(in->headers, rg);
+}
+
+static void
+rewrite(const struct policy_in *in, const struct rewrite_list *l,
+    struct region *rg, struct header_edit *edit, struct policy_out *out)
+{
+	if (!is_notice(in, rg))
+		out->sender = rewrite_sender(l, in->sender, rg);
+	if (!rewrite_edit(l, rg, edit))
+		out->from_note = "it cannot be read, and was not rewritten";
+}
+
+/*
+ * The transport will do it again, and with another From: a signature of now
+ * would not be replaced by the one of then, but be broken beside it.
+ */
+static bool
+leaves_signing(const struct policy_in *in, const struct source_conf *source)
+{
+	return in->again && (in->rcpt_count > 0 || in->others == 0) &&
+	    snapshot_rewrites_from(in->conf, source->rewrite_list);
 }
 
 static void
 finish(const struct policy_in *in, const struct source_conf *source,
     const struct sender_rules *rules, struct region *rg, struct policy_out *out)
 {
-	struct choice c = { .own = NULL };
+	struct choice c = { .own = NULL, .seen = in->headers };
 	struct header_edit edit = { .headers = in->headers,
 		.remove = out->remove };
+	const struct rewrite_list *l = snapshot_rewrites(in->conf,
+	    source->rewrite_list);
 
 	header_work_source(in, source, rg, &edit, &c.by);
+	if (header_work_is_ours(in)) {
+		c.seen = rewrite_from_seen(l, in->headers, rg);
+		rewrite(in, l, rg, &edit, out);
+	}
+	if (leaves_signing(in, source))
+		return;
 	if (snapshot_signs(in->conf) || snapshot_has_wishes(in->conf))
 		choose_signing(in, source, rg, out, &c);
 	if (sender_rules_want_signature(rules) &&
@@ -332,6 +394,7 @@ assign(const struct policy_in *in, const struct source_conf *source,
 
 	assign_run(in, source, rg, &assigned);
 	*out = (struct policy_out){
+		.sender = in->sender,
 		.vmta = assigned.vmta,
 		.dflt = assigned.dflt,
 		.job = assigned.job,
@@ -362,7 +425,7 @@ rules_of(const struct policy_in *in, const struct source_conf *source,
 	    snapshot_user(in->conf, in->auth_user);
 
 	sender_rules_of(source, user, rules);
-	if (in->host_notice && sender_is_notice(in->headers, rg))
+	if (is_notice(in, rg))
 		rules->n = 0;
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy - what happens to a message at intake: whether its sender may send it,
- * virtual MTA, job, priority, which header fields go, which come, the
- * signatures.
+ * virtual MTA, job, priority, whom it is from when it goes out, which header
+ * fields go, which come, the signatures.
+ *
+ * The sender is judged, and the message assigned, by what came; it is signed by
+ * what goes out.
  *
  * All recipients get the same bytes here.  Where they are not to get the same
  * signatures, or wishes (header_work.h) differ, nothing is signed, if that can
@@ -60,7 +63,8 @@ struct policy_add {
 struct policy_out {
 	/* Not SENDER_FINE: it is refused, and nothing else is decided. */
 	enum sender_fault fault;
-	const char *vmta; /* VMTA or pool as assigned; "" is {default} */
+	const char *sender; /* that goes out, as far as the source says */
+	const char *vmta;   /* VMTA or pool as assigned; "" is {default} */
 	bool dflt; /* nobody asked for it: assign_rcpt() has the last word */
 	const char *job; /* "" is none */
 	uint8_t priority;
@@ -73,6 +77,7 @@ struct policy_out {
 	bool sign_later;
 	const char *later_text; /* for that: header_later_read() */
 	const char *dkim_note;  /* why X-DKIM-Key was not used; NULL: it was */
+	const char *from_note;  /* why From was not rewritten, likewise */
 	bool *remove;           /* by index of headers */
 	size_t add_count;
 	struct policy_add *add; /* first one goes on top */

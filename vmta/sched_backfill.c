@@ -123,8 +123,17 @@ own_rates_due(struct sched_queue *q, int64_t now_us)
 	return later(at, scope_next(also, LIMIT_DATA, queue_bytes(q), now_us));
 }
 
+static bool
+waits_for_lease(const struct check_no *no)
+{
+	return no->scope != NULL && no->check->kind <= LIMIT_DATA &&
+	    no->scope->rates[no->check->kind] != NULL &&
+	    no->scope->rates[no->check->kind]->lease != NULL;
+}
+
 /*
- * When its own connections and limits do; -1: not before something happens.
+ * When its own connections and limits do; INT64_MAX: as soon as a lease of its
+ * rate is durable; -1: not before something happens.
  */
 int64_t
 claim_own_due(struct sched_queue *q, int64_t now_us)
@@ -145,7 +154,7 @@ claim_own_due(struct sched_queue *q, int64_t now_us)
 	if (no.check->why == WHY_HELD || no.check->why == WHY_PAUSED ||
 	    no.check->why == WHY_RETRY || no.check->why == WHY_SOURCES_OFF)
 		return -1;
-	if (no.until_us == INT64_MAX)
+	if (no.until_us == INT64_MAX && !waits_for_lease(&no))
 		return busy;
 	return no.until_us;
 }

@@ -172,12 +172,8 @@ pattern_fits(const struct pattern *p, const char *address, struct region *rg)
 	    (p->local == NULL || glob_match_slice(p->local, local));
 }
 
-/*
- * The local part without its quotes, which say nothing (RFC 5321 section
- * 4.1.2: "Joe" is Joe), and the domain as all others have it.
- */
-static const char *
-plain_address(const char *address, struct region *rg)
+const char *
+sender_plain(const char *address, struct region *rg)
 {
 	const char *at = strrchr(address, '@');
 	size_t len = at == NULL ? strlen(address) : (size_t)(at - address);
@@ -200,7 +196,7 @@ bool
 sender_patterns_fit(const struct sender_patterns *p, const char *address,
     struct region *rg)
 {
-	const char *plain = plain_address(address, rg);
+	const char *plain = sender_plain(address, rg);
 
 	for (size_t i = 0; i < p->n; i++)
 		if (pattern_fits(&p->v[i], address, rg) ||

@@ -64,6 +64,12 @@ bool sender_patterns_fit(const struct sender_patterns *p, const char *address,
     struct region *rg);
 
 /*
+ * Its plain form: the local part without its quotes, which say nothing (RFC 5321
+ * section 4.1.2: "Joe" is Joe), and the domain as all others have it.
+ */
+const char *sender_plain(const char *address, struct region *rg);
+
+/*
  * Does `by` fit all that the other one fits?  May say no where a closer look
  * would say yes.
  */

@@ -62,6 +62,10 @@ const char *signing_text(const char *options, bool outside, struct region *rg);
 void signing_facts_read(const struct header_list *headers, const char *text,
     struct region *rg, struct signing_facts *out);
 
+/* From is another one since (rewrite.h). */
+void signing_facts_from(const struct header_list *headers, struct region *rg,
+    struct signing_facts *f);
+
 /* ---- which ones ----------------------------------------------------------- */
 
 struct signing_in {

@@ -104,14 +104,21 @@ take_option(struct signing_facts *f, struct slice option, struct region *rg)
 }
 
 void
+signing_facts_from(const struct header_list *headers, struct region *rg,
+    struct signing_facts *f)
+{
+	f->from = address_of(headers, "From", rg);
+}
+
+void
 signing_facts_read(const struct header_list *headers, const char *text,
     struct region *rg, struct signing_facts *out)
 {
 	*out = (struct signing_facts){
 		.sender = address_of(headers, "Sender", rg),
-		.from = address_of(headers, "From", rg),
 		.outside = text[0] == '-',
 	};
+	signing_facts_from(headers, rg, out);
 	text += out->outside;
 	if (text[0] != ':')
 		return;

@@ -95,6 +95,7 @@ snapshot_free(struct snapshot **sp)
 	snapshot_tls_free(s);
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
+	strmap_free(&s->rewrites);
 	strmap_free(&s->warmups);
 	snapshot_suppress_free(s);
 	rollup_rows_free(&s->rollups);

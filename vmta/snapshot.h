@@ -30,6 +30,7 @@ struct acct_webhook;
 struct count;
 struct password;
 struct reply_rules;
+struct rewrite_list;
 struct tls_server;
 
 struct global_conf {
@@ -226,6 +227,8 @@ const struct password *snapshot_password(const struct snapshot *s,
 const struct password *snapshot_any_password(const struct snapshot *s);
 /* A bit, 1 << enum password_form, for each form that some user's has. */
 unsigned snapshot_password_forms(const struct snapshot *s);
+/* Does who has a good certificate of that name sign in as that user? */
+bool snapshot_signs_in_by_cert(const struct snapshot *s, const char *user);
 /* Has any of them, or any <source>, rules about senders (sender_rules.h)? */
 bool snapshot_judges_senders(const struct snapshot *s);
 /* Or limits on what comes in (sender_rates.h)? */
@@ -271,6 +274,16 @@ const struct pool *snapshot_pool_at(const struct snapshot *s, size_t i);
 /* The first one in the file that has it; NULL: it is in none. */
 const struct pool *snapshot_first_pool(const struct snapshot *s,
     const char *vmta);
+/*
+ * The <rewrite-list> of that name, in any case; of what a virtual MTA sends.
+ * NULL: none.
+ */
+const struct rewrite_list *snapshot_rewrites(const struct snapshot *s,
+    const char *name);
+const struct rewrite_list *snapshot_vmta_rewrites(const struct snapshot *s,
+    const char *vmta);
+/* May From of mail from a source with that list ("": none) be rewritten? */
+bool snapshot_rewrites_from(const struct snapshot *s, const char *source_list);
 /* Has any virtual MTA or pool a cold-virtual-mta? */
 bool snapshot_has_colds(const struct snapshot *s);
 /*

@@ -9,6 +9,7 @@
 
 #include "lib/conf_parse.h"
 #include "vmta/conf_file.h"
+#include "vmta/rewrite.h"
 #include "vmta/snapshot_priv.h"
 
 /* ---- names ------------------------------------------------------------------ */
@@ -118,8 +119,10 @@ join_files(struct snapshot *s, struct conf_errors *errs)
 			&v->pub.include_headers, &v->include };
 
 		read_files(s, &l, errs);
-		v->signs_alone = v->include.n > 0 || s->headers.names_vmta;
-		s->headers.by_vmta = s->headers.by_vmta || v->include.n > 0;
+		v->signs_alone = v->include.n > 0 || s->headers.names_vmta ||
+		    rewrite_is_about_from(v->rewrites);
+		s->headers.by_vmta = s->headers.by_vmta || v->include.n > 0 ||
+		    rewrite_is_about_from(v->rewrites);
 	}
 	for (size_t i = 0; i < strmap_count(s->pools); i++) {
 		struct pool_entry *p = strmap_at(s->pools, i);

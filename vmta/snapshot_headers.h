@@ -24,7 +24,7 @@ struct header_levels {
 
 /* May the header work of any message depend on where it goes, and how? */
 bool snapshot_has_wishes(const struct snapshot *s);
-/* Does a virtual MTA or pool add fields of its own? */
+/* Does a virtual MTA or pool add fields of its own, or rewrite From? */
 bool snapshot_includes_by_vmta(const struct snapshot *s);
 
 /* For mail that goes by the virtual MTA, or by all of the pool. */

@@ -101,9 +101,17 @@ conf_nodes_add(struct conf_nodes *list, struct region *rg,
 	list->v[list->n++] = n;
 }
 
+/* Has the pool anything that changes header or envelope? */
+static bool
+pool_edits(const struct pool_entry *p)
+{
+	return p->pub.include_headers.n > 0 || p->pub.rewrite_list[0] != '\0';
+}
+
 /*
- * The pool's <domain> blocks, limits, keys and header fields count for a member, unless
- * another's do: what it sends could not be counted for the one or the other.
+ * The pool's <domain> blocks, limits, keys, header fields and rewrite-list count
+ * for a member, unless another's do: what it sends could not be counted for the
+ * one or the other.
  */
 static void
 adopt(const struct pool_entry *p, struct vmta_entry *v,
@@ -112,15 +120,15 @@ adopt(const struct pool_entry *p, struct vmta_entry *v,
 	const struct pool_entry *other = v->domain_pool;
 
 	if (domain_map_is_empty(p->domains) && !pool_has_limits(p) &&
-	    !pool_has_keys(p) && p->pub.include_headers.n == 0)
+	    !pool_has_keys(p) && !pool_edits(p))
 		return;
 	if (other != NULL && other != p)
 		conf_error(errs, n->file, n->line,
 		    "%s is in the pools %s and %s, which both have %s",
 		    v->pub.name, other->pub.name, p->pub.name,
-		    p->pub.include_headers.n > 0 ||
-			    other->pub.include_headers.n > 0 ?
-			"include-headers-from, keys, limits or <domain>" :
+		    pool_edits(p) || pool_edits(other) ?
+			"include-headers-from, rewrite-list, keys, limits or "
+			"<domain>" :
 			pool_has_keys(p) || pool_has_keys(other) ?
 			"keys, limits or <domain>" :
 			pool_has_limits(p) || pool_has_limits(other) ?
@@ -219,6 +227,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	reply_lists_join(s->reply_lists, errs);
 	snapshot_rollup_join(s, errs);
 	snapshot_warmup_join(s, errs);
+	snapshot_rewrite_join(s, errs);
 	snapshot_headers_join(s, errs);
 	snapshot_suppress_join(s);
 	snapshot_signing_join(s, errs);

@@ -466,6 +466,15 @@ read_dsn_rule(struct reader *r, const struct conf_node *n)
 }
 
 static void
+read_rewrites(struct reader *r, const struct conf_node *n)
+{
+	char *key;
+
+	if (has_form(r, n) && name_argument(r, n, &key) != NULL)
+		snapshot_rewrite_read(r->s, &r->b, n, key);
+}
+
+static void
 read_suppress(struct reader *r, const struct conf_node *n)
 {
 	char *key;
@@ -501,6 +510,7 @@ static const struct {
 	{ "mx-rollup-list", read_rollups },
 	{ "pattern-list", read_patterns },
 	{ "provider", read_provider },
+	{ "rewrite-list", read_rewrites },
 	{ "smtp-listener", read_listener_block },
 	{ "smtp-pattern-list", read_replies },
 	{ "smtp-user", read_user },
@@ -605,6 +615,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->accts = strmap_new();
 	s->users = strmap_new();
 	s->groups = strmap_new();
+	s->rewrites = strmap_new();
 	s->signing = snapshot_signing_new();
 	s->sealing = snapshot_sealing_new(s->rg);
 	s->domains = domain_map_new(s->rg);

@@ -3,7 +3,7 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c, snapshot_tls.c and snapshot_acct.c read the tree and
+ * snapshot_rollup.c, snapshot_rewrite.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c, snapshot_tls.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
@@ -68,7 +68,8 @@ struct vmta_entry {
 	const struct pool *first_pool;        /* in the file; or NULL */
 	struct key_index *keys;
 	struct extra_fields include;
-	/* It has keys, says how queues are signed, or adds fields. */
+	const struct rewrite_list *rewrites; /* its own, else its pool's */
+	/* It has keys, says how queues are signed, or changes fields. */
 	bool signs_alone;
 	char *key; /* the name in lower case */
 };
@@ -89,6 +90,7 @@ struct pool_entry {
 	size_t signer_count;
 	const char *list_unsubscribe, *feedback_id; /* of all members */
 	struct extra_fields include;
+	const struct rewrite_list *rewrites;
 	char *key;
 };
 
@@ -177,10 +179,11 @@ struct snapshot {
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
 	bool assigns_domains; /* some layer names a virtual MTA */
 	struct strmap *pools; /* of pool_entry */
-	struct strmap *named_sources;        /* of source_entry */
-	struct strmap *addr_sources;         /* of source_entry, by "IP/BITS" */
-	struct source_entry *sources;        /* the latter, in order */
-	struct strmap *users;                /* of user_entry */
+	struct strmap *named_sources; /* of source_entry */
+	struct strmap *addr_sources;  /* of source_entry, by "IP/BITS" */
+	struct source_entry *sources; /* the latter, in order */
+	struct strmap *users;         /* of user_entry */
+	bool has_cert_users;
 	const struct password *any_password; /* of a user; NULL: none has one */
 	unsigned password_forms;             /* a bit for each that is there */
 	struct sender_patterns **senders;    /* of sources and users */
@@ -190,6 +193,7 @@ struct snapshot {
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
 	size_t job_count;
+	struct strmap *rewrites;      /* of rewrite_list */
 	struct strmap *warmups;       /* of warmup_entry */
 	struct strmap *suppress;      /* of suppress_entry */
 	struct domain_map *mx_limits; /* of struct conf_domain_count */
@@ -324,6 +328,14 @@ void snapshot_list_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_headers.c: header fields that go and come; before what signs. */
 void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
+
+/*
+ * snapshot_rewrite.c: <rewrite-list>, whose lines were checked against their
+ * forms, by its name in lower case; then who names which, before the headers.
+ */
+void snapshot_rewrite_read(struct snapshot *s, const struct conf_binder *b,
+    const struct conf_node *block, const char *key);
+void snapshot_rewrite_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_senders.c: patterns of who may send as whom. */
 void snapshot_senders_join(struct snapshot *s, struct conf_errors *errs);

@@ -12,8 +12,9 @@
 #define GLOBAL_FRONT "smtp-server-"
 
 static const char *const names[] = { "tls-allow-tlsv1", "tls-allow-tlsv1.1",
-	"tls-allow-tlsv1.2", "tls-allow-tlsv1.3", "tls-certificate",
-	"tls-ciphers", "tls-key", "tls-tlsv1.3-ciphersuites" };
+	"tls-allow-tlsv1.2", "tls-allow-tlsv1.3", "tls-ca-file",
+	"tls-certificate", "tls-ciphers", "tls-key",
+	"tls-tlsv1.3-ciphersuites" };
 
 static const char *const blamed[TLS_FAULTS] = {
 	[TLS_FAULT_CERT] = "tls-certificate",
@@ -21,6 +22,7 @@ static const char *const blamed[TLS_FAULTS] = {
 	[TLS_FAULT_VERSIONS] = "tls-allow-tlsv1.2",
 	[TLS_FAULT_CIPHERS] = "tls-ciphers",
 	[TLS_FAULT_SUITES] = "tls-tlsv1.3-ciphersuites",
+	[TLS_FAULT_AUTHORITIES] = "tls-ca-file",
 };
 
 /* One certificate; l NULL: that of the top level. */
@@ -71,6 +73,15 @@ names_cert(const struct snapshot *s, const struct listener_entry *l)
 	return PICK(&m, "tls-certificate", tls_cert).path[0] != '\0';
 }
 
+static const char *
+file_of(const struct tls_server_options *opt, enum tls_fault fault)
+{
+	if (fault == TLS_FAULT_AUTHORITIES)
+		return opt->authorities;
+	return fault == TLS_FAULT_KEY && opt->key[0] != '\0' ? opt->key :
+							       opt->cert;
+}
+
 /* NULL: there is none, or it cannot be. */
 static struct tls_server *
 make(struct making *m)
@@ -85,7 +96,8 @@ make(struct making *m)
 		.tls12 = PICK(m, "tls-allow-tlsv1.2", tls12),
 		.tls13 = PICK(m, "tls-allow-tlsv1.3", tls13),
 		.ciphers = PICK(m, "tls-ciphers", tls_ciphers),
-		.suites = PICK(m, "tls-tlsv1.3-ciphersuites", tls_suites) };
+		.suites = PICK(m, "tls-tlsv1.3-ciphersuites", tls_suites),
+		.authorities = PICK(m, "tls-ca-file", tls_authorities) };
 	const struct conf_node *n;
 	struct tls_server *t;
 	enum tls_fault fault;
@@ -102,9 +114,7 @@ make(struct making *m)
 	n = line_of(m, blamed[fault]);
 	if (n == NULL) /* the key is in the certificate's file */
 		n = m->node;
-	conf_file_error(m->errs, n->file, n->line,
-	    fault == TLS_FAULT_KEY && key.path[0] != '\0' ? key.path :
-							    cert.path,
+	conf_file_error(m->errs, n->file, n->line, file_of(&opt, fault),
 	    "%s: %s", n->name, e.text);
 	return NULL;
 }

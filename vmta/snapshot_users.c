@@ -17,11 +17,16 @@ check_method(const struct user_entry *u, struct conf_errors *errs)
 {
 	const struct conf_node *n = line_of(u, "authentication-method");
 
-	if (strcmp(u->values.auth_method, "password") != 0)
+	if (strcmp(u->values.auth_method, "system login") == 0)
 		conf_error(errs, n->file, n->line,
-		    "authentication-method: %s is not possible here; only "
-		    "password is",
-		    u->values.auth_method);
+		    "authentication-method: system login is not possible "
+		    "here; only password and certificate are");
+}
+
+static bool
+has_cert(const struct user_entry *u)
+{
+	return strcmp(u->values.auth_method, "certificate") == 0;
 }
 
 static void
@@ -31,8 +36,15 @@ join_user(struct snapshot *s, struct user_entry *u, struct conf_errors *errs)
 	struct err e;
 
 	check_method(u, errs);
+	s->has_cert_users |= has_cert(u);
 	if (u->values.password[0] == '\0')
 		return;
+	if (has_cert(u)) {
+		conf_warning(errs, n->file, n->line,
+		    "password: with authentication-method certificate it is "
+		    "not used");
+		return;
+	}
 	if (password_read(&u->stored, slice_of(u->values.password), &e) == -1) {
 		conf_error(errs, n->file, n->line, "password: %s", e.text);
 		return;
@@ -43,6 +55,34 @@ join_user(struct snapshot *s, struct user_entry *u, struct conf_errors *errs)
 		s->any_password = &u->stored;
 }
 
+static bool
+asks_for_certs(const struct snapshot *s)
+{
+	if (s->global.tls_authorities[0] != '\0')
+		return true;
+	for (const struct listener_entry *l = s->listeners; l != NULL;
+	     l = l->next)
+		if (l->values.tls_authorities[0] != '\0')
+			return true;
+	return false;
+}
+
+static void
+check_certs(const struct snapshot *s, struct conf_errors *errs)
+{
+	if (!s->has_cert_users || asks_for_certs(s))
+		return;
+	for (size_t i = 0; i < strmap_count(s->users); i++) {
+		const struct user_entry *u = strmap_at(s->users, i);
+		const struct conf_node *n = line_of(u, "authentication-method");
+
+		if (has_cert(u))
+			conf_warning(errs, n->file, n->line,
+			    "authentication-method: no listener asks for "
+			    "certificates (smtp-server-tls-ca-file)");
+	}
+}
+
 static void
 check_source(const struct source_entry *src, struct conf_errors *errs)
 {
@@ -51,8 +91,8 @@ check_source(const struct source_entry *src, struct conf_errors *errs)
 
 	if (n != NULL && src->values.require_auth)
 		conf_warning(errs, n->file, n->line,
-		    "require-auth: no <smtp-user> has a password, so nobody "
-		    "can sign in");
+		    "require-auth: no <smtp-user> has a password or a "
+		    "certificate, so nobody can sign in");
 }
 
 void
@@ -60,7 +100,8 @@ snapshot_users_join(struct snapshot *s, struct conf_errors *errs)
 {
 	for (size_t i = 0; i < strmap_count(s->users); i++)
 		join_user(s, strmap_at(s->users, i), errs);
-	if (s->any_password != NULL)
+	check_certs(s, errs);
+	if (s->any_password != NULL || s->has_cert_users)
 		return;
 	for (size_t i = 0; i < strmap_count(s->named_sources); i++)
 		check_source(strmap_at(s->named_sources, i), errs);
@@ -109,4 +150,12 @@ unsigned
 snapshot_password_forms(const struct snapshot *s)
 {
 	return s->password_forms;
+}
+
+bool
+snapshot_signs_in_by_cert(const struct snapshot *s, const char *user)
+{
+	const struct user_entry *u = strmap_get(s->users, user);
+
+	return u != NULL && has_cert(u);
 }

@@ -88,6 +88,13 @@ tls_describe(struct bufferevent *bev, char *out, size_t cap)
 	return out;
 }
 
+void
+tls_client_facts(struct bufferevent *bev, struct tls_facts *out)
+{
+	(void)bev;
+	*out = (struct tls_facts){ .version = "TLSv1.3", .cipher = "NONE" };
+}
+
 const char *
 tls_error(struct bufferevent *bev, char *out, size_t cap)
 {

@@ -78,7 +78,7 @@ sim_disk_put(struct sim_disk *d, struct slice key,
 	struct sim_row *l = ask(d, ROW_LEASE, key, nothing, now_us);
 	struct lease_stamp made = l->rec.stamp;
 
-	CHECK((rec == NULL) == (ticket == 0));
+	CHECK(rec != NULL || ticket == 0);
 	l->ticket = ticket;
 	l->forget = rec == NULL;
 	if (rec != NULL)
@@ -173,31 +173,44 @@ sim_disk_cut(struct sim_disk *d, size_t durable)
 		free(take_first(d));
 }
 
+/* As transport/lease_load.c does. */
 static void
-restore(const struct sim_row *l, struct sched *s, const struct lease_stamp *now,
+keep_anew(struct sim_disk *d, struct slice key, const struct sim_row *l,
+    const struct lease_stamp *now, int64_t now_us)
+{
+	struct lease_record rec = l->rec;
+
+	if (!lease_is_doubtful(&rec.stamp, now))
+		return;
+	lease_age(&rec, lease_elapsed(&rec.stamp, now));
+	sim_disk_put(d, key, &rec, 0, now_us);
+}
+
+static void
+restore(struct sim_disk *d, const struct sim_row *l, struct sched *s,
     int64_t now_us)
 {
 	struct slice key = { l->key, l->key_len };
 	struct slice bytes = { l->key + l->key_len, l->len };
-	int64_t elapsed = lease_elapsed(&l->rec.stamp, now);
+	const struct lease_stamp now = stamp(d, now_us);
+	int64_t elapsed = lease_elapsed(&l->rec.stamp, &now);
 	const struct sched_was_kept was = { key, bytes, elapsed };
 	struct err e;
 
-	if (l->kind == ROW_LEASE)
+	if (l->kind == ROW_LEASE) {
 		sched_restore_lease(s, key, &l->rec, elapsed);
-	else
+		keep_anew(d, key, l, &now, now_us);
+	} else
 		CHECK(sched_restore_kept(s, &was, now_us, &e) == 0);
 }
 
 static void
-restore_all(const struct sim_disk *d, enum row_kind kind, struct sched *s,
+restore_all(struct sim_disk *d, enum row_kind kind, struct sched *s,
     int64_t now_us)
 {
-	struct lease_stamp now = stamp(d, now_us);
-
 	for (size_t i = 0; i < d->kept_count; i++)
 		if (d->kept[i]->kind == kind)
-			restore(d->kept[i], s, &now, now_us);
+			restore(d, d->kept[i], s, now_us);
 }
 
 void

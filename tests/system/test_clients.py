@@ -16,7 +16,7 @@ import time
 
 import smtp_client
 import tap
-from lab import LISTEN, Lab, mx_zone
+from lab import HOST_NAME, LISTEN, Lab, mx_zone
 
 TOTAL = 10  # total-max-smtp-in; 2 of them are kept for a group
 CONFIG = """
@@ -74,6 +74,12 @@ smtp-listener 0/0:2525
 <source 127.0.3.11>
     max-rcpt-per-message 2
     too-many-rcpts-fails-message yes
+</source>
+<source 127.0.3.13>
+    max-idle-commands 4
+</source>
+<source 127.0.3.14>
+    smtp-idle-timeout 1s
 </source>
 <source 127.0.3.12>
     max-message-hops 3
@@ -252,6 +258,29 @@ def bad_commands(_lab):
     with connect(PLAIN) as c:
         tap.equal([c.command("NONSENSE")[0] for _ in range(10)],
                   [500] * 9 + [421], "the default is 10")
+
+
+@tap.test("a client that only says NOOP does not stay for ever",
+          proves=("source max-idle-commands", "source smtp-idle-timeout"))
+def idle(lab):
+    for address, good, why in (
+            ("127.0.3.13", 4, "too many commands without a message"),
+            (PLAIN, 100, "too many commands without a message")):
+        with connect(address) as c:
+            c.raw(b"NOOP\r\n" * (good + 1))
+            tap.equal({c.reply()[0] for _ in range(good)}, {250}, "replies")
+            tap.equal(c.reply(), (421, "4.7.0 %s %s" % (HOST_NAME, why)), "last")
+            tap.check(is_closed(c), "open")
+    with connect("127.0.3.14") as c:
+        end = time.monotonic() + 20
+        answer = c.command("MAIL FROM:<a@b.example>")
+        while answer[0] != 421 and time.monotonic() < end:
+            time.sleep(0.2)
+            answer = c.command("RCPT TO:<nobody@elsewhere.example>")
+        tap.equal(answer, (421, "4.7.0 %s no message for too long" % HOST_NAME),
+                  "with no junk at all")
+        tap.check(is_closed(c), "open")
+    tap.check("ingress-idle client=127.0.3.14" in lab.daemon.log_text(), "log")
 
 
 @tap.test("max-refused-rcpts: the second ends the connection",

@@ -27,6 +27,12 @@ CONFIG = """
 <domain strict-junk.example>
     require-starttls yes
 </domain>
+<domain good.example>
+    log-tls yes
+</domain>
+<domain junk.example>
+    log-tls yes
+</domain>
 <domain off.example>
     use-starttls no
 </domain>
@@ -74,6 +80,22 @@ def offered(lab):
     lab.inject("y@strict-good.example")
     tap.check(lab.wait_arrived("y@strict-good.example")["tls"] != "",
               "in clear")
+
+
+@tap.test("log-tls: what came about, and what did not",
+          proves="domain log-tls")
+def log(lab):
+    lab.inject("x@junk.example")
+    lab.wait_arrived("x@junk.example", 30)
+    said = [line for line in lab.daemon.log_text().split("\n")
+            if " tls mx=" in line]
+    tap.check(any("mx=mx.good.example addr=127.0.1.2 protocol=TLSv1.3 "
+                  "cipher=TLS_" in line and
+                  "certificate=CN=mx.good.example" in line
+                  for line in said), said)
+    tap.check(any("mx=mx.junk.example" in line and "trouble=" in line
+                  for line in said), said)
+    tap.equal(sum("mx.good" in line for line in said), 1, "only where asked")
 
 
 @tap.test("without require-starttls a server without TLS gets it in clear")

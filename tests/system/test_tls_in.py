@@ -42,6 +42,7 @@ smtp-server-tls-certificate {keys}/both.pem
 <source 0/0>
     always-allow-relaying yes
     allow-starttls yes
+    max-idle-commands 0
 </source>
 <source 127.0.0.77>
     allow-starttls no

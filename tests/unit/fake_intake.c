@@ -175,6 +175,12 @@ snapshot_listener_tls(const struct snapshot *s, const char *where)
 	return s->tls;
 }
 
+bool
+snapshot_signs_in_by_cert(const struct snapshot *s, const char *user)
+{
+	return s->cert_user != NULL && strcmp(s->cert_user, user) == 0;
+}
+
 const struct password *
 snapshot_password(const struct snapshot *s, const char *user)
 {
@@ -280,7 +286,8 @@ policy_run(const struct policy_in *in, struct region *rg,
 	s->policy_client = in->client;
 	s->policy_source = in->source;
 	s->policy_submission = in->submission;
-	*out = (struct policy_out){ .vmta = s->assign,
+	*out = (struct policy_out){ .sender = in->sender,
+		.vmta = s->assign,
 		.dflt = s->assign_dflt,
 		.job = "campaign",
 		.priority = 70,

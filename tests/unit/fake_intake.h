@@ -73,9 +73,10 @@ struct snapshot {
 	struct listener_conf listener;   /* of every door */
 	const struct tls_server *tls;    /* likewise; NULL: none */
 	const struct password *password; /* of tim; NULL: he has none */
-	const char *listener_source;     /* of every door; "apps" may relay */
-	struct vmta vmtas[4];            /* {default}, one, two, three */
-	struct pool pool;                /* "both": one and two */
+	const char *cert_user;       /* who signs in by certificate, or NULL */
+	const char *listener_source; /* of every door; "apps" may relay */
+	struct vmta vmtas[4];        /* {default}, one, two, three */
+	struct pool pool;            /* "both": one and two */
 	const struct vmta *members[2];
 	struct count turns;
 

@@ -54,6 +54,68 @@ test_size(void)
 	client_close(&c);
 }
 
+/* Another command or a message: what counts as idle, and what ends it. */
+static void
+test_idle(void)
+{
+	static const struct {
+		const char *label, *script;
+	} ways[] = {
+		{ "NOOP", "> NOOP\n> NOOP\n> NOOP\n< 250*\n< 250*\n" },
+		{ "RSET", "> RSET\n> RSET\n> RSET\n< 250*\n< 250*\n" },
+		{ "MAIL and RSET",
+		    "> MAIL FROM:<>\n> RSET\n> MAIL FROM:<>\n> RSET\n> RSET\n"
+		    "< 250*\n< 250*\n< 250*\n< 250*\n" },
+		{ "HELO", "> HELO x\n> HELO x\n> HELO x\n< 250*\n< 250*\n" },
+		{ "VRFY, HELP",
+		    "> VRFY a\n> HELP\n> VRFY a\n< 252*\n< 214*\n" },
+		{ "behind a message",
+		    "> NOOP\n> NOOP\n< 250*\n< 250*\n" OPEN_ONE
+		    "> A: b\n> \n> .\n< 250*\n"
+		    "> NOOP\n> NOOP\n> NOOP\n> NOOP\n< 250*\n< 250*\n< 250*\n" },
+	};
+	char script[500];
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		world_reset();
+		world.conf.source.relay = true;
+		world.conf.source.max_idle_commands = 3;
+		client_open(&c, INGRESS_SMTP, "127.0.0.1", SOCK_STREAM);
+		(void)snprintf(script, sizeof(script),
+		    "%s< 421 4.7.0 mx.test too many commands without a "
+		    "message\n",
+		    ways[i].script);
+		ok(client_talk(&c, SMTP_HELLO) && client_talk(&c, script) &&
+			c.closed,
+		    "%s", ways[i].label);
+		client_close(&c);
+	}
+}
+
+static void
+test_idle_time(void)
+{
+	struct client c;
+
+	world_reset();
+	world.conf.source.idle_timeout = 1;
+	client_open(&c, INGRESS_SMTP, "127.0.0.1", SOCK_STREAM);
+	ok(client_talk(&c,
+	       "< 220*\n> MAIL FROM:<>\n"
+	       "< 421 4.7.0 mx.test no message for too long\n") &&
+		c.closed,
+	    "too long without a message, with any command");
+	client_close(&c);
+	client_open(&c, INGRESS_SMTP, "127.0.0.1", SOCK_STREAM);
+	ok(client_talk(&c, "< 220*\n> QUIT\n< 221*\n"), "but not the last");
+	client_close(&c);
+	client_open(&c, INGRESS_LMTP, "127.0.0.1", SOCK_STREAM);
+	ok(client_talk(&c, LMTP_HELLO "> NOOP\n< 250*\n"),
+	    "nor from this host's MTA");
+	client_close(&c);
+}
+
 static void
 test_rcpt_limit(void)
 {
@@ -195,6 +257,8 @@ main(void)
 {
 	world_init();
 	test_size();
+	test_idle();
+	test_idle_time();
 	test_rcpt_limit();
 	test_many_rcpts();
 	test_lines();

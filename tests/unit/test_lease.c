@@ -340,6 +340,35 @@ test_elapsed(void)
 	is_int(lease_elapsed(&then, &now), -1, "which cannot go back");
 }
 
+/*
+ * A clock that is set in one boot is seen by the next start: after one more
+ * boot it would pass for time.
+ */
+static void
+test_doubtful(void)
+{
+	struct lease_stamp then = { 100 * S, 50 * S, { 1 } };
+	struct lease_stamp now = { 130 * S, 80 * S + S / 2, { 1 } };
+	struct lease_record rec = { .count = 2,
+		.entries = { { 60 * S, 3 }, { 10 * S, 1 } } };
+
+	ok(!lease_is_doubtful(&then, &now), "all clocks agree");
+	now.wall_us = 3730 * S;
+	ok(lease_is_doubtful(&then, &now), "set forward");
+	now.wall_us = 90 * S;
+	ok(lease_is_doubtful(&then, &now), "set back");
+	now.wall_us = 130 * S;
+	now.boot_id[0] = 2;
+	ok(lease_is_doubtful(&then, &now), "another boot, set later perhaps");
+	lease_age(&rec, 30 * S);
+	ok(rec.entries[0].age_us == 90 * S && rec.entries[1].age_us == 40 * S &&
+		rec.entries[0].count == 3,
+	    "older by what has passed");
+	lease_age(&rec, -1);
+	ok(rec.entries[0].age_us == 0 && rec.entries[1].age_us == 0,
+	    "all new when nobody knows");
+}
+
 static void
 test_restore(void)
 {
@@ -363,11 +392,14 @@ test_restore(void)
 	lease_restore(&w, &rec, -1, 1000 * S);
 	is_int(window_room(&w, 1100 * S), 3, "when unknown, all from then");
 	window_fini(&w);
-	is_int(lease_end(&rec, 500 * S, 1000 * S), 1100 * S + S / 2,
-	    "it is over a window after the restart");
+	is_int(lease_end(&rec, 500 * S, 1000 * S), 1001 * S + LEASE_LEFT_US,
+	    "the limit may have a longer period by now");
 	rec.pending = rec.lease = 0;
-	is_int(lease_end(&rec, 20 * S, 1000 * S), 1070 * S + S / 2,
-	    "or when the last has left");
+	is_int(lease_end(&rec, 20 * S, 1000 * S), 971 * S + LEASE_LEFT_US,
+	    "from the last that was spent");
+	rec.period_us = 2 * LEASE_LEFT_US;
+	is_int(lease_end(&rec, 20 * S, 1000 * S), 971 * S + 2 * LEASE_LEFT_US,
+	    "or had one already");
 }
 
 static void
@@ -469,6 +501,7 @@ main(void)
 	test_rate_is_reached();
 	test_cost();
 	test_elapsed();
+	test_doubtful();
 	test_restore();
 	test_answers();
 	test_many_recipients();

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A limit whose record cannot be read is used up, whatever it allows, until
- * its period is over; and its record does not stay for ever.
+ * its period is over; and its record does not stay for ever.  One of another
+ * boot is kept anew.
  */
 #include "transport/lease_load.h"
 
 #include "lib/clock.h"
 #include "queue/env.h"
+#include "queue/leases.h"
 #include "tests/tap.h"
 #include "tests/unit/spool.h"
 #include "transport/dispatch.h"
+#include "transport/lessor.h"
 #include "transport/worker_env.h"
+#include "vmta/lease.h"
 #include "vmta/sched.h"
 
 #define S US_PER_S
@@ -117,8 +121,8 @@ test_nobodys(void)
 	begin(&w, "unlimited", "queue msg gone/x");
 	(void)sched_run(w.sched, START);
 	is_int(w.forgotten, 0, "it may be of any limit");
-	(void)sched_run(w.sched, START + DAY + 2 * S);
-	is_int(w.forgotten, 1, "for a day");
+	(void)sched_run(w.sched, START + 7 * DAY + 2 * S);
+	is_int(w.forgotten, 1, "for a week");
 	is_int(w.opened, 1, "others do not wait for it");
 	end(&w);
 }
@@ -126,12 +130,15 @@ test_nobodys(void)
 /* ---- in the daemon's own way ---------------------------------------------- */
 
 static struct dispatch *dispatch;
+static struct lease_record loaded; /* the last one */
 
 static void
 on_kept_lease(void *ctx, struct slice key, const struct lease_record *rec)
 {
 	(void)ctx;
 	spool_on_lease(ctx, key, rec);
+	if (rec != NULL)
+		loaded = *rec;
 	lease_load_one(dispatch, key, rec);
 }
 
@@ -199,8 +206,10 @@ start_and_stop(void)
 	snapshot_unref(&conf);
 }
 
+#define KEY "queue msg gone/x"
+
 static void
-put_garbage(void)
+put(struct slice record, const char *what)
 {
 	struct env *v;
 	struct err e;
@@ -209,23 +218,55 @@ put_garbage(void)
 	store_close(&spool.store);
 	ok(env_open(tmpdir_path("spool"), &v, &e) == ENV_OK, "the database");
 	env_begin(v);
-	ok(env_put(v, TABLE_LEASE, SLICE_LIT("queue msg gone/x"),
-	       SLICE_LIT("something else"), &e) == ENV_OK &&
+	ok(env_put(v, TABLE_LEASE, SLICE_LIT(KEY), record, &e) == ENV_OK &&
 		env_commit(v, &e) == ENV_OK && env_flush(v, &e) == ENV_OK,
-	    "what is no record");
+	    "%s", what);
 	env_close(&v);
 }
 
 static void
 test_replaced(void)
 {
-	put_garbage();
+	put(SLICE_LIT("something else"), "what is no record");
 	start_and_stop();
 	is_str(spool.leases, "queue msg gone/x=?; ", "nobody can read it");
 	start_and_stop();
 	is_str(spool.leases, "queue msg gone/x=0+0; ",
 	    "so one took its place: it is not spent anew by each start");
 	is_int((int64_t)spool.leases_loaded.damaged, 0, "none is damaged");
+}
+
+/*
+ * One of another boot, as it was kept ten seconds ago: the next start knows by
+ * the clock of this boot how long ago that was, wherever the clock is set.
+ */
+static void
+test_stamped_anew(void)
+{
+	struct lease_record rec = { .max = 5,
+		.period_us = DAY,
+		.pending = 1,
+		.lease = 2,
+		.count = 1,
+		.entries = { { S, 4 } } };
+	struct buf out = { 0 };
+	struct lease_stamp now;
+
+	lessor_stamp(&now);
+	rec.stamp = now;
+	rec.stamp.wall_us -= 10 * S;
+	rec.stamp.boot_id[0] ^= 1;
+	leases_pack(&out, SLICE_LIT(KEY), &rec);
+	put((struct slice){ out.p, out.len }, "a record of another boot");
+	buf_fini(&out);
+	start_and_stop();
+	is_str(spool.leases, KEY "=2+1; ", "it counts");
+	ok(lease_is_doubtful(&loaded.stamp, &now), "and cannot be told later");
+	start_and_stop();
+	is_str(spool.leases, KEY "=2+1; ", "it still counts");
+	ok(!lease_is_doubtful(&loaded.stamp, &now),
+	    "from an instant of this boot");
+	ok(loaded.entries[0].age_us >= 11 * S, "that much older");
 }
 
 int
@@ -237,6 +278,7 @@ main(void)
 	test_used_up("100000/h", 3600 * S);
 	test_nobodys();
 	test_replaced();
+	test_stamped_anew();
 	tmpdir_remove();
 	return done_testing();
 }

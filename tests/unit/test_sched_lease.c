@@ -13,6 +13,7 @@
 #include "lib/mem.h"
 #include "tests/support/fake_conf.h"
 #include "tests/tap.h"
+#include "vmta/lease.h"
 #include "vmta/sched.h"
 
 #define S US_PER_S
@@ -287,13 +288,39 @@ test_left_over(void)
 	sched_restore_lease(w.sched, slice_of("queue msg gone/x"), &rec, H);
 	sched_restored(w.sched, true, false, w.now);
 	next = run(&w, w.now);
-	is_int(next, START + DAY - 2 * H + S, "who has gone is waited for");
+	is_int(next, START + LEASE_LEFT_US - 2 * H + S,
+	    "who has gone is waited for");
 	is_int(w.forgotten, 0, "while it counts");
 	(void)run(&w, next);
 	is_int(w.forgotten, 1, "and then forgotten");
 	is_str(w.key, "queue msg gone/x", "by its name");
 	sched_leases_end(w.sched, w.now);
 	is_int(w.asked, 0, "nothing else was ever kept");
+	end(&w);
+}
+
+/* It had a short period, and had no mail when it got a longer one. */
+static void
+test_longer_since(void)
+{
+	struct lease_record rec = { .max = 743,
+		.period_us = 60 * S,
+		.count = 1,
+		.entries = { { 5 * S, 35 } } };
+	struct world w;
+
+	begin(&w, "domain * { max-msg-rate 743/60s }");
+	sched_restore_lease(w.sched,
+	    slice_of("queue msg example.net/{default}"), &rec, S);
+	sched_restored(w.sched, true, false, w.now);
+	(void)run(&w, START + 30 * S);
+	reload(&w, "domain * { max-msg-rate 1/20m }", "a longer period");
+	(void)run(&w, START + 600 * S);
+	mail(&w, 1);
+	(void)run(&w, START + 1190 * S);
+	is_int(w.opened + w.asked, 0, "all that was spent in it counts");
+	(void)run(&w, START + 1201 * S);
+	is_int(w.asked, 1, "until it has left");
 	end(&w);
 }
 
@@ -550,6 +577,7 @@ main(void)
 	test_many_at_once();
 	test_left();
 	test_left_over();
+	test_longer_since();
 	test_short_period();
 	test_changed_soon();
 	test_short_soon();

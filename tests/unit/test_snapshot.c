@@ -226,8 +226,8 @@ static const struct {
 	{ VMTA_A "<source 0/0>\npattern-list x\n</source>\n<pattern-list x>\n"
 		 "* virtual-mta=a\n</pattern-list>",
 	    "main:4: pattern-list: <pattern-list x> must stand before" },
-	{ "<smtp-user joe>\nauthentication-method certificate\n</smtp-user>",
-	    "main:2: authentication-method: certificate is not possible" },
+	{ "<smtp-user joe>\nauthentication-method system login\n</smtp-user>",
+	    "main:2: authentication-method: system login is not possible" },
 	{ "<smtp-user joe>\npassword {CRYPT}x\n</smtp-user>",
 	    "main:2: password: {CRYPT}" },
 	{ "<smtp-user joe>\nsource x\n</smtp-user>",
