@@ -396,21 +396,16 @@ put_back(struct setup *s)
 {
 	const bool runs = pf_site_runs(&s->site);
 	struct err e;
-	int rc = 0;
 
-	hold_signals(SIG_BLOCK);
 	if (pf_site_swap(&s->site, &e) == -1)
-		rc = fail(&e);
-	else if (runs && reload(s, &e) == -1)
-		rc = roll_back(s, runs, &e);
-	else if (pf_record_remove(&s->site, &e) == -1)
-		rc = fail(&e);
-	else
-		say(s, "undone",
-		    "Undone.  What waits in the queue of Mailrace is still "
-		    "delivered.");
-	hold_signals(SIG_UNBLOCK);
-	return rc;
+		return fail(&e);
+	if (runs && reload(s, &e) == -1)
+		return roll_back(s, runs, &e);
+	if (pf_record_remove(&s->site, &e) == -1)
+		return fail(&e);
+	say(s, "undone",
+	    "Undone.  What waits in the queue of Mailrace is still delivered.");
+	return 0;
 }
 
 static int
@@ -418,6 +413,7 @@ undo(struct setup *s)
 {
 	struct pf_record r;
 	struct err e;
+	int rc;
 
 	if (!pf_record_is_there(&s->site)) {
 		say(s, "nothing to do", "There is nothing to undo.");
@@ -437,7 +433,10 @@ undo(struct setup *s)
 		say(s, "dry run", "Nothing was changed.");
 		return 0;
 	}
-	return put_back(s);
+	hold_signals(SIG_BLOCK);
+	rc = put_back(s);
+	hold_signals(SIG_UNBLOCK);
+	return rc;
 }
 
 /* ---- the command --------------------------------------------------------- */
@@ -472,9 +471,10 @@ cmd_setup_postfix(const struct ctl_options *opt)
 	int rc;
 
 	pf_plan_init(&s.plan);
-	if (pf_site_init(&s.site, opt->values[OPT_CONFIG_DIR], &e) == -1) {
-		rc = fail(&e);
-	} else if (pf_site_read(&s.site, &s.host, &e) == -1) {
+	rc = pf_site_init(&s.site, opt->values[OPT_CONFIG_DIR], &e);
+	if (rc == 0)
+		rc = pf_site_read(&s.site, &s.host, &e);
+	if (rc == -1) {
 		rc = fail(&e);
 	} else {
 		rc = run(&s);

@@ -45,16 +45,20 @@ has_ours(const struct filter *f, const char *list)
 static void
 add_compact(struct buf *b, struct slice item)
 {
+	char last = '{';
+
 	for (size_t i = 0; i < item.len; i++) {
 		size_t next = i;
 
 		while (next < item.len && is_blank(item.p[next]))
 			next++;
-		if (next > i &&
-		    (strchr("{,=", b->p[b->len - 1]) != NULL ||
-			strchr("},=", item.p[next]) != NULL))
+		if (next == item.len)
+			break;
+		if (strchr("{,=", last) != NULL ||
+		    strchr("},=", item.p[next]) != NULL)
 			i = next;
-		buf_byte(b, item.p[i]);
+		last = item.p[i];
+		buf_byte(b, last);
 	}
 }
 

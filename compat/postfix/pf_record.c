@@ -275,7 +275,7 @@ int
 pf_record_remove(const struct pf_site *s, struct err *e)
 {
 	/* First the list: without it the rest means nothing. */
-	if (unlink(path_of(s, LIST, "")) == -1)
+	if (unlink(path_of(s, LIST, "")) == -1 && errno != ENOENT)
 		return err_sys(e, "%s", path_of(s, LIST, ""));
 	for (int i = 0; i < PF_FILES; i++) {
 		(void)unlink(path_of(s, pf_files[i], BEFORE));

@@ -325,6 +325,14 @@ exchange(const struct pf_site *s, int i)
 	    file_in(s, s->dir, i), RENAME_EXCHANGE);
 }
 
+/* Of the first n files. */
+static void
+exchange_back(const struct pf_site *s, int n)
+{
+	while (n-- > 0)
+		(void)exchange(s, n);
+}
+
 int
 pf_site_swap(const struct pf_site *s, struct err *e)
 {
@@ -333,11 +341,13 @@ pf_site_swap(const struct pf_site *s, struct err *e)
 		if (exchange(s, i) == 0)
 			continue;
 		(void)err_sys(e, "%s", file_in(s, s->dir, i));
-		while (i-- > 0)
-			(void)exchange(s, i);
+		exchange_back(s, i);
 		return -1;
 	}
-	return pf_dir_sync(s->dir, e);
+	if (pf_dir_sync(s->dir, e) == 0)
+		return 0;
+	exchange_back(s, PF_FILES);
+	return -1;
 }
 
 int
