@@ -55,9 +55,8 @@ ctl_ask_at(const char *path, const struct ctl_options *opt, ctl_item_fn *item,
 	return rc;
 }
 
-/* Asks mailraced; items go to fn. */
-static int
-ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
+int
+ctl_ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
     json_t **done_r)
 {
 	struct places at;
@@ -75,7 +74,7 @@ int
 ctl_ask(const struct ctl_options *opt, struct answer *a_r)
 {
 	a_r->items = json_array();
-	return ask_each(opt, keep_item, a_r->items, &a_r->done);
+	return ctl_ask_each(opt, keep_item, a_r->items, &a_r->done);
 }
 
 int
@@ -203,7 +202,7 @@ ctl_list(const struct ctl_options *opt, struct ctl_listing *l)
 	int rc;
 
 	l->json = opt->json;
-	rc = ask_each(opt, on_listed, l, &done);
+	rc = ctl_ask_each(opt, on_listed, l, &done);
 	if (rc == 0 && l->json)
 		end_json(l, done);
 	else if (rc == 0)

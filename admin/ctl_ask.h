@@ -28,6 +28,10 @@ int ctl_ask_this(const struct ctl_options *opt, json_t *request,
     struct answer *a_r);
 void ctl_answer_fini(struct answer *a);
 
+/* Asks mailraced what opt says; items go to fn as they come. */
+int ctl_ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
+    json_t **done_r);
+
 /* Another daemon, by its socket; NULL done_r: no answer. */
 int ctl_ask_at(const char *path, const struct ctl_options *opt,
     ctl_item_fn *item, void *ctx, json_t **done_r);

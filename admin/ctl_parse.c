@@ -502,14 +502,41 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 	return rc;
 }
 
+/* By the name of the host MTA's command: its queue is asked for as well. */
+static const struct command *
+find_called(const char *path, struct ctl_options *opt)
+{
+	const char *slash = path == NULL ? NULL : strrchr(path, '/');
+	char name[] = "mailq";
+	char *words[] = { name };
+	int used;
+
+	if (path == NULL || strcmp(slash == NULL ? path : slash + 1, name) != 0)
+		return NULL;
+	(void)keep_option(opt, OPT_HOST, NULL);
+	return find(1, words, &used);
+}
+
+static int
+take_words(const struct command *c, int argc, char **argv,
+    struct ctl_options *opt)
+{
+	int rc;
+
+	opt->command = c->words;
+	rc = check_argument(c, argc, argv, opt);
+	return rc != 0 ? rc : check_options(c, opt);
+}
+
 int
 ctl_parse(int argc, char **argv, struct ctl_options *opt, ctl_cmd_fn **fn_r)
 {
 	const struct command *c;
-	int used, rc;
+	int used = 0, rc;
 
 	*fn_r = NULL;
 	*opt = (struct ctl_options){ .config = DAEMON_CONFIG };
+	c = find_called(argv[0], opt);
 	if (parse_options(argc, argv, opt) != 0)
 		return 2;
 	argc -= optind;
@@ -518,26 +545,24 @@ ctl_parse(int argc, char **argv, struct ctl_options *opt, ctl_cmd_fn **fn_r)
 		(void)printf("mailrace %s\n", PACKAGE_VERSION);
 		return 0;
 	}
-	if (argc > 0 && strcmp(argv[0], "help") == 0) {
+	if (c == NULL && argc > 0 && strcmp(argv[0], "help") == 0) {
 		opt->help = true;
 		argc--;
 		argv++;
 	}
-	if (argc == 0) {
+	if (c == NULL && argc == 0) {
 		help();
 		return opt->help ? 0 : 2;
 	}
-	c = find(argc, argv, &used);
+	if (c == NULL)
+		c = find(argc, argv, &used);
 	if (c == NULL)
 		return 2;
 	if (opt->help) {
 		help_command(c);
 		return 0;
 	}
-	opt->command = c->words;
-	rc = check_argument(c, argc - used, argv + used, opt);
-	if (rc == 0)
-		rc = check_options(c, opt);
+	rc = take_words(c, argc - used, argv + used, opt);
 	if (rc == 0)
 		*fn_r = c->fn;
 	return rc;

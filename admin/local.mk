@@ -16,6 +16,7 @@ mailrace_SOURCES = \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_lint.c \
+	%D%/ctl_mailq.c \
 	%D%/ctl_main.c \
 	%D%/ctl_offline.c \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
@@ -33,6 +34,8 @@ mailrace_SOURCES = \
 	%D%/find_sort.c %D%/find_sort.h \
 	%D%/find_text.c %D%/find_text.h \
 	%D%/host_check.c %D%/host_check.h \
+	%D%/host_queue.c %D%/host_queue.h \
+	%D%/mailq_gather.c %D%/mailq_gather.h \
 	%D%/options.def \
 	%D%/progress.c %D%/progress.h \
 	%D%/stats_diag.c %D%/stats_diag.h \

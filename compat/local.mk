@@ -1,7 +1,9 @@
 noinst_LIBRARIES += libcompat.a
 libcompat_a_SOURCES = \
+	%D%/listed.h \
 	%D%/log_style.h \
 	%D%/log_text.c %D%/log_text.h \
+	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \
@@ -12,3 +14,6 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_site.c %D%/postfix/pf_site.h \
 	%D%/postfix/pf_stay.c %D%/postfix/pf_stay.h \
 	%D%/postfix/pf_undo.c %D%/postfix/pf_undo.h
+	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
+	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
+	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h

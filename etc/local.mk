@@ -2,6 +2,8 @@ EXTRA_DIST += \
 	%D%/config.sample \
 	%D%/exim-suppression.acl \
 	%D%/mailrace-milter.service \
+	%D%/mailrace-showq.socket \
+	%D%/mailrace-showq@.service \
 	%D%/mailrace.sysusers \
 	%D%/mailrace.tmpfiles \
 	%D%/mailraced.service \
@@ -17,18 +19,21 @@ dist_example_DATA = %D%/config.sample %D%/exim-suppression.acl \
 
 # Units name the programs where they are installed.
 unitdir = $(prefix)/lib/systemd/system
-unit_DATA = mailrace-milter.service mailraced.service mailraced.socket
+unit_DATA = mailrace-milter.service mailrace-showq.socket \
+	mailrace-showq@.service mailraced.service mailraced.socket
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 tmpfiles_DATA = mailrace.conf
 sysusersdir = $(prefix)/lib/sysusers.d
 sysusers_DATA = mailrace-users.conf
 CLEANFILES += $(unit_DATA) $(tmpfiles_DATA) $(sysusers_DATA)
 
-mailrace-milter.service mailraced.service mailraced.socket: Makefile
+$(unit_DATA): Makefile
 	$(AM_V_GEN)sed -e 's,[@]sbindir@,$(sbindir),g' \
 	    -e 's,[@]bindir@,$(bindir),g' $(srcdir)/etc/$@ >$@.new && \
 	    mv $@.new $@
 mailrace-milter.service: %D%/mailrace-milter.service
+mailrace-showq.socket: %D%/mailrace-showq.socket
+mailrace-showq@.service: %D%/mailrace-showq@.service
 mailraced.service: %D%/mailraced.service
 mailraced.socket: %D%/mailraced.socket
 mailrace.conf: %D%/mailrace.tmpfiles

@@ -49,4 +49,5 @@ libmail_a_SOURCES = \
 	%D%/suppress_input.c %D%/suppress_input.h \
 	%D%/suppress_norm.c %D%/suppress_norm.h \
 	%D%/tag_list.c %D%/tag_list.h \
+	%D%/verp.c %D%/verp.h \
 	%D%/waybill.c %D%/waybill.h

@@ -345,7 +345,7 @@ is_same(const struct secret *a, const struct secret *b)
 /* ---- where it is hidden -------------------------------------------------- */
 
 struct hiding {
-	struct secret secrets[2]; /* of rcpt and of orcpt */
+	struct secret secrets[4]; /* of rcpt and of orcpt, and without quotes */
 	size_t count;
 	struct region *rg;
 };
@@ -459,6 +459,18 @@ struct hider {
 	struct hiding hiding;
 };
 
+/* VERP puts a local part between others, and quotes around them all. */
+static void
+take_bare(struct hiding *h, const struct secret *s)
+{
+	if (s->local.len <= 2 || s->local.p[0] != '"')
+		return;
+	h->secrets[h->count] = *s;
+	h->secrets[h->count].local.p++;
+	h->secrets[h->count].local.len -= 2;
+	h->count++;
+}
+
 /* The address as it may be shown; NULL: it has no local part to hide. */
 static const char *
 take_secret(struct hider *x, const char *address, size_t type)
@@ -471,8 +483,10 @@ take_secret(struct hider *x, const char *address, size_t type)
 	s->shown = x->privacy->kind == PRIVACY_REDACT ?
 	    slice_of(x->privacy->text) :
 	    hashed(x->keys, x->privacy, h->rg, s->local);
-	if (h->count == 0 || !is_same(s, &h->secrets[0]))
+	if (h->count == 0 || !is_same(s, &h->secrets[0])) {
 		h->count++;
+		take_bare(h, s);
+	}
 	return hidden_address(h, s, address);
 }
 

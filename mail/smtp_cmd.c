@@ -249,7 +249,8 @@ enum { /* parameters seen, so that none comes twice */
 	SEEN_ENVID = 16,
 	SEEN_NOTIFY = 32,
 	SEEN_ORCPT = 64,
-	SEEN_AUTH = 128
+	SEEN_AUTH = 128,
+	SEEN_VERP = 256
 };
 
 static const struct {
@@ -265,6 +266,7 @@ static const struct {
 	{ "RET", SMTP_VERB_MAIL, SEEN_RET },
 	{ "SIZE", SMTP_VERB_MAIL, SEEN_SIZE },
 	{ "SMTPUTF8", SMTP_VERB_MAIL, SEEN_UTF8 },
+	{ "VERP", SMTP_VERB_MAIL, SEEN_VERP },
 };
 
 static unsigned
@@ -283,6 +285,10 @@ param_take(unsigned which, const struct param *p, struct region *rg,
 {
 	if (which == SEEN_UTF8) {
 		c->utf8 = true;
+		return !p->has_value;
+	}
+	if (which == SEEN_VERP) {
+		c->verp = true;
 		return !p->has_value;
 	}
 	if (p->value.len == 0)

@@ -4,7 +4,7 @@
  *
  * RFC 5321 section 4.1, RFC 2033, RFC 3030; the parameters of RFC 1870 (SIZE), 6152
  * (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), 4954 (AUTH, which
- * is ignored in MAIL), and Postfix's XCLIENT and XFORWARD.  Which command is
+ * is ignored in MAIL), PowerMTA's VERP, and Postfix's XCLIENT and XFORWARD.  Which command is
  * allowed when is the session's to know; here is
  * form only.  A command that is badly formed comes back as the reply it gets.
  *
@@ -102,6 +102,7 @@ struct smtp_cmd {
 	bool has_size;
 	uint64_t size;
 	uint8_t ret;       /* RET_* */
+	bool verp;         /* a sender for each recipient */
 	const char *envid; /* xtext as given, or "" */
 
 	/* RCPT */

@@ -3,12 +3,14 @@
  * The byte form (strings as in mail/packed.h):
  *
  *	version(1) rcpt_count(4) arrival(8) run_count(4) job [user] [room(4)]
+ *		[flags(1)]
  *	run_count times: count(4) priority(1) domain vmta
  *
  * A priority is 100 at most: its highest bit says that a pool chose the virtual
  * MTA, which nobody said before there was such a bit.
- * Version 1 has no user, and is still written where there is none; only version
- * 3 has room, and is written where there is some.
+ * Version 1 has no user, and is still written where there is none; version 3 has
+ * room, and is written where there is some; version 4 has flags as well, where
+ * one is set.
  */
 #include "mail/waybill.h"
 
@@ -17,7 +19,8 @@
 #include "lib/check.h"
 #include "mail/packed.h"
 
-enum { VERSION_PLAIN = 1, VERSION_USER, VERSION_ROOM };
+enum { VERSION_PLAIN = 1, VERSION_USER, VERSION_ROOM, VERSION_FLAGS };
+enum { ONE_BY_ONE = 1 };
 enum { RUN_MIN = 5 + 2 * PACKED_STRING_MIN };
 enum { BY_POOL = 0x80 };
 
@@ -55,6 +58,8 @@ run_from(const struct envelope *env, uint32_t first)
 static uint8_t
 version_of(const struct envelope *env)
 {
+	if ((env->flags & ENVELOPE_VERP) != 0)
+		return VERSION_FLAGS;
 	if (env->signing != NULL)
 		return VERSION_ROOM;
 	return text(env->auth_user)[0] != '\0' ? VERSION_USER : VERSION_PLAIN;
@@ -76,8 +81,11 @@ waybill_pack(const struct envelope *env, struct buf *out)
 	packed_add_str(out, env->job);
 	if (version >= VERSION_USER)
 		packed_add_str(out, env->auth_user);
-	if (version == VERSION_ROOM)
-		packed_add_u32(out, env->signing->room);
+	if (version >= VERSION_ROOM)
+		packed_add_u32(out,
+		    env->signing == NULL ? 0 : env->signing->room);
+	if (version == VERSION_FLAGS)
+		packed_add_byte(out, ONE_BY_ONE);
 	for (uint32_t i = 0; i < env->rcpt_count; i += n) {
 		n = run_from(env, i);
 		packed_add_u32(out, n);
@@ -96,7 +104,7 @@ waybill_rcpt_count(const void *p, size_t len)
 	uint8_t version = packed_byte(&r);
 	uint32_t count;
 
-	if (version < VERSION_PLAIN || version > VERSION_ROOM)
+	if (version < VERSION_PLAIN || version > VERSION_FLAGS)
 		return 0;
 	count = packed_u32(&r);
 	return count > ENVELOPE_RCPT_MAX ? 0 : count;
@@ -109,7 +117,7 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 	struct packed r = { p, len, false };
 	uint64_t sum = 0;
 	bool empty = false;
-	uint8_t version;
+	uint8_t version, flags;
 
 	*w_r = (struct waybill){ .rcpt_count = waybill_rcpt_count(p, len) };
 	if (w_r->rcpt_count == 0)
@@ -120,9 +128,11 @@ waybill_unpack(const void *p, size_t len, struct region *rg,
 	w_r->run_count = packed_u32(&r);
 	w_r->job = packed_str(&r);
 	w_r->user = version >= VERSION_USER ? packed_str(&r) : "";
-	w_r->room = version == VERSION_ROOM ? packed_u32(&r) : 0;
+	w_r->room = version >= VERSION_ROOM ? packed_u32(&r) : 0;
+	flags = version == VERSION_FLAGS ? packed_byte(&r) : 0;
+	w_r->one_by_one = (flags & ONE_BY_ONE) != 0;
 	/* No huge array for a broken count. */
-	if (r.bad || w_r->run_count > r.left / RUN_MIN)
+	if (r.bad || flags > ONE_BY_ONE || w_r->run_count > r.left / RUN_MIN)
 		return err_set(e, "waybill with a bad count");
 	w_r->runs = region_array(rg, w_r->run_count, sizeof(*w_r->runs));
 	for (uint32_t i = 0; i < w_r->run_count; i++) {

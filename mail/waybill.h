@@ -34,6 +34,7 @@ struct waybill {
 	const char *job;
 	const char *user; /* that authenticated, or "" */
 	uint32_t room;    /* octets that are put before it at delivery */
+	bool one_by_one;  /* each recipient in a transaction of its own */
 	uint32_t rcpt_count, run_count;
 	struct waybill_run *runs; /* their counts sum up to rcpt_count */
 };

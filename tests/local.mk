@@ -70,6 +70,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
+	tests/unit/test_ex_listing \
 	tests/unit/test_ex_log \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
@@ -120,6 +121,7 @@ check_PROGRAMS += \
 	tests/unit/test_log \
 	tests/unit/test_lost \
 	tests/unit/test_mailbox \
+	tests/unit/test_mailq_gather \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
@@ -137,6 +139,7 @@ check_PROGRAMS += \
 	tests/unit/test_pause \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
+	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
 	tests/unit/test_pf_setup \
 	tests/unit/test_pf_undo \
@@ -235,6 +238,7 @@ check_PROGRAMS += \
 	tests/unit/test_tag_list \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
+	tests/unit/test_verp \
 	tests/unit/test_walk \
 	tests/unit/test_warmup \
 	tests/unit/test_warmup_month \
@@ -495,6 +499,10 @@ tests_unit_test_acct_reader_SOURCES = \
 	admin/acct_source.c admin/acct_source.h \
 	admin/progress.c admin/progress.h
 
+
+tests_unit_test_mailq_gather_SOURCES = \
+	%D%/unit/test_mailq_gather.c \
+	admin/mailq_gather.c admin/mailq_gather.h
 
 tests_unit_test_progress_SOURCES = \
 	%D%/unit/test_progress.c \
@@ -925,6 +933,7 @@ EXTRA_DIST += \
 	%D%/scenario/conns-idle-taken-back.scn \
 	%D%/scenario/conns-idle.scn \
 	%D%/scenario/conns-many-queues.scn \
+	%D%/scenario/conns-one-by-one.scn \
 	%D%/scenario/conns-per-connection.scn \
 	%D%/scenario/conns-pool.scn \
 	%D%/scenario/conns-provider.scn \
@@ -1135,6 +1144,7 @@ EXTRA_DIST += \
 	%D%/system/test_limits.py \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
+	%D%/system/test_mailq.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_orders.py \
@@ -1173,6 +1183,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
+	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \
 	%D%/system/wire.py \

@@ -24,7 +24,8 @@ rcpt_in(const struct waybill *bill, const struct waybill_run *run, uint32_t n,
 		.queued_us = bill->arrival_us + engine_us,
 		.job = bill->job,
 		.user = bill->user,
-		.room = bill->room };
+		.room = bill->room,
+		.one_by_one = bill->one_by_one };
 }
 
 void

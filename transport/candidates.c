@@ -12,34 +12,54 @@
 
 /* ---- on the worker ------------------------------------------------------- */
 
-static void
-look_at(struct candidates *c, const struct candidate *r, struct region *rg)
-{
-	struct err e = { "no such recipient" };
+/* Recipients of a message mostly come one behind the other. */
+struct reading {
+	struct region *rg;
+	uint64_t id; /* whose envelope this is; 0: nobody's yet */
+	bool readable;
 	struct envelope env;
-	bool readable = envelope_read(c->env, r->msg, rg, &env, &e) == 0 &&
-	    r->n < env.rcpt_count;
+	struct err err;
+};
 
-	if (!readable)
-		env.rcpt_count = 0;
-	if (!readable && select_wants_envelope(c->select))
+static void
+read_envelope(struct candidates *c, const struct candidate *r,
+    struct reading *at)
+{
+	if (at->id == r->msg->id)
 		return;
-	if (!readable || select_fits_envelope(c->select, &env, r->n, rg))
-		c->look(c, r, &env, &e);
+	region_reset(at->rg);
+	at->id = r->msg->id;
+	at->readable = envelope_read(c->env, r->msg, at->rg, &at->env,
+			   &at->err) == 0;
+}
+
+static void
+look_at(struct candidates *c, const struct candidate *r, struct reading *at)
+{
+	const struct err none = { "no such recipient" };
+
+	read_envelope(c, r, at);
+	if (at->readable && r->n < at->env.rcpt_count) {
+		if (select_fits_envelope(c->select, &at->env, r->n, at->rg))
+			c->look(c, r, &at->env, &none);
+	} else if (!select_wants_envelope(c->select)) {
+		c->look(c, r, &envelope_blank, at->readable ? &none : &at->err);
+	}
 }
 
 static void
 on_chunk(struct post *p)
 {
 	struct candidates *c = post_owner(p, struct candidates, post);
-	struct region *rg = region_new();
+	struct reading at = { .rg = region_new() };
 
 	for (size_t i = 0; i < c->count; i++) {
-		look_at(c, &c->list[i], rg);
+		look_at(c, &c->list[i], &at);
 		message_unref(&c->list[i].msg);
-		region_reset(rg);
+		if (c->list[i].said != NULL)
+			said_unref(&c->list[i].said);
 	}
-	region_free(&rg);
+	region_free(&at.rg);
 	c->count = 0;
 	dispatch_reader_done(&c->reader);
 	c->chunk(c); /* it may be gone */
@@ -54,6 +74,56 @@ to_worker(struct candidates *c)
 		c->reader = dispatch_reader_new(c->dispatch);
 	c->post.fn = on_chunk;
 	worker_post(c->env->worker, &c->post);
+}
+
+/*
+ * What said shares is of this thread, and the worker's when the chunk is:
+ * nothing is counted on both.
+ */
+static void
+look_at_queue(struct candidates *c, struct sched_queue *q)
+{
+	struct sched_queue_info info;
+
+	c->job = NULL;
+	if (!c->wants_state || q == NULL)
+		return;
+	sched_queue_info(c->walk.sched, q, c->now_us, &info);
+	c->queue_waits = info.retry_us != 0;
+	c->queue_paused = info.paused;
+	if (info.last_error[0] != '\0')
+		c->queue_error = said_plain(info.last_error);
+}
+
+static bool
+is_paused(struct candidates *c, const char *job)
+{
+	if (c->job != job) {
+		c->job = job;
+		c->job_paused = sched_job_is_paused(c->walk.sched, job);
+	}
+	return c->queue_paused || c->job_paused;
+}
+
+static void
+set_state(struct candidates *c, const struct sched_rcpt_info *info,
+    struct candidate *r)
+{
+	const struct said *own = replies_find(dispatch_replies(c->dispatch),
+	    info->id, info->n);
+
+	if (info->granted)
+		r->state = CANDIDATE_ACTIVE;
+	else if (is_paused(c, info->job))
+		r->state = CANDIDATE_HOLD;
+	else if (info->due_us != 0 || c->queue_waits)
+		r->state = CANDIDATE_DEFERRED;
+	if (own != NULL) {
+		r->said = said_copy(own);
+	} else if (c->queue_error != NULL) {
+		r->said = said_ref(c->queue_error);
+		r->said_of_queue = true;
+	}
 }
 
 static bool
@@ -76,9 +146,12 @@ on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 		.due_us = info->due_us,
 		.n = info->n,
 		.size = info->size,
+		.rcpts = info->rcpts,
 		.attempts = info->attempts,
 		.granted = info->granted,
 	};
+	if (c->wants_state)
+		set_state(c, info, &c->list[c->count - 1]);
 	return c->count < CHUNK;
 }
 
@@ -88,11 +161,13 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	struct candidates *c = post_owner(w, struct candidates, walk);
 	bool all;
 
-	(void)q; /* the walk stands at it, or knows that it has gone */
 	if (c->stopping)
 		return WALK_END;
 	c->now_us = now_us;
+	look_at_queue(c, q);
 	all = sched_walk_rcpts(&w->at, on_rcpt, c);
+	if (c->queue_error != NULL)
+		said_unref(&c->queue_error);
 	if (c->count >= CHUNK) {
 		to_worker(c);
 		return WALK_WAIT;

@@ -19,16 +19,29 @@
 
 #include "lib/mem.h"
 #include "transport/queue_walk.h"
+#include "transport/replies.h"
 #include "transport/select.h"
 #include "transport/worker_env.h"
+
+enum candidate_state {
+	CANDIDATE_ACTIVE,   /* being sent, or it is its turn */
+	CANDIDATE_DEFERRED, /* it, or its queue, waits for its time */
+	CANDIDATE_HOLD      /* its queue or its job is paused */
+};
 
 struct candidate {
 	struct message *msg;
 	const char *vmta; /* its queue's; lives as long as the scheduler */
 	int64_t due_us;   /* 0: now */
 	uint32_t n, size;
+	uint32_t rcpts; /* of its message, in all queues */
 	uint16_t attempts;
 	bool granted;
+
+	/* With wants_state only. */
+	enum candidate_state state;
+	bool said_of_queue; /* not to it, but why its queue failed last */
+	struct said *said;  /* last; or NULL */
 };
 
 struct candidates;
@@ -37,12 +50,13 @@ typedef void candidate_look_fn(struct candidates *c, const struct candidate *r,
     const struct envelope *env, const struct err *error);
 typedef void candidates_chunk_fn(struct candidates *c); /* on the worker */
 
-struct candidates { /* the first five are the owner's to fill */
+struct candidates { /* the first six are the owner's to fill */
 	struct dispatch *dispatch;
 	struct worker_env *env; /* of the worker that reads */
 	const struct select *select;
 	candidate_look_fn *look;
 	candidates_chunk_fn *chunk;
+	bool wants_state;
 
 	bool ended;
 	uint64_t counted;
@@ -54,6 +68,12 @@ struct candidates { /* the first five are the owner's to fill */
 	size_t count, cap;
 	bool counting, stopping;
 	int64_t now_us;
+
+	/* Of the queue that is gone through. */
+	bool queue_waits, queue_paused;
+	struct said *queue_error;
+	const char *job; /* the last one met, and whether it is paused */
+	bool job_paused;
 };
 
 void candidates_go(struct candidates *c);

@@ -37,7 +37,7 @@ json_t *control_acct_facts(const struct acct_facts *f);
 control_fn control_audit;
 json_t *control_ledger_json(const struct store_ledger *l);
 /* listing.c */
-control_fn control_list;
+control_fn control_list, control_mailq;
 /* orders.c */
 control_fn control_set_queue, control_disable_source, control_enable_source;
 /* orders_job.c */
@@ -78,6 +78,10 @@ control_fn control_why;
 const char *control_text(const json_t *args, const char *key);
 /* From 1 to a million; fallback if it is not there. */
 size_t control_maxitems(const json_t *args, size_t fallback);
+
+/* What was said to a recipient, and by whom. */
+struct said;
+json_t *control_said(const struct said *s);
 
 /* An engine time as people read it; null if it is not set. */
 json_t *control_when(int64_t engine_us);

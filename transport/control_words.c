@@ -2,6 +2,7 @@
 /* Words of requests and answers that commands share. */
 #include "lib/clock.h"
 #include "transport/control_priv.h"
+#include "transport/replies.h"
 
 #define MAXITEMS_MAX 1000000
 
@@ -19,6 +20,20 @@ control_maxitems(const json_t *args, size_t fallback)
 	if (max <= 0)
 		return fallback;
 	return max > MAXITEMS_MAX ? MAXITEMS_MAX : (size_t)max;
+}
+
+json_t *
+control_said(const struct said *s)
+{
+	char addr[NET_ADDR_TEXT] = "", when[40];
+
+	if (s->peer.family != 0)
+		(void)net_addr_text(&s->peer, addr);
+	(void)clock_iso(when, sizeof(when), s->wall_us);
+	return json_pack("{s:s,s:i,s:s,s:s,s:o,s:o,s:s,s:s}", "of", "recipient",
+	    "code", s->code, "kind", outcome_kind_name(s->kind), "phase",
+	    outcome_phase_name(s->phase), "text", ctl_string(s->text), "host",
+	    ctl_string(s->host), "address", addr, "when", when);
 }
 
 json_t *

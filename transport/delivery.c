@@ -147,6 +147,8 @@ read_grant(struct delivery *d)
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
 	check_lists(d);
+	/* One sender for each: then the grant is of one (of the waybill). */
+	CHECK(d->grant->count == 1 || (d->envelope.flags & ENVELOPE_VERP) == 0);
 	d->sender = sender_out(d->route.snapshot, &d->envelope,
 	    d->grant->rcpts[0].n, d->route.vmta, d->rg);
 	if (d->body == NULL)

@@ -74,11 +74,18 @@ offers_chunking(const struct ingress_session *s)
 	return s->source.allow_chunking && s->door->protocol == INGRESS_SMTP;
 }
 
+static bool
+offers_verp(const struct ingress_session *s)
+{
+	return s->door->protocol == INGRESS_SMTP;
+}
+
 /* ---- greeting ------------------------------------------------------------ */
 
 /*
  * SIZE 0: whoever is too large is told so here and not by the host MTA.  No
- * CHUNKING in LMTP: Exim would use it for the hand-over.  The whole answer to LHLO
+ * CHUNKING in LMTP: Exim would use it for the hand-over; nor VERP, of which no
+ * host MTA knows.  The whole answer to LHLO
  * stays below INGRESS_LHLO_MAX, at the cost of a very long host name.
  */
 static void
@@ -95,6 +102,7 @@ reply_extensions(struct ingress_session *s)
 	    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT";
 	static const char starttls[] = "250-STARTTLS\r\n";
 	static const char chunking[] = "250-CHUNKING\r\n";
+	static const char verp[] = "250-VERP\r\n";
 	static const char last[] = "250 DSN\r\n";
 	int room = INGRESS_LHLO_MAX - (int)(sizeof(first) + sizeof(utf8)) -
 	    (int)(sizeof(more) + sizeof(xforward) + sizeof(last)) -
@@ -115,6 +123,8 @@ reply_extensions(struct ingress_session *s)
 		    s->login_ok ? " LOGIN" : "");
 	if (offers_chunking(s))
 		buf_str(&s->out, chunking);
+	if (offers_verp(s))
+		buf_str(&s->out, verp);
 	buf_str(&s->out, last);
 }
 
@@ -269,6 +279,8 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return not_signed_in(s);
 	if (c->utf8 && !s->source.allow_utf8)
 		return say(s, "555 5.6.7 SMTPUTF8 is not offered");
+	if (c->verp && !offers_verp(s))
+		return say(s, "555 5.5.4 VERP is not offered");
 	if (c->has_size && c->size > ingress_size_max(s))
 		return say(s, "552 5.3.4 message too big");
 	if (c->addr.utf8 && !c->utf8)
@@ -277,6 +289,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return INGRESS_COMMAND;
 	tx->open = true;
 	tx->utf8 = c->utf8;
+	tx->verp = c->verp;
 	tx->ret = c->ret;
 	tx->sender = region_strdup(s->tx_rg, qualified(s, &c->addr)->text);
 	tx->envid = region_strdup(s->tx_rg, c->envid);

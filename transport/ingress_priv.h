@@ -57,6 +57,7 @@ struct ingress_refused {
 struct ingress_tx {
 	bool open; /* MAIL was taken */
 	bool utf8;
+	bool verp;     /* a sender for each recipient */
 	bool too_many; /* recipients: it fails at DATA */
 	bool chunked;  /* BDAT has begun the text */
 	uint8_t ret;

@@ -11,6 +11,7 @@
 #include "mail/line_fold.h"
 #include "mail/mark.h"
 #include "mail/smtp_cmd.h"
+#include "mail/verp.h"
 #include "transport/sign_later.h"
 #include "transport/trace.h"
 #include "vmta/assign.h"
@@ -166,16 +167,17 @@ filtered_id(const struct letter_work *w, size_t from)
  * between them may be an address that an alias has hidden from us.
  */
 static bool
-is_verp_of(const struct letter_in *in, const char *sender)
+is_verp_of(const struct letter_work *w, const char *sender)
 {
-	const char *at = strrchr(sender, '@');
-	size_t local = at == NULL ? 0 : (size_t)(at - sender);
-	size_t len = strlen(in->sender), tail = strlen(sender) - local;
+	static const char both[][3] = { "+=", "--", "-=", "-+", "=-",
+		"==", "=+", "+-", "++" };
 
-	return local > 0 && in->named_count == 1 && len > local + 3 + tail &&
-	    memcmp(in->sender, sender, local) == 0 &&
-	    strchr("-=+", in->sender[local]) != NULL &&
-	    strcmp(in->sender + len - tail, at) == 0;
+	if (w->in->named_count != 1)
+		return false;
+	for (size_t i = 0; i < sizeof(both) / sizeof(*both); i++)
+		if (verp_split(w->in->sender, sender, both[i], w->rg) != NULL)
+			return true;
+	return false;
 }
 
 static bool
@@ -186,7 +188,7 @@ mark_is_ours(const struct letter_work *w, const struct mark *m,
 
 	/* No queue id, no proof that the mark was made for this message. */
 	return queue_id[0] != '\0' && strcmp(m->queue_id, queue_id) == 0 &&
-	    (strcmp(m->sender, in->sender) == 0 || is_verp_of(in, m->sender)) &&
+	    (strcmp(m->sender, in->sender) == 0 || is_verp_of(w, m->sender)) &&
 	    memcmp(m->body_hash, canon_body_hash(w->hash, CANON_SIMPLE),
 		sizeof(m->body_hash)) == 0;
 }
@@ -677,6 +679,7 @@ letter_end(struct letter_work *w, struct letter *l_r)
 		return w->refused;
 
 	l_r->envid = find_envid(w);
+	l_r->verp = w->source.verp;
 	copy_headers(w, l_r);
 	l_r->body = make_body(w);
 	l_r->has_8bit = has_8bit(l_r->body);

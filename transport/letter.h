@@ -86,6 +86,7 @@ struct letter {
 	uint8_t priority;
 	bool marked;   /* the milter has treated it */
 	bool notice;   /* of the host MTA's own */
+	bool verp;     /* its source wants a sender for each recipient */
 	bool has_8bit; /* some byte of it is not ASCII */
 	/* Recipients differ: it is signed when it is sent; or NULL. */
 	const struct env_signing *signing;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * list: recipients that wait or are being sent, by whatever selects them.
+ * list: recipients that wait or are being sent, by whatever selects them; and
+ * mailq: the same, all of them, with what listings of host MTAs show.
  *
  * Memory is that of a chunk of candidates and its items: the next one is
  * collected when the client has read this one, and none when it has gone.
@@ -68,6 +69,31 @@ envelope_json(const struct candidate *r, const struct envelope *env)
 }
 
 static json_t *
+last_reply(const struct candidate *r)
+{
+	if (r->said == NULL)
+		return json_null();
+	if (!r->said_of_queue)
+		return control_said(r->said);
+	return json_pack("{s:s,s:o}", "of", "queue", "text",
+	    ctl_string(r->said->text));
+}
+
+/* Indexed by enum candidate_state. */
+static const char *const states[] = { "active", "deferred", "hold" };
+
+static void
+add_state(json_t *item, const struct candidate *r, const struct envelope *env)
+{
+	json_t *more = json_pack("{s:I,s:s,s:I,s:o}", "arrival",
+	    (json_int_t)(env->arrival_us / US_PER_S), "state", states[r->state],
+	    "recipients", (json_int_t)r->rcpts, "last_reply", last_reply(r));
+
+	CHECK(more != NULL);
+	(void)json_object_update_new(item, more);
+}
+
+static json_t *
 item_json(const struct candidate *r, const struct envelope *env,
     const struct err *error)
 {
@@ -102,6 +128,8 @@ look(struct candidates *c, const struct candidate *r,
 		l->items = mem_realloc(l->items, l->cap * sizeof(json_t *));
 	}
 	l->items[l->count++] = item_json(r, env, error);
+	if (c->wants_state)
+		add_state(l->items[l->count - 1], r, env);
 }
 
 /* ---- on main ------------------------------------------------------------- */
@@ -174,15 +202,15 @@ on_chunk(struct candidates *c)
 	worker_post(l->control->opt.main, &l->home);
 }
 
-void
-control_list(struct control *c, struct ctl_request *r, const json_t *args)
+static void
+begin(struct control *c, struct ctl_request *r, const json_t *args, bool all)
 {
 	struct listing *l = mem_new(struct listing);
 	struct err e;
 
 	l->control = c;
 	l->request = r;
-	l->max = control_maxitems(args, MAXITEMS);
+	l->max = all ? SIZE_MAX : control_maxitems(args, MAXITEMS);
 	if (select_parse(args, &l->select, &e) == -1) {
 		ctl_fail(r, "%s", e.text);
 		listing_free(l);
@@ -193,5 +221,18 @@ control_list(struct control *c, struct ctl_request *r, const json_t *args)
 	l->candidates.select = &l->select;
 	l->candidates.look = look;
 	l->candidates.chunk = on_chunk;
+	l->candidates.wants_state = all;
 	candidates_go(&l->candidates);
+}
+
+void
+control_list(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	begin(c, r, args, false);
+}
+
+void
+control_mailq(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	begin(c, r, args, true);
 }

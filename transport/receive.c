@@ -400,6 +400,16 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 	return letter_begin(in, s->tx_rg);
 }
 
+static int
+letter_flags(const struct ingress_session *s, const struct letter *l)
+{
+	bool verp = (s->tx.verp || l->verp) && l->sender[0] != '\0';
+
+	return (l->has_8bit ? ENVELOPE_8BIT : 0) |
+	    (s->tx.utf8 ? ENVELOPE_UTF8 : 0) |
+	    (l->notice ? ENVELOPE_NOTICE : 0) | (verp ? ENVELOPE_VERP : 0);
+}
+
 static struct envelope
 make_envelope(struct ingress_session *s, const char *peer,
     const struct letter *l)
@@ -418,9 +428,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 		.headers = l->headers,
 		.header_count = l->header_count,
 		.ret = tx->ret,
-		.flags = (uint8_t)((l->has_8bit ? ENVELOPE_8BIT : 0) |
-		    (tx->utf8 ? ENVELOPE_UTF8 : 0) |
-		    (l->notice ? ENVELOPE_NOTICE : 0) |
+		.flags = (uint8_t)(letter_flags(s, l) |
 		    receive_notice_flags(s)),
 		.rcpt_count = (uint32_t)tx->rcpt_count,
 	};

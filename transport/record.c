@@ -11,6 +11,7 @@
 #include "mail/classify.h"
 #include "mail/message.h"
 #include "mail/smtp_cmd.h"
+#include "mail/verp.h"
 
 static const struct {
 	enum acct_type type;
@@ -213,7 +214,9 @@ record_receipt_pack(const struct record_receipt *r, struct buf *out)
 	struct acct_record a = { .type = ACCT_R,
 		.rcpt_number = r->n,
 		.logged_us = env->arrival_us,
-		.orig = env->sender,
+		.orig = (env->flags & ENVELOPE_VERP) == 0 ?
+		    env->sender :
+		    verp_make(env->sender, rcpt->addr, r->rg),
 		.rcpt = rcpt->addr,
 		.orcpt = plain_address(rcpt->orcpt, r->rg),
 		.src_type = source_type(rcpt),

@@ -32,6 +32,8 @@ struct said *
 said_new(const struct outcome *o)
 {
 	const struct said like = { .code = o->code,
+		.kind = o->ours ? OUTCOME_LOCAL_TEMP : o->kind,
+		.phase = o->phase,
 		.wall_us = o->wall_us,
 		.peer = o->peer };
 
@@ -61,6 +63,14 @@ struct said *
 said_copy(const struct said *s)
 {
 	return make(s, s->host, s->text);
+}
+
+struct said *
+said_plain(const char *text)
+{
+	const struct said like = { .kind = OUTCOME_LOST };
+
+	return make(&like, "", text);
 }
 
 /* ---- to whom ------------------------------------------------------------- */

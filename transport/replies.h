@@ -26,6 +26,8 @@ enum { REPLIES_MAX = 16384, SAID_TEXT_MAX = 500, SAID_HOST_MAX = 255 };
 struct said {
 	uint32_t refs;
 	int code; /* of the reply, or 0: what happened to us */
+	enum outcome_kind kind;
+	enum outcome_phase phase;
 	int64_t wall_us;
 	struct net_addr peer; /* family 0: nobody was spoken to */
 	const char *host;     /* or "" */
@@ -36,6 +38,8 @@ struct said *said_new(const struct outcome *o); /* one reference */
 struct said *said_ref(struct said *s);
 void said_unref(struct said **sp);
 struct said *said_copy(const struct said *s); /* for another thread */
+/* What happened, without anybody who said it. */
+struct said *said_plain(const char *text);
 
 struct replies;
 

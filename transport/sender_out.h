@@ -2,7 +2,7 @@
 /*
  * sender_out - the envelope sender with which a recipient's mail leaves: the one
  * that the message was accepted with, as the rewrite-list of the virtual MTA that
- * sends it wants it.
+ * sends it wants it; with VERP the recipient is put into that (mail/verp.h).
  *
  * Decided at each attempt, since mail may go by another virtual MTA than was
  * chosen for it.  The null sender of notifications, be they ours or the host

@@ -130,25 +130,12 @@ queue_json(const struct why_row *r)
 	return out;
 }
 
-static json_t *
-said_json(const struct said *s)
-{
-	char addr[NET_ADDR_TEXT] = "", when[40];
-
-	if (s->peer.family != 0)
-		(void)net_addr_text(&s->peer, addr);
-	(void)clock_iso(when, sizeof(when), s->wall_us);
-	return json_pack("{s:s,s:i,s:o,s:o,s:s,s:s}", "of", "recipient", "code",
-	    s->code, "text", ctl_string(s->text), "host", ctl_string(s->host),
-	    "address", addr, "when", when);
-}
-
 /* What is known best: to the recipient, or why its queue failed last. */
 static json_t *
 last_reply(const struct why_row *r)
 {
 	if (r->said != NULL)
-		return said_json(r->said);
+		return control_said(r->said);
 	if (r->last_error[0] == '\0')
 		return json_null();
 	return json_pack("{s:s,s:o}", "of", "queue", "text",

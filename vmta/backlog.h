@@ -4,7 +4,8 @@
  * recipients and groups come from.
  *
  *	entry    a message that has recipients in the scheduler
- *	group    the recipients of one message in one queue
+ *	group    the recipients of one message in one queue; or one of them, where
+ *		 each is to go in a transaction of its own
  *	rcpt     one recipient: waiting its turn (in its group's list), waiting
  *		 for its time (in the queue's heap), or granted
  *
@@ -31,10 +32,11 @@ struct entry {
 	struct message *msg; /* while some group keeps it, or NULL */
 	uint64_t id;
 	struct message_loc loc;
-	int64_t queued_us;  /* when it was accepted */
-	uint32_t rcpts;     /* in all queues, granted ones too */
-	uint32_t reading;   /* grants that read it from its place */
-	uint32_t warm : 17; /* groups that keep it in memory */
+	int64_t queued_us;       /* when it was accepted */
+	uint32_t rcpts;          /* in all queues, granted ones too */
+	uint32_t reading : 31;   /* grants that read it from its place */
+	uint32_t one_by_one : 1; /* a group for each recipient */
+	uint32_t warm : 17;      /* groups that keep it in memory */
 	uint32_t room : 15; /* octets that are put before it when it is sent */
 	uint32_t origin;    /* in backlog.origins */
 };

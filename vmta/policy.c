@@ -337,7 +337,8 @@ rewrite(const struct policy_in *in, const struct rewrite_list *l,
 	if (!is_notice(in, rg))
 		out->sender = rewrite_sender(l, in->sender, rg);
 	if (!rewrite_edit(l, rg, edit))
-		out->from_note = "it cannot be read, and was not rewritten";
+		out->from_note =
+		    "it was not rewritten: it cannot be read or folded";
 }
 
 /*

@@ -233,7 +233,63 @@ trim(struct slice s)
 	return s;
 }
 
-enum rewritten { UNREADABLE, SAME, REWRITTEN };
+/* A blank at which the line may be broken, the last that helps; 0: none. */
+static size_t
+fold_at(struct slice line, size_t col)
+{
+	for (size_t i = LINE_FOLD_MAX - col; i > 0; i--)
+		if (is_blank(line.p[i]) && !is_blank(line.p[i - 1]) &&
+		    line.p[i - 1] != '\\')
+			return i;
+	return 0;
+}
+
+/*
+ * New domains may have made a line too long for SMTP.  line_fold.h would break
+ * it anywhere, be it in an address.  False: there is no blank.
+ */
+static bool
+put_line(struct slice line, size_t col, struct buf *out)
+{
+	while (col + line.len > LINE_FOLD_MAX) {
+		size_t at = fold_at(line, col);
+
+		if (at == 0)
+			return false;
+		buf_add(out, line.p, at);
+		buf_str(out, "\r\n");
+		line.p += at;
+		line.len -= at;
+		col = 0;
+	}
+	buf_add(out, line.p, line.len);
+	return true;
+}
+
+static const char *
+fold(struct slice text, struct region *rg)
+{
+	size_t col = sizeof(FROM_HEADER ": ") - 1;
+	const char *value = NULL, *end;
+	struct buf out = { 0 };
+
+	while ((end = memmem(text.p, text.len, "\r\n", 2)) != NULL) {
+		size_t len = (size_t)(end - text.p);
+
+		if (!put_line((struct slice){ text.p, len }, col, &out))
+			break;
+		buf_str(&out, "\r\n");
+		text.p += len + 2;
+		text.len -= len + 2;
+		col = 0;
+	}
+	if (end == NULL && put_line(text, col, &out))
+		value = region_strndup(rg, out.p, out.len);
+	buf_fini(&out);
+	return value;
+}
+
+enum rewritten { STUCK, SAME, REWRITTEN };
 
 static enum rewritten
 rewrite_value(const struct rewrite_list *l, struct slice value,
@@ -248,7 +304,7 @@ rewrite_value(const struct rewrite_list *l, struct slice value,
 	from = value.p;
 	if (value.len == 0 || memchr(value.p, '\0', value.len) != NULL ||
 	    !mailbox_domains(value, rg, &d))
-		return UNREADABLE;
+		return STUCK;
 	for (size_t i = 0; i < d.n; i++) {
 		to = new_domain(l, d.v[i]);
 		if (to == NULL)
@@ -261,11 +317,9 @@ rewrite_value(const struct rewrite_list *l, struct slice value,
 	if (changed == 0)
 		return SAME;
 	buf_add(&text, from, (size_t)(value.p + value.len - from));
-	value = line_fold_text((struct slice){ text.p, text.len },
-	    sizeof(FROM_HEADER ": ") - 1, rg);
-	*out = region_strndup(rg, value.p, value.len);
+	*out = fold((struct slice){ text.p, text.len }, rg);
 	buf_fini(&text);
-	return REWRITTEN;
+	return *out == NULL ? STUCK : REWRITTEN;
 }
 
 bool
@@ -273,7 +327,7 @@ rewrite_edit(const struct rewrite_list *l, struct region *rg,
     struct header_edit *edit)
 {
 	const struct header_list *h = edit->headers;
-	bool readable = true;
+	bool fine = true;
 	const char *value;
 	enum rewritten what;
 
@@ -289,13 +343,13 @@ rewrite_edit(const struct rewrite_list *l, struct region *rg,
 		if (edit->remove[i])
 			continue;
 		what = rewrite_value(l, h->v[i].value, rg, &value);
-		readable = readable && what != UNREADABLE;
+		fine = fine && what != STUCK;
 		if (what == REWRITTEN) {
 			edit->remove[i] = true;
 			header_edit_add(edit, FROM_HEADER, value, rg);
 		}
 	}
-	return readable;
+	return fine;
 }
 
 const struct header_list *

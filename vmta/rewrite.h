@@ -14,8 +14,8 @@
  * row.  PATTERN is a domain as in sender-domains.
  *
  * Of From each address that some reader may see is rewritten, in all fields of
- * that name; what cannot be read (mailbox_domains()) stays as it is.  Sender and
- * Reply-To are nobody's business here.
+ * that name; what cannot be read (mailbox_domains()), or not be folded when it got
+ * too long, stays as it is.  Sender and Reply-To are nobody's business here.
  *
  * A list is the snapshot's: immutable, any thread.  Pure; results are in the
  * caller's region, or what was given.  A list that is NULL changes nothing.
@@ -52,7 +52,7 @@ bool rewrite_is_about_from(const struct rewrite_list *l);
 const char *rewrite_sender(const struct rewrite_list *l, const char *sender,
     struct region *rg);
 
-/* The From fields that are left.  False: one cannot be read. */
+/* The From fields that are left.  False: one had to stay as it is. */
 bool rewrite_edit(const struct rewrite_list *l, struct region *rg,
     struct header_edit *edit);
 

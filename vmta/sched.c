@@ -439,6 +439,7 @@ sched_add(struct sched *s, struct message *m, const struct sched_rcpt_in *rcpts,
 	    rcpts[0].user);
 	e->room = rcpts[0].room < ENTRY_ROOM_MAX ? rcpts[0].room :
 						   ENTRY_ROOM_MAX;
+	e->one_by_one = rcpts[0].one_by_one;
 	(void)sched_origin(s, e->origin);
 	for (size_t i = 0; i < count; i++) {
 		const struct sched_rcpt_in *in = &rcpts[i];

@@ -170,6 +170,7 @@ struct sched_rcpt_in {
 	int64_t queued_us;      /* when accepted, on the engine clock */
 	const char *job, *user; /* NULL is ""; user: that authenticated */
 	uint32_t room;          /* octets that come before it when it is sent */
+	bool one_by_one;        /* each recipient in a grant of its own */
 };
 
 /*
@@ -415,7 +416,8 @@ void sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 struct sched_rcpt_info {
 	const struct entry *entry; /* for sched_rcpt_message() */
 	uint64_t id;
-	uint32_t size; /* of the body */
+	uint32_t size;  /* of the body */
+	uint32_t rcpts; /* of its message, in all queues */
 	const char *job, *user;
 	int64_t queued_us;
 	uint32_t n;

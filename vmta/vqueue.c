@@ -51,8 +51,8 @@ group_for(struct sched_queue *q, struct backlog *b, struct entry *e,
 {
 	struct group *g = q->last_added;
 
-	if (g != NULL && g->entry == e && g->priority == in->priority &&
-	    g->by_pool == in->by_pool)
+	if (g != NULL && g->entry == e && !e->one_by_one &&
+	    g->priority == in->priority && g->by_pool == in->by_pool)
 		return g;
 	g = group_new(q, b, e, in->priority);
 	g->by_pool = in->by_pool;

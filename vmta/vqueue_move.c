@@ -64,7 +64,8 @@ find_there(struct slot *s, const struct group *g)
 	struct group *last = s->way.to->last_added;
 
 	if (s->there == NULL && last != NULL && last->entry == g->entry &&
-	    last->priority == g->priority && last->by_pool == s->way.by_pool)
+	    !g->entry->one_by_one && last->priority == g->priority &&
+	    last->by_pool == s->way.by_pool)
 		s->there = last; /* of the slice before */
 	return s->there;
 }

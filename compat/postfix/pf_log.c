@@ -195,8 +195,8 @@ add_reply(const struct outcome *o, const char *text, struct buf *out)
 		    phases[o->phase].command);
 }
 
-static void
-add_reason(const struct outcome *o, struct buf *out)
+void
+pf_log_reason(const struct outcome *o, struct buf *out)
 {
 	const char *text = o->text == NULL ? "" : o->text;
 	bool on_the_way = has_host(o) && o->phase > PHASE_CONNECT;
@@ -273,7 +273,7 @@ attempt(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 		log_text(out, o->text == NULL ? "" : o->text, LOG_REPLY_MAX,
 		    LOG_AS_POSTFIX);
 	else
-		add_reason(o, out);
+		pf_log_reason(o, out);
 	buf_str(out, ")\n");
 	if (a->result == LOG_EXPIRED && a->first)
 		expired(n, a->mail, out);

@@ -19,6 +19,9 @@
 
 extern const struct log_style pf_log_style;
 
+/* Why it was not delivered, in Postfix's words. */
+void pf_log_reason(const struct outcome *o, struct buf *out);
+
 /* Seconds with two significant digits and at most two decimals: "0.05". */
 void pf_log_delay(struct buf *out, int64_t us);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header blocks, their values and addresses, from bytes of any kind; and the
+ * Header blocks, their values and addresses, from bytes of any kind, rewritten too; and the
  * signature of any such block names what it covers.
  */
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include "mail/header.h"
 #include "mail/mailbox.h"
 #include "mail/tag_list.h"
+#include "vmta/rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -84,6 +85,28 @@ check_domains(struct slice value, struct region *rg)
 	CHECK(found == (all.n > 0));
 }
 
+/* Where domains stand in a value: with others in their places it is read as well. */
+static void
+check_rewriting(struct slice value, struct region *rg)
+{
+	struct rewrite_list *l = rewrite_list_new(rg);
+	bool removed = false;
+	struct header_list h = { 0 };
+	struct header_edit edit = { .headers = &h, .remove = &removed };
+	struct mailbox_domains before, after;
+	struct err e;
+
+	CHECK(rewrite_add_from(l, rg, "*", "new.example", &e) == 0);
+	header_list_add(&h, rg, SLICE_LIT("From"), value);
+	if (!rewrite_edit(l, rg, &edit) || edit.add_count == 0)
+		return;
+	CHECK(mailbox_domains(value, rg, &before));
+	CHECK(mailbox_domains(slice_of(edit.add[0].value), rg, &after));
+	CHECK(after.n == before.n);
+	for (size_t i = 0; i < after.n; i++)
+		CHECK(strcmp(after.v[i], "new.example") == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -104,6 +127,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at += h->whole.len + 2;
 		(void)header_value(h, rg);
 		check_domains(h->value, rg);
+		check_rewriting(h->value, rg);
 		(void)dkim_sign_is_of(h, "example.net", "s1", rg);
 		CHECK(header_find(&list, "", i) == list.n);
 	}

@@ -82,6 +82,8 @@ play_submit(struct play *p, struct words *w)
 			what.size = (uint32_t)play_number(p, value);
 		else if (strcmp(name, "room") == 0)
 			what.room = (uint32_t)play_number(p, value);
+		else if (strcmp(name, "one-by-one") == 0)
+			what.one_by_one = play_number(p, value) != 0;
 		else if (strcmp(name, "times") == 0)
 			times = (unsigned)play_number(p, value);
 		else

@@ -133,17 +133,20 @@ plain_owner_submit(struct plain_owner *o, const char *domain, const char *vmta,
 bool
 plain_owner_answer(struct plain_owner *o)
 {
-	static const struct sched_result done = { .written = true };
+	struct sched_result done[PLAIN_GRANT_MAX];
 	int64_t now = o->now_us;
 	struct sched_conn *c;
 	struct grant *g;
 	bool any = false;
 
+	for (int i = 0; i < PLAIN_GRANT_MAX; i++)
+		done[i] = (struct sched_result){ .written = true };
 	for (; (g = take(&o->sending, now)) != NULL; any = true) {
 		c = g->conn;
 		if (g->timed)
 			sched_written(o->sched, g, g->count, now);
-		sched_results(o->sched, &g, &done, now);
+		CHECK(g->count <= PLAIN_GRANT_MAX);
+		sched_results(o->sched, &g, done, now);
 		sched_ready(o->sched, c, now);
 	}
 	for (; (c = take(&o->opening, now)) != NULL; any = true)

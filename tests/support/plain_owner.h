@@ -18,7 +18,7 @@
 
 #include "vmta/sched.h"
 
-enum { PLAIN_MAX = 1 << 12 };
+enum { PLAIN_MAX = 1 << 12, PLAIN_GRANT_MAX = 8 };
 
 /* What takes the same time for all comes in the order in which it began. */
 struct plain_ring {

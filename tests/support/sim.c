@@ -133,6 +133,7 @@ sim_submit(struct sim *sim, const struct sim_submit *what)
 			in[i].job = what->job;
 			in[i].user = what->user;
 			in[i].room = what->room;
+			in[i].one_by_one = what->one_by_one;
 		}
 		sim->ended[m->id] = (uint8_t)what->rcpts;
 		sched_add(sim->sched, m, in, what->rcpts, sim->now_us);

@@ -162,6 +162,7 @@ struct sim_submit {
 	const char *job, *user; /* NULL: none; live as long as the sim */
 	uint32_t size;          /* of the body; 0: 1000 */
 	uint32_t room;          /* sched_rcpt_in */
+	bool one_by_one;        /* likewise */
 };
 
 void sim_submit(struct sim *sim, const struct sim_submit *what);

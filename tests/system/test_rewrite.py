@@ -138,7 +138,16 @@ def source(lab):
     rcpt = lab.rcpt()
     send(lab, "postfix", "127.0.0.33", rcpt, author="A <a@in.example>")
     tap.equal(got(lab, rcpt), ("a@in.example", "a@in.example"), "another one's")
-    tap.equal(lab.daemon.log_text().count("policy=milter"), 3,
+    rcpt = lab.rcpt()
+    send(lab, "postfix", "127.0.0.32", rcpt, author="A <a@in.example> b")
+    tap.check(b"\r\nFrom: A <a@in.example> b\r\n" in
+              lab.stored(lab.wait_arrived(rcpt)), "it was rewritten")
+    rcpt = lab.rcpt()
+    send(lab, "smtp", "127.0.0.32", rcpt, author="A <a@in.example> b")
+    lab.wait_arrived(rcpt)
+    for log in (lab.milter.log_text(), lab.daemon.log_text()):
+        tap.equal(log.count(' from-note="it was not rewritten'), 1, "notes")
+    tap.equal(lab.daemon.log_text().count("policy=milter"), 4,
               "marks that were believed")
 
 

@@ -247,6 +247,53 @@ test_submission(void)
 	client_close(&c);
 }
 
+/* A sender for each recipient: who asks for it, and whose source does. */
+static void
+test_verp(void)
+{
+	static const struct {
+		const char *label, *mail;
+		bool lmtp, source;
+		int want;
+	} ways[] = {
+		{ "asked for", "> MAIL FROM:<s@a.test> verp", false, false,
+		    ENVELOPE_VERP },
+		{ "not asked for", "> MAIL FROM:<s@a.test>", false, false, 0 },
+		{ "by the source", "> MAIL FROM:<s@a.test>", true, true,
+		    ENVELOPE_VERP },
+		{ "never of the null sender", "> MAIL FROM:<> VERP", false,
+		    true, 0 },
+	};
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		char script[500];
+
+		world_reset();
+		world.conf.source.relay = true;
+		world.conf.source.verp = ways[i].source;
+		client_open(&c, ways[i].lmtp ? INGRESS_LMTP : INGRESS_SMTP,
+		    NULL, SOCK_STREAM);
+		(void)snprintf(script, sizeof(script),
+		    "%s%s\n< 250*\n> RCPT TO:<r@b.test>\n< 250*\n"
+		    "> DATA\n< 354*\n> A: b\n> \n> .\n< 250*\n",
+		    ways[i].lmtp ? LMTP_HELLO : SMTP_HELLO, ways[i].mail);
+		ok(client_talk(&c, script), "VERP %s", ways[i].label);
+		is_int(world.store.env.flags, ways[i].want, ways[i].label);
+		is_str(world.store.env.sender,
+		    ways[i].want != 0 || i == 1 ? "s@a.test" : "",
+		    "the sender is stored as it came");
+		client_close(&c);
+	}
+	world_reset();
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&c,
+	       LMTP_HELLO "> MAIL FROM:<s@a.test> VERP\n< 555 5.5.4*\n"
+			  "> RCPT TO:<r@b.test>\n< 503*\n"),
+	    "VERP in LMTP is not offered and not taken");
+	client_close(&c);
+}
+
 static void
 test_pool(void)
 {
@@ -308,6 +355,7 @@ main(void)
 	test_transcripts();
 	test_content();
 	test_submission();
+	test_verp();
 	test_pool();
 	test_domain_vmta();
 	world_fini();

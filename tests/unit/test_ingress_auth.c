@@ -15,9 +15,12 @@
 	"< 220 mx.test*\n> EHLO c.test\n< 250-mx.test\n< 250-PIPELINING\n" \
 	"< 250-8BITMIME\n< 250-SMTPUTF8\n< 250-SIZE 0\n" \
 	"< 250-ENHANCEDSTATUSCODES\n"
-#define STRONG GREET "< 250-AUTH SCRAM-SHA-256 CRAM-MD5\n< 250 DSN\n"
-#define ALL GREET "< 250-AUTH SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN\n< 250 DSN\n"
-#define NONE GREET "< 250 DSN\n"
+#define STRONG \
+	GREET "< 250-AUTH SCRAM-SHA-256 CRAM-MD5\n< 250-VERP\n< 250 DSN\n"
+#define ALL \
+	GREET \
+	"< 250-AUTH SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN\n< 250-VERP\n< 250 DSN\n"
+#define NONE GREET "< 250-VERP\n< 250 DSN\n"
 /* tim, tanstaaf */
 #define GOOD "AUTH PLAIN AHRpbQB0YW5zdGFhZg=="
 /* tim, wrong */
@@ -69,7 +72,7 @@ static const struct {
 	{ "offered once", CLEAR,
 	    ALL IN "> EHLO c.test\n< 250-mx.test\n< 250-PIPELINING\n"
 		   "< 250-8BITMIME\n< 250-SMTPUTF8\n< 250-SIZE 0\n"
-		   "< 250-ENHANCEDSTATUSCODES\n< 250 DSN\n" },
+		   "< 250-ENHANCEDSTATUSCODES\n< 250-VERP\n< 250 DSN\n" },
 	{ "not before EHLO", CLEAR,
 	    "< 220*\n> HELO c.test\n< 250*\n> " GOOD "\n< 503*\n" },
 	{ "not in a transaction", CLEAR,

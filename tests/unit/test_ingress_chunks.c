@@ -145,7 +145,7 @@ test_offered(void)
 	ok(client_talk(&c,
 	       "< 220*\n> EHLO x\n< 250-mx.test\n< 250-PIPELINING\n"
 	       "< 250-8BITMIME\n< 250-SMTPUTF8\n< 250-SIZE 0\n"
-	       "< 250-ENHANCEDSTATUSCODES\n< 250-CHUNKING\n< 250 DSN\n"),
+	       "< 250-ENHANCEDSTATUSCODES\n< 250-CHUNKING\n< 250-VERP\n< 250 DSN\n"),
 	    "offered in SMTP");
 	client_close(&c);
 	world_reset();

@@ -142,12 +142,12 @@ test_xclient(void)
 	       "< 220*\n" EHLO_OTHER
 	       "< 250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\n"
 	       "< 250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT "
-	       "LOGIN\n< 250 DSN\n"),
+	       "LOGIN\n< 250-VERP\n< 250 DSN\n"),
 	    "it is offered");
 	ok(client_talk(&c,
 	       "> XCLIENT ADDR=198.51.100.7 NAME=c.example\n< 220*\n"
 	       "> XCLIENT HELO=me.example PROTO=ESMTP\n< 220*\n" EHLO_OTHER
-	       "< 250 DSN\n"),
+	       "< 250-VERP\n< 250 DSN\n"),
 	    "in several commands; then it is over, as is XFORWARD");
 	ok(client_talk(&c,
 	       "> XCLIENT ADDR=192.0.2.9\n< 550 5.7.0 XCLIENT*\n"
@@ -518,7 +518,7 @@ test_utf8(void)
 	ok(client_talk(&c,
 	       "< 220*\n> EHLO x\n< 250-mx.test\n< 250-PIPELINING\n"
 	       "< 250-8BITMIME\n< 250-SIZE 0\n< 250-ENHANCEDSTATUSCODES\n"
-	       "< 250 DSN\n> MAIL FROM:<a@b.test> SMTPUTF8\n< 555 5.6.7*\n"),
+	       "< 250-VERP\n< 250 DSN\n> MAIL FROM:<a@b.test> SMTPUTF8\n< 555 5.6.7*\n"),
 	    "SMTPUTF8 is not offered and not taken");
 	client_close(&c);
 }

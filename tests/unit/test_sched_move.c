@@ -25,8 +25,10 @@ struct world {
 	struct sched *sched; /* the owner's */
 	uint64_t next_id;
 	unsigned random;
-	unsigned wrong; /* not as it was submitted */
-	bool one_job;   /* all mail is of one, or they take turns */
+	unsigned wrong;           /* not as it was submitted */
+	bool one_job;             /* all mail is of one, or they take turns */
+	bool some_verp;           /* every third message goes out one by one */
+	unsigned alone, together; /* grants of those; of several recipients */
 	unsigned met[MESSAGES + 1][RCPTS];
 	unsigned at[VMTAS];   /* recipients there */
 	uint64_t order[SEEN]; /* messages as they were granted */
@@ -34,6 +36,7 @@ struct world {
 };
 
 static struct world w;
+static const char *rcpts_max = "1";
 
 static void
 must(int rc)
@@ -65,7 +68,7 @@ conf_of(const char *reroute)
 		    "virtual-mta-pool p { virtual-mta %s }", vmtas[i]);
 		must(fake_conf_line(c, line, &e));
 	}
-	must(fake_conf_domain(c, "*", "max-rcpt-per-message", "1", &e));
+	must(fake_conf_domain(c, "*", "max-rcpt-per-message", rcpts_max, &e));
 	if (reroute != NULL)
 		must(fake_conf_domain(c, "a.example", "reroute-to-virtual-mta",
 		    reroute, &e));
@@ -90,12 +93,22 @@ pause_all(bool paused)
 	must(sched_pause(w.sched, &all, &e));
 }
 
+static bool
+is_one_by_one(uint64_t id)
+{
+	return w.some_verp && id % 3 == 0;
+}
+
 static void
 on_grant(void *ctx, const struct sched_conn *c)
 {
+	const struct grant *g = &c->grant->pub;
+
 	(void)ctx;
 	CHECK(w.granted < SEEN);
-	w.order[w.granted++] = c->grant->pub.msg->id;
+	w.order[w.granted++] = g->msg->id;
+	w.alone += is_one_by_one(g->msg->id);
+	w.together += g->count > 1;
 }
 
 static void
@@ -122,11 +135,14 @@ rcpt_of(uint64_t id, uint32_t n)
 		.priority = id % 5 == 0 ? 90 : 50,
 		.queued_us = S / 2 + (int64_t)(id * 7919 % 1000),
 		.job = id % 2 == 0 && !w.one_job ? "even" : "odd",
-		.by_pool = id % 7 == 0 };
+		.by_pool = id % 7 == 0,
+		.one_by_one = is_one_by_one(id) };
 
 	if ((id + n) % 3 == 0) {
 		in.attempts = (uint16_t)(1 + id % 4);
 		in.due_us = 3600 * S + (int64_t)(id * 104729 % 997) * S;
+	} else if (in.one_by_one && id % 2 == 0) {
+		in.due_us = 3000 * S + (int64_t)id * S; /* side by side */
 	}
 	return in;
 }
@@ -309,6 +325,33 @@ test_order(void)
 		plain_owner_fini(&w.owner);
 	}
 	ok(count > 300, "which were some (%zu)", count);
+}
+
+/* A recipient that goes alone does so in the other queue, too. */
+static void
+test_one_by_one(void)
+{
+	rcpts_max = "3";
+	world_init(NULL);
+	w.some_verp = true;
+	submit(900);
+	(void)settle();
+	reload("y");
+	(void)settle();
+	is_int((int64_t)sched_queue_get(w.sched, "a.example", "y", S)->rcpts,
+	    900 * RCPTS, "all of it has moved");
+	pause_all(false);
+	w.owner.now_us = 5000 * S; /* all are due */
+	for (int i = 0; i < 100000 && w.owner.grants < 1500; i++) {
+		w.owner.now_us += US_PER_MS;
+		(void)plain_owner_answer(&w.owner);
+		(void)sched_run(w.sched, w.owner.now_us);
+	}
+	drain();
+	is_int(w.alone, 300 * RCPTS, "a grant for each recipient of those");
+	ok(w.together >= 600, "of others several go together (%u)", w.together);
+	plain_owner_fini(&w.owner);
+	rcpts_max = "1";
 }
 
 /* ---- what a pool gave ----------------------------------------------------- */
@@ -500,6 +543,7 @@ main(void)
 {
 	test_all();
 	test_order();
+	test_one_by_one();
 	test_overflow();
 	test_again();
 	test_random();

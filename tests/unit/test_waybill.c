@@ -138,6 +138,42 @@ test_room(void)
 	buf_fini(&b);
 }
 
+/* A sender for each recipient is version 4; flags that nobody knows are none. */
+static void
+test_flags(void)
+{
+	const struct env_signing signing = { .text = "", .room = 70000 };
+	struct envelope env = { .job = "",
+		.flags = ENVELOPE_8BIT,
+		.rcpt_count = COUNT,
+		.rcpts = rcpts };
+	enum { FLAGS = 17 + 3 + 3 + 4 }; /* behind job, user and room */
+	struct waybill w;
+	struct buf b = { 0 };
+
+	waybill_pack(&env, &b);
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == 0 && !w.one_by_one,
+	    "together");
+	env.flags |= ENVELOPE_VERP;
+	buf_clear(&b);
+	waybill_pack(&env, &b);
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == 0 && w.one_by_one,
+	    "one by one");
+	is_int(w.room, 0, "no room");
+	is_str(w.user, "", "nobody");
+	is_int(w.run_count, 6, "runs");
+	b.p[FLAGS] |= 2;
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == -1, "an unknown flag: %s",
+	    e.text);
+	env.signing = &signing;
+	buf_clear(&b);
+	waybill_pack(&env, &b);
+	ok(waybill_unpack(b.p, b.len, rg, &w, &e) == 0 && w.one_by_one,
+	    "also with room");
+	is_int(w.room, 70000, "which is there");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -155,6 +191,7 @@ main(void)
 	test_empty_run();
 	test_no_user();
 	test_room();
+	test_flags();
 	buf_fini(&b);
 	region_free(&rg);
 	return done_testing();

@@ -1,0 +1,263 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""mailq prints what Postfix's own postqueue makes of the same queue, to the
+byte; with the host's queue it is one list; a long one costs no memory."""
+
+import netns
+netns.enter()
+
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import mailrace
+import memory
+import tap
+from lab import Lab, mx_zone
+
+CONFIG = """
+<source 127.0.0.1>
+    process-x-job yes
+</source>
+<domain *>
+    retry-after 1h
+    retry-recipients-after 1h
+</domain>
+"""
+DOMAINS = ("later.example", "lost.example", "down.example", "held.example",
+           "slow.example")
+ZONE = "".join(mx_zone(d, ("mx." + d, "127.0.1.9" if d == "down.example"
+                           else "127.0.1.1")) for d in DOMAINS)
+RECEIVERS = [{"listen": ["127.0.1.1:25"], "rules": [
+    {"at": "rcpt", "match": "slow.example", "delay": 120},
+    {"at": "rcpt", "match": "lost.example", "action": "drop"},
+    {"at": "rcpt", "reply": "451 4.2.1 come back later"}]}]
+MAIN_CF = """
+defer_transports = mailrace
+smtpd_milters =
+non_smtpd_milters =
+"""
+VIEW = """
+compatibility_level = 3.6
+queue_directory = {view}/q
+enable_long_queue_ids = yes
+"""
+
+
+class Showq(threading.Thread):
+    """What systemd does for etc/mailrace-showq.socket: whoever connects to
+    the socket is standard output of a `mailrace mailq --showq`."""
+
+    def __init__(self, path, config):
+        super().__init__(daemon=True)
+        self.config = config
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(path)
+        self.socket.listen(8)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                conn, _ = self.socket.accept()
+            except OSError:
+                return
+            with conn:
+                subprocess.run([mailrace.program("mailrace"), "-c",
+                                self.config, "mailq", "--showq"], stdout=conn,
+                               timeout=60)
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.join()
+
+
+class Fixture(Lab):
+    def __init__(self):
+        super().__init__(zone=ZONE, config=CONFIG, with_milter=False,
+                         receivers=RECEIVERS, pf_main=MAIN_CF)
+
+    def __enter__(self):
+        self.start()
+        self.env = {**os.environ, "MAIL_CONFIG": self.postfix.conf,
+                    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        os.makedirs(self.path("view", "q", "public"))
+        with open(self.path("view", "main.cf"), "w") as f:
+            f.write(VIEW.format(view=self.path("view")))
+        self.showq = Showq(self.path("view", "q", "public", "showq"),
+                           self.config)
+        os.symlink(mailrace.program("mailrace"), self.path("mailq"))
+        self.command.text("pause", "queue", "held.example")
+        self.command.text("pause", "job", "sale")
+        self.inject(["a@later.example", "b@down.example", "c@later.example"],
+                    sender="many@sender.example")
+        self.inject("a@lost.example", sender="")
+        self.inject("h@held.example", sender='"x y"@sender.example')
+        self.inject("j@later.example", headers=[("X-Job", "sale")])
+        self.inject("s@slow.example")
+        tap.wait_for(self.settled_down, 30, "all were tried")
+        return self
+
+    def settled_down(self):
+        rows = {r["sender"] + r["recipients"][0]["address"]: r
+                for r in self.listed()}
+        many = rows["many@sender.examplea@later.example"]
+        return all("delay_reason" in r for r in many["recipients"]) and \
+            "delay_reason" in \
+            rows["MAILER-DAEMONa@lost.example"]["recipients"][0] and \
+            self.command.json("list", "--rcpt=s@*")["recipients"][0]["sending"]
+
+    def listed(self, *args):
+        text = self.command.text("mailq", "--json", *args)
+        return [json.loads(line) for line in text.splitlines()]
+
+    def view(self, option):
+        return self.tool("/usr/sbin/postqueue", "-c", self.path("view"),
+                         option)
+
+    def tool(self, *argv, status=0):
+        r = subprocess.run(argv, capture_output=True, text=True, timeout=60,
+                           env=self.env)
+        tap.equal(r.returncode, status, "%s: %s" % (argv, r.stderr))
+        return r.stdout
+
+    def mailq(self, *args, status=0):
+        return self.tool(self.path("mailq"), "-c", self.config, *args,
+                         status=status)
+
+    def __exit__(self, *why):
+        self.showq.close()
+        self.receiver.stop()  # or a transaction would end in two minutes
+        return super().__exit__(*why)
+
+
+@tap.test("each message has its state, its reasons and its size")
+def states(lab):
+    rows = {r["recipients"][0]["address"]: r for r in lab.listed()}
+    tap.equal({k: v["queue_name"] for k, v in rows.items()},
+              {"a@later.example": "deferred", "a@lost.example": "deferred",
+               "h@held.example": "hold", "j@later.example": "hold",
+               "s@slow.example": "active"}, str(rows))
+    many = rows["a@later.example"]
+    tap.equal([r["address"] for r in many["recipients"]],
+              ["a@later.example", "b@down.example", "c@later.example"],
+              "one message, in the order of its envelope")
+    reasons = [r["delay_reason"] for r in many["recipients"]]
+    tap.equal(reasons[0::2],
+              ["host mx.later.example[127.0.1.1] said: 451 4.2.1 come back "
+               "later (in reply to RCPT TO command)"] * 2, "a reply")
+    tap.check("refused" in reasons[1], "no connection: %s" % reasons[1])
+    tap.check(rows["a@lost.example"]["recipients"][0]["delay_reason"]
+              .startswith("lost connection with mx.lost.example[127.0.1.1] "
+                          "while "), "lost: %s" % rows["a@lost.example"])
+    tap.check(list(many) == ["queue_name", "queue_id", "arrival_time",
+                             "message_size", "forced_expire", "sender",
+                             "recipients"], "keys: %s" % list(many))
+    row = lab.command.json("list", "--rcpt=a@later.example")["recipients"][0]
+    tap.equal((row["id"], row["size"]),
+              (many["queue_id"], many["message_size"]), "as list says")
+    tap.check(abs(time.time() - many["arrival_time"]) < 120, "its time")
+
+
+@tap.test("stock postqueue prints our queue through showq, and mailq the same")
+def same_as_postqueue(lab):
+    tap.equal(lab.command.text("mailq"), lab.view("-p"), "postqueue -p")
+    tap.equal(lab.command.text("mailq", "--json"), lab.view("-j"),
+              "postqueue -j")
+
+
+@tap.test("mailq takes a queue and selectors")
+def selectors(lab):
+    def to(*args):
+        return sorted(r["address"] for m in lab.listed(*args)
+                      for r in m["recipients"])
+    tap.equal(to("held.example"), ["h@held.example"], "a queue")
+    tap.equal(to("--jobId=sale"), ["j@later.example"], "a job")
+    tap.equal(to("--orig=many@*", "--rcpt=*@later.example"),
+              ["a@later.example", "c@later.example"], "of one message some")
+    tap.equal(lab.command.text("mailq", "none.example"),
+              "Mail queue is empty\n", "nothing")
+    tap.equal(lab.command.text("mailq", "none.example", "--json"), "",
+              "no object")
+    r = lab.command.run("mailq", "--json", "--exim")
+    tap.equal((r.returncode, r.stdout), (2, ""), "one form: " + r.stderr)
+
+
+@tap.test("--exim is what exiqgrep and exiqsumm look for")
+def exim(lab):
+    text = lab.command.text("mailq", "--exim")
+    heads = re.findall(r"^\s*(\w+)\s+((?:\d+(?:\.\d+)?[A-Z]?)?)\s*"
+                       r"(\w{6}-\w{6}-\w{2})\s+(<.*?>)( \*\*\* frozen \*\*\*)?"
+                       r"$", text, re.M)
+    tap.equal(sorted((h[3], h[4] != "") for h in heads),
+              [('<"x y"@sender.example>', True), ("<>", False),
+               ("<many@sender.example>", False),
+               ("<s@sender.example>", False), ("<s@sender.example>", True)],
+              text)
+    tap.equal(len(re.findall(r"^          \S+@\S+$", text, re.M)), 7, text)
+    sums = [line for line in text.splitlines()
+            if re.match(r"^([\d\s]{2,3}\w)\s+(\S+)\s(\S+)\s\<(\S*)\>", line)]
+    tap.equal(len(sums), 4, "exiqsumm, which takes no blank in an address")
+
+
+@tap.test("called mailq it lists the host's queue first, with one total")
+def both(lab):
+    empty = lab.mailq()
+    tap.equal(empty, lab.command.text("mailq"), "the host has none")
+    lab.postfix.source("s@host.example", "x@later.example", 2)
+    host = tap.wait_for(lambda: (lambda t: t if t.count("x@later") == 2 and
+                                 "*" not in t.split("\n", 1)[1] else None)(
+        lab.tool("/usr/sbin/postqueue", "-p")), 20, "Postfix has two")
+    text = lab.mailq()
+    before, sum_host = host.rstrip("\n").rsplit("\n", 1)
+    ours, sum_ours = empty.rstrip("\n").rsplit("\n", 1)
+    tap.equal(text.rsplit("\n", 2)[0], before + "\n" + ours.split("\n", 1)[1],
+              "both, under one head")
+    number = re.compile(r"-- (\d+) Kbytes in (\d+) Requests\.")
+    a, b, c = (list(map(int, number.search(s).groups()))
+               for s in (sum_host, sum_ours, text.rsplit("\n", 2)[1]))
+    tap.equal(c, [a[0] + b[0], a[1] + b[1]], "the total")
+    rows = [json.loads(line) for line in lab.mailq("--json").splitlines()]
+    tap.equal(len(rows), 7, "as JSON")
+
+
+@tap.test("without its host, or without us, mailq says so and prints the rest")
+def parts(lab):
+    lab.env["MAIL_CONFIG"] = lab.path("nowhere")
+    text = lab.mailq(status=2)
+    tap.check("s@slow.example" in text, "ours: " + text)
+    lab.env["MAIL_CONFIG"] = lab.postfix.conf
+    r = subprocess.run([lab.path("mailq"), "-c", lab.path("view", "none")],
+                       capture_output=True, text=True, env=lab.env)
+    tap.check(r.returncode == 2 and "x@later.example" in r.stdout and
+              "-- " in r.stdout, "the host's: %s" % r)
+    tap.check("none" in r.stderr, "why: " + r.stderr)
+
+
+@tap.test("a listing that is longer takes no more memory of the daemon")
+def memory_bound(lab):
+    def fill(begin, end):
+        for i in range(begin, end):
+            lab.inject(["r%d-%d@held.example" % (i, n) for n in range(4000)],
+                       sender="bulk%d@sender.example" % i)
+    fill(0, 1)
+    lab.listed()
+    fill(1, 5)
+    memory.forget_peak(lab.daemon.pid)
+    before = memory.now(lab.daemon.pid)
+    rows = {r["sender"]: [to["address"] for to in r["recipients"]]
+            for r in lab.listed("--orig=bulk*")}
+    tap.check(rows == {"bulk%d@sender.example" % i:
+                       ["r%d-%d@held.example" % (i, n) for n in range(4000)]
+                       for i in range(5)}, "all, in the order of envelopes")
+    grown = memory.peak(lab.daemon.pid) - before
+    tap.check(grown < 6 << 20 or memory.has_sanitizer(lab.daemon.pid),
+              "%d bytes" % grown)
+
+
+tap.main(Fixture)
