@@ -13,6 +13,7 @@ mailrace_SOURCES = \
 	%D%/ctl_check.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_digest.c \
+	%D%/ctl_drain.c \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_lint.c \

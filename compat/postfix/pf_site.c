@@ -159,7 +159,6 @@ pf_site_init(struct pf_site *s, const char *dir, struct err *e)
 				       region_strdup(s->rg, dir);
 		s->work = REGION_JOIN(s->rg, s->dir, "/mailrace-work");
 		s->undo = REGION_JOIN(s->rg, s->dir, "/mailrace-undo");
-		rc = check_files(s, e);
 	}
 	buf_fini(&out);
 	return rc;
@@ -219,6 +218,8 @@ pf_site_list(const struct pf_site *s, const char *table, struct buf *out,
 int
 pf_site_copy(struct pf_site *s, struct err *e)
 {
+	if (check_files(s, e) == -1)
+		return -1;
 	if (mkdir(s->work, 0700) == -1)
 		return errno == EEXIST ?
 		    err_set(e,

@@ -44,6 +44,21 @@ names_us(const char *text)
 	    strstr(text, "unix:mailrace/") != NULL;
 }
 
+const char *
+pf_leads_here(const struct pf_host *h)
+{
+	for (size_t i = 0; i < strmap_count(h->set); i++) {
+		const struct pf_param *set = strmap_at(h->set, i);
+
+		if (names_us(set->value))
+			return set->name;
+	}
+	for (size_t i = 0; i < h->service_count; i++)
+		if (names_us(h->services[i].line))
+			return h->services[i].name;
+	return NULL;
+}
+
 static bool
 is_taken_back(const struct pf_plan *p, enum pf_kind kind, const char *name)
 {

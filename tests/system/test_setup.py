@@ -10,6 +10,7 @@ netns.enter()
 
 import base64
 import glob
+import json
 import os
 import pwd
 import re
@@ -20,6 +21,7 @@ import threading
 import time
 
 import postfix
+import smtp_client
 import tap
 from lab import DNS_ADDRESS, Lab, mx_zone
 
@@ -156,6 +158,10 @@ class Fixture(Lab):
     def setup(self, *options):
         return self.command.run("setup", "postfix", "--config-dir",
                                 self.postfix.conf, *options)
+
+    def drain(self, *options):
+        return self.command.run("drain", "--config-dir", self.postfix.conf,
+                                *options)
 
     def value(self, *words):
         r = self.postfix.run("postconf", "-c", self.postfix.conf, *words,
@@ -429,6 +435,45 @@ def undone(lab):
     r = lab.setup("--undo")
     tap.equal(r.returncode, 0, "once more: status")
     tap.check("There is nothing to undo." in r.stdout, r.stdout)
+
+
+def lmtp_reply(lab, rcpt):
+    """To MAIL, of who wants to hand over."""
+    with smtp_client.Client(lab.lmtp, lmtp=True) as c:
+        c.hello()
+        return c.command("MAIL FROM:<alice@own.example>")[0]
+
+
+@tap.test("drain: refused while the host leads here")
+def drain_refused(lab):
+    lab.edit("transport_maps = inline:{ x.example=mailrace:unix:mailrace/lmtp }")
+    r = lab.drain()
+    tap.equal(r.returncode, 1, "status")
+    tap.check("transport_maps in " in r.stderr, r.stderr)
+    tap.equal(lmtp_reply(lab, "x"), 250, "mail is taken")
+    lab.restore()
+
+
+@tap.test("drain: what is there is delivered, nothing more is taken")
+def drained(lab):
+    lab.command.text("pause", "queue", "in.example")
+    lab.inject("last@in.example")
+    r = lab.drain("--timeout=1s")
+    tap.equal(r.returncode, 1, "status with one left")
+    tap.check("1 recipients are left" in r.stdout and
+              "in.example/{default}" in r.stdout, r.stdout)
+    tap.equal(lmtp_reply(lab, "x") // 100, 4, "what is answered to MAIL")
+    tap.equal(lab.command.json("show", "status")["intake"]["open"], False,
+              "open")
+    lab.command.text("resume", "queue", "in.example")
+    r = lab.drain("--json")
+    tap.equal((r.returncode, r.stderr), (0, ""), "status with none left")
+    answer = json.loads(r.stdout)
+    tap.equal((answer["drained"], answer["recipients"], answer["queues"]),
+              (True, 0, []), "what is left")
+    lab.wait_arrived("last@in.example")
+    lab.command.text("drain", "--undo")
+    tap.equal(lmtp_reply(lab, "x"), 250, "mail is taken again")
 
 
 tap.main(Fixture)

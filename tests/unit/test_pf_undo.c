@@ -67,9 +67,35 @@ static const struct {
 	    "write this: take it out first\n" ALL },
 };
 
+static const struct {
+	const char *set, *services, *name;
+} leads[] = {
+	{ SET, SERVICES, "smtpd_milters" },
+	{ "default_transport = " LMTP "\n", SERVICES, "default_transport" },
+	{ "", SERVICES "25 inet n - y - - smtpd -o content_filter=" LMTP "\n",
+	    "25/inet" },
+	{ "default_transport = smtp\n", SERVICES, "" },
+};
+
+static void
+leads_here(void)
+{
+	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
+		struct pf_host h;
+		const char *name;
+
+		pf_case_host(&h, leads[i].set, leads[i].services);
+		name = pf_leads_here(&h);
+		is_str(name == NULL ? "" : name, leads[i].name,
+		    "what leads here");
+		pf_host_fini(&h);
+	}
+}
+
 int
 main(void)
 {
+	leads_here();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf out = { .p = NULL };
 		struct pf_host h;
