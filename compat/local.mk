@@ -8,12 +8,11 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \
 	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
+	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
 	%D%/postfix/pf_setup.c %D%/postfix/pf_setup.h \
+	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h \
 	%D%/postfix/pf_site.c %D%/postfix/pf_site.h \
 	%D%/postfix/pf_stay.c %D%/postfix/pf_stay.h \
 	%D%/postfix/pf_undo.c %D%/postfix/pf_undo.h
-	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
-	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
-	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h
