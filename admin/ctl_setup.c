@@ -333,6 +333,41 @@ make(struct setup *s)
 	return rc;
 }
 
+/*
+ * A domain of the host's own, which transport_maps would send out: those that
+ * stand in tables; of the others pf_stay.h knows.
+ */
+static void
+check_tables(struct setup *s, const char *domain)
+{
+	static const char *const lists[] = { "mydestination", "relay_domains",
+		"virtual_alias_domains", "virtual_mailbox_domains" };
+	struct slice rest, item;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		rest = slice_of(pf_value(&s->host, lists[i]));
+		while ((item = pf_item(&rest)).len > 0)
+			if (memchr(item.p, ':', item.len) != NULL &&
+			    pf_site_has(&s->site,
+				region_strndup(s->site.rg, item.p, item.len),
+				domain))
+				pf_refuse(&s->plan,
+				    "%s is in %s: its mail is this host's own",
+				    domain, lists[i]);
+	}
+}
+
+static void
+check_domains(struct setup *s)
+{
+	struct slice rest = slice_of(s->wish.list == NULL ? "" : s->wish.list);
+	const char *domain;
+
+	while (s->wish.scope == PF_DOMAINS &&
+	    (domain = pf_wish_domain(&s->wish, s->site.rg, &rest)) != NULL)
+		check_tables(s, domain);
+}
+
 static int
 set_up(struct setup *s)
 {
@@ -341,6 +376,7 @@ set_up(struct setup *s)
 	if (make_wish(s, &e) == -1)
 		return fail(&e);
 	pf_setup(&s->wish, &s->host, &s->plan);
+	check_domains(s);
 	if (print_plan(s))
 		return 1;
 	if (s->plan.count == 0) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,7 +152,7 @@ pf_site_init(struct pf_site *s, const char *dir, struct err *e)
 	struct buf out = { .p = NULL };
 	int rc = 0;
 
-	*s = (struct pf_site){ .rg = region_new() };
+	*s = (struct pf_site){ .rg = region_new(), .lock = -1 };
 	if (dir == NULL)
 		rc = ask(ARGV("postconf", "-h", "config_directory"), &out, e);
 	if (rc == 0) {
@@ -164,13 +165,20 @@ pf_site_init(struct pf_site *s, const char *dir, struct err *e)
 	return rc;
 }
 
+static void
+remove_copies(const struct pf_site *s)
+{
+	for (int i = 0; i < PF_FILES; i++)
+		(void)unlink(file_in(s, s->work, i));
+	(void)rmdir(s->work);
+}
+
 void
 pf_site_fini(struct pf_site *s)
 {
-	if (s->working) {
-		for (int i = 0; i < PF_FILES; i++)
-			(void)unlink(file_in(s, s->work, i));
-		(void)rmdir(s->work);
+	if (s->lock != -1) {
+		remove_copies(s);
+		(void)close(s->lock);
 	}
 	region_free(&s->rg);
 }
@@ -213,21 +221,41 @@ pf_site_list(const struct pf_site *s, const char *table, struct buf *out,
 	return ask(ARGV("postmap", "-c", s->dir, "-s", table), out, e);
 }
 
+bool
+pf_site_has(const struct pf_site *s, const char *table, const char *key)
+{
+	struct err e;
+
+	return ask(ARGV("postmap", "-c", s->dir, "-q", key, table), NULL, &e) ==
+	    0;
+}
+
 /* ---- changing ------------------------------------------------------------ */
+
+static int
+lock(struct pf_site *s, struct err *e)
+{
+	const int fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return err_sys(e, "%s", s->dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		(void)err_sys(e, "%s: somebody else is at work", s->dir);
+		(void)close(fd);
+		return -1;
+	}
+	s->lock = fd;
+	return 0;
+}
 
 int
 pf_site_copy(struct pf_site *s, struct err *e)
 {
-	if (check_files(s, e) == -1)
+	if (check_files(s, e) == -1 || lock(s, e) == -1)
 		return -1;
+	remove_copies(s); /* of one that was killed */
 	if (mkdir(s->work, 0700) == -1)
-		return errno == EEXIST ?
-		    err_set(e,
-			"%s is there: somebody else is at work, or was "
-			"interrupted; then remove it",
-			s->work) :
-		    err_sys(e, "%s", s->work);
-	s->working = true;
+		return err_sys(e, "%s", s->work);
 	for (int i = 0; i < PF_FILES; i++) {
 		const char *from = file_in(s, s->dir, i);
 		struct buf b = { .p = NULL };
@@ -337,7 +365,7 @@ exchange_back(const struct pf_site *s, int n)
 int
 pf_site_swap(const struct pf_site *s, struct err *e)
 {
-	CHECK(s->working);
+	CHECK(s->lock != -1);
 	for (int i = 0; i < PF_FILES; i++) {
 		if (exchange(s, i) == 0)
 			continue;

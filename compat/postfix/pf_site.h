@@ -4,8 +4,9 @@
  *
  * postconf(1) edits copies of main.cf and master.cf in a folder beside them,
  * never the files themselves; what was shown as a difference is put in their
- * place as it stands, by renaming.  That folder exists while somebody is at
- * work: it is the lock against a second one.
+ * place as it stands, by renaming.  The configuration's folder is locked
+ * (flock) while somebody is at work; of copies without a lock the owner was
+ * killed, and they go: what they may be needed for is in the record.
  *
  * Blocks; the operator's command only.
  */
@@ -29,7 +30,7 @@ struct pf_site {
 	const char *dir;  /* the configuration */
 	const char *work; /* copies while we are at work */
 	const char *undo; /* how it was */
-	bool working;
+	int lock;         /* -1: nobody is at work for us */
 };
 
 /* dir NULL: the one that postconf itself uses. */
@@ -43,6 +44,8 @@ bool pf_site_runs(const struct pf_site *s);
 /* `postmap -s`: all keys of a table, with their values. */
 int pf_site_list(const struct pf_site *s, const char *table, struct buf *out,
     struct err *e);
+/* `postmap -q`: has it this key? */
+bool pf_site_has(const struct pf_site *s, const char *table, const char *key);
 
 /* ---- changing ------------------------------------------------------------ */
 

@@ -20,6 +20,7 @@ import subprocess
 import threading
 import time
 
+import mailrace
 import postfix
 import smtp_client
 import tap
@@ -268,6 +269,19 @@ def refused(lab):
     unchanged(lab, "refusals")
 
 
+@tap.test("a domain of the host's own, by name or in a table, stays here")
+def own_domains(lab):
+    lab.edit("relay_domains = inline:{ relayed.example=yes }")
+    edited = lab.files()
+    for domain, where in (("Own.example", "virtual_mailbox_domains"),
+                          ("relayed.example", "relay_domains")):
+        r = lab.setup("--domains=gmail.example," + domain)
+        tap.equal(r.returncode, 1, domain)
+        tap.check("%s is in %s" % (domain, where) in r.stderr, r.stderr)
+    same(lab, edited, "that")
+    lab.restore()
+
+
 @tap.test("without our daemons nothing is changed")
 def not_there(lab):
     lab.milter.stop()
@@ -442,6 +456,54 @@ def lmtp_reply(lab, rcpt):
     with smtp_client.Client(lab.lmtp, lmtp=True) as c:
         c.hello()
         return c.command("MAIL FROM:<alice@own.example>")[0]
+
+
+@tap.test("--senders: those of a table, with a probe in the name of one")
+def senders(lab):
+    table = "inline:{ {@brand.example = mailrace:unix:mailrace/lmtp} }"
+    r = lab.setup("--senders=" + table)
+    tap.equal(r.returncode, 0, r.stderr)
+    tap.check("a probe came" in r.stdout, r.stdout)
+    before = lab.treated()
+    lab.send(["from-brand@in.example"], sender="news@brand.example")
+    lab.send(["from-alice@in.example"])
+    lab.wait_arrived("from-brand@in.example")
+    lab.wait_arrived("from-alice@in.example")
+    before["milter"] += 1
+    tap.equal(lab.treated(), before, "who treated it")
+    r = lab.setup("--undo")
+    tap.equal(r.returncode, 0, r.stderr)
+    lab.restore()
+    lab.reload()
+
+
+@tap.test("killed at any moment: it is as it was, or undo makes it so")
+def killed(lab):
+    ended = False
+    for ms in range(0, 2000, 60):
+        p = subprocess.Popen([mailrace.program("mailrace"), "-c", lab.config,
+                              "setup", "postfix", "--config-dir",
+                              lab.postfix.conf], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        try:
+            ended = p.wait(ms / 1000) == 0
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+        now = lab.files()
+        touched = any(now[n][0] != lab.original[n][0] for n in FILES)
+        tap.check(not touched or "mailrace-undo" in now["folder"],
+                  "changed after %d ms, and nothing to undo it with" % ms)
+        r = lab.setup("--undo")
+        tap.equal(r.returncode, 0, "%d ms: %s" % (ms, r.stderr))
+        for name in FILES:
+            tap.check(lab.files()[name] == lab.original[name],
+                      "%s after a kill after %d ms" % (name, ms))
+        if ended:
+            break
+    tap.check(ended, "it never came to its end")
+    unchanged(lab, "all kills: nor are there copies left")
+    lab.command.text("resume", "queue", "mailrace-setup.invalid")
 
 
 @tap.test("drain: refused while the host leads here")
