@@ -33,7 +33,7 @@ struct drain {
 
 /* Said on standard error. */
 static bool
-is_led_here(const struct pf_host *h, const char *dir)
+is_led_here(const struct pf_said *h, const char *dir)
 {
 	const char *name = pf_leads_here(h);
 
@@ -51,7 +51,7 @@ host_may(const struct ctl_options *opt)
 {
 	const char *dir = opt->values[OPT_CONFIG_DIR];
 	struct pf_site site;
-	struct pf_host host;
+	struct pf_said host;
 	struct err e;
 	bool may = false;
 
@@ -62,7 +62,7 @@ host_may(const struct ctl_options *opt)
 			(void)fprintf(stderr, "mailrace: %s\n", e.text);
 	} else {
 		may = !is_led_here(&host, site.dir);
-		pf_host_fini(&host);
+		pf_said_fini(&host);
 	}
 	pf_site_fini(&site);
 	return may;

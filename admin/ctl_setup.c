@@ -33,7 +33,7 @@ struct setup {
 	const struct ctl_options *opt;
 	struct snapshot *conf;
 	struct pf_site site;
-	struct pf_host host;
+	struct pf_said host;
 	struct pf_wish wish;
 	struct pf_plan plan;
 	struct buf diff, tls_policy, dsn;
@@ -158,11 +158,11 @@ dsn_service(struct setup *s)
 static struct slice
 tls_policy(struct setup *s)
 {
-	const char *maps = pf_value(&s->host, "smtp_tls_policy_maps");
+	const char *maps = pf_said_value(&s->host, "smtp_tls_policy_maps");
 	struct slice rest = slice_of(maps), item;
 	struct err ignored;
 
-	while ((item = pf_item(&rest)).len > 0) {
+	while ((item = pf_list_item(&rest)).len > 0) {
 		const char *table = region_strndup(s->site.rg, item.p,
 		    item.len);
 
@@ -195,7 +195,7 @@ make_wish(struct setup *s, struct err *e)
 		return err_set(e,
 		    "%s has no lmtp-listener with a path, such as "
 		    "%s/mailrace/lmtp",
-		    s->opt->config, pf_value(&s->host, "queue_directory"));
+		    s->opt->config, pf_said_value(&s->host, "queue_directory"));
 	w->milter = strcmp(milter, MILTER_DEFAULT) == 0 ? NULL : milter;
 	w->dsn = dsn_service(s);
 	w->holds = holds;
@@ -345,8 +345,8 @@ check_tables(struct setup *s, const char *domain)
 	struct slice rest, item;
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		rest = slice_of(pf_value(&s->host, lists[i]));
-		while ((item = pf_item(&rest)).len > 0)
+		rest = slice_of(pf_said_value(&s->host, lists[i]));
+		while ((item = pf_list_item(&rest)).len > 0)
 			if (memchr(item.p, ':', item.len) != NULL &&
 			    pf_site_has(&s->site,
 				region_strndup(s->site.rg, item.p, item.len),
@@ -516,7 +516,7 @@ cmd_setup_postfix(const struct ctl_options *opt)
 		rc = run(&s);
 		if (opt->json)
 			print_json(&s);
-		pf_host_fini(&s.host);
+		pf_said_fini(&s.host);
 	}
 	pf_plan_fini(&s.plan);
 	pf_site_fini(&s.site);

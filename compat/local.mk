@@ -7,7 +7,7 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \
-	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
+	%D%/postfix/pf_said.c %D%/postfix/pf_said.h \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \

@@ -186,7 +186,7 @@ pf_site_fini(struct pf_site *s)
 /* ---- asking -------------------------------------------------------------- */
 
 int
-pf_site_read(const struct pf_site *s, struct pf_host *h, struct err *e)
+pf_site_read(const struct pf_site *s, struct pf_said *h, struct err *e)
 {
 	struct buf all = { .p = NULL }, set = { .p = NULL };
 	struct buf services = { .p = NULL };
@@ -197,7 +197,7 @@ pf_site_read(const struct pf_site *s, struct pf_host *h, struct err *e)
 	if (rc == 0)
 		rc = ask(ARGV("postconf", "-c", s->dir, "-M"), &services, e);
 	if (rc == 0)
-		pf_host_init(h, (struct slice){ all.p, all.len },
+		pf_said_init(h, (struct slice){ all.p, all.len },
 		    (struct slice){ set.p, set.len },
 		    (struct slice){ services.p, services.len });
 	buf_fini(&all);

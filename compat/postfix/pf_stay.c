@@ -27,11 +27,11 @@ static const struct must {
 };
 
 static void
-check_musts(const struct pf_host *h, struct pf_plan *p)
+check_musts(const struct pf_said *h, struct pf_plan *p)
 {
 	for (size_t i = 0; i < sizeof(musts) / sizeof(musts[0]); i++) {
 		const struct must *m = &musts[i];
-		const char *value = pf_value(h, m->name);
+		const char *value = pf_said_value(h, m->name);
 
 		if (value[0] != '\0' && strcmp(value, m->value) != 0)
 			pf_refuse(p, "%s = %s: %s", m->name, value, m->reason);
@@ -60,10 +60,10 @@ block_of(const struct pf_wish *w, const char *domain)
 }
 
 static void
-check_relayhost(const struct pf_wish *w, const struct pf_host *h,
+check_relayhost(const struct pf_wish *w, const struct pf_said *h,
     struct pf_plan *p)
 {
-	const char *relay = pf_value(h, "relayhost"), *domain;
+	const char *relay = pf_said_value(h, "relayhost"), *domain;
 
 	if (relay[0] == '\0')
 		return;
@@ -81,10 +81,10 @@ check_relayhost(const struct pf_wish *w, const struct pf_host *h,
 }
 
 static void
-check_tls_level(const struct pf_wish *w, const struct pf_host *h,
+check_tls_level(const struct pf_wish *w, const struct pf_said *h,
     struct pf_plan *p)
 {
-	const char *level = pf_value(h, "smtp_tls_security_level");
+	const char *level = pf_said_value(h, "smtp_tls_security_level");
 	const char *domain;
 
 	if (level[0] == '\0' || strcmp(level, "none") == 0 ||
@@ -136,7 +136,7 @@ check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
 		key.len++;
 	rest.p += key.len;
 	rest.len -= key.len;
-	level = pf_item(&rest);
+	level = pf_list_item(&rest);
 	if (key.len == 0 || slice_eq(level, "none") || slice_eq(level, "may"))
 		return;
 	domain = domain_of(key, p->rg);
@@ -153,10 +153,10 @@ check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
 }
 
 static void
-check_policies(const struct pf_wish *w, const struct pf_host *h,
+check_policies(const struct pf_wish *w, const struct pf_said *h,
     struct pf_plan *p)
 {
-	const char *maps = pf_value(h, "smtp_tls_policy_maps");
+	const char *maps = pf_said_value(h, "smtp_tls_policy_maps");
 	struct slice rest = w->tls_policy;
 
 	if (maps[0] == '\0')
@@ -188,11 +188,11 @@ is_of_ours(const char *route)
 }
 
 static void
-check_routes(const struct pf_wish *w, const struct pf_host *h,
+check_routes(const struct pf_wish *w, const struct pf_said *h,
     struct pf_plan *p)
 {
-	const char *transport = pf_value(h, "default_transport");
-	const char *by_sender = pf_value(h,
+	const char *transport = pf_said_value(h, "default_transport");
+	const char *by_sender = pf_said_value(h,
 	    "sender_dependent_default_transport_maps");
 
 	if (w->scope == PF_ALL && !is_of_ours(transport) &&
@@ -207,7 +207,8 @@ check_routes(const struct pf_wish *w, const struct pf_host *h,
 		    "its senders would bypass Mailrace; make virtual MTAs of "
 		    "them and take it out, or use --senders",
 		    by_sender);
-	if (w->scope != PF_DOMAINS && pf_value(h, "transport_maps")[0] != '\0')
+	if (w->scope != PF_DOMAINS &&
+	    pf_said_value(h, "transport_maps")[0] != '\0')
 		pf_note(p,
 		    "transport_maps goes first: what it sends by smtp: or "
 		    "relay: goes on to bypass Mailrace");
@@ -215,7 +216,7 @@ check_routes(const struct pf_wish *w, const struct pf_host *h,
 
 /* A domain of the host's own must not be sent out: transport_maps would. */
 static void
-check_own(const struct pf_wish *w, const struct pf_host *h, struct pf_plan *p)
+check_own(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
 {
 	static const char *const lists[] = { "mydestination", "relay_domains",
 		"virtual_alias_domains", "virtual_mailbox_domains" };
@@ -226,8 +227,8 @@ check_own(const struct pf_wish *w, const struct pf_host *h, struct pf_plan *p)
 		return;
 	while ((domain = pf_wish_domain(w, p->rg, &rest)) != NULL)
 		for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-			own = slice_of(pf_value(h, lists[i]));
-			while ((item = pf_item(&own)).len > 0)
+			own = slice_of(pf_said_value(h, lists[i]));
+			while ((item = pf_list_item(&own)).len > 0)
 				if (slice_eq_nocase(item, domain))
 					pf_refuse(p,
 					    "%s is in %s: its mail is this "
@@ -247,7 +248,7 @@ static const struct told {
 };
 
 void
-pf_stay(const struct pf_wish *w, const struct pf_host *h, struct pf_plan *p)
+pf_stay(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
 {
 	check_musts(h, p);
 	check_relayhost(w, h, p);
@@ -257,12 +258,12 @@ pf_stay(const struct pf_wish *w, const struct pf_host *h, struct pf_plan *p)
 	check_own(w, h, p);
 	for (size_t i = 0; i < sizeof(tolds) / sizeof(tolds[0]); i++) {
 		const struct told *t = &tolds[i];
-		const char *value = pf_value(h, t->name);
+		const char *value = pf_said_value(h, t->name);
 
 		if (value[0] != '\0' && strcmp(value, t->value) != 0)
 			pf_note(p, "%s %s", t->name, t->what);
 	}
-	if (strcmp(pf_value(h, "smtpd_forbid_bare_newline"), "no") == 0)
+	if (strcmp(pf_said_value(h, "smtpd_forbid_bare_newline"), "no") == 0)
 		pf_note(p,
 		    "smtpd_forbid_bare_newline = no: a client can smuggle a "
 		    "message behind another's restrictions; \"normalize\" "

@@ -12,7 +12,7 @@
 
 #include "compat/postfix/pf_setup.h"
 
-void pf_stay(const struct pf_wish *w, const struct pf_host *h,
+void pf_stay(const struct pf_wish *w, const struct pf_said *h,
     struct pf_plan *p);
 
 #endif

@@ -16,7 +16,7 @@ shown(const char *value)
 }
 
 static void
-take_back(const struct pf_change *c, const struct pf_host *now,
+take_back(const struct pf_change *c, const struct pf_said *now,
     struct pf_plan *p)
 {
 	const char *is = pf_now(now, c);
@@ -45,10 +45,10 @@ names_us(const char *text)
 }
 
 const char *
-pf_leads_here(const struct pf_host *h)
+pf_leads_here(const struct pf_said *h)
 {
 	for (size_t i = 0; i < strmap_count(h->set); i++) {
-		const struct pf_param *set = strmap_at(h->set, i);
+		const struct pf_said_param *set = strmap_at(h->set, i);
 
 		if (names_us(set->value))
 			return set->name;
@@ -78,10 +78,10 @@ is_taken_back(const struct pf_plan *p, enum pf_kind kind, const char *name)
 }
 
 static void
-look_for_others(const struct pf_host *now, struct pf_plan *p)
+look_for_others(const struct pf_said *now, struct pf_plan *p)
 {
 	for (size_t i = 0; i < strmap_count(now->set); i++) {
-		const struct pf_param *set = strmap_at(now->set, i);
+		const struct pf_said_param *set = strmap_at(now->set, i);
 
 		if (names_us(set->value) &&
 		    !is_taken_back(p, PF_PARAMETER, set->name))
@@ -91,7 +91,7 @@ look_for_others(const struct pf_host *now, struct pf_plan *p)
 			    set->name, set->value);
 	}
 	for (size_t i = 0; i < now->service_count; i++) {
-		const struct pf_service *s = &now->services[i];
+		const struct pf_entry *s = &now->services[i];
 
 		if (names_us(s->line) && !is_taken_back(p, PF_SERVICE, s->name))
 			pf_refuse(p,
@@ -102,7 +102,7 @@ look_for_others(const struct pf_host *now, struct pf_plan *p)
 }
 
 void
-pf_undo(const struct pf_change *made, size_t count, const struct pf_host *now,
+pf_undo(const struct pf_change *made, size_t count, const struct pf_said *now,
     struct pf_plan *p)
 {
 	for (size_t i = count; i-- > 0;)

@@ -8,7 +8,7 @@
 #define TESTS_UNIT_PF_CASE_H
 
 #include "compat/postfix/pf_change.h"
-#include "compat/postfix/pf_host.h"
+#include "compat/postfix/pf_said.h"
 #include "lib/str.h"
 
 /* What postconf -x says of a Postfix where nobody has set anything. */
@@ -29,13 +29,13 @@
 	"smtp  unix  -  -  y  -  -  smtp\n"
 
 static inline void
-pf_case_host(struct pf_host *h, const char *set, const char *services)
+pf_case_host(struct pf_said *h, const char *set, const char *services)
 {
 	struct buf all = { .p = NULL };
 
 	buf_str(&all, PF_DEFAULTS);
 	buf_str(&all, set);
-	pf_host_init(h, (struct slice){ all.p, all.len }, slice_of(set),
+	pf_said_init(h, (struct slice){ all.p, all.len }, slice_of(set),
 	    slice_of(services));
 	buf_fini(&all);
 }

@@ -36,7 +36,7 @@ plan_of(const struct setup_case *c)
 {
 	struct pf_wish w = c->wish;
 	struct buf out = { .p = NULL };
-	struct pf_host h;
+	struct pf_said h;
 	struct pf_plan p;
 
 	if (w.lmtp == NULL)
@@ -49,7 +49,7 @@ plan_of(const struct setup_case *c)
 	pf_setup(&w, &h, &p);
 	pf_case_print(&p, &out);
 	pf_plan_fini(&p);
-	pf_host_fini(&h);
+	pf_said_fini(&h);
 	(void)buf_cstr(&out);
 	return buf_take(&out, NULL);
 }

@@ -81,14 +81,14 @@ static void
 leads_here(void)
 {
 	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
-		struct pf_host h;
+		struct pf_said h;
 		const char *name;
 
 		pf_case_host(&h, leads[i].set, leads[i].services);
 		name = pf_leads_here(&h);
 		is_str(name == NULL ? "" : name, leads[i].name,
 		    "what leads here");
-		pf_host_fini(&h);
+		pf_said_fini(&h);
 	}
 }
 
@@ -98,7 +98,7 @@ main(void)
 	leads_here();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf out = { .p = NULL };
-		struct pf_host h;
+		struct pf_said h;
 		struct pf_plan p;
 
 		pf_case_host(&h, cases[i].set, cases[i].services);
@@ -108,7 +108,7 @@ main(void)
 		(void)is_str(buf_cstr(&out), cases[i].want, cases[i].label);
 		buf_fini(&out);
 		pf_plan_fini(&p);
-		pf_host_fini(&h);
+		pf_said_fini(&h);
 	}
 	return done_testing();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pf_host - what a Postfix says of itself, as postconf(1) prints it.
+ * pf_said - what a Postfix says of itself, as postconf(1) prints it.
  *
  * Three listings, one entry a line, all that set-up knows of the host:
  * parameters with their defaults filled in and $names expanded (postconf -x),
@@ -9,8 +9,8 @@
  * the region.  One thread.
  */
 
-#ifndef COMPAT_POSTFIX_PF_HOST_H
-#define COMPAT_POSTFIX_PF_HOST_H
+#ifndef COMPAT_POSTFIX_PF_SAID_H
+#define COMPAT_POSTFIX_PF_SAID_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,46 +19,47 @@
 #include "lib/str.h"
 #include "lib/strmap.h"
 
-struct pf_param {
+struct pf_said_param {
 	const char *name, *value;
 };
 
-struct pf_service {
+struct pf_entry {
 	const char *name;    /* "smtp/inet" */
 	const char *command; /* "smtpd" */
 	const char *line;    /* all of it, one blank between words */
 };
 
-struct pf_host {
+struct pf_said {
 	struct region *rg;
-	struct strmap *values; /* struct pf_param: expanded, all there are */
-	struct strmap *set;    /* struct pf_param: as main.cf has them */
-	struct pf_service *services;
+	struct strmap
+	    *values;        /* struct pf_said_param: expanded, all there are */
+	struct strmap *set; /* struct pf_said_param: as main.cf has them */
+	struct pf_entry *services;
 	size_t service_count;
 };
 
-void pf_host_init(struct pf_host *h, struct slice all, struct slice set,
+void pf_said_init(struct pf_said *h, struct slice all, struct slice set,
     struct slice services);
-void pf_host_fini(struct pf_host *h);
+void pf_said_fini(struct pf_said *h);
 
 /* What holds, expanded; "" also of one that this Postfix does not know. */
-const char *pf_value(const struct pf_host *h, const char *name);
+const char *pf_said_value(const struct pf_said *h, const char *name);
 /* What stands in main.cf; NULL: nothing. */
-const char *pf_set(const struct pf_host *h, const char *name);
+const char *pf_said_set(const struct pf_said *h, const char *name);
 /* NULL: there is none. */
-const struct pf_service *pf_service(const struct pf_host *h, const char *name);
+const struct pf_entry *pf_said_entry(const struct pf_said *h, const char *name);
 
 /*
  * `-o name=value` of a service, as it stands there; NULL: it has none.  In the
  * region.
  */
-const char *pf_option(const struct pf_host *h, const struct pf_service *s,
+const char *pf_said_option(const struct pf_said *h, const struct pf_entry *s,
     const char *name);
 
 /*
  * The next item of a list: commas or blanks between them, {...} is one.  Of
  * length 0: no more.
  */
-struct slice pf_item(struct slice *rest);
+struct slice pf_list_item(struct slice *rest);
 
 #endif

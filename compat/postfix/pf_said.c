@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "compat/postfix/pf_host.h"
+#include "compat/postfix/pf_said.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ is_between(char c)
 }
 
 struct slice
-pf_item(struct slice *rest)
+pf_list_item(struct slice *rest)
 {
 	struct slice item;
 	int depth = 0;
@@ -78,13 +78,13 @@ next_line(struct slice *rest)
 
 /* "name = value", and "name =" of an empty one. */
 static void
-read_parameters(struct pf_host *h, struct slice text, struct strmap *into)
+read_parameters(struct pf_said *h, struct slice text, struct strmap *into)
 {
 	while (text.len > 0) {
 		const struct slice line = next_line(&text);
 		const char *eq = line.len == 0 ? NULL :
 						 memchr(line.p, '=', line.len);
-		struct pf_param *param;
+		struct pf_said_param *param;
 		struct slice name, value;
 
 		if (eq == NULL)
@@ -93,7 +93,7 @@ read_parameters(struct pf_host *h, struct slice text, struct strmap *into)
 		    (struct slice){ line.p, (size_t)(eq - line.p) });
 		value = slice_trim((struct slice){ eq + 1,
 		    line.len - (size_t)(eq - line.p) - 1 });
-		param = region_new_obj(h->rg, struct pf_param);
+		param = region_new_obj(h->rg, struct pf_said_param);
 		param->name = region_strndup(h->rg, name.p, name.len);
 		param->value = region_strndup(h->rg, value.p, value.len);
 		strmap_put(into, param->name, param);
@@ -102,12 +102,12 @@ read_parameters(struct pf_host *h, struct slice text, struct strmap *into)
 
 /* name type private unpriv chroot wakeup maxproc command [args] */
 static void
-read_service(struct pf_host *h, struct slice line)
+read_service(struct pf_said *h, struct slice line)
 {
 	enum { COLUMNS = 8 };
 	struct slice column[COLUMNS] = { { NULL, 0 } }, rest = line, word;
 	struct buf all = { .p = NULL };
-	struct pf_service s;
+	struct pf_entry s;
 	size_t n = 0;
 
 	while ((word = next_word(&rest)).len > 0) {
@@ -117,7 +117,7 @@ read_service(struct pf_host *h, struct slice line)
 			buf_byte(&all, ' ');
 		buf_add(&all, word.p, word.len);
 	}
-	s = (struct pf_service){ .line = region_strdup(h->rg, buf_cstr(&all)) };
+	s = (struct pf_entry){ .line = region_strdup(h->rg, buf_cstr(&all)) };
 	buf_fini(&all);
 	if (n < COLUMNS)
 		return;
@@ -130,10 +130,10 @@ read_service(struct pf_host *h, struct slice line)
 }
 
 void
-pf_host_init(struct pf_host *h, struct slice all, struct slice set,
+pf_said_init(struct pf_said *h, struct slice all, struct slice set,
     struct slice services)
 {
-	*h = (struct pf_host){ .rg = region_new(),
+	*h = (struct pf_said){ .rg = region_new(),
 		.values = strmap_new(),
 		.set = strmap_new() };
 	read_parameters(h, all, h->values);
@@ -143,7 +143,7 @@ pf_host_init(struct pf_host *h, struct slice all, struct slice set,
 }
 
 void
-pf_host_fini(struct pf_host *h)
+pf_said_fini(struct pf_said *h)
 {
 	strmap_free(&h->values);
 	strmap_free(&h->set);
@@ -153,23 +153,23 @@ pf_host_fini(struct pf_host *h)
 /* ---- asking -------------------------------------------------------------- */
 
 const char *
-pf_value(const struct pf_host *h, const char *name)
+pf_said_value(const struct pf_said *h, const char *name)
 {
-	const struct pf_param *p = strmap_get(h->values, name);
+	const struct pf_said_param *p = strmap_get(h->values, name);
 
 	return p == NULL ? "" : p->value;
 }
 
 const char *
-pf_set(const struct pf_host *h, const char *name)
+pf_said_set(const struct pf_said *h, const char *name)
 {
-	const struct pf_param *p = strmap_get(h->set, name);
+	const struct pf_said_param *p = strmap_get(h->set, name);
 
 	return p == NULL ? NULL : p->value;
 }
 
-const struct pf_service *
-pf_service(const struct pf_host *h, const char *name)
+const struct pf_entry *
+pf_said_entry(const struct pf_said *h, const char *name)
 {
 	for (size_t i = 0; i < h->service_count; i++)
 		if (strcmp(h->services[i].name, name) == 0)
@@ -197,7 +197,8 @@ value_of(struct slice option, const char *name)
 }
 
 const char *
-pf_option(const struct pf_host *h, const struct pf_service *s, const char *name)
+pf_said_option(const struct pf_said *h, const struct pf_entry *s,
+    const char *name)
 {
 	struct slice rest = slice_of(s->line), word;
 	const char *found = NULL;
