@@ -89,6 +89,7 @@ static const struct {
 	{ "lmtp-listener", folder_exists, false },
 	{ "lmtp-listener", listener_is_here, true },
 	{ "log-file", folder_exists, false },
+	{ "mail-log-file", folder_exists, false },
 	{ "milter-control-socket", folder_exists, false },
 	{ "milter-listener", folder_exists, false },
 	{ "smtp-listener", folder_exists, false },

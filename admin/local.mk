@@ -16,6 +16,7 @@ mailrace_SOURCES = \
 	%D%/ctl_drain.c \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
+	%D%/ctl_import.c \
 	%D%/ctl_lint.c \
 	%D%/ctl_mailq.c \
 	%D%/ctl_main.c \

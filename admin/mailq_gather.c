@@ -124,7 +124,7 @@ reason_of(const json_t *item, struct buf *out)
 
 	if (json_is_object(last) && state_of(item) != LISTED_ACTIVE) {
 		o = outcome_of(last);
-		pf_log_reason(&o, out);
+		pf_log_reason(&o, 25, out); /* the usual one */
 	}
 	return buf_cstr(out);
 }

@@ -61,8 +61,8 @@ enum log_result {
 /* One recipient was tried, or has ended without that. */
 struct log_attempt {
 	const struct log_mail *mail;
-	const char *to;    /* his address */
-	const char *orcpt; /* "rfc822;...", or "" */
+	const char *to;   /* his address */
+	const char *orig; /* that an alias made this of (ORCPT), or "" */
 	const struct outcome *outcome;
 	enum log_result result;
 	uint8_t dsn[3];
@@ -75,11 +75,21 @@ struct log_attempt {
 	bool first;   /* first of the transaction with this result */
 };
 
+struct log_refused {
+	const char *sender, *to;
+	const char *reply; /* "550 5.7.1 ..." */
+};
+
 struct log_style {
+	const char *program; /* log_names.program where nobody says another */
 	/* client NULL: the host MTA did, and has its own lines of that. */
 	void (*came)(const struct log_names *n, const struct log_mail *m,
 	    const struct log_client *client, struct buf *out);
 	void (*attempt)(const struct log_names *n, const struct log_attempt *a,
+	    struct buf *out);
+	/* A recipient of a submission was, by us: he is in no message. */
+	void (*refused)(const struct log_names *n,
+	    const struct log_client *client, const struct log_refused *r,
 	    struct buf *out);
 	/* A notification about a message was made; it has come, too. */
 	void (*told)(const struct log_names *n, const struct log_mail *about,

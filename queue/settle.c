@@ -186,6 +186,14 @@ settle_whole(struct work *w, const struct store_settled *it, size_t count,
 	return run;
 }
 
+static void
+note_end(const struct work *w, struct store_settled *it)
+{
+	const struct catalog_entry *c = catalog_find(w->s->catalog, it->id);
+
+	it->last = it->verdict != VERDICT_RETRY && c != NULL && c->left == 0;
+}
+
 static enum env_result
 settle_items(struct work *w, const struct store_settle *o, struct err *e)
 {
@@ -199,6 +207,7 @@ settle_items(struct work *w, const struct store_settle *o, struct err *e)
 			n = 1;
 		}
 		i += n;
+		note_end(w, &o->items[i - 1]);
 	}
 	return r;
 }

@@ -138,6 +138,8 @@ struct store_settled {
 	uint16_t attempts;
 	bool unrecorded;     /* it ended, and records say nothing of it */
 	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
+	/* Set by the store: nothing is left of its message behind this. */
+	bool last;
 };
 
 struct store_doubt;

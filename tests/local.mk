@@ -83,7 +83,9 @@ check_PROGRAMS += \
 	tests/unit/test_header \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
+	tests/unit/test_host_log \
 	tests/unit/test_http_post \
+	tests/unit/test_import_conf \
 	tests/unit/test_inflight \
 	tests/unit/test_ingress \
 	tests/unit/test_ingress_auth \
@@ -137,6 +139,8 @@ check_PROGRAMS += \
 	tests/unit/test_password \
 	tests/unit/test_pattern \
 	tests/unit/test_pause \
+	tests/unit/test_pf_conf \
+	tests/unit/test_pf_table \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_listing \
@@ -233,6 +237,7 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_store \
 	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
+	tests/unit/test_tls_server \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
 	tests/unit/test_tag_list \
@@ -459,6 +464,10 @@ tests_unit_test_smtp_session_load_SOURCES = \
 	%D%/unit/test_smtp_session_load.c \
 	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
 	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
+
+tests_unit_test_tls_server_SOURCES = \
+	%D%/unit/test_tls_server.c \
+	%D%/support/certs.c %D%/support/certs.h
 
 tests_unit_test_ingress_SOURCES = \
 	%D%/unit/test_ingress.c $(ingress_client_files)
@@ -1086,6 +1095,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/hostile_server.py \
+	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
 	%D%/system/mailrace.py \
@@ -1137,6 +1147,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_import.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \
@@ -1164,6 +1175,7 @@ EXTRA_DIST += \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
 	%D%/system/test_list_fields.py \
+	%D%/system/test_log_style.py \
 	%D%/system/test_sign.py \
 	%D%/system/test_sign_settings.py \
 	%D%/system/test_sign_tables.py \

@@ -14,6 +14,7 @@
 #include "transport/courier_priv.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
+#include "transport/host_lines.h"
 #include "transport/mx_route.h"
 #include "transport/smtp_session.h"
 #include "vmta/remote.h"
@@ -43,6 +44,7 @@ static void
 keep_failure(struct courier *c, const struct outcome *why)
 {
 	tour_failed(&c->tour, why);
+	host_lines_unreached(c->env, why, c->port);
 	outcome_free(&c->failed);
 	c->failed = outcome_copy(why);
 }
@@ -66,6 +68,9 @@ call(struct courier *c, const struct mx_target *t)
 	enum net_fault fault;
 	struct err e;
 
+	c->port = t->port;
+	c->called_us = clock_us();
+	c->earlier = c->transactions;
 	p.fd = net_connect(&c->source, &t->addr, t->port, &fault, &e);
 	if (p.fd != -1) {
 		tour_called(&c->tour);
@@ -184,6 +189,8 @@ on_ready(void *ctx)
 {
 	struct courier *c = ctx;
 
+	if (!c->was_ready)
+		c->setup_us = clock_us() - c->called_us;
 	c->was_ready = true;
 	if (c->closing) {
 		smtp_session_quit(c->session);
@@ -416,6 +423,9 @@ on_grant(struct post *p)
 		.conf = &c->queue_conf,
 		.rules = c->rules,
 		.session = c->id,
+		.port = c->port,
+		.use = c->transactions - c->earlier + 1,
+		.setup_us = c->setup_us,
 		.last_host = c->route != NULL && tour_is_last(&c->tour) };
 	const struct smtp_transaction *tx;
 	struct outcome why;

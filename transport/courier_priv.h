@@ -52,6 +52,10 @@ struct courier {
 	struct outcome *failed; /* the last address that was called, or NULL */
 	const struct smtp_session_owner *owner;
 	struct smtp_session *session;
+	uint16_t port;     /* that is called */
+	int64_t called_us; /* when, and how long it took to be ready */
+	int64_t setup_us;
+	uint32_t earlier; /* transactions of other connections */
 	struct delivery *delivery;
 	bool was_ready;
 	bool worked; /* the server has done its work at least once */

@@ -344,6 +344,16 @@ on_flushed(struct settlement *st)
 	delivery_free(&d);
 }
 
+static struct host_lines_way
+way_of(const struct delivery *d)
+{
+	return (struct host_lines_way){ .port = d->route.port,
+		.use = d->route.use,
+		.size = d->body == NULL ? 0 : d->body->len,
+		.begun_us = d->begun_wall_us,
+		.setup_us = d->route.setup_us };
+}
+
 static void
 settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
     const struct disposition *what)
@@ -366,6 +376,7 @@ settle_one(struct delivery *d, uint32_t i, const struct outcome *o,
 		.unrecorded = acct_is_disabled(d->route.conf,
 		    record_type(what->what)),
 		.tell_nobody = !d->route.conf->deliver_dsn,
+		.way = way_of(d),
 		.dot_wall_us = d->dot_wall_us,
 		.session = d->route.session
 	};

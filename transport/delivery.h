@@ -31,7 +31,10 @@ struct delivery_route {
 	const struct queue_conf *conf;
 	const struct reply_rules *rules; /* for replies; or NULL */
 	uint64_t session;
-	bool last_host; /* skip-mx finds no other */
+	uint16_t port;    /* of the other side */
+	uint32_t use;     /* how-manieth message of its connection */
+	int64_t setup_us; /* what that took */
+	bool last_host;   /* skip-mx finds no other */
 };
 
 /*

@@ -4,7 +4,8 @@
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_cmds.c (commands),
  * ingress_chunks.c (BDAT), refusals.c (recipients that are never queued),
- * receive.c (a complete message), receive_reply.c (what is said to it).
+ * receive.c (a complete message), receive_client.c (whom it is from),
+ * receive_reply.c (what is said to it).
  */
 
 #ifndef TRANSPORT_INGRESS_PRIV_H
@@ -23,6 +24,8 @@
 #include "mail/smtp_cmd.h"
 #include "transport/gate.h"
 #include "transport/ingress.h"
+
+struct log_client;
 
 enum ingress_state {
 #define S(name, timeout, doing, enter, input) INGRESS_##name,
@@ -311,6 +314,25 @@ uint64_t ingress_size_max(const struct ingress_session *s);
 enum ingress_state ingress_bdat(struct ingress_session *s, uint64_t len,
     bool last);
 bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
+
+/* ---- receive_client.c ---------------------------------------------------- */
+
+/* That the host MTA named, else our peer, if it has an address. */
+struct net_addr receive_client_addr(const struct ingress_session *s);
+
+/* As a Received field has it: "ESMTPSA". */
+const char *receive_protocol(struct ingress_session *s);
+
+/* By a host MTA? */
+bool receive_is_relayed(const struct ingress_session *s);
+
+/*
+ * Who it is from, for a log that looks like the host MTA's, but for the
+ * Message-ID.  False: the host MTA had the message in its queue, and lines of
+ * its own about that.
+ */
+bool receive_log_client(struct ingress_session *s, const char *host_id,
+    struct log_client *c_r);
 
 /* ---- receive_reply.c ----------------------------------------------------- */
 

@@ -45,6 +45,8 @@ libtransport_a_SOURCES = \
 	%D%/effects.c %D%/effects.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \
+	%D%/host_lines.c %D%/host_lines.h \
+	%D%/host_log.c %D%/host_log.h \
 	%D%/ingress.c %D%/ingress.h \
 	%D%/ingress_auth.c \
 	%D%/ingress_chunks.c \
@@ -80,6 +82,7 @@ libtransport_a_SOURCES = \
 	%D%/readers.c %D%/readers.h \
 	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
+	%D%/receive_client.c \
 	%D%/receive_reply.c \
 	%D%/record.c %D%/record.h \
 	%D%/refusals.c %D%/refusals.h \

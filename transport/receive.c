@@ -16,8 +16,10 @@
 #include "mail/acct_record.h"
 #include "mail/envelope.h"
 #include "mail/handover_key.h"
+#include "mail/header.h"
 #include "mail/waybill.h"
 #include "transport/dispatch.h"
+#include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
 #include "transport/ingress_senders.h"
 #include "transport/keys_ask.h"
@@ -41,6 +43,7 @@ struct receipt {
 	struct refusals *refusals; /* that go in with it, or NULL */
 
 	/* For the log; strings are the session's or its snapshot's. */
+	const char *message_id; /* of a submission, for lines; or "" */
 	const struct letter_way **ways;
 	const char *job, *host_id, *user, *unknown_vmta, *dkim_note, *from_note;
 	const char *sender; /* of its envelope */
@@ -156,6 +159,33 @@ log_refused(const struct ingress_session *s, const char *why,
 	log_end(&l);
 }
 
+/* As the host MTA would tell it. */
+static void
+put_lines(struct receipt *r, uint32_t known)
+{
+	struct ingress_session *s = r->s;
+	const struct worker_env *env = s->env;
+	struct envelope head = envelope_blank;
+	const struct log_mail m = { .id = r->accept.msg->id,
+		.env = &head,
+		.size = r->size };
+	struct log_client client;
+	bool ours;
+	struct buf lines = { 0 };
+
+	if (m.id == 0)
+		return; /* repeated: there were lines of it */
+	head.sender = r->sender;
+	head.host_id = r->host_id;
+	head.auth_user = r->user;
+	head.rcpt_count = (uint32_t)s->tx.rcpt_count - known;
+	ours = receive_log_client(s, r->host_id, &client);
+	client.message_id = r->message_id;
+	host_lines_came(env, &m, ours ? &client : NULL, &lines);
+	host_lines_put(env, host_lines_wanted(env), &lines);
+	buf_fini(&lines);
+}
+
 /* ---- the receipt --------------------------------------------------------- */
 
 static uint32_t
@@ -239,10 +269,12 @@ on_receipt(struct post *p)
 	if (a->answer == STORE_TAKEN) {
 		s->tx.refused_count = 0; /* they are in, too */
 		ingress_not_idle(s);
+		if (host_lines_wanted(s->env) != NULL)
+			put_lines(r, known);
+		else if (log_wants(LOG_L_INFO))
+			log_accepted(r, known);
 		if (r->refusals != NULL && a->msg->id != 0)
 			refusals_tell(r->refusals, s->env, a->msg->id);
-		if (log_wants(LOG_L_INFO))
-			log_accepted(r, known);
 		if (known < a->rcpt_count)
 			dispatch_accepted(s->env->dispatch, message_ref(a->msg),
 			    a->waybill, a->known);
@@ -285,32 +317,6 @@ policy_local(const struct ingress_session *s)
 	return local;
 }
 
-/* That, else our peer, if it has an address. */
-static struct net_addr
-original_client(const struct ingress_session *s)
-{
-	const struct net_addr named = ingress_named_client(s), none = { 0 };
-
-	if (named.family != 0)
-		return named;
-	return s->peer.is_unix ? none : s->peer.addr;
-}
-
-/* RFC 3848; RFC 6531 section 4.3. */
-static const char *
-protocol_name(struct ingress_session *s)
-{
-	bool lmtp = s->door->protocol == INGRESS_LMTP;
-	const char *base = lmtp ? "LMTP" : "ESMTP";
-
-	if (s->tx.utf8)
-		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
-	else if (!lmtp && !s->extended) /* no name for it with TLS or AUTH */
-		return "SMTP";
-	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "",
-	    s->user != NULL ? "A" : "");
-}
-
 const char *
 receive_peer_name(struct ingress_session *s)
 {
@@ -318,17 +324,6 @@ receive_peer_name(struct ingress_session *s)
 
 	return REGION_JOIN(s->tx_rg, s->helo, " (",
 	    net_addr_text(&s->peer.addr, text), ")");
-}
-
-/*
- * By a host MTA, which says so by XFORWARD where it speaks SMTP; an empty value
- * is one that it does not know.
- */
-static bool
-is_relayed(const struct ingress_session *s)
-{
-	return (s->local && s->door->protocol == INGRESS_LMTP) ||
-	    s->xforward.ident != NULL || s->xforward.addr != NULL;
 }
 
 void
@@ -385,12 +380,12 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.queue_id = or_empty(s->xforward.ident),
 		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
 		.host_notice = own,
-		.relayed = is_relayed(s),
+		.relayed = receive_is_relayed(s),
 		.submission = s->door->protocol == INGRESS_SMTP &&
 		    or_empty(s->xforward.ident)[0] == '\0',
 		.host = s->host,
 		.from = trace_name(s),
-		.with = protocol_name(s),
+		.with = receive_protocol(s),
 		.now_us = clock_wall_us(),
 	};
 	for (size_t i = 0; i < tx->rcpt_count; i++) {
@@ -489,7 +484,7 @@ make_receipts(const struct ingress_session *s, const struct envelope *env,
 {
 	struct record_receipt of = { .rg = s->tx_rg,
 		.env = env,
-		.source = original_client(s) };
+		.source = receive_client_addr(s) };
 	bool disabled = false;
 
 	if ((snapshot_acct_wants(s->conf)->types & ACCT_BIT(ACCT_R)) == 0)
@@ -556,6 +551,20 @@ send_in(struct ingress_session *s)
 	return refuse(s, no_room, NULL);
 }
 
+/* For lines of the host MTA's style. */
+static const char *
+message_id_of(struct ingress_session *s, const struct letter *l)
+{
+	struct header_list fields;
+	size_t text, at;
+
+	if (host_lines_wanted(s->env) == NULL || l->queue_id[0] != '\0')
+		return "";
+	header_parse(l->body->bytes, l->body->len, s->tx_rg, &fields, &text);
+	at = header_find(&fields, "Message-ID", 0);
+	return at == fields.n ? "" : header_value(&fields.v[at], s->tx_rg);
+}
+
 /* All is known: to the store, or refused. */
 static enum ingress_state
 finish(struct ingress_session *s, struct letter_work *w)
@@ -590,6 +599,7 @@ finish(struct ingress_session *s, struct letter_work *w)
 	r->ways = l.ways;
 	r->job = l.job;
 	r->host_id = l.queue_id;
+	r->message_id = message_id_of(s, &l);
 	r->user = l.auth_user;
 	r->unknown_vmta = l.unknown_vmta;
 	r->dkim_note = l.dkim_note;

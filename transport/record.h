@@ -56,7 +56,7 @@ void record_queue_pack(const char *queue, const char *vmta,
 /* "expired", for the log. */
 const char *record_word(enum disposition_what what);
 
-/* The `attempt` line. */
+/* The `attempt` line of our own style. */
 void record_log(const struct record_of *r);
 
 #endif

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "mail/acct_record.h"
 #include "transport/dispatch.h"
+#include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
 #include "transport/notice.h"
 #include "transport/record.h"
@@ -26,6 +27,9 @@ struct refusals {
 	bool bounces;         /* the whole message: it is to be answered */
 	struct notice notice; /* msg NULL: nobody is told */
 	struct store_mail mail;
+	struct buf lines; /* transport/host_lines.h */
+	struct host_lines_told logged;
+	const char *host_id; /* the session's */
 };
 
 /* ---- who is refused ------------------------------------------------------ */
@@ -268,6 +272,27 @@ struct packing {
 	struct refusals *r;
 };
 
+/* As of a message of the host MTA's queue, or as what a client was told. */
+static void
+add_line(struct packing *p, const struct record_of *of, bool taken)
+{
+	static const struct host_lines_way none;
+	struct ingress_session *s = p->s;
+	struct refusals *r = p->r;
+	struct log_client client;
+
+	if (host_lines_wanted(s->env) == NULL)
+		return;
+	if (taken || !receive_log_client(s, p->env.host_id, &client)) {
+		host_lines_attempt(s->env, &r->logged, of, &none, 1, &r->lines);
+		return;
+	}
+	host_lines_refused(s->env, &client,
+	    &(struct log_refused){ s->tx.sender, p->env.rcpts[of->n].addr,
+		REGION_JOIN(s->tx_rg, "550 5.7.1 ", of->outcome->text) },
+	    &r->lines);
+}
+
 /* Where nobody knew yet by whom it would go, the record names no queue. */
 static void
 pack_refused(struct packing *p, const struct ingress_refused *refused)
@@ -299,6 +324,7 @@ pack_refused(struct packing *p, const struct ingress_refused *refused)
 		p->r->refused.unrecorded++;
 	else
 		record_pack(&of, &p->r->records);
+	add_line(p, &of, false);
 	p->r->ends[p->count++] = (uint32_t)p->r->records.len;
 }
 
@@ -323,6 +349,7 @@ pack_unparsed(struct packing *p, const struct ingress_rcpt *rcpt,
 		.orcpt = rcpt->orcpt,
 		.notify = rcpt->notify };
 	record_pack(&of, &p->r->records);
+	add_line(p, &of, true);
 	p->r->ends[p->count++] = (uint32_t)p->r->records.len;
 	p->r->refused.failed++;
 }
@@ -381,6 +408,7 @@ refusals_pack(struct ingress_session *s, const struct envelope *env,
 	if (count == 0)
 		return NULL;
 	p.r = r = mem_new(struct refusals);
+	r->host_id = env->host_id;
 	r->ends = mem_array(count, sizeof(*r->ends));
 	p.env.rcpt_count += (uint32_t)count;
 	p.env.rcpts = region_array(s->tx_rg, p.env.rcpt_count,
@@ -404,21 +432,39 @@ refusals_join(struct refusals *r, struct store_accept *a)
 	a->mail_count = r->mail.msg != NULL;
 }
 
-void
-refusals_tell(struct refusals *r, struct worker_env *env, uint64_t id)
+static void
+log_notice(const struct refusals *r, uint64_t id)
 {
-	static const bool known[] = { false };
 	char text[MESSAGE_ID_TEXT];
 	struct log_line l;
 
-	if (r->mail.msg == NULL)
-		return;
 	log_begin(&l, LOG_L_INFO, message_id_text(r->mail.msg->id, text),
 	    "notice");
 	if (id != 0)
 		log_str(&l, "about", message_id_text(id, text));
 	log_str(&l, "action", dsn_action_word(DSN_FAILED));
 	log_end(&l);
+}
+
+void
+refusals_tell(struct refusals *r, struct worker_env *env, uint64_t id)
+{
+	static const bool known[] = { false };
+	const struct message *m = r->mail.msg;
+
+	if (m != NULL && host_lines_wanted(env) == NULL)
+		log_notice(r, id);
+	else if (m != NULL)
+		host_lines_notice(env,
+		    &(struct host_lines_notice){ .about = id,
+			.id = m->id,
+			.host_id = r->host_id,
+			.size = m->loc.body_len,
+			.action = DSN_FAILED },
+		    &r->lines);
+	host_lines_put(env, host_lines_wanted(env), &r->lines);
+	if (m == NULL)
+		return;
 	dispatch_accepted(env->dispatch, message_ref(r->mail.msg),
 	    r->mail.waybill, known);
 }
@@ -433,6 +479,7 @@ refusals_free(struct refusals **rp)
 		return;
 	notice_fini(&r->notice);
 	buf_fini(&r->records);
+	buf_fini(&r->lines);
 	free(r->ends);
 	free(r);
 }

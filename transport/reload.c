@@ -11,6 +11,7 @@
 #include "transport/acct_senders.h"
 #include "transport/dispatch.h"
 #include "transport/gate.h"
+#include "transport/host_log.h"
 #include "transport/needs.h"
 #include "transport/source_watch.h"
 #include "transport/suppress_keeper.h"
@@ -40,7 +41,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 	if (t->stop_by_us != 0)
 		return err_set(e, "mailraced is being stopped");
 	if (needs_raise_files(conf, t->count, e) == -1 ||
-	    acct_check(conf, e) == -1)
+	    acct_check(conf, e) == -1 || host_log_check(conf, e) == -1)
 		return -1;
 	if (t->suppress == NULL &&
 	    (suppress_keeper_check(conf, e) == -1 ||
@@ -61,6 +62,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 		er->mark_key = keys[i];
 		worker_post(t->workers[i], &er->post);
 	}
+	host_log_reload(t->host_log, conf);
 	dispatch_reload(t->dispatch, conf);
 	source_tell(conf, t->dispatch);
 	gate_reload(t->gate, snapshot_global(conf));
@@ -82,6 +84,7 @@ transport_reload(void *ctx, struct conf_errors *errs)
 
 	if (log_reopen(&e) == -1)
 		log_note(LOG_L_ERROR, "log", "%s", e.text);
+	host_log_reload(t->host_log, t->conf); /* whatever comes of the rest */
 	conf = snapshot_load(t->config, errs);
 	if (conf != NULL && source_check(conf, false, errs) == -1)
 		snapshot_unref(&conf);

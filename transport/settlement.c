@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/settlement.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/check.h"
@@ -10,10 +11,14 @@
 #include "transport/dispatch.h"
 #include "transport/notice.h"
 
+/* Of the host MTA's queue ids: no line shows one as long. */
+enum { HOST_ID_MAX = 64 };
+
 /* A notification until it is the scheduler's. */
 struct settlement_note {
 	uint64_t about;
 	enum dsn_action action;
+	char host_id[HOST_ID_MAX + 1]; /* of that message */
 	struct notice notice;
 };
 
@@ -53,6 +58,9 @@ settlement_fini(struct settlement *st)
 	buf_fini(&st->told);
 	buf_fini(&st->mails);
 	buf_fini(&st->notes);
+	buf_fini(&st->lines);
+	buf_fini(&st->ends);
+	buf_fini(&st->gone);
 }
 
 /* Indexed by enum disposition_what. */
@@ -112,6 +120,32 @@ is_recorded(const struct settlement *st, const struct settlement_rcpt *r)
 		(wants->types & ACCT_BIT(ACCT_T)) != 0);
 }
 
+/* Behind which an item's part of `gone' ends. */
+static void
+end_item(struct settlement *st)
+{
+	uint32_t end = (uint32_t)st->gone.len;
+
+	if (host_lines_wanted(st->env) != NULL)
+		buf_add(&st->ends, &end, sizeof(end));
+}
+
+/* An attempt, for people: as the log in force has it. */
+static void
+tell(struct settlement *st, const struct settlement_rcpt *r,
+    const struct record_of *of)
+{
+	if (host_lines_wanted(st->env) == NULL) {
+		record_log(of);
+		return;
+	}
+	host_lines_attempt(st->env, &st->logged, of, &r->way, r->attempts,
+	    &st->lines);
+	if (of->disposition->what != DISPOSE_RETRY)
+		host_lines_gone(st->env, of->id, of->env, &st->gone);
+	end_item(st);
+}
+
 /* Its envelope cannot be read: what is left to say of it. */
 static void
 record_nameless(struct settlement *st, const struct settlement_rcpt *r)
@@ -130,7 +164,7 @@ record_nameless(struct settlement *st, const struct settlement_rcpt *r)
 	of.n = 0;
 	if (is_recorded(st, r))
 		record_pack(&of, &st->records);
-	record_log(&of);
+	tell(st, r, &of);
 }
 
 void
@@ -151,6 +185,8 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 	if (r->of.n >= r->of.env->rcpt_count) {
 		if (what->what != DISPOSE_RETRY)
 			record_nameless(st, r);
+		else
+			end_item(st);
 		return;
 	}
 	if (is_recorded(st, r))
@@ -158,7 +194,7 @@ settlement_add(struct settlement *st, const struct settlement_rcpt *r)
 	if (r->of.outcome->in_doubt && what->what != DISPOSE_DELIVERED &&
 	    what->what != DISPOSE_FAIL)
 		add_doubt(st, r);
-	record_log(&r->of);
+	tell(st, r, &r->of);
 	if (what->what != DISPOSE_RETRY)
 		note(st, r, 0);
 }
@@ -206,6 +242,8 @@ settlement_notify(struct settlement *st, const struct record_of *of,
 		mail.msg = n.notice.msg;
 		mail.waybill = (struct slice){ n.notice.waybill.p,
 			n.notice.waybill.len };
+		(void)snprintf(n.host_id, sizeof(n.host_id), "%s",
+		    of->env->host_id);
 		buf_add(&st->mails, &mail, sizeof(mail));
 		buf_add(&st->notes, &n, sizeof(n));
 	}
@@ -224,6 +262,39 @@ log_notice(uint64_t id, const struct settlement_note *n)
 	log_end(&l);
 }
 
+/* What became of it is durable: now the log may say so. */
+static void
+put_lines(struct settlement *st)
+{
+	const struct settlement_note *notes = (void *)st->notes.p;
+	const uint32_t *ends = (void *)st->ends.p;
+	/* Of notices alone there is none yet. */
+	const struct log_style *style = st->logged.style != NULL ?
+	    st->logged.style :
+	    host_lines_wanted(st->env);
+	size_t count = st->ends.len / sizeof(*ends);
+
+	for (size_t i = 0; i < st->settle.mail_count; i++) {
+		const struct message *m = st->settle.mails[i].msg;
+
+		host_lines_notice(st->env,
+		    &(struct host_lines_notice){ .about = notes[i].about,
+			.id = m->id,
+			.host_id = notes[i].host_id,
+			.size = m->loc.body_len,
+			.action = notes[i].action },
+		    &st->lines);
+	}
+	/* Items of before a reload that brought log-style have no lines. */
+	for (size_t i = 0; i < count && count == st->settle.count; i++) {
+		uint32_t from = i == 0 ? 0 : ends[i - 1];
+
+		if (st->settle.items[i].last)
+			buf_add(&st->lines, st->gone.p + from, ends[i] - from);
+	}
+	host_lines_put(st->env, style, &st->lines);
+}
+
 /* They are durable: the scheduler may have them. */
 static void
 dispatch_mails(struct settlement *st)
@@ -233,7 +304,8 @@ dispatch_mails(struct settlement *st)
 	const struct settlement_note *notes = (void *)st->notes.p;
 
 	for (size_t i = 0; i < st->settle.mail_count; i++) {
-		log_notice(mails[i].msg->id, &notes[i]);
+		if (host_lines_wanted(st->env) == NULL)
+			log_notice(mails[i].msg->id, &notes[i]);
 		dispatch_accepted(st->env->dispatch, message_ref(mails[i].msg),
 		    mails[i].waybill, known);
 	}
@@ -252,6 +324,7 @@ on_flushed(struct post *p)
 {
 	struct settlement *st = post_owner(p, struct settlement, flushed);
 
+	put_lines(st);
 	dispatch_mails(st);
 	st->done(st);
 }

@@ -17,6 +17,7 @@
 
 #include "lib/str.h"
 #include "queue/store.h"
+#include "transport/host_lines.h"
 #include "transport/record.h"
 #include "transport/worker_env.h"
 
@@ -32,6 +33,10 @@ struct settlement {
 	struct buf told;  /* struct notice_rcpt, of the message in hand */
 	struct buf mails; /* struct store_mail */
 	struct buf notes; /* struct settlement_note, of those, for the log */
+	struct buf lines; /* transport/host_lines.h */
+	/* By item, what is to be added if its message ends with it. */
+	struct buf ends, gone; /* uint32_t, in bytes of gone */
+	struct host_lines_told logged;
 };
 
 void settlement_init(struct settlement *st, struct worker_env *env);
@@ -47,6 +52,8 @@ struct settlement_rcpt {
 	bool unrecorded;   /* wanted without an accounting record */
 	bool tell_nobody;  /* its queue's senders are told of no failure */
 	bool tell_deleted; /* of a deletion its sender is told */
+
+	struct host_lines_way way;
 
 	/* Of an outcome in doubt: when the final dot was sent, and in which. */
 	int64_t dot_wall_us;

@@ -21,6 +21,7 @@
 #include "transport/control.h"
 #include "transport/dispatch.h"
 #include "transport/gate.h"
+#include "transport/host_log.h"
 #include "transport/ingress.h"
 #include "transport/ingress_senders.h"
 #include "transport/keep_load.h"
@@ -333,6 +334,7 @@ make_services(struct transport *t, struct err *e)
 		env->dns = t->dns;
 		env->verifier = t->verifier;
 		env->passwords = t->passwords;
+		env->host_log = t->host_log;
 		env->dispatch = t->dispatch;
 		env->gate = t->gate;
 		env->sender_counts = t->sender_counts;
@@ -423,6 +425,7 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 		return -1;
 	t->clean = false;
 	if (make_workers(t, e) == -1 ||
+	    host_log_new(conf, &t->host_log, e) == -1 ||
 	    needs_raise_files(conf, t->count, e) == -1 ||
 	    open_store(t, e) == -1 ||
 	    suppress_keeper_new(conf, &t->suppress, e) == -1 ||
@@ -504,6 +507,7 @@ stop_threads(struct transport *t)
 	acct_senders_stop(t->senders);
 	stop_worker(t->writer);
 	store_close(&t->store);
+	host_log_stop(t->host_log);
 }
 
 void
@@ -536,6 +540,7 @@ transport_free(struct transport **tp)
 	acct_senders_free(&t->senders);
 	acct_free(&t->acct);
 	suppress_keeper_free(&t->suppress);
+	host_log_free(&t->host_log);
 	for (size_t i = 0; i < t->count; i++) {
 		worker_free(&t->workers[i]);
 		free_env(&t->envs[i]);

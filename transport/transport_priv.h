@@ -23,6 +23,7 @@
 #define WORKERS_MAX 32
 
 struct event;
+struct host_log;
 struct mark_key;
 struct suppress_socket;
 struct suppressing;
@@ -53,6 +54,7 @@ struct transport {
 	struct control *control;
 	struct listeners *listeners;
 	struct passwords *passwords;
+	struct host_log *host_log;
 	struct signals *signals;
 	struct source_watch *watch;
 	struct suppress_keeper *suppress; /* NULL: no list was published yet */

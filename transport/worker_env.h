@@ -26,6 +26,7 @@ struct courier;
 struct dispatch;
 struct dkim_verifier;
 struct gate;
+struct host_log;
 struct ingress_session;
 struct mark_key;
 struct passwords;
@@ -52,6 +53,7 @@ struct worker_env {
 	struct gate *gate;                   /* who may bring mail */
 	struct sender_counts *sender_counts; /* all workers' */
 	struct suppressing *suppressing;     /* likewise; may be NULL */
+	struct host_log *host_log;           /* likewise; unless log-style */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */
 	bool ingress_stopping;       /* ingress_shutdown() was called */

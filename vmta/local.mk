@@ -16,6 +16,7 @@ libvmta_a_SOURCES = \
 	%D%/domain_obj.c %D%/domain_obj.h \
 	%D%/domain.def \
 	%D%/dsn_rule.c %D%/dsn_rule.h \
+	%D%/effect.c %D%/effect.h \
 	%D%/errors_lately.c %D%/errors_lately.h \
 	%D%/explain.c %D%/explain.h \
 	%D%/extra_fields.c %D%/extra_fields.h \
@@ -136,6 +137,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_headers.c %D%/snapshot_headers.h \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \
+	%D%/snapshot_log.c \
 	%D%/snapshot_list.c \
 	%D%/snapshot_load.c \
 	%D%/snapshot_priv.h \

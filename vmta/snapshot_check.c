@@ -258,6 +258,8 @@ static const struct {
 	{ NULL, "dsn-host", check_dsn_host },
 	{ NULL, "host-name", check_host_name },
 	{ NULL, "log-file", check_absolute },
+	{ NULL, "mail-log-file", check_absolute },
+	{ NULL, "mail-log-socket", check_socket },
 	{ NULL, "mark-key-file", check_mark_key },
 	{ NULL, "milter-control-socket", check_socket },
 	{ NULL, "name-server", check_name_server },
@@ -636,6 +638,7 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_listeners(&c);
 	check_tls(&c);
 	snapshot_reroute_check(s, errs);
+	snapshot_log_check(s, errs);
 	check_notices(&c);
 	check_alerts(&c);
 }

@@ -303,6 +303,8 @@ void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_reroute.c: names that there are not, and ways that lead in a ring. */
 void snapshot_reroute_check(const struct snapshot *s, struct conf_errors *errs);
+/* snapshot_log.c: log-style, and where its lines go. */
+void snapshot_log_check(const struct snapshot *s, struct conf_errors *errs);
 /* snapshot_cold.c: cold-virtual-mta, as far as it needs all. */
 void snapshot_cold_join(struct snapshot *s, struct conf_errors *errs);
 /* snapshot_warmup.c: <warmup>, likewise. */

@@ -56,9 +56,12 @@ add_host(const char *name, const struct net_addr *addr, struct buf *out)
 {
 	char text[NET_ADDR_TEXT];
 
-	buf_str(out, " H=");
-	log_address(out, name, LOG_AS_EXIM);
-	buf_str(out, " [");
+	buf_str(out, "H=");
+	if (name[0] != '[') { /* a route to an address has no name */
+		log_address(out, name, LOG_AS_EXIM);
+		buf_byte(out, ' ');
+	}
+	buf_byte(out, '[');
 	buf_str(out, net_addr_text(addr, text));
 	buf_byte(out, ']');
 }
@@ -91,6 +94,19 @@ add_protocol(const char *protocol, struct buf *out)
 			*protocol);
 }
 
+/* Without its brackets. */
+static void
+add_message_id(const char *id, struct buf *out)
+{
+	static const char bracket[] = "\\076";
+	size_t len = strlen(id), tail = sizeof(bracket) - 1;
+
+	log_address(out, id[0] == '<' ? id + 1 : id, LOG_AS_EXIM);
+	if (len > tail && id[len - 1] == '>' &&
+	    memcmp(out->p + out->len - tail, bracket, tail) == 0)
+		out->len -= tail;
+}
+
 static void
 came(const struct log_names *n, const struct log_mail *m,
     const struct log_client *client, struct buf *out)
@@ -103,8 +119,10 @@ came(const struct log_names *n, const struct log_mail *m,
 			buf_printf(out, " R=%s", m->env->host_id);
 		buf_str(out, " P=lmtp");
 	} else {
-		if (client->addr.family != 0)
+		if (client->addr.family != 0) {
+			buf_byte(out, ' ');
 			add_host(client->name, &client->addr, out);
+		}
 		add_protocol(client->protocol, out);
 	}
 	if (m->env->auth_user[0] != '\0') {
@@ -114,26 +132,39 @@ came(const struct log_names *n, const struct log_mail *m,
 	buf_printf(out, " S=%u", m->size);
 	if (client != NULL && client->message_id[0] != '\0') {
 		buf_str(out, " id=");
-		log_address(out, client->message_id, LOG_AS_EXIM);
+		add_message_id(client->message_id, out);
 	}
+	buf_byte(out, '\n');
+}
+
+static void
+refused(const struct log_names *n, const struct log_client *client,
+    const struct log_refused *r, struct buf *out)
+{
+	(void)n;
+	if (client->addr.family != 0) {
+		add_host(client->name, &client->addr, out);
+		buf_byte(out, ' ');
+	}
+	buf_str(out, "F=<");
+	log_address(out, r->sender, LOG_AS_EXIM);
+	buf_str(out, "> rejected RCPT <");
+	log_address(out, r->to, LOG_AS_EXIM);
+	buf_str(out, ">: ");
+	log_text(out, r->reply, LOG_REPLY_MAX, LOG_AS_EXIM);
 	buf_byte(out, '\n');
 }
 
 /* ---- it was tried -------------------------------------------------------- */
 
-/* "rfc822;before@example.net", which an alias made another address of. */
 static void
 add_address(const struct log_attempt *a, struct buf *out)
 {
-	static const char type[] = "rfc822;";
-	const char *orig = a->orcpt + sizeof(type) - 1;
-
 	log_address(out, a->to, LOG_AS_EXIM);
-	if (strncmp(a->orcpt, type, sizeof(type) - 1) != 0 ||
-	    str_eq_nocase(orig, a->to))
+	if (a->orig[0] == '\0' || str_eq_nocase(a->orig, a->to))
 		return;
 	buf_str(out, " <");
-	log_address(out, orig, LOG_AS_EXIM);
+	log_address(out, a->orig, LOG_AS_EXIM);
 	buf_byte(out, '>');
 }
 
@@ -282,8 +313,10 @@ attempt(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 		buf_printf(out, " S=%u", o->size);
 	if (a->result == LOG_DEFERRED)
 		buf_printf(out, " defer (%d)", number_of(o));
-	if (has_host(o))
+	if (has_host(o)) {
+		buf_byte(out, ' ');
 		add_host(o->mx, &o->peer, out);
+	}
 	if (sent) {
 		add_tls(o->tls, out);
 		add_confirmation(o->text == NULL ? "" : o->text, out);
@@ -331,8 +364,10 @@ head(const struct log_names *n, const struct tm *tm, bool syslog,
 }
 
 const struct log_style ex_log_style = {
+	.program = "exim",
 	.came = came,
 	.attempt = attempt,
+	.refused = refused,
 	.told = told,
 	.gone = gone,
 	.head = head,

@@ -24,6 +24,11 @@ add_id(const struct log_mail *m, struct buf *out)
 {
 	char text[MESSAGE_ID_TEXT];
 
+	/* Recipients may have ended whose message never came. */
+	if (m->id == 0 && m->env->host_id[0] == '\0') {
+		buf_str(out, "NOQUEUE");
+		return;
+	}
 	buf_str(out,
 	    log_is_queue_id(m->env->host_id) ? m->env->host_id :
 					       message_id_text(m->id, text));
@@ -46,13 +51,16 @@ add_in_brackets(const char *addr, struct buf *out)
 	buf_byte(out, '>');
 }
 
-/* "mx.example.net[192.0.2.1]" */
+/* "mx.example.net[192.0.2.1]"; of a route to an address "192.0.2.1[...]". */
 static void
 add_host(const char *name, const struct net_addr *addr, struct buf *out)
 {
 	char text[NET_ADDR_TEXT];
 
-	log_text(out, name, LOG_ADDR_MAX, LOG_AS_POSTFIX);
+	if (name[0] == '[')
+		buf_str(out, net_addr_text(addr, text));
+	else
+		log_text(out, name, LOG_ADDR_MAX, LOG_AS_POSTFIX);
 	buf_byte(out, '[');
 	buf_str(out, net_addr_text(addr, text));
 	buf_byte(out, ']');
@@ -114,6 +122,24 @@ came(const struct log_names *n, const struct log_mail *m,
 	if (client != NULL)
 		submitted(n, m, client, out);
 	active(n, m, out);
+}
+
+static void
+refused(const struct log_names *n, const struct log_client *client,
+    const struct log_refused *r, struct buf *out)
+{
+	begin(n, false, "smtpd", out);
+	buf_str(out, "NOQUEUE: reject: RCPT from ");
+	add_client(client, out);
+	buf_str(out, ": ");
+	log_text(out, r->reply, LOG_REPLY_MAX, LOG_AS_POSTFIX);
+	buf_str(out, "; from=");
+	add_in_brackets(r->sender, out);
+	buf_str(out, " to=");
+	add_in_brackets(r->to, out);
+	buf_printf(out, " proto=%s helo=", client->protocol);
+	add_in_brackets(client->name, out);
+	buf_byte(out, '\n');
 }
 
 /* ---- it was tried -------------------------------------------------------- */
@@ -182,52 +208,79 @@ static const struct {
 };
 
 static void
-add_reply(const struct outcome *o, const char *text, struct buf *out)
+add_text(const struct outcome *o, struct buf *out)
+{
+	log_text(out, o->text == NULL ? "" : o->text, LOG_REPLY_MAX,
+	    LOG_AS_POSTFIX);
+}
+
+static void
+add_reply(const struct outcome *o, struct buf *out)
 {
 	bool greeting = o->phase <= PHASE_GREETING;
 
 	buf_str(out, "host ");
 	add_host(o->mx, &o->peer, out);
 	buf_str(out, greeting ? " refused to talk to me: " : " said: ");
-	log_text(out, text, LOG_REPLY_MAX, LOG_AS_POSTFIX);
+	add_text(o, out);
 	if (!greeting)
 		buf_printf(out, " (in reply to %s command)",
 		    phases[o->phase].command);
 }
 
-void
-pf_log_reason(const struct outcome *o, struct buf *out)
+/* "connect to mx.example.net[192.0.2.1]:25: Connection refused" */
+static void
+add_unreached(const struct outcome *o, uint16_t port, struct buf *out)
 {
+	static const char before[] = "while connecting: ";
 	const char *text = o->text == NULL ? "" : o->text;
-	bool on_the_way = has_host(o) && o->phase > PHASE_CONNECT;
+	const char *at = strstr(text, before);
 
-	if (o->kind == OUTCOME_REPLY && !o->ours && has_host(o)) {
-		add_reply(o, text, out);
-	} else if (o->kind == OUTCOME_LOST && on_the_way) {
+	buf_str(out, "connect to ");
+	add_host(o->mx, &o->peer, out);
+	buf_printf(out, ":%u: ", port);
+	if (o->kind == OUTCOME_TIMEOUT)
+		text = "Connection timed out";
+	else if (at != NULL)
+		text = at + sizeof(before) - 1;
+	log_text(out, text, LOG_REPLY_MAX, LOG_AS_POSTFIX);
+}
+
+static bool
+is_unreached(const struct outcome *o)
+{
+	return has_host(o) && o->phase == PHASE_CONNECT;
+}
+
+void
+pf_log_reason(const struct outcome *o, uint16_t port, struct buf *out)
+{
+	bool called = has_host(o);
+
+	if (is_unreached(o)) {
+		add_unreached(o, port, out);
+	} else if (called && o->kind == OUTCOME_REPLY && !o->ours) {
+		add_reply(o, out);
+	} else if (called && o->kind == OUTCOME_LOST) {
 		buf_str(out, "lost connection with ");
 		add_host(o->mx, &o->peer, out);
 		buf_printf(out, " while %s", phases[o->phase].doing);
-	} else if (o->kind == OUTCOME_TIMEOUT && on_the_way) {
+	} else if (called && o->kind == OUTCOME_TIMEOUT) {
 		buf_str(out, "conversation with ");
 		add_host(o->mx, &o->peer, out);
 		buf_printf(out, " timed out while %s", phases[o->phase].doing);
 	} else {
-		log_text(out, text, LOG_REPLY_MAX, LOG_AS_POSTFIX);
+		add_text(o, out);
 	}
 }
 
-/* "rfc822;before@example.net", which an alias made another address of. */
 static void
 add_original(const struct log_attempt *a, struct buf *out)
 {
-	static const char type[] = "rfc822;";
-	const char *orig = a->orcpt + sizeof(type) - 1;
-
-	if (strncmp(a->orcpt, type, sizeof(type) - 1) != 0 ||
-	    str_eq_nocase(orig, a->to))
+	if (a->orig[0] == '\0' || str_eq_nocase(a->orig, a->to))
 		return;
 	buf_str(out, ", orig_to=");
-	add_in_brackets(orig, out);
+	add_in_brackets(a->orig, out);
 }
 
 static void
@@ -270,10 +323,9 @@ attempt(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 	buf_printf(out, ", dsn=%u.%u.%u, status=%s (", a->dsn[0], a->dsn[1],
 	    a->dsn[2], words[a->result]);
 	if (a->result == LOG_SENT)
-		log_text(out, o->text == NULL ? "" : o->text, LOG_REPLY_MAX,
-		    LOG_AS_POSTFIX);
+		add_text(o, out);
 	else
-		pf_log_reason(o, out);
+		pf_log_reason(o, a->port, out);
 	buf_str(out, ")\n");
 	if (a->result == LOG_EXPIRED && a->first)
 		expired(n, a->mail, out);
@@ -309,14 +361,10 @@ static void
 unreached(const struct log_names *n, const struct outcome *o, uint16_t port,
     struct buf *out)
 {
-	if (!has_host(o) || o->phase != PHASE_CONNECT)
+	if (!is_unreached(o))
 		return;
 	begin(n, false, "smtp", out);
-	buf_str(out, "connect to ");
-	add_host(o->mx, &o->peer, out);
-	buf_printf(out, ":%u: ", port);
-	log_text(out, o->text == NULL ? "" : o->text, LOG_REPLY_MAX,
-	    LOG_AS_POSTFIX);
+	add_unreached(o, port, out);
 	buf_byte(out, '\n');
 }
 
@@ -332,8 +380,10 @@ head(const struct log_names *n, const struct tm *tm, bool syslog,
 }
 
 const struct log_style pf_log_style = {
+	.program = "postfix",
 	.came = came,
 	.attempt = attempt,
+	.refused = refused,
 	.told = told,
 	.gone = gone,
 	.unreached = unreached,

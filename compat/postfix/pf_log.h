@@ -19,8 +19,8 @@
 
 extern const struct log_style pf_log_style;
 
-/* Why it was not delivered, in Postfix's words. */
-void pf_log_reason(const struct outcome *o, struct buf *out);
+/* Why it was not delivered, in Postfix's words; port: that was called. */
+void pf_log_reason(const struct outcome *o, uint16_t port, struct buf *out);
 
 /* Seconds with two significant digits and at most two decimals: "0.05". */
 void pf_log_delay(struct buf *out, int64_t us);

@@ -50,6 +50,7 @@ static struct store store;
 static struct dispatch dispatch;
 static struct password password;
 static struct sasl_library *library;
+static struct conf_host dsn_host;
 
 /* In place of getrandom(2): Message-IDs are the same in each run. */
 ssize_t
@@ -62,7 +63,7 @@ __wrap_getrandom(void *p, size_t len, unsigned flags)
 
 /* What came of one run. */
 struct result {
-	struct buf replies, text, envelope;
+	struct buf replies, text, envelope, mail;
 	unsigned taken, messages, rcpts;
 };
 
@@ -207,6 +208,17 @@ check_message(const struct store *st)
 	}
 }
 
+/* What tells of those who bounced. */
+static void
+check_mail(const struct store *st)
+{
+	const struct buf *m = &st->mail;
+
+	CHECK((st->mails > 0) == (m->len > 0) && st->mails <= st->failed);
+	for (size_t i = 0; i < m->len; i++)
+		CHECK((m->p[i] == '\n') == (i > 0 && m->p[i - 1] == '\r'));
+}
+
 /* ---- one run ------------------------------------------------------------- */
 
 static void
@@ -220,10 +232,14 @@ prepare(unsigned options)
 	conf.source.relay = (options & OPT_RELAY) != 0;
 	conf.relay_to = "example.net";
 	if ((options & OPT_LIMITS) != 0) {
+		conf.source.max_idle_commands = 12;
 		conf.source.max_size = 200;
 		conf.source.max_rcpts = 2;
 	}
 	if ((options & OPT_MORE) != 0) {
+		conf.global.dsn_hosts.v = &dsn_host;
+		conf.global.dsn_hosts.n = 1;
+		conf.source.accept_invalid = true;
 		conf.source.allow_chunking = true;
 		conf.source.allow_xclient = "login";
 		conf.source.max_hops = 3;
@@ -278,13 +294,15 @@ run_one(unsigned options, const char *p, size_t len, size_t step,
 		CHECK(strcmp(store.env.auth_user, "tim") == 0);
 	if (store.taken > 0)
 		check_message(&store);
-	CHECK(dispatch.messages == store.taken);
+	check_mail(&store);
+	CHECK(dispatch.messages == store.taken + store.mails);
 	gauge_give(places, gauge_inside(places)); /* the store's to do */
-	CHECK(dispatch.rcpts == store.rcpts_new);
+	CHECK(dispatch.rcpts == store.rcpts_new + store.mails);
 	r->taken = store.taken;
 	r->rcpts = store.rcpts_new;
 	buf_add(&r->text, store.text.p, store.text.len);
 	buf_add(&r->envelope, store.env_bytes.p, store.env_bytes.len);
+	buf_add(&r->mail, store.mail.p, store.mail.len);
 }
 
 static bool
@@ -300,6 +318,7 @@ result_fini(struct result *r)
 	buf_fini(&r->replies);
 	buf_fini(&r->text);
 	buf_fini(&r->envelope);
+	buf_fini(&r->mail);
 }
 
 static int
@@ -353,6 +372,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(is_same(&whole.replies, &pieces.replies));
 	CHECK(is_same(&whole.text, &pieces.text));
 	CHECK(is_same(&whole.envelope, &pieces.envelope));
+	CHECK(is_same(&whole.mail, &pieces.mail));
 	result_fini(&whole);
 	result_fini(&pieces);
 	return 0;

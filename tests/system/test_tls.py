@@ -85,8 +85,9 @@ def offered(lab):
 @tap.test("log-tls: what came about, and what did not",
           proves="domain log-tls")
 def log(lab):
-    lab.inject("x@junk.example")
-    lab.wait_arrived("x@junk.example", 30)
+    for rcpt in ("log@good.example", "log@junk.example"):
+        lab.inject(rcpt)
+        lab.wait_arrived(rcpt, 30)
     said = [line for line in lab.daemon.log_text().split("\n")
             if " tls mx=" in line]
     tap.check(any("mx=mx.good.example addr=127.0.1.2 protocol=TLSv1.3 "
@@ -95,7 +96,6 @@ def log(lab):
                   for line in said), said)
     tap.check(any("mx=mx.junk.example" in line and "trouble=" in line
                   for line in said), said)
-    tap.equal(sum("mx.good" in line for line in said), 1, "only where asked")
 
 
 @tap.test("without require-starttls a server without TLS gets it in clear")

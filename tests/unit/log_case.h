@@ -22,7 +22,7 @@ struct log_case {
 	uint8_t dsn[3];
 	uint32_t use;
 	bool again, follows;
-	const char *to, *orcpt, *sender, *host_id;
+	const char *to, *orig, *sender, *host_id;
 	bool own;
 	const char *want;
 };
@@ -45,7 +45,7 @@ log_run(const struct log_style *style, const struct log_names *names,
 		.own = c->own };
 	struct log_attempt a = { .mail = &mail,
 		.to = c->to == NULL ? "bob@example.net" : c->to,
-		.orcpt = c->orcpt == NULL ? "" : c->orcpt,
+		.orig = c->orig == NULL ? "" : c->orig,
 		.outcome = &o,
 		.result = c->result,
 		.dsn = { c->dsn[0], c->dsn[1], c->dsn[2] },

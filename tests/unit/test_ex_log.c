@@ -18,7 +18,7 @@ static const struct log_case cases[] = {
 		.size = 4400,
 		.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384",
 		.text = "250 2.0.0 said \"ok\"" },
-	    LOG_SENT, { 2, 0, 0 }, 1, .orcpt = "rfc822;list@example.com",
+	    LOG_SENT, { 2, 0, 0 }, 1, .orig = "list@example.com",
 	    .want = ID " => bob@example.net <list@example.com> "
 		       "F=<ann@example.com> " ROUTE " S=4400 " MX
 		       " X=TLSv1.3:TLS_AES_256_GCM_SHA384 "
@@ -70,11 +70,11 @@ static const struct log_case cases[] = {
 	{ "a notification on its way back",
 	    { .kind = OUTCOME_DELIVERED,
 		.phase = PHASE_DOT,
-		.mx = "127.0.0.1",
+		.mx = "[192.0.2.25]",
 		.text = "250 ok" },
 	    LOG_SENT, { 2, 0, 0 }, 1, .own = true, .sender = "",
 	    .want = ID " => bob@example.net F=<> R=mailrace_dsn T=mailrace_dsn"
-		       " H=127.0.0.1 [192.0.2.25] C=\"250 ok\" QT=3s DT=0s\n" },
+		       " H=[192.0.2.25] C=\"250 ok\" QT=3s DT=0s\n" },
 	{ "nobody makes lines, fields or ends of brackets",
 	    { .kind = OUTCOME_REPLY,
 		.phase = PHASE_RCPT,
@@ -102,7 +102,9 @@ test_others(struct buf *out)
 		.size = 99,
 		.own = true };
 	const struct log_client client = { "his.example.com", log_addr(9),
-		"ESMTPSA", "a@b" };
+		"ESMTPSA", "<a@b>" };
+	const struct log_refused refused = { "ann@example.com", "b>@c",
+		"550 5.7.1 no" };
 	const struct tm tm = { .tm_year = 126, .tm_mon = 10, .tm_mday = 2 };
 	char id[EX_ID_TEXT];
 
@@ -113,6 +115,12 @@ test_others(struct buf *out)
 	    ID " <= ann@example.com H=his.example.com [192.0.2.9] P=esmtpsa "
 	       "A=mailrace:an\\040n S=77 id=a@b\n",
 	    "submitted to us");
+	buf_clear(out);
+	ex_log_style.refused(&names, &client, &refused, out);
+	is_str(buf_cstr(out),
+	    "H=his.example.com [192.0.2.9] F=<ann@example.com> rejected RCPT "
+	    "<b\\076@c>: 550 5.7.1 no\n",
+	    "a recipient is refused");
 	buf_clear(out);
 	env.auth_user = "";
 	env.host_id = "1xV3uw-0000AB-2C";

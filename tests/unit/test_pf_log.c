@@ -27,7 +27,7 @@ static const struct log_case cases[] = {
 		.mx = "mx.example.net",
 		.text = "250 ok" },
 	    LOG_SENT, { 2, 0, 0 }, 3, .host_id = "4XyZ1k2jw9z3Qq",
-	    .orcpt = "rfc822;list@example.com",
+	    .orig = "list@example.com",
 	    .want = "postfix/smtp[7]: 4XyZ1k2jw9z3Qq: to=<bob@example.net>, "
 		    "orig_to=<list@example.com>, relay=mx.example.net[192.0.2."
 		    "25]:25, conn_use=3, delay=3, delays=0/2.9/0/0.12, "
@@ -39,7 +39,7 @@ static const struct log_case cases[] = {
 		.mx = "mx.example.net",
 		.text = "451 4.7.1 later" },
 	    LOG_DEFERRED, { 4, 7, 1 }, 2, .again = true,
-	    .orcpt = "rfc822;BOB@example.net",
+	    .orig = "BOB@example.net",
 	    .want = "postfix/qmgr[7]: " ID ": from=<ann@example.com>, "
 		    "size=4321, nrcpt=2 (queue active)\n" SMTP
 		    "to=<bob@example.net>, relay=mx.example.net[192.0.2.25]:25"
@@ -101,11 +101,11 @@ static const struct log_case cases[] = {
 	{ "a notification on its way back",
 	    { .kind = OUTCOME_DELIVERED,
 		.phase = PHASE_DOT,
-		.mx = "127.0.0.1",
+		.mx = "[192.0.2.25]",
 		.text = "250 ok" },
 	    LOG_SENT, { 2, 0, 0 }, 1, .own = true,
 	    .want = "mailrace-dsn/smtp[7]: " ID ": to=<bob@example.net>, relay"
-		    "=127.0.0.1[192.0.2.25]:25, delay=3, delays=0/2.6/0.25/"
+		    "=192.0.2.25[192.0.2.25]:25, delay=3, delays=0/2.6/0.25/"
 		    "0.12, dsn=2.0.0, status=sent (250 ok)\n" },
 	{ "nobody makes lines, ids or ends of brackets",
 	    { .kind = OUTCOME_REPLY,
@@ -116,7 +116,7 @@ static const struct log_case cases[] = {
 			"\xc3\xa4\xff" },
 	    LOG_BOUNCED, { 5, 1, 1 }, 1,
 	    .to = "\"x>, relay=a, delay=1, status=sent (\"@example.net",
-	    .orcpt = "rfc822;a\nb>@example.net", .host_id = "ABC\n: x",
+	    .orig = "a\nb>@example.net", .host_id = "ABC\n: x",
 	    .want = SMTP "to=<\"x?, relay=a, delay=1, status=sent (\""
 			 "@example.net>, orig_to=<a?b?@example.net>, relay="
 			 "mx?.example.net[192.0.2.25]:25, delay=3, delays=0/"
@@ -152,18 +152,10 @@ test_others(struct buf *out)
 	const struct log_mail mail = { .id = LOG_CAME_US + 345678,
 		.env = &env,
 		.size = 77 };
-	const struct log_mail notice = { .id = LOG_CAME_US + 345679,
-		.env = &env,
-		.size = 99,
-		.own = true };
 	struct log_client client = { "his.example.com", log_addr(9), "ESMTPSA",
 		"<a@b>\nx" };
-	const struct outcome gave_up = { .kind = OUTCOME_LOST,
-		.phase = PHASE_CONNECT,
-		.mx = "mx.example.net",
-		.peer = log_addr(25),
-		.text = "Connection refused" };
-	const struct tm tm = { .tm_mon = 10, .tm_mday = 2, .tm_hour = 7 };
+	const struct log_refused refused = { "ann@example.com", "b>@c",
+		"550 5.7.1 no" };
 
 	env.rcpt_count = 1;
 	env.sender = "ann@example.com";
@@ -186,6 +178,14 @@ test_others(struct buf *out)
 	    " (queue active)\n",
 	    "over a unix socket, and without a Message-ID");
 	buf_clear(out);
+	client.addr = log_addr(9);
+	pf_log_style.refused(&names, &client, &refused, out);
+	is_str(buf_cstr(out),
+	    "postfix/smtpd[7]: NOQUEUE: reject: RCPT from his.example.com"
+	    "[192.0.2.9]: 550 5.7.1 no; from=<ann@example.com> to=<b?@c> "
+	    "proto=ESMTPSA helo=<his.example.com>\n",
+	    "a recipient is refused");
+	buf_clear(out);
 	env.host_id = "4XyZ1k2jw9z3Qq";
 	pf_log_style.came(&names, &mail, NULL, out);
 	pf_log_style.gone(&names, &mail, out);
@@ -195,8 +195,33 @@ test_others(struct buf *out)
 	    "postfix/qmgr[7]: 4XyZ1k2jw9z3Qq: removed\n",
 	    "handed over by the host, and gone");
 	buf_clear(out);
-	env.host_id = "";
-	env.sender = "";
+}
+
+static void
+test_rest(struct buf *out)
+{
+	struct envelope env = envelope_blank;
+	const struct log_mail mail = { .id = LOG_CAME_US + 345678,
+		.env = &env };
+	const struct log_mail notice = { .id = LOG_CAME_US + 345679,
+		.env = &env,
+		.size = 99,
+		.own = true };
+	const struct log_mail none = { .env = &env };
+	const struct outcome gave_up = {
+		.kind = OUTCOME_LOST,
+		.phase = PHASE_CONNECT,
+		.mx = "mx.example.net",
+		.peer = log_addr(25),
+		.text = "connection lost while connecting: Connection refused"
+	};
+	const struct tm tm = { .tm_mon = 10, .tm_mday = 2, .tm_hour = 7 };
+
+	pf_log_style.gone(&names, &none, out);
+	is_str(buf_cstr(out), "postfix/qmgr[7]: NOQUEUE: removed\n",
+	    "without a message");
+	buf_clear(out);
+	env.rcpt_count = 1;
 	pf_log_style.told(&names, &mail, &notice, DSN_DELAYED, out);
 	is_str(buf_cstr(out),
 	    "postfix/bounce[7]: " ID ": sender delay notification: "
@@ -232,6 +257,7 @@ main(void)
 	}
 	buf_clear(&out);
 	test_others(&out);
+	test_rest(&out);
 	buf_fini(&out);
 	return done_testing();
 }

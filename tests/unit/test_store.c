@@ -75,6 +75,7 @@ test_ends(void)
 			.n = n,
 			.verdict = verdicts[n] };
 	ok(spool_settle(all, 5, "five "), "all at once");
+	ok(all[4].last && !all[0].last && !all[3].last, "the last one is told");
 	is_audit("the same", "11 = 3+2+2+2+2 + 0");
 
 	many = spool_accept(&a, 3, 100);

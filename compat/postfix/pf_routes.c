@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transport_maps as <domain> blocks, nexthops as smtp-hosts, and passwords. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat/postfix/pf_import_priv.h"
+#include "lib/conf_hosts.h"
+#include "lib/net.h"
+
+/* ---- nexthops -------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *port;
+} ports[] = { { "smtp", "25" }, { "submission", "587" } };
+
+/* ":25" or ":submission" as ":587"; "" for none, NULL: not understood. */
+static const char *
+port_of(struct pf_import *im, const char *text)
+{
+	if (text[0] == '\0')
+		return "";
+	if (text[0] != ':')
+		return NULL;
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		if (strcmp(text + 1, ports[i].name) == 0)
+			return REGION_JOIN(im->rg, ":", ports[i].port);
+	return text[1] != '\0' &&
+		text[1 + strspn(text + 1, "0123456789")] == 0 ?
+	    text :
+	    NULL;
+}
+
+/* One of them; in brackets it is a host, else a domain with MX hosts. */
+static const char *
+one_host(struct pf_import *im, const char *hop)
+{
+	const char *end = strrchr(hop, ']'), *port, *name;
+	struct net_addr a;
+	struct err ignored;
+
+	if (hop[0] == '[' && end != NULL) {
+		name = region_strndup(im->rg, hop + 1, (size_t)(end - hop) - 1);
+		port = port_of(im, end + 1);
+		if (strncasecmp(name, "ipv6:", 5) == 0)
+			name += 5;
+		if (net_addr_parse(slice_of(name), &a, &ignored) == 0)
+			name = REGION_JOIN(im->rg, "[", name, "]");
+		else if (!conf_is_host_name(slice_of(name)))
+			return NULL;
+		return port == NULL ? NULL : REGION_JOIN(im->rg, name, port);
+	}
+	name = region_strndup(im->rg, hop, strcspn(hop, ":"));
+	port = port_of(im, hop + strlen(name));
+	if (port == NULL || !conf_is_host_name(slice_of(name)))
+		return NULL;
+	return REGION_JOIN(im->rg, "lookup-mx:", name, port);
+}
+
+const char *
+pf_hosts(struct pf_import *im, const char *nexthop)
+{
+	const char *hosts = "";
+
+	while (*(nexthop += strspn(nexthop, ", \t")) != '\0') {
+		size_t len = strcspn(nexthop, ", \t");
+		const char *one = one_host(im,
+		    region_strndup(im->rg, nexthop, len));
+
+		if (one == NULL)
+			return NULL;
+		hosts = REGION_JOIN(im->rg, hosts, hosts[0] == '\0' ? "" : "; ",
+		    one);
+		nexthop += len;
+	}
+	return hosts;
+}
+
+/*
+ * Postfix counts connections by nexthop, we by domain: for what many domains
+ * go to there are limits by host.
+ */
+static void
+limit_host(struct pf_import *im, const struct pf_service *s, const char *hop)
+{
+	const char *end = strchr(hop, ']'), *name, *limit;
+	const char *comment = REGION_JOIN(im->rg, s->name,
+	    "_destination_concurrency_limit");
+	struct net_addr a;
+	struct err ignored;
+
+	limit = pf_connections(im, s);
+	if (hop[0] != '[' || end == NULL || limit[0] == '\0')
+		return;
+	name = region_strndup(im->rg, hop + 1, (size_t)(end - hop) - 1);
+	if (net_addr_parse(slice_of(name), &a, &ignored) == 0)
+		(void)import_add(import_top(im->out), "ip-connection-limit",
+		    REGION_JOIN(im->rg, name, " ", limit), comment);
+	else
+		(void)import_add(import_top(im->out), "mx-connection-limit",
+		    REGION_JOIN(im->rg, name, " ", limit), comment);
+}
+
+void
+pf_limit_nexthop(struct pf_import *im, const struct pf_service *s,
+    const char *nexthop)
+{
+	char *hops = region_strdup(im->rg, nexthop);
+
+	if (s == NULL || hops[0] == '\0' ||
+	    strmap_get(im->nexthops, hops) != NULL)
+		return;
+	strmap_put(im->nexthops, hops, hops);
+	limit_host(im, s, hops);
+}
+
+/* ---- transport_maps -------------------------------------------------------- */
+
+/* Is there no recipient of whom another row than this one could hold? */
+static bool
+is_wildcard(const char *pattern)
+{
+	return pattern[0] == '*';
+}
+
+static void
+keep_route(struct pf_import *im, const struct pf_row *row,
+    const struct import_fact *fact)
+{
+	const char *pattern = pf_domain_pattern(im, row->key, fact);
+	struct pf_route *r;
+
+	if (pattern == NULL)
+		return;
+	im->routes = region_grow(im->rg, im->routes, im->route_count,
+	    sizeof(*im->routes));
+	r = &im->routes[im->route_count++];
+	r->pattern = pattern;
+	r->hop = pf_hop_of(im, row->values[0]);
+	r->where = fact->where;
+	im->wildcards = im->wildcards || is_wildcard(pattern);
+}
+
+static void
+read_route(struct pf_import *im, const struct pf_row *row)
+{
+	struct import_fact fact = { "transport_maps",
+		REGION_JOIN(im->rg, row->key, " ", row->values[0]), row->where,
+		false };
+	struct pf_hop hop = pf_hop_of(im, row->values[0]);
+	const struct pf_service *s = pf_service(im->conf, hop.service);
+
+	if (row->kind == PF_ROW_PATTERN)
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "a pattern of recipients: limits and routes are by domain");
+	else if (row->n > 1)
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "recipients at random: name the pool in "
+		    "default-virtual-mta, or in vmta of <domain>");
+	else if (hop.service[0] != '\0' && !pf_is_client(s))
+		import_tell(im->report, IMPORT_KEPT, &fact,
+		    "delivered by Postfix itself");
+	else if (pf_hosts(im, hop.nexthop) == NULL)
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "this nexthop is not understood");
+	else
+		keep_route(im, row, &fact);
+}
+
+void
+pf_routes_read(struct pf_import *im)
+{
+	struct import_fact fact = pf_fact(im, NULL, "transport_maps");
+	struct pf_rows rows;
+
+	pf_read_tables(im, NULL, "transport_maps", &rows);
+	for (size_t i = 0; i < rows.n; i++) {
+		struct pf_row *row = &rows.v[i];
+
+		if (row->kind == PF_ROW_KEY &&
+		    pf_rows_find(&rows, row->key) != row)
+			continue;
+		if (row->kind == PF_ROW_ANY)
+			row->key = "*";
+		read_route(im, row);
+	}
+	if (im->route_count > 0)
+		import_tell(im->report, IMPORT_CHANGED, &fact,
+		    "as <domain> blocks: %zu; Postfix asks its table first, "
+		    "and goes on delivering what it names until the rows are "
+		    "gone from there",
+		    im->route_count);
+}
+
+/*
+ * Where mail of the route goes: a service without nexthop sends to MX hosts,
+ * neither is what would be without the row (transport(5)).
+ */
+static const char *
+nexthop_of(const struct pf_import *im, const struct pf_route *r)
+{
+	if (r->hop.nexthop[0] != '\0' || r->hop.service[0] != '\0')
+		return r->hop.nexthop;
+	return im->relay;
+}
+
+/* A line about hosts, where others would count without it. */
+static void
+add_hosts(struct pf_import *im, const struct pf_route *r,
+    struct import_block *b)
+{
+	const char *nexthop = nexthop_of(im, r);
+	const char *hosts = pf_hosts(im, nexthop);
+
+	if (hosts == NULL)
+		return;
+	if (hosts[0] != '\0')
+		(void)import_add(b, "smtp-hosts", hosts, r->where);
+	else if (im->wildcards || im->relay[0] != '\0')
+		(void)import_add(b, "smtp-hosts", "\"\"", r->where);
+}
+
+/*
+ * transport_maps counts more than what is said of senders, vmta of <domain>
+ * less: where there are senders, reroute-to-virtual-mta does it.
+ */
+static void
+add_vmta(struct pf_import *im, const struct pf_route *r, struct import_block *b)
+{
+	const char *directive = im->by_sender ? "reroute-to-virtual-mta" :
+						"vmta";
+	const struct pf_service *s = pf_service(im->conf, r->hop.service);
+
+	if (r->hop.service[0] == '\0') {
+		if (im->wildcards)
+			(void)import_add(b, directive, "\"\"", r->where);
+		return;
+	}
+	if (s != im->client || im->wildcards || im->by_sender)
+		(void)import_add(b, directive, pf_vmta(im, s, ""), r->where);
+}
+
+void
+pf_routes(struct pf_import *im)
+{
+	for (size_t i = 0; i < im->route_count; i++) {
+		const struct pf_route *r = &im->routes[i];
+		const struct pf_service *s = pf_service(im->conf,
+		    r->hop.service);
+		struct import_block *b = import_block(im->out,
+		    import_top(im->out), "domain", r->pattern);
+
+		add_vmta(im, r, b);
+		add_hosts(im, r, b);
+		pf_limit_nexthop(im, s == NULL ? im->client : s,
+		    r->hop.nexthop);
+	}
+}
+
+void
+pf_routes_repeat(struct pf_import *im, struct import_block *vmta)
+{
+	for (size_t i = 0; i < im->route_count; i++) {
+		const struct pf_route *r = &im->routes[i];
+
+		if (r->hop.nexthop[0] != '\0')
+			add_hosts(im, r,
+			    import_block(im->out, vmta, "domain", r->pattern));
+	}
+}
+
+/* ---- passwords ------------------------------------------------------------- */
+
+/* Who is asked for that password: the domains that go there. */
+static void
+take_password(struct pf_import *im, const struct pf_row *row,
+    struct import_block *b, const char *where)
+{
+	const char *colon = strchr(row->values[0], ':');
+	struct import_fact user = { "smtp_sasl_password_maps", row->key, where,
+		false };
+	struct import_fact password = user;
+
+	if (colon == NULL)
+		return;
+	password.secret = true;
+	if (import_take(b, &user, "auth-username",
+		region_strndup(im->rg, row->values[0],
+		    (size_t)(colon - row->values[0])),
+		NULL))
+		(void)import_take(b, &password, "auth-password", colon + 1,
+		    NULL);
+}
+
+static bool
+goes_to(const char *nexthop, const char *key)
+{
+	size_t len = strlen(key);
+	bool in_brackets = nexthop[0] == '[' &&
+	    strncmp(nexthop + 1, key, len) == 0 && nexthop[len + 1] == ']';
+
+	return strcmp(nexthop, key) == 0 || in_brackets;
+}
+
+void
+pf_passwords(struct pf_import *im)
+{
+	struct import_block *top = import_top(im->out);
+	struct pf_rows rows;
+
+	if (strcmp(pf_value(im->conf, NULL, "smtp_sasl_auth_enable"), "yes") !=
+	    0)
+		return;
+	pf_read_tables(im, NULL, "smtp_sasl_password_maps", &rows);
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct pf_row *row = &rows.v[i];
+		bool used = false;
+
+		if (im->relay[0] != '\0' && goes_to(im->relay, row->key)) {
+			take_password(im, row,
+			    import_block(im->out, top, "domain", "*"),
+			    row->where);
+			used = true;
+		}
+		for (size_t j = 0; j < im->route_count; j++) {
+			const struct pf_route *r = &im->routes[j];
+
+			if (!goes_to(r->hop.nexthop, row->key))
+				continue;
+			take_password(im, row,
+			    import_block(im->out, top, "domain", r->pattern),
+			    row->where);
+			used = true;
+		}
+		if (!used) {
+			struct import_fact fact = { "smtp_sasl_password_maps",
+				row->key, row->where, false };
+
+			import_tell(im->report, IMPORT_LOST, &fact,
+			    "no route has this nexthop");
+		}
+	}
+}

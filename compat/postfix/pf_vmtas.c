@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtual MTAs of services, pools of those taken at random, and senders. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat/postfix/pf_import_priv.h"
+#include "lib/net.h"
+
+struct pf_hop
+pf_hop_of(struct pf_import *im, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	struct pf_hop hop = { text, "" };
+
+	if (colon == NULL)
+		return hop;
+	hop.service = region_strndup(im->rg, text, (size_t)(colon - text));
+	hop.nexthop = colon + 1;
+	return hop;
+}
+
+bool
+pf_is_client(const struct pf_service *s)
+{
+	return s != NULL && strcmp(s->command, "smtp") == 0;
+}
+
+/* ---- addresses ------------------------------------------------------------- */
+
+/*
+ * The one address of that family in inet_interfaces: Postfix sends from it,
+ * too, unless it is a loopback address (postconf(5), smtp_bind_address).
+ */
+static const char *
+only_interface(struct pf_import *im, int family)
+{
+	const char *p = pf_value(im->conf, NULL, "inet_interfaces");
+	const char *found = "";
+	size_t n = 0;
+
+	while (*(p += strspn(p, ", \t")) != '\0') {
+		size_t len = strcspn(p, ", \t");
+		const char *word = region_strndup(im->rg, p, len);
+		struct net_addr a;
+		struct err ignored;
+
+		if (net_addr_parse(slice_of(word), &a, &ignored) == 0 &&
+		    a.family == family) {
+			found = word;
+			n++;
+		}
+		p += len;
+	}
+	return n == 1 && strncmp(found, "127.", 4) != 0 &&
+		strcmp(found, "::1") != 0 ?
+	    found :
+	    "";
+}
+
+/* "192.0.2.1" of "[192.0.2.1]"; "" for none, and for any address. */
+static const char *
+bare_address(struct pf_import *im, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len > 2 && value[0] == '[' && value[len - 1] == ']')
+		value = region_strndup(im->rg, value + 1, len - 2);
+	return strcmp(value, "0.0.0.0") == 0 || strcmp(value, "::") == 0 ?
+	    "" :
+	    value;
+}
+
+static bool
+has_family(const struct pf_import *im, const struct pf_service *s,
+    const char *name)
+{
+	const char *protocols = pf_value(im->conf, s, "inet_protocols");
+
+	return strstr(protocols, "all") != NULL ||
+	    strstr(protocols, name) != NULL;
+}
+
+/* A line for the address that a service binds to; false: it binds to none. */
+static bool
+add_address(struct pf_import *im, const struct pf_service *s, bool six,
+    struct import_block *vmta, bool tell)
+{
+	const char *name = six ? "smtp_bind_address6" : "smtp_bind_address";
+	struct import_fact fact = pf_fact(im, s, name);
+	const char *address = bare_address(im, fact.value);
+
+	if (!has_family(im, s, six ? "ipv6" : "ipv4"))
+		return false;
+	if (fact.value[0] == '\0') {
+		fact = pf_fact(im, NULL, "inet_interfaces");
+		address = only_interface(im, six ? AF_INET6 : AF_INET);
+	}
+	if (address[0] == '\0')
+		return false;
+	address = REGION_JOIN(im->rg, address, " ",
+	    pf_value(im->conf, s, "smtp_helo_name"));
+	if (!tell)
+		return import_add(vmta, "smtp-source-host", address,
+		    REGION_JOIN(im->rg, fact.name, ", ", fact.where));
+	return import_take(vmta, &fact, "smtp-source-host", address, NULL);
+}
+
+static void
+add_addresses(struct pf_import *im, const struct pf_service *s,
+    struct import_block *vmta, bool tell)
+{
+	struct import_fact helo = pf_fact(im, s, "smtp_helo_name");
+	bool four = add_address(im, s, false, vmta, tell);
+	bool six = add_address(im, s, true, vmta, tell);
+	bool changed = pf_is_changed(im->conf, helo.name) ||
+	    pf_is_own(im->conf, s, helo.name);
+
+	if (!changed)
+		return;
+	if (four || six) {
+		if (tell)
+			import_tell(im->report, IMPORT_TAKEN, &helo,
+			    "in smtp-source-host of <virtual-mta %s>", s->name);
+	} else if (tell) {
+		(void)import_take(vmta, &helo, "host-name", helo.value, NULL);
+	} else {
+		(void)import_add(vmta, "host-name", helo.value,
+		    "smtp_helo_name");
+	}
+}
+
+/* ---- virtual MTAs ---------------------------------------------------------- */
+
+/* Processes of the service: each has one connection. */
+static void
+add_processes(struct pf_import *im, const struct pf_service *s,
+    struct import_block *vmta, bool tell)
+{
+	bool own = strcmp(s->maxproc, "-") != 0;
+	struct import_fact fact = { REGION_JOIN(im->rg, "maxproc of ", s->name),
+		s->maxproc,
+		s->line == 0 ? "master.cf" :
+			       region_printf(im->rg, "master.cf:%u", s->line),
+		false };
+
+	if (!own)
+		fact = pf_fact(im, NULL, "default_process_limit");
+	if (strcmp(fact.value, "0") == 0)
+		im->unlimited = true;
+	else
+		im->connections += strtoull(fact.value, NULL, 10);
+	if (tell && (own || pf_is_changed(im->conf, fact.name)))
+		(void)import_take(vmta, &fact, "max-smtp-out", fact.value,
+		    NULL);
+	else
+		(void)import_add(vmta, "max-smtp-out", fact.value,
+		    REGION_JOIN(im->rg, fact.name, ", ", fact.where));
+}
+
+/* Letters, digits and "-" of a nexthop, for a name. */
+static const char *
+name_of_nexthop(struct pf_import *im, const char *nexthop)
+{
+	char *name = region_strdup(im->rg, nexthop), *to = name;
+
+	for (const char *p = nexthop; *p != '\0'; p++) {
+		if (strchr("[]", *p) != NULL)
+			continue;
+		*to++ = strchr(": ,\t", *p) != NULL ? '-' : *p;
+	}
+	*to = '\0';
+	return name;
+}
+
+/* Mail of this virtual MTA has a nexthop of its own. */
+static void
+add_nexthop(struct pf_import *im, const struct pf_service *s,
+    const char *nexthop, struct import_block *vmta)
+{
+	const char *hosts = pf_hosts(im, nexthop);
+
+	if (hosts != NULL)
+		(void)import_add(import_block(im->out, vmta, "domain", "*"),
+		    "smtp-hosts", hosts, nexthop);
+	pf_routes_repeat(im, vmta);
+	pf_limit_nexthop(im, s, nexthop);
+}
+
+const char *
+pf_vmta(struct pf_import *im, const struct pf_service *s, const char *nexthop)
+{
+	const char *name = nexthop[0] == '\0' ?
+	    s->name :
+	    REGION_JOIN(im->rg, s->name, "-", name_of_nexthop(im, nexthop));
+	bool first = strmap_get(im->services, s->name) == NULL;
+	struct import_block *b;
+
+	if (strmap_get(im->vmtas, name) != NULL)
+		return name;
+	b = import_block(im->out, import_top(im->out), "virtual-mta", name);
+	strmap_put(im->vmtas, name, b);
+	if (first)
+		strmap_put(im->services, s->name,
+		    region_dup(im->rg, s, sizeof(*s)));
+	import_remark(b,
+	    s->line == 0 ?
+		"a service of master.cf" :
+		region_printf(im->rg, "%s of master.cf:%u", s->name, s->line));
+	add_addresses(im, s, b, first);
+	add_processes(im, s, b, first);
+	pf_settings_service(im, s, b, first);
+	if (pf_is_own(im->conf, s, "inet_protocols") ||
+	    pf_is_own(im->conf, s, "smtp_address_preference"))
+		pf_family(im, s, import_block(im->out, b, "domain", "*"),
+		    first);
+	if (nexthop[0] != '\0')
+		add_nexthop(im, s, nexthop, b);
+	if (nexthop[0] != '\0' || pf_tls_is_own(im, s))
+		pf_tls(im, b, s, nexthop[0] == '\0' ? im->relay : nexthop);
+	return name;
+}
+
+/* ---- pools ----------------------------------------------------------------- */
+
+/* The virtual MTA of one value; NULL: told. */
+static const char *
+vmta_of_value(struct pf_import *im, const char *value,
+    const struct import_fact *fact)
+{
+	struct pf_hop hop = pf_hop_of(im, value);
+	const struct pf_service *s = hop.service[0] == '\0' ?
+	    im->client :
+	    pf_service(im->conf, hop.service);
+
+	if (!pf_is_client(s)) {
+		import_tell(im->report, IMPORT_KEPT, fact,
+		    "%s: not a service that sends by SMTP", value);
+		return NULL;
+	}
+	if (hop.nexthop[0] != '\0' && pf_hosts(im, hop.nexthop) == NULL) {
+		import_tell(im->report, IMPORT_LOST, fact,
+		    "%s: this nexthop is not understood", value);
+		return NULL;
+	}
+	return pf_vmta(im, s, hop.nexthop);
+}
+
+/* Who is taken how often, of those before and with the i-th. */
+static size_t
+count_same(const char *const *names, size_t n, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += strcmp(names[i], name) == 0;
+	return count;
+}
+
+static const char *
+pool_of(struct pf_import *im, const char *const *names, size_t n,
+    const struct import_fact *fact)
+{
+	const char *key = "";
+	struct import_block *b;
+	char *name;
+
+	for (size_t i = 0; i < n; i++)
+		key = REGION_JOIN(im->rg, key, " ", names[i]);
+	name = strmap_get(im->pools, key);
+	if (name != NULL)
+		return name;
+	name = region_printf(im->rg, "pool%zu", strmap_count(im->pools) + 1);
+	strmap_put(im->pools, key, name);
+	b = import_block(im->out, import_top(im->out), "virtual-mta-pool",
+	    name);
+	import_remark(b,
+	    REGION_JOIN(im->rg, fact->name, ", ", fact->where, ": ",
+		fact->value));
+	for (size_t i = 0; i < n; i++)
+		if (count_same(names, i, names[i]) == 0)
+			(void)import_add(b, "virtual-mta",
+			    region_printf(im->rg, "%s %zu", names[i],
+				count_same(names, n, names[i])),
+			    NULL);
+	return name;
+}
+
+const char *
+pf_vmta_of_values(struct pf_import *im, const struct pf_row *row,
+    const struct import_fact *fact)
+{
+	const char **names = region_array(im->rg, row->n, sizeof(*names));
+
+	for (size_t i = 0; i < row->n; i++) {
+		names[i] = vmta_of_value(im, row->values[i], fact);
+		if (names[i] == NULL)
+			return NULL;
+	}
+	return row->n == 1 ? names[0] : pool_of(im, names, row->n, fact);
+}
+
+/* ---- senders --------------------------------------------------------------- */
+
+#define RELAYS "sender_dependent_relayhost_maps"
+#define TRANSPORTS "sender_dependent_default_transport_maps"
+
+struct senders {
+	struct pf_import *im;
+	struct import_block *list; /* NULL: no row yet */
+	struct pf_rows transports, relays;
+	size_t taken;
+};
+
+/* The pattern of an address, or of all of a domain. */
+static const char *
+pattern_of_key(struct pf_import *im, const char *key)
+{
+	struct buf b = { 0 };
+	const char *text;
+
+	buf_str(&b, key[0] == '@' ? "/" : "/^");
+	for (; *key != '\0'; key++) {
+		if (strchr("\\^$.|?*+()[]{}/", *key) != NULL)
+			buf_byte(&b, '\\');
+		buf_byte(&b, *key);
+	}
+	buf_str(&b, "$/");
+	text = region_strdup(im->rg, buf_cstr(&b));
+	buf_fini(&b);
+	return text;
+}
+
+static void
+add_sender(struct senders *all, const char *pattern, const char *vmta,
+    const struct import_fact *fact)
+{
+	struct pf_import *im = all->im;
+	const char *directive = pattern == NULL ? "*" : "mail-from";
+	const char *result = REGION_JOIN(im->rg, pattern == NULL ? "" : pattern,
+	    pattern == NULL ? "" : " ", "virtual-mta=", vmta);
+
+	if (all->list == NULL)
+		all->list = import_block(im->out, import_top(im->out),
+		    "pattern-list", "senders");
+	im->by_sender = true;
+	if (import_add(all->list, directive, result, fact->value))
+		all->taken++;
+	else
+		import_tell(im->report, IMPORT_LOST, fact,
+		    "%s cannot be written", result);
+}
+
+/* What a table says of a sender: of the address, else of its domain. */
+static const struct pf_row *
+ask(const struct pf_rows *rows, const char *key)
+{
+	const struct pf_row *row = pf_rows_find(rows, key);
+	const char *at = strrchr(key, '@');
+
+	if (row != NULL || at == NULL)
+		return row;
+	return pf_rows_find(rows, at);
+}
+
+/* Where there is a row that gives back what would be without it. */
+static bool
+is_dunno(const struct pf_row *row)
+{
+	return row->n == 1 && strcmp(row->values[0], "DUNNO") == 0;
+}
+
+/* The values of a table of transports, or what holds without one. */
+static void
+take_transports(struct pf_import *im, const struct pf_row *transport,
+    struct pf_row *made)
+{
+	if (transport != NULL && !is_dunno(transport)) {
+		made->n = transport->n;
+		made->values = transport->values;
+		return;
+	}
+	made->n = 1;
+	made->values = region_array(im->rg, 1, sizeof(*made->values));
+	made->values[0] = im->client == NULL ? "smtp" : im->client->name;
+}
+
+/* The relay, for those that name no nexthop. */
+static void
+join_relay(struct pf_import *im, const char *relay, struct pf_row *made)
+{
+	const char **joined = region_array(im->rg, made->n, sizeof(*joined));
+
+	for (size_t i = 0; i < made->n; i++) {
+		struct pf_hop hop = pf_hop_of(im, made->values[i]);
+
+		joined[i] = hop.nexthop[0] != '\0' ?
+		    made->values[i] :
+		    REGION_JOIN(im->rg, hop.service, ":", relay);
+	}
+	made->values = joined;
+}
+
+/* What is matched; NULL: any sender. */
+static const char *
+pattern_of_row(struct pf_import *im, const struct pf_row *row)
+{
+	switch (row->kind) {
+	case PF_ROW_KEY:
+		return pattern_of_key(im, row->key);
+	case PF_ROW_PATTERN:
+		return REGION_JOIN(im->rg, "/", row->key, "/");
+	case PF_ROW_ANY:
+		break;
+	}
+	return NULL;
+}
+
+/*
+ * A row of senders: its transports with the relay that the other table has for
+ * those that name none.
+ */
+static void
+take_sender(struct senders *all, const struct pf_row *row, bool is_relay)
+{
+	struct pf_import *im = all->im;
+	struct import_fact fact = { is_relay ? RELAYS : TRANSPORTS, "",
+		row->where, false };
+	const struct pf_row *relay = is_relay ? row :
+						ask(&all->relays, row->key);
+	struct pf_row made = { .kind = row->kind };
+	const char *vmta;
+
+	fact.value = REGION_JOIN(im->rg,
+	    row->kind == PF_ROW_ANY ? "any sender" : row->key, " ",
+	    row->values[0], row->n > 1 ? ", ..." : "");
+	take_transports(im, is_relay ? ask(&all->transports, row->key) : row,
+	    &made);
+	if (relay != NULL && !is_dunno(relay))
+		join_relay(im, relay->values[0], &made);
+	vmta = pf_vmta_of_values(im, &made, &fact);
+	if (vmta != NULL)
+		add_sender(all, pattern_of_row(im, row), vmta, &fact);
+}
+
+/*
+ * In which turn a row is asked: Postfix looks for the address in all tables,
+ * then for its domain.
+ */
+enum turn { TURN_ADDRESS, TURN_DOMAIN, TURN_ANY };
+
+static enum turn
+turn_of(const struct pf_row *row)
+{
+	if (row->kind == PF_ROW_ANY)
+		return TURN_ANY;
+	return row->kind == PF_ROW_KEY && row->key[0] == '@' ? TURN_DOMAIN :
+							       TURN_ADDRESS;
+}
+
+static bool
+has_any(const struct pf_rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		if (rows->v[i].kind == PF_ROW_ANY)
+			return true;
+	return false;
+}
+
+/* Is there another row that Postfix takes in its place? */
+static bool
+is_hidden(const struct senders *all, const struct pf_rows *rows,
+    const struct pf_row *row)
+{
+	if (row->kind == PF_ROW_KEY && pf_rows_find(rows, row->key) != row)
+		return true;
+	if (turn_of(row) == TURN_DOMAIN && has_any(rows))
+		return true;
+	return rows == &all->relays && row->kind != PF_ROW_PATTERN &&
+	    pf_rows_find(&all->transports, row->key) != NULL &&
+	    pf_rows_find(&all->transports, row->key)->kind == row->kind;
+}
+
+static size_t
+take_rows(struct senders *all, const struct pf_rows *rows, enum turn turn)
+{
+	size_t before = all->taken;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct pf_row *row = &rows->v[i];
+		const struct import_fact fact = { row->key, row->values[0],
+			row->where, false };
+
+		if (turn_of(row) != turn)
+			continue;
+		if (!is_hidden(all, rows, row))
+			take_sender(all, row, rows == &all->relays);
+		else if (turn == TURN_DOMAIN && has_any(rows))
+			import_tell(all->im->report, IMPORT_LOST, &fact,
+			    "Postfix does not find it, either: another table "
+			    "takes all senders before it looks for domains");
+	}
+	return all->taken - before;
+}
+
+static void
+tell_table(struct senders *all, const char *name, size_t n)
+{
+	struct import_fact fact = pf_fact(all->im, NULL, name);
+
+	if (fact.value[0] != '\0')
+		import_tell(all->im->report, IMPORT_TAKEN, &fact,
+		    "in <pattern-list senders>: %zu", n);
+}
+
+void
+pf_senders(struct pf_import *im)
+{
+	struct senders all = { .im = im };
+	size_t transports = 0, relays = 0;
+
+	pf_read_tables(im, NULL, TRANSPORTS, &all.transports);
+	pf_read_tables(im, NULL, RELAYS, &all.relays);
+	for (int turn = TURN_ADDRESS; turn <= TURN_ANY; turn++) {
+		transports += take_rows(&all, &all.transports, (enum turn)turn);
+		relays += take_rows(&all, &all.relays, (enum turn)turn);
+	}
+	tell_table(&all, TRANSPORTS, transports);
+	tell_table(&all, RELAYS, relays);
+}

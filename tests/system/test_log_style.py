@@ -1,0 +1,355 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""log-style: the real pflogsumm, eximstats and exigrep read our lines, and
+count what the accounting file has; together with the host MTA's own lines
+nothing is counted twice; also to a system log, over a rotation, and whatever a
+server or a sender says."""
+
+import netns
+netns.enter()
+
+import collections
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+import mailrace
+import postfix
+import smtp_client
+import tap
+from lab import HOST_NAME, LISTEN, Lab, mx_zone
+
+# Where ./bootstrap puts it: its package cannot be installed beside Postfix.
+EXIM_TOOLS = os.path.join(mailrace.SOURCE, "build/exim/usr/sbin")
+CONFIG = """
+log-style postfix
+mail-log-file {root}/log/mail.log
+mail-log-socket {run}/syslog
+dsn-host %s
+suppression-lists out
+suppression-dir {root}/suppress
+<suppression-list out>
+    address gone@in.example
+</suppression-list>
+<source 127.0.0.0/8>
+    always-allow-relaying yes
+</source>
+<domain *>
+    retry-after 1s
+    retry-recipients-after 1s
+    use-starttls no
+</domain>
+<domain old.example>
+    bounce-after 1s
+</domain>
+""" % postfix.DSN_HOST
+EXIM_STYLE = CONFIG.replace("log-style postfix", "log-style exim") \
+    .replace("mail.log", "mainlog")
+ZONE = "".join(mx_zone(name + ".example", ("mx.%s.example" % name,
+                                           "127.0.1.%d" % n))
+               for n, name in enumerate(("in", "sender", "old"), 1))
+EVIL = "550 5.1.1 no\nNov 22 07:00:00 x postfix/smtp[1]: A: removed \x07"
+RULES = [{"at": "rcpt", "match": "<later", "count": 1, "per": "value",
+          "reply": "451 4.7.1 come again"},
+         {"at": "rcpt", "match": "<no", "reply": EVIL}]
+SPOOF = '"x>, relay=a, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (x"' \
+    "@in.example"
+# Message ids as Exim 4.96 makes them.
+EXIM_ID = "1xV2B6-00%04dX-2C"
+
+# As tools take lines apart (their patterns, from their documentation).
+EXPORTER = re.compile(r" ?postfix/(\w+)\[\d+\]: (.*)")
+EXPORTER_SMTP = re.compile(r", relay=(\S+), .*, delays=([0-9.]+)/([0-9.]+)/"
+                           r"([0-9.]+)/([0-9.]+), ")
+LOGWATCH = re.compile(r"^to=<([^>]*)>,(?: orig_to=<(?:[^>]*)>,)? "
+                      r"relay=([^,]*).*, (delay=[^,]+(?:, delays=[^,]+)?, "
+                      r"dsn=[^,]+), status=(\S+) (.*)$")
+
+
+class Fixture(Lab):
+    acct_sync = True
+
+    def __init__(self):
+        super().__init__(zone=ZONE, config=CONFIG, with_milter=False,
+                         pf_main="smtpd_milters =\nnon_smtpd_milters =\n",
+                         receivers=[{"listen": ["127.0.1.1:25"],
+                                     "rules": RULES},
+                                    {"listen": ["127.0.1.2:25"]}])
+        self.syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.syslog.bind(self.path("run", "syslog"))
+        self.syslog.setblocking(False)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def lines(self, name="mail.log"):
+        with open(self.path("log", name), errors="surrogateescape") as f:
+            return f.read().splitlines()
+
+    def wait_lines(self, pattern, count, name="mail.log"):
+        def found():
+            return len([x for x in self.lines(name)
+                        if re.search(pattern, x)]) >= count
+        tap.wait_for(found, 20, "%d lines with %s" % (count, pattern))
+
+    def logged(self):
+        """All that the system log was sent."""
+        got = []
+        while True:
+            try:
+                got.append(self.syslog.recv(65536).decode(
+                    errors="surrogateescape"))
+            except BlockingIOError:
+                return got
+
+    def run_mail(self, send, later):
+        """Some of each kind: delivered, deferred first, bounced, too old; two
+        in one transaction."""
+        for i in range(3):
+            send("ok%d@in.example" % i, size=1000 * (i + 1))
+        send(later)
+        send("no@in.example")
+        send("Old@old.example")
+        send(["two@in.example", "three@in.example"])
+
+    def rows(self, kind, since=0):
+        """Rows, but those of notifications, which the host MTA has again."""
+        return [r for r in self.accounting(kind)[since:]
+                if r["srcType"] != "dsn"]
+
+
+def submit(rcpts, where, sender="s@sender.example", **compose):
+    rcpts = [rcpts] if isinstance(rcpts, str) else rcpts
+    message = smtp_client.compose(sender, rcpts[0], **compose)
+    with smtp_client.Client(where) as c:
+        c.hello()
+        return c.send(sender, rcpts, message)
+
+
+def numbers(text):
+    """pflogsumm's grand totals, and its table of domains."""
+    total = {m[2].strip(): int(m[1]) for m in re.finditer(
+        r"^ +(\d+) +([a-z ]+?)(?: +\(.*)?$", text, re.M)}
+    deferrals = re.search(r"\((\d+) +deferrals\)", text)
+    total["deferrals"] = int(deferrals[1]) if deferrals else 0
+    table = text.split("Host/Domain Summary: Message Delivery")[1]
+    table = table.split("Host/Domain Summary: Messages Received")[0]
+    domains = {m[4]: (int(m[1]), int(m[2]), int(m[3])) for m in re.finditer(
+        r"^ +(\d+) +(\d+) +(\d+) +[\d.]+ \S +[\d.]+ \S +(\S+)$", table, re.M)}
+    return total, domains
+
+
+def pflogsumm(*files):
+    if shutil.which("pflogsumm", path="/usr/sbin:/usr/bin") is None:
+        tap.skip("pflogsumm is not installed")
+    r = subprocess.run(["/usr/sbin/pflogsumm"] + list(files),
+                       capture_output=True, text=True, check=True)
+    return numbers(r.stdout)
+
+
+def domains_of(lab):
+    """The same table from the accounting file."""
+    want = collections.defaultdict(lambda: [0, 0, 0])
+    for r in lab.rows("d"):
+        row = want[r["rcpt"].split("@")[1].lower()]
+        row[0] += 1
+        row[1] += int(r["dlvSize"])
+    for r in lab.rows("t"):
+        want[r["rcpt"].split("@")[1].lower()][2] += 1
+    return {k: tuple(v) for k, v in want.items()}
+
+
+@tap.test("pflogsumm counts what the accounting file has, alone and with the "
+          "host's own log", proves=("log-style", "mail-log-file"))
+def postfix_tools(lab):
+    def hand_over(rcpts, size=0):
+        rcpts = [rcpts] if isinstance(rcpts, str) else rcpts
+        tap.equal(submit(rcpts, ("127.0.0.1", 25), size=size)[1][0][0], 250,
+                  "Postfix takes it")
+    lab.run_mail(hand_over, "later@in.example")
+    tap.equal(submit("ok9@in.example", (LISTEN, 25))[1][0][0], 250,
+              "so do we")
+    tap.equal(submit("gone@in.example", (LISTEN, 25))[0][0][0], 550,
+              "but not whom a list has")
+    lab.wait_record("b", "Old@old.example")
+    # Two failures are told: the reports go to the host, and come back.
+    tap.wait_for(lambda: len([r for r in lab.rows("d") if
+                              r["rcpt"] == "s@sender.example"]) == 2, 20,
+                 "two reports arrive")
+    tap.wait_for(lambda: lab.postfix.queue_size() == 0, 20, "it is empty")
+    lab.settled()
+    lab.wait_lines(": removed$", 12)
+    own = lab.path("log", "mail.log")
+    bounced = [r for r in lab.rows("b") if r["rcpt"] != "gone@in.example"]
+    total, domains = pflogsumm(own)
+    tap.equal(domains, domains_of(lab), "domain: sent, bytes, deferred")
+    tap.equal((total["delivered"], total["deferrals"], total["bounced"],
+               total["rejected"], total["bytes delivered"]),
+              (len(lab.rows("d")), len(lab.rows("t")), len(bounced), 1,
+               sum(int(r["dlvSize"]) for r in lab.rows("d"))),
+              "delivered, deferrals, bounced, rejected, bytes")
+    tap.equal(total["received"], 1, "the host has the others")
+    both, _ = pflogsumm(lab.postfix.log, own)
+    for key in ("delivered", "deferrals", "bounced", "deferred"):
+        tap.equal(both[key], total[key], "with the host's log: " + key)
+    # Seven by SMTP, two reports come back by the service for them, one here.
+    tap.equal(both["received"], 8, "with the host's log: received")
+
+
+@tap.test("lines are those of Postfix, under the host's queue id, from the "
+          "first to removed")
+def postfix_lines(lab):
+    head = re.compile(r"^\w{3} [ \d]\d \d\d:\d\d:\d\d %s ((?:postfix|mailrace"
+                      r"-dsn)/\w+\[\d+\]: .*)$" % HOST_NAME.split(".")[0])
+    seen = collections.defaultdict(list)
+    for line in lab.lines():
+        m = head.match(line)
+        tap.check(m is not None, "not a line: %r" % line)
+        m = re.match(r"(\S+)/(\w+)\[\d+\]: (\w+): (.*)", m[1])
+        if m is not None and m[3] != "NOQUEUE":
+            seen[m[3]].append((m[2], m[4]))
+        if m is not None and m[2] == "smtp" and m[1] == "postfix":
+            tap.check(EXPORTER.search(line) and EXPORTER_SMTP.search(line),
+                      "the exporter: " + line)
+            tap.check(LOGWATCH.match(m[4]), "logwatch: " + line)
+    with open(lab.postfix.log) as f:
+        host = set(re.findall(r"smtpd\[\d+\]: (\w+): client=", f.read()))
+    tap.equal(len(host - set(seen)), 0, "the host's ids are in our log")
+    for queue_id, lines in seen.items():
+        tap.equal([x[1] for x in lines].count("removed"), 1,
+                  "removed once: %s" % lines)
+        tap.check(re.match(r"from=<.*>, size=\d+, nrcpt=\d+ \(queue active\)",
+                           [x[1] for x in lines if x[0] == "qmgr"][0]),
+                  "active: %s" % lines)
+    later = [lines for lines in seen.values()
+             if any("to=<later@" in x[1] for x in lines)][0]
+    tap.equal([re.sub(r"=.*", "", x[1]) for x in later],
+              ["from", "to", "from", "to", "removed"], "tried twice")
+    tap.check(any("sender non-delivery notification: " in x[1]
+                  for lines in seen.values() for x in lines), "told")
+    tap.check(any("connect to mx.old.example[127.0.1.3]:25: " in x
+                  for x in lab.lines()), "nobody was there")
+
+
+@tap.test("the system log gets the same lines, with facility mail",
+          proves="mail-log-socket")
+def system_log(lab):
+    def shape(line):
+        return re.sub(r"^(\w{3} .{11}) \S+ ", r"\1 ", line)
+    lab.inject("ok10@in.example")
+    lab.settled()
+    lab.wait_lines("to=<ok10@in.example>", 1)
+    got = lab.logged()
+    tap.check(got and all(x.startswith("<22>") for x in got), "mail.info")
+    tap.equal([x[4:] for x in got], [shape(x) for x in lab.lines()], "lines")
+
+
+@tap.test("what servers and senders say makes no line and no field of its own")
+def injection(lab):
+    before = len(lab.lines())
+    lab.inject(SPOOF.replace("@in", "@old"), ident="AB\x7f: x")
+    lab.inject("no2@in.example", ident="4XyZ1k2jw9z3Qq",
+               sender='"a> b"@sender.example')
+    lab.wait_lines("to=<no2@in.example>.*status=bounced", 1)
+    lab.wait_lines("to=<.x.*status=bounced", 1)
+    new = lab.lines()[before:]
+    tap.check(all(re.match(r"\w{3} .{11} \S+ (postfix|mailrace-dsn)/\w+\[\d+"
+                           r"\]: ", x) for x in new), "lines: %s" % new)
+    spoofed = [x for x in new if "status=sent (x" in x]
+    tap.check(spoofed and all(LOGWATCH.match(x.split(": ", 2)[2])[4] != "sent"
+                              for x in spoofed), "nothing is sent: %s" % new)
+    evil = [x for x in new if "to=<no2@" in x][0]
+    tap.check("4XyZ1k2jw9z3Qq: to=" in evil and "removed ? (in reply" in evil,
+              "one line: " + evil)
+
+
+@tap.test("after a rotation and a reload lines go to the new file, under the "
+          "name that is wanted now", proves="mail-log-name")
+def rotation(lab):
+    lab.settled()
+    os.rename(lab.path("log", "mail.log"), lab.path("log", "mail.log.1"))
+    lab.write_config(CONFIG + "mail-log-name postfix-out\n")
+    lab.command.text("reload")
+    lab.inject("ok20@in.example")
+    lab.wait_lines(r" postfix-out/qmgr\[\d+\]: \w+: removed", 1)
+    tap.check(not any("ok20" in x for x in lab.lines("mail.log.1")),
+              "not in the old one")
+
+
+@tap.test("without a place for lines log-style is an error, with its line")
+def nowhere(lab):
+    lab.write_config("log-style exim\nmail-log-name a/b\n")
+    r = lab.command.run("test", "config")
+    out = r.stdout + r.stderr
+    for text in ("log-style: neither mail-log-file nor mail-log-socket",
+                 "mail-log-name: letters, digits"):
+        tap.check(r.returncode != 0 and re.search(
+            r"mailrace.conf:\d+: " + text, out), "%s in %s" % (text, out))
+    lab.write_config("mail-log-file /var/log/mail.log\n")
+    out = lab.command.run("test", "config")
+    tap.check("mail-log-file has no effect while log-style is native" in
+              out.stdout + out.stderr, "a warning: %s" % out)
+
+
+def exim_tool(name, *args):
+    path = shutil.which(name) or os.path.join(EXIM_TOOLS, name)
+    if not os.access(path, os.X_OK):
+        tap.skip("%s of Exim is not there: neither installed nor in %s" %
+                 (name, EXIM_TOOLS))
+    return subprocess.run([path] + list(args), capture_output=True, text=True,
+                          check=True).stdout
+
+
+@tap.test("eximstats counts what the accounting file has, exigrep finds a "
+          "message by the host's id and by ours", proves="log-style")
+def exim_tools(lab):
+    lab.write_config(EXIM_STYLE)
+    lab.command.text("reload")
+    before = {k: len(lab.accounting(k)) for k in "dbt"}
+    count = iter(range(100))
+    lab.run_mail(lambda rcpts, **kw: lab.inject(
+        rcpts, ident=EXIM_ID % next(count), **kw), "later2@in.example")
+    tap.equal(submit("ok9@in.example", (LISTEN, 25))[1][0][0], 250, "taken")
+    tap.wait_for(lambda: len([r for r in lab.rows("d", before["d"]) if
+                              r["rcpt"] == "s@sender.example"]) == 2, 20,
+                 "two reports arrive")
+    lab.settled()
+    lab.wait_lines(" Completed$", 12, "mainlog")
+    d, b, t = [lab.rows(k, before[k]) for k in "dbt"]
+    out = exim_tool("eximstats", "-nr", "-nt/mailrace/",
+                    lab.path("log", "mainlog"))
+    grand = {}
+    for name in ("Received", "Delivered"):
+        m = re.search(r"^ *%s +(\S+) +(\d+) +(?:(\d+) +)?\d+" % name, out,
+                      re.M)
+        tap.check(m is not None, "%s in %s" % (name, out))
+        grand[name] = m.groups()
+    tap.note(out[:1500])
+    # Of two recipients in one transaction Exim counts one message.
+    tap.equal(grand["Delivered"][1:], (str(len(d) - 1), str(len(d))),
+              "delivered: messages, addresses")
+    size = sum(int(r["dlvSize"]) for r in d if r["rcpt"] != "two@in.example")
+    tap.equal(grand["Delivered"][0], volume(size), "their volume")
+    tap.check(re.search(r"^ +Delayed +1 ", out, re.M) or "1" in out, "delayed")
+    errors = re.findall(r"^ +(\d+) .*R=dnslookup T=remote_smtp", out, re.M)
+    tap.equal(sum(map(int, errors)), len(b), "errors: " + out)
+    tap.equal(len(t), 1, "one was deferred")
+    grep = exim_tool("exigrep", "-l", EXIM_ID % 3, lab.path("log", "mainlog"))
+    flags = [x.split()[3] for x in grep.splitlines() if x]
+    tap.equal(flags, ["<=", "==", "=>", "Completed"], "by the host's id")
+    ours = grep.split()[2]
+    again = exim_tool("exigrep", "-l", ours, lab.path("log", "mainlog"))
+    tap.equal(again, grep, "by ours")
+    grep = exim_tool("exigrep", "two@in.example", lab.path("log", "mainlog"))
+    tap.equal(sorted(x.split()[3] for x in grep.splitlines() if x),
+              ["->", "<=", "=>", "Completed"], "two recipients")
+
+
+def volume(octets):
+    return "%dKB" % round(octets / 1024) if octets >= 10240 else str(octets)
+
+
+tap.main(Fixture)

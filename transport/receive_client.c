@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whom a message of a session comes from; of transport/ingress_priv.h. */
+#include "transport/host_lines.h"
+#include "transport/ingress_priv.h"
+
+/* That, else our peer, if it has an address. */
+struct net_addr
+receive_client_addr(const struct ingress_session *s)
+{
+	const struct net_addr named = ingress_named_client(s), none = { 0 };
+
+	if (named.family != 0)
+		return named;
+	return s->peer.is_unix ? none : s->peer.addr;
+}
+
+/* RFC 3848; RFC 6531 section 4.3. */
+const char *
+receive_protocol(struct ingress_session *s)
+{
+	bool lmtp = s->door->protocol == INGRESS_LMTP;
+	const char *base = lmtp ? "LMTP" : "ESMTP";
+
+	if (s->tx.utf8)
+		base = lmtp ? "UTF8LMTP" : "UTF8SMTP";
+	else if (!lmtp && !s->extended) /* no name for it with TLS or AUTH */
+		return "SMTP";
+	return REGION_JOIN(s->tx_rg, base, s->tls != NULL ? "S" : "",
+	    s->user != NULL ? "A" : "");
+}
+
+/*
+ * By a host MTA, which says so by XFORWARD where it speaks SMTP; an empty value
+ * is one that it does not know.
+ */
+bool
+receive_is_relayed(const struct ingress_session *s)
+{
+	return (s->local && s->door->protocol == INGRESS_LMTP) ||
+	    s->xforward.ident != NULL || s->xforward.addr != NULL;
+}
+
+bool
+receive_log_client(struct ingress_session *s, const char *host_id,
+    struct log_client *c_r)
+{
+	const struct smtp_xforward *x = &s->xforward;
+
+	if (host_id[0] != '\0' ||
+	    (s->local && s->door->protocol == INGRESS_LMTP))
+		return false;
+	*c_r = (struct log_client){ .name = x->name != NULL ? x->name : s->helo,
+		.addr = receive_client_addr(s),
+		.protocol = receive_protocol(s),
+		.message_id = "" };
+	return true;
+}
