@@ -30,8 +30,10 @@ enum argument {
 	ARG_LIST_FILE,
 	ARG_LIST_NEEDED,
 	ARG_SETTINGS, /* of what; may be left out */
-	ARG_QUEUE,    /* may be left out: all */
+	ARG_MESSAGE_NEEDED,
+	ARG_QUEUE, /* may be left out: all */
 	ARG_QUEUE_NEEDED,
+	ARG_STATES,       /* any number; of messages */
 	ARG_SOURCE_QUEUE, /* an address of ours, then a queue */
 	ARG_TEXT_NEEDED,  /* any; also an empty one */
 	ARG_WHY_NEEDED    /* what waits */
@@ -81,8 +83,13 @@ static const struct form {
 	[ARG_LIST_NEEDED] = { " LIST", A_LIST, "list", true, 0, 0 },
 	[ARG_SETTINGS] = { " [DOMAIN[/VMTA]|ACCT-FILE]", A_QUEUE, "queue",
 	    false, 0, 0 },
+	[ARG_MESSAGE_NEEDED] = { " MESSAGE",
+	    "the id of a message, as mailq or list shows it", "id", true, 0,
+	    0 },
 	[ARG_QUEUE] = { " [DOMAIN[/VMTA]]", A_QUEUE, "queue", false, 0, 0 },
 	[ARG_QUEUE_NEEDED] = { " DOMAIN[/VMTA]", A_QUEUE, "queue", true, 0, 0 },
+	[ARG_STATES] = { " [active|deferred|hold|incoming...]", NULL, "queue",
+	    false, 0, 0 },
 	[ARG_SOURCE_QUEUE] = { " IP DOMAIN[/VMTA]", "an address and " A_QUEUE,
 	    "queue", true, 0, 0 },
 	[ARG_TEXT_NEEDED] = { " STRING", "a string", "queue", true, 0, 0 },
@@ -98,6 +105,7 @@ enum kind {
 	KIND_TIME,
 	KIND_YESNO,
 	KIND_MODE,
+	KIND_PART,
 	KIND_SORT,
 	KIND_TYPES,
 	KIND_PATTERN,
@@ -320,6 +328,8 @@ is_value(const struct option_row *o, const char *text, struct err *e)
 		return has_word("yes no", text);
 	case KIND_MODE:
 		return has_word("normal backoff", text);
+	case KIND_PART:
+		return has_word("envelope header body", text);
 	case KIND_SORT:
 		return has_word("name rcpt size", text);
 	case KIND_TYPES:
@@ -412,7 +422,7 @@ check_argument(const struct command *c, int argc, char **argv,
 {
 	const char *given = argc == 0 ? NULL : argv[0];
 
-	if (c->argument == ARG_FILES) {
+	if (c->argument == ARG_FILES || c->argument == ARG_STATES) {
 		opt->files = argv;
 		opt->file_count = (size_t)argc;
 		return 0;
@@ -465,6 +475,32 @@ keep_option(struct ctl_options *opt, enum ctl_option option, const char *value)
 	return 0;
 }
 
+/* Letters that qshape(1) has, of which ours has -c. */
+#define SHORT_OPTIONS "b:lm:pst:w:"
+
+static const struct {
+	char letter;
+	enum ctl_option option;
+} letters[] = {
+	{ 'b', OPT_BUCKETS },
+	{ 'l', OPT_LINEAR },
+	{ 'm', OPT_MIN_BELOW },
+	{ 'p', OPT_PARENTS },
+	{ 's', OPT_SENDER_DOMAINS },
+	{ 't', OPT_BUCKET_TIME },
+	{ 'w', OPT_WIDTH },
+};
+
+/* That of a letter; OPT_COUNT: it has none. */
+static enum ctl_option
+option_of(int c)
+{
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (letters[i].letter == c)
+			return letters[i].option;
+	return OPT_COUNT;
+}
+
 static int
 parse_options(int argc, char **argv, struct ctl_options *opt)
 {
@@ -484,7 +520,8 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 	/* One thread: getopt's state is nobody else's. */
 	while (rc == 0 &&
 	    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	    (c = getopt_long(argc, argv, "c:hj", longs, NULL)) != -1) {
+	    (c = getopt_long(argc, argv, "c:hj" SHORT_OPTIONS, longs, NULL)) !=
+		-1) {
 		if (c >= LONG_OPTION && c < LONG_OPTION + OPT_COUNT)
 			rc = keep_option(opt,
 			    (enum ctl_option)(c - LONG_OPTION), optarg);
@@ -496,6 +533,8 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 			opt->help = true;
 		else if (c == 'V')
 			opt->command = "version";
+		else if (option_of(c) != OPT_COUNT)
+			rc = keep_option(opt, option_of(c), optarg);
 		else
 			rc = 2;
 	}
@@ -594,6 +633,7 @@ value_json(const struct option_row *o, const char *text)
 	case KIND_TEXT:
 	case KIND_YESNO:
 	case KIND_MODE:
+	case KIND_PART:
 	case KIND_SORT:
 	case KIND_TYPES:
 	case KIND_PATTERN:

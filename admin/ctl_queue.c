@@ -295,6 +295,17 @@ cmd_schedule(const struct ctl_options *opt)
 	return rc;
 }
 
+/* Whatever waits is tried now. */
+int
+cmd_flush(const struct ctl_options *opt)
+{
+	struct ctl_options all = *opt;
+
+	all.command = "schedule";
+	all.values[OPT_RETRY_RECIPIENTS] = "";
+	return cmd_schedule(&all);
+}
+
 int
 cmd_delete(const struct ctl_options *opt)
 {
@@ -303,10 +314,11 @@ cmd_delete(const struct ctl_options *opt)
 	struct answer a;
 	int rc;
 
-	if (opt->values[OPT_QUEUE] == NULL && opt->values[OPT_JOBID] == NULL) {
+	if (opt->values[OPT_QUEUE] == NULL && opt->values[OPT_JOBID] == NULL &&
+	    opt->values[OPT_ID] == NULL) {
 		(void)fprintf(stderr,
-		    "mailrace: delete needs --queue or "
-		    "--jobId; see mailrace delete --help\n");
+		    "mailrace: delete needs --queue, --jobId or "
+		    "--id; see mailrace delete --help\n");
 		return 2;
 	}
 	rc = order(opt, &a);

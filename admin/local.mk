@@ -10,6 +10,7 @@ mailrace_SOURCES = \
 	%D%/ctl_acct.c \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
 	%D%/ctl_audit.c \
+	%D%/ctl_cat.c \
 	%D%/ctl_check.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_digest.c \
@@ -22,6 +23,7 @@ mailrace_SOURCES = \
 	%D%/ctl_main.c \
 	%D%/ctl_offline.c \
 	%D%/ctl_parse.c %D%/ctl_parse.h \
+	%D%/ctl_qshape.c \
 	%D%/ctl_queue.c \
 	%D%/ctl_senders.c \
 	%D%/ctl_setup.c %D%/ctl_setup.h \

@@ -9,6 +9,7 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
+	%D%/postfix/pf_cat.c %D%/postfix/pf_cat.h \
 	%D%/postfix/pf_conf.c %D%/postfix/pf_conf.h \
 	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \
 	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
@@ -18,6 +19,7 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \
 	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
+	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
 	%D%/postfix/pf_said.c %D%/postfix/pf_said.h \
 	%D%/postfix/pf_settings.c \

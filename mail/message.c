@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/mem.h"
+#include "lib/str.h"
 
 struct body *
 body_new(uint32_t len)
@@ -84,4 +85,21 @@ message_id_text(uint64_t id, char out[MESSAGE_ID_TEXT])
 		out[i] = digits[id & 15];
 	out[MESSAGE_ID_TEXT - 1] = '\0';
 	return out;
+}
+
+bool
+message_id_read(const char *text, uint64_t *id_r)
+{
+	uint64_t id = 0;
+	size_t n = 0;
+
+	for (; n < MESSAGE_ID_TEXT && text[n] != '\0'; n++) {
+		int digit = str_hex_digit(text[n]);
+
+		if (digit == -1)
+			return false;
+		id = id << 4 | (uint64_t)digit;
+	}
+	*id_r = id;
+	return n == MESSAGE_ID_TEXT - 1;
 }

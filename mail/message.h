@@ -14,6 +14,7 @@
 #ifndef MAIL_MESSAGE_H
 #define MAIL_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/ref.h"
@@ -54,5 +55,7 @@ void message_unref(struct message **mp);
 /* The id as it is shown: 16 upper-case hex digits. */
 #define MESSAGE_ID_TEXT 17
 const char *message_id_text(uint64_t id, char out[MESSAGE_ID_TEXT]);
+/* False: it is not that, in capitals or not. */
+bool message_id_read(const char *text, uint64_t *id_r);
 
 #endif

@@ -143,10 +143,12 @@ check_PROGRAMS += \
 	tests/unit/test_pf_table \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
+	tests/unit/test_pf_cat \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
 	tests/unit/test_pf_setup \
 	tests/unit/test_pf_undo \
+	tests/unit/test_pf_qshape \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
@@ -1158,6 +1160,7 @@ EXTRA_DIST += \
 	%D%/system/test_mailq.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
+	%D%/system/test_one_message.py \
 	%D%/system/test_orders.py \
 	%D%/system/test_pool_block.py \
 	%D%/system/test_place.py \

@@ -161,7 +161,8 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	struct candidates *c = post_owner(w, struct candidates, walk);
 	bool all;
 
-	if (c->stopping)
+	if (c->stopping ||
+	    (c->select->id != 0 && !sched_has_message(w->sched, c->select->id)))
 		return WALK_END;
 	c->now_us = now_us;
 	look_at_queue(c, q);
@@ -185,6 +186,20 @@ on_walked(struct queue_walk *w)
 }
 
 /* ---- public -------------------------------------------------------------- */
+
+const char *
+candidate_state_name(enum candidate_state state)
+{
+	switch (state) {
+	case CANDIDATE_ACTIVE:
+		return "active";
+	case CANDIDATE_DEFERRED:
+		return "deferred";
+	case CANDIDATE_HOLD:
+		return "hold";
+	}
+	CHECK_NEVER("a state of a recipient");
+}
 
 void
 candidates_go(struct candidates *c)

@@ -29,6 +29,8 @@ enum candidate_state {
 	CANDIDATE_HOLD      /* its queue or its job is paused */
 };
 
+const char *candidate_state_name(enum candidate_state state);
+
 struct candidate {
 	struct message *msg;
 	const char *vmta; /* its queue's; lives as long as the scheduler */

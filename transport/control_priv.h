@@ -36,6 +36,8 @@ json_t *control_acct_facts(const struct acct_facts *f);
 /* control_audit.c */
 control_fn control_audit;
 json_t *control_ledger_json(const struct store_ledger *l);
+/* control_cat.c */
+control_fn control_cat;
 /* listing.c */
 control_fn control_list, control_mailq;
 /* orders.c */

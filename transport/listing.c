@@ -79,15 +79,13 @@ last_reply(const struct candidate *r)
 	    ctl_string(r->said->text));
 }
 
-/* Indexed by enum candidate_state. */
-static const char *const states[] = { "active", "deferred", "hold" };
-
 static void
 add_state(json_t *item, const struct candidate *r, const struct envelope *env)
 {
 	json_t *more = json_pack("{s:I,s:s,s:I,s:o}", "arrival",
-	    (json_int_t)(env->arrival_us / US_PER_S), "state", states[r->state],
-	    "recipients", (json_int_t)r->rcpts, "last_reply", last_reply(r));
+	    (json_int_t)(env->arrival_us / US_PER_S), "state",
+	    candidate_state_name(r->state), "recipients", (json_int_t)r->rcpts,
+	    "last_reply", last_reply(r));
 
 	CHECK(more != NULL);
 	(void)json_object_update_new(item, more);

@@ -25,6 +25,7 @@ libtransport_a_SOURCES = \
 	%D%/candidates.c %D%/candidates.h \
 	%D%/control.c %D%/control.h \
 	%D%/control_audit.c \
+	%D%/control_cat.c \
 	%D%/control_priv.h \
 	%D%/control_rows.c %D%/control_rows.h \
 	%D%/control_words.c \

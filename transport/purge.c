@@ -320,7 +320,7 @@ parse(struct purge *p, const json_t *args, struct err *e)
 	if (select_parse(args, &p->select, e) == -1)
 		return -1;
 	if (!p->select.is_bounded)
-		return err_set(e, "delete needs --queue or --jobId");
+		return err_set(e, "delete needs --queue, --jobId or --id");
 	p->dry_run = json_is_true(json_object_get(args, "dry-run"));
 	p->unrecorded = json_is_true(json_object_get(args, "no-accounting"));
 	p->tell_deleted = json_is_true(json_object_get(args, "dsn"));

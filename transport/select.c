@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/exim/ex_log.h"
 #include "lib/clock.h"
 #include "lib/glob.h"
 #include "lib/mem.h"
@@ -48,6 +49,24 @@ take_age(const json_t *args, int64_t *us_r, struct err *e)
 	return 0;
 }
 
+bool
+select_read_id(const char *text, uint64_t *id_r)
+{
+	return message_id_read(text, id_r) || ex_log_read_id(text, id_r);
+}
+
+int
+select_parse_id(const json_t *args, uint64_t *id_r, struct err *e)
+{
+	const char *text = control_text(args, "id");
+
+	if (json_object_get(args, "id") == NULL ||
+	    (text != NULL && select_read_id(text, id_r)))
+		return 0;
+	return err_set(e,
+	    "--id takes the id of a message, as mailq or list shows it");
+}
+
 int
 select_parse(const json_t *args, struct select *s_r, struct err *e)
 {
@@ -59,11 +78,12 @@ select_parse(const json_t *args, struct select *s_r, struct err *e)
 	    take_text(args, "rcpt", &s_r->rcpt, e) == -1 ||
 	    take_text(args, "jobId", &s_r->job, e) == -1 ||
 	    take_text(args, "envId", &s_r->envid, e) == -1 ||
-	    take_age(args, &s_r->older_us, e) == -1) {
+	    take_age(args, &s_r->older_us, e) == -1 ||
+	    select_parse_id(args, &s_r->id, e) == -1) {
 		select_fini(s_r);
 		return -1;
 	}
-	s_r->is_bounded = queue != NULL || s_r->job != NULL;
+	s_r->is_bounded = queue != NULL || s_r->job != NULL || s_r->id != 0;
 	return 0;
 }
 
@@ -85,6 +105,7 @@ select_fits(const struct select *s, const struct sched_rcpt_info *info,
     int64_t now_us)
 {
 	return now_us - info->queued_us >= s->older_us &&
+	    (s->id == 0 || s->id == info->id) &&
 	    (s->job == NULL || strcmp(s->job, info->job) == 0);
 }
 

@@ -7,6 +7,7 @@
 #include "lib/mem.h"
 #include "transport/control_priv.h"
 #include "transport/queue_walk.h"
+#include "transport/select.h"
 
 /* The name of the value in the store. */
 #define PAUSES "pauses"
@@ -172,6 +173,8 @@ struct scheduling {
 	struct ctl_request *request;
 	struct queue_pattern queue;
 	bool rcpts, dry_run;
+	uint64_t id; /* of the only message that is meant, or 0 */
+	bool met;    /* some recipient of it, in this queue */
 	uint64_t scheduled;
 };
 
@@ -212,11 +215,42 @@ would_schedule(struct scheduling *g, struct sched_queue *q, int64_t now_us)
 	return info.retry_us != 0 || (g->rcpts && info.deferred > 0);
 }
 
+/* True: it waits for its time no longer. */
+static bool
+is_meant(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct scheduling *g = ctx;
+
+	g->met = g->met || info->id == g->id;
+	return info->id == g->id && !g->dry_run;
+}
+
+/* Of one message: queues where it waits, and its recipients there. */
+static enum queue_walk_next
+schedule_message(struct scheduling *g, struct sched_queue *q, int64_t now_us)
+{
+	bool all;
+
+	if (q == NULL || !sched_has_message(g->walk.sched, g->id))
+		return q == NULL ? WALK_ON : WALK_END;
+	if (!g->walk.again)
+		g->met = false;
+	all = sched_walk_free(&g->walk.at, is_meant, g, FREE_PIECE);
+	if (!all)
+		return WALK_AGAIN;
+	g->scheduled += g->met;
+	if (g->met && !g->dry_run)
+		(void)sched_queue_schedule(g->walk.sched, q, now_us);
+	return WALK_ON;
+}
+
 static enum queue_walk_next
 schedule_one(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 {
 	struct scheduling *g = post_owner(w, struct scheduling, walk);
 
+	if (g->id != 0)
+		return schedule_message(g, q, now_us);
 	if (q != NULL && !w->again) { /* its first visit */
 		if (!would_schedule(g, q, now_us))
 			return WALK_ON;
@@ -240,8 +274,9 @@ control_schedule(struct control *c, struct ctl_request *r, const json_t *args)
 	g->request = r;
 	g->rcpts = json_is_true(json_object_get(args, "retry-recipients"));
 	g->dry_run = json_is_true(json_object_get(args, "dry-run"));
-	if (queue_pattern_parse(control_text(args, "queue"), &g->queue, &e) ==
-	    -1) {
+	if (select_parse_id(args, &g->id, &e) == -1 ||
+	    queue_pattern_parse(control_text(args, "queue"), &g->queue, &e) ==
+		-1) {
 		ctl_fail(r, "%s", e.text);
 		scheduling_free(g);
 		return;

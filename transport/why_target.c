@@ -7,8 +7,7 @@
 #include "lib/conf_known.h"
 #include "lib/mem.h"
 #include "mail/envelope.h"
-
-enum { ID_DIGITS = MESSAGE_ID_TEXT - 1 };
+#include "transport/select.h"
 
 static const struct {
 	const char *word, *words;
@@ -36,23 +35,6 @@ why_of_words(enum why_of of)
 }
 
 /* ---- forms --------------------------------------------------------------- */
-
-static bool
-is_id(const char *text, uint64_t *id_r)
-{
-	uint64_t id = 0;
-	size_t n = 0;
-
-	for (; n <= ID_DIGITS && text[n] != '\0'; n++) {
-		int digit = str_hex_digit(text[n]);
-
-		if (digit == -1)
-			return false;
-		id = id << 4 | (uint64_t)digit;
-	}
-	*id_r = id;
-	return n == ID_DIGITS;
-}
 
 static bool
 is_addr(const char *text, struct net_addr *a_r)
@@ -156,9 +138,9 @@ take_kind(enum why_of of, const char *name, const struct snapshot *conf,
 	case OF_QUEUE:
 		return take_queue(name, t, e);
 	case OF_MESSAGE:
-		if (!is_id(name, &t->id))
+		if (!select_read_id(name, &t->id))
 			return err_set(e, "a message is %d hex digits",
-			    ID_DIGITS);
+			    MESSAGE_ID_TEXT - 1);
 		break;
 	case OF_IP:
 		if (!is_addr(name, &t->addr))
@@ -260,7 +242,7 @@ take(const char *text, const struct snapshot *conf, struct why_target *t,
 		return take_queue(text, t, e);
 	if (is_addr(text, &t->addr))
 		return take_kind(OF_IP, text, conf, t, e);
-	if (is_id(text, &t->id))
+	if (select_read_id(text, &t->id))
 		return take_kind(OF_MESSAGE, text, conf, t, e);
 	return take_name(text, conf, t, e);
 }

@@ -141,6 +141,20 @@ sched_walk_granted(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx)
 	(void)tell_granted(&t);
 }
 
+bool
+sched_walk_free(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max)
+{
+	struct telling t = { &w->sched->backlog.origins, w->queue, wants, ctx };
+	bool all;
+
+	if (w->queue == NULL)
+		return true;
+	all = vqueue_free_wanted(w->queue, &w->inside, on_waiting, &t, max);
+	sched_dirty(w->sched, w->queue);
+	return all;
+}
+
 struct taking {
 	struct telling tell;
 	const struct sched_take *take;

@@ -50,6 +50,13 @@ bool sched_walk_free_deferred(struct sched_walk *w, uint32_t max);
 typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
 bool sched_walk_rcpts(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx);
 
+/*
+ * Likewise without those being sent; who waits for his time and is wanted
+ * waits his turn instead.  Looks at about max a call.  True: that were all.
+ */
+bool sched_walk_free(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max);
+
 /* Tells those being sent alone; they do not come again. */
 void sched_walk_granted(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx);
 

@@ -232,20 +232,22 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 	}
 }
 
+static void
+free_deferred(struct sched_queue *q, struct rcpt *r)
+{
+	heap_remove(&q->deferred, &vqueue_by_due, r->index);
+	r->group->active++;
+	join_ready(q, r, false);
+}
+
 uint32_t
 vqueue_free_deferred(struct sched_queue *q, uint32_t max)
 {
 	uint32_t n = 0;
 
 	/* From the end of the heap: nothing has to find a new place. */
-	while (n < max && q->deferred.n > 0) {
-		struct rcpt *r = q->deferred.v[q->deferred.n - 1];
-
-		heap_remove(&q->deferred, &vqueue_by_due, r->index);
-		r->group->active++;
-		join_ready(q, r, false);
-		n++;
-	}
+	for (; n < max && q->deferred.n > 0; n++)
+		free_deferred(q, q->deferred.v[q->deferred.n - 1]);
 	return n;
 }
 
@@ -538,6 +540,29 @@ vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c, vqueue_each_fn *fn,
 	while ((r = vqueue_step_deferred(q, c)) != NULL)
 		if (!fn(ctx, r, true))
 			return false;
+	return true;
+}
+
+bool
+vqueue_free_wanted(struct sched_queue *q, struct vqueue_cursor *c,
+    vqueue_each_fn *fn, void *ctx, uint32_t max)
+{
+	const struct group *g;
+	struct rcpt *r;
+
+	while ((g = vqueue_step_ready(q, c)) != NULL) {
+		(void)tell_group(g, fn, ctx);
+		if (max-- <= 1)
+			return false;
+	}
+	while ((r = vqueue_step_deferred(q, c)) != NULL) {
+		if (fn(ctx, r, true)) {
+			free_deferred(q, r);
+			c->index++; /* who comes into its place was not seen */
+		}
+		if (max-- <= 1)
+			return false;
+	}
 	return true;
 }
 

@@ -224,6 +224,13 @@ bool vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c,
     vqueue_each_fn *fn, void *ctx);
 
 /*
+ * Those that are wanted and wait for their time wait their turn instead; fn is
+ * asked about all.  Looks at about max a call.  True: that were all.
+ */
+bool vqueue_free_wanted(struct sched_queue *q, struct vqueue_cursor *c,
+    vqueue_each_fn *fn, void *ctx, uint32_t max);
+
+/*
  * Those that are wanted leave, with gone; looks at about max a call.  True:
  * that were all.
  */

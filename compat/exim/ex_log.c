@@ -12,13 +12,13 @@
 
 enum { WIDTH_NEW = 23 }; /* of an id, since Exim 4.97 */
 
+static const char digits[] = "0123456789"
+			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			     "abcdefghijklmnopqrstuvwxyz";
+
 static void
 base62(char *out, size_t width, uint64_t v)
 {
-	static const char digits[] = "0123456789"
-				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz";
-
 	for (size_t i = width; i-- > 0; v /= 62)
 		out[i] = digits[v % 62];
 }
@@ -37,6 +37,36 @@ ex_log_id(uint64_t id, const char *host_id, char out[EX_ID_TEXT])
 	base62(out + 8 + middle, last, 0);
 	out[8 + middle + last] = '\0';
 	return out;
+}
+
+/* What stands behind the digits; NULL: they are none, or end is not there. */
+static const char *
+read_base62(const char *p, size_t width, char end, uint64_t *v_r)
+{
+	*v_r = 0;
+	for (size_t i = 0; i < width; i++) {
+		const char *at = p[i] == '\0' ? NULL : strchr(digits, p[i]);
+
+		if (at == NULL)
+			return NULL;
+		*v_r = *v_r * 62 + (uint64_t)(at - digits);
+	}
+	return p[width] == end ? p + width + 1 : NULL;
+}
+
+bool
+ex_log_read_id(const char *text, uint64_t *id_r)
+{
+	bool wide = strlen(text) == WIDTH_NEW;
+	uint64_t s, us, last;
+	const char *p = read_base62(text, 6, '-', &s);
+
+	if (p != NULL)
+		p = read_base62(p, wide ? 11 : 6, '-', &us);
+	if (p == NULL || read_base62(p, wide ? 4 : 2, '\0', &last) == NULL)
+		return false;
+	*id_r = s * US_PER_S + us;
+	return us < US_PER_S && last == 0;
 }
 
 /* "1rABcd-0000Xy-00 => " */

@@ -26,4 +26,7 @@ extern const struct log_style ex_log_style;
  */
 const char *ex_log_id(uint64_t id, const char *host_id, char out[EX_ID_TEXT]);
 
+/* Of either width; false: ex_log_id() makes none like this. */
+bool ex_log_read_id(const char *text, uint64_t *id_r);
+
 #endif

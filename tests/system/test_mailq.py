@@ -205,6 +205,34 @@ def exim(lab):
     tap.equal(len(sums), 4, "exiqsumm, which takes no blank in an address")
 
 
+@tap.test("qshape: which queues, whose domains, which columns")
+def qshape(lab):
+    def rows(*args):
+        text = lab.command.text("qshape", *args)
+        return dict((line.split()[0], line.split()[1:])
+                    for line in text.splitlines()[1:])
+    tap.equal(rows(), {"TOTAL": ["1", "1"] + ["0"] * 9,
+                       "slow.example": ["1", "1"] + ["0"] * 9}, "active")
+    tap.equal({k: v[0] for k, v in rows("deferred").items()},
+              {"TOTAL": "4", "later.example": "2", "lost.example": "1",
+               "down.example": "1"}, "deferred")
+    tap.equal(rows("-s", "-b", "1", "deferred", "hold", "incoming"),
+              {"TOTAL": ["4", "4"], "sender.example": ["3", "3"],
+               "MAILER-DAEMON": ["1", "1"]}, "senders, once a message")
+    text = lab.command.text("qshape", "-l", "-t", "30", "-b", "3", "-p", "-m",
+                            "1", "-w", "90")
+    tap.equal(text.split("\n")[0].split(), ["T", "30", "60", "60+"], text)
+    tap.equal(len(text.split("\n")[0]), 90, "as wide")
+    whole = lab.command.json("qshape", "-b", "2", "hold")
+    tap.equal((whole["minutes"], whole["rows"][0]),
+              ([5], {"domain": "TOTAL", "total": 2, "counts": [2, 0]}),
+              str(whole))
+    for wrong in (("corrupt",), ("-b", "31"), ("-b", "x"), ("-c",)):
+        tap.equal(lab.command.run("qshape", *wrong).returncode, 2, str(wrong))
+    r = lab.command.run("list", "-s")
+    tap.check(r.returncode == 2 and "--sender-domains" in r.stderr, str(r))
+
+
 @tap.test("called mailq it lists the host's queue first, with one total")
 def both(lab):
     empty = lab.mailq()

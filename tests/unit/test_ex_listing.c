@@ -5,6 +5,7 @@
  */
 #include "compat/exim/ex_listing.h"
 
+#include "compat/exim/ex_log.h"
 #include "tests/tap.h"
 
 #define NOW 1795333970
@@ -80,10 +81,32 @@ test_frozen(void)
 	buf_fini(&out);
 }
 
+static void
+test_ids(void)
+{
+	static const char *const wrong[] = { "", "1xV2N4", "1xV2N4-0046u1-01",
+		"1xV2N4-00zzzz-00", "1xV2N4-0046u1-000", "1xV2N4-0046u1-0_",
+		"1xV2N4-0000000Xy00-00", "1xV2N4-0046u1-00-" };
+	static const char *const hosts[] = { "", "1xV3uw-00000000ABC-2C3D" };
+	const uint64_t ids[] = { 0, 999999, 1000000, 1795333942979849 };
+	char text[EX_ID_TEXT];
+	uint64_t id;
+
+	for (size_t i = 0; i < 4; i++)
+		for (size_t k = 0; k < 2; k++)
+			ok(ex_log_read_id(ex_log_id(ids[i], hosts[k], text),
+			       &id) &&
+				id == ids[i],
+			    "%s", text);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ok(!ex_log_read_id(wrong[i], &id), "not \"%s\"", wrong[i]);
+}
+
 int
 main(void)
 {
 	test_columns();
+	test_ids();
 	test_frozen();
 	return done_testing();
 }

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cat: a queued message, in the form of postcat.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "admin/ctl_ask.h"
+#include "admin/ctl_cmds.h"
+#include "compat/postfix/pf_cat.h"
+#include "compat/postfix/pf_listing.h"
+#include "lib/base64.h"
+#include "lib/mem.h"
+#include "mail/message.h"
+
+enum { PIECE_MAX = 1024 * 1024 };
+
+/* Where its octets are. */
+enum place { IN_HEADER, IN_BODY };
+
+struct cat {
+	const char *part; /* envelope, header, body; NULL: all, with marks */
+	bool json;
+	json_t *whole; /* with json */
+	struct buf message, out;
+	struct pf_cat head;
+	struct envelope env; /* of head; its texts are the owner's */
+	json_t *envelope;    /* that has them */
+	enum place place;
+	bool begun;        /* some octet has come */
+	bool line_is_open; /* the last one was no newline */
+	bool cr;           /* the last one was a carriage return */
+};
+
+static bool
+wants(const struct cat *c, const char *part)
+{
+	return c->part == NULL || strcmp(c->part, part) == 0;
+}
+
+static const char *
+text(const json_t *object, const char *key)
+{
+	const char *s = json_string_value(json_object_get(object, key));
+
+	return s == NULL ? "" : s;
+}
+
+static int
+number(const json_t *object, const char *key)
+{
+	return (int)json_integer_value(json_object_get(object, key));
+}
+
+static void
+print(struct cat *c)
+{
+	(void)fwrite(c->out.p, 1, c->out.len, stdout);
+	buf_clear(&c->out);
+}
+
+/* ---- the envelope -------------------------------------------------------- */
+
+static enum listed_state
+state_of(const char *name)
+{
+	for (int i = LISTED_ACTIVE; i < LISTED_HOLD; i++)
+		if (strcmp(pf_state_name((enum listed_state)i), name) == 0)
+			return (enum listed_state)i;
+	return LISTED_HOLD;
+}
+
+static void
+on_envelope(struct cat *c, const json_t *item)
+{
+	time_t s = (time_t)json_integer_value(json_object_get(item, "arrival"));
+	struct tm tm;
+
+	c->envelope = json_deep_copy(item);
+	item = c->envelope;
+	c->env = envelope_blank;
+	c->env.sender = text(item, "from");
+	c->env.envid = text(item, "envid");
+	c->env.job = text(item, "job");
+	c->env.auth_user = text(item, "user");
+	c->env.host_id = text(item, "host_id");
+	c->env.src_mta = text(item, "client");
+	c->env.ret = (uint8_t)number(item, "ret");
+	c->env.flags = json_is_true(json_object_get(item, "8bit")) ?
+	    ENVELOPE_8BIT :
+	    0;
+	c->env.rcpt_count = (uint32_t)number(item, "recipients");
+	c->head.env = &c->env;
+	c->head.state = state_of(text(item, "state"));
+	c->head.size = (uint64_t)json_integer_value(
+	    json_object_get(item, "size"));
+	(void)message_id_read(text(item, "id"), &c->head.id);
+	if (wants(c, "envelope"))
+		pf_cat_envelope(&c->head, localtime_r(&s, &tm), &c->out);
+}
+
+static void
+on_rcpt(struct cat *c, const json_t *item)
+{
+	const char *vmta = text(item, "vmta");
+	const struct env_rcpt r = { .addr = text(item, "to"),
+		.orcpt = text(item, "orcpt"),
+		.vmta = strcmp(vmta, VMTA_DEFAULT) == 0 ? "" : vmta,
+		.notify = (uint8_t)number(item, "notify") };
+
+	if (wants(c, "envelope"))
+		pf_cat_rcpt(&r, json_is_true(json_object_get(item, "queued")),
+		    &c->out);
+}
+
+/* ---- the message --------------------------------------------------------- */
+
+static void
+put(struct cat *c, char byte)
+{
+	bool empty = byte == '\n' && !c->line_is_open;
+
+	if (c->place == IN_HEADER && empty) {
+		c->place = IN_BODY;
+		if (c->part != NULL && !wants(c, "body"))
+			return;
+	}
+	c->line_is_open = byte != '\n';
+	if (wants(c, c->place == IN_HEADER ? "header" : "body"))
+		buf_byte(&c->out, byte);
+}
+
+/* Lines end as they do on this host. */
+static void
+put_lines(struct cat *c, const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (c->cr && p[i] != '\n')
+			put(c, '\r');
+		c->cr = p[i] == '\r';
+		if (!c->cr)
+			put(c, p[i]);
+	}
+}
+
+static void
+on_piece(struct cat *c, const json_t *item)
+{
+	size_t len = (size_t)number(item, "octets");
+	char *bytes;
+
+	if (!c->begun && wants(c, "envelope"))
+		pf_cat_mark(&c->head, "MESSAGE CONTENTS", &c->out);
+	c->begun = true;
+	if (len > PIECE_MAX)
+		return;
+	bytes = mem_alloc(len + 1);
+	if (base64_read(slice_of(text(item, "base64")), bytes, len))
+		put_lines(c, bytes, len);
+	free(bytes);
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+/* The same items as one object. */
+static void
+add_json(struct cat *c, const json_t *item)
+{
+	if (json_object_get(item, "from") != NULL) {
+		json_decref(c->whole);
+		c->whole = json_deep_copy(item);
+		(void)json_object_set_new(c->whole, "recipients", json_array());
+	} else if (json_object_get(item, "to") != NULL) {
+		(void)json_array_append_new(
+		    json_object_get(c->whole, "recipients"),
+		    json_deep_copy(item));
+	} else {
+		buf_str(&c->message, text(item, "base64"));
+	}
+}
+
+static void
+on_item(void *ctx, const json_t *item)
+{
+	struct cat *c = ctx;
+
+	if (c->json)
+		add_json(c, item);
+	else if (json_object_get(item, "from") != NULL)
+		on_envelope(c, item);
+	else if (json_object_get(item, "to") != NULL)
+		on_rcpt(c, item);
+	else
+		on_piece(c, item);
+	print(c);
+}
+
+static void
+end(struct cat *c)
+{
+	if (c->json) {
+		(void)json_object_set_new(c->whole, "base64",
+		    json_string(buf_cstr(&c->message)));
+		ctl_print_json(c->whole);
+	} else if (wants(c, "envelope")) {
+		if (!c->begun)
+			pf_cat_mark(&c->head, "MESSAGE CONTENTS", &c->out);
+		pf_cat_mark(&c->head, "HEADER EXTRACTED", &c->out);
+		pf_cat_mark(&c->head, "MESSAGE FILE END", &c->out);
+	}
+	print(c);
+}
+
+int
+cmd_cat(const struct ctl_options *opt)
+{
+	struct cat c = { .part = opt->values[OPT_PART], .json = opt->json };
+	json_t *done;
+	int rc;
+
+	rc = ctl_ask_each(opt, on_item, &c, &done);
+	if (rc == 0)
+		end(&c);
+	json_decref(done);
+	json_decref(c.whole);
+	json_decref(c.envelope);
+	buf_fini(&c.message);
+	buf_fini(&c.out);
+	return rc;
+}
