@@ -146,6 +146,8 @@ check_PROGRAMS += \
 	tests/unit/test_pf_cat \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
+	tests/unit/test_pf_setup \
+	tests/unit/test_pf_undo \
 	tests/unit/test_pf_qshape \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
@@ -354,6 +356,14 @@ tests_unit_test_ex_log_SOURCES = \
 tests_unit_test_pf_log_SOURCES = \
 	%D%/unit/log_case.h \
 	%D%/unit/test_pf_log.c
+
+tests_unit_test_pf_setup_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_setup.c
+
+tests_unit_test_pf_undo_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_undo.c
 
 tests_unit_test_sched_group_SOURCES = \
 	%D%/unit/group_world.h \
@@ -1167,6 +1177,7 @@ EXTRA_DIST += \
 	%D%/system/test_rewrite.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
+	%D%/system/test_setup.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
