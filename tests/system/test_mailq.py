@@ -284,7 +284,7 @@ def qshape(lab):
     for wrong in (("corrupt",), ("-b", "31"), ("-b", "x"), ("-c",)):
         tap.equal(lab.command.run("qshape", *wrong).returncode, 2, str(wrong))
     r = lab.command.run("list", "-s")
-    tap.check(r.returncode == 2 and "--senders" in r.stderr, str(r))
+    tap.check(r.returncode == 2 and "--sender-domains" in r.stderr, str(r))
 
 
 @tap.test("called mailq it lists the host's queue first, with one total")
