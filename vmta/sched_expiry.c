@@ -69,12 +69,13 @@ int64_t
 expiry_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	const struct vqueue_ends ends = expiry_ends(s);
-	int64_t aged;
+	int64_t aged, closes;
 
 	vqueue_collect(q, &s->backlog, now_us, expiry_born(q, now_us), &ends);
 	vqueue_close_all(q, &s->backlog, now_us, &ends);
 	aged = expire_stuck(s, q, now_us);
-	return q->close_us < aged ? q->close_us : aged;
+	closes = vqueue_closes_at(q);
+	return closes < aged ? closes : aged;
 }
 
 bool

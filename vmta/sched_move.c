@@ -410,8 +410,7 @@ on_moved(void *ctx, const struct vqueue_way *way, uint32_t rcpts)
 	move_note_add(t->sched, to,
 	    &(struct move_from){ t->queue->vmta, t->way, rcpts });
 	count_gone(t->move, to->vmta, t->way, rcpts);
-	if (t->queue->close_us < to->close_us)
-		to->close_us = t->queue->close_us;
+	vqueue_close_at(to, vqueue_closes_at(t->queue));
 	if (retry_waits(&to->retry, t->now_us) || sched_is_paused(t->sched, to))
 		vqueue_cool(to);
 	sched_dirty(t->sched, to);

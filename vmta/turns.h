@@ -45,6 +45,8 @@ struct turns {
 	struct backlog *backlog;
 	struct turns_class *classes; /* highest priority first */
 	uint8_t class_count;
+	/* The queue's: seconds until some that waits may not go; or UINT32_MAX. */
+	uint32_t close_s;
 };
 
 /* What an origin has in one priority. */

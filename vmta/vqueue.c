@@ -168,7 +168,7 @@ vqueue_init(struct sched_queue *q, struct backlog *b)
 	TAILQ_INIT(&q->all_conns);
 	TAILQ_INIT(&q->idle_conns);
 	timer_init(&q->timer, TIMER_QUEUE);
-	q->close_us = INT64_MAX;
+	q->turns.close_s = UINT32_MAX;
 }
 
 void

@@ -106,7 +106,6 @@ struct sched_queue {
 	struct sched_place *place; /* where the next one goes on; or NULL */
 
 	/* Time. */
-	int64_t close_us; /* some that waits its turn may not go from then on */
 	struct retry retry;
 	struct pause_seen pause;
 	char *last_error; /* or NULL */
@@ -168,12 +167,20 @@ void vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
  */
 bool vqueue_close(struct sched_queue *q, struct backlog *b, struct group *g,
     int64_t now_us, const struct vqueue_ends *ends);
-/* All such, from close_us on, which it sets anew; thousands a call. */
+/*
+ * All such, thousands a call, when there may be any: from vqueue_closes_at() on,
+ * which it sets anew.
+ */
 void vqueue_close_all(struct sched_queue *q, struct backlog *b, int64_t now_us,
     const struct vqueue_ends *ends);
 /* All that are not granted leave, with fn (NULL: silently). */
 void vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
     void *ctx);
+
+/* To the second above; INT64_MAX: never. */
+int64_t vqueue_closes_at(const struct sched_queue *q);
+/* Then at the latest. */
+void vqueue_close_at(struct sched_queue *q, int64_t at_us);
 
 /* The group whose turn it is, or NULL. */
 struct group *vqueue_first(struct sched_queue *q);

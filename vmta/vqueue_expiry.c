@@ -10,7 +10,7 @@
 #define AWAY_US (60 * US_PER_S)
 /* So often all of a queue are looked at, and so many leave at once. */
 #define LOOK_US US_PER_S
-enum { CLOSE_MAX = 5000 };
+enum { CLOSE_MAX = 20000 };
 
 /* They wait for that time instead. */
 static void
@@ -62,6 +62,22 @@ vqueue_expire_aside(struct sched_queue *q, struct backlog *b,
 	expire_group(q, b, turns_aside_oldest(w), now_us, ends);
 }
 
+int64_t
+vqueue_closes_at(const struct sched_queue *q)
+{
+	return q->turns.close_s == UINT32_MAX ? INT64_MAX :
+						q->turns.close_s * US_PER_S;
+}
+
+void
+vqueue_close_at(struct sched_queue *q, int64_t at_us)
+{
+	int64_t s = at_us / US_PER_S + (at_us % US_PER_S > 0);
+
+	if (s < q->turns.close_s)
+		q->turns.close_s = s < 0 ? 0 : (uint32_t)s;
+}
+
 bool
 vqueue_close(struct sched_queue *q, struct backlog *b, struct group *g,
     int64_t now_us, const struct vqueue_ends *ends)
@@ -86,7 +102,7 @@ vqueue_close_all(struct sched_queue *q, struct backlog *b, int64_t now_us,
 	struct group *g;
 	int left = CLOSE_MAX;
 
-	if (q->close_us > now_us)
+	if (vqueue_closes_at(q) > now_us)
 		return;
 	turns_cursor_init(&c);
 	while (left > 0 && (g = turns_step(&q->turns, &c)) != NULL) {
@@ -98,9 +114,8 @@ vqueue_close_all(struct sched_queue *q, struct backlog *b, int64_t now_us,
 		at = backlog_closes(b, g->entry, now_us);
 		next = at < next ? at : next;
 	}
-	if (left == 0)
-		next = now_us + US_PER_MS;
-	else if (next < now_us + LOOK_US)
+	if (left == 0 || next < now_us + LOOK_US)
 		next = now_us + LOOK_US;
-	q->close_us = next;
+	q->turns.close_s = UINT32_MAX;
+	vqueue_close_at(q, next);
 }

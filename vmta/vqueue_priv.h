@@ -126,10 +126,9 @@ void vqueue_rcpt_gone(struct sched_queue *q, struct backlog *b, struct rcpt *r,
 static inline void
 note_close(struct sched_queue *q, const struct group *g, int64_t now_us)
 {
-	int64_t at = backlog_closes(q->turns.backlog, g->entry, now_us);
-
-	if (at < q->close_us)
-		q->close_us = at;
+	if (g->entry->spans != 0)
+		vqueue_close_at(q,
+		    backlog_closes(q->turns.backlog, g->entry, now_us));
 }
 
 static inline void
