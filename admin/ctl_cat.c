@@ -57,7 +57,8 @@ number(const json_t *object, const char *key)
 static void
 print(struct cat *c)
 {
-	(void)fwrite(c->out.p, 1, c->out.len, stdout);
+	if (c->out.len > 0)
+		(void)fwrite(c->out.p, 1, c->out.len, stdout);
 	buf_clear(&c->out);
 }
 

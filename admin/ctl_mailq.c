@@ -27,7 +27,8 @@ struct mailq {
 static void
 print(struct buf *out)
 {
-	(void)fwrite(out->p, 1, out->len, stdout);
+	if (out->len > 0)
+		(void)fwrite(out->p, 1, out->len, stdout);
 	buf_clear(out);
 }
 

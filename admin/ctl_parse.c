@@ -486,7 +486,7 @@ static const struct {
 	{ 'l', OPT_LINEAR },
 	{ 'm', OPT_MIN_BELOW },
 	{ 'p', OPT_PARENTS },
-	{ 's', OPT_SENDERS },
+	{ 's', OPT_SENDER_DOMAINS },
 	{ 't', OPT_BUCKET_TIME },
 	{ 'w', OPT_WIDTH },
 };

@@ -102,7 +102,7 @@ choose(const struct ctl_options *opt, struct qshape *q)
 		o.width = pf_qshape_defaults.width;
 	o.linear = opt->values[OPT_LINEAR] != NULL;
 	o.parents = opt->values[OPT_PARENTS] != NULL;
-	q->senders = opt->values[OPT_SENDERS] != NULL;
+	q->senders = opt->values[OPT_SENDER_DOMAINS] != NULL;
 	if (o.buckets > PF_QSHAPE_BUCKETS_MAX) {
 		(void)fprintf(stderr, "mailrace: at most %d buckets\n",
 		    PF_QSHAPE_BUCKETS_MAX);

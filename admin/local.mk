@@ -14,6 +14,7 @@ mailrace_SOURCES = \
 	%D%/ctl_check.c \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_digest.c \
+	%D%/ctl_drain.c \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_import.c \
@@ -25,6 +26,8 @@ mailrace_SOURCES = \
 	%D%/ctl_qshape.c \
 	%D%/ctl_queue.c \
 	%D%/ctl_senders.c \
+	%D%/ctl_setup.c %D%/ctl_setup.h \
+	%D%/ctl_setup_probe.c \
 	%D%/ctl_sign.c \
 	%D%/ctl_stats.c \
 	%D%/ctl_suppress.c \

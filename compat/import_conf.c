@@ -34,12 +34,14 @@ struct import_conf {
 /* At the top level, in this order. */
 static const struct {
 	const char *name, *title;
+	bool named; /* by others, also when it is empty */
 } kinds[] = {
-	{ "virtual-mta", "where mail goes out from" },
-	{ "virtual-mta-pool", "virtual MTAs that take turns" },
-	{ "pattern-list", "which senders go by which of them" },
-	{ "source", "who brings mail" },
-	{ "domain", "how mail goes out: everywhere, then to single domains" },
+	{ "virtual-mta", "where mail goes out from", true },
+	{ "virtual-mta-pool", "virtual MTAs that take turns", true },
+	{ "pattern-list", "which senders go by which of them", true },
+	{ "source", "who brings mail", false },
+	{ "domain", "how mail goes out: everywhere, then to single domains",
+	    false },
 };
 
 static struct import_block *
@@ -268,7 +270,8 @@ import_conf_print(const struct import_conf *c, bool with_secrets,
 		for (const struct import_block *b = c->top->first; b != NULL;
 		     b = b->next) {
 			if (strcmp(b->name, kinds[i].name) != 0 ||
-			    (b->lines == NULL && b->first == NULL))
+			    (!kinds[i].named && b->lines == NULL &&
+				b->first == NULL))
 				continue;
 			if (!titled)
 				buf_printf(out, "\n# ---- %s\n",

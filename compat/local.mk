@@ -8,18 +8,26 @@ libcompat_a_SOURCES = \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_cat.c %D%/postfix/pf_cat.h \
 	%D%/postfix/pf_conf.c %D%/postfix/pf_conf.h \
+	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \
 	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
 	%D%/postfix/pf_import.c %D%/postfix/pf_import.h \
 	%D%/postfix/pf_import_priv.h \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \
+	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
+	%D%/postfix/pf_said.c %D%/postfix/pf_said.h \
 	%D%/postfix/pf_settings.c \
+	%D%/postfix/pf_setup.c %D%/postfix/pf_setup.h \
 	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h \
+	%D%/postfix/pf_site.c %D%/postfix/pf_site.h \
+	%D%/postfix/pf_stay.c %D%/postfix/pf_stay.h \
 	%D%/postfix/pf_table.c %D%/postfix/pf_table.h \
 	%D%/postfix/pf_tls.c \
+	%D%/postfix/pf_undo.c %D%/postfix/pf_undo.h \
 	%D%/postfix/pf_vmtas.c

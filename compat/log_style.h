@@ -69,15 +69,16 @@ struct log_attempt {
 	uint16_t port; /* that outcome.peer was called on */
 	uint32_t use;  /* how-manieth message of its connection; 0: of none */
 	int64_t begun_us; /* wall clock: it was its turn */
-	int64_t
-	    setup_us; /* how long the connection took, of its first message */
-	bool again;   /* first of a message that had been tried before */
-	bool first;   /* first of the transaction with this result */
+	int64_t setup_us; /* that the connection took, of its first message */
+	bool begins;      /* the first of its transaction */
+	bool again;       /* of a recipient who had been tried before */
+	bool first;       /* the first of the transaction with this result */
 };
 
 struct log_refused {
 	const char *sender, *to;
-	const char *reply; /* "550 5.7.1 ..." */
+	const char *code; /* "550 5.7.1" */
+	const char *text; /* of the reply */
 };
 
 struct log_style {

@@ -144,11 +144,26 @@ set_attributes(posix_spawnattr_t *attr)
 	return code;
 }
 
+/* posix_spawn() takes none that are const. */
+static char **
+copy_words(const char *const *words)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (words[n] != NULL)
+		n++;
+	copy = mem_array(n + 1, sizeof(*copy));
+	for (size_t i = 0; i < n; i++)
+		copy[i] = mem_strdup(words[i]);
+	return copy;
+}
+
 /* An error number. */
 static int
 spawn(struct run *r, const char *path)
 {
-	char **argv = (char **)(uintptr_t)r->command->argv;
+	char **argv = copy_words(r->command->argv);
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	int code;
@@ -165,6 +180,9 @@ spawn(struct run *r, const char *path)
 		code = posix_spawn(&r->pid, path, &files, &attr, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&files);
 	(void)posix_spawnattr_destroy(&attr);
+	for (size_t i = 0; argv[i] != NULL; i++)
+		free(argv[i]);
+	free(argv);
 	return code;
 }
 

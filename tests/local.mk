@@ -146,6 +146,8 @@ check_PROGRAMS += \
 	tests/unit/test_pf_cat \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
+	tests/unit/test_pf_setup \
+	tests/unit/test_pf_undo \
 	tests/unit/test_pf_qshape \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
@@ -354,6 +356,14 @@ tests_unit_test_ex_log_SOURCES = \
 tests_unit_test_pf_log_SOURCES = \
 	%D%/unit/log_case.h \
 	%D%/unit/test_pf_log.c
+
+tests_unit_test_pf_setup_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_setup.c
+
+tests_unit_test_pf_undo_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_undo.c
 
 tests_unit_test_sched_group_SOURCES = \
 	%D%/unit/group_world.h \
@@ -654,6 +664,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_pf_import \
 	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
@@ -725,6 +736,8 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
+tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_proxy_proto_SOURCES = \
@@ -850,6 +863,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_pf_import.in \
 	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \
 	%D%/fuzz/fuzz_record.repro \
@@ -1088,6 +1102,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.pl \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
+	%D%/system/exim.py \
 	%D%/system/hostile_server.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
@@ -1165,6 +1180,7 @@ EXTRA_DIST += \
 	%D%/system/test_rewrite.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
+	%D%/system/test_setup.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \

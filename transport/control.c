@@ -82,9 +82,15 @@ acct_sums(const struct acct *a)
 }
 
 static json_t *
-causes(const struct pressure *p)
+causes(const struct gate_facts *f)
 {
+	const struct pressure *p = f->pressure;
 	json_t *list = json_array();
+
+	if (f->closed_us != 0)
+		(void)json_array_append_new(list,
+		    json_pack("{s:s,s:o}", "limit", "drain", "since",
+			control_when(f->closed_us)));
 
 	for (unsigned i = 0; i < PRESSURE_CAUSES; i++) {
 		enum pressure_cause cause = (enum pressure_cause)i;
@@ -115,12 +121,14 @@ intake(struct gate *g, struct sender_counts *senders)
 	pressure_numbers(f.pressure, PRESSURE_MEMORY, &used, &max);
 	pressure_numbers(f.pressure, PRESSURE_PLACES, &rcpts, &rcpts_max);
 	return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
-	    "open", (int)(pressure_first(f.pressure) == PRESSURE_CAUSES),
-	    "held_by", causes(f.pressure), "places", (json_int_t)rcpts,
-	    "places_max", (json_int_t)rcpts_max, "memory", (json_int_t)used,
-	    "memory_max", (json_int_t)max, "waiting", (json_int_t)f.waiting,
-	    "delayed", (json_int_t)f.delayed, "refused", (json_int_t)f.refused,
-	    "denied", (json_int_t)count_read(&senders->denied), "limited",
+	    "open",
+	    (int)(f.closed_us == 0 &&
+		pressure_first(f.pressure) == PRESSURE_CAUSES),
+	    "held_by", causes(&f), "places", (json_int_t)rcpts, "places_max",
+	    (json_int_t)rcpts_max, "memory", (json_int_t)used, "memory_max",
+	    (json_int_t)max, "waiting", (json_int_t)f.waiting, "delayed",
+	    (json_int_t)f.delayed, "refused", (json_int_t)f.refused, "denied",
+	    (json_int_t)count_read(&senders->denied), "limited",
 	    (json_int_t)count_read(&senders->limited));
 }
 
@@ -192,6 +200,22 @@ cmd_status(struct control *c, struct ctl_request *r, const json_t *args)
 	(void)args;
 	e->ask.fn = on_status_totals;
 	dispatch_ask(c->opt.dispatch, &e->ask);
+}
+
+/* ---- drain: no more mail comes in ---------------------------------------- */
+
+static void
+cmd_drain(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	const bool open = json_is_true(json_object_get(args, "undo"));
+
+	if (open)
+		gate_open(c->opt.gate);
+	else
+		gate_close(c->opt.gate);
+	log_note(LOG_L_INFO, "drain", "%s",
+	    open ? "mail is taken again" : "no more mail is taken");
+	ctl_done(r, NULL);
 }
 
 /* ---- reload -------------------------------------------------------------- */

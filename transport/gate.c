@@ -38,6 +38,7 @@ struct gate {
 	struct memory_use use;
 	int64_t use_at_us; /* 0: never looked */
 	bool memory_blind; /* it cannot be read: said once */
+	int64_t closed_us; /* since then; 0: it is open */
 	struct pressure pressure;
 	uint64_t delayed;
 };
@@ -99,7 +100,8 @@ log_change(const struct gate *g, enum pressure_cause cause)
 static void
 set_held(struct gate *g)
 {
-	if (g->waiting > 0 || pressure_first(&g->pressure) != PRESSURE_CAUSES)
+	if (g->closed_us != 0 || g->waiting > 0 ||
+	    pressure_first(&g->pressure) != PRESSURE_CAUSES)
 		flag_raise(&g->held);
 	else
 		flag_lower(&g->held);
@@ -253,7 +255,8 @@ on_wait(struct post *p)
 
 	if (t->until_us == 0)
 		t->until_us = now_us + g->patience_us;
-	if (t->until_us <= now_us || is_full(g, t)) {
+	if (t->until_us <= now_us || is_full(g, t) ||
+	    (g->closed_us != 0 && t->stage == GATE_MAIL)) {
 		tell(g, t, false);
 		return;
 	}
@@ -370,6 +373,25 @@ gate_space(struct gate *g, enum store_space space)
 }
 
 void
+gate_close(struct gate *g)
+{
+	struct gate_ticket *t;
+
+	if (g->closed_us == 0)
+		g->closed_us = clock_us();
+	while ((t = TAILQ_FIRST(&g->lines[GATE_MAIL])) != NULL)
+		answer(g, t, false);
+	set_held(g);
+}
+
+void
+gate_open(struct gate *g)
+{
+	g->closed_us = 0;
+	on_timer(-1, 0, g);
+}
+
+void
 gate_reload(struct gate *g, const struct global_conf *conf)
 {
 	g->limits.rcpts = conf->spool_max_rcpts;
@@ -383,6 +405,7 @@ gate_facts(struct gate *g, struct gate_facts *out)
 {
 	look(g, clock_us());
 	*out = (struct gate_facts){ .pressure = &g->pressure,
+		.closed_us = g->closed_us,
 		.waiting = g->waiting,
 		.delayed = g->delayed,
 		.refused = count_read(&g->refused) };

@@ -15,6 +15,9 @@
  * who only want to; nobody passes while somebody waits.  At most GATE_LINE
  * wait, with at most GATE_BYTES of messages in memory (or one message).
  *
+ * While it is closed, by an operator who wants the queue to run empty, nobody
+ * begins a message, nor waits to; those that have come in are still taken.
+ *
  * The line belongs to main; tickets are a session's, the gate's from
  * gate_wait() until done().  Memory is looked at each second.
  */
@@ -53,6 +56,10 @@ void gate_free(struct gate **gp); /* nobody waits any more */
 void gate_reload(struct gate *g, const struct global_conf *conf);
 
 void gate_space(struct gate *g, enum store_space space); /* any thread */
+
+/* On main; until it is opened again, or the process ends. */
+void gate_close(struct gate *g);
+void gate_open(struct gate *g);
 
 enum gate_stage {
 	GATE_MAIL, /* before the message comes */
@@ -100,6 +107,7 @@ void gate_cancel(struct gate *g, const struct gate_ticket *t);
 
 struct gate_facts {
 	const struct pressure *pressure;
+	int64_t closed_us;         /* since then; 0: it is open */
 	uint32_t waiting;          /* now */
 	uint64_t delayed, refused; /* since start */
 };

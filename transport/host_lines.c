@@ -107,7 +107,8 @@ host_lines_attempt(const struct worker_env *env, struct host_lines_told *told,
 		return;
 	if (told->id != r->id)
 		*told = (struct host_lines_told){ style, r->id, 0 };
-	a.again = told->results == 0 && attempts > 1;
+	a.begins = told->results == 0;
+	a.again = attempts > 1;
 	a.first = (told->results & (1U << result)) == 0;
 	told->results |= 1U << result;
 	names = host_log_names(env->host_log, env->conf);

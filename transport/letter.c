@@ -151,6 +151,16 @@ host_queue_id(const struct letter_work *w, size_t from)
 }
 
 /*
+ * Behind a content filter that passes XFORWARD on, the id there is the one
+ * that the message had before it; the milter behind it has seen the next one.
+ */
+static const char *
+filtered_id(const struct letter_work *w, size_t from)
+{
+	return w->in->from_host ? received_id(w, from) : "";
+}
+
+/*
  * Postfix's qmgr gives each recipient a sender of its own behind the milter's
  * back: local@domain becomes local+rcpt=its.domain@domain (VERP), with '-',
  * '=' or '+' for both delimiters (verp_delimiter_filter).  What stands
@@ -196,7 +206,8 @@ find_mark(struct letter_work *w, struct mark *m_r)
 
 		w->mark_at = i;
 		if (mark_read(key, value, w->rg, m_r) &&
-		    mark_is_ours(w, m_r, host_queue_id(w, i)))
+		    (mark_is_ours(w, m_r, host_queue_id(w, i)) ||
+			mark_is_ours(w, m_r, filtered_id(w, i))))
 			return true;
 		i = header_find(&w->all, MARK_HEADER, i + 1);
 	}

@@ -8,8 +8,9 @@
  * A message that the milter has treated carries a mark, which is believed
  * only if its HMAC, queue id, sender and body hash are right; every other one
  * gets the full policy here.  The host's queue id comes from XFORWARD, or,
- * since Postfix sends none for mail submitted by sendmail(1), from the
- * Received field that stood on top when the mark was made.  The mark is always
+ * since Postfix sends none for mail submitted by sendmail(1), and one from before
+ * a content filter that passes XFORWARD on, from the Received field that stood
+ * on top when the mark was made.  The mark is always
  * taken away.  Lines that are too long for SMTP are folded before all else.  Of the
  * Received fields ours is made here, and what the host MTA has put above the mark
  * is hidden or left out here, as the source says: the milter sees neither.

@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "mail/acct_record.h"
+#include "mail/line_fold.h"
 #include "transport/dispatch.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
@@ -289,7 +290,7 @@ add_line(struct packing *p, const struct record_of *of, bool taken)
 	}
 	host_lines_refused(s->env, &client,
 	    &(struct log_refused){ s->tx.sender, p->env.rcpts[of->n].addr,
-		REGION_JOIN(s->tx_rg, "550 5.7.1 ", of->outcome->text) },
+		"550 5.7.1", of->outcome->text },
 	    &r->lines);
 }
 
@@ -567,10 +568,14 @@ refusals_settle(struct ingress_session *s)
 void
 refusals_bounce(struct ingress_session *s)
 {
-	struct body *body = body_new((uint32_t)s->tx.text.len);
+	const struct slice given = { s->tx.text.p == NULL ? "" : s->tx.text.p,
+		s->tx.text.len };
+	/* As any text that goes out, were it to go back only. */
+	struct slice text = line_fold_text(given, 0, s->tx_rg);
+	struct body *body = body_new((uint32_t)text.len);
 
-	if (s->tx.text.len > 0)
-		memcpy(body->bytes, s->tx.text.p, s->tx.text.len);
+	if (text.len > 0)
+		memcpy(body->bytes, text.p, text.len);
 	settle(s, body);
 	body_unref(&body);
 }

@@ -22,11 +22,51 @@ table_of(const char *block)
 	return NULL;
 }
 
+/* Where values are looked at that nobody keeps. */
+struct scratch {
+	struct conf_tree tree;
+	struct conf_node node;
+};
+
+static void
+scratch_init(struct scratch *s, const char *name, const char *value)
+{
+	struct region *rg = region_new();
+
+	s->node =
+	    (struct conf_node){ .name = name, .value = value, .file = "" };
+	s->tree = (struct conf_tree){ .rg = rg,
+		.macros = strmap_new(),
+		.spent = region_new_obj(rg, struct conf_spent) };
+}
+
+static void
+scratch_fini(struct scratch *s)
+{
+	strmap_free(&s->tree.macros);
+	region_free(&s->tree.rg);
+}
+
+/* Has the value the form of the directive? */
 static enum effect
-effect_of_known(const struct conf_known *k, struct err *why)
+check_form(const struct conf_known *k, const char *value, struct err *why)
+{
+	struct scratch s;
+	int form;
+
+	scratch_init(&s, k->name, value);
+	form = conf_form_check(
+	    &(struct conf_form_ctx){ &s.tree, &s.node, k->min, k->max },
+	    conf_schema.types, k->form, slice_of(value), why);
+	scratch_fini(&s);
+	return form == -1 ? EFFECT_WRONG : EFFECT_TAKES;
+}
+
+static enum effect
+effect_of_known(const struct conf_known *k, const char *value, struct err *why)
 {
 	if (k->fate == CONF_FATE_READ || conf_fate_renames(k->fate))
-		return EFFECT_TAKES;
+		return check_form(k, value, why);
 	if (k->fate == CONF_FATE_LATER || k->fate == CONF_FATE_PROTECTS)
 		(void)err_set(why, "%s has no effect yet", k->name);
 	else
@@ -35,25 +75,18 @@ effect_of_known(const struct conf_known *k, struct err *why)
 	return k->fate == CONF_FATE_PROTECTS ? EFFECT_PROTECTS : EFFECT_NONE;
 }
 
-/* As the loader would read it; what it makes of it is thrown away. */
-static int
-parse(const struct conf_directive *row, const char *value, struct err *why)
+/* As the loader would read it. */
+static enum effect
+check_row(const struct conf_directive *row, const char *value, struct err *why)
 {
-	struct region *rg = region_new();
-	const struct conf_node node = { .name = row->name,
-		.value = value,
-		.file = "" };
-	struct strmap *macros = strmap_new();
-	const struct conf_tree tree = { .rg = rg,
-		.macros = macros,
-		.spent = region_new_obj(rg, struct conf_spent) };
-	void *field = region_zalloc(rg, conf_type_size(row->type));
-	int rc = conf_value_parse(&tree, row, &node, slice_of(value), field,
-	    why);
+	struct scratch s;
+	int rc;
 
-	strmap_free(&macros);
-	region_free(&rg);
-	return rc;
+	scratch_init(&s, row->name, value);
+	rc = conf_value_parse(&s.tree, row, &s.node, slice_of(value),
+	    region_zalloc(s.tree.rg, conf_type_size(row->type)), why);
+	scratch_fini(&s);
+	return rc == -1 ? EFFECT_WRONG : EFFECT_TAKES;
 }
 
 enum effect
@@ -64,19 +97,25 @@ effect_of(const char *block, const char *name, const char *value,
 	const struct conf_directive *row = NULL;
 	const struct conf_known *k;
 
-	if (strpbrk(value, "#\r\n") != NULL) {
-		(void)err_set(why, "a value with a # cannot be written");
+	if (value[0] == '\0') {
+		(void)err_set(why, "there is no value");
 		return EFFECT_WRONG;
 	}
+	for (const char *p = value; *p != '\0'; p++)
+		if (*p == '#' || (unsigned char)*p < ' ' || *p == 127) {
+			(void)err_set(why,
+			    "a value with a # or a control character cannot "
+			    "be written");
+			return EFFECT_WRONG;
+		}
 	if (table != NULL && table->rows != NULL)
 		row = conf_find_row(table, name);
 	if (row != NULL)
-		return parse(row, value, why) == -1 ? EFFECT_WRONG :
-						      EFFECT_TAKES;
+		return check_row(row, value, why);
 	k = table == NULL ? NULL :
 			    conf_known_find(&conf_schema, name, table->letter);
 	if (k != NULL)
-		return effect_of_known(k, why);
+		return effect_of_known(k, value, why);
 	(void)err_set(why, "%s is not known here", name);
 	return EFFECT_UNKNOWN;
 }

@@ -181,7 +181,7 @@ refused(const struct log_names *n, const struct log_client *client,
 	buf_str(out, "> rejected RCPT <");
 	log_address(out, r->to, LOG_AS_EXIM);
 	buf_str(out, ">: ");
-	log_text(out, r->reply, LOG_REPLY_MAX, LOG_AS_EXIM);
+	log_text(out, r->text, LOG_REPLY_MAX, LOG_AS_EXIM);
 	buf_byte(out, '\n');
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compat/postfix/pf_import.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "compat/postfix/pf_import_priv.h"
 #include "lib/clock.h"
@@ -63,6 +65,23 @@ pf_read_tables(struct pf_import *im, const struct pf_service *s,
 	*found = *before;
 }
 
+/* Letters, digits, "-", "_" and dots, but for a "*" in front. */
+static bool
+is_plain(const char *p)
+{
+	for (; *p != '\0'; p++)
+		if (isalnum((unsigned char)*p) == 0 &&
+		    strchr("-_.*", *p) == NULL)
+			return false;
+	return true;
+}
+
+bool
+pf_is_plain_host(const char *name)
+{
+	return conf_is_host_name(slice_of(name)) && is_plain(name);
+}
+
 const char *
 pf_domain_pattern(struct pf_import *im, const char *key,
     const struct import_fact *fact)
@@ -70,12 +89,22 @@ pf_domain_pattern(struct pf_import *im, const char *key,
 	const char *pattern = key[0] == '.' ? REGION_JOIN(im->rg, "*", key) :
 					      key;
 
-	if (conf_is_domain_pattern(slice_of(pattern)) &&
-	    strpbrk(pattern, "#<>{$[") == NULL)
+	if (conf_is_domain_pattern(slice_of(pattern)) && is_plain(pattern))
 		return pattern;
 	import_tell(im->report, IMPORT_LOST, fact,
-	    "\"%s\" is no domain: limits and routes are by domain", key);
+	    "\"%s\" is no domain in letters and digits: limits and routes are "
+	    "by domain",
+	    key);
 	return NULL;
+}
+
+bool
+pf_is_host_name(struct pf_import *im, const struct import_fact *fact)
+{
+	if (pf_is_plain_host(fact->value))
+		return true;
+	import_tell(im->report, IMPORT_LOST, fact, "not a host name");
+	return false;
 }
 
 /* ---- what there is once ---------------------------------------------------- */
@@ -86,7 +115,8 @@ add_name(struct pf_import *im)
 	struct import_block *top = import_top(im->out);
 	struct import_fact fact = pf_fact(im, NULL, "myhostname");
 
-	(void)import_take(top, &fact, "host-name", fact.value, NULL);
+	if (pf_is_host_name(im, &fact))
+		(void)import_take(top, &fact, "host-name", fact.value, NULL);
 }
 
 /* Where Postfix and we meet: what `mailrace setup postfix` writes there. */
@@ -96,12 +126,16 @@ add_doors(struct pf_import *im)
 	struct import_block *top = import_top(im->out);
 	const char *queue = pf_value(im->conf, NULL, "queue_directory");
 
-	(void)import_add(top, "lmtp-listener",
-	    REGION_JOIN(im->rg, queue, "/mailrace/lmtp"),
-	    "where Postfix hands over");
-	(void)import_add(top, "milter-listener",
-	    REGION_JOIN(im->rg, queue, "/mailrace/milter"),
-	    "where Postfix asks before it queues");
+	const char *milter = REGION_JOIN(im->rg, queue, "/mailrace/milter");
+
+	if (queue[0] == '/' && strpbrk(queue, " \t=$\"") == NULL &&
+	    strlen(milter) < sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		(void)import_add(top, "lmtp-listener",
+		    REGION_JOIN(im->rg, queue, "/mailrace/lmtp"),
+		    "where Postfix hands over");
+		(void)import_add(top, "milter-listener", milter,
+		    "where Postfix asks before it queues");
+	}
 	(void)import_add(top, "dsn-host", "127.0.0.1:10028",
 	    "a service of Postfix for notifications to senders");
 }
@@ -355,14 +389,22 @@ pf_import(const struct pf_import_source *from, struct region *rg,
 
 	im.reader = (struct pf_table_reader){ rg, fetch, complain, &im };
 	im.vmtas = strmap_new();
+	im.names = strmap_new();
 	im.services = strmap_new();
 	im.pools = strmap_new();
 	im.nexthops = strmap_new();
+	im.limited = strmap_new();
 	im.tables = strmap_new();
+	im.patterns = strmap_new();
 	import_all(&im);
 	strmap_free(&im.vmtas);
+	strmap_free(&im.names);
 	strmap_free(&im.services);
 	strmap_free(&im.pools);
 	strmap_free(&im.nexthops);
+	strmap_free(&im.limited);
+	strmap_free(&im.patterns);
+	for (size_t i = 0; i < strmap_count(im.tables); i++)
+		pf_rows_fini(strmap_at(im.tables, i));
 	strmap_free(&im.tables);
 }

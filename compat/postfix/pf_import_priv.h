@@ -40,12 +40,16 @@ struct pf_import {
 	const char *relay_from; /* the parameter that says so */
 	struct pf_route *routes;
 	size_t route_count;
-	bool wildcards; /* some of them is for more than one domain */
-	bool by_sender; /* some virtual MTA is by sender */
-	struct strmap *vmtas, *services; /* those that were made */
-	struct strmap *pools;            /* likewise, by members */
+	bool wildcards;          /* some of them is for more than one domain */
+	bool by_sender;          /* some virtual MTA is by sender */
+	struct strmap *vmtas;    /* their names, by service and nexthop */
+	struct strmap *services; /* that became one */
+	struct strmap *names;    /* of both and of pools, in lower case */
+	struct strmap *pools;    /* likewise, by members */
 	struct strmap *tables;   /* that were read, by what names them */
-	struct strmap *nexthops; /* that mail goes to */
+	struct strmap *limited;  /* nexthops that have a limit */
+	struct strmap *nexthops; /* of routes, in lower case */
+	struct strmap *patterns; /* routes, by theirs */
 	uint64_t connections;    /* of all virtual MTAs */
 	bool unlimited;          /* some of them has no limit */
 };
@@ -55,6 +59,10 @@ struct import_fact pf_fact(const struct pf_import *im,
 /* The rows of the tables that a parameter names; complaints are told. */
 void pf_read_tables(struct pf_import *im, const struct pf_service *s,
     const char *name, struct pf_rows *found);
+/* A host name in letters, digits, "-", "_" and dots. */
+bool pf_is_plain_host(const char *name);
+/* Else it is told. */
+bool pf_is_host_name(struct pf_import *im, const struct import_fact *fact);
 /* Which of IPv4 and IPv6: of a service, or of all mail (NULL). */
 void pf_family(struct pf_import *im, const struct pf_service *s,
     struct import_block *domains, bool tell);

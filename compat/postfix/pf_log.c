@@ -132,7 +132,11 @@ refused(const struct log_names *n, const struct log_client *client,
 	buf_str(out, "NOQUEUE: reject: RCPT from ");
 	add_client(client, out);
 	buf_str(out, ": ");
-	log_text(out, r->reply, LOG_REPLY_MAX, LOG_AS_POSTFIX);
+	buf_str(out, r->code);
+	buf_byte(out, ' ');
+	add_in_brackets(r->to, out);
+	buf_str(out, ": Recipient address rejected: ");
+	log_text(out, r->text, LOG_REPLY_MAX, LOG_AS_POSTFIX);
 	buf_str(out, "; from=");
 	add_in_brackets(r->sender, out);
 	buf_str(out, " to=");
@@ -283,6 +287,32 @@ add_original(const struct log_attempt *a, struct buf *out)
 	add_in_brackets(a->orig, out);
 }
 
+/* "TLSv1.3 NAME": the bits that the name stands for, as the tools want some. */
+static unsigned
+bits_of(const char *cipher)
+{
+	return strstr(cipher, "128") != NULL ? 128 :
+	    strstr(cipher, "DES") != NULL    ? 168 :
+					       256;
+}
+
+/* Nobody looks at certificates yet, which Postfix says by the first word. */
+static void
+add_tls(const struct log_names *n, const struct log_attempt *a, struct buf *out)
+{
+	const struct outcome *o = a->outcome;
+	const char *blank = o->tls == NULL ? NULL : strchr(o->tls, ' ');
+
+	if (blank == NULL || a->use != 1 || !has_host(o))
+		return;
+	begin(n, a->mail->own, "smtp", out);
+	buf_str(out, "Untrusted TLS connection established to ");
+	add_host(o->mx, &o->peer, out);
+	buf_printf(out, ":%u: %.*s with cipher %s (%u/%u bits)\n", a->port,
+	    (int)(blank - o->tls), o->tls, blank + 1, bits_of(blank),
+	    bits_of(blank));
+}
+
 static void
 expired(const struct log_names *n, const struct log_mail *m, struct buf *out)
 {
@@ -303,8 +333,10 @@ attempt(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 	};
 	const struct outcome *o = a->outcome;
 
+	if (a->begins)
+		add_tls(n, a, out);
 	/* It enters the active queue once more, as qmgr says each time. */
-	if (a->again && a->mail->size > 0)
+	if (a->begins && a->again && a->mail->size > 0)
 		active(n, a->mail, out);
 	begin_mail(n, a->mail, "smtp", out);
 	buf_str(out, "to=");

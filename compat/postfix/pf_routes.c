@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "compat/postfix/pf_import_priv.h"
-#include "lib/conf_hosts.h"
 #include "lib/net.h"
 
 /* ---- nexthops -------------------------------------------------------------- */
@@ -45,13 +44,13 @@ one_host(struct pf_import *im, const char *hop)
 			name += 5;
 		if (net_addr_parse(slice_of(name), &a, &ignored) == 0)
 			name = REGION_JOIN(im->rg, "[", name, "]");
-		else if (!conf_is_host_name(slice_of(name)))
+		else if (!pf_is_plain_host(name))
 			return NULL;
 		return port == NULL ? NULL : REGION_JOIN(im->rg, name, port);
 	}
 	name = region_strndup(im->rg, hop, strcspn(hop, ":"));
 	port = port_of(im, hop + strlen(name));
-	if (port == NULL || !conf_is_host_name(slice_of(name)))
+	if (port == NULL || !pf_is_plain_host(name))
 		return NULL;
 	return REGION_JOIN(im->rg, "lookup-mx:", name, port);
 }
@@ -107,9 +106,9 @@ pf_limit_nexthop(struct pf_import *im, const struct pf_service *s,
 	char *hops = region_strdup(im->rg, nexthop);
 
 	if (s == NULL || hops[0] == '\0' ||
-	    strmap_get(im->nexthops, hops) != NULL)
+	    strmap_get(im->limited, hops) != NULL)
 		return;
-	strmap_put(im->nexthops, hops, hops);
+	strmap_put(im->limited, hops, hops);
 	limit_host(im, s, hops);
 }
 
@@ -166,6 +165,21 @@ read_route(struct pf_import *im, const struct pf_row *row)
 		keep_route(im, row, &fact);
 }
 
+/* When there are all: the array does not move any more. */
+static void
+index_routes(struct pf_import *im)
+{
+	for (size_t i = 0; i < im->route_count; i++) {
+		struct pf_route *r = &im->routes[i];
+		char *nexthop = region_strdup(im->rg, r->hop.nexthop);
+
+		str_lower(nexthop);
+		strmap_put(im->patterns, r->pattern, r);
+		if (nexthop[0] != '\0')
+			strmap_put(im->nexthops, nexthop, nexthop);
+	}
+}
+
 void
 pf_routes_read(struct pf_import *im)
 {
@@ -183,6 +197,7 @@ pf_routes_read(struct pf_import *im)
 			row->key = "*";
 		read_route(im, row);
 	}
+	index_routes(im);
 	if (im->route_count > 0)
 		import_tell(im->report, IMPORT_CHANGED, &fact,
 		    "as <domain> blocks: %zu; Postfix asks its table first, "

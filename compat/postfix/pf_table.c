@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compat/postfix/pf_table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- lists ------------------------------------------------------------------- */
@@ -103,11 +104,21 @@ take_line(struct slice *text, struct slice *line_r)
 	return true;
 }
 
+static int
+by_key(const void *a, const void *b)
+{
+	const struct pf_row *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+/* Some tables come in another order each time. */
 static void
 read_listed(const struct pf_table_reader *r, struct slice text,
     const char *table, struct pf_rows *out)
 {
 	struct slice line;
+	size_t before = out->n;
 
 	while (take_line(&text, &line)) {
 		const char *tab = memchr(line.p, '\t', line.len);
@@ -118,6 +129,9 @@ read_listed(const struct pf_table_reader *r, struct slice text,
 			    (struct slice){ tab + 1, line.len - len - 1 },
 			    table);
 	}
+	if (out->n > before)
+		qsort(out->v + before, out->n - before, sizeof(*out->v),
+		    by_key);
 }
 
 /* ---- regexp and pcre --------------------------------------------------------- */
@@ -356,18 +370,31 @@ pf_tables_read(const struct pf_table_reader *r, const char *value,
 {
 	struct slice list = slice_of(value), item;
 
-	*out = (struct pf_rows){ 0 };
+	*out = (struct pf_rows){ .by_key = strmap_new() };
 	while ((item = next_item(&list)).len > 0)
 		read_table(r, item, out);
+	for (size_t i = out->n; i-- > 0;) { /* so that the first stays */
+		struct pf_row *row = &out->v[i];
+
+		if (row->kind == PF_ROW_ANY)
+			out->any = row;
+		else if (row->kind == PF_ROW_KEY)
+			strmap_put(out->by_key, row->key, row);
+	}
+}
+
+void
+pf_rows_fini(struct pf_rows *rows)
+{
+	strmap_free(&rows->by_key);
 }
 
 const struct pf_row *
 pf_rows_find(const struct pf_rows *rows, const char *key)
 {
-	for (size_t i = 0; i < rows->n; i++)
-		if (rows->v[i].kind == PF_ROW_ANY ||
-		    (rows->v[i].kind == PF_ROW_KEY &&
-			strcmp(rows->v[i].key, key) == 0))
-			return &rows->v[i];
-	return NULL;
+	const struct pf_row *row = strmap_get(rows->by_key, key);
+
+	if (row == NULL || (rows->any != NULL && rows->any < row))
+		return rows->any;
+	return row;
 }

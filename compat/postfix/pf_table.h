@@ -7,7 +7,7 @@
  * may be text in braces.  Their rows come together in the order in which
  * Postfix would ask; of two with the same key the first counts.  Texts of
  * tables are fetched by the function given (pf_host.h), so that this is pure.
- * All in the region; one thread.
+ * Texts are in the region; rows are to be finished.  One thread.
  */
 
 #ifndef COMPAT_POSTFIX_PF_TABLE_H
@@ -19,6 +19,7 @@
 #include "lib/err.h"
 #include "lib/mem.h"
 #include "lib/str.h"
+#include "lib/strmap.h"
 
 enum pf_row_kind {
 	PF_ROW_KEY,     /* key is what is looked up, in lower case */
@@ -38,6 +39,8 @@ struct pf_row {
 struct pf_rows {
 	size_t n;
 	struct pf_row *v;
+	struct strmap *by_key;    /* the first of each key */
+	const struct pf_row *any; /* the first for any; or NULL */
 };
 
 enum pf_fetch {
@@ -57,6 +60,7 @@ struct pf_table_reader {
 /* All rows of the tables that the value names. */
 void pf_tables_read(const struct pf_table_reader *r, const char *value,
     struct pf_rows *out);
+void pf_rows_fini(struct pf_rows *rows);
 
 /* The first row with that key, or one for any; NULL: none. */
 const struct pf_row *pf_rows_find(const struct pf_rows *rows, const char *key);

@@ -195,26 +195,20 @@ put_routes(struct scope *s)
 static bool
 is_nexthop(const struct scope *s, const char *key, const char *nexthop)
 {
-	if (str_eq_nocase(nexthop, key))
-		return true;
-	for (size_t i = 0; i < s->im->route_count; i++)
-		if (str_eq_nocase(s->im->routes[i].hop.nexthop, key))
-			return true;
-	return false;
+	return str_eq_nocase(nexthop, key) ||
+	    strmap_get(s->im->nexthops, key) != NULL;
 }
 
 /* Does mail for that domain go to its own MX hosts? */
 static bool
 is_direct(const struct scope *s, const char *pattern, const char *nexthop)
 {
-	for (size_t i = 0; i < s->im->route_count; i++) {
-		const struct pf_route *r = &s->im->routes[i];
+	const struct pf_route *r = strmap_get(s->im->patterns, pattern);
 
-		if (str_eq_nocase(r->pattern, pattern))
-			return r->hop.nexthop[0] == '\0' &&
-			    (r->hop.service[0] != '\0' || nexthop[0] == '\0');
-	}
-	return nexthop[0] == '\0';
+	if (r == NULL)
+		return nexthop[0] == '\0';
+	return r->hop.nexthop[0] == '\0' &&
+	    (r->hop.service[0] != '\0' || nexthop[0] == '\0');
 }
 
 static void

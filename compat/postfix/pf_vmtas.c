@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtual MTAs of services, pools of those taken at random, and senders. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,7 +116,7 @@ add_addresses(struct pf_import *im, const struct pf_service *s,
 	bool changed = pf_is_changed(im->conf, helo.name) ||
 	    pf_is_own(im->conf, s, helo.name);
 
-	if (!changed)
+	if (!changed || !pf_is_host_name(im, &helo))
 		return;
 	if (four || six) {
 		if (tell)
@@ -157,18 +158,33 @@ add_processes(struct pf_import *im, const struct pf_service *s,
 		    REGION_JOIN(im->rg, fact.name, ", ", fact.where));
 }
 
-/* Letters, digits and "-" of a nexthop, for a name. */
-static const char *
-name_of_nexthop(struct pf_import *im, const char *nexthop)
+/*
+ * A name that nothing has yet: of text what may be in one, and a number if
+ * that is another's.
+ */
+static char *
+new_name(struct pf_import *im, const char *text)
 {
-	char *name = region_strdup(im->rg, nexthop), *to = name;
+	char *base = region_strdup(im->rg, text), *to = base, *name, *key;
 
-	for (const char *p = nexthop; *p != '\0'; p++) {
+	for (const char *p = text; *p != '\0'; p++) {
 		if (strchr("[]", *p) != NULL)
 			continue;
-		*to++ = strchr(": ,\t", *p) != NULL ? '-' : *p;
+		*to++ = isalnum((unsigned char)*p) != 0 ||
+			strchr("._-", *p) != NULL ?
+		    *p :
+		    '-';
 	}
 	*to = '\0';
+	name = base[0] == '\0' ? region_strdup(im->rg, "unnamed") : base;
+	for (unsigned n = 2;; n++) {
+		key = region_strdup(im->rg, name);
+		str_lower(key);
+		if (strmap_get(im->names, key) == NULL)
+			break;
+		name = region_printf(im->rg, "%s-%u", base, n);
+	}
+	strmap_put(im->names, key, name);
 	return name;
 }
 
@@ -189,16 +205,17 @@ add_nexthop(struct pf_import *im, const struct pf_service *s,
 const char *
 pf_vmta(struct pf_import *im, const struct pf_service *s, const char *nexthop)
 {
-	const char *name = nexthop[0] == '\0' ?
-	    s->name :
-	    REGION_JOIN(im->rg, s->name, "-", name_of_nexthop(im, nexthop));
+	const char *key = REGION_JOIN(im->rg, s->name,
+	    nexthop[0] == '\0' ? "" : "\n", nexthop);
 	bool first = strmap_get(im->services, s->name) == NULL;
+	char *name = strmap_get(im->vmtas, key);
 	struct import_block *b;
 
-	if (strmap_get(im->vmtas, name) != NULL)
+	if (name != NULL)
 		return name;
+	name = new_name(im, key);
 	b = import_block(im->out, import_top(im->out), "virtual-mta", name);
-	strmap_put(im->vmtas, name, b);
+	strmap_put(im->vmtas, key, name);
 	if (first)
 		strmap_put(im->services, s->name,
 		    region_dup(im->rg, s, sizeof(*s)));
@@ -269,7 +286,8 @@ pool_of(struct pf_import *im, const char *const *names, size_t n,
 	name = strmap_get(im->pools, key);
 	if (name != NULL)
 		return name;
-	name = region_printf(im->rg, "pool%zu", strmap_count(im->pools) + 1);
+	name = new_name(im,
+	    region_printf(im->rg, "pool%zu", strmap_count(im->pools) + 1));
 	strmap_put(im->pools, key, name);
 	b = import_block(im->out, import_top(im->out), "virtual-mta-pool",
 	    name);

@@ -78,7 +78,7 @@ class Lab:
     def __init__(self, zone="", receivers=(), config="", dkim=(),
                  with_postfix=True, with_milter=True, pf_main="",
                  pf_master="", log_headers=("Message-ID", "X-Test-Id"), prefix="mailrace-test-",
-                 directory=None, log_level="info"):
+                 directory=None, log_level="info", hand_over=True):
         """dkim: (selector, domain[, "ed25519"]); their domain-key lines may be
         written with {keys}/SELECTOR.DOMAIN.pem in config."""
         self.root = tempfile.mkdtemp(prefix=prefix, dir=directory)
@@ -103,7 +103,8 @@ class Lab:
         self.postfix = None
         if with_postfix:
             self.postfix = postfix.Postfix(self.path("pf"), main=pf_main,
-                                           master=pf_master)
+                                           master=pf_master,
+                                           hand_over=hand_over)
         self.sockets = self.postfix.sockets if with_postfix else \
             self.path("run")
         self.config = self.path("mailrace.conf")

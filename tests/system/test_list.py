@@ -137,7 +137,7 @@ def refuses(lab):
     for args in ((), ("--rcpt=*",), ("--older-than=1s", "--orig=*")):
         r = lab.command.run("delete", *args)
         tap.equal(r.returncode, 2, str(args))
-        tap.check("needs --queue or --jobId" in r.stderr, r.stderr)
+        tap.check("needs --queue, --jobId or --id" in r.stderr, r.stderr)
     tap.check("error" in lab.ask({"command": "delete"}), "the daemon, too")
     tap.equal(len(lab.listed()), 6, "something went")
 

@@ -41,6 +41,9 @@ suppression-dir {root}/suppress
     retry-recipients-after 1s
     use-starttls no
 </domain>
+<domain sender.example>
+    use-starttls yes
+</domain>
 <domain old.example>
     bounce-after 1s
 </domain>
@@ -63,6 +66,8 @@ EXIM_ID = "1xV2B6-00%04dX-2C"
 EXPORTER = re.compile(r" ?postfix/(\w+)\[\d+\]: (.*)")
 EXPORTER_SMTP = re.compile(r", relay=(\S+), .*, delays=([0-9.]+)/([0-9.]+)/"
                            r"([0-9.]+)/([0-9.]+), ")
+EXPORTER_TLS = re.compile(r"^(\S+) TLS connection established to \S+: (\S+) "
+                          r"with cipher (\S+) \((\d+)/(\d+) bits\)")
 LOGWATCH = re.compile(r"^to=<([^>]*)>,(?: orig_to=<(?:[^>]*)>,)? "
                       r"relay=([^,]*).*, (delay=[^,]+(?:, delays=[^,]+)?, "
                       r"dsn=[^,]+), status=(\S+) (.*)$")
@@ -76,7 +81,8 @@ class Fixture(Lab):
                          pf_main="smtpd_milters =\nnon_smtpd_milters =\n",
                          receivers=[{"listen": ["127.0.1.1:25"],
                                      "rules": RULES},
-                                    {"listen": ["127.0.1.2:25"]}])
+                                    {"listen": ["127.0.1.2:25"],
+                                     "ehlo": ["STARTTLS"], "tls": True}])
         self.syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.syslog.bind(self.path("run", "syslog"))
         self.syslog.setblocking(False)
@@ -204,10 +210,15 @@ def postfix_tools(lab):
 def postfix_lines(lab):
     head = re.compile(r"^\w{3} [ \d]\d \d\d:\d\d:\d\d %s ((?:postfix|mailrace"
                       r"-dsn)/\w+\[\d+\]: .*)$" % HOST_NAME.split(".")[0])
-    seen = collections.defaultdict(list)
+    seen, secured = collections.defaultdict(list), 0
     for line in lab.lines():
         m = head.match(line)
         tap.check(m is not None, "not a line: %r" % line)
+        tls = re.match(r"postfix/smtp\[\d+\]: (\S+ TLS .*)", m[1])
+        if tls is not None:
+            secured += 1
+            tap.check(EXPORTER_TLS.match(tls[1]), "TLS: " + line)
+            continue
         m = re.match(r"(\S+)/(\w+)\[\d+\]: (\w+): (.*)", m[1])
         if m is not None and m[3] != "NOQUEUE":
             seen[m[3]].append((m[2], m[4]))
@@ -217,6 +228,7 @@ def postfix_lines(lab):
             tap.check(LOGWATCH.match(m[4]), "logwatch: " + line)
     with open(lab.postfix.log) as f:
         host = set(re.findall(r"smtpd\[\d+\]: (\w+): client=", f.read()))
+    tap.check(secured > 0, "a connection with TLS is told")
     tap.equal(len(host - set(seen)), 0, "the host's ids are in our log")
     for queue_id, lines in seen.items():
         tap.equal([x[1] for x in lines].count("removed"), 1,
@@ -323,20 +335,19 @@ def exim_tools(lab):
                     lab.path("log", "mainlog"))
     grand = {}
     for name in ("Received", "Delivered"):
-        m = re.search(r"^ *%s +(\S+) +(\d+) +(?:(\d+) +)?\d+" % name, out,
-                      re.M)
+        m = re.search(r"^ *%s +(.*)" % name, out, re.M)
         tap.check(m is not None, "%s in %s" % (name, out))
-        grand[name] = m.groups()
-    tap.note(out[:1500])
+        grand[name] = m[1].split()
     # Of two recipients in one transaction Exim counts one message.
-    tap.equal(grand["Delivered"][1:], (str(len(d) - 1), str(len(d))),
+    tap.equal(grand["Delivered"][1:3], [str(len(d) - 1), str(len(d))],
               "delivered: messages, addresses")
     size = sum(int(r["dlvSize"]) for r in d if r["rcpt"] != "two@in.example")
     tap.equal(grand["Delivered"][0], volume(size), "their volume")
-    tap.check(re.search(r"^ +Delayed +1 ", out, re.M) or "1" in out, "delayed")
+    # Volume, messages, hosts, delayed, of all, failed, of all.
+    tap.equal((grand["Received"][3], grand["Received"][5]),
+              (str(len(t)), str(len(b))), "delayed and failed: " + out)
     errors = re.findall(r"^ +(\d+) .*R=dnslookup T=remote_smtp", out, re.M)
     tap.equal(sum(map(int, errors)), len(b), "errors: " + out)
-    tap.equal(len(t), 1, "one was deferred")
     grep = exim_tool("exigrep", "-l", EXIM_ID % 3, lab.path("log", "mainlog"))
     flags = [x.split()[3] for x in grep.splitlines() if x]
     tap.equal(flags, ["<=", "==", "=>", "Completed"], "by the host's id")

@@ -9,11 +9,13 @@ netns.enter()
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
 import time
 
+import exim
 import mailrace
 import memory
 import tap
@@ -46,6 +48,7 @@ compatibility_level = 3.6
 queue_directory = {view}/q
 enable_long_queue_ids = yes
 """
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Showq(threading.Thread):
@@ -85,7 +88,7 @@ class Fixture(Lab):
     def __enter__(self):
         self.start()
         self.env = {**os.environ, "MAIL_CONFIG": self.postfix.conf,
-                    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+                    "PATH": PATH}
         os.makedirs(self.path("view", "q", "public"))
         with open(self.path("view", "main.cf"), "w") as f:
             f.write(VIEW.format(view=self.path("view")))
@@ -189,7 +192,7 @@ def selectors(lab):
 
 
 @tap.test("--exim is what exiqgrep and exiqsumm look for")
-def exim(lab):
+def patterns(lab):
     text = lab.command.text("mailq", "--exim")
     heads = re.findall(r"^\s*(\w+)\s+((?:\d+(?:\.\d+)?[A-Z]?)?)\s*"
                        r"(\w{6}-\w{6}-\w{2})\s+(<.*?>)( \*\*\* frozen \*\*\*)?"
@@ -203,6 +206,57 @@ def exim(lab):
     sums = [line for line in text.splitlines()
             if re.match(r"^([\d\s]{2,3}\w)\s+(\S+)\s(\S+)\s\<(\S*)\>", line)]
     tap.equal(len(sums), 4, "exiqsumm, which takes no blank in an address")
+
+
+EXIM = """
+primary_hostname = ex.lab.example
+spool_directory = {dir}/spool
+log_file_path = {dir}/%slog
+keep_environment =
+"""
+
+
+def real_exim(lab):
+    """A program exim4 that has a queue of its own."""
+    path = exim.find()
+    exim.know_user(lab, "Debian-exim")
+    where = lab.path("exim")
+    os.makedirs(os.path.join(where, "bin"))
+    with open(os.path.join(where, "conf"), "w") as f:
+        f.write(EXIM.format(dir=where))
+    program = os.path.join(where, "bin", "exim4")
+    with open(program, "w") as f:
+        f.write('#!/bin/sh\nexec %s -C %s/conf "$@"\n' % (path, where))
+    os.chmod(program, 0o755)
+    os.chmod(os.path.join(where, "conf"), 0o644)
+    shutil.chown(where, "Debian-exim")
+    return program
+
+
+@tap.test("a real Exim lists the same message in the same form")
+def same_as_exim(lab):
+    program = real_exim(lab)
+    to = ["p@held.example", "q@held.example"]
+    subprocess.run([program, "-odq", "-f", "twin@sender.example"] + to,
+                   input=b"Subject: x\n\ntext\n", check=True, timeout=60)
+    listed = lab.tool(program, "-bp")
+    ident = re.search(r"\w{6}-\w{6}-\w{2}", listed).group(0)
+    lab.tool(program, "-Mf", ident)
+    lab.inject(to, sender="twin@sender.example")
+
+    def form(text):
+        """Without what two messages cannot have in common."""
+        return re.sub(r"^ ?\d+m +\S+ (?=\S{16} )|(?<= )\S{16}(?= <)",
+                      lambda m: "#" * len(m.group(0)), text, flags=re.M)
+    listed = lab.tool(program, "-bp")
+    ours = lab.command.text("mailq", "--exim", "--orig=twin@*")
+    tap.equal(form(ours), form(listed), ours)
+    tap.check("*** frozen ***" in listed and "#### " in form(listed), listed)
+    lab.env["PATH"] = os.path.dirname(program)
+    tap.equal(lab.mailq("--exim", "--orig=twin@*"), listed + ours, "both")
+    lab.env["PATH"] = PATH
+    tap.equal(lab.command.json("delete", "--orig=twin@*",
+                               "--queue=*")["deleted"], 2, "as before")
 
 
 @tap.test("qshape: which queues, whose domains, which columns")
@@ -230,7 +284,7 @@ def qshape(lab):
     for wrong in (("corrupt",), ("-b", "31"), ("-b", "x"), ("-c",)):
         tap.equal(lab.command.run("qshape", *wrong).returncode, 2, str(wrong))
     r = lab.command.run("list", "-s")
-    tap.check(r.returncode == 2 and "--senders" in r.stderr, str(r))
+    tap.check(r.returncode == 2 and "--sender-domains" in r.stderr, str(r))
 
 
 @tap.test("called mailq it lists the host's queue first, with one total")

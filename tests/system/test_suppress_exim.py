@@ -7,16 +7,13 @@ import netns
 netns.enter()
 
 import os
-import pwd
-import shutil
 import subprocess
 
+import exim
 import mailrace
 import tap
 from lab import Lab
 
-# Where ./bootstrap puts it: its package cannot be installed beside Postfix.
-UNPACKED = os.path.join(mailrace.SOURCE, "build/exim/usr/sbin/exim4")
 CONFIG = """
 suppression-lists out
 suppression-dir {root}/suppress
@@ -52,41 +49,15 @@ none:
 """
 
 
-def find_exim():
-    for path in (os.environ.get("MAILRACE_EXIM"), shutil.which("exim4"),
-                 UNPACKED):
-        if path and os.access(path, os.X_OK):
-            return path
-    tap.skip("Exim is not there: neither installed nor in " + UNPACKED)
-
-
-def know_user(lab, name):
-    """Exim does not start without its user; only this namespace sees ours."""
-    try:
-        pwd.getpwnam(name)
-        return
-    except KeyError:
-        pass
-    for path, line in (("/etc/passwd", "%s:x:%d:%d::/:/bin/false\n"),
-                       ("/etc/group", "%s:x:%d:\n")):
-        copy = lab.path(os.path.basename(path))
-        with open(path) as f:
-            text = f.read()
-        with open(copy, "w") as f:
-            f.write(text + line % ((name, 64999, 64999)[:line.count("%")]))
-        subprocess.run(["mount", "--bind", copy, path], check=True)
-        lab.mounts.append(path)
-
-
 class Fixture(Lab):
     def __init__(self):
-        self.exim = find_exim()
+        self.exim = exim.find()
         super().__init__(config=CONFIG, with_postfix=False, with_milter=False)
 
     def __enter__(self):
         self.start_dns()
         self.serve()
-        know_user(self, "Debian-exim")
+        exim.know_user(self, "Debian-exim")
         os.mkdir(self.path("exim"))
         with open(os.path.join(mailrace.SOURCE, "etc",
                                "exim-suppression.acl")) as f:

@@ -53,6 +53,7 @@ log_run(const struct log_style *style, const struct log_names *names,
 		.use = c->use,
 		.begun_us = LOG_TRIED_US - 120000,
 		.setup_us = 250000,
+		.begins = !c->follows,
 		.again = c->again,
 		.first = !c->follows };
 

@@ -244,6 +244,30 @@ test_bounds(void)
 	expect("c-b+", "it gets its place");
 }
 
+static void
+test_closed(void)
+{
+	struct guest a, b, c, d;
+
+	renew(1, 0);
+	gauge_add(places, 1);
+	come(&a, 'a', GATE_MAIL, 0);
+	come(&b, 'b', GATE_DATA, 1);
+	pass_time();
+	gate_close(gate);
+	expect("a-", "closed: who wants to bring mail need not wait");
+	come(&c, 'c', GATE_MAIL, 0);
+	expect("a-c-", "nor who comes later");
+	gauge_give(places, 1);
+	expect("a-c-b+", "a message that has come in gets its place");
+	gauge_give(places, 1);
+	ok(!gate_pass(gate, GATE_MAIL, 0, 1), "closed, with all that room");
+	gate_open(gate);
+	ok(gate_pass(gate, GATE_MAIL, 0, 1), "and open");
+	come(&d, 'd', GATE_MAIL, 0);
+	expect("a-c-b+d+", "to who was on his way, too");
+}
+
 int
 main(void)
 {
@@ -256,6 +280,7 @@ main(void)
 	test_causes();
 	test_patience();
 	test_bounds();
+	test_closed();
 	gate_free(&gate);
 	gauge_unref(&places);
 	worker_free(&worker);

@@ -13,6 +13,8 @@ static const struct {
 	{ "domain", "max-smtp-out", "5", EFFECT_TAKES },
 	{ "domain", "max-smtp-out", "0", EFFECT_WRONG },
 	{ "domain", "max-smtp-out", "5 # x", EFFECT_WRONG },
+	{ "domain", "max-smtp-out", "", EFFECT_WRONG },
+	{ "pattern-list", "mail-from", "/x( virtual-mta=a", EFFECT_WRONG },
 	{ "domain", "smtp-hosts", "\"\"", EFFECT_TAKES },
 	{ "domain", "route", "[192.0.2.1]:25", EFFECT_TAKES },
 	{ "pattern-list", "mail-from", "/x/ virtual-mta=a", EFFECT_TAKES },

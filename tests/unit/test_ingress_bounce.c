@@ -117,6 +117,34 @@ test_alone(void)
 	is_int(world.env.sessions_in, 0, "and so has its session");
 }
 
+/* A notification goes out as all mail does. */
+static void
+test_long_line(void)
+{
+	char line[1502];
+	size_t longest = 0, from = 0;
+
+	begin(INGRESS_SMTP);
+	ok(client_talk(&c,
+	       "> MAIL FROM:<s@a.test> RET=FULL\n> RCPT TO:<a b@c>\n> DATA\n" TAKEN
+	       "< 354*\n"),
+	    "all of the message is to come back");
+	memset(line, 'x', 1500);
+	line[1500] = '\r';
+	line[1501] = '\n';
+	client_send(&c, "\r\n", 2);
+	client_send(&c, line, sizeof(line));
+	ok(client_talk(&c, "> .\n< 250 2.6.0 taken\n"), "with a long line");
+	for (size_t i = 0; i < world.store.mail.len; i++)
+		if (world.store.mail.p[i] == '\n') {
+			longest = i + 1 - from > longest ? i + 1 - from :
+							   longest;
+			from = i + 1;
+		}
+	is_int((int64_t)longest, 1000, "which is folded there");
+	client_close(&c);
+}
+
 /* Nobody has promised anything. */
 static void
 test_no_message(void)
@@ -235,6 +263,7 @@ main(void)
 	world_init();
 	test_with_others();
 	test_alone();
+	test_long_line();
 	test_no_message();
 	test_untold();
 	test_not_taken();

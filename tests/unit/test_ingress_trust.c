@@ -21,8 +21,9 @@ struct mark_case {
 	const char *want_vmta;
 };
 
+/* id: in the Received field below the mark; NULL: there is none. */
 static void
-run_mark(const struct mark_case *mc, struct client *c)
+run_mark(const struct mark_case *mc, const char *id, struct client *c)
 {
 	struct mark m = { .vmta = mc->vmta,
 		.job = "marked",
@@ -45,8 +46,11 @@ run_mark(const struct mark_case *mc, struct client *c)
 	client_send(c, out.p, out.len);
 	client_pump(c);
 	buf_clear(&out);
-	buf_printf(&out, "Subject: x\r\n" MARK_HEADER ": %s\r\n\r\n%s\r\n.\r\n",
-	    mark_make(world.env.mark_key, &m, rg), mc->text);
+	buf_printf(&out, "Subject: x\r\n" MARK_HEADER ": %s\r\n",
+	    mark_make(world.env.mark_key, &m, rg));
+	if (id != NULL)
+		buf_printf(&out, "Received: by x (Postfix) id %s; now\r\n", id);
+	buf_printf(&out, "\r\n%s\r\n.\r\n", mc->text);
 	client_send(c, out.p, out.len);
 	client_pump(c);
 	buf_clear(&c->got);
@@ -88,6 +92,11 @@ test_mark(void)
 		{ "another text", "two", "4FX", "s@a.test", "texd", false,
 		    "one" },
 	};
+	/* A content filter has passed on the id from before it. */
+	static const struct mark_case filtered = { "behind a filter", "two",
+		"4FILTERED", "s@a.test", "text", true, "two" };
+	static const struct mark_case other = { "another one behind it", "two",
+		"4FILTERED", "s@a.test", "text", false, "one" };
 	char path[] = "/tmp/test_ingress.XXXXXX";
 	int fd = mkstemp(path);
 	struct client c;
@@ -103,7 +112,10 @@ test_mark(void)
 	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
 	ok(client_talk(&c, LMTP_HELLO), "hello");
 	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
-		run_mark(&marks[i], &c);
+		run_mark(&marks[i], NULL, &c);
+	run_mark(&filtered, "4FX", &c);
+	run_mark(&other, "4FY", &c);
+	run_mark(&marks[0], NULL, &c);
 	is_str(world.conf.policy_user, "brand-a",
 	    "a VMTA that is gone is assigned anew for its user");
 	client_close(&c);

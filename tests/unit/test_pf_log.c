@@ -21,6 +21,29 @@ static const struct log_case cases[] = {
 	    .want = SMTP "to=<bob@example.net>, relay=mx.example.net[192.0.2."
 			 "25]:25, delay=3, delays=0/2.6/0.25/0.12, dsn=2.0.0, "
 			 "status=sent (250 2.0.0 ok)\n" },
+	{ "delivered, over TLS",
+	    { .kind = OUTCOME_DELIVERED,
+		.phase = PHASE_DOT,
+		.mx = "mx.example.net",
+		.tls = "TLSv1.3 TLS_AES_128_GCM_SHA256",
+		.text = "250 ok" },
+	    LOG_SENT, { 2, 0, 0 }, 1,
+	    .want = "postfix/smtp[7]: Untrusted TLS connection established to "
+		    "mx.example.net[192.0.2.25]:25: TLSv1.3 with cipher "
+		    "TLS_AES_128_GCM_SHA256 (128/128 bits)\n" SMTP
+		    "to=<bob@example.net>, relay=mx.example.net[192.0.2.25]:25"
+		    ", delay=3, delays=0/2.6/0.25/0.12, dsn=2.0.0, "
+		    "status=sent (250 ok)\n" },
+	{ "and the next one in its transaction",
+	    { .kind = OUTCOME_DELIVERED,
+		.phase = PHASE_DOT,
+		.mx = "mx.example.net",
+		.tls = "TLSv1.2 AES256-SHA",
+		.text = "250 ok" },
+	    LOG_SENT, { 2, 0, 0 }, 1, .follows = true, .again = true,
+	    .want = SMTP "to=<bob@example.net>, relay=mx.example.net[192.0.2."
+			 "25]:25, delay=3, delays=0/2.6/0.25/0.12, dsn=2.0.0, "
+			 "status=sent (250 ok)\n" },
 	{ "delivered over one that there was, under the host's id",
 	    { .kind = OUTCOME_DELIVERED,
 		.phase = PHASE_DOT,
@@ -155,7 +178,7 @@ test_others(struct buf *out)
 	struct log_client client = { "his.example.com", log_addr(9), "ESMTPSA",
 		"<a@b>\nx" };
 	const struct log_refused refused = { "ann@example.com", "b>@c",
-		"550 5.7.1 no" };
+		"550 5.7.1", "no" };
 
 	env.rcpt_count = 1;
 	env.sender = "ann@example.com";
@@ -182,7 +205,7 @@ test_others(struct buf *out)
 	pf_log_style.refused(&names, &client, &refused, out);
 	is_str(buf_cstr(out),
 	    "postfix/smtpd[7]: NOQUEUE: reject: RCPT from his.example.com"
-	    "[192.0.2.9]: 550 5.7.1 no; from=<ann@example.com> to=<b?@c> "
+	    "[192.0.2.9]: 550 5.7.1 <b?@c>: Recipient address rejected: no; from=<ann@example.com> to=<b?@c> "
 	    "proto=ESMTPSA helo=<his.example.com>\n",
 	    "a recipient is refused");
 	buf_clear(out);

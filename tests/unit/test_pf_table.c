@@ -51,6 +51,7 @@ rows_of(struct region *rg, const char *value, struct buf *out)
 			    rows.v[i].values[j]);
 		buf_byte(out, ';');
 	}
+	pf_rows_fini(&rows);
 	return buf_cstr(out);
 }
 
@@ -59,9 +60,9 @@ static const struct {
 } cases[] = {
 	{ "none", "", "" },
 	{ "a file that can be listed", "hash:/t",
-	    "k a.example=one:;k .b.example=two:x y;" },
+	    "k .b.example=two:x y;k a.example=one:;" },
 	{ "by proxymap", "proxy:hash:/t",
-	    "k a.example=one:;k .b.example=two:x y;" },
+	    "k .b.example=two:x y;k a.example=one:;" },
 	{ "inline", "inline:{ {a = b: c}, d=e }", "k a=b: c;k d=e;" },
 	{ "two, with commas and blanks", "inline:{a=b},inline:{c=d} ,",
 	    "k a=b;k c=d;" },
@@ -105,8 +106,10 @@ test_find(struct region *rg)
 	is_str(pf_rows_find(&rows, "b")->values[0], "3", "of all tables");
 	is_str(pf_rows_find(&rows, "c")->values[0], "x",
 	    "one for any before it");
+	pf_rows_fini(&rows);
 	pf_tables_read(&r, "inline:{a=1}", &rows);
 	ok(pf_rows_find(&rows, "b") == NULL, "none");
+	pf_rows_fini(&rows);
 	buf_fini(&out);
 }
 

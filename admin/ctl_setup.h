@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctl_setup - what set-up asks of Mailrace before it changes a host MTA, and
+ * a message through both afterwards.
+ *
+ * The probe goes to a domain that nobody has (RFC 2606); its queue is paused
+ * before, so that it waits where it can be seen, and is deleted without a
+ * record: nothing is sent, nobody is told.  Blocks; one thread.
+ */
+
+#ifndef ADMIN_CTL_SETUP_H
+#define ADMIN_CTL_SETUP_H
+
+#include "admin/ctl_parse.h"
+#include "compat/postfix/pf_change.h"
+#include "compat/postfix/pf_setup.h"
+#include "compat/postfix/pf_site.h"
+#include "lib/err.h"
+
+/*
+ * Both daemons answer at their sockets, and addresses of new services are
+ * free: Postfix ends when it cannot have one of them.
+ */
+int ctl_setup_ready(const struct pf_wish *w, const struct pf_plan *p,
+    struct err *e);
+
+/* sender: "" is the null sender.  -1: it did not come through; e says why. */
+int ctl_setup_probe(const struct ctl_options *opt, const struct pf_site *s,
+    const char *sender, struct err *e);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compat/postfix/pf_filter.h"
+
+#include <string.h>
+
+#define SMTPD_LIMITS ", command_timeout=30s, content_timeout=120s"
+
+struct filter {
+	const char *socket;
+	const struct pf_said *h;
+	struct pf_plan *p;
+	bool filters;  /* some service hands mail to a content filter */
+	bool comes_in; /* some service takes mail that is not filtered */
+};
+
+/* ---- lists of milters ---------------------------------------------------- */
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool
+is_ours(const struct filter *f, struct slice item)
+{
+	return memmem(item.p, item.len, f->socket, strlen(f->socket)) != NULL;
+}
+
+static bool
+has_ours(const struct filter *f, const char *list)
+{
+	struct slice rest = slice_of(list), item;
+
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (is_ours(f, item))
+			return true;
+	return false;
+}
+
+/*
+ * Without blanks, as postconf -P wants it: "{a, b = c}, d" is "{a,b=c},d".
+ * Those within a word stay, and postconf refuses.
+ */
+static void
+add_compact(struct buf *b, struct slice item)
+{
+	char last = '{';
+
+	for (size_t i = 0; i < item.len; i++) {
+		size_t next = i;
+
+		while (next < item.len && is_blank(item.p[next]))
+			next++;
+		if (next == item.len)
+			break;
+		if (strchr("{,=", last) != NULL ||
+		    strchr("},=", item.p[next]) != NULL)
+			i = next;
+		last = item.p[i];
+		buf_byte(b, last);
+	}
+}
+
+/* A list without ours and without blanks, then more, if that is not NULL. */
+static const char *
+for_service(const struct filter *f, const char *list, const char *more)
+{
+	struct slice rest = slice_of(list), item;
+	struct buf b = { .p = NULL };
+	const char *out;
+
+	while ((item = pf_list_item(&rest)).len > 0) {
+		if (is_ours(f, item))
+			continue;
+		if (b.len > 0)
+			buf_byte(&b, ',');
+		add_compact(&b, item);
+	}
+	if (more != NULL) {
+		if (b.len > 0)
+			buf_byte(&b, ',');
+		add_compact(&b, slice_of(more));
+	}
+	out = region_strdup(f->p->rg, buf_cstr(&b));
+	buf_fini(&b);
+	return out;
+}
+
+/* The list of main.cf with ours at its end. */
+static void
+want_behind(struct filter *f, const char *name, const char *ours)
+{
+	const char *list = pf_said_set(f->h, name);
+
+	if (list == NULL || list[0] == '\0')
+		pf_want_parameter(f->p, f->h, name, ours);
+	else if (!has_ours(f, list))
+		pf_want_parameter(f->p, f->h, name,
+		    region_printf(f->p->rg, "%s, %s", list, ours));
+}
+
+/* ---- services ------------------------------------------------------------ */
+
+/* What holds for a service; "": nothing. */
+static const char *
+effective(const struct filter *f, const struct pf_entry *s, const char *name)
+{
+	const char *own = pf_said_option(f->h, s, name);
+
+	return own != NULL ? own : pf_said_value(f->h, name);
+}
+
+static bool
+is_filtered(const struct filter *f, const struct pf_entry *s)
+{
+	return effective(f, s, "content_filter")[0] != '\0' ||
+	    (strcmp(s->command, "smtpd") == 0 &&
+		effective(f, s, "smtpd_proxy_filter")[0] != '\0');
+}
+
+/* A service of ours: it has what it should. */
+static bool
+is_service_of_ours(const struct filter *f, const struct pf_entry *s)
+{
+	const char *name = pf_said_option(f->h, s, "syslog_name");
+
+	return name != NULL && strncmp(name, "mailrace-", 9) == 0;
+}
+
+static bool
+is_smtpd(const struct filter *f, const struct pf_entry *s)
+{
+	return strcmp(s->command, "smtpd") == 0 && !is_service_of_ours(f, s);
+}
+
+/* The list of receive_override_options without no_milters; NULL: it has none. */
+static const char *
+without_no_milters(const struct filter *f, const char *list)
+{
+	struct slice rest = slice_of(list), item;
+	struct buf b = { .p = NULL };
+	const char *out = NULL;
+	bool found = false;
+
+	while ((item = pf_list_item(&rest)).len > 0) {
+		if (slice_eq(item, "no_milters")) {
+			found = true;
+			continue;
+		}
+		if (b.len > 0)
+			buf_byte(&b, ',');
+		buf_add(&b, item.p, item.len);
+	}
+	if (found)
+		out = region_strdup(f->p->rg, buf_cstr(&b));
+	buf_fini(&b);
+	return out;
+}
+
+/* It hands its mail to a filter: the milters that it had, and not ours. */
+static void
+before_filter(struct filter *f, const struct pf_entry *s)
+{
+	const char *own = pf_said_option(f->h, s, "smtpd_milters");
+
+	if (own == NULL)
+		own = pf_said_value(f->h, "smtpd_milters");
+	else if (!has_ours(f, own))
+		return;
+	pf_want_option(f->p, f->h, s, "smtpd_milters",
+	    for_service(f, own, NULL));
+}
+
+/* It takes mail back from a filter, or mail that is not filtered. */
+static void
+behind_filter(struct filter *f, const struct pf_entry *s, const char *ours)
+{
+	const char *own = pf_said_option(f->h, s, "smtpd_milters");
+	const char *overrides = pf_said_option(f->h, s,
+	    "receive_override_options");
+	const char *others = overrides == NULL ?
+	    NULL :
+	    without_no_milters(f, overrides);
+
+	if (others != NULL) {
+		pf_want_option(f->p, f->h, s, "receive_override_options",
+		    others);
+		own = ""; /* none of those that it did without */
+	}
+	if (own != NULL && !has_ours(f, own))
+		pf_want_option(f->p, f->h, s, "smtpd_milters",
+		    for_service(f, own, ours));
+}
+
+static void
+tell_of_own(struct filter *f, const struct pf_entry *s)
+{
+	const char *own = pf_said_option(f->h, s, "smtpd_milters");
+
+	if (own != NULL && !has_ours(f, own))
+		pf_note(f->p,
+		    "%s has smtpd_milters of its own, which stay: mail that "
+		    "comes in there is treated when it is handed over",
+		    s->name);
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
+static void
+look(struct filter *f)
+{
+	for (size_t i = 0; i < f->h->service_count; i++) {
+		const struct pf_entry *s = &f->h->services[i];
+
+		if (!is_smtpd(f, s) && strcmp(s->command, "pickup") != 0)
+			continue;
+		if (is_filtered(f, s))
+			f->filters = true;
+		else
+			f->comes_in = true;
+	}
+}
+
+static void
+local_mail(struct filter *f, const char *ours)
+{
+	const struct pf_entry *pickup = pf_said_entry(f->h, "pickup/unix");
+	const char *was = pf_said_value(f->h, "internal_mail_filter_classes");
+	struct slice rest = slice_of(was), item;
+
+	if (pickup != NULL && is_filtered(f, pickup)) {
+		pf_note(f->p,
+		    "mail of sendmail(1) goes through content_filter: it meets "
+		    "the milter when it comes back");
+		return;
+	}
+	want_behind(f, "non_smtpd_milters", ours);
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (slice_eq(item, "bounce"))
+			return;
+	pf_want_parameter(f->p, f->h, "internal_mail_filter_classes",
+	    was[0] == '\0' ? "bounce" :
+			     region_printf(f->p->rg, "%s, bounce", was));
+}
+
+void
+pf_filter(const char *socket, const struct pf_said *h, struct pf_plan *p)
+{
+	struct filter f = { .socket = socket, .h = h, .p = p };
+	const char *smtpd = region_printf(p->rg,
+	    "{ %s, default_action=tempfail" SMTPD_LIMITS " }", socket);
+	const char *local = region_printf(p->rg,
+	    "{ %s, default_action=tempfail }", socket);
+
+	if (without_no_milters(&f,
+		pf_said_value(h, "receive_override_options")) != NULL)
+		pf_refuse(p,
+		    "receive_override_options in main.cf has no_milters: no "
+		    "milter would be asked");
+	look(&f);
+	if (f.filters && !f.comes_in)
+		pf_refuse(p,
+		    "there is a content filter, and no service that takes mail "
+		    "back from it (an smtpd with -o content_filter=): it is "
+		    "not clear where mail is done with");
+	want_behind(&f, "smtpd_milters", smtpd);
+	for (size_t i = 0; i < h->service_count; i++) {
+		const struct pf_entry *s = &h->services[i];
+
+		if (!is_smtpd(&f, s))
+			continue;
+		if (is_filtered(&f, s))
+			before_filter(&f, s);
+		else if (f.filters)
+			behind_filter(&f, s, smtpd);
+		else
+			tell_of_own(&f, s);
+	}
+	local_mail(&f, local);
+}

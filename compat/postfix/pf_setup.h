@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pf_setup - what a Postfix needs to hand its outbound mail to Mailrace.
+ *
+ * The lines are those of doc/mailrace.8, "SETTING UP": an LMTP service with
+ * the socket of mailraced, what sends mail there, the milter behind those that
+ * are there already, a service for notifications, and address verification
+ * kept away from us, who would say yes to any address.  Pure: from what
+ * postconf says to a plan; pf_stay.h has the reasons to refuse, pf_filter.h
+ * where the milter goes.
+ */
+
+#ifndef COMPAT_POSTFIX_PF_SETUP_H
+#define COMPAT_POSTFIX_PF_SETUP_H
+
+#include <stdbool.h>
+
+#include "compat/postfix/pf_change.h"
+#include "compat/postfix/pf_said.h"
+#include "lib/str.h"
+
+enum pf_scope { PF_ALL, PF_DOMAINS, PF_SENDERS };
+
+/* Routed to us whatever the scope, so that a probe can be sent. */
+#define PF_PROBE_DOMAIN "mailrace-setup.invalid"
+
+/*
+ * Does Mailrace's configuration say something (not nothing, not "no") for a
+ * domain by this directive?
+ */
+typedef bool pf_holds_fn(void *ctx, const char *domain, const char *directive);
+
+struct pf_wish {
+	enum pf_scope scope;
+	const char *list;   /* domains with commas, or a table, "type:name" */
+	const char *lmtp;   /* path of our socket */
+	const char *milter; /* likewise; NULL: none */
+	const char *dsn;    /* "127.0.0.1:10028"; NULL: senders are not told */
+	pf_holds_fn *holds;
+	void *ctx;
+	/*
+	 * What smtp_tls_policy_maps has: a key, then a policy, a line; p NULL:
+	 * that cannot be listed.
+	 */
+	struct slice tls_policy;
+};
+
+void pf_setup(const struct pf_wish *w, const struct pf_said *h,
+    struct pf_plan *p);
+
+/*
+ * The path below the queue directory, as chrooted services and others find it;
+ * NULL: it is not there.
+ */
+const char *pf_relative(const struct pf_said *h, const char *path);
+
+/* A domain that the wish is about, one after the other; NULL: no more. */
+const char *pf_wish_domain(const struct pf_wish *w, struct region *rg,
+    struct slice *rest);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compat/postfix/pf_stay.h"
+
+#include <string.h>
+
+/* ---- parameters that must have some value -------------------------------- */
+
+#define INSTANCES "several instances of one Postfix are not understood"
+
+static const struct must {
+	const char *name, *value, *reason;
+} musts[] = {
+	{ "multi_instance_directories", "", INSTANCES },
+	{ "multi_instance_enable", "no", INSTANCES },
+	{ "multi_instance_name", "", INSTANCES },
+	{ "multi_instance_wrapper", "", INSTANCES },
+	{ "sender_dependent_relayhost_maps", "",
+	    "its relays would be bypassed: give these senders a virtual MTA "
+	    "whose <domain *> has a route, and take it out" },
+	{ "smtp_enforce_tls", "no",
+	    "mail would go out without TLS: use smtp_tls_security_level, and "
+	    "require-starttls in Mailrace's configuration" },
+	{ "smtp_tls_per_site", "",
+	    "mail would go out without these TLS policies: use "
+	    "smtp_tls_policy_maps, and require-starttls in Mailrace's "
+	    "configuration" },
+};
+
+static void
+check_musts(const struct pf_said *h, struct pf_plan *p)
+{
+	for (size_t i = 0; i < sizeof(musts) / sizeof(musts[0]); i++) {
+		const struct must *m = &musts[i];
+		const char *value = pf_said_value(h, m->name);
+
+		if (value[0] != '\0' && strcmp(value, m->value) != 0)
+			pf_refuse(p, "%s = %s: %s", m->name, value, m->reason);
+	}
+}
+
+/* ---- what Mailrace's configuration has to say ---------------------------- */
+
+/* The first domain of the wish for which it says nothing; NULL: none. */
+static const char *
+unsaid(const struct pf_wish *w, struct region *rg, const char *directive)
+{
+	struct slice rest = slice_of(w->list == NULL ? "" : w->list);
+	const char *domain;
+
+	while ((domain = pf_wish_domain(w, rg, &rest)) != NULL)
+		if (!w->holds(w->ctx, domain, directive))
+			return domain;
+	return NULL;
+}
+
+static const char *
+block_of(const struct pf_wish *w, const char *domain)
+{
+	return w->scope == PF_DOMAINS ? domain : "*";
+}
+
+static void
+check_relayhost(const struct pf_wish *w, const struct pf_said *h,
+    struct pf_plan *p)
+{
+	const char *relay = pf_said_value(h, "relayhost"), *domain;
+
+	if (relay[0] == '\0')
+		return;
+	domain = unsaid(w, p->rg, "smtp-hosts");
+	if (domain != NULL)
+		pf_refuse(p,
+		    "relayhost = %s: it would be bypassed; put what it does "
+		    "into Mailrace's configuration (<domain %s> with smtp-hosts "
+		    "or route) first",
+		    relay, block_of(w, domain));
+	else
+		pf_note(p,
+		    "relayhost does not hold for this mail any more: "
+		    "smtp-hosts of Mailrace's configuration does");
+}
+
+static void
+check_tls_level(const struct pf_wish *w, const struct pf_said *h,
+    struct pf_plan *p)
+{
+	const char *level = pf_said_value(h, "smtp_tls_security_level");
+	const char *domain;
+
+	if (level[0] == '\0' || strcmp(level, "none") == 0 ||
+	    strcmp(level, "may") == 0)
+		return;
+	if (strcmp(level, "encrypt") != 0) {
+		pf_refuse(p,
+		    "smtp_tls_security_level = %s: Mailrace has nothing that "
+		    "does the same, and mail would go out with less",
+		    level);
+		return;
+	}
+	domain = unsaid(w, p->rg, "require-starttls");
+	if (domain != NULL)
+		pf_refuse(p,
+		    "smtp_tls_security_level = encrypt: mail would go out "
+		    "without; put require-starttls yes into <domain %s> of "
+		    "Mailrace's configuration first",
+		    block_of(w, domain));
+}
+
+/* ---- smtp_tls_policy_maps ------------------------------------------------ */
+
+/* "[mx.example.net]:587" and ".example.net" as a domain. */
+static const char *
+domain_of(struct slice key, struct region *rg)
+{
+	size_t len;
+
+	if (key.len > 0 && key.p[0] == '[') {
+		key.p++;
+		key.len--;
+	}
+	for (len = 0; len < key.len; len++)
+		if (key.p[len] == ']' || key.p[len] == ':')
+			break;
+	return region_printf(rg, "%s%.*s", key.p[0] == '.' ? "any" : "",
+	    (int)len, key.p);
+}
+
+static void
+check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
+{
+	struct slice rest = slice_trim(line), key, level;
+	const char *domain;
+
+	for (key = rest, key.len = 0;
+	     key.len < rest.len && strchr(" \t", key.p[key.len]) == NULL;)
+		key.len++;
+	rest.p += key.len;
+	rest.len -= key.len;
+	level = pf_list_item(&rest);
+	if (key.len == 0 || slice_eq(level, "none") || slice_eq(level, "may"))
+		return;
+	domain = domain_of(key, p->rg);
+	if (!slice_eq(level, "encrypt"))
+		pf_refuse(p,
+		    "smtp_tls_policy_maps: %.*s %.*s: Mailrace has nothing "
+		    "that does the same, and mail would go out with less",
+		    (int)key.len, key.p, (int)level.len, level.p);
+	else if (!w->holds(w->ctx, domain, "require-starttls"))
+		pf_refuse(p,
+		    "smtp_tls_policy_maps: %.*s encrypt: put require-starttls "
+		    "yes into <domain %s> of Mailrace's configuration first",
+		    (int)key.len, key.p, domain);
+}
+
+static void
+check_policies(const struct pf_wish *w, const struct pf_said *h,
+    struct pf_plan *p)
+{
+	const char *maps = pf_said_value(h, "smtp_tls_policy_maps");
+	struct slice rest = w->tls_policy;
+
+	if (maps[0] == '\0')
+		return;
+	if (rest.p == NULL) {
+		pf_refuse(p,
+		    "smtp_tls_policy_maps = %s: what it has cannot be listed, "
+		    "so it is not known what mail would go out without",
+		    maps);
+		return;
+	}
+	while (rest.len > 0) {
+		const char *end = memchr(rest.p, '\n', rest.len);
+		const size_t len = end == NULL ? rest.len :
+						 (size_t)(end - rest.p);
+
+		check_policy(w, (struct slice){ rest.p, len }, p);
+		rest.p += len + (end != NULL);
+		rest.len -= len + (end != NULL);
+	}
+}
+
+/* ---- routes -------------------------------------------------------------- */
+
+static bool
+is_of_ours(const char *route)
+{
+	return strncmp(route, "mailrace:", 9) == 0;
+}
+
+static void
+check_routes(const struct pf_wish *w, const struct pf_said *h,
+    struct pf_plan *p)
+{
+	const char *transport = pf_said_value(h, "default_transport");
+	const char *by_sender = pf_said_value(h,
+	    "sender_dependent_default_transport_maps");
+
+	if (w->scope == PF_ALL && !is_of_ours(transport) &&
+	    strcmp(transport, "smtp") != 0 && strcmp(transport, "smtp:") != 0)
+		pf_refuse(p,
+		    "default_transport = %s: what this way out does is not "
+		    "known, and it would be bypassed",
+		    transport);
+	if (w->scope == PF_ALL && by_sender[0] != '\0')
+		pf_refuse(p,
+		    "sender_dependent_default_transport_maps = %s: the mail of "
+		    "its senders would bypass Mailrace; make virtual MTAs of "
+		    "them and take it out, or use --senders",
+		    by_sender);
+	if (w->scope != PF_DOMAINS &&
+	    pf_said_value(h, "transport_maps")[0] != '\0')
+		pf_note(p,
+		    "transport_maps goes first: what it sends by smtp: or "
+		    "relay: goes on to bypass Mailrace");
+}
+
+/* A domain of the host's own must not be sent out: transport_maps would. */
+static void
+check_own(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
+{
+	static const char *const lists[] = { "mydestination", "relay_domains",
+		"virtual_alias_domains", "virtual_mailbox_domains" };
+	struct slice rest = slice_of(w->list == NULL ? "" : w->list), own, item;
+	const char *domain;
+
+	if (w->scope != PF_DOMAINS)
+		return;
+	while ((domain = pf_wish_domain(w, p->rg, &rest)) != NULL)
+		for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+			own = slice_of(pf_said_value(h, lists[i]));
+			while ((item = pf_list_item(&own)).len > 0)
+				if (slice_eq_nocase(item, domain))
+					pf_refuse(p,
+					    "%s is in %s: its mail is this "
+					    "host's own",
+					    domain, lists[i]);
+		}
+}
+
+static const struct told {
+	const char *name, *value, *what;
+} tolds[] = {
+	{ "smtp_bind_address", "",
+	    "does not hold for this mail any more: smtp-source-host does" },
+	{ "smtp_fallback_relay", "", "does not hold for this mail any more" },
+	{ "soft_bounce", "no",
+	    "keeps mail in the queue of Postfix that Mailrace refuses" },
+};
+
+void
+pf_stay(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
+{
+	check_musts(h, p);
+	check_relayhost(w, h, p);
+	check_tls_level(w, h, p);
+	check_policies(w, h, p);
+	check_routes(w, h, p);
+	check_own(w, h, p);
+	for (size_t i = 0; i < sizeof(tolds) / sizeof(tolds[0]); i++) {
+		const struct told *t = &tolds[i];
+		const char *value = pf_said_value(h, t->name);
+
+		if (value[0] != '\0' && strcmp(value, t->value) != 0)
+			pf_note(p, "%s %s", t->name, t->what);
+	}
+	if (strcmp(pf_said_value(h, "smtpd_forbid_bare_newline"), "no") == 0)
+		pf_note(p,
+		    "smtpd_forbid_bare_newline = no: a client can smuggle a "
+		    "message behind another's restrictions; \"normalize\" "
+		    "ends that");
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what postconf says of a Postfix to what set-up would change, and why it
+ * would not.
+ */
+#include "compat/postfix/pf_setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/tap.h"
+#include "tests/unit/pf_case.h"
+
+#define QUEUE "/var/spool/postfix/"
+
+struct setup_case {
+	const char *label, *set, *services;
+	struct pf_wish wish;
+	const char *holds; /* "DOMAIN DIRECTIVE" that we say something about */
+	const char *want[5], *never;
+};
+
+/* One domain and directive for which Mailrace's configuration says so. */
+static bool
+holds(void *ctx, const char *domain, const char *directive)
+{
+	const char *known = ctx;
+	const size_t len = strlen(domain);
+
+	return known != NULL && strncmp(known, domain, len) == 0 &&
+	    known[len] == ' ' && strcmp(known + len + 1, directive) == 0;
+}
+
+static char *
+plan_of(const struct setup_case *c)
+{
+	struct pf_wish w = c->wish;
+	struct buf out = { .p = NULL };
+	struct pf_said h;
+	struct pf_plan p;
+
+	if (w.lmtp == NULL)
+		w.lmtp = QUEUE "mailrace/lmtp";
+	w.holds = holds;
+	w.ctx = (void *)(uintptr_t)c->holds;
+	pf_case_host(&h, c->set,
+	    c->services == NULL ? PF_SERVICES : c->services);
+	pf_plan_init(&p);
+	pf_setup(&w, &h, &p);
+	pf_case_print(&p, &out);
+	pf_plan_fini(&p);
+	pf_said_fini(&h);
+	(void)buf_cstr(&out);
+	return buf_take(&out, NULL);
+}
+
+#define LMTP "mailrace:unix:mailrace/lmtp"
+#define MILTER .wish = { .milter = QUEUE "mailrace/milter" }
+#define OURS "{ unix:mailrace/milter, default_action=tempfail"
+#define OURS_SMTPD OURS ", command_timeout=30s, content_timeout=120s }"
+#define OURS_SHORT \
+	"{unix:mailrace/milter,default_action=tempfail,command_timeout=30s," \
+	"content_timeout=120s}"
+#define FILTER_SERVICES(options) \
+	PF_SERVICES "127.0.0.1:10025 inet n - n - - smtpd " \
+		    "-o content_filter= " options "\n"
+
+/* The whole of it, as reference and manual have it. */
+static void
+plain(void)
+{
+	const struct setup_case c = {
+		.set = "",
+		.wish = { .milter = QUEUE "mailrace/milter",
+		    .dsn = "127.0.0.1:10028" },
+	};
+	static const char want[] =
+	    "service mailrace/unix = mailrace unix - - n - 50 lmtp"
+	    " -o syslog_name=mailrace-in -o lmtp_send_xforward_command=yes"
+	    " -o lmtp_line_length_limit=0 -o lmtp_tls_security_level=none"
+	    " -o lmtp_generic_maps=$smtp_generic_maps"
+	    " -o lmtp_header_checks=$smtp_header_checks"
+	    " -o lmtp_mime_header_checks=$smtp_mime_header_checks"
+	    " -o lmtp_nested_header_checks=$smtp_nested_header_checks"
+	    " -o lmtp_body_checks=$smtp_body_checks\n"
+	    "main mailrace_destination_concurrency_failed_cohort_limit = 0\n"
+	    "main mailrace_initial_destination_concurrency = 20\n"
+	    "main mailrace_destination_concurrency_limit = 50\n"
+	    "main mailrace_destination_recipient_limit = 1000\n"
+	    "service 127.0.0.1:10028/inet = 127.0.0.1:10028 inet n - n - - "
+	    "smtpd -o syslog_name=mailrace-dsn -o smtpd_milters="
+	    " -o smtpd_proxy_filter= -o content_filter="
+	    " -o mynetworks=127.0.0.0/8"
+	    " -o smtpd_client_restrictions=permit_mynetworks,reject"
+	    " -o smtpd_helo_restrictions= -o smtpd_sender_restrictions="
+	    " -o smtpd_relay_restrictions=permit_mynetworks,reject"
+	    " -o smtpd_recipient_restrictions= -o smtpd_data_restrictions="
+	    " -o smtpd_end_of_data_restrictions= -o smtpd_sasl_auth_enable=no"
+	    " -o smtpd_tls_security_level=none"
+	    " -o smtpd_client_connection_count_limit=0"
+	    " -o smtpd_client_connection_rate_limit=0"
+	    " -o smtpd_client_message_rate_limit=0\n"
+	    "main smtpd_milters = " OURS_SMTPD "\n"
+	    "main non_smtpd_milters = " OURS " }\n"
+	    "main internal_mail_filter_classes = bounce\n"
+	    "main default_transport = " LMTP "\n"
+	    "main address_verify_default_transport = smtp\n"
+	    "main address_verify_sender_dependent_default_transport_maps = \n";
+	char *got = plan_of(&c);
+
+	is_str(got, want, "nothing is set: all that is needed");
+	free(got);
+}
+
+static const struct setup_case cases[] = {
+	/* ---- where mail goes ---- */
+	{ "all: only the way out is left to do",
+	    "default_transport = " LMTP "\n", NULL, { .lmtp = NULL }, NULL,
+	    { "main address_verify_default_transport = smtp\n" },
+	    "main default_transport" },
+	{ "what the operator has said of verification stays",
+	    "address_verify_default_transport = relay:[mx]\n", NULL,
+	    { .lmtp = NULL }, NULL, { "main default_transport = " LMTP "\n" },
+	    "main address_verify_default_transport" },
+	{ "domains: a table of ours before the others",
+	    "transport_maps = hash:/etc/postfix/t\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "a.example, b.example" }, NULL,
+	    { "main transport_maps = inline:{a.example=" LMTP ",b.example=" LMTP
+	      ",mailrace-setup.invalid=" LMTP "}, hash:/etc/postfix/t\n",
+		"main address_verify_transport_maps = hash:/etc/postfix/t\n" },
+	    "default_transport = " LMTP },
+	{ "domains: once more",
+	    "transport_maps = inline:{a.example=" LMTP
+	    ",mailrace-setup.invalid=" LMTP "}, hash:/etc/postfix/t\n"
+	    "address_verify_transport_maps = hash:/etc/postfix/t\n",
+	    NULL, { .scope = PF_DOMAINS, .list = "a.example" }, NULL,
+	    { "service mailrace/unix" }, "transport_maps" },
+	{ "domains: not one of the host's own", "", NULL,
+	    { .scope = PF_DOMAINS, .list = "gmail.example,MX.example" }, NULL,
+	    { "no: MX.example is in mydestination" }, NULL },
+	{ "senders: their table first", "", NULL,
+	    { .scope = PF_SENDERS, .list = "hash:/etc/postfix/s" }, NULL,
+	    { "main sender_dependent_default_transport_maps = "
+	      "hash:/etc/postfix/s\n",
+		"main address_verify_sender_dependent_default_transport_maps "
+		"= \n" },
+	    "main default_transport" },
+	{ "a socket where a chroot does not reach", "", NULL,
+	    { .lmtp = "/run/mailrace/lmtp" }, NULL,
+	    { "no: lmtp-listener /run/mailrace/lmtp of Mailrace's" }, "main " },
+	{ "a folder that only begins alike", "", NULL,
+	    { .lmtp = "/var/spool/postfix2/lmtp" }, NULL,
+	    { "no: lmtp-listener" }, "main " },
+	{ "a service of that name that is somebody else's", "",
+	    PF_SERVICES "mailrace unix - - n - - pipe flags=q\n",
+	    { .lmtp = NULL }, NULL,
+	    { "no: master.cf has a service mailrace/unix that is not ours" },
+	    NULL },
+
+	/* ---- what would not hold any more ---- */
+	{ "relayhost", "relayhost = [192.0.2.1]\n", NULL, { .lmtp = NULL },
+	    NULL,
+	    { "no: relayhost = [192.0.2.1]: it would be bypassed; put what it "
+	      "does into Mailrace's configuration (<domain *> " },
+	    NULL },
+	{ "relayhost, and we have a route", "relayhost = [192.0.2.1]\n", NULL,
+	    { .lmtp = NULL }, "any.mailrace-setup.invalid smtp-hosts",
+	    { "note: relayhost does not hold" }, "no: " },
+	{ "relayhost, for a domain", "relayhost = [192.0.2.1]\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "a.example,b.example" },
+	    "a.example smtp-hosts", { "(<domain b.example> " }, NULL },
+	{ "relays by sender",
+	    "sender_dependent_relayhost_maps = hash:/etc/postfix/r\n", NULL,
+	    { .lmtp = NULL }, NULL,
+	    { "no: sender_dependent_relayhost_maps = hash:" }, NULL },
+	{ "ways out by sender",
+	    "sender_dependent_default_transport_maps = hash:/x\n", NULL,
+	    { .lmtp = NULL }, NULL,
+	    { "no: sender_dependent_default_transport_maps = hash:/x: " },
+	    NULL },
+	{ "another way out", "default_transport = out1\n", NULL,
+	    { .lmtp = NULL }, NULL, { "no: default_transport = out1: " },
+	    NULL },
+	{ "another way out, which stays for most", "default_transport = out1\n",
+	    NULL, { .scope = PF_DOMAINS, .list = "a.example" }, NULL,
+	    { "main transport_maps = inline:" }, "no: " },
+	{ "several instances", "multi_instance_enable = yes\n", NULL,
+	    { .lmtp = NULL }, NULL, { "no: multi_instance_enable = yes: " },
+	    NULL },
+	{ "one of several", "multi_instance_name = postfix-out\n", NULL,
+	    { .lmtp = NULL }, NULL, { "no: multi_instance_name" }, NULL },
+	{ "TLS if there is some", "smtp_tls_security_level = may\n", NULL,
+	    { .lmtp = NULL }, NULL, { "main default_transport" }, "no: " },
+	{ "TLS always", "smtp_tls_security_level = encrypt\n", NULL,
+	    { .lmtp = NULL }, NULL,
+	    { "no: smtp_tls_security_level = encrypt: ",
+		"require-starttls yes into <domain *>" },
+	    NULL },
+	{ "TLS always, and with us", "smtp_tls_security_level = encrypt\n",
+	    NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "main default_transport" }, "no: " },
+	{ "DANE", "smtp_tls_security_level = dane\n", NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "no: smtp_tls_security_level = dane: " }, NULL },
+	{ "policies that nobody can list", "smtp_tls_policy_maps = pcre:/x\n",
+	    NULL, { .lmtp = NULL }, NULL,
+	    { "no: smtp_tls_policy_maps = pcre:/x: what it has cannot" },
+	    NULL },
+	{ "policies, one by one", "smtp_tls_policy_maps = hash:/x\n", NULL,
+	    { .tls_policy = SLICE_LIT("a.example\tmay\n"
+				      "[mx.b.example]:587\tencrypt\n"
+				      ".c.example  encrypt ciphers=high\n"
+				      "d.example verify match=hostname\n") },
+	    "mx.b.example require-starttls",
+	    { "no: smtp_tls_policy_maps: .c.example encrypt: put "
+	      "require-starttls yes into <domain any.c.example>",
+		"no: smtp_tls_policy_maps: d.example verify: Mailrace has "
+		"nothing" },
+	    "b.example" },
+
+	/* ---- milters ---- */
+	{ "ours behind those that are there",
+	    "smtpd_milters = inet:localhost:8891, { unix:x, "
+	    "default_action=accept }\n"
+	    "internal_mail_filter_classes = notify\n",
+	    NULL, MILTER, NULL,
+	    { "main smtpd_milters = inet:localhost:8891, { unix:x, "
+	      "default_action=accept }, " OURS_SMTPD "\n",
+		"main internal_mail_filter_classes = notify, bounce\n" },
+	    "option " },
+	{ "ours is there",
+	    "smtpd_milters = inet:localhost:8891, { unix:mailrace/milter }\n"
+	    "non_smtpd_milters = unix:mailrace/milter\n"
+	    "internal_mail_filter_classes = bounce, notify\n",
+	    NULL, MILTER, NULL, { "main default_transport" }, "milter" },
+	{ "a service with milters of its own", "",
+	    PF_SERVICES "587 inet n - y - - smtpd -o { smtpd_milters = x }\n",
+	    MILTER, NULL, { "note: 587/inet has smtpd_milters of its own" },
+	    "option " },
+	{ "a filter: behind it, where no milter was asked",
+	    "content_filter = scan:[127.0.0.1]:10024\n"
+	    "smtpd_milters = { inet:localhost:8891, default_action=accept }\n",
+	    FILTER_SERVICES("-o receive_override_options=no_milters,"
+			    "no_header_body_checks"),
+	    MILTER, NULL,
+	    { "option smtp/inet/smtpd_milters = {inet:localhost:8891,"
+	      "default_action=accept}\n",
+		"option 127.0.0.1:10025/inet/receive_override_options = "
+		"no_header_body_checks\n",
+		"option 127.0.0.1:10025/inet/smtpd_milters = " OURS_SHORT "\n",
+		"note: mail of sendmail(1) goes through content_filter",
+		"main smtpd_milters = { inet:localhost:8891, "
+		"default_action=accept }, " OURS_SMTPD },
+	    "main non_smtpd_milters" },
+	{ "a filter: a list behind it, which stays",
+	    "content_filter = scan:[127.0.0.1]:10024\n",
+	    FILTER_SERVICES("-o smtpd_milters=unix:dkim"), MILTER, NULL,
+	    { "option smtp/inet/smtpd_milters = \n",
+		"option 127.0.0.1:10025/inet/smtpd_milters = "
+		"unix:dkim," OURS_SHORT "\n" },
+	    NULL },
+	{ "a filter on one port: the other, and local mail, have none", "",
+	    "smtp inet n - y - - smtpd -o content_filter=scan:x\n"
+	    "587 inet n - y - - smtpd\npickup unix n - y 60 1 pickup\n",
+	    MILTER, NULL,
+	    { "option smtp/inet/smtpd_milters = \n", "main non_smtpd_milters" },
+	    "587" },
+	{ "a filter before the queue", "smtpd_proxy_filter = 127.0.0.1:10024\n",
+	    PF_SERVICES "127.0.0.1:10025 inet n - n - - smtpd "
+			"-o smtpd_proxy_filter=\n",
+	    MILTER, NULL,
+	    { "option smtp/inet/smtpd_milters = \n", "main non_smtpd_milters" },
+	    "10025" },
+	{ "a filter from which nothing comes back",
+	    "content_filter = scan:[127.0.0.1]:10024\n", NULL, MILTER, NULL,
+	    { "no: there is a content filter, and no service" }, NULL },
+	{ "milters are switched off for all",
+	    "receive_override_options = no_milters\n", NULL, MILTER, NULL,
+	    { "no: receive_override_options in main.cf has no_milters" },
+	    NULL },
+};
+
+/* What holds of a plan: all that is wanted is in it, and nothing else of it. */
+static void
+judge(const struct setup_case *c)
+{
+	char *got = plan_of(c);
+	bool good = c->never == NULL || strstr(got, c->never) == NULL;
+
+	for (size_t i = 0; i < 5 && c->want[i] != NULL; i++)
+		good = good && strstr(got, c->want[i]) != NULL;
+	if (!ok(good, "%s", c->label))
+		(void)printf("# %s\n", got);
+	free(got);
+}
+
+/* What it has made it finds, and adds nothing. */
+static void
+once_more(void)
+{
+	struct setup_case c = { .label = "once more",
+		.set = "content_filter = scan:[127.0.0.1]:10024\n"
+		       "smtpd_milters = " OURS_SMTPD "\n",
+		.services = FILTER_SERVICES("-o smtpd_milters=" OURS_SHORT),
+		MILTER };
+	char *got = plan_of(&c);
+
+	ok(strstr(got, "10025") == NULL && strstr(got, "main smtpd") == NULL,
+	    "a second time: nothing behind the filter");
+	ok(strstr(got, "option smtp/inet/smtpd_milters = \n") != NULL,
+	    "nor before it");
+	free(got);
+}
+
+int
+main(void)
+{
+	plain();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		judge(&cases[i]);
+	once_more();
+	return done_testing();
+}
