@@ -73,6 +73,7 @@ host_log_names(const struct host_log *h, const struct snapshot *conf)
 	const struct global_conf *g = snapshot_global(conf);
 	const struct log_style *style = host_log_style(conf);
 
+	CHECK(style != NULL); /* native has no such lines */
 	return (struct log_names){ .program = g->mail_log_name[0] != '\0' ?
 		    g->mail_log_name :
 		    style->program,
@@ -257,6 +258,7 @@ make_heads(struct host_log *h, const struct snapshot *conf)
 	char host[256];
 	struct tm tm;
 
+	CHECK(style != NULL);
 	if (now == h->second && style == h->style)
 		return;
 	CHECK(localtime_r(&now, &tm) != NULL);
