@@ -939,7 +939,9 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-reload-adds-provider.scn \
 	%D%/scenario/bug-5-stale-setup.scn \
 	%D%/scenario/bug-5-two-scopes.scn \
+	%D%/scenario/bug-6-claim-in-turn.scn \
 	%D%/scenario/bug-6-claim-of-lease.scn \
+	%D%/scenario/bug-6-lane-of-two.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
 	%D%/scenario/bug-6-skip-all-hosts.scn \

@@ -21,7 +21,8 @@ heeded(const struct scope *c, const struct sched_queue *q)
 {
 	struct sched_queue *by = c->claimed;
 
-	if (by == NULL || by == q || by->lane->priority < q->lane->priority)
+	if (by == NULL || by == q || by->lane->priority < q->lane->priority ||
+	    claim_is_later(by, q))
 		return NULL;
 	/* It would have it, had it been free when it was sent there. */
 	if (q->claim != NULL && q->claim->number < by->claim->number &&

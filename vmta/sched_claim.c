@@ -14,7 +14,9 @@
  *
  * Of two that claim the same scope the one whose first turn was before has it;
  * so the oldest of all has all of its own, and is served next.  A higher
- * queue-priority heeds no claims of a lower one.
+ * queue-priority heeds no claims of a lower one, and who waited in a line
+ * before the claimant did goes first there: claims that follow one another
+ * would keep it from its turn for ever.
  *
  * Jobs and users are such scopes, too: a claim is of an origin in a queue, and
  * of one origin there after the other.  Beside these the queue's own limits
@@ -54,6 +56,31 @@ changed(struct scope *c)
 		shared_changed(OF(shared, scope, c));
 }
 
+/* ---- seniority ----------------------------------------------------------- */
+
+void
+claim_joins(struct sched_queue *q, int64_t now_us)
+{
+	if (q->waits_us <= q->progress_us)
+		q->waits_us = now_us;
+}
+
+/* Since when it waits; INT64_MAX: it does not. */
+static int64_t
+waits_since(const struct sched_queue *q)
+{
+	if (q->claim != NULL)
+		return q->claim->since_us;
+	return q->waits_us > q->progress_us ? q->waits_us : INT64_MAX;
+}
+
+bool
+claim_is_later(const struct sched_queue *by, const struct sched_queue *q)
+{
+	return by->lane->priority <= q->lane->priority &&
+	    waits_since(q) < by->claim->since_us;
+}
+
 /* ---- turns --------------------------------------------------------------- */
 
 /*
@@ -79,6 +106,8 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 	if (c == NULL) {
 		c = q->claim = mem_new(struct claim);
 		c->number = ++s->last_claim;
+		c->since_us = q->waits_us > q->progress_us ? q->waits_us :
+							     now_us;
 		c->origin = c->next = origin;
 	}
 	if (scope_is_payer(at) && claim_had_payer(q) && c->origin != origin) {
@@ -88,6 +117,7 @@ claim_turn(struct sched_queue *q, const struct scope *at, enum want want,
 	if (scope_is_payer(at) && c->origin != origin)
 		c->origin = c->next = origin;
 	c->had |= bit(at, want);
+	c->turns++;
 	c->due_us = now_us;
 }
 
@@ -256,6 +286,8 @@ pass_on(struct sched_queue *q)
 	}
 	lose_all(q);
 	c->number = ++q->vmta->shared.sched->last_claim;
+	c->since_us = q->progress_us;
+	c->turns = 0;
 	c->origin = c->next;
 	c->had = c->next_had;
 }
@@ -299,6 +331,7 @@ claim_settle(struct sched_queue *q, int64_t now_us)
 		return;
 	}
 	claim_hope(q, now_us);
+	lane_may_lead(q);
 	if (line_of(&q->give_wait) != NULL || line_of(&q->open_wait) != NULL ||
 	    q->conns.in[CONN_OPENING] > 0)
 		return;
@@ -314,7 +347,8 @@ claim_first(const struct scope *c, const struct sched_queue *in_line)
 {
 	struct sched_queue *by = c->claimed;
 
-	return by == NULL || by->lane->priority < in_line->lane->priority ?
+	return by == NULL || by->lane->priority < in_line->lane->priority ||
+		claim_is_later(by, in_line) ?
 	    NULL :
 	    by;
 }

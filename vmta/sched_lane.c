@@ -18,6 +18,8 @@
 
 #include "lib/mem.h"
 
+#define LEAD_TURNS 3 /* in vain */
+
 /* ---- lanes --------------------------------------------------------------- */
 
 struct lane_key {
@@ -178,6 +180,8 @@ lane_opener(struct lane *l)
 {
 	if (l->passes != NULL)
 		return l->passes;
+	if (l->leads != NULL)
+		return l->leads;
 	return OF(sched_queue, open_wait, line_first(&l->open));
 }
 
@@ -229,6 +233,24 @@ bool
 lane_same(struct sched_queue *q, struct sched_queue *other, uint32_t origin)
 {
 	return q->lane == other->lane && lane_origin(other) == origin;
+}
+
+/*
+ * The turns of a lane go to its queues, one each.  But where none gets all that
+ * it needs in that way, they are those of one until that has a connection: of
+ * those that had turns in vain, the one whose claim is the oldest.
+ */
+void
+lane_may_lead(struct sched_queue *q)
+{
+	struct lane *l = q->lane;
+
+	if (line_of(&q->open_wait) == NULL || q->claim == NULL ||
+	    q->claim->turns < LEAD_TURNS || !TAILQ_EMPTY(&q->all_conns))
+		return;
+	if (l->leads == NULL || l->leads->claim == NULL ||
+	    l->leads->claim->number > q->claim->number)
+		l->leads = q;
 }
 
 /* ---- waiting for a connection -------------------------------------------- */
@@ -336,6 +358,7 @@ lane_move_open(struct sched_queue *q, struct shared *to, int64_t now_us)
 	struct lane *l = q->lane;
 	struct shared *from = open_quit(l);
 
+	lane_may_lead(q);
 	open_join(l, to);
 	claim_wait(q, &to->scope, WANT_CONN, lane_origin(q), now_us);
 	wait_open(to, now_us);
@@ -366,6 +389,7 @@ lane_opened(struct lane *l)
 	/* Other lanes of its virtual MTA wait as well. */
 	if (line_of(&l->open_wait) != NULL)
 		line_rejoin(&l->open_wait);
+	l->leads = NULL;
 	if (from == NULL)
 		return;
 	CHECK(from->passing > 0);
@@ -381,6 +405,8 @@ lane_wants_more(struct sched_queue *q)
 {
 	struct line_key k = lane_key_of(q);
 
+	if (q->lane->leads == q)
+		q->lane->leads = NULL;
 	line_rejoin_as(&q->open_wait, &k);
 }
 
@@ -393,6 +419,7 @@ lane_wants_open(struct sched_queue *q, int64_t now_us)
 
 	if (line_of(&q->open_wait) != NULL)
 		return;
+	claim_joins(q, now_us);
 	k = key_of_origin(l, lane_origin(q));
 	if (l->open_at != NULL)
 		l->open_at->open_n++;
@@ -406,6 +433,7 @@ lane_wants_open(struct sched_queue *q, int64_t now_us)
 	if (l->open_at->level < LEVEL_PROCESS)
 		payers_go_on(q, now_us);
 	claim_wait(q, &l->open_at->scope, WANT_CONN, k.origin, now_us);
+	lane_may_lead(q);
 }
 
 void
@@ -425,6 +453,8 @@ lane_wants_no_open(struct sched_queue *q)
 		if (l->passes == q)
 			l->passes = NULL;
 	}
+	if (l->leads == q)
+		l->leads = NULL;
 	line_leave(&q->open_wait);
 }
 
@@ -458,6 +488,7 @@ lane_wants_token(struct sched_queue *q, struct shared *at, int64_t now_us)
 	if (line_of(&q->give_wait) == NULL) {
 		struct line_key k = key_of_origin(l, lane_origin(q));
 
+		claim_joins(q, now_us);
 		if (l->give_at != NULL)
 			l->give_at->give_n++;
 		line_join(&l->give, &q->give_wait, &k);

@@ -223,6 +223,7 @@ struct lane {
 	struct shared *open_at, *give_at; /* in whose lines; NULL: in none */
 	struct shared *from; /* let it through to the line of the process */
 	struct sched_queue *passes; /* likewise; NULL: its first */
+	struct sched_queue *leads;  /* for it the lane moves; NULL: its first */
 	struct shared *path[LEVELS];
 };
 

@@ -163,6 +163,7 @@ grant(struct sched *s, struct sched_conn *c, struct group *g,
 	take_all(r, c, a);
 	r->pub.timed = r->taken_n > 0;
 	charge_all(a, origin, r->pub.count);
+	q->progress_us = a->now_us;
 	claim_served(q, origin);
 	c->grant = r;
 	c->origin = origin;
@@ -170,7 +171,6 @@ grant(struct sched *s, struct sched_conn *c, struct group *g,
 	c->turn_rcpts += r->pub.count;
 	q->by16 = q->by16 == 0 ? 16 * r->pub.count :
 				 (7 * q->by16 + 16 * r->pub.count) / 8;
-	q->progress_us = a->now_us;
 	conn_set_state(s, c, CONN_BUSY);
 	priority_busy(c);
 	SCHED_TELL(s, grant, c, &r->pub);

@@ -21,6 +21,8 @@ void lane_leave(struct sched *s, struct sched_queue *q);
 struct line_key lane_key_of(struct sched_queue *q);
 void lane_wants_open(struct sched_queue *q, int64_t now_us);
 void lane_wants_no_open(struct sched_queue *q);
+/* It has a claim, perhaps: does its lane have to wait for it? */
+void lane_may_lead(struct sched_queue *q);
 /* It has had a turn and wants one more: it goes to the end. */
 void lane_wants_more(struct sched_queue *q);
 /* Waits for a token of `at`, with those of its lane that wait already. */
@@ -88,6 +90,13 @@ claim_of_lane(const struct scope *at, const struct lane *l)
 	    by->conns.in[CONN_OPENING] + by->conns.in[CONN_IDLE] == 0;
 }
 
+/* It joins a line: without progress it waits since it joined the first. */
+void claim_joins(struct sched_queue *q, int64_t now_us);
+/*
+ * Does it wait for longer than the one that claims something, of the same
+ * priority or a lower one?  Then that one is not before it.
+ */
+bool claim_is_later(const struct sched_queue *by, const struct sched_queue *q);
 /* The one that is before who is the first in line there, if it waits there. */
 struct sched_queue *claim_first(const struct scope *c,
     const struct sched_queue *in_line);

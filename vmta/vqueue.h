@@ -46,8 +46,10 @@ struct queue_remote;
 /* Its turns that it could not use, since it was served (sched_claim.c). */
 struct claim {
 	uint64_t number;         /* in the order of the first of them */
+	int64_t since_us;        /* when its queue began to wait */
 	int64_t due_us;          /* as was known at the last of them */
 	struct scope *payers[2]; /* job and user; NULL: not claimed */
+	uint32_t turns;          /* so many, since it was served */
 	uint32_t origin;         /* whose mail */
 	uint32_t next;           /* whose turn it is then; origin: nobody's */
 	uint32_t had;            /* bits: where, and for what (sched_claim.c) */
@@ -111,6 +113,7 @@ struct sched_queue {
 	char *last_error; /* or NULL */
 	struct timer timer;
 	int64_t progress_us;   /* last grant, or connection opened */
+	int64_t waits_us;      /* in a line since, if that was later */
 	int64_t opened_us;     /* last connection; 0: none yet */
 	int64_t open_after_us; /* a connection just ended that did nothing */
 	int64_t idle_us;       /* since when there is nothing at all, or 0 */

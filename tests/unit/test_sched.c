@@ -328,8 +328,8 @@ test_memory(void)
 		sched_add(w.sched, m[i], &in, 1, S);
 	}
 	after = memory();
-	ok(after - before < (512 + 128 + 48) * (size_t)COUNT,
-	    "a queue and one recipient less than 512 + 176 (%zu)",
+	ok(after - before < (512 + 128 + 56) * (size_t)COUNT,
+	    "a queue and one recipient less than 512 + 184 (%zu)",
 	    (after - before) / COUNT);
 	sched_free(&w.sched);
 	for (size_t i = 0; i < COUNT; i++)
