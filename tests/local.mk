@@ -68,6 +68,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_envelope_read \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
