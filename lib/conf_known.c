@@ -43,7 +43,7 @@ bool
 conf_known_is_off(const struct conf_tree *tree, const char *value)
 {
 	static const char *const words[] = { "", "no", "false", "none",
-		"retain", "unlimited" };
+		"retain", "smtp", "unlimited" };
 	const char *word;
 	struct err e;
 

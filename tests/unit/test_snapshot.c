@@ -285,6 +285,7 @@ static const struct {
 	{ "<domain x>\n<domain y>\n</domain>\n</domain>",
 	    "main:2: <domain> does not belong in <domain>" },
 	{ "<domain x>\nuse-mta-sts yes\n</domain>", "use-mta-sts protects" },
+	{ "<domain x>\ntype discard\n</domain>", "type protects" },
 	{ "<domain x>\nuse-dane true\n</domain>", "use-dane protects" },
 	{ "<domain x>\nsmtp-tls-ca-file /x\n</domain>", "protects" },
 	{ "<source x>\nsuppression-lists a\n</source>",

@@ -236,7 +236,7 @@ test_certs(void)
 		    false, false, NULL, "" },
 		{ "the longest name",
 		    { .names = { { LONG_NAME, sizeof(LONG_NAME) - 2 } } },
-		    false, false, NULL, LONG_NAME + 1 },
+		    false, false, NULL, &LONG_NAME[1] },
 		{ "a longer one",
 		    { .names = { { LONG_NAME, sizeof(LONG_NAME) - 1 } } },
 		    false, false, NULL, "" },
