@@ -293,13 +293,18 @@ def rotation(lab):
 
 @tap.test("without a place for lines log-style is an error, with its line")
 def nowhere(lab):
-    lab.write_config("log-style exim\nmail-log-name a/b\n")
-    r = lab.command.run("test", "config")
-    out = r.stdout + r.stderr
-    for text in ("log-style: neither mail-log-file nor mail-log-socket",
-                 "mail-log-name: letters, digits"):
-        tap.check(r.returncode != 0 and re.search(
-            r"mailrace.conf:\d+: " + text, out), "%s in %s" % (text, out))
+    for config, *texts in (
+            ("mail-log-name a/b\n",
+             "log-style: neither mail-log-file nor mail-log-socket",
+             "mail-log-name: letters, digits"),
+            ("mail-log-socket /%s\n" % ("s" * 107),
+             "mail-log-socket: the path of a socket has")):
+        lab.write_config("log-style exim\n" + config)
+        r = lab.command.run("test", "config")
+        out = r.stdout + r.stderr
+        for text in texts:
+            tap.check(r.returncode != 0 and re.search(
+                r"mailrace.conf:\d+: " + text, out), "%s in %s" % (text, out))
     lab.write_config("mail-log-file /var/log/mail.log\n")
     out = lab.command.run("test", "config")
     tap.check("mail-log-file has no effect while log-style is native" in
