@@ -5,8 +5,12 @@
  *	XADD KEY [MAXLEN ~ N] * id ID type T record JSON
  *
  * A record each, BATCH at a time; when all are answered the rows up to the
- * first that was refused count as taken.  The connection is made when there
- * are rows, and stays; that an idle one is lost is no trouble.
+ * first that was refused count as taken.  Over a new connection the first goes
+ * alone: of a batch a server that still loads its data would refuse the first
+ * ones and take the others, and they would stand there before them.
+ *
+ * The connection is made when there are rows, and stays; that an idle one is
+ * lost is no trouble.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -35,6 +39,7 @@ struct stream {
 	struct acct_sender_env env;
 	enum state state;
 	bool finishing;
+	bool proven; /* the connection: a record was taken over it */
 	struct redis *redis;
 	const struct redis_owner *redis_owner;
 	struct event *timer;
@@ -58,6 +63,7 @@ static void
 disconnect(struct stream *s)
 {
 	redis_free(&s->redis);
+	s->proven = false;
 	s->rows.len = 0;
 	s->sent = s->answered = 0;
 	s->any_done = false;
@@ -129,11 +135,13 @@ add_record(struct stream *s, struct slice row)
 	redis_send(s->redis, words, n);
 }
 
-/* The rows that are there, up to BATCH. */
+/* The rows that are there, up to a batch. */
 static void
 send_batch(struct stream *s)
 {
-	while (s->sent < BATCH && s->rows.len > 0) {
+	size_t most = s->proven ? BATCH : 1;
+
+	while (s->sent < most && s->rows.len > 0) {
 		const char *lf = memchr(s->rows.p, '\n', s->rows.len);
 		size_t len = lf == NULL ? s->rows.len :
 					  (size_t)(lf - s->rows.p) + 1;
@@ -217,6 +225,7 @@ end_batch(struct stream *s)
 	acct_retry_well(&s->retry);
 	s->env.owner->said(s->env.ctx, NULL);
 	count_done(s);
+	s->proven = true;
 	s->sent = s->answered = 0;
 }
 

@@ -4,11 +4,15 @@
 #include <stdlib.h>
 
 #include "lib/check.h"
+#include "lib/clock.h"
 #include "mail/message.h"
 #include "transport/envelope_read.h"
 
-/* Work for a few milliseconds on the worker. */
 #define CHUNK 256
+/* Of the worker: envelopes may be large, and mail waits there to be sent. */
+#define SLICE_US (2 * US_PER_MS)
+/* So many that do not fit are passed on the scheduler's thread at a time. */
+#define LOOK_AT 4096
 
 /* ---- on the worker ------------------------------------------------------- */
 
@@ -52,15 +56,22 @@ on_chunk(struct post *p)
 {
 	struct candidates *c = post_owner(p, struct candidates, post);
 	struct reading at = { .rg = region_new() };
+	int64_t until_us = clock_us() + SLICE_US;
 
-	for (size_t i = 0; i < c->count; i++) {
-		look_at(c, &c->list[i], &at);
-		message_unref(&c->list[i].msg);
-		if (c->list[i].said != NULL)
-			said_unref(&c->list[i].said);
+	while (c->next < c->count && clock_us() < until_us) {
+		struct candidate *r = &c->list[c->next++];
+
+		look_at(c, r, &at);
+		message_unref(&r->msg);
+		if (r->said != NULL)
+			said_unref(&r->said);
 	}
 	region_free(&at.rg);
-	c->count = 0;
+	if (c->next < c->count) {
+		worker_post(c->env->worker, &c->post);
+		return;
+	}
+	c->count = c->next = 0;
 	dispatch_reader_done(&c->reader);
 	c->chunk(c); /* it may be gone */
 }
@@ -132,7 +143,7 @@ on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 	struct candidates *c = ctx;
 
 	if (!select_fits(c->select, info, c->now_us))
-		return true;
+		return ++c->passed % LOOK_AT != 0;
 	c->counted++;
 	if (c->counting)
 		return c->counted % CHUNK != 0;

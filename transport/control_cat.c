@@ -203,9 +203,16 @@ on_chunk(struct candidates *candidates)
 void
 control_cat(struct control *c, struct ctl_request *r, const json_t *args)
 {
-	struct cat *cat = mem_new(struct cat);
+	struct cat *cat;
 	struct err e;
 
+	/* As strict as the modes of a queue that postcat reads. */
+	if (!ctl_is_owner(r)) {
+		ctl_fail(r,
+		    "only root and mailraced's own user may read messages");
+		return;
+	}
+	cat = mem_new(struct cat);
 	cat->control = c;
 	cat->request = r;
 	if (select_parse(args, &cat->select, &e) == -1 ||

@@ -47,7 +47,7 @@ read_base62(const char *p, size_t width, char end, uint64_t *v_r)
 	for (size_t i = 0; i < width; i++) {
 		const char *at = p[i] == '\0' ? NULL : strchr(digits, p[i]);
 
-		if (at == NULL)
+		if (at == NULL || *v_r > UINT64_MAX / 62 - 1)
 			return NULL;
 		*v_r = *v_r * 62 + (uint64_t)(at - digits);
 	}
@@ -66,7 +66,7 @@ ex_log_read_id(const char *text, uint64_t *id_r)
 	if (p == NULL || read_base62(p, wide ? 4 : 2, '\0', &last) == NULL)
 		return false;
 	*id_r = s * US_PER_S + us;
-	return us < US_PER_S && last == 0;
+	return us < US_PER_S && last == 0 && *id_r != 0;
 }
 
 /* "1rABcd-0000Xy-00 => " */

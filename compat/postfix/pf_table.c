@@ -269,9 +269,21 @@ is_type(struct slice type, const char *const *names)
 
 /* "TYPE:NAME"; false: it is not. */
 struct table {
-	const char *text;
+	const char *text, *where;
 	struct slice type, name;
 };
+
+/* Without what stands in main.cf itself: it may be a password. */
+static const char *
+where_of(struct region *rg, const struct table *t)
+{
+	const bool inside = slice_eq(t->type, "static") ||
+	    (t->name.len > 0 && t->name.p[0] == '{');
+
+	if (!inside)
+		return t->text;
+	return region_printf(rg, "%.*s:...", (int)t->type.len, t->type.p);
+}
 
 static bool
 split_table(const struct pf_table_reader *r, struct slice s, struct table *t)
@@ -283,11 +295,13 @@ split_table(const struct pf_table_reader *r, struct slice s, struct table *t)
 		s.len -= 6;
 	}
 	t->text = region_strndup(r->rg, s.p, s.len);
+	t->where = t->text;
 	colon = strchr(t->text, ':');
 	if (colon == NULL)
 		return false;
 	t->type = (struct slice){ t->text, (size_t)(colon - t->text) };
 	t->name = slice_of(colon + 1);
+	t->where = where_of(r->rg, t);
 	return true;
 }
 
@@ -303,7 +317,7 @@ read_keyed(const struct pf_table_reader *r, const struct table *t,
 	if (is_type(t->type, listed))
 		read_file(r, t->text, PF_FETCH_ROWS, out);
 	else if (slice_eq(t->type, "inline") && take_braces(t->name, &inner))
-		read_inline(r, inner, t->text, out);
+		read_inline(r, inner, t->where, out);
 	else
 		return false;
 	return true;
@@ -354,13 +368,13 @@ read_table(const struct pf_table_reader *r, struct slice item,
 	if (is_type(t.type, patterns) && !take_braces(t.name, &inner))
 		read_file(r, t.text, PF_FETCH_TEXT, out);
 	else if (slice_eq(t.type, "static"))
-		add_value(r, add_row(r, out, PF_ROW_ANY, t.text),
+		add_value(r, add_row(r, out, PF_ROW_ANY, t.where),
 		    take_braces(t.name, &inner) ? inner : t.name);
 	else if (slice_eq(t.type, "randmap") && take_braces(t.name, &inner))
-		read_random(r, inner, t.text, out);
+		read_random(r, inner, t.where, out);
 	else if (!slice_eq(t.type, "pipemap") || !take_braces(t.name, &inner) ||
-	    !read_pipe(r, inner, t.text, out))
-		r->complain(r->ctx, t.text,
+	    !read_pipe(r, inner, t.where, out))
+		r->complain(r->ctx, t.where,
 		    "the rows of such a table cannot be listed");
 }
 
