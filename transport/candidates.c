@@ -219,6 +219,7 @@ candidates_go(struct candidates *c)
 	c->walk.dispatch = c->dispatch;
 	c->walk.wanted = &c->select->queue;
 	c->walk.visit = visit;
+	c->walk.of_all = true;
 	c->walk.done = on_walked;
 	queue_walk_go(&c->walk);
 }
