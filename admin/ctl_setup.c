@@ -34,7 +34,7 @@ struct setup {
 	const struct ctl_options *opt;
 	struct snapshot *conf;
 	struct pf_site site;
-	struct pf_said host;
+	struct pf_conf *host;
 	struct pf_wish wish;
 	struct pf_plan plan;
 	struct buf diff, tls_policy, dsn;
@@ -133,7 +133,7 @@ lmtp_path(const struct setup *s)
 	for (size_t i = 0; i < all->n; i++) {
 		if (all->v[i][0] != '/')
 			continue;
-		if (pf_relative(&s->host, all->v[i]) != NULL)
+		if (pf_relative(s->host, all->v[i]) != NULL)
 			return all->v[i];
 		if (found == NULL)
 			found = all->v[i];
@@ -159,7 +159,7 @@ dsn_service(struct setup *s)
 static struct slice
 tls_policy(struct setup *s)
 {
-	const char *maps = pf_said_value(&s->host, "smtp_tls_policy_maps");
+	const char *maps = pf_value(s->host, NULL, "smtp_tls_policy_maps");
 	struct slice rest = slice_of(maps), item;
 	struct err ignored;
 
@@ -196,7 +196,7 @@ make_wish(struct setup *s, struct err *e)
 		return err_set(e,
 		    "%s has no lmtp-listener with a path, such as "
 		    "%s/mailrace/lmtp",
-		    s->opt->config, pf_said_value(&s->host, "queue_directory"));
+		    s->opt->config, pf_value(s->host, NULL, "queue_directory"));
 	w->milter = strcmp(milter, MILTER_DEFAULT) == 0 ? NULL : milter;
 	w->dsn = dsn_service(s);
 	w->holds = holds;
@@ -385,7 +385,7 @@ check_tables(struct setup *s, const char *domain)
 	struct slice rest, item;
 
 	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
-		rest = slice_of(pf_said_value(&s->host, pf_own_lists[i]));
+		rest = slice_of(pf_value(s->host, NULL, pf_own_lists[i]));
 		while ((item = pf_list_item(&rest)).len > 0) {
 			const char *word = region_strndup(s->site.rg, item.p,
 			    item.len);
@@ -422,7 +422,7 @@ set_up(struct setup *s)
 
 	if (make_wish(s, &e) == -1)
 		return fail(&e);
-	pf_setup(&s->wish, &s->host, &s->plan);
+	pf_setup(&s->wish, s->host, &s->plan);
 	check_wish(s);
 	if (print_plan(s))
 		return 1;
@@ -456,7 +456,7 @@ take_back(struct setup *s, const struct pf_record *r)
 {
 	struct err e;
 
-	pf_undo(r->changes, r->count, &s->host, &s->plan);
+	pf_undo(r->changes, r->count, s->host, &s->plan);
 	if (!print_plan(s)) {
 		if (pf_site_edit(&s->site, &s->plan, &e) == -1)
 			return fail(&e);
@@ -556,19 +556,20 @@ cmd_setup_postfix(const struct ctl_options *opt)
 
 	pf_plan_init(&s.plan);
 	rc = pf_site_init(&s.site, opt->values[OPT_CONFIG_DIR], &e);
+	s.host = pf_conf_new(s.site.rg);
 	if (rc == 0)
 		rc = pf_site_lock(&s.site, &e);
 	if (rc == 0)
-		rc = pf_site_read(&s.site, &s.host, &e);
+		rc = pf_site_read(&s.site, s.host, &e);
 	if (rc == -1) {
 		rc = fail(&e);
 	} else {
 		rc = run(&s);
 		if (opt->json)
 			print_json(&s);
-		pf_said_fini(&s.host);
 	}
 	pf_plan_fini(&s.plan);
+	pf_conf_free(&s.host);
 	pf_site_fini(&s.site);
 	buf_fini(&s.diff);
 	buf_fini(&s.tls_policy);

@@ -224,23 +224,29 @@ pf_site_fini(struct pf_site *s)
 /* ---- asking -------------------------------------------------------------- */
 
 int
-pf_site_read(const struct pf_site *s, struct pf_said *h, struct err *e)
+pf_site_read(const struct pf_site *s, struct pf_conf *c, struct err *e)
 {
-	struct buf all = { .p = NULL }, set = { .p = NULL };
-	struct buf services = { .p = NULL };
-	int rc = ask(ARGV("postconf", "-c", s->dir, "-x"), &all, e);
+	static const struct {
+		const char *option;
+		void (*read)(struct pf_conf *c, struct slice text);
+	} questions[] = {
+		{ "-x", pf_conf_read_values },
+		{ "-n", pf_conf_read_set },
+		{ "-M", pf_conf_read_services },
+	};
+	int rc = 0;
 
-	if (rc == 0)
-		rc = ask(ARGV("postconf", "-c", s->dir, "-n"), &set, e);
-	if (rc == 0)
-		rc = ask(ARGV("postconf", "-c", s->dir, "-M"), &services, e);
-	if (rc == 0)
-		pf_said_init(h, (struct slice){ all.p, all.len },
-		    (struct slice){ set.p, set.len },
-		    (struct slice){ services.p, services.len });
-	buf_fini(&all);
-	buf_fini(&set);
-	buf_fini(&services);
+	for (size_t i = 0;
+	     i < sizeof(questions) / sizeof(questions[0]) && rc == 0; i++) {
+		struct buf said = { .p = NULL };
+
+		rc = ask(ARGV("postconf", "-c", s->dir, questions[i].option),
+		    &said, e);
+		if (rc == 0)
+			questions[i].read(c,
+			    (struct slice){ said.p, said.len });
+		buf_fini(&said);
+	}
 	return rc;
 }
 

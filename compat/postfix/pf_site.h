@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 #include "compat/postfix/pf_change.h"
-#include "compat/postfix/pf_said.h"
+#include "compat/postfix/pf_conf.h"
 #include "lib/err.h"
 #include "lib/str.h"
 
@@ -42,7 +42,7 @@ void pf_site_fini(struct pf_site *s); /* removes the copies */
 
 /* ---- asking -------------------------------------------------------------- */
 
-int pf_site_read(const struct pf_site *s, struct pf_said *h, struct err *e);
+int pf_site_read(const struct pf_site *s, struct pf_conf *c, struct err *e);
 bool pf_site_runs(const struct pf_site *s);
 /* `postmap -s`: all keys of a table, with their values. */
 int pf_site_list(const struct pf_site *s, const char *table, struct buf *out,

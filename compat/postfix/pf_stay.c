@@ -29,11 +29,11 @@ static const struct must {
 };
 
 static void
-check_musts(const struct pf_said *h, struct pf_plan *p)
+check_musts(const struct pf_conf *h, struct pf_plan *p)
 {
 	for (size_t i = 0; i < sizeof(musts) / sizeof(musts[0]); i++) {
 		const struct must *m = &musts[i];
-		const char *value = pf_said_value(h, m->name);
+		const char *value = pf_value(h, NULL, m->name);
 
 		if (value[0] != '\0' && strcmp(value, m->value) != 0)
 			pf_refuse(p, "%s = %s: %s", m->name, value, m->reason);
@@ -62,10 +62,10 @@ block_of(const struct pf_wish *w, const char *domain)
 }
 
 static void
-check_relayhost(const struct pf_wish *w, const struct pf_said *h,
+check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *relay = pf_said_value(h, "relayhost"), *domain;
+	const char *relay = pf_value(h, NULL, "relayhost"), *domain;
 
 	if (relay[0] == '\0')
 		return;
@@ -83,10 +83,10 @@ check_relayhost(const struct pf_wish *w, const struct pf_said *h,
 }
 
 static void
-check_tls_level(const struct pf_wish *w, const struct pf_said *h,
+check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *level = pf_said_value(h, "smtp_tls_security_level");
+	const char *level = pf_value(h, NULL, "smtp_tls_security_level");
 	const char *domain;
 
 	if (level[0] == '\0' || strcmp(level, "none") == 0 ||
@@ -155,10 +155,10 @@ check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
 }
 
 static void
-check_policies(const struct pf_wish *w, const struct pf_said *h,
+check_policies(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *maps = pf_said_value(h, "smtp_tls_policy_maps");
+	const char *maps = pf_value(h, NULL, "smtp_tls_policy_maps");
 	struct slice rest = w->tls_policy;
 
 	if (maps[0] == '\0')
@@ -190,11 +190,11 @@ is_of_ours(const char *route)
 }
 
 static void
-check_routes(const struct pf_wish *w, const struct pf_said *h,
+check_routes(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *transport = pf_said_value(h, "default_transport");
-	const char *by_sender = pf_said_value(h,
+	const char *transport = pf_value(h, NULL, "default_transport");
+	const char *by_sender = pf_value(h, NULL,
 	    "sender_dependent_default_transport_maps");
 
 	if (w->scope == PF_ALL && !is_of_ours(transport) &&
@@ -210,7 +210,7 @@ check_routes(const struct pf_wish *w, const struct pf_said *h,
 		    "them and take it out, or use --senders",
 		    by_sender);
 	if (w->scope != PF_DOMAINS &&
-	    pf_said_value(h, "transport_maps")[0] != '\0')
+	    pf_value(h, NULL, "transport_maps")[0] != '\0')
 		pf_note(p,
 		    "transport_maps goes first: what it sends by smtp: or "
 		    "relay: goes on to bypass Mailrace");
@@ -288,7 +288,7 @@ is_domain(const char *text)
 
 /* A domain of the host's own must not be sent out: transport_maps would. */
 static void
-check_domains(const struct pf_wish *w, const struct pf_said *h,
+check_domains(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
 	struct slice rest = slice_of(w->list == NULL ? "" : w->list);
@@ -302,7 +302,7 @@ check_domains(const struct pf_wish *w, const struct pf_said *h,
 			pf_refuse(p, "--domains: %s is no domain", domain);
 		for (size_t i = 0; pf_own_lists[i] != NULL; i++)
 			pf_refuse_own(pf_own_lists[i],
-			    pf_said_value(h, pf_own_lists[i]), domain, p);
+			    pf_value(h, NULL, pf_own_lists[i]), domain, p);
 	}
 	if (w->scope == PF_DOMAINS && !any)
 		pf_refuse(p, "--domains has none");
@@ -319,7 +319,7 @@ static const struct told {
 };
 
 void
-pf_stay(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
+pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct pf_plan *p)
 {
 	check_musts(h, p);
 	check_relayhost(w, h, p);
@@ -329,12 +329,12 @@ pf_stay(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
 	check_domains(w, h, p);
 	for (size_t i = 0; i < sizeof(tolds) / sizeof(tolds[0]); i++) {
 		const struct told *t = &tolds[i];
-		const char *value = pf_said_value(h, t->name);
+		const char *value = pf_value(h, NULL, t->name);
 
 		if (value[0] != '\0' && strcmp(value, t->value) != 0)
 			pf_note(p, "%s %s", t->name, t->what);
 	}
-	if (strcmp(pf_said_value(h, "smtpd_forbid_bare_newline"), "no") == 0)
+	if (strcmp(pf_value(h, NULL, "smtpd_forbid_bare_newline"), "no") == 0)
 		pf_note(p,
 		    "smtpd_forbid_bare_newline = no: a client can smuggle a "
 		    "message behind another's restrictions; \"normalize\" "

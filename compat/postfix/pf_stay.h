@@ -20,7 +20,7 @@ void pf_refuse_own(const char *name, const char *list, const char *domain,
 /* The items of a list that stands in a file, without its comments. */
 const char *pf_list_of_file(struct region *rg, const char *text);
 
-void pf_stay(const struct pf_wish *w, const struct pf_said *h,
+void pf_stay(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p);
 
 #endif
