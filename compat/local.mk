@@ -8,6 +8,8 @@ libcompat_a_SOURCES = \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/pmta/pm_import.c %D%/pmta/pm_import.h \
+	%D%/pmta/pm_paths.c %D%/pmta/pm_paths.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_cat.c %D%/postfix/pf_cat.h \
 	%D%/postfix/pf_conf.c %D%/postfix/pf_conf.h \
