@@ -88,11 +88,32 @@ add_host(const char *name, const struct net_addr *addr, struct buf *out)
 
 	buf_str(out, "H=");
 	if (name[0] != '[') { /* a route to an address has no name */
-		log_address(out, name, LOG_AS_EXIM);
+		log_host(out, name, LOG_AS_EXIM);
 		buf_byte(out, ' ');
 	}
 	buf_byte(out, '[');
 	buf_str(out, net_addr_text(addr, text));
+	buf_byte(out, ']');
+}
+
+/* In parentheses the name that nobody but the client gives it. */
+static void
+add_client(const struct log_client *c, struct buf *out)
+{
+	char text[NET_ADDR_TEXT];
+
+	buf_str(out, "H=");
+	if (c->name[0] != '\0') {
+		log_host(out, c->name, LOG_AS_EXIM);
+		buf_byte(out, ' ');
+	}
+	if (!str_eq_nocase(c->helo, c->name)) {
+		buf_byte(out, '(');
+		log_host(out, c->helo, LOG_AS_EXIM);
+		buf_str(out, ") ");
+	}
+	buf_byte(out, '[');
+	buf_str(out, net_addr_text(&c->addr, text));
 	buf_byte(out, ']');
 }
 
@@ -151,7 +172,7 @@ came(const struct log_names *n, const struct log_mail *m,
 	} else {
 		if (client->addr.family != 0) {
 			buf_byte(out, ' ');
-			add_host(client->name, &client->addr, out);
+			add_client(client, out);
 		}
 		add_protocol(client->protocol, out);
 	}
@@ -173,7 +194,7 @@ refused(const struct log_names *n, const struct log_client *client,
 {
 	(void)n;
 	if (client->addr.family != 0) {
-		add_host(client->name, &client->addr, out);
+		add_client(client, out);
 		buf_byte(out, ' ');
 	}
 	buf_str(out, "F=<");
