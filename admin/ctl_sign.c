@@ -155,6 +155,11 @@ judge(const struct ctl_options *opt, const struct policy_out *out)
 		    out->unknown_vmta);
 	if (out->dkim_note != NULL)
 		(void)fprintf(stderr, "mailrace: %s\n", out->dkim_note);
+	if (out->refused != NULL) {
+		(void)fprintf(stderr, "mailrace: it would be refused: 550 %s\n",
+		    out->refused);
+		return 1;
+	}
 	if (out->trouble != NULL) {
 		(void)fprintf(stderr, "mailrace: %s\n", out->trouble);
 		return 1;
@@ -186,7 +191,7 @@ sign(const struct ctl_options *opt, const struct snapshot *conf)
 		find_envelope(opt, &l);
 		run_policy(opt, conf, &l, &out);
 		rc = judge(opt, &out);
-		if (out.trouble == NULL)
+		if (out.trouble == NULL && out.refused == NULL)
 			print(&l, &out);
 	}
 	buf_fini(&in);

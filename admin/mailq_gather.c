@@ -117,12 +117,10 @@ number(const json_t *object, const char *key)
 static enum listed_state
 state_of(const json_t *item)
 {
-	const char *name = text(item, "state");
+	enum listed_state state = LISTED_ACTIVE;
 
-	for (int i = LISTED_ACTIVE; i <= LISTED_HOLD; i++)
-		if (strcmp(pf_state_name((enum listed_state)i), name) == 0)
-			return (enum listed_state)i;
-	return LISTED_ACTIVE;
+	(void)pf_state_read(text(item, "state"), &state);
+	return state;
 }
 
 static enum outcome_kind

@@ -23,7 +23,6 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
-	%D%/postfix/pf_said.c %D%/postfix/pf_said.h \
 	%D%/postfix/pf_settings.c \
 	%D%/postfix/pf_setup.c %D%/postfix/pf_setup.h \
 	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h \

@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/test_acct_target \
 	tests/unit/test_addr \
 	tests/unit/test_alert \
+	tests/unit/test_assign \
 	tests/unit/test_arc_seal \
 	tests/unit/test_arc_verify \
 	tests/unit/test_auth_results \

@@ -16,8 +16,8 @@
 
 /* ---- on the worker ------------------------------------------------------- */
 
-/* Recipients of a message mostly come one behind the other. */
-struct reading {
+/* For a chunk: recipients of a message mostly come one behind the other. */
+struct candidates_reading {
 	struct region *rg;
 	uint64_t id; /* whose envelope this is; 0: nobody's yet */
 	bool readable;
@@ -27,7 +27,7 @@ struct reading {
 
 static void
 read_envelope(struct candidates *c, const struct candidate *r,
-    struct reading *at)
+    struct candidates_reading *at)
 {
 	if (at->id == r->msg->id)
 		return;
@@ -38,8 +38,9 @@ read_envelope(struct candidates *c, const struct candidate *r,
 }
 
 static void
-look_at(struct candidates *c, const struct candidate *r, struct reading *at)
+look_at(struct candidates *c, const struct candidate *r)
 {
+	struct candidates_reading *at = c->at;
 	const struct err none = { "no such recipient" };
 
 	read_envelope(c, r, at);
@@ -55,22 +56,27 @@ static void
 on_chunk(struct post *p)
 {
 	struct candidates *c = post_owner(p, struct candidates, post);
-	struct reading at = { .rg = region_new() };
 	int64_t until_us = clock_us() + SLICE_US;
 
+	if (c->at == NULL) {
+		c->at = mem_new(struct candidates_reading);
+		c->at->rg = region_new();
+	}
 	while (c->next < c->count && clock_us() < until_us) {
 		struct candidate *r = &c->list[c->next++];
 
-		look_at(c, r, &at);
+		look_at(c, r);
 		message_unref(&r->msg);
 		if (r->said != NULL)
 			said_unref(&r->said);
 	}
-	region_free(&at.rg);
 	if (c->next < c->count) {
 		worker_post(c->env->worker, &c->post);
 		return;
 	}
+	region_free(&c->at->rg);
+	free(c->at);
+	c->at = NULL;
 	c->count = c->next = 0;
 	dispatch_reader_done(&c->reader);
 	c->chunk(c); /* it may be gone */
@@ -219,6 +225,7 @@ candidates_go(struct candidates *c)
 	c->walk.dispatch = c->dispatch;
 	c->walk.wanted = &c->select->queue;
 	c->walk.visit = visit;
+	c->walk.of_all = true;
 	c->walk.done = on_walked;
 	queue_walk_go(&c->walk);
 }

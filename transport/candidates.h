@@ -69,6 +69,7 @@ struct candidates { /* the first six are the owner's to fill */
 	struct dispatch_reader *reader;
 	struct candidate *list;
 	size_t count, cap, next;
+	struct candidates_reading *at; /* the worker's */
 	bool counting, stopping;
 	int64_t now_us;
 

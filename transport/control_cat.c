@@ -173,9 +173,13 @@ on_home(struct post *p)
 	char id[MESSAGE_ID_TEXT];
 
 	if (c->envelope == NULL) {
-		ctl_fail(c->request,
-		    "message %s is not queued: it has ended, or never was",
-		    message_id_text(c->select.id, id));
+		if (c->candidates.walk.missed)
+			ctl_fail(c->request, CONTROL_UNREAD);
+		else
+			ctl_fail(c->request,
+			    "message %s is not queued: it has ended, or never "
+			    "was",
+			    message_id_text(c->select.id, id));
 		cat_free(c);
 		return;
 	}

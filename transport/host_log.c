@@ -336,7 +336,11 @@ on_batch(struct post *p)
 	struct host_log *h = b->log;
 	char *at = b->lines, *end = b->lines + b->len;
 
-	make_heads(h, b->conf);
+	/* Of before a reload that brought another style: not into its file. */
+	if (host_log_style(b->conf) != host_log_style(h->conf))
+		at = end;
+	else
+		make_heads(h, b->conf);
 	while (at < end) {
 		char *nl = memchr(at, '\n', (size_t)(end - at));
 

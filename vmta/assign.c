@@ -64,6 +64,41 @@ use_vmta(const struct policy_in *in, const char *name, struct region *rg,
 	return true;
 }
 
+enum { NAME_SHOWN = 80 }; /* of a name, in a reply */
+
+/* Of the name what fits into a reply, and means nothing to a milter (%). */
+static const char *
+no_such_vmta(const char *name, struct region *rg)
+{
+	char *shown = region_strndup(rg, name, strnlen(name, NAME_SHOWN));
+
+	for (char *p = shown; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~' || *p == '%')
+			*p = '?';
+	return REGION_JOIN(rg, "5.5.0 there is no virtual MTA or pool '", shown,
+	    "'");
+}
+
+/* True: the virtual MTA is settled by that, or the message is refused. */
+static bool
+use_asked(const struct policy_in *in, const struct source_conf *source,
+    const char *asked, struct region *rg, struct assignment *out)
+{
+	const char *fallback = snapshot_global(in->conf)->vmta_fallback;
+
+	if (asked[0] == '\0' && source->allow_empty_vmta)
+		asked = VMTA_DEFAULT;
+	if (asked[0] != '\0' && use_vmta(in, asked, rg, out))
+		return true;
+	if (fallback[0] != '\0')
+		return use_vmta(in, fallback, rg, out);
+	if (source->reject_vmta)
+		out->refused = asked[0] == '\0' ? "5.5.0 " VMTA_HEADER
+						  " is empty" :
+						  no_such_vmta(asked, rg);
+	return source->reject_vmta;
+}
+
 static void
 use_local(const struct policy_in *in, struct assignment *out)
 {
@@ -136,7 +171,7 @@ assign_vmta(const struct policy_in *in, const struct source_conf *source,
 		asked = in->vmta;
 	else if (source->process_x_vmta)
 		asked = first_value(in, VMTA_HEADER, rg);
-	if (asked != NULL && asked[0] != '\0' && use_vmta(in, asked, rg, out))
+	if (asked != NULL && use_asked(in, source, asked, rg, out))
 		return;
 	if (matched && match.vmta != NULL && match.vmta[0] != '\0' &&
 	    use_vmta(in, match.vmta, rg, out))

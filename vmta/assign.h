@@ -5,8 +5,12 @@
  * The one that who asks names (policy.h); X-Virtual-MTA (from sources with process-x-virtual-mta), then the source's
  * <pattern-list>.  Where neither says anything, `vmta` in the <domain> of each
  * recipient, and for those without one the source's default-virtual-mta, then
- * {default}.  A name that is neither a virtual MTA nor a pool is passed over
- * and reported.  Pure.
+ * {default}.
+ *
+ * A name asked for that is neither a virtual MTA nor a pool, or is empty, is
+ * dealt with here alone: invalid-virtual-mta-fallback is used; else the message
+ * is refused; else, without reject-invalid-virtual-mta, it counts as not asked
+ * for.  An empty one is {default} with allow-empty-x-virtual-mta.  Pure.
  */
 
 #ifndef VMTA_ASSIGN_H
@@ -19,6 +23,7 @@ struct assignment {
 	bool dflt;           /* nobody asked for it: see assign_rcpt() */
 	const char *job;     /* "" is none */
 	const char *unknown; /* a name asked for that there is not, or "" */
+	const char *refused; /* NULL, or why, as behind "550 " */
 	uint8_t priority;
 };
 

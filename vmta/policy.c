@@ -423,10 +423,11 @@ assign(const struct policy_in *in, const struct source_conf *source,
 		.job = assigned.job,
 		.priority = assigned.priority,
 		.unknown_vmta = assigned.unknown,
+		.refused = assigned.refused,
 		.later_text = "",
 		.remove = region_array(rg, in->headers->n, sizeof(bool)),
 	};
-	if (source->process_x_schedule)
+	if (source->process_x_schedule && out->refused == NULL)
 		read_schedule(in, rg, out);
 }
 

@@ -47,15 +47,19 @@ is_vmta_or_pool(const struct snapshot *s, const char *name)
 }
 
 static void
+check_vmta(const struct check *c, const struct conf_node *n, const char *value)
+{
+	if (value[0] != '\0' && !is_vmta_or_pool(c->s, value))
+		conf_error(c->errs, n->file, n->line,
+		    "%s: there is no virtual MTA or pool %s", n->name, value);
+}
+
+static void
 check_default_vmta(const struct check *c, const struct conf_node *n,
     const char *value)
 {
-	if (value[0] == '\0' || is_vmta_or_pool(c->s, value))
-		return;
 	if (!str_eq_nocase(value, ASSIGN_BY_IP))
-		conf_error(c->errs, n->file, n->line,
-		    "default-virtual-mta: there is no virtual MTA or pool %s",
-		    value);
+		check_vmta(c, n, value);
 }
 
 static void
@@ -257,6 +261,7 @@ static const struct {
 	{ NULL, "domain-suffix", check_host_name },
 	{ NULL, "dsn-host", check_dsn_host },
 	{ NULL, "host-name", check_host_name },
+	{ NULL, "invalid-virtual-mta-fallback", check_vmta },
 	{ NULL, "log-file", check_absolute },
 	{ NULL, "mail-log-file", check_absolute },
 	{ NULL, "mail-log-socket", check_socket },

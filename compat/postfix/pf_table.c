@@ -4,42 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/postfix/pf_conf.h"
+
 /* ---- lists ------------------------------------------------------------------- */
 
 static bool
 is_between(char c)
 {
 	return c == ' ' || c == '\t' || c == ',' || c == '\n' || c == '\r';
-}
-
-/*
- * The next item of a list with commas or blanks between; braces keep together
- * what is in them.  Empty at the end.
- */
-static struct slice
-next_item(struct slice *list)
-{
-	struct slice item;
-	size_t depth = 0, len = 0;
-
-	while (list->len > 0 && is_between(list->p[0])) {
-		list->p++;
-		list->len--;
-	}
-	for (; len < list->len; len++) {
-		char c = list->p[len];
-
-		if (c == '{')
-			depth++;
-		else if (c == '}' && depth > 0)
-			depth--;
-		else if (depth == 0 && is_between(c))
-			break;
-	}
-	item = (struct slice){ list->p, len };
-	list->p += len;
-	list->len -= len;
-	return item;
 }
 
 /* What is between braces, if all of it is. */
@@ -212,7 +184,7 @@ read_inline(const struct pf_table_reader *r, struct slice text,
 {
 	struct slice item, inner;
 
-	while ((item = next_item(&text)).len > 0) {
+	while ((item = pf_list_item(&text)).len > 0) {
 		const char *equals;
 		size_t len;
 
@@ -235,7 +207,7 @@ read_random(const struct pf_table_reader *r, struct slice text,
 	struct pf_row *row = add_row(r, out, PF_ROW_ANY, table);
 	struct slice item, inner;
 
-	while ((item = next_item(&text)).len > 0)
+	while ((item = pf_list_item(&text)).len > 0)
 		add_value(r, row, take_braces(item, &inner) ? inner : item);
 	if (row->n == 0)
 		out->n--;
@@ -331,12 +303,13 @@ static bool
 read_pipe(const struct pf_table_reader *r, struct slice text, const char *where,
     struct pf_rows *out)
 {
-	struct slice first = next_item(&text), last = next_item(&text), inner;
+	struct slice first = pf_list_item(&text), last = pf_list_item(&text),
+		     inner;
 	struct pf_rows any = { 0 };
 	size_t before = out->n;
 	struct table one, other;
 
-	if (next_item(&text).len > 0 || !split_table(r, first, &one) ||
+	if (pf_list_item(&text).len > 0 || !split_table(r, first, &one) ||
 	    !split_table(r, last, &other) || !slice_eq(other.type, "randmap") ||
 	    !take_braces(other.name, &inner))
 		return false;
@@ -385,7 +358,7 @@ pf_tables_read(const struct pf_table_reader *r, const char *value,
 	struct slice list = slice_of(value), item;
 
 	*out = (struct pf_rows){ .by_key = strmap_new() };
-	while ((item = next_item(&list)).len > 0)
+	while ((item = pf_list_item(&list)).len > 0)
 		read_table(r, item, out);
 	for (size_t i = out->n; i-- > 0;) { /* so that the first stays */
 		struct pf_row *row = &out->v[i];

@@ -47,6 +47,18 @@ CONFIG = """
     default-virtual-mta by-smtp-source-ip
     always-allow-relaying yes
 </source>
+<source 10.2.0.0/16>
+    process-x-virtual-mta yes
+    reject-invalid-virtual-mta no
+    allow-empty-x-virtual-mta yes
+    default-virtual-mta office
+</source>
+<source strict>
+    process-x-virtual-mta yes
+    always-allow-relaying yes
+</source>
+invalid-virtual-mta-fallback shop
+smtp-listener 127.0.0.33:2525 source=strict
 smtp-listener 127.0.0.31:2525 source=apps
 smtp-listener 127.0.0.32:2525 source=apps
 <domain shop.example>
@@ -82,8 +94,8 @@ class Fixture(Lab):
         return self
 
 
-def submit(lab, rcpts, where=("127.0.0.1", 25), xclient=None, **compose):
-    """One message; from which address it came to each recipient."""
+def offer(lab, rcpts, where=("127.0.0.1", 25), xclient=None, **compose):
+    """One message; the reply to it."""
     with smtp_client.Client(where) as c:
         c.hello()
         if xclient:
@@ -91,7 +103,14 @@ def submit(lab, rcpts, where=("127.0.0.1", 25), xclient=None, **compose):
             c.hello()
         taken, dots = c.send("s@sender.example", rcpts, smtp_client.compose(
             "s@sender.example", rcpts[0], **compose))
-        tap.check(dots and dots[0][0] == 250, "%s %s" % (taken, dots))
+        tap.check(dots, "%s" % (taken,))
+    return dots[0]
+
+
+def submit(lab, rcpts, *args, **compose):
+    """The same; from which address it came to each recipient."""
+    code, text = offer(lab, rcpts, *args, **compose)
+    tap.equal(code, 250, "reply " + text)
     return [lab.wait_arrived(r, 30)["peer"] for r in rcpts]
 
 
@@ -179,6 +198,51 @@ def by_address(lab):
               ["127.0.0.31"], "our own listener")
     tap.equal(submit(lab, ["i4@in.example"], ("127.0.0.32", 2525)),
               ["127.0.0.10"], "another one")
+
+
+HERE = ("127.0.0.33", 2525)  # without Postfix and milter
+
+
+def asked(vmta):
+    return {"headers": [("X-Virtual-MTA", vmta)]}
+
+
+@tap.test("a virtual MTA that there is not, or an empty name: that of the "
+          "fallback, in Postfix or here",
+          proves="invalid-virtual-mta-fallback")
+def fallback(lab):
+    for i, vmta in enumerate(("nobody", "")):
+        tap.equal(submit(lab, ["f%d@in.example" % i], **asked(vmta)),
+                  ["127.0.0.14"], "through Postfix")
+        tap.equal(submit(lab, ["g%d@in.example" % i], HERE, **asked(vmta)),
+                  ["127.0.0.14"], "our own listener")
+    tap.equal(submit(lab, ["f2@in.example"], xclient="ADDR=10.2.1.1",
+                     **asked("nobody")), ["127.0.0.14"],
+              "also for who would not be refused")
+
+
+@tap.test("without a fallback the message is refused, or it is as if nobody "
+          "had asked; an empty name may be the built-in one's",
+          proves=("source reject-invalid-virtual-mta",
+                  "source allow-empty-x-virtual-mta"))
+def no_fallback(lab):
+    with open(lab.config) as f:
+        text = f.read()
+    with open(lab.config, "w") as f:
+        f.write(text.replace("invalid-virtual-mta-fallback shop\n", ""))
+    lab.command.text("reload")
+    for where in ("127.0.0.1", 25), HERE:
+        for vmta, why in (("nobody", "no virtual MTA or pool 'nobody'"),
+                          ("", "X-Virtual-MTA is empty")):
+            code, said = offer(lab, ["no@in.example"], where, **asked(vmta))
+            tap.equal(code, 550, said)
+            tap.check("5.5.0" in said and why in said, said)
+    client = "ADDR=10.2.1.1"
+    tap.equal(submit(lab, ["r1@in.example"], xclient=client,
+                     **asked("nobody")), ["127.0.0.13"], "passed over")
+    tap.equal(submit(lab, ["r2@in.example"], xclient=client, **asked("")),
+              ["127.0.0.10"], "{default}")
+    tap.equal(lab.arrived("no@in.example"), [], "what was refused")
 
 
 tap.main(Fixture)

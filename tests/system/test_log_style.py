@@ -259,6 +259,24 @@ def system_log(lab):
     tap.equal([x[4:] for x in got], [shape(x) for x in lab.lines()], "lines")
 
 
+@tap.test("removed stands behind all lines of a message, whoever wrote those")
+def removed_last(lab):
+    before, count = len(lab.lines()), 20
+    for i in range(count):
+        submit(["a%d@in.example" % i, "b%d@sender.example" % i], (LISTEN, 25))
+    lab.settled()
+    lab.wait_lines(r"to=<[ab]\d+@.*status=sent", 2 * count)
+    gone, late = set(), []
+    for line in lab.lines()[before:]:
+        m = re.search(r"\]: (\w+): (removed$|to=)", line)
+        if m is not None and m[2] == "removed":
+            gone.add(m[1])
+        elif m is not None and m[1] in gone:
+            late.append(line)
+    tap.equal(len(gone), count, "messages that are gone")
+    tap.equal(late, [], "lines behind that")
+
+
 @tap.test("what servers and senders say makes no line and no field of its own")
 def injection(lab):
     before = len(lab.lines())

@@ -152,8 +152,9 @@ def ids(lab):
             r = lab.command.run(*words)
             tap.check(r.returncode == 1 and "--id" in r.stderr,
                       "%s: %s" % (words, r))
-    r = lab.command.run("cat", lab.id, "--part=all")
-    tap.equal((r.returncode, r.stdout), (2, ""), r.stderr)
+    for wrong in (["--part=all"], ["--part=header", "--json"]):
+        r = lab.command.run("cat", lab.id, *wrong)
+        tap.equal((r.returncode, r.stdout), (2, ""), r.stderr)
 
 
 @tap.test("an answer that cannot be written is a failure")

@@ -53,6 +53,8 @@ static const char config[] =
     "  jobid-prefix news-\n  process-x-schedule yes\n</source>\n"
     "<source 172.16.0.2>\n  process-x-schedule yes\n"
     "  retain-x-schedule yes\n</source>\n"
+    "<source 172.16.0.3>\n  process-x-virtual-mta yes\n"
+    "  reject-invalid-virtual-mta no\n</source>\n"
     "<source by-user>\n  jobid-header X-Campaign\n  jobid-prefix {AUTH}\n"
     "</source>\n<smtp-user \"c d\">\n  source by-user\n</smtp-user>\n"
     "<source named>\n  default-virtual-mta ip3\n</source>\n"
@@ -84,12 +86,9 @@ static const struct {
 	{ "{default} in the header", "10.1.1.1", NULL, "a@b", "x@y",
 	    "X-Virtual-MTA: {default}\r\n" SIGNED, "", "", "X-Virtual-MTA ", 50,
 	    0, "" },
-	{ "unknown in the header", "10.1.1.1", NULL, "a@b", "x@y",
-	    "X-Virtual-MTA: nope\r\n" SIGNED, "ip1", "", "X-Virtual-MTA ", 50,
+	{ "unknown in the header", "172.16.0.3", NULL, "a@b", "x@y",
+	    "X-Virtual-MTA: nope\r\n" SIGNED, "both", "", "X-Virtual-MTA ", 50,
 	    0, "nope" },
-	{ "empty in the header", "10.1.1.1", NULL, "a@b", "x@y",
-	    "X-Virtual-MTA:\r\n" SIGNED, "ip1", "", "X-Virtual-MTA ", 50, 0,
-	    "" },
 	{ "the first of two headers", "10.1.1.1", NULL, "a@b", "x@y",
 	    "X-Job: 1\r\nX-Job: 2\r\n" SIGNED, "ip1", "1", "X-Job X-Job ", 50,
 	    0, "" },

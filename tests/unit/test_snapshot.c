@@ -221,6 +221,9 @@ static const struct {
 	    "main:9: a is in the pools p and q, which both have <domain>" },
 	{ "<source 0/0>\ndefault-virtual-mta x\n</source>",
 	    "main:2: default-virtual-mta: there is no virtual MTA or pool x" },
+	{ "invalid-virtual-mta-fallback x",
+	    "main:1: invalid-virtual-mta-fallback: there is no virtual MTA or "
+	    "pool x" },
 	{ "<source 0/0>\npattern-list x\n</source>",
 	    "main:2: pattern-list: there is no <pattern-list x>" },
 	{ VMTA_A "<source 0/0>\npattern-list x\n</source>\n<pattern-list x>\n"
