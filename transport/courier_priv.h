@@ -23,7 +23,6 @@
 
 struct courier {
 	TAILQ_ENTRY(courier) held;
-	bool is_held;     /* ready, and the dispatcher has not been told */
 	struct post post; /* of the opening, then of the release */
 	struct worker_env *env;
 	struct tls_client *tls;
@@ -36,33 +35,34 @@ struct courier {
 	char *awaited_host; /* as in the params */
 	struct net_addr awaited_addr;
 	struct net_addr source;
-	bool both_families; /* the virtual MTA has sources of */
 	const char *helo;
 
 	struct mx_lookup *lookup;
 	const struct mx_route *route;
 	struct tour tour;         /* along route->targets */
-	bool no_tls;              /* for the address being tried */
-	bool timed;               /* the call is to be told, and one is all */
-	bool goes_on;             /* another one does, in our place */
 	struct sched_place place; /* where to begin; shuffle 0: anew */
-	bool asks;                /* for each address, from now on */
-	bool asking;              /* for the next one; the answer will come */
-	bool skips;               /* this host, when the session has ended */
+	bool is_held;       /* ready, and the dispatcher has not been told */
+	bool both_families; /* the virtual MTA has sources of */
+	bool no_tls;        /* for the address being tried */
+	bool timed;         /* the call is to be told, and one is all */
+	bool goes_on;       /* another one does, in our place */
+	bool asks;          /* for each address, from now on */
+	bool asking;        /* for the next one; the answer will come */
+	bool skips;         /* this host, when the session has ended */
 	struct outcome *failed; /* the last address that was called, or NULL */
 	const struct smtp_session_owner *owner;
 	struct smtp_session *session;
-	uint16_t port;     /* that is called */
 	int64_t called_us; /* when, and how long it took to be ready */
 	int64_t setup_us;
-	uint32_t earlier; /* transactions of other connections */
 	struct delivery *delivery;
-	bool was_ready;
-	bool worked; /* the server has done its work at least once */
-	uint32_t transactions;
 	struct outcome *broke; /* how the last transaction ended it, or NULL */
-	bool closing;          /* the dispatcher wants no more of it */
-	bool closed;           /* said so to the dispatcher */
+	uint32_t earlier;      /* transactions of other connections */
+	uint32_t transactions;
+	uint16_t port; /* that is called */
+	bool was_ready;
+	bool worked;  /* the server has done its work at least once */
+	bool closing; /* the dispatcher wants no more of it */
+	bool closed;  /* said so to the dispatcher */
 };
 
 /* Another connection goes on where `at` says, at this address of the route. */

@@ -275,6 +275,14 @@ must_go(struct sched_conn *c, int64_t now_us)
 	    (c->idle_us == now_us && conn_must_yield(c, now_us));
 }
 
+/* No mail is pinned to it, and what is pinned may not go over it. */
+static bool
+is_kept_out(struct sched_queue *q, struct sched_conn *c, const struct group *g,
+    int64_t now_us)
+{
+	return g == NULL && pins_wait(q) && pin_is_kept_out(c, now_us);
+}
+
 /*
  * Gives idle connections what may go now.  Returns when our own rate lets the
  * next one go.
@@ -304,7 +312,7 @@ give(struct sched *s, struct sched_queue *q, int64_t now_us)
 			continue;
 		}
 		g = q->pins == NULL ? NULL : pin_group(c, now_us);
-		if (g == NULL && pins_wait(q) && pin_is_kept_out(c, now_us)) {
+		if (is_kept_out(q, c, g, now_us)) {
 			conn_close(s, c);
 			continue;
 		}
