@@ -64,15 +64,6 @@ print(struct cat *c)
 
 /* ---- the envelope -------------------------------------------------------- */
 
-static enum listed_state
-state_of(const char *name)
-{
-	for (int i = LISTED_ACTIVE; i < LISTED_HOLD; i++)
-		if (strcmp(pf_state_name((enum listed_state)i), name) == 0)
-			return (enum listed_state)i;
-	return LISTED_HOLD;
-}
-
 static void
 on_envelope(struct cat *c, const json_t *item)
 {
@@ -94,7 +85,7 @@ on_envelope(struct cat *c, const json_t *item)
 	    0;
 	c->env.rcpt_count = (uint32_t)number(item, "recipients");
 	c->head.env = &c->env;
-	c->head.state = state_of(text(item, "state"));
+	(void)pf_state_read(text(item, "state"), &c->head.state);
 	c->head.size = (uint64_t)json_integer_value(
 	    json_object_get(item, "size"));
 	(void)message_id_read(text(item, "id"), &c->head.id);
@@ -221,6 +212,11 @@ cmd_cat(const struct ctl_options *opt)
 	json_t *done;
 	int rc;
 
+	if (c.json && c.part != NULL) {
+		(void)fprintf(stderr,
+		    "mailrace: cat takes --json or --part, not both\n");
+		return 2;
+	}
 	rc = ctl_ask_each(opt, on_item, &c, &done);
 	if (rc == 0)
 		end(&c);

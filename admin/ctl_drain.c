@@ -33,7 +33,7 @@ struct drain {
 
 /* Said on standard error. */
 static bool
-is_led_here(const struct pf_said *h, const char *dir)
+is_led_here(const struct pf_conf *h, const char *dir)
 {
 	const char *name = pf_leads_here(h);
 
@@ -51,19 +51,19 @@ host_may(const struct ctl_options *opt)
 {
 	const char *dir = opt->values[OPT_CONFIG_DIR];
 	struct pf_site site;
-	struct pf_said host;
 	struct err e;
+	int rc = pf_site_init(&site, dir, &e);
+	struct pf_conf *host = pf_conf_new(site.rg);
 	bool may = false;
 
-	if (pf_site_init(&site, dir, &e) == -1 ||
-	    pf_site_read(&site, &host, &e) == -1) {
+	if (rc == -1 || pf_site_read(&site, host, &e) == -1) {
 		may = dir == NULL;
 		if (!may)
 			(void)fprintf(stderr, "mailrace: %s\n", e.text);
 	} else {
-		may = !is_led_here(&host, site.dir);
-		pf_said_fini(&host);
+		may = !is_led_here(host, site.dir);
 	}
+	pf_conf_free(&host);
 	pf_site_fini(&site);
 	return may;
 }

@@ -20,12 +20,16 @@
 #include "admin/host_check.h"
 #include "compat/import_conf.h"
 #include "compat/opendkim_import.h"
+#include "compat/pmta/pm_import.h"
 #include "compat/postfix/pf_host.h"
 #include "compat/postfix/pf_import.h"
 #include "lib/mem.h"
 #include "vmta/snapshot.h"
 
 #define OPENDKIM_CONF "/etc/opendkim.conf"
+#define PMTA_CONF "/etc/pmta/config"
+#define PMTA_ROUNDS 100            /* of leaving out; few are needed */
+#define FD_FOLDER "/proc/self/fd/" /* where a result is read from */
 #define TEXT_MAX ((size_t)16 << 20)
 
 struct made {
@@ -33,7 +37,8 @@ struct made {
 	struct region *rg;
 	struct import_report *report;
 	struct import_conf *conf;
-	struct buf said; /* by programs of the other system */
+	struct pm_import *pmta; /* in place of conf, or NULL */
+	struct buf said;        /* by programs of the other system */
 };
 
 static void
@@ -74,23 +79,33 @@ write_all(int fd, const struct buf *text, const char *path, struct err *e)
 	return 0;
 }
 
-/* What `test config` would say of it. */
+/* The text with what is above it. */
+static void
+make_text(const struct made *m, const char *from, bool with_secrets,
+    struct buf *text)
+{
+	buf_printf(text, "# Made by `mailrace import` from %s.\n\n", from);
+	if (m->pmta != NULL)
+		pm_import_print(m->pmta, with_secrets, text);
+	else
+		import_conf_print(m->conf, with_secrets, text);
+}
+
+/* What `test config` would say of it; here too, or only what it says. */
 static bool
-check(const struct ctl_options *opt, const struct buf *text,
-    struct conf_errors *errs)
+check(const struct buf *text, bool here, struct conf_errors *errs)
 {
 	struct snapshot *conf = NULL;
 	int fd = memfd_create("import", MFD_CLOEXEC);
 	char path[64];
 	struct err e;
 
-	errs->portable = opt->values[OPT_PORTABLE] != NULL;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)snprintf(path, sizeof(path), FD_FOLDER "%d", fd);
 	if (fd == -1 || write_all(fd, text, path, &e) == -1)
 		conf_error(errs, path, 0, "the result cannot be checked");
 	else
 		conf = snapshot_load(path, errs);
-	if (conf != NULL)
+	if (conf != NULL && here)
 		host_check(conf, errs);
 	if (fd != -1)
 		(void)close(fd);
@@ -215,16 +230,16 @@ static int
 finish(struct made *m, const char *from)
 {
 	struct buf text = { 0 }, shown = { 0 };
-	struct conf_errors errs = { 0 };
+	struct conf_errors errs = {
+		.portable = m->opt->values[OPT_PORTABLE] != NULL,
+	};
 	bool good;
 	struct err e;
 	int rc = 0;
 
-	buf_printf(&text, "# Made by `mailrace import` from %s.\n\n", from);
-	buf_add(&shown, text.p, text.len);
-	import_conf_print(m->conf, true, &text);
-	import_conf_print(m->conf, false, &shown);
-	good = check(m->opt, &text, &errs);
+	make_text(m, from, true, &text);
+	make_text(m, from, false, &shown);
+	good = check(&text, true, &errs);
 	if (m->opt->values[OPT_OUTPUT] != NULL &&
 	    write_file(m->opt, &text, &e) == -1)
 		rc = fail(&e);
@@ -326,6 +341,93 @@ cmd_import_opendkim(const struct ctl_options *opt)
 		rc = finish(&m, path);
 	}
 	buf_fini(&text);
+	made_fini(&m);
+	return rc;
+}
+
+/* ---- pmta ------------------------------------------------------------------ */
+
+/* Leaves out each line that is an error; false: no line was. */
+static bool
+leave_out_errors(struct pm_import *pmta, const struct conf_errors *errs)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < errs->n; i++) {
+		const struct conf_error *e = &errs->v[i];
+		const char *text = strchr(e->text + e->file_len, ' ');
+
+		/* A list that a line names has lines of its own. */
+		if (!e->warning && text != NULL &&
+		    strncmp(e->text, FD_FOLDER, strlen(FD_FOLDER)) == 0)
+			some |= pm_import_leave_out(pmta, e->line, text + 1);
+	}
+	return some;
+}
+
+/*
+ * Until what is left can be loaded.  What this host alone lacks, a file or an
+ * address, is no reason.
+ */
+static void
+settle(const struct made *m, const char *from)
+{
+	bool again = true;
+
+	for (int i = 0; again && i < PMTA_ROUNDS; i++) {
+		struct conf_errors errs = { .portable = true };
+		struct buf text = { 0 };
+
+		make_text(m, from, true, &text);
+		again = !check(&text, false, &errs) &&
+		    leave_out_errors(m->pmta, &errs);
+		conf_errors_fini(&errs);
+		buf_fini(&text);
+	}
+}
+
+/* A file, or PowerMTA's folder. */
+static int
+pmta_path(const char *given, char *path, struct err *e)
+{
+	struct stat st;
+	struct buf file = { 0 };
+	int rc;
+
+	buf_str(&file, given == NULL ? PMTA_CONF : given);
+	if (stat(buf_cstr(&file), &st) == 0 && S_ISDIR(st.st_mode))
+		buf_str(&file, "/config");
+	rc = real_path(buf_cstr(&file), path, e);
+	buf_fini(&file);
+	if (rc == 0 && access(path, R_OK) == -1)
+		rc = err_sys(e, "%s", path);
+	return rc;
+}
+
+int
+cmd_import_pmta(const struct ctl_options *opt)
+{
+	struct conf_errors errs = { 0 };
+	struct conf_tree tree = { 0 };
+	char path[PATH_MAX];
+	struct made m;
+	struct err e;
+	int rc;
+
+	made_init(&m, opt);
+	if (check_output(opt, &e) == -1 ||
+	    pmta_path(opt->argument, path, &e) == -1) {
+		rc = fail(&e);
+	} else {
+		conf_parse(&tree, path, m.rg, &errs);
+		conf_errors_finish(&errs, 0);
+		m.pmta = pm_import_new(&tree, m.rg);
+		settle(&m, path);
+		pm_import_tell(m.pmta, &errs, m.report);
+		rc = finish(&m, path);
+		conf_tree_fini(&tree);
+	}
+	conf_errors_fini(&errs);
 	made_fini(&m);
 	return rc;
 }

@@ -157,9 +157,5 @@ cmd_mailq(const struct ctl_options *opt)
 	if (rc == 0 || q.host.requests + q.messages > 0)
 		print_end(&q, rc == 0);
 	buf_fini(&q.out);
-	if (fflush(stdout) != 0) {
-		(void)fprintf(stderr, "mailrace: cannot write all of it\n");
-		return 2;
-	}
 	return rc;
 }

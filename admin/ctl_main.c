@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mailrace: the operator's command. */
+#include <stdbool.h>
+#include <stdio.h>
+
 #include "admin/ctl_parse.h"
+
+/* An answer that was cut is none: the disk was full, say.  2 has a reason. */
+static int
+run(ctl_cmd_fn *fn, const struct ctl_options *opt)
+{
+	int rc = fn(opt);
+	bool whole = fflush(stdout) == 0 && ferror(stdout) == 0;
+
+	if (whole || rc == 2)
+		return rc;
+	(void)fprintf(stderr, "mailrace: cannot write all of it\n");
+	return 2;
+}
 
 int
 main(int argc, char **argv)
@@ -9,5 +25,5 @@ main(int argc, char **argv)
 	ctl_cmd_fn *fn;
 	int rc = ctl_parse(argc, argv, &opt, &fn);
 
-	return fn == NULL ? rc : fn(&opt);
+	return fn == NULL ? rc : run(fn, &opt);
 }

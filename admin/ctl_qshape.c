@@ -56,15 +56,11 @@ choose_queues(const struct ctl_options *opt, struct qshape *q)
 	if (opt->file_count == 0)
 		q->wanted[LISTED_ACTIVE] = true;
 	for (size_t i = 0; i < opt->file_count; i++) {
-		int s = LISTED_ACTIVE;
+		enum listed_state s;
 
 		if (strcmp(opt->files[i], "incoming") == 0)
 			continue;
-		while (s <= LISTED_HOLD &&
-		    strcmp(pf_state_name((enum listed_state)s),
-			opt->files[i]) != 0)
-			s++;
-		if (s > LISTED_HOLD) {
+		if (!pf_state_read(opt->files[i], &s)) {
 			(void)fprintf(stderr,
 			    "mailrace: queues are incoming, active, deferred "
 			    "and hold, not \"%s\"\n",

@@ -22,6 +22,7 @@
 #include "admin/ctl_ask.h"
 #include "admin/ctl_cmds.h"
 #include "compat/postfix/pf_record.h"
+#include "compat/postfix/pf_stay.h"
 #include "compat/postfix/pf_undo.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot.h"
@@ -33,7 +34,7 @@ struct setup {
 	const struct ctl_options *opt;
 	struct snapshot *conf;
 	struct pf_site site;
-	struct pf_said host;
+	struct pf_conf *host;
 	struct pf_wish wish;
 	struct pf_plan plan;
 	struct buf diff, tls_policy, dsn;
@@ -132,7 +133,7 @@ lmtp_path(const struct setup *s)
 	for (size_t i = 0; i < all->n; i++) {
 		if (all->v[i][0] != '/')
 			continue;
-		if (pf_relative(&s->host, all->v[i]) != NULL)
+		if (pf_relative(s->host, all->v[i]) != NULL)
 			return all->v[i];
 		if (found == NULL)
 			found = all->v[i];
@@ -158,7 +159,7 @@ dsn_service(struct setup *s)
 static struct slice
 tls_policy(struct setup *s)
 {
-	const char *maps = pf_said_value(&s->host, "smtp_tls_policy_maps");
+	const char *maps = pf_value(s->host, NULL, "smtp_tls_policy_maps");
 	struct slice rest = slice_of(maps), item;
 	struct err ignored;
 
@@ -195,7 +196,7 @@ make_wish(struct setup *s, struct err *e)
 		return err_set(e,
 		    "%s has no lmtp-listener with a path, such as "
 		    "%s/mailrace/lmtp",
-		    s->opt->config, pf_said_value(&s->host, "queue_directory"));
+		    s->opt->config, pf_value(s->host, NULL, "queue_directory"));
 	w->milter = strcmp(milter, MILTER_DEFAULT) == 0 ? NULL : milter;
 	w->dsn = dsn_service(s);
 	w->holds = holds;
@@ -246,6 +247,7 @@ hold_signals(int how)
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGPIPE);
+	(void)sigaddset(&set, SIGQUIT);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a program of one thread */
 	(void)sigprocmask(how, &set, NULL);
 }
@@ -287,20 +289,27 @@ check(struct setup *s, bool runs, struct err *e)
 	return 0;
 }
 
+static void
+tell_torn(struct setup *s)
+{
+	(void)fprintf(stderr, "mailrace: it is not as it was; %s has that\n",
+	    s->site.undo);
+	s->done = "failed";
+}
+
 /* All as it was before the swap; why is what went wrong. */
 static int
 roll_back(struct setup *s, bool runs, const struct err *why)
 {
+	const bool undoes = s->opt->values[OPT_UNDO] != NULL;
 	struct err e;
 
 	(void)fail(why);
-	if (pf_site_swap(&s->site, &e) == -1 ||
+	if ((undoes ? pf_site_swap(&s->site, &e) :
+		      pf_site_swap_back(&s->site, &e)) == -1 ||
 	    (runs && pf_site_reload(&s->site, &e) == -1)) {
 		(void)fail(&e);
-		(void)fprintf(stderr,
-		    "mailrace: it is not as it was; %s has that\n",
-		    s->site.undo);
-		s->done = "failed";
+		tell_torn(s);
 		return 1;
 	}
 	s->done = "rolled back";
@@ -321,7 +330,10 @@ make(struct setup *s)
 	if (pf_record_write(&s->site, &s->plan, &e) == -1 ||
 	    pf_site_swap(&s->site, &e) == -1) {
 		rc = fail(&e);
-		(void)pf_record_remove(&s->site, &ignored);
+		if (s->site.torn)
+			tell_torn(s);
+		else
+			(void)pf_record_remove(&s->site, &ignored);
 	} else if (check(s, runs, &e) == -1) {
 		rc = roll_back(s, runs, &e);
 		if (strcmp(s->done, "rolled back") == 0)
@@ -333,39 +345,74 @@ make(struct setup *s)
 	return rc;
 }
 
+/* Is it in a list that is a file? */
+static void
+check_list(struct setup *s, const char *name, const char *path,
+    const char *domain)
+{
+	struct buf b = { .p = NULL };
+	struct err e;
+
+	if (pf_file_read(path, &b, &e) == -1)
+		pf_refuse(&s->plan, "%s: %s", name, e.text);
+	else
+		pf_refuse_own(name, pf_list_of_file(s->site.rg, buf_cstr(&b)),
+		    domain, &s->plan);
+	buf_fini(&b);
+}
+
+static void
+check_table(struct setup *s, const char *name, const char *table,
+    const char *domain)
+{
+	struct err e;
+	const int has = pf_site_has(&s->site, table, domain, &e);
+
+	if (has == -1)
+		pf_refuse(&s->plan, "%s: %s: %s", name, table, e.text);
+	else if (has == 1)
+		pf_refuse(&s->plan, "%s is in %s: its mail is this host's own",
+		    domain, name);
+}
+
 /*
  * A domain of the host's own, which transport_maps would send out: those that
- * stand in tables; of the others pf_stay.h knows.
+ * stand in tables and files; of the others pf_stay.h knows.
  */
 static void
 check_tables(struct setup *s, const char *domain)
 {
-	static const char *const lists[] = { "mydestination", "relay_domains",
-		"virtual_alias_domains", "virtual_mailbox_domains" };
 	struct slice rest, item;
 
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		rest = slice_of(pf_said_value(&s->host, lists[i]));
-		while ((item = pf_list_item(&rest)).len > 0)
-			if (memchr(item.p, ':', item.len) != NULL &&
-			    pf_site_has(&s->site,
-				region_strndup(s->site.rg, item.p, item.len),
-				domain))
-				pf_refuse(&s->plan,
-				    "%s is in %s: its mail is this host's own",
-				    domain, lists[i]);
+	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
+		rest = slice_of(pf_value(s->host, NULL, pf_own_lists[i]));
+		while ((item = pf_list_item(&rest)).len > 0) {
+			const char *word = region_strndup(s->site.rg, item.p,
+			    item.len);
+
+			if (word[0] == '/')
+				check_list(s, pf_own_lists[i], word, domain);
+			else if (strchr(word, ':') != NULL)
+				check_table(s, pf_own_lists[i], word, domain);
+		}
 	}
 }
 
+/* What cannot be read from outside by pf_stay.h. */
 static void
-check_domains(struct setup *s)
+check_wish(struct setup *s)
 {
 	struct slice rest = slice_of(s->wish.list == NULL ? "" : s->wish.list);
 	const char *domain;
+	struct err e;
 
 	while (s->wish.scope == PF_DOMAINS &&
 	    (domain = pf_wish_domain(&s->wish, s->site.rg, &rest)) != NULL)
 		check_tables(s, domain);
+	/* Postfix defers all mail for a table that it cannot open. */
+	if (s->wish.scope == PF_SENDERS &&
+	    pf_site_has(&s->site, s->wish.list, "@" PF_PROBE_DOMAIN, &e) == -1)
+		pf_refuse(&s->plan, "--senders: %s", e.text);
 }
 
 static int
@@ -375,8 +422,8 @@ set_up(struct setup *s)
 
 	if (make_wish(s, &e) == -1)
 		return fail(&e);
-	pf_setup(&s->wish, &s->host, &s->plan);
-	check_domains(s);
+	pf_setup(&s->wish, s->host, &s->plan);
+	check_wish(s);
 	if (print_plan(s))
 		return 1;
 	if (s->plan.count == 0) {
@@ -409,7 +456,7 @@ take_back(struct setup *s, const struct pf_record *r)
 {
 	struct err e;
 
-	pf_undo(r->changes, r->count, &s->host, &s->plan);
+	pf_undo(r->changes, r->count, s->host, &s->plan);
 	if (!print_plan(s)) {
 		if (pf_site_edit(&s->site, &s->plan, &e) == -1)
 			return fail(&e);
@@ -433,7 +480,7 @@ put_back(struct setup *s)
 	const bool runs = pf_site_runs(&s->site);
 	struct err e;
 
-	if (pf_site_swap(&s->site, &e) == -1)
+	if (pf_site_swap_back(&s->site, &e) == -1)
 		return fail(&e);
 	if (runs && reload(s, &e) == -1)
 		return roll_back(s, runs, &e);
@@ -455,8 +502,9 @@ undo(struct setup *s)
 		say(s, "nothing to do", "There is nothing to undo.");
 		return 0;
 	}
-	if (pf_record_read(&s->site, &r, &e) == -1 ||
-	    pf_site_copy(&s->site, &e) == -1)
+	/* Copied first: what is changed from now on, the swap sees. */
+	if (pf_site_copy(&s->site, &e) == -1 ||
+	    pf_record_read(&s->site, &r, &e) == -1)
 		return fail(&e);
 	if (!r.edited && pf_record_restore(&s->site, &e) == -1)
 		return fail(&e);
@@ -508,17 +556,20 @@ cmd_setup_postfix(const struct ctl_options *opt)
 
 	pf_plan_init(&s.plan);
 	rc = pf_site_init(&s.site, opt->values[OPT_CONFIG_DIR], &e);
+	s.host = pf_conf_new(s.site.rg);
 	if (rc == 0)
-		rc = pf_site_read(&s.site, &s.host, &e);
+		rc = pf_site_lock(&s.site, &e);
+	if (rc == 0)
+		rc = pf_site_read(&s.site, s.host, &e);
 	if (rc == -1) {
 		rc = fail(&e);
 	} else {
 		rc = run(&s);
 		if (opt->json)
 			print_json(&s);
-		pf_said_fini(&s.host);
 	}
 	pf_plan_fini(&s.plan);
+	pf_conf_free(&s.host);
 	pf_site_fini(&s.site);
 	buf_fini(&s.diff);
 	buf_fini(&s.tls_policy);

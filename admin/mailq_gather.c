@@ -23,6 +23,13 @@ struct waiting {
 	char *sender, *host_id;
 	struct waiting_rcpt *rcpts;
 	size_t count, cap;
+	size_t all; /* the most that it was said to have */
+};
+
+/* Ids that were passed on, in open addressing; 0 is no message's. */
+struct id_set {
+	uint64_t *ids;
+	size_t n, cap; /* cap: a power of two, or 0 */
 };
 
 struct mailq_gather {
@@ -30,6 +37,7 @@ struct mailq_gather {
 	void *ctx;
 	struct table table;
 	TAILQ_HEAD(, waiting) oldest;
+	struct id_set told;
 };
 
 static const struct waiting *
@@ -54,6 +62,42 @@ is(const struct table_link *l, const void *key)
 
 static const struct table_ops ops = { hash, is };
 
+/* ---- passed on ----------------------------------------------------------- */
+
+/* Where it is, or would be. */
+static uint64_t *
+place_of(const struct id_set *s, uint64_t id)
+{
+	size_t i = table_hash_u64(id) & (s->cap - 1);
+
+	while (s->ids[i] != 0 && s->ids[i] != id)
+		i = (i + 1) & (s->cap - 1);
+	return &s->ids[i];
+}
+
+static bool
+id_set_has(const struct id_set *s, uint64_t id)
+{
+	return s->cap > 0 && *place_of(s, id) != 0;
+}
+
+static void
+id_set_add(struct id_set *s, uint64_t id)
+{
+	struct id_set old = *s;
+
+	if (s->n >= s->cap / 2) {
+		s->cap = s->cap == 0 ? 1024 : s->cap * 2;
+		s->ids = mem_array(s->cap, sizeof(s->ids[0]));
+		for (size_t i = 0; i < old.cap; i++)
+			if (old.ids[i] != 0)
+				*place_of(s, old.ids[i]) = old.ids[i];
+		free(old.ids);
+	}
+	*place_of(s, id) = id;
+	s->n++;
+}
+
 /* ---- reading ------------------------------------------------------------- */
 
 static const char *
@@ -73,18 +117,16 @@ number(const json_t *object, const char *key)
 static enum listed_state
 state_of(const json_t *item)
 {
-	const char *name = text(item, "state");
+	enum listed_state state = LISTED_ACTIVE;
 
-	for (int i = LISTED_ACTIVE; i <= LISTED_HOLD; i++)
-		if (strcmp(pf_state_name((enum listed_state)i), name) == 0)
-			return (enum listed_state)i;
-	return LISTED_ACTIVE;
+	(void)pf_state_read(text(item, "state"), &state);
+	return state;
 }
 
 static enum outcome_kind
 kind_of(const char *name)
 {
-	for (int i = 0; i <= OUTCOME_SUPPRESSED; i++)
+	for (int i = 0; i <= OUTCOME_BAD_ADDRESS; i++)
 		if (strcmp(outcome_kind_name((enum outcome_kind)i), name) == 0)
 			return (enum outcome_kind)i;
 	return OUTCOME_LOCAL_TEMP;
@@ -172,15 +214,23 @@ waiting_free(struct waiting **wp)
 	free(w);
 }
 
+/* NULL: none of its recipients waits here. */
+static struct waiting *
+waiting_find(const struct mailq_gather *g, uint64_t id)
+{
+	struct table_link *l = table_find(&g->table, table_hash_u64(id), &id);
+
+	return l == NULL ? NULL :
+			   (void *)((char *)l - offsetof(struct waiting, link));
+}
+
 static struct waiting *
 waiting_get(struct mailq_gather *g, const struct listed *m)
 {
-	struct table_link *l = table_find(&g->table, table_hash_u64(m->id),
-	    &m->id);
-	struct waiting *w;
+	struct waiting *w = waiting_find(g, m->id);
 
-	if (l != NULL)
-		return (void *)((char *)l - offsetof(struct waiting, link));
+	if (w != NULL)
+		return w;
 	w = mem_new(struct waiting);
 	w->m = *m;
 	w->m.sender = w->sender = mem_strdup(m->sender);
@@ -198,21 +248,52 @@ compare(const void *a, const void *b)
 	return (x->n > y->n) - (x->n < y->n);
 }
 
-/* In the order of the envelope; who has moved may have come twice. */
+/* In the order of the envelope, each once. */
+static void
+put_in_order(struct waiting *w)
+{
+	size_t count = w->count;
+
+	qsort(w->rcpts, count, sizeof(w->rcpts[0]), compare);
+	w->count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (w->count == 0 ||
+		    w->rcpts[i].n != w->rcpts[w->count - 1].n) {
+			w->rcpts[w->count++] = w->rcpts[i];
+		} else {
+			free(w->rcpts[i].addr);
+			free(w->rcpts[i].reason);
+		}
+}
+
+static bool
+is_complete(struct waiting *w)
+{
+	if (w->count < w->all)
+		return false;
+	put_in_order(w);
+	return w->count >= w->all;
+}
+
+static void
+tell(struct mailq_gather *g, const struct listed *m)
+{
+	id_set_add(&g->told, m->id);
+	g->fn(g->ctx, m);
+}
+
 static void
 pass_on(struct mailq_gather *g, struct waiting *w)
 {
 	struct listed_rcpt *rcpts = mem_array(w->count,
 	    sizeof(struct listed_rcpt));
 
-	qsort(w->rcpts, w->count, sizeof(w->rcpts[0]), compare);
 	for (size_t i = 0; i < w->count; i++)
-		if (i == 0 || w->rcpts[i].n != w->rcpts[i - 1].n)
-			rcpts[w->m.rcpt_count++] = (struct listed_rcpt){
-				w->rcpts[i].addr, w->rcpts[i].reason
-			};
+		rcpts[i] = (struct listed_rcpt){ w->rcpts[i].addr,
+			w->rcpts[i].reason };
 	w->m.rcpts = rcpts;
-	g->fn(g->ctx, &w->m);
+	w->m.rcpt_count = w->count;
+	tell(g, &w->m);
 	free(rcpts);
 	table_remove(&g->table, &w->link);
 	TAILQ_REMOVE(&g->oldest, w, entry);
@@ -220,19 +301,22 @@ pass_on(struct mailq_gather *g, struct waiting *w)
 }
 
 static struct waiting *
-keep(struct mailq_gather *g, const struct listed *m, json_int_t n,
+keep(struct mailq_gather *g, const struct listed *m, const json_t *item,
     const struct listed_rcpt *r)
 {
+	size_t all = (size_t)number(item, "recipients");
 	struct waiting *w = waiting_get(g, m);
 
+	if (all > w->all)
+		w->all = all;
 	if (m->state < w->m.state)
 		w->m.state = m->state;
 	if (w->count == w->cap) {
 		w->cap = w->cap * 2 + 4;
 		w->rcpts = mem_realloc(w->rcpts, w->cap * sizeof(w->rcpts[0]));
 	}
-	w->rcpts[w->count++] = (struct waiting_rcpt){ n, mem_strdup(r->addr),
-		mem_strdup(r->reason) };
+	w->rcpts[w->count++] = (struct waiting_rcpt){ number(item, "recipient"),
+		mem_strdup(r->addr), mem_strdup(r->reason) };
 	return w;
 }
 
@@ -254,18 +338,22 @@ void
 mailq_gather_add(struct mailq_gather *g, const json_t *item)
 {
 	struct listed m = message_of(item);
-	json_int_t all = number(item, "recipients");
+	bool alone = number(item, "recipients") <= 1 &&
+	    waiting_find(g, m.id) == NULL;
 	struct buf reason = { 0 };
-	struct listed_rcpt r = rcpt_of(item, &reason);
+	struct listed_rcpt r;
 
-	if (all <= 1) {
+	if (id_set_has(&g->told, m.id))
+		return;
+	r = rcpt_of(item, &reason);
+	if (alone) {
 		m.rcpts = &r;
 		m.rcpt_count = 1;
-		g->fn(g->ctx, &m);
+		tell(g, &m);
 	} else {
-		struct waiting *w = keep(g, &m, number(item, "recipient"), &r);
+		struct waiting *w = keep(g, &m, item, &r);
 
-		if (w->count >= (size_t)all)
+		if (is_complete(w))
 			pass_on(g, w);
 	}
 	buf_fini(&reason);
@@ -274,8 +362,12 @@ mailq_gather_add(struct mailq_gather *g, const json_t *item)
 void
 mailq_gather_end(struct mailq_gather *g)
 {
-	while (!TAILQ_EMPTY(&g->oldest))
-		pass_on(g, TAILQ_FIRST(&g->oldest));
+	struct waiting *w;
+
+	while ((w = TAILQ_FIRST(&g->oldest)) != NULL) {
+		put_in_order(w);
+		pass_on(g, w);
+	}
 }
 
 void
@@ -291,5 +383,6 @@ mailq_gather_free(struct mailq_gather **gp)
 		waiting_free(&w);
 	}
 	table_fini(&g->table);
+	free(g->told.ids);
 	free(g);
 }

@@ -4,8 +4,11 @@
  * messages.
  *
  * One of a message that has no other is passed on at once; the others wait
- * here until as many have come as the message had.  So memory is that of
- * messages with several recipients, of which some have come.  One thread.
+ * here until as many have come as the message had.  A recipient may come again
+ * (vmta/sched_walk.h), and others of its message may end meanwhile: a message
+ * is passed on once all the same.  So memory is that of messages with several
+ * recipients, of which some have come, and 16 to 32 bytes for each message
+ * that was passed on.  One thread.
  */
 
 #ifndef ADMIN_MAILQ_GATHER_H

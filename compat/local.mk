@@ -8,6 +8,8 @@ libcompat_a_SOURCES = \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/pmta/pm_import.c %D%/pmta/pm_import.h \
+	%D%/pmta/pm_paths.c %D%/pmta/pm_paths.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_cat.c %D%/postfix/pf_cat.h \
 	%D%/postfix/pf_conf.c %D%/postfix/pf_conf.h \
@@ -21,7 +23,6 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
-	%D%/postfix/pf_said.c %D%/postfix/pf_said.h \
 	%D%/postfix/pf_settings.c \
 	%D%/postfix/pf_setup.c %D%/postfix/pf_setup.h \
 	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h \

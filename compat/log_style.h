@@ -44,7 +44,8 @@ struct log_mail {
 
 /* Who handed a message in that the host MTA has not logged. */
 struct log_client {
-	const char *name;       /* that it gave itself */
+	const char *name;       /* of its address, by who looked; or "" */
+	const char *helo;       /* that it gave itself */
 	struct net_addr addr;   /* family 0: a unix socket */
 	const char *protocol;   /* "ESMTPSA" (RFC 3848) */
 	const char *message_id; /* "<...>", or "" */

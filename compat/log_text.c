@@ -104,6 +104,12 @@ log_address(struct buf *out, const char *s, enum log_escape as)
 }
 
 void
+log_host(struct buf *out, const char *s, enum log_escape as)
+{
+	add(out, s, LOG_ADDR_MAX, " ,<>[]()", as);
+}
+
+void
 log_stamp(struct buf *out, const struct tm *tm)
 {
 	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May",

@@ -33,6 +33,9 @@ void log_text(struct buf *out, const char *s, size_t max, enum log_escape as);
  */
 void log_address(struct buf *out, const char *s, enum log_escape as);
 
+/* The name of a host, up to a blank, a comma or a bracket: they are escaped. */
+void log_host(struct buf *out, const char *s, enum log_escape as);
+
 /* "Nov 22 07:40:01 ", as system logs have it (RFC 3164, 4.1.2). */
 void log_stamp(struct buf *out, const struct tm *tm);
 

@@ -72,7 +72,7 @@ read_line(struct slice line, const char *where, struct import_report *report)
 	struct slice s = slice_trim((struct slice){ line.p,
 	    hash == NULL ? line.len : (size_t)(hash - line.p) });
 	char name[64], value[1024];
-	const struct import_fact fact = { name, value, where, false };
+	struct import_fact fact = { name, value, where, false };
 	struct slice rest;
 	size_t len = 0;
 
@@ -83,6 +83,9 @@ read_line(struct slice line, const char *where, struct import_report *report)
 	rest = slice_trim((struct slice){ s.p + len, s.len - len });
 	(void)snprintf(name, sizeof(name), "%.*s", (int)len, s.p);
 	(void)snprintf(value, sizeof(value), "%.*s", (int)rest.len, rest.p);
+	/* "mysql://user:password@host/..." */
+	fact.secret = strstr(value, "://") != NULL &&
+	    strchr(value, '@') != NULL;
 	tell(report, &fact);
 }
 

@@ -39,9 +39,8 @@ conf_block_find(const struct conf_schema *s, const char *name, char letter)
 
 /* ---- directives ---------------------------------------------------------- */
 
-/* no, "", none and their like switch a protection off. */
-static bool
-is_off(const struct conf_tree *tree, const char *value)
+bool
+conf_known_is_off(const struct conf_tree *tree, const char *value)
 {
 	static const char *const words[] = { "", "no", "false", "none",
 		"retain", "unlimited" };
@@ -75,7 +74,7 @@ warn(const struct conf_binder *b, const struct conf_known *k,
 		    "%s is an old name without effect: %s", k->name, k->advice);
 		break;
 	case CONF_FATE_PROTECTS:
-		if (!is_off(b->tree, n->value))
+		if (!conf_known_is_off(b->tree, n->value))
 			conf_error(b->errs, n->file, n->line,
 			    "%s protects and has no effect yet: it cannot be "
 			    "ignored",

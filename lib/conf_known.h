@@ -69,6 +69,9 @@ struct conf_schema {
 /* Is it another name of a row? */
 bool conf_fate_renames(enum conf_fate fate);
 
+/* no, "", none and their like switch a protection off. */
+bool conf_known_is_off(const struct conf_tree *tree, const char *value);
+
 /* By name and place, with 0 in any place; NULL: not known there. */
 const struct conf_known *conf_known_find(const struct conf_schema *s,
     const char *name, char letter);

@@ -259,6 +259,21 @@ conf_macro_define(struct conf_tree *tree, struct slice value, const char *file,
 	m->line = line;
 }
 
+size_t
+conf_macro_count(const struct conf_tree *tree)
+{
+	return strmap_count(tree->macros);
+}
+
+void
+conf_macro_at(const struct conf_tree *tree, size_t i,
+    struct conf_macro_text *out)
+{
+	const struct conf_macro *m = strmap_at(tree->macros, i);
+
+	*out = (struct conf_macro_text){ m->name, m->raw, m->file, m->line };
+}
+
 static void
 complain(struct conf_errors *errs, struct conf_macro *m, const char *what)
 {

@@ -67,6 +67,18 @@ const char *conf_path(struct region *rg, const char *file, const char *path);
 int conf_expand(const struct conf_tree *tree, const char *text,
     struct conf_strs *out, bool *from_macro_r, struct err *e);
 
+/* A definition as it was read; of several of a name the last one counts. */
+struct conf_macro_text {
+	const char *name;       /* in lower case */
+	struct conf_strs items; /* not expanded */
+	const char *file;
+	unsigned line;
+};
+
+size_t conf_macro_count(const struct conf_tree *tree);
+void conf_macro_at(const struct conf_tree *tree, size_t i,
+    struct conf_macro_text *out);
+
 /* Appends in the region; *list grows by doubling, so start from nothing. */
 void conf_strs_add(struct conf_strs *list, struct region *rg, const char *s);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/acceptor.h"
@@ -174,6 +175,19 @@ bool
 ctl_is_gone(const struct ctl_request *r)
 {
 	return r->conn->bev == NULL;
+}
+
+bool
+ctl_is_owner(const struct ctl_request *r)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	if (r->conn->bev == NULL ||
+	    getsockopt(bufferevent_getfd(r->conn->bev), SOL_SOCKET, SO_PEERCRED,
+		&who, &len) == -1)
+		return false;
+	return who.uid == 0 || who.uid == geteuid();
 }
 
 int

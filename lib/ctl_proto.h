@@ -71,6 +71,9 @@ void ctl_stream(struct ctl_request *r, ctl_more_fn *fn, void *ctx);
 void ctl_pause(struct ctl_request *r);
 bool ctl_is_gone(const struct ctl_request *r);
 
+/* Has root connected, or the user that we run as?  False: another, or gone. */
+bool ctl_is_owner(const struct ctl_request *r);
+
 /*
  * Asks for bytes of any number; returns a descriptor, of the caller, for
  * ctl_upload_read() on any thread.  Once a request.  That the client goes is

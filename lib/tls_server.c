@@ -118,6 +118,20 @@ open_text(const struct buf *text)
 	return pem;
 }
 
+/* Behind the last certificate there is nothing, and no damaged one. */
+static int
+ends_well(struct err *e)
+{
+	unsigned long code = ERR_peek_last_error();
+	bool well = ERR_GET_LIB(code) == ERR_LIB_PEM &&
+	    ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+
+	if (!well)
+		return err_tls(e, "a certificate in it cannot be read");
+	ERR_clear_error();
+	return 0;
+}
+
 /* The certificates behind the first one. */
 static int
 use_chain(SSL_CTX *ctx, BIO *pem, struct err *e)
@@ -130,8 +144,7 @@ use_chain(SSL_CTX *ctx, BIO *pem, struct err *e)
 			X509_free(link);
 			return err_tls(e, "its chain");
 		}
-	ERR_clear_error(); /* the end of the file is one */
-	return 0;
+	return ends_well(e);
 }
 
 static int
@@ -251,7 +264,8 @@ add_authorities(SSL_CTX *ctx, const struct buf *text, struct err *e)
 		X509_free(one);
 		count++;
 	}
-	ERR_clear_error(); /* the end of the file is one */
+	if (rc == 0)
+		rc = ends_well(e);
 	BIO_free(pem);
 	/* Who stands in the file is trusted, whoever has signed him. */
 	CHECK(X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1);

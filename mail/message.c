@@ -101,5 +101,5 @@ message_id_read(const char *text, uint64_t *id_r)
 		id = id << 4 | (uint64_t)digit;
 	}
 	*id_r = id;
-	return n == MESSAGE_ID_TEXT - 1;
+	return n == MESSAGE_ID_TEXT - 1 && id != 0;
 }

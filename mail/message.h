@@ -55,7 +55,7 @@ void message_unref(struct message **mp);
 /* The id as it is shown: 16 upper-case hex digits. */
 #define MESSAGE_ID_TEXT 17
 const char *message_id_text(uint64_t id, char out[MESSAGE_ID_TEXT]);
-/* False: it is not that, in capitals or not. */
+/* False: it is not that, in capitals or not, or 0, which is no message's. */
 bool message_id_read(const char *text, uint64_t *id_r);
 
 #endif

@@ -69,6 +69,7 @@ check_PROGRAMS += \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
+	tests/unit/test_envelope_read \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
@@ -151,6 +152,7 @@ check_PROGRAMS += \
 	tests/unit/test_pf_setup \
 	tests/unit/test_pf_undo \
 	tests/unit/test_pf_qshape \
+	tests/unit/test_pm_import \
 	tests/unit/test_pool \
 	tests/unit/test_pressure \
 	tests/unit/test_privacy \
@@ -1131,6 +1133,7 @@ EXTRA_DIST += \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
 	%D%/system/other_milter.py \
+	%D%/system/pmta_sites.py \
 	%D%/system/postfix.py \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
@@ -1175,6 +1178,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_import.py \
+	%D%/system/test_import_pmta.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \

@@ -4,16 +4,20 @@
 #include <stdlib.h>
 
 #include "lib/check.h"
+#include "lib/clock.h"
 #include "mail/message.h"
 #include "transport/envelope_read.h"
 
-/* Work for a few milliseconds on the worker. */
 #define CHUNK 256
+/* Of the worker: envelopes may be large, and mail waits there to be sent. */
+#define SLICE_US (2 * US_PER_MS)
+/* So many that do not fit are passed on the scheduler's thread at a time. */
+#define LOOK_AT 4096
 
 /* ---- on the worker ------------------------------------------------------- */
 
-/* Recipients of a message mostly come one behind the other. */
-struct reading {
+/* For a chunk: recipients of a message mostly come one behind the other. */
+struct candidates_reading {
 	struct region *rg;
 	uint64_t id; /* whose envelope this is; 0: nobody's yet */
 	bool readable;
@@ -23,7 +27,7 @@ struct reading {
 
 static void
 read_envelope(struct candidates *c, const struct candidate *r,
-    struct reading *at)
+    struct candidates_reading *at)
 {
 	if (at->id == r->msg->id)
 		return;
@@ -34,8 +38,9 @@ read_envelope(struct candidates *c, const struct candidate *r,
 }
 
 static void
-look_at(struct candidates *c, const struct candidate *r, struct reading *at)
+look_at(struct candidates *c, const struct candidate *r)
 {
+	struct candidates_reading *at = c->at;
 	const struct err none = { "no such recipient" };
 
 	read_envelope(c, r, at);
@@ -51,16 +56,28 @@ static void
 on_chunk(struct post *p)
 {
 	struct candidates *c = post_owner(p, struct candidates, post);
-	struct reading at = { .rg = region_new() };
+	int64_t until_us = clock_us() + SLICE_US;
 
-	for (size_t i = 0; i < c->count; i++) {
-		look_at(c, &c->list[i], &at);
-		message_unref(&c->list[i].msg);
-		if (c->list[i].said != NULL)
-			said_unref(&c->list[i].said);
+	if (c->at == NULL) {
+		c->at = mem_new(struct candidates_reading);
+		c->at->rg = region_new();
 	}
-	region_free(&at.rg);
-	c->count = 0;
+	while (c->next < c->count && clock_us() < until_us) {
+		struct candidate *r = &c->list[c->next++];
+
+		look_at(c, r);
+		message_unref(&r->msg);
+		if (r->said != NULL)
+			said_unref(&r->said);
+	}
+	if (c->next < c->count) {
+		worker_post(c->env->worker, &c->post);
+		return;
+	}
+	region_free(&c->at->rg);
+	free(c->at);
+	c->at = NULL;
+	c->count = c->next = 0;
 	dispatch_reader_done(&c->reader);
 	c->chunk(c); /* it may be gone */
 }
@@ -132,7 +149,7 @@ on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 	struct candidates *c = ctx;
 
 	if (!select_fits(c->select, info, c->now_us))
-		return true;
+		return ++c->passed % LOOK_AT != 0;
 	c->counted++;
 	if (c->counting)
 		return c->counted % CHUNK != 0;
@@ -208,6 +225,7 @@ candidates_go(struct candidates *c)
 	c->walk.dispatch = c->dispatch;
 	c->walk.wanted = &c->select->queue;
 	c->walk.visit = visit;
+	c->walk.of_all = true;
 	c->walk.done = on_walked;
 	queue_walk_go(&c->walk);
 }

@@ -62,12 +62,14 @@ struct candidates { /* the first six are the owner's to fill */
 
 	bool ended;
 	uint64_t counted;
+	uint64_t passed; /* did not fit by what the scheduler knows */
 
 	struct queue_walk walk;
 	struct post post;
 	struct dispatch_reader *reader;
 	struct candidate *list;
-	size_t count, cap;
+	size_t count, cap, next;
+	struct candidates_reading *at; /* the worker's */
 	bool counting, stopping;
 	int64_t now_us;
 

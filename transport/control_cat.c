@@ -173,9 +173,13 @@ on_home(struct post *p)
 	char id[MESSAGE_ID_TEXT];
 
 	if (c->envelope == NULL) {
-		ctl_fail(c->request,
-		    "message %s is not queued: it has ended, or never was",
-		    message_id_text(c->select.id, id));
+		if (c->candidates.walk.missed)
+			ctl_fail(c->request, CONTROL_UNREAD);
+		else
+			ctl_fail(c->request,
+			    "message %s is not queued: it has ended, or never "
+			    "was",
+			    message_id_text(c->select.id, id));
 		cat_free(c);
 		return;
 	}
@@ -203,9 +207,16 @@ on_chunk(struct candidates *candidates)
 void
 control_cat(struct control *c, struct ctl_request *r, const json_t *args)
 {
-	struct cat *cat = mem_new(struct cat);
+	struct cat *cat;
 	struct err e;
 
+	/* As strict as the modes of a queue that postcat reads. */
+	if (!ctl_is_owner(r)) {
+		ctl_fail(r,
+		    "only root and mailraced's own user may read messages");
+		return;
+	}
+	cat = mem_new(struct cat);
 	cat->control = c;
 	cat->request = r;
 	if (select_parse(args, &cat->select, &e) == -1 ||

@@ -26,6 +26,9 @@ struct control {
 	bool stopping; /* the other threads have ended */
 };
 
+#define CONTROL_UNREAD \
+	"mailraced is being stopped, before it has read its spool"
+
 typedef void control_fn(struct control *c, struct ctl_request *r,
     const json_t *args);
 

@@ -29,6 +29,7 @@ struct delivery {
 	struct delivery_route route;
 	uint64_t id;
 	struct envelope envelope;
+	struct envelope_shared *shared; /* then that is its, too; or NULL */
 	struct body *body;
 	struct ready_header header; /* that comes before it */
 	const char *sender;         /* that goes out; NULL: not known */
@@ -143,7 +144,10 @@ check_lists(struct delivery *d)
 static enum reading
 read_grant(struct delivery *d)
 {
-	if (envelope_read_all(d->env, d->grant->msg, d->rg, &d->envelope,
+	d->shared = envelope_share(d->env, d->grant->msg, &d->envelope,
+	    &d->body);
+	if (d->shared == NULL &&
+	    envelope_read_all(d->env, d->grant->msg, d->rg, &d->envelope,
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
 	check_lists(d);
@@ -218,6 +222,7 @@ delivery_free(struct delivery **dp)
 	body_unref(&d->body);
 	settlement_fini(&d->settlement);
 	region_free(&d->rg);
+	envelope_unshare(&d->shared);
 	free(d);
 }
 

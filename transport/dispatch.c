@@ -239,6 +239,7 @@ dispatch_new(struct worker *w, const struct dispatch_options *opt)
 	d->mx_facts = dispatch_facts(d);
 	dispatch_alerts_init(d);
 	LIST_INIT(&d->links);
+	STAILQ_INIT(&d->asks);
 	readers_init(&d->readers, w);
 	d->replies = replies_new();
 	d->sched = sched_new(opt->conf, &sched_owner, d, clock_us());
@@ -370,6 +371,22 @@ order_new(struct dispatch *d, void (*fn)(struct post *))
 }
 
 static void
+on_loaded(struct post *p)
+{
+	struct order *o = post_owner(p, struct order, post);
+
+	o->dispatch->loaded = true;
+	dispatch_asks_go(o->dispatch);
+	free(o);
+}
+
+void
+dispatch_loaded(struct dispatch *d)
+{
+	worker_post(d->worker, &order_new(d, on_loaded)->post);
+}
+
+static void
 on_space(struct post *p)
 {
 	struct order *o = post_owner(p, struct order, post);
@@ -441,6 +458,7 @@ on_drain(struct post *p)
 	d->drained_arg = o->arg;
 	free(o);
 	sched_hold(d->sched, true, clock_us());
+	dispatch_asks_go(d);
 	LIST_FOREACH(l, &d->links, entry)
 	courier_close(l->courier);
 }

@@ -55,7 +55,8 @@ void dispatch_accepted(struct dispatch *d, struct message *m,
 
 /* Messages in the spool; takes what was found. */
 void dispatch_recovered(struct dispatch *d,
-    struct store_arrivals *arrivals); /* (any) */
+    struct store_arrivals *arrivals);     /* (any) */
+void dispatch_loaded(struct dispatch *d); /* those were all; (any) */
 
 void dispatch_space(struct dispatch *d, enum store_space space); /* (any) */
 void dispatch_moved(struct dispatch *d, uint64_t id, uint32_t old_segment,
@@ -81,6 +82,12 @@ struct dispatch_ask {
 	void (*fn)(struct dispatch_ask *ask, struct sched *s, int64_t now_us);
 };
 void dispatch_ask(struct dispatch *d, struct dispatch_ask *ask); /* (any) */
+/*
+ * Likewise, but not before all messages of the spool are there, so that none
+ * is missed after a start; or before a stop, which dispatch_is_loaded() tells.
+ */
+void dispatch_ask_loaded(struct dispatch *d, struct dispatch_ask *ask);
+bool dispatch_is_loaded(const struct dispatch *d); /* scheduler's thread */
 
 /*
  * Somebody will read messages that he sees now, in dispatch_ask(): until

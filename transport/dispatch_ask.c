@@ -11,6 +11,7 @@
 
 struct ask {
 	struct post post;
+	STAILQ_ENTRY(ask) entry;
 	struct dispatch *dispatch;
 	struct dispatch_ask *ask;
 };
@@ -24,16 +25,62 @@ on_ask(struct post *p)
 	free(a);
 }
 
-void
-dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
+static void
+post_ask(struct dispatch *d, struct dispatch_ask *ask,
+    void (*fn)(struct post *))
 {
 	struct ask *a = mem_new(struct ask);
 
-	a->post.fn = on_ask;
+	a->post.fn = fn;
 	a->dispatch = d;
 	a->ask = ask;
 	worker_post(d->worker, &a->post);
 }
+
+void
+dispatch_ask(struct dispatch *d, struct dispatch_ask *ask)
+{
+	post_ask(d, ask, on_ask);
+}
+
+/* ---- after a start ------------------------------------------------------- */
+
+static void
+on_ask_loaded(struct post *p)
+{
+	struct ask *a = post_owner(p, struct ask, post);
+	struct dispatch *d = a->dispatch;
+
+	if (d->loaded || d->draining)
+		on_ask(p);
+	else
+		STAILQ_INSERT_TAIL(&d->asks, a, entry);
+}
+
+void
+dispatch_ask_loaded(struct dispatch *d, struct dispatch_ask *ask)
+{
+	post_ask(d, ask, on_ask_loaded);
+}
+
+void
+dispatch_asks_go(struct dispatch *d)
+{
+	struct ask *a;
+
+	while ((a = STAILQ_FIRST(&d->asks)) != NULL) {
+		STAILQ_REMOVE_HEAD(&d->asks, entry);
+		on_ask(&a->post);
+	}
+}
+
+bool
+dispatch_is_loaded(const struct dispatch *d)
+{
+	return d->loaded;
+}
+
+/* ---- the rest ------------------------------------------------------------ */
 
 const struct replies *
 dispatch_replies(const struct dispatch *d)

@@ -64,9 +64,11 @@ struct dispatch {
 	struct effects_told told;
 	struct replies *replies; /* to recipients that wait for their time */
 	LIST_HEAD(, link) links;
-	uint64_t stuck;     /* tell when the scheduler is so more often */
-	struct moves moves; /* messages whose old place is in use */
-	struct region *rg;  /* of one call */
+	uint64_t stuck;          /* tell when the scheduler is so more often */
+	struct moves moves;      /* messages whose old place is in use */
+	struct region *rg;       /* of one call */
+	STAILQ_HEAD(, ask) asks; /* that wait until it is loaded */
+	bool loaded;             /* all messages of the spool have come */
 	bool full;
 	bool draining;      /* from then on nothing is started */
 	worker_fn *drained; /* to be told when all has ended, once */
@@ -83,6 +85,9 @@ extern const struct effects_owner dispatch_effects;
 
 /* After a reload: connections tell where they are, if that may matter now. */
 void dispatch_locate_all(struct dispatch *d, const struct snapshot *conf);
+
+/* dispatch_ask.c: those that have waited wait no longer. */
+void dispatch_asks_go(struct dispatch *d);
 
 /* dispatch_keep.c */
 void dispatch_keep_init(struct dispatch *d);

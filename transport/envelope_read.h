@@ -31,4 +31,20 @@ int envelope_read_all(struct worker_env *env, const struct message *m,
     struct region *rg, struct envelope *env_r, struct body **body_r,
     struct err *e);
 
+/*
+ * An envelope of many recipients, with the body, for who sends to a few of
+ * them: a campaign in one message, or each recipient by itself (VERP), would
+ * else be read and held as a whole for each of them at once.  It is in memory
+ * once on a worker, as long as anybody there has it.
+ */
+struct envelope_shared;
+
+/*
+ * NULL: it has few recipients, or cannot be read whole.  Else env_r is valid, and
+ * not to be changed, until envelope_unshare(), and *body_r is the caller's.
+ */
+struct envelope_shared *envelope_share(struct worker_env *env,
+    struct message *m, struct envelope *env_r, struct body **body_r);
+void envelope_unshare(struct envelope_shared **sp);
+
 #endif

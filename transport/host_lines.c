@@ -131,10 +131,10 @@ host_lines_gone(const struct worker_env *env, uint64_t id,
 }
 
 void
-host_lines_notice(const struct worker_env *env,
+host_lines_notice(const struct host_lines_sink *sink,
     const struct host_lines_notice *n, struct buf *out)
 {
-	const struct log_style *style = host_log_style(env->conf);
+	const struct log_style *style = host_log_style(sink->conf);
 	struct envelope about_env = envelope_blank, own_env = envelope_blank;
 	const struct log_mail about = { n->about, &about_env, 0, false };
 	const struct log_mail own = { n->id, &own_env, n->size, true };
@@ -144,7 +144,7 @@ host_lines_notice(const struct worker_env *env,
 		return;
 	about_env.host_id = n->host_id;
 	own_env.rcpt_count = 1;
-	names = host_log_names(env->host_log, env->conf);
+	names = host_log_names(sink->log, sink->conf);
 	style->told(&names, &about, &own, n->action, out);
 }
 
@@ -160,15 +160,16 @@ host_lines_unreached(const struct worker_env *env, const struct outcome *o,
 		return;
 	names = host_log_names(env->host_log, env->conf);
 	style->unreached(&names, o, port, &lines);
-	host_lines_put(env, style, &lines);
+	host_lines_put(&(struct host_lines_sink){ env->host_log, env->conf },
+	    style, &lines);
 	buf_fini(&lines);
 }
 
 void
-host_lines_put(const struct worker_env *env, const struct log_style *style,
-    struct buf *lines)
+host_lines_put(const struct host_lines_sink *sink,
+    const struct log_style *style, struct buf *lines)
 {
-	if (style != NULL && style == host_log_style(env->conf))
-		host_log_put(env->host_log, env->conf, lines);
+	if (style != NULL && style == host_log_style(sink->conf))
+		host_log_put(sink->log, sink->conf, lines);
 	buf_clear(lines);
 }

@@ -5,8 +5,8 @@
  *
  * Each function appends to the caller's buffer, or does nothing where the style
  * is native: then `accepted', `attempt' and `notice' are in log-file instead.
- * On a worker, which puts the buffer (host_lines_put) when what it tells is
- * durable, and before the next thing can happen to the message.
+ * On a worker, unless said otherwise; the buffer is put (host_lines_put) when
+ * what it tells is durable, and before the next thing can happen to the message.
  */
 
 #ifndef TRANSPORT_HOST_LINES_H
@@ -57,22 +57,28 @@ void host_lines_attempt(const struct worker_env *env,
 void host_lines_gone(const struct worker_env *env, uint64_t id,
     const struct envelope *msg, struct buf *out);
 
-/* Of a message, a notification was made. */
+/* Where lines go, and by whose configuration; both borrowed. */
+struct host_lines_sink {
+	struct host_log *log;
+	const struct snapshot *conf;
+};
+
+/* (any) Of a message, a notification was made. */
 struct host_lines_notice {
 	uint64_t about, id;
 	const char *host_id; /* of the message */
 	uint32_t size;       /* of the notification */
 	enum dsn_action action;
 };
-void host_lines_notice(const struct worker_env *env,
+void host_lines_notice(const struct host_lines_sink *sink,
     const struct host_lines_notice *n, struct buf *out);
 
 /* A connection did not come about. */
 void host_lines_unreached(const struct worker_env *env, const struct outcome *o,
     uint16_t port);
 
-/* Empties it.  Lines of a style that is no longer in force are lost. */
-void host_lines_put(const struct worker_env *env, const struct log_style *style,
-    struct buf *lines);
+/* (any) Empties it.  Lines of a style that is no longer in force are lost. */
+void host_lines_put(const struct host_lines_sink *sink,
+    const struct log_style *style, struct buf *lines);
 
 #endif

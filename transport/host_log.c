@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,9 +41,9 @@ struct host_log {
 
 	/* The thread's, once it runs. */
 	struct snapshot *conf;
-	int fd, sock; /* or -1 */
-	struct buf out;
-	bool torn;           /* the file's last line is not whole */
+	int fd, sock;        /* or -1 */
+	struct buf out;      /* behind a newline, which is for: */
+	bool torn;           /* the last line of the file is not whole */
 	bool failed, silent; /* the file, the socket */
 	int64_t retry_us, call_us;
 	uint64_t told; /* of dropped */
@@ -92,7 +93,9 @@ open_file(const struct snapshot *conf, int *fd_r, struct err *e)
 	*fd_r = -1;
 	if (host_log_style(conf) == NULL || path[0] == '\0')
 		return 0;
-	*fd_r = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	/* A pipe that nobody reads from must hold up nobody. */
+	*fd_r = open(path,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
 	return *fd_r == -1 ? err_sys(e, "%s", path) : 0;
 }
 
@@ -132,6 +135,35 @@ file_is_well(struct host_log *h)
 	h->failed = false;
 }
 
+/* Is the last line not whole?  By a full disk, or a process that was ended. */
+static bool
+is_torn(int written, const char *path)
+{
+	struct stat st;
+	char last = '\n';
+	int fd;
+
+	if (fstat(written, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_size == 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1)
+		return false;
+	if (pread(fd, &last, 1, st.st_size - 1) != 1)
+		last = '\n';
+	(void)close(fd);
+	return last != '\n';
+}
+
+static void
+take_file(struct host_log *h, int fd)
+{
+	close_at(&h->fd);
+	h->fd = fd;
+	h->torn = fd != -1 &&
+	    is_torn(fd, snapshot_global(h->conf)->mail_log_file);
+}
+
 static void
 reopen(struct host_log *h)
 {
@@ -142,40 +174,50 @@ reopen(struct host_log *h)
 		file_fails(h, e.text);
 		return;
 	}
-	close_at(&h->fd);
-	h->fd = fd;
-	h->torn = false;
+	take_file(h, fd);
 	h->retry_us = 0;
+}
+
+/* Where the end is that was written. */
+static size_t
+write_from(struct host_log *h, size_t at)
+{
+	while (at < h->out.len) {
+		ssize_t n = write(h->fd, h->out.p + at, h->out.len - at);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			break;
+		at += (size_t)n;
+	}
+	return at;
 }
 
 static void
 write_out(struct host_log *h)
 {
-	size_t done = 0;
+	size_t begin, end;
 	struct err e;
 
 	if (h->failed && clock_us() >= h->retry_us)
 		reopen(h);
-	if (h->fd == -1 || (h->failed && clock_us() < h->retry_us)) {
+	if (h->out.len == 0 || h->fd == -1 ||
+	    (h->failed && clock_us() < h->retry_us)) {
 		buf_clear(&h->out);
 		return;
 	}
-	while (done < h->out.len) {
-		ssize_t n = write(h->fd, h->out.p + done, h->out.len - done);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			(void)err_sys(&e, "%s",
-			    snapshot_global(h->conf)->mail_log_file);
-			file_fails(h, e.text);
-			h->torn = done > 0 && h->out.p[done - 1] != '\n';
-			break;
-		}
-		done += (size_t)n;
-	}
-	if (done == h->out.len && done > 0)
+	begin = h->torn ? 0 : 1;
+	end = write_from(h, begin);
+	if (end < h->out.len) {
+		(void)err_sys(&e, "%s",
+		    snapshot_global(h->conf)->mail_log_file);
+		file_fails(h, e.text);
+	} else {
 		file_is_well(h);
+	}
+	if (end > begin)
+		h->torn = h->out.p[end - 1] != '\n';
 	buf_clear(&h->out);
 }
 
@@ -279,9 +321,8 @@ static void
 add_line(struct host_log *h, char *p, size_t len)
 {
 	if (h->fd != -1 || h->failed) {
-		if (h->torn)
+		if (h->out.len == 0)
 			buf_byte(&h->out, '\n');
-		h->torn = false;
 		buf_add(&h->out, h->head.p, h->head.len);
 		buf_add(&h->out, p, len + 1); /* with its newline */
 	}
@@ -295,7 +336,11 @@ on_batch(struct post *p)
 	struct host_log *h = b->log;
 	char *at = b->lines, *end = b->lines + b->len;
 
-	make_heads(h, b->conf);
+	/* Of before a reload that brought another style: not into its file. */
+	if (host_log_style(b->conf) != host_log_style(h->conf))
+		at = end;
+	else
+		make_heads(h, b->conf);
 	while (at < end) {
 		char *nl = memchr(at, '\n', (size_t)(end - at));
 
@@ -398,14 +443,21 @@ int
 host_log_new(const struct snapshot *conf, struct host_log **h_r, struct err *e)
 {
 	struct host_log *h = mem_new(struct host_log);
+	int fd;
 
 	*h_r = NULL;
 	h->waiting = gauge_new();
 	h->pid = (long)getpid();
 	h->conf = snapshot_ref(conf);
 	h->sock = -1;
-	if (open_file(conf, &h->fd, e) == -1 ||
-	    (h->worker = worker_new("host-log", e)) == NULL) {
+	h->fd = -1;
+	if (open_file(conf, &fd, e) == -1) {
+		host_log_free(&h);
+		return -1;
+	}
+	take_file(h, fd);
+	h->worker = worker_new("host-log", e);
+	if (h->worker == NULL) {
 		host_log_free(&h);
 		return -1;
 	}

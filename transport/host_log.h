@@ -7,6 +7,7 @@
  * by the batch, so a disk or a system log that hangs stops no delivery: of
  * what waits no more than 16 MB are kept, then lines are dropped, which the
  * log of ours tells (event host-log).  Batches of one thread stay in order.
+ * The file may be a pipe: what its reader does not take is dropped.
  *
  * A log is no accounting: a crash loses what waits, as it does with the host
  * MTA's own.

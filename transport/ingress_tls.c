@@ -110,17 +110,22 @@ log_signed_in(const struct ingress_session *s)
 	log_end(&l);
 }
 
-/* Whose certificate is good is who it says, where there is such a user. */
+/*
+ * Whose certificate is good is who it says, where there is such a user.  Behind
+ * XCLIENT it may be the proxy's, who has no rights to lend.
+ */
 static void
 know_client(struct ingress_session *s)
 {
+	bool own = !s->xclient_open && !s->xclient_over;
 	struct tls_facts f;
 
 	tls_stream_facts(s->tls, &f);
 	if (f.has_cert)
 		s->cert_trouble = tls_stream_cert_trouble(s->tls);
 	log_up(s, &f);
-	if (!f.has_cert || s->cert_trouble != NULL || !s->source.allow_auth ||
+	if (!f.has_cert || s->cert_trouble != NULL || !own ||
+	    !s->source.allow_auth ||
 	    !snapshot_signs_in_by_cert(s->conf, f.name))
 		return;
 	ingress_set_user(s, f.name);

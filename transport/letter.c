@@ -20,6 +20,7 @@
 #include "vmta/policy.h"
 #include "vmta/pool.h"
 #include "vmta/sealing_run.h"
+#include "vmta/sender_rules.h"
 
 enum {
 	MARKS_MAX = 4, /* that are looked at; more are somebody's game */
@@ -180,15 +181,21 @@ is_verp_of(const struct letter_work *w, const char *sender)
 	return false;
 }
 
+/* The milter saw what the client wrote, and we the quotes of the host MTA. */
+static bool
+is_same_sender(const struct letter_work *w, const char *sender)
+{
+	return strcmp(sender_plain(w->in->sender, w->rg),
+		   sender_plain(sender, w->rg)) == 0;
+}
+
 static bool
 mark_is_ours(const struct letter_work *w, const struct mark *m,
     const char *queue_id)
 {
-	const struct letter_in *in = w->in;
-
 	/* No queue id, no proof that the mark was made for this message. */
 	return queue_id[0] != '\0' && strcmp(m->queue_id, queue_id) == 0 &&
-	    (strcmp(m->sender, in->sender) == 0 || is_verp_of(w, m->sender)) &&
+	    (is_same_sender(w, m->sender) || is_verp_of(w, m->sender)) &&
 	    memcmp(m->body_hash, canon_body_hash(w->hash, CANON_SIMPLE),
 		sizeof(m->body_hash)) == 0;
 }

@@ -178,7 +178,10 @@ send_more(void *ctx, struct ctl_request *r)
 		go_on(l);
 		return false;
 	}
-	ctl_done(r, sum_json(l));
+	if (l->candidates.walk.missed)
+		ctl_fail(r, CONTROL_UNREAD);
+	else
+		ctl_done(r, sum_json(l));
 	listing_free(l);
 	return false;
 }

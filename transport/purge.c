@@ -203,6 +203,7 @@ on_walked(struct queue_walk *w)
 	struct purge *p = post_owner(w, struct purge, walk);
 
 	p->walked = true;
+	p->stopped = p->stopped || w->missed;
 	settle(p);
 }
 
@@ -213,7 +214,8 @@ take(struct purge *p)
 	p->walk = (struct queue_walk){ .dispatch = p->control->opt.dispatch,
 		.wanted = &p->select.queue,
 		.visit = visit,
-		.done = on_walked };
+		.done = on_walked,
+		.of_all = true };
 	queue_walk_go(&p->walk);
 }
 
@@ -246,6 +248,7 @@ on_chunk(struct candidates *c)
 {
 	struct purge *p = post_owner(c, struct purge, candidates);
 
+	p->stopped = p->stopped || c->walk.missed;
 	if (!c->ended && p->noted_count >= NOTED_MAX) {
 		candidates_stop(c);
 	} else if (!c->ended) {

@@ -65,9 +65,11 @@ on_slice(struct dispatch_ask *ask, struct sched *s, int64_t now_us)
 	if (!w->begun)
 		sched_walk_begin(&w->at, s);
 	w->begun = true;
+	w->missed = w->of_all && !dispatch_is_loaded(w->dispatch);
 	w->sched = s;
 	for (unsigned i = 1;; i++) {
-		enum queue_walk_next next = visit_next(w, now_us);
+		enum queue_walk_next next = w->missed ? WALK_END :
+							visit_next(w, now_us);
 
 		w->again = next == WALK_AGAIN || next == WALK_WAIT;
 		if (next == WALK_WAIT)
@@ -92,5 +94,8 @@ void
 queue_walk_go(struct queue_walk *w)
 {
 	w->ask.fn = on_slice;
-	dispatch_ask(w->dispatch, &w->ask);
+	if (w->of_all)
+		dispatch_ask_loaded(w->dispatch, &w->ask);
+	else
+		dispatch_ask(w->dispatch, &w->ask);
 }

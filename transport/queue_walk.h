@@ -32,7 +32,7 @@ typedef enum queue_walk_next queue_visit_fn(struct queue_walk *w,
     struct sched_queue *q, int64_t now_us);
 typedef void queue_walked_fn(struct queue_walk *w);
 
-struct queue_walk { /* the first five are the owner's to fill */
+struct queue_walk { /* the first six are the owner's to fill */
 	struct dispatch *dispatch;
 	const struct queue_pattern *wanted;
 	queue_visit_fn *visit;
@@ -40,6 +40,10 @@ struct queue_walk { /* the first five are the owner's to fill */
 	bool
 	    by_standing; /* wanted may name groups; one queue of each is enough */
 
+	bool of_all; /* waits, after a start, until the spool is read */
+
+	bool
+	    missed; /* of_all, but it is being stopped before: nobody visited */
 	struct dispatch_ask ask;
 	struct sched *sched; /* from the first visit on */
 	struct sched_walk at;

@@ -182,7 +182,8 @@ put_lines(struct receipt *r, uint32_t known)
 	ours = receive_log_client(s, r->host_id, &client);
 	client.message_id = r->message_id;
 	host_lines_came(env, &m, ours ? &client : NULL, &lines);
-	host_lines_put(env, host_lines_wanted(env), &lines);
+	host_lines_put(&(struct host_lines_sink){ env->host_log, env->conf },
+	    host_lines_wanted(env), &lines);
 	buf_fini(&lines);
 }
 

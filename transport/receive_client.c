@@ -49,7 +49,9 @@ receive_log_client(struct ingress_session *s, const char *host_id,
 	if (host_id[0] != '\0' ||
 	    (s->local && s->door->protocol == INGRESS_LMTP))
 		return false;
-	*c_r = (struct log_client){ .name = x->name != NULL ? x->name : s->helo,
+	*c_r = (struct log_client){ .name = x->name != NULL ? x->name :
+							      s->peer.name,
+		.helo = x->helo != NULL ? x->helo : s->helo,
 		.addr = receive_client_addr(s),
 		.protocol = receive_protocol(s),
 		.message_id = "" };

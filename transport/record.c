@@ -164,6 +164,15 @@ source_type(const struct env_rcpt *rcpt)
 	return strcmp(rcpt->domain, SNAPSHOT_DSN_DOMAIN) == 0 ? "dsn" : "smtp";
 }
 
+/* Of mail that nobody sends yet, or that never will be. */
+static const char *
+accepted_sender(const struct envelope *env, uint32_t n, struct region *rg)
+{
+	return (env->flags & ENVELOPE_VERP) == 0 ?
+	    env->sender :
+	    verp_make(env->sender, env->rcpts[n].addr, rg);
+}
+
 void
 record_pack(const struct record_of *r, struct buf *out)
 {
@@ -177,7 +186,8 @@ record_pack(const struct record_of *r, struct buf *out)
 
 	a.logged_us = o->wall_us;
 	a.queued_us = r->env->arrival_us;
-	a.orig = r->orig == NULL ? r->env->sender : r->orig;
+	a.orig = r->orig != NULL ? r->orig :
+				   accepted_sender(r->env, r->n, r->rg);
 	a.rcpt = rcpt->addr;
 	a.orcpt = plain_address(rcpt->orcpt, r->rg);
 	a.dsn_action = forms[r->disposition->what].action;
@@ -214,9 +224,7 @@ record_receipt_pack(const struct record_receipt *r, struct buf *out)
 	struct acct_record a = { .type = ACCT_R,
 		.rcpt_number = r->n,
 		.logged_us = env->arrival_us,
-		.orig = (env->flags & ENVELOPE_VERP) == 0 ?
-		    env->sender :
-		    verp_make(env->sender, rcpt->addr, r->rg),
+		.orig = accepted_sender(env, r->n, r->rg),
 		.rcpt = rcpt->addr,
 		.orcpt = plain_address(rcpt->orcpt, r->rg),
 		.src_type = source_type(rcpt),

@@ -25,7 +25,7 @@ struct record_of {
 	uint64_t id;
 	const struct envelope *env;
 	uint32_t n;       /* recipient number */
-	const char *orig; /* sender_out.h; NULL: as in env */
+	const char *orig; /* sender_out.h; NULL: it was never sent */
 	const char *queue, *vmta;
 	const struct outcome *outcome;
 	const struct disposition *disposition;

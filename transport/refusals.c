@@ -451,19 +451,20 @@ void
 refusals_tell(struct refusals *r, struct worker_env *env, uint64_t id)
 {
 	static const bool known[] = { false };
+	const struct host_lines_sink sink = { env->host_log, env->conf };
 	const struct message *m = r->mail.msg;
 
 	if (m != NULL && host_lines_wanted(env) == NULL)
 		log_notice(r, id);
 	else if (m != NULL)
-		host_lines_notice(env,
+		host_lines_notice(&sink,
 		    &(struct host_lines_notice){ .about = id,
 			.id = m->id,
 			.host_id = r->host_id,
 			.size = m->loc.body_len,
 			.action = DSN_FAILED },
 		    &r->lines);
-	host_lines_put(env, host_lines_wanted(env), &r->lines);
+	host_lines_put(&sink, host_lines_wanted(env), &r->lines);
 	if (m == NULL)
 		return;
 	dispatch_accepted(env->dispatch, message_ref(r->mail.msg),

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "transport/dispatch.h"
+#include "transport/host_log.h"
 #include "transport/notice.h"
 
 /* Of the host MTA's queue ids: no line shows one as long. */
@@ -46,6 +47,7 @@ settlement_fini(struct settlement *st)
 	struct store_doubt *doubts = doubts_of(st);
 	struct settlement_note *notes = (void *)st->notes.p;
 
+	snapshot_unref(&st->conf);
 	for (size_t i = 0; i < st->notes.len / sizeof(*notes); i++)
 		notice_fini(&notes[i].notice);
 	for (size_t i = 0; i < doubt_count(st); i++) {
@@ -262,22 +264,22 @@ log_notice(uint64_t id, const struct settlement_note *n)
 	log_end(&l);
 }
 
-/* What became of it is durable: now the log may say so. */
+/*
+ * What became of it is durable: now the log may say so.  On the store's thread,
+ * in the order of its commits.
+ */
 static void
 put_lines(struct settlement *st)
 {
+	const struct host_lines_sink sink = { st->env->host_log, st->conf };
 	const struct settlement_note *notes = (void *)st->notes.p;
 	const uint32_t *ends = (void *)st->ends.p;
-	/* Of notices alone there is none yet. */
-	const struct log_style *style = st->logged.style != NULL ?
-	    st->logged.style :
-	    host_lines_wanted(st->env);
 	size_t count = st->ends.len / sizeof(*ends);
 
 	for (size_t i = 0; i < st->settle.mail_count; i++) {
 		const struct message *m = st->settle.mails[i].msg;
 
-		host_lines_notice(st->env,
+		host_lines_notice(&sink,
 		    &(struct host_lines_notice){ .about = notes[i].about,
 			.id = m->id,
 			.host_id = notes[i].host_id,
@@ -292,7 +294,11 @@ put_lines(struct settlement *st)
 		if (st->settle.items[i].last)
 			buf_add(&st->lines, st->gone.p + from, ends[i] - from);
 	}
-	host_lines_put(st->env, style, &st->lines);
+	/* Of notices alone there is no style yet. */
+	host_lines_put(&sink,
+	    st->logged.style != NULL ? st->logged.style :
+				       host_log_style(st->conf),
+	    &st->lines);
 }
 
 /* They are durable: the scheduler may have them. */
@@ -324,17 +330,17 @@ on_flushed(struct post *p)
 {
 	struct settlement *st = post_owner(p, struct settlement, flushed);
 
-	put_lines(st);
 	dispatch_mails(st);
 	st->done(st);
 }
 
-/* On the store thread: must only post on. */
+/* On the store thread: must only post on, which the lines are, too. */
 static void
 on_settled(struct store_settle *s)
 {
 	struct settlement *st = post_owner(s, struct settlement, settle);
 
+	put_lines(st);
 	worker_post(st->env->worker, &st->flushed);
 }
 
@@ -343,6 +349,7 @@ settlement_commit(struct settlement *st, settlement_done_fn *done)
 {
 	CHECK(!settlement_is_empty(st) && !settlement_wants_notice(st));
 	st->done = done;
+	st->conf = snapshot_ref(st->env->conf);
 	st->settle.items = (void *)st->items.p;
 	st->settle.count = st->items.len / sizeof(struct store_settled);
 	st->settle.records = st->records.p;

@@ -7,6 +7,10 @@
  * Made on a worker wherever outcomes become final: of a delivery, or of
  * recipients that ended without a session.  Embedded in its owner, which has
  * to live until done(); struct worker_env says which worker that is.
+ *
+ * Lines in the host MTA's style are put on the store's thread: recipients of
+ * one message end on several workers, and what says that it is gone must stand
+ * behind all of them.
  */
 
 #ifndef TRANSPORT_SETTLEMENT_H
@@ -28,6 +32,7 @@ struct settlement {
 	struct store_settle settle; /* the store's between commit and done */
 	struct post flushed;        /* comes back from the store */
 	struct worker_env *env;
+	struct snapshot *conf; /* when it was committed; for the lines */
 	settlement_done_fn *done;
 	struct buf items, records, doubts;
 	struct buf told;  /* struct notice_rcpt, of the message in hand */

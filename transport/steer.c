@@ -190,10 +190,14 @@ on_scheduled_home(struct post *post)
 {
 	struct scheduling *g = post_owner(post, struct scheduling, home);
 
-	ctl_done(g->request,
-	    json_pack("{s:I,s:I,s:b}", "scheduled", (json_int_t)g->scheduled,
-		"matching", (json_int_t)g->walk.matching, "dry_run",
-		(int)g->dry_run));
+	if (g->walk.missed)
+		ctl_fail(g->request, CONTROL_UNREAD);
+	else
+		ctl_done(g->request,
+		    json_pack("{s:I,s:I,s:b}", "scheduled",
+			(json_int_t)g->scheduled, "matching",
+			(json_int_t)g->walk.matching, "dry_run",
+			(int)g->dry_run));
 	scheduling_free(g);
 }
 
@@ -284,6 +288,7 @@ control_schedule(struct control *c, struct ctl_request *r, const json_t *args)
 	g->walk.dispatch = c->opt.dispatch;
 	g->walk.wanted = &g->queue;
 	g->walk.visit = schedule_one;
+	g->walk.of_all = true;
 	g->walk.done = on_scheduled;
 	queue_walk_go(&g->walk);
 }

@@ -136,7 +136,9 @@ on_recovered(void *ctx, struct store_arrivals *a)
 static void
 on_loaded(void *ctx, size_t doubts)
 {
-	(void)ctx;
+	const struct transport *t = ctx;
+
+	dispatch_loaded(t->dispatch);
 	log_note(LOG_L_INFO, "loaded",
 	    "the spool is read; %zu recipients in doubt", doubts);
 }

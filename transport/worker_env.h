@@ -25,6 +25,7 @@
 struct courier;
 struct dispatch;
 struct dkim_verifier;
+struct envelope_shared;
 struct gate;
 struct host_log;
 struct ingress_session;
@@ -34,6 +35,7 @@ struct sasl_library;
 struct sender_counts;
 struct suppressing;
 
+LIST_HEAD(envelope_list, envelope_shared);
 LIST_HEAD(ingress_list, ingress_session);
 TAILQ_HEAD(courier_list, courier);
 
@@ -59,7 +61,8 @@ struct worker_env {
 	uint64_t ingress_serial;     /* of the last one */
 	bool ingress_stopping;       /* ingress_shutdown() was called */
 	int64_t ingress_stop_us;     /* then: when idle sessions are ended */
-	struct courier_list held;    /* wait for slots; transport/courier.c */
+	struct envelope_list envelopes; /* transport/envelope_read.h */
+	struct courier_list held; /* wait for slots; transport/courier.c */
 };
 
 #endif

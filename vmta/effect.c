@@ -13,11 +13,11 @@ table_of(const char *block)
 
 	(void)STR_JOIN(where, sizeof(where), "in <", block, ">");
 	for (size_t i = 0; i < conf_schema.table_count; i++)
-		if (strcmp(conf_schema.tables[i]->where,
-			block[0] == '\0' ? "at the top level" : where) == 0)
+		if (str_eq_nocase(conf_schema.tables[i]->where,
+			block[0] == '\0' ? "at the top level" : where))
 			return conf_schema.tables[i];
 	for (size_t i = 0; i < conf_schema.block_count; i++)
-		if (strcmp(conf_schema.blocks[i].name, block) == 0)
+		if (str_eq_nocase(conf_schema.blocks[i].name, block))
 			return &conf_schema.blocks[i].inside;
 	return NULL;
 }
@@ -89,13 +89,27 @@ check_row(const struct conf_directive *row, const char *value, struct err *why)
 	return rc == -1 ? EFFECT_WRONG : EFFECT_TAKES;
 }
 
+void
+effect_look_up(const char *block, const char *name, struct effect_rows *out)
+{
+	const struct conf_table *table = table_of(block);
+
+	*out = (struct effect_rows){ 0 };
+	if (table == NULL)
+		return;
+	if (table->rows != NULL)
+		out->row = conf_find_row(table, name);
+	if (table->letter == '\0')
+		return; /* it would stand for any place */
+	out->known = conf_known_find(&conf_schema, name, table->letter);
+	out->inner = conf_block_find(&conf_schema, name, table->letter);
+}
+
 enum effect
 effect_of(const char *block, const char *name, const char *value,
     struct err *why)
 {
-	const struct conf_table *table = table_of(block);
-	const struct conf_directive *row = NULL;
-	const struct conf_known *k;
+	struct effect_rows rows;
 
 	if (value[0] == '\0') {
 		(void)err_set(why, "there is no value");
@@ -108,14 +122,11 @@ effect_of(const char *block, const char *name, const char *value,
 			    "be written");
 			return EFFECT_WRONG;
 		}
-	if (table != NULL && table->rows != NULL)
-		row = conf_find_row(table, name);
-	if (row != NULL)
-		return check_row(row, value, why);
-	k = table == NULL ? NULL :
-			    conf_known_find(&conf_schema, name, table->letter);
-	if (k != NULL)
-		return effect_of_known(k, value, why);
+	effect_look_up(block, name, &rows);
+	if (rows.row != NULL)
+		return check_row(rows.row, value, why);
+	if (rows.known != NULL)
+		return effect_of_known(rows.known, value, why);
 	(void)err_set(why, "%s is not known here", name);
 	return EFFECT_UNKNOWN;
 }

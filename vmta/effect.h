@@ -10,6 +10,7 @@
 #ifndef VMTA_EFFECT_H
 #define VMTA_EFFECT_H
 
+#include "lib/conf_known.h"
 #include "lib/err.h"
 
 enum effect {
@@ -26,5 +27,15 @@ enum effect {
  */
 enum effect effect_of(const char *block, const char *name, const char *value,
     struct err *why);
+
+/* What the tables have of a name in a <block>; NULL: nothing of that kind. */
+struct effect_rows {
+	const struct conf_directive *row;
+	const struct conf_known *known;
+	const struct conf_block *inner; /* a block of that name */
+};
+
+void effect_look_up(const char *block, const char *name,
+    struct effect_rows *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/conf_hosts.h"
+#include "mail/addr.h"
 #include "mail/line_fold.h"
 #include "mail/mailbox.h"
 #include "vmta/sender_rules.h"
@@ -83,9 +84,20 @@ read_form(const char *text, struct region *rg, struct form *out, struct err *e)
 	return 0;
 }
 
+/* Others than RFC 5321 has, each server would refuse, and the mail with it. */
+static bool
+is_local_part(const char *local, struct region *rg)
+{
+	struct addr a;
+
+	return addr_parse(slice_of(REGION_JOIN(rg, local, "@x.example")), rg,
+		   &a) == ADDR_OK;
+}
+
 /* What goes out needs no SMTPUTF8 that the message did not ask for. */
 static int
-check_result(const struct mail_row *r, const char *to, struct err *e)
+check_result(const struct mail_row *r, struct region *rg, const char *to,
+    struct err *e)
 {
 	const struct form *f = &r->to;
 
@@ -99,6 +111,8 @@ check_result(const struct mail_row *r, const char *to, struct err *e)
 			    "\"%s\": a local part that is written must be "
 			    "ASCII",
 			    to);
+	if (f->local != NULL && !is_local_part(f->local, rg))
+		return err_set(e, "\"%s\" is no address to send from", to);
 	return 0;
 }
 
@@ -126,7 +140,7 @@ rewrite_add_mail(struct rewrite_list *l, struct region *rg, const char *from,
 
 	if (read_form(from, rg, &row->from, e) == -1 ||
 	    read_form(to, rg, &row->to, e) == -1 ||
-	    check_result(row, to, e) == -1)
+	    check_result(row, rg, to, e) == -1)
 		return -1;
 	for (const struct mail_row *r = l->mail; r != NULL; r = r->next)
 		if (form_covers(&r->from, &row->from))

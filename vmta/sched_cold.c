@@ -366,13 +366,20 @@ has_room(struct cold_count *c, const struct conf_rates *numbers, uint32_t today)
 struct cold_ask {
 	uint64_t id;
 	const char *domain, *vmta;
-	bool by_pool;
+	bool by_pool, one_by_one;
 };
 
 struct choice {
 	const char *cold;
 	struct cold_count *count; /* NULL: it stays */
 };
+
+/* Is it another recipient of the last one?  Some are as so many messages. */
+static bool
+is_of_last(const struct cold_count *c, const struct cold_ask *a)
+{
+	return c->last_id == a->id && !a->one_by_one;
+}
 
 /* The one that had a message least lately, of those that take some. */
 static struct choice
@@ -391,7 +398,7 @@ choose(struct sched *s, const struct cold_ask *a, const struct warm_one *from,
 		c = count_of(s, from, cold);
 		if (c == NULL)
 			continue;
-		if (c->last_id == a->id)
+		if (is_of_last(c, a))
 			return (struct choice){ cold, c };
 		if (has_room(c, numbers, s->warmups.day) &&
 		    (best.count == NULL || c->turn < best.count->turn))
@@ -401,11 +408,12 @@ choose(struct sched *s, const struct cold_ask *a, const struct warm_one *from,
 }
 
 static void
-count(struct sched *s, struct cold_count *c, uint64_t id, int64_t now_us)
+count(struct sched *s, struct cold_count *c, const struct cold_ask *a,
+    int64_t now_us)
 {
-	if (c->last_id == id)
-		return; /* another recipient of it */
-	c->last_id = id;
+	if (is_of_last(c, a))
+		return;
+	c->last_id = a->id;
 	c->turn = ++s->colds.turn;
 	c->last.count = daycount_count(&c->count);
 	c->last.day = s->warmups.day;
@@ -431,7 +439,7 @@ take_from(struct sched *s, const struct cold_ask *a, struct warm_one *from,
 	if (to.count == NULL)
 		return NULL;
 	q = sched_queue_get(s, a->domain, to.cold, now_us);
-	count(s, to.count, a->id, now_us);
+	count(s, to.count, a, now_us);
 	wait_for(s, to.count, q);
 	return q;
 }
@@ -471,7 +479,7 @@ cold_take(struct sched *s, uint64_t id, const struct sched_rcpt_in *in,
     const char *domain, int64_t now_us)
 {
 	struct cold_ask a = { id, domain, envelope_vmta_shown(in->vmta),
-		in->by_pool };
+		in->by_pool, in->one_by_one };
 	struct reroute r;
 
 	if (!s->colds.any || s->warmups.day == 0 || in->is_left)

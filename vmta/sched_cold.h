@@ -5,7 +5,8 @@
  * virtual MTA, whose addresses are new; max-cold-virtual-mta-msg says how many.
  *
  * A message counts when it comes, once for each queue (or group of queues that
- * share limits), and all its recipients there go the same way.  What a process
+ * share limits), and all its recipients there go the same way; one whose recipients
+ * are sent one by one counts for each, as that many go out.  What a process
  * before has left unsent goes by the virtual MTA that it was given to: that can
  * make the new one slower, and never faster.
  *

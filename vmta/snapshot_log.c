@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Of vmta/snapshot.h: checks of log-style and of where its lines go. */
 #include <string.h>
+#include <sys/un.h>
 
 #include "vmta/snapshot_priv.h"
 
@@ -64,6 +65,10 @@ snapshot_log_check(const struct snapshot *s, struct conf_errors *errs)
 		    errs);
 	if (file && strcmp(g->mail_log_file, g->log_file) == 0)
 		complain(s, "mail-log-file", "that is the log-file", errs);
+	if (strlen(g->mail_log_socket) >=
+	    sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		complain(s, "mail-log-socket",
+		    "the path of a socket has no more than 107 bytes", errs);
 	if (!is_name(g->mail_log_name))
 		complain(s, "mail-log-name",
 		    "letters, digits, -, _ and . are possible, 32 at most",

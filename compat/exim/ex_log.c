@@ -47,7 +47,7 @@ read_base62(const char *p, size_t width, char end, uint64_t *v_r)
 	for (size_t i = 0; i < width; i++) {
 		const char *at = p[i] == '\0' ? NULL : strchr(digits, p[i]);
 
-		if (at == NULL)
+		if (at == NULL || *v_r > UINT64_MAX / 62 - 1)
 			return NULL;
 		*v_r = *v_r * 62 + (uint64_t)(at - digits);
 	}
@@ -66,7 +66,7 @@ ex_log_read_id(const char *text, uint64_t *id_r)
 	if (p == NULL || read_base62(p, wide ? 4 : 2, '\0', &last) == NULL)
 		return false;
 	*id_r = s * US_PER_S + us;
-	return us < US_PER_S && last == 0;
+	return us < US_PER_S && last == 0 && *id_r != 0;
 }
 
 /* "1rABcd-0000Xy-00 => " */
@@ -88,11 +88,32 @@ add_host(const char *name, const struct net_addr *addr, struct buf *out)
 
 	buf_str(out, "H=");
 	if (name[0] != '[') { /* a route to an address has no name */
-		log_address(out, name, LOG_AS_EXIM);
+		log_host(out, name, LOG_AS_EXIM);
 		buf_byte(out, ' ');
 	}
 	buf_byte(out, '[');
 	buf_str(out, net_addr_text(addr, text));
+	buf_byte(out, ']');
+}
+
+/* In parentheses the name that nobody but the client gives it. */
+static void
+add_client(const struct log_client *c, struct buf *out)
+{
+	char text[NET_ADDR_TEXT];
+
+	buf_str(out, "H=");
+	if (c->name[0] != '\0') {
+		log_host(out, c->name, LOG_AS_EXIM);
+		buf_byte(out, ' ');
+	}
+	if (!str_eq_nocase(c->helo, c->name)) {
+		buf_byte(out, '(');
+		log_host(out, c->helo, LOG_AS_EXIM);
+		buf_str(out, ") ");
+	}
+	buf_byte(out, '[');
+	buf_str(out, net_addr_text(&c->addr, text));
 	buf_byte(out, ']');
 }
 
@@ -151,7 +172,7 @@ came(const struct log_names *n, const struct log_mail *m,
 	} else {
 		if (client->addr.family != 0) {
 			buf_byte(out, ' ');
-			add_host(client->name, &client->addr, out);
+			add_client(client, out);
 		}
 		add_protocol(client->protocol, out);
 	}
@@ -173,7 +194,7 @@ refused(const struct log_names *n, const struct log_client *client,
 {
 	(void)n;
 	if (client->addr.family != 0) {
-		add_host(client->name, &client->addr, out);
+		add_client(client, out);
 		buf_byte(out, ' ');
 	}
 	buf_str(out, "F=<");

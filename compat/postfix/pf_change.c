@@ -73,7 +73,7 @@ is_same(const char *a, const char *b)
 }
 
 static void
-want(struct pf_plan *p, const struct pf_said *h, struct pf_change c)
+want(struct pf_plan *p, const struct pf_conf *h, struct pf_change c)
 {
 	c.before = pf_now(h, &c);
 	if (!is_same(c.before, c.value))
@@ -81,7 +81,7 @@ want(struct pf_plan *p, const struct pf_said *h, struct pf_change c)
 }
 
 void
-pf_want_parameter(struct pf_plan *p, const struct pf_said *h, const char *name,
+pf_want_parameter(struct pf_plan *p, const struct pf_conf *h, const char *name,
     const char *value)
 {
 	want(p, h,
@@ -91,7 +91,7 @@ pf_want_parameter(struct pf_plan *p, const struct pf_said *h, const char *name,
 }
 
 void
-pf_want_service(struct pf_plan *p, const struct pf_said *h, const char *line)
+pf_want_service(struct pf_plan *p, const struct pf_conf *h, const char *line)
 {
 	const size_t name = strcspn(line, " ");
 	const size_t type = strcspn(line + name + 1, " ");
@@ -104,34 +104,34 @@ pf_want_service(struct pf_plan *p, const struct pf_said *h, const char *line)
 }
 
 void
-pf_want_option(struct pf_plan *p, const struct pf_said *h,
-    const struct pf_entry *s, const char *name, const char *value)
+pf_want_option(struct pf_plan *p, const struct pf_conf *h,
+    const struct pf_service *s, const char *name, const char *value)
 {
 	want(p, h,
 	    (struct pf_change){ .kind = PF_OPTION,
-		.name = region_printf(p->rg, "%s/%s", s->name, name),
+		.name = region_printf(p->rg, "%s/%s", s->key, name),
 		.value = value });
 }
 
 const char *
-pf_now(const struct pf_said *h, const struct pf_change *c)
+pf_now(const struct pf_conf *h, const struct pf_change *c)
 {
-	const struct pf_entry *s;
+	const struct pf_service *s;
 	const char *option;
 
 	switch (c->kind) {
 	case PF_PARAMETER:
-		return pf_said_set(h, c->name);
+		return pf_set(h, c->name);
 	case PF_SERVICE:
-		s = pf_said_entry(h, c->name);
-		return s == NULL ? NULL : s->line;
+		s = pf_entry(h, slice_of(c->name));
+		return s == NULL ? NULL : s->text;
 	case PF_OPTION:
 		/* The name of a service may have slashes, that of an option not. */
 		option = strrchr(c->name, '/');
 		CHECK(option != NULL);
-		s = pf_said_entry(h,
-		    region_strndup(h->rg, c->name, (size_t)(option - c->name)));
-		return s == NULL ? NULL : pf_said_option(h, s, option + 1);
+		s = pf_entry(h,
+		    (struct slice){ c->name, (size_t)(option - c->name) });
+		return s == NULL ? NULL : pf_option(h, s, option + 1);
 	}
 	CHECK_NEVER("a kind of change");
 }

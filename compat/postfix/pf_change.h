@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "compat/postfix/pf_said.h"
+#include "compat/postfix/pf_conf.h"
 #include "lib/mem.h"
 
 enum pf_kind {
@@ -51,13 +51,13 @@ void pf_note(struct pf_plan *p, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Nothing is added where the host has it so already. */
-void pf_want_parameter(struct pf_plan *p, const struct pf_said *h,
+void pf_want_parameter(struct pf_plan *p, const struct pf_conf *h,
     const char *name, const char *value);
 /* line: as in master.cf, one blank between words. */
-void pf_want_service(struct pf_plan *p, const struct pf_said *h,
+void pf_want_service(struct pf_plan *p, const struct pf_conf *h,
     const char *line);
-void pf_want_option(struct pf_plan *p, const struct pf_said *h,
-    const struct pf_entry *s, const char *name, const char *value);
+void pf_want_option(struct pf_plan *p, const struct pf_conf *h,
+    const struct pf_service *s, const char *name, const char *value);
 
 /* Adds it as it stands. */
 void pf_add_change(struct pf_plan *p, const struct pf_change *c);
@@ -66,6 +66,6 @@ void pf_add_change(struct pf_plan *p, const struct pf_change *c);
  * What a host has now of what a change is about; NULL: nothing.  In the host's
  * region.
  */
-const char *pf_now(const struct pf_said *h, const struct pf_change *c);
+const char *pf_now(const struct pf_conf *h, const struct pf_change *c);
 
 #endif

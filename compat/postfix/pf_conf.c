@@ -72,18 +72,56 @@ next_line(struct slice *text, struct slice *line_r)
 	return true;
 }
 
-/* Takes a word from the front; empty at the end. */
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool
+is_between(char c)
+{
+	return is_blank(c) || c == ',' || c == '\n' || c == '\r';
+}
+
+/* Takes from the front up to an end outside of braces; empty at the end. */
+static struct slice
+take(struct slice *rest, bool (*ends)(char c))
+{
+	struct slice taken;
+	size_t depth = 0;
+
+	while (rest->len > 0 && ends(rest->p[0])) {
+		rest->p++;
+		rest->len--;
+	}
+	taken = (struct slice){ rest->p, 0 };
+	for (; taken.len < rest->len; taken.len++) {
+		const char c = taken.p[taken.len];
+
+		if (c == '{')
+			depth++;
+		else if (c == '}' && depth > 0)
+			depth--;
+		else if (depth == 0 && ends(c))
+			break;
+	}
+	rest->p += taken.len;
+	rest->len -= taken.len;
+	return taken;
+}
+
+/* Blanks only: a comma belongs to the word of a line of master.cf. */
 static struct slice
 next_word(struct slice *line)
 {
-	struct slice rest = slice_trim(*line), word;
-	size_t len = 0;
+	return take(line, is_blank);
+}
 
-	while (len < rest.len && rest.p[len] != ' ' && rest.p[len] != '\t')
-		len++;
-	word = (struct slice){ rest.p, len };
-	*line = (struct slice){ rest.p + len, rest.len - len };
-	return word;
+struct slice
+pf_list_item(struct slice *rest)
+{
+	return take(rest, is_between);
 }
 
 static char *
@@ -147,30 +185,46 @@ pf_conf_read_overrides(struct pf_conf *c, struct slice text)
 	read_params(c, text, c->own);
 }
 
-/* name type private unpriv chroot wakeup maxproc command ... */
-void
-pf_conf_read_services(struct pf_conf *c, struct slice text)
+/* name type private unpriv chroot wakeup maxproc command [args] */
+static void
+read_service(struct pf_conf *c, struct slice line)
 {
-	struct slice line;
+	enum { COLUMNS = 8 };
+	struct slice column[COLUMNS] = { { NULL, 0 } }, word;
+	struct buf all = { .p = NULL };
+	struct pf_service *s;
+	size_t n = 0;
 
-	while (next_line(&text, &line)) {
-		struct pf_service *s;
-		struct slice words[8];
-
-		for (size_t i = 0; i < 8; i++)
-			words[i] = next_word(&line);
-		if (words[7].len == 0)
-			continue;
+	while ((word = next_word(&line)).len > 0) {
+		if (n < COLUMNS)
+			column[n] = word;
+		if (n++ > 0)
+			buf_byte(&all, ' ');
+		buf_add(&all, word.p, word.len);
+	}
+	if (n >= COLUMNS) {
 		s = region_new_obj(c->rg, struct pf_service);
-		s->name = keep(c, words[0]);
-		s->type = keep(c, words[1]);
-		s->maxproc = keep(c, words[6]);
-		s->command = keep(c, words[7]);
+		s->name = keep(c, column[0]);
+		s->type = keep(c, column[1]);
+		s->key = REGION_JOIN(c->rg, s->name, "/", s->type);
+		s->maxproc = keep(c, column[6]);
+		s->command = keep(c, column[7]);
+		s->text = region_strdup(c->rg, buf_cstr(&all));
 		*c->services_end = s;
 		c->services_end = &s->next;
 		if (strcmp(s->type, "unix") == 0)
 			strmap_put(c->by_name, s->name, s);
 	}
+	buf_fini(&all);
+}
+
+void
+pf_conf_read_services(struct pf_conf *c, struct slice text)
+{
+	struct slice line;
+
+	while (next_line(&text, &line))
+		read_service(c, line);
 }
 
 /* ---- where it stands ------------------------------------------------------- */
@@ -311,6 +365,62 @@ bool
 pf_is_known(const struct pf_conf *c, const char *name)
 {
 	return strmap_get(c->defaults, name) != NULL;
+}
+
+const char *
+pf_set(const struct pf_conf *c, const char *name)
+{
+	const struct param *p = strmap_get(c->set, name);
+
+	return p == NULL ? NULL : p->value;
+}
+
+const struct pf_service *
+pf_entry(const struct pf_conf *c, struct slice key)
+{
+	for (const struct pf_service *s = c->services; s != NULL; s = s->next)
+		if (slice_eq(key, s->key))
+			return s;
+	return NULL;
+}
+
+/* "name=value", or "{ name = value }"; p NULL: it is about another name. */
+static struct slice
+value_of(struct slice option, const char *name)
+{
+	const char *eq;
+	struct slice key;
+
+	if (option.len >= 2 && option.p[0] == '{')
+		option = (struct slice){ option.p + 1, option.len - 2 };
+	eq = option.len == 0 ? NULL : memchr(option.p, '=', option.len);
+	if (eq == NULL)
+		return (struct slice){ NULL, 0 };
+	key = slice_trim((struct slice){ option.p, (size_t)(eq - option.p) });
+	if (!slice_eq(key, name))
+		return (struct slice){ NULL, 0 };
+	return slice_trim(
+	    (struct slice){ eq + 1, option.len - (size_t)(eq - option.p) - 1 });
+}
+
+const char *
+pf_option(const struct pf_conf *c, const struct pf_service *s, const char *name)
+{
+	struct slice rest = slice_of(s->text), word;
+	const char *found = NULL;
+
+	while ((word = next_word(&rest)).len > 0) {
+		struct slice value = { NULL, 0 };
+
+		if (slice_eq(word, "-o"))
+			value = value_of(next_word(&rest), name);
+		else if (word.len > 2 && strncmp(word.p, "-o", 2) == 0)
+			value = value_of(
+			    (struct slice){ word.p + 2, word.len - 2 }, name);
+		if (value.p != NULL) /* the last one counts */
+			found = region_strndup(c->rg, value.p, value.len);
+	}
+	return found;
 }
 
 int64_t

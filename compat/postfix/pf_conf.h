@@ -2,9 +2,11 @@
 /*
  * pf_conf - what a Postfix says of its own configuration, as structs: the
  * output of postconf(1), and in which line of main.cf and master.cf it stands.
+ * Set-up and the importer ask it.
  *
  * Pure: texts in, structs out; who runs postconf is pf_host.h.  Everything is
- * in the region given.  One thread.
+ * in the region given.  One thread.  Of the readers each is called once or not
+ * at all: what it would have said is not known then.
  */
 
 #ifndef COMPAT_POSTFIX_PF_CONF_H
@@ -22,6 +24,8 @@ struct pf_service {
 	const char *name, *type; /* "smtp", "inet" */
 	const char *maxproc;     /* "-": default_process_limit */
 	const char *command;     /* "smtp", "smtpd", ... */
+	const char *key;         /* "smtp/inet" */
+	const char *text;        /* all of it, one blank between words */
 	unsigned line;           /* 0: not known */
 	struct pf_service *next;
 };
@@ -48,6 +52,15 @@ void pf_conf_read_master(struct pf_conf *c, struct slice text);
 const struct pf_service *pf_services(const struct pf_conf *c);
 /* The unix one of that name; NULL: none. */
 const struct pf_service *pf_service(const struct pf_conf *c, const char *name);
+/* That of a key; NULL: none. */
+const struct pf_service *pf_entry(const struct pf_conf *c, struct slice key);
+
+/*
+ * `-o name=value` of a service, as it stands there; NULL: it has none.  In the
+ * region.
+ */
+const char *pf_option(const struct pf_conf *c, const struct pf_service *s,
+    const char *name);
 
 /*
  * The value that holds for a service, or for all (NULL): never NULL, "" if
@@ -67,10 +80,18 @@ bool pf_is_changed(const struct pf_conf *c, const char *name);
 const char *pf_where(const struct pf_conf *c, const struct pf_service *s,
     const char *name);
 
+/* What main.cf sets, as it stands there; NULL: nothing. */
+const char *pf_set(const struct pf_conf *c, const char *name);
 /* Names that main.cf sets, in postconf's order; NULL behind the last. */
 const char *pf_set_at(const struct pf_conf *c, size_t i);
 /* Is it a parameter of Postfix, rather than a name of the site's own? */
 bool pf_is_known(const struct pf_conf *c, const char *name);
+
+/*
+ * The next item of a list: commas or blanks between them, {...} is one.  Of
+ * length 0: no more.
+ */
+struct slice pf_list_item(struct slice *rest);
 
 /*
  * "30s", "5d": seconds; a bare number is in the unit given.  -1: it is not a

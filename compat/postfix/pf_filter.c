@@ -7,7 +7,7 @@
 
 struct filter {
 	const char *socket;
-	const struct pf_said *h;
+	const struct pf_conf *h;
 	struct pf_plan *p;
 	bool filters;  /* some service hands mail to a content filter */
 	bool comes_in; /* some service takes mail that is not filtered */
@@ -91,7 +91,7 @@ for_service(const struct filter *f, const char *list, const char *more)
 static void
 want_behind(struct filter *f, const char *name, const char *ours)
 {
-	const char *list = pf_said_set(f->h, name);
+	const char *list = pf_set(f->h, name);
 
 	if (list == NULL || list[0] == '\0')
 		pf_want_parameter(f->p, f->h, name, ours);
@@ -104,15 +104,15 @@ want_behind(struct filter *f, const char *name, const char *ours)
 
 /* What holds for a service; "": nothing. */
 static const char *
-effective(const struct filter *f, const struct pf_entry *s, const char *name)
+effective(const struct filter *f, const struct pf_service *s, const char *name)
 {
-	const char *own = pf_said_option(f->h, s, name);
+	const char *own = pf_option(f->h, s, name);
 
-	return own != NULL ? own : pf_said_value(f->h, name);
+	return own != NULL ? own : pf_value(f->h, NULL, name);
 }
 
 static bool
-is_filtered(const struct filter *f, const struct pf_entry *s)
+is_filtered(const struct filter *f, const struct pf_service *s)
 {
 	return effective(f, s, "content_filter")[0] != '\0' ||
 	    (strcmp(s->command, "smtpd") == 0 &&
@@ -121,15 +121,15 @@ is_filtered(const struct filter *f, const struct pf_entry *s)
 
 /* A service of ours: it has what it should. */
 static bool
-is_service_of_ours(const struct filter *f, const struct pf_entry *s)
+is_service_of_ours(const struct filter *f, const struct pf_service *s)
 {
-	const char *name = pf_said_option(f->h, s, "syslog_name");
+	const char *name = pf_option(f->h, s, "syslog_name");
 
 	return name != NULL && strncmp(name, "mailrace-", 9) == 0;
 }
 
 static bool
-is_smtpd(const struct filter *f, const struct pf_entry *s)
+is_smtpd(const struct filter *f, const struct pf_service *s)
 {
 	return strcmp(s->command, "smtpd") == 0 && !is_service_of_ours(f, s);
 }
@@ -160,12 +160,12 @@ without_no_milters(const struct filter *f, const char *list)
 
 /* It hands its mail to a filter: the milters that it had, and not ours. */
 static void
-before_filter(struct filter *f, const struct pf_entry *s)
+before_filter(struct filter *f, const struct pf_service *s)
 {
-	const char *own = pf_said_option(f->h, s, "smtpd_milters");
+	const char *own = pf_option(f->h, s, "smtpd_milters");
 
 	if (own == NULL)
-		own = pf_said_value(f->h, "smtpd_milters");
+		own = pf_value(f->h, NULL, "smtpd_milters");
 	else if (!has_ours(f, own))
 		return;
 	pf_want_option(f->p, f->h, s, "smtpd_milters",
@@ -174,11 +174,10 @@ before_filter(struct filter *f, const struct pf_entry *s)
 
 /* It takes mail back from a filter, or mail that is not filtered. */
 static void
-behind_filter(struct filter *f, const struct pf_entry *s, const char *ours)
+behind_filter(struct filter *f, const struct pf_service *s, const char *ours)
 {
-	const char *own = pf_said_option(f->h, s, "smtpd_milters");
-	const char *overrides = pf_said_option(f->h, s,
-	    "receive_override_options");
+	const char *own = pf_option(f->h, s, "smtpd_milters");
+	const char *overrides = pf_option(f->h, s, "receive_override_options");
 	const char *others = overrides == NULL ?
 	    NULL :
 	    without_no_milters(f, overrides);
@@ -194,15 +193,15 @@ behind_filter(struct filter *f, const struct pf_entry *s, const char *ours)
 }
 
 static void
-tell_of_own(struct filter *f, const struct pf_entry *s)
+tell_of_own(struct filter *f, const struct pf_service *s)
 {
-	const char *own = pf_said_option(f->h, s, "smtpd_milters");
+	const char *own = pf_option(f->h, s, "smtpd_milters");
 
 	if (own != NULL && !has_ours(f, own))
 		pf_note(f->p,
 		    "%s has smtpd_milters of its own, which stay: mail that "
 		    "comes in there is treated when it is handed over",
-		    s->name);
+		    s->key);
 }
 
 /* ---- all ----------------------------------------------------------------- */
@@ -210,9 +209,8 @@ tell_of_own(struct filter *f, const struct pf_entry *s)
 static void
 look(struct filter *f)
 {
-	for (size_t i = 0; i < f->h->service_count; i++) {
-		const struct pf_entry *s = &f->h->services[i];
-
+	for (const struct pf_service *s = pf_services(f->h); s != NULL;
+	     s = s->next) {
 		if (!is_smtpd(f, s) && strcmp(s->command, "pickup") != 0)
 			continue;
 		if (is_filtered(f, s))
@@ -225,8 +223,9 @@ look(struct filter *f)
 static void
 local_mail(struct filter *f, const char *ours)
 {
-	const struct pf_entry *pickup = pf_said_entry(f->h, "pickup/unix");
-	const char *was = pf_said_value(f->h, "internal_mail_filter_classes");
+	const struct pf_service *pickup = pf_entry(f->h,
+	    SLICE_LIT("pickup/unix"));
+	const char *was = pf_value(f->h, NULL, "internal_mail_filter_classes");
 	struct slice rest = slice_of(was), item;
 
 	if (pickup != NULL && is_filtered(f, pickup)) {
@@ -245,7 +244,7 @@ local_mail(struct filter *f, const char *ours)
 }
 
 void
-pf_filter(const char *socket, const struct pf_said *h, struct pf_plan *p)
+pf_filter(const char *socket, const struct pf_conf *h, struct pf_plan *p)
 {
 	struct filter f = { .socket = socket, .h = h, .p = p };
 	const char *smtpd = region_printf(p->rg,
@@ -254,7 +253,7 @@ pf_filter(const char *socket, const struct pf_said *h, struct pf_plan *p)
 	    "{ %s, default_action=tempfail }", socket);
 
 	if (without_no_milters(&f,
-		pf_said_value(h, "receive_override_options")) != NULL)
+		pf_value(h, NULL, "receive_override_options")) != NULL)
 		pf_refuse(p,
 		    "receive_override_options in main.cf has no_milters: no "
 		    "milter would be asked");
@@ -265,9 +264,8 @@ pf_filter(const char *socket, const struct pf_said *h, struct pf_plan *p)
 		    "back from it (an smtpd with -o content_filter=): it is "
 		    "not clear where mail is done with");
 	want_behind(&f, "smtpd_milters", smtpd);
-	for (size_t i = 0; i < h->service_count; i++) {
-		const struct pf_entry *s = &h->services[i];
-
+	for (const struct pf_service *s = pf_services(h); s != NULL;
+	     s = s->next) {
 		if (!is_smtpd(&f, s))
 			continue;
 		if (is_filtered(&f, s))

@@ -14,9 +14,9 @@
 #define COMPAT_POSTFIX_PF_FILTER_H
 
 #include "compat/postfix/pf_change.h"
-#include "compat/postfix/pf_said.h"
+#include "compat/postfix/pf_conf.h"
 
 /* socket: "unix:mailrace/milter". */
-void pf_filter(const char *socket, const struct pf_said *h, struct pf_plan *p);
+void pf_filter(const char *socket, const struct pf_conf *h, struct pf_plan *p);
 
 #endif

@@ -10,6 +10,28 @@
 
 #define FILE_MAX ((size_t)64 << 20)
 
+/* By lines, without values: one may be a password. */
+static void
+add_complaints(struct pf_host *h, struct slice text)
+{
+	bool value = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		const char c = text.p[i];
+
+		if (c == '\n')
+			value = false;
+		else if (value)
+			continue;
+		else if (c == '=' || c == '{')
+			value = true;
+		if (value)
+			buf_str(&h->complaints, "...");
+		else
+			buf_byte(&h->complaints, c);
+	}
+}
+
 /* What the program printed, in the region. */
 static int
 run(struct pf_host *h, const char *const *argv, struct slice *text_r,
@@ -24,7 +46,7 @@ run(struct pf_host *h, const char *const *argv, struct slice *text_r,
 		*text_r = (struct slice){
 			region_dup(h->rg, end.out.p, end.out.len), end.out.len
 		};
-		buf_add(&h->complaints, end.err.p, end.err.len);
+		add_complaints(h, (struct slice){ end.err.p, end.err.len });
 	}
 	command_end_fini(&end);
 	return rc;

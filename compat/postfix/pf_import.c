@@ -12,6 +12,13 @@
 /* Above what total-max-smtp-out allows by itself. */
 #define CONNECTIONS_DEFAULT 1200
 
+/* Tables may stand in main.cf with all that is in them. */
+static bool
+is_secret(const char *name)
+{
+	return strcasestr(name, "password") != NULL;
+}
+
 struct import_fact
 pf_fact(const struct pf_import *im, const struct pf_service *s,
     const char *name)
@@ -22,7 +29,8 @@ pf_fact(const struct pf_import *im, const struct pf_service *s,
 		where = REGION_JOIN(im->rg, where, ", service ", s->name);
 	return (struct import_fact){ .name = name,
 		.value = pf_value(im->conf, s, name),
-		.where = where };
+		.where = where,
+		.secret = is_secret(name) };
 }
 
 static int
@@ -39,7 +47,7 @@ complain(void *ctx, const char *table, const char *why)
 {
 	struct pf_import *im = ctx;
 	const struct import_fact fact = { im->naming, table,
-		pf_where(im->conf, NULL, im->naming), false };
+		pf_where(im->conf, NULL, im->naming), is_secret(im->naming) };
 
 	/* Who sends in clear for want of a row that says otherwise? */
 	import_tell(im->report,

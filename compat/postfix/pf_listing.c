@@ -24,6 +24,17 @@ pf_state_name(enum listed_state state)
 	CHECK_NEVER("a state of a message");
 }
 
+bool
+pf_state_read(const char *name, enum listed_state *state_r)
+{
+	for (int i = LISTED_ACTIVE; i <= LISTED_HOLD; i++)
+		if (strcmp(pf_state_name((enum listed_state)i), name) == 0) {
+			*state_r = (enum listed_state)i;
+			return true;
+		}
+	return false;
+}
+
 const char *
 pf_sender_shown(const char *sender)
 {

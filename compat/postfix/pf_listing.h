@@ -20,6 +20,8 @@
 #define PF_LISTING_EMPTY "Mail queue is empty"
 
 const char *pf_state_name(enum listed_state state);
+/* False: it is the name of none, and *state_r stays as it is. */
+bool pf_state_read(const char *name, enum listed_state *state_r);
 const char *pf_sender_shown(const char *sender);
 
 void pf_listing_head(struct buf *out);

@@ -60,7 +60,7 @@ add_host(const char *name, const struct net_addr *addr, struct buf *out)
 	if (name[0] == '[')
 		buf_str(out, net_addr_text(addr, text));
 	else
-		log_text(out, name, LOG_ADDR_MAX, LOG_AS_POSTFIX);
+		log_host(out, name, LOG_AS_POSTFIX);
 	buf_byte(out, '[');
 	buf_str(out, net_addr_text(addr, text));
 	buf_byte(out, ']');
@@ -77,11 +77,13 @@ has_host(const struct outcome *o)
 static void
 add_client(const struct log_client *c, struct buf *out)
 {
+	const char *name = c->name[0] == '\0' ? "unknown" : c->name;
+
 	if (c->addr.family != 0) {
-		add_host(c->name, &c->addr, out);
+		add_host(name, &c->addr, out);
 		return;
 	}
-	log_text(out, c->name, LOG_ADDR_MAX, LOG_AS_POSTFIX);
+	log_host(out, name, LOG_AS_POSTFIX);
 	buf_str(out, "[local]");
 }
 
@@ -142,7 +144,7 @@ refused(const struct log_names *n, const struct log_client *client,
 	buf_str(out, " to=");
 	add_in_brackets(r->to, out);
 	buf_printf(out, " proto=%s helo=", client->protocol);
-	add_in_brackets(client->name, out);
+	add_in_brackets(client->helo, out);
 	buf_byte(out, '\n');
 }
 

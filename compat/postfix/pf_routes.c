@@ -295,8 +295,11 @@ take_password(struct pf_import *im, const struct pf_row *row,
 		false };
 	struct import_fact password = user;
 
-	if (colon == NULL)
+	if (colon == NULL) {
+		import_tell(im->report, IMPORT_LOST, &user,
+		    "it is not USER:PASSWORD");
 		return;
+	}
 	password.secret = true;
 	if (import_take(b, &user, "auth-username",
 		region_strndup(im->rg, row->values[0],
@@ -306,52 +309,60 @@ take_password(struct pf_import *im, const struct pf_row *row,
 		    NULL);
 }
 
-static bool
-goes_to(const char *nexthop, const char *key)
+/* Postfix asks for the host first, then for the nexthop as it stands. */
+static const struct pf_row *
+password_of(const struct pf_import *im, const struct pf_rows *rows,
+    const char *nexthop)
 {
-	size_t len = strlen(key);
-	bool in_brackets = nexthop[0] == '[' &&
-	    strncmp(nexthop + 1, key, len) == 0 && nexthop[len + 1] == ']';
+	char *key = region_strdup(im->rg, nexthop);
+	const char *end = strchr(key, ']');
+	const struct pf_row *row = NULL;
 
-	return strcmp(nexthop, key) == 0 || in_brackets;
+	str_lower(key);
+	if (key[0] == '[' && end != NULL)
+		row = pf_rows_find(rows,
+		    region_strndup(im->rg, key + 1, (size_t)(end - key) - 1));
+	return row != NULL ? row : pf_rows_find(rows, key);
+}
+
+static void
+give_password(struct pf_import *im, const struct pf_rows *rows,
+    const char *nexthop, const char *pattern, bool *used)
+{
+	const struct pf_row *row = nexthop[0] == '\0' ?
+	    NULL :
+	    password_of(im, rows, nexthop);
+
+	if (row == NULL)
+		return;
+	used[row - rows->v] = true;
+	take_password(im, row,
+	    import_block(im->out, import_top(im->out), "domain", pattern),
+	    row->where);
 }
 
 void
 pf_passwords(struct pf_import *im)
 {
-	struct import_block *top = import_top(im->out);
 	struct pf_rows rows;
+	bool *used;
 
 	if (strcmp(pf_value(im->conf, NULL, "smtp_sasl_auth_enable"), "yes") !=
 	    0)
 		return;
 	pf_read_tables(im, NULL, "smtp_sasl_password_maps", &rows);
+	used = region_array(im->rg, rows.n + 1, sizeof(*used));
+	give_password(im, &rows, im->relay, "*", used);
+	for (size_t i = 0; i < im->route_count; i++)
+		give_password(im, &rows, im->routes[i].hop.nexthop,
+		    im->routes[i].pattern, used);
 	for (size_t i = 0; i < rows.n; i++) {
 		const struct pf_row *row = &rows.v[i];
-		bool used = false;
+		const struct import_fact fact = { "smtp_sasl_password_maps",
+			row->key, row->where, false };
 
-		if (im->relay[0] != '\0' && goes_to(im->relay, row->key)) {
-			take_password(im, row,
-			    import_block(im->out, top, "domain", "*"),
-			    row->where);
-			used = true;
-		}
-		for (size_t j = 0; j < im->route_count; j++) {
-			const struct pf_route *r = &im->routes[j];
-
-			if (!goes_to(r->hop.nexthop, row->key))
-				continue;
-			take_password(im, row,
-			    import_block(im->out, top, "domain", r->pattern),
-			    row->where);
-			used = true;
-		}
-		if (!used) {
-			struct import_fact fact = { "smtp_sasl_password_maps",
-				row->key, row->where, false };
-
+		if (!used[i])
 			import_tell(im->report, IMPORT_LOST, &fact,
 			    "no route has this nexthop");
-		}
 	}
 }

@@ -164,6 +164,33 @@ pf_connections(const struct pf_import *im, const struct pf_service *s)
 
 /* ---- lines ----------------------------------------------------------------- */
 
+/* How the meaning differs; NULL: not at all. */
+static const char *
+difference(const struct row *row, const char *value)
+{
+	/* postconf(5), default_destination_recipient_limit */
+	if (strcmp(row->directive, "max-rcpt-per-message") == 0 &&
+	    strcmp(value, "1") == 0)
+		return "with 1, Postfix has its limits of connections and "
+		       "rates for each recipient; here they are by domain";
+	return row->text[0] == '\0' ? NULL : row->text;
+}
+
+/* A value, often 0, that means something that cannot be said here. */
+static void
+tell_unlike(struct pf_import *im, const struct row *row,
+    const struct pf_service *s)
+{
+	const char *name = name_of(im, row, s);
+	const bool whole = s == NULL || is_of_transport(row);
+	struct import_fact fact = pf_fact(im, whole ? NULL : s, name);
+
+	if (whole ? pf_is_changed(im->conf, name) :
+		    pf_is_own(im->conf, s, name))
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "no value of %s means the same", row->directive);
+}
+
 static void
 put(struct pf_import *im, const struct row *row, const struct pf_service *s,
     struct import_block *in, bool tell)
@@ -179,7 +206,7 @@ put(struct pf_import *im, const struct row *row, const struct pf_service *s,
 	if (tell &&
 	    (pf_is_changed(im->conf, name) || pf_is_own(im->conf, s, name)))
 		(void)import_take(in, &fact, row->directive, value,
-		    row->text[0] == '\0' ? NULL : row->text);
+		    difference(row, value));
 	else
 		(void)import_add(in, row->directive, value,
 		    REGION_JOIN(im->rg, name, ", ", fact.where));
@@ -196,6 +223,8 @@ pf_settings_base(struct pf_import *im, struct import_block *domains,
 		if (row->directive[0] == '\0' || row->block == BLOCK_VMTA)
 			continue;
 		value = value_for(im, row, NULL);
+		if (value[0] == '\0')
+			tell_unlike(im, row, NULL);
 		if (value[0] == '\0' ||
 		    (row->what == WHAT_EVERY && strcmp(value, row->zero) == 0))
 			continue;
@@ -216,6 +245,8 @@ pf_settings_service(struct pf_import *im, const struct pf_service *s,
 		if (row->directive[0] == '\0' || row->block == BLOCK_SOURCE)
 			continue;
 		value = value_for(im, row, s);
+		if (value[0] == '\0' && tell)
+			tell_unlike(im, row, s);
 		if (row->block == BLOCK_DOMAIN) {
 			base = value_for(im, row, NULL);
 			in = NULL;

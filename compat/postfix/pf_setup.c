@@ -8,7 +8,7 @@
 
 struct setup {
 	const struct pf_wish *wish;
-	const struct pf_said *h;
+	const struct pf_conf *h;
 	struct pf_plan *p;
 	const char *route; /* "mailrace:unix:mailrace/lmtp" */
 };
@@ -16,9 +16,9 @@ struct setup {
 /* ---- names --------------------------------------------------------------- */
 
 const char *
-pf_relative(const struct pf_said *h, const char *path)
+pf_relative(const struct pf_conf *h, const char *path)
 {
-	const char *dir = pf_said_value(h, "queue_directory");
+	const char *dir = pf_value(h, NULL, "queue_directory");
 	const size_t len = strlen(dir);
 
 	if (len == 0 || strncmp(path, dir, len) != 0 || path[len] != '/')
@@ -93,9 +93,9 @@ static void
 want_service(struct setup *s, const char *name, const char *log_name,
     const char *line)
 {
-	const struct pf_entry *is = pf_said_entry(s->h, name);
+	const struct pf_service *is = pf_entry(s->h, slice_of(name));
 	const char *log = is == NULL ? NULL :
-				       pf_said_option(s->h, is, "syslog_name");
+				       pf_option(s->h, is, "syslog_name");
 
 	if (is != NULL && (log == NULL || strcmp(log, log_name) != 0))
 		pf_refuse(s->p, "master.cf has a service %s that is not ours",
@@ -129,7 +129,7 @@ want_services(struct setup *s)
 static void
 keep_away(struct setup *s, const char *name, const char *of, const char *was)
 {
-	const char *set = pf_said_set(s->h, name);
+	const char *set = pf_set(s->h, name);
 
 	if (set == NULL || (set[0] == '$' && strcmp(set + 1, of) == 0))
 		pf_want_parameter(s->p, s->h, name, was);
@@ -153,7 +153,7 @@ static void
 want_first(struct setup *s, const char *name, const char *table,
     const char *verify)
 {
-	const char *list = pf_said_set(s->h, name), *was;
+	const char *list = pf_set(s->h, name), *was;
 
 	if (list == NULL)
 		list = "";
@@ -171,8 +171,8 @@ want_first(struct setup *s, const char *name, const char *table,
 static void
 want_all(struct setup *s)
 {
-	const char *was = pf_said_value(s->h, "default_transport");
-	const char *maps = pf_said_set(s->h,
+	const char *was = pf_value(s->h, NULL, "default_transport");
+	const char *maps = pf_set(s->h,
 	    "sender_dependent_default_transport_maps");
 
 	if (strcmp(was, s->route) == 0)
@@ -232,12 +232,12 @@ socket_path(struct setup *s, const char *directive, const char *path)
 		    "%s %s of Mailrace's configuration is not below "
 		    "queue_directory, %s, where services of Postfix that run "
 		    "chrooted can find it",
-		    directive, path, pf_said_value(s->h, "queue_directory"));
+		    directive, path, pf_value(s->h, NULL, "queue_directory"));
 	return relative;
 }
 
 void
-pf_setup(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
+pf_setup(const struct pf_wish *w, const struct pf_conf *h, struct pf_plan *p)
 {
 	struct setup s = { .wish = w, .h = h, .p = p };
 	const char *lmtp = socket_path(&s, "lmtp-listener", w->lmtp);

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 #include "compat/postfix/pf_change.h"
-#include "compat/postfix/pf_said.h"
+#include "compat/postfix/pf_conf.h"
 #include "lib/str.h"
 
 enum pf_scope { PF_ALL, PF_DOMAINS, PF_SENDERS };
@@ -45,14 +45,14 @@ struct pf_wish {
 	struct slice tls_policy;
 };
 
-void pf_setup(const struct pf_wish *w, const struct pf_said *h,
+void pf_setup(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p);
 
 /*
  * The path below the queue directory, as chrooted services and others find it;
  * NULL: it is not there.
  */
-const char *pf_relative(const struct pf_said *h, const char *path);
+const char *pf_relative(const struct pf_conf *h, const char *path);
 
 /* A domain that the wish is about, one after the other; NULL: no more. */
 const char *pf_wish_domain(const struct pf_wish *w, struct region *rg,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/check.h"
@@ -60,8 +61,46 @@ pf_file_read(const char *path, struct buf *out, struct err *e)
 	return n == -1 ? -1 : 0;
 }
 
+/*
+ * Access lists, labels and what else somebody has said of a file.  What is
+ * computed from its content (IMA, EVM) the kernel makes anew.
+ */
 static int
-write_all(int fd, struct slice text, const struct stat *as)
+copy_attributes(const char *as, int fd)
+{
+	char names[4096], value[4096];
+	const ssize_t len = listxattr(as, names, sizeof(names));
+
+	if (len == -1)
+		return errno == ENOTSUP ? 0 : -1;
+	for (const char *p = names; p < names + len; p += strlen(p) + 1) {
+		ssize_t n;
+
+		if (strcmp(p, "security.ima") == 0 ||
+		    strcmp(p, "security.evm") == 0)
+			continue;
+		n = getxattr(as, p, value, sizeof(value));
+		if (n == -1 || fsetxattr(fd, p, value, (size_t)n, 0) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* The owner, mode and attributes of another; then it is on the disk. */
+static int
+make_alike(int fd, const char *as)
+{
+	struct stat st;
+
+	if (stat(as, &st) == -1 || fchown(fd, st.st_uid, st.st_gid) == -1 ||
+	    fchmod(fd, st.st_mode & 07777) == -1 ||
+	    copy_attributes(as, fd) == -1)
+		return -1;
+	return fsync(fd);
+}
+
+static int
+write_all(int fd, struct slice text)
 {
 	for (size_t done = 0; done < text.len;) {
 		const ssize_t n = write(fd, text.p + done, text.len - done);
@@ -70,25 +109,22 @@ write_all(int fd, struct slice text, const struct stat *as)
 			return -1;
 		done += n > 0 ? (size_t)n : 0;
 	}
-	if (fchown(fd, as->st_uid, as->st_gid) == -1 ||
-	    fchmod(fd, as->st_mode & 07777) == -1)
-		return -1;
-	return fsync(fd);
+	return 0;
 }
 
 int
 pf_file_write(const char *path, struct slice text, const char *as,
     struct err *e)
 {
-	struct stat st;
 	int fd, rc;
 
-	if (stat(as, &st) == -1)
-		return err_sys(e, "%s", as);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+	    0600);
 	if (fd == -1)
 		return err_sys(e, "%s", path);
-	rc = write_all(fd, text, &st);
+	rc = write_all(fd, text);
+	if (rc == 0)
+		rc = make_alike(fd, as);
 	if (rc == -1)
 		(void)err_sys(e, "%s", path);
 	(void)close(fd);
@@ -180,29 +216,37 @@ pf_site_fini(struct pf_site *s)
 		remove_copies(s);
 		(void)close(s->lock);
 	}
+	for (int i = 0; i < PF_FILES; i++)
+		buf_fini(&s->is[i]);
 	region_free(&s->rg);
 }
 
 /* ---- asking -------------------------------------------------------------- */
 
 int
-pf_site_read(const struct pf_site *s, struct pf_said *h, struct err *e)
+pf_site_read(const struct pf_site *s, struct pf_conf *c, struct err *e)
 {
-	struct buf all = { .p = NULL }, set = { .p = NULL };
-	struct buf services = { .p = NULL };
-	int rc = ask(ARGV("postconf", "-c", s->dir, "-x"), &all, e);
+	static const struct {
+		const char *option;
+		void (*read)(struct pf_conf *c, struct slice text);
+	} questions[] = {
+		{ "-x", pf_conf_read_values },
+		{ "-n", pf_conf_read_set },
+		{ "-M", pf_conf_read_services },
+	};
+	int rc = 0;
 
-	if (rc == 0)
-		rc = ask(ARGV("postconf", "-c", s->dir, "-n"), &set, e);
-	if (rc == 0)
-		rc = ask(ARGV("postconf", "-c", s->dir, "-M"), &services, e);
-	if (rc == 0)
-		pf_said_init(h, (struct slice){ all.p, all.len },
-		    (struct slice){ set.p, set.len },
-		    (struct slice){ services.p, services.len });
-	buf_fini(&all);
-	buf_fini(&set);
-	buf_fini(&services);
+	for (size_t i = 0;
+	     i < sizeof(questions) / sizeof(questions[0]) && rc == 0; i++) {
+		struct buf said = { .p = NULL };
+
+		rc = ask(ARGV("postconf", "-c", s->dir, questions[i].option),
+		    &said, e);
+		if (rc == 0)
+			questions[i].read(c,
+			    (struct slice){ said.p, said.len });
+		buf_fini(&said);
+	}
 	return rc;
 }
 
@@ -221,51 +265,81 @@ pf_site_list(const struct pf_site *s, const char *table, struct buf *out,
 	return ask(ARGV("postmap", "-c", s->dir, "-s", table), out, e);
 }
 
-bool
-pf_site_has(const struct pf_site *s, const char *table, const char *key)
+int
+pf_site_has(const struct pf_site *s, const char *table, const char *key,
+    struct err *e)
 {
-	struct err e;
+	const struct command c = { .argv = ARGV("postmap", "-c", s->dir, "-q",
+				       key, table),
+		.timeout_s = 10 };
+	struct command_end end;
+	int rc = command_must(&c, &end, e);
 
-	return ask(ARGV("postmap", "-c", s->dir, "-q", key, table), NULL, &e) ==
-	    0;
+	/* Status 1 is "no", and whatever it could not do. */
+	if (rc == 0)
+		rc = 1;
+	else if (end.code == 1 && !end.killed &&
+	    memmem(end.err.p, end.err.len, "fatal:", 6) == NULL)
+		rc = 0;
+	command_end_fini(&end);
+	return rc;
 }
 
 /* ---- changing ------------------------------------------------------------ */
 
+/* Who else may write there could have us write anywhere, by links. */
 static int
-lock(struct pf_site *s, struct err *e)
+check_folder(const struct pf_site *s, int fd, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, "%s", s->dir);
+	if ((st.st_uid != 0 && st.st_uid != geteuid()) ||
+	    (st.st_mode & S_IWOTH) != 0 ||
+	    ((st.st_mode & S_IWGRP) != 0 && st.st_gid != 0))
+		return err_set(e,
+		    "%s: others than root may write there: postfix check tells "
+		    "of it, too",
+		    s->dir);
+	return 0;
+}
+
+int
+pf_site_lock(struct pf_site *s, struct err *e)
 {
 	const int fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
 
 	if (fd == -1)
 		return err_sys(e, "%s", s->dir);
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		(void)err_sys(e, "%s: somebody else is at work", s->dir);
+	rc = check_folder(s, fd, e);
+	if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) == -1)
+		rc = err_sys(e, "%s: somebody else is at work", s->dir);
+	if (rc == 0)
+		s->lock = fd;
+	else
 		(void)close(fd);
-		return -1;
-	}
-	s->lock = fd;
-	return 0;
+	return rc;
 }
 
 int
 pf_site_copy(struct pf_site *s, struct err *e)
 {
-	if (check_files(s, e) == -1 || lock(s, e) == -1)
+	CHECK(s->lock != -1);
+	if (check_files(s, e) == -1)
 		return -1;
 	remove_copies(s); /* of one that was killed */
 	if (mkdir(s->work, 0700) == -1)
 		return err_sys(e, "%s", s->work);
 	for (int i = 0; i < PF_FILES; i++) {
 		const char *from = file_in(s, s->dir, i);
-		struct buf b = { .p = NULL };
-		int rc = pf_file_read(from, &b, e);
+		struct buf *b = &s->is[i];
 
-		if (rc == 0)
-			rc = pf_file_write(file_in(s, s->work, i),
-			    (struct slice){ b.p, b.len }, from, e);
-		buf_fini(&b);
-		if (rc == -1)
+		buf_clear(b);
+		if (pf_file_read(from, b, e) == -1 ||
+		    pf_file_write(file_in(s, s->work, i),
+			(struct slice){ b->p, b->len }, from, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -294,16 +368,12 @@ static int
 keep_mode(const struct pf_site *s, int i, struct err *e)
 {
 	const char *copy = file_in(s, s->work, i);
-	struct stat st;
 	int fd, rc = 0;
 
-	if (stat(file_in(s, s->dir, i), &st) == -1)
-		return err_sys(e, "%s", file_in(s, s->dir, i));
 	fd = open(copy, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		return err_sys(e, "%s", copy);
-	if (fchown(fd, st.st_uid, st.st_gid) == -1 ||
-	    fchmod(fd, st.st_mode & 07777) == -1 || fsync(fd) == -1)
+	if (make_alike(fd, file_in(s, s->dir, i)) == -1)
 		rc = err_sys(e, "%s", copy);
 	(void)close(fd);
 	return rc;
@@ -354,29 +424,73 @@ exchange(const struct pf_site *s, int i)
 	    file_in(s, s->dir, i), RENAME_EXCHANGE);
 }
 
-/* Of the first n files. */
-static void
-exchange_back(const struct pf_site *s, int n)
+static bool
+is_equal(const struct buf *a, const struct buf *b)
 {
-	while (n-- > 0)
-		(void)exchange(s, n);
+	return a->len == b->len &&
+	    (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
+}
+
+/*
+ * The copy takes the place of the file, which must be what it was taken for:
+ * else somebody has changed it meanwhile, and it comes back.
+ */
+static int
+put(struct pf_site *s, int i, struct err *e)
+{
+	struct buf ours = { .p = NULL }, theirs = { .p = NULL };
+	const char *work = file_in(s, s->work, i);
+	int rc = pf_file_read(work, &ours, e);
+
+	if (rc == 0 && exchange(s, i) == -1)
+		rc = err_sys(e, "%s", file_in(s, s->dir, i));
+	if (rc == 0) {
+		rc = pf_file_read(work, &theirs, e);
+		if (rc == 0 && !is_equal(&theirs, &s->is[i]))
+			rc = err_set(e, "%s: somebody has changed it meanwhile",
+			    file_in(s, s->dir, i));
+		if (rc == -1 && exchange(s, i) == -1)
+			s->torn = true;
+	}
+	if (rc == 0) {
+		buf_fini(&s->is[i]);
+		s->is[i] = ours;
+	} else {
+		buf_fini(&ours);
+	}
+	buf_fini(&theirs);
+	return rc;
+}
+
+static int
+swap(struct pf_site *s, const int *order, struct err *e)
+{
+	struct err ignored;
+	int n = 0, rc = 0;
+
+	CHECK(s->lock != -1);
+	while (n < PF_FILES && rc == 0) {
+		rc = put(s, order[n], e);
+		n += rc == 0;
+	}
+	if (rc == 0)
+		rc = pf_dir_sync(s->dir, e);
+	while (rc == -1 && n-- > 0)
+		if (put(s, order[n], &ignored) == -1)
+			s->torn = true;
+	return rc;
 }
 
 int
-pf_site_swap(const struct pf_site *s, struct err *e)
+pf_site_swap(struct pf_site *s, struct err *e)
 {
-	CHECK(s->lock != -1);
-	for (int i = 0; i < PF_FILES; i++) {
-		if (exchange(s, i) == 0)
-			continue;
-		(void)err_sys(e, "%s", file_in(s, s->dir, i));
-		exchange_back(s, i);
-		return -1;
-	}
-	if (pf_dir_sync(s->dir, e) == 0)
-		return 0;
-	exchange_back(s, PF_FILES);
-	return -1;
+	return swap(s, (const int[PF_FILES]){ 1, 0 }, e);
+}
+
+int
+pf_site_swap_back(struct pf_site *s, struct err *e)
+{
+	return swap(s, (const int[PF_FILES]){ 0, 1 }, e);
 }
 
 int

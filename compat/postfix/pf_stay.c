@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/conf_hosts.h"
+
 /* ---- parameters that must have some value -------------------------------- */
 
 #define INSTANCES "several instances of one Postfix are not understood"
@@ -27,11 +29,11 @@ static const struct must {
 };
 
 static void
-check_musts(const struct pf_said *h, struct pf_plan *p)
+check_musts(const struct pf_conf *h, struct pf_plan *p)
 {
 	for (size_t i = 0; i < sizeof(musts) / sizeof(musts[0]); i++) {
 		const struct must *m = &musts[i];
-		const char *value = pf_said_value(h, m->name);
+		const char *value = pf_value(h, NULL, m->name);
 
 		if (value[0] != '\0' && strcmp(value, m->value) != 0)
 			pf_refuse(p, "%s = %s: %s", m->name, value, m->reason);
@@ -60,10 +62,10 @@ block_of(const struct pf_wish *w, const char *domain)
 }
 
 static void
-check_relayhost(const struct pf_wish *w, const struct pf_said *h,
+check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *relay = pf_said_value(h, "relayhost"), *domain;
+	const char *relay = pf_value(h, NULL, "relayhost"), *domain;
 
 	if (relay[0] == '\0')
 		return;
@@ -81,10 +83,10 @@ check_relayhost(const struct pf_wish *w, const struct pf_said *h,
 }
 
 static void
-check_tls_level(const struct pf_wish *w, const struct pf_said *h,
+check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *level = pf_said_value(h, "smtp_tls_security_level");
+	const char *level = pf_value(h, NULL, "smtp_tls_security_level");
 	const char *domain;
 
 	if (level[0] == '\0' || strcmp(level, "none") == 0 ||
@@ -153,10 +155,10 @@ check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
 }
 
 static void
-check_policies(const struct pf_wish *w, const struct pf_said *h,
+check_policies(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *maps = pf_said_value(h, "smtp_tls_policy_maps");
+	const char *maps = pf_value(h, NULL, "smtp_tls_policy_maps");
 	struct slice rest = w->tls_policy;
 
 	if (maps[0] == '\0')
@@ -188,11 +190,11 @@ is_of_ours(const char *route)
 }
 
 static void
-check_routes(const struct pf_wish *w, const struct pf_said *h,
+check_routes(const struct pf_wish *w, const struct pf_conf *h,
     struct pf_plan *p)
 {
-	const char *transport = pf_said_value(h, "default_transport");
-	const char *by_sender = pf_said_value(h,
+	const char *transport = pf_value(h, NULL, "default_transport");
+	const char *by_sender = pf_value(h, NULL,
 	    "sender_dependent_default_transport_maps");
 
 	if (w->scope == PF_ALL && !is_of_ours(transport) &&
@@ -208,33 +210,102 @@ check_routes(const struct pf_wish *w, const struct pf_said *h,
 		    "them and take it out, or use --senders",
 		    by_sender);
 	if (w->scope != PF_DOMAINS &&
-	    pf_said_value(h, "transport_maps")[0] != '\0')
+	    pf_value(h, NULL, "transport_maps")[0] != '\0')
 		pf_note(p,
 		    "transport_maps goes first: what it sends by smtp: or "
 		    "relay: goes on to bypass Mailrace");
 }
 
+/* ---- domains ------------------------------------------------------------- */
+
+const char *const pf_own_lists[] = { "mydestination", "relay_domains",
+	"virtual_alias_domains", "virtual_mailbox_domains", NULL };
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	const size_t len = strlen(text), end_len = strlen(end);
+
+	return len > end_len && str_eq_nocase(text + len - end_len, end);
+}
+
+/*
+ * ".example" is all below it (transport(5)); what stands in relay_domains
+ * includes what is below (parent_domain_matches_subdomains).
+ */
+static bool
+is_own(struct pf_plan *p, const char *list, const char *item,
+    const char *domain)
+{
+	if (domain[0] == '.' && ends_with(item, domain))
+		return true;
+	if (strcmp(list, "relay_domains") == 0 && item[0] != '.' &&
+	    ends_with(domain, REGION_JOIN(p->rg, ".", item)))
+		return true;
+	return str_eq_nocase(item, domain);
+}
+
+void
+pf_refuse_own(const char *name, const char *list, const char *domain,
+    struct pf_plan *p)
+{
+	struct slice rest = slice_of(list), item;
+
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (is_own(p, name, region_strndup(p->rg, item.p, item.len),
+			domain)) {
+			pf_refuse(p, "%s is in %s: its mail is this host's own",
+			    domain, name);
+			return;
+		}
+}
+
+const char *
+pf_list_of_file(struct region *rg, const char *text)
+{
+	struct buf b = { .p = NULL };
+	const char *list;
+
+	while (*text != '\0') {
+		const size_t len = strcspn(text, "\n");
+
+		if (text[strspn(text, " \t")] != '#') {
+			buf_add(&b, text, len);
+			buf_byte(&b, ' ');
+		}
+		text += len + (text[len] == '\n');
+	}
+	list = region_strdup(rg, buf_cstr(&b));
+	buf_fini(&b);
+	return list;
+}
+
+static bool
+is_domain(const char *text)
+{
+	return conf_is_host_name(slice_of(text + (text[0] == '.')));
+}
+
 /* A domain of the host's own must not be sent out: transport_maps would. */
 static void
-check_own(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
+check_domains(const struct pf_wish *w, const struct pf_conf *h,
+    struct pf_plan *p)
 {
-	static const char *const lists[] = { "mydestination", "relay_domains",
-		"virtual_alias_domains", "virtual_mailbox_domains" };
-	struct slice rest = slice_of(w->list == NULL ? "" : w->list), own, item;
+	struct slice rest = slice_of(w->list == NULL ? "" : w->list);
 	const char *domain;
+	bool any = false;
 
-	if (w->scope != PF_DOMAINS)
-		return;
-	while ((domain = pf_wish_domain(w, p->rg, &rest)) != NULL)
-		for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-			own = slice_of(pf_said_value(h, lists[i]));
-			while ((item = pf_list_item(&own)).len > 0)
-				if (slice_eq_nocase(item, domain))
-					pf_refuse(p,
-					    "%s is in %s: its mail is this "
-					    "host's own",
-					    domain, lists[i]);
-		}
+	while (w->scope == PF_DOMAINS &&
+	    (domain = pf_wish_domain(w, p->rg, &rest)) != NULL) {
+		any = true;
+		if (!is_domain(domain))
+			pf_refuse(p, "--domains: %s is no domain", domain);
+		for (size_t i = 0; pf_own_lists[i] != NULL; i++)
+			pf_refuse_own(pf_own_lists[i],
+			    pf_value(h, NULL, pf_own_lists[i]), domain, p);
+	}
+	if (w->scope == PF_DOMAINS && !any)
+		pf_refuse(p, "--domains has none");
 }
 
 static const struct told {
@@ -248,22 +319,22 @@ static const struct told {
 };
 
 void
-pf_stay(const struct pf_wish *w, const struct pf_said *h, struct pf_plan *p)
+pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct pf_plan *p)
 {
 	check_musts(h, p);
 	check_relayhost(w, h, p);
 	check_tls_level(w, h, p);
 	check_policies(w, h, p);
 	check_routes(w, h, p);
-	check_own(w, h, p);
+	check_domains(w, h, p);
 	for (size_t i = 0; i < sizeof(tolds) / sizeof(tolds[0]); i++) {
 		const struct told *t = &tolds[i];
-		const char *value = pf_said_value(h, t->name);
+		const char *value = pf_value(h, NULL, t->name);
 
 		if (value[0] != '\0' && strcmp(value, t->value) != 0)
 			pf_note(p, "%s %s", t->name, t->what);
 	}
-	if (strcmp(pf_said_value(h, "smtpd_forbid_bare_newline"), "no") == 0)
+	if (strcmp(pf_value(h, NULL, "smtpd_forbid_bare_newline"), "no") == 0)
 		pf_note(p,
 		    "smtpd_forbid_bare_newline = no: a client can smuggle a "
 		    "message behind another's restrictions; \"normalize\" "

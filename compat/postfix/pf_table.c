@@ -4,42 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/postfix/pf_conf.h"
+
 /* ---- lists ------------------------------------------------------------------- */
 
 static bool
 is_between(char c)
 {
 	return c == ' ' || c == '\t' || c == ',' || c == '\n' || c == '\r';
-}
-
-/*
- * The next item of a list with commas or blanks between; braces keep together
- * what is in them.  Empty at the end.
- */
-static struct slice
-next_item(struct slice *list)
-{
-	struct slice item;
-	size_t depth = 0, len = 0;
-
-	while (list->len > 0 && is_between(list->p[0])) {
-		list->p++;
-		list->len--;
-	}
-	for (; len < list->len; len++) {
-		char c = list->p[len];
-
-		if (c == '{')
-			depth++;
-		else if (c == '}' && depth > 0)
-			depth--;
-		else if (depth == 0 && is_between(c))
-			break;
-	}
-	item = (struct slice){ list->p, len };
-	list->p += len;
-	list->len -= len;
-	return item;
 }
 
 /* What is between braces, if all of it is. */
@@ -212,7 +184,7 @@ read_inline(const struct pf_table_reader *r, struct slice text,
 {
 	struct slice item, inner;
 
-	while ((item = next_item(&text)).len > 0) {
+	while ((item = pf_list_item(&text)).len > 0) {
 		const char *equals;
 		size_t len;
 
@@ -235,7 +207,7 @@ read_random(const struct pf_table_reader *r, struct slice text,
 	struct pf_row *row = add_row(r, out, PF_ROW_ANY, table);
 	struct slice item, inner;
 
-	while ((item = next_item(&text)).len > 0)
+	while ((item = pf_list_item(&text)).len > 0)
 		add_value(r, row, take_braces(item, &inner) ? inner : item);
 	if (row->n == 0)
 		out->n--;
@@ -269,9 +241,21 @@ is_type(struct slice type, const char *const *names)
 
 /* "TYPE:NAME"; false: it is not. */
 struct table {
-	const char *text;
+	const char *text, *where;
 	struct slice type, name;
 };
+
+/* Without what stands in main.cf itself: it may be a password. */
+static const char *
+where_of(struct region *rg, const struct table *t)
+{
+	const bool inside = slice_eq(t->type, "static") ||
+	    (t->name.len > 0 && t->name.p[0] == '{');
+
+	if (!inside)
+		return t->text;
+	return region_printf(rg, "%.*s:...", (int)t->type.len, t->type.p);
+}
 
 static bool
 split_table(const struct pf_table_reader *r, struct slice s, struct table *t)
@@ -283,11 +267,13 @@ split_table(const struct pf_table_reader *r, struct slice s, struct table *t)
 		s.len -= 6;
 	}
 	t->text = region_strndup(r->rg, s.p, s.len);
+	t->where = t->text;
 	colon = strchr(t->text, ':');
 	if (colon == NULL)
 		return false;
 	t->type = (struct slice){ t->text, (size_t)(colon - t->text) };
 	t->name = slice_of(colon + 1);
+	t->where = where_of(r->rg, t);
 	return true;
 }
 
@@ -303,7 +289,7 @@ read_keyed(const struct pf_table_reader *r, const struct table *t,
 	if (is_type(t->type, listed))
 		read_file(r, t->text, PF_FETCH_ROWS, out);
 	else if (slice_eq(t->type, "inline") && take_braces(t->name, &inner))
-		read_inline(r, inner, t->text, out);
+		read_inline(r, inner, t->where, out);
 	else
 		return false;
 	return true;
@@ -317,12 +303,13 @@ static bool
 read_pipe(const struct pf_table_reader *r, struct slice text, const char *where,
     struct pf_rows *out)
 {
-	struct slice first = next_item(&text), last = next_item(&text), inner;
+	struct slice first = pf_list_item(&text), last = pf_list_item(&text),
+		     inner;
 	struct pf_rows any = { 0 };
 	size_t before = out->n;
 	struct table one, other;
 
-	if (next_item(&text).len > 0 || !split_table(r, first, &one) ||
+	if (pf_list_item(&text).len > 0 || !split_table(r, first, &one) ||
 	    !split_table(r, last, &other) || !slice_eq(other.type, "randmap") ||
 	    !take_braces(other.name, &inner))
 		return false;
@@ -354,13 +341,13 @@ read_table(const struct pf_table_reader *r, struct slice item,
 	if (is_type(t.type, patterns) && !take_braces(t.name, &inner))
 		read_file(r, t.text, PF_FETCH_TEXT, out);
 	else if (slice_eq(t.type, "static"))
-		add_value(r, add_row(r, out, PF_ROW_ANY, t.text),
+		add_value(r, add_row(r, out, PF_ROW_ANY, t.where),
 		    take_braces(t.name, &inner) ? inner : t.name);
 	else if (slice_eq(t.type, "randmap") && take_braces(t.name, &inner))
-		read_random(r, inner, t.text, out);
+		read_random(r, inner, t.where, out);
 	else if (!slice_eq(t.type, "pipemap") || !take_braces(t.name, &inner) ||
-	    !read_pipe(r, inner, t.text, out))
-		r->complain(r->ctx, t.text,
+	    !read_pipe(r, inner, t.where, out))
+		r->complain(r->ctx, t.where,
 		    "the rows of such a table cannot be listed");
 }
 
@@ -371,7 +358,7 @@ pf_tables_read(const struct pf_table_reader *r, const char *value,
 	struct slice list = slice_of(value), item;
 
 	*out = (struct pf_rows){ .by_key = strmap_new() };
-	while ((item = next_item(&list)).len > 0)
+	while ((item = pf_list_item(&list)).len > 0)
 		read_table(r, item, out);
 	for (size_t i = out->n; i-- > 0;) { /* so that the first stays */
 		struct pf_row *row = &out->v[i];

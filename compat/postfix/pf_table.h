@@ -33,7 +33,7 @@ struct pf_row {
 	/* One value, or several of which one is taken at random. */
 	size_t n;
 	const char **values;
-	const char *where; /* "hash:/etc/postfix/transport" */
+	const char *where; /* "hash:/etc/postfix/transport", "inline:..." */
 };
 
 struct pf_rows {

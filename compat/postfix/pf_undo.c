@@ -16,7 +16,7 @@ shown(const char *value)
 }
 
 static void
-take_back(const struct pf_change *c, const struct pf_said *now,
+take_back(const struct pf_change *c, const struct pf_conf *now,
     struct pf_plan *p)
 {
 	const char *is = pf_now(now, c);
@@ -45,17 +45,17 @@ names_us(const char *text)
 }
 
 const char *
-pf_leads_here(const struct pf_said *h)
+pf_leads_here(const struct pf_conf *h)
 {
-	for (size_t i = 0; i < strmap_count(h->set); i++) {
-		const struct pf_said_param *set = strmap_at(h->set, i);
+	const char *name;
 
-		if (names_us(set->value))
-			return set->name;
-	}
-	for (size_t i = 0; i < h->service_count; i++)
-		if (names_us(h->services[i].line))
-			return h->services[i].name;
+	for (size_t i = 0; (name = pf_set_at(h, i)) != NULL; i++)
+		if (names_us(pf_set(h, name)))
+			return name;
+	for (const struct pf_service *s = pf_services(h); s != NULL;
+	     s = s->next)
+		if (names_us(s->text))
+			return s->key;
 	return NULL;
 }
 
@@ -78,31 +78,28 @@ is_taken_back(const struct pf_plan *p, enum pf_kind kind, const char *name)
 }
 
 static void
-look_for_others(const struct pf_said *now, struct pf_plan *p)
+look_for_others(const struct pf_conf *now, struct pf_plan *p)
 {
-	for (size_t i = 0; i < strmap_count(now->set); i++) {
-		const struct pf_said_param *set = strmap_at(now->set, i);
+	const char *name;
 
-		if (names_us(set->value) &&
-		    !is_taken_back(p, PF_PARAMETER, set->name))
+	for (size_t i = 0; (name = pf_set_at(now, i)) != NULL; i++)
+		if (names_us(pf_set(now, name)) &&
+		    !is_taken_back(p, PF_PARAMETER, name))
 			pf_refuse(p,
 			    "%s = %s: set-up did not write this, and it needs "
 			    "Mailrace: take it out first",
-			    set->name, set->value);
-	}
-	for (size_t i = 0; i < now->service_count; i++) {
-		const struct pf_entry *s = &now->services[i];
-
-		if (names_us(s->line) && !is_taken_back(p, PF_SERVICE, s->name))
+			    name, pf_set(now, name));
+	for (const struct pf_service *s = pf_services(now); s != NULL;
+	     s = s->next)
+		if (names_us(s->text) && !is_taken_back(p, PF_SERVICE, s->key))
 			pf_refuse(p,
 			    "%s in master.cf needs Mailrace, and set-up did "
 			    "not write this: take it out first",
-			    s->name);
-	}
+			    s->key);
 }
 
 void
-pf_undo(const struct pf_change *made, size_t count, const struct pf_said *now,
+pf_undo(const struct pf_change *made, size_t count, const struct pf_conf *now,
     struct pf_plan *p)
 {
 	for (size_t i = count; i-- > 0;)

@@ -15,16 +15,16 @@
 #include <stddef.h>
 
 #include "compat/postfix/pf_change.h"
-#include "compat/postfix/pf_said.h"
+#include "compat/postfix/pf_conf.h"
 
 /*
  * The first parameter or service that leads to us; NULL: none does.  Tables
  * are not looked into.
  */
-const char *pf_leads_here(const struct pf_said *h);
+const char *pf_leads_here(const struct pf_conf *h);
 
 /* made: what was done, in that order; now: the host as it is. */
 void pf_undo(const struct pf_change *made, size_t count,
-    const struct pf_said *now, struct pf_plan *p);
+    const struct pf_conf *now, struct pf_plan *p);
 
 #endif

@@ -475,15 +475,6 @@ turn_of(const struct pf_row *row)
 							       TURN_ADDRESS;
 }
 
-static bool
-has_any(const struct pf_rows *rows)
-{
-	for (size_t i = 0; i < rows->n; i++)
-		if (rows->v[i].kind == PF_ROW_ANY)
-			return true;
-	return false;
-}
-
 /* Is there another row that Postfix takes in its place? */
 static bool
 is_hidden(const struct senders *all, const struct pf_rows *rows,
@@ -491,7 +482,7 @@ is_hidden(const struct senders *all, const struct pf_rows *rows,
 {
 	if (row->kind == PF_ROW_KEY && pf_rows_find(rows, row->key) != row)
 		return true;
-	if (turn_of(row) == TURN_DOMAIN && has_any(rows))
+	if (turn_of(row) == TURN_DOMAIN && rows->any != NULL)
 		return true;
 	return rows == &all->relays && row->kind != PF_ROW_PATTERN &&
 	    pf_rows_find(&all->transports, row->key) != NULL &&
@@ -512,7 +503,7 @@ take_rows(struct senders *all, const struct pf_rows *rows, enum turn turn)
 			continue;
 		if (!is_hidden(all, rows, row))
 			take_sender(all, row, rows == &all->relays);
-		else if (turn == TURN_DOMAIN && has_any(rows))
+		else if (turn == TURN_DOMAIN && rows->any != NULL)
 			import_tell(all->im->report, IMPORT_LOST, &fact,
 			    "Postfix does not find it, either: another table "
 			    "takes all senders before it looks for domains");

@@ -3,7 +3,8 @@
  * A configuration as text, through lexer, parser, binding and checks, as
  * mailraced loads it: it is taken, or refused with mistakes that can be
  * printed; both the same when it is read again.  Of one that is taken, values
- * are within their limits and every question about it has an answer.
+ * are within their limits and every question about it has an answer.  As
+ * PowerMTA's it becomes one text, which says of each line what became of it.
  *
  * A line "=== NAME" begins another file, for include; NAME "key.pem" is there
  * already.  No other file of the machine is seen (see __wrap_open()).
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "compat/pmta/pm_import.h"
 #include "lib/check.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -352,6 +354,41 @@ check_same(const struct conf_errors *a, const struct conf_errors *b)
 		CHECK(strcmp(a->v[i].text, b->v[i].text) == 0);
 }
 
+/* Nothing of a block that is left out can be left out once more. */
+static void
+check_import(void)
+{
+	struct region *rg = region_new();
+	struct import_report *report = import_report_new(rg);
+	struct conf_errors errs = { 0 };
+	struct conf_tree tree;
+	struct pm_import *import;
+	struct buf text = { 0 };
+	size_t told = 0;
+
+	inside = true;
+	conf_parse(&tree, "/fuzz/conf", rg, &errs);
+	inside = false;
+	conf_errors_finish(&errs, 0);
+	import = pm_import_new(&tree, rg);
+	pm_import_print(import, true, &text);
+	for (unsigned i = 1, n = 0; n < 100 && i < text.len; i++) {
+		if (!pm_import_leave_out(import, i, "why"))
+			continue;
+		CHECK(!pm_import_leave_out(import, i, "why"));
+		n++;
+	}
+	pm_import_tell(import, &errs, report);
+	for (int fate = 0; fate < IMPORT_FATES; fate++)
+		told += import_report_count(report, (enum import_fate)fate);
+	CHECK(told > 0 ||
+	    (tree.root->first == NULL || tree.root->first->is_block));
+	buf_fini(&text);
+	conf_tree_fini(&tree);
+	conf_errors_fini(&errs);
+	region_free(&rg);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -365,6 +402,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (files[FILES - 1].fd == 0)
 		put_file(&files[FILES - 1], "key.pem", 7, SLICE_LIT(key_text));
 	put_files((const char *)data, size);
+	check_import();
 	s = load(&errs);
 	/* Mistakes cost a search for what was meant: not always twice. */
 	twice = s != NULL || size % 8 == 0;

@@ -90,6 +90,15 @@ def member(lab):
     tap.check("Permission denied" in r.stderr, r.stderr)
 
 
+@tap.test("a member of control-group reads no mail")
+def reads_no_mail(lab):
+    r = run_as(lab, "daemon", "cat", "0000000000000001")
+    tap.equal((r.returncode, r.stdout), (1, ""), "a member")
+    tap.check("only root" in r.stderr, r.stderr)
+    r = lab.command.run("cat", "0000000000000001")
+    tap.check("not queued" in r.stderr, "root: " + r.stderr)
+
+
 @tap.test("what an include cannot look into is an error, not nothing")
 def hidden(lab):
     os.mkdir(lab.path("hidden"), 0o700)

@@ -169,6 +169,47 @@ def passwords(folder):
     tap.equal(stat.S_IMODE(os.stat(config).st_mode), 0o600, "mode")
 
 
+@tap.test("nor are those that stand in main.cf itself")
+def passwords_inline(folder):
+    where = make_site(folder, "smarthost")
+    with open(where + "/main.cf") as f:
+        main = f.read()
+    for maps in ("inline:{ {[smtp.provider.example]:submission = "
+                 "office:s3cret}, {unused.example = who:cares} }",
+                 "static:office:s3cret",
+                 "inline:{ {unused.example = office:s3cret}"):
+        folder.write("smarthost/main.cf", main +
+                     "smtp_sasl_password_maps = %s\n"
+                     "unused_password = s3cret\n" % maps)
+        for args in (("--json",), ()):
+            done = run("import", "postfix", "--config-dir", where, *args)
+            tap.check("smtp_sasl_password_maps" in done.stdout + done.stderr,
+                      "nothing is said of %s" % maps)
+            for secret in SECRETS:
+                tap.check(secret not in done.stdout + done.stderr,
+                          "%s with %s %s" % (secret, maps, args))
+
+
+@tap.test("a value that means something else here is told")
+def values(folder):
+    where = make_site(folder, "slow")
+    with open(where + "/main.cf", "a") as f:
+        f.write("smtp_connect_timeout = 0\n"
+                "smtp_destination_recipient_limit = 1\n"
+                "smtp_sasl_auth_enable = yes\nrelayhost = [R.example]\n"
+                "smtp_sasl_password_maps = inline:{r.example=nocolon}\n")
+    report = json.loads(run("import", "postfix", "--config-dir", where,
+                            "--json").stdout)["report"]
+    found = {i["name"]: (i["fate"], i["text"]) for i in report}
+    for name, fate, text in (
+            ("smtp_connect_timeout", "lost", "means the same"),
+            ("smtp_destination_recipient_limit", "changed",
+             "for each recipient"),
+            ("smtp_sasl_password_maps", "lost", "not USER:PASSWORD")):
+        tap.check(name in found and found[name][0] == fate and
+                  text in found[name][1], "%s: %s" % (name, found.get(name)))
+
+
 @tap.test("a file that is there stays, unless --force")
 def force(folder):
     where = make_site(folder, "slow")
@@ -218,6 +259,7 @@ SigningTable refile:%s
 OversignHeaders From
 DontSignMailTo friend@x.example
 Socket local:/run/opendkim/opendkim.sock
+ReportAddress mysql://u:s3cret@h/db
 Colour blue
 """ % (folder.write("keys", "k a.example:s:%s/key\n" % folder.path),
        folder.write("signing", "*@a.example k\n")))
@@ -232,7 +274,9 @@ Colour blue
                ("OversignHeaders", "taken", "opendkim.conf:6"),
                ("DontSignMailTo", "lost", "opendkim.conf:7"),
                ("Socket", "changed", "opendkim.conf:8"),
-               ("Colour", "lost", "opendkim.conf:9")], "report")
+               ("ReportAddress", "kept", "opendkim.conf:9"),
+               ("Colour", "lost", "opendkim.conf:10")], "report")
+    tap.check("s3cret" not in json.dumps(report), "a password of a database")
     done = subprocess.run([mailrace.program("mailrace"), "-c", out, "sign"],
                           input="From: x@a.example\n\nhi\n", text=True,
                           stdout=subprocess.PIPE)

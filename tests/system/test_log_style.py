@@ -259,6 +259,24 @@ def system_log(lab):
     tap.equal([x[4:] for x in got], [shape(x) for x in lab.lines()], "lines")
 
 
+@tap.test("removed stands behind all lines of a message, whoever wrote those")
+def removed_last(lab):
+    before, count = len(lab.lines()), 20
+    for i in range(count):
+        submit(["a%d@in.example" % i, "b%d@sender.example" % i], (LISTEN, 25))
+    lab.settled()
+    lab.wait_lines(r"to=<[ab]\d+@.*status=sent", 2 * count)
+    gone, late = set(), []
+    for line in lab.lines()[before:]:
+        m = re.search(r"\]: (\w+): (removed$|to=)", line)
+        if m is not None and m[2] == "removed":
+            gone.add(m[1])
+        elif m is not None and m[1] in gone:
+            late.append(line)
+    tap.equal(len(gone), count, "messages that are gone")
+    tap.equal(late, [], "lines behind that")
+
+
 @tap.test("what servers and senders say makes no line and no field of its own")
 def injection(lab):
     before = len(lab.lines())
@@ -293,13 +311,18 @@ def rotation(lab):
 
 @tap.test("without a place for lines log-style is an error, with its line")
 def nowhere(lab):
-    lab.write_config("log-style exim\nmail-log-name a/b\n")
-    r = lab.command.run("test", "config")
-    out = r.stdout + r.stderr
-    for text in ("log-style: neither mail-log-file nor mail-log-socket",
-                 "mail-log-name: letters, digits"):
-        tap.check(r.returncode != 0 and re.search(
-            r"mailrace.conf:\d+: " + text, out), "%s in %s" % (text, out))
+    for config, *texts in (
+            ("mail-log-name a/b\n",
+             "log-style: neither mail-log-file nor mail-log-socket",
+             "mail-log-name: letters, digits"),
+            ("mail-log-socket /%s\n" % ("s" * 107),
+             "mail-log-socket: the path of a socket has")):
+        lab.write_config("log-style exim\n" + config)
+        r = lab.command.run("test", "config")
+        out = r.stdout + r.stderr
+        for text in texts:
+            tap.check(r.returncode != 0 and re.search(
+                r"mailrace.conf:\d+: " + text, out), "%s in %s" % (text, out))
     lab.write_config("mail-log-file /var/log/mail.log\n")
     out = lab.command.run("test", "config")
     tap.check("mail-log-file has no effect while log-style is native" in

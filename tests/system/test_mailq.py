@@ -342,4 +342,19 @@ def memory_bound(lab):
               "%d bytes" % grown)
 
 
+@tap.test("whoever asks as soon as the daemon answers is told of all its spool")
+def after_start(lab):
+    def count():
+        return lab.command.json("delete", "--queue=*.held.example",
+                                "--dry-run")["deleted"]
+    lab.command.text("pause", "queue", "*.held.example")
+    for i in range(8):
+        lab.inject(["r@%d.held.example" % n for n in range(3000)])
+    tap.equal(count(), 24000, "all are there")
+    lab.receiver.stop()  # slow.example would hold up the stop
+    lab.daemon.stop()
+    lab.daemon.start()
+    tap.equal(count(), 24000, "still, in queues that have to be made anew")
+
+
 tap.main(Fixture)

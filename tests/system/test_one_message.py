@@ -144,11 +144,29 @@ def ids(lab):
               "as JSON")
     r = lab.command.run("cat", "0000000000000001")
     tap.check(r.returncode == 1 and "not queued" in r.stderr, str(r))
-    for wrong in ("nothing", "1xV2N4-0046u1-01", lab.id + "0"):
-        r = lab.command.run("cat", wrong)
-        tap.check(r.returncode == 1 and "--id" in r.stderr, str(r))
-    r = lab.command.run("cat", lab.id, "--part=all")
-    tap.equal((r.returncode, r.stdout), (2, ""), r.stderr)
+    for wrong in ("nothing", "1xV2N4-0046u1-01", lab.id + "0", "0" * 16,
+                  "000000-000000-00"):
+        for words in (["cat", wrong], ["mailq", "--id=" + wrong],
+                      ["flush", "--dry-run", "--id=" + wrong],
+                      ["delete", "--dry-run", "--queue=*", "--id=" + wrong]):
+            r = lab.command.run(*words)
+            tap.check(r.returncode == 1 and "--id" in r.stderr,
+                      "%s: %s" % (words, r))
+    for wrong in (["--part=all"], ["--part=header", "--json"]):
+        r = lab.command.run("cat", lab.id, *wrong)
+        tap.equal((r.returncode, r.stdout), (2, ""), r.stderr)
+
+
+@tap.test("an answer that cannot be written is a failure")
+def full(lab):
+    for words in (["cat", lab.id], ["cat", lab.id, "--json"], ["list"],
+                  ["mailq"], ["qshape", "deferred"]):
+        with open("/dev/full", "w") as f:
+            r = subprocess.run([mailrace.program("mailrace"), "-c", lab.config]
+                               + words, stdout=f, stderr=subprocess.PIPE,
+                               text=True, timeout=60)
+        tap.equal((r.returncode, r.stderr),
+                  (2, "mailrace: cannot write all of it\n"), str(words))
 
 
 @tap.test("a message of megabytes arrives whole")

@@ -9,6 +9,8 @@ import netns
 netns.enter()
 
 import base64
+import contextlib
+import ctypes
 import glob
 import json
 import os
@@ -16,6 +18,7 @@ import pwd
 import re
 import smtplib
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -68,6 +71,8 @@ scan      unix  -       -       n       -       10      smtp
   -o smtpd_recipient_restrictions=reject_unverified_recipient
 """
 FILES = ("main.cf", "master.cf")
+# What somebody else may have said of a file, such as a label.
+ATTRIBUTE = "trusted.mailrace-test"
 REFUSE = {"at": "rcpt", "match": "<no", "reply": "550 5.1.1 no such user"}
 
 
@@ -118,6 +123,7 @@ class Fixture(Lab):
             (user.pw_uid, user.pw_gid, self.path("mail"),
              self.path("mailboxes")))
         os.chmod(os.path.join(self.postfix.conf, "main.cf"), 0o640)
+        self.label()
         self.original = self.files()
         self.said = self.value("-n").splitlines()
         self.services = self.value("-M")
@@ -137,14 +143,20 @@ class Fixture(Lab):
     def file(self, name):
         return os.path.join(self.postfix.conf, name)
 
+    def label(self):
+        for name in FILES:
+            os.setxattr(self.file(name), ATTRIBUTE, name.encode())
+
     def files(self):
-        """Bytes, owner and mode of what set-up may change, and what else is
-        there."""
+        """Bytes, owner, mode and attributes of what set-up may change, and
+        what else is there."""
         out = {}
         for name in FILES:
             st = os.stat(self.file(name))
             with open(self.file(name), "rb") as f:
-                out[name] = (f.read(), st.st_uid, st.st_gid, st.st_mode)
+                out[name] = (f.read(), st.st_uid, st.st_gid, st.st_mode,
+                             [(n, os.getxattr(f.fileno(), n))
+                              for n in os.listxattr(f.fileno())])
         out["folder"] = sorted(os.listdir(self.postfix.conf))
         return out
 
@@ -154,11 +166,44 @@ class Fixture(Lab):
             with open(self.file(name), "wb") as f:
                 f.write(self.original[name][0])
             os.chmod(self.file(name), self.original[name][3] & 0o7777)
+        self.label()
         self.age()
 
     def setup(self, *options):
         return self.command.run("setup", "postfix", "--config-dir",
                                 self.postfix.conf, *options)
+
+    @contextlib.contextmanager
+    def instead(self, program, script):
+        """Of a program that set-up runs, a shell script is found first."""
+        path, before = self.path("instead"), os.environ["PATH"]
+        os.makedirs(path, exist_ok=True)
+        with open(os.path.join(path, program), "w") as f:
+            f.write("#!/bin/sh\n" + script)
+        os.chmod(os.path.join(path, program), 0o755)
+        os.environ["PATH"] = path + ":" + before
+        try:
+            yield
+        finally:
+            os.environ["PATH"] = before
+            os.unlink(os.path.join(path, program))
+
+    @contextlib.contextmanager
+    def watch(self):
+        """Which of the files are replaced, in that order."""
+        libc, found = ctypes.CDLL(None), []
+        fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        moved_to = 0x80
+        libc.inotify_add_watch(fd, self.postfix.conf.encode(), moved_to)
+        yield found
+        events = os.read(fd, 65536)
+        os.close(fd)
+        while events:
+            size, = struct.unpack_from("I", events, 12)
+            name = events[16:16 + size].rstrip(b"\0").decode()
+            events = events[16 + size:]
+            if name in FILES and name not in found:
+                found.append(name)
 
     def drain(self, *options):
         return self.command.run("drain", "--config-dir", self.postfix.conf,
@@ -271,15 +316,75 @@ def refused(lab):
 
 @tap.test("a domain of the host's own, by name or in a table, stays here")
 def own_domains(lab):
-    lab.edit("relay_domains = inline:{ relayed.example=yes }")
+    with open(lab.path("relayed"), "w") as f:
+        f.write("# ours: none.example\nlisted.example\n")
+    lab.edit("relay_domains = inline:{ relayed.example=yes }, " +
+             lab.path("relayed"))
     edited = lab.files()
     for domain, where in (("Own.example", "virtual_mailbox_domains"),
+                          ("sub.Listed.example", "relay_domains"),
                           ("relayed.example", "relay_domains")):
         r = lab.setup("--domains=gmail.example," + domain)
         tap.equal(r.returncode, 1, domain)
         tap.check("%s is in %s" % (domain, where) in r.stderr, r.stderr)
     same(lab, edited, "that")
     lab.restore()
+
+
+@tap.test("a table that Postfix could not open is refused")
+def broken_table(lab):
+    r = lab.setup("--senders=texthash:/none")
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("--senders: " in r.stderr and "/none" in r.stderr, r.stderr)
+    unchanged(lab, "that")
+
+
+@tap.test("in a folder where others may write nothing is done")
+def others_write(lab):
+    os.chmod(lab.postfix.conf, 0o777)
+    r = lab.setup("--dry-run")
+    os.chmod(lab.postfix.conf, 0o755)
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("others than root may write there" in r.stderr, r.stderr)
+    unchanged(lab, "that")
+
+
+@tap.test("what somebody else writes meanwhile is not lost")
+def meanwhile(lab):
+    edit = "echo '# theirs' >>%s\n" % lab.file("main.cf")
+    with lab.instead("diff", edit + "exec /usr/bin/diff \"$@\"\n"):
+        r = lab.setup()
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("somebody has changed it meanwhile" in r.stderr, r.stderr)
+    now = lab.files()
+    tap.check(now["main.cf"][0].endswith(b"# theirs\n# theirs\n") and
+              now["main.cf"][0].startswith(lab.original["main.cf"][0]),
+              "main.cf before the swap")
+    same(lab, {n: lab.original[n] for n in ("master.cf", "folder")}, "that")
+    lab.restore()
+    with lab.instead("postfix", "case $* in *reload)\n%s exit 1;; esac\n"
+                     "exec /usr/sbin/postfix \"$@\"\n" % edit):
+        r = lab.setup()
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("it is not as it was" in r.stderr, r.stderr)
+    r = lab.setup("--undo")
+    tap.equal(r.returncode, 0, r.stderr)
+    now = lab.files()
+    tap.check(now["main.cf"][0].endswith(b"# theirs\n"), "main.cf behind it")
+    tap.equal(now["folder"], lab.original["folder"], "what is left there")
+    lab.restore()
+    lab.reload()
+
+
+@tap.test("one of the files cannot be replaced: neither is")
+def held(lab):
+    path = lab.file("main.cf")
+    subprocess.run(["mount", "--bind", path, path], check=True)
+    r = lab.setup()
+    subprocess.run(["umount", path], check=True)
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check(path in r.stderr, r.stderr)
+    unchanged(lab, "that")
 
 
 @tap.test("without our daemons nothing is changed")
@@ -315,7 +420,8 @@ def rolled_back(lab):
 
 @tap.test("set-up: the lines are there, and a probe came through")
 def set_up(lab):
-    r = lab.setup()
+    with lab.watch() as replaced:
+        r = lab.setup()
     tap.equal(r.returncode, 0, r.stderr)
     tap.check("a probe came from Postfix to Mailrace" in r.stdout, r.stdout)
     for name, value in (
@@ -329,6 +435,8 @@ def set_up(lab):
     tap.equal(main[1:], lab.original["main.cf"][1:], "owner and mode")
     tap.equal(lab.accounting(), [], "records of the probe")
     tap.equal(lab.queued(), [], "queued")
+    tap.equal(replaced, ["master.cf", "main.cf"],
+              "the service first, then the way to it")
 
 
 @tap.test("once more: there is nothing to do")
@@ -438,8 +546,11 @@ def undone(lab):
     r = lab.setup("--undo", "--dry-run")
     tap.equal(r.returncode, 0, r.stderr)
     tap.check("-transport_maps = inline:" in r.stdout, r.stdout)
-    r = lab.setup("--undo")
+    with lab.watch() as replaced:
+        r = lab.setup("--undo")
     tap.equal(r.returncode, 0, r.stderr)
+    tap.equal(replaced, ["main.cf", "master.cf"],
+              "the way to it first, then the service")
     unchanged(lab, "undo")
     before = lab.treated()
     lab.send(["after@in.example", "alice@own.example"])

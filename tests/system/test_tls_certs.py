@@ -44,6 +44,9 @@ smtp-server-tls-key {keys}/mx.example.key
 <source 127.0.0.78>
     allow-auth no
 </source>
+<source 127.0.0.79>
+    allow-xclient yes
+</source>
 <smtp-user shop.example>
     authentication-method certificate
 </smtp-user>
@@ -99,8 +102,9 @@ class Fixture(Lab):
         return self
 
 
-def connect(lab, name, source=None, version=None):
-    """A client that has done STARTTLS with that certificate, or none."""
+def connect(lab, name, source=None, version=None, spoken_for=None):
+    """A client that has done STARTTLS with that certificate, or none; it may be
+    a proxy who has said for whom it speaks."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -110,6 +114,9 @@ def connect(lab, name, source=None, version=None):
         context.load_cert_chain(*lab.pair(name))
     c = smtp_client.Client((CERTS, 25), source=source)
     c.hello()
+    if spoken_for is not None:
+        tap.equal(c.command("XCLIENT ADDR=" + spoken_for)[0], 220, "XCLIENT")
+        c.hello()
     tap.equal(c.command("STARTTLS")[0], 220, "STARTTLS")
     c.sock = context.wrap_socket(c.sock)
     c.extensions = {}
@@ -180,6 +187,15 @@ def none(lab):
         tap.check("AUTH" in c.extensions, "AUTH is not offered")
     code, text = mail(lab, "shop.example", source="127.0.0.78")
     tap.equal((code, SIGN_IN in text), (530, True), "allow-auth no: " + text)
+
+
+@tap.test("a proxy's certificate signs in nobody whom it speaks for")
+def spoken_for(lab):
+    code, text = mail(lab, "shop.example", source="127.0.0.79")
+    tap.equal(code, 250, "the proxy itself: " + text)
+    code, text = mail(lab, "shop.example", source="127.0.0.79",
+                      spoken_for="192.0.2.7")
+    tap.equal((code, SIGN_IN in text), (530, True), text)
 
 
 @tap.test("a bad certificate: the reply and the log say why")

@@ -29,7 +29,11 @@ dsn-host %s
     smtp-source-host 127.0.0.11 brand.lab.example
     rewrite-list brand
 </virtual-mta>
+<address-list gone>
+    address gone@in.example
+</address-list>
 <source 127.0.0.1>
+    suppression-lists gone
     always-allow-relaying yes
     process-x-virtual-mta yes
 </source>
@@ -165,6 +169,18 @@ def refused(lab):
     report = tap.wait_for(lambda: lab.messages(to=DSN_HOST), 20,
                           "a report arrives")[0]
     tap.equal((report["sender"], report["rcpts"]), ("", [SENDER]), "report")
+
+
+@tap.test("the record of one who is refused has that sender, too")
+def suppressed(lab):
+    with smtp_client.Client((LISTEN, 25)) as c:
+        c.hello()
+        taken, dots = c.send(SENDER, ["gone@in.example", "here@in.example"],
+                             smtp_client.compose(SENDER, "here@in.example"),
+                             params=" VERP")
+    tap.equal([code for code, _ in taken + dots], [550, 250, 250], "replies")
+    tap.equal(lab.wait_record("b", "gone@in.example")["orig"],
+              verp("gone@in.example"), "orig")
 
 
 @tap.test("what waits is sent one by one after a restart, too")

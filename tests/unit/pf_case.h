@@ -8,7 +8,7 @@
 #define TESTS_UNIT_PF_CASE_H
 
 #include "compat/postfix/pf_change.h"
-#include "compat/postfix/pf_said.h"
+#include "compat/postfix/pf_conf.h"
 #include "lib/str.h"
 
 /* What postconf -x says of a Postfix where nobody has set anything. */
@@ -28,16 +28,20 @@
 	"pickup  unix  n  -  y  60  1  pickup\n" \
 	"smtp  unix  -  -  y  -  -  smtp\n"
 
-static inline void
-pf_case_host(struct pf_said *h, const char *set, const char *services)
+/* In the region; to be freed. */
+static inline struct pf_conf *
+pf_case_host(struct region *rg, const char *set, const char *services)
 {
+	struct pf_conf *h = pf_conf_new(rg);
 	struct buf all = { .p = NULL };
 
 	buf_str(&all, PF_DEFAULTS);
 	buf_str(&all, set);
-	pf_said_init(h, (struct slice){ all.p, all.len }, slice_of(set),
-	    slice_of(services));
+	pf_conf_read_values(h, (struct slice){ all.p, all.len });
+	pf_conf_read_set(h, slice_of(set));
+	pf_conf_read_services(h, slice_of(services));
 	buf_fini(&all);
+	return h;
 }
 
 static inline void

@@ -86,9 +86,12 @@ test_ids(void)
 {
 	static const char *const wrong[] = { "", "1xV2N4", "1xV2N4-0046u1-01",
 		"1xV2N4-00zzzz-00", "1xV2N4-0046u1-000", "1xV2N4-0046u1-0_",
-		"1xV2N4-0000000Xy00-00", "1xV2N4-0046u1-00-" };
+		"1xV2N4-0000000Xy00-00", "1xV2N4-0046u1-00-",
+		"000000-000000-00", "000000-00000000000-0000",
+		/* 2^64 microseconds and one more */
+		"1xV2N4-LygHa16AHYH-0000" };
 	static const char *const hosts[] = { "", "1xV3uw-00000000ABC-2C3D" };
-	const uint64_t ids[] = { 0, 999999, 1000000, 1795333942979849 };
+	const uint64_t ids[] = { 1, 999999, 1000000, 1795333942979849 };
 	char text[EX_ID_TEXT];
 	uint64_t id;
 

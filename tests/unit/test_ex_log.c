@@ -101,8 +101,8 @@ test_others(struct buf *out)
 		.env = &env,
 		.size = 99,
 		.own = true };
-	const struct log_client client = { "his.example.com", log_addr(9),
-		"ESMTPSA", "<a@b>" };
+	struct log_client client = { "his.example.com", "x)[10.1.2.3]",
+		log_addr(9), "ESMTPSA", "<a@b>" };
 	const struct log_refused refused = { "ann@example.com", "b>@c",
 		"550 5.7.1", "no" };
 	const struct tm tm = { .tm_year = 126, .tm_mon = 10, .tm_mday = 2 };
@@ -112,13 +112,17 @@ test_others(struct buf *out)
 	env.auth_user = "an n";
 	ex_log_style.came(&names, &mail, &client, out);
 	is_str(buf_cstr(out),
-	    ID " <= ann@example.com H=his.example.com [192.0.2.9] P=esmtpsa "
-	       "A=mailrace:an\\040n S=77 id=a@b\n",
+	    ID
+	    " <= ann@example.com H=his.example.com (x\\051\\13310.1.2.3\\135) "
+	    "[192.0.2.9] P=esmtpsa "
+	    "A=mailrace:an\\040n S=77 id=a@b\n",
 	    "submitted to us");
 	buf_clear(out);
+	client.name = "";
+	client.helo = "a.example";
 	ex_log_style.refused(&names, &client, &refused, out);
 	is_str(buf_cstr(out),
-	    "H=his.example.com [192.0.2.9] F=<ann@example.com> rejected RCPT "
+	    "H=(a.example) [192.0.2.9] F=<ann@example.com> rejected RCPT "
 	    "<b\\076@c>: no\n",
 	    "a recipient is refused");
 	buf_clear(out);

@@ -6,8 +6,11 @@
 #include "transport/host_log.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -199,6 +202,98 @@ test_failures(void)
 	snapshot_unref(&good);
 }
 
+enum { FILLER = 65536, HEAD = 20 };
+
+/* What stands behind the filler, without the times. */
+static const char *
+read_tail(const char *name)
+{
+	static char text[1000];
+	FILE *f = fopen(in_dir(name), "r");
+	char line[200];
+	size_t len = 0;
+
+	if (f == NULL)
+		return "";
+	(void)fseek(f, FILLER, SEEK_SET);
+	while (len < sizeof(text) - sizeof(line) &&
+	    fgets(line, sizeof(line), f) != NULL)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s",
+		    strlen(line) > HEAD ? line + HEAD : line);
+	(void)fclose(f);
+	return text;
+}
+
+/*
+ * The last line of another run is not whole; then a disk is full in the middle
+ * of one, and has room again.
+ */
+static void
+test_torn(void)
+{
+	struct snapshot *conf = configure("exim", "e.log", "");
+	FILE *f = fopen(in_dir("e.log"), "w");
+	struct rlimit before, small;
+	struct host_log *h;
+	const char *tail;
+	struct err e;
+
+	for (int i = 0; f != NULL && i < FILLER; i++)
+		(void)fputc('x', f);
+	if (f != NULL)
+		(void)fclose(f);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)getrlimit(RLIMIT_FSIZE, &before);
+	small = before;
+	small.rlim_cur = FILLER + 1 + HEAD + 4; /* "\n" head "half" */
+	ok(host_log_new(conf, &h, &e) == 0, "it starts");
+	(void)setrlimit(RLIMIT_FSIZE, &small);
+	put(h, conf, "half a line\n");
+	for (int i = 0; i < 5000 && said("e.log: File too large") == 0; i++)
+		(void)usleep(1000);
+	is_int(said("e.log: File too large"), 1, "that is told");
+	put(h, conf, "most often lost\n");
+	(void)setrlimit(RLIMIT_FSIZE, &before);
+	host_log_reload(h, conf);
+	put(h, conf, "whole\n");
+	put(h, conf, "another\n");
+	host_log_stop(h);
+	host_log_free(&h);
+	tail = read_tail("e.log");
+	ok(strcmp(tail, "\nhalf\nwhole\nanother\n") == 0 ||
+		strcmp(tail, "\nhalf\nmost often lost\nwhole\nanother\n") == 0,
+	    "whole lines stand by themselves");
+	snapshot_unref(&conf);
+}
+
+/* A pipe holds up neither the start, nor lines, nor the end. */
+static void
+test_pipe(void)
+{
+	struct snapshot *conf = configure("exim", "pipe", "");
+	struct buf lines = { 0 };
+	struct host_log *h;
+	struct err e;
+	int fd;
+
+	is_int(mkfifo(in_dir("pipe"), 0600), 0, "there is a pipe");
+	(void)alarm(60);
+	ok(host_log_check(conf, &e) == -1, "nobody reads: %s", e.text);
+	fd = open(in_dir("pipe"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ok(host_log_new(conf, &h, &e) == 0, "it starts");
+	for (int n = 0; n < 4096; n++)
+		buf_printf(&lines, "%01022d\n", n);
+	host_log_put(h, conf, &lines);
+	host_log_stop(h);
+	host_log_free(&h);
+	(void)alarm(0);
+	is_int(said("pipe: Resource temporarily unavailable"), 1,
+	    "what its reader does not take is lost");
+	(void)close(fd);
+	buf_fini(&lines);
+	snapshot_unref(&conf);
+}
+
 /* Nobody reads: who puts lines does not notice, and memory is bounded. */
 static void
 test_hangs(void)
@@ -241,6 +336,8 @@ main(void)
 	test_both();
 	test_reload();
 	test_failures();
+	test_torn();
+	test_pipe();
 	test_hangs();
 	tmpdir_remove();
 	return done_testing();

@@ -64,25 +64,25 @@ is_seen(struct seen *s, const char *want, const char *what)
 static void
 test_alone(struct mailq_gather *g, struct seen *s)
 {
-	add(g, 1, 0, 1, "'state': 'deferred', 'last_reply': " REPLY);
+	add(g, 0x11, 0, 1, "'state': 'deferred', 'last_reply': " REPLY);
 	is_seen(s,
-	    "1 D s: r0 (host mx.example[192.0.2.1] said: 451 4.2.1 later "
+	    "11 D s: r0 (host mx.example[192.0.2.1] said: 451 4.2.1 later "
 	    "(in reply to RCPT TO command));",
 	    "a reply");
-	add(g, 1, 0, 1, "'state': 'deferred', 'last_reply': " LOST);
+	add(g, 0x12, 0, 1, "'state': 'deferred', 'last_reply': " LOST);
 	is_seen(s,
-	    "1 D s: r0 (lost connection with mx.example[192.0.2.1] while "
+	    "12 D s: r0 (lost connection with mx.example[192.0.2.1] while "
 	    "sending end of data -- message may be sent more than once);",
 	    "no reply");
-	add(g, 1, 0, 1,
+	add(g, 0x13, 0, 1,
 	    "'state': 'hold', 'last_reply': {'of': 'queue', 'text': 'no MX'}");
-	is_seen(s, "1 H s: r0 (no MX);", "what its queue knows");
-	add(g, 1, 0, 1, "'state': 'active', 'last_reply': " REPLY);
-	is_seen(s, "1 A s: r0 ();", "one that does not wait");
-	add(g, 1, 0, 1, "'state': 'deferred', 'last_reply': null");
-	is_seen(s, "1 D s: r0 ();", "no reason is known");
-	add(g, 1, 0, 1, "'state': 'deferred', 'error': 'segment 1: gone'");
-	is_seen(s, "1 D s: unknown (segment 1: gone);", "it cannot be read");
+	is_seen(s, "13 H s: r0 (no MX);", "what its queue knows");
+	add(g, 0x14, 0, 1, "'state': 'active', 'last_reply': " REPLY);
+	is_seen(s, "14 A s: r0 ();", "one that does not wait");
+	add(g, 0x15, 0, 1, "'state': 'deferred', 'last_reply': null");
+	is_seen(s, "15 D s: r0 ();", "no reason is known");
+	add(g, 0x16, 0, 1, "'state': 'deferred', 'error': 'segment 1: gone'");
+	is_seen(s, "16 D s: unknown (segment 1: gone);", "it cannot be read");
 }
 
 static void
@@ -103,6 +103,53 @@ test_together(struct mailq_gather *g, struct seen *s)
 	    "who has left meanwhile does not come, who has moved once");
 }
 
+/* What a queue that moves on gives a walk through it. */
+static void
+test_moving(struct mailq_gather *g, struct seen *s)
+{
+	add(g, 0x21, 0, 1, "'state': 'active'");
+	is_seen(s, "21 A s: r0 ();", "it is being sent");
+	add(g, 0x21, 0, 1, "'state': 'deferred'");
+	is_seen(s, "", "and waits then: it was told");
+
+	add(g, 0x22, 0, 2, "'state': 'hold'");
+	add(g, 0x22, 1, 1, "'state': 'hold'");
+	mailq_gather_end(g);
+	is_seen(s, "22 H s: r0 () r1 ();",
+	    "the first one ended meanwhile: one message all the same");
+
+	add(g, 0x23, 0, 3, "'state': 'hold'");
+	add(g, 0x23, 0, 3, "'state': 'hold'");
+	add(g, 0x23, 2, 3, "'state': 'hold'");
+	is_seen(s, "", "two of three, one of them twice");
+	add(g, 0x23, 1, 3, "'state': 'hold'");
+	is_seen(s, "23 H s: r0 () r1 () r2 ();", "now all");
+	add(g, 0x23, 1, 3, "'state': 'hold'");
+	mailq_gather_end(g);
+	is_seen(s, "", "which was told");
+
+	add(g, 0x24, 0, 3, "'state': 'hold'");
+	add(g, 0x24, 1, 2, "'state': 'hold'");
+	is_seen(s, "", "one ended, perhaps the one that is not there yet");
+	add(g, 0x24, 2, 2, "'state': 'hold'");
+	is_seen(s, "24 H s: r0 () r1 () r2 ();", "it was not");
+}
+
+/* More than the set of what was told has room for at first. */
+static void
+test_many(struct mailq_gather *g, struct seen *s)
+{
+	int told = 0;
+
+	for (int turn = 0; turn < 2; turn++)
+		for (int i = 0; i < 5000; i++) {
+			add(g, 0x10000 + i * 64, 0, 1, "'state': 'active'");
+			told += s->text.len > 0;
+			buf_clear(&s->text);
+		}
+	is_int(told, 5000, "each once");
+}
+
 int
 main(void)
 {
@@ -111,6 +158,8 @@ main(void)
 
 	test_alone(g, &s);
 	test_together(g, &s);
+	test_moving(g, &s);
+	test_many(g, &s);
 	add(g, 5, 0, 2, "'state': 'hold'");
 	mailq_gather_free(&g);
 	is_seen(&s, "", "what is left is freed");

@@ -175,8 +175,8 @@ test_others(struct buf *out)
 	const struct log_mail mail = { .id = LOG_CAME_US + 345678,
 		.env = &env,
 		.size = 77 };
-	struct log_client client = { "his.example.com", log_addr(9), "ESMTPSA",
-		"<a@b>\nx" };
+	struct log_client client = { "", "mail.example,x[10.1.2.3]",
+		log_addr(9), "ESMTPSA", "<a@b>\nx" };
 	const struct log_refused refused = { "ann@example.com", "b>@c",
 		"550 5.7.1", "no" };
 
@@ -185,18 +185,19 @@ test_others(struct buf *out)
 	env.auth_user = "ann";
 	pf_log_style.came(&names, &mail, &client, out);
 	is_str(buf_cstr(out),
-	    "postfix/smtpd[7]: " ID ": client=his.example.com[192.0.2.9], "
+	    "postfix/smtpd[7]: " ID ": client=unknown[192.0.2.9], "
 	    "sasl_username=ann\npostfix/cleanup[7]: " ID ": message-id=<a@b>?x"
 	    "\npostfix/qmgr[7]: " ID ": from=<ann@example.com>, size=77, "
 	    "nrcpt=1 (queue active)\n",
 	    "submitted to us");
 	buf_clear(out);
 	client.addr.family = 0;
+	client.name = "his, x.example.com";
 	client.message_id = "";
 	env.auth_user = "";
 	pf_log_style.came(&names, &mail, &client, out);
 	is_str(buf_cstr(out),
-	    "postfix/smtpd[7]: " ID ": client=his.example.com[local]\n"
+	    "postfix/smtpd[7]: " ID ": client=his??x.example.com[local]\n"
 	    "postfix/qmgr[7]: " ID ": from=<ann@example.com>, size=77, nrcpt=1"
 	    " (queue active)\n",
 	    "over a unix socket, and without a Message-ID");
@@ -204,9 +205,9 @@ test_others(struct buf *out)
 	client.addr = log_addr(9);
 	pf_log_style.refused(&names, &client, &refused, out);
 	is_str(buf_cstr(out),
-	    "postfix/smtpd[7]: NOQUEUE: reject: RCPT from his.example.com"
+	    "postfix/smtpd[7]: NOQUEUE: reject: RCPT from his??x.example.com"
 	    "[192.0.2.9]: 550 5.7.1 <b?@c>: Recipient address rejected: no; from=<ann@example.com> to=<b?@c> "
-	    "proto=ESMTPSA helo=<his.example.com>\n",
+	    "proto=ESMTPSA helo=<mail.example,x[10.1.2.3]>\n",
 	    "a recipient is refused");
 	buf_clear(out);
 	env.host_id = "4XyZ1k2jw9z3Qq";

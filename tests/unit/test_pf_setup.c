@@ -36,20 +36,20 @@ plan_of(const struct setup_case *c)
 {
 	struct pf_wish w = c->wish;
 	struct buf out = { .p = NULL };
-	struct pf_said h;
+	struct pf_conf *h;
 	struct pf_plan p;
 
 	if (w.lmtp == NULL)
 		w.lmtp = QUEUE "mailrace/lmtp";
 	w.holds = holds;
 	w.ctx = (void *)(uintptr_t)c->holds;
-	pf_case_host(&h, c->set,
-	    c->services == NULL ? PF_SERVICES : c->services);
 	pf_plan_init(&p);
-	pf_setup(&w, &h, &p);
+	h = pf_case_host(p.rg, c->set,
+	    c->services == NULL ? PF_SERVICES : c->services);
+	pf_setup(&w, h, &p);
 	pf_case_print(&p, &out);
+	pf_conf_free(&h);
 	pf_plan_fini(&p);
-	pf_said_fini(&h);
 	(void)buf_cstr(&out);
 	return buf_take(&out, NULL);
 }
@@ -138,6 +138,21 @@ static const struct setup_case cases[] = {
 	{ "domains: not one of the host's own", "", NULL,
 	    { .scope = PF_DOMAINS, .list = "gmail.example,MX.example" }, NULL,
 	    { "no: MX.example is in mydestination" }, NULL },
+	{ "domains: nor all below one, with one of the host's own in it", "",
+	    NULL, { .scope = PF_DOMAINS, .list = ".Example" }, NULL,
+	    { "no: .Example is in mydestination" }, NULL },
+	{ "domains: nor one below what is relayed",
+	    "relay_domains = r.example\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "a.r.example" }, NULL,
+	    { "no: a.r.example is in relay_domains" }, NULL },
+	{ "domains: beside the host's own", "relay_domains = r.example\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "ar.example, .mx.example" }, NULL,
+	    { "main transport_maps = inline:{ar.example=" }, "no: " },
+	{ "domains: what Postfix would expand", "", NULL,
+	    { .scope = PF_DOMAINS, .list = "a.example,$b" }, NULL,
+	    { "no: --domains: $b is no domain" }, NULL },
+	{ "domains: none", "", NULL, { .scope = PF_DOMAINS, .list = "," }, NULL,
+	    { "no: --domains has none" }, NULL },
 	{ "senders: their table first", "", NULL,
 	    { .scope = PF_SENDERS, .list = "hash:/etc/postfix/s" }, NULL,
 	    { "main sender_dependent_default_transport_maps = "

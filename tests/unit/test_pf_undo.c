@@ -81,14 +81,15 @@ static void
 leads_here(void)
 {
 	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
-		struct pf_said h;
-		const char *name;
+		struct region *rg = region_new();
+		struct pf_conf *h = pf_case_host(rg, leads[i].set,
+		    leads[i].services);
+		const char *name = pf_leads_here(h);
 
-		pf_case_host(&h, leads[i].set, leads[i].services);
-		name = pf_leads_here(&h);
 		is_str(name == NULL ? "" : name, leads[i].name,
 		    "what leads here");
-		pf_said_fini(&h);
+		pf_conf_free(&h);
+		region_free(&rg);
 	}
 }
 
@@ -98,17 +99,17 @@ main(void)
 	leads_here();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf out = { .p = NULL };
-		struct pf_said h;
+		struct pf_conf *h;
 		struct pf_plan p;
 
-		pf_case_host(&h, cases[i].set, cases[i].services);
 		pf_plan_init(&p);
-		pf_undo(made, sizeof(made) / sizeof(made[0]), &h, &p);
+		h = pf_case_host(p.rg, cases[i].set, cases[i].services);
+		pf_undo(made, sizeof(made) / sizeof(made[0]), h, &p);
 		pf_case_print(&p, &out);
 		(void)is_str(buf_cstr(&out), cases[i].want, cases[i].label);
 		buf_fini(&out);
+		pf_conf_free(&h);
 		pf_plan_fini(&p);
-		pf_said_fini(&h);
 	}
 	return done_testing();
 }

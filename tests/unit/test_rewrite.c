@@ -250,6 +250,13 @@ static const struct {
 	    "main:2: mail-from: \"\xC3\xB6@d.example\": a local part that is "
 	    "written must be ASCII",
 	    true },
+	{ "mail-from a@b.example c@d@e.example",
+	    "main:2: mail-from: \"c@d@e.example\" is no address to send from",
+	    true },
+	{ "mail-from a@b.example c(d@e.example",
+	    "main:2: mail-from: \"c(d@e.example\" is no address", true },
+	{ "mail-from a@b.example c[d]@*",
+	    "main:2: mail-from: \"c[d]@*\" is no address", true },
 	{ "mail-from <> a@*", "main:2: mail-from: \"a@*\": <> has nothing",
 	    true },
 	{ "mail-from <> *@b.example", "main:2: mail-from: \"*@b.example\": <>",

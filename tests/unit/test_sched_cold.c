@@ -354,6 +354,32 @@ test_forgotten(void)
 	end(&w);
 }
 
+/* With a sender for each recipient as many messages go out. */
+static void
+test_one_by_one(void)
+{
+	struct sched_rcpt_in in[10];
+	struct message *m = message_at(1, &(struct message_loc){ 0 });
+	struct world w;
+
+	for (int alone = 0; alone < 2; alone++) {
+		begin(&w);
+		for (uint32_t i = 0; i < 10; i++)
+			in[i] = (struct sched_rcpt_in){ .domain = "a.example",
+				.vmta = "warm",
+				.n = i,
+				.queued_us = w.now,
+				.one_by_one = alone == 1 };
+		sched_add(w.sched, m, in, 10, w.now);
+		is_told(&w,
+		    alone == 1 ? "warm/fresh/a.example 1 3/3\n" :
+				 "warm/fresh/a.example 1 1/3\n",
+		    "counts of a message with ten recipients");
+		end(&w);
+	}
+	message_unref(&m);
+}
+
 /* Or domains that never had any would be known for ever. */
 static void
 test_not_taken(void)
@@ -422,6 +448,7 @@ main(void)
 	test_deleted();
 	test_end();
 	test_forgotten();
+	test_one_by_one();
 	test_not_taken();
 	test_damaged();
 	test_no_disk();

@@ -449,6 +449,21 @@ blame(const struct tls_server_options *opt, struct err *e)
 	return names[fault];
 }
 
+/* A copy with a certificate behind it that lost its last lines. */
+static void
+damage(const char *from, const char *name)
+{
+	FILE *in = fopen(from, "r"), *out = fopen(tmpdir_path(name), "w");
+	int c;
+
+	CHECK(in != NULL && out != NULL);
+	while ((c = fgetc(in)) != EOF)
+		(void)fputc(c, out);
+	(void)fputs("-----BEGIN CERTIFICATE-----\nMIIB\n", out);
+	(void)fclose(in);
+	(void)fclose(out);
+}
+
 static void
 test_faults(void)
 {
@@ -462,6 +477,14 @@ test_faults(void)
 	is_str(blame(&opt, &e), "authorities", "a file without one");
 	ok(strstr(e.text, "there is no certificate (PEM) in it") != NULL,
 	    "says what: %s", e.text);
+	damage(authority_file, "damaged.crt");
+	opt = options(tmpdir_path("damaged.crt"));
+	is_str(blame(&opt, &e), "authorities", "the second one is damaged");
+	ok(strstr(e.text, "cannot be read") != NULL, "says so: %s", e.text);
+	damage(our_file, "damaged.crt");
+	opt = options("");
+	opt.cert = tmpdir_path("damaged.crt");
+	is_str(blame(&opt, &e), "certificate", "so is one of its chain");
 	opt = options("");
 	opt.cert = key_file;
 	is_str(blame(&opt, &e), "certificate", "a key in its place");

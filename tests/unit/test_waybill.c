@@ -118,6 +118,48 @@ test_no_user(void)
 	buf_fini(&b);
 }
 
+/* As spools have them that were written before there were later ones. */
+static void
+test_old(void)
+{
+#define HEAD "\0\0\0\1\0\0\0\0\0\0\0\11\0\0\0\1\0\1j\0"
+#define RUN "\0\0\0\1\262\0\13example.net\0\0\2v1\0"
+#define OLD(text) \
+	{ \
+		text, sizeof(text) - 1 \
+	}
+	static const struct {
+		struct slice bytes;
+		const char *user;
+		uint32_t room;
+		bool one_by_one;
+	} cases[] = {
+		{ OLD("\1" HEAD RUN), "", 0, false },
+		{ OLD("\2" HEAD "\0\4shop\0" RUN), "shop", 0, false },
+		{ OLD("\3" HEAD "\0\0\0\0\1\21\160" RUN), "", 70000, false },
+		{ OLD("\4" HEAD "\0\0\0\0\0\0\0\1" RUN), "", 0, true },
+	};
+	struct waybill w;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		ok(waybill_unpack(cases[i].bytes.p, cases[i].bytes.len, rg, &w,
+		       &e) == 0 &&
+			w.arrival_us == 9 && w.rcpt_count == 1 &&
+			w.room == cases[i].room && w.spans.n == 0 &&
+			w.one_by_one == cases[i].one_by_one,
+		    "version %zu", i + 1);
+		is_str(w.job, "j", "its job");
+		is_str(w.user, cases[i].user, "its user");
+		ok(w.runs[0].priority == 50 && w.runs[0].by_pool &&
+			strcmp(w.runs[0].domain, "example.net") == 0 &&
+			strcmp(w.runs[0].vmta, "v1") == 0,
+		    "its queue");
+	}
+#undef OLD
+#undef RUN
+#undef HEAD
+}
+
 /* Room for what comes later is version 3, also without a user. */
 static void
 test_room(void)
@@ -217,6 +259,7 @@ main(void)
 	test_broken(&b);
 	test_empty_run();
 	test_no_user();
+	test_old();
 	test_room();
 	test_flags();
 	test_spans();
