@@ -96,6 +96,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
+	tests/unit/test_ingress_log \
 	tests/unit/test_ingress_peer \
 	tests/unit/test_ingress_room \
 	tests/unit/test_ingress_senders \
@@ -494,6 +495,8 @@ tests_unit_test_ingress_life_SOURCES = \
 	%D%/unit/test_ingress_life.c $(ingress_client_files)
 tests_unit_test_ingress_limits_SOURCES = \
 	%D%/unit/test_ingress_limits.c $(ingress_client_files)
+tests_unit_test_ingress_log_SOURCES = \
+	%D%/unit/test_ingress_log.c $(ingress_client_files)
 tests_unit_test_ingress_peer_SOURCES = \
 	%D%/unit/test_ingress_peer.c $(ingress_client_files)
 tests_unit_test_ingress_room_SOURCES = \

@@ -140,6 +140,7 @@ session_free(struct ingress_session **sp)
 		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
 	    s->keys == NULL && s->refusals == NULL && !s->waiting);
+	ingress_log_closed(s);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0 && s->auth == NULL);
 	s->env->sessions_in--;
@@ -571,7 +572,8 @@ ingress_session_new(struct worker_env *env, int fd, struct ingress_door *door,
 	s->cmd_rg = region_new();
 	s->tx_rg = region_new();
 	set_host(s);
-	s->heard_us = s->message_us = clock_us();
+	s->heard_us = s->message_us = s->began_us = clock_us();
+	s->serial = ++env->ingress_serial;
 	LIST_INSERT_HEAD(&env->ingress, s, link);
 	env->sessions_in++;
 

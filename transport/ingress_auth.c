@@ -257,11 +257,15 @@ check(struct ingress_session *s)
 static enum ingress_state
 go(struct ingress_session *s, enum sasl_status status)
 {
+	size_t from;
+
 	switch (status) {
 	case SASL_CHALLENGE:
 		/* As long as the client's own words make it. */
+		from = s->out.len;
 		buf_printf(&s->out, "334 %s\r\n",
 		    sasl_server_challenge(s->auth->server));
+		ingress_log_replies(s, from);
 		return INGRESS_AUTH;
 	case SASL_CHECK:
 		return check(s);
@@ -351,6 +355,7 @@ ingress_on_response(struct ingress_session *s, enum ingress_state *next_r)
 
 	if (r == SMTP_LINE_MORE)
 		return false;
+	ingress_log_response(s);
 	if (r == SMTP_LINE_TOO_LONG) {
 		auth_free(&s->auth);
 		wipe_line(s);

@@ -107,6 +107,7 @@ reply_extensions(struct ingress_session *s)
 	int room = INGRESS_LHLO_MAX - (int)(sizeof(first) + sizeof(utf8)) -
 	    (int)(sizeof(more) + sizeof(xforward) + sizeof(last)) -
 	    (int)sizeof("250-\r\n");
+	size_t from = s->out.len;
 
 	buf_printf(&s->out, "250-%.*s\r\n", room, s->host);
 	buf_str(&s->out, first);
@@ -126,6 +127,7 @@ reply_extensions(struct ingress_session *s)
 	if (offers_verp(s))
 		buf_str(&s->out, verp);
 	buf_str(&s->out, last);
+	ingress_log_replies(s, from);
 }
 
 static enum ingress_state
@@ -636,6 +638,7 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	region_reset(s->cmd_rg);
 	why = smtp_cmd_parse((struct slice){ s->line.text, s->line.len },
 	    s->cmd_rg, &c);
+	ingress_log_command(s, &c);
 	if (s->xclient_open && c.verb != SMTP_VERB_XCLIENT)
 		ingress_end_xclient(s);
 	idle = ingress_is_idle(s, c.verb);

@@ -107,6 +107,16 @@ ingress_wipe(struct ingress_session *s)
 
 /* ---- replies ------------------------------------------------------------- */
 
+static void
+add_reply(struct ingress_session *s, const char *line, size_t len)
+{
+	size_t from = s->out.len;
+
+	buf_add(&s->out, line, len);
+	buf_add(&s->out, "\r\n", 2);
+	ingress_log_replies(s, from);
+}
+
 void
 ingress_reply(struct ingress_session *s, const char *fmt, ...)
 {
@@ -126,8 +136,7 @@ ingress_reply(struct ingress_session *s, const char *fmt, ...)
 			len--;
 	}
 	s->said_4xx |= line[0] == '4';
-	buf_add(&s->out, line, (size_t)len);
-	buf_add(&s->out, "\r\n", 2);
+	add_reply(s, line, (size_t)len);
 }
 
 void
@@ -137,8 +146,7 @@ ingress_say(struct ingress_session *s, const char *text)
 
 	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
 	s->said_4xx |= text[0] == '4';
-	buf_add(&s->out, text, len);
-	buf_add(&s->out, "\r\n", 2);
+	add_reply(s, text, len);
 }
 
 /* ---- out ----------------------------------------------------------------- */

@@ -224,4 +224,5 @@ ingress_not_idle(struct ingress_session *s)
 {
 	s->idle_commands = 0;
 	s->message_us = clock_us();
+	s->messages++;
 }

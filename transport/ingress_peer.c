@@ -179,6 +179,7 @@ ingress_greet(struct ingress_session *s)
 static enum ingress_state
 welcome(struct ingress_session *s, const struct listener_conf *l)
 {
+	ingress_log_opened(s);
 	if (l != NULL && l->immediate_tls && !ingress_tls_begin(s))
 		return INGRESS_CLOSING;
 	return ingress_greet(s);

@@ -2,7 +2,8 @@
 /*
  * ingress_priv - the session as its own files see it: ingress.c (life),
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
- * ingress_limits.c (how many, how often), ingress_cmds.c (commands),
+ * ingress_limits.c (how many, how often), ingress_log.c (what the log is
+ * told), ingress_cmds.c (commands),
  * ingress_chunks.c (BDAT), refusals.c (recipients that are never queued),
  * receive.c (a complete message), receive_client.c (whom it is from),
  * receive_reply.c (what is said to it).
@@ -154,7 +155,11 @@ struct ingress_session {
 	unsigned errors, refused_rcpts;
 	unsigned idle_commands; /* that led to nothing, since message_us: */
 	int64_t message_us;     /* its last message was taken; or it began */
-	bool said_4xx;          /* in this event */
+	uint64_t serial;        /* of the worker; for the log, and so are: */
+	int64_t began_us;
+	unsigned commands, messages; /* that came; that were taken */
+	bool logged;                 /* that it is there */
+	bool said_4xx;               /* in this event */
 	char helo[INGRESS_HOST_MAX]; /* "" before EHLO, HELO, LHLO */
 	bool extended;               /* EHLO or LHLO */
 	unsigned xforwards;          /* in this transaction */
@@ -273,6 +278,19 @@ bool ingress_tls_begin(struct ingress_session *s);
 
 enum ingress_state ingress_starttls(struct ingress_session *s);
 bool ingress_on_tls(struct ingress_session *s, enum ingress_state *next_r);
+
+/* ---- ingress_log.c ------------------------------------------------------- */
+
+/* log-connections: the client is known; all is over. */
+void ingress_log_opened(struct ingress_session *s);
+void ingress_log_closed(const struct ingress_session *s);
+
+/* log-commands: that in s->line, which is counted in any case. */
+void ingress_log_command(struct ingress_session *s, const struct smtp_cmd *c);
+/* A response to AUTH, of which nothing is told. */
+void ingress_log_response(const struct ingress_session *s);
+/* What stands in s->out from there on, in whole lines. */
+void ingress_log_replies(const struct ingress_session *s, size_t from);
 
 /* ---- ingress_auth.c ------------------------------------------------------ */
 

@@ -53,6 +53,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_chunks.c \
 	%D%/ingress_cmds.c \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
+	%D%/ingress_log.c \
 	%D%/ingress_peer.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \

@@ -58,6 +58,7 @@ struct worker_env {
 	struct host_log *host_log;           /* likewise; unless log-style */
 	uint32_t sessions_in;        /* ingress sessions open on this worker */
 	struct ingress_list ingress; /* those; transport/ingress.c */
+	uint64_t ingress_serial;     /* of the last one */
 	bool ingress_stopping;       /* ingress_shutdown() was called */
 	int64_t ingress_stop_us;     /* then: when idle sessions are ended */
 	struct envelope_list envelopes; /* transport/envelope_read.h */

@@ -33,6 +33,8 @@ CONFIG = """
 smtp-server-tls-certificate {keys}/both.pem
 <source 0/0>
     allow-starttls yes
+    log-connections yes
+    log-commands yes
 </source>
 <source 127.0.0.20>
     require-auth yes
@@ -411,6 +413,39 @@ def mistakes(lab):
     r = mailrace.Command(path).run("test", "config")
     tap.check("%s:2: require-auth: no <smtp-user>" % path in
               r.stdout + r.stderr, r.stdout + r.stderr)
+
+
+@tap.test("log-connections, log-commands: what a client did, with TLS and without, "
+          "also one that goes on as if AUTH had not been refused",
+          proves=("source log-connections", "source log-commands"))
+def logged(lab):
+    before = len(lab.daemon.log_text())
+    with Client("127.0.0.26", tls=False) as c:
+        c.raw(("AUTH LOGIN\r\n%s\r\n%s\r\nAUTH LOGIN tim %s\r\n" % (
+            b64("tim"), b64(TIM), TIM)).encode())
+        tap.equal([c.reply()[0] for _ in range(4)], [538, 500, 500, 501],
+                  "refused")
+    with Client("127.0.0.27") as c:
+        tap.equal(c.command(plain("tim", TIM))[0], 235, "AUTH")
+        tap.equal(c.command("VRFY \x1b[1m")[0], 500, "VRFY")
+    log = tap.wait_for(
+        lambda: lab.daemon.log_text()[before:]
+        if "user=tim helo=" in lab.daemon.log_text()[before:] else None,
+        10, "the end is logged")
+    for ip, wanted in (
+            ("127.0.0.26", ('command text="AUTH LOGIN"', 'reply text="538 5.7.11',
+                            'command text="(no command)"', "messages=0")),
+            ("127.0.0.27", ("command text=STARTTLS", 'command text="AUTH PLAIN"',
+                            'text="VRFY \\x1b[1m"', "user=tim",
+                            "messages=0"))):
+        opened = [line for line in log.splitlines()
+                  if "ingress-opened client=%s " % ip in line]
+        tap.equal(len(opened), 1, "beginnings")
+        name = opened[0].split(" ingress-opened")[0].split()[-1]
+        said = "\n".join(line for line in log.splitlines()
+                         if " %s ingress-" % name in line)
+        for part in wanted + ("ingress-closed client=" + ip,):
+            tap.check(part in said, "%s is not in\n%s" % (part, said))
 
 
 def spellings():
