@@ -279,7 +279,8 @@ pf_site_has(const struct pf_site *s, const char *table, const char *key,
 	if (rc == 0)
 		rc = 1;
 	else if (end.code == 1 && !end.killed &&
-	    memmem(end.err.p, end.err.len, "fatal:", 6) == NULL)
+	    (end.err.len == 0 ||
+		memmem(end.err.p, end.err.len, "fatal:", 6) == NULL))
 		rc = 0;
 	command_end_fini(&end);
 	return rc;
