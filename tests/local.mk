@@ -50,6 +50,7 @@ check_PROGRAMS += \
 	tests/unit/test_ctl_upload \
 	tests/unit/test_current \
 	tests/unit/test_day \
+	tests/unit/test_data_log \
 	tests/unit/test_daycount \
 	tests/unit/test_disposition \
 	tests/unit/test_dkim_answers \
@@ -464,6 +465,11 @@ tests_unit_test_limits_random_SOURCES = \
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
+	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
+	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
+
+tests_unit_test_data_log_SOURCES = \
+	%D%/unit/test_data_log.c \
 	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
 	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
 

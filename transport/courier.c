@@ -58,6 +58,7 @@ call(struct courier *c, const struct mx_target *t)
 		[NET_FAULT_FILES] = OUTCOME_LOCAL_TEMP,
 	};
 	struct smtp_session_params p = { .worker = c->env->worker,
+		.id = c->id,
 		.host = t->host,
 		.peer = t->addr,
 		.source = c->source,

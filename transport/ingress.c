@@ -104,6 +104,7 @@ ingress_tx_reset(struct ingress_session *s)
 {
 	struct ingress_tx *tx = &s->tx;
 
+	ingress_log_data_end(s);
 	if (tx->rcpt_cap > RCPTS_KEEP)
 		rcpts_free(tx);
 	if (tx->text.cap > TEXT_KEEP)
@@ -140,6 +141,7 @@ session_free(struct ingress_session **sp)
 		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
 	    s->keys == NULL && s->refusals == NULL && !s->waiting);
+	ingress_log_data_end(s);
 	ingress_log_closed(s);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0 && s->auth == NULL);

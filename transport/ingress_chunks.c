@@ -91,6 +91,7 @@ answer(struct ingress_session *s)
 	const struct ingress_chunk *c = &s->chunk;
 
 	if (c->refusal == NULL && c->last) {
+		ingress_log_data_end(s);
 		end_line(&s->tx);
 		return receive_message(s);
 	}
@@ -115,6 +116,8 @@ ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r)
 	while (c->left > 0 && (in = ingress_input(s)).len > 0) {
 		if (in.len > c->left)
 			in.len = (size_t)c->left;
+		if (c->refusal == NULL) /* else nobody knows what it is */
+			ingress_log_data(s, in);
 		keep(s, in);
 		ingress_take(s, in.len);
 		c->left -= in.len;

@@ -667,7 +667,9 @@ ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
 
 		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
 		    keep ? &tx->text : NULL);
-		ingress_take(s, in.len - left.len);
+		in.len -= left.len;
+		ingress_log_data(s, in);
+		ingress_take(s, in.len);
 		if (tx->text.len > ingress_size_max(s)) {
 			tx->too_big = true;
 			buf_fini(&tx->text);
@@ -675,6 +677,7 @@ ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
 	}
 	if (r == DOT_MORE)
 		return false;
+	ingress_log_data_end(s);
 	*next_r = receive_message(s);
 	return true;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What log-connections and log-commands of a source tell of a session.  All of
- * its lines have one id.
+ * What log-connections, log-commands and log-data of a source tell of a
+ * session.  All of its lines have one id.
  *
- * No secret and nothing of a message gets in: of AUTH there is the mechanism,
+ * No secret gets in, and of a message nothing without log-data: of AUTH there is the mechanism,
  * if it is one, of its challenges and responses that they came; of a line that
  * is no command nothing at all, since a client whose AUTH or DATA was refused
  * may go on as if it had not been.  Values are cut and escaped by lib/log.h.
@@ -159,4 +159,36 @@ ingress_log_replies(const struct ingress_session *s, size_t from)
 			log_fmt(&l, "text", "%.*s", (int)(cr - p), p);
 		log_end(&l);
 	}
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static struct data_log_of
+data_of(const struct ingress_session *s, char id[ID_TEXT])
+{
+	return (struct data_log_of){ id_text(s, id), false };
+}
+
+void
+ingress_log_data(struct ingress_session *s, struct slice bytes)
+{
+	char id[ID_TEXT];
+	struct data_log_of of;
+
+	if (!s->source.log_data)
+		return;
+	of = data_of(s, id);
+	data_log_put(&s->data_log, &of, bytes);
+}
+
+void
+ingress_log_data_end(struct ingress_session *s)
+{
+	char id[ID_TEXT];
+	struct data_log_of of;
+
+	if (s->data_log.seen == 0)
+		return;
+	of = data_of(s, id);
+	data_log_end(&s->data_log, &of);
 }

@@ -23,6 +23,7 @@
 #include "lib/str.h"
 #include "mail/dot_unstuff.h"
 #include "mail/smtp_cmd.h"
+#include "transport/data_log.h"
 #include "transport/gate.h"
 #include "transport/ingress.h"
 
@@ -159,6 +160,7 @@ struct ingress_session {
 	int64_t began_us;
 	unsigned commands, messages; /* that came; that were taken */
 	bool logged;                 /* that it is there */
+	struct data_log data_log;
 	bool said_4xx;               /* in this event */
 	char helo[INGRESS_HOST_MAX]; /* "" before EHLO, HELO, LHLO */
 	bool extended;               /* EHLO or LHLO */
@@ -289,6 +291,9 @@ void ingress_log_closed(const struct ingress_session *s);
 void ingress_log_command(struct ingress_session *s, const struct smtp_cmd *c);
 /* A response to AUTH, of which nothing is told. */
 void ingress_log_response(const struct ingress_session *s);
+/* log-data: of a message that is being taken; it is over, or was given up. */
+void ingress_log_data(struct ingress_session *s, struct slice bytes);
+void ingress_log_data_end(struct ingress_session *s);
 /* What stands in s->out from there on, in whole lines. */
 void ingress_log_replies(const struct ingress_session *s, size_t from);
 

@@ -33,6 +33,7 @@ libtransport_a_SOURCES = \
 	%D%/courier.c %D%/courier.h \
 	%D%/courier_end.c \
 	%D%/courier_priv.h \
+	%D%/data_log.c %D%/data_log.h \
 	%D%/delivery.c %D%/delivery.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/dispatch_address.c \

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include "lib/check.h"
+#include "mail/message.h"
 #include "transport/smtp_session_priv.h"
 
 /* What counts as a chunk for data-send-timeout. */
@@ -16,6 +17,39 @@ smtp_body_start(struct smtp_session *s)
 {
 	s->body = (struct smtp_body){ 0 };
 	dot_stuff_init(&s->body.dots);
+}
+
+static void
+log_data(struct smtp_session *s, struct slice bytes)
+{
+	char id[MESSAGE_ID_TEXT];
+	struct data_log_of of = { .sent = true };
+
+	if (!s->conf->log_data)
+		return;
+	of.id = message_id_text(s->id, id);
+	data_log_put(&s->body.log, &of, bytes);
+}
+
+void
+smtp_body_end(struct smtp_session *s)
+{
+	char id[MESSAGE_ID_TEXT];
+	struct data_log_of of = { .sent = true };
+
+	if (s->body.log.seen == 0)
+		return;
+	of.id = message_id_text(s->id, id);
+	data_log_end(&s->body.log, &of);
+}
+
+/* To the connection, by copy. */
+static void
+copy(struct smtp_session *s, struct slice bytes)
+{
+	log_data(s, bytes);
+	buf_add(&s->out, bytes.p, bytes.len);
+	s->body.queued += bytes.len;
 }
 
 static void
@@ -45,11 +79,12 @@ add_run(struct smtp_session *s, struct slice run)
 {
 	struct evbuffer *to;
 
-	s->body.queued += run.len;
 	if (run.len < SMTP_BODY_COPY) {
-		buf_add(&s->out, run.p, run.len);
+		copy(s, run);
 		return;
 	}
+	log_data(s, run);
+	s->body.queued += run.len;
 	to = smtp_output(s); /* takes what was copied before it */
 	CHECK(evbuffer_add_reference(to, run.p, run.len, release,
 		  share(s->trans.t->body)) == 0);
@@ -62,10 +97,8 @@ add_prefix(struct smtp_session *s)
 	struct slice run, in = s->trans.t->prefix;
 
 	s->body.pos = in.len;
-	while (dot_stuff_next(&s->body.dots, &in, &run)) {
-		buf_add(&s->out, run.p, run.len);
-		s->body.queued += run.len;
-	}
+	while (dot_stuff_next(&s->body.dots, &in, &run))
+		copy(s, run);
 }
 
 static void
@@ -93,8 +126,7 @@ add_dot(struct smtp_session *s)
 	if (!s->owner->dot(s->ctx, tr->accepted, tr->accepted_count) ||
 	    s->want_drop)
 		return false;
-	buf_str(&s->out, ".\r\n");
-	s->body.queued += 3;
+	copy(s, (struct slice){ ".\r\n", 3 });
 	s->body.dot_queued = true;
 	return true;
 }

@@ -16,7 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/str.h"
 #include "mail/dot_stuff.h"
+#include "transport/data_log.h"
 
 struct smtp_session;
 
@@ -31,6 +33,7 @@ struct smtp_body {
 	uint64_t queued; /* the same as they go out */
 	uint64_t gone;   /* of those, taken by the kernel when last looked */
 	bool dot_queued;
+	struct data_log log;
 };
 
 enum smtp_body_step {
@@ -40,6 +43,8 @@ enum smtp_body_step {
 };
 
 void smtp_body_start(struct smtp_session *s);
+/* Nothing more is sent of it. */
+void smtp_body_end(struct smtp_session *s);
 enum smtp_body_step smtp_body_go(struct smtp_session *s);
 
 /* Has the server taken another chunk since this was last asked? */

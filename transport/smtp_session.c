@@ -530,6 +530,7 @@ smtp_session_new(const struct smtp_session_params *p,
 
 	CHECK(p->fd >= 0 && p->conf != NULL);
 	s->worker = p->worker;
+	s->id = p->id;
 	s->owner = owner;
 	s->ctx = ctx;
 	s->conf = p->conf;

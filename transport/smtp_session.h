@@ -82,6 +82,7 @@ struct smtp_session_owner {
 
 struct smtp_session_params {
 	struct worker *worker;
+	uint64_t id;      /* for the log */
 	int fd;           /* connecting or connected; the session closes it */
 	const char *host; /* of the peer, for TLS and records */
 	struct net_addr peer, source;

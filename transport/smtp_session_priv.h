@@ -64,6 +64,7 @@ struct smtp_trans {
 
 struct smtp_session {
 	struct worker *worker;
+	uint64_t id; /* for the log */
 	const struct smtp_session_owner *owner;
 	void *ctx;
 	const struct queue_conf *conf;

@@ -156,6 +156,7 @@ smtp_trans_finish(struct smtp_session *s)
 	size_t count = tr->t->count;
 
 	CHECK(tr->has_verdict || tr->refused_count == count);
+	smtp_body_end(s);
 	for (size_t i = 0; i < count; i++)
 		if (tr->fates[i] != RCPT_REFUSED)
 			tr->outcomes[i] = tr->verdict;

@@ -36,7 +36,11 @@ total-max-smtp-in 3
     always-allow-relaying yes
     default-virtual-mta news
     process-x-virtual-mta yes
+    log-data yes
 </source>
+<domain in.example>
+    log-data yes
+</domain>
 <domain *>
     retry-after 1h
 </domain>
@@ -163,6 +167,43 @@ def vmta_name(lab):
     arrived = lab.wait_arrived("name@in.example")
     tap.equal((arrived["peer"], arrived["helo"]),
               ("127.0.0.12", "named.mta.example"), "source and EHLO")
+
+
+def dumped(lab, event, marker):
+    """Messages in the log, put together from their rows."""
+    found, current = [], {}
+    for line in lab.daemon.log_text().splitlines():
+        words = line.split()
+        if event not in words:
+            continue
+        at = words.index(event)
+        who, row = words[at - 1], dict(
+            w.split("=", 1) for w in words[at + 1:at + 3])
+        if row["at"] == "0":
+            current[who] = bytearray()
+            found.append(current[who])
+        tap.equal(int(row["at"]), len(current[who]), "where a row begins")
+        current[who] += bytes.fromhex(row["hex"])
+    return [bytes(m) for m in found if marker in m]
+
+
+@tap.test("log-data: a message as it came and as it was sent, byte by byte",
+          proves=("source log-data", "domain log-data"))
+def log_data(lab):
+    with smtp_client.Client(("127.0.0.2", 2525)) as c:
+        c.hello()
+        taken, said = c.send("s@a.example", ["dump@in.example"],
+                             b"Subject: dumped\r\n\r\n.dot\r\n\xff\r\n")
+        tap.equal(said[0][0], 250, "taken")
+    lab.wait_arrived("dump@in.example")
+    text = b"Subject: dumped\r\n\r\n..dot\r\n\xff\r\n.\r\n"
+    came = tap.wait_for(lambda: dumped(lab, "ingress-data", b"dumped"), 10,
+                        "as it came")
+    tap.equal(came, [text], "as it came")
+    sent = tap.wait_for(lambda: dumped(lab, "smtp-data", b"dumped"), 10,
+                        "as it was sent")
+    tap.check(len(sent) == 1 and sent[0].startswith(b"Received: ") and
+              sent[0].endswith(text), sent)
 
 
 @tap.test("mx-connection-attempts: two of four hosts are tried",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log-connections and log-commands: what is told of a session, and that no
- * password and nothing of a message is, however a client goes about it.
+ * log-connections, log-commands and log-data: what is told of a session, and
+ * that no password is, nor without log-data anything of a message, however a
+ * client goes about it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "tests/unit/ingress_client.h"
 #include "vmta/password.h"
 
-enum { CONNECTIONS = 1, COMMANDS = 2, CLEAR = 4 };
+enum { CONNECTIONS = 1, COMMANDS = 2, CLEAR = 4, DATA = 8 };
 
 /* tim, tanstaaf: as PLAIN has it, and the pieces of LOGIN. */
 #define PLAIN "AHRpbQB0YW5zdGFhZg=="
@@ -22,6 +23,8 @@ enum { CONNECTIONS = 1, COMMANDS = 2, CLEAR = 4 };
 
 #define C "in0.1 ingress-command text="
 #define R "in0.1 ingress-reply text="
+#define D "in0.1 ingress-data at="
+#define TO "HELO c\r\nMAIL FROM:<s@a.test>\r\nRCPT TO:<r@b.test>\r\n"
 #define GREETING \
 	"\"220 mx.test (Mailrace v" PACKAGE_VERSION ") ESMTP service ready\"\n"
 
@@ -41,6 +44,8 @@ set_up(unsigned opt)
 	world.conf.source.plain_auth = (opt & CLEAR) != 0;
 	world.conf.source.log_connections = (opt & CONNECTIONS) != 0;
 	world.conf.source.log_commands = (opt & COMMANDS) != 0;
+	world.conf.source.log_data = (opt & DATA) != 0;
+	world.conf.source.allow_chunking = (opt & DATA) != 0;
 	ok(truncate(path, 0) == 0, "an empty log");
 }
 
@@ -116,6 +121,24 @@ static const struct {
 			 "DATA\n" R
 			 "\"354 end data with <CR><LF>.<CR><LF>\"\n" R
 			 "\"250 2.6.0 queued as 0000000000000001\"\n" },
+	{ "a message, as it came, and nothing behind it", DATA | CLEAR,
+	    TO "DATA\r\nA: b\r\n\r\n..\xff\r\n.\r\nAUTH PLAIN " PLAIN "\r\n",
+	    D "0 hex=413a20620d0a0d0a2e2eff0d0a2e0d0a "
+	      "text=\"A: b............\"\n" },
+	{ "two of them, in rows", DATA,
+	    TO "DATA\r\nSubject: 0123456789012345678901\r\n\r\n.\r\n"
+	       "MAIL FROM:<>\r\nRCPT TO:<r@b.test>\r\nDATA\r\n.\r\n",
+	    D "0 hex=5375626a6563743a20303132333435363738393031323334353637"
+	      "383930310d text=\"Subject: 0123456789012345678901.\"\n" D
+	      "32 hex=0a0d0a2e0d0a text=......\n" D "0 hex=2e0d0a text=...\n" },
+	{ "chunks, not those that were refused", DATA,
+	    "EHLO c\r\nBDAT 4\r\nWORDMAIL FROM:<>\r\nRCPT TO:<r@b.test>\r\n"
+	    "BDAT 3\r\nA: BDAT 2 LAST\r\nb\n",
+	    D "0 hex=413a20620a text=\"A: b.\"\n" },
+	{ "one that ends in the middle", DATA, TO "DATA\r\nA: b",
+	    D "0 hex=413a2062 text=\"A: b\"\n" },
+	{ "one that is given up", DATA, TO "BDAT 2\r\nA:RSET\r\n",
+	    D "0 hex=413a text=A:\n" },
 	{ "nor what comes behind a DATA that was refused", COMMANDS,
 	    "DATA\r\nSubject: x\r\n",
 	    R GREETING C "DATA\n" R "\"503 5.5.1 MAIL first\"\n" C
@@ -235,6 +258,8 @@ main(void)
 	test_cases();
 	test_secrets(CONNECTIONS | COMMANDS);
 	test_secrets(CONNECTIONS | COMMANDS | CLEAR);
+	test_secrets(CONNECTIONS | COMMANDS | DATA);
+	test_secrets(CONNECTIONS | COMMANDS | CLEAR | DATA);
 	test_long();
 	password_fini(&password);
 	world_fini();
