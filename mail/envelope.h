@@ -40,7 +40,8 @@ enum {
 	ENVELOPE_NO_DSN = 4,   /* its sender is told nothing by us */
 	ENVELOPE_RET_FULL = 8, /* where RET was not given */
 	ENVELOPE_NOTICE = 16,  /* a notification of the host MTA's own */
-	ENVELOPE_VERP = 32     /* a sender for each recipient (mail/verp.h) */
+	ENVELOPE_VERP = 32,    /* a sender for each recipient (mail/verp.h) */
+	ENVELOPE_COPY = 64     /* of another message, made at its delivery */
 };
 
 /*

@@ -30,6 +30,7 @@ check_PROGRAMS += \
 	tests/unit/test_auth_results \
 	tests/unit/test_backoff \
 	tests/unit/test_base64 \
+	tests/unit/test_bcc_copy \
 	tests/unit/test_canon \
 	tests/unit/test_catalog \
 	tests/unit/test_child \

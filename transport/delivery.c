@@ -482,6 +482,26 @@ all_outcomes(const struct delivery *d, const struct outcome *outcomes,
 	return all;
 }
 
+/* Of a message of ours to its sender nobody wants one. */
+static void
+copy(struct delivery *d, const struct sched_result *results)
+{
+	const struct conf_strs *to = &d->route.conf->delivery_bcc;
+	uint32_t i = 0;
+
+	if (to->n == 0 || strcmp(d->route.domain, SNAPSHOT_DSN_DOMAIN) == 0)
+		return;
+	while (i < d->grant->count && !results[i].delivered)
+		i++;
+	if (i < d->grant->count)
+		settlement_copy(&d->settlement, d->id,
+		    &(struct bcc_copy){ .rg = d->rg,
+			.env = &d->envelope,
+			.n = d->grant->rcpts[i].n,
+			.body = d->body,
+			.to = to });
+}
+
 static void
 finish(struct delivery *d, void *link, const struct outcome *outcomes,
     size_t step, const bool *written, struct effects_sum *sum)
@@ -508,6 +528,7 @@ finish(struct delivery *d, void *link, const struct outcome *outcomes,
 	res.effects = sum->list;
 	res.tally = sum->tally;
 	sum->list = (struct effects_list){ 0 };
+	copy(d, res.results);
 	if (settlement_wants_notice(&d->settlement))
 		settlement_notify(&d->settlement,
 		    &(struct record_of){ .rg = d->rg,

@@ -131,6 +131,23 @@ host_lines_gone(const struct worker_env *env, uint64_t id,
 }
 
 void
+host_lines_copy(const struct host_lines_sink *sink,
+    const struct host_lines_copy *c, struct buf *out)
+{
+	const struct log_style *style = host_log_style(sink->conf);
+	struct envelope env = envelope_blank;
+	const struct log_mail mail = { c->id, &env, c->size, false };
+	struct log_names names;
+
+	if (style == NULL)
+		return;
+	env.sender = c->sender;
+	env.rcpt_count = c->rcpts;
+	names = host_log_names(sink->log, sink->conf);
+	style->came(&names, &mail, NULL, out);
+}
+
+void
 host_lines_notice(const struct host_lines_sink *sink,
     const struct host_lines_notice *n, struct buf *out)
 {

@@ -73,6 +73,15 @@ struct host_lines_notice {
 void host_lines_notice(const struct host_lines_sink *sink,
     const struct host_lines_notice *n, struct buf *out);
 
+/* (any) A copy of a delivered message has come in. */
+struct host_lines_copy {
+	uint64_t id;
+	const char *sender;
+	uint32_t rcpts, size;
+};
+void host_lines_copy(const struct host_lines_sink *sink,
+    const struct host_lines_copy *c, struct buf *out);
+
 /* A connection did not come about. */
 void host_lines_unreached(const struct worker_env *env, const struct outcome *o,
     uint16_t port);

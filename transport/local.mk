@@ -22,6 +22,7 @@ libtransport_a_SOURCES = \
 	%D%/alert_mail.c %D%/alert_mail.h \
 	%D%/arrival.c %D%/arrival.h \
 	%D%/barrier.c %D%/barrier.h \
+	%D%/bcc_copy.c %D%/bcc_copy.h \
 	%D%/candidates.c %D%/candidates.h \
 	%D%/control.c %D%/control.h \
 	%D%/control_audit.c \

@@ -15,9 +15,11 @@
 /* Of the host MTA's queue ids: no line shows one as long. */
 enum { HOST_ID_MAX = 64 };
 
-/* A notification until it is the scheduler's. */
+/* A notification or a copy until it is the scheduler's. */
 struct settlement_note {
 	uint64_t about;
+	char *copy_from; /* of a copy: its sender; NULL: it is none */
+	uint32_t copy_rcpts;
 	enum dsn_action action;
 	char host_id[HOST_ID_MAX + 1]; /* of that message */
 	struct notice notice;
@@ -48,8 +50,10 @@ settlement_fini(struct settlement *st)
 	struct settlement_note *notes = (void *)st->notes.p;
 
 	snapshot_unref(&st->conf);
-	for (size_t i = 0; i < st->notes.len / sizeof(*notes); i++)
+	for (size_t i = 0; i < st->notes.len / sizeof(*notes); i++) {
 		notice_fini(&notes[i].notice);
+		free(notes[i].copy_from);
+	}
 	for (size_t i = 0; i < doubt_count(st); i++) {
 		free(doubts[i].to);
 		free(doubts[i].queue);
@@ -212,6 +216,18 @@ settlement_delayed(struct settlement *st, const struct settlement_rcpt *r,
 
 /* ---- telling ------------------------------------------------------------- */
 
+/* Goes in with the outcomes; the note keeps what the mail borrows. */
+static void
+add_mail(struct settlement *st, const struct settlement_note *n, uint32_t rcpts)
+{
+	const struct store_mail mail = { .msg = n->notice.msg,
+		.waybill = { n->notice.waybill.p, n->notice.waybill.len },
+		.rcpt_count = rcpts };
+
+	buf_add(&st->mails, &mail, sizeof(mail));
+	buf_add(&st->notes, n, sizeof(*n));
+}
+
 bool
 settlement_wants_notice(const struct settlement *st)
 {
@@ -236,20 +252,41 @@ settlement_notify(struct settlement *st, const struct record_of *of,
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		struct settlement_note n = { .about = of->id,
 			.action = actions[i] };
-		struct store_mail mail = { .rcpt_count = 1 };
 
 		if (!notice_make(&about, actions[i], (void *)st->told.p, count,
 			&n.notice))
 			continue;
-		mail.msg = n.notice.msg;
-		mail.waybill = (struct slice){ n.notice.waybill.p,
-			n.notice.waybill.len };
 		(void)snprintf(n.host_id, sizeof(n.host_id), "%s",
 		    of->env->host_id);
-		buf_add(&st->mails, &mail, sizeof(mail));
-		buf_add(&st->notes, &n, sizeof(n));
+		add_mail(st, &n, 1);
 	}
 	buf_clear(&st->told);
+}
+
+void
+settlement_copy(struct settlement *st, uint64_t about,
+    const struct bcc_copy *of)
+{
+	struct settlement_note n = { .about = about };
+
+	n.copy_rcpts = bcc_copy_make(of, &n.notice);
+	if (n.copy_rcpts == 0)
+		return;
+	n.copy_from = mem_strdup(of->env->sender);
+	add_mail(st, &n, n.copy_rcpts);
+}
+
+static void
+log_copy(uint64_t id, const struct settlement_note *n)
+{
+	char text[MESSAGE_ID_TEXT];
+	struct log_line l;
+
+	log_begin(&l, LOG_L_INFO, message_id_text(id, text), "copied");
+	log_str(&l, "of", message_id_text(n->about, text));
+	log_str(&l, "from", n->copy_from);
+	log_int(&l, "rcpts", n->copy_rcpts);
+	log_end(&l);
 }
 
 static void
@@ -262,6 +299,15 @@ log_notice(uint64_t id, const struct settlement_note *n)
 	log_str(&l, "about", message_id_text(n->about, text));
 	log_str(&l, "action", dsn_action_word(n->action));
 	log_end(&l);
+}
+
+static void
+log_mail(uint64_t id, const struct settlement_note *n)
+{
+	if (n->copy_from != NULL)
+		log_copy(id, n);
+	else
+		log_notice(id, n);
 }
 
 /*
@@ -279,6 +325,15 @@ put_lines(struct settlement *st)
 	for (size_t i = 0; i < st->settle.mail_count; i++) {
 		const struct message *m = st->settle.mails[i].msg;
 
+		if (notes[i].copy_from != NULL) {
+			host_lines_copy(&sink,
+			    &(struct host_lines_copy){ .id = m->id,
+				.sender = notes[i].copy_from,
+				.rcpts = notes[i].copy_rcpts,
+				.size = m->loc.body_len },
+			    &st->lines);
+			continue;
+		}
 		host_lines_notice(&sink,
 		    &(struct host_lines_notice){ .about = notes[i].about,
 			.id = m->id,
@@ -305,15 +360,17 @@ put_lines(struct settlement *st)
 static void
 dispatch_mails(struct settlement *st)
 {
-	static const bool known[] = { false };
 	const struct store_mail *mails = (void *)st->mails.p;
 	const struct settlement_note *notes = (void *)st->notes.p;
 
 	for (size_t i = 0; i < st->settle.mail_count; i++) {
+		bool *known = mem_array(mails[i].rcpt_count, sizeof(*known));
+
 		if (host_lines_wanted(st->env) == NULL)
-			log_notice(mails[i].msg->id, &notes[i]);
+			log_mail(mails[i].msg->id, &notes[i]);
 		dispatch_accepted(st->env->dispatch, message_ref(mails[i].msg),
 		    mails[i].waybill, known);
+		free(known);
 	}
 }
 

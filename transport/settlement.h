@@ -21,6 +21,7 @@
 
 #include "lib/str.h"
 #include "queue/store.h"
+#include "transport/bcc_copy.h"
 #include "transport/host_lines.h"
 #include "transport/record.h"
 #include "transport/worker_env.h"
@@ -87,6 +88,10 @@ bool settlement_wants_notice(const struct settlement *st);
  */
 void settlement_notify(struct settlement *st, const struct record_of *of,
     const struct body *body);
+
+/* Of that message, which was delivered, a copy goes in with its outcomes. */
+void settlement_copy(struct settlement *st, uint64_t about,
+    const struct bcc_copy *of);
 
 bool settlement_is_empty(const struct settlement *st);
 

@@ -44,11 +44,16 @@ total-max-smtp-in 3
 <domain *>
     retry-after 1h
 </domain>
+<domain copied.example>
+    bcc-upon-delivery copies@copied.example
+    bcc-upon-delivery more@in.example
+</domain>
 <domain many.example>
     mx-connection-attempts 2
 </domain>
 """
 ZONE = (mx_zone("in.example", ("mx1.in.example", "127.0.1.1")) +
+        mx_zone("copied.example", ("mx.copied.example", "127.0.1.1")) +
         mx_zone("many.example", *[("mx%d.many.example" % i, "127.0.2.%d" % i)
                                   for i in range(1, 5)]))
 
@@ -57,7 +62,9 @@ class Fixture(Lab):
     def __init__(self):
         super().__init__(
             zone=ZONE, config=CONFIG, with_postfix=False, with_milter=False,
-            receivers=[{"listen": ["127.0.1.1:25"]},
+            receivers=[{"listen": ["127.0.1.1:25"],
+                        "rules": [{"at": "rcpt", "match": "<no@",
+                                   "reply": "550 5.1.1 no"}]},
                        {"listen": ["127.0.2.%d:25" % i for i in range(1, 5)],
                         "name": "mx.many.example",
                         "rules": [{"at": "connect",
@@ -204,6 +211,28 @@ def log_data(lab):
                         "as it was sent")
     tap.check(len(sent) == 1 and sent[0].startswith(b"Received: ") and
               sent[0].endswith(text), sent)
+
+
+@tap.test("bcc-upon-delivery: a copy of what was delivered, none of what was "
+          "not, and none of a copy", proves="domain bcc-upon-delivery")
+def delivery_bcc(lab):
+    with smtp_client.Client((LISTEN, 24), lmtp=True) as c:
+        c.hello()
+        _, said = c.send("s@a.example", ["one@copied.example",
+                                         "two@copied.example",
+                                         "no@copied.example"],
+                         b"X-Test-Id: bcc\r\n\r\nbody\r\n")
+        tap.equal([r[0] for r in said], [250] * 3, "taken")
+    for rcpt in ("more@in.example", "copies@copied.example"):
+        copy = lab.wait_arrived(rcpt)
+        tap.equal((copy["sender"], copy["headers"]["X-Test-Id"]),
+                  ("s@a.example", "bcc"), "the copy for " + rcpt)
+    tap.wait_for(lambda: lab.audit().queued == 0, 20, "all is delivered")
+    to = sorted(r for m in lab.messages() for r in m["rcpts"])
+    tap.equal([r for r in to if r in ("copies@copied.example",
+                                      "more@in.example")],
+              ["copies@copied.example", "more@in.example"], "copies")
+    tap.equal(lab.daemon.log_text().count(" copied of="), 1, "in the log")
 
 
 @tap.test("mx-connection-attempts: two of four hosts are tried",
