@@ -7,7 +7,9 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "mail/dsn_text.h"
+#include "mail/encoded_word.h"
 #include "mail/envelope.h"
+#include "mail/header.h"
 #include "mail/smtp_cmd.h"
 
 enum {
@@ -16,6 +18,8 @@ enum {
 	WHY_MAX_SHOWN = 510,
 	ADDR_MAX_SHOWN = 600,
 	DIAG_MAX_SHOWN = 2000,
+	VALUE_MAX_SHOWN = 2000, /* of what is put into templates */
+	NAMED_MAX = 20,         /* recipients that one of them names */
 	TYPE_MAX = 64 /* of an address type; "rfc822", "utf-8", "x400" */
 };
 
@@ -24,9 +28,11 @@ struct writer {
 	const struct dsn *d;
 	struct region *rg;
 	struct buf *out;
-	struct slice back; /* what of the original is given back */
-	bool full;         /* that is all of it */
-	bool utf8;         /* RFC 6533: parts with UTF-8 in them */
+	struct slice back;        /* what of the original is given back */
+	bool full;                /* that is all of it */
+	struct dsn_values values; /* for templates, if there are any */
+	struct buf words;         /* of one, filled in */
+	bool utf8;                /* RFC 6533: parts with UTF-8 in them */
 };
 
 static const struct {
@@ -82,15 +88,109 @@ choose(struct writer *w)
 	w->full = d->full && d->action == DSN_FAILED && d->text.len > 0 &&
 	    d->text.len <= DSN_FULL_MAX;
 	w->back = w->full ? d->text : header_of(d->text);
+	if (d->plain)
+		w->back.len = 0;
 	for (size_t i = 0; i < d->rcpt_count; i++)
 		plain = plain && dsn_text_is_ascii(slice_of(d->rcpts[i].addr));
 	w->utf8 = !plain || (d->utf8 && !dsn_text_is_ascii(w->back));
 }
 
 static bool
+words_are_8bit(const struct writer *w)
+{
+	return w->words.len > 0 &&
+	    !dsn_text_is_ascii((struct slice){ w->words.p, w->words.len });
+}
+
+static bool
 needs_8bit(const struct writer *w)
 {
-	return w->utf8 || !dsn_text_is_ascii(w->back);
+	return w->utf8 || !dsn_text_is_ascii(w->back) || words_are_8bit(w);
+}
+
+/* ---- for templates --------------------------------------------------------- */
+
+/* What was said, or what we say where nobody did. */
+static const char *
+response_of(const struct dsn_rcpt *r)
+{
+	return r->diag[0] != '\0' ? r->diag : r->why;
+}
+
+static void
+name_rcpts(const struct writer *w, struct buf *who, struct buf *said)
+{
+	const struct dsn *d = w->d;
+
+	for (size_t i = 0; i < d->rcpt_count && i < NAMED_MAX; i++) {
+		const struct dsn_rcpt *r = &d->rcpts[i];
+
+		buf_printf(who, "%s%s", i == 0 ? "" : ", ", r->addr);
+		if (d->rcpt_count == 1)
+			buf_str(said, response_of(r));
+		else
+			buf_printf(said, "%s%s: %s", i == 0 ? "" : "; ",
+			    r->addr, response_of(r));
+	}
+	if (d->rcpt_count > NAMED_MAX)
+		buf_printf(who, " and %zu more", d->rcpt_count - NAMED_MAX);
+}
+
+static const char *
+original_subject(const struct writer *w)
+{
+	struct slice text = header_of(w->d->text);
+	struct header_list fields;
+	size_t at, body;
+
+	header_parse(text.p, text.len, w->rg, &fields, &body);
+	at = header_find(&fields, "Subject", 0);
+	return at == fields.n ?
+	    "" :
+	    encoded_word_read(header_value(&fields.v[at], w->rg), w->rg);
+}
+
+static const char *
+time_queued(const struct writer *w)
+{
+	int64_t us = w->d->now_us - w->d->arrival_us;
+	struct buf out = { 0 };
+	const char *text;
+
+	str_interval(&out, us < 0 ? 0 : us / US_PER_S * US_PER_S);
+	text = region_strdup(w->rg, buf_cstr(&out));
+	buf_fini(&out);
+	return text;
+}
+
+static void
+set_value(struct writer *w, enum dsn_var var, const char *text)
+{
+	w->values.v[var] = dsn_text_safe(text, VALUE_MAX_SHOWN, true, w->rg);
+}
+
+static void
+set_values(struct writer *w)
+{
+	const struct dsn *d = w->d;
+	struct buf who = { 0 }, said = { 0 };
+	char date[DATE_TEXT];
+
+	name_rcpts(w, &who, &said);
+	(void)clock_rfc5322(date, sizeof(date), d->now_us);
+	set_value(w, DSN_HOSTNAME, d->host);
+	set_value(w, DSN_ORIGINATOR, d->to);
+	set_value(w, DSN_RECIPIENT, buf_cstr(&who));
+	set_value(w, DSN_SUBJECT, original_subject(w));
+	set_value(w, DSN_RETRY_AFTER, d->retry_after);
+	set_value(w, DSN_BOUNCE_AFTER, d->bounce_after);
+	set_value(w, DSN_DATE, date);
+	set_value(w, DSN_TIME_QUEUED, time_queued(w));
+	set_value(w, DSN_RESPONSE, buf_cstr(&said));
+	buf_fini(&who);
+	buf_fini(&said);
+	if (d->body != NULL && !d->plain)
+		dsn_form_body(d->body, &w->values, w->rg, &w->words);
 }
 
 /* ---- pieces -------------------------------------------------------------- */
@@ -146,15 +246,29 @@ write_head(const struct writer *w)
 	const struct dsn *d = w->d;
 
 	add_date(w, "Date", d->now_us);
-	buf_printf(w->out, "From: Mail Delivery System <MAILER-DAEMON@%s>\r\n",
-	    d->host);
+	buf_str(w->out, "From: ");
+	if (d->from == NULL ||
+	    !dsn_form_from(d->from, &w->values, w->utf8, w->rg, w->out))
+		buf_printf(w->out,
+		    "Mail Delivery System <MAILER-DAEMON@%s>\r\n", d->host);
 	buf_printf(w->out, "To: <%s>\r\n", safe(w, d->to, ADDR_MAX_SHOWN));
-	buf_printf(w->out, "Subject: Delivery Status Notification (%s)\r\n",
-	    forms[d->action].subject);
+	buf_str(w->out, "Subject: ");
+	if (d->subject != NULL)
+		dsn_form_subject(d->subject, &w->values, w->rg, w->out);
+	else
+		buf_printf(w->out, "Delivery Status Notification (%s)\r\n",
+		    forms[d->action].subject);
 	buf_printf(w->out, "Message-ID: <%s>\r\n", d->message_id);
 	buf_str(w->out,
 	    "Auto-Submitted: auto-replied\r\n"
 	    "MIME-Version: 1.0\r\n");
+}
+
+static void
+write_type(const struct writer *w)
+{
+	const struct dsn *d = w->d;
+
 	buf_printf(w->out,
 	    "Content-Type: multipart/report; report-type=%s;\r\n"
 	    "\tboundary=\"%s\"\r\n",
@@ -164,6 +278,9 @@ write_head(const struct writer *w)
 		buf_str(w->out, "Content-Transfer-Encoding: 8bit\r\n");
 	buf_str(w->out, "\r\nThis is a report in several parts (MIME).\r\n");
 }
+
+static const char *const plain_types[] = { "text/plain; charset=us-ascii",
+	"text/plain; charset=utf-8" };
 
 static void
 write_rcpt_words(const struct writer *w, const struct dsn_rcpt *r)
@@ -177,16 +294,13 @@ write_rcpt_words(const struct writer *w, const struct dsn_rcpt *r)
 		add_words(w, safe(w, r->diag, DIAG_MAX_SHOWN), "    ");
 }
 
+/* In ours. */
 static void
-write_words(const struct writer *w)
+write_own_words(const struct writer *w)
 {
 	const struct dsn *d = w->d;
 	char date[DATE_TEXT];
 
-	begin_part(w,
-	    w->utf8 ? "text/plain; charset=utf-8" :
-		      "text/plain; charset=us-ascii",
-	    w->utf8);
 	buf_printf(w->out, "This is the mail system at %s.\r\n\r\n", d->host);
 	add_words(w,
 	    d->rcpt_count == 1 ? forms[d->action].one : forms[d->action].many,
@@ -204,6 +318,18 @@ write_words(const struct writer *w)
 	    w->back.len == 0 ? "" :
 		w->full      ? "It is enclosed.\r\n" :
 			       "Its header is enclosed.\r\n");
+}
+
+static void
+write_words(const struct writer *w)
+{
+	bool eight = w->utf8 || words_are_8bit(w);
+
+	begin_part(w, plain_types[eight], eight);
+	if (w->d->body != NULL)
+		buf_add(w->out, w->words.p, w->words.len);
+	else
+		write_own_words(w);
 }
 
 /* The name in "name (ip)", if it looks like one. */
@@ -298,15 +424,21 @@ write_rcpt_fields(const struct writer *w, const struct dsn_rcpt *r)
 }
 
 static void
+write_fields(const struct writer *w)
+{
+	write_message_fields(w);
+	for (size_t i = 0; i < w->d->rcpt_count; i++)
+		write_rcpt_fields(w, &w->d->rcpts[i]);
+}
+
+static void
 write_status(const struct writer *w)
 {
 	begin_part(w,
 	    w->utf8 ? "message/global-delivery-status" :
 		      "message/delivery-status",
 	    w->utf8);
-	write_message_fields(w);
-	for (size_t i = 0; i < w->d->rcpt_count; i++)
-		write_rcpt_fields(w, &w->d->rcpts[i]);
+	write_fields(w);
 }
 
 static void
@@ -331,18 +463,44 @@ dsn_action_word(enum dsn_action action)
 	return forms[action].word;
 }
 
+/* What filters that take attachments away leave alone. */
+static void
+write_plain(const struct writer *w)
+{
+	buf_printf(w->out, "Content-Type: %s\r\n", plain_types[w->utf8]);
+	if (w->utf8)
+		buf_str(w->out, "Content-Transfer-Encoding: 8bit\r\n");
+	buf_str(w->out, "\r\n");
+	write_fields(w);
+}
+
+static void
+write_parts(const struct writer *w)
+{
+	write_type(w);
+	write_words(w);
+	write_status(w);
+	write_original(w);
+	buf_printf(w->out, "\r\n--%s--\r\n", w->d->boundary);
+}
+
 uint8_t
 dsn_write(const struct dsn *d, struct region *rg, struct buf *out)
 {
 	struct writer w = { .d = d, .rg = rg, .out = out };
+	uint8_t flags;
 
 	CHECK(d->rcpt_count > 0 && d->boundary[0] != '\0');
 	choose(&w);
+	if (d->from != NULL || d->subject != NULL || d->body != NULL)
+		set_values(&w);
 	write_head(&w);
-	write_words(&w);
-	write_status(&w);
-	write_original(&w);
-	buf_printf(out, "\r\n--%s--\r\n", d->boundary);
-	return (uint8_t)((needs_8bit(&w) ? ENVELOPE_8BIT : 0) |
+	if (d->plain)
+		write_plain(&w);
+	else
+		write_parts(&w);
+	flags = (uint8_t)((needs_8bit(&w) ? ENVELOPE_8BIT : 0) |
 	    (w.utf8 ? ENVELOPE_UTF8 : 0));
+	buf_fini(&w.words);
+	return flags;
 }

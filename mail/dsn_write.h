@@ -22,6 +22,7 @@
 
 #include "lib/mem.h"
 #include "lib/str.h"
+#include "mail/dsn_form.h"
 
 enum dsn_action {
 	DSN_FAILED,
@@ -51,6 +52,12 @@ struct dsn {
 	const char *message_id; /* without brackets */
 	int64_t now_us;         /* wall clock */
 	int64_t retry_until_us; /* DSN_DELAYED */
+	bool plain;             /* the part for programs is all, as text */
+
+	/* The operator's own words; NULL: ours. */
+	const struct dsn_from *from;
+	const struct dsn_template *subject, *body;
+	const char *retry_after, *bounce_after; /* for them */
 
 	/* Of the original. */
 	int64_t arrival_us;

@@ -24,10 +24,12 @@ libmail_a_SOURCES = \
 	%D%/dot_lines.c %D%/dot_lines.h \
 	%D%/dot_stuff.c %D%/dot_stuff.h \
 	%D%/dot_unstuff.c %D%/dot_unstuff.h \
+	%D%/dsn_form.c %D%/dsn_form.h \
 	%D%/dsn_status.def \
 	%D%/dsn_text.c %D%/dsn_text.h \
 	%D%/dsn_write.c %D%/dsn_write.h \
 	%D%/ehlo.c %D%/ehlo.h \
+	%D%/encoded_word.c %D%/encoded_word.h \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/event.def \
 	%D%/field_pick.c %D%/field_pick.h \

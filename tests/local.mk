@@ -68,6 +68,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_lines \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
+	tests/unit/test_dsn_form \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
@@ -1178,6 +1179,7 @@ EXTRA_DIST += \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
 	%D%/system/test_dsn.py \
+	%D%/system/test_dsn_forms.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \

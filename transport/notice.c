@@ -212,6 +212,68 @@ pack(const struct notice_of *of, const struct buf *text, uint8_t flags,
 	memcpy(out->msg->body->bytes, text->p, text->len);
 }
 
+/* "10m", "10m, 1h" */
+static const char *
+intervals_text(const struct conf_intervals *list, struct region *rg)
+{
+	struct buf out = { 0 };
+	const char *text;
+
+	for (size_t i = 0; i < list->n; i++) {
+		buf_str(&out, i == 0 ? "" : ", ");
+		str_interval(&out, list->v[i]);
+	}
+	text = region_strdup(rg, buf_cstr(&out));
+	buf_fini(&out);
+	return text;
+}
+
+/* What templates say of the queue of the first recipient. */
+static void
+set_times(const struct notice_of *of, struct queue_conf *queue, struct dsn *d)
+{
+	const struct conf_intervals bounce = { 1, &queue->bounce_after_us };
+
+	d->retry_after = intervals_text(&queue->retry_after, of->rg);
+	d->bounce_after = intervals_text(&bounce, of->rg);
+}
+
+/* As plain text only if all of their queues want it so. */
+static void
+set_format(const struct notice_of *of, const struct notice_rcpt *rcpts,
+    size_t count, struct dsn *d)
+{
+	d->plain = true;
+	for (size_t i = 0; i < count && d->plain; i++) {
+		const struct env_rcpt *to = &of->env->rcpts[rcpts[i].n];
+		struct queue_conf queue;
+
+		if (rcpts[i].action != d->action)
+			continue;
+		snapshot_queue_conf(of->conf, to->domain, to->vmta, &queue);
+		d->plain = strcmp(queue.dsn_format, "plain-text") == 0;
+		if (d->retry_after == NULL)
+			set_times(of, &queue, d);
+	}
+}
+
+/* As the operator wants it. */
+static void
+set_form(const struct notice_of *of, const struct notice_rcpt *rcpts,
+    size_t count, struct dsn *d)
+{
+	const struct dsn_forms *f = snapshot_dsn(of->conf);
+
+	set_format(of, rcpts, count, d);
+	d->from = f->from;
+	if (d->action != DSN_FAILED)
+		return;
+	if (f->failed_from != NULL)
+		d->from = f->failed_from;
+	d->subject = f->failed_subject;
+	d->body = f->failed_body;
+}
+
 /* What no author of an original can know. */
 static void
 chance(uint64_t out[2])
@@ -261,6 +323,7 @@ notice_make(const struct notice_of *of, enum dsn_action action,
 	d.rcpt_count = fill_rcpts(of, action, rcpts, count, list);
 	if (d.rcpt_count == 0)
 		return false;
+	set_form(of, rcpts, count, &d);
 	chance(r);
 	d.boundary = region_printf(of->rg, "=_%016" PRIx64 "%016" PRIx64, r[0],
 	    r[1]);

@@ -136,6 +136,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_check.c \
 	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \
+	%D%/snapshot_dsn.c \
 	%D%/snapshot_headers.c %D%/snapshot_headers.h \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \

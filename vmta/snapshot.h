@@ -21,6 +21,7 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "mail/acct_field.h"
+#include "mail/dsn_form.h"
 #include "vmta/warmup.h"
 
 struct acct_filter;
@@ -320,6 +321,13 @@ bool acct_is_disabled(const struct queue_conf *c, enum acct_type t);
  * pool's).  Pointers inside go on pointing into
  * the snapshot.
  */
+/* What of notifications the operator words; NULL: what we say. */
+struct dsn_forms {
+	const struct dsn_from *from, *failed_from;
+	const struct dsn_template *failed_subject, *failed_body;
+};
+const struct dsn_forms *snapshot_dsn(const struct snapshot *s);
+
 void snapshot_queue_conf(const struct snapshot *s, const char *domain,
     const char *vmta, struct queue_conf *out);
 

@@ -175,42 +175,12 @@ check_host_name(const struct check *c, const struct conf_node *n,
 		    "%s: \"%s\" is not a host name", n->name, value);
 }
 
-/* Each end of the loop would take the other's notifications for mail. */
-static bool
-is_own_listener(const struct check *c, const struct conf_host *h)
-{
-	for (const struct listener_entry *l = c->s->listeners; l != NULL;
-	     l = l->next) {
-		struct net_addr addr;
-		uint16_t port;
-		struct err ignored;
-
-		if (net_endpoint_parse(l->where, &addr, &port, &ignored) == 0 &&
-		    port == (h->port == 0 ? 25 : h->port) &&
-		    net_addr_eq(&addr, &h->addr))
-			return true;
-	}
-	return false;
-}
-
 static void
 check_dsn_host(const struct check *c, const struct conf_node *n,
     const char *value)
 {
-	const struct conf_hosts *hosts = &c->s->global.dsn_hosts;
-
 	(void)value;
-	for (size_t i = 0; i < hosts->n; i++) {
-		if (hosts->v[i].lookup_mx)
-			conf_error(c->errs, n->file, n->line,
-			    "dsn-host: lookup-mx would send notifications to "
-			    "the internet; name the host MTA");
-		else if (hosts->v[i].name == NULL &&
-		    is_own_listener(c, &hosts->v[i]))
-			conf_error(c->errs, n->file, n->line,
-			    "dsn-host is a smtp-listener of our own; name the "
-			    "host MTA");
-	}
+	snapshot_dsn_check_host(c->s, n, c->errs);
 }
 
 static void

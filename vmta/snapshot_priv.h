@@ -174,6 +174,7 @@ struct snapshot {
 	struct snapshot_signing *signing;
 	struct snapshot_sealing *sealing;
 	struct headers_conf headers;
+	struct dsn_forms dsn;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
@@ -329,6 +330,9 @@ bool acct_kind_has(enum acct_kind kind, const char *name);
 void snapshot_list_join(struct snapshot *s, struct conf_errors *errs);
 
 /* snapshot_headers.c: header fields that go and come; before what signs. */
+void snapshot_dsn_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_dsn_check_host(const struct snapshot *s,
+    const struct conf_node *n, struct conf_errors *errs);
 void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
 
 /*

@@ -353,9 +353,165 @@ test_hostile(void)
 	    "control characters of Unicode are taken out too");
 }
 
+/* ---- as the operator wants it --------------------------------------------- */
+
+static const char plain[] =
+    "Date: Sat, 21 Nov 2026 12:00:03 +0000\r\n"
+    "From: Mail Delivery System <MAILER-DAEMON@mta.example.com>\r\n"
+    "To: <a@sender.example>\r\n"
+    "Subject: Delivery Status Notification (Failure)\r\n"
+    "Message-ID: <1.2@mta.example.com>\r\n"
+    "Auto-Submitted: auto-replied\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: text/plain; charset=us-ascii\r\n"
+    "\r\n"
+    "Reporting-MTA: dns; mta.example.com\r\n"
+    "Arrival-Date: Sat, 21 Nov 2026 12:00:01 +0000\r\n"
+    "X-Mailrace-Queue-ID: 0006A1B2C3D4E5F6\r\n"
+    "\r\n"
+    "Final-Recipient: rfc822; b@example.net\r\n"
+    "Action: failed\r\n"
+    "Status: 5.1.1\r\n"
+    "Remote-MTA: dns; mx1.example.net\r\n"
+    "Diagnostic-Code: smtp; 550 5.1.1 <b@example.net>: Recipient "
+    "address\r\n"
+    " rejected: User unknown in virtual mailbox table\r\n"
+    "Last-Attempt-Date: Sat, 21 Nov 2026 12:00:02 +0000\r\n";
+
+static void
+test_plain(void)
+{
+	struct dsn_rcpt r = refused;
+	struct dsn d = sample(&r, 1);
+	uint8_t flags;
+
+	d.plain = true;
+	d.text = SLICE_LIT("Subject: \xc3\xa9\r\n\r\n");
+	is_str(written(&d, &flags), plain, "as plain text");
+	is_int(flags, 0, "whatever the original has");
+	r.addr = "j\xc3\xa9@example.net";
+	ok(strstr(written(&d, &flags),
+	       "Content-Type: text/plain; charset=utf-8\r\n"
+	       "Content-Transfer-Encoding: 8bit\r\n\r\nReporting-MTA") !=
+		    NULL &&
+		flags == (ENVELOPE_8BIT | ENVELOPE_UTF8),
+	    "an address beyond ASCII in it");
+}
+
+/* A template of each variable, with a line of its own. */
+static void
+read_template(const char *text, struct region *rg, struct dsn_template *t)
+{
+	struct err e;
+	unsigned line;
+
+	ok(dsn_template_parse(slice_of(text), rg, t, &line, &e) == 0,
+	    "a template");
+}
+
+static void
+test_templates(void)
+{
+	static const char body[] =
+	    "\xc3\x84rger\n{hostname}|{originator}|{recipient}|{subject}\n"
+	    "{retryAfter}|{bounceAfter}|{date}|{timeQueued}\n{response}\n";
+	const struct dsn_rcpt both[] = { refused, expired };
+	struct region *rg = region_new();
+	struct dsn d = sample(both, 2);
+	struct dsn_template subject, text;
+	struct dsn_from from;
+	struct err e;
+	uint8_t flags;
+	const char *got;
+
+	read_template("Re: {subject}", rg, &subject);
+	read_template(body, rg, &text);
+	ok(dsn_from_parse("X <x@{hostname}>", false, rg, &from, &e) == 0,
+	    "From");
+	d.subject = &subject;
+	d.body = &text;
+	d.from = &from;
+	d.retry_after = "10m";
+	d.bounce_after = "4d12h";
+	d.text = SLICE_LIT("Subject: =?utf-8?Q?h=C3=A9?=\r\n\r\n");
+	got = written(&d, &flags);
+	ok(strstr(got, "\r\nFrom: \"X\" <x@mta.example.com>\r\nTo: ") != NULL,
+	    "its From");
+	ok(strstr(got, "\r\nSubject: =?utf-8?B?UmU6IGjDqQ==?=\r\n") != NULL,
+	    "its Subject");
+	is_str(region_strndup(rg, strstr(got, "\xc3\x84"),
+		   (size_t)(strstr(got,
+				"\r\n\r\n--=_b0undary\r\nContent-Type: "
+				"message/") -
+		       strstr(got, "\xc3\x84"))),
+	    "\xc3\x84rger\r\n"
+	    "mta.example.com|a@sender.example|b@example.net, "
+	    "c@example.org|h\xc3\xa9\r\n"
+	    "10m|4d12h|Sat, 21 Nov 2026 12:00:03 +0000|2s\r\n"
+	    "b@example.net: 550 5.1.1 <b@example.net>: Recipient address "
+	    "rejected: User unknown in virtual mailbox table; c@example.org: "
+	    "It could not be delivered in time",
+	    "its text");
+	is_int(flags, ENVELOPE_8BIT, "which is 8 bits wide");
+	ok(strstr(got,
+	       "Content-Type: text/plain; charset=utf-8\r\n"
+	       "Content-Transfer-Encoding: 8bit\r\n\r\n\xc3\x84") != NULL,
+	    "and says so");
+	region_free(&rg);
+}
+
+/* From values in which no address stands: ours. */
+static void
+test_from_hostile(void)
+{
+	struct region *rg = region_new();
+	struct dsn d = sample(&refused, 1);
+	struct dsn_from from;
+	struct err e;
+
+	ok(dsn_from_parse("{subject} <{originator}>", false, rg, &from, &e) ==
+		0,
+	    "From of values");
+	d.from = &from;
+	d.to = "a@b.test>\r\nBcc: <v@y.test";
+	d.retry_after = d.bounce_after = "";
+	ok(strstr(written(&d, NULL),
+	       "\r\nFrom: Mail Delivery System <MAILER-DAEMON@mta") != NULL,
+	    "no address, no such From");
+	d.to = "a@b.test";
+	d.text = SLICE_LIT("Subject: x\r\n\ty\\\r\n\r\n");
+	ok(strstr(written(&d, NULL),
+	       "\r\nFrom: \"x y\\\\\" <a@b.test>\r\nTo: ") != NULL,
+	    "an address, and a name on one line");
+	region_free(&rg);
+}
+
+static void
+test_many(void)
+{
+	struct dsn_rcpt list[25];
+	struct region *rg = region_new();
+	struct dsn d = sample(list, 25);
+	struct dsn_template text;
+
+	for (size_t i = 0; i < 25; i++)
+		list[i] = expired;
+	read_template("{recipient}", rg, &text);
+	d.body = &text;
+	d.retry_after = d.bounce_after = "";
+	d.text = (struct slice){ 0 };
+	ok(strstr(written(&d, NULL), "c@example.org and 5 more\r\n") != NULL,
+	    "of many recipients the first are named");
+	region_free(&rg);
+}
+
 int
 main(void)
 {
+	test_plain();
+	test_templates();
+	test_from_hostile();
+	test_many();
 	test_golden();
 	test_forms();
 	test_sizes();

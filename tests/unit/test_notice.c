@@ -188,10 +188,98 @@ test_message(void)
 	region_free(&rg);
 }
 
+/* ---- as the operator wants it --------------------------------------------- */
+
+static void
+test_forms(void)
+{
+	struct region *rg = region_new();
+	struct snapshot *conf;
+	struct notice f, r;
+
+	conf_file_put("body", "Too bad: {recipient} ({bounceAfter})\n");
+	conf = load("host-name mta.example\n"
+		    "custom-dsn-from-header \"News <n@mta.example>\"\n"
+		    "dsn-failed-from-template Failed <f@{hostname}>\n"
+		    "dsn-failed-subject-template Not sent\n"
+		    "dsn-failed-body-template-from body\n"
+		    "<domain x.example>\nbounce-after 3h\n</domain>\n");
+	f = make(rg, conf, DSN_FAILED);
+	r = make(rg, conf, DSN_RELAYED);
+	ok(has(f.msg, "\r\nFrom: \"Failed\" <f@mta.example>\r\n") &&
+		has(f.msg, "\r\nSubject: Not sent\r\n"),
+	    "From and Subject of what failed");
+	ok(has(f.msg, "Too bad: a@x.example, c@x.example (3h)\r\n"),
+	    "its text");
+	ok(has(r.msg, "\r\nFrom: \"News\" <n@mta.example>\r\n") &&
+		has(r.msg, "(Relay)") && !has(r.msg, "Too bad"),
+	    "of others only the From");
+	notice_fini(&f);
+	notice_fini(&r);
+	snapshot_unref(&conf);
+	region_free(&rg);
+}
+
+static void
+test_format(void)
+{
+	struct region *rg = region_new();
+	struct snapshot *conf = load("host-name mta.example\n<domain "
+				     "x.example>\ndsn-format plain-text\n"
+				     "</domain>\n");
+	struct notice f = make(rg, conf, DSN_FAILED);
+
+	ok(has(f.msg, "Content-Type: text/plain; ") &&
+		!has(f.msg, "multipart/report"),
+	    "dsn-format plain-text");
+	notice_fini(&f);
+	snapshot_unref(&conf);
+	region_free(&rg);
+}
+
+static const struct {
+	const char *conf, *said;
+} mistakes[] = {
+	{ "\ncustom-dsn-from-header nobody\n",
+	    "main:2: custom-dsn-from-header: neither NAME <ADDRESS> nor an "
+	    "ASCII address" },
+	{ "dsn-failed-from-template {who} <a@b.example>\n",
+	    "main:1: dsn-failed-from-template: there is no variable {who}; {{ "
+	    "stands for {" },
+	{ "dsn-failed-subject-template {\n",
+	    "main:1: dsn-failed-subject-template: no \"}\" behind \"{\"; {{ "
+	    "stands for {" },
+	{ "dsn-failed-body-template-from text\n",
+	    "text:3: there is no variable {x}; {{ stands for {" },
+	{ "dsn-failed-body-template-from none\n",
+	    "none: No such file or directory" },
+};
+
+static void
+test_mistakes(void)
+{
+	conf_file_put("text", "a\n\n{x}\n");
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		struct conf_errors errs = { 0 };
+		struct snapshot *s;
+
+		conf_file_put("main", mistakes[i].conf);
+		s = snapshot_load(conf_file_path("main"), &errs);
+		ok(s == NULL && errs.n == 1 &&
+			strstr(errs.v[0].text, mistakes[i].said) != NULL,
+		    "%s", errs.n == 0 ? "nothing is said" : errs.v[0].text);
+		snapshot_unref(&s);
+		conf_errors_fini(&errs);
+	}
+}
+
 int
 main(void)
 {
 	conf_file_begin();
+	test_forms();
+	test_format();
+	test_mistakes();
 	test_wanted();
 	test_message();
 	conf_file_end();
