@@ -35,7 +35,7 @@ include domains.conf
     process-x-virtual-mta yes
     process-x-job yes
     max-message-size 20M
-    log-data no
+    process-x-sp-subaccount-id no
 </source>
 <source 0/0>
     smtp-service no
@@ -102,7 +102,7 @@ include domains.conf
         ("taken", "max-smtp-out", "vmtas/out2.conf:4",
          "in <domain gmail.com> of <virtual-mta out2>: as it is"),
         ("changed", "domain-key", "vmtas/out1.conf:3", "keys/letters.pem"),
-        ("lost", "log-data", "config:25", "in <source 127.0.0.1>"),
+        ("lost", "process-x-sp-subaccount-id", "config:25", "in <source 127.0.0.1>"),
         ("lost", "log-transfer-failures", "domains.conf:7", "no effect yet"),
         ("taken", "max-smtp-out", "domains.conf:9", "in <domain gmail.com>"),
         ("changed", "<acct-file>", "config:30", "stop PowerMTA first"),

@@ -401,9 +401,9 @@ static const struct {
 	{ "<domain a>\nvmta b\n</domain>\n<domain c>\nvmta B\n</domain>\n",
 	    "main:2: vmta: there is no virtual MTA or pool b; it is one with "
 	    "the addresses of the top level" },
-	{ "<domain a>\nlog-data no\n</domain>\n<domain b>\nlog-data no\n"
-	  "</domain>\n<domain c>\nlog-data no\n</domain>\n",
-	    "main:2: log-data has no effect yet (and 2 more)" },
+	{ "<domain a>\nlog-resolution no\n</domain>\n<domain b>\nlog-resolution no\n"
+	  "</domain>\n<domain c>\nlog-resolution no\n</domain>\n",
+	    "main:2: log-resolution has no effect yet (and 2 more)" },
 };
 
 static void
