@@ -61,6 +61,20 @@ print_suppression(const json_t *suppression)
 	ctl_print_field(suppression, "denied", "asked by suppress-socket");
 }
 
+/* Nothing where there is none. */
+static void
+print_dummy(const json_t *dummy)
+{
+	if (dummy == NULL)
+		return;
+	(void)printf("thrown away by dummy-smtp-port since the start\n");
+	ctl_print_field(dummy, "messages", "messages");
+	ctl_print_field(dummy, "recipients", "recipients");
+	ctl_print_field(dummy, "bytes", "bytes");
+	ctl_print_field(dummy, "connections", "connections");
+	ctl_print_field(dummy, "clients", "of them open");
+}
+
 static void
 print_status(const json_t *done)
 {
@@ -84,6 +98,7 @@ print_status(const json_t *done)
 	ctl_print_field(queue, "kbytes", "kbytes");
 	print_intake(json_object_get(done, "intake"));
 	print_suppression(json_object_get(done, "suppression"));
+	print_dummy(json_object_get(done, "dummy_smtp"));
 	(void)printf("resolver\n");
 	ctl_print_field(dns, "asked", "questions");
 	ctl_print_field(dns, "hits", "of them from cache");

@@ -69,6 +69,7 @@ check_PROGRAMS += \
 	tests/unit/test_dot_stuff \
 	tests/unit/test_dot_unstuff \
 	tests/unit/test_dsn_form \
+	tests/unit/test_dummy_smtp \
 	tests/unit/test_dsn_write \
 	tests/unit/test_dump \
 	tests/unit/test_envelope \
@@ -1180,6 +1181,7 @@ EXTRA_DIST += \
 	%D%/system/test_files.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_dsn_forms.py \
+	%D%/system/test_dummy_smtp.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \

@@ -15,6 +15,7 @@
 #include "lib/mem.h"
 #include "transport/acct.h"
 #include "transport/dispatch.h"
+#include "transport/dummy_smtp.h"
 #include "transport/gate.h"
 #include "transport/ingress_senders.h"
 #include "transport/suppressing.h"
@@ -141,6 +142,21 @@ suppressed(struct suppressing *sp)
 	    (json_int_t)count_read(&sp->denied));
 }
 
+/* Of mail that is none. */
+static void
+add_dummy(const struct control *c, json_t *out)
+{
+	struct dummy_smtp_sums s;
+
+	if (dummy_smtp_sums(c->opt.dummy(c->opt.ctx), &s))
+		(void)json_object_set_new(out, "dummy_smtp",
+		    json_pack("{s:I,s:I,s:I,s:I,s:I}", "clients",
+			(json_int_t)s.clients, "connections",
+			(json_int_t)s.connections, "messages",
+			(json_int_t)s.messages, "recipients",
+			(json_int_t)s.rcpts, "bytes", (json_int_t)s.bytes));
+}
+
 static void
 on_status(struct post *p)
 {
@@ -178,6 +194,7 @@ on_status(struct post *p)
 	    intake(e->control->opt.gate, e->control->opt.sender_counts));
 	(void)json_object_set_new(out, "suppression",
 	    suppressed(e->control->opt.suppressing));
+	add_dummy(e->control, out);
 	ctl_done(e->request, out);
 	errand_free(e);
 }

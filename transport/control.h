@@ -24,6 +24,7 @@ struct gate;
 struct sender_counts;
 struct snapshot;
 struct dns;
+struct dummy_smtp;
 struct suppress_keeper;
 struct suppressing;
 
@@ -44,6 +45,7 @@ struct control_options {
 	const struct snapshot *(*snapshot)(void *ctx); /* in force */
 	/* NULL: no suppression list was published yet. */
 	struct suppress_keeper *(*suppress)(void *ctx);
+	struct dummy_smtp *(*dummy)(void *ctx); /* NULL: there is none */
 	void *ctx;
 };
 

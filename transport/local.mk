@@ -45,6 +45,7 @@ libtransport_a_SOURCES = \
 	%D%/dispatch_priv.h \
 	%D%/dispatch_report.c \
 	%D%/disposition.c %D%/disposition.h \
+	%D%/dummy_smtp.c %D%/dummy_smtp.h \
 	%D%/effects.c %D%/effects.h \
 	%D%/envelope_read.c %D%/envelope_read.h \
 	%D%/gate.c %D%/gate.h \

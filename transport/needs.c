@@ -46,6 +46,7 @@ needs_raise_files(const struct snapshot *conf, size_t workers, struct err *e)
 		/* As many again may wait for a place. */
 		{ "total-max-smtp-in",
 		    g->max_conns_in * (snapshot_awaits_slots(conf) ? 2 : 1) },
+		{ "dummy-smtp-port", g->dummy_port == 0 ? 0 : g->max_conns_in },
 	};
 
 	return files_raise(needs, sizeof(needs) / sizeof(needs[0]),

@@ -20,6 +20,7 @@
 #include "transport/acct_senders.h"
 #include "transport/control.h"
 #include "transport/dispatch.h"
+#include "transport/dummy_smtp.h"
 #include "transport/gate.h"
 #include "transport/host_log.h"
 #include "transport/ingress.h"
@@ -377,6 +378,14 @@ suppress_of(void *ctx)
 	return t->suppress;
 }
 
+static struct dummy_smtp *
+dummy_of(void *ctx)
+{
+	const struct transport *t = ctx;
+
+	return t->dummy;
+}
+
 static int
 make_control(struct transport *t, struct err *e)
 {
@@ -394,6 +403,7 @@ make_control(struct transport *t, struct err *e)
 		.reload = transport_reload,
 		.snapshot = conf_in_force,
 		.suppress = suppress_of,
+		.dummy = dummy_of,
 		.ctx = t };
 
 	return control_new(&opt, &t->control, e);
@@ -436,7 +446,8 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 		return -1;
 	source_tell(conf, t->dispatch); /* before there is any mail */
 	store_load(t->store);
-	if (make_suppress_socket(t, e) == -1)
+	if (make_suppress_socket(t, e) == -1 ||
+	    dummy_smtp_new(snapshot_global(conf), &t->dummy, e) == -1)
 		return -1;
 	return listeners_new(t->main, snapshot_global(conf), t->envs, t->count,
 	    &t->listeners, e);
@@ -526,10 +537,12 @@ transport_free(struct transport **tp)
 	if (t->suppress != NULL)
 		suppress_keeper_stop(t->suppress);
 	suppress_socket_free(&t->suppress_socket);
+	dummy_smtp_stop(t->dummy);
 	stop_threads(t);
 	control_free(&t->control); /* its requests were on those threads */
 	if (!t->clean)
 		return; /* sessions hold on to it: the process ends anyway */
+	dummy_smtp_free(&t->dummy);
 	dispatch_free(&t->dispatch);
 	source_watch_free(&t->watch);
 	gate_free(&t->gate);

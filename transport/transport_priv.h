@@ -25,6 +25,7 @@
 struct event;
 struct host_log;
 struct mark_key;
+struct dummy_smtp;
 struct suppress_socket;
 struct suppressing;
 struct signals;
@@ -46,6 +47,7 @@ struct transport {
 	struct tls_client *tls;
 	struct suppressing *suppressing;
 	struct suppress_socket *suppress_socket; /* or NULL */
+	struct dummy_smtp *dummy;                /* likewise */
 	struct acct *acct;
 	struct acct_senders *senders;
 	struct dispatch *dispatch;

@@ -265,6 +265,8 @@ lint_tell_lines(struct lint *l, enum lint_kind kind,
 	f->limit = show_line(l, limit);
 	f->limit.directive = limit->name;
 	f->limit.value = limit->value;
+	if (by == NULL)
+		return;
 	f->by = show_line(l, by);
 	f->by.directive = by->name;
 	f->by.value = by->value;
@@ -419,6 +421,7 @@ lint_run(const struct snapshot *s, lint_fn *fn, void *ctx)
 
 	if (strmap_count(s->vmtas) > 1 && !has_unassigned(s))
 		l.first_vmta = 1;
+	lint_dummy(&l);
 	lint_nest(&l);
 	lint_queues(&l);
 	lint_lists(&l);

@@ -84,7 +84,7 @@ const struct lint_side *lint_lower(const struct lint_side *a,
 void lint_tell(struct lint *l, enum lint_kind kind,
     const struct lint_side *limit, const struct lint_side *by,
     const char *numbers);
-/* The same for two lines as they stand. */
+/* The same for two lines as they stand; by as above. */
 void lint_tell_lines(struct lint *l, enum lint_kind kind,
     const struct conf_node *limit, const struct conf_node *by);
 /* "10/s with 2 addresses, against 600/h", in the unit of the limit. */
@@ -97,6 +97,7 @@ void lint_compare(struct lint *l, enum lint_unit unit,
     const struct lint_side *limit, const struct lint_side *by);
 
 /* The files of lint, each with all it finds. */
+void lint_dummy(struct lint *l);
 void lint_nest(struct lint *l);
 void lint_queues(struct lint *l);
 void lint_lists(struct lint *l);

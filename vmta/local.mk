@@ -36,6 +36,7 @@ libvmta_a_SOURCES = \
 	%D%/line.c %D%/line.h \
 	%D%/list_fields.c %D%/list_fields.h \
 	%D%/lint.c %D%/lint.h \
+	%D%/lint_dummy.c \
 	%D%/lint_list.c \
 	%D%/lint_nest.c \
 	%D%/lint_priv.h \
@@ -137,6 +138,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \
 	%D%/snapshot_dsn.c \
+	%D%/snapshot_dummy.c \
 	%D%/snapshot_headers.c %D%/snapshot_headers.h \
 	%D%/snapshot_join.c \
 	%D%/snapshot_limits.c \

@@ -34,6 +34,7 @@ struct reply_rules;
 struct rewrite_list;
 struct tls_server;
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by name */
 struct global_conf {
 #define D(name, field, type, def, min, max, reload, doc) \
 	CONF_CTYPE_##type field;

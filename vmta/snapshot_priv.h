@@ -333,6 +333,7 @@ void snapshot_list_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_dsn_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_dsn_check_host(const struct snapshot *s,
     const struct conf_node *n, struct conf_errors *errs);
+void snapshot_dummy_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
 
 /*

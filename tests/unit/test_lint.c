@@ -372,6 +372,9 @@ static const struct {
 	{ "a start that takes longer than mail is kept",
 	    "startup-ramp 2h\n" DOMAIN("x.com", " bounce-after 1h\n"),
 	    "ramp 1<3; " },
+	{ "mail is thrown away", "dummy-smtp-port 2526\ndummy-smtp-latency 1\n",
+	    "dummy 1; " },
+	{ "there is no dummy", "dummy-smtp-port 0\n", "" },
 	{ "a start that takes as long as mail is kept",
 	    "startup-ramp 1h\n" DOMAIN("x.com", " bounce-after 1h\n"), "" },
 };
