@@ -42,6 +42,7 @@ libmail_a_SOURCES = \
 	%D%/message.c %D%/message.h \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/packed.c %D%/packed.h \
+	%D%/pickup_file.c %D%/pickup_file.h \
 	%D%/privacy.c %D%/privacy.h \
 	%D%/retry_hint.c %D%/retry_hint.h \
 	%D%/sig_field.c %D%/sig_field.h \

@@ -139,6 +139,7 @@ check_PROGRAMS += \
 	tests/unit/test_names \
 	tests/unit/test_net \
 	tests/unit/test_notice \
+	tests/unit/test_pickup_file \
 	tests/unit/test_opendkim \
 	tests/unit/test_old_spool \
 	tests/unit/test_origins \
@@ -1202,6 +1203,7 @@ EXTRA_DIST += \
 	%D%/system/test_modes.py \
 	%D%/system/test_one_message.py \
 	%D%/system/test_orders.py \
+	%D%/system/test_pickup.py \
 	%D%/system/test_pool_block.py \
 	%D%/system/test_place.py \
 	%D%/system/test_queue.py \

@@ -22,6 +22,9 @@
 
 enum ingress_protocol { INGRESS_LMTP, INGRESS_SMTP };
 
+/* The <source> of files in the pickup directory. */
+#define PICKUP_SOURCE "{pickup}"
+
 /*
  * Where clients come in.  Counted, since sessions outlive their listener;
  * immutable but for the counts, which all doors of a process share.
@@ -29,6 +32,7 @@ enum ingress_protocol { INGRESS_LMTP, INGRESS_SMTP };
 struct ingress_door {
 	struct ref refs;
 	enum ingress_protocol protocol;
+	bool pickup; /* the client is ours: transport/pickup.h */
 	struct ingress_counts *counts;
 	char name[]; /* as configured: part of the hand-over key */
 };

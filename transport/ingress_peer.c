@@ -71,6 +71,10 @@ ingress_set_rights(struct ingress_session *s)
 		s->relay = true;
 		spare_host(&s->source);
 	}
+	if (s->door->pickup) { /* who may put files there has that right */
+		s->xforward_ok = true;
+		s->source.smtp_service = true;
+	}
 }
 
 void
@@ -204,6 +208,8 @@ ingress_begin(struct ingress_session *s)
 	if (l != NULL)
 		s->listener_source = snapshot_listener_source(s->conf,
 		    s->door->name);
+	else if (s->door->pickup)
+		s->listener_source = PICKUP_SOURCE;
 	ingress_set_rights(s);
 	if (l == NULL || !l->proxy)
 		return welcome(s, l);

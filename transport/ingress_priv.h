@@ -158,9 +158,9 @@ struct ingress_session {
 	int64_t message_us;     /* its last message was taken; or it began */
 	uint64_t serial;        /* of the worker; for the log, and so are: */
 	int64_t began_us;
+	struct data_log data_log;
 	unsigned commands, messages; /* that came; that were taken */
 	bool logged;                 /* that it is there */
-	struct data_log data_log;
 	bool said_4xx;               /* in this event */
 	char helo[INGRESS_HOST_MAX]; /* "" before EHLO, HELO, LHLO */
 	bool extended;               /* EHLO or LHLO */
@@ -345,6 +345,16 @@ struct net_addr receive_client_addr(const struct ingress_session *s);
 
 /* As a Received field has it: "ESMTPSA". */
 const char *receive_protocol(struct ingress_session *s);
+
+/* The client is the host MTA, by LMTP. */
+bool receive_is_host(const struct ingress_session *s);
+
+/* No MTA had the message before us. */
+bool receive_is_submission(const struct ingress_session *s);
+
+/* What its <source> says, where that is not all; NULL: it is. */
+const struct source_conf *receive_settings(struct ingress_session *s,
+    const struct source_conf *conf);
 
 /* By a host MTA? */
 bool receive_is_relayed(const struct ingress_session *s);

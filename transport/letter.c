@@ -474,6 +474,7 @@ make_policy_in(struct letter_work *w)
 		.client = in->client,
 		.local = in->local,
 		.source = in->source,
+		.settings = in->settings,
 		.host_notice = in->host_notice,
 		.auth_user = w->marked ? w->mark.user : in->auth_user,
 		.submission = in->submission,

@@ -46,7 +46,8 @@ struct letter_in {
 	struct net_addr client; /* whom policy judges */
 	struct net_addr local;  /* to which it connected; family 0: unknown */
 	const char *source;     /* <source> of the listener, or NULL */
-	const char *auth_user;  /* who signed in here, or NULL */
+	const struct source_conf *settings; /* in place of it; or NULL */
+	const char *auth_user;              /* who signed in here, or NULL */
 	const char *sender;
 	const char *const *rcpts;
 	const char *const *domains; /* of each, as the queue has it */

@@ -80,6 +80,10 @@ libtransport_a_SOURCES = \
 	%D%/orders.c %D%/orders.h \
 	%D%/orders_job.c \
 	%D%/passwords.c %D%/passwords.h \
+	%D%/pickup.c %D%/pickup.h \
+	%D%/pickup_dir.c \
+	%D%/pickup_priv.h \
+	%D%/pickup_talk.c \
 	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \

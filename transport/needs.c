@@ -5,6 +5,7 @@
 #include "lib/dns_client.h"
 #include "lib/files.h"
 #include "queue/segment.h"
+#include "transport/pickup.h"
 #include "vmta/suppress.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
 	BY_ACCT = 3,     /* a file, the one that takes its place, its folder */
 	BY_SENDER = 8, /* the file it reads; a pipe and a program, or sockets */
 	SUPPRESS = 64, /* the lists' database and thread; imports */
+	PICKUP = 2 * PICKUP_TALKS_MAX + 16, /* socket pairs; folders, files */
 	DATABASE = 32, /* tables, log files, regions; the slots; the lock */
 	PROCESS = 32   /* standard streams, logs, signals, keys, includes */
 };
@@ -46,6 +48,7 @@ needs_raise_files(const struct snapshot *conf, size_t workers, struct err *e)
 		/* As many again may wait for a place. */
 		{ "total-max-smtp-in",
 		    g->max_conns_in * (snapshot_awaits_slots(conf) ? 2 : 1) },
+		{ "pickup", snapshot_pickup(conf)->dir == NULL ? 0 : PICKUP },
 		{ "dummy-smtp-port", g->dummy_port == 0 ? 0 : g->max_conns_in },
 	};
 

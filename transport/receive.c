@@ -27,7 +27,6 @@
 #include "transport/record.h"
 #include "transport/refusals.h"
 #include "transport/trace.h"
-#include "vmta/assign.h"
 
 static const char no_room[] = "452 4.3.1 no room in the queue";
 
@@ -327,30 +326,6 @@ receive_peer_name(struct ingress_session *s)
 	    net_addr_text(&s->peer.addr, text), ")");
 }
 
-void
-receive_source(const struct ingress_session *s, const char *user,
-    struct source_conf *conf_r)
-{
-	struct policy_in in = { .conf = s->conf,
-		.client = ingress_policy_client(s),
-		.source = s->listener_source,
-		.auth_user = user };
-
-	if (user == NULL && ingress_named_client(s).family == 0)
-		in.auth_user = s->user;
-	assign_source(&in, conf_r);
-}
-
-int
-receive_notice_flags(const struct ingress_session *s)
-{
-	struct source_conf conf;
-
-	receive_source(s, NULL, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
-}
-
 static struct letter_work *
 begin_letter(struct ingress_session *s, const struct source_conf *conf)
 {
@@ -361,8 +336,8 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 	    sizeof(*domains));
 	struct letter_in *in = region_new_obj(s->tx_rg, struct letter_in);
 	/* Mail of no client at all: the null sender is the host's own. */
-	bool own = s->local && s->door->protocol == INGRESS_LMTP &&
-	    ingress_named_client(s).family == 0 && tx->sender[0] == '\0';
+	bool own = receive_is_host(s) && ingress_named_client(s).family == 0 &&
+	    tx->sender[0] == '\0';
 
 	*in = (struct letter_in){
 		.env = s->env,
@@ -379,11 +354,11 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.hops_max = conf->max_hops,
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
-		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
+		.from_host = receive_is_host(s),
 		.host_notice = own,
 		.relayed = receive_is_relayed(s),
-		.submission = s->door->protocol == INGRESS_SMTP &&
-		    or_empty(s->xforward.ident)[0] == '\0',
+		.submission = receive_is_submission(s),
+		.settings = receive_settings(s, conf),
 		.host = s->host,
 		.from = trace_name(s),
 		.with = receive_protocol(s),

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whom a message of a session comes from; of transport/ingress_priv.h. */
+#include <string.h>
+
+#include "mail/envelope.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
+#include "vmta/assign.h"
 
 /* That, else our peer, if it has an address. */
 struct net_addr
@@ -12,6 +16,36 @@ receive_client_addr(const struct ingress_session *s)
 	if (named.family != 0)
 		return named;
 	return s->peer.is_unix ? none : s->peer.addr;
+}
+
+bool
+receive_is_host(const struct ingress_session *s)
+{
+	return s->local && s->door->protocol == INGRESS_LMTP &&
+	    !s->door->pickup;
+}
+
+bool
+receive_is_submission(const struct ingress_session *s)
+{
+	const char *ident = s->xforward.ident;
+
+	return s->door->pickup ||
+	    (s->door->protocol == INGRESS_SMTP &&
+		(ident == NULL || ident[0] == '\0'));
+}
+
+/* What the head of a file says is meant so. */
+const struct source_conf *
+receive_settings(struct ingress_session *s, const struct source_conf *conf)
+{
+	struct source_conf *own;
+
+	if (!s->door->pickup)
+		return NULL;
+	own = region_dup(s->tx_rg, conf, sizeof(*conf));
+	own->process_x_vmta = own->process_x_job = own->process_x_envid = true;
+	return own;
 }
 
 /* RFC 3848; RFC 6531 section 4.3. */
@@ -36,8 +70,10 @@ receive_protocol(struct ingress_session *s)
 bool
 receive_is_relayed(const struct ingress_session *s)
 {
-	return (s->local && s->door->protocol == INGRESS_LMTP) ||
-	    s->xforward.ident != NULL || s->xforward.addr != NULL;
+	if (s->door->pickup)
+		return false;
+	return receive_is_host(s) || s->xforward.ident != NULL ||
+	    s->xforward.addr != NULL;
 }
 
 bool
@@ -46,8 +82,7 @@ receive_log_client(struct ingress_session *s, const char *host_id,
 {
 	const struct smtp_xforward *x = &s->xforward;
 
-	if (host_id[0] != '\0' ||
-	    (s->local && s->door->protocol == INGRESS_LMTP))
+	if (!s->door->pickup && (host_id[0] != '\0' || receive_is_host(s)))
 		return false;
 	*c_r = (struct log_client){ .name = x->name != NULL ? x->name :
 							      s->peer.name,
@@ -56,4 +91,28 @@ receive_log_client(struct ingress_session *s, const char *host_id,
 		.protocol = receive_protocol(s),
 		.message_id = "" };
 	return true;
+}
+
+void
+receive_source(const struct ingress_session *s, const char *user,
+    struct source_conf *conf_r)
+{
+	struct policy_in in = { .conf = s->conf,
+		.client = ingress_policy_client(s),
+		.source = s->listener_source,
+		.auth_user = user };
+
+	if (user == NULL && ingress_named_client(s).family == 0)
+		in.auth_user = s->user;
+	assign_source(&in, conf_r);
+}
+
+int
+receive_notice_flags(const struct ingress_session *s)
+{
+	struct source_conf conf;
+
+	receive_source(s, NULL, &conf);
+	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
+	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }

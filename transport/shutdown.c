@@ -16,6 +16,7 @@
 #include "transport/control.h"
 #include "transport/dispatch.h"
 #include "transport/ingress.h"
+#include "transport/pickup.h"
 #include "transport/suppress_socket.h"
 #include "transport/worker_env.h"
 
@@ -154,6 +155,7 @@ transport_stop(struct transport *t)
 	t->stop_by_us = clock_us() + STOP_PATIENCE_US;
 	t->hurry_at_us = clock_us() + STOP_HURRY_US;
 	listeners_free(&t->listeners);
+	pickup_stop(t->pickup);
 	control_stop(t->control);
 	suppress_socket_free(&t->suppress_socket);
 	for (size_t i = 0; i < t->count; i++)

@@ -30,6 +30,7 @@
 #include "transport/needs.h"
 #include "transport/orders.h"
 #include "transport/passwords.h"
+#include "transport/pickup.h"
 #include "transport/sasl_server.h"
 #include "transport/source_watch.h"
 #include "transport/steer.h"
@@ -449,8 +450,10 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	if (make_suppress_socket(t, e) == -1 ||
 	    dummy_smtp_new(snapshot_global(conf), &t->dummy, e) == -1)
 		return -1;
-	return listeners_new(t->main, snapshot_global(conf), t->envs, t->count,
-	    &t->listeners, e);
+	if (listeners_new(t->main, snapshot_global(conf), t->envs, t->count,
+		&t->listeners, e) == -1)
+		return -1;
+	return pickup_new(conf, t->envs, t->count, &t->pickup, e);
 }
 
 /* ---- run and end -------------------------------------------------------- */
@@ -538,11 +541,13 @@ transport_free(struct transport **tp)
 		suppress_keeper_stop(t->suppress);
 	suppress_socket_free(&t->suppress_socket);
 	dummy_smtp_stop(t->dummy);
+	pickup_stop(t->pickup);
 	stop_threads(t);
 	control_free(&t->control); /* its requests were on those threads */
 	if (!t->clean)
 		return; /* sessions hold on to it: the process ends anyway */
 	dummy_smtp_free(&t->dummy);
+	pickup_free(&t->pickup);
 	dispatch_free(&t->dispatch);
 	source_watch_free(&t->watch);
 	gate_free(&t->gate);

@@ -26,6 +26,7 @@ struct event;
 struct host_log;
 struct mark_key;
 struct dummy_smtp;
+struct pickup;
 struct suppress_socket;
 struct suppressing;
 struct signals;
@@ -48,6 +49,7 @@ struct transport {
 	struct suppressing *suppressing;
 	struct suppress_socket *suppress_socket; /* or NULL */
 	struct dummy_smtp *dummy;                /* likewise */
+	struct pickup *pickup;                   /* likewise */
 	struct acct *acct;
 	struct acct_senders *senders;
 	struct dispatch *dispatch;

@@ -145,6 +145,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_log.c \
 	%D%/snapshot_list.c \
 	%D%/snapshot_load.c \
+	%D%/snapshot_pickup.c \
 	%D%/snapshot_priv.h \
 	%D%/snapshot_replies.c \
 	%D%/snapshot_reroute.c \

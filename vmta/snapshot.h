@@ -322,6 +322,12 @@ bool acct_is_disabled(const struct queue_conf *c, enum acct_type t);
  * pool's).  Pointers inside go on pointing into
  * the snapshot.
  */
+/* Both NULL: there is no pickup directory. */
+struct pickup_dirs {
+	const char *dir, *bad_dir;
+};
+const struct pickup_dirs *snapshot_pickup(const struct snapshot *s);
+
 /* What of notifications the operator words; NULL: what we say. */
 struct dsn_forms {
 	const struct dsn_from *from, *failed_from;

@@ -231,6 +231,7 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_headers_join(s, errs);
 	snapshot_dsn_join(s, errs);
 	snapshot_dummy_join(s, errs);
+	snapshot_pickup_join(s, errs);
 	snapshot_suppress_join(s);
 	snapshot_signing_join(s, errs);
 	snapshot_list_join(s, errs);

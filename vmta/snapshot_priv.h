@@ -175,6 +175,7 @@ struct snapshot {
 	struct snapshot_sealing *sealing;
 	struct headers_conf headers;
 	struct dsn_forms dsn;
+	struct pickup_dirs pickup;
 	struct layer *layers, **layers_end;
 	struct strmap *vmtas; /* of vmta_entry; the built-in one first */
 	struct strmap *by_ip; /* of struct vmta; NULL: nobody asks for it */
@@ -334,6 +335,7 @@ void snapshot_dsn_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_dsn_check_host(const struct snapshot *s,
     const struct conf_node *n, struct conf_errors *errs);
 void snapshot_dummy_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_pickup_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_headers_join(struct snapshot *s, struct conf_errors *errs);
 
 /*
