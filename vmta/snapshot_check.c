@@ -638,6 +638,10 @@ same_value(const struct conf_directive *row, const void *a, const void *b)
 
 	if (row->type == CONF_TYPE_STRS)
 		return same_strs(a, b);
+	if (row->type == CONF_TYPE_BOOL)
+		return *(const bool *)a == *(const bool *)b;
+	if (row->type == CONF_TYPE_UINT)
+		return *(const uint32_t *)a == *(const uint32_t *)b;
 	CHECK(row->type == CONF_TYPE_STR);
 	return strcmp(*x, *y) == 0;
 }

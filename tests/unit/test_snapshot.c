@@ -252,6 +252,9 @@ static const struct {
 	    "main:2: smtp-listener: 0/0:25 is taken" },
 	{ "lmtp-listener /a\nmilter-listener /a", "main:2: milter-listener" },
 	{ "lmtp-listener a", "neither a path nor IP:PORT" },
+	{ "pickup /a", "main:1: pickup: write DIR BADDIR, neither with" },
+	{ "pickup a /b", "main:1: pickup: absolute paths are needed" },
+	{ "pickup /a /b /c", "main:1: pickup: write DIR BADDIR" },
 	{ "dsn-host lookup-mx:example.com",
 	    "main:1: dsn-host: lookup-mx would send" },
 	{ "smtp-listener 127.0.0.1:25\ndsn-host [192.0.2.1], [127.0.0.1]",
@@ -316,7 +319,7 @@ test_bad(void)
 static const char *const accepted[] = {
 	"log-rotate 3",
 	"http-mgmt-port 8080\nhttp-access 0/0 monitor",
-	"<domain x>\nbcc-upon-delivery a@x.example\nuse-dane no\n</domain>",
+	"<domain x>\nlog-resolution no\nuse-dane no\n</domain>",
 	("<bounce-category-patterns>\n/spam/ spam-related\n// other\n"
 	 "</bounce-category-patterns>"),
 	"<spool /x>\ndeliver-only no\n</spool>",
@@ -458,16 +461,22 @@ test_restart(void)
 	struct conf_errors errs = { 0 };
 	struct snapshot *old, *new;
 
-	conf_file_put("main", "spool /a\nlmtp-listener /x\nlog-level warn\n");
+	conf_file_put("main",
+	    "spool /a\nlmtp-listener /x\nlog-level warn\n"
+	    "dummy-smtp-latency 1\n");
 	old = snapshot_load(conf_file_path("main"), &errs);
-	conf_file_put("main", "spool /a\nlmtp-listener /x, /y\n");
+	conf_file_put("main",
+	    "spool /a\nlmtp-listener /x, /y\npickup-remove-dot yes\n");
 	new = snapshot_load(conf_file_path("main"), &errs);
 	snapshot_check_reload(old, new, "main", &errs);
-	is_int((int64_t)errs.n, 3, "one needs a start");
+	is_int((int64_t)errs.n, 5, "three need a start");
 	ok(conf_file_said(&errs, "main: dsn-host is not set"),
 	    "beside a warning of each file");
 	ok(conf_file_said(&errs, "main:2: lmtp-listener has changed"),
 	    "and is named");
+	ok(conf_file_said(&errs, "main:3: pickup-remove-dot has changed") &&
+		conf_file_said(&errs, "main: dummy-smtp-latency has changed"),
+	    "numbers and switches, too");
 	snapshot_unref(&old);
 	snapshot_unref(&new);
 	conf_errors_fini(&errs);
