@@ -376,6 +376,17 @@ qualify(struct ingress_session *s, struct smtp_cmd *c)
 		   &c->addr) == ADDR_OK;
 }
 
+/* Then it is for whoever the configuration says, from anybody. */
+static bool
+is_for_postmaster(struct ingress_session *s, struct smtp_cmd *c)
+{
+	const char *to = snapshot_global(s->conf)->postmaster;
+	const char *ours = REGION_JOIN(s->cmd_rg, "postmaster@", s->host);
+
+	return to[0] != '\0' && str_eq_nocase(c->addr.text, ours) &&
+	    addr_parse(slice_of(to), s->cmd_rg, &c->addr) == ADDR_OK;
+}
+
 static enum ingress_state
 refuse_rcpt(struct ingress_session *s, const char *reply)
 {
@@ -462,7 +473,7 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 	if (c.no_domain && !qualify(s, &c))
 		return rcpt_no_domain(s, &c);
 	c.addr = *qualified(s, &c.addr);
-	if (!s->relay &&
+	if (!is_for_postmaster(s, &c) && !s->relay &&
 	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
 		return refuse_relay(s, &c);
 	refused = refusals_rcpt(s, &c);

@@ -8,6 +8,7 @@
 #include "lib/check.h"
 #include "lib/conf_hosts.h"
 #include "lib/conf_lex.h"
+#include "mail/addr.h"
 #include "mail/mark.h"
 #include "vmta/assign.h"
 #include "vmta/settings.h"
@@ -176,6 +177,18 @@ check_host_name(const struct check *c, const struct conf_node *n,
 }
 
 static void
+check_address(const struct check *c, const struct conf_node *n,
+    const char *value)
+{
+	struct addr a;
+
+	if (value[0] != '\0' &&
+	    addr_parse(slice_of(value), c->s->rg, &a) != ADDR_OK)
+		conf_error(c->errs, n->file, n->line,
+		    "%s: \"%s\" is not an address", n->name, value);
+}
+
+static void
 check_dsn_host(const struct check *c, const struct conf_node *n,
     const char *value)
 {
@@ -238,6 +251,7 @@ static const struct {
 	{ NULL, "mark-key-file", check_mark_key },
 	{ NULL, "milter-control-socket", check_socket },
 	{ NULL, "name-server", check_name_server },
+	{ NULL, "postmaster", check_address },
 	{ NULL, "spool", check_absolute },
 	{ NULL, "suppression-dir", check_absolute },
 	{ NULL, "suppression-lists", check_suppression },

@@ -16,11 +16,12 @@ import subprocess
 import mailrace
 import smtp_client
 import tap
-from lab import LISTEN, Lab, mx_zone, without_deleted
+from lab import HOST_NAME, LISTEN, Lab, mx_zone, without_deleted
 
 CONFIG = """
 control-group daemon
 total-max-smtp-in 3
+postmaster ops@in.example
 <smtp-listener 127.0.0.2:2525>
     source apps
     await-slot yes
@@ -233,6 +234,20 @@ def delivery_bcc(lab):
                                       "more@in.example")],
               ["copies@copied.example", "more@in.example"], "copies")
     tap.equal(lab.daemon.log_text().count(" copied of="), 1, "in the log")
+
+
+@tap.test("postmaster: mail to it goes there, from whoever may not relay",
+          proves="postmaster")
+def to_postmaster(lab):
+    with smtp_client.Client((LISTEN, 25)) as c:
+        c.hello()
+        taken, said = c.send(
+            "s@a.example", ["PostMaster", "postmaster@" + HOST_NAME,
+                            "root@" + HOST_NAME], b"A: b\r\n\r\n")
+        tap.equal([r[0] for r in taken], [250, 250, 550], "RCPT")
+        tap.equal(said[0][0], 250, "taken")
+    tap.equal(lab.wait_arrived("ops@in.example")["rcpts"],
+              ["ops@in.example"] * 2, "who gets it")
 
 
 @tap.test("mx-connection-attempts: two of four hosts are tried",

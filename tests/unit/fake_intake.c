@@ -32,6 +32,7 @@ fake_snapshot_init(struct snapshot *s)
 	*s = (struct snapshot){
 		.global = { .host_name = "mx.test",
 		    .domain_suffix = "",
+		    .postmaster = "",
 		    .max_conns_in = 3 },
 		.source = { .default_vmta = "",
 		    .max_size = SIZE_UNLIMITED,

@@ -491,6 +491,28 @@ test_qualify(void)
 }
 
 static void
+test_postmaster(void)
+{
+	struct client c;
+
+	world_reset();
+	world.conf.global.postmaster = "ops@b.test";
+	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+	ok(client_talk(&c,
+	       SMTP_HELLO "> MAIL FROM:<s@a.test>\n< 250*\n"
+			  "> RCPT TO:<PostMaster>\n< 250*\n"
+			  "> RCPT TO:<postmaster@MX.test>\n< 250*\n"
+			  "> RCPT TO:<postmaster@other.test>\n< 550 5.7.1*\n"
+			  "> RCPT TO:<r@b.test>\n< 550 5.7.1*\n"
+			  "> DATA\n< 354*\n> A: b\n> \n> .\n< 250*\n"),
+	    "mail to the postmaster is taken from anybody");
+	is_int(world.store.env.rcpt_count, 2, "recipients");
+	is_str(world.store.env.rcpts[0].addr, "ops@b.test", "who it is");
+	is_str(world.store.env.rcpts[1].domain, "b.test", "his queue");
+	client_close(&c);
+}
+
+static void
 test_relay(void)
 {
 	struct client c;
@@ -545,6 +567,7 @@ main(void)
 	test_rcpts_fail_message();
 	test_bcc();
 	test_qualify();
+	test_postmaster();
 	test_relay();
 	test_utf8();
 	world_fini();

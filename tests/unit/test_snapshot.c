@@ -252,6 +252,8 @@ static const struct {
 	    "main:2: smtp-listener: 0/0:25 is taken" },
 	{ "lmtp-listener /a\nmilter-listener /a", "main:2: milter-listener" },
 	{ "lmtp-listener a", "neither a path nor IP:PORT" },
+	{ "postmaster nobody",
+	    "main:1: postmaster: \"nobody\" is not an address" },
 	{ "pickup /a", "main:1: pickup: write DIR BADDIR, neither with" },
 	{ "pickup a /b", "main:1: pickup: absolute paths are needed" },
 	{ "pickup /a /b /c", "main:1: pickup: write DIR BADDIR" },
