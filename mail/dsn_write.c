@@ -10,7 +10,7 @@
 #include "mail/encoded_word.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
-#include "mail/smtp_cmd.h"
+#include "mail/xtext.h"
 
 enum {
 	DATE_TEXT = 64,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * The text of a message as it comes: behind DATA, or in chunks.
+ *
  * BDAT (RFC 3030): the message in chunks whose length the client says, with
  * no dots to stuff and no end to look for.
  *
@@ -11,13 +13,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "transport/ingress_merge.h"
 #include "transport/ingress_priv.h"
 
 static const char *
 refusal(struct ingress_session *s)
 {
+	if (s->tx.late != NULL)
+		return s->tx.late;
 	if (!s->tx.open)
 		return "503 5.5.1 MAIL first";
+	if (s->tx.merge != NULL)
+		return "503 5.5.1 a mail merge has XPRT";
 	if (!ingress_has_rcpts(s))
 		return "554 5.5.1 no valid recipients";
 	if (s->tx.too_many)
@@ -125,5 +132,35 @@ ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r)
 	if (c->left > 0)
 		return false;
 	*next_r = answer(s);
+	return true;
+}
+
+/* ---- DATA ---------------------------------------------------------------- */
+
+bool
+ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
+{
+	struct ingress_tx *tx = &s->tx;
+	enum dot_result r = DOT_MORE;
+	struct slice in;
+
+	while (r == DOT_MORE && (in = ingress_input(s)).len > 0) {
+		struct slice left = in;
+		bool keep = !tx->too_big && !tx->dot.bare;
+
+		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
+		    keep ? &tx->text : NULL);
+		in.len -= left.len;
+		ingress_log_data(s, in);
+		ingress_take(s, in.len);
+		if (ingress_text_len(s) > ingress_size_max(s)) {
+			tx->too_big = true;
+			buf_fini(&tx->text);
+		}
+	}
+	if (r == DOT_MORE)
+		return false;
+	ingress_log_data_end(s);
+	*next_r = tx->merge != NULL ? ingress_part_end(s) : receive_message(s);
 	return true;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whom a message of a session comes from; of transport/ingress_priv.h. */
-#include <string.h>
-
-#include "mail/envelope.h"
+#include "mail/header.h"
+#include "mail/message.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
-#include "vmta/assign.h"
 
 /* That, else our peer, if it has an address. */
 struct net_addr
@@ -93,26 +91,31 @@ receive_log_client(struct ingress_session *s, const char *host_id,
 	return true;
 }
 
-void
-receive_source(const struct ingress_session *s, const char *user,
-    struct source_conf *conf_r)
+const char *
+receive_message_id(struct ingress_session *s, const char *host_id,
+    const struct body *body)
 {
-	struct policy_in in = { .conf = s->conf,
-		.client = ingress_policy_client(s),
-		.source = s->listener_source,
-		.auth_user = user };
+	struct header_list fields;
+	size_t text, at;
 
-	if (user == NULL && ingress_named_client(s).family == 0)
-		in.auth_user = s->user;
-	assign_source(&in, conf_r);
+	if (host_lines_wanted(s->env) == NULL || host_id[0] != '\0')
+		return "";
+	header_parse(body->bytes, body->len, s->tx_rg, &fields, &text);
+	at = header_find(&fields, "Message-ID", 0);
+	return at == fields.n ? "" : header_value(&fields.v[at], s->tx_rg);
 }
 
-int
-receive_notice_flags(const struct ingress_session *s)
+void
+receive_put_lines(struct ingress_session *s, const struct log_mail *m,
+    const char *message_id)
 {
-	struct source_conf conf;
+	const struct host_lines_sink sink = { s->env->host_log, s->env->conf };
+	struct log_client client;
+	bool ours = receive_log_client(s, m->env->host_id, &client);
+	struct buf lines = { 0 };
 
-	receive_source(s, NULL, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
+	client.message_id = message_id;
+	host_lines_came(s->env, m, ours ? &client : NULL, &lines);
+	host_lines_put(&sink, host_lines_wanted(s->env), &lines);
+	buf_fini(&lines);
 }
