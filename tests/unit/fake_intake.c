@@ -112,6 +112,16 @@ snapshot_queue_conf(const struct snapshot *s, const char *domain,
 	memset(out, 0, sizeof(*out));
 	out->disabled_records.n = s->disabled != NULL &&
 	    strcmp(s->disabled, domain) == 0;
+	out->dsn_format = "standard";
+}
+
+const struct dsn_forms *
+snapshot_dsn(const struct snapshot *s)
+{
+	static const struct dsn_forms none;
+
+	(void)s;
+	return &none;
 }
 
 bool

@@ -111,9 +111,18 @@ static struct notice
 make(struct region *rg, struct snapshot *conf, enum dsn_action action)
 {
 	static struct env_rcpt rcpts[] = {
-		{ .addr = "a@x.example", .orcpt = "" },
-		{ .addr = "b@x.example", .orcpt = "" },
-		{ .addr = "c@x.example", .orcpt = "" },
+		{ .addr = "a@x.example",
+		    .domain = "x.example",
+		    .vmta = "",
+		    .orcpt = "" },
+		{ .addr = "b@x.example",
+		    .domain = "x.example",
+		    .vmta = "",
+		    .orcpt = "" },
+		{ .addr = "c@x.example",
+		    .domain = "x.example",
+		    .vmta = "",
+		    .orcpt = "" },
 	};
 	static const struct envelope env = { .sender = "s@sender.example",
 		.envid = "",
