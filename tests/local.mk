@@ -105,6 +105,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_trust \
 	tests/unit/test_judge \
 	tests/unit/test_known \
+	tests/unit/test_iprev \
 	tests/unit/test_iso_time \
 	tests/unit/test_json_text \
 	tests/unit/test_keep_load \
@@ -223,6 +224,8 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_span_sets \
 	tests/unit/test_spans \
+	tests/unit/test_spf \
+	tests/unit/test_spf_record \
 	tests/unit/test_standing \
 	tests/unit/test_source_watch \
 	tests/unit/test_stats_diag \
@@ -284,6 +287,7 @@ plain_owner_files = \
 	%D%/support/plain_owner.c %D%/support/plain_owner.h
 sealed_files = \
 	%D%/support/sealed.c %D%/support/sealed.h
+zone_files = %D%/support/zone.c %D%/support/zone.h
 show_hit_files = \
 	%D%/support/show_hit.c %D%/support/show_hit.h
 sim_files = \
@@ -321,6 +325,8 @@ tests_unit_test_arc_verify_SOURCES = \
 tests_unit_test_dkim_verify_SOURCES = \
 	%D%/unit/test_dkim_verify.c \
 	$(sealed_files)
+tests_unit_test_iprev_SOURCES = %D%/unit/test_iprev.c $(zone_files)
+tests_unit_test_spf_SOURCES = %D%/unit/test_spf.c $(zone_files)
 tests_unit_test_dkim_record_SOURCES = \
 	%D%/unit/test_dkim_record.c \
 	$(sealed_files)
@@ -686,6 +692,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
 	tests/fuzz/fuzz_spans \
+	tests/fuzz/fuzz_spf \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
@@ -781,6 +788,8 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_spans_SOURCES = %D%/fuzz/fuzz_spans.c $(fuzz_main)
 tests_fuzz_fuzz_spans_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_spf_SOURCES = %D%/fuzz/fuzz_spf.c $(fuzz_main)
+tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
@@ -892,6 +901,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spans.in \
+	%D%/fuzz/fuzz_spf.in \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
