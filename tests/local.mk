@@ -103,6 +103,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_store \
 	tests/unit/test_ingress_suppress \
 	tests/unit/test_ingress_trust \
+	tests/unit/test_ingress_vet \
 	tests/unit/test_judge \
 	tests/unit/test_known \
 	tests/unit/test_iprev \
@@ -495,6 +496,8 @@ tests_unit_test_ingress_bounce_SOURCES = \
 	%D%/unit/test_ingress_bounce.c $(ingress_client_files)
 tests_unit_test_ingress_chunks_SOURCES = \
 	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
+tests_unit_test_ingress_vet_SOURCES = \
+	%D%/unit/test_ingress_vet.c $(ingress_client_files) $(zone_files)
 tests_unit_test_ingress_keys_SOURCES = \
 	%D%/unit/test_ingress_keys.c $(ingress_client_files)
 tests_unit_test_ingress_life_SOURCES = \
@@ -646,6 +649,10 @@ EXTRA_PROGRAMS += $(system_shims)
 # What libopendkim says of our signatures.
 EXTRA_PROGRAMS += tests/system/dkim_judge
 tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
+# What SPF says of a client, in a world of its own.
+EXTRA_PROGRAMS += tests/system/spf_judge
+tests_system_spf_judge_SOURCES = %D%/system/spf_judge.c $(zone_files)
+tests_system_spf_judge_LDADD = $(UNIT_LIBS)
 # What a configuration says of an address, without a daemon.
 EXTRA_PROGRAMS += tests/system/suppress_judge
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
@@ -1189,6 +1196,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_import.py \
 	%D%/system/test_import_pmta.py \
+	%D%/system/test_inbound_checks.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \
@@ -1225,6 +1233,7 @@ EXTRA_DIST += \
 	%D%/system/test_sign_later.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
+	%D%/system/test_spf_oracle.py \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \

@@ -304,53 +304,6 @@ trace_name(struct ingress_session *s)
 	return trace_client_text(&c, s->tx_rg);
 }
 
-/* To which the client itself connected; behind a host MTA nobody knows. */
-static struct net_addr
-policy_local(const struct ingress_session *s)
-{
-	struct net_addr local = s->peer.local;
-
-	if (s->peer.told)
-		return local;
-	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
-	    ingress_named_client(s).family == 0)
-		net_local_addr(bufferevent_getfd(s->bev), &local);
-	return local;
-}
-
-const char *
-receive_peer_name(struct ingress_session *s)
-{
-	char text[NET_ADDR_TEXT];
-
-	return REGION_JOIN(s->tx_rg, s->helo, " (",
-	    net_addr_text(&s->peer.addr, text), ")");
-}
-
-void
-receive_source(const struct ingress_session *s, const char *user,
-    struct source_conf *conf_r)
-{
-	struct policy_in in = { .conf = s->conf,
-		.client = ingress_policy_client(s),
-		.source = s->listener_source,
-		.auth_user = user };
-
-	if (user == NULL && ingress_named_client(s).family == 0)
-		in.auth_user = s->user;
-	assign_source(&in, conf_r);
-}
-
-int
-receive_notice_flags(const struct ingress_session *s)
-{
-	struct source_conf conf;
-
-	receive_source(s, NULL, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
-}
-
 static struct letter_work *
 begin_letter(struct ingress_session *s, const struct source_conf *conf)
 {
@@ -368,7 +321,7 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.env = s->env,
 		.conf = s->conf,
 		.client = ingress_policy_client(s),
-		.local = policy_local(s),
+		.local = receive_local(s),
 		.source = s->listener_source,
 		.auth_user = s->user,
 		.sender = tx->sender,
@@ -387,6 +340,8 @@ begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.host = s->host,
 		.from = trace_name(s),
 		.with = receive_protocol(s),
+		.results = tx->results,
+		.verify = tx->verify,
 		.now_us = clock_wall_us(),
 	};
 	for (size_t i = 0; i < tx->rcpt_count; i++) {
@@ -578,6 +533,8 @@ finish(struct ingress_session *s, struct letter_work *w)
 
 	why = letter_end(w, &l);
 	letter_free(&w);
+	if (l.trace_verdicts)
+		receive_log_verdicts(s, &l.verdicts);
 	if (l.fault != SENDER_FINE)
 		ingress_sender_denied(s, s->tx.sender,
 		    s->user == NULL ? "" : s->user, l.fault);

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whom a message of a session comes from; of transport/ingress_priv.h. */
+#include <event2/bufferevent.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "mail/envelope.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
+#include "vmta/assign.h"
 
 /* That, else our peer, if it has an address. */
 struct net_addr
@@ -56,4 +62,69 @@ receive_log_client(struct ingress_session *s, const char *host_id,
 		.protocol = receive_protocol(s),
 		.message_id = "" };
 	return true;
+}
+
+struct net_addr
+receive_local(const struct ingress_session *s)
+{
+	struct net_addr local = s->peer.local;
+
+	if (s->peer.told)
+		return local;
+	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
+	    ingress_named_client(s).family == 0)
+		net_local_addr(bufferevent_getfd(s->bev), &local);
+	return local;
+}
+
+const char *
+receive_peer_name(struct ingress_session *s)
+{
+	char text[NET_ADDR_TEXT];
+
+	return REGION_JOIN(s->tx_rg, s->helo, " (",
+	    net_addr_text(&s->peer.addr, text), ")");
+}
+
+void
+receive_source(const struct ingress_session *s, const char *user,
+    struct source_conf *conf_r)
+{
+	struct policy_in in = { .conf = s->conf,
+		.client = ingress_policy_client(s),
+		.source = s->listener_source,
+		.auth_user = user };
+
+	if (user == NULL && ingress_named_client(s).family == 0)
+		in.auth_user = s->user;
+	assign_source(&in, conf_r);
+}
+
+int
+receive_notice_flags(const struct ingress_session *s)
+{
+	struct source_conf conf;
+
+	receive_source(s, NULL, &conf);
+	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
+	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
+}
+
+void
+receive_log_verdicts(const struct ingress_session *s,
+    const struct auth_results *verdicts)
+{
+	const struct net_addr client = ingress_policy_client(s);
+	char text[NET_ADDR_TEXT];
+
+	for (size_t i = 0; i < verdicts->n; i++) {
+		struct log_line l;
+
+		log_begin(&l, LOG_L_INFO, NULL, "inbound-check");
+		log_str(&l, "check", "dkim");
+		log_str(&l, "client", net_addr_text(&client, text));
+		log_fmt(&l, "from", "<%s>", s->tx.sender);
+		log_str(&l, "result", verdicts->v[i]);
+		log_end(&l);
+	}
 }
