@@ -118,8 +118,8 @@ ingress_mail(struct ingress_session *s)
 	s->tx.verify = is_wanted(s, conf.check_dkim);
 	if (!in.iprev && !in.spf)
 		return ask_room(s);
-	if (ingress_named_client(s).family != 0 && s->xforward.helo != NULL)
-		in.helo = s->xforward.helo;
+	if (ingress_named_client(s).family != 0)
+		in.helo = s->xforward.helo == NULL ? "" : s->xforward.helo;
 	s->vet = vet_new(&in);
 	return INGRESS_VET;
 }

@@ -44,6 +44,21 @@ vet_cancel(struct vet **vp)
 	vet_free(vp);
 }
 
+/*
+ * Replies and header fields are ASCII, unless the client can do more, and what
+ * clients and their domains say of themselves may be anything.
+ */
+static const char *
+printable(const char *text, struct region *rg)
+{
+	char *out = region_strdup(rg, text);
+
+	for (char *p = out; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return out;
+}
+
 /* ---- who is refused ---------------------------------------------------------- */
 
 static const char *
@@ -193,28 +208,20 @@ iprev_result(const struct vet *v)
 	    " policy.iprev=", auth_results_quote(v->client, v->rg));
 }
 
-/* Without SMTPUTF8 a header is ASCII, and a client's HELO may be anything. */
-static const char *
-ascii(const char *text, struct region *rg)
-{
-	char *out = region_strdup(rg, text);
-
-	for (char *p = out; *p != '\0'; p++)
-		if ((*p & 0x80) != 0)
-			*p = '?';
-	return out;
-}
-
 /* spf=pass smtp.mailfrom=example.net */
 static const char *
 spf_result(const struct vet *v)
 {
 	const struct spf *s = &v->spf;
+	const char *whose = s->of_helo ? s->domain : v->in.sender;
+	const char *word = REGION_JOIN(v->rg,
+	    "spf=", spf_result_text(s->result));
 
-	return REGION_JOIN(v->rg, "spf=", spf_result_text(s->result),
+	if (whose[0] == '\0')
+		return word;
+	return REGION_JOIN(v->rg, word,
 	    s->of_helo ? " smtp.helo=" : " smtp.mailfrom=",
-	    auth_results_quote(
-		ascii(s->of_helo ? s->domain : v->in.sender, v->rg), v->rg));
+	    auth_results_quote(printable(whose, v->rg), v->rg));
 }
 
 static void
@@ -224,6 +231,8 @@ on_done(void *arg)
 	struct vet_verdict verdict = { .refusal = v->refusal };
 
 	v->ask = NULL;
+	if (v->refusal != NULL)
+		verdict.refusal = printable(v->refusal, v->rg);
 	log_iprev(v);
 	log_spf(v);
 	if (v->in.iprev)

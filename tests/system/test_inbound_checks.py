@@ -239,10 +239,13 @@ def proxies(lab):
                   250, "XFORWARD")
         taken, dots = c.send("", ["xf@in.example"], compose())
         tap.equal(dots[0][0], 250, str(taken))
-    results = ours(lab.stored(lab.wait_arrived("xf@in.example"))
-                   .decode("latin-1"))
-    tap.equal(results[:2], ["iprev=pass policy.iprev=" + LAX,
-                            "spf=fail smtp.helo=helo.example"], "results")
+        c.command("XFORWARD ADDR=%s" % LAX)
+        c.send("", ["nohelo@in.example"], compose())
+    for rcpt, want in (("xf", "spf=fail smtp.helo=helo.example"),
+                       ("nohelo", "spf=none")):
+        text = lab.stored(lab.wait_arrived(rcpt + "@in.example"))
+        tap.equal(ours(text.decode("latin-1"))[:2], [
+            "iprev=pass policy.iprev=" + LAX, want], rcpt)
     tap.equal(mail(PROXY, "u@fail.example")[:3], "250", "the proxy's own mail")
 
 
