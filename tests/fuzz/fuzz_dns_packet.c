@@ -36,8 +36,8 @@ check_answer(const struct dns_answer *a, enum dns_type type)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum dns_type types[] = { DNS_A, DNS_MX, DNS_AAAA,
-		DNS_TXT, DNS_PTR };
+	static const enum dns_type types[] = { DNS_A, DNS_MX, DNS_AAAA, DNS_TXT,
+		DNS_PTR };
 	enum dns_type type;
 	struct dns_answer *a;
 
