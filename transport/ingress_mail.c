@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/check.h"
+#include "transport/ingress_merge.h"
 #include "transport/ingress_priv.h"
 #include "transport/vet.h"
 
@@ -14,10 +15,13 @@
 static void
 say_mail(struct ingress_session *s, const char *refusal)
 {
-	if (refusal != NULL && s->xforwards == 0)
-		ingress_tx_reset(s);
-	else if (refusal != NULL) /* XFORWARD's word stays for the next try */
+	if (refusal != NULL) {
+		ingress_merge_free(&s->tx.merge);
+		/* XFORWARD's word stays for the next try. */
 		s->tx.open = false;
+		if (s->xforwards == 0)
+			ingress_tx_reset(s);
+	}
 	ingress_reply(s, "%s", refusal == NULL ? "250 2.1.0 OK" : refusal);
 }
 
@@ -107,6 +111,8 @@ ingress_mail(struct ingress_session *s)
 		.arg = s };
 	struct source_conf conf;
 
+	s->tx.results = (struct auth_results){ 0 };
+	s->tx.verify = false;
 	if (!snapshot_checks_clients(s->conf))
 		return ask_room(s);
 	receive_source(s, NULL, &conf);

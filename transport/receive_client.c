@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whom a message of a session comes from; of transport/ingress_priv.h. */
-#include <event2/bufferevent.h>
-#include <string.h>
-
 #include "lib/log.h"
-#include "mail/envelope.h"
+#include "mail/header.h"
+#include "mail/message.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
-#include "vmta/assign.h"
 
 /* That, else our peer, if it has an address. */
 struct net_addr
@@ -64,50 +61,33 @@ receive_log_client(struct ingress_session *s, const char *host_id,
 	return true;
 }
 
-struct net_addr
-receive_local(const struct ingress_session *s)
-{
-	struct net_addr local = s->peer.local;
-
-	if (s->peer.told)
-		return local;
-	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
-	    ingress_named_client(s).family == 0)
-		net_local_addr(bufferevent_getfd(s->bev), &local);
-	return local;
-}
-
 const char *
-receive_peer_name(struct ingress_session *s)
+receive_message_id(struct ingress_session *s, const char *host_id,
+    const struct body *body)
 {
-	char text[NET_ADDR_TEXT];
+	struct header_list fields;
+	size_t text, at;
 
-	return REGION_JOIN(s->tx_rg, s->helo, " (",
-	    net_addr_text(&s->peer.addr, text), ")");
+	if (host_lines_wanted(s->env) == NULL || host_id[0] != '\0')
+		return "";
+	header_parse(body->bytes, body->len, s->tx_rg, &fields, &text);
+	at = header_find(&fields, "Message-ID", 0);
+	return at == fields.n ? "" : header_value(&fields.v[at], s->tx_rg);
 }
 
 void
-receive_source(const struct ingress_session *s, const char *user,
-    struct source_conf *conf_r)
+receive_put_lines(struct ingress_session *s, const struct log_mail *m,
+    const char *message_id)
 {
-	struct policy_in in = { .conf = s->conf,
-		.client = ingress_policy_client(s),
-		.source = s->listener_source,
-		.auth_user = user };
+	const struct host_lines_sink sink = { s->env->host_log, s->env->conf };
+	struct log_client client;
+	bool ours = receive_log_client(s, m->env->host_id, &client);
+	struct buf lines = { 0 };
 
-	if (user == NULL && ingress_named_client(s).family == 0)
-		in.auth_user = s->user;
-	assign_source(&in, conf_r);
-}
-
-int
-receive_notice_flags(const struct ingress_session *s)
-{
-	struct source_conf conf;
-
-	receive_source(s, NULL, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
+	client.message_id = message_id;
+	host_lines_came(s->env, m, ours ? &client : NULL, &lines);
+	host_lines_put(&sink, host_lines_wanted(s->env), &lines);
+	buf_fini(&lines);
 }
 
 void
