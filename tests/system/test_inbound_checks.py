@@ -33,6 +33,7 @@ domain-key s1, brand.example, {keys}/s1.brand.example.pem
 <source 127.0.0.0/8>
     always-allow-relaying yes
     allow-unencrypted-plain-auth yes
+    allow-mailmerge yes
     check-iprev-inbound yes
     check-spf-inbound yes
     check-dkim-inbound yes
@@ -286,6 +287,26 @@ def verdicts(lab):
               [" %s;" % HOST, " other.example; dkim=pass"], "fields")
     text = deliver(lab, STRICT, message=forged)
     tap.equal(len(ours(text)), 2, "without check-dkim-inbound")
+
+
+@tap.test("a mail merge is checked once, and each of its messages says so")
+def merged(lab):
+    with open_client(GOOD) as c:
+        tap.equal(c.command("XMRG FROM:<u@fail.example>")[0], 550, "XMRG")
+        tap.equal(c.command("XMRG FROM:<u@pass.example>")[0], 250, "XMRG")
+        for name in "one", "two":
+            tap.equal(c.command('XDFN name="%s"' % name)[0], 250, "XDFN")
+            tap.equal(c.command("RCPT TO:<%s@in.example>" % name)[0], 250,
+                      "RCPT")
+        tap.equal(c.command("XPRT 1 LAST")[0], 354, "XPRT")
+        c.raw(b"Authentication-Results: %s; dkim=pass\r\n\r\n[name]\r\n.\r\n"
+              % HOST.encode())
+        tap.equal(c.reply()[0], 250, "the text")
+    for name in "one", "two":
+        text = lab.stored(lab.wait_arrived(name + "@in.example"))
+        tap.equal(ours(text.decode("latin-1"))[1:], [
+            'spf=pass smtp.mailfrom="u@pass.example"', "dkim=none"], name)
+        tap.equal(text.count(b"Authentication-Results:"), 1, "fields")
 
 
 @tap.test("fields that go at delivery are those of others")
