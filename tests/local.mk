@@ -1138,6 +1138,8 @@ EXTRA_DIST += \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
+	%D%/system/same_mail.py \
+	%D%/system/same_mail_sites.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \
@@ -1200,6 +1202,7 @@ EXTRA_DIST += \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
+	%D%/system/test_same_mail.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \
