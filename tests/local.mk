@@ -817,6 +817,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
 	%D%/bench/bench_drain.py \
+	%D%/bench/bench_host.py \
 	%D%/bench/bench_rate.py \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
@@ -1176,6 +1177,7 @@ EXTRA_DIST += \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
+	%D%/system/test_host_load.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
