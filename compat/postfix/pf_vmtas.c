@@ -370,7 +370,7 @@ struct senders {
 	struct pf_import *im;
 	struct import_block *list; /* NULL: no row yet */
 	struct pf_rows transports, relays;
-	size_t taken;
+	size_t taken, pairs;
 };
 
 /* An expression for an address, or for all of a domain. */
@@ -524,10 +524,10 @@ take_pair(struct senders *all, const struct pf_row *transport,
 	const char *pattern = REGION_JOIN(im->rg,
 	    "/^(?=.*(?:", regex_of_row(im, transport),
 	    "))(?=.*(?:", regex_of_row(im, relay), "))/");
-	struct import_fact fact = { TRANSPORTS,
-		REGION_JOIN(im->rg, transport->key, " ", transport->values[0],
-		    " with " RELAYS ", ", relay->key, " ", relay->values[0]),
-		transport->where, false };
+	const char *both = REGION_JOIN(im->rg, transport->key, " ",
+	    transport->values[0], " with ", RELAYS, ", ", relay->key, " ",
+	    relay->values[0]);
+	struct import_fact fact = { TRANSPORTS, both, transport->where, false };
 	struct pf_row made = { .n = transport->n, .values = transport->values };
 	const char *vmta;
 
@@ -567,11 +567,41 @@ is_hidden(const struct senders *all, const struct pf_rows *rows,
 	    pf_rows_find(&all->transports, row->key)->kind == row->kind;
 }
 
+/* More of them are a table of customers, and no list to go through by mail. */
+#define PAIRS_MAX 1000
+
+static void
+count_pair(struct senders *all, const struct pf_row *transport,
+    const struct pf_row *relay)
+{
+	const struct import_fact fact = { TRANSPORTS, transport->key,
+		transport->where, false };
+
+	if (++all->pairs <= PAIRS_MAX)
+		take_pair(all, transport, relay);
+	else if (all->pairs == PAIRS_MAX + 1)
+		import_tell(all->im->report, IMPORT_LOST, &fact,
+		    "more than %d pairs of a pattern here and a row of %s: "
+		    "senders of both go without their relay",
+		    PAIRS_MAX, RELAYS);
+}
+
+/* Does it leave it to the other table where mail goes? */
+static bool
+leaves_nexthop(struct pf_import *im, const struct pf_row *row)
+{
+	for (size_t i = 0; i < row->n; i++)
+		if (pf_hop_of(im, row->values[i]).nexthop[0] == '\0')
+			return true;
+	return false;
+}
+
 /* Before the row itself: what relays say of some of its senders. */
 static void
 take_pairs(struct senders *all, const struct pf_row *row)
 {
-	if (row->kind == PF_ROW_ANY || is_dunno(row))
+	if (row->kind == PF_ROW_ANY || is_dunno(row) ||
+	    !leaves_nexthop(all->im, row))
 		return;
 	for (int turn = TURN_ADDRESS; turn < TURN_ANY; turn++)
 		for (size_t i = 0; i < all->relays.n; i++) {
@@ -581,7 +611,7 @@ take_pairs(struct senders *all, const struct pf_row *row)
 			    (row->kind == PF_ROW_PATTERN ||
 				relay->kind == PF_ROW_PATTERN) &&
 			    !is_hidden(all, &all->relays, relay))
-				take_pair(all, row, relay);
+				count_pair(all, row, relay);
 		}
 }
 
