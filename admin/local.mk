@@ -42,6 +42,9 @@ mailrace_SOURCES = \
 	%D%/mailq_gather.c %D%/mailq_gather.h \
 	%D%/options.def \
 	%D%/progress.c %D%/progress.h \
+	%D%/setup_conf.c %D%/setup_conf.h \
+	%D%/setup_probe.c %D%/setup_probe.h \
+	%D%/setup_run.c %D%/setup_run.h \
 	%D%/stats_diag.c %D%/stats_diag.h \
 	%D%/stats_order.c %D%/stats_order.h \
 	%D%/stats_print.c %D%/stats_print.h \

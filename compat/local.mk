@@ -1,5 +1,8 @@
 noinst_LIBRARIES += libcompat.a
 libcompat_a_SOURCES = \
+	%D%/host_files.c %D%/host_files.h \
+	%D%/host_plan.c %D%/host_plan.h \
+	%D%/host_record.c %D%/host_record.h \
 	%D%/import_conf.c %D%/import_conf.h \
 	%D%/import_report.c %D%/import_report.h \
 	%D%/listed.h \
@@ -20,7 +23,6 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \
-	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
 	%D%/postfix/pf_settings.c \
