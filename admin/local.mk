@@ -27,6 +27,8 @@ mailrace_SOURCES = \
 	%D%/ctl_queue.c \
 	%D%/ctl_senders.c \
 	%D%/ctl_setup.c %D%/ctl_setup.h \
+	%D%/ctl_setup_exim.c %D%/ctl_setup_exim.h \
+	%D%/ctl_setup_exim_probe.c \
 	%D%/ctl_setup_probe.c \
 	%D%/ctl_sign.c \
 	%D%/ctl_stats.c \

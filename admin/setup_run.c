@@ -297,6 +297,9 @@ setup_run_undo(struct setup_run *s)
 	int rc;
 
 	if (!host_record_is_there(s->files)) {
+		/* Without its list it is of one that was killed. */
+		if (s->opt->values[OPT_DRY_RUN] == NULL)
+			(void)host_record_remove(s->files, &e);
 		setup_run_say(s, "nothing to do", "There is nothing to undo.");
 		return 0;
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,7 +14,7 @@
 #include "lib/check.h"
 #include "lib/run_command.h"
 
-enum { FILE_MAX = 16 * 1024 * 1024 };
+enum { FILE_MAX = 16 * 1024 * 1024, FILES_OPEN = 8 };
 
 /* ---- one file ------------------------------------------------------------ */
 
@@ -205,12 +206,20 @@ host_files_copy_path(const struct host_files *f, size_t i)
 	return REGION_JOIN(f->rg, f->work, "/", f->v[i].name);
 }
 
-static void
-remove_copies(const struct host_files *f)
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
-	for (size_t i = 0; i < f->n; i++)
-		host_file_remove(f->work, f->v[i].name);
-	(void)rmdir(f->work);
+	(void)st;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+void
+host_tree_remove(const char *dir)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a program of one thread */
+	(void)nftw(dir, remove_one, FILES_OPEN, FTW_DEPTH | FTW_PHYS);
 }
 
 void
@@ -219,7 +228,7 @@ host_files_fini(struct host_files *f)
 	if (f->rg == NULL)
 		return;
 	if (f->lock != -1) {
-		remove_copies(f);
+		host_tree_remove(f->work);
 		(void)close(f->lock);
 	}
 	for (size_t i = 0; i < f->n; i++)
@@ -300,7 +309,7 @@ host_files_copy(struct host_files *f, struct err *e)
 	int rc = 0;
 
 	CHECK(f->lock != -1);
-	remove_copies(f); /* of one that was killed */
+	host_tree_remove(f->work); /* of one that was killed */
 	if (mkdir(f->work, 0700) == -1 && errno != EEXIST)
 		return err_sys(e, "%s", f->work);
 	for (size_t i = 0; i < f->n && rc == 0; i++)
@@ -400,6 +409,8 @@ put(struct host_files *f, size_t i, struct err *e)
 
 	if (rc == 0 && !ours.there && !f->v[i].there)
 		return 0;
+	if (rc == 0)
+		rc = host_file_folders(f->work, f->v[i].name, e);
 	if (rc == 0 && exchange(f, i) == -1)
 		rc = err_sys(e, "%s", host_files_path(f, i));
 	if (rc == 0) {

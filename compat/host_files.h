@@ -80,6 +80,8 @@ int host_file_write(const char *path, struct slice text, const char *as,
 int host_file_folders(const char *dir, const char *name, struct err *e);
 /* The file, and those of its folders below `dir` that are empty then. */
 void host_file_remove(const char *dir, const char *name);
+/* A folder of ours, with all that is in it. */
+void host_tree_remove(const char *dir);
 /* How one file would become the other, diff -u; one may be missing. */
 int host_diff(const char *was, const char *is, struct buf *out, struct err *e);
 /* What is in a folder is on the disk. */

@@ -366,13 +366,6 @@ host_record_remove(const struct host_files *f, struct err *e)
 	/* First the list: without it the rest means nothing. */
 	if (unlink(path_of(f, LIST, "")) == -1 && errno != ENOENT)
 		return err_sys(e, "%s", path_of(f, LIST, ""));
-	(void)unlink(path_of(f, CLOSED, ""));
-	for (size_t i = 0; i < f->n; i++) {
-		const char *name = f->v[i].name;
-
-		host_file_remove(f->undo, REGION_JOIN(f->rg, name, BEFORE));
-		host_file_remove(f->undo, REGION_JOIN(f->rg, name, AFTER));
-	}
-	(void)rmdir(f->undo);
+	host_tree_remove(f->undo);
 	return host_dir_sync(f->dir, e);
 }

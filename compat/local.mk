@@ -9,8 +9,14 @@ libcompat_a_SOURCES = \
 	%D%/log_style.h \
 	%D%/log_text.c %D%/log_text.h \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
+	%D%/exim/ex_facts.c %D%/exim/ex_facts.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/exim/ex_setup.c %D%/exim/ex_setup.h \
+	%D%/exim/ex_site.c %D%/exim/ex_site.h \
+	%D%/exim/ex_stay.c %D%/exim/ex_stay.h \
+	%D%/exim/ex_text.c %D%/exim/ex_text.h \
+	%D%/exim/ex_undo.c \
 	%D%/pmta/pm_import.c %D%/pmta/pm_import.h \
 	%D%/pmta/pm_paths.c %D%/pmta/pm_paths.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \

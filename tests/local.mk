@@ -74,6 +74,8 @@ check_PROGRAMS += \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_log \
+	tests/unit/test_ex_setup \
+	tests/unit/test_ex_text \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
