@@ -354,11 +354,14 @@ want_statements(struct ex_setup *s, const char *option, const char *block)
 		want_block(s, &place, block, true);
 }
 
+/* Of mail that would come to us: other mail needs nobody's answer. */
 static const char *
 suppression(struct ex_setup *s)
 {
 	return REGION_JOIN(s->p->rg,
-	    "  warn    set acl_m_mailrace = ${readsocket{",
+	    "  warn    set acl_m_mailrace = OK\n"
+	    "  warn\n",
+	    which_mail(s), "  set acl_m_mailrace = ${readsocket{",
 	    s->wish->suppress[0] == '/' ? "" : "inet:", s->wish->suppress,
 	    "}{<$local_part@$domain> <$sender_address> "
 	    "$sender_host_address\\n}{3s}{}{DEFER suppression lists cannot be "

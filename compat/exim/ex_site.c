@@ -390,15 +390,15 @@ int
 ex_site_may_use(const char *user, const char *path, struct err *e)
 {
 	struct who w = { .n = GROUPS_MAX };
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a program of one thread */
-	const struct passwd *pw = getpwnam(user);
-	char part[4096];
+	char part[4096], names[4096];
+	struct passwd pw, *found;
 	struct stat st;
 
-	if (pw == NULL)
+	if (getpwnam_r(user, &pw, names, sizeof(names), &found) != 0 ||
+	    found == NULL)
 		return 0; /* a number: who knows whose */
-	w.uid = pw->pw_uid;
-	if (getgrouplist(user, pw->pw_gid, w.groups, &w.n) == -1)
+	w.uid = pw.pw_uid;
+	if (getgrouplist(user, pw.pw_gid, w.groups, &w.n) == -1)
 		w.n = GROUPS_MAX;
 	for (const char *p = path; p != NULL; p = strchr(p + 1, '/')) {
 		const char *end = strchr(p + 1, '/');
