@@ -45,35 +45,39 @@ nothing(void)
 	return (struct slice){ NULL, 0 };
 }
 
+/* Of a line the n-th word, from 0; "": it has fewer. */
+static const char *
+word_of(struct region *rg, const char *line, size_t n)
+{
+	size_t len = 0;
+
+	do {
+		line += len;
+		line += strspn(line, " ");
+		len = strcspn(line, " \n");
+	} while (n-- > 0);
+	return region_strndup(rg, line, len);
+}
+
 /*
  * The id of the message to this recipient in what exim -bp printed, which has
- * a line "AGE SIZE ID <SENDER>" before those of recipients; NULL: it is none.
+ * a line "AGE SIZE ID <SENDER>" before those of recipients; "": it is none.
  */
 static const char *
 find_id(struct region *rg, const char *list, const char *rcpt)
 {
-	const char *id = NULL;
+	enum { ID = 2 };
+	const char *id = "";
 
 	while (*list != '\0') {
-		const size_t len = strcspn(list, "\n");
-		const char *line = region_strndup(rg, list, len);
-		const char *words[3] = { NULL, NULL, NULL };
-		const char *p = line;
-
-		for (size_t i = 0; i < 3; i++) {
-			const size_t skip = strspn(p, " ");
-			const size_t word = strcspn(p + skip, " ");
-
-			words[i] = region_strndup(rg, p + skip, word);
-			p += skip + word;
-		}
-		if (strcmp(words[0], rcpt) == 0)
+		if (strcmp(word_of(rg, list, 0), rcpt) == 0)
 			return id;
-		if (words[2][0] != '\0')
-			id = words[2];
-		list += len + (list[len] == '\n');
+		if (word_of(rg, list, ID)[0] != '\0')
+			id = word_of(rg, list, ID);
+		list += strcspn(list, "\n");
+		list += *list == '\n';
 	}
-	return NULL;
+	return "";
 }
 
 static int
@@ -117,7 +121,7 @@ static int
 send_probe(const struct ex_site *s, const struct setup_probe *p, struct err *e)
 {
 	struct buf text = { .p = NULL }, said = { .p = NULL };
-	const char *id = NULL;
+	const char *id = "";
 	int rc;
 
 	setup_probe_text(p, &text);
@@ -125,7 +129,7 @@ send_probe(const struct ex_site *s, const struct setup_probe *p, struct err *e)
 	    "-i", "-f", "<>", "--", p->rcpt);
 	if (rc == 0)
 		rc = queued_id(s, p->rcpt, &id, e);
-	if (rc == 0 && id == NULL)
+	if (rc == 0 && id[0] == '\0')
 		rc = err_set(e,
 		    "a probe is not in the queue of Exim: see its "
 		    "log");
@@ -135,7 +139,7 @@ send_probe(const struct ex_site *s, const struct setup_probe *p, struct err *e)
 		rc = err_set(e, "a probe did not come to Mailrace: %s",
 		    last_word(s, id));
 	}
-	if (rc == -1 && id != NULL) {
+	if (rc == -1 && id[0] != '\0') {
 		struct err ignored;
 
 		(void)RUN(s, nothing(), &said, &ignored, "-Mrm", id);
