@@ -674,6 +674,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
 	tests/fuzz/fuzz_dump \
+	tests/fuzz/fuzz_ex_setup \
 	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
@@ -751,6 +752,8 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
+tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
@@ -873,6 +876,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_ex_setup.in \
 	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_header.repro \
@@ -1206,6 +1210,7 @@ EXTRA_DIST += \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \
 	%D%/system/test_setup.py \
+	%D%/system/test_setup_exim.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \

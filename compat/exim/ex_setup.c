@@ -74,7 +74,9 @@ check_place(struct ex_setup *s, const char *what, size_t found,
 		    "%s is in no file that set-up could change; %s:%u "
 		    "includes another: %.*s",
 		    what, include.source->name, include.number,
-		    (int)strcspn(include.line.p, "\n"), include.line.p);
+		    (int)include.line.len -
+			(include.line.p[include.line.len - 1] == '\n'),
+		    include.line.p);
 	else
 		host_refuse(s->p, "%s is in no file that set-up could change",
 		    what);
@@ -89,7 +91,8 @@ want_block(struct ex_setup *s, const struct ex_place *place, const char *block,
 	struct region *rg = s->p->rg;
 	const struct slice text = place->source->text;
 	const char *line = region_strndup(rg, place->line.p, place->line.len);
-	const char *value = behind ? REGION_JOIN(rg, line, block) :
+	const char *end = strchr(line, '\n') == NULL ? "\n" : "";
+	const char *value = behind ? REGION_JOIN(rg, line, end, block) :
 				     REGION_JOIN(rg, block, line);
 	const char *mark = region_strndup(rg, block, strcspn(block, "\n"));
 	size_t at;
@@ -460,12 +463,19 @@ with_address(struct ex_setup *s, const char *list, bool debconf,
 static void
 want_line(struct ex_setup *s, const struct ex_place *place, const char *line)
 {
-	host_add_change(s->p,
-	    &(struct host_change){ .kind = EX_TEXT,
-		.name = place->source->name,
-		.value = line,
-		.before = region_strndup(s->p->rg, place->line.p,
-		    place->line.len) });
+	const char *before = region_strndup(s->p->rg, place->line.p,
+	    place->line.len);
+	size_t at;
+
+	if (ex_text_count(place->source->text, before, &at) != 1)
+		host_refuse(s->p, "%s has more than one line \"%.*s\"",
+		    place->source->name, (int)strcspn(before, "\n"), before);
+	else
+		host_add_change(s->p,
+		    &(struct host_change){ .kind = EX_TEXT,
+			.name = place->source->name,
+			.value = line,
+			.before = before });
 }
 
 #define DEBCONF_LIST "dc_local_interfaces='"
@@ -533,8 +543,11 @@ want_interface(struct ex_setup *s, const char *address)
 	}
 	line = REGION_JOIN(s->p->rg, name, " = ", list, "\n");
 	if (ex_text_option(s->t, name, &place) > 0) {
-		if (check_place(s, name, ex_text_option(s->t, name, &place),
-			&place))
+		if (memmem(place.line.p, place.line.len, "\\", 1) != NULL)
+			host_refuse(s->p, "%s:%u: write %s in one line",
+			    place.source->name, place.number, name);
+		else if (check_place(s, name,
+			     ex_text_option(s->t, name, &place), &place))
 			want_line(s, &place, line);
 	} else if (check_place(s, "\"begin\"",
 		       ex_text_begin(s->t, NULL, &place) > 0, &place)) {

@@ -425,20 +425,16 @@ edit_text(const struct ex_site *s, size_t i, const struct host_change *c,
 {
 	const char *path = host_files_copy_path(&s->files, i);
 	struct buf is = { .p = NULL }, new = { .p = NULL };
-	size_t at = 0, len = strlen(c->before);
 	int rc = host_file_read(path, &is, e);
 
 	if (rc == 0 &&
-	    ex_text_count((struct slice){ is.p, is.len }, c->before, &at) != 1)
+	    !ex_text_replace((struct slice){ is.p, is.len }, c->before,
+		c->value, &new))
 		rc = err_set(e, "somebody has changed it meanwhile");
-	if (rc == 0) {
-		buf_add(&new, is.p, at);
-		buf_str(&new, c->value);
-		buf_add(&new, is.p + at + len, is.len - at - len);
+	if (rc == 0)
 		rc = host_files_write(&s->files, i,
 		    (struct slice){ new.p, new.len },
 		    host_files_path(&s->files, i), e);
-	}
 	buf_fini(&is);
 	buf_fini(&new);
 	return rc;

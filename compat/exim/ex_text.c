@@ -201,3 +201,18 @@ ex_text_count(struct slice text, const char *what, size_t *at_r)
 	}
 	return n;
 }
+
+bool
+ex_text_replace(struct slice text, const char *before, const char *value,
+    struct buf *out)
+{
+	const size_t len = strlen(before);
+	size_t at = 0;
+
+	if (ex_text_count(text, before, &at) != 1)
+		return false;
+	buf_add(out, text.p, at);
+	buf_str(out, value);
+	buf_add(out, text.p + at + len, text.len - at - len);
+	return true;
+}

@@ -53,4 +53,11 @@ const struct ex_source *ex_text_source(const struct ex_text *t,
 /* How often a text stands there from the begin of a line on. */
 size_t ex_text_count(struct slice text, const char *what, size_t *at_r);
 
+/*
+ * Writes the text with one that stands there exactly once from the begin of a
+ * line on replaced by another; false: it does not.
+ */
+bool ex_text_replace(struct slice text, const char *before, const char *value,
+    struct buf *out);
+
 #endif
