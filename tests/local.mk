@@ -74,6 +74,8 @@ check_PROGRAMS += \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_log \
+	tests/unit/test_ex_setup \
+	tests/unit/test_ex_text \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
@@ -690,6 +692,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
 	tests/fuzz/fuzz_dump \
+	tests/fuzz/fuzz_ex_setup \
 	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
@@ -769,6 +772,8 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
+tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
@@ -841,6 +846,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
 	%D%/bench/bench_drain.py \
+	%D%/bench/bench_host.py \
 	%D%/bench/bench_rate.py \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
@@ -895,6 +901,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_ex_setup.in \
 	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_header.repro \
@@ -1164,6 +1171,8 @@ EXTRA_DIST += \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
+	%D%/system/same_mail.py \
+	%D%/system/same_mail_sites.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \
@@ -1200,6 +1209,7 @@ EXTRA_DIST += \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
+	%D%/system/test_host_load.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
@@ -1228,10 +1238,12 @@ EXTRA_DIST += \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
+	%D%/system/test_same_mail.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \
 	%D%/system/test_setup.py \
+	%D%/system/test_setup_exim.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \
