@@ -73,7 +73,10 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
+	tests/unit/test_ex_expand \
+	tests/unit/test_ex_list \
 	tests/unit/test_ex_log \
+	tests/unit/test_ex_options \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
@@ -675,6 +678,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
+	tests/fuzz/fuzz_ex_import \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_pf_import \
 	tests/fuzz/fuzz_proxy_proto \
@@ -749,6 +753,8 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c $(fuzz_main)
+tests_fuzz_fuzz_ex_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
@@ -871,6 +877,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_ex_import.in \
 	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_header.repro \
@@ -1123,6 +1130,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/exim.py \
+	%D%/system/exim_sites.py \
 	%D%/system/hostile_server.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
@@ -1178,6 +1186,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_import.py \
+	%D%/system/test_import_exim.py \
 	%D%/system/test_import_pmta.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
