@@ -100,6 +100,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
 	tests/unit/test_ingress_log \
+	tests/unit/test_ingress_merge \
 	tests/unit/test_ingress_peer \
 	tests/unit/test_ingress_room \
 	tests/unit/test_ingress_senders \
@@ -133,6 +134,7 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
+	tests/unit/test_merge \
 	tests/unit/test_mx_route \
 	tests/unit/test_mx_set \
 	tests/unit/test_names \
@@ -236,6 +238,7 @@ check_PROGRAMS += \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
 	tests/unit/test_store_mail \
+	tests/unit/test_store_merge \
 	tests/unit/test_store_refused \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
@@ -500,6 +503,8 @@ tests_unit_test_ingress_limits_SOURCES = \
 	%D%/unit/test_ingress_limits.c $(ingress_client_files)
 tests_unit_test_ingress_log_SOURCES = \
 	%D%/unit/test_ingress_log.c $(ingress_client_files)
+tests_unit_test_ingress_merge_SOURCES = \
+	%D%/unit/test_ingress_merge.c $(ingress_client_files)
 tests_unit_test_ingress_peer_SOURCES = \
 	%D%/unit/test_ingress_peer.c $(ingress_client_files)
 tests_unit_test_ingress_room_SOURCES = \
@@ -680,6 +685,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_ex_import \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_merge \
 	tests/fuzz/fuzz_pf_import \
 	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
@@ -759,6 +765,8 @@ tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_merge_SOURCES = %D%/fuzz/fuzz_merge.c $(fuzz_main)
+tests_fuzz_fuzz_merge_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_proxy_proto_SOURCES = \
 	%D%/fuzz/fuzz_proxy_proto.c $(fuzz_main)
 tests_fuzz_fuzz_proxy_proto_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
@@ -885,6 +893,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_merge.in \
 	%D%/fuzz/fuzz_pf_import.in \
 	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \
@@ -1196,6 +1205,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_mailq.py \
+	%D%/system/test_merge.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_one_message.py \
