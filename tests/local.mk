@@ -836,6 +836,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
 	%D%/bench/bench_drain.py \
+	%D%/bench/bench_host.py \
 	%D%/bench/bench_rate.py \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
@@ -1161,6 +1162,8 @@ EXTRA_DIST += \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
+	%D%/system/same_mail.py \
+	%D%/system/same_mail_sites.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \
@@ -1197,6 +1200,7 @@ EXTRA_DIST += \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
+	%D%/system/test_host_load.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
@@ -1225,6 +1229,7 @@ EXTRA_DIST += \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
+	%D%/system/test_same_mail.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \
