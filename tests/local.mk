@@ -830,6 +830,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
 	%D%/bench/bench_drain.py \
+	%D%/bench/bench_host.py \
 	%D%/bench/bench_rate.py \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
@@ -962,6 +963,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-two-scopes.scn \
 	%D%/scenario/bug-6-claim-in-turn.scn \
 	%D%/scenario/bug-6-claim-of-lease.scn \
+	%D%/scenario/bug-6-full-after-reload.scn \
 	%D%/scenario/bug-6-lane-of-two.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
@@ -1153,6 +1155,8 @@ EXTRA_DIST += \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
+	%D%/system/same_mail.py \
+	%D%/system/same_mail_sites.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \
@@ -1189,6 +1193,7 @@ EXTRA_DIST += \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
+	%D%/system/test_host_load.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
@@ -1216,6 +1221,7 @@ EXTRA_DIST += \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
+	%D%/system/test_same_mail.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \
