@@ -970,6 +970,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-two-scopes.scn \
 	%D%/scenario/bug-6-claim-in-turn.scn \
 	%D%/scenario/bug-6-claim-of-lease.scn \
+	%D%/scenario/bug-6-full-after-reload.scn \
 	%D%/scenario/bug-6-lane-of-two.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
