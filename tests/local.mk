@@ -73,7 +73,10 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
+	tests/unit/test_ex_expand \
+	tests/unit/test_ex_list \
 	tests/unit/test_ex_log \
+	tests/unit/test_ex_options \
 	tests/unit/test_ex_setup \
 	tests/unit/test_ex_text \
 	tests/unit/test_explain \
@@ -696,6 +699,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
+	tests/fuzz/fuzz_ex_import \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_merge \
 	tests/fuzz/fuzz_pf_import \
@@ -772,6 +776,8 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c $(fuzz_main)
+tests_fuzz_fuzz_ex_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
 tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
@@ -901,6 +907,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_ex_import.in \
 	%D%/fuzz/fuzz_ex_setup.in \
 	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
@@ -980,6 +987,7 @@ EXTRA_DIST += \
 	%D%/scenario/bug-5-two-scopes.scn \
 	%D%/scenario/bug-6-claim-in-turn.scn \
 	%D%/scenario/bug-6-claim-of-lease.scn \
+	%D%/scenario/bug-6-full-after-reload.scn \
 	%D%/scenario/bug-6-lane-of-two.scn \
 	%D%/scenario/bug-6-pin-behind-idle.scn \
 	%D%/scenario/bug-6-place-unknown-first.scn \
@@ -1156,6 +1164,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/exim.py \
+	%D%/system/exim_sites.py \
 	%D%/system/hostile_server.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
@@ -1214,6 +1223,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_import.py \
+	%D%/system/test_import_exim.py \
 	%D%/system/test_import_pmta.py \
 	%D%/system/test_inbound_checks.py \
 	%D%/system/test_ingress.py \

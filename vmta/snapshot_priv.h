@@ -196,6 +196,8 @@ struct snapshot {
 	struct strmap *rewrites;      /* of rewrite_list */
 	struct strmap *warmups;       /* of warmup_entry */
 	struct strmap *suppress;      /* of suppress_entry */
+	struct suppress_watched *watched; /* the published ones */
+	size_t watched_count;
 	struct domain_map *mx_limits; /* of struct conf_domain_count */
 	struct strmap *accts;         /* of acct_entry, by path */
 	bool too_many_accts;          /* said */

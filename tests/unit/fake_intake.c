@@ -347,6 +347,15 @@ snapshot_suppress_at(const struct snapshot *s, size_t i)
 	return &fake_lists[i];
 }
 
+/* None is published. */
+const struct suppress_watched *
+snapshot_suppress_watched(const struct snapshot *s, size_t *count_r)
+{
+	(void)s;
+	*count_r = 0;
+	return NULL;
+}
+
 void
 suppress_set_of(const struct snapshot *s, const struct suppress_scope *c,
     struct suppress_set *set_r)
