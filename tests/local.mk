@@ -73,7 +73,10 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
+	tests/unit/test_ex_expand \
+	tests/unit/test_ex_list \
 	tests/unit/test_ex_log \
+	tests/unit/test_ex_options \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
@@ -97,6 +100,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
 	tests/unit/test_ingress_log \
+	tests/unit/test_ingress_merge \
 	tests/unit/test_ingress_peer \
 	tests/unit/test_ingress_room \
 	tests/unit/test_ingress_senders \
@@ -130,6 +134,7 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
+	tests/unit/test_merge \
 	tests/unit/test_mx_route \
 	tests/unit/test_mx_set \
 	tests/unit/test_names \
@@ -233,6 +238,7 @@ check_PROGRAMS += \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
 	tests/unit/test_store_mail \
+	tests/unit/test_store_merge \
 	tests/unit/test_store_refused \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
@@ -497,6 +503,8 @@ tests_unit_test_ingress_limits_SOURCES = \
 	%D%/unit/test_ingress_limits.c $(ingress_client_files)
 tests_unit_test_ingress_log_SOURCES = \
 	%D%/unit/test_ingress_log.c $(ingress_client_files)
+tests_unit_test_ingress_merge_SOURCES = \
+	%D%/unit/test_ingress_merge.c $(ingress_client_files)
 tests_unit_test_ingress_peer_SOURCES = \
 	%D%/unit/test_ingress_peer.c $(ingress_client_files)
 tests_unit_test_ingress_room_SOURCES = \
@@ -675,7 +683,9 @@ fuzz_targets = \
 	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
+	tests/fuzz/fuzz_ex_import \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_merge \
 	tests/fuzz/fuzz_pf_import \
 	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
@@ -749,10 +759,14 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c $(fuzz_main)
+tests_fuzz_fuzz_ex_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_merge_SOURCES = %D%/fuzz/fuzz_merge.c $(fuzz_main)
+tests_fuzz_fuzz_merge_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_proxy_proto_SOURCES = \
 	%D%/fuzz/fuzz_proxy_proto.c $(fuzz_main)
 tests_fuzz_fuzz_proxy_proto_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
@@ -872,6 +886,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_ex_import.in \
 	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_header.repro \
@@ -879,6 +894,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_merge.in \
 	%D%/fuzz/fuzz_pf_import.in \
 	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \
@@ -1124,6 +1140,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/exim.py \
+	%D%/system/exim_sites.py \
 	%D%/system/hostile_server.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
@@ -1182,6 +1199,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
 	%D%/system/test_import.py \
+	%D%/system/test_import_exim.py \
 	%D%/system/test_import_pmta.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
@@ -1191,6 +1209,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_mailq.py \
+	%D%/system/test_merge.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_one_message.py \
