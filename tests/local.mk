@@ -1157,6 +1157,7 @@ EXTRA_DIST += \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
 	%D%/system/same_mail.py \
+	%D%/system/same_mail_exim.py \
 	%D%/system/same_mail_sites.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
