@@ -17,6 +17,7 @@ mailrace_SOURCES = \
 	%D%/ctl_drain.c \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
+	%D%/ctl_hold.c \
 	%D%/ctl_import.c \
 	%D%/ctl_lint.c \
 	%D%/ctl_mailq.c \

@@ -1177,6 +1177,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_hold.py \
 	%D%/system/test_import.py \
 	%D%/system/test_import_pmta.py \
 	%D%/system/test_ingress.py \

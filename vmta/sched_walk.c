@@ -38,9 +38,11 @@ sched_walk_next(struct sched_walk *w)
 	if (w->queue == NULL)
 		return NULL;
 	w->next = TAILQ_NEXT(w->queue, all);
-	w->left = w->queue->deferred.n;
+	/* One that was passed may come into the place of one that was freed. */
+	w->left = 2 * (uint64_t)w->queue->deferred.n;
 	w->granted_told = false;
 	vqueue_cursor_init(&w->inside);
+	vqueue_cursor_init(&w->freeing);
 	return w->queue;
 }
 
@@ -52,7 +54,7 @@ sched_walk_free_deferred(struct sched_walk *w, uint32_t max)
 
 	if (q == NULL || n == 0)
 		return false;
-	n = vqueue_free_deferred(q, n);
+	n = vqueue_free_deferred(q, &w->freeing, n);
 	w->left = n == 0 ? 0 : w->left - n;
 	sched_dirty(w->sched, q);
 	return w->left > 0;
@@ -151,6 +153,20 @@ sched_walk_free(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 	if (w->queue == NULL)
 		return true;
 	all = vqueue_free_wanted(w->queue, &w->inside, on_waiting, &t, max);
+	sched_dirty(w->sched, w->queue);
+	return all;
+}
+
+bool
+sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max)
+{
+	struct telling t = { &w->sched->backlog.origins, w->queue, wants, ctx };
+	bool all;
+
+	if (w->queue == NULL)
+		return true;
+	all = vqueue_hold_wanted(w->queue, &w->inside, on_waiting, &t, max);
 	sched_dirty(w->sched, w->queue);
 	return all;
 }
