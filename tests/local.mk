@@ -1170,6 +1170,7 @@ EXTRA_DIST += \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
+	%D%/system/test_drain.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \

@@ -51,6 +51,7 @@ control_fn control_set_queue, control_disable_source, control_enable_source;
 control_fn control_pause_job, control_resume_job;
 /* orders_rcpt.c */
 control_fn control_delete, control_hold, control_release, control_requeue;
+control_fn control_hand_back;
 /* show.c */
 control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
 control_fn control_show_jobs;

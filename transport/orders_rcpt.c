@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Orders for recipients that are not being sent: delete, hold, release, requeue.
+ * Orders for recipients that are not being sent: delete, hold, release, requeue,
+ * and back to the host MTA with them.
  *
  *	find    (only if envelopes have to be read) candidates are looked at on
  *		a worker; those that are meant are noted by number
@@ -26,6 +27,7 @@
 #include "transport/candidates.h"
 #include "transport/control_priv.h"
 #include "transport/disposition.h"
+#include "transport/gate.h"
 #include "transport/sweep.h"
 
 enum {
@@ -40,7 +42,13 @@ struct noted {
 	uint32_t n;
 };
 
-enum deed { DEED_DELETE, DEED_HOLD, DEED_RELEASE, DEED_REQUEUE };
+enum deed {
+	DEED_DELETE,
+	DEED_HOLD,
+	DEED_RELEASE,
+	DEED_REQUEUE,
+	DEED_HAND_BACK
+};
 
 /* Indexed by enum deed. */
 static const struct {
@@ -52,6 +60,7 @@ static const struct {
 	[DEED_HOLD] = { "hold", "held", false },
 	[DEED_RELEASE] = { "release", "released", false },
 	[DEED_REQUEUE] = { "requeue", "requeued", true },
+	[DEED_HAND_BACK] = { "hand back", "handed", false },
 };
 
 /* That recipients are on hold, or not any more, on its way to the store. */
@@ -149,9 +158,9 @@ is_noted(const struct order *o, const struct sched_rcpt_info *info)
 static bool
 would_change(const struct order *o, bool on_hold)
 {
-	return o->deed == DEED_HOLD ? !on_hold :
-	    o->deed == DEED_RELEASE ? on_hold :
-				      true;
+	return o->deed == DEED_HOLD || o->deed == DEED_HAND_BACK ? !on_hold :
+	    o->deed == DEED_RELEASE                              ? on_hold :
+								   true;
 }
 
 static bool
@@ -260,7 +269,9 @@ count_one(void *ctx, const struct sched_rcpt_info *info)
 {
 	struct order *o = ctx;
 
-	o->changed += wants(o, info);
+	o->changed += wants(o, info) &&
+	    (o->deed != DEED_HAND_BACK ||
+		sched_walk_may_hand(&o->walk.at, info));
 	return ++o->batch % LOOK_AT != 0;
 }
 
@@ -278,6 +289,8 @@ change_some(struct order *o, struct sched_walk *at)
 	case DEED_RELEASE:
 	case DEED_REQUEUE:
 		return sched_walk_free(at, wants_now, o, LOOK_AT);
+	case DEED_HAND_BACK:
+		return sched_walk_hand(at, wants_now, o, LOOK_AT, o->now_us);
 	}
 	CHECK_NEVER("an order");
 }
@@ -459,7 +472,7 @@ parse(struct order *o, const json_t *args, struct err *e)
 {
 	if (select_parse(args, &o->select, e) == -1)
 		return -1;
-	if (!o->select.is_bounded)
+	if (!o->select.is_bounded && o->deed != DEED_HAND_BACK)
 		return err_set(e, "%s needs --queue, --jobId or --id",
 		    deeds[o->deed].command);
 	o->dry_run = json_is_true(json_object_get(args, "dry-run"));
@@ -512,4 +525,21 @@ void
 control_requeue(struct control *c, struct ctl_request *r, const json_t *args)
 {
 	begin(c, r, args, DEED_REQUEUE);
+}
+
+/* Its answers must not come back here, and new mail would go there for ever. */
+void
+control_hand_back(struct control *c, struct ctl_request *r, const json_t *args)
+{
+	const struct snapshot *conf = c->opt.snapshot(c->opt.ctx);
+	struct gate_facts gate;
+
+	gate_facts(c->opt.gate, &gate);
+	if (snapshot_global(conf)->dsn_hosts.n == 0)
+		ctl_fail(r, "dsn-host is not set: nobody would take it");
+	else if (gate.closed_us == 0 &&
+	    !json_is_true(json_object_get(args, "dry-run")))
+		ctl_fail(r, "mail is taken still: first mailrace drain");
+	else
+		begin(c, r, args, DEED_HAND_BACK);
 }

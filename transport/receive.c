@@ -412,7 +412,7 @@ make_envelope(struct ingress_session *s, const char *peer,
 {
 	const struct ingress_tx *tx = &s->tx;
 	struct envelope env = {
-		.arrival_us = clock_wall_us(),
+		.arrival_us = receive_arrival(s, l),
 		.sender = l->sender,
 		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
 		.job = l->job,

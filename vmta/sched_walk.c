@@ -171,6 +171,55 @@ sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 	return all;
 }
 
+bool
+sched_walk_may_hand(const struct sched_walk *w,
+    const struct sched_rcpt_info *info)
+{
+	struct sched *s = w->sched;
+	int64_t ran_us = s->backlog.ran_us;
+
+	return w->queue != NULL && !choice_is_to_host(w->queue) &&
+	    !sched_is_paused(s, w->queue) && !info->granted &&
+	    info->due_us != SCHED_ON_HOLD &&
+	    !sched_job_is_paused(s, info->job) &&
+	    backlog_opens(&s->backlog, info->entry, ran_us) <= ran_us;
+}
+
+struct handing {
+	struct telling tell;
+	struct sched_walk *walk;
+	sched_rcpt_fn *wants;
+	void *ctx;
+};
+
+static bool
+wants_handed(void *ctx, const struct sched_rcpt_info *info)
+{
+	const struct handing *h = ctx;
+
+	return sched_walk_may_hand(h->walk, info) && h->wants(h->ctx, info);
+}
+
+bool
+sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max, int64_t now_us)
+{
+	struct sched *s = w->sched;
+	struct handing h = { .walk = w, .wants = wants, .ctx = ctx };
+	struct vqueue_hand how = { .wants = on_waiting, .ctx = &h.tell };
+	bool all;
+
+	if (w->queue == NULL || choice_is_to_host(w->queue))
+		return true;
+	h.tell = (struct telling){ &s->backlog.origins, w->queue, wants_handed,
+		&h };
+	how.to = sched_queue_get(s, SNAPSHOT_DSN_DOMAIN, "", now_us);
+	all = vqueue_hand_wanted(w->queue, &w->inside, &how, max);
+	sched_dirty(s, w->queue);
+	sched_dirty(s, how.to);
+	return all;
+}
+
 struct taking {
 	struct telling tell;
 	const struct sched_take *take;

@@ -66,6 +66,18 @@ bool sched_walk_free(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 bool sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
     uint32_t max);
 
+/*
+ * Hands those to the host MTA that are wanted: they go into the queue of
+ * notifications, and out at once.  Only those are told that may be: not being
+ * sent, nor on hold or paused, nor before or behind their times, nor in that
+ * queue already.  Looks at about max a call.  True: that were all.
+ */
+bool sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max, int64_t now_us);
+/* May one be that is told by another walk? */
+bool sched_walk_may_hand(const struct sched_walk *w,
+    const struct sched_rcpt_info *info);
+
 /* Tells those being sent alone; they do not come again. */
 void sched_walk_granted(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx);
 

@@ -282,6 +282,19 @@ bool vqueue_hold_wanted(struct sched_queue *q, struct vqueue_cursor *c,
     vqueue_each_fn *fn, void *ctx, uint32_t max);
 
 /*
+ * Those that are wanted wait their turn in the other queue from now on, whatever
+ * their time; fn is asked about those that are not on hold.  Looks at about max
+ * a call.  True: that were all.
+ */
+struct vqueue_hand {
+	struct sched_queue *to;
+	vqueue_each_fn *wants;
+	void *ctx;
+};
+bool vqueue_hand_wanted(struct sched_queue *q, struct vqueue_cursor *c,
+    const struct vqueue_hand *how, uint32_t max);
+
+/*
  * Those that are wanted leave, with gone; looks at about max a call.  True:
  * that were all.
  */

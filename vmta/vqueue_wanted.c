@@ -149,6 +149,85 @@ vqueue_hold_wanted(struct sched_queue *q, struct vqueue_cursor *c,
 	return true;
 }
 
+/* ---- into another queue -------------------------------------------------- */
+
+/*
+ * It is in no list any more, and one of the active of its group, which stays.
+ * What of a message comes from one queue goes out together (the caller forgets
+ * last_added in between): it may have to be signed in the same way.
+ */
+static void
+hand_rcpt(struct sched_queue *q, struct sched_queue *to, struct rcpt *r)
+{
+	struct backlog *b = q->turns.backlog;
+	struct group *g = r->group, *there = to->last_added;
+
+	if (there == NULL || there->entry != g->entry ||
+	    there->priority != g->priority || g->entry->one_by_one) {
+		there = group_new(to, b, g->entry, g->priority);
+		to->last_added = there;
+	}
+	r->group = there;
+	there->rcpts++;
+	there->active++;
+	g->rcpts--;
+	g->active--;
+	q->rcpts--;
+	to->rcpts++;
+	msg_keep(to, there);
+	note_close(to, there, b->ran_us);
+	vqueue_join_ready(to, r, false);
+	if (g->rcpts == 0)
+		group_free(q, b, g);
+	else if (g->active == 0)
+		msg_release(g);
+}
+
+static bool
+hand_group(struct sched_queue *q, struct group *g,
+    const struct vqueue_hand *how)
+{
+	struct rcpt *r = unlink_wanted(q, g, how->wants, how->ctx);
+	bool empty = g->last == NULL;
+
+	while (r != NULL) {
+		struct rcpt *next = r->next;
+
+		hand_rcpt(q, how->to, r);
+		r = next;
+	}
+	return empty;
+}
+
+bool
+vqueue_hand_wanted(struct sched_queue *q, struct vqueue_cursor *c,
+    const struct vqueue_hand *how, uint32_t max)
+{
+	struct group *g;
+	struct rcpt *r;
+
+	CHECK(q != how->to);
+	how->to->last_added = NULL;
+	while ((g = vqueue_step_ready(q, c)) != NULL) {
+		if (hand_group(q, g, how))
+			c->turns.index++;
+		if (max-- <= 1)
+			return false;
+	}
+	while ((r = vqueue_step_deferred(q, c)) != NULL) {
+		if (r->due_us != SCHED_ON_HOLD &&
+		    how->wants(how->ctx, r, true)) {
+			leave_deferred(q, r);
+			r->group->active++;
+			hand_rcpt(q, how->to, r);
+			c->index++;
+		}
+		if (max-- <= 1)
+			return false;
+	}
+	return true;
+}
+
 /* ---- leaving ------------------------------------------------------------- */
 
 /* True: the group has left the heap, and another one has its place. */

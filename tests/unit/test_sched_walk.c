@@ -269,6 +269,65 @@ test_hold(uint32_t max)
 	plain_owner_fini(&w.owner);
 }
 
+static bool
+wants_hand(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct world *w = ctx;
+
+	w->taken += is_wanted(w, info);
+	w->taken += strcmp(info->domain, "b.example") == 0 ? 0 : 1000000;
+	return is_wanted(w, info);
+}
+
+static uint64_t
+size_of(const struct world *w, const char *domain, uint64_t *deferred_r)
+{
+	struct sched_queue_info info = { .rcpts = 0 };
+	struct sched_queue *q;
+	struct sched_walk walk;
+
+	sched_walk_begin(&walk, w->sched);
+	while ((q = sched_walk_next(&walk)) != NULL &&
+	    strcmp(sched_queue_domain(q), domain) != 0)
+		;
+	if (q != NULL)
+		sched_queue_info(w->sched, q, S, &info);
+	sched_walk_end(&walk);
+	*deferred_r = info.deferred;
+	return info.rcpts;
+}
+
+/* Messages 4, 8 ... 400 are b.example's, whose queue alone is not paused. */
+static void
+test_hand(uint32_t max)
+{
+	struct sched_pause queue = { "b.example", "*", false };
+	struct sched_walk walk;
+	uint64_t timed, held = 20 * 2, handed = 100 * 2 - held;
+	struct world w;
+	struct err e;
+
+	world_init(&w);
+	w.modulus = 5;
+	change(&w, sched_walk_hold, wants_hold, max);
+	(void)sched_pause(w.sched, &queue, &e);
+	w.modulus = 1;
+	w.taken = 0;
+	sched_walk_begin(&walk, w.sched);
+	while (sched_walk_next(&walk) != NULL)
+		while (!sched_walk_hand(&walk, wants_hand, &w, max, S))
+			;
+	sched_walk_end(&walk);
+	is_int(w.taken, (int64_t)handed, "just those that may go, once");
+	is_int((int64_t)size_of(&w, SNAPSHOT_DSN_DOMAIN, &timed),
+	    (int64_t)handed, "they wait for the host");
+	is_int((int64_t)timed, 0, "none for its time");
+	is_int((int64_t)size_of(&w, "b.example", &timed),
+	    (int64_t)(300 - handed), "the others stay");
+	is_int((int64_t)queued(&w), MESSAGES * RCPTS, "nothing is lost");
+	plain_owner_fini(&w.owner);
+}
+
 /* Queues go and come while a walk stands at them. */
 static void
 test_queues(void)
@@ -314,6 +373,8 @@ main(void)
 	test_hold(1);
 	test_hold(7);
 	test_hold(1000000);
+	test_hand(1);
+	test_hand(1000000);
 	test_queues();
 	return done_testing();
 }
