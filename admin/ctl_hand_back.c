@@ -13,7 +13,8 @@
 enum {
 	FEW = 500, /* under way: more may come */
 	LOOK_MS = 200,
-	TELL_S = 10
+	TELL_S = 10,
+	GRACE_S = 60 /* for those that are under way at the end */
 };
 
 bool
@@ -88,33 +89,74 @@ look(const struct ctl_options *opt, json_int_t *waiting_r,
 	return rc;
 }
 
+static void
+tell(const struct hand_back *h)
+{
+	(void)fprintf(stderr,
+	    "%" JSON_INTEGER_FORMAT
+	    " recipients were given to the host, %" JSON_INTEGER_FORMAT
+	    " of them are on their way\n",
+	    h->handed, h->waiting);
+}
+
+/* One look, and some more if there is room. */
+static int
+give(struct hand_back *h, const struct ctl_options *order, bool giving,
+    bool *over_r)
+{
+	json_int_t sending, n = 0;
+	int rc = look(h->opt, &h->waiting, &sending);
+
+	if (rc == 0 && giving && h->waiting < FEW)
+		rc = ask(order, &n);
+	h->handed += n;
+	h->waiting += n;
+	*over_r = h->waiting == 0 && (!giving || sending == 0);
+	return rc;
+}
+
+/* Who waits still has not gone. */
+static void
+end(struct hand_back *h)
+{
+	h->handed -= h->waiting < h->handed ? h->waiting : h->handed;
+	if (h->waiting > 0)
+		(void)fprintf(stderr,
+		    "mailrace: %" JSON_INTEGER_FORMAT
+		    " recipients wait for the host; after a restart of "
+		    "mailraced they are in their own queues again\n",
+		    h->waiting);
+}
+
 int
 ctl_hand_back(struct hand_back *h)
 {
 	struct ctl_options order = order_of(h->opt);
 	int64_t tell_us = clock_us() + TELL_S * US_PER_S;
-	json_int_t waiting, sending, n;
+	bool giving = true, over = false, signalled = false;
 	int rc;
 
 	order.values[OPT_MAXITEMS] = AT_ONCE;
-	for (;;) {
-		n = 0;
-		rc = look(h->opt, &waiting, &sending);
-		if (rc == 0 && waiting < FEW)
-			rc = ask(&order, &n);
-		h->handed += n;
-		if (rc != 0 || n + waiting + sending == 0 ||
-		    clock_us() > h->until_us)
-			return rc;
-		if (clock_us() > tell_us) {
-			tell_us += TELL_S * US_PER_S;
-			(void)fprintf(stderr,
-			    "%" JSON_INTEGER_FORMAT
-			    " recipients went to the host's queue, "
-			    "%" JSON_INTEGER_FORMAT " of them on their way\n",
-			    h->handed, waiting + n);
+	while ((rc = give(h, &order, giving, &over)) == 0 && !over) {
+		int64_t now_us = clock_us();
+
+		if (now_us > h->until_us && !giving)
+			break;
+		if (giving && (now_us > h->until_us || signalled)) {
+			giving = false;
+			h->until_us = now_us + GRACE_S * US_PER_S;
 		}
-		if (ctl_wait_a_little(h->signals))
-			return 1;
+		if (now_us > tell_us) {
+			tell_us += TELL_S * US_PER_S;
+			tell(h);
+		}
+		if (ctl_wait_a_little(h->signals)) {
+			if (signalled)
+				break;
+			signalled = true;
+		}
 	}
+	if (rc == 0)
+		end(h);
+	return rc == 0 && signalled ? 1 : rc;
 }

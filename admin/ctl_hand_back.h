@@ -24,8 +24,9 @@ bool ctl_wait_a_little(const sigset_t *signals);
 struct hand_back {
 	const struct ctl_options *opt; /* with selectors; none: all */
 	const sigset_t *signals;       /* that end it */
-	int64_t until_us;              /* engine clock */
-	json_int_t handed;             /* recipients */
+	int64_t until_us;   /* no more are given then; engine clock */
+	json_int_t handed;  /* recipients; at the end without: */
+	json_int_t waiting; /* those that are on their way */
 };
 
 /* The exit status; what could not go is still queued. */

@@ -11,6 +11,7 @@ import collections
 import glob
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -272,6 +273,35 @@ def no_listener(lab):
     tap.check(r.returncode == 1 and "does not run" in r.stderr, str(r))
     tap.check(lab.is_taken(), "it locked mail out")
     lab.postfix.start()
+
+
+@tap.test("two signals end it: the host is as before, and what waits for it is "
+          "ours again after a restart")
+def signalled(lab):
+    lab.command.text("delete", "--queue=*")
+    lab.command.text("pause", "queue", "{dsn}")
+    lab.inject("w@c.example")
+    lab.tried("w@c.example")
+    before = lab.files()
+    p = subprocess.Popen([mailrace.program("mailrace"), "-c", lab.config,
+                          "drain", "--to-host", "--config-dir",
+                          lab.postfix.conf], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    tap.wait_for(lambda: lab.rows("--queue={dsn}"), 30, "it waits there")
+    tap.check(HOST.encode() in lab.files()[0]["master.cf"], "its service")
+    for _ in range(2):
+        p.send_signal(signal.SIGINT)
+        time.sleep(0.5)  # two at once would be one
+    out, err = p.communicate(timeout=60)
+    tap.check(p.returncode == 1 and "1 recipients wait for the host" in err,
+              out + err)
+    tap.equal(lab.files(), before, "the host's files")
+    lab.daemon.stop()
+    lab.daemon.start()
+    tap.equal([(r["to"], r["domain"]) for r in lab.rows()],
+              [("w@c.example", "c.example")], "its own queue")
+    tap.equal(lab.rows("--queue={dsn}"), [], "the host's")
+    lab.command.text("resume", "queue", "{dsn}")
 
 
 @tap.test("kill -9 while it goes back: nothing is lost, nothing comes twice "
