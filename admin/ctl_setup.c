@@ -1,127 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * setup postfix: the host MTA is made to hand over to us, or all of that is
- * undone.
- *
- *	plan    what to change, or why not (compat/postfix/pf_setup.h)
- *	copy    postconf makes the changes to copies; their difference is shown
- *	ready   do our daemons answer?
- *	record  how it was, durably
- *	swap    the copies take the place of the files; reload
- *	probe   a message through both; if it does not come, all is swapped back
- *
- * Signals wait from the record to the end: what is begun is done or undone.
+ * undone (admin/setup_run.h); what to change is compat/postfix/pf_setup.h's.
  */
 #include "admin/ctl_setup.h"
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "admin/ctl_ask.h"
 #include "admin/ctl_cmds.h"
-#include "compat/postfix/pf_record.h"
+#include "admin/setup_conf.h"
+#include "admin/setup_run.h"
 #include "compat/postfix/pf_stay.h"
 #include "compat/postfix/pf_undo.h"
-#include "vmta/settings.h"
 #include "vmta/snapshot.h"
 
 /* Where the milter is by default, which no Postfix in a chroot finds. */
 #define MILTER_DEFAULT "/run/mailrace/milter"
 
 struct setup {
-	const struct ctl_options *opt;
+	struct setup_run run;
 	struct snapshot *conf;
 	struct pf_site site;
 	struct pf_conf *host;
 	struct pf_wish wish;
-	struct pf_plan plan;
-	struct buf diff, tls_policy, dsn;
-	const char *done; /* what came of it, for JSON */
+	struct buf tls_policy, dsn;
 };
 
-/* ---- telling ------------------------------------------------------------- */
-
-static int
-fail(const struct err *e)
-{
-	(void)fprintf(stderr, "mailrace: %s\n", e->text);
-	return 1;
-}
-
-static void
-say(struct setup *s, const char *done, const char *text)
-{
-	s->done = done;
-	if (!s->opt->json)
-		(void)printf("%s\n", text);
-}
-
-static json_t *
-texts_json(const struct pf_texts *t)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < t->n; i++)
-		(void)json_array_append_new(list, ctl_string(t->v[i]));
-	return list;
-}
-
-static void
-print_json(struct setup *s)
-{
-	json_t *answer = json_pack("{s:o,s:o,s:o,s:o,s:o}", "config_dir",
-	    ctl_string(s->site.dir), "result",
-	    s->done == NULL ? json_null() : json_string(s->done), "refusals",
-	    texts_json(&s->plan.refusals), "notes", texts_json(&s->plan.notes),
-	    "diff", ctl_string(buf_cstr(&s->diff)));
-
-	ctl_print_json(answer);
-	json_decref(answer);
-}
-
-static void
-print_diff(struct setup *s)
-{
-	if (!s->opt->json)
-		(void)fwrite(s->diff.p, 1, s->diff.len, stdout);
-	(void)fflush(stdout);
-}
-
-/* Notes, and refusals; true: there are some of these. */
-static bool
-print_plan(struct setup *s)
-{
-	if (!s->opt->json)
-		for (size_t i = 0; i < s->plan.notes.n; i++)
-			(void)printf("Note: %s.\n", s->plan.notes.v[i]);
-	for (size_t i = 0; i < s->plan.refusals.n; i++)
-		(void)fprintf(stderr, "mailrace: %s\n", s->plan.refusals.v[i]);
-	if (s->plan.refusals.n > 0)
-		s->done = "refused";
-	return s->plan.refusals.n > 0;
-}
+static const char *const kinds[] = { [PF_PARAMETER] = "parameter",
+	[PF_SERVICE] = "service",
+	[PF_OPTION] = "option",
+	NULL };
 
 /* ---- the wish ------------------------------------------------------------ */
-
-static bool
-holds(void *ctx, const char *domain, const char *directive)
-{
-	const struct snapshot *conf = ctx;
-
-	/* Whichever virtual MTA carries it. */
-	for (size_t i = 0; i < snapshot_vmta_count(conf); i++) {
-		struct queue_conf q;
-
-		settings_queue(conf, domain, snapshot_vmta_at(conf, i)->name,
-		    &q);
-		if (strcmp(directive, "smtp-hosts") == 0 ? q.smtp_hosts.n == 0 :
-							   !q.require_starttls)
-			return false;
-	}
-	return true;
-}
 
 /* The listener that a Postfix finds; else the first with a path. */
 static const char *
@@ -139,20 +50,6 @@ lmtp_path(const struct setup *s)
 			found = all->v[i];
 	}
 	return found;
-}
-
-static const char *
-dsn_service(struct setup *s)
-{
-	const struct conf_hosts *hosts = &snapshot_global(s->conf)->dsn_hosts;
-	char text[NET_ADDR_TEXT];
-
-	if (hosts->n == 0 || hosts->v[0].name != NULL ||
-	    hosts->v[0].port == 0 ||
-	    strncmp(net_addr_text(&hosts->v[0].addr, text), "127.", 4) != 0)
-		return NULL;
-	buf_printf(&s->dsn, "%s:%u", text, (unsigned)hosts->v[0].port);
-	return buf_cstr(&s->dsn);
 }
 
 /* Those tables that postmap can list; p NULL: one cannot be. */
@@ -177,15 +74,12 @@ tls_policy(struct setup *s)
 static int
 make_wish(struct setup *s, struct err *e)
 {
-	const char *const *given = s->opt->values;
+	const char *const *given = s->run.opt->values;
 	const char *milter = snapshot_global(s->conf)->milter_listener;
 	struct pf_wish *w = &s->wish;
 
-	if ((given[OPT_ALL_OUTBOUND] != NULL) + (given[OPT_DOMAINS] != NULL) +
-		(given[OPT_SENDERS] != NULL) >
-	    1)
-		return err_set(e,
-		    "only one of --all-outbound, --domains and --senders");
+	if (setup_conf_one_scope(s->run.opt, e) == -1)
+		return -1;
 	w->scope = given[OPT_DOMAINS] != NULL ? PF_DOMAINS :
 	    given[OPT_SENDERS] != NULL        ? PF_SENDERS :
 						PF_ALL;
@@ -196,10 +90,11 @@ make_wish(struct setup *s, struct err *e)
 		return err_set(e,
 		    "%s has no lmtp-listener with a path, such as "
 		    "%s/mailrace/lmtp",
-		    s->opt->config, pf_value(s->host, NULL, "queue_directory"));
+		    s->run.opt->config,
+		    pf_value(s->host, NULL, "queue_directory"));
 	w->milter = strcmp(milter, MILTER_DEFAULT) == 0 ? NULL : milter;
-	w->dsn = dsn_service(s);
-	w->holds = holds;
+	w->dsn = setup_conf_dsn(s->conf, &s->dsn);
+	w->holds = setup_conf_holds;
 	w->ctx = s->conf;
 	w->tls_policy = tls_policy(s);
 	return 0;
@@ -236,26 +131,38 @@ probe_sender(struct setup *s)
 
 /* ---- making it ----------------------------------------------------------- */
 
-/* Signals wait, or do not any more. */
-static void
-hold_signals(int how)
+static int
+edit(struct setup_run *run, struct err *e)
 {
-	sigset_t set;
+	struct setup *s = run->ctx;
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGPIPE);
-	(void)sigaddset(&set, SIGQUIT);
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a program of one thread */
-	(void)sigprocmask(how, &set, NULL);
+	return pf_site_edit(&s->site, &run->plan, e);
+}
+
+static int
+ready(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+
+	return ctl_setup_ready(&s->wish, &run->plan, e);
+}
+
+static bool
+runs(struct setup_run *run)
+{
+	struct setup *s = run->ctx;
+
+	return pf_site_runs(&s->site);
 }
 
 /* Reload, and is it still there? */
 static int
-reload(struct setup *s, struct err *e)
+activate(struct setup_run *run, bool runs_now, struct err *e)
 {
+	struct setup *s = run->ctx;
+
+	if (!runs_now)
+		return 0;
 	if (pf_site_reload(&s->site, e) == -1)
 		return -1;
 	if (!pf_site_runs(&s->site))
@@ -264,86 +171,49 @@ reload(struct setup *s, struct err *e)
 }
 
 static int
-check(struct setup *s, bool runs, struct err *e)
+check(struct setup_run *run, bool runs_now, struct err *e)
 {
+	struct setup *s = run->ctx;
 	const char *sender;
 
-	if (!runs) {
-		say(s, "done",
+	if (!runs_now) {
+		setup_run_say(run, "done",
 		    "Postfix does not run: nothing was reloaded, and no probe "
 		    "was sent.");
 		return 0;
 	}
-	if (reload(s, e) == -1)
-		return -1;
 	sender = probe_sender(s);
 	if (sender == NULL) {
-		say(s, "done",
+		setup_run_say(run, "done",
 		    "Done, without a probe: the table names no sender that "
 		    "could be used for one.");
 		return 0;
 	}
-	if (ctl_setup_probe(s->opt, &s->site, sender, e) == -1)
+	if (ctl_setup_probe(run->opt, &s->site, sender, e) == -1)
 		return -1;
-	say(s, "done", "Done: a probe came from Postfix to Mailrace.");
+	setup_run_say(run, "done",
+	    "Done: a probe came from Postfix to Mailrace.");
 	return 0;
 }
 
 static void
-tell_torn(struct setup *s)
+take_back(struct setup_run *run, const struct host_record *r)
 {
-	(void)fprintf(stderr, "mailrace: it is not as it was; %s has that\n",
-	    s->site.undo);
-	s->done = "failed";
+	struct setup *s = run->ctx;
+
+	pf_undo(r->changes, r->count, s->host, &run->plan);
 }
 
-/* All as it was before the swap; why is what went wrong. */
-static int
-roll_back(struct setup *s, bool runs, const struct err *why)
-{
-	const bool undoes = s->opt->values[OPT_UNDO] != NULL;
-	struct err e;
+static const struct setup_host postfix = { .command = "setup postfix",
+	.kinds = kinds,
+	.edit = edit,
+	.ready = ready,
+	.runs = runs,
+	.activate = activate,
+	.check = check,
+	.take_back = take_back };
 
-	(void)fail(why);
-	if ((undoes ? pf_site_swap(&s->site, &e) :
-		      pf_site_swap_back(&s->site, &e)) == -1 ||
-	    (runs && pf_site_reload(&s->site, &e) == -1)) {
-		(void)fail(&e);
-		tell_torn(s);
-		return 1;
-	}
-	s->done = "rolled back";
-	(void)fprintf(stderr, "mailrace: %s is as it was\n", s->site.dir);
-	return 1;
-}
-
-static int
-make(struct setup *s)
-{
-	const bool runs = pf_site_runs(&s->site);
-	struct err e, ignored;
-	int rc = 1;
-
-	if (ctl_setup_ready(&s->wish, &s->plan, &e) == -1)
-		return fail(&e);
-	hold_signals(SIG_BLOCK);
-	if (pf_record_write(&s->site, &s->plan, &e) == -1 ||
-	    pf_site_swap(&s->site, &e) == -1) {
-		rc = fail(&e);
-		if (s->site.torn)
-			tell_torn(s);
-		else
-			(void)pf_record_remove(&s->site, &ignored);
-	} else if (check(s, runs, &e) == -1) {
-		rc = roll_back(s, runs, &e);
-		if (strcmp(s->done, "rolled back") == 0)
-			(void)pf_record_remove(&s->site, &ignored);
-	} else {
-		rc = 0;
-	}
-	hold_signals(SIG_UNBLOCK);
-	return rc;
-}
+/* ---- what stands in tables ----------------------------------------------- */
 
 /* Is it in a list that is a file? */
 static void
@@ -353,11 +223,11 @@ check_list(struct setup *s, const char *name, const char *path,
 	struct buf b = { .p = NULL };
 	struct err e;
 
-	if (pf_file_read(path, &b, &e) == -1)
-		pf_refuse(&s->plan, "%s: %s", name, e.text);
+	if (host_file_read(path, &b, &e) == -1)
+		host_refuse(&s->run.plan, "%s: %s", name, e.text);
 	else
 		pf_refuse_own(name, pf_list_of_file(s->site.rg, buf_cstr(&b)),
-		    domain, &s->plan);
+		    domain, &s->run.plan);
 	buf_fini(&b);
 }
 
@@ -369,10 +239,10 @@ check_table(struct setup *s, const char *name, const char *table,
 	const int has = pf_site_has(&s->site, table, domain, &e);
 
 	if (has == -1)
-		pf_refuse(&s->plan, "%s: %s: %s", name, table, e.text);
+		host_refuse(&s->run.plan, "%s: %s: %s", name, table, e.text);
 	else if (has == 1)
-		pf_refuse(&s->plan, "%s is in %s: its mail is this host's own",
-		    domain, name);
+		host_refuse(&s->run.plan,
+		    "%s is in %s: its mail is this host's own", domain, name);
 }
 
 /*
@@ -411,8 +281,9 @@ check_wish(struct setup *s)
 		check_tables(s, domain);
 	/* Postfix defers all mail for a table that it cannot open. */
 	if (s->wish.scope == PF_SENDERS &&
-	    pf_site_has(&s->site, s->wish.list, "@" PF_PROBE_DOMAIN, &e) == -1)
-		pf_refuse(&s->plan, "--senders: %s", e.text);
+	    pf_site_has(&s->site, s->wish.list, "@" HOST_PROBE_DOMAIN, &e) ==
+		-1)
+		host_refuse(&s->run.plan, "--senders: %s", e.text);
 }
 
 static int
@@ -421,128 +292,24 @@ set_up(struct setup *s)
 	struct err e;
 
 	if (make_wish(s, &e) == -1)
-		return fail(&e);
-	pf_setup(&s->wish, s->host, &s->plan);
+		return setup_run_fail(&e);
+	pf_setup(&s->wish, s->host, &s->run.plan);
 	check_wish(s);
-	if (print_plan(s))
-		return 1;
-	if (s->plan.count == 0) {
-		say(s, "nothing to do", "There is nothing to do.");
-		return 0;
-	}
-	if (pf_site_copy(&s->site, &e) == -1 ||
-	    pf_site_edit(&s->site, &s->plan, &e) == -1 ||
-	    pf_site_diff(&s->site, &s->diff, &e) == -1)
-		return fail(&e);
-	print_diff(s);
-	if (pf_record_is_there(&s->site)) {
-		(void)err_set(&e,
-		    "it was set up before, and otherwise or changed since: "
-		    "first mailrace setup postfix --undo");
-		return fail(&e);
-	}
-	if (s->opt->values[OPT_DRY_RUN] != NULL) {
-		say(s, "dry run", "Nothing was changed.");
-		return 0;
-	}
-	return make(s);
-}
-
-/* ---- undoing it ---------------------------------------------------------- */
-
-/* Only our own lines, of files that somebody has edited. */
-static int
-take_back(struct setup *s, const struct pf_record *r)
-{
-	struct err e;
-
-	pf_undo(r->changes, r->count, s->host, &s->plan);
-	if (!print_plan(s)) {
-		if (pf_site_edit(&s->site, &s->plan, &e) == -1)
-			return fail(&e);
-		say(s, NULL,
-		    "Somebody has edited these files since: only our own lines "
-		    "are taken back.");
-		return 0;
-	}
-	(void)fprintf(stderr,
-	    "mailrace: these files were edited since set-up, as follows; "
-	    "nothing is undone\n");
-	if (pf_record_diff(&s->site, &s->diff, &e) == -1)
-		return fail(&e);
-	print_diff(s);
-	return 1;
-}
-
-static int
-put_back(struct setup *s)
-{
-	const bool runs = pf_site_runs(&s->site);
-	struct err e;
-
-	if (pf_site_swap_back(&s->site, &e) == -1)
-		return fail(&e);
-	if (runs && reload(s, &e) == -1)
-		return roll_back(s, runs, &e);
-	if (pf_record_remove(&s->site, &e) == -1)
-		return fail(&e);
-	say(s, "undone",
-	    "Undone.  What waits in the queue of Mailrace is still delivered.");
-	return 0;
-}
-
-static int
-undo(struct setup *s)
-{
-	struct pf_record r;
-	struct err e;
-	int rc;
-
-	if (!pf_record_is_there(&s->site)) {
-		say(s, "nothing to do", "There is nothing to undo.");
-		return 0;
-	}
-	/* Copied first: what is changed from now on, the swap sees. */
-	if (pf_site_copy(&s->site, &e) == -1 ||
-	    pf_record_read(&s->site, &r, &e) == -1)
-		return fail(&e);
-	if (!r.edited && pf_record_restore(&s->site, &e) == -1)
-		return fail(&e);
-	if (r.edited && take_back(s, &r) != 0)
-		return 1;
-	if (pf_site_diff(&s->site, &s->diff, &e) == -1)
-		return fail(&e);
-	print_diff(s);
-	if (s->opt->values[OPT_DRY_RUN] != NULL) {
-		say(s, "dry run", "Nothing was changed.");
-		return 0;
-	}
-	hold_signals(SIG_BLOCK);
-	rc = put_back(s);
-	hold_signals(SIG_UNBLOCK);
-	return rc;
+	return setup_run_make(&s->run);
 }
 
 /* ---- the command --------------------------------------------------------- */
 
 static int
-run(struct setup *s)
+run_it(struct setup *s)
 {
-	struct conf_errors errs = { .portable = true };
-	struct err e;
-	int rc;
+	int rc = 1;
 
-	if (s->opt->values[OPT_UNDO] != NULL)
-		return undo(s);
-	s->conf = snapshot_load(s->opt->config, &errs);
-	if (s->conf == NULL)
-		ctl_print_errors(&errs);
-	conf_errors_fini(&errs);
-	if (s->conf == NULL) {
-		(void)err_set(&e, "%s has to be right first", s->opt->config);
-		return fail(&e);
-	}
-	rc = set_up(s);
+	if (s->run.opt->values[OPT_UNDO] != NULL)
+		return setup_run_undo(&s->run);
+	s->conf = setup_conf_load(s->run.opt);
+	if (s->conf != NULL)
+		rc = set_up(s);
 	snapshot_unref(&s->conf);
 	return rc;
 }
@@ -550,28 +317,27 @@ run(struct setup *s)
 int
 cmd_setup_postfix(const struct ctl_options *opt)
 {
-	struct setup s = { .opt = opt };
+	struct setup s = { .conf = NULL };
 	struct err e;
 	int rc;
 
-	pf_plan_init(&s.plan);
+	setup_run_init(&s.run, opt, &postfix, &s, &s.site.files);
 	rc = pf_site_init(&s.site, opt->values[OPT_CONFIG_DIR], &e);
 	s.host = pf_conf_new(s.site.rg);
 	if (rc == 0)
-		rc = pf_site_lock(&s.site, &e);
+		rc = host_files_lock(&s.site.files, &e);
 	if (rc == 0)
 		rc = pf_site_read(&s.site, s.host, &e);
 	if (rc == -1) {
-		rc = fail(&e);
+		rc = setup_run_fail(&e);
 	} else {
-		rc = run(&s);
+		rc = run_it(&s);
 		if (opt->json)
-			print_json(&s);
+			setup_run_print_json(&s.run);
 	}
-	pf_plan_fini(&s.plan);
+	setup_run_fini(&s.run);
 	pf_conf_free(&s.host);
 	pf_site_fini(&s.site);
-	buf_fini(&s.diff);
 	buf_fini(&s.tls_policy);
 	buf_fini(&s.dsn);
 	return rc;

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctl_setup - what set-up asks of Mailrace before it changes a host MTA, and
- * a message through both afterwards.
- *
- * The probe goes to a domain that nobody has (RFC 2606); its queue is paused
- * before, so that it waits where it can be seen, and is deleted without a
- * record: nothing is sent, nobody is told.  Blocks; one thread.
+ * ctl_setup - what set-up asks before it changes a Postfix, and a message
+ * through both afterwards (admin/setup_probe.h).  Blocks; one thread.
  */
 
 #ifndef ADMIN_CTL_SETUP_H
@@ -21,7 +17,7 @@
  * Both daemons answer at their sockets, and addresses of new services are
  * free: Postfix ends when it cannot have one of them.
  */
-int ctl_setup_ready(const struct pf_wish *w, const struct pf_plan *p,
+int ctl_setup_ready(const struct pf_wish *w, const struct host_plan *p,
     struct err *e);
 
 /* sender: "" is the null sender.  -1: it did not come through; e says why. */

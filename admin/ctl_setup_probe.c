@@ -1,85 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/ctl_setup.h"
 
-#include <inttypes.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "admin/ctl_ask.h"
-#include "lib/check.h"
+#include "admin/setup_probe.h"
 #include "lib/clock.h"
-#include "lib/net.h"
 #include "lib/run_command.h"
 
 enum {
-	GREETING_MS = 5000,
 	PROBE_S = 30, /* through a content filter, too */
-	LOOK_MS = 50,
-	LOOKS = 10 /* at mailraced, for one at the queue of Postfix */
+	LOOKS = 10    /* at mailraced, for one at the queue of Postfix */
 };
 
 /* ---- before anything changes --------------------------------------------- */
 
-/* Connects; greeting: waits for its "220". */
-static int
-ask_socket(const char *path, bool greeting, struct err *e)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	char line[512] = "";
-	struct pollfd p;
-	int fd, rc = 0;
-
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return err_set(e, "%s: too long for a socket", path);
-	memcpy(sa.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return err_sys(e, "socket");
-	p = (struct pollfd){ .fd = fd, .events = POLLIN };
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1)
-		rc = err_sys(e, "%s", path);
-	else if (greeting &&
-	    (poll(&p, 1, GREETING_MS) != 1 ||
-		recv(fd, line, sizeof(line) - 1, 0) < 3 ||
-		strncmp(line, "220", 3) != 0))
-		rc = err_set(e, "%s: no greeting", path);
-	(void)close(fd);
-	return rc;
-}
-
 /* "127.0.0.1:10028/inet" of a service that is new. */
 static int
-check_free(const struct pf_change *c, struct err *e)
+check_free(const struct host_change *c, struct err *e)
 {
 	const char *type = strrchr(c->name, '/');
 	char where[128];
-	int fd;
 
 	if (c->kind != PF_SERVICE || c->before != NULL || type == NULL ||
 	    strcmp(type, "/inet") != 0)
 		return 0;
 	(void)snprintf(where, sizeof(where), "%.*s", (int)(type - c->name),
 	    c->name);
-	fd = net_listen(where, e);
-	if (fd == -1)
+	if (setup_address_is_free(where, e) == -1)
 		return err_where(e, "Postfix cannot listen there");
-	(void)close(fd);
 	return 0;
 }
 
 int
-ctl_setup_ready(const struct pf_wish *w, const struct pf_plan *p, struct err *e)
+ctl_setup_ready(const struct pf_wish *w, const struct host_plan *p,
+    struct err *e)
 {
-	if (ask_socket(w->lmtp, true, e) == -1)
+	if (setup_ask_socket(w->lmtp, true, e) == -1)
 		return err_where(e, "mailraced does not answer");
-	if (w->milter != NULL && ask_socket(w->milter, false, e) == -1)
+	if (w->milter != NULL && setup_ask_socket(w->milter, false, e) == -1)
 		return err_where(e, "mailrace-milter does not answer");
 	for (size_t i = 0; i < p->count; i++)
 		if (check_free(&p->changes[i], e) == -1)
@@ -90,58 +50,26 @@ ctl_setup_ready(const struct pf_wish *w, const struct pf_plan *p, struct err *e)
 /* ---- the probe ----------------------------------------------------------- */
 
 struct probe {
-	const struct ctl_options *opt;
+	struct setup_probe here;
 	const struct pf_site *site;
-	char rcpt[80];
 };
-
-/* What mailraced answers; 0: it did as it was told. */
-static int
-ask(const struct probe *p, const char *command, json_t *more, size_t *items_r)
-{
-	struct answer a;
-	int rc;
-
-	(void)json_object_set_new(more, "command", json_string(command));
-	(void)json_object_set_new(more, "queue", json_string(PF_PROBE_DOMAIN));
-	rc = ctl_ask_this(p->opt, more, &a);
-	if (items_r != NULL)
-		*items_r = json_array_size(a.items);
-	ctl_answer_fini(&a);
-	json_decref(more);
-	return rc;
-}
 
 static int
 send_probe(const struct probe *p, const char *sender, struct err *e)
 {
 	struct buf text = { .p = NULL };
 	const char *const argv[] = { "sendmail", "-C", p->site->dir, "-i", "-f",
-		sender, "--", p->rcpt, NULL };
+		sender, "--", p->here.rcpt, NULL };
 	struct command_end end;
 	struct command c;
 	int rc;
 
-	/* From as in notifications of the host, whose senders nobody judges. */
-	buf_printf(&text,
-	    "From: MAILER-DAEMON (Mailrace)\nTo: %s\n"
-	    "Subject: mailrace setup\n\n"
-	    "This message was to be seen in the queue of Mailrace, and is "
-	    "deleted there.\n",
-	    p->rcpt);
+	setup_probe_text(&p->here, &text);
 	c = (struct command){ .argv = argv, .input = { text.p, text.len } };
 	rc = command_must(&c, &end, e);
 	command_end_fini(&end);
 	buf_fini(&text);
 	return rc;
-}
-
-static void
-wait_a_little(void)
-{
-	const struct timespec t = { .tv_nsec = LOOK_MS * 1000000L };
-
-	(void)nanosleep(&t, NULL);
 }
 
 /* Where the probe is in Postfix. */
@@ -164,7 +92,8 @@ look_at(const struct probe *p, const json_t *message, const char **id_r,
 		const char *why = json_string_value(
 		    json_object_get(r, "delay_reason"));
 
-		if (id == NULL || rcpt == NULL || strcmp(rcpt, p->rcpt) != 0)
+		if (id == NULL || rcpt == NULL ||
+		    strcmp(rcpt, p->here.rcpt) != 0)
 			continue;
 		*id_r = region_strdup(p->site->rg, id);
 		*why_r = why == NULL ? NULL : region_strdup(p->site->rg, why);
@@ -200,16 +129,6 @@ look_in_queue(const struct probe *p, const char **id_r, const char **why_r)
 	return held;
 }
 
-static bool
-is_listed(const struct probe *p)
-{
-	size_t items = 0;
-
-	return ask(p, "list", json_pack("{s:s}", "rcpt", p->rcpt), &items) ==
-	    0 &&
-	    items > 0;
-}
-
 /* What does not come is taken out of Postfix. */
 static int
 give_up(const struct probe *p, const char *id, const char *why, struct err *e)
@@ -240,7 +159,7 @@ wait_for(const struct probe *p, struct err *e)
 	const char *id = NULL, *why = NULL;
 	unsigned gone = 0;
 
-	for (unsigned n = 1; !is_listed(p); n++) {
+	for (unsigned n = 1; !setup_probe_is_here(&p->here); n++) {
 		enum held held = HELD_ACTIVE;
 
 		if (n % LOOKS == 0) {
@@ -250,7 +169,7 @@ wait_for(const struct probe *p, struct err *e)
 		}
 		if (held == HELD_DEFERRED || gone == 2 || clock_us() > until_us)
 			return give_up(p, id, why, e);
-		wait_a_little();
+		setup_probe_wait();
 	}
 	return 0;
 }
@@ -259,19 +178,14 @@ int
 ctl_setup_probe(const struct ctl_options *opt, const struct pf_site *s,
     const char *sender, struct err *e)
 {
-	struct probe p = { .opt = opt, .site = s };
-	uint64_t id;
+	struct probe p = { .site = s };
 	int rc;
 
-	CHECK(getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id));
-	(void)snprintf(p.rcpt, sizeof(p.rcpt), "probe-%016" PRIx64 "@%s", id,
-	    PF_PROBE_DOMAIN);
-	if (ask(&p, "pause queue", json_object(), NULL) != 0)
-		return err_set(e, "mailraced does not pause a queue");
+	if (setup_probe_begin(&p.here, opt, e) == -1)
+		return -1;
 	rc = send_probe(&p, sender, e);
 	if (rc == 0)
 		rc = wait_for(&p, e);
-	(void)ask(&p, "delete", json_pack("{s:b}", "no-accounting", 1), NULL);
-	(void)ask(&p, "resume queue", json_object(), NULL);
+	setup_probe_end(&p.here);
 	return rc;
 }

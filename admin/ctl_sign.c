@@ -97,10 +97,11 @@ run_policy(const struct ctl_options *opt, const struct snapshot *conf,
 {
 	struct canon_body *body = canon_body_of(l->text.p + l->body_off,
 	    l->text.len - l->body_off);
+	const struct policy_given given = { .vmta = opt->values[OPT_VMTA] };
 	struct policy_in in = {
 		.conf = conf,
 		.can_sign_later = true,
-		.vmta = opt->values[OPT_VMTA],
+		.given = &given,
 		.sender = l->sender,
 		.rcpts = l->rcpts,
 		.rcpt_count = l->rcpt_count,

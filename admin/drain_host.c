@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "admin/ctl_ask.h"
+#include "compat/host_files.h"
+#include "compat/host_plan.h"
 #include "compat/postfix/pf_setup.h"
 #include "compat/postfix/pf_undo.h"
 #include "lib/net.h"
@@ -64,7 +66,7 @@ drain_host_open(struct drain_host *h, const struct ctl_options *opt)
 	struct err e;
 	int rc;
 
-	*h = (struct drain_host){ .opt = opt, .site = { .lock = -1 } };
+	*h = (struct drain_host){ .opt = opt };
 	h->is_postfix = dir != NULL ||
 	    (command_is_there("postconf") && is_configured());
 	if (!h->is_postfix)
@@ -152,7 +154,7 @@ static int
 make_service(struct drain_host *h, const char *service, bool dry_run,
     struct err *e)
 {
-	struct pf_plan plan;
+	struct host_plan plan;
 	int rc;
 
 	if (!pf_site_runs(&h->site))
@@ -163,19 +165,19 @@ make_service(struct drain_host *h, const char *service, bool dry_run,
 		    service);
 		return 0;
 	}
-	pf_plan_init(&plan);
+	host_plan_init(&plan);
 	pf_want_service(&plan, h->postfix, pf_setup_dsn_line(service, plan.rg));
-	rc = pf_site_lock(&h->site, e);
+	rc = host_files_lock(&h->site.files, e);
 	if (rc == 0)
-		rc = pf_site_copy(&h->site, e);
+		rc = host_files_copy(&h->site.files, e);
 	if (rc == 0)
 		rc = pf_site_edit(&h->site, &plan, e);
 	if (rc == 0)
-		rc = pf_site_swap(&h->site, e);
+		rc = host_files_swap(&h->site.files, e);
 	h->made = rc == 0;
 	if (rc == 0)
 		rc = pf_site_reload(&h->site, e);
-	pf_plan_fini(&plan);
+	host_plan_fini(&plan);
 	return rc;
 }
 
@@ -262,7 +264,7 @@ drain_host_end(struct drain_host *h)
 	if (!h->made)
 		return 0;
 	h->made = false;
-	if (pf_site_swap_back(&h->site, &e) == 0 &&
+	if (host_files_swap_back(&h->site.files, &e) == 0 &&
 	    pf_site_reload(&h->site, &e) == 0)
 		return 0;
 	(void)fail(&e);

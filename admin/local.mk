@@ -29,6 +29,8 @@ mailrace_SOURCES = \
 	%D%/ctl_queue.c \
 	%D%/ctl_senders.c \
 	%D%/ctl_setup.c %D%/ctl_setup.h \
+	%D%/ctl_setup_exim.c %D%/ctl_setup_exim.h \
+	%D%/ctl_setup_exim_probe.c \
 	%D%/ctl_setup_probe.c \
 	%D%/ctl_sign.c \
 	%D%/ctl_stats.c \
@@ -45,6 +47,9 @@ mailrace_SOURCES = \
 	%D%/mailq_gather.c %D%/mailq_gather.h \
 	%D%/options.def \
 	%D%/progress.c %D%/progress.h \
+	%D%/setup_conf.c %D%/setup_conf.h \
+	%D%/setup_probe.c %D%/setup_probe.h \
+	%D%/setup_run.c %D%/setup_run.h \
 	%D%/stats_diag.c %D%/stats_diag.h \
 	%D%/stats_order.c %D%/stats_order.h \
 	%D%/stats_print.c %D%/stats_print.h \

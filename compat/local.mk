@@ -1,13 +1,22 @@
 noinst_LIBRARIES += libcompat.a
 libcompat_a_SOURCES = \
+	%D%/host_files.c %D%/host_files.h \
+	%D%/host_plan.c %D%/host_plan.h \
+	%D%/host_record.c %D%/host_record.h \
 	%D%/import_conf.c %D%/import_conf.h \
 	%D%/import_report.c %D%/import_report.h \
 	%D%/listed.h \
 	%D%/log_style.h \
 	%D%/log_text.c %D%/log_text.h \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
+	%D%/exim/ex_facts.c %D%/exim/ex_facts.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/exim/ex_setup.c %D%/exim/ex_setup.h \
+	%D%/exim/ex_site.c %D%/exim/ex_site.h \
+	%D%/exim/ex_stay.c %D%/exim/ex_stay.h \
+	%D%/exim/ex_text.c %D%/exim/ex_text.h \
+	%D%/exim/ex_undo.c \
 	%D%/pmta/pm_import.c %D%/pmta/pm_import.h \
 	%D%/pmta/pm_paths.c %D%/pmta/pm_paths.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
@@ -20,7 +29,6 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \
-	%D%/postfix/pf_record.c %D%/postfix/pf_record.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
 	%D%/postfix/pf_settings.c \

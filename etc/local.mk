@@ -2,6 +2,7 @@ EXTRA_DIST += \
 	%D%/config.sample \
 	%D%/exim-suppression.acl \
 	%D%/mailrace-milter.service \
+	%D%/mailrace-milter.socket \
 	%D%/mailrace-showq.socket \
 	%D%/mailrace-showq@.service \
 	%D%/mailrace.sysusers \
@@ -19,8 +20,9 @@ dist_example_DATA = %D%/config.sample %D%/exim-suppression.acl \
 
 # Units name the programs where they are installed.
 unitdir = $(prefix)/lib/systemd/system
-unit_DATA = mailrace-milter.service mailrace-showq.socket \
-	mailrace-showq@.service mailraced.service mailraced.socket
+unit_DATA = mailrace-milter.service mailrace-milter.socket \
+	mailrace-showq.socket mailrace-showq@.service mailraced.service \
+	mailraced.socket
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 tmpfiles_DATA = mailrace.conf
 sysusersdir = $(prefix)/lib/sysusers.d
@@ -32,6 +34,7 @@ $(unit_DATA): Makefile
 	    -e 's,[@]bindir@,$(bindir),g' $(srcdir)/etc/$@ >$@.new && \
 	    mv $@.new $@
 mailrace-milter.service: %D%/mailrace-milter.service
+mailrace-milter.socket: %D%/mailrace-milter.socket
 mailrace-showq.socket: %D%/mailrace-showq.socket
 mailrace-showq@.service: %D%/mailrace-showq@.service
 mailraced.service: %D%/mailraced.service

@@ -8,7 +8,7 @@
 #include "lib/clock.h"
 #include "mail/dsn_text.h"
 #include "mail/envelope.h"
-#include "mail/smtp_cmd.h"
+#include "mail/xtext.h"
 
 enum {
 	DATE_TEXT = 64,

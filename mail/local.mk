@@ -37,6 +37,7 @@ libmail_a_SOURCES = \
 	%D%/line_fold.c %D%/line_fold.h \
 	%D%/mailbox.c %D%/mailbox.h \
 	%D%/mark.c %D%/mark.h \
+	%D%/merge.c %D%/merge.h \
 	%D%/message.c %D%/message.h \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/packed.c %D%/packed.h \
@@ -51,4 +52,5 @@ libmail_a_SOURCES = \
 	%D%/suppress_norm.c %D%/suppress_norm.h \
 	%D%/tag_list.c %D%/tag_list.h \
 	%D%/verp.c %D%/verp.h \
-	%D%/waybill.c %D%/waybill.h
+	%D%/waybill.c %D%/waybill.h \
+	%D%/xtext.c %D%/xtext.h

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "mail/envelope.h"
+#include "mail/merge.h"
+#include "mail/xtext.h"
 
 enum {
 	ORCPT_MAX = 500, /* section 4.2 */
@@ -48,7 +50,7 @@ smtp_line_feed(struct smtp_line *l, const char **p, size_t *len)
 	return SMTP_LINE_DONE;
 }
 
-/* ---- xtext --------------------------------------------------------------- */
+/* ---- words and parameters ------------------------------------------------ */
 
 static bool
 has_8bit(struct slice s)
@@ -58,76 +60,6 @@ has_8bit(struct slice s)
 			return true;
 	return false;
 }
-
-/* RFC 6533 lets UTF-8 stand for itself. */
-static bool
-xtext_is_valid(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '+') {
-			if (s.len - i < 3 || str_hex_digit(s.p[i + 1]) < 0 ||
-			    str_hex_digit(s.p[i + 2]) < 0)
-				return false;
-			i += 2;
-		} else if ((s.p[i] & 0x80) == 0 &&
-		    (s.p[i] < '!' || s.p[i] > '~' || s.p[i] == '=')) {
-			return false;
-		}
-	}
-	return addr_utf8_valid(s);
-}
-
-const char *
-xtext_decode(struct slice s, struct region *rg)
-{
-	size_t n = 0;
-	char *out;
-
-	if (!xtext_is_valid(s))
-		return NULL;
-	out = region_alloc(rg, s.len + 1);
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '+') {
-			out[n] = (char)(16 * str_hex_digit(s.p[i + 1]) +
-			    str_hex_digit(s.p[i + 2]));
-			if (out[n] == '\0')
-				return NULL;
-			i += 2;
-		} else {
-			out[n] = s.p[i];
-		}
-		n++;
-	}
-	out[n] = '\0';
-	return out;
-}
-
-const char *
-xtext_encode(const char *s, size_t max, struct region *rg)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	char *out = region_alloc(rg, max + 1);
-	size_t n = 0;
-
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s;
-		bool plain = c >= '!' && c <= '~' && c != '+' && c != '=';
-
-		if (n + (plain ? 1 : 3) > max)
-			break;
-		if (plain) {
-			out[n++] = (char)c;
-			continue;
-		}
-		out[n++] = '+';
-		out[n++] = hex[c >> 4];
-		out[n++] = hex[c & 15];
-	}
-	out[n] = '\0';
-	return out;
-}
-
-/* ---- words and parameters ------------------------------------------------ */
 
 static bool
 is_blank(char c)
@@ -323,11 +255,13 @@ param_take(unsigned which, const struct param *p, struct region *rg,
 static const char *
 parse_params(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
+	enum smtp_verb verb = c->verb == SMTP_VERB_XMRG ? SMTP_VERB_MAIL :
+							  c->verb;
 	unsigned seen = 0;
 	struct param p;
 
 	while (next_param(&rest, &p)) {
-		unsigned which = param_lookup(p.name, c->verb);
+		unsigned which = param_lookup(p.name, verb);
 
 		if (which == 0)
 			return "555 5.5.4 parameter not recognized";
@@ -537,18 +471,46 @@ parse_xclient(struct slice rest, struct region *rg, struct smtp_cmd *c)
 	return why;
 }
 
-/* chunk-size [ "LAST" ] */
-static const char *
-parse_bdat(struct slice rest, struct smtp_cmd *c)
+/* number [ "LAST" ]; of a chunk its size, of a part of a mail merge which. */
+static bool
+parse_piece(struct slice rest, struct slice *number_r, bool *last_r)
 {
 	struct slice word;
 
-	if (!next_word(&rest, &word) || !parse_size(word, &c->chunk_len))
-		return BAD_SYNTAX;
-	c->chunk_last = next_word(&rest, &word);
-	if (c->chunk_last && !slice_eq_nocase(word, "LAST"))
-		return BAD_SYNTAX;
-	return next_word(&rest, &word) ? BAD_SYNTAX : NULL;
+	if (!next_word(&rest, number_r))
+		return false;
+	*last_r = next_word(&rest, &word);
+	return !*last_r ||
+	    (slice_eq_nocase(word, "LAST") && !next_word(&rest, &word));
+}
+
+static const char *
+parse_bdat(struct slice rest, struct smtp_cmd *c)
+{
+	struct slice number;
+
+	return parse_piece(rest, &number, &c->chunk_last) &&
+		parse_size(number, &c->chunk_len) ?
+	    NULL :
+	    BAD_SYNTAX;
+}
+
+static const char *
+parse_xprt(struct slice rest, struct smtp_cmd *c)
+{
+	struct slice number;
+
+	return parse_piece(rest, &number, &c->part_last) &&
+		merge_number(number, MERGE_PARTS_MAX, &c->part) ?
+	    NULL :
+	    BAD_SYNTAX;
+}
+
+static const char *
+parse_xack(struct slice rest, struct smtp_cmd *c)
+{
+	c->ack = slice_eq_nocase(rest, "ON");
+	return c->ack || slice_eq_nocase(rest, "OFF") ? NULL : BAD_SYNTAX;
 }
 
 static const struct {
@@ -572,6 +534,10 @@ static const struct {
 	{ "AUTH", SMTP_VERB_AUTH },
 	{ "BDAT", SMTP_VERB_BDAT },
 	{ "XCLIENT", SMTP_VERB_XCLIENT },
+	{ "XDFN", SMTP_VERB_XDFN },
+	{ "XMRG", SMTP_VERB_XMRG },
+	{ "XPRT", SMTP_VERB_XPRT },
+	{ "XACK", SMTP_VERB_XACK },
 	{ "PROXY", SMTP_VERB_PROXY },
 	{ "ETRN", SMTP_VERB_ETRN },
 	{ "EXPN", SMTP_VERB_EXPN },
@@ -613,6 +579,7 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 {
 	switch (c->verb) {
 	case SMTP_VERB_MAIL:
+	case SMTP_VERB_XMRG:
 		return parse_mail_rcpt(rest, "FROM:", rg, c);
 	case SMTP_VERB_RCPT:
 		return parse_mail_rcpt(rest, "TO:", rg, c);
@@ -622,10 +589,17 @@ parse_arguments(struct slice rest, struct region *rg, struct smtp_cmd *c)
 		return parse_helo(rest, rg, c);
 	case SMTP_VERB_BDAT:
 		return parse_bdat(rest, c);
+	case SMTP_VERB_XACK:
+		return parse_xack(rest, c);
 	case SMTP_VERB_XCLIENT:
 		return parse_xclient(rest, rg, c);
+	case SMTP_VERB_XDFN:
+		c->defined = rest;
+		break;
 	case SMTP_VERB_XFORWARD:
 		return parse_xforward(rest, rg, c);
+	case SMTP_VERB_XPRT:
+		return parse_xprt(rest, c);
 	case SMTP_VERB_DATA:
 	case SMTP_VERB_RSET:
 	case SMTP_VERB_QUIT:

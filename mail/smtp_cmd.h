@@ -4,7 +4,8 @@
  *
  * RFC 5321 section 4.1, RFC 2033, RFC 3030; the parameters of RFC 1870 (SIZE), 6152
  * (BODY), 6531 (SMTPUTF8), 3461 (RET, ENVID, NOTIFY, ORCPT), 4954 (AUTH, which
- * is ignored in MAIL), PowerMTA's VERP, and Postfix's XCLIENT and XFORWARD.  Which command is
+ * is ignored in MAIL), PowerMTA's VERP and mail merge (mail/merge.h), and Postfix's XCLIENT and
+ * XFORWARD.  Which command is
  * allowed when is the session's to know; here is
  * form only.  A command that is badly formed comes back as the reply it gets.
  *
@@ -66,8 +67,12 @@ enum smtp_verb {
 	SMTP_VERB_RSET,
 	SMTP_VERB_STARTTLS,
 	SMTP_VERB_VRFY,
+	SMTP_VERB_XACK,
 	SMTP_VERB_XCLIENT,
+	SMTP_VERB_XDFN,
 	SMTP_VERB_XFORWARD,
+	SMTP_VERB_XMRG, /* as MAIL */
+	SMTP_VERB_XPRT,
 	SMTP_VERB_PROXY, /* a load balancer that is not expected here */
 	SMTP_VERB_HTTP,  /* a web client was led here: hang up */
 	SMTP_VERB_COUNT
@@ -113,6 +118,11 @@ struct smtp_cmd {
 	uint64_t chunk_len;
 	bool chunk_last;
 
+	bool ack;             /* XACK: on */
+	struct slice defined; /* XDFN: what stands behind it, in the line */
+	unsigned part;        /* XPRT: its number */
+	bool part_last;
+
 	struct smtp_xclient xclient;
 	struct smtp_xforward xforward;
 	/* AUTH: in the line, which has a secret; initial.p NULL: none given */
@@ -125,12 +135,5 @@ const char *smtp_cmd_parse(struct slice line, struct region *rg,
 
 /* May a client say so in EHLO, and it stand in a Received field? */
 bool smtp_helo_is_valid(struct slice name);
-
-/* xtext of RFC 3461 section 4; NULL: it is none, or holds NUL. */
-const char *xtext_decode(struct slice s, struct region *rg);
-/* As xtext of max octets at most: what is beyond is cut off. */
-const char *xtext_encode(const char *s, size_t max, struct region *rg);
-
-#define ENVID_MAX 100 /* octets of xtext; RFC 3461 section 4.4 */
 
 #endif

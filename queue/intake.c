@@ -32,20 +32,34 @@ refuse(struct store_accept *a, enum store_answer answer, const char *why)
 		memset(a->known, 0, a->rcpt_count * sizeof(*a->known));
 }
 
+/* NULL: it can be kept. */
+static const char *
+fault_of(const struct message *m, struct slice waybill, uint32_t rcpt_count)
+{
+	if (rcpt_count == 0 || rcpt_count > ENVELOPE_RCPT_MAX)
+		return "too many recipients, or none";
+	if (m->env_len > SEGMENT_ENV_MAX)
+		return "the envelope is too large";
+	if (waybill.len > WAYBILL_MAX)
+		return "too many queues";
+	return m->body == NULL || m->body->len > SEGMENT_BODY_MAX ?
+	    "the message is too large" :
+	    NULL;
+}
+
 /* False with the answer set when a cannot be kept. */
 static bool
 judge(const struct store *s, struct store_accept *a)
 {
+	const char *why = fault_of(a->msg, a->waybill, a->rcpt_count);
+
+	for (size_t k = 0; why == NULL && k < a->mail_count; k++)
+		why = fault_of(a->mails[k].msg, a->mails[k].waybill,
+		    a->mails[k].rcpt_count);
 	a->answer = STORE_TAKEN;
 	a->msg->id = 0;
-	if (a->rcpt_count == 0 || a->rcpt_count > ENVELOPE_RCPT_MAX)
-		refuse(a, STORE_BAD, "too many recipients, or none");
-	else if (a->msg->env_len > SEGMENT_ENV_MAX)
-		refuse(a, STORE_BAD, "the envelope is too large");
-	else if (a->waybill.len > WAYBILL_MAX)
-		refuse(a, STORE_BAD, "too many queues");
-	else if (a->msg->body == NULL || a->msg->body->len > SEGMENT_BODY_MAX)
-		refuse(a, STORE_BAD, "the message is too large");
+	if (why != NULL)
+		refuse(a, STORE_BAD, why);
 	else if (s->space != STORE_SPACE_OK)
 		refuse(a, STORE_NO_SPACE, "the spool is short of space");
 	return a->answer == STORE_TAKEN;
@@ -224,16 +238,17 @@ add_record(struct outbox *o, const char *p, uint32_t len, uint32_t id_at,
 	outbox_fill_id(o, len - id_at, id);
 }
 
+/* known NULL: nobody is. */
 static void
-add_receipts(struct outbox *o, const struct store_accept *a)
+add_receipts(struct outbox *o, const struct store_mail *of, const bool *known)
 {
-	const struct store_receipts *rs = a->receipts;
+	const struct store_receipts *rs = of->receipts;
 	uint32_t from = 0;
 
-	for (uint32_t n = 0; n < a->rcpt_count; from = rs->ends[n++])
-		if (!a->has_key || !a->known[n])
+	for (uint32_t n = 0; n < of->rcpt_count; from = rs->ends[n++])
+		if (known == NULL || !known[n])
 			add_record(o, rs->p + from, rs->ends[n] - from,
-			    rs->id_at, a->msg->id);
+			    rs->id_at, of->msg->id);
 }
 
 static void
@@ -250,10 +265,17 @@ add_refused(struct outbox *o, const struct store_accept *a)
 static void
 add_records(struct outbox *o, const struct store_accept *a)
 {
+	const struct store_mail first = { .msg = a->msg,
+		.rcpt_count = a->rcpt_count,
+		.receipts = a->receipts };
+
 	if (a->msg->id == 0)
 		return;
 	if (a->receipts != NULL)
-		add_receipts(o, a);
+		add_receipts(o, &first, a->has_key ? a->known : NULL);
+	for (size_t k = 0; k < a->mail_count; k++)
+		if (a->mails[k].receipts != NULL)
+			add_receipts(o, &a->mails[k], NULL);
 	if (a->refused != NULL)
 		add_refused(o, a);
 }

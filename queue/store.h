@@ -71,11 +71,16 @@ struct store_refused {
 	uint32_t id_at;       /* where in a record be64 of the id belongs */
 };
 
-/* A message that outcomes cause: a notification of their sender. */
+/*
+ * A message that others bring with them: a notification of their sender, or one
+ * of those that a mail merge makes.
+ */
 struct store_mail {
 	struct message *msg;  /* with envelope and body; the rest is set */
 	struct slice waybill; /* of the same envelope; borrowed */
 	uint32_t rcpt_count;
+	/* Of one that came with another message: as that has; or NULL. */
+	const struct store_receipts *receipts;
 };
 
 /*
@@ -105,7 +110,7 @@ struct store_accept {
 	 */
 	const struct store_receipts *receipts;
 	/*
-	 * Put in the same transaction, and so are messages that tell of them;
+	 * Put in the same transaction, and so are messages that come with it;
 	 * of a message that is not made after all (id 0) nothing is.  NULL:
 	 * nobody.  Borrowed.
 	 */

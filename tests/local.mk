@@ -74,6 +74,8 @@ check_PROGRAMS += \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_log \
+	tests/unit/test_ex_setup \
+	tests/unit/test_ex_text \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
@@ -97,6 +99,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
 	tests/unit/test_ingress_log \
+	tests/unit/test_ingress_merge \
 	tests/unit/test_ingress_peer \
 	tests/unit/test_ingress_room \
 	tests/unit/test_ingress_senders \
@@ -130,6 +133,7 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
+	tests/unit/test_merge \
 	tests/unit/test_mx_route \
 	tests/unit/test_mx_set \
 	tests/unit/test_names \
@@ -233,6 +237,7 @@ check_PROGRAMS += \
 	tests/unit/test_store_crash \
 	tests/unit/test_store_full \
 	tests/unit/test_store_mail \
+	tests/unit/test_store_merge \
 	tests/unit/test_store_refused \
 	tests/unit/test_str \
 	tests/unit/test_strmap \
@@ -497,6 +502,8 @@ tests_unit_test_ingress_limits_SOURCES = \
 	%D%/unit/test_ingress_limits.c $(ingress_client_files)
 tests_unit_test_ingress_log_SOURCES = \
 	%D%/unit/test_ingress_log.c $(ingress_client_files)
+tests_unit_test_ingress_merge_SOURCES = \
+	%D%/unit/test_ingress_merge.c $(ingress_client_files)
 tests_unit_test_ingress_peer_SOURCES = \
 	%D%/unit/test_ingress_peer.c $(ingress_client_files)
 tests_unit_test_ingress_room_SOURCES = \
@@ -672,10 +679,12 @@ fuzz_targets = \
 	tests/fuzz/fuzz_dot_unstuff \
 	tests/fuzz/fuzz_dsn \
 	tests/fuzz/fuzz_dump \
+	tests/fuzz/fuzz_ex_setup \
 	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_merge \
 	tests/fuzz/fuzz_pf_import \
 	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
@@ -749,10 +758,14 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
+tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_merge_SOURCES = %D%/fuzz/fuzz_merge.c $(fuzz_main)
+tests_fuzz_fuzz_merge_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_proxy_proto_SOURCES = \
 	%D%/fuzz/fuzz_proxy_proto.c $(fuzz_main)
 tests_fuzz_fuzz_proxy_proto_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
@@ -817,6 +830,7 @@ EXTRA_DIST += \
 	%D%/bench/bench_deferred.py \
 	%D%/bench/bench_domains.py \
 	%D%/bench/bench_drain.py \
+	%D%/bench/bench_host.py \
 	%D%/bench/bench_rate.py \
 	%D%/bench/bench_relay.py \
 	%D%/bench/bench_report.py \
@@ -871,6 +885,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_ex_setup.in \
 	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
 	%D%/fuzz/fuzz_header.repro \
@@ -878,6 +893,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.in \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
+	%D%/fuzz/fuzz_merge.in \
 	%D%/fuzz/fuzz_pf_import.in \
 	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \
@@ -1138,6 +1154,8 @@ EXTRA_DIST += \
 	%D%/system/procs.py \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
+	%D%/system/same_mail.py \
+	%D%/system/same_mail_sites.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \
@@ -1175,6 +1193,7 @@ EXTRA_DIST += \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
+	%D%/system/test_host_load.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
@@ -1189,6 +1208,7 @@ EXTRA_DIST += \
 	%D%/system/test_list.py \
 	%D%/system/test_load.py \
 	%D%/system/test_mailq.py \
+	%D%/system/test_merge.py \
 	%D%/system/test_milter.py \
 	%D%/system/test_modes.py \
 	%D%/system/test_one_message.py \
@@ -1202,10 +1222,12 @@ EXTRA_DIST += \
 	%D%/system/test_reroute.py \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
+	%D%/system/test_same_mail.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \
 	%D%/system/test_setup.py \
+	%D%/system/test_setup_exim.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \

@@ -356,6 +356,18 @@ on_open(struct post *p)
 		mx_lookup_set_shuffle(c->lookup, c->place.shuffle);
 }
 
+/*
+ * As whom it says hello where its source has no name, as that has not which the
+ * system chooses.
+ */
+static const char *
+own_helo(const struct courier *c, const struct courier_params *p)
+{
+	const struct vmta *v = snapshot_vmta(c->conf, p->vmta);
+
+	return v != NULL ? v->host_name : snapshot_global(c->conf)->host_name;
+}
+
 struct courier *
 courier_open(const struct courier_params *p)
 {
@@ -381,7 +393,7 @@ courier_open(const struct courier_params *p)
 	c->vmta = mem_strdup(envelope_vmta_shown(p->vmta));
 	buf_printf(&name, "%s/%s", c->domain, c->vmta);
 	c->queue = buf_take(&name, NULL);
-	c->helo = snapshot_global(c->conf)->host_name;
+	c->helo = own_helo(c, p);
 	/*
 	 * The host MTA is spoken to from the address that the kernel takes:
 	 * it trusts loopback, not the addresses that we send from.

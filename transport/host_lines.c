@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "mail/smtp_cmd.h"
+#include "mail/xtext.h"
 #include "transport/host_log.h"
 
 const struct log_style *

@@ -13,6 +13,7 @@
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
  *	COMMAND --> COMMIT --> COMMAND  the same for who was refused alone
  *	DATA --> KEYS                   ARC: DNS is asked, then as from DATA
+ *	DATA --> MERGE                  the last part of a mail merge, likewise
  *	COMMAND --> WAIT --> COMMAND    no room yet: MAIL is answered later
  *	DATA --> WAIT --> COMMIT        the same for a message
  *	DATA --> WAIT --> COMMAND       refused: no room for too long
@@ -21,7 +22,7 @@
  *	COMMAND --> AUTH, CHECK         transport/ingress_auth.c
  *	any --> CLOSED                  connection lost, all written
  *
- * In KEYS, COMMIT, SLOT, WAIT, CHECK and REFUSE nothing is read from the input buffer; up to IN_MAX bytes of what
+ * In KEYS, MERGE, COMMIT, SLOT, WAIT, CHECK and REFUSE nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
@@ -41,6 +42,7 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "transport/ingress_merge.h"
 #include "transport/refusals.h"
 
 enum {
@@ -104,6 +106,7 @@ ingress_tx_reset(struct ingress_session *s)
 {
 	struct ingress_tx *tx = &s->tx;
 
+	ingress_merge_free(&tx->merge);
 	if (tx->rcpt_cap > RCPTS_KEEP)
 		rcpts_free(tx);
 	if (tx->text.cap > TEXT_KEEP)
@@ -139,7 +142,8 @@ session_free(struct ingress_session **sp)
 	if (s == NULL)
 		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
-	    s->keys == NULL && s->refusals == NULL && !s->waiting);
+	    s->keys == NULL && s->merge_run == NULL && s->refusals == NULL &&
+	    !s->waiting);
 	ingress_log_closed(s);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0 && s->auth == NULL);
@@ -150,6 +154,7 @@ session_free(struct ingress_session **sp)
 	bufferevent_free(s->bev);
 	ingress_io_fini(s);
 	buf_fini(&s->tx.text);
+	ingress_merge_free(&s->tx.merge);
 	rcpts_free(&s->tx);
 	region_free(&s->cmd_rg);
 	region_free(&s->tx_rg);
@@ -177,11 +182,11 @@ enter_closed(struct ingress_session *s)
 	bufferevent_setcb(s->bev, NULL, NULL, NULL, NULL);
 	(void)event_del(s->timer);
 	receive_forget(s);
-	/* With store or gate at work, their answer ends it. */
+	/* With store or gate at work, their answer ends it; so does a turn. */
 	if (s->waiting)
 		gate_cancel(s->env->gate, &s->ticket);
-	else if (s->receipt == NULL && s->refusals == NULL &&
-	    !refusals_settle(s))
+	else if (s->receipt == NULL && s->merge_run == NULL &&
+	    s->refusals == NULL && !refusals_settle(s))
 		worker_defer(s->env->worker, collect, s);
 }
 
@@ -447,13 +452,13 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 ingress_resume(struct ingress_session *s)
 {
-	CHECK(s->receipt == NULL && !s->waiting);
+	CHECK(s->receipt == NULL && s->merge_run == NULL && !s->waiting);
 	if (s->state == INGRESS_CLOSED) {
 		worker_defer(s->env->worker, collect, s);
 		return;
 	}
-	CHECK(s->state == INGRESS_KEYS || s->state == INGRESS_COMMIT ||
-	    s->state == INGRESS_WAIT);
+	CHECK(s->state == INGRESS_KEYS || s->state == INGRESS_MERGE ||
+	    s->state == INGRESS_COMMIT || s->state == INGRESS_WAIT);
 	enter(s, after_reply(s, INGRESS_COMMAND));
 	run(s);
 }
@@ -527,7 +532,8 @@ enum ingress_room
 ingress_room(struct ingress_session *s, enum gate_stage stage, size_t bytes,
     void (*done)(struct gate_ticket *t))
 {
-	if (gate_pass(s->env->gate, stage, (uint32_t)s->tx.rcpt_count,
+	if (gate_pass(s->env->gate, stage,
+		(uint32_t)(s->tx.rcpt_count + s->tx.copies),
 		snapshot_global(s->env->conf)->spool_max_rcpts))
 		return ROOM_NOW;
 	return ingress_wait(s, stage, bytes, done) ? ROOM_LATER : ROOM_NONE;

@@ -16,8 +16,12 @@
 static const char *
 refusal(struct ingress_session *s)
 {
+	if (s->tx.late != NULL)
+		return s->tx.late;
 	if (!s->tx.open)
 		return "503 5.5.1 MAIL first";
+	if (s->tx.merge != NULL)
+		return "503 5.5.1 a mail merge has XPRT";
 	if (!ingress_has_rcpts(s))
 		return "554 5.5.1 no valid recipients";
 	if (s->tx.too_many)

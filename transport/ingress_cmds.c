@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "mail/envelope.h"
+#include "transport/ingress_merge.h"
 #include "transport/ingress_senders.h"
 #include "transport/refusals.h"
 
@@ -124,6 +125,7 @@ reply_extensions(struct ingress_session *s)
 		    s->login_ok ? " LOGIN" : "");
 	if (offers_chunking(s))
 		buf_str(&s->out, chunking);
+	ingress_offer_merge(s);
 	if (offers_verp(s))
 		buf_str(&s->out, verp);
 	buf_str(&s->out, last);
@@ -270,8 +272,11 @@ static enum ingress_state
 cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	struct ingress_tx *tx = &s->tx;
+	const char *refused = ingress_merge_refusal(s, c->verb);
 	enum ingress_room room;
 
+	if (refused != NULL)
+		return bad(s, refused);
 	if (s->helo[0] == '\0')
 		return bad(s, "503 5.5.1 greet first");
 	if (tx->open)
@@ -290,6 +295,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 	if (!ingress_sender_may(s, qualified(s, &c->addr)->text))
 		return INGRESS_COMMAND;
 	tx->open = true;
+	tx->late = NULL;
 	tx->utf8 = c->utf8;
 	tx->verp = c->verp;
 	tx->ret = c->ret;
@@ -298,6 +304,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 	if (c->has_size)
 		buf_reserve(&tx->text,
 		    c->size < SIZE_HINT_MAX ? (size_t)c->size : SIZE_HINT_MAX);
+	ingress_merge_begin(s, c->verb);
 	s->ticket.until_us = 0;
 	room = ingress_room(s, GATE_MAIL, 0, on_room);
 	if (room == ROOM_LATER)
@@ -416,12 +423,12 @@ too_many_rcpts(struct ingress_session *s)
 
 /*
  * Of strangers' mistakes no sender is told whom they name.  A host MTA that
- * speaks LMTP bounces by itself.
+ * speaks LMTP bounces by itself; a client with XACK OFF hears of none at RCPT.
  */
 static bool
 takes_unparsed(const struct ingress_session *s)
 {
-	return s->source.accept_invalid && s->relay &&
+	return (s->source.accept_invalid || s->no_acks) && s->relay &&
 	    s->door->protocol == INGRESS_SMTP;
 }
 
@@ -451,8 +458,9 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
-	if (s->tx.chunked)
-		return bad(s, "503 5.5.1 the message has begun");
+	refused = ingress_rcpt_refusal(s);
+	if (refused != NULL)
+		return bad(s, refused);
 	if (!has_room_for_rcpt(s))
 		return too_many_rcpts(s);
 	if (c.utf8 && !s->tx.utf8)
@@ -465,7 +473,8 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 	if (!s->relay &&
 	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
 		return refuse_relay(s, &c);
-	refused = refusals_rcpt(s, &c);
+	/* Who would not be told keeps it: it ends before its delivery. */
+	refused = s->hushed ? NULL : refusals_rcpt(s, &c);
 	if (refused != NULL) {
 		ingress_reply(s, "%s", refused);
 		return INGRESS_COMMAND;
@@ -487,9 +496,15 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 static enum ingress_state
 cmd_data(struct ingress_session *s, const struct smtp_cmd *c)
 {
+	enum ingress_state next;
+
 	(void)c;
+	if (ingress_say_late(s, &next))
+		return next;
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
+	if (s->tx.merge != NULL)
+		return bad(s, "503 5.5.1 a mail merge has XPRT");
 	if (!ingress_has_rcpts(s)) {
 		ingress_say(s,
 		    s->door->protocol == INGRESS_LMTP ?
@@ -600,8 +615,12 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_RSET] = cmd_rset,
 	[SMTP_VERB_STARTTLS] = cmd_starttls,
 	[SMTP_VERB_VRFY] = cmd_vrfy,
+	[SMTP_VERB_XACK] = ingress_xack,
 	[SMTP_VERB_XCLIENT] = cmd_xclient,
+	[SMTP_VERB_XDFN] = ingress_xdfn,
 	[SMTP_VERB_XFORWARD] = cmd_xforward,
+	[SMTP_VERB_XMRG] = cmd_mail,
+	[SMTP_VERB_XPRT] = ingress_xprt,
 	[SMTP_VERB_PROXY] = cmd_hang_up,
 	[SMTP_VERB_HTTP] = cmd_hang_up,
 };
@@ -625,7 +644,8 @@ end_idle(struct ingress_session *s, const char *why)
 bool
 ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 {
-	enum smtp_line_result r = ingress_read_line(s);
+	struct slice line;
+	enum smtp_line_result r = ingress_command_line(s, &line);
 	const char *why, *idle;
 	struct smtp_cmd c;
 
@@ -635,13 +655,12 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 		*next_r = bad(s, "500 5.5.2 line too long");
 		return true;
 	}
-	region_reset(s->cmd_rg);
-	why = smtp_cmd_parse((struct slice){ s->line.text, s->line.len },
-	    s->cmd_rg, &c);
+	why = smtp_cmd_parse(line, s->cmd_rg, &c);
 	ingress_log_command(s, &c);
 	if (s->xclient_open && c.verb != SMTP_VERB_XCLIENT)
 		ingress_end_xclient(s);
 	idle = ingress_is_idle(s, c.verb);
+	ingress_hush(s, c.verb);
 	if (c.unparsed != NULL && takes_unparsed(s))
 		why = NULL;
 	if (idle != NULL)
@@ -651,6 +670,7 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 						     bad(s, why);
 	else
 		*next_r = commands[c.verb](s, &c);
+	ingress_unhush(s, c.verb);
 	return true;
 }
 
@@ -668,13 +688,13 @@ ingress_on_data(struct ingress_session *s, enum ingress_state *next_r)
 		r = dot_unstuff_feed(&tx->dot, &left.p, &left.len,
 		    keep ? &tx->text : NULL);
 		ingress_take(s, in.len - left.len);
-		if (tx->text.len > ingress_size_max(s)) {
+		if (ingress_text_len(s) > ingress_size_max(s)) {
 			tx->too_big = true;
 			buf_fini(&tx->text);
 		}
 	}
 	if (r == DOT_MORE)
 		return false;
-	*next_r = receive_message(s);
+	*next_r = tx->merge != NULL ? ingress_part_end(s) : receive_message(s);
 	return true;
 }

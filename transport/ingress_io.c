@@ -17,6 +17,7 @@
 
 #include "lib/check.h"
 #include "lib/tls_server.h"
+#include "transport/ingress_merge.h"
 #include "transport/ingress_priv.h"
 
 enum { OUT_MAX = 65536, CLEAR_IDLE = 4096 };
@@ -112,6 +113,9 @@ add_reply(struct ingress_session *s, const char *line, size_t len)
 {
 	size_t from = s->out.len;
 
+	if (ingress_is_hushed(s, line, len))
+		return;
+	s->said_4xx |= line[0] == '4';
 	buf_add(&s->out, line, len);
 	buf_add(&s->out, "\r\n", 2);
 	ingress_log_replies(s, from);
@@ -135,7 +139,6 @@ ingress_reply(struct ingress_session *s, const char *fmt, ...)
 		while (((unsigned char)line[len] & 0xC0) == 0x80)
 			len--;
 	}
-	s->said_4xx |= line[0] == '4';
 	add_reply(s, line, (size_t)len);
 }
 
@@ -145,7 +148,6 @@ ingress_say(struct ingress_session *s, const char *text)
 	size_t len = strlen(text);
 
 	CHECK(len >= 4 && len <= INGRESS_REPLY_MAX - 2);
-	s->said_4xx |= text[0] == '4';
 	add_reply(s, text, len);
 }
 

@@ -200,6 +200,7 @@ static const bool leads_nowhere[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_NOOP] = true,
 	[SMTP_VERB_RSET] = true,
 	[SMTP_VERB_VRFY] = true,
+	[SMTP_VERB_XACK] = true,
 	[SMTP_VERB_XCLIENT] = true,
 	[SMTP_VERB_XFORWARD] = true,
 };

@@ -3,7 +3,8 @@
  * What log-connections and log-commands of a source tell of a session.  All of
  * its lines have one id.
  *
- * No secret and nothing of a message gets in: of AUTH there is the mechanism,
+ * No secret and nothing of a message gets in: XDFN is told without its
+ * definitions; of AUTH there is the mechanism,
  * if it is one, of its challenges and responses that they came; of a line that
  * is no command nothing at all, since a client whose AUTH or DATA was refused
  * may go on as if it had not been.  Values are cut and escaped by lib/log.h.
@@ -31,6 +32,7 @@ static const char *const shown[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_QUIT] = "QUIT",
 	[SMTP_VERB_RSET] = "RSET",
 	[SMTP_VERB_STARTTLS] = "STARTTLS",
+	[SMTP_VERB_XDFN] = "XDFN",
 };
 
 static const char *

@@ -4,8 +4,9 @@
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_log.c (what the log is
  * told), ingress_cmds.c (commands),
- * ingress_chunks.c (BDAT), refusals.c (recipients that are never queued),
- * receive.c (a complete message), receive_client.c (whom it is from),
+ * ingress_chunks.c (BDAT), ingress_merge.c (mail merge), refusals.c (recipients that are never queued),
+ * receive.c (a complete message), receive_merge.c (or many in one),
+ * receive_make.c (as the store wants it), receive_client.c (whom it is from),
  * receive_reply.c (what is said to it).
  */
 
@@ -26,7 +27,9 @@
 #include "transport/gate.h"
 #include "transport/ingress.h"
 
+struct body;
 struct log_client;
+struct log_mail;
 
 enum ingress_state {
 #define S(name, timeout, doing, enter, input) INGRESS_##name,
@@ -77,6 +80,10 @@ struct ingress_tx {
 	struct ingress_rcpt *unparsed;
 	const struct suppress_set *lists; /* for RCPT; NULL: not asked yet */
 	const char *job, *user;           /* since the end of data, or NULL */
+	const char *late; /* the first error that was not said; or NULL */
+	struct ingress_merge *merge;      /* XMRG began it; or NULL */
+	size_t copies;                    /* of it, for whom nobody named */
+	const struct policy_given *given; /* or NULL */
 	/* Own replies at the end of data, of all that were named; or NULL. */
 	const char **told;
 	size_t told_count;
@@ -89,9 +96,12 @@ struct ingress_tx {
 };
 
 struct ingress_auth;
+struct ingress_merge;
 struct keys_ask;
 struct letter;
 struct letter_work;
+struct merge_run; /* receive_merge.c */
+struct policy_given;
 struct tls_stream;
 struct receipt;  /* a message that the store has now; receive.c */
 struct refusals; /* records that the store has now; refusals.c */
@@ -130,9 +140,11 @@ struct ingress_session {
 	bool xclient_open; /* the last command was one */
 	bool xclient_over; /* no more of them */
 	bool relay;        /* any recipient's domain */
+	bool no_acks;      /* XACK OFF */
 	struct crowd_place place;
 	bool outside; /* waits for a place */
 	bool waiting; /* the ticket is the gate's */
+	bool hushed;  /* this command gets no reply */
 	char host[INGRESS_HOST_MAX];
 
 	enum ingress_state state;
@@ -173,6 +185,7 @@ struct ingress_session {
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;
 	struct receipt *receipt; /* a message that is the store's, or to be */
+	struct merge_run *merge_run; /* a merge that is complete */
 	struct refusals *refusals;
 	struct gate_ticket ticket;
 };
@@ -357,6 +370,14 @@ bool receive_is_relayed(const struct ingress_session *s);
 bool receive_log_client(struct ingress_session *s, const char *host_id,
     struct log_client *c_r);
 
+/* The Message-ID of a submission, where lines of a host MTA tell it; or "". */
+const char *receive_message_id(struct ingress_session *s, const char *host_id,
+    const struct body *body);
+
+/* That it came, as the host MTA would tell it. */
+void receive_put_lines(struct ingress_session *s, const struct log_mail *m,
+    const char *message_id);
+
 /* ---- receive_reply.c ----------------------------------------------------- */
 
 /* The same to all; text begins with code and enhanced status. */
@@ -393,6 +414,13 @@ const char *receive_peer_name(struct ingress_session *s);
  */
 void receive_source(const struct ingress_session *s, const char *user,
     struct source_conf *conf_r);
+
+/* trouble: ours, or NULL. */
+void receive_log_refused(const struct ingress_session *s, const char *why,
+    const char *trouble);
+/* Says so as well. */
+enum ingress_state receive_refuse(struct ingress_session *s, const char *why,
+    const char *trouble);
 
 /* The client has gone while keys were asked for: nothing was promised. */
 void receive_forget(struct ingress_session *s);

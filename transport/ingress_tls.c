@@ -137,7 +137,7 @@ static enum ingress_state
 forget(struct ingress_session *s)
 {
 	s->helo[0] = '\0';
-	s->extended = false;
+	s->extended = s->no_acks = false;
 	return ingress_tx_end(s);
 }
 

@@ -10,8 +10,8 @@
 #include "mail/header.h"
 #include "mail/line_fold.h"
 #include "mail/mark.h"
-#include "mail/smtp_cmd.h"
 #include "mail/verp.h"
+#include "mail/xtext.h"
 #include "transport/sign_later.h"
 #include "transport/trace.h"
 #include "vmta/assign.h"
@@ -477,6 +477,7 @@ make_policy_in(struct letter_work *w)
 		.host_notice = in->host_notice,
 		.auth_user = w->marked ? w->mark.user : in->auth_user,
 		.submission = in->submission,
+		.given = in->given,
 		.sender = in->sender,
 		.rcpts = in->rcpts,
 		.rcpt_count = in->rcpt_count,

@@ -32,6 +32,7 @@
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "transport/worker_env.h"
+#include "vmta/policy.h"
 #include "vmta/sealing_run.h"
 #include "vmta/sender_rules.h"
 
@@ -59,7 +60,8 @@ struct letter_in {
 	bool host_notice;     /* and this may be its own; policy.h */
 	bool relayed;         /* so is it, and its Received field is on top */
 	bool submission;      /* no host MTA had it: see vmta/header_work.h */
-	const char *host;     /* our name */
+	const struct policy_given *given; /* or NULL */
+	const char *host;                 /* our name */
 	const char *from, *with; /* for Received: "helo ([ip])", "LMTP" */
 	int64_t now_us;          /* wall clock */
 };

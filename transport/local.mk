@@ -57,6 +57,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_peer.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
+	%D%/ingress_merge.c %D%/ingress_merge.h \
 	%D%/ingress_senders.c %D%/ingress_senders.h \
 	%D%/ingress_states.def \
 	%D%/ingress_tls.c \
@@ -68,6 +69,7 @@ libtransport_a_SOURCES = \
 	%D%/letter.c %D%/letter.h \
 	%D%/listeners.c \
 	%D%/listing.c \
+	%D%/merge_groups.c %D%/merge_groups.h \
 	%D%/moves.c %D%/moves.h \
 	%D%/mx.c %D%/mx.h \
 	%D%/mx_facts.c %D%/mx_facts.h \
@@ -85,6 +87,8 @@ libtransport_a_SOURCES = \
 	%D%/reasons.c %D%/reasons.h \
 	%D%/receive.c \
 	%D%/receive_client.c \
+	%D%/receive_make.c %D%/receive_make.h \
+	%D%/receive_merge.c %D%/receive_merge.h \
 	%D%/receive_reply.c \
 	%D%/record.c %D%/record.h \
 	%D%/refusals.c %D%/refusals.h \

@@ -23,7 +23,8 @@
 #include "transport/ingress_priv.h"
 #include "transport/ingress_senders.h"
 #include "transport/keys_ask.h"
-#include "transport/letter.h"
+#include "transport/receive_make.h"
+#include "transport/receive_merge.h"
 #include "transport/record.h"
 #include "transport/refusals.h"
 #include "transport/trace.h"
@@ -36,11 +37,8 @@ struct receipt {
 	struct ingress_session *s;
 	struct worker *worker;
 	void (*back)(struct post *p); /* there, when the store has answered */
-	struct buf waybill;           /* accept's, and so are: */
-	struct store_receipts receipts;
-	struct buf records;
-	uint32_t *ends;
-	struct refusals *refusals; /* that go in with it, or NULL */
+	struct made made;             /* accept's */
+	struct refusals *refusals;    /* that go in with it, or NULL */
 
 	/* For the log; strings are the session's or its snapshot's. */
 	const char *message_id; /* of a submission, for lines; or "" */
@@ -48,7 +46,6 @@ struct receipt {
 	const char *job, *host_id, *user, *unknown_vmta, *dkim_note, *from_note;
 	const char *sender; /* of its envelope */
 	struct sealing_note seal_note;
-	uint32_t size;
 	bool marked;
 };
 
@@ -60,10 +57,7 @@ receipt_free(struct receipt **rp)
 	*rp = NULL;
 	if (r == NULL)
 		return;
-	message_unref(&r->accept.msg);
-	buf_fini(&r->waybill);
-	buf_fini(&r->records);
-	free(r->ends);
+	made_fini(&r->made);
 	refusals_free(&r->refusals);
 	free(r->accept.rcpt_keys);
 	free(r->accept.known);
@@ -125,7 +119,7 @@ log_accepted(const struct receipt *r, uint32_t known)
 	log_int(&l, "rcpts", (int64_t)s->tx.rcpt_count);
 	if (known > 0)
 		log_int(&l, "known", known);
-	log_int(&l, "size", r->size);
+	log_int(&l, "size", r->made.size);
 	log_ways(&l, r);
 	log_str(&l, "job", r->job);
 	log_str(&l, "policy", r->marked ? "milter" : "ingress");
@@ -141,8 +135,8 @@ log_accepted(const struct receipt *r, uint32_t known)
 	log_end(&l);
 }
 
-static void
-log_refused(const struct ingress_session *s, const char *why,
+void
+receive_log_refused(const struct ingress_session *s, const char *why,
     const char *trouble)
 {
 	struct log_line l;
@@ -163,15 +157,11 @@ log_refused(const struct ingress_session *s, const char *why,
 static void
 put_lines(struct receipt *r, uint32_t known)
 {
-	struct ingress_session *s = r->s;
-	const struct worker_env *env = s->env;
+	const struct ingress_session *s = r->s;
 	struct envelope head = envelope_blank;
 	const struct log_mail m = { .id = r->accept.msg->id,
 		.env = &head,
-		.size = r->size };
-	struct log_client client;
-	bool ours;
-	struct buf lines = { 0 };
+		.size = r->made.size };
 
 	if (m.id == 0)
 		return; /* repeated: there were lines of it */
@@ -179,12 +169,7 @@ put_lines(struct receipt *r, uint32_t known)
 	head.host_id = r->host_id;
 	head.auth_user = r->user;
 	head.rcpt_count = (uint32_t)s->tx.rcpt_count - known;
-	ours = receive_log_client(s, r->host_id, &client);
-	client.message_id = r->message_id;
-	host_lines_came(env, &m, ours ? &client : NULL, &lines);
-	host_lines_put(&(struct host_lines_sink){ env->host_log, env->conf },
-	    host_lines_wanted(env), &lines);
-	buf_fini(&lines);
+	receive_put_lines(r->s, &m, r->message_id);
 }
 
 /* ---- the receipt --------------------------------------------------------- */
@@ -236,7 +221,7 @@ on_room(struct gate_ticket *t)
 		gate_give_back(s->env->gate, t->rcpts);
 	receipt_free(&s->receipt);
 	if (there) {
-		log_refused(s, no_room, NULL);
+		receive_log_refused(s, no_room, NULL);
 		receive_reply(s, no_room);
 	}
 	ingress_committed(s);
@@ -247,7 +232,7 @@ static bool
 waits_again(struct ingress_session *s)
 {
 	if (s->state == INGRESS_CLOSED ||
-	    !ingress_wait(s, GATE_DATA, s->receipt->size, on_room))
+	    !ingress_wait(s, GATE_DATA, s->receipt->made.size, on_room))
 		return false;
 	ingress_held(s, INGRESS_WAIT);
 	return true;
@@ -280,7 +265,7 @@ on_receipt(struct post *p)
 			dispatch_accepted(s->env->dispatch, message_ref(a->msg),
 			    a->waybill, a->known);
 	} else {
-		log_refused(s,
+		receive_log_refused(s,
 		    a->answer == STORE_BAD ? a->err.text : "no space", NULL);
 	}
 	receipt_free(&r);
@@ -288,35 +273,6 @@ on_receipt(struct post *p)
 }
 
 /* ---- to the store -------------------------------------------------------- */
-
-static const char *
-or_empty(const char *s)
-{
-	return s == NULL ? "" : s;
-}
-
-static const char *
-trace_name(struct ingress_session *s)
-{
-	const struct trace_client c = { s->helo, s->peer.name, &s->peer.addr,
-		s->tx.utf8 };
-
-	return trace_client_text(&c, s->tx_rg);
-}
-
-/* To which the client itself connected; behind a host MTA nobody knows. */
-static struct net_addr
-policy_local(const struct ingress_session *s)
-{
-	struct net_addr local = s->peer.local;
-
-	if (s->peer.told)
-		return local;
-	if (s->door->protocol == INGRESS_SMTP && s->xforward.ident == NULL &&
-	    ingress_named_client(s).family == 0)
-		net_local_addr(bufferevent_getfd(s->bev), &local);
-	return local;
-}
 
 const char *
 receive_peer_name(struct ingress_session *s)
@@ -351,163 +307,6 @@ receive_notice_flags(const struct ingress_session *s)
 	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
 
-static struct letter_work *
-begin_letter(struct ingress_session *s, const struct source_conf *conf)
-{
-	const struct ingress_tx *tx = &s->tx;
-	const char **rcpts = region_array(s->tx_rg, tx->rcpt_count,
-	    sizeof(*rcpts));
-	const char **domains = region_array(s->tx_rg, tx->rcpt_count,
-	    sizeof(*domains));
-	struct letter_in *in = region_new_obj(s->tx_rg, struct letter_in);
-	/* Mail of no client at all: the null sender is the host's own. */
-	bool own = s->local && s->door->protocol == INGRESS_LMTP &&
-	    ingress_named_client(s).family == 0 && tx->sender[0] == '\0';
-
-	*in = (struct letter_in){
-		.env = s->env,
-		.conf = s->conf,
-		.client = ingress_policy_client(s),
-		.local = policy_local(s),
-		.source = s->listener_source,
-		.auth_user = s->user,
-		.sender = tx->sender,
-		.rcpts = rcpts,
-		.domains = domains,
-		.rcpt_count = tx->rcpt_count,
-		.named_count = tx->named,
-		.hops_max = conf->max_hops,
-		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
-		.queue_id = or_empty(s->xforward.ident),
-		.from_host = s->local && s->door->protocol == INGRESS_LMTP,
-		.host_notice = own,
-		.relayed = receive_is_relayed(s),
-		.submission = s->door->protocol == INGRESS_SMTP &&
-		    or_empty(s->xforward.ident)[0] == '\0',
-		.host = s->host,
-		.from = trace_name(s),
-		.with = receive_protocol(s),
-		.now_us = clock_wall_us(),
-	};
-	for (size_t i = 0; i < tx->rcpt_count; i++) {
-		rcpts[i] = tx->rcpts[i].addr;
-		domains[i] = tx->rcpts[i].domain;
-	}
-	return letter_begin(in, s->tx_rg);
-}
-
-static int
-letter_flags(const struct ingress_session *s, const struct letter *l)
-{
-	bool verp = (s->tx.verp || l->verp) && l->sender[0] != '\0';
-
-	return (l->has_8bit ? ENVELOPE_8BIT : 0) |
-	    (s->tx.utf8 ? ENVELOPE_UTF8 : 0) |
-	    (l->notice ? ENVELOPE_NOTICE : 0) | (verp ? ENVELOPE_VERP : 0);
-}
-
-static struct envelope
-make_envelope(struct ingress_session *s, const char *peer,
-    const struct letter *l)
-{
-	const struct ingress_tx *tx = &s->tx;
-	struct envelope env = {
-		.arrival_us = receive_arrival(s, l),
-		.sender = l->sender,
-		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
-		.job = l->job,
-		.auth_user = l->auth_user,
-		.host_id = l->queue_id,
-		.src_mta = peer,
-		.lists = refusals_lists(s, l),
-		.spans = l->spans,
-		.signing = l->signing,
-		.headers = l->headers,
-		.header_count = l->header_count,
-		.ret = tx->ret,
-		.flags = (uint8_t)(letter_flags(s, l) |
-		    receive_notice_flags(s)),
-		.rcpt_count = (uint32_t)tx->rcpt_count,
-	};
-
-	env.rcpts = region_array(s->tx_rg, tx->rcpt_count, sizeof(*env.rcpts));
-	for (size_t i = 0; i < tx->rcpt_count; i++) {
-		const struct ingress_rcpt *r = &tx->rcpts[i];
-
-		env.rcpts[i] = (struct env_rcpt){ .addr = r->addr,
-			.domain = r->domain,
-			.vmta = l->ways[i]->vmta,
-			.pool = l->ways[i]->pool,
-			.orcpt = r->orcpt,
-			.notify = r->notify,
-			.priority = l->priority,
-			.signatures = l->signing == NULL ? 0 :
-							   l->signatures[i] };
-	}
-	return env;
-}
-
-/* Its waybill goes to bill. */
-static struct message *
-make_message(const struct envelope *env, const struct letter *l,
-    struct buf *bill)
-{
-	struct buf packed = { 0 };
-	struct message *m;
-
-	envelope_pack(env, &packed);
-	waybill_pack(env, bill);
-	m = message_new(packed.p, (uint32_t)packed.len);
-	m->body = l->body; /* moved */
-	buf_fini(&packed);
-	return m;
-}
-
-/* ---- receipts ------------------------------------------------------------ */
-
-/* Neighbours mostly have the same queue. */
-static bool
-is_disabled(const struct snapshot *conf, const struct env_rcpt *rcpt,
-    const struct env_rcpt *before, bool was)
-{
-	struct queue_conf queue;
-
-	if (before != NULL && strcmp(before->domain, rcpt->domain) == 0 &&
-	    strcmp(before->vmta, rcpt->vmta) == 0)
-		return was;
-	snapshot_queue_conf(conf, rcpt->domain, rcpt->vmta, &queue);
-	return acct_is_disabled(&queue, ACCT_R);
-}
-
-/* A record for each recipient, where an accounting file takes them. */
-static void
-make_receipts(const struct ingress_session *s, const struct envelope *env,
-    struct receipt *r)
-{
-	struct record_receipt of = { .rg = s->tx_rg,
-		.env = env,
-		.source = receive_client_addr(s) };
-	bool disabled = false;
-
-	if ((snapshot_acct_wants(s->conf)->types & ACCT_BIT(ACCT_R)) == 0)
-		return;
-	net_local_addr(bufferevent_getfd(s->bev), &of.destination);
-	r->ends = mem_array(env->rcpt_count, sizeof(*r->ends));
-	for (of.n = 0; of.n < env->rcpt_count; of.n++) {
-		const struct env_rcpt *rcpt = &env->rcpts[of.n];
-
-		disabled = is_disabled(s->conf, rcpt,
-		    of.n == 0 ? NULL : rcpt - 1, disabled);
-		if (!disabled)
-			record_receipt_pack(&of, &r->records);
-		r->ends[of.n] = (uint32_t)r->records.len;
-	}
-	r->receipts.p = r->records.p;
-	r->receipts.ends = r->ends;
-	r->receipts.id_at = ACCT_RECORD_ID_AT;
-	r->accept.receipts = &r->receipts;
-}
-
 /* Only a queue id of the host MTA tells one hand-over from another. */
 static void
 set_key(struct ingress_session *s, const struct letter *l,
@@ -527,10 +326,10 @@ set_key(struct ingress_session *s, const struct letter *l,
 		    tx->rcpts[i].orcpt, tx->rcpts[i].notify);
 }
 
-static enum ingress_state
-refuse(struct ingress_session *s, const char *why, const char *trouble)
+enum ingress_state
+receive_refuse(struct ingress_session *s, const char *why, const char *trouble)
 {
-	log_refused(s, why, trouble);
+	receive_log_refused(s, why, trouble);
 	receive_reply(s, why);
 	return ingress_tx_end(s);
 }
@@ -540,7 +339,7 @@ static enum ingress_state
 send_in(struct ingress_session *s)
 {
 	s->ticket.until_us = 0;
-	switch (ingress_room(s, GATE_DATA, s->receipt->size, on_room)) {
+	switch (ingress_room(s, GATE_DATA, s->receipt->made.size, on_room)) {
 	case ROOM_NOW:
 		to_store(s);
 		return INGRESS_COMMIT;
@@ -550,28 +349,14 @@ send_in(struct ingress_session *s)
 		break;
 	}
 	receipt_free(&s->receipt);
-	return refuse(s, no_room, NULL);
-}
-
-/* For lines of the host MTA's style. */
-static const char *
-message_id_of(struct ingress_session *s, const struct letter *l)
-{
-	struct header_list fields;
-	size_t text, at;
-
-	if (host_lines_wanted(s->env) == NULL || l->queue_id[0] != '\0')
-		return "";
-	header_parse(l->body->bytes, l->body->len, s->tx_rg, &fields, &text);
-	at = header_find(&fields, "Message-ID", 0);
-	return at == fields.n ? "" : header_value(&fields.v[at], s->tx_rg);
+	return receive_refuse(s, no_room, NULL);
 }
 
 /* All is known: to the store, or refused. */
 static enum ingress_state
 finish(struct ingress_session *s, struct letter_work *w)
 {
-	const char *peer = receive_peer_name(s), *why;
+	const char *why;
 	struct envelope env;
 	struct receipt *r;
 	struct letter l;
@@ -585,23 +370,22 @@ finish(struct ingress_session *s, struct letter_work *w)
 		why = ingress_message_may(s);
 	if (why != NULL) {
 		body_unref(&l.body);
-		return refuse(s, why, l.trouble);
+		return receive_refuse(s, why, l.trouble);
 	}
 	why = refusals_at_end(s, &l);
 	if (why != NULL) {
 		body_unref(&l.body);
-		return refuse(s, why, NULL);
+		return receive_refuse(s, why, NULL);
 	}
 
 	r = mem_new(struct receipt);
 	r->s = s;
 	r->worker = s->env->worker;
-	r->size = l.body->len;
 	r->marked = l.marked;
 	r->ways = l.ways;
 	r->job = l.job;
 	r->host_id = l.queue_id;
-	r->message_id = message_id_of(s, &l);
+	r->message_id = receive_message_id(s, l.queue_id, l.body);
 	r->user = l.auth_user;
 	r->unknown_vmta = l.unknown_vmta;
 	r->dkim_note = l.dkim_note;
@@ -609,12 +393,14 @@ finish(struct ingress_session *s, struct letter_work *w)
 	r->sender = l.sender;
 	r->seal_note = l.seal_note;
 	r->back = on_receipt;
-	r->accept.rcpt_count = (uint32_t)s->tx.rcpt_count;
 	r->accept.known = mem_array(s->tx.rcpt_count, sizeof(bool));
-	env = make_envelope(s, peer, &l);
-	r->accept.msg = make_message(&env, &l, &r->waybill);
-	r->accept.waybill = (struct slice){ r->waybill.p, r->waybill.len };
-	make_receipts(s, &env, r);
+	env = receive_envelope(s, &l);
+	receive_make(s, &env, &l, &r->made);
+	r->accept.rcpt_count = r->made.rcpt_count;
+	r->accept.msg = r->made.msg;
+	r->accept.waybill = (struct slice){ r->made.waybill.p,
+		r->made.waybill.len };
+	r->accept.receipts = made_receipts(&r->made);
 	r->refusals = refusals_pack(s, &env, r->accept.msg->body);
 	if (r->refusals != NULL)
 		refusals_join(r->refusals, &r->accept);
@@ -631,6 +417,7 @@ receive_forget(struct ingress_session *s)
 {
 	keys_ask_cancel(&s->keys);
 	letter_free(&s->letter);
+	receive_merge_forget(s);
 }
 
 static void
@@ -662,7 +449,7 @@ bounce(struct ingress_session *s)
 		why = no_room;
 	}
 	if (why != NULL)
-		return refuse(s, why, NULL);
+		return receive_refuse(s, why, NULL);
 	refusals_bounce(s);
 	return INGRESS_COMMIT;
 }
@@ -678,14 +465,15 @@ receive_message(struct ingress_session *s)
 
 	s->tx.named = s->tx.rcpt_count;
 	if (s->tx.dot.bare)
-		return refuse(s, "550 5.6.0 bare CR or LF in message", NULL);
+		return receive_refuse(s, "550 5.6.0 bare CR or LF in message",
+		    NULL);
 	if (s->tx.too_big)
-		return refuse(s, "552 5.3.4 message too big", NULL);
+		return receive_refuse(s, "552 5.3.4 message too big", NULL);
 	if (s->tx.named == 0)
 		return bounce(s);
 	receive_source(s, NULL, &conf);
 	ingress_add_bcc(s, &conf.bcc);
-	w = begin_letter(s, &conf);
+	w = receive_begin_letter(s, &conf);
 	wants = letter_wants(w);
 	if (wants == NULL)
 		return finish(s, w);

@@ -5,6 +5,7 @@
 #include "lib/clock.h"
 #include "mail/header.h"
 #include "mail/mark.h"
+#include "mail/message.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
 #include "transport/letter.h"
@@ -88,4 +89,33 @@ receive_arrival(const struct ingress_session *s, const struct letter *l)
 	    arrival_us > now_us)
 		return now_us;
 	return arrival_us;
+}
+
+const char *
+receive_message_id(struct ingress_session *s, const char *host_id,
+    const struct body *body)
+{
+	struct header_list fields;
+	size_t text, at;
+
+	if (host_lines_wanted(s->env) == NULL || host_id[0] != '\0')
+		return "";
+	header_parse(body->bytes, body->len, s->tx_rg, &fields, &text);
+	at = header_find(&fields, "Message-ID", 0);
+	return at == fields.n ? "" : header_value(&fields.v[at], s->tx_rg);
+}
+
+void
+receive_put_lines(struct ingress_session *s, const struct log_mail *m,
+    const char *message_id)
+{
+	const struct host_lines_sink sink = { s->env->host_log, s->env->conf };
+	struct log_client client;
+	bool ours = receive_log_client(s, m->env->host_id, &client);
+	struct buf lines = { 0 };
+
+	client.message_id = message_id;
+	host_lines_came(s->env, m, ours ? &client : NULL, &lines);
+	host_lines_put(&sink, host_lines_wanted(s->env), &lines);
+	buf_fini(&lines);
 }

@@ -10,8 +10,8 @@
 #include "mail/acct_record.h"
 #include "mail/classify.h"
 #include "mail/message.h"
-#include "mail/smtp_cmd.h"
 #include "mail/verp.h"
+#include "mail/xtext.h"
 
 static const struct {
 	enum acct_type type;

@@ -8,7 +8,7 @@
 #include "lib/clock.h"
 #include "lib/glob.h"
 #include "lib/mem.h"
-#include "mail/smtp_cmd.h"
+#include "mail/xtext.h"
 #include "transport/control_priv.h"
 
 #define TEXT_MAX 1000

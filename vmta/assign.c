@@ -32,6 +32,14 @@ assign_source(const struct policy_in *in, struct source_conf *out)
 		    assign_source_name(in), out);
 }
 
+static const struct policy_given *
+given(const struct policy_in *in)
+{
+	static const struct policy_given nothing;
+
+	return in->given == NULL ? &nothing : in->given;
+}
+
 /* The value of the first field with that name, or NULL. */
 static const char *
 first_value(const struct policy_in *in, const char *name, struct region *rg)
@@ -140,9 +148,9 @@ static const char *
 find_job(const struct policy_in *in, const struct source_conf *source,
     struct region *rg)
 {
-	const char *value = NULL;
+	const char *value = given(in)->job;
 
-	if (source->process_x_job)
+	if (value == NULL && source->process_x_job)
 		value = first_value(in, JOB_HEADER, rg);
 	if ((value == NULL || value[0] == '\0') &&
 	    source->jobid_header[0] != '\0')
@@ -167,8 +175,8 @@ assign_vmta(const struct policy_in *in, const struct source_conf *source,
 		    &subject, &match);
 	if (matched && match.has_priority)
 		out->priority = match.priority;
-	if (in->vmta != NULL)
-		asked = in->vmta;
+	if (given(in)->vmta != NULL)
+		asked = given(in)->vmta;
 	else if (source->process_x_vmta)
 		asked = first_value(in, VMTA_HEADER, rg);
 	if (asked != NULL && use_asked(in, source, asked, rg, out))
@@ -214,5 +222,7 @@ assign_run(const struct policy_in *in, const struct source_conf *source,
 		.priority = PRIORITY_DEFAULT,
 	};
 	assign_vmta(in, source, rg, out);
+	if (given(in)->priority != 0)
+		out->priority = given(in)->priority;
 	out->job = find_job(in, source, rg);
 }

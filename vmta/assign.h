@@ -2,7 +2,7 @@
 /*
  * assign - which virtual MTA, job and priority a message gets at intake.
  *
- * The one that who asks names (policy.h); X-Virtual-MTA (from sources with process-x-virtual-mta), then the source's
+ * What who asks names (policy.h); X-Virtual-MTA (from sources with process-x-virtual-mta), then the source's
  * <pattern-list>.  Where neither says anything, `vmta` in the <domain> of each
  * recipient, and for those without one the source's default-virtual-mta, then
  * {default}.

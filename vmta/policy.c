@@ -427,7 +427,9 @@ assign(const struct policy_in *in, const struct source_conf *source,
 		.later_text = "",
 		.remove = region_array(rg, in->headers->n, sizeof(bool)),
 	};
-	if (source->process_x_schedule && out->refused == NULL)
+	if (in->given != NULL && in->given->spans != NULL)
+		out->spans = *in->given->spans;
+	else if (source->process_x_schedule && out->refused == NULL)
 		read_schedule(in, rg, out);
 }
 

@@ -33,6 +33,13 @@
 
 struct canon_body;
 
+/* What who submits says beside the message; it counts before its header. */
+struct policy_given {
+	const char *vmta, *job;    /* or NULL; the job without its prefix */
+	uint8_t priority;          /* or 0 */
+	const struct spans *spans; /* or NULL */
+};
+
 struct policy_in {
 	const struct snapshot *conf;
 	struct net_addr client;
@@ -44,10 +51,10 @@ struct policy_in {
 	bool can_sign_later; /* for recipients that do not agree */
 	/* May be the host MTA's own: null sender, no client.  sender_rules.h */
 	bool host_notice;
-	bool sealed;        /* an ARC set will cover the header as it is then */
-	bool submission;    /* what a submission server does is ours to do */
-	const char *vmta;   /* NULL, or the one that it is to be */
-	const char *sender; /* without angle brackets, "" for null */
+	bool sealed;     /* an ARC set will cover the header as it is then */
+	bool submission; /* what a submission server does is ours to do */
+	const struct policy_given *given; /* NULL: nothing */
+	const char *sender;       /* without angle brackets, "" for null */
 	const char *const *rcpts; /* addresses without angle brackets */
 	size_t rcpt_count;
 	size_t others; /* recipients that are none of ours, of the same bytes */

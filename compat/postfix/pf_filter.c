@@ -8,7 +8,7 @@
 struct filter {
 	const char *socket;
 	const struct pf_conf *h;
-	struct pf_plan *p;
+	struct host_plan *p;
 	bool filters;  /* some service hands mail to a content filter */
 	bool comes_in; /* some service takes mail that is not filtered */
 };
@@ -198,7 +198,7 @@ tell_of_own(struct filter *f, const struct pf_service *s)
 	const char *own = pf_option(f->h, s, "smtpd_milters");
 
 	if (own != NULL && !has_ours(f, own))
-		pf_note(f->p,
+		host_note(f->p,
 		    "%s has smtpd_milters of its own, which stay: mail that "
 		    "comes in there is treated when it is handed over",
 		    s->key);
@@ -229,7 +229,7 @@ local_mail(struct filter *f, const char *ours)
 	struct slice rest = slice_of(was), item;
 
 	if (pickup != NULL && is_filtered(f, pickup)) {
-		pf_note(f->p,
+		host_note(f->p,
 		    "mail of sendmail(1) goes through content_filter: it meets "
 		    "the milter when it comes back");
 		return;
@@ -244,7 +244,7 @@ local_mail(struct filter *f, const char *ours)
 }
 
 void
-pf_filter(const char *socket, const struct pf_conf *h, struct pf_plan *p)
+pf_filter(const char *socket, const struct pf_conf *h, struct host_plan *p)
 {
 	struct filter f = { .socket = socket, .h = h, .p = p };
 	const char *smtpd = region_printf(p->rg,
@@ -254,12 +254,12 @@ pf_filter(const char *socket, const struct pf_conf *h, struct pf_plan *p)
 
 	if (without_no_milters(&f,
 		pf_value(h, NULL, "receive_override_options")) != NULL)
-		pf_refuse(p,
+		host_refuse(p,
 		    "receive_override_options in main.cf has no_milters: no "
 		    "milter would be asked");
 	look(&f);
 	if (f.filters && !f.comes_in)
-		pf_refuse(p,
+		host_refuse(p,
 		    "there is a content filter, and no service that takes mail "
 		    "back from it (an smtpd with -o content_filter=): it is "
 		    "not clear where mail is done with");

@@ -17,6 +17,7 @@
 #include "compat/postfix/pf_conf.h"
 
 /* socket: "unix:mailrace/milter". */
-void pf_filter(const char *socket, const struct pf_conf *h, struct pf_plan *p);
+void pf_filter(const char *socket, const struct pf_conf *h,
+    struct host_plan *p);
 
 #endif

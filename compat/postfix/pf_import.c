@@ -148,15 +148,24 @@ add_doors(struct pf_import *im)
 	    "a service of Postfix for notifications to senders");
 }
 
+/*
+ * Postfix names its client (XFORWARD), and the source of that address counts:
+ * what holds for all mail is said of all.  To relay, who hands over needs the
+ * right, and that is Postfix.
+ */
 static struct import_block *
 add_source(struct pf_import *im)
 {
-	struct import_block *b = import_block(im->out, import_top(im->out),
+	struct import_block *all = import_block(im->out, import_top(im->out),
+	    "source", "0/0");
+	struct import_block *host = import_block(im->out, import_top(im->out),
 	    "source", "127.0.0.1");
 
-	import_remark(b, "Postfix on this host, which has asked who may send.");
-	(void)import_add(b, "always-allow-relaying", "yes", NULL);
-	return b;
+	import_remark(all, "Whoever brought the mail to Postfix.");
+	import_remark(host,
+	    "Postfix on this host, which has asked who may send.");
+	(void)import_add(host, "always-allow-relaying", "yes", NULL);
+	return all;
 }
 
 /*

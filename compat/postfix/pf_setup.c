@@ -9,7 +9,7 @@
 struct setup {
 	const struct pf_wish *wish;
 	const struct pf_conf *h;
-	struct pf_plan *p;
+	struct host_plan *p;
 	const char *route; /* "mailrace:unix:mailrace/lmtp" */
 };
 
@@ -40,7 +40,7 @@ pf_wish_domain(const struct pf_wish *w, struct region *rg, struct slice *rest)
 	if (rest->p == NULL)
 		return NULL;
 	*rest = (struct slice){ NULL, 0 };
-	return "any." PF_PROBE_DOMAIN;
+	return "any." HOST_PROBE_DOMAIN;
 }
 
 /* ---- the way to us ------------------------------------------------------- */
@@ -104,7 +104,7 @@ want_service(struct setup *s, const char *name, const char *log_name,
 				       pf_option(s->h, is, "syslog_name");
 
 	if (is != NULL && (log == NULL || strcmp(log, log_name) != 0))
-		pf_refuse(s->p, "master.cf has a service %s that is not ours",
+		host_refuse(s->p, "master.cf has a service %s that is not ours",
 		    name);
 	else
 		pf_want_service(s->p, s->h, line);
@@ -113,14 +113,14 @@ want_service(struct setup *s, const char *name, const char *log_name,
 static void
 want_services(struct setup *s)
 {
-	struct pf_plan *p = s->p;
+	struct host_plan *p = s->p;
 	const char *dsn = s->wish->dsn;
 
 	want_service(s, "mailrace/unix", "mailrace-in", lmtp_service);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		pf_want_parameter(p, s->h, limits[i].name, limits[i].value);
 	if (dsn == NULL)
-		pf_note(p,
+		host_note(p,
 		    "dsn-host of Mailrace's configuration names no port of "
 		    "127.0.0.1: there will be no service for notifications");
 	else
@@ -201,7 +201,7 @@ want_domains(struct setup *s)
 	buf_str(&b, "inline:{");
 	while ((domain = pf_wish_domain(s->wish, s->p->rg, &rest)) != NULL)
 		buf_printf(&b, "%s=%s,", domain, s->route);
-	buf_printf(&b, "%s=%s}", PF_PROBE_DOMAIN, s->route);
+	buf_printf(&b, "%s=%s}", HOST_PROBE_DOMAIN, s->route);
 	want_first(s, "transport_maps", buf_cstr(&b),
 	    "address_verify_transport_maps");
 	buf_fini(&b);
@@ -234,7 +234,7 @@ socket_path(struct setup *s, const char *directive, const char *path)
 	const char *relative = pf_relative(s->h, path);
 
 	if (relative == NULL)
-		pf_refuse(s->p,
+		host_refuse(s->p,
 		    "%s %s of Mailrace's configuration is not below "
 		    "queue_directory, %s, where services of Postfix that run "
 		    "chrooted can find it",
@@ -243,7 +243,7 @@ socket_path(struct setup *s, const char *directive, const char *path)
 }
 
 void
-pf_setup(const struct pf_wish *w, const struct pf_conf *h, struct pf_plan *p)
+pf_setup(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
 {
 	struct setup s = { .wish = w, .h = h, .p = p };
 	const char *lmtp = socket_path(&s, "lmtp-listener", w->lmtp);

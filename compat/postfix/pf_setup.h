@@ -21,22 +21,13 @@
 
 enum pf_scope { PF_ALL, PF_DOMAINS, PF_SENDERS };
 
-/* Routed to us whatever the scope, so that a probe can be sent. */
-#define PF_PROBE_DOMAIN "mailrace-setup.invalid"
-
-/*
- * Does Mailrace's configuration say something (not nothing, not "no") for a
- * domain by this directive?
- */
-typedef bool pf_holds_fn(void *ctx, const char *domain, const char *directive);
-
 struct pf_wish {
 	enum pf_scope scope;
 	const char *list;   /* domains with commas, or a table, "type:name" */
 	const char *lmtp;   /* path of our socket */
 	const char *milter; /* likewise; NULL: none */
 	const char *dsn;    /* "127.0.0.1:10028"; NULL: senders are not told */
-	pf_holds_fn *holds;
+	host_holds_fn *holds;
 	void *ctx;
 	/*
 	 * What smtp_tls_policy_maps has: a key, then a policy, a line; p NULL:
@@ -46,7 +37,7 @@ struct pf_wish {
 };
 
 void pf_setup(const struct pf_wish *w, const struct pf_conf *h,
-    struct pf_plan *p);
+    struct host_plan *p);
 
 /*
  * The line of master.cf of a service that takes notifications, and mail that

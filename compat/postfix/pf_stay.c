@@ -29,14 +29,15 @@ static const struct must {
 };
 
 static void
-check_musts(const struct pf_conf *h, struct pf_plan *p)
+check_musts(const struct pf_conf *h, struct host_plan *p)
 {
 	for (size_t i = 0; i < sizeof(musts) / sizeof(musts[0]); i++) {
 		const struct must *m = &musts[i];
 		const char *value = pf_value(h, NULL, m->name);
 
 		if (value[0] != '\0' && strcmp(value, m->value) != 0)
-			pf_refuse(p, "%s = %s: %s", m->name, value, m->reason);
+			host_refuse(p, "%s = %s: %s", m->name, value,
+			    m->reason);
 	}
 }
 
@@ -63,7 +64,7 @@ block_of(const struct pf_wish *w, const char *domain)
 
 static void
 check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
-    struct pf_plan *p)
+    struct host_plan *p)
 {
 	const char *relay = pf_value(h, NULL, "relayhost"), *domain;
 
@@ -71,20 +72,20 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 		return;
 	domain = unsaid(w, p->rg, "smtp-hosts");
 	if (domain != NULL)
-		pf_refuse(p,
+		host_refuse(p,
 		    "relayhost = %s: it would be bypassed; put what it does "
 		    "into Mailrace's configuration (<domain %s> with smtp-hosts "
 		    "or route) first",
 		    relay, block_of(w, domain));
 	else
-		pf_note(p,
+		host_note(p,
 		    "relayhost does not hold for this mail any more: "
 		    "smtp-hosts of Mailrace's configuration does");
 }
 
 static void
 check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
-    struct pf_plan *p)
+    struct host_plan *p)
 {
 	const char *level = pf_value(h, NULL, "smtp_tls_security_level");
 	const char *domain;
@@ -93,7 +94,7 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 	    strcmp(level, "may") == 0)
 		return;
 	if (strcmp(level, "encrypt") != 0) {
-		pf_refuse(p,
+		host_refuse(p,
 		    "smtp_tls_security_level = %s: Mailrace has nothing that "
 		    "does the same, and mail would go out with less",
 		    level);
@@ -101,7 +102,7 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 	}
 	domain = unsaid(w, p->rg, "require-starttls");
 	if (domain != NULL)
-		pf_refuse(p,
+		host_refuse(p,
 		    "smtp_tls_security_level = encrypt: mail would go out "
 		    "without; put require-starttls yes into <domain %s> of "
 		    "Mailrace's configuration first",
@@ -128,7 +129,7 @@ domain_of(struct slice key, struct region *rg)
 }
 
 static void
-check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
+check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 {
 	struct slice rest = slice_trim(line), key, level;
 	const char *domain;
@@ -143,12 +144,12 @@ check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
 		return;
 	domain = domain_of(key, p->rg);
 	if (!slice_eq(level, "encrypt"))
-		pf_refuse(p,
+		host_refuse(p,
 		    "smtp_tls_policy_maps: %.*s %.*s: Mailrace has nothing "
 		    "that does the same, and mail would go out with less",
 		    (int)key.len, key.p, (int)level.len, level.p);
 	else if (!w->holds(w->ctx, domain, "require-starttls"))
-		pf_refuse(p,
+		host_refuse(p,
 		    "smtp_tls_policy_maps: %.*s encrypt: put require-starttls "
 		    "yes into <domain %s> of Mailrace's configuration first",
 		    (int)key.len, key.p, domain);
@@ -156,7 +157,7 @@ check_policy(const struct pf_wish *w, struct slice line, struct pf_plan *p)
 
 static void
 check_policies(const struct pf_wish *w, const struct pf_conf *h,
-    struct pf_plan *p)
+    struct host_plan *p)
 {
 	const char *maps = pf_value(h, NULL, "smtp_tls_policy_maps");
 	struct slice rest = w->tls_policy;
@@ -164,7 +165,7 @@ check_policies(const struct pf_wish *w, const struct pf_conf *h,
 	if (maps[0] == '\0')
 		return;
 	if (rest.p == NULL) {
-		pf_refuse(p,
+		host_refuse(p,
 		    "smtp_tls_policy_maps = %s: what it has cannot be listed, "
 		    "so it is not known what mail would go out without",
 		    maps);
@@ -191,7 +192,7 @@ is_of_ours(const char *route)
 
 static void
 check_routes(const struct pf_wish *w, const struct pf_conf *h,
-    struct pf_plan *p)
+    struct host_plan *p)
 {
 	const char *transport = pf_value(h, NULL, "default_transport");
 	const char *by_sender = pf_value(h, NULL,
@@ -199,19 +200,19 @@ check_routes(const struct pf_wish *w, const struct pf_conf *h,
 
 	if (w->scope == PF_ALL && !is_of_ours(transport) &&
 	    strcmp(transport, "smtp") != 0 && strcmp(transport, "smtp:") != 0)
-		pf_refuse(p,
+		host_refuse(p,
 		    "default_transport = %s: what this way out does is not "
 		    "known, and it would be bypassed",
 		    transport);
 	if (w->scope == PF_ALL && by_sender[0] != '\0')
-		pf_refuse(p,
+		host_refuse(p,
 		    "sender_dependent_default_transport_maps = %s: the mail of "
 		    "its senders would bypass Mailrace; make virtual MTAs of "
 		    "them and take it out, or use --senders",
 		    by_sender);
 	if (w->scope != PF_DOMAINS &&
 	    pf_value(h, NULL, "transport_maps")[0] != '\0')
-		pf_note(p,
+		host_note(p,
 		    "transport_maps goes first: what it sends by smtp: or "
 		    "relay: goes on to bypass Mailrace");
 }
@@ -234,7 +235,7 @@ ends_with(const char *text, const char *end)
  * includes what is below (parent_domain_matches_subdomains).
  */
 static bool
-is_own(struct pf_plan *p, const char *list, const char *item,
+is_own(struct host_plan *p, const char *list, const char *item,
     const char *domain)
 {
 	if (domain[0] == '.' && ends_with(item, domain))
@@ -247,15 +248,16 @@ is_own(struct pf_plan *p, const char *list, const char *item,
 
 void
 pf_refuse_own(const char *name, const char *list, const char *domain,
-    struct pf_plan *p)
+    struct host_plan *p)
 {
 	struct slice rest = slice_of(list), item;
 
 	while ((item = pf_list_item(&rest)).len > 0)
 		if (is_own(p, name, region_strndup(p->rg, item.p, item.len),
 			domain)) {
-			pf_refuse(p, "%s is in %s: its mail is this host's own",
-			    domain, name);
+			host_refuse(p,
+			    "%s is in %s: its mail is this host's own", domain,
+			    name);
 			return;
 		}
 }
@@ -289,7 +291,7 @@ is_domain(const char *text)
 /* A domain of the host's own must not be sent out: transport_maps would. */
 static void
 check_domains(const struct pf_wish *w, const struct pf_conf *h,
-    struct pf_plan *p)
+    struct host_plan *p)
 {
 	struct slice rest = slice_of(w->list == NULL ? "" : w->list);
 	const char *domain;
@@ -299,13 +301,13 @@ check_domains(const struct pf_wish *w, const struct pf_conf *h,
 	    (domain = pf_wish_domain(w, p->rg, &rest)) != NULL) {
 		any = true;
 		if (!is_domain(domain))
-			pf_refuse(p, "--domains: %s is no domain", domain);
+			host_refuse(p, "--domains: %s is no domain", domain);
 		for (size_t i = 0; pf_own_lists[i] != NULL; i++)
 			pf_refuse_own(pf_own_lists[i],
 			    pf_value(h, NULL, pf_own_lists[i]), domain, p);
 	}
 	if (w->scope == PF_DOMAINS && !any)
-		pf_refuse(p, "--domains has none");
+		host_refuse(p, "--domains has none");
 }
 
 static const struct told {
@@ -319,7 +321,7 @@ static const struct told {
 };
 
 void
-pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct pf_plan *p)
+pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
 {
 	check_musts(h, p);
 	check_relayhost(w, h, p);
@@ -332,10 +334,10 @@ pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct pf_plan *p)
 		const char *value = pf_value(h, NULL, t->name);
 
 		if (value[0] != '\0' && strcmp(value, t->value) != 0)
-			pf_note(p, "%s %s", t->name, t->what);
+			host_note(p, "%s %s", t->name, t->what);
 	}
 	if (strcmp(pf_value(h, NULL, "smtpd_forbid_bare_newline"), "no") == 0)
-		pf_note(p,
+		host_note(p,
 		    "smtpd_forbid_bare_newline = no: a client can smuggle a "
 		    "message behind another's restrictions; \"normalize\" "
 		    "ends that");

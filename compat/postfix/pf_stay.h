@@ -16,11 +16,11 @@
 extern const char *const pf_own_lists[];
 /* A refusal if the domain is in that list; tables and files are not asked. */
 void pf_refuse_own(const char *name, const char *list, const char *domain,
-    struct pf_plan *p);
+    struct host_plan *p);
 /* The items of a list that stands in a file, without its comments. */
 const char *pf_list_of_file(struct region *rg, const char *text);
 
 void pf_stay(const struct pf_wish *w, const struct pf_conf *h,
-    struct pf_plan *p);
+    struct host_plan *p);
 
 #endif

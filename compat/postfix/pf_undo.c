@@ -16,21 +16,21 @@ shown(const char *value)
 }
 
 static void
-take_back(const struct pf_change *c, const struct pf_conf *now,
-    struct pf_plan *p)
+take_back(const struct host_change *c, const struct pf_conf *now,
+    struct host_plan *p)
 {
 	const char *is = pf_now(now, c);
 
 	if (is_same(is, c->before))
 		return;
 	if (is_same(is, c->value))
-		pf_add_change(p,
-		    &(struct pf_change){ .kind = c->kind,
+		host_add_change(p,
+		    &(struct host_change){ .kind = c->kind,
 			.name = c->name,
 			.value = c->before,
 			.before = c->value });
 	else
-		pf_refuse(p,
+		host_refuse(p,
 		    "%s was changed after set-up: set-up made it \"%s\", now "
 		    "it is %s",
 		    c->name, shown(c->value), shown(is));
@@ -60,12 +60,12 @@ pf_leads_here(const struct pf_conf *h)
 }
 
 static bool
-is_taken_back(const struct pf_plan *p, enum pf_kind kind, const char *name)
+is_taken_back(const struct host_plan *p, int kind, const char *name)
 {
 	const size_t len = strlen(name);
 
 	for (size_t i = 0; i < p->count; i++) {
-		const struct pf_change *c = &p->changes[i];
+		const struct host_change *c = &p->changes[i];
 
 		if (c->kind == kind && strcmp(c->name, name) == 0)
 			return true;
@@ -78,29 +78,29 @@ is_taken_back(const struct pf_plan *p, enum pf_kind kind, const char *name)
 }
 
 static void
-look_for_others(const struct pf_conf *now, struct pf_plan *p)
+look_for_others(const struct pf_conf *now, struct host_plan *p)
 {
 	const char *name;
 
 	for (size_t i = 0; (name = pf_set_at(now, i)) != NULL; i++)
 		if (names_us(pf_set(now, name)) &&
 		    !is_taken_back(p, PF_PARAMETER, name))
-			pf_refuse(p,
+			host_refuse(p,
 			    "%s = %s: set-up did not write this, and it needs "
 			    "Mailrace: take it out first",
 			    name, pf_set(now, name));
 	for (const struct pf_service *s = pf_services(now); s != NULL;
 	     s = s->next)
 		if (names_us(s->text) && !is_taken_back(p, PF_SERVICE, s->key))
-			pf_refuse(p,
+			host_refuse(p,
 			    "%s in master.cf needs Mailrace, and set-up did "
 			    "not write this: take it out first",
 			    s->key);
 }
 
 void
-pf_undo(const struct pf_change *made, size_t count, const struct pf_conf *now,
-    struct pf_plan *p)
+pf_undo(const struct host_change *made, size_t count, const struct pf_conf *now,
+    struct host_plan *p)
 {
 	for (size_t i = count; i-- > 0;)
 		take_back(&made[i], now, p);

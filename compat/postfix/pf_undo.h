@@ -24,7 +24,7 @@
 const char *pf_leads_here(const struct pf_conf *h);
 
 /* made: what was done, in that order; now: the host as it is. */
-void pf_undo(const struct pf_change *made, size_t count,
-    const struct pf_conf *now, struct pf_plan *p);
+void pf_undo(const struct host_change *made, size_t count,
+    const struct pf_conf *now, struct host_plan *p);
 
 #endif

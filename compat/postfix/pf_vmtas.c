@@ -81,29 +81,74 @@ has_family(const struct pf_import *im, const struct pf_service *s,
 	    strstr(protocols, name) != NULL;
 }
 
-/* A line for the address that a service binds to; false: it binds to none. */
-static bool
+/* The address that a service binds to, and where that is said; "": to none. */
+static const char *
+bound_address(struct pf_import *im, const struct pf_service *s, bool six,
+    struct import_fact *fact)
+{
+	const char *address;
+
+	*fact = pf_fact(im, s,
+	    six ? "smtp_bind_address6" : "smtp_bind_address");
+	address = bare_address(im, fact->value);
+	if (!has_family(im, s, six ? "ipv6" : "ipv4"))
+		return "";
+	if (fact->value[0] == '\0') {
+		*fact = pf_fact(im, NULL, "inet_interfaces");
+		address = only_interface(im, six ? AF_INET6 : AF_INET);
+	}
+	return address;
+}
+
+/* A line for it, if there is one. */
+static void
 add_address(struct pf_import *im, const struct pf_service *s, bool six,
     struct import_block *vmta, bool tell)
 {
-	const char *name = six ? "smtp_bind_address6" : "smtp_bind_address";
-	struct import_fact fact = pf_fact(im, s, name);
-	const char *address = bare_address(im, fact.value);
+	struct import_fact fact;
+	const char *address = bound_address(im, s, six, &fact);
 
-	if (!has_family(im, s, six ? "ipv6" : "ipv4"))
-		return false;
-	if (fact.value[0] == '\0') {
-		fact = pf_fact(im, NULL, "inet_interfaces");
-		address = only_interface(im, six ? AF_INET6 : AF_INET);
-	}
 	if (address[0] == '\0')
-		return false;
+		return;
 	address = REGION_JOIN(im->rg, address, " ",
 	    pf_value(im->conf, s, "smtp_helo_name"));
-	if (!tell)
-		return import_add(vmta, "smtp-source-host", address,
+	if (tell)
+		(void)import_take(vmta, &fact, "smtp-source-host", address,
+		    NULL);
+	else
+		(void)import_add(vmta, "smtp-source-host", address,
 		    REGION_JOIN(im->rg, fact.name, ", ", fact.where));
-	return import_take(vmta, &fact, "smtp-source-host", address, NULL);
+}
+
+/*
+ * Where Postfix binds to an address of one family, the system chooses that of
+ * the other; we would send by the first alone.  Without IPv4 next to no mail
+ * would go out, so then the system chooses always.
+ */
+static bool
+add_sources(struct pf_import *im, const struct pf_service *s,
+    struct import_block *vmta, bool tell)
+{
+	struct import_fact four, six;
+	bool has_four = bound_address(im, s, false, &four)[0] != '\0';
+	bool has_six = bound_address(im, s, true, &six)[0] != '\0';
+
+	if (has_six && !has_four && has_family(im, s, "ipv4")) {
+		if (tell)
+			import_tell(im->report, IMPORT_LOST, &six,
+			    "mail of %s would go over IPv6 alone: write "
+			    "smtp-source-host lines of both families",
+			    s->name);
+		return false;
+	}
+	if (tell && has_four && !has_six && has_family(im, s, "ipv6"))
+		import_tell(im->report, IMPORT_CHANGED, &four,
+		    "mail of %s goes over IPv4 alone, unless you write a "
+		    "smtp-source-host of IPv6, too",
+		    s->name);
+	add_address(im, s, false, vmta, tell);
+	add_address(im, s, true, vmta, tell);
+	return has_four || has_six;
 }
 
 static void
@@ -111,14 +156,13 @@ add_addresses(struct pf_import *im, const struct pf_service *s,
     struct import_block *vmta, bool tell)
 {
 	struct import_fact helo = pf_fact(im, s, "smtp_helo_name");
-	bool four = add_address(im, s, false, vmta, tell);
-	bool six = add_address(im, s, true, vmta, tell);
+	bool has_source = add_sources(im, s, vmta, tell);
 	bool changed = pf_is_changed(im->conf, helo.name) ||
 	    pf_is_own(im->conf, s, helo.name);
 
 	if (!changed || !pf_is_host_name(im, &helo))
 		return;
-	if (four || six) {
+	if (has_source) {
 		if (tell)
 			import_tell(im->report, IMPORT_TAKEN, &helo,
 			    "in smtp-source-host of <virtual-mta %s>", s->name);
@@ -326,23 +370,23 @@ struct senders {
 	struct pf_import *im;
 	struct import_block *list; /* NULL: no row yet */
 	struct pf_rows transports, relays;
-	size_t taken;
+	size_t taken, pairs;
 };
 
-/* The pattern of an address, or of all of a domain. */
+/* An expression for an address, or for all of a domain. */
 static const char *
-pattern_of_key(struct pf_import *im, const char *key)
+regex_of_key(struct pf_import *im, const char *key)
 {
 	struct buf b = { 0 };
 	const char *text;
 
-	buf_str(&b, key[0] == '@' ? "/" : "/^");
+	buf_str(&b, key[0] == '@' ? "" : "^");
 	for (; *key != '\0'; key++) {
 		if (strchr("\\^$.|?*+()[]{}/", *key) != NULL)
 			buf_byte(&b, '\\');
 		buf_byte(&b, *key);
 	}
-	buf_str(&b, "$/");
+	buf_byte(&b, '$');
 	text = region_strdup(im->rg, buf_cstr(&b));
 	buf_fini(&b);
 	return text;
@@ -420,17 +464,25 @@ join_relay(struct pf_import *im, const char *relay, struct pf_row *made)
 
 /* What is matched; NULL: any sender. */
 static const char *
-pattern_of_row(struct pf_import *im, const struct pf_row *row)
+regex_of_row(struct pf_import *im, const struct pf_row *row)
 {
 	switch (row->kind) {
 	case PF_ROW_KEY:
-		return pattern_of_key(im, row->key);
+		return regex_of_key(im, row->key);
 	case PF_ROW_PATTERN:
-		return REGION_JOIN(im->rg, "/", row->key, "/");
+		return row->key;
 	case PF_ROW_ANY:
 		break;
 	}
 	return NULL;
+}
+
+static const char *
+pattern_of_row(struct pf_import *im, const struct pf_row *row)
+{
+	const char *regex = regex_of_row(im, row);
+
+	return regex == NULL ? NULL : REGION_JOIN(im->rg, "/", regex, "/");
 }
 
 /*
@@ -458,6 +510,32 @@ take_sender(struct senders *all, const struct pf_row *row, bool is_relay)
 	vmta = pf_vmta_of_values(im, &made, &fact);
 	if (vmta != NULL)
 		add_sender(all, pattern_of_row(im, row), vmta, &fact);
+}
+
+/*
+ * Senders that a row of each table is about, when one of them is a pattern:
+ * nobody can look for it in the other table.
+ */
+static void
+take_pair(struct senders *all, const struct pf_row *transport,
+    const struct pf_row *relay)
+{
+	struct pf_import *im = all->im;
+	const char *pattern = REGION_JOIN(im->rg,
+	    "/^(?=.*(?:", regex_of_row(im, transport),
+	    "))(?=.*(?:", regex_of_row(im, relay), "))/");
+	const char *both = REGION_JOIN(im->rg, transport->key, " ",
+	    transport->values[0], " with ", RELAYS, ", ", relay->key, " ",
+	    relay->values[0]);
+	struct import_fact fact = { TRANSPORTS, both, transport->where, false };
+	struct pf_row made = { .n = transport->n, .values = transport->values };
+	const char *vmta;
+
+	if (!is_dunno(relay))
+		join_relay(im, relay->values[0], &made);
+	vmta = pf_vmta_of_values(im, &made, &fact);
+	if (vmta != NULL)
+		add_sender(all, pattern, vmta, &fact);
 }
 
 /*
@@ -489,6 +567,54 @@ is_hidden(const struct senders *all, const struct pf_rows *rows,
 	    pf_rows_find(&all->transports, row->key)->kind == row->kind;
 }
 
+/* More of them are a table of customers, and no list to go through by mail. */
+#define PAIRS_MAX 1000
+
+static void
+count_pair(struct senders *all, const struct pf_row *transport,
+    const struct pf_row *relay)
+{
+	const struct import_fact fact = { TRANSPORTS, transport->key,
+		transport->where, false };
+
+	if (++all->pairs <= PAIRS_MAX)
+		take_pair(all, transport, relay);
+	else if (all->pairs == PAIRS_MAX + 1)
+		import_tell(all->im->report, IMPORT_LOST, &fact,
+		    "more than %d pairs of a pattern here and a row of %s: "
+		    "senders of both go without their relay",
+		    PAIRS_MAX, RELAYS);
+}
+
+/* Does it leave it to the other table where mail goes? */
+static bool
+leaves_nexthop(struct pf_import *im, const struct pf_row *row)
+{
+	for (size_t i = 0; i < row->n; i++)
+		if (pf_hop_of(im, row->values[i]).nexthop[0] == '\0')
+			return true;
+	return false;
+}
+
+/* Before the row itself: what relays say of some of its senders. */
+static void
+take_pairs(struct senders *all, const struct pf_row *row)
+{
+	if (row->kind == PF_ROW_ANY || is_dunno(row) ||
+	    !leaves_nexthop(all->im, row))
+		return;
+	for (int turn = TURN_ADDRESS; turn < TURN_ANY; turn++)
+		for (size_t i = 0; i < all->relays.n; i++) {
+			const struct pf_row *relay = &all->relays.v[i];
+
+			if (turn_of(relay) == (enum turn)turn &&
+			    (row->kind == PF_ROW_PATTERN ||
+				relay->kind == PF_ROW_PATTERN) &&
+			    !is_hidden(all, &all->relays, relay))
+				count_pair(all, row, relay);
+		}
+}
+
 static size_t
 take_rows(struct senders *all, const struct pf_rows *rows, enum turn turn)
 {
@@ -501,9 +627,11 @@ take_rows(struct senders *all, const struct pf_rows *rows, enum turn turn)
 
 		if (turn_of(row) != turn)
 			continue;
-		if (!is_hidden(all, rows, row))
+		if (!is_hidden(all, rows, row)) {
+			if (rows == &all->transports)
+				take_pairs(all, row);
 			take_sender(all, row, rows == &all->relays);
-		else if (turn == TURN_DOMAIN && rows->any != NULL)
+		} else if (turn == TURN_DOMAIN && rows->any != NULL)
 			import_tell(all->im->report, IMPORT_LOST, &fact,
 			    "Postfix does not find it, either: another table "
 			    "takes all senders before it looks for domains");

@@ -31,7 +31,7 @@ import mailrace
 import postfix
 import procs
 
-NAMES = ("sched", "store", "acct", "relay", "drain", "domains", "rate",
+NAMES = ("sched", "store", "acct", "relay", "host", "drain", "domains", "rate",
          "deferred", "tools", "rules", "signature", "sign", "suppress")
 REPORT = os.path.join(mailrace.SOURCE, "doc", "PERFORMANCE.md")
 SYSCTLS = {  # of this namespace alone

@@ -121,8 +121,9 @@ def syncs(lab):
     return mailrace.find(status(lab), "syncs")
 
 
-def cpu_s(process):
-    return procs.cpu_seconds(procs.children_of(process.pid))
+def cpu_s(*processes):
+    """Of all of them and of what they have started."""
+    return sum(procs.cpu_seconds(procs.children_of(p.pid)) for p in processes)
 
 
 def memory_mb(process):

@@ -19,6 +19,10 @@ TARGETS = (
      "least", "%.2f", lambda r: r["ratio_direct"]),
     ("relay", "CPU a message: how many times less than Postfix", 8, "least",
      "%.1f", lambda r: r["cpu_ratio"]),
+    ("host", "Postfix with milter and LMTP, messages a second: times Postfix",
+     0.9, "least", "%.2f", lambda r: r["ratio_lmtp"]),
+    ("host", "Postfix with the fast path, messages a second: times Postfix",
+     3, "least", "%.2f", lambda r: r["ratio_fast"]),
     ("deferred", "MB for a million deferred recipients", 250, "most", "%.0f",
      lambda r: whole(r, r["memory_mb"])),
     ("deferred", "seconds from start to ready with them", 5, "most", "%.2f",
@@ -86,21 +90,34 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def relay(r):
+def case_rows(cases):
     rows = []
-    for name, c in r["cases"].items():
+    for name, c in cases.items():
         syncs = "-"
         if c.get("syncs"):
             syncs = "%.1f" % (c["messages"] / c["syncs"])
         rows.append([name, "%.0f" % c["messages_s"],
                      "%.3f" % c["cpu_ms"] if "cpu_ms" in c else "-", syncs])
     return table(["case", "messages/s", "CPU ms/message", "messages/sync"],
-                 rows) + (
+                 rows)
+
+
+def relay(r):
+    return case_rows(r["cases"]) + (
         "\nsmtp to direct %.2f, smtp to postfix %.2f; CPU of postfix to the "
         "dearer of smtp and lmtp %.1f.  20 sessions, medians of %d "
         "interleaved rounds.\n" % (
             r["ratio_direct"], r["ratio_postfix"], r["cpu_ratio"],
             len(r["cases"]["direct"]["rounds"])))
+
+
+def host(r):
+    return case_rows(r["cases"]) + (
+        "\nlmtp to postfix %.2f, fast to postfix %.2f.  20 sessions, medians "
+        "of %d interleaved rounds; syncs are ours, Postfix makes one for each "
+        "message of postfix and lmtp.\n" % (
+            r["ratio_lmtp"], r["ratio_fast"],
+            len(r["cases"]["postfix"]["rounds"])))
 
 
 def drain(r):
@@ -217,7 +234,7 @@ def suppress(r):
                    "%d ms" % r["seen_ms"]]])
 
 
-TABLES = {"relay": relay, "drain": drain, "domains": domains, "rate": rate,
+TABLES = {"relay": relay, "host": host, "drain": drain, "domains": domains, "rate": rate,
           "deferred": deferred, "store": store, "sched": sched,
           "acct": acct, "tools": tools, "rules": rules, "signature": signature,
           "sign": sign, "suppress": suppress}

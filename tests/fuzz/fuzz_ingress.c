@@ -31,7 +31,7 @@ enum {
 	OPT_FULL = 8,  /* the store has no room */
 	OPT_LIMITS = 16,
 	OPT_TROUBLE = 32, /* policy cannot prepare it */
-	OPT_MORE = 64,    /* BDAT and XCLIENT are taken */
+	OPT_MORE = 64,    /* BDAT, XCLIENT and XMRG are taken */
 	OPT_PROXY = 128   /* PROXY comes first */
 };
 
@@ -63,7 +63,7 @@ __wrap_getrandom(void *p, size_t len, unsigned flags)
 
 /* What came of one run. */
 struct result {
-	struct buf replies, text, envelope, mail;
+	struct buf replies, text, envelope, mail, merge;
 	unsigned taken, messages, rcpts;
 };
 
@@ -241,6 +241,7 @@ prepare(unsigned options)
 		conf.global.dsn_hosts.n = 1;
 		conf.source.accept_invalid = true;
 		conf.source.allow_chunking = true;
+		conf.source.allow_mailmerge = true;
 		conf.source.allow_xclient = "login";
 		conf.source.max_hops = 3;
 		conf.listed = "a@example.net";
@@ -295,14 +296,16 @@ run_one(unsigned options, const char *p, size_t len, size_t step,
 	if (store.taken > 0)
 		check_message(&store);
 	check_mail(&store);
-	CHECK(dispatch.messages == store.taken + store.mails);
+	CHECK(dispatch.messages == store.taken + store.mails + store.merged);
 	gauge_give(places, gauge_inside(places)); /* the store's to do */
-	CHECK(dispatch.rcpts == store.rcpts_new + store.mails);
+	CHECK(dispatch.rcpts ==
+	    store.rcpts_new + store.mails + store.merged_rcpts);
 	r->taken = store.taken;
 	r->rcpts = store.rcpts_new;
 	buf_add(&r->text, store.text.p, store.text.len);
 	buf_add(&r->envelope, store.env_bytes.p, store.env_bytes.len);
 	buf_add(&r->mail, store.mail.p, store.mail.len);
+	buf_add(&r->merge, store.merge.p, store.merge.len);
 }
 
 static bool
@@ -319,6 +322,7 @@ result_fini(struct result *r)
 	buf_fini(&r->text);
 	buf_fini(&r->envelope);
 	buf_fini(&r->mail);
+	buf_fini(&r->merge);
 }
 
 static int
@@ -373,6 +377,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(is_same(&whole.text, &pieces.text));
 	CHECK(is_same(&whole.envelope, &pieces.envelope));
 	CHECK(is_same(&whole.mail, &pieces.mail));
+	CHECK(is_same(&whole.merge, &pieces.merge));
 	result_fini(&whole);
 	result_fini(&pieces);
 	return 0;

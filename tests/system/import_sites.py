@@ -292,7 +292,7 @@ gate unix - - n - - smtp
     "exit": 0,
     "lines": ["total-max-smtp-out 1802",
               "max-smtp-out 2", "vmta slow",
-              "smtp-source-host ::1 out.school.example"],
+              "host-name out.school.example"],
     "queues": {
         "gmail.example/slow": {"max-smtp-out": "2", "smtp-hosts": "",
                                "max-rcpt-per-message": "5",
@@ -313,6 +313,7 @@ gate unix - - n - - smtp
         ("lost", "transport_maps", "a pattern of recipients"),
         ("lost", "soft_bounce", "yes"),
         ("lost", "smtp_tls_loglevel", "1"),
+        ("lost", "smtp_bind_address6", "over IPv6 alone"),
         ("taken", "smtp_connection_reuse_count_limit",
          "max-msg-per-connection 5"),
     ],

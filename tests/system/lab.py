@@ -162,7 +162,7 @@ class Lab:
         if self.postfix is not None:
             self.postfix.start()
 
-    def start_dns(self):
+    def start_dns(self, *options):
         zone = self.path("zone")
         with open(zone, "w") as f:
             f.write(self.zone)
@@ -170,7 +170,7 @@ class Lab:
         p = procs.Process("dns_server", [
             sys.executable, os.path.join(HERE, "dns_server.py"), "--listen",
             DNS_ADDRESS + ":53", "--zone", zone, "--log",
-            self.path("log", "dns.jsonl")], log,
+            self.path("log", "dns.jsonl"), *options], log,
             env={"PYTHONUNBUFFERED": "1"})
         self.processes.append(p)
         procs.wait_for_text(p, log, "ready", 20)

@@ -48,6 +48,7 @@ SIGUSR1 makes it reset every connection that hangs.
 """
 
 import argparse
+import base64
 import errno
 import hashlib
 import heapq
@@ -262,7 +263,7 @@ class Connection:
         self.closing = False
         self.tls = self.tls_in = self.tls_out = None
         self.handshaken = False
-        self.helo = ""
+        self.helo = self.user = ""
         self.messages = 0
         self.stamp = server.wire.began(*self.path)
         self.reset()
@@ -540,6 +541,15 @@ class Connection:
                 self.params = params
         self.step("mail", argument, go_on)
 
+    def cmd_auth(self, argument):
+        """PLAIN with an initial response; any password will do."""
+        mechanism, _, response = argument.partition(b" ")
+        if mechanism.upper() != b"PLAIN" or not response:
+            self.reply("504 5.5.4 PLAIN with all in one line")
+            return
+        self.user = base64.b64decode(response).split(b"\0")[1].decode()
+        self.reply("235 2.7.0 welcome")
+
     def cmd_rcpt(self, argument):
         # Logged when it arrives, whatever is answered: this is what a
         # limit counts.
@@ -611,7 +621,7 @@ class Connection:
                     size=len(message), code=code, headers=found,
                     sha256=hashlib.sha256(message).hexdigest(),
                     body_sha256=hashlib.sha256(body).hexdigest(),
-                    n=self.messages, file=self.keep(message))
+                    n=self.messages, file=self.keep(message), user=self.user)
         self.reset()
         if said is None:
             self.step("answer", b"", self.taken)
@@ -650,7 +660,7 @@ class Connection:
     COMMANDS = {b"EHLO": cmd_ehlo, b"HELO": cmd_helo, b"MAIL": cmd_mail,
                 b"RCPT": cmd_rcpt, b"DATA": cmd_data, b"RSET": cmd_rset,
                 b"NOOP": cmd_noop, b"QUIT": cmd_quit,
-                b"STARTTLS": cmd_starttls}
+                b"STARTTLS": cmd_starttls, b"AUTH": cmd_auth}
 
 
 def path_of(argument):

@@ -210,6 +210,30 @@ def values(folder):
                   text in found[name][1], "%s: %s" % (name, found.get(name)))
 
 
+@tap.test("a pattern of senders beside a table of customers: some pairs, not "
+          "thousands")
+def pairs(folder):
+    where = make_site(folder, "slow")
+    with open(where + "/main.cf", "a") as f:
+        f.write("sender_dependent_default_transport_maps = regexp:%s\n"
+                "sender_dependent_relayhost_maps = texthash:%s\n" % (
+                    folder.write("by_sender", "/^news@/ slow:\n"
+                                 "/^own@/ slow:[h.example]\n"),
+                    folder.write("customers", "".join(
+                        "@c%d.example [relay.example]\n" % i
+                        for i in range(1001)))))
+    answer = run("import", "postfix", "--config-dir", where, "--json",
+                 "--output", folder.path + "/pairs")
+    with open(folder.path + "/pairs") as f:
+        rows = [l for l in f if "(?:^news@)" in l]
+        tap.equal(len(rows), 1000, "pairs")
+        f.seek(0)
+        tap.check("(?:^own@)" not in f.read(), "one that has a nexthop")
+    tap.check(any(i["fate"] == "lost" and "more than 1000 pairs" in i["text"]
+                  for i in json.loads(answer.stdout)["report"]),
+              "the report does not say so")
+
+
 @tap.test("a file that is there stays, unless --force")
 def force(folder):
     where = make_site(folder, "slow")

@@ -150,7 +150,7 @@ def numbers(text):
 
 def pflogsumm(*files):
     if shutil.which("pflogsumm", path="/usr/sbin:/usr/bin") is None:
-        tap.skip("pflogsumm is not installed")
+        raise tap.Failed("pflogsumm is not installed: ./bootstrap deps does")
     r = subprocess.run(["/usr/sbin/pflogsumm"] + list(files),
                        capture_output=True, text=True, check=True)
     return numbers(r.stdout)
@@ -332,8 +332,9 @@ def nowhere(lab):
 def exim_tool(name, *args):
     path = shutil.which(name) or os.path.join(EXIM_TOOLS, name)
     if not os.access(path, os.X_OK):
-        tap.skip("%s of Exim is not there: neither installed nor in %s" %
-                 (name, EXIM_TOOLS))
+        raise tap.Failed("%s of Exim is not there: neither installed nor in "
+                         "%s, where ./bootstrap test puts it" %
+                         (name, EXIM_TOOLS))
     return subprocess.run([path] + list(args), capture_output=True, text=True,
                           check=True).stdout
 

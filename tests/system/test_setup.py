@@ -617,6 +617,20 @@ def killed(lab):
     lab.command.text("resume", "queue", "mailrace-setup.invalid")
 
 
+@tap.test("killed when both files are changed: a repeated run does the rest")
+def killed_late(lab):
+    with lab.instead("postfix", "case $* in *reload) kill -9 $PPID;; esac\n"
+                     "exec /usr/sbin/postfix \"$@\"\n"):
+        tap.equal(lab.setup().returncode, -9, "killed")
+    r = lab.setup()
+    tap.check("a probe came from Postfix" in r.stdout, r)
+    r = lab.setup()
+    tap.check("There is nothing to do." in r.stdout, r)
+    r = lab.setup("--undo")
+    tap.equal(r.returncode, 0, r.stderr)
+    unchanged(lab, "that, and undo")
+
+
 @tap.test("drain: refused while the host leads here")
 def drain_refused(lab):
     lab.edit("transport_maps = inline:{ x.example=mailrace:unix:mailrace/lmtp }")

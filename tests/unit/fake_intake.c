@@ -32,6 +32,7 @@ fake_snapshot_init(struct snapshot *s)
 	*s = (struct snapshot){
 		.global = { .host_name = "mx.test",
 		    .domain_suffix = "",
+		    .merge_empties = "yes",
 		    .max_conns_in = 3 },
 		.source = { .default_vmta = "",
 		    .max_size = SIZE_UNLIMITED,
@@ -272,6 +273,19 @@ sender_rates_find(const struct policy_in *in, struct rate_in_limits *out)
 	*out = in->conf->limits;
 }
 
+static void
+take_given(const struct policy_given *g, struct policy_out *out)
+{
+	if (g->vmta != NULL)
+		out->vmta = g->vmta;
+	if (g->job != NULL)
+		out->job = g->job;
+	if (g->priority != 0)
+		out->priority = g->priority;
+	if (g->spans != NULL)
+		out->spans = *g->spans;
+}
+
 /* Adds one field, takes X-Remove away. */
 void
 policy_run(const struct policy_in *in, struct region *rg,
@@ -294,6 +308,8 @@ policy_run(const struct policy_in *in, struct region *rg,
 		.unknown_vmta = "",
 		.trouble = s->trouble,
 		.fault = s->fault };
+	if (in->given != NULL)
+		take_given(in->given, out);
 	out->remove = region_array(rg, h->n, sizeof(bool));
 	for (size_t i = 0; i < h->n; i++)
 		out->remove[i] = slice_eq_nocase(h->v[i].name, "X-Remove");
@@ -406,6 +422,7 @@ fake_store_fini(struct store *st)
 	CHECK(st->waiting_count == 0 && st->settling == NULL);
 	buf_fini(&st->refusals);
 	buf_fini(&st->mail);
+	buf_fini(&st->merge);
 	region_free(&st->rg);
 	buf_fini(&st->env_bytes);
 	buf_fini(&st->text);
@@ -464,13 +481,47 @@ keep_refused(struct store *st, const struct store_refused *r, uint64_t id)
 	return r->count;
 }
 
+/* As a line, and the text behind it; how many recipients it has. */
+static uint32_t
+keep_merged(struct store *st, const struct message *m)
+{
+	struct region *rg = region_new();
+	struct envelope env;
+	struct err e;
+
+	CHECK(envelope_unpack(m->env, m->env_len, rg, &env, &e) == 0);
+	if (env.job[0] == '\0')
+		env.rcpt_count = 0; /* a notification: of no job */
+	else
+		buf_printf(&st->merge, "%s", env.sender);
+	for (uint32_t i = 0; i < env.rcpt_count; i++)
+		buf_printf(&st->merge, "%c%s", i == 0 ? ' ' : ',',
+		    env.rcpts[i].addr);
+	if (env.rcpt_count > 0) {
+		buf_printf(&st->merge, " %s %s %s %u %zu%s\n",
+		    env.rcpts[0].vmta, env.job,
+		    env.envid[0] == '\0' ? "-" : env.envid,
+		    env.rcpts[0].priority, env.spans.n,
+		    (env.flags & ENVELOPE_VERP) != 0 ? " verp" : "");
+		buf_add(&st->merge, m->body->bytes, m->body->len);
+	}
+	region_free(&rg);
+	return env.rcpt_count;
+}
+
 static void
 keep_mails(struct store *st, const struct store_mail *mails, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct body *body = mails[i].msg->body;
+		uint32_t rcpts = keep_merged(st, mails[i].msg);
 
 		mails[i].msg->id = ++st->last_id;
+		CHECK(rcpts == 0 || rcpts == mails[i].rcpt_count);
+		st->merged += rcpts > 0;
+		st->merged_rcpts += rcpts;
+		if (rcpts > 0)
+			continue;
 		st->mails++;
 		buf_clear(&st->mail);
 		buf_add(&st->mail, body->bytes, body->len);
@@ -520,6 +571,8 @@ answer(struct store *st, struct store_accept *a)
 		keep_receipts(st, a);
 		if (a->refused != NULL && a->msg->id != 0)
 			st->refused += keep_refused(st, a->refused, a->msg->id);
+		buf_clear(&st->merge);
+		(void)keep_merged(st, a->msg);
 		if (a->msg->id != 0)
 			keep_mails(st, a->mails, a->mail_count);
 		st->has_key = a->has_key;

@@ -47,6 +47,11 @@ struct store {
 	struct buf mail;               /* the last */
 	struct store_settle *settling; /* waits for fake_store_settled() */
 
+	/* Messages of a mail merge that came with the first of it, */
+	unsigned merged, merged_rcpts;
+	/* and all of it: a line "sender rcpt,rcpt ...", and the text. */
+	struct buf merge;
+
 	struct store_accept *waiting[16];
 	size_t waiting_count;
 	struct {

@@ -45,7 +45,7 @@ pf_case_host(struct region *rg, const char *set, const char *services)
 }
 
 static inline void
-pf_case_print(const struct pf_plan *p, struct buf *out)
+pf_case_print(const struct host_plan *p, struct buf *out)
 {
 	static const char *const kinds[] = { [PF_PARAMETER] = "main",
 		[PF_SERVICE] = "service",
@@ -56,7 +56,7 @@ pf_case_print(const struct pf_plan *p, struct buf *out)
 	for (size_t i = 0; i < p->notes.n; i++)
 		buf_printf(out, "note: %s\n", p->notes.v[i]);
 	for (size_t i = 0; i < p->count; i++) {
-		const struct pf_change *c = &p->changes[i];
+		const struct host_change *c = &p->changes[i];
 
 		if (c->value == NULL)
 			buf_printf(out, "%s %s goes\n", kinds[c->kind],

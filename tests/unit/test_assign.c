@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A virtual MTA that is asked for and is not there, or is empty: the fallback;
- * else refused; else passed over.
+ * else refused; else passed over.  What is given beside a message counts before
+ * its header and the pattern list.
  */
 #include "vmta/assign.h"
 
@@ -75,8 +76,9 @@ test_row(const struct snapshot *conf, const struct row *row, struct region *rg)
 {
 	struct canon_body *body = canon_body_of("", 0);
 	struct header_list headers;
+	const struct policy_given given = { .vmta = row->asked };
 	struct policy_in in = { .conf = conf,
-		.vmta = row->asked,
+		.given = &given,
 		.sender = "a@b",
 		.headers = &headers,
 		.body = body };
@@ -118,6 +120,70 @@ test_rows(const char *more, const struct row *rows, size_t n)
 	region_free(&rg);
 }
 
+/* ---- given beside it ----------------------------------------------------- */
+
+static const char with_list[] =
+    "<pattern-list l>\n"
+    "mail-from /./ virtual-mta=a,recipient-priority=7\n"
+    "</pattern-list>\n"
+    "<source 10.1.1.9>\npattern-list l\njobid-prefix c-\n"
+    "process-x-job yes\nprocess-x-schedule yes\n</source>\n"
+    "<source 10.1.1.8>\nprocess-x-virtual-mta no\n</source>\n";
+static const char header[] = "X-Job: h\r\nX-Virtual-MTA: a\r\n"
+			     "X-Schedule: never\r\n";
+static const struct span window[] = { { 5, 9 } };
+static const struct spans windows = { 1, window };
+
+static const struct {
+	const char *label, *client;
+	struct policy_given given;
+	const char *shown; /* virtual MTA, job, priority, windows */
+} beside[] = {
+	{ "all of it", "10.1.1.9", { "b", "g", 90, &windows }, "b c-g 90 1" },
+	{ "times", "10.1.1.9", { NULL, NULL, 0, &windows }, "a c-h 7 1" },
+	{ "a job and times", "10.1.1.9", { NULL, "g", 0, &windows },
+	    "a c-g 7 1" },
+	{ "a priority and times", "10.1.1.9", { NULL, NULL, 1, &windows },
+	    "a c-h 1 1" },
+	{ "where the header may say nothing", "10.1.1.8",
+	    { "a", "g", 2, &windows }, "a g 2 1" },
+};
+
+static void
+test_beside(void)
+{
+	struct region *rg = region_new();
+	struct conf_errors errs = { 0 };
+	struct snapshot *conf;
+
+	conf_file_put("main", REGION_JOIN(rg, with_list, config));
+	conf = snapshot_load(conf_file_path("main"), &errs);
+	ok(conf != NULL, "the configuration");
+	for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
+		struct header_list headers;
+		struct policy_in in = { .conf = conf,
+			.given = &beside[i].given,
+			.sender = "a@b",
+			.headers = &headers };
+		struct policy_out out;
+		struct err e;
+		size_t at;
+
+		header_parse(header, sizeof(header) - 1, rg, &headers, &at);
+		(void)net_addr_parse(slice_of(beside[i].client), &in.client,
+		    &e);
+		policy_assign(&in, rg, &out);
+		is_str(out.refused != NULL ?
+			out.refused :
+			region_printf(rg, "%s %s %u %zu", out.vmta, out.job,
+			    out.priority, out.spans.n),
+		    beside[i].shown, beside[i].label);
+	}
+	snapshot_unref(&conf);
+	conf_errors_fini(&errs);
+	region_free(&rg);
+}
+
 #define ROWS(rows) rows, sizeof(rows) / sizeof((rows)[0])
 
 int
@@ -128,6 +194,7 @@ main(void)
 	test_rows("invalid-virtual-mta-fallback P\n", ROWS(to_pool));
 	test_rows("invalid-virtual-mta-fallback {default}\n",
 	    ROWS(to_built_in));
+	test_beside();
 	conf_file_end();
 	return done_testing();
 }

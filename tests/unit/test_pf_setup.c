@@ -37,19 +37,19 @@ plan_of(const struct setup_case *c)
 	struct pf_wish w = c->wish;
 	struct buf out = { .p = NULL };
 	struct pf_conf *h;
-	struct pf_plan p;
+	struct host_plan p;
 
 	if (w.lmtp == NULL)
 		w.lmtp = QUEUE "mailrace/lmtp";
 	w.holds = holds;
 	w.ctx = (void *)(uintptr_t)c->holds;
-	pf_plan_init(&p);
+	host_plan_init(&p);
 	h = pf_case_host(p.rg, c->set,
 	    c->services == NULL ? PF_SERVICES : c->services);
 	pf_setup(&w, h, &p);
 	pf_case_print(&p, &out);
 	pf_conf_free(&h);
-	pf_plan_fini(&p);
+	host_plan_fini(&p);
 	(void)buf_cstr(&out);
 	return buf_take(&out, NULL);
 }

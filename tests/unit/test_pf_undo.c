@@ -10,7 +10,7 @@
 #define LMTP "mailrace:unix:mailrace/lmtp"
 #define SERVICE "mailrace unix - - n - 50 lmtp"
 
-static const struct pf_change made[] = {
+static const struct host_change made[] = {
 	{ PF_SERVICE, "mailrace/unix", SERVICE, NULL },
 	{ PF_PARAMETER, "smtpd_milters", "unix:x, unix:mailrace/milter",
 	    "unix:x" },
@@ -100,16 +100,16 @@ main(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf out = { .p = NULL };
 		struct pf_conf *h;
-		struct pf_plan p;
+		struct host_plan p;
 
-		pf_plan_init(&p);
+		host_plan_init(&p);
 		h = pf_case_host(p.rg, cases[i].set, cases[i].services);
 		pf_undo(made, sizeof(made) / sizeof(made[0]), h, &p);
 		pf_case_print(&p, &out);
 		(void)is_str(buf_cstr(&out), cases[i].want, cases[i].label);
 		buf_fini(&out);
 		pf_conf_free(&h);
-		pf_plan_fini(&p);
+		host_plan_fini(&p);
 	}
 	return done_testing();
 }

@@ -372,11 +372,12 @@ test_policy(const struct snapshot *conf, size_t i)
 	struct canon_body *body = canon_body_of("", 0);
 	const char *rcpts[] = { "x@y.example" };
 	struct header_list h = { 0 }, list;
+	const struct policy_given given = { .vmta = cases[i].vmta };
 	struct policy_in in = { .conf = conf,
 		.again = (cases[i].how & AGAIN) != 0,
 		.host_notice = (cases[i].how & NOTICE) != 0,
 		.can_sign_later = (cases[i].how & NEVER_LATER) == 0,
-		.vmta = cases[i].vmta,
+		.given = &given,
 		.sender = cases[i].sender,
 		.rcpts = rcpts,
 		.rcpt_count = 1,
@@ -418,9 +419,10 @@ test_signs(const struct snapshot *conf, size_t i)
 	const char *rcpts[] = { "x@y.example" };
 	bool others = (signs[i].how & OTHERS) != 0;
 	struct header_list h = { 0 };
+	const struct policy_given given = { .vmta = "two" };
 	struct policy_in in = { .conf = conf,
 		.again = (signs[i].how & AGAIN) != 0,
-		.vmta = "two",
+		.given = &given,
 		.sender = "a@b.example",
 		.rcpts = rcpts,
 		.rcpt_count = others ? 0 : 1,

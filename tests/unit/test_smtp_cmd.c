@@ -4,6 +4,7 @@
 
 #include "mail/envelope.h"
 #include "mail/smtp_cmd.h"
+#include "mail/xtext.h"
 #include "tests/tap.h"
 
 /* reply: the first words of the refusal, or NULL. */

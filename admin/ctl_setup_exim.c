@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setup exim: an Exim is made to hand over to us, or all of that is undone
+ * (admin/setup_run.h); what to change is compat/exim/ex_setup.h's.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "admin/ctl_cmds.h"
+#include "admin/ctl_setup_exim.h"
+#include "admin/setup_conf.h"
+#include "admin/setup_probe.h"
+#include "admin/setup_run.h"
+#include "compat/exim/ex_site.h"
+#include "vmta/snapshot.h"
+
+enum { LOOKS = 200 }; /* ten seconds, for a daemon to come back */
+
+struct setup {
+	struct setup_run run;
+	struct snapshot *conf;
+	struct ex_site site;
+	struct ex_facts facts;
+	struct ex_text text;
+	struct ex_wish wish;
+	struct buf dsn;
+};
+
+static const char
+    *const kinds[] = { [EX_FILE] = "file", [EX_TEXT] = "text", NULL };
+
+/* ---- the wish ------------------------------------------------------------ */
+
+/* The first listener with a path, or on 127.0.0.0/8. */
+static const char *
+listener(const struct setup *s, const char *begins)
+{
+	const struct conf_strs *all = &snapshot_global(s->conf)->lmtp_listeners;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (strncmp(all->v[i], begins, strlen(begins)) == 0)
+			return all->v[i];
+	return NULL;
+}
+
+/* Domains are put into lists and expansions as they stand. */
+static int
+check_list(const struct ex_wish *w, struct region *rg, struct err *e)
+{
+	const char *rest = w->list, *domain;
+
+	if (w->scope == EX_SENDERS && strpbrk(w->list, "\n{}") != NULL)
+		return err_set(e,
+		    "--senders: an address list without braces, such as "
+		    "lsearch;/etc/exim4/mailrace-senders");
+	while (w->scope == EX_DOMAINS &&
+	    (domain = ex_wish_domain(w, rg, &rest)) != NULL)
+		if (strspn(domain,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			"0123456789.-") != strlen(domain))
+			return err_set(e, "--domains: %s is not a domain",
+			    domain);
+	return 0;
+}
+
+static int
+make_wish(struct setup *s, struct err *e)
+{
+	const char *const *given = s->run.opt->values;
+	const char *suppress = snapshot_global(s->conf)->suppress_socket;
+	struct ex_wish *w = &s->wish;
+
+	if (setup_conf_one_scope(s->run.opt, e) == -1)
+		return -1;
+	w->form = s->site.form;
+	w->scope = given[OPT_DOMAINS] != NULL ? EX_DOMAINS :
+	    given[OPT_SENDERS] != NULL        ? EX_SENDERS :
+						EX_ALL;
+	w->list = given[OPT_DOMAINS] != NULL ? given[OPT_DOMAINS] :
+					       given[OPT_SENDERS];
+	w->lmtp = listener(s, "/");
+	w->lmtp_tcp = listener(s, "127.");
+	w->suppress = suppress[0] == '\0' ? NULL : suppress;
+	w->dsn = setup_conf_dsn(s->conf, &s->dsn);
+	w->holds = setup_conf_holds;
+	w->ctx = s->conf;
+	return check_list(w, s->site.rg, e);
+}
+
+/* Would a router of the host's own take it? */
+static void
+check_domain(struct setup *s, const char *list, const char *domain)
+{
+	struct buf said = { .p = NULL };
+	struct err e;
+
+	if (ex_site_expand(&s->site,
+		REGION_JOIN(s->site.rg, "${if match_domain{", domain, "}{",
+		    list, "}{yes}{no}}"),
+		&said, &e) == -1)
+		host_refuse(&s->run.plan, "domains = %s: %s", list, e.text);
+	else if (strcmp(buf_cstr(&said), "yes") != 0)
+		host_refuse(&s->run.plan, "%s: its mail is this host's own",
+		    domain);
+	buf_fini(&said);
+}
+
+static void
+check_domains(struct setup *s)
+{
+	const char *rest = s->wish.list, *domain, *list = "";
+	struct ex_setup look = { .wish = &s->wish,
+		.f = &s->facts,
+		.t = &s->text,
+		.p = &s->run.plan };
+
+	for (size_t i = 0; i < s->facts.routers.n && list[0] == '\0'; i++)
+		if (ex_is_general(&look, &s->facts.routers.v[i]))
+			list = ex_value(&s->facts.routers.v[i].options,
+			    "domains");
+	while (s->wish.scope == EX_DOMAINS && list[0] != '\0' &&
+	    (domain = ex_wish_domain(&s->wish, s->site.rg, &rest)) != NULL)
+		check_domain(s, list, domain);
+}
+
+/* Exim asks as its own user, whoever runs set-up. */
+static void
+check_socket(struct setup *s, const char *directive, const char *path)
+{
+	const char *user = ex_value(&s->facts.main, "exim_user");
+	struct err e;
+
+	if (path != NULL && path[0] == '/' &&
+	    ex_site_may_use(user, path, &e) == -1)
+		host_refuse(&s->run.plan, "%s: %s", directive, e.text);
+}
+
+/* ---- what setup_run asks ------------------------------------------------- */
+
+static int
+check_route(struct setup *s, const char *config, struct err *e)
+{
+	struct buf said = { .p = NULL };
+	int rc = ex_site_ask(&s->site, config,
+	    (const char *const[]){ "-bt", "probe@" HOST_PROBE_DOMAIN, NULL },
+	    &said, e);
+
+	if (rc == -1)
+		(void)err_where(e, "the new configuration, asked by -bt");
+	else if (strstr(buf_cstr(&said), "router = " EX_ROUTER ",") == NULL)
+		rc = err_set(e,
+		    "the new configuration would not lead here, says exim "
+		    "-bt: another router comes before");
+	buf_fini(&said);
+	return rc;
+}
+
+/* "127.0.0.1.10028", as Exim writes it. */
+static const char *
+dsn_address(const struct setup *s)
+{
+	const char *dsn = s->wish.dsn;
+	const size_t host = strcspn(dsn, ":");
+
+	return region_printf(s->site.rg, "%.*s.%s", (int)host, dsn,
+	    dsn + host + 1);
+}
+
+/* Does it, where it is to be added?  Else Exim listens by other options. */
+static bool
+has_port(const struct setup *s, const struct ex_facts *f)
+{
+	const struct host_plan *p = &s->run.plan;
+	const char *list = ex_value(&f->main, "local_interfaces");
+
+	for (size_t i = 0; s->wish.dsn != NULL && i < p->count; i++)
+		if (strstr(p->changes[i].value, dsn_address(s)) != NULL)
+			return strstr(list, dsn_address(s)) != NULL;
+	return true;
+}
+
+static int
+check_new(struct setup *s, struct err *e)
+{
+	const char *config;
+	struct ex_facts f;
+
+	if (ex_site_make_check(&s->site, &config, e) == -1 ||
+	    ex_site_read(&s->site, config, &f, e) == -1)
+		return err_where(e, "the new configuration is not right");
+	if (s->run.opt->values[OPT_UNDO] != NULL)
+		return 0;
+	if (!has_port(s, &f))
+		return err_set(e,
+		    "local_interfaces stays %s: something else than " EX_DEBCONF
+		    " says it (MAIN_LOCAL_INTERFACES)",
+		    ex_value(&f.main, "local_interfaces"));
+	return check_route(s, config, e);
+}
+
+static int
+edit(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+
+	if (ex_site_edit(&s->site, &run->plan, e) == -1)
+		return -1;
+	return check_new(s, e);
+}
+
+static pid_t
+daemon_of(const struct setup *s)
+{
+	return ex_site_daemon(&s->facts, s->site.rg);
+}
+
+static bool
+runs(struct setup_run *run)
+{
+	return daemon_of(run->ctx) != 0;
+}
+
+static int
+ready(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+	const struct ex_wish *w = &s->wish;
+	const char *lmtp = ex_offers_dsn(&s->facts) ? w->lmtp_tcp : w->lmtp;
+
+	if (setup_ask_socket(lmtp, true, e) == -1)
+		return err_where(e, "mailraced does not answer");
+	if (w->suppress != NULL &&
+	    setup_ask_socket(w->suppress, false, e) == -1)
+		return err_where(e, "mailraced does not answer");
+	return 0;
+}
+
+/* It begins anew in the same process, and its sockets are gone for a while. */
+static int
+wait_for_daemon(struct setup *s, const char *dsn, struct err *e)
+{
+	for (unsigned n = 0; n < LOOKS; n++) {
+		setup_probe_wait();
+		if (daemon_of(s) == 0)
+			return err_set(e,
+			    "Exim's daemon has ended: see its panic log");
+		if (dsn == NULL || setup_ask_socket(dsn, true, e) == 0)
+			return 0;
+	}
+	return err_where(e,
+	    "Exim's daemon does not listen there: was it started with -oX?");
+}
+
+static int
+activate(struct setup_run *run, bool runs_now, struct err *e)
+{
+	struct setup *s = run->ctx;
+	const pid_t pid = runs_now ? daemon_of(s) : 0;
+	const char *dsn = s->wish.dsn;
+	struct ex_facts f;
+
+	if (ex_site_update(&s->site, e) == -1 ||
+	    ex_site_read(&s->site, NULL, &f, e) == -1)
+		return -1;
+	if (pid == 0)
+		return 0;
+	/* On the way back it may not be there. */
+	if (dsn != NULL &&
+	    strstr(ex_value(&f.main, "local_interfaces"), dsn_address(s)) ==
+		NULL)
+		dsn = NULL;
+	if (kill(pid, SIGHUP) == -1)
+		return err_sys(e, "Exim's daemon, process %ld", (long)pid);
+	return wait_for_daemon(s, dsn, e);
+}
+
+static int
+check(struct setup_run *run, bool runs_now, struct err *e)
+{
+	struct setup *s = run->ctx;
+
+	if (ctl_setup_exim_probe(run->opt, &s->site, e) == -1)
+		return -1;
+	if (runs_now)
+		setup_run_say(run, "done",
+		    "Done: a probe came from Exim to Mailrace.");
+	else
+		setup_run_say(run, "done",
+		    "Done: a probe came from Exim to Mailrace.  Its daemon "
+		    "does not run, or not by its pid file: if it does, send it "
+		    "a HUP.");
+	return 0;
+}
+
+static void
+take_back(struct setup_run *run, const struct host_record *r)
+{
+	struct setup *s = run->ctx;
+
+	ex_undo(r->changes, r->count, &s->text, &run->plan);
+}
+
+static const struct setup_host exim = { .command = "setup exim",
+	.kinds = kinds,
+	.edit = edit,
+	.ready = ready,
+	.runs = runs,
+	.activate = activate,
+	.check = check,
+	.take_back = take_back };
+
+/* ---- the command --------------------------------------------------------- */
+
+static int
+set_up(struct setup *s)
+{
+	struct host_plan *p = &s->run.plan;
+	struct err e;
+
+	if (make_wish(s, &e) == -1)
+		return setup_run_fail(&e);
+	ex_setup(&s->wish, &s->facts, &s->text, p);
+	check_domains(s);
+	if (!ex_offers_dsn(&s->facts))
+		check_socket(s, "lmtp-listener", s->wish.lmtp);
+	check_socket(s, "suppress-socket", s->wish.suppress);
+	for (size_t i = 0; i < p->count; i++)
+		(void)host_files_add(&s->site.files, p->changes[i].name);
+	return setup_run_make(&s->run);
+}
+
+static int
+run_it(struct setup *s)
+{
+	int rc = 1;
+
+	if (s->run.opt->values[OPT_UNDO] != NULL)
+		return setup_run_undo(&s->run);
+	s->conf = setup_conf_load(s->run.opt);
+	if (s->conf != NULL)
+		rc = set_up(s);
+	snapshot_unref(&s->conf);
+	return rc;
+}
+
+int
+cmd_setup_exim(const struct ctl_options *opt)
+{
+	struct setup s = { .conf = NULL };
+	struct err e;
+	int rc;
+
+	setup_run_init(&s.run, opt, &exim, &s, &s.site.files);
+	rc = ex_site_init(&s.site, opt->values[OPT_CONFIG_FILE],
+	    opt->values[OPT_CONFIG_DIR], &e);
+	if (rc == 0)
+		rc = host_files_lock(&s.site.files, &e);
+	if (rc == 0)
+		rc = ex_site_read(&s.site, NULL, &s.facts, &e);
+	if (rc == 0)
+		rc = ex_site_text(&s.site, &s.text, &e);
+	if (rc == -1) {
+		rc = setup_run_fail(&e);
+	} else {
+		rc = run_it(&s);
+		if (opt->json)
+			setup_run_print_json(&s.run);
+	}
+	setup_run_fini(&s.run);
+	ex_site_fini(&s.site);
+	buf_fini(&s.dsn);
+	return rc;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setup_run - the files of a host MTA are changed as planned, or put back; the
+ * same for each host MTA, which says how by its struct setup_host.
+ *
+ *	plan      what to change, or why not
+ *	edit      the changes are made to copies; their difference is shown
+ *	ready     do our daemons answer?  is the result right?
+ *	record    how it was, durably
+ *	swap      the copies take the place of the files
+ *	activate  the host takes what the files say now
+ *	check     a message through both; if it does not come, all is put back
+ *
+ * Signals wait from the record to the end: what is begun is done or undone.
+ * Blocks; one thread.
+ */
+
+#ifndef ADMIN_SETUP_RUN_H
+#define ADMIN_SETUP_RUN_H
+
+#include "admin/ctl_parse.h"
+#include "compat/host_files.h"
+#include "compat/host_plan.h"
+#include "compat/host_record.h"
+#include "lib/err.h"
+#include "lib/str.h"
+
+struct setup_run {
+	const struct ctl_options *opt;
+	const struct setup_host *host;
+	void *ctx; /* the host's */
+	struct host_files *files;
+	struct host_plan plan;
+	struct buf diff;
+	const char *done; /* what came of it, for JSON */
+};
+
+struct setup_host {
+	const char *command; /* "setup postfix" */
+	/* How kinds of changes are called, NULL behind them. */
+	const char *const *kinds;
+	/* The plan's changes, in the copies. */
+	int (*edit)(struct setup_run *s, struct err *e);
+	/* What must be right before anything changes. */
+	int (*ready)(struct setup_run *s, struct err *e);
+	bool (*runs)(struct setup_run *s);
+	/* Takes what the files say, and is it still there? */
+	int (*activate)(struct setup_run *s, bool runs, struct err *e);
+	/* Says "done", or what is wrong. */
+	int (*check)(struct setup_run *s, bool runs, struct err *e);
+	/* A plan that takes back what was done, or refusals. */
+	void (*take_back)(struct setup_run *s, const struct host_record *r);
+};
+
+void setup_run_init(struct setup_run *s, const struct ctl_options *opt,
+    const struct setup_host *host, void *ctx, struct host_files *files);
+void setup_run_fini(struct setup_run *s);
+
+/* The plan is made, or refused; what follows of it.  The exit status. */
+int setup_run_make(struct setup_run *s);
+/* All back as it was. */
+int setup_run_undo(struct setup_run *s);
+
+/* How a run ends, for who reads it and for JSON. */
+void setup_run_say(struct setup_run *s, const char *done, const char *text);
+/* 1, and why. */
+int setup_run_fail(const struct err *e);
+void setup_run_print_json(struct setup_run *s);
+
+#endif

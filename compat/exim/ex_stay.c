@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compat/exim/ex_stay.h"
+
+#include <string.h>
+
+/* ---- the router of all other mail ---------------------------------------- */
+
+/* By which other mail is left to routers behind it. */
+static const char *const conditions[] = { "condition", "local_parts",
+	"local_part_prefix", "local_part_suffix", "require_files", "senders",
+	NULL };
+
+/* What it does with mail, and ours would not. */
+static const char *const router_ways[] = { "address_data", "errors_to",
+	"fallback_hosts", "headers_add", "headers_remove", "set", NULL };
+
+bool
+ex_is_general(const struct ex_setup *s, const struct ex_driver *router)
+{
+	const char *driver = ex_value(&router->options, "driver");
+	const char *list = ex_value(&router->options, "domains"), *item;
+	char separator = '\0';
+
+	if (strcmp(router->name, EX_ROUTER) == 0 ||
+	    (strcmp(driver, "dnslookup") != 0 &&
+		strcmp(driver, "manualroute") != 0))
+		return false;
+	while (ex_list_item(s->p->rg, &list, &separator, &item))
+		if (item[0] != '!' && item[0] != '\0' && strcmp(item, "*") != 0)
+			return false;
+	return true;
+}
+
+static void
+check_router(struct ex_setup *s)
+{
+	const struct ex_options *o = &s->last->options;
+	const char *where = ex_router_where(s, s->last->name);
+	const char *domains = ex_value(o, "domains");
+
+	for (size_t i = 0; conditions[i] != NULL; i++)
+		if (ex_value(o, conditions[i])[0] != '\0')
+			host_refuse(s->p,
+			    "%s: router %s has %s = %s: which mail it leaves "
+			    "to others cannot be told",
+			    where, s->last->name, conditions[i],
+			    ex_value(o, conditions[i]));
+	for (size_t i = 0; router_ways[i] != NULL; i++)
+		if (ex_value(o, router_ways[i])[0] != '\0')
+			host_refuse(s->p,
+			    "%s: router %s has %s = %s: it would not hold any "
+			    "more",
+			    where, s->last->name, router_ways[i],
+			    ex_value(o, router_ways[i]));
+	if (strcmp(ex_value(o, "unseen"), "yes") == 0 ||
+	    strcmp(ex_value(o, "check_local_user"), "yes") == 0)
+		host_refuse(s->p,
+		    "%s: router %s has unseen or check_local_user: which mail "
+		    "it is for cannot be told",
+		    where, s->last->name);
+	if (domains[0] == '<' || strpbrk(domains, "\n\"") != NULL)
+		host_refuse(s->p,
+		    "%s: router %s has domains = %s: write it as a list with "
+		    "colons",
+		    where, s->last->name, domains);
+}
+
+/* ---- what Mailrace's configuration has to say ---------------------------- */
+
+/* The first domain of the wish for which it says nothing; NULL: none. */
+static const char *
+unsaid(const struct ex_setup *s, const char *directive)
+{
+	const struct ex_wish *w = s->wish;
+	const char *rest = w->list == NULL ? "" : w->list, *domain;
+
+	while ((domain = ex_wish_domain(w, s->p->rg, &rest)) != NULL)
+		if (!w->holds(w->ctx, domain, directive))
+			return w->scope == EX_DOMAINS ? domain : "*";
+	return NULL;
+}
+
+static void
+check_smarthost(struct ex_setup *s)
+{
+	const struct ex_options *o = &s->last->options;
+	const char *block = unsaid(s, "smtp-hosts");
+
+	if (strcmp(ex_value(o, "driver"), "manualroute") != 0)
+		return;
+	if (block == NULL)
+		host_note(s->p,
+		    "router %s does not hold for this mail any more: "
+		    "smtp-hosts of Mailrace's configuration does",
+		    s->last->name);
+	else
+		host_refuse(s->p,
+		    "%s: router %s sends mail by %s%s: it would be bypassed; "
+		    "put what it does into Mailrace's configuration (<domain "
+		    "%s> with smtp-hosts or route) first",
+		    ex_router_where(s, s->last->name), s->last->name,
+		    ex_value(o, "route_list"), ex_value(o, "route_data"),
+		    block);
+}
+
+/* ---- its transport ------------------------------------------------------- */
+
+enum answer {
+	KEPT,     /* ours gets it, too */
+	TOLD,     /* does nothing any more */
+	WITH_TLS, /* refused, unless Mailrace asks for TLS */
+	REFUSED
+};
+
+static const struct row {
+	const char *name, *usual; /* by default */
+	enum answer answer;
+} rows[] = {
+	{ "authenticated_sender", "", REFUSED },
+	{ "dkim_domain", "", TOLD },
+	{ "event_action", "", TOLD },
+	{ "fallback_hosts", "", REFUSED },
+	{ "headers_add", "", KEPT },
+	{ "headers_remove", "", KEPT },
+	{ "headers_rewrite", "", KEPT },
+	{ "helo_data", "$primary_hostname", TOLD },
+	{ "hosts", "", REFUSED },
+	{ "hosts_require_auth", "", REFUSED },
+	{ "hosts_require_dane", "", REFUSED },
+	{ "hosts_require_ocsp", "", REFUSED },
+	{ "hosts_require_tls", "", WITH_TLS },
+	{ "interface", "", TOLD },
+	{ "protocol", "smtp", REFUSED },
+	{ "return_path", "", KEPT },
+	{ "shadow_transport", "", REFUSED },
+	{ "socks_proxy", "", REFUSED },
+	{ "tls_certificate", "", TOLD },
+	{ "transport_filter", "", REFUSED },
+};
+
+const char *const ex_kept_options[] = { "headers_add", "headers_remove",
+	"headers_rewrite", "return_path", NULL };
+
+static void
+check_option(struct ex_setup *s, const struct row *r, const char *value)
+{
+	const char *name = s->transport->name, *block;
+
+	switch (r->answer) {
+	case KEPT:
+		if (strpbrk(value, "\n\"") != NULL)
+			host_refuse(s->p,
+			    "transport %s has %s = %s: set-up cannot write "
+			    "the same for its own",
+			    name, r->name, value);
+		break;
+	case TOLD:
+		host_note(s->p,
+		    "transport %s has %s = %s, which does nothing for mail "
+		    "that goes by Mailrace",
+		    name, r->name, value);
+		break;
+	case WITH_TLS:
+		block = unsaid(s, "require-starttls");
+		if (block != NULL)
+			host_refuse(s->p,
+			    "transport %s has %s = %s: mail would go out "
+			    "without; put require-starttls yes into <domain "
+			    "%s> of Mailrace's configuration first",
+			    name, r->name, value, block);
+		if (ex_value(&s->transport->options, "tls_verify_hosts")[0] !=
+		    '\0')
+			host_refuse(s->p,
+			    "transport %s has tls_verify_hosts: Mailrace has "
+			    "nothing that does the same, and mail would go out "
+			    "with less",
+			    name);
+		break;
+	case REFUSED:
+		host_refuse(s->p,
+		    "transport %s has %s = %s: it would be bypassed", name,
+		    r->name, value);
+		break;
+	}
+}
+
+static void
+check_transport(struct ex_setup *s)
+{
+	const struct ex_options *o = &s->transport->options;
+	const bool smarthost = strcmp(ex_value(&s->last->options, "driver"),
+				   "manualroute") == 0;
+	const char *port = ex_value(o, "port");
+
+	if (strcmp(ex_value(o, "driver"), "smtp") != 0)
+		host_refuse(s->p,
+		    "router %s uses transport %s with driver = %s: what it "
+		    "does would be bypassed",
+		    s->last->name, s->transport->name, ex_value(o, "driver"));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *value = ex_value(o, rows[i].name);
+
+		/* To whom a smarthost speaks is said by smtp-hosts. */
+		if (smarthost && strcmp(rows[i].name, "protocol") == 0)
+			continue;
+		if (value[0] != '\0' && strcmp(value, rows[i].usual) != 0)
+			check_option(s, &rows[i], value);
+	}
+	if (!smarthost && strcmp(port, "smtp") != 0 && strcmp(port, "25") != 0)
+		host_refuse(s->p,
+		    "transport %s has port = %s: it would be bypassed",
+		    s->transport->name, port);
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
+bool
+ex_stay(struct ex_setup *s)
+{
+	const struct ex_drivers *all = &s->f->routers;
+	const char *transport;
+
+	for (size_t i = 0; i < all->n && s->last == NULL; i++)
+		if (ex_is_general(s, &all->v[i]))
+			s->last = &all->v[i];
+	if (s->last == NULL) {
+		host_refuse(s->p,
+		    "no router takes all other mail (driver = dnslookup, "
+		    "domains = ! +local_domains): which mail leaves this host "
+		    "cannot be told");
+		return false;
+	}
+	transport = ex_value(&s->last->options, "transport");
+	s->transport = ex_driver(&s->f->transports, transport);
+	if (s->transport == NULL) {
+		host_refuse(s->p,
+		    "%s: router %s has transport = %s: which one it uses "
+		    "cannot be told",
+		    ex_router_where(s, s->last->name), s->last->name,
+		    transport);
+		return false;
+	}
+	check_router(s);
+	check_smarthost(s);
+	check_transport(s);
+	return true;
+}

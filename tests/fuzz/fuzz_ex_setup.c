@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an Exim says and what stands in its file, as a plan: whatever they are,
+ * each change can be made, a second plan has nothing more to do with the text,
+ * and undo makes it what it was.
+ *
+ * A line "=== NAME" begins a part: main, routers, transports, text.
+ */
+#include <string.h>
+
+#include "compat/exim/ex_setup.h"
+#include "lib/check.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum part { MAIN, ROUTERS, TRANSPORTS, TEXT, PARTS };
+
+static const char *const names[PARTS] = { "main", "routers", "transports",
+	"text" };
+
+static void
+split(const char *p, size_t size, struct slice parts[PARTS])
+{
+	const char *end = p + size, *lf;
+	struct slice *part = NULL;
+
+	for (; p < end; p = lf + (lf < end)) {
+		struct slice line;
+
+		lf = memchr(p, '\n', (size_t)(end - p));
+		lf = lf == NULL ? end : lf;
+		line = (struct slice){ p, (size_t)(lf - p) };
+		if (line.len > 4 && memcmp(p, "=== ", 4) == 0) {
+			part = NULL;
+			for (int i = 0; i < PARTS; i++)
+				if (slice_eq(
+					(struct slice){ p + 4, line.len - 4 },
+					names[i]))
+					part = &parts[i];
+			if (part != NULL)
+				*part = (struct slice){ lf + (lf < end), 0 };
+		} else if (part != NULL) {
+			part->len = (size_t)(lf + (lf < end) - part->p);
+		}
+	}
+}
+
+static bool
+says_all(void *ctx, const char *domain, const char *directive)
+{
+	(void)ctx;
+	(void)domain;
+	(void)directive;
+	return true;
+}
+
+/* The text with all changes of a plan. */
+static struct slice
+changed(struct region *rg, const struct host_plan *p, struct slice text)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct buf out = { .p = NULL };
+
+		CHECK(p->changes[i].kind == EX_TEXT);
+		CHECK(ex_text_replace(text, p->changes[i].before,
+		    p->changes[i].value, &out));
+		text = (struct slice){ region_dup(rg, out.p, out.len),
+			out.len };
+		buf_fini(&out);
+	}
+	return text;
+}
+
+static void
+try(const struct ex_wish *w, const struct ex_facts *f, struct slice text)
+{
+	struct ex_source source = { "conf", text };
+	const struct ex_text t = { &source, 1 };
+	struct host_plan there, back;
+
+	host_plan_init(&there);
+	host_plan_init(&back);
+	ex_setup(w, f, &t, &there);
+	if (there.refusals.n == 0) {
+		source.text = changed(there.rg, &there, text);
+		ex_undo(there.changes, there.count, &t, &back);
+		CHECK(back.refusals.n == 0);
+		source.text = changed(there.rg, &back, source.text);
+		CHECK(source.text.len == text.len);
+		CHECK(text.len == 0 ||
+		    memcmp(source.text.p, text.p, text.len) == 0);
+	}
+	host_plan_fini(&there);
+	host_plan_fini(&back);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice parts[PARTS] = { { "", 0 }, { "", 0 }, { "", 0 },
+		{ "", 0 } };
+	struct region *rg = region_new();
+	struct ex_facts f = { .rg = rg, .has_lmtp = true };
+	struct ex_wish w = { .form = EX_PLAIN,
+		.list = "a.example",
+		.lmtp = "/run/lmtp",
+		.lmtp_tcp = "127.0.0.1:24",
+		.suppress = "/run/suppress",
+		.dsn = "127.0.0.1:28",
+		.holds = says_all };
+
+	split((const char *)data, size, parts);
+	ex_facts_main(&f, parts[MAIN]);
+	ex_facts_routers(&f, parts[ROUTERS]);
+	ex_facts_transports(&f, parts[TRANSPORTS]);
+	for (int scope = EX_ALL; scope <= EX_SENDERS; scope++) {
+		w.scope = (enum ex_scope)scope;
+		try(&w, &f, parts[TEXT]);
+	}
+	region_free(&rg);
+	return 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What set-up would do to an Exim, or why not; and how that is taken back. */
+#include "compat/exim/ex_setup.h"
+
+#include <string.h>
+
+#include "tests/tap.h"
+
+#define PLAIN \
+	"domainlist local_domains = own.example\n" \
+	"acl_smtp_rcpt = check\n" \
+	"begin acl\n" \
+	"check:\n" \
+	"  accept\n" \
+	"begin routers\n" \
+	"out:\n" \
+	"  driver = dnslookup\n" \
+	"begin transports\n" \
+	"remote:\n" \
+	"  driver = smtp\n" \
+	"begin retry\n" \
+	"* * F,4d,1h\n"
+
+#define ROUTER \
+	"# Mailrace (mailrace setup exim): the router\n" \
+	"mailrace:\n" \
+	"  debug_print = \"R: mailrace for $local_part@$domain\"\n" \
+	"  driver = accept\n"
+#define ALL "  domains = ! +local_domains\n"
+#define LMTP "  transport = mailrace_lmtp\n  no_verify\n\nout:\n"
+#define TRANSPORT \
+	"begin transports\n# Mailrace (mailrace setup exim): the transport\n" \
+	"mailrace_lmtp:\n" \
+	"  debug_print = \"T: mailrace for $local_part@$domain\"\n" \
+	"  driver = lmtp\n  batch_max = 500\n  timeout = 5m\n" \
+	"  socket = /run/lmtp\n  user = ex\n  group = ex\n  initgroups\n"
+#define ROUTERS \
+	"out router:\ndriver = dnslookup\ndomains = ! +local_domains\n" \
+	"transport = remote\n"
+#define REMOTE \
+	"remote transport:\ndriver = smtp\nport = smtp\nprotocol = smtp\n"
+#define NOTES \
+	"note: suppress-socket says nothing: who is in a suppression list is " \
+	"refused at the hand-over, and Exim sends bounces\n" \
+	"note: dsn-host of Mailrace's configuration names no port of " \
+	"127.0.0.1: there will be nothing for notifications\n"
+
+static bool
+says_nothing(void *ctx, const char *domain, const char *directive)
+{
+	(void)ctx;
+	(void)directive;
+	return strcmp(domain, "said.example") == 0;
+}
+
+static const struct {
+	const char *label;
+	const char *main, *routers, *transports; /* more, or other */
+	enum ex_scope scope;
+	const char *list, *dsn, *want;
+} cases[] = {
+	{ "all mail", "", ROUTERS, REMOTE, EX_ALL, NULL, NULL,
+	    NOTES "text conf = " ROUTER ALL LMTP "text conf = " TRANSPORT
+		  "\n" },
+	{ "some domains", "", ROUTERS, REMOTE, EX_DOMAINS, "a.example", NULL,
+	    NOTES "text conf = " ROUTER
+		  "  domains = a.example : mailrace-setup.invalid\n"
+		  "  condition = ${if match_domain{$domain}"
+		  "{! +local_domains}}\n" LMTP "text conf = " TRANSPORT "\n" },
+	{ "some senders", "", ROUTERS, REMOTE, EX_SENDERS, "*@b.example", NULL,
+	    NOTES "text conf = " ROUTER ALL
+		  "  condition = ${if or{{eq{$domain}{mailrace-setup.invalid}}"
+		  "{match_address{$sender_address}{*@b.example}}}}\n" LMTP
+		  "text conf = " TRANSPORT "\n" },
+	{ "what the transport does ours does, too", "", ROUTERS,
+	    REMOTE "headers_remove = x\nhelo_data = $primary_hostname\n"
+		   "interface = 192.0.2.1\n",
+	    EX_ALL, NULL, NULL,
+	    "note: transport remote has interface = 192.0.2.1, which does "
+	    "nothing for mail that goes by Mailrace\n" NOTES
+	    "text conf = " ROUTER ALL LMTP "text conf = " TRANSPORT
+	    "  headers_remove = x\n\n" },
+	{ "a place for notifications", "", ROUTERS, REMOTE, EX_ALL, NULL,
+	    "127.0.0.1:28",
+	    "note: suppress-socket says nothing: who is in a suppression list "
+	    "is refused at the hand-over, and Exim sends bounces\n"
+	    "text conf = " ROUTER ALL LMTP
+	    "text conf = # Mailrace (mailrace setup exim): where it listens, "
+	    "too\n"
+	    "local_interfaces = <; 0.0.0.0 ; ::0 ; 127.0.0.1.28\n\n"
+	    "begin acl\n"
+	    "text conf = check:\n"
+	    "# Mailrace (mailrace setup exim): acl_smtp_rcpt\n"
+	    "  accept  hosts = 127.0.0.1\n"
+	    "          condition = ${if eq{$received_port}{28}}\n\n"
+	    "text conf = " TRANSPORT "\n" },
+	{ "no general router", "",
+	    "x router:\ndriver = dnslookup\ndomains = a.example\n", REMOTE,
+	    EX_ALL, NULL, NULL,
+	    "no: no router takes all other mail (driver = dnslookup, domains "
+	    "= ! +local_domains): which mail leaves this host cannot be "
+	    "told\n" },
+	{ "a smarthost", "",
+	    "out router:\ndriver = manualroute\nroute_list = * h.example\n"
+	    "transport = remote\n",
+	    REMOTE, EX_DOMAINS, "said.example, b.example", NULL,
+	    "no: conf:7: router out sends mail by * h.example: it would be "
+	    "bypassed; put what it does into Mailrace's configuration "
+	    "(<domain b.example> with smtp-hosts or route) first\n" },
+	{ "conditions", "", ROUTERS "condition = ${x}\nerrors_to = y\n", REMOTE,
+	    EX_ALL, NULL, NULL,
+	    "no: conf:7: router out has condition = ${x}: which mail it "
+	    "leaves to others cannot be told\n"
+	    "no: conf:7: router out has errors_to = y: it would not hold any "
+	    "more\n" },
+	{ "TLS", "", ROUTERS,
+	    REMOTE "hosts_require_tls = *\ntransport_filter = /bin/x\n", EX_ALL,
+	    NULL, NULL,
+	    "no: transport remote has hosts_require_tls = *: mail would go "
+	    "out without; put require-starttls yes into <domain *> of "
+	    "Mailrace's configuration first\n"
+	    "no: transport remote has transport_filter = /bin/x: it would be "
+	    "bypassed\n" },
+	{ "a transport by expansion", "",
+	    "out router:\ndriver = dnslookup\ntransport = ${y}\n", REMOTE,
+	    EX_ALL, NULL, NULL,
+	    "no: conf:7: router out has transport = ${y}: which one it uses "
+	    "cannot be told\n" },
+	{ "DSN is offered", "dsn_advertise_hosts = *\n", ROUTERS, REMOTE,
+	    EX_ALL, NULL, NULL,
+	    "no: dsn_advertise_hosts = *: an LMTP socket would lose what "
+	    "senders ask for by it: put a second lmtp-listener, such as "
+	    "127.0.0.1:2424, into Mailrace's configuration\n" },
+	{ "a list that is an expansion", "acl_smtp_data = ${z}\n", ROUTERS,
+	    REMOTE, EX_ALL, NULL, "127.0.0.1:25",
+	    "no: acl_smtp_data = ${z}: set-up cannot put a statement before "
+	    "it: only a name is understood\n" },
+};
+
+static void
+print(const struct host_plan *p, bool refused, struct buf *out)
+{
+	for (size_t i = 0; i < p->refusals.n; i++)
+		buf_printf(out, "no: %s\n", p->refusals.v[i]);
+	for (size_t i = 0; i < p->notes.n && !refused; i++)
+		buf_printf(out, "note: %s\n", p->notes.v[i]);
+	for (size_t i = 0; i < p->count && !refused; i++)
+		buf_printf(out, "%s %s = %s",
+		    p->changes[i].kind == EX_TEXT ? "text" : "file",
+		    p->changes[i].name, p->changes[i].value);
+}
+
+static void
+plan(size_t i, const struct ex_text *text, struct host_plan *p)
+{
+	const struct ex_wish w = { .form = EX_PLAIN,
+		.scope = cases[i].scope,
+		.list = cases[i].list,
+		.lmtp = "/run/lmtp",
+		.dsn = cases[i].dsn,
+		.holds = says_nothing };
+	struct ex_facts f = { .rg = p->rg, .has_lmtp = true };
+
+	ex_facts_main(&f,
+	    slice_of(REGION_JOIN(p->rg,
+		"acl_smtp_rcpt = check\ndaemon_smtp_ports = smtp\n"
+		"exim_user = ex\nexim_group = ex\n",
+		cases[i].main)));
+	ex_facts_routers(&f, slice_of(cases[i].routers));
+	ex_facts_transports(&f, slice_of(cases[i].transports));
+	ex_setup(&w, &f, text, p);
+}
+
+static void
+plans(void)
+{
+	struct ex_source source = { "conf", SLICE_LIT(PLAIN) };
+	const struct ex_text text = { &source, 1 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf out = { .p = NULL };
+		struct host_plan p;
+
+		host_plan_init(&p);
+		plan(i, &text, &p);
+		print(&p, p.refusals.n > 0, &out);
+		(void)is_str(buf_cstr(&out), cases[i].want, cases[i].label);
+		buf_fini(&out);
+		host_plan_fini(&p);
+	}
+}
+
+/* ---- places that are not there, or twice --------------------------------- */
+
+static const struct {
+	const char *label, *text, *want;
+} places[] = {
+	{ "an include", "begin routers\n.include /etc/r\nbegin transports\n",
+	    "no: router out is in no file that set-up could change; conf:2 "
+	    "includes another: .include /etc/r\n" },
+	{ "twice",
+	    "begin routers\n.ifdef A\nout:\n.else\nout:\n.endif\n"
+	    "begin transports\n",
+	    "no: conf:3: router out is there more than once: which one holds "
+	    "cannot be told\n" },
+	{ "otherwise",
+	    "begin routers\n# Mailrace (mailrace setup exim): the router\n"
+	    "mailrace:\nout:\nbegin transports\n",
+	    "no: conf has \"# Mailrace (mailrace setup exim): the router\", "
+	    "and otherwise than it would be now: first mailrace setup exim "
+	    "--undo\n" },
+};
+
+static void
+not_there(void)
+{
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct ex_source source = { "conf", slice_of(places[i].text) };
+		const struct ex_text text = { &source, 1 };
+		struct buf out = { .p = NULL };
+		struct host_plan p;
+
+		host_plan_init(&p);
+		plan(0, &text, &p);
+		print(&p, p.refusals.n > 0, &out);
+		(void)is_str(buf_cstr(&out), places[i].want, places[i].label);
+		buf_fini(&out);
+		host_plan_fini(&p);
+	}
+}
+
+/* ---- taking it back ------------------------------------------------------ */
+
+static const struct host_change made[] = {
+	{ EX_FILE, "new", "ours\n", NULL },
+	{ EX_TEXT, "conf", "begin x\n# Mailrace\nours\n", "begin x\n" },
+};
+
+static const struct {
+	const char *label, *conf, *new, *want;
+} undone[] = {
+	{ "as it was made", "# theirs\nbegin x\n# Mailrace\nours\nmore\n",
+	    "ours\n", "text conf = begin x\nfile new = (null)" },
+	{ "gone already", "begin x\n", NULL, "" },
+	{ "changed", "begin x\n# Mailrace\ntheirs\n", "ours\ntheirs\n",
+	    "no: conf: what set-up wrote there was changed since\n"
+	    "no: new: what set-up wrote there was changed since\n" },
+};
+
+static void
+undo(void)
+{
+	for (size_t i = 0; i < sizeof(undone) / sizeof(undone[0]); i++) {
+		struct ex_source sources[] = {
+			{ "conf", slice_of(undone[i].conf) },
+			{ "new",
+			    slice_of(
+				undone[i].new == NULL ? "" : undone[i].new) },
+		};
+		const struct ex_text text = { sources,
+			undone[i].new == NULL ? 1 : 2 };
+		struct buf out = { .p = NULL };
+		struct host_plan p;
+
+		host_plan_init(&p);
+		ex_undo(made, sizeof(made) / sizeof(made[0]), &text, &p);
+		for (size_t k = 0; k < p.count; k++)
+			if (p.changes[k].value == NULL)
+				p.changes[k].value = "(null)";
+		print(&p, p.refusals.n > 0, &out);
+		(void)is_str(buf_cstr(&out), undone[i].want, undone[i].label);
+		buf_fini(&out);
+		host_plan_fini(&p);
+	}
+}
+
+int
+main(void)
+{
+	plans();
+	not_there();
+	undo();
+	return done_testing();
+}
