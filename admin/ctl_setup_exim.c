@@ -31,16 +31,30 @@ static const char
 
 /* ---- the wish ------------------------------------------------------------ */
 
-/* The first listener with a path, or on 127.0.0.0/8. */
+/*
+ * The first listener with a path that Exim's user may use, or else with one;
+ * or on 127.0.0.0/8.
+ */
 static const char *
 listener(const struct setup *s, const char *begins)
 {
 	const struct conf_strs *all = &snapshot_global(s->conf)->lmtp_listeners;
+	const char *user = ex_value(&s->facts.main, "exim_user");
+	const char *found = NULL;
+	struct err ignored;
 
-	for (size_t i = 0; i < all->n; i++)
-		if (strncmp(all->v[i], begins, strlen(begins)) == 0)
-			return all->v[i];
-	return NULL;
+	for (size_t i = 0; i < all->n; i++) {
+		const char *where = all->v[i];
+
+		if (strncmp(where, begins, strlen(begins)) != 0)
+			continue;
+		if (where[0] != '/' ||
+		    ex_site_may_use(user, where, &ignored) == 0)
+			return where;
+		if (found == NULL)
+			found = where;
+	}
+	return found;
 }
 
 /* Domains are put into lists and expansions as they stand. */

@@ -45,6 +45,13 @@ struct suppress_norm {
 	struct slice key; /* PLAIN and HMAC_SHA256, borrowed; not empty */
 };
 
+/* What is asked of a published list: */
+struct suppress_watched {
+	const char *file; /* below the folder: "name.list" */
+	uint64_t id;      /* suppress_norm_id() */
+	uint32_t digest_len;
+};
+
 /* By its name in a configuration, without regard to case; false: none. */
 bool suppress_hash_find(const char *name, enum suppress_hash *hash_r);
 

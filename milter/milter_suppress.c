@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "milter/milter_suppress.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "queue/suppress_watch.h"
@@ -10,21 +9,11 @@
 void
 milter_suppress_set(struct suppress_watch *w, const struct snapshot *conf)
 {
-	size_t all = snapshot_suppress_count(conf), n = 0;
-	struct suppress_watched *lists = mem_array(all, sizeof(*lists));
+	size_t n;
+	const struct suppress_watched *lists =
+	    snapshot_suppress_watched(conf, &n);
 
-	for (size_t i = 0; i < all; i++) {
-		const struct suppress_list *l = snapshot_suppress_at(conf, i);
-
-		if (l->published)
-			lists[n++] =
-			    (struct suppress_watched){ .file = l->store,
-				    .id = l->id,
-				    .digest_len = (uint32_t)suppress_digest_len(
-					l->norm.hash) };
-	}
 	suppress_watch_set(w, lists, n);
-	free(lists);
 }
 
 bool

@@ -26,15 +26,10 @@
 
 #include "lib/err.h"
 #include "lib/str.h"
+#include "mail/suppress_norm.h"
 
 struct suppress_watch;
 struct suppress_views;
-
-struct suppress_watched {
-	const char *file; /* below the folder: "name.list" */
-	uint64_t id;      /* of suppress_head.list */
-	uint32_t digest_len;
-};
 
 /* The folder is that of suppression-dir; it need not be there.  No list yet. */
 int suppress_watch_new(const char *dir, struct suppress_watch **w_r,

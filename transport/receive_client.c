@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "mail/header.h"
 #include "mail/mark.h"
 #include "mail/message.h"
@@ -118,4 +119,23 @@ receive_put_lines(struct ingress_session *s, const struct log_mail *m,
 	host_lines_came(s->env, m, ours ? &client : NULL, &lines);
 	host_lines_put(&sink, host_lines_wanted(s->env), &lines);
 	buf_fini(&lines);
+}
+
+void
+receive_log_verdicts(const struct ingress_session *s,
+    const struct auth_results *verdicts)
+{
+	const struct net_addr client = ingress_policy_client(s);
+	char text[NET_ADDR_TEXT];
+
+	for (size_t i = 0; i < verdicts->n; i++) {
+		struct log_line l;
+
+		log_begin(&l, LOG_L_INFO, NULL, "inbound-check");
+		log_str(&l, "check", "dkim");
+		log_str(&l, "client", net_addr_text(&client, text));
+		log_fmt(&l, "from", "<%s>", s->tx.sender);
+		log_str(&l, "result", verdicts->v[i]);
+		log_end(&l);
+	}
 }

@@ -79,6 +79,8 @@ receive_begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.host = s->host,
 		.from = trace_name(s),
 		.with = receive_protocol(s),
+		.results = tx->results,
+		.verify = tx->verify,
 		.now_us = clock_wall_us(),
 	};
 	for (size_t i = 0; i < tx->rcpt_count; i++) {

@@ -57,6 +57,27 @@ line_of(const struct place *p, const struct conf_directive *row, size_t item)
 	return explain_item_line(p->table, p->set, row, item);
 }
 
+/* The same for every item, in one walk, which goes from the last line up. */
+static void
+find_lines(const struct place *p, const struct conf_directive *row,
+    const struct conf_node **lines, size_t items)
+{
+	const struct conf_node *own = conf_set_node(p->table, p->set,
+	    row->name);
+	size_t end = items;
+
+	for (const struct conf_origin *o = p->set->origins;
+	     o != NULL && conf_type_adds_up(row->type); o = o->before) {
+		if (strcmp(p->table->rows[o->row].name, row->name) != 0)
+			continue;
+		while (end > o->items)
+			lines[--end] = own;
+		own = o->node;
+	}
+	while (end > 0)
+		lines[--end] = own;
+}
+
 void
 explain_block_name(struct buf *out, const struct conf_node *line)
 {
@@ -107,15 +128,18 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 {
 	const void *field = (const char *)owner + row->offset;
 	size_t items = conf_print_lines(row, field);
+	const struct conf_node **lines = mem_array(items, sizeof(*lines));
 
+	if (place->set != NULL)
+		find_lines(place, row, lines, items);
 	for (size_t i = 0; i < items; i++) {
 		buf_clear(&x->value);
 		conf_print(row, field, i, &x->value);
 		if (strcmp(row->name, "smtp-listener") == 0)
 			print_listener_source(x, field, i);
-		tell_line(x, row->name, buf_cstr(&x->value),
-		    place->set == NULL ? NULL : line_of(place, row, i));
+		tell_line(x, row->name, buf_cstr(&x->value), lines[i]);
 	}
+	free(lines);
 }
 
 static void

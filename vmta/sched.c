@@ -182,6 +182,7 @@ refresh(struct sched *s, struct sched_queue *q, int64_t now_us)
 		sched_set_rates(s, q, now_us);
 	conns_configure(q);
 	sources_configure(s, q, now_us);
+	q->is_reloaded = true;
 }
 
 /* Mostly there is nothing to do, at each decision. */

@@ -470,6 +470,8 @@ struct sched_conn *shared_idle(const struct shared *h); /* longest, or NULL */
 /* sched_reload.c */
 /* Its connections count in the scopes that its lane has now. */
 void conns_configure(struct sched_queue *q);
+/* Idle ones that it may not have any more are closed. */
+void conns_shed(struct sched *s, struct sched_queue *q, int64_t now_us);
 /*
  * After virtual MTAs, pools and providers are as configured: all connections
  * count in the pool and in the provider that they are of now.

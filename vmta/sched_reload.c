@@ -62,6 +62,17 @@ conns_configure(struct sched_queue *q)
 		}
 }
 
+void
+conns_shed(struct sched *s, struct sched_queue *q, int64_t now_us)
+{
+	struct sched_conn *c;
+
+	q->is_reloaded = false;
+	TAILQ_FOREACH(c, &q->all_conns, of_queue)
+	if (c->state == CONN_IDLE && conn_must_close(c, now_us))
+		conn_close(s, c);
+}
+
 /* Is it in another pool, group or provider than the configuration says? */
 static bool
 is_elsewhere(struct sched *s, const struct sched_conn *c, int64_t now_us)

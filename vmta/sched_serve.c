@@ -368,6 +368,8 @@ sched_serve(struct sched *s, struct sched_queue *q, int64_t now_us)
 		q->is_dirty = false;
 	}
 	sched_refresh(s, q, now_us);
+	if (q->is_reloaded)
+		conns_shed(s, q, now_us);
 	aged = expiry_serve(s, q, now_us);
 	if (q->by_mx)
 		asks = place_settle(s, q, now_us);

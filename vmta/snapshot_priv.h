@@ -188,7 +188,7 @@ struct snapshot {
 	unsigned password_forms;             /* a bit for each that is there */
 	struct sender_patterns **senders;    /* of sources and users */
 	size_t sender_count;
-	bool judges_senders, limits_senders;
+	bool judges_senders, limits_senders, checks_clients;
 	struct strmap *providers;           /* of provider_entry */
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
@@ -196,6 +196,8 @@ struct snapshot {
 	struct strmap *rewrites;      /* of rewrite_list */
 	struct strmap *warmups;       /* of warmup_entry */
 	struct strmap *suppress;      /* of suppress_entry */
+	struct suppress_watched *watched; /* the published ones */
+	size_t watched_count;
 	struct domain_map *mx_limits; /* of struct conf_domain_count */
 	struct strmap *accts;         /* of acct_entry, by path */
 	bool too_many_accts;          /* said */

@@ -4,6 +4,7 @@
  * who names them.
  */
 #include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/check.h"
@@ -33,6 +34,7 @@ snapshot_suppress_free(struct snapshot *s)
 		buf_fini(&l->key);
 	}
 	strmap_free(&s->suppress);
+	free(s->watched);
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -358,9 +360,28 @@ note_names(const struct snapshot *s, const struct conf_strs *names)
 	}
 }
 
+static void
+note_watched(struct snapshot *s)
+{
+	size_t all = strmap_count(s->suppress);
+
+	s->watched = mem_array(all, sizeof(*s->watched));
+	for (size_t i = 0; i < all; i++) {
+		const struct suppress_list *l = snapshot_suppress_at(s, i);
+
+		if (l->published)
+			s->watched[s->watched_count++] =
+			    (struct suppress_watched){ .file = l->store,
+				    .id = l->id,
+				    .digest_len = (uint32_t)suppress_digest_len(
+					l->norm.hash) };
+	}
+}
+
 void
 snapshot_suppress_join(struct snapshot *s)
 {
+	note_watched(s);
 	note_names(s, &s->global.suppression_lists);
 	for (size_t i = 0; i < strmap_count(s->named_sources); i++) {
 		const struct source_entry *src = strmap_at(s->named_sources, i);
@@ -400,6 +421,13 @@ snapshot_suppress_at(const struct snapshot *s, size_t i)
 	const struct suppress_entry *l = strmap_at(s->suppress, i);
 
 	return &l->pub;
+}
+
+const struct suppress_watched *
+snapshot_suppress_watched(const struct snapshot *s, size_t *count_r)
+{
+	*count_r = s->watched_count;
+	return s->watched;
 }
 
 const struct suppress_list *

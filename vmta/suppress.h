@@ -71,6 +71,9 @@ struct suppress_list {
 size_t snapshot_suppress_count(const struct snapshot *s);
 const struct suppress_list *snapshot_suppress_at(const struct snapshot *s,
     size_t i);
+/* The published ones, for queue/suppress_watch.h; they last as the snapshot. */
+const struct suppress_watched *snapshot_suppress_watched(
+    const struct snapshot *s, size_t *count_r);
 /* Without regard to case; NULL: there is none. */
 const struct suppress_list *snapshot_suppress(const struct snapshot *s,
     const char *name);

@@ -66,6 +66,7 @@ struct sched_queue {
 	struct qconf *conf;
 	uint32_t generation; /* of the configuration that conf is from */
 	bool is_dirty : 1;
+	bool is_reloaded : 1; /* and its connections not looked at yet */
 	bool has_rates : 1;   /* those of conf are set in scope */
 	bool by_mx : 1;       /* its place depends on MX hosts ... */
 	bool unplaced : 1;    /* ... which are not known yet */

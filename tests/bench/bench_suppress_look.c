@@ -136,21 +136,14 @@ publish(const struct suppress_list *l, unsigned count, struct slice secret)
 static struct suppress_watch *
 follow(const struct snapshot *s)
 {
-	struct suppress_watched v[16];
 	struct suppress_watch *w;
-	size_t n = 0;
+	size_t n;
+	const struct suppress_watched *lists = snapshot_suppress_watched(s, &n);
 	struct err e;
 
-	for (size_t i = 0; i < snapshot_suppress_count(s); i++) {
-		const struct suppress_list *l = snapshot_suppress_at(s, i);
-
-		if (l->published && n < 16)
-			v[n++] = (struct suppress_watched){ l->store, l->id,
-				(uint32_t)suppress_digest_len(l->norm.hash) };
-	}
 	if (suppress_watch_new(dir, &w, &e) == -1)
 		exit(1);
-	suppress_watch_set(w, v, n);
+	suppress_watch_set(w, lists, n);
 	return w;
 }
 

@@ -127,19 +127,11 @@ has(void *ctx, const struct suppress_list *l, const unsigned char *digest,
 static void
 follow(struct suppress_watch *w, const struct snapshot *s)
 {
-	struct suppress_watched *lists = mem_array(
-	    snapshot_suppress_count(s) + 1, sizeof(*lists));
-	size_t n = 0;
+	size_t n;
+	const struct suppress_watched *lists =
+	    snapshot_suppress_watched(s, &n);
 
-	for (size_t i = 0; i < snapshot_suppress_count(s); i++) {
-		const struct suppress_list *l = snapshot_suppress_at(s, i);
-
-		if (l->published)
-			lists[n++] = (struct suppress_watched){ l->store, l->id,
-				(uint32_t)suppress_digest_len(l->norm.hash) };
-	}
 	suppress_watch_set(w, lists, n);
-	free(lists);
 }
 
 static const char *

@@ -25,6 +25,7 @@ from lab import DNS_ADDRESS, Lab, mx_zone
 # No address of this host's, so that Exim sends there; it arrives all the same.
 RECEIVER = "192.0.2.25"
 CONFIG = """
+lmtp-listener {run}/second
 dsn-host 127.0.0.1:10028
 suppress-socket {run}/suppress
 suppression-dir {root}/suppress
@@ -291,8 +292,12 @@ def refused(lab):
 
 @tap.test("what Exim's user may not use it is not led to")
 def forbidden(lab):
+    second = lab.path("run", "second")
     os.chmod(lab.lmtp, 0o600)
-    lab.refused("lmtp-listener: Debian-exim may not use")
+    r = lab.setup("--dry-run")
+    tap.check("+  socket = %s\n" % second in r.stdout, r)
+    os.chmod(second, 0o600)
+    lab.refused("lmtp-listener: Debian-exim may not use " + lab.lmtp)
     os.chmod(lab.lmtp, 0o660)
 
 

@@ -209,7 +209,7 @@ def hashed(lab):
     exported = lab.suppress("export", "sha").stdout.split()
     tap.equal(exported, sorted(exported), "in order")
     tap.check(digest in exported and
-              sha256("scope@example.net") in exported, "export")
+              sha256("other@example.net") in exported, "export")
     lab.suppress("remove", "sha", digest)
     tap.check(not lab.listed("hash@example.net", "sha"), "by digest")
     r = lab.suppress("import", "loose", "-", "--dry-run", data="a@b.cc")

@@ -246,6 +246,12 @@ policy_assign(const struct policy_in *in, struct region *rg,
 }
 
 bool
+snapshot_checks_clients(const struct snapshot *s)
+{
+	return s->checks;
+}
+
+bool
 snapshot_judges_senders(const struct snapshot *s)
 {
 	return s->mail_fault != SENDER_FINE;
@@ -339,6 +345,15 @@ snapshot_suppress_at(const struct snapshot *s, size_t i)
 {
 	(void)s;
 	return &fake_lists[i];
+}
+
+/* None is published. */
+const struct suppress_watched *
+snapshot_suppress_watched(const struct snapshot *s, size_t *count_r)
+{
+	(void)s;
+	*count_r = 0;
+	return NULL;
 }
 
 void
