@@ -81,8 +81,8 @@ libtransport_a_SOURCES = \
 	%D%/notice.c %D%/notice.h \
 	%D%/orders.c %D%/orders.h \
 	%D%/orders_job.c \
+	%D%/orders_rcpt.c \
 	%D%/passwords.c %D%/passwords.h \
-	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
