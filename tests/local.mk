@@ -1191,6 +1191,7 @@ EXTRA_DIST += \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
 	%D%/system/same_mail.py \
+	%D%/system/same_mail_exim.py \
 	%D%/system/same_mail_sites.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
@@ -1224,6 +1225,7 @@ EXTRA_DIST += \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
+	%D%/system/test_drain.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_dsn_forms.py \
 	%D%/system/test_dummy_smtp.py \
@@ -1234,6 +1236,7 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_hold.py \
 	%D%/system/test_import.py \
 	%D%/system/test_import_exim.py \
 	%D%/system/test_import_pmta.py \

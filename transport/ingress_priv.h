@@ -102,6 +102,7 @@ struct ingress_tx {
 struct ingress_auth;
 struct ingress_merge;
 struct keys_ask;
+struct letter;
 struct letter_work;
 struct merge_run; /* receive_merge.c */
 struct policy_given;
@@ -363,6 +364,10 @@ enum ingress_state ingress_bdat(struct ingress_session *s, uint64_t len,
 bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
 
 /* ---- receive_client.c ---------------------------------------------------- */
+
+/* Wall clock: now, or when it came first, if we gave it back to the host. */
+int64_t receive_arrival(const struct ingress_session *s,
+    const struct letter *l);
 
 /* That the host MTA named, else our peer, if it has an address. */
 struct net_addr receive_client_addr(const struct ingress_session *s);

@@ -263,7 +263,7 @@ make_kept(struct letter_work *w)
 		bool trace = i < by_host &&
 		    slice_eq_nocase(h->name, "Received");
 
-		if (slice_eq_nocase(h->name, MARK_HEADER) || (trace && drops) ||
+		if (mark_is_field(h->name) || (trace && drops) ||
 		    (envid && slice_eq_nocase(h->name, ENVID_HEADER)))
 			continue;
 		if (trace && w->source.hide_source)

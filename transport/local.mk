@@ -84,6 +84,7 @@ libtransport_a_SOURCES = \
 	%D%/notice.c %D%/notice.h \
 	%D%/orders.c %D%/orders.h \
 	%D%/orders_job.c \
+	%D%/orders_rcpt.c \
 	%D%/passwords.c %D%/passwords.h \
 	%D%/pickup.c %D%/pickup.h \
 	%D%/pickup_dir.c \

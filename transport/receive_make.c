@@ -107,7 +107,7 @@ receive_envelope(struct ingress_session *s, const struct letter *l)
 {
 	const struct ingress_tx *tx = &s->tx;
 	struct envelope env = {
-		.arrival_us = clock_wall_us(),
+		.arrival_us = receive_arrival(s, l),
 		.sender = l->sender,
 		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
 		.job = l->job,

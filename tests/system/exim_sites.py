@@ -460,9 +460,10 @@ SITES = {"plain": PLAIN, "debian": DEBIAN, "senders": SENDERS,
          "routes": ROUTES, "signed": SIGNED}
 
 
-def write(folder, name):
+def write(folder, name, program=None):
     """The site in a folder that is there, with its files and keys; the path of
-    its configuration.  Spool and log are for who runs it."""
+    its configuration.  Spool and log are for who runs it: such an Exim, that
+    is not where it is installed, starts itself again for each delivery."""
     site = SITES[name]
     for file, text in site["files"].items():
         with open(os.path.join(folder, file), "w") as f:
@@ -471,6 +472,8 @@ def write(folder, name):
         keys.dkim_key(os.path.join(folder, file), kind)
     path = os.path.join(folder, "exim.conf")
     with open(path, "w") as f:
+        if program:
+            f.write("exim_path = %s\n" % program)
         f.write(site["conf"].format(dir=folder))
     os.chmod(path, 0o644)
     return path

@@ -52,7 +52,7 @@ class Folder:
             for sub in ("spool", "log"):
                 os.mkdir(os.path.join(where, sub))
                 shutil.chown(os.path.join(where, sub), USER, USER)
-        return exim_sites.write(where, name)
+        return exim_sites.write(where, name, exim.find())
 
     def conf(self, text):
         """Another configuration, in a site's folder."""
