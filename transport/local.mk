@@ -90,7 +90,6 @@ libtransport_a_SOURCES = \
 	%D%/pickup_dir.c \
 	%D%/pickup_priv.h \
 	%D%/pickup_talk.c \
-	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
