@@ -21,6 +21,7 @@
 
 #include "admin/ctl_ask.h"
 #include "admin/ctl_cmds.h"
+#include "admin/ctl_setup_conf.h"
 #include "compat/postfix/pf_record.h"
 #include "compat/postfix/pf_stay.h"
 #include "compat/postfix/pf_undo.h"
@@ -56,6 +57,19 @@ say(struct setup *s, const char *done, const char *text)
 	s->done = done;
 	if (!s->opt->json)
 		(void)printf("%s\n", text);
+}
+
+/* What came to light while it was done. */
+static void
+tell_late(struct setup *s, const char *said)
+{
+	pf_note(&s->plan,
+	    "who has not signed in cannot send by the fast path, so no probe "
+	    "went through it (%s)",
+	    said);
+	if (!s->opt->json)
+		(void)printf("Note: %s.\n",
+		    s->plan.notes.v[s->plan.notes.n - 1]);
 }
 
 static json_t *
@@ -199,6 +213,9 @@ make_wish(struct setup *s, struct err *e)
 		    s->opt->config, pf_value(s->host, NULL, "queue_directory"));
 	w->milter = strcmp(milter, MILTER_DEFAULT) == 0 ? NULL : milter;
 	w->dsn = dsn_service(s);
+	w->fast = given[OPT_FAST_PATH];
+	if (w->fast != NULL)
+		w->inject = ctl_setup_inject(s->conf, s->host);
 	w->holds = holds;
 	w->ctx = s->conf;
 	w->tls_policy = tls_policy(s);
@@ -266,7 +283,9 @@ reload(struct setup *s, struct err *e)
 static int
 check(struct setup *s, bool runs, struct err *e)
 {
+	struct buf told = { .p = NULL };
 	const char *sender;
+	int rc;
 
 	if (!runs) {
 		say(s, "done",
@@ -283,10 +302,21 @@ check(struct setup *s, bool runs, struct err *e)
 		    "could be used for one.");
 		return 0;
 	}
-	if (ctl_setup_probe(s->opt, &s->site, sender, e) == -1)
-		return -1;
-	say(s, "done", "Done: a probe came from Postfix to Mailrace.");
-	return 0;
+	rc = ctl_setup_probe(&(struct ctl_setup_probe){ .opt = s->opt,
+				 .site = &s->site,
+				 .sender = sender,
+				 .fast = s->wish.fast },
+	    &told, e);
+	if (rc == 0 && told.len > 0)
+		tell_late(s, buf_cstr(&told));
+	if (rc == 0)
+		say(s, "done",
+		    s->wish.fast == NULL || told.len > 0 ?
+			"Done: a probe came from Postfix to Mailrace." :
+			"Done: probes came from Postfix to Mailrace, one of "
+			"them by the fast path.");
+	buf_fini(&told);
+	return rc;
 }
 
 static void
@@ -415,6 +445,23 @@ check_wish(struct setup *s)
 		pf_refuse(&s->plan, "--senders: %s", e.text);
 }
 
+static void
+plan(struct setup *s)
+{
+	const struct ctl_setup_asks asks = { s->conf, s->opt->config, &s->site,
+		s->host, &s->plan };
+
+	if (s->wish.fast != NULL && s->wish.inject == NULL) {
+		ctl_setup_say_inject(&asks);
+		return;
+	}
+	pf_setup(&s->wish, s->host, &s->plan);
+	check_wish(s);
+	if (s->wish.fast != NULL)
+		ctl_setup_own_domains(&asks);
+	ctl_setup_suggest_log(&asks);
+}
+
 static int
 set_up(struct setup *s)
 {
@@ -422,8 +469,7 @@ set_up(struct setup *s)
 
 	if (make_wish(s, &e) == -1)
 		return fail(&e);
-	pf_setup(&s->wish, s->host, &s->plan);
-	check_wish(s);
+	plan(s);
 	if (print_plan(s))
 		return 1;
 	if (s->plan.count == 0) {

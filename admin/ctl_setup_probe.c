@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "admin/ctl_ask.h"
+#include "admin/ctl_setup_talk.h"
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/net.h"
@@ -21,6 +22,7 @@
 enum {
 	GREETING_MS = 5000,
 	PROBE_S = 30, /* through a content filter, too */
+	FAST_S = 5,
 	LOOK_MS = 50,
 	LOOKS = 10 /* at mailraced, for one at the queue of Postfix */
 };
@@ -54,7 +56,7 @@ ask_socket(const char *path, bool greeting, struct err *e)
 	return rc;
 }
 
-/* "127.0.0.1:10028/inet" of a service that is new. */
+/* "127.0.0.1:10028/inet", "10587/inet" of a service that is new. */
 static int
 check_free(const struct pf_change *c, struct err *e)
 {
@@ -65,8 +67,10 @@ check_free(const struct pf_change *c, struct err *e)
 	if (c->kind != PF_SERVICE || c->before != NULL || type == NULL ||
 	    strcmp(type, "/inet") != 0)
 		return 0;
-	(void)snprintf(where, sizeof(where), "%.*s", (int)(type - c->name),
-	    c->name);
+	(void)snprintf(where, sizeof(where), "%s%.*s",
+	    memchr(c->name, ':', (size_t)(type - c->name)) == NULL ? "0/0:" :
+								     "",
+	    (int)(type - c->name), c->name);
 	fd = net_listen(where, e);
 	if (fd == -1)
 		return err_where(e, "Postfix cannot listen there");
@@ -78,6 +82,8 @@ int
 ctl_setup_ready(const struct pf_wish *w, const struct pf_plan *p, struct err *e)
 {
 	if (ask_socket(w->lmtp, true, e) == -1)
+		return err_where(e, "mailraced does not answer");
+	if (w->fast != NULL && ask_socket(w->inject, true, e) == -1)
 		return err_where(e, "mailraced does not answer");
 	if (w->milter != NULL && ask_socket(w->milter, false, e) == -1)
 		return err_where(e, "mailrace-milter does not answer");
@@ -94,6 +100,16 @@ struct probe {
 	const struct pf_site *site;
 	char rcpt[80];
 };
+
+static void
+name_rcpt(struct probe *p)
+{
+	uint64_t id;
+
+	CHECK(getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id));
+	(void)snprintf(p->rcpt, sizeof(p->rcpt), "probe-%016" PRIx64 "@%s", id,
+	    PF_PROBE_DOMAIN);
+}
 
 /* What mailraced answers; 0: it did as it was told. */
 static int
@@ -112,6 +128,18 @@ ask(const struct probe *p, const char *command, json_t *more, size_t *items_r)
 	return rc;
 }
 
+/* From as in notifications of the host, whose senders nobody judges. */
+static void
+add_message(const struct probe *p, const char *end, struct buf *out)
+{
+	buf_printf(out,
+	    "From: MAILER-DAEMON (Mailrace)%sTo: %s%s"
+	    "Subject: mailrace setup%s%s"
+	    "This message was to be seen in the queue of Mailrace, and is "
+	    "deleted there.%s",
+	    end, p->rcpt, end, end, end, end);
+}
+
 static int
 send_probe(const struct probe *p, const char *sender, struct err *e)
 {
@@ -122,13 +150,7 @@ send_probe(const struct probe *p, const char *sender, struct err *e)
 	struct command c;
 	int rc;
 
-	/* From as in notifications of the host, whose senders nobody judges. */
-	buf_printf(&text,
-	    "From: MAILER-DAEMON (Mailrace)\nTo: %s\n"
-	    "Subject: mailrace setup\n\n"
-	    "This message was to be seen in the queue of Mailrace, and is "
-	    "deleted there.\n",
-	    p->rcpt);
+	add_message(p, "\n", &text);
 	c = (struct command){ .argv = argv, .input = { text.p, text.len } };
 	rc = command_must(&c, &end, e);
 	command_end_fini(&end);
@@ -255,22 +277,61 @@ wait_for(const struct probe *p, struct err *e)
 	return 0;
 }
 
-int
-ctl_setup_probe(const struct ctl_options *opt, const struct pf_site *s,
-    const char *sender, struct err *e)
+/* ---- by the fast path ------------------------------------------------------ */
+
+/* Who was told that it is taken must find it there. */
+static int
+wait_fast(const struct probe *p, struct err *e)
 {
-	struct probe p = { .opt = opt, .site = s };
-	uint64_t id;
+	const int64_t until_us = clock_us() + FAST_S * US_PER_S;
+
+	while (!is_listed(p)) {
+		if (clock_us() > until_us)
+			return err_set(e,
+			    "the fast path: a probe was taken, and did not "
+			    "come to Mailrace");
+		wait_a_little();
+	}
+	return 0;
+}
+
+static int
+probe_fast(struct probe *p, const struct ctl_setup_probe *of, struct buf *told,
+    struct err *e)
+{
+	struct buf text = { .p = NULL };
+	enum talk_end end;
+
+	name_rcpt(p);
+	add_message(p, "\r\n", &text);
+	end = ctl_setup_talk(&(struct talk_mail){ .port = of->fast,
+				 .sender = of->sender,
+				 .rcpt = p->rcpt,
+				 .text = buf_cstr(&text) },
+	    told, e);
+	buf_fini(&text);
+	if (end == TALK_TAKEN)
+		return wait_fast(p, e);
+	return end == TALK_REFUSED ? 0 : -1;
+}
+
+/* ---- all ------------------------------------------------------------------- */
+
+int
+ctl_setup_probe(const struct ctl_setup_probe *of, struct buf *told,
+    struct err *e)
+{
+	struct probe p = { .opt = of->opt, .site = of->site };
 	int rc;
 
-	CHECK(getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id));
-	(void)snprintf(p.rcpt, sizeof(p.rcpt), "probe-%016" PRIx64 "@%s", id,
-	    PF_PROBE_DOMAIN);
+	name_rcpt(&p);
 	if (ask(&p, "pause queue", json_object(), NULL) != 0)
 		return err_set(e, "mailraced does not pause a queue");
-	rc = send_probe(&p, sender, e);
+	rc = send_probe(&p, of->sender, e);
 	if (rc == 0)
 		rc = wait_for(&p, e);
+	if (rc == 0 && of->fast != NULL)
+		rc = probe_fast(&p, of, told, e);
 	(void)ask(&p, "delete", json_pack("{s:b}", "no-accounting", 1), NULL);
 	(void)ask(&p, "resume queue", json_object(), NULL);
 	return rc;
