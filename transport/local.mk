@@ -55,6 +55,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
 	%D%/ingress_log.c \
 	%D%/ingress_peer.c \
+	%D%/ingress_host.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_merge.c %D%/ingress_merge.h \
