@@ -18,6 +18,8 @@
 
 #include "admin/ctl_ask.h"
 #include "admin/host_check.h"
+#include "compat/exim/ex_ask.h"
+#include "compat/exim/ex_import.h"
 #include "compat/import_conf.h"
 #include "compat/opendkim_import.h"
 #include "compat/pmta/pm_import.h"
@@ -290,6 +292,44 @@ cmd_import_postfix(const struct ctl_options *opt)
 	else
 		rc = finish(&m, host.folder);
 	pf_host_close(&host);
+	made_fini(&m);
+	return rc;
+}
+
+/* ---- exim ------------------------------------------------------------------ */
+
+static int
+import_exim(struct made *m, struct ex_host *host, const char **path_r,
+    struct err *e)
+{
+	struct ex_conf *conf = ex_conf_new(m->rg);
+	const struct ex_import_source from = { conf, ex_host_fetch,
+		ex_host_list, ex_host_expand, host };
+	int rc = ex_host_read(host, conf, e);
+
+	if (rc == 0)
+		ex_import(&from, m->rg, m->conf, m->report);
+	*path_r = conf->path;
+	ex_conf_free(&conf);
+	return rc;
+}
+
+int
+cmd_import_exim(const struct ctl_options *opt)
+{
+	const char *path;
+	struct ex_host host;
+	struct made m;
+	struct err e;
+	int rc;
+
+	made_init(&m, opt);
+	ex_host_open(&host, m.rg, opt->argument);
+	if (check_output(opt, &e) == -1 ||
+	    import_exim(&m, &host, &path, &e) == -1)
+		rc = fail(&e);
+	else
+		rc = finish(&m, path);
 	made_fini(&m);
 	return rc;
 }

@@ -31,7 +31,8 @@ enum argument {
 	ARG_LIST_NEEDED,
 	ARG_SETTINGS, /* of what; may be left out */
 	ARG_MESSAGE_NEEDED,
-	ARG_QUEUE, /* may be left out: all */
+	ARG_MESSAGES, /* any number, ALL, or - */
+	ARG_QUEUE,    /* may be left out: all */
 	ARG_QUEUE_NEEDED,
 	ARG_STATES,       /* any number; of messages */
 	ARG_SOURCE_QUEUE, /* an address of ours, then a queue */
@@ -86,6 +87,7 @@ static const struct form {
 	[ARG_MESSAGE_NEEDED] = { " MESSAGE",
 	    "the id of a message, as mailq or list shows it", "id", true, 0,
 	    0 },
+	[ARG_MESSAGES] = { " [MESSAGE...|ALL|-]", NULL, "id", false, 0, 0 },
 	[ARG_QUEUE] = { " [DOMAIN[/VMTA]]", A_QUEUE, "queue", false, 0, 0 },
 	[ARG_QUEUE_NEEDED] = { " DOMAIN[/VMTA]", A_QUEUE, "queue", true, 0, 0 },
 	[ARG_STATES] = { " [active|deferred|hold|incoming...]", NULL, "queue",
@@ -422,7 +424,8 @@ check_argument(const struct command *c, int argc, char **argv,
 {
 	const char *given = argc == 0 ? NULL : argv[0];
 
-	if (c->argument == ARG_FILES || c->argument == ARG_STATES) {
+	if (c->argument == ARG_FILES || c->argument == ARG_STATES ||
+	    c->argument == ARG_MESSAGES) {
 		opt->files = argv;
 		opt->file_count = (size_t)argc;
 		return 0;

@@ -17,6 +17,8 @@ mailrace_SOURCES = \
 	%D%/ctl_drain.c \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
+	%D%/ctl_hand_back.c %D%/ctl_hand_back.h \
+	%D%/ctl_hold.c \
 	%D%/ctl_import.c \
 	%D%/ctl_lint.c \
 	%D%/ctl_mailq.c \
@@ -38,6 +40,7 @@ mailrace_SOURCES = \
 	%D%/ctl_suppress_change.c \
 	%D%/ctl_suppress_import.c \
 	%D%/ctl_why.c \
+	%D%/drain_host.c %D%/drain_host.h \
 	%D%/find_print.c %D%/find_print.h \
 	%D%/find_sort.c %D%/find_sort.h \
 	%D%/find_text.c %D%/find_text.h \

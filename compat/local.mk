@@ -9,6 +9,22 @@ libcompat_a_SOURCES = \
 	%D%/log_style.h \
 	%D%/log_text.c %D%/log_text.h \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
+	%D%/exim/ex_ask.c %D%/exim/ex_ask.h \
+	%D%/exim/ex_expand.c %D%/exim/ex_expand.h \
+	%D%/exim/ex_identity.c \
+	%D%/exim/ex_import.c %D%/exim/ex_import.h \
+	%D%/exim/ex_import_priv.h \
+	%D%/exim/ex_keys.c \
+	%D%/exim/ex_list.c %D%/exim/ex_list.h \
+	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
+	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/exim/ex_options.c %D%/exim/ex_options.h \
+	%D%/exim/ex_params.def \
+	%D%/exim/ex_retry.c \
+	%D%/exim/ex_routes.c \
+	%D%/exim/ex_settings.c \
+	%D%/exim/ex_tls.c \
+	%D%/exim/ex_vmtas.c \
 	%D%/exim/ex_facts.c %D%/exim/ex_facts.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \

@@ -187,11 +187,9 @@ self(struct dns *d)
 	CHECK_NEVER("a worker of the set");
 }
 
-struct dns_query *
-dns_ask(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
-    void *arg)
+static struct dns_query *
+query_new(struct part *p, enum dns_type type, dns_fn *fn, void *arg)
 {
-	struct part *p = self(d);
 	struct dns_query *q = mem_new(struct dns_query);
 
 	CHECK(fn != NULL);
@@ -201,16 +199,44 @@ dns_ask(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
 	q->arg = arg;
 	TAILQ_INSERT_TAIL(&p->queries, q, link);
 	count(&p->asked);
-	if (dns_name_clean(name, q->name) == -1) {
-		send_back(q, dns_answer_bad_name(name, clock_us()));
-		return q;
-	}
-	q->owner = owner_of(d, q->name);
+	return q;
+}
+
+/* q->name is clean. */
+static void
+ask(struct dns_query *q)
+{
+	q->owner = owner_of(q->from->dns, q->name);
 	q->post.fn = on_ask;
-	if (q->owner == p)
+	if (q->owner == q->from)
 		on_ask(&q->post); /* answers by a post, never at once */
 	else
 		worker_post(q->owner->worker, &q->post);
+}
+
+struct dns_query *
+dns_ask(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
+    void *arg)
+{
+	struct dns_query *q = query_new(self(d), type, fn, arg);
+
+	if (dns_name_clean(name, q->name) == -1)
+		send_back(q, dns_answer_bad_name(name, clock_us()));
+	else
+		ask(q);
+	return q;
+}
+
+struct dns_query *
+dns_ask_any(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
+    void *arg)
+{
+	struct dns_query *q = query_new(self(d), type, fn, arg);
+
+	if (dns_name_clean_any(name, q->name) == -1)
+		send_back(q, dns_answer_bad_name(name, clock_us()));
+	else
+		ask(q);
 	return q;
 }
 

@@ -27,7 +27,13 @@
 struct dns;
 struct dns_query;
 
-enum dns_type { DNS_A = 1, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_type {
+	DNS_A = 1,
+	DNS_PTR = 12,
+	DNS_MX = 15,
+	DNS_TXT = 16,
+	DNS_AAAA = 28
+};
 
 enum dns_status {
 	DNS_OK,
@@ -52,6 +58,7 @@ struct dns_answer {
 	struct dns_mx *mx;      /* DNS_MX */
 	struct net_addr *addrs; /* DNS_A, DNS_AAAA */
 	char **txt;             /* DNS_TXT: the strings of each, joined */
+	char **names;           /* DNS_PTR: as the host of a dns_mx */
 	char *text;             /* why, for people, when not DNS_OK */
 };
 
@@ -78,6 +85,9 @@ void dns_free(struct dns **dp);
 typedef void dns_fn(void *arg, struct dns_answer *a);
 struct dns_query *dns_ask(struct dns *d, const char *name, enum dns_type type,
     dns_fn *fn, void *arg);
+/* For a name that need not be a host's: dns_name_clean_any(). */
+struct dns_query *dns_ask_any(struct dns *d, const char *name,
+    enum dns_type type, dns_fn *fn, void *arg);
 void dns_cancel(struct dns_query **qp); /* fn will not be called */
 
 /* One of several names that are asked together: dns_all.h, dns_wait.h. */

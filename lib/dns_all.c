@@ -86,8 +86,8 @@ dns_all_ask(const struct dns_all_in *in, struct dns_want *v, size_t n)
 		item->of = a;
 		item->want = &v[i];
 		item->want->answer = NULL;
-		item->query = dns_ask(in->dns, v[i].name, in->type, on_answer,
-		    item);
+		item->query = (in->any_name ? dns_ask_any : dns_ask)(in->dns,
+		    v[i].name, in->type, on_answer, item);
 	}
 	return a;
 }

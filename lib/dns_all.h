@@ -10,6 +10,7 @@
 #ifndef LIB_DNS_ALL_H
 #define LIB_DNS_ALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct dns_all_in {
 	struct dns *dns;
 	struct worker *worker; /* the caller's */
 	enum dns_type type;
+	bool any_name; /* dns_ask_any() */
 	int64_t timeout_us;
 	/* Never from inside dns_all_ask(); the struct dns_all is gone then. */
 	void (*fn)(void *arg);

@@ -17,6 +17,8 @@ dns_type_name(enum dns_type type)
 	switch (type) {
 	case DNS_A:
 		return "A";
+	case DNS_PTR:
+		return "PTR";
 	case DNS_MX:
 		return "MX";
 	case DNS_TXT:
@@ -117,8 +119,11 @@ dns_answer_unref(struct dns_answer **ap)
 		free(a->mx[i].host);
 	for (size_t i = 0; a->txt != NULL && i < a->count; i++)
 		free(a->txt[i]);
+	for (size_t i = 0; a->names != NULL && i < a->count; i++)
+		free(a->names[i]);
 	free(a->mx);
 	free(a->txt);
+	free(a->names);
 	free(a->addrs);
 	free(a->text);
 	free(a);

@@ -30,7 +30,13 @@ is_name_byte(char c)
 }
 
 static bool
-has_good_labels(const char *s)
+is_shown_byte(char c)
+{
+	return c > ' ' && c < 0x7f && c != '.';
+}
+
+static bool
+has_good_labels(const char *s, bool (*is_good)(char c))
 {
 	size_t len = 0;
 
@@ -39,7 +45,7 @@ has_good_labels(const char *s)
 			if (len == 0)
 				return false;
 			len = 0;
-		} else if (!is_name_byte(*s) || ++len > LABEL_MAX) {
+		} else if (!is_good(*s) || ++len > LABEL_MAX) {
 			return false;
 		}
 	}
@@ -47,7 +53,7 @@ has_good_labels(const char *s)
 }
 
 static int
-take_ascii(const char *name, char out[DNS_NAME_CAP])
+take_ascii(const char *name, bool (*is_good)(char c), char out[DNS_NAME_CAP])
 {
 	size_t len = strlen(name);
 
@@ -58,11 +64,11 @@ take_ascii(const char *name, char out[DNS_NAME_CAP])
 	memcpy(out, name, len);
 	out[len] = '\0';
 	str_lower(out);
-	return has_good_labels(out) ? 0 : -1;
+	return has_good_labels(out, is_good) ? 0 : -1;
 }
 
-int
-dns_name_clean(const char *name, char out[DNS_NAME_CAP])
+static int
+clean(const char *name, bool (*is_good)(char c), char out[DNS_NAME_CAP])
 {
 	char *ascii = NULL;
 	int rc;
@@ -72,12 +78,24 @@ dns_name_clean(const char *name, char out[DNS_NAME_CAP])
 		return -1;
 	/* Pure ASCII goes as it is: IDNA would refuse names that exist. */
 	if (is_ascii(name))
-		return take_ascii(name, out);
+		return take_ascii(name, is_good, out);
 	rc = idn2_to_ascii_8z(name, &ascii,
 	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (rc != IDN2_OK)
 		return -1;
-	rc = take_ascii(ascii, out);
+	rc = take_ascii(ascii, is_good, out);
 	idn2_free(ascii);
 	return rc;
+}
+
+int
+dns_name_clean(const char *name, char out[DNS_NAME_CAP])
+{
+	return clean(name, is_name_byte, out);
+}
+
+int
+dns_name_clean_any(const char *name, char out[DNS_NAME_CAP])
+{
+	return clean(name, is_shown_byte, out);
 }

@@ -15,4 +15,10 @@
 /* 0, or -1 when the name cannot be asked. */
 int dns_name_clean(const char *name, char out[DNS_NAME_CAP]);
 
+/*
+ * The same for a name that only looks something up, such as a local part put in
+ * front of a domain: labels are of any printable ASCII.
+ */
+int dns_name_clean_any(const char *name, char out[DNS_NAME_CAP]);
+
 #endif

@@ -280,9 +280,24 @@ add_txt(const struct packet *pk, const struct rr *rr, struct dns_answer *a)
 }
 
 static int
+add_name(const struct packet *pk, const struct rr *rr, struct dns_answer *a)
+{
+	char name[DNS_NAME_CAP];
+	size_t end;
+
+	if (get_name(pk, rr->data, name, &end) == -1 ||
+	    end != rr->data + rr->data_len)
+		return -1;
+	a->names[a->count++] = mem_strdup(name);
+	return 0;
+}
+
+static int
 add_record(const struct packet *pk, const struct rr *rr, struct dns_answer *a)
 {
 	switch (rr->type) {
+	case DNS_PTR:
+		return add_name(pk, rr, a);
 	case DNS_MX:
 		return add_mx(pk, rr, a);
 	case DNS_TXT:
@@ -451,6 +466,8 @@ read_sections(const struct packet *pk, struct dns_answer *a, const char *name,
 		a->mx = mem_array(s.count, sizeof(*a->mx));
 	else if (type == DNS_TXT)
 		a->txt = mem_array(s.count, sizeof(*a->txt));
+	else if (type == DNS_PTR)
+		a->names = mem_array(s.count, sizeof(*a->names));
 	else
 		a->addrs = mem_array(s.count, sizeof(*a->addrs));
 	wrong = resolve(pk, &s, name, type, a, &ttl);

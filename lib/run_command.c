@@ -353,3 +353,13 @@ command_end_fini(struct command_end *end)
 	buf_fini(&end->out);
 	buf_fini(&end->err);
 }
+
+bool
+command_is_there(const char *name)
+{
+	char *path = find_program(name);
+	bool there = path != NULL;
+
+	free(path);
+	return there;
+}

@@ -56,4 +56,7 @@ int command_must(const struct command *c, struct command_end *end_r,
 
 void command_end_fini(struct command_end *end);
 
+/* Would it be found? */
+bool command_is_there(const char *name);
+
 #endif

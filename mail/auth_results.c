@@ -5,7 +5,6 @@
 
 #include "lib/check.h"
 
-#define FIELD "Authentication-Results"
 #define TSPECIALS "()<>@,;:\\\"/[]?="
 
 static bool
@@ -213,8 +212,67 @@ auth_results_read(const struct header_list *headers, const char *authserv_id,
 {
 	*out = (struct auth_results){ 0 };
 	for (size_t i = 0; i < headers->n; i++)
-		if (slice_eq_nocase(headers->v[i].name, FIELD))
+		if (slice_eq_nocase(headers->v[i].name, AUTH_RESULTS_HEADER))
 			read_field(headers->v[i].value, authserv_id, rg, out);
+}
+
+/* Whatever stands behind the authserv-id: a version that is none, too. */
+static bool
+begins_with_id(struct buf *part, const char *authserv_id)
+{
+	const char *blank = part->len == 0 ? NULL :
+					     memchr(part->p, ' ', part->len);
+
+	if (blank != NULL)
+		part->len = (size_t)(blank - part->p);
+	return part->len == 0 || is_of(part, authserv_id);
+}
+
+bool
+auth_results_may_be_of(const struct header *field, const char *authserv_id)
+{
+	struct slice value = field->value;
+	struct buf part = { 0 };
+	bool more, theirs;
+
+	if (!slice_eq_nocase(field->name, AUTH_RESULTS_HEADER))
+		return false;
+	theirs = take_part(&value, &part, &more) &&
+	    !begins_with_id(&part, authserv_id);
+	buf_fini(&part);
+	return !theirs;
+}
+
+const char *
+auth_results_write(const struct auth_results *r, const char *authserv_id,
+    struct region *rg)
+{
+	struct buf b = { 0 };
+	const char *out;
+
+	buf_printf(&b, " %s", authserv_id);
+	for (size_t i = 0; i < r->n; i++)
+		buf_printf(&b, ";\r\n\t%s", r->v[i]);
+	if (r->n == 0)
+		buf_str(&b, "; none");
+	out = region_strndup(rg, b.p, b.len);
+	buf_fini(&b);
+	return out;
+}
+
+void
+auth_results_replace(const struct auth_results *r, const char *authserv_id,
+    struct region *rg, struct header_list *headers)
+{
+	struct header_list list = { .cap = headers->n + 1 };
+
+	list.v = region_array(rg, list.cap, sizeof(*list.v));
+	header_list_add(&list, rg, slice_of(AUTH_RESULTS_HEADER),
+	    slice_of(auth_results_write(r, authserv_id, rg)));
+	for (size_t i = 0; i < headers->n; i++)
+		if (!auth_results_may_be_of(&headers->v[i], authserv_id))
+			list.v[list.n++] = headers->v[i];
+	*headers = list;
 }
 
 /* method [ "/" version ] [CFWS] "=" [CFWS] result */

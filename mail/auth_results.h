@@ -20,6 +20,8 @@
 #include "lib/mem.h"
 #include "mail/header.h"
 
+#define AUTH_RESULTS_HEADER "Authentication-Results"
+
 struct auth_results {
 	size_t n;
 	const char **v; /* "dkim=pass header.d=example.net", on one line */
@@ -38,6 +40,24 @@ void auth_results_add(struct auth_results *r, const char *text,
  */
 const char *auth_results_find(const struct auth_results *r, const char *method,
     struct region *rg);
+
+/*
+ * Is that a field of this authserv-id, or one of which nobody can tell?  Who adds
+ * one of his own takes these away (RFC 8601 section 5).
+ */
+bool auth_results_may_be_of(const struct header *field,
+    const char *authserv_id);
+
+/*
+ * The value of a field that says that, with folds, for behind the colon; every
+ * result is a line of its own.  Without any it says "none".
+ */
+const char *auth_results_write(const struct auth_results *r,
+    const char *authserv_id, struct region *rg);
+
+/* Such a field first, in place of all that may be of that authserv-id. */
+void auth_results_replace(const struct auth_results *r, const char *authserv_id,
+    struct region *rg, struct header_list *headers);
 
 /* Can it be written as an authserv-id: a token (RFC 2045 section 5.1)? */
 bool auth_results_is_id(const char *text);

@@ -21,6 +21,7 @@ libmail_a_SOURCES = \
 	%D%/dkim_record.c %D%/dkim_record.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h \
 	%D%/dkim_verify.c %D%/dkim_verify.h \
+	%D%/dns_book.c %D%/dns_book.h \
 	%D%/dot_lines.c %D%/dot_lines.h \
 	%D%/dot_stuff.c %D%/dot_stuff.h \
 	%D%/dot_unstuff.c %D%/dot_unstuff.h \
@@ -33,6 +34,7 @@ libmail_a_SOURCES = \
 	%D%/field_pick.c %D%/field_pick.h \
 	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
+	%D%/iprev.c %D%/iprev.h \
 	%D%/lease_record.h \
 	%D%/line_fold.c %D%/line_fold.h \
 	%D%/mailbox.c %D%/mailbox.h \
@@ -47,6 +49,9 @@ libmail_a_SOURCES = \
 	%D%/smtp_cmd.c %D%/smtp_cmd.h \
 	%D%/smtp_reply.c %D%/smtp_reply.h \
 	%D%/spans.c %D%/spans.h \
+	%D%/spf.c %D%/spf.h \
+	%D%/spf_macro.c %D%/spf_macro.h \
+	%D%/spf_record.c %D%/spf_record.h \
 	%D%/suppress_hasher.c %D%/suppress_hasher.h \
 	%D%/suppress_input.c %D%/suppress_input.h \
 	%D%/suppress_norm.c %D%/suppress_norm.h \

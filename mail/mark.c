@@ -13,6 +13,7 @@
 
 #include "lib/base64.h"
 #include "lib/check.h"
+#include "lib/clock.h"
 #include "lib/str.h"
 
 #define KEY_MAX 4096
@@ -424,5 +425,74 @@ mark_read(const struct mark_key *key, const char *value, struct region *rg,
 	if (version == 0)
 		return false;
 	compute_mac(key, m_r, version, want);
+	return CRYPTO_memcmp(mac, want, MAC_LEN) == 0;
+}
+
+/* ---- when it came -------------------------------------------------------- */
+
+bool
+mark_is_field(struct slice name)
+{
+	return slice_eq_nocase(name, MARK_HEADER) ||
+	    slice_eq_nocase(name, MARK_ARRIVAL_HEADER);
+}
+
+static void
+arrival_mac(const struct mark_key *key, uint64_t arrival_s,
+    unsigned char out[MAC_LEN])
+{
+	static const char label[] = "mailrace arrival v1";
+	unsigned char be[8];
+	struct buf b = { 0 };
+	unsigned len = 0;
+
+	put_be64(be, arrival_s);
+	add_field(&b, label, sizeof(label) - 1);
+	add_field(&b, be, sizeof(be));
+	CHECK(HMAC(EVP_sha256(), key->bytes, (int)key->len,
+		  (unsigned char *)b.p, b.len, out, &len) != NULL &&
+	    len == MAC_LEN);
+	buf_fini(&b);
+}
+
+const char *
+mark_arrival_make(const struct mark_key *key, int64_t arrival_us,
+    struct region *rg)
+{
+	uint64_t arrival_s = (uint64_t)(arrival_us / US_PER_S);
+	unsigned char mac[MAC_LEN];
+	struct buf b = { 0 };
+	const char *text;
+
+	arrival_mac(key, arrival_s, mac);
+	buf_printf(&b, "v=1; t=%llu; h=", (unsigned long long)arrival_s);
+	base64_add(&b, mac, sizeof(mac));
+	text = region_strndup(rg, b.p, b.len);
+	buf_fini(&b);
+	return text;
+}
+
+bool
+mark_arrival_read(const struct mark_key *key, const char *value,
+    int64_t *arrival_us_r)
+{
+	static const char before[] = "v=1; t=", behind[] = "; h=";
+	unsigned char mac[MAC_LEN], want[MAC_LEN];
+	const char *from, *end;
+	uint64_t arrival_s;
+	struct err e;
+
+	if (strncmp(value, before, sizeof(before) - 1) != 0)
+		return false;
+	from = value + sizeof(before) - 1;
+	end = strstr(from, behind);
+	if (end == NULL ||
+	    str_to_u64((struct slice){ from, (size_t)(end - from) }, &arrival_s,
+		&e) == -1 ||
+	    arrival_s > INT64_MAX / US_PER_S ||
+	    !base64_read(slice_of(end + sizeof(behind) - 1), mac, MAC_LEN))
+		return false;
+	arrival_mac(key, arrival_s, want);
+	*arrival_us_r = (int64_t)arrival_s * US_PER_S;
 	return CRYPTO_memcmp(mac, want, MAC_LEN) == 0;
 }

@@ -27,6 +27,7 @@
 
 #include "lib/err.h"
 #include "lib/mem.h"
+#include "lib/str.h"
 #include "mail/spans.h"
 
 #define MARK_HEADER "X-Mailrace-Mark"
@@ -44,6 +45,13 @@ struct mark {
 	struct spans spans; /* in which it may be delivered */
 };
 
+/*
+ * A queue that went back to the host MTA (drain): when we had got the message.
+ *
+ *	X-Mailrace-Arrival: v=1; t=SECONDS; h=BASE64(HMAC-SHA256)
+ */
+#define MARK_ARRIVAL_HEADER "X-Mailrace-Arrival"
+
 struct mark_key; /* owned by who read it; immutable, any thread */
 
 int mark_key_read(const char *path, struct mark_key **key_r, struct err *e);
@@ -52,6 +60,15 @@ void mark_key_free(struct mark_key **keyp);
 /* The value of the header, folded with CRLF, in the region. */
 const char *mark_make(const struct mark_key *key, const struct mark *m,
     struct region *rg);
+
+/* Is the field one of these two, which never leave? */
+bool mark_is_field(struct slice name);
+
+/* The value of the second one, of wall clock; then back, as mark_read(). */
+const char *mark_arrival_make(const struct mark_key *key, int64_t arrival_us,
+    struct region *rg);
+bool mark_arrival_read(const struct mark_key *key, const char *value,
+    int64_t *arrival_us_r);
 
 /* False: malformed, or the HMAC is wrong. */
 bool mark_read(const struct mark_key *key, const char *value, struct region *rg,

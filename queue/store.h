@@ -136,13 +136,17 @@ enum store_verdict {
 	VERDICT_RETRY
 };
 
+/* Instead of a time when it is due: an operator holds it. */
+#define STORE_ON_HOLD INT64_MAX
+
 struct store_settled {
 	uint64_t id;
 	uint32_t n; /* recipient number */
 	enum store_verdict verdict;
 	uint16_t attempts;
-	bool unrecorded;     /* it ended, and records say nothing of it */
-	int64_t due_wall_us; /* VERDICT_RETRY: when it is due again */
+	bool unrecorded; /* it ended, and records say nothing of it */
+	/* VERDICT_RETRY: when it is due again, or STORE_ON_HOLD. */
+	int64_t due_wall_us;
 	/* Set by the store: nothing is left of its message behind this. */
 	bool last;
 };
@@ -243,7 +247,7 @@ struct store_leases_loaded {
 struct store_rcpt {
 	uint32_t n;
 	uint16_t attempts;
-	int64_t due_wall_us; /* 0: never tried */
+	int64_t due_wall_us; /* 0: never tried; or STORE_ON_HOLD */
 };
 
 /* A message found in the spool at start; only recipients that are left. */

@@ -73,7 +73,10 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
+	tests/unit/test_ex_expand \
+	tests/unit/test_ex_list \
 	tests/unit/test_ex_log \
+	tests/unit/test_ex_options \
 	tests/unit/test_ex_setup \
 	tests/unit/test_ex_text \
 	tests/unit/test_explain \
@@ -107,8 +110,10 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_store \
 	tests/unit/test_ingress_suppress \
 	tests/unit/test_ingress_trust \
+	tests/unit/test_ingress_vet \
 	tests/unit/test_judge \
 	tests/unit/test_known \
+	tests/unit/test_iprev \
 	tests/unit/test_iso_time \
 	tests/unit/test_json_text \
 	tests/unit/test_keep_load \
@@ -228,6 +233,8 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_warmup \
 	tests/unit/test_span_sets \
 	tests/unit/test_spans \
+	tests/unit/test_spf \
+	tests/unit/test_spf_record \
 	tests/unit/test_standing \
 	tests/unit/test_source_watch \
 	tests/unit/test_stats_diag \
@@ -290,6 +297,7 @@ plain_owner_files = \
 	%D%/support/plain_owner.c %D%/support/plain_owner.h
 sealed_files = \
 	%D%/support/sealed.c %D%/support/sealed.h
+zone_files = %D%/support/zone.c %D%/support/zone.h
 show_hit_files = \
 	%D%/support/show_hit.c %D%/support/show_hit.h
 sim_files = \
@@ -327,6 +335,8 @@ tests_unit_test_arc_verify_SOURCES = \
 tests_unit_test_dkim_verify_SOURCES = \
 	%D%/unit/test_dkim_verify.c \
 	$(sealed_files)
+tests_unit_test_iprev_SOURCES = %D%/unit/test_iprev.c $(zone_files)
+tests_unit_test_spf_SOURCES = %D%/unit/test_spf.c $(zone_files)
 tests_unit_test_dkim_record_SOURCES = \
 	%D%/unit/test_dkim_record.c \
 	$(sealed_files)
@@ -495,6 +505,8 @@ tests_unit_test_ingress_bounce_SOURCES = \
 	%D%/unit/test_ingress_bounce.c $(ingress_client_files)
 tests_unit_test_ingress_chunks_SOURCES = \
 	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
+tests_unit_test_ingress_vet_SOURCES = \
+	%D%/unit/test_ingress_vet.c $(ingress_client_files) $(zone_files)
 tests_unit_test_ingress_keys_SOURCES = \
 	%D%/unit/test_ingress_keys.c $(ingress_client_files)
 tests_unit_test_ingress_life_SOURCES = \
@@ -650,6 +662,10 @@ EXTRA_PROGRAMS += $(system_shims)
 # What libopendkim says of our signatures.
 EXTRA_PROGRAMS += tests/system/dkim_judge
 tests_system_dkim_judge_LDADD = $(DEPS_LIBS)
+# What SPF says of a client, in a world of its own.
+EXTRA_PROGRAMS += tests/system/spf_judge
+tests_system_spf_judge_SOURCES = %D%/system/spf_judge.c $(zone_files)
+tests_system_spf_judge_LDADD = $(UNIT_LIBS)
 # What a configuration says of an address, without a daemon.
 EXTRA_PROGRAMS += tests/system/suppress_judge
 tests_system_clock_ahead_so_SOURCES = %D%/system/clock_ahead.c
@@ -686,6 +702,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_extra_fields \
 	tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_ingress \
+	tests/fuzz/fuzz_ex_import \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_merge \
 	tests/fuzz/fuzz_pf_import \
@@ -698,6 +715,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_smtp_reply \
 	tests/fuzz/fuzz_smtp_session \
 	tests/fuzz/fuzz_spans \
+	tests/fuzz/fuzz_spf \
 	tests/fuzz/fuzz_spool \
 	tests/fuzz/fuzz_standing \
 	tests/fuzz/fuzz_suppress_file \
@@ -761,6 +779,8 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
+tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c $(fuzz_main)
+tests_fuzz_fuzz_ex_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
 tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
@@ -797,6 +817,8 @@ tests_fuzz_fuzz_smtp_session_SOURCES = \
 tests_fuzz_fuzz_smtp_session_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_spans_SOURCES = %D%/fuzz/fuzz_spans.c $(fuzz_main)
 tests_fuzz_fuzz_spans_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_spf_SOURCES = %D%/fuzz/fuzz_spf.c $(fuzz_main)
+tests_fuzz_fuzz_spf_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz/fuzz_spool.c $(fuzz_main)
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_standing_SOURCES = %D%/fuzz/fuzz_standing.c $(fuzz_main)
@@ -888,6 +910,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_dump.in \
 	%D%/fuzz/fuzz_dump.repro \
 	%D%/fuzz/fuzz_header.dict \
+	%D%/fuzz/fuzz_ex_import.in \
 	%D%/fuzz/fuzz_ex_setup.in \
 	%D%/fuzz/fuzz_extra_fields.in \
 	%D%/fuzz/fuzz_header.in \
@@ -911,6 +934,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_smtp_session.dict \
 	%D%/fuzz/fuzz_smtp_session.in \
 	%D%/fuzz/fuzz_spans.in \
+	%D%/fuzz/fuzz_spf.in \
 	%D%/fuzz/fuzz_spool.in \
 	%D%/fuzz/fuzz_standing.in \
 	%D%/fuzz/fuzz_suppress_file.in \
@@ -1143,6 +1167,7 @@ EXTRA_DIST += \
 	%D%/system/dkim_oracle.py \
 	%D%/system/dns_server.py \
 	%D%/system/exim.py \
+	%D%/system/exim_sites.py \
 	%D%/system/hostile_server.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
@@ -1159,6 +1184,7 @@ EXTRA_DIST += \
 	%D%/system/random_limits.py \
 	%D%/system/receiver.py \
 	%D%/system/same_mail.py \
+	%D%/system/same_mail_exim.py \
 	%D%/system/same_mail_sites.py \
 	%D%/system/sasl.py \
 	%D%/system/signatures.py \
@@ -1193,6 +1219,7 @@ EXTRA_DIST += \
 	%D%/system/test_delivery.py \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
+	%D%/system/test_drain.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
@@ -1201,8 +1228,11 @@ EXTRA_DIST += \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
+	%D%/system/test_hold.py \
 	%D%/system/test_import.py \
+	%D%/system/test_import_exim.py \
 	%D%/system/test_import_pmta.py \
+	%D%/system/test_inbound_checks.py \
 	%D%/system/test_ingress.py \
 	%D%/system/test_intake.py \
 	%D%/system/test_interrupt.py \
@@ -1243,6 +1273,7 @@ EXTRA_DIST += \
 	%D%/system/test_sign_later.py \
 	%D%/system/test_sign_postfix.py \
 	%D%/system/test_sources.py \
+	%D%/system/test_spf_oracle.py \
 	%D%/system/test_standing.py \
 	%D%/system/test_stats.py \
 	%D%/system/test_steer.py \

@@ -76,7 +76,9 @@ add_found(struct sched *s, const struct store_arrival *a, struct region *rg,
 		in[i] = rcpt_in(&a->waybill, run, r->n, engine_us);
 		in[i].is_left = true;
 		in[i].attempts = r->attempts;
-		if (r->due_wall_us != 0)
+		if (r->due_wall_us == STORE_ON_HOLD)
+			in[i].due_us = SCHED_ON_HOLD;
+		else if (r->due_wall_us != 0)
 			in[i].due_us = r->due_wall_us + engine_us;
 	}
 	sched_add(s, m, in, a->count, now_us);

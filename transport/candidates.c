@@ -131,7 +131,7 @@ set_state(struct candidates *c, const struct sched_rcpt_info *info,
 
 	if (info->granted)
 		r->state = CANDIDATE_ACTIVE;
-	else if (is_paused(c, info->job))
+	else if (info->due_us == SCHED_ON_HOLD || is_paused(c, info->job))
 		r->state = CANDIDATE_HOLD;
 	else if (info->due_us != 0 || c->queue_waits)
 		r->state = CANDIDATE_DEFERRED;

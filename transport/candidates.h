@@ -26,7 +26,7 @@
 enum candidate_state {
 	CANDIDATE_ACTIVE,   /* being sent, or it is its turn */
 	CANDIDATE_DEFERRED, /* it, or its queue, waits for its time */
-	CANDIDATE_HOLD      /* its queue or its job is paused */
+	CANDIDATE_HOLD      /* it is on hold, or its queue or job is paused */
 };
 
 const char *candidate_state_name(enum candidate_state state);
@@ -34,7 +34,7 @@ const char *candidate_state_name(enum candidate_state state);
 struct candidate {
 	struct message *msg;
 	const char *vmta; /* its queue's; lives as long as the scheduler */
-	int64_t due_us;   /* 0: now */
+	int64_t due_us;   /* 0: now; or SCHED_ON_HOLD */
 	uint32_t n, size;
 	uint32_t rcpts; /* of its message, in all queues */
 	uint16_t attempts;

@@ -28,6 +28,8 @@ struct control {
 
 #define CONTROL_UNREAD \
 	"mailraced is being stopped, before it has read its spool"
+#define CONTROL_NO_MESSAGE \
+	"message %s is not queued: it has ended, or never was"
 
 typedef void control_fn(struct control *c, struct ctl_request *r,
     const json_t *args);
@@ -47,8 +49,9 @@ control_fn control_list, control_mailq;
 control_fn control_set_queue, control_disable_source, control_enable_source;
 /* orders_job.c */
 control_fn control_pause_job, control_resume_job;
-/* purge.c */
-control_fn control_delete;
+/* orders_rcpt.c */
+control_fn control_delete, control_hold, control_release, control_requeue;
+control_fn control_hand_back;
 /* show.c */
 control_fn control_show_topqueues, control_show_domains, control_show_vmtas;
 control_fn control_show_jobs;
@@ -90,5 +93,7 @@ json_t *control_said(const struct said *s);
 
 /* An engine time as people read it; null if it is not set. */
 json_t *control_when(int64_t engine_us);
+/* The same of a recipient: "hold" if an operator holds it. */
+json_t *control_due(int64_t due_us);
 
 #endif

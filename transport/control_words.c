@@ -3,6 +3,7 @@
 #include "lib/clock.h"
 #include "transport/control_priv.h"
 #include "transport/replies.h"
+#include "vmta/sched.h"
 
 #define MAXITEMS_MAX 1000000
 
@@ -34,6 +35,13 @@ control_said(const struct said *s)
 	    "code", s->code, "kind", outcome_kind_name(s->kind), "phase",
 	    outcome_phase_name(s->phase), "text", ctl_string(s->text), "host",
 	    ctl_string(s->host), "address", addr, "when", when);
+}
+
+json_t *
+control_due(int64_t due_us)
+{
+	return due_us == SCHED_ON_HOLD ? json_string("hold") :
+					 control_when(due_us);
 }
 
 json_t *

@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "mail/envelope.h"
+#include "mail/mark.h"
 #include "transport/courier.h"
 #include "transport/dispatch.h"
 #include "transport/disposition.h"
@@ -17,6 +18,7 @@
 #include "transport/settlement.h"
 #include "transport/sign_later.h"
 #include "transport/suppressing.h"
+#include "vmta/settings.h"
 
 /* How far the message could be made ready. */
 enum reading { READ_NOTHING, READ_ENVELOPE, READ_UNSIGNED, READ_ALL };
@@ -33,6 +35,8 @@ struct delivery {
 	struct body *body;
 	struct ready_header header; /* that comes before it */
 	const char *sender;         /* that goes out; NULL: not known */
+	/* The first recipient, where the host MTA gets it back; or NULL. */
+	const struct env_rcpt *handed_back;
 	struct smtp_transaction tx;
 	/*
 	 * By recipient of the grant: what the suppression lists came to, or
@@ -45,6 +49,12 @@ struct delivery {
 	uint32_t slot;
 	int64_t begun_wall_us, dot_wall_us; /* grant taken, final dot sent */
 };
+
+static bool
+is_to_host(const char *domain)
+{
+	return strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0;
+}
 
 /* Whoever of the grant was to have the most. */
 static uint8_t
@@ -61,19 +71,57 @@ signatures_wanted(const struct delivery *d)
 	return most;
 }
 
+/* By whose settings it is made ready: the host sends on what it gets back. */
+static const char *
+vmta_of(const struct delivery *d)
+{
+	return d->handed_back == NULL ? d->route.vmta : d->handed_back->vmta;
+}
+
+static const struct queue_conf *
+conf_of(const struct delivery *d)
+{
+	struct queue_conf *conf;
+
+	if (d->handed_back == NULL)
+		return d->route.conf;
+	conf = region_new_obj(d->rg, struct queue_conf);
+	settings_queue(d->route.snapshot, d->handed_back->domain,
+	    d->handed_back->vmta, conf);
+	return conf;
+}
+
 static int
 sign(struct delivery *d)
 {
 	const struct sign_later_in in = { .conf = d->route.snapshot,
-		.queue = d->route.conf,
-		.domain = d->route.domain,
-		.vmta = d->route.vmta,
+		.queue = conf_of(d),
+		.domain = d->handed_back == NULL ? d->route.domain :
+						   d->handed_back->domain,
+		.vmta = vmta_of(d),
 		.signing = d->envelope.signing,
 		.body = d->body,
 		.wanted = signatures_wanted(d),
 		.now_s = d->begun_wall_us / US_PER_S };
 
 	return sign_later(&in, d->rg, &d->header, &d->err);
+}
+
+/* When it came first: should the host give it to us again, it is no younger. */
+static void
+add_arrival(struct delivery *d)
+{
+	const struct mark_key *key = d->env->mark_key;
+	struct slice *text = &d->header.text;
+	struct buf all = { 0 };
+
+	if (key == NULL)
+		return;
+	buf_printf(&all, "%s: %s\r\n", MARK_ARRIVAL_HEADER,
+	    mark_arrival_make(key, d->envelope.arrival_us, d->rg));
+	buf_add(&all, text->p, text->len);
+	*text = (struct slice){ region_dup(d->rg, all.p, all.len), all.len };
+	buf_fini(&all);
 }
 
 static bool
@@ -122,7 +170,7 @@ check_lists(struct delivery *d)
 	struct suppress_set lists;
 
 	if (snapshot_suppress_count(conf) == 0 ||
-	    strcmp(d->route.domain, SNAPSHOT_DSN_DOMAIN) == 0)
+	    (d->handed_back == NULL && is_to_host(d->route.domain)))
 		return;
 	for (uint32_t i = 0; i < d->grant->count; i++) {
 		const struct env_rcpt *rcpt;
@@ -130,7 +178,7 @@ check_lists(struct delivery *d)
 		CHECK(d->grant->rcpts[i].n < d->envelope.rcpt_count);
 		rcpt = &d->envelope.rcpts[d->grant->rcpts[i].n];
 		suppress_set_of(conf,
-		    &(struct suppress_scope){ .vmta = d->route.vmta,
+		    &(struct suppress_scope){ .vmta = vmta_of(d),
 			.pool = rcpt->pool,
 			.job = d->envelope.job },
 		    &lists);
@@ -139,6 +187,18 @@ check_lists(struct delivery *d)
 			rcpt->addr, d->rg, &said) != SUPPRESS_CLEAR)
 			hold(d, i, &said);
 	}
+}
+
+/* Mail for the internet, on the way to the host MTA. */
+static void
+find_handed_back(struct delivery *d)
+{
+	uint32_t n = d->grant->rcpts[0].n;
+
+	CHECK(n < d->envelope.rcpt_count);
+	if (is_to_host(d->route.domain) &&
+	    !is_to_host(d->envelope.rcpts[n].domain))
+		d->handed_back = &d->envelope.rcpts[n];
 }
 
 static enum reading
@@ -150,15 +210,18 @@ read_grant(struct delivery *d)
 	    envelope_read_all(d->env, d->grant->msg, d->rg, &d->envelope,
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
+	find_handed_back(d);
 	check_lists(d);
 	/* One sender for each: then the grant is of one (of the waybill). */
 	CHECK(d->grant->count == 1 || (d->envelope.flags & ENVELOPE_VERP) == 0);
 	d->sender = sender_out(d->route.snapshot, &d->envelope,
-	    d->grant->rcpts[0].n, d->route.vmta, d->rg);
+	    d->grant->rcpts[0].n, vmta_of(d), d->rg);
 	if (d->body == NULL)
 		return READ_ENVELOPE;
 	if (d->envelope.signing != NULL && sign(d) == -1)
 		return READ_UNSIGNED;
+	if (d->handed_back != NULL)
+		add_arrival(d);
 	return READ_ALL;
 }
 

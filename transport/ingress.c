@@ -13,6 +13,7 @@
  *	DATA --> COMMIT --> COMMAND     handed to the store, answered
  *	COMMAND --> COMMIT --> COMMAND  the same for who was refused alone
  *	DATA --> KEYS                   ARC: DNS is asked, then as from DATA
+ *	COMMAND --> VET                 MAIL: DNS is asked, then as without
  *	DATA --> MERGE                  the last part of a mail merge, likewise
  *	COMMAND --> WAIT --> COMMAND    no room yet: MAIL is answered later
  *	DATA --> WAIT --> COMMIT        the same for a message
@@ -22,7 +23,7 @@
  *	COMMAND --> AUTH, CHECK         transport/ingress_auth.c
  *	any --> CLOSED                  connection lost, all written
  *
- * In KEYS, MERGE, COMMIT, SLOT, WAIT, CHECK and REFUSE nothing is read from the input buffer; up to IN_MAX bytes of what
+ * In VET, KEYS, MERGE, COMMIT, SLOT, WAIT, CHECK and REFUSE nothing is read from the input buffer; up to IN_MAX bytes of what
  * a pipelining client sends wait there, the rest in the kernel.  A client
  * that does not read its replies is not read from either (OUT_MAX).
  *
@@ -142,8 +143,8 @@ session_free(struct ingress_session **sp)
 	if (s == NULL)
 		return;
 	CHECK(s->state == INGRESS_CLOSED && s->receipt == NULL &&
-	    s->keys == NULL && s->merge_run == NULL && s->refusals == NULL &&
-	    !s->waiting);
+	    s->vet == NULL && s->keys == NULL && s->merge_run == NULL &&
+	    s->refusals == NULL && !s->waiting);
 	ingress_log_closed(s);
 	LIST_REMOVE(s, link);
 	CHECK(s->env->sessions_in > 0 && s->auth == NULL);
@@ -181,6 +182,7 @@ enter_closed(struct ingress_session *s)
 	(void)bufferevent_disable(s->bev, EV_WRITE);
 	bufferevent_setcb(s->bev, NULL, NULL, NULL, NULL);
 	(void)event_del(s->timer);
+	ingress_mail_forget(s);
 	receive_forget(s);
 	/* With store or gate at work, their answer ends it; so does a turn. */
 	if (s->waiting)
@@ -457,8 +459,9 @@ ingress_resume(struct ingress_session *s)
 		worker_defer(s->env->worker, collect, s);
 		return;
 	}
-	CHECK(s->state == INGRESS_KEYS || s->state == INGRESS_MERGE ||
-	    s->state == INGRESS_COMMIT || s->state == INGRESS_WAIT);
+	CHECK(s->state == INGRESS_VET || s->state == INGRESS_KEYS ||
+	    s->state == INGRESS_MERGE || s->state == INGRESS_COMMIT ||
+	    s->state == INGRESS_WAIT);
 	enter(s, after_reply(s, INGRESS_COMMAND));
 	run(s);
 }

@@ -215,27 +215,6 @@ cmd_xforward(struct ingress_session *s, const struct smtp_cmd *c)
 
 /* ---- transaction --------------------------------------------------------- */
 
-static void
-say_mail(struct ingress_session *s, bool room)
-{
-	if (!room && s->xforwards == 0)
-		ingress_tx_reset(s);
-	else if (!room) /* what XFORWARD said stays for the next try */
-		s->tx.open = false;
-	ingress_say(s,
-	    room ? "250 2.1.0 OK" : "452 4.3.1 no room in the queue");
-}
-
-static void
-on_room(struct gate_ticket *t)
-{
-	struct ingress_session *s = ingress_of_ticket(t);
-
-	if (s->state != INGRESS_CLOSED)
-		say_mail(s, t->passed);
-	ingress_resume(s);
-}
-
 /* With domain-suffix behind a domain without a dot; as it is, where not. */
 static const struct addr *
 qualified(struct ingress_session *s, const struct addr *a)
@@ -273,7 +252,6 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 {
 	struct ingress_tx *tx = &s->tx;
 	const char *refused = ingress_merge_refusal(s, c->verb);
-	enum ingress_room room;
 
 	if (refused != NULL)
 		return bad(s, refused);
@@ -305,12 +283,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		buf_reserve(&tx->text,
 		    c->size < SIZE_HINT_MAX ? (size_t)c->size : SIZE_HINT_MAX);
 	ingress_merge_begin(s, c->verb);
-	s->ticket.until_us = 0;
-	room = ingress_room(s, GATE_MAIL, 0, on_room);
-	if (room == ROOM_LATER)
-		return INGRESS_WAIT;
-	say_mail(s, room == ROOM_NOW);
-	return INGRESS_COMMAND;
+	return ingress_mail(s);
 }
 
 static void

@@ -3,7 +3,7 @@
  * ingress_priv - the session as its own files see it: ingress.c (life),
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_log.c (what the log is
- * told), ingress_cmds.c (commands),
+ * told), ingress_cmds.c (commands), ingress_mail.c (MAIL),
  * ingress_chunks.c (BDAT), ingress_host.c (the host MTA itself),
  * ingress_merge.c (mail merge), refusals.c (recipients that are never queued),
  * receive.c (a complete message), receive_merge.c (or many in one),
@@ -23,6 +23,7 @@
 #include "lib/net.h"
 #include "lib/reader.h"
 #include "lib/str.h"
+#include "mail/auth_results.h"
 #include "mail/dot_unstuff.h"
 #include "mail/smtp_cmd.h"
 #include "transport/gate.h"
@@ -70,6 +71,8 @@ struct ingress_tx {
 	bool chunked;  /* BDAT has begun the text */
 	uint8_t ret;
 	const char *sender, *envid;
+	struct auth_results results; /* of the checks of the client */
+	bool verify;                 /* DKIM */
 	size_t rcpt_count, rcpt_cap;
 	size_t named; /* at the end of data: those of them who get a reply */
 	struct ingress_rcpt *rcpts; /* kept from one to the next */
@@ -100,6 +103,7 @@ struct ingress_tx {
 struct ingress_auth;
 struct ingress_merge;
 struct keys_ask;
+struct letter;
 struct letter_work;
 struct merge_run; /* receive_merge.c */
 struct policy_given;
@@ -107,6 +111,7 @@ struct tls_stream;
 struct receipt;  /* a message that the store has now; receive.c */
 struct refusals; /* records that the store has now; refusals.c */
 struct suppress_set;
+struct vet;
 
 /* One BDAT. */
 struct ingress_chunk {
@@ -184,6 +189,7 @@ struct ingress_session {
 	unsigned auth_failures;
 	const char *cert_trouble; /* of the one it has shown, or NULL */
 	struct ingress_chunk chunk;
+	struct vet *vet;       /* a client of whom DNS is asked, in VET */
 	struct keys_ask *keys; /* a message that waits for DNS, in KEYS */
 	struct letter_work *letter;
 	struct receipt *receipt; /* a message that is the store's, or to be */
@@ -256,7 +262,7 @@ bool ingress_wait(struct ingress_session *s, enum gate_stage stage,
 /* First thing in done(): the session, which may be closed. */
 struct ingress_session *ingress_of_ticket(struct gate_ticket *t);
 
-/* From KEYS or between WAIT and COMMIT. */
+/* From VET or KEYS, or between WAIT and COMMIT. */
 void ingress_held(struct ingress_session *s, enum ingress_state state);
 
 /* From CHECK or REFUSE; of a closed session it is the end. */
@@ -363,6 +369,12 @@ const char *ingress_host_sign_in(struct ingress_session *s);
 const char *ingress_host_way(const struct ingress_session *s,
     const char *domain);
 
+/* ---- ingress_mail.c ------------------------------------------------------ */
+
+/* The transaction is open and its sender may be there: the state to be in. */
+enum ingress_state ingress_mail(struct ingress_session *s);
+void ingress_mail_forget(struct ingress_session *s);
+
 /* ---- ingress_chunks.c ---------------------------------------------------- */
 
 /* A chunk of so many bytes comes, whatever is answered to it. */
@@ -371,6 +383,10 @@ enum ingress_state ingress_bdat(struct ingress_session *s, uint64_t len,
 bool ingress_on_chunk(struct ingress_session *s, enum ingress_state *next_r);
 
 /* ---- receive_client.c ---------------------------------------------------- */
+
+/* Wall clock: now, or when it came first, if we gave it back to the host. */
+int64_t receive_arrival(const struct ingress_session *s,
+    const struct letter *l);
 
 /* That the host MTA named, else our peer, if it has an address. */
 struct net_addr receive_client_addr(const struct ingress_session *s);
@@ -396,6 +412,10 @@ const char *receive_message_id(struct ingress_session *s, const char *host_id,
 /* That it came, as the host MTA would tell it. */
 void receive_put_lines(struct ingress_session *s, const struct log_mail *m,
     const char *message_id);
+
+/* trace-dkim-check: what was found. */
+void receive_log_verdicts(const struct ingress_session *s,
+    const struct auth_results *verdicts);
 
 /* ---- receive_reply.c ----------------------------------------------------- */
 

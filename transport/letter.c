@@ -12,6 +12,7 @@
 #include "mail/mark.h"
 #include "mail/verp.h"
 #include "mail/xtext.h"
+#include "transport/letter_body.h"
 #include "transport/sign_later.h"
 #include "transport/trace.h"
 #include "vmta/assign.h"
@@ -50,6 +51,8 @@ struct letter_work {
 	size_t mark_at; /* its field in all */
 	struct policy_in pin;
 	struct source_conf source;
+	bool has_results;             /* of ours: the first field of kept */
+	struct auth_results results;  /* those */
 	struct header_list came;      /* for seal: not folded */
 	struct sealing_run *seal;     /* NULL: nothing to do */
 	struct dkim_answers *answers; /* of seal; NULL: nothing to ask */
@@ -265,7 +268,7 @@ make_kept(struct letter_work *w)
 		bool trace = i < by_host &&
 		    slice_eq_nocase(h->name, "Received");
 
-		if (slice_eq_nocase(h->name, MARK_HEADER) ||
+		if (mark_is_field(h->name) ||
 		    slice_eq_nocase(h->name, AUTH_HEADER) || (trace && drops) ||
 		    (envid && slice_eq_nocase(h->name, ENVID_HEADER)))
 			continue;
@@ -402,6 +405,13 @@ outgoing(struct letter_work *w)
 	return out;
 }
 
+/* Unless its source has the field removed, whoever wrote it. */
+static bool
+tells_results(const struct letter_work *w)
+{
+	return w->has_results && (w->out.remove == NULL || !w->out.remove[0]);
+}
+
 static void
 keep_for_later(struct letter_work *w, const char *text, struct letter *l)
 {
@@ -416,11 +426,40 @@ keep_for_later(struct letter_work *w, const char *text, struct letter *l)
 		.rcpt_count = in->rcpt_count };
 	uint8_t *counts;
 
-	later.trace = w->source.add_received;
+	later.trace = (w->source.add_received ? 1U : 0U) +
+	    (tells_results(w) ? 1U : 0U);
 	keep.text = header_later_text(&later, text + letters, w->rg);
 	counts = region_array(w->rg, in->rcpt_count, sizeof(*counts));
 	l->signing = sign_later_keep(&keep, w->rg, counts);
 	l->signatures = counts;
+}
+
+/* ---- results of checks ---------------------------------------------------- */
+
+static const char *
+authserv_id(const struct letter_work *w)
+{
+	const char *id = snapshot_global(w->in->conf)->authserv_id;
+
+	return id[0] == '\0' ? w->in->host : id;
+}
+
+static void
+add_results(struct letter_work *w, struct letter *l)
+{
+	const struct auth_results *of_client = &w->in->results;
+
+	if (of_client->n == 0 && !w->in->verify)
+		return;
+	for (size_t i = 0; i < of_client->n; i++)
+		auth_results_add(&w->results, of_client->v[i], w->rg);
+	if (w->in->verify)
+		sealing_run_verdicts(w->seal, w->answers, &l->verdicts);
+	l->trace_verdicts = w->source.trace_dkim;
+	for (size_t i = 0; i < l->verdicts.n; i++)
+		auth_results_add(&w->results, l->verdicts.v[i], w->rg);
+	auth_results_replace(&w->results, authserv_id(w), w->rg, &w->kept);
+	w->has_results = true;
 }
 
 /* ---- ARC ----------------------------------------------------------------- */
@@ -443,17 +482,23 @@ find_came(const struct letter_work *w, struct header_list *came)
 static void
 begin_seal(struct letter_work *w)
 {
+	const struct auth_results *results = &w->in->results;
 	struct sealing_run_in in = { .verifier = w->in->env->verifier,
+		.verify = w->in->verify,
 		.now_s = w->pin.now_s };
 	struct slice text = w->in->text;
 	struct policy_out assigned;
-	struct sealing wanted;
+	struct sealing wanted = { .authserv_id = "" };
 	size_t off;
 
-	if (!snapshot_seals(w->in->conf))
+	if (!w->marked && snapshot_seals(w->in->conf)) {
+		policy_assign(&w->pin, w->rg, &assigned);
+		sealing_find(&w->pin, &assigned, w->rg, &wanted);
+	} else if (!in.verify) {
 		return;
-	policy_assign(&w->pin, w->rg, &assigned);
-	sealing_find(&w->pin, &assigned, w->rg, &wanted);
+	}
+	if (results->n > 0 || in.verify)
+		in.results = results;
 	off = find_came(w, &w->came);
 	in.headers = &w->came;
 	w->seal = sealing_run_new(&wanted, &in, w->rg);
@@ -505,6 +550,7 @@ make_policy_in(struct letter_work *w)
 static const char *
 decide(struct letter_work *w, struct letter *l)
 {
+	add_results(w, l);
 	if (w->marked) {
 		take_mark(w, &w->mark, &w->pin, l);
 		if (w->mark.later != NULL)
@@ -540,20 +586,6 @@ decide(struct letter_work *w, struct letter *l)
 
 /* ---- the bytes that go out ----------------------------------------------- */
 
-/* Counts while p is NULL, writes in a second run. */
-struct sink {
-	char *p;
-	size_t len;
-};
-
-static void
-put(struct sink *k, const void *p, size_t len)
-{
-	if (k->p != NULL && len > 0)
-		memcpy(k->p + k->len, p, len);
-	k->len += len;
-}
-
 static const char *
 received(const struct letter_work *w)
 {
@@ -564,45 +596,19 @@ received(const struct letter_work *w)
 	return w->source.add_received ? trace_field(&t, w->rg) : "";
 }
 
-static void
-write_header(const struct letter_work *w, const char *trace, struct sink *k)
-{
-	put(k, trace, strlen(trace));
-	for (size_t i = 0; i < w->out.add_count; i++) {
-		const struct policy_add *a = &w->out.add[i];
-
-		put(k, a->name, strlen(a->name));
-		put(k, ": ", 2);
-		put(k, a->value, strlen(a->value));
-		put(k, "\r\n", 2);
-	}
-	for (size_t i = 0; i < w->kept.n; i++) {
-		if (w->out.remove != NULL && w->out.remove[i])
-			continue;
-		put(k, w->kept.v[i].whole.p, w->kept.v[i].whole.len);
-		put(k, "\r\n", 2);
-	}
-	/* Also where the text had none: its body began without one. */
-	put(k, "\r\n", 2);
-}
-
 static struct body *
 make_body(const struct letter_work *w)
 {
 	struct slice text = w->text;
-	const char *trace = received(w);
-	size_t rest = text.len - w->body_off;
-	struct sink k = { NULL, 0 };
-	struct body *b;
+	const struct letter_body_in in = { .received = received(w),
+		.headers = &w->kept,
+		.results = w->has_results,
+		.remove = w->out.remove,
+		.add = w->out.add,
+		.add_count = w->out.add_count,
+		.rest = { text.p + w->body_off, text.len - w->body_off } };
 
-	write_header(w, trace, &k);
-	CHECK(k.len + rest <= UINT32_MAX);
-	b = body_new((uint32_t)(k.len + rest));
-	k = (struct sink){ b->bytes, 0 };
-	write_header(w, trace, &k);
-	put(&k, text.p + w->body_off, rest);
-	CHECK(k.len == b->len);
-	return b;
+	return letter_body(&in);
 }
 
 /* "": the source does not read it, or it is not there. */
@@ -643,8 +649,7 @@ letter_begin(const struct letter_in *in, struct region *rg)
 	assign_source(&w->pin, &w->source);
 	w->pin.settings = &w->source;
 	make_kept(w);
-	if (!w->marked)
-		begin_seal(w);
+	begin_seal(w);
 	return w;
 }
 

@@ -14,8 +14,10 @@
  * taken away.  Lines that are too long for SMTP are folded before all else.  Of the
  * Received fields ours is made here, and what the host MTA has put above the mark
  * is hidden or left out here, as the source says: the milter sees neither.
+ * What checks of the client and of the message have found comes on top, in place of
+ * any Authentication-Results of our authserv-id, before policy sees the header.
  *
- * No I/O; worker thread.  Where ARC needs keys, the caller asks DNS between
+ * No I/O; worker thread.  Where ARC or DKIM needs keys, the caller asks DNS between
  * begin and end.
  */
 
@@ -29,6 +31,7 @@
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "lib/str.h"
+#include "mail/auth_results.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "transport/worker_env.h"
@@ -62,8 +65,10 @@ struct letter_in {
 	bool submission;      /* no host MTA had it: see vmta/header_work.h */
 	const struct policy_given *given; /* or NULL */
 	const char *host;                 /* our name */
-	const char *from, *with; /* for Received: "helo ([ip])", "LMTP" */
-	int64_t now_us;          /* wall clock */
+	const char *from, *with;     /* for Received: "helo ([ip])", "LMTP" */
+	struct auth_results results; /* of checks of the client */
+	bool verify;                 /* the message's DKIM signatures, too */
+	int64_t now_us;              /* wall clock */
 };
 
 /* By whom mail for a recipient goes. */
@@ -86,6 +91,8 @@ struct letter {
 	enum sender_fault fault;  /* why it was refused, if by such a rule */
 	const char *trouble;      /* for the log, where the answer is 451 */
 	struct sealing_note seal_note;
+	struct auth_results verdicts; /* of DKIM, if they were wanted */
+	bool trace_verdicts;          /* they are to be logged */
 	uint8_t priority;
 	bool marked;   /* the milter has treated it */
 	bool notice;   /* of the host MTA's own */
@@ -109,8 +116,8 @@ struct letter_work *letter_begin(const struct letter_in *in, struct region *rg);
 void letter_free(struct letter_work **wp);
 
 /*
- * The keys whose records (TXT) somebody has to find before the end, for ARC;
- * NULL: none.
+ * The keys whose records (TXT) somebody has to find before the end, for ARC and
+ * DKIM; NULL: none.
  */
 struct dkim_answers *letter_wants(const struct letter_work *w);
 

@@ -106,7 +106,7 @@ item_json(const struct candidate *r, const struct envelope *env,
 	(void)json_object_set_new(item, "recipient", json_integer(r->n));
 	(void)json_object_set_new(item, "attempts", json_integer(r->attempts));
 	(void)json_object_set_new(item, "size", json_integer(r->size));
-	(void)json_object_set_new(item, "next", control_when(r->due_us));
+	(void)json_object_set_new(item, "next", control_due(r->due_us));
 	(void)json_object_set_new(item, "sending", json_boolean(r->granted));
 	return item;
 }

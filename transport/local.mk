@@ -22,6 +22,7 @@ libtransport_a_SOURCES = \
 	%D%/alert_mail.c %D%/alert_mail.h \
 	%D%/arrival.c %D%/arrival.h \
 	%D%/barrier.c %D%/barrier.h \
+	%D%/book_ask.c %D%/book_ask.h \
 	%D%/candidates.c %D%/candidates.h \
 	%D%/control.c %D%/control.h \
 	%D%/control_audit.c \
@@ -54,6 +55,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_cmds.c \
 	%D%/ingress_limits.c %D%/ingress_limits.h \
 	%D%/ingress_log.c \
+	%D%/ingress_mail.c \
 	%D%/ingress_peer.c \
 	%D%/ingress_host.c \
 	%D%/ingress_io.c \
@@ -68,6 +70,7 @@ libtransport_a_SOURCES = \
 	%D%/lease_load.c %D%/lease_load.h \
 	%D%/lessor.c %D%/lessor.h \
 	%D%/letter.c %D%/letter.h \
+	%D%/letter_body.c %D%/letter_body.h \
 	%D%/listeners.c \
 	%D%/listing.c \
 	%D%/merge_groups.c %D%/merge_groups.h \
@@ -79,8 +82,8 @@ libtransport_a_SOURCES = \
 	%D%/notice.c %D%/notice.h \
 	%D%/orders.c %D%/orders.h \
 	%D%/orders_job.c \
+	%D%/orders_rcpt.c \
 	%D%/passwords.c %D%/passwords.h \
-	%D%/purge.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \
 	%D%/queue_walk.c %D%/queue_walk.h \
@@ -131,6 +134,7 @@ libtransport_a_SOURCES = \
 	%D%/trace.c %D%/trace.h \
 	%D%/transport.c %D%/transport.h \
 	%D%/transport_priv.h \
+	%D%/vet.c %D%/vet.h \
 	%D%/why.c \
 	%D%/why_row.c %D%/why_row.h \
 	%D%/why_target.c %D%/why_target.h \

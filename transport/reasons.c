@@ -26,6 +26,7 @@ why_holds(const struct why *w)
 	case WHY_SOURCES_OFF:
 	case WHY_WARMUP:
 	case WHY_PINNED:
+	case WHY_ON_HOLD:
 	case WHY_DEFERRED:
 	case WHY_SCHEDULED:
 	case WHY_LIMIT:

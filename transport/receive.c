@@ -330,6 +330,8 @@ finish(struct ingress_session *s, struct letter_work *w)
 
 	why = letter_end(w, &l);
 	letter_free(&w);
+	if (l.trace_verdicts)
+		receive_log_verdicts(s, &l.verdicts);
 	if (l.fault != SENDER_FINE)
 		ingress_sender_denied(s, s->tx.sender,
 		    ingress_user(s) == NULL ? "" : ingress_user(s), l.fault);

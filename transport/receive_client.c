@@ -2,11 +2,15 @@
 /* Whom a message of a session comes from; of transport/ingress_priv.h. */
 #include <string.h>
 
+#include "lib/clock.h"
+#include "lib/log.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
+#include "mail/mark.h"
 #include "mail/message.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
+#include "transport/letter.h"
 #include "vmta/assign.h"
 
 /* That, else our peer, if it has an address. */
@@ -62,6 +66,32 @@ receive_log_client(struct ingress_session *s, const char *host_id,
 		.protocol = receive_protocol(s),
 		.message_id = "" };
 	return true;
+}
+
+/*
+ * Only what we have written, and the host MTA hands over, is believed: whoever
+ * gives us mail must not choose how old it is.
+ */
+int64_t
+receive_arrival(const struct ingress_session *s, const struct letter *l)
+{
+	static const char name[] = MARK_ARRIVAL_HEADER;
+	const struct mark_key *key = s->env->mark_key;
+	int64_t now_us = clock_wall_us(), arrival_us;
+	struct header_list fields;
+	size_t body, at;
+
+	if (key == NULL || l->queue_id[0] == '\0' || l->header.len == 0 ||
+	    memmem(l->header.p, l->header.len, name, sizeof(name) - 1) == NULL)
+		return now_us;
+	header_parse(l->header.p, l->header.len, s->tx_rg, &fields, &body);
+	at = header_find(&fields, name, 0);
+	if (at == fields.n ||
+	    !mark_arrival_read(key, header_value(&fields.v[at], s->tx_rg),
+		&arrival_us) ||
+	    arrival_us > now_us)
+		return now_us;
+	return arrival_us;
 }
 
 const char *
@@ -124,4 +154,23 @@ receive_notice_flags(const struct ingress_session *s)
 	receive_source(s, NULL, &conf);
 	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
 	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
+}
+
+void
+receive_log_verdicts(const struct ingress_session *s,
+    const struct auth_results *verdicts)
+{
+	const struct net_addr client = ingress_policy_client(s);
+	char text[NET_ADDR_TEXT];
+
+	for (size_t i = 0; i < verdicts->n; i++) {
+		struct log_line l;
+
+		log_begin(&l, LOG_L_INFO, NULL, "inbound-check");
+		log_str(&l, "check", "dkim");
+		log_str(&l, "client", net_addr_text(&client, text));
+		log_fmt(&l, "from", "<%s>", s->tx.sender);
+		log_str(&l, "result", verdicts->v[i]);
+		log_end(&l);
+	}
 }

@@ -79,6 +79,8 @@ receive_begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.host = s->host,
 		.from = trace_name(s),
 		.with = receive_protocol(s),
+		.results = tx->results,
+		.verify = tx->verify,
 		.now_us = clock_wall_us(),
 	};
 	for (size_t i = 0; i < tx->rcpt_count; i++) {
@@ -105,7 +107,7 @@ receive_envelope(struct ingress_session *s, const struct letter *l)
 {
 	const struct ingress_tx *tx = &s->tx;
 	struct envelope env = {
-		.arrival_us = clock_wall_us(),
+		.arrival_us = receive_arrival(s, l),
 		.sender = l->sender,
 		.envid = tx->envid[0] != '\0' ? tx->envid : l->envid,
 		.job = l->job,

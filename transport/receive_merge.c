@@ -108,6 +108,8 @@ enter(struct merge_run *run, size_t first, size_t count)
 		.utf8 = run->outer.utf8,
 		.verp = run->outer.verp,
 		.ret = run->outer.ret,
+		.results = run->outer.results,
+		.verify = run->outer.verify,
 		.sender = merge_groups_sender(&run->groups, first),
 		.envid = merge_groups_envid(&run->groups, first),
 		.given = merge_groups_given(&run->groups, first),
@@ -165,6 +167,8 @@ end_mail(struct merge_run *run, struct letter_work *w, const char **trouble_r)
 	const char *why = letter_end(w, &l);
 
 	letter_free(&w);
+	if (l.trace_verdicts)
+		receive_log_verdicts(s, &l.verdicts);
 	if (l.fault != SENDER_FINE)
 		ingress_sender_denied(s, s->tx.sender,
 		    ingress_user(s) == NULL ? "" : ingress_user(s), l.fault);

@@ -201,7 +201,7 @@ sign_later(const struct sign_later_in *in, struct region *rg,
 	signing_facts_read(&headers, kept->text + letters, rg, &facts);
 	if (later.wishes) {
 		w.edit = &edit;
-		edit.trace = later.trace && headers.n > 0 ? 1 : 0;
+		edit.trace = later.trace < headers.n ? later.trace : headers.n;
 		edit.remove = region_array(rg, headers.n, sizeof(bool));
 		header_wish_find(in->conf, &later.by, in->domain, in->vmta,
 		    &wish);

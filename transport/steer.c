@@ -175,6 +175,7 @@ struct scheduling {
 	bool rcpts, dry_run;
 	uint64_t id; /* of the only message that is meant, or 0 */
 	bool met;    /* some recipient of it, in this queue */
+	bool known;  /* it is queued */
 	uint64_t scheduled;
 };
 
@@ -189,9 +190,13 @@ static void
 on_scheduled_home(struct post *post)
 {
 	struct scheduling *g = post_owner(post, struct scheduling, home);
+	char id[MESSAGE_ID_TEXT];
 
 	if (g->walk.missed)
 		ctl_fail(g->request, CONTROL_UNREAD);
+	else if (g->id != 0 && !g->known)
+		ctl_fail(g->request, CONTROL_NO_MESSAGE,
+		    message_id_text(g->id, id));
 	else
 		ctl_done(g->request,
 		    json_pack("{s:I,s:I,s:b}", "scheduled",
@@ -226,7 +231,8 @@ is_meant(void *ctx, const struct sched_rcpt_info *info)
 	struct scheduling *g = ctx;
 
 	g->met = g->met || info->id == g->id;
-	return info->id == g->id && !g->dry_run;
+	return info->id == g->id && info->due_us != SCHED_ON_HOLD &&
+	    !g->dry_run;
 }
 
 /* Of one message: queues where it waits, and its recipients there. */
@@ -237,6 +243,7 @@ schedule_message(struct scheduling *g, struct sched_queue *q, int64_t now_us)
 
 	if (q == NULL || !sched_has_message(g->walk.sched, g->id))
 		return q == NULL ? WALK_ON : WALK_END;
+	g->known = true;
 	if (!g->walk.again)
 		g->met = false;
 	all = sched_walk_free(&g->walk.at, is_meant, g, FREE_PIECE);

@@ -149,7 +149,7 @@ rcpt_json(const struct why_row *r)
 	    r->addr == NULL ? json_null() : ctl_string(r->addr), "recipient",
 	    (json_int_t)r->n, "job", ctl_string(r->job), "user",
 	    ctl_string(r->user), "attempts", (int)r->attempts, "next",
-	    control_when(r->due_us), "sending", (int)r->granted);
+	    control_due(r->due_us), "sending", (int)r->granted);
 }
 
 json_t *

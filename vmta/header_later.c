@@ -5,12 +5,13 @@
 #define LATER_VMTA 'v'
 #define LATER_DATE 'd'
 #define LATER_TRACE 't'
+#define TRACE_MAX 2
 
 const char *
 header_later_text(const struct header_later *later, const char *signing,
     struct region *rg)
 {
-	char letters[5];
+	char letters[6];
 	size_t n = 0;
 
 	if (later->wishes)
@@ -19,7 +20,7 @@ header_later_text(const struct header_later *later, const char *signing,
 		letters[n++] = LATER_VMTA;
 	if (later->by.date)
 		letters[n++] = LATER_DATE;
-	if (later->trace)
+	for (unsigned i = 0; i < later->trace && i < TRACE_MAX; i++)
 		letters[n++] = LATER_TRACE;
 	letters[n] = '\0';
 	return REGION_JOIN(rg, letters, signing);
@@ -43,7 +44,8 @@ header_later_read(const char *text, struct header_later *out)
 			out->by.date = true;
 			break;
 		case LATER_TRACE:
-			out->trace = true;
+			if (out->trace < TRACE_MAX)
+				out->trace++;
 			break;
 		default:
 			return n;

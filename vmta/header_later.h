@@ -22,7 +22,7 @@ struct header_wish_by {
 struct header_later {
 	bool wishes; /* they are granted at delivery */
 	struct header_wish_by by;
-	bool trace; /* the first field is ours */
+	unsigned trace; /* so many fields on top are ours, 2 at most */
 };
 
 const char *header_later_text(const struct header_later *later,

@@ -173,6 +173,7 @@ libvmta_a_SOURCES = \
 	%D%/vqueue_expiry.c \
 	%D%/vqueue_move.c %D%/vqueue_move.h \
 	%D%/vqueue_priv.h \
+	%D%/vqueue_wanted.c \
 	%D%/ways.c %D%/ways.h \
 	%D%/warmup.c %D%/warmup.h \
 	%D%/warmup.def \

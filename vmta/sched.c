@@ -306,7 +306,7 @@ sched_free(struct sched **sp)
 	while (!TAILQ_EMPTY(&s->all)) {
 		struct sched_queue *q = TAILQ_FIRST(&s->all);
 
-		vqueue_clear(q, &s->backlog, NULL, NULL);
+		vqueue_clear(q, &s->backlog, true, NULL, NULL);
 		queue_free(s, &q);
 	}
 	while ((l = table_any(&s->vmtas)) != NULL) {

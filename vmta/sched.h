@@ -172,6 +172,12 @@ bool sched_job_is_paused(const struct sched *s, const char *job);
 bool sched_queue_schedule(struct sched *s, struct sched_queue *q,
     int64_t now_us);
 
+/*
+ * Instead of a time when it is due: an operator holds it until he releases it.
+ * It is neither sent, nor too old, nor part of what becomes of its queue.
+ */
+#define SCHED_ON_HOLD INT64_MAX
+
 struct sched_rcpt_in {
 	uint32_t n;
 	const char *domain, *vmta; /* as in the envelope */
@@ -179,7 +185,7 @@ struct sched_rcpt_in {
 	bool by_pool; /* vmta was chosen by a pool */
 	bool is_left; /* by a process before: it is no new mail */
 	uint16_t attempts;
-	int64_t due_us; /* 0 or past: now */
+	int64_t due_us; /* 0 or past: now; or SCHED_ON_HOLD */
 	/* Of the message, the same for all: */
 	int64_t queued_us;      /* when accepted, on the engine clock */
 	const char *job, *user; /* NULL is ""; user: that authenticated */
@@ -360,8 +366,8 @@ void sched_conn_refused(struct sched *s, struct sched_conn *c, const char *why,
     int64_t now_us);
 
 /*
- * Takes every waiting recipient out of the queue (not those granted): for a
- * route that is gone for good.
+ * Takes every waiting recipient out of the queue (not those granted or on
+ * hold): for a route that is gone for good.
  */
 typedef void sched_taken_fn(void *ctx, struct sched_queue *q, struct message *m,
     uint32_t n, uint16_t attempts);
@@ -437,7 +443,7 @@ struct sched_rcpt_info {
 	int64_t queued_us;
 	uint32_t n;
 	uint16_t attempts;
-	int64_t due_us; /* 0: now */
+	int64_t due_us; /* 0: now; or SCHED_ON_HOLD */
 	bool granted;
 	uint16_t pin; /* of its queue, where it waits its turn; or 0 */
 	const char *domain, *vmta;

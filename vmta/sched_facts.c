@@ -113,6 +113,8 @@ waits_for(struct sched *s, struct sched_queue *q, int64_t now_us)
 
 	if (q->rcpts > 0 && sched_is_paused(s, q))
 		return "paused";
+	if (q->on_hold > 0 && q->on_hold == q->rcpts)
+		return "hold";
 	if (q->ready == 0)
 		return q->aside == 0 ? "" : job_waits_for(q);
 	ask_open(&a, s, q, now_us);
@@ -143,7 +145,7 @@ sched_queue_info(struct sched *s, struct sched_queue *q, int64_t now_us,
 		.domain = q->domain->name,
 		.vmta = q->vmta->name,
 		.rcpts = q->rcpts,
-		.deferred = q->deferred.n,
+		.deferred = q->deferred.n - q->on_hold,
 		.conns = conns_of(&q->conns),
 		.kbytes = (q->bytes + 1023) / 1024,
 		.retry_us = retry_waits(&q->retry, now_us) ? q->retry.until_us :

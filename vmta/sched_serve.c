@@ -653,7 +653,7 @@ sched_queue_take_all(struct sched *s, struct sched_queue *q, sched_taken_fn *fn,
 {
 	CHECK(!s->in_callback);
 	s->in_callback = true;
-	vqueue_clear(q, &s->backlog, fn, ctx);
+	vqueue_clear(q, &s->backlog, false, fn, ctx);
 	s->in_callback = false;
 	sched_dirty(s, q);
 	(void)now_us;

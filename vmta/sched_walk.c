@@ -38,9 +38,11 @@ sched_walk_next(struct sched_walk *w)
 	if (w->queue == NULL)
 		return NULL;
 	w->next = TAILQ_NEXT(w->queue, all);
-	w->left = w->queue->deferred.n;
+	/* One that was passed may come into the place of one that was freed. */
+	w->left = 2 * (uint64_t)w->queue->deferred.n;
 	w->granted_told = false;
 	vqueue_cursor_init(&w->inside);
+	vqueue_cursor_init(&w->freeing);
 	return w->queue;
 }
 
@@ -52,7 +54,7 @@ sched_walk_free_deferred(struct sched_walk *w, uint32_t max)
 
 	if (q == NULL || n == 0)
 		return false;
-	n = vqueue_free_deferred(q, n);
+	n = vqueue_free_deferred(q, &w->freeing, n);
 	w->left = n == 0 ? 0 : w->left - n;
 	sched_dirty(w->sched, q);
 	return w->left > 0;
@@ -152,6 +154,69 @@ sched_walk_free(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 		return true;
 	all = vqueue_free_wanted(w->queue, &w->inside, on_waiting, &t, max);
 	sched_dirty(w->sched, w->queue);
+	return all;
+}
+
+bool
+sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max)
+{
+	struct telling t = { &w->sched->backlog.origins, w->queue, wants, ctx };
+	bool all;
+
+	if (w->queue == NULL)
+		return true;
+	all = vqueue_hold_wanted(w->queue, &w->inside, on_waiting, &t, max);
+	sched_dirty(w->sched, w->queue);
+	return all;
+}
+
+bool
+sched_walk_may_hand(const struct sched_walk *w,
+    const struct sched_rcpt_info *info)
+{
+	struct sched *s = w->sched;
+	int64_t ran_us = s->backlog.ran_us;
+
+	return w->queue != NULL && !choice_is_to_host(w->queue) &&
+	    !sched_is_paused(s, w->queue) && !info->granted &&
+	    info->due_us != SCHED_ON_HOLD &&
+	    !sched_job_is_paused(s, info->job) &&
+	    backlog_opens(&s->backlog, info->entry, ran_us) <= ran_us;
+}
+
+struct handing {
+	struct telling tell;
+	struct sched_walk *walk;
+	sched_rcpt_fn *wants;
+	void *ctx;
+};
+
+static bool
+wants_handed(void *ctx, const struct sched_rcpt_info *info)
+{
+	const struct handing *h = ctx;
+
+	return sched_walk_may_hand(h->walk, info) && h->wants(h->ctx, info);
+}
+
+bool
+sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max, int64_t now_us)
+{
+	struct sched *s = w->sched;
+	struct handing h = { .walk = w, .wants = wants, .ctx = ctx };
+	struct vqueue_hand how = { .wants = on_waiting, .ctx = &h.tell };
+	bool all;
+
+	if (w->queue == NULL || choice_is_to_host(w->queue))
+		return true;
+	h.tell = (struct telling){ &s->backlog.origins, w->queue, wants_handed,
+		&h };
+	how.to = sched_queue_get(s, SNAPSHOT_DSN_DOMAIN, "", now_us);
+	all = vqueue_hand_wanted(w->queue, &w->inside, &how, max);
+	sched_dirty(s, w->queue);
+	sched_dirty(s, how.to);
 	return all;
 }
 

@@ -25,8 +25,9 @@ struct sched_walk {
 	struct sched *sched;
 	struct sched_queue *queue; /* the last one given; NULL: it has gone */
 	struct sched_queue *next;
-	uint64_t left; /* to be freed of its deferred ones */
 	struct vqueue_cursor inside;
+	struct vqueue_cursor freeing; /* of its deferred ones ... */
+	uint64_t left;                /* ... so many at most */
 	bool granted_told;
 };
 
@@ -38,8 +39,8 @@ struct sched_queue *sched_walk_next(struct sched_walk *w);
 
 /*
  * Lets recipients of this queue that wait for their time wait their turn
- * instead, at most so many a call.  False: those that waited when the walk
- * came here have been freed.
+ * instead, but for those on hold; looks at so many a call at most.  False:
+ * those that waited when the walk came here have been freed.
  */
 bool sched_walk_free_deferred(struct sched_walk *w, uint32_t max);
 
@@ -51,11 +52,31 @@ typedef bool sched_rcpt_fn(void *ctx, const struct sched_rcpt_info *info);
 bool sched_walk_rcpts(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx);
 
 /*
- * Likewise without those being sent; who waits for his time and is wanted
- * waits his turn instead.  Looks at about max a call.  True: that were all.
+ * Likewise without those being sent; who waits for his time, or is on hold, and
+ * is wanted, waits his turn instead.  Looks at about max a call.  True: that
+ * were all.
  */
 bool sched_walk_free(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
     uint32_t max);
+
+/*
+ * Puts those on hold that are wanted and not being sent; those on hold are not
+ * told.  Looks at about max a call.  True: that were all.
+ */
+bool sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max);
+
+/*
+ * Hands those to the host MTA that are wanted: they go into the queue of
+ * notifications, and out at once.  Only those are told that may be: not being
+ * sent, nor on hold or paused, nor before or behind their times, nor in that
+ * queue already.  Looks at about max a call.  True: that were all.
+ */
+bool sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
+    uint32_t max, int64_t now_us);
+/* May one be that is told by another walk? */
+bool sched_walk_may_hand(const struct sched_walk *w,
+    const struct sched_rcpt_info *info);
 
 /* Tells those being sent alone; they do not come again. */
 void sched_walk_granted(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx);

@@ -303,6 +303,22 @@ set_scheduled(struct why *w)
 }
 
 static void
+tell_on_hold(const struct asking *a)
+{
+	const struct why w = { .kind = WHY_ON_HOLD,
+		.name = "",
+		.directive = "",
+		.until_us = INT64_MAX,
+		.rcpts = a->rcpt == NULL ?
+		    a->asked.q->on_hold :
+		    (uint64_t)(a->rcpt->due_us == SCHED_ON_HOLD),
+		.text = "" };
+
+	if (w.rcpts > 0)
+		a->fn(a->ctx, &w);
+}
+
+static void
 tell_deferred(const struct asking *a)
 {
 	const struct sched_queue *q = a->asked.q;
@@ -310,10 +326,12 @@ tell_deferred(const struct asking *a)
 		.name = "",
 		.directive = "retry-recipients-after",
 		.until_us = vqueue_next_due(q),
-		.rcpts = q->deferred.n,
+		.rcpts = q->deferred.n - q->on_hold,
 		.text = "" };
 
 	if (a->rcpt != NULL) {
+		if (a->rcpt->due_us == SCHED_ON_HOLD)
+			return;
 		w.until_us = a->rcpt->due_us;
 		w.rcpts = w.until_us > a->asked.now_us;
 		if (backlog_opens(q->turns.backlog, a->rcpt->entry,
@@ -364,6 +382,7 @@ tell_all(struct asking *a)
 
 	a->open_us = last_no(&a->asked, checks_open, CHECKS_OPEN);
 	a->go_us = go_at(&a->asked);
+	tell_on_hold(a);
 	tell_deferred(a);
 	tell_behind(a);
 	go_through(a, checks_give, CHECKS_GIVE);

@@ -21,7 +21,9 @@ struct sealing_run {
 	bool validate;
 	struct canon_body *came;  /* the body as it came; NULL: not needed */
 	struct dkim_verify *dkim; /* NULL: not needed */
-	bool own_dkim;            /* the filters say nothing of DKIM */
+	bool own_dkim;            /* it is for us to verify */
+	bool verified;            /* and has been; that is: */
+	struct auth_results verdicts;
 	int64_t now_s;
 };
 
@@ -31,7 +33,7 @@ sealing_run_new(const struct sealing *wanted, const struct sealing_run_in *in,
 {
 	struct sealing_run *r;
 
-	if (!wanted->seal && !wanted->check)
+	if (!wanted->seal && !wanted->check && !in->verify)
 		return NULL;
 	r = mem_new(struct sealing_run);
 	r->wanted = *wanted;
@@ -39,16 +41,18 @@ sealing_run_new(const struct sealing *wanted, const struct sealing_run_in *in,
 	r->rg = rg;
 	r->now_s = in->now_s;
 	arc_chain_read(in->headers, rg, &r->chain);
-	if (wanted->authserv_id[0] != '\0')
+	if (in->results != NULL)
+		r->results = *in->results;
+	else if (wanted->authserv_id[0] != '\0')
 		auth_results_read(in->headers, wanted->authserv_id, rg,
 		    &r->results);
 	r->cv = arc_seal_cv(&r->chain, &r->results, rg);
 	r->validate = wanted->check && r->chain.any;
 	if (r->validate)
 		r->came = canon_body_new();
-	r->own_dkim = wanted->seal && wanted->key != NULL &&
-	    arc_seal_may(&r->chain) &&
-	    auth_results_find(&r->results, "dkim", rg) == NULL;
+	r->own_dkim = in->verify ||
+	    (wanted->seal && wanted->key != NULL && arc_seal_may(&r->chain) &&
+		auth_results_find(&r->results, "dkim", rg) == NULL);
 	if (r->own_dkim)
 		r->dkim = dkim_verify_new(in->verifier, in->headers);
 	return r;
@@ -120,17 +124,37 @@ result_of(const struct dkim_verdict *v, struct region *rg)
 }
 
 static void
-add_results(struct sealing_run *r, const struct dkim_answers *answers)
+verify(struct sealing_run *r, const struct dkim_answers *answers)
 {
 	struct dkim_verdict *v = NULL;
 	size_t n = r->dkim == NULL ?
 	    0 :
 	    dkim_verify_end(r->dkim, answers, r->rg, &v);
 
+	r->verified = true;
 	for (size_t i = 0; i < n; i++)
-		auth_results_add(&r->results, result_of(&v[i], r->rg), r->rg);
-	if (r->own_dkim && n == 0)
-		auth_results_add(&r->results, "dkim=none", r->rg);
+		auth_results_add(&r->verdicts, result_of(&v[i], r->rg), r->rg);
+	if (n == 0)
+		auth_results_add(&r->verdicts, "dkim=none", r->rg);
+}
+
+void
+sealing_run_verdicts(struct sealing_run *r, const struct dkim_answers *answers,
+    struct auth_results *out)
+{
+	if (r->own_dkim && !r->verified)
+		verify(r, answers);
+	*out = r->verdicts;
+}
+
+static void
+add_results(struct sealing_run *r, const struct dkim_answers *answers)
+{
+	struct auth_results own;
+
+	sealing_run_verdicts(r, answers, &own);
+	for (size_t i = 0; i < own.n; i++)
+		auth_results_add(&r->results, own.v[i], r->rg);
 	if (r->chain.any &&
 	    auth_results_find(&r->results, "arc", r->rg) == NULL)
 		auth_results_add(&r->results,

@@ -9,7 +9,7 @@
  * since a chain that we cannot judge must neither be sealed as good nor as bad.
  *
  * A set needs the results of this host's filters.  Where these say nothing of
- * DKIM we verify the signatures ourselves.
+ * DKIM, or check-dkim-inbound is on, we verify the signatures ourselves.
  *
  * No I/O; owned by one thread at a time.
  */
@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mail/auth_results.h"
 #include "mail/dkim_answers.h"
 #include "mail/header.h"
 #include "vmta/policy.h"
@@ -35,7 +36,10 @@ struct sealing_run;
 struct sealing_run_in {
 	struct dkim_verifier *verifier;
 	const struct header_list *headers; /* as they came */
-	int64_t now_s;                     /* wall clock */
+	/* In place of what the message says by our authserv-id; NULL: that. */
+	const struct auth_results *results;
+	bool verify;   /* its DKIM signatures, sealed or not */
+	int64_t now_s; /* wall clock */
 };
 
 /* NULL: there is nothing to do.  The region stays until the end. */
@@ -60,6 +64,13 @@ void sealing_note_log(const struct sealing_note *note, struct log_line *l);
 
 /* Is the message to be sealed, if it can be?  NULL: no. */
 bool sealing_run_seals(const struct sealing_run *r);
+
+/*
+ * What its own verification says of the signatures, as results; none: there was
+ * none.  Once at most, before the end.
+ */
+void sealing_run_verdicts(struct sealing_run *r,
+    const struct dkim_answers *answers, struct auth_results *out);
 
 struct sealing_run_end {
 	const struct dkim_answers *answers;

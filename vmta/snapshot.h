@@ -233,6 +233,8 @@ bool snapshot_signs_in_by_cert(const struct snapshot *s, const char *user);
 bool snapshot_judges_senders(const struct snapshot *s);
 /* Or limits on what comes in (sender_rates.h)? */
 bool snapshot_limits_senders(const struct snapshot *s);
+/* Does any <source> have its clients, or their mail, checked by DNS? */
+bool snapshot_checks_clients(const struct snapshot *s);
 /*
  * The provider that names the domain, the most specific pattern first; NULL:
  * none, as for the queue of notifications.

@@ -188,7 +188,7 @@ struct snapshot {
 	unsigned password_forms;             /* a bit for each that is there */
 	struct sender_patterns **senders;    /* of sources and users */
 	size_t sender_count;
-	bool judges_senders, limits_senders;
+	bool judges_senders, limits_senders, checks_clients;
 	struct strmap *providers;           /* of provider_entry */
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */

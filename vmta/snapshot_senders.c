@@ -85,8 +85,13 @@ static void
 join_source(struct snapshot *s, struct source_entry *src,
     struct conf_errors *errs)
 {
+	static const char *const checks[] = { "check-dkim-inbound",
+		"check-iprev-inbound", "check-spf-inbound" };
 	const struct place p = { s, &table_source, &src->set, errs };
 
+	s->checks_clients = s->checks_clients ||
+	    has_any(&table_source, &src->set, checks,
+		sizeof(checks) / sizeof(*checks));
 	compile(&p, "allow-sender", &src->values.allow_sender);
 	compile(&p, "deny-sender", &src->values.deny_sender);
 	read_domains(&p, &src->values.sender_domains);
@@ -121,6 +126,12 @@ bool
 snapshot_limits_senders(const struct snapshot *s)
 {
 	return s->limits_senders;
+}
+
+bool
+snapshot_checks_clients(const struct snapshot *s)
+{
+	return s->checks_clients;
 }
 
 void

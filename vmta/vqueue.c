@@ -89,9 +89,8 @@ set_pin(struct sched_queue *q, struct group *g, uint16_t pin)
 	}
 }
 
-/* A recipient joins those of its group that wait their turn. */
-static void
-join_ready(struct sched_queue *q, struct rcpt *r, bool front)
+void
+vqueue_join_ready(struct sched_queue *q, struct rcpt *r, bool front)
 {
 	struct group *g = r->group;
 
@@ -217,7 +216,7 @@ vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 	g->active++;
 	msg_keep(q, g);
 	note_close(q, g, now_us);
-	join_ready(q, r, false);
+	vqueue_join_ready(q, r, false);
 	return true;
 }
 
@@ -231,7 +230,7 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 		const struct entry *e = r->group->entry;
 		int64_t opens = backlog_opens(b, e, now_us);
 
-		heap_remove(&q->deferred, &vqueue_by_due, r->index);
+		leave_deferred(q, r);
 		if (opens == INT64_MAX) {
 			vqueue_rcpt_gone(q, b, r, ends->missed, ends->ctx);
 		} else if (opens > now_us) {
@@ -242,42 +241,9 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 		} else {
 			r->group->active++;
 			note_close(q, r->group, now_us);
-			join_ready(q, r, false);
+			vqueue_join_ready(q, r, false);
 		}
 	}
-}
-
-/* False: it may not be sent now, whoever wants it. */
-static bool
-free_deferred(struct sched_queue *q, struct rcpt *r)
-{
-	const struct backlog *b = q->turns.backlog;
-
-	if (backlog_opens(b, r->group->entry, b->ran_us) > b->ran_us)
-		return false;
-	heap_remove(&q->deferred, &vqueue_by_due, r->index);
-	r->group->active++;
-	note_close(q, r->group, b->ran_us);
-	join_ready(q, r, false);
-	return true;
-}
-
-uint32_t
-vqueue_free_deferred(struct sched_queue *q, uint32_t max)
-{
-	uint32_t n = 0;
-
-	/* From the end of the heap: nothing has to find a new place. */
-	for (; n < max && q->deferred.n > 0; n++) {
-		struct rcpt *r = q->deferred.v[q->deferred.n - 1];
-
-		if (free_deferred(q, r))
-			continue;
-		/* Out of the way; vqueue_collect() puts it back. */
-		heap_remove(&q->deferred, &vqueue_by_due, r->index);
-		join_deferred(q, r, 0);
-	}
-	return n;
 }
 
 int64_t
@@ -331,14 +297,15 @@ vqueue_oldest(const struct sched_queue *q)
 }
 
 void
-vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
-    void *ctx)
+vqueue_clear(struct sched_queue *q, struct backlog *b, bool on_hold,
+    vqueue_gone_fn *fn, void *ctx)
 {
 	struct rcpt *r;
 
 	vqueue_take_old(q, b, INT64_MAX, fn, ctx);
-	while ((r = heap_top(&q->deferred)) != NULL) {
-		heap_remove(&q->deferred, &vqueue_by_due, r->index);
+	while ((r = heap_top(&q->deferred)) != NULL &&
+	    (on_hold || r->due_us != SCHED_ON_HOLD)) {
+		leave_deferred(q, r);
 		vqueue_rcpt_gone(q, b, r, fn, ctx);
 	}
 }
@@ -474,7 +441,7 @@ vqueue_untake(struct sched_queue *q, struct rcpt *r, int64_t now_us)
 	q->granted--;
 	q->turns.backlog->sums.granted--;
 	note_close(q, r->group, now_us);
-	join_ready(q, r, true);
+	vqueue_join_ready(q, r, true);
 }
 
 void
@@ -538,8 +505,8 @@ vqueue_step_ready(const struct sched_queue *q, struct vqueue_cursor *c)
 	return g;
 }
 
-static bool
-tell_group(const struct group *g, vqueue_each_fn *fn, void *ctx)
+bool
+vqueue_tell_group(const struct group *g, vqueue_each_fn *fn, void *ctx)
 {
 	const struct rcpt *r = g->last;
 	bool more = true;
@@ -559,114 +526,10 @@ vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c, vqueue_each_fn *fn,
 	const struct rcpt *r;
 
 	while ((g = vqueue_step_ready(q, c)) != NULL)
-		if (!tell_group(g, fn, ctx))
+		if (!vqueue_tell_group(g, fn, ctx))
 			return false;
 	while ((r = vqueue_step_deferred(q, c)) != NULL)
 		if (!fn(ctx, r, true))
 			return false;
-	return true;
-}
-
-bool
-vqueue_free_wanted(struct sched_queue *q, struct vqueue_cursor *c,
-    vqueue_each_fn *fn, void *ctx, uint32_t max)
-{
-	const struct group *g;
-	struct rcpt *r;
-
-	while ((g = vqueue_step_ready(q, c)) != NULL) {
-		(void)tell_group(g, fn, ctx);
-		if (max-- <= 1)
-			return false;
-	}
-	while ((r = vqueue_step_deferred(q, c)) != NULL) {
-		if (fn(ctx, r, true) && free_deferred(q, r))
-			c->index++; /* who comes into its place was not seen */
-		if (max-- <= 1)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Unlinks those of a group that are wanted; the result is a chain by next.
- * The group itself stays until they are freed.
- */
-static struct rcpt *
-unlink_wanted(struct group *g, vqueue_each_fn *wants, void *ctx)
-{
-	struct rcpt *end = g->last, *prev = g->last, *taken = NULL, *r;
-
-	do {
-		r = prev->next;
-		if (!wants(ctx, r, false)) {
-			prev = r;
-			continue;
-		}
-		prev->next = r->next;
-		if (r == g->last)
-			g->last = prev == r ? NULL : prev;
-		r->next = taken;
-		taken = r;
-	} while (r != end);
-	return taken;
-}
-
-/* True: the group has left the heap, and another one has its place. */
-static bool
-take_of_group(struct sched_queue *q, struct backlog *b, struct group *g,
-    const struct vqueue_take *take)
-{
-	struct rcpt *r = unlink_wanted(g, take->wants, take->ctx);
-	bool empty = g->last == NULL;
-	uint32_t n = 0;
-
-	for (const struct rcpt *i = r; i != NULL; i = i->next)
-		n++;
-	if (n > 0)
-		uncount_ready(q, g, n);
-	if (empty)
-		leave_turns(q, g);
-	while (r != NULL) {
-		struct rcpt *next = r->next;
-
-		g->active--;
-		vqueue_rcpt_gone(q, b, r, take->gone, take->ctx);
-		r = next;
-	}
-	return empty;
-}
-
-static bool
-take_deferred(struct sched_queue *q, struct backlog *b, struct rcpt *r,
-    const struct vqueue_take *take)
-{
-	if (!take->wants(take->ctx, r, true))
-		return false;
-	heap_remove(&q->deferred, &vqueue_by_due, r->index);
-	vqueue_rcpt_gone(q, b, r, take->gone, take->ctx);
-	return true;
-}
-
-bool
-vqueue_take_wanted(struct sched_queue *q, struct backlog *b,
-    struct vqueue_cursor *c, const struct vqueue_take *take, uint32_t max)
-{
-	struct group *g;
-	struct rcpt *r;
-
-	/* Who comes into the place of one that has gone was not seen. */
-	while ((g = vqueue_step_ready(q, c)) != NULL) {
-		if (take_of_group(q, b, g, take))
-			c->turns.index++;
-		if (max-- <= 1)
-			return false;
-	}
-	while ((r = vqueue_step_deferred(q, c)) != NULL) {
-		if (take_deferred(q, b, r, take))
-			c->index++;
-		if (max-- <= 1)
-			return false;
-	}
 	return true;
 }

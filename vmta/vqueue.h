@@ -79,6 +79,7 @@ struct sched_queue {
 	struct turns turns;
 	struct pins *pins; /* of groups that are to go as before; or NULL */
 	struct heap deferred;
+	uint32_t on_hold;         /* of those: the last in their order */
 	struct group *last_added; /* or NULL */
 	LIST_HEAD(, group) warm;
 	uint32_t ready_groups;
@@ -148,9 +149,6 @@ bool vqueue_add(struct sched_queue *q, struct backlog *b, struct entry *e,
 void vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
     int64_t born_us, const struct vqueue_ends *ends);
 int64_t vqueue_next_due(const struct sched_queue *q); /* or INT64_MAX */
-/* Moves up to max others there, too, whatever their time; returns how many. */
-uint32_t vqueue_free_deferred(struct sched_queue *q, uint32_t max);
-
 /* Of those that wait their turn: queued before born_us leave, with fn. */
 void vqueue_take_old(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
@@ -177,9 +175,12 @@ bool vqueue_close(struct sched_queue *q, struct backlog *b, struct group *g,
  */
 void vqueue_close_all(struct sched_queue *q, struct backlog *b, int64_t now_us,
     const struct vqueue_ends *ends);
-/* All that are not granted leave, with fn (NULL: silently). */
-void vqueue_clear(struct sched_queue *q, struct backlog *b, vqueue_gone_fn *fn,
-    void *ctx);
+/*
+ * All that are not granted leave, with fn (NULL: silently); those on hold only
+ * if it says so.
+ */
+void vqueue_clear(struct sched_queue *q, struct backlog *b, bool on_hold,
+    vqueue_gone_fn *fn, void *ctx);
 
 /* To the second above; INT64_MAX: never. */
 int64_t vqueue_closes_at(const struct sched_queue *q);
@@ -261,11 +262,38 @@ bool vqueue_walk(struct sched_queue *q, struct vqueue_cursor *c,
     vqueue_each_fn *fn, void *ctx);
 
 /*
- * Those that are wanted and wait for their time wait their turn instead; fn is
- * asked about all.  Looks at about max a call.  True: that were all.
+ * Those that wait for their time wait their turn instead, but for those on
+ * hold.  Returns how many it has looked at, at most max; 0: that were all.
+ */
+uint32_t vqueue_free_deferred(struct sched_queue *q, struct vqueue_cursor *c,
+    uint32_t max);
+
+/*
+ * The same for those that are wanted, on hold or not; fn is asked about all.
+ * Looks at about max a call.  True: that were all.
  */
 bool vqueue_free_wanted(struct sched_queue *q, struct vqueue_cursor *c,
     vqueue_each_fn *fn, void *ctx, uint32_t max);
+
+/*
+ * Those that are wanted are on hold from now on; fn is asked about those that
+ * are not yet.  Looks at about max a call.  True: that were all.
+ */
+bool vqueue_hold_wanted(struct sched_queue *q, struct vqueue_cursor *c,
+    vqueue_each_fn *fn, void *ctx, uint32_t max);
+
+/*
+ * Those that are wanted wait their turn in the other queue from now on, whatever
+ * their time; fn is asked about those that are not on hold.  Looks at about max
+ * a call.  True: that were all.
+ */
+struct vqueue_hand {
+	struct sched_queue *to;
+	vqueue_each_fn *wants;
+	void *ctx;
+};
+bool vqueue_hand_wanted(struct sched_queue *q, struct vqueue_cursor *c,
+    const struct vqueue_hand *how, uint32_t max);
 
 /*
  * Those that are wanted leave, with gone; looks at about max a call.  True:

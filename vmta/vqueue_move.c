@@ -201,7 +201,7 @@ move_deferred(struct sched_queue *q, struct slot *s, struct rcpt *r)
 	struct group *g = r->group, *there = group_there(s, g);
 	int64_t due_us = r->due_us;
 
-	heap_remove(&q->deferred, &vqueue_by_due, r->index);
+	leave_deferred(q, r);
 	r->group = there;
 	there->rcpts++;
 	g->rcpts--;

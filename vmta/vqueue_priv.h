@@ -5,6 +5,7 @@
  *	vqueue.c	coming, being granted, leaving, going through
  *	vqueue_expiry.c	too old, or not to go now
  *	vqueue_move.c	from one queue to another
+ *	vqueue_wanted.c	what an operator chooses
  *
  * Sums of the queue and of its backlog change together, here.
  */
@@ -113,6 +114,8 @@ leave_turns(struct sched_queue *q, struct group *g)
 		q->ready_groups--;
 }
 
+/* A recipient joins those of its group that wait their turn. */
+void vqueue_join_ready(struct sched_queue *q, struct rcpt *r, bool front);
 /* One of those of the group that wait their turn. */
 struct rcpt *vqueue_leave_ready(struct sched_queue *q, struct group *g);
 /* All of them, with fn. */
@@ -135,7 +138,15 @@ static inline void
 join_deferred(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 {
 	r->due_us = due_us;
+	q->on_hold += due_us == SCHED_ON_HOLD;
 	heap_push(&q->deferred, &vqueue_by_due, r);
+}
+
+static inline void
+leave_deferred(struct sched_queue *q, const struct rcpt *r)
+{
+	q->on_hold -= r->due_us == SCHED_ON_HOLD;
+	heap_remove(&q->deferred, &vqueue_by_due, r->index);
 }
 
 /* ---- going through ------------------------------------------------------- */
@@ -146,5 +157,7 @@ struct group *vqueue_step_ready(const struct sched_queue *q,
 /* The next one of those that wait for their time, as turns_step(); or NULL. */
 struct rcpt *vqueue_step_deferred(const struct sched_queue *q,
     struct vqueue_cursor *c);
+/* Those that wait their turn; false as soon as one was the last for now. */
+bool vqueue_tell_group(const struct group *g, vqueue_each_fn *fn, void *ctx);
 
 #endif

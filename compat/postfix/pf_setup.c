@@ -89,6 +89,12 @@ static const struct limit {
 	{ "mailrace_destination_recipient_limit", "1000" },
 };
 
+const char *
+pf_setup_dsn_line(const char *service, struct region *rg)
+{
+	return REGION_JOIN(rg, service, dsn_options);
+}
+
 /* A service of that name must be ours, by its name in the log. */
 static void
 want_service(struct setup *s, const char *name, const char *log_name,
@@ -120,7 +126,7 @@ want_services(struct setup *s)
 		    "127.0.0.1: there will be no service for notifications");
 	else
 		want_service(s, region_printf(p->rg, "%s/inet", dsn),
-		    "mailrace-dsn", REGION_JOIN(p->rg, dsn, dsn_options));
+		    "mailrace-dsn", pf_setup_dsn_line(dsn, p->rg));
 }
 
 /*

@@ -42,6 +42,12 @@ void pf_setup(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p);
 
 /*
+ * The line of master.cf of a service that takes notifications, and mail that
+ * goes back: "127.0.0.1:10028", in the region.
+ */
+const char *pf_setup_dsn_line(const char *service, struct region *rg);
+
+/*
  * The path below the queue directory, as chrooted services and others find it;
  * NULL: it is not there.
  */

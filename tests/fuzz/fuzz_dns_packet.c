@@ -26,6 +26,8 @@ check_answer(const struct dns_answer *a, enum dns_type type)
 			CHECK(strlen(a->mx[i].host) < DNS_NAME_CAP);
 		else if (type == DNS_TXT)
 			CHECK(strlen(a->txt[i]) < DNS_TXT_MAX);
+		else if (type == DNS_PTR)
+			CHECK(strlen(a->names[i]) < DNS_NAME_CAP);
 		else
 			CHECK(a->addrs[i].family != 0);
 	}
@@ -34,14 +36,14 @@ check_answer(const struct dns_answer *a, enum dns_type type)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum dns_type types[] = { DNS_A, DNS_MX, DNS_AAAA,
-		DNS_TXT };
+	static const enum dns_type types[] = { DNS_A, DNS_MX, DNS_AAAA, DNS_TXT,
+		DNS_PTR };
 	enum dns_type type;
 	struct dns_answer *a;
 
 	if (size == 0)
 		return 0;
-	type = types[data[0] % 4];
+	type = types[data[0] % 5];
 	a = dns_packet_answer(data + 1, size - 1, "example.net", type, 0);
 	check_answer(a, type);
 	dns_answer_unref(&a);

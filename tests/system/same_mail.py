@@ -21,24 +21,33 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 
+import exim
+import exim_sites
 import keys
 import postfix
+import procs
+import same_mail_exim
+import same_mail_sites
 import smtp_client
 import tap
 from import_sites import SITES
 from lab import DNS_ADDRESS, Lab, start_receiver
-from same_mail_sites import MAIL
 
 ROUNDS = ("good", "clear", "other")
 WAYS = ("theirs", "ours")
 EHLO = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SIZE 20000000"]
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+# Of those an interface has Exim thinks that they are its own.
 ADDRESSES = ("192.0.2.41/32", "2001:db8::6/128", "2001:db8::7/128",
-             "2001:db8::8/128")
+             "2001:db8::8/128", "2001:db8::9/128")
+
+SITES_OF_ALL = list(same_mail_sites.MAIL.values()) + \
+    list(same_mail_exim.MAIL.values())
 
 Row = collections.namedtuple("Row", "source helo tls hop user")
 NOTHING = Row("-", "-", "never", "-", "-")
@@ -165,6 +174,9 @@ def serve_policies(port):
 class PostfixHost:
     """Postfix, as a site of import_sites has it."""
 
+    MAIL = same_mail_sites.MAIL
+    NAMES_CLIENT = True  # by XFORWARD, when it hands over
+
     # Of postfix.MAIN_CF what would be seen outside; other sites' values are
     # Postfix's own.
     NOT_OURS = ("minimal_backoff_time", "maximal_backoff_time",
@@ -226,6 +238,7 @@ class PostfixHost:
         open(self.pf.log, "w").close()
 
     def client(self, mail):
+        """A session for it."""
         c = smtp_client.Client(("127.0.0.1", 25))
         c.hello()
         if mail.client != "127.0.0.1":
@@ -240,16 +253,97 @@ class PostfixHost:
                                   r"bounced)", f.read()))
 
 
+class EximHost:
+    """Exim, as a site of exim_sites has it."""
+
+    MAIL = same_mail_exim.MAIL
+    NAMES_CLIENT = False
+    USER = "Debian-exim"
+
+    def __init__(self, lab, name):
+        self.lab, self.program = lab, exim.find()
+        if not os.path.exists(lab.path("bin")):
+            exim.know_user(lab, self.USER)
+            os.mkdir(lab.path("bin"))
+            os.symlink(self.program, lab.path("bin", "exim4"))
+            os.environ["PATH"] = lab.path("bin") + ":" + os.environ["PATH"]
+        self.root = lab.path("exim-" + name)
+        os.mkdir(self.root)
+        self.conf = exim_sites.write(self.root, name)
+        self.adapt()
+        # Without a list of trusted files deliveries have not root's rights.
+        for entry in os.listdir(self.root):
+            if entry != "exim.conf":
+                shutil.chown(os.path.join(self.root, entry), self.USER)
+        self.make_folders()
+
+    def adapt(self):
+        """Exim may not lie where its package would have it, and what is slow
+        is not compared here."""
+        with open(self.conf) as f:
+            text = f.read()
+        with open(self.conf, "w") as f:
+            f.write("exim_path = %s\n" % self.program +
+                    re.sub(r"^ *(serialize_hosts|max_parallel) = .*\n", "",
+                           text, flags=re.M))
+
+    def make_folders(self):
+        for sub in ("spool", "log"):
+            path = os.path.join(self.root, sub)
+            shutil.rmtree(path, ignore_errors=True)
+            os.mkdir(path)
+            shutil.chown(path, self.USER, self.USER)
+
+    def importer(self):
+        return ["exim", self.conf]
+
+    def start(self):
+        self.process = procs.Process("exim", [
+            self.program, "-C", self.conf, "-bdf", "-oX", "127.0.0.1:25"],
+            os.path.join(self.root, "exim.out"))
+
+        def listens():
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", 25)) == 0
+        tap.wait_for(listens, 20, "Exim listens")
+
+    def stop(self):
+        for pid in reversed(procs.children_of(self.process.pid)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.popen.wait(20)
+        shutil.copy(os.path.join(self.root, "log", "mainlog"),
+                    self.root + "/last-mainlog")
+        self.make_folders()
+
+    def client(self, mail):
+        c = smtp_client.Client(("127.0.0.1", 25))
+        c.hello()
+        return c, None
+
+    def tried(self):
+        path = os.path.join(self.root, "log", "mainlog")
+        if not os.path.exists(path):
+            return set()
+        with open(path, errors="replace") as f:
+            return set(re.findall(r" (?:=>|->|==|\*\*) (\S+@\S+)", f.read()))
+
+
 # ---- ours --------------------------------------------------------------------
 
 class MailraceHost:
     """mailraced, as the importer had it, fed as a host MTA hands over."""
 
-    def __init__(self, lab, printed):
-        self.lab = lab
+    def __init__(self, lab, printed, names_client):
+        self.lab, self.names_client = lab, names_client
         found = re.search(r"^lmtp-listener (/\S+)", printed, re.M)
         tap.check(found is not None, "no lmtp-listener:\n" + printed)
         self.lmtp = found.group(1)
+        if not os.path.isdir(os.path.dirname(self.lmtp)):
+            printed = printed.replace(self.lmtp, lab.lmtp)
+            self.lmtp = lab.lmtp
         with open(lab.config, "w") as f:
             f.write(printed + lab.expand(CONFIG.replace("{dns}", DNS_ADDRESS)))
 
@@ -264,7 +358,7 @@ class MailraceHost:
         c = smtp_client.Client(self.lmtp, lmtp=True)
         c.hello()
         return c, {"ADDR": mail.client, "NAME": "[UNAVAILABLE]",
-                   "IDENT": "4A%06d" % id(mail)}
+                   "IDENT": "4A%06d" % id(mail)} if self.names_client else None
 
     def waits(self):
         """Recipients that something is still being done about: those whose
@@ -285,7 +379,7 @@ class Fixture(Lab):
     """DNS and certificates for all sites; tests start the rest."""
 
     def __init__(self):
-        self.net = Net(MAIL.values())
+        self.net = Net(SITES_OF_ALL)
         super().__init__(zone=self.net.zone(), with_postfix=False,
                          with_milter=False, log_headers=["X-Way"])
         self.good = make_certificate(self.path("keys"), "good",
@@ -293,8 +387,8 @@ class Fixture(Lab):
         self.other = make_certificate(self.path("keys"), "other",
                                       ["other.example"])
         self.zone += "".join(
-            "_25._tcp.%s 300 TLSA %s\n" % (s.pinned, tlsa(self.good))
-            for s in MAIL.values() if s.pinned)
+            "%s 300 TLSA %s\n" % (s.pinned, tlsa(self.good))
+            for s in SITES_OF_ALL if s.pinned)
 
     def __enter__(self):
         for address in ADDRESSES:
@@ -396,6 +490,8 @@ def table(site, rounds, way):
             first = next((r for r in rows if r is not None), NOTHING)
             if mail.pool and (first.source, first.helo) in mail.pool:
                 first = first._replace(source="any of", helo="its pool")
+            if mail.hops and first.hop in mail.hops:
+                first = first._replace(hop="any of its hosts")
             out[rcpt] = first._replace(tls=level(*[
                 None if r is None else r.tls for r in rows]))
     return out
@@ -427,13 +523,15 @@ def differences(site, theirs, ours):
 
 def compare(lab, name, original):
     """The whole of a site: original(lab, name) makes its host."""
-    site, host = MAIL[name], original(lab, name)
+    host = original(lab, name)
+    site = host.MAIL[name]
     r = lab.command.run("import", *host.importer(), "--json", "--output",
                         lab.path(name + ".conf"))
     tap.check(r.returncode in (0, 1) and r.stdout, "import: " + r.stderr)
     report = json.loads(r.stdout)["report"]
     with open(lab.path(name + ".conf")) as f:
-        hosts = {"theirs": host, "ours": MailraceHost(lab, f.read())}
+        hosts = {"theirs": host,
+                 "ours": MailraceHost(lab, f.read(), host.NAMES_CLIENT)}
     rounds = [play_round(lab, hosts, site, kind) for kind in ROUNDS]
     theirs, ours = (table(site, rounds, way) for way in WAYS)
     wrong = differences(site, theirs, ours)

@@ -11,10 +11,11 @@ class Mail:
     """One message; to: domains, or whole addresses."""
 
     def __init__(self, sender, *to, rcpts=1, size=0, client="127.0.0.1",
-                 pool=None):
+                 pool=None, hops=None):
         self.sender, self.to, self.count = sender, to, rcpts
         self.size, self.client = size, client
         self.pool = pool  # {(address, HELO)}: any of these is right
+        self.hops = hops  # {"NAME:PORT"}: so of the next hop
         self.rcpts = []
 
     def number(self, n):
@@ -26,8 +27,9 @@ class Mail:
 
 
 class Unlike:
-    """What the report says will differ, of the recipients at a domain, of
-    one address, or (None) of any: in which column, between what and what."""
+    """What the report says will differ, of the recipients at a domain, of one
+    address, of a message ("m07"), or (None) of any: in which column, between
+    what and what."""
 
     def __init__(self, where, column, theirs, ours, fate, name, part):
         self.where, self.column = where, column
@@ -36,7 +38,8 @@ class Unlike:
         self.used = False
 
     def is_about(self, rcpt):
-        return self.where in (None, rcpt, rcpt.rpartition("@")[2])
+        return self.where in (None, rcpt, rcpt.rpartition("@")[2],
+                              rcpt.partition("-")[0])
 
 
 class Site:
@@ -50,7 +53,7 @@ class Site:
             m.number(n)
         self.mail, self.domains = mail, domains or {}
         self.hosts, self.unlike, self.zone = hosts or {}, list(unlike), zone
-        self.pinned = pinned  # the host whose certificate DNS vouches for
+        self.pinned = pinned  # whose TLSA record vouches for the certificate
 
     def rcpts(self):
         return [r for m in self.mail for r in m.rcpts]
@@ -153,7 +156,7 @@ TLS = Site([
     Mail("a@bank.example", "Old.Example"),
     Mail("a@bank.example", "court.example", rcpts=60),
 ], hosts={"gw.partner.example": "127.0.2.2:26",
-          "gw.broker.example": "127.0.2.3:25"}, pinned="mx.pinned.example",
+          "gw.broker.example": "127.0.2.3:25"}, pinned="_25._tcp.mx.pinned.example",
     unlike=[
         lost_policy("notary.example", "notary.example secure", "verified",
                     "required"),

@@ -10,7 +10,7 @@ netns.enter()
 import mailrace
 import postfix
 import tap
-from same_mail import Fixture, PostfixHost, compare
+from same_mail import EximHost, Fixture, PostfixHost, compare
 
 
 def need_postfix():
@@ -46,6 +46,31 @@ def hosting(lab):
 @tap.test("Postfix: slow transports, a gateway for the rest")
 def slow(lab):
     compare_postfix(lab, "slow")
+
+
+@tap.test("Exim: straight to MX hosts")
+def exim_plain(lab):
+    compare(lab, "plain", EximHost)
+
+
+@tap.test("Exim: a smarthost with TLS and a password, as Debian writes it")
+def exim_debian(lab):
+    compare(lab, "debian", EximHost)
+
+
+@tap.test("Exim: an address and a name for each sender, and senders with routes")
+def exim_senders(lab):
+    compare(lab, "senders", EximHost)
+
+
+@tap.test("Exim: routes with ports and tables, TLS by domain")
+def exim_routes(lab):
+    compare(lab, "routes", EximHost)
+
+
+@tap.test("Exim: signatures, slow providers")
+def exim_signed(lab):
+    compare(lab, "signed", EximHost)
 
 
 tap.main(Fixture)

@@ -252,6 +252,12 @@ policy_assign(const struct policy_in *in, struct region *rg,
 }
 
 bool
+snapshot_checks_clients(const struct snapshot *s)
+{
+	return s->checks;
+}
+
+bool
 snapshot_judges_senders(const struct snapshot *s)
 {
 	return s->mail_fault != SENDER_FINE;

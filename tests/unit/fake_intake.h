@@ -101,6 +101,7 @@ struct snapshot {
 	bool policy_submission;
 
 	struct sealing sealing; /* of any message */
+	bool checks;            /* clients, as the source says */
 
 	struct acct_wants wants;
 	const char *disabled; /* a domain whose queue wants no records */

@@ -85,6 +85,64 @@ test_methods(struct region *rg)
 	is_str(auth_results_find(&r, "arc", rg), "pass", "what was added");
 }
 
+/* Of mx.example, or of nobody knows whom. */
+static const struct {
+	const char *label, *field;
+	bool theirs;
+} owners[] = {
+	{ "ours", AR " mx.example; spf=pass", false },
+	{ "ours in any case", "authentication-Results:MX.EXAMPLE;spf=pass",
+	    false },
+	{ "ours, quoted", AR " \"mx.example\"; none", false },
+	{ "ours behind a comment", AR " (x)\r\n mx.example ; spf=pass", false },
+	{ "ours with a version that is none", AR " mx.example x; spf=pass",
+	    false },
+	{ "ours alone", AR " mx.example", false },
+	{ "no id", AR " ; spf=pass", false },
+	{ "nothing", AR, false },
+	{ "a comment without end", AR " (mx.example; spf=pass", false },
+	{ "quotes without end", AR " \"other.example; spf=pass", false },
+	{ "another's", AR " other.example; spf=pass", true },
+	{ "another's with a version", AR " other.example 1; spf=pass", true },
+	{ "one below ours", AR " a.mx.example; spf=pass", true },
+	{ "another field", "Subject: mx.example; spf=pass", true },
+};
+
+static void
+test_owners(struct region *rg)
+{
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		struct header_list h;
+		size_t body;
+
+		header_parse(owners[i].field, strlen(owners[i].field), rg, &h,
+		    &body);
+		ok(h.n == 1 &&
+			auth_results_may_be_of(&h.v[0], "mx.example") !=
+			    owners[i].theirs,
+		    "whose field: %s", owners[i].label);
+	}
+}
+
+static void
+test_written(struct region *rg)
+{
+	struct auth_results r = { 0 }, again;
+
+	is_str(auth_results_write(&r, "mx.example", rg), " mx.example; none",
+	    "nothing was found");
+	auth_results_add(&r, "spf=pass smtp.helo=a.example", rg);
+	auth_results_add(&r, "dkim=none", rg);
+	is_str(auth_results_write(&r, "mx.example", rg),
+	    " mx.example;\r\n\tspf=pass smtp.helo=a.example;\r\n\tdkim=none",
+	    "two results");
+	is_str(merged(rg,
+		   REGION_JOIN(rg, AR, auth_results_write(&r, "mx.example", rg),
+		       "\r\n\r\n"),
+		   &again),
+	    "spf=pass smtp.helo=a.example|dkim=none", "which can be read");
+}
+
 static void
 test_values(struct region *rg)
 {
@@ -110,6 +168,8 @@ main(void)
 	}
 	test_methods(rg);
 	test_values(rg);
+	test_owners(rg);
+	test_written(rg);
 	region_free(&rg);
 	return done_testing();
 }

@@ -32,6 +32,7 @@
 #define MX_ "\17"
 #define A_ "\1"
 #define AAAA_ "\34"
+#define PTR_ "\14"
 #define CNAME_ "\5"
 #define TXT_ "\20"
 #define RR(owner, type, ttl, len) owner "\0" type "\0\1\0\0" ttl "\0" len
@@ -67,6 +68,15 @@ static const struct {
 	    RR(AT_NAME, AAAA_, TTL_300, "\20")
 	    "\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\1",
 	    "ok ttl=300 2001:db8::1"),
+	CASE("two names of an address", DNS_PTR,
+	    OK_ N("\1", "\2", "\0", "\0") Q(PTR_)
+	    RR(AT_NAME, PTR_, TTL_300, "\4") "\1A" AT_NAME
+	    RR(AT_NAME, PTR_, TTL_60, "\2") AT_NAME,
+	    "ok ttl=60 a.example.net example.net"),
+	CASE("bytes behind a name", DNS_PTR,
+	    OK_ N("\1", "\1", "\0", "\0") Q(PTR_)
+	    RR(AT_NAME, PTR_, TTL_300, "\5") "\1A" AT_NAME "x",
+	    "temp malformed record"),
 	CASE("a text of strings", DNS_TXT, OK_ N("\1", "\1", "\0", "\0") Q(TXT_)
 	    RR(AT_NAME, TXT_, TTL_300, "\11") "\3a b\0\3; c",
 	    "ok ttl=300 \"a b; c\""),
@@ -224,6 +234,8 @@ describe(struct buf *b, const struct dns_answer *a)
 			buf_printf(b, " %u:%s", a->mx[i].pref, a->mx[i].host);
 		else if (a->txt != NULL)
 			buf_printf(b, " \"%s\"", a->txt[i]);
+		else if (a->names != NULL)
+			buf_printf(b, " %s", a->names[i]);
 		else
 			buf_printf(b, " %s", net_addr_text(&a->addrs[i], text));
 	return buf_cstr(b);
@@ -345,6 +357,35 @@ static const struct {
 	    NULL },
 };
 
+static const struct {
+	const char *name, *want; /* NULL: cannot be asked */
+} any_names[] = {
+	{ "a+b=C!#.Example.", "a+b=c!#.example" },
+	{ "[192.0.2.1]", "[192.0.2.1]" },
+	{ "a b.example", NULL },
+	{ "a..example", NULL },
+	{ "b\xc3\xbc"
+	  "cher.example",
+	    "xn--bcher-kva.example" },
+	{ "a\x7f.example", NULL },
+};
+
+static void
+names_of_any_bytes(void)
+{
+	char name[DNS_NAME_CAP];
+
+	for (size_t i = 0; i < sizeof(any_names) / sizeof(any_names[0]); i++) {
+		int rc = dns_name_clean_any(any_names[i].name, name);
+
+		if (any_names[i].want == NULL)
+			ok(rc == -1, "of any bytes, not %s", any_names[i].name);
+		else
+			is_str(rc == 0 ? name : NULL, any_names[i].want,
+			    any_names[i].want);
+	}
+}
+
 int
 main(void)
 {
@@ -372,6 +413,7 @@ main(void)
 	mistreat(cases[4].bytes, cases[4].len, DNS_A);
 	worst_case();
 	queries();
+	names_of_any_bytes();
 	buf_fini(&b);
 	return done_testing();
 }

@@ -255,6 +255,25 @@ test_cleared(void)
 	conf_errors_fini(&errs);
 }
 
+static void
+test_later(void)
+{
+	struct header_later later = { .wishes = true, .by = { true, true } };
+	struct header_later again;
+
+	for (later.trace = 0; later.trace <= 2; later.trace++) {
+		const char *text = header_later_text(&later, "x", rg);
+		size_t n = header_later_read(text, &again);
+
+		is_str(text + n, "x", "what is not ours");
+		ok(again.wishes && again.by.add_vmta && again.by.date &&
+			again.trace == later.trace,
+		    "%u fields on top are ours", later.trace);
+	}
+	(void)header_later_read("ttttx", &again);
+	is_int(again.trace, 2, "no more than two");
+}
+
 int
 main(void)
 {
@@ -281,6 +300,7 @@ main(void)
 	test_bad_file();
 	test_cleared();
 	conf_file_end();
+	test_later();
 	region_free(&rg);
 	return done_testing();
 }

@@ -48,6 +48,13 @@ dns_ask(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
 	return q;
 }
 
+struct dns_query *
+dns_ask_any(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
+    void *arg)
+{
+	return dns_ask(d, name, type, fn, arg);
+}
+
 void
 dns_cancel(struct dns_query **qp)
 {

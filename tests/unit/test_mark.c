@@ -212,6 +212,36 @@ test_long(const struct mark_key *key, struct region *rg)
 	ok(mark_read(key, value, rg, &got) && same(&got, &m), "and come back");
 }
 
+/* When it came is believed to the second, and no changed octet of it is. */
+static void
+test_arrival(const struct mark_key *key, const struct mark_key *other,
+    struct region *rg)
+{
+	const int64_t came_us = INT64_C(1790000000000000);
+	char *value = region_strdup(rg,
+	    mark_arrival_make(key, came_us + 7, rg));
+	size_t len = strlen(value), believed = 0;
+	int64_t got = 0;
+
+	ok(mark_arrival_read(key, value, &got) && got == came_us,
+	    "an arrival comes back: %s", value);
+	ok(!mark_arrival_read(other, value, &got), "another key says no");
+	for (size_t i = 0; i < len; i++) {
+		value[i] ^= 1;
+		believed += mark_arrival_read(key, value, &got);
+		value[i] ^= 1;
+	}
+	for (size_t i = 0; i < len; i++)
+		believed += mark_arrival_read(key, region_strndup(rg, value, i),
+		    &got);
+	believed += mark_arrival_read(key, REGION_JOIN(rg, value, "x"), &got);
+	is_int((int64_t)believed, 0, "changed or cut it is not believed");
+	ok(mark_is_field(slice_of("x-mailrace-mark")) &&
+		mark_is_field(slice_of("X-Mailrace-Arrival")) &&
+		!mark_is_field(slice_of("X-Mailrace-Arrivals")),
+	    "fields of ours");
+}
+
 int
 main(void)
 {
@@ -235,6 +265,7 @@ main(void)
 	test_version_1(key, rg);
 	test_junk(key, rg);
 	test_long(key, rg);
+	test_arrival(key, other, rg);
 	mark_key_free(&key);
 	mark_key_free(&other);
 	region_free(&rg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A walk meets every queue and every recipient that stays, whatever happens
- * between two slices, and takes out what is wanted and nothing else.
+ * between two slices, and takes out what is wanted and nothing else; or puts it
+ * on hold, whence nothing but a release brings it back.
  */
 #include "vmta/sched_walk.h"
 
@@ -178,6 +179,155 @@ test_take(uint32_t modulus, uint32_t max)
 	plain_owner_fini(&w.owner);
 }
 
+static bool
+wants_hold(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct world *w = ctx;
+
+	w->taken += is_wanted(w, info);
+	if (info->due_us == SCHED_ON_HOLD || info->granted)
+		w->taken += 1000000;
+	return is_wanted(w, info);
+}
+
+static bool
+wants_release(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct world *w = ctx;
+
+	w->taken += info->due_us == SCHED_ON_HOLD;
+	return info->due_us == SCHED_ON_HOLD;
+}
+
+/* On hold or deferred, in all queues; those that wait for their time alone. */
+static uint64_t
+deferred(const struct world *w, uint64_t *timed_r)
+{
+	struct sched_queue_info info;
+	struct sched_totals t;
+	struct sched_queue *q;
+	struct sched_walk walk;
+
+	*timed_r = 0;
+	sched_walk_begin(&walk, w->sched);
+	while ((q = sched_walk_next(&walk)) != NULL) {
+		sched_queue_info(w->sched, q, S, &info);
+		*timed_r += info.deferred;
+	}
+	sched_walk_end(&walk);
+	sched_totals(w->sched, &t);
+	return t.deferred;
+}
+
+typedef bool change_fn(struct sched_walk *w, sched_rcpt_fn *fn, void *ctx,
+    uint32_t max);
+
+static void
+change(struct world *w, change_fn *fn, sched_rcpt_fn *wants, uint32_t max)
+{
+	struct sched_walk walk;
+
+	w->taken = 0;
+	sched_walk_begin(&walk, w->sched);
+	while (sched_walk_next(&walk) != NULL)
+		while (!fn(&walk, wants, w, max))
+			;
+	sched_walk_end(&walk);
+}
+
+/* Every third message waits for its time: two of three of them as well. */
+static void
+test_hold(uint32_t max)
+{
+	struct sched_queue *q;
+	struct sched_walk walk;
+	uint64_t timed = 0;
+	struct world w;
+
+	world_init(&w);
+	w.modulus = 2;
+	change(&w, sched_walk_hold, wants_hold, max);
+	is_int(w.taken, MESSAGES / 2 * 2, "just what is wanted is held, once");
+	is_int((int64_t)deferred(&w, &timed), 200 * 2 + 67 * 3 + 66,
+	    "with those that wait for their time");
+	is_int((int64_t)timed, 67 * 3 + 66, "who are told apart");
+	sched_walk_begin(&walk, w.sched);
+	while ((q = sched_walk_next(&walk)) != NULL) {
+		while (sched_walk_free_deferred(&walk, max))
+			;
+		sched_queue_take_all(w.sched, q, NULL, NULL, S);
+	}
+	sched_walk_end(&walk);
+	is_int((int64_t)sched_run(w.sched, INT64_MAX / 4), INT64_MAX,
+	    "no time ends it");
+	is_int((int64_t)queued(&w), 200 * 2, "nor the end of its queue");
+	is_int((int64_t)deferred(&w, &timed), 200 * 2, "they are on hold");
+	is_int((int64_t)timed, 0, "all of them");
+	change(&w, sched_walk_free, wants_release, max);
+	is_int(w.taken, 200 * 2, "all are released");
+	is_int((int64_t)deferred(&w, &timed), 0, "and wait their turn");
+	plain_owner_fini(&w.owner);
+}
+
+static bool
+wants_hand(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct world *w = ctx;
+
+	w->taken += is_wanted(w, info);
+	w->taken += strcmp(info->domain, "b.example") == 0 ? 0 : 1000000;
+	return is_wanted(w, info);
+}
+
+static uint64_t
+size_of(const struct world *w, const char *domain, uint64_t *deferred_r)
+{
+	struct sched_queue_info info = { .rcpts = 0 };
+	struct sched_queue *q;
+	struct sched_walk walk;
+
+	sched_walk_begin(&walk, w->sched);
+	while ((q = sched_walk_next(&walk)) != NULL &&
+	    strcmp(sched_queue_domain(q), domain) != 0)
+		;
+	if (q != NULL)
+		sched_queue_info(w->sched, q, S, &info);
+	sched_walk_end(&walk);
+	*deferred_r = info.deferred;
+	return info.rcpts;
+}
+
+/* Messages 4, 8 ... 400 are b.example's, whose queue alone is not paused. */
+static void
+test_hand(uint32_t max)
+{
+	struct sched_pause queue = { "b.example", "*", false };
+	struct sched_walk walk;
+	uint64_t timed, held = 20 * 2, handed = 100 * 2 - held;
+	struct world w;
+	struct err e;
+
+	world_init(&w);
+	w.modulus = 5;
+	change(&w, sched_walk_hold, wants_hold, max);
+	(void)sched_pause(w.sched, &queue, &e);
+	w.modulus = 1;
+	w.taken = 0;
+	sched_walk_begin(&walk, w.sched);
+	while (sched_walk_next(&walk) != NULL)
+		while (!sched_walk_hand(&walk, wants_hand, &w, max, S))
+			;
+	sched_walk_end(&walk);
+	is_int(w.taken, (int64_t)handed, "just those that may go, once");
+	is_int((int64_t)size_of(&w, SNAPSHOT_DSN_DOMAIN, &timed),
+	    (int64_t)handed, "they wait for the host");
+	is_int((int64_t)timed, 0, "none for its time");
+	is_int((int64_t)size_of(&w, "b.example", &timed),
+	    (int64_t)(300 - handed), "the others stay");
+	is_int((int64_t)queued(&w), MESSAGES * RCPTS, "nothing is lost");
+	plain_owner_fini(&w.owner);
+}
+
 /* Queues go and come while a walk stands at them. */
 static void
 test_queues(void)
@@ -220,6 +370,11 @@ main(void)
 	test_take(2, 1);
 	test_take(3, 1000000);
 	test_take(7, 3);
+	test_hold(1);
+	test_hold(7);
+	test_hold(1000000);
+	test_hand(1);
+	test_hand(1000000);
 	test_queues();
 	return done_testing();
 }

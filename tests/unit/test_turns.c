@@ -30,7 +30,7 @@ begin(struct bench *t)
 static void
 end(struct bench *t)
 {
-	vqueue_clear(t->q, &t->b, NULL, NULL);
+	vqueue_clear(t->q, &t->b, true, NULL, NULL);
 	is_int((int64_t)(t->q->rcpts + t->q->ready + t->q->aside +
 		   t->q->ready_groups + t->b.sums.rcpts + t->b.sums.ready +
 		   t->b.flows.n),

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/drain_host.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/ctl_ask.h"
+#include "compat/host_files.h"
+#include "compat/host_plan.h"
+#include "compat/postfix/pf_setup.h"
+#include "compat/postfix/pf_undo.h"
+#include "lib/net.h"
+#include "lib/run_command.h"
+
+#define POSTFIX_FOLDER "/etc/postfix"
+
+enum { GREETING_MS = 10000, TRIES = 50, TRY_MS = 100 };
+
+static int
+fail(const struct err *e)
+{
+	(void)fprintf(stderr, "mailrace: %s\n", e->text);
+	return -1;
+}
+
+/* ---- does it lead here? -------------------------------------------------- */
+
+/* A Postfix that was never configured is none: postconf only complains. */
+static bool
+is_configured(void)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a program of one thread */
+	const char *folder = getenv("MAIL_CONFIG");
+	struct buf path = { 0 };
+	bool there;
+
+	buf_printf(&path, "%s/main.cf",
+	    folder == NULL ? POSTFIX_FOLDER : folder);
+	there = access(buf_cstr(&path), F_OK) == 0;
+	buf_fini(&path);
+	return there;
+}
+
+static bool
+leads_here(const struct drain_host *h)
+{
+	const char *name = pf_leads_here(h->postfix);
+
+	if (name != NULL)
+		(void)fprintf(stderr,
+		    "mailrace: %s in %s still leads to Mailrace: first mailrace "
+		    "setup postfix --undo, or take it out\n",
+		    name, h->site.dir);
+	return name != NULL;
+}
+
+bool
+drain_host_open(struct drain_host *h, const struct ctl_options *opt)
+{
+	const char *dir = opt->values[OPT_CONFIG_DIR];
+	struct err e;
+	int rc;
+
+	*h = (struct drain_host){ .opt = opt };
+	h->is_postfix = dir != NULL ||
+	    (command_is_there("postconf") && is_configured());
+	if (!h->is_postfix)
+		return true;
+	rc = pf_site_init(&h->site, dir, &e);
+	h->postfix = pf_conf_new(h->site.rg);
+	if (rc == 0)
+		rc = pf_site_read(&h->site, h->postfix, &e);
+	if (rc == -1)
+		(void)fail(&e);
+	return rc == 0 && !leads_here(h);
+}
+
+void
+drain_host_close(struct drain_host *h)
+{
+	if (h->is_postfix) {
+		pf_conf_free(&h->postfix);
+		pf_site_fini(&h->site);
+	}
+	snapshot_unref(&h->conf);
+}
+
+/* ---- who takes it back --------------------------------------------------- */
+
+static const struct conf_host *
+dsn_host(const struct drain_host *h)
+{
+	return &snapshot_global(h->conf)->dsn_hosts.v[0];
+}
+
+/* "127.0.0.1:10028"; NULL: it is no port of this host that Postfix could have. */
+static const char *
+service_of(const struct drain_host *h)
+{
+	const struct conf_host *to = dsn_host(h);
+	char text[NET_ADDR_TEXT];
+
+	if (!h->is_postfix || to->name != NULL || to->port == 0 ||
+	    strncmp(net_addr_text(&to->addr, text), "127.", 4) != 0)
+		return NULL;
+	return region_printf(h->site.rg, "%s:%u", text, (unsigned)to->port);
+}
+
+static int
+read_config(struct drain_host *h, struct err *e)
+{
+	struct conf_errors errs = { .portable = true };
+
+	h->conf = snapshot_load(h->opt->config, &errs);
+	if (h->conf == NULL)
+		ctl_print_errors(&errs);
+	conf_errors_fini(&errs);
+	if (h->conf == NULL)
+		return err_set(e, "%s has to be right first", h->opt->config);
+	if (snapshot_global(h->conf)->dsn_hosts.n == 0)
+		return err_set(e,
+		    "dsn-host is not set: nobody would take the mail back");
+	return 0;
+}
+
+/* Mail that was treated and signed must come through as it is. */
+static int
+check_service(const struct drain_host *h, const struct pf_service *s,
+    struct err *e)
+{
+	static const char *const changes[] = { "smtpd_milters",
+		"smtpd_proxy_filter", "content_filter" };
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		const char *own = pf_option(h->postfix, s, changes[i]);
+
+		if (own == NULL)
+			own = pf_value(h->postfix, NULL, changes[i]);
+		if (own[0] != '\0')
+			return err_set(e,
+			    "the service %s of master.cf, where dsn-host leads, "
+			    "has %s: it must have none",
+			    s->key, changes[i]);
+	}
+	return 0;
+}
+
+static int
+make_service(struct drain_host *h, const char *service, bool dry_run,
+    struct err *e)
+{
+	struct host_plan plan;
+	int rc;
+
+	if (!pf_site_runs(&h->site))
+		return err_set(e, "Postfix does not run (%s)", h->site.dir);
+	if (dry_run) {
+		(void)printf("The service %s would be in master.cf until the "
+			     "end.\n",
+		    service);
+		return 0;
+	}
+	host_plan_init(&plan);
+	pf_want_service(&plan, h->postfix, pf_setup_dsn_line(service, plan.rg));
+	rc = host_files_lock(&h->site.files, e);
+	if (rc == 0)
+		rc = host_files_copy(&h->site.files, e);
+	if (rc == 0)
+		rc = pf_site_edit(&h->site, &plan, e);
+	if (rc == 0)
+		rc = host_files_swap(&h->site.files, e);
+	h->made = rc == 0;
+	if (rc == 0)
+		rc = pf_site_reload(&h->site, e);
+	host_plan_fini(&plan);
+	return rc;
+}
+
+/* Its greeting. */
+static int
+greets(const struct conf_host *to, struct err *e)
+{
+	const struct net_addr any = { 0 };
+	enum net_fault fault;
+	char line[512] = "";
+	struct pollfd p;
+	int rc = 0;
+
+	p.fd = net_connect(&any, &to->addr, to->port, &fault, e);
+	p.events = POLLIN;
+	if (p.fd == -1)
+		return -1;
+	if (poll(&p, 1, GREETING_MS) != 1 ||
+	    recv(p.fd, line, sizeof(line) - 1, 0) < 3 ||
+	    strncmp(line, "220", 3) != 0)
+		rc = err_set(e, "it does not greet");
+	(void)close(p.fd);
+	return rc;
+}
+
+/* A name, or a port that settings choose, is left to mailraced. */
+static int
+check_greeting(const struct drain_host *h, struct err *e)
+{
+	const struct timespec a_moment = { .tv_nsec = TRY_MS * 1000000L };
+	const struct conf_host *to = dsn_host(h);
+	int rc = 0;
+
+	if (to->name != NULL || to->port == 0)
+		return 0;
+	for (int i = 0; i < (h->made ? TRIES : 1); i++) {
+		rc = greets(to, e);
+		if (rc == 0)
+			break;
+		(void)nanosleep(&a_moment, NULL);
+	}
+	return rc == 0 ?
+	    0 :
+	    err_where(e, "dsn-host, which is to take the mail back");
+}
+
+static int
+listen_at(struct drain_host *h, bool dry_run, struct err *e)
+{
+	const struct pf_service *s;
+	const char *service, *key;
+
+	if (read_config(h, e) == -1)
+		return -1;
+	service = service_of(h);
+	if (service == NULL)
+		return check_greeting(h, e);
+	key = region_printf(h->site.rg, "%s/inet", service);
+	s = pf_entry(h->postfix, slice_of(key));
+	if (s != NULL)
+		return check_service(h, s, e) == -1 ? -1 : check_greeting(h, e);
+	if (make_service(h, service, dry_run, e) == -1)
+		return -1;
+	return dry_run ? 0 : check_greeting(h, e);
+}
+
+int
+drain_host_listen(struct drain_host *h, bool dry_run)
+{
+	struct err e;
+
+	if (listen_at(h, dry_run, &e) == 0)
+		return 0;
+	(void)fail(&e);
+	(void)drain_host_end(h);
+	return -1;
+}
+
+int
+drain_host_end(struct drain_host *h)
+{
+	struct err e;
+
+	if (!h->made)
+		return 0;
+	h->made = false;
+	if (host_files_swap_back(&h->site.files, &e) == 0 &&
+	    pf_site_reload(&h->site, &e) == 0)
+		return 0;
+	(void)fail(&e);
+	(void)fprintf(stderr,
+	    "mailrace: the service %s stays in master.cf of %s: take it out\n",
+	    service_of(h), h->site.dir);
+	return -1;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drain_host - the host MTA while the queue of Mailrace runs empty: does it still
+ * lead here, and has it a listener without milters that takes back what is left?
+ *
+ * A Postfix that has none gets one, a service of master.cf where dsn-host says,
+ * until the end; then the file is byte for byte as it was, if nobody else has
+ * edited it.  Who is killed in between leaves the service, for this host's
+ * addresses alone.  What goes wrong is told on standard error.  Blocks; one
+ * thread.
+ */
+
+#ifndef ADMIN_DRAIN_HOST_H
+#define ADMIN_DRAIN_HOST_H
+
+#include <stdbool.h>
+
+#include "admin/ctl_parse.h"
+#include "compat/postfix/pf_conf.h"
+#include "compat/postfix/pf_site.h"
+#include "vmta/snapshot.h"
+
+struct drain_host {
+	const struct ctl_options *opt;
+	bool is_postfix; /* this host has one that is used */
+	bool made;       /* its listener is ours, and goes at the end */
+	struct pf_site site;
+	struct pf_conf *postfix;
+	struct snapshot *conf; /* of Mailrace */
+};
+
+/*
+ * False: its mail would wait there, or nobody can say whether.  To be closed in
+ * any case.
+ */
+bool drain_host_open(struct drain_host *h, const struct ctl_options *opt);
+void drain_host_close(struct drain_host *h);
+
+/* -1: it cannot take mail back.  dry_run: it is only told what would be done. */
+int drain_host_listen(struct drain_host *h, bool dry_run);
+/* As it was.  -1: it is not. */
+int drain_host_end(struct drain_host *h);
+
+#endif

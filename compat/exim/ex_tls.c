@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS with servers.  Exim's options are lists of hosts, ours are by domain: a
+ * list can be taken over where it is about all hosts, or where the hosts of the
+ * domain are named by a router.
+ */
+#include <string.h>
+
+#include "compat/exim/ex_import_priv.h"
+#include "vmta/effect.h"
+
+#define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
+
+enum match { MATCH_NO, MATCH_YES, MATCH_UNKNOWN };
+
+struct level {
+	bool use, require;
+	bool dane, verify;
+};
+
+/* The next name of smtp-hosts; len 0: no more. */
+static struct slice
+next_host(const char **at)
+{
+	static const char mx[] = "lookup-mx:";
+	const char *p = *at + strspn(*at, "; ,");
+	struct slice s;
+
+	*at = p + strcspn(p, ";,");
+	if (strncmp(p, mx, sizeof(mx) - 1) == 0)
+		p += sizeof(mx) - 1;
+	s = (struct slice){ p, (size_t)(*at - p) };
+	if (s.len > 0 && s.p[0] == '[') {
+		const char *end = memchr(s.p, ']', s.len);
+
+		s.p++;
+		s.len = end == NULL ? s.len - 1 : (size_t)(end - s.p);
+	} else {
+		const char *end = memchr(s.p, ':', s.len);
+
+		s.len = end == NULL ? s.len : (size_t)(end - s.p);
+	}
+	return s;
+}
+
+/* Is the option about all hosts of the way, none, or who knows? */
+static enum match
+match(struct ex_import *im, const struct ex_hop *hop, const char *name)
+{
+	const char *value = ex_conf_value(hop->transport, name), *why;
+	const char *at = hop->hosts;
+	size_t hits = 0, n = 0;
+	struct ex_list list;
+
+	if (value[0] == '\0')
+		return MATCH_NO;
+	value = ex_constant(im, value, &why);
+	if (value == NULL)
+		return MATCH_UNKNOWN;
+	if (strcmp(value, "*") == 0)
+		return MATCH_YES;
+	ex_list_read(im->conf, &im->files, "hostlist", value, &list);
+	if (list.n == 0 && list.unknown == NULL)
+		return MATCH_NO;
+	if (list.unknown != NULL || hop->hosts[0] == '\0')
+		return MATCH_UNKNOWN;
+	for (struct slice s = next_host(&at); s.len > 0; s = next_host(&at)) {
+		const struct ex_point point = { NULL,
+			region_strndup(im->rg, s.p, s.len), false };
+
+		hits += ex_list_has(&list, &point);
+		n++;
+	}
+	return hits == 0 ? MATCH_NO : hits == n ? MATCH_YES : MATCH_UNKNOWN;
+}
+
+/* Where nobody knows it is told, and taken as no. */
+static bool
+says(struct ex_import *im, const struct ex_hop *hop, const char *name,
+    enum import_fate fate)
+{
+	enum match m = match(im, hop, name);
+
+	if (m == MATCH_UNKNOWN &&
+	    ex_first(im, hop->transport, REGION_JOIN(im->rg, name, " unknown")))
+		ex_manual(im, fate, hop->transport, name,
+		    "it names hosts, and ours is by domain: write <domain> "
+		    "blocks for those that they serve");
+	return m == MATCH_YES;
+}
+
+static struct level
+level_of(struct ex_import *im, const struct ex_hop *hop)
+{
+	struct level l = { .use = true };
+
+	l.use = !says(im, hop, "hosts_avoid_tls", IMPORT_LOST);
+	l.dane = says(im, hop, "hosts_require_dane", IMPORT_UNSAFE);
+	l.require = says(im, hop, "hosts_require_tls", IMPORT_UNSAFE) || l.dane;
+	l.verify = says(im, hop, "tls_verify_hosts", IMPORT_UNSAFE);
+	l.dane |= says(im, hop, "hosts_try_dane", IMPORT_UNSAFE);
+	l.use |= l.require;
+	l.dane &= l.use;
+	l.verify &= l.use;
+	return l;
+}
+
+/* ---- lines ----------------------------------------------------------------- */
+
+/* Which of two options asks for it; the second is often a default. */
+static const char *
+asked_by(const struct ex_instance *t, const char *first, const char *second)
+{
+	return ex_conf_value(t, first)[0] != '\0' ? first : second;
+}
+
+/*
+ * Does mail lose what it had?  DANE is Exim's default, but of no use unless
+ * answers of DNS are asked to be signed.
+ */
+static bool
+is_lost(const struct ex_import *im, const struct ex_instance *t,
+    const char *name)
+{
+	return ex_is_set(t, name) ||
+	    strcmp(ex_conf_value(ex_main(im->conf), "dns_dnssec_ok"), "1") == 0;
+}
+
+/* A directive that the level needs; else it is told. */
+static void
+add_wanted(struct ex_import *im, const struct ex_instance *t, const char *name,
+    struct import_block *b, const char *line[2])
+{
+	const struct import_fact fact = ex_fact(t, name);
+	struct err why;
+
+	if (effect_of("domain", line[0], line[1], &why) == EFFECT_TAKES) {
+		(void)import_add(b, line[0], line[1],
+		    REGION_JOIN(im->rg, name, ", ", t->where));
+		return;
+	}
+	if (ex_first(im, t, name))
+		import_tell(im->report,
+		    is_lost(im, t, name) ? IMPORT_UNSAFE : IMPORT_LOST, &fact,
+		    "%s%s; TLS without it stands in its place", why.text,
+		    ex_is_set(t, name) ? "" : ", and it is Exim's default");
+}
+
+static void
+add_verify(struct ex_import *im, const struct ex_instance *t,
+    struct import_block *b)
+{
+	const char *file = ex_conf_value(t, "tls_verify_certificates");
+	const char *line[2] = { "smtp-tls-ca-file",
+		file[0] == '/' ? file : AUTHORITIES };
+
+	add_wanted(im, t, "tls_verify_hosts", b, line);
+}
+
+static void
+add_dane(struct ex_import *im, const struct ex_instance *t,
+    struct import_block *b)
+{
+	const char *line[2] = { "use-dane", "yes" };
+
+	add_wanted(im, t, asked_by(t, "hosts_require_dane", "hosts_try_dane"),
+	    b, line);
+}
+
+/* What the option has become, once. */
+static void
+tell(struct ex_import *im, const struct ex_instance *t, const char *name,
+    const char *text)
+{
+	const struct import_fact fact = ex_fact(t, name);
+
+	if (ex_is_set(t, name) && fact.value[0] != '\0' &&
+	    ex_first(im, t, name))
+		import_tell(im->report, IMPORT_TAKEN, &fact, "%s", text);
+}
+
+/* Without it, what cannot be sent by TLS is sent in clear. */
+static void
+tell_fallback(struct ex_import *im, const struct ex_instance *t, bool required)
+{
+	const struct import_fact fact = ex_fact(t, "tls_tempfail_tryclear");
+
+	if (ex_is_true(t, fact.name) || !ex_is_set(t, fact.name) ||
+	    !ex_first(im, t, fact.name))
+		return;
+	if (required)
+		import_tell(im->report, IMPORT_TAKEN, &fact,
+		    "by require-starttls yes");
+	else
+		import_tell(im->report, IMPORT_UNSAFE, &fact,
+		    "after a failed handshake mail goes in clear; with "
+		    "require-starttls yes it never does, also where TLS is not "
+		    "offered");
+}
+
+static bool
+is_same(const struct level *a, const struct level *b)
+{
+	return a->use == b->use && a->require == b->require &&
+	    a->dane == b->dane && a->verify == b->verify;
+}
+
+void
+ex_tls(struct ex_import *im, const struct ex_hop *hop,
+    const struct ex_hop *base, struct import_block *in, const char *pattern)
+{
+	const struct level l = level_of(im, hop);
+	const struct ex_instance *t = hop->transport;
+	struct import_block *b;
+	const char *comment = t->where;
+
+	if (base != NULL) {
+		const struct level other = level_of(im, base);
+
+		if (is_same(&l, &other))
+			return;
+	}
+	b = import_block(im->out, in, "domain", pattern);
+	(void)import_add(b, "use-starttls", l.use ? "yes" : "no", comment);
+	(void)import_add(b, "require-starttls", l.require ? "yes" : "no",
+	    comment);
+	if (l.verify)
+		add_verify(im, t, b);
+	if (l.dane)
+		add_dane(im, t, b);
+	if (!l.use)
+		tell(im, t, "hosts_avoid_tls", "use-starttls no");
+	if (l.require)
+		tell(im, t, "hosts_require_tls",
+		    "use-starttls yes, require-starttls yes");
+	tell_fallback(im, t, l.require);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of Exim: whom they hold, as Exim's rule of the last item has it. */
+#include "compat/exim/ex_list.h"
+
+#include "tests/tap.h"
+
+static const char config[] =
+    "domainlist local = @ : *.own.example\n"
+    "domainlist both = ! +local : x.own.example\n"
+    "domainlist bad = +bad : a.example\n"
+    "domainlist odd = ^a.*$\n"
+    "addresslist staff = joe@a.example : *@b.example : c.example\n"
+    "addresslist not_joe = ! joe@a.example : *\n";
+
+static bool
+keys(void *ctx, const char *type, const char *path, struct ex_points *points,
+    const char **why_r)
+{
+	struct region *rg = ctx;
+	struct ex_point p;
+
+	if (strcmp(type, "lsearch") != 0 || strcmp(path, "/t") != 0) {
+		*why_r = "no such file";
+		return false;
+	}
+	(void)ex_point_parse(rg, "k.example", &p);
+	ex_points_add(points, rg, &p);
+	return true;
+}
+
+static const struct {
+	const char *kind, *list, *point;
+	bool has;
+} cases[] = {
+	{ "domainlist", "a.example : b.example", "B.example", true },
+	{ "domainlist", "a.example : b.example", "c.example", false },
+	{ "domainlist", "a.example : b.example", "*", false },
+	{ "domainlist", "", "*", false },
+	{ "domainlist", "*", "*", true },
+	{ "domainlist", "! a.example", "*", true },
+	{ "domainlist", "! a.example", "a.example", false },
+	{ "domainlist", "! a.example : b.example", "c.example", false },
+	{ "domainlist", "<; a.example ; ! b.example", "c.example", true },
+	{ "domainlist", "*.a.example", "a.example", false },
+	{ "domainlist", "*.a.example", "x.y.a.example", true },
+	{ "domainlist", "*.a.example", "*.a.example", true },
+	{ "domainlist", "*.a.example", "*.y.a.example", true },
+	{ "domainlist", "a.example", "*.a.example", false },
+	{ "domainlist", "! x.a.example : *.a.example", "x.a.example", false },
+	{ "domainlist", "+local", "mx.host.example", true },
+	{ "domainlist", "! +local", "mx.host.example", false },
+	{ "domainlist", "! +local", "x.own.example", false },
+	{ "domainlist", "! +local", "*", true },
+	{ "domainlist", "+both", "x.own.example", false },
+	{ "domainlist", "+both", "mx.host.example", false },
+	{ "domainlist", "! +both", "mx.host.example", true },
+	{ "domainlist", "+both : *", "a.example", true },
+	{ "domainlist", "lsearch;/t", "k.example", true },
+	{ "domainlist", "! lsearch;/t : *", "k.example", false },
+	{ "addresslist", "+staff", "joe@a.example", true },
+	{ "addresslist", "+staff", "a.example", false },
+	{ "addresslist", "+staff", "anna@b.example", true },
+	{ "addresslist", "+staff", "c.example", true },
+	{ "addresslist", "+not_joe", "joe@a.example", false },
+	{ "addresslist", "+not_joe", "*", true },
+	{ "addresslist", "+local", "x@mx.host.example", true },
+};
+
+static const char *const unknown[] = { "+nothing", "+bad", "+odd", "^x",
+	"*x.example", "lsearch;/none", "mysql;select", "$domain", "@mx_any",
+	"a b" };
+
+static void
+read_list(struct region *rg, struct ex_conf *c, const char *kind,
+    const char *text, struct ex_list *l)
+{
+	const struct ex_files files = { keys, rg };
+	struct err e;
+
+	(void)ex_conf_read(c, EX_MAIN,
+	    slice_of("primary_hostname = mx.host.example\n"), &e);
+	(void)ex_conf_read_file(c, slice_of(config), &e);
+	ex_list_read(c, &files, kind, text, l);
+}
+
+static void
+test_lists(void)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct region *rg = region_new();
+		struct ex_conf *c = ex_conf_new(rg);
+		struct ex_point point = { 0 };
+		struct ex_list l;
+
+		read_list(rg, c, cases[i].kind, cases[i].list, &l);
+		if (strcmp(cases[i].point, "*") != 0)
+			(void)ex_point_parse(rg, cases[i].point, &point);
+		ok(l.unknown == NULL && ex_list_has(&l, &point) == cases[i].has,
+		    "%s: %s", cases[i].list, cases[i].point);
+		ex_conf_free(&c);
+		region_free(&rg);
+	}
+}
+
+static void
+test_unknown(void)
+{
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		struct region *rg = region_new();
+		struct ex_conf *c = ex_conf_new(rg);
+		struct ex_list l;
+
+		read_list(rg, c, "domainlist", unknown[i], &l);
+		ok(l.unknown != NULL, "%s", unknown[i]);
+		ex_conf_free(&c);
+		region_free(&rg);
+	}
+}
+
+static const struct {
+	const char *list, *items; /* with a "|" behind each */
+} texts[] = {
+	{ "a : b", "a|b|" },
+	{ " a:: b :c", "a: b|c|" },
+	{ "<; a:b ; ;c", "a:b|c|" },
+	{ "<+ a ++ b + c", "a + b|c|" },
+	{ "", "" },
+	{ ":::", ":|" },
+};
+
+static void
+test_items(void)
+{
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct region *rg = region_new();
+		struct ex_cursor at = ex_cursor_of(texts[i].list);
+		struct buf b = { 0 };
+		const char *item;
+
+		while ((item = ex_cursor_next(&at, rg)) != NULL)
+			buf_printf(&b, "%s|", item);
+		is_str(buf_cstr(&b), texts[i].items, texts[i].list);
+		buf_fini(&b);
+		region_free(&rg);
+	}
+}
+
+int
+main(void)
+{
+	test_lists();
+	test_unknown();
+	test_items();
+	return done_testing();
+}
