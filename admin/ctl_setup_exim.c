@@ -39,7 +39,7 @@ static const char *
 listener(const struct setup *s, const char *begins)
 {
 	const struct conf_strs *all = &snapshot_global(s->conf)->lmtp_listeners;
-	const char *user = ex_value(&s->facts.main, "exim_user");
+	const char *user = ex_main_value(&s->facts, "exim_user");
 	const char *found = NULL;
 	struct err ignored;
 
@@ -128,10 +128,10 @@ check_domains(struct setup *s)
 		.t = &s->text,
 		.p = &s->run.plan };
 
-	for (size_t i = 0; i < s->facts.routers.n && list[0] == '\0'; i++)
-		if (ex_is_general(&look, &s->facts.routers.v[i]))
-			list = ex_value(&s->facts.routers.v[i].options,
-			    "domains");
+	for (const struct ex_instance *r = s->facts.conf->first[EX_ROUTER];
+	     r != NULL && list[0] == '\0'; r = r->next)
+		if (ex_is_general(&look, r))
+			list = ex_conf_value(r, "domains");
 	while (s->wish.scope == EX_DOMAINS && list[0] != '\0' &&
 	    (domain = ex_wish_domain(&s->wish, s->site.rg, &rest)) != NULL)
 		check_domain(s, list, domain);
@@ -141,7 +141,7 @@ check_domains(struct setup *s)
 static void
 check_socket(struct setup *s, const char *directive, const char *path)
 {
-	const char *user = ex_value(&s->facts.main, "exim_user");
+	const char *user = ex_main_value(&s->facts, "exim_user");
 	struct err e;
 
 	if (path != NULL && path[0] == '/' &&
@@ -161,7 +161,7 @@ check_route(struct setup *s, const char *config, struct err *e)
 
 	if (rc == -1)
 		(void)err_where(e, "the new configuration, asked by -bt");
-	else if (strstr(buf_cstr(&said), "router = " EX_ROUTER ",") == NULL)
+	else if (strstr(buf_cstr(&said), "router = " EX_OUR_ROUTER ",") == NULL)
 		rc = err_set(e,
 		    "the new configuration would not lead here, says exim "
 		    "-bt: another router comes before");
@@ -185,7 +185,7 @@ static bool
 has_port(const struct setup *s, const struct ex_facts *f)
 {
 	const struct host_plan *p = &s->run.plan;
-	const char *list = ex_value(&f->main, "local_interfaces");
+	const char *list = ex_main_value(f, "local_interfaces");
 
 	for (size_t i = 0; s->wish.dsn != NULL && i < p->count; i++)
 		if (strstr(p->changes[i].value, dsn_address(s)) != NULL)
@@ -194,22 +194,35 @@ has_port(const struct setup *s, const struct ex_facts *f)
 }
 
 static int
+check_facts(struct setup *s, const char *config, struct err *e)
+{
+	struct ex_facts f;
+	int rc;
+
+	ex_facts_init(&f, s->site.rg);
+	rc = ex_site_read(&s->site, config, &f, e);
+	if (rc == -1)
+		(void)err_where(e, "the new configuration is not right");
+	else if (s->run.opt->values[OPT_UNDO] == NULL && !has_port(s, &f))
+		rc = err_set(e,
+		    "local_interfaces stays %s: something else than " EX_DEBCONF
+		    " says it (MAIN_LOCAL_INTERFACES)",
+		    ex_main_value(&f, "local_interfaces"));
+	ex_facts_fini(&f);
+	return rc;
+}
+
+static int
 check_new(struct setup *s, struct err *e)
 {
 	const char *config;
-	struct ex_facts f;
 
-	if (ex_site_make_check(&s->site, &config, e) == -1 ||
-	    ex_site_read(&s->site, config, &f, e) == -1)
+	if (ex_site_make_check(&s->site, &config, e) == -1)
 		return err_where(e, "the new configuration is not right");
-	if (s->run.opt->values[OPT_UNDO] != NULL)
-		return 0;
-	if (!has_port(s, &f))
-		return err_set(e,
-		    "local_interfaces stays %s: something else than " EX_DEBCONF
-		    " says it (MAIN_LOCAL_INTERFACES)",
-		    ex_value(&f.main, "local_interfaces"));
-	return check_route(s, config, e);
+	if (check_facts(s, config, e) == -1)
+		return -1;
+	return s->run.opt->values[OPT_UNDO] != NULL ? 0 :
+						      check_route(s, config, e);
 }
 
 static int
@@ -265,27 +278,37 @@ wait_for_daemon(struct setup *s, const char *dsn, struct err *e)
 	    "Exim's daemon does not listen there: was it started with -oX?");
 }
 
+/* Does what holds now say that it listens there?  On the way back not. */
+static const char *
+dsn_now(struct setup *s, struct err *e)
+{
+	const char *dsn = s->wish.dsn;
+	struct ex_facts f;
+
+	if (dsn == NULL)
+		return NULL;
+	ex_facts_init(&f, s->site.rg);
+	if (ex_site_read(&s->site, NULL, &f, e) == -1 ||
+	    strstr(ex_main_value(&f, "local_interfaces"), dsn_address(s)) ==
+		NULL)
+		dsn = NULL;
+	ex_facts_fini(&f);
+	return dsn;
+}
+
 static int
 activate(struct setup_run *run, bool runs_now, struct err *e)
 {
 	struct setup *s = run->ctx;
 	const pid_t pid = runs_now ? daemon_of(s) : 0;
-	const char *dsn = s->wish.dsn;
-	struct ex_facts f;
 
-	if (ex_site_update(&s->site, e) == -1 ||
-	    ex_site_read(&s->site, NULL, &f, e) == -1)
+	if (ex_site_update(&s->site, e) == -1)
 		return -1;
 	if (pid == 0)
 		return 0;
-	/* On the way back it may not be there. */
-	if (dsn != NULL &&
-	    strstr(ex_value(&f.main, "local_interfaces"), dsn_address(s)) ==
-		NULL)
-		dsn = NULL;
 	if (kill(pid, SIGHUP) == -1)
 		return err_sys(e, "Exim's daemon, process %ld", (long)pid);
-	return wait_for_daemon(s, dsn, e);
+	return wait_for_daemon(s, dsn_now(s, e), e);
 }
 
 static int
@@ -367,6 +390,7 @@ cmd_setup_exim(const struct ctl_options *opt)
 	setup_run_init(&s.run, opt, &exim, &s, &s.site.files);
 	rc = ex_site_init(&s.site, opt->values[OPT_CONFIG_FILE],
 	    opt->values[OPT_CONFIG_DIR], &e);
+	ex_facts_init(&s.facts, s.site.rg);
 	if (rc == 0)
 		rc = host_files_lock(&s.site.files, &e);
 	if (rc == 0)
@@ -381,6 +405,7 @@ cmd_setup_exim(const struct ctl_options *opt)
 			setup_run_print_json(&s.run);
 	}
 	setup_run_fini(&s.run);
+	ex_facts_fini(&s.facts);
 	ex_site_fini(&s.site);
 	buf_fini(&s.dsn);
 	return rc;

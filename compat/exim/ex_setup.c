@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compat/exim/ex_list.h"
 #include "compat/exim/ex_stay.h"
 
 /* The first line of each of our blocks. */
@@ -50,7 +51,7 @@ ex_router_where(const struct ex_setup *s, const char *name)
 bool
 ex_offers_dsn(const struct ex_facts *f)
 {
-	return ex_value(&f->main, "dsn_advertise_hosts")[0] != '\0';
+	return ex_main_value(f, "dsn_advertise_hosts")[0] != '\0';
 }
 
 /* ---- places -------------------------------------------------------------- */
@@ -154,9 +155,9 @@ want_section(struct ex_setup *s, const char *section, const char *file,
 static const char *
 outbound(struct ex_setup *s)
 {
-	const char *domains = ex_value(&s->last->options, "domains");
+	const char *domains = ex_conf_value(s->last, "domains");
 
-	if (!s->f->has_relay_to)
+	if (ex_named_list(s->f->conf, "domainlist", "relay_to_domains") == NULL)
 		return domains;
 	if (domains[0] == '\0')
 		return "! +relay_to_domains";
@@ -208,12 +209,12 @@ check_order(struct ex_setup *s)
 {
 	const char *name = ROUTER_FILE;
 
-	for (size_t i = 0; i < s->f->routers.n; i++) {
-		const struct ex_driver *r = &s->f->routers.v[i];
-		const char *domains = ex_value(&r->options, "domains");
+	for (const struct ex_instance *r = s->f->conf->first[EX_ROUTER];
+	     r != NULL; r = r->next) {
+		const char *domains = ex_conf_value(r, "domains");
 		struct ex_place place;
 
-		if (strcmp(r->name, EX_ROUTER) == 0)
+		if (strcmp(r->name, EX_OUR_ROUTER) == 0)
 			continue;
 		if (ex_text_label(s->t, "routers", r->name, &place) != 1 ||
 		    strcmp(place.source->name, name) < 0) {
@@ -238,7 +239,7 @@ static void
 want_router(struct ex_setup *s, const char *transport)
 {
 	const char *block = REGION_JOIN(s->p->rg,
-	    MARK "the router\n" EX_ROUTER ":\n"
+	    MARK "the router\n" EX_OUR_ROUTER ":\n"
 		 "  debug_print = \"R: mailrace for $local_part@$domain\"\n"
 		 "  driver = accept\n",
 	    which_mail(s), "  transport = ", transport,
@@ -283,7 +284,7 @@ kept(struct ex_setup *s)
 
 	for (size_t i = 0; ex_kept_options[i] != NULL; i++) {
 		const char *name = ex_kept_options[i];
-		const char *value = ex_value(&s->transport->options, name);
+		const char *value = ex_conf_value(s->transport, name);
 
 		if (value[0] != '\0')
 			all = REGION_JOIN(s->p->rg, all, "  ", name, " = ",
@@ -295,7 +296,6 @@ kept(struct ex_setup *s)
 static void
 want_transport(struct ex_setup *s, const char *name)
 {
-	const struct ex_options *main = &s->f->main;
 	const char *to = s->wish->lmtp_tcp;
 	const char *ways;
 
@@ -306,8 +306,8 @@ want_transport(struct ex_setup *s, const char *name)
 	else
 		ways = REGION_JOIN(s->p->rg, lmtp_options,
 		    "  socket = ", s->wish->lmtp,
-		    "\n  user = ", ex_value(main, "exim_user"),
-		    "\n  group = ", ex_value(main, "exim_group"),
+		    "\n  user = ", ex_main_value(s->f, "exim_user"),
+		    "\n  group = ", ex_main_value(s->f, "exim_group"),
 		    "\n  initgroups\n");
 	want_section(s, "transports", TRANSPORT_FILE,
 	    REGION_JOIN(s->p->rg, MARK "the transport\n", name,
@@ -343,7 +343,7 @@ is_name(const char *value)
 static void
 want_statements(struct ex_setup *s, const char *option, const char *block)
 {
-	const char *name = ex_value(&s->f->main, option);
+	const char *name = ex_main_value(s->f, option);
 	struct ex_place place = { .number = 0 };
 	const char *what = REGION_JOIN(s->p->rg, option, " = ", name);
 
@@ -403,10 +403,10 @@ static const char *const acls[] = { "acl_smtp_connect", "acl_smtp_helo",
 static bool
 is_repeated(const struct ex_setup *s, size_t i)
 {
-	const char *name = ex_value(&s->f->main, acls[i]);
+	const char *name = ex_main_value(s->f, acls[i]);
 
 	for (size_t k = 0; k < i; k++)
-		if (strcmp(ex_value(&s->f->main, acls[k]), name) == 0)
+		if (strcmp(ex_main_value(s->f, acls[k]), name) == 0)
 			return true;
 	return false;
 }
@@ -417,7 +417,7 @@ want_acls(struct ex_setup *s, const char *dsn, const char *ask)
 	for (size_t i = 0; acls[i] != NULL; i++) {
 		const bool rcpt = strcmp(acls[i], "acl_smtp_rcpt") == 0;
 
-		if (ex_value(&s->f->main, acls[i])[0] == '\0' ||
+		if (ex_main_value(s->f, acls[i])[0] == '\0' ||
 		    is_repeated(s, i) || (dsn[0] == '\0' && !rcpt) ||
 		    (i < SENDERLESS && strstr(dsn, "senders") != NULL))
 			continue;
@@ -433,10 +433,10 @@ want_acls(struct ex_setup *s, const char *dsn, const char *ask)
 static bool
 listens_there(const struct ex_setup *s, const char *port)
 {
-	const char *ports = ex_value(&s->f->main, "daemon_smtp_ports"), *item;
-	char separator = '\0';
+	const char *ports = ex_main_value(s->f, "daemon_smtp_ports"), *item;
+	struct ex_cursor at = ex_cursor_of(ports);
 
-	while (ex_list_item(s->p->rg, &ports, &separator, &item))
+	while ((item = ex_cursor_next(&at, s->p->rg)) != NULL)
 		if (strcmp(item, port) == 0 ||
 		    (strcmp(item, "smtp") == 0 && strcmp(port, "25") == 0))
 			return true;
@@ -527,7 +527,7 @@ want_interface(struct ex_setup *s, const char *address)
 {
 	static const char name[] = "local_interfaces";
 	struct ex_place place = { .number = 0 };
-	const char *list = ex_value(&s->f->main, name), *line;
+	const char *list = ex_main_value(s->f, name), *line;
 
 	if (s->wish->form != EX_PLAIN) {
 		want_debconf(s, address);
@@ -538,7 +538,7 @@ want_interface(struct ex_setup *s, const char *address)
 	list = with_address(s, list, false, address);
 	if (list == NULL) {
 		host_refuse(s->p, "%s = %s: write it with \"<;\" before it",
-		    name, ex_value(&s->f->main, name));
+		    name, ex_main_value(s->f, name));
 		return;
 	}
 	line = REGION_JOIN(s->p->rg, name, " = ", list, "\n");
@@ -593,7 +593,7 @@ transport_name(struct ex_setup *s)
 		    "dsn_advertise_hosts = %s: an LMTP socket would lose what "
 		    "senders ask for by it: put a second lmtp-listener, such "
 		    "as 127.0.0.1:2424, into Mailrace's configuration",
-		    ex_value(&s->f->main, "dsn_advertise_hosts"));
+		    ex_main_value(s->f, "dsn_advertise_hosts"));
 	} else if (s->wish->lmtp == NULL) {
 		host_refuse(s->p,
 		    "Mailrace's configuration has no lmtp-listener with a "

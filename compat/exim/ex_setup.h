@@ -44,7 +44,7 @@ struct ex_wish {
 	void *ctx;
 };
 
-#define EX_ROUTER "mailrace"
+#define EX_OUR_ROUTER "mailrace"
 #define EX_TRANSPORT_LMTP "mailrace_lmtp"
 #define EX_TRANSPORT_SMTP "mailrace_smtp"
 /* Debian's settings. */
@@ -72,8 +72,8 @@ struct ex_setup {
 	const struct ex_facts *f;
 	const struct ex_text *t;
 	struct host_plan *p;
-	const struct ex_driver *last;      /* the router of all other mail */
-	const struct ex_driver *transport; /* its transport */
+	const struct ex_instance *last;      /* the router of all other mail */
+	const struct ex_instance *transport; /* its transport */
 };
 
 /* A domain that the wish is about, one after the other; NULL: no more. */
@@ -82,6 +82,6 @@ const char *ex_wish_domain(const struct ex_wish *w, struct region *rg,
 /* "conf.d/router/200_primary:31" */
 const char *ex_router_where(const struct ex_setup *s, const char *name);
 /* It takes all mail that leaves this host, whatever its domain. */
-bool ex_is_general(const struct ex_setup *s, const struct ex_driver *router);
+bool ex_is_general(const struct ex_setup *s, const struct ex_instance *router);
 
 #endif

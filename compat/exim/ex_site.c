@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compat/exim/ex_ask.h"
 #include "lib/check.h"
 #include "lib/run_command.h"
 
@@ -121,29 +122,39 @@ use_tree(struct ex_site *s, const char *dir, struct err *e)
 
 /* What Exim reads, and whether that is made of Debian's tree. */
 static int
-find(struct ex_site *s, const char *dir, struct err *e)
+use_found(struct ex_site *s, const struct ex_facts *f, const char *dir,
+    struct err *e)
 {
-	struct ex_facts f = { .rg = s->rg };
-	struct buf said = { .p = NULL };
 	size_t len;
-	int rc = ex_site_ask(s, NULL, ARGV("-bV"), &said, e);
 
-	ex_facts_version(&f, (struct slice){ said.p, said.len });
-	buf_fini(&said);
-	if (rc == -1)
-		return -1;
-	if (f.file == NULL)
+	if (f->file == NULL)
 		return err_set(e, "%s -bV names no configuration", s->program);
-	len = strlen(f.file);
+	len = strlen(f->file);
 	if (len >= strlen(GENERATED) &&
-	    strcmp(f.file + len - strlen(GENERATED), GENERATED) == 0)
+	    strcmp(f->file + len - strlen(GENERATED), GENERATED) == 0)
 		return use_tree(s, dir == NULL ? DEBIAN : dir, e);
 	if (dir != NULL)
 		return err_set(e,
 		    "%s: Exim does not read what is made of it, but %s", dir,
-		    f.file);
-	use_file(s, f.file, false);
+		    f->file);
+	use_file(s, f->file, false);
 	return 0;
+}
+
+static int
+find(struct ex_site *s, const char *dir, struct err *e)
+{
+	struct buf said = { .p = NULL };
+	struct ex_facts f;
+	int rc = ex_site_ask(s, NULL, ARGV("-bV"), &said, e);
+
+	ex_facts_init(&f, s->rg);
+	ex_facts_version(&f, (struct slice){ said.p, said.len });
+	buf_fini(&said);
+	if (rc == 0)
+		rc = use_found(s, &f, dir, e);
+	ex_facts_fini(&f);
+	return rc;
 }
 
 int
@@ -177,31 +188,15 @@ int
 ex_site_read(const struct ex_site *s, const char *config, struct ex_facts *f,
     struct err *e)
 {
-	static const struct {
-		const char *option, *what;
-		void (*read)(struct ex_facts *f, struct slice text);
-	} questions[] = {
-		{ "-bV", NULL, ex_facts_version },
-		{ "-bP", NULL, ex_facts_main },
-		{ "-bP", "routers", ex_facts_routers },
-		{ "-bP", "transports", ex_facts_transports },
-		{ "-bP", "config", ex_facts_config },
-	};
-	int rc = 0;
+	struct buf said = { .p = NULL };
+	struct ex_host h;
+	int rc = ex_site_ask(s, config, ARGV("-bV"), &said, e);
 
-	*f = (struct ex_facts){ .rg = s->rg };
-	for (size_t i = 0;
-	     i < sizeof(questions) / sizeof(questions[0]) && rc == 0; i++) {
-		struct buf said = { .p = NULL };
-
-		rc = ex_site_ask(s, config,
-		    ARGV(questions[i].option, questions[i].what), &said, e);
-		if (rc == 0)
-			questions[i].read(f,
-			    (struct slice){ said.p, said.len });
-		buf_fini(&said);
-	}
-	return rc;
+	if (rc == 0)
+		ex_facts_version(f, (struct slice){ said.p, said.len });
+	buf_fini(&said);
+	ex_host_open(&h, s->rg, config == NULL ? s->config : config);
+	return rc == 0 ? ex_host_read(&h, f->conf, e) : -1;
 }
 
 int
@@ -236,13 +231,13 @@ is_exim(pid_t pid)
 pid_t
 ex_site_daemon(const struct ex_facts *f, struct region *rg)
 {
-	const char *path = ex_value(&f->main, "pid_file_path");
+	const char *path = ex_main_value(f, "pid_file_path");
 	struct buf text = { .p = NULL };
 	struct err ignored;
 	long pid = 0;
 
 	if (path[0] == '\0')
-		path = REGION_JOIN(rg, ex_value(&f->main, "spool_directory"),
+		path = REGION_JOIN(rg, ex_main_value(f, "spool_directory"),
 		    "/exim-daemon.pid");
 	if (host_file_read(path, &text, &ignored) == 0)
 		pid = strtol(buf_cstr(&text), NULL, 10);

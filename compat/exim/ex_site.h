@@ -45,7 +45,7 @@ void ex_site_fini(struct ex_site *s); /* removes the copies */
 
 /* ---- asking -------------------------------------------------------------- */
 
-/* config NULL: what holds. */
+/* config NULL: what holds.  f is to be finished in any case. */
 int ex_site_read(const struct ex_site *s, const char *config,
     struct ex_facts *f, struct err *e);
 /* The files as they are; their texts are kept in the region. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compat/exim/ex_stay.h"
 
+#include "compat/exim/ex_list.h"
+
 #include <string.h>
 
 /* ---- the router of all other mail ---------------------------------------- */
@@ -15,18 +17,18 @@ static const char *const router_ways[] = { "address_data", "errors_to",
 	"fallback_hosts", "headers_add", "headers_remove", "set", NULL };
 
 bool
-ex_is_general(const struct ex_setup *s, const struct ex_driver *router)
+ex_is_general(const struct ex_setup *s, const struct ex_instance *router)
 {
-	const char *driver = ex_value(&router->options, "driver");
-	const char *list = ex_value(&router->options, "domains"), *item;
-	char separator = '\0';
+	const char *driver = ex_conf_value(router, "driver");
+	const char *list = ex_conf_value(router, "domains"), *item;
+	struct ex_cursor at = ex_cursor_of(list);
 
-	if (strcmp(router->name, EX_ROUTER) == 0 ||
+	if (strcmp(router->name, EX_OUR_ROUTER) == 0 ||
 	    (strcmp(driver, "dnslookup") != 0 &&
 		strcmp(driver, "manualroute") != 0))
 		return false;
-	while (ex_list_item(s->p->rg, &list, &separator, &item))
-		if (item[0] != '!' && item[0] != '\0' && strcmp(item, "*") != 0)
+	while ((item = ex_cursor_next(&at, s->p->rg)) != NULL)
+		if (item[0] != '!' && strcmp(item, "*") != 0)
 			return false;
 	return true;
 }
@@ -34,26 +36,25 @@ ex_is_general(const struct ex_setup *s, const struct ex_driver *router)
 static void
 check_router(struct ex_setup *s)
 {
-	const struct ex_options *o = &s->last->options;
+	const struct ex_instance *o = s->last;
 	const char *where = ex_router_where(s, s->last->name);
-	const char *domains = ex_value(o, "domains");
+	const char *domains = ex_conf_value(o, "domains");
 
 	for (size_t i = 0; conditions[i] != NULL; i++)
-		if (ex_value(o, conditions[i])[0] != '\0')
+		if (ex_conf_value(o, conditions[i])[0] != '\0')
 			host_refuse(s->p,
 			    "%s: router %s has %s = %s: which mail it leaves "
 			    "to others cannot be told",
 			    where, s->last->name, conditions[i],
-			    ex_value(o, conditions[i]));
+			    ex_conf_value(o, conditions[i]));
 	for (size_t i = 0; router_ways[i] != NULL; i++)
-		if (ex_value(o, router_ways[i])[0] != '\0')
+		if (ex_conf_value(o, router_ways[i])[0] != '\0')
 			host_refuse(s->p,
 			    "%s: router %s has %s = %s: it would not hold any "
 			    "more",
 			    where, s->last->name, router_ways[i],
-			    ex_value(o, router_ways[i]));
-	if (strcmp(ex_value(o, "unseen"), "yes") == 0 ||
-	    strcmp(ex_value(o, "check_local_user"), "yes") == 0)
+			    ex_conf_value(o, router_ways[i]));
+	if (ex_is_true(o, "unseen") || ex_is_true(o, "check_local_user"))
 		host_refuse(s->p,
 		    "%s: router %s has unseen or check_local_user: which mail "
 		    "it is for cannot be told",
@@ -83,10 +84,10 @@ unsaid(const struct ex_setup *s, const char *directive)
 static void
 check_smarthost(struct ex_setup *s)
 {
-	const struct ex_options *o = &s->last->options;
+	const struct ex_instance *o = s->last;
 	const char *block = unsaid(s, "smtp-hosts");
 
-	if (strcmp(ex_value(o, "driver"), "manualroute") != 0)
+	if (strcmp(ex_conf_value(o, "driver"), "manualroute") != 0)
 		return;
 	if (block == NULL)
 		host_note(s->p,
@@ -99,8 +100,8 @@ check_smarthost(struct ex_setup *s)
 		    "put what it does into Mailrace's configuration (<domain "
 		    "%s> with smtp-hosts or route) first",
 		    ex_router_where(s, s->last->name), s->last->name,
-		    ex_value(o, "route_list"), ex_value(o, "route_data"),
-		    block);
+		    ex_conf_value(o, "route_list"),
+		    ex_conf_value(o, "route_data"), block);
 }
 
 /* ---- its transport ------------------------------------------------------- */
@@ -168,8 +169,7 @@ check_option(struct ex_setup *s, const struct row *r, const char *value)
 			    "without; put require-starttls yes into <domain "
 			    "%s> of Mailrace's configuration first",
 			    name, r->name, value, block);
-		if (ex_value(&s->transport->options, "tls_verify_hosts")[0] !=
-		    '\0')
+		if (ex_conf_value(s->transport, "tls_verify_hosts")[0] != '\0')
 			host_refuse(s->p,
 			    "transport %s has tls_verify_hosts: Mailrace has "
 			    "nothing that does the same, and mail would go out "
@@ -187,18 +187,19 @@ check_option(struct ex_setup *s, const struct row *r, const char *value)
 static void
 check_transport(struct ex_setup *s)
 {
-	const struct ex_options *o = &s->transport->options;
-	const bool smarthost = strcmp(ex_value(&s->last->options, "driver"),
+	const struct ex_instance *o = s->transport;
+	const bool smarthost = strcmp(ex_conf_value(s->last, "driver"),
 				   "manualroute") == 0;
-	const char *port = ex_value(o, "port");
+	const char *port = ex_conf_value(o, "port");
 
-	if (strcmp(ex_value(o, "driver"), "smtp") != 0)
+	if (strcmp(ex_conf_value(o, "driver"), "smtp") != 0)
 		host_refuse(s->p,
 		    "router %s uses transport %s with driver = %s: what it "
 		    "does would be bypassed",
-		    s->last->name, s->transport->name, ex_value(o, "driver"));
+		    s->last->name, s->transport->name,
+		    ex_conf_value(o, "driver"));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const char *value = ex_value(o, rows[i].name);
+		const char *value = ex_conf_value(o, rows[i].name);
 
 		/* To whom a smarthost speaks is said by smtp-hosts. */
 		if (smarthost && strcmp(rows[i].name, "protocol") == 0)
@@ -217,12 +218,12 @@ check_transport(struct ex_setup *s)
 bool
 ex_stay(struct ex_setup *s)
 {
-	const struct ex_drivers *all = &s->f->routers;
 	const char *transport;
 
-	for (size_t i = 0; i < all->n && s->last == NULL; i++)
-		if (ex_is_general(s, &all->v[i]))
-			s->last = &all->v[i];
+	for (const struct ex_instance *r = s->f->conf->first[EX_ROUTER];
+	     r != NULL && s->last == NULL; r = r->next)
+		if (ex_is_general(s, r))
+			s->last = r;
 	if (s->last == NULL) {
 		host_refuse(s->p,
 		    "no router takes all other mail (driver = dnslookup, "
@@ -230,8 +231,8 @@ ex_stay(struct ex_setup *s)
 		    "cannot be told");
 		return false;
 	}
-	transport = ex_value(&s->last->options, "transport");
-	s->transport = ex_driver(&s->f->transports, transport);
+	transport = ex_conf_value(s->last, "transport");
+	s->transport = ex_conf_instance(s->f->conf, EX_TRANSPORT, transport);
 	if (s->transport == NULL) {
 		host_refuse(s->p,
 		    "%s: router %s has transport = %s: which one it uses "

@@ -100,7 +100,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct slice parts[PARTS] = { { "", 0 }, { "", 0 }, { "", 0 },
 		{ "", 0 } };
 	struct region *rg = region_new();
-	struct ex_facts f = { .rg = rg, .has_lmtp = true };
+	struct ex_facts f;
+	struct err e;
 	struct ex_wish w = { .form = EX_PLAIN,
 		.list = "a.example",
 		.lmtp = "/run/lmtp",
@@ -110,13 +111,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.holds = says_all };
 
 	split((const char *)data, size, parts);
-	ex_facts_main(&f, parts[MAIN]);
-	ex_facts_routers(&f, parts[ROUTERS]);
-	ex_facts_transports(&f, parts[TRANSPORTS]);
+	ex_facts_init(&f, rg);
+	f.has_lmtp = true;
+	/* What is no answer of Exim's is read as far as it is one. */
+	(void)ex_conf_read(f.conf, EX_MAIN, parts[MAIN], &e);
+	(void)ex_conf_read(f.conf, EX_ROUTER, parts[ROUTERS], &e);
+	(void)ex_conf_read(f.conf, EX_TRANSPORT, parts[TRANSPORTS], &e);
 	for (int scope = EX_ALL; scope <= EX_SENDERS; scope++) {
 		w.scope = (enum ex_scope)scope;
 		try(&w, &f, parts[TEXT]);
 	}
+	ex_facts_fini(&f);
 	region_free(&rg);
 	return 0;
 }

@@ -159,16 +159,22 @@ plan(size_t i, const struct ex_text *text, struct host_plan *p)
 		.lmtp = "/run/lmtp",
 		.dsn = cases[i].dsn,
 		.holds = says_nothing };
-	struct ex_facts f = { .rg = p->rg, .has_lmtp = true };
+	struct ex_facts f;
+	struct err e;
 
-	ex_facts_main(&f,
+	ex_facts_init(&f, p->rg);
+	f.has_lmtp = true;
+	(void)ex_conf_read(f.conf, EX_MAIN,
 	    slice_of(REGION_JOIN(p->rg,
 		"acl_smtp_rcpt = check\ndaemon_smtp_ports = smtp\n"
 		"exim_user = ex\nexim_group = ex\n",
-		cases[i].main)));
-	ex_facts_routers(&f, slice_of(cases[i].routers));
-	ex_facts_transports(&f, slice_of(cases[i].transports));
+		cases[i].main)),
+	    &e);
+	(void)ex_conf_read(f.conf, EX_ROUTER, slice_of(cases[i].routers), &e);
+	(void)ex_conf_read(f.conf, EX_TRANSPORT, slice_of(cases[i].transports),
+	    &e);
 	ex_setup(&w, &f, text, p);
+	ex_facts_fini(&f);
 }
 
 static void
