@@ -5,10 +5,12 @@
  */
 #include "admin/ctl_setup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/ctl_ask.h"
 #include "admin/ctl_cmds.h"
+#include "admin/ctl_setup_conf.h"
 #include "admin/setup_conf.h"
 #include "admin/setup_run.h"
 #include "compat/postfix/pf_stay.h"
@@ -94,6 +96,9 @@ make_wish(struct setup *s, struct err *e)
 		    pf_value(s->host, NULL, "queue_directory"));
 	w->milter = strcmp(milter, MILTER_DEFAULT) == 0 ? NULL : milter;
 	w->dsn = setup_conf_dsn(s->conf, &s->dsn);
+	w->fast = given[OPT_FAST_PATH];
+	if (w->fast != NULL)
+		w->inject = ctl_setup_inject(s->conf, s->host);
 	w->holds = setup_conf_holds;
 	w->ctx = s->conf;
 	w->tls_policy = tls_policy(s);
@@ -170,11 +175,26 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 	return 0;
 }
 
+/* What came to light while it was done. */
+static void
+tell_late(struct setup_run *run, const char *said)
+{
+	host_note(&run->plan,
+	    "who has not signed in cannot send by the fast path, so no probe "
+	    "went through it (%s)",
+	    said);
+	if (!run->opt->json)
+		(void)printf("Note: %s.\n",
+		    run->plan.notes.v[run->plan.notes.n - 1]);
+}
+
 static int
 check(struct setup_run *run, bool runs_now, struct err *e)
 {
 	struct setup *s = run->ctx;
+	struct buf told = { .p = NULL };
 	const char *sender;
+	int rc;
 
 	if (!runs_now) {
 		setup_run_say(run, "done",
@@ -189,11 +209,21 @@ check(struct setup_run *run, bool runs_now, struct err *e)
 		    "could be used for one.");
 		return 0;
 	}
-	if (ctl_setup_probe(run->opt, &s->site, sender, e) == -1)
-		return -1;
-	setup_run_say(run, "done",
-	    "Done: a probe came from Postfix to Mailrace.");
-	return 0;
+	rc = ctl_setup_probe(&(struct ctl_setup_probe){ .opt = run->opt,
+				 .site = &s->site,
+				 .sender = sender,
+				 .fast = s->wish.fast },
+	    &told, e);
+	if (rc == 0 && told.len > 0)
+		tell_late(run, buf_cstr(&told));
+	if (rc == 0)
+		setup_run_say(run, "done",
+		    s->wish.fast == NULL || told.len > 0 ?
+			"Done: a probe came from Postfix to Mailrace." :
+			"Done: probes came from Postfix to Mailrace, one of "
+			"them by the fast path.");
+	buf_fini(&told);
+	return rc;
 }
 
 static void
@@ -286,6 +316,23 @@ check_wish(struct setup *s)
 		host_refuse(&s->run.plan, "--senders: %s", e.text);
 }
 
+static void
+plan(struct setup *s)
+{
+	const struct ctl_setup_asks asks = { s->conf, s->run.opt->config,
+		&s->site, s->host, &s->run.plan };
+
+	if (s->wish.fast != NULL && s->wish.inject == NULL) {
+		ctl_setup_say_inject(&asks);
+		return;
+	}
+	pf_setup(&s->wish, s->host, &s->run.plan);
+	check_wish(s);
+	if (s->wish.fast != NULL)
+		ctl_setup_own_domains(&asks);
+	ctl_setup_suggest_log(&asks);
+}
+
 static int
 set_up(struct setup *s)
 {
@@ -293,8 +340,7 @@ set_up(struct setup *s)
 
 	if (make_wish(s, &e) == -1)
 		return setup_run_fail(&e);
-	pf_setup(&s->wish, s->host, &s->run.plan);
-	check_wish(s);
+	plan(s);
 	return setup_run_make(&s->run);
 }
 

@@ -20,8 +20,18 @@
 int ctl_setup_ready(const struct pf_wish *w, const struct host_plan *p,
     struct err *e);
 
-/* sender: "" is the null sender.  -1: it did not come through; e says why. */
-int ctl_setup_probe(const struct ctl_options *opt, const struct pf_site *s,
-    const char *sender, struct err *e);
+struct ctl_setup_probe {
+	const struct ctl_options *opt;
+	const struct pf_site *site;
+	const char *sender; /* "" is the null sender */
+	const char *fast;   /* port of the fast path, or NULL */
+};
+
+/*
+ * -1: it did not come through; e says why.  told: what the fast path says to who
+ * has not signed in, if nothing could be sent by it.
+ */
+int ctl_setup_probe(const struct ctl_setup_probe *of, struct buf *told,
+    struct err *e);
 
 #endif

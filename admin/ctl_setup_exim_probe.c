@@ -124,7 +124,7 @@ send_probe(const struct ex_site *s, const struct setup_probe *p, struct err *e)
 	const char *id = "";
 	int rc;
 
-	setup_probe_text(p, &text);
+	setup_probe_text(p, "\n", &text);
 	rc = RUN(s, ((struct slice){ text.p, text.len }), &said, e, "-odq",
 	    "-i", "-f", "<>", "--", p->rcpt);
 	if (rc == 0)

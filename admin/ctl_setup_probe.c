@@ -5,18 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/ctl_setup_talk.h"
 #include "admin/setup_probe.h"
 #include "lib/clock.h"
 #include "lib/run_command.h"
 
 enum {
 	PROBE_S = 30, /* through a content filter, too */
-	LOOKS = 10    /* at mailraced, for one at the queue of Postfix */
+	FAST_S = 5,
+	LOOKS = 10 /* at mailraced, for one at the queue of Postfix */
 };
 
 /* ---- before anything changes --------------------------------------------- */
 
-/* "127.0.0.1:10028/inet" of a service that is new. */
+/* "127.0.0.1:10028/inet", "10587/inet" of a service that is new. */
 static int
 check_free(const struct host_change *c, struct err *e)
 {
@@ -26,8 +28,10 @@ check_free(const struct host_change *c, struct err *e)
 	if (c->kind != PF_SERVICE || c->before != NULL || type == NULL ||
 	    strcmp(type, "/inet") != 0)
 		return 0;
-	(void)snprintf(where, sizeof(where), "%.*s", (int)(type - c->name),
-	    c->name);
+	(void)snprintf(where, sizeof(where), "%s%.*s",
+	    memchr(c->name, ':', (size_t)(type - c->name)) == NULL ? "0/0:" :
+								     "",
+	    (int)(type - c->name), c->name);
 	if (setup_address_is_free(where, e) == -1)
 		return err_where(e, "Postfix cannot listen there");
 	return 0;
@@ -38,6 +42,8 @@ ctl_setup_ready(const struct pf_wish *w, const struct host_plan *p,
     struct err *e)
 {
 	if (setup_ask_socket(w->lmtp, true, e) == -1)
+		return err_where(e, "mailraced does not answer");
+	if (w->fast != NULL && setup_ask_socket(w->inject, true, e) == -1)
 		return err_where(e, "mailraced does not answer");
 	if (w->milter != NULL && setup_ask_socket(w->milter, false, e) == -1)
 		return err_where(e, "mailrace-milter does not answer");
@@ -64,7 +70,7 @@ send_probe(const struct probe *p, const char *sender, struct err *e)
 	struct command c;
 	int rc;
 
-	setup_probe_text(&p->here, &text);
+	setup_probe_text(&p->here, "\n", &text);
 	c = (struct command){ .argv = argv, .input = { text.p, text.len } };
 	rc = command_must(&c, &end, e);
 	command_end_fini(&end);
@@ -174,18 +180,60 @@ wait_for(const struct probe *p, struct err *e)
 	return 0;
 }
 
-int
-ctl_setup_probe(const struct ctl_options *opt, const struct pf_site *s,
-    const char *sender, struct err *e)
+/* ---- by the fast path ---------------------------------------------------- */
+
+/* Who was told that it is taken must find it there. */
+static int
+wait_fast(const struct probe *p, struct err *e)
 {
-	struct probe p = { .site = s };
+	const int64_t until_us = clock_us() + FAST_S * US_PER_S;
+
+	while (!setup_probe_is_here(&p->here)) {
+		if (clock_us() > until_us)
+			return err_set(e,
+			    "the fast path: a probe was taken, and did not "
+			    "come to Mailrace");
+		setup_probe_wait();
+	}
+	return 0;
+}
+
+static int
+probe_fast(struct probe *p, const struct ctl_setup_probe *of, struct buf *told,
+    struct err *e)
+{
+	struct buf text = { .p = NULL };
+	enum talk_end end;
+
+	setup_probe_name(&p->here);
+	setup_probe_text(&p->here, "\r\n", &text);
+	end = ctl_setup_talk(&(struct talk_mail){ .port = of->fast,
+				 .sender = of->sender,
+				 .rcpt = p->here.rcpt,
+				 .text = buf_cstr(&text) },
+	    told, e);
+	buf_fini(&text);
+	if (end == TALK_TAKEN)
+		return wait_fast(p, e);
+	return end == TALK_REFUSED ? 0 : -1;
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
+int
+ctl_setup_probe(const struct ctl_setup_probe *of, struct buf *told,
+    struct err *e)
+{
+	struct probe p = { .site = of->site };
 	int rc;
 
-	if (setup_probe_begin(&p.here, opt, e) == -1)
+	if (setup_probe_begin(&p.here, of->opt, e) == -1)
 		return -1;
-	rc = send_probe(&p, sender, e);
+	rc = send_probe(&p, of->sender, e);
 	if (rc == 0)
 		rc = wait_for(&p, e);
+	if (rc == 0 && of->fast != NULL)
+		rc = probe_fast(&p, of, told, e);
 	setup_probe_end(&p.here);
 	return rc;
 }

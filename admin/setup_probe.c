@@ -107,31 +107,37 @@ ask(const struct setup_probe *p, const char *command, json_t *more,
 	return rc;
 }
 
+void
+setup_probe_name(struct setup_probe *p)
+{
+	uint64_t id;
+
+	CHECK(getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id));
+	(void)snprintf(p->rcpt, sizeof(p->rcpt), "probe-%016" PRIx64 "@%s", id,
+	    HOST_PROBE_DOMAIN);
+}
+
 int
 setup_probe_begin(struct setup_probe *p, const struct ctl_options *opt,
     struct err *e)
 {
-	uint64_t id;
-
 	p->opt = opt;
-	CHECK(getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id));
-	(void)snprintf(p->rcpt, sizeof(p->rcpt), "probe-%016" PRIx64 "@%s", id,
-	    HOST_PROBE_DOMAIN);
+	setup_probe_name(p);
 	if (ask(p, "pause queue", json_object(), NULL) != 0)
 		return err_set(e, "mailraced does not pause a queue");
 	return 0;
 }
 
+/* From as in notifications of the host, whose senders nobody judges. */
 void
-setup_probe_text(const struct setup_probe *p, struct buf *out)
+setup_probe_text(const struct setup_probe *p, const char *end, struct buf *out)
 {
-	/* From as in notifications of the host, whose senders nobody judges. */
 	buf_printf(out,
-	    "From: MAILER-DAEMON (Mailrace)\nTo: %s\n"
-	    "Subject: mailrace setup\n\n"
+	    "From: MAILER-DAEMON (Mailrace)%sTo: %s%s"
+	    "Subject: mailrace setup%s%s"
 	    "This message was to be seen in the queue of Mailrace, and is "
-	    "deleted there.\n",
-	    p->rcpt);
+	    "deleted there.%s",
+	    end, p->rcpt, end, end, end, end);
 }
 
 bool

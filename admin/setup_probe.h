@@ -23,8 +23,11 @@ struct setup_probe {
 /* Pauses the queue, and says to whom it is to be sent. */
 int setup_probe_begin(struct setup_probe *p, const struct ctl_options *opt,
     struct err *e);
-/* The message, with LF. */
-void setup_probe_text(const struct setup_probe *p, struct buf *out);
+/* Another recipient, for a second one. */
+void setup_probe_name(struct setup_probe *p);
+/* The message, with this end of lines. */
+void setup_probe_text(const struct setup_probe *p, const char *end,
+    struct buf *out);
 /* Is it in our queue? */
 bool setup_probe_is_here(const struct setup_probe *p);
 /* Once begun: whether it came or not. */

@@ -34,6 +34,22 @@ body_unref(struct body **bp)
 		free(b);
 }
 
+bool
+body_has_8bit(const struct body *b)
+{
+	const char *p = b->bytes;
+	uint64_t words[4], all = 0;
+	size_t i = 0;
+
+	for (; i + sizeof(words) <= b->len; i += sizeof(words)) {
+		memcpy(words, p + i, sizeof(words));
+		all |= words[0] | words[1] | words[2] | words[3];
+	}
+	for (; i < b->len; i++)
+		all |= (uint64_t)(unsigned char)p[i] << 56;
+	return (all & UINT64_C(0x8080808080808080)) != 0;
+}
+
 struct message *
 message_new(const void *env, uint32_t env_len)
 {

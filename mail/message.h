@@ -45,6 +45,7 @@ struct message {
 struct body *body_new(uint32_t len); /* bytes to be filled by the caller */
 struct body *body_ref(struct body *b);
 void body_unref(struct body **bp);
+bool body_has_8bit(const struct body *b); /* some byte is not ASCII */
 
 struct message *message_new(const void *env, uint32_t env_len);
 /* One whose envelope and body are in the spool only. */

@@ -98,6 +98,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_auth \
 	tests/unit/test_ingress_bounce \
 	tests/unit/test_ingress_chunks \
+	tests/unit/test_ingress_host \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
 	tests/unit/test_ingress_limits \
@@ -522,6 +523,8 @@ tests_unit_test_ingress_room_SOURCES = \
 	%D%/unit/test_ingress_room.c $(ingress_client_files)
 tests_unit_test_ingress_store_SOURCES = \
 	%D%/unit/test_ingress_store.c $(ingress_client_files)
+tests_unit_test_ingress_host_SOURCES = \
+	%D%/unit/test_ingress_host.c $(ingress_client_files)
 tests_unit_test_ingress_senders_SOURCES = \
 	%D%/unit/test_ingress_senders.c $(ingress_client_files)
 tests_unit_test_ingress_suppress_SOURCES = \
@@ -1183,6 +1186,7 @@ EXTRA_DIST += \
 	%D%/system/same_mail.py \
 	%D%/system/same_mail_exim.py \
 	%D%/system/same_mail_sites.py \
+	%D%/system/sasl.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \
@@ -1257,6 +1261,7 @@ EXTRA_DIST += \
 	%D%/system/test_schedule.py \
 	%D%/system/test_setup.py \
 	%D%/system/test_setup_exim.py \
+	%D%/system/test_setup_fast.py \
 	%D%/system/test_segment.py \
 	%D%/system/test_header_work.py \
 	%D%/system/test_senders.py \

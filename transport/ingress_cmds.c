@@ -259,7 +259,7 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return bad(s, "503 5.5.1 greet first");
 	if (tx->open)
 		return bad(s, "503 5.5.1 nested MAIL");
-	if (s->source.require_auth && s->user == NULL &&
+	if (s->source.require_auth && s->user == NULL && !s->by_host &&
 	    s->door->protocol == INGRESS_SMTP)
 		return not_signed_in(s);
 	if (c->utf8 && !s->source.allow_utf8)
@@ -312,15 +312,20 @@ add_rcpt(struct ingress_session *s, const struct ingress_rcpt *given)
 void
 ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc)
 {
+	const char *domain;
 	struct addr a;
 
-	for (size_t i = 0; i < bcc->n; i++)
-		if (addr_parse(slice_of(bcc->v[i]), s->tx_rg, &a) == ADDR_OK)
+	for (size_t i = 0; i < bcc->n; i++) {
+		if (addr_parse(slice_of(bcc->v[i]), s->tx_rg, &a) != ADDR_OK)
+			continue;
+		domain = ingress_host_way(s, a.domain);
+		if (domain != NULL)
 			add_rcpt(s,
 			    &(struct ingress_rcpt){ .addr = a.text,
-				.domain = a.domain,
+				.domain = domain,
 				.orcpt = "",
 				.notify = NOTIFY_NEVER });
+	}
 }
 
 bool
@@ -427,7 +432,7 @@ static enum ingress_state
 cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 {
 	struct smtp_cmd c = *given;
-	const char *refused;
+	const char *refused, *queued;
 
 	if (!s->tx.open)
 		return bad(s, "503 5.5.1 MAIL first");
@@ -446,6 +451,11 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 	if (!s->relay &&
 	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
 		return refuse_relay(s, &c);
+	queued = ingress_host_way(s, c.addr.domain);
+	if (queued == NULL)
+		return refuse_rcpt(s,
+		    "550 5.7.1 mail for this domain is for "
+		    "the host itself");
 	/* Who would not be told keeps it: it ends before its delivery. */
 	refused = s->hushed ? NULL : refusals_rcpt(s, &c);
 	if (refused != NULL) {
@@ -456,7 +466,7 @@ cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 		return INGRESS_COMMAND;
 	add_rcpt(s,
 	    &(struct ingress_rcpt){ .addr = c.addr.text,
-		.domain = c.addr.domain,
+		.domain = queued,
 		.orcpt = c.orcpt,
 		.notify = c.notify });
 	return say(s, "250 2.1.5 OK");

@@ -46,7 +46,8 @@ spare_host(struct source_conf *c)
 
 /*
  * Who may send to any domain: the host MTA behind its unix socket or on
- * loopback LMTP, else only whom the configuration allows to.
+ * loopback LMTP, or at its own listener, else only whom the configuration
+ * allows to.
  */
 void
 ingress_set_rights(struct ingress_session *s)
@@ -67,7 +68,7 @@ ingress_set_rights(struct ingress_session *s)
 	s->login_ok = s->xclient_ok &&
 	    strcmp(s->source.allow_xclient, "login") == 0;
 	s->relay = s->source.relay;
-	if (s->door->protocol == INGRESS_LMTP && s->local) {
+	if ((s->door->protocol == INGRESS_LMTP || s->by_host) && s->local) {
 		s->relay = true;
 		spare_host(&s->source);
 	}
@@ -204,6 +205,7 @@ ingress_begin(struct ingress_session *s)
 	if (l != NULL)
 		s->listener_source = snapshot_listener_source(s->conf,
 		    s->door->name);
+	s->by_host = l != NULL && l->host_mta;
 	ingress_set_rights(s);
 	if (l == NULL || !l->proxy)
 		return welcome(s, l);

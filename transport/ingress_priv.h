@@ -4,7 +4,8 @@
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_log.c (what the log is
  * told), ingress_cmds.c (commands), ingress_mail.c (MAIL),
- * ingress_chunks.c (BDAT), ingress_merge.c (mail merge), refusals.c (recipients that are never queued),
+ * ingress_chunks.c (BDAT), ingress_host.c (the host MTA itself),
+ * ingress_merge.c (mail merge), refusals.c (recipients that are never queued),
  * receive.c (a complete message), receive_merge.c (or many in one),
  * receive_make.c (as the store wants it), receive_client.c (whom it is from),
  * receive_reply.c (what is said to it).
@@ -83,6 +84,7 @@ struct ingress_tx {
 	struct ingress_rcpt *unparsed;
 	const struct suppress_set *lists; /* for RCPT; NULL: not asked yet */
 	const char *job, *user;           /* since the end of data, or NULL */
+	const char *host_user;            /* likewise: who signed in there */
 	const char *late; /* the first error that was not said; or NULL */
 	struct ingress_merge *merge;      /* XMRG began it; or NULL */
 	size_t copies;                    /* of it, for whom nobody named */
@@ -138,6 +140,7 @@ struct ingress_session {
 	struct source_conf source;
 	char *user;        /* as whom it has signed in, or NULL */
 	bool local;        /* this host's own */
+	bool by_host;      /* the listener is for its MTA alone */
 	bool xforward_ok;  /* XFORWARD is believed */
 	bool xclient_ok;   /* so is XCLIENT */
 	bool login_ok;     /* and its LOGIN */
@@ -344,6 +347,27 @@ void ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc);
 
 /* What max-message-size allows, and memory. */
 uint64_t ingress_size_max(const struct ingress_session *s);
+
+/* ---- ingress_host.c ------------------------------------------------------ */
+
+/*
+ * As whom the client has signed in, here or, at the end of data, to the host
+ * MTA; NULL: it has not.
+ */
+const char *ingress_user(const struct ingress_session *s);
+
+/*
+ * The text is complete: as whom the host MTA says that its client has signed
+ * in.  NULL: taken; else why it is refused, as a reply.
+ */
+const char *ingress_host_sign_in(struct ingress_session *s);
+
+/*
+ * The domain by which a recipient is queued: his own, or that of the way back
+ * to the host MTA.  NULL: there is no such way.
+ */
+const char *ingress_host_way(const struct ingress_session *s,
+    const char *domain);
 
 /* ---- ingress_mail.c ------------------------------------------------------ */
 

@@ -35,11 +35,14 @@ sender_counts_free(struct sender_counts **cp)
 	free(c);
 }
 
-/* The milter may have seen it: a host MTA hands it over, with its queue id. */
+/*
+ * The milter may have seen it: a host MTA hands it over, with its queue id.  Or
+ * the host MTA says only then who has signed in.
+ */
 static bool
-may_be_marked(const struct ingress_session *s)
+is_known_late(const struct ingress_session *s)
 {
-	return s->door->protocol == INGRESS_LMTP ||
+	return s->door->protocol == INGRESS_LMTP || s->by_host ||
 	    (s->xforward.ident != NULL && s->xforward.ident[0] != '\0');
 }
 
@@ -70,7 +73,7 @@ policy_in(const struct ingress_session *s, const char *sender,
 	*in = (struct policy_in){ .conf = s->conf,
 		.client = ingress_policy_client(s),
 		.source = s->listener_source,
-		.auth_user = s->user,
+		.auth_user = ingress_user(s),
 		.sender = sender };
 }
 
@@ -126,7 +129,7 @@ take_now(struct ingress_session *s, uint32_t messages, uint32_t rcpts)
 {
 	const char *why;
 
-	if (!snapshot_limits_senders(s->conf) || may_be_marked(s) ||
+	if (!snapshot_limits_senders(s->conf) || is_known_late(s) ||
 	    !ingress_client_is_known(s))
 		return true;
 	why = take(s, messages, rcpts, s->cmd_rg);
@@ -144,7 +147,7 @@ ingress_rcpt_may(struct ingress_session *s)
 const char *
 ingress_message_may(struct ingress_session *s)
 {
-	if (!snapshot_limits_senders(s->conf) || !may_be_marked(s) ||
+	if (!snapshot_limits_senders(s->conf) || !is_known_late(s) ||
 	    !ingress_client_is_known(s))
 		return NULL;
 	return take(s, 1, (uint32_t)s->tx.rcpt_count, s->tx_rg);
@@ -158,13 +161,14 @@ may_use(struct ingress_session *s, const char *sender)
 	struct policy_in in;
 	enum sender_fault fault;
 
-	if (!snapshot_judges_senders(s->conf) || may_be_marked(s))
+	if (!snapshot_judges_senders(s->conf) || is_known_late(s))
 		return true;
 	policy_in(s, sender, &in);
 	fault = policy_mail(&in, s->cmd_rg);
 	if (fault == SENDER_FINE)
 		return true;
-	ingress_sender_denied(s, sender, s->user == NULL ? "" : s->user, fault);
+	ingress_sender_denied(s, sender,
+	    in.auth_user == NULL ? "" : in.auth_user, fault);
 	ingress_reply(s, "550 5.7.1 %s", sender_fault_text(fault));
 	return false;
 }

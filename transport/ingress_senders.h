@@ -7,7 +7,8 @@
  * of data; a message counts at MAIL, a recipient at RCPT.  What the host MTA hands
  * over may carry a mark, which says that the milter has judged and counted it:
  * who knows that only at the end of data, judges all of it there
- * (vmta/policy.h), and counts it if the host has named its client.
+ * (vmta/policy.h), and counts it if the host has named its client.  So it is with
+ * what comes by the host MTA's own listener.
  *
  * On the session's worker; the counts are all workers'.
  */

@@ -250,7 +250,10 @@ keep_hidden(struct letter_work *w, const struct header *h)
 		header_list_add(&w->kept, w->rg, h->name, value);
 }
 
-/* Marks go.  Of the rest, where it is marked, only what the milter cannot do. */
+/*
+ * Marks go, and who is said to have signed in.  Of the rest, where it is marked,
+ * only what the milter cannot do.
+ */
 static void
 make_kept(struct letter_work *w)
 {
@@ -265,7 +268,8 @@ make_kept(struct letter_work *w)
 		bool trace = i < by_host &&
 		    slice_eq_nocase(h->name, "Received");
 
-		if (mark_is_field(h->name) || (trace && drops) ||
+		if (mark_is_field(h->name) ||
+		    slice_eq_nocase(h->name, AUTH_HEADER) || (trace && drops) ||
 		    (envid && slice_eq_nocase(h->name, ENVID_HEADER)))
 			continue;
 		if (trace && w->source.hide_source)
@@ -319,6 +323,16 @@ way_by(struct letter_work *w, const char *name)
 	return &way->way;
 }
 
+/* To the host MTA itself all goes by the same one, whoever asks. */
+static const char *
+name_for(const struct letter_work *w, const char *name, bool dflt,
+    const char *domain)
+{
+	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0)
+		return "";
+	return dflt ? assign_rcpt(w->in->conf, name, domain) : name;
+}
+
 /* The virtual MTA of each recipient; dflt: nobody asked for the name. */
 static void
 find_ways(struct letter_work *w, const char *name, bool dflt, struct letter *l)
@@ -335,8 +349,7 @@ find_ways(struct letter_work *w, const char *name, bool dflt, struct letter *l)
 		if (i > 0 && strcmp(domain, in->domains[i - 1]) == 0)
 			v[i] = v[i - 1];
 		else
-			v[i] = way_by(w,
-			    dflt ? assign_rcpt(in->conf, name, domain) : name);
+			v[i] = way_by(w, name_for(w, name, dflt, domain));
 	}
 }
 
@@ -683,7 +696,7 @@ letter_end(struct letter_work *w, struct letter *l_r)
 	l_r->verp = w->source.verp;
 	copy_headers(w, l_r);
 	l_r->body = make_body(w);
-	l_r->has_8bit = letter_body_has_8bit(l_r->body);
+	l_r->has_8bit = body_has_8bit(l_r->body);
 	l_r->notice = w->in->host_notice && sender_is_notice(&w->all, w->rg);
 	return NULL;
 }

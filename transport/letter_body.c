@@ -69,19 +69,3 @@ letter_body(const struct letter_body_in *in)
 	CHECK(k.len == b->len);
 	return b;
 }
-
-bool
-letter_body_has_8bit(const struct body *b)
-{
-	const char *p = b->bytes;
-	uint64_t words[4], all = 0;
-	size_t i = 0;
-
-	for (; i + sizeof(words) <= b->len; i += sizeof(words)) {
-		memcpy(words, p + i, sizeof(words));
-		all |= words[0] | words[1] | words[2] | words[3];
-	}
-	for (; i < b->len; i++)
-		all |= (uint64_t)(unsigned char)p[i] << 56;
-	return (all & UINT64_C(0x8080808080808080)) != 0;
-}

@@ -30,7 +30,4 @@ struct letter_body_in {
 /* The caller's. */
 struct body *letter_body(const struct letter_body_in *in);
 
-/* Is some byte of it not ASCII? */
-bool letter_body_has_8bit(const struct body *b);
-
 #endif

@@ -57,6 +57,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_log.c \
 	%D%/ingress_mail.c \
 	%D%/ingress_peer.c \
+	%D%/ingress_host.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
 	%D%/ingress_merge.c %D%/ingress_merge.h \

@@ -274,39 +274,6 @@ on_receipt(struct post *p)
 
 /* ---- to the store -------------------------------------------------------- */
 
-const char *
-receive_peer_name(struct ingress_session *s)
-{
-	char text[NET_ADDR_TEXT];
-
-	return REGION_JOIN(s->tx_rg, s->helo, " (",
-	    net_addr_text(&s->peer.addr, text), ")");
-}
-
-void
-receive_source(const struct ingress_session *s, const char *user,
-    struct source_conf *conf_r)
-{
-	struct policy_in in = { .conf = s->conf,
-		.client = ingress_policy_client(s),
-		.source = s->listener_source,
-		.auth_user = user };
-
-	if (user == NULL && ingress_named_client(s).family == 0)
-		in.auth_user = s->user;
-	assign_source(&in, conf_r);
-}
-
-int
-receive_notice_flags(const struct ingress_session *s)
-{
-	struct source_conf conf;
-
-	receive_source(s, NULL, &conf);
-	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
-	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
-}
-
 /* Only a queue id of the host MTA tells one hand-over from another. */
 static void
 set_key(struct ingress_session *s, const struct letter *l,
@@ -367,7 +334,7 @@ finish(struct ingress_session *s, struct letter_work *w)
 		receive_log_verdicts(s, &l.verdicts);
 	if (l.fault != SENDER_FINE)
 		ingress_sender_denied(s, s->tx.sender,
-		    s->user == NULL ? "" : s->user, l.fault);
+		    ingress_user(s) == NULL ? "" : ingress_user(s), l.fault);
 	if (why == NULL && !l.marked)
 		why = ingress_message_may(s);
 	if (why != NULL) {
@@ -464,6 +431,7 @@ receive_message(struct ingress_session *s)
 	struct dkim_answers *wants;
 	struct source_conf conf;
 	struct letter_work *w;
+	const char *why;
 
 	s->tx.named = s->tx.rcpt_count;
 	if (s->tx.dot.bare)
@@ -471,6 +439,9 @@ receive_message(struct ingress_session *s)
 		    NULL);
 	if (s->tx.too_big)
 		return receive_refuse(s, "552 5.3.4 message too big", NULL);
+	why = ingress_host_sign_in(s);
+	if (why != NULL)
+		return receive_refuse(s, why, NULL);
 	if (s->tx.named == 0)
 		return bounce(s);
 	receive_source(s, NULL, &conf);

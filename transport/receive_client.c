@@ -4,12 +4,14 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/mark.h"
 #include "mail/message.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
 #include "transport/letter.h"
+#include "vmta/assign.h"
 
 /* That, else our peer, if it has an address. */
 struct net_addr
@@ -119,6 +121,39 @@ receive_put_lines(struct ingress_session *s, const struct log_mail *m,
 	host_lines_came(s->env, m, ours ? &client : NULL, &lines);
 	host_lines_put(&sink, host_lines_wanted(s->env), &lines);
 	buf_fini(&lines);
+}
+
+const char *
+receive_peer_name(struct ingress_session *s)
+{
+	char text[NET_ADDR_TEXT];
+
+	return REGION_JOIN(s->tx_rg, s->helo, " (",
+	    net_addr_text(&s->peer.addr, text), ")");
+}
+
+void
+receive_source(const struct ingress_session *s, const char *user,
+    struct source_conf *conf_r)
+{
+	struct policy_in in = { .conf = s->conf,
+		.client = ingress_policy_client(s),
+		.source = s->listener_source,
+		.auth_user = user };
+
+	if (user == NULL && (s->by_host || ingress_named_client(s).family == 0))
+		in.auth_user = ingress_user(s);
+	assign_source(&in, conf_r);
+}
+
+int
+receive_notice_flags(const struct ingress_session *s)
+{
+	struct source_conf conf;
+
+	receive_source(s, NULL, &conf);
+	return (conf.no_dsn ? ENVELOPE_NO_DSN : 0) |
+	    (strcmp(conf.dsn_return, "full") == 0 ? ENVELOPE_RET_FULL : 0);
 }
 
 void

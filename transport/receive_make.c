@@ -61,7 +61,7 @@ receive_begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.client = ingress_policy_client(s),
 		.local = policy_local(s),
 		.source = s->listener_source,
-		.auth_user = s->user,
+		.auth_user = ingress_user(s),
 		.sender = tx->sender,
 		.rcpts = rcpts,
 		.domains = domains,

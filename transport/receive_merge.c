@@ -171,7 +171,7 @@ end_mail(struct merge_run *run, struct letter_work *w, const char **trouble_r)
 		receive_log_verdicts(s, &l.verdicts);
 	if (l.fault != SENDER_FINE)
 		ingress_sender_denied(s, s->tx.sender,
-		    s->user == NULL ? "" : s->user, l.fault);
+		    ingress_user(s) == NULL ? "" : ingress_user(s), l.fault);
 	if (why == NULL) {
 		keep_mail(run, &l);
 	} else {

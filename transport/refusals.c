@@ -534,8 +534,8 @@ settle(struct ingress_session *s, const struct body *body)
 		env.job = s->tx.job;
 	if (s->tx.user != NULL)
 		env.auth_user = s->tx.user;
-	else if (body != NULL && s->user != NULL)
-		env.auth_user = s->user;
+	else if (body != NULL && ingress_user(s) != NULL)
+		env.auth_user = ingress_user(s);
 	if (s->xforward.ident != NULL)
 		env.host_id = s->xforward.ident;
 	if (body != NULL)

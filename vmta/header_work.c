@@ -62,6 +62,7 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 		    source->retain_dkim_options },
 		{ DKIM_KEY_HEADER, source->process_dkim_key,
 		    source->retain_dkim_key && !source->process_dkim_key },
+		{ AUTH_HEADER, false, false },
 		{ MARK_HEADER, false, false },
 	};
 

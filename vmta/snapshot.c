@@ -90,6 +90,7 @@ snapshot_free(struct snapshot **sp)
 	snapshot_limits_free(s);
 	domain_map_free(&s->domains);
 	domain_map_free(&s->relay);
+	domain_map_free(&s->host_domains);
 	snapshot_signing_free(&s->signing);
 	snapshot_sealing_free(&s->sealing);
 	snapshot_tls_free(s);

@@ -360,4 +360,7 @@ const char *snapshot_listener_source(const struct snapshot *s,
 bool snapshot_relays_to(const struct snapshot *s, const char *addr,
     const char *domain);
 
+/* Is it one of host-domain's patterns: the host MTA's own? */
+bool snapshot_is_host_domain(const struct snapshot *s, const char *domain);
+
 #endif

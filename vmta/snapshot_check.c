@@ -387,11 +387,6 @@ add_place(const struct check *c, struct taken *list, const char *where,
 		    e.text);
 		return;
 	}
-	if (p.port == 0 && conf_node_is(n, "smtp-listener")) {
-		conf_error(c->errs, n->file, n->line,
-		    "smtp-listener: \"%s\" is not IP:PORT", where);
-		return;
-	}
 	for (size_t i = 0; i < list->n; i++)
 		if (same_place(&list->v[i], &p)) {
 			conf_error(c->errs, n->file, n->line,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups of sources, and where any client may send to. */
+/* Groups of sources, where any client may send to, and what is the host's. */
 #include "vmta/snapshot_priv.h"
 
 /* Several blocks of one name are one group. */
@@ -88,4 +88,34 @@ snapshot_relays_to(const struct snapshot *s, const char *addr,
 		if (str_eq_nocase(list->v[i], addr))
 			return true;
 	return false;
+}
+
+bool
+snapshot_is_host_domain(const struct snapshot *s, const char *domain)
+{
+	return domain_map_has(s->host_domains, domain);
+}
+
+/*
+ * By IP every program of the host could say who it is; the kernel keeps a path
+ * for those who may.
+ */
+void
+snapshot_listeners_check(const struct snapshot *s, struct conf_errors *errs)
+{
+	for (const struct listener_entry *l = s->listeners; l != NULL;
+	     l = l->next) {
+		const bool is_path = l->where[0] == '/';
+
+		if (is_path && !l->values.host_mta)
+			conf_error(errs, l->node->file, l->node->line,
+			    "smtp-listener: \"%s\" is not IP:PORT; a path is "
+			    "for the host MTA, with host-mta yes",
+			    l->where);
+		else if (!is_path && l->values.host_mta)
+			conf_error(errs, l->node->file, l->node->line,
+			    "host-mta: %s is not a path, and any program could "
+			    "connect there",
+			    l->where);
+	}
 }

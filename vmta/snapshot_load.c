@@ -525,23 +525,23 @@ static const struct {
 
 /* Adds the names that came with this line; `""` took all away. */
 static void
-read_relay_domain(struct reader *r, const struct conf_node *n)
+read_domains(struct reader *r, const struct conf_node *n,
+    const struct conf_strs *list, struct domain_map **map)
 {
-	struct conf_strs *list = &r->s->global.relay_domains;
 	size_t before = list->n;
 	struct err e;
 
 	conf_bind(&r->b, &table_global, n, &r->s->global, &r->s->global_set);
 	if (list->n < before) {
-		domain_map_free(&r->s->relay);
-		r->s->relay = domain_map_new(r->s->rg);
+		domain_map_free(map);
+		*map = domain_map_new(r->s->rg);
 		before = 0;
 	}
 	for (size_t i = before; i < list->n; i++)
-		if (domain_map_add(r->s->relay, list->v[i], false, list->v[i],
-			&e) == -1)
-			conf_error(r->b.errs, n->file, n->line,
-			    "relay-domain: %s", e.text);
+		if (domain_map_add(*map, list->v[i], false, list->v[i], &e) ==
+		    -1)
+			conf_error(r->b.errs, n->file, n->line, "%s: %s",
+			    n->name, e.text);
 }
 
 static void
@@ -555,7 +555,11 @@ read_directive(struct reader *r, const struct conf_node *n)
 		return;
 	}
 	if (conf_node_is(n, "relay-domain")) {
-		read_relay_domain(r, n);
+		read_domains(r, n, &s->global.relay_domains, &s->relay);
+		return;
+	}
+	if (conf_node_is(n, "host-domain")) {
+		read_domains(r, n, &s->global.host_domains, &s->host_domains);
 		return;
 	}
 	if (read_short_sign(r, n, s->domains, NULL, NULL))
@@ -620,6 +624,7 @@ new_snapshot(const struct conf_tree *tree)
 	s->sealing = snapshot_sealing_new(s->rg);
 	s->domains = domain_map_new(s->rg);
 	s->relay = domain_map_new(s->rg);
+	s->host_domains = domain_map_new(s->rg);
 	conf_defaults(tree, &table_global, &s->global);
 	conf_defaults(tree, &table_domain, &s->queue_defaults);
 	conf_defaults(tree, &table_source, &s->source_defaults);
@@ -647,6 +652,7 @@ snapshot_load(const char *path, struct conf_errors *errs)
 	snapshot_assign_read(r.s, &tree, errs);
 	snapshot_join(r.s, errs);
 	snapshot_groups_join(r.s, errs);
+	snapshot_listeners_check(r.s, errs);
 	snapshot_acct_join(r.s, &r.b);
 	snapshot_check(r.s, &tree, errs);
 	conf_tree_fini(&tree);

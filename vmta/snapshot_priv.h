@@ -170,7 +170,7 @@ struct snapshot {
 	struct queue_conf queue_defaults;
 	struct source_conf source_defaults;
 	struct domain_map *domains;
-	struct domain_map *relay;
+	struct domain_map *relay, *host_domains;
 	struct snapshot_signing *signing;
 	struct snapshot_sealing *sealing;
 	struct headers_conf headers;
@@ -252,6 +252,8 @@ void snapshot_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_group_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *n, const char *name, const char *key);
 void snapshot_groups_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_listeners_check(const struct snapshot *s,
+    struct conf_errors *errs);
 
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,

@@ -207,6 +207,7 @@ read_service(struct pf_conf *c, struct slice line)
 		s->name = keep(c, column[0]);
 		s->type = keep(c, column[1]);
 		s->key = REGION_JOIN(c->rg, s->name, "/", s->type);
+		s->chroot = keep(c, column[4]);
 		s->maxproc = keep(c, column[6]);
 		s->command = keep(c, column[7]);
 		s->text = region_strdup(c->rg, buf_cstr(&all));
@@ -384,42 +385,55 @@ pf_entry(const struct pf_conf *c, struct slice key)
 	return NULL;
 }
 
-/* "name=value", or "{ name = value }"; p NULL: it is about another name. */
+/* "name=value", or "{ name = value }"; p of the name NULL: neither. */
 static struct slice
-value_of(struct slice option, const char *name)
+parse_option(struct slice option, struct slice *name_r)
 {
 	const char *eq;
-	struct slice key;
 
 	if (option.len >= 2 && option.p[0] == '{')
 		option = (struct slice){ option.p + 1, option.len - 2 };
 	eq = option.len == 0 ? NULL : memchr(option.p, '=', option.len);
+	*name_r = (struct slice){ NULL, 0 };
 	if (eq == NULL)
-		return (struct slice){ NULL, 0 };
-	key = slice_trim((struct slice){ option.p, (size_t)(eq - option.p) });
-	if (!slice_eq(key, name))
-		return (struct slice){ NULL, 0 };
+		return *name_r;
+	*name_r = slice_trim(
+	    (struct slice){ option.p, (size_t)(eq - option.p) });
 	return slice_trim(
 	    (struct slice){ eq + 1, option.len - (size_t)(eq - option.p) - 1 });
+}
+
+bool
+pf_next_option(struct slice *rest, struct slice *text_r, struct slice *name_r)
+{
+	struct slice word;
+
+	while ((word = next_word(rest)).len > 0) {
+		if (slice_eq(word, "-o"))
+			*text_r = next_word(rest);
+		else if (word.len > 2 && strncmp(word.p, "-o", 2) == 0)
+			*text_r = (struct slice){ word.p + 2, word.len - 2 };
+		else
+			continue;
+		(void)parse_option(*text_r, name_r);
+		if (name_r->p != NULL)
+			return true;
+	}
+	return false;
 }
 
 const char *
 pf_option(const struct pf_conf *c, const struct pf_service *s, const char *name)
 {
-	struct slice rest = slice_of(s->text), word;
+	struct slice rest = slice_of(s->text), text, is;
 	const char *found = NULL;
 
-	while ((word = next_word(&rest)).len > 0) {
-		struct slice value = { NULL, 0 };
+	while (pf_next_option(&rest, &text, &is))
+		if (slice_eq(is, name)) { /* the last one counts */
+			const struct slice value = parse_option(text, &is);
 
-		if (slice_eq(word, "-o"))
-			value = value_of(next_word(&rest), name);
-		else if (word.len > 2 && strncmp(word.p, "-o", 2) == 0)
-			value = value_of(
-			    (struct slice){ word.p + 2, word.len - 2 }, name);
-		if (value.p != NULL) /* the last one counts */
 			found = region_strndup(c->rg, value.p, value.len);
-	}
+		}
 	return found;
 }
 

@@ -22,6 +22,7 @@
 /* A line of master.cf. */
 struct pf_service {
 	const char *name, *type; /* "smtp", "inet" */
+	const char *chroot;      /* "y", "n", "-" */
 	const char *maxproc;     /* "-": default_process_limit */
 	const char *command;     /* "smtp", "smtpd", ... */
 	const char *key;         /* "smtp/inet" */
@@ -61,6 +62,13 @@ const struct pf_service *pf_entry(const struct pf_conf *c, struct slice key);
  */
 const char *pf_option(const struct pf_conf *c, const struct pf_service *s,
     const char *name);
+
+/*
+ * The next "-o" of a service, of whose text rest is what was not looked at yet:
+ * the option as it stands, in braces or not, and its name.  False: no more.
+ */
+bool pf_next_option(struct slice *rest, struct slice *text_r,
+    struct slice *name_r);
 
 /*
  * The value that holds for a service, or for all (NULL): never NULL, "" if

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compat/postfix/pf_fast.h"
+
 #define SMTPD_LIMITS ", command_timeout=30s, content_timeout=120s"
 
 struct filter {
@@ -125,7 +127,8 @@ is_service_of_ours(const struct filter *f, const struct pf_service *s)
 {
 	const char *name = pf_option(f->h, s, "syslog_name");
 
-	return name != NULL && strncmp(name, "mailrace-", 9) == 0;
+	return (name != NULL && strncmp(name, "mailrace-", 9) == 0) ||
+	    pf_is_fast(f->h, s);
 }
 
 static bool

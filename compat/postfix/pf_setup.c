@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compat/postfix/pf_fast.h"
 #include "compat/postfix/pf_filter.h"
 #include "compat/postfix/pf_stay.h"
 
@@ -250,6 +251,9 @@ pf_setup(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
 	const char *milter = w->milter == NULL ?
 	    NULL :
 	    socket_path(&s, "milter-listener", w->milter);
+	const char *inject = w->fast == NULL ?
+	    NULL :
+	    socket_path(&s, "smtp-listener", w->inject);
 
 	pf_stay(w, h, p);
 	if (lmtp == NULL)
@@ -258,5 +262,7 @@ pf_setup(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
 	want_services(&s);
 	if (milter != NULL)
 		pf_filter(region_printf(p->rg, "unix:%s", milter), h, p);
+	if (inject != NULL)
+		pf_fast(w->fast, inject, milter, h, p);
 	want_routes(&s); /* last: mail goes nowhere that is not there yet */
 }

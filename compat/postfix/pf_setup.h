@@ -7,7 +7,7 @@
  * are there already, a service for notifications, and address verification
  * kept away from us, who would say yes to any address.  Pure: from what
  * postconf says to a plan; pf_stay.h has the reasons to refuse, pf_filter.h
- * where the milter goes.
+ * where the milter goes, pf_fast.h the fast path.
  */
 
 #ifndef COMPAT_POSTFIX_PF_SETUP_H
@@ -27,6 +27,8 @@ struct pf_wish {
 	const char *lmtp;   /* path of our socket */
 	const char *milter; /* likewise; NULL: none */
 	const char *dsn;    /* "127.0.0.1:10028"; NULL: senders are not told */
+	const char *fast;   /* "10587", "127.0.0.1:10587"; NULL: no fast path */
+	const char *inject; /* then: path of our socket for it */
 	host_holds_fn *holds;
 	void *ctx;
 	/*

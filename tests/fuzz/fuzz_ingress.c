@@ -37,6 +37,8 @@ enum {
 
 /* Both together: no mail without a password. */
 #define OPT_AUTH (OPT_RELAY | OPT_LIMITS)
+/* By unix socket: a listener for the host MTA alone. */
+#define OPT_HOST (OPT_SMTP | OPT_MORE)
 
 enum { ROUNDS_MAX = 20000, PIECES_MAX = 16 };
 
@@ -197,6 +199,7 @@ check_message(const struct store *st)
 	check_clean(e->sender);
 	check_clean(e->envid);
 	check_clean(e->host_id);
+	check_clean(e->auth_user);
 	check_clean(e->src_mta);
 	CHECK(e->rcpt_count > 0);
 	for (uint32_t i = 0; i < e->rcpt_count; i++) {
@@ -247,7 +250,10 @@ prepare(unsigned options)
 		conf.listed = "a@example.net";
 		conf.listed_late = "x@other.example";
 		conf.unsure = "a@b";
+		conf.host_domain = "own.example";
 	}
+	conf.listener.host_mta = (options & OPT_HOST) == OPT_HOST &&
+	    (options & OPT_TCP) == 0;
 	if ((options & OPT_PROXY) != 0)
 		conf.listener.proxy = conf.source.allow_proxy = true;
 	if ((options & OPT_TROUBLE) != 0)

@@ -22,6 +22,7 @@ from lab import HOST_NAME, Lab, mx_zone
 
 CONFIG = """
 dsn-host %s
+host-domain sender.example
 smtp-listener 127.0.0.31:25
 <source 127.0.0.32>
     always-allow-relaying yes
@@ -65,7 +66,7 @@ REFUSE = {"at": "rcpt", "match": "<no", "reply":
           "550 5.1.1 no such user\nAction: delivered\n \u20ac"}
 SENDERS = ("refused", "full", "hdrs", "never", "success", "some", "dsn", "expired",
            "nodomain", "quiet", "suppress", "default", "waits",
-           "crash", "unread", "deleted", "late", "dead", "unasked", "jos\u00e9")
+           "crash", "own", "unread", "deleted", "late", "dead", "unasked", "jos\u00e9")
 
 
 class Fixture(Lab):
@@ -427,6 +428,26 @@ def unread(lab):
         c.hello()
         taken, _ = c.send("unread@sender.example", ["not to@be read"], text)
         tap.equal(taken[0][0], 501, "from any other client")
+
+
+@tap.test("what comes by SMTP for the host's own domain goes back to it, and so does "
+          "the report of one who is not there", proves="host-domain")
+def own_domain(lab):
+    sender, text = "own@sender.example", "Subject: to me\r\n\r\nHello.\r\n"
+    rcpts = [sender, "with-own@in.example", "nobody@SENDER.example"]
+    with smtp_client.Client(("127.0.0.31", 25), source="127.0.0.32") as c:
+        c.hello()
+        taken, done = c.send(sender, rcpts, text)
+        tap.equal([code for code, _ in taken + done], [250] * 4, "replies")
+    lab.wait_arrived("with-own@in.example")
+    tap.wait_for(lambda: len(lab.mailbox("own")) >= 2, 30, "both")
+    lab.settled()
+    mails = {m["Subject"] == "to me": m for m in lab.mailbox("own")}
+    tap.equal(sorted(mails), [False, True], "what came")
+    tap.equal([a.lower() for a in Report(mails[False]).addresses()],
+              ["nobody@sender.example"], "who is not there")
+    tap.check("by pf.lab.example (Postfix)" in mails[True]["Received"],
+              "by the host: " + mails[True]["Received"])
 
 
 @tap.test("kill -9, again and again: each failure is told once")

@@ -17,14 +17,13 @@ import os
 import pwd
 import re
 import smtplib
-import socket
 import struct
 import subprocess
-import threading
 import time
 
 import mailrace
 import postfix
+import sasl
 import smtp_client
 import tap
 from lab import DNS_ADDRESS, Lab, mx_zone
@@ -76,34 +75,6 @@ ATTRIBUTE = "trusted.mailrace-test"
 REFUSE = {"at": "rcpt", "match": "<no", "reply": "550 5.1.1 no such user"}
 
 
-def serve_auth(path):
-    """Dovecot's protocol for one user, with PLAIN."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    os.chmod(path, 0o666)
-    listener.listen()
-
-    def talk(conn):
-        with conn, conn.makefile("rw", newline="\n") as f:
-            f.write("VERSION\t1\t1\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\n"
-                    "COOKIE\t00000000000000000000000000000000\nDONE\n")
-            f.flush()
-            for line in f:
-                words = line.rstrip("\n").split("\t")
-                if words[0] != "AUTH":
-                    continue
-                response = [w[5:] for w in words if w.startswith("resp=")]
-                user = base64.b64decode(response[0]).split(b"\0")[1].decode()
-                f.write("OK\t%s\tuser=%s\n" % (words[1], user))
-                f.flush()
-
-    def accept():
-        while True:
-            threading.Thread(target=talk, args=(listener.accept()[0],),
-                             daemon=True).start()
-    threading.Thread(target=accept, daemon=True).start()
-
-
 class Fixture(Lab):
     acct_sync = True
 
@@ -136,7 +107,7 @@ class Fixture(Lab):
         subprocess.run(["mount", "--bind", self.path("resolv.conf"),
                         "/etc/resolv.conf"], check=True)
         self.mounts.append("/etc/resolv.conf")
-        serve_auth(os.path.join(self.postfix.queue, "auth"))
+        sasl.serve(os.path.join(self.postfix.queue, "auth"))
         self.start()
         return self
 

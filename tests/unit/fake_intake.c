@@ -215,6 +215,12 @@ snapshot_relays_to(const struct snapshot *s, const char *addr,
 	    (s->relay_address != NULL && strcmp(s->relay_address, addr) == 0);
 }
 
+bool
+snapshot_is_host_domain(const struct snapshot *s, const char *domain)
+{
+	return s->host_domain != NULL && strcmp(s->host_domain, domain) == 0;
+}
+
 const struct vmta *
 pool_next(const struct pool *pool)
 {

@@ -71,6 +71,7 @@ struct snapshot {
 	struct source_conf source;
 	const char *relay_to;         /* a relay-domain, or NULL */
 	const char *relay_address;    /* likewise */
+	const char *host_domain;      /* likewise */
 	struct net_addr other_client; /* family 0: none; it has: */
 	struct source_conf other_source;
 	struct crowd_group groups[4];

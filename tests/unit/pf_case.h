@@ -16,6 +16,7 @@
 	"queue_directory = /var/spool/postfix\n" \
 	"default_transport = smtp\n" \
 	"internal_mail_filter_classes =\n" \
+	"mail_version = 3.7.11\n" \
 	"multi_instance_enable = no\n" \
 	"mydestination = mx.example, localhost\n" \
 	"relayhost =\n" \

@@ -41,6 +41,8 @@ plan_of(const struct setup_case *c)
 
 	if (w.lmtp == NULL)
 		w.lmtp = QUEUE "mailrace/lmtp";
+	if (w.fast != NULL && w.inject == NULL)
+		w.inject = QUEUE "mailrace/inject";
 	w.holds = holds;
 	w.ctx = (void *)(uintptr_t)c->holds;
 	host_plan_init(&p);
@@ -296,6 +298,113 @@ static const struct setup_case cases[] = {
 	    NULL },
 };
 
+#define FAST .wish = { .fast = "10587" }
+#define FAST_BEGIN(chroot) \
+	"10587 inet n - " chroot " - 300 smtpd -o syslog_name=postfix/bulk" \
+	" -o smtpd_proxy_filter=unix:mailrace/inject" \
+	" -o smtpd_proxy_timeout=300s -o smtpd_proxy_options=" \
+	" -o smtpd_authorized_verp_clients=" \
+	" -o smtpd_authorized_xforward_hosts=" \
+	" -o smtpd_client_connection_count_limit=0"
+#define SIGN_IN \
+	" -o smtpd_sasl_auth_enable=yes -o {smtpd_data_restrictions=" \
+	"check_sasl_access regexp:{ {/^(.*)$$/ PREPEND X-Mailrace-Auth: $$1} }}"
+#define CLIENTS \
+	" -o smtpd_client_restrictions=" \
+	"permit_mynetworks,permit_sasl_authenticated,reject"
+#define SASL "smtpd_sasl_auth_enable = yes\n"
+
+static const struct setup_case fast[] = {
+	{ "fast: all users may sign in anywhere", SASL, NULL,
+	    .wish = { .fast = "10587", .milter = QUEUE "mailrace/milter" },
+	    NULL,
+	    { "service 10587/inet = " FAST_BEGIN(
+		  "y") " -o smtpd_milters="
+		       "{unix:mailrace/milter,default_action=tempfail}" SIGN_IN
+			   CLIENTS "\n",
+		"note: on the fast path users sign in as at smtp/inet" },
+	    "no: " },
+	{ "fast: like the service where they do", "",
+	    PF_SERVICES
+	    "465 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes"
+	    " -o smtpd_sasl_auth_enable=yes\n"
+	    "587 inet n - n - - smtpd -o syslog_name=postfix/submission"
+	    " -o smtpd_sasl_auth_enable=yes -osmtpd_tls_security_level=encrypt"
+	    " -o smtpd_client_restrictions=$mua"
+	    " -o {smtpd_sender_restrictions=check_x a, b} -o content_filter=x"
+	    " -v\n",
+	    FAST, NULL,
+	    { "service 10587/inet = " FAST_BEGIN(
+		  "n") " -o smtpd_milters=" SIGN_IN
+		       " -o smtpd_tls_security_level=encrypt"
+		       " -o smtpd_client_restrictions=$mua"
+		       " -o {smtpd_sender_restrictions=check_x a, b}\n",
+		"note: on the fast path users sign in as at 587/inet" },
+	    "no: " },
+	{ "fast: nobody signs in", "", NULL, FAST, NULL,
+	    { FAST_BEGIN("y") " -o smtpd_milters= -o smtpd_sasl_auth_enable=no"
+			      " -o smtpd_data_restrictions=" CLIENTS "\n",
+		"note: there is no service where users sign in" },
+	    NULL },
+	{ "fast: once more", SASL,
+	    PF_SERVICES FAST_BEGIN("y") " -o smtpd_milters=" SIGN_IN CLIENTS
+					"\n",
+	    FAST, NULL, { "main default_transport" }, "10587" },
+	{ "fast: and no filter for that reason",
+	    SASL "smtpd_milters = unix:other\n",
+	    PF_SERVICES FAST_BEGIN("y") " -o smtpd_milters=" SIGN_IN CLIENTS
+					"\n",
+	    MILTER, NULL, { "main smtpd_milters = unix:other, {" }, "option" },
+	{ "fast: what is lost",
+	    "always_bcc = a@b.example\ntransport_maps = hash:/t\n"
+	    "smtpd_milters = unix:other\n",
+	    NULL, FAST, NULL,
+	    { "note: these do not hold for mail by the fast path: always_bcc, "
+	      "transport_maps, other milters of smtpd_milters\n" },
+	    NULL },
+	{ "fast: an old Postfix", "mail_version = 3.6.4\n", NULL, FAST, NULL,
+	    { "no: --fast-path: this is Postfix 3.6.4, and it needs 3.7" },
+	    NULL },
+	{ "fast: a new one", "mail_version = 3.10-20250217\n", NULL, FAST, NULL,
+	    { "service 10587/inet" }, "no: " },
+	{ "fast: a newer one", "mail_version = 4.0.1\n", NULL, FAST, NULL,
+	    { "service 10587/inet" }, "no: " },
+	{ "fast: another filter for all mail",
+	    "smtpd_proxy_filter = 127.0.0.1:10024\n",
+	    PF_SERVICES "127.0.0.1:10025 inet n - n - - smtpd "
+			"-o smtpd_proxy_filter=\n",
+	    FAST, NULL,
+	    { "no: --fast-path: smtpd_proxy_filter = 127.0.0.1:10024 in main" },
+	    NULL },
+	{ "fast: another filter for that service", "",
+	    PF_SERVICES "10587 inet n - n - - smtpd "
+			"-o smtpd_proxy_filter=127.0.0.1:1\n",
+	    FAST, NULL,
+	    { "no: --fast-path: 10587/inet in master.cf has smtpd_proxy_filter="
+	      "127.0.0.1:1 already" },
+	    NULL },
+	{ "fast: another service", "",
+	    PF_SERVICES "10587 inet n - n - - qmqpd\n", FAST, NULL,
+	    { "no: --fast-path: 10587/inet in master.cf is another service" },
+	    NULL },
+	{ "fast: one address", "", NULL, .wish = { .fast = "[::1]:587" }, NULL,
+	    { "service [::1]:587/inet = [::1]:587 inet" }, "no: " },
+	{ "fast: no number", "", NULL, .wish = { .fast = "submission" }, NULL,
+	    { "no: --fast-path: submission is neither PORT nor" }, NULL },
+	{ "fast: too high", "", NULL, .wish = { .fast = "65536" }, NULL,
+	    { "no: --fast-path: 65536 is neither" }, NULL },
+	{ "fast: nothing", "", NULL, .wish = { .fast = "" }, NULL,
+	    { "no: --fast-path:  is neither" }, NULL },
+	{ "fast: a socket that could not be told to be ours", "", NULL,
+	    .wish = { .fast = "10587", .inject = QUEUE "mr/inject" }, NULL,
+	    { "no: --fast-path: the smtp-listener mr/inject has to be in" },
+	    NULL },
+	{ "fast: a socket where a chroot does not reach", "", NULL,
+	    .wish = { .fast = "10587", .inject = "/run/mailrace/inject" }, NULL,
+	    { "no: smtp-listener /run/mailrace/inject of Mailrace's" },
+	    "10587" },
+};
+
 /* What holds of a plan: all that is wanted is in it, and nothing else of it. */
 static void
 judge(const struct setup_case *c)
@@ -334,6 +443,8 @@ main(void)
 	plain();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		judge(&cases[i]);
+	for (size_t i = 0; i < sizeof(fast) / sizeof(fast[0]); i++)
+		judge(&fast[i]);
 	once_more();
 	return done_testing();
 }

@@ -21,11 +21,13 @@ static const char good[] =
     "name-server 127.0.0.1:5353, ::1\nspool-min-free-space 10M\n"
     "total-max-smtp-in 50\ntotal-max-smtp-out 60\n"
     "relay-domain [*.]relay.example\n"
+    "host-domain own.example, [*.]relayed.example\n"
     "domain-macro m one.example, two.example\nrelay-domain $m\n"
     "lmtp-listener /run/x/lmtp\nlmtp-listener 127.0.0.1:24\n"
     "smtp-listener 127.0.0.1:2525 source=apps\n"
     "<smtp-listener [::1]:2525>\n source apps\n</smtp-listener>\n"
     "smtp-listener 127.0.0.2:25\n"
+    "<smtp-listener /run/x/inject>\nhost-mta yes\n</smtp-listener>\n"
     "smtp-source-host 192.0.2.9 global.example.com\n"
     "<spool /var/spool/x>\n</spool>\n"
     "domain-key g, *, rsa.pem\n"
@@ -107,7 +109,7 @@ test_globals(const struct snapshot *s)
 	is_str(g->spool, "/var/spool/x", "a spool as a block");
 	is_str(g->log_level, "debug", "log-level");
 	is_int((int64_t)g->lmtp_listeners.n, 2, "LMTP listeners");
-	is_int((int64_t)g->smtp_listeners.n, 3, "SMTP listeners");
+	is_int((int64_t)g->smtp_listeners.n, 4, "SMTP listeners");
 	is_str(g->smtp_listeners.v[0], "127.0.0.1:2525", "without its source");
 	is_str(snapshot_listener_source(s, "127.0.0.1:2525"), "apps",
 	    "source of a line");
@@ -123,6 +125,13 @@ test_globals(const struct snapshot *s)
 		!snapshot_relays_to(s, "", "three.example") &&
 		!snapshot_relays_to(s, "", "x.two.example"),
 	    "relay domains");
+	ok(snapshot_is_host_domain(s, "OWN.example") &&
+		snapshot_is_host_domain(s, "x.relayed.example") &&
+		!snapshot_is_host_domain(s, "x.own.example"),
+	    "the host's own domains");
+	ok(snapshot_listener(s, "/run/x/inject")->host_mta &&
+		!snapshot_listener(s, "127.0.0.2:25")->host_mta,
+	    "the host's own listener");
 	is_int((int64_t)snapshot_acct_count(s), 2, "accounting files");
 	is_str(acct->path, "/var/log/x/acct.csv", "the first");
 	is_int(acct->types,
@@ -251,6 +260,11 @@ static const struct {
 	  "</smtp-listener>",
 	    "main:2: smtp-listener: 0/0:25 is taken" },
 	{ "lmtp-listener /a\nmilter-listener /a", "main:2: milter-listener" },
+	{ "smtp-listener /a",
+	    "main:1: smtp-listener: \"/a\" is not IP:PORT; a" },
+	{ "<smtp-listener 127.0.0.1:25>\nhost-mta yes\n</smtp-listener>",
+	    "main:1: host-mta: 127.0.0.1:25 is not a path" },
+	{ "host-domain a b", "main:1: host-domain" },
 	{ "lmtp-listener a", "neither a path nor IP:PORT" },
 	{ "dsn-host lookup-mx:example.com",
 	    "main:1: dsn-host: lookup-mx would send" },

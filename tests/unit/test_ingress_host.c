@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host MTA at a listener of its own: it may relay, it alone says as whom its
+ * clients have signed in, and mail for its own domains goes back to it.
+ */
+#include <string.h>
+
+#include "lib/clock.h"
+#include "tests/tap.h"
+#include "tests/unit/ingress_client.h"
+#include "vmta/assign.h"
+
+#define TRACE "Received: from c.test by mx.test (Postfix); Fri\r\n"
+#define NAME32 "abcdefghijklmnopqrstuvwxyz012345"
+#define NAME255 \
+	NAME32 NAME32 NAME32 NAME32 NAME32 NAME32 NAME32 \
+	    "abcdefghijklmnopqrstuvwxyz01234"
+#define BAD "550 5.7.1 X-Mailrace-Auth cannot be read"
+
+static const struct {
+	const char *label, *head;
+	const char *user; /* NULL: it is refused */
+} cases[] = {
+	{ "above Received", "X-Mailrace-Auth: brand\r\n" TRACE, "brand" },
+	{ "with a blank in it, in another case",
+	    "x-mailrace-auth:  a brand \r\n" TRACE, "a brand" },
+	{ "among others that were put there",
+	    "X-A: 1\r\nX-Mailrace-Auth: brand\r\nX-B: 2\r\n" TRACE, "brand" },
+	{ "below Received", TRACE "X-Mailrace-Auth: boss\r\n", "" },
+	{ "both",
+	    "X-Mailrace-Auth: brand\r\n" TRACE "X-Mailrace-Auth: boss\r\n",
+	    "brand" },
+	{ "no Received", "X-Mailrace-Auth: boss\r\nSubject: x\r\n", "" },
+	{ "in the body", TRACE "\r\nX-Mailrace-Auth: boss\r\n", "" },
+	{ "none", TRACE, "" },
+	{ "two", "X-Mailrace-Auth: a\r\nX-Mailrace-Auth: b\r\n" TRACE, NULL },
+	{ "empty", "X-Mailrace-Auth:\r\n" TRACE, NULL },
+	{ "the longest", "X-Mailrace-Auth: " NAME255 "\r\n" TRACE, NAME255 },
+	{ "too long", "X-Mailrace-Auth: " NAME255 "x\r\n" TRACE, NULL },
+	{ "a control character", "X-Mailrace-Auth: a\x01\r\n" TRACE, NULL },
+};
+
+static void
+open_door(struct client *c, bool host_mta)
+{
+	world_reset();
+	world.conf.listener.host_mta = host_mta;
+	world.conf.source.require_auth = host_mta;
+	world.conf.source.relay = !host_mta;
+	client_open(c, INGRESS_SMTP, NULL, SOCK_STREAM);
+}
+
+/* After the end of data of one message with that header: the reply. */
+static const char *
+send_text(struct client *c, const char *head)
+{
+	struct buf out = { 0 };
+
+	buf_clear(&c->got);
+	buf_printf(&out,
+	    "MAIL FROM:<s@a.test>\r\nRCPT TO:<r@b.test>\r\nDATA\r\n%s\r\n.\r\n",
+	    head);
+	client_send(c, out.p, out.len);
+	client_pump(c);
+	buf_fini(&out);
+	(void)client_expect(c, SLICE_LIT("250 2.1.0 OK"));
+	(void)client_expect(c, SLICE_LIT("250 2.1.5 OK"));
+	(void)client_expect(c, SLICE_LIT("354*"));
+	return buf_cstr(&c->got);
+}
+
+static void
+test_user(void)
+{
+	struct client c;
+
+	open_door(&c, true);
+	ok(client_talk(&c, SMTP_HELLO), "hello");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *label = cases[i].label, *reply;
+
+		reply = send_text(&c, cases[i].head);
+		if (cases[i].user == NULL) {
+			ok(strncmp(reply, BAD, sizeof(BAD) - 1) == 0, "%s",
+			    label);
+			continue;
+		}
+		ok(strncmp(reply, "250 2.6.0", 9) == 0, "%s", label);
+		is_str(world.store.env.auth_user, cases[i].user, label);
+		ok(strncmp(world.conf.run_user, cases[i].user,
+		       sizeof(world.conf.run_user) - 1) == 0,
+		    "%s: and policy knows him", label);
+	}
+	client_close(&c);
+}
+
+/* Nobody else says so, and nobody sees it. */
+static void
+test_others(void)
+{
+	struct client c;
+
+	open_door(&c, false);
+	ok(client_talk(&c, SMTP_HELLO), "hello");
+	ok(strncmp(send_text(&c, cases[0].head), "250 2.6.0", 9) == 0, "taken");
+	is_str(world.store.env.auth_user, "", "by another listener");
+	ok(strstr(buf_cstr(&world.store.text), AUTH_HEADER) == NULL, "it goes");
+	client_close(&c);
+	world_reset();
+	world.conf.listener.host_mta = true;
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&c, LMTP_HELLO), "hello");
+	(void)send_text(&c, cases[0].head);
+	is_str(world.store.env.auth_user, "", "by LMTP");
+	client_close(&c);
+}
+
+/* Of whom the limits are is known at the end; the client is not held to them. */
+static void
+test_rates(void)
+{
+	struct client c;
+
+	open_door(&c, true);
+	world.conf.mail_fault = SENDER_DENIED;
+	world.conf.limits = (struct rate_in_limits){ 1,
+		{ { RATE_IN_SOURCE, RATE_IN_MESSAGES, "s", { 0 },
+		    { 1, 3600 * US_PER_S } } } };
+	ok(client_talk(&c,
+	       SMTP_HELLO "> XFORWARD ADDR=192.0.2.8\n< 250*\n" OPEN_ONE
+			  "> Received: x\n> \n> .\n< 250 2.6.0*\n"
+			  "> XFORWARD ADDR=192.0.2.8\n< 250*\n" OPEN_ONE
+			  "> Received: x\n> \n> .\n< 450 4.7.1 too many*\n"),
+	    "rules and rates: at the end of data");
+	client_close(&c);
+}
+
+static void
+test_own_domain(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	open_door(&c, true);
+	world.conf.host_domain = "own.test";
+	ok(client_talk(&c,
+	       SMTP_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<r@own.test>\n"
+			  "< 250*\n< 550 5.7.1 mail for this domain is for the "
+			  "host itself\n"),
+	    "no way back: it is refused");
+	client_close(&c);
+
+	open_door(&c, true);
+	world.conf.host_domain = "own.test";
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	world.conf.assign = "two";
+	ok(client_talk(&c,
+	       SMTP_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<r@own.test>\n"
+			  "> RCPT TO:<r@b.test>\n> DATA\n"
+			  "< 250*\n< 250*\n< 250*\n< 354*\n"
+			  "> A: b\n> \n> .\n< 250 2.6.0*\n"),
+	    "a way back");
+	is_str(world.store.env.rcpts[0].addr, "r@own.test", "the address");
+	is_str(world.store.env.rcpts[0].domain, SNAPSHOT_DSN_DOMAIN,
+	    "its queue is the host's");
+	is_str(world.store.env.rcpts[0].vmta, "", "by no virtual MTA");
+	is_str(world.store.env.rcpts[1].domain, "b.test", "others go out");
+	is_str(world.store.env.rcpts[1].vmta, "two", "by theirs");
+	client_close(&c);
+
+	world_reset();
+	world.conf.host_domain = "b.test";
+	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&c,
+	       LMTP_HELLO OPEN_ONE "> A: b\n> \n> .\n< 250 2.1.5*\n"),
+	    "by LMTP the host has decided");
+	is_str(world.store.env.rcpts[0].domain, "b.test", "so it goes out");
+	client_close(&c);
+}
+
+int
+main(void)
+{
+	world_init();
+	test_user();
+	test_others();
+	test_rates();
+	test_own_domain();
+	world_fini();
+	return done_testing();
+}
