@@ -193,9 +193,9 @@ struct snapshot {
 	struct domain_map *provided;        /* provider_entry by its domains */
 	struct job_entry *jobs, **jobs_end; /* in the order of the file */
 	size_t job_count;
-	struct strmap *rewrites;      /* of rewrite_list */
-	struct strmap *warmups;       /* of warmup_entry */
-	struct strmap *suppress;      /* of suppress_entry */
+	struct strmap *rewrites;          /* of rewrite_list */
+	struct strmap *warmups;           /* of warmup_entry */
+	struct strmap *suppress;          /* of suppress_entry */
 	struct suppress_watched *watched; /* the published ones */
 	size_t watched_count;
 	struct domain_map *mx_limits; /* of struct conf_domain_count */
