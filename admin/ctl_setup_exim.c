@@ -264,11 +264,11 @@ ready(struct setup_run *run, struct err *e)
 
 /* It begins anew in the same process, and its sockets are gone for a while. */
 static int
-wait_for_daemon(struct setup *s, const char *dsn, struct err *e)
+wait_for_daemon(pid_t pid, const char *dsn, struct err *e)
 {
 	for (unsigned n = 0; n < LOOKS; n++) {
 		setup_probe_wait();
-		if (daemon_of(s) == 0)
+		if (!ex_site_is_exim(pid))
 			return err_set(e,
 			    "Exim's daemon has ended: see its panic log");
 		if (dsn == NULL || setup_ask_socket(dsn, true, e) == 0)
@@ -308,7 +308,7 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 		return 0;
 	if (kill(pid, SIGHUP) == -1)
 		return err_sys(e, "Exim's daemon, process %ld", (long)pid);
-	return wait_for_daemon(s, dsn_now(s, e), e);
+	return wait_for_daemon(pid, dsn_now(s, e), e);
 }
 
 static int

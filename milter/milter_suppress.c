@@ -10,8 +10,8 @@ void
 milter_suppress_set(struct suppress_watch *w, const struct snapshot *conf)
 {
 	size_t n;
-	const struct suppress_watched *lists =
-	    snapshot_suppress_watched(conf, &n);
+	const struct suppress_watched *lists = snapshot_suppress_watched(conf,
+	    &n);
 
 	suppress_watch_set(w, lists, n);
 }

@@ -10,8 +10,8 @@ void
 suppressing_set(struct suppressing *sp, const struct snapshot *conf)
 {
 	size_t n;
-	const struct suppress_watched *lists =
-	    snapshot_suppress_watched(conf, &n);
+	const struct suppress_watched *lists = snapshot_suppress_watched(conf,
+	    &n);
 
 	suppress_watch_set(sp->watch, lists, n);
 }

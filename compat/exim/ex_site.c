@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compat/exim/ex_ask.h"
@@ -28,7 +29,7 @@
  */
 #define GENERATE "setpriv", "--pdeathsig", "KILL", "update-exim4.conf"
 
-enum { ARGS_MAX = 16, GROUPS_MAX = 64, NAMES_MAX = 1000 };
+enum { ARGS_MAX = 16, GROUPS_MAX = 64, NAMES_MAX = 1000, PID_LOOKS = 100 };
 
 static const char *const sections[] = { "main", "acl", "router", "transport",
 	"retry", "rewrite", "auth" };
@@ -210,9 +211,8 @@ ex_site_expand(const struct ex_site *s, const char *what, struct buf *out,
 	return rc;
 }
 
-/* Is there a process of Exim's? */
-static bool
-is_exim(pid_t pid)
+bool
+ex_site_is_exim(pid_t pid)
 {
 	char path[64], name[16] = "";
 	bool is = false;
@@ -228,21 +228,37 @@ is_exim(pid_t pid)
 	return is;
 }
 
+/* -1: there is no such file; 0: it is being written. */
+static long
+read_pid(const char *path)
+{
+	struct buf text = { .p = NULL };
+	struct err ignored;
+	long pid = -1;
+
+	if (host_file_read(path, &text, &ignored) == 0)
+		pid = strtol(buf_cstr(&text), NULL, 10);
+	buf_fini(&text);
+	return pid;
+}
+
 pid_t
 ex_site_daemon(const struct ex_facts *f, struct region *rg)
 {
+	const struct timespec moment = { .tv_nsec = 10 * 1000000L };
 	const char *path = ex_main_value(f, "pid_file_path");
-	struct buf text = { .p = NULL };
-	struct err ignored;
-	long pid = 0;
+	long pid;
 
 	if (path[0] == '\0')
 		path = REGION_JOIN(rg, ex_main_value(f, "spool_directory"),
 		    "/exim-daemon.pid");
-	if (host_file_read(path, &text, &ignored) == 0)
-		pid = strtol(buf_cstr(&text), NULL, 10);
-	buf_fini(&text);
-	return pid > 1 && is_exim((pid_t)pid) ? (pid_t)pid : 0;
+	pid = read_pid(path);
+	/* A daemon that begins anew empties it, and then writes it. */
+	for (unsigned n = 0; n < PID_LOOKS && pid == 0; n++) {
+		(void)nanosleep(&moment, NULL);
+		pid = read_pid(path);
+	}
+	return pid > 1 && ex_site_is_exim((pid_t)pid) ? (pid_t)pid : 0;
 }
 
 /* ---- the files ----------------------------------------------------------- */

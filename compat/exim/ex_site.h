@@ -58,6 +58,7 @@ int ex_site_ask(const struct ex_site *s, const char *config,
     const char *const *argv, struct buf *out, struct err *e);
 /* Its daemon, by its pid file; 0: it does not run, or was not found. */
 pid_t ex_site_daemon(const struct ex_facts *f, struct region *rg);
+bool ex_site_is_exim(pid_t pid);
 /* May a user of this name connect there?  e says what forbids it. */
 int ex_site_may_use(const char *user, const char *path, struct err *e);
 

@@ -15,18 +15,17 @@ import postfix
 from bench_common import SINK, BenchError, say, syncs
 from bench_relay import (CONFIG, PLAIN, POSTFIX_BUSY, POSTFIX_MAIN, Case,
                          Relay, SmtpSink, source)
-from lab import LISTEN, Lab, mx_zone
+from lab import Lab, mx_zone
 
 CHECK = "127.0.1.2"
 FAST = 10587
 ALONE = "127.0.0.3"
-PF_MASTER = """
-127.0.0.1:%d inet n - n - 100 smtpd
-  -o syslog_name=postfix/bulk
-  -o smtpd_proxy_filter=%s:25
-  -o smtpd_proxy_timeout=300s
-  -o smtpd_authorized_verp_clients=
-""" % (FAST, LISTEN)
+OURS = CONFIG + """
+dsn-host %s
+<smtp-listener {root}/pf/spool/mailrace/inject>
+    host-mta yes
+</smtp-listener>
+""" % postfix.DSN_HOST
 
 
 def check_ways(lab, ways):
@@ -55,9 +54,9 @@ def summary(results):
 def run(settings):
     zone = mx_zone("bench.example", ("mx.bench.example", SINK)) + \
         mx_zone("check.example", ("mx.check.example", CHECK))
-    with Lab(zone=zone, config=CONFIG, dkim=[("b1", "signed.example")],
+    with Lab(zone=zone, config=OURS, dkim=[("b1", "signed.example")],
              receivers=[{"listen": [CHECK + ":25"]}], pf_main=POSTFIX_BUSY,
-             pf_master=PF_MASTER, directory=settings.dir, log_level="warn",
+             hand_over=False, directory=settings.dir, log_level="warn",
              prefix="mailrace-bench-") as lab:
         alone = postfix.Postfix(
             lab.path("alone"), address=ALONE, hand_over=False,
@@ -66,6 +65,8 @@ def run(settings):
         try:
             alone.start()
             lab.start()
+            lab.command.text("setup", "postfix", "--config-dir",
+                             lab.postfix.conf, "--fast-path=%d" % FAST)
             ports = {"postfix": ALONE + ":25", "lmtp": "127.0.0.1:25",
                      "fast": "127.0.0.1:%d" % FAST}
             check_ways(lab, {ports["postfix"]: ["queued"],

@@ -128,8 +128,7 @@ static void
 follow(struct suppress_watch *w, const struct snapshot *s)
 {
 	size_t n;
-	const struct suppress_watched *lists =
-	    snapshot_suppress_watched(s, &n);
+	const struct suppress_watched *lists = snapshot_suppress_watched(s, &n);
 
 	suppress_watch_set(w, lists, n);
 }
