@@ -434,8 +434,11 @@ const char *
 suppress_note(struct region *rg, struct slice text)
 {
 	struct buf b = { 0 };
-	const char *end = text.p + text.len, *kept;
+	const char *end, *kept;
 
+	if (text.len == 0)
+		return "";
+	end = text.p + text.len;
 	for (const char *p = text.p; p < end;) {
 		const char *word = p;
 

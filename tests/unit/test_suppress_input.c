@@ -275,6 +275,7 @@ test_notes(void)
 	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
 		is_str(suppress_note(rg, slice_of(notes[i].text)),
 		    notes[i].want, notes[i].want);
+	is_str(suppress_note(rg, (struct slice){ 0 }), "", "none at all");
 	/* An odd place for characters of two bytes. */
 	text[0] = 'x';
 	for (size_t i = 1; i + 1 < sizeof(text); i += 2) {
