@@ -306,7 +306,9 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	if (o->stopped)
 		return WALK_END;
 	o->known = o->known || sched_has_message(w->sched, o->select.id);
-	if (q != NULL && !w->again && !reads_envelopes(o))
+	/* Who is being sent is on no hold, or not any more. */
+	if (q != NULL && !w->again && !reads_envelopes(o) &&
+	    o->deed != DEED_RELEASE)
 		sched_walk_granted(&w->at, count_sending, o);
 	if (o->dry_run)
 		return sched_walk_rcpts(&w->at, count_one, o) ? WALK_ON :

@@ -204,6 +204,8 @@ def sending(lab):
     tap.equal(lab.command.text("hold", one),
               "Placed on hold: 0 messages\n1 being sent, left alone.\n",
               "text")
+    tap.equal(lab.command.text("release", one),
+              "Released from hold: 0 messages\n", "release")
     tap.equal(lab.command.json("hold", "--queue=*", "--rcpt=slow@*"),
               {"held": 0, "sending": 1, "dry_run": False}, "JSON")
     lab.receiver.stop()
