@@ -508,8 +508,11 @@ dummy_smtp_free(struct dummy_smtp **dp)
 		sink_free(&s);
 	}
 	acceptor_free(&d->acceptor);
-	if (d->worker != NULL)
+	if (d->worker != NULL) {
+		/* Connections that libevent had in its hands at the stop. */
+		(void)event_base_loop(worker_base(d->worker), EVLOOP_NONBLOCK);
 		worker_free(&d->worker);
+	}
 	free(d->host);
 	free(d);
 }
