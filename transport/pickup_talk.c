@@ -4,12 +4,14 @@
  *
  *	GREETING --> HELLO --> IDLE
  *	IDLE --> MAIL --> RCPT --> DATA --> DOT --> IDLE
- *	MAIL --> IDLE              the sender is refused
+ *	MAIL --> RSET --> IDLE     the sender is refused
  *	RCPT --> RSET --> IDLE     all recipients are
  *	DATA --> RSET --> IDLE     no message is wanted
  *
  * XFORWARD goes with MAIL, and all RCPT together: DATA is not sent before it
  * is known that it is wanted, since who asks for it in vain is hung up on.
+ * XFORWARD's word would stay behind a MAIL that is refused, and too many of
+ * them are an error: so there is RSET behind that, too.
  */
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -91,35 +93,35 @@ pickup_talk_begin(struct pickup_talk *t, struct pickup_item *item)
 	    item->name, f->sender, f->utf8 ? " SMTPUTF8" : "");
 }
 
-/* The sender is refused, and so is all of it. */
 static void
+reset(struct pickup_talk *t)
+{
+	t->state = TALK_RSET;
+	put(t, "RSET\r\n");
+}
+
+/* False: XFORWARD is not believed, and it would not be known again. */
+static bool
 on_mail(struct pickup_talk *t, const struct smtp_reply *r)
 {
 	struct evbuffer *out = bufferevent_get_output(t->bev);
 
-	if (t->next++ == 0) {
-		CHECK(r->code == 250); /* XFORWARD, of our own door */
-		return;
-	}
+	if (t->next++ == 0)
+		return r->code == 250; /* XFORWARD */
 	if (r->code / 100 == 2) {
 		t->state = TALK_RCPT;
 		t->next = 0;
 		for (size_t i = 0; i < t->count; i++)
 			(void)evbuffer_add_printf(out, "RCPT TO:<%s>\r\n",
 			    t->item->file.rcpts[t->batch[i]]);
-		return;
+		return true;
 	}
+	/* The sender is refused, and so is all of it. */
 	for (size_t i = 0; i < t->item->file.rcpt_count; i++)
 		if (t->item->fates[i] == PICKUP_OPEN)
 			(void)settle(t, i, r);
-	over(t);
-}
-
-static void
-reset(struct pickup_talk *t)
-{
-	t->state = TALK_RSET;
-	put(t, "RSET\r\n");
+	reset(t);
+	return true;
 }
 
 static void
@@ -189,8 +191,7 @@ on_reply(struct pickup_talk *t, const struct smtp_reply *r)
 		over(t);
 		break;
 	case TALK_MAIL:
-		on_mail(t, r);
-		break;
+		return on_mail(t, r);
 	case TALK_RCPT:
 		on_rcpt(t, r);
 		break;
