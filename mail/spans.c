@@ -139,6 +139,12 @@ spans_parse(struct slice text, struct region *rg, struct spans *out,
 		if (one.end_us <= one.start_us)
 			return err_set(e, "window %zu ends before it begins",
 			    n + 1);
+		/* East of Greenwich local time began before the clock. */
+		if (one.end_us <= 0)
+			return err_set(e, "window %zu is over before 1970",
+			    n + 1);
+		if (one.start_us < 0)
+			one.start_us = 0;
 		insert(all, n++, one);
 	}
 	n = merge(all, n);

@@ -191,6 +191,27 @@ test_zone(void)
 	buf_fini(&b);
 }
 
+/* The clock of this host begins at 1970-01-01 01:00:00 there. */
+static void
+test_first_hour(void)
+{
+	struct buf b = { 0 };
+	struct spans s;
+
+	set_zone("CET-1CEST,M3.5.0,M10.5.0/3");
+	ok(spans_parse(SLICE_LIT("1970-01-01 00:00:00 / 1970-01-01 01:00:01,"
+				 "1970-01-01 00:00:01 / 2026-11-30 12:00:00"),
+	       rg, &s, &e) == 0,
+	    "from before the clock began");
+	spans_print(&s, &b);
+	is_str(buf_cstr(&b), "0-1796036400", "is from then on");
+	test_bytes(&s, "the first hour");
+	ok(spans_parse(SLICE_LIT("1970-01-01 00:00:00 / 1970-01-01 01:00:00"),
+	       rg, &s, &e) == -1,
+	    "no more than that: %s", e.text);
+	buf_fini(&b);
+}
+
 static void
 test_words(void)
 {
@@ -214,6 +235,7 @@ main(void)
 	test_times();
 	test_words();
 	test_zone();
+	test_first_hour();
 	region_free(&rg);
 	return done_testing();
 }
