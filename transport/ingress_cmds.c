@@ -343,6 +343,8 @@ has_room_for_rcpt(const struct ingress_session *s)
 	/* With more than the queue ever holds a message would never come. */
 	if (places != 0 && s->tx.rcpt_count >= places)
 		return false;
+	if (s->tx.rcpt_count + s->source.bcc.n >= ENVELOPE_RCPT_MAX)
+		return false;
 	return s->tx.rcpt_count + s->tx.refused_count + s->tx.unparsed_count <
 	    (max == 0 ? INGRESS_RCPTS : max);
 }

@@ -445,6 +445,9 @@ receive_message(struct ingress_session *s)
 	if (s->tx.named == 0)
 		return bounce(s);
 	receive_source(s, NULL, &conf);
+	/* RCPT knew of the client alone, not of whom it names. */
+	if (s->tx.rcpt_count + conf.bcc.n > ENVELOPE_RCPT_MAX)
+		return receive_refuse(s, "452 4.5.3 too many recipients", NULL);
 	ingress_add_bcc(s, &conf.bcc);
 	w = receive_begin_letter(s, &conf);
 	wants = letter_wants(w);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/mem.h"
+#include "lib/net.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 
@@ -165,6 +166,63 @@ test_many_rcpts(void)
 	client_close(&c);
 }
 
+/* Silently, in a transaction that is open. */
+static void
+send_rcpts(struct client *c, int n)
+{
+	struct buf out = { 0 };
+
+	for (int i = 0; i < n; i++)
+		buf_printf(&out, "RCPT TO:<r%d@b.test>\r\n", i);
+	client_send(c, out.p, out.len);
+	client_pump(c);
+	buf_fini(&out);
+}
+
+#define QUIETLY \
+	"< 220*\n> HELO x\n< 250*\n> XACK OFF\n< 250*\n" \
+	"> XFORWARD ADDR=192.0.2.9\n< 250*\n" \
+	"> MAIL FROM:<s@a.test>\n< 250*\n"
+
+/* A message has no more recipients than an envelope holds, copies included. */
+static void
+test_bcc_room(void)
+{
+	static const char *bcc[] = { "copy@d.test" };
+	struct client c;
+	struct err e;
+
+	world_reset();
+	world.conf.source.relay = true;
+	world.conf.source.allow_mailmerge = true;
+	world.conf.source.allow_xforward = "yes";
+	world.conf.source.max_rcpts = ENVELOPE_RCPT_MAX;
+	world.conf.other_source = world.conf.source;
+	(void)net_addr_parse(SLICE_LIT("192.0.2.9"), &world.conf.other_client,
+	    &e);
+	world.conf.other_source.bcc.v = world.conf.source.bcc.v = bcc;
+	world.conf.other_source.bcc.n = world.conf.source.bcc.n = 1;
+	client_open(&c, INGRESS_SMTP, "192.0.2.1", SOCK_STREAM);
+	ok(client_talk(&c, QUIETLY), "a source with a copy");
+	send_rcpts(&c, ENVELOPE_RCPT_MAX - 1);
+	ok(client_talk(&c,
+	       "> XACK ON\n< 250*\n> RCPT TO:<a@b.test>\n< 452 4.5.3*\n"
+	       "> DATA\n< 354*\n> A: b\n> .\n< 250*\n"),
+	    "leaves room for that");
+	is_int(world.store.env.rcpt_count, ENVELOPE_RCPT_MAX, "as many go");
+	client_close(&c);
+	world.conf.source.bcc.n = 0;
+	client_open(&c, INGRESS_SMTP, "192.0.2.1", SOCK_STREAM);
+	ok(client_talk(&c, QUIETLY), "or that of whom it names");
+	send_rcpts(&c, ENVELOPE_RCPT_MAX);
+	ok(client_talk(&c,
+	       "> DATA\n< 354*\n> A: b\n> .\n"
+	       "< 452 4.5.3 too many recipients\n"),
+	    "is one too many in the end");
+	client_close(&c);
+	world_reset();
+}
+
 static void
 test_lines(void)
 {
@@ -261,6 +319,7 @@ main(void)
 	test_idle_time();
 	test_rcpt_limit();
 	test_many_rcpts();
+	test_bcc_room();
 	test_lines();
 	test_hello_length();
 	test_smuggling();
