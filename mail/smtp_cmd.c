@@ -23,26 +23,23 @@ enum smtp_line_result
 smtp_line_feed(struct smtp_line *l, const char **p, size_t *len)
 {
 	const char *lf = memchr(*p, '\n', *len);
-	size_t take = lf == NULL ? *len : (size_t)(lf + 1 - *p);
-	bool overlong;
+	size_t take = lf == NULL ? *len : (size_t)(lf + 1 - *p), room;
 
 	if (l->done) {
 		l->len = 0;
 		l->done = l->overlong = false;
 	}
-	if (take > SMTP_LINE_MAX - l->len)
+	room = SMTP_LINE_MAX - l->len;
+	if (take > room)
 		l->overlong = true;
-	if (!l->overlong) {
-		memcpy(l->text + l->len, *p, take);
-		l->len += take;
-	}
+	memcpy(l->text + l->len, *p, take < room ? take : room);
+	l->len += take < room ? take : room;
 	*p += take;
 	*len -= take;
 	if (lf == NULL)
 		return SMTP_LINE_MORE;
-	overlong = l->overlong;
 	l->done = true;
-	if (overlong)
+	if (l->overlong)
 		return SMTP_LINE_TOO_LONG;
 	l->len--;
 	if (l->len > 0 && l->text[l->len - 1] == '\r')

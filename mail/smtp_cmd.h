@@ -30,7 +30,7 @@
 enum smtp_line_result {
 	SMTP_LINE_MORE,
 	SMTP_LINE_DONE,    /* text[0..len), without the line end */
-	SMTP_LINE_TOO_LONG /* the line is over and was not kept */
+	SMTP_LINE_TOO_LONG /* the line is over; text[0..len) is how it begins */
 };
 
 /* Zeroed is ready; after DONE and TOO_LONG it starts anew by itself. */

@@ -637,6 +637,27 @@ end_idle(struct ingress_session *s, const char *why)
 	return INGRESS_CLOSING;
 }
 
+static enum ingress_state
+unreadable(struct ingress_session *s, enum smtp_verb verb, const char *why)
+{
+	ingress_merge_lacks(s, verb);
+	return bad(s, why);
+}
+
+/* Whose it is stands where it begins. */
+static enum ingress_state
+line_too_long(struct ingress_session *s, struct slice begin)
+{
+	enum ingress_state next;
+	struct smtp_cmd c;
+
+	(void)smtp_cmd_parse(begin, s->cmd_rg, &c);
+	ingress_hush(s, c.verb);
+	next = unreadable(s, c.verb, "500 5.5.2 line too long");
+	ingress_unhush(s, c.verb);
+	return next;
+}
+
 bool
 ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 {
@@ -648,7 +669,7 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	if (r == SMTP_LINE_MORE)
 		return false;
 	if (r == SMTP_LINE_TOO_LONG) {
-		*next_r = bad(s, "500 5.5.2 line too long");
+		*next_r = line_too_long(s, line);
 		return true;
 	}
 	why = smtp_cmd_parse(line, s->cmd_rg, &c);
@@ -663,7 +684,7 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 		*next_r = end_idle(s, idle);
 	else if (why != NULL) /* of a chunk nobody knows then how long it is */
 		*next_r = c.verb == SMTP_VERB_BDAT ? cmd_hang_up(s, &c) :
-						     bad(s, why);
+						     unreadable(s, c.verb, why);
 	else
 		*next_r = commands[c.verb](s, &c);
 	ingress_unhush(s, c.verb);

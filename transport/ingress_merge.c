@@ -149,6 +149,13 @@ ingress_xdfn(struct ingress_session *s, const struct smtp_cmd *c)
 	return INGRESS_COMMAND;
 }
 
+void
+ingress_merge_lacks(struct ingress_session *s, enum smtp_verb verb)
+{
+	if (verb == SMTP_VERB_XDFN && s->tx.merge != NULL)
+		s->tx.merge->failed = true;
+}
+
 /* They were those of a recipient who was taken, or nobody's. */
 static void
 end_definitions(struct ingress_session *s)
@@ -216,7 +223,7 @@ ingress_command_line(struct ingress_session *s, struct slice *line_r)
 			return SMTP_LINE_MORE;
 	}
 	r = ingress_read_line(s);
-	if (r == SMTP_LINE_DONE)
+	if (r != SMTP_LINE_MORE)
 		region_reset(s->cmd_rg);
 	*line_r = (struct slice){ s->line.text, s->line.len };
 	return r;

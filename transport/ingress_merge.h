@@ -75,7 +75,10 @@ enum ingress_state ingress_xprt(struct ingress_session *s,
 /* The text of a part is complete. */
 enum ingress_state ingress_part_end(struct ingress_session *s);
 
-/* A command line; of XDFN a longer one than of others. */
+/* A command that could not be read: a definition is missing, if it is XDFN. */
+void ingress_merge_lacks(struct ingress_session *s, enum smtp_verb verb);
+
+/* A command line, or how it begins; of XDFN a longer one than of others. */
 enum smtp_line_result ingress_command_line(struct ingress_session *s,
     struct slice *line_r);
 

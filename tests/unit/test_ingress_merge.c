@@ -25,6 +25,7 @@ begin(struct client *c)
 #define XMRG "> XMRG FROM:<s@a.test>\n< 250 2.1.0 OK\n"
 #define RCPT(addr) "> RCPT TO:<" addr ">\n< 250 2.1.5 OK\n"
 #define XDFN(text) "> XDFN " text "\n< 250 2.0.0 OK\n"
+#define RCPT_ONLY "> RCPT TO:<a@b.test>\n"
 #define PART "< 354 end part*\n"
 #define DONE "> .\n< 250 2.6.0 message received\n"
 
@@ -159,7 +160,8 @@ static const struct {
 		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n"
 		 "> XPRT 1 LAST\n< 554*\n" },
 	{ "a control character in one",
-	    XMRG "> XDFN n=\"a\rBcc: x\"\n< 500 5.5.2 control*\n" },
+	    XMRG "> XDFN n=\"a\rBcc: x\"\n< 500 5.5.2 control*\n"
+		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n" },
 	{ "XMRG behind XFORWARD",
 	    "> XFORWARD NAME=x\n< 250*\n> XMRG FROM:<s@a.test>\n"
 	    "< 503 5.5.1 no XMRG*\n" },
@@ -289,7 +291,10 @@ test_lines(void)
 	ok(client_talk(&c, "< 250*\n"), "a definition as long as may be");
 	ok(client_talk(&c, RCPT("a@b.test")), "its recipient");
 	send_line(&c, "xdfn n=", XDFN_LINE_MAX - 8);
-	ok(client_talk(&c, "< 500 5.5.2 line too long\n"), "one longer");
+	ok(client_talk(&c,
+	       "< 500 5.5.2 line too long\n> RCPT TO:<c@b.test>\n"
+	       "< 503 5.5.1 its XDFN was refused\n"),
+	    "one longer, and nobody gets a text without it");
 	client_send(&c, "XD", 2);
 	client_pump(&c);
 	client_send(&c, "FN n=1\r", 7);
@@ -299,6 +304,18 @@ test_lines(void)
 	send_line(&c, "NOOP ", 3000);
 	ok(client_talk(&c, "< 500 5.5.2 line too long\n"),
 	    "other commands are shorter");
+	send_line(&c, "RCPT TO:<", 3000);
+	ok(client_talk(&c,
+	       "< 500 5.5.2 line too long\n" RCPT(
+		   "c@b.test") "> XPRT 1 LAST\n" PART "> A: [n].\n" DONE),
+	    "also RCPT");
+	ok(strstr(stored(), "A: 1.") == NULL,
+	    "and its definitions are not those of the next");
+	ok(client_talk(&c, "> XACK OFF\n< 250*\n" XMRG RCPT_ONLY), "no acks");
+	send_line(&c, "RCPT TO:<", 3000);
+	ok(client_talk(&c, "> XPRT 1 LAST\n< 500 5.5.2 line too long\n"),
+	    "then it is said later");
+	is_int(world.store.taken, 1, "and of that nothing is kept");
 	client_close(&c);
 }
 

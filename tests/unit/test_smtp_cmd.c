@@ -250,6 +250,7 @@ test_long_lines(void)
 	p = "x\nNOOP\n";
 	len = 7;
 	ok(smtp_line_feed(l, &p, &len) == SMTP_LINE_TOO_LONG, "too long");
+	is_int((int64_t)l->len, SMTP_LINE_MAX, "its beginning is there");
 	ok(smtp_line_feed(l, &p, &len) == SMTP_LINE_DONE && l->len == 4,
 	    "the line behind it is good");
 	free(l);
