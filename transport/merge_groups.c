@@ -7,7 +7,10 @@
 #include "lib/clock.h"
 #include "mail/xtext.h"
 
-/* Octets of texts that are made, also where neighbours have the same. */
+/*
+ * Octets of texts that are made, also where neighbours have the same, and of
+ * parts that are gone through for them: of undefined variables nothing is left.
+ */
 #define WORK_MAX (UINT64_C(4) << 30)
 
 void
@@ -124,6 +127,30 @@ find_parts(struct merge_groups *g, size_t rcpt, struct merge_parts *parts)
 	return NULL;
 }
 
+/* NULL, or the reply; neither the parts nor what becomes of them is too long. */
+static const char *
+join_parts(struct merge_groups *g, const struct merge_vars *vars,
+    const struct merge_parts *parts, struct merge_text *t)
+{
+	size_t len = 0;
+
+	buf_clear(&t->text);
+	t->plain = true;
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct merge_part *part = &g->merge->parts[parts->v[i]];
+
+		t->plain = t->plain && part->plain;
+		len += part->text.len;
+		if (len > g->how.max ||
+		    !merge_expand(
+			(struct slice){ part->text.p, part->text.len }, vars,
+			&g->how, &t->text))
+			return "552 5.3.4 a message of the merge is too big";
+	}
+	g->work += len + t->text.len;
+	return g->work > WORK_MAX ? MERGE_TOO_LARGE : NULL;
+}
+
 /* NULL, or the reply. */
 static const char *
 make_text(struct merge_groups *g, size_t rcpt, struct merge_text *t)
@@ -140,21 +167,10 @@ make_text(struct merge_groups *g, size_t rcpt, struct merge_text *t)
 	merge_put(vars, g->tx_rg, "*date", slice_of(g->date));
 	if (merge_get(vars, "*from") == NULL)
 		merge_put(vars, g->tx_rg, "*from", slice_of(g->sender));
-	buf_clear(&t->text);
-	t->plain = true;
-	for (size_t i = 0; i < parts.n; i++) {
-		const struct merge_part *part = &g->merge->parts[parts.v[i]];
-
-		t->plain = t->plain && part->plain;
-		if (!merge_expand(
-			(struct slice){ part->text.p, part->text.len }, vars,
-			&g->how, &t->text))
-			return "552 5.3.4 a message of the merge is too big";
-	}
+	why = join_parts(g, vars, &parts, t);
 	t->rcpt = rcpt;
-	t->there = true;
-	g->work += t->text.len;
-	return g->work > WORK_MAX ? MERGE_TOO_LARGE : NULL;
+	t->there = why == NULL;
+	return why;
 }
 
 static bool

@@ -42,7 +42,7 @@ struct merge_groups {
 	char date[64];
 	size_t next;                  /* recipient */
 	struct merge_text now, ahead; /* of the group; of who is next */
-	uint64_t work;                /* octets of all texts that were made */
+	uint64_t work; /* octets of all texts, and of their parts */
 };
 
 void merge_groups_init(struct merge_groups *g, const struct ingress_session *s,

@@ -336,6 +336,12 @@ test_too_big(void)
 				   "> A: [n][n]\n> .\n< 552 5.3.4 a message*\n"),
 	    "too big with its variables");
 	ok(client_talk(&c,
+	       XMRG XDFN("*parts=1,1")
+		   RCPT("a@b.test") "> XPRT 1 LAST\n" PART
+				    "> A: [n][n][n][n][n][n][n][n][n]\n"
+				    "> .\n< 552 5.3.4 a message*\n"),
+	    "too big without them");
+	ok(client_talk(&c,
 	       XMRG RCPT("a@b.test") "> XPRT 1\n" PART
 				     "> 1234567890123456789012345678901234\n"
 				     "> .\n< 250*\n> XPRT 2\n" PART
