@@ -179,7 +179,7 @@ merge_parts_parse(struct slice text, struct region *rg, struct merge_parts *out)
 struct given {
 	struct slice value;
 	bool utf8;
-	struct region *rg;
+	struct region *rg; /* to work in: of it nothing is kept */
 };
 
 static bool
@@ -253,7 +253,7 @@ static const struct {
 
 /* NULL: it may be so. */
 static const char *
-check_reserved(const char *name, const struct given *g)
+check_reserved(const char *name, const struct given *g, struct region *rg)
 {
 	const char *why = "is not a reserved variable";
 
@@ -266,7 +266,7 @@ check_reserved(const char *name, const struct given *g)
 						"cannot have that value";
 		break;
 	}
-	return REGION_JOIN(g->rg, "501 5.5.4 XDFN: ", name, " ", why);
+	return REGION_JOIN(rg, "501 5.5.4 XDFN: ", name, " ", why);
 }
 
 /* ---- XDFN ---------------------------------------------------------------- */
@@ -309,7 +309,7 @@ static const char *
 define_one(struct slice *rest, bool utf8, struct region *rg,
     struct merge_vars *vars)
 {
-	struct given g = { .utf8 = utf8, .rg = rg };
+	struct given g = { .utf8 = utf8 };
 	char name[MERGE_NAME_MAX + 1];
 	size_t len = name_len(*rest);
 	const char *why;
@@ -324,7 +324,9 @@ define_one(struct slice *rest, bool utf8, struct region *rg,
 		return why;
 	g.value.p = region_strndup(rg, g.value.p, g.value.len);
 	if (name[0] == '*') {
-		why = check_reserved(name, &g);
+		g.rg = region_new();
+		why = check_reserved(name, &g, rg);
+		region_free(&g.rg);
 		if (why != NULL)
 			return why;
 	}

@@ -5,6 +5,7 @@
  */
 #include "mail/merge.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -183,6 +184,22 @@ static const struct {
 	{ "more than there may be", "1-1000,1", "" },
 };
 
+/* What is worked with to look at a value goes again. */
+static void
+test_memory(void)
+{
+	struct region *own = region_new();
+	struct merge_vars vars = { 0 };
+	size_t before = mallinfo2().uordblks, refused = 0;
+
+	for (int i = 0; i < 1000; i++)
+		refused += merge_define(SLICE_LIT("*parts=1-1000"), false, own,
+			       &vars) != NULL;
+	is_int((int64_t)refused, 0, "a list of many parts, many times");
+	ok(mallinfo2().uordblks - before < 500000, "is kept as text alone");
+	region_free(&own);
+}
+
 static void
 test_lists(void)
 {
@@ -272,6 +289,7 @@ main(void)
 	rg = region_new();
 	test_definitions();
 	test_bounds();
+	test_memory();
 	test_lists();
 	test_texts();
 	region_free(&rg);
