@@ -398,6 +398,25 @@ static const struct setup_case fast[] = {
 	    "sender_dependent_default_transport_maps = hash:/s\n", NULL,
 	    .wish = { .scope = PF_SENDERS, .list = "hash:/s", .fast = "10587" },
 	    NULL, { "service 10587/inet" }, "no: " },
+	{ "fast: what is lost of the service where users sign in",
+	    "always_bcc = a@b.example\nmime_header_checks = pcre:/m\n"
+	    "smtp_nested_header_checks = pcre:/n\n",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o always_bcc= -o content_filter=scan:x"
+			" -o smtpd_data_restrictions=reject_x"
+			" -o smtpd_milters=inet:127.0.0.1:8891\n",
+	    FAST, NULL,
+	    { "note: these do not hold for mail by the fast path: "
+	      "content_filter, mime_header_checks, smtp_nested_header_checks, "
+	      "smtpd_data_restrictions, other milters of smtpd_milters\n" },
+	    "no: " },
+	{ "fast: another filter where users sign in", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o smtpd_proxy_filter=127.0.0.1:10024\n",
+	    FAST, NULL,
+	    { "no: --fast-path: 587/inet in master.cf, where users sign in, "
+	      "has smtpd_proxy_filter=127.0.0.1:10024: mail" },
+	    NULL },
 	{ "fast: an old Postfix", "mail_version = 3.6.4\n", NULL, FAST, NULL,
 	    { "no: --fast-path: this is Postfix 3.6.4, and it needs 3.7" },
 	    NULL },
