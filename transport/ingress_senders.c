@@ -95,6 +95,18 @@ log_limited(const struct ingress_session *s, const struct policy_in *in,
 	log_end(&l);
 }
 
+/* Of a hand-over without a client: whose <source> it is nobody knows. */
+static void
+keep_of_user(struct rate_in_limits *limits)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < limits->n; i++)
+		if (limits->v[i].who == RATE_IN_USER)
+			limits->v[n++] = limits->v[i];
+	limits->n = n;
+}
+
 /* NULL: they may come in, and are counted; else the reply. */
 static const char *
 take(struct ingress_session *s, uint32_t messages, uint32_t rcpts,
@@ -111,6 +123,8 @@ take(struct ingress_session *s, uint32_t messages, uint32_t rcpts,
 
 	policy_in(s, "", &in);
 	sender_rates_find(&in, &limits);
+	if (!ingress_client_is_known(s))
+		keep_of_user(&limits);
 	if (limits.n == 0)
 		return NULL;
 	may = rate_in_take(shared_enter(counts->shared), &limits, n, now_us,
@@ -148,7 +162,7 @@ const char *
 ingress_message_may(struct ingress_session *s)
 {
 	if (!snapshot_limits_senders(s->conf) || !is_known_late(s) ||
-	    !ingress_client_is_known(s))
+	    (!ingress_client_is_known(s) && ingress_user(s) == NULL))
 		return NULL;
 	return take(s, 1, (uint32_t)s->tx.rcpt_count, s->tx_rg);
 }
