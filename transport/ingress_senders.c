@@ -169,22 +169,40 @@ ingress_message_may(struct ingress_session *s)
 
 /* ---- as whom ------------------------------------------------------------------ */
 
-static bool
-may_use(struct ingress_session *s, const char *sender)
+/* NULL: he may be used; else the reply. */
+static const char *
+judge(const struct ingress_session *s, const char *sender, struct region *rg)
 {
 	struct policy_in in;
 	enum sender_fault fault;
 
-	if (!snapshot_judges_senders(s->conf) || is_known_late(s))
-		return true;
+	if (!snapshot_judges_senders(s->conf))
+		return NULL;
 	policy_in(s, sender, &in);
-	fault = policy_mail(&in, s->cmd_rg);
+	fault = policy_mail(&in, rg);
 	if (fault == SENDER_FINE)
-		return true;
+		return NULL;
 	ingress_sender_denied(s, sender,
 	    in.auth_user == NULL ? "" : in.auth_user, fault);
-	ingress_reply(s, "550 5.7.1 %s", sender_fault_text(fault));
-	return false;
+	return REGION_JOIN(rg, "550 5.7.1 ", sender_fault_text(fault));
+}
+
+static bool
+may_use(struct ingress_session *s, const char *sender)
+{
+	const char *why = is_known_late(s) ? NULL : judge(s, sender, s->cmd_rg);
+
+	if (why != NULL)
+		ingress_reply(s, "%s", why);
+	return why == NULL;
+}
+
+const char *
+ingress_bounce_may(struct ingress_session *s)
+{
+	const char *why = s->by_host ? judge(s, s->tx.sender, s->tx_rg) : NULL;
+
+	return why != NULL ? why : ingress_message_may(s);
 }
 
 bool

@@ -183,6 +183,38 @@ test_merge(void)
 	client_close(&c);
 }
 
+#define UNREAD \
+	SMTP_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<bob>\n> DATA\n" \
+		   "< 250*\n< 250*\n< 354*\n" \
+		   "> X-Mailrace-Auth: brand\n> Received: x\n> \n> .\n"
+
+/* Nobody is told of a failure as somebody whom the user may not be. */
+static void
+test_bounce(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	for (int denied = 0; denied < 2; denied++) {
+		world_reset();
+		world.conf.listener.host_mta = true;
+		world.conf.source.accept_invalid = true;
+		world.conf.global.dsn_hosts.v = &host;
+		world.conf.global.dsn_hosts.n = 1;
+		world.conf.mail_fault = denied ? SENDER_DENIED : SENDER_FINE;
+		client_open(&c, INGRESS_SMTP, NULL, SOCK_STREAM);
+		ok(client_talk(&c,
+		       denied ? UNREAD "< 550 5.7.1 this sender address must "
+				       "not be used here\n" :
+				UNREAD "< 250*\n"),
+		    "no recipient can be read, sender denied: %d", denied);
+		is_int(world.store.mails, denied ? 0 : 1, "told");
+		is_int(count_read(&world.env.sender_counts->denied), denied,
+		    "counted");
+		client_close(&c);
+	}
+}
+
 static void
 test_own_domain(void)
 {
@@ -236,6 +268,7 @@ main(void)
 	test_rates();
 	test_user_rates();
 	test_merge();
+	test_bounce();
 	test_own_domain();
 	world_fini();
 	return done_testing();
