@@ -29,7 +29,7 @@ ingress_merge_free(struct ingress_merge **mp)
 static bool
 may_merge(const struct ingress_session *s)
 {
-	return s->door->protocol == INGRESS_SMTP &&
+	return s->door->protocol == INGRESS_SMTP && !s->by_host &&
 	    (s->source.allow_mailmerge || s->source.allow_api);
 }
 

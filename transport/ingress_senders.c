@@ -95,6 +95,18 @@ log_limited(const struct ingress_session *s, const struct policy_in *in,
 	log_end(&l);
 }
 
+/* Of a hand-over without a client: whose <source> it is nobody knows. */
+static void
+keep_of_user(struct rate_in_limits *limits)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < limits->n; i++)
+		if (limits->v[i].who == RATE_IN_USER)
+			limits->v[n++] = limits->v[i];
+	limits->n = n;
+}
+
 /* NULL: they may come in, and are counted; else the reply. */
 static const char *
 take(struct ingress_session *s, uint32_t messages, uint32_t rcpts,
@@ -111,6 +123,8 @@ take(struct ingress_session *s, uint32_t messages, uint32_t rcpts,
 
 	policy_in(s, "", &in);
 	sender_rates_find(&in, &limits);
+	if (!ingress_client_is_known(s))
+		keep_of_user(&limits);
 	if (limits.n == 0)
 		return NULL;
 	may = rate_in_take(shared_enter(counts->shared), &limits, n, now_us,
@@ -148,29 +162,47 @@ const char *
 ingress_message_may(struct ingress_session *s)
 {
 	if (!snapshot_limits_senders(s->conf) || !is_known_late(s) ||
-	    !ingress_client_is_known(s))
+	    (!ingress_client_is_known(s) && ingress_user(s) == NULL))
 		return NULL;
 	return take(s, 1, (uint32_t)s->tx.rcpt_count, s->tx_rg);
 }
 
 /* ---- as whom ------------------------------------------------------------------ */
 
-static bool
-may_use(struct ingress_session *s, const char *sender)
+/* NULL: he may be used; else the reply. */
+static const char *
+judge(const struct ingress_session *s, const char *sender, struct region *rg)
 {
 	struct policy_in in;
 	enum sender_fault fault;
 
-	if (!snapshot_judges_senders(s->conf) || is_known_late(s))
-		return true;
+	if (!snapshot_judges_senders(s->conf))
+		return NULL;
 	policy_in(s, sender, &in);
-	fault = policy_mail(&in, s->cmd_rg);
+	fault = policy_mail(&in, rg);
 	if (fault == SENDER_FINE)
-		return true;
+		return NULL;
 	ingress_sender_denied(s, sender,
 	    in.auth_user == NULL ? "" : in.auth_user, fault);
-	ingress_reply(s, "550 5.7.1 %s", sender_fault_text(fault));
-	return false;
+	return REGION_JOIN(rg, "550 5.7.1 ", sender_fault_text(fault));
+}
+
+static bool
+may_use(struct ingress_session *s, const char *sender)
+{
+	const char *why = is_known_late(s) ? NULL : judge(s, sender, s->cmd_rg);
+
+	if (why != NULL)
+		ingress_reply(s, "%s", why);
+	return why == NULL;
+}
+
+const char *
+ingress_bounce_may(struct ingress_session *s)
+{
+	const char *why = s->by_host ? judge(s, s->tx.sender, s->tx_rg) : NULL;
+
+	return why != NULL ? why : ingress_message_may(s);
 }
 
 bool

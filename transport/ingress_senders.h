@@ -48,6 +48,12 @@ bool ingress_rcpt_may(struct ingress_session *s);
  */
 const char *ingress_message_may(struct ingress_session *s);
 
+/*
+ * The same of one that goes nowhere but back to its sender, of whom a host MTA at
+ * a listener of its own has said only now as whom he has signed in.
+ */
+const char *ingress_bounce_may(struct ingress_session *s);
+
 /* Logs and counts one that may not; user: "" is none. */
 void ingress_sender_denied(const struct ingress_session *s, const char *sender,
     const char *user, enum sender_fault fault);

@@ -409,7 +409,7 @@ on_keys(void *arg)
 static enum ingress_state
 bounce(struct ingress_session *s)
 {
-	const char *why = ingress_message_may(s);
+	const char *why = ingress_bounce_may(s);
 
 	if (why == NULL &&
 	    !gate_pass(s->env->gate, GATE_MAIL, 0,

@@ -357,13 +357,30 @@ want_statements(struct ex_setup *s, const char *option, const char *block)
 		want_block(s, &place, block, true);
 }
 
-/* Of mail that would come to us: other mail needs nobody's answer. */
+/*
+ * Of mail that would come to us: other mail needs nobody's answer.  And of those
+ * who may relay here: no stranger is told who is in a list.
+ */
 static const char *
 suppression(struct ex_setup *s)
 {
+	const bool named = ex_named_list(s->f->conf, "hostlist",
+			       "relay_from_hosts") != NULL;
+
+	if (!named)
+		host_note(s->p,
+		    "there is no hostlist relay_from_hosts: who is in a "
+		    "suppression list is refused at RCPT to clients who have "
+		    "signed in; of mail of others, Exim sends bounces");
 	return REGION_JOIN(s->p->rg,
 	    "  warn    set acl_m_mailrace = OK\n"
-	    "  warn\n",
+	    "  warn    authenticated = *\n"
+	    "          set acl_m_mailrace = OK ask\n"
+	    "  warn    hosts = :",
+	    named ? " +relay_from_hosts" : "",
+	    "\n"
+	    "          set acl_m_mailrace = OK ask\n"
+	    "  warn    condition = ${if eq{$acl_m_mailrace}{OK ask}}\n",
 	    which_mail(s), "  set acl_m_mailrace = ${readsocket{",
 	    s->wish->suppress[0] == '/' ? "" : "inet:", s->wish->suppress,
 	    "}{<$local_part@$domain> <$sender_address> "

@@ -16,6 +16,28 @@ static const char *const conditions[] = { "condition", "local_parts",
 static const char *const router_ways[] = { "address_data", "errors_to",
 	"fallback_hosts", "headers_add", "headers_remove", "set", NULL };
 
+/*
+ * By whatever domain: where each rule of route_list is for all, or route_data
+ * has nothing to look up.  Else it is for some partners, and the rest is left
+ * to routers behind it.
+ */
+static bool
+routes_all(const struct ex_setup *s, const struct ex_instance *router)
+{
+	const char *list = ex_conf_value(router, "route_list"), *rule;
+	const char *route = ex_conf_value(router, "route_data");
+	struct ex_cursor at = ex_cursor_of(list);
+
+	if (route[0] != '\0')
+		return strchr(route, '$') == NULL;
+	if (list[0] != '<')
+		at.separator = ';';
+	while ((rule = ex_cursor_next(&at, s->p->rg)) != NULL)
+		if (rule[0] != '*' || strchr(" \t", rule[1]) == NULL)
+			return false;
+	return list[0] != '\0';
+}
+
 bool
 ex_is_general(const struct ex_setup *s, const struct ex_instance *router)
 {
@@ -25,7 +47,7 @@ ex_is_general(const struct ex_setup *s, const struct ex_instance *router)
 
 	if (strcmp(router->name, EX_OUR_ROUTER) == 0 ||
 	    (strcmp(driver, "dnslookup") != 0 &&
-		strcmp(driver, "manualroute") != 0))
+		(strcmp(driver, "manualroute") != 0 || !routes_all(s, router))))
 		return false;
 	while ((item = ex_cursor_next(&at, s->p->rg)) != NULL)
 		if (item[0] != '!' && strcmp(item, "*") != 0)

@@ -54,11 +54,11 @@ pf_fast_place(const char *port, struct net_addr *addr_r, uint16_t *port_r)
 
 /* ---- the service where users sign in --------------------------------------- */
 
-/* What holds for a service; "": nothing. */
+/* What holds for a service, or for all (NULL); "": nothing. */
 static const char *
 effective(const struct pf_conf *h, const struct pf_service *s, const char *name)
 {
-	const char *own = pf_option(h, s, name);
+	const char *own = s == NULL ? NULL : pf_option(h, s, name);
 
 	return own != NULL ? own : pf_value(h, NULL, name);
 }
@@ -215,15 +215,17 @@ check_place(const char *port, const char *filter, const struct pf_conf *h,
 /* What happens in cleanup(8), trivial-rewrite(8) or smtp(8). */
 static const char *const lost[] = { "always_bcc", "body_checks",
 	"canonical_maps", "content_filter", "header_checks",
-	"masquerade_domains", "milter_header_checks", "recipient_bcc_maps",
+	"masquerade_domains", "milter_header_checks", "mime_header_checks",
+	"nested_header_checks", "recipient_bcc_maps",
 	"recipient_canonical_maps", "sender_bcc_maps", "sender_canonical_maps",
 	"smtp_body_checks", "smtp_generic_maps", "smtp_header_checks",
+	"smtp_mime_header_checks", "smtp_nested_header_checks",
 	"smtpd_data_restrictions", "transport_maps", "virtual_alias_maps" };
 
 static bool
-has_other_milters(const struct pf_conf *h)
+has_other_milters(const struct pf_conf *h, const struct pf_service *like)
 {
-	struct slice rest = slice_of(pf_value(h, NULL, "smtpd_milters")), item;
+	struct slice rest = slice_of(effective(h, like, "smtpd_milters")), item;
 
 	while ((item = pf_list_item(&rest)).len > 0)
 		if (memmem(item.p, item.len, TO_US, strlen(TO_US)) == NULL)
@@ -232,14 +234,15 @@ has_other_milters(const struct pf_conf *h)
 }
 
 static void
-tell_lost(const struct pf_conf *h, struct host_plan *p)
+tell_lost(const struct pf_conf *h, const struct pf_service *like,
+    struct host_plan *p)
 {
 	struct buf b = { .p = NULL };
 
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
-		if (pf_value(h, NULL, lost[i])[0] != '\0')
+		if (effective(h, like, lost[i])[0] != '\0')
 			buf_printf(&b, "%s%s", b.len == 0 ? "" : ", ", lost[i]);
-	if (has_other_milters(h))
+	if (has_other_milters(h, like))
 		buf_printf(&b, "%sother milters of smtpd_milters",
 		    b.len == 0 ? "" : ", ");
 	if (b.len > 0)
@@ -248,12 +251,35 @@ tell_lost(const struct pf_conf *h, struct host_plan *p)
 	buf_fini(&b);
 }
 
+/* Mail would go past a filter that all of it goes through, or users' mail. */
+static void
+check_filters(const struct pf_conf *h, const struct pf_service *like,
+    struct host_plan *p)
+{
+	const char *of_all = pf_value(h, NULL, "smtpd_proxy_filter");
+	const char *own = like == NULL ?
+	    NULL :
+	    pf_option(h, like, "smtpd_proxy_filter");
+
+	if (of_all[0] != '\0')
+		host_refuse(p,
+		    "--fast-path: smtpd_proxy_filter = %s in main.cf: mail of "
+		    "the fast path would not go through it",
+		    of_all);
+	if (own != NULL && own[0] != '\0')
+		host_refuse(p,
+		    "--fast-path: %s in master.cf, where users sign in, has "
+		    "smtpd_proxy_filter=%s: mail of the fast path would not go "
+		    "through it",
+		    like->key, own);
+}
+
 void
 pf_fast(const char *port, const char *inject, const char *milter,
     const struct pf_conf *h, struct host_plan *p)
 {
 	const char *version = pf_value(h, NULL, "mail_version");
-	const char *filter = pf_value(h, NULL, "smtpd_proxy_filter");
+	const struct pf_service *like = find_like(h);
 
 	check_place(port, REGION_JOIN(p->rg, "unix:", inject), h, p);
 	if (strncmp(inject, FOLDER, strlen(FOLDER)) != 0)
@@ -266,11 +292,7 @@ pf_fast(const char *port, const char *inject, const char *milter,
 		    "--fast-path: this is Postfix %s, and it needs %d.%d: "
 		    "older ones have no tables in master.cf",
 		    version, MAJOR, MINOR);
-	if (filter[0] != '\0')
-		host_refuse(p,
-		    "--fast-path: smtpd_proxy_filter = %s in main.cf: mail of "
-		    "the fast path would not go through it",
-		    filter);
-	tell_lost(h, p);
+	check_filters(h, like, p);
+	tell_lost(h, like, p);
 	want_line(port, inject, milter, h, p);
 }

@@ -37,11 +37,10 @@ pf_wish_domain(const struct pf_wish *w, struct region *rg, struct slice *rest)
 		return item.len == 0 ? NULL :
 				       region_strndup(rg, item.p, item.len);
 	}
-	/* All others: one that no block is about. */
 	if (rest->p == NULL)
 		return NULL;
 	*rest = (struct slice){ NULL, 0 };
-	return "any." HOST_PROBE_DOMAIN;
+	return PF_OTHERS;
 }
 
 /* ---- the way to us ------------------------------------------------------- */
@@ -142,9 +141,8 @@ keep_away(struct setup *s, const char *name, const char *of, const char *was)
 		pf_want_parameter(s->p, s->h, name, was);
 }
 
-/* The list without one of its items; NULL: it is not there. */
-static const char *
-without(struct setup *s, const char *list, const char *item)
+const char *
+pf_behind(struct region *rg, const char *list, const char *item)
 {
 	const size_t len = strlen(item);
 
@@ -152,7 +150,7 @@ without(struct setup *s, const char *list, const char *item)
 	    (list[len] != '\0' && list[len] != ','))
 		return NULL;
 	list += len;
-	return region_strdup(s->p->rg, list + strspn(list, ", "));
+	return region_strdup(rg, list + strspn(list, ", "));
 }
 
 /* A table of ours before those that are there. */
@@ -164,7 +162,7 @@ want_first(struct setup *s, const char *name, const char *table,
 
 	if (list == NULL)
 		list = "";
-	was = without(s, list, table);
+	was = pf_behind(s->p->rg, list, table);
 	if (was == NULL) {
 		was = list;
 		pf_want_parameter(s->p, s->h, name,

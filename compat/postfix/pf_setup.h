@@ -53,8 +53,14 @@ const char *pf_setup_dsn_line(const char *service, struct region *rg);
  */
 const char *pf_relative(const struct pf_conf *h, const char *path);
 
+/* What all other mail is asked by: a domain that no block is about. */
+#define PF_OTHERS "any." HOST_PROBE_DOMAIN
+
 /* A domain that the wish is about, one after the other; NULL: no more. */
 const char *pf_wish_domain(const struct pf_wish *w, struct region *rg,
     struct slice *rest);
+
+/* The list without the item that it begins with; NULL: it does not. */
+const char *pf_behind(struct region *rg, const char *list, const char *item);
 
 #endif

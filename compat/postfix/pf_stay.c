@@ -43,40 +43,44 @@ check_musts(const struct pf_conf *h, struct host_plan *p)
 
 /* ---- what Mailrace's configuration has to say ---------------------------- */
 
-/* The first domain of the wish for which it says nothing; NULL: none. */
+/* The fast path takes whatever comes there, of all domains and senders. */
+static bool
+takes_others(const struct pf_wish *w)
+{
+	return w->scope != PF_DOMAINS || w->fast != NULL;
+}
+
+/* The first <domain> of the wish that does not say it; NULL: all do. */
 static const char *
 unsaid(const struct pf_wish *w, struct region *rg, const char *directive)
 {
 	struct slice rest = slice_of(w->list == NULL ? "" : w->list);
 	const char *domain;
 
-	while ((domain = pf_wish_domain(w, rg, &rest)) != NULL)
+	while (w->scope == PF_DOMAINS &&
+	    (domain = pf_wish_domain(w, rg, &rest)) != NULL)
 		if (!w->holds(w->ctx, domain, directive))
 			return domain;
-	return NULL;
-}
-
-static const char *
-block_of(const struct pf_wish *w, const char *domain)
-{
-	return w->scope == PF_DOMAINS ? domain : "*";
+	if (!takes_others(w) || w->holds(w->ctx, PF_OTHERS, directive))
+		return NULL;
+	return "*";
 }
 
 static void
 check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p)
 {
-	const char *relay = pf_value(h, NULL, "relayhost"), *domain;
+	const char *relay = pf_value(h, NULL, "relayhost"), *block;
 
 	if (relay[0] == '\0')
 		return;
-	domain = unsaid(w, p->rg, "smtp-hosts");
-	if (domain != NULL)
+	block = unsaid(w, p->rg, "smtp-hosts");
+	if (block != NULL)
 		host_refuse(p,
 		    "relayhost = %s: it would be bypassed; put what it does "
 		    "into Mailrace's configuration (<domain %s> with smtp-hosts "
 		    "or route) first",
-		    relay, block_of(w, domain));
+		    relay, block);
 	else
 		host_note(p,
 		    "relayhost does not hold for this mail any more: "
@@ -88,7 +92,7 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p)
 {
 	const char *level = pf_value(h, NULL, "smtp_tls_security_level");
-	const char *domain;
+	const char *block;
 
 	if (level[0] == '\0' || strcmp(level, "none") == 0 ||
 	    strcmp(level, "may") == 0)
@@ -100,13 +104,13 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 		    level);
 		return;
 	}
-	domain = unsaid(w, p->rg, "require-starttls");
-	if (domain != NULL)
+	block = unsaid(w, p->rg, "require-starttls");
+	if (block != NULL)
 		host_refuse(p,
 		    "smtp_tls_security_level = encrypt: mail would go out "
 		    "without; put require-starttls yes into <domain %s> of "
 		    "Mailrace's configuration first",
-		    block_of(w, domain));
+		    block);
 }
 
 /* ---- smtp_tls_policy_maps ------------------------------------------------ */
@@ -190,26 +194,48 @@ is_of_ours(const char *route)
 	return strncmp(route, "mailrace:", 9) == 0;
 }
 
+/* But for the table that set-up itself puts first. */
+static void
+check_sender_routes(const struct pf_wish *w, const struct pf_conf *h,
+    struct host_plan *p)
+{
+	const char *maps = pf_value(h, NULL,
+	    "sender_dependent_default_transport_maps");
+	const char *behind = w->scope == PF_SENDERS ?
+	    pf_behind(p->rg, maps, w->list) :
+	    NULL;
+
+	if (behind != NULL)
+		maps = behind;
+	if (maps[0] == '\0')
+		return;
+	if (w->scope == PF_ALL)
+		host_refuse(p,
+		    "sender_dependent_default_transport_maps = %s: the mail of "
+		    "its senders would bypass Mailrace; make virtual MTAs of "
+		    "them and take it out, or use --senders",
+		    maps);
+	else if (w->fast != NULL)
+		host_refuse(p,
+		    "--fast-path: sender_dependent_default_transport_maps = "
+		    "%s: its ways out would be bypassed; make virtual MTAs of "
+		    "its senders and take it out",
+		    maps);
+}
+
 static void
 check_routes(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p)
 {
 	const char *transport = pf_value(h, NULL, "default_transport");
-	const char *by_sender = pf_value(h, NULL,
-	    "sender_dependent_default_transport_maps");
 
-	if (w->scope == PF_ALL && !is_of_ours(transport) &&
+	if ((w->scope == PF_ALL || w->fast != NULL) && !is_of_ours(transport) &&
 	    strcmp(transport, "smtp") != 0 && strcmp(transport, "smtp:") != 0)
 		host_refuse(p,
 		    "default_transport = %s: what this way out does is not "
 		    "known, and it would be bypassed",
 		    transport);
-	if (w->scope == PF_ALL && by_sender[0] != '\0')
-		host_refuse(p,
-		    "sender_dependent_default_transport_maps = %s: the mail of "
-		    "its senders would bypass Mailrace; make virtual MTAs of "
-		    "them and take it out, or use --senders",
-		    by_sender);
+	check_sender_routes(w, h, p);
 	if (w->scope != PF_DOMAINS &&
 	    pf_value(h, NULL, "transport_maps")[0] != '\0')
 		host_note(p,

@@ -365,6 +365,17 @@ def suppressed(lab):
                   refused["gone@in.example"][1], refused)
 
 
+@tap.test("a stranger is told no more than that he may not relay")
+def stranger(lab):
+    with smtplib.SMTP("127.0.0.1", 25, source_address=("127.0.0.2", 0)) as s:
+        s.ehlo("client.example")
+        s.mail("a@stranger.example")
+        for name in ("gone", "here"):
+            code, said = s.rcpt(name + "@in.example")
+            tap.equal((code, b"relay not permitted" in said), (550, True),
+                      said)
+
+
 @tap.test("while mailraced is down outbound mail is put off, local mail is not")
 def down(lab):
     lab.daemon.stop()

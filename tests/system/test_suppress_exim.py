@@ -34,6 +34,7 @@ spool_directory = {root}/exim
 log_file_path = {root}/exim/%slog
 tls_advertise_hosts =
 acl_smtp_rcpt = acl_check_rcpt
+hostlist relay_from_hosts = 192.0.2.9 : 127.0.0.77
 begin acl
 acl_check_rcpt:
 {acl}
@@ -99,6 +100,12 @@ def answers(lab):
     tap.equal(lab.session("127.0.0.77", "partner@in.example", "a@in.example",
                           sender=""),
               [said % "partners", "250 Accepted"], "by source, no sender")
+
+
+@tap.test("no stranger learns who is listed")
+def stranger(lab):
+    tap.equal(lab.session("192.0.2.10", "gone@in.example"), ["250 Accepted"],
+              "not asked")
 
 
 @tap.test("it puts recipients off while nobody answers")

@@ -107,6 +107,41 @@ static const struct {
 	    "no: conf:7: router out sends mail by * h.example: it would be "
 	    "bypassed; put what it does into Mailrace's configuration "
 	    "(<domain b.example> with smtp-hosts or route) first\n" },
+	{ "partners have routes of their own", "",
+	    "hubbed router:\ndriver = manualroute\ntransport = remote\n"
+	    "route_list = partner.example gw.example\n" ROUTERS,
+	    REMOTE, EX_ALL, NULL, NULL,
+	    NOTES "text conf = " ROUTER ALL LMTP "text conf = " TRANSPORT
+		  "\n" },
+	{ "and all others a smarthost, for which Mailrace has no route", "",
+	    "hubbed router:\ndriver = manualroute\ntransport = remote\n"
+	    "route_list = partner.example gw.example ; b.example gw.example\n"
+	    "looked router:\ndriver = manualroute\ntransport = remote\n"
+	    "route_data = ${lookup{$domain}lsearch{/r}}\n"
+	    "mixed router:\ndriver = manualroute\ntransport = remote\n"
+	    "route_list = * gw.example ; *.example gw.example\n"
+	    "out router:\ndriver = manualroute\ntransport = remote\n"
+	    "domains = ! +local_domains\nroute_list = * h1.example:h2.example "
+	    "byname ; * h3.example\n",
+	    REMOTE, EX_ALL, NULL, NULL,
+	    "no: conf:7: router out sends mail by * h1.example:h2.example "
+	    "byname ; * h3.example: it would be bypassed; put what it does "
+	    "into Mailrace's configuration (<domain *> with smtp-hosts or "
+	    "route) first\n" },
+	{ "nothing but partners", "",
+	    "hubbed router:\ndriver = manualroute\ntransport = remote\n"
+	    "route_list = partner.example gw.example\n",
+	    REMOTE, EX_ALL, NULL, NULL,
+	    "no: no router takes all other mail (driver = dnslookup, domains "
+	    "= ! +local_domains): which mail leaves this host cannot be "
+	    "told\n" },
+	{ "a smarthost by route_data", "",
+	    "out router:\ndriver = manualroute\ntransport = remote\n"
+	    "route_data = h.example\n",
+	    REMOTE, EX_DOMAINS, "b.example", NULL,
+	    "no: conf:7: router out sends mail by h.example: it would be "
+	    "bypassed; put what it does into Mailrace's configuration "
+	    "(<domain b.example> with smtp-hosts or route) first\n" },
 	{ "conditions", "", ROUTERS "condition = ${x}\nerrors_to = y\n", REMOTE,
 	    EX_ALL, NULL, NULL,
 	    "no: conf:7: router out has condition = ${x}: which mail it "

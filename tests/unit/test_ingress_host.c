@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
+#include "transport/ingress_senders.h"
 #include "vmta/assign.h"
 
 #define TRACE "Received: from c.test by mx.test (Postfix); Fri\r\n"
@@ -136,6 +137,85 @@ test_rates(void)
 }
 
 static void
+limit(enum rate_in_who who, const char *name, uint32_t count)
+{
+	struct rate_in_limits *l = &world.conf.limits;
+
+	l->v[l->n++] = (struct rate_in_limit){ who, RATE_IN_MESSAGES, name,
+		{ 0 }, { count, 3600 * US_PER_S } };
+}
+
+/* Who has signed in is somebody, where the client is nobody in particular. */
+static void
+test_user_rates(void)
+{
+	static const char user[] = "X-Mailrace-Auth: brand\r\n" TRACE;
+	struct client c;
+
+	open_door(&c, true);
+	limit(RATE_IN_SOURCE, "s", 1);
+	limit(RATE_IN_CLIENT, "s", 1);
+	limit(RATE_IN_USER, "brand", 2);
+	ok(client_talk(&c, SMTP_HELLO), "hello");
+	for (int i = 0; i < 2; i++)
+		ok(strncmp(send_text(&c, user), "250 2.6.0", 9) == 0,
+		    "no client is named: his message %d", i);
+	ok(strncmp(send_text(&c, user), "450 4.7.1 too many", 18) == 0,
+	    "his rate holds");
+	for (int i = 0; i < 2; i++)
+		ok(strncmp(send_text(&c, TRACE), "250 2.6.0", 9) == 0,
+		    "nobody has signed in: message %d", i);
+	client_close(&c);
+}
+
+/* Policy would not be asked as for other mail of the host. */
+static void
+test_merge(void)
+{
+	struct client c;
+
+	world_reset();
+	world.conf.listener.host_mta = true;
+	world.conf.source.allow_mailmerge = world.conf.source.allow_api = true;
+	client_open(&c, INGRESS_SMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&c, SMTP_HELLO "> XMRG FROM:<s@a.test>\n< 502 5.5.1*\n"),
+	    "no mail merge");
+	client_close(&c);
+}
+
+#define UNREAD \
+	SMTP_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<bob>\n> DATA\n" \
+		   "< 250*\n< 250*\n< 354*\n" \
+		   "> X-Mailrace-Auth: brand\n> Received: x\n> \n> .\n"
+
+/* Nobody is told of a failure as somebody whom the user may not be. */
+static void
+test_bounce(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	for (int denied = 0; denied < 2; denied++) {
+		world_reset();
+		world.conf.listener.host_mta = true;
+		world.conf.source.accept_invalid = true;
+		world.conf.global.dsn_hosts.v = &host;
+		world.conf.global.dsn_hosts.n = 1;
+		world.conf.mail_fault = denied ? SENDER_DENIED : SENDER_FINE;
+		client_open(&c, INGRESS_SMTP, NULL, SOCK_STREAM);
+		ok(client_talk(&c,
+		       denied ? UNREAD "< 550 5.7.1 this sender address must "
+				       "not be used here\n" :
+				UNREAD "< 250*\n"),
+		    "no recipient can be read, sender denied: %d", denied);
+		is_int(world.store.mails, denied ? 0 : 1, "told");
+		is_int(count_read(&world.env.sender_counts->denied), denied,
+		    "counted");
+		client_close(&c);
+	}
+}
+
+static void
 test_own_domain(void)
 {
 	struct conf_host host = { .name = NULL };
@@ -186,6 +266,9 @@ main(void)
 	test_user();
 	test_others();
 	test_rates();
+	test_user_rates();
+	test_merge();
+	test_bounce();
 	test_own_domain();
 	world_fini();
 	return done_testing();

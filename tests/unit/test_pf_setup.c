@@ -362,6 +362,61 @@ static const struct setup_case fast[] = {
 	    { "note: these do not hold for mail by the fast path: always_bcc, "
 	      "transport_maps, other milters of smtpd_milters\n" },
 	    NULL },
+	{ "fast: other domains come there, past relayhost",
+	    "relayhost = [smart]\n", NULL,
+	    .wish = { .scope = PF_DOMAINS,
+		.list = "a.example",
+		.fast = "10587" },
+	    "a.example smtp-hosts",
+	    { "no: relayhost = [smart]: it would be bypassed; put what it does "
+	      "into Mailrace's configuration (<domain *> " },
+	    NULL },
+	{ "fast: and without TLS", "smtp_tls_security_level = encrypt\n", NULL,
+	    .wish = { .scope = PF_DOMAINS,
+		.list = "a.example",
+		.fast = "10587" },
+	    "a.example require-starttls",
+	    { "no: smtp_tls_security_level = encrypt: ",
+		"require-starttls yes into <domain *>" },
+	    NULL },
+	{ "fast: and past another way out", "default_transport = out1\n", NULL,
+	    .wish = { .scope = PF_DOMAINS,
+		.list = "a.example",
+		.fast = "10587" },
+	    NULL, { "no: default_transport = out1: " }, NULL },
+	{ "fast: other senders come there",
+	    "default_transport = out1\n"
+	    "sender_dependent_default_transport_maps = hash:/s, hash:/x\n",
+	    NULL,
+	    .wish = { .scope = PF_SENDERS, .list = "hash:/s", .fast = "10587" },
+	    NULL,
+	    { "no: default_transport = out1: ",
+		"no: --fast-path: sender_dependent_default_transport_maps = "
+		"hash:/x: " },
+	    NULL },
+	{ "fast: our own table of senders is none of theirs",
+	    "sender_dependent_default_transport_maps = hash:/s\n", NULL,
+	    .wish = { .scope = PF_SENDERS, .list = "hash:/s", .fast = "10587" },
+	    NULL, { "service 10587/inet" }, "no: " },
+	{ "fast: what is lost of the service where users sign in",
+	    "always_bcc = a@b.example\nmime_header_checks = pcre:/m\n"
+	    "smtp_nested_header_checks = pcre:/n\n",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o always_bcc= -o content_filter=scan:x"
+			" -o smtpd_data_restrictions=reject_x"
+			" -o smtpd_milters=inet:127.0.0.1:8891\n",
+	    FAST, NULL,
+	    { "note: these do not hold for mail by the fast path: "
+	      "content_filter, mime_header_checks, smtp_nested_header_checks, "
+	      "smtpd_data_restrictions, other milters of smtpd_milters\n" },
+	    "no: " },
+	{ "fast: another filter where users sign in", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o smtpd_proxy_filter=127.0.0.1:10024\n",
+	    FAST, NULL,
+	    { "no: --fast-path: 587/inet in master.cf, where users sign in, "
+	      "has smtpd_proxy_filter=127.0.0.1:10024: mail" },
+	    NULL },
 	{ "fast: an old Postfix", "mail_version = 3.6.4\n", NULL, FAST, NULL,
 	    { "no: --fast-path: this is Postfix 3.6.4, and it needs 3.7" },
 	    NULL },
