@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/check.h"
+
 #define DEPTH_MAX 40
 #define WORD_MAX_LEN 32
 
@@ -562,6 +564,17 @@ value_of(struct region *rg, const struct variable *v, const struct ex_given *g)
 	return NULL;
 }
 
+/* Nothing that Exim would expand, wherever it stands. */
+static bool
+is_inert(const char *value)
+{
+	for (; *value != '\0'; value++)
+		if (isalnum((unsigned char)*value) == 0 &&
+		    strchr("-_.+=@:", *value) == NULL)
+			return false;
+	return true;
+}
+
 const char *
 ex_expr_with(struct region *rg, const struct ex_expr *x,
     const struct ex_given *given)
@@ -582,6 +595,7 @@ ex_expr_with(struct region *rg, const struct ex_expr *x,
 			else
 				end = p + 1;
 		}
+		CHECK(value == NULL || is_inert(value));
 		if (value != NULL)
 			buf_str(&b, value);
 		else

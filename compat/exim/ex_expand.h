@@ -38,7 +38,10 @@ struct ex_expr {
 void ex_expr_read(struct region *rg, const struct ex_files *files,
     const char *text, struct ex_expr *x);
 
-/* What stands for variables; NULL: nothing. */
+/*
+ * What stands for variables; NULL: nothing.  Letters, digits and "-_.+=@:" alone:
+ * Exim expands the text that they stand in, and must not expand them.
+ */
 struct ex_given {
 	const struct ex_point *sender, *rcpt;
 	const char *host, *ip, *dkim_domain, *selector;

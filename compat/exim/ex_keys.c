@@ -242,9 +242,17 @@ put_domain(struct signer *s, const struct ex_point *p, bool must)
 	const char *list = ex_given(s->im, &s->selector, &given), *selector;
 	struct ex_cursor at = ex_cursor_of(list == NULL ? "" : list);
 
+	/* What a file says goes to Exim again: only a name may. */
 	for (size_t i = 0; (selector = ex_cursor_next(&at, s->im->rg)) != NULL;
 	     i++)
-		(void)put_key(s, domain, selector, i, must);
+		if (ex_is_plain_host(selector))
+			(void)put_key(s, domain, selector, i, must);
+		else if (ex_first(s->im, s->t,
+			     REGION_JOIN(s->im->rg, "selector ", selector)))
+			ex_manual(s->im, IMPORT_LOST, s->t, "dkim_selector",
+			    REGION_JOIN(s->im->rg, "\"", selector,
+				"\" is no selector: write the domain-key "
+				"line"));
 }
 
 /* ---- DKIM: how ------------------------------------------------------------- */
@@ -549,13 +557,12 @@ static const char *
 first_host(struct region *rg, const char *hosts)
 {
 	const char *p = hosts;
-	size_t len;
 
 	if (strncmp(p, "lookup-mx:", 10) == 0)
 		p += 10;
-	p += p[0] == '[';
-	len = hosts[0] == '[' ? strcspn(p, "]") : strcspn(p, ":;");
-	return region_strndup(rg, p, len);
+	if (p[0] == '[')
+		return region_strndup(rg, p + 1, strcspn(p + 1, "]"));
+	return region_strndup(rg, p, strcspn(p, ":;,"));
 }
 
 void
