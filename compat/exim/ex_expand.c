@@ -345,24 +345,26 @@ on_brace(struct parser *ps, struct frame *f, const struct frame *brace)
 
 /* ---- the text -------------------------------------------------------------- */
 
-/* Is what stands here told by keys, or by itself? */
-static bool
-is_told(const struct parser *ps)
+enum told { BY_KEYS, SHOWN, UNTOLD };
+
+/* Is what stands here told by keys, or does it show in the value as it is? */
+static enum told
+told_here(const struct parser *ps)
 {
 	for (size_t i = ps->depth; i-- > 1;) {
 		const struct frame *f = &ps->frames[i];
 		const struct word *w = f->word;
 
 		if (f->colon && w->how == HOW_OPEN)
-			return false;
+			return UNTOLD;
 		if (f->is_item || w == NULL || f->brace >= w->braces)
 			continue;
 		if (w->how == HOW_OPEN)
-			return false;
+			return UNTOLD;
 		if (w->how != HOW_PLAIN)
-			return true; /* on_brace() looks at all of it */
+			return BY_KEYS; /* on_brace() looks at all of it */
 	}
-	return true;
+	return SHOWN;
 }
 
 static void
@@ -377,8 +379,10 @@ on_variable(struct parser *ps, const char *name, size_t len)
 		return;
 	}
 	ps->x->by |= v->by;
-	if (v->by != 0 && !is_told(ps))
+	if (v->by != 0 && told_here(ps) == UNTOLD)
 		ps->x->open = true;
+	else if (told_here(ps) == SHOWN)
+		ps->x->shown |= v->by;
 }
 
 static void
@@ -514,6 +518,12 @@ ex_expr_read(struct region *rg, const struct ex_files *files, const char *text,
 	if ((x->by & EX_BY_SENDER) != 0 && (x->by & EX_BY_RCPT) != 0 &&
 	    x->why == NULL)
 		x->why = "it depends on sender and recipient";
+}
+
+bool
+ex_expr_is_listed(const struct ex_expr *x)
+{
+	return !x->open && (x->shown & (EX_BY_SENDER | EX_BY_RCPT)) == 0;
 }
 
 /* ---- with values ----------------------------------------------------------- */

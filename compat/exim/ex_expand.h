@@ -32,11 +32,16 @@ struct ex_expr {
 	unsigned by;
 	const char *why; /* it cannot be asked at all; NULL: it can */
 	bool open;
+	unsigned
+	    shown; /* of by: what is in the value as it is, "mail.$domain" */
 	struct ex_points keys;
 };
 
 void ex_expr_read(struct region *rg, const struct ex_files *files,
     const char *text, struct ex_expr *x);
+
+/* Is all that it says known from the values at its keys, and at one other? */
+bool ex_expr_is_listed(const struct ex_expr *x);
 
 /*
  * What stands for variables; NULL: nothing.  Letters, digits and "-_.+=@:" alone:

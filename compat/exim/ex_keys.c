@@ -234,6 +234,23 @@ put_key(struct signer *s, const char *domain, const char *selector, size_t i,
 	    REGION_JOIN(im->rg, fact.name, ", ", fact.where));
 }
 
+/* What a file says goes to Exim again: only a name may.  Else it is told. */
+static bool
+is_selector(struct signer *s, const char *text)
+{
+	const char *why = "not every value of it can be known: add domain-key "
+			  "lines for those that are missing";
+
+	if (strstr(text, EX_OTHER) == NULL && ex_is_plain_host(text))
+		return true;
+	if (strstr(text, EX_OTHER) == NULL)
+		why = REGION_JOIN(s->im->rg, "\"", text,
+		    "\" is no selector: write the domain-key line");
+	if (ex_first(s->im, s->t, why))
+		ex_manual(s->im, IMPORT_LOST, s->t, "dkim_selector", why);
+	return false;
+}
+
 static void
 put_domain(struct signer *s, const struct ex_point *p, bool must)
 {
@@ -242,17 +259,10 @@ put_domain(struct signer *s, const struct ex_point *p, bool must)
 	const char *list = ex_given(s->im, &s->selector, &given), *selector;
 	struct ex_cursor at = ex_cursor_of(list == NULL ? "" : list);
 
-	/* What a file says goes to Exim again: only a name may. */
 	for (size_t i = 0; (selector = ex_cursor_next(&at, s->im->rg)) != NULL;
 	     i++)
-		if (ex_is_plain_host(selector))
+		if (is_selector(s, selector))
 			(void)put_key(s, domain, selector, i, must);
-		else if (ex_first(s->im, s->t,
-			     REGION_JOIN(s->im->rg, "selector ", selector)))
-			ex_manual(s->im, IMPORT_LOST, s->t, "dkim_selector",
-			    REGION_JOIN(s->im->rg, "\"", selector,
-				"\" is no selector: write the domain-key "
-				"line"));
 }
 
 /* ---- DKIM: how ------------------------------------------------------------- */

@@ -337,7 +337,7 @@ read_string(struct ex_import *im, const struct ex_instance *d, const char *name,
     struct ex_string *s)
 {
 	ex_expr_read(im->rg, &im->files, ex_conf_value(d, name), &s->x);
-	if (s->x.why == NULL && !s->x.open &&
+	if (s->x.why == NULL && ex_expr_is_listed(&s->x) &&
 	    (s->x.by & ~(EX_BY_SENDER | EX_BY_RCPT)) == 0)
 		return true;
 	ex_manual(im, fate_of(im, d), d, name,

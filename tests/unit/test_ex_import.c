@@ -124,9 +124,51 @@ test_selector(void)
 	region_free(&w.rg);
 }
 
+/* ---- what is nobody's name ------------------------------------------------- */
+
+static const struct {
+	const char *label, *routers, *transports, *said;
+} shown[] = {
+	{ "the domain in hosts",
+	    "\nall router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_data = mail.$domain\n",
+	    CLIENT, "route_data" },
+	{ "the sender's in the name of HELO", ROUTER,
+	    CLIENT "helo_data = mail.$sender_address_domain\n", "helo_data" },
+	{ "the sender's in an address", ROUTER,
+	    CLIENT "interface = $sender_address_domain\n", "interface" },
+	{ "the domain in a selector", ROUTER,
+	    CLIENT "dkim_domain = $sender_address_domain\n"
+		   "dkim_selector = s.$dkim_domain\n"
+		   "dkim_private_key = /k/pem\n",
+	    "dkim_selector" },
+};
+
+static void
+test_shown(size_t i)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "mail.", "mail.nobody-names-it.invalid" },
+		    { "s.", "s.nobody-names-it.invalid" },
+		    { "nobody-names-it.invalid",
+			"nobody-names-it.invalid" } } };
+	struct buf out = { 0 };
+
+	import(&w, shown[i].routers, shown[i].transports, &out);
+	if (!ok(!has(&out, "nobody-names-it") && has(&out, shown[i].said) &&
+		    has(&out, "manual: "),
+		"%s is manual", shown[i].label))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 int
 main(void)
 {
 	test_selector();
+	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
+		test_shown(i);
 	return done_testing();
 }
