@@ -396,6 +396,23 @@ push(struct parser *ps, const struct frame *f)
 	ps->frames[ps->depth++].start = ps->p;
 }
 
+/*
+ * Here a condition begins: a word that is known, or a comparison of numbers, and
+ * its brace.  One without braces asks what `exim -be` knows nothing of: the
+ * message, its client ("def:h_x:", "first_delivery").
+ */
+static void
+on_condition(struct parser *ps)
+{
+	const char *p = ps->p + strspn(ps->p, "! \t\n");
+	size_t len = ident_len(p), signs = strspn(p, "<=>");
+	const char *end = p + (len > 0 ? len : signs);
+
+	if ((len > 0 && word_of(p, len) == NULL) || len + signs == 0 ||
+	    end[strspn(end, " \t\n")] != '{')
+		give_up(ps, "it asks ", p, strcspn(p, "{}"));
+}
+
 /* Behind "${": a variable, "word:" or "word{". */
 static void
 on_item(struct parser *ps)
@@ -419,6 +436,8 @@ on_item(struct parser *ps)
 	f.inner = w;
 	ps->p += f.colon;
 	push(ps, &f);
+	if (strcmp(w->name, "if") == 0)
+		on_condition(ps);
 }
 
 /* The word before a brace; len 0: there is none. */
@@ -438,6 +457,15 @@ word_before(const char *start, const char *brace, size_t *len_r)
 	return p;
 }
 
+/* "and{", "or{" */
+static bool
+holds_conditions(const struct frame *f)
+{
+	return !f->is_item && f->brace == 0 && f->word != NULL &&
+	    (strcmp(f->word->name, "and") == 0 ||
+		strcmp(f->word->name, "or") == 0);
+}
+
 static void
 on_open(struct parser *ps)
 {
@@ -445,6 +473,7 @@ on_open(struct parser *ps)
 	struct frame f = { 0 };
 	size_t len;
 	const char *name = word_before(in->start, ps->p, &len);
+	bool of_conditions = holds_conditions(in);
 
 	/* "${lookup{": the item has said it; "${if eq{" has not. */
 	if (len > 0) {
@@ -462,6 +491,8 @@ on_open(struct parser *ps)
 	f.word = in->inner;
 	f.brace = in->inner_brace++;
 	push(ps, &f);
+	if (of_conditions)
+		on_condition(ps);
 }
 
 static void

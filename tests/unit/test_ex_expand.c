@@ -53,6 +53,10 @@ static const struct {
 	    "b.example " },
 	{ "${if or{{eq{$domain}{a.example}}{eq{$domain}{b.example}}}}", R,
 	    false, "a.example b.example " },
+	{ "${if and {{ ! eq {$domain}{a.example}}{>={$value}{2}}} {1}fail}", R,
+	    false, "a.example " },
+	{ "${if >{${lookup{$domain}lsearch{/t}{$value}{0}}} {5}{1}{0}}", R,
+	    false, "k.example " },
 	{ "${if inlist{$domain}{a.example : b.example}}", R, false,
 	    "a.example b.example " },
 	{ "${if eq{$primary_hostname}{x}{${lookup{$domain}lsearch{/t}}}}", R,
@@ -78,7 +82,13 @@ static const char *const bad[] = { "${run{/bin/sh -c x}}", "${perl{f}}",
 	"$acl_m_x", "${env{PATH}}", "${lookup{$domain}lsearch{/none}}",
 	"${if eq{$domain}{a}", "$sender_address $domain",
 	"${if {{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{$value", "$",
-	"${map{a:b}{$item}}", "x${expand:$domain}" };
+	"${map{a:b}{$item}}", "x${expand:$domain}",
+	"${if def:h_list-id:{yes}{no}}", "${if ! def:h_list-id: {yes}{no}}",
+	"${if and{{def:authenticated_id}{eq{$domain}{a.example}}}}",
+	"${if or{{eq{$value}{x}}{!first_delivery}}{1}}",
+	"${if and { {or{{queue_running}}}}{$value}{}}",
+	"${if first_delivery{$value}{}}", "${if first_delivery}$value",
+	"${if {$value}{1}}", "${if $value{1}}" };
 
 static void
 test_good(void)
