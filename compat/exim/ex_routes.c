@@ -417,7 +417,7 @@ static bool
 is_false(const char *text)
 {
 	return text == NULL || text[0] == '\0' || strcmp(text, "0") == 0 ||
-	    strcmp(text, "no") == 0 || strcmp(text, "false") == 0;
+	    str_eq_nocase(text, "no") || str_eq_nocase(text, "false");
 }
 
 /* The rule of a route_list, or route_data as one; false: it declines. */

@@ -164,11 +164,39 @@ test_shown(size_t i)
 	region_free(&w.rg);
 }
 
+/* ---- what it would say ----------------------------------------------------- */
+
+static void
+test_false(void)
+{
+	static const char *const words[] = { "no", "No", "FALSE", "0", "",
+		"yes", "True" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		struct world w = { .rg = region_new(),
+			.answers = { { "${if", words[i] } } };
+		struct buf out = { 0 };
+
+		import(&w,
+		    "\none router:\ndriver = manualroute\nmore\ntransport = out\n"
+		    "condition = ${if eq{$primary_hostname}{x}{Yes}{No}}\n"
+		    "route_list = * gw.test\n" ROUTER,
+		    CLIENT, &out);
+		if (!ok(has(&out, "smtp-hosts gw.test") == (i > 4),
+			"a condition that is \"%s\"", words[i]))
+			show(&out);
+		buf_fini(&out);
+		buf_fini(&w.asked);
+		region_free(&w.rg);
+	}
+}
+
 int
 main(void)
 {
 	test_selector();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
 		test_shown(i);
+	test_false();
 	return done_testing();
 }
