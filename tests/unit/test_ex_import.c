@@ -16,6 +16,7 @@ struct world {
 	struct region *rg;
 	const char *file;          /* what is in each file */
 	const char *answers[8][2]; /* a part of what is asked, the value */
+	const char *set;           /* what stands in its configuration */
 	struct buf asked;
 };
 
@@ -76,7 +77,9 @@ import(struct world *w, const char *routers, const char *transports,
 	CHECK(ex_conf_read(conf, EX_MAIN,
 		  slice_of("primary_hostname = mx.test\n"), &e) == 0 &&
 	    ex_conf_read(conf, EX_ROUTER, slice_of(routers), &e) == 0 &&
-	    ex_conf_read(conf, EX_TRANSPORT, slice_of(transports), &e) == 0);
+	    ex_conf_read(conf, EX_TRANSPORT, slice_of(transports), &e) == 0 &&
+	    (w->set == NULL ||
+		ex_conf_read_file(conf, slice_of(w->set), &e) == 0));
 	ex_import(&from, w->rg, made, report);
 	import_conf_print(made, false, out);
 	import_report_print(report, out);
@@ -191,6 +194,33 @@ test_false(void)
 	}
 }
 
+static void
+test_secret(void)
+{
+	static const char *const lines[] = {
+		"socks_proxy = 192.0.2.1 auth=name name=u pass=s3cret\n",
+		"socks_proxy = ${lookup{s3cret}lsearch{/t}}\n",
+		"event_action = ${acl{a}{pass=s3cret}}\n",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		struct world w = { .rg = region_new() };
+		struct buf out = { 0 };
+		const char *client = REGION_JOIN(w.rg, CLIENT, lines[i]);
+
+		w.set = REGION_JOIN(w.rg,
+		    "# 1 \"/x\"\nbegin transports\n  out:\n    ", lines[i]);
+
+		import(&w, ROUTER, client, &out);
+		if (!ok(has(&out, "(hidden)") && !has(&out, "s3cret"),
+			"not to be seen: %s", lines[i]))
+			show(&out);
+		buf_fini(&out);
+		buf_fini(&w.asked);
+		region_free(&w.rg);
+	}
+}
+
 int
 main(void)
 {
@@ -198,5 +228,6 @@ main(void)
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
 		test_shown(i);
 	test_false();
+	test_secret();
 	return done_testing();
 }
