@@ -195,6 +195,29 @@ test_false(void)
 }
 
 static void
+test_hosts(void)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	import(&w,
+	    "\nby_gw router:\ndriver = accept\nmore\ndomains = a.example : b.example\n"
+	    "transport = gw\n" ROUTER,
+	    CLIENT "\ngw transport:\ndriver = smtp\nprotocol = smtp\n"
+		   "hosts = ${lookup{$domain}lsearch{/t}}\n"
+		   "hosts_require_tls = *\n",
+	    &out);
+	if (!ok(has(&out, "transport gw") &&
+		    has(&out, "the way of that mail is left out"),
+		"hosts of a transport that are not known are told"))
+		show(&out);
+	ok(has(&out, "less safe"), "with what protects that mail");
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+static void
 test_secret(void)
 {
 	static const char *const lines[] = {
@@ -229,5 +252,6 @@ main(void)
 		test_shown(i);
 	test_false();
 	test_secret();
+	test_hosts();
 	return done_testing();
 }
