@@ -95,22 +95,6 @@ is_ascii(const char *s)
 	return *s == '\0';
 }
 
-/* Section 7.3: labels go from the left until it is short enough. */
-static const char *
-cut_name(const char *name, struct region *rg)
-{
-	size_t len = strlen(name);
-	const char *dot;
-
-	if (len > 0 && name[len - 1] == '.')
-		name = region_strndup(rg, name, --len);
-	while (len >= DNS_NAME_CAP && (dot = strchr(name, '.')) != NULL) {
-		len -= (size_t)(dot + 1 - name);
-		name = dot + 1;
-	}
-	return name;
-}
-
 /* ---- questions ------------------------------------------------------------- */
 
 /* NULL: not known yet.  What cannot be a name does not exist. */
@@ -256,7 +240,10 @@ set_p(struct run *r, const char *domain)
 
 /* ---- expansion ------------------------------------------------------------- */
 
-/* NO: it cannot be expanded. */
+/*
+ * NO: it cannot be expanded.  A stranger's text may name values by the thousand,
+ * in each of the records that it includes.
+ */
 static enum verdict
 expand(struct run *r, const struct frame *f, struct slice spec,
     const char **text_r)
@@ -264,6 +251,10 @@ expand(struct run *r, const struct frame *f, struct slice spec,
 	r->values.of['d' - 'a'] = f->domain;
 	if (spf_macro_uses(spec, 'p') && set_p(r, f->domain) == WAIT)
 		return WAIT;
+	if (spf_macro_is_long(spec, &r->values))
+		return perm(r,
+		    REGION_JOIN(r->rg, "a macro of ", f->domain,
+			" stands for too much"));
 	*text_r = spf_macro_expand(spec, &r->values, r->rg);
 	return *text_r == NULL ? NO : YES;
 }
@@ -280,7 +271,7 @@ target(struct run *r, const struct frame *f, struct slice spec,
 		return YES;
 	v = expand(r, f, spec, name_r);
 	if (v == YES)
-		*name_r = cut_name(*name_r, r->rg);
+		*name_r = spf_macro_cut(*name_r, r->rg);
 	return v;
 }
 
@@ -674,6 +665,7 @@ spf_check(const struct spf_in *in, struct dns_book *book, struct region *rg,
 {
 	struct run *r = region_new_obj(rg, struct run);
 	enum verdict v = GO_ON;
+	const char *reason;
 
 	*out = (struct spf){ .reason = "", .explanation = "", .term = "" };
 	r->in = in;
@@ -689,7 +681,9 @@ spf_check(const struct spf_in *in, struct dns_book *book, struct region *rg,
 		if (v == YES)
 			v = pop(r, &out->result);
 	}
+	reason = out->reason;
 	if (v == YES && out->result == SPF_FAIL && explain(r) == WAIT)
 		v = WAIT;
+	out->reason = reason;
 	return v == YES;
 }

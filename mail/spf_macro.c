@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/check.h"
+#include "lib/dns_name.h"
 
 #define DELIMITERS ".-+,/_="
 #define LETTERS "slodiphv"
@@ -235,34 +236,84 @@ splits(const struct piece *p, char c)
 	return memchr(p->delimiters.p, c, p->delimiters.len) != NULL;
 }
 
+static size_t
+count_parts(const struct piece *p, const char *value)
+{
+	size_t n = 1;
+
+	for (; *value != '\0'; value++)
+		n += splits(p, *value);
+	return n;
+}
+
+static void
+put_forward(struct buf *out, const struct piece *p, const char *value,
+    size_t first)
+{
+	bool escaped = p->letter != lower(p->letter);
+
+	for (; first > 0; value++)
+		first -= splits(p, *value);
+	for (; *value != '\0'; value++)
+		if (splits(p, *value))
+			buf_byte(out, '.');
+		else
+			put(out, *value, escaped);
+}
+
+/* The last part first, but for so many at the right. */
+static void
+put_reversed(struct buf *out, const struct piece *p, const char *value,
+    size_t without)
+{
+	bool escaped = p->letter != lower(p->letter);
+	const char *start, *end = value + strlen(value);
+
+	while (without > 0)
+		without -= splits(p, *--end);
+	for (;; end = start - 1) {
+		for (start = end; start > value && !splits(p, start[-1]);
+		     start--)
+			;
+		for (const char *c = start; c < end; c++)
+			put(out, *c, escaped);
+		if (start == value)
+			return;
+		buf_byte(out, '.');
+	}
+}
+
 /* Its rightmost parts, once they are turned round if they are to be. */
 static void
-put_value(struct buf *out, const struct piece *p, const char *value,
-    struct region *rg)
+put_value(struct buf *out, const struct piece *p, const char *value)
 {
-	struct slice *parts = region_array(rg, strlen(value) + 1,
-	    sizeof(*parts));
-	bool escaped = p->letter != lower(p->letter);
-	size_t n = 0, first = 0;
+	size_t n = count_parts(p, value), first = 0;
 
-	parts[0].p = value;
-	for (; *value != '\0'; value++) {
-		if (splits(p, *value))
-			parts[++n].p = value + 1;
-		else
-			parts[n].len++;
-	}
-	n++;
 	if (p->parts != 0 && p->parts < n)
 		first = n - p->parts;
-	for (size_t i = first; i < n; i++) {
-		const struct slice *s = &parts[p->reverse ? n - 1 - i : i];
+	if (p->reverse)
+		put_reversed(out, p, value, first);
+	else
+		put_forward(out, p, value, first);
+}
 
-		if (i > first)
-			buf_byte(out, '.');
-		for (size_t k = 0; k < s->len; k++)
-			put(out, s->p[k], escaped);
+bool
+spf_macro_is_long(struct slice text, const struct spf_values *values)
+{
+	size_t len = 0;
+
+	while (text.len > 0) {
+		const char *value = NULL;
+		struct piece p;
+
+		CHECK(read_piece(&text, &p) == NULL);
+		if (p.literal == '\0')
+			value = values->of[lower(p.letter) - 'a'];
+		len += value == NULL ? 1 : strlen(value);
+		if (len > SPF_MACRO_MAX)
+			return true;
 	}
+	return false;
 }
 
 const char *
@@ -290,9 +341,24 @@ spf_macro_expand(struct slice text, const struct spf_values *values,
 			buf_fini(&out);
 			return NULL;
 		}
-		put_value(&out, &p, value, rg);
+		put_value(&out, &p, value);
 	}
 	whole = region_strdup(rg, buf_cstr(&out));
 	buf_fini(&out);
 	return whole;
+}
+
+const char *
+spf_macro_cut(const char *name, struct region *rg)
+{
+	size_t len = strlen(name);
+	const char *dot;
+
+	if (len > 0 && name[len - 1] == '.')
+		name = region_strndup(rg, name, --len);
+	while (len >= DNS_NAME_CAP && (dot = strchr(name, '.')) != NULL) {
+		len -= (size_t)(dot + 1 - name);
+		name = dot + 1;
+	}
+	return name;
 }

@@ -31,8 +31,17 @@ const char *spf_macro_fault(struct slice text, enum spf_macro_use use);
 /* Does a good text use that letter, in either case? */
 bool spf_macro_uses(struct slice text, char letter);
 
+/*
+ * Does a good text take more than so many bytes of values and of its own?  What it
+ * stands for is at most three times as long.
+ */
+#define SPF_MACRO_MAX 4096
+bool spf_macro_is_long(struct slice text, const struct spf_values *values);
+
 /* Of a good text; NULL: a value is not there. */
 const char *spf_macro_expand(struct slice text, const struct spf_values *values,
     struct region *rg);
+/* Of such a name: labels go from the left until it is short enough. */
+const char *spf_macro_cut(const char *name, struct region *rg);
 
 #endif

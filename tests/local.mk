@@ -78,6 +78,7 @@ check_PROGRAMS += \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_expand \
+	tests/unit/test_ex_import \
 	tests/unit/test_ex_list \
 	tests/unit/test_ex_log \
 	tests/unit/test_ex_options \

@@ -58,7 +58,8 @@ ask_room(struct ingress_session *s)
 
 /*
  * "yes" is for strangers: neither for who has signed in, nor for what a host MTA
- * hands over by LMTP, which has made up its mind and would have to bounce it.
+ * hands over by LMTP or at its own listener, which has made up its mind and
+ * would have to bounce it.
  */
 static bool
 is_wanted(const struct ingress_session *s, const char *word)
@@ -67,7 +68,7 @@ is_wanted(const struct ingress_session *s, const char *word)
 
 	if (strcmp(word, "yes") != 0)
 		return strcmp(word, "always") == 0;
-	return s->door->protocol != INGRESS_LMTP &&
+	return s->door->protocol != INGRESS_LMTP && !s->by_host &&
 	    (s->user == NULL || named) && ingress_client_is_known(s);
 }
 

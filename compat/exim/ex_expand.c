@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/check.h"
+
 #define DEPTH_MAX 40
 #define WORD_MAX_LEN 32
 
@@ -343,24 +345,26 @@ on_brace(struct parser *ps, struct frame *f, const struct frame *brace)
 
 /* ---- the text -------------------------------------------------------------- */
 
-/* Is what stands here told by keys, or by itself? */
-static bool
-is_told(const struct parser *ps)
+enum told { BY_KEYS, SHOWN, UNTOLD };
+
+/* Is what stands here told by keys, or does it show in the value as it is? */
+static enum told
+told_here(const struct parser *ps)
 {
 	for (size_t i = ps->depth; i-- > 1;) {
 		const struct frame *f = &ps->frames[i];
 		const struct word *w = f->word;
 
 		if (f->colon && w->how == HOW_OPEN)
-			return false;
+			return UNTOLD;
 		if (f->is_item || w == NULL || f->brace >= w->braces)
 			continue;
 		if (w->how == HOW_OPEN)
-			return false;
+			return UNTOLD;
 		if (w->how != HOW_PLAIN)
-			return true; /* on_brace() looks at all of it */
+			return BY_KEYS; /* on_brace() looks at all of it */
 	}
-	return true;
+	return SHOWN;
 }
 
 static void
@@ -375,8 +379,10 @@ on_variable(struct parser *ps, const char *name, size_t len)
 		return;
 	}
 	ps->x->by |= v->by;
-	if (v->by != 0 && !is_told(ps))
+	if (v->by != 0 && told_here(ps) == UNTOLD)
 		ps->x->open = true;
+	else if (told_here(ps) == SHOWN)
+		ps->x->shown |= v->by;
 }
 
 static void
@@ -388,6 +394,23 @@ push(struct parser *ps, const struct frame *f)
 	}
 	ps->frames[ps->depth] = *f;
 	ps->frames[ps->depth++].start = ps->p;
+}
+
+/*
+ * Here a condition begins: a word that is known, or a comparison of numbers, and
+ * its brace.  One without braces asks what `exim -be` knows nothing of: the
+ * message, its client ("def:h_x:", "first_delivery").
+ */
+static void
+on_condition(struct parser *ps)
+{
+	const char *p = ps->p + strspn(ps->p, "! \t\n");
+	size_t len = ident_len(p), signs = strspn(p, "<=>");
+	const char *end = p + (len > 0 ? len : signs);
+
+	if ((len > 0 && word_of(p, len) == NULL) || len + signs == 0 ||
+	    end[strspn(end, " \t\n")] != '{')
+		give_up(ps, "it asks ", p, strcspn(p, "{}"));
 }
 
 /* Behind "${": a variable, "word:" or "word{". */
@@ -413,6 +436,8 @@ on_item(struct parser *ps)
 	f.inner = w;
 	ps->p += f.colon;
 	push(ps, &f);
+	if (strcmp(w->name, "if") == 0)
+		on_condition(ps);
 }
 
 /* The word before a brace; len 0: there is none. */
@@ -432,6 +457,15 @@ word_before(const char *start, const char *brace, size_t *len_r)
 	return p;
 }
 
+/* "and{", "or{" */
+static bool
+holds_conditions(const struct frame *f)
+{
+	return !f->is_item && f->brace == 0 && f->word != NULL &&
+	    (strcmp(f->word->name, "and") == 0 ||
+		strcmp(f->word->name, "or") == 0);
+}
+
 static void
 on_open(struct parser *ps)
 {
@@ -439,6 +473,7 @@ on_open(struct parser *ps)
 	struct frame f = { 0 };
 	size_t len;
 	const char *name = word_before(in->start, ps->p, &len);
+	bool of_conditions = holds_conditions(in);
 
 	/* "${lookup{": the item has said it; "${if eq{" has not. */
 	if (len > 0) {
@@ -456,6 +491,8 @@ on_open(struct parser *ps)
 	f.word = in->inner;
 	f.brace = in->inner_brace++;
 	push(ps, &f);
+	if (of_conditions)
+		on_condition(ps);
 }
 
 static void
@@ -514,6 +551,12 @@ ex_expr_read(struct region *rg, const struct ex_files *files, const char *text,
 		x->why = "it depends on sender and recipient";
 }
 
+bool
+ex_expr_is_listed(const struct ex_expr *x)
+{
+	return !x->open && (x->shown & (EX_BY_SENDER | EX_BY_RCPT)) == 0;
+}
+
 /* ---- with values ----------------------------------------------------------- */
 
 static const char *
@@ -562,6 +605,17 @@ value_of(struct region *rg, const struct variable *v, const struct ex_given *g)
 	return NULL;
 }
 
+/* Nothing that Exim would expand, wherever it stands. */
+static bool
+is_inert(const char *value)
+{
+	for (; *value != '\0'; value++)
+		if (isalnum((unsigned char)*value) == 0 &&
+		    strchr("-_.+=@:", *value) == NULL)
+			return false;
+	return true;
+}
+
 const char *
 ex_expr_with(struct region *rg, const struct ex_expr *x,
     const struct ex_given *given)
@@ -582,6 +636,7 @@ ex_expr_with(struct region *rg, const struct ex_expr *x,
 			else
 				end = p + 1;
 		}
+		CHECK(value == NULL || is_inert(value));
 		if (value != NULL)
 			buf_str(&b, value);
 		else

@@ -32,13 +32,21 @@ struct ex_expr {
 	unsigned by;
 	const char *why; /* it cannot be asked at all; NULL: it can */
 	bool open;
+	unsigned
+	    shown; /* of by: what is in the value as it is, "mail.$domain" */
 	struct ex_points keys;
 };
 
 void ex_expr_read(struct region *rg, const struct ex_files *files,
     const char *text, struct ex_expr *x);
 
-/* What stands for variables; NULL: nothing. */
+/* Is all that it says known from the values at its keys, and at one other? */
+bool ex_expr_is_listed(const struct ex_expr *x);
+
+/*
+ * What stands for variables; NULL: nothing.  Letters, digits and "-_.+=@:" alone:
+ * Exim expands the text that they stand in, and must not expand them.
+ */
 struct ex_given {
 	const struct ex_point *sender, *rcpt;
 	const char *host, *ip, *dkim_domain, *selector;

@@ -28,7 +28,7 @@ read_option(struct ex_import *im, const struct ex_instance *t, const char *name,
 	why = s->x.why;
 	if (why == NULL && (s->x.by & ~may) != 0)
 		why = "it depends on more than the sender";
-	if (why == NULL && s->x.open)
+	if (why == NULL && !ex_expr_is_listed(&s->x))
 		why = "not every value of it can be known";
 	if (why != NULL) {
 		ex_manual(im, IMPORT_LOST, t, name, why);

@@ -18,6 +18,8 @@ ex_fact(const struct ex_instance *d, const char *name)
 		.secret = ex_is_hidden(d, name) ||
 		    strstr(name, "secret") != NULL ||
 		    strcmp(name, "client_send") == 0 ||
+		    strcmp(name, "socks_proxy") == 0 ||
+		    strstr(value, "pass=") != NULL ||
 		    strstr(value, "-----BEGIN") != NULL };
 }
 

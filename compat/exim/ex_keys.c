@@ -234,6 +234,23 @@ put_key(struct signer *s, const char *domain, const char *selector, size_t i,
 	    REGION_JOIN(im->rg, fact.name, ", ", fact.where));
 }
 
+/* What a file says goes to Exim again: only a name may.  Else it is told. */
+static bool
+is_selector(struct signer *s, const char *text)
+{
+	const char *why = "not every value of it can be known: add domain-key "
+			  "lines for those that are missing";
+
+	if (strstr(text, EX_OTHER) == NULL && ex_is_plain_host(text))
+		return true;
+	if (strstr(text, EX_OTHER) == NULL)
+		why = REGION_JOIN(s->im->rg, "\"", text,
+		    "\" is no selector: write the domain-key line");
+	if (ex_first(s->im, s->t, why))
+		ex_manual(s->im, IMPORT_LOST, s->t, "dkim_selector", why);
+	return false;
+}
+
 static void
 put_domain(struct signer *s, const struct ex_point *p, bool must)
 {
@@ -244,7 +261,8 @@ put_domain(struct signer *s, const struct ex_point *p, bool must)
 
 	for (size_t i = 0; (selector = ex_cursor_next(&at, s->im->rg)) != NULL;
 	     i++)
-		(void)put_key(s, domain, selector, i, must);
+		if (is_selector(s, selector))
+			(void)put_key(s, domain, selector, i, must);
 }
 
 /* ---- DKIM: how ------------------------------------------------------------- */
@@ -549,13 +567,12 @@ static const char *
 first_host(struct region *rg, const char *hosts)
 {
 	const char *p = hosts;
-	size_t len;
 
 	if (strncmp(p, "lookup-mx:", 10) == 0)
 		p += 10;
-	p += p[0] == '[';
-	len = hosts[0] == '[' ? strcspn(p, "]") : strcspn(p, ":;");
-	return region_strndup(rg, p, len);
+	if (p[0] == '[')
+		return region_strndup(rg, p + 1, strcspn(p + 1, "]"));
+	return region_strndup(rg, p, strcspn(p, ":;,"));
 }
 
 void

@@ -107,7 +107,23 @@ ex_hosts(struct ex_import *im, const char *list, bool any_order)
 	return hosts;
 }
 
-/* Hosts that a transport names for itself, or what a router gave it. */
+/* Mail that cannot go by it: does that make it less safe? */
+static enum import_fate
+fate_of_transport(const struct ex_instance *t)
+{
+	static const char *const protects[] = { "hosts_require_tls",
+		"hosts_require_dane", "tls_verify_hosts" };
+
+	for (size_t i = 0; i < sizeof(protects) / sizeof(protects[0]); i++)
+		if (t != NULL && ex_conf_value(t, protects[i])[0] != '\0')
+			return IMPORT_UNSAFE;
+	return IMPORT_LOST;
+}
+
+/*
+ * Hosts that a transport names for itself, or what a router gave it; NULL: not
+ * understood, which is told.
+ */
 static const char *
 own_hosts(struct ex_import *im, const struct ex_instance *t, const char *hosts)
 {
@@ -117,9 +133,15 @@ own_hosts(struct ex_import *im, const struct ex_instance *t, const char *hosts)
 	    (hosts[0] != '\0' && !ex_is_true(t, "hosts_override")))
 		return hosts;
 	own = ex_constant(im, own, &why);
-	return own == NULL ?
-	    NULL :
-	    ex_hosts(im, own, ex_is_true(t, "hosts_randomize"));
+	if (own != NULL) {
+		why = "these hosts are not understood";
+		own = ex_hosts(im, own, ex_is_true(t, "hosts_randomize"));
+	}
+	if (own == NULL && ex_first(im, t, "hosts"))
+		ex_manual(im, fate_of_transport(t), t, "hosts",
+		    REGION_JOIN(im->rg, why,
+			"; the way of that mail is left out"));
+	return own;
 }
 
 /* Behind them those that are tried when none of them takes the mail. */
@@ -270,15 +292,8 @@ is_outbound(struct ex_import *im, const struct ex_instance *d)
 static enum import_fate
 fate_of(struct ex_import *im, const struct ex_instance *d)
 {
-	static const char *const protects[] = { "hosts_require_tls",
-		"hosts_require_dane", "tls_verify_hosts" };
-	const struct ex_instance *t = ex_conf_instance(im->conf, EX_TRANSPORT,
-	    ex_conf_value(d, "transport"));
-
-	for (size_t i = 0; i < sizeof(protects) / sizeof(protects[0]); i++)
-		if (t != NULL && ex_conf_value(t, protects[i])[0] != '\0')
-			return IMPORT_UNSAFE;
-	return IMPORT_LOST;
+	return fate_of_transport(ex_conf_instance(im->conf, EX_TRANSPORT,
+	    ex_conf_value(d, "transport")));
 }
 
 /* False: it asks something that cannot be said, which is told. */
@@ -337,7 +352,7 @@ read_string(struct ex_import *im, const struct ex_instance *d, const char *name,
     struct ex_string *s)
 {
 	ex_expr_read(im->rg, &im->files, ex_conf_value(d, name), &s->x);
-	if (s->x.why == NULL && !s->x.open &&
+	if (s->x.why == NULL && ex_expr_is_listed(&s->x) &&
 	    (s->x.by & ~(EX_BY_SENDER | EX_BY_RCPT)) == 0)
 		return true;
 	ex_manual(im, fate_of(im, d), d, name,
@@ -417,7 +432,7 @@ static bool
 is_false(const char *text)
 {
 	return text == NULL || text[0] == '\0' || strcmp(text, "0") == 0 ||
-	    strcmp(text, "no") == 0 || strcmp(text, "false") == 0;
+	    str_eq_nocase(text, "no") || str_eq_nocase(text, "false");
 }
 
 /* The rule of a route_list, or route_data as one; false: it declines. */

@@ -417,7 +417,8 @@ gmail.example  *  F,1h,10m; F,2d,2h
 *              *  G,3d,10m,2
 """,
     "files": {"selectors": "letters.example: r1 : e1\n"
-                           "offers.example: r2 : r3\n"},
+                           "offers.example: r2 : r3\n"
+                           "tricks.example: ${run{/bin/false}}\n"},
     "keys": {"letters.example.r1.pem": "rsa",
              "letters.example.e1.pem": "ed25519",
              "offers.example.r2.pem": "rsa", "offers.example.r3.pem": "rsa",
@@ -448,6 +449,7 @@ gmail.example  *  F,1h,10m; F,2d,2h
         ("changed", "hold_domains", "pause queue"),
         ("changed", "dkim_private_key", "domain-key r1, letters.example"),
         ("lost", "dkim_private_key", "offers.example with selector r3"),
+        ("lost", "dkim_selector", "\"${run{/bin/false}}\" is no selector"),
         ("lost", "dkim_strict", "cannot be signed"),
         ("lost", "event_action", "manual"),
         ("changed", "serialize_hosts", "max-smtp-out 1"),

@@ -204,14 +204,18 @@ test_lenient(void)
 }
 
 static void
-test_hand_over(const char *word, const char *at_once, const char *later)
+test_hand_over(enum ingress_protocol protocol, const char *word,
+    const char *at_once, const char *later)
 {
+	bool lmtp = protocol == INGRESS_LMTP;
 	struct client c;
 
 	world_for(word, word);
-	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
-	ok(client_talk(&c, LMTP_HELLO "> XFORWARD ADDR=" CLIENT "\n< 250*\n"),
-	    "LMTP, %s", word);
+	world.conf.listener.host_mta = !lmtp;
+	client_open(&c, protocol, NULL, SOCK_STREAM);
+	ok(client_talk(&c, lmtp ? LMTP_HELLO : SMTP_HELLO) &&
+		client_talk(&c, "> XFORWARD ADDR=" CLIENT "\n< 250*\n"),
+	    "%s, %s", lmtp ? "LMTP" : "the host's listener", word);
 	client_send(&c, "MAIL FROM:<s@a.test>\r\n", 22);
 	ok(client_talk(&c, at_once), "what is said at once");
 	answer_all(&c, "");
@@ -376,8 +380,10 @@ main(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		test_case(i);
 	test_lenient();
-	test_hand_over("yes", "< 250 2.1.0 OK\n", "");
-	test_hand_over("always", "", "< 550 5.7.25*\n");
+	test_hand_over(INGRESS_LMTP, "yes", "< 250 2.1.0 OK\n", "");
+	test_hand_over(INGRESS_LMTP, "always", "", "< 550 5.7.25*\n");
+	test_hand_over(INGRESS_SMTP, "yes", "< 250 2.1.0 OK\n", "");
+	test_hand_over(INGRESS_SMTP, "always", "", "< 550 5.7.25*\n");
 	test_nobody();
 	test_room();
 	test_half_closed();

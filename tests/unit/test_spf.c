@@ -4,6 +4,7 @@
  * the examples of the RFC's appendix A in its own small world; and what strangers'
  * records can cost is bounded.
  */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -494,6 +495,50 @@ test_long_name(void)
 	region_free(&rg);
 }
 
+/*
+ * Two thousand macros in a text of a stranger, which includes nine like it: what
+ * that takes is the C library's to say.
+ */
+static void
+test_many_macros(void)
+{
+	struct region *rg = region_new();
+	struct spf_in in = { .client = { AF_INET, { 192, 0, 2, 1 } },
+		.helo = "h.test",
+		.sender = "a.sender.with.a.rather.long.local.part@d.test",
+		.receiver = "mx.test",
+		.voids_max = SPF_VOIDS_MAX };
+	struct buf zone = { 0 };
+	struct mallinfo2 before, after;
+	struct spf s;
+	size_t asked;
+
+	buf_str(&zone, "d.test TXT v=spf1 include:");
+	for (int i = 0; i < 2000; i++)
+		buf_str(&zone, "%{s}");
+	buf_str(&zone, " -all\n");
+	before = mallinfo2();
+	judge(&in, buf_cstr(&zone), rg, &s, &asked);
+	after = mallinfo2();
+	is_str(describe(&s, rg),
+	    "permerror: a macro of d.test stands for too much",
+	    "what stands for too much is a mistake");
+	ok(after.uordblks + after.hblkhd <
+		before.uordblks + before.hblkhd + (1 << 20),
+	    "and takes no memory");
+	is_int((int64_t)asked, 1, "nor another question");
+	buf_clear(&zone);
+	buf_str(&zone, "d.test TXT v=spf1 -all exp=e.test\ne.test TXT ");
+	for (int i = 0; i < 2000; i++)
+		buf_str(&zone, "%{s}");
+	buf_str(&zone, "\n");
+	judge(&in, buf_cstr(&zone), rg, &s, &asked);
+	is_str(describe(&s, rg), "fail by -all", "nor is it told");
+	is_str(s.reason, "\"-all\" of d.test", "with the reason of the result");
+	buf_fini(&zone);
+	region_free(&rg);
+}
+
 int
 main(void)
 {
@@ -508,6 +553,7 @@ main(void)
 	test_voids();
 	test_cost();
 	test_long_name();
+	test_many_macros();
 	region_free(&rg);
 	return done_testing();
 }

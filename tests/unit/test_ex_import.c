@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is made of an Exim that is not there: its answers are a table, and what it
+ * would be asked beyond that is nothing that it could run.
+ */
+#include "compat/exim/ex_import.h"
+
+#include <string.h>
+
+#include "lib/check.h"
+#include "tests/tap.h"
+
+/* ---- in place of Exim ------------------------------------------------------ */
+
+struct world {
+	struct region *rg;
+	const char *file;          /* what is in each file */
+	const char *answers[8][2]; /* a part of what is asked, the value */
+	const char *set;           /* what stands in its configuration */
+	struct buf asked;
+};
+
+static int
+fetch(void *ctx, const char *path, struct slice *text_r, struct err *e)
+{
+	const struct world *w = ctx;
+
+	if (w->file == NULL)
+		return err_set(e, "%s: not there", path);
+	*text_r = slice_of(w->file);
+	return 0;
+}
+
+static int
+list(void *ctx, const char *folder, const char ***names_r, size_t *n_r,
+    struct err *e)
+{
+	(void)ctx;
+	*names_r = NULL;
+	*n_r = 0;
+	return err_set(e, "%s: not there", folder);
+}
+
+static int
+expand(void *ctx, const char *const *texts, size_t n, const char **values,
+    struct err *e)
+{
+	struct world *w = ctx;
+
+	(void)e;
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&w->asked, "%s\n", texts[i]);
+		values[i] = texts[i];
+		for (size_t k = 0; k < 8 && w->answers[k][0] != NULL; k++)
+			if (strstr(texts[i], w->answers[k][0]) != NULL) {
+				values[i] = w->answers[k][1];
+				break;
+			}
+	}
+	return 0;
+}
+
+#define ROUTER "\nall router:\ndriver = dnslookup\nmore\ntransport = out\n"
+#define CLIENT "\nout transport:\ndriver = smtp\nprotocol = smtp\n"
+
+/* Configuration and report, one behind the other. */
+static void
+import(struct world *w, const char *routers, const char *transports,
+    struct buf *out)
+{
+	struct ex_conf *conf = ex_conf_new(w->rg);
+	struct import_report *report = import_report_new(w->rg);
+	struct import_conf *made = import_conf_new(w->rg, report);
+	const struct ex_import_source from = { conf, fetch, list, expand, w };
+	struct err e;
+
+	CHECK(ex_conf_read(conf, EX_MAIN,
+		  slice_of("primary_hostname = mx.test\n"), &e) == 0 &&
+	    ex_conf_read(conf, EX_ROUTER, slice_of(routers), &e) == 0 &&
+	    ex_conf_read(conf, EX_TRANSPORT, slice_of(transports), &e) == 0 &&
+	    (w->set == NULL ||
+		ex_conf_read_file(conf, slice_of(w->set), &e) == 0));
+	ex_import(&from, w->rg, made, report);
+	import_conf_print(made, false, out);
+	import_report_print(report, out);
+	import_conf_free(&made);
+	ex_conf_free(&conf);
+}
+
+static bool
+has(const struct buf *b, const char *text)
+{
+	return b->len > 0 && memmem(b->p, b->len, text, strlen(text)) != NULL;
+}
+
+static void
+show(const struct buf *b)
+{
+	(void)printf("#   %.*s\n", (int)b->len, b->p);
+}
+
+/* ---- what it would run ----------------------------------------------------- */
+
+static void
+test_selector(void)
+{
+	struct world w = { .rg = region_new(),
+		.file = "a.example: x\n",
+		.answers = { { "${lookup{a.example}",
+				 "${run{/usr/bin/touch /tmp/x}} : s1" },
+		    { "${lookup{", "s0" }, { "/k/", "/k/pem" } } };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER,
+	    CLIENT "dkim_domain = $sender_address_domain\n"
+		   "dkim_selector = ${lookup{$dkim_domain}lsearch{/t}"
+		   "{$value}{s0}}\n"
+		   "dkim_private_key = /k/$dkim_domain.$dkim_selector\n",
+	    &out);
+	ok(!has(&w.asked, "${run"), "what a file says is not expanded");
+	ok(has(&w.asked, "/k/a.example.s1"), "but a name in it");
+	if (!ok(has(&out, "dkim_selector") && has(&out, "is no selector"),
+		"and that is said"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+/* ---- what is nobody's name ------------------------------------------------- */
+
+static const struct {
+	const char *label, *routers, *transports, *said;
+} shown[] = {
+	{ "the domain in hosts",
+	    "\nall router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_data = mail.$domain\n",
+	    CLIENT, "route_data" },
+	{ "the sender's in the name of HELO", ROUTER,
+	    CLIENT "helo_data = mail.$sender_address_domain\n", "helo_data" },
+	{ "the sender's in an address", ROUTER,
+	    CLIENT "interface = $sender_address_domain\n", "interface" },
+	{ "the domain in a selector", ROUTER,
+	    CLIENT "dkim_domain = $sender_address_domain\n"
+		   "dkim_selector = s.$dkim_domain\n"
+		   "dkim_private_key = /k/pem\n",
+	    "dkim_selector" },
+};
+
+static void
+test_shown(size_t i)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "mail.", "mail.nobody-names-it.invalid" },
+		    { "s.", "s.nobody-names-it.invalid" },
+		    { "nobody-names-it.invalid",
+			"nobody-names-it.invalid" } } };
+	struct buf out = { 0 };
+
+	import(&w, shown[i].routers, shown[i].transports, &out);
+	if (!ok(!has(&out, "nobody-names-it") && has(&out, shown[i].said) &&
+		    has(&out, "manual: "),
+		"%s is manual", shown[i].label))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+/* ---- what it would say ----------------------------------------------------- */
+
+static void
+test_false(void)
+{
+	static const char *const words[] = { "no", "No", "FALSE", "0", "",
+		"yes", "True" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		struct world w = { .rg = region_new(),
+			.answers = { { "${if", words[i] } } };
+		struct buf out = { 0 };
+
+		import(&w,
+		    "\none router:\ndriver = manualroute\nmore\ntransport = out\n"
+		    "condition = ${if eq{$primary_hostname}{x}{Yes}{No}}\n"
+		    "route_list = * gw.test\n" ROUTER,
+		    CLIENT, &out);
+		if (!ok(has(&out, "smtp-hosts gw.test") == (i > 4),
+			"a condition that is \"%s\"", words[i]))
+			show(&out);
+		buf_fini(&out);
+		buf_fini(&w.asked);
+		region_free(&w.rg);
+	}
+}
+
+static void
+test_hosts(void)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	import(&w,
+	    "\nby_gw router:\ndriver = accept\nmore\ndomains = a.example : b.example\n"
+	    "transport = gw\n" ROUTER,
+	    CLIENT "\ngw transport:\ndriver = smtp\nprotocol = smtp\n"
+		   "hosts = ${lookup{$domain}lsearch{/t}}\n"
+		   "hosts_require_tls = *\n",
+	    &out);
+	if (!ok(has(&out, "transport gw") &&
+		    has(&out, "the way of that mail is left out"),
+		"hosts of a transport that are not known are told"))
+		show(&out);
+	ok(has(&out, "less safe"), "with what protects that mail");
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+static void
+test_secret(void)
+{
+	static const char *const lines[] = {
+		"socks_proxy = 192.0.2.1 auth=name name=u pass=s3cret\n",
+		"socks_proxy = ${lookup{s3cret}lsearch{/t}}\n",
+		"event_action = ${acl{a}{pass=s3cret}}\n",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		struct world w = { .rg = region_new() };
+		struct buf out = { 0 };
+		const char *client = REGION_JOIN(w.rg, CLIENT, lines[i]);
+
+		w.set = REGION_JOIN(w.rg,
+		    "# 1 \"/x\"\nbegin transports\n  out:\n    ", lines[i]);
+
+		import(&w, ROUTER, client, &out);
+		if (!ok(has(&out, "(hidden)") && !has(&out, "s3cret"),
+			"not to be seen: %s", lines[i]))
+			show(&out);
+		buf_fini(&out);
+		buf_fini(&w.asked);
+		region_free(&w.rg);
+	}
+}
+
+int
+main(void)
+{
+	test_selector();
+	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
+		test_shown(i);
+	test_false();
+	test_secret();
+	test_hosts();
+	return done_testing();
+}
