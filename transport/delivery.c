@@ -563,7 +563,8 @@ copy(struct delivery *d, const struct sched_result *results)
 			.env = &d->envelope,
 			.n = d->grant->rcpts[i].n,
 			.body = d->body,
-			.to = to });
+			.to = to,
+			.conf = d->route.snapshot });
 }
 
 static void
