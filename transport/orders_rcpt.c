@@ -221,13 +221,14 @@ post_holding(struct order *o)
 	store_settle(o->control->opt.store, &h->settle);
 }
 
+/* Whoever was not tried does not expire at the next start: he is tried then. */
 static void
 note_holding(struct order *o, const struct sched_rcpt_info *info)
 {
 	const struct store_settled item = { .id = info->id,
 		.n = info->n,
 		.verdict = VERDICT_RETRY,
-		.attempts = info->attempts,
+		.attempts = o->deed == DEED_HOLD ? info->attempts : 0,
 		.due_wall_us = o->deed == DEED_HOLD ? STORE_ON_HOLD :
 						      clock_wall_us() };
 
