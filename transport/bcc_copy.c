@@ -13,13 +13,15 @@ fill_rcpts(const struct bcc_copy *of, struct env_rcpt *out)
 
 	for (size_t i = 0; i < of->to->n; i++) {
 		struct addr a;
+		bool by_host;
 
 		if (addr_parse(slice_of(of->to->v[i]), of->rg, &a) != ADDR_OK)
 			continue;
+		by_host = snapshot_is_host_domain(of->conf, a.domain);
 		out[n++] = (struct env_rcpt){ .addr = a.text,
-			.domain = a.domain,
-			.vmta = like->vmta,
-			.pool = like->pool,
+			.domain = by_host ? SNAPSHOT_DSN_DOMAIN : a.domain,
+			.vmta = by_host ? "" : like->vmta,
+			.pool = by_host ? "" : like->pool,
 			.orcpt = "",
 			.notify = NOTIFY_NEVER,
 			.priority = like->priority,

@@ -492,7 +492,8 @@ judge(struct delivery *d, uint32_t i, const struct outcome *o,
 		.attempts = d->grant->rcpts[i].attempts,
 		.spans = &d->envelope.spans,
 		.wall_us = wall_us,
-		.no_skip = d->route.last_host || d->grant->had_round };
+		.no_skip = d->route.last_host || d->grant->had_round,
+		.handed_back = d->handed_back != NULL };
 
 	disposition_judge(o, &by, j);
 }
@@ -562,7 +563,8 @@ copy(struct delivery *d, const struct sched_result *results)
 			.env = &d->envelope,
 			.n = d->grant->rcpts[i].n,
 			.body = d->body,
-			.to = to });
+			.to = to,
+			.conf = d->route.snapshot });
 }
 
 static void

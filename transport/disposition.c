@@ -250,7 +250,8 @@ static bool
 is_over(const struct judging *by, int64_t next)
 {
 	if (by->spans == NULL || by->spans->n == 0)
-		return is_too_old(by->conf, by->age_us, next);
+		return !by->handed_back &&
+		    is_too_old(by->conf, by->age_us, next);
 	return next > INT64_MAX - by->wall_us ||
 	    spans_next(by->spans, by->wall_us + next) == INT64_MAX;
 }
@@ -280,6 +281,24 @@ is_ended(const struct outcome *o, const struct reply_hit *hit)
 	    (hit->act.bounce_rcpt && o->phase == PHASE_RCPT);
 }
 
+/* The host takes it, or we keep it; but for what nobody could send. */
+static bool
+may_fail(const struct outcome *o, const struct judging *by)
+{
+	return !by->handed_back || o->kind == OUTCOME_DAMAGED ||
+	    o->kind == OUTCOME_BAD_ADDRESS;
+}
+
+static bool
+fails(const struct outcome *o, const struct judging *by,
+    const struct reply_hit *hit)
+{
+	if (!may_fail(o, by))
+		return false;
+	return is_ended(o, hit) ||
+	    (!hit->requeue && !hit->act.skip_mx && kind_of(o)->is_final(o, by));
+}
+
 static enum disposition_what
 decide(const struct outcome *o, const struct judging *by,
     const struct reply_hit *hit, const struct judgement *j)
@@ -290,9 +309,7 @@ decide(const struct outcome *o, const struct judging *by,
 		return DISPOSE_UNUSED;
 	if (o->kind == OUTCOME_SUPPRESSED)
 		return DISPOSE_SUPPRESS;
-	if (is_ended(o, hit))
-		return DISPOSE_FAIL;
-	if (!hit->requeue && !hit->act.skip_mx && kind_of(o)->is_final(o, by))
+	if (fails(o, by, hit))
 		return DISPOSE_FAIL;
 	return is_over(by, j->rcpt.retry_after_us) ? DISPOSE_EXPIRE :
 						     DISPOSE_RETRY;
@@ -333,6 +350,8 @@ disposition_judge(const struct outcome *o, const struct judging *by,
 	out->effects.skip_mx |= skips_host(o, by->conf, &out->effects);
 	if (by->no_skip)
 		out->effects.skip_mx = false;
+	if (by->handed_back)
+		out->effects.bounce_queue = false;
 	if (hit.rule != NULL && hit.rule->category[0] != '\0')
 		out->rcpt.category = hit.rule->category;
 	out->rcpt.place = place_of(&hit);

@@ -70,6 +70,8 @@ struct judging {
 	int64_t wall_us;
 	bool all_refused; /* each host greeted with 5xx other than 554 */
 	bool no_skip;     /* all hosts had their turn: skip-mx is an attempt */
+	/* The host is to have it back: no word of its, no age ends it. */
+	bool handed_back;
 };
 
 struct judgement {

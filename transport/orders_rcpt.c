@@ -195,8 +195,6 @@ on_taken(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 	const struct disposition what = disposition_deleted();
 
 	dispatch_end(o->control->opt.dispatch, &rcpt, &why, &what);
-	o->changed++;
-	o->batch++;
 }
 
 /* On the store's thread. */
@@ -223,13 +221,14 @@ post_holding(struct order *o)
 	store_settle(o->control->opt.store, &h->settle);
 }
 
+/* Whoever was not tried does not expire at the next start: he is tried then. */
 static void
 note_holding(struct order *o, const struct sched_rcpt_info *info)
 {
 	const struct store_settled item = { .id = info->id,
 		.n = info->n,
 		.verdict = VERDICT_RETRY,
-		.attempts = info->attempts,
+		.attempts = o->deed == DEED_HOLD ? info->attempts : 0,
 		.due_wall_us = o->deed == DEED_HOLD ? STORE_ON_HOLD :
 						      clock_wall_us() };
 
@@ -238,9 +237,9 @@ note_holding(struct order *o, const struct sched_rcpt_info *info)
 	buf_add(&o->holding->items, &item, sizeof(item));
 }
 
-/* Who is wanted is on hold, or is not any more, when this returns. */
+/* Whoever is wanted counts at once: there may be more of his message. */
 static bool
-wants_now(void *ctx, const struct sched_rcpt_info *info)
+wants_counted(void *ctx, const struct sched_rcpt_info *info)
 {
 	struct order *o = ctx;
 
@@ -248,6 +247,17 @@ wants_now(void *ctx, const struct sched_rcpt_info *info)
 		return false;
 	o->changed++;
 	o->batch++;
+	return true;
+}
+
+/* Who is wanted is on hold, or is not any more, when this returns. */
+static bool
+wants_now(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct order *o = ctx;
+
+	if (!wants_counted(o, info))
+		return false;
 	o->met = true;
 	if (o->deed == DEED_HOLD || info->due_us == SCHED_ON_HOLD)
 		note_holding(o, info);
@@ -279,7 +289,7 @@ count_one(void *ctx, const struct sched_rcpt_info *info)
 static bool
 change_some(struct order *o, struct sched_walk *at)
 {
-	const struct sched_take take = { wants, on_taken, o };
+	const struct sched_take take = { wants_counted, on_taken, o };
 
 	switch (o->deed) {
 	case DEED_DELETE:

@@ -78,7 +78,8 @@ struct group {
 	uint8_t priority;
 	bool warm : 1;
 	bool by_pool : 1;  /* given to a pool, which chose the virtual MTA */
-	uint8_t round : 6; /* of its queue, when skipped first; 0: was not */
+	bool handed : 1;   /* to the host MTA, from another queue */
+	uint8_t round : 5; /* of its queue, when skipped first; 0: was not */
 };
 
 /* What the queues of a backlog have in all. */

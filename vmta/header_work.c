@@ -64,6 +64,7 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 		    source->retain_dkim_key && !source->process_dkim_key },
 		{ AUTH_HEADER, false, false },
 		{ MARK_HEADER, false, false },
+		{ MARK_ARRIVAL_HEADER, false, false },
 	};
 
 	for (size_t i = 0; i < in->headers->n; i++)

@@ -10,7 +10,7 @@
 #include "vmta/vqueue_priv.h"
 
 /* Rounds are told apart over so many, as far as a group has bits. */
-enum { ROUNDS = 63 };
+enum { ROUNDS = 31 };
 
 /* ---- heaps --------------------------------------------------------------- */
 
@@ -235,8 +235,8 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 			vqueue_rcpt_gone(q, b, r, ends->missed, ends->ctx);
 		} else if (opens > now_us) {
 			join_deferred(q, r, opens);
-		} else if (e->spans == 0 && r->attempts > 0 &&
-		    e->queued_us <= born_us) {
+		} else if (e->spans == 0 && !r->group->handed &&
+		    r->attempts > 0 && e->queued_us <= born_us) {
 			vqueue_rcpt_gone(q, b, r, ends->expired, ends->ctx);
 		} else {
 			r->group->active++;

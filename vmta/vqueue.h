@@ -153,8 +153,9 @@ int64_t vqueue_next_due(const struct sched_queue *q); /* or INT64_MAX */
 void vqueue_take_old(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
 /*
- * The same for those that are too old; whoever has times in which he is to go
- * is never that, and waits elsewhere for a minute, out of the way.
+ * The same for those that are too old; whoever has times in which he is to go,
+ * or was handed to the host MTA, is never that, and waits elsewhere for a
+ * minute, out of the way.
  */
 void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t now_us,
     int64_t born_us, const struct vqueue_ends *ends);

@@ -23,15 +23,22 @@ CONFIG = """
     retry-recipients-after 1s
     bounce-after 2s
 </domain>
+<domain aged.example>
+    bounce-after 2s
+</domain>
 """
 # 127.0.1.9 has no server; gone.example has no address.
 ZONE = "".join(mx_zone(d, ("mx." + d, "127.0.1.1"))
-               for d in ("a.example", "b.example", "old.example")) + \
+               for d in ("a.example", "b.example", "old.example",
+                         "aged.example")) + \
     mx_zone("down.example", ("mx.down.example", "127.0.1.9")) + \
     "gone.example 300 MX 0 .\n"
 RECEIVERS = [{"listen": ["127.0.1.1:25"], "rules": [
     {"at": "rcpt", "match": "later@", "count": 1,
      "reply": "451 4.2.1 later"},
+    {"at": "rcpt", "match": "once@", "count": 1,
+     "reply": "451 4.2.1 later"},
+    {"at": "rcpt", "match": "once@", "count": 1, "delay": 120},
     {"at": "rcpt", "match": "slow@", "delay": 120},
     {"at": "rcpt", "match": "@old.example",
      "reply": "451 4.2.1 never"}]}]
@@ -145,6 +152,23 @@ def ends(lab):
     lab.command.text("release", *ids)
     lab.wait_record("b", "kept@old.example")
     lab.wait_record("b", "kept@gone.example")
+
+
+@tap.test("released, it is tried once though too old, also after a kill -9")
+def aged(lab):
+    lab.inject("once@aged.example")
+    tap.wait_for(lambda: lab.row("once@aged.example")["attempts"] == 1, 20,
+                 "it was tried")
+    one = lab.row("once@aged.example")["id"]
+    lab.command.text("hold", one)
+    tap.wait_for(lambda: lab.command.json(
+        "list", "--rcpt=once@*", "--older-than=3s")["recipients"], 20,
+                 "it is too old")
+    lab.command.text("release", one)
+    tap.wait_for(lambda: lab.row("once@aged.example")["sending"], 20,
+                 "is sent")
+    lab.restart()
+    lab.wait_arrived("once@aged.example")
 
 
 @tap.test("attempts are kept; selectors, ALL and lines of ids choose")

@@ -178,6 +178,18 @@ def delete(lab):
     tap.equal(len(rows), 2, "--no-accounting wrote: %s" % rows)
 
 
+@tap.test("delete --maxitems counts recipients, not messages")
+def some(lab):
+    lab.inject(["t%d@b.example" % i for i in range(3)],
+               sender="three@y.example")
+    for left, how in ((2, ()), (1, ("--orig=three@*",))):
+        args = ("--queue=b.example", "--maxitems=1") + how
+        tap.equal(lab.delete(*args, "--dry-run")["deleted"], 1, "a dry run")
+        tap.equal(lab.delete(*args)["deleted"], 1, str(args))
+        tap.equal(len(lab.listed("b.example")), left, "the others stay")
+    tap.equal(lab.delete("--queue=b.example")["deleted"], 1, "the last")
+
+
 @tap.test("delete leaves what is being sent, and says so")
 def sending(lab):
     lab.command.text("resume", "queue", "slow.example")

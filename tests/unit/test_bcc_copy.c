@@ -4,9 +4,10 @@
 
 #include "lib/clock.h"
 #include "mail/waybill.h"
-#include "tests/tap.h"
+#include "tests/conf_file.h"
 #include "transport/bcc_copy.h"
 
+static struct snapshot *conf;
 static const char *to[] = { "Copies@Example.ORG", "b@example.net" };
 static const struct conf_strs two = { 2, to };
 
@@ -51,7 +52,7 @@ test_copy(void)
 	struct envelope of = sample(), env;
 	struct region *rg = region_new();
 	struct body *body = body_new(3);
-	const struct bcc_copy c = { rg, &of, 0, body, &two };
+	const struct bcc_copy c = { rg, &of, 0, body, &two, conf };
 	struct notice n;
 	struct waybill w;
 	struct err e;
@@ -97,12 +98,43 @@ test_none(void)
 	struct body *body = body_new(3);
 	struct notice n;
 
-	is_int(bcc_copy_make(&(struct bcc_copy){ rg, &of, 1, body, &none }, &n),
+	is_int(bcc_copy_make(
+		   &(struct bcc_copy){ rg, &of, 1, body, &none, conf }, &n),
 	    0, "to nobody");
-	is_int(bcc_copy_make(&(struct bcc_copy){ rg, &of, 1, body, &bad }, &n),
+	is_int(bcc_copy_make(&(struct bcc_copy){ rg, &of, 1, body, &bad, conf },
+		   &n),
 	    0, "to no address");
-	is_int(bcc_copy_make(&(struct bcc_copy){ rg, &of, 1, NULL, &two }, &n),
+	is_int(bcc_copy_make(&(struct bcc_copy){ rg, &of, 1, NULL, &two, conf },
+		   &n),
 	    0, "of a message that cannot be read");
+	body_unref(&body);
+	region_free(&rg);
+}
+
+/* A domain of the host's own has no way out but by the host. */
+static void
+test_by_host(void)
+{
+	static const char *own[] = { "Archive@OWN.example", "b@example.net" };
+	const struct conf_strs both = { 2, own };
+	struct envelope of = sample(), env;
+	struct region *rg = region_new();
+	struct body *body = body_new(3);
+	struct notice n;
+	struct err e;
+
+	is_int(bcc_copy_make(
+		   &(struct bcc_copy){ rg, &of, 0, body, &both, conf }, &n),
+	    2, "recipients");
+	ok(envelope_unpack(n.msg->env, n.msg->env_len, rg, &env, &e) == 0,
+	    "its envelope");
+	is_str(env.rcpts[0].addr, "Archive@OWN.example", "address");
+	is_str(env.rcpts[0].domain, SNAPSHOT_DSN_DOMAIN, "back to the host");
+	ok(env.rcpts[0].vmta[0] == '\0' && env.rcpts[0].pool[0] == '\0',
+	    "as all that goes there");
+	is_str(env.rcpts[1].domain, "example.net", "another one does not");
+	is_str(env.rcpts[1].vmta, "m1", "nor by another virtual MTA");
+	notice_fini(&n);
 	body_unref(&body);
 	region_free(&rg);
 }
@@ -110,7 +142,20 @@ test_none(void)
 int
 main(void)
 {
-	test_copy();
-	test_none();
+	struct conf_errors errs = { 0 };
+
+	conf_file_begin();
+	conf_file_put("main", "host-domain own.example\ndsn-host 127.0.0.1\n");
+	conf = snapshot_load(conf_file_path("main"), &errs);
+	if (!ok(conf != NULL, "the configuration is right"))
+		(void)conf_file_said(&errs, "nothing");
+	if (conf != NULL) {
+		test_copy();
+		test_none();
+		test_by_host();
+	}
+	snapshot_unref(&conf);
+	conf_errors_fini(&errs);
+	conf_file_end();
 	return done_testing();
 }

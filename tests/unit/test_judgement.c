@@ -406,6 +406,56 @@ test_no_skip(void)
 	}
 }
 
+/* Mail that the host is to have back ends by no word of the host's. */
+static void
+test_handed_back(void)
+{
+	static const struct {
+		const char *label;
+		struct outcome o;
+		enum disposition_what what;
+	} back[] = {
+		{ "250",
+		    { OUTCOME_DELIVERED, PHASE_DOT, 250, { 0 },
+			.text = "250 ok" },
+		    DISPOSE_DELIVERED },
+		{ "5xx",
+		    { OUTCOME_REPLY, PHASE_RCPT, 550, { 5, 1, 1 },
+			.text = "550 5.1.1 no such user" },
+		    DISPOSE_RETRY },
+		{ "4xx, and it is too old",
+		    { OUTCOME_REPLY, PHASE_DOT, 451, { 0 },
+			.text = "451 later" },
+		    DISPOSE_RETRY },
+		{ "bounce-queue",
+		    { OUTCOME_REPLY, PHASE_MAIL, 550, { 0 },
+			.text = "550 all gone" },
+		    DISPOSE_RETRY },
+		{ "bounce-rcpt",
+		    { OUTCOME_REPLY, PHASE_RCPT, 450, { 0 },
+			.text = "450 give up" },
+		    DISPOSE_RETRY },
+		{ "too big for it",
+		    { OUTCOME_TOO_BIG, PHASE_MAIL, 0, { 0 }, .text = "" },
+		    DISPOSE_RETRY },
+		{ "in a suppression list",
+		    { OUTCOME_SUPPRESSED, PHASE_RESOLVE, 0, { 0 }, .text = "" },
+		    DISPOSE_SUPPRESS },
+		{ "damaged",
+		    { OUTCOME_DAMAGED, PHASE_RESOLVE, 0, { 0 }, .text = "" },
+		    DISPOSE_FAIL },
+	};
+
+	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
+		struct judgement j = judge_by("acts", &back[i].o,
+		    (struct judging){ .age_us = 999 * HOUR,
+			.handed_back = true });
+
+		ok(j.rcpt.what == back[i].what && !j.effects.bounce_queue,
+		    "handed back: %s", back[i].label);
+	}
+}
+
 static void
 test_rows(void)
 {
@@ -430,6 +480,7 @@ main(void)
 		test_failures();
 		test_codes();
 		test_no_skip();
+		test_handed_back();
 	}
 	snapshot_unref(&conf);
 	conf_errors_fini(&errs);

@@ -370,7 +370,8 @@ static void
 test_again(const struct snapshot *conf, struct region *rg)
 {
 	static const char text[] = "X-Job: j\r\nX-Virtual-MTA: ip2\r\n"
-				   "X-Mailrace-Mark: v=1\r\n";
+				   "X-Mailrace-Mark: v=1\r\n"
+				   "X-Mailrace-Arrival: v=1\r\n";
 	struct header_list headers;
 	struct canon_body *body = canon_body_of("", 0);
 	struct policy_in in = { .conf = conf,
@@ -385,12 +386,13 @@ test_again(const struct snapshot *conf, struct region *rg)
 	header_parse(text, sizeof(text) - 1, rg, &headers, &at);
 	(void)net_addr_parse(slice_of("10.1.1.1"), &in.client, &e);
 	policy_run(&in, rg, &out);
-	is_str(removed(&headers, &out, rg), "X-Mailrace-Mark ",
+	is_str(removed(&headers, &out, rg),
+	    "X-Mailrace-Mark X-Mailrace-Arrival ",
 	    "without a mark: those of a source that may stay");
 	(void)net_addr_parse(slice_of("192.0.2.1"), &in.client, &e);
 	policy_run(&in, rg, &out);
 	is_str(removed(&headers, &out, rg),
-	    "X-Job X-Virtual-MTA X-Mailrace-Mark ",
+	    "X-Job X-Virtual-MTA X-Mailrace-Mark X-Mailrace-Arrival ",
 	    "those of another source never do");
 	in.source = "named";
 	policy_assign(&in, rg, &out);

@@ -15,6 +15,7 @@
 #include "tests/tap.h"
 
 #define S US_PER_S
+#define OLD (100 * 24 * 3600 * S) /* too old for any queue */
 
 enum { MESSAGES = 400, RCPTS = 3 };
 
@@ -325,6 +326,15 @@ test_hand(uint32_t max)
 	is_int((int64_t)size_of(&w, "b.example", &timed),
 	    (int64_t)(300 - handed), "the others stay");
 	is_int((int64_t)queued(&w), MESSAGES * RCPTS, "nothing is lost");
+	queue.paused = true;
+	(void)sched_pause(w.sched, &queue, &e);
+	/* A minute later they come back from out of the way. */
+	for (int64_t at = OLD; at < OLD + 300 * S; at += 30 * S)
+		(void)sched_run(w.sched, at);
+	is_int((int64_t)size_of(&w, "a.example", &timed), 60 * 2,
+	    "what is too old has left, but for what is on hold");
+	is_int((int64_t)size_of(&w, SNAPSHOT_DSN_DOMAIN, &timed),
+	    (int64_t)handed, "and what waits for the host");
 	plain_owner_fini(&w.owner);
 }
 
