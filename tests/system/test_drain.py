@@ -313,7 +313,7 @@ def killed(lab):
     for i in range(0, MANY, per):
         lab.inject(rcpts[i:i + per])
     lab.tried(*rcpts, timeout_s=60)
-    doubts = set()
+    doubts, cut_off = set(), 0
     for turn in range(3):
         done = []
         t = threading.Thread(target=lambda: done.append(lab.to_host()))
@@ -324,11 +324,12 @@ def killed(lab):
         time.sleep(0.05 * turn)
         lab.daemon.kill()
         t.join()
-        tap.check(done[0].returncode != 0, str(done[0]))
+        cut_off += done[0].returncode != 0 # else it was over before
         lab.daemon.start()
         doubts |= {d["to"] for d in lab.audit().doubts}
         if len(lab.rows("--maxitems=100000")) < 400:
             break
+    tap.check(cut_off > 0, "none was killed in the middle")
     tap.equal(lab.files()[1], [], "copies")
     r = lab.to_host()
     tap.equal(r.returncode, 0, str(r))
