@@ -42,6 +42,35 @@ host_file_read(const char *path, struct buf *out, struct err *e)
 	return n == -1 ? -1 : 0;
 }
 
+int
+host_file_text(const char *path, size_t max, struct region *rg,
+    struct slice *text_r, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = -1;
+	struct stat st;
+	char *text;
+	ssize_t n;
+
+	if (fd == -1)
+		return err_sys(e, "%s", path);
+	if (fstat(fd, &st) == -1) {
+		(void)err_sys(e, "%s", path);
+	} else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > max) {
+		(void)err_set(e, "%s: no file, or too large", path);
+	} else {
+		text = region_alloc(rg, (size_t)st.st_size + 1);
+		n = pread(fd, text, (size_t)st.st_size, 0);
+		if (n == -1) {
+			(void)err_sys(e, "%s", path);
+		} else {
+			*text_r = (struct slice){ text, (size_t)n };
+			rc = 0;
+		}
+	}
+	(void)close(fd);
+	return rc;
+}
+
 /*
  * Access lists, labels and what else somebody has said of a file.  What is
  * computed from its content (IMA, EVM) the kernel makes anew.

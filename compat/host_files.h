@@ -73,6 +73,9 @@ int host_files_swap_back(struct host_files *f, struct err *e);
 
 /* All of a file, at most 16 MB. */
 int host_file_read(const char *path, struct buf *out, struct err *e);
+/* Of a regular file of at most max bytes, the region's; nothing is waited for. */
+int host_file_text(const char *path, size_t max, struct region *rg,
+    struct slice *text_r, struct err *e);
 /* With owner, mode and attributes of another; NULL: for us alone.  Durable. */
 int host_file_write(const char *path, struct slice text, const char *as,
     struct err *e);

@@ -11,6 +11,7 @@ libcompat_a_SOURCES = \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
 	%D%/exim/ex_ask.c %D%/exim/ex_ask.h \
 	%D%/exim/ex_expand.c %D%/exim/ex_expand.h \
+	%D%/exim/ex_facts.c %D%/exim/ex_facts.h \
 	%D%/exim/ex_identity.c \
 	%D%/exim/ex_import.c %D%/exim/ex_import.h \
 	%D%/exim/ex_import_priv.h \
@@ -23,20 +24,17 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_retry.c \
 	%D%/exim/ex_routes.c \
 	%D%/exim/ex_settings.c \
-	%D%/exim/ex_tls.c \
-	%D%/exim/ex_vmtas.c \
-	%D%/exim/ex_facts.c %D%/exim/ex_facts.h \
-	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
-	%D%/exim/ex_log.c %D%/exim/ex_log.h \
 	%D%/exim/ex_setup.c %D%/exim/ex_setup.h \
 	%D%/exim/ex_site.c %D%/exim/ex_site.h \
 	%D%/exim/ex_stay.c %D%/exim/ex_stay.h \
 	%D%/exim/ex_text.c %D%/exim/ex_text.h \
+	%D%/exim/ex_tls.c \
 	%D%/exim/ex_undo.c \
+	%D%/exim/ex_vmtas.c \
 	%D%/pmta/pm_import.c %D%/pmta/pm_import.h \
 	%D%/pmta/pm_paths.c %D%/pmta/pm_paths.h \
-	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_cat.c %D%/postfix/pf_cat.h \
+	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_conf.c %D%/postfix/pf_conf.h \
 	%D%/postfix/pf_fast.c %D%/postfix/pf_fast.h \
 	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \

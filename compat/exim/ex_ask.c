@@ -2,11 +2,9 @@
 #include "compat/exim/ex_ask.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "compat/host_files.h"
 #include "lib/run_command.h"
 
 #define FILE_MAX ((size_t)16 << 20)
@@ -167,29 +165,8 @@ int
 ex_host_fetch(void *ctx, const char *path, struct slice *text_r, struct err *e)
 {
 	const struct ex_host *h = ctx;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = -1;
-	struct stat st;
-	char *text;
-	ssize_t n;
 
-	if (fd == -1)
-		return err_sys(e, "%s", path);
-	if (fstat(fd, &st) == -1) {
-		(void)err_sys(e, "%s", path);
-	} else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > FILE_MAX) {
-		(void)err_set(e, "%s: no file, or too large", path);
-	} else {
-		text = region_alloc(h->rg, (size_t)st.st_size + 1);
-		n = pread(fd, text, (size_t)st.st_size, 0);
-		if (n == -1) {
-			(void)err_sys(e, "%s", path);
-		} else {
-			*text_r = (struct slice){ text, (size_t)n };
-			rc = 0;
-		}
-	}
-	(void)close(fd);
-	return rc;
+	return host_file_text(path, FILE_MAX, h->rg, text_r, e);
 }
 
 int

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compat/postfix/pf_host.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "compat/host_files.h"
 #include "lib/run_command.h"
 
 #define FILE_MAX ((size_t)64 << 20)
@@ -52,34 +50,11 @@ run(struct pf_host *h, const char *const *argv, struct slice *text_r,
 	return rc;
 }
 
-/* Read as far as it is one; no error, since only line numbers come of it. */
 static int
 read_file(struct pf_host *h, const char *path, struct slice *text_r,
     struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = -1;
-	struct stat st;
-	char *text;
-	ssize_t n;
-
-	if (fd == -1)
-		return err_sys(e, "%s", path);
-	if (fstat(fd, &st) == -1) {
-		(void)err_sys(e, "%s", path);
-	} else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > FILE_MAX) {
-		(void)err_set(e, "%s: no file, or too large", path);
-	} else {
-		text = region_alloc(h->rg, (size_t)st.st_size + 1);
-		n = pread(fd, text, (size_t)st.st_size, 0);
-		if (n == -1) {
-			(void)err_sys(e, "%s", path);
-		} else {
-			*text_r = (struct slice){ text, (size_t)n };
-			rc = 0;
-		}
-	}
-	(void)close(fd);
-	return rc;
+	return host_file_text(path, FILE_MAX, h->rg, text_r, e);
 }
 
 int
