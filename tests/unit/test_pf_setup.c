@@ -79,7 +79,9 @@ plain(void)
 	static const char want[] =
 	    "service mailrace/unix = mailrace unix - - n - 50 lmtp"
 	    " -o syslog_name=mailrace-in -o lmtp_send_xforward_command=yes"
-	    " -o lmtp_line_length_limit=0 -o lmtp_tls_security_level=none"
+	    " -o lmtp_line_length_limit=0"
+	    " -o lmtp_connection_cache_on_demand=no"
+	    " -o lmtp_tls_security_level=none"
 	    " -o lmtp_generic_maps=$smtp_generic_maps"
 	    " -o lmtp_header_checks=$smtp_header_checks"
 	    " -o lmtp_mime_header_checks=$smtp_mime_header_checks"
