@@ -1180,6 +1180,7 @@ EXTRA_DIST += \
 	%D%/system/dns_server.py \
 	%D%/system/exim.py \
 	%D%/system/exim_sites.py \
+	%D%/system/host_load.py \
 	%D%/system/hostile_server.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
@@ -1239,6 +1240,7 @@ EXTRA_DIST += \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
 	%D%/system/test_host_load.py \
+	%D%/system/test_host_load_exim.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
