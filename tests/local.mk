@@ -1190,6 +1190,7 @@ EXTRA_DIST += \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
+	%D%/system/opendkim_sites.py \
 	%D%/system/other_milter.py \
 	%D%/system/pmta_sites.py \
 	%D%/system/postfix.py \
@@ -1273,6 +1274,7 @@ EXTRA_DIST += \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
 	%D%/system/test_same_mail.py \
+	%D%/system/test_same_signatures.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \
