@@ -1199,6 +1199,7 @@ EXTRA_DIST += \
 	%D%/system/receiver.py \
 	%D%/system/same_mail.py \
 	%D%/system/same_mail_exim.py \
+	%D%/system/same_mail_pmta.py \
 	%D%/system/same_mail_sites.py \
 	%D%/system/sasl.py \
 	%D%/system/signatures.py \
@@ -1274,6 +1275,7 @@ EXTRA_DIST += \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
 	%D%/system/test_same_mail.py \
+	%D%/system/test_same_mail_pmta.py \
 	%D%/system/test_same_signatures.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
