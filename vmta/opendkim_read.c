@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An opendkim.conf, and what it says about forms, fields and clients. */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/check.h"
 #include "lib/conf_parse.h"
+#include "lib/glob.h"
 #include "mail/dkim_fields.h"
 #include "vmta/opendkim_priv.h"
 
@@ -252,7 +254,7 @@ static int
 read_sender(const struct conf *c, struct opendkim *o)
 {
 	struct opendkim_set set;
-	size_t known = 0;
+	bool known = false;
 
 	if (read_set(c, "SenderHeaders", &set) == -1)
 		return -1;
@@ -262,8 +264,8 @@ read_sender(const struct conf *c, struct opendkim *o)
 		if (str_eq_nocase(item->key, "Sender") ||
 		    str_eq_nocase(item->key, "From")) {
 			o->sender_first = o->sender_first ||
-			    (known == 0 && str_eq_nocase(item->key, "Sender"));
-			known++;
+			    (!known && str_eq_nocase(item->key, "Sender"));
+			known = true;
 		} else {
 			conf_warning(c->r->errs, item->file, item->line,
 			    "SenderHeaders: only From and Sender are looked "
@@ -271,7 +273,6 @@ read_sender(const struct conf *c, struct opendkim *o)
 			    item->key);
 		}
 	}
-	o->sender_only = o->sender_first && known == 1;
 	return 0;
 }
 
@@ -383,10 +384,11 @@ append_pattern(struct buf *out, struct slice name)
 	buf_str(out, "$/");
 }
 
-/* The names of a list, those with "*" as expressions. */
+/* The names that are not omitted, those with "*" as expressions. */
 static struct slice
-with_patterns(const struct conf *c, struct slice list)
+with_patterns(const struct conf *c, struct slice list, const char *omit)
 {
+	char *omitted = glob_list(omit);
 	struct buf out = { 0 };
 	const char *text;
 
@@ -396,15 +398,18 @@ with_patterns(const struct conf *c, struct slice list)
 					     (size_t)(comma - list.p);
 		struct slice name = slice_trim((struct slice){ list.p, len });
 
+		list.p += len + (comma != NULL);
+		list.len -= len + (comma != NULL);
+		if (glob_list_match(omitted, name))
+			continue;
 		if (out.len > 0)
 			buf_byte(&out, ',');
 		if (memchr(name.p, '*', name.len) != NULL)
 			append_pattern(&out, name);
 		else
 			buf_add(&out, name.p, name.len);
-		list.p += len + (comma != NULL);
-		list.len -= len + (comma != NULL);
 	}
+	free(omitted);
 	text = region_strndup(c->r->rg, out.len == 0 ? "" : out.p, out.len);
 	buf_fini(&out);
 	return slice_of(text);
@@ -421,7 +426,7 @@ read_header_lists(const struct conf *c, struct opendkim *o)
 	    read_fields(c, "OmitHeaders", omitted_fields, &pick.omit) == -1 ||
 	    read_fields(c, "OversignHeaders", no_fields, &pick.no_adding) == -1)
 		return -1;
-	pick.more = with_patterns(c, pick.more);
+	pick.more = with_patterns(c, pick.more, pick.omit.p);
 	if (dkim_fields_pick(&pick, &o->fields, &e) == 0) {
 		o->opts.fields = o->fields;
 		return 0;

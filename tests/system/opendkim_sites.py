@@ -105,7 +105,7 @@ SENDERS = {
 Canonicalization simple/relaxed
 KeyTable         csl:b=brand.example:x:{dir}/x.pem,s=shop.example:y:{dir}/y.pem
 SigningTable     {dir}/who
-SenderHeaders    Sender,From
+SenderHeaders    Sender
 SignHeaders      *,+X-Camp*,+Sender,-Date
 OversignHeaders  From,Sender
 DontSignMailTo   {friend}
