@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/glob.h"
 #include "lib/regex.h"
 
 /*
@@ -36,6 +37,7 @@ struct dkim_fields {
 	struct region *rg;
 	struct kinds kinds; /* in the order of h= */
 	struct regexes more, no_adding;
+	char *omit; /* a glob_list: not found by expressions; or NULL */
 };
 
 #define KIND(name_, no_adding_) \
@@ -277,26 +279,19 @@ add_fixed(struct maker *m, bool all)
 		    fixed_kinds[i].no_adding;
 }
 
-/* Names only; the first kind is From. */
+/* The first kind is From. */
 static void
 take_away(struct maker *m, struct slice list)
 {
-	struct slice rest = slice_trim(list);
+	char *omit = glob_list(region_strndup(m->f->rg, list.p, list.len));
 
-	while (rest.len > 0) {
-		const char *comma = memchr(rest.p, ',', rest.len);
-		size_t len = comma == NULL ? rest.len :
-					     (size_t)(comma - rest.p);
-		struct slice name = slice_trim((struct slice){ rest.p, len });
-
-		for (size_t i = m->n; i-- > 1;)
-			if (same_name(m->kinds[i].name, name)) {
-				memmove(m->kinds + i, m->kinds + i + 1,
-				    (m->n - i - 1) * sizeof(*m->kinds));
-				m->n--;
-			}
-		rest = tail(rest, len + (comma != NULL));
-	}
+	for (size_t i = m->n; i-- > 1;)
+		if (glob_list_match(omit, m->kinds[i].name)) {
+			memmove(m->kinds + i, m->kinds + i + 1,
+			    (m->n - i - 1) * sizeof(*m->kinds));
+			m->n--;
+		}
+	m->f->omit = omit;
 }
 
 int
@@ -311,6 +306,8 @@ dkim_fields_pick(const struct dkim_pick *pick, struct dkim_fields **fields_r,
 	*fields_r = NULL;
 	f->rg = rg;
 	add_fixed(&m, pick->fixed);
+	if (pick->open_from)
+		kind_named(&m, fixed_kinds[0].name)->no_adding = false;
 	rc = add_list(&m, pick->more, false, e);
 	if (rc == 0) {
 		take_away(&m, pick->omit);
@@ -351,6 +348,7 @@ dkim_fields_free(struct dkim_fields **fp)
 		regex_free(&f->more.v[i]);
 	for (size_t i = 0; i < f->no_adding.n; i++)
 		regex_free(&f->no_adding.v[i]);
+	free(f->omit);
 	rg = f->rg;
 	region_free(&rg);
 }
@@ -400,7 +398,9 @@ found_kind(struct chooser *c, struct slice name)
 	if (c->found_n == FOUND_MAX || !can_be_named(name) || is_changing(name))
 		return SIZE_MAX;
 	no_adding = any_match(&f->no_adding, name);
-	if (!no_adding && !any_match(&f->more, name))
+	if (!no_adding &&
+	    (!any_match(&f->more, name) ||
+		(f->omit != NULL && glob_list_match(f->omit, name))))
 		return SIZE_MAX;
 	c->found[c->found_n] = (struct kind){ name, no_adding };
 	return f->kinds.n + c->found_n++;

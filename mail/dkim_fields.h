@@ -4,7 +4,8 @@
  *
  * A fixed set (RFC 6376 section 5.4.1, and what bulk mail needs), more by name
  * or by /expression/, and those that nobody may add one of: they are named
- * once more than they occur (section 8.15), at the end.  From always is.
+ * once more than they occur (section 8.15), at the end.  From is one of them,
+ * unless it is said not to be.
  *
  * Each field is named as often as it occurs, from the bottom up, as section
  * 5.4.2 counts.  Fields that change on the way cannot be asked for by name,
@@ -35,8 +36,10 @@ int dkim_fields_new(struct slice more, struct slice no_adding,
 /* Lists as above, for those who do not want all of the fixed set. */
 struct dkim_pick {
 	bool fixed;        /* it, or else From alone, and besides ... */
+	bool open_from;    /* From may be added unless no_adding has it */
 	struct slice more; /* ... these, ... */
-	struct slice omit; /* ... but not these; From stays */
+	struct slice omit; /* ... but not these, names with wildcards
+			      (lib/glob.h), no expressions; From stays */
 	struct slice no_adding;
 };
 

@@ -1180,6 +1180,7 @@ EXTRA_DIST += \
 	%D%/system/dns_server.py \
 	%D%/system/exim.py \
 	%D%/system/exim_sites.py \
+	%D%/system/host_load.py \
 	%D%/system/hostile_server.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
@@ -1189,6 +1190,7 @@ EXTRA_DIST += \
 	%D%/system/milter.lua \
 	%D%/system/milter_client.py \
 	%D%/system/netns.py \
+	%D%/system/opendkim_sites.py \
 	%D%/system/other_milter.py \
 	%D%/system/pmta_sites.py \
 	%D%/system/postfix.py \
@@ -1197,6 +1199,7 @@ EXTRA_DIST += \
 	%D%/system/receiver.py \
 	%D%/system/same_mail.py \
 	%D%/system/same_mail_exim.py \
+	%D%/system/same_mail_pmta.py \
 	%D%/system/same_mail_sites.py \
 	%D%/system/sasl.py \
 	%D%/system/signatures.py \
@@ -1239,6 +1242,7 @@ EXTRA_DIST += \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
 	%D%/system/test_host_load.py \
+	%D%/system/test_host_load_exim.py \
 	%D%/system/test_hostile.py \
 	%D%/system/test_hostile_clients.py \
 	%D%/system/test_hostile_servers.py \
@@ -1271,6 +1275,8 @@ EXTRA_DIST += \
 	%D%/system/test_restart.py \
 	%D%/system/test_rewrite.py \
 	%D%/system/test_same_mail.py \
+	%D%/system/test_same_mail_pmta.py \
+	%D%/system/test_same_signatures.py \
 	%D%/system/test_show.py \
 	%D%/system/test_settings.py \
 	%D%/system/test_schedule.py \

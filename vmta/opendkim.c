@@ -197,10 +197,9 @@ void
 opendkim_find(const struct opendkim *o, const struct signing_facts *facts,
     struct region *rg, struct signing *out)
 {
-	const char *first = o->sender_first ? facts->sender : facts->from;
-	const char *address = first != NULL || o->sender_only ?
-	    first :
-	    (o->sender_first ? facts->from : NULL);
+	const char *address = o->sender_first && facts->sender != NULL ?
+	    facts->sender :
+	    facts->from;
 	struct author by;
 	struct search s = { o, &by, rg, out };
 	char *user;

@@ -70,8 +70,8 @@ struct opendkim {
 	bool single;          /* Domain, KeyFile and Selector */
 	bool subdomains;      /* of Domain, too */
 	bool multiple;
-	bool sender_first; /* SenderHeaders */
-	bool sender_only;
+	bool
+	    sender_first; /* SenderHeaders; From counts where it is not there */
 	struct dkim_sign_opts opts;
 	struct dkim_fields *fields; /* that opts has */
 	struct dkim_key **own;      /* keys in the table itself */

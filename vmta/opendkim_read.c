@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An opendkim.conf, and what it says about forms, fields and clients. */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/check.h"
 #include "lib/conf_parse.h"
+#include "lib/glob.h"
 #include "mail/dkim_fields.h"
 #include "vmta/opendkim_priv.h"
 
@@ -169,7 +171,7 @@ read_canon(const struct opendkim_line *l, struct slice word, enum canon *out,
 	return 0;
 }
 
-/* Without a slash it is both, unlike in c= of a signature. */
+/* Without a slash the body's is simple, as in c= of a signature. */
 static int
 read_canons(const struct conf *c, struct dkim_sign_opts *o)
 {
@@ -185,9 +187,10 @@ read_canons(const struct conf *c, struct dkim_sign_opts *o)
 	if (read_canon(l, (struct slice){ value, len }, &o->header_canon,
 		c->r->errs) == -1)
 		return -1;
-	return read_canon(l,
-	    slice_of(value[len] == '/' ? value + len + 1 : value),
-	    &o->body_canon, c->r->errs);
+	if (value[len] == '\0')
+		return 0;
+	return read_canon(l, slice_of(value + len + 1), &o->body_canon,
+	    c->r->errs);
 }
 
 static int
@@ -251,7 +254,7 @@ static int
 read_sender(const struct conf *c, struct opendkim *o)
 {
 	struct opendkim_set set;
-	size_t known = 0;
+	bool known = false;
 
 	if (read_set(c, "SenderHeaders", &set) == -1)
 		return -1;
@@ -261,8 +264,8 @@ read_sender(const struct conf *c, struct opendkim *o)
 		if (str_eq_nocase(item->key, "Sender") ||
 		    str_eq_nocase(item->key, "From")) {
 			o->sender_first = o->sender_first ||
-			    (known == 0 && str_eq_nocase(item->key, "Sender"));
-			known++;
+			    (!known && str_eq_nocase(item->key, "Sender"));
+			known = true;
 		} else {
 			conf_warning(c->r->errs, item->file, item->line,
 			    "SenderHeaders: only From and Sender are looked "
@@ -270,7 +273,6 @@ read_sender(const struct conf *c, struct opendkim *o)
 			    item->key);
 		}
 	}
-	o->sender_only = o->sender_first && known == 1;
 	return 0;
 }
 
@@ -310,6 +312,16 @@ read_inside(const struct conf *c, struct opendkim *o)
 
 /* ---- fields ------------------------------------------------------------------------ */
 
+/* What OpenDKIM 2.11 signs beside From, and what it leaves out. */
+static const char *const signed_fields[] = { "Reply-To", "Subject", "Date",
+	"To", "Cc", "Resent-Date", "Resent-From", "Resent-Sender", "Resent-To",
+	"Resent-Cc", "In-Reply-To", "References", "List-Id", "List-Help",
+	"List-Unsubscribe", "List-Subscribe", "List-Post", "List-Owner",
+	"List-Archive", NULL };
+static const char *const omitted_fields[] = { "Return-Path", "Received",
+	"Comments", "Keywords", "Bcc", "Resent-Bcc", "DKIM-Signature", NULL };
+static const char *const no_fields[] = { NULL };
+
 static void
 append(const struct conf *c, struct slice *list, const char *name)
 {
@@ -317,50 +329,104 @@ append(const struct conf *c, struct slice *list, const char *name)
 	    list->p, list->len == 0 ? "" : ", ", name));
 }
 
+/* Is it in the set, behind a "-"? */
+static bool
+is_taken_out(const struct opendkim_set *set, const char *name)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->v[i].key[0] == '-' &&
+		    str_eq_nocase(set->v[i].key + 1, name))
+			return true;
+	return false;
+}
+
 /*
  * A list, or, where "*" is in it, what differs from the default: +NAME and
- * -NAME (OmitHeaders).  The default of SignHeaders is our own set.
+ * -NAME (OmitHeaders).
  */
 static int
-read_fields(const struct conf *c, const char *name, bool *delta_r,
-    struct slice *more, struct slice *less)
+read_fields(const struct conf *c, const char *name, const char *const *dflt,
+    struct slice *list)
 {
 	struct opendkim_set set;
+	bool delta = line_of(c, name) == NULL;
 
-	*delta_r = line_of(c, name) == NULL;
+	*list = (struct slice){ "", 0 };
 	if (read_set(c, name, &set) == -1)
 		return -1;
 	for (size_t i = 0; i < set.n; i++)
-		*delta_r = *delta_r || strcmp(set.v[i].key, "*") == 0;
+		delta = delta || strcmp(set.v[i].key, "*") == 0;
+	for (; delta && *dflt != NULL; dflt++)
+		if (!is_taken_out(&set, *dflt))
+			append(c, list, *dflt);
 	for (size_t i = 0; i < set.n; i++) {
 		const char *key = set.v[i].key;
 
-		if (strcmp(key, "*") == 0 || strcmp(key, ".") == 0)
-			continue;
-		if (*delta_r && key[0] == '-')
-			append(c, less, key + 1);
-		else
-			append(c, more, key + (*delta_r && key[0] == '+'));
+		if (strcmp(key, "*") != 0 && strcmp(key, ".") != 0 &&
+		    !(delta && key[0] == '-'))
+			append(c, list, key + (delta && key[0] == '+'));
 	}
 	return 0;
+}
+
+/* A name in which "*" is any text, as an expression. */
+static void
+append_pattern(struct buf *out, struct slice name)
+{
+	buf_str(out, "/^");
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.p[i] == '*')
+			buf_byte(out, '.');
+		else if (strchr("\\^$.[]|()?+{}/", name.p[i]) != NULL)
+			buf_byte(out, '\\');
+		buf_byte(out, name.p[i]);
+	}
+	buf_str(out, "$/");
+}
+
+/* The names that are not omitted, those with "*" as expressions. */
+static struct slice
+with_patterns(const struct conf *c, struct slice list, const char *omit)
+{
+	char *omitted = glob_list(omit);
+	struct buf out = { 0 };
+	const char *text;
+
+	while (list.len > 0) {
+		const char *comma = memchr(list.p, ',', list.len);
+		size_t len = comma == NULL ? list.len :
+					     (size_t)(comma - list.p);
+		struct slice name = slice_trim((struct slice){ list.p, len });
+
+		list.p += len + (comma != NULL);
+		list.len -= len + (comma != NULL);
+		if (glob_list_match(omitted, name))
+			continue;
+		if (out.len > 0)
+			buf_byte(&out, ',');
+		if (memchr(name.p, '*', name.len) != NULL)
+			append_pattern(&out, name);
+		else
+			buf_add(&out, name.p, name.len);
+	}
+	free(omitted);
+	text = region_strndup(c->r->rg, out.len == 0 ? "" : out.p, out.len);
+	buf_fini(&out);
+	return slice_of(text);
 }
 
 static int
 read_header_lists(const struct conf *c, struct opendkim *o)
 {
 	const struct opendkim_line *l = line_of(c, "SignHeaders");
-	struct dkim_pick pick = { 0 };
-	struct slice none = { "", 0 };
-	bool delta, omitted;
+	struct dkim_pick pick = { .open_from = true };
 	struct err e;
 
-	pick.more = pick.omit = pick.no_adding = none;
-	if (read_fields(c, "SignHeaders", &pick.fixed, &pick.more,
-		&pick.omit) == -1 ||
-	    read_fields(c, "OmitHeaders", &omitted, &pick.omit, &none) == -1 ||
-	    read_fields(c, "OversignHeaders", &delta, &pick.no_adding, &none) ==
-		-1)
+	if (read_fields(c, "SignHeaders", signed_fields, &pick.more) == -1 ||
+	    read_fields(c, "OmitHeaders", omitted_fields, &pick.omit) == -1 ||
+	    read_fields(c, "OversignHeaders", no_fields, &pick.no_adding) == -1)
 		return -1;
+	pick.more = with_patterns(c, pick.more, pick.omit.p);
 	if (dkim_fields_pick(&pick, &o->fields, &e) == 0) {
 		o->opts.fields = o->fields;
 		return 0;

@@ -135,9 +135,16 @@ class Debian:
     def queue_size(self):
         return int(self.run("exim4", "-bpc").stdout)
 
+    def flush(self):
+        """Tries all that waits, whatever its time is."""
+        self.run("exim4", "-qff")
+
     def log(self):
         with open(MAINLOG) as f:
             return f.read()
+
+    def deferrals(self):
+        return self.log().count(" == ")
 
 
 def listens(port):

@@ -36,6 +36,7 @@ include domains.conf
     process-x-job yes
     max-message-size 20M
     process-x-sp-subaccount-id no
+    smtp-service yes
 </source>
 <source 0/0>
     smtp-service no
@@ -105,7 +106,7 @@ include domains.conf
         ("lost", "process-x-sp-subaccount-id", "config:25", "in <source 127.0.0.1>"),
         ("lost", "log-transfer-failures", "domains.conf:7", "no effect yet"),
         ("taken", "max-smtp-out", "domains.conf:9", "in <domain gmail.com>"),
-        ("changed", "<acct-file>", "config:30", "stop PowerMTA first"),
+        ("changed", "<acct-file>", "config:31", "stop PowerMTA first"),
     ],
 }
 

@@ -241,6 +241,10 @@ class Postfix:
         r = self.run("postqueue", "-c", self.conf, "-j", check=True)
         return sum(1 for line in r.stdout.splitlines() if line)
 
+    def deferrals(self):
+        with open(self.log, errors="replace") as f:
+            return f.read().count("status=deferred")
+
     def sendmail(self, sender, rcpts, message):
         self.run("sendmail", "-C", self.conf, "-f", sender, "-i", "--",
                  *rcpts, input=message, check=True)

@@ -11,11 +11,12 @@ class Mail:
     """One message; to: domains, or whole addresses."""
 
     def __init__(self, sender, *to, rcpts=1, size=0, client="127.0.0.1",
-                 pool=None, hops=None):
+                 pool=None, hops=None, headers=()):
         self.sender, self.to, self.count = sender, to, rcpts
         self.size, self.client = size, client
         self.pool = pool  # {(address, HELO)}: any of these is right
         self.hops = hops  # {"NAME:PORT"}: so of the next hop
+        self.headers = list(headers)
         self.rcpts = []
 
     def number(self, n):

@@ -68,8 +68,8 @@ static const struct {
 	    "Sender: x@by.name\r\nFrom: x@other.example\r\n", "sn by.name -;" },
 	{ "From where it is not there", PLAIN, "SenderHeaders Sender,From\n",
 	    "From: x@other.example\r\n", "so other.example -;" },
-	{ "it alone", PLAIN, "SenderHeaders Sender\n",
-	    "From: x@other.example\r\n", "" },
+	{ "From though it is not named", PLAIN, "SenderHeaders Sender\n",
+	    "From: x@other.example\r\n", "so other.example -;" },
 	{ "the first pattern", REFILE, "", "From: bob@example.com\r\n",
 	    "sa example.com -;" },
 	{ "any pattern", REFILE, "MultipleSignatures 1\n",
@@ -164,38 +164,75 @@ run(size_t i, struct region *rg)
 	conf_errors_fini(&errs);
 }
 
-/* The forms, and the fields. */
+/* The forms, and the fields; "r" is relaxed, "s" is simple. */
+static const struct {
+	const char *label, *more, *forms;
+	int64_t expire_s;
+	const char *h;
+} opts[] = {
+	{ "as it comes", "", "ss", 0, "From:To:To:List-Id:" },
+	{ "all said",
+	    "canonicalization relaxed/simple\nSignatureTTL 3600\n"
+	    "SignHeaders from,To,X-A\nOmitHeaders To\n"
+	    "OversignHeaders From,Reply-To\n",
+	    "rs", 3600, "From:X-A:From:Reply-To:" },
+	{ "a form for the header alone", "Canonicalization relaxed\n", "rs", 0,
+	    "From:To:To:List-Id:" },
+	{ "what differs from the default",
+	    "Canonicalization simple/relaxed\n"
+	    "SignHeaders *,+Sender,+X-A*,-To\n",
+	    "sr", 0, "From:List-Id:Sender:X-A:X-AB:" },
+	{ "left out unless said otherwise",
+	    "SignHeaders From,Comments,Keywords\nOmitHeaders *,-Comments\n",
+	    "ss", 0, "From:Comments:" },
+	{ "left out though it changes on the way",
+	    "SignHeaders Received,X-A,DKIM-Signature\n", "ss", 0, "From:X-A:" },
+	{ "left out by pattern", "SignHeaders X-*\nOmitHeaders x-*b,lis*\n",
+	    "ss", 0, "From:X-A:" },
+	{ "nothing left out", "SignHeaders Comments\nOmitHeaders .\n", "ss", 0,
+	    "From:Comments:" },
+};
+
+static const char opts_header[] =
+    "From: x@one.example\r\nSender: s@one.example\r\nTo: a\r\nX-A: a\r\n"
+    "X-AB: b\r\nTo: b\r\nMessage-ID: <x@y>\r\nComments: c\r\n"
+    "Keywords: k\r\nList-Id: l\r\nList-Unsubscribe-Post: p\r\n"
+    "DKIM-Signature: v=1\r\n";
+
 static void
 test_opts(struct region *rg)
 {
-	struct conf_errors errs = { 0 };
-	struct snapshot *s = load(tables[SINGLE],
-	    "canonicalization relaxed/simple\nSignatureTTL 3600\n"
-	    "SignHeaders from,Subject,X-A\nOmitHeaders Subject\n"
-	    "OversignHeaders From,Reply-To\n",
-	    &errs);
 	struct header_list headers;
-	struct dkim_field *v;
-	const char *h = "";
-	struct signing got;
-	size_t at, n;
-	static const char header[] = "From: x@one.example\r\nSubject: s\r\n"
-				     "X-A: a\r\nTo: b\r\n";
+	size_t at;
 
-	is_int((int64_t)errs.n, 0, "settings that are used");
-	find(s, header, "", rg, &got);
-	ok(got.n == 1 && got.v[0].opts.header_canon == CANON_RELAXED &&
-		got.v[0].opts.body_canon == CANON_SIMPLE &&
-		got.v[0].opts.expire_s == 3600 && got.v[0].opts.timestamp,
-	    "forms and times");
-	header_parse(header, strlen(header), rg, &headers, &at);
-	n = dkim_fields_choose(got.v[0].opts.fields, &headers, NULL, rg, &v);
-	for (size_t i = 0; i < n; i++)
-		h = region_printf(rg, "%s%.*s:", h, (int)v[i].name.len,
-		    v[i].name.p);
-	is_str(h, "From:X-A:From:Reply-To:", "fields");
-	snapshot_unref(&s);
-	conf_errors_fini(&errs);
+	header_parse(opts_header, strlen(opts_header), rg, &headers, &at);
+	for (size_t i = 0; i < sizeof(opts) / sizeof(opts[0]); i++) {
+		struct conf_errors errs = { 0 };
+		struct snapshot *s = load(tables[SINGLE], opts[i].more, &errs);
+		const struct dkim_sign_opts *o;
+		struct dkim_field *v;
+		const char *h = "";
+		struct signing got;
+		size_t n;
+
+		is_int((int64_t)errs.n, 0, "settings that are used");
+		find(s, opts_header, "", rg, &got);
+		o = &got.v[0].opts;
+		ok(got.n == 1 && o->timestamp &&
+			o->expire_s == opts[i].expire_s &&
+			(o->header_canon == CANON_RELAXED) ==
+			    (opts[i].forms[0] == 'r') &&
+			(o->body_canon == CANON_RELAXED) ==
+			    (opts[i].forms[1] == 'r'),
+		    "%s: forms and times", opts[i].label);
+		n = dkim_fields_choose(o->fields, &headers, NULL, rg, &v);
+		for (size_t k = 0; k < n; k++)
+			h = region_printf(rg, "%s%.*s:", h, (int)v[k].name.len,
+			    v[k].name.p);
+		is_str(h, opts[i].h, opts[i].label);
+		snapshot_unref(&s);
+		conf_errors_fini(&errs);
+	}
 }
 
 static void
