@@ -9,12 +9,12 @@
 #include "admin/ctl_cmds.h"
 #include "admin/ctl_setup_exim.h"
 #include "admin/setup_conf.h"
-#include "admin/setup_probe.h"
 #include "admin/setup_run.h"
+#include "admin/setup_socket.h"
 #include "compat/exim/ex_site.h"
 #include "vmta/snapshot.h"
 
-enum { LOOKS = 200 }; /* ten seconds, for a daemon to come back */
+enum { DAEMON_MS = 10000 }; /* to come back */
 
 struct setup {
 	struct setup_run run;
@@ -262,18 +262,22 @@ ready(struct setup_run *run, struct err *e)
 	return 0;
 }
 
+static bool
+lives(const void *ctx)
+{
+	const pid_t *pid = ctx;
+
+	return ex_site_is_exim(*pid);
+}
+
 /* It begins anew in the same process, and its sockets are gone for a while. */
 static int
 wait_for_daemon(pid_t pid, const char *dsn, struct err *e)
 {
-	for (unsigned n = 0; n < LOOKS; n++) {
-		setup_probe_wait();
-		if (!ex_site_is_exim(pid))
-			return err_set(e,
-			    "Exim's daemon has ended: see its panic log");
-		if (dsn == NULL || setup_ask_socket(dsn, true, e) == 0)
-			return 0;
-	}
+	if (setup_await_socket(dsn, DAEMON_MS, lives, &pid, e) == 0)
+		return 0;
+	if (!ex_site_is_exim(pid))
+		return err_set(e, "Exim's daemon has ended: see its panic log");
 	return err_where(e,
 	    "Exim's daemon does not listen there: was it started with -oX?");
 }

@@ -52,6 +52,7 @@ mailrace_SOURCES = \
 	%D%/setup_conf.c %D%/setup_conf.h \
 	%D%/setup_probe.c %D%/setup_probe.h \
 	%D%/setup_run.c %D%/setup_run.h \
+	%D%/setup_socket.c %D%/setup_socket.h \
 	%D%/stats_diag.c %D%/stats_diag.h \
 	%D%/stats_order.c %D%/stats_order.h \
 	%D%/stats_print.c %D%/stats_print.h \

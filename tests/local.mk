@@ -221,6 +221,7 @@ check_PROGRAMS += \
 	tests/unit/test_select \
 	tests/unit/test_sender_rules \
 	tests/unit/test_settings \
+	tests/unit/test_setup_socket \
 	tests/unit/test_sig_field \
 	tests/unit/test_signals \
 	tests/unit/test_smtp_cmd \
@@ -568,6 +569,10 @@ tests_unit_test_progress_SOURCES = \
 tests_unit_test_stats_diag_SOURCES = \
 	%D%/unit/test_stats_diag.c \
 	admin/stats_diag.c admin/stats_diag.h
+
+tests_unit_test_setup_socket_SOURCES = \
+	%D%/unit/test_setup_socket.c \
+	admin/setup_socket.c admin/setup_socket.h
 
 tests_unit_test_stats_split_SOURCES = \
 	%D%/unit/test_stats_split.c \
