@@ -45,6 +45,34 @@
 	"note: dsn-host of Mailrace's configuration names no port of " \
 	"127.0.0.1: there will be nothing for notifications\n"
 
+#define NO_DSN \
+	"note: dsn-host of Mailrace's configuration names no port of " \
+	"127.0.0.1: there will be nothing for notifications\n"
+#define NO_HOSTS \
+	"note: there is no hostlist relay_from_hosts: who is in a suppression " \
+	"list is refused at RCPT to clients who have signed in; of mail of " \
+	"others, Exim sends bounces\n"
+#define OWN_ROUTERS \
+	"local router:\ndriver = accept\ndomains = +local_domains\n" \
+	"alias router:\ndriver = redirect\ndomains = +local_domains\n" \
+	"some router:\ndriver = accept\n" \
+	"domains = a.example : !*.b.example : *.example\n"
+#define ASK \
+	"  warn    set acl_m_mailrace = OK\n" \
+	"  warn    authenticated = *\n" \
+	"          set acl_m_mailrace = OK ask\n" \
+	"  warn    hosts = :\n" \
+	"          set acl_m_mailrace = OK ask\n" \
+	"  warn    condition = ${if eq{$acl_m_mailrace}{OK ask}}\n"
+#define ANSWERS \
+	"  set acl_m_mailrace = ${readsocket{/s}{<$local_part@$domain> " \
+	"<$sender_address> $sender_host_address\\n}{3s}{}{DEFER suppression " \
+	"lists cannot be asked now}}\n" \
+	"  deny    condition = ${if match{$acl_m_mailrace}{\\N^DENY \\N}}\n" \
+	"          message   = 5.7.1 ${sg{$acl_m_mailrace}{\\N^DENY \\N}{}}\n" \
+	"  defer   condition = ${if !match{$acl_m_mailrace}{\\N^OK\\N}}\n" \
+	"          message   = 4.3.0 ${sg{$acl_m_mailrace}{\\N^DEFER \\N}{}}\n"
+
 static bool
 says_nothing(void *ctx, const char *domain, const char *directive)
 {
@@ -186,14 +214,9 @@ print(const struct host_plan *p, bool refused, struct buf *out)
 }
 
 static void
-plan(size_t i, const struct ex_text *text, struct host_plan *p)
+make(const struct ex_wish *w, const char *const *conf,
+    const struct ex_text *text, struct host_plan *p)
 {
-	const struct ex_wish w = { .form = EX_PLAIN,
-		.scope = cases[i].scope,
-		.list = cases[i].list,
-		.lmtp = "/run/lmtp",
-		.dsn = cases[i].dsn,
-		.holds = says_nothing };
 	struct ex_facts f;
 	struct err e;
 
@@ -203,13 +226,29 @@ plan(size_t i, const struct ex_text *text, struct host_plan *p)
 	    slice_of(REGION_JOIN(p->rg,
 		"acl_smtp_rcpt = check\ndaemon_smtp_ports = smtp\n"
 		"exim_user = ex\nexim_group = ex\n",
-		cases[i].main)),
+		conf[EX_MAIN])),
 	    &e);
-	(void)ex_conf_read(f.conf, EX_ROUTER, slice_of(cases[i].routers), &e);
-	(void)ex_conf_read(f.conf, EX_TRANSPORT, slice_of(cases[i].transports),
+	(void)ex_conf_read(f.conf, EX_ROUTER, slice_of(conf[EX_ROUTER]), &e);
+	(void)ex_conf_read(f.conf, EX_TRANSPORT, slice_of(conf[EX_TRANSPORT]),
 	    &e);
-	ex_setup(&w, &f, text, p);
+	ex_setup(w, &f, text, p);
 	ex_facts_fini(&f);
+}
+
+static void
+plan(size_t i, const struct ex_text *text, struct host_plan *p)
+{
+	const char *const conf[] = { [EX_MAIN] = cases[i].main,
+		[EX_ROUTER] = cases[i].routers,
+		[EX_TRANSPORT] = cases[i].transports };
+
+	make(&(struct ex_wish){ .form = EX_PLAIN,
+		 .scope = cases[i].scope,
+		 .list = cases[i].list,
+		 .lmtp = "/run/lmtp",
+		 .dsn = cases[i].dsn,
+		 .holds = says_nothing },
+	    conf, text, p);
 }
 
 static void
@@ -226,6 +265,60 @@ plans(void)
 		plan(i, &text, &p);
 		print(&p, p.refusals.n > 0, &out);
 		(void)is_str(buf_cstr(&out), cases[i].want, cases[i].label);
+		buf_fini(&out);
+		host_plan_fini(&p);
+	}
+}
+
+/* ---- whom is asked about at RCPT ----------------------------------------- */
+
+static const struct {
+	const char *label, *routers, *want;
+} asked[] = {
+	{ "its own domains are asked about by nobody",
+	    OWN_ROUTERS "out router:\ndriver = dnslookup\n"
+			"transport = remote\n",
+	    NO_HOSTS NO_DSN
+	    "text conf = " ROUTER LMTP "text conf = check:\n"
+	    "# Mailrace (mailrace setup exim): acl_smtp_rcpt\n" ASK
+	    "  condition = ${if !match_domain{$domain}"
+	    "{+local_domains}}\n"
+	    "  condition = ${if !match_domain{$domain}"
+	    "{a.example : !*.b.example : *.example}}\n" ANSWERS
+	    "\ntext conf = " TRANSPORT "\n" },
+	{ "unless some router is for any",
+	    OWN_ROUTERS "users router:\ndriver = accept\n"
+			"domains = ! a.example\n"
+			"out router:\ndriver = dnslookup\n"
+			"transport = remote\n",
+	    "note: routers users and out do not say for which domains they "
+	    "are: which mail is this host's own cannot be told at RCPT, so who "
+	    "is in a suppression list is refused at the hand-over, and Exim "
+	    "sends bounces\n" NO_DSN "text conf = " ROUTER LMTP
+	    "text conf = " TRANSPORT "\n" },
+};
+
+static void
+questions(void)
+{
+	struct ex_source source = { "conf", SLICE_LIT(PLAIN) };
+	const struct ex_text text = { &source, 1 };
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		const char *const conf[] = { [EX_MAIN] = "",
+			[EX_ROUTER] = asked[i].routers,
+			[EX_TRANSPORT] = REMOTE };
+		struct buf out = { .p = NULL };
+		struct host_plan p;
+
+		host_plan_init(&p);
+		make(&(struct ex_wish){ .form = EX_PLAIN,
+			 .lmtp = "/run/lmtp",
+			 .suppress = "/s",
+			 .holds = says_nothing },
+		    conf, &text, &p);
+		print(&p, p.refusals.n > 0, &out);
+		(void)is_str(buf_cstr(&out), asked[i].want, asked[i].label);
 		buf_fini(&out);
 		host_plan_fini(&p);
 	}
@@ -394,6 +487,7 @@ int
 main(void)
 {
 	plans();
+	questions();
 	not_there();
 	undo();
 	undo_edited();
