@@ -77,6 +77,20 @@ check_list(const struct ex_wish *w, struct region *rg, struct err *e)
 	return 0;
 }
 
+static const char *
+expand(void *site, const char *text)
+{
+	const struct ex_site *s = site;
+	struct buf out = { .p = NULL };
+	const char *said = NULL;
+	struct err ignored;
+
+	if (ex_site_expand(s, text, &out, &ignored) == 0)
+		said = region_strdup(s->rg, buf_cstr(&out));
+	buf_fini(&out);
+	return said;
+}
+
 static int
 make_wish(struct setup *s, struct err *e)
 {
@@ -98,6 +112,8 @@ make_wish(struct setup *s, struct err *e)
 	w->dsn = setup_conf_dsn(s->conf, &s->dsn);
 	w->holds = setup_conf_holds;
 	w->ctx = s->conf;
+	w->expand = expand;
+	w->site = &s->site;
 	return check_list(w, s->site.rg, e);
 }
 

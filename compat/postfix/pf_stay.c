@@ -85,6 +85,13 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 		host_note(p,
 		    "relayhost does not hold for this mail any more: "
 		    "smtp-hosts of Mailrace's configuration does");
+	if (strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
+		host_refuse(p,
+		    "smtp_sasl_auth_enable = yes, with relayhost = %s: "
+		    "Mailrace does not sign in at other servers, which would "
+		    "refuse this mail; let it take mail by the address of this "
+		    "host first, and set smtp_sasl_auth_enable = no",
+		    relay);
 }
 
 static void
@@ -342,6 +349,9 @@ static const struct told {
 	{ "smtp_bind_address", "",
 	    "does not hold for this mail any more: smtp-source-host does" },
 	{ "smtp_fallback_relay", "", "does not hold for this mail any more" },
+	{ "smtp_sasl_auth_enable", "no",
+	    "does nothing for mail that goes by Mailrace, which does not sign "
+	    "in at other servers" },
 	{ "soft_bounce", "no",
 	    "keeps mail in the queue of Postfix that Mailrace refuses" },
 };

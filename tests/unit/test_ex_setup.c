@@ -231,6 +231,9 @@ make(const struct ex_wish *w, const char *const *conf,
 	(void)ex_conf_read(f.conf, EX_ROUTER, slice_of(conf[EX_ROUTER]), &e);
 	(void)ex_conf_read(f.conf, EX_TRANSPORT, slice_of(conf[EX_TRANSPORT]),
 	    &e);
+	if (conf[EX_AUTHENTICATOR] != NULL)
+		(void)ex_conf_read(f.conf, EX_AUTHENTICATOR,
+		    slice_of(conf[EX_AUTHENTICATOR]), &e);
 	ex_setup(w, &f, text, p);
 	ex_facts_fini(&f);
 }
@@ -238,7 +241,7 @@ make(const struct ex_wish *w, const char *const *conf,
 static void
 plan(size_t i, const struct ex_text *text, struct host_plan *p)
 {
-	const char *const conf[] = { [EX_MAIN] = cases[i].main,
+	const char *const conf[EX_KINDS] = { [EX_MAIN] = cases[i].main,
 		[EX_ROUTER] = cases[i].routers,
 		[EX_TRANSPORT] = cases[i].transports };
 
@@ -265,6 +268,93 @@ plans(void)
 		plan(i, &text, &p);
 		print(&p, p.refusals.n > 0, &out);
 		(void)is_str(buf_cstr(&out), cases[i].want, cases[i].label);
+		buf_fini(&out);
+		host_plan_fini(&p);
+	}
+}
+
+/* ---- signing in at a smarthost ------------------------------------------- */
+
+#define SMARTHOST \
+	"out router:\ndriver = manualroute\ntransport = remote\n" \
+	"route_list = * h1.example::587:h2.example byname\n"
+#define CLIENT "plain authenticator:\ndriver = plaintext\nclient_send = x\n"
+#define SERVER "plain authenticator:\ndriver = plaintext\nserver_prompts = :\n"
+#define TRY "hosts_try_auth = "
+#define PASSWORD "<; ${lookup{$host}{$host_address}}"
+
+static const struct {
+	const char *label, *routers, *options, *authenticators, *want, *never;
+} signing[] = {
+	{ "there is a password for the smarthost", SMARTHOST, TRY PASSWORD "\n",
+	    CLIENT,
+	    "no: transport remote has " TRY PASSWORD
+	    ": Mailrace does not sign in at other servers",
+	    NULL },
+	{ "for the one with a port", SMARTHOST, TRY "${$host}\n", CLIENT,
+	    "no: transport remote has " TRY "${$host}: ", NULL },
+	{ "only for another one", SMARTHOST, TRY "<; ${lookup{$other}}\n",
+	    CLIENT, "text conf = ", TRY },
+	{ "what cannot be expanded", SMARTHOST, TRY "${fail}\n", CLIENT,
+	    "no: transport remote has " TRY, NULL },
+	{ "a host by its name", SMARTHOST, TRY "h1.example\n", CLIENT,
+	    "no: transport remote has " TRY "h1.example: ", NULL },
+	{ "no authenticator of a client", SMARTHOST, TRY "*\n", SERVER,
+	    "text conf = ", TRY },
+	{ "mail goes to each MX", ROUTERS, TRY "*\n", CLIENT,
+	    "note: transport remote has " TRY "*, which does nothing", "no: " },
+	{ "and may not without", ROUTERS, "hosts_require_auth = mx.example\n",
+	    CLIENT, "no: transport remote has hosts_require_auth = mx.example",
+	    NULL },
+};
+
+static bool
+says_all(void *ctx, const char *domain, const char *directive)
+{
+	(void)ctx;
+	(void)domain;
+	return strcmp(directive, "smtp-hosts") == 0;
+}
+
+/* As Debian's list, with an entry for the second of the smarthosts. */
+static const char *
+expand(void *site, const char *text)
+{
+	(void)site;
+	if (strstr(text, "fail") != NULL)
+		return NULL;
+	return strcmp(text, "${h1.example}") == 0 ||
+		strcmp(text, "<; ${lookup{h2.example}{h2.example}}") == 0 ?
+	    "<; h2.example" :
+	    "<; ";
+}
+
+static void
+sign_in(void)
+{
+	struct ex_source source = { "conf", SLICE_LIT(PLAIN) };
+	const struct ex_text text = { &source, 1 };
+
+	for (size_t i = 0; i < sizeof(signing) / sizeof(signing[0]); i++) {
+		struct buf out = { .p = NULL };
+		struct host_plan p;
+
+		host_plan_init(&p);
+		make(&(struct ex_wish){ .form = EX_PLAIN,
+			 .lmtp = "/run/lmtp",
+			 .holds = says_all,
+			 .expand = expand },
+		    (const char *const[EX_KINDS]){ "", signing[i].routers,
+			REGION_JOIN(p.rg, REMOTE, signing[i].options),
+			signing[i].authenticators },
+		    &text, &p);
+		print(&p, p.refusals.n > 0, &out);
+		if (!ok(strstr(buf_cstr(&out), signing[i].want) != NULL &&
+			    (signing[i].never == NULL ||
+				strstr(buf_cstr(&out), signing[i].never) ==
+				    NULL),
+			"%s", signing[i].label))
+			(void)printf("# %s\n", buf_cstr(&out));
 		buf_fini(&out);
 		host_plan_fini(&p);
 	}
@@ -305,7 +395,7 @@ questions(void)
 	const struct ex_text text = { &source, 1 };
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		const char *const conf[] = { [EX_MAIN] = "",
+		const char *const conf[EX_KINDS] = { [EX_MAIN] = "",
 			[EX_ROUTER] = asked[i].routers,
 			[EX_TRANSPORT] = REMOTE };
 		struct buf out = { .p = NULL };
@@ -488,6 +578,7 @@ main(void)
 {
 	plans();
 	questions();
+	sign_in();
 	not_there();
 	undo();
 	undo_edited();

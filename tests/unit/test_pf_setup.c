@@ -186,6 +186,17 @@ static const struct setup_case cases[] = {
 	{ "relayhost, for a domain", "relayhost = [192.0.2.1]\n", NULL,
 	    { .scope = PF_DOMAINS, .list = "a.example,b.example" },
 	    "a.example smtp-hosts", { "(<domain b.example> " }, NULL },
+	{ "relayhost, where Postfix signs in",
+	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
+	    { .lmtp = NULL }, "any.mailrace-setup.invalid smtp-hosts",
+	    { "no: smtp_sasl_auth_enable = yes, with relayhost = [192.0.2.1]: "
+	      "Mailrace does not sign in" },
+	    NULL },
+	{ "signing in, without relayhost", "smtp_sasl_auth_enable = yes\n",
+	    NULL, { .lmtp = NULL }, NULL,
+	    { "note: smtp_sasl_auth_enable does nothing for mail that goes by "
+	      "Mailrace" },
+	    "no: " },
 	{ "relays by sender",
 	    "sender_dependent_relayhost_maps = hash:/etc/postfix/r\n", NULL,
 	    { .lmtp = NULL }, NULL,
