@@ -175,19 +175,6 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 	return 0;
 }
 
-/* What came to light while it was done. */
-static void
-tell_late(struct setup_run *run, const char *said)
-{
-	host_note(&run->plan,
-	    "who has not signed in cannot send by the fast path, so no probe "
-	    "went through it (%s)",
-	    said);
-	if (!run->opt->json)
-		(void)printf("Note: %s.\n",
-		    run->plan.notes.v[run->plan.notes.n - 1]);
-}
-
 static int
 check(struct setup_run *run, bool runs_now, struct err *e)
 {
@@ -215,7 +202,10 @@ check(struct setup_run *run, bool runs_now, struct err *e)
 				 .fast = s->wish.fast },
 	    &told, e);
 	if (rc == 0 && told.len > 0)
-		tell_late(run, buf_cstr(&told));
+		host_note(&run->plan,
+		    "who has not signed in cannot send by the fast path, so no "
+		    "probe went through it (%s)",
+		    buf_cstr(&told));
 	if (rc == 0)
 		setup_run_say(run, "done",
 		    s->wish.fast == NULL || told.len > 0 ?

@@ -167,24 +167,6 @@ check_socket(struct setup *s, const char *directive, const char *path)
 
 /* ---- what setup_run asks ------------------------------------------------- */
 
-static int
-check_route(struct setup *s, const char *config, struct err *e)
-{
-	struct buf said = { .p = NULL };
-	int rc = ex_site_ask(&s->site, config,
-	    (const char *const[]){ "-bt", "probe@" HOST_PROBE_DOMAIN, NULL },
-	    &said, e);
-
-	if (rc == -1)
-		(void)err_where(e, "the new configuration, asked by -bt");
-	else if (strstr(buf_cstr(&said), "router = " EX_OUR_ROUTER ",") == NULL)
-		rc = err_set(e,
-		    "the new configuration would not lead here, says exim "
-		    "-bt: another router comes before");
-	buf_fini(&said);
-	return rc;
-}
-
 /* "127.0.0.1.10028", as Exim writes it. */
 static const char *
 dsn_address(const struct setup *s)
@@ -231,14 +213,16 @@ check_facts(struct setup *s, const char *config, struct err *e)
 static int
 check_new(struct setup *s, struct err *e)
 {
+	const struct ex_setup look = { .f = &s->facts, .p = &s->run.plan };
 	const char *config;
 
 	if (ex_site_make_check(&s->site, &config, e) == -1)
 		return err_where(e, "the new configuration is not right");
 	if (check_facts(s, config, e) == -1)
 		return -1;
-	return s->run.opt->values[OPT_UNDO] != NULL ? 0 :
-						      check_route(s, config, e);
+	if (s->run.opt->values[OPT_UNDO] != NULL)
+		return 0;
+	return ctl_setup_exim_routes(&s->site, &look, config, e);
 }
 
 static int

@@ -31,6 +31,7 @@ mailrace_SOURCES = \
 	%D%/ctl_setup.c %D%/ctl_setup.h \
 	%D%/ctl_setup_exim.c %D%/ctl_setup_exim.h \
 	%D%/ctl_setup_exim_probe.c \
+	%D%/ctl_setup_exim_route.c \
 	%D%/ctl_setup_conf.c %D%/ctl_setup_conf.h \
 	%D%/ctl_setup_probe.c \
 	%D%/ctl_setup_talk.c %D%/ctl_setup_talk.h \

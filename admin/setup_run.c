@@ -35,10 +35,20 @@ setup_run_fail(const struct err *e)
 	return 1;
 }
 
+/* Those that are new: some come to light while it is done. */
+static void
+print_notes(struct setup_run *s)
+{
+	for (; s->told < s->plan.notes.n; s->told++)
+		if (!s->opt->json)
+			(void)printf("Note: %s.\n", s->plan.notes.v[s->told]);
+}
+
 void
 setup_run_say(struct setup_run *s, const char *done, const char *text)
 {
 	s->done = done;
+	print_notes(s);
 	if (!s->opt->json)
 		(void)printf("%s\n", text);
 }
@@ -78,9 +88,7 @@ print_diff(struct setup_run *s)
 static bool
 print_plan(struct setup_run *s)
 {
-	if (!s->opt->json)
-		for (size_t i = 0; i < s->plan.notes.n; i++)
-			(void)printf("Note: %s.\n", s->plan.notes.v[i]);
+	print_notes(s);
 	for (size_t i = 0; i < s->plan.refusals.n; i++)
 		(void)fprintf(stderr, "mailrace: %s\n", s->plan.refusals.v[i]);
 	if (s->plan.refusals.n > 0)

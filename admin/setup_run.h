@@ -31,6 +31,7 @@ struct setup_run {
 	void *ctx; /* the host's */
 	struct host_files *files;
 	struct host_plan plan;
+	size_t told; /* of its notes */
 	struct buf diff;
 	const char *done; /* what came of it, for JSON */
 };

@@ -24,6 +24,7 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_retry.c \
 	%D%/exim/ex_routes.c \
 	%D%/exim/ex_settings.c \
+	%D%/exim/ex_own.c %D%/exim/ex_own.h \
 	%D%/exim/ex_rcpt.c %D%/exim/ex_rcpt.h \
 	%D%/exim/ex_setup.c %D%/exim/ex_setup.h \
 	%D%/exim/ex_site.c %D%/exim/ex_site.h \

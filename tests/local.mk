@@ -82,6 +82,7 @@ check_PROGRAMS += \
 	tests/unit/test_ex_list \
 	tests/unit/test_ex_log \
 	tests/unit/test_ex_options \
+	tests/unit/test_ex_own \
 	tests/unit/test_ex_setup \
 	tests/unit/test_ex_text \
 	tests/unit/test_explain \
