@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/postfix/pf_place.h"
+
 /* Tables inside of main.cf or master.cf: since that version. */
 enum { MAJOR = 3, MINOR = 7 };
 
@@ -191,6 +193,7 @@ check_place(const char *port, const char *filter, const struct pf_conf *h,
 {
 	const char *key = REGION_JOIN(p->rg, port, "/inet"), *other;
 	const struct pf_service *s = pf_entry(h, slice_of(key));
+	const struct pf_service *there = pf_place_taken(h, port);
 	struct net_addr addr;
 	uint16_t n;
 
@@ -210,6 +213,11 @@ check_place(const char *port, const char *filter, const struct pf_conf *h,
 		    "--fast-path: %s in master.cf is another service; take a "
 		    "port that is free",
 		    key);
+	else if (there != NULL)
+		host_refuse(p,
+		    "--fast-path: %s in master.cf listens there already; take "
+		    "a port that is free",
+		    there->key);
 }
 
 /* What happens in cleanup(8), trivial-rewrite(8) or smtp(8). */
