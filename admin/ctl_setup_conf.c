@@ -110,7 +110,9 @@ check_table(struct own *o, const char *table)
 	else
 		host_refuse(o->of->plan,
 		    "--fast-path: %s of %s cannot be listed, so it is not known "
-		    "whose mail would be sent out: %s",
+		    "whose mail would be sent out (%s); write its domains into "
+		    "a table that postmap -s lists, such as texthash, or set "
+		    "up without it",
 		    table, o->list, e.text);
 	buf_fini(&keys);
 }

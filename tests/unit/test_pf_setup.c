@@ -433,7 +433,8 @@ static const struct setup_case fast[] = {
 	      "has smtpd_proxy_filter=127.0.0.1:10024: mail" },
 	    NULL },
 	{ "fast: an old Postfix", "mail_version = 3.6.4\n", NULL, FAST, NULL,
-	    { "no: --fast-path: this is Postfix 3.6.4, and it needs 3.7" },
+	    { "no: --fast-path: this is Postfix 3.6.4, and it needs 3.7",
+		"set up without it, and let applications" },
 	    NULL },
 	{ "fast: a new one", "mail_version = 3.10-20250217\n", NULL, FAST, NULL,
 	    { "service 10587/inet" }, "no: " },
@@ -457,6 +458,40 @@ static const struct setup_case fast[] = {
 	    PF_SERVICES "10587 inet n - n - - qmqpd\n", FAST, NULL,
 	    { "no: --fast-path: 10587/inet in master.cf is another service" },
 	    NULL },
+	{ "fast: no milter where users sign in", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o receive_override_options=no_milters,"
+			"no_address_mappings -v\n",
+	    .wish = { .fast = "10587", .milter = QUEUE "mailrace/milter" },
+	    NULL,
+	    { SIGN_IN CLIENTS
+		" -o receive_override_options=no_address_mappings\n",
+		"note: 587/inet has receive_override_options=no_milters,"
+		"no_address_mappings: on the fast path our milter is asked",
+		"note: 587/inet has receive_override_options=no_milters,"
+		"no_address_mappings, so no milter is asked: mail that comes "
+		"in there is treated when it is handed over" },
+	    "no: " },
+	{ "fast: and none of ours", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o receive_override_options=no_milters\n",
+	    FAST, NULL, { CLIENTS " -o receive_override_options=no_milters\n" },
+	    "no: " },
+	{ "fast: who knows whether there is a milter", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o receive_override_options=$mua\n",
+	    .wish = { .fast = "10587", .milter = QUEUE "mailrace/milter" },
+	    NULL,
+	    { "no: --fast-path: 587/inet in master.cf, where users sign in, "
+	      "has receive_override_options=$mua: whether",
+		"note: 587/inet has receive_override_options=$mua, so" },
+	    NULL },
+	{ "fast: milters by client", "smtpd_milter_maps = cidr:/m\n", NULL,
+	    .wish = { .fast = "10587", .milter = QUEUE "mailrace/milter" },
+	    NULL,
+	    { "default_action=tempfail} -o smtpd_milter_maps= -o smtpd_sasl",
+		"note: smtp/inet has smtpd_milter_maps=cidr:/m: for clients" },
+	    "no: " },
 	{ "fast: another service, by the name of its port", "",
 	    PF_SERVICES "submission inet n - n - - smtpd\n",
 	    .wish = { .fast = "587" }, NULL,
