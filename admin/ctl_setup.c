@@ -11,6 +11,7 @@
 #include "admin/ctl_ask.h"
 #include "admin/ctl_cmds.h"
 #include "admin/ctl_setup_conf.h"
+#include "admin/ctl_setup_own.h"
 #include "admin/setup_conf.h"
 #include "admin/setup_run.h"
 #include "compat/postfix/pf_stay.h"
@@ -141,7 +142,11 @@ edit(struct setup_run *run, struct err *e)
 {
 	struct setup *s = run->ctx;
 
-	return pf_site_edit(&s->site, &run->plan, e);
+	if (pf_site_edit(&s->site, &run->plan, e) == -1)
+		return -1;
+	return run->opt->values[OPT_UNDO] != NULL ?
+	    0 :
+	    ctl_setup_own_ways(&s->site, s->host, e);
 }
 
 static int
@@ -233,64 +238,11 @@ static const struct setup_host postfix = { .command = "setup postfix",
 	.check = check,
 	.take_back = take_back };
 
-/* ---- what stands in tables ----------------------------------------------- */
-
-/* Is it in a list that is a file? */
-static void
-check_list(struct setup *s, const char *name, const char *path,
-    const char *domain)
-{
-	struct buf b = { .p = NULL };
-	struct err e;
-
-	if (host_file_read(path, &b, &e) == -1)
-		host_refuse(&s->run.plan, "%s: %s", name, e.text);
-	else
-		pf_refuse_own(name, pf_list_of_file(s->site.rg, buf_cstr(&b)),
-		    domain, &s->run.plan);
-	buf_fini(&b);
-}
-
-static void
-check_table(struct setup *s, const char *name, const char *table,
-    const char *domain)
-{
-	struct err e;
-	const int has = pf_site_has(&s->site, table, domain, &e);
-
-	if (has == -1)
-		host_refuse(&s->run.plan, "%s: %s: %s", name, table, e.text);
-	else if (has == 1)
-		host_refuse(&s->run.plan,
-		    "%s is in %s: its mail is this host's own", domain, name);
-}
-
-/*
- * A domain of the host's own, which transport_maps would send out: those that
- * stand in tables and files; of the others pf_stay.h knows.
- */
-static void
-check_tables(struct setup *s, const char *domain)
-{
-	struct slice rest, item;
-
-	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
-		rest = slice_of(pf_value(s->host, NULL, pf_own_lists[i]));
-		while ((item = pf_list_item(&rest)).len > 0) {
-			const char *word = region_strndup(s->site.rg, item.p,
-			    item.len);
-
-			if (word[0] == '/')
-				check_list(s, pf_own_lists[i], word, domain);
-			else if (strchr(word, ':') != NULL)
-				check_table(s, pf_own_lists[i], word, domain);
-		}
-	}
-}
+/* ---- the plan ------------------------------------------------------------ */
 
 /* What cannot be read from outside by pf_stay.h. */
 static void
-check_wish(struct setup *s)
+check_wish(struct setup *s, const struct ctl_setup_asks *asks)
 {
 	struct slice rest = slice_of(s->wish.list == NULL ? "" : s->wish.list);
 	const char *domain;
@@ -298,7 +250,9 @@ check_wish(struct setup *s)
 
 	while (s->wish.scope == PF_DOMAINS &&
 	    (domain = pf_wish_domain(&s->wish, s->site.rg, &rest)) != NULL)
-		check_tables(s, domain);
+		ctl_setup_refuse_own(asks, domain);
+	if (s->wish.scope != PF_DOMAINS)
+		ctl_setup_check_routes(asks);
 	/* Postfix defers all mail for a table that it cannot open. */
 	if (s->wish.scope == PF_SENDERS &&
 	    pf_site_has(&s->site, s->wish.list, "@" HOST_PROBE_DOMAIN, &e) ==
@@ -317,7 +271,7 @@ plan(struct setup *s)
 		return;
 	}
 	pf_setup(&s->wish, s->host, &s->run.plan);
-	check_wish(s);
+	check_wish(s, &asks);
 	if (s->wish.fast != NULL)
 		ctl_setup_own_domains(&asks);
 	ctl_setup_suggest_log(&asks);

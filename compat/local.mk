@@ -46,6 +46,7 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \
+	%D%/postfix/pf_own.c %D%/postfix/pf_own.h \
 	%D%/postfix/pf_place.c %D%/postfix/pf_place.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \

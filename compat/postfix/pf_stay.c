@@ -255,6 +255,25 @@ check_routes(const struct pf_wish *w, const struct pf_conf *h,
 const char *const pf_own_lists[] = { "mydestination", "relay_domains",
 	"virtual_alias_domains", "virtual_mailbox_domains", NULL };
 
+bool
+pf_list_has(const char *list, const char *wanted)
+{
+	struct slice rest = slice_of(list), item;
+
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (slice_eq(item, wanted))
+			return true;
+	return false;
+}
+
+bool
+pf_takes_below(const struct pf_conf *h)
+{
+	return pf_list_has(
+	    pf_value(h, NULL, "parent_domain_matches_subdomains"),
+	    "transport_maps");
+}
+
 static bool
 ends_with(const char *text, const char *end)
 {
@@ -323,6 +342,20 @@ is_domain(const char *text)
 
 /* A domain of the host's own must not be sent out: transport_maps would. */
 static void
+check_domain(const struct pf_conf *h, const char *domain, struct host_plan *p)
+{
+	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
+		const char *name = pf_own_lists[i];
+		const char *list = pf_value(h, NULL, name);
+
+		pf_refuse_own(name, list, domain, p);
+		if (domain[0] != '.' && pf_takes_below(h))
+			pf_refuse_own(name, list,
+			    REGION_JOIN(p->rg, ".", domain), p);
+	}
+}
+
+static void
 check_domains(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p)
 {
@@ -335,9 +368,7 @@ check_domains(const struct pf_wish *w, const struct pf_conf *h,
 		any = true;
 		if (!is_domain(domain))
 			host_refuse(p, "--domains: %s is no domain", domain);
-		for (size_t i = 0; pf_own_lists[i] != NULL; i++)
-			pf_refuse_own(pf_own_lists[i],
-			    pf_value(h, NULL, pf_own_lists[i]), domain, p);
+		check_domain(h, domain, p);
 	}
 	if (w->scope == PF_DOMAINS && !any)
 		host_refuse(p, "--domains has none");

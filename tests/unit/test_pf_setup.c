@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/postfix/pf_own.h"
 #include "tests/tap.h"
 #include "tests/unit/pf_case.h"
 
@@ -147,6 +148,14 @@ static const struct setup_case cases[] = {
 	{ "domains: nor all below one, with one of the host's own in it", "",
 	    NULL, { .scope = PF_DOMAINS, .list = ".Example" }, NULL,
 	    { "no: .Example is in mydestination" }, NULL },
+	{ "domains: nor one with such below, where that counts",
+	    "parent_domain_matches_subdomains = x, transport_maps\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "example" }, NULL,
+	    { "no: .example is in mydestination" }, NULL },
+	{ "domains: where it does not",
+	    "parent_domain_matches_subdomains = relay_domains\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "example" }, NULL,
+	    { "main transport_maps = inline:{example=" }, "no: " },
 	{ "domains: nor one below what is relayed",
 	    "relay_domains = r.example\n", NULL,
 	    { .scope = PF_DOMAINS, .list = "a.r.example" }, NULL,
@@ -544,6 +553,27 @@ judge(const struct setup_case *c)
 	free(got);
 }
 
+/* Ways of the host's own mail that name what set-up changes. */
+static void
+own_ways(void)
+{
+	struct region *rg = region_new();
+	struct pf_conf *now = pf_case_host(rg, "relay_transport = smtp\n", ""),
+		       *same = pf_case_host(rg,
+			   "relay_transport = smtp\ndefault_transport = x\n",
+			   ""),
+		       *other = pf_case_host(rg, "relay_transport = x\n", "");
+
+	is_str(pf_own_changed(now, same) == NULL ? "none" : "some", "none",
+	    "another default is no other way of the host's own mail");
+	is_str(pf_own_changed(now, other), "relay_transport",
+	    "but where relay_transport names it");
+	pf_conf_free(&now);
+	pf_conf_free(&same);
+	pf_conf_free(&other);
+	region_free(&rg);
+}
+
 /* What it has made it finds, and adds nothing. */
 static void
 once_more(void)
@@ -571,5 +601,6 @@ main(void)
 	for (size_t i = 0; i < sizeof(fast) / sizeof(fast[0]); i++)
 		judge(&fast[i]);
 	once_more();
+	own_ways();
 	return done_testing();
 }
