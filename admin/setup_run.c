@@ -7,24 +7,7 @@
 #include <string.h>
 
 #include "admin/ctl_ask.h"
-
-void
-setup_run_init(struct setup_run *s, const struct ctl_options *opt,
-    const struct setup_host *host, void *ctx, struct host_files *files)
-{
-	*s = (struct setup_run){ .opt = opt,
-		.host = host,
-		.ctx = ctx,
-		.files = files };
-	host_plan_init(&s->plan);
-}
-
-void
-setup_run_fini(struct setup_run *s)
-{
-	host_plan_fini(&s->plan);
-	buf_fini(&s->diff);
-}
+#include "admin/setup_conf.h"
 
 /* ---- telling ------------------------------------------------------------- */
 
@@ -63,8 +46,8 @@ texts_json(const struct host_texts *t)
 	return list;
 }
 
-void
-setup_run_print_json(struct setup_run *s)
+static void
+print_json(struct setup_run *s)
 {
 	json_t *answer = json_pack("{s:o,s:o,s:o,s:o,s:o}", "config_dir",
 	    ctl_string(s->files->dir), "result",
@@ -223,8 +206,9 @@ make_nothing(struct setup_run *s)
 	return rc;
 }
 
-int
-setup_run_make(struct setup_run *s)
+/* The plan is made, or refused; what follows of it. */
+static int
+make(struct setup_run *s)
 {
 	struct err e;
 	int rc;
@@ -297,8 +281,9 @@ put_back(struct setup_run *s)
 	return 0;
 }
 
-int
-setup_run_undo(struct setup_run *s)
+/* All back as it was. */
+static int
+undo(struct setup_run *s)
 {
 	struct host_record r;
 	struct err e;
@@ -328,5 +313,53 @@ setup_run_undo(struct setup_run *s)
 	hold_signals(SIG_BLOCK);
 	rc = put_back(s);
 	hold_signals(SIG_UNBLOCK);
+	return rc;
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+static int
+set_up(struct setup_run *s)
+{
+	struct err e;
+	int rc = 1;
+
+	s->conf = setup_conf_load(s->opt);
+	if (s->conf != NULL)
+		rc = s->host->plan(s, &e) == -1 ? setup_run_fail(&e) : make(s);
+	snapshot_unref(&s->conf);
+	return rc;
+}
+
+static int
+open_host(struct setup_run *s, struct err *e)
+{
+	if (s->host->open(s, e) == -1 || host_files_lock(s->files, e) == -1)
+		return -1;
+	return s->host->read(s, e);
+}
+
+int
+setup_run_command(const struct ctl_options *opt, const struct setup_host *host,
+    void *ctx, struct host_files *files)
+{
+	struct setup_run s = { .opt = opt,
+		.host = host,
+		.ctx = ctx,
+		.files = files };
+	struct err e;
+	int rc;
+
+	host_plan_init(&s.plan);
+	if (open_host(&s, &e) == -1) {
+		rc = setup_run_fail(&e);
+	} else {
+		rc = opt->values[OPT_UNDO] != NULL ? undo(&s) : set_up(&s);
+		if (opt->json)
+			print_json(&s);
+	}
+	host_plan_fini(&s.plan);
+	buf_fini(&s.diff);
+	host->close(&s);
 	return rc;
 }

@@ -1205,6 +1205,7 @@ EXTRA_DIST += \
 	%D%/system/same_mail_exim.py \
 	%D%/system/same_mail_sites.py \
 	%D%/system/sasl.py \
+	%D%/system/setup_lab.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \
