@@ -132,6 +132,7 @@ enum answer {
 	KEPT,     /* ours gets it, too */
 	TOLD,     /* does nothing any more */
 	WITH_TLS, /* refused, unless Mailrace asks for TLS */
+	UNSAFE,   /* refused: TLS would hold less */
 	SIGN_IN,  /* refused, where it does */
 	REFUSED
 };
@@ -141,6 +142,7 @@ static const struct row {
 	enum answer answer;
 } rows[] = {
 	{ "authenticated_sender", "", REFUSED },
+	{ "dane_require_tls_ciphers", "", UNSAFE },
 	{ "dkim_domain", "", TOLD },
 	{ "event_action", "", TOLD },
 	{ "fallback_hosts", "", REFUSED },
@@ -160,6 +162,9 @@ static const struct row {
 	{ "shadow_transport", "", REFUSED },
 	{ "socks_proxy", "", REFUSED },
 	{ "tls_certificate", "", TOLD },
+	{ "tls_crl", "", UNSAFE },
+	{ "tls_require_ciphers", "", UNSAFE },
+	{ "tls_verify_hosts", "", UNSAFE },
 	{ "transport_filter", "", REFUSED },
 };
 
@@ -290,12 +295,12 @@ check_option(struct ex_setup *s, const struct row *r, const char *value)
 			    "without; put require-starttls yes into <domain "
 			    "%s> of Mailrace's configuration first",
 			    name, r->name, value, block);
-		if (ex_conf_value(s->transport, "tls_verify_hosts")[0] != '\0')
-			host_refuse(s->p,
-			    "transport %s has tls_verify_hosts: Mailrace has "
-			    "nothing that does the same, and mail would go out "
-			    "with less",
-			    name);
+		break;
+	case UNSAFE:
+		host_refuse(s->p,
+		    "transport %s has %s = %s: Mailrace has nothing that does "
+		    "the same, and mail would go out with less",
+		    name, r->name, value);
 		break;
 	case SIGN_IN:
 		check_sign_in(s, r, value);

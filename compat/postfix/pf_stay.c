@@ -26,6 +26,9 @@ static const struct must {
 	    "mail would go out without these TLS policies: use "
 	    "smtp_tls_policy_maps, and require-starttls in Mailrace's "
 	    "configuration" },
+	{ "smtp_tls_wrappermode", "no",
+	    "TLS begins with STARTTLS alone here: use another port of that "
+	    "server, such as 587" },
 };
 
 static void
@@ -94,6 +97,36 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 		    relay);
 }
 
+/* What must hold where TLS must be. */
+static const char *const mandatory[] = { "smtp_tls_mandatory_ciphers",
+	"smtp_tls_mandatory_exclude_ciphers", "smtp_tls_mandatory_protocols" };
+
+/* Only what nobody speaks any more is left out. */
+static bool
+is_harmless(const char *value)
+{
+	struct slice rest = slice_of(value), item;
+
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (!slice_eq(item, "!SSLv2") && !slice_eq(item, "!SSLv3"))
+			return false;
+	return true;
+}
+
+static void
+check_mandatory(const struct pf_conf *h, struct host_plan *p)
+{
+	for (size_t i = 0; i < sizeof(mandatory) / sizeof(mandatory[0]); i++) {
+		const char *value = pf_set(h, mandatory[i]);
+
+		if (value != NULL && !is_harmless(value))
+			host_refuse(p,
+			    "%s = %s: Mailrace has nothing that does the same, "
+			    "and mail would go out with less",
+			    mandatory[i], value);
+	}
+}
+
 static void
 check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p)
@@ -111,6 +144,7 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 		    level);
 		return;
 	}
+	check_mandatory(h, p);
 	block = unsaid(w, p->rg, "require-starttls");
 	if (block != NULL)
 		host_refuse(p,
@@ -154,11 +188,14 @@ check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 	if (key.len == 0 || slice_eq(level, "none") || slice_eq(level, "may"))
 		return;
 	domain = domain_of(key, p->rg);
-	if (!slice_eq(level, "encrypt"))
+	rest = slice_trim(rest);
+	if (!slice_eq(level, "encrypt") || rest.len > 0)
 		host_refuse(p,
-		    "smtp_tls_policy_maps: %.*s %.*s: Mailrace has nothing "
-		    "that does the same, and mail would go out with less",
-		    (int)key.len, key.p, (int)level.len, level.p);
+		    "smtp_tls_policy_maps: %.*s %.*s%s%.*s: Mailrace has "
+		    "nothing that does the same, and mail would go out with "
+		    "less",
+		    (int)key.len, key.p, (int)level.len, level.p,
+		    rest.len > 0 ? " " : "", (int)rest.len, rest.p);
 	else if (!w->holds(w->ctx, domain, "require-starttls"))
 		host_refuse(p,
 		    "smtp_tls_policy_maps: %.*s encrypt: put require-starttls "

@@ -184,6 +184,14 @@ static const struct {
 	    "Mailrace's configuration first\n"
 	    "no: transport remote has transport_filter = /bin/x: it would be "
 	    "bypassed\n" },
+	{ "TLS, as far as it goes", "", ROUTERS,
+	    REMOTE "tls_verify_hosts = mx.example\ntls_crl = /crl\n", EX_ALL,
+	    NULL, NULL,
+	    "no: transport remote has tls_crl = /crl: Mailrace has nothing "
+	    "that does the same, and mail would go out with less\n"
+	    "no: transport remote has tls_verify_hosts = mx.example: Mailrace "
+	    "has nothing that does the same, and mail would go out with "
+	    "less\n" },
 	{ "a transport by expansion", "",
 	    "out router:\ndriver = dnslookup\ntransport = ${y}\n", REMOTE,
 	    EX_ALL, NULL, NULL,

@@ -244,6 +244,28 @@ static const struct setup_case cases[] = {
 	{ "DANE", "smtp_tls_security_level = dane\n", NULL, { .lmtp = NULL },
 	    "any.mailrace-setup.invalid require-starttls",
 	    { "no: smtp_tls_security_level = dane: " }, NULL },
+	{ "TLS always, and not just any",
+	    "smtp_tls_security_level = encrypt\n"
+	    "smtp_tls_mandatory_ciphers = high\n"
+	    "smtp_tls_mandatory_protocols = >=TLSv1.2\n",
+	    NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "no: smtp_tls_mandatory_ciphers = high: Mailrace has nothing",
+		"no: smtp_tls_mandatory_protocols = >=TLSv1.2: Mailrace" },
+	    NULL },
+	{ "TLS always, but what nobody speaks",
+	    "smtp_tls_security_level = encrypt\n"
+	    "smtp_tls_mandatory_protocols = !SSLv2, !SSLv3\n",
+	    NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "what would be mandatory", "smtp_tls_mandatory_ciphers = high\n",
+	    NULL, { .lmtp = NULL }, NULL,
+	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "TLS from the first byte", "smtp_tls_wrappermode = yes\n", NULL,
+	    { .lmtp = NULL }, NULL,
+	    { "no: smtp_tls_wrappermode = yes: TLS begins with STARTTLS" },
+	    NULL },
 	{ "policies that nobody can list", "smtp_tls_policy_maps = pcre:/x\n",
 	    NULL, { .lmtp = NULL }, NULL,
 	    { "no: smtp_tls_policy_maps = pcre:/x: what it has cannot" },
@@ -251,13 +273,16 @@ static const struct setup_case cases[] = {
 	{ "policies, one by one", "smtp_tls_policy_maps = hash:/x\n", NULL,
 	    { .tls_policy = SLICE_LIT("a.example\tmay\n"
 				      "[mx.b.example]:587\tencrypt\n"
-				      ".c.example  encrypt ciphers=high\n"
+				      ".c.example  encrypt\n"
+				      "e.example encrypt ciphers=high\n"
 				      "d.example verify match=hostname\n") },
 	    "mx.b.example require-starttls",
 	    { "no: smtp_tls_policy_maps: .c.example encrypt: put "
 	      "require-starttls yes into <domain any.c.example>",
-		"no: smtp_tls_policy_maps: d.example verify: Mailrace has "
-		"nothing" },
+		"no: smtp_tls_policy_maps: e.example encrypt ciphers=high: "
+		"Mailrace has nothing",
+		"no: smtp_tls_policy_maps: d.example verify match=hostname: "
+		"Mailrace has nothing" },
 	    "b.example" },
 
 	/* ---- milters ---- */
