@@ -11,6 +11,7 @@
 #include "admin/ctl_ask.h"
 #include "admin/ctl_cmds.h"
 #include "admin/ctl_setup_conf.h"
+#include "admin/ctl_setup_own.h"
 #include "admin/setup_conf.h"
 #include "admin/setup_run.h"
 #include "compat/postfix/pf_stay.h"
@@ -21,8 +22,7 @@
 #define MILTER_DEFAULT "/run/mailrace/milter"
 
 struct setup {
-	struct setup_run run;
-	struct snapshot *conf;
+	struct setup_run *run;
 	struct pf_site site;
 	struct pf_conf *host;
 	struct pf_wish wish;
@@ -40,7 +40,8 @@ static const char *const kinds[] = { [PF_PARAMETER] = "parameter",
 static const char *
 lmtp_path(const struct setup *s)
 {
-	const struct conf_strs *all = &snapshot_global(s->conf)->lmtp_listeners;
+	const struct conf_strs *all =
+	    &snapshot_global(s->run->conf)->lmtp_listeners;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < all->n; i++) {
@@ -76,11 +77,11 @@ tls_policy(struct setup *s)
 static int
 make_wish(struct setup *s, struct err *e)
 {
-	const char *const *given = s->run.opt->values;
-	const char *milter = snapshot_global(s->conf)->milter_listener;
+	const char *const *given = s->run->opt->values;
+	const char *milter = snapshot_global(s->run->conf)->milter_listener;
 	struct pf_wish *w = &s->wish;
 
-	if (setup_conf_one_scope(s->run.opt, e) == -1)
+	if (setup_conf_one_scope(s->run->opt, e) == -1)
 		return -1;
 	w->scope = given[OPT_DOMAINS] != NULL ? PF_DOMAINS :
 	    given[OPT_SENDERS] != NULL        ? PF_SENDERS :
@@ -92,15 +93,15 @@ make_wish(struct setup *s, struct err *e)
 		return err_set(e,
 		    "%s has no lmtp-listener with a path, such as "
 		    "%s/mailrace/lmtp",
-		    s->run.opt->config,
+		    s->run->opt->config,
 		    pf_value(s->host, NULL, "queue_directory"));
 	w->milter = strcmp(milter, MILTER_DEFAULT) == 0 ? NULL : milter;
-	w->dsn = setup_conf_dsn(s->conf, &s->dsn);
+	w->dsn = setup_conf_dsn(s->run->conf, &s->dsn);
 	w->fast = given[OPT_FAST_PATH];
 	if (w->fast != NULL)
-		w->inject = ctl_setup_inject(s->conf, s->host);
+		w->inject = ctl_setup_inject(s->run->conf, s->host);
 	w->holds = setup_conf_holds;
-	w->ctx = s->conf;
+	w->ctx = s->run->conf;
 	w->tls_policy = tls_policy(s);
 	return 0;
 }
@@ -141,7 +142,11 @@ edit(struct setup_run *run, struct err *e)
 {
 	struct setup *s = run->ctx;
 
-	return pf_site_edit(&s->site, &run->plan, e);
+	if (pf_site_edit(&s->site, &run->plan, e) == -1)
+		return -1;
+	return run->opt->values[OPT_UNDO] != NULL ?
+	    0 :
+	    ctl_setup_own_ways(&s->site, s->host, e);
 }
 
 static int
@@ -175,19 +180,6 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 	return 0;
 }
 
-/* What came to light while it was done. */
-static void
-tell_late(struct setup_run *run, const char *said)
-{
-	host_note(&run->plan,
-	    "who has not signed in cannot send by the fast path, so no probe "
-	    "went through it (%s)",
-	    said);
-	if (!run->opt->json)
-		(void)printf("Note: %s.\n",
-		    run->plan.notes.v[run->plan.notes.n - 1]);
-}
-
 static int
 check(struct setup_run *run, bool runs_now, struct err *e)
 {
@@ -215,7 +207,10 @@ check(struct setup_run *run, bool runs_now, struct err *e)
 				 .fast = s->wish.fast },
 	    &told, e);
 	if (rc == 0 && told.len > 0)
-		tell_late(run, buf_cstr(&told));
+		host_note(&run->plan,
+		    "who has not signed in cannot send by the fast path, so no "
+		    "probe went through it (%s)",
+		    buf_cstr(&told));
 	if (rc == 0)
 		setup_run_say(run, "done",
 		    s->wish.fast == NULL || told.len > 0 ?
@@ -234,73 +229,11 @@ take_back(struct setup_run *run, const struct host_record *r)
 	pf_undo(r->changes, r->count, s->host, &run->plan);
 }
 
-static const struct setup_host postfix = { .command = "setup postfix",
-	.kinds = kinds,
-	.edit = edit,
-	.ready = ready,
-	.runs = runs,
-	.activate = activate,
-	.check = check,
-	.take_back = take_back };
-
-/* ---- what stands in tables ----------------------------------------------- */
-
-/* Is it in a list that is a file? */
-static void
-check_list(struct setup *s, const char *name, const char *path,
-    const char *domain)
-{
-	struct buf b = { .p = NULL };
-	struct err e;
-
-	if (host_file_read(path, &b, &e) == -1)
-		host_refuse(&s->run.plan, "%s: %s", name, e.text);
-	else
-		pf_refuse_own(name, pf_list_of_file(s->site.rg, buf_cstr(&b)),
-		    domain, &s->run.plan);
-	buf_fini(&b);
-}
-
-static void
-check_table(struct setup *s, const char *name, const char *table,
-    const char *domain)
-{
-	struct err e;
-	const int has = pf_site_has(&s->site, table, domain, &e);
-
-	if (has == -1)
-		host_refuse(&s->run.plan, "%s: %s: %s", name, table, e.text);
-	else if (has == 1)
-		host_refuse(&s->run.plan,
-		    "%s is in %s: its mail is this host's own", domain, name);
-}
-
-/*
- * A domain of the host's own, which transport_maps would send out: those that
- * stand in tables and files; of the others pf_stay.h knows.
- */
-static void
-check_tables(struct setup *s, const char *domain)
-{
-	struct slice rest, item;
-
-	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
-		rest = slice_of(pf_value(s->host, NULL, pf_own_lists[i]));
-		while ((item = pf_list_item(&rest)).len > 0) {
-			const char *word = region_strndup(s->site.rg, item.p,
-			    item.len);
-
-			if (word[0] == '/')
-				check_list(s, pf_own_lists[i], word, domain);
-			else if (strchr(word, ':') != NULL)
-				check_table(s, pf_own_lists[i], word, domain);
-		}
-	}
-}
+/* ---- the plan ------------------------------------------------------------ */
 
 /* What cannot be read from outside by pf_stay.h. */
 static void
-check_wish(struct setup *s)
+check_wish(struct setup *s, const struct ctl_setup_asks *asks)
 {
 	struct slice rest = slice_of(s->wish.list == NULL ? "" : s->wish.list);
 	const char *domain;
@@ -308,83 +241,86 @@ check_wish(struct setup *s)
 
 	while (s->wish.scope == PF_DOMAINS &&
 	    (domain = pf_wish_domain(&s->wish, s->site.rg, &rest)) != NULL)
-		check_tables(s, domain);
+		ctl_setup_refuse_own(asks, domain);
+	if (s->wish.scope != PF_DOMAINS)
+		ctl_setup_check_routes(asks);
 	/* Postfix defers all mail for a table that it cannot open. */
 	if (s->wish.scope == PF_SENDERS &&
 	    pf_site_has(&s->site, s->wish.list, "@" HOST_PROBE_DOMAIN, &e) ==
 		-1)
-		host_refuse(&s->run.plan, "--senders: %s", e.text);
-}
-
-static void
-plan(struct setup *s)
-{
-	const struct ctl_setup_asks asks = { s->conf, s->run.opt->config,
-		&s->site, s->host, &s->run.plan };
-
-	if (s->wish.fast != NULL && s->wish.inject == NULL) {
-		ctl_setup_say_inject(&asks);
-		return;
-	}
-	pf_setup(&s->wish, s->host, &s->run.plan);
-	check_wish(s);
-	if (s->wish.fast != NULL)
-		ctl_setup_own_domains(&asks);
-	ctl_setup_suggest_log(&asks);
+		host_refuse(&s->run->plan, "--senders: %s", e.text);
 }
 
 static int
-set_up(struct setup *s)
+plan(struct setup_run *run, struct err *e)
 {
-	struct err e;
+	struct setup *s = run->ctx;
+	const struct ctl_setup_asks asks = { run->conf, run->opt->config,
+		&s->site, s->host, &run->plan };
 
-	if (make_wish(s, &e) == -1)
-		return setup_run_fail(&e);
-	plan(s);
-	return setup_run_make(&s->run);
+	if (make_wish(s, e) == -1)
+		return -1;
+	if (s->wish.fast != NULL && s->wish.inject == NULL) {
+		ctl_setup_say_inject(&asks);
+		return 0;
+	}
+	pf_setup(&s->wish, s->host, &run->plan);
+	check_wish(s, &asks);
+	if (s->wish.fast != NULL)
+		ctl_setup_own_domains(&asks);
+	ctl_setup_suggest_log(&asks);
+	return 0;
 }
 
 /* ---- the command --------------------------------------------------------- */
 
 static int
-run_it(struct setup *s)
+open_site(struct setup_run *run, struct err *e)
 {
-	int rc = 1;
+	struct setup *s = run->ctx;
+	int rc = pf_site_init(&s->site, run->opt->values[OPT_CONFIG_DIR], e);
 
-	if (s->run.opt->values[OPT_UNDO] != NULL)
-		return setup_run_undo(&s->run);
-	s->conf = setup_conf_load(s->run.opt);
-	if (s->conf != NULL)
-		rc = set_up(s);
-	snapshot_unref(&s->conf);
+	s->run = run;
+	s->host = pf_conf_new(s->site.rg);
 	return rc;
 }
+
+static int
+read_site(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+
+	return pf_site_read(&s->site, s->host, e);
+}
+
+static void
+close_site(struct setup_run *run)
+{
+	struct setup *s = run->ctx;
+
+	pf_conf_free(&s->host);
+	pf_site_fini(&s->site);
+	buf_fini(&s->tls_policy);
+	buf_fini(&s->dsn);
+}
+
+static const struct setup_host postfix = { .command = "setup postfix",
+	.kinds = kinds,
+	.open = open_site,
+	.read = read_site,
+	.plan = plan,
+	.edit = edit,
+	.ready = ready,
+	.runs = runs,
+	.activate = activate,
+	.check = check,
+	.take_back = take_back,
+	.close = close_site };
 
 int
 cmd_setup_postfix(const struct ctl_options *opt)
 {
-	struct setup s = { .conf = NULL };
-	struct err e;
-	int rc;
+	struct setup s = { .host = NULL };
 
-	setup_run_init(&s.run, opt, &postfix, &s, &s.site.files);
-	rc = pf_site_init(&s.site, opt->values[OPT_CONFIG_DIR], &e);
-	s.host = pf_conf_new(s.site.rg);
-	if (rc == 0)
-		rc = host_files_lock(&s.site.files, &e);
-	if (rc == 0)
-		rc = pf_site_read(&s.site, s.host, &e);
-	if (rc == -1) {
-		rc = setup_run_fail(&e);
-	} else {
-		rc = run_it(&s);
-		if (opt->json)
-			setup_run_print_json(&s.run);
-	}
-	setup_run_fini(&s.run);
-	pf_conf_free(&s.host);
-	pf_site_fini(&s.site);
-	buf_fini(&s.tls_policy);
-	buf_fini(&s.dsn);
-	return rc;
+	return setup_run_command(opt, &postfix, &s, &s.site.files);
 }

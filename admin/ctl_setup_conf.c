@@ -110,7 +110,9 @@ check_table(struct own *o, const char *table)
 	else
 		host_refuse(o->of->plan,
 		    "--fast-path: %s of %s cannot be listed, so it is not known "
-		    "whose mail would be sent out: %s",
+		    "whose mail would be sent out (%s); write its domains into "
+		    "a table that postmap -s lists, such as texthash, or set "
+		    "up without it",
 		    table, o->list, e.text);
 	buf_fini(&keys);
 }
@@ -149,17 +151,6 @@ check_items(struct own *o, const char *list)
 	}
 }
 
-static bool
-has_item(const char *list, const char *wanted)
-{
-	struct slice rest = slice_of(list), item;
-
-	while ((item = pf_list_item(&rest)).len > 0)
-		if (slice_eq(item, wanted))
-			return true;
-	return false;
-}
-
 void
 ctl_setup_own_domains(const struct ctl_setup_asks *a)
 {
@@ -170,7 +161,7 @@ ctl_setup_own_domains(const struct ctl_setup_asks *a)
 	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
 		o.list = pf_own_lists[i];
 		o.below = strcmp(o.list, "relay_domains") == 0 &&
-		    has_item(parents, o.list);
+		    pf_list_has(parents, o.list);
 		check_items(&o, pf_value(a->host, NULL, o.list));
 	}
 	if (o.missing > TOLD_MAX)

@@ -9,16 +9,15 @@
 #include "admin/ctl_cmds.h"
 #include "admin/ctl_setup_exim.h"
 #include "admin/setup_conf.h"
-#include "admin/setup_probe.h"
 #include "admin/setup_run.h"
+#include "admin/setup_socket.h"
 #include "compat/exim/ex_site.h"
 #include "vmta/snapshot.h"
 
-enum { LOOKS = 200 }; /* ten seconds, for a daemon to come back */
+enum { DAEMON_MS = 10000 }; /* to come back */
 
 struct setup {
-	struct setup_run run;
-	struct snapshot *conf;
+	struct setup_run *run;
 	struct ex_site site;
 	struct ex_facts facts;
 	struct ex_text text;
@@ -38,7 +37,8 @@ static const char
 static const char *
 listener(const struct setup *s, const char *begins)
 {
-	const struct conf_strs *all = &snapshot_global(s->conf)->lmtp_listeners;
+	const struct conf_strs *all =
+	    &snapshot_global(s->run->conf)->lmtp_listeners;
 	const char *user = ex_main_value(&s->facts, "exim_user");
 	const char *found = NULL;
 	struct err ignored;
@@ -77,14 +77,28 @@ check_list(const struct ex_wish *w, struct region *rg, struct err *e)
 	return 0;
 }
 
+static const char *
+expand(void *site, const char *text)
+{
+	const struct ex_site *s = site;
+	struct buf out = { .p = NULL };
+	const char *said = NULL;
+	struct err ignored;
+
+	if (ex_site_expand(s, text, &out, &ignored) == 0)
+		said = region_strdup(s->rg, buf_cstr(&out));
+	buf_fini(&out);
+	return said;
+}
+
 static int
 make_wish(struct setup *s, struct err *e)
 {
-	const char *const *given = s->run.opt->values;
-	const char *suppress = snapshot_global(s->conf)->suppress_socket;
+	const char *const *given = s->run->opt->values;
+	const char *suppress = snapshot_global(s->run->conf)->suppress_socket;
 	struct ex_wish *w = &s->wish;
 
-	if (setup_conf_one_scope(s->run.opt, e) == -1)
+	if (setup_conf_one_scope(s->run->opt, e) == -1)
 		return -1;
 	w->form = s->site.form;
 	w->scope = given[OPT_DOMAINS] != NULL ? EX_DOMAINS :
@@ -95,9 +109,11 @@ make_wish(struct setup *s, struct err *e)
 	w->lmtp = listener(s, "/");
 	w->lmtp_tcp = listener(s, "127.");
 	w->suppress = suppress[0] == '\0' ? NULL : suppress;
-	w->dsn = setup_conf_dsn(s->conf, &s->dsn);
+	w->dsn = setup_conf_dsn(s->run->conf, &s->dsn);
 	w->holds = setup_conf_holds;
-	w->ctx = s->conf;
+	w->ctx = s->run->conf;
+	w->expand = expand;
+	w->site = &s->site;
 	return check_list(w, s->site.rg, e);
 }
 
@@ -112,9 +128,9 @@ check_domain(struct setup *s, const char *list, const char *domain)
 		REGION_JOIN(s->site.rg, "${if match_domain{", domain, "}{",
 		    list, "}{yes}{no}}"),
 		&said, &e) == -1)
-		host_refuse(&s->run.plan, "domains = %s: %s", list, e.text);
+		host_refuse(&s->run->plan, "domains = %s: %s", list, e.text);
 	else if (strcmp(buf_cstr(&said), "yes") != 0)
-		host_refuse(&s->run.plan, "%s: its mail is this host's own",
+		host_refuse(&s->run->plan, "%s: its mail is this host's own",
 		    domain);
 	buf_fini(&said);
 }
@@ -126,7 +142,7 @@ check_domains(struct setup *s)
 	struct ex_setup look = { .wish = &s->wish,
 		.f = &s->facts,
 		.t = &s->text,
-		.p = &s->run.plan };
+		.p = &s->run->plan };
 
 	for (const struct ex_instance *r = s->facts.conf->first[EX_ROUTER];
 	     r != NULL && list[0] == '\0'; r = r->next)
@@ -146,28 +162,10 @@ check_socket(struct setup *s, const char *directive, const char *path)
 
 	if (path != NULL && path[0] == '/' &&
 	    ex_site_may_use(user, path, &e) == -1)
-		host_refuse(&s->run.plan, "%s: %s", directive, e.text);
+		host_refuse(&s->run->plan, "%s: %s", directive, e.text);
 }
 
 /* ---- what setup_run asks ------------------------------------------------- */
-
-static int
-check_route(struct setup *s, const char *config, struct err *e)
-{
-	struct buf said = { .p = NULL };
-	int rc = ex_site_ask(&s->site, config,
-	    (const char *const[]){ "-bt", "probe@" HOST_PROBE_DOMAIN, NULL },
-	    &said, e);
-
-	if (rc == -1)
-		(void)err_where(e, "the new configuration, asked by -bt");
-	else if (strstr(buf_cstr(&said), "router = " EX_OUR_ROUTER ",") == NULL)
-		rc = err_set(e,
-		    "the new configuration would not lead here, says exim "
-		    "-bt: another router comes before");
-	buf_fini(&said);
-	return rc;
-}
 
 /* "127.0.0.1.10028", as Exim writes it. */
 static const char *
@@ -184,7 +182,7 @@ dsn_address(const struct setup *s)
 static bool
 has_port(const struct setup *s, const struct ex_facts *f)
 {
-	const struct host_plan *p = &s->run.plan;
+	const struct host_plan *p = &s->run->plan;
 	const char *list = ex_main_value(f, "local_interfaces");
 
 	for (size_t i = 0; s->wish.dsn != NULL && i < p->count; i++)
@@ -203,7 +201,7 @@ check_facts(struct setup *s, const char *config, struct err *e)
 	rc = ex_site_read(&s->site, config, &f, e);
 	if (rc == -1)
 		(void)err_where(e, "the new configuration is not right");
-	else if (s->run.opt->values[OPT_UNDO] == NULL && !has_port(s, &f))
+	else if (s->run->opt->values[OPT_UNDO] == NULL && !has_port(s, &f))
 		rc = err_set(e,
 		    "local_interfaces stays %s: something else than " EX_DEBCONF
 		    " says it (MAIN_LOCAL_INTERFACES)",
@@ -215,14 +213,16 @@ check_facts(struct setup *s, const char *config, struct err *e)
 static int
 check_new(struct setup *s, struct err *e)
 {
+	const struct ex_setup look = { .f = &s->facts, .p = &s->run->plan };
 	const char *config;
 
 	if (ex_site_make_check(&s->site, &config, e) == -1)
 		return err_where(e, "the new configuration is not right");
 	if (check_facts(s, config, e) == -1)
 		return -1;
-	return s->run.opt->values[OPT_UNDO] != NULL ? 0 :
-						      check_route(s, config, e);
+	if (s->run->opt->values[OPT_UNDO] != NULL)
+		return 0;
+	return ctl_setup_exim_routes(&s->site, &look, config, e);
 }
 
 static int
@@ -262,18 +262,22 @@ ready(struct setup_run *run, struct err *e)
 	return 0;
 }
 
+static bool
+lives(const void *ctx)
+{
+	const pid_t *pid = ctx;
+
+	return ex_site_is_exim(*pid);
+}
+
 /* It begins anew in the same process, and its sockets are gone for a while. */
 static int
 wait_for_daemon(pid_t pid, const char *dsn, struct err *e)
 {
-	for (unsigned n = 0; n < LOOKS; n++) {
-		setup_probe_wait();
-		if (!ex_site_is_exim(pid))
-			return err_set(e,
-			    "Exim's daemon has ended: see its panic log");
-		if (dsn == NULL || setup_ask_socket(dsn, true, e) == 0)
-			return 0;
-	}
+	if (setup_await_socket(dsn, DAEMON_MS, lives, &pid, e) == 0)
+		return 0;
+	if (!ex_site_is_exim(pid))
+		return err_set(e, "Exim's daemon has ended: see its panic log");
 	return err_where(e,
 	    "Exim's daemon does not listen there: was it started with -oX?");
 }
@@ -337,25 +341,16 @@ take_back(struct setup_run *run, const struct host_record *r)
 	ex_undo(r->changes, r->count, &s->text, &run->plan);
 }
 
-static const struct setup_host exim = { .command = "setup exim",
-	.kinds = kinds,
-	.edit = edit,
-	.ready = ready,
-	.runs = runs,
-	.activate = activate,
-	.check = check,
-	.take_back = take_back };
-
 /* ---- the command --------------------------------------------------------- */
 
 static int
-set_up(struct setup *s)
+plan(struct setup_run *run, struct err *e)
 {
-	struct host_plan *p = &s->run.plan;
-	struct err e;
+	struct setup *s = run->ctx;
+	struct host_plan *p = &run->plan;
 
-	if (make_wish(s, &e) == -1)
-		return setup_run_fail(&e);
+	if (make_wish(s, e) == -1)
+		return -1;
 	ex_setup(&s->wish, &s->facts, &s->text, p);
 	check_domains(s);
 	if (!ex_offers_dsn(&s->facts))
@@ -363,50 +358,59 @@ set_up(struct setup *s)
 	check_socket(s, "suppress-socket", s->wish.suppress);
 	for (size_t i = 0; i < p->count; i++)
 		(void)host_files_add(&s->site.files, p->changes[i].name);
-	return setup_run_make(&s->run);
+	return 0;
 }
 
 static int
-run_it(struct setup *s)
+open_site(struct setup_run *run, struct err *e)
 {
-	int rc = 1;
+	struct setup *s = run->ctx;
+	const char *const *given = run->opt->values;
+	int rc = ex_site_init(&s->site, given[OPT_CONFIG_FILE],
+	    given[OPT_CONFIG_DIR], e);
 
-	if (s->run.opt->values[OPT_UNDO] != NULL)
-		return setup_run_undo(&s->run);
-	s->conf = setup_conf_load(s->run.opt);
-	if (s->conf != NULL)
-		rc = set_up(s);
-	snapshot_unref(&s->conf);
+	s->run = run;
+	ex_facts_init(&s->facts, s->site.rg);
 	return rc;
 }
+
+static int
+read_site(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+
+	if (ex_site_read(&s->site, NULL, &s->facts, e) == -1)
+		return -1;
+	return ex_site_text(&s->site, &s->text, e);
+}
+
+static void
+close_site(struct setup_run *run)
+{
+	struct setup *s = run->ctx;
+
+	ex_facts_fini(&s->facts);
+	ex_site_fini(&s->site);
+	buf_fini(&s->dsn);
+}
+
+static const struct setup_host exim = { .command = "setup exim",
+	.kinds = kinds,
+	.open = open_site,
+	.read = read_site,
+	.plan = plan,
+	.edit = edit,
+	.ready = ready,
+	.runs = runs,
+	.activate = activate,
+	.check = check,
+	.take_back = take_back,
+	.close = close_site };
 
 int
 cmd_setup_exim(const struct ctl_options *opt)
 {
-	struct setup s = { .conf = NULL };
-	struct err e;
-	int rc;
+	struct setup s = { .run = NULL };
 
-	setup_run_init(&s.run, opt, &exim, &s, &s.site.files);
-	rc = ex_site_init(&s.site, opt->values[OPT_CONFIG_FILE],
-	    opt->values[OPT_CONFIG_DIR], &e);
-	ex_facts_init(&s.facts, s.site.rg);
-	if (rc == 0)
-		rc = host_files_lock(&s.site.files, &e);
-	if (rc == 0)
-		rc = ex_site_read(&s.site, NULL, &s.facts, &e);
-	if (rc == 0)
-		rc = ex_site_text(&s.site, &s.text, &e);
-	if (rc == -1) {
-		rc = setup_run_fail(&e);
-	} else {
-		rc = run_it(&s);
-		if (opt->json)
-			setup_run_print_json(&s.run);
-	}
-	setup_run_fini(&s.run);
-	ex_facts_fini(&s.facts);
-	ex_site_fini(&s.site);
-	buf_fini(&s.dsn);
-	return rc;
+	return setup_run_command(opt, &exim, &s, &s.site.files);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctl_setup_exim - a message through an Exim and us (admin/setup_probe.h).
- * Blocks; one thread.
+ * ctl_setup_exim - what Exim says of a new configuration before it holds, and a
+ * message through it and us afterwards (admin/setup_probe.h).  Blocks; one
+ * thread.
  */
 
 #ifndef ADMIN_CTL_SETUP_EXIM_H
@@ -10,6 +11,13 @@
 #include "admin/ctl_parse.h"
 #include "compat/exim/ex_site.h"
 #include "lib/err.h"
+
+/*
+ * -1: it would not lead here, or mail of the host's own would not go where it
+ * goes now; e says which.
+ */
+int ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
+    const char *config, struct err *e);
 
 /* -1: it did not come through; e says why. */
 int ctl_setup_exim_probe(const struct ctl_options *opt, const struct ex_site *s,

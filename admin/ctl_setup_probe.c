@@ -7,6 +7,7 @@
 
 #include "admin/ctl_setup_talk.h"
 #include "admin/setup_probe.h"
+#include "admin/setup_socket.h"
 #include "lib/clock.h"
 #include "lib/run_command.h"
 

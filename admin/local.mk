@@ -31,7 +31,9 @@ mailrace_SOURCES = \
 	%D%/ctl_setup.c %D%/ctl_setup.h \
 	%D%/ctl_setup_exim.c %D%/ctl_setup_exim.h \
 	%D%/ctl_setup_exim_probe.c \
+	%D%/ctl_setup_exim_route.c \
 	%D%/ctl_setup_conf.c %D%/ctl_setup_conf.h \
+	%D%/ctl_setup_own.c %D%/ctl_setup_own.h \
 	%D%/ctl_setup_probe.c \
 	%D%/ctl_setup_talk.c %D%/ctl_setup_talk.h \
 	%D%/ctl_sign.c \
@@ -52,6 +54,7 @@ mailrace_SOURCES = \
 	%D%/setup_conf.c %D%/setup_conf.h \
 	%D%/setup_probe.c %D%/setup_probe.h \
 	%D%/setup_run.c %D%/setup_run.h \
+	%D%/setup_socket.c %D%/setup_socket.h \
 	%D%/stats_diag.c %D%/stats_diag.h \
 	%D%/stats_order.c %D%/stats_order.h \
 	%D%/stats_print.c %D%/stats_print.h \

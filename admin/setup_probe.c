@@ -3,90 +3,16 @@
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "admin/ctl_ask.h"
 #include "compat/host_plan.h"
 #include "lib/check.h"
-#include "lib/net.h"
 
-enum { GREETING_MS = 5000, LOOK_MS = 50 };
-
-/* ---- sockets ------------------------------------------------------------- */
-
-static int
-connect_unix(const char *path, struct err *e)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return err_set(e, "%s: too long for a socket", path);
-	memcpy(sa.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return err_sys(e, "socket");
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
-		(void)err_sys(e, "%s", path);
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int
-connect_to(const char *where, struct err *e)
-{
-	const struct net_addr any = { .family = 0 };
-	enum net_fault ignored;
-	struct net_addr to;
-	uint16_t port;
-
-	if (where[0] == '/')
-		return connect_unix(where, e);
-	if (net_endpoint_parse(where, &to, &port, e) == -1)
-		return -1;
-	return net_connect(&any, &to, port, &ignored, e);
-}
-
-int
-setup_ask_socket(const char *where, bool greeting, struct err *e)
-{
-	const int fd = connect_to(where, e);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char line[512] = "";
-	int rc = 0;
-
-	if (fd == -1)
-		return -1;
-	if (greeting &&
-	    (poll(&p, 1, GREETING_MS) != 1 ||
-		recv(fd, line, sizeof(line) - 1, 0) < 3 ||
-		strncmp(line, "220", 3) != 0))
-		rc = err_set(e, "%s: no greeting", where);
-	(void)close(fd);
-	return rc;
-}
-
-int
-setup_address_is_free(const char *where, struct err *e)
-{
-	const int fd = net_listen(where, e);
-
-	if (fd == -1)
-		return -1;
-	(void)close(fd);
-	return 0;
-}
-
-/* ---- the probe ----------------------------------------------------------- */
+enum { LOOK_MS = 50 };
 
 /* What mailraced answers; 0: it did as it was told. */
 static int

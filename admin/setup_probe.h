@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * setup_probe - Mailrace's side of a message that set-up sends through a host
- * MTA, and the sockets between both.
+ * MTA.
  *
  * The probe goes to a domain that nobody has (RFC 2606); its queue is paused
  * before, so that it waits where it can be seen, and is deleted without a
@@ -34,10 +34,5 @@ bool setup_probe_is_here(const struct setup_probe *p);
 void setup_probe_end(const struct setup_probe *p);
 /* Between two looks. */
 void setup_probe_wait(void);
-
-/* Connects to a unix path or ADDRESS:PORT; greeting: waits for its "220". */
-int setup_ask_socket(const char *where, bool greeting, struct err *e);
-/* Can "127.0.0.1:10028" be had? */
-int setup_address_is_free(const char *where, struct err *e);
 
 #endif

@@ -7,24 +7,7 @@
 #include <string.h>
 
 #include "admin/ctl_ask.h"
-
-void
-setup_run_init(struct setup_run *s, const struct ctl_options *opt,
-    const struct setup_host *host, void *ctx, struct host_files *files)
-{
-	*s = (struct setup_run){ .opt = opt,
-		.host = host,
-		.ctx = ctx,
-		.files = files };
-	host_plan_init(&s->plan);
-}
-
-void
-setup_run_fini(struct setup_run *s)
-{
-	host_plan_fini(&s->plan);
-	buf_fini(&s->diff);
-}
+#include "admin/setup_conf.h"
 
 /* ---- telling ------------------------------------------------------------- */
 
@@ -35,10 +18,20 @@ setup_run_fail(const struct err *e)
 	return 1;
 }
 
+/* Those that are new: some come to light while it is done. */
+static void
+print_notes(struct setup_run *s)
+{
+	for (; s->told < s->plan.notes.n; s->told++)
+		if (!s->opt->json)
+			(void)printf("Note: %s.\n", s->plan.notes.v[s->told]);
+}
+
 void
 setup_run_say(struct setup_run *s, const char *done, const char *text)
 {
 	s->done = done;
+	print_notes(s);
 	if (!s->opt->json)
 		(void)printf("%s\n", text);
 }
@@ -53,8 +46,8 @@ texts_json(const struct host_texts *t)
 	return list;
 }
 
-void
-setup_run_print_json(struct setup_run *s)
+static void
+print_json(struct setup_run *s)
 {
 	json_t *answer = json_pack("{s:o,s:o,s:o,s:o,s:o}", "config_dir",
 	    ctl_string(s->files->dir), "result",
@@ -78,9 +71,7 @@ print_diff(struct setup_run *s)
 static bool
 print_plan(struct setup_run *s)
 {
-	if (!s->opt->json)
-		for (size_t i = 0; i < s->plan.notes.n; i++)
-			(void)printf("Note: %s.\n", s->plan.notes.v[i]);
+	print_notes(s);
 	for (size_t i = 0; i < s->plan.refusals.n; i++)
 		(void)fprintf(stderr, "mailrace: %s\n", s->plan.refusals.v[i]);
 	if (s->plan.refusals.n > 0)
@@ -215,8 +206,9 @@ make_nothing(struct setup_run *s)
 	return rc;
 }
 
-int
-setup_run_make(struct setup_run *s)
+/* The plan is made, or refused; what follows of it. */
+static int
+make(struct setup_run *s)
 {
 	struct err e;
 	int rc;
@@ -289,8 +281,9 @@ put_back(struct setup_run *s)
 	return 0;
 }
 
-int
-setup_run_undo(struct setup_run *s)
+/* All back as it was. */
+static int
+undo(struct setup_run *s)
 {
 	struct host_record r;
 	struct err e;
@@ -320,5 +313,53 @@ setup_run_undo(struct setup_run *s)
 	hold_signals(SIG_BLOCK);
 	rc = put_back(s);
 	hold_signals(SIG_UNBLOCK);
+	return rc;
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+static int
+set_up(struct setup_run *s)
+{
+	struct err e;
+	int rc = 1;
+
+	s->conf = setup_conf_load(s->opt);
+	if (s->conf != NULL)
+		rc = s->host->plan(s, &e) == -1 ? setup_run_fail(&e) : make(s);
+	snapshot_unref(&s->conf);
+	return rc;
+}
+
+static int
+open_host(struct setup_run *s, struct err *e)
+{
+	if (s->host->open(s, e) == -1 || host_files_lock(s->files, e) == -1)
+		return -1;
+	return s->host->read(s, e);
+}
+
+int
+setup_run_command(const struct ctl_options *opt, const struct setup_host *host,
+    void *ctx, struct host_files *files)
+{
+	struct setup_run s = { .opt = opt,
+		.host = host,
+		.ctx = ctx,
+		.files = files };
+	struct err e;
+	int rc;
+
+	host_plan_init(&s.plan);
+	if (open_host(&s, &e) == -1) {
+		rc = setup_run_fail(&e);
+	} else {
+		rc = opt->values[OPT_UNDO] != NULL ? undo(&s) : set_up(&s);
+		if (opt->json)
+			print_json(&s);
+	}
+	host_plan_fini(&s.plan);
+	buf_fini(&s.diff);
+	host->close(&s);
 	return rc;
 }

@@ -3,6 +3,8 @@
  * setup_run - the files of a host MTA are changed as planned, or put back; the
  * same for each host MTA, which says how by its struct setup_host.
  *
+ *	open      where it is; a lock, and nobody else is at work there
+ *	read      how it is now
  *	plan      what to change, or why not
  *	edit      the changes are made to copies; their difference is shown
  *	ready     do our daemons answer?  is the result right?
@@ -24,13 +26,16 @@
 #include "compat/host_record.h"
 #include "lib/err.h"
 #include "lib/str.h"
+#include "vmta/snapshot.h"
 
 struct setup_run {
 	const struct ctl_options *opt;
 	const struct setup_host *host;
 	void *ctx; /* the host's */
 	struct host_files *files;
+	struct snapshot *conf; /* ours; NULL: it is undone */
 	struct host_plan plan;
+	size_t told; /* of its notes */
 	struct buf diff;
 	const char *done; /* what came of it, for JSON */
 };
@@ -39,6 +44,11 @@ struct setup_host {
 	const char *command; /* "setup postfix" */
 	/* How kinds of changes are called, NULL behind them. */
 	const char *const *kinds;
+	/* The files; what there is of it is closed in any case. */
+	int (*open)(struct setup_run *s, struct err *e);
+	int (*read)(struct setup_run *s, struct err *e);
+	/* The plan; -1: what was asked for cannot be planned. */
+	int (*plan)(struct setup_run *s, struct err *e);
 	/* The plan's changes, in the copies. */
 	int (*edit)(struct setup_run *s, struct err *e);
 	/* What must be right before anything changes. */
@@ -50,21 +60,16 @@ struct setup_host {
 	int (*check)(struct setup_run *s, bool runs, struct err *e);
 	/* A plan that takes back what was done, or refusals. */
 	void (*take_back)(struct setup_run *s, const struct host_record *r);
+	void (*close)(struct setup_run *s);
 };
 
-void setup_run_init(struct setup_run *s, const struct ctl_options *opt,
+/* All of it; files are of the ctx.  The exit status. */
+int setup_run_command(const struct ctl_options *opt,
     const struct setup_host *host, void *ctx, struct host_files *files);
-void setup_run_fini(struct setup_run *s);
-
-/* The plan is made, or refused; what follows of it.  The exit status. */
-int setup_run_make(struct setup_run *s);
-/* All back as it was. */
-int setup_run_undo(struct setup_run *s);
 
 /* How a run ends, for who reads it and for JSON. */
 void setup_run_say(struct setup_run *s, const char *done, const char *text);
 /* 1, and why. */
 int setup_run_fail(const struct err *e);
-void setup_run_print_json(struct setup_run *s);
 
 #endif

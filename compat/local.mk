@@ -24,6 +24,8 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_retry.c \
 	%D%/exim/ex_routes.c \
 	%D%/exim/ex_settings.c \
+	%D%/exim/ex_own.c %D%/exim/ex_own.h \
+	%D%/exim/ex_rcpt.c %D%/exim/ex_rcpt.h \
 	%D%/exim/ex_setup.c %D%/exim/ex_setup.h \
 	%D%/exim/ex_site.c %D%/exim/ex_site.h \
 	%D%/exim/ex_stay.c %D%/exim/ex_stay.h \
@@ -44,6 +46,8 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \
+	%D%/postfix/pf_own.c %D%/postfix/pf_own.h \
+	%D%/postfix/pf_place.c %D%/postfix/pf_place.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
 	%D%/postfix/pf_settings.c \

@@ -82,6 +82,7 @@ check_PROGRAMS += \
 	tests/unit/test_ex_list \
 	tests/unit/test_ex_log \
 	tests/unit/test_ex_options \
+	tests/unit/test_ex_own \
 	tests/unit/test_ex_setup \
 	tests/unit/test_ex_text \
 	tests/unit/test_explain \
@@ -221,6 +222,7 @@ check_PROGRAMS += \
 	tests/unit/test_select \
 	tests/unit/test_sender_rules \
 	tests/unit/test_settings \
+	tests/unit/test_setup_socket \
 	tests/unit/test_sig_field \
 	tests/unit/test_signals \
 	tests/unit/test_smtp_cmd \
@@ -568,6 +570,10 @@ tests_unit_test_progress_SOURCES = \
 tests_unit_test_stats_diag_SOURCES = \
 	%D%/unit/test_stats_diag.c \
 	admin/stats_diag.c admin/stats_diag.h
+
+tests_unit_test_setup_socket_SOURCES = \
+	%D%/unit/test_setup_socket.c \
+	admin/setup_socket.c admin/setup_socket.h
 
 tests_unit_test_stats_split_SOURCES = \
 	%D%/unit/test_stats_split.c \
@@ -1202,6 +1208,7 @@ EXTRA_DIST += \
 	%D%/system/same_mail_pmta.py \
 	%D%/system/same_mail_sites.py \
 	%D%/system/sasl.py \
+	%D%/system/setup_lab.py \
 	%D%/system/signatures.py \
 	%D%/system/smtp_client.py \
 	%D%/system/stats.csv \

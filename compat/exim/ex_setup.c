@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compat/exim/ex_list.h"
+#include "compat/exim/ex_rcpt.h"
 #include "compat/exim/ex_stay.h"
 
 /* The first line of each of our blocks. */
@@ -357,45 +358,6 @@ want_statements(struct ex_setup *s, const char *option, const char *block)
 		want_block(s, &place, block, true);
 }
 
-/*
- * Of mail that would come to us: other mail needs nobody's answer.  And of those
- * who may relay here: no stranger is told who is in a list.
- */
-static const char *
-suppression(struct ex_setup *s)
-{
-	const bool named = ex_named_list(s->f->conf, "hostlist",
-			       "relay_from_hosts") != NULL;
-
-	if (!named)
-		host_note(s->p,
-		    "there is no hostlist relay_from_hosts: who is in a "
-		    "suppression list is refused at RCPT to clients who have "
-		    "signed in; of mail of others, Exim sends bounces");
-	return REGION_JOIN(s->p->rg,
-	    "  warn    set acl_m_mailrace = OK\n"
-	    "  warn    authenticated = *\n"
-	    "          set acl_m_mailrace = OK ask\n"
-	    "  warn    hosts = :",
-	    named ? " +relay_from_hosts" : "",
-	    "\n"
-	    "          set acl_m_mailrace = OK ask\n"
-	    "  warn    condition = ${if eq{$acl_m_mailrace}{OK ask}}\n",
-	    which_mail(s), "  set acl_m_mailrace = ${readsocket{",
-	    s->wish->suppress[0] == '/' ? "" : "inet:", s->wish->suppress,
-	    "}{<$local_part@$domain> <$sender_address> "
-	    "$sender_host_address\\n}{3s}{}{DEFER suppression lists cannot be "
-	    "asked now}}\n"
-	    "  deny    condition = ${if match{$acl_m_mailrace}"
-	    "{\\N^DENY \\N}}\n"
-	    "          message   = 5.7.1 ${sg{$acl_m_mailrace}"
-	    "{\\N^DENY \\N}{}}\n"
-	    "  defer   condition = ${if !match{$acl_m_mailrace}"
-	    "{\\N^OK\\N}}\n"
-	    "          message   = 4.3.0 ${sg{$acl_m_mailrace}"
-	    "{\\N^DEFER \\N}{}}\n");
-}
-
 /* Where notifications come back nothing is judged. */
 static const char *
 notifications(struct ex_setup *s, bool shared)
@@ -639,7 +601,7 @@ ex_setup(const struct ex_wish *w, const struct ex_facts *f,
 		    "suppress-socket says nothing: who is in a suppression "
 		    "list is refused at the hand-over, and Exim sends bounces");
 	else
-		ask = suppression(&s);
+		ask = ex_rcpt_question(&s, which_mail(&s));
 	/* Who leads to others first; a run begins with the last. */
 	want_router(&s, transport);
 	dsn = want_dsn(&s);

@@ -30,6 +30,9 @@ enum ex_form {
 	EX_SPLIT   /* Debian's conf.d */
 };
 
+/* What Exim makes of a string, in the region of the site; NULL: it fails. */
+typedef const char *ex_expand_fn(void *site, const char *text);
+
 enum ex_scope { EX_ALL, EX_DOMAINS, EX_SENDERS };
 
 struct ex_wish {
@@ -42,6 +45,8 @@ struct ex_wish {
 	const char *dsn;      /* "127.0.0.1:10028"; NULL: nobody is told */
 	host_holds_fn *holds;
 	void *ctx;
+	ex_expand_fn *expand;
+	void *site;
 };
 
 #define EX_OUR_ROUTER "mailrace"

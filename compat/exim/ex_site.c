@@ -65,13 +65,14 @@ run(const char *const *argv, struct buf *out, struct err *e)
 	return rc;
 }
 
-int
-ex_site_ask(const struct ex_site *s, const char *config,
-    const char *const *argv, struct buf *out, struct err *e)
+/* The words of a command line; config NULL: what holds. */
+static void
+words(const struct ex_site *s, const char *config, const char *const *argv,
+    const char *all[ARGS_MAX])
 {
-	const char *all[ARGS_MAX] = { s->program };
-	size_t n = 1;
+	size_t n = 0;
 
+	all[n++] = s->program;
 	if (config == NULL)
 		config = s->config;
 	if (config != NULL) {
@@ -81,7 +82,36 @@ ex_site_ask(const struct ex_site *s, const char *config,
 	while (*argv != NULL && n < ARGS_MAX - 1)
 		all[n++] = *argv++;
 	CHECK(*argv == NULL);
+	all[n] = NULL;
+}
+
+int
+ex_site_ask(const struct ex_site *s, const char *config,
+    const char *const *argv, struct buf *out, struct err *e)
+{
+	const char *all[ARGS_MAX];
+
+	words(s, config, argv, all);
 	return run(all, out, e);
+}
+
+/* Its status says whether it can be delivered: 1 not now, 2 not at all. */
+int
+ex_site_route(const struct ex_site *s, const char *config, const char *address,
+    struct buf *out, struct err *e)
+{
+	const char *all[ARGS_MAX];
+	struct command_end end;
+	int rc;
+
+	words(s, config, ARGV("-bt", address), all);
+	rc = command_run(&(struct command){ .argv = all }, &end, e);
+	if (rc == 0 && (end.killed || end.code > 2))
+		rc = err_set(e, "%s -bt %s does not work", s->program, address);
+	if (rc == 0)
+		buf_add(out, end.out.p, end.out.len);
+	command_end_fini(&end);
+	return rc;
 }
 
 /* ---- the place ----------------------------------------------------------- */

@@ -132,6 +132,8 @@ enum answer {
 	KEPT,     /* ours gets it, too */
 	TOLD,     /* does nothing any more */
 	WITH_TLS, /* refused, unless Mailrace asks for TLS */
+	UNSAFE,   /* refused: TLS would hold less */
+	SIGN_IN,  /* refused, where it does */
 	REFUSED
 };
 
@@ -140,6 +142,7 @@ static const struct row {
 	enum answer answer;
 } rows[] = {
 	{ "authenticated_sender", "", REFUSED },
+	{ "dane_require_tls_ciphers", "", UNSAFE },
 	{ "dkim_domain", "", TOLD },
 	{ "event_action", "", TOLD },
 	{ "fallback_hosts", "", REFUSED },
@@ -148,21 +151,122 @@ static const struct row {
 	{ "headers_rewrite", "", KEPT },
 	{ "helo_data", "$primary_hostname", TOLD },
 	{ "hosts", "", REFUSED },
-	{ "hosts_require_auth", "", REFUSED },
+	{ "hosts_require_auth", "", SIGN_IN },
 	{ "hosts_require_dane", "", REFUSED },
 	{ "hosts_require_ocsp", "", REFUSED },
 	{ "hosts_require_tls", "", WITH_TLS },
+	{ "hosts_try_auth", "", SIGN_IN },
 	{ "interface", "", TOLD },
 	{ "protocol", "smtp", REFUSED },
 	{ "return_path", "", KEPT },
 	{ "shadow_transport", "", REFUSED },
 	{ "socks_proxy", "", REFUSED },
 	{ "tls_certificate", "", TOLD },
+	{ "tls_crl", "", UNSAFE },
+	{ "tls_require_ciphers", "", UNSAFE },
+	{ "tls_verify_hosts", "", UNSAFE },
 	{ "transport_filter", "", REFUSED },
 };
 
 const char *const ex_kept_options[] = { "headers_add", "headers_remove",
 	"headers_rewrite", "return_path", NULL };
+
+/* ---- signing in ---------------------------------------------------------- */
+
+/* By which an authenticator does so, and not only lets others. */
+static const char *const client_sides[] = { "client_name", "client_send",
+	"client_username", NULL };
+
+static bool
+has_client_side(const struct ex_setup *s)
+{
+	for (const struct ex_instance *a = s->f->conf->first[EX_AUTHENTICATOR];
+	     a != NULL; a = a->next)
+		for (size_t i = 0; client_sides[i] != NULL; i++)
+			if (ex_conf_value(a, client_sides[i])[0] != '\0')
+				return true;
+	return false;
+}
+
+/* A text with each name of a variable replaced. */
+static const char *
+with_value(struct region *rg, const char *text, const char *name,
+    const char *value)
+{
+	const char *all = "", *at;
+
+	while ((at = strstr(text, name)) != NULL) {
+		all = REGION_JOIN(rg, all,
+		    region_strndup(rg, text, (size_t)(at - text)), value);
+		text = at + strlen(name);
+	}
+	return REGION_JOIN(rg, all, text);
+}
+
+/* The hosts of the smarthost's router: behind the pattern, without options. */
+static const char *
+smarthosts(const struct ex_setup *s)
+{
+	const char *list = ex_conf_value(s->last, "route_list");
+
+	if (list[0] == '\0')
+		return ex_conf_value(s->last, "route_data");
+	list += strcspn(list, "*");
+	list += strspn(list, "* \t");
+	return region_strndup(s->p->rg, list, strcspn(list, " \t;"));
+}
+
+/*
+ * Does this list have a host of theirs?  Debian's depends on one ($host), and
+ * is empty where nobody has put a password for it into a file.
+ */
+static bool
+signs_in(const struct ex_setup *s, const char *list)
+{
+	struct ex_cursor at = ex_cursor_of(smarthosts(s));
+	struct region *rg = s->p->rg;
+	const char *host, *text;
+
+	if (strchr(list, '$') == NULL)
+		return true;
+	while ((host = ex_cursor_next(&at, rg)) != NULL) {
+		/* "mail.example::587" is with a port; two are in an address. */
+		if (strchr(host, ':') == strrchr(host, ':'))
+			host = region_strndup(rg, host, strcspn(host, ":"));
+		text = with_value(rg, list, "$host_address", host);
+		text = s->wish->expand(s->wish->site,
+		    with_value(rg, text, "$host", host));
+		if (text == NULL)
+			return true;
+		text += text[0] == '<' && text[1] != '\0' ? 2 : 0;
+		if (text[strspn(text, " \t\n")] != '\0')
+			return true;
+	}
+	return false;
+}
+
+static void
+check_sign_in(struct ex_setup *s, const struct row *r, const char *value)
+{
+	const bool smarthost = strcmp(ex_conf_value(s->last, "driver"),
+				   "manualroute") == 0;
+
+	if (!has_client_side(s) || (smarthost && !signs_in(s, value)))
+		return;
+	if (smarthost || strcmp(r->name, "hosts_require_auth") == 0)
+		host_refuse(s->p,
+		    "transport %s has %s = %s: Mailrace does not sign in at "
+		    "other servers, which would refuse this mail; let them "
+		    "take it by the address of this host first",
+		    s->transport->name, r->name, value);
+	else
+		host_note(s->p,
+		    "transport %s has %s = %s, which does nothing for mail "
+		    "that goes by Mailrace",
+		    s->transport->name, r->name, value);
+}
+
+/* ---- all of its options -------------------------------------------------- */
 
 static void
 check_option(struct ex_setup *s, const struct row *r, const char *value)
@@ -191,12 +295,15 @@ check_option(struct ex_setup *s, const struct row *r, const char *value)
 			    "without; put require-starttls yes into <domain "
 			    "%s> of Mailrace's configuration first",
 			    name, r->name, value, block);
-		if (ex_conf_value(s->transport, "tls_verify_hosts")[0] != '\0')
-			host_refuse(s->p,
-			    "transport %s has tls_verify_hosts: Mailrace has "
-			    "nothing that does the same, and mail would go out "
-			    "with less",
-			    name);
+		break;
+	case UNSAFE:
+		host_refuse(s->p,
+		    "transport %s has %s = %s: Mailrace has nothing that does "
+		    "the same, and mail would go out with less",
+		    name, r->name, value);
+		break;
+	case SIGN_IN:
+		check_sign_in(s, r, value);
 		break;
 	case REFUSED:
 		host_refuse(s->p,

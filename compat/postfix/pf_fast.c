@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/postfix/pf_filter.h"
+#include "compat/postfix/pf_place.h"
+
 /* Tables inside of main.cf or master.cf: since that version. */
 enum { MAJOR = 3, MINOR = 7 };
 
@@ -32,7 +35,7 @@ static const char *const ours[] = { "content_filter", "smtpd_proxy_filter",
 	"smtpd_proxy_options", "smtpd_proxy_timeout", "syslog_name",
 	"smtpd_authorized_verp_clients", "smtpd_authorized_xforward_hosts",
 	"smtpd_client_connection_count_limit", "smtpd_data_restrictions",
-	"smtpd_milters", "smtpd_sasl_auth_enable" };
+	"smtpd_milter_maps", "smtpd_milters", "smtpd_sasl_auth_enable" };
 
 /* ---- where ----------------------------------------------------------------- */
 
@@ -107,14 +110,69 @@ is_ours(struct slice name)
 	return false;
 }
 
+#define OVERRIDES "receive_override_options"
+
+/*
+ * Without our milter nothing is refused while the client is there: what keeps
+ * it from the service is not taken over.  NULL: nothing does.
+ */
+static const char *
+overrides_of(const struct pf_conf *h, const struct pf_service *like,
+    struct region *rg)
+{
+	const char *list = pf_option(h, like, OVERRIDES);
+
+	return list == NULL ? NULL : pf_without_no_milters(rg, list);
+}
+
 static void
-add_options(const struct pf_service *like, struct buf *line)
+add_options(const struct pf_service *like, const char *overrides,
+    struct buf *line)
 {
 	struct slice rest = slice_of(like->text), text, name;
 
 	while (pf_next_option(&rest, &text, &name))
-		if (!is_ours(name))
+		if (!is_ours(name) &&
+		    (overrides == NULL || !slice_eq(name, OVERRIDES)))
 			buf_printf(line, " -o %.*s", (int)text.len, text.p);
+	if (overrides != NULL)
+		buf_printf(line, " -o " OVERRIDES "=%s", overrides);
+}
+
+static void
+add_milter(const struct pf_conf *h, const struct pf_service *like,
+    const char *milter, struct buf *line)
+{
+	if (milter == NULL) {
+		buf_str(line, " -o smtpd_milters=");
+		return;
+	}
+	buf_printf(line, " -o smtpd_milters={unix:%s,default_action=tempfail}",
+	    milter);
+	if (effective(h, like, "smtpd_milter_maps")[0] != '\0')
+		buf_str(line, " -o smtpd_milter_maps=");
+}
+
+/* Whether milters are asked there must be known. */
+static void
+check_overrides(const struct pf_conf *h, const struct pf_service *like,
+    struct host_plan *p)
+{
+	const char *list = pf_option(h, like, OVERRIDES);
+
+	if (list == NULL)
+		return;
+	if (strchr(list, '$') != NULL)
+		host_refuse(p,
+		    "--fast-path: %s in master.cf, where users sign in, has " OVERRIDES
+		    "=%s: whether milters are asked cannot be told; "
+		    "write there what it is",
+		    like->key, list);
+	else if (pf_without_no_milters(p->rg, list) != NULL)
+		host_note(p,
+		    "%s has " OVERRIDES "=%s: on the fast path our milter is "
+		    "asked all the same",
+		    like->key, list);
 }
 
 /*
@@ -148,17 +206,13 @@ want_line(const char *port, const char *inject, const char *milter,
 	    " -o smtpd_authorized_xforward_hosts="
 	    " -o smtpd_client_connection_count_limit=0",
 	    port, chroot_of(h, like, p->rg), inject);
-	if (milter != NULL)
-		buf_printf(&b,
-		    " -o smtpd_milters={unix:%s,default_action=tempfail}",
-		    milter);
-	else
-		buf_str(&b, " -o smtpd_milters=");
+	add_milter(h, like, milter, &b);
 	buf_str(&b, like != NULL ? sign_in : no_sign_in);
 	if (like == NULL || pf_option(h, like, OWN_CLIENTS) == NULL)
 		buf_str(&b, CLIENTS);
 	if (like != NULL)
-		add_options(like, &b);
+		add_options(like,
+		    milter == NULL ? NULL : overrides_of(h, like, p->rg), &b);
 	pf_want_service(p, h, buf_cstr(&b));
 	if (like == NULL)
 		host_note(p,
@@ -191,6 +245,7 @@ check_place(const char *port, const char *filter, const struct pf_conf *h,
 {
 	const char *key = REGION_JOIN(p->rg, port, "/inet"), *other;
 	const struct pf_service *s = pf_entry(h, slice_of(key));
+	const struct pf_service *there = pf_place_taken(h, port);
 	struct net_addr addr;
 	uint16_t n;
 
@@ -210,6 +265,11 @@ check_place(const char *port, const char *filter, const struct pf_conf *h,
 		    "--fast-path: %s in master.cf is another service; take a "
 		    "port that is free",
 		    key);
+	else if (there != NULL)
+		host_refuse(p,
+		    "--fast-path: %s in master.cf listens there already; take "
+		    "a port that is free",
+		    there->key);
 }
 
 /* What happens in cleanup(8), trivial-rewrite(8) or smtp(8). */
@@ -290,9 +350,13 @@ pf_fast(const char *port, const char *inject, const char *milter,
 	if (is_old(version))
 		host_refuse(p,
 		    "--fast-path: this is Postfix %s, and it needs %d.%d: "
-		    "older ones have no tables in master.cf",
+		    "older ones have no tables in master.cf; set up without "
+		    "it, and let applications that submit much do so at a "
+		    "smtp-listener of Mailrace's own, as <smtp-user>",
 		    version, MAJOR, MINOR);
 	check_filters(h, like, p);
+	if (like != NULL && milter != NULL)
+		check_overrides(h, like, p);
 	tell_lost(h, like, p);
 	want_line(port, inject, milter, h, p);
 }

@@ -17,6 +17,29 @@ struct filter {
 
 /* ---- lists of milters ---------------------------------------------------- */
 
+const char *
+pf_without_no_milters(struct region *rg, const char *list)
+{
+	struct slice rest = slice_of(list), item;
+	struct buf b = { .p = NULL };
+	const char *out = NULL;
+	bool found = false;
+
+	while ((item = pf_list_item(&rest)).len > 0) {
+		if (slice_eq(item, "no_milters")) {
+			found = true;
+			continue;
+		}
+		if (b.len > 0)
+			buf_byte(&b, ',');
+		buf_add(&b, item.p, item.len);
+	}
+	if (found)
+		out = region_strdup(rg, buf_cstr(&b));
+	buf_fini(&b);
+	return out;
+}
+
 static bool
 is_blank(char c)
 {
@@ -137,30 +160,6 @@ is_smtpd(const struct filter *f, const struct pf_service *s)
 	return strcmp(s->command, "smtpd") == 0 && !is_service_of_ours(f, s);
 }
 
-/* The list of receive_override_options without no_milters; NULL: it has none. */
-static const char *
-without_no_milters(const struct filter *f, const char *list)
-{
-	struct slice rest = slice_of(list), item;
-	struct buf b = { .p = NULL };
-	const char *out = NULL;
-	bool found = false;
-
-	while ((item = pf_list_item(&rest)).len > 0) {
-		if (slice_eq(item, "no_milters")) {
-			found = true;
-			continue;
-		}
-		if (b.len > 0)
-			buf_byte(&b, ',');
-		buf_add(&b, item.p, item.len);
-	}
-	if (found)
-		out = region_strdup(f->p->rg, buf_cstr(&b));
-	buf_fini(&b);
-	return out;
-}
-
 /* It hands its mail to a filter: the milters that it had, and not ours. */
 static void
 before_filter(struct filter *f, const struct pf_service *s)
@@ -183,7 +182,7 @@ behind_filter(struct filter *f, const struct pf_service *s, const char *ours)
 	const char *overrides = pf_option(f->h, s, "receive_override_options");
 	const char *others = overrides == NULL ?
 	    NULL :
-	    without_no_milters(f, overrides);
+	    pf_without_no_milters(f->p->rg, overrides);
 
 	if (others != NULL) {
 		pf_want_option(f->p, f->h, s, "receive_override_options",
@@ -195,16 +194,32 @@ behind_filter(struct filter *f, const struct pf_service *s, const char *ours)
 		    for_service(f, own, ours));
 }
 
+/* A service that does not ask ours: its mail is treated later. */
 static void
 tell_of_own(struct filter *f, const struct pf_service *s)
 {
+	static const char later[] =
+	    "mail that comes in there is treated when it is handed over";
 	const char *own = pf_option(f->h, s, "smtpd_milters");
+	const char *overrides = pf_option(f->h, s, "receive_override_options");
+	const char *maps = effective(f, s, "smtpd_milter_maps");
 
 	if (own != NULL && !has_ours(f, own))
 		host_note(f->p,
-		    "%s has smtpd_milters of its own, which stay: mail that "
-		    "comes in there is treated when it is handed over",
-		    s->key);
+		    "%s has smtpd_milters of its own, which stay: %s", s->key,
+		    later);
+	else if (overrides != NULL &&
+	    (strchr(overrides, '$') != NULL ||
+		pf_without_no_milters(f->p->rg, overrides) != NULL))
+		host_note(f->p,
+		    "%s has receive_override_options=%s, so no milter is "
+		    "asked: %s",
+		    s->key, overrides, later);
+	if (maps[0] != '\0')
+		host_note(f->p,
+		    "%s has smtpd_milter_maps=%s: for clients in there other "
+		    "milters or none are asked, and %s",
+		    s->key, maps, later);
 }
 
 /* ---- all ----------------------------------------------------------------- */
@@ -255,7 +270,7 @@ pf_filter(const char *socket, const struct pf_conf *h, struct host_plan *p)
 	const char *local = region_printf(p->rg,
 	    "{ %s, default_action=tempfail }", socket);
 
-	if (without_no_milters(&f,
+	if (pf_without_no_milters(p->rg,
 		pf_value(h, NULL, "receive_override_options")) != NULL)
 		host_refuse(p,
 		    "receive_override_options in main.cf has no_milters: no "

@@ -16,6 +16,12 @@
 #include "compat/postfix/pf_change.h"
 #include "compat/postfix/pf_conf.h"
 
+/*
+ * A list of receive_override_options without no_milters, in the region; NULL:
+ * it has none.
+ */
+const char *pf_without_no_milters(struct region *rg, const char *list);
+
 /* socket: "unix:mailrace/milter". */
 void pf_filter(const char *socket, const struct pf_conf *h,
     struct host_plan *p);

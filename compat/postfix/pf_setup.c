@@ -5,6 +5,7 @@
 
 #include "compat/postfix/pf_fast.h"
 #include "compat/postfix/pf_filter.h"
+#include "compat/postfix/pf_place.h"
 #include "compat/postfix/pf_stay.h"
 
 struct setup {
@@ -120,6 +121,9 @@ want_services(struct setup *s)
 {
 	struct host_plan *p = s->p;
 	const char *dsn = s->wish->dsn;
+	const struct pf_service *there = dsn == NULL ?
+	    NULL :
+	    pf_place_taken(s->h, dsn);
 
 	want_service(s, "mailrace/unix", "mailrace-in", lmtp_service);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
@@ -128,6 +132,11 @@ want_services(struct setup *s)
 		host_note(p,
 		    "dsn-host of Mailrace's configuration names no port of "
 		    "127.0.0.1: there will be no service for notifications");
+	else if (there != NULL)
+		host_refuse(p,
+		    "dsn-host %s: %s in master.cf listens there already; put "
+		    "a port that is free into Mailrace's configuration",
+		    dsn, there->key);
 	else
 		want_service(s, region_printf(p->rg, "%s/inet", dsn),
 		    "mailrace-dsn", pf_setup_dsn_line(dsn, p->rg));

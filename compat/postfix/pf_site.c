@@ -57,31 +57,34 @@ pf_site_fini(struct pf_site *s)
 
 /* ---- asking -------------------------------------------------------------- */
 
+typedef void read_fn(struct pf_conf *c, struct slice text);
+
+static int
+ask_postconf(const char *dir, const char *option, read_fn *read,
+    struct pf_conf *c, struct err *e)
+{
+	struct buf said = { .p = NULL };
+	int rc = ask(ARGV("postconf", "-c", dir, option), &said, e);
+
+	if (rc == 0)
+		read(c, (struct slice){ said.p, said.len });
+	buf_fini(&said);
+	return rc;
+}
+
 int
 pf_site_read(const struct pf_site *s, struct pf_conf *c, struct err *e)
 {
-	static const struct {
-		const char *option;
-		void (*read)(struct pf_conf *c, struct slice text);
-	} questions[] = {
-		{ "-x", pf_conf_read_values },
-		{ "-n", pf_conf_read_set },
-		{ "-M", pf_conf_read_services },
-	};
-	int rc = 0;
+	if (ask_postconf(s->dir, "-x", pf_conf_read_values, c, e) == -1 ||
+	    ask_postconf(s->dir, "-n", pf_conf_read_set, c, e) == -1)
+		return -1;
+	return ask_postconf(s->dir, "-M", pf_conf_read_services, c, e);
+}
 
-	for (size_t i = 0;
-	     i < sizeof(questions) / sizeof(questions[0]) && rc == 0; i++) {
-		struct buf said = { .p = NULL };
-
-		rc = ask(ARGV("postconf", "-c", s->dir, questions[i].option),
-		    &said, e);
-		if (rc == 0)
-			questions[i].read(c,
-			    (struct slice){ said.p, said.len });
-		buf_fini(&said);
-	}
-	return rc;
+int
+pf_site_read_copies(const struct pf_site *s, struct pf_conf *c, struct err *e)
+{
+	return ask_postconf(s->files.work, "-x", pf_conf_read_values, c, e);
 }
 
 bool

@@ -31,6 +31,9 @@ void pf_site_fini(struct pf_site *s); /* removes the copies */
 /* ---- asking -------------------------------------------------------------- */
 
 int pf_site_read(const struct pf_site *s, struct pf_conf *c, struct err *e);
+/* The values that the copies would make. */
+int pf_site_read_copies(const struct pf_site *s, struct pf_conf *c,
+    struct err *e);
 bool pf_site_runs(const struct pf_site *s);
 /* `postmap -s`: all keys of a table, with their values. */
 int pf_site_list(const struct pf_site *s, const char *table, struct buf *out,

@@ -26,6 +26,9 @@ static const struct must {
 	    "mail would go out without these TLS policies: use "
 	    "smtp_tls_policy_maps, and require-starttls in Mailrace's "
 	    "configuration" },
+	{ "smtp_tls_wrappermode", "no",
+	    "TLS begins with STARTTLS alone here: use another port of that "
+	    "server, such as 587" },
 };
 
 static void
@@ -85,6 +88,43 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 		host_note(p,
 		    "relayhost does not hold for this mail any more: "
 		    "smtp-hosts of Mailrace's configuration does");
+	if (strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
+		host_refuse(p,
+		    "smtp_sasl_auth_enable = yes, with relayhost = %s: "
+		    "Mailrace does not sign in at other servers, which would "
+		    "refuse this mail; let it take mail by the address of this "
+		    "host first, and set smtp_sasl_auth_enable = no",
+		    relay);
+}
+
+/* What must hold where TLS must be. */
+static const char *const mandatory[] = { "smtp_tls_mandatory_ciphers",
+	"smtp_tls_mandatory_exclude_ciphers", "smtp_tls_mandatory_protocols" };
+
+/* Only what nobody speaks any more is left out. */
+static bool
+is_harmless(const char *value)
+{
+	struct slice rest = slice_of(value), item;
+
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (!slice_eq(item, "!SSLv2") && !slice_eq(item, "!SSLv3"))
+			return false;
+	return true;
+}
+
+static void
+check_mandatory(const struct pf_conf *h, struct host_plan *p)
+{
+	for (size_t i = 0; i < sizeof(mandatory) / sizeof(mandatory[0]); i++) {
+		const char *value = pf_set(h, mandatory[i]);
+
+		if (value != NULL && !is_harmless(value))
+			host_refuse(p,
+			    "%s = %s: Mailrace has nothing that does the same, "
+			    "and mail would go out with less",
+			    mandatory[i], value);
+	}
 }
 
 static void
@@ -104,6 +144,7 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 		    level);
 		return;
 	}
+	check_mandatory(h, p);
 	block = unsaid(w, p->rg, "require-starttls");
 	if (block != NULL)
 		host_refuse(p,
@@ -147,11 +188,14 @@ check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 	if (key.len == 0 || slice_eq(level, "none") || slice_eq(level, "may"))
 		return;
 	domain = domain_of(key, p->rg);
-	if (!slice_eq(level, "encrypt"))
+	rest = slice_trim(rest);
+	if (!slice_eq(level, "encrypt") || rest.len > 0)
 		host_refuse(p,
-		    "smtp_tls_policy_maps: %.*s %.*s: Mailrace has nothing "
-		    "that does the same, and mail would go out with less",
-		    (int)key.len, key.p, (int)level.len, level.p);
+		    "smtp_tls_policy_maps: %.*s %.*s%s%.*s: Mailrace has "
+		    "nothing that does the same, and mail would go out with "
+		    "less",
+		    (int)key.len, key.p, (int)level.len, level.p,
+		    rest.len > 0 ? " " : "", (int)rest.len, rest.p);
 	else if (!w->holds(w->ctx, domain, "require-starttls"))
 		host_refuse(p,
 		    "smtp_tls_policy_maps: %.*s encrypt: put require-starttls "
@@ -248,6 +292,25 @@ check_routes(const struct pf_wish *w, const struct pf_conf *h,
 const char *const pf_own_lists[] = { "mydestination", "relay_domains",
 	"virtual_alias_domains", "virtual_mailbox_domains", NULL };
 
+bool
+pf_list_has(const char *list, const char *wanted)
+{
+	struct slice rest = slice_of(list), item;
+
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (slice_eq(item, wanted))
+			return true;
+	return false;
+}
+
+bool
+pf_takes_below(const struct pf_conf *h)
+{
+	return pf_list_has(
+	    pf_value(h, NULL, "parent_domain_matches_subdomains"),
+	    "transport_maps");
+}
+
 static bool
 ends_with(const char *text, const char *end)
 {
@@ -316,6 +379,20 @@ is_domain(const char *text)
 
 /* A domain of the host's own must not be sent out: transport_maps would. */
 static void
+check_domain(const struct pf_conf *h, const char *domain, struct host_plan *p)
+{
+	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
+		const char *name = pf_own_lists[i];
+		const char *list = pf_value(h, NULL, name);
+
+		pf_refuse_own(name, list, domain, p);
+		if (domain[0] != '.' && pf_takes_below(h))
+			pf_refuse_own(name, list,
+			    REGION_JOIN(p->rg, ".", domain), p);
+	}
+}
+
+static void
 check_domains(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p)
 {
@@ -328,9 +405,7 @@ check_domains(const struct pf_wish *w, const struct pf_conf *h,
 		any = true;
 		if (!is_domain(domain))
 			host_refuse(p, "--domains: %s is no domain", domain);
-		for (size_t i = 0; pf_own_lists[i] != NULL; i++)
-			pf_refuse_own(pf_own_lists[i],
-			    pf_value(h, NULL, pf_own_lists[i]), domain, p);
+		check_domain(h, domain, p);
 	}
 	if (w->scope == PF_DOMAINS && !any)
 		host_refuse(p, "--domains has none");
@@ -342,6 +417,9 @@ static const struct told {
 	{ "smtp_bind_address", "",
 	    "does not hold for this mail any more: smtp-source-host does" },
 	{ "smtp_fallback_relay", "", "does not hold for this mail any more" },
+	{ "smtp_sasl_auth_enable", "no",
+	    "does nothing for mail that goes by Mailrace, which does not sign "
+	    "in at other servers" },
 	{ "soft_bounce", "no",
 	    "keeps mail in the queue of Postfix that Mailrace refuses" },
 };

@@ -14,6 +14,9 @@
 
 /* The parameters that list the host's own domains; NULL ends them. */
 extern const char *const pf_own_lists[];
+/* Does a domain of transport_maps stand for those below it, too? */
+bool pf_takes_below(const struct pf_conf *h);
+bool pf_list_has(const char *list, const char *wanted);
 /* A refusal if the domain is in that list; tables and files are not asked. */
 void pf_refuse_own(const char *name, const char *list, const char *domain,
     struct host_plan *p);

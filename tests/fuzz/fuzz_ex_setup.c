@@ -4,7 +4,8 @@
  * each change can be made, a second plan has nothing more to do with the text,
  * and undo makes it what it was.
  *
- * A line "=== NAME" begins a part: main, routers, transports, text.
+ * A line "=== NAME" begins a part: main, routers, transports,
+ * authenticators, text.
  */
 #include <string.h>
 
@@ -13,10 +14,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum part { MAIN, ROUTERS, TRANSPORTS, TEXT, PARTS };
+enum part { MAIN, ROUTERS, TRANSPORTS, AUTHENTICATORS, TEXT, PARTS };
 
 static const char *const names[PARTS] = { "main", "routers", "transports",
-	"text" };
+	"authenticators", "text" };
 
 static void
 split(const char *p, size_t size, struct slice parts[PARTS])
@@ -52,6 +53,14 @@ says_all(void *ctx, const char *domain, const char *directive)
 	(void)domain;
 	(void)directive;
 	return true;
+}
+
+/* An Exim that knows no variable. */
+static const char *
+expand(void *site, const char *text)
+{
+	(void)site;
+	return strstr(text, "fail") == NULL ? text : NULL;
 }
 
 /* The text with all changes of a plan. */
@@ -98,7 +107,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice parts[PARTS] = { { "", 0 }, { "", 0 }, { "", 0 },
-		{ "", 0 } };
+		{ "", 0 }, { "", 0 } };
 	struct region *rg = region_new();
 	struct ex_facts f;
 	struct err e;
@@ -108,7 +117,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.lmtp_tcp = "127.0.0.1:24",
 		.suppress = "/run/suppress",
 		.dsn = "127.0.0.1:28",
-		.holds = says_all };
+		.holds = says_all,
+		.expand = expand };
 
 	split((const char *)data, size, parts);
 	ex_facts_init(&f, rg);
@@ -117,6 +127,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)ex_conf_read(f.conf, EX_MAIN, parts[MAIN], &e);
 	(void)ex_conf_read(f.conf, EX_ROUTER, parts[ROUTERS], &e);
 	(void)ex_conf_read(f.conf, EX_TRANSPORT, parts[TRANSPORTS], &e);
+	(void)ex_conf_read(f.conf, EX_AUTHENTICATOR, parts[AUTHENTICATORS], &e);
 	for (int scope = EX_ALL; scope <= EX_SENDERS; scope++) {
 		w.scope = (enum ex_scope)scope;
 		try(&w, &f, parts[TEXT]);

@@ -416,12 +416,24 @@ def edited_since(lab):
     tap.check("190_mailrace: what set-up wrote there was changed" in r.stderr
               and "+# theirs" in r.stdout, r)
     write(router, made[router][3].decode())
+    settings = made[exim.SETTINGS][3].decode()
+    listed = "dc_local_interfaces='127.0.0.1.25 ; 127.0.0.1.587"
+    write(exim.SETTINGS, settings.replace(listed, listed + " ; 127.0.0.9.25"))
     r = lab.setup("--undo")
     tap.equal((r.returncode, r.stderr), (0, ""), "undo")
-    tap.check("only our own lines" in r.stdout, r.stdout)
+    tap.check("only our own lines" in r.stdout and
+              "this stays: %s ; 127.0.0.9.25'." % listed in r.stdout, r.stdout)
     wanted = dict(lab.original)
     wanted[acl] = wanted[acl][:3] + [wanted[acl][3] + b"# theirs\n"]
+    wanted[exim.SETTINGS] = wanted[exim.SETTINGS][:3] + [
+        wanted[exim.SETTINGS][3].replace(
+            listed.encode(), (listed + " ; 127.0.0.9.25").encode())]
+    now = lab.files()
+    wanted[LIVE] = now[LIVE]
+    tap.check(b"127.0.0.9.25" in now[LIVE][3] and
+              b"10028" not in now[LIVE][3], "what holds")
     lab.same(wanted, "undo")
+    write(exim.SETTINGS, lab.original[exim.SETTINGS][3].decode())
     write(acl, lab.original[acl][3].decode())
     lab.exim.update()
 
@@ -514,6 +526,12 @@ def plain(lab):
         text = f.read()
     write(PLAIN, "dsn_advertise_hosts = *\n" + text)
     lab.exim.reload()
+    # A way out before the host's own mailboxes, which their domains do not take
+    # for want of a name in DNS.
+    write(PLAIN, text.replace("begin routers\n", "begin routers\nfirst:\n  "
+                              "driver = dnslookup\n  transport = remote_smtp\n"))
+    lab.refused("postmaster@own.example would not go where it goes now")
+    write(PLAIN, "dsn_advertise_hosts = *\n" + text)
     before = lab.files()
     lab.refused("Exim does not read what is made of it, but " + PLAIN,
                 "--config-dir=" + TREE)

@@ -14,18 +14,16 @@ import csv
 import glob
 import json
 import os
-import pwd
 import re
 import socket
-import subprocess
 import time
 
 import mailrace
 import postfix
-import sasl
 import smtp_client
 import tap
-from lab import DNS_ADDRESS, LISTEN, Lab, mx_zone
+from lab import LISTEN, mx_zone
+from setup_lab import FILES, SetupLab
 
 PORT = 10587
 COMMON, GOLD = "127.0.0.10", "127.0.0.11"
@@ -89,44 +87,18 @@ MASTER = """
   -o { smtpd_relay_restrictions = %spermit_sasl_authenticated, reject }
   -o syslog_name=mta/submission
 """
-FILES = ("main.cf", "master.cf")
 
 
-class Fixture(Lab):
-    acct_sync = True
-
+class Fixture(SetupLab):
     def __init__(self):
         super().__init__(
             zone=ZONE, config=CONFIG, pf_main=MAIN, pf_master=MASTER % "",
-            hand_over=False, log_headers=("Message-ID", "X-Test-Id"),
+            log_headers=("Message-ID", "X-Test-Id"),
             receivers=[{"listen": ["127.0.1.1:25"]},
                        {"listen": ["127.0.1.2:25"]}])
         os.makedirs(self.path("users"))
-        user = pwd.getpwnam("postfix")
-        os.chown(self.path("mail"), user.pw_uid, user.pw_gid)
-        with open(self.path("mailboxes"), "w") as f:
-            f.write("alice@own.example alice/\nbob@second.example bob/\n")
-        self.postfix.configure(
-            "virtual_uid_maps = static:%d\nvirtual_gid_maps = static:%d\n"
-            "virtual_mailbox_base = %s\nvirtual_mailbox_maps = texthash:%s\n" %
-            (user.pw_uid, user.pw_gid, self.path("mail"),
-             self.path("mailboxes")))
         self.original = self.files()
         self.made = 0
-
-    def __enter__(self):
-        # Postfix's own smtp client asks the system's resolver.
-        with open(self.path("resolv.conf"), "w") as f:
-            f.write("nameserver %s\n" % DNS_ADDRESS)
-        subprocess.run(["mount", "--bind", self.path("resolv.conf"),
-                        "/etc/resolv.conf"], check=True)
-        self.mounts.append("/etc/resolv.conf")
-        sasl.serve(os.path.join(self.postfix.queue, "auth"))
-        self.start()
-        return self
-
-    def file(self, name):
-        return os.path.join(self.postfix.conf, name)
 
     def files(self):
         out = {}
@@ -144,10 +116,6 @@ class Fixture(Lab):
                 f.write(files[name])
             os.utime(self.path(name), (time.time() - 60,) * 2)
             os.replace(self.path(name), self.file(name))
-
-    def reload(self):
-        self.postfix.run("postfix", "-c", self.postfix.conf, "reload",
-                         check=True)
 
     def setup(self, *options, port=str(PORT), config=None):
         command = mailrace.Command(config or self.config)
@@ -188,15 +156,6 @@ class Fixture(Lab):
                 text = f.read()
             return line.search(text) and text
         return tap.wait_for(found, 10, "a line of the log: " + wanted)
-
-    def mailbox(self, name):
-        return [open(p, "rb").read()
-                for p in glob.glob(self.path("mail", name, "new", "*"))]
-
-    def wait_mailbox(self, name, count):
-        return tap.wait_for(lambda: len(self.mailbox(name)) >= count and
-                            self.mailbox(name), 30,
-                            "%d in %s" % (count, name))
 
 
 def unchanged(lab, files, what):
@@ -476,9 +435,10 @@ def own(lab):
     tap.equal(send([rcpt, "alice@own.example", "Bob@SECOND.example",
                     "sales@own.example", "x@sub.relayed.example"], "brand"),
               6 * [250], "replies")
-    text = lab.wait_mailbox("alice", 1)[0].lower()
+    with open(lab.wait_mailbox("alice@own.example", 1)[0], "rb") as f:
+        text = f.read().lower()
     tap.check(b"x-mailrace-auth" not in text, "it is seen")
-    lab.wait_mailbox("bob", 1)
+    lab.wait_mailbox("bob@second.example", 1)
     lab.wait_arrived(rcpt)
     lab.wait_arrived("out@in.example")
     tap.equal(lab.wait_arrived("x@sub.relayed.example")["peer"], HERE,
@@ -518,7 +478,7 @@ def undone(lab):
     tap.equal(send([rcpt, "bob@second.example"], "brand", port=587),
               [250, 250, 250], "replies")
     tap.equal(lab.wait_arrived(rcpt)["peer"], HERE, "who sends")
-    lab.wait_mailbox("bob", 2)
+    lab.wait_mailbox("bob@second.example", 2)
     tap.equal(lab.daemon.log_text().count(" accepted "), before,
               "through Mailrace")
 

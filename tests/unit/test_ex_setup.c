@@ -45,6 +45,34 @@
 	"note: dsn-host of Mailrace's configuration names no port of " \
 	"127.0.0.1: there will be nothing for notifications\n"
 
+#define NO_DSN \
+	"note: dsn-host of Mailrace's configuration names no port of " \
+	"127.0.0.1: there will be nothing for notifications\n"
+#define NO_HOSTS \
+	"note: there is no hostlist relay_from_hosts: who is in a suppression " \
+	"list is refused at RCPT to clients who have signed in; of mail of " \
+	"others, Exim sends bounces\n"
+#define OWN_ROUTERS \
+	"local router:\ndriver = accept\ndomains = +local_domains\n" \
+	"alias router:\ndriver = redirect\ndomains = +local_domains\n" \
+	"some router:\ndriver = accept\n" \
+	"domains = a.example : !*.b.example : *.example\n"
+#define ASK \
+	"  warn    set acl_m_mailrace = OK\n" \
+	"  warn    authenticated = *\n" \
+	"          set acl_m_mailrace = OK ask\n" \
+	"  warn    hosts = :\n" \
+	"          set acl_m_mailrace = OK ask\n" \
+	"  warn    condition = ${if eq{$acl_m_mailrace}{OK ask}}\n"
+#define ANSWERS \
+	"  set acl_m_mailrace = ${readsocket{/s}{<$local_part@$domain> " \
+	"<$sender_address> $sender_host_address\\n}{3s}{}{DEFER suppression " \
+	"lists cannot be asked now}}\n" \
+	"  deny    condition = ${if match{$acl_m_mailrace}{\\N^DENY \\N}}\n" \
+	"          message   = 5.7.1 ${sg{$acl_m_mailrace}{\\N^DENY \\N}{}}\n" \
+	"  defer   condition = ${if !match{$acl_m_mailrace}{\\N^OK\\N}}\n" \
+	"          message   = 4.3.0 ${sg{$acl_m_mailrace}{\\N^DEFER \\N}{}}\n"
+
 static bool
 says_nothing(void *ctx, const char *domain, const char *directive)
 {
@@ -156,6 +184,14 @@ static const struct {
 	    "Mailrace's configuration first\n"
 	    "no: transport remote has transport_filter = /bin/x: it would be "
 	    "bypassed\n" },
+	{ "TLS, as far as it goes", "", ROUTERS,
+	    REMOTE "tls_verify_hosts = mx.example\ntls_crl = /crl\n", EX_ALL,
+	    NULL, NULL,
+	    "no: transport remote has tls_crl = /crl: Mailrace has nothing "
+	    "that does the same, and mail would go out with less\n"
+	    "no: transport remote has tls_verify_hosts = mx.example: Mailrace "
+	    "has nothing that does the same, and mail would go out with "
+	    "less\n" },
 	{ "a transport by expansion", "",
 	    "out router:\ndriver = dnslookup\ntransport = ${y}\n", REMOTE,
 	    EX_ALL, NULL, NULL,
@@ -186,14 +222,9 @@ print(const struct host_plan *p, bool refused, struct buf *out)
 }
 
 static void
-plan(size_t i, const struct ex_text *text, struct host_plan *p)
+make(const struct ex_wish *w, const char *const *conf,
+    const struct ex_text *text, struct host_plan *p)
 {
-	const struct ex_wish w = { .form = EX_PLAIN,
-		.scope = cases[i].scope,
-		.list = cases[i].list,
-		.lmtp = "/run/lmtp",
-		.dsn = cases[i].dsn,
-		.holds = says_nothing };
 	struct ex_facts f;
 	struct err e;
 
@@ -203,13 +234,32 @@ plan(size_t i, const struct ex_text *text, struct host_plan *p)
 	    slice_of(REGION_JOIN(p->rg,
 		"acl_smtp_rcpt = check\ndaemon_smtp_ports = smtp\n"
 		"exim_user = ex\nexim_group = ex\n",
-		cases[i].main)),
+		conf[EX_MAIN])),
 	    &e);
-	(void)ex_conf_read(f.conf, EX_ROUTER, slice_of(cases[i].routers), &e);
-	(void)ex_conf_read(f.conf, EX_TRANSPORT, slice_of(cases[i].transports),
+	(void)ex_conf_read(f.conf, EX_ROUTER, slice_of(conf[EX_ROUTER]), &e);
+	(void)ex_conf_read(f.conf, EX_TRANSPORT, slice_of(conf[EX_TRANSPORT]),
 	    &e);
-	ex_setup(&w, &f, text, p);
+	if (conf[EX_AUTHENTICATOR] != NULL)
+		(void)ex_conf_read(f.conf, EX_AUTHENTICATOR,
+		    slice_of(conf[EX_AUTHENTICATOR]), &e);
+	ex_setup(w, &f, text, p);
 	ex_facts_fini(&f);
+}
+
+static void
+plan(size_t i, const struct ex_text *text, struct host_plan *p)
+{
+	const char *const conf[EX_KINDS] = { [EX_MAIN] = cases[i].main,
+		[EX_ROUTER] = cases[i].routers,
+		[EX_TRANSPORT] = cases[i].transports };
+
+	make(&(struct ex_wish){ .form = EX_PLAIN,
+		 .scope = cases[i].scope,
+		 .list = cases[i].list,
+		 .lmtp = "/run/lmtp",
+		 .dsn = cases[i].dsn,
+		 .holds = says_nothing },
+	    conf, text, p);
 }
 
 static void
@@ -226,6 +276,147 @@ plans(void)
 		plan(i, &text, &p);
 		print(&p, p.refusals.n > 0, &out);
 		(void)is_str(buf_cstr(&out), cases[i].want, cases[i].label);
+		buf_fini(&out);
+		host_plan_fini(&p);
+	}
+}
+
+/* ---- signing in at a smarthost ------------------------------------------- */
+
+#define SMARTHOST \
+	"out router:\ndriver = manualroute\ntransport = remote\n" \
+	"route_list = * h1.example::587:h2.example byname\n"
+#define CLIENT "plain authenticator:\ndriver = plaintext\nclient_send = x\n"
+#define SERVER "plain authenticator:\ndriver = plaintext\nserver_prompts = :\n"
+#define TRY "hosts_try_auth = "
+#define PASSWORD "<; ${lookup{$host}{$host_address}}"
+
+static const struct {
+	const char *label, *routers, *options, *authenticators, *want, *never;
+} signing[] = {
+	{ "there is a password for the smarthost", SMARTHOST, TRY PASSWORD "\n",
+	    CLIENT,
+	    "no: transport remote has " TRY PASSWORD
+	    ": Mailrace does not sign in at other servers",
+	    NULL },
+	{ "for the one with a port", SMARTHOST, TRY "${$host}\n", CLIENT,
+	    "no: transport remote has " TRY "${$host}: ", NULL },
+	{ "only for another one", SMARTHOST, TRY "<; ${lookup{$other}}\n",
+	    CLIENT, "text conf = ", TRY },
+	{ "what cannot be expanded", SMARTHOST, TRY "${fail}\n", CLIENT,
+	    "no: transport remote has " TRY, NULL },
+	{ "a host by its name", SMARTHOST, TRY "h1.example\n", CLIENT,
+	    "no: transport remote has " TRY "h1.example: ", NULL },
+	{ "no authenticator of a client", SMARTHOST, TRY "*\n", SERVER,
+	    "text conf = ", TRY },
+	{ "mail goes to each MX", ROUTERS, TRY "*\n", CLIENT,
+	    "note: transport remote has " TRY "*, which does nothing", "no: " },
+	{ "and may not without", ROUTERS, "hosts_require_auth = mx.example\n",
+	    CLIENT, "no: transport remote has hosts_require_auth = mx.example",
+	    NULL },
+};
+
+static bool
+says_all(void *ctx, const char *domain, const char *directive)
+{
+	(void)ctx;
+	(void)domain;
+	return strcmp(directive, "smtp-hosts") == 0;
+}
+
+/* As Debian's list, with an entry for the second of the smarthosts. */
+static const char *
+expand(void *site, const char *text)
+{
+	(void)site;
+	if (strstr(text, "fail") != NULL)
+		return NULL;
+	return strcmp(text, "${h1.example}") == 0 ||
+		strcmp(text, "<; ${lookup{h2.example}{h2.example}}") == 0 ?
+	    "<; h2.example" :
+	    "<; ";
+}
+
+static void
+sign_in(void)
+{
+	struct ex_source source = { "conf", SLICE_LIT(PLAIN) };
+	const struct ex_text text = { &source, 1 };
+
+	for (size_t i = 0; i < sizeof(signing) / sizeof(signing[0]); i++) {
+		struct buf out = { .p = NULL };
+		struct host_plan p;
+
+		host_plan_init(&p);
+		make(&(struct ex_wish){ .form = EX_PLAIN,
+			 .lmtp = "/run/lmtp",
+			 .holds = says_all,
+			 .expand = expand },
+		    (const char *const[EX_KINDS]){ "", signing[i].routers,
+			REGION_JOIN(p.rg, REMOTE, signing[i].options),
+			signing[i].authenticators },
+		    &text, &p);
+		print(&p, p.refusals.n > 0, &out);
+		if (!ok(strstr(buf_cstr(&out), signing[i].want) != NULL &&
+			    (signing[i].never == NULL ||
+				strstr(buf_cstr(&out), signing[i].never) ==
+				    NULL),
+			"%s", signing[i].label))
+			(void)printf("# %s\n", buf_cstr(&out));
+		buf_fini(&out);
+		host_plan_fini(&p);
+	}
+}
+
+/* ---- whom is asked about at RCPT ----------------------------------------- */
+
+static const struct {
+	const char *label, *routers, *want;
+} asked[] = {
+	{ "its own domains are asked about by nobody",
+	    OWN_ROUTERS "out router:\ndriver = dnslookup\n"
+			"transport = remote\n",
+	    NO_HOSTS NO_DSN
+	    "text conf = " ROUTER LMTP "text conf = check:\n"
+	    "# Mailrace (mailrace setup exim): acl_smtp_rcpt\n" ASK
+	    "  condition = ${if !match_domain{$domain}"
+	    "{+local_domains}}\n"
+	    "  condition = ${if !match_domain{$domain}"
+	    "{a.example : !*.b.example : *.example}}\n" ANSWERS
+	    "\ntext conf = " TRANSPORT "\n" },
+	{ "unless some router is for any",
+	    OWN_ROUTERS "users router:\ndriver = accept\n"
+			"domains = ! a.example\n"
+			"out router:\ndriver = dnslookup\n"
+			"transport = remote\n",
+	    "note: routers users and out do not say for which domains they "
+	    "are: which mail is this host's own cannot be told at RCPT, so who "
+	    "is in a suppression list is refused at the hand-over, and Exim "
+	    "sends bounces\n" NO_DSN "text conf = " ROUTER LMTP
+	    "text conf = " TRANSPORT "\n" },
+};
+
+static void
+questions(void)
+{
+	struct ex_source source = { "conf", SLICE_LIT(PLAIN) };
+	const struct ex_text text = { &source, 1 };
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		const char *const conf[EX_KINDS] = { [EX_MAIN] = "",
+			[EX_ROUTER] = asked[i].routers,
+			[EX_TRANSPORT] = REMOTE };
+		struct buf out = { .p = NULL };
+		struct host_plan p;
+
+		host_plan_init(&p);
+		make(&(struct ex_wish){ .form = EX_PLAIN,
+			 .lmtp = "/run/lmtp",
+			 .suppress = "/s",
+			 .holds = says_nothing },
+		    conf, &text, &p);
+		print(&p, p.refusals.n > 0, &out);
+		(void)is_str(buf_cstr(&out), asked[i].want, asked[i].label);
 		buf_fini(&out);
 		host_plan_fini(&p);
 	}
@@ -288,30 +479,105 @@ static const struct {
 	    "no: new: what set-up wrote there was changed since\n" },
 };
 
+/* Of changes, with these files now; new NULL: that is not there. */
+static void
+judge_undo(const struct host_change *changes, size_t count, const char *conf,
+    const char *new, struct buf *out)
+{
+	struct ex_source sources[] = {
+		{ "conf", slice_of(conf) },
+		{ "new", slice_of(new == NULL ? "" : new) },
+	};
+	const struct ex_text text = { sources, new == NULL ? 1 : 2 };
+	struct host_plan p;
+
+	host_plan_init(&p);
+	ex_undo(changes, count, &text, &p);
+	for (size_t k = 0; k < p.count; k++)
+		if (p.changes[k].value == NULL)
+			p.changes[k].value = "(null)";
+	print(&p, p.refusals.n > 0, out);
+	host_plan_fini(&p);
+}
+
 static void
 undo(void)
 {
 	for (size_t i = 0; i < sizeof(undone) / sizeof(undone[0]); i++) {
-		struct ex_source sources[] = {
-			{ "conf", slice_of(undone[i].conf) },
-			{ "new",
-			    slice_of(
-				undone[i].new == NULL ? "" : undone[i].new) },
-		};
-		const struct ex_text text = { sources,
-			undone[i].new == NULL ? 1 : 2 };
 		struct buf out = { .p = NULL };
-		struct host_plan p;
 
-		host_plan_init(&p);
-		ex_undo(made, sizeof(made) / sizeof(made[0]), &text, &p);
-		for (size_t k = 0; k < p.count; k++)
-			if (p.changes[k].value == NULL)
-				p.changes[k].value = "(null)";
-		print(&p, p.refusals.n > 0, &out);
+		judge_undo(made, sizeof(made) / sizeof(made[0]), undone[i].conf,
+		    undone[i].new, &out);
 		(void)is_str(buf_cstr(&out), undone[i].want, undone[i].label);
 		buf_fini(&out);
-		host_plan_fini(&p);
+	}
+}
+
+/* ---- taking an address back out of a list that was edited ---------------- */
+
+#define LISTENS "# Mailrace (mailrace setup exim): where it listens, too\n"
+#define LIST "local_interfaces = <; "
+#define OURS "127.0.0.1.28"
+#define STAYS "note: conf: of what was edited since this stays: "
+
+static const struct host_change plain_list = { EX_TEXT, "conf",
+	LIST "10.0.0.1 ; " OURS "\n", LIST "10.0.0.1\n" };
+static const struct host_change new_list = { EX_TEXT, "conf",
+	LISTENS LIST "0.0.0.0 ; ::0 ; " OURS "\n\nbegin acl\n", "begin acl\n" };
+static const struct host_change debian_list = { EX_TEXT, "conf",
+	"dc_local_interfaces='10.0.0.1 ; " OURS "'\n",
+	"dc_local_interfaces='10.0.0.1'\n" };
+static const struct host_change acl = { EX_TEXT, "conf",
+	"rcpt:\n# Mailrace (mailrace setup exim): acl\n  accept\n"
+	"  condition = ${if eq{$received_port}{28}}\n\n",
+	"rcpt:\n" };
+
+static const struct {
+	const char *label;
+	const struct host_change *change;
+	const char *conf, *want;
+} edited[] = {
+	{ "nobody has edited it", &plain_list, LIST "10.0.0.1 ; " OURS "\n",
+	    "text conf = " LIST "10.0.0.1\n" },
+	{ "another address before ours", &plain_list,
+	    LIST "10.0.0.9 ; " OURS "\nx = y\n",
+	    STAYS LIST "10.0.0.9\ntext conf = " LIST "10.0.0.9\n" },
+	{ "and behind it", &plain_list, LIST OURS " ; 10.0.0.9\n",
+	    STAYS LIST "10.0.0.9\ntext conf = " LIST "10.0.0.9\n" },
+	{ "with colons", &plain_list,
+	    "local_interfaces=10.0.0.9:" OURS ":10.0.0.8\n",
+	    STAYS "local_interfaces=10.0.0.9:10.0.0.8\n"
+		  "text conf = local_interfaces=10.0.0.9:10.0.0.8\n" },
+	{ "it is gone", &plain_list, "# not " OURS "\n" LIST "127.0.0.1.280\n",
+	    "" },
+	{ "nothing else is left", &plain_list, LIST OURS "\n",
+	    "no: conf: " OURS " cannot be taken out of what was edited since: "
+	    "its line has no other item\n" },
+	{ "it is there twice", &plain_list,
+	    LIST "10.0.0.9 ; " OURS "\nx = " OURS "\n",
+	    "no: conf: " OURS " cannot be taken out of what was edited since: "
+	    "it stands there more than once\n" },
+	{ "a list of our own", &new_list,
+	    LISTENS LIST "10.0.0.9 ; " OURS "\nbegin acl\n",
+	    STAYS LIST "10.0.0.9\ntext conf = " LIST "10.0.0.9\n"
+		       "text conf = " },
+	{ "Debian's", &debian_list, "dc_local_interfaces='10.0.0.9;" OURS "'\n",
+	    STAYS "dc_local_interfaces='10.0.0.9'\n"
+		  "text conf = dc_local_interfaces='10.0.0.9'\n" },
+	{ "a block without its comment", &acl,
+	    "rcpt:\n  accept\n  condition = ${if eq{$received_port}{28}}\n",
+	    "no: conf: what set-up wrote there was changed since\n" },
+};
+
+static void
+undo_edited(void)
+{
+	for (size_t i = 0; i < sizeof(edited) / sizeof(edited[0]); i++) {
+		struct buf out = { .p = NULL };
+
+		judge_undo(edited[i].change, 1, edited[i].conf, NULL, &out);
+		(void)is_str(buf_cstr(&out), edited[i].want, edited[i].label);
+		buf_fini(&out);
 	}
 }
 
@@ -319,7 +585,10 @@ int
 main(void)
 {
 	plans();
+	questions();
+	sign_in();
 	not_there();
 	undo();
+	undo_edited();
 	return done_testing();
 }

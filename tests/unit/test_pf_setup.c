@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/postfix/pf_own.h"
 #include "tests/tap.h"
 #include "tests/unit/pf_case.h"
 
@@ -139,12 +140,24 @@ static const struct setup_case cases[] = {
 	    "address_verify_transport_maps = hash:/etc/postfix/t\n",
 	    NULL, { .scope = PF_DOMAINS, .list = "a.example" }, NULL,
 	    { "service mailrace/unix" }, "transport_maps" },
+	{ "notifications where somebody listens", "", NULL,
+	    { .dsn = "127.0.0.1:25" }, NULL,
+	    { "no: dsn-host 127.0.0.1:25: smtp/inet in master.cf listens" },
+	    NULL },
 	{ "domains: not one of the host's own", "", NULL,
 	    { .scope = PF_DOMAINS, .list = "gmail.example,MX.example" }, NULL,
 	    { "no: MX.example is in mydestination" }, NULL },
 	{ "domains: nor all below one, with one of the host's own in it", "",
 	    NULL, { .scope = PF_DOMAINS, .list = ".Example" }, NULL,
 	    { "no: .Example is in mydestination" }, NULL },
+	{ "domains: nor one with such below, where that counts",
+	    "parent_domain_matches_subdomains = x, transport_maps\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "example" }, NULL,
+	    { "no: .example is in mydestination" }, NULL },
+	{ "domains: where it does not",
+	    "parent_domain_matches_subdomains = relay_domains\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "example" }, NULL,
+	    { "main transport_maps = inline:{example=" }, "no: " },
 	{ "domains: nor one below what is relayed",
 	    "relay_domains = r.example\n", NULL,
 	    { .scope = PF_DOMAINS, .list = "a.r.example" }, NULL,
@@ -188,6 +201,17 @@ static const struct setup_case cases[] = {
 	{ "relayhost, for a domain", "relayhost = [192.0.2.1]\n", NULL,
 	    { .scope = PF_DOMAINS, .list = "a.example,b.example" },
 	    "a.example smtp-hosts", { "(<domain b.example> " }, NULL },
+	{ "relayhost, where Postfix signs in",
+	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
+	    { .lmtp = NULL }, "any.mailrace-setup.invalid smtp-hosts",
+	    { "no: smtp_sasl_auth_enable = yes, with relayhost = [192.0.2.1]: "
+	      "Mailrace does not sign in" },
+	    NULL },
+	{ "signing in, without relayhost", "smtp_sasl_auth_enable = yes\n",
+	    NULL, { .lmtp = NULL }, NULL,
+	    { "note: smtp_sasl_auth_enable does nothing for mail that goes by "
+	      "Mailrace" },
+	    "no: " },
 	{ "relays by sender",
 	    "sender_dependent_relayhost_maps = hash:/etc/postfix/r\n", NULL,
 	    { .lmtp = NULL }, NULL,
@@ -222,6 +246,28 @@ static const struct setup_case cases[] = {
 	{ "DANE", "smtp_tls_security_level = dane\n", NULL, { .lmtp = NULL },
 	    "any.mailrace-setup.invalid require-starttls",
 	    { "no: smtp_tls_security_level = dane: " }, NULL },
+	{ "TLS always, and not just any",
+	    "smtp_tls_security_level = encrypt\n"
+	    "smtp_tls_mandatory_ciphers = high\n"
+	    "smtp_tls_mandatory_protocols = >=TLSv1.2\n",
+	    NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "no: smtp_tls_mandatory_ciphers = high: Mailrace has nothing",
+		"no: smtp_tls_mandatory_protocols = >=TLSv1.2: Mailrace" },
+	    NULL },
+	{ "TLS always, but what nobody speaks",
+	    "smtp_tls_security_level = encrypt\n"
+	    "smtp_tls_mandatory_protocols = !SSLv2, !SSLv3\n",
+	    NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "what would be mandatory", "smtp_tls_mandatory_ciphers = high\n",
+	    NULL, { .lmtp = NULL }, NULL,
+	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "TLS from the first byte", "smtp_tls_wrappermode = yes\n", NULL,
+	    { .lmtp = NULL }, NULL,
+	    { "no: smtp_tls_wrappermode = yes: TLS begins with STARTTLS" },
+	    NULL },
 	{ "policies that nobody can list", "smtp_tls_policy_maps = pcre:/x\n",
 	    NULL, { .lmtp = NULL }, NULL,
 	    { "no: smtp_tls_policy_maps = pcre:/x: what it has cannot" },
@@ -229,13 +275,16 @@ static const struct setup_case cases[] = {
 	{ "policies, one by one", "smtp_tls_policy_maps = hash:/x\n", NULL,
 	    { .tls_policy = SLICE_LIT("a.example\tmay\n"
 				      "[mx.b.example]:587\tencrypt\n"
-				      ".c.example  encrypt ciphers=high\n"
+				      ".c.example  encrypt\n"
+				      "e.example encrypt ciphers=high\n"
 				      "d.example verify match=hostname\n") },
 	    "mx.b.example require-starttls",
 	    { "no: smtp_tls_policy_maps: .c.example encrypt: put "
 	      "require-starttls yes into <domain any.c.example>",
-		"no: smtp_tls_policy_maps: d.example verify: Mailrace has "
-		"nothing" },
+		"no: smtp_tls_policy_maps: e.example encrypt ciphers=high: "
+		"Mailrace has nothing",
+		"no: smtp_tls_policy_maps: d.example verify match=hostname: "
+		"Mailrace has nothing" },
 	    "b.example" },
 
 	/* ---- milters ---- */
@@ -420,7 +469,8 @@ static const struct setup_case fast[] = {
 	      "has smtpd_proxy_filter=127.0.0.1:10024: mail" },
 	    NULL },
 	{ "fast: an old Postfix", "mail_version = 3.6.4\n", NULL, FAST, NULL,
-	    { "no: --fast-path: this is Postfix 3.6.4, and it needs 3.7" },
+	    { "no: --fast-path: this is Postfix 3.6.4, and it needs 3.7",
+		"set up without it, and let applications" },
 	    NULL },
 	{ "fast: a new one", "mail_version = 3.10-20250217\n", NULL, FAST, NULL,
 	    { "service 10587/inet" }, "no: " },
@@ -444,6 +494,60 @@ static const struct setup_case fast[] = {
 	    PF_SERVICES "10587 inet n - n - - qmqpd\n", FAST, NULL,
 	    { "no: --fast-path: 10587/inet in master.cf is another service" },
 	    NULL },
+	{ "fast: no milter where users sign in", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o receive_override_options=no_milters,"
+			"no_address_mappings -v\n",
+	    .wish = { .fast = "10587", .milter = QUEUE "mailrace/milter" },
+	    NULL,
+	    { SIGN_IN CLIENTS
+		" -o receive_override_options=no_address_mappings\n",
+		"note: 587/inet has receive_override_options=no_milters,"
+		"no_address_mappings: on the fast path our milter is asked",
+		"note: 587/inet has receive_override_options=no_milters,"
+		"no_address_mappings, so no milter is asked: mail that comes "
+		"in there is treated when it is handed over" },
+	    "no: " },
+	{ "fast: and none of ours", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o receive_override_options=no_milters\n",
+	    FAST, NULL, { CLIENTS " -o receive_override_options=no_milters\n" },
+	    "no: " },
+	{ "fast: who knows whether there is a milter", "",
+	    PF_SERVICES "587 inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes"
+			" -o receive_override_options=$mua\n",
+	    .wish = { .fast = "10587", .milter = QUEUE "mailrace/milter" },
+	    NULL,
+	    { "no: --fast-path: 587/inet in master.cf, where users sign in, "
+	      "has receive_override_options=$mua: whether",
+		"note: 587/inet has receive_override_options=$mua, so" },
+	    NULL },
+	{ "fast: milters by client", "smtpd_milter_maps = cidr:/m\n", NULL,
+	    .wish = { .fast = "10587", .milter = QUEUE "mailrace/milter" },
+	    NULL,
+	    { "default_action=tempfail} -o smtpd_milter_maps= -o smtpd_sasl",
+		"note: smtp/inet has smtpd_milter_maps=cidr:/m: for clients" },
+	    "no: " },
+	{ "fast: another service, by the name of its port", "",
+	    PF_SERVICES "submission inet n - n - - smtpd\n",
+	    .wish = { .fast = "587" }, NULL,
+	    { "no: --fast-path: submission/inet in master.cf listens there" },
+	    NULL },
+	{ "fast: of one address", "",
+	    PF_SERVICES "localhost:submission inet n - n - - smtpd\n",
+	    .wish = { .fast = "127.0.0.1:587" }, NULL,
+	    { "no: --fast-path: localhost:submission/inet in master.cf" },
+	    NULL },
+	{ "fast: of all addresses", "inet_interfaces = all\n",
+	    PF_SERVICES "587 inet n - n - - smtpd\n",
+	    .wish = { .fast = "127.0.0.1:587" }, NULL,
+	    { "no: --fast-path: 587/inet in master.cf listens there" }, NULL },
+	{ "fast: of another address", "inet_interfaces = 192.0.2.1\n",
+	    PF_SERVICES "smtps inet n - n - - smtpd\n"
+			"127.0.0.2:587 inet n - n - - smtpd\n"
+			"587 inet n - n - - smtpd\n",
+	    .wish = { .fast = "127.0.0.1:587" }, NULL,
+	    { "service 127.0.0.1:587/inet" }, "no: " },
 	{ "fast: one address", "", NULL, .wish = { .fast = "[::1]:587" }, NULL,
 	    { "service [::1]:587/inet = [::1]:587 inet" }, "no: " },
 	{ "fast: no number", "", NULL, .wish = { .fast = "submission" }, NULL,
@@ -476,6 +580,27 @@ judge(const struct setup_case *c)
 	free(got);
 }
 
+/* Ways of the host's own mail that name what set-up changes. */
+static void
+own_ways(void)
+{
+	struct region *rg = region_new();
+	struct pf_conf *now = pf_case_host(rg, "relay_transport = smtp\n", ""),
+		       *same = pf_case_host(rg,
+			   "relay_transport = smtp\ndefault_transport = x\n",
+			   ""),
+		       *other = pf_case_host(rg, "relay_transport = x\n", "");
+
+	is_str(pf_own_changed(now, same) == NULL ? "none" : "some", "none",
+	    "another default is no other way of the host's own mail");
+	is_str(pf_own_changed(now, other), "relay_transport",
+	    "but where relay_transport names it");
+	pf_conf_free(&now);
+	pf_conf_free(&same);
+	pf_conf_free(&other);
+	region_free(&rg);
+}
+
 /* What it has made it finds, and adds nothing. */
 static void
 once_more(void)
@@ -503,5 +628,6 @@ main(void)
 	for (size_t i = 0; i < sizeof(fast) / sizeof(fast[0]); i++)
 		judge(&fast[i]);
 	once_more();
+	own_ways();
 	return done_testing();
 }

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "admin/ctl_setup_exim.h"
+#include "compat/exim/ex_own.h"
+#include "lib/clock.h"
+
+enum { DOMAINS_MAX = 100, COMPARE_S = 30 };
+
+static int
+leads_here(const struct ex_site *s, const char *config, struct err *e)
+{
+	struct buf said = { .p = NULL };
+	int rc = ex_site_route(s, config, "probe@" HOST_PROBE_DOMAIN, &said, e);
+
+	if (rc == -1)
+		(void)err_where(e, "the new configuration, asked by -bt");
+	else if (strstr(buf_cstr(&said), "router = " EX_OUR_ROUTER ",") == NULL)
+		rc = err_set(e,
+		    "the new configuration would not lead here, says exim "
+		    "-bt: another router comes before");
+	buf_fini(&said);
+	return rc;
+}
+
+static int
+compare(const struct ex_site *site, const struct ex_setup *s,
+    const char *config, const char *address, struct err *e)
+{
+	struct buf now = { .p = NULL }, then = { .p = NULL };
+	const char *left;
+	int rc = ex_site_route(site, NULL, address, &now, e);
+
+	if (rc == 0)
+		rc = ex_site_route(site, config, address, &then, e);
+	left = rc == -1 ?
+	    NULL :
+	    ex_own_left(s, address, buf_cstr(&now), buf_cstr(&then));
+	if (left != NULL)
+		rc = err_set(e,
+		    "%s would not go where it goes now (%s), says exim -bt: "
+		    "mail of this host's own would leave it",
+		    address, left);
+	buf_fini(&now);
+	buf_fini(&then);
+	return rc;
+}
+
+int
+ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
+    const char *config, struct err *e)
+{
+	const int64_t until_us = clock_us() + COMPARE_S * US_PER_S;
+	struct ex_points own;
+	size_t i = 0;
+
+	if (leads_here(site, config, e) == -1)
+		return -1;
+	ex_own_points(s->f, site->rg, &own);
+	for (; i < own.n && i < DOMAINS_MAX && clock_us() < until_us; i++)
+		if (compare(site, s, config,
+			ex_own_address(site->rg, &own.v[i]), e) == -1)
+			return -1;
+	if (i < own.n)
+		host_note(s->p,
+		    "of %zu domains of this host's own only %zu were compared "
+		    "by exim -bt, now and as it would be",
+		    own.n, i);
+	return 0;
+}
