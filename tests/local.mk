@@ -1131,6 +1131,7 @@ EXTRA_DIST += \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-hint.scn \
+	%D%/scenario/retry-idle.scn \
 	%D%/scenario/retry-new-mail.scn \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient-list.scn \

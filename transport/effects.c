@@ -280,7 +280,7 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 	struct failing f = { to, &how };
 	const struct queue_conf *conf;
 
-	if (source_fault(to->sched, c, why))
+	if (source_fault(to->sched, c, why) || sched_conn_is_spare(c))
 		return;
 	if (!end->counted)
 		count_failure(to, c, why, now_us);

@@ -330,6 +330,8 @@ void sched_queue_worked(struct sched *s, struct sched_queue *q);
 
 /* Has its queue other connections that are ready, busy or being set up? */
 bool sched_conn_has_peers(const struct sched_conn *c);
+/* Is it ready, and has nothing to do?  A server may end it then, as any. */
+bool sched_conn_is_spare(const struct sched_conn *c);
 
 /*
  * The domain has no address of the family of its source, but one of the other:
