@@ -377,6 +377,11 @@ tests_unit_test_sched_delay_SOURCES = \
 	%D%/unit/test_sched_delay.c \
 	$(fake_conf_files)
 
+tests_unit_test_effects_SOURCES = \
+	%D%/unit/test_effects.c \
+	$(fake_conf_files) \
+	$(sim_files)
+
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
