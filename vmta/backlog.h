@@ -78,7 +78,7 @@ struct group {
 	uint8_t priority;
 	bool warm : 1;
 	bool by_pool : 1;  /* given to a pool, which chose the virtual MTA */
-	bool handed : 1;   /* to the host MTA, from another queue */
+	bool ageless : 1;  /* no age ends it here until it is tried */
 	uint8_t round : 5; /* of its queue, when skipped first; 0: was not */
 };
 

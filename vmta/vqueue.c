@@ -235,7 +235,7 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 			vqueue_rcpt_gone(q, b, r, ends->missed, ends->ctx);
 		} else if (opens > now_us) {
 			join_deferred(q, r, opens);
-		} else if (e->spans == 0 && !r->group->handed &&
+		} else if (e->spans == 0 && !r->group->ageless &&
 		    r->attempts > 0 && e->queued_us <= born_us) {
 			vqueue_rcpt_gone(q, b, r, ends->expired, ends->ctx);
 		} else {

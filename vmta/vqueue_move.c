@@ -81,6 +81,8 @@ group_there(struct slot *s, const struct group *g)
 		s->there->by_pool = s->way.by_pool;
 		to->last_added = s->there;
 	}
+	if (g->ageless)
+		s->there->ageless = true;
 	return s->there;
 }
 

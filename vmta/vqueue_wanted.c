@@ -22,6 +22,8 @@ free_deferred(struct sched_queue *q, struct rcpt *r)
 
 	if (opens > b->ran_us && r->due_us != SCHED_ON_HOLD)
 		return false;
+	if (r->due_us == SCHED_ON_HOLD)
+		r->group->ageless = true; /* it is to be tried once */
 	leave_deferred(q, r);
 	if (opens > b->ran_us) {
 		join_deferred(q, r, opens == INT64_MAX ? 0 : opens);
@@ -165,7 +167,7 @@ hand_rcpt(struct sched_queue *q, struct sched_queue *to, struct rcpt *r)
 	if (there == NULL || there->entry != g->entry ||
 	    there->priority != g->priority || g->entry->one_by_one) {
 		there = group_new(to, b, g->entry, g->priority);
-		there->handed = true; /* the age it may have is not to's */
+		there->ageless = true; /* what it may have is not to's */
 		to->last_added = there;
 	}
 	r->group = there;
