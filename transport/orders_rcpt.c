@@ -316,6 +316,8 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	if (o->stopped)
 		return WALK_END;
 	o->known = o->known || sched_has_message(w->sched, o->select.id);
+	if (o->deed == DEED_HAND_BACK && sched_walk_is_to_host(&w->at))
+		return WALK_ON;
 	/* Who is being sent is on no hold, or not any more. */
 	if (q != NULL && !w->again && !reads_envelopes(o) &&
 	    o->deed != DEED_RELEASE)
@@ -413,6 +415,7 @@ find(struct order *o)
 		.select = &o->select,
 		.look = look,
 		.chunk = on_chunk,
+		.to_host = o->deed == DEED_HAND_BACK,
 	};
 	candidates_go(&o->candidates);
 }

@@ -459,6 +459,7 @@ struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 
 struct sched_totals {
 	uint64_t queues, rcpts, deferred, granted, kbytes;
+	uint64_t handed; /* sched_walk_hand(), and not gone yet */
 	uint32_t conns;
 };
 /* Kept as they change: costs the same however many queues there are. */

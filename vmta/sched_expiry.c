@@ -93,6 +93,6 @@ expiry_failed(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
 	struct vqueue_ends ends = expiry_ends(s);
 
-	ends.tried = !choice_is_to_host(q); /* what goes back to it stays */
+	ends.tried = true;
 	vqueue_expire(q, &s->backlog, now_us, expiry_born(q, now_us), &ends);
 }

@@ -172,6 +172,12 @@ sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 }
 
 bool
+sched_walk_is_to_host(const struct sched_walk *w)
+{
+	return w->queue != NULL && choice_is_to_host(w->queue);
+}
+
+bool
 sched_walk_may_hand(const struct sched_walk *w,
     const struct sched_rcpt_info *info)
 {

@@ -65,7 +65,7 @@ find_there(struct slot *s, const struct group *g)
 
 	if (s->there == NULL && last != NULL && last->entry == g->entry &&
 	    !g->entry->one_by_one && last->priority == g->priority &&
-	    last->by_pool == s->way.by_pool)
+	    last->by_pool == s->way.by_pool && last->handed == g->handed)
 		s->there = last; /* of the slice before */
 	return s->there;
 }
@@ -79,6 +79,7 @@ group_there(struct slot *s, const struct group *g)
 		s->there = group_new(to, to->turns.backlog, g->entry,
 		    g->priority);
 		s->there->by_pool = s->way.by_pool;
+		s->there->handed = g->handed;
 		to->last_added = s->there;
 	}
 	if (g->ageless)

@@ -167,10 +167,11 @@ hand_rcpt(struct sched_queue *q, struct sched_queue *to, struct rcpt *r)
 	if (there == NULL || there->entry != g->entry ||
 	    there->priority != g->priority || g->entry->one_by_one) {
 		there = group_new(to, b, g->entry, g->priority);
-		there->ageless = true; /* what it may have is not to's */
+		there->handed = true; /* the age it may have is not to's */
 		to->last_added = there;
 	}
 	r->group = there;
+	b->sums.handed++;
 	there->rcpts++;
 	there->active++;
 	g->rcpts--;

@@ -333,8 +333,10 @@ static void
 test_hand(uint32_t max)
 {
 	struct sched_pause queue = { "b.example", "*", false };
+	struct sched_queue *q;
 	struct sched_walk walk;
 	uint64_t timed, held = 20 * 2, handed = 100 * 2 - held;
+	struct sched_totals totals;
 	struct world w;
 	struct err e;
 
@@ -353,6 +355,8 @@ test_hand(uint32_t max)
 	is_int((int64_t)size_of(&w, SNAPSHOT_DSN_DOMAIN, &timed),
 	    (int64_t)handed, "they wait for the host");
 	is_int((int64_t)timed, 0, "none for its time");
+	sched_totals(w.sched, &totals);
+	is_int((int64_t)totals.handed, (int64_t)handed, "and are counted");
 	is_int((int64_t)size_of(&w, "b.example", &timed),
 	    (int64_t)(300 - handed), "the others stay");
 	is_int((int64_t)queued(&w), MESSAGES * RCPTS, "nothing is lost");
@@ -365,6 +369,12 @@ test_hand(uint32_t max)
 	    "what is too old has left, but for what is on hold");
 	is_int((int64_t)size_of(&w, SNAPSHOT_DSN_DOMAIN, &timed),
 	    (int64_t)handed, "and what waits for the host");
+	sched_walk_begin(&walk, w.sched);
+	while ((q = sched_walk_next(&walk)) != NULL)
+		sched_queue_take_all(w.sched, q, NULL, NULL, OLD);
+	sched_walk_end(&walk);
+	sched_totals(w.sched, &totals);
+	is_int((int64_t)totals.handed, 0, "until it is gone");
 	plain_owner_fini(&w.owner);
 }
 
