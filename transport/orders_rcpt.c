@@ -439,6 +439,14 @@ log_order(const struct order *o)
 		    n, domain, vmta, deeds[o->deed].key);
 }
 
+/* Of one that goes back the drain asks until it has gone. */
+static bool
+is_unknown(const struct order *o)
+{
+	return o->select.id != 0 && !o->known &&
+	    (o->deed != DEED_HAND_BACK || o->dry_run);
+}
+
 static void
 answer(struct order *o)
 {
@@ -450,7 +458,7 @@ answer(struct order *o)
 		ctl_fail(o->request,
 		    "mailraced is being stopped; %s so far: %llu", key,
 		    (unsigned long long)o->changed);
-	else if (o->select.id != 0 && !o->known && o->deed != DEED_DELETE)
+	else if (is_unknown(o))
 		ctl_fail(o->request, CONTROL_NO_MESSAGE,
 		    message_id_text(o->select.id, id));
 	else
