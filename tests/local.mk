@@ -976,6 +976,7 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/lint/units.sh \
 	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/backoff-connect.scn \
