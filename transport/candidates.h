@@ -59,7 +59,8 @@ struct candidates { /* the first seven are the owner's to fill */
 	candidate_look_fn *look;
 	candidates_chunk_fn *chunk;
 	bool wants_state;
-	bool to_host; /* only who may go there now, or is being sent elsewhere */
+	bool
+	    to_host; /* only who may go there now, or is being sent elsewhere */
 
 	bool ended;
 	uint64_t counted;
