@@ -98,7 +98,8 @@ struct backlog {
 	int64_t
 	    wall_us;    /* wall clock minus the engine's, as it was last told */
 	int64_t ran_us; /* the time of the last sched_run() */
-	struct table flows; /* of origins in queues (vmta/turns.h) */
+	struct table flows;  /* of origins in queues (vmta/turns.h) */
+	struct table handed; /* where handed groups come from (vmta/handed.h) */
 };
 
 void backlog_init(struct backlog *b);

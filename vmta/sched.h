@@ -64,8 +64,10 @@ struct grant_rcpt {
 struct grant {
 	struct sched_conn *conn;
 	struct message *msg; /* a reference of the grant's own */
-	bool timed;          /* say sched_written() when the RCPTs are out */
-	bool had_round;      /* was skipped before its queue failed */
+	/* The queue that gives it back to the host MTA; NULL: none does. */
+	char *of_domain, *of_vmta;
+	bool timed;     /* say sched_written() when the RCPTs are out */
+	bool had_round; /* was skipped before its queue failed */
 	uint32_t count;
 	struct grant_rcpt rcpts[];
 };

@@ -219,6 +219,8 @@ sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 		return true;
 	h.tell = (struct telling){ &s->backlog.origins, w->queue, wants_handed,
 		&h };
+	how.from = (struct handed_from){ w->queue->domain->name,
+		w->queue->vmta->name };
 	how.to = sched_queue_get(s, SNAPSHOT_DSN_DOMAIN, "", now_us);
 	all = vqueue_hand_wanted(w->queue, &w->inside, &how, max);
 	sched_dirty(s, w->queue);

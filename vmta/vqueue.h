@@ -17,6 +17,7 @@
 
 #include "vmta/backlog.h"
 #include "vmta/domain_obj.h"
+#include "vmta/handed.h"
 #include "vmta/heap.h"
 #include "vmta/line.h"
 #include "vmta/pause.h"
@@ -293,6 +294,7 @@ struct vqueue_hand {
 	struct sched_queue *to;
 	vqueue_each_fn *wants;
 	void *ctx;
+	struct handed_from from; /* the queue */
 };
 bool vqueue_hand_wanted(struct sched_queue *q, struct vqueue_cursor *c,
     const struct vqueue_hand *how, uint32_t max);

@@ -70,6 +70,14 @@ find_there(struct slot *s, const struct group *g)
 	return s->there;
 }
 
+static void
+note_handed(struct backlog *b, const struct group *g, const struct group *there)
+{
+	const struct handed_from from = handed_find(&b->handed, g);
+
+	handed_note(&b->handed, there, &from);
+}
+
 static struct group *
 group_there(struct slot *s, const struct group *g)
 {
@@ -80,6 +88,8 @@ group_there(struct slot *s, const struct group *g)
 		    g->priority);
 		s->there->by_pool = s->way.by_pool;
 		s->there->handed = g->handed;
+		if (g->handed)
+			note_handed(to->turns.backlog, g, s->there);
 		to->last_added = s->there;
 	}
 	if (g->ageless)

@@ -159,15 +159,17 @@ vqueue_hold_wanted(struct sched_queue *q, struct vqueue_cursor *c,
  * last_added in between): it may have to be signed in the same way.
  */
 static void
-hand_rcpt(struct sched_queue *q, struct sched_queue *to, struct rcpt *r)
+hand_rcpt(struct sched_queue *q, const struct vqueue_hand *how, struct rcpt *r)
 {
 	struct backlog *b = q->turns.backlog;
+	struct sched_queue *to = how->to;
 	struct group *g = r->group, *there = to->last_added;
 
 	if (there == NULL || there->entry != g->entry ||
 	    there->priority != g->priority || g->entry->one_by_one) {
 		there = group_new(to, b, g->entry, g->priority);
 		there->handed = true; /* the age it may have is not to's */
+		handed_note(&b->handed, there, &how->from);
 		to->last_added = there;
 	}
 	r->group = there;
@@ -197,7 +199,7 @@ hand_group(struct sched_queue *q, struct group *g,
 	while (r != NULL) {
 		struct rcpt *next = r->next;
 
-		hand_rcpt(q, how->to, r);
+		hand_rcpt(q, how, r);
 		r = next;
 	}
 	return empty;
@@ -223,7 +225,7 @@ vqueue_hand_wanted(struct sched_queue *q, struct vqueue_cursor *c,
 		    how->wants(how->ctx, r, true)) {
 			leave_deferred(q, r);
 			r->group->active++;
-			hand_rcpt(q, how->to, r);
+			hand_rcpt(q, how, r);
 			c->index++;
 		}
 		if (max-- <= 1)

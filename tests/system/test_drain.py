@@ -34,13 +34,23 @@ domain-key s1, signed.example, {keys}/s1.signed.example.pem
     process-x-schedule yes
     process-x-job yes
 </source>
+<rewrite-list other>
+    mail-from *@signed.example *@other.example
+</rewrite-list>
+<virtual-mta other>
+    rewrite-list other
+</virtual-mta>
+<domain moved.example>
+    reroute-to-virtual-mta other
+</domain>
 <domain *>
     retry-after 1h
     retry-recipients-after 1h
     dkim-sign yes
 </domain>
 """ % HOST
-DOMAINS = ("a.example", "b.example", "c.example", "paused.example")
+DOMAINS = ("a.example", "b.example", "c.example", "paused.example",
+           "moved.example")
 ZONE = "".join(mx_zone(d, ("mx." + d, "127.0.1.1")) for d in DOMAINS)
 # Of us it wants nothing, whatever it takes from the host.
 RECEIVERS = [{"listen": ["127.0.1.1:25"],
@@ -287,6 +297,22 @@ def no_listener(lab):
     tap.check(r.returncode == 1 and "does not run" in r.stderr, str(r))
     tap.check(lab.is_taken(), "it locked mail out")
     lab.postfix.start()
+
+
+@tap.test("what was rerouted goes by the settings of where it was then")
+def rerouted(lab):
+    lab.command.text("delete", "--queue=*")
+    lab.inject("m@moved.example", sender="x@signed.example")
+    lab.inject("n@c.example", sender="x@signed.example")
+    lab.tried("m@moved.example", "n@c.example")
+    tap.equal(lab.rows("--rcpt=m@*")[0]["vmta"], "other", "its queue")
+    r = lab.to_host()
+    tap.equal(r.returncode, 0, str(r))
+    tap.equal({rcpt: lab.wait_arrived(rcpt)["sender"]
+               for rcpt in ("m@moved.example", "n@c.example")},
+              {"m@moved.example": "x@other.example",
+               "n@c.example": "x@signed.example"}, "its sender")
+    lab.command.text("drain", "--undo")
 
 
 @tap.test("it waits for its own mail: for no notification, and for what is "
