@@ -13,10 +13,10 @@ struct handed {
 	char *domain, *vmta;
 };
 
-static struct handed *
+static const struct handed *
 of_link(const struct table_link *l)
 {
-	return (void *)((char *)(uintptr_t)l - offsetof(struct handed, link));
+	return (const void *)((const char *)l - offsetof(struct handed, link));
 }
 
 static uint64_t
@@ -45,7 +45,7 @@ find(const struct table *t, const struct group *g)
 	struct table_link *l = table_find(t, hash_of(g), g);
 
 	CHECK(l != NULL);
-	return of_link(l);
+	return (void *)((char *)l - offsetof(struct handed, link));
 }
 
 void
