@@ -6,7 +6,6 @@
 
 #include "admin/ctl_ask.h"
 #include "lib/clock.h"
-#include "vmta/snapshot.h"
 
 #define AT_ONCE "1000" /* recipients */
 
@@ -37,15 +36,15 @@ order_of(const struct ctl_options *opt)
 	return o;
 }
 
+/* How many went; those that are meant and being sent elsewhere. */
 static int
-ask(const struct ctl_options *order, json_int_t *count_r)
+ask(const struct ctl_options *order, json_int_t *count_r, json_int_t *sending_r)
 {
 	struct answer a;
 	int rc = ctl_ask(order, &a);
 
-	*count_r = rc != 0 ?
-	    0 :
-	    json_integer_value(json_object_get(a.done, "handed"));
+	*count_r = json_integer_value(json_object_get(a.done, "handed"));
+	*sending_r = json_integer_value(json_object_get(a.done, "sending"));
 	ctl_answer_fini(&a);
 	return rc;
 }
@@ -54,36 +53,21 @@ int
 ctl_hand_back_count(const struct ctl_options *opt, json_int_t *count_r)
 {
 	const struct ctl_options order = order_of(opt);
+	json_int_t sending;
 
-	return ask(&order, count_r);
+	return ask(&order, count_r, &sending);
 }
 
-/* In the queue to the host; being sent anywhere. */
+/* Given to the host, and not gone: not its notifications, nor other mail. */
 static int
-look(const struct ctl_options *opt, json_int_t *waiting_r,
-    json_int_t *sending_r)
+look(const struct ctl_options *opt, json_int_t *waiting_r)
 {
-	json_t *request = json_pack("{s:s,s:s}", "command", "show topqueues",
-	    "queue", SNAPSHOT_DSN_DOMAIN);
+	json_t *request = json_pack("{s:s}", "command", "show status");
 	struct answer a;
-	const json_t *q;
-	size_t i;
 	int rc = ctl_ask_this(opt, request, &a);
 
-	*waiting_r = *sending_r = 0;
-	json_array_foreach(a.items, i, q)
-	{
-		*waiting_r += json_integer_value(
-		    json_object_get(q, "recipients"));
-	}
-	ctl_answer_fini(&a);
-	json_decref(request);
-	if (rc != 0)
-		return rc;
-	request = json_pack("{s:s}", "command", "show status");
-	rc = ctl_ask_this(opt, request, &a);
-	*sending_r = json_integer_value(
-	    json_object_get(json_object_get(a.done, "queue"), "granted"));
+	*waiting_r = json_integer_value(
+	    json_object_get(json_object_get(a.done, "queue"), "handed"));
 	ctl_answer_fini(&a);
 	json_decref(request);
 	return rc;
@@ -104,14 +88,14 @@ static int
 give(struct hand_back *h, const struct ctl_options *order, bool giving,
     bool *over_r)
 {
-	json_int_t sending, n = 0;
-	int rc = look(h->opt, &h->waiting, &sending);
+	json_int_t sending = 0, n = 0;
+	int rc = look(h->opt, &h->waiting);
 
 	if (rc == 0 && giving && h->waiting < FEW)
-		rc = ask(order, &n);
+		rc = ask(order, &n, &sending);
 	h->handed += n;
 	h->waiting += n;
-	*over_r = h->waiting == 0 && (!giving || sending == 0);
+	*over_r = h->waiting == 0 && sending == 0;
 	return rc;
 }
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "admin/ctl_ask.h"
+#include "compat/exim/ex_ask.h"
+#include "compat/exim/ex_setup.h"
 #include "compat/host_files.h"
 #include "compat/host_plan.h"
 #include "compat/postfix/pf_setup.h"
@@ -47,7 +49,7 @@ is_configured(void)
 }
 
 static bool
-leads_here(const struct drain_host *h)
+postfix_leads_here(const struct drain_host *h)
 {
 	const char *name = pf_leads_here(h->postfix);
 
@@ -59,6 +61,34 @@ leads_here(const struct drain_host *h)
 	return name != NULL;
 }
 
+/* Or nobody can say. */
+static bool
+exim_leads_here(void)
+{
+	struct region *rg = region_new();
+	const char *router = NULL;
+	struct ex_facts f;
+	struct ex_host h;
+	struct err e;
+	int rc;
+
+	ex_facts_init(&f, rg);
+	ex_host_open(&h, rg, NULL);
+	rc = ex_host_read(&h, f.conf, &e);
+	if (rc == -1)
+		(void)fail(&e);
+	else
+		router = ex_leads_here(&f);
+	if (router != NULL)
+		(void)fprintf(stderr,
+		    "mailrace: Exim's router %s still leads to Mailrace: first "
+		    "mailrace setup exim --undo, or take it out\n",
+		    router);
+	ex_facts_fini(&f);
+	region_free(&rg);
+	return rc == -1 || router != NULL;
+}
+
 bool
 drain_host_open(struct drain_host *h, const struct ctl_options *opt)
 {
@@ -67,6 +97,10 @@ drain_host_open(struct drain_host *h, const struct ctl_options *opt)
 	int rc;
 
 	*h = (struct drain_host){ .opt = opt };
+	if (dir == NULL &&
+	    (command_is_there("exim4") || command_is_there("exim")) &&
+	    exim_leads_here())
+		return false;
 	h->is_postfix = dir != NULL ||
 	    (command_is_there("postconf") && is_configured());
 	if (!h->is_postfix)
@@ -77,7 +111,7 @@ drain_host_open(struct drain_host *h, const struct ctl_options *opt)
 		rc = pf_site_read(&h->site, h->postfix, &e);
 	if (rc == -1)
 		(void)fail(&e);
-	return rc == 0 && !leads_here(h);
+	return rc == 0 && !postfix_leads_here(h);
 }
 
 void

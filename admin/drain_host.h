@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * drain_host - the host MTA while the queue of Mailrace runs empty: does it still
- * lead here, and has it a listener without milters that takes back what is left?
+ * drain_host - the host MTA while the queue of Mailrace runs empty: does it, a
+ * Postfix or an Exim, still lead here, and has it a listener without milters that
+ * takes back what is left?
  *
  * A Postfix that has none gets one, a service of master.cf where dsn-host says,
  * until the end; then the file is byte for byte as it was, if nobody else has

@@ -379,6 +379,11 @@ tests_unit_test_sched_delay_SOURCES = \
 	%D%/unit/test_sched_delay.c \
 	$(fake_conf_files)
 
+tests_unit_test_effects_SOURCES = \
+	%D%/unit/test_effects.c \
+	$(fake_conf_files) \
+	$(sim_files)
+
 tests_unit_test_sched_fair_SOURCES = \
 	%D%/unit/test_sched_fair.c \
 	$(fake_conf_files) \
@@ -977,6 +982,7 @@ EXTRA_DIST += \
 	%D%/lint/test_manual.sh \
 	%D%/lint/tested.sh \
 	%D%/lint/tidy.sh \
+	%D%/lint/units.sh \
 	%D%/old/spool-0.1-tables.tar.xz \
 	%D%/old/spool-0.1.dump \
 	%D%/scenario/backoff-connect.scn \
@@ -1137,6 +1143,7 @@ EXTRA_DIST += \
 	%D%/scenario/retry-greeting-421.scn \
 	%D%/scenario/retry-hangs-up.scn \
 	%D%/scenario/retry-hint.scn \
+	%D%/scenario/retry-idle.scn \
 	%D%/scenario/retry-new-mail.scn \
 	%D%/scenario/retry-queue.scn \
 	%D%/scenario/retry-recipient-list.scn \

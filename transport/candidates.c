@@ -151,6 +151,9 @@ on_rcpt(void *ctx, const struct sched_rcpt_info *info)
 	if (!select_fits(c->select, info, c->now_us))
 		return ++c->passed % LOOK_AT != 0;
 	c->counted++;
+	if (c->to_host && !info->granted &&
+	    !sched_walk_may_hand(&c->walk.at, info))
+		return ++c->passed % LOOK_AT != 0;
 	if (c->counting)
 		return c->counted % CHUNK != 0;
 	if (c->count == c->cap) {
@@ -181,6 +184,8 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	if (c->stopping ||
 	    (c->select->id != 0 && !sched_has_message(w->sched, c->select->id)))
 		return WALK_END;
+	if (c->to_host && sched_walk_is_to_host(&w->at))
+		return WALK_ON;
 	c->now_us = now_us;
 	look_at_queue(c, q);
 	all = sched_walk_rcpts(&w->at, on_rcpt, c);

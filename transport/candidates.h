@@ -52,13 +52,15 @@ typedef void candidate_look_fn(struct candidates *c, const struct candidate *r,
     const struct envelope *env, const struct err *error);
 typedef void candidates_chunk_fn(struct candidates *c); /* on the worker */
 
-struct candidates { /* the first six are the owner's to fill */
+struct candidates { /* the first seven are the owner's to fill */
 	struct dispatch *dispatch;
 	struct worker_env *env; /* of the worker that reads */
 	const struct select *select;
 	candidate_look_fn *look;
 	candidates_chunk_fn *chunk;
 	bool wants_state;
+	bool
+	    to_host; /* only who may go there now, or is being sent elsewhere */
 
 	bool ended;
 	uint64_t counted;

@@ -35,8 +35,6 @@ struct delivery {
 	struct body *body;
 	struct ready_header header; /* that comes before it */
 	const char *sender;         /* that goes out; NULL: not known */
-	/* The first recipient, where the host MTA gets it back; or NULL. */
-	const struct env_rcpt *handed_back;
 	struct smtp_transaction tx;
 	/*
 	 * By recipient of the grant: what the suppression lists came to, or
@@ -71,11 +69,24 @@ signatures_wanted(const struct delivery *d)
 	return most;
 }
 
+/* Mail for the internet, on the way to the host MTA. */
+static bool
+is_handed_back(const struct delivery *d)
+{
+	return d->grant->of_vmta != NULL;
+}
+
+static const char *
+domain_of(const struct delivery *d)
+{
+	return is_handed_back(d) ? d->grant->of_domain : d->route.domain;
+}
+
 /* By whose settings it is made ready: the host sends on what it gets back. */
 static const char *
 vmta_of(const struct delivery *d)
 {
-	return d->handed_back == NULL ? d->route.vmta : d->handed_back->vmta;
+	return is_handed_back(d) ? d->grant->of_vmta : d->route.vmta;
 }
 
 static const struct queue_conf *
@@ -83,11 +94,10 @@ conf_of(const struct delivery *d)
 {
 	struct queue_conf *conf;
 
-	if (d->handed_back == NULL)
+	if (!is_handed_back(d))
 		return d->route.conf;
 	conf = region_new_obj(d->rg, struct queue_conf);
-	settings_queue(d->route.snapshot, d->handed_back->domain,
-	    d->handed_back->vmta, conf);
+	settings_queue(d->route.snapshot, domain_of(d), vmta_of(d), conf);
 	return conf;
 }
 
@@ -96,8 +106,7 @@ sign(struct delivery *d)
 {
 	const struct sign_later_in in = { .conf = d->route.snapshot,
 		.queue = conf_of(d),
-		.domain = d->handed_back == NULL ? d->route.domain :
-						   d->handed_back->domain,
+		.domain = domain_of(d),
 		.vmta = vmta_of(d),
 		.signing = d->envelope.signing,
 		.body = d->body,
@@ -169,8 +178,7 @@ check_lists(struct delivery *d)
 	struct suppressing_said said;
 	struct suppress_set lists;
 
-	if (snapshot_suppress_count(conf) == 0 ||
-	    (d->handed_back == NULL && is_to_host(d->route.domain)))
+	if (snapshot_suppress_count(conf) == 0 || is_to_host(domain_of(d)))
 		return;
 	for (uint32_t i = 0; i < d->grant->count; i++) {
 		const struct env_rcpt *rcpt;
@@ -189,18 +197,6 @@ check_lists(struct delivery *d)
 	}
 }
 
-/* Mail for the internet, on the way to the host MTA. */
-static void
-find_handed_back(struct delivery *d)
-{
-	uint32_t n = d->grant->rcpts[0].n;
-
-	CHECK(n < d->envelope.rcpt_count);
-	if (is_to_host(d->route.domain) &&
-	    !is_to_host(d->envelope.rcpts[n].domain))
-		d->handed_back = &d->envelope.rcpts[n];
-}
-
 static enum reading
 read_grant(struct delivery *d)
 {
@@ -210,7 +206,6 @@ read_grant(struct delivery *d)
 	    envelope_read_all(d->env, d->grant->msg, d->rg, &d->envelope,
 		&d->body, &d->err) == -1)
 		return READ_NOTHING;
-	find_handed_back(d);
 	check_lists(d);
 	/* One sender for each: then the grant is of one (of the waybill). */
 	CHECK(d->grant->count == 1 || (d->envelope.flags & ENVELOPE_VERP) == 0);
@@ -220,7 +215,7 @@ read_grant(struct delivery *d)
 		return READ_ENVELOPE;
 	if (d->envelope.signing != NULL && sign(d) == -1)
 		return READ_UNSIGNED;
-	if (d->handed_back != NULL)
+	if (is_handed_back(d))
 		add_arrival(d);
 	return READ_ALL;
 }
@@ -493,7 +488,7 @@ judge(struct delivery *d, uint32_t i, const struct outcome *o,
 		.spans = &d->envelope.spans,
 		.wall_us = wall_us,
 		.no_skip = d->route.last_host || d->grant->had_round,
-		.handed_back = d->handed_back != NULL };
+		.handed_back = is_handed_back(d) };
 
 	disposition_judge(o, &by, j);
 }

@@ -14,10 +14,10 @@
 /* ---- what happened ------------------------------------------------------- */
 
 static bool
-is_assumed_delivered(const struct outcome *o, const struct queue_conf *conf)
+is_assumed_delivered(const struct outcome *o, const struct judging *by)
 {
-	return conf->assume_delivery && o->kind == OUTCOME_TIMEOUT &&
-	    o->in_doubt;
+	return by->conf->assume_delivery && !by->handed_back &&
+	    o->kind == OUTCOME_TIMEOUT && o->in_doubt;
 }
 
 /*
@@ -303,7 +303,7 @@ static enum disposition_what
 decide(const struct outcome *o, const struct judging *by,
     const struct reply_hit *hit, const struct judgement *j)
 {
-	if (o->kind == OUTCOME_DELIVERED || is_assumed_delivered(o, by->conf))
+	if (o->kind == OUTCOME_DELIVERED || is_assumed_delivered(o, by))
 		return DISPOSE_DELIVERED;
 	if (o->kind == OUTCOME_UNSENT || j->effects.skip_mx)
 		return DISPOSE_UNUSED;
@@ -427,7 +427,8 @@ disposition_fails_all(const struct outcome *o, const struct judgement *j)
 }
 
 /*
- * What we lacked before we called is not held against the queue.
+ * What we lacked before we called is not held against the queue.  Nobody would
+ * hear of what failed on its way to the host, nor that of mail which goes back.
  *
  * A server that limits connections refuses one while it serves others: that
  * one ends, and no more.  Connections that are still being set up may work as
@@ -435,13 +436,15 @@ disposition_fails_all(const struct outcome *o, const struct judgement *j)
  */
 enum disposition_queue
 disposition_queue(const struct outcome *o, const struct queue_conf *conf,
-    bool fails, bool others)
+    bool fails, bool others, bool to_host)
 {
 	if (o->kind == OUTCOME_NO_FAMILY ||
 	    (o->kind == OUTCOME_LOCAL_TEMP && o->phase <= PHASE_CONNECT))
 		return QUEUE_IS_FINE;
 	if (others)
 		return QUEUE_GOES_ON;
+	if (to_host)
+		return QUEUE_WAITS;
 	if (fails)
 		return QUEUE_FAILS;
 	/* The age that counts is that of each recipient. */

@@ -70,7 +70,7 @@ struct judging {
 	int64_t wall_us;
 	bool all_refused; /* each host greeted with 5xx other than 554 */
 	bool no_skip;     /* all hosts had their turn: skip-mx is an attempt */
-	/* The host is to have it back: no word of its, no age ends it. */
+	/* The host is to have it back: but for its 250 nothing, no age ends it. */
 	bool handed_back;
 };
 
@@ -103,10 +103,11 @@ enum disposition_queue {
 
 /*
  * fails: recipients that it was judged for would (disposition_fails_all());
- * others: the queue has connections that work, or may yet.
+ * others: the queue has connections that work, or may yet; to_host: it is
+ * that to the host MTA, all of which waits, whatever its settings say.
  */
 enum disposition_queue disposition_queue(const struct outcome *o,
-    const struct queue_conf *conf, bool fails, bool others);
+    const struct queue_conf *conf, bool fails, bool others, bool to_host);
 
 /*
  * Does what ended a connection end the recipients of its queue?  Only what came

@@ -2,6 +2,7 @@
 #include "transport/effects.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "lib/check.h"
@@ -260,6 +261,12 @@ count_failure(const struct effects_to *to, struct sched_conn *c,
 		sched_conn_tally(to->sched, c, &failure, now_us);
 }
 
+static bool
+is_to_host(const struct sched_queue *q)
+{
+	return strcmp(sched_queue_domain(q), SNAPSHOT_DSN_DOMAIN) == 0;
+}
+
 /* The connection never got to work: what does that mean for its queue? */
 void
 effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
@@ -273,7 +280,7 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 	struct failing f = { to, &how };
 	const struct queue_conf *conf;
 
-	if (source_fault(to->sched, c, why))
+	if (source_fault(to->sched, c, why) || sched_conn_is_spare(c))
 		return;
 	if (!end->counted)
 		count_failure(to, c, why, now_us);
@@ -281,8 +288,8 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 		return; /* the queue goes on from its others */
 	/* Asked again: what was counted may have brought new settings in. */
 	conf = sched_queue_conf(q);
-	switch (
-	    disposition_queue(why, conf, end->fails, sched_conn_has_peers(c))) {
+	switch (disposition_queue(why, conf, end->fails,
+	    sched_conn_has_peers(c), is_to_host(q))) {
 	case QUEUE_IS_FINE:
 		break; /* sched_closed() has it tried again in a second */
 	case QUEUE_GOES_ON:

@@ -15,6 +15,10 @@
  * who only want to; nobody passes while somebody waits.  At most GATE_LINE
  * wait, with at most GATE_BYTES of messages in memory (or one message).
  *
+ * What we write ourselves does not ask: a notification or a copy of a delivery
+ * is committed with the outcome that it is of, which has happened.  None is made
+ * when the disk is full, since no attempt begins then (STORE_SPACE_FULL).
+ *
  * While it is closed, by an operator who wants the queue to run empty, nobody
  * begins a message, nor waits to; those that have come in are still taken.
  *

@@ -316,6 +316,8 @@ visit(struct queue_walk *w, struct sched_queue *q, int64_t now_us)
 	if (o->stopped)
 		return WALK_END;
 	o->known = o->known || sched_has_message(w->sched, o->select.id);
+	if (o->deed == DEED_HAND_BACK && sched_walk_is_to_host(&w->at))
+		return WALK_ON;
 	/* Who is being sent is on no hold, or not any more. */
 	if (q != NULL && !w->again && !reads_envelopes(o) &&
 	    o->deed != DEED_RELEASE)
@@ -413,6 +415,7 @@ find(struct order *o)
 		.select = &o->select,
 		.look = look,
 		.chunk = on_chunk,
+		.to_host = o->deed == DEED_HAND_BACK,
 	};
 	candidates_go(&o->candidates);
 }
@@ -436,6 +439,14 @@ log_order(const struct order *o)
 		    n, domain, vmta, deeds[o->deed].key);
 }
 
+/* Of one that goes back the drain asks until it has gone. */
+static bool
+is_unknown(const struct order *o)
+{
+	return o->select.id != 0 && !o->known &&
+	    (o->deed != DEED_HAND_BACK || o->dry_run);
+}
+
 static void
 answer(struct order *o)
 {
@@ -447,7 +458,7 @@ answer(struct order *o)
 		ctl_fail(o->request,
 		    "mailraced is being stopped; %s so far: %llu", key,
 		    (unsigned long long)o->changed);
-	else if (o->select.id != 0 && !o->known && o->deed != DEED_DELETE)
+	else if (is_unknown(o))
 		ctl_fail(o->request, CONTROL_NO_MESSAGE,
 		    message_id_text(o->select.id, id));
 	else

@@ -5,6 +5,7 @@
 
 #include "lib/check.h"
 #include "mail/envelope.h"
+#include "vmta/handed.h"
 #include "vmta/turns.h"
 
 static const struct entry *
@@ -42,6 +43,7 @@ backlog_init(struct backlog *b)
 	origins_init(&b->origins);
 	span_sets_init(&b->spans);
 	table_init(&b->flows, &turns_flow_ops);
+	table_init(&b->handed, &handed_ops);
 }
 
 void
@@ -54,6 +56,7 @@ backlog_fini(struct backlog *b)
 	origins_fini(&b->origins);
 	span_sets_fini(&b->spans);
 	table_fini(&b->flows);
+	table_fini(&b->handed);
 }
 
 struct entry *

@@ -75,16 +75,18 @@ struct group {
 	uint32_t rcpts;         /* all; without any the group goes */
 	uint32_t active;        /* those that wait their turn or are granted */
 	uint16_t pin;           /* of its queue (vmta/pins.h), or 0 */
-	uint8_t priority;
+	uint8_t priority : 7;
 	bool warm : 1;
 	bool by_pool : 1;  /* given to a pool, which chose the virtual MTA */
 	bool handed : 1;   /* to the host MTA, from another queue */
+	bool ageless : 1;  /* no age ends it here until it is tried */
 	uint8_t round : 5; /* of its queue, when skipped first; 0: was not */
 };
 
 /* What the queues of a backlog have in all. */
 struct backlog_sums {
 	uint64_t rcpts, ready, granted, bytes;
+	uint64_t handed; /* to the host MTA, and on their way there */
 };
 
 struct backlog {
@@ -96,7 +98,8 @@ struct backlog {
 	int64_t
 	    wall_us;    /* wall clock minus the engine's, as it was last told */
 	int64_t ran_us; /* the time of the last sched_run() */
-	struct table flows; /* of origins in queues (vmta/turns.h) */
+	struct table flows;  /* of origins in queues (vmta/turns.h) */
+	struct table handed; /* where handed groups come from (vmta/handed.h) */
 };
 
 void backlog_init(struct backlog *b);

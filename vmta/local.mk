@@ -22,6 +22,7 @@ libvmta_a_SOURCES = \
 	%D%/extra_fields.c %D%/extra_fields.h \
 	%D%/family_wish.c %D%/family_wish.h \
 	%D%/global.def \
+	%D%/handed.c %D%/handed.h \
 	%D%/header_edit.c %D%/header_edit.h \
 	%D%/header_later.c %D%/header_later.h \
 	%D%/header_work.c %D%/header_work.h \

@@ -64,8 +64,10 @@ struct grant_rcpt {
 struct grant {
 	struct sched_conn *conn;
 	struct message *msg; /* a reference of the grant's own */
-	bool timed;          /* say sched_written() when the RCPTs are out */
-	bool had_round;      /* was skipped before its queue failed */
+	/* The queue that gives it back to the host MTA; NULL: none does. */
+	char *of_domain, *of_vmta;
+	bool timed;     /* say sched_written() when the RCPTs are out */
+	bool had_round; /* was skipped before its queue failed */
 	uint32_t count;
 	struct grant_rcpt rcpts[];
 };
@@ -330,6 +332,8 @@ void sched_queue_worked(struct sched *s, struct sched_queue *q);
 
 /* Has its queue other connections that are ready, busy or being set up? */
 bool sched_conn_has_peers(const struct sched_conn *c);
+/* Is it ready, and has nothing to do?  A server may end it then, as any. */
+bool sched_conn_is_spare(const struct sched_conn *c);
 
 /*
  * The domain has no address of the family of its source, but one of the other:
@@ -457,6 +461,7 @@ struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 
 struct sched_totals {
 	uint64_t queues, rcpts, deferred, granted, kbytes;
+	uint64_t handed; /* sched_walk_hand(), and not gone yet */
 	uint32_t conns;
 };
 /* Kept as they change: costs the same however many queues there are. */

@@ -544,6 +544,12 @@ sched_conn_has_peers(const struct sched_conn *c)
 	return active(&c->queue->conns) > (c->state != CONN_CLOSING);
 }
 
+bool
+sched_conn_is_spare(const struct sched_conn *c)
+{
+	return c->state == CONN_IDLE && c->queue->ready == 0;
+}
+
 void
 sched_conn_refused(struct sched *s, struct sched_conn *c, const char *why,
     int64_t now_us)

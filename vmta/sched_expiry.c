@@ -34,7 +34,7 @@ missed(void *ctx, struct sched_queue *q, struct message *m, uint32_t n,
 struct vqueue_ends
 expiry_ends(struct sched *s)
 {
-	return (struct vqueue_ends){ expired, missed, s };
+	return (struct vqueue_ends){ expired, missed, s, false };
 }
 
 /* Mail accepted at this time or before is too old. */
@@ -91,7 +91,8 @@ expiry_closes(struct sched *s, struct sched_queue *q, struct group *g,
 void
 expiry_failed(struct sched *s, struct sched_queue *q, int64_t now_us)
 {
-	const struct vqueue_ends ends = expiry_ends(s);
+	struct vqueue_ends ends = expiry_ends(s);
 
+	ends.tried = true;
 	vqueue_expire(q, &s->backlog, now_us, expiry_born(q, now_us), &ends);
 }

@@ -182,6 +182,7 @@ sched_totals(const struct sched *s, struct sched_totals *out)
 		.rcpts = sums->rcpts,
 		.deferred = sums->rcpts - sums->ready - sums->granted,
 		.granted = sums->granted,
+		.handed = sums->handed,
 		.kbytes = (sums->bytes + 1023) / 1024,
 		.conns = s->process.scope.conns.used };
 }

@@ -10,6 +10,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "vmta/handed.h"
 #include "vmta/sched_delay.h"
 #include "vmta/sched_pin.h"
 
@@ -34,6 +35,19 @@ _Static_assert(offsetof(struct grant, rcpts) % _Alignof(struct rcpt *) == 0 &&
 	sizeof(struct grant_rcpt) % _Alignof(struct rcpt *) == 0,
     "pointers may stand behind them");
 
+/* Its queue may go before the grant does. */
+static void
+note_origin(struct grant *pub, const struct backlog *b, const struct group *g)
+{
+	struct handed_from from;
+
+	if (!g->handed)
+		return;
+	from = handed_find(&b->handed, g);
+	pub->of_domain = mem_strdup(from.domain);
+	pub->of_vmta = mem_strdup(from.vmta);
+}
+
 static struct grant_rec *
 grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 {
@@ -51,6 +65,7 @@ grant_new(struct sched_conn *c, struct group *g, uint32_t max)
 	r->pub.msg = backlog_message(e);
 	r->reading = e->msg == NULL;
 	r->pub.had_round = vqueue_had_round(c->queue, g);
+	note_origin(&r->pub, &c->sched->backlog, g);
 	if (r->reading)
 		e->reading++;
 	r->pub.count = vqueue_take(c->queue, g, r->rcpts, max);
@@ -533,6 +548,8 @@ grant_free(struct grant_rec **rp)
 
 	*rp = NULL;
 	message_unref(&r->pub.msg);
+	free(r->pub.of_domain);
+	free(r->pub.of_vmta);
 	free(r->taken);
 	free(r);
 }

@@ -172,6 +172,12 @@ sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 }
 
 bool
+sched_walk_is_to_host(const struct sched_walk *w)
+{
+	return w->queue != NULL && choice_is_to_host(w->queue);
+}
+
+bool
 sched_walk_may_hand(const struct sched_walk *w,
     const struct sched_rcpt_info *info)
 {
@@ -213,6 +219,8 @@ sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
 		return true;
 	h.tell = (struct telling){ &s->backlog.origins, w->queue, wants_handed,
 		&h };
+	how.from = (struct handed_from){ w->queue->domain->name,
+		w->queue->vmta->name };
 	how.to = sched_queue_get(s, SNAPSHOT_DSN_DOMAIN, "", now_us);
 	all = vqueue_hand_wanted(w->queue, &w->inside, &how, max);
 	sched_dirty(s, w->queue);

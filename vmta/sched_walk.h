@@ -74,6 +74,7 @@ bool sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
  */
 bool sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
     uint32_t max, int64_t now_us);
+bool sched_walk_is_to_host(const struct sched_walk *w);
 /* May one be that is told by another walk? */
 bool sched_walk_may_hand(const struct sched_walk *w,
     const struct sched_rcpt_info *info);

@@ -132,6 +132,7 @@ rcpt_free(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 	CHECK(q->rcpts > 0 && g->rcpts > 0 && e->rcpts > 0);
 	q->rcpts--;
 	q->turns.backlog->sums.rcpts--;
+	q->turns.backlog->sums.handed -= g->handed;
 	g->rcpts--;
 	e->rcpts--;
 	slab_put(b->rcpts, r);
@@ -236,7 +237,8 @@ vqueue_collect(struct sched_queue *q, struct backlog *b, int64_t now_us,
 		} else if (opens > now_us) {
 			join_deferred(q, r, opens);
 		} else if (e->spans == 0 && !r->group->handed &&
-		    r->attempts > 0 && e->queued_us <= born_us) {
+		    !r->group->ageless && r->attempts > 0 &&
+		    e->queued_us <= born_us) {
 			vqueue_rcpt_gone(q, b, r, ends->expired, ends->ctx);
 		} else {
 			r->group->active++;

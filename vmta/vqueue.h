@@ -17,6 +17,7 @@
 
 #include "vmta/backlog.h"
 #include "vmta/domain_obj.h"
+#include "vmta/handed.h"
 #include "vmta/heap.h"
 #include "vmta/line.h"
 #include "vmta/pause.h"
@@ -133,6 +134,7 @@ struct vqueue_ends {
 	vqueue_gone_fn *expired; /* too old */
 	vqueue_gone_fn *missed;  /* the times are over in which it was to go */
 	void *ctx;
+	bool tried; /* in vain: what had to be tried first is too old, too */
 };
 
 /*
@@ -154,8 +156,8 @@ void vqueue_take_old(struct sched_queue *q, struct backlog *b, int64_t born_us,
     vqueue_gone_fn *fn, void *ctx);
 /*
  * The same for those that are too old; whoever has times in which he is to go,
- * or was handed to the host MTA, is never that, and waits elsewhere for a
- * minute, out of the way.
+ * was handed to the host MTA, or released from hold (with the others of his
+ * message there), is not that, and waits elsewhere for a minute, out of the way.
  */
 void vqueue_expire(struct sched_queue *q, struct backlog *b, int64_t now_us,
     int64_t born_us, const struct vqueue_ends *ends);
@@ -292,6 +294,7 @@ struct vqueue_hand {
 	struct sched_queue *to;
 	vqueue_each_fn *wants;
 	void *ctx;
+	struct handed_from from; /* the queue */
 };
 bool vqueue_hand_wanted(struct sched_queue *q, struct vqueue_cursor *c,
     const struct vqueue_hand *how, uint32_t max);

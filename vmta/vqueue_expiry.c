@@ -35,7 +35,7 @@ expire_group(struct sched_queue *q, struct backlog *b, struct group *g,
 {
 	int64_t closes = backlog_closes(b, g->entry, now_us);
 
-	if (g->entry->spans == 0 && !g->handed)
+	if (g->entry->spans == 0 && !g->handed && (!g->ageless || ends->tried))
 		vqueue_group_gone(q, b, g, ends->expired, ends->ctx);
 	else
 		put_off(q, g,

@@ -65,9 +65,17 @@ find_there(struct slot *s, const struct group *g)
 
 	if (s->there == NULL && last != NULL && last->entry == g->entry &&
 	    !g->entry->one_by_one && last->priority == g->priority &&
-	    last->by_pool == s->way.by_pool)
+	    last->by_pool == s->way.by_pool && last->handed == g->handed)
 		s->there = last; /* of the slice before */
 	return s->there;
+}
+
+static void
+note_handed(struct backlog *b, const struct group *g, const struct group *there)
+{
+	const struct handed_from from = handed_find(&b->handed, g);
+
+	handed_note(&b->handed, there, &from);
 }
 
 static struct group *
@@ -79,8 +87,13 @@ group_there(struct slot *s, const struct group *g)
 		s->there = group_new(to, to->turns.backlog, g->entry,
 		    g->priority);
 		s->there->by_pool = s->way.by_pool;
+		s->there->handed = g->handed;
+		if (g->handed)
+			note_handed(to->turns.backlog, g, s->there);
 		to->last_added = s->there;
 	}
+	if (g->ageless)
+		s->there->ageless = true;
 	return s->there;
 }
 

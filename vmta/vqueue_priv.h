@@ -14,6 +14,7 @@
 #define VMTA_VQUEUE_PRIV_H
 
 #include "lib/check.h"
+#include "vmta/handed.h"
 #include "vmta/vqueue.h"
 
 extern const struct heap_ops vqueue_by_due;
@@ -76,6 +77,8 @@ group_free(struct sched_queue *q, struct backlog *b, struct group *g)
 	CHECK(g->last == NULL && g->index == HEAP_NONE && g->active == 0);
 	msg_release(g);
 	drop_pin(q, g);
+	if (g->handed)
+		handed_forget(&b->handed, g);
 	if (q->last_added == g)
 		q->last_added = NULL;
 	q->bytes -= g->entry->loc.body_len;

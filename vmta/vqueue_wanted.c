@@ -22,6 +22,8 @@ free_deferred(struct sched_queue *q, struct rcpt *r)
 
 	if (opens > b->ran_us && r->due_us != SCHED_ON_HOLD)
 		return false;
+	if (r->due_us == SCHED_ON_HOLD)
+		r->group->ageless = true; /* it is to be tried once */
 	leave_deferred(q, r);
 	if (opens > b->ran_us) {
 		join_deferred(q, r, opens == INT64_MAX ? 0 : opens);
@@ -157,18 +159,21 @@ vqueue_hold_wanted(struct sched_queue *q, struct vqueue_cursor *c,
  * last_added in between): it may have to be signed in the same way.
  */
 static void
-hand_rcpt(struct sched_queue *q, struct sched_queue *to, struct rcpt *r)
+hand_rcpt(struct sched_queue *q, const struct vqueue_hand *how, struct rcpt *r)
 {
 	struct backlog *b = q->turns.backlog;
+	struct sched_queue *to = how->to;
 	struct group *g = r->group, *there = to->last_added;
 
 	if (there == NULL || there->entry != g->entry ||
 	    there->priority != g->priority || g->entry->one_by_one) {
 		there = group_new(to, b, g->entry, g->priority);
 		there->handed = true; /* the age it may have is not to's */
+		handed_note(&b->handed, there, &how->from);
 		to->last_added = there;
 	}
 	r->group = there;
+	b->sums.handed++;
 	there->rcpts++;
 	there->active++;
 	g->rcpts--;
@@ -194,7 +199,7 @@ hand_group(struct sched_queue *q, struct group *g,
 	while (r != NULL) {
 		struct rcpt *next = r->next;
 
-		hand_rcpt(q, how->to, r);
+		hand_rcpt(q, how, r);
 		r = next;
 	}
 	return empty;
@@ -220,7 +225,7 @@ vqueue_hand_wanted(struct sched_queue *q, struct vqueue_cursor *c,
 		    how->wants(how->ctx, r, true)) {
 			leave_deferred(q, r);
 			r->group->active++;
-			hand_rcpt(q, how->to, r);
+			hand_rcpt(q, how, r);
 			c->index++;
 		}
 		if (max-- <= 1)

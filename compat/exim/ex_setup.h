@@ -71,6 +71,12 @@ bool ex_offers_dsn(const struct ex_facts *f);
 void ex_undo(const struct host_change *made, size_t count,
     const struct ex_text *t, struct host_plan *p);
 
+/*
+ * A router by which mail goes to Mailrace, as set-up or the manual has it: of
+ * our name, or with a transport or a socket that has; NULL: none.
+ */
+const char *ex_leads_here(const struct ex_facts *f);
+
 /* What both halves of it use. */
 struct ex_setup {
 	const struct ex_wish *wish;

@@ -277,3 +277,27 @@ ex_undo(const struct host_change *made, size_t count, const struct ex_text *t,
 		else
 			take_text(&made[i], t, p);
 }
+
+/* ---- does it lead here? -------------------------------------------------- */
+
+static bool
+names_us(const struct ex_conf *c, const struct ex_instance *router)
+{
+	const char *name = ex_conf_value(router, "transport");
+	const struct ex_instance *t = ex_conf_instance(c, EX_TRANSPORT, name);
+
+	return strcmp(router->name, EX_OUR_ROUTER) == 0 ||
+	    strstr(name, EX_OUR_ROUTER) != NULL ||
+	    (t != NULL &&
+		strstr(ex_conf_value(t, "socket"), "/mailrace/") != NULL);
+}
+
+const char *
+ex_leads_here(const struct ex_facts *f)
+{
+	const struct ex_instance *r = f->conf->first[EX_ROUTER];
+
+	while (r != NULL && !names_us(f->conf, r))
+		r = r->next;
+	return r == NULL ? NULL : r->name;
+}

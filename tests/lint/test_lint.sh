@@ -50,7 +50,7 @@ passes() { # LINT FILE
 }
 
 all() {
-for lint in events forbidden layers size tables tested; do
+for lint in events forbidden layers size tables tested units; do
 	keeps $lint
 done
 if command -v clang-format >/dev/null; then
@@ -66,6 +66,11 @@ printf 'E("unused", "Never.")\n' |
     finds events mail/event.def '"unused" is never written'
 printf 'D("never-tested", n, UINT, "0", 0, 0, LIVE,\n\t"N.")\n' |
     finds tested vmta/bad.def 'never-tested: no test proves it'
+
+printf '[Socket]\nSocketGroup=nobody-made\n' |
+    finds units etc/bad.socket 'group nobody-made is not in sysusers.d'
+printf 'd /run/x 0750 root nobody-made -\n' |
+    finds units etc/bad.tmpfiles 'group nobody-made is not in sysusers.d'
 
 echo '#include "vmta/rate.h"' |
     finds layers lib/bad.c 'lib/bad.c:1: lib may not include vmta/rate.h'

@@ -139,8 +139,8 @@ play_time(struct described *d, const char *name)
 		int64_t *us;
 	} times[] = { { "greeting-after", &s->greeting_us },
 		{ "written-after", &s->write_us },
-		{ "reply-after", &s->reply_us },
-		{ "told-after", &s->told_us } };
+		{ "reply-after", &s->reply_us }, { "told-after", &s->told_us },
+		{ "hangs-up-after", &s->hangs_up_us } };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		if (strcmp(times[i].name, name) != 0)

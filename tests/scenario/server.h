@@ -6,6 +6,7 @@
  *
  *	greeting-after TIME, written-after TIME, reply-after TIME
  *	told-after TIME        so late the scheduler hears of it
+ *	hangs-up-after TIME    that long ready, and nothing under way then
  *	welcome N              connections at once; 421 to the others
  *	suppress-every N       of its recipients one is in a suppression list
  *	at MX ADDRESS          a host of its route; repeated, in the order to try

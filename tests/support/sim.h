@@ -32,6 +32,7 @@ struct sim_server {
 	int64_t write_us;          /* from the grant until RCPT is written */
 	int64_t reply_us;          /* from there until the last reply */
 	int64_t told_us;           /* so late the scheduler hears of both */
+	int64_t hangs_up_us;       /* on who does nothing then; 0: never */
 	int greeting;              /* usually: 220, 421, or 0: no answer */
 	int reply;                 /* usually, to each recipient */
 	uint32_t welcome;          /* connections at once; 0: any number */

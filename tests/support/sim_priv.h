@@ -20,6 +20,7 @@ enum sim_event_kind {
 	EV_ASK,
 	EV_CONNECTING,
 	EV_READY,
+	EV_IDLE_END,
 	EV_REFUSED,
 	EV_UNBOUND,
 	EV_WRITTEN,
@@ -76,6 +77,9 @@ void sim_conn_closed(struct sim *sim, struct sim_conn *c);
 /* Is the i-th of its grant in a suppression list; how many are in none? */
 bool sim_is_suppressed(const struct sim_conn *c, uint32_t i);
 uint32_t sim_wanted(const struct sim_conn *c);
+
+/* ---- sim_restart.c ------------------------------------------------------- */
+
 /* The grant ends untried. */
 void sim_grant_unused(struct sim *sim, struct sim_conn *c, bool written);
 

@@ -111,6 +111,20 @@ some_grant(const struct sim *sim)
 	return false;
 }
 
+void
+sim_grant_unused(struct sim *sim, struct sim_conn *c, bool written)
+{
+	uint32_t n = c->grant->count;
+	struct sched_result *results = mem_array(n, sizeof(*results));
+
+	for (uint32_t i = 0; i < n; i++) {
+		results[i].fate = FATE_UNUSED;
+		results[i].written = written;
+	}
+	sched_results(sim->sched, &c->grant, results, sim->now_us);
+	free(results);
+}
+
 /* Everything that is on its way is lost. */
 static void
 cut(struct sim *sim)

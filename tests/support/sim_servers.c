@@ -389,6 +389,7 @@ void
 sim_conn_closed(struct sim *sim, struct sim_conn *c)
 {
 	sim_saw_close(c);
+	sim_events_drop(sim, c);
 	TAILQ_REMOVE(&sim->conns, c, link);
 	sched_closed(sim->sched, &c->sched, sim->now_us);
 	free(c);
@@ -597,7 +598,24 @@ static void
 on_ready(struct sim *sim, struct sim_conn *c)
 {
 	c->ready = true;
+	if (c->server->hangs_up_us > 0)
+		sim_post(c, EV_IDLE_END, c->server->hangs_up_us);
 	sched_ready(sim->sched, c->sched, sim->now_us);
+}
+
+/* As transport/courier_end.c: the server hangs up between two transactions. */
+static void
+on_idle_end(struct sim *sim, struct sim_conn *c)
+{
+	const struct outcome o = { .kind = OUTCOME_LOST,
+		.phase = PHASE_MAIL,
+		.text = "connection lost while idle" };
+
+	if (c->grant != NULL)
+		return;
+	if (!c->worked)
+		queue_failed(sim, c, &o);
+	sim_conn_closed(sim, c);
 }
 
 /* The scheduler does not want it any more: as transport/courier_end.c. */
@@ -621,20 +639,6 @@ on_unbound(struct sim *sim, struct sim_conn *c)
 	sim_conn_closed(sim, c);
 }
 
-void
-sim_grant_unused(struct sim *sim, struct sim_conn *c, bool written)
-{
-	uint32_t n = c->grant->count;
-	struct sched_result *results = mem_array(n, sizeof(*results));
-
-	for (uint32_t i = 0; i < n; i++) {
-		results[i].fate = FATE_UNUSED;
-		results[i].written = written;
-	}
-	sched_results(sim->sched, &c->grant, results, sim->now_us);
-	free(results);
-}
-
 static void
 on_interrupted(struct sim *sim, struct sim_conn *c)
 {
@@ -656,6 +660,9 @@ sim_handle(struct sim *sim, const struct sim_event *ev)
 		break;
 	case EV_READY:
 		on_ready(sim, c);
+		break;
+	case EV_IDLE_END:
+		on_idle_end(sim, c);
 		break;
 	case EV_UNBOUND:
 		on_unbound(sim, c);

@@ -34,13 +34,23 @@ domain-key s1, signed.example, {keys}/s1.signed.example.pem
     process-x-schedule yes
     process-x-job yes
 </source>
+<rewrite-list other>
+    mail-from *@signed.example *@other.example
+</rewrite-list>
+<virtual-mta other>
+    rewrite-list other
+</virtual-mta>
+<domain moved.example>
+    reroute-to-virtual-mta other
+</domain>
 <domain *>
     retry-after 1h
     retry-recipients-after 1h
     dkim-sign yes
 </domain>
 """ % HOST
-DOMAINS = ("a.example", "b.example", "c.example", "paused.example")
+DOMAINS = ("a.example", "b.example", "c.example", "paused.example",
+           "moved.example")
 ZONE = "".join(mx_zone(d, ("mx." + d, "127.0.1.1")) for d in DOMAINS)
 # Of us it wants nothing, whatever it takes from the host.
 RECEIVERS = [{"listen": ["127.0.1.1:25"],
@@ -49,8 +59,17 @@ RECEIVERS = [{"listen": ["127.0.1.1:25"],
               "rules": [{"at": "rcpt", "client": "127.0.0.10",
                          "match": "@in.b.example", "reply": "250 2.1.5 ok"},
                         {"at": "rcpt", "client": "127.0.0.10",
+                         "match": "gone@", "reply": "550 5.1.1 no"},
+                        {"at": "rcpt", "client": "127.0.0.10",
+                         "match": "slow@", "delay": 10,
+                         "reply": "451 4.2.1 not from you"},
+                        {"at": "rcpt", "client": "127.0.0.10",
                          "reply": "451 4.2.1 not from you"}]}]
-MAIN_CF = "maximal_queue_lifetime = 1d\n"
+# Its limit of sizes it keeps for itself: so the 552 is its own.
+MAIN_CF = """maximal_queue_lifetime = 1d
+message_size_limit = 100000
+smtpd_discard_ehlo_keywords = size, silent-discard
+"""
 MANY = 1500
 
 
@@ -174,6 +193,11 @@ def back(lab):
               str(r))
     tap.equal((lab.files(), lab.from_host()), (before, []), "a dry run")
     tap.check(lab.is_taken(), "a dry run locked mail out")
+    for rcpt, n in (("p@paused.example", 0), ("j@a.example", 0),
+                    ("held@a.example", 0), ("v1@c.example", 1)):
+        r = lab.to_host("--dry-run", "--rcpt=" + rcpt)
+        tap.check("\n%d recipients would go back" % n in "\n" + r.stdout,
+                  rcpt + ": " + r.stdout)
 
     r = lab.to_host("--queue=c.example")
     tap.check(r.returncode == 1 and "2 recipients went back" in r.stdout and
@@ -273,6 +297,68 @@ def no_listener(lab):
     tap.check(r.returncode == 1 and "does not run" in r.stderr, str(r))
     tap.check(lab.is_taken(), "it locked mail out")
     lab.postfix.start()
+
+
+@tap.test("what was rerouted goes by the settings of where it was then")
+def rerouted(lab):
+    lab.command.text("delete", "--queue=*")
+    lab.inject("m@moved.example", sender="x@signed.example")
+    lab.inject("n@c.example", sender="x@signed.example")
+    lab.tried("m@moved.example", "n@c.example")
+    tap.equal(lab.rows("--rcpt=m@*")[0]["vmta"], "other", "its queue")
+    r = lab.to_host()
+    tap.equal(r.returncode, 0, str(r))
+    tap.equal({rcpt: lab.wait_arrived(rcpt)["sender"]
+               for rcpt in ("m@moved.example", "n@c.example")},
+              {"m@moved.example": "x@other.example",
+               "n@c.example": "x@signed.example"}, "its sender")
+    lab.command.text("drain", "--undo")
+
+
+@tap.test("it waits for its own mail: for no notification, and for what is "
+          "being sent only if that is meant")
+def its_own(lab):
+    lab.command.text("delete", "--queue=*")
+    lab.command.text("pause", "queue", "{dsn}")
+    lab.inject("gone@a.example")
+    tap.wait_for(lambda: lab.rows("--queue={dsn}"), 30, "a notification")
+    lab.command.text("hold", "--queue={dsn}")
+    lab.command.text("resume", "queue", "{dsn}")
+    lab.inject("own@c.example")
+    lab.tried("own@c.example")
+    lab.inject("slow@b.example")
+    tap.wait_for(lambda: [e for e in lab.events("delay")], 30, "it is slow")
+    r = lab.to_host("--id=" + lab.rows("--queue=c.example")[0]["id"])
+    tap.check("1 recipients went back" in r.stdout and r.stderr == "", str(r))
+    tap.check([q for q in lab.rows("--rcpt=slow@*") if not q["attempts"]],
+              "it waited for what is being sent elsewhere")
+    r = lab.to_host("--queue=b.example")
+    tap.check(r.returncode == 1 and "1 recipients went back" in r.stdout,
+              str(r))
+    tap.equal([q["domain"] for q in lab.rows()], ["{dsn}"], "is left")
+    lab.command.text("delete", "--queue=*")
+    lab.command.text("drain", "--undo")
+
+
+@tap.test("what the host does not take stays, whatever it says")
+def refused_by_host(lab):
+    lab.inject("big@c.example", body="x" * 70 + "\n" + ("y" * 70 + "\n") * 2000)
+    lab.tried("big@c.example")
+    p = subprocess.Popen([mailrace.program("mailrace"), "-c", lab.config,
+                          "drain", "--to-host", "--config-dir",
+                          lab.postfix.conf], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    tap.wait_for(lambda: [q for q in lab.rows("--queue={dsn}")
+                          if q["attempts"] > 1], 30, "the host refuses it")
+    for _ in range(2):
+        p.send_signal(signal.SIGINT)
+        time.sleep(0.5)  # two at once would be one
+    out, err = p.communicate(timeout=60)
+    tap.check("1 recipients wait for the host" in err, out + err)
+    said = lab.command.text("mailq", "--json")
+    tap.check("552 5.3.4" in said, said)
+    lab.command.text("delete", "--queue=*")
+    lab.command.text("drain", "--undo")
 
 
 @tap.test("two signals end it: the host is as before, and what waits for it is "

@@ -242,6 +242,8 @@ def unknown(lab):
     for argv in (("hold", UNKNOWN), ("release", UNKNOWN),
                  ("requeue", UNKNOWN), ("flush", "--id=" + UNKNOWN),
                  ("schedule", "--id=" + UNKNOWN),
+                 ("delete", "--id=" + UNKNOWN),
+                 ("delete", "--id=" + UNKNOWN, "--rcpt=x@*"),
                  ("hold", "--id=" + UNKNOWN, "--rcpt=x@*")):
         r = lab.command.run(*argv)
         tap.check(r.returncode == 1 and r.stdout == "" and

@@ -239,6 +239,13 @@ class Fixture(Lab):
         self.wait_arrived(name + "@in.example")
         tap.equal(self.taken(), before + by_us, "through Mailrace")
 
+    def drain(self):
+        """No Postfix of this machine has a say."""
+        return subprocess.run(
+            [mailrace.program("mailrace"), "-c", self.config, "drain",
+             "--timeout=1s"], capture_output=True, text=True, timeout=60,
+            env={**os.environ, "MAIL_CONFIG": self.path("none")})
+
     def undo(self):
         r = self.setup("--undo")
         tap.equal((r.returncode, r.stderr), (0, ""), "undo")
@@ -515,9 +522,16 @@ def single(lab):
         lab.flows("single", 1)
         tap.equal(list(lab.send(["gone@in.example", "x1@in.example"])),
                   ["gone@in.example"], "refused")
+        r = lab.drain()
+        tap.check(r.returncode == 1 and "router mailrace" in r.stderr, str(r))
+        with lab.instead("exim4", "echo no >&2; exit 1\n"):
+            r = lab.drain()
+        tap.check(r.returncode == 1 and "no" in r.stderr, str(r))
         lab.undo()
         lab.same(before, "undo")
         lab.flows("single2", 0)
+        tap.equal(lab.drain().returncode, 0, "it does not lead here any more")
+        lab.command.text("drain", "--undo")
 
 
 @tap.test("a plain file, with DSN offered: the other transport, and undo")

@@ -221,14 +221,14 @@ main(void)
 	test_long_retry();
 	test_spans(&conf);
 	test_kinds();
-	is_int(disposition_queue(&cases[7].o, &conf, false, false), QUEUE_WAITS,
-	    "after a 554 greeting the queue waits");
-	is_int(disposition_queue(&cases[10].o, &conf, true, false), QUEUE_FAILS,
-	    "with a null MX it fails");
-	is_int(disposition_queue(&cases[7].o, &conf, false, true),
+	is_int(disposition_queue(&cases[7].o, &conf, false, false, false),
+	    QUEUE_WAITS, "after a 554 greeting the queue waits");
+	is_int(disposition_queue(&cases[10].o, &conf, true, false, false),
+	    QUEUE_FAILS, "with a null MX it fails");
+	is_int(disposition_queue(&cases[7].o, &conf, false, true, false),
 	    QUEUE_GOES_ON, "while other connections work it does neither");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_NO_FAMILY },
-		   &conf, false, true),
+		   &conf, false, true, false),
 	    QUEUE_IS_FINE, "no address for this source: not the queue's fault");
 	is_int(
 	    disposition_source(&(struct outcome){ .kind = OUTCOME_NO_FAMILY }),
@@ -245,11 +245,11 @@ main(void)
 	    "one that is greeted with 554 is not");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
 				     .phase = PHASE_CONNECT },
-		   &conf, false, false),
+		   &conf, false, false, false),
 	    QUEUE_IS_FINE, "no descriptor here: not the queue's fault");
 	is_int(disposition_queue(&(struct outcome){ .kind = OUTCOME_LOCAL_TEMP,
 				     .phase = PHASE_BODY },
-		   &conf, false, false),
+		   &conf, false, false, false),
 	    QUEUE_WAITS, "trouble of ours while it was served: it waits");
 	for (size_t i = 0; i < sizeof(conns) / sizeof(conns[0]); i++)
 		is_int(disposition_conn(&conns[i].o), conns[i].what,

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection that fails is counted once, with its grants or by itself. */
+/*
+ * A connection that fails is counted once, with its grants or by itself; and of
+ * what waits for the host none ends with one.
+ */
 #include "transport/effects.h"
 
+#include <stdlib.h>
+
+#include "lib/clock.h"
+#include "lib/mem.h"
+#include "tests/support/fake_conf.h"
+#include "tests/support/sim.h"
 #include "tests/tap.h"
 
 static const struct {
@@ -19,6 +28,33 @@ static const struct {
 	{ "whatever was before", true, { .attempts = 1 }, true, false },
 };
 
+/* Five recipients, and a greeting that is to end them: so many it does. */
+static uint64_t
+failed_in(const char *domain)
+{
+	struct snapshot *conf = fake_conf_new();
+	struct sim *sim = mem_new(struct sim);
+	struct err e;
+	uint64_t n;
+
+	if (fake_conf_domain(conf, domain, "bounce-upon-5xx-greeting", "yes",
+		&e) == -1)
+		(void)ok(false, "%s", e.text);
+	sim_init(sim, conf, 1);
+	sim_server(sim, domain)->greeting = 550;
+	sim_submit(sim,
+	    &(struct sim_submit){ .domain = domain,
+		.vmta = "",
+		.messages = 5,
+		.rcpts = 1,
+		.priority = 50 });
+	sim_run(sim, 60 * US_PER_S);
+	n = sim_count(sim, domain, "")->failed;
+	sim_fini(sim);
+	free(sim);
+	return n;
+}
+
 int
 main(void)
 {
@@ -26,5 +62,7 @@ main(void)
 		ok(effects_is_counted(cases[i].before, &cases[i].tally,
 		       cases[i].skipped) == cases[i].counted,
 		    "%s", cases[i].label);
+	is_int((int64_t)failed_in("a.example"), 5, "a greeting ends a queue");
+	is_int((int64_t)failed_in(SNAPSHOT_DSN_DOMAIN), 0, "not the host's");
 	return done_testing();
 }

@@ -581,9 +581,51 @@ undo_edited(void)
 	}
 }
 
+/* ---- does it lead here? -------------------------------------------------- */
+
+static const struct {
+	const char *label, *routers, *transports, *want;
+} routes[] = {
+	{ "none leads here", ROUTERS, REMOTE, "" },
+	{ "set-up's router",
+	    "mailrace router:\ndriver = accept\ntransport = mailrace_lmtp\n",
+	    "mailrace_lmtp transport:\ndriver = lmtp\nsocket = /run/x\n",
+	    "mailrace" },
+	{ "another one to that transport",
+	    "mine router:\ndriver = accept\ntransport = mailrace_smtp\n",
+	    "mailrace_smtp transport:\ndriver = smtp\n", "mine" },
+	{ "another one to that socket",
+	    "mine router:\ndriver = accept\ntransport = mine\n",
+	    "mine transport:\ndriver = lmtp\nsocket = /run/mailrace/lmtp\n",
+	    "mine" },
+};
+
+static void
+leads_here(void)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		struct region *rg = region_new();
+		struct ex_facts f;
+		struct err e;
+		const char *name;
+
+		ex_facts_init(&f, rg);
+		(void)ex_conf_read(f.conf, EX_ROUTER,
+		    slice_of(routes[i].routers), &e);
+		(void)ex_conf_read(f.conf, EX_TRANSPORT,
+		    slice_of(routes[i].transports), &e);
+		name = ex_leads_here(&f);
+		(void)is_str(name == NULL ? "" : name, routes[i].want,
+		    routes[i].label);
+		ex_facts_fini(&f);
+		region_free(&rg);
+	}
+}
+
 int
 main(void)
 {
+	leads_here();
 	plans();
 	questions();
 	sign_in();

@@ -344,8 +344,11 @@ test_failures(void)
 		is_int(j.rcpt.what, failures[i].what, failures[i].label);
 		snapshot_queue_conf(conf, failures[i].domain, "", &queue);
 		is_int(disposition_queue(o, &queue,
-			   disposition_fails_all(o, &j), false),
+			   disposition_fails_all(o, &j), false, false),
 		    failures[i].queue, "and its queue");
+		is_int(disposition_queue(o, &queue,
+			   disposition_fails_all(o, &j), false, true),
+		    QUEUE_WAITS, "and what is for the host");
 	}
 }
 
@@ -414,40 +417,48 @@ test_handed_back(void)
 		const char *label;
 		struct outcome o;
 		enum disposition_what what;
+		const char *domain;
 	} back[] = {
 		{ "250",
 		    { OUTCOME_DELIVERED, PHASE_DOT, 250, { 0 },
 			.text = "250 ok" },
-		    DISPOSE_DELIVERED },
+		    DISPOSE_DELIVERED, "acts" },
 		{ "5xx",
 		    { OUTCOME_REPLY, PHASE_RCPT, 550, { 5, 1, 1 },
 			.text = "550 5.1.1 no such user" },
-		    DISPOSE_RETRY },
+		    DISPOSE_RETRY, "acts" },
 		{ "4xx, and it is too old",
 		    { OUTCOME_REPLY, PHASE_DOT, 451, { 0 },
 			.text = "451 later" },
-		    DISPOSE_RETRY },
+		    DISPOSE_RETRY, "acts" },
 		{ "bounce-queue",
 		    { OUTCOME_REPLY, PHASE_MAIL, 550, { 0 },
 			.text = "550 all gone" },
-		    DISPOSE_RETRY },
+		    DISPOSE_RETRY, "acts" },
 		{ "bounce-rcpt",
 		    { OUTCOME_REPLY, PHASE_RCPT, 450, { 0 },
 			.text = "450 give up" },
-		    DISPOSE_RETRY },
+		    DISPOSE_RETRY, "acts" },
 		{ "too big for it",
 		    { OUTCOME_TOO_BIG, PHASE_MAIL, 0, { 0 }, .text = "" },
-		    DISPOSE_RETRY },
+		    DISPOSE_RETRY, "acts" },
 		{ "in a suppression list",
 		    { OUTCOME_SUPPRESSED, PHASE_RESOLVE, 0, { 0 }, .text = "" },
-		    DISPOSE_SUPPRESS },
+		    DISPOSE_SUPPRESS, "acts" },
 		{ "damaged",
 		    { OUTCOME_DAMAGED, PHASE_RESOLVE, 0, { 0 }, .text = "" },
-		    DISPOSE_FAIL },
+		    DISPOSE_FAIL, "acts" },
+		{ "a doubt that would be taken for a delivery",
+		    { OUTCOME_TIMEOUT, PHASE_DOT, 0, { 0 }, .text = "",
+			.in_doubt = true },
+		    DISPOSE_RETRY, "assume" },
+		{ "lost in the middle",
+		    { OUTCOME_LOST, PHASE_BODY, 0, { 0 }, .text = "" },
+		    DISPOSE_RETRY, "transfer" },
 	};
 
 	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
-		struct judgement j = judge_by("acts", &back[i].o,
+		struct judgement j = judge_by(back[i].domain, &back[i].o,
 		    (struct judging){ .age_us = 999 * HOUR,
 			.handed_back = true });
 

@@ -270,16 +270,6 @@ test_hold(uint32_t max)
 	plain_owner_fini(&w.owner);
 }
 
-static bool
-wants_hand(void *ctx, const struct sched_rcpt_info *info)
-{
-	struct world *w = ctx;
-
-	w->taken += is_wanted(w, info);
-	w->taken += strcmp(info->domain, "b.example") == 0 ? 0 : 1000000;
-	return is_wanted(w, info);
-}
-
 static uint64_t
 size_of(const struct world *w, const char *domain, uint64_t *deferred_r)
 {
@@ -298,13 +288,55 @@ size_of(const struct world *w, const char *domain, uint64_t *deferred_r)
 	return info.rcpts;
 }
 
+/* Until its queue is resumed: then it is tried, or its servers cannot be. */
+static void
+test_release_old(void)
+{
+	const int64_t at = OLD + 300 * S;
+	struct sched_queue *q;
+	struct sched_walk walk;
+	uint64_t timed;
+	struct world w;
+
+	world_init(&w);
+	w.modulus = 4;
+	change(&w, sched_walk_hold, wants_hold, 100);
+	(void)sched_run(w.sched, OLD);
+	is_int((int64_t)queued(&w), 100 * 2, "what is on hold is left");
+	change(&w, sched_walk_free, wants_release, 100);
+	for (int64_t t = OLD; t < at; t += 30 * S)
+		(void)sched_run(w.sched, t);
+	is_int((int64_t)size_of(&w, "b.example", &timed), 100 * 2,
+	    "released, it waits for its pause to end");
+	change(&w, sched_walk_hold, wants_hold, 100);
+	change(&w, sched_walk_free, wants_release, 100);
+	sched_walk_begin(&walk, w.sched);
+	while ((q = sched_walk_next(&walk)) != NULL)
+		(void)sched_queue_failed(w.sched, q, RETRY_QUEUE, "down", at);
+	sched_walk_end(&walk);
+	is_int((int64_t)queued(&w), 0, "its queue fails, and it is too old");
+	plain_owner_fini(&w.owner);
+}
+
+static bool
+wants_hand(void *ctx, const struct sched_rcpt_info *info)
+{
+	struct world *w = ctx;
+
+	w->taken += is_wanted(w, info);
+	w->taken += strcmp(info->domain, "b.example") == 0 ? 0 : 1000000;
+	return is_wanted(w, info);
+}
+
 /* Messages 4, 8 ... 400 are b.example's, whose queue alone is not paused. */
 static void
 test_hand(uint32_t max)
 {
 	struct sched_pause queue = { "b.example", "*", false };
+	struct sched_queue *q;
 	struct sched_walk walk;
 	uint64_t timed, held = 20 * 2, handed = 100 * 2 - held;
+	struct sched_totals totals;
 	struct world w;
 	struct err e;
 
@@ -323,6 +355,8 @@ test_hand(uint32_t max)
 	is_int((int64_t)size_of(&w, SNAPSHOT_DSN_DOMAIN, &timed),
 	    (int64_t)handed, "they wait for the host");
 	is_int((int64_t)timed, 0, "none for its time");
+	sched_totals(w.sched, &totals);
+	is_int((int64_t)totals.handed, (int64_t)handed, "and are counted");
 	is_int((int64_t)size_of(&w, "b.example", &timed),
 	    (int64_t)(300 - handed), "the others stay");
 	is_int((int64_t)queued(&w), MESSAGES * RCPTS, "nothing is lost");
@@ -335,6 +369,12 @@ test_hand(uint32_t max)
 	    "what is too old has left, but for what is on hold");
 	is_int((int64_t)size_of(&w, SNAPSHOT_DSN_DOMAIN, &timed),
 	    (int64_t)handed, "and what waits for the host");
+	sched_walk_begin(&walk, w.sched);
+	while ((q = sched_walk_next(&walk)) != NULL)
+		sched_queue_take_all(w.sched, q, NULL, NULL, OLD);
+	sched_walk_end(&walk);
+	sched_totals(w.sched, &totals);
+	is_int((int64_t)totals.handed, 0, "until it is gone");
 	plain_owner_fini(&w.owner);
 }
 
@@ -385,6 +425,7 @@ main(void)
 	test_hold(1000000);
 	test_hand(1);
 	test_hand(1000000);
+	test_release_old();
 	test_queues();
 	return done_testing();
 }
