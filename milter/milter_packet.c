@@ -123,7 +123,7 @@ milter_put_reply(struct buf *out, const char *reply)
 {
 	size_t at = begin_packet(out, MILTER_SAY_REPLY);
 
-	for (size_t i = 0; reply[i] != '\0' && i < REPLY_MAX; i++) {
+	for (size_t i = 0; i < REPLY_MAX && reply[i] != '\0'; i++) {
 		char c = reply[i];
 
 		if (c == '%')

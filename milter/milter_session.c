@@ -42,7 +42,7 @@ struct milter_session {
 	enum state state;
 	struct milter_talk talk;
 	struct milter_msg *msg;
-	bool waits; /* for DNS, at the end of a message */
+	const struct step *waits; /* for DNS, before its answer; NULL: none */
 };
 
 struct milter_session *
@@ -304,8 +304,8 @@ answer(struct milter_session *s, const struct step *step, enum milter_answer a)
 	bool ends = step->command == MILTER_END ||
 	    (step->command == MILTER_MAIL && a == MILTER_REFUSED);
 
-	s->waits = a == MILTER_LATER;
-	if (s->waits)
+	s->waits = a == MILTER_LATER ? step : NULL;
+	if (a == MILTER_LATER)
 		return;
 	if (a == MILTER_CONTINUE)
 		milter_put_continue(&s->talk.out);
@@ -344,7 +344,7 @@ milter_session_input(struct milter_session *s, struct slice in)
 	enum milter_found found = MILTER_FOUND;
 	size_t taken = 0;
 
-	while (found == MILTER_FOUND && !s->waits && s->state != OVER) {
+	while (found == MILTER_FOUND && s->waits == NULL && s->state != OVER) {
 		struct milter_packet p;
 
 		found = milter_packet_find(
@@ -369,14 +369,14 @@ milter_session_output(struct milter_session *s)
 struct dkim_answers *
 milter_session_wanted(struct milter_session *s)
 {
-	return s->waits ? milter_msg_wanted(s->msg) : NULL;
+	return s->waits != NULL ? milter_msg_wanted(s->msg) : NULL;
 }
 
 void
 milter_session_answered(struct milter_session *s)
 {
-	CHECK(s->waits);
-	answer(s, find_step(MILTER_END), milter_msg_answered(s->msg));
+	CHECK(s->waits != NULL);
+	answer(s, s->waits, milter_msg_answered(s->msg));
 }
 
 bool
