@@ -36,7 +36,6 @@ liblib_a_SOURCES = \
 	%D%/dns_client.c %D%/dns_client.h \
 	%D%/dns_name.c %D%/dns_name.h \
 	%D%/dns_packet.c %D%/dns_packet.h \
-	%D%/dns_wait.c %D%/dns_wait.h \
 	%D%/err.c %D%/err.h \
 	%D%/failures.c %D%/failures.h \
 	%D%/files.c %D%/files.h \

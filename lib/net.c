@@ -405,6 +405,18 @@ find_inherited_unix(const char *path)
 }
 
 bool
+net_has_inherited(void)
+{
+	return sd_listen_fds(0) > 0;
+}
+
+int
+net_inherit(struct err *e)
+{
+	return take_inherited(SD_LISTEN_FDS_START, "a socket handed over", e);
+}
+
+bool
 net_is_inherited(const char *path)
 {
 	return find_inherited_unix(path) >= 0;

@@ -37,6 +37,7 @@ libmail_a_SOURCES = \
 	%D%/handover_key.c %D%/handover_key.h \
 	%D%/header.c %D%/header.h \
 	%D%/iprev.c %D%/iprev.h \
+	%D%/keys_ask.c %D%/keys_ask.h \
 	%D%/lease_record.h \
 	%D%/line_fold.c %D%/line_fold.h \
 	%D%/mailbox.c %D%/mailbox.h \

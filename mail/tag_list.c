@@ -7,7 +7,7 @@
 #define NAME_CHARS ALPHAS "0123456789_"
 #define SHOWN_MAX 40 /* of a name in an error */
 
-/* A header field may be folded with CRLF or, from libmilter, with LF. */
+/* A header field may be folded with CRLF or, from a milter's host MTA, with LF. */
 static bool
 is_space(char c)
 {

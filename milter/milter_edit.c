@@ -3,25 +3,17 @@
 
 #include <string.h>
 
-#include "lib/str.h"
-
-/* libmilter takes other than const pointers and writes to none of them. */
-static char *
-unconst(struct region *rg, const char *s)
-{
-	return region_strdup(rg, s);
-}
+#include "milter/milter_packet.h"
 
 /*
  * Fields are named by number among those of the same name, from 1.  The last
  * one goes first, since the numbers of those behind a deleted one change.
  */
-static int
+static void
 remove_named(const struct milter_edit *ed, const struct header_list *headers,
-    const bool *remove, const char *name, struct err *e)
+    const bool *remove, const char *name)
 {
-	char *text = unconst(ed->rg, name);
-	int number = 0;
+	uint32_t number = 0;
 
 	for (size_t i = 0; i < headers->n; i++)
 		if (slice_eq_nocase(headers->v[i].name, name))
@@ -29,12 +21,11 @@ remove_named(const struct milter_edit *ed, const struct header_list *headers,
 	for (size_t i = headers->n; i-- > 0;) {
 		if (!slice_eq_nocase(headers->v[i].name, name))
 			continue;
-		if (remove[i] &&
-		    smfi_chgheader(ed->ctx, text, number, NULL) != MI_SUCCESS)
-			return err_set(e, "cannot delete %s", name);
+		if (remove[i])
+			milter_put_field(&ed->talk->out, MILTER_SAY_CHANGE,
+			    number, name, "");
 		number--;
 	}
-	return 0;
 }
 
 /* Has a field of that name been dealt with before index end? */
@@ -48,9 +39,9 @@ seen_before(const struct header_list *headers, const bool *remove,
 	return false;
 }
 
-int
+void
 milter_edit_remove(const struct milter_edit *ed,
-    const struct header_list *headers, const bool *remove, struct err *e)
+    const struct header_list *headers, const bool *remove)
 {
 	for (size_t i = 0; i < headers->n; i++) {
 		const char *name;
@@ -61,39 +52,31 @@ milter_edit_remove(const struct milter_edit *ed,
 			continue;
 		name = region_strndup(ed->rg, headers->v[i].name.p,
 		    headers->v[i].name.len);
-		if (!seen_before(headers, remove, name, i) &&
-		    remove_named(ed, headers, remove, name, e) == -1)
-			return -1;
+		if (!seen_before(headers, remove, name, i))
+			remove_named(ed, headers, remove, name);
 	}
-	return 0;
 }
 
-int
-milter_edit_sender(const struct milter_edit *ed, const char *sender,
-    struct err *e)
+void
+milter_edit_sender(const struct milter_edit *ed, const char *sender)
 {
-	char *path = REGION_JOIN(ed->rg, "<", sender, ">");
-
-	if (smfi_chgfrom(ed->ctx, path, NULL) != MI_SUCCESS)
-		return err_set(e, "cannot change the envelope sender");
-	return 0;
+	milter_put_sender(&ed->talk->out,
+	    REGION_JOIN(ed->rg, "<", sender, ">"));
 }
 
-int
+void
 milter_edit_insert(const struct milter_edit *ed, const char *name,
-    const char *value, struct err *e)
+    const char *value)
 {
 	char *text = region_alloc(ed->rg, strlen(value) + 2), *out = text;
 
-	if (ed->leadspc)
+	/* Where we are told the blank behind the colon it is ours to give. */
+	if ((ed->talk->steps & MILTER_LEADING_BLANK) != 0)
 		*out++ = ' ';
-	/* libmilter wants LF; a CR more would break the signature. */
+	/* Lines end in LF here; a CR more would break the signature. */
 	for (; *value != '\0'; value++)
 		if (*value != '\r')
 			*out++ = *value;
 	*out = '\0';
-	if (smfi_insheader(ed->ctx, 0, unconst(ed->rg, name), text) !=
-	    MI_SUCCESS)
-		return err_set(e, "cannot insert %s", name);
-	return 0;
+	milter_put_field(&ed->talk->out, MILTER_SAY_INSERT, 0, name, text);
 }

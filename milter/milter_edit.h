@@ -2,37 +2,33 @@
 /*
  * milter_edit - asks the host MTA for the changes that policy decided.
  *
- * Only from the end-of-message callback, on its thread.
+ * At the end of a message, on its thread, before the answer.
  */
 
 #ifndef MILTER_MILTER_EDIT_H
 #define MILTER_MILTER_EDIT_H
 
-#include <libmilter/mfapi.h>
 #include <stdbool.h>
 
-#include "lib/err.h"
 #include "lib/mem.h"
 #include "mail/header.h"
-#include "vmta/policy.h"
+#include "milter/milter_talk.h"
 
 struct milter_edit {
-	SMFICTX *ctx;
+	struct milter_talk *talk;
 	struct region *rg;
-	bool leadspc;      /* the blank behind the colon is ours to give */
 	const char *leave; /* not deleted for all that: of that name, or NULL */
 };
 
 /* Deletes the fields whose flag is set in remove. */
-int milter_edit_remove(const struct milter_edit *ed,
-    const struct header_list *headers, const bool *remove, struct err *e);
+void milter_edit_remove(const struct milter_edit *ed,
+    const struct header_list *headers, const bool *remove);
 
 /* The envelope sender becomes another one; "" is the null sender. */
-int milter_edit_sender(const struct milter_edit *ed, const char *sender,
-    struct err *e);
+void milter_edit_sender(const struct milter_edit *ed, const char *sender);
 
 /* Puts a field above all others, the host's own Received included. */
-int milter_edit_insert(const struct milter_edit *ed, const char *name,
-    const char *value, struct err *e);
+void milter_edit_insert(const struct milter_edit *ed, const char *name,
+    const char *value);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * milter_env - what all sessions of the milter share.
  *
- * Made by main before libmilter starts and not changed after; `conf` and the
- * counters are safe in themselves.  Lives as long as the process.
+ * Made by main before there are sessions and not changed after; `conf` and the
+ * counters are safe in themselves.  Outlives them.
  */
 
 #ifndef MILTER_MILTER_ENV_H
@@ -19,13 +19,11 @@ struct dns;
 struct rate_in;
 struct shared;
 struct suppress_watch;
-struct worker;
 
 struct milter_env {
-	struct current *conf;    /* of struct milter_conf */
-	bool unix_socket;        /* the listener is one */
-	struct worker *resolver; /* dns is asked on it */
-	struct dns *dns;
+	struct current *conf; /* of struct milter_conf */
+	bool unix_socket;     /* the listener is one */
+	struct dns *dns;      /* of the workers that have sessions */
 	struct dkim_verifier *verifier;
 	struct suppress_watch *suppress;
 	struct count sessions, messages, signatures, seals, tempfailed;

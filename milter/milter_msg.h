@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * milter_msg - one session of the host MTA and the message under way in it.
+ * milter_msg - the client of one session of the host MTA, and the message under
+ * way in it.
  *
- * Hangs on smfi_setpriv().  libmilter calls for one session from changing
- * threads, one at a time: all state is in here, no lock is held between
- * calls.  What belongs to the message is in a region that goes with it, as
- * does its reference of the configuration, taken at MAIL.
+ * Owned by the session, on its thread; the session sees to it that the calls
+ * come in their order.  What belongs to the message is in a region that goes
+ * with it, as does its reference of the configuration, taken at MAIL.
  *
  * A sender that may not send is refused at MAIL, or at the next step with a
  * reply.  Mail of sendmail(1) is refused at its end only, whence Postfix bounces
@@ -27,41 +27,51 @@
 #ifndef MILTER_MILTER_MSG_H
 #define MILTER_MILTER_MSG_H
 
-#include <libmilter/mfapi.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "lib/net.h"
+#include "mail/dkim_answers.h"
 #include "milter/milter_env.h"
+#include "milter/milter_talk.h"
 
 struct milter_msg;
 
-struct milter_msg *milter_msg_new(struct milter_env *env);
+/* talk outlives it. */
+struct milter_msg *milter_msg_new(struct milter_env *env,
+    struct milter_talk *talk);
 void milter_msg_free(struct milter_msg **mp);
 
 /*
- * Which of the steps that need no reply may get one all the same: as SMFIP_NR_*
- * bits, for what is configured now.
+ * Which of the steps that need no reply may get one all the same: as
+ * MILTER_NR_... bits, for what is configured now.
  */
-unsigned long milter_msg_replies(struct milter_env *env);
+uint32_t milter_msg_replies(struct milter_env *env);
 
-/* What was agreed on: SMFIP_NR_* and SMFIP_HDR_LEADSPC of it matter. */
-void milter_msg_negotiated(struct milter_msg *m, unsigned long steps);
+/* The answer to a step that may need none: its MILTER_NR_... bit. */
+enum milter_answer milter_msg_reply(const struct milter_msg *m, uint32_t step);
 
-/* The answer to a step that may need none: its SMFIP_NR_* bit. */
-sfsistat milter_msg_reply(const struct milter_msg *m, unsigned long step);
+/* family 0: not by network. */
+void milter_msg_connect(struct milter_msg *m, const struct net_addr *client);
 
-void milter_msg_connect(struct milter_msg *m, SMFICTX *ctx,
-    const struct sockaddr *peer);
-sfsistat milter_msg_mail(struct milter_msg *m, SMFICTX *ctx,
-    const char *sender);
-sfsistat milter_msg_rcpt(struct milter_msg *m, SMFICTX *ctx, const char *rcpt);
+/* A message begins; one that was under way is over. */
+enum milter_answer milter_msg_mail(struct milter_msg *m, const char *sender);
+
+/* Of the message: */
+enum milter_answer milter_msg_rcpt(struct milter_msg *m, const char *rcpt);
 void milter_msg_header(struct milter_msg *m, const char *name,
     const char *value);
 void milter_msg_body(struct milter_msg *m, const void *p, size_t len);
 
-/* Decides, asks for the changes, logs; the message is over. */
-sfsistat milter_msg_end(struct milter_msg *m, SMFICTX *ctx);
+/*
+ * Decides, asks for the changes, logs.  MILTER_LATER: DNS is to be asked first
+ * for what milter_msg_wanted() names, and milter_msg_answered() has the answer.
+ */
+enum milter_answer milter_msg_end(struct milter_msg *m);
+struct dkim_answers *milter_msg_wanted(struct milter_msg *m);
+enum milter_answer milter_msg_answered(struct milter_msg *m);
 
-/* The message is over without an end: aborted, or another one starts. */
+/* The message is over, and all that is its; talk's reply, too. */
 void milter_msg_abort(struct milter_msg *m);
 
 #endif

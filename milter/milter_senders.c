@@ -14,6 +14,13 @@ milter_senders_init(struct milter_env *env)
 	env->shared = shared_new(env->rates);
 }
 
+void
+milter_senders_fini(struct milter_env *env)
+{
+	shared_free(&env->shared);
+	rate_in_free(&env->rates);
+}
+
 static void
 log_client(const struct milter_sender *who, struct log_line *l)
 {
@@ -75,15 +82,4 @@ milter_sender_take(const struct milter_sender *who,
 	if (no.tell)
 		log_limited(who, &no, rg);
 	return rate_in_reply(&no, now_us, rg);
-}
-
-void
-milter_set_reply(SMFICTX *ctx, const char *reply, struct region *rg)
-{
-	char *args[3];
-
-	args[0] = region_strndup(rg, reply, 3);
-	args[1] = region_strndup(rg, reply + 4, 5);
-	args[2] = region_strdup(rg, reply + 10);
-	(void)smfi_setreply(ctx, args[0], args[1], args[2]);
 }

@@ -3,13 +3,12 @@
  * milter_senders - may this client send as that sender, and so much: judged by
  * vmta/, counted over all threads, told in the log.
  *
- * Any thread of libmilter's; the replies are in the region.
+ * Any thread; the replies are in the region.
  */
 
 #ifndef MILTER_MILTER_SENDERS_H
 #define MILTER_MILTER_SENDERS_H
 
-#include <libmilter/mfapi.h>
 #include <stdbool.h>
 
 #include "milter/milter_env.h"
@@ -18,6 +17,7 @@
 
 /* Once, before there are threads. */
 void milter_senders_init(struct milter_env *env);
+void milter_senders_fini(struct milter_env *env);
 
 /* Who asks: what a policy_in has of him, and how the log calls him. */
 struct milter_sender {
@@ -34,11 +34,5 @@ const char *milter_sender_denied(const struct milter_sender *who,
 /* NULL: so many may come in, and are counted; else the reply. */
 const char *milter_sender_take(const struct milter_sender *who,
     const uint32_t n[RATE_IN_WHATS], struct region *rg);
-
-/*
- * "450 4.7.1 text": never libmilter's own, where log scanners take "rejected"
- * for an attack.
- */
-void milter_set_reply(SMFICTX *ctx, const char *reply, struct region *rg);
 
 #endif

@@ -29,22 +29,6 @@ has(void *ctx, const struct suppress_list *list, const unsigned char *digest,
 	return suppress_views_has(ctx, list->id, digest, e);
 }
 
-/* The texts go through libmilter's printf: each % twice. */
-static const char *
-in_reply(struct region *rg, const char *before, const char *list,
-    const char *behind)
-{
-	char *name = region_alloc(rg, 2 * strlen(list) + 1), *p = name;
-
-	for (; *list != '\0'; list++) {
-		*p++ = *list;
-		if (*list == '%')
-			*p++ = '%';
-	}
-	*p = '\0';
-	return REGION_JOIN(rg, before, name, behind);
-}
-
 void
 milter_suppress_ask(const struct milter_env *env, const struct policy_in *in,
     const char *rcpt, struct region *rg, struct milter_suppress *said_r)
@@ -72,10 +56,10 @@ milter_suppress_ask(const struct milter_env *env, const struct policy_in *in,
 		return;
 	said_r->list = found.list->name;
 	if (said_r->state == SUPPRESS_LISTED)
-		said_r->reply = in_reply(rg,
+		said_r->reply = REGION_JOIN(rg,
 		    "550 5.7.1 recipient is in suppression list \"",
 		    said_r->list, "\"");
 	else
-		said_r->reply = in_reply(rg, "451 4.3.0 suppression list \"",
+		said_r->reply = REGION_JOIN(rg, "451 4.3.0 suppression list \"",
 		    said_r->list, "\" cannot be read now");
 }

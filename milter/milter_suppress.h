@@ -8,8 +8,8 @@
  * their recipients, and would try the whole message again for ever.  Who is
  * listed gets his 550 at the hand-over (transport/refusals.h).
  *
- * The watch is main's; its thread follows the published lists, those of
- * libmilter ask.
+ * The watch is main's; its thread follows the published lists, those that have
+ * sessions ask.
  */
 
 #ifndef MILTER_MILTER_SUPPRESS_H

@@ -145,6 +145,9 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
+	tests/unit/test_milter_link \
+	tests/unit/test_milter_packet \
+	tests/unit/test_milter_session \
 	tests/unit/test_merge \
 	tests/unit/test_mx_route \
 	tests/unit/test_mx_set \
@@ -285,7 +288,6 @@ check_PROGRAMS += \
 	tests/system/test_arc_oracle \
 	tests/system/test_dkim_oracle \
 	tests/system/test_dns \
-	tests/system/test_dns_wait \
 	tests/system/test_mx \
 	tests/system/test_mx_facts
 
@@ -302,6 +304,8 @@ fake_conf_files = \
 ingress_client_files = \
 	%D%/unit/fake_intake.c %D%/unit/fake_intake.h \
 	%D%/unit/ingress_client.c %D%/unit/ingress_client.h
+milter_world_files = \
+	%D%/support/milter_world.c %D%/support/milter_world.h
 plain_owner_files = \
 	%D%/support/plain_owner.c %D%/support/plain_owner.h
 sealed_files = \
@@ -344,6 +348,13 @@ tests_unit_test_arc_verify_SOURCES = \
 tests_unit_test_dkim_verify_SOURCES = \
 	%D%/unit/test_dkim_verify.c \
 	$(sealed_files)
+tests_unit_test_milter_link_SOURCES = \
+	%D%/unit/test_milter_link.c $(milter_world_files)
+tests_unit_test_milter_link_LDADD = libmilterd.a $(UNIT_LIBS)
+tests_unit_test_milter_packet_LDADD = libmilterd.a $(UNIT_LIBS)
+tests_unit_test_milter_session_SOURCES = \
+	%D%/unit/test_milter_session.c $(milter_world_files)
+tests_unit_test_milter_session_LDADD = libmilterd.a $(UNIT_LIBS)
 tests_unit_test_iprev_SOURCES = %D%/unit/test_iprev.c $(zone_files)
 tests_unit_test_spf_SOURCES = %D%/unit/test_spf.c $(zone_files)
 tests_unit_test_dkim_record_SOURCES = \
@@ -616,10 +627,6 @@ tests_system_test_dns_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_dns.c
 
-tests_system_test_dns_wait_SOURCES = \
-	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
-	%D%/system/test_dns_wait.c
-
 tests_system_test_mx_SOURCES = \
 	%D%/system/dns_fixture.c %D%/system/dns_fixture.h \
 	%D%/system/test_mx.c
@@ -728,6 +735,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ex_import \
 	tests/fuzz/fuzz_mark \
 	tests/fuzz/fuzz_merge \
+	tests/fuzz/fuzz_milter \
 	tests/fuzz/fuzz_pf_import \
 	tests/fuzz/fuzz_proxy_proto \
 	tests/fuzz/fuzz_record \
@@ -808,6 +816,13 @@ tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
 tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_milter_SOURCES = \
+	%D%/fuzz/fake_clock.c %D%/fuzz/fake_clock.h \
+	%D%/fuzz/fuzz_milter.c \
+	$(milter_world_files) \
+	$(fuzz_main)
+tests_fuzz_fuzz_milter_LDADD = libmilterd.a $(UNIT_LIBS)
+tests_fuzz_fuzz_milter_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_merge_SOURCES = %D%/fuzz/fuzz_merge.c $(fuzz_main)
@@ -943,6 +958,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_ingress.repro \
 	%D%/fuzz/fuzz_mark.in \
 	%D%/fuzz/fuzz_merge.in \
+	%D%/fuzz/fuzz_milter.in \
 	%D%/fuzz/fuzz_pf_import.in \
 	%D%/fuzz/fuzz_proxy_proto.in \
 	%D%/fuzz/fuzz_record.in \

@@ -69,7 +69,6 @@ libtransport_a_SOURCES = \
 	%D%/ingress_tls.c \
 	%D%/keep_load.c %D%/keep_load.h \
 	%D%/keeper.c %D%/keeper.h \
-	%D%/keys_ask.c %D%/keys_ask.h \
 	%D%/lease_load.c %D%/lease_load.h \
 	%D%/lessor.c %D%/lessor.h \
 	%D%/letter.c %D%/letter.h \

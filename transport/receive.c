@@ -22,7 +22,6 @@
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
 #include "transport/ingress_senders.h"
-#include "transport/keys_ask.h"
 #include "transport/receive_make.h"
 #include "transport/receive_merge.h"
 #include "transport/record.h"
@@ -454,6 +453,6 @@ receive_message(struct ingress_session *s)
 	if (wants == NULL)
 		return finish(s, w);
 	s->letter = w;
-	s->keys = keys_ask_new(s->env, wants, on_keys, s);
+	receive_ask_keys(s, wants, on_keys, s);
 	return INGRESS_KEYS;
 }

@@ -10,6 +10,7 @@
 #include "transport/record.h"
 #include "transport/refusals.h"
 #include "transport/trace.h"
+#include "vmta/sealing_run.h"
 
 /* ---- the letter ---------------------------------------------------------- */
 
@@ -100,6 +101,19 @@ letter_flags(const struct ingress_session *s, const struct letter *l)
 	return (l->has_8bit ? ENVELOPE_8BIT : 0) |
 	    (s->tx.utf8 ? ENVELOPE_UTF8 : 0) |
 	    (l->notice ? ENVELOPE_NOTICE : 0) | (verp ? ENVELOPE_VERP : 0);
+}
+
+void
+receive_ask_keys(struct ingress_session *s, struct dkim_answers *wants,
+    void (*fn)(void *arg), void *arg)
+{
+	const struct keys_ask_in in = { .dns = s->env->dns,
+		.worker = s->env->worker,
+		.timeout_us = SEALING_DNS_US,
+		.fn = fn,
+		.arg = arg };
+
+	s->keys = keys_ask_new(&in, wants);
 }
 
 struct envelope

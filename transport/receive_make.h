@@ -14,6 +14,7 @@
 
 #include "lib/str.h"
 #include "mail/envelope.h"
+#include "mail/keys_ask.h"
 #include "mail/message.h"
 #include "queue/store.h"
 #include "transport/ingress_priv.h"
@@ -33,6 +34,10 @@ struct made {
 /* Of s->tx; conf: settings of its source. */
 struct letter_work *receive_begin_letter(struct ingress_session *s,
     const struct source_conf *conf);
+
+/* Asks for what a letter wants; fn has what came, and s->keys to clear. */
+void receive_ask_keys(struct ingress_session *s, struct dkim_answers *wants,
+    void (*fn)(void *arg), void *arg);
 
 struct envelope receive_envelope(struct ingress_session *s,
     const struct letter *l);

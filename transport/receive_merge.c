@@ -13,7 +13,6 @@
 #include "transport/host_lines.h"
 #include "transport/ingress_merge.h"
 #include "transport/ingress_senders.h"
-#include "transport/keys_ask.h"
 #include "transport/merge_groups.h"
 #include "transport/receive_make.h"
 #include "transport/refusals.h"
@@ -422,7 +421,7 @@ make_mail(struct merge_run *run, int64_t until_us, const char **trouble_r)
 	if (wants == NULL)
 		return end_mail(run, w, trouble_r);
 	run->letter = w;
-	s->keys = keys_ask_new(s->env, wants, on_keys, run);
+	receive_ask_keys(s, wants, on_keys, run);
 	return NULL;
 }
 

@@ -105,6 +105,10 @@ class Client:
         Returns (code, message as changed, [(what, ...)] of the changes).
         """
         self.begin(queue_id=queue_id, **envelope)
+        return self.finish(headers, body, queue_id)
+
+    def finish(self, headers, body, queue_id=b"4Zclient"):
+        """What follows on begin(); as send()."""
         for name, value in headers:
             if not self.steps & LEADSPC and value[:1] == b" ":
                 value = value[1:]

@@ -367,7 +367,6 @@ def busy(m):
 
 
 def stops(process):
-    """libmilter by itself would look every five seconds."""
     start = time.monotonic()
     tap.equal(process.stop(), 0, "exit status")
     took = time.monotonic() - start
@@ -376,6 +375,47 @@ def stops(process):
 
 @tap.test("SIGTERM ends it well, at once")
 def term(m):
+    stops(m.daemon)
+
+
+def is_refused(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(path) != 0
+
+
+@tap.test("but not before messages that are under way, or five seconds")
+def term_message(m):
+    m.daemon.start()
+    c, lazy = milter_client.Client(m.sock), milter_client.Client(m.sock)
+    with c.sock, lazy.sock:
+        c.begin()
+        lazy.begin()
+        start = time.monotonic()
+        m.daemon.process.signal(signal.SIGTERM)
+        tap.wait_for(lambda: is_refused(m.sock), 5, "nobody is let in")
+        code, message, _ = c.finish(PLAIN, b"hello\r\n")
+        tap.check(code == "c" and signatures.verify(message, m.key),
+                  "a message that began before: %s" % code)
+        tap.equal(c.sock.recv(1), b"", "behind it the session ends")
+        tap.check(m.daemon.process.running(), "it waits for the other one")
+        tap.equal(lazy.sock.recv(1), b"", "which takes too long")
+        tap.equal(m.daemon.stop(), 0, "exit status")
+        took = time.monotonic() - start
+        tap.check(4.5 < took < 8, "it took %.3f s" % took)
+
+
+@tap.test("a host MTA that does not keep to the protocol is told of, once")
+def protocol(m):
+    m.daemon.start()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(m.sock)
+        s.sendall(b"\0\0\0\1Z" * 3)
+        tap.equal(s.recv(1), b"", "it is hung up on")
+    told = [line for line in m.log().splitlines() if "(0x5a, 'Z')" in line]
+    tap.equal(len(told), 1, "lines about it")
+    tap.check("unknown packet" in told[0], told[0])
+    tap.equal(send(m, PLAIN)[0], "c", "and it goes on")
     stops(m.daemon)
 
 

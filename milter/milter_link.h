@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * milter_link - the socket of one session: bytes in and out, keys asked of DNS,
+ * and the end of a host MTA that says nothing any more.
+ *
+ * All packets that one read brings are answered by one write.  Postfix sends a
+ * message in two or three writes, so this is most of what a session costs.
+ *
+ * On the worker that has the session.
+ */
+
+#ifndef MILTER_MILTER_LINK_H
+#define MILTER_MILTER_LINK_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "lib/worker.h"
+#include "milter/milter_env.h"
+
+struct milter_link;
+
+LIST_HEAD(milter_links, milter_link);
+
+/* Longer than any time-out of a host MTA, as libmilter has it. */
+#define MILTER_IDLE_US (INT64_C(7210) * 1000000)
+
+/* Of one worker; it outlives them. */
+struct milter_place {
+	struct milter_env *env;
+	struct worker *worker;
+	struct milter_links links;
+	size_t count; /* of links, also of such as are not freed yet */
+	int64_t idle_us;
+	bool stopping; /* who has no message under way ends */
+	/* A link is gone. */
+	void (*gone)(void *ctx);
+	void *ctx;
+};
+
+/* Owns fd: non-blocking, close-on-exec. */
+void milter_link_start(struct milter_place *place, int fd);
+
+/* Ends those without a message; with all, the others too. */
+void milter_links_end(struct milter_place *place, bool all);
+
+#endif
