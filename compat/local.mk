@@ -19,6 +19,7 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_list.c %D%/exim/ex_list.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/exim/ex_lookup.c %D%/exim/ex_lookup.h \
 	%D%/exim/ex_options.c %D%/exim/ex_options.h \
 	%D%/exim/ex_params.def \
 	%D%/exim/ex_retry.c \

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "compat/exim/ex_lookup.h"
 #include "lib/check.h"
 
 #define DEPTH_MAX 40
@@ -253,19 +254,33 @@ add_key(struct parser *ps, const char *text)
 		ex_points_add(&ps->x->keys, ps->rg, &point);
 }
 
+/* The file of a look-up: its keys, where what is looked up has a name. */
 static void
-add_keys_of_file(struct parser *ps, const char *type, const char *path)
+on_file(struct parser *ps, const struct frame *f, const char *path)
 {
-	struct ex_points keys = { 0 };
-	const char *why = "";
+	struct ex_lookup l = {
+		.type = f->lookup,
+		.path = path,
+		.sought = (f->key_by & EX_BY_NAME) != 0 ? EX_SOUGHT_EITHER :
+							  EX_SOUGHT_OTHER,
+	};
+	const bool wild = ex_lookup_is_wild(l.type);
 
-	if (strchr(path, '$') != NULL)
+	if (l.sought == EX_SOUGHT_OTHER && !wild)
+		return;
+	if (strchr(path, '$') != NULL) {
 		ps->x->open = true;
-	else if (!ps->files->keys(ps->files->ctx, type, path, &keys, &why))
-		give_up(ps, REGION_JOIN(ps->rg, path, ": "), why, strlen(why));
-	for (size_t i = 0; i < keys.n; i++)
-		if (keys.v[i].domain != NULL)
-			ex_points_add(&ps->x->keys, ps->rg, &keys.v[i]);
+		if (wild)
+			give_up(ps, "keys of a file that is not known: ", path,
+			    strlen(path));
+		return;
+	}
+	if (!ps->files->keys(ps->files->ctx, &l))
+		give_up(ps, REGION_JOIN(ps->rg, path, ": "), l.why,
+		    strlen(l.why));
+	for (size_t i = 0; i < l.points.n; i++)
+		if (l.points.v[i].domain != NULL)
+			ex_points_add(&ps->x->keys, ps->rg, &l.points.v[i]);
 }
 
 /* A key of this form is one of a file, if what is looked up in it is alone. */
@@ -320,8 +335,7 @@ on_brace(struct parser *ps, struct frame *f, const struct frame *brace)
 	    (size_t)(ps->p - brace->start));
 
 	if (f->lookup != NULL && f->inner_brace == 1 && f->inner == NULL) {
-		if ((f->key_by & EX_BY_NAME) != 0)
-			add_keys_of_file(ps, f->lookup, text);
+		on_file(ps, f, text);
 		f->key_by = 0;
 		return;
 	}

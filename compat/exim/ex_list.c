@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "compat/exim/ex_lookup.h"
 #include "lib/check.h"
 #include "lib/conf_hosts.h"
 #include "lib/strmap.h"
@@ -183,25 +184,28 @@ enter_list(struct list_reader *r, const char *name, bool negated)
 	r->frames[r->depth++] = (struct frame){ ex_cursor_of(text), negated };
 }
 
-/* lsearch;/path: a point for each key. */
+/* lsearch;/path: a point for each key; of an address all of it is sought. */
 static void
 read_lookup(struct list_reader *r, const char *item, bool negated)
 {
 	const char *semicolon = strchr(item, ';');
-	const char *type = region_strndup(r->conf->rg, item,
-	    (size_t)(semicolon - item));
-	const char *path = semicolon + 1 + strspn(semicolon + 1, " \t");
-	struct ex_points keys = { 0 };
-	const char *why = NULL;
+	struct ex_lookup l = {
+		.type = region_strndup(r->conf->rg, item,
+		    (size_t)(semicolon - item)),
+		.path = semicolon + 1 + strspn(semicolon + 1, " \t"),
+		.sought = strcmp(r->kind, "addresslist") == 0 ?
+		    EX_SOUGHT_ADDRESS :
+		    EX_SOUGHT_DOMAIN,
+	};
 
-	if (!r->files->keys(r->files->ctx, type, path, &keys, &why)) {
-		r->list->unknown = REGION_JOIN(r->conf->rg, item, ": ", why);
+	if (!r->files->keys(r->files->ctx, &l)) {
+		r->list->unknown = REGION_JOIN(r->conf->rg, item, ": ", l.why);
 		return;
 	}
-	for (size_t i = 0; i < keys.n; i++)
+	for (size_t i = 0; i < l.points.n; i++)
 		add_item(r,
-		    keys.v[i].domain == NULL ? EX_ITEM_ANY : EX_ITEM_POINT,
-		    negated, &keys.v[i]);
+		    l.points.v[i].domain == NULL ? EX_ITEM_ANY : EX_ITEM_POINT,
+		    negated, &l.points.v[i]);
 }
 
 static void

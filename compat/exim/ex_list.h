@@ -70,10 +70,11 @@ struct ex_list {
 	const char *unknown; /* what cannot be asked; NULL: nothing */
 };
 
-/* How keys of a file are found; false: it cannot be read, why_r says why. */
+struct ex_lookup; /* compat/exim/ex_lookup.h */
+
+/* How keys of a file are found; false: it cannot be read, and why is set. */
 struct ex_files {
-	bool (*keys)(void *ctx, const char *type, const char *path,
-	    struct ex_points *points, const char **why_r);
+	bool (*keys)(void *ctx, struct ex_lookup *l);
 	void *ctx;
 };
 

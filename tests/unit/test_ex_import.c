@@ -244,9 +244,28 @@ test_secret(void)
 	}
 }
 
+/* A key that nobody can be asked for is told, once. */
+static void
+test_odd(void)
+{
+	struct world w = { .rg = region_new(),
+		.file = "o'neil@a.example: 192.0.2.1\n" };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER,
+	    CLIENT "interface = ${lookup{$sender_address}lsearch{/t}}\n", &out);
+	if (!ok(has(&out, "\"o'neil@a.example\" is no plain domain"),
+		"a key that is no plain address is told"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 int
 main(void)
 {
+	test_odd();
 	test_selector();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
 		test_shown(i);
