@@ -216,7 +216,7 @@ varies(const char *text)
 
 /*
  * "$domain", "${domain}", "${lc:$domain}", "${domain:$sender_address}": what it
- * depends on, 0: it is something else.
+ * depends on, 0: it is something else, or a local part, which is no point.
  */
 static unsigned
 one_variable(const char *text, size_t len)
@@ -240,18 +240,30 @@ one_variable(const char *text, size_t len)
 	n = ident_len(text);
 	v = variable_of(text, n);
 	if (v == NULL || text + n + wrapped != end ||
-	    (wrapped && text[n] != '}') || v->by == EX_BY_HOST)
+	    (wrapped && text[n] != '}') || v->by == EX_BY_HOST ||
+	    strcmp(v->name, "sender_address_local_part") == 0)
 		return 0;
 	return v->by;
 }
 
+/*
+ * A variable is compared with that.  What is no point cannot be asked for: the
+ * null sender, odd local parts, capitals where they count.
+ */
 static void
-add_key(struct parser *ps, const char *text)
+add_key(struct parser *ps, unsigned by, const char *text, const char *word)
 {
+	const bool any_case = word[strlen(word) - 1] == 'i';
 	struct ex_point point;
 
-	if (ex_point_parse(ps->rg, text, &point))
+	if ((by & EX_BY_NAME) == 0)
+		return;
+	if (ex_point_parse(ps->rg, text, &point) &&
+	    (any_case || (by & EX_BY_SENDER) == 0 ||
+		strpbrk(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL))
 		ex_points_add(&ps->x->keys, ps->rg, &point);
+	else
+		ps->x->open = true;
 }
 
 /* The file of a look-up: its keys, where what is looked up has a name. */
@@ -295,7 +307,7 @@ key_of(struct parser *ps, const char *text)
 }
 
 static void
-compare(struct parser *ps, struct frame *f, const char *text)
+compare(struct parser *ps, struct frame *f, const char *text, const char *word)
 {
 	unsigned by = key_of(ps, text);
 
@@ -305,14 +317,15 @@ compare(struct parser *ps, struct frame *f, const char *text)
 		f->literal = text;
 	if (f->inner_brace == 2 && f->key_by != 0) {
 		if (f->literal != NULL)
-			add_key(ps, f->literal);
+			add_key(ps, f->key_by, f->literal, word);
 		else
 			ps->x->open = true;
 	}
 }
 
 static void
-compare_list(struct parser *ps, struct frame *f, const char *text)
+compare_list(struct parser *ps, struct frame *f, const char *text,
+    const char *word)
 {
 	struct ex_cursor at = ex_cursor_of(text);
 	const char *item;
@@ -324,7 +337,7 @@ compare_list(struct parser *ps, struct frame *f, const char *text)
 	else
 		while (f->key_by != 0 &&
 		    (item = ex_cursor_next(&at, ps->rg)) != NULL)
-			add_key(ps, item);
+			add_key(ps, f->key_by, item, word);
 }
 
 /* A brace of the frame has ended. */
@@ -346,10 +359,10 @@ on_brace(struct parser *ps, struct frame *f, const struct frame *brace)
 		f->key_by = key_of(ps, text);
 		break;
 	case HOW_EQUAL:
-		compare(ps, f, text);
+		compare(ps, f, text, brace->word->name);
 		break;
 	case HOW_LIST:
-		compare_list(ps, f, text);
+		compare_list(ps, f, text, brace->word->name);
 		break;
 	case HOW_PLAIN:
 	case HOW_OPEN:

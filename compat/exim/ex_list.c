@@ -17,7 +17,7 @@
 struct ex_cursor
 ex_cursor_of(const char *list)
 {
-	struct ex_cursor at = { list + strspn(list, " \t"), ':' };
+	struct ex_cursor at = { list + strspn(list, " \t"), ':', false };
 
 	if (at.rest[0] == '<' && ispunct((unsigned char)at.rest[1]) != 0) {
 		at.separator = at.rest[1];
@@ -44,6 +44,9 @@ ex_cursor_next(struct ex_cursor *at, struct region *rg)
 		s = slice_trim((struct slice){ b.p, b.len });
 		if (s.len > 0)
 			item = region_strndup(rg, s.p, s.len);
+		/* Behind the last separator there is none. */
+		else if (at->rest[0] != '\0' || at->rest[-1] == at->separator)
+			at->empty = true;
 	}
 	buf_fini(&b);
 	return item;
@@ -202,10 +205,14 @@ read_lookup(struct list_reader *r, const char *item, bool negated)
 		r->list->unknown = REGION_JOIN(r->conf->rg, item, ": ", l.why);
 		return;
 	}
-	for (size_t i = 0; i < l.points.n; i++)
-		add_item(r,
-		    l.points.v[i].domain == NULL ? EX_ITEM_ANY : EX_ITEM_POINT,
-		    negated, &l.points.v[i]);
+	for (size_t i = 0; i < l.points.n; i++) {
+		const bool any = l.points.v[i].domain == NULL;
+
+		add_item(r, any ? EX_ITEM_ANY : EX_ITEM_POINT, negated,
+		    &l.points.v[i]);
+		/* Nothing is looked up for an empty text. */
+		r->list->null_differs |= any;
+	}
 }
 
 static void
@@ -219,6 +226,8 @@ read_item(struct list_reader *r, const char *item)
 		negated = !negated;
 		item += 1 + strspn(item + 1, " \t");
 	}
+	/* Addresses alone: nobody has an empty one. */
+	r->list->null_differs |= strcmp(item, "*@*") == 0;
 	if (item[0] == '+')
 		enter_list(r, item + 1, negated);
 	else if (strchr(item, ';') != NULL)
@@ -251,6 +260,7 @@ ex_list_read(const struct ex_conf *c, const struct ex_files *files,
 		struct frame *f = &r.frames[r.depth - 1];
 		const char *item = ex_cursor_next(&f->at, c->rg);
 
+		list_r->null_differs |= f->at.empty;
 		if (item != NULL) {
 			read_item(&r, item);
 		} else {

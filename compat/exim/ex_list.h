@@ -20,6 +20,7 @@
 struct ex_cursor {
 	const char *rest;
 	char separator;
+	bool empty; /* an item was, and was passed over */
 };
 
 struct ex_cursor ex_cursor_of(const char *list);
@@ -68,6 +69,8 @@ struct ex_list {
 	struct ex_item *v;
 	size_t n;
 	const char *unknown; /* what cannot be asked; NULL: nothing */
+	/* Of addresses: the null sender, which no point is, is not as others. */
+	bool null_differs;
 };
 
 struct ex_lookup; /* compat/exim/ex_lookup.h */

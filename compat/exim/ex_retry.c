@@ -67,7 +67,7 @@ parse_step(struct region *rg, const char *text, struct step *s)
 static bool
 parse_schedule(struct region *rg, const char *text, struct schedule *out)
 {
-	struct ex_cursor at = { text, ';' };
+	struct ex_cursor at = { .rest = text, .separator = ';' };
 	const char *item;
 
 	out->n = 0;

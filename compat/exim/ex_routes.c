@@ -333,11 +333,9 @@ read_list(struct ex_import *im, const struct ex_instance *d, const char *kind,
 	if (made != NULL) {
 		ex_list_read(im->conf, &im->files, kind, made, list);
 		why = list->unknown;
-		/* An empty item of addresses, which nothing else is. */
-		if (why == NULL && strcmp(name, "senders") == 0 &&
-		    (made[strspn(made, " \t")] == ':' ||
-			(list->n == 0 && made[0] != '\0')))
-			why = "the null sender is in it";
+		if (why == NULL && list->null_differs &&
+		    strcmp(kind, "addresslist") == 0)
+			why = "the null sender is not as others in it";
 	}
 	if (why == NULL)
 		return true;

@@ -13,6 +13,7 @@ static const char config[] =
     "domainlist bad = +bad : a.example\n"
     "domainlist odd = ^a.*$\n"
     "addresslist staff = joe@a.example : *@b.example : c.example\n"
+    "addresslist void = : a.example\n"
     "addresslist not_joe = ! joe@a.example : *\n";
 
 static bool
@@ -90,6 +91,25 @@ static const struct {
 	{ "addresslist", "+local", "x@mx.host.example", true },
 };
 
+/* Is the null sender another than all others? */
+static const struct {
+	const char *list;
+	bool differs;
+} nulls[] = {
+	{ "", false },
+	{ "*", false },
+	{ "a.example : ! b.example", false },
+	{ "a.example : ", false },
+	{ ":", true },
+	{ " : a.example", true },
+	{ "a.example : : b.example", true },
+	{ "<; a.example ; ; b.example", true },
+	{ "*@*", true },
+	{ "! +void", true },
+	{ "lsearch*@;/star", true },
+	{ "lsearch;/star", false },
+};
+
 static const char *const unknown[] = { "+nothing", "+bad", "+odd", "^x",
 	"*x.example", "lsearch;/none", "mysql;select", "$domain", "@mx_any",
 	"a b" };
@@ -141,6 +161,22 @@ test_unknown(void)
 	}
 }
 
+static void
+test_nulls(void)
+{
+	for (size_t i = 0; i < sizeof(nulls) / sizeof(nulls[0]); i++) {
+		struct region *rg = region_new();
+		struct ex_conf *c = ex_conf_new(rg);
+		struct ex_list l;
+
+		read_list(rg, c, "addresslist", nulls[i].list, &l);
+		ok(l.unknown == NULL && l.null_differs == nulls[i].differs,
+		    "the null sender in \"%s\"", nulls[i].list);
+		ex_conf_free(&c);
+		region_free(&rg);
+	}
+}
+
 static const struct {
 	const char *list, *items; /* with a "|" behind each */
 } texts[] = {
@@ -174,6 +210,7 @@ main(void)
 {
 	test_lists();
 	test_unknown();
+	test_nulls();
 	test_items();
 	return done_testing();
 }
