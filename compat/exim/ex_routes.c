@@ -473,6 +473,38 @@ takes(struct ex_import *im, const struct ex_router *r, size_t sender,
 		!is_false(ex_at(&r->condition, sender, rcpt)));
 }
 
+/*
+ * Mail that the router takes, and that has no way here: it goes as all other,
+ * which is told once for each of its transports.
+ */
+static void
+tell_lost(struct ex_import *im, const struct ex_instance *r, const char *name,
+    size_t rcpt)
+{
+	const char *to = ex_pattern(im, &im->rcpts.v[rcpt]), *why;
+
+	why = name == NULL ?
+	    "Exim itself does not say which, as for " :
+	    REGION_JOIN(im->rg, "\"", name,
+		"\" is no transport that sends by SMTP, as for ");
+	if (ex_first(im, r, REGION_JOIN(im->rg, "lost ", name)))
+		ex_manual(im, fate_of(im, r), r, "transport",
+		    REGION_JOIN(im->rg, why, to,
+			"; such mail goes as all other"));
+}
+
+/* Nobody sends what it declines: Exim gives such mail back. */
+static void
+tell_no_more(struct ex_import *im, const struct ex_instance *r, size_t rcpt)
+{
+	if (ex_first(im, r, "no more"))
+		ex_manual(im, IMPORT_LOST, r, "more",
+		    REGION_JOIN(im->rg,
+			"what it declines has no way in Exim, and goes as all "
+			"other here, as for ",
+			ex_pattern(im, &im->rcpts.v[rcpt])));
+}
+
 bool
 ex_hop(struct ex_import *im, size_t sender, size_t rcpt, struct ex_hop *hop_r)
 {
@@ -485,9 +517,10 @@ ex_hop(struct ex_import *im, size_t sender, size_t rcpt, struct ex_hop *hop_r)
 			continue;
 		if (is_driver(r->d, "manualroute") &&
 		    !rule_of(im, r, sender, rcpt, &rule)) {
-			if (!ex_is_true(r->d, "more"))
-				return false;
-			continue;
+			if (ex_is_true(r->d, "more"))
+				continue;
+			tell_no_more(im, r->d, rcpt);
+			return false;
 		}
 		name = rule.transport[0] != '\0' ?
 		    rule.transport :
@@ -496,8 +529,12 @@ ex_hop(struct ex_import *im, size_t sender, size_t rcpt, struct ex_hop *hop_r)
 		    NULL :
 		    ex_conf_instance(im->conf, EX_TRANSPORT, name);
 		if (hop_r->transport == NULL ||
-		    !ex_is_client(hop_r->transport) || rule.hosts == NULL)
+		    !ex_is_client(hop_r->transport)) {
+			tell_lost(im, r->d, name, rcpt);
 			return false;
+		}
+		if (rule.hosts == NULL)
+			return false; /* told as it was read */
 		hop_r->router = r->d;
 		hop_r->hosts = own_hosts(im, hop_r->transport, rule.hosts);
 		if (hop_r->hosts == NULL)

@@ -217,6 +217,50 @@ test_hosts(void)
 	region_free(&w.rg);
 }
 
+/* A router takes it, and its transport is none: told, with one of its domains. */
+static const struct {
+	const char *label, *routers, *answer, *said;
+} lost[] = {
+	{ "one that is not there",
+	    "\nvip router:\ndriver = dnslookup\nmore\n"
+	    "transport = ${if eq{$domain}{vip.example}{vip}{out}}\n",
+	    "vip", "\"vip\" is no transport" },
+	{ "one that is local",
+	    "\nvip router:\ndriver = accept\nmore\n"
+	    "transport = ${if eq{$domain}{vip.example}{pipe}{out}}\n",
+	    "pipe", "\"pipe\" is no transport" },
+	{ "one of which Exim says nothing",
+	    "\nvip router:\ndriver = dnslookup\nmore\n"
+	    "transport = ${if eq{$domain}{vip.example}{vip}fail}\n",
+	    NULL, "does not say which" },
+	{ "one of a row",
+	    "\nvip router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_list = vip.example gw.test pipe\n",
+	    NULL, "\"pipe\" is no transport" },
+	{ "no more routers",
+	    "\nvip router:\ndriver = manualroute\nno_more\ntransport = out\n"
+	    "domains = vip.example\nroute_list = other.example gw.test\n",
+	    NULL, "has no way in Exim" },
+};
+
+static void
+test_lost(size_t i)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "}{vip.example}{", lost[i].answer },
+		    { "${if", "out" } } };
+	struct buf out = { 0 };
+
+	import(&w, REGION_JOIN(w.rg, lost[i].routers, ROUTER),
+	    CLIENT "\npipe transport:\ndriver = pipe\n", &out);
+	if (!ok(has(&out, lost[i].said) && has(&out, "vip.example"),
+		"%s is told", lost[i].label))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 static void
 test_secret(void)
 {
@@ -266,6 +310,8 @@ int
 main(void)
 {
 	test_odd();
+	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
+		test_lost(i);
 	test_selector();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
 		test_shown(i);
