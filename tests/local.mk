@@ -76,6 +76,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope_read \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
+	tests/unit/test_ex_ask \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_expand \
 	tests/unit/test_ex_import \
