@@ -107,6 +107,21 @@ ex_hosts(struct ex_import *im, const char *list, bool any_order)
 	return hosts;
 }
 
+const char *
+ex_next_host(struct region *rg, const char **at, bool *mx)
+{
+	static const char prefix[] = "lookup-mx:";
+	const char *p = *at + strspn(*at, "; ,");
+
+	*at = p + strcspn(p, ";,");
+	*mx = strncmp(p, prefix, sizeof(prefix) - 1) == 0;
+	if (*mx)
+		p += sizeof(prefix) - 1;
+	if (p[0] == '[')
+		return region_strndup(rg, p + 1, strcspn(p + 1, "];,"));
+	return p == *at ? NULL : region_strndup(rg, p, strcspn(p, ":;,"));
+}
+
 /* Mail that cannot go by it: does that make it less safe? */
 static enum import_fate
 fate_of_transport(const struct ex_instance *t)

@@ -18,38 +18,14 @@ struct level {
 	bool dane, verify;
 };
 
-/* The next name of smtp-hosts; len 0: no more. */
-static struct slice
-next_host(const char **at)
-{
-	static const char mx[] = "lookup-mx:";
-	const char *p = *at + strspn(*at, "; ,");
-	struct slice s;
-
-	*at = p + strcspn(p, ";,");
-	if (strncmp(p, mx, sizeof(mx) - 1) == 0)
-		p += sizeof(mx) - 1;
-	s = (struct slice){ p, (size_t)(*at - p) };
-	if (s.len > 0 && s.p[0] == '[') {
-		const char *end = memchr(s.p, ']', s.len);
-
-		s.p++;
-		s.len = end == NULL ? s.len - 1 : (size_t)(end - s.p);
-	} else {
-		const char *end = memchr(s.p, ':', s.len);
-
-		s.len = end == NULL ? s.len : (size_t)(end - s.p);
-	}
-	return s;
-}
-
 /* Is the option about all hosts of the way, none, or who knows? */
 static enum match
 match(struct ex_import *im, const struct ex_hop *hop, const char *name)
 {
 	const char *value = ex_conf_value(hop->transport, name), *why;
-	const char *at = hop->hosts;
+	const char *at = hop->hosts, *host;
 	size_t hits = 0, n = 0;
+	bool mx;
 	struct ex_list list;
 
 	if (value[0] == '\0')
@@ -64,9 +40,8 @@ match(struct ex_import *im, const struct ex_hop *hop, const char *name)
 		return MATCH_NO;
 	if (list.unknown != NULL || hop->hosts[0] == '\0')
 		return MATCH_UNKNOWN;
-	for (struct slice s = next_host(&at); s.len > 0; s = next_host(&at)) {
-		const struct ex_point point = { NULL,
-			region_strndup(im->rg, s.p, s.len), false };
+	while ((host = ex_next_host(im->rg, &at, &mx)) != NULL) {
+		const struct ex_point point = { NULL, host, false };
 
 		hits += ex_list_has(&list, &point);
 		n++;

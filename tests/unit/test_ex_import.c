@@ -17,6 +17,7 @@ struct world {
 	const char *file;          /* what is in each file */
 	const char *answers[8][2]; /* a part of what is asked, the value */
 	const char *set;           /* what stands in its configuration */
+	const char *authenticators;
 	struct buf asked;
 };
 
@@ -78,6 +79,9 @@ import(struct world *w, const char *routers, const char *transports,
 		  slice_of("primary_hostname = mx.test\n"), &e) == 0 &&
 	    ex_conf_read(conf, EX_ROUTER, slice_of(routers), &e) == 0 &&
 	    ex_conf_read(conf, EX_TRANSPORT, slice_of(transports), &e) == 0 &&
+	    (w->authenticators == NULL ||
+		ex_conf_read(conf, EX_AUTHENTICATOR,
+		    slice_of(w->authenticators), &e) == 0) &&
 	    (w->set == NULL ||
 		ex_conf_read_file(conf, slice_of(w->set), &e) == 0));
 	ex_import(&from, w->rg, made, report);
@@ -261,6 +265,54 @@ test_lost(size_t i)
 	region_free(&w.rg);
 }
 
+/* Of some hosts each has a password of its own, or none. */
+static const struct {
+	const char *label, *hosts, *said;
+} passwords[] = {
+	{ "one host", "one.test", "auth-username joe" },
+	{ "two of one password", "one.test : two.test", "auth-username joe" },
+	{ "two passwords", "one.test : other.test", "not the same user" },
+	{ "one has none", "one.test : none.test", "not the same user" },
+	{ "the first has none", "none.test : one.test", "not the same user" },
+	{ "all of its MX hosts", "one.test/mx", "password for MX hosts" },
+};
+
+#define SIGN_IN \
+	"\ncram authenticator:\ndriver = cram_md5\n" \
+	"client_name = joe\nclient_secret = ${lookup{$host}lsearch{/t}" \
+	"{$value}fail}\n"
+
+static void
+test_passwords(size_t i)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "{one.test}", "s3cret" },
+		    { "{two.test}", "s3cret" }, { "{other.test}", "secr3t" },
+		    { "${lookup", NULL } } };
+	struct buf out = { 0 };
+
+	w.authenticators = SIGN_IN;
+	import(&w,
+	    REGION_JOIN(w.rg,
+		"\nin router:\ndriver = manualroute\nmore\ntransport = out\n"
+		"route_list = in.example in.test\n"
+		"\nall router:\ndriver = manualroute\ntransport = out\n"
+		"route_list = * \"",
+		passwords[i].hosts, "\"\n"),
+	    CLIENT "hosts_try_auth = one.test : two.test : other.test : "
+		   "nobody-names-it.invalid\n",
+	    &out);
+	if (!ok(has(&out, passwords[i].said) && !has(&out, "s3cret") &&
+		    has(&out, "auth-username joe") ==
+			has(&out, "auth-username \"\""),
+		"%s: what it has is told, and that others have none",
+		passwords[i].label))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 static void
 test_secret(void)
 {
@@ -310,6 +362,8 @@ int
 main(void)
 {
 	test_odd();
+	for (size_t i = 0; i < sizeof(passwords) / sizeof(*passwords); i++)
+		test_passwords(i);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
 		test_lost(i);
 	test_selector();
