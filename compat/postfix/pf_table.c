@@ -175,6 +175,30 @@ read_patterns(const struct pf_table_reader *r, struct slice text,
 	r->complain(r->ctx, table, why);
 }
 
+/* regexp:{ {/pattern/ value}, ... }: each is a line of the file it stands for. */
+static void
+read_inline_patterns(const struct pf_table_reader *r, struct slice text,
+    const char *table, struct pf_rows *out)
+{
+	struct buf lines = { 0 };
+	struct slice item, inner;
+	bool good = true;
+
+	while (good && (item = pf_list_item(&text)).len > 0) {
+		good = take_braces(item, &inner);
+		if (good) {
+			buf_add(&lines, inner.p, inner.len);
+			buf_byte(&lines, '\n');
+		}
+	}
+	if (good)
+		read_patterns(r, (struct slice){ lines.p, lines.len }, table,
+		    out);
+	else
+		r->complain(r->ctx, table, "a row without braces");
+	buf_fini(&lines);
+}
+
 /* ---- tables ------------------------------------------------------------------ */
 
 /* inline:{ key=value, { key = value } } */
@@ -338,7 +362,9 @@ read_table(const struct pf_table_reader *r, struct slice item,
 	}
 	if (read_keyed(r, &t, out))
 		return;
-	if (is_type(t.type, patterns) && !take_braces(t.name, &inner))
+	if (is_type(t.type, patterns) && take_braces(t.name, &inner))
+		read_inline_patterns(r, inner, t.where, out);
+	else if (is_type(t.type, patterns))
 		read_file(r, t.text, PF_FETCH_TEXT, out);
 	else if (slice_eq(t.type, "static"))
 		add_value(r, add_row(r, out, PF_ROW_ANY, t.where),
