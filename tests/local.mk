@@ -154,6 +154,7 @@ check_PROGRAMS += \
 	tests/unit/test_pickup_file \
 	tests/unit/test_pickup_talk \
 	tests/unit/test_opendkim \
+	tests/unit/test_opendkim_import \
 	tests/unit/test_old_spool \
 	tests/unit/test_origins \
 	tests/unit/test_outbox \
