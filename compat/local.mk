@@ -42,6 +42,7 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
 	%D%/postfix/pf_import.c %D%/postfix/pf_import.h \
 	%D%/postfix/pf_import_priv.h \
+	%D%/postfix/pf_interfaces.c \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \

@@ -166,6 +166,7 @@ check_PROGRAMS += \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_cat \
+	tests/unit/test_pf_import \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
 	tests/unit/test_pf_setup \

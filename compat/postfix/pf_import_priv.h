@@ -3,8 +3,8 @@
  * pf_import_priv - what the files of the importer share.
  *
  * pf_import.c is the order of things and what there is once; pf_settings.c
- * numbers and times; pf_vmtas.c virtual MTAs, pools and senders; pf_routes.c
- * destinations; pf_tls.c TLS policy.
+ * numbers and times; pf_vmtas.c virtual MTAs, pools and senders; pf_interfaces.c
+ * addresses of the host; pf_routes.c destinations; pf_tls.c TLS policy.
  */
 
 #ifndef COMPAT_POSTFIX_PF_IMPORT_PRIV_H
@@ -86,6 +86,13 @@ void pf_settings_rest(struct pf_import *im);
 /* The limit of connections to one place, as a number; "": none. */
 const char *pf_connections(const struct pf_import *im,
     const struct pf_service *s);
+
+/* ---- pf_interfaces.c ------------------------------------------------------- */
+
+/* The one address that inet_interfaces makes mail be sent from; "": none. */
+const char *pf_only_interface(struct pf_import *im, bool six);
+/* Where a name stands for it. */
+void pf_tell_interfaces(struct pf_import *im);
 
 /* ---- pf_vmtas.c ------------------------------------------------------------ */
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "compat/postfix/pf_import_priv.h"
-#include "lib/net.h"
 
 struct pf_hop
 pf_hop_of(struct pf_import *im, const char *text)
@@ -27,36 +26,6 @@ pf_is_client(const struct pf_service *s)
 }
 
 /* ---- addresses ------------------------------------------------------------- */
-
-/*
- * The one address of that family in inet_interfaces: Postfix sends from it,
- * too, unless it is a loopback address (postconf(5), smtp_bind_address).
- */
-static const char *
-only_interface(struct pf_import *im, int family)
-{
-	const char *p = pf_value(im->conf, NULL, "inet_interfaces");
-	const char *found = "";
-	size_t n = 0;
-
-	while (*(p += strspn(p, ", \t")) != '\0') {
-		size_t len = strcspn(p, ", \t");
-		const char *word = region_strndup(im->rg, p, len);
-		struct net_addr a;
-		struct err ignored;
-
-		if (net_addr_parse(slice_of(word), &a, &ignored) == 0 &&
-		    a.family == family) {
-			found = word;
-			n++;
-		}
-		p += len;
-	}
-	return n == 1 && strncmp(found, "127.", 4) != 0 &&
-		strcmp(found, "::1") != 0 ?
-	    found :
-	    "";
-}
 
 /* "192.0.2.1" of "[192.0.2.1]"; "" for none, and for any address. */
 static const char *
@@ -95,7 +64,7 @@ bound_address(struct pf_import *im, const struct pf_service *s, bool six,
 		return "";
 	if (fact->value[0] == '\0') {
 		*fact = pf_fact(im, NULL, "inet_interfaces");
-		address = only_interface(im, six ? AF_INET6 : AF_INET);
+		address = pf_only_interface(im, six);
 	}
 	return address;
 }
