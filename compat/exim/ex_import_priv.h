@@ -69,7 +69,7 @@ struct ex_import {
 	 */
 	size_t *leaders, *routed;
 	struct ways **ways;
-	bool signs_in;  /* <domain *> has a password, which others inherit */
+	bool signs_in;  /* a <domain *> has a password: others inherit it */
 	bool below;     /* some recipients are by a wildcard */
 	bool by_sender; /* some virtual MTA is by sender */
 };

@@ -664,6 +664,5 @@ ex_password(struct ex_import *im, const struct ex_hop *hop,
 		return;
 	}
 	put_password(a, hop->hosts, &c, b);
-	im->signs_in = im->signs_in ||
-	    (in == import_top(im->out) && strcmp(pattern, "*") == 0);
+	im->signs_in = im->signs_in || strcmp(pattern, "*") == 0;
 }

@@ -26,6 +26,11 @@ struct pf_route {
 	const char *where;
 };
 
+/* A virtual MTA with a nexthop of its own. */
+struct pf_own {
+	const char *vmta, *nexthop;
+};
+
 struct pf_import {
 	struct region *rg;
 	const struct pf_import_source *from;
@@ -40,6 +45,8 @@ struct pf_import {
 	const char *relay_from; /* the parameter that says so */
 	struct pf_route *routes;
 	size_t route_count;
+	struct pf_own *own;
+	size_t own_count;
 	bool wildcards;          /* some of them is for more than one domain */
 	bool by_sender;          /* some virtual MTA is by sender */
 	struct strmap *vmtas;    /* their names, by service and nexthop */

@@ -243,8 +243,12 @@ pf_vmta(struct pf_import *im, const struct pf_service *s, const char *nexthop)
 	    pf_is_own(im->conf, s, "smtp_address_preference"))
 		pf_family(im, s, import_block(im->out, b, "domain", "*"),
 		    first);
-	if (nexthop[0] != '\0')
+	if (nexthop[0] != '\0') {
+		im->own = region_grow(im->rg, im->own, im->own_count,
+		    sizeof(*im->own));
+		im->own[im->own_count++] = (struct pf_own){ name, nexthop };
 		add_nexthop(im, s, nexthop, b);
+	}
 	if (nexthop[0] != '\0' || pf_tls_is_own(im, s))
 		pf_tls(im, b, s, nexthop[0] == '\0' ? im->relay : nexthop);
 	return name;

@@ -87,6 +87,48 @@ static const struct {
 	    NO_SOURCE "|the address of mx.test" },
 };
 
+#define SIGNS_IN \
+	"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = " \
+	"inline:{{one.test=joe:s1},{two.test=joe:s1},{[other.test]=ann:s2}}\n"
+#define NONE "auth-username \"\""
+
+/* auth-username has no effect yet: the report has what would be written. */
+static const struct {
+	const char *label, *set, *said;
+} passwords[] = {
+	{ "a relay", "relayhost = [one.test]\n", "auth-username joe|!" NONE },
+	{ "two of one password", "relayhost = [one.test], [two.test]\n",
+	    "auth-username joe|!not the same|!two.test  (inline" },
+	{ "two passwords", "relayhost = [one.test], [other.test]\n",
+	    "!auth-username|not the same user" },
+	{ "one has none", "relayhost = [one.test] [none.test]\n",
+	    "!auth-username|not the same user" },
+	{ "a route to others",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
+	    "auth-username joe|in.example|" NONE },
+	{ "a route to MX hosts",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{in.example=smtp:}\n",
+	    "auth-username joe|" NONE },
+	{ "a route without a relay with one",
+	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
+	    "!auth-username|no route has this nexthop" },
+	{ "a sender's relay",
+	    "sender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[other.test]}}\n",
+	    "auth-username ann|!" NONE },
+	{ "a sender's relay without one",
+	    "relayhost = [one.test]\nsender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[none.test]}}\n",
+	    "auth-username joe|" NONE },
+	{ "a route beside a sender's relay",
+	    "sender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[other.test]}}\n"
+	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
+	    "auth-username ann|" NONE },
+};
+
 int
 main(void)
 {
@@ -97,6 +139,10 @@ main(void)
 		    REGION_JOIN(rg, "inet_interfaces = ", sources[i].interfaces,
 			"\n"),
 		    sources[i].said);
+	for (size_t i = 0; i < sizeof(passwords) / sizeof(passwords[0]); i++)
+		check(passwords[i].label,
+		    REGION_JOIN(rg, SIGNS_IN, passwords[i].set),
+		    passwords[i].said);
 	region_free(&rg);
 	return done_testing();
 }
