@@ -70,7 +70,6 @@ static const struct word {
 	{ "local_part", 0, HOW_OPEN },
 	{ "lookup", 1, HOW_KEY },
 	{ "match", 2, HOW_OPEN },
-	{ "match_ip", 2, HOW_OPEN },
 	{ "md5", 0, HOW_OPEN },
 	{ "or", 1, HOW_PLAIN },
 	{ "quote", 0, HOW_OPEN },
