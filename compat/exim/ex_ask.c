@@ -284,7 +284,7 @@ ex_host_expand(void *ctx, const char *const *texts, size_t n,
     const char **values, struct err *e)
 {
 	struct ex_host *h = ctx;
-	struct slice text;
+	struct slice text = { "", 0 };
 	struct buf in = { 0 };
 	int rc = 0;
 
@@ -294,7 +294,7 @@ ex_host_expand(void *ctx, const char *const *texts, size_t n,
 		rc = ask(h, "-be", NULL, (struct slice){ in.p, in.len }, &text,
 		    e);
 	buf_fini(&in);
-	if (rc == -1)
+	if (rc != 0)
 		return -1;
 	return read_values(h, text, n, values, e);
 }
