@@ -794,11 +794,14 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
-tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c $(fuzz_main)
+tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c \
+	%D%/fuzz/import_result.h %D%/fuzz/parts.h $(fuzz_main)
 tests_fuzz_fuzz_ex_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
-tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
+tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c \
+	%D%/fuzz/parts.h $(fuzz_main)
 tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
-tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
+tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c \
+	%D%/fuzz/import_result.h %D%/fuzz/parts.h $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_mark_SOURCES = %D%/fuzz/fuzz_mark.c $(fuzz_main)
 tests_fuzz_fuzz_mark_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
