@@ -96,10 +96,14 @@ const char *pf_connections(const struct pf_import *im,
 
 /* ---- pf_interfaces.c ------------------------------------------------------- */
 
-/* The one address that inet_interfaces makes mail be sent from; "": none. */
-const char *pf_only_interface(struct pf_import *im, bool six);
+/*
+ * The one address that inet_interfaces makes mail be sent from, of a service or
+ * of all mail (NULL); "": none.
+ */
+const char *pf_only_interface(struct pf_import *im, const struct pf_service *s,
+    bool six);
 /* Where a name stands for it. */
-void pf_tell_interfaces(struct pf_import *im);
+void pf_tell_interfaces(struct pf_import *im, const struct pf_service *s);
 
 /* ---- pf_vmtas.c ------------------------------------------------------------ */
 

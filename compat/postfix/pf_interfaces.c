@@ -46,9 +46,9 @@ struct interfaces {
 };
 
 static struct interfaces
-read_interfaces(struct pf_import *im)
+read_interfaces(struct pf_import *im, const struct pf_service *s)
 {
-	const char *at = pf_value(im->conf, NULL, "inet_interfaces"), *word;
+	const char *at = pf_value(im->conf, s, "inet_interfaces"), *word;
 	struct interfaces in = { .one = { "", "" } };
 
 	while ((word = next_word(im, &at)) != NULL) {
@@ -75,9 +75,9 @@ read_interfaces(struct pf_import *im)
 }
 
 const char *
-pf_only_interface(struct pf_import *im, bool six)
+pf_only_interface(struct pf_import *im, const struct pf_service *s, bool six)
 {
-	const struct interfaces in = read_interfaces(im);
+	const struct interfaces in = read_interfaces(im, s);
 
 	if (in.all || in.n[six] + in.others != 1 ||
 	    strncmp(in.one[six], "127.", 4) == 0 ||
@@ -87,10 +87,10 @@ pf_only_interface(struct pf_import *im, bool six)
 }
 
 void
-pf_tell_interfaces(struct pf_import *im)
+pf_tell_interfaces(struct pf_import *im, const struct pf_service *s)
 {
-	const struct interfaces in = read_interfaces(im);
-	const struct import_fact fact = pf_fact(im, NULL, "inet_interfaces");
+	const struct interfaces in = read_interfaces(im, s);
+	const struct import_fact fact = pf_fact(im, s, "inet_interfaces");
 
 	if (!in.all && in.name != NULL && in.others == 1 &&
 	    (in.n[0] == 0 || in.n[1] == 0))

@@ -22,19 +22,27 @@ fetch(void *ctx, enum pf_fetch how, const char *table, struct slice *text_r,
 
 #define PARAMETERS \
 	"myhostname = mx.test\ninet_protocols = all\n" \
-	"smtp_helo_name = mx.test\nsmtp_address_preference = any\n"
+	"smtp_address_preference = any\n"
 
-/* Configuration and report, one behind the other. */
+/*
+ * Configuration and report, one behind the other; own: what the service out sets
+ * for itself, in place of what stands in main.cf.
+ */
 static void
-import(const char *set, struct buf *out)
+import(const char *set, const char *own, struct buf *out)
 {
 	struct region *rg = region_new();
 	struct pf_conf *conf = pf_case_host(rg,
-	    REGION_JOIN(rg, PARAMETERS, set), PF_SERVICES);
+	    REGION_JOIN(rg, PARAMETERS, set),
+	    own[0] == '\0' ? PF_SERVICES :
+			     PF_SERVICES "out unix - - n - - smtp\n");
 	struct import_report *report = import_report_new(rg);
 	struct import_conf *made = import_conf_new(rg, report);
 	const struct pf_import_source from = { conf, fetch, NULL };
 
+	/* $myhostname, as postconf -x has it. */
+	pf_conf_read_values(conf, slice_of("smtp_helo_name = mx.test\n"));
+	pf_conf_read_overrides(conf, slice_of(own));
 	pf_import(&from, rg, made, report);
 	import_conf_print(made, true, out);
 	import_report_print(report, out);
@@ -45,12 +53,12 @@ import(const char *set, struct buf *out)
 
 /* What is there or, behind "!", is not, with a "|" between. */
 static void
-check(const char *label, const char *set, const char *said)
+check(const char *label, const char *set, const char *own, const char *said)
 {
 	struct buf out = { 0 };
 	bool good = true;
 
-	import(set, &out);
+	import(set, own, &out);
 	while (*said != '\0') {
 		const bool absent = *said == '!';
 		const char *end = strchrnul(said, '|');
@@ -129,6 +137,36 @@ static const struct {
 	    "auth-username ann|" NONE },
 };
 
+#define OWN(name, value) "out/unix/" name " = " value "\n"
+
+/* A service of its own address and name, as pools are made by hand. */
+static const struct {
+	const char *label, *set, *own, *said;
+} services[] = {
+	{ "a name by smtp_helo_name", "",
+	    OWN("smtp_bind_address", "192.0.2.5")
+		OWN("smtp_helo_name", "out.test"),
+	    "smtp-source-host 192.0.2.5 out.test" },
+	{ "a name by myhostname", "",
+	    OWN("smtp_bind_address", "192.0.2.5") OWN("myhostname", "out.test"),
+	    "smtp-source-host 192.0.2.5 out.test|myhostname = out.test" },
+	{ "a name by myhostname, without address", "",
+	    OWN("myhostname", "out.test"), "host-name out.test" },
+	{ "smtp_helo_name that is another", "smtp_helo_name = mx.test\n",
+	    OWN("smtp_bind_address", "192.0.2.5") OWN("myhostname", "out.test"),
+	    "smtp-source-host 192.0.2.5 mx.test" },
+	{ "both of its own", "",
+	    OWN("myhostname", "no.test") OWN("smtp_helo_name", "out.test"),
+	    "host-name out.test|!host-name no.test" },
+	{ "an interface of its own", "inet_interfaces = all\n",
+	    OWN("inet_interfaces", "192.0.2.6"),
+	    "smtp-source-host 192.0.2.6 mx.test" },
+	{ "a name of an interface", "inet_interfaces = all\n",
+	    OWN("inet_interfaces", "out.test"), "the address of out.test" },
+	{ "what is about Postfix itself", "", OWN("syslog_name", "x"),
+	    "others  (service out)|syslog_name" },
+};
+
 int
 main(void)
 {
@@ -138,11 +176,14 @@ main(void)
 		check(sources[i].label,
 		    REGION_JOIN(rg, "inet_interfaces = ", sources[i].interfaces,
 			"\n"),
-		    sources[i].said);
+		    "", sources[i].said);
 	for (size_t i = 0; i < sizeof(passwords) / sizeof(passwords[0]); i++)
 		check(passwords[i].label,
-		    REGION_JOIN(rg, SIGNS_IN, passwords[i].set),
+		    REGION_JOIN(rg, SIGNS_IN, passwords[i].set), "",
 		    passwords[i].said);
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		check(services[i].label, services[i].set, services[i].own,
+		    services[i].said);
 	region_free(&rg);
 	return done_testing();
 }
