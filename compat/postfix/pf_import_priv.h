@@ -123,6 +123,11 @@ void pf_senders(struct pf_import *im);
 
 /* smtp-hosts of a nexthop, "" for none; NULL: not understood. */
 const char *pf_hosts(struct pf_import *im, const char *nexthop);
+/*
+ * Where mail of the route goes: a service without nexthop sends to MX hosts,
+ * neither is what would be without the row (transport(5)).
+ */
+const char *pf_nexthop_of(const struct pf_import *im, const struct pf_route *r);
 /* Reads transport_maps, before there are virtual MTAs. */
 void pf_routes_read(struct pf_import *im);
 /* <domain> blocks of all routes. */

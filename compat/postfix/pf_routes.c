@@ -206,12 +206,8 @@ pf_routes_read(struct pf_import *im)
 		    im->route_count);
 }
 
-/*
- * Where mail of the route goes: a service without nexthop sends to MX hosts,
- * neither is what would be without the row (transport(5)).
- */
-static const char *
-nexthop_of(const struct pf_import *im, const struct pf_route *r)
+const char *
+pf_nexthop_of(const struct pf_import *im, const struct pf_route *r)
 {
 	if (r->hop.nexthop[0] != '\0' || r->hop.service[0] != '\0')
 		return r->hop.nexthop;
@@ -223,7 +219,7 @@ static void
 add_hosts(struct pf_import *im, const struct pf_route *r,
     struct import_block *b)
 {
-	const char *nexthop = nexthop_of(im, r);
+	const char *nexthop = pf_nexthop_of(im, r);
 	const char *hosts = pf_hosts(im, nexthop);
 
 	if (hosts == NULL)
@@ -405,7 +401,7 @@ give_passwords(struct giver *g, const char *nexthop, struct import_block *in)
 
 	g->all = before || own;
 	for (size_t i = 0; i < im->route_count; i++)
-		(void)give_password(g, nexthop_of(im, &im->routes[i]), in,
+		(void)give_password(g, pf_nexthop_of(im, &im->routes[i]), in,
 		    im->routes[i].pattern);
 	g->all = before;
 	return own;

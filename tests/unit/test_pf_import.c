@@ -167,6 +167,73 @@ static const struct {
 	    "others  (service out)|syslog_name" },
 };
 
+/* The value that holds in a block: the last one, as the loader has it. */
+static const struct {
+	const char *label, *set, *pattern, *starttls;
+} policies[] = {
+	{ "a relay's", "relayhost = [gw.test]\n", "*", "yes" },
+	{ "that of a domain, which is the nexthop", "", "foo.test", "no" },
+	{ "of all others", "", "*", "may" },
+	{ "a route for all: that of its nexthop",
+	    "transport_maps = inline:{*=smtp:[gw.test]}\n", "*", "yes" },
+	{ "a route for all: not that of the domain",
+	    "transport_maps = inline:{*=smtp:[gw.test]}\n", "foo.test", "" },
+	{ "a route for domains above: not that of the domain",
+	    "transport_maps = inline:{.test=smtp:[gw.test]}\n", "foo.test",
+	    "" },
+	{ "a route to MX hosts beside a relay",
+	    "relayhost = [gw.test]\n"
+	    "transport_maps = inline:{bar.test=smtp:}\n",
+	    "bar.test", "may" },
+	{ "a route to MX hosts that have a row",
+	    "relayhost = [gw.test]\n"
+	    "transport_maps = inline:{foo.test=smtp:}\n",
+	    "foo.test", "no" },
+	{ "all to MX hosts in place of the relay",
+	    "relayhost = [gw.test]\ntransport_maps = inline:{*=smtp:}\n", "*",
+	    "may" },
+	{ "a row that changes nothing, beside one for all",
+	    "relayhost = [gw.test]\n"
+	    "transport_maps = inline:{bar.test=:, *=smtp:}\n",
+	    "bar.test", "yes" },
+};
+
+/* The last value in <domain PATTERN>; "": none. */
+static const char *
+last_in(struct region *rg, const struct buf *out, const char *pattern,
+    const char *directive)
+{
+	const char *text = region_strndup(rg, out->p, out->len), *value = "";
+	const char *at = strstr(text,
+	    REGION_JOIN(rg, "\n<domain ", pattern, ">\n"));
+	const char *end = at == NULL ? NULL : strstr(at, "</domain>");
+
+	while (at != NULL && (at = strstr(at, directive)) != NULL && at < end) {
+		at += strlen(directive);
+		value = region_strndup(rg, at, strcspn(at, " \n"));
+	}
+	return value;
+}
+
+static void
+test_policy(size_t i, struct region *rg)
+{
+	struct buf out = { 0 };
+	const char *use, *must;
+
+	import(REGION_JOIN(rg,
+		   "smtp_tls_security_level = may\nsmtp_tls_policy_maps = "
+		   "inline:{{[gw.test] = encrypt}, {foo.test = none}}\n",
+		   policies[i].set),
+	    "", &out);
+	use = last_in(rg, &out, policies[i].pattern, " use-starttls ");
+	must = last_in(rg, &out, policies[i].pattern, " require-starttls ");
+	is_str(strcmp(use, "yes") == 0 && strcmp(must, "no") == 0 ? "may" :
+								    must,
+	    policies[i].starttls, policies[i].label);
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -184,6 +251,8 @@ main(void)
 	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
 		check(services[i].label, services[i].set, services[i].own,
 		    services[i].said);
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		test_policy(i, rg);
 	region_free(&rg);
 	return done_testing();
 }
