@@ -65,11 +65,13 @@ add_key(const struct pf_table_reader *r, struct pf_rows *out, struct slice key,
 static bool
 take_line(struct slice *text, struct slice *line_r)
 {
-	const char *lf = memchr(text->p, '\n', text->len);
-	size_t len = lf == NULL ? text->len : (size_t)(lf - text->p);
+	const char *lf;
+	size_t len;
 
 	if (text->len == 0)
 		return false;
+	lf = memchr(text->p, '\n', text->len);
+	len = lf == NULL ? text->len : (size_t)(lf - text->p);
 	*line_r = (struct slice){ text->p, len };
 	text->p += len + (lf != NULL);
 	text->len -= len + (lf != NULL);
