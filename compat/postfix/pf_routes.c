@@ -390,19 +390,24 @@ give_password(struct giver *g, const char *nexthop, struct import_block *in,
 }
 
 /*
- * Of all mail in that place, and of routes in it; true: <domain *> of it has
- * one.
+ * Of all mail in that place, and of routes in it: in a virtual MTA only those
+ * with a nexthop.  True: <domain *> of it has one.
  */
 static bool
 give_passwords(struct giver *g, const char *nexthop, struct import_block *in)
 {
 	struct pf_import *im = g->im;
-	const bool before = g->all, own = give_password(g, nexthop, in, "*");
+	const bool top = in == import_top(im->out), before = g->all;
+	const bool own = give_password(g, nexthop, in, "*");
 
 	g->all = before || own;
-	for (size_t i = 0; i < im->route_count; i++)
-		(void)give_password(g, pf_nexthop_of(im, &im->routes[i]), in,
-		    im->routes[i].pattern);
+	for (size_t i = 0; i < im->route_count; i++) {
+		const struct pf_route *r = &im->routes[i];
+
+		if (top || r->hop.nexthop[0] != '\0')
+			(void)give_password(g, pf_nexthop_of(im, r), in,
+			    r->pattern);
+	}
 	g->all = before;
 	return own;
 }

@@ -130,6 +130,11 @@ static const struct {
 	    "relayhost = [one.test]\nsender_dependent_relayhost_maps = "
 	    "inline:{{@a.example=[none.test]}}\n",
 	    "auth-username joe|" NONE },
+	{ "a route to MX hosts beside a sender's relay",
+	    "relayhost = [one.test]\nsender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[other.test]}}\n"
+	    "transport_maps = inline:{in.example=smtp:}\n",
+	    "auth-username ann|!    <domain in.example>" },
 	{ "a route beside a sender's relay",
 	    "sender_dependent_relayhost_maps = "
 	    "inline:{{@a.example=[other.test]}}\n"
