@@ -418,7 +418,7 @@ sender_pattern(struct ex_import *im, const struct ex_point *p)
 
 /* The name for each leader; NULL: as for all other mail. */
 static const char *
-vmta_of_sender(struct ex_import *im, const struct plan *all, size_t sender)
+vmta_of_sender(struct ex_import *im, size_t sender)
 {
 	const struct import_fact fact = { "routers",
 		point_text(im, &im->senders.v[sender]), "section routers",
@@ -426,10 +426,11 @@ vmta_of_sender(struct ex_import *im, const struct plan *all, size_t sender)
 	struct plan plan = { sender, ways_of(im, sender), "" };
 
 	if (!plan.ways->sent[0]) {
-		if (all->ways->sent[0])
+		/* Not even then is it as that of all other senders. */
+		if (sender != 0)
 			import_tell(im->report, IMPORT_LOST, &fact,
 			    "manual: mail of this sender goes to single "
-			    "domains alone");
+			    "domains alone, and here as all other mail there");
 		return NULL;
 	}
 	if (!is_alike(im, sender, plan.ways)) {
@@ -473,19 +474,18 @@ overlap(const struct ex_points *senders)
 }
 
 static void
-put_senders(struct ex_import *im, const struct plan *all,
-    struct import_block *source)
+put_senders(struct ex_import *im, struct import_block *source)
 {
 	const char **names = region_array(im->rg, im->senders.n,
 	    sizeof(*names));
 	const struct import_fact fact = { "senders", "", "", false };
-	const char *other = vmta_of_sender(im, all, 0);
+	const char *other = vmta_of_sender(im, 0);
 	size_t n = 0;
 
 	for (size_t i = 0; i < im->senders.n; i++) {
 		if (im->leaders[i] != i)
 			continue;
-		names[i] = vmta_of_sender(im, all, i);
+		names[i] = vmta_of_sender(im, i);
 		if (names[i] == other && !overlap(&im->senders))
 			names[i] = NULL;
 	}
@@ -515,5 +515,5 @@ ex_vmtas(struct ex_import *im, struct import_block *source)
 	}
 	put_all_senders(im, &all, source);
 	if (im->by_sender)
-		put_senders(im, &all, source);
+		put_senders(im, source);
 }

@@ -265,6 +265,49 @@ test_lost(size_t i)
 	region_free(&w.rg);
 }
 
+/* What is not taken over is not taken over: nothing else is said of it. */
+static void
+test_once(void)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER,
+	    CLIENT "interface = 192.0.2.1\nhelo_data = ${perl{f}}\n", &out);
+	if (!ok(has(&out, "helo_data = ${perl{f}}") &&
+		    has(&out, "smtp-source-host 192.0.2.1 mx.test") &&
+		    !has(&out, "in smtp-source-host of"),
+		"a name that cannot be asked for is not taken"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+/* No router is for all mail, and a sender has another transport. */
+static void
+test_single(void)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "{a.example}{a.example}", "other" },
+		    { "${if", "out" } } };
+	struct buf out = { 0 };
+
+	import(&w,
+	    "\nin router:\ndriver = manualroute\nmore\ndomains = in.example\n"
+	    "route_list = * gw.test\ntransport = "
+	    "${if eqi{$sender_address_domain}{a.example}{other}{out}}\n",
+	    CLIENT "\nother transport:\ndriver = smtp\nprotocol = smtp\n",
+	    &out);
+	if (!ok(has(&out, "routers = a.example") &&
+		    has(&out, "goes to single domains alone"),
+		"a sender of whom only some mail is known is told"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 /* Of some hosts each has a password of its own, or none. */
 static const struct {
 	const char *label, *hosts, *said;
@@ -362,6 +405,8 @@ int
 main(void)
 {
 	test_odd();
+	test_once();
+	test_single();
 	for (size_t i = 0; i < sizeof(passwords) / sizeof(*passwords); i++)
 		test_passwords(i);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
