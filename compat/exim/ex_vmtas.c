@@ -55,6 +55,36 @@ plain_helo(struct ex_import *im, const struct ex_instance *t, const char *helo)
 	return ex_is_plain_host(own) ? own : "";
 }
 
+/*
+ * Where Exim has an address of one family alone, the system chooses that of the
+ * other; we would send by the first alone.  Without IPv4 next to no mail would
+ * go out, so then the system chooses always: false.
+ */
+static bool
+check_families(struct ex_import *im, const struct ex_instance *t,
+    const struct ex_identity *id)
+{
+	const struct ex_instance *d = ex_main(im->conf);
+	const bool four = id->address[0][0] != '\0',
+		   six = id->address[1][0] != '\0';
+	const struct import_fact fact = ex_fact(t, INTERFACE);
+
+	if (six && !four) {
+		if (ex_first(im, t, "IPv6 alone"))
+			import_tell(im->report, IMPORT_LOST, &fact,
+			    "manual: mail would go over IPv6 alone: write "
+			    "smtp-source-host lines of both families");
+		return false;
+	}
+	if (four && !six && !ex_is_true(d, "disable_ipv6") &&
+	    strcmp(ex_conf_value(d, "dns_ipv4_lookup"), "*") != 0 &&
+	    ex_first(im, t, "IPv4 alone"))
+		import_tell(im->report, IMPORT_CHANGED, &fact,
+		    "mail goes over IPv4 alone, unless you write a "
+		    "smtp-source-host of IPv6, too");
+	return four;
+}
+
 static void
 add_addresses(struct ex_import *im, const struct ex_instance *t,
     const struct ex_identity *id, struct import_block *b)
@@ -62,25 +92,25 @@ add_addresses(struct ex_import *im, const struct ex_instance *t,
 	const char *own = ex_conf_value(ex_main(im->conf), "primary_hostname");
 	const struct import_fact helo = ex_fact(t, HELO);
 	const char *line[2] = { "smtp-source-host", NULL };
-	bool any = false;
 
+	if (!check_families(im, t, id)) {
+		if (strcmp(id->helo[0], own) == 0)
+			return;
+		line[0] = "host-name";
+		line[1] = plain_helo(im, t, id->helo[0]);
+		put(im, b, t, HELO, line);
+		return;
+	}
 	for (int i = 0; i < 2; i++) {
 		if (id->address[i][0] == '\0')
 			continue;
-		any = true;
 		line[1] = REGION_JOIN(im->rg, id->address[i], " ",
 		    plain_helo(im, t, id->helo[i]));
 		put(im, b, t, INTERFACE, line);
 	}
-	if (any) {
-		if (ex_is_set(t, HELO) && ex_first(im, t, HELO))
-			import_tell(im->report, IMPORT_TAKEN, &helo,
-			    "in smtp-source-host of <virtual-mta %s>", t->name);
-	} else if (strcmp(id->helo[0], own) != 0) {
-		line[0] = "host-name";
-		line[1] = plain_helo(im, t, id->helo[0]);
-		put(im, b, t, HELO, line);
-	}
+	if (ex_is_set(t, HELO) && ex_first(im, t, HELO))
+		import_tell(im->report, IMPORT_TAKEN, &helo,
+		    "in smtp-source-host of <virtual-mta %s>", t->name);
 }
 
 /* ---- virtual MTAs ---------------------------------------------------------- */

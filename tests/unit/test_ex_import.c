@@ -18,6 +18,7 @@ struct world {
 	const char *answers[8][2]; /* a part of what is asked, the value */
 	const char *set;           /* what stands in its configuration */
 	const char *authenticators;
+	const char *main;
 	struct buf asked;
 };
 
@@ -76,7 +77,9 @@ import(struct world *w, const char *routers, const char *transports,
 	struct err e;
 
 	CHECK(ex_conf_read(conf, EX_MAIN,
-		  slice_of("primary_hostname = mx.test\n"), &e) == 0 &&
+		  slice_of(REGION_JOIN(w->rg, "primary_hostname = mx.test\n",
+		      w->main == NULL ? "" : w->main)),
+		  &e) == 0 &&
 	    ex_conf_read(conf, EX_ROUTER, slice_of(routers), &e) == 0 &&
 	    ex_conf_read(conf, EX_TRANSPORT, slice_of(transports), &e) == 0 &&
 	    (w->authenticators == NULL ||
@@ -284,6 +287,39 @@ test_once(void)
 	region_free(&w.rg);
 }
 
+static const struct {
+	const char *main, *interface;
+	bool bound; /* to that address */
+	const char *said;
+} families[] = {
+	{ "", "192.0.2.1", true, "goes over IPv4 alone" },
+	{ "disable_ipv6\n", "192.0.2.1", true, NULL },
+	{ "dns_ipv4_lookup = *\n", "192.0.2.1", true, NULL },
+	{ "", "<; 192.0.2.1 ; 2001:db8::1", true, NULL },
+	{ "", "<; 2001:db8::1", false, "over IPv6 alone" },
+};
+
+static void
+test_family(size_t i)
+{
+	struct world w = { .rg = region_new(), .main = families[i].main };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER,
+	    REGION_JOIN(w.rg, CLIENT "interface = ", families[i].interface,
+		"\n"),
+	    &out);
+	if (!ok(has(&out, "    smtp-source-host ") == families[i].bound &&
+		    has(&out, " alone") == (families[i].said != NULL) &&
+		    (families[i].said == NULL || has(&out, families[i].said)),
+		"%zu: %s: %s", i, families[i].interface,
+		families[i].said == NULL ? "all is well" : families[i].said))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 /* No router is for all mail, and a sender has another transport. */
 static void
 test_single(void)
@@ -406,6 +442,8 @@ main(void)
 {
 	test_odd();
 	test_once();
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		test_family(i);
 	test_single();
 	for (size_t i = 0; i < sizeof(passwords) / sizeof(*passwords); i++)
 		test_passwords(i);
