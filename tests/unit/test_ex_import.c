@@ -320,6 +320,33 @@ test_family(size_t i)
 	region_free(&w.rg);
 }
 
+static const struct {
+	const char *rule;
+	bool told; /* that there is none for all mail */
+} rules[] = {
+	{ NULL, true },
+	{ "  a.example * F,1h,10m\n", true },
+	{ "  * * F,1h,10m\n", false },
+};
+
+static void
+test_retry(size_t i)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	if (rules[i].rule != NULL)
+		w.set = REGION_JOIN(w.rg, "# 1 \"/x\"\nbegin retry\n",
+		    rules[i].rule);
+	import(&w, ROUTER, CLIENT, &out);
+	if (!ok(has(&out, "gives back what fails once") == rules[i].told,
+		"mail without a rule for retries, %zu", i))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 /* No router is for all mail, and a sender has another transport. */
 static void
 test_single(void)
@@ -442,6 +469,8 @@ main(void)
 {
 	test_odd();
 	test_once();
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+		test_retry(i);
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
 		test_family(i);
 	test_single();
