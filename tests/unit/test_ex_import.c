@@ -347,6 +347,53 @@ test_retry(size_t i)
 	region_free(&w.rg);
 }
 
+/* Hosts of a way, and those that must have TLS. */
+static const struct {
+	const char *hosts, *list, *said; /* of the option in the report */
+} tls[] = {
+	{ "gw.test", "gw.test", "require-starttls yes" },
+	{ "gw.test", "*.test", "require-starttls yes" },
+	{ "gw.test", "other.test", NULL },
+	{ "gw.test", "192.0.2.1", "manual" },
+	{ "gw.test", "gw.test : 192.0.2.1", "require-starttls yes" },
+	{ "gw.test", "! 192.0.2.1 : *", "manual" },
+	{ "192.0.2.1", "192.0.2.1", "require-starttls yes" },
+	{ "192.0.2.1", "gw.test", "manual" },
+	{ "192.0.2.2", "192.0.2.1", NULL },
+	{ "gw.test : two.test", "gw.test", "manual" },
+	{ "gw.test/mx", "gw.test", "manual" },
+	{ "gw.test/mx", "gw.test : *", "require-starttls yes" },
+};
+
+static void
+test_tls(size_t i)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+	const char *told;
+
+	w.set = REGION_JOIN(w.rg,
+	    "# 1 \"/x\"\nbegin transports\n  out:\n"
+	    "    hosts_require_tls = ",
+	    tls[i].list, "\n");
+	import(&w,
+	    REGION_JOIN(w.rg,
+		"\nall router:\ndriver = manualroute\ntransport = out\n"
+		"route_list = * \"",
+		tls[i].hosts, "\"\n"),
+	    REGION_JOIN(w.rg, CLIENT "hosts_require_tls = ", tls[i].list, "\n"),
+	    &out);
+	told = strstr(buf_cstr(&out), "  hosts_require_tls = ");
+	if (!ok(tls[i].said == NULL ?
+		    !has(&out, "require-starttls yes") && told == NULL :
+		    told != NULL && strstr(told, tls[i].said) != NULL,
+		"%s for %s", tls[i].list, tls[i].hosts))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 /* No router is for all mail, and a sender has another transport. */
 static void
 test_single(void)
@@ -469,6 +516,8 @@ main(void)
 {
 	test_odd();
 	test_once();
+	for (size_t i = 0; i < sizeof(tls) / sizeof(*tls); i++)
+		test_tls(i);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
 		test_retry(i);
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
