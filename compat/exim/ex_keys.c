@@ -534,7 +534,15 @@ wants_password(struct ex_import *im, const struct ex_instance *t,
 			continue;
 		}
 		ex_list_read(im->conf, &im->files, "hostlist", list, &l);
-		if (l.unknown == NULL && ex_list_has(&l, &point)) {
+		if (l.unknown != NULL) {
+			if (ex_first(im, t, names[i]))
+				ex_manual(im, IMPORT_LOST, t, names[i],
+				    REGION_JOIN(im->rg,
+					"not a list of plain names: ",
+					l.unknown));
+			continue;
+		}
+		if (ex_list_has(&l, &point)) {
 			const struct import_fact fact = ex_fact(t, names[i]);
 
 			if (ex_first(im, t, names[i]))
@@ -646,7 +654,7 @@ ex_password(struct ex_import *im, const struct ex_hop *hop,
 {
 	static const char *const names[] = { "hosts_require_auth",
 		"hosts_try_auth" };
-	struct credentials c;
+	struct credentials c = { "", "" };
 	const struct ex_instance *a = authenticator_of_all(im, hop, &c);
 	struct import_block *b;
 

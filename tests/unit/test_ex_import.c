@@ -394,6 +394,24 @@ test_tls(size_t i)
 	region_free(&w.rg);
 }
 
+static void
+test_auth_list(void)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	import(&w,
+	    "\nall router:\ndriver = manualroute\ntransport = out\n"
+	    "route_list = * gw.test\n",
+	    CLIENT "hosts_require_auth = 192.0.2.0/24\n", &out);
+	if (!ok(has(&out, "not a list of plain names: 192.0.2.0/24"),
+		"hosts that want a password and are no names are told"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 /* No router is for all mail, and a sender has another transport. */
 static void
 test_single(void)
@@ -516,6 +534,7 @@ main(void)
 {
 	test_odd();
 	test_once();
+	test_auth_list();
 	for (size_t i = 0; i < sizeof(tls) / sizeof(*tls); i++)
 		test_tls(i);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
