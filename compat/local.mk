@@ -19,6 +19,7 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_list.c %D%/exim/ex_list.h \
 	%D%/exim/ex_listing.c %D%/exim/ex_listing.h \
 	%D%/exim/ex_log.c %D%/exim/ex_log.h \
+	%D%/exim/ex_lookup.c %D%/exim/ex_lookup.h \
 	%D%/exim/ex_options.c %D%/exim/ex_options.h \
 	%D%/exim/ex_params.def \
 	%D%/exim/ex_retry.c \
@@ -43,6 +44,7 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \
 	%D%/postfix/pf_import.c %D%/postfix/pf_import.h \
 	%D%/postfix/pf_import_priv.h \
+	%D%/postfix/pf_interfaces.c \
 	%D%/postfix/pf_listing.c %D%/postfix/pf_listing.h \
 	%D%/postfix/pf_log.c %D%/postfix/pf_log.h \
 	%D%/postfix/pf_params.def \

@@ -64,6 +64,21 @@ tell(struct import_report *report, const struct import_fact *fact)
 		    "about OpenDKIM itself, or about mail that it verifies");
 }
 
+/*
+ * A password, one within "mysql://user:password@host/", and a KeyTable with its
+ * keys, which stand in no file then.
+ */
+static bool
+is_secret(const char *name, const char *value)
+{
+	if (strcasestr(name, "password") != NULL)
+		return true;
+	if (str_eq_nocase(name, "KeyTable"))
+		return value[0] != '/' && strncmp(value, "file:", 5) != 0 &&
+		    strncmp(value, "refile:", 7) != 0;
+	return strstr(value, "://") != NULL && strchr(value, '@') != NULL;
+}
+
 /* "Name value", with # for comments. */
 static void
 read_line(struct slice line, const char *where, struct import_report *report)
@@ -83,9 +98,7 @@ read_line(struct slice line, const char *where, struct import_report *report)
 	rest = slice_trim((struct slice){ s.p + len, s.len - len });
 	(void)snprintf(name, sizeof(name), "%.*s", (int)len, s.p);
 	(void)snprintf(value, sizeof(value), "%.*s", (int)rest.len, rest.p);
-	/* "mysql://user:password@host/..." */
-	fact.secret = strstr(value, "://") != NULL &&
-	    strchr(value, '@') != NULL;
+	fact.secret = is_secret(name, value);
 	tell(report, &fact);
 }
 

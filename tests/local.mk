@@ -76,6 +76,7 @@ check_PROGRAMS += \
 	tests/unit/test_envelope_read \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
+	tests/unit/test_ex_ask \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_expand \
 	tests/unit/test_ex_import \
@@ -157,6 +158,7 @@ check_PROGRAMS += \
 	tests/unit/test_pickup_file \
 	tests/unit/test_pickup_talk \
 	tests/unit/test_opendkim \
+	tests/unit/test_opendkim_import \
 	tests/unit/test_old_spool \
 	tests/unit/test_origins \
 	tests/unit/test_outbox \
@@ -168,6 +170,7 @@ check_PROGRAMS += \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_cat \
+	tests/unit/test_pf_import \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
 	tests/unit/test_pf_setup \
@@ -810,11 +813,14 @@ tests_fuzz_fuzz_ingress_SOURCES = \
 	$(fuzz_main)
 tests_fuzz_fuzz_ingress_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags) \
 	-Wl,--wrap=getrandom
-tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c $(fuzz_main)
+tests_fuzz_fuzz_ex_import_SOURCES = %D%/fuzz/fuzz_ex_import.c \
+	%D%/fuzz/import_result.h %D%/fuzz/parts.h $(fuzz_main)
 tests_fuzz_fuzz_ex_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
-tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c $(fuzz_main)
+tests_fuzz_fuzz_ex_setup_SOURCES = %D%/fuzz/fuzz_ex_setup.c \
+	%D%/fuzz/parts.h $(fuzz_main)
 tests_fuzz_fuzz_ex_setup_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
-tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c $(fuzz_main)
+tests_fuzz_fuzz_pf_import_SOURCES = %D%/fuzz/fuzz_pf_import.c \
+	%D%/fuzz/import_result.h %D%/fuzz/parts.h $(fuzz_main)
 tests_fuzz_fuzz_pf_import_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_milter_SOURCES = \
 	%D%/fuzz/fake_clock.c %D%/fuzz/fake_clock.h \

@@ -18,6 +18,7 @@ struct row {
 	const struct opendkim_tables *t;
 	const struct opendkim_item *item;
 	const char *table;
+	bool is_pattern; /* the key is one: "*" in a refile */
 };
 
 static int
@@ -45,6 +46,9 @@ full_path(const struct opendkim_tables *t, const char *file, const char *path)
 		path = region_printf(rg, "%s/%s", t->base->value, path);
 	return conf_path(rg, file, path);
 }
+
+/* Only a SigningTable has them here. */
+#define PATTERN "a pattern: write a row for each domain"
 
 /* ---- the KeyTable ------------------------------------------------------------- */
 
@@ -157,6 +161,8 @@ read_key_row(const struct row *r, struct opendkim *o)
 	struct opendkim_key *k;
 	char *domain;
 
+	if (r->is_pattern)
+		return complain(r, PATTERN);
 	if (value[a] == '\0' ||
 	    value[a + 1 + strcspn(value + a + 1, ":")] == '\0')
 		return complain(r, "DOMAIN:SELECTOR:KEY is needed");
@@ -210,6 +216,12 @@ read_rule_row(const struct row *r, struct opendkim *o)
 	return 0;
 }
 
+static bool
+is_pattern(const struct opendkim_set *set, size_t i)
+{
+	return set->patterns && strchr(set->v[i].key, '*') != NULL;
+}
+
 typedef int row_fn(const struct row *r, struct opendkim *o);
 
 static int
@@ -224,7 +236,8 @@ read_table(const struct opendkim_tables *t, const struct opendkim_line *l,
 		return -1;
 	*patterns_r = set.patterns;
 	for (size_t i = 0; i < set.n; i++) {
-		const struct row row = { t, &set.v[i], l->name };
+		const struct row row = { t, &set.v[i], l->name,
+			is_pattern(&set, i) };
 
 		rc |= fn(&row, o);
 	}
@@ -248,9 +261,13 @@ read_single(const struct opendkim_tables *t, struct opendkim *o)
 	if (key == NULL)
 		return -1;
 	for (size_t i = 0; i < domains.n; i++) {
+		const struct row row = { t, &domains.v[i], t->domains->name,
+			true };
 		struct opendkim_key *k = region_new_obj(t->reader->rg,
 		    struct opendkim_key);
 
+		if (is_pattern(&domains, i))
+			return complain(&row, PATTERN);
 		str_lower(domains.v[i].key);
 		k->domain = domains.v[i].key;
 		k->selector = t->selector->value;

@@ -199,6 +199,52 @@ ex_host_list(void *ctx, const char *folder, const char ***names_r, size_t *n_r,
 #define FAILED "Failed: "
 
 /*
+ * Exim reads lines of 1,023 bytes, and what it joins of them into 16 KB; the
+ * rest of either would be a text of its own, or lost.
+ */
+enum { LINE_BYTES = 1000, TEXT_BYTES = 15000 };
+
+/* Expands to nothing: a text that begins with a capital would set a macro. */
+#define NOTHING "\\N\\N"
+
+/* Where a line may end: the next one's leading blanks are dropped. */
+static size_t
+line_end(const char *text, size_t len)
+{
+	size_t end = len < LINE_BYTES ? len : LINE_BYTES;
+
+	while (end > 0 && end < len && (text[end] == ' ' || text[end] == '\t'))
+		end--;
+	return end;
+}
+
+int
+ex_ask_add(struct buf *in, const char *text, struct err *e)
+{
+	size_t len = strlen(text);
+
+	if (len > TEXT_BYTES)
+		return err_set(e, "a text of %zu bytes: Exim takes %d of it",
+		    len, TEXT_BYTES);
+	/* It would go on in the text behind it. */
+	if (strchr(text, '\n') != NULL || (len > 0 && text[len - 1] == '\\'))
+		return err_set(e, "not a text of one line");
+	buf_str(in, NOTHING);
+	while (len > 0) {
+		const size_t n = line_end(text, len);
+
+		if (n == 0)
+			return err_set(e, "a text with too many blanks");
+		buf_add(in, text, n);
+		text += n;
+		len -= n;
+		buf_str(in, len > 0 ? "\\\n" : "");
+	}
+	buf_byte(in, '\n');
+	return 0;
+}
+
+/*
  * The values, one behind each prompt.  -1: one of them has several lines, or
  * Exim has stopped before the last.
  */
@@ -238,24 +284,17 @@ ex_host_expand(void *ctx, const char *const *texts, size_t n,
     const char **values, struct err *e)
 {
 	struct ex_host *h = ctx;
-	struct slice text;
+	struct slice text = { "", 0 };
 	struct buf in = { 0 };
-	int rc;
+	int rc = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		size_t len = strlen(texts[i]);
-
-		/* It would go on in the next line. */
-		if (strchr(texts[i], '\n') != NULL ||
-		    (len > 0 && texts[i][len - 1] == '\\')) {
-			buf_fini(&in);
-			return err_set(e, "not a text of one line");
-		}
-		buf_printf(&in, "%s\n", texts[i]);
-	}
-	rc = ask(h, "-be", NULL, (struct slice){ in.p, in.len }, &text, e);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = ex_ask_add(&in, texts[i], e);
+	if (rc == 0)
+		rc = ask(h, "-be", NULL, (struct slice){ in.p, in.len }, &text,
+		    e);
 	buf_fini(&in);
-	if (rc == -1)
+	if (rc != 0)
 		return -1;
 	return read_values(h, text, n, values, e);
 }

@@ -31,4 +31,10 @@ int ex_host_list(void *ctx, const char *folder, const char ***names_r,
 int ex_host_expand(void *ctx, const char *const *texts, size_t n,
     const char **values, struct err *e);
 
+/*
+ * Adds a text, in as many lines as it takes, to the input of exim -be, which
+ * makes one value of it.  -1: Exim could not be given it as it is.
+ */
+int ex_ask_add(struct buf *in, const char *text, struct err *e);
+
 #endif

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "compat/exim/ex_lookup.h"
 #include "lib/check.h"
 
 #define DEPTH_MAX 40
@@ -69,7 +70,6 @@ static const struct word {
 	{ "local_part", 0, HOW_OPEN },
 	{ "lookup", 1, HOW_KEY },
 	{ "match", 2, HOW_OPEN },
-	{ "match_ip", 2, HOW_OPEN },
 	{ "md5", 0, HOW_OPEN },
 	{ "or", 1, HOW_PLAIN },
 	{ "quote", 0, HOW_OPEN },
@@ -215,7 +215,7 @@ varies(const char *text)
 
 /*
  * "$domain", "${domain}", "${lc:$domain}", "${domain:$sender_address}": what it
- * depends on, 0: it is something else.
+ * depends on, 0: it is something else, or a local part, which is no point.
  */
 static unsigned
 one_variable(const char *text, size_t len)
@@ -239,33 +239,59 @@ one_variable(const char *text, size_t len)
 	n = ident_len(text);
 	v = variable_of(text, n);
 	if (v == NULL || text + n + wrapped != end ||
-	    (wrapped && text[n] != '}') || v->by == EX_BY_HOST)
+	    (wrapped && text[n] != '}') || v->by == EX_BY_HOST ||
+	    strcmp(v->name, "sender_address_local_part") == 0)
 		return 0;
 	return v->by;
 }
 
+/*
+ * A variable is compared with that.  What is no point cannot be asked for: the
+ * null sender, odd local parts, capitals where they count.
+ */
 static void
-add_key(struct parser *ps, const char *text)
+add_key(struct parser *ps, unsigned by, const char *text, const char *word)
 {
+	const bool any_case = word[strlen(word) - 1] == 'i';
 	struct ex_point point;
 
-	if (ex_point_parse(ps->rg, text, &point))
+	if ((by & EX_BY_NAME) == 0)
+		return;
+	if (ex_point_parse(ps->rg, text, &point) &&
+	    (any_case || (by & EX_BY_SENDER) == 0 ||
+		strpbrk(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL))
 		ex_points_add(&ps->x->keys, ps->rg, &point);
+	else
+		ps->x->open = true;
 }
 
+/* The file of a look-up: its keys, where what is looked up has a name. */
 static void
-add_keys_of_file(struct parser *ps, const char *type, const char *path)
+on_file(struct parser *ps, const struct frame *f, const char *path)
 {
-	struct ex_points keys = { 0 };
-	const char *why = "";
+	struct ex_lookup l = {
+		.type = f->lookup,
+		.path = path,
+		.sought = (f->key_by & EX_BY_NAME) != 0 ? EX_SOUGHT_EITHER :
+							  EX_SOUGHT_OTHER,
+	};
+	const bool wild = ex_lookup_is_wild(l.type);
 
-	if (strchr(path, '$') != NULL)
+	if (l.sought == EX_SOUGHT_OTHER && !wild)
+		return;
+	if (strchr(path, '$') != NULL) {
 		ps->x->open = true;
-	else if (!ps->files->keys(ps->files->ctx, type, path, &keys, &why))
-		give_up(ps, REGION_JOIN(ps->rg, path, ": "), why, strlen(why));
-	for (size_t i = 0; i < keys.n; i++)
-		if (keys.v[i].domain != NULL)
-			ex_points_add(&ps->x->keys, ps->rg, &keys.v[i]);
+		if (wild)
+			give_up(ps, "keys of a file that is not known: ", path,
+			    strlen(path));
+		return;
+	}
+	if (!ps->files->keys(ps->files->ctx, &l))
+		give_up(ps, REGION_JOIN(ps->rg, path, ": "), l.why,
+		    strlen(l.why));
+	for (size_t i = 0; i < l.points.n; i++)
+		if (l.points.v[i].domain != NULL)
+			ex_points_add(&ps->x->keys, ps->rg, &l.points.v[i]);
 }
 
 /* A key of this form is one of a file, if what is looked up in it is alone. */
@@ -280,7 +306,7 @@ key_of(struct parser *ps, const char *text)
 }
 
 static void
-compare(struct parser *ps, struct frame *f, const char *text)
+compare(struct parser *ps, struct frame *f, const char *text, const char *word)
 {
 	unsigned by = key_of(ps, text);
 
@@ -290,14 +316,15 @@ compare(struct parser *ps, struct frame *f, const char *text)
 		f->literal = text;
 	if (f->inner_brace == 2 && f->key_by != 0) {
 		if (f->literal != NULL)
-			add_key(ps, f->literal);
+			add_key(ps, f->key_by, f->literal, word);
 		else
 			ps->x->open = true;
 	}
 }
 
 static void
-compare_list(struct parser *ps, struct frame *f, const char *text)
+compare_list(struct parser *ps, struct frame *f, const char *text,
+    const char *word)
 {
 	struct ex_cursor at = ex_cursor_of(text);
 	const char *item;
@@ -309,7 +336,7 @@ compare_list(struct parser *ps, struct frame *f, const char *text)
 	else
 		while (f->key_by != 0 &&
 		    (item = ex_cursor_next(&at, ps->rg)) != NULL)
-			add_key(ps, item);
+			add_key(ps, f->key_by, item, word);
 }
 
 /* A brace of the frame has ended. */
@@ -320,8 +347,7 @@ on_brace(struct parser *ps, struct frame *f, const struct frame *brace)
 	    (size_t)(ps->p - brace->start));
 
 	if (f->lookup != NULL && f->inner_brace == 1 && f->inner == NULL) {
-		if ((f->key_by & EX_BY_NAME) != 0)
-			add_keys_of_file(ps, f->lookup, text);
+		on_file(ps, f, text);
 		f->key_by = 0;
 		return;
 	}
@@ -332,10 +358,10 @@ on_brace(struct parser *ps, struct frame *f, const struct frame *brace)
 		f->key_by = key_of(ps, text);
 		break;
 	case HOW_EQUAL:
-		compare(ps, f, text);
+		compare(ps, f, text, brace->word->name);
 		break;
 	case HOW_LIST:
-		compare_list(ps, f, text);
+		compare_list(ps, f, text, brace->word->name);
 		break;
 	case HOW_PLAIN:
 	case HOW_OPEN:

@@ -32,6 +32,8 @@ read_option(struct ex_import *im, const struct ex_instance *t, const char *name,
 		why = "not every value of it can be known";
 	if (why != NULL) {
 		ex_manual(im, IMPORT_LOST, t, name, why);
+		/* Whatever stands in its place is not it. */
+		(void)ex_first(im, t, name);
 		s->x = (struct ex_expr){ .text = "" };
 	}
 	for (size_t i = 0; i < s->x.keys.n; i++)

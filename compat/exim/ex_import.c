@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "compat/exim/ex_import_priv.h"
-
-#define KEYS_MAX 10000
+#include "compat/exim/ex_lookup.h"
 
 struct import_fact
 ex_fact(const struct ex_instance *d, const char *name)
@@ -39,105 +38,44 @@ ex_is_client(const struct ex_instance *d)
 	    strcmp(ex_conf_value(d, "protocol"), "lmtp") != 0;
 }
 
-bool
-ex_first(struct ex_import *im, const struct ex_instance *d, const char *what)
+/* The key is in the region. */
+static bool
+is_first(struct ex_import *im, char *key)
 {
-	char *key = REGION_JOIN(im->rg, d->where, "\n", what);
-
 	if (strmap_get(im->told, key) != NULL)
 		return false;
 	strmap_put(im->told, key, key);
 	return true;
 }
 
+bool
+ex_first(struct ex_import *im, const struct ex_instance *d, const char *what)
+{
+	return is_first(im, REGION_JOIN(im->rg, d->where, "\n", what));
+}
+
 /* ---- files ----------------------------------------------------------------- */
 
-/* A key of a file: up to a blank or a colon, or in quotes. */
-static const char *
-key_of_line(struct region *rg, struct slice line)
-{
-	size_t len = 0;
-
-	if (line.len > 1 && line.p[0] == '"') {
-		const char *end = memchr(line.p + 1, '"', line.len - 1);
-
-		return end == NULL ?
-		    "" :
-		    region_strndup(rg, line.p + 1, (size_t)(end - line.p) - 1);
-	}
-	while (len < line.len && strchr(": \t", line.p[len]) == NULL)
-		len++;
-	return region_strndup(rg, line.p, len);
-}
-
-/* Kinds of files whose keys stand in them as text, and how they count. */
-static const struct {
-	const char *type;
-	bool wild; /* "*.a.example" is any domain below */
-} types[] = { { "lsearch", false }, { "wildlsearch", true },
-	{ "nwildlsearch", true }, { "partial-lsearch", true } };
-
 static bool
-add_key(struct ex_import *im, const char *key, bool wild, struct ex_points *to,
-    const char **why_r)
-{
-	const struct ex_point any = { 0 };
-	struct ex_point point;
-
-	if (strcmp(key, "*") == 0)
-		ex_points_add(to, im->rg, &any);
-	else if (ex_point_parse(im->rg, key, &point) && (wild || !point.below))
-		ex_points_add(to, im->rg, &point);
-	else if (wild && (key[0] == '*' || key[0] == '^')) {
-		*why_r = "a key of it is a pattern";
-		return false;
-	}
-	return true;
-}
-
-static bool
-keys_of_file(void *ctx, const char *type, const char *path,
-    struct ex_points *points, const char **why_r)
+keys_of_file(void *ctx, struct ex_lookup *l)
 {
 	struct ex_import *im = ctx;
-	const char *base = region_strndup(im->rg, type, strcspn(type, ",*"));
-	struct slice text;
+	const struct import_fact fact = { l->type, l->path, "its file", false };
+	struct slice text = { NULL, 0 };
 	struct err e;
-	size_t i = 0;
 
-	while (i < sizeof(types) / sizeof(types[0]) &&
-	    strcmp(types[i].type, base) != 0)
-		i++;
-	if (i == sizeof(types) / sizeof(types[0])) {
-		*why_r = "keys of such files cannot be listed";
+	if (ex_lookup_is_known(l->type) &&
+	    im->from->fetch(im->from->ctx, l->path, &text, &e) == -1) {
+		l->why = region_strdup(im->rg, e.text);
 		return false;
 	}
-	if (im->from->fetch(im->from->ctx, path, &text, &e) == -1) {
-		*why_r = region_strdup(im->rg, e.text);
+	if (!ex_lookup_read(im->rg, text, l))
 		return false;
-	}
-	while (text.len > 0) {
-		const char *lf = memchr(text.p, '\n', text.len);
-		size_t len = lf == NULL ? text.len : (size_t)(lf - text.p);
-		const struct slice line = { text.p, len };
-
-		text.p += len + (lf != NULL);
-		text.len -= len + (lf != NULL);
-		if (memchr(line.p, '\0', line.len) != NULL) {
-			*why_r = "it is no text";
-			return false;
-		}
-		/* Comments, and values that go on. */
-		if (len == 0 || strchr("# \t", line.p[0]) != NULL)
-			continue;
-		if (points->n > KEYS_MAX) {
-			*why_r = "it has more than 10000 keys";
-			return false;
-		}
-		if (!add_key(im, key_of_line(im->rg, line), types[i].wild,
-			points, why_r))
-			return false;
-	}
+	if (l->odd != NULL && is_first(im, REGION_JOIN(im->rg, "\n", l->path)))
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "manual: \"%s\" is no plain domain or address: such keys "
+		    "are as if they were not there",
+		    l->odd);
 	return true;
 }
 

@@ -69,6 +69,7 @@ struct ex_import {
 	 */
 	size_t *leaders, *routed;
 	struct ways **ways;
+	bool signs_in;  /* a <domain *> has a password: others inherit it */
 	bool below;     /* some recipients are by a wildcard */
 	bool by_sender; /* some virtual MTA is by sender */
 };
@@ -111,6 +112,11 @@ bool ex_hop(struct ex_import *im, size_t sender, size_t rcpt,
  * any; NULL: not understood.
  */
 const char *ex_hosts(struct ex_import *im, const char *list, bool any_order);
+/*
+ * The next name or address of smtp-hosts, without port; NULL: no more.  mx: its
+ * MX hosts are meant.
+ */
+const char *ex_next_host(struct region *rg, const char **at, bool *mx);
 /* "smtp" and such names as numbers; others stay. */
 const char *ex_port(const char *port);
 /* A pattern of <domain>. */
@@ -166,7 +172,10 @@ void ex_tls(struct ex_import *im, const struct ex_hop *hop,
 void ex_dkim_read(struct ex_import *im, const struct ex_instance *t);
 void ex_dkim(struct ex_import *im, const struct ex_instance *t,
     const struct ex_instance *base, struct import_block *in);
-/* User and password for where that mail goes, in <domain PATTERN>. */
+/*
+ * User and password for where that mail goes, in <domain PATTERN>: only if they
+ * are the same for all its hosts.  The first call is for all mail.
+ */
 void ex_password(struct ex_import *im, const struct ex_hop *hop,
     struct import_block *in, const char *pattern);
 

@@ -534,7 +534,15 @@ wants_password(struct ex_import *im, const struct ex_instance *t,
 			continue;
 		}
 		ex_list_read(im->conf, &im->files, "hostlist", list, &l);
-		if (l.unknown == NULL && ex_list_has(&l, &point)) {
+		if (l.unknown != NULL) {
+			if (ex_first(im, t, names[i]))
+				ex_manual(im, IMPORT_LOST, t, names[i],
+				    REGION_JOIN(im->rg,
+					"not a list of plain names: ",
+					l.unknown));
+			continue;
+		}
+		if (ex_list_has(&l, &point)) {
 			const struct import_fact fact = ex_fact(t, names[i]);
 
 			if (ex_first(im, t, names[i]))
@@ -562,48 +570,107 @@ put_password(const struct ex_instance *a, const char *host,
 		    NULL);
 }
 
-/* The first host of smtp-hosts, without port. */
-static const char *
-first_host(struct region *rg, const char *hosts)
+/* What signs in at a host; NULL: nothing does. */
+static const struct ex_instance *
+authenticator_of(struct ex_import *im, const struct ex_hop *hop,
+    const char *host, struct credentials *c)
 {
-	const char *p = hosts;
+	if (!wants_password(im, hop->transport, host))
+		return NULL;
+	for (const struct ex_instance *a = im->conf->first[EX_AUTHENTICATOR];
+	     a != NULL; a = a->next)
+		if (credentials_of(im, a, host, c))
+			return a;
+	if (ex_first(im, hop->transport, REGION_JOIN(im->rg, "auth ", host)))
+		ex_manual(im, IMPORT_LOST, hop->transport, "hosts_require_auth",
+		    REGION_JOIN(im->rg,
+			"no authenticator has user and password for ",
+			strcmp(host, EX_OTHER) == 0 ? "MX hosts" : host));
+	return NULL;
+}
 
-	if (strncmp(p, "lookup-mx:", 10) == 0)
-		p += 10;
-	if (p[0] == '[')
-		return region_strndup(rg, p + 1, strcspn(p + 1, "]"));
-	return region_strndup(rg, p, strcspn(p, ":;,"));
+static bool
+same_credentials(const struct credentials *a, const struct credentials *b)
+{
+	return strcmp(a->user, b->user) == 0 &&
+	    strcmp(a->password, b->password) == 0;
+}
+
+/*
+ * That of all hosts; MX hosts are whatever DNS says, so theirs is that of a host
+ * that nothing names.  NULL: none, or not the same, which is told.
+ */
+static const struct ex_instance *
+authenticator_of_all(struct ex_import *im, const struct ex_hop *hop,
+    struct credentials *c)
+{
+	const struct ex_instance *first = NULL;
+	const char *at = hop->hosts, *host;
+	bool mx;
+
+	for (size_t n = 0; (host = ex_next_host(im->rg, &at, &mx)) != NULL;
+	     n++) {
+		struct credentials own = { "", "" };
+		const struct ex_instance *a = authenticator_of(im, hop,
+		    mx ? EX_OTHER : host, &own);
+
+		if (n == 0) {
+			first = a;
+			*c = own;
+		} else if ((a == NULL) != (first == NULL) ||
+		    (a != NULL && !same_credentials(&own, c))) {
+			if (ex_first(im, hop->transport,
+				REGION_JOIN(im->rg, "auth ", hop->hosts)))
+				ex_manual(im, IMPORT_LOST, hop->transport,
+				    "hosts_require_auth",
+				    REGION_JOIN(im->rg,
+					"not the same user and password for "
+					"all of ",
+					hop->hosts, ": none of them gets one"));
+			return NULL;
+		}
+	}
+	return first;
+}
+
+/* Those hosts are no others', and get nothing of theirs. */
+static void
+put_no_password(struct ex_import *im, const struct ex_hop *hop,
+    struct import_block *b)
+{
+	const struct import_fact fact = { "hosts_require_auth", "",
+		hop->transport->where, false };
+
+	if (ex_first(im, hop->transport, "no password"))
+		(void)import_take(b, &fact, "auth-username", "\"\"",
+		    "its hosts have no password");
+	else
+		(void)import_add(b, "auth-username", "\"\"", fact.where);
 }
 
 void
 ex_password(struct ex_import *im, const struct ex_hop *hop,
     struct import_block *in, const char *pattern)
 {
-	const char *host = first_host(im->rg, hop->hosts);
-	struct credentials c;
+	static const char *const names[] = { "hosts_require_auth",
+		"hosts_try_auth" };
+	struct credentials c = { "", "" };
+	const struct ex_instance *a = authenticator_of_all(im, hop, &c);
+	struct import_block *b;
 
-	if (host[0] == '\0') {
-		if (ex_is_set(hop->transport, "hosts_require_auth") &&
-		    ex_first(im, hop->transport, "hosts_require_auth"))
-			ex_manual(im, IMPORT_LOST, hop->transport,
-			    "hosts_require_auth",
+	for (size_t i = 0; i < 2 && hop->hosts[0] == '\0'; i++)
+		if (ex_is_set(hop->transport, names[i]) &&
+		    ex_first(im, hop->transport, names[i]))
+			ex_manual(im, IMPORT_LOST, hop->transport, names[i],
 			    "mail goes to MX hosts, and passwords are by "
 			    "domain");
+	if (a == NULL && !im->signs_in)
+		return;
+	b = import_block(im->out, in, "domain", pattern);
+	if (a == NULL) {
+		put_no_password(im, hop, b);
 		return;
 	}
-	if (!wants_password(im, hop->transport, host))
-		return;
-	for (const struct ex_instance *a = im->conf->first[EX_AUTHENTICATOR];
-	     a != NULL; a = a->next)
-		if (credentials_of(im, a, host, &c)) {
-			put_password(a, host, &c,
-			    import_block(im->out, in, "domain", pattern));
-			return;
-		}
-	if (ex_first(im, hop->transport, REGION_JOIN(im->rg, "auth ", host)))
-		ex_manual(im, IMPORT_LOST, hop->transport, "hosts_require_auth",
-		    REGION_JOIN(im->rg,
-			"no authenticator has user and "
-			"password for ",
-			host));
+	put_password(a, hop->hosts, &c, b);
+	im->signs_in = im->signs_in || strcmp(pattern, "*") == 0;
 }

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "compat/exim/ex_lookup.h"
 #include "lib/check.h"
 #include "lib/conf_hosts.h"
 #include "lib/strmap.h"
@@ -16,7 +17,7 @@
 struct ex_cursor
 ex_cursor_of(const char *list)
 {
-	struct ex_cursor at = { list + strspn(list, " \t"), ':' };
+	struct ex_cursor at = { list + strspn(list, " \t"), ':', false };
 
 	if (at.rest[0] == '<' && ispunct((unsigned char)at.rest[1]) != 0) {
 		at.separator = at.rest[1];
@@ -43,6 +44,9 @@ ex_cursor_next(struct ex_cursor *at, struct region *rg)
 		s = slice_trim((struct slice){ b.p, b.len });
 		if (s.len > 0)
 			item = region_strndup(rg, s.p, s.len);
+		/* Behind the last separator there is none. */
+		else if (at->rest[0] != '\0' || at->rest[-1] == at->separator)
+			at->empty = true;
 	}
 	buf_fini(&b);
 	return item;
@@ -183,25 +187,32 @@ enter_list(struct list_reader *r, const char *name, bool negated)
 	r->frames[r->depth++] = (struct frame){ ex_cursor_of(text), negated };
 }
 
-/* lsearch;/path: a point for each key. */
+/* lsearch;/path: a point for each key; of an address all of it is sought. */
 static void
 read_lookup(struct list_reader *r, const char *item, bool negated)
 {
 	const char *semicolon = strchr(item, ';');
-	const char *type = region_strndup(r->conf->rg, item,
-	    (size_t)(semicolon - item));
-	const char *path = semicolon + 1 + strspn(semicolon + 1, " \t");
-	struct ex_points keys = { 0 };
-	const char *why = NULL;
+	struct ex_lookup l = {
+		.type = region_strndup(r->conf->rg, item,
+		    (size_t)(semicolon - item)),
+		.path = semicolon + 1 + strspn(semicolon + 1, " \t"),
+		.sought = strcmp(r->kind, "addresslist") == 0 ?
+		    EX_SOUGHT_ADDRESS :
+		    EX_SOUGHT_DOMAIN,
+	};
 
-	if (!r->files->keys(r->files->ctx, type, path, &keys, &why)) {
-		r->list->unknown = REGION_JOIN(r->conf->rg, item, ": ", why);
+	if (!r->files->keys(r->files->ctx, &l)) {
+		r->list->unknown = REGION_JOIN(r->conf->rg, item, ": ", l.why);
 		return;
 	}
-	for (size_t i = 0; i < keys.n; i++)
-		add_item(r,
-		    keys.v[i].domain == NULL ? EX_ITEM_ANY : EX_ITEM_POINT,
-		    negated, &keys.v[i]);
+	for (size_t i = 0; i < l.points.n; i++) {
+		const bool any = l.points.v[i].domain == NULL;
+
+		add_item(r, any ? EX_ITEM_ANY : EX_ITEM_POINT, negated,
+		    &l.points.v[i]);
+		/* Nothing is looked up for an empty text. */
+		r->list->null_differs |= any;
+	}
 }
 
 static void
@@ -215,6 +226,8 @@ read_item(struct list_reader *r, const char *item)
 		negated = !negated;
 		item += 1 + strspn(item + 1, " \t");
 	}
+	/* Addresses alone: nobody has an empty one. */
+	r->list->null_differs |= strcmp(item, "*@*") == 0;
 	if (item[0] == '+')
 		enter_list(r, item + 1, negated);
 	else if (strchr(item, ';') != NULL)
@@ -247,6 +260,7 @@ ex_list_read(const struct ex_conf *c, const struct ex_files *files,
 		struct frame *f = &r.frames[r.depth - 1];
 		const char *item = ex_cursor_next(&f->at, c->rg);
 
+		list_r->null_differs |= f->at.empty;
 		if (item != NULL) {
 			read_item(&r, item);
 		} else {

@@ -20,6 +20,7 @@
 struct ex_cursor {
 	const char *rest;
 	char separator;
+	bool empty; /* an item was, and was passed over */
 };
 
 struct ex_cursor ex_cursor_of(const char *list);
@@ -68,12 +69,15 @@ struct ex_list {
 	struct ex_item *v;
 	size_t n;
 	const char *unknown; /* what cannot be asked; NULL: nothing */
+	/* Of addresses: the null sender, which no point is, is not as others. */
+	bool null_differs;
 };
 
-/* How keys of a file are found; false: it cannot be read, why_r says why. */
+struct ex_lookup; /* compat/exim/ex_lookup.h */
+
+/* How keys of a file are found; false: it cannot be read, and why is set. */
 struct ex_files {
-	bool (*keys)(void *ctx, const char *type, const char *path,
-	    struct ex_points *points, const char **why_r);
+	bool (*keys)(void *ctx, struct ex_lookup *l);
 	void *ctx;
 };
 

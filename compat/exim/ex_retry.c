@@ -67,7 +67,7 @@ parse_step(struct region *rg, const char *text, struct step *s)
 static bool
 parse_schedule(struct region *rg, const char *text, struct schedule *out)
 {
-	struct ex_cursor at = { text, ';' };
+	struct ex_cursor at = { .rest = text, .separator = ';' };
 	const char *item;
 
 	out->n = 0;
@@ -224,8 +224,16 @@ read_rule(struct ex_import *im, const struct ex_line *line,
 void
 ex_retry(struct ex_import *im)
 {
+	const struct import_fact none = { "retry", "", "section retry", false };
 	struct ex_points seen = { 0 };
+	bool all = false;
 
 	for (size_t i = 0; i < im->conf->retry.n; i++)
 		read_rule(im, &im->conf->retry.v[i], &seen);
+	for (size_t i = 0; i < seen.n; i++)
+		all = all || seen.v[i].domain == NULL;
+	if (!all)
+		import_tell(im->report, IMPORT_LOST, &none,
+		    "of mail that no rule is about Exim gives back what fails "
+		    "once; here it waits as retry-after says");
 }

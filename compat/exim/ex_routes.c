@@ -107,6 +107,21 @@ ex_hosts(struct ex_import *im, const char *list, bool any_order)
 	return hosts;
 }
 
+const char *
+ex_next_host(struct region *rg, const char **at, bool *mx)
+{
+	static const char prefix[] = "lookup-mx:";
+	const char *p = *at + strspn(*at, "; ,");
+
+	*at = p + strcspn(p, ";,");
+	*mx = strncmp(p, prefix, sizeof(prefix) - 1) == 0;
+	if (*mx)
+		p += sizeof(prefix) - 1;
+	if (p[0] == '[')
+		return region_strndup(rg, p + 1, strcspn(p + 1, "];,"));
+	return p == *at ? NULL : region_strndup(rg, p, strcspn(p, ":;,"));
+}
+
 /* Mail that cannot go by it: does that make it less safe? */
 static enum import_fate
 fate_of_transport(const struct ex_instance *t)
@@ -333,11 +348,9 @@ read_list(struct ex_import *im, const struct ex_instance *d, const char *kind,
 	if (made != NULL) {
 		ex_list_read(im->conf, &im->files, kind, made, list);
 		why = list->unknown;
-		/* An empty item of addresses, which nothing else is. */
-		if (why == NULL && strcmp(name, "senders") == 0 &&
-		    (made[strspn(made, " \t")] == ':' ||
-			(list->n == 0 && made[0] != '\0')))
-			why = "the null sender is in it";
+		if (why == NULL && list->null_differs &&
+		    strcmp(kind, "addresslist") == 0)
+			why = "the null sender is not as others in it";
 	}
 	if (why == NULL)
 		return true;
@@ -475,6 +488,38 @@ takes(struct ex_import *im, const struct ex_router *r, size_t sender,
 		!is_false(ex_at(&r->condition, sender, rcpt)));
 }
 
+/*
+ * Mail that the router takes, and that has no way here: it goes as all other,
+ * which is told once for each of its transports.
+ */
+static void
+tell_lost(struct ex_import *im, const struct ex_instance *r, const char *name,
+    size_t rcpt)
+{
+	const char *to = ex_pattern(im, &im->rcpts.v[rcpt]), *why;
+
+	why = name == NULL ?
+	    "Exim itself does not say which, as for " :
+	    REGION_JOIN(im->rg, "\"", name,
+		"\" is no transport that sends by SMTP, as for ");
+	if (ex_first(im, r, REGION_JOIN(im->rg, "lost ", name)))
+		ex_manual(im, fate_of(im, r), r, "transport",
+		    REGION_JOIN(im->rg, why, to,
+			"; such mail goes as all other"));
+}
+
+/* Nobody sends what it declines: Exim gives such mail back. */
+static void
+tell_no_more(struct ex_import *im, const struct ex_instance *r, size_t rcpt)
+{
+	if (ex_first(im, r, "no more"))
+		ex_manual(im, IMPORT_LOST, r, "more",
+		    REGION_JOIN(im->rg,
+			"what it declines has no way in Exim, and goes as all "
+			"other here, as for ",
+			ex_pattern(im, &im->rcpts.v[rcpt])));
+}
+
 bool
 ex_hop(struct ex_import *im, size_t sender, size_t rcpt, struct ex_hop *hop_r)
 {
@@ -487,9 +532,10 @@ ex_hop(struct ex_import *im, size_t sender, size_t rcpt, struct ex_hop *hop_r)
 			continue;
 		if (is_driver(r->d, "manualroute") &&
 		    !rule_of(im, r, sender, rcpt, &rule)) {
-			if (!ex_is_true(r->d, "more"))
-				return false;
-			continue;
+			if (ex_is_true(r->d, "more"))
+				continue;
+			tell_no_more(im, r->d, rcpt);
+			return false;
 		}
 		name = rule.transport[0] != '\0' ?
 		    rule.transport :
@@ -498,8 +544,12 @@ ex_hop(struct ex_import *im, size_t sender, size_t rcpt, struct ex_hop *hop_r)
 		    NULL :
 		    ex_conf_instance(im->conf, EX_TRANSPORT, name);
 		if (hop_r->transport == NULL ||
-		    !ex_is_client(hop_r->transport) || rule.hosts == NULL)
+		    !ex_is_client(hop_r->transport)) {
+			tell_lost(im, r->d, name, rcpt);
 			return false;
+		}
+		if (rule.hosts == NULL)
+			return false; /* told as it was read */
 		hop_r->router = r->d;
 		hop_r->hosts = own_hosts(im, hop_r->transport, rule.hosts);
 		if (hop_r->hosts == NULL)

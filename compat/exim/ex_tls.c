@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compat/exim/ex_import_priv.h"
+#include "lib/net.h"
 #include "vmta/effect.h"
 
 #define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
@@ -18,29 +19,37 @@ struct level {
 	bool dane, verify;
 };
 
-/* The next name of smtp-hosts; len 0: no more. */
-static struct slice
-next_host(const char **at)
+static bool
+is_address(const char *host)
 {
-	static const char mx[] = "lookup-mx:";
-	const char *p = *at + strspn(*at, "; ,");
-	struct slice s;
+	struct net_addr a;
+	struct err ignored;
 
-	*at = p + strcspn(p, ";,");
-	if (strncmp(p, mx, sizeof(mx) - 1) == 0)
-		p += sizeof(mx) - 1;
-	s = (struct slice){ p, (size_t)(*at - p) };
-	if (s.len > 0 && s.p[0] == '[') {
-		const char *end = memchr(s.p, ']', s.len);
+	return net_addr_parse(slice_of(host), &a, &ignored) == 0;
+}
 
-		s.p++;
-		s.len = end == NULL ? s.len - 1 : (size_t)(end - s.p);
-	} else {
-		const char *end = memchr(s.p, ':', s.len);
+/*
+ * Is the host one of them?  Exim compares addresses, too: which a name has, and
+ * which MX hosts there are, nobody here knows.
+ */
+static enum match
+match_host(const struct ex_list *list, const char *host, bool mx)
+{
+	const struct ex_point point = { NULL, mx ? EX_OTHER : host, false };
+	const bool has = ex_list_has(list, &point), address = is_address(host);
+	bool other = false, negated = false;
 
-		s.len = end == NULL ? s.len : (size_t)(end - s.p);
+	for (size_t i = 0; i < list->n; i++) {
+		const struct ex_item *item = &list->v[i];
+
+		negated = negated || item->negated;
+		if (item->kind == EX_ITEM_POINT)
+			other = other || mx ||
+			    is_address(item->point.domain) != address;
 	}
-	return s;
+	if (other && (!has || negated))
+		return MATCH_UNKNOWN;
+	return has ? MATCH_YES : MATCH_NO;
 }
 
 /* Is the option about all hosts of the way, none, or who knows? */
@@ -48,9 +57,10 @@ static enum match
 match(struct ex_import *im, const struct ex_hop *hop, const char *name)
 {
 	const char *value = ex_conf_value(hop->transport, name), *why;
-	const char *at = hop->hosts;
-	size_t hits = 0, n = 0;
+	const char *at = hop->hosts, *host;
+	enum match all = MATCH_NO;
 	struct ex_list list;
+	bool mx;
 
 	if (value[0] == '\0')
 		return MATCH_NO;
@@ -64,14 +74,15 @@ match(struct ex_import *im, const struct ex_hop *hop, const char *name)
 		return MATCH_NO;
 	if (list.unknown != NULL || hop->hosts[0] == '\0')
 		return MATCH_UNKNOWN;
-	for (struct slice s = next_host(&at); s.len > 0; s = next_host(&at)) {
-		const struct ex_point point = { NULL,
-			region_strndup(im->rg, s.p, s.len), false };
+	for (size_t n = 0; (host = ex_next_host(im->rg, &at, &mx)) != NULL;
+	     n++) {
+		const enum match one = match_host(&list, host, mx);
 
-		hits += ex_list_has(&list, &point);
-		n++;
+		if (n > 0 && one != all)
+			return MATCH_UNKNOWN;
+		all = one;
 	}
-	return hits == 0 ? MATCH_NO : hits == n ? MATCH_YES : MATCH_UNKNOWN;
+	return all;
 }
 
 /* Where nobody knows it is told, and taken as no. */

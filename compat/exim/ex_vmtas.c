@@ -55,6 +55,36 @@ plain_helo(struct ex_import *im, const struct ex_instance *t, const char *helo)
 	return ex_is_plain_host(own) ? own : "";
 }
 
+/*
+ * Where Exim has an address of one family alone, the system chooses that of the
+ * other; we would send by the first alone.  Without IPv4 next to no mail would
+ * go out, so then the system chooses always: false.
+ */
+static bool
+check_families(struct ex_import *im, const struct ex_instance *t,
+    const struct ex_identity *id)
+{
+	const struct ex_instance *d = ex_main(im->conf);
+	const bool four = id->address[0][0] != '\0',
+		   six = id->address[1][0] != '\0';
+	const struct import_fact fact = ex_fact(t, INTERFACE);
+
+	if (six && !four) {
+		if (ex_first(im, t, "IPv6 alone"))
+			import_tell(im->report, IMPORT_LOST, &fact,
+			    "manual: mail would go over IPv6 alone: write "
+			    "smtp-source-host lines of both families");
+		return false;
+	}
+	if (four && !six && !ex_is_true(d, "disable_ipv6") &&
+	    strcmp(ex_conf_value(d, "dns_ipv4_lookup"), "*") != 0 &&
+	    ex_first(im, t, "IPv4 alone"))
+		import_tell(im->report, IMPORT_CHANGED, &fact,
+		    "mail goes over IPv4 alone, unless you write a "
+		    "smtp-source-host of IPv6, too");
+	return four;
+}
+
 static void
 add_addresses(struct ex_import *im, const struct ex_instance *t,
     const struct ex_identity *id, struct import_block *b)
@@ -62,25 +92,25 @@ add_addresses(struct ex_import *im, const struct ex_instance *t,
 	const char *own = ex_conf_value(ex_main(im->conf), "primary_hostname");
 	const struct import_fact helo = ex_fact(t, HELO);
 	const char *line[2] = { "smtp-source-host", NULL };
-	bool any = false;
 
+	if (!check_families(im, t, id)) {
+		if (strcmp(id->helo[0], own) == 0)
+			return;
+		line[0] = "host-name";
+		line[1] = plain_helo(im, t, id->helo[0]);
+		put(im, b, t, HELO, line);
+		return;
+	}
 	for (int i = 0; i < 2; i++) {
 		if (id->address[i][0] == '\0')
 			continue;
-		any = true;
 		line[1] = REGION_JOIN(im->rg, id->address[i], " ",
 		    plain_helo(im, t, id->helo[i]));
 		put(im, b, t, INTERFACE, line);
 	}
-	if (any) {
-		if (ex_is_set(t, HELO) && ex_first(im, t, HELO))
-			import_tell(im->report, IMPORT_TAKEN, &helo,
-			    "in smtp-source-host of <virtual-mta %s>", t->name);
-	} else if (strcmp(id->helo[0], own) != 0) {
-		line[0] = "host-name";
-		line[1] = plain_helo(im, t, id->helo[0]);
-		put(im, b, t, HELO, line);
-	}
+	if (ex_is_set(t, HELO) && ex_first(im, t, HELO))
+		import_tell(im->report, IMPORT_TAKEN, &helo,
+		    "in smtp-source-host of <virtual-mta %s>", t->name);
 }
 
 /* ---- virtual MTAs ---------------------------------------------------------- */
@@ -418,7 +448,7 @@ sender_pattern(struct ex_import *im, const struct ex_point *p)
 
 /* The name for each leader; NULL: as for all other mail. */
 static const char *
-vmta_of_sender(struct ex_import *im, const struct plan *all, size_t sender)
+vmta_of_sender(struct ex_import *im, size_t sender)
 {
 	const struct import_fact fact = { "routers",
 		point_text(im, &im->senders.v[sender]), "section routers",
@@ -426,10 +456,11 @@ vmta_of_sender(struct ex_import *im, const struct plan *all, size_t sender)
 	struct plan plan = { sender, ways_of(im, sender), "" };
 
 	if (!plan.ways->sent[0]) {
-		if (all->ways->sent[0])
+		/* Not even then is it as that of all other senders. */
+		if (sender != 0)
 			import_tell(im->report, IMPORT_LOST, &fact,
 			    "manual: mail of this sender goes to single "
-			    "domains alone");
+			    "domains alone, and here as all other mail there");
 		return NULL;
 	}
 	if (!is_alike(im, sender, plan.ways)) {
@@ -473,19 +504,18 @@ overlap(const struct ex_points *senders)
 }
 
 static void
-put_senders(struct ex_import *im, const struct plan *all,
-    struct import_block *source)
+put_senders(struct ex_import *im, struct import_block *source)
 {
 	const char **names = region_array(im->rg, im->senders.n,
 	    sizeof(*names));
 	const struct import_fact fact = { "senders", "", "", false };
-	const char *other = vmta_of_sender(im, all, 0);
+	const char *other = vmta_of_sender(im, 0);
 	size_t n = 0;
 
 	for (size_t i = 0; i < im->senders.n; i++) {
 		if (im->leaders[i] != i)
 			continue;
-		names[i] = vmta_of_sender(im, all, i);
+		names[i] = vmta_of_sender(im, i);
 		if (names[i] == other && !overlap(&im->senders))
 			names[i] = NULL;
 	}
@@ -515,5 +545,5 @@ ex_vmtas(struct ex_import *im, struct import_block *source)
 	}
 	put_all_senders(im, &all, source);
 	if (im->by_sender)
-		put_senders(im, &all, source);
+		put_senders(im, source);
 }

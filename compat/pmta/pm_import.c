@@ -48,6 +48,16 @@ static const struct {
 	    "run empty first, and choose a folder of Mailrace's own" },
 };
 
+/* What PowerMTA does by default, and Mailrace otherwise, of <domain *>. */
+static const struct {
+	const char *name, *value, *ours;
+} defaults[] = {
+	{ "bounce-upon-5xx-greeting", "yes", "mail waits" },
+	{ "bounce-upon-no-mx", "no", "mail fails at once" },
+};
+
+enum { DEFAULTS = sizeof(defaults) / sizeof(defaults[0]) };
+
 /* ---- what is there ---------------------------------------------------------- */
 
 static const char *
@@ -272,6 +282,62 @@ pm_import_new(const struct conf_tree *tree, struct region *rg)
 	return p;
 }
 
+/* ---- defaults --------------------------------------------------------------- */
+
+/* Is it said of all domains, in a line that is written? */
+static bool
+is_set(const struct pm_import *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct conf_node *n = p->v[i].node;
+
+		if (p->v[i].part == PART_LINE && p->v[i].why == NULL &&
+		    conf_node_is(n, name) &&
+		    conf_node_is(n->parent, "domain") &&
+		    strcmp(n->parent->value, "*") == 0 &&
+		    n->parent->parent == p->tree->root)
+			return true;
+	}
+	return false;
+}
+
+/* So many lines. */
+static unsigned
+print_defaults(const struct pm_import *p, struct buf *out)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < DEFAULTS; i++) {
+		if (is_set(p, defaults[i].name))
+			continue;
+		if (n == 0) {
+			buf_str(out,
+			    "# ---- PowerMTA's defaults\n<domain *>\n");
+			n = 2;
+		}
+		buf_printf(out, "    %s %s\n", defaults[i].name,
+		    defaults[i].value);
+		n++;
+	}
+	if (n == 0)
+		return 0;
+	buf_str(out, "</domain>\n\n");
+	return n + 2;
+}
+
+static void
+tell_defaults(const struct pm_import *p, struct import_report *report)
+{
+	for (size_t i = 0; i < DEFAULTS; i++) {
+		const struct import_fact fact = { defaults[i].name,
+			defaults[i].value, "PowerMTA's default", false };
+
+		if (!is_set(p, defaults[i].name))
+			import_tell(report, IMPORT_TAKEN, &fact,
+			    "in <domain *>: without it %s", defaults[i].ours);
+	}
+}
+
 /* ---- as text ---------------------------------------------------------------- */
 
 /* A file as seen from the folder of the first one. */
@@ -362,7 +428,7 @@ count_lines(const struct buf *text, size_t from)
 void
 pm_import_print(struct pm_import *p, bool with_secrets, struct buf *out)
 {
-	unsigned lines = count_lines(out, 0);
+	unsigned lines = count_lines(out, 0) + print_defaults(p, out);
 	const char *file = NULL;
 
 	for (size_t i = 0; i < p->n; i++) {
@@ -515,6 +581,7 @@ pm_import_tell(const struct pm_import *p, const struct conf_errors *errs,
     struct import_report *report)
 {
 	tell_reading(p, errs, report);
+	tell_defaults(p, report);
 	for (size_t i = 0; i < p->n; i++)
 		if (p->v[i].part != PART_CLOSE && !p->v[i].inside)
 			tell_item(p, &p->v[i], report);

@@ -7,7 +7,8 @@
  * block, behind it the file and line that it comes from.  A line is written as
  * a comment, with the reason, if the tables (vmta/effect.h) know that it has
  * no effect, or if it was left out on the word of who reads the result
- * (pm_import_leave_out()).  Definitions of macros come first.
+ * (pm_import_leave_out()).  Definitions of macros come first, and before them
+ * what PowerMTA does by default and we do not.
  *
  * Everything lives in the region; the tree must stay.  One thread.
  */

@@ -14,8 +14,9 @@ enum place {
 };
 
 /* Texts that are paths, beside those whose name ends in "-file". */
-static const char *const names[] = { "http-webhook-extra-headers",
-	"include-headers-from", "move-to", "spool" };
+static const char *const names[] = { "dsn-failed-body-template-from",
+	"http-webhook-extra-headers", "include-headers-from", "move-to",
+	"spool" };
 
 static bool
 names_path(const char *name)

@@ -385,6 +385,7 @@ import_all(struct pf_import *im)
 	pf_tls(im, import_top(im->out), NULL, im->relay);
 	add_default(im, source, domains);
 	add_services(im);
+	pf_tell_interfaces(im, NULL);
 	pf_senders(im);
 	if (im->by_sender)
 		(void)import_add(source, "pattern-list", "senders", NULL);

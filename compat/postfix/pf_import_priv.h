@@ -3,8 +3,8 @@
  * pf_import_priv - what the files of the importer share.
  *
  * pf_import.c is the order of things and what there is once; pf_settings.c
- * numbers and times; pf_vmtas.c virtual MTAs, pools and senders; pf_routes.c
- * destinations; pf_tls.c TLS policy.
+ * numbers and times; pf_vmtas.c virtual MTAs, pools and senders; pf_interfaces.c
+ * addresses of the host; pf_routes.c destinations; pf_tls.c TLS policy.
  */
 
 #ifndef COMPAT_POSTFIX_PF_IMPORT_PRIV_H
@@ -26,6 +26,11 @@ struct pf_route {
 	const char *where;
 };
 
+/* A virtual MTA with a nexthop of its own. */
+struct pf_own {
+	const char *vmta, *nexthop;
+};
+
 struct pf_import {
 	struct region *rg;
 	const struct pf_import_source *from;
@@ -40,6 +45,8 @@ struct pf_import {
 	const char *relay_from; /* the parameter that says so */
 	struct pf_route *routes;
 	size_t route_count;
+	struct pf_own *own;
+	size_t own_count;
 	bool wildcards;          /* some of them is for more than one domain */
 	bool by_sender;          /* some virtual MTA is by sender */
 	struct strmap *vmtas;    /* their names, by service and nexthop */
@@ -87,6 +94,17 @@ void pf_settings_rest(struct pf_import *im);
 const char *pf_connections(const struct pf_import *im,
     const struct pf_service *s);
 
+/* ---- pf_interfaces.c ------------------------------------------------------- */
+
+/*
+ * The one address that inet_interfaces makes mail be sent from, of a service or
+ * of all mail (NULL); "": none.
+ */
+const char *pf_only_interface(struct pf_import *im, const struct pf_service *s,
+    bool six);
+/* Where a name stands for it. */
+void pf_tell_interfaces(struct pf_import *im, const struct pf_service *s);
+
 /* ---- pf_vmtas.c ------------------------------------------------------------ */
 
 struct pf_hop pf_hop_of(struct pf_import *im, const char *text);
@@ -105,6 +123,11 @@ void pf_senders(struct pf_import *im);
 
 /* smtp-hosts of a nexthop, "" for none; NULL: not understood. */
 const char *pf_hosts(struct pf_import *im, const char *nexthop);
+/*
+ * Where mail of the route goes: a service without nexthop sends to MX hosts,
+ * neither is what would be without the row (transport(5)).
+ */
+const char *pf_nexthop_of(const struct pf_import *im, const struct pf_route *r);
 /* Reads transport_maps, before there are virtual MTAs. */
 void pf_routes_read(struct pf_import *im);
 /* <domain> blocks of all routes. */

@@ -206,12 +206,8 @@ pf_routes_read(struct pf_import *im)
 		    im->route_count);
 }
 
-/*
- * Where mail of the route goes: a service without nexthop sends to MX hosts,
- * neither is what would be without the row (transport(5)).
- */
-static const char *
-nexthop_of(const struct pf_import *im, const struct pf_route *r)
+const char *
+pf_nexthop_of(const struct pf_import *im, const struct pf_route *r)
 {
 	if (r->hop.nexthop[0] != '\0' || r->hop.service[0] != '\0')
 		return r->hop.nexthop;
@@ -223,7 +219,7 @@ static void
 add_hosts(struct pf_import *im, const struct pf_route *r,
     struct import_block *b)
 {
-	const char *nexthop = nexthop_of(im, r);
+	const char *nexthop = pf_nexthop_of(im, r);
 	const char *hosts = pf_hosts(im, nexthop);
 
 	if (hosts == NULL)
@@ -325,44 +321,125 @@ password_of(const struct pf_import *im, const struct pf_rows *rows,
 	return row != NULL ? row : pf_rows_find(rows, key);
 }
 
-static void
-give_password(struct pf_import *im, const struct pf_rows *rows,
-    const char *nexthop, const char *pattern, bool *used)
-{
-	const struct pf_row *row = nexthop[0] == '\0' ?
-	    NULL :
-	    password_of(im, rows, nexthop);
+struct giver {
+	struct pf_import *im;
+	struct pf_rows rows;
+	bool *used;
+	bool all; /* <domain *> has one, which others inherit from */
+	bool told;
+};
 
-	if (row == NULL)
-		return;
-	used[row - rows->v] = true;
-	take_password(im, row,
-	    import_block(im->out, import_top(im->out), "domain", pattern),
-	    row->where);
+/*
+ * That of all hosts of a nexthop, where each is asked for by itself: a host must
+ * not get another's.  NULL: none, or not the same, which is told.
+ */
+static const struct pf_row *
+password_of_all(struct giver *g, const char *nexthop)
+{
+	const struct import_fact fact = { "smtp_sasl_password_maps", nexthop,
+		"", false };
+	const struct pf_row *first = NULL;
+	const char *at = nexthop;
+	bool same = true;
+
+	for (size_t n = 0; *(at += strspn(at, ", \t")) != '\0'; n++) {
+		size_t len = strcspn(at, ", \t");
+		const struct pf_row *row = password_of(g->im, &g->rows,
+		    region_strndup(g->im->rg, at, len));
+
+		at += len;
+		if (row != NULL)
+			g->used[row - g->rows.v] = true;
+		if (n == 0)
+			first = row;
+		same = same && (row == NULL) == (first == NULL) &&
+		    (row == NULL ||
+			strcmp(row->values[0], first->values[0]) == 0);
+	}
+	if (same)
+		return first;
+	import_tell(g->im->report, IMPORT_LOST, &fact,
+	    "manual: not the same user and password for all of them: none of "
+	    "them gets one");
+	return NULL;
+}
+
+/* In <domain> of the place, whose hosts get no other's; false: there is none. */
+static bool
+give_password(struct giver *g, const char *nexthop, struct import_block *in,
+    const char *pattern)
+{
+	const struct import_fact fact = { "smtp_sasl_password_maps", pattern,
+		"", false };
+	const struct pf_row *row = password_of_all(g, nexthop);
+	struct import_block *b;
+
+	if (row == NULL && !g->all)
+		return false;
+	b = import_block(g->im->out, in, "domain", pattern);
+	if (row != NULL) {
+		take_password(g->im, row, b, row->where);
+	} else if (!g->told) {
+		g->told = true;
+		(void)import_take(b, &fact, "auth-username", "\"\"",
+		    "there is no password for its hosts");
+	} else {
+		(void)import_add(b, "auth-username", "\"\"", fact.name);
+	}
+	return row != NULL;
+}
+
+/*
+ * Of all mail in that place, and of routes in it: in a virtual MTA only those
+ * with a nexthop.  True: <domain *> of it has one.
+ */
+static bool
+give_passwords(struct giver *g, const char *nexthop, struct import_block *in)
+{
+	struct pf_import *im = g->im;
+	const bool top = in == import_top(im->out), before = g->all;
+	const bool own = give_password(g, nexthop, in, "*");
+
+	g->all = before || own;
+	for (size_t i = 0; i < im->route_count; i++) {
+		const struct pf_route *r = &im->routes[i];
+
+		if (top || r->hop.nexthop[0] != '\0')
+			(void)give_password(g, pf_nexthop_of(im, r), in,
+			    r->pattern);
+	}
+	g->all = before;
+	return own;
+}
+
+static void
+tell_unused(const struct giver *g)
+{
+	for (size_t i = 0; i < g->rows.n; i++) {
+		const struct pf_row *row = &g->rows.v[i];
+		const struct import_fact fact = { "smtp_sasl_password_maps",
+			row->key, row->where, false };
+
+		if (!g->used[i])
+			import_tell(g->im->report, IMPORT_LOST, &fact,
+			    "no route has this nexthop");
+	}
 }
 
 void
 pf_passwords(struct pf_import *im)
 {
-	struct pf_rows rows;
-	bool *used;
+	struct import_block *top = import_top(im->out);
+	struct giver g = { .im = im };
 
 	if (strcmp(pf_value(im->conf, NULL, "smtp_sasl_auth_enable"), "yes") !=
 	    0)
 		return;
-	pf_read_tables(im, NULL, "smtp_sasl_password_maps", &rows);
-	used = region_array(im->rg, rows.n + 1, sizeof(*used));
-	give_password(im, &rows, im->relay, "*", used);
-	for (size_t i = 0; i < im->route_count; i++)
-		give_password(im, &rows, im->routes[i].hop.nexthop,
-		    im->routes[i].pattern, used);
-	for (size_t i = 0; i < rows.n; i++) {
-		const struct pf_row *row = &rows.v[i];
-		const struct import_fact fact = { "smtp_sasl_password_maps",
-			row->key, row->where, false };
-
-		if (!used[i])
-			import_tell(im->report, IMPORT_LOST, &fact,
-			    "no route has this nexthop");
-	}
+	pf_read_tables(im, NULL, "smtp_sasl_password_maps", &g.rows);
+	g.used = region_array(im->rg, g.rows.n + 1, sizeof(*g.used));
+	g.all = give_passwords(&g, im->relay, top);
+	for (size_t i = 0; i < im->own_count; i++)
+		(void)give_passwords(&g, im->own[i].nexthop,
+		    import_block(im->out, top, "virtual-mta", im->own[i].vmta));
+	tell_unused(&g);
 }

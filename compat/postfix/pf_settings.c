@@ -347,15 +347,18 @@ tell_rest(struct pf_import *im, const struct pf_service *s, const char *name,
 static void
 tell_own(struct pf_import *im, const struct pf_service *s)
 {
+	const struct import_fact rest = { "others", "",
+		REGION_JOIN(im->rg, "service ", s->name), false };
+	struct others others = { 0 };
 	const char *name;
 
 	for (size_t i = 0; (name = pf_own_at(im->conf, s, i)) != NULL; i++) {
 		const struct row *row = best_row(name);
 		struct import_fact fact = pf_fact(im, s, name);
 
-		if (row == NULL)
-			continue;
-		if (row->what == WHAT_ONCE)
+		if (row == NULL || row->what == WHAT_HOST)
+			add_other(&others, name);
+		else if (row->what == WHAT_ONCE)
 			import_tell(im->report, IMPORT_LOST, &fact,
 			    "it is taken over for all mail alone");
 		else if (row->what == WHAT_LOST)
@@ -365,6 +368,10 @@ tell_own(struct pf_import *im, const struct pf_service *s)
 			import_tell(im->report, IMPORT_UNSAFE, &fact, "%s",
 			    row->text);
 	}
+	if (others.n > 0)
+		import_tell(im->report, IMPORT_KEPT, &rest, "%s",
+		    buf_cstr(&others.names));
+	buf_fini(&others.names);
 }
 
 void

@@ -65,11 +65,13 @@ add_key(const struct pf_table_reader *r, struct pf_rows *out, struct slice key,
 static bool
 take_line(struct slice *text, struct slice *line_r)
 {
-	const char *lf = memchr(text->p, '\n', text->len);
-	size_t len = lf == NULL ? text->len : (size_t)(lf - text->p);
+	const char *lf;
+	size_t len;
 
 	if (text->len == 0)
 		return false;
+	lf = memchr(text->p, '\n', text->len);
+	len = lf == NULL ? text->len : (size_t)(lf - text->p);
 	*line_r = (struct slice){ text->p, len };
 	text->p += len + (lf != NULL);
 	text->len -= len + (lf != NULL);
@@ -173,6 +175,30 @@ read_patterns(const struct pf_table_reader *r, struct slice text,
 		return;
 	out->n = before;
 	r->complain(r->ctx, table, why);
+}
+
+/* regexp:{ {/pattern/ value}, ... }: each is a line of the file it stands for. */
+static void
+read_inline_patterns(const struct pf_table_reader *r, struct slice text,
+    const char *table, struct pf_rows *out)
+{
+	struct buf lines = { 0 };
+	struct slice item, inner;
+	bool good = true;
+
+	while (good && (item = pf_list_item(&text)).len > 0) {
+		good = take_braces(item, &inner);
+		if (good) {
+			buf_add(&lines, inner.p, inner.len);
+			buf_byte(&lines, '\n');
+		}
+	}
+	if (good)
+		read_patterns(r, (struct slice){ lines.p, lines.len }, table,
+		    out);
+	else
+		r->complain(r->ctx, table, "a row without braces");
+	buf_fini(&lines);
 }
 
 /* ---- tables ------------------------------------------------------------------ */
@@ -338,7 +364,9 @@ read_table(const struct pf_table_reader *r, struct slice item,
 	}
 	if (read_keyed(r, &t, out))
 		return;
-	if (is_type(t.type, patterns) && !take_braces(t.name, &inner))
+	if (is_type(t.type, patterns) && take_braces(t.name, &inner))
+		read_inline_patterns(r, inner, t.where, out);
+	else if (is_type(t.type, patterns))
 		read_file(r, t.text, PF_FETCH_TEXT, out);
 	else if (slice_eq(t.type, "static"))
 		add_value(r, add_row(r, out, PF_ROW_ANY, t.where),

@@ -170,17 +170,33 @@ policy_of(struct scope *s, const char *nexthop, struct policy *p)
 	return parse_policy(s, row->values[0], p);
 }
 
-/* Domains with a nexthop of their own. */
+/* Has the table a row for domains of that pattern? */
+static bool
+has_row(const struct scope *s, const char *pattern)
+{
+	return pf_rows_find(&s->rows, pattern + (pattern[0] == '*')) != NULL;
+}
+
+/*
+ * Domains whose mail goes elsewhere than what <domain *> is about: to a nexthop,
+ * or, of a relay, to MX hosts.
+ */
 static void
-put_routes(struct scope *s)
+put_routes(struct scope *s, bool star_is_base)
 {
 	for (size_t i = 0; i < s->im->route_count; i++) {
 		const struct pf_route *r = &s->im->routes[i];
+		const char *nexthop = s->service == NULL ?
+		    pf_nexthop_of(s->im, r) :
+		    r->hop.nexthop;
+		const bool direct = nexthop[0] == '\0';
 		struct policy p;
 
-		if (r->hop.nexthop[0] == '\0')
+		if (direct &&
+		    (r->hop.service[0] == '\0' || star_is_base ||
+			has_row(s, r->pattern)))
 			continue;
-		if (policy_of(s, r->hop.nexthop, &p)) {
+		if (!direct && policy_of(s, nexthop, &p)) {
 			put_policy(s, &p, r->pattern);
 		} else if (s->rows.n > 0) {
 			bool tell = s->tell;
@@ -199,11 +215,23 @@ is_nexthop(const struct scope *s, const char *key, const char *nexthop)
 	    strmap_get(s->im->nexthops, key) != NULL;
 }
 
+/* As transport(5) looks for it: the domain, what is above it, "*". */
+static const struct pf_route *
+route_of(const struct pf_import *im, const char *pattern)
+{
+	const struct pf_route *r = strmap_get(im->patterns, pattern);
+	const char *dot = strchr(pattern + (pattern[0] == '*' ? 2 : 0), '.');
+
+	for (; r == NULL && dot != NULL; dot = strchr(dot + 1, '.'))
+		r = strmap_get(im->patterns, REGION_JOIN(im->rg, "*", dot));
+	return r != NULL ? r : strmap_get(im->patterns, "*");
+}
+
 /* Does mail for that domain go to its own MX hosts? */
 static bool
 is_direct(const struct scope *s, const char *pattern, const char *nexthop)
 {
-	const struct pf_route *r = strmap_get(s->im->patterns, pattern);
+	const struct pf_route *r = route_of(s->im, pattern);
 
 	if (r == NULL)
 		return nexthop[0] == '\0';
@@ -281,5 +309,5 @@ pf_tls(struct pf_import *im, struct import_block *in,
 		    pf_rows_find(&s.rows, row->key) == row)
 			put_row(&s, row, nexthop);
 	}
-	put_routes(&s);
+	put_routes(&s, star == &s.base);
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "compat/postfix/pf_import_priv.h"
-#include "lib/net.h"
 
 struct pf_hop
 pf_hop_of(struct pf_import *im, const char *text)
@@ -27,36 +26,6 @@ pf_is_client(const struct pf_service *s)
 }
 
 /* ---- addresses ------------------------------------------------------------- */
-
-/*
- * The one address of that family in inet_interfaces: Postfix sends from it,
- * too, unless it is a loopback address (postconf(5), smtp_bind_address).
- */
-static const char *
-only_interface(struct pf_import *im, int family)
-{
-	const char *p = pf_value(im->conf, NULL, "inet_interfaces");
-	const char *found = "";
-	size_t n = 0;
-
-	while (*(p += strspn(p, ", \t")) != '\0') {
-		size_t len = strcspn(p, ", \t");
-		const char *word = region_strndup(im->rg, p, len);
-		struct net_addr a;
-		struct err ignored;
-
-		if (net_addr_parse(slice_of(word), &a, &ignored) == 0 &&
-		    a.family == family) {
-			found = word;
-			n++;
-		}
-		p += len;
-	}
-	return n == 1 && strncmp(found, "127.", 4) != 0 &&
-		strcmp(found, "::1") != 0 ?
-	    found :
-	    "";
-}
 
 /* "192.0.2.1" of "[192.0.2.1]"; "" for none, and for any address. */
 static const char *
@@ -94,10 +63,32 @@ bound_address(struct pf_import *im, const struct pf_service *s, bool six,
 	if (!has_family(im, s, six ? "ipv6" : "ipv4"))
 		return "";
 	if (fact->value[0] == '\0') {
-		*fact = pf_fact(im, NULL, "inet_interfaces");
-		address = only_interface(im, six ? AF_INET6 : AF_INET);
+		*fact = pf_fact(im, s, "inet_interfaces");
+		address = pf_only_interface(im, s, six);
 	}
 	return address;
+}
+
+/*
+ * What is said to servers: smtp_helo_name, by default $myhostname, which a
+ * service may set for itself.
+ */
+static struct import_fact
+helo_of(const struct pf_import *im, const struct pf_service *s)
+{
+	static const char name[] = "smtp_helo_name", host[] = "myhostname";
+	static const char *const same[] = { "$myhostname", "${myhostname}",
+		"$(myhostname)" };
+	const char *set = pf_set(im->conf, name);
+	bool follows = set == NULL;
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		follows = follows || strcmp(set, same[i]) == 0;
+	return pf_fact(im, s,
+	    follows && pf_is_own(im->conf, s, host) &&
+		    !pf_is_own(im->conf, s, name) ?
+		host :
+		name);
 }
 
 /* A line for it, if there is one. */
@@ -110,8 +101,7 @@ add_address(struct pf_import *im, const struct pf_service *s, bool six,
 
 	if (address[0] == '\0')
 		return;
-	address = REGION_JOIN(im->rg, address, " ",
-	    pf_value(im->conf, s, "smtp_helo_name"));
+	address = REGION_JOIN(im->rg, address, " ", helo_of(im, s).value);
 	if (tell)
 		(void)import_take(vmta, &fact, "smtp-source-host", address,
 		    NULL);
@@ -155,7 +145,7 @@ static void
 add_addresses(struct pf_import *im, const struct pf_service *s,
     struct import_block *vmta, bool tell)
 {
-	struct import_fact helo = pf_fact(im, s, "smtp_helo_name");
+	struct import_fact helo = helo_of(im, s);
 	bool has_source = add_sources(im, s, vmta, tell);
 	bool changed = pf_is_changed(im->conf, helo.name) ||
 	    pf_is_own(im->conf, s, helo.name);
@@ -169,8 +159,7 @@ add_addresses(struct pf_import *im, const struct pf_service *s,
 	} else if (tell) {
 		(void)import_take(vmta, &helo, "host-name", helo.value, NULL);
 	} else {
-		(void)import_add(vmta, "host-name", helo.value,
-		    "smtp_helo_name");
+		(void)import_add(vmta, "host-name", helo.value, helo.name);
 	}
 }
 
@@ -268,14 +257,20 @@ pf_vmta(struct pf_import *im, const struct pf_service *s, const char *nexthop)
 		"a service of master.cf" :
 		region_printf(im->rg, "%s of master.cf:%u", s->name, s->line));
 	add_addresses(im, s, b, first);
+	if (first && pf_is_own(im->conf, s, "inet_interfaces"))
+		pf_tell_interfaces(im, s);
 	add_processes(im, s, b, first);
 	pf_settings_service(im, s, b, first);
 	if (pf_is_own(im->conf, s, "inet_protocols") ||
 	    pf_is_own(im->conf, s, "smtp_address_preference"))
 		pf_family(im, s, import_block(im->out, b, "domain", "*"),
 		    first);
-	if (nexthop[0] != '\0')
+	if (nexthop[0] != '\0') {
+		im->own = region_grow(im->rg, im->own, im->own_count,
+		    sizeof(*im->own));
+		im->own[im->own_count++] = (struct pf_own){ name, nexthop };
 		add_nexthop(im, s, nexthop, b);
+	}
 	if (nexthop[0] != '\0' || pf_tls_is_own(im, s))
 		pf_tls(im, b, s, nexthop[0] == '\0' ? im->relay : nexthop);
 	return name;

@@ -1,30 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What exim -bP and files of Exim say, as a configuration of ours: whatever
- * they say, the result has no mistake but names of things that another line
- * lacks, no control character, and is the same when it is made again.
+ * they say, the result can be loaded but for what this host lacks, has no control
+ * character, and is the same when it is made again.
  *
  * A line "=== NAME" begins a part: main, routers, transports, authenticators,
  * config, and expand, with lines of a text, a tab, and what Exim makes of it;
  * one of any other name is a file.
  */
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "compat/exim/ex_import.h"
 #include "lib/check.h"
-#include "vmta/snapshot.h"
+#include "tests/fuzz/import_result.h"
+#include "tests/fuzz/parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PARTS = 12 };
-
 struct input {
 	struct region *rg; /* of who asks */
-	size_t n;
-	struct slice names[PARTS], texts[PARTS];
+	struct parts parts;
 };
 
 static const struct {
@@ -37,41 +32,12 @@ static const struct {
 	{ "authenticators", EX_AUTHENTICATOR },
 };
 
-static void
-split(struct input *in, const char *p, size_t size)
-{
-	const char *end = p + size, *lf;
-
-	for (; p < end; p = lf + (lf < end)) {
-		size_t len;
-
-		lf = memchr(p, '\n', (size_t)(end - p));
-		lf = lf == NULL ? end : lf;
-		len = (size_t)(lf - p);
-		if (len > 4 && memcmp(p, "=== ", 4) == 0 && in->n < PARTS) {
-			in->names[in->n] = (struct slice){ p + 4, len - 4 };
-			in->texts[in->n++] = (struct slice){ lf + (lf < end),
-				0 };
-		} else if (in->n > 0) {
-			in->texts[in->n - 1].len = (size_t)(lf + (lf < end) -
-			    in->texts[in->n - 1].p);
-		}
-	}
-}
-
-static struct slice
-part(const struct input *in, const char *name)
-{
-	for (size_t i = 0; i < in->n; i++)
-		if (slice_eq(in->names[i], name))
-			return in->texts[i];
-	return (struct slice){ NULL, 0 };
-}
-
 static int
 fetch(void *ctx, const char *path, struct slice *text_r, struct err *e)
 {
-	*text_r = part(ctx, path);
+	const struct input *in = ctx;
+
+	*text_r = parts_find(&in->parts, path);
 	return text_r->p == NULL ? err_set(e, "no such file") : 0;
 }
 
@@ -80,14 +46,15 @@ static int
 list(void *ctx, const char *folder, const char ***names_r, size_t *n_r,
     struct err *e)
 {
-	const struct input *in = ctx;
+	const struct parts *in = &((const struct input *)ctx)->parts;
+	struct region *rg = ((const struct input *)ctx)->rg;
 
 	(void)folder;
 	(void)e;
-	*names_r = region_array(in->rg, PARTS, sizeof(**names_r));
+	*names_r = region_array(rg, PARTS_MAX, sizeof(**names_r));
 	*n_r = in->n;
 	for (size_t i = 0; i < in->n; i++)
-		(*names_r)[i] = region_strndup(in->rg, in->names[i].p,
+		(*names_r)[i] = region_strndup(rg, in->names[i].p,
 		    in->names[i].len);
 	return 0;
 }
@@ -117,7 +84,7 @@ expand(void *ctx, const char *const *texts, size_t n, const char **values,
     struct err *e)
 {
 	struct input *in = ctx;
-	const struct slice rows = part(in, "expand");
+	const struct slice rows = parts_find(&in->parts, "expand");
 
 	if (rows.p == NULL)
 		return err_set(e, "nothing is expanded");
@@ -133,9 +100,10 @@ read_parts(const struct input *in, struct ex_conf *conf)
 
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
 		if (ex_conf_read(conf, readers[i].kind,
-			part(in, readers[i].name), &e) == -1)
+			parts_find(&in->parts, readers[i].name), &e) == -1)
 			return false;
-	return ex_conf_read_file(conf, part(in, "config"), &e) == 0;
+	return ex_conf_read_file(conf, parts_find(&in->parts, "config"), &e) ==
+	    0;
 }
 
 static void
@@ -158,34 +126,6 @@ make(struct input *in, struct buf *text, struct buf *told)
 	region_free(&rg);
 }
 
-static void
-check_plain(const struct buf *text)
-{
-	for (size_t i = 0; i < text->len; i++)
-		CHECK((unsigned char)text->p[i] >= ' ' || text->p[i] == '\n');
-}
-
-static void
-check_loads(struct buf *text)
-{
-	const char *p = buf_cstr(text);
-	struct conf_errors errs = { .portable = true };
-	int fd = memfd_create("result", MFD_CLOEXEC);
-	struct snapshot *conf;
-	char path[40];
-
-	CHECK(fd != -1 && write(fd, p, text->len) == (ssize_t)text->len);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	conf = snapshot_load(path, &errs);
-	for (size_t i = 0; i < errs.n; i++)
-		if (!errs.v[i].warning)
-			(void)fprintf(stderr, "%s\n", errs.v[i].text);
-	CHECK(conf != NULL);
-	(void)close(fd);
-	conf_errors_fini(&errs);
-	snapshot_unref(&conf);
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -196,11 +136,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	/* A NUL is the end of a text to everybody. */
 	copy = region_strndup(rg, (const char *)data, size);
-	split(&in, copy, strlen(copy));
+	parts_split(&in.parts, copy, strlen(copy));
 	make(&in, &text, &told);
-	check_plain(&text);
-	check_plain(&told);
-	check_loads(&text);
+	import_result_is_plain(&text);
+	import_result_is_plain(&told);
+	import_result_loads(&text);
 	buf_clear(&told);
 	make(&in, &again, &told);
 	CHECK(strcmp(buf_cstr(&again), buf_cstr(&text)) == 0);

@@ -11,40 +11,9 @@
 
 #include "compat/exim/ex_setup.h"
 #include "lib/check.h"
+#include "tests/fuzz/parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-enum part { MAIN, ROUTERS, TRANSPORTS, AUTHENTICATORS, TEXT, PARTS };
-
-static const char *const names[PARTS] = { "main", "routers", "transports",
-	"authenticators", "text" };
-
-static void
-split(const char *p, size_t size, struct slice parts[PARTS])
-{
-	const char *end = p + size, *lf;
-	struct slice *part = NULL;
-
-	for (; p < end; p = lf + (lf < end)) {
-		struct slice line;
-
-		lf = memchr(p, '\n', (size_t)(end - p));
-		lf = lf == NULL ? end : lf;
-		line = (struct slice){ p, (size_t)(lf - p) };
-		if (line.len > 4 && memcmp(p, "=== ", 4) == 0) {
-			part = NULL;
-			for (int i = 0; i < PARTS; i++)
-				if (slice_eq(
-					(struct slice){ p + 4, line.len - 4 },
-					names[i]))
-					part = &parts[i];
-			if (part != NULL)
-				*part = (struct slice){ lf + (lf < end), 0 };
-		} else if (part != NULL) {
-			part->len = (size_t)(lf + (lf < end) - part->p);
-		}
-	}
-}
 
 static bool
 says_all(void *ctx, const char *domain, const char *directive)
@@ -106,8 +75,7 @@ try(const struct ex_wish *w, const struct ex_facts *f, struct slice text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct slice parts[PARTS] = { { "", 0 }, { "", 0 }, { "", 0 },
-		{ "", 0 }, { "", 0 } };
+	struct parts parts = { 0 };
 	struct region *rg = region_new();
 	struct ex_facts f;
 	struct err e;
@@ -120,17 +88,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.holds = says_all,
 		.expand = expand };
 
-	split((const char *)data, size, parts);
+	parts_split(&parts, (const char *)data, size);
 	ex_facts_init(&f, rg);
 	f.has_lmtp = true;
 	/* What is no answer of Exim's is read as far as it is one. */
-	(void)ex_conf_read(f.conf, EX_MAIN, parts[MAIN], &e);
-	(void)ex_conf_read(f.conf, EX_ROUTER, parts[ROUTERS], &e);
-	(void)ex_conf_read(f.conf, EX_TRANSPORT, parts[TRANSPORTS], &e);
-	(void)ex_conf_read(f.conf, EX_AUTHENTICATOR, parts[AUTHENTICATORS], &e);
+	(void)ex_conf_read(f.conf, EX_MAIN, parts_find(&parts, "main"), &e);
+	(void)ex_conf_read(f.conf, EX_ROUTER, parts_find(&parts, "routers"),
+	    &e);
+	(void)ex_conf_read(f.conf, EX_TRANSPORT,
+	    parts_find(&parts, "transports"), &e);
+	(void)ex_conf_read(f.conf, EX_AUTHENTICATOR,
+	    parts_find(&parts, "authenticators"), &e);
 	for (int scope = EX_ALL; scope <= EX_SENDERS; scope++) {
 		w.scope = (enum ex_scope)scope;
-		try(&w, &f, parts[TEXT]);
+		try(&w, &f, parts_find(&parts, "text"));
 	}
 	ex_facts_fini(&f);
 	region_free(&rg);

@@ -87,7 +87,9 @@ include domains.conf
         "gmail.com/out2": {"max-smtp-out": "7", "bounce-after": "2d",
                            "dkim-sign": "no"},
         "x.example/out3": {"max-msg-rate": "10000/h",
-                           "retry-after": "10m,30m,1h"},
+                           "retry-after": "10m,30m,1h",
+                           "bounce-upon-no-mx": "no",
+                           "bounce-upon-5xx-greeting": "yes"},
     },
     "lines": [
         "virtual-mta out2 50",

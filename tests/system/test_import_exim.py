@@ -277,6 +277,27 @@ other:
     tap.check(not os.path.exists(mark), "a program was run")
 
 
+@tap.test("what begins with a capital or is longer than a line of exim -be is "
+          "asked as it is")
+def forms(folder):
+    many = " : ".join("d%d.example" % n for n in range(300))
+    conf = folder.conf(exim_sites.MAIN % "a.example" + """
+begin routers
+all:
+  driver = dnslookup
+  transport = out
+begin transports
+out:
+  driver = smtp
+  interface = ${if inlist{$sender_address_domain}{%s}{127.0.0.2}{127.0.0.3}}
+  helo_data = Out-${if eq{$sender_address_domain}{d7.example}{a}{b}}.a.example
+""" % many)
+    made = folder.run("import", "exim", conf).stdout
+    for line in ("127.0.0.2 Out-a.a.example", "127.0.0.2 Out-b.a.example",
+                 "127.0.0.3 Out-b.a.example", r"/@d299\.example$/"):
+        tap.check(line in made, "no %s" % line)
+
+
 @tap.test("a file that is there stays, unless --force")
 def force(folder):
     conf, config = folder.site("plain"), folder.path("mine")

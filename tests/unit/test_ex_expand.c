@@ -5,23 +5,29 @@
  */
 #include "compat/exim/ex_expand.h"
 
+#include <string.h>
+
+#include "compat/exim/ex_lookup.h"
 #include "tests/tap.h"
 
+/* What stands in files. */
 static bool
-keys(void *ctx, const char *type, const char *path, struct ex_points *points,
-    const char **why_r)
+keys(void *ctx, struct ex_lookup *l)
 {
-	struct region *rg = ctx;
-	struct ex_point p;
+	static const char *const files[][2] = {
+		{ "/t", "k.example: 1\n" },
+		{ "/joe", "joe@a.example 1\n*@b.example 2\n*.c.example 3\n" },
+		{ "/run", "${run{/bin/false}}: 1\n" },
+		{ "/code", "\\x24{run{/bin/false}}: 1\n" },
+		{ "/other", "dsearch;/: 1\n" },
+		{ "/re", "\\N^a\\N 1\n" },
+	};
 
-	(void)type;
-	if (strcmp(path, "/t") != 0) {
-		*why_r = "no such file";
-		return false;
-	}
-	(void)ex_point_parse(rg, "k.example", &p);
-	ex_points_add(points, rg, &p);
-	return true;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (strcmp(l->path, files[i][0]) == 0)
+			return ex_lookup_read(ctx, slice_of(files[i][1]), l);
+	l->why = "no such file";
+	return false;
 }
 
 #define S EX_BY_SENDER
@@ -61,6 +67,14 @@ static const struct {
 	    "a.example b.example " },
 	{ "${if eq{$primary_hostname}{x}{${lookup{$domain}lsearch{/t}}}}", R,
 	    false, "k.example " },
+	{ "${if eq{$sender_address}{}{1}{0}}", S, true, "" },
+	{ "${if eqi{$sender_address_local_part}{bounce}}", S, true, "" },
+	{ "${lookup{$sender_address_local_part}lsearch{/t}}", S, true, "" },
+	{ "${if inlist{$sender_address}{joe@a.example : \"j d\"@a.example}}", S,
+	    true, "a.example " },
+	{ "${if eq{$sender_address}{Joe@a.example}}", S, true, "" },
+	{ "${if eqi{$sender_address}{Joe@a.example}}", S, false, "a.example " },
+	{ "${if eq{$sending_ip_address}{2001:db8::1}}", EX_BY_IP, false, "" },
 	{ "${lookup{x$domain}lsearch{/t}}", R, true, "" },
 	{ "${if eq{$domain}{$qualify_domain}}", R, true, "" },
 	{ "${if match{$domain}{x}}", R, true, "" },
@@ -69,6 +83,13 @@ static const struct {
 	{ "${extract{1}{.}{${lookup{$domain}lsearch{/t}}}}", R, false,
 	    "k.example " },
 	{ "${lookup{$sending_ip_address}iplsearch{/t}}", EX_BY_IP, false, "" },
+	{ "${lookup{$sender_address}lsearch{/joe}}", S, false, "a.example " },
+	{ "${lookup{$sender_address}lsearch*@{/joe}}", S, false,
+	    "a.example b.example " },
+	{ "${lookup{$domain}partial-lsearch{/joe}}", R, false,
+	    "a.example c.example c.example " },
+	{ "${lookup{$host}wildlsearch{/re}}", EX_BY_HOST, true, "" },
+	{ "${lookup{$host}nwildlsearch{/run}}", EX_BY_HOST, true, "" },
 	{ "${lc:${domain:$h_from:}}", EX_BY_FROM, false, "" },
 	{ "/d/$dkim_domain.$dkim_selector", EX_BY_DOMAIN_KEY | EX_BY_SELECTOR,
 	    false, "" },
@@ -88,7 +109,15 @@ static const char *const bad[] = { "${run{/bin/sh -c x}}", "${perl{f}}",
 	"${if or{{eq{$value}{x}}{!first_delivery}}{1}}",
 	"${if and { {or{{queue_running}}}}{$value}{}}",
 	"${if first_delivery{$value}{}}", "${if first_delivery}$value",
-	"${if {$value}{1}}", "${if $value{1}}" };
+	"${if {$value}{1}}", "${if $value{1}}",
+	"${if match_ip{$sending_ip_address}{+relays}}",
+	"${if match_ip{$sending_ip_address}{net-mysql;select 1}}",
+	"${lookup{$host}wildlsearch{/run}}",
+	"${lookup{$host}wildlsearch{/code}}",
+	"${lookup{$domain}wildlsearch{/run}}",
+	"${lookup{$domain}wildlsearch{/re}}",
+	"${lookup{$host}wildlsearch{/t.$host}}",
+	"${lookup{$host}nwildlsearch{/other}}" };
 
 static void
 test_good(void)

@@ -17,6 +17,8 @@ struct world {
 	const char *file;          /* what is in each file */
 	const char *answers[8][2]; /* a part of what is asked, the value */
 	const char *set;           /* what stands in its configuration */
+	const char *authenticators;
+	const char *main;
 	struct buf asked;
 };
 
@@ -75,9 +77,14 @@ import(struct world *w, const char *routers, const char *transports,
 	struct err e;
 
 	CHECK(ex_conf_read(conf, EX_MAIN,
-		  slice_of("primary_hostname = mx.test\n"), &e) == 0 &&
+		  slice_of(REGION_JOIN(w->rg, "primary_hostname = mx.test\n",
+		      w->main == NULL ? "" : w->main)),
+		  &e) == 0 &&
 	    ex_conf_read(conf, EX_ROUTER, slice_of(routers), &e) == 0 &&
 	    ex_conf_read(conf, EX_TRANSPORT, slice_of(transports), &e) == 0 &&
+	    (w->authenticators == NULL ||
+		ex_conf_read(conf, EX_AUTHENTICATOR,
+		    slice_of(w->authenticators), &e) == 0) &&
 	    (w->set == NULL ||
 		ex_conf_read_file(conf, slice_of(w->set), &e) == 0));
 	ex_import(&from, w->rg, made, report);
@@ -217,6 +224,266 @@ test_hosts(void)
 	region_free(&w.rg);
 }
 
+/* A router takes it, and its transport is none: told, with one of its domains. */
+static const struct {
+	const char *label, *routers, *answer, *said;
+} lost[] = {
+	{ "one that is not there",
+	    "\nvip router:\ndriver = dnslookup\nmore\n"
+	    "transport = ${if eq{$domain}{vip.example}{vip}{out}}\n",
+	    "vip", "\"vip\" is no transport" },
+	{ "one that is local",
+	    "\nvip router:\ndriver = accept\nmore\n"
+	    "transport = ${if eq{$domain}{vip.example}{pipe}{out}}\n",
+	    "pipe", "\"pipe\" is no transport" },
+	{ "one of which Exim says nothing",
+	    "\nvip router:\ndriver = dnslookup\nmore\n"
+	    "transport = ${if eq{$domain}{vip.example}{vip}fail}\n",
+	    NULL, "does not say which" },
+	{ "one of a row",
+	    "\nvip router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_list = vip.example gw.test pipe\n",
+	    NULL, "\"pipe\" is no transport" },
+	{ "no more routers",
+	    "\nvip router:\ndriver = manualroute\nno_more\ntransport = out\n"
+	    "domains = vip.example\nroute_list = other.example gw.test\n",
+	    NULL, "has no way in Exim" },
+};
+
+static void
+test_lost(size_t i)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "}{vip.example}{", lost[i].answer },
+		    { "${if", "out" } } };
+	struct buf out = { 0 };
+
+	import(&w, REGION_JOIN(w.rg, lost[i].routers, ROUTER),
+	    CLIENT "\npipe transport:\ndriver = pipe\n", &out);
+	if (!ok(has(&out, lost[i].said) && has(&out, "vip.example"),
+		"%s is told", lost[i].label))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+/* What is not taken over is not taken over: nothing else is said of it. */
+static void
+test_once(void)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER,
+	    CLIENT "interface = 192.0.2.1\nhelo_data = ${perl{f}}\n", &out);
+	if (!ok(has(&out, "helo_data = ${perl{f}}") &&
+		    has(&out, "smtp-source-host 192.0.2.1 mx.test") &&
+		    !has(&out, "in smtp-source-host of"),
+		"a name that cannot be asked for is not taken"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+static const struct {
+	const char *main, *interface;
+	bool bound; /* to that address */
+	const char *said;
+} families[] = {
+	{ "", "192.0.2.1", true, "goes over IPv4 alone" },
+	{ "disable_ipv6\n", "192.0.2.1", true, NULL },
+	{ "dns_ipv4_lookup = *\n", "192.0.2.1", true, NULL },
+	{ "", "<; 192.0.2.1 ; 2001:db8::1", true, NULL },
+	{ "", "<; 2001:db8::1", false, "over IPv6 alone" },
+};
+
+static void
+test_family(size_t i)
+{
+	struct world w = { .rg = region_new(), .main = families[i].main };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER,
+	    REGION_JOIN(w.rg, CLIENT "interface = ", families[i].interface,
+		"\n"),
+	    &out);
+	if (!ok(has(&out, "    smtp-source-host ") == families[i].bound &&
+		    has(&out, " alone") == (families[i].said != NULL) &&
+		    (families[i].said == NULL || has(&out, families[i].said)),
+		"%zu: %s: %s", i, families[i].interface,
+		families[i].said == NULL ? "all is well" : families[i].said))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+static const struct {
+	const char *rule;
+	bool told; /* that there is none for all mail */
+} rules[] = {
+	{ NULL, true },
+	{ "  a.example * F,1h,10m\n", true },
+	{ "  * * F,1h,10m\n", false },
+};
+
+static void
+test_retry(size_t i)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	if (rules[i].rule != NULL)
+		w.set = REGION_JOIN(w.rg, "# 1 \"/x\"\nbegin retry\n",
+		    rules[i].rule);
+	import(&w, ROUTER, CLIENT, &out);
+	if (!ok(has(&out, "gives back what fails once") == rules[i].told,
+		"mail without a rule for retries, %zu", i))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+/* Hosts of a way, and those that must have TLS. */
+static const struct {
+	const char *hosts, *list, *said; /* of the option in the report */
+} tls[] = {
+	{ "gw.test", "gw.test", "require-starttls yes" },
+	{ "gw.test", "*.test", "require-starttls yes" },
+	{ "gw.test", "other.test", NULL },
+	{ "gw.test", "192.0.2.1", "manual" },
+	{ "gw.test", "gw.test : 192.0.2.1", "require-starttls yes" },
+	{ "gw.test", "! 192.0.2.1 : *", "manual" },
+	{ "192.0.2.1", "192.0.2.1", "require-starttls yes" },
+	{ "192.0.2.1", "gw.test", "manual" },
+	{ "192.0.2.2", "192.0.2.1", NULL },
+	{ "gw.test : two.test", "gw.test", "manual" },
+	{ "gw.test/mx", "gw.test", "manual" },
+	{ "gw.test/mx", "gw.test : *", "require-starttls yes" },
+};
+
+static void
+test_tls(size_t i)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+	const char *told;
+
+	w.set = REGION_JOIN(w.rg,
+	    "# 1 \"/x\"\nbegin transports\n  out:\n"
+	    "    hosts_require_tls = ",
+	    tls[i].list, "\n");
+	import(&w,
+	    REGION_JOIN(w.rg,
+		"\nall router:\ndriver = manualroute\ntransport = out\n"
+		"route_list = * \"",
+		tls[i].hosts, "\"\n"),
+	    REGION_JOIN(w.rg, CLIENT "hosts_require_tls = ", tls[i].list, "\n"),
+	    &out);
+	told = strstr(buf_cstr(&out), "  hosts_require_tls = ");
+	if (!ok(tls[i].said == NULL ?
+		    !has(&out, "require-starttls yes") && told == NULL :
+		    told != NULL && strstr(told, tls[i].said) != NULL,
+		"%s for %s", tls[i].list, tls[i].hosts))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+static void
+test_auth_list(void)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	import(&w,
+	    "\nall router:\ndriver = manualroute\ntransport = out\n"
+	    "route_list = * gw.test\n",
+	    CLIENT "hosts_require_auth = 192.0.2.0/24\n", &out);
+	if (!ok(has(&out, "not a list of plain names: 192.0.2.0/24"),
+		"hosts that want a password and are no names are told"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+/* No router is for all mail, and a sender has another transport. */
+static void
+test_single(void)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "{a.example}{a.example}", "other" },
+		    { "${if", "out" } } };
+	struct buf out = { 0 };
+
+	import(&w,
+	    "\nin router:\ndriver = manualroute\nmore\ndomains = in.example\n"
+	    "route_list = * gw.test\ntransport = "
+	    "${if eqi{$sender_address_domain}{a.example}{other}{out}}\n",
+	    CLIENT "\nother transport:\ndriver = smtp\nprotocol = smtp\n",
+	    &out);
+	if (!ok(has(&out, "routers = a.example") &&
+		    has(&out, "goes to single domains alone"),
+		"a sender of whom only some mail is known is told"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
+/* Of some hosts each has a password of its own, or none. */
+static const struct {
+	const char *label, *hosts, *said;
+} passwords[] = {
+	{ "one host", "one.test", "auth-username joe" },
+	{ "two of one password", "one.test : two.test", "auth-username joe" },
+	{ "two passwords", "one.test : other.test", "not the same user" },
+	{ "one has none", "one.test : none.test", "not the same user" },
+	{ "the first has none", "none.test : one.test", "not the same user" },
+	{ "all of its MX hosts", "one.test/mx", "password for MX hosts" },
+};
+
+#define SIGN_IN \
+	"\ncram authenticator:\ndriver = cram_md5\n" \
+	"client_name = joe\nclient_secret = ${lookup{$host}lsearch{/t}" \
+	"{$value}fail}\n"
+
+static void
+test_passwords(size_t i)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "{one.test}", "s3cret" },
+		    { "{two.test}", "s3cret" }, { "{other.test}", "secr3t" },
+		    { "${lookup", NULL } } };
+	struct buf out = { 0 };
+
+	w.authenticators = SIGN_IN;
+	import(&w,
+	    REGION_JOIN(w.rg,
+		"\nin router:\ndriver = manualroute\nmore\ntransport = out\n"
+		"route_list = in.example in.test\n"
+		"\nall router:\ndriver = manualroute\ntransport = out\n"
+		"route_list = * \"",
+		passwords[i].hosts, "\"\n"),
+	    CLIENT "hosts_try_auth = one.test : two.test : other.test : "
+		   "nobody-names-it.invalid\n",
+	    &out);
+	if (!ok(has(&out, passwords[i].said) && !has(&out, "s3cret") &&
+		    has(&out, "auth-username joe") ==
+			has(&out, "auth-username \"\""),
+		"%s: what it has is told, and that others have none",
+		passwords[i].label))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 static void
 test_secret(void)
 {
@@ -244,9 +511,41 @@ test_secret(void)
 	}
 }
 
+/* A key that nobody can be asked for is told, once. */
+static void
+test_odd(void)
+{
+	struct world w = { .rg = region_new(),
+		.file = "o'neil@a.example: 192.0.2.1\n" };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER,
+	    CLIENT "interface = ${lookup{$sender_address}lsearch{/t}}\n", &out);
+	if (!ok(has(&out, "\"o'neil@a.example\" is no plain domain"),
+		"a key that is no plain address is told"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 int
 main(void)
 {
+	test_odd();
+	test_once();
+	test_auth_list();
+	for (size_t i = 0; i < sizeof(tls) / sizeof(*tls); i++)
+		test_tls(i);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+		test_retry(i);
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		test_family(i);
+	test_single();
+	for (size_t i = 0; i < sizeof(passwords) / sizeof(*passwords); i++)
+		test_passwords(i);
+	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
+		test_lost(i);
 	test_selector();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
 		test_shown(i);

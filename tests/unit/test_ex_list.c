@@ -2,6 +2,9 @@
 /* Lists of Exim: whom they hold, as Exim's rule of the last item has it. */
 #include "compat/exim/ex_list.h"
 
+#include <string.h>
+
+#include "compat/exim/ex_lookup.h"
 #include "tests/tap.h"
 
 static const char config[] =
@@ -10,22 +13,24 @@ static const char config[] =
     "domainlist bad = +bad : a.example\n"
     "domainlist odd = ^a.*$\n"
     "addresslist staff = joe@a.example : *@b.example : c.example\n"
+    "addresslist void = : a.example\n"
     "addresslist not_joe = ! joe@a.example : *\n";
 
 static bool
-keys(void *ctx, const char *type, const char *path, struct ex_points *points,
-    const char **why_r)
+keys(void *ctx, struct ex_lookup *l)
 {
-	struct region *rg = ctx;
-	struct ex_point p;
+	static const char *const files[][2] = {
+		{ "/t", "k.example: 1\n" },
+		{ "/star", "k.example\n*\n*@m.example\n*.p.example\n*.top\n" },
+		{ "/who", "joe@a.example\nb.example\n*@m.example\n" },
+		{ "/odd", "o'neil@a.example\nk.example\n" },
+	};
 
-	if (strcmp(type, "lsearch") != 0 || strcmp(path, "/t") != 0) {
-		*why_r = "no such file";
-		return false;
-	}
-	(void)ex_point_parse(rg, "k.example", &p);
-	ex_points_add(points, rg, &p);
-	return true;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (strcmp(l->path, files[i][0]) == 0)
+			return ex_lookup_read(ctx, slice_of(files[i][1]), l);
+	l->why = "no such file";
+	return false;
 }
 
 static const struct {
@@ -57,6 +62,26 @@ static const struct {
 	{ "domainlist", "+both : *", "a.example", true },
 	{ "domainlist", "lsearch;/t", "k.example", true },
 	{ "domainlist", "! lsearch;/t : *", "k.example", false },
+	{ "domainlist", "lsearch;/star", "k.example", true },
+	{ "domainlist", "lsearch;/star", "*", false },
+	{ "domainlist", "lsearch*;/star", "*", true },
+	{ "domainlist", "lsearch*@;/star", "*", true },
+	{ "domainlist", "wildlsearch;/star", "*", true },
+	{ "domainlist", "lsearch;/star", "m.example", false },
+	{ "domainlist", "lsearch;/star", "p.example", false },
+	{ "domainlist", "lsearch;/star", "x.p.example", false },
+	{ "domainlist", "partial-lsearch;/star", "p.example", true },
+	{ "domainlist", "partial-lsearch;/star", "*.p.example", true },
+	{ "domainlist", "partial-lsearch;/star", "x.top", false },
+	{ "domainlist", "partial-lsearch;/star", "*", false },
+	{ "domainlist", "nwildlsearch;/who", "m.example", false },
+	{ "addresslist", "lsearch;/who", "joe@a.example", true },
+	{ "addresslist", "lsearch;/who", "x@b.example", false },
+	{ "addresslist", "lsearch;/who", "x@m.example", false },
+	{ "addresslist", "lsearch*@;/who", "x@m.example", true },
+	{ "addresslist", "lsearch*@;/who", "*", false },
+	{ "addresslist", "nwildlsearch;/who", "x@m.example", true },
+	{ "addresslist", "partial-lsearch;/star", "x@p.example", false },
 	{ "addresslist", "+staff", "joe@a.example", true },
 	{ "addresslist", "+staff", "a.example", false },
 	{ "addresslist", "+staff", "anna@b.example", true },
@@ -64,6 +89,25 @@ static const struct {
 	{ "addresslist", "+not_joe", "joe@a.example", false },
 	{ "addresslist", "+not_joe", "*", true },
 	{ "addresslist", "+local", "x@mx.host.example", true },
+};
+
+/* Is the null sender another than all others? */
+static const struct {
+	const char *list;
+	bool differs;
+} nulls[] = {
+	{ "", false },
+	{ "*", false },
+	{ "a.example : ! b.example", false },
+	{ "a.example : ", false },
+	{ ":", true },
+	{ " : a.example", true },
+	{ "a.example : : b.example", true },
+	{ "<; a.example ; ; b.example", true },
+	{ "*@*", true },
+	{ "! +void", true },
+	{ "lsearch*@;/star", true },
+	{ "lsearch;/star", false },
 };
 
 static const char *const unknown[] = { "+nothing", "+bad", "+odd", "^x",
@@ -117,6 +161,22 @@ test_unknown(void)
 	}
 }
 
+static void
+test_nulls(void)
+{
+	for (size_t i = 0; i < sizeof(nulls) / sizeof(nulls[0]); i++) {
+		struct region *rg = region_new();
+		struct ex_conf *c = ex_conf_new(rg);
+		struct ex_list l;
+
+		read_list(rg, c, "addresslist", nulls[i].list, &l);
+		ok(l.unknown == NULL && l.null_differs == nulls[i].differs,
+		    "the null sender in \"%s\"", nulls[i].list);
+		ex_conf_free(&c);
+		region_free(&rg);
+	}
+}
+
 static const struct {
 	const char *list, *items; /* with a "|" behind each */
 } texts[] = {
@@ -150,6 +210,7 @@ main(void)
 {
 	test_lists();
 	test_unknown();
+	test_nulls();
 	test_items();
 	return done_testing();
 }

@@ -291,6 +291,10 @@ static const struct {
 	    "KeyTable: k: one % can stand in a path" },
 	{ "KeyTable k=a..b:s:./rsa.pem\nSigningTable *=k\n", "",
 	    "KeyTable: k: its domain is none" },
+	{ "KeyTable refile:domains\nSigningTable *=k\n", "",
+	    "domains:2: KeyTable: *.b.example: a pattern: write a row" },
+	{ "Domain refile:domains\nSelector s\nKeyFile ./rsa.pem\n", "",
+	    "domains:2: Domain: *.b.example: a pattern: write a row" },
 	{ NULL, "Canonicalization nowsp\n",
 	    "opendkim.conf:3: Canonicalization: \"nowsp\" is neither" },
 	{ NULL, "SignatureTTL soon\n", "opendkim.conf:3: SignatureTTL: " },
@@ -363,6 +367,9 @@ main(void)
 	conf_file_put("keys", key_table);
 	conf_file_put("plain", plain);
 	conf_file_put("patterns", patterns);
+	conf_file_put("domains",
+	    "a.example a.example:s:./rsa.pem\n"
+	    "*.b.example %:s:./rsa.pem\n");
 	conf_file_put("more.conf", "Syslog yes\nOther x\n");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		run(i, rg);

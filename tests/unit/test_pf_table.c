@@ -72,6 +72,15 @@ static const struct {
 	    "pipemap:{inline:{@a=x, @b=y},randmap:{one:,two:}}",
 	    "k @a=one:|two:;k @b=one:|two:;" },
 	{ "patterns", "pcre:/patterns", "p ^a\\/b@=one:;p (?-i)^C@=two:[h];" },
+	{ "patterns that stand in main.cf",
+	    "pcre:{ { /^a{2}@/i one: }, {/x/ two:[h]} },regexp:{{/y/  z:}}",
+	    "p (?-i)^a{2}@=one:;p x=two:[h];p y=z:;" },
+	{ "conditions there", "regexp:{{if /x/}, {/y/ z:}, {endif}}",
+	    "! regexp:...: only rows of the form /PATTERN/ VALUE are "
+	    "understood;" },
+	{ "a pattern without braces", "regexp:{/x/ y:}",
+	    "! regexp:...: a row without braces;" },
+	{ "no patterns", "regexp:{}", "" },
 	{ "conditions", "regexp:/bad",
 	    "! regexp:/bad: only rows of the form /PATTERN/ VALUE are "
 	    "understood;" },

@@ -49,6 +49,7 @@ static const struct {
 	{ "", "smtp-server-tls-ca-file", "ca.pem", "/c/ca.pem" },
 	{ "", "smtp-server-tls-ca-file", "\"\"", NULL },
 	{ "", "log-file", "log", "/c/log" },
+	{ "", "dsn-failed-body-template-from", "t.txt", "/c/t.txt" },
 	{ "", "host-name", "a.example", NULL },
 	{ "", "nothing-known", "a.pem", NULL },
 	{ "virtual-mta", "include-headers-from", "a, /b", "/c/a, /b" },
@@ -95,9 +96,17 @@ static const char first[] =
     "<acct-file \"|cmd\">\n</acct-file>\n"
     "domain-macro m $n,b.example\n"
     "domain-macro n c.example\n"
+    "<domain *>\n bounce-upon-5xx-greeting no\n</domain>\n"
+    "<virtual-mta v>\n<domain *>\n bounce-upon-no-mx no\n</domain>\n"
+    "</virtual-mta>\n"
     "{{x}} 1\n";
 
 static const char wanted[] =
+    "# ---- PowerMTA's defaults\n"
+    "<domain *>\n"
+    "    bounce-upon-no-mx no\n"
+    "</domain>\n"
+    "\n"
     "# ---- main\n"
     "domain-macro m $n, b.example  # main:27\n"
     "domain-macro n c.example  # main:28\n"
@@ -132,11 +141,19 @@ static const char wanted[] =
     "    </pattern-list>\n"
     "</pattern-list>\n"
     "<acct-file \"|cmd\">  # main:25\n"
-    "</acct-file>\n";
+    "</acct-file>\n"
+    "<domain *>  # main:29\n"
+    "    bounce-upon-5xx-greeting no  # main:30\n"
+    "</domain>\n"
+    "<virtual-mta v>  # main:32\n"
+    "    <domain *>  # main:33\n"
+    "        bounce-upon-no-mx no  # main:34\n"
+    "    </domain>\n"
+    "</virtual-mta>\n";
 
 static const char told[] =
     "Not taken over, and mail is less safe without it: 6\n"
-    "  line  (main:29)\n"
+    "  line  (main:37)\n"
     "      a placeholder of a template that was not filled in\n"
     "  domain-macro = n c.example  (main:28)\n"
     "      a loop\n"
@@ -161,7 +178,9 @@ static const char told[] =
     "file: s, a.example, DIR/k.pem\n"
     "  max-msg-per-hour = 5  (main:11)\n"
     "      in <domain x>: as it is, and means max-msg-rate\n"
-    "\nTaken over: 4\n"
+    "\nTaken over: 7\n"
+    "  bounce-upon-no-mx = no  (PowerMTA's default)\n"
+    "      in <domain *>: without it mail fails at once\n"
     "  domain-macro = m $n, b.example  (main:27)\n"
     "      as it is\n"
     "  host-name = a.example  (main:1)\n"
@@ -169,7 +188,11 @@ static const char told[] =
     "  use-mta-sts = no  (main:9)\n"
     "      in <domain x>: as it is\n"
     "  pasword = (hidden)  (main:18)\n"
-    "      in <smtp-user u>: as it is\n";
+    "      in <smtp-user u>: as it is\n"
+    "  bounce-upon-5xx-greeting = no  (main:30)\n"
+    "      in <domain *>: as it is\n"
+    "  bounce-upon-no-mx = no  (main:34)\n"
+    "      in <domain *> of <virtual-mta v>: as it is\n";
 
 /* With the folder of the test in the place of DIR, and without it in titles. */
 static void

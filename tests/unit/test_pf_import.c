@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is made of a Postfix that is not there: its parameters are a few lines, its
+ * tables stand in them.
+ */
+#include "compat/postfix/pf_import.h"
+
+#include <string.h>
+
+#include "tests/tap.h"
+#include "tests/unit/pf_case.h"
+
+static int
+fetch(void *ctx, enum pf_fetch how, const char *table, struct slice *text_r,
+    struct err *e)
+{
+	(void)ctx;
+	(void)how;
+	*text_r = (struct slice){ NULL, 0 };
+	return err_set(e, "%s: not there", table);
+}
+
+#define PARAMETERS \
+	"myhostname = mx.test\ninet_protocols = all\n" \
+	"smtp_address_preference = any\n"
+
+/*
+ * Configuration and report, one behind the other; own: what the service out sets
+ * for itself, in place of what stands in main.cf.
+ */
+static void
+import(const char *set, const char *own, struct buf *out)
+{
+	struct region *rg = region_new();
+	struct pf_conf *conf = pf_case_host(rg,
+	    REGION_JOIN(rg, PARAMETERS, set),
+	    own[0] == '\0' ? PF_SERVICES :
+			     PF_SERVICES "out unix - - n - - smtp\n");
+	struct import_report *report = import_report_new(rg);
+	struct import_conf *made = import_conf_new(rg, report);
+	const struct pf_import_source from = { conf, fetch, NULL };
+
+	/* $myhostname, as postconf -x has it. */
+	pf_conf_read_values(conf, slice_of("smtp_helo_name = mx.test\n"));
+	pf_conf_read_overrides(conf, slice_of(own));
+	pf_import(&from, rg, made, report);
+	import_conf_print(made, true, out);
+	import_report_print(report, out);
+	import_conf_free(&made);
+	pf_conf_free(&conf);
+	region_free(&rg);
+}
+
+/* What is there or, behind "!", is not, with a "|" between. */
+static void
+check(const char *label, const char *set, const char *own, const char *said)
+{
+	struct buf out = { 0 };
+	bool good = true;
+
+	import(set, own, &out);
+	while (*said != '\0') {
+		const bool absent = *said == '!';
+		const char *end = strchrnul(said, '|');
+		const char *found = memmem(out.p, out.len, said + absent,
+		    (size_t)(end - said) - absent);
+
+		good = good && (found == NULL) == absent;
+		said = end + (*end == '|');
+	}
+	if (!ok(good, "%s", label))
+		(void)printf("#   %.*s\n", (int)out.len, out.p);
+	buf_fini(&out);
+}
+
+#define NO_SOURCE "!    smtp-source-host "
+
+static const struct {
+	const char *label, *interfaces, *said;
+} sources[] = {
+	{ "all addresses", "all", NO_SOURCE "|!manual" },
+	{ "one address", "192.0.2.1",
+	    "smtp-source-host 192.0.2.1 mx.test|over IPv4" },
+	{ "one of each family", "192.0.2.1, 2001:db8::1",
+	    "smtp-source-host 192.0.2.1|smtp-source-host 2001:db8::1|!IPv4" },
+	{ "two", "192.0.2.1 192.0.2.2", NO_SOURCE "|!manual" },
+	{ "beside a loopback address", "127.0.0.1 192.0.2.1", NO_SOURCE },
+	{ "beside localhost", "192.0.2.1, localhost", NO_SOURCE "|!manual" },
+	{ "loopback alone", "loopback-only", NO_SOURCE "|!manual" },
+	{ "a loopback address alone", "127.0.0.1", NO_SOURCE "|!manual" },
+	{ "a name", "mx.test", NO_SOURCE "|the address of mx.test" },
+	{ "a name beside localhost", "mx.test, localhost",
+	    NO_SOURCE "|!manual" },
+	{ "a name beside an address", "mx.test, 192.0.2.1",
+	    NO_SOURCE "|the address of mx.test" },
+};
+
+#define SIGNS_IN \
+	"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = " \
+	"inline:{{one.test=joe:s1},{two.test=joe:s1},{[other.test]=ann:s2}}\n"
+#define NONE "auth-username \"\""
+
+/* auth-username has no effect yet: the report has what would be written. */
+static const struct {
+	const char *label, *set, *said;
+} passwords[] = {
+	{ "a relay", "relayhost = [one.test]\n", "auth-username joe|!" NONE },
+	{ "two of one password", "relayhost = [one.test], [two.test]\n",
+	    "auth-username joe|!not the same|!two.test  (inline" },
+	{ "two passwords", "relayhost = [one.test], [other.test]\n",
+	    "!auth-username|not the same user" },
+	{ "one has none", "relayhost = [one.test] [none.test]\n",
+	    "!auth-username|not the same user" },
+	{ "a route to others",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
+	    "auth-username joe|in.example|" NONE },
+	{ "a route to MX hosts",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{in.example=smtp:}\n",
+	    "auth-username joe|" NONE },
+	{ "a route without a relay with one",
+	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
+	    "!auth-username|no route has this nexthop" },
+	{ "a sender's relay",
+	    "sender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[other.test]}}\n",
+	    "auth-username ann|!" NONE },
+	{ "a sender's relay without one",
+	    "relayhost = [one.test]\nsender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[none.test]}}\n",
+	    "auth-username joe|" NONE },
+	{ "a route to MX hosts beside a sender's relay",
+	    "relayhost = [one.test]\nsender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[other.test]}}\n"
+	    "transport_maps = inline:{in.example=smtp:}\n",
+	    "auth-username ann|!    <domain in.example>" },
+	{ "a route beside a sender's relay",
+	    "sender_dependent_relayhost_maps = "
+	    "inline:{{@a.example=[other.test]}}\n"
+	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
+	    "auth-username ann|" NONE },
+};
+
+#define OWN(name, value) "out/unix/" name " = " value "\n"
+
+/* A service of its own address and name, as pools are made by hand. */
+static const struct {
+	const char *label, *set, *own, *said;
+} services[] = {
+	{ "a name by smtp_helo_name", "",
+	    OWN("smtp_bind_address", "192.0.2.5")
+		OWN("smtp_helo_name", "out.test"),
+	    "smtp-source-host 192.0.2.5 out.test" },
+	{ "a name by myhostname", "",
+	    OWN("smtp_bind_address", "192.0.2.5") OWN("myhostname", "out.test"),
+	    "smtp-source-host 192.0.2.5 out.test|myhostname = out.test" },
+	{ "a name by myhostname, without address", "",
+	    OWN("myhostname", "out.test"), "host-name out.test" },
+	{ "smtp_helo_name that is another", "smtp_helo_name = mx.test\n",
+	    OWN("smtp_bind_address", "192.0.2.5") OWN("myhostname", "out.test"),
+	    "smtp-source-host 192.0.2.5 mx.test" },
+	{ "both of its own", "",
+	    OWN("myhostname", "no.test") OWN("smtp_helo_name", "out.test"),
+	    "host-name out.test|!host-name no.test" },
+	{ "an interface of its own", "inet_interfaces = all\n",
+	    OWN("inet_interfaces", "192.0.2.6"),
+	    "smtp-source-host 192.0.2.6 mx.test" },
+	{ "a name of an interface", "inet_interfaces = all\n",
+	    OWN("inet_interfaces", "out.test"), "the address of out.test" },
+	{ "what is about Postfix itself", "", OWN("syslog_name", "x"),
+	    "others  (service out)|syslog_name" },
+};
+
+/* The value that holds in a block: the last one, as the loader has it. */
+static const struct {
+	const char *label, *set, *pattern, *starttls;
+} policies[] = {
+	{ "a relay's", "relayhost = [gw.test]\n", "*", "yes" },
+	{ "that of a domain, which is the nexthop", "", "foo.test", "no" },
+	{ "of all others", "", "*", "may" },
+	{ "a route for all: that of its nexthop",
+	    "transport_maps = inline:{*=smtp:[gw.test]}\n", "*", "yes" },
+	{ "a route for all: not that of the domain",
+	    "transport_maps = inline:{*=smtp:[gw.test]}\n", "foo.test", "" },
+	{ "a route for domains above: not that of the domain",
+	    "transport_maps = inline:{.test=smtp:[gw.test]}\n", "foo.test",
+	    "" },
+	{ "a route to MX hosts beside a relay",
+	    "relayhost = [gw.test]\n"
+	    "transport_maps = inline:{bar.test=smtp:}\n",
+	    "bar.test", "may" },
+	{ "a route to MX hosts that have a row",
+	    "relayhost = [gw.test]\n"
+	    "transport_maps = inline:{foo.test=smtp:}\n",
+	    "foo.test", "no" },
+	{ "all to MX hosts in place of the relay",
+	    "relayhost = [gw.test]\ntransport_maps = inline:{*=smtp:}\n", "*",
+	    "may" },
+	{ "a row that changes nothing, beside one for all",
+	    "relayhost = [gw.test]\n"
+	    "transport_maps = inline:{bar.test=:, *=smtp:}\n",
+	    "bar.test", "yes" },
+};
+
+/* The last value in <domain PATTERN>; "": none. */
+static const char *
+last_in(struct region *rg, const struct buf *out, const char *pattern,
+    const char *directive)
+{
+	const char *text = region_strndup(rg, out->p, out->len), *value = "";
+	const char *at = strstr(text,
+	    REGION_JOIN(rg, "\n<domain ", pattern, ">\n"));
+	const char *end = at == NULL ? NULL : strstr(at, "</domain>");
+
+	while (at != NULL && (at = strstr(at, directive)) != NULL && at < end) {
+		at += strlen(directive);
+		value = region_strndup(rg, at, strcspn(at, " \n"));
+	}
+	return value;
+}
+
+static void
+test_policy(size_t i, struct region *rg)
+{
+	struct buf out = { 0 };
+	const char *use, *must;
+
+	import(REGION_JOIN(rg,
+		   "smtp_tls_security_level = may\nsmtp_tls_policy_maps = "
+		   "inline:{{[gw.test] = encrypt}, {foo.test = none}}\n",
+		   policies[i].set),
+	    "", &out);
+	use = last_in(rg, &out, policies[i].pattern, " use-starttls ");
+	must = last_in(rg, &out, policies[i].pattern, " require-starttls ");
+	is_str(strcmp(use, "yes") == 0 && strcmp(must, "no") == 0 ? "may" :
+								    must,
+	    policies[i].starttls, policies[i].label);
+	buf_fini(&out);
+}
+
+int
+main(void)
+{
+	struct region *rg = region_new();
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		check(sources[i].label,
+		    REGION_JOIN(rg, "inet_interfaces = ", sources[i].interfaces,
+			"\n"),
+		    "", sources[i].said);
+	for (size_t i = 0; i < sizeof(passwords) / sizeof(passwords[0]); i++)
+		check(passwords[i].label,
+		    REGION_JOIN(rg, SIGNS_IN, passwords[i].set), "",
+		    passwords[i].said);
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		check(services[i].label, services[i].set, services[i].own,
+		    services[i].said);
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		test_policy(i, rg);
+	region_free(&rg);
+	return done_testing();
+}
