@@ -151,6 +151,8 @@ check_PROGRAMS += \
 	tests/unit/test_net \
 	tests/unit/test_notice \
 	tests/unit/test_pickup_file \
+	tests/unit/test_pickup_look \
+	tests/unit/test_pickup_state \
 	tests/unit/test_pickup_talk \
 	tests/unit/test_opendkim \
 	tests/unit/test_old_spool \

@@ -89,7 +89,10 @@ libtransport_a_SOURCES = \
 	%D%/passwords.c %D%/passwords.h \
 	%D%/pickup.c %D%/pickup.h \
 	%D%/pickup_dir.c \
+	%D%/pickup_log.c \
+	%D%/pickup_look.c \
 	%D%/pickup_priv.h \
+	%D%/pickup_state.c \
 	%D%/pickup_talk.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \
