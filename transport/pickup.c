@@ -68,10 +68,12 @@ delay_us(unsigned tries)
 static void
 wait_for_talk(struct pickup *p, struct pickup_item *item)
 {
-	if (item->rg != NULL)
+	if (item->rg != NULL) {
 		TAILQ_INSERT_HEAD(&p->waiting, item, link);
-	else
+		p->loaded_count++;
+	} else {
 		TAILQ_INSERT_TAIL(&p->waiting, item, link);
+	}
 	p->waiting_count++;
 }
 
@@ -246,13 +248,10 @@ idle_talk(struct pickup *p)
 	return NULL;
 }
 
-/* Those that are in memory stand in front. */
 static bool
 may_load(const struct pickup *p)
 {
-	const struct pickup_item *first = TAILQ_FIRST(&p->waiting);
-
-	return p->bytes < BYTES_MAX || (first != NULL && first->rg != NULL);
+	return p->bytes < BYTES_MAX || p->loaded_count > 0;
 }
 
 /* Of what was taken nothing begins before that is durable. */
@@ -291,6 +290,7 @@ pump(struct pickup *p)
 
 		TAILQ_REMOVE(&p->waiting, item, link);
 		p->waiting_count--;
+		p->loaded_count -= item->rg != NULL;
 		if (!load(p, item))
 			continue;
 		if (is_open(item))

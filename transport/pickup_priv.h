@@ -99,6 +99,7 @@ struct pickup {
 	struct event *watch, *tick;
 	struct pickup_items waiting, later;
 	size_t waiting_count, later_count;
+	size_t loaded_count; /* in memory, and the first of waiting */
 	struct pickup_talks talks;
 	size_t talk_count;
 	uint64_t bytes; /* of files in memory */

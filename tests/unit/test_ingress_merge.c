@@ -3,10 +3,14 @@
  * A mail merge as PowerMTA's clients send it: each recipient gets the text that
  * is his, all get one or none does, and what is wrong is said where it can be.
  */
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "lib/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 #include "transport/ingress_merge.h"
@@ -159,6 +163,15 @@ static const struct {
 	    XMRG "> XDFN n=\"1\n< 501 5.5.4 XDFN: syntax error\n"
 		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n"
 		 "> XPRT 1 LAST\n< 554*\n" },
+	{ "no blank behind XDFN",
+	    XMRG "> XDFNn=1\n< 501 5.5.4 XDFN: a blank*\n"
+		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n"
+		 "> xdfn*from=t@a.test b=1\n< 501 5.5.4 XDFN: a blank*\n"
+		 "> RCPT TO:<c@b.test>\n< 503 5.5.1 its XDFN was refused\n"
+		 "> XPRT 1 LAST\n< 554*\n" },
+	{ "nor where no reply is awaited",
+	    "> XACK OFF\n< 250*\n" XMRG "> XDFNn=1\n> RCPT TO:<a@b.test>\n"
+	    "> XPRT 1 LAST\n< 501 5.5.4 XDFN: a blank*\n" },
 	{ "a control character in one",
 	    XMRG "> XDFN n=\"a\rBcc: x\"\n< 500 5.5.2 control*\n"
 		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n" },
@@ -411,6 +424,40 @@ test_gone(void)
 	is_int(world.store.taken, 0, "nothing is kept");
 }
 
+/* Nor while the messages are made, turn by turn. */
+static void
+test_gone_within(void)
+{
+	struct ingress_session *s;
+	struct client c;
+	char line[80];
+	int i;
+
+	begin(&c);
+	ok(client_talk(&c, XMRG), "a merge");
+	for (i = 0; i < 9000; i++) {
+		(void)snprintf(line, sizeof(line),
+		    "XDFN n=%d\r\nRCPT TO:<r%d@b.test>\r\n", i, i);
+		client_send(&c, line, strlen(line));
+		if (i % 100 == 0)
+			client_pump(&c);
+	}
+	client_pump(&c);
+	buf_clear(&c.got);
+	ok(write(c.fd, "XPRT 1 LAST\r\nA: [n]\r\n.\r\n", 24) == 24, "of many");
+	s = LIST_FIRST(&world.env.ingress);
+	for (i = 0; i < 1000 && s->state != INGRESS_MERGE; i++)
+		(void)event_base_loop(worker_base(world.worker),
+		    EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	is_int(s->state, INGRESS_MERGE, "it is being made");
+	/* 354 is unread: a reset, and not the end of what it has to say. */
+	client_close(&c);
+	client_pump(&c);
+	is_int(world.env.sessions_in, 0, "the session ends");
+	is_int(world.store.taken, 0, "nothing is kept");
+	is_int(world.dispatch.messages, 0, "and nothing sent");
+}
+
 static void
 test_suppressed(void)
 {
@@ -485,6 +532,7 @@ main(void)
 	test_too_big();
 	test_store();
 	test_gone();
+	test_gone_within();
 	test_suppressed();
 	test_undefined();
 	test_bcc();
