@@ -369,6 +369,13 @@ const char *ingress_user(const struct ingress_session *s);
 const char *ingress_host_sign_in(struct ingress_session *s);
 
 /*
+ * What the <source> of that user, or of the client that was named, does not let
+ * pass: nobody knew of it before.  NULL: nothing; else a reply.
+ */
+const char *ingress_host_excess(const struct ingress_session *s,
+    const struct source_conf *conf);
+
+/*
  * The domain by which a recipient is queued: his own, or that of the way back
  * to the host MTA.  NULL: there is no such way.
  */
