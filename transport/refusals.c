@@ -8,13 +8,16 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "mail/acct_record.h"
+#include "mail/header.h"
 #include "mail/line_fold.h"
+#include "mail/mark.h"
 #include "transport/dispatch.h"
 #include "transport/host_lines.h"
 #include "transport/ingress_priv.h"
 #include "transport/notice.h"
 #include "transport/record.h"
 #include "transport/suppressing.h"
+#include "vmta/assign.h"
 #include "vmta/suppress.h"
 
 struct refusals {
@@ -566,13 +569,39 @@ refusals_settle(struct ingress_session *s)
 	return true;
 }
 
+/* Without what never goes out; transport/letter.c does so for others. */
+static struct slice
+without_ours(struct slice text, struct region *rg)
+{
+	char *out = region_alloc(rg, text.len + 1);
+	const char *from = text.p, *end = text.p + text.len;
+	struct header_list fields;
+	size_t body, n = 0;
+
+	header_parse(text.p, text.len, rg, &fields, &body);
+	for (size_t i = 0; i < fields.n; i++) {
+		const struct header *h = &fields.v[i];
+
+		if (!mark_is_field(h->name) &&
+		    !slice_eq_nocase(h->name, AUTH_HEADER))
+			continue;
+		memcpy(out + n, from, (size_t)(h->whole.p - from));
+		n += (size_t)(h->whole.p - from);
+		from = h->whole.p + h->whole.len;
+		from += end - from < 2 ? end - from : 2; /* its CRLF */
+	}
+	memcpy(out + n, from, (size_t)(end - from));
+	return (struct slice){ out, n + (size_t)(end - from) };
+}
+
 void
 refusals_bounce(struct ingress_session *s)
 {
 	const struct slice given = { s->tx.text.p == NULL ? "" : s->tx.text.p,
 		s->tx.text.len };
 	/* As any text that goes out, were it to go back only. */
-	struct slice text = line_fold_text(given, 0, s->tx_rg);
+	struct slice text = line_fold_text(without_ours(given, s->tx_rg), 0,
+	    s->tx_rg);
 	struct body *body = body_new((uint32_t)text.len);
 
 	if (text.len > 0)

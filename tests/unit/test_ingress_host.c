@@ -256,6 +256,12 @@ test_bounce(void)
 				UNREAD "< 250*\n"),
 		    "no recipient can be read, sender denied: %d", denied);
 		is_int(world.store.mails, denied ? 0 : 1, "told");
+		ok(denied ||
+			(strstr(buf_cstr(&world.store.mail), AUTH_HEADER) ==
+				NULL &&
+			    strstr(buf_cstr(&world.store.mail),
+				"\r\nReceived: x\r\n") != NULL),
+		    "of the header, without the user");
 		is_int(count_read(&world.env.sender_counts->denied), denied,
 		    "counted");
 		client_close(&c);
