@@ -63,6 +63,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_host.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
+	%D%/ingress_rcpt.c \
 	%D%/ingress_merge.c %D%/ingress_merge.h \
 	%D%/ingress_senders.c %D%/ingress_senders.h \
 	%D%/ingress_states.def \

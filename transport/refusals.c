@@ -127,6 +127,8 @@ ask_all(struct ingress_session *s, const struct letter *l)
 
 	receive_source(s, l->auth_user, &source);
 	for (size_t i = 0; i < s->tx.rcpt_count; i++) {
+		if (strcmp(s->tx.rcpts[i].domain, SNAPSHOT_DSN_DOMAIN) == 0)
+			continue; /* to the host itself: clear */
 		if (l->ways[i] != way) {
 			way = l->ways[i];
 			suppress_set_of(s->conf,

@@ -302,6 +302,23 @@ test_own_domain(void)
 	is_str(world.store.env.rcpts[1].vmta, "two", "by theirs");
 	client_close(&c);
 
+	open_door(&c, true);
+	world.conf.host_domain = "own.test";
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	world.conf.listed = "no@own.test";
+	world.conf.listed_late = "late@own.test";
+	world.conf.assign = "one";
+	ok(client_talk(&c,
+	       SMTP_HELLO
+	       "> MAIL FROM:<s@a.test>\n> RCPT TO:<no@own.test>\n> DATA\n"
+	       "< 250*\n< 250*\n< 354*\n> A: b\n> \n> .\n< 250 2.6.0*\n"
+	       "> MAIL FROM:<s@a.test>\n> RCPT TO:<late@own.test>\n> DATA\n"
+	       "< 250*\n< 250*\n< 354*\n> A: b\n> \n> .\n< 250 2.6.0*\n"),
+	    "who is in a list: it is for mail that goes out");
+	is_int(world.store.refused + world.store.refused_alone, 0, "no record");
+	client_close(&c);
+
 	world_reset();
 	world.conf.host_domain = "b.test";
 	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
