@@ -467,6 +467,8 @@ line_too_long(struct ingress_session *s, struct slice begin)
 	ingress_hush(s, c.verb);
 	next = unreadable(s, c.verb, "500 5.5.2 line too long");
 	ingress_unhush(s, c.verb);
+	if (c.verb == SMTP_VERB_AUTH)
+		ingress_wipe_line(s);
 	return next;
 }
 
@@ -500,5 +502,7 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	else
 		*next_r = commands[c.verb](s, &c);
 	ingress_unhush(s, c.verb);
+	if (c.verb == SMTP_VERB_AUTH) /* whatever became of it */
+		ingress_wipe_line(s);
 	return true;
 }

@@ -330,6 +330,9 @@ enum ingress_state ingress_auth_begin(struct ingress_session *s,
     struct slice mech, struct slice initial);
 bool ingress_on_response(struct ingress_session *s, enum ingress_state *next_r);
 
+/* The line has a secret: neither it nor what it was made of stays. */
+void ingress_wipe_line(struct ingress_session *s);
+
 /* The session ends; false: not yet, and ingress_go_on() will be called. */
 bool ingress_auth_stop(struct ingress_session *s);
 
