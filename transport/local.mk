@@ -107,6 +107,7 @@ libtransport_a_SOURCES = \
 	%D%/receive_reply.c \
 	%D%/record.c %D%/record.h \
 	%D%/refusals.c %D%/refusals.h \
+	%D%/refusals_pack.c \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
 	%D%/sasl_server.c %D%/sasl_server.h \

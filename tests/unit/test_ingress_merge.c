@@ -487,6 +487,87 @@ test_suppressed(void)
 	client_close(&c);
 }
 
+static bool
+is_recorded(const char *what)
+{
+	const struct buf *b = &world.store.refusals;
+
+	return memmem(b->p, b->len, what, strlen(what)) != NULL;
+}
+
+/* Of who is in a list, too: also where one comes after another was settled. */
+static void
+test_refused_own(void)
+{
+	struct client c;
+
+	begin(&c);
+	world.conf.listed = "a@b.test";
+	ok(client_talk(&c,
+	       XMRG XDFN("*from=t@a.test") "> RCPT TO:<a@b.test>\n< 550*\n"
+					   "> XPRT 1 LAST\n< 554*\n"),
+	    "nobody is left");
+	ok(is_recorded("t@a.test") && !is_recorded("s@a.test"),
+	    "a record of his sender");
+	ok(client_talk(&c,
+	       XDFN("*from=u@a.test") "> RCPT TO:<a@b.test>\n< 550*\n"
+				      "> RSET\n< 250*\n"),
+	    "another one");
+	ok(is_recorded("u@a.test") && !is_recorded("t@a.test"), "likewise");
+	is_int(world.store.refused_alone, 2, "both alone");
+	client_close(&c);
+}
+
+/* Of whom nobody can read the address: his own sender gets his own text back. */
+static void
+test_unparsed(void)
+{
+	struct conf_host host = { .name = NULL };
+	const char *told;
+	struct client c;
+
+	begin(&c);
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	ok(client_talk(&c,
+	       "> XACK OFF\n< 250*\n" XMRG
+	       "> XDFN n=1 *jobid=first\n> RCPT TO:<a@b.test>\n"
+	       "> XDFN n=2 *from=t@a.test *jobid=mine\n> RCPT TO:<x@@>\n"
+	       "> RCPT TO:<y@@>\n"
+	       "> XDFN n=3 *from=u@a.test\n> RCPT TO:<z@@>\n"
+	       "> XPRT 1 LAST\n< 354*\n"
+	       "> Subject: [n]\n> X-Mailrace-Auth: me\n" DONE),
+	    "some among others");
+	is_int(world.store.failed, 3, "each has his record");
+	is_int(world.store.mails, 3, "and each sender is told");
+	is_int(world.dispatch.messages, 4, "all of which is to be delivered");
+	told = buf_cstr(&world.store.mail);
+	ok(strstr(told, "To: <u@a.test>\r\n") != NULL &&
+		strstr(told, "\nSubject: 3\r\n") != NULL &&
+		strstr(told, "rfc822; z@@") != NULL &&
+		strstr(told, "rfc822; x@@") == NULL &&
+		strstr(told, "X-Mailrace-Auth") == NULL,
+	    "the last of them of his own");
+	ok(is_recorded("t@a.test") && is_recorded("u@a.test"),
+	    "records name their senders");
+	ok(is_recorded("mine") && !is_recorded("first"), "and their jobs");
+
+	ok(client_talk(&c,
+	       XMRG "> XDFN *from=t@a.test\n> RCPT TO:<x@@>\n"
+		    "> RCPT TO:<y@@>\n> XPRT 1 LAST\n< 354*\n"
+		    "> Subject: all\n" DONE),
+	    "nobody else is named");
+	is_int(world.store.failed, 5, "two records");
+	is_int(world.store.mails, 5, "two are told");
+	is_int(world.store.taken, 1, "there is no message");
+	ok(client_talk(&c,
+	       XMRG "> RCPT TO:<x@@> NOTIFY=NEVER\n> XPRT 1 LAST\n" PART
+		    "> Subject: all\n" DONE "> NOOP\n< 250*\n"),
+	    "who does not want to be told");
+	is_int(world.store.mails, 5, "is not");
+	client_close(&c);
+}
+
 static void
 test_undefined(void)
 {
@@ -534,6 +615,8 @@ main(void)
 	test_gone();
 	test_gone_within();
 	test_suppressed();
+	test_refused_own();
+	test_unparsed();
 	test_undefined();
 	test_bcc();
 	world_fini();
