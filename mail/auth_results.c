@@ -216,13 +216,32 @@ auth_results_read(const struct header_list *headers, const char *authserv_id,
 			read_field(headers->v[i].value, authserv_id, rg, out);
 }
 
+/* As a generous reader takes it: without quotes, and without what quotes. */
+static void
+unquote(struct buf *part)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < part->len; i++) {
+		char c = part->p[i];
+
+		if (c == '"')
+			continue;
+		if (c == '\\' && i + 1 < part->len)
+			c = part->p[++i];
+		part->p[n++] = c;
+	}
+	part->len = n;
+}
+
 /* Whatever stands behind the authserv-id: a version that is none, too. */
 static bool
 begins_with_id(struct buf *part, const char *authserv_id)
 {
-	const char *blank = part->len == 0 ? NULL :
-					     memchr(part->p, ' ', part->len);
+	const char *blank;
 
+	unquote(part);
+	blank = part->len == 0 ? NULL : memchr(part->p, ' ', part->len);
 	if (blank != NULL)
 		part->len = (size_t)(blank - part->p);
 	return part->len == 0 || is_of(part, authserv_id);

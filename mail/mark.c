@@ -15,9 +15,12 @@
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/str.h"
+#include "mail/canon.h"
+#include "mail/header.h"
 
 #define KEY_MAX 4096
 #define MAC_LEN 32
+#define BODY_HASH_LEN 32
 #define MARK_TEXT_MAX 16384 /* what we would ever make, and more */
 #define LINE_COLS 75
 
@@ -437,11 +440,24 @@ mark_is_field(struct slice name)
 	    slice_eq_nocase(name, MARK_ARRIVAL_HEADER);
 }
 
+void
+mark_body_hash(struct slice message, struct region *rg, uint8_t hash_r[32])
+{
+	struct canon_body *body;
+	struct header_list fields;
+	size_t at;
+
+	header_parse(message.p, message.len, rg, &fields, &at);
+	body = canon_body_of(message.p + at, message.len - at);
+	memcpy(hash_r, canon_body_hash(body, CANON_SIMPLE), BODY_HASH_LEN);
+	canon_body_free(&body);
+}
+
 static void
 arrival_mac(const struct mark_key *key, uint64_t arrival_s,
-    unsigned char out[MAC_LEN])
+    const uint8_t *body_hash, unsigned char out[MAC_LEN])
 {
-	static const char label[] = "mailrace arrival v1";
+	static const char label[] = "mailrace arrival v2";
 	unsigned char be[8];
 	struct buf b = { 0 };
 	unsigned len = 0;
@@ -449,6 +465,7 @@ arrival_mac(const struct mark_key *key, uint64_t arrival_s,
 	put_be64(be, arrival_s);
 	add_field(&b, label, sizeof(label) - 1);
 	add_field(&b, be, sizeof(be));
+	add_field(&b, body_hash, BODY_HASH_LEN);
 	CHECK(HMAC(EVP_sha256(), key->bytes, (int)key->len,
 		  (unsigned char *)b.p, b.len, out, &len) != NULL &&
 	    len == MAC_LEN);
@@ -457,15 +474,15 @@ arrival_mac(const struct mark_key *key, uint64_t arrival_s,
 
 const char *
 mark_arrival_make(const struct mark_key *key, int64_t arrival_us,
-    struct region *rg)
+    const uint8_t body_hash[32], struct region *rg)
 {
 	uint64_t arrival_s = (uint64_t)(arrival_us / US_PER_S);
 	unsigned char mac[MAC_LEN];
 	struct buf b = { 0 };
 	const char *text;
 
-	arrival_mac(key, arrival_s, mac);
-	buf_printf(&b, "v=1; t=%llu; h=", (unsigned long long)arrival_s);
+	arrival_mac(key, arrival_s, body_hash, mac);
+	buf_printf(&b, "v=2; t=%llu; h=", (unsigned long long)arrival_s);
 	base64_add(&b, mac, sizeof(mac));
 	text = region_strndup(rg, b.p, b.len);
 	buf_fini(&b);
@@ -474,9 +491,9 @@ mark_arrival_make(const struct mark_key *key, int64_t arrival_us,
 
 bool
 mark_arrival_read(const struct mark_key *key, const char *value,
-    int64_t *arrival_us_r)
+    const uint8_t body_hash[32], int64_t *arrival_us_r)
 {
-	static const char before[] = "v=1; t=", behind[] = "; h=";
+	static const char before[] = "v=2; t=", behind[] = "; h=";
 	unsigned char mac[MAC_LEN], want[MAC_LEN];
 	const char *from, *end;
 	uint64_t arrival_s;
@@ -492,7 +509,7 @@ mark_arrival_read(const struct mark_key *key, const char *value,
 	    arrival_s > INT64_MAX / US_PER_S ||
 	    !base64_read(slice_of(end + sizeof(behind) - 1), mac, MAC_LEN))
 		return false;
-	arrival_mac(key, arrival_s, want);
+	arrival_mac(key, arrival_s, body_hash, want);
 	*arrival_us_r = (int64_t)arrival_s * US_PER_S;
 	return CRYPTO_memcmp(mac, want, MAC_LEN) == 0;
 }

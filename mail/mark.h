@@ -48,7 +48,9 @@ struct mark {
 /*
  * A queue that went back to the host MTA (drain): when we had got the message.
  *
- *	X-Mailrace-Arrival: v=1; t=SECONDS; h=BASE64(HMAC-SHA256)
+ *	X-Mailrace-Arrival: v=2; t=SECONDS; h=BASE64(HMAC-SHA256)
+ *
+ * The HMAC covers the time and the body: before another one it says nothing.
  */
 #define MARK_ARRIVAL_HEADER "X-Mailrace-Arrival"
 
@@ -66,9 +68,13 @@ bool mark_is_field(struct slice name);
 
 /* The value of the second one, of wall clock; then back, as mark_read(). */
 const char *mark_arrival_make(const struct mark_key *key, int64_t arrival_us,
-    struct region *rg);
+    const uint8_t body_hash[32], struct region *rg);
 bool mark_arrival_read(const struct mark_key *key, const char *value,
-    int64_t *arrival_us_r);
+    const uint8_t body_hash[32], int64_t *arrival_us_r);
+
+/* Of the body of a whole message, as struct mark has it. */
+void mark_body_hash(struct slice message, struct region *rg,
+    uint8_t hash_r[32]);
 
 /* False: malformed, or the HMAC is wrong. */
 bool mark_read(const struct mark_key *key, const char *value, struct region *rg,

@@ -555,6 +555,17 @@ verb_lookup(struct slice word)
 	return SMTP_VERB_UNKNOWN;
 }
 
+/*
+ * XDFNname=value is meant as one: as an unknown command it would be missing,
+ * and its recipient would get a text without it.
+ */
+static bool
+is_definition(struct slice word)
+{
+	return word.len > 4 &&
+	    slice_eq_nocase((struct slice){ word.p, 4 }, "XDFN");
+}
+
 /* RFC 4954 section 4: mechanism [SP initial-response] */
 static const char *
 parse_auth(struct slice rest, struct smtp_cmd *c)
@@ -632,5 +643,9 @@ smtp_cmd_parse(struct slice line, struct region *rg, struct smtp_cmd *c_r)
 	c_r->verb = verb_lookup(word);
 	if (!line_is_clean(line))
 		return "500 5.5.2 control character in command";
+	if (c_r->verb == SMTP_VERB_UNKNOWN && is_definition(word)) {
+		c_r->verb = SMTP_VERB_XDFN;
+		return "501 5.5.4 XDFN: a blank is missing behind it";
+	}
 	return parse_arguments(slice_trim(rest), rg, c_r);
 }

@@ -156,6 +156,8 @@ check_PROGRAMS += \
 	tests/unit/test_net \
 	tests/unit/test_notice \
 	tests/unit/test_pickup_file \
+	tests/unit/test_pickup_look \
+	tests/unit/test_pickup_state \
 	tests/unit/test_pickup_talk \
 	tests/unit/test_opendkim \
 	tests/unit/test_opendkim_import \
@@ -281,6 +283,7 @@ check_PROGRAMS += \
 	tests/unit/test_turns \
 	tests/unit/test_verify \
 	tests/unit/test_verp \
+	tests/unit/test_vet \
 	tests/unit/test_walk \
 	tests/unit/test_warmup \
 	tests/unit/test_warmup_month \
@@ -538,6 +541,7 @@ tests_unit_test_ingress_bounce_SOURCES = \
 	%D%/unit/test_ingress_bounce.c $(ingress_client_files)
 tests_unit_test_ingress_chunks_SOURCES = \
 	%D%/unit/test_ingress_chunks.c $(ingress_client_files)
+tests_unit_test_vet_SOURCES = %D%/unit/test_vet.c $(zone_files)
 tests_unit_test_ingress_vet_SOURCES = \
 	%D%/unit/test_ingress_vet.c $(ingress_client_files) $(zone_files)
 tests_unit_test_ingress_keys_SOURCES = \

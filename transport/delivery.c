@@ -123,11 +123,14 @@ add_arrival(struct delivery *d)
 	const struct mark_key *key = d->env->mark_key;
 	struct slice *text = &d->header.text;
 	struct buf all = { 0 };
+	uint8_t body_hash[32];
 
 	if (key == NULL)
 		return;
+	mark_body_hash((struct slice){ d->body->bytes, d->body->len }, d->rg,
+	    body_hash);
 	buf_printf(&all, "%s: %s\r\n", MARK_ARRIVAL_HEADER,
-	    mark_arrival_make(key, d->envelope.arrival_us, d->rg));
+	    mark_arrival_make(key, d->envelope.arrival_us, body_hash, d->rg));
 	buf_add(&all, text->p, text->len);
 	*text = (struct slice){ region_dup(d->rg, all.p, all.len), all.len };
 	buf_fini(&all);

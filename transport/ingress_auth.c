@@ -294,9 +294,8 @@ on_checked(struct password_task *t)
 		ingress_go_on(s, INGRESS_CLOSED);
 }
 
-/* The line has a secret: neither it nor what it was made of stays. */
-static void
-wipe_line(struct ingress_session *s)
+void
+ingress_wipe_line(struct ingress_session *s)
 {
 	explicit_bzero(s->line.text, sizeof(s->line.text));
 	ingress_wipe(s);
@@ -335,14 +334,11 @@ ingress_auth_begin(struct ingress_session *s, struct slice mech_name,
 		reply = "504 5.5.4 mechanism not offered";
 	if (reply == NULL && (offered(s) >> mech & 1) == 0)
 		reply = "538 5.7.11 this mechanism needs TLS: STARTTLS first";
-	if (reply != NULL) {
-		wipe_line(s);
+	if (reply != NULL)
 		return ingress_bad(s, reply);
-	}
 	s->auth = auth_new(s, mech);
 	s->auth->task.done = on_checked;
 	status = sasl_server_begin(s->auth->server, initial);
-	wipe_line(s);
 	return go(s, status);
 }
 
@@ -358,12 +354,12 @@ ingress_on_response(struct ingress_session *s, enum ingress_state *next_r)
 	ingress_log_response(s);
 	if (r == SMTP_LINE_TOO_LONG) {
 		auth_free(&s->auth);
-		wipe_line(s);
+		ingress_wipe_line(s);
 		*next_r = ingress_bad(s, sasl_failure_reply(SASL_TOO_LONG));
 		return true;
 	}
 	status = sasl_server_step(s->auth->server, line);
-	wipe_line(s);
+	ingress_wipe_line(s);
 	*next_r = go(s, status);
 	return true;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "mail/envelope.h"
 #include "transport/ingress_merge.h"
 #include "transport/ingress_senders.h"
 #include "transport/refusals.h"
@@ -59,6 +58,17 @@ say(struct ingress_session *s, const char *reply)
 {
 	ingress_say(s, reply);
 	return INGRESS_COMMAND;
+}
+
+enum ingress_state
+ingress_refuse_rcpt(struct ingress_session *s, const char *reply)
+{
+	uint32_t max = s->source.max_refused_rcpts;
+	bool often = fails_too_often(s);
+
+	if (often || (++s->refused_rcpts >= max && max != 0))
+		return hang_up(s);
+	return say(s, reply);
 }
 
 uint64_t
@@ -216,8 +226,8 @@ cmd_xforward(struct ingress_session *s, const struct smtp_cmd *c)
 /* ---- transaction --------------------------------------------------------- */
 
 /* With domain-suffix behind a domain without a dot; as it is, where not. */
-static const struct addr *
-qualified(struct ingress_session *s, const struct addr *a)
+const struct addr *
+ingress_qualified(struct ingress_session *s, const struct addr *a)
 {
 	const char *suffix = snapshot_global(s->conf)->domain_suffix;
 	struct addr *longer;
@@ -270,219 +280,21 @@ cmd_mail(struct ingress_session *s, const struct smtp_cmd *c)
 		return say(s, "552 5.3.4 message too big");
 	if (c->addr.utf8 && !c->utf8)
 		return say(s, "553 5.6.7 this address needs SMTPUTF8");
-	if (!ingress_sender_may(s, qualified(s, &c->addr)->text))
+	if (!ingress_sender_may(s, ingress_qualified(s, &c->addr)->text))
 		return INGRESS_COMMAND;
 	tx->open = true;
 	tx->late = NULL;
 	tx->utf8 = c->utf8;
 	tx->verp = c->verp;
 	tx->ret = c->ret;
-	tx->sender = region_strdup(s->tx_rg, qualified(s, &c->addr)->text);
+	tx->sender = region_strdup(s->tx_rg,
+	    ingress_qualified(s, &c->addr)->text);
 	tx->envid = region_strdup(s->tx_rg, c->envid);
 	if (c->has_size)
 		buf_reserve(&tx->text,
 		    c->size < SIZE_HINT_MAX ? (size_t)c->size : SIZE_HINT_MAX);
 	ingress_merge_begin(s, c->verb);
 	return ingress_mail(s);
-}
-
-static void
-add_rcpt(struct ingress_session *s, const struct ingress_rcpt *given)
-{
-	struct ingress_tx *tx = &s->tx;
-	struct ingress_rcpt *r;
-
-	if (tx->rcpt_count == tx->rcpt_cap) {
-		tx->rcpt_cap = tx->rcpt_cap == 0 ? 16 : 2 * tx->rcpt_cap;
-		tx->rcpts = mem_realloc(tx->rcpts,
-		    tx->rcpt_cap * sizeof(*tx->rcpts));
-	}
-	r = &tx->rcpts[tx->rcpt_count++];
-	r->addr = region_strdup(s->tx_rg, given->addr);
-	/* Mail to many of one domain is common. */
-	if (tx->rcpt_count > 1 && strcmp(r[-1].domain, given->domain) == 0)
-		r->domain = r[-1].domain;
-	else
-		r->domain = region_strdup(s->tx_rg, given->domain);
-	r->orcpt = region_strdup(s->tx_rg, given->orcpt);
-	r->notify = given->notify;
-}
-
-/* Nobody is told what became of a copy that the sender did not ask for. */
-void
-ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc)
-{
-	const char *domain;
-	struct addr a;
-
-	for (size_t i = 0; i < bcc->n; i++) {
-		if (addr_parse(slice_of(bcc->v[i]), s->tx_rg, &a) != ADDR_OK)
-			continue;
-		domain = ingress_host_way(s, a.domain);
-		if (domain != NULL)
-			add_rcpt(s,
-			    &(struct ingress_rcpt){ .addr = a.text,
-				.domain = domain,
-				.orcpt = "",
-				.notify = NOTIFY_NEVER });
-	}
-}
-
-bool
-ingress_has_rcpts(const struct ingress_session *s)
-{
-	return s->tx.rcpt_count + s->tx.unparsed_count > 0;
-}
-
-static bool
-has_room_for_rcpt(const struct ingress_session *s)
-{
-	uint32_t max = s->source.max_rcpts;
-	uint32_t places = snapshot_global(s->env->conf)->spool_max_rcpts;
-
-	/* With more than the queue ever holds a message would never come. */
-	if (places != 0 && s->tx.rcpt_count >= places)
-		return false;
-	if (s->tx.rcpt_count + s->source.bcc.n >= ENVELOPE_RCPT_MAX)
-		return false;
-	return s->tx.rcpt_count + s->tx.refused_count + s->tx.unparsed_count <
-	    (max == 0 ? INGRESS_RCPTS : max);
-}
-
-/* RFC 5321 section 4.5.1: <postmaster> without a domain is ours. */
-static bool
-qualify(struct ingress_session *s, struct smtp_cmd *c)
-{
-	char text[INGRESS_HOST_MAX + 16];
-	int len;
-
-	if (!str_eq_nocase(c->addr.text, "postmaster"))
-		return false;
-	len = snprintf(text, sizeof(text), "%s@%s", c->addr.text, s->host);
-	return addr_parse((struct slice){ text, (size_t)len }, s->cmd_rg,
-		   &c->addr) == ADDR_OK;
-}
-
-/* Then it is for whoever the configuration says, from anybody. */
-static bool
-is_for_postmaster(struct ingress_session *s, struct smtp_cmd *c)
-{
-	const char *to = snapshot_global(s->conf)->postmaster;
-	const char *ours = REGION_JOIN(s->cmd_rg, "postmaster@", s->host);
-
-	return to[0] != '\0' && str_eq_nocase(c->addr.text, ours) &&
-	    addr_parse(slice_of(to), s->cmd_rg, &c->addr) == ADDR_OK;
-}
-
-static enum ingress_state
-refuse_rcpt(struct ingress_session *s, const char *reply)
-{
-	uint32_t max = s->source.max_refused_rcpts;
-	bool often = fails_too_often(s);
-
-	if (often || (++s->refused_rcpts >= max && max != 0))
-		return hang_up(s);
-	return say(s, reply);
-}
-
-static enum ingress_state
-refuse_relay(struct ingress_session *s, const struct smtp_cmd *c)
-{
-	char text[NET_ADDR_TEXT];
-	struct log_line l;
-
-	log_begin(&l, LOG_L_INFO, NULL, "relay-denied");
-	log_str(&l, "client", net_addr_text(&s->peer.addr, text));
-	log_str(&l, "from", s->tx.sender);
-	log_str(&l, "to", c->addr.text);
-	log_end(&l);
-	return refuse_rcpt(s,
-	    snapshot_global(s->conf)->relay_debug ?
-		"450 4.7.1 relaying denied" :
-		"550 5.7.1 relaying denied");
-}
-
-/* Beyond max-rcpt-per-message. */
-static enum ingress_state
-too_many_rcpts(struct ingress_session *s)
-{
-	if (!s->source.too_many_fails)
-		return say(s, "452 4.5.3 too many recipients");
-	s->tx.too_many = true;
-	return say(s, "250 2.1.5 OK");
-}
-
-/*
- * Of strangers' mistakes no sender is told whom they name.  A host MTA that
- * speaks LMTP bounces by itself; a client with XACK OFF hears of none at RCPT.
- */
-static bool
-takes_unparsed(const struct ingress_session *s)
-{
-	return (s->source.accept_invalid || s->no_acks) && s->relay &&
-	    s->door->protocol == INGRESS_SMTP;
-}
-
-static enum ingress_state
-rcpt_unparsed(struct ingress_session *s, const struct smtp_cmd *c,
-    const char *addr)
-{
-	if (!ingress_rcpt_may(s))
-		return INGRESS_COMMAND;
-	refusals_unparsed(s, c, addr);
-	return say(s, "250 2.1.5 OK");
-}
-
-static enum ingress_state
-rcpt_no_domain(struct ingress_session *s, const struct smtp_cmd *c)
-{
-	if (takes_unparsed(s))
-		return rcpt_unparsed(s, c, c->addr.text);
-	return say(s, "501 5.1.3 the address has no domain");
-}
-
-static enum ingress_state
-cmd_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
-{
-	struct smtp_cmd c = *given;
-	const char *refused, *queued;
-
-	if (!s->tx.open)
-		return bad(s, "503 5.5.1 MAIL first");
-	refused = ingress_rcpt_refusal(s);
-	if (refused != NULL)
-		return bad(s, refused);
-	if (!has_room_for_rcpt(s))
-		return too_many_rcpts(s);
-	if (c.utf8 && !s->tx.utf8)
-		return say(s, "553 5.6.7 this address needs SMTPUTF8");
-	if (c.unparsed != NULL)
-		return rcpt_unparsed(s, &c, c.unparsed);
-	if (c.no_domain && !qualify(s, &c))
-		return rcpt_no_domain(s, &c);
-	c.addr = *qualified(s, &c.addr);
-	if (!is_for_postmaster(s, &c) && !s->relay &&
-	    !snapshot_relays_to(s->conf, c.addr.text, c.addr.domain))
-		return refuse_relay(s, &c);
-	queued = ingress_host_way(s, c.addr.domain);
-	if (queued == NULL)
-		return refuse_rcpt(s,
-		    "550 5.7.1 mail for this domain is for "
-		    "the host itself");
-	/* Who would not be told keeps it: it ends before its delivery. */
-	refused = s->hushed ? NULL : refusals_rcpt(s, &c);
-	if (refused != NULL) {
-		ingress_reply(s, "%s", refused);
-		return INGRESS_COMMAND;
-	}
-	if (!ingress_rcpt_may(s))
-		return INGRESS_COMMAND;
-	add_rcpt(s,
-	    &(struct ingress_rcpt){ .addr = c.addr.text,
-		.domain = queued,
-		.orcpt = c.orcpt,
-		.notify = c.notify });
-	return say(s, "250 2.1.5 OK");
 }
 
 /*
@@ -607,7 +419,7 @@ static cmd_fn *const commands[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_MAIL] = cmd_mail,
 	[SMTP_VERB_NOOP] = cmd_noop,
 	[SMTP_VERB_QUIT] = cmd_quit,
-	[SMTP_VERB_RCPT] = cmd_rcpt,
+	[SMTP_VERB_RCPT] = ingress_take_rcpt,
 	[SMTP_VERB_RSET] = cmd_rset,
 	[SMTP_VERB_STARTTLS] = cmd_starttls,
 	[SMTP_VERB_VRFY] = cmd_vrfy,
@@ -655,6 +467,8 @@ line_too_long(struct ingress_session *s, struct slice begin)
 	ingress_hush(s, c.verb);
 	next = unreadable(s, c.verb, "500 5.5.2 line too long");
 	ingress_unhush(s, c.verb);
+	if (c.verb == SMTP_VERB_AUTH)
+		ingress_wipe_line(s);
 	return next;
 }
 
@@ -678,7 +492,7 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 		ingress_end_xclient(s);
 	idle = ingress_is_idle(s, c.verb);
 	ingress_hush(s, c.verb);
-	if (c.unparsed != NULL && takes_unparsed(s))
+	if (c.unparsed != NULL && ingress_takes_unparsed(s))
 		why = NULL;
 	if (idle != NULL)
 		*next_r = end_idle(s, idle);
@@ -688,5 +502,7 @@ ingress_on_command(struct ingress_session *s, enum ingress_state *next_r)
 	else
 		*next_r = commands[c.verb](s, &c);
 	ingress_unhush(s, c.verb);
+	if (c.verb == SMTP_VERB_AUTH) /* whatever became of it */
+		ingress_wipe_line(s);
 	return true;
 }

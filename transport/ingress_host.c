@@ -57,6 +57,26 @@ ingress_host_sign_in(struct ingress_session *s)
 	return NULL;
 }
 
+const char *
+ingress_host_excess(const struct ingress_session *s,
+    const struct source_conf *conf)
+{
+	const struct ingress_tx *tx = &s->tx;
+
+	if (!s->by_host)
+		return NULL;
+	if (conf->max_size != 0 && tx->text.len > conf->max_size)
+		return "552 5.3.4 message too big";
+	/* All get one answer: whom it was for cannot come in parts. */
+	if (conf->max_rcpts != 0 &&
+	    tx->named + tx->refused_count + tx->unparsed_count >
+		conf->max_rcpts)
+		return "554 5.5.3 too many recipients";
+	if (tx->utf8 && !conf->allow_utf8)
+		return "550 5.6.7 SMTPUTF8 is not offered";
+	return NULL;
+}
+
 /* What comes by LMTP the host MTA does not want: it would come again. */
 const char *
 ingress_host_way(const struct ingress_session *s, const char *domain)

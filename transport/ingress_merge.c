@@ -156,12 +156,23 @@ ingress_merge_lacks(struct ingress_session *s, enum smtp_verb verb)
 		s->tx.merge->failed = true;
 }
 
-/* They were those of a recipient who was taken, or nobody's. */
+static void
+keep_next(struct ingress_session *s, struct merge_defined *of)
+{
+	of->v = region_grow(s->tx_rg, of->v, of->n, sizeof(*of->v));
+	of->v[of->n++] = s->tx.merge->next;
+}
+
+/* They were those of a recipient who is known now, or nobody's. */
 static void
 end_definitions(struct ingress_session *s)
 {
 	struct ingress_merge *m = s->tx.merge;
 
+	if (s->tx.refused_count > m->refused.n)
+		keep_next(s, &m->refused);
+	if (s->tx.unparsed_count > m->unparsed.n)
+		keep_next(s, &m->unparsed);
 	if (s->tx.rcpt_count > m->count) {
 		m->vars = region_grow(s->tx_rg, m->vars, m->count,
 		    sizeof(*m->vars));
@@ -250,7 +261,7 @@ ingress_xprt(struct ingress_session *s, const struct smtp_cmd *c)
 		return next;
 	if (m == NULL)
 		return ingress_bad(s, no_merge);
-	if (s->tx.rcpt_count == 0) {
+	if (!ingress_has_rcpts(s)) {
 		ingress_say(s, "554 5.5.1 no valid recipients");
 		return refusals_settle(s) ? INGRESS_COMMIT : INGRESS_COMMAND;
 	}

@@ -13,7 +13,8 @@
  * the next DATA, BDAT or XPRT, and ends the transaction.  What a notification
  * can tell is none: a recipient in a suppression list is kept and ends before
  * its delivery; one whose address cannot be read bounces, as with
- * accept-invalid-recipients, where the client may send to anybody.
+ * accept-invalid-recipients, where the client may send to anybody: his sender
+ * is told of the text that was his.
  *
  * On the session's worker.
  */
@@ -40,11 +41,18 @@ struct merge_part {
 	bool sent, plain; /* plain: without variables */
 };
 
+/* What was defined for each of some recipients. */
+struct merge_defined {
+	struct merge_vars *v;
+	size_t n;
+};
+
 struct ingress_merge {
 	struct merge_vars *vars; /* of each recipient that was taken */
 	size_t count;
-	struct merge_vars next; /* of that to come; */
-	bool failed;            /* and not all of them are */
+	struct merge_defined refused, unparsed; /* those of the transaction */
+	struct merge_vars next;                 /* of that to come; */
+	bool failed;                            /* and not all of them are */
 	size_t defined, defined_bytes;
 	struct merge_part parts[MERGE_PARTS_MAX + 1]; /* by number */
 	unsigned part, sent_count;

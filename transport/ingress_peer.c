@@ -75,6 +75,8 @@ ingress_set_rights(struct ingress_session *s)
 	if (s->door->pickup) { /* who may put files there has that right */
 		s->xforward_ok = true;
 		s->source.smtp_service = true;
+		/* It comes again at once, and would hear the same. */
+		s->source.hang_up_on_4xx = false;
 	}
 }
 

@@ -3,7 +3,7 @@
  * ingress_priv - the session as its own files see it: ingress.c (life),
  * ingress_io.c (bytes), ingress_tls.c, ingress_peer.c (who the client is),
  * ingress_limits.c (how many, how often), ingress_log.c (what the log is
- * told), ingress_cmds.c (commands), ingress_mail.c (MAIL),
+ * told), ingress_cmds.c (commands), ingress_mail.c (MAIL), ingress_rcpt.c (RCPT),
  * ingress_chunks.c (BDAT, DATA), ingress_host.c (the host MTA itself),
  * ingress_merge.c (mail merge), refusals.c (recipients that are never queued),
  * receive.c (a complete message), receive_merge.c (or many in one),
@@ -330,6 +330,9 @@ enum ingress_state ingress_auth_begin(struct ingress_session *s,
     struct slice mech, struct slice initial);
 bool ingress_on_response(struct ingress_session *s, enum ingress_state *next_r);
 
+/* The line has a secret: neither it nor what it was made of stays. */
+void ingress_wipe_line(struct ingress_session *s);
+
 /* The session ends; false: not yet, and ingress_go_on() will be called. */
 bool ingress_auth_stop(struct ingress_session *s);
 
@@ -345,11 +348,13 @@ enum ingress_state ingress_bad(struct ingress_session *s, const char *reply);
 bool ingress_on_command(struct ingress_session *s, enum ingress_state *next_r);
 bool ingress_on_data(struct ingress_session *s, enum ingress_state *next_r);
 
-/* Has anybody been taken as a recipient? */
-bool ingress_has_rcpts(const struct ingress_session *s);
+/* As ingress_bad(), of a recipient. */
+enum ingress_state ingress_refuse_rcpt(struct ingress_session *s,
+    const char *reply);
 
-/* Recipients of the source's bcc, behind those that the client named. */
-void ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc);
+/* With domain-suffix behind a domain without a dot; as it is, where not. */
+const struct addr *ingress_qualified(struct ingress_session *s,
+    const struct addr *a);
 
 /* What max-message-size allows, and memory. */
 uint64_t ingress_size_max(const struct ingress_session *s);
@@ -369,6 +374,13 @@ const char *ingress_user(const struct ingress_session *s);
 const char *ingress_host_sign_in(struct ingress_session *s);
 
 /*
+ * What the <source> of that user, or of the client that was named, does not let
+ * pass: nobody knew of it before.  NULL: nothing; else a reply.
+ */
+const char *ingress_host_excess(const struct ingress_session *s,
+    const struct source_conf *conf);
+
+/*
  * The domain by which a recipient is queued: his own, or that of the way back
  * to the host MTA.  NULL: there is no such way.
  */
@@ -380,6 +392,20 @@ const char *ingress_host_way(const struct ingress_session *s,
 /* The transaction is open and its sender may be there: the state to be in. */
 enum ingress_state ingress_mail(struct ingress_session *s);
 void ingress_mail_forget(struct ingress_session *s);
+
+/* ---- ingress_rcpt.c ------------------------------------------------------ */
+
+enum ingress_state ingress_take_rcpt(struct ingress_session *s,
+    const struct smtp_cmd *given);
+
+/* May it name somebody whose address cannot be read? */
+bool ingress_takes_unparsed(const struct ingress_session *s);
+
+/* Has anybody been taken as a recipient? */
+bool ingress_has_rcpts(const struct ingress_session *s);
+
+/* Recipients of the source's bcc, behind those that the client named. */
+void ingress_add_bcc(struct ingress_session *s, const struct conf_strs *bcc);
 
 /* ---- ingress_chunks.c ---------------------------------------------------- */
 

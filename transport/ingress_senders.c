@@ -42,6 +42,8 @@ sender_counts_free(struct sender_counts **cp)
 static bool
 is_known_late(const struct ingress_session *s)
 {
+	if (s->door->pickup)
+		return false;
 	return s->door->protocol == INGRESS_LMTP || s->by_host ||
 	    (s->xforward.ident != NULL && s->xforward.ident[0] != '\0');
 }
@@ -107,6 +109,13 @@ keep_of_user(struct rate_in_limits *limits)
 	limits->n = n;
 }
 
+/* Does a <source> say how much it may send?  Of files one does. */
+static bool
+has_source(const struct ingress_session *s)
+{
+	return s->door->pickup || ingress_client_is_known(s);
+}
+
 /* NULL: they may come in, and are counted; else the reply. */
 static const char *
 take(struct ingress_session *s, uint32_t messages, uint32_t rcpts,
@@ -123,7 +132,7 @@ take(struct ingress_session *s, uint32_t messages, uint32_t rcpts,
 
 	policy_in(s, "", &in);
 	sender_rates_find(&in, &limits);
-	if (!ingress_client_is_known(s))
+	if (!has_source(s))
 		keep_of_user(&limits);
 	if (limits.n == 0)
 		return NULL;
@@ -144,7 +153,7 @@ take_now(struct ingress_session *s, uint32_t messages, uint32_t rcpts)
 	const char *why;
 
 	if (!snapshot_limits_senders(s->conf) || is_known_late(s) ||
-	    !ingress_client_is_known(s))
+	    !has_source(s))
 		return true;
 	why = take(s, messages, rcpts, s->cmd_rg);
 	if (why != NULL)

@@ -63,6 +63,7 @@ libtransport_a_SOURCES = \
 	%D%/ingress_host.c \
 	%D%/ingress_io.c \
 	%D%/ingress_priv.h \
+	%D%/ingress_rcpt.c \
 	%D%/ingress_merge.c %D%/ingress_merge.h \
 	%D%/ingress_senders.c %D%/ingress_senders.h \
 	%D%/ingress_states.def \
@@ -88,7 +89,10 @@ libtransport_a_SOURCES = \
 	%D%/passwords.c %D%/passwords.h \
 	%D%/pickup.c %D%/pickup.h \
 	%D%/pickup_dir.c \
+	%D%/pickup_log.c \
+	%D%/pickup_look.c \
 	%D%/pickup_priv.h \
+	%D%/pickup_state.c \
 	%D%/pickup_talk.c \
 	%D%/queue_pattern.c %D%/queue_pattern.h \
 	%D%/queue_record.c %D%/queue_record.h \
@@ -102,6 +106,7 @@ libtransport_a_SOURCES = \
 	%D%/receive_reply.c \
 	%D%/record.c %D%/record.h \
 	%D%/refusals.c %D%/refusals.h \
+	%D%/refusals_pack.c \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
 	%D%/sasl_server.c %D%/sasl_server.h \

@@ -20,6 +20,7 @@ merge_groups_init(struct merge_groups *g, const struct ingress_session *s,
 	const char *empties = snapshot_global(s->conf)->merge_empties;
 
 	*g = (struct merge_groups){ .merge = s->tx.merge,
+		.vars = s->tx.merge->vars,
 		.rcpts = s->tx.rcpts,
 		.rcpt_count = s->tx.rcpt_count,
 		.sender = s->tx.sender,
@@ -29,6 +30,16 @@ merge_groups_init(struct merge_groups *g, const struct ingress_session *s,
 		.how = { .keeps_undefined = strcmp(empties, "no") == 0,
 		    .max = ingress_size_max(s) } };
 	(void)clock_rfc5322(g->date, sizeof(g->date), clock_wall_us());
+}
+
+void
+merge_groups_init_unparsed(struct merge_groups *g,
+    const struct ingress_session *s, struct region *rg)
+{
+	merge_groups_init(g, s, rg);
+	g->vars = s->tx.merge->unparsed.v;
+	g->rcpts = s->tx.unparsed;
+	g->rcpt_count = s->tx.unparsed_count;
 }
 
 void
@@ -43,7 +54,7 @@ merge_groups_fini(struct merge_groups *g)
 static const char *
 given_value(const struct merge_groups *g, size_t rcpt, const char *name)
 {
-	return merge_get(&g->merge->vars[rcpt], name);
+	return merge_get(&g->vars[rcpt], name);
 }
 
 /* What *from says, or XMRG. */
@@ -113,7 +124,7 @@ static const char *
 find_parts(struct merge_groups *g, size_t rcpt, struct merge_parts *parts)
 {
 	const struct ingress_merge *m = g->merge;
-	const char *named = merge_get(&m->vars[rcpt], "*parts");
+	const char *named = given_value(g, rcpt, "*parts");
 
 	if (named == NULL && m->sent_count > 1)
 		return "554 5.6.0 several parts, and a recipient without *parts";
@@ -155,7 +166,7 @@ join_parts(struct merge_groups *g, const struct merge_vars *vars,
 static const char *
 make_text(struct merge_groups *g, size_t rcpt, struct merge_text *t)
 {
-	struct merge_vars *vars = &g->merge->vars[rcpt];
+	struct merge_vars *vars = &g->vars[rcpt];
 	struct merge_parts parts;
 	const char *why;
 

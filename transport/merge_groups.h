@@ -32,6 +32,7 @@ struct merge_text {
 struct merge_groups {
 	/* The transaction: */
 	struct ingress_merge *merge;
+	struct merge_vars *vars; /* of each of these: */
 	const struct ingress_rcpt *rcpts;
 	size_t rcpt_count;
 	const char *sender, *envid;
@@ -45,8 +46,11 @@ struct merge_groups {
 	uint64_t work; /* octets of all texts, and of their parts */
 };
 
+/* Those who get it; or those who would, if their addresses could be read. */
 void merge_groups_init(struct merge_groups *g, const struct ingress_session *s,
     struct region *rg);
+void merge_groups_init_unparsed(struct merge_groups *g,
+    const struct ingress_session *s, struct region *rg);
 void merge_groups_fini(struct merge_groups *g);
 
 static inline bool

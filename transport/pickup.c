@@ -3,19 +3,14 @@
  * Life of a file: taken, waiting, handed in, then removed or in BADDIR; or
  * waiting for another try.
  *
- * inotify tells of files as they come; the folder is looked at every few
- * seconds as well, since the kernel drops events, and some file systems have
- * none.  What waits is bounded: others stay where they are until there is
- * room.
+ * Of one that waits nothing is in memory: what was decided of it is beside it
+ * (transport/pickup_state.c).  Where that cannot be written it stays in memory,
+ * which has its bound, and is tried again.
  */
 #include "transport/pickup_priv.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -24,70 +19,16 @@
 
 #include "lib/check.h"
 #include "lib/clock.h"
-#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/worker.h"
 
 enum {
-	WAITING_MAX = 1000,    /* taken, and not begun */
 	BYTES_MAX = 128 << 20, /* of files in memory, above the first */
 	TICK_US = 500000,
-	LOOK_S = 5,
-	RETRY_S = 10,
+	RETRY_S = 10, /* first, and then twice as long each time, up to */
+	RETRY_LONGEST_S = 300,
 	OPEN_S = 1 /* after a connection that was lost */
 };
-
-/* ---- log ----------------------------------------------------------------- */
-
-static void
-log_trouble(const struct pickup *p, const char *name, const char *why)
-{
-	struct log_line l;
-
-	log_begin(&l, LOG_L_ERROR, NULL, "pickup");
-	log_str(&l, "dir", p->folders.dir);
-	if (name != NULL)
-		log_str(&l, "file", name);
-	log_str(&l, "text", why);
-	log_end(&l);
-}
-
-static void
-log_bad(const struct pickup_item *item, const char *why)
-{
-	struct log_line l;
-
-	log_begin(&l, LOG_L_WARN, NULL, "pickup-bad");
-	log_str(&l, "file", item->name);
-	log_str(&l, "why", why);
-	log_end(&l);
-}
-
-/* How many ended so, and what was said to the last of those refused. */
-static void
-log_done(const struct pickup_item *item)
-{
-	size_t taken = 0, refused = 0;
-	const char *why = "";
-	struct log_line l;
-
-	for (size_t i = 0; i < item->file.rcpt_count; i++) {
-		taken += item->fates[i] == PICKUP_TAKEN;
-		if (item->fates[i] != PICKUP_REFUSED)
-			continue;
-		refused++;
-		why = item->why[i];
-	}
-	log_begin(&l, refused == 0 ? LOG_L_INFO : LOG_L_WARN, NULL,
-	    "picked-up");
-	log_str(&l, "file", item->name);
-	log_int(&l, "rcpts", (int64_t)taken);
-	if (refused > 0) {
-		log_int(&l, "refused", (int64_t)refused);
-		log_str(&l, "why", why);
-	}
-	log_end(&l);
-}
 
 /* ---- a file in memory ---------------------------------------------------- */
 
@@ -100,6 +41,9 @@ unload(struct pickup *p, struct pickup_item *item)
 	pickup_file_fini(&item->file);
 	buf_fini(&item->bytes);
 	region_free(&item->rg);
+	item->fates = NULL;
+	item->why = NULL;
+	item->put_off = NULL;
 }
 
 static void
@@ -112,12 +56,43 @@ item_free(struct pickup *p, struct pickup_item **ip)
 	free(item);
 }
 
-static void
-try_later(struct pickup *p, struct pickup_item *item)
+static int64_t
+delay_us(unsigned tries)
 {
-	unload(p, item);
-	item->due_us = clock_us() + RETRY_S * US_PER_S;
+	int64_t s = tries < 6 ? (int64_t)RETRY_S << tries : RETRY_LONGEST_S;
+
+	return (s < RETRY_LONGEST_S ? s : RETRY_LONGEST_S) * US_PER_S;
+}
+
+/* One that is in memory goes in front of those that want to be. */
+static void
+wait_for_talk(struct pickup *p, struct pickup_item *item)
+{
+	if (item->rg != NULL) {
+		TAILQ_INSERT_HEAD(&p->waiting, item, link);
+		p->loaded_count++;
+	} else {
+		TAILQ_INSERT_TAIL(&p->waiting, item, link);
+	}
+	p->waiting_count++;
+}
+
+/* ours: who runs us has to act. */
+static void
+try_later(struct pickup *p, struct pickup_item *item, const char *why,
+    bool ours)
+{
+	struct err e;
+
+	if (item->unsaved && pickup_state_write(&p->folders, item, &e) == -1) {
+		pickup_log_waits(item, e.text, true);
+	} else {
+		pickup_log_waits(item, why, ours);
+		unload(p, item);
+	}
+	item->due_us = clock_us() + delay_us(item->tries++);
 	TAILQ_INSERT_TAIL(&p->later, item, link);
+	p->later_count++;
 }
 
 static void
@@ -126,12 +101,37 @@ reject(struct pickup *p, struct pickup_item *item, const char *why)
 	struct err e;
 
 	if (pickup_reject(&p->folders, item, why, &e) == -1) {
-		log_trouble(p, item->name, e.text);
-		try_later(p, item);
+		try_later(p, item, e.text, true);
 		return;
 	}
-	log_bad(item, why);
+	pickup_log_bad(item, why);
 	item_free(p, &item);
+}
+
+/* Its bytes are there, or what became of it is said. */
+static bool
+read_item(struct pickup *p, struct pickup_item *item)
+{
+	struct err e;
+	int rc = pickup_read(&p->folders, item, &e);
+
+	item->rg = region_new();
+	p->bytes += item->bytes.len;
+	if (rc == 0 &&
+	    pickup_file_read((struct slice){ item->bytes.p, item->bytes.len },
+		p->un_dot, item->rg, &item->file, &e) == -1)
+		rc = PICKUP_NEVER;
+	if (rc == 0)
+		return true;
+	if (rc == PICKUP_ABSENT) { /* somebody has taken it away */
+		pickup_log_trouble(p, item->name, e.text);
+		item_free(p, &item);
+	} else if (rc == PICKUP_NEVER) {
+		reject(p, item, e.text);
+	} else {
+		try_later(p, item, e.text, true);
+	}
+	return false;
 }
 
 /* False: it is gone, or waits. */
@@ -139,26 +139,58 @@ static bool
 load(struct pickup *p, struct pickup_item *item)
 {
 	struct err e;
-	int rc = pickup_read(&p->folders, item, &e);
 
-	item->rg = region_new();
-	p->bytes += item->bytes.len;
-	if (rc == -1) {
-		log_trouble(p, item->name, e.text);
-		try_later(p, item);
+	if (item->rg != NULL)
+		return true;
+	if (!read_item(p, item))
 		return false;
-	}
-	if (rc == 1 ||
-	    pickup_file_read((struct slice){ item->bytes.p, item->bytes.len },
-		p->un_dot, item->rg, &item->file, &e) == -1) {
-		reject(p, item, e.text);
-		return false;
-	}
 	item->fates = region_array(item->rg, item->file.rcpt_count,
 	    sizeof(*item->fates));
 	item->why = region_array(item->rg, item->file.rcpt_count,
 	    sizeof(*item->why));
-	return true;
+	if (pickup_state_read(&p->folders, item, &e) == 0)
+		return true;
+	try_later(p, item, e.text, true);
+	return false;
+}
+
+/* ---- the end of a file --------------------------------------------------- */
+
+static bool
+is_open(const struct pickup_item *item)
+{
+	for (size_t i = 0; i < item->file.rcpt_count; i++)
+		if (item->fates[i] == PICKUP_OPEN)
+			return true;
+	return false;
+}
+
+static bool
+is_taken(const struct pickup_item *item)
+{
+	for (size_t i = 0; i < item->file.rcpt_count; i++)
+		if (item->fates[i] == PICKUP_TAKEN)
+			return true;
+	return false;
+}
+
+static void
+finish(struct pickup *p, struct pickup_item *item)
+{
+	struct err e;
+
+	if (!is_taken(item)) {
+		reject(p, item,
+		    region_printf(item->rg, "<%s>: %s", item->file.rcpts[0],
+			item->why[0]));
+		return;
+	}
+	if (pickup_remove(&p->folders, item, &e) == -1) {
+		try_later(p, item, e.text, true);
+		return;
+	}
+	pickup_log_done(item);
+	item_free(p, &item);
 }
 
 /* ---- connections --------------------------------------------------------- */
@@ -211,7 +243,7 @@ idle_talk(struct pickup *p)
 	struct pickup_talk *t;
 
 	LIST_FOREACH(t, &p->talks, link)
-	if (t->state == TALK_IDLE && t->item == NULL)
+	if (t->state == TALK_IDLE && t->item == NULL && !t->stale)
 		return t;
 	return NULL;
 }
@@ -219,7 +251,28 @@ idle_talk(struct pickup *p)
 static bool
 may_load(const struct pickup *p)
 {
-	return p->bytes < BYTES_MAX;
+	return p->bytes < BYTES_MAX || p->loaded_count > 0;
+}
+
+/* Of what was taken nothing begins before that is durable. */
+static bool
+is_synced(struct pickup *p)
+{
+	struct err e;
+
+	if (!p->unsynced)
+		return true;
+	if (clock_us() < p->sync_us)
+		return false;
+	if (pickup_sync(&p->folders, &e) == -1) {
+		if (!p->sync_told)
+			pickup_log_trouble(p, NULL, e.text);
+		p->sync_told = true;
+		p->sync_us = clock_us() + RETRY_S * US_PER_S;
+		return false;
+	}
+	p->unsynced = p->sync_told = false;
+	return true;
 }
 
 /* Gives what waits to those who have nothing; more of them, if needed. */
@@ -229,61 +282,37 @@ pump(struct pickup *p)
 	struct pickup_talk *t;
 	size_t coming = 0;
 
+	if (p->waiting_count == 0 || !is_synced(p))
+		return;
 	while (
 	    p->waiting_count > 0 && may_load(p) && (t = idle_talk(p)) != NULL) {
 		struct pickup_item *item = TAILQ_FIRST(&p->waiting);
 
 		TAILQ_REMOVE(&p->waiting, item, link);
 		p->waiting_count--;
-		if (load(p, item))
+		p->loaded_count -= item->rg != NULL;
+		if (!load(p, item))
+			continue;
+		if (is_open(item))
 			pickup_talk_begin(t, item);
+		else /* all that was left to do did not succeed */
+			finish(p, item);
 	}
 	LIST_FOREACH(t, &p->talks, link)
-	coming += t->state < TALK_IDLE;
+	coming += t->state < TALK_IDLE && !t->stale;
 	while (p->waiting_count > coming && may_load(p) &&
 	    p->talk_count < PICKUP_TALKS_MAX && clock_us() >= p->open_us &&
 	    open_talk(p) != NULL)
 		coming++;
 }
 
-/* ---- the end of a turn --------------------------------------------------- */
+/* ---- turns --------------------------------------------------- */
 
-static bool
-is_open(const struct pickup_item *item)
+static const char *
+waits_for(const struct pickup_item *item)
 {
-	for (size_t i = 0; i < item->file.rcpt_count; i++)
-		if (item->fates[i] == PICKUP_OPEN)
-			return true;
-	return false;
-}
-
-static bool
-is_taken(const struct pickup_item *item)
-{
-	for (size_t i = 0; i < item->file.rcpt_count; i++)
-		if (item->fates[i] == PICKUP_TAKEN)
-			return true;
-	return false;
-}
-
-static void
-finish(struct pickup *p, struct pickup_item *item)
-{
-	struct err e;
-
-	if (!is_taken(item)) {
-		reject(p, item,
-		    region_printf(item->rg, "<%s>: %s", item->file.rcpts[0],
-			item->why[0]));
-		return;
-	}
-	if (pickup_remove(&p->folders, item, &e) == -1) {
-		log_trouble(p, item->name, e.text);
-		try_later(p, item);
-		return;
-	}
-	log_done(item);
-	item_free(p, &item);
+	return item->put_off != NULL ? item->put_off :
+				       "the connection to the intake was lost";
 }
 
 void
@@ -293,13 +322,17 @@ pickup_talk_over(struct pickup_talk *t)
 	struct pickup_item *item = t->item;
 
 	t->item = NULL;
+	if (item != NULL && t->changed)
+		item->tries = 0;
 	if (item != NULL && !is_open(item)) {
 		finish(p, item);
+	} else if (item != NULL && t->changed && t->stale) {
+		wait_for_talk(p, item);
 	} else if (item != NULL && t->changed) {
 		pickup_talk_begin(t, item); /* those that are left */
 		return;
 	} else if (item != NULL) {
-		try_later(p, item);
+		try_later(p, item, waits_for(item), false);
 	}
 	pump(p);
 }
@@ -322,9 +355,10 @@ pickup_talk_lost(struct pickup_talk *t)
 	talk_close(t); /* what it had to send is the item's */
 	p->open_us = clock_us() + OPEN_S * US_PER_S;
 	if (item != NULL)
-		try_later(p, item);
+		try_later(p, item, waits_for(item), false);
 }
 
+/* Those of an earlier configuration; all, if nothing waits. */
 static void
 close_idle(struct pickup *p)
 {
@@ -332,175 +366,53 @@ close_idle(struct pickup *p)
 
 	for (; t != NULL; t = next) {
 		next = LIST_NEXT(t, link);
-		if (t->state == TALK_IDLE && t->item == NULL)
+		if (t->state == TALK_IDLE && t->item == NULL &&
+		    (t->stale || p->waiting_count == 0))
 			talk_close(t);
 	}
 }
 
-/* ---- taking files -------------------------------------------------------- */
-
-static void
-enqueue(struct pickup *p, struct pickup_item *item)
-{
-	TAILQ_INSERT_TAIL(&p->waiting, item, link);
-	p->waiting_count++;
-}
-
-/* Of what was taken nothing begins before that is durable. */
-static void
-enqueue_all(struct pickup *p, struct pickup_items *got)
-{
-	struct pickup_item *item;
-	struct err e;
-	bool safe;
-
-	if (TAILQ_EMPTY(got))
-		return;
-	safe = pickup_sync(&p->folders, &e) == 0;
-	if (!safe)
-		log_trouble(p, NULL, e.text);
-	while ((item = TAILQ_FIRST(got)) != NULL) {
-		TAILQ_REMOVE(got, item, link);
-		if (safe)
-			enqueue(p, item);
-		else
-			try_later(p, item);
-	}
-}
-
-/* False: there is no room for it. */
-static bool
-take(struct pickup *p, const char *name, bool settled, size_t *count,
-    struct pickup_items *got)
-{
-	struct pickup_item *item;
-
-	if (p->waiting_count + *count >= WAITING_MAX) {
-		p->look = true;
-		return false;
-	}
-	switch (pickup_take(&p->folders, name, settled, &item)) {
-	case PICKUP_LEFT:
-		break;
-	case PICKUP_YOUNG:
-		p->look = true;
-		break;
-	case PICKUP_GOT:
-		TAILQ_INSERT_TAIL(got, item, link);
-		++*count;
-		break;
-	}
-	return true;
-}
-
-/* What is in a folder, as long as fn wants to hear of it. */
-static bool
-each_name(const struct pickup *p, int folder,
-    bool (*fn)(void *ctx, const char *name), void *ctx)
-{
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (d == NULL) {
-		if (fd != -1)
-			(void)close(fd);
-		log_trouble(p, NULL, "it cannot be read");
-		return false;
-	}
-	/* glibc's readdir() shares nothing between two streams. */
-	/* cppcheck-suppress readdirCalled */
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while ((entry = readdir(d)) != NULL && fn(ctx, entry->d_name))
-		;
-	(void)closedir(d);
-	return true;
-}
-
-/* A look at the folder: what it has come to. */
-struct looked {
-	struct pickup *p;
-	struct pickup_items got;
-	size_t count;
-};
-
-static bool
-take_settled(void *ctx, const char *name)
-{
-	struct looked *l = ctx;
-
-	return take(l->p, name, true, &l->count, &l->got);
-}
-
-static void
-look(struct pickup *p)
-{
-	struct looked l = { .p = p };
-
-	TAILQ_INIT(&l.got);
-	p->look = false;
-	p->look_us = clock_us() + LOOK_S * US_PER_S;
-	(void)each_name(p, p->folders.fd, take_settled, &l);
-	enqueue_all(p, &l.got);
-}
+/* ---- events -------------------------------------------------------------- */
 
 /* Files that were renamed into the folder, or written and closed there. */
 static void
 on_watch(evutil_socket_t fd, short what, void *arg)
 {
-	struct pickup *p = arg;
-	struct pickup_items got = TAILQ_HEAD_INITIALIZER(got);
-	_Alignas(struct inotify_event) char events[4096];
-	size_t count = 0;
-	ssize_t n;
-
+	(void)fd;
 	(void)what;
-	while ((n = read(fd, events, sizeof(events))) > 0) {
-		const struct inotify_event *ev;
-
-		for (char *at = events; at < events + n;
-		     at += sizeof(*ev) + ev->len) {
-			ev = (const void *)at;
-			if ((ev->mask & IN_Q_OVERFLOW) != 0)
-				p->look = true;
-			else if (ev->len > 0)
-				(void)take(p, ev->name, false, &count, &got);
-		}
-	}
-	enqueue_all(p, &got);
-	pump(p);
+	pickup_watched(arg);
+	pump(arg);
 }
 
-/* Those of an earlier process; 24 hours long the store knows what it has. */
-static bool
-add_taken(void *ctx, const char *name)
+/* Those that have waited long enough. */
+static void
+try_again(struct pickup *p, int64_t now_us)
 {
-	struct pickup_item *item = pickup_item_of(name);
+	struct pickup_item *item = TAILQ_FIRST(&p->later), *next;
 
-	if (item != NULL)
-		enqueue(ctx, item);
-	return true;
+	for (; item != NULL; item = next) {
+		next = TAILQ_NEXT(item, link);
+		if (item->due_us > now_us)
+			continue;
+		TAILQ_REMOVE(&p->later, item, link);
+		p->later_count--;
+		wait_for_talk(p, item);
+	}
 }
 
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct pickup *p = arg;
-	struct pickup_item *item;
 	int64_t now_us = clock_us();
 
 	(void)fd;
 	(void)what;
-	while (
-	    (item = TAILQ_FIRST(&p->later)) != NULL && item->due_us <= now_us) {
-		TAILQ_REMOVE(&p->later, item, link);
-		enqueue(p, item);
-	}
-	if ((p->look && p->waiting_count < WAITING_MAX / 2) ||
+	try_again(p, now_us);
+	if ((p->look && p->waiting_count < PICKUP_WAITING_MAX / 2) ||
 	    now_us >= p->look_us)
-		look(p);
-	if (p->waiting_count == 0)
-		close_idle(p);
+		pickup_look(p);
+	close_idle(p);
 	pump(p);
 }
 
@@ -546,6 +458,7 @@ pickup_new(const struct snapshot *conf, struct worker_env *const *envs,
 		.taken_fd = -1,
 		.bad_fd = -1 };
 	p->un_dot = snapshot_global(conf)->pickup_un_dot;
+	p->stuck = stuck_names_new();
 	TAILQ_INIT(&p->waiting);
 	TAILQ_INIT(&p->later);
 	LIST_INIT(&p->talks);
@@ -559,10 +472,54 @@ pickup_new(const struct snapshot *conf, struct worker_env *const *envs,
 	if (p->worker == NULL || pickup_folders_open(&p->folders, e) == -1 ||
 	    watch(p, e) == -1)
 		return -1;
-	if (!each_name(p, p->folders.taken_fd, add_taken, p))
-		return err_set(e, "pickup: %s cannot be read", p->folders.dir);
+	if (pickup_look_taken(p, e) == -1)
+		return -1;
 	p->runs = worker_start(p->worker, e) == 0;
 	return p->runs ? 0 : -1;
+}
+
+/* A session keeps the configuration that it began with. */
+struct news {
+	struct post post;
+	struct pickup *pickup;
+};
+
+static void
+on_news(struct post *post)
+{
+	struct news *n = post_owner(post, struct news, post);
+	struct pickup *p = n->pickup;
+	struct pickup_talk *t;
+
+	LIST_FOREACH(t, &p->talks, link)
+	t->stale = true;
+	free(n);
+	close_idle(p);
+	pump(p);
+}
+
+void
+pickup_reload(struct pickup *p)
+{
+	struct news *n;
+
+	if (p == NULL || !p->runs)
+		return;
+	n = mem_new(struct news);
+	n->post.fn = on_news;
+	n->pickup = p;
+	worker_post(p->worker, &n->post);
+}
+
+/* What was decided of it is known at the next start. */
+static void
+leave(struct pickup *p, struct pickup_item *item)
+{
+	struct err e;
+
+	if (item->unsaved && pickup_state_write(&p->folders, item, &e) == -1)
+		pickup_log_trouble(p, item->name, e.text);
+	item_free(p, &item);
 }
 
 void
@@ -580,7 +537,7 @@ pickup_stop(struct pickup *p)
 		t->item = NULL;
 		talk_close(t);
 		if (item != NULL)
-			item_free(p, &item);
+			leave(p, item);
 	}
 }
 
@@ -591,7 +548,7 @@ items_free(struct pickup *p, struct pickup_items *list)
 
 	while ((item = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, item, link);
-		item_free(p, &item);
+		leave(p, item);
 	}
 }
 
@@ -616,6 +573,7 @@ pickup_free(struct pickup **pp)
 	if (p->worker != NULL)
 		worker_free(&p->worker);
 	ingress_door_unref(&p->door);
+	stuck_names_free(&p->stuck);
 	region_free(&p->rg);
 	free(p->envs);
 	free(p);

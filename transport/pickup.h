@@ -4,15 +4,17 @@
  *
  *	DIR/NAME                   put there by others, in one rename(2)
  *	DIR/.mailrace/ID.NAME      taken: ours, until all of it has ended
+ *	DIR/.mailrace/ended-...    which recipients of it have, while it waits
  *	BADDIR/NAME.ID, .reason    what was refused, and why
  *
  * A file is taken by rename, with an id that it keeps, and both folders are
  * synced before anything of it is handed in.  It is handed in by LMTP, over a
  * socket pair, to an ingress session of a door of its own, with that id as
  * XFORWARD's IDENT: so it gets what all mail gets, as of <source {pickup}>, and
- * what is handed in twice, since we were killed in between, is known
- * (queue/handover.h).  Only when each recipient is durable, or is in BADDIR,
- * the file is removed.
+ * what is handed in twice, since we were killed in between, is known for a day
+ * (queue/handover.h).  Where some recipients have to wait, what became of the
+ * others is written beside the file first, and they are not asked about again.
+ * Only when each recipient is durable, or is in BADDIR, the file is removed.
  *
  * A thread of its own, `pickup`, which sleeps on the disk.
  */
@@ -33,6 +35,9 @@ struct pickup;
 /* *p_r NULL: conf wants none.  Sessions are on the workers of envs. */
 int pickup_new(const struct snapshot *conf, struct worker_env *const *envs,
     size_t env_count, struct pickup **p_r, struct err *e);
+
+/* The workers have another configuration: it holds for files from now on. */
+void pickup_reload(struct pickup *p);
 
 /* What is under way is handed in again at the next start; NULL: nothing. */
 void pickup_stop(struct pickup *p);

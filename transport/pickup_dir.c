@@ -19,7 +19,10 @@
 /* A message is held in memory, here and at the ingress. */
 #define FILE_SIZE_MAX (INT64_C(256) << 20)
 
-enum { NAME_SHOWN = 200 }; /* of the name that a file had */
+enum {
+	NAME_SHOWN = 200, /* of the name that a file had */
+	BAD_MODE = 0640
+};
 
 /* ---- folders ------------------------------------------------------------- */
 
@@ -130,7 +133,7 @@ pickup_take(const struct pickup_folders *f, const char *name, bool settled,
 	(void)snprintf(to, sizeof(to), "%016" PRIX64 ".%.*s", chance(),
 	    NAME_SHOWN, name);
 	if (renameat(f->fd, name, f->taken_fd, to) == -1)
-		return PICKUP_LEFT; /* gone, or not ours to take */
+		return errno == ENOENT ? PICKUP_LEFT : PICKUP_DENIED;
 	*item_r = pickup_item_of(to);
 	return *item_r == NULL ? PICKUP_LEFT : PICKUP_GOT;
 }
@@ -170,29 +173,40 @@ read_all(int fd, size_t size, struct buf *out, struct err *e)
 }
 
 int
-pickup_read(const struct pickup_folders *f, struct pickup_item *item,
+pickup_read_file(int folder, const char *name, int64_t max, struct buf *out,
     struct err *e)
 {
-	int fd = openat(f->taken_fd, item->name,
+	int fd = openat(folder, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	int rc;
 
 	if (fd == -1) {
-		rc = errno == EACCES || errno == EPERM ? 1 : -1;
+		rc = errno == EACCES || errno == EPERM ? PICKUP_NEVER :
+		    errno == ENOENT                    ? PICKUP_ABSENT :
+							 -1;
 		(void)err_sys(e, "open");
 		return rc;
 	}
 	if (fstat(fd, &st) == -1) {
 		rc = err_sys(e, "fstat");
-	} else if (!S_ISREG(st.st_mode) || st.st_size > FILE_SIZE_MAX) {
-		(void)err_set(e, "no file, or one of more than 256 MB");
-		rc = 1;
+	} else if (!S_ISREG(st.st_mode) || st.st_size > max) {
+		(void)err_set(e, "no file, or one of more than %" PRId64 " MB",
+		    max >> 20);
+		rc = PICKUP_NEVER;
 	} else {
-		rc = read_all(fd, (size_t)st.st_size, &item->bytes, e);
+		rc = read_all(fd, (size_t)st.st_size, out, e);
 	}
 	(void)close(fd);
 	return rc;
+}
+
+int
+pickup_read(const struct pickup_folders *f, struct pickup_item *item,
+    struct err *e)
+{
+	return pickup_read_file(f->taken_fd, item->name, FILE_SIZE_MAX,
+	    &item->bytes, e);
 }
 
 /* ---- the end of a file --------------------------------------------------- */
@@ -206,14 +220,14 @@ bad_name(const struct pickup_item *item, const char *more,
 	    item->name + PICKUP_ID_LEN + 1, PICKUP_ID_LEN, item->name, more);
 }
 
-/* Durable, and under its name only when it is whole. */
-static int
-write_bad(const struct pickup_folders *f, const char *name,
+int
+pickup_write(int folder, const char *name, unsigned mode,
     const struct buf *text, struct err *e)
 {
 	static const char half[] = ".mailrace.tmp";
-	int fd = openat(f->bad_fd, half,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+	int fd = openat(folder, half,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+	    (mode_t)mode);
 	size_t at = 0;
 	bool good = fd != -1;
 
@@ -226,13 +240,22 @@ write_bad(const struct pickup_folders *f, const char *name,
 			good = false;
 	}
 	if (!good || fsync(fd) == -1 ||
-	    renameat(f->bad_fd, half, f->bad_fd, name) == -1) {
-		(void)err_sys(e, "%s/%s", f->bad_dir, name);
+	    renameat(folder, half, folder, name) == -1) {
+		(void)err_sys(e, "%s", name);
 		good = false;
 	}
 	if (fd != -1)
 		(void)close(fd);
 	return good ? 0 : -1;
+}
+
+static int
+write_bad(const struct pickup_folders *f, const char *name,
+    const struct buf *text, struct err *e)
+{
+	return pickup_write(f->bad_fd, name, BAD_MODE, text, e) == -1 ?
+	    err_where(e, "%s", f->bad_dir) :
+	    0;
 }
 
 static int
@@ -259,7 +282,7 @@ pickup_reject(const struct pickup_folders *f, const struct pickup_item *item,
 	bad_name(item, "", name);
 	if (rc == 0 && renameat(f->taken_fd, item->name, f->bad_fd, name) == -1)
 		rc = err_sys(e, "%s/%s", f->bad_dir, name);
-	return rc;
+	return rc == 0 ? pickup_state_remove(f, item, e) : rc;
 }
 
 static size_t
@@ -312,5 +335,5 @@ pickup_remove(const struct pickup_folders *f, const struct pickup_item *item,
 		return -1;
 	if (unlinkat(f->taken_fd, item->name, 0) == -1 && errno != ENOENT)
 		return err_sys(e, "%s", item->name);
-	return 0;
+	return pickup_state_remove(f, item, e);
 }

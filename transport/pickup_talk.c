@@ -50,6 +50,14 @@ text_of(const struct pickup_talk *t, const struct smtp_reply *r)
 	return region_strndup(t->item->rg, text, len);
 }
 
+/* Why somebody has to wait; the first one is told. */
+static void
+put_off(struct pickup_talk *t, const struct smtp_reply *r)
+{
+	if (t->item->put_off == NULL)
+		t->item->put_off = text_of(t, r);
+}
+
 /* Now, or never; else it stays open and is tried again. */
 static bool
 settle(struct pickup_talk *t, size_t rcpt, const struct smtp_reply *r)
@@ -59,7 +67,9 @@ settle(struct pickup_talk *t, size_t rcpt, const struct smtp_reply *r)
 	if (r->code / 100 == 5) {
 		item->fates[rcpt] = PICKUP_REFUSED;
 		item->why[rcpt] = text_of(t, r);
-		t->changed = true;
+		t->changed = item->unsaved = true;
+	} else if (r->code / 100 == 4) {
+		put_off(t, r);
 	}
 	return r->code / 100 == 2 || r->code / 100 == 3;
 }
@@ -69,6 +79,24 @@ settle_taken(struct pickup_talk *t, const struct smtp_reply *r)
 {
 	for (size_t i = 0; i < t->taken_count; i++)
 		(void)settle(t, t->taken[i], r);
+}
+
+/* As many as fit, and others than the last time, if there are. */
+static void
+collect(struct pickup_talk *t)
+{
+	struct pickup_item *item = t->item;
+	size_t n = item->file.rcpt_count, begin = item->from;
+
+	for (size_t k = 0; k < n && t->count < PICKUP_BATCH; k++) {
+		size_t i = (begin + k) % n;
+
+		if (item->fates[i] != PICKUP_OPEN)
+			continue;
+		t->batch[t->count++] = i;
+		item->from = (i + 1) % n;
+	}
+	CHECK(t->count > 0);
 }
 
 /* ---- steps --------------------------------------------------------------- */
@@ -83,10 +111,8 @@ pickup_talk_begin(struct pickup_talk *t, struct pickup_item *item)
 	t->item = item;
 	t->count = t->taken_count = t->next = 0;
 	t->changed = false;
-	for (size_t i = 0; i < f->rcpt_count && t->count < PICKUP_BATCH; i++)
-		if (item->fates[i] == PICKUP_OPEN)
-			t->batch[t->count++] = i;
-	CHECK(t->count > 0);
+	item->put_off = NULL;
+	collect(t);
 	t->state = TALK_MAIL;
 	(void)evbuffer_add_printf(out,
 	    "XFORWARD IDENT=%.*s\r\nMAIL FROM:<%s>%s\r\n", PICKUP_ID_LEN,
@@ -166,7 +192,7 @@ on_dot(struct pickup_talk *t, const struct smtp_reply *r)
 
 	if (settle(t, rcpt, r)) {
 		t->item->fates[rcpt] = PICKUP_TAKEN;
-		t->changed = true;
+		t->changed = t->item->unsaved = true;
 	}
 	if (t->next == t->taken_count)
 		over(t);
@@ -176,8 +202,11 @@ on_dot(struct pickup_talk *t, const struct smtp_reply *r)
 static bool
 on_reply(struct pickup_talk *t, const struct smtp_reply *r)
 {
-	if (r->code == 421)
+	if (r->code == 421) {
+		if (t->item != NULL)
+			put_off(t, r);
 		return false;
+	}
 	switch (t->state) {
 	case TALK_GREETING:
 		if (r->code != 220)

@@ -441,9 +441,12 @@ receive_message(struct ingress_session *s)
 	why = ingress_host_sign_in(s);
 	if (why != NULL)
 		return receive_refuse(s, why, NULL);
+	receive_source(s, NULL, &conf);
+	why = ingress_host_excess(s, &conf);
+	if (why != NULL)
+		return receive_refuse(s, why, NULL);
 	if (s->tx.named == 0)
 		return bounce(s);
-	receive_source(s, NULL, &conf);
 	/* RCPT knew of the client alone, not of whom it names. */
 	if (s->tx.rcpt_count + conf.bcc.n > ENVELOPE_RCPT_MAX)
 		return receive_refuse(s, "452 4.5.3 too many recipients", NULL);

@@ -110,6 +110,7 @@ receive_arrival(const struct ingress_session *s, const struct letter *l)
 	const struct mark_key *key = s->env->mark_key;
 	int64_t now_us = clock_wall_us(), arrival_us;
 	struct header_list fields;
+	uint8_t body_hash[32];
 	size_t body, at;
 
 	if (key == NULL || l->queue_id[0] == '\0' || l->header.len == 0 ||
@@ -117,9 +118,12 @@ receive_arrival(const struct ingress_session *s, const struct letter *l)
 		return now_us;
 	header_parse(l->header.p, l->header.len, s->tx_rg, &fields, &body);
 	at = header_find(&fields, name, 0);
-	if (at == fields.n ||
-	    !mark_arrival_read(key, header_value(&fields.v[at], s->tx_rg),
-		&arrival_us) ||
+	if (at == fields.n)
+		return now_us;
+	mark_body_hash((struct slice){ s->tx.text.p, s->tx.text.len }, s->tx_rg,
+	    body_hash);
+	if (!mark_arrival_read(key, header_value(&fields.v[at], s->tx_rg),
+		body_hash, &arrival_us) ||
 	    arrival_us > now_us)
 		return now_us;
 	return arrival_us;

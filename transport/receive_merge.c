@@ -33,7 +33,9 @@ struct merge_run {
 	struct post turn;
 	struct ingress_session *s;
 	struct source_conf source;
-	struct merge_groups groups;
+	struct merge_groups groups, unparsed;
+	struct notice *notices; /* of the latter */
+	size_t notice_count;
 	struct merge_mail *mails;
 	size_t mail_count, mail_cap;
 	uint64_t bytes; /* of their texts */
@@ -50,7 +52,7 @@ struct merge_run {
 	/* The store's in the end: */
 	struct store_accept accept;
 	struct worker *worker;
-	struct store_mail *others; /* all but the first, and a notification */
+	struct store_mail *others; /* all but the first, and notifications */
 	struct refusals *refusals;
 	bool *known; /* nobody is */
 	size_t rcpt_total;
@@ -86,7 +88,11 @@ run_free(struct merge_run **rp)
 	free(run->known);
 	free(run->rcpts);
 	refusals_free(&run->refusals);
+	for (size_t i = 0; i < run->notice_count; i++)
+		notice_fini(&run->notices[i]);
+	free(run->notices);
 	merge_groups_fini(&run->groups);
+	merge_groups_fini(&run->unparsed);
 	region_free(&run->rg);
 	free(run);
 }
@@ -339,11 +345,17 @@ make_accept(struct merge_run *run)
 	run->known = mem_array(run->rcpt_total, sizeof(bool));
 	a->known = run->known;
 	run->refusals = refusals_pack(s, &env, first->msg->body);
-	if (run->refusals != NULL)
+	if (run->refusals != NULL) {
+		refusals_take_notices(run->refusals, run->notices,
+		    run->notice_count);
+		run->notices = NULL;
+		run->notice_count = 0;
 		refusals_join(run->refusals, a);
-	run->others = mem_array(run->mail_count, sizeof(*run->others));
-	if (a->mail_count > 0) /* a notification */
-		run->others[n++] = a->mails[0];
+	}
+	run->others = mem_array(run->mail_count + a->mail_count,
+	    sizeof(*run->others));
+	for (; n < a->mail_count; n++)
+		run->others[n] = a->mails[n];
 	for (size_t i = 1; i < run->mail_count; i++) {
 		const struct made *m = &run->mails[i].made;
 
@@ -356,11 +368,36 @@ make_accept(struct merge_run *run)
 	a->mail_count = n;
 }
 
+/* There are recipients, and of none can the address be read. */
+static void
+bounce(struct merge_run *run)
+{
+	struct ingress_session *s = run->s;
+	struct notice *notices = run->notices;
+	size_t count = run->notice_count;
+
+	if (!gate_pass(s->env->gate, GATE_MAIL, 0,
+		snapshot_global(s->env->conf)->spool_max_rcpts)) {
+		gate_refused(s->env->gate);
+		refuse(run, no_room, NULL);
+		return;
+	}
+	run->notices = NULL;
+	run->notice_count = 0;
+	run_free(&s->merge_run);
+	refusals_bounce_merge(s, notices, count);
+	ingress_held(s, INGRESS_COMMIT);
+}
+
 static void
 hand_over(struct merge_run *run)
 {
 	struct ingress_session *s = run->s;
 
+	if (run->mail_count == 0) {
+		bounce(run);
+		return;
+	}
 	make_accept(run);
 	s->tx.copies = run->rcpt_total - s->tx.rcpt_count;
 	s->ticket.until_us = 0;
@@ -425,6 +462,39 @@ make_mail(struct merge_run *run, int64_t until_us, const char **trouble_r)
 	return NULL;
 }
 
+/* Whoever sends to some whose addresses cannot be read is told; NULL, or why. */
+static const char *
+make_notice(struct merge_run *run, int64_t until_us)
+{
+	struct merge_groups *g = &run->unparsed;
+	struct refusals_told told = { .rg = run->rg };
+	struct notice notice;
+	struct body *body;
+	const char *why = merge_groups_next(g, until_us, &told.count);
+	size_t first = g->next - told.count;
+
+	if (why != NULL)
+		return why;
+	run->bytes += g->now.text.len;
+	if (run->bytes > INGRESS_SIZE_MAX)
+		return MERGE_TOO_LARGE;
+	body = refusals_body(
+	    (struct slice){ g->now.text.p == NULL ? "" : g->now.text.p,
+		g->now.text.len },
+	    run->rg);
+	told.body = body;
+	told.rcpts = g->rcpts + first;
+	told.sender = merge_groups_sender(g, first);
+	told.envid = merge_groups_envid(g, first);
+	if (refusals_notice(run->s, &told, &notice)) {
+		run->notices = mem_realloc(run->notices,
+		    (run->notice_count + 1) * sizeof(*run->notices));
+		run->notices[run->notice_count++] = notice;
+	}
+	body_unref(&body);
+	return NULL;
+}
+
 static void
 on_turn(struct post *p)
 {
@@ -443,9 +513,13 @@ on_turn(struct post *p)
 		if (run->letter != NULL)
 			return;
 	}
+	while (why == NULL && !merge_groups_left(&run->groups) &&
+	    merge_groups_left(&run->unparsed) && clock_us() < until_us)
+		why = make_notice(run, until_us);
 	if (why != NULL)
 		refuse(run, why, trouble);
-	else if (merge_groups_left(&run->groups))
+	else if (merge_groups_left(&run->groups) ||
+	    merge_groups_left(&run->unparsed))
 		go_on(run);
 	else
 		hand_over(run);
@@ -477,6 +551,7 @@ receive_merge(struct ingress_session *s)
 	run->rg = region_new();
 	receive_source(s, NULL, &run->source);
 	merge_groups_init(&run->groups, s, run->rg);
+	merge_groups_init_unparsed(&run->unparsed, s, run->rg);
 	s->merge_run = run;
 	go_on(run);
 	return INGRESS_MERGE;

@@ -32,8 +32,10 @@
 #include "mail/smtp_cmd.h"
 #include "queue/store.h"
 #include "transport/letter.h"
+#include "transport/notice.h"
 #include "transport/worker_env.h"
 
+struct ingress_rcpt;
 struct ingress_session;
 
 /* The reply to RCPT, noted if it is final; NULL: no list has him. */
@@ -55,7 +57,9 @@ void refusals_unparsed(struct ingress_session *s, const struct smtp_cmd *c,
 
 /*
  * The records of all these, and what their sender is told, for the transaction
- * of the message; NULL: there is nobody.
+ * of the message; NULL: there is nobody.  In a mail merge each has the sender,
+ * job and envelope id that were defined for him, and who makes its messages
+ * makes the notifications too: one for each text.
  */
 struct refusals *refusals_pack(struct ingress_session *s,
     const struct envelope *env, const struct body *body);
@@ -66,6 +70,32 @@ void refusals_free(struct refusals **rp);
 
 /* The text is complete, and all bounce: COMMIT, and the reply is given then. */
 void refusals_bounce(struct ingress_session *s);
+
+/* ---- of a mail merge ----------------------------------------------------- */
+
+/* Some whose addresses cannot be read, and what they would have got. */
+struct refusals_told {
+	struct region *rg; /* to work in */
+	const char *sender, *envid;
+	const struct body *body;
+	const struct ingress_rcpt *rcpts;
+	size_t count;
+};
+
+/* False: their sender does not want to be told. */
+bool refusals_notice(struct ingress_session *s,
+    const struct refusals_told *told, struct notice *out);
+
+/* The text of a message that only goes back; the caller's. */
+struct body *refusals_body(struct slice given, struct region *rg);
+
+/* Moves the array in. */
+void refusals_take_notices(struct refusals *r, struct notice *notices,
+    size_t count);
+
+/* As refusals_bounce(), with these. */
+void refusals_bounce_merge(struct ingress_session *s, struct notice *notices,
+    size_t count);
 
 /*
  * The transaction ends, and some were refused whose records went in with no

@@ -13,6 +13,7 @@
 #include "transport/gate.h"
 #include "transport/host_log.h"
 #include "transport/needs.h"
+#include "transport/pickup.h"
 #include "transport/source_watch.h"
 #include "transport/suppress_keeper.h"
 #include "transport/suppressing.h"
@@ -62,6 +63,7 @@ spread(struct transport *t, struct snapshot *conf, struct err *e)
 		er->mark_key = keys[i];
 		worker_post(t->workers[i], &er->post);
 	}
+	pickup_reload(t->pickup);
 	host_log_reload(t->host_log, conf);
 	dispatch_reload(t->dispatch, conf);
 	source_tell(conf, t->dispatch);

@@ -13,10 +13,10 @@
 struct vet {
 	struct vet_in in;
 	struct source_conf conf;
-	struct region *rg; /* of one run of the checks */
-	struct dns_book *book;
+	struct dns_book *book; /* of the check that is under way */
 	struct book_ask *ask;
-	const char *client; /* as text, of the last run, and so are: */
+	char client[NET_ADDR_TEXT];
+	struct region *iprev_rg, *rg; /* of its last run; of that of SPF */
 	struct iprev iprev;
 	bool spf_done;
 	struct spf spf;
@@ -32,6 +32,7 @@ vet_free(struct vet **vp)
 	if (v == NULL)
 		return;
 	dns_book_free(&v->book);
+	region_free(&v->iprev_rg);
 	region_free(&v->rg);
 	free(v);
 }
@@ -122,9 +123,18 @@ spf_refusal(const struct vet *v)
 
 /* ---- the checks --------------------------------------------------------------- */
 
-/* From the start with what the book knows; false: it wants more. */
+/* Each from the start with what its book knows; false: it wants more. */
 static bool
-check(void *arg)
+run_iprev(void *arg)
+{
+	struct vet *v = arg;
+
+	region_reset(v->iprev_rg);
+	return iprev_check(&v->in.client, v->book, v->iprev_rg, &v->iprev);
+}
+
+static bool
+run_spf(void *arg)
 {
 	struct vet *v = arg;
 	const struct spf_in in = { .client = v->in.client,
@@ -133,23 +143,10 @@ check(void *arg)
 		.receiver = v->in.receiver,
 		.now_s = clock_wall_us() / US_PER_S,
 		.voids_max = v->conf.spf_voids_max };
-	char text[NET_ADDR_TEXT];
 
 	region_reset(v->rg);
-	v->client = region_strdup(v->rg, net_addr_text(&in.client, text));
-	v->refusal = NULL;
-	if (v->in.iprev) {
-		if (!iprev_check(&in.client, v->book, v->rg, &v->iprev))
-			return false;
-		v->refusal = iprev_refusal(v);
-	}
-	if (!v->in.spf || v->refusal != NULL)
-		return true;
-	if (!spf_check(&in, v->book, v->rg, &v->spf))
-		return false;
-	v->spf_done = true;
-	v->refusal = spf_refusal(v);
-	return true;
+	v->spf_done = spf_check(&in, v->book, v->rg, &v->spf);
+	return v->spf_done;
 }
 
 /* ---- what came of it ---------------------------------------------------------- */
@@ -225,9 +222,8 @@ spf_result(const struct vet *v)
 }
 
 static void
-on_done(void *arg)
+end(struct vet *v)
 {
-	struct vet *v = arg;
 	struct vet_verdict verdict = { .refusal = v->refusal };
 
 	v->ask = NULL;
@@ -243,21 +239,59 @@ on_done(void *arg)
 	vet_free(&v);
 }
 
+/* ---- one behind the other ------------------------------------------------------ */
+
+/* With its own time: trouble of one is none of the other. */
+static void
+begin(struct vet *v, bool (*check)(void *arg), void (*fn)(void *arg))
+{
+	struct book_ask_in ask = { .env = v->in.env,
+		.timeout_us = VET_DNS_US,
+		.check = check,
+		.fn = fn,
+		.arg = v };
+
+	dns_book_free(&v->book);
+	v->book = ask.book = dns_book_new();
+	v->ask = book_ask_new(&ask);
+}
+
+static void
+on_spf(void *arg)
+{
+	struct vet *v = arg;
+
+	v->refusal = spf_refusal(v);
+	end(v);
+}
+
+static void
+on_iprev(void *arg)
+{
+	struct vet *v = arg;
+
+	v->refusal = iprev_refusal(v);
+	if (v->in.spf && v->refusal == NULL)
+		begin(v, run_spf, on_spf);
+	else
+		end(v);
+}
+
 struct vet *
 vet_new(const struct vet_in *in)
 {
 	struct vet *v = mem_new(struct vet);
-	struct book_ask_in ask = { .env = in->env,
-		.timeout_us = VET_DNS_US,
-		.check = check,
-		.fn = on_done,
-		.arg = v };
 
+	CHECK(in->iprev || in->spf);
 	v->in = *in;
 	v->conf = *in->conf;
 	v->in.conf = &v->conf;
+	(void)net_addr_text(&in->client, v->client);
+	v->iprev_rg = region_new();
 	v->rg = region_new();
-	v->book = ask.book = dns_book_new();
-	v->ask = book_ask_new(&ask);
+	if (in->iprev)
+		begin(v, run_iprev, on_iprev);
+	else
+		begin(v, run_spf, on_spf);
 	return v;
 }

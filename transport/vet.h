@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vet - what DNS says of a client that has named a sender: check-iprev-inbound and
- * check-spf-inbound of its <source>, one behind the other, for VET_DNS_US at
+ * check-spf-inbound of its <source>, one behind the other, each for VET_DNS_US at
  * most.  Who is refused by the first is not asked about for the second.
  *
  * Worker thread; the session that wants it goes on when fn is called.

@@ -176,16 +176,23 @@ check_host_name(const struct check *c, const struct conf_node *n,
 		    "%s: \"%s\" is not a host name", n->name, value);
 }
 
+/* Senders who know of no SMTPUTF8 write to it, too (RFC 6531 section 3.1). */
 static void
-check_address(const struct check *c, const struct conf_node *n,
+check_postmaster(const struct check *c, const struct conf_node *n,
     const char *value)
 {
 	struct addr a;
 
-	if (value[0] != '\0' &&
-	    addr_parse(slice_of(value), c->s->rg, &a) != ADDR_OK)
+	if (value[0] == '\0')
+		return;
+	if (addr_parse(slice_of(value), c->s->rg, &a) != ADDR_OK)
 		conf_error(c->errs, n->file, n->line,
 		    "%s: \"%s\" is not an address", n->name, value);
+	else if (a.utf8)
+		conf_error(c->errs, n->file, n->line,
+		    "%s: \"%s\" is not ASCII: mail to it would need SMTPUTF8, "
+		    "which its senders may not have",
+		    n->name, value);
 }
 
 static void
@@ -251,7 +258,7 @@ static const struct {
 	{ NULL, "mark-key-file", check_mark_key },
 	{ NULL, "milter-control-socket", check_socket },
 	{ NULL, "name-server", check_name_server },
-	{ NULL, "postmaster", check_address },
+	{ NULL, "postmaster", check_postmaster },
 	{ NULL, "spool", check_absolute },
 	{ NULL, "suppression-dir", check_absolute },
 	{ NULL, "suppression-lists", check_suppression },

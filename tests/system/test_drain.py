@@ -251,14 +251,17 @@ def arrival(lab):
     now = time.strftime("%Y-%m-%dT", time.gmtime())
     old = int(re.search(r"t=(\d+)", given).group(1))
     forged = given.replace("t=%d" % old, "t=%d" % (old - 86400))
-    for rcpt, value, ident, kept in (
-            ("again@in.b.example", given, "4kept", True),
-            ("forged@in.b.example", forged, "4forged", False),
-            ("alone@in.b.example", given, None, False)):
+    body = text[text.index(b"\r\n\r\n"):]
+    for rcpt, value, ident, behind, kept in (
+            ("again@in.b.example", given, "4kept", body, True),
+            ("forged@in.b.example", forged, "4forged", body, False),
+            ("other@in.b.example", given, "4other", body + b"x\r\n", False),
+            ("alone@in.b.example", given, None, body, False)):
         lab.command.text("pause", "queue", "in.b.example")
         before = int(time.time())
-        lab.inject(rcpt, ident=ident,
-                   headers=[("X-Mailrace-Arrival", value)])
+        lab.inject(rcpt, ident=ident, message=(
+            "X-Mailrace-Arrival: %s\r\nSubject: again" % value).encode() +
+                   behind)
         row = lab.rows("--rcpt=" + rcpt)[0]
         tap.check(now[:4] in row["queued"], str(row))
         queue = [m for m in mail_queue(lab) if m["rcpt"] == rcpt][0]

@@ -24,6 +24,8 @@ pickup-remove-dot yes
 <source {pickup}>
     deny-sender denied@a.example
     max-rcpt-per-message 30
+    disconnect-on-transient-error yes
+    {more}
 </source>
 <domain *>
     retry-after 1s
@@ -39,7 +41,8 @@ ZONE = mx_zone("in.example", ("mx1.in.example", "127.0.1.1"))
 
 class Fixture(Lab):
     def __init__(self):
-        super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
+        super().__init__(zone=ZONE, config=CONFIG.replace("{more}", ""),
+                         with_postfix=False,
                          with_milter=False,
                          receivers=[{"listen": ["127.0.1.1:25"]}])
         for name in ("drop", "bad", "else"):
@@ -48,6 +51,11 @@ class Fixture(Lab):
     def __enter__(self):
         self.start()
         return self
+
+    def configure(self, more):
+        """Another <source {pickup}>."""
+        self.write_config(CONFIG.replace("{more}", more))
+        self.command.text("reload")
 
     def write(self, text, *where):
         with open(self.path(*where), "wb") as f:
@@ -146,6 +154,58 @@ def many(lab):
     lab.settled()
     got = [r for m in lab.messages() for r in m["rcpts"] if r in rcpts]
     tap.equal(sorted(got), sorted(rcpts), "each once")
+
+
+@tap.test("some have to wait: what became of the others stays, and is not "
+          "asked again")
+def waits(lab):
+    before = len(lab.accounting("b"))
+    lab.configure("max-rcpt-rate-in 2/h")
+    rcpts = ["w%d@in.example" % i for i in range(3)]
+    lab.drop("waits", rcpts[:1] + ["out@in.example"] + rcpts[1:])
+    tap.wait_for(lambda: "pickup-waits" in lab.daemon.log_text(), 20,
+                 "one has to wait")
+    line = [x for x in lab.daemon.log_text().splitlines()
+            if " pickup-waits " in x][-1]
+    tap.check(" rcpts=1 " in line and "450 4.7.1" in line, line)
+    tap.check([n for n in lab.left() if n.startswith("ended-")], lab.left())
+    # The store forgets within a day whom it was handed; it does not know
+    # another id either.
+    taken = lab.path("drop", ".mailrace")
+    lab.daemon.stop()
+    for name in os.listdir(taken):
+        at = name.index(".") - 16
+        os.rename(os.path.join(taken, name), os.path.join(
+            taken, name[:at] + "0123456789ABCDEF" + name[at + 16:]))
+    lab.daemon.start()
+    lab.wait_gone()
+    text, why = lab.bad("waits")
+    tap.check(text.startswith("x-sender: s@a.example\n"
+                              "x-receiver: out@in.example\nSubject") and
+              why.startswith("<out@in.example>: 550 5.7.1 "), (text, why))
+    lab.settled()
+    got = [r for m in lab.messages() for r in m["rcpts"] if r in rcpts]
+    tap.equal(sorted(got), rcpts, "each once")
+    tap.equal(len(lab.accounting("b")), before + 1, "records of who is listed")
+    tap.check(not [n for n in os.listdir(taken)], os.listdir(taken))
+    lab.configure("")
+
+
+@tap.test("a reload holds for a file that is being handed in")
+def reloaded(lab):
+    rcpts = ["l%d@in.example" % i for i in range(6000)]
+    lab.drop("reloaded", rcpts, sender="late@a.example")
+    lab.wait_arrived(rcpts[0])
+    lab.configure("deny-sender late@a.example")
+    text, why = lab.bad("reloaded")
+    refused = [x[12:] for x in text.splitlines()
+               if x.startswith("x-receiver: ")]
+    lab.settled()
+    got = [r for m in lab.messages() if m["sender"] == "late@a.example"
+           for r in m["rcpts"]]
+    tap.check(got and refused, (len(got), len(refused)))
+    tap.equal(sorted(got + refused), sorted(rcpts), "each once")
+    lab.configure("")
 
 
 @tap.test("what is not whole, no file, or a link, is left alone")

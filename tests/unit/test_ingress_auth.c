@@ -236,21 +236,40 @@ test_time(void)
 	fake_passwords = (struct fake_passwords){ 0 };
 }
 
+#define SECRET "AHRpbQB0YW5zdGFhZg=="
+#define X100 \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X1000 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100
+
+static const struct {
+	const char *label, *script;
+} wiped[] = {
+	{ "taken", "> " GOOD "\n< 235*\n" },
+	{ "refused", "> AUTH PLUM " SECRET "\n< 504*\n" },
+	{ "too long",
+	    "> AUTH PLAIN " SECRET " " X1000 X1000 X1000 "\n< 500*\n" },
+	{ "not to be read", "> AUTH PLAIN " SECRET "\x01\n< 500*\n" },
+	{ "with a word too many", "> AUTH PLAIN " SECRET " x\n< 501*\n" },
+};
+
 static void
 test_wiped(void)
 {
-	static const char secret[] = "AHRpbQB0YW5zdGFhZg==";
-	struct ingress_session *s;
-	struct client c;
+	for (size_t i = 0; i < sizeof(wiped) / sizeof(wiped[0]); i++) {
+		struct ingress_session *s;
+		struct client c;
 
-	set_up(CLEAR);
-	client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
-	ok(client_talk(&c, ALL "> " GOOD "\n< 235*\n"), "signed in");
-	s = LIST_FIRST(&world.env.ingress);
-	ok(memmem(s->line.text, sizeof(s->line.text), secret,
-	       sizeof(secret) - 1) == NULL,
-	    "the line is wiped");
-	client_close(&c);
+		set_up(CLEAR);
+		client_open(&c, INGRESS_SMTP, "192.0.2.9", SOCK_STREAM);
+		ok(client_talk(&c, ALL), "hello");
+		ok(client_talk(&c, wiped[i].script), "%s", wiped[i].label);
+		s = LIST_FIRST(&world.env.ingress);
+		ok(memmem(s->line.text, sizeof(s->line.text), SECRET,
+		       sizeof(SECRET) - 1) == NULL,
+		    "the line is wiped");
+		client_close(&c);
+	}
 }
 
 int

@@ -3,6 +3,7 @@
  * The host MTA at a listener of its own: it may relay, it alone says as whom its
  * clients have signed in, and mail for its own domains goes back to it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -168,6 +169,52 @@ test_user_rates(void)
 	client_close(&c);
 }
 
+/* Of a client that is named, and of a user, is known at the end what he may. */
+static void
+test_limits(void)
+{
+	static const struct {
+		const char *label, *mail, *reply;
+		uint64_t max_size;
+		uint32_t max_rcpts;
+		bool no_utf8;
+	} limits[] = {
+		{ "nothing", "", "250 2.6.0*", 0, 0, false },
+		{ "enough", " SMTPUTF8", "250 2.6.0*", 100, 2, false },
+		{ "a size", "", "552 5.3.4 message too big", 20, 2, false },
+		{ "recipients", "", "554 5.5.3 too many recipients", 0, 1,
+		    false },
+		{ "ASCII, of others", "", "250 2.6.0*", 0, 0, true },
+		{ "ASCII", " SMTPUTF8", "550 5.6.7 SMTPUTF8 is not offered", 0,
+		    0, true },
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct source_conf *of = &world.conf.other_source;
+		char script[400];
+		struct client c;
+
+		open_door(&c, true);
+		*of = world.conf.source;
+		world.conf.other_client = (struct net_addr){ AF_INET,
+			{ 192, 0, 2, 8 } };
+		of->max_size = limits[i].max_size;
+		of->max_rcpts = limits[i].max_rcpts;
+		of->allow_utf8 = !limits[i].no_utf8;
+		(void)snprintf(script, sizeof(script),
+		    "> XFORWARD ADDR=192.0.2.8\n< 250*\n"
+		    "> MAIL FROM:<s@a.test>%s\n> RCPT TO:<r@b.test>\n"
+		    "> RCPT TO:<t@b.test>\n> DATA\n"
+		    "< 250*\n< 250*\n< 250*\n< 354*\n"
+		    "> Received: x\n> Subject: y\n> \n> .\n< %s\n",
+		    limits[i].mail, limits[i].reply);
+		ok(client_talk(&c, SMTP_HELLO), "hello");
+		ok(client_talk(&c, script), "%s", limits[i].label);
+		is_int(world.store.taken, limits[i].reply[0] == '2', "taken");
+		client_close(&c);
+	}
+}
+
 /* Policy would not be asked as for other mail of the host. */
 static void
 test_merge(void)
@@ -209,6 +256,12 @@ test_bounce(void)
 				UNREAD "< 250*\n"),
 		    "no recipient can be read, sender denied: %d", denied);
 		is_int(world.store.mails, denied ? 0 : 1, "told");
+		ok(denied ||
+			(strstr(buf_cstr(&world.store.mail), AUTH_HEADER) ==
+				NULL &&
+			    strstr(buf_cstr(&world.store.mail),
+				"\r\nReceived: x\r\n") != NULL),
+		    "of the header, without the user");
 		is_int(count_read(&world.env.sender_counts->denied), denied,
 		    "counted");
 		client_close(&c);
@@ -249,6 +302,23 @@ test_own_domain(void)
 	is_str(world.store.env.rcpts[1].vmta, "two", "by theirs");
 	client_close(&c);
 
+	open_door(&c, true);
+	world.conf.host_domain = "own.test";
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	world.conf.listed = "no@own.test";
+	world.conf.listed_late = "late@own.test";
+	world.conf.assign = "one";
+	ok(client_talk(&c,
+	       SMTP_HELLO
+	       "> MAIL FROM:<s@a.test>\n> RCPT TO:<no@own.test>\n> DATA\n"
+	       "< 250*\n< 250*\n< 354*\n> A: b\n> \n> .\n< 250 2.6.0*\n"
+	       "> MAIL FROM:<s@a.test>\n> RCPT TO:<late@own.test>\n> DATA\n"
+	       "< 250*\n< 250*\n< 354*\n> A: b\n> \n> .\n< 250 2.6.0*\n"),
+	    "who is in a list: it is for mail that goes out");
+	is_int(world.store.refused + world.store.refused_alone, 0, "no record");
+	client_close(&c);
+
 	world_reset();
 	world.conf.host_domain = "b.test";
 	client_open(&c, INGRESS_LMTP, NULL, SOCK_STREAM);
@@ -267,6 +337,7 @@ main(void)
 	test_others();
 	test_rates();
 	test_user_rates();
+	test_limits();
 	test_merge();
 	test_bounce();
 	test_own_domain();

@@ -178,6 +178,43 @@ test_reset(void)
 	buf_fini(&c.got);
 }
 
+/* The second message of a merge waits; the first is made, and nobody's yet. */
+static void
+test_merge_reset(void)
+{
+	static const char text[] =
+	    "XMRG FROM:<s@a.test>\r\nXDFN n=1\r\nRCPT TO:<r@b.test>\r\n"
+	    "XDFN n=2\r\nRCPT TO:<t@b.test>\r\nXPRT 1 LAST\r\n"
+	    "ARC-Seal: i=1; a=rsa-sha256; cv=none; d=a.test; s=s1; b=AAAA\r\n"
+	    "ARC-Message-Signature: i=1; a=rsa-sha256; d=a.test; s=s1; h=from;"
+	    " bh=AAAA; b=AAAA\r\n"
+	    "ARC-Authentication-Results: i=1; a.test; none\r\n"
+	    "From: x@a.test\r\nSubject: [n]\r\n\r\nHello\r\n.\r\n";
+	struct client c;
+
+	world_reset();
+	world.conf.sealing.check = true;
+	world.conf.source.relay = true;
+	world.conf.source.allow_mailmerge = true;
+	asked_count = 0;
+	client_open(&c, INGRESS_SMTP, "192.0.2.1", SOCK_STREAM);
+	ok(client_talk(&c, SMTP_HELLO), "hello");
+	client_send(&c, text, sizeof(text) - 1);
+	(void)event_base_loop(worker_base(world.worker), EVLOOP_NONBLOCK);
+	ok(asked_count == 1, "the first one's key is asked for");
+	answer(0, DNS_NXDOMAIN);
+	(void)event_base_loop(worker_base(world.worker), EVLOOP_NONBLOCK);
+	ok(asked_count == 2 && !asked[1].cancelled, "and the second one's");
+	(void)close(c.fd);
+	c.closed = true;
+	client_pump(&c);
+	ok(asked[1].cancelled, "the client is gone: nobody wants it any more");
+	is_int(world.env.sessions_in, 0, "nor is there a session");
+	is_int(world.store.taken, 0, "nor a message");
+	is_int(world.dispatch.messages, 0, "and nothing is sent");
+	buf_fini(&c.got);
+}
+
 static void
 test_half_closed(void)
 {
@@ -239,6 +276,7 @@ main(void)
 	test_refused();
 	test_gone();
 	test_reset();
+	test_merge_reset();
 	test_half_closed();
 	test_bound();
 	world_fini();

@@ -3,10 +3,14 @@
  * A mail merge as PowerMTA's clients send it: each recipient gets the text that
  * is his, all get one or none does, and what is wrong is said where it can be.
  */
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "lib/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 #include "transport/ingress_merge.h"
@@ -159,6 +163,15 @@ static const struct {
 	    XMRG "> XDFN n=\"1\n< 501 5.5.4 XDFN: syntax error\n"
 		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n"
 		 "> XPRT 1 LAST\n< 554*\n" },
+	{ "no blank behind XDFN",
+	    XMRG "> XDFNn=1\n< 501 5.5.4 XDFN: a blank*\n"
+		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n"
+		 "> xdfn*from=t@a.test b=1\n< 501 5.5.4 XDFN: a blank*\n"
+		 "> RCPT TO:<c@b.test>\n< 503 5.5.1 its XDFN was refused\n"
+		 "> XPRT 1 LAST\n< 554*\n" },
+	{ "nor where no reply is awaited",
+	    "> XACK OFF\n< 250*\n" XMRG "> XDFNn=1\n> RCPT TO:<a@b.test>\n"
+	    "> XPRT 1 LAST\n< 501 5.5.4 XDFN: a blank*\n" },
 	{ "a control character in one",
 	    XMRG "> XDFN n=\"a\rBcc: x\"\n< 500 5.5.2 control*\n"
 		 "> RCPT TO:<a@b.test>\n< 503 5.5.1 its XDFN was refused\n" },
@@ -411,6 +424,40 @@ test_gone(void)
 	is_int(world.store.taken, 0, "nothing is kept");
 }
 
+/* Nor while the messages are made, turn by turn. */
+static void
+test_gone_within(void)
+{
+	struct ingress_session *s;
+	struct client c;
+	char line[80];
+	int i;
+
+	begin(&c);
+	ok(client_talk(&c, XMRG), "a merge");
+	for (i = 0; i < 9000; i++) {
+		(void)snprintf(line, sizeof(line),
+		    "XDFN n=%d\r\nRCPT TO:<r%d@b.test>\r\n", i, i);
+		client_send(&c, line, strlen(line));
+		if (i % 100 == 0)
+			client_pump(&c);
+	}
+	client_pump(&c);
+	buf_clear(&c.got);
+	ok(write(c.fd, "XPRT 1 LAST\r\nA: [n]\r\n.\r\n", 24) == 24, "of many");
+	s = LIST_FIRST(&world.env.ingress);
+	for (i = 0; i < 1000 && s->state != INGRESS_MERGE; i++)
+		(void)event_base_loop(worker_base(world.worker),
+		    EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	is_int(s->state, INGRESS_MERGE, "it is being made");
+	/* 354 is unread: a reset, and not the end of what it has to say. */
+	client_close(&c);
+	client_pump(&c);
+	is_int(world.env.sessions_in, 0, "the session ends");
+	is_int(world.store.taken, 0, "nothing is kept");
+	is_int(world.dispatch.messages, 0, "and nothing sent");
+}
+
 static void
 test_suppressed(void)
 {
@@ -437,6 +484,87 @@ test_suppressed(void)
 	    "an address that cannot be read");
 	is_int(world.store.rcpts_new, 4, "is not queued");
 	is_int(world.store.failed, 1, "and has its record");
+	client_close(&c);
+}
+
+static bool
+is_recorded(const char *what)
+{
+	const struct buf *b = &world.store.refusals;
+
+	return memmem(b->p, b->len, what, strlen(what)) != NULL;
+}
+
+/* Of who is in a list, too: also where one comes after another was settled. */
+static void
+test_refused_own(void)
+{
+	struct client c;
+
+	begin(&c);
+	world.conf.listed = "a@b.test";
+	ok(client_talk(&c,
+	       XMRG XDFN("*from=t@a.test") "> RCPT TO:<a@b.test>\n< 550*\n"
+					   "> XPRT 1 LAST\n< 554*\n"),
+	    "nobody is left");
+	ok(is_recorded("t@a.test") && !is_recorded("s@a.test"),
+	    "a record of his sender");
+	ok(client_talk(&c,
+	       XDFN("*from=u@a.test") "> RCPT TO:<a@b.test>\n< 550*\n"
+				      "> RSET\n< 250*\n"),
+	    "another one");
+	ok(is_recorded("u@a.test") && !is_recorded("t@a.test"), "likewise");
+	is_int(world.store.refused_alone, 2, "both alone");
+	client_close(&c);
+}
+
+/* Of whom nobody can read the address: his own sender gets his own text back. */
+static void
+test_unparsed(void)
+{
+	struct conf_host host = { .name = NULL };
+	const char *told;
+	struct client c;
+
+	begin(&c);
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	ok(client_talk(&c,
+	       "> XACK OFF\n< 250*\n" XMRG
+	       "> XDFN n=1 *jobid=first\n> RCPT TO:<a@b.test>\n"
+	       "> XDFN n=2 *from=t@a.test *jobid=mine\n> RCPT TO:<x@@>\n"
+	       "> RCPT TO:<y@@>\n"
+	       "> XDFN n=3 *from=u@a.test\n> RCPT TO:<z@@>\n"
+	       "> XPRT 1 LAST\n< 354*\n"
+	       "> Subject: [n]\n> X-Mailrace-Auth: me\n" DONE),
+	    "some among others");
+	is_int(world.store.failed, 3, "each has his record");
+	is_int(world.store.mails, 3, "and each sender is told");
+	is_int(world.dispatch.messages, 4, "all of which is to be delivered");
+	told = buf_cstr(&world.store.mail);
+	ok(strstr(told, "To: <u@a.test>\r\n") != NULL &&
+		strstr(told, "\nSubject: 3\r\n") != NULL &&
+		strstr(told, "rfc822; z@@") != NULL &&
+		strstr(told, "rfc822; x@@") == NULL &&
+		strstr(told, "X-Mailrace-Auth") == NULL,
+	    "the last of them of his own");
+	ok(is_recorded("t@a.test") && is_recorded("u@a.test"),
+	    "records name their senders");
+	ok(is_recorded("mine") && !is_recorded("first"), "and their jobs");
+
+	ok(client_talk(&c,
+	       XMRG "> XDFN *from=t@a.test\n> RCPT TO:<x@@>\n"
+		    "> RCPT TO:<y@@>\n> XPRT 1 LAST\n< 354*\n"
+		    "> Subject: all\n" DONE),
+	    "nobody else is named");
+	is_int(world.store.failed, 5, "two records");
+	is_int(world.store.mails, 5, "two are told");
+	is_int(world.store.taken, 1, "there is no message");
+	ok(client_talk(&c,
+	       XMRG "> RCPT TO:<x@@> NOTIFY=NEVER\n> XPRT 1 LAST\n" PART
+		    "> Subject: all\n" DONE "> NOOP\n< 250*\n"),
+	    "who does not want to be told");
+	is_int(world.store.mails, 5, "is not");
 	client_close(&c);
 }
 
@@ -485,7 +613,10 @@ main(void)
 	test_too_big();
 	test_store();
 	test_gone();
+	test_gone_within();
 	test_suppressed();
+	test_refused_own();
+	test_unparsed();
 	test_undefined();
 	test_bcc();
 	world_fini();

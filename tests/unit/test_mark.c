@@ -218,23 +218,34 @@ test_arrival(const struct mark_key *key, const struct mark_key *other,
     struct region *rg)
 {
 	const int64_t came_us = INT64_C(1790000000000000);
-	char *value = region_strdup(rg,
-	    mark_arrival_make(key, came_us + 7, rg));
-	size_t len = strlen(value), believed = 0;
+	static const char message[] = "A: b\r\n\r\nhello\r\n";
+	uint8_t body[32], other_body[32];
+	size_t len, believed = 0;
 	int64_t got = 0;
+	char *value;
 
-	ok(mark_arrival_read(key, value, &got) && got == came_us,
+	mark_body_hash(slice_of(message), rg, body);
+	mark_body_hash(slice_of("A: b\r\n\r\nhallo\r\n"), rg, other_body);
+	value = region_strdup(rg,
+	    mark_arrival_make(key, came_us + 7, body, rg));
+	len = strlen(value);
+	ok(!mark_arrival_read(key, value, other_body, &got),
+	    "before another body it says nothing");
+	mark_body_hash(slice_of("X: y\r\nA: b\r\n\r\nhello\r\n\r\n"), rg, body);
+
+	ok(mark_arrival_read(key, value, body, &got) && got == came_us,
 	    "an arrival comes back: %s", value);
-	ok(!mark_arrival_read(other, value, &got), "another key says no");
+	ok(!mark_arrival_read(other, value, body, &got), "another key says no");
 	for (size_t i = 0; i < len; i++) {
 		value[i] ^= 1;
-		believed += mark_arrival_read(key, value, &got);
+		believed += mark_arrival_read(key, value, body, &got);
 		value[i] ^= 1;
 	}
 	for (size_t i = 0; i < len; i++)
 		believed += mark_arrival_read(key, region_strndup(rg, value, i),
-		    &got);
-	believed += mark_arrival_read(key, REGION_JOIN(rg, value, "x"), &got);
+		    body, &got);
+	believed += mark_arrival_read(key, REGION_JOIN(rg, value, "x"), body,
+	    &got);
 	is_int((int64_t)believed, 0, "changed or cut it is not believed");
 	ok(mark_is_field(slice_of("x-mailrace-mark")) &&
 		mark_is_field(slice_of("X-Mailrace-Arrival")) &&

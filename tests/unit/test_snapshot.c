@@ -268,6 +268,9 @@ static const struct {
 	{ "lmtp-listener a", "neither a path nor IP:PORT" },
 	{ "postmaster nobody",
 	    "main:1: postmaster: \"nobody\" is not an address" },
+	{ "postmaster j\xc3\xb6@b.test\n",
+	    "main:1: postmaster: \"j\xc3\xb6@b.test\" is not ASCII: mail to it "
+	    "would need SMTPUTF8, which its senders may not have" },
 	{ "pickup /a", "main:1: pickup: write DIR BADDIR, neither with" },
 	{ "pickup a /b", "main:1: pickup: absolute paths are needed" },
 	{ "pickup /a /b /c", "main:1: pickup: write DIR BADDIR" },

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was decided of a file that waits is known again, to whoever comes next;
+ * a record of it that is not whole is an error, and never as if nothing had
+ * been.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/tap.h"
+#include "transport/pickup_priv.h"
+
+#define NAME "0123456789ABCDEF.f"
+
+static struct pickup_folders folders = { .dir = "d", .bad_dir = "b" };
+static char root[] = "/tmp/mailrace-test-XXXXXX";
+
+static const char *rcpts[] = { "a@b.test", "c@b.test", "d@b.test" };
+
+/* As it is when it has just been read. */
+static struct pickup_item *
+item_new(size_t rcpt_count)
+{
+	struct pickup_item *item = pickup_item_of(NAME);
+
+	item->rg = region_new();
+	item->file = (struct pickup_file){ .rcpts = rcpts,
+		.rcpt_count = rcpt_count };
+	item->fates = region_array(item->rg, rcpt_count, sizeof(*item->fates));
+	item->why = region_array(item->rg, rcpt_count, sizeof(*item->why));
+	return item;
+}
+
+static void
+item_free(struct pickup_item *item)
+{
+	region_free(&item->rg);
+	free(item);
+}
+
+static void
+put(const char *name, const char *text)
+{
+	int fd = openat(folders.taken_fd, name, O_WRONLY | O_CREAT | O_TRUNC,
+	    0600);
+
+	ok(fd != -1 && write(fd, text, strlen(text)) == (ssize_t)strlen(text),
+	    "a file");
+	(void)close(fd);
+}
+
+static bool
+is_there(const char *name)
+{
+	struct stat st;
+
+	return fstatat(folders.taken_fd, name, &st, 0) == 0;
+}
+
+/* Each recipient in a letter, and why, or what is wrong. */
+static const char *
+known(void)
+{
+	static char said[800];
+	struct pickup_item *item = item_new(3);
+	size_t at = 0;
+	struct err e;
+
+	if (pickup_state_read(&folders, item, &e) == -1)
+		(void)snprintf(said, sizeof(said), "%s", e.text);
+	else
+		for (size_t i = 0; i < 3; i++)
+			at += (size_t)snprintf(said + at, sizeof(said) - at,
+			    "%c%s", "OTR"[item->fates[i]],
+			    item -> why[i] == NULL ? "" : item->why[i]);
+	item_free(item);
+	return said;
+}
+
+static void
+test_again(void)
+{
+	struct pickup_item *item = item_new(3);
+	struct err e;
+
+	is_str(known(), "OOO", "nothing was decided");
+	ok(!item->has_state && pickup_state_remove(&folders, item, &e) == 0,
+	    "and nothing is to be removed");
+	item->fates[1] = PICKUP_REFUSED;
+	item->why[1] = "550 5.7.1 no";
+	item->unsaved = true;
+	ok(pickup_state_write(&folders, item, &e) == 0 && !item->unsaved,
+	    "one is refused");
+	is_str(known(), "OR550 5.7.1 noO", "which is known");
+	item->fates[0] = PICKUP_TAKEN;
+	ok(pickup_state_write(&folders, item, &e) == 0, "another is taken");
+	is_str(known(), "TR550 5.7.1 noO", "so is that");
+	put(NAME, "x");
+	pickup_state_orphan(&folders, "ended-" NAME);
+	ok(is_there("ended-" NAME), "the file is there, and so is that");
+	ok(pickup_remove(&folders, item, &e) == 0 && !is_there(NAME) &&
+		!is_there("ended-" NAME),
+	    "both go");
+	item_free(item);
+	put("ended-" NAME, "x");
+	pickup_state_orphan(&folders, "ended-" NAME);
+	ok(!is_there("ended-" NAME), "it goes if the file has gone before");
+}
+
+static void
+test_refused(void)
+{
+	struct pickup_item *item = item_new(3);
+	struct err e;
+
+	item->fates[0] = item->fates[1] = item->fates[2] = PICKUP_REFUSED;
+	item->why[0] = item->why[1] = item->why[2] = "550 no";
+	put(NAME, "x");
+	ok(pickup_state_write(&folders, item, &e) == 0 &&
+		pickup_reject(&folders, item, "550 no", &e) == 0 &&
+		!is_there(NAME) && !is_there("ended-" NAME),
+	    "all are refused: both go");
+	item_free(item);
+}
+
+static const struct {
+	const char *label, *text;
+} bad[] = {
+	{ "empty", "" },
+	{ "cut", "mailrace-pickup 1 3\n0 taken\n" },
+	{ "cut within a line", "mailrace-pickup 1 3\n0 tak" },
+	{ "more behind it", "mailrace-pickup 1 3\n0 taken\nend\n1 taken\n" },
+	{ "of another file", "mailrace-pickup 1 4\n0 taken\nend\n" },
+	{ "no such recipient", "mailrace-pickup 1 3\n3 taken\nend\n" },
+	{ "a number without end",
+	    "mailrace-pickup 1 3\n99999999999999999999999 taken\nend\n" },
+	{ "no number", "mailrace-pickup 1 3\n taken\nend\n" },
+	{ "another word", "mailrace-pickup 1 3\n0 lost\nend\n" },
+	{ "of another version", "mailrace-pickup 2 3\nend\n" },
+};
+
+static void
+test_bad(void)
+{
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		put("ended-" NAME, bad[i].text);
+		is_str(known(),
+		    "ended-" NAME ": what was handed in cannot be read there",
+		    bad[i].label);
+	}
+	put("ended-" NAME, "mailrace-pickup 1 3\nend\n");
+	is_str(known(), "OOO", "a good one of nobody");
+	(void)unlinkat(folders.taken_fd, "ended-" NAME, 0);
+	ok(symlinkat("/dev/null", folders.taken_fd, "ended-" NAME) == 0 &&
+		strstr(known(), "ended-" NAME ": open") != NULL,
+	    "a link is none");
+	(void)unlinkat(folders.taken_fd, "ended-" NAME, 0);
+}
+
+int
+main(void)
+{
+	char dir[64], sub[80], bad_dir[64];
+	struct err e;
+
+	ok(mkdtemp(root) != NULL, "a folder");
+	(void)snprintf(dir, sizeof(dir), "%s/d", root);
+	(void)snprintf(bad_dir, sizeof(bad_dir), "%s/b", root);
+	(void)snprintf(sub, sizeof(sub), "%s/.mailrace", dir);
+	ok(mkdir(dir, 0700) == 0 && mkdir(bad_dir, 0700) == 0, "two in it");
+	folders.dir = dir;
+	folders.bad_dir = bad_dir;
+	ok(pickup_folders_open(&folders, &e) == 0, "they are open");
+	test_again();
+	test_refused();
+	test_bad();
+	(void)unlinkat(folders.bad_fd, "f.0123456789ABCDEF", 0);
+	(void)unlinkat(folders.bad_fd, "f.0123456789ABCDEF.reason", 0);
+	pickup_folders_close(&folders);
+	ok(rmdir(sub) == 0 && rmdir(dir) == 0 && rmdir(bad_dir) == 0 &&
+		rmdir(root) == 0,
+	    "nothing else is there");
+	return done_testing();
+}
