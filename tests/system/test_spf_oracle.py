@@ -26,6 +26,9 @@ SENDERS = ["u@d0.example", "strong-bad@d1.example", "a.b+c=d@d2.example", "",
 # several hosts, which ends everything there.
 LIMITS = ("Too many DNS lookups", "More than 40 DNS lookups",
           "too many terms that need DNS")
+# A mistake in a record may still make a circle, which it sees before the terms
+# in front are looked at; RFC 7208 4.6.2 has them looked at from left to right.
+CIRCLE = "include has trivial recursion"
 # It reads over what the grammar forbids within "%{" and "}".
 MACRO = "a macro without its end"
 DEFAULTS = set(spf.EXPLANATIONS.values())
@@ -193,7 +196,8 @@ def main():
             seen[got[0]] = seen.get(got[0], 0) + 1
             if any(t in theirs[1] + got[2] for t in LIMITS):
                 limited += 1
-            elif MACRO not in got[2] and not same(got, theirs):
+            elif (MACRO not in got[2] and CIRCLE not in theirs[1] and
+                  not same(got, theirs)):
                 differ.append((i, queries()[k], got, theirs))
     for i, query, got, theirs in differ[:10]:
         print("# world %d, %s\n#   we    %s\n#   pyspf %s" %
