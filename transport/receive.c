@@ -431,7 +431,7 @@ receive_message(struct ingress_session *s)
 	struct dkim_answers *wants;
 	struct source_conf conf;
 	struct letter_work *w;
-	const char *why;
+	const char *why, *trouble;
 
 	s->tx.named = s->tx.rcpt_count;
 	if (s->tx.dot.bare)
@@ -439,9 +439,9 @@ receive_message(struct ingress_session *s)
 		    NULL);
 	if (s->tx.too_big)
 		return receive_refuse(s, "552 5.3.4 message too big", NULL);
-	why = ingress_host_sign_in(s);
+	why = ingress_host_sign_in(s, &trouble);
 	if (why != NULL)
-		return receive_refuse(s, why, NULL);
+		return receive_refuse(s, why, trouble);
 	if (s->tx.named == 0)
 		return bounce(s);
 	receive_source(s, NULL, &conf);
