@@ -231,7 +231,7 @@ milter_loops_start(struct milter_loops *l, const char *where, struct err *e)
 		.fn = hand_over,
 		.ctx = l };
 	struct net_addr own;
-	int fd = net_has_inherited() ? net_inherit(e) : net_listen(where, e);
+	int fd = net_listen_any(where, e);
 
 	if (fd == -1)
 		return err_where(e, "milter-listener");

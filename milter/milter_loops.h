@@ -28,7 +28,7 @@ struct worker *const *milter_loops_workers(const struct milter_loops *l,
 
 /*
  * Listens at where, "/path" or "IP:PORT", or at a socket that was handed over
- * (LISTEN_FDS), wherever that is bound; says so in env; runs the threads.
+ * (LISTEN_FDS), as net_listen_any(); says which in env; runs the threads.
  */
 int milter_loops_start(struct milter_loops *l, const char *where,
     struct err *e);
