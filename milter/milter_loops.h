@@ -34,8 +34,9 @@ int milter_loops_start(struct milter_loops *l, const char *where,
     struct err *e);
 
 /*
- * Nobody is let in any more, and sessions end: those without a message at once,
- * others with it, or in five seconds.  Then fn is called on main, once.
+ * Nobody is let in any more, and sessions end: those without a message when they
+ * have been silent for MILTER_STOP_IDLE_US, the rest in five seconds.  Then fn
+ * is called on main, once.
  */
 void milter_loops_stop(struct milter_loops *l, void (*fn)(void *ctx),
     void *ctx);
