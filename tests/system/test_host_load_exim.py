@@ -37,8 +37,9 @@ class Fixture(host_load.HostLab):
         self.host = exim.Debian(SETTINGS)
         super().__init__(zone=mx_zone("in.example",
                                       ("mx.in.example", RECEIVER)),
-                         config=host_load.CONFIG, with_postfix=False,
-                         with_milter=False,
+                         config=host_load.CONFIG +
+                         "exim-listener {run}/lmtp\n",
+                         with_postfix=False, with_milter=False,
                          receivers=[{"listen": [RECEIVER + ":25"],
                                      "store": False}])
         # As a package would: who may connect is the group's.
