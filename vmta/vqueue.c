@@ -457,8 +457,10 @@ vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 	q->granted--;
 	q->turns.backlog->sums.granted--;
 	g->active--;
-	if (g->active == 0)
+	if (g->active == 0) {
 		msg_release(g);
+		g->ageless = false; /* all that were to be tried have been */
+	}
 	/* When all is over, it leaves at its time. */
 	join_deferred(q, r, opens == INT64_MAX ? due_us : opens);
 }

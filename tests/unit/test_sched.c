@@ -226,7 +226,7 @@ test_take_all(void)
 	(void)sched_run(w.sched, S);
 	sched_ready(w.sched, w.opened[1], S);
 	(void)sched_queue_failed(w.sched, sched_conn_queue(w.opened[1]),
-	    RETRY_QUEUE, "x", S);
+	    RETRY_QUEUE, "x", S, false);
 	end(&w, 1, &done, S);
 	is_int((int64_t)totals(&w).rcpts, 2, "the other queue has its own");
 	sched_free(&w.sched);
