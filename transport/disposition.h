@@ -82,6 +82,8 @@ struct judgement {
 	 * no mailbox and is no greylisting.
 	 */
 	bool is_error;
+	/* It would end a recipient that had not to go back to the host. */
+	bool refused;
 	/* The time of the next attempt is the server's, for this source. */
 	bool keep_source;
 };

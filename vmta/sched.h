@@ -280,7 +280,9 @@ struct sched_result {
 	 * from the same source, until then; 0: from any.
 	 */
 	int64_t pin_until_us;
-	bool skipped;   /* with FATE_UNUSED: its host is to be left (skip-mx) */
+	bool skipped; /* with FATE_UNUSED: its host is to be left (skip-mx) */
+	/* FATE_RETRY: for good, were it not handed (sched_walk_hand()). */
+	bool refused;
 	bool written;   /* its RCPT was written, so its token is spent */
 	bool delivered; /* with FATE_DONE: the server took the message */
 };
@@ -463,6 +465,8 @@ struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 struct sched_totals {
 	uint64_t queues, rcpts, deferred, granted, kbytes;
 	uint64_t handed; /* sched_walk_hand(), and not gone yet */
+	/* Of these: it, or another of its message there, was refused. */
+	uint64_t refused;
 	uint32_t conns;
 };
 /* Kept as they change: costs the same however many queues there are. */

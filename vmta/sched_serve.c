@@ -569,6 +569,8 @@ apply(struct sched *s, struct sched_conn *c, struct rcpt *rcpt,
 			rcpt->attempts++;
 		delay_deferred(s, q, rcpt, now_us);
 		vqueue_defer(q, rcpt, result->due_us);
+		if (result->refused)
+			vqueue_refused(q, rcpt->group);
 		if (result->pin_until_us > 0)
 			pin_keep(c, rcpt->group, result->pin_until_us);
 		return true;
