@@ -7,10 +7,9 @@
 #include "admin/ctl_ask.h"
 #include "lib/clock.h"
 
-#define AT_ONCE "1000" /* recipients */
-
 enum {
-	FEW = 500, /* under way: more may come */
+	AT_ONCE = 1000, /* recipients */
+	FEW = 500,      /* under way: more may come */
 	LOOK_MS = 200,
 	TELL_S = 10,
 	GRACE_S = 60 /* for those that are under way at the end */
@@ -36,13 +35,33 @@ order_of(const struct ctl_options *opt)
 	return o;
 }
 
+/* Without, what waits for the host already is meant as well. */
+static bool
+has_selectors(const struct ctl_options *order)
+{
+	static const enum ctl_option selectors[] = { OPT_ENVID, OPT_ID,
+		OPT_JOBID, OPT_OLDER_THAN, OPT_ORIG, OPT_QUEUE, OPT_RCPT };
+
+	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++)
+		if (order->values[selectors[i]] != NULL)
+			return true;
+	return false;
+}
+
 /* How many went; those that are meant and being sent elsewhere. */
 static int
-ask(const struct ctl_options *order, json_int_t *count_r, json_int_t *sending_r)
+ask(const struct ctl_options *order, json_int_t max, json_int_t *count_r,
+    json_int_t *sending_r)
 {
+	struct ctl_options o = *order;
 	struct answer a;
-	int rc = ctl_ask(order, &a);
+	char text[24];
+	int rc;
 
+	(void)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, max);
+	if (max > 0)
+		o.values[OPT_MAXITEMS] = text;
+	rc = ctl_ask(&o, &a);
 	*count_r = json_integer_value(json_object_get(a.done, "handed"));
 	*sending_r = json_integer_value(json_object_get(a.done, "sending"));
 	ctl_answer_fini(&a);
@@ -55,19 +74,26 @@ ctl_hand_back_count(const struct ctl_options *opt, json_int_t *count_r)
 	const struct ctl_options order = order_of(opt);
 	json_int_t sending;
 
-	return ask(&order, count_r, &sending);
+	return ask(&order, 0, count_r, &sending);
 }
 
-/* Given to the host, and not gone: not its notifications, nor other mail. */
+/*
+ * Given to the host, and not gone: not its notifications, nor other mail; and
+ * those of them that it may still take at once.
+ */
 static int
-look(const struct ctl_options *opt, json_int_t *waiting_r)
+look(const struct ctl_options *opt, json_int_t *waiting_r,
+    json_int_t *under_way_r)
 {
+	const json_t *queue;
 	json_t *request = json_pack("{s:s}", "command", "show status");
 	struct answer a;
 	int rc = ctl_ask_this(opt, request, &a);
 
-	*waiting_r = json_integer_value(
-	    json_object_get(json_object_get(a.done, "queue"), "handed"));
+	queue = json_object_get(a.done, "queue");
+	*waiting_r = json_integer_value(json_object_get(queue, "handed"));
+	*under_way_r = *waiting_r -
+	    json_integer_value(json_object_get(queue, "refused"));
 	ctl_answer_fini(&a);
 	json_decref(request);
 	return rc;
@@ -88,11 +114,12 @@ static int
 give(struct hand_back *h, const struct ctl_options *order, bool giving,
     bool *over_r)
 {
-	json_int_t sending = 0, n = 0;
-	int rc = look(h->opt, &h->waiting);
+	json_int_t sending = 0, n = 0, under_way;
+	int rc = look(h->opt, &h->waiting, &under_way);
 
-	if (rc == 0 && giving && h->waiting < FEW)
-		rc = ask(order, &n, &sending);
+	h->waiting -= h->waiting < h->before ? h->waiting : h->before;
+	if (rc == 0 && giving && under_way < FEW)
+		rc = ask(order, AT_ONCE - under_way, &n, &sending);
 	h->handed += n;
 	h->waiting += n;
 	*over_r = h->waiting == 0 && sending == 0;
@@ -118,10 +145,12 @@ ctl_hand_back(struct hand_back *h)
 	struct ctl_options order = order_of(h->opt);
 	int64_t tell_us = clock_us() + TELL_S * US_PER_S;
 	bool giving = true, over = false, signalled = false;
-	int rc;
+	json_int_t under_way;
+	int rc = 0;
 
-	order.values[OPT_MAXITEMS] = AT_ONCE;
-	while ((rc = give(h, &order, giving, &over)) == 0 && !over) {
+	if (has_selectors(&order))
+		rc = look(h->opt, &h->before, &under_way);
+	while (rc == 0 && (rc = give(h, &order, giving, &over)) == 0 && !over) {
 		int64_t now_us = clock_us();
 
 		if (now_us > h->until_us && !giving)

@@ -195,6 +195,7 @@ check_PROGRAMS += \
 	tests/unit/test_replies \
 	tests/unit/test_record \
 	tests/unit/test_redis \
+	tests/unit/test_release_old \
 	tests/unit/test_remote \
 	tests/unit/test_regex \
 	tests/unit/test_regex_set \
@@ -403,6 +404,11 @@ tests_unit_test_sched_delay_SOURCES = \
 
 tests_unit_test_effects_SOURCES = \
 	%D%/unit/test_effects.c \
+	$(fake_conf_files) \
+	$(sim_files)
+
+tests_unit_test_release_old_SOURCES = \
+	%D%/unit/test_release_old.c \
 	$(fake_conf_files) \
 	$(sim_files)
 

@@ -204,6 +204,8 @@ on_walked(struct queue_walk *w)
 	struct candidates *c = post_owner(w, struct candidates, walk);
 
 	c->ended = true;
+	c->known = c->select->id != 0 &&
+	    sched_has_message(w->sched, c->select->id);
 	to_worker(c);
 }
 

@@ -63,6 +63,7 @@ struct candidates { /* the first seven are the owner's to fill */
 	    to_host; /* only who may go there now, or is being sent elsewhere */
 
 	bool ended;
+	bool known; /* the message that select names is queued, anywhere */
 	uint64_t counted;
 	uint64_t passed; /* did not fit by what the scheduler knows */
 

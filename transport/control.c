@@ -172,11 +172,12 @@ on_status(struct post *p)
 	(void)json_object_set_new(out, "uptime_s",
 	    json_integer((clock_us() - e->control->started_us) / US_PER_S));
 	(void)json_object_set_new(out, "queue",
-	    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "queues",
+	    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "queues",
 		(json_int_t)t->queues, "recipients", (json_int_t)t->rcpts,
 		"deferred", (json_int_t)t->deferred, "granted",
 		(json_int_t)t->granted, "handed", (json_int_t)t->handed,
-		"kbytes", (json_int_t)t->kbytes));
+		"refused", (json_int_t)t->refused, "kbytes",
+		(json_int_t)t->kbytes));
 	(void)json_object_set_new(out, "connections_out",
 	    json_integer(t->conns));
 	(void)json_object_set_new(out, "dns",

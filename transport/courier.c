@@ -272,7 +272,8 @@ on_closed(void *ctx, const struct outcome *why)
 
 	c->session = NULL;
 	unhold(c);
-	if (why != NULL)
+	/* Behind EHLO it belongs to no mail: a server's time-out, mostly. */
+	if (why != NULL && why->phase < PHASE_MAIL)
 		asks = courier_judge(c, why);
 	if (c->skips && !c->closing) {
 		leave_host(c);

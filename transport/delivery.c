@@ -510,6 +510,7 @@ set_result(struct delivery *d, uint32_t i, const struct outcome *o,
 	settle_one(d, i, o, what);
 	result->fate = what->what == DISPOSE_RETRY ? FATE_RETRY : FATE_DONE;
 	result->delivered = what->what == DISPOSE_DELIVERED;
+	result->refused = j->refused;
 	result->due_us = clock_us() + what->retry_after_us;
 	if (j->keep_source)
 		result->pin_until_us = result->due_us + what->retry_after_us;

@@ -352,6 +352,7 @@ disposition_judge(const struct outcome *o, const struct judging *by,
 		out->effects.skip_mx = false;
 	if (by->handed_back)
 		out->effects.bounce_queue = false;
+	out->refused = by->handed_back && kind_of(o)->is_final(o, by);
 	if (hit.rule != NULL && hit.rule->category[0] != '\0')
 		out->rcpt.category = hit.rule->category;
 	out->rcpt.place = place_of(&hit);

@@ -70,7 +70,10 @@ struct judging {
 	int64_t wall_us;
 	bool all_refused; /* each host greeted with 5xx other than 554 */
 	bool no_skip;     /* all hosts had their turn: skip-mx is an attempt */
-	/* The host is to have it back: but for its 250 nothing, no age ends it. */
+	/*
+	 * The host is to have it back: but for its 250 nothing, and no age ends
+	 * it, only that its last span is over.
+	 */
 	bool handed_back;
 };
 
@@ -82,6 +85,8 @@ struct judgement {
 	 * no mailbox and is no greylisting.
 	 */
 	bool is_error;
+	/* It would end a recipient that had not to go back to the host. */
+	bool refused;
 	/* The time of the next attempt is the server's, for this source. */
 	bool keep_source;
 };

@@ -102,12 +102,12 @@ log_queue(const struct sched_queue *q, const char *action,
 
 static void
 defer(const struct effects_to *to, struct sched_queue *q,
-    const struct outcome *why, int64_t now_us)
+    const struct outcome *why, int64_t now_us, bool tried)
 {
 	if (!sched_queue_waits(q, now_us) && to->owner->waits != NULL)
 		to->owner->waits(to->ctx, q, why);
 	(void)sched_queue_failed(to->sched, q, disposition_retry(why),
-	    why->text, now_us);
+	    why->text, now_us, tried);
 }
 
 /* What is being sent ends with its own reply. */
@@ -200,7 +200,7 @@ disable_source(const struct effects_to *to, struct sched_conn *c,
 
 	if (a->family == 0) {
 		tell_no_source(to, q, n);
-		defer(to, q, n->why, now_us);
+		defer(to, q, n->why, now_us, false);
 		return false;
 	}
 	(void)sched_queue_source_off(to->sched, q, a,
@@ -223,7 +223,7 @@ apply_one(const struct effects_to *to, struct sched_conn *c,
 		off = disable_source(to, c, n, now_us);
 	if (e->defer_queue) {
 		log_queue(q, "defer-queue", &e->at[REPLY_DEFER], n->why);
-		defer(to, q, n->why, now_us);
+		defer(to, q, n->why, now_us, false);
 	}
 	if (e->bounce_queue) {
 		log_queue(q, "bounce-queue", &e->at[REPLY_ROUTE], n->why);
@@ -267,6 +267,13 @@ is_to_host(const struct sched_queue *q)
 	return strcmp(sched_queue_domain(q), SNAPSHOT_DSN_DOMAIN) == 0;
 }
 
+/* A server that was ready for mail can take what still waits its turn. */
+static bool
+is_unreachable(const struct outcome *why)
+{
+	return why->phase < PHASE_MAIL && disposition_retry(why) != RETRY_DNS;
+}
+
 /* The connection never got to work: what does that mean for its queue? */
 void
 effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
@@ -298,10 +305,10 @@ effects_conn_failed(const struct effects_to *to, struct sched_conn *c,
 	case QUEUE_FAILS_OLD:
 		sched_queue_take_old(to->sched, q,
 		    now_us - conf->bounce_no_mx_us, fail_one, &f, now_us);
-		defer(to, q, why, now_us);
+		defer(to, q, why, now_us, is_unreachable(why));
 		break;
 	case QUEUE_WAITS:
-		defer(to, q, why, now_us);
+		defer(to, q, why, now_us, is_unreachable(why));
 		break;
 	case QUEUE_FAILS:
 		sched_queue_take_all(to->sched, q, fail_one, &f, now_us);

@@ -345,6 +345,7 @@ on_walked(struct queue_walk *w)
 
 	o->walked = true;
 	o->stopped = o->stopped || w->missed;
+	o->known = o->known || sched_has_message(w->sched, o->select.id);
 	settle(o);
 }
 
@@ -392,7 +393,7 @@ on_chunk(struct candidates *c)
 	struct order *o = post_owner(c, struct order, candidates);
 
 	o->stopped = o->stopped || c->walk.missed;
-	o->known = o->known || c->counted > 0;
+	o->known = o->known || c->known || c->counted > 0;
 	if (!c->ended && o->noted_count >= NOTED_MAX && !deeds[o->deed].once) {
 		candidates_stop(c);
 	} else if (!c->ended) {

@@ -72,7 +72,8 @@ struct group {
 	struct rcpt *last;      /* of those that wait their turn, or NULL */
 	LIST_ENTRY(group) link; /* of groups that keep the message */
 	uint32_t index;         /* in the heap of its priority */
-	uint32_t rcpts;         /* all; without any the group goes */
+	uint32_t rcpts : 31;    /* all; without any the group goes */
+	uint32_t refused : 1;   /* handed, and the host takes some of it not */
 	uint32_t active;        /* those that wait their turn or are granted */
 	uint16_t pin;           /* of its queue (vmta/pins.h), or 0 */
 	uint8_t priority : 7;
@@ -86,7 +87,8 @@ struct group {
 /* What the queues of a backlog have in all. */
 struct backlog_sums {
 	uint64_t rcpts, ready, granted, bytes;
-	uint64_t handed; /* to the host MTA, and on their way there */
+	uint64_t handed;  /* to the host MTA, and on their way there */
+	uint64_t refused; /* of these, in groups that are */
 };
 
 struct backlog {

@@ -280,7 +280,9 @@ struct sched_result {
 	 * from the same source, until then; 0: from any.
 	 */
 	int64_t pin_until_us;
-	bool skipped;   /* with FATE_UNUSED: its host is to be left (skip-mx) */
+	bool skipped; /* with FATE_UNUSED: its host is to be left (skip-mx) */
+	/* FATE_RETRY: for good, were it not handed (sched_walk_hand()). */
+	bool refused;
 	bool written;   /* its RCPT was written, so its token is spent */
 	bool delivered; /* with FATE_DONE: the server took the message */
 };
@@ -324,10 +326,11 @@ void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);
  * Queue-level failure: the queue waits, gives nothing to its connections and
  * closes idle ones; returns until when.  Failures while it waits are the same
  * failure.  sched_queue_worked() sets the next wait to the first of the list;
- * a wait that has begun stands.
+ * a wait that has begun stands.  tried: none of its servers can be reached, so
+ * what is too old, and was to be tried once, ends too.
  */
 int64_t sched_queue_failed(struct sched *s, struct sched_queue *q,
-    enum retry_kind kind, const char *why, int64_t now_us);
+    enum retry_kind kind, const char *why, int64_t now_us, bool tried);
 void sched_queue_worked(struct sched *s, struct sched_queue *q);
 
 /* Has its queue other connections that are ready, busy or being set up? */
@@ -462,6 +465,8 @@ struct message *sched_rcpt_message(const struct sched_rcpt_info *info);
 struct sched_totals {
 	uint64_t queues, rcpts, deferred, granted, kbytes;
 	uint64_t handed; /* sched_walk_hand(), and not gone yet */
+	/* Of these: it, or another of its message there, was refused. */
+	uint64_t refused;
 	uint32_t conns;
 };
 /* Kept as they change: costs the same however many queues there are. */

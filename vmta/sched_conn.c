@@ -547,7 +547,8 @@ sched_conn_has_peers(const struct sched_conn *c)
 bool
 sched_conn_is_spare(const struct sched_conn *c)
 {
-	return c->state == CONN_IDLE && c->queue->ready == 0;
+	return (c->state == CONN_IDLE || c->state == CONN_CLOSING) &&
+	    c->queue->ready == 0;
 }
 
 void

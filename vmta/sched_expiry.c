@@ -89,10 +89,11 @@ expiry_closes(struct sched *s, struct sched_queue *q, struct group *g,
 }
 
 void
-expiry_failed(struct sched *s, struct sched_queue *q, int64_t now_us)
+expiry_failed(struct sched *s, struct sched_queue *q, bool tried,
+    int64_t now_us)
 {
 	struct vqueue_ends ends = expiry_ends(s);
 
-	ends.tried = true;
+	ends.tried = tried;
 	vqueue_expire(q, &s->backlog, now_us, expiry_born(q, now_us), &ends);
 }

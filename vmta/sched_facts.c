@@ -183,6 +183,7 @@ sched_totals(const struct sched *s, struct sched_totals *out)
 		.deferred = sums->rcpts - sums->ready - sums->granted,
 		.granted = sums->granted,
 		.handed = sums->handed,
+		.refused = sums->refused,
 		.kbytes = (sums->bytes + 1023) / 1024,
 		.conns = s->process.scope.conns.used };
 }

@@ -631,7 +631,8 @@ int64_t expiry_serve(struct sched *s, struct sched_queue *q, int64_t now_us);
 /* A group whose turn it is may not be sent now, and waits elsewhere. */
 bool expiry_closes(struct sched *s, struct sched_queue *q, struct group *g,
     int64_t now_us);
-void expiry_failed(struct sched *s, struct sched_queue *q, int64_t now_us);
+void expiry_failed(struct sched *s, struct sched_queue *q, bool tried,
+    int64_t now_us);
 
 /* sched_serve.c */
 void sched_keep_error(struct sched_queue *q, const char *why);

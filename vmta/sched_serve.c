@@ -569,6 +569,8 @@ apply(struct sched *s, struct sched_conn *c, struct rcpt *rcpt,
 			rcpt->attempts++;
 		delay_deferred(s, q, rcpt, now_us);
 		vqueue_defer(q, rcpt, result->due_us);
+		if (result->refused)
+			vqueue_refused(q, rcpt->group);
 		if (result->pin_until_us > 0)
 			pin_keep(c, rcpt->group, result->pin_until_us);
 		return true;
@@ -633,7 +635,7 @@ sched_keep_error(struct sched_queue *q, const char *why)
 
 int64_t
 sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
-    const char *why, int64_t now_us)
+    const char *why, int64_t now_us, bool tried)
 {
 	bool waited = retry_waits(&q->retry, now_us);
 	int64_t until;
@@ -648,7 +650,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
 	    kind, now_us);
 	if (!waited)
 		sched_keep_dirty(s, q, until - now_us >= KEPT_WAIT_US);
-	expiry_failed(s, q, now_us);
+	expiry_failed(s, q, tried, now_us);
 	delay_queue_failed(s, q, now_us);
 	vqueue_cool(q);
 	sched_dirty(s, q);

@@ -70,7 +70,8 @@ bool sched_walk_hold(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
  * Hands those to the host MTA that are wanted: they go into the queue of
  * notifications, and out at once.  Only those are told that may be: not being
  * sent, nor on hold or paused, nor before or behind their times, nor in that
- * queue already.  Looks at about max a call.  True: that were all.
+ * queue already.  No age ends them there, but that their last span is over.
+ * Looks at about max a call.  True: that were all.
  */
 bool sched_walk_hand(struct sched_walk *w, sched_rcpt_fn *wants, void *ctx,
     uint32_t max, int64_t now_us);

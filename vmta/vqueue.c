@@ -133,6 +133,7 @@ rcpt_free(struct sched_queue *q, struct backlog *b, struct rcpt *r)
 	q->rcpts--;
 	q->turns.backlog->sums.rcpts--;
 	q->turns.backlog->sums.handed -= g->handed;
+	q->turns.backlog->sums.refused -= g->refused;
 	g->rcpts--;
 	e->rcpts--;
 	slab_put(b->rcpts, r);
@@ -457,10 +458,21 @@ vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us)
 	q->granted--;
 	q->turns.backlog->sums.granted--;
 	g->active--;
-	if (g->active == 0)
+	if (g->active == 0) {
 		msg_release(g);
+		g->ageless = false; /* all that were to be tried have been */
+	}
 	/* When all is over, it leaves at its time. */
 	join_deferred(q, r, opens == INT64_MAX ? due_us : opens);
+}
+
+void
+vqueue_refused(struct sched_queue *q, struct group *g)
+{
+	if (!g->handed || g->refused)
+		return;
+	g->refused = 1;
+	q->turns.backlog->sums.refused += g->rcpts;
 }
 
 void

@@ -236,6 +236,8 @@ bool vqueue_had_round(const struct sched_queue *q, const struct group *g);
 /* The three ends of a granted recipient. */
 void vqueue_untake(struct sched_queue *q, struct rcpt *r, int64_t now_us);
 void vqueue_defer(struct sched_queue *q, struct rcpt *r, int64_t due_us);
+/* One of a group that the host MTA is to have was refused there. */
+void vqueue_refused(struct sched_queue *q, struct group *g);
 void vqueue_drop(struct sched_queue *q, struct backlog *b, struct rcpt *r);
 
 /* The queue will not send soon: messages that no other queue keeps go. */

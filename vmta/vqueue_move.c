@@ -63,9 +63,10 @@ find_there(struct slot *s, const struct group *g)
 {
 	struct group *last = s->way.to->last_added;
 
-	if (s->there == NULL && last != NULL && last->entry == g->entry &&
-	    !g->entry->one_by_one && last->priority == g->priority &&
-	    last->by_pool == s->way.by_pool && last->handed == g->handed)
+	/* Each of those handed goes by the settings it came with. */
+	if (s->there == NULL && !g->handed && last != NULL && !last->handed &&
+	    last->entry == g->entry && !g->entry->one_by_one &&
+	    last->priority == g->priority && last->by_pool == s->way.by_pool)
 		s->there = last; /* of the slice before */
 	return s->there;
 }
@@ -88,6 +89,7 @@ group_there(struct slot *s, const struct group *g)
 		    g->priority);
 		s->there->by_pool = s->way.by_pool;
 		s->there->handed = g->handed;
+		s->there->refused = g->refused;
 		if (g->handed)
 			note_handed(to->turns.backlog, g, s->there);
 		to->last_added = s->there;

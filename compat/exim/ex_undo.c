@@ -289,7 +289,7 @@ names_us(const struct ex_conf *c, const struct ex_instance *router)
 	return strcmp(router->name, EX_OUR_ROUTER) == 0 ||
 	    strstr(name, EX_OUR_ROUTER) != NULL ||
 	    (t != NULL &&
-		strstr(ex_conf_value(t, "socket"), "/mailrace/") != NULL);
+		strstr(ex_conf_value(t, "socket"), EX_OUR_ROUTER) != NULL);
 }
 
 const char *

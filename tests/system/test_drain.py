@@ -360,6 +360,13 @@ def refused_by_host(lab):
     tap.check("1 recipients wait for the host" in err, out + err)
     said = lab.command.text("mailq", "--json")
     tap.check("552 5.3.4" in said, said)
+    # Another one waits for its own mail alone, though that is still there.
+    lab.command.text("drain", "--undo")
+    lab.inject("own@c.example")
+    lab.tried("own@c.example")
+    r = lab.to_host("--timeout=5s",
+                    "--id=" + lab.rows("--rcpt=own@*")[0]["id"])
+    tap.check("1 recipients went back" in r.stdout and r.stderr == "", str(r))
     lab.command.text("delete", "--queue=*")
     lab.command.text("drain", "--undo")
 

@@ -232,6 +232,10 @@ def sending(lab):
               "Released from hold: 0 messages\n", "release")
     tap.equal(lab.command.json("hold", "--queue=*", "--rcpt=slow@*"),
               {"held": 0, "sending": 1, "dry_run": False}, "JSON")
+    for more in (("--queue=next.example",),
+                 ("--queue=next.example", "--rcpt=x@*")):
+        tap.check(lab.command.run("hold", "--id=" + one, *more).returncode == 0,
+                  "it is queued, elsewhere")
     lab.receiver.stop()
     tap.wait_for(lambda: not lab.row("slow@a.example")["sending"], 20, "over")
     lab.command.text("delete", "--id=" + one)

@@ -8,6 +8,9 @@ retries are an hour away."""
 import netns
 netns.enter()
 
+import socket
+import threading
+
 import tap
 from lab import Lab, mx_zone
 
@@ -33,6 +36,11 @@ smtp-source-host ""
 </domain>
 <domain slow.example>
     smtp-pattern-list slow
+</domain>
+<domain idle.example>
+    smtp-pattern-list slow
+    max-msg-per-connection 100
+    connection-idle-timeout 1m
 </domain>
 <domain timed.example>
     smtp-pattern-list timed
@@ -118,6 +126,7 @@ PLACES = {"slow.example": "127.0.1.1", "timed.example": "127.0.1.2",
           "other.example": "127.0.1.11", "bare.example": "127.0.1.12",
           "both.example": "127.0.1.17"}
 ZONE = "".join(mx_zone(d, ("mx." + d, ip)) for d, ip in PLACES.items()) + \
+    mx_zone("idle.example", ("mx.idle.example", "127.0.1.18")) + \
     mx_zone("skip.example", ("mx1.skip.example", "127.0.1.4"),
             ("mx2.skip.example", "127.0.1.5")) + \
     mx_zone("rare.example", ("mx1.rare.example", "127.0.1.13"),
@@ -229,6 +238,43 @@ def backoff(lab):
     lab.wait_many("slow.example", 8)
     tap.equal(lab.first_together("slow.example", rule["t"]), None,
               "two at once at")
+
+
+def serve_one(listener):
+    """Takes a message, and then has no patience."""
+    conn, _ = listener.accept()
+    with conn, conn.makefile("rwb") as f:
+        f.write(b"220 mx.idle.example\r\n")
+        f.flush()
+        for line in f:
+            code = b"354" if line.startswith(b"DATA") else b"250"
+            f.write(code + b" ok\r\n")
+            f.flush()
+            if code == b"354":
+                while f.readline() not in (b".\r\n", b""):
+                    pass
+                f.write(b"250 ok\r\n")
+                f.flush()
+                break
+        f.write(b"421 4.4.2 timeout, slow down\r\n")
+        f.flush()
+        conn.settimeout(10)
+        f.read(1)
+
+
+@tap.test("a server that is tired of an idle connection asks for nothing")
+def idle(lab):
+    with socket.create_server(("127.0.1.18", 25)) as listener:
+        listener.settimeout(20)
+        server = threading.Thread(target=serve_one, args=(listener,))
+        server.start()
+        lab.inject("one@idle.example")
+        server.join(30)
+    tap.wait_for(lambda: "4.4.2 timeout" in lab.daemon.log_text(), 10,
+                 "the end of the session")
+    tap.equal([q["mode"] for q in
+               lab.command.json("show", "queues", "idle.example")["queues"]],
+              ["normal"], "mode")
 
 
 @tap.test("backoff-to-normal-after: for so long, then the normal limits",

@@ -62,7 +62,7 @@ class Fixture(Lab):
         os.mkdir(self.path("exim"))
         with open(os.path.join(mailrace.SOURCE, "etc",
                                "exim-suppression.acl")) as f:
-            acl = f.read().replace("/run/mailrace/suppress",
+            acl = f.read().replace("/var/spool/postfix/mailrace/suppress",
                                    self.path("run", "suppress"))
         with open(self.path("exim.conf"), "w") as f:
             f.write(EXIM.replace("{root}", self.root).replace("{acl}", acl))

@@ -30,7 +30,7 @@ static const struct {
 
 /* Five recipients, and a greeting that is to end them: so many it does. */
 static uint64_t
-failed_in(const char *domain)
+failed_in(const char *domain, uint32_t *opened_r)
 {
 	struct snapshot *conf = fake_conf_new();
 	struct sim *sim = mem_new(struct sim);
@@ -50,6 +50,7 @@ failed_in(const char *domain)
 		.priority = 50 });
 	sim_run(sim, 60 * US_PER_S);
 	n = sim_count(sim, domain, "")->failed;
+	*opened_r = sim_count(sim, domain, "")->opened;
 	sim_fini(sim);
 	free(sim);
 	return n;
@@ -58,11 +59,16 @@ failed_in(const char *domain)
 int
 main(void)
 {
+	uint32_t opened;
+
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		ok(effects_is_counted(cases[i].before, &cases[i].tally,
 		       cases[i].skipped) == cases[i].counted,
 		    "%s", cases[i].label);
-	is_int((int64_t)failed_in("a.example"), 5, "a greeting ends a queue");
-	is_int((int64_t)failed_in(SNAPSHOT_DSN_DOMAIN), 0, "not the host's");
+	is_int((int64_t)failed_in("a.example", &opened), 5,
+	    "a greeting ends a queue");
+	is_int((int64_t)failed_in(SNAPSHOT_DSN_DOMAIN, &opened), 0,
+	    "not the host's");
+	ok(opened > 0, "who was called");
 	return done_testing();
 }

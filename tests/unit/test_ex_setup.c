@@ -609,6 +609,10 @@ static const struct {
 	    "mine router:\ndriver = accept\ntransport = mine\n",
 	    "mine transport:\ndriver = lmtp\nsocket = /run/mailrace/lmtp\n",
 	    "mine" },
+	{ "one to a folder that begins so",
+	    "mine router:\ndriver = accept\ntransport = mine\n",
+	    "mine transport:\ndriver = lmtp\nsocket = /run/mailrace-in/lmtp\n",
+	    "mine" },
 };
 
 static void

@@ -418,43 +418,44 @@ test_handed_back(void)
 		struct outcome o;
 		enum disposition_what what;
 		const char *domain;
+		bool refused; /* for good */
 	} back[] = {
 		{ "250",
 		    { OUTCOME_DELIVERED, PHASE_DOT, 250, { 0 },
 			.text = "250 ok" },
-		    DISPOSE_DELIVERED, "acts" },
+		    DISPOSE_DELIVERED, "acts", false },
 		{ "5xx",
 		    { OUTCOME_REPLY, PHASE_RCPT, 550, { 5, 1, 1 },
 			.text = "550 5.1.1 no such user" },
-		    DISPOSE_RETRY, "acts" },
+		    DISPOSE_RETRY, "acts", true },
 		{ "4xx, and it is too old",
 		    { OUTCOME_REPLY, PHASE_DOT, 451, { 0 },
 			.text = "451 later" },
-		    DISPOSE_RETRY, "acts" },
+		    DISPOSE_RETRY, "acts", false },
 		{ "bounce-queue",
 		    { OUTCOME_REPLY, PHASE_MAIL, 550, { 0 },
 			.text = "550 all gone" },
-		    DISPOSE_RETRY, "acts" },
+		    DISPOSE_RETRY, "acts", true },
 		{ "bounce-rcpt",
 		    { OUTCOME_REPLY, PHASE_RCPT, 450, { 0 },
 			.text = "450 give up" },
-		    DISPOSE_RETRY, "acts" },
+		    DISPOSE_RETRY, "acts", false },
 		{ "too big for it",
 		    { OUTCOME_TOO_BIG, PHASE_MAIL, 0, { 0 }, .text = "" },
-		    DISPOSE_RETRY, "acts" },
+		    DISPOSE_RETRY, "acts", true },
 		{ "in a suppression list",
 		    { OUTCOME_SUPPRESSED, PHASE_RESOLVE, 0, { 0 }, .text = "" },
-		    DISPOSE_SUPPRESS, "acts" },
+		    DISPOSE_SUPPRESS, "acts", false },
 		{ "damaged",
 		    { OUTCOME_DAMAGED, PHASE_RESOLVE, 0, { 0 }, .text = "" },
-		    DISPOSE_FAIL, "acts" },
+		    DISPOSE_FAIL, "acts", false },
 		{ "a doubt that would be taken for a delivery",
 		    { OUTCOME_TIMEOUT, PHASE_DOT, 0, { 0 }, .text = "",
 			.in_doubt = true },
-		    DISPOSE_RETRY, "assume" },
+		    DISPOSE_RETRY, "assume", false },
 		{ "lost in the middle",
 		    { OUTCOME_LOST, PHASE_BODY, 0, { 0 }, .text = "" },
-		    DISPOSE_RETRY, "transfer" },
+		    DISPOSE_RETRY, "transfer", true },
 	};
 
 	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++) {
@@ -464,6 +465,8 @@ test_handed_back(void)
 
 		ok(j.rcpt.what == back[i].what && !j.effects.bounce_queue,
 		    "handed back: %s", back[i].label);
+		ok(j.rcpt.what != DISPOSE_RETRY || j.refused == back[i].refused,
+		    "is it refused: %s", back[i].label);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/mem.h"
@@ -16,6 +17,7 @@
 #include "tests/support/plain_owner.h"
 #include "tests/tap.h"
 #include "vmta/sched_priv.h"
+#include "vmta/sched_walk.h"
 
 #define S US_PER_S
 
@@ -25,7 +27,7 @@ struct world {
 	struct sched *sched;
 	struct sched_conn *opened[OPENED];
 	struct grant *granted[16];
-	size_t opened_n, granted_n, closed_n, expired_n;
+	size_t opened_n, ready_n, granted_n, closed_n, expired_n;
 };
 
 static void
@@ -226,7 +228,7 @@ test_take_all(void)
 	(void)sched_run(w.sched, S);
 	sched_ready(w.sched, w.opened[1], S);
 	(void)sched_queue_failed(w.sched, sched_conn_queue(w.opened[1]),
-	    RETRY_QUEUE, "x", S);
+	    RETRY_QUEUE, "x", S, false);
 	end(&w, 1, &done, S);
 	is_int((int64_t)totals(&w).rcpts, 2, "the other queue has its own");
 	sched_free(&w.sched);
@@ -377,6 +379,153 @@ test_stuck(void)
 	plain_owner_fini(&o);
 }
 
+static bool
+wants_any(void *ctx, const struct sched_rcpt_info *info)
+{
+	(void)ctx;
+	(void)info;
+	return true;
+}
+
+static void
+hand_all(struct world *w)
+{
+	struct sched_walk walk;
+
+	sched_walk_begin(&walk, w->sched);
+	while (sched_walk_next(&walk) != NULL)
+		(void)sched_walk_hand(&walk, wants_any, NULL, 100, S);
+	sched_walk_end(&walk);
+}
+
+/* What the host refuses for good keeps no other mail back. */
+static void
+test_refused(void)
+{
+	struct sched_result no[9] = { 0 };
+	struct sched_queue *q;
+	struct message *m;
+	struct world w;
+
+	world_init(&w, "domain * { max-smtp-out 10 }");
+	m = add(&w, 1, 9, S);
+	hand_all(&w);
+	is_int((int64_t)totals(&w).handed, 9, "all are for the host");
+	is_int((int64_t)totals(&w).refused, 0, "none was refused");
+	(void)sched_run(w.sched, S);
+	q = sched_conn_queue(w.opened[0]);
+	sched_ready(w.sched, w.opened[0], S);
+	for (size_t i = 0; i < 9; i++)
+		no[i] = (struct sched_result){ .fate = FATE_RETRY,
+			.due_us = 10 * S,
+			.written = true };
+	no[0].refused = true;
+	is_int(w.granted[0]->count, 5, "those of one queue together");
+	end(&w, 0, no, 2 * S);
+	is_int((int64_t)totals(&w).refused, 5, "refused: all of that message");
+	is_int((int64_t)totals(&w).handed, 9, "which are to go there still");
+	sched_queue_take_all(w.sched, q, NULL, NULL, 20 * S);
+	is_int((int64_t)(totals(&w).refused + totals(&w).handed), 0,
+	    "until they are gone");
+	message_unref(&m);
+	for (size_t i = 1; i < w.opened_n; i++)
+		sched_closed(w.sched, &w.opened[i], 20 * S);
+	sched_free(&w.sched);
+}
+
+static void
+add_for(struct world *w, const char *vmta, struct message *m, uint32_t n)
+{
+	struct sched_rcpt_in in = { .domain = "a.example",
+		.vmta = vmta,
+		.n = n,
+		.queued_us = S };
+
+	sched_add(w->sched, m, &in, 1, S);
+}
+
+static void
+ready_all(struct world *w, int64_t now)
+{
+	for (; w->ready_n < w->opened_n; w->ready_n++)
+		sched_ready(w->sched, w->opened[w->ready_n], now);
+}
+
+/* However the host's queue is rerouted: as it would have gone out. */
+static void
+test_handed_moves(void)
+{
+	struct message *m = message_new("", 0);
+	struct snapshot *conf = fake_conf_new(), *next;
+	const struct sched_result later = { .fate = FATE_RETRY,
+		.due_us = 10 * S,
+		.written = true };
+	struct sched_totals t;
+	struct world w = { 0 };
+	struct err e = { "" };
+
+	ok(fake_conf_vmta(conf, "v1", "max-smtp-out", "9", &e) == 0 &&
+		fake_conf_vmta(conf, "v2", "max-smtp-out", "9", &e) == 0 &&
+		fake_conf_vmta(conf, "w", "max-smtp-out", "9", &e) == 0,
+	    "three virtual MTAs%s", e.text);
+	next = fake_conf_copy(conf);
+	ok(fake_conf_domain(next, SNAPSHOT_DSN_DOMAIN, "reroute-to-virtual-mta",
+	       "w", &e) == 0,
+	    "by one of which the host's queue will go%s", e.text);
+	w.sched = sched_new(conf, &owner, &w, S);
+	m->id = 1;
+	m->body = body_new(10);
+	add_for(&w, "v1", m, 0);
+	add_for(&w, "v2", m, 1);
+	hand_all(&w);
+	(void)sched_run(w.sched, S);
+	ready_all(&w, S);
+	sched_reload(w.sched, next, S);
+	snapshot_unref(&conf);
+	snapshot_unref(&next);
+	for (size_t i = 0; i < 2; i++)
+		end(&w, i, &later, 2 * S);
+	(void)sched_run(w.sched, 2 * S);
+	(void)sched_run(w.sched, 10 * S);
+	ready_all(&w, 10 * S);
+	t = totals(&w);
+	is_int((int64_t)t.handed, 2, "both go there");
+	ok(w.granted_n == 4 && w.granted[2]->count == 1 &&
+		strcmp(w.granted[2]->of_vmta, w.granted[3]->of_vmta) != 0,
+	    "each by the settings it came with");
+	is_str(sched_queue_vmta(sched_conn_queue(w.granted[2]->conn)), "w",
+	    "by the other virtual MTA");
+	for (size_t i = 2; i < w.granted_n; i++)
+		end(&w, i, (struct sched_result[2]){ { 0 } }, 10 * S);
+	sched_free(&w.sched);
+	message_unref(&m);
+}
+
+/* A server may end what has nothing to do, also when we are just closing it. */
+static void
+test_spare(void)
+{
+	struct sched_result done = { .fate = FATE_DONE, .written = true };
+	struct sched_conn *c;
+	struct message *m;
+	struct world w;
+
+	world_init(&w, "domain * { connection-idle-timeout 5s }");
+	m = add(&w, 1, 1, S);
+	(void)sched_run(w.sched, S);
+	c = w.opened[0];
+	ok(!sched_conn_is_spare(c), "it is needed");
+	sched_ready(w.sched, c, S);
+	sched_results(w.sched, &w.granted[0], &done, 2 * S);
+	sched_ready(w.sched, c, 2 * S);
+	ok(sched_conn_is_spare(c), "it is idle");
+	(void)sched_run(w.sched, 3600 * S);
+	ok(w.closed_n == 1 && sched_conn_is_spare(c), "it is being closed");
+	sched_closed(w.sched, &c, 3600 * S);
+	message_unref(&m);
+	sched_free(&w.sched);
+}
+
 int
 main(void)
 {
@@ -387,5 +536,8 @@ main(void)
 	test_memory();
 	test_stuck();
 	is_int(fake_conf_alive(), 0, "no configuration is left");
+	test_refused();
+	test_handed_moves();
+	test_spare();
 	return done_testing();
 }

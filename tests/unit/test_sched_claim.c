@@ -111,7 +111,7 @@ main(void)
 	claim_both(&w);
 	plain_owner_submit(&w.o, "c.example", "ip1", NULL);
 	(void)sched_queue_failed(w.o.sched, w.a, RETRY_QUEUE, "is too old",
-	    w.o.now_us);
+	    w.o.now_us, false);
 	end(&w);
 	return done_testing();
 }

@@ -119,7 +119,7 @@ fail_at(int64_t now_us)
 	q = sched_conn_queue(world.conn);
 	sched_closed(world.sched, &world.conn, now_us);
 	(void)sched_queue_failed(world.sched, q, RETRY_QUEUE, "it is down",
-	    now_us);
+	    now_us, false);
 	memcpy(was, world.told, sizeof(was));
 	world.told[0] = '\0';
 	return was;

@@ -69,14 +69,15 @@ test_waits(void)
 		" backoff-retry-after 1h, 2h, 4h\n</domain>\n");
 	a = mail(&w, "a.example");
 	b = mail(&w, "b.example");
-	t = sched_queue_failed(w.sched, a, RETRY_QUEUE, "x", w.now);
+	t = sched_queue_failed(w.sched, a, RETRY_QUEUE, "x", w.now, false);
 	is_int(t - w.now, 10 * MIN, "normally ten minutes");
 	ok(!sched_queue_waits(b, w.now), "which the others do not wait");
 	slow(&w, b, BACKOFF_NEVER);
 	ok(sched_queue_waits(a, w.now), "its wait goes on in backoff");
 	for (int i = 1; i <= 2; i++) {
 		pass(&w, t - w.now);
-		t = sched_queue_failed(w.sched, a, RETRY_QUEUE, "x", w.now);
+		t = sched_queue_failed(w.sched, a, RETRY_QUEUE, "x", w.now,
+		    false);
 		is_int(t - w.now, i * H, "in backoff, of that list");
 	}
 	sched_keep_end(w.sched, w.now);
@@ -92,7 +93,8 @@ test_waits(void)
 		    0, "a row is taken in again");
 	a = mail(&next, "a.example");
 	pass(&next, t - next.now);
-	is_int(sched_queue_failed(next.sched, a, RETRY_QUEUE, "x", next.now) -
+	is_int(sched_queue_failed(next.sched, a, RETRY_QUEUE, "x", next.now,
+		   false) -
 		next.now,
 	    4 * H, "it goes on in its list");
 	end(&next);
@@ -178,7 +180,7 @@ test_old_rows(void)
 	(void)sched_queue_source_off(old.sched, queue(&old, "big.rollup"), &two,
 	    NOW + 3 * H, &order, old.now);
 	(void)sched_queue_failed(old.sched, queue(&old, "a.example"),
-	    RETRY_QUEUE, "x", old.now);
+	    RETRY_QUEUE, "x", old.now, false);
 	(void)sched_run(old.sched, old.now);
 	is_int(old.rows_n, 3, "each had a row");
 	begin(&w, BIG SOURCES);

@@ -104,7 +104,7 @@ close_some(struct world *w)
 	if (c == NULL)
 		return;
 	(void)sched_queue_failed(w->sched, sched_conn_queue(c), RETRY_QUEUE,
-	    "x", w->now);
+	    "x", w->now, false);
 	sched_closed(w->sched, &c, w->now);
 }
 

@@ -134,7 +134,7 @@ fail(struct world *w)
 	struct sched_conn **c = &w->conns[w->opened - 1];
 
 	(void)sched_queue_failed(w->sched, sched_conn_queue(*c), RETRY_QUEUE,
-	    "421 try later", w->now);
+	    "421 try later", w->now, false);
 	sched_closed(w->sched, c, w->now);
 }
 

@@ -200,7 +200,7 @@ static void
 fail_queue(struct world *w)
 {
 	(void)sched_queue_failed(w->sched, sched_conn_queue(w->conns[0]),
-	    RETRY_QUEUE, "x", w->now);
+	    RETRY_QUEUE, "x", w->now, false);
 }
 
 /* And that is the end of what it has. */

@@ -214,7 +214,8 @@ test_reload(void)
 static int64_t
 waits(struct world *w, enum retry_kind kind)
 {
-	int64_t until = sched_queue_failed(w->sched, w->q, kind, "x", w->now);
+	int64_t until = sched_queue_failed(w->sched, w->q, kind, "x", w->now,
+	    false);
 
 	w->now = until;
 	return until;
@@ -265,7 +266,7 @@ test_new_mail(void)
 	    "domain * { retry-after 10m,1h }");
 	mail(&w, 1, 1);
 	pass(&w, S);
-	(void)sched_queue_failed(w.sched, w.q, RETRY_QUEUE, "x", w.now);
+	(void)sched_queue_failed(w.sched, w.q, RETRY_QUEUE, "x", w.now, false);
 	ok(sched_queue_waits(w.q, w.now), "a queue that failed waits");
 	left = message_at(++w.last_id, &(struct message_loc){ 0 });
 	sched_add(w.sched, left, &in, 1, w.now);
@@ -273,7 +274,7 @@ test_new_mail(void)
 	ok(sched_queue_waits(w.q, w.now), "what a start finds is not new");
 	mail(&w, 1, 1);
 	ok(!sched_queue_waits(w.q, w.now), "new mail ends that");
-	(void)sched_queue_failed(w.sched, w.q, RETRY_QUEUE, "x", w.now);
+	(void)sched_queue_failed(w.sched, w.q, RETRY_QUEUE, "x", w.now, false);
 	ok(sched_queue_waits(w.q, w.now + 59 * MIN),
 	    "its place in the list stays");
 	finish(&w);

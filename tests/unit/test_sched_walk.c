@@ -312,7 +312,8 @@ test_release_old(void)
 	change(&w, sched_walk_free, wants_release, 100);
 	sched_walk_begin(&walk, w.sched);
 	while ((q = sched_walk_next(&walk)) != NULL)
-		(void)sched_queue_failed(w.sched, q, RETRY_QUEUE, "down", at);
+		(void)sched_queue_failed(w.sched, q, RETRY_QUEUE, "down", at,
+		    true);
 	sched_walk_end(&walk);
 	is_int((int64_t)queued(&w), 0, "its queue fails, and it is too old");
 	plain_owner_fini(&w.owner);
