@@ -302,6 +302,22 @@ static const struct setup_case cases[] = {
 	    "non_smtpd_milters = unix:mailrace/milter\n"
 	    "internal_mail_filter_classes = bounce, notify\n",
 	    NULL, MILTER, NULL, { "main default_transport" }, "milter" },
+	{ "all other mail meets the same ones",
+	    "smtpd_milters = inet:localhost:8891\n"
+	    "non_smtpd_milters = $smtpd_milters\n",
+	    NULL, MILTER, NULL,
+	    { "main smtpd_milters = inet:localhost:8891, " OURS_SMTPD "\n" },
+	    "main non_smtpd_milters" },
+	{ "and more of them, as ${name}",
+	    "non_smtpd_milters = unix:x, ${smtpd_milters}\n", NULL, MILTER,
+	    NULL, { "main smtpd_milters = " OURS_SMTPD "\n" },
+	    "main non_smtpd_milters" },
+	{ "but not those of another parameter",
+	    "non_smtpd_milters = $smtpd_milters_x, ${smtpd_milters?{unix:y}}\n",
+	    NULL, MILTER, NULL,
+	    { "main non_smtpd_milters = $smtpd_milters_x, "
+	      "${smtpd_milters?{unix:y}}, " OURS " }\n" },
+	    NULL },
 	{ "a service with milters of its own", "",
 	    PF_SERVICES "587 inet n - y - - smtpd -o { smtpd_milters = x }\n",
 	    MILTER, NULL, { "note: 587/inet has smtpd_milters of its own" },
