@@ -257,13 +257,28 @@ static const struct setup_case cases[] = {
 	    NULL },
 	{ "TLS always, but what nobody speaks",
 	    "smtp_tls_security_level = encrypt\n"
-	    "smtp_tls_mandatory_protocols = !SSLv2, !SSLv3\n",
+	    "smtp_tls_mandatory_protocols = !SSLv2, !SSLv3\n"
+	    "smtp_tls_mandatory_ciphers = medium\n"
+	    "smtp_tls_mandatory_exclude_ciphers =\n",
 	    NULL, { .lmtp = NULL },
 	    "any.mailrace-setup.invalid require-starttls",
 	    { "main default_transport = " LMTP "\n" }, "no: " },
 	{ "what would be mandatory", "smtp_tls_mandatory_ciphers = high\n",
 	    NULL, { .lmtp = NULL }, NULL,
 	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "TLS always, as is usual",
+	    "smtp_tls_security_level = encrypt\n"
+	    "smtp_tls_mandatory_protocols = >=TLSv1\n",
+	    NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "what is mandatory for one domain",
+	    "smtp_tls_policy_maps = hash:/x\n"
+	    "smtp_tls_mandatory_ciphers = high\n",
+	    NULL, { .tls_policy = SLICE_LIT("a.example may\n"
+					    "b.example encrypt\n") },
+	    "b.example require-starttls",
+	    { "no: smtp_tls_mandatory_ciphers = high: Mailrace" }, NULL },
 	{ "TLS from the first byte", "smtp_tls_wrappermode = yes\n", NULL,
 	    { .lmtp = NULL }, NULL,
 	    { "no: smtp_tls_wrappermode = yes: TLS begins with STARTTLS" },
