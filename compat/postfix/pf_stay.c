@@ -106,8 +106,7 @@ static const struct mandatory {
 } mandatory[] = {
 	{ "smtp_tls_mandatory_ciphers", { "medium" } },
 	{ "smtp_tls_mandatory_exclude_ciphers", { NULL } },
-	{ "smtp_tls_mandatory_protocols",
-	    { "!SSLv2", "!SSLv3", ">=TLSv1" } },
+	{ "smtp_tls_mandatory_protocols", { "!SSLv2", "!SSLv3", ">=TLSv1" } },
 };
 
 static bool
