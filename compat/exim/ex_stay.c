@@ -253,7 +253,8 @@ check_sign_in(struct ex_setup *s, const struct row *r, const char *value)
 
 	if (!has_client_side(s) || (smarthost && !signs_in(s, value)))
 		return;
-	if (smarthost || strcmp(r->name, "hosts_require_auth") == 0)
+	if (smarthost ? s->wish->scope == EX_ALL :
+			strcmp(r->name, "hosts_require_auth") == 0)
 		host_refuse(s->p,
 		    "transport %s has %s = %s: Mailrace does not sign in at "
 		    "other servers, which would refuse this mail; let them "

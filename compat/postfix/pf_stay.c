@@ -88,12 +88,15 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 		host_note(p,
 		    "relayhost does not hold for this mail any more: "
 		    "smtp-hosts of Mailrace's configuration does");
-	if (strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
+	if ((w->scope == PF_ALL || w->fast != NULL) &&
+	    strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
 		host_refuse(p,
 		    "smtp_sasl_auth_enable = yes, with relayhost = %s: "
 		    "Mailrace does not sign in at other servers, which would "
 		    "refuse this mail; let it take mail by the address of this "
-		    "host first, and set smtp_sasl_auth_enable = no",
+		    "host first, and take relayhost out (other mail that signs "
+		    "in goes on to), or hand over with --domains or --senders "
+		    "what goes elsewhere",
 		    relay);
 }
 

@@ -293,27 +293,33 @@ plans(void)
 
 static const struct {
 	const char *label, *routers, *options, *authenticators, *want, *never;
+	const char *domains; /* NULL: all mail */
 } signing[] = {
 	{ "there is a password for the smarthost", SMARTHOST, TRY PASSWORD "\n",
 	    CLIENT,
 	    "no: transport remote has " TRY PASSWORD
 	    ": Mailrace does not sign in at other servers",
-	    NULL },
+	    NULL, NULL },
 	{ "for the one with a port", SMARTHOST, TRY "${$host}\n", CLIENT,
-	    "no: transport remote has " TRY "${$host}: ", NULL },
+	    "no: transport remote has " TRY "${$host}: ", NULL, NULL },
 	{ "only for another one", SMARTHOST, TRY "<; ${lookup{$other}}\n",
-	    CLIENT, "text conf = ", TRY },
+	    CLIENT, "text conf = ", TRY, NULL },
 	{ "what cannot be expanded", SMARTHOST, TRY "${fail}\n", CLIENT,
-	    "no: transport remote has " TRY, NULL },
+	    "no: transport remote has " TRY, NULL, NULL },
 	{ "a host by its name", SMARTHOST, TRY "h1.example\n", CLIENT,
-	    "no: transport remote has " TRY "h1.example: ", NULL },
+	    "no: transport remote has " TRY "h1.example: ", NULL, NULL },
 	{ "no authenticator of a client", SMARTHOST, TRY "*\n", SERVER,
-	    "text conf = ", TRY },
+	    "text conf = ", TRY, NULL },
 	{ "mail goes to each MX", ROUTERS, TRY "*\n", CLIENT,
-	    "note: transport remote has " TRY "*, which does nothing", "no: " },
+	    "note: transport remote has " TRY "*, which does nothing",
+	    "no: ", NULL },
 	{ "and may not without", ROUTERS, "hosts_require_auth = mx.example\n",
 	    CLIENT, "no: transport remote has hosts_require_auth = mx.example",
-	    NULL },
+	    NULL, NULL },
+	{ "that holds for what goes elsewhere by a route of ours", SMARTHOST,
+	    TRY PASSWORD "\n", CLIENT,
+	    "note: transport remote has " TRY PASSWORD ", which does nothing",
+	    "no: ", "a.example" },
 };
 
 static bool
@@ -349,6 +355,9 @@ sign_in(void)
 
 		host_plan_init(&p);
 		make(&(struct ex_wish){ .form = EX_PLAIN,
+			 .scope = signing[i].domains == NULL ? EX_ALL :
+							       EX_DOMAINS,
+			 .list = signing[i].domains,
 			 .lmtp = "/run/lmtp",
 			 .holds = says_all,
 			 .expand = expand },

@@ -207,6 +207,19 @@ static const struct setup_case cases[] = {
 	    { "no: smtp_sasl_auth_enable = yes, with relayhost = [192.0.2.1]: "
 	      "Mailrace does not sign in" },
 	    NULL },
+	{ "that holds for what goes elsewhere by a route of ours",
+	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "a.example" },
+	    "a.example smtp-hosts",
+	    { "note: smtp_sasl_auth_enable does nothing for mail that goes" },
+	    "no: " },
+	{ "but not by the fast path",
+	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
+	    .wish = { .scope = PF_DOMAINS,
+		.list = "any.mailrace-setup.invalid",
+		.fast = "10587" },
+	    "any.mailrace-setup.invalid smtp-hosts",
+	    { "no: smtp_sasl_auth_enable = yes, with relayhost = " }, NULL },
 	{ "signing in, without relayhost", "smtp_sasl_auth_enable = yes\n",
 	    NULL, { .lmtp = NULL }, NULL,
 	    { "note: smtp_sasl_auth_enable does nothing for mail that goes by "
@@ -275,8 +288,9 @@ static const struct setup_case cases[] = {
 	{ "what is mandatory for one domain",
 	    "smtp_tls_policy_maps = hash:/x\n"
 	    "smtp_tls_mandatory_ciphers = high\n",
-	    NULL, { .tls_policy = SLICE_LIT("a.example may\n"
-					    "b.example encrypt\n") },
+	    NULL,
+	    { .tls_policy = SLICE_LIT("a.example may\n"
+				      "b.example encrypt\n") },
 	    "b.example require-starttls",
 	    { "no: smtp_tls_mandatory_ciphers = high: Mailrace" }, NULL },
 	{ "TLS from the first byte", "smtp_tls_wrappermode = yes\n", NULL,
