@@ -566,6 +566,21 @@ static const struct {
 	    LIST "10.0.0.9 ; " OURS "\nx = " OURS "\n",
 	    "no: conf: " OURS " cannot be taken out of what was edited since: "
 	    "it stands there more than once\n" },
+	{ "in quotes", &plain_list,
+	    "local_interfaces = \"<; 10.0.0.9 ; " OURS "\"\n",
+	    STAYS "local_interfaces = \"<; 10.0.0.9\"\n"
+		  "text conf = local_interfaces = \"<; 10.0.0.9\"\n" },
+	{ "before a line that goes on", &plain_list,
+	    LIST "10.0.0.9 ; " OURS "\\\n  ; 10.0.0.8\n",
+	    STAYS LIST "10.0.0.9\\\ntext conf = " LIST "10.0.0.9\\\n" },
+	{ "with its port behind brackets", &plain_list,
+	    LIST "10.0.0.9 ; [127.0.0.1]:28\n",
+	    "no: conf: " OURS " cannot be taken out of what was edited since: "
+	    "it stands there otherwise than set-up wrote it\n" },
+	{ "in what is no list", &plain_list,
+	    LIST "10.0.0.9 ; ${if x{" OURS "}}\n",
+	    "no: conf: " OURS " cannot be taken out of what was edited since: "
+	    "it stands there otherwise than set-up wrote it\n" },
 	{ "a list of our own", &new_list,
 	    LISTENS LIST "10.0.0.9 ; " OURS "\nbegin acl\n",
 	    STAYS LIST "10.0.0.9\ntext conf = " LIST "10.0.0.9\n"
