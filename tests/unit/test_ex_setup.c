@@ -286,6 +286,9 @@ plans(void)
 #define SMARTHOST \
 	"out router:\ndriver = manualroute\ntransport = remote\n" \
 	"route_list = * h1.example::587:h2.example byname\n"
+#define ALIAS \
+	"out router:\ndriver = manualroute\ntransport = remote\n" \
+	"route_list = * alias.example\n"
 #define CLIENT "plain authenticator:\ndriver = plaintext\nclient_send = x\n"
 #define SERVER "plain authenticator:\ndriver = plaintext\nserver_prompts = :\n"
 #define TRY "hosts_try_auth = "
@@ -294,32 +297,47 @@ plans(void)
 static const struct {
 	const char *label, *routers, *options, *authenticators, *want, *never;
 	const char *domains; /* NULL: all mail */
+	const char *route;   /* what -bt says */
 } signing[] = {
 	{ "there is a password for the smarthost", SMARTHOST, TRY PASSWORD "\n",
 	    CLIENT,
 	    "no: transport remote has " TRY PASSWORD
 	    ": Mailrace does not sign in at other servers",
-	    NULL, NULL },
+	    NULL, NULL, NULL },
 	{ "for the one with a port", SMARTHOST, TRY "${$host}\n", CLIENT,
-	    "no: transport remote has " TRY "${$host}: ", NULL, NULL },
+	    "no: transport remote has " TRY "${$host}: ", NULL, NULL, NULL },
 	{ "only for another one", SMARTHOST, TRY "<; ${lookup{$other}}\n",
-	    CLIENT, "text conf = ", TRY, NULL },
+	    CLIENT, "text conf = ", TRY, NULL, NULL },
 	{ "what cannot be expanded", SMARTHOST, TRY "${fail}\n", CLIENT,
-	    "no: transport remote has " TRY, NULL, NULL },
+	    "no: transport remote has " TRY, NULL, NULL, NULL },
 	{ "a host by its name", SMARTHOST, TRY "h1.example\n", CLIENT,
-	    "no: transport remote has " TRY "h1.example: ", NULL, NULL },
+	    "no: transport remote has " TRY "h1.example: ", NULL, NULL, NULL },
 	{ "no authenticator of a client", SMARTHOST, TRY "*\n", SERVER,
-	    "text conf = ", TRY, NULL },
+	    "text conf = ", TRY, NULL, NULL },
 	{ "mail goes to each MX", ROUTERS, TRY "*\n", CLIENT,
 	    "note: transport remote has " TRY "*, which does nothing",
-	    "no: ", NULL },
+	    "no: ", NULL, NULL },
 	{ "and may not without", ROUTERS, "hosts_require_auth = mx.example\n",
 	    CLIENT, "no: transport remote has hosts_require_auth = mx.example",
-	    NULL, NULL },
+	    NULL, NULL, NULL },
 	{ "that holds for what goes elsewhere by a route of ours", SMARTHOST,
 	    TRY PASSWORD "\n", CLIENT,
 	    "note: transport remote has " TRY PASSWORD ", which does nothing",
-	    "no: ", "a.example" },
+	    "no: ", "a.example", NULL },
+	{ "by the name of which the router has an alias", ALIAS,
+	    TRY PASSWORD "\n", CLIENT,
+	    "no: transport remote has " TRY PASSWORD ": ", NULL, NULL,
+	    "probe@x\n  router = out, transport = remote\n"
+	    "  host h3.example    [192.0.2.3] port=587\n"
+	    "  host h2.example    [192.0.2.2] port=587\n" },
+	{ "by neither", ALIAS, TRY PASSWORD "\n", CLIENT, "text conf = ",
+	    "note: exim -bt", NULL, "  host h3.example [192.0.2.3]\n" },
+	{ "nobody knows", ALIAS, TRY PASSWORD "\n", CLIENT,
+	    "note: exim -bt does not say which servers router out leads to",
+	    "no: ", NULL, "probe@x cannot be resolved at this time\n" },
+	{ "nobody asks any more", ALIAS, TRY PASSWORD "\n", CLIENT,
+	    "text conf = ", "note: exim -bt", NULL,
+	    "  router = mailrace, transport = mailrace_lmtp\n" },
 };
 
 static bool
@@ -330,6 +348,13 @@ says_all(void *ctx, const char *domain, const char *directive)
 	return strcmp(directive, "smtp-hosts") == 0;
 }
 
+static const char *
+route(void *site, const char *address)
+{
+	(void)address;
+	return site;
+}
+
 /* As Debian's list, with an entry for the second of the smarthosts. */
 static const char *
 expand(void *site, const char *text)
@@ -338,7 +363,8 @@ expand(void *site, const char *text)
 	if (strstr(text, "fail") != NULL)
 		return NULL;
 	return strcmp(text, "${h1.example}") == 0 ||
-		strcmp(text, "<; ${lookup{h2.example}{h2.example}}") == 0 ?
+		strcmp(text, "<; ${lookup{h2.example}{h2.example}}") == 0 ||
+		strcmp(text, "<; ${lookup{h2.example}{192.0.2.2}}") == 0 ?
 	    "<; h2.example" :
 	    "<; ";
 }
@@ -360,7 +386,9 @@ sign_in(void)
 			 .list = signing[i].domains,
 			 .lmtp = "/run/lmtp",
 			 .holds = says_all,
-			 .expand = expand },
+			 .expand = expand,
+			 .route = route,
+			 .site = (void *)(uintptr_t)signing[i].route },
 		    (const char *const[EX_KINDS]){ "", signing[i].routers,
 			REGION_JOIN(p.rg, REMOTE, signing[i].options),
 			signing[i].authenticators },
