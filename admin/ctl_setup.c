@@ -16,6 +16,7 @@
 #include "admin/setup_run.h"
 #include "compat/postfix/pf_stay.h"
 #include "compat/postfix/pf_undo.h"
+#include "lib/conf_parse.h"
 #include "vmta/snapshot.h"
 
 /* Where the milter is by default, which no Postfix in a chroot finds. */
@@ -36,16 +37,17 @@ static const char *const kinds[] = { [PF_PARAMETER] = "parameter",
 
 /* ---- the wish ------------------------------------------------------------ */
 
-/* The listener that a Postfix finds; else the first with a path. */
+/* The listener that a Postfix finds; else the first with a path; none of Exim's. */
 static const char *
 lmtp_path(const struct setup *s)
 {
-	const struct conf_strs *all =
-	    &snapshot_global(s->run->conf)->lmtp_listeners;
+	const struct global_conf *g = snapshot_global(s->run->conf);
+	const struct conf_strs *all = &g->lmtp_listeners;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < all->n; i++) {
-		if (all->v[i][0] != '/')
+		if (all->v[i][0] != '/' ||
+		    conf_strs_has(&g->exim_listeners, all->v[i]))
 			continue;
 		if (pf_relative(s->host, all->v[i]) != NULL)
 			return all->v[i];

@@ -31,14 +31,12 @@ static const char
 /* ---- the wish ------------------------------------------------------------ */
 
 /*
- * The first listener with a path that Exim's user may use, or else with one;
- * or on 127.0.0.0/8.
+ * The first of them with a path that Exim's user may use, or else with one; or
+ * on 127.0.0.0/8.
  */
 static const char *
-listener(const struct setup *s, const char *begins)
+first_of(const struct setup *s, const struct conf_strs *all, const char *begins)
 {
-	const struct conf_strs *all =
-	    &snapshot_global(s->run->conf)->lmtp_listeners;
 	const char *user = ex_main_value(&s->facts, "exim_user");
 	const char *found = NULL;
 	struct err ignored;
@@ -55,6 +53,17 @@ listener(const struct setup *s, const char *begins)
 			found = where;
 	}
 	return found;
+}
+
+/* Of Exim's own; else another, which is to be made its own. */
+static const char *
+listener(const struct setup *s, const char *begins, bool *is_exims_r)
+{
+	const struct global_conf *g = snapshot_global(s->run->conf);
+	const char *found = first_of(s, &g->exim_listeners, begins);
+
+	*is_exims_r = found != NULL;
+	return found != NULL ? found : first_of(s, &g->lmtp_listeners, begins);
 }
 
 /* Domains are put into lists and expansions as they stand. */
@@ -120,8 +129,8 @@ make_wish(struct setup *s, struct err *e)
 						EX_ALL;
 	w->list = given[OPT_DOMAINS] != NULL ? given[OPT_DOMAINS] :
 					       given[OPT_SENDERS];
-	w->lmtp = listener(s, "/");
-	w->lmtp_tcp = listener(s, "127.");
+	w->lmtp = listener(s, "/", &w->lmtp_is_exims);
+	w->lmtp_tcp = listener(s, "127.", &w->lmtp_tcp_is_exims);
 	w->suppress = suppress[0] == '\0' ? NULL : suppress;
 	w->dsn = setup_conf_dsn(s->run->conf, &s->dsn);
 	w->holds = setup_conf_holds;

@@ -93,6 +93,15 @@ conf_strs_add(struct conf_strs *list, struct region *rg, const char *s)
 	list->v[list->n++] = s;
 }
 
+bool
+conf_strs_has(const struct conf_strs *list, const char *s)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i], s) == 0)
+			return true;
+	return false;
+}
+
 /* Counts what an expansion makes, so that no text can ask for too much. */
 static int
 spend(const struct conf_tree *tree, uint64_t names, uint64_t bytes,

@@ -81,5 +81,7 @@ void conf_macro_at(const struct conf_tree *tree, size_t i,
 
 /* Appends in the region; *list grows by doubling, so start from nothing. */
 void conf_strs_add(struct conf_strs *list, struct region *rg, const char *s);
+/* Is this one of them, letter by letter? */
+bool conf_strs_has(const struct conf_strs *list, const char *s);
 
 #endif

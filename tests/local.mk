@@ -105,6 +105,7 @@ check_PROGRAMS += \
 	tests/unit/test_ingress_auth \
 	tests/unit/test_ingress_bounce \
 	tests/unit/test_ingress_chunks \
+	tests/unit/test_ingress_exim \
 	tests/unit/test_ingress_host \
 	tests/unit/test_ingress_keys \
 	tests/unit/test_ingress_life \
@@ -560,6 +561,8 @@ tests_unit_test_ingress_room_SOURCES = \
 	%D%/unit/test_ingress_room.c $(ingress_client_files)
 tests_unit_test_ingress_store_SOURCES = \
 	%D%/unit/test_ingress_store.c $(ingress_client_files)
+tests_unit_test_ingress_exim_SOURCES = \
+	%D%/unit/test_ingress_exim.c $(ingress_client_files)
 tests_unit_test_ingress_host_SOURCES = \
 	%D%/unit/test_ingress_host.c $(ingress_client_files)
 tests_unit_test_ingress_senders_SOURCES = \
@@ -1281,6 +1284,7 @@ EXTRA_DIST += \
 	%D%/system/test_first_mail.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
+	%D%/system/test_host_exim.py \
 	%D%/system/test_host_load.py \
 	%D%/system/test_host_load_exim.py \
 	%D%/system/test_hostile.py \

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host MTA is at a listener of its own (host-mta), and what is its own
- * business.
+ * What the host MTA is at a listener of its own, and what is its own business.
  *
- * Behind such a listener is an MTA that passes a client's message on as it comes
- * (Postfix's smtpd_proxy_filter).  It decides who may relay, as it does by LMTP, but
- * has no queue, no milter has seen the message, and who has signed in is told in the
+ * By host-mta it passes a client's message on as it comes (Postfix's
+ * smtpd_proxy_filter).  It decides who may relay, as it does by LMTP, but has no
+ * queue, no milter has seen the message, and who has signed in is told in the
  * text: in one field, above the Received field that this MTA puts on top of all
  * that the client has sent.  What stands below is the client's, and nobody's word.
+ *
+ * By exim-listener it is an Exim that speaks LMTP and has no XFORWARD.  Its
+ * transport takes away what there is of one field, and puts its own at the end of
+ * the header:
+ *
+ *	X-Mailrace-Meta: v=1; client=ADDRESS; auth=BASE64
+ *
+ * Both values are empty for mail of the host's own, auth for a client who has not
+ * signed in.  A message without exactly this would have the rights of the host, so
+ * it is not taken.
  */
 #include <string.h>
 
+#include "lib/base64.h"
 #include "transport/ingress_priv.h"
 #include "transport/letter.h"
 #include "vmta/assign.h"
@@ -33,28 +43,117 @@ is_user_name(const char *name)
 	return len > 0 && len <= LETTER_NAME_MAX;
 }
 
-const char *
-ingress_host_sign_in(struct ingress_session *s)
+/* ---- Postfix ------------------------------------------------------------- */
+
+static const char *
+take_auth(struct ingress_session *s, const struct header_list *fields)
 {
-	struct header_list fields;
-	size_t body, trace, at;
+	size_t trace = header_find(fields, "Received", 0);
+	size_t at = header_find(fields, AUTH_HEADER, 0);
 	const char *name;
 
-	if (!s->by_host)
+	if (trace == fields->n || at > trace)
 		return NULL;
-	header_parse(s->tx.text.p == NULL ? "" : s->tx.text.p, s->tx.text.len,
-	    s->tx_rg, &fields, &body);
-	trace = header_find(&fields, "Received", 0);
-	at = header_find(&fields, AUTH_HEADER, 0);
-	if (trace == fields.n || at > trace)
-		return NULL;
-	name = header_value(&fields.v[at], s->tx_rg);
+	name = header_value(&fields->v[at], s->tx_rg);
 	/* Who is not known may not have the rights of who has not signed in. */
-	if (header_find(&fields, AUTH_HEADER, at + 1) < trace ||
+	if (header_find(fields, AUTH_HEADER, at + 1) < trace ||
 	    !is_user_name(name))
 		return "550 5.7.1 " AUTH_HEADER " cannot be read";
 	s->tx.host_user = name;
 	return NULL;
+}
+
+/* ---- Exim ---------------------------------------------------------------- */
+
+#define META_CLIENT "v=1; client="
+#define META_USER "; auth="
+
+/* The text of a base64; NULL: it is none, or too long for a name. */
+static const char *
+decoded(struct slice base64, struct region *rg)
+{
+	char name[LETTER_NAME_MAX];
+	size_t len = base64.len / 4 * 3;
+
+	for (size_t i = base64.len; i > 0 && base64.p[i - 1] == '=' && len > 0;
+	     i--)
+		len--;
+	if (len > sizeof(name) || !base64_read(base64, name, len) ||
+	    memchr(name, '\0', len) != NULL)
+		return NULL;
+	return region_strndup(rg, name, len);
+}
+
+static bool
+is_address(const char *text)
+{
+	struct net_addr a;
+	struct err ignored;
+
+	return net_addr_parse(slice_of(text), &a, &ignored) == 0;
+}
+
+/* "": there is none. */
+static bool
+read_meta(const char *value, struct region *rg, const char **client_r,
+    const char **user_r)
+{
+	const char *at = value + sizeof(META_CLIENT) - 1, *end;
+
+	if (strncmp(value, META_CLIENT, sizeof(META_CLIENT) - 1) != 0)
+		return false;
+	end = strstr(at, META_USER);
+	if (end == NULL)
+		return false;
+	*client_r = region_strndup(rg, at, (size_t)(end - at));
+	*user_r = decoded(slice_of(end + sizeof(META_USER) - 1), rg);
+	if (*user_r == NULL)
+		return false;
+	if (**client_r == '\0')
+		return **user_r == '\0';
+	return is_address(*client_r) &&
+	    (**user_r == '\0' || is_user_name(*user_r));
+}
+
+static const char *
+take_meta(struct ingress_session *s, const struct header_list *fields)
+{
+	size_t at = header_find(fields, EXIM_HEADER, 0);
+	const char *client, *user;
+
+	if (at == fields->n)
+		return "451 4.3.5 " EXIM_HEADER " is missing";
+	if (header_find(fields, EXIM_HEADER, at + 1) < fields->n)
+		return "451 4.3.5 " EXIM_HEADER " is there twice";
+	if (!read_meta(header_value(&fields->v[at], s->tx_rg), s->tx_rg,
+		&client, &user))
+		return "451 4.3.5 " EXIM_HEADER " cannot be read";
+	s->xforward.addr = client;
+	s->tx.host_user = user[0] == '\0' ? NULL : user;
+	return NULL;
+}
+
+/* ---- either -------------------------------------------------------------- */
+
+const char *
+ingress_host_sign_in(struct ingress_session *s, const char **trouble_r)
+{
+	struct header_list fields;
+	const char *why;
+	size_t body;
+
+	*trouble_r = NULL;
+	if (!s->by_host)
+		return NULL;
+	header_parse(s->tx.text.p == NULL ? "" : s->tx.text.p, s->tx.text.len,
+	    s->tx_rg, &fields, &body);
+	if (!s->by_exim)
+		return take_auth(s, &fields);
+	why = take_meta(s, &fields);
+	if (why != NULL)
+		*trouble_r = "Exim's transport does not say whose it is as "
+			     "that of mailrace setup exim does";
+	return why;
 }
 
 const char *

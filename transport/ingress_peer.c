@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lib/conf_hosts.h"
+#include "lib/conf_parse.h"
 #include "lib/log.h"
 #include "lib/proxy_proto.h"
 #include "lib/tls_server.h"
@@ -61,7 +62,8 @@ ingress_set_rights(struct ingress_session *s)
 	assign_source(&in, &s->source);
 	s->local = is_local(s);
 	believed = s->source.allow_xforward;
-	s->xforward_ok = !s->xclient_over && strcmp(believed, "no") != 0 &&
+	s->xforward_ok = !s->xclient_over && !s->by_exim &&
+	    strcmp(believed, "no") != 0 &&
 	    (s->local || strcmp(believed, "yes") == 0);
 	s->xclient_ok = !s->xclient_over && s->door->protocol == INGRESS_SMTP &&
 	    strcmp(s->source.allow_xclient, "no") != 0;
@@ -201,6 +203,14 @@ listener_of(const struct ingress_session *s)
 	    NULL;
 }
 
+static bool
+is_of_exim(const struct ingress_session *s)
+{
+	return s->door->protocol == INGRESS_LMTP && !s->door->pickup &&
+	    conf_strs_has(&snapshot_global(s->conf)->exim_listeners,
+		s->door->name);
+}
+
 /* ---- PROXY --------------------------------------------------------------- */
 
 enum ingress_state
@@ -213,7 +223,8 @@ ingress_begin(struct ingress_session *s)
 		    s->door->name);
 	else if (s->door->pickup)
 		s->listener_source = PICKUP_SOURCE;
-	s->by_host = l != NULL && l->host_mta;
+	s->by_exim = is_of_exim(s);
+	s->by_host = s->by_exim || (l != NULL && l->host_mta);
 	ingress_set_rights(s);
 	if (l == NULL || !l->proxy)
 		return welcome(s, l);

@@ -143,6 +143,7 @@ struct ingress_session {
 	char *user;        /* as whom it has signed in, or NULL */
 	bool local;        /* this host's own */
 	bool by_host;      /* the listener is for its MTA alone */
+	bool by_exim;      /* likewise, and that is an Exim */
 	bool xforward_ok;  /* XFORWARD is believed */
 	bool xclient_ok;   /* so is XCLIENT */
 	bool login_ok;     /* and its LOGIN */
@@ -369,9 +370,11 @@ const char *ingress_user(const struct ingress_session *s);
 
 /*
  * The text is complete: as whom the host MTA says that its client has signed
- * in.  NULL: taken; else why it is refused, as a reply.
+ * in, and by Exim who that is.  NULL: taken; else why it is refused, as a reply;
+ * trouble_r: what is wrong on this host, for its log, or NULL.
  */
-const char *ingress_host_sign_in(struct ingress_session *s);
+const char *ingress_host_sign_in(struct ingress_session *s,
+    const char **trouble_r);
 
 /*
  * What the <source> of that user, or of the client that was named, does not let

@@ -248,13 +248,13 @@ keep_hidden(struct letter_work *w, const struct header *h)
 }
 
 /*
- * Marks go, and who is said to have signed in.  Of the rest, where it is marked,
+ * Marks go, and whose it is said to be.  Of the rest, where it is marked,
  * only what the milter cannot do.
  */
 static void
 make_kept(struct letter_work *w)
 {
-	size_t by_host = host_fields(w);
+	size_t top = host_fields(w);
 	bool envid = w->marked && w->source.process_x_envid;
 	bool drops = w->marked && header_work_drops_received(&w->source);
 
@@ -262,11 +262,11 @@ make_kept(struct letter_work *w)
 	w->kept.v = region_array(w->rg, w->kept.cap, sizeof(struct header));
 	for (size_t i = 0; i < w->all.n; i++) {
 		const struct header *h = &w->all.v[i];
-		bool trace = i < by_host &&
-		    slice_eq_nocase(h->name, "Received");
+		bool trace = i < top && slice_eq_nocase(h->name, "Received");
 
 		if (mark_is_field(h->name) ||
-		    slice_eq_nocase(h->name, AUTH_HEADER) || (trace && drops) ||
+		    slice_eq_nocase(h->name, AUTH_HEADER) ||
+		    slice_eq_nocase(h->name, EXIM_HEADER) || (trace && drops) ||
 		    (envid && slice_eq_nocase(h->name, ENVID_HEADER)))
 			continue;
 		if (trace && w->source.hide_source)

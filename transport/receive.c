@@ -430,7 +430,7 @@ receive_message(struct ingress_session *s)
 	struct dkim_answers *wants;
 	struct source_conf conf;
 	struct letter_work *w;
-	const char *why;
+	const char *why, *trouble;
 
 	s->tx.named = s->tx.rcpt_count;
 	if (s->tx.dot.bare)
@@ -438,9 +438,9 @@ receive_message(struct ingress_session *s)
 		    NULL);
 	if (s->tx.too_big)
 		return receive_refuse(s, "552 5.3.4 message too big", NULL);
-	why = ingress_host_sign_in(s);
+	why = ingress_host_sign_in(s, &trouble);
 	if (why != NULL)
-		return receive_refuse(s, why, NULL);
+		return receive_refuse(s, why, trouble);
 	receive_source(s, NULL, &conf);
 	why = ingress_host_excess(s, &conf);
 	if (why != NULL)

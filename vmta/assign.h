@@ -35,6 +35,8 @@ struct assignment {
  * own listener (transport/ingress_host.c); everywhere else it just goes.
  */
 #define AUTH_HEADER "X-Mailrace-Auth"
+/* Likewise of Exim: whose each message is. */
+#define EXIM_HEADER "X-Mailrace-Meta"
 #define JOB_MAX 255
 #define PRIORITY_DEFAULT 50
 /* A default-virtual-mta: the one that has the address the client came to. */

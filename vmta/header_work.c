@@ -63,6 +63,7 @@ remove_controls(const struct policy_in *in, const struct source_conf *source,
 		{ DKIM_KEY_HEADER, source->process_dkim_key,
 		    source->retain_dkim_key && !source->process_dkim_key },
 		{ AUTH_HEADER, false, false },
+		{ EXIM_HEADER, false, false },
 		{ MARK_HEADER, false, false },
 		{ MARK_ARRIVAL_HEADER, false, false },
 	};

@@ -627,6 +627,7 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_nodes(&c);
 	check_pattern_rows(&c);
 	check_listeners(&c);
+	snapshot_exim_listeners_check(s, tree, errs);
 	check_tls(&c);
 	snapshot_reroute_check(s, errs);
 	snapshot_log_check(s, errs);

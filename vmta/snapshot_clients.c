@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of sources, where any client may send to, and what is the host's. */
+#include <string.h>
+
+#include "lib/conf_lex.h"
+#include "lib/conf_parse.h"
 #include "vmta/snapshot_priv.h"
 
 /* Several blocks of one name are one group. */
@@ -117,5 +121,41 @@ snapshot_listeners_check(const struct snapshot *s, struct conf_errors *errs)
 			    "host-mta: %s is not a path, and any program could "
 			    "connect there",
 			    l->where);
+	}
+}
+
+/* NULL: it may be Exim's. */
+static const char *
+exim_listener_fault(const struct snapshot *s, const char *where)
+{
+	if (!conf_strs_has(&s->global.lmtp_listeners, where))
+		return "is no lmtp-listener";
+	if (where[0] == '/' || strncmp(where, "127.", 4) == 0 ||
+	    strncmp(where, "[::1]:", 6) == 0)
+		return NULL;
+	return "is neither a path nor a loopback address, and any host could "
+	       "connect there";
+}
+
+void
+snapshot_exim_listeners_check(const struct snapshot *s,
+    const struct conf_tree *tree, struct conf_errors *errs)
+{
+	for (const struct conf_node *n = tree->root->first; n != NULL;
+	     n = n->next) {
+		struct slice rest = slice_of(n->value);
+		const char *item;
+		struct err e;
+
+		if (n->is_block || !conf_node_is(n, "exim-listener"))
+			continue;
+		while (
+		    conf_item(&rest, s->rg, &item, &e) == 0 && item != NULL) {
+			const char *fault = exim_listener_fault(s, item);
+
+			if (fault != NULL)
+				conf_error(errs, n->file, n->line,
+				    "exim-listener: %s %s", item, fault);
+		}
 	}
 }

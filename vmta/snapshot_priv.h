@@ -256,6 +256,8 @@ void snapshot_group_read(struct snapshot *s, const struct conf_binder *b,
 void snapshot_groups_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_listeners_check(const struct snapshot *s,
     struct conf_errors *errs);
+void snapshot_exim_listeners_check(const struct snapshot *s,
+    const struct conf_tree *tree, struct conf_errors *errs);
 
 /* snapshot_check.c: what is wrong across directives. */
 void snapshot_check(const struct snapshot *s, const struct conf_tree *tree,

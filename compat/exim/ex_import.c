@@ -225,22 +225,33 @@ add_doors(struct ex_import *im)
 
 	(void)import_add(top, "lmtp-listener", "/run/mailrace/lmtp",
 	    "where Exim hands over");
-	if (ex_conf_value(d, "dsn_advertise_hosts")[0] != '\0')
+	(void)import_add(top, "exim-listener", "/run/mailrace/lmtp",
+	    "and says of each message whose it is");
+	if (ex_conf_value(d, "dsn_advertise_hosts")[0] != '\0') {
 		(void)import_add(top, "lmtp-listener", "127.0.0.1:2424",
 		    "where it does so with what senders ask for by DSN");
+		(void)import_add(top, "exim-listener", "127.0.0.1:2424", NULL);
+	}
 	(void)import_add(top, "dsn-host", "127.0.0.1:10028",
 	    "a port of Exim for notifications to senders");
 }
 
+/*
+ * Exim names its client, and the source of that address counts, as from Postfix:
+ * what holds for all mail is said of all, the right to relay of this host.
+ */
 static struct import_block *
 add_source(struct ex_import *im)
 {
-	struct import_block *b = import_block(im->out, import_top(im->out),
+	struct import_block *all = import_block(im->out, import_top(im->out),
+	    "source", "0/0");
+	struct import_block *host = import_block(im->out, import_top(im->out),
 	    "source", "127.0.0.1");
 
-	import_remark(b, "Exim on this host, which has asked who may send.");
-	(void)import_add(b, "always-allow-relaying", "yes", NULL);
-	return b;
+	import_remark(all, "Whoever brought the mail to Exim.");
+	import_remark(host, "Exim on this host, which has asked who may send.");
+	(void)import_add(host, "always-allow-relaying", "yes", NULL);
+	return all;
 }
 
 /* What is rewritten before mail comes here. */

@@ -7,6 +7,7 @@
 #include "compat/exim/ex_list.h"
 #include "compat/exim/ex_rcpt.h"
 #include "compat/exim/ex_stay.h"
+#include "vmta/assign.h"
 
 /* The first line of each of our blocks. */
 #define MARK "# Mailrace (mailrace setup exim): "
@@ -278,6 +279,17 @@ static const char smtp_options[] = "  driver = smtp\n"
 				   "  connection_max_messages = 1000\n"
 				   "  message_linelength_limit = 1G\n";
 
+/*
+ * Whose each message is, in a field that nobody else can bring along.  A local
+ * submission, with the name of the program's user in $authenticated_id, is the
+ * host's own.  Before what is kept: lists of Exim's add up.
+ */
+static const char whose[] =
+    "  headers_remove = " EXIM_HEADER "\n"
+    "  headers_add = " EXIM_HEADER ": v=1; client=$sender_host_address; "
+    "auth=${if and{{def:sender_host_address}{def:authenticated_id}}"
+    "{${base64:$authenticated_id}}}\n";
+
 static const char *
 kept(struct ex_setup *s)
 {
@@ -314,7 +326,7 @@ want_transport(struct ex_setup *s, const char *name)
 	    REGION_JOIN(s->p->rg, MARK "the transport\n", name,
 		":\n"
 		"  debug_print = \"T: mailrace for $local_part@$domain\"\n",
-		ways, kept(s)));
+		ways, whose, kept(s)));
 }
 
 /* Host and port are one key for all domains: no mail waits for long. */
@@ -561,19 +573,37 @@ want_dsn(struct ex_setup *s)
 
 /* ---- all ----------------------------------------------------------------- */
 
+/* Who sends must be known where mail comes to; else it has the host's rights. */
+static const char *
+told_there(struct ex_setup *s, const char *transport, const char *listener,
+    bool is_exims)
+{
+	if (is_exims)
+		return transport;
+	host_refuse(s->p,
+	    "Mailrace would not believe who sends what comes by %s: put this "
+	    "line into its configuration, and reload it:\n"
+	    "  exim-listener %s",
+	    listener, listener);
+	return NULL;
+}
+
 /* Which transport leads to us; NULL: none can. */
 static const char *
 transport_name(struct ex_setup *s)
 {
+	const struct ex_wish *w = s->wish;
+
 	if (ex_offers_dsn(s->f)) {
-		if (s->wish->lmtp_tcp != NULL)
-			return EX_TRANSPORT_SMTP;
+		if (w->lmtp_tcp != NULL)
+			return told_there(s, EX_TRANSPORT_SMTP, w->lmtp_tcp,
+			    w->lmtp_tcp_is_exims);
 		host_refuse(s->p,
 		    "dsn_advertise_hosts = %s: an LMTP socket would lose what "
 		    "senders ask for by it: put a second lmtp-listener, such "
 		    "as 127.0.0.1:2424, into Mailrace's configuration",
 		    ex_main_value(s->f, "dsn_advertise_hosts"));
-	} else if (s->wish->lmtp == NULL) {
+	} else if (w->lmtp == NULL) {
 		host_refuse(s->p,
 		    "Mailrace's configuration has no lmtp-listener with a "
 		    "path, such as /run/mailrace/lmtp");
@@ -582,7 +612,8 @@ transport_name(struct ex_setup *s)
 		    "this Exim has no LMTP: another of its packages "
 		    "(exim4-daemon-light) does");
 	} else {
-		return EX_TRANSPORT_LMTP;
+		return told_there(s, EX_TRANSPORT_LMTP, w->lmtp,
+		    w->lmtp_is_exims);
 	}
 	return NULL;
 }

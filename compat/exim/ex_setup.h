@@ -44,6 +44,8 @@ struct ex_wish {
 	const char *list;     /* domains with commas; an address list */
 	const char *lmtp;     /* path of our socket; NULL: none */
 	const char *lmtp_tcp; /* "127.0.0.1:2424"; NULL: none */
+	bool lmtp_is_exims;   /* it is an exim-listener */
+	bool lmtp_tcp_is_exims;
 	const char *suppress; /* a path or "127.0.0.1:2525"; NULL: none */
 	const char *dsn;      /* "127.0.0.1:10028"; NULL: nobody is told */
 	host_holds_fn *holds;

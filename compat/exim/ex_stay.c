@@ -328,7 +328,7 @@ check_option(struct ex_setup *s, const struct row *r, const char *value)
 
 	switch (r->answer) {
 	case KEPT:
-		if (strpbrk(value, "\n\"") != NULL)
+		if (strpbrk(value, "\n\"") != NULL || value[0] == '<')
 			host_refuse(s->p,
 			    "transport %s has %s = %s: set-up cannot write "
 			    "the same for its own",

@@ -91,6 +91,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.list = "a.example",
 		.lmtp = "/run/lmtp",
 		.lmtp_tcp = "127.0.0.1:24",
+		.lmtp_is_exims = true,
+		.lmtp_tcp_is_exims = true,
 		.suppress = "/run/suppress",
 		.dsn = "127.0.0.1:28",
 		.holds = says_all,

@@ -39,6 +39,8 @@ enum {
 #define OPT_AUTH (OPT_RELAY | OPT_LIMITS)
 /* By unix socket: a listener for the host MTA alone. */
 #define OPT_HOST (OPT_SMTP | OPT_MORE)
+/* LMTP has no PROXY; then it is an Exim's. */
+#define OPT_EXIM OPT_PROXY
 
 enum { ROUNDS_MAX = 20000, PIECES_MAX = 16 };
 
@@ -53,6 +55,7 @@ static struct dispatch dispatch;
 static struct password password;
 static struct sasl_library *library;
 static struct conf_host dsn_host;
+static const char *doors[] = { "/door" };
 
 /* In place of getrandom(2): Message-IDs are the same in each run. */
 ssize_t
@@ -254,6 +257,8 @@ prepare(unsigned options)
 	}
 	conf.listener.host_mta = (options & OPT_HOST) == OPT_HOST &&
 	    (options & OPT_TCP) == 0;
+	if ((options & (OPT_EXIM | OPT_SMTP)) == OPT_EXIM)
+		conf.global.exim_listeners = (struct conf_strs){ 1, doors };
 	if ((options & OPT_PROXY) != 0)
 		conf.listener.proxy = conf.source.allow_proxy = true;
 	if ((options & OPT_TROUBLE) != 0)

@@ -175,7 +175,8 @@ class PostfixHost:
     """Postfix, as a site of import_sites has it."""
 
     MAIL = same_mail_sites.MAIL
-    NAMES_CLIENT = True  # by XFORWARD, when it hands over
+    # How it names its client when it hands over: XFORWARD, or a field.
+    NAMES_CLIENT = "XFORWARD"
 
     # Of postfix.MAIN_CF what would be seen outside; other sites' values are
     # Postfix's own.
@@ -246,6 +247,9 @@ class PostfixHost:
             c.hello()
         return c, None
 
+    def fields(self, _mail):
+        return []
+
     def left(self, rcpts):
         """Of these the ones that neither went out, nor did not and wait."""
         with open(self.pf.log, errors="replace") as f:
@@ -257,7 +261,7 @@ class EximHost:
     """Exim, as a site of exim_sites has it."""
 
     MAIL = same_mail_exim.MAIL
-    NAMES_CLIENT = False
+    NAMES_CLIENT = "X-Mailrace-Meta"
     USER = "Debian-exim"
 
     def __init__(self, lab, name):
@@ -323,6 +327,9 @@ class EximHost:
         c.hello()
         return c, None
 
+    def fields(self, _mail):
+        return []
+
     def left(self, rcpts):
         path = os.path.join(self.root, "log", "mainlog")
         if not os.path.exists(path):
@@ -359,7 +366,14 @@ class MailraceHost:
         c = smtp_client.Client(self.lmtp, lmtp=True)
         c.hello()
         return c, {"ADDR": mail.client, "NAME": "[UNAVAILABLE]",
-                   "IDENT": "4A%06d" % id(mail)} if self.names_client else None
+                   "IDENT": "4A%06d" % id(mail)} \
+            if self.names_client == "XFORWARD" else None
+
+    def fields(self, mail):
+        """What the host MTA adds to the header."""
+        if self.names_client == "XFORWARD":
+            return []
+        return [(self.names_client, "v=1; client=%s; auth=" % mail.client)]
 
     def left(self, _rcpts):
         """Those whose queue is not waiting for another try."""
@@ -425,7 +439,8 @@ class Fixture(Lab):
 def submit(host, site, way):
     for m in site.mail:
         message = smtp_client.compose(m.sender, m.rcpts[0], size=m.size,
-                                      headers=m.headers + [("X-Way", way)])
+                                      headers=m.headers + [("X-Way", way)] +
+                                      host.fields(m))
         client, forward = host.client(m)
         with client as c:
             taken, dots = c.send(m.sender, m.rcpts, message, xforward=forward)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""same_mail_exim - as same_mail_sites, for the sites of exim_sites.  Exim names
-no client when it hands over, so all messages come from the host itself."""
+"""same_mail_exim - as same_mail_sites, for the sites of exim_sites."""
 
 from same_mail_sites import BIG, Mail, Site, Unlike
 

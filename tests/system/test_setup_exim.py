@@ -26,6 +26,7 @@ from lab import DNS_ADDRESS, Lab, mx_zone
 RECEIVER = "192.0.2.25"
 CONFIG = """
 lmtp-listener {run}/second
+exim-listener {run}/lmtp, {run}/second, 127.0.0.2:24
 dsn-host 127.0.0.1:10028
 suppress-socket {run}/suppress
 suppression-dir {root}/suppress
@@ -251,7 +252,8 @@ class Fixture(Lab):
         tap.equal((r.returncode, r.stderr), (0, ""), "undo")
 
 
-@tap.test("a dry run shows what it would change, and changes nothing")
+@tap.test("a dry run shows what it would change, and changes nothing",
+          proves="exim-listener")
 def dry_run(lab):
     r = lab.setup("--dry-run")
     tap.equal((r.returncode, r.stderr), (0, ""), "status")
@@ -263,6 +265,20 @@ def dry_run(lab):
                  "127.0.0.1.10028'"):
         tap.check(line + "\n" in r.stdout, "no %r in %s" % (line, r.stdout))
     lab.same(lab.original, "a dry run")
+
+
+@tap.test("where nobody would believe who sends it does not lead, and the line "
+          "to add is said")
+def not_believed(lab):
+    with open(lab.config) as f:
+        text = f.read()
+    with open(lab.path("other.conf"), "w") as f:
+        f.write("".join(line for line in text.splitlines(True)
+                        if not line.startswith("exim-listener ")))
+    r = mailrace.Command(lab.path("other.conf")).run("setup", "exim")
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("  exim-listener %s\n" % lab.lmtp in r.stderr, r.stderr)
+    lab.same(lab.original, "a refusal")
 
 
 @tap.test("what it does not understand it refuses, with the place")

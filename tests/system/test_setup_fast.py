@@ -228,6 +228,10 @@ def no_listener(lab):
     for line in ("  <smtp-listener %s/mailrace/inject>\n" % lab.postfix.queue,
                  "      host-mta yes\n"):
         tap.check(line in r.stderr, r.stderr)
+    r = lab.setup(config=lab.other_config(
+        LISTENER, "exim-listener %s\n" % lab.lmtp))
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("has no lmtp-listener with a path" in r.stderr, r.stderr)
     r = lab.setup(config=lab.other_config("/inject>", "/nobody>"))
     tap.equal(r.returncode, 1, r.stdout)
     tap.check("mailraced does not answer" in r.stderr and

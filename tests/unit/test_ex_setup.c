@@ -33,7 +33,11 @@
 	"mailrace_lmtp:\n" \
 	"  debug_print = \"T: mailrace for $local_part@$domain\"\n" \
 	"  driver = lmtp\n  batch_max = 500\n  timeout = 5m\n" \
-	"  socket = /run/lmtp\n  user = ex\n  group = ex\n  initgroups\n"
+	"  socket = /run/lmtp\n  user = ex\n  group = ex\n  initgroups\n" \
+	"  headers_remove = X-Mailrace-Meta\n" \
+	"  headers_add = X-Mailrace-Meta: v=1; client=$sender_host_address; " \
+	"auth=${if and{{def:sender_host_address}{def:authenticated_id}}" \
+	"{${base64:$authenticated_id}}}\n"
 #define ROUTERS \
 	"out router:\ndriver = dnslookup\ndomains = ! +local_domains\n" \
 	"transport = remote\n"
@@ -108,6 +112,10 @@ static const struct {
 	    "nothing for mail that goes by Mailrace\n" NOTES
 	    "text conf = " ROUTER ALL LMTP "text conf = " TRANSPORT
 	    "  headers_remove = x\n\n" },
+	{ "what it removes is a list of another form", "", ROUTERS,
+	    REMOTE "headers_remove = <; x ; y\n", EX_ALL, NULL, NULL,
+	    "no: transport remote has headers_remove = <; x ; y: set-up cannot "
+	    "write the same for its own\n" },
 	{ "a place for notifications", "", ROUTERS, REMOTE, EX_ALL, NULL,
 	    "127.0.0.1:28",
 	    "note: suppress-socket says nothing: who is in a suppression list "
@@ -257,6 +265,7 @@ plan(size_t i, const struct ex_text *text, struct host_plan *p)
 		 .scope = cases[i].scope,
 		 .list = cases[i].list,
 		 .lmtp = "/run/lmtp",
+		 .lmtp_is_exims = true,
 		 .dsn = cases[i].dsn,
 		 .holds = says_nothing },
 	    conf, text, p);
@@ -385,6 +394,7 @@ sign_in(void)
 							       EX_DOMAINS,
 			 .list = signing[i].domains,
 			 .lmtp = "/run/lmtp",
+			 .lmtp_is_exims = true,
 			 .holds = says_all,
 			 .expand = expand,
 			 .route = route,
@@ -449,6 +459,7 @@ questions(void)
 		host_plan_init(&p);
 		make(&(struct ex_wish){ .form = EX_PLAIN,
 			 .lmtp = "/run/lmtp",
+			 .lmtp_is_exims = true,
 			 .suppress = "/s",
 			 .holds = says_nothing },
 		    conf, &text, &p);
@@ -674,10 +685,51 @@ leads_here(void)
 	}
 }
 
+/* ---- whose the listener is ----------------------------------------------- */
+
+/* Else users would have the rights of the host. */
+static void
+listener_of_another(void)
+{
+	static const char *const mains[] = { "", "dsn_advertise_hosts = *\n" };
+	static const char *const wants[] = {
+		"put this line into its configuration, and reload it:\n"
+		"  exim-listener /run/lmtp\n",
+		"  exim-listener 127.0.0.1:24\n"
+	};
+	struct ex_source source = { "conf", SLICE_LIT(PLAIN) };
+	const struct ex_text text = { &source, 1 };
+
+	for (size_t i = 0; i < 2; i++)
+		for (int is_exims = 0; is_exims < 2; is_exims++) {
+			struct buf out = { .p = NULL };
+			struct host_plan p;
+
+			host_plan_init(&p);
+			make(&(struct ex_wish){ .form = EX_PLAIN,
+				 .lmtp = "/run/lmtp",
+				 .lmtp_tcp = "127.0.0.1:24",
+				 .lmtp_is_exims = i == 0 && is_exims,
+				 .lmtp_tcp_is_exims = i == 1 && is_exims,
+				 .holds = says_nothing },
+			    (const char *const[EX_KINDS]){ mains[i], ROUTERS,
+				REMOTE, NULL },
+			    &text, &p);
+			print(&p, p.refusals.n > 0, &out);
+			ok((strstr(buf_cstr(&out), wants[i]) != NULL) ==
+				    !is_exims &&
+				(p.refusals.n > 0) == !is_exims,
+			    "listener %zu, Exim's: %d", i, is_exims);
+			buf_fini(&out);
+			host_plan_fini(&p);
+		}
+}
+
 int
 main(void)
 {
 	leads_here();
+	listener_of_another();
 	plans();
 	questions();
 	sign_in();

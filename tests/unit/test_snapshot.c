@@ -266,6 +266,11 @@ static const struct {
 	    "main:1: host-mta: 127.0.0.1:25 is not a path" },
 	{ "host-domain a b", "main:1: host-domain" },
 	{ "lmtp-listener a", "neither a path nor IP:PORT" },
+	{ "lmtp-listener /a, 192.0.2.1:24\nexim-listener /a, /b",
+	    "main:2: exim-listener: /b is no lmtp-listener" },
+	{ "lmtp-listener 192.0.2.1:24\nexim-listener 192.0.2.1:24",
+	    "main:2: exim-listener: 192.0.2.1:24 is neither a path nor a "
+	    "loopback address" },
 	{ "postmaster nobody",
 	    "main:1: postmaster: \"nobody\" is not an address" },
 	{ "postmaster j\xc3\xb6@b.test\n",
