@@ -90,7 +90,7 @@ struct dns_query *dns_ask_any(struct dns *d, const char *name,
     enum dns_type type, dns_fn *fn, void *arg);
 void dns_cancel(struct dns_query **qp); /* fn will not be called */
 
-/* One of several names that are asked together: dns_all.h, dns_wait.h. */
+/* One of several names that are asked together: dns_all.h. */
 struct dns_want {
 	const char *name;
 	struct dns_answer *answer; /* a reference; NULL: not in time */

@@ -3,8 +3,7 @@
  * dns_all - answers of the resolver to several questions, for an object on a
  * worker: one call back when all are there or the time is over.
  *
- * On a worker of the set, all of it.  dns_wait.h is the same for threads that
- * may sleep.
+ * On a worker of the set, all of it.
  */
 
 #ifndef LIB_DNS_ALL_H

@@ -335,21 +335,27 @@ socket_text(int fd, char *out, size_t cap)
 	}
 }
 
-bool
-net_unused_inherited(size_t i, char *out, size_t cap)
+/* The i-th of them, or -1. */
+static int
+find_unused(size_t i)
 {
 	int count = sd_listen_fds(0);
 
-	for (int n = 0; n < count && n < USED_MAX; n++) {
-		if ((used >> n & 1) != 0)
-			continue;
-		if (i == 0) {
-			socket_text(SD_LISTEN_FDS_START + n, out, cap);
-			return true;
-		}
-		i--;
-	}
-	return false;
+	for (int n = 0; n < count && n < USED_MAX; n++)
+		if ((used >> n & 1) == 0 && i-- == 0)
+			return SD_LISTEN_FDS_START + n;
+	return -1;
+}
+
+bool
+net_unused_inherited(size_t i, char *out, size_t cap)
+{
+	int fd = find_unused(i);
+
+	if (fd == -1)
+		return false;
+	socket_text(fd, out, cap);
+	return true;
 }
 
 /* Is somebody answering there?  Then the path is not stale. */
@@ -405,25 +411,13 @@ find_inherited_unix(const char *path)
 }
 
 bool
-net_has_inherited(void)
-{
-	return sd_listen_fds(0) > 0;
-}
-
-int
-net_inherit(struct err *e)
-{
-	return take_inherited(SD_LISTEN_FDS_START, "a socket handed over", e);
-}
-
-bool
 net_is_inherited(const char *path)
 {
 	return find_inherited_unix(path) >= 0;
 }
 
 static int
-listen_unix(const char *path, struct err *e)
+listen_unix(const char *path, bool any, struct err *e)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int inherited = find_inherited_unix(path);
@@ -431,6 +425,8 @@ listen_unix(const char *path, struct err *e)
 	if (strlen(path) >= sizeof(un.sun_path))
 		return err_set(e, "%s: path too long for a socket", path);
 	memcpy(un.sun_path, path, strlen(path));
+	if (inherited == -1 && any)
+		inherited = find_unused(0);
 	if (inherited >= 0)
 		return take_inherited(inherited, path, e);
 	if (access(path, F_OK) == 0) {
@@ -443,8 +439,8 @@ listen_unix(const char *path, struct err *e)
 	return listen_on((const struct sockaddr *)&un, sizeof(un), path, e);
 }
 
-int
-net_listen(const char *where, struct err *e)
+static int
+listen_ip(const char *where, bool any, struct err *e)
 {
 	struct sockaddr_storage ss;
 	struct net_addr addr = { 0 };
@@ -452,15 +448,29 @@ net_listen(const char *where, struct err *e)
 	uint16_t port = 0;
 	int inherited;
 
-	if (where[0] == '/')
-		return listen_unix(where, e);
 	if (net_endpoint_parse(where, &addr, &port, e) == -1)
 		return -1;
 	len = to_sa(&addr, port, &ss);
 	inherited = find_inherited((const struct sockaddr *)&ss, len);
+	if (inherited == -1 && any)
+		inherited = find_unused(0);
 	if (inherited >= 0)
 		return take_inherited(inherited, where, e);
 	return listen_on((const struct sockaddr *)&ss, len, where, e);
+}
+
+int
+net_listen(const char *where, struct err *e)
+{
+	return where[0] == '/' ? listen_unix(where, false, e) :
+				 listen_ip(where, false, e);
+}
+
+int
+net_listen_any(const char *where, struct err *e)
+{
+	return where[0] == '/' ? listen_unix(where, true, e) :
+				 listen_ip(where, true, e);
 }
 
 bool

@@ -62,9 +62,11 @@ void net_addr_from_sa(const struct sockaddr *sa, struct net_addr *a_r,
  */
 int net_listen(const char *where, struct err *e);
 
-/* Was any socket handed over?  Then the first of them, wherever it is bound. */
-bool net_has_inherited(void);
-int net_inherit(struct err *e);
+/*
+ * As net_listen(), for the one socket that may be handed over wherever it is
+ * bound: where none is bound there, the first is taken that nobody has asked for.
+ */
+int net_listen_any(const char *where, struct err *e);
 
 /* Was a socket handed over for this unix path?  Then it outlives us. */
 bool net_is_inherited(const char *path);

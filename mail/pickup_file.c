@@ -95,7 +95,7 @@ static int
 add_rcpt(struct reading *r, struct slice v, struct err *e)
 {
 	struct pickup_file *f = r->f;
-	const char *addr;
+	const char *addr = "";
 
 	if (read_address(r, v, &addr, e) == -1)
 		return -1;

@@ -1,59 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "milter/milter_edit.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "milter/milter_packet.h"
 
-/*
- * Fields are named by number among those of the same name, from 1.  The last
- * one goes first, since the numbers of those behind a deleted one change.
- */
-static void
-remove_named(const struct milter_edit *ed, const struct header_list *headers,
-    const bool *remove, const char *name)
-{
-	uint32_t number = 0;
+/* A field by its name, and where it stands among all. */
+struct named {
+	struct slice name;
+	size_t at;
+};
 
-	for (size_t i = 0; i < headers->n; i++)
-		if (slice_eq_nocase(headers->v[i].name, name))
-			number++;
-	for (size_t i = headers->n; i-- > 0;) {
-		if (!slice_eq_nocase(headers->v[i].name, name))
-			continue;
-		if (remove[i])
-			milter_put_field(&ed->talk->out, MILTER_SAY_CHANGE,
-			    number, name, "");
-		number--;
-	}
+static int
+compare_names(struct slice a, struct slice b)
+{
+	int d = strncasecmp(a.p, b.p, a.len < b.len ? a.len : b.len);
+
+	if (d != 0 || a.len == b.len)
+		return d;
+	return a.len < b.len ? -1 : 1;
 }
 
-/* Has a field of that name been dealt with before index end? */
-static bool
-seen_before(const struct header_list *headers, const bool *remove,
-    const char *name, size_t end)
+/* Those of one name as they stand. */
+static int
+by_name(const void *a, const void *b)
 {
-	for (size_t i = 0; i < end; i++)
-		if (remove[i] && slice_eq_nocase(headers->v[i].name, name))
+	const struct named *x = a, *y = b;
+	int d = compare_names(x->name, y->name);
+
+	if (d != 0)
+		return d;
+	return x->at < y->at ? -1 : 1;
+}
+
+static struct named *
+sort_by_name(const struct milter_edit *ed, const struct header_list *headers)
+{
+	struct named *v = region_array(ed->rg, headers->n, sizeof(*v));
+
+	for (size_t i = 0; i < headers->n; i++)
+		v[i] = (struct named){ headers->v[i].name, i };
+	qsort(v, headers->n, sizeof(*v), by_name);
+	return v;
+}
+
+/*
+ * Of n fields with this name.  They are named by number, from 1.  The last one
+ * goes first, since the numbers of those behind a deleted one change.
+ */
+static void
+remove_named(const struct milter_edit *ed, const struct named *v, size_t n,
+    const bool *remove)
+{
+	const char *name;
+
+	if (ed->leave != NULL && slice_eq_nocase(v->name, ed->leave))
+		return;
+	name = region_strndup(ed->rg, v->name.p, v->name.len);
+	for (; n > 0; n--)
+		if (remove[v[n - 1].at])
+			milter_put_field(&ed->talk->out, MILTER_SAY_CHANGE,
+			    (uint32_t)n, name, "");
+}
+
+static bool
+any(const bool *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i])
 			return true;
 	return false;
 }
 
+/* Whoever sends the message says how many fields and names there are. */
 void
 milter_edit_remove(const struct milter_edit *ed,
     const struct header_list *headers, const bool *remove)
 {
-	for (size_t i = 0; i < headers->n; i++) {
-		const char *name;
+	struct named *v;
+	size_t n;
 
-		if (!remove[i] ||
-		    (ed->leave != NULL &&
-			slice_eq_nocase(headers->v[i].name, ed->leave)))
-			continue;
-		name = region_strndup(ed->rg, headers->v[i].name.p,
-		    headers->v[i].name.len);
-		if (!seen_before(headers, remove, name, i))
-			remove_named(ed, headers, remove, name);
+	if (!any(remove, headers->n))
+		return;
+	v = sort_by_name(ed, headers);
+	for (size_t i = 0; i < headers->n; i += n) {
+		n = 1;
+		while (i + n < headers->n &&
+		    compare_names(v[i].name, v[i + n].name) == 0)
+			n++;
+		remove_named(ed, v + i, n, remove);
 	}
 }
 

@@ -106,6 +106,42 @@ flush(struct milter_link *l)
 	return true;
 }
 
+/* ---- silence ------------------------------------------------------------- */
+
+/* Nothing is under way: no message, none of its answer, and nothing behind it. */
+static bool
+is_idle(const struct milter_link *l)
+{
+	return milter_session_is_idle(l->session) && l->keys == NULL &&
+	    milter_session_output(l->session)->len == 0 &&
+	    reader_input(&l->in).len == 0;
+}
+
+/* Has it been silent for too long?  If not, again when it may be. */
+static void
+look(struct milter_link *l)
+{
+	int64_t may_us = l->place->stopping && is_idle(l) ?
+	    l->place->stop_idle_us :
+	    l->place->idle_us;
+	int64_t left_us = l->last_us + may_us - clock_us();
+	struct timeval tv = { .tv_sec = (time_t)(left_us / US_PER_S),
+		.tv_usec = (suseconds_t)(left_us % US_PER_S) };
+
+	if (left_us <= 0)
+		end(l);
+	else
+		CHECK(event_add(l->idle, &tv) == 0);
+}
+
+static void
+on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	look(arg);
+}
+
 /* ---- in ------------------------------------------------------------------ */
 
 /* It goes on when the socket has been looked at, not within the answer. */
@@ -148,10 +184,10 @@ go_on(struct milter_link *l)
 	if (wanted != NULL && l->keys == NULL)
 		ask(l, wanted);
 	reader_pause(&l->in, unsent || wanted != NULL);
-	if (milter_session_is_over(l->session) ||
-	    (l->place->stopping && !unsent &&
-		milter_session_is_idle(l->session)))
+	if (milter_session_is_over(l->session))
 		end(l);
+	else if (l->place->stopping)
+		look(l);
 }
 
 static void
@@ -178,23 +214,6 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		go_on(l);
 }
 
-/* Looks whether it has been idle for so long; then again when it may be. */
-static void
-on_idle(evutil_socket_t fd, short what, void *arg)
-{
-	struct milter_link *l = arg;
-	int64_t left_us = l->last_us + l->place->idle_us - clock_us();
-	struct timeval tv = { .tv_sec = (time_t)(left_us / US_PER_S),
-		.tv_usec = (suseconds_t)(left_us % US_PER_S) };
-
-	(void)fd;
-	(void)what;
-	if (left_us <= 0)
-		end(l);
-	else
-		CHECK(event_add(l->idle, &tv) == 0);
-}
-
 /* ---- life ---------------------------------------------------------------- */
 
 void
@@ -217,12 +236,12 @@ milter_link_start(struct milter_place *place, int fd)
 		    sizeof(one));
 	LIST_INSERT_HEAD(&place->links, l, link);
 	place->count++;
-	on_idle(-1, 0, l);
+	look(l);
 	reader_start(&l->in, base, fd, MILTER_INPUT_MAX, &owner, l);
 }
 
 void
-milter_links_end(struct milter_place *place, bool all)
+milter_links_stop(struct milter_place *place)
 {
 	struct milter_link *l = LIST_FIRST(&place->links);
 
@@ -230,8 +249,17 @@ milter_links_end(struct milter_place *place, bool all)
 	while (l != NULL) {
 		struct milter_link *next = LIST_NEXT(l, link);
 
-		if (all || milter_session_is_idle(l->session))
-			end(l);
+		l->last_us = clock_us();
+		look(l);
 		l = next;
 	}
+}
+
+void
+milter_links_end(struct milter_place *place)
+{
+	struct milter_link *l;
+
+	while ((l = LIST_FIRST(&place->links)) != NULL)
+		end(l);
 }

@@ -15,13 +15,13 @@
 /* Threads at most; more processors than that are for others. */
 #define LOOPS_MAX 64
 
-/* A message may take so long to end when we do. */
+/* Who says something, or has a message under way, is waited for so long. */
 #define PATIENCE_S 5
 
 struct loop {
 	struct milter_loops *all;
 	struct milter_place place;
-	struct post end_idle, end_all;
+	struct post begin_stop, end_all;
 	struct post emptied; /* to main */
 	bool told;           /* main has that */
 };
@@ -112,18 +112,18 @@ on_gone(void *ctx)
 }
 
 static void
-on_end_idle(struct post *p)
+on_begin_stop(struct post *p)
 {
-	struct loop *loop = post_owner(p, struct loop, end_idle);
+	struct loop *loop = post_owner(p, struct loop, begin_stop);
 
-	milter_links_end(&loop->place, false);
+	milter_links_stop(&loop->place);
 	on_gone(loop);
 }
 
 static void
 on_end_all(struct post *p)
 {
-	milter_links_end(&post_owner(p, struct loop, end_all)->place, true);
+	milter_links_end(&post_owner(p, struct loop, end_all)->place);
 }
 
 /* On the first one: what it has let in is on its way before this. */
@@ -134,7 +134,7 @@ on_stop(struct post *p)
 
 	acceptor_free(&l->acceptor);
 	for (size_t i = 0; i < l->count; i++)
-		worker_post(l->workers[i], &l->v[i].end_idle);
+		worker_post(l->workers[i], &l->v[i].begin_stop);
 }
 
 static void
@@ -189,10 +189,11 @@ make_loop(struct milter_loops *l, struct milter_env *env, struct err *e)
 	loop->place = (struct milter_place){ .env = env,
 		.worker = w,
 		.idle_us = MILTER_IDLE_US,
+		.stop_idle_us = MILTER_STOP_IDLE_US,
 		.gone = on_gone,
 		.ctx = loop };
 	LIST_INIT(&loop->place.links);
-	loop->end_idle.fn = on_end_idle;
+	loop->begin_stop.fn = on_begin_stop;
 	loop->end_all.fn = on_end_all;
 	loop->emptied.fn = on_emptied;
 	return 0;
@@ -231,7 +232,7 @@ milter_loops_start(struct milter_loops *l, const char *where, struct err *e)
 		.fn = hand_over,
 		.ctx = l };
 	struct net_addr own;
-	int fd = net_has_inherited() ? net_inherit(e) : net_listen(where, e);
+	int fd = net_listen_any(where, e);
 
 	if (fd == -1)
 		return err_where(e, "milter-listener");

@@ -28,14 +28,15 @@ struct worker *const *milter_loops_workers(const struct milter_loops *l,
 
 /*
  * Listens at where, "/path" or "IP:PORT", or at a socket that was handed over
- * (LISTEN_FDS), wherever that is bound; says so in env; runs the threads.
+ * (LISTEN_FDS), as net_listen_any(); says which in env; runs the threads.
  */
 int milter_loops_start(struct milter_loops *l, const char *where,
     struct err *e);
 
 /*
- * Nobody is let in any more, and sessions end: those without a message at once,
- * others with it, or in five seconds.  Then fn is called on main, once.
+ * Nobody is let in any more, and sessions end: those without a message when they
+ * have been silent for MILTER_STOP_IDLE_US, the rest in five seconds.  Then fn
+ * is called on main, once.
  */
 void milter_loops_stop(struct milter_loops *l, void (*fn)(void *ctx),
     void *ctx);

@@ -350,7 +350,7 @@ wire_value(struct milter_msg *m, const char *name, const char *value)
 void
 milter_msg_header(struct milter_msg *m, const char *name, const char *value)
 {
-	m->header_len += strlen(name) + strlen(value);
+	m->header_len += HEADER_COST + strlen(name) + strlen(value);
 	if (m->header_len <= HEADERS_MAX)
 		header_list_add(&m->headers, m->rg, slice_of(name),
 		    wire_value(m, name, value));

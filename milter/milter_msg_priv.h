@@ -25,6 +25,12 @@
  */
 #define HEADERS_MAX ((size_t)32 << 20)
 
+/*
+ * What a field counts for besides its text, about as much as it takes here: very
+ * many of a letter are no less of a load than one of 32 MB.
+ */
+#define HEADER_COST 128
+
 struct milter_msg {
 	struct milter_env *env;
 	struct milter_talk *talk; /* the session's */
@@ -42,7 +48,7 @@ struct milter_msg {
 	size_t rcpt_count, rcpt_cap;
 	size_t others; /* recipients that do not go through the transport */
 	struct header_list headers;
-	size_t header_len;
+	size_t header_len; /* with HEADER_COST each */
 	struct canon_body *body;
 	struct line_fold fold; /* of the body's lines */
 	struct sealing_run

@@ -148,10 +148,11 @@ check_PROGRAMS += \
 	tests/unit/test_mark \
 	tests/unit/test_mem \
 	tests/unit/test_memory \
+	tests/unit/test_merge \
+	tests/unit/test_milter_edit \
 	tests/unit/test_milter_link \
 	tests/unit/test_milter_packet \
 	tests/unit/test_milter_session \
-	tests/unit/test_merge \
 	tests/unit/test_mx_route \
 	tests/unit/test_mx_set \
 	tests/unit/test_names \
@@ -356,6 +357,9 @@ tests_unit_test_arc_verify_SOURCES = \
 tests_unit_test_dkim_verify_SOURCES = \
 	%D%/unit/test_dkim_verify.c \
 	$(sealed_files)
+tests_unit_test_milter_edit_SOURCES = \
+	%D%/unit/test_milter_edit.c $(milter_world_files)
+tests_unit_test_milter_edit_LDADD = libmilterd.a $(UNIT_LIBS)
 tests_unit_test_milter_link_SOURCES = \
 	%D%/unit/test_milter_link.c $(milter_world_files)
 tests_unit_test_milter_link_LDADD = libmilterd.a $(UNIT_LIBS)

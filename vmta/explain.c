@@ -128,7 +128,8 @@ tell(struct explainer *x, const struct conf_directive *row, const void *owner,
 {
 	const void *field = (const char *)owner + row->offset;
 	size_t items = conf_print_lines(row, field);
-	const struct conf_node **lines = mem_array(items, sizeof(*lines));
+	const struct conf_node **lines = mem_array(items,
+	    sizeof(const struct conf_node *));
 
 	if (place->set != NULL)
 		find_lines(place, row, lines, items);

@@ -20,6 +20,7 @@ class Client:
     """One connection; send() carries one message over it."""
 
     def __init__(self, path, actions=ALL_ACTIONS, steps=ALL_STEPS):
+        self.kept = None  # bytes that wait
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(20)
         self.sock.connect(path)
@@ -46,9 +47,21 @@ class Client:
         finally:
             self.sock.close()
 
+    def keep(self):
+        """What takes no reply waits for what does."""
+        self.kept = b""
+
     def _write(self, code, data):
-        self.sock.sendall(struct.pack("!I", len(data) + 1) + code.encode() +
-                          data)
+        packet = struct.pack("!I", len(data) + 1) + code.encode() + data
+        if self.kept is None:
+            self.sock.sendall(packet)
+        else:
+            self.kept += packet
+
+    def _send_kept(self):
+        if self.kept is not None:
+            self.sock.sendall(self.kept)
+            self.kept = b""
 
     def _exactly(self, n):
         out = b""
@@ -60,6 +73,7 @@ class Client:
         return out
 
     def _read(self):
+        self._send_kept()
         n, = struct.unpack("!I", self._exactly(4))
         packet = self._exactly(n)
         return packet[:1].decode(), packet[1:]

@@ -30,8 +30,7 @@ class Fixture(host_load.HostLab):
 
 
 @tap.test("restarted with their sockets held: nothing is deferred, lost or sent "
-          "twice; a restart of mailraced no client notices, and one of the "
-          "milter only a client in the middle of a message")
+          "twice, and no client notices")
 def graceful(lab):
     host_load.graceful(lab)
 

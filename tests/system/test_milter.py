@@ -386,17 +386,24 @@ def is_refused(path):
 @tap.test("but not before messages that are under way, or five seconds")
 def term_message(m):
     m.daemon.start()
-    c, lazy = milter_client.Client(m.sock), milter_client.Client(m.sock)
-    with c.sock, lazy.sock:
+    c, lazy, keeps = (milter_client.Client(m.sock) for _ in range(3))
+    with c.sock, lazy.sock, keeps.sock:
         c.begin()
         lazy.begin()
+        keeps.keep()  # as Postfix does until DATA
+        keeps.begin()
         start = time.monotonic()
         m.daemon.process.signal(signal.SIGTERM)
         tap.wait_for(lambda: is_refused(m.sock), 5, "nobody is let in")
-        code, message, _ = c.finish(PLAIN, b"hello\r\n")
-        tap.check(code == "c" and signatures.verify(message, m.key),
-                  "a message that began before: %s" % code)
-        tap.equal(c.sock.recv(1), b"", "behind it the session ends")
+        for client in (c, keeps):
+            code, message, _ = client.finish(PLAIN, b"hello\r\n")
+            tap.check(code == "c" and signatures.verify(message, m.key),
+                      "a message that began before: %s" % code)
+        tap.equal(c.send(PLAIN, b"hello\r\n")[0], "c", "one more in the same session")
+        for client in (c, keeps):
+            tap.equal(client.sock.recv(1), b"", "silent, the session ends")
+        took = time.monotonic() - start
+        tap.check(took < 4, "it took %.3f s" % took)
         tap.check(m.daemon.process.running(), "it waits for the other one")
         tap.equal(lazy.sock.recv(1), b"", "which takes too long")
         tap.equal(m.daemon.stop(), 0, "exit status")

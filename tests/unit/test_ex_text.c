@@ -67,7 +67,7 @@ places(struct region *rg)
 	    "an include");
 	is_int((int64_t)ex_text_count(sources[0].text, "acl_rcpt:\n", &at), 2,
 	    "a text is there twice");
-	is_str(region_strndup(rg, FIRST + at, 20), "acl_rcpt:\n  accept m",
+	is_str(region_strndup(rg, &FIRST[at], 20), "acl_rcpt:\n  accept m",
 	    "the first");
 	is_int((int64_t)ex_text_count(sources[0].text, "driver", &at), 0,
 	    "never within a line");

@@ -225,10 +225,9 @@ test_keys(void)
 	buf_clear(&said);
 	host_message(&said, "10.1.0.9");
 	talk(fd, &said, "", "keys are asked once more");
-	milter_links_end(&place, true);
+	milter_links_end(&place);
 	ok(has_ended(fd) && cancelled == 1, "an end does not wait for them");
 	(void)close(fd);
-	place.stopping = false;
 	buf_fini(&said);
 }
 
@@ -259,33 +258,144 @@ test_idle(void)
 	buf_fini(&said);
 }
 
+/* ---- at a stop ----------------------------------------------------------- */
+
+/* One that has agreed with us, and may have begun a message. */
+static int
+agreed_session(bool mail, const char *label)
+{
+	struct buf said = { 0 };
+	int fd = open_session();
+
+	host_options(&said);
+	if (mail)
+		HOST_SAYS(&said, MILTER_MAIL, "<a@example.net>\0");
+	talk(fd, &said, AGREED, label);
+	buf_fini(&said);
+	return fd;
+}
+
+/* The place is as before. */
+static void
+end_stop(void)
+{
+	milter_links_end(&place);
+	turn();
+	is_int((int64_t)place.count, 0, "all have ended");
+	place.stopping = false;
+	place.stop_idle_us = 0;
+}
+
+/* All answers, and the end of the session. */
+static void
+hear_end(int fd, const char *want, const char *label)
+{
+	struct buf heard = { 0 }, words = { 0 };
+
+	ok(!hear(fd, &heard), "%s: it ends", label);
+	host_heard(&heard, &words);
+	is_str(buf_cstr(&words), want, label);
+	buf_fini(&heard);
+	buf_fini(&words);
+}
+
+static bool
+one_left(const void *ctx)
+{
+	(void)ctx;
+	return place.count == 1;
+}
+
+/* Nobody is cut off, but who is silent then. */
 static void
 test_stop(void)
 {
 	struct buf said = { 0 };
-	int idle = open_session(), busy = open_session(), lazy = open_session();
+	int idle = agreed_session(false, "a session without a message");
+	int busy = agreed_session(true, "one with a message");
+	int lazy = agreed_session(true, "and another");
+	int64_t from_us;
 
-	host_options(&said);
-	talk(idle, &said, AGREED, "a session without a message");
-	HOST_SAYS(&said, MILTER_MAIL, "<a@example.net>\0");
-	talk(busy, &said, AGREED, "one with a message");
-	talk(lazy, &said, AGREED, "and another");
-	milter_links_end(&place, false);
-	ok(has_ended(idle), "the first ends at once");
-	buf_clear(&said);
+	place.stop_idle_us = 60 * US_PER_S;
+	milter_links_stop(&place);
 	HOST_SAYS(&said, MILTER_HEADER, "A\0 b\0");
 	HOST_SAYS(&said, MILTER_END, "");
-	say(busy, &said);
+	talk(busy, &said, "c", "a message that began before is answered");
 	buf_clear(&said);
-	ok(!hear(busy, &said), "the second with its message");
-	ok(said.len == 5 && said.p[4] == 'c', "which is answered");
-	is_int((int64_t)place.count, 1, "the third goes on");
-	milter_links_end(&place, true);
-	ok(has_ended(lazy) && place.count == 0, "until all must end");
+	host_message(&said, "10.0.0.9");
+	talk(idle, &said, MARKED, "and one that the host MTA had kept");
+	place.stop_idle_us = 200 * US_PER_MS;
+	from_us = clock_us();
+	say(idle, &said);
+	say(busy, &said);
+	ok(loop_until(worker, one_left, NULL) &&
+		clock_us() - from_us >= 190 * US_PER_MS,
+	    "who is silent then is waited for, not for long");
+	hear_end(idle, MARKED, "the first, with one more message");
+	hear_end(busy, MARKED, "the second, with one more message");
+	ok(!has_ended(lazy), "longer for who has a message under way");
+	end_stop();
+	ok(has_ended(lazy), "until all must end");
 	(void)close(idle);
 	(void)close(busy);
 	(void)close(lazy);
 	buf_fini(&said);
+}
+
+/* What came before the stop, and was not read yet. */
+static void
+test_stop_unread(void)
+{
+	struct buf said = { 0 };
+	int fd = agreed_session(false, "a session"), fresh = open_session();
+
+	host_message(&said, "10.0.0.9");
+	CHECK(send(fd, said.p, said.len, MSG_NOSIGNAL) == (ssize_t)said.len);
+	buf_clear(&said);
+	message(&said, "10.0.0.9");
+	CHECK(send(fresh, said.p, said.len, MSG_NOSIGNAL) == (ssize_t)said.len);
+	place.stop_idle_us = 60 * US_PER_S;
+	milter_links_stop(&place);
+	buf_clear(&said);
+	talk(fd, &said, MARKED, "a message that lies unread is answered");
+	talk(fresh, &said, AGREED " " MARKED, "in a new session, too");
+	end_stop();
+	(void)close(fd);
+	(void)close(fresh);
+	buf_fini(&said);
+}
+
+/* The answer is there, but not sent yet, or for who reads late. */
+static void
+test_stop_unsent(void)
+{
+	struct buf said = { 0 }, heard = { 0 }, words = { 0 };
+	int fd = agreed_session(false, "a session"), slow;
+
+	host_message(&said, "10.1.0.9");
+	HOST_SAYS(&said, MILTER_MAIL, "<a@example.net>\0");
+	HOST_SAYS(&said, MILTER_END, "");
+	talk(fd, &said, "", "keys are asked");
+	slow = agreed_session(true, "another session");
+	buf_clear(&said);
+	for (int i = 0; i < FIELDS; i++)
+		HOST_SAYS(&said, MILTER_HEADER, "X-Job\0 a\0");
+	HOST_SAYS(&said, MILTER_END, "");
+	say(slow, &said);
+	place.stop_idle_us = 1; /* idle ones end at once */
+	answer();
+	milter_links_stop(&place);
+	hear_end(fd, MARKED " c", "behind all its answers");
+	(void)hear(slow, &heard);
+	host_heard(&heard, &words);
+	ok(words.len > 2 && strcmp(buf_cstr(&words) + words.len - 2, " c") == 0,
+	    "and so does who reads late");
+	end_stop();
+	(void)close(fd);
+	(void)close(slow);
+	buf_fini(&said);
+	buf_fini(&heard);
+	buf_fini(&words);
 }
 
 int
@@ -306,6 +416,8 @@ main(void)
 	test_keys();
 	test_idle();
 	test_stop();
+	test_stop_unread();
+	test_stop_unsent();
 	worker_free(&worker);
 	milter_world_fini(&env);
 	return done_testing();

@@ -202,6 +202,37 @@ test_next_client(void)
 	buf_fini(&said);
 }
 
+/* So many short fields, and the end. */
+static const char *
+many_fields(struct talk *t, int n)
+{
+	struct buf said = { 0 };
+	const char *words;
+
+	host_options(&said);
+	HOST_SAYS(&said, MILTER_MAIL, "<a@example.net>\0");
+	for (int i = 0; i < n; i++)
+		HOST_SAYS(&said, MILTER_HEADER, "A\0\0");
+	HOST_SAYS(&said, MILTER_END, "");
+	begin(t);
+	words = words_of(t, &said);
+	buf_fini(&said);
+	return words;
+}
+
+/* A field has its price, however short it is. */
+static void
+test_many_fields(void)
+{
+	struct talk t;
+
+	is_str(many_fields(&t, 250000), AGREED " c", "very many fields");
+	finish(&t);
+	is_str(many_fields(&t, 270000),
+	    AGREED " y:552 5.3.4 header fields too large", "too many");
+	finish(&t);
+}
+
 /* ---- what ends it -------------------------------------------------------- */
 
 #define HELLO "\0\0\0\x0dO\0\0\0\6\0\0\1\xff\0\x1f\xff\xff"
@@ -322,6 +353,7 @@ main(void)
 	test_versions();
 	test_tcp();
 	test_next_client();
+	test_many_fields();
 	test_bad();
 	milter_world_fini(&env);
 	return done_testing();

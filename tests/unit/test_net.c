@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses and prefixes, with PowerMTA's short forms. */
+/* Addresses and prefixes, with PowerMTA's short forms; sockets handed over. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "lib/check.h"
 #include "lib/net.h"
 #include "tests/tap.h"
 
@@ -29,6 +36,63 @@ static const struct {
 
 static const char *const shown[] = { "0.0.0.0", "1.20.255.100",
 	"255.255.255.255", "10.9.99.109", "::", "fe80::1" };
+
+/* ---- sockets handed over ------------------------------------------------- */
+
+/* At that descriptor, as the service manager has them; its port. */
+static unsigned
+hand_over(int at, const char *ip)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(inet_pton(AF_INET, ip, &sin.sin_addr) == 1 && fd != -1 &&
+	    bind(fd, (struct sockaddr *)&sin, len) == 0 && listen(fd, 1) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&sin, &len) == 0);
+	if (fd != at) {
+		CHECK(dup2(fd, at) == at);
+		(void)close(fd);
+	}
+	return ntohs(sin.sin_port);
+}
+
+/* Whoever listens there has a socket that is bound to want. */
+static void
+listens(const char *ip, unsigned port, const char *want, const char *label)
+{
+	char where[64], text[NET_ADDR_TEXT];
+	struct net_addr own = { 0 };
+	struct err e = { 0 };
+	int fd;
+
+	(void)snprintf(where, sizeof(where), "%s:%u", ip, port);
+	fd = net_listen_any(where, &e);
+	if (!ok(fd != -1, "%s", label))
+		(void)printf("# %s\n", e.text);
+	net_local_addr(fd, &own);
+	is_str(net_addr_text(&own, text), want, label);
+	if (fd != -1)
+		(void)close(fd);
+}
+
+static void
+test_inherited(void)
+{
+	unsigned first = hand_over(3, "127.0.0.71");
+	unsigned second = hand_over(4, "127.0.0.72");
+	char pid[32];
+
+	(void)snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	CHECK(setenv("LISTEN_PID", pid, 1) == 0 &&
+	    setenv("LISTEN_FDS", "2", 1) == 0);
+	listens("127.0.0.72", second, "127.0.0.72",
+	    "the one that is bound there, not the first");
+	listens("127.0.0.73", first, "127.0.0.71",
+	    "else one that nobody has asked for");
+	listens("127.0.0.73", first, "127.0.0.73", "else one of our own");
+	CHECK(unsetenv("LISTEN_PID") == 0 && unsetenv("LISTEN_FDS") == 0);
+}
 
 int
 main(void)
@@ -64,5 +128,6 @@ main(void)
 	ok(!net_addr_eq(&a, &b), "unequal");
 	is_int(net_listen("nonsense", &e), -1, "no listening on nonsense");
 	is_int(net_listen("127.0.0.1:0", &e), -1, "nor on port 0");
+	test_inherited();
 	return done_testing();
 }
