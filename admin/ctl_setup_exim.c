@@ -100,6 +100,20 @@ expand(void *site, const char *text)
 	return said;
 }
 
+static const char *
+route(void *site, const char *address)
+{
+	const struct ex_site *s = site;
+	struct buf out = { .p = NULL };
+	const char *said = NULL;
+	struct err ignored;
+
+	if (ex_site_route(s, NULL, address, 0, &out, &ignored) == 0)
+		said = region_strdup(s->rg, buf_cstr(&out));
+	buf_fini(&out);
+	return said;
+}
+
 static int
 make_wish(struct setup *s, struct err *e)
 {
@@ -122,6 +136,7 @@ make_wish(struct setup *s, struct err *e)
 	w->holds = setup_conf_holds;
 	w->ctx = s->run->conf;
 	w->expand = expand;
+	w->route = route;
 	w->site = &s->site;
 	return check_list(w, s->site.rg, e);
 }

@@ -11,7 +11,8 @@ static int
 leads_here(const struct ex_site *s, const char *config, struct err *e)
 {
 	struct buf said = { .p = NULL };
-	int rc = ex_site_route(s, config, "probe@" HOST_PROBE_DOMAIN, &said, e);
+	int rc = ex_site_route(s, config, "probe@" HOST_PROBE_DOMAIN, 0, &said,
+	    e);
 
 	if (rc == -1)
 		(void)err_where(e, "the new configuration, asked by -bt");
@@ -23,19 +24,42 @@ leads_here(const struct ex_site *s, const char *config, struct err *e)
 	return rc;
 }
 
+/* Addresses asked about by both configurations. */
+struct routes {
+	const struct ex_site *site;
+	const struct ex_setup *s;
+	const char *config;
+	int64_t until_us;
+};
+
+/* What -bt says by then; 1: nothing. */
 static int
-compare(const struct ex_site *site, const struct ex_setup *s,
-    const char *config, const char *address, struct err *e)
+ask(const struct routes *r, const char *config, const char *address,
+    struct buf *out, struct err *e)
+{
+	const int64_t left_us = r->until_us - clock_us();
+	int rc;
+
+	if (left_us <= 0)
+		return 1;
+	rc = ex_site_route(r->site, config, address,
+	    (int)((left_us + US_PER_S - 1) / US_PER_S), out, e);
+	return rc == -1 && clock_us() >= r->until_us ? 1 : rc;
+}
+
+/* 1: there was no time for it. */
+static int
+compare(const struct routes *r, const char *address, struct err *e)
 {
 	struct buf now = { .p = NULL }, then = { .p = NULL };
 	const char *left;
-	int rc = ex_site_route(site, NULL, address, &now, e);
+	int rc = ask(r, NULL, address, &now, e);
 
 	if (rc == 0)
-		rc = ex_site_route(site, config, address, &then, e);
-	left = rc == -1 ?
+		rc = ask(r, r->config, address, &then, e);
+	left = rc != 0 ?
 	    NULL :
-	    ex_own_left(s, address, buf_cstr(&now), buf_cstr(&then));
+	    ex_own_left(r->s, address, buf_cstr(&now), buf_cstr(&then));
 	if (left != NULL)
 		rc = err_set(e,
 		    "%s would not go where it goes now (%s), says exim -bt: "
@@ -50,17 +74,21 @@ int
 ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
     const char *config, struct err *e)
 {
-	const int64_t until_us = clock_us() + COMPARE_S * US_PER_S;
+	struct routes r = { .site = site, .s = s, .config = config };
 	struct ex_points own;
 	size_t i = 0;
+	int rc = 0;
 
 	if (leads_here(site, config, e) == -1)
 		return -1;
 	ex_own_points(s->f, site->rg, &own);
-	for (; i < own.n && i < DOMAINS_MAX && clock_us() < until_us; i++)
-		if (compare(site, s, config,
-			ex_own_address(site->rg, &own.v[i]), e) == -1)
-			return -1;
+	r.until_us = clock_us() + COMPARE_S * US_PER_S;
+	while (rc == 0 && i < own.n && i < DOMAINS_MAX) {
+		rc = compare(&r, ex_own_address(site->rg, &own.v[i]), e);
+		i += rc == 0;
+	}
+	if (rc == -1)
+		return -1;
 	if (i < own.n)
 		host_note(s->p,
 		    "of %zu domains of this host's own only %zu were compared "

@@ -5,6 +5,8 @@
 
 #include "compat/postfix/pf_own.h"
 #include "compat/postfix/pf_stay.h"
+#include "lib/clock.h"
+#include "lib/strmap.h"
 
 /* ---- domains of the host's own ------------------------------------------- */
 
@@ -123,49 +125,210 @@ ctl_setup_refuse_own(const struct ctl_setup_asks *a, const char *domain)
 	}
 }
 
-static bool
-is_own(const struct ctl_setup_asks *a, const char *domain)
-{
-	struct own o = { .of = a, .domain = domain };
-	struct host_plan p;
-	bool is;
-
-	host_plan_init(&p);
-	o.plan = &p;
-	for (size_t i = 0; pf_own_lists[i] != NULL; i++)
-		pf_refuse_own(pf_own_lists[i],
-		    pf_value(a->host, NULL, pf_own_lists[i]), domain, &p);
-	check_tables(&o);
-	is = p.refusals.n > 0;
-	host_plan_fini(&p);
-	return is;
-}
-
 /* ---- transport_maps ------------------------------------------------------ */
 
-/* "a.example" of "user@a.example", ".a.example"; "*" is all. */
+enum { COMPARE_S = 30 };
+
+/* A table or a file of the host's own domains. */
+struct table {
+	const char *list, *name; /* "relay_domains", "hash:/etc/postfix/r" */
+	struct strmap *keys;     /* in lower case; NULL: is to be asked */
+	bool fails;
+};
+
+/* Entries of transport_maps against all of those; each is read once. */
+struct routes {
+	const struct ctl_setup_asks *of;
+	struct table *tables;
+	size_t n;
+	int64_t until_us;
+	bool late; /* some entries were not compared any more */
+};
+
 static const char *
-domain_of(const char *key)
+lower(struct region *rg, const char *text, size_t len)
+{
+	char *copy = region_strndup(rg, text, len);
+
+	str_lower(copy);
+	return copy;
+}
+
+/* The first word of each line, of a file all of them. */
+static void
+read_keys(struct routes *r, struct table *t)
+{
+	struct region *rg = r->of->plan->rg;
+	const bool is_file = t->name[0] == '/';
+	struct buf b = { .p = NULL };
+	struct err e;
+	int rc = is_file ? host_file_read(t->name, &b, &e) :
+			   pf_site_list(r->of->site, t->name, &b, &e);
+	const char *p = buf_cstr(&b);
+
+	if (rc == 0)
+		t->keys = strmap_new();
+	if (rc == 0 && is_file)
+		p = pf_list_of_file(rg, p);
+	while (rc == 0 && *p != '\0') {
+		const size_t len = strcspn(p, ", \t\n");
+
+		if (len > 0)
+			strmap_put(t->keys, lower(rg, p, len), t);
+		p += is_file ? len : strcspn(p, "\n");
+		p += *p != '\0';
+	}
+	buf_fini(&b);
+}
+
+static void
+routes_init(struct routes *r, const struct ctl_setup_asks *a)
+{
+	struct region *rg = a->plan->rg;
+
+	*r = (struct routes){ .of = a,
+		.until_us = clock_us() + COMPARE_S * US_PER_S };
+	for (size_t i = 0; pf_own_lists[i] != NULL; i++) {
+		struct slice rest = slice_of(
+		    pf_value(a->host, NULL, pf_own_lists[i]));
+		struct slice item;
+
+		while ((item = pf_list_item(&rest)).len > 0) {
+			const char *word = region_strndup(rg, item.p, item.len);
+
+			if (strpbrk(word, ":/") == NULL)
+				continue;
+			r->tables = region_grow(rg, r->tables, r->n,
+			    sizeof(*r->tables));
+			r->tables[r->n] =
+			    (struct table){ .list = pf_own_lists[i],
+				    .name = word };
+			read_keys(r, &r->tables[r->n++]);
+		}
+	}
+}
+
+static void
+routes_fini(struct routes *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		strmap_free(&r->tables[i].keys);
+}
+
+/* One that fails is not asked again. */
+static bool
+table_has(const struct routes *r, struct table *t, const char *key)
+{
+	struct err e;
+	int has;
+
+	if (t->keys != NULL)
+		return strmap_get(t->keys, key) != NULL;
+	if (t->fails || clock_us() >= r->until_us)
+		return false;
+	has = pf_site_has(r->of->site, t->name, key, &e);
+	t->fails = has == -1;
+	if (t->fails)
+		host_note(r->of->plan,
+		    "%s: %s: %s: an entry of transport_maps with a host and no "
+		    "transport (:[host]) that is not of this host's own would "
+		    "lead there by LMTP",
+		    t->list, t->name, e.text);
+	return has == 1;
+}
+
+static bool
+list_has(const struct routes *r, const char *list, const char *key)
+{
+	struct slice rest = slice_of(pf_value(r->of->host, NULL, list)), item;
+
+	while ((item = pf_list_item(&rest)).len > 0)
+		if (slice_eq_nocase(item, key))
+			return true;
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->tables[i].list, list) == 0 &&
+		    table_has(r, &r->tables[i], key))
+			return true;
+	return false;
+}
+
+/*
+ * A domain, or all below it: relay_domains alone has more than what stands
+ * there, by a parent that counts or by ".example".
+ */
+static bool
+relays(const struct routes *r, const char *domain, bool below)
+{
+	const struct own o = { .of = r->of, .list = "relay_domains" };
+	const char *dot = includes_below(&o) ? "" : ".";
+
+	if (list_has(r, o.list,
+		below ? REGION_JOIN(r->of->plan->rg, dot, domain) : domain))
+		return true;
+	while ((domain = strchr(domain, '.')) != NULL) {
+		domain++;
+		if (list_has(r, o.list,
+			REGION_JOIN(r->of->plan->rg, dot, domain)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_own(const struct routes *r, const char *domain)
+{
+	for (size_t i = 0; pf_own_lists[i] != NULL; i++)
+		if (strcmp(pf_own_lists[i], "relay_domains") != 0 &&
+		    list_has(r, pf_own_lists[i], domain))
+			return true;
+	return relays(r, domain, false);
+}
+
+/* What a key is about, a domain or all below it or both, is the host's own. */
+static bool
+is_own_key(const struct routes *r, const char *key)
 {
 	const char *at = strrchr(key, '@');
+	const char *domain = lower(r->of->plan->rg, at == NULL ? key : at + 1,
+	    strlen(at == NULL ? key : at + 1));
 
-	if (at != NULL)
-		key = at + 1;
-	return key[0] == '.' ? key + 1 : key;
+	if (domain[0] == '.')
+		return relays(r, domain + 1, true);
+	return is_own(r, domain) &&
+	    (at != NULL || !pf_takes_below(r->of->host) ||
+		relays(r, domain, true));
+}
+
+/* A table that fails has said nothing of it, and there is a note. */
+static bool
+is_known(const struct routes *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->tables[i].fails)
+			return false;
+	return clock_us() < r->until_us;
 }
 
 /* "key	:[host]": the transport of its class, and that is ours for others. */
 static void
-check_route(const struct ctl_setup_asks *a, const char *line)
+check_route(struct routes *r, const char *line)
 {
+	const struct ctl_setup_asks *a = r->of;
 	const char *key = region_strndup(a->plan->rg, line,
 	    strcspn(line, " \t"));
 	const char *value = line + strlen(key);
 
 	value += strspn(value, " \t");
-	if (value[0] != ':' || value[1] == '\0' ||
-	    (strcmp(key, "*") != 0 && is_own(a, domain_of(key))))
+	if (value[0] != ':' || value[1] == '\0')
 		return;
+	if (clock_us() >= r->until_us) {
+		r->late = true;
+		return;
+	}
+	if (strcmp(key, "*") != 0 && (is_own_key(r, key) || !is_known(r))) {
+		r->late = r->late || clock_us() >= r->until_us;
+		return;
+	}
 	host_refuse(a->plan,
 	    "transport_maps: %s %s: with our transport as the default that "
 	    "host would be asked by LMTP; write smtp%s there, or put "
@@ -173,32 +336,48 @@ check_route(const struct ctl_setup_asks *a, const char *line)
 	    key, value, value, a->path);
 }
 
+static void
+check_routes_of(struct routes *r, const char *table)
+{
+	const struct ctl_setup_asks *a = r->of;
+	struct buf b = { .p = NULL };
+	struct err e;
+
+	if (pf_site_list(a->site, table, &b, &e) == -1)
+		host_note(a->plan,
+		    "transport_maps has %s, which cannot be listed: an "
+		    "entry with a host and no transport (:[host]) "
+		    "would lead there by LMTP",
+		    table);
+	for (const char *p = buf_cstr(&b); *p != '\0';) {
+		const size_t len = strcspn(p, "\n");
+
+		check_route(r, region_strndup(a->plan->rg, p, len));
+		p += len + (p[len] == '\n');
+	}
+	buf_fini(&b);
+}
+
 void
 ctl_setup_check_routes(const struct ctl_setup_asks *a)
 {
 	struct slice rest = slice_of(pf_value(a->host, NULL, "transport_maps"));
 	struct slice item;
+	struct routes r;
 
-	while ((item = pf_list_item(&rest)).len > 0) {
-		const char *table = region_strndup(a->plan->rg, item.p,
-		    item.len);
-		struct buf b = { .p = NULL };
-		struct err e;
-
-		if (pf_site_list(a->site, table, &b, &e) == -1)
-			host_note(a->plan,
-			    "transport_maps has %s, which cannot be listed: an "
-			    "entry with a host and no transport (:[host]) "
-			    "would lead there by LMTP",
-			    table);
-		for (const char *p = buf_cstr(&b); *p != '\0';) {
-			const size_t len = strcspn(p, "\n");
-
-			check_route(a, region_strndup(a->plan->rg, p, len));
-			p += len + (p[len] == '\n');
-		}
-		buf_fini(&b);
-	}
+	if (rest.len == 0)
+		return;
+	routes_init(&r, a);
+	while ((item = pf_list_item(&rest)).len > 0)
+		check_routes_of(&r,
+		    region_strndup(a->plan->rg, item.p, item.len));
+	if (r.late)
+		host_note(a->plan,
+		    "transport_maps: not all of its entries with a host and no "
+		    "transport (:[host]) were compared with this host's own "
+		    "domains within %d s: others would lead there by LMTP",
+		    COMPARE_S);
+	routes_fini(&r);
 }
 
 /* ---- ways of its mail ---------------------------------------------------- */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/setup_socket.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,11 +15,18 @@
 
 enum { GREETING_MS = 5000, LOOK_MS = 50 };
 
+/* A listener that is full makes who connects wait. */
 static int
-connect_unix(const char *path, struct err *e)
+connect_unix(const char *path, int64_t until_us, struct err *e)
 {
+	const int64_t left_us = until_us - clock_us();
+	const struct timeval patience = { .tv_sec = left_us / US_PER_S,
+		.tv_usec = left_us % US_PER_S };
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd;
+
+	if (left_us <= 0)
+		return err_set(e, "%s: nobody accepts", path);
 
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return err_set(e, "%s: too long for a socket", path);
@@ -25,8 +34,13 @@ connect_unix(const char *path, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return err_sys(e, "socket");
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
-		(void)err_sys(e, "%s", path);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+		sizeof(patience)) == -1 ||
+	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
+		if (errno == EAGAIN)
+			(void)err_set(e, "%s: nobody accepts", path);
+		else
+			(void)err_sys(e, "%s", path);
 		(void)close(fd);
 		return -1;
 	}
@@ -34,7 +48,7 @@ connect_unix(const char *path, struct err *e)
 }
 
 static int
-connect_to(const char *where, struct err *e)
+connect_to(const char *where, int64_t until_us, struct err *e)
 {
 	const struct net_addr any = { .family = 0 };
 	enum net_fault ignored;
@@ -42,7 +56,7 @@ connect_to(const char *where, struct err *e)
 	uint16_t port;
 
 	if (where[0] == '/')
-		return connect_unix(where, e);
+		return connect_unix(where, until_us, e);
 	if (net_endpoint_parse(where, &to, &port, e) == -1)
 		return -1;
 	return net_connect(&any, &to, port, &ignored, e);
@@ -65,7 +79,7 @@ is_greeted(int fd, int64_t until_us)
 static int
 ask_until(const char *where, int64_t until_us, struct err *e)
 {
-	const int fd = connect_to(where, e);
+	const int fd = connect_to(where, until_us, e);
 	int rc = 0;
 
 	if (fd == -1)
@@ -79,12 +93,12 @@ ask_until(const char *where, int64_t until_us, struct err *e)
 int
 setup_ask_socket(const char *where, bool greeting, struct err *e)
 {
+	const int64_t until_us = clock_us() + GREETING_MS * US_PER_MS;
 	int fd;
 
 	if (greeting)
-		return ask_until(where, clock_us() + GREETING_MS * US_PER_MS,
-		    e);
-	fd = connect_to(where, e);
+		return ask_until(where, until_us, e);
+	fd = connect_to(where, until_us, e);
 	if (fd == -1)
 		return -1;
 	(void)close(fd);

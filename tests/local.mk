@@ -86,6 +86,7 @@ check_PROGRAMS += \
 	tests/unit/test_ex_own \
 	tests/unit/test_ex_setup \
 	tests/unit/test_ex_text \
+	tests/unit/test_ex_undo \
 	tests/unit/test_explain \
 	tests/unit/test_extra_fields \
 	tests/unit/test_failures \
@@ -424,6 +425,14 @@ tests_unit_test_ex_log_SOURCES = \
 tests_unit_test_pf_log_SOURCES = \
 	%D%/unit/log_case.h \
 	%D%/unit/test_pf_log.c
+
+tests_unit_test_ex_setup_SOURCES = \
+	%D%/unit/ex_case.h \
+	%D%/unit/test_ex_setup.c
+
+tests_unit_test_ex_undo_SOURCES = \
+	%D%/unit/ex_case.h \
+	%D%/unit/test_ex_undo.c
 
 tests_unit_test_pf_setup_SOURCES = \
 	%D%/unit/pf_case.h \

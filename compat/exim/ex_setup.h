@@ -33,6 +33,9 @@ enum ex_form {
 /* What Exim makes of a string, in the region of the site; NULL: it fails. */
 typedef const char *ex_expand_fn(void *site, const char *text);
 
+/* What exim -bt now says of an address, likewise; NULL: it fails. */
+typedef const char *ex_route_fn(void *site, const char *address);
+
 enum ex_scope { EX_ALL, EX_DOMAINS, EX_SENDERS };
 
 struct ex_wish {
@@ -48,6 +51,7 @@ struct ex_wish {
 	host_holds_fn *holds;
 	void *ctx;
 	ex_expand_fn *expand;
+	ex_route_fn *route;
 	void *site;
 };
 

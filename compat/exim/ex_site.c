@@ -98,14 +98,15 @@ ex_site_ask(const struct ex_site *s, const char *config,
 /* Its status says whether it can be delivered: 1 not now, 2 not at all. */
 int
 ex_site_route(const struct ex_site *s, const char *config, const char *address,
-    struct buf *out, struct err *e)
+    int timeout_s, struct buf *out, struct err *e)
 {
 	const char *all[ARGS_MAX];
 	struct command_end end;
 	int rc;
 
 	words(s, config, ARGV("-bt", address), all);
-	rc = command_run(&(struct command){ .argv = all }, &end, e);
+	rc = command_run(
+	    &(struct command){ .argv = all, .timeout_s = timeout_s }, &end, e);
 	if (rc == 0 && (end.killed || end.code > 2))
 		rc = err_set(e, "%s -bt %s does not work", s->program, address);
 	if (rc == 0)

@@ -56,9 +56,12 @@ int ex_site_expand(const struct ex_site *s, const char *what, struct buf *out,
 /* exim with options; what it printed; its status must be 0. */
 int ex_site_ask(const struct ex_site *s, const char *config,
     const char *const *argv, struct buf *out, struct err *e);
-/* exim -bt of one address, that it can go anywhere or not. */
+/*
+ * exim -bt of one address, that it can go anywhere or not.  It asks name servers:
+ * timeout_s bounds it, 0: 30 s.
+ */
 int ex_site_route(const struct ex_site *s, const char *config,
-    const char *address, struct buf *out, struct err *e);
+    const char *address, int timeout_s, struct buf *out, struct err *e);
 /* Its daemon, by its pid file; 0: it does not run, or was not found. */
 pid_t ex_site_daemon(const struct ex_facts *f, struct region *rg);
 bool ex_site_is_exim(pid_t pid);

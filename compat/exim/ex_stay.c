@@ -217,15 +217,60 @@ smarthosts(const struct ex_setup *s)
 }
 
 /*
- * Does this list have a host of theirs?  Debian's depends on one ($host), and
- * is empty where nobody has put a password for it into a file.
+ * Does this list have that host?  Debian's depends on one ($host), and is empty
+ * where nobody has put a password for it into a file.
  */
 static bool
-signs_in(const struct ex_setup *s, const char *list)
+list_has(const struct ex_setup *s, const char *list, const char *host,
+    const char *address)
+{
+	struct region *rg = s->p->rg;
+	const char *text = with_value(rg, list, "$host_address", address);
+
+	text = s->wish->expand(s->wish->site,
+	    with_value(rg, text, "$host", host));
+	if (text == NULL)
+		return true;
+	text += text[0] == '<' && text[1] != '\0' ? 2 : 0;
+	return text[strspn(text, " \t\n")] != '\0';
+}
+
+/*
+ * The next "host NAME [ADDRESS]" of -bt: NAME is the one that $host will have,
+ * also where the router has an alias of it.
+ */
+static bool
+next_host(struct region *rg, const char **text, const char **name,
+    const char **address)
+{
+	while (**text != '\0') {
+		const char *line = *text + strspn(*text, " ");
+
+		*text += strcspn(*text, "\n");
+		*text += **text == '\n';
+		if (strncmp(line, "host ", 5) != 0)
+			continue;
+		line += 5 + strspn(line + 5, " ");
+		*name = region_strndup(rg, line, strcspn(line, " \n"));
+		line += strcspn(line, "[\n");
+		line += *line == '[';
+		*address = region_strndup(rg, line, strcspn(line, "]\n"));
+		return true;
+	}
+	return false;
+}
+
+/*
+ * By the names of the router and by those that Exim makes of them.  It tells
+ * none where it cannot resolve them, or where ours comes first already.
+ */
+static bool
+signs_in(struct ex_setup *s, const char *list)
 {
 	struct ex_cursor at = ex_cursor_of(smarthosts(s));
 	struct region *rg = s->p->rg;
-	const char *host, *text;
+	const char *host, *address, *said;
+	bool any = false;
 
 	if (strchr(list, '$') == NULL)
 		return true;
@@ -233,15 +278,22 @@ signs_in(const struct ex_setup *s, const char *list)
 		/* "mail.example::587" is with a port; two are in an address. */
 		if (strchr(host, ':') == strrchr(host, ':'))
 			host = region_strndup(rg, host, strcspn(host, ":"));
-		text = with_value(rg, list, "$host_address", host);
-		text = s->wish->expand(s->wish->site,
-		    with_value(rg, text, "$host", host));
-		if (text == NULL)
-			return true;
-		text += text[0] == '<' && text[1] != '\0' ? 2 : 0;
-		if (text[strspn(text, " \t\n")] != '\0')
+		if (list_has(s, list, host, host))
 			return true;
 	}
+	said = s->wish->route(s->wish->site, "probe@" HOST_PROBE_DOMAIN);
+	for (const char *rest = said == NULL ? "" : said;
+	     next_host(rg, &rest, &host, &address); any = true)
+		if (list_has(s, list, host, address))
+			return true;
+	if (!any &&
+	    (said == NULL ||
+		strstr(said, "router = " EX_OUR_ROUTER ",") == NULL))
+		host_note(s->p,
+		    "exim -bt does not say which servers router %s leads to: "
+		    "whether this host signs in there was looked for by the "
+		    "names that stand there alone",
+		    s->last->name);
 	return false;
 }
 
@@ -253,7 +305,8 @@ check_sign_in(struct ex_setup *s, const struct row *r, const char *value)
 
 	if (!has_client_side(s) || (smarthost && !signs_in(s, value)))
 		return;
-	if (smarthost || strcmp(r->name, "hosts_require_auth") == 0)
+	if (smarthost ? s->wish->scope == EX_ALL :
+			strcmp(r->name, "hosts_require_auth") == 0)
 		host_refuse(s->p,
 		    "transport %s has %s = %s: Mailrace does not sign in at "
 		    "other servers, which would refuse this mail; let them "

@@ -107,6 +107,12 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* In a list with colons these separate items, else they are of addresses. */
 static bool
 is_separator(const char *line, char c)
@@ -117,7 +123,7 @@ is_separator(const char *line, char c)
 static bool
 is_end(const char *line, char c)
 {
-	return is_blank(c) || strchr("='\n", c) != NULL ||
+	return is_blank(c) || strchr("='\"\\\n", c) != NULL ||
 	    is_separator(line, c);
 }
 
@@ -135,10 +141,39 @@ find_item(const char *line, const char *address)
 	return NULL;
 }
 
+/* Does it have a text that is no part of another number? */
+static bool
+has_number(const char *line, const char *text)
+{
+	const size_t len = strlen(text);
+
+	for (const char *p = line; (p = strstr(p, text)) != NULL; p++)
+		if ((p == line || !is_digit(p[-1])) && !is_digit(p[len]))
+			return true;
+	return false;
+}
+
+/* "127.0.0.1.28", but as no item, or as "[127.0.0.1]:28". */
+static bool
+has_otherwise(const char *line, const char *address, struct region *rg)
+{
+	const char *port = strrchr(address, '.');
+	const char *host;
+
+	if (line[strspn(line, " \t")] == '#')
+		return false;
+	if (port == NULL || has_number(line, address))
+		return has_number(line, address);
+	host = region_printf(rg, "[%.*s]:", (int)(port - address), address);
+	return has_number(line, REGION_JOIN(rg, host, port + 1)) ||
+	    has_number(line, REGION_JOIN(rg, host, ":", port + 1));
+}
+
 /* A line that has an address as an item. */
 struct found {
 	const char *line, *item;
-	size_t n; /* such lines */
+	size_t n;       /* such lines */
+	bool otherwise; /* some line has it, and not as an item */
 };
 
 /* The line without that item and a separator; NULL: it has no other item. */
@@ -192,7 +227,10 @@ find_in(const struct ex_source *is, const char *address, struct region *rg,
 		const char *item = find_item(line, address);
 
 		if (item != NULL)
-			*f = (struct found){ line, item, f->n + 1 };
+			*f = (struct found){ line, item, f->n + 1,
+				f->otherwise };
+		else if (has_otherwise(line, address, rg))
+			f->otherwise = true;
 		rest += strlen(line);
 	}
 }
@@ -202,14 +240,19 @@ static void
 take_item(const struct host_change *c, const struct found *f,
     const char *address, struct host_plan *p)
 {
-	const char *value = without_item(p->rg, f, strlen(address));
+	const char *value = f->n == 1 && !f->otherwise ?
+	    without_item(p->rg, f, strlen(address)) :
+	    NULL;
 
-	if (f->n > 1 || value == NULL) {
+	if (value == NULL) {
 		host_refuse(p,
 		    "%s: %s cannot be taken out of what was edited since: %s",
 		    c->name, address,
-		    f->n > 1 ? "it stands there more than once" :
-			       "its line has no other item");
+		    f->n > 1 ?
+			"it stands there more than once" :
+			f->otherwise ?
+			"it stands there otherwise than set-up wrote it" :
+			"its line has no other item");
 		return;
 	}
 	edit_line(c->name, f->line, value, p);
@@ -227,7 +270,7 @@ take_address(const struct host_change *c, const struct ex_source *is,
 	struct found f;
 
 	find_in(is, address, p->rg, &f);
-	if (f.n > 0)
+	if (f.n > 0 || f.otherwise)
 		take_item(c, &f, address, p);
 	if (comment[0] == '#' && has_line(is->text, comment))
 		edit_line(c->name, REGION_JOIN(p->rg, comment, "\n"), "", p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compat/postfix/pf_filter.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "compat/postfix/pf_fast.h"
@@ -110,6 +111,34 @@ for_service(const struct filter *f, const char *list, const char *more)
 	out = region_strdup(f->p->rg, buf_cstr(&b));
 	buf_fini(&b);
 	return out;
+}
+
+static bool
+is_name_end(char c)
+{
+	return c != '_' && isalnum((unsigned char)c) == 0;
+}
+
+/* "$name", "${name}" or "$(name)": what that has, this has. */
+static bool
+takes_from(const char *list, const char *name)
+{
+	const size_t len = strlen(name);
+
+	while ((list = strchr(list, '$')) != NULL) {
+		const char open = *++list;
+		const bool braced = open == '{' || open == '(';
+		const char *end;
+
+		list += braced;
+		if (strncmp(list, name, len) != 0)
+			continue;
+		end = list + len;
+		if (braced ? *end == (open == '{' ? '}' : ')') :
+			     is_name_end(*end))
+			return true;
+	}
+	return false;
 }
 
 /* The list of main.cf with ours at its end. */
@@ -244,6 +273,7 @@ local_mail(struct filter *f, const char *ours)
 	const struct pf_service *pickup = pf_entry(f->h,
 	    SLICE_LIT("pickup/unix"));
 	const char *was = pf_value(f->h, NULL, "internal_mail_filter_classes");
+	const char *other = pf_set(f->h, "non_smtpd_milters");
 	struct slice rest = slice_of(was), item;
 
 	if (pickup != NULL && is_filtered(f, pickup)) {
@@ -252,7 +282,8 @@ local_mail(struct filter *f, const char *ours)
 		    "the milter when it comes back");
 		return;
 	}
-	want_behind(f, "non_smtpd_milters", ours);
+	if (other == NULL || !takes_from(other, "smtpd_milters"))
+		want_behind(f, "non_smtpd_milters", ours);
 	while ((item = pf_list_item(&rest)).len > 0)
 		if (slice_eq(item, "bounce"))
 			return;

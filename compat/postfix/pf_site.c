@@ -60,11 +60,11 @@ pf_site_fini(struct pf_site *s)
 typedef void read_fn(struct pf_conf *c, struct slice text);
 
 static int
-ask_postconf(const char *dir, const char *option, read_fn *read,
-    struct pf_conf *c, struct err *e)
+ask_postconf(const char *const *argv, read_fn *read, struct pf_conf *c,
+    struct err *e)
 {
 	struct buf said = { .p = NULL };
-	int rc = ask(ARGV("postconf", "-c", dir, option), &said, e);
+	int rc = ask(argv, &said, e);
 
 	if (rc == 0)
 		read(c, (struct slice){ said.p, said.len });
@@ -75,16 +75,24 @@ ask_postconf(const char *dir, const char *option, read_fn *read,
 int
 pf_site_read(const struct pf_site *s, struct pf_conf *c, struct err *e)
 {
-	if (ask_postconf(s->dir, "-x", pf_conf_read_values, c, e) == -1 ||
-	    ask_postconf(s->dir, "-n", pf_conf_read_set, c, e) == -1)
+	if (ask_postconf(ARGV("postconf", "-c", s->dir, "-x"),
+		pf_conf_read_values, c, e) == -1 ||
+	    ask_postconf(ARGV("postconf", "-c", s->dir, "-n"), pf_conf_read_set,
+		c, e) == -1)
 		return -1;
-	return ask_postconf(s->dir, "-M", pf_conf_read_services, c, e);
+	return ask_postconf(ARGV("postconf", "-c", s->dir, "-M"),
+	    pf_conf_read_services, c, e);
 }
 
 int
 pf_site_read_copies(const struct pf_site *s, struct pf_conf *c, struct err *e)
 {
-	return ask_postconf(s->files.work, "-x", pf_conf_read_values, c, e);
+	/* What names the folder will name the one that the copies go to. */
+	const char *folder = REGION_JOIN(s->rg, "config_directory=", s->dir);
+
+	return ask_postconf(
+	    ARGV("postconf", "-c", s->files.work, "-o", folder, "-x"),
+	    pf_conf_read_values, c, e);
 }
 
 bool

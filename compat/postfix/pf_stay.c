@@ -88,27 +88,46 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 		host_note(p,
 		    "relayhost does not hold for this mail any more: "
 		    "smtp-hosts of Mailrace's configuration does");
-	if (strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
+	if ((w->scope == PF_ALL || w->fast != NULL) &&
+	    strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
 		host_refuse(p,
 		    "smtp_sasl_auth_enable = yes, with relayhost = %s: "
 		    "Mailrace does not sign in at other servers, which would "
 		    "refuse this mail; let it take mail by the address of this "
-		    "host first, and set smtp_sasl_auth_enable = no",
+		    "host first, and take relayhost out (other mail that signs "
+		    "in goes on to), or hand over with --domains or --senders "
+		    "what goes elsewhere",
 		    relay);
 }
 
-/* What must hold where TLS must be. */
-static const char *const mandatory[] = { "smtp_tls_mandatory_ciphers",
-	"smtp_tls_mandatory_exclude_ciphers", "smtp_tls_mandatory_protocols" };
+/*
+ * What must hold where TLS must be, and what is usual: each is harmless.  Of
+ * protocols, only those that nobody speaks any more are left out.
+ */
+static const struct mandatory {
+	const char *name, *harmless[4];
+} mandatory[] = {
+	{ "smtp_tls_mandatory_ciphers", { "medium" } },
+	{ "smtp_tls_mandatory_exclude_ciphers", { NULL } },
+	{ "smtp_tls_mandatory_protocols", { "!SSLv2", "!SSLv3", ">=TLSv1" } },
+};
 
-/* Only what nobody speaks any more is left out. */
 static bool
-is_harmless(const char *value)
+is_in(struct slice item, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (slice_eq_nocase(item, *words))
+			return true;
+	return false;
+}
+
+static bool
+is_harmless(const struct mandatory *m, const char *value)
 {
 	struct slice rest = slice_of(value), item;
 
 	while ((item = pf_list_item(&rest)).len > 0)
-		if (!slice_eq(item, "!SSLv2") && !slice_eq(item, "!SSLv3"))
+		if (!is_in(item, m->harmless))
 			return false;
 	return true;
 }
@@ -117,13 +136,16 @@ static void
 check_mandatory(const struct pf_conf *h, struct host_plan *p)
 {
 	for (size_t i = 0; i < sizeof(mandatory) / sizeof(mandatory[0]); i++) {
-		const char *value = pf_set(h, mandatory[i]);
+		const struct mandatory *m = &mandatory[i];
+		const char *value = pf_set(h, m->name) == NULL ?
+		    "" :
+		    pf_value(h, NULL, m->name);
 
-		if (value != NULL && !is_harmless(value))
+		if (!is_harmless(m, value))
 			host_refuse(p,
 			    "%s = %s: Mailrace has nothing that does the same, "
 			    "and mail would go out with less",
-			    mandatory[i], value);
+			    m->name, value);
 	}
 }
 
@@ -144,7 +166,6 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 		    level);
 		return;
 	}
-	check_mandatory(h, p);
 	block = unsaid(w, p->rg, "require-starttls");
 	if (block != NULL)
 		host_refuse(p,
@@ -173,7 +194,8 @@ domain_of(struct slice key, struct region *rg)
 	    (int)len, key.p);
 }
 
-static void
+/* true: it is encrypt, where mandatory parameters hold. */
+static bool
 check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 {
 	struct slice rest = slice_trim(line), key, level;
@@ -186,7 +208,7 @@ check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 	rest.len -= key.len;
 	level = pf_list_item(&rest);
 	if (key.len == 0 || slice_eq(level, "none") || slice_eq(level, "may"))
-		return;
+		return false;
 	domain = domain_of(key, p->rg);
 	rest = slice_trim(rest);
 	if (!slice_eq(level, "encrypt") || rest.len > 0)
@@ -201,33 +223,50 @@ check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 		    "smtp_tls_policy_maps: %.*s encrypt: put require-starttls "
 		    "yes into <domain %s> of Mailrace's configuration first",
 		    (int)key.len, key.p, domain);
+	return slice_eq(level, "encrypt");
 }
 
-static void
+static bool
 check_policies(const struct pf_wish *w, const struct pf_conf *h,
     struct host_plan *p)
 {
 	const char *maps = pf_value(h, NULL, "smtp_tls_policy_maps");
 	struct slice rest = w->tls_policy;
+	bool encrypt = false;
 
 	if (maps[0] == '\0')
-		return;
+		return false;
 	if (rest.p == NULL) {
 		host_refuse(p,
 		    "smtp_tls_policy_maps = %s: what it has cannot be listed, "
 		    "so it is not known what mail would go out without",
 		    maps);
-		return;
+		return false;
 	}
 	while (rest.len > 0) {
 		const char *end = memchr(rest.p, '\n', rest.len);
 		const size_t len = end == NULL ? rest.len :
 						 (size_t)(end - rest.p);
 
-		check_policy(w, (struct slice){ rest.p, len }, p);
+		if (check_policy(w, (struct slice){ rest.p, len }, p))
+			encrypt = true;
 		rest.p += len + (end != NULL);
 		rest.len -= len + (end != NULL);
 	}
+	return encrypt;
+}
+
+/* Where the level or some policy says so, more must hold. */
+static void
+check_tls(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
+{
+	const bool policies = check_policies(w, h, p);
+
+	check_tls_level(w, h, p);
+	if (policies ||
+	    strcmp(pf_value(h, NULL, "smtp_tls_security_level"), "encrypt") ==
+		0)
+		check_mandatory(h, p);
 }
 
 /* ---- routes -------------------------------------------------------------- */
@@ -429,8 +468,7 @@ pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
 {
 	check_musts(h, p);
 	check_relayhost(w, h, p);
-	check_tls_level(w, h, p);
-	check_policies(w, h, p);
+	check_tls(w, h, p);
 	check_routes(w, h, p);
 	check_domains(w, h, p);
 	for (size_t i = 0; i < sizeof(tolds) / sizeof(tolds[0]); i++) {

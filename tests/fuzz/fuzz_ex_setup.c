@@ -32,6 +32,14 @@ expand(void *site, const char *text)
 	return strstr(text, "fail") == NULL ? text : NULL;
 }
 
+static const char *
+route(void *site, const char *address)
+{
+	(void)site;
+	(void)address;
+	return "  host fail [192.0.2.1]\n  host h.example\n  host ";
+}
+
 /* The text with all changes of a plan. */
 static struct slice
 changed(struct region *rg, const struct host_plan *p, struct slice text)
@@ -88,7 +96,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.suppress = "/run/suppress",
 		.dsn = "127.0.0.1:28",
 		.holds = says_all,
-		.expand = expand };
+		.expand = expand,
+		.route = route };
 
 	parts_split(&parts, (const char *)data, size);
 	ex_facts_init(&f, rg);

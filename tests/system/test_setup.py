@@ -45,6 +45,7 @@ virtual_mailbox_domains = own.example,
     second.example
 virtual_minimum_uid = 1
 virtual_alias_maps = inline:{ sales@own.example=out@in.example }
+mailbox_command_maps = texthash:$config_directory/commands
 content_filter = scan:[127.0.0.1]:10025
 receive_override_options = no_address_mappings
 smtpd_sasl_type = dovecot
@@ -239,6 +240,8 @@ def refused(lab):
             ("transport_maps = inline:{ {gw.example = :[192.0.2.1]}, "
              "{second.example = :[192.0.2.2]}, {x.example = smtp:[y]} }",
              "transport_maps: gw.example :[192.0.2.1]: with our transport"),
+            ("transport_maps = inline:{ {.second.example = :[192.0.2.2]} }",
+             "transport_maps: .second.example :[192.0.2.2]: with our"),
             ("multi_instance_enable = yes", "several instances")):
         with open(lab.file("main.cf"), "ab") as f:
             f.write((line + "\n").encode())

@@ -207,6 +207,19 @@ static const struct setup_case cases[] = {
 	    { "no: smtp_sasl_auth_enable = yes, with relayhost = [192.0.2.1]: "
 	      "Mailrace does not sign in" },
 	    NULL },
+	{ "that holds for what goes elsewhere by a route of ours",
+	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
+	    { .scope = PF_DOMAINS, .list = "a.example" },
+	    "a.example smtp-hosts",
+	    { "note: smtp_sasl_auth_enable does nothing for mail that goes" },
+	    "no: " },
+	{ "but not by the fast path",
+	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
+	    .wish = { .scope = PF_DOMAINS,
+		.list = "any.mailrace-setup.invalid",
+		.fast = "10587" },
+	    "any.mailrace-setup.invalid smtp-hosts",
+	    { "no: smtp_sasl_auth_enable = yes, with relayhost = " }, NULL },
 	{ "signing in, without relayhost", "smtp_sasl_auth_enable = yes\n",
 	    NULL, { .lmtp = NULL }, NULL,
 	    { "note: smtp_sasl_auth_enable does nothing for mail that goes by "
@@ -257,13 +270,29 @@ static const struct setup_case cases[] = {
 	    NULL },
 	{ "TLS always, but what nobody speaks",
 	    "smtp_tls_security_level = encrypt\n"
-	    "smtp_tls_mandatory_protocols = !SSLv2, !SSLv3\n",
+	    "smtp_tls_mandatory_protocols = !SSLv2, !SSLv3\n"
+	    "smtp_tls_mandatory_ciphers = medium\n"
+	    "smtp_tls_mandatory_exclude_ciphers =\n",
 	    NULL, { .lmtp = NULL },
 	    "any.mailrace-setup.invalid require-starttls",
 	    { "main default_transport = " LMTP "\n" }, "no: " },
 	{ "what would be mandatory", "smtp_tls_mandatory_ciphers = high\n",
 	    NULL, { .lmtp = NULL }, NULL,
 	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "TLS always, as is usual",
+	    "smtp_tls_security_level = encrypt\n"
+	    "smtp_tls_mandatory_protocols = >=TLSv1\n",
+	    NULL, { .lmtp = NULL },
+	    "any.mailrace-setup.invalid require-starttls",
+	    { "main default_transport = " LMTP "\n" }, "no: " },
+	{ "what is mandatory for one domain",
+	    "smtp_tls_policy_maps = hash:/x\n"
+	    "smtp_tls_mandatory_ciphers = high\n",
+	    NULL,
+	    { .tls_policy = SLICE_LIT("a.example may\n"
+				      "b.example encrypt\n") },
+	    "b.example require-starttls",
+	    { "no: smtp_tls_mandatory_ciphers = high: Mailrace" }, NULL },
 	{ "TLS from the first byte", "smtp_tls_wrappermode = yes\n", NULL,
 	    { .lmtp = NULL }, NULL,
 	    { "no: smtp_tls_wrappermode = yes: TLS begins with STARTTLS" },
@@ -302,6 +331,22 @@ static const struct setup_case cases[] = {
 	    "non_smtpd_milters = unix:mailrace/milter\n"
 	    "internal_mail_filter_classes = bounce, notify\n",
 	    NULL, MILTER, NULL, { "main default_transport" }, "milter" },
+	{ "all other mail meets the same ones",
+	    "smtpd_milters = inet:localhost:8891\n"
+	    "non_smtpd_milters = $smtpd_milters\n",
+	    NULL, MILTER, NULL,
+	    { "main smtpd_milters = inet:localhost:8891, " OURS_SMTPD "\n" },
+	    "main non_smtpd_milters" },
+	{ "and more of them, as ${name}",
+	    "non_smtpd_milters = unix:x, ${smtpd_milters}\n", NULL, MILTER,
+	    NULL, { "main smtpd_milters = " OURS_SMTPD "\n" },
+	    "main non_smtpd_milters" },
+	{ "but not those of another parameter",
+	    "non_smtpd_milters = $smtpd_milters_x, ${smtpd_milters?{unix:y}}\n",
+	    NULL, MILTER, NULL,
+	    { "main non_smtpd_milters = $smtpd_milters_x, "
+	      "${smtpd_milters?{unix:y}}, " OURS " }\n" },
+	    NULL },
 	{ "a service with milters of its own", "",
 	    PF_SERVICES "587 inet n - y - - smtpd -o { smtpd_milters = x }\n",
 	    MILTER, NULL, { "note: 587/inet has smtpd_milters of its own" },

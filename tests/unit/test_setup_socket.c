@@ -5,11 +5,14 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/net.h"
 #include "tests/tap.h"
@@ -100,10 +103,40 @@ judge(const struct wait_case *c)
 	(void)close(fd);
 }
 
+/* A unix socket whose queue is full: who connects there would wait for ever. */
+static void
+full(void)
+{
+	char dir[] = "/tmp/mailrace-test-XXXXXX", path[64];
+	const struct wait_case c = { .lives = true };
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct err e = { .text = "" };
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int first;
+
+	CHECK(mkdtemp(dir) != NULL);
+	(void)snprintf(path, sizeof(path), "%s/s", dir);
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	CHECK(bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0);
+	CHECK(listen(fd, 0) == 0);
+	first = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(connect(first, (struct sockaddr *)&sa, sizeof(sa)) == 0);
+	(void)alarm(BOUND_MS / 1000);
+	ok(setup_await_socket(path, WAIT_MS, lives, &c, &e) == -1 &&
+		strstr(e.text, "nobody accepts") != NULL,
+	    "a queue that is full: bounded: %s", e.text);
+	(void)alarm(0);
+	(void)close(first);
+	(void)close(fd);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 int
 main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		judge(&cases[i]);
+	full();
 	return done_testing();
 }
