@@ -475,6 +475,10 @@ make_notice(struct merge_run *run, int64_t until_us)
 
 	if (why != NULL)
 		return why;
+	told.sender = merge_groups_sender(g, first);
+	why = ingress_from_may(run->s, told.sender);
+	if (why != NULL)
+		return why;
 	run->bytes += g->now.text.len;
 	if (run->bytes > INGRESS_SIZE_MAX)
 		return MERGE_TOO_LARGE;
@@ -484,7 +488,6 @@ make_notice(struct merge_run *run, int64_t until_us)
 	    run->rg);
 	told.body = body;
 	told.rcpts = g->rcpts + first;
-	told.sender = merge_groups_sender(g, first);
 	told.envid = merge_groups_envid(g, first);
 	if (refusals_notice(run->s, &told, &notice)) {
 		run->notices = mem_realloc(run->notices,

@@ -17,6 +17,7 @@
 #include "transport/host_lines.h"
 #include "transport/ingress_merge.h"
 #include "transport/ingress_priv.h"
+#include "transport/ingress_senders.h"
 #include "transport/notice.h"
 #include "transport/record.h"
 #include "transport/suppressing.h"
@@ -92,7 +93,10 @@ own_value(const struct ingress_merge *m, const struct merge_vars *vars,
 								      all;
 }
 
-/* In a mail merge each has what was defined for him; vars NULL: it is none. */
+/*
+ * In a mail merge each has what was defined for him; vars NULL: it is none.  But
+ * a sender who may not be used sends nothing, nor is he in a record.
+ */
 static void
 set_own(struct packing *p, const struct envelope *all,
     const struct merge_vars *vars)
@@ -105,6 +109,9 @@ set_own(struct packing *p, const struct envelope *all,
 	envid = merge_get(vars, "*envid");
 	p->env.sender = own_value(tx->merge, vars, "*from", all->sender,
 	    tx->sender);
+	if (merge_get(vars, "*from") != NULL &&
+	    ingress_from_may(p->s, p->env.sender) != NULL)
+		p->env.sender = tx->sender;
 	p->env.job = own_value(tx->merge, vars, "*jobid", all->job, "");
 	p->env.envid = envid == NULL ?
 	    tx->envid :

@@ -92,6 +92,7 @@ struct snapshot {
 	const char *assigned, *assigned_to;  /* a domain, and its VMTA */
 	const char *trouble;                 /* NULL: none */
 	enum sender_fault mail_fault, fault; /* at MAIL; of a whole message */
+	const char *denied;                  /* by both; a sender, or NULL */
 	struct rate_in_limits limits;        /* of any message */
 	unsigned policy_runs;
 	struct net_addr policy_client;

@@ -14,6 +14,7 @@
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 #include "transport/ingress_merge.h"
+#include "transport/ingress_senders.h"
 
 static void
 begin(struct client *c)
@@ -568,6 +569,42 @@ test_unparsed(void)
 	client_close(&c);
 }
 
+/* Who gets no message gives nobody a name that the client may not use. */
+static void
+test_denied(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	begin(&c);
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	world.conf.denied = "t@a.test";
+	world.conf.listed = "l@b.test";
+	ok(client_talk(&c,
+	       "> XACK OFF\n< 250*\n" XMRG "> RCPT TO:<a@b.test>\n"
+	       "> XDFN *from=t@a.test\n> RCPT TO:<x@@>\n"
+	       "> XPRT 1 LAST\n" PART "> A: b\n> .\n"
+	       "< 550 5.7.1 this sender address must not be used here\n"),
+	    "an address that cannot be read: the merge is refused");
+	is_int(world.store.taken + world.store.mails + world.store.failed, 0,
+	    "nobody is told, and nothing kept");
+	is_int(count_read(&world.env.sender_counts->denied), 1, "counted");
+	ok(client_talk(&c,
+	       XMRG
+	       "> XDFN *from=t@a.test\n> RCPT TO:<x@@>\n> XPRT 1 LAST\n" PART
+	       "> A: b\n> .\n< 550 5.7.1 this sender*\n"),
+	    "also where nobody else is named");
+	is_int(world.store.mails, 0, "nobody is told");
+	ok(client_talk(&c,
+	       "> XACK ON\n< 250*\n" XMRG XDFN(
+		   "*from=t@a.test") "> RCPT TO:<l@b.test>\n< 550*\n> RSET\n< 250*\n"),
+	    "one who is in a list");
+	ok(is_recorded("s@a.test") && !is_recorded("t@a.test"),
+	    "his record names the client's sender");
+	client_close(&c);
+}
+
 static void
 test_undefined(void)
 {
@@ -617,6 +654,7 @@ main(void)
 	test_suppressed();
 	test_refused_own();
 	test_unparsed();
+	test_denied();
 	test_undefined();
 	test_bcc();
 	world_fini();
