@@ -31,7 +31,8 @@ struct refusals {
 	struct store_refused refused; /* and what hangs on it: */
 	struct buf records;
 	uint32_t *ends;
-	bool bounces; /* the whole message: it is to be answered */
+	bool bounces;    /* the whole message: it is to be answered */
+	uint32_t places; /* of the gate, until the store has counted its own */
 	struct notice *notices;
 	struct store_mail *mails; /* of these */
 	size_t notice_count;
@@ -373,6 +374,7 @@ on_back(struct post *p)
 	bool bounces = r->bounces;
 
 	s->refusals = NULL;
+	gate_give_back(s->env->gate, r->places);
 	refusals_tell(r, s->env, 0);
 	refusals_free(&r);
 	if (!bounces) {
@@ -525,5 +527,6 @@ refusals_bounce_merge(struct ingress_session *s, struct notice *notices,
 
 	CHECK(r != NULL);
 	refusals_take_notices(r, notices, count);
+	r->places = (uint32_t)count;
 	settle(s, r, true);
 }

@@ -605,6 +605,38 @@ test_denied(void)
 	client_close(&c);
 }
 
+#define UNREAD(n) "> XDFN n=" n "\n> RCPT TO:<x@@>\n"
+#define TEXT "> XPRT 1 LAST\n" PART "> A: [n]\n"
+
+/* Senders who are told are in the queue as any other mail is. */
+static void
+test_places(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	begin(&c);
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	world_gate(2, 0);
+	ok(client_talk(&c,
+	       "> XACK OFF\n< 250*\n" XMRG UNREAD("1") UNREAD("2") UNREAD("3")
+		   TEXT "> .\n< 452 4.3.1 no room*\n" XMRG
+			"> RCPT TO:<a@b.test>\n" UNREAD("1") UNREAD("2") TEXT
+	       "> .\n< 452 4.3.1 no room*\n"),
+	    "three, and room for two");
+	is_int(world.store.mails + world.store.taken, 0, "nothing is kept");
+	is_int(gauge_inside(world.places), 0, "and no place");
+	ok(client_talk(&c, XMRG UNREAD("1") UNREAD("2") TEXT DONE), "two");
+	is_int(world.store.mails, 2, "are told");
+	is_int(gauge_inside(world.places), 0,
+	    "places are given back, once the store has its own");
+	ok(client_talk(&c, XMRG RCPT_ONLY UNREAD("1") TEXT DONE),
+	    "one, beside a message");
+	is_int(gauge_inside(world.places), 2, "it has taken a place, too");
+	client_close(&c);
+}
+
 static void
 test_undefined(void)
 {
@@ -655,6 +687,7 @@ main(void)
 	test_refused_own();
 	test_unparsed();
 	test_denied();
+	test_places();
 	test_undefined();
 	test_bcc();
 	world_fini();
