@@ -37,7 +37,7 @@ struct pickup_item {
 	char name[NAME_MAX + 1]; /* ID.NAME */
 	int64_t due_us;          /* when it waits for another try */
 	unsigned tries;          /* in a row of which nothing came */
-	char said[PICKUP_SAID];  /* why it waits, as the log knows it */
+	char said[PICKUP_SAID];  /* why it waits; but for numbers in it */
 	size_t from;             /* recipient with whom a turn begins */
 
 	/* While it is handed in, or what was decided cannot be written. */

@@ -121,6 +121,22 @@ test_full(void)
 	(void)unlinkat(pickup.folders.fd, "more", 0);
 }
 
+/* What comes with another number each time is one reason. */
+static void
+test_waits(void)
+{
+	struct pickup_item *item = pickup_item_of("0123456789ABCDEF.w");
+
+	pickup_log_waits(item, "450 4.7.1 too many: come again in 9 s", false);
+	pickup_log_waits(item, "450 4.7.1 too many: come again in 30 s", false);
+	is_int(told("pickup-waits"), 1, "two tries, one line");
+	pickup_log_waits(item, "450 4.7.0 too many: come again in 30 s", false);
+	is_int(told("pickup-waits"), 2, "another enhanced code");
+	pickup_log_waits(item, "452 4.7.0 too many: come again in 30 s", false);
+	is_int(told("pickup-waits"), 3, "another code");
+	free(item);
+}
+
 int
 main(void)
 {
@@ -146,6 +162,7 @@ main(void)
 	test_taken();
 	test_denied();
 	test_full();
+	test_waits();
 	stuck_names_free(&pickup.stuck);
 	pickup_folders_close(&pickup.folders);
 	(void)close(ends[0]);
