@@ -27,9 +27,9 @@ enum {
 /* ---- folders ------------------------------------------------------------- */
 
 static int
-open_folder(int at, const char *path, int *fd_r, struct err *e)
+open_folder(const char *path, int *fd_r, struct err *e)
 {
-	*fd_r = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*fd_r = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *fd_r == -1 ? err_sys(e, "pickup: %s", path) : 0;
 }
 
@@ -50,17 +50,38 @@ same_device(const struct pickup_folders *f, struct err *e)
 	return 0;
 }
 
+/*
+ * Who may write to DIR could have made it, or a link of that name: what is taken
+ * would be his, and so would what was decided of it.
+ */
+static int
+open_taken(struct pickup_folders *f, struct err *e)
+{
+	struct stat st;
+
+	if (mkdirat(f->fd, TAKEN, 0700) == -1 && errno != EEXIST)
+		return err_sys(e, "pickup: %s/" TAKEN, f->dir);
+	f->taken_fd = openat(f->fd, TAKEN,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (f->taken_fd == -1 || fstat(f->taken_fd, &st) == -1)
+		return err_sys(e, "pickup: %s/" TAKEN, f->dir);
+	if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
+		return err_set(e,
+		    "pickup: %s/" TAKEN " has to be a directory of the user "
+		    "who picks up, with mode 0700",
+		    f->dir);
+	return 0;
+}
+
 int
 pickup_folders_open(struct pickup_folders *f, struct err *e)
 {
 	f->taken_fd = f->bad_fd = -1;
-	if (open_folder(AT_FDCWD, f->dir, &f->fd, e) == -1 ||
-	    open_folder(AT_FDCWD, f->bad_dir, &f->bad_fd, e) == -1 ||
+	if (open_folder(f->dir, &f->fd, e) == -1 ||
+	    open_folder(f->bad_dir, &f->bad_fd, e) == -1 ||
 	    same_device(f, e) == -1)
 		return -1;
-	if (mkdirat(f->fd, TAKEN, 0700) == -1 && errno != EEXIST)
-		return err_sys(e, "pickup: %s/" TAKEN, f->dir);
-	if (open_folder(f->fd, TAKEN, &f->taken_fd, e) == -1)
+	if (open_taken(f, e) == -1)
 		return -1;
 	if (flock(f->taken_fd, LOCK_EX | LOCK_NB) == -1)
 		return err_sys(e, "pickup: %s is another process's", f->dir);

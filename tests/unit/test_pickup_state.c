@@ -143,6 +143,34 @@ static const struct {
 	{ "of another version", "mailrace-pickup 2 3\nend\n" },
 };
 
+/* Who may write to DIR makes no folder for what is taken. */
+static void
+test_folder(void)
+{
+	struct pickup_folders f = folders;
+	int dir_fd = open(folders.dir, O_RDONLY | O_DIRECTORY);
+	struct err e;
+
+	pickup_folders_close(&folders);
+	ok(fchmodat(dir_fd, ".mailrace", 0720, 0) == 0 &&
+		pickup_folders_open(&f, &e) == -1,
+	    "others may write to it");
+	ok(strstr(e.text, "/.mailrace has to be a directory of the") != NULL,
+	    "it is refused: %s", e.text);
+	pickup_folders_close(&f);
+	ok(fchmodat(dir_fd, ".mailrace", 0700, 0) == 0 &&
+		renameat(dir_fd, ".mailrace", dir_fd, "other") == 0 &&
+		symlinkat("other", dir_fd, ".mailrace") == 0 &&
+		pickup_folders_open(&f, &e) == -1,
+	    "a link");
+	pickup_folders_close(&f);
+	ok(unlinkat(dir_fd, ".mailrace", 0) == 0 &&
+		renameat(dir_fd, "other", dir_fd, ".mailrace") == 0 &&
+		pickup_folders_open(&folders, &e) == 0,
+	    "a good one");
+	(void)close(dir_fd);
+}
+
 static void
 test_bad(void)
 {
@@ -178,6 +206,7 @@ main(void)
 	test_again();
 	test_refused();
 	test_bad();
+	test_folder();
 	(void)unlinkat(folders.bad_fd, "f.0123456789ABCDEF", 0);
 	(void)unlinkat(folders.bad_fd, "f.0123456789ABCDEF.reason", 0);
 	pickup_folders_close(&folders);
