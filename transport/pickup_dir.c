@@ -246,12 +246,15 @@ pickup_write(int folder, const char *name, unsigned mode,
     const struct buf *text, struct err *e)
 {
 	static const char half[] = ".mailrace.tmp";
-	int fd = openat(folder, half,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-	    (mode_t)mode);
 	size_t at = 0;
-	bool good = fd != -1;
+	bool good;
+	int fd;
 
+	/* Of one that is there nobody knows what it is: others write, too. */
+	(void)unlinkat(folder, half, 0);
+	fd = openat(folder, half,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
+	good = fd != -1;
 	while (good && at < text->len) {
 		ssize_t n = write(fd, text->p + at, text->len - at);
 
@@ -265,6 +268,8 @@ pickup_write(int folder, const char *name, unsigned mode,
 		(void)err_sys(e, "%s", name);
 		good = false;
 	}
+	if (fd != -1 && !good)
+		(void)unlinkat(folder, half, 0);
 	if (fd != -1)
 		(void)close(fd);
 	return good ? 0 : -1;

@@ -143,6 +143,32 @@ static const struct {
 	{ "of another version", "mailrace-pickup 2 3\nend\n" },
 };
 
+/* Where others write, too, nothing of theirs is written to or waited for. */
+static void
+test_write(void)
+{
+	static const char half[] = ".mailrace.tmp";
+	struct buf text = { 0 };
+	struct stat st;
+	struct err e;
+
+	buf_str(&text, "x");
+	ok(mkfifoat(folders.bad_fd, half, 0600) == 0, "a pipe is in the way");
+	(void)alarm(5);
+	ok(pickup_write(folders.bad_fd, "w", 0640, &text, &e) == 0 &&
+		fstatat(folders.bad_fd, "w", &st, 0) == 0 &&
+		S_ISREG(st.st_mode) && st.st_size == 1,
+	    "it is written all the same");
+	(void)alarm(0);
+	ok(unlinkat(folders.bad_fd, "w", 0) == 0 &&
+		mkdirat(folders.bad_fd, "w", 0700) == 0 &&
+		pickup_write(folders.bad_fd, "w", 0640, &text, &e) == -1 &&
+		fstatat(folders.bad_fd, half, &st, 0) == -1,
+	    "where it cannot get its name nothing is left");
+	(void)unlinkat(folders.bad_fd, "w", AT_REMOVEDIR);
+	buf_fini(&text);
+}
+
 /* Who may write to DIR makes no folder for what is taken. */
 static void
 test_folder(void)
@@ -206,6 +232,7 @@ main(void)
 	test_again();
 	test_refused();
 	test_bad();
+	test_write();
 	test_folder();
 	(void)unlinkat(folders.bad_fd, "f.0123456789ABCDEF", 0);
 	(void)unlinkat(folders.bad_fd, "f.0123456789ABCDEF.reason", 0);
