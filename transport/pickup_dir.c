@@ -286,7 +286,7 @@ write_bad(const struct pickup_folders *f, const char *name,
 
 static int
 write_reason(const struct pickup_folders *f, const struct pickup_item *item,
-    struct buf *text, struct err *e)
+    const struct buf *text, struct err *e)
 {
 	char name[NAME_MAX + 1];
 
@@ -294,21 +294,58 @@ write_reason(const struct pickup_folders *f, const struct pickup_item *item,
 	return write_bad(f, name, text, e);
 }
 
+/* Its reason, then it, then what was known of it. */
+static int
+put_bad(const struct pickup_folders *f, const struct pickup_item *item,
+    const struct buf *reason, struct err *e)
+{
+	char name[NAME_MAX + 1];
+
+	bad_name(item, "", name);
+	if (write_reason(f, item, reason, e) == -1)
+		return -1;
+	if (renameat(f->taken_fd, item->name, f->bad_fd, name) == -1)
+		return err_sys(e, "%s/%s", f->bad_dir, name);
+	return pickup_state_remove(f, item, e);
+}
+
 int
 pickup_reject(const struct pickup_folders *f, const struct pickup_item *item,
+    const char *why, struct err *e)
+{
+	struct buf reason = { 0 };
+	int rc;
+
+	buf_printf(&reason, "%s\n", why);
+	rc = put_bad(f, item, &reason, e);
+	buf_fini(&reason);
+	return rc;
+}
+
+int
+pickup_reject_unread(const struct pickup_folders *f, struct pickup_item *item,
     const char *why, struct err *e)
 {
 	char name[NAME_MAX + 1];
 	struct buf reason = { 0 };
 	int rc;
 
+	bad_name(item, ".state", name);
+	rc = pickup_state_keep(f, item, name, e);
+	if (rc == -1)
+		return rc;
+	item->has_state = rc == 0;
 	buf_printf(&reason, "%s\n", why);
-	rc = write_reason(f, item, &reason, e);
+	if (item->has_state)
+		buf_printf(&reason,
+		    "Do not put it back as it is: some of its recipients were "
+		    "taken or refused.\n"
+		    "%s has their numbers, from 0, in the order in which they "
+		    "stood in the file.\n",
+		    name);
+	rc = put_bad(f, item, &reason, e);
 	buf_fini(&reason);
-	bad_name(item, "", name);
-	if (rc == 0 && renameat(f->taken_fd, item->name, f->bad_fd, name) == -1)
-		rc = err_sys(e, "%s/%s", f->bad_dir, name);
-	return rc == 0 ? pickup_state_remove(f, item, e) : rc;
+	return rc;
 }
 
 static size_t
