@@ -104,6 +104,9 @@ test_denied(void)
 static void
 test_full(void)
 {
+	static struct pickup_item item;
+	static struct pickup_talk talk;
+
 	put("more");
 	pickup.later_count = 10000;
 	for (int i = 0; i < 3; i++) {
@@ -113,6 +116,26 @@ test_full(void)
 		    "too many wait: it stays where it is, for now");
 	}
 	is_int(told("too many files wait"), 1, "which is said once");
+	pickup.later_count = 9000;
+	pickup.waiting_count = 999;
+	talk.item = &item;
+	LIST_INSERT_HEAD(&pickup.talks, &talk, link);
+	watched("more");
+	ok(TAILQ_EMPTY(&pickup.waiting), "nor when some are tried again");
+	LIST_REMOVE(&talk, link);
+	for (int i = 0; i < 2; i++) {
+		pickup.later_count = 9500;
+		pickup.waiting_count = 1000;
+		watched("more");
+		pickup.waiting_count = 400;
+		watched("none");
+	}
+	is_int(told("too many files wait"), 1, "nor when a few go");
+	pickup.later_count = pickup.waiting_count = 0;
+	watched("none");
+	pickup.later_count = 10000;
+	watched("more");
+	is_int(told("too many files wait"), 2, "but when most have gone");
 	pickup.later_count = 0;
 	pickup.waiting_count = PICKUP_WAITING_MAX;
 	watched("more");
