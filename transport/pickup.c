@@ -543,6 +543,17 @@ leave(struct pickup *p, struct pickup_item *item)
 	item_free(p, &item);
 }
 
+static void
+save_all(struct pickup *p, const struct pickup_items *list)
+{
+	struct pickup_item *item;
+	struct err e;
+
+	TAILQ_FOREACH(item, list, link)
+	if (item->unsaved && pickup_state_write(&p->folders, item, &e) == -1)
+		pickup_log_trouble(p, item->name, e.text);
+}
+
 void
 pickup_stop(struct pickup *p)
 {
@@ -560,6 +571,9 @@ pickup_stop(struct pickup *p)
 		if (item != NULL)
 			leave(p, item);
 	}
+	/* Whoever stops may be killed before the end. */
+	save_all(p, &p->waiting);
+	save_all(p, &p->later);
 }
 
 static void
@@ -569,7 +583,7 @@ items_free(struct pickup *p, struct pickup_items *list)
 
 	while ((item = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, item, link);
-		leave(p, item);
+		item_free(p, &item);
 	}
 }
 
