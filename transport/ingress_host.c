@@ -33,6 +33,18 @@ is_user_name(const char *name)
 	return len > 0 && len <= LETTER_NAME_MAX;
 }
 
+/* Octets of that field and of who has signed in: the client sent neither. */
+static size_t
+added_len(const struct header_list *fields, size_t trace)
+{
+	size_t n = fields->v[trace].whole.len + 2; /* its CRLF */
+
+	for (size_t i = 0; i < trace; i++)
+		if (slice_eq_nocase(fields->v[i].name, AUTH_HEADER))
+			n += fields->v[i].whole.len + 2;
+	return n;
+}
+
 const char *
 ingress_host_sign_in(struct ingress_session *s)
 {
@@ -46,6 +58,8 @@ ingress_host_sign_in(struct ingress_session *s)
 	    s->tx_rg, &fields, &body);
 	trace = header_find(&fields, "Received", 0);
 	at = header_find(&fields, AUTH_HEADER, 0);
+	if (trace < fields.n)
+		s->tx.host_added = added_len(&fields, trace);
 	if (trace == fields.n || at > trace)
 		return NULL;
 	name = header_value(&fields.v[at], s->tx_rg);
@@ -65,7 +79,8 @@ ingress_host_excess(const struct ingress_session *s,
 
 	if (!s->by_host)
 		return NULL;
-	if (conf->max_size != 0 && tx->text.len > conf->max_size)
+	if (conf->max_size != 0 &&
+	    tx->text.len - tx->host_added > conf->max_size)
 		return "552 5.3.4 message too big";
 	/* All get one answer: whom it was for cannot come in parts. */
 	if (conf->max_rcpts != 0 &&
