@@ -20,7 +20,8 @@
 #include "transport/pickup_priv.h"
 
 enum {
-	TAKEN_MAX = 10000, /* and not gone yet */
+	TAKEN_MAX = 10000, /* and not gone yet; there is room again below */
+	TAKEN_AGAIN = 9000,
 	LOOK_S = 5,
 	STUCK_MAX = 200,
 	STUCK_S = 10, /* first, and then twice as long each time, up to */
@@ -141,7 +142,7 @@ has_room(struct pickup *p)
 {
 	size_t n = taken_count(p);
 
-	if (n < TAKEN_MAX / 10 * 9)
+	if (n < TAKEN_AGAIN)
 		p->full_told = false;
 	if (n < TAKEN_MAX)
 		return p->waiting_count < PICKUP_WAITING_MAX;
