@@ -12,6 +12,7 @@
 
 enum {
 	XFORWARDS_MAX = 20, /* commands in one transaction; Postfix needs 2 */
+	HOST_ADDED_MAX = 8192,  /* more than a Received field of any MTA */
 	SIZE_HINT_MAX = 1 << 20 /* no more room is made on SIZE= alone */
 };
 
@@ -76,6 +77,9 @@ ingress_size_max(const struct ingress_session *s)
 {
 	uint64_t max = s->source.max_size;
 
+	/* Of what it has added ingress_host_excess() knows, at the end. */
+	if (s->by_host && max != 0 && max < INGRESS_SIZE_MAX)
+		max += HOST_ADDED_MAX;
 	return max == 0 || max > INGRESS_SIZE_MAX ? INGRESS_SIZE_MAX : max;
 }
 

@@ -135,6 +135,18 @@ take_meta(struct ingress_session *s, const struct header_list *fields)
 
 /* ---- either -------------------------------------------------------------- */
 
+/* Octets of the host's Received field and of ours: the client sent neither. */
+static size_t
+added_len(const struct header_list *fields, const char *name)
+{
+	size_t trace = header_find(fields, "Received", 0), n = 0;
+
+	for (size_t i = 0; i < fields->n; i++)
+		if (i == trace || slice_eq_nocase(fields->v[i].name, name))
+			n += fields->v[i].whole.len + 2; /* its CRLF */
+	return n;
+}
+
 const char *
 ingress_host_sign_in(struct ingress_session *s, const char **trouble_r)
 {
@@ -147,6 +159,8 @@ ingress_host_sign_in(struct ingress_session *s, const char **trouble_r)
 		return NULL;
 	header_parse(s->tx.text.p == NULL ? "" : s->tx.text.p, s->tx.text.len,
 	    s->tx_rg, &fields, &body);
+	s->tx.host_added = added_len(&fields,
+	    s->by_exim ? EXIM_HEADER : AUTH_HEADER);
 	if (!s->by_exim)
 		return take_auth(s, &fields);
 	why = take_meta(s, &fields);
@@ -164,7 +178,8 @@ ingress_host_excess(const struct ingress_session *s,
 
 	if (!s->by_host)
 		return NULL;
-	if (conf->max_size != 0 && tx->text.len > conf->max_size)
+	if (conf->max_size != 0 && tx->text.len > tx->host_added &&
+	    tx->text.len - tx->host_added > conf->max_size)
 		return "552 5.3.4 message too big";
 	/* All get one answer: whom it was for cannot come in parts. */
 	if (conf->max_rcpts != 0 &&

@@ -86,6 +86,7 @@ struct ingress_tx {
 	const struct suppress_set *lists; /* for RCPT; NULL: not asked yet */
 	const char *job, *user;           /* since the end of data, or NULL */
 	const char *host_user;            /* likewise: who signed in there */
+	size_t host_added;                /* octets of its own in the text */
 	const char *late; /* the first error that was not said; or NULL */
 	struct ingress_merge *merge;      /* XMRG began it; or NULL */
 	size_t copies;                    /* of it, for whom nobody named */

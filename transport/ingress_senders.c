@@ -214,6 +214,12 @@ ingress_bounce_may(struct ingress_session *s)
 	return why != NULL ? why : ingress_message_may(s);
 }
 
+const char *
+ingress_from_may(const struct ingress_session *s, const char *sender)
+{
+	return judge(s, sender, s->tx_rg);
+}
+
 bool
 ingress_sender_may(struct ingress_session *s, const char *sender)
 {

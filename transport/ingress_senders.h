@@ -54,6 +54,13 @@ const char *ingress_message_may(struct ingress_session *s);
  */
 const char *ingress_bounce_may(struct ingress_session *s);
 
+/*
+ * In a mail merge: of a recipient who gets no message, by which it would be
+ * judged, what was said to be his sender.  The reply likewise.
+ */
+const char *ingress_from_may(const struct ingress_session *s,
+    const char *sender);
+
 /* Logs and counts one that may not; user: "" is none. */
 void ingress_sender_denied(const struct ingress_session *s, const char *sender,
     const char *user, enum sender_fault fault);

@@ -96,16 +96,34 @@ try_later(struct pickup *p, struct pickup_item *item, const char *why,
 }
 
 static void
-reject(struct pickup *p, struct pickup_item *item, const char *why)
+end_reject(struct pickup *p, struct pickup_item *item, const char *why, int rc,
+    const struct err *e)
 {
-	struct err e;
-
-	if (pickup_reject(&p->folders, item, why, &e) == -1) {
-		try_later(p, item, e.text, true);
+	if (rc == -1) {
+		try_later(p, item, e->text, true);
 		return;
 	}
 	pickup_log_bad(item, why);
 	item_free(p, &item);
+}
+
+static void
+reject(struct pickup *p, struct pickup_item *item, const char *why)
+{
+	struct err e;
+	int rc = pickup_reject(&p->folders, item, why, &e);
+
+	end_reject(p, item, why, rc, &e);
+}
+
+/* Who of its recipients has it nobody can tell from it. */
+static void
+reject_unread(struct pickup *p, struct pickup_item *item, const char *why)
+{
+	struct err e;
+	int rc = pickup_reject_unread(&p->folders, item, why, &e);
+
+	end_reject(p, item, why, rc, &e);
 }
 
 /* Its bytes are there, or what became of it is said. */
@@ -127,7 +145,7 @@ read_item(struct pickup *p, struct pickup_item *item)
 		pickup_log_trouble(p, item->name, e.text);
 		item_free(p, &item);
 	} else if (rc == PICKUP_NEVER) {
-		reject(p, item, e.text);
+		reject_unread(p, item, e.text);
 	} else {
 		try_later(p, item, e.text, true);
 	}
@@ -139,6 +157,7 @@ static bool
 load(struct pickup *p, struct pickup_item *item)
 {
 	struct err e;
+	int rc;
 
 	if (item->rg != NULL)
 		return true;
@@ -148,10 +167,12 @@ load(struct pickup *p, struct pickup_item *item)
 	    sizeof(*item->fates));
 	item->why = region_array(item->rg, item->file.rcpt_count,
 	    sizeof(*item->why));
-	if (pickup_state_read(&p->folders, item, &e) == 0)
-		return true;
-	try_later(p, item, e.text, true);
-	return false;
+	rc = pickup_state_read(&p->folders, item, &e);
+	if (rc == PICKUP_NEVER)
+		reject_unread(p, item, e.text);
+	else if (rc != 0)
+		try_later(p, item, e.text, true);
+	return rc == 0;
 }
 
 /* ---- the end of a file --------------------------------------------------- */
@@ -522,6 +543,17 @@ leave(struct pickup *p, struct pickup_item *item)
 	item_free(p, &item);
 }
 
+static void
+save_all(struct pickup *p, const struct pickup_items *list)
+{
+	struct pickup_item *item;
+	struct err e;
+
+	TAILQ_FOREACH(item, list, link)
+	if (item->unsaved && pickup_state_write(&p->folders, item, &e) == -1)
+		pickup_log_trouble(p, item->name, e.text);
+}
+
 void
 pickup_stop(struct pickup *p)
 {
@@ -539,6 +571,9 @@ pickup_stop(struct pickup *p)
 		if (item != NULL)
 			leave(p, item);
 	}
+	/* Whoever stops may be killed before the end. */
+	save_all(p, &p->waiting);
+	save_all(p, &p->later);
 }
 
 static void
@@ -548,7 +583,7 @@ items_free(struct pickup *p, struct pickup_items *list)
 
 	while ((item = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, item, link);
-		leave(p, item);
+		item_free(p, &item);
 	}
 }
 

@@ -27,9 +27,9 @@ enum {
 /* ---- folders ------------------------------------------------------------- */
 
 static int
-open_folder(int at, const char *path, int *fd_r, struct err *e)
+open_folder(const char *path, int *fd_r, struct err *e)
 {
-	*fd_r = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*fd_r = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *fd_r == -1 ? err_sys(e, "pickup: %s", path) : 0;
 }
 
@@ -50,17 +50,38 @@ same_device(const struct pickup_folders *f, struct err *e)
 	return 0;
 }
 
+/*
+ * Who may write to DIR could have made it, or a link of that name: what is taken
+ * would be his, and so would what was decided of it.
+ */
+static int
+open_taken(struct pickup_folders *f, struct err *e)
+{
+	struct stat st;
+
+	if (mkdirat(f->fd, TAKEN, 0700) == -1 && errno != EEXIST)
+		return err_sys(e, "pickup: %s/" TAKEN, f->dir);
+	f->taken_fd = openat(f->fd, TAKEN,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (f->taken_fd == -1 || fstat(f->taken_fd, &st) == -1)
+		return err_sys(e, "pickup: %s/" TAKEN, f->dir);
+	if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
+		return err_set(e,
+		    "pickup: %s/" TAKEN " has to be a directory of the user "
+		    "who picks up, with mode 0700",
+		    f->dir);
+	return 0;
+}
+
 int
 pickup_folders_open(struct pickup_folders *f, struct err *e)
 {
 	f->taken_fd = f->bad_fd = -1;
-	if (open_folder(AT_FDCWD, f->dir, &f->fd, e) == -1 ||
-	    open_folder(AT_FDCWD, f->bad_dir, &f->bad_fd, e) == -1 ||
+	if (open_folder(f->dir, &f->fd, e) == -1 ||
+	    open_folder(f->bad_dir, &f->bad_fd, e) == -1 ||
 	    same_device(f, e) == -1)
 		return -1;
-	if (mkdirat(f->fd, TAKEN, 0700) == -1 && errno != EEXIST)
-		return err_sys(e, "pickup: %s/" TAKEN, f->dir);
-	if (open_folder(f->fd, TAKEN, &f->taken_fd, e) == -1)
+	if (open_taken(f, e) == -1)
 		return -1;
 	if (flock(f->taken_fd, LOCK_EX | LOCK_NB) == -1)
 		return err_sys(e, "pickup: %s is another process's", f->dir);
@@ -225,12 +246,15 @@ pickup_write(int folder, const char *name, unsigned mode,
     const struct buf *text, struct err *e)
 {
 	static const char half[] = ".mailrace.tmp";
-	int fd = openat(folder, half,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-	    (mode_t)mode);
 	size_t at = 0;
-	bool good = fd != -1;
+	bool good;
+	int fd;
 
+	/* Of one that is there nobody knows what it is: others write, too. */
+	(void)unlinkat(folder, half, 0);
+	fd = openat(folder, half,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
+	good = fd != -1;
 	while (good && at < text->len) {
 		ssize_t n = write(fd, text->p + at, text->len - at);
 
@@ -244,6 +268,8 @@ pickup_write(int folder, const char *name, unsigned mode,
 		(void)err_sys(e, "%s", name);
 		good = false;
 	}
+	if (fd != -1 && !good)
+		(void)unlinkat(folder, half, 0);
 	if (fd != -1)
 		(void)close(fd);
 	return good ? 0 : -1;
@@ -260,7 +286,7 @@ write_bad(const struct pickup_folders *f, const char *name,
 
 static int
 write_reason(const struct pickup_folders *f, const struct pickup_item *item,
-    struct buf *text, struct err *e)
+    const struct buf *text, struct err *e)
 {
 	char name[NAME_MAX + 1];
 
@@ -268,21 +294,58 @@ write_reason(const struct pickup_folders *f, const struct pickup_item *item,
 	return write_bad(f, name, text, e);
 }
 
+/* Its reason, then it, then what was known of it. */
+static int
+put_bad(const struct pickup_folders *f, const struct pickup_item *item,
+    const struct buf *reason, struct err *e)
+{
+	char name[NAME_MAX + 1];
+
+	bad_name(item, "", name);
+	if (write_reason(f, item, reason, e) == -1)
+		return -1;
+	if (renameat(f->taken_fd, item->name, f->bad_fd, name) == -1)
+		return err_sys(e, "%s/%s", f->bad_dir, name);
+	return pickup_state_remove(f, item, e);
+}
+
 int
 pickup_reject(const struct pickup_folders *f, const struct pickup_item *item,
+    const char *why, struct err *e)
+{
+	struct buf reason = { 0 };
+	int rc;
+
+	buf_printf(&reason, "%s\n", why);
+	rc = put_bad(f, item, &reason, e);
+	buf_fini(&reason);
+	return rc;
+}
+
+int
+pickup_reject_unread(const struct pickup_folders *f, struct pickup_item *item,
     const char *why, struct err *e)
 {
 	char name[NAME_MAX + 1];
 	struct buf reason = { 0 };
 	int rc;
 
+	bad_name(item, ".state", name);
+	rc = pickup_state_keep(f, item, name, e);
+	if (rc == -1)
+		return rc;
+	item->has_state = rc == 0;
 	buf_printf(&reason, "%s\n", why);
-	rc = write_reason(f, item, &reason, e);
+	if (item->has_state)
+		buf_printf(&reason,
+		    "Do not put it back as it is: some of its recipients were "
+		    "taken or refused.\n"
+		    "%s has their numbers, from 0, in the order in which they "
+		    "stood in the file.\n",
+		    name);
+	rc = put_bad(f, item, &reason, e);
 	buf_fini(&reason);
-	bad_name(item, "", name);
-	if (rc == 0 && renameat(f->taken_fd, item->name, f->bad_fd, name) == -1)
-		rc = err_sys(e, "%s/%s", f->bad_dir, name);
-	return rc == 0 ? pickup_state_remove(f, item, e) : rc;
+	return rc;
 }
 
 static size_t

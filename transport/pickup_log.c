@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the log is told of files. */
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/log.h"
@@ -61,14 +60,38 @@ pickup_log_done(const struct pickup_item *item)
 	log_end(&l);
 }
 
+/* How much of it is "450", or "450 4.7.1". */
+static size_t
+codes_len(const char *why)
+{
+	size_t len = strspn(why, "0123456789");
+
+	return why[len] != ' ' ? len :
+				 len + 1 + strspn(why + len + 1, "0123456789.");
+}
+
+/* What is the same when all that differs is a number: "come again in 9 s". */
+static void
+kind_of(const char *why, char out[PICKUP_SAID])
+{
+	size_t codes = codes_len(why), n = 0;
+
+	for (size_t i = 0; why[i] != '\0' && n + 1 < PICKUP_SAID; i++)
+		if (i < codes || why[i] < '0' || why[i] > '9')
+			out[n++] = why[i];
+	out[n] = '\0';
+}
+
 void
 pickup_log_waits(struct pickup_item *item, const char *why, bool ours)
 {
+	char kind[PICKUP_SAID] = { 0 };
 	struct log_line l;
 
-	if (strncmp(item->said, why, sizeof(item->said) - 1) == 0)
+	kind_of(why, kind);
+	if (strcmp(item->said, kind) == 0)
 		return;
-	(void)snprintf(item->said, sizeof(item->said), "%s", why);
+	memcpy(item->said, kind, sizeof(kind));
 	log_begin(&l, ours ? LOG_L_ERROR : LOG_L_WARN, NULL, "pickup-waits");
 	log_str(&l, "file", item->name);
 	if (item->rg != NULL && item->fates != NULL)

@@ -20,7 +20,8 @@
 #include "transport/pickup_priv.h"
 
 enum {
-	LATER_MAX = 10000, /* that wait for another try */
+	TAKEN_MAX = 10000, /* and not gone yet; there is room again below */
+	TAKEN_AGAIN = 9000,
 	LOOK_S = 5,
 	STUCK_MAX = 200,
 	STUCK_S = 10, /* first, and then twice as long each time, up to */
@@ -124,16 +125,30 @@ enqueue(struct pickup *p, struct pickup_item *item)
 	p->waiting_count++;
 }
 
+static size_t
+taken_count(const struct pickup *p)
+{
+	const struct pickup_talk *t;
+	size_t n = p->waiting_count + p->later_count;
+
+	LIST_FOREACH(t, &p->talks, link)
+	n += t->item != NULL;
+	return n;
+}
+
+/* What waits comes back and goes, a few at a time: that is no news. */
 static bool
 has_room(struct pickup *p)
 {
-	if (p->later_count < LATER_MAX) {
+	size_t n = taken_count(p);
+
+	if (n < TAKEN_AGAIN)
 		p->full_told = false;
+	if (n < TAKEN_MAX)
 		return p->waiting_count < PICKUP_WAITING_MAX;
-	}
 	if (!p->full_told)
 		pickup_log_trouble(p, NULL,
-		    "too many files wait for another try: no more are taken");
+		    "too many files wait: no more are taken");
 	p->full_told = true;
 	return false;
 }

@@ -37,7 +37,7 @@ struct pickup_item {
 	char name[NAME_MAX + 1]; /* ID.NAME */
 	int64_t due_us;          /* when it waits for another try */
 	unsigned tries;          /* in a row of which nothing came */
-	char said[PICKUP_SAID];  /* why it waits, as the log knows it */
+	char said[PICKUP_SAID];  /* why it waits; but for numbers in it */
 	size_t from;             /* recipient with whom a turn begins */
 
 	/* While it is handed in, or what was decided cannot be written. */
@@ -143,9 +143,14 @@ int pickup_read(const struct pickup_folders *f, struct pickup_item *item,
 int pickup_write(int folder, const char *name, unsigned mode,
     const struct buf *text, struct err *e);
 
-/* All of it to BADDIR. */
+/*
+ * All of it to BADDIR, where none of its recipients was taken.  The other: where
+ * nobody can tell from it who was, so that what says so goes with it.
+ */
 int pickup_reject(const struct pickup_folders *f,
     const struct pickup_item *item, const char *why, struct err *e);
+int pickup_reject_unread(const struct pickup_folders *f,
+    struct pickup_item *item, const char *why, struct err *e);
 
 /* Those recipients that were refused to BADDIR, if any; then it is gone. */
 int pickup_remove(const struct pickup_folders *f,
@@ -156,8 +161,12 @@ int pickup_remove(const struct pickup_folders *f,
 /* Of a file in memory: what was decided of it, to disk and from there. */
 int pickup_state_write(const struct pickup_folders *f, struct pickup_item *item,
     struct err *e);
+/* 0, -1 or PICKUP_NEVER: it does not fit the file, or is no whole one. */
 int pickup_state_read(const struct pickup_folders *f, struct pickup_item *item,
     struct err *e);
+/* In BADDIR too; 0, -1 or PICKUP_ABSENT: nothing was decided.  It need not fit. */
+int pickup_state_keep(const struct pickup_folders *f,
+    const struct pickup_item *item, const char *as, struct err *e);
 /* The file is gone; so is what there was of it. */
 int pickup_state_remove(const struct pickup_folders *f,
     const struct pickup_item *item, struct err *e);

@@ -2,28 +2,32 @@
 /*
  * What has been decided of a file that waits, beside it.
  *
- *	state = "mailrace-pickup 1 " recipients LF *line "end" LF
+ *	state = "mailrace-pickup 2 " recipients SP hash LF *line "end" LF
  *	line  = number SP ("taken" / "refused" SP reply) LF
  *
  * Numbers are those of the file's recipients, from 0; of others nothing is
- * decided.  It is written as a whole, under its name when it is durable.
+ * decided.  The hash is SHA-256 of the file, in hex: of one that somebody has
+ * changed since nobody can tell who those are.  It is written as a whole, under
+ * its name when it is durable.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/check.h"
 #include "lib/mem.h"
 #include "transport/pickup_priv.h"
 
-#define FIRST "mailrace-pickup 1 "
+#define FIRST "mailrace-pickup 2 "
 #define STATE_MODE 0600
 
 /* More than all recipients with the longest replies is none of ours. */
-enum { STATE_MAX = 128 << 20 };
+enum { STATE_MAX = 128 << 20, HASH_LEN = 32 };
 
 static void
 state_name(const char *item_name, char out[NAME_MAX + 1])
@@ -32,12 +36,30 @@ state_name(const char *item_name, char out[NAME_MAX + 1])
 	    NAME_MAX - (int)sizeof(PICKUP_STATE), item_name);
 }
 
+/* " HASH" */
+static void
+file_hash(const struct pickup_item *item, char out[2 + 2 * HASH_LEN])
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	CHECK(EVP_Digest(item->bytes.p == NULL ? "" : item->bytes.p,
+		  item->bytes.len, hash, &len, EVP_sha256(), NULL) == 1 &&
+	    len == HASH_LEN);
+	out[0] = ' ';
+	for (size_t i = 0; i < HASH_LEN; i++)
+		(void)snprintf(out + 1 + 2 * i, 3, "%02x", hash[i]);
+}
+
 /* ---- writing ------------------------------------------------------------- */
 
 static void
 put_state(const struct pickup_item *item, struct buf *out)
 {
-	buf_printf(out, FIRST "%zu\n", item->file.rcpt_count);
+	char hash[2 + 2 * HASH_LEN];
+
+	file_hash(item, hash);
+	buf_printf(out, FIRST "%zu%s\n", item->file.rcpt_count, hash);
 	for (size_t i = 0; i < item->file.rcpt_count; i++) {
 		if (item->fates[i] == PICKUP_TAKEN)
 			buf_printf(out, "%zu taken\n", i);
@@ -134,12 +156,14 @@ apply_line(struct slice line, struct pickup_item *item)
 static bool
 apply(struct slice text, struct pickup_item *item)
 {
+	char hash[2 + 2 * HASH_LEN];
 	struct slice line;
 	size_t count;
 
+	file_hash(item, hash);
 	if (!next_line(&text, &line) || !take_word(&line, FIRST) ||
-	    !take_number(&line, PICKUP_RCPTS_MAX + 1, &count) || line.len > 0 ||
-	    count != item->file.rcpt_count)
+	    !take_number(&line, PICKUP_RCPTS_MAX + 1, &count) ||
+	    !slice_eq(line, hash) || count != item->file.rcpt_count)
 		return false;
 	while (next_line(&text, &line)) {
 		if (slice_eq(line, "end"))
@@ -165,9 +189,13 @@ pickup_state_read(const struct pickup_folders *f, struct pickup_item *item,
 		rc = 0;
 	else if (rc != 0)
 		rc = err_where(e, "%s", name);
-	else if (!apply((struct slice){ text.p, text.len }, item))
-		rc = err_set(e, "%s: what was handed in cannot be read there",
+	else if (!apply((struct slice){ text.p, text.len }, item)) {
+		(void)err_set(e,
+		    "somebody has changed it since some of its recipients were "
+		    "taken or refused, or %s, which says who",
 		    name);
+		rc = PICKUP_NEVER;
+	}
 	buf_fini(&text);
 	return rc;
 }
@@ -188,6 +216,19 @@ pickup_state_remove(const struct pickup_folders *f,
 	    (unlinkat(f->taken_fd, name, 0) == -1 && errno != ENOENT))
 		return err_sys(e, "%s", name);
 	return 0;
+}
+
+int
+pickup_state_keep(const struct pickup_folders *f,
+    const struct pickup_item *item, const char *as, struct err *e)
+{
+	char name[NAME_MAX + 1];
+
+	state_name(item->name, name);
+	(void)unlinkat(f->bad_fd, as, 0); /* of an earlier try */
+	if (linkat(f->taken_fd, name, f->bad_fd, as, 0) == -1)
+		return errno == ENOENT ? PICKUP_ABSENT : err_sys(e, "%s", as);
+	return fsync(f->bad_fd) == -1 ? err_sys(e, "%s", as) : 0;
 }
 
 void

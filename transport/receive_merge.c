@@ -38,7 +38,7 @@ struct merge_run {
 	size_t notice_count;
 	struct merge_mail *mails;
 	size_t mail_count, mail_cap;
-	uint64_t bytes; /* of their texts */
+	uint64_t bytes; /* of their texts, and of all of the notices */
 
 	/* While one is made the session's tx and its region are these: */
 	struct region *rg;
@@ -326,6 +326,13 @@ on_stored(struct store_accept *a)
 	worker_post(run->worker, &a->post);
 }
 
+/* Who is told of a failure is queued as any recipient is. */
+static uint32_t
+places_of(const struct merge_run *run)
+{
+	return (uint32_t)(run->rcpt_total + run->notice_count);
+}
+
 /* The first message has all others with it. */
 static void
 make_accept(struct merge_run *run)
@@ -341,7 +348,7 @@ make_accept(struct merge_run *run)
 		.waybill = { first->waybill.p, first->waybill.len },
 		.rcpt_count = first->rcpt_count,
 		.receipts = made_receipts(first),
-		.places = (uint32_t)run->rcpt_total };
+		.places = places_of(run) };
 	run->known = mem_array(run->rcpt_total, sizeof(bool));
 	a->known = run->known;
 	run->refusals = refusals_pack(s, &env, first->msg->body);
@@ -376,9 +383,8 @@ bounce(struct merge_run *run)
 	struct notice *notices = run->notices;
 	size_t count = run->notice_count;
 
-	if (!gate_pass(s->env->gate, GATE_MAIL, 0,
-		snapshot_global(s->env->conf)->spool_max_rcpts)) {
-		gate_refused(s->env->gate);
+	s->tx.copies = count;
+	if (ingress_room(s, GATE_DATA, 0, NULL) != ROOM_NOW) {
 		refuse(run, no_room, NULL);
 		return;
 	}
@@ -398,8 +404,8 @@ hand_over(struct merge_run *run)
 		bounce(run);
 		return;
 	}
+	s->tx.copies = places_of(run) - s->tx.rcpt_count;
 	make_accept(run);
-	s->tx.copies = run->rcpt_total - s->tx.rcpt_count;
 	s->ticket.until_us = 0;
 	/* Who merges is no host MTA: nobody waits for room. */
 	if (ingress_room(s, GATE_DATA, 0, NULL) != ROOM_NOW) {
@@ -475,8 +481,11 @@ make_notice(struct merge_run *run, int64_t until_us)
 
 	if (why != NULL)
 		return why;
-	run->bytes += g->now.text.len;
-	if (run->bytes > INGRESS_SIZE_MAX)
+	told.sender = merge_groups_sender(g, first);
+	why = ingress_from_may(run->s, told.sender);
+	if (why != NULL)
+		return why;
+	if (run->bytes + g->now.text.len > INGRESS_SIZE_MAX)
 		return MERGE_TOO_LARGE;
 	body = refusals_body(
 	    (struct slice){ g->now.text.p == NULL ? "" : g->now.text.p,
@@ -484,12 +493,13 @@ make_notice(struct merge_run *run, int64_t until_us)
 	    run->rg);
 	told.body = body;
 	told.rcpts = g->rcpts + first;
-	told.sender = merge_groups_sender(g, first);
 	told.envid = merge_groups_envid(g, first);
 	if (refusals_notice(run->s, &told, &notice)) {
 		run->notices = mem_realloc(run->notices,
 		    (run->notice_count + 1) * sizeof(*run->notices));
 		run->notices[run->notice_count++] = notice;
+		run->bytes += notice.msg->body->len + notice.msg->env_len +
+		    notice.waybill.len;
 	}
 	body_unref(&body);
 	return NULL;

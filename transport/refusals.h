@@ -93,7 +93,7 @@ struct body *refusals_body(struct slice given, struct region *rg);
 void refusals_take_notices(struct refusals *r, struct notice *notices,
     size_t count);
 
-/* As refusals_bounce(), with these. */
+/* As refusals_bounce(), with these; of the gate count places were taken. */
 void refusals_bounce_merge(struct ingress_session *s, struct notice *notices,
     size_t count);
 

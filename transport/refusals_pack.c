@@ -17,6 +17,7 @@
 #include "transport/host_lines.h"
 #include "transport/ingress_merge.h"
 #include "transport/ingress_priv.h"
+#include "transport/ingress_senders.h"
 #include "transport/notice.h"
 #include "transport/record.h"
 #include "transport/suppressing.h"
@@ -30,7 +31,8 @@ struct refusals {
 	struct store_refused refused; /* and what hangs on it: */
 	struct buf records;
 	uint32_t *ends;
-	bool bounces; /* the whole message: it is to be answered */
+	bool bounces;    /* the whole message: it is to be answered */
+	uint32_t places; /* of the gate, until the store has counted its own */
 	struct notice *notices;
 	struct store_mail *mails; /* of these */
 	size_t notice_count;
@@ -92,7 +94,10 @@ own_value(const struct ingress_merge *m, const struct merge_vars *vars,
 								      all;
 }
 
-/* In a mail merge each has what was defined for him; vars NULL: it is none. */
+/*
+ * In a mail merge each has what was defined for him; vars NULL: it is none.  But
+ * a sender who may not be used sends nothing, nor is he in a record.
+ */
 static void
 set_own(struct packing *p, const struct envelope *all,
     const struct merge_vars *vars)
@@ -105,6 +110,9 @@ set_own(struct packing *p, const struct envelope *all,
 	envid = merge_get(vars, "*envid");
 	p->env.sender = own_value(tx->merge, vars, "*from", all->sender,
 	    tx->sender);
+	if (merge_get(vars, "*from") != NULL &&
+	    ingress_from_may(p->s, p->env.sender) != NULL)
+		p->env.sender = tx->sender;
 	p->env.job = own_value(tx->merge, vars, "*jobid", all->job, "");
 	p->env.envid = envid == NULL ?
 	    tx->envid :
@@ -366,6 +374,7 @@ on_back(struct post *p)
 	bool bounces = r->bounces;
 
 	s->refusals = NULL;
+	gate_give_back(s->env->gate, r->places);
 	refusals_tell(r, s->env, 0);
 	refusals_free(&r);
 	if (!bounces) {
@@ -518,5 +527,6 @@ refusals_bounce_merge(struct ingress_session *s, struct notice *notices,
 
 	CHECK(r != NULL);
 	refusals_take_notices(r, notices, count);
+	r->places = (uint32_t)count;
 	settle(s, r, true);
 }

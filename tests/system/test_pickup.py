@@ -191,6 +191,40 @@ def waits(lab):
     lab.configure("")
 
 
+@tap.test("changed while it waits: nobody is taken for somebody else")
+def changed(lab):
+    lab.daemon.stop()  # with what was counted before
+    lab.daemon.start()
+    lab.configure("max-rcpt-rate-in 1/h")
+    for name in ("other", "broken"):
+        lab.drop(name, [name + "1@in.example", name + "2@in.example"])
+    taken = lab.path("drop", ".mailrace")
+    tap.wait_for(lambda: any(n.startswith("ended-") for n in
+                             os.listdir(taken)), 20, "one has to wait")
+    lab.daemon.stop()
+    kept = [n[6:] for n in os.listdir(taken) if n.startswith("ended-")]
+    name = kept[0].split(".")[1]
+    with open(os.path.join(taken, kept[0]), "r+b") as f:
+        text = f.read().replace(b"1@in", b"3@in")
+        f.seek(0)
+        f.write(text)
+    lab.daemon.start()
+    lab.configure("")
+    names = tap.wait_for(
+        lambda: sorted(n for n in os.listdir(lab.path("bad"))
+                       if n.startswith(name + ".")), 20, "in BADDIR")
+    tap.equal([n.split(".")[2:] for n in names], [[], ["reason"], ["state"]],
+              "with what was decided of it")
+    with open(lab.path("bad", names[1])) as why:
+        tap.check("somebody has changed it" in why.read(), "the reason")
+    lab.settled()
+    got = [r for m in lab.messages() for r in m["rcpts"] if name in r]
+    tap.check(name + "3@in.example" not in got, got)
+    for n in names:
+        os.unlink(lab.path("bad", n))
+    lab.wait_gone()
+
+
 @tap.test("a reload holds for a file that is being handed in")
 def reloaded(lab):
     rcpts = ["l%d@in.example" % i for i in range(6000)]

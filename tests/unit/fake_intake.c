@@ -271,7 +271,7 @@ snapshot_checks_clients(const struct snapshot *s)
 bool
 snapshot_judges_senders(const struct snapshot *s)
 {
-	return s->mail_fault != SENDER_FINE;
+	return s->mail_fault != SENDER_FINE || s->denied != NULL;
 }
 
 enum sender_fault
@@ -281,7 +281,7 @@ policy_mail(const struct policy_in *in, struct region *rg)
 
 	(void)rg;
 	s->policy_client = in->client;
-	return s->mail_fault;
+	return fake_judge(s, in->sender);
 }
 
 bool

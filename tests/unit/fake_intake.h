@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/count.h"
 #include "lib/str.h"
@@ -92,6 +93,7 @@ struct snapshot {
 	const char *assigned, *assigned_to;  /* a domain, and its VMTA */
 	const char *trouble;                 /* NULL: none */
 	enum sender_fault mail_fault, fault; /* at MAIL; of a whole message */
+	const char *denied;                  /* at MAIL; a sender, or NULL */
 	struct rate_in_limits limits;        /* of any message */
 	unsigned policy_runs;
 	struct net_addr policy_client;
@@ -112,6 +114,14 @@ struct snapshot {
 	 */
 	const char *listed, *listed_late, *unsure;
 };
+
+static inline enum sender_fault
+fake_judge(const struct snapshot *s, const char *sender)
+{
+	return s->denied != NULL && strcmp(s->denied, sender) == 0 ?
+	    SENDER_DENIED :
+	    s->mail_fault;
+}
 
 /* How long a check of a password takes, and how long a wrong one waits. */
 struct fake_passwords {

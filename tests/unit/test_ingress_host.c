@@ -181,7 +181,9 @@ test_limits(void)
 	} limits[] = {
 		{ "nothing", "", "250 2.6.0*", 0, 0, false },
 		{ "enough", " SMTPUTF8", "250 2.6.0*", 100, 2, false },
-		{ "a size", "", "552 5.3.4 message too big", 20, 2, false },
+		{ "a size", "", "552 5.3.4 message too big", 13, 2, false },
+		{ "a size that fits as the client sent it", "", "250 2.6.0*",
+		    14, 2, false },
 		{ "recipients", "", "554 5.5.3 too many recipients", 0, 1,
 		    false },
 		{ "ASCII, of others", "", "250 2.6.0*", 0, 0, true },
@@ -199,6 +201,7 @@ test_limits(void)
 		world.conf.other_client = (struct net_addr){ AF_INET,
 			{ 192, 0, 2, 8 } };
 		of->max_size = limits[i].max_size;
+		world.conf.source.max_size = limits[i].max_size;
 		of->max_rcpts = limits[i].max_rcpts;
 		of->allow_utf8 = !limits[i].no_utf8;
 		(void)snprintf(script, sizeof(script),
@@ -206,7 +209,8 @@ test_limits(void)
 		    "> MAIL FROM:<s@a.test>%s\n> RCPT TO:<r@b.test>\n"
 		    "> RCPT TO:<t@b.test>\n> DATA\n"
 		    "< 250*\n< 250*\n< 250*\n< 354*\n"
-		    "> Received: x\n> Subject: y\n> \n> .\n< %s\n",
+		    "> X-Mailrace-Auth: u\n> Received: x\n"
+		    "> Subject: y\n> \n> .\n< %s\n",
 		    limits[i].mail, limits[i].reply);
 		ok(client_talk(&c, SMTP_HELLO), "hello");
 		ok(client_talk(&c, script), "%s", limits[i].label);

@@ -14,6 +14,7 @@
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 #include "transport/ingress_merge.h"
+#include "transport/ingress_senders.h"
 
 static void
 begin(struct client *c)
@@ -568,6 +569,74 @@ test_unparsed(void)
 	client_close(&c);
 }
 
+/* Who gets no message gives nobody a name that the client may not use. */
+static void
+test_denied(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	begin(&c);
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	world.conf.denied = "t@a.test";
+	world.conf.listed = "l@b.test";
+	ok(client_talk(&c,
+	       "> XACK OFF\n< 250*\n" XMRG "> RCPT TO:<a@b.test>\n"
+	       "> XDFN *from=t@a.test\n> RCPT TO:<x@@>\n"
+	       "> XPRT 1 LAST\n" PART "> A: b\n> .\n"
+	       "< 550 5.7.1 this sender address must not be used here\n"),
+	    "an address that cannot be read: the merge is refused");
+	is_int(world.store.taken + world.store.mails + world.store.failed, 0,
+	    "nobody is told, and nothing kept");
+	is_int(count_read(&world.env.sender_counts->denied), 1, "counted");
+	ok(client_talk(&c,
+	       XMRG
+	       "> XDFN *from=t@a.test\n> RCPT TO:<x@@>\n> XPRT 1 LAST\n" PART
+	       "> A: b\n> .\n< 550 5.7.1 this sender*\n"),
+	    "also where nobody else is named");
+	is_int(world.store.mails, 0, "nobody is told");
+	ok(client_talk(&c,
+	       "> XACK ON\n< 250*\n" XMRG XDFN(
+		   "*from=t@a.test") "> RCPT TO:<l@b.test>\n< 550*\n> RSET\n< 250*\n"),
+	    "one who is in a list");
+	ok(is_recorded("s@a.test") && !is_recorded("t@a.test"),
+	    "his record names the client's sender");
+	client_close(&c);
+}
+
+#define UNREAD(n) "> XDFN n=" n "\n> RCPT TO:<x@@>\n"
+#define TEXT "> XPRT 1 LAST\n" PART "> A: [n]\n"
+
+/* Senders who are told are in the queue as any other mail is. */
+static void
+test_places(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	begin(&c);
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	world_gate(2, 0);
+	ok(client_talk(&c,
+	       "> XACK OFF\n< 250*\n" XMRG UNREAD("1") UNREAD("2") UNREAD("3")
+		   TEXT "> .\n< 452 4.3.1 no room*\n" XMRG
+			"> RCPT TO:<a@b.test>\n" UNREAD("1") UNREAD("2") TEXT
+	       "> .\n< 452 4.3.1 no room*\n"),
+	    "three, and room for two");
+	is_int(world.store.mails + world.store.taken, 0, "nothing is kept");
+	is_int(gauge_inside(world.places), 0, "and no place");
+	ok(client_talk(&c, XMRG UNREAD("1") UNREAD("2") TEXT DONE), "two");
+	is_int(world.store.mails, 2, "are told");
+	is_int(gauge_inside(world.places), 0,
+	    "places are given back, once the store has its own");
+	ok(client_talk(&c, XMRG RCPT_ONLY UNREAD("1") TEXT DONE),
+	    "one, beside a message");
+	is_int(gauge_inside(world.places), 2, "it has taken a place, too");
+	client_close(&c);
+}
+
 static void
 test_undefined(void)
 {
@@ -617,6 +686,8 @@ main(void)
 	test_suppressed();
 	test_refused_own();
 	test_unparsed();
+	test_denied();
+	test_places();
 	test_undefined();
 	test_bcc();
 	world_fini();

@@ -104,6 +104,9 @@ test_denied(void)
 static void
 test_full(void)
 {
+	static struct pickup_item item;
+	static struct pickup_talk talk;
+
 	put("more");
 	pickup.later_count = 10000;
 	for (int i = 0; i < 3; i++) {
@@ -113,12 +116,48 @@ test_full(void)
 		    "too many wait: it stays where it is, for now");
 	}
 	is_int(told("too many files wait"), 1, "which is said once");
+	pickup.later_count = 9000;
+	pickup.waiting_count = 999;
+	talk.item = &item;
+	LIST_INSERT_HEAD(&pickup.talks, &talk, link);
+	watched("more");
+	ok(TAILQ_EMPTY(&pickup.waiting), "nor when some are tried again");
+	LIST_REMOVE(&talk, link);
+	for (int i = 0; i < 2; i++) {
+		pickup.later_count = 9500;
+		pickup.waiting_count = 1000;
+		watched("more");
+		pickup.waiting_count = 400;
+		watched("none");
+	}
+	is_int(told("too many files wait"), 1, "nor when a few go");
+	pickup.later_count = pickup.waiting_count = 0;
+	watched("none");
+	pickup.later_count = 10000;
+	watched("more");
+	is_int(told("too many files wait"), 2, "but when most have gone");
 	pickup.later_count = 0;
 	pickup.waiting_count = PICKUP_WAITING_MAX;
 	watched("more");
 	ok(TAILQ_EMPTY(&pickup.waiting), "also of those that have not begun");
 	pickup.waiting_count = 0;
 	(void)unlinkat(pickup.folders.fd, "more", 0);
+}
+
+/* What comes with another number each time is one reason. */
+static void
+test_waits(void)
+{
+	struct pickup_item *item = pickup_item_of("0123456789ABCDEF.w");
+
+	pickup_log_waits(item, "450 4.7.1 too many: come again in 9 s", false);
+	pickup_log_waits(item, "450 4.7.1 too many: come again in 30 s", false);
+	is_int(told("pickup-waits"), 1, "two tries, one line");
+	pickup_log_waits(item, "450 4.7.0 too many: come again in 30 s", false);
+	is_int(told("pickup-waits"), 2, "another enhanced code");
+	pickup_log_waits(item, "452 4.7.0 too many: come again in 30 s", false);
+	is_int(told("pickup-waits"), 3, "another code");
+	free(item);
 }
 
 int
@@ -146,6 +185,7 @@ main(void)
 	test_taken();
 	test_denied();
 	test_full();
+	test_waits();
 	stuck_names_free(&pickup.stuck);
 	pickup_folders_close(&pickup.folders);
 	(void)close(ends[0]);
