@@ -436,8 +436,13 @@ mark_read(const struct mark_key *key, const char *value, struct region *rg,
 bool
 mark_is_field(struct slice name)
 {
-	return slice_eq_nocase(name, MARK_HEADER) ||
-	    slice_eq_nocase(name, MARK_ARRIVAL_HEADER);
+	static const char *const ours[] = { MARK_HEADER, MARK_ARRIVAL_HEADER,
+		AUTH_HEADER, EXIM_HEADER };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (slice_eq_nocase(name, ours[i]))
+			return true;
+	return false;
 }
 
 void

@@ -31,6 +31,13 @@
 #include "mail/spans.h"
 
 #define MARK_HEADER "X-Mailrace-Mark"
+/*
+ * As whom a client has signed in to the host MTA.  Only that may say it, by its
+ * own listener (transport/ingress_host.c); everywhere else it just goes.
+ */
+#define AUTH_HEADER "X-Mailrace-Auth"
+/* Likewise of Exim: whose each message is. */
+#define EXIM_HEADER "X-Mailrace-Meta"
 #define MARK_KEY_MIN 32
 
 struct mark {
@@ -63,10 +70,10 @@ void mark_key_free(struct mark_key **keyp);
 const char *mark_make(const struct mark_key *key, const struct mark *m,
     struct region *rg);
 
-/* Is the field one of these two, which never leave? */
+/* Is the field one of these, which never leave? */
 bool mark_is_field(struct slice name);
 
-/* The value of the second one, of wall clock; then back, as mark_read(). */
+/* The value of X-Mailrace-Arrival, of wall clock; then back, as mark_read(). */
 const char *mark_arrival_make(const struct mark_key *key, int64_t arrival_us,
     const uint8_t body_hash[32], struct region *rg);
 bool mark_arrival_read(const struct mark_key *key, const char *value,

@@ -21,9 +21,9 @@
 #include <string.h>
 
 #include "lib/base64.h"
+#include "mail/mark.h"
 #include "transport/ingress_priv.h"
 #include "transport/letter.h"
-#include "vmta/assign.h"
 
 const char *
 ingress_user(const struct ingress_session *s)

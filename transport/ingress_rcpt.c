@@ -168,6 +168,18 @@ is_for_host(const char *queued)
 	return strcmp(queued, SNAPSHOT_DSN_DOMAIN) == 0;
 }
 
+/*
+ * Is there a way to somewhere else in its local part, as "u%b.test@a.test"?  The
+ * host MTA trusts us, and would go it.
+ */
+static bool
+is_routed(const struct addr *a)
+{
+	size_t domain = strlen(a->domain) + 1, len = strlen(a->text);
+
+	return len > domain && strcspn(a->text, "%!@") < len - domain;
+}
+
 enum ingress_state
 ingress_take_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 {
@@ -196,6 +208,8 @@ ingress_take_rcpt(struct ingress_session *s, const struct smtp_cmd *given)
 		return ingress_refuse_rcpt(s,
 		    "550 5.7.1 mail for this domain is for "
 		    "the host itself");
+	if (!s->relay && is_for_host(queued) && is_routed(&c.addr))
+		return refuse_relay(s, &c);
 	/* Who would not be told keeps it: it ends before its delivery. */
 	refused = s->hushed || is_for_host(queued) ? NULL :
 						     refusals_rcpt(s, &c);

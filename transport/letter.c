@@ -264,9 +264,7 @@ make_kept(struct letter_work *w)
 		const struct header *h = &w->all.v[i];
 		bool trace = i < top && slice_eq_nocase(h->name, "Received");
 
-		if (mark_is_field(h->name) ||
-		    slice_eq_nocase(h->name, AUTH_HEADER) ||
-		    slice_eq_nocase(h->name, EXIM_HEADER) || (trace && drops) ||
+		if (mark_is_field(h->name) || (trace && drops) ||
 		    (envid && slice_eq_nocase(h->name, ENVID_HEADER)))
 			continue;
 		if (trace && w->source.hide_source)

@@ -21,7 +21,6 @@
 #include "transport/notice.h"
 #include "transport/record.h"
 #include "transport/suppressing.h"
-#include "vmta/assign.h"
 
 struct refusals {
 	struct store_settle settle;
@@ -458,7 +457,7 @@ refusals_settle(struct ingress_session *s)
 	return true;
 }
 
-/* Without what never goes out; transport/letter.c does so for others. */
+/* Without what never goes out. */
 static struct slice
 without_ours(struct slice text, struct region *rg)
 {
@@ -471,8 +470,7 @@ without_ours(struct slice text, struct region *rg)
 	for (size_t i = 0; i < fields.n; i++) {
 		const struct header *h = &fields.v[i];
 
-		if (!mark_is_field(h->name) &&
-		    !slice_eq_nocase(h->name, AUTH_HEADER))
+		if (!mark_is_field(h->name))
 			continue;
 		memcpy(out + n, from, (size_t)(h->whole.p - from));
 		n += (size_t)(h->whole.p - from);

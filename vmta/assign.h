@@ -30,13 +30,6 @@ struct assignment {
 #define JOB_HEADER "X-Job"
 #define VMTA_HEADER "X-Virtual-MTA"
 #define ENVID_HEADER "X-Envid" /* where it is processed; else it is nobody's */
-/*
- * As whom a client has signed in to the host MTA.  Only that may say it, by its
- * own listener (transport/ingress_host.c); everywhere else it just goes.
- */
-#define AUTH_HEADER "X-Mailrace-Auth"
-/* Likewise of Exim: whose each message is. */
-#define EXIM_HEADER "X-Mailrace-Meta"
 #define JOB_MAX 255
 #define PRIORITY_DEFAULT 50
 /* A default-virtual-mta: the one that has the address the client came to. */

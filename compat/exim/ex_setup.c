@@ -7,7 +7,7 @@
 #include "compat/exim/ex_list.h"
 #include "compat/exim/ex_rcpt.h"
 #include "compat/exim/ex_stay.h"
-#include "vmta/assign.h"
+#include "mail/mark.h"
 
 /* The first line of each of our blocks. */
 #define MARK "# Mailrace (mailrace setup exim): "

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "mail/mark.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 #include "transport/ingress_senders.h"
-#include "vmta/assign.h"
 
 #define META "X-Mailrace-Meta: v=1; "
 #define TRACE "Received: from c.test by mx.test with esmtp (Exim)\r\n"

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "mail/mark.h"
 #include "tests/tap.h"
 #include "tests/unit/ingress_client.h"
 #include "transport/ingress_senders.h"
-#include "vmta/assign.h"
 
 #define TRACE "Received: from c.test by mx.test (Postfix); Fri\r\n"
 #define NAME32 "abcdefghijklmnopqrstuvwxyz012345"
@@ -237,7 +237,8 @@ test_merge(void)
 #define UNREAD \
 	SMTP_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<bob>\n> DATA\n" \
 		   "< 250*\n< 250*\n< 354*\n" \
-		   "> X-Mailrace-Auth: brand\n> Received: x\n> \n> .\n"
+		   "> X-Mailrace-Auth: brand\n> X-Mailrace-Meta: v=1\n" \
+		   "> Received: x\n> \n> .\n"
 
 /* Nobody is told of a failure as somebody whom the user may not be. */
 static void
@@ -261,7 +262,7 @@ test_bounce(void)
 		    "no recipient can be read, sender denied: %d", denied);
 		is_int(world.store.mails, denied ? 0 : 1, "told");
 		ok(denied ||
-			(strstr(buf_cstr(&world.store.mail), AUTH_HEADER) ==
+			(strstr(buf_cstr(&world.store.mail), "X-Mailrace-") ==
 				NULL &&
 			    strstr(buf_cstr(&world.store.mail),
 				"\r\nReceived: x\r\n") != NULL),
@@ -333,6 +334,31 @@ test_own_domain(void)
 	client_close(&c);
 }
 
+/* The host MTA would go the way that a stranger writes into a local part. */
+static void
+test_routed(void)
+{
+	struct conf_host host = { .name = NULL };
+	struct client c;
+
+	world_reset();
+	world.conf.relay_to = world.conf.host_domain = "own.test";
+	world.conf.global.dsn_hosts.v = &host;
+	world.conf.global.dsn_hosts.n = 1;
+	client_open(&c, INGRESS_SMTP, NULL, SOCK_STREAM);
+	ok(client_talk(&c,
+	       SMTP_HELLO "> MAIL FROM:<s@a.test>\n< 250*\n"
+			  "> RCPT TO:<r%b.test@own.test>\n"
+			  "< 550 5.7.1 relaying denied\n"
+			  "> RCPT TO:<b.test!r@own.test>\n"
+			  "< 550 5.7.1 relaying denied\n"
+			  "> RCPT TO:<\"r@b.test\"@own.test>\n"
+			  "< 550 5.7.1 relaying denied\n"
+			  "> RCPT TO:<r@own.test>\n< 250*\n"),
+	    "no way through the host's domain for who may not relay");
+	client_close(&c);
+}
+
 int
 main(void)
 {
@@ -342,6 +368,7 @@ main(void)
 	test_rates();
 	test_user_rates();
 	test_limits();
+	test_routed();
 	test_merge();
 	test_bounce();
 	test_own_domain();
