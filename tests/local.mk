@@ -410,7 +410,6 @@ tests_unit_test_effects_SOURCES = \
 
 tests_unit_test_release_old_SOURCES = \
 	%D%/unit/test_release_old.c \
-	$(fake_conf_files) \
 	$(sim_files)
 
 tests_unit_test_sched_fair_SOURCES = \
