@@ -15,7 +15,7 @@
 #include "tests/tap.h"
 #include "vmta/sched_walk.h"
 
-#define DAY (24 * 3600 * US_PER_S)
+#define DAY (86400 * US_PER_S)
 
 enum { MESSAGES = 5 };
 
