@@ -109,20 +109,40 @@ tell(const struct hand_back *h)
 	    h->handed, h->waiting);
 }
 
-/* One look, and some more if there is room. */
+static json_int_t
+less(json_int_t a, json_int_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Of those that wait as many as can be meant: who was given by another command
+ * and may still go is not told from ours, but ours are no more than were given.
+ */
+static void
+count_ours(struct hand_back *h, bool selected, json_int_t under_way)
+{
+	if (!selected)
+		return;
+	h->refused = less(h->refused, h->waiting - under_way);
+	h->waiting = less(h->waiting - h->refused, h->handed);
+}
+
+/* One look, and some more if there is room; else it is not over. */
 static int
 give(struct hand_back *h, const struct ctl_options *order, bool giving,
     bool *over_r)
 {
 	json_int_t sending = 0, n = 0, under_way;
 	int rc = look(h->opt, &h->waiting, &under_way);
+	bool room = under_way < FEW;
 
-	h->waiting -= h->waiting < h->before ? h->waiting : h->before;
-	if (rc == 0 && giving && under_way < FEW)
+	count_ours(h, has_selectors(order), under_way);
+	if (rc == 0 && giving && room)
 		rc = ask(order, AT_ONCE - under_way, &n, &sending);
 	h->handed += n;
 	h->waiting += n;
-	*over_r = h->waiting == 0 && sending == 0;
+	*over_r = h->waiting == 0 && sending == 0 && (room || !giving);
 	return rc;
 }
 
@@ -130,7 +150,7 @@ give(struct hand_back *h, const struct ctl_options *order, bool giving,
 static void
 end(struct hand_back *h)
 {
-	h->handed -= h->waiting < h->handed ? h->waiting : h->handed;
+	h->handed -= less(h->waiting, h->handed);
 	if (h->waiting > 0)
 		(void)fprintf(stderr,
 		    "mailrace: %" JSON_INTEGER_FORMAT
@@ -145,11 +165,10 @@ ctl_hand_back(struct hand_back *h)
 	struct ctl_options order = order_of(h->opt);
 	int64_t tell_us = clock_us() + TELL_S * US_PER_S;
 	bool giving = true, over = false, signalled = false;
-	json_int_t under_way;
-	int rc = 0;
+	json_int_t waiting, under_way;
+	int rc = look(h->opt, &waiting, &under_way);
 
-	if (has_selectors(&order))
-		rc = look(h->opt, &h->before, &under_way);
+	h->refused = waiting - under_way;
 	while (rc == 0 && (rc = give(h, &order, giving, &over)) == 0 && !over) {
 		int64_t now_us = clock_us();
 

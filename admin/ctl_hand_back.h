@@ -25,7 +25,7 @@ struct hand_back {
 	const struct ctl_options *opt; /* with selectors; none: all */
 	const sigset_t *signals;       /* that end it */
 	int64_t until_us;   /* no more are given then; engine clock */
-	json_int_t before;  /* waited for the host already, and are not meant */
+	json_int_t refused; /* by the host before, and are not waited for */
 	json_int_t handed;  /* recipients; at the end without: */
 	json_int_t waiting; /* those that are on their way */
 };

@@ -93,6 +93,7 @@ check_PROGRAMS += \
 	tests/unit/test_gate \
 	tests/unit/test_gather \
 	tests/unit/test_glob \
+	tests/unit/test_hand_back \
 	tests/unit/test_handover \
 	tests/unit/test_handover_key \
 	tests/unit/test_header \
@@ -410,7 +411,6 @@ tests_unit_test_effects_SOURCES = \
 
 tests_unit_test_release_old_SOURCES = \
 	%D%/unit/test_release_old.c \
-	$(fake_conf_files) \
 	$(sim_files)
 
 tests_unit_test_sched_fair_SOURCES = \
@@ -615,6 +615,10 @@ tests_unit_test_progress_SOURCES = \
 tests_unit_test_stats_diag_SOURCES = \
 	%D%/unit/test_stats_diag.c \
 	admin/stats_diag.c admin/stats_diag.h
+
+tests_unit_test_hand_back_SOURCES = \
+	%D%/unit/test_hand_back.c \
+	admin/ctl_hand_back.c admin/ctl_hand_back.h
 
 tests_unit_test_setup_socket_SOURCES = \
 	%D%/unit/test_setup_socket.c \

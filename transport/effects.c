@@ -110,6 +110,13 @@ defer(const struct effects_to *to, struct sched_queue *q,
 	    why->text, now_us, tried);
 }
 
+/* A server that was ready for mail can take what still waits its turn. */
+static bool
+is_unreachable(const struct outcome *why)
+{
+	return why->phase < PHASE_MAIL && disposition_retry(why) != RETRY_DNS;
+}
+
 /* What is being sent ends with its own reply. */
 static void
 bounce_queue(const struct effects_to *to, struct sched_queue *q,
@@ -200,7 +207,7 @@ disable_source(const struct effects_to *to, struct sched_conn *c,
 
 	if (a->family == 0) {
 		tell_no_source(to, q, n);
-		defer(to, q, n->why, now_us, false);
+		defer(to, q, n->why, now_us, is_unreachable(n->why));
 		return false;
 	}
 	(void)sched_queue_source_off(to->sched, q, a,
@@ -223,7 +230,7 @@ apply_one(const struct effects_to *to, struct sched_conn *c,
 		off = disable_source(to, c, n, now_us);
 	if (e->defer_queue) {
 		log_queue(q, "defer-queue", &e->at[REPLY_DEFER], n->why);
-		defer(to, q, n->why, now_us, false);
+		defer(to, q, n->why, now_us, is_unreachable(n->why));
 	}
 	if (e->bounce_queue) {
 		log_queue(q, "bounce-queue", &e->at[REPLY_ROUTE], n->why);
@@ -265,13 +272,6 @@ static bool
 is_to_host(const struct sched_queue *q)
 {
 	return strcmp(sched_queue_domain(q), SNAPSHOT_DSN_DOMAIN) == 0;
-}
-
-/* A server that was ready for mail can take what still waits its turn. */
-static bool
-is_unreachable(const struct outcome *why)
-{
-	return why->phase < PHASE_MAIL && disposition_retry(why) != RETRY_DNS;
 }
 
 /* The connection never got to work: what does that mean for its queue? */

@@ -45,12 +45,15 @@ retry_failed_for(struct retry *r, const struct queue_conf *c,
 {
 	switch (kind) {
 	case RETRY_DNS:
-		if (!retry_waits(r, now_us))
+		if (!retry_waits(r, now_us)) {
 			wait_for(r, c->retry_dns_us, now_us);
+			r->unresolved = true;
+		}
 		return r->until_us;
 	case RETRY_QUEUE:
 		break;
 	}
+	r->unresolved = false;
 	if (r->slow != (mode == MODE_BACKOFF))
 		r->position = 0;
 	r->slow = mode == MODE_BACKOFF;
@@ -63,6 +66,7 @@ void
 retry_worked(struct retry *r)
 {
 	r->position = 0;
+	r->unresolved = false;
 }
 
 void

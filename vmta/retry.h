@@ -28,6 +28,7 @@ struct retry { /* zeroed: has not failed */
 	int64_t until_us;
 	uint32_t position; /* in the list, for the next failure */
 	bool slow;         /* that list is backoff's */
+	bool unresolved;   /* the last failure was one of DNS */
 };
 
 /* Returns until when. */

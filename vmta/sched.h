@@ -327,7 +327,8 @@ void sched_closed(struct sched *s, struct sched_conn **cp, int64_t now_us);
  * closes idle ones; returns until when.  Failures while it waits are the same
  * failure.  sched_queue_worked() sets the next wait to the first of the list;
  * a wait that has begun stands.  tried: none of its servers can be reached, so
- * what is too old, and was to be tried once, ends too.
+ * what is too old, and was to be tried once, ends too; so it does with the
+ * second failure of DNS in a row.
  */
 int64_t sched_queue_failed(struct sched *s, struct sched_queue *q,
     enum retry_kind kind, const char *why, int64_t now_us, bool tried);

@@ -638,6 +638,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
     const char *why, int64_t now_us, bool tried)
 {
 	bool waited = retry_waits(&q->retry, now_us);
+	bool again = kind == RETRY_DNS && !waited && q->retry.unresolved;
 	int64_t until;
 
 	CHECK(!s->in_callback);
@@ -650,7 +651,7 @@ sched_queue_failed(struct sched *s, struct sched_queue *q, enum retry_kind kind,
 	    kind, now_us);
 	if (!waited)
 		sched_keep_dirty(s, q, until - now_us >= KEPT_WAIT_US);
-	expiry_failed(s, q, tried, now_us);
+	expiry_failed(s, q, tried || again, now_us);
 	delay_queue_failed(s, q, now_us);
 	vqueue_cool(q);
 	sched_dirty(s, q);

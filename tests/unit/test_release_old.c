@@ -4,16 +4,18 @@
  * message does not end it; that none can be reached does, and so does its age
  * once it has been tried.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
-#include "tests/support/fake_conf.h"
+#include "tests/conf_file.h"
 #include "tests/support/sim.h"
 #include "tests/tap.h"
 #include "vmta/sched_walk.h"
 
-#define DAY (24 * 3600 * US_PER_S)
+#define DAY (86400 * US_PER_S)
 
 enum { MESSAGES = 5 };
 
@@ -46,17 +48,32 @@ hold_and_release(struct sim *sim)
 	}
 }
 
-/* One connection at a time, and a server that says this so often first. */
-static struct sim *
-begin(int64_t age_us, const struct sim_reply *first)
+static struct snapshot *
+load(const char *rule)
 {
-	struct snapshot *conf = fake_conf_new();
-	struct sim *sim = mem_new(struct sim);
-	struct err e;
+	struct conf_errors errs = { 0 };
+	struct snapshot *conf;
+	char text[256];
 
-	if (fake_conf_domain(conf, "a.example", "max-smtp-out", "1", &e) == -1)
-		(void)ok(false, "%s", e.text);
-	sim_init(sim, conf, 1);
+	(void)snprintf(text, sizeof(text),
+	    "<smtp-pattern-list x>\n reply /busy/ %s\n</smtp-pattern-list>\n"
+	    "<domain a.example>\n max-smtp-out 1\n smtp-pattern-list x\n"
+	    "</domain>\n",
+	    rule);
+	conf_file_put("main", text);
+	conf = snapshot_load(conf_file_path("main"), &errs);
+	CHECK(conf != NULL);
+	conf_errors_fini(&errs);
+	return conf;
+}
+
+/* One connection at a time, a server that says this so often first, a rule. */
+static struct sim *
+begin(int64_t age_us, const struct sim_reply *first, const char *rule)
+{
+	struct sim *sim = mem_new(struct sim);
+
+	sim_init(sim, load(rule), 1);
 	sim_script_add(sim->rg, sim_server(sim, "a.example"), first);
 	sim_submit(sim,
 	    &(struct sim_submit){ .domain = "a.example",
@@ -80,13 +97,17 @@ static const struct {
 	const char *label;
 	enum sim_phase at;
 	int code;
+	uint32_t times;
 	uint64_t delivered, expired;
 } cases[] = {
 	{ "one message ends its connection, and itself alone", SIM_MAIL,
-	    SIM_HANGS_UP, MESSAGES - 1, 1 },
-	{ "DNS fails, and is asked again", SIM_GREETING, SIM_UNRESOLVED,
+	    SIM_HANGS_UP, 1, MESSAGES - 1, 1 },
+	{ "DNS fails, and is asked again", SIM_GREETING, SIM_UNRESOLVED, 1,
 	    MESSAGES, 0 },
-	{ "no server can be reached", SIM_GREETING, SIM_HANGS_UP, 0, MESSAGES },
+	{ "DNS fails for good", SIM_GREETING, SIM_UNRESOLVED, SIM_ALWAYS, 0,
+	    MESSAGES },
+	{ "no server can be reached", SIM_GREETING, SIM_HANGS_UP, 1, 0,
+	    MESSAGES },
 };
 
 static void
@@ -97,8 +118,8 @@ test_first(void)
 			.code = cases[i].code,
 			.text = "",
 			.host = "",
-			.times = 1 };
-		struct sim *sim = begin(100 * DAY, &first);
+			.times = cases[i].times };
+		struct sim *sim = begin(100 * DAY, &first, "skip-mx");
 		const struct sim_count *n = sim_count(sim, "a.example", "");
 
 		sim_run(sim, DAY);
@@ -106,6 +127,28 @@ test_first(void)
 		    cases[i].label);
 		ok(n->expired == cases[i].expired, "%s: so many end",
 		    cases[i].label);
+		end(sim);
+	}
+}
+
+/* A rule that puts off its queue says no more of it than the greeting does. */
+static void
+test_rule(void)
+{
+	static const char *const rules[] = { "defer-queue",
+		"disable-source-ip" };
+	const struct sim_reply busy = { .at = SIM_GREETING,
+		.code = 421,
+		.text = "4.3.2 busy",
+		.host = "",
+		.times = SIM_ALWAYS };
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		struct sim *sim = begin(100 * DAY, &busy, rules[i]);
+
+		sim_run(sim, DAY);
+		is_int((int64_t)sim_count(sim, "a.example", "")->expired,
+		    MESSAGES, rules[i]);
 		end(sim);
 	}
 }
@@ -120,7 +163,7 @@ test_tried(void)
 		.host = "",
 		.times = SIM_ALWAYS };
 	struct sched_pause pause = { "a.example", "*", true };
-	struct sim *sim = begin(0, &later);
+	struct sim *sim = begin(0, &later, "skip-mx");
 	const struct sim_count *n = sim_count(sim, "a.example", "");
 	struct err e;
 
@@ -135,7 +178,10 @@ test_tried(void)
 int
 main(void)
 {
+	conf_file_begin();
 	test_first();
+	test_rule();
 	test_tried();
+	conf_file_end();
 	return done_testing();
 }
