@@ -43,6 +43,14 @@ void header_list_add(struct header_list *list, struct region *rg,
 size_t header_find(const struct header_list *list, const char *name,
     size_t from);
 
+/*
+ * The field with that name, with its folds, also behind lines that are none: up
+ * to the first empty line.  False: it is not there; p and len may be what is
+ * left of a header behind a field.
+ */
+bool header_seek(const char *p, size_t len, const char *name,
+    struct header *h_r);
+
 /* The value unfolded and trimmed, in the region. */
 const char *header_value(const struct header *h, struct region *rg);
 
