@@ -204,6 +204,41 @@ test_rates(void)
 	client_close(&c);
 }
 
+/* At RCPT only the host is known, whose lists are not the client's. */
+static void
+test_lists(void)
+{
+	static const char *names[] = { "late" };
+	static const struct {
+		const char *label, *reply;
+		bool of_host;
+	} lists[] = {
+		{ "a list of the host's source", "250 2.1.5", true },
+		{ "one of the client's",
+		    "550 5.7.1 recipient is in suppression list \"late\"",
+		    false },
+	};
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct source_conf *other = &world.conf.other_source;
+
+		open_door(&c, true, INGRESS_LMTP);
+		world.conf.listed_late = "r@b.test";
+		world.conf.assign = "two";
+		*other = world.conf.source;
+		world.conf.other_client = (struct net_addr){ AF_INET,
+			{ 192, 0, 2, 8 } };
+		*(lists[i].of_host ? &world.conf.source.suppression_lists :
+				     &other->suppression_lists) =
+		    (struct conf_strs){ 1, names };
+		ok(client_talk(&c, EXIM_HELLO), "hello");
+		ok(begins(send_text(&c, BRAND), lists[i].reply), "%s",
+		    lists[i].label);
+		client_close(&c);
+	}
+}
+
 /* What is refused of one says nothing of the next. */
 static void
 test_next(void)
@@ -228,6 +263,7 @@ main(void)
 	test_field();
 	test_others();
 	test_rates();
+	test_lists();
 	test_next();
 	world_fini();
 	return done_testing();
