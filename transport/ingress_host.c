@@ -202,8 +202,11 @@ ingress_host_excess(const struct ingress_session *s,
 	if (conf->max_size != 0 && tx->text.len > tx->host_added &&
 	    tx->text.len - tx->host_added > conf->max_size)
 		return "552 5.3.4 message too big";
-	/* All get one answer: whom it was for cannot come in parts. */
-	if (conf->max_rcpts != 0 &&
+	/*
+	 * All get one answer: whom it was for cannot come in parts.  Exim's
+	 * aliases have added some whom the client has not named.
+	 */
+	if (!s->by_exim && conf->max_rcpts != 0 &&
 	    tx->named + tx->refused_count + tx->unparsed_count >
 		conf->max_rcpts)
 		return "554 5.5.3 too many recipients";

@@ -239,6 +239,28 @@ test_lists(void)
 	}
 }
 
+/* An alias of Exim makes many of one; what the client may is Exim's to count. */
+static void
+test_rcpts(void)
+{
+	struct source_conf *other = &world.conf.other_source;
+	struct client c;
+
+	open_door(&c, true, INGRESS_LMTP);
+	*other = world.conf.source;
+	other->max_rcpts = 1;
+	world.conf.other_client = (struct net_addr){ AF_INET,
+		{ 192, 0, 2, 8 } };
+	ok(client_talk(&c,
+	       EXIM_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<r@b.test>\n"
+			  "> RCPT TO:<t@b.test>\n> DATA\n"
+			  "< 250*\n< 250*\n< 250*\n< 354*\n"
+			  "> X-Mailrace-Meta: v=1; client=192.0.2.8; auth=\n"
+			  "> \n> .\n< 250 2.1.5*\n< 250 2.1.5*\n"),
+	    "more than the client may name");
+	client_close(&c);
+}
+
 /* What is refused of one says nothing of the next. */
 static void
 test_next(void)
@@ -264,6 +286,7 @@ main(void)
 	test_others();
 	test_rates();
 	test_lists();
+	test_rcpts();
 	test_next();
 	world_fini();
 	return done_testing();
