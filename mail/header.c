@@ -120,10 +120,11 @@ header_parse(const char *p, size_t len, struct region *rg,
 bool
 header_seek(const char *p, size_t len, const char *name, struct header *h_r)
 {
-	size_t at = 0, next, line;
+	size_t next;
 
-	for (; at < len; at += next) {
-		line = line_len(p + at, len - at, &next);
+	for (size_t at = 0; at < len; at += next) {
+		size_t line = line_len(p + at, len - at, &next);
+
 		if (line == 0)
 			return false;
 		if (read_field(p + at, len - at, line, &next, h_r) &&

@@ -44,9 +44,8 @@ size_t header_find(const struct header_list *list, const char *name,
     size_t from);
 
 /*
- * The field with that name, with its folds, also behind lines that are none: up
- * to the first empty line.  False: it is not there; p and len may be what is
- * left of a header behind a field.
+ * The first field with that name, also behind lines that are no fields: up to
+ * the first empty line.  False: it is not there.
  */
 bool header_seek(const char *p, size_t len, const char *name,
     struct header *h_r);

@@ -344,7 +344,6 @@ policy_run(const struct policy_in *in, struct region *rg,
 /* ---- suppression lists: of the top level, of a virtual MTA or source ----- */
 
 enum { TOP, LATE };
-
 static const struct suppress_list fake_lists[] = { { .name = "out" },
 	{ .name = "late" } };
 
