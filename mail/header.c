@@ -69,39 +69,69 @@ split_name(const char *p, size_t len, size_t *name_len_r, size_t *colon_r)
 	return n > 0 && colon < len && p[colon] == ':';
 }
 
+/*
+ * The field at p, whose first line has so many bytes; next_r is where the line
+ * behind that starts, and then the one behind the field.
+ */
+static bool
+read_field(const char *p, size_t len, size_t line, size_t *next_r,
+    struct header *h_r)
+{
+	size_t end = line, next = *next_r, name_len, colon;
+
+	if (!split_name(p, line, &name_len, &colon))
+		return false;
+	while (next < len && is_blank(p[next])) {
+		size_t start = next;
+
+		end = start + line_len(p + start, len - start, &next);
+		next += start;
+	}
+	h_r->whole = (struct slice){ p, end };
+	h_r->name = (struct slice){ p, name_len };
+	h_r->value = (struct slice){ p + colon + 1, end - colon - 1 };
+	*next_r = next;
+	return true;
+}
+
 void
 header_parse(const char *p, size_t len, struct region *rg,
     struct header_list *list_r, size_t *body_r)
 {
+	struct header h;
 	size_t at = 0;
 
 	*list_r = (struct header_list){ 0 };
 	while (at < len) {
-		size_t next, end, name_len, colon;
-		struct header *h;
+		size_t next, line = line_len(p + at, len - at, &next);
 
-		end = at + line_len(p + at, len - at, &next);
-		next += at;
-		if (end == at) { /* the empty line */
-			at = next;
+		if (line == 0) { /* the empty line */
+			at += next;
 			break;
 		}
-		if (!split_name(p + at, end - at, &name_len, &colon))
+		if (!read_field(p + at, len - at, line, &next, &h))
 			break;
-		while (next < len && is_blank(p[next])) {
-			size_t start = next;
-
-			end = start + line_len(p + start, len - start, &next);
-			next += start;
-		}
-		h = add_slot(list_r, rg);
-		h->whole = (struct slice){ p + at, end - at };
-		h->name = (struct slice){ p + at, name_len };
-		h->value = (struct slice){ p + at + colon + 1,
-			end - at - colon - 1 };
-		at = next;
+		*add_slot(list_r, rg) = h;
+		at += next;
 	}
 	*body_r = at;
+}
+
+bool
+header_seek(const char *p, size_t len, const char *name, struct header *h_r)
+{
+	size_t next;
+
+	for (size_t at = 0; at < len; at += next) {
+		size_t line = line_len(p + at, len - at, &next);
+
+		if (line == 0)
+			return false;
+		if (read_field(p + at, len - at, line, &next, h_r) &&
+		    slice_eq_nocase(h_r->name, name))
+			return true;
+	}
+	return false;
 }
 
 void

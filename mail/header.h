@@ -43,6 +43,13 @@ void header_list_add(struct header_list *list, struct region *rg,
 size_t header_find(const struct header_list *list, const char *name,
     size_t from);
 
+/*
+ * The first field with that name, also behind lines that are no fields: up to
+ * the first empty line.  False: it is not there.
+ */
+bool header_seek(const char *p, size_t len, const char *name,
+    struct header *h_r);
+
 /* The value unfolded and trimmed, in the region. */
 const char *header_value(const struct header *h, struct region *rg);
 

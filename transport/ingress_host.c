@@ -115,18 +115,37 @@ read_meta(const char *value, struct region *rg, const char **client_r,
 	    (**user_r == '\0' || is_user_name(*user_r));
 }
 
-static const char *
-take_meta(struct ingress_session *s, const struct header_list *fields)
+/* With its CRLF. */
+static void
+cut_out(struct buf *text, struct slice field)
 {
-	size_t at = header_find(fields, EXIM_HEADER, 0);
-	const char *client, *user;
+	size_t at = (size_t)(field.p - text->p), end = at + field.len;
 
-	if (at == fields->n)
+	if (text->len - end >= 2)
+		end += 2;
+	memmove(text->p + at, text->p + end, text->len - end);
+	text->len -= end - at;
+}
+
+/*
+ * Exim takes lines for fields that are none to us (a name of 8-bit characters,
+ * or of no characters), and has removed foreign ones wherever it does: up to the
+ * first empty line.  Behind such a line nobody else would look for ours.
+ */
+static const char *
+take_meta(struct ingress_session *s)
+{
+	struct buf *text = &s->tx.text;
+	const char *client, *user, *value;
+	struct header h;
+
+	if (!header_seek(text->p, text->len, EXIM_HEADER, &h))
 		return "451 4.3.5 " EXIM_HEADER " is missing";
-	if (header_find(fields, EXIM_HEADER, at + 1) < fields->n)
+	value = header_value(&h, s->tx_rg);
+	cut_out(text, h.whole);
+	if (header_seek(text->p, text->len, EXIM_HEADER, &h))
 		return "451 4.3.5 " EXIM_HEADER " is there twice";
-	if (!read_meta(header_value(&fields->v[at], s->tx_rg), s->tx_rg,
-		&client, &user))
+	if (!read_meta(value, s->tx_rg, &client, &user))
 		return "451 4.3.5 " EXIM_HEADER " cannot be read";
 	s->xforward.addr = client;
 	s->tx.host_user = user[0] == '\0' ? NULL : user;
@@ -135,14 +154,16 @@ take_meta(struct ingress_session *s, const struct header_list *fields)
 
 /* ---- either -------------------------------------------------------------- */
 
-/* Octets of the host's Received field and of ours: the client sent neither. */
+/* Octets of the host's Received field, and of ours: the client sent neither. */
 static size_t
-added_len(const struct header_list *fields, const char *name)
+added_len(const struct header_list *fields, bool by_exim)
 {
 	size_t trace = header_find(fields, "Received", 0), n = 0;
 
 	for (size_t i = 0; i < fields->n; i++)
-		if (i == trace || slice_eq_nocase(fields->v[i].name, name))
+		if (i == trace ||
+		    (!by_exim &&
+			slice_eq_nocase(fields->v[i].name, AUTH_HEADER)))
 			n += fields->v[i].whole.len + 2; /* its CRLF */
 	return n;
 }
@@ -151,23 +172,23 @@ const char *
 ingress_host_sign_in(struct ingress_session *s, const char **trouble_r)
 {
 	struct header_list fields;
-	const char *why;
+	const char *why = NULL;
 	size_t body;
 
 	*trouble_r = NULL;
 	if (!s->by_host)
 		return NULL;
-	header_parse(s->tx.text.p == NULL ? "" : s->tx.text.p, s->tx.text.len,
-	    s->tx_rg, &fields, &body);
-	s->tx.host_added = added_len(&fields,
-	    s->by_exim ? EXIM_HEADER : AUTH_HEADER);
-	if (!s->by_exim)
-		return take_auth(s, &fields);
-	why = take_meta(s, &fields);
-	if (why != NULL)
+	if (s->by_exim)
+		why = take_meta(s);
+	if (why != NULL) {
 		*trouble_r = "Exim's transport does not say whose it is as "
 			     "that of mailrace setup exim does";
-	return why;
+		return why;
+	}
+	header_parse(s->tx.text.p == NULL ? "" : s->tx.text.p, s->tx.text.len,
+	    s->tx_rg, &fields, &body);
+	s->tx.host_added = added_len(&fields, s->by_exim);
+	return s->by_exim ? NULL : take_auth(s, &fields);
 }
 
 const char *
@@ -181,8 +202,11 @@ ingress_host_excess(const struct ingress_session *s,
 	if (conf->max_size != 0 && tx->text.len > tx->host_added &&
 	    tx->text.len - tx->host_added > conf->max_size)
 		return "552 5.3.4 message too big";
-	/* All get one answer: whom it was for cannot come in parts. */
-	if (conf->max_rcpts != 0 &&
+	/*
+	 * All get one answer: whom it was for cannot come in parts.  Exim's
+	 * aliases have added some whom the client has not named.
+	 */
+	if (!s->by_exim && conf->max_rcpts != 0 &&
 	    tx->named + tx->refused_count + tx->unparsed_count >
 		conf->max_rcpts)
 		return "554 5.5.3 too many recipients";

@@ -50,6 +50,7 @@ refuse(struct ingress_session *s, const struct ingress_rcpt *rcpt,
 	return REGION_JOIN(s->tx_rg, "550 5.7.1 ", said->text);
 }
 
+/* Of whom a host MTA names here only the end of data tells. */
 static const struct suppress_set *
 lists_at_rcpt(struct ingress_session *s)
 {
@@ -58,7 +59,8 @@ lists_at_rcpt(struct ingress_session *s)
 	struct source_conf source;
 
 	receive_source(s, NULL, &source);
-	suppress_set_of(s->conf, &(struct suppress_scope){ .source = &source },
+	suppress_set_of(s->conf,
+	    &(struct suppress_scope){ .source = s->by_host ? NULL : &source },
 	    lists);
 	return lists;
 }

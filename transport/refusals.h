@@ -5,10 +5,11 @@
  * those whose address nobody can read, where they are taken to be bounced
  * (accept-invalid-recipients).
  *
- * At RCPT the lists of the top level and of <source> are asked.  At the end of
- * data those of virtual MTA, pool and job as well: LMTP has a reply for each
- * recipient then; SMTP has one for all, so there it is a refusal only when all
- * are listed, and else who is listed ends before delivery.
+ * At RCPT the lists of the top level and of <source> are asked, at a listener of
+ * the host MTA's own only the former.  At the end of data those of virtual MTA,
+ * pool and job as well: LMTP has a reply for each recipient then; SMTP has one
+ * for all, so there it is a refusal only when all are listed, and else who is
+ * listed ends before delivery.
  *
  * Each gets one `b` record, and the ledger counts him as accepted and as
  * suppressed or failed, in the transaction of his message.  Of a bounce its

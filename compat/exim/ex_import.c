@@ -216,16 +216,17 @@ add_name(struct ex_import *im)
 		    "primary_hostname");
 }
 
-/* Where Exim and we meet: what `mailrace setup exim` writes there. */
+/* Where Exim and we meet, as the units and config.sample have it. */
+#define DOOR "/var/spool/postfix/mailrace/lmtp"
+
 static void
 add_doors(struct ex_import *im)
 {
 	const struct ex_instance *d = ex_main(im->conf);
 	struct import_block *top = import_top(im->out);
 
-	(void)import_add(top, "lmtp-listener", "/run/mailrace/lmtp",
-	    "where Exim hands over");
-	(void)import_add(top, "exim-listener", "/run/mailrace/lmtp",
+	(void)import_add(top, "lmtp-listener", DOOR, "where Exim hands over");
+	(void)import_add(top, "exim-listener", DOOR,
 	    "and says of each message whose it is");
 	if (ex_conf_value(d, "dsn_advertise_hosts")[0] != '\0') {
 		(void)import_add(top, "lmtp-listener", "127.0.0.1:2424",

@@ -606,7 +606,8 @@ transport_name(struct ex_setup *s)
 	} else if (w->lmtp == NULL) {
 		host_refuse(s->p,
 		    "Mailrace's configuration has no lmtp-listener with a "
-		    "path, such as /run/mailrace/lmtp");
+		    "path, such as "
+		    "/var/spool/postfix/mailrace/lmtp");
 	} else if (!s->f->has_lmtp) {
 		host_refuse(s->p,
 		    "this Exim has no LMTP: another of its packages "

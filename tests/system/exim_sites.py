@@ -72,6 +72,7 @@ begin rewrite
     "keys": {"club.example.pem": "rsa"},
     "exit": 0,
     "lines": ["host-name mail.club.example",
+              "exim-listener /var/spool/postfix/mailrace/lmtp",
               "smtp-source-host 127.0.0.11 mail.club.example",
               "default-virtual-mta remote_smtp",
               "domain-key mail, club.example, {dir}/club.example.pem",

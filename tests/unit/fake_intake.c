@@ -341,10 +341,9 @@ policy_run(const struct policy_in *in, struct region *rg,
 	out->add[0] = (struct policy_add){ "X-Policy", "ran" };
 }
 
-/* ---- suppression lists: of the top level, of a virtual MTA --------------- */
+/* ---- suppression lists: of the top level, of a virtual MTA or source ----- */
 
 enum { TOP, LATE };
-
 static const struct suppress_list fake_lists[] = { { .name = "out" },
 	{ .name = "late" } };
 
@@ -381,7 +380,8 @@ suppress_set_of(const struct snapshot *s, const struct suppress_scope *c,
 	if (snapshot_suppress_count(s) == 0)
 		return;
 	set_r->bits[0] = 1 << TOP;
-	if (c->vmta != NULL && strcmp(c->vmta, "one") == 0)
+	if ((c->vmta != NULL && strcmp(c->vmta, "one") == 0) ||
+	    (c->source != NULL && c->source->suppression_lists.n > 0))
 		set_r->bits[0] |= 1 << LATE;
 }
 

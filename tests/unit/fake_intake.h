@@ -109,8 +109,8 @@ struct snapshot {
 	const char *disabled; /* a domain whose queue wants no records */
 
 	/*
-	 * An address in a list of the top level, in one of virtual MTA one, and
-	 * one that no list can tell about; or NULL.
+	 * An address in a list of the top level, in one of virtual MTA one and of
+	 * any source that names one, and one that no list can tell about; or NULL.
 	 */
 	const char *listed, *listed_late, *unsure;
 };

@@ -394,6 +394,24 @@ test_tls(size_t i)
 	region_free(&w.rg);
 }
 
+/* Where the units and the sample have it, which Exim's user may reach. */
+static void
+test_doors(void)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	import(&w, ROUTER, CLIENT, &out);
+	if (!ok(has(&out, "\nlmtp-listener /var/spool/postfix/mailrace/lmtp") &&
+		    has(&out,
+			"\nexim-listener /var/spool/postfix/mailrace/lmtp"),
+		"the socket of the units"))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 static void
 test_auth_list(void)
 {
@@ -534,6 +552,7 @@ main(void)
 {
 	test_odd();
 	test_once();
+	test_doors();
 	test_auth_list();
 	for (size_t i = 0; i < sizeof(tls) / sizeof(*tls); i++)
 		test_tls(i);

@@ -77,6 +77,33 @@ test_values(struct region *rg)
 }
 
 static void
+test_seek(void)
+{
+	static const struct {
+		const char *label, *text, *whole; /* NULL: it is not there */
+	} seeks[] = {
+		{ "behind what is no field",
+		    "\xc3\xa4: 1\r\n: 2\r\njunk\r\nx-job \t: 3\r\n\t4\r\nA: 5\r\n",
+		    "x-job \t: 3\r\n\t4" },
+		{ "in a fold", "A: 1\r\n X-Job: 2\r\n", NULL },
+		{ "in a fold of what is none", ": 1\r\n X-Job: 2\r\n", NULL },
+		{ "below the empty line", "A: 1\r\n\r\nX-Job: 2\r\n", NULL },
+		{ "a name that begins so", "X-Job-Id: 1\r\n", NULL },
+		{ "the last line", "\v\r\nX-Job:", "X-Job:" },
+	};
+
+	for (size_t i = 0; i < sizeof(seeks) / sizeof(seeks[0]); i++) {
+		const char *text = seeks[i].text, *whole = seeks[i].whole;
+		struct header h;
+		bool found = header_seek(text, strlen(text), "X-Job", &h);
+
+		ok(found == (whole != NULL) &&
+			(!found || slice_eq(h.whole, whole)),
+		    "%s", seeks[i].label);
+	}
+}
+
+static void
 test_many(struct region *rg)
 {
 	struct header_list list;
@@ -111,6 +138,7 @@ main(void)
 		buf_fini(&shown);
 	}
 	test_values(rg);
+	test_seek();
 	test_many(rg);
 	region_free(&rg);
 	return done_testing();

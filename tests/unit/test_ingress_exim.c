@@ -38,6 +38,20 @@ static const struct {
 	    "" },
 	{ "what is Postfix's does not count",
 	    "X-Mailrace-Auth: boss\r\n" TRACE OWN, NULL, "127.0.0.1", "" },
+	{ "behind an 8-bit name",
+	    TRACE "Gr\xc3\xbc\xc3\x9f"
+		  "e: x\r\n folded\r\n" BRAND,
+	    NULL, "192.0.2.8", "brand" },
+	{ "behind an empty name", TRACE ": x\r\n" BRAND, NULL, "192.0.2.8",
+	    "brand" },
+	{ "behind a VT before the colon, folded",
+	    TRACE "A\v: x\r\nX-Mailrace-META \t: v=1; client=192.0.2.8;\r\n"
+		  " auth=YnJhbmQ=\r\nB: y\r\n",
+	    NULL, "192.0.2.8", "brand" },
+	{ "not in a fold", TRACE ": x\r\n " BRAND,
+	    "451 4.3.5 X-Mailrace-Meta is missing", "", "" },
+	{ "twice, behind such a one", BRAND ": x\r\n" TRACE OWN,
+	    "451 4.3.5 X-Mailrace-Meta is there twice", "", "" },
 	{ "missing", TRACE, "451 4.3.5 X-Mailrace-Meta is missing", "", "" },
 	{ "in the body", TRACE "\r\n" BRAND,
 	    "451 4.3.5 X-Mailrace-Meta is missing", "", "" },
@@ -190,6 +204,63 @@ test_rates(void)
 	client_close(&c);
 }
 
+/* At RCPT only the host is known, whose lists are not the client's. */
+static void
+test_lists(void)
+{
+	static const char *names[] = { "late" };
+	static const struct {
+		const char *label, *reply;
+		bool of_host;
+	} lists[] = {
+		{ "a list of the host's source", "250 2.1.5", true },
+		{ "one of the client's",
+		    "550 5.7.1 recipient is in suppression list \"late\"",
+		    false },
+	};
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct source_conf *other = &world.conf.other_source;
+
+		open_door(&c, true, INGRESS_LMTP);
+		world.conf.listed_late = "r@b.test";
+		world.conf.assign = "two";
+		*other = world.conf.source;
+		world.conf.other_client = (struct net_addr){ AF_INET,
+			{ 192, 0, 2, 8 } };
+		*(lists[i].of_host ? &world.conf.source.suppression_lists :
+				     &other->suppression_lists) =
+		    (struct conf_strs){ 1, names };
+		ok(client_talk(&c, EXIM_HELLO), "hello");
+		ok(begins(send_text(&c, BRAND), lists[i].reply), "%s",
+		    lists[i].label);
+		client_close(&c);
+	}
+}
+
+/* An alias of Exim makes many of one; what the client may is Exim's to count. */
+static void
+test_rcpts(void)
+{
+	struct source_conf *other = &world.conf.other_source;
+	struct client c;
+
+	open_door(&c, true, INGRESS_LMTP);
+	*other = world.conf.source;
+	other->max_rcpts = 1;
+	world.conf.other_client = (struct net_addr){ AF_INET,
+		{ 192, 0, 2, 8 } };
+	ok(client_talk(&c,
+	       EXIM_HELLO "> MAIL FROM:<s@a.test>\n> RCPT TO:<r@b.test>\n"
+			  "> RCPT TO:<t@b.test>\n> DATA\n"
+			  "< 250*\n< 250*\n< 250*\n< 354*\n"
+			  "> X-Mailrace-Meta: v=1; client=192.0.2.8; auth=\n"
+			  "> \n> .\n< 250 2.1.5*\n< 250 2.1.5*\n"),
+	    "more than the client may name");
+	client_close(&c);
+}
+
 /* What is refused of one says nothing of the next. */
 static void
 test_next(void)
@@ -214,6 +285,8 @@ main(void)
 	test_field();
 	test_others();
 	test_rates();
+	test_lists();
+	test_rcpts();
 	test_next();
 	world_fini();
 	return done_testing();
