@@ -48,6 +48,10 @@ def address(n):
     return "u%06d@%s" % (n, DOMAINS[n % len(DOMAINS)])
 
 
+def queue_of(n):
+    return DOMAINS[n % len(DOMAINS)] + "/*"
+
+
 class Injector(threading.Thread):
     """Hands over its part of the campaign by LMTP, each with one write for
     the commands."""
@@ -65,6 +69,7 @@ class Injector(threading.Thread):
                     if n >= self.campaign.hold:
                         self.campaign.commanded.wait(60)
                     self.hand_over(c, address(n))
+                    self.campaign.handed.add(n)
                     self.campaign.injected = max(self.campaign.injected, n)
         except Exception as e:  # told by the main thread
             self.error = e
@@ -97,8 +102,10 @@ class Campaign(Lab):
             receivers=[{"listen": ["127.0.1.%d:25" % (i + 1)], "store": False}
                        for i in range(len(DOMAINS))])
         self.injected = 0
+        self.handed = set()
         # From this number on mail waits for the first command of the campaign,
-        # which is about it: so one at least is refused, however fast we are.
+        # which is about it, and about one whose queue is paused until then: so
+        # one at least is refused, and one ended, however fast we are.
         self.hold = 0
         self.commanded = threading.Event()
         self.off = {}  # address: when the command had answered
@@ -118,15 +125,21 @@ class Campaign(Lab):
         """Spread over the campaign: as long as there are such, the last that
         are still to be handed over; then any."""
         left = sorted(numbers)
+        tap.wait_for(lambda: left[0] in self.handed, 60, "who waits")
+        pick = [left[0], left[-1]]
         while left:
+            self.unsubscribe(pick)
+            if len(left) == len(numbers):  # the first: until it is seen
+                threading.Timer(VISIBLE_S, self.go_on, (left[0],)).start()
+            left = [n for n in left if n not in pick]
             ahead = [n for n in left if n > self.injected]
             pick = ahead[-1:] + left[len(left) // 2:][:AT_ONCE]
             pick = list(dict.fromkeys(pick))[:AT_ONCE]
-            self.unsubscribe(pick)
-            if len(left) == len(numbers):  # the first: until it is seen
-                threading.Timer(VISIBLE_S, self.commanded.set).start()
-            left = [n for n in left if n not in pick]
             time.sleep(PAUSE_S)
+
+    def go_on(self, waits):
+        self.command.text("resume", "queue", queue_of(waits))
+        self.commanded.set()
 
 
 @tap.test("%d messages, one in %d suppressed, half of these while it runs" %
@@ -137,6 +150,7 @@ def campaign(lab):
     numbers = rng.sample(range(COUNT), COUNT // EVERY)
     before, during = numbers[::2], numbers[1::2]
     lab.hold = max(during)
+    lab.command.text("pause", "queue", queue_of(min(during)))
     for at in range(0, len(before), 100):
         lab.unsubscribe(before[at:at + 100])
     time.sleep(VISIBLE_S)
