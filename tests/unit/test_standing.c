@@ -260,7 +260,8 @@ make_any(struct standing *st, struct retry *wait)
 		    NOW - (int64_t)back);
 	}
 	if (rnd(2) == 0)
-		*wait = (struct retry){ some_end(), (uint32_t)rnd(9), false };
+		*wait = (struct retry){ some_end(), (uint32_t)rnd(9), false,
+			false };
 	(void)standing_run(st, 0, NOW);
 }
 
@@ -341,7 +342,7 @@ test_other_clock(void)
 {
 	struct net_addr one = addr("192.0.2.1");
 	struct standing st = { .count = 0 };
-	struct retry wait = { NOW + 2 * H, 3, false };
+	struct retry wait = { NOW + 2 * H, 3, false, false };
 	struct buf b = { 0 };
 	int64_t now = NOW - 9000 * H;
 	struct err e;
@@ -371,7 +372,7 @@ test_other_clock(void)
 static void
 test_wait_alone(void)
 {
-	struct retry wait = { NOW + H, 1, false }, again;
+	struct retry wait = { NOW + H, 1, false, false }, again;
 	struct standing st;
 	struct buf b = { 0 };
 	struct err e;
@@ -398,7 +399,7 @@ test_wait_alone(void)
 static void
 test_wait_in_backoff(void)
 {
-	struct retry wait = { NOW + H, 2, true }, again;
+	struct retry wait = { NOW + H, 2, true, false }, again;
 	struct standing st = { .count = 0 };
 	struct buf b = { 0 };
 	struct err e;
@@ -472,7 +473,7 @@ test_damage(void)
 {
 	struct net_addr one = addr("192.0.2.1");
 	struct standing st = { .count = 0 }, cut;
-	struct retry wait = { NOW + H, 1, false };
+	struct retry wait = { NOW + H, 1, false, false };
 	struct buf b = { 0 };
 	bool refused = true;
 	struct err e;
