@@ -207,6 +207,7 @@ check_PROGRAMS += \
 	tests/unit/test_rewrite \
 	tests/unit/test_rollup \
 	tests/unit/test_run_command \
+	tests/unit/test_sasl_client \
 	tests/unit/test_sasl_server \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
@@ -528,6 +529,14 @@ tests_unit_test_limits_random_SOURCES = \
 	%D%/support/judge.c %D%/support/judge.h \
 	%D%/support/limit_world.c %D%/support/limit_world.h \
 	$(sim_files)
+
+tests_unit_test_sasl_client_SOURCES = \
+	%D%/unit/test_sasl_client.c \
+	%D%/unit/sasl_answers.c %D%/unit/sasl_answers.h
+
+tests_unit_test_sasl_server_SOURCES = \
+	%D%/unit/test_sasl_server.c \
+	%D%/unit/sasl_answers.c %D%/unit/sasl_answers.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \

@@ -109,7 +109,9 @@ libtransport_a_SOURCES = \
 	%D%/refusals_pack.c \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
+	%D%/sasl_client.c %D%/sasl_client.h \
 	%D%/sasl_server.c %D%/sasl_server.h \
+	%D%/sasl_text.c %D%/sasl_text.h \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
