@@ -239,6 +239,7 @@ check_PROGRAMS += \
 	tests/unit/test_setup_socket \
 	tests/unit/test_sig_field \
 	tests/unit/test_signals \
+	tests/unit/test_smtp_auth \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
 	tests/unit/test_smtp_reply \
@@ -251,6 +252,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
 	tests/unit/test_snapshot_sources \
+	tests/unit/test_snapshot_auth \
 	tests/unit/test_snapshot_cold \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
@@ -537,6 +539,11 @@ tests_unit_test_sasl_client_SOURCES = \
 tests_unit_test_sasl_server_SOURCES = \
 	%D%/unit/test_sasl_server.c \
 	%D%/unit/sasl_answers.c %D%/unit/sasl_answers.h
+
+tests_unit_test_smtp_auth_SOURCES = \
+	%D%/unit/test_smtp_auth.c \
+	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
+	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
 
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \

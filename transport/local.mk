@@ -122,6 +122,7 @@ libtransport_a_SOURCES = \
 	%D%/shutdown.c \
 	%D%/sender_out.c %D%/sender_out.h \
 	%D%/sign_later.c %D%/sign_later.h \
+	%D%/smtp_auth.c \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
 	%D%/smtp_session.c %D%/smtp_session.h \

@@ -510,6 +510,7 @@ session_free(void *arg)
 	reply_parser_fini(&s->parser);
 	buf_fini(&s->out);
 	smtp_trans_fini(&s->trans);
+	sasl_client_free(&s->auth);
 	region_free(&s->rg);
 	free(s);
 }

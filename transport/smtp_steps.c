@@ -5,10 +5,11 @@
  *
  *	CONNECT > GREETING > EHLO [> HELO] > READY
  *	EHLO > STARTTLS > HANDSHAKE > EHLO          once, before READY
+ *	EHLO > AUTH > READY                         smtp_auth.c
  *	READY > MAIL > RCPT > DATA > BODY > DOT > READY
  *	MAIL, RCPT, DATA > RSET > READY             failed midway
  *	DATA > EMPTY > RSET                         354, and nobody was accepted
- *	RSET, READY, GREETING, EHLO, HELO > QUIT > CLOSED
+ *	RSET, READY, GREETING, EHLO, HELO, AUTH > QUIT > CLOSED
  *	all > CLOSED
  *
  * MAIL, RCPT and DATA say which reply is awaited; with pipelining the commands
@@ -36,6 +37,14 @@ set_why(struct smtp_session *s, const struct outcome *o)
 	CHECK(!s->has_why);
 	s->has_why = true;
 	s->why = *o;
+}
+
+enum smtp_state
+smtp_end_for(struct smtp_session *s, const struct outcome *why,
+    enum smtp_state next)
+{
+	set_why(s, why);
+	return next;
 }
 
 /*
@@ -258,10 +267,10 @@ after_hello(struct smtp_session *s)
 	bool wanted = required || (s->conf->use_starttls && !s->no_tls);
 
 	if (s->tls_done)
-		return SMTP_READY;
+		return smtp_sign_in(s);
 	if (wanted && s->tls != NULL && (s->ehlo.flags & EHLO_STARTTLS) != 0)
 		return SMTP_STARTTLS;
-	return required ? without_tls(s) : SMTP_READY;
+	return required ? without_tls(s) : smtp_sign_in(s);
 }
 
 static enum smtp_state
@@ -449,8 +458,9 @@ enter_mail(struct smtp_session *s)
 {
 	struct outcome o;
 
-	/* The promise of require-starttls, whatever went before. */
+	/* The promises of require-starttls and auth-username. */
 	CHECK(s->tls_done || !s->conf->require_starttls);
+	CHECK(smtp_may_send(s));
 	smtp_trans_begin(s);
 	if (cannot_send(s, &o)) {
 		smtp_trans_verdict(s, &o);

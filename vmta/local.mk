@@ -135,6 +135,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_assign.c \
+	%D%/snapshot_auth.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \

@@ -629,6 +629,7 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_listeners(&c);
 	snapshot_exim_listeners_check(s, tree, errs);
 	check_tls(&c);
+	snapshot_auth_check(s, errs);
 	snapshot_reroute_check(s, errs);
 	snapshot_log_check(s, errs);
 	check_notices(&c);

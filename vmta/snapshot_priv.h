@@ -309,6 +309,8 @@ void snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *block);
 void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
+/* snapshot_auth.c: who signs in at servers, and what shows his password. */
+void snapshot_auth_check(const struct snapshot *s, struct conf_errors *errs);
 /* snapshot_reroute.c: names that there are not, and ways that lead in a ring. */
 void snapshot_reroute_check(const struct snapshot *s, struct conf_errors *errs);
 /* snapshot_log.c: log-style, and where its lines go. */

@@ -260,6 +260,7 @@ static const struct {
 	[PHASE_GREETING] = { 0, "initial connection" },
 	[PHASE_EHLO] = { 0, "EHLO" },
 	[PHASE_TLS] = { -37, "STARTTLS" },
+	[PHASE_AUTH] = { -42, "AUTH" },
 	[PHASE_MAIL] = { -45, "MAIL FROM" },
 	[PHASE_RCPT] = { -44, "RCPT TO" },
 	[PHASE_DATA] = { -46, "DATA" },

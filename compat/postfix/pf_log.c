@@ -204,6 +204,7 @@ static const struct {
 	[PHASE_GREETING] = { "receiving the initial server greeting", "" },
 	[PHASE_EHLO] = { "performing the EHLO handshake", "EHLO" },
 	[PHASE_TLS] = { "performing the TLS handshake", "STARTTLS" },
+	[PHASE_AUTH] = { "performing SASL authentication", "AUTH" },
 	[PHASE_MAIL] = { "sending MAIL FROM", "MAIL FROM" },
 	[PHASE_RCPT] = { "sending RCPT TO", "RCPT TO" },
 	[PHASE_DATA] = { "sending DATA command", "DATA" },

@@ -50,7 +50,7 @@ enum type {
 #define TYPE_RATES OTHER
 #define TYPE_SIZE OTHER
 #define TYPE_STR STR
-#define TYPE_SECRET OTHER
+#define TYPE_SECRET STR
 #define TYPE_KEY_FILE OTHER
 #define TYPE_STRS OTHER
 #define TYPE_WORD WORD

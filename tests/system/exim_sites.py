@@ -176,7 +176,7 @@ plain:
         ("taken", "hosts_require_tls", "require-starttls yes"),
         ("taken", "tls_tempfail_tryclear", "require-starttls"),
         ("taken", "helo_data", "remote_smtp_smarthost"),
-        ("lost", "client_send", "auth-username office"),
+        ("taken", "client_send", "auth-username office"),
         ("changed", "hosts_try_auth", "auth-username"),
         ("kept", "headers_rewrite", "hands over"),
         ("kept", "others", "router local"),

@@ -133,7 +133,7 @@ delay_warning_time = 4h
     },
     "report": [
         ("taken", "relayhost", "smtp.provider.example"),
-        ("lost", "smtp_sasl_password_maps", "auth-username"),
+        ("taken", "smtp_sasl_password_maps", "auth-username"),
         ("lost", "smtp_sasl_password_maps", "no route"),
         ("lost", "smtp_fallback_relay", "backup"),
         ("lost", "transport_maps", "joe@one.example"),

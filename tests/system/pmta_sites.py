@@ -231,14 +231,14 @@ relay-domain [*.]customers.example
         "x.example/out": {"use-starttls": "yes"},
     },
     "lines": ["relay-domain [*.]customers.example", "use-mta-sts no",
-              "#auth-password (hidden)", "#use-dane yes",
+              "auth-password S3CRET-too", "#use-dane yes",
               'password "S3CRET word"'],
     "report": [
         ("unsafe", "use-dane", "config:25", "in <domain bank.example>"),
         ("unsafe", "smtp-tls-ca-file", "config:31", "no effect yet"),
         ("taken", "use-mta-sts", "config:26", "as it is"),
         ("taken", "password", "config:6", "(hidden)"),
-        ("lost", "auth-password", "config:28", "(hidden)"),
+        ("taken", "auth-password", "config:28", "(hidden)"),
     ],
 }
 

@@ -48,9 +48,7 @@ DEBIAN = Site([
     Mail("A@HOME.example", "Any.Example"),
     Mail("a@home.example", "one.example"),
 ], hosts={"smart.example": "127.0.0.61:2587", "lan-gw.example":
-          "127.0.0.62:25"}, unlike=[
-    Unlike(None, "user", "office", "-", "lost", "client_send",
-           "auth-username office")])
+          "127.0.0.62:25"})
 
 SENDERS = Site([
     Mail("a@hosting.example", "any.example"),

@@ -128,10 +128,10 @@ SMARTHOST = Site([
            "joe.example": "127.0.0.98:25",
            "literal.example": "127.0.1.202:25"},
     unlike=[
-        Unlike(None, "user", "office", "-", "lost",
-               "smtp_sasl_password_maps", "auth-username"),
         Unlike("joe@one.example", "hop", "joe.example:25",
                "smtp.provider.example:587",
+               "lost", "transport_maps", "joe@one.example"),
+        Unlike("joe@one.example", "user", "-", "office",
                "lost", "transport_maps", "joe@one.example"),
     ])
 
