@@ -174,6 +174,48 @@ import_take(struct import_block *b, const struct import_fact *fact,
 	return true;
 }
 
+/* As a value: in quotes, unless nobody could take it for anything else. */
+static const char *
+quoted_text(struct region *rg, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789@.-_+=/:";
+	struct buf b = { 0 };
+	const char *quoted;
+
+	if (text[0] != '\0' && text[strspn(text, plain)] == '\0')
+		return text;
+	buf_byte(&b, '"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_byte(&b, '\\');
+		buf_byte(&b, *text);
+	}
+	buf_byte(&b, '"');
+	quoted = region_strdup(rg, buf_cstr(&b));
+	buf_fini(&b);
+	return quoted;
+}
+
+/* No line can have some passwords. */
+bool
+import_password(struct import_block *b, const struct import_fact *user,
+    const struct import_fact *password, const char *name, const char *secret)
+{
+	const char *text = quoted_text(b->conf->rg, secret);
+	struct err why;
+
+	if (effect_of(b->name, "auth-password", text, &why) != EFFECT_TAKES) {
+		import_tell(b->conf->report, IMPORT_LOST, password,
+		    "auth-username and auth-password: %s", why.text);
+		return false;
+	}
+	return import_take(b, user, "auth-username",
+		   quoted_text(b->conf->rg, name), NULL) &&
+	    import_take(b, password, "auth-password", text, NULL);
+}
+
 bool
 import_add(struct import_block *b, const char *directive, const char *value,
     const char *comment)

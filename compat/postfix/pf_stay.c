@@ -92,11 +92,12 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 	    strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
 		host_refuse(p,
 		    "smtp_sasl_auth_enable = yes, with relayhost = %s: "
-		    "Mailrace does not sign in at other servers, which would "
-		    "refuse this mail; let it take mail by the address of this "
-		    "host first, and take relayhost out (other mail that signs "
-		    "in goes on to), or hand over with --domains or --senders "
-		    "what goes elsewhere",
+		    "Mailrace would have to sign in there; write <domain *> "
+		    "with route (smtp-hosts), auth-username and auth-password, "
+		    "as `mailrace import postfix --output=FILE` makes it, and "
+		    "take relayhost out (other mail that signs in goes on to), "
+		    "or hand over with --domains or --senders what goes "
+		    "elsewhere",
 		    relay);
 }
 

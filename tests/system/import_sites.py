@@ -134,6 +134,7 @@ delay_warning_time = 4h
     "report": [
         ("taken", "relayhost", "smtp.provider.example"),
         ("taken", "smtp_sasl_password_maps", "auth-username"),
+        ("taken", "smtp_sasl_security_options", "no mail without"),
         ("lost", "smtp_sasl_password_maps", "no route"),
         ("lost", "smtp_fallback_relay", "backup"),
         ("lost", "transport_maps", "joe@one.example"),

@@ -299,7 +299,7 @@ static const struct {
 	{ "there is a password for the smarthost", SMARTHOST, TRY PASSWORD "\n",
 	    CLIENT,
 	    "no: transport remote has " TRY PASSWORD
-	    ": Mailrace does not sign in at other servers",
+	    ": Mailrace would have to sign in there; write <domain>",
 	    NULL, NULL, NULL },
 	{ "for the one with a port", SMARTHOST, TRY "${$host}\n", CLIENT,
 	    "no: transport remote has " TRY "${$host}: ", NULL, NULL, NULL },

@@ -97,10 +97,10 @@ static const struct {
 
 #define SIGNS_IN \
 	"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = " \
-	"inline:{{one.test=joe:s1},{two.test=joe:s1},{[other.test]=ann:s2}}\n"
+	"inline:{{one.test=joe:s1},{two.test=joe:s1},{[other.test]=ann:s2}," \
+	"{odd.test=jo e:s\"1},{hash.test=joe:s#1},{[none.test]:25=joe:}}\n"
 #define NONE "auth-username \"\""
 
-/* auth-username has no effect yet: the report has what would be written. */
 static const struct {
 	const char *label, *set, *said;
 } passwords[] = {
@@ -140,6 +140,25 @@ static const struct {
 	    "inline:{{@a.example=[other.test]}}\n"
 	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
 	    "auth-username ann|" NONE },
+	{ "what must be in quotes", "relayhost = [odd.test]\n",
+	    "auth-username \"jo e\"|!s\"1" },
+	{ "a password that no line can have", "relayhost = [hash.test]\n",
+	    "auth-username and auth-password: a value with a #|!s#1|!" NONE },
+	{ "no password", "relayhost = [none.test]:25\n",
+	    "it is not USER:PASSWORD" },
+	{ "passwords in clear",
+	    "relayhost = [one.test]\n"
+	    "smtp_sasl_security_options = noanonymous\n",
+	    "use-unencrypted-plain-auth yes beside|"
+	    "    use-unencrypted-plain-auth yes" },
+	{ "passwords in clear, and all in TLS",
+	    "relayhost = [one.test]\nsmtp_tls_security_level = encrypt\n"
+	    "smtp_sasl_security_options = noanonymous\n",
+	    "there is no mail without|!use-unencrypted-plain-auth" },
+	{ "other mechanisms alone",
+	    "relayhost = [one.test]\n"
+	    "smtp_sasl_security_options = noplaintext, noactive\n",
+	    "the mechanism cannot be chosen|!use-unencrypted-plain-auth" },
 };
 
 #define OWN(name, value) "out/unix/" name " = " value "\n"
