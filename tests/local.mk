@@ -1303,6 +1303,7 @@ EXTRA_DIST += \
 	%D%/system/test_attacks.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_auth.py \
+	%D%/system/test_auth_out.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \

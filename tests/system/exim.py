@@ -147,7 +147,7 @@ class Debian:
         return self.log().count(" == ")
 
 
-def listens(port):
+def listens(port, address="127.0.0.1"):
     import socket
     with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
+        return s.connect_ex((address, port)) == 0

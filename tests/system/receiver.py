@@ -17,8 +17,8 @@ RECEIVER:
     rules         [RULE...], the first that fits is used
 
 RULE:
-    at        connect ehlo helo starttls handshake mail rcpt data body dot
-              answer rset quit; handshake is behind the 220 to STARTTLS, body
+    at        connect ehlo helo starttls handshake auth mail rcpt data body
+              dot answer rset quit; handshake is behind the 220 to STARTTLS, body
               where some of the message has come, answer where it is taken
               and logged and its 250 is due
     client    the address that is called from; without it any
@@ -543,12 +543,16 @@ class Connection:
 
     def cmd_auth(self, argument):
         """PLAIN with an initial response; any password will do."""
-        mechanism, _, response = argument.partition(b" ")
-        if mechanism.upper() != b"PLAIN" or not response:
-            self.reply("504 5.5.4 PLAIN with all in one line")
-            return
-        self.user = base64.b64decode(response).split(b"\0")[1].decode()
-        self.reply("235 2.7.0 welcome")
+        def go_on(said):
+            mechanism, _, response = argument.partition(b" ")
+            if said is not None:
+                return
+            if mechanism.upper() != b"PLAIN" or not response:
+                self.reply("504 5.5.4 PLAIN with all in one line")
+                return
+            self.user = base64.b64decode(response).split(b"\0")[1].decode()
+            self.reply("235 2.7.0 welcome")
+        self.step("auth", argument, go_on)
 
     def cmd_rcpt(self, argument):
         # Logged when it arrives, whatever is answered: this is what a
