@@ -790,6 +790,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
 	tests/fuzz/fuzz_retry_hint \
+	tests/fuzz/fuzz_sasl_client \
 	tests/fuzz/fuzz_sasl_server \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
@@ -891,6 +892,9 @@ tests_fuzz_fuzz_extra_fields_SOURCES = %D%/fuzz/fuzz_extra_fields.c $(fuzz_main)
 tests_fuzz_fuzz_extra_fields_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
 tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_sasl_client_SOURCES = \
+	%D%/fuzz/fuzz_sasl_client.c $(fuzz_main)
+tests_fuzz_fuzz_sasl_client_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_sasl_server_SOURCES = \
 	%D%/fuzz/fuzz_sasl_server.c $(fuzz_main)
 tests_fuzz_fuzz_sasl_server_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
@@ -1017,6 +1021,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_reply_rules.in \
 	%D%/fuzz/fuzz_retry_hint.in \
+	%D%/fuzz/fuzz_sasl_client.in \
 	%D%/fuzz/fuzz_sasl_server.in \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \

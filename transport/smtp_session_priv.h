@@ -76,12 +76,10 @@ struct smtp_session {
 	struct region *rg; /* strings as old as the session */
 	const char *host, *helo;
 	const char *tls_text; /* "" in clear */
-	bool tls_done;
+	bool tls_done, signed_in;
 	bool pix; /* the greeting was masked */
 	struct ehlo ehlo;
-	enum sasl_mech mech;      /* from state AUTH on */
-	struct sasl_client *auth; /* until we are signed in */
-	bool signed_in;
+	struct sasl_client *auth; /* until we are signed in; or NULL */
 
 	struct bufferevent *bev;
 	struct reader in; /* before TLS: bev only writes then */
@@ -90,7 +88,8 @@ struct smtp_session {
 	bool write_broken; /* nothing can be sent; there may be a last reply */
 
 	enum smtp_state state;
-	unsigned steps; /* state changes in this event */
+	enum sasl_mech mech; /* from state AUTH on */
+	unsigned steps;      /* state changes in this event */
 	bool in_event;
 	bool kicked; /* an event of our own is under way */
 	struct event *timer;
