@@ -66,5 +66,8 @@ liblib_a_SOURCES = \
 	%D%/strmap.c %D%/strmap.h \
 	%D%/tls.c %D%/tls.h \
 	%D%/tls_facts.c %D%/tls_facts.h \
+	%D%/tls_pem.c %D%/tls_pem.h \
 	%D%/tls_server.c %D%/tls_server.h \
+	%D%/tls_trust.c %D%/tls_trust.h \
+	%D%/tls_words.c %D%/tls_words.h \
 	%D%/worker.c %D%/worker.h

@@ -281,7 +281,9 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_store \
 	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
+	tests/unit/test_tls_policy \
 	tests/unit/test_tls_server \
+	tests/unit/test_tls_trust \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
 	tests/unit/test_tag_list \
@@ -551,6 +553,13 @@ tests_unit_test_smtp_session_load_SOURCES = \
 
 tests_unit_test_tls_server_SOURCES = \
 	%D%/unit/test_tls_server.c \
+	%D%/support/certs.c %D%/support/certs.h
+
+tests_unit_test_tls_policy_SOURCES = \
+	%D%/unit/test_tls_policy.c \
+	%D%/support/certs.c %D%/support/certs.h
+tests_unit_test_tls_trust_SOURCES = \
+	%D%/unit/test_tls_trust.c \
 	%D%/support/certs.c %D%/support/certs.h
 
 tests_unit_test_ingress_SOURCES = \
@@ -1375,6 +1384,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
+	%D%/system/test_tls_verify.py \
 	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \

@@ -126,7 +126,7 @@ libtransport_a_SOURCES = \
 	%D%/smtp_session_priv.h \
 	%D%/smtp_states.def \
 	%D%/smtp_steps.c \
-	%D%/smtp_tls.c \
+	%D%/smtp_tls.c %D%/smtp_tls.h \
 	%D%/smtp_trans.c \
 	%D%/source_fault.c %D%/source_fault.h \
 	%D%/source_watch.c %D%/source_watch.h \

@@ -536,6 +536,7 @@ smtp_session_new(const struct smtp_session_params *p,
 	s->conf = p->conf;
 	s->tls = p->tls;
 	s->no_tls = p->no_tls;
+	s->policy = p->policy;
 	s->peer = p->peer;
 	s->source = p->source;
 	s->rg = region_new();

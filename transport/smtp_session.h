@@ -23,6 +23,7 @@
 #include "lib/worker.h"
 #include "mail/message.h"
 #include "mail/outcome.h"
+#include "transport/smtp_tls.h"
 #include "vmta/snapshot.h"
 
 struct smtp_session;
@@ -90,6 +91,7 @@ struct smtp_session_params {
 	const struct queue_conf *conf; /* outlives the session */
 	struct tls_client *tls;        /* NULL: TLS is not possible */
 	bool no_tls; /* do not try TLS: it failed before, and is not required */
+	struct smtp_tls_policy policy; /* likewise outlives the session */
 };
 
 struct smtp_session *smtp_session_new(const struct smtp_session_params *p,

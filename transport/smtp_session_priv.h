@@ -70,13 +70,15 @@ struct smtp_session {
 	const struct queue_conf *conf;
 	struct tls_client *tls;
 	bool no_tls;
+	struct smtp_tls_policy policy;
 	struct net_addr peer, source;
 
 	struct region *rg; /* strings as old as the session */
 	const char *host, *helo;
 	const char *tls_text; /* "" in clear */
 	bool tls_done;
-	bool pix; /* the greeting was masked */
+	bool tls_verified; /* its certificate was judged, and is good */
+	bool pix;          /* the greeting was masked */
 	struct ehlo ehlo;
 
 	struct bufferevent *bev;
@@ -162,6 +164,11 @@ void smtp_trans_fini(struct smtp_trans *tr);
 
 /* ---- smtp_tls.c ---------------------------------------------------------- */
 
+/* Before the handshake: what may be spoken. */
+int smtp_tls_prepare(const struct smtp_session *s, struct bufferevent *tls,
+    struct err *e);
+/* After it, before anything is said: is the certificate good enough? */
+bool smtp_tls_judge(struct smtp_session *s, struct err *why);
 /* TLS is there, or did not come about: trouble.  With log-tls only. */
 void smtp_log_tls(const struct smtp_session *s, const char *trouble);
 

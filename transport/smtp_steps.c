@@ -176,6 +176,7 @@ enum smtp_state
 smtp_connected(struct smtp_session *s)
 {
 	char text[128];
+	struct err why;
 
 	if (s->state == SMTP_CONNECT) {
 		smtp_listen(s);
@@ -183,6 +184,8 @@ smtp_connected(struct smtp_session *s)
 	}
 	CHECK(s->state == SMTP_HANDSHAKE);
 	s->tls_done = true;
+	if (!smtp_tls_judge(s, &why))
+		return smtp_fail(s, OUTCOME_LOST, why.text);
 	s->tls_text = region_strdup(s->rg,
 	    tls_describe(s->bev, text, sizeof(text)));
 	smtp_log_tls(s, NULL);
@@ -321,9 +324,9 @@ enter_handshake(struct smtp_session *s)
 		(void)close(fd);
 		return tls_failed(s, e.text, NULL);
 	}
-	if (s->conf->require_starttls)
-		tls_require_modern(tls);
 	smtp_watch(s, tls);
+	if (smtp_tls_prepare(s, tls, &e) == -1)
+		return tls_failed(s, e.text, NULL);
 	CHECK(bufferevent_enable(tls, EV_READ | EV_WRITE) == 0);
 	return SMTP_HANDSHAKE;
 }
@@ -449,8 +452,9 @@ enter_mail(struct smtp_session *s)
 {
 	struct outcome o;
 
-	/* The promise of require-starttls, whatever went before. */
+	/* The promises of require-starttls and of smtp-tls-ca-file. */
 	CHECK(s->tls_done || !s->conf->require_starttls);
+	CHECK(!s->tls_done || s->tls_verified || s->policy.trust == NULL);
 	smtp_trans_begin(s);
 	if (cannot_send(s, &o)) {
 		smtp_trans_verdict(s, &o);

@@ -10,7 +10,8 @@ RECEIVER:
     listen        ["127.0.1.1:25", "[::1]:25"]
     name          host name in greeting and EHLO reply
     ehlo          keywords offered; STARTTLS needs tls
-    tls           {"cert": FILE, "key": FILE}
+    tls           {"cert": FILE, "key": FILE}; "only": "TLSv1_1" speaks no
+                  other version
     max_messages  421 and close instead of the next MAIL after so many
     store         false: not kept even with --store
     rcvbuf        bytes that the kernel takes for us
@@ -64,6 +65,7 @@ import struct
 import sys
 import time
 
+import keys
 import wire
 
 READ_SIZE = 65536
@@ -127,8 +129,7 @@ class Receiver:
             self.rules.setdefault(r["at"], []).append(Rule(r, start))
         self.tls = None
         if "tls" in spec:
-            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.tls.load_cert_chain(spec["tls"]["cert"], spec["tls"]["key"])
+            self.tls = keys.tls_server(spec["tls"])
 
     def rule(self, at, argument, client):
         for r in self.rules.get(at, ()):
