@@ -19,6 +19,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "vmta/sched_pin.h"
+#include "vmta/tls_policy.h"
 
 /* Mail waits this long behind busy connections before one more is opened. */
 #define PATIENCE_US US_PER_S
@@ -285,6 +286,9 @@ conn_must_close(const struct sched_conn *c, int64_t now_us)
 	    remote_is_surplus(&c->remote) ||
 	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
+		return true;
+	if (c->conf != q->conf &&
+	    !tls_policy_holds(&c->conf->conf, &q->conf->conf))
 		return true;
 	if (standing_of(q) != NULL &&
 	    standing_is_off(q, &c->source->addr, now_us))

@@ -272,4 +272,17 @@ def spoken(lab):
               [], "mail")
 
 
+@tap.test("a reload with other authorities: what is open carries nothing more")
+def reload(lab):
+    lab.inject("before@right.example")
+    lab.wait_arrived("before@right.example")
+    lab.write_config(CONFIG % "nobody")
+    lab.command.text("reload")
+    lab.inject("after@right.example")
+    lab.inject("after@stranger.example")
+    lab.wait_said("addr=%s " % address("right"), "verified=no")
+    lab.wait_arrived("after@stranger.example")
+    tap.equal(lab.arrived("after@right.example"), [], "mail")
+
+
 tap.main(Fixture)
