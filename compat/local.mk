@@ -59,5 +59,6 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_stay.c %D%/postfix/pf_stay.h \
 	%D%/postfix/pf_table.c %D%/postfix/pf_table.h \
 	%D%/postfix/pf_tls.c \
+	%D%/postfix/pf_tls_lines.c %D%/postfix/pf_tls_lines.h \
 	%D%/postfix/pf_undo.c %D%/postfix/pf_undo.h \
 	%D%/postfix/pf_vmtas.c

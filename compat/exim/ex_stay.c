@@ -351,8 +351,8 @@ check_option(struct ex_setup *s, const struct row *r, const char *value)
 		break;
 	case UNSAFE:
 		host_refuse(s->p,
-		    "transport %s has %s = %s: Mailrace has nothing that does "
-		    "the same, and mail would go out with less",
+		    "transport %s has %s = %s: it is not known whether Mailrace "
+		    "does the same, and mail could go out with less",
 		    name, r->name, value);
 		break;
 	case SIGN_IN:

@@ -59,6 +59,7 @@ struct pf_import {
 	struct strmap *patterns; /* routes, by theirs */
 	uint64_t connections;    /* of all virtual MTAs */
 	bool unlimited;          /* some of them has no limit */
+	bool asks_tls; /* some <domain> of pf_tls.c asks more than TLS */
 };
 
 struct import_fact pf_fact(const struct pf_import *im,

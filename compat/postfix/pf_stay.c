@@ -143,8 +143,8 @@ check_mandatory(const struct pf_conf *h, struct host_plan *p)
 
 		if (!is_harmless(m, value))
 			host_refuse(p,
-			    "%s = %s: Mailrace has nothing that does the same, "
-			    "and mail would go out with less",
+			    "%s = %s: it is not known whether Mailrace does "
+			    "the same, and mail could go out with less",
 			    m->name, value);
 	}
 }
@@ -161,8 +161,8 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 		return;
 	if (strcmp(level, "encrypt") != 0) {
 		host_refuse(p,
-		    "smtp_tls_security_level = %s: Mailrace has nothing that "
-		    "does the same, and mail would go out with less",
+		    "smtp_tls_security_level = %s: it is not known whether "
+		    "Mailrace does the same, and mail could go out with less",
 		    level);
 		return;
 	}
@@ -213,9 +213,9 @@ check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 	rest = slice_trim(rest);
 	if (!slice_eq(level, "encrypt") || rest.len > 0)
 		host_refuse(p,
-		    "smtp_tls_policy_maps: %.*s %.*s%s%.*s: Mailrace has "
-		    "nothing that does the same, and mail would go out with "
-		    "less",
+		    "smtp_tls_policy_maps: %.*s %.*s%s%.*s: it is not known "
+		    "whether Mailrace does the same, and mail could go out "
+		    "with less",
 		    (int)key.len, key.p, (int)level.len, level.p,
 		    rest.len > 0 ? " " : "", (int)rest.len, rest.p);
 	else if (!w->holds(w->ctx, domain, "require-starttls"))

@@ -348,6 +348,7 @@ late.example  *       F,1d,1h
             "smtp-hosts": "[127.0.0.86];[127.0.0.89]"},
         "court.example/remote_smtp": {"vmta": "tls_smtp"},
         "notary.example/tls_smtp": {"require-starttls": "yes",
+                                    "smtp-tls-ca-file": "system",
                                     "smtp-hosts": ""},
         "a.court.example/tls_smtp": {"require-starttls": "yes"},
         "dane.example/dane_smtp": {"require-starttls": "yes",
@@ -361,7 +362,7 @@ late.example  *       F,1d,1h
               ("s@a.example", "x@DEPOT.example", "remote_smtp")],
     "report": [
         ("unsafe", "hosts_require_dane", "use-dane has no effect"),
-        ("unsafe", "tls_verify_hosts", "smtp-tls-ca-file has no effect"),
+        ("taken", "tls_verify_hosts", "smtp-tls-ca-file system"),
         ("unsafe", "local_parts", "manual"),
         ("lost", "hosts_avoid_tls", "192.0.2.0/24"),
         ("changed", "fallback_hosts", "behind the others"),

@@ -357,7 +357,8 @@ class MailraceHost:
 
     def start(self):
         shutil.rmtree(self.lab.path("spool"), ignore_errors=True)
-        self.lab.daemon.start()
+        # "system": OpenSSL's folder is none of a Debian's bundle.
+        self.lab.daemon.start(env={"SSL_CERT_FILE": AUTHORITIES})
 
     def stop(self):
         self.lab.daemon.stop()

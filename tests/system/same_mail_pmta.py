@@ -103,8 +103,6 @@ CUSTOMERS = Site(usual(OUT, "a@club.example", **ANN) + [
     Unlike(None, column, theirs, ours, "unsafe", "pattern-list",
            "must stand before") for column, theirs, ours in
     zip(("source", "helo"), THEIRS, OUT)] + [
-    Unlike("bank.example", "tls", "verified", "required", "unsafe",
-           "smtp-tls-ca-file", "no effect"),
     Unlike("bank.example", "user", "relay", "-", "lost", "auth-username",
            "no effect")])
 

@@ -196,10 +196,10 @@ static const struct {
 	{ "TLS, as far as it goes", "", ROUTERS,
 	    REMOTE "tls_verify_hosts = mx.example\ntls_crl = /crl\n", EX_ALL,
 	    NULL, NULL,
-	    "no: transport remote has tls_crl = /crl: Mailrace has nothing "
-	    "that does the same, and mail would go out with less\n"
-	    "no: transport remote has tls_verify_hosts = mx.example: Mailrace "
-	    "has nothing that does the same, and mail would go out with "
+	    "no: transport remote has tls_crl = /crl: it is not known "
+	    "whether Mailrace does the same, and mail could go out with less\n"
+	    "no: transport remote has tls_verify_hosts = mx.example: it is not "
+	    "known whether Mailrace does the same, and mail could go out with "
 	    "less\n" },
 	{ "a transport by expansion", "",
 	    "out router:\ndriver = dnslookup\ntransport = ${y}\n", REMOTE,

@@ -239,6 +239,90 @@ test_policy(size_t i, struct region *rg)
 	buf_fini(&out);
 }
 
+#define CA "smtp_tls_CAfile = /ca.pem\n"
+#define SECURE "smtp_tls_security_level = secure\n" MATCH
+#define MATCH \
+	"smtp_tls_secure_cert_match = nexthop, dot-nexthop\n" \
+	"smtp_tls_verify_cert_match = hostname\n"
+#define POLICY(level) \
+	"smtp_tls_security_level = may\n" MATCH CA \
+	"smtp_tls_policy_maps = inline:{{foo.test = " level "}}\n"
+
+/* What levels ask beside TLS. */
+static const struct {
+	const char *label, *set, *own, *said;
+} levels[] = {
+	{ "secure", SECURE CA, "",
+	    "require-starttls yes|smtp-tls-ca-file /ca.pem|"
+	    "smtp-tls-cert-match nexthop, dot-nexthop|!UNSAFE|"
+	    "!smtp-tls-allow|!smtp-tls-ciphers" },
+	{ "verify", "smtp_tls_security_level = verify\n" MATCH CA, "",
+	    "smtp-tls-ca-file /ca.pem|!smtp-tls-cert-match|!stands in" },
+	{ "an old form of verify", "smtp_enforce_tls = yes\n" MATCH CA, "",
+	    "smtp-tls-ca-file /ca.pem" },
+	{ "an old form of encrypt",
+	    "smtp_enforce_tls = yes\nsmtp_tls_enforce_peername = no\n" MATCH CA,
+	    "", "require-starttls yes|!smtp-tls-ca-file" },
+	{ "authorities of the system",
+	    SECURE "smtp_tls_CApath = /etc/ssl/certs/\n", "",
+	    "smtp-tls-ca-file system|!stands in" },
+	{ "those that OpenSSL adds", SECURE "tls_append_default_CA = yes\n", "",
+	    "smtp-tls-ca-file system" },
+	{ "no authorities", SECURE "smtp_tls_CApath = /x\n", "",
+	    "!smtp-tls-ca-file system|names no authorities; use-starttls yes, "
+	    "require-starttls yes in" },
+	{ "names of a policy", POLICY("secure match=foo.test:.bar.test"), "",
+	    "smtp-tls-cert-match foo.test, .bar.test|smtp-tls-ca-file /ca.pem|"
+	    "!nothing here" },
+	{ "several lists of names", POLICY("verify match=nexthop match=x.test"),
+	    "", "smtp-tls-cert-match nexthop, x.test" },
+	{ "a name that is none", POLICY("secure match=nexthop:*.x"), "",
+	    "smtp-tls-cert-match nexthop  #|nothing here is like match=*.x" },
+	{ "names without a certificate", POLICY("encrypt match=foo.test"), "",
+	    "nothing here is like match=foo.test|!smtp-tls-cert-match" },
+	{ "versions that are named",
+	    POLICY("encrypt protocols=TLSv1.1:TLSv1.2"), "",
+	    "smtp-tls-allow-tlsv1 no|smtp-tls-allow-tlsv1.1 yes|"
+	    "smtp-tls-allow-tlsv1.3 no|!smtp-tls-allow-tlsv1.2|!nothing here" },
+	{ "versions from one on", POLICY("encrypt protocols=>=TLSv1.3"), "",
+	    "smtp-tls-allow-tlsv1.2 no|!smtp-tls-allow-tlsv1.3" },
+	{ "versions up to one", POLICY("encrypt protocols=<=TLSv1.2"), "",
+	    "smtp-tls-allow-tlsv1.3 no|!smtp-tls-allow-tlsv1.2|"
+	    "!smtp-tls-allow-tlsv1 " },
+	{ "versions without one", POLICY("may protocols=!TLSv1:!SSLv3"), "",
+	    "smtp-tls-allow-tlsv1 no|!smtp-tls-allow-tlsv1.1" },
+	{ "a version that is none", POLICY("may protocols=TLSv9"), "",
+	    "nothing here is like protocols=TLSv9|!smtp-tls-allow" },
+	{ "versions where TLS must be, and where not",
+	    POLICY("encrypt") "smtp_tls_mandatory_protocols = >=TLSv1.3\n"
+			      "smtp_tls_protocols = >=TLSv1.2\n",
+	    "",
+	    "smtp-tls-allow-tlsv1.1 no|smtp-tls-allow-tlsv1.2 no|"
+	    "it counts for levels above may, as smtp-tls-allow" },
+	{ "a grade of ciphers", POLICY("encrypt ciphers=high"), "",
+	    "smtp-tls-ciphers HIGH:!aNULL|!nothing here" },
+	{ "and what it is without",
+	    POLICY("encrypt ciphers=high exclude=3DES:CAMELLIA"), "",
+	    "smtp-tls-ciphers HIGH:!aNULL:!3DES:!CAMELLIA" },
+	{ "ciphers that are left out",
+	    POLICY("encrypt") "smtp_tls_exclude_ciphers = RC4\n"
+			      "smtp_tls_mandatory_exclude_ciphers = SHA1\n",
+	    "",
+	    "smtp-tls-ciphers DEFAULT:!RC4:!SHA1|smtp-tls-ciphers DEFAULT:!RC4  #" },
+	{ "a grade that is not", POLICY("encrypt ciphers=null"), "",
+	    "nothing here is like ciphers=null|!smtp-tls-ciphers" },
+	{ "what is not here", POLICY("encrypt servername=foo.test"), "",
+	    "nothing here is like servername=foo.test" },
+	{ "a fingerprint", POLICY("fingerprint match=aa:bb"), "",
+	    "nothing here is like match=aa:bb|stands in its place|"
+	    "!smtp-tls-ca-file" },
+	{ "a service that asks less",
+	    SECURE CA "sender_dependent_default_transport_maps = "
+		      "inline:{{@a.test=out}}\n",
+	    "out/unix/smtp_tls_security_level = encrypt\n",
+	    "smtp-tls-ca-file \"\"|smtp-tls-cert-match \"\"" },
+};
+
 int
 main(void)
 {
@@ -258,6 +342,9 @@ main(void)
 		    services[i].said);
 	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
 		test_policy(i, rg);
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		check(levels[i].label, levels[i].set, levels[i].own,
+		    levels[i].said);
 	region_free(&rg);
 	return done_testing();
 }
