@@ -69,6 +69,23 @@ ex_log_read_id(const char *text, uint64_t *id_r)
 	return us < US_PER_S && last == 0 && *id_r != 0;
 }
 
+bool
+ex_log_is_host_id(const char *text)
+{
+	const size_t first = strspn(text, digits);
+	size_t middle, last;
+
+	if (first != 6 || text[first] != '-')
+		return false;
+	text += first + 1;
+	middle = strspn(text, digits);
+	if ((middle != 6 && middle != 11) || text[middle] != '-')
+		return false;
+	text += middle + 1;
+	last = middle == 6 ? 2 : 4;
+	return strspn(text, digits) == last && text[last] == '\0';
+}
+
 /* "1rABcd-0000Xy-00 => " */
 static void
 begin(const struct log_mail *m, const char *flag, struct buf *out)

@@ -11,6 +11,7 @@ import base64
 import csv
 import glob
 import os
+import re
 import subprocess
 
 import exim
@@ -26,6 +27,8 @@ BANK = "boss@bank.example"
 CONFIG = """
 exim-listener {run}/lmtp
 dsn-host 127.0.0.1:10028
+log-style exim
+mail-log-file {root}/log/mainlog
 <virtual-mta gold>
     smtp-source-host %s gold.mta.example
 </virtual-mta>
@@ -157,6 +160,25 @@ class Fixture(Lab):
                            for r in csv.DictReader(f))
         return out
 
+    def mail_log(self):
+        with open(self.path("log", "mainlog")) as f:
+            return f.read()
+
+    def host_ids(self, rcpt):
+        """Exim's id of the message to one, and R= in our lines about it."""
+        self.wait_arrived(rcpt)
+        tap.wait_for(lambda: all(re.search("=> .*" + rcpt, log) for log in
+                                 (self.exim.log(), self.mail_log())), 20,
+                     "lines about " + rcpt)
+        out, ours = [], self.mail_log()
+        for log in (self.exim.log(), ours):
+            m = re.search(r"^\S+ \S+ (\S+) => .*?%s\b" % re.escape(rcpt),
+                          log, re.M)
+            tap.check(m is not None, "%s in %s" % (rcpt, log))
+            out.append(m[1])
+        m = re.search(r" %s <= .*? R=(\S+) " % out[1], ours)
+        return out[0], m and m[1]
+
     def denied(self, client, user):
         """Lines of the log: a sender that this one may not use."""
         return sum(" sender-denied " in line and BANK in line and
@@ -223,6 +245,43 @@ def forged(lab):
         lab.came(lab.send("a@guest.example", top=top + CHOICE), COMMON, "",
                  label)
     lab.wait_denied(GUEST, top=FIELD % ("", ""))
+
+
+@tap.test("our lines name a message by Exim's id, whatever its sender calls "
+          "himself")
+def ids(lab):
+    for sender in ("a@guest.example",
+                   '"x id 1xAAAA-000000-00 y"@guest.example',
+                   '"x) id 1xAAAA-000000-00 ("@guest.example',
+                   '"x id FAKE"@guest.example'):
+        there, here = lab.host_ids(lab.send(sender))
+        tap.equal(here, there, "of " + sender)
+
+
+@tap.test("an Exim of an earlier set-up, which says no id, hands over as "
+          "before; set-up shows the line")
+def earlier(lab):
+    path = "/etc/exim4/conf.d/transport/31_mailrace"
+    with open(path) as f:
+        now = f.read()
+    with open(path, "w") as f:
+        f.write(now.replace("id=$message_exim_id; ", ""))
+    lab.exim.update()
+    rcpt = lab.send("a@brand.example", user="brand", top=CHOICE)
+    lab.came(rcpt, GOLD, "brand", "without it")
+    there, here = lab.host_ids(rcpt)
+    tap.equal(here, there, "of Received")
+    _, here = lab.host_ids(lab.send(
+        '"x) id 1xAAAA-000000-00 ("@guest.example'))
+    tap.equal(here, None, "of one that may be forged")
+    r = lab.command.run("setup", "exim")
+    tap.equal(r.returncode, 1, "set-up again")
+    tap.check("\n+  headers_add = X-Mailrace-Meta: v=1; id=$message_exim_id; "
+              "client=" in r.stdout, r.stdout)
+    tap.check("first mailrace setup exim --undo" in r.stderr, r.stderr)
+    with open(path, "w") as f:
+        f.write(now)
+    lab.exim.update()
 
 
 @tap.test("by another listener it is nothing; by Exim's it must be there, once")
