@@ -284,6 +284,22 @@ def earlier(lab):
     lab.exim.update()
 
 
+@tap.test("our lines have as many failures as the accounting file: none of "
+          "set-up's probe, nor of what was deleted without a record")
+def failures(lab):
+    for how in (["--no-accounting"], []):
+        lab.command.text("pause", "queue", "in.example")
+        rcpt = lab.send("a@guest.example")
+        tap.wait_for(lambda: rcpt in lab.command.text("list"), 20, "it waits")
+        lab.command.text("delete", "--queue=in.example", *how)
+        lab.command.text("resume", "queue", "in.example")
+    lab.settled()
+    tap.wait_for(lambda: lab.mail_log().count(" Completed") ==
+                 lab.mail_log().count(" <= "), 20, "all are gone")
+    failed = re.findall(r" \*\* (\S+) ", lab.mail_log())
+    tap.equal((failed, len(lab.accounting("b"))), ([rcpt], 1), "failures")
+
+
 @tap.test("by another listener it is nothing; by Exim's it must be there, once")
 def directly(lab):
     rcpt = lab.rcpt()
