@@ -259,12 +259,20 @@ add_time(const char *key, int64_t us, struct buf *out)
 }
 
 static void
+add_delivery_time(const struct log_attempt *a, struct buf *out)
+{
+	int64_t us = a->outcome->wall_us - a->begun_us;
+
+	add_time(" DT=", a->begun_us > 0 ? us : 0, out);
+}
+
+static void
 add_times(const struct log_attempt *a, struct buf *out)
 {
 	int64_t now = a->outcome->wall_us;
 
 	add_time(" QT=", now - a->mail->env->arrival_us, out);
-	add_time(" DT=", a->begun_us > 0 ? now - a->begun_us : 0, out);
+	add_delivery_time(a, out);
 }
 
 /* Of what an attempt failed by: Exim's number, and its words. */
@@ -337,7 +345,10 @@ add_confirmation(const char *text, struct buf *out)
 	buf_fini(&plain);
 }
 
-/* "TLSv1.3 NAME" */
+/*
+ * Of "TLSv1.3 NAME" Exim leaves out the v, whatever library it is built with.
+ * Nobody looks at certificates yet.
+ */
 static void
 add_tls(const char *tls, struct buf *out)
 {
@@ -346,9 +357,12 @@ add_tls(const char *tls, struct buf *out)
 	if (blank == NULL)
 		return;
 	buf_str(out, " X=");
-	buf_add(out, tls, (size_t)(blank - tls));
+	for (const char *p = tls; p < blank; p++)
+		if (*p != 'v')
+			buf_byte(out, *p);
 	buf_byte(out, ':');
 	log_address(out, blank + 1, LOG_AS_EXIM);
+	buf_printf(out, ":%u CV=no", log_cipher_bits(blank));
 }
 
 static void
@@ -385,11 +399,14 @@ attempt(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 		buf_byte(out, ' ');
 		add_host(o->mx, &o->peer, out);
 	}
-	if (sent) {
+	if (a->result != LOG_DEFERRED)
 		add_tls(o->tls, out);
+	if (sent) {
 		add_confirmation(o->text == NULL ? "" : o->text, out);
 		add_times(a, out);
 	} else {
+		if (a->result == LOG_DEFERRED)
+			add_delivery_time(a, out);
 		add_reason(a, out);
 	}
 	buf_byte(out, '\n');

@@ -289,16 +289,10 @@ add_original(const struct log_attempt *a, struct buf *out)
 	add_in_brackets(a->orig, out);
 }
 
-/* "TLSv1.3 NAME": the bits that the name stands for, as the tools want some. */
-static unsigned
-bits_of(const char *cipher)
-{
-	return strstr(cipher, "128") != NULL ? 128 :
-	    strstr(cipher, "DES") != NULL    ? 168 :
-					       256;
-}
-
-/* Nobody looks at certificates yet, which Postfix says by the first word. */
+/*
+ * "TLSv1.3 NAME".  Nobody looks at certificates yet, which Postfix says by the
+ * first word.
+ */
 static void
 add_tls(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 {
@@ -311,8 +305,8 @@ add_tls(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 	buf_str(out, "Untrusted TLS connection established to ");
 	add_host(o->mx, &o->peer, out);
 	buf_printf(out, ":%u: %.*s with cipher %s (%u/%u bits)\n", a->port,
-	    (int)(blank - o->tls), o->tls, blank + 1, bits_of(blank),
-	    bits_of(blank));
+	    (int)(blank - o->tls), o->tls, blank + 1, log_cipher_bits(blank),
+	    log_cipher_bits(blank));
 }
 
 static void
