@@ -176,6 +176,7 @@ check_PROGRAMS += \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_cat \
+	tests/unit/test_pf_filter \
 	tests/unit/test_pf_import \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
@@ -433,6 +434,10 @@ tests_unit_test_ex_setup_SOURCES = \
 tests_unit_test_ex_undo_SOURCES = \
 	%D%/unit/ex_case.h \
 	%D%/unit/test_ex_undo.c
+
+tests_unit_test_pf_filter_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_filter.c
 
 tests_unit_test_pf_setup_SOURCES = \
 	%D%/unit/pf_case.h \
