@@ -94,7 +94,7 @@ plain(void)
 	    "main mailrace_destination_recipient_limit = 1000\n"
 	    "service 127.0.0.1:10028/inet = 127.0.0.1:10028 inet n - n - - "
 	    "smtpd -o syslog_name=mailrace-dsn -o smtpd_milters="
-	    " -o smtpd_proxy_filter= -o content_filter="
+	    " -o smtpd_milter_maps= -o smtpd_proxy_filter= -o content_filter="
 	    " -o mynetworks=127.0.0.0/8"
 	    " -o smtpd_client_restrictions=permit_mynetworks,reject"
 	    " -o smtpd_helo_restrictions= -o smtpd_sender_restrictions="
@@ -572,6 +572,10 @@ static const struct setup_case fast[] = {
 	    NULL,
 	    { "default_action=tempfail} -o smtpd_milter_maps= -o smtpd_sasl",
 		"note: smtp/inet has smtpd_milter_maps=cidr:/m: for clients" },
+	    "no: " },
+	{ "fast: milters by client, and none of ours",
+	    "smtpd_milter_maps = cidr:/m\n", NULL, .wish = { .fast = "10587" },
+	    NULL, { " -o smtpd_milters= -o smtpd_milter_maps= -o smtpd_sasl" },
 	    "no: " },
 	{ "fast: another service, by the name of its port", "",
 	    PF_SERVICES "submission inet n - n - - smtpd\n",
