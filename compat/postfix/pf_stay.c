@@ -326,6 +326,45 @@ check_routes(const struct pf_wish *w, const struct pf_conf *h,
 		    "relay: goes on to bypass Mailrace");
 }
 
+/* By which trivial-rewrite(8) says where mail goes. */
+static const char *const resolved_by[] = { "default_transport",
+	"empty_address_default_transport_maps_lookup_key",
+	"empty_address_relayhost_maps_lookup_key", "local_transport",
+	"mydestination", "parent_domain_matches_subdomains", "relay_domains",
+	"relay_transport", "relayhost",
+	"sender_dependent_default_transport_maps",
+	"sender_dependent_relayhost_maps", "transport_maps",
+	"virtual_alias_domains", "virtual_alias_maps",
+	"virtual_mailbox_domains", "virtual_mailbox_maps",
+	"virtual_transport" };
+
+/* What it has of its own nothing here has looked at, or would change. */
+static void
+check_resolver(const struct pf_conf *h, const struct pf_service *s,
+    struct host_plan *p)
+{
+	for (size_t i = 0; i < sizeof(resolved_by) / sizeof(resolved_by[0]);
+	     i++) {
+		const char *own = pf_option(h, s, resolved_by[i]);
+
+		if (own != NULL)
+			host_refuse(p,
+			    "%s in master.cf has -o %s=%s: this, and not "
+			    "main.cf, says where mail goes; write it into "
+			    "main.cf",
+			    s->key, resolved_by[i], own);
+	}
+}
+
+static void
+check_resolvers(const struct pf_conf *h, struct host_plan *p)
+{
+	for (const struct pf_service *s = pf_services(h); s != NULL;
+	     s = s->next)
+		if (strcmp(s->command, "trivial-rewrite") == 0)
+			check_resolver(h, s, p);
+}
+
 /* ---- domains ------------------------------------------------------------- */
 
 const char *const pf_own_lists[] = { "mydestination", "relay_domains",
@@ -470,6 +509,7 @@ pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
 	check_relayhost(w, h, p);
 	check_tls(w, h, p);
 	check_routes(w, h, p);
+	check_resolvers(h, p);
 	check_domains(w, h, p);
 	for (size_t i = 0; i < sizeof(tolds) / sizeof(tolds[0]); i++) {
 		const struct told *t = &tolds[i];

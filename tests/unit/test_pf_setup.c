@@ -144,6 +144,12 @@ static const struct setup_case cases[] = {
 	    { .dsn = "127.0.0.1:25" }, NULL,
 	    { "no: dsn-host 127.0.0.1:25: smtp/inet in master.cf listens" },
 	    NULL },
+	{ "trivial-rewrite(8) has a route of its own", "",
+	    PF_SERVICES "rewrite unix - - y - - trivial-rewrite "
+			"-o { transport_maps = hash:/t } -o myorigin=x\n",
+	    { .lmtp = NULL }, NULL,
+	    { "no: rewrite/unix in master.cf has -o transport_maps=hash:/t: " },
+	    "myorigin" },
 	{ "domains: not one of the host's own", "", NULL,
 	    { .scope = PF_DOMAINS, .list = "gmail.example,MX.example" }, NULL,
 	    { "no: MX.example is in mydestination" }, NULL },
