@@ -34,6 +34,7 @@ mailrace_SOURCES = \
 	%D%/ctl_setup_exim_route.c \
 	%D%/ctl_setup_conf.c %D%/ctl_setup_conf.h \
 	%D%/ctl_setup_own.c %D%/ctl_setup_own.h \
+	%D%/ctl_setup_sender.c %D%/ctl_setup_sender.h \
 	%D%/ctl_setup_probe.c \
 	%D%/ctl_setup_talk.c %D%/ctl_setup_talk.h \
 	%D%/ctl_sign.c \

@@ -36,6 +36,18 @@ setup_run_say(struct setup_run *s, const char *done, const char *text)
 		(void)printf("%s\n", text);
 }
 
+void
+setup_run_warn(struct setup_run *s, const char *why)
+{
+	s->unproved = true;
+	setup_run_say(s, "done without a probe", "Done, without a probe.");
+	(void)fprintf(stderr,
+	    "mailrace: no probe was sent: %s; send a message as one of those "
+	    "whose mail should, see it by mailrace list or in the log, and "
+	    "mailrace %s --undo takes all back\n",
+	    why, s->host->command);
+}
+
 static json_t *
 texts_json(const struct host_texts *t)
 {
@@ -144,6 +156,12 @@ activate_and_check(struct setup_run *s, bool runs, struct err *e)
 }
 
 static int
+done_status(const struct setup_run *s)
+{
+	return s->unproved ? SETUP_UNPROVED : 0;
+}
+
+static int
 change(struct setup_run *s)
 {
 	const bool runs = s->host->runs(s);
@@ -162,7 +180,7 @@ change(struct setup_run *s)
 		if (strcmp(s->done, "rolled back") == 0)
 			(void)host_record_remove(s->files, &ignored);
 	} else {
-		rc = 0;
+		rc = done_status(s);
 	}
 	return rc;
 }
@@ -174,7 +192,7 @@ finish(struct setup_run *s)
 	struct err e;
 
 	if (activate_and_check(s, s->host->runs(s), &e) == 0)
-		return 0;
+		return done_status(s);
 	(void)setup_run_fail(&e);
 	(void)fprintf(stderr, "mailrace: mailrace %s --undo takes it back\n",
 	    s->host->command);

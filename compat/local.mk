@@ -52,6 +52,7 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_place.c %D%/postfix/pf_place.h \
 	%D%/postfix/pf_qshape.c %D%/postfix/pf_qshape.h \
 	%D%/postfix/pf_routes.c \
+	%D%/postfix/pf_senders.c %D%/postfix/pf_senders.h \
 	%D%/postfix/pf_settings.c \
 	%D%/postfix/pf_setup.c %D%/postfix/pf_setup.h \
 	%D%/postfix/pf_showq.c %D%/postfix/pf_showq.h \

@@ -180,6 +180,7 @@ check_PROGRAMS += \
 	tests/unit/test_pf_import \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
+	tests/unit/test_pf_senders \
 	tests/unit/test_pf_setup \
 	tests/unit/test_pf_undo \
 	tests/unit/test_pf_qshape \
@@ -438,6 +439,10 @@ tests_unit_test_ex_undo_SOURCES = \
 tests_unit_test_pf_filter_SOURCES = \
 	%D%/unit/pf_case.h \
 	%D%/unit/test_pf_filter.c
+
+tests_unit_test_pf_senders_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_senders.c
 
 tests_unit_test_pf_setup_SOURCES = \
 	%D%/unit/pf_case.h \

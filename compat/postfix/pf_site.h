@@ -41,6 +41,9 @@ int pf_site_list(const struct pf_site *s, const char *table, struct buf *out,
 /* `postmap -q`: 1: it has this key, 0: not; -1: it cannot be asked. */
 int pf_site_has(const struct pf_site *s, const char *table, const char *key,
     struct err *e);
+/* The same, and what it has for it. */
+int pf_site_get(const struct pf_site *s, const char *table, const char *key,
+    struct buf *value, struct err *e);
 
 /* ---- changing ------------------------------------------------------------ */
 

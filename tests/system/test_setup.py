@@ -533,6 +533,26 @@ def senders(lab):
     lab.reload()
 
 
+@tap.test("--senders: a table that leads nobody here is refused, one that cannot "
+          "be listed is asked about the host's own domains, or the status says "
+          "that nothing is known")
+def senders_unknown(lab):
+    r = lab.setup("--senders=inline:{ {@brand.example = smtp:[192.0.2.1]} }")
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("leads no sender here" in r.stderr, r.stderr)
+    unchanged(lab, "that")
+    for domain, status, said in (
+            ("second", 0, "a probe came from Postfix to Mailrace"),
+            ("elsewhere", 3, "which cannot be listed, no sender is known")):
+        with open(lab.path("who"), "w") as f:
+            f.write("/@%s\\.example$/ mailrace:unix:mailrace/lmtp\n" % domain)
+        r = lab.setup("--senders=regexp:" + lab.path("who"))
+        tap.equal(r.returncode, status, r.stderr)
+        tap.check(said in (r.stderr if status else r.stdout), r)
+        tap.equal(lab.setup("--undo").returncode, 0, "undo")
+    unchanged(lab, "undo")
+
+
 @tap.test("killed at any moment: it is as it was, or undo makes it so")
 def killed(lab):
     ended = False
