@@ -171,7 +171,7 @@ check(struct setup_run *run, bool runs_now, struct err *e)
 	if (s->sender == NULL) {
 		setup_run_warn(run,
 		    region_printf(s->site.rg,
-			"of %s, which cannot be listed, no sender is known "
+			"no probe was sent: of %s, which cannot be listed, no sender is known "
 			"whose mail comes here",
 			s->wish.list));
 		return 0;

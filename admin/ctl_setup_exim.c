@@ -22,6 +22,7 @@ struct setup {
 	struct ex_facts facts;
 	struct ex_text text;
 	struct ex_wish wish;
+	const char *sender; /* of --senders; NULL: none is known */
 	struct buf dsn;
 };
 
@@ -246,6 +247,9 @@ check_new(struct setup *s, struct err *e)
 		return -1;
 	if (s->run->opt->values[OPT_UNDO] != NULL)
 		return 0;
+	if (s->sender != NULL &&
+	    ctl_setup_exim_leads(&s->site, config, s->sender, e) == -1)
+		return -1;
 	return ctl_setup_exim_routes(&s->site, &look, config, e);
 }
 
@@ -344,9 +348,16 @@ check(struct setup_run *run, bool runs_now, struct err *e)
 {
 	struct setup *s = run->ctx;
 
-	if (ctl_setup_exim_probe(run->opt, &s->site, e) == -1)
+	if (ctl_setup_exim_probe(run->opt, &s->site,
+		s->sender == NULL ? "" : s->sender, e) == -1)
 		return -1;
-	if (runs_now)
+	if (s->wish.scope == EX_SENDERS && s->sender == NULL)
+		setup_run_warn(run,
+		    region_printf(s->site.rg,
+			"a probe came, but of nobody: no sender is known whom "
+			"%s has",
+			s->wish.list));
+	else if (runs_now)
 		setup_run_say(run, "done",
 		    "Done: a probe came from Exim to Mailrace.");
 	else
@@ -377,6 +388,11 @@ plan(struct setup_run *run, struct err *e)
 		return -1;
 	ex_setup(&s->wish, &s->facts, &s->text, p);
 	check_domains(s);
+	if (s->wish.scope == EX_SENDERS)
+		s->sender = ctl_setup_exim_sender(&s->site,
+		    &(struct ex_setup){ .wish = &s->wish,
+			.f = &s->facts,
+			.p = p });
 	if (!ex_offers_dsn(&s->facts))
 		check_socket(s, "lmtp-listener", s->wish.lmtp);
 	check_socket(s, "suppress-socket", s->wish.suppress);

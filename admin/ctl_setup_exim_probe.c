@@ -139,7 +139,8 @@ has_come(const struct ex_site *s, const struct setup_probe *p)
 
 /* Queued, so that its id can be found; then tried while we wait. */
 static int
-send_probe(const struct ex_site *s, const struct setup_probe *p, struct err *e)
+send_probe(const struct ex_site *s, const struct setup_probe *p,
+    const char *sender, struct err *e)
 {
 	struct buf text = { .p = NULL }, said = { .p = NULL };
 	const char *id = "";
@@ -147,7 +148,7 @@ send_probe(const struct ex_site *s, const struct setup_probe *p, struct err *e)
 
 	setup_probe_text(p, "\n", &text);
 	rc = RUN(s, ((struct slice){ text.p, text.len }), &said, e, "-odq",
-	    "-i", "-f", "<>", "--", p->rcpt);
+	    "-i", "-f", sender[0] == '\0' ? "<>" : sender, "--", p->rcpt);
 	if (rc == 0)
 		rc = queued_id(s, p->rcpt, &id, e);
 	if (rc == 0 && id[0] == '\0')
@@ -172,14 +173,14 @@ send_probe(const struct ex_site *s, const struct setup_probe *p, struct err *e)
 
 int
 ctl_setup_exim_probe(const struct ctl_options *opt, const struct ex_site *s,
-    struct err *e)
+    const char *sender, struct err *e)
 {
 	struct setup_probe p;
 	int rc;
 
 	if (setup_probe_begin(&p, opt, e) == -1)
 		return -1;
-	rc = send_probe(s, &p, e);
+	rc = send_probe(s, &p, sender, e);
 	setup_probe_end(&p);
 	return rc;
 }

@@ -32,6 +32,7 @@ mailrace_SOURCES = \
 	%D%/ctl_setup_exim.c %D%/ctl_setup_exim.h \
 	%D%/ctl_setup_exim_probe.c \
 	%D%/ctl_setup_exim_route.c \
+	%D%/ctl_setup_exim_sender.c \
 	%D%/ctl_setup_conf.c %D%/ctl_setup_conf.h \
 	%D%/ctl_setup_own.c %D%/ctl_setup_own.h \
 	%D%/ctl_setup_sender.c %D%/ctl_setup_sender.h \

@@ -40,9 +40,9 @@ void
 setup_run_warn(struct setup_run *s, const char *why)
 {
 	s->unproved = true;
-	setup_run_say(s, "done without a probe", "Done, without a probe.");
+	setup_run_say(s, "unproved", "Done.");
 	(void)fprintf(stderr,
-	    "mailrace: no probe was sent: %s; send a message as one of those "
+	    "mailrace: %s; send a message as one of those "
 	    "whose mail should, see it by mailrace list or in the log, and "
 	    "mailrace %s --undo takes all back\n",
 	    why, s->host->command);

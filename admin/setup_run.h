@@ -38,7 +38,7 @@ struct setup_run {
 	size_t told; /* of its notes */
 	struct buf diff;
 	const char *done; /* what came of it, for JSON */
-	bool unproved;    /* it is done, and no probe could be sent */
+	bool unproved;    /* it is done, and whether mail comes is not known */
 };
 
 /* The exit status then. */
@@ -73,7 +73,7 @@ int setup_run_command(const struct ctl_options *opt,
 
 /* How a run ends, for who reads it and for JSON. */
 void setup_run_say(struct setup_run *s, const char *done, const char *text);
-/* It is done, but for a probe, which could not be sent; why. */
+/* It is done, and whether mail comes is not known; why. */
 void setup_run_warn(struct setup_run *s, const char *why);
 /* 1, and why. */
 int setup_run_fail(const struct err *e);

@@ -24,6 +24,7 @@ libcompat_a_SOURCES = \
 	%D%/exim/ex_params.def \
 	%D%/exim/ex_retry.c \
 	%D%/exim/ex_routes.c \
+	%D%/exim/ex_senders.c %D%/exim/ex_senders.h \
 	%D%/exim/ex_settings.c \
 	%D%/exim/ex_own.c %D%/exim/ex_own.h \
 	%D%/exim/ex_rcpt.c %D%/exim/ex_rcpt.h \

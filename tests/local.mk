@@ -84,6 +84,7 @@ check_PROGRAMS += \
 	tests/unit/test_ex_log \
 	tests/unit/test_ex_options \
 	tests/unit/test_ex_own \
+	tests/unit/test_ex_senders \
 	tests/unit/test_ex_setup \
 	tests/unit/test_ex_text \
 	tests/unit/test_ex_undo \

@@ -34,6 +34,7 @@ enum { ARGS_MAX = 16, GROUPS_MAX = 64, NAMES_MAX = 1000, PID_LOOKS = 100 };
 static const char *const sections[] = { "main", "acl", "router", "transport",
 	"retry", "rewrite", "auth" };
 
+#define LOOKUP_MAX ((size_t)16 << 20)
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
@@ -240,6 +241,21 @@ ex_site_expand(const struct ex_site *s, const char *what, struct buf *out,
 	while (out->len > 0 && out->p[out->len - 1] == '\n')
 		out->len--;
 	return rc;
+}
+
+bool
+ex_site_keys(void *ctx, struct ex_lookup *l)
+{
+	struct region *rg = ctx;
+	struct slice text = { NULL, 0 };
+	struct err e;
+
+	if (ex_lookup_is_known(l->type) &&
+	    host_file_text(l->path, LOOKUP_MAX, rg, &text, &e) == -1) {
+		l->why = region_strdup(rg, e.text);
+		return false;
+	}
+	return ex_lookup_read(rg, text, l);
 }
 
 bool

@@ -488,6 +488,29 @@ def senders(lab):
     lab.same(lab.original, "undo")
 
 
+@tap.test("--senders: what Exim cannot ask, or has nobody, is refused; keys of a "
+          "file are known; of an expression the status says that nobody is")
+def senders_unknown(lab):
+    lab.refused("failed to open /none for linear search",
+                "--senders=lsearch;/none")
+    path = lab.path("who")
+    write(path, "# nobody yet\n")
+    lab.refused("has no sender, so no mail would come",
+                "--senders=lsearch;" + path)
+    write(path, "news@brand.example\n")
+    for who, status, said in (
+            ("lsearch;" + path, 0, "a probe came from Exim to Mailrace"),
+            ("^.*@elsewhere", 3, "no sender is known whom ^.*@elsewhere has")):
+        r = lab.setup("--senders=" + who)
+        tap.equal(r.returncode, status, r.stderr)
+        tap.check(said in (r.stderr if status else r.stdout), r)
+        if status == 0:
+            with open(exim.MAINLOG) as f:
+                tap.check("<= news@brand.example" in f.read(), "as whom")
+        lab.undo()
+    lab.same(lab.original, "undo")
+
+
 @tap.test("killed when all files are changed: a repeated run does the rest")
 def killed_late(lab):
     with lab.instead("setpriv", "case $* in *-o*) ;; *) kill -9 $PPID;; "
