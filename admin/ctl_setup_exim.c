@@ -238,7 +238,9 @@ check_facts(struct setup *s, const char *config, struct err *e)
 static int
 check_new(struct setup *s, struct err *e)
 {
-	const struct ex_setup look = { .f = &s->facts, .p = &s->run->plan };
+	const struct ex_setup look = { .wish = &s->wish,
+		.f = &s->facts,
+		.p = &s->run->plan };
 	const char *config;
 
 	if (ex_site_make_check(&s->site, &config, e) == -1)

@@ -75,24 +75,32 @@ ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
     const char *config, struct err *e)
 {
 	struct routes r = { .site = site, .s = s, .config = config };
-	struct ex_points own;
+	const struct ex_files files = { ex_site_keys, site->rg };
+	struct ex_own own;
 	size_t i = 0;
 	int rc = 0;
 
 	if (leads_here(site, config, e) == -1)
 		return -1;
-	ex_own_points(s->f, site->rg, &own);
+	ex_own_read(&(struct ex_own_asks){ s->f, &files, s->wish->expand,
+			s->wish->site },
+	    site->rg, &own);
 	r.until_us = clock_us() + COMPARE_S * US_PER_S;
-	while (rc == 0 && i < own.n && i < DOMAINS_MAX) {
-		rc = compare(&r, ex_own_address(site->rg, &own.v[i]), e);
+	while (rc == 0 && i < own.points.n && i < DOMAINS_MAX) {
+		rc = compare(&r, ex_own_address(site->rg, &own.points.v[i]), e);
 		i += rc == 0;
 	}
 	if (rc == -1)
 		return -1;
-	if (i < own.n)
+	for (size_t k = 0; k < own.unknown_n; k++)
+		host_note(s->p,
+		    "whether mail of this host's own stays here was not asked "
+		    "of exim -bt for the domains of %s",
+		    own.unknown[k]);
+	if (i < own.points.n + own.left)
 		host_note(s->p,
 		    "of %zu domains of this host's own only %zu were compared "
 		    "by exim -bt, now and as it would be",
-		    own.n, i);
+		    own.points.n + own.left, i);
 	return 0;
 }

@@ -27,13 +27,15 @@ const char *
 ctl_setup_exim_sender(const struct ex_site *site, const struct ex_setup *s)
 {
 	const struct ex_files files = { ex_site_keys, site->rg };
+	const struct ex_own_asks asks = { s->f, &files, s->wish->expand,
+		s->wish->site };
 	const char *list = s->wish->list;
 	struct ex_senders senders;
 	struct err e;
 	/* An item after the other is asked about somebody whom none has. */
 	int has = list_has(site, list, "probe@" HOST_PROBE_DOMAIN, &e);
 
-	ex_senders(s->f, &files, list, site->rg, &senders);
+	ex_senders(&asks, list, site->rg, &senders);
 	for (size_t i = 0; i < senders.n && has != -1; i++) {
 		has = list_has(site, list, senders.v[i], &e);
 		if (has == 1)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compat/exim/ex_senders.h"
 
-#include "compat/exim/ex_own.h"
-
 static void
 add(struct ex_senders *s, struct region *rg, const struct ex_points *points)
 {
@@ -22,20 +20,21 @@ add(struct ex_senders *s, struct region *rg, const struct ex_points *points)
 }
 
 void
-ex_senders(const struct ex_facts *f, const struct ex_files *files,
-    const char *list, struct region *rg, struct ex_senders *out)
+ex_senders(const struct ex_own_asks *a, const char *list, struct region *rg,
+    struct ex_senders *out)
 {
 	struct ex_points points = { .n = 0 };
 	struct ex_list read;
+	struct ex_own own;
 
-	ex_list_read(f->conf, files, "addresslist", list, &read);
+	ex_list_read(a->f->conf, a->files, "addresslist", list, &read);
 	*out = (struct ex_senders){ .v = { "" },
 		.n = 1,
 		.others = read.unknown != NULL };
 	ex_list_points(&read, rg, &points);
 	add(out, rg, &points);
 	if (out->others) {
-		ex_own_points(f, rg, &points);
-		add(out, rg, &points);
+		ex_own_read(a, rg, &own);
+		add(out, rg, &own.points);
 	}
 }

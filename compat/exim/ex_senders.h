@@ -10,8 +10,7 @@
 #ifndef COMPAT_EXIM_EX_SENDERS_H
 #define COMPAT_EXIM_EX_SENDERS_H
 
-#include "compat/exim/ex_facts.h"
-#include "compat/exim/ex_list.h"
+#include "compat/exim/ex_own.h"
 
 enum { EX_SENDERS_MAX = 30 };
 
@@ -22,7 +21,7 @@ struct ex_senders {
 	bool others;
 };
 
-void ex_senders(const struct ex_facts *f, const struct ex_files *files,
-    const char *list, struct region *rg, struct ex_senders *out);
+void ex_senders(const struct ex_own_asks *a, const char *list,
+    struct region *rg, struct ex_senders *out);
 
 #endif

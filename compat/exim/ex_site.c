@@ -243,6 +243,32 @@ ex_site_expand(const struct ex_site *s, const char *what, struct buf *out,
 	return rc;
 }
 
+/* Each name of an entry is a key, as if they were the lines of a file. */
+static bool
+keys_of_folder(struct region *rg, struct ex_lookup *l)
+{
+	struct ex_host h = { .rg = rg };
+	struct ex_lookup as = *l;
+	struct buf text = { .p = NULL };
+	const char **names;
+	struct err e;
+	size_t n;
+	bool known;
+
+	if (ex_host_list(&h, l->path, &names, &n, &e) == -1) {
+		l->why = region_strdup(rg, e.text);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%s\n", names[i]);
+	as.type = "lsearch";
+	known = ex_lookup_read(rg, (struct slice){ text.p, text.len }, &as);
+	as.type = l->type;
+	*l = as;
+	buf_fini(&text);
+	return known;
+}
+
 bool
 ex_site_keys(void *ctx, struct ex_lookup *l)
 {
@@ -250,6 +276,8 @@ ex_site_keys(void *ctx, struct ex_lookup *l)
 	struct slice text = { NULL, 0 };
 	struct err e;
 
+	if (strcmp(l->type, "dsearch") == 0)
+		return keys_of_folder(rg, l);
 	if (ex_lookup_is_known(l->type) &&
 	    host_file_text(l->path, LOOKUP_MAX, rg, &text, &e) == -1) {
 		l->why = region_strdup(rg, e.text);

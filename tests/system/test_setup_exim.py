@@ -584,6 +584,27 @@ def plain(lab):
     write(PLAIN, text.replace("begin routers\n", "begin routers\nfirst:\n  "
                               "driver = dnslookup\n  transport = remote_smtp\n"))
     lab.refused("postmaster@own.example would not go where it goes now")
+    # The same where the name of a domain stands in a file or a folder alone.
+    os.mkdir(lab.path("folder"))
+    write(lab.path("folder", "third.example"), "")
+    write(lab.path("listed"), "third.example: x\n")
+    for look_up in ("lsearch;" + lab.path("listed"),
+                    "dsearch;" + lab.path("folder"),
+                    "${lookup{$domain}lsearch{%s}{$domain}}" %
+                    lab.path("listed")):
+        write(PLAIN, text.replace(
+            "begin routers\n", "begin routers\nfirst:\n  driver = dnslookup\n"
+            "  domains = ! +local_domains\n  transport = remote_smtp\n"
+            "third:\n  driver = accept\n  domains = %s\n"
+            "  transport = virtual\n" % look_up))
+        lab.refused("postmaster@third.example would not go where it goes now "
+                    "(router = third, transport = virtual)")
+    write(PLAIN, text.replace("begin routers\n", "begin routers\nthird:\n  "
+                              "driver = accept\n  domains = ^none\n"
+                              "  transport = virtual\n"))
+    r = lab.setup("--dry-run")
+    tap.check("Note: whether mail of this host's own stays here was not asked "
+              "of exim -bt for the domains of ^none: " in r.stdout, r)
     write(PLAIN, "dsn_advertise_hosts = *\n" + text)
     before = lab.files()
     lab.refused("Exim does not read what is made of it, but " + PLAIN,

@@ -40,14 +40,14 @@ print(const struct ex_senders *s, struct buf *out)
 }
 
 static void
-many(const struct ex_facts *f, const struct ex_files *files, struct region *rg)
+many(const struct ex_own_asks *asks, struct region *rg)
 {
 	struct buf list = { .p = NULL };
 	struct ex_senders s;
 
 	for (int i = 0; i < EX_SENDERS_MAX; i++)
 		buf_printf(&list, "%sa@%d.example", i == 0 ? "" : " : ", i);
-	ex_senders(f, files, buf_cstr(&list), rg, &s);
+	ex_senders(asks, buf_cstr(&list), rg, &s);
 	ok(s.n == EX_SENDERS_MAX && s.others, "more than are asked about");
 	buf_fini(&list);
 }
@@ -58,6 +58,7 @@ main(void)
 	struct region *rg = region_new();
 	const struct ex_files files = { keys, rg };
 	struct ex_facts f;
+	const struct ex_own_asks asks = { .f = &f, .files = &files };
 	struct err e;
 
 	ex_facts_init(&f, rg);
@@ -69,12 +70,12 @@ main(void)
 		struct buf out = { .p = NULL };
 		struct ex_senders s;
 
-		ex_senders(&f, &files, cases[i].list, rg, &s);
+		ex_senders(&asks, cases[i].list, rg, &s);
 		print(&s, &out);
 		is_str(buf_cstr(&out), cases[i].want, cases[i].label);
 		buf_fini(&out);
 	}
-	many(&f, &files, rg);
+	many(&asks, rg);
 	ex_facts_fini(&f);
 	region_free(&rg);
 	return done_testing();
