@@ -156,6 +156,14 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 }
 
 static int
+verify(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+
+	return pf_site_check(&s->site, e);
+}
+
+static int
 check(struct setup_run *run, bool runs_now, struct err *e)
 {
 	struct setup *s = run->ctx;
@@ -285,6 +293,8 @@ static const struct setup_host postfix = { .command = "setup postfix",
 	.ready = ready,
 	.runs = runs,
 	.activate = activate,
+	.verify = verify,
+	.verifier = "postfix check",
 	.check = check,
 	.take_back = take_back,
 	.close = close_site };

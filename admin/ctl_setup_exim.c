@@ -346,6 +346,18 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 }
 
 static int
+verify(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+	struct buf said = { .p = NULL };
+	int rc = ex_site_ask(&s->site, NULL,
+	    (const char *const[]){ "-bV", NULL }, &said, e);
+
+	buf_fini(&said);
+	return rc;
+}
+
+static int
 check(struct setup_run *run, bool runs_now, struct err *e)
 {
 	struct setup *s = run->ctx;
@@ -445,6 +457,8 @@ static const struct setup_host exim = { .command = "setup exim",
 	.ready = ready,
 	.runs = runs,
 	.activate = activate,
+	.verify = verify,
+	.verifier = "exim -bV",
 	.check = check,
 	.take_back = take_back,
 	.close = close_site };

@@ -54,6 +54,7 @@ mailrace_SOURCES = \
 	%D%/options.def \
 	%D%/progress.c %D%/progress.h \
 	%D%/setup_conf.c %D%/setup_conf.h \
+	%D%/setup_left.c %D%/setup_left.h \
 	%D%/setup_probe.c %D%/setup_probe.h \
 	%D%/setup_run.c %D%/setup_run.h \
 	%D%/setup_socket.c %D%/setup_socket.h \

@@ -8,6 +8,7 @@
 
 #include "admin/ctl_ask.h"
 #include "admin/setup_conf.h"
+#include "admin/setup_left.h"
 
 /* ---- telling ------------------------------------------------------------- */
 
@@ -287,15 +288,22 @@ put_back(struct setup_run *s)
 {
 	const bool runs = s->host->runs(s);
 	struct err e;
+	int works;
 
 	if (host_files_swap_back(s->files, &e) == -1)
 		return setup_run_fail(&e);
 	if (s->host->activate(s, runs, &e) == -1)
 		return roll_back(s, runs, &e);
+	works = s->host->verify(s, &e);
+	if (works == -1)
+		return roll_back(s, runs, &e);
 	if (host_record_remove(s->files, &e) == -1)
 		return setup_run_fail(&e);
 	setup_run_say(s, "undone",
-	    "Undone.  What waits in the queue of Mailrace is still delivered.");
+	    works == 0 ?
+		region_printf(s->plan.rg, "Undone; %s says that all is right.",
+		    s->host->verifier) :
+		"Undone.");
 	return 0;
 }
 
@@ -326,6 +334,8 @@ undo(struct setup_run *s)
 	if (host_files_diff(s->files, &s->diff, &e) == -1)
 		return setup_run_fail(&e);
 	print_diff(s);
+	setup_left_tell(s->opt, &s->plan);
+	print_notes(s);
 	if (is_dry_run(s))
 		return 0;
 	hold_signals(SIG_BLOCK);

@@ -60,6 +60,12 @@ struct setup_host {
 	bool (*runs)(struct setup_run *s);
 	/* Takes what the files say, and is it still there? */
 	int (*activate)(struct setup_run *s, bool runs, struct err *e);
+	/*
+	 * After an undo, does the host say that its configuration is right?
+	 * -1: it is not; 1: it does not say.
+	 */
+	int (*verify)(struct setup_run *s, struct err *e);
+	const char *verifier; /* "postfix check" */
 	/* Says "done", or what is wrong. */
 	int (*check)(struct setup_run *s, bool runs, struct err *e);
 	/* A plan that takes back what was done, or refusals. */

@@ -173,6 +173,22 @@ pf_site_edit(const struct pf_site *s, const struct host_plan *p, struct err *e)
 }
 
 int
+pf_site_check(const struct pf_site *s, struct err *e)
+{
+	/* It looks at each file of the queue. */
+	const struct command c = { .argv = ARGV("postfix", "-c", s->dir,
+				       "check"),
+		.timeout_s = 60 };
+	struct command_end end;
+	int rc = command_must(&c, &end, e);
+
+	if (rc == -1 && (end.killed || end.code == 0))
+		rc = 1;
+	command_end_fini(&end);
+	return rc;
+}
+
+int
 pf_site_reload(const struct pf_site *s, struct err *e)
 {
 	return ask(ARGV("postfix", "-c", s->dir, "reload"), NULL, e);

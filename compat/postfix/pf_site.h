@@ -50,6 +50,8 @@ int pf_site_get(const struct pf_site *s, const char *table, const char *key,
 /* The changes are made to the copies. */
 int pf_site_edit(const struct pf_site *s, const struct host_plan *p,
     struct err *e);
+/* `postfix check`.  -1: it finds what is wrong; 1: it takes too long to say. */
+int pf_site_check(const struct pf_site *s, struct err *e);
 int pf_site_reload(const struct pf_site *s, struct err *e);
 
 #endif

@@ -491,9 +491,24 @@ def undone(lab):
     r = lab.setup("--undo", "--dry-run")
     tap.equal(r.returncode, 0, r.stderr)
     tap.check("-transport_maps = inline:" in r.stdout, r.stdout)
+    tap.check("wait in the queue" not in r.stdout, r.stdout)
+    made = lab.files()
+    with lab.instead("postfix", "case $* in *check) echo no >&2; exit 1;; esac\n"
+                     "exec /usr/sbin/postfix \"$@\"\n"):
+        r = lab.setup("--undo")
+    tap.equal((r.returncode, "exit status 1: no" in r.stderr), (1, True), r.stderr)
+    same(lab, made, "an undo that Postfix finds wrong")
+    lab.command.text("pause", "queue", "in.example")
+    lab.send(["waits@in.example"])
+    tap.wait_for(lambda: len(lab.queued()) == 1, 10, "one that waits")
     with lab.watch() as replaced:
         r = lab.setup("--undo")
-    tap.equal(r.returncode, 0, r.stderr)
+    lab.command.text("resume", "queue", "in.example")
+    tap.equal((r.returncode, r.stderr), (0, ""), "status")
+    for text in ("Note: 1 recipients wait in the queue of Mailrace.  Before it",
+                 "Undone; postfix check says that all is right."):
+        tap.check(text in r.stdout, r.stdout)
+    lab.wait_arrived("waits@in.example")
     tap.equal(replaced, ["main.cf", "master.cf"],
               "the way to it first, then the service")
     unchanged(lab, "undo")

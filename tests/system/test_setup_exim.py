@@ -250,6 +250,7 @@ class Fixture(Lab):
     def undo(self):
         r = self.setup("--undo")
         tap.equal((r.returncode, r.stderr), (0, ""), "undo")
+        return r.stdout
 
 
 @tap.test("a dry run shows what it would change, and changes nothing",
@@ -470,7 +471,8 @@ def domains(lab):
     lab.flows("some", 1)
     r = lab.exim.run("exim4", "-bt", "x@relayed.example")
     tap.check("router = dnslookup" in r.stdout, r.stdout)
-    lab.undo()
+    said = lab.undo()
+    tap.check("Undone; exim -bV says that all is right." in said, said)
     lab.same(lab.original, "undo")
     lab.flows("after", 0)
     r = lab.setup("--undo")
