@@ -87,14 +87,16 @@ pf_senders_guess(const struct pf_conf *h, struct region *rg, const char *table,
 			struct slice item;
 
 			while ((item = pf_list_item(&rest)).len > 0) {
-				const char *sender = REGION_JOIN(rg, "probe@",
+				const char *key = REGION_JOIN(rg, "@",
 				    region_strndup(rg, item.p, item.len));
+				const char *sender = REGION_JOIN(rg, "probe",
+				    key);
 
 				if (!conf_is_host_name(item))
 					continue;
 				add(&g, sender, sender);
 				if (!is_expression(table))
-					add(&g, strchr(sender, '@'), sender);
+					add(&g, key, sender);
 			}
 		}
 	return g.n;
