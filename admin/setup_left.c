@@ -24,9 +24,9 @@ setup_left_tell(const struct ctl_options *opt, struct host_plan *p)
 		    " recipients wait in the queue of Mailrace.  Before it is "
 		    "stopped for good call mailrace drain, which waits until "
 		    "they are delivered, or mailrace drain --to-host, which "
-		    "gives them back to the host: without its service for "
-		    "notifications only the host can tell senders of what "
-		    "fails from now on",
+		    "gives them back to the host: the service by which "
+		    "Mailrace tells senders of what fails goes now, where "
+		    "set-up has made it",
 		    left);
 	ctl_answer_fini(&a);
 	json_decref(request);

@@ -12,10 +12,13 @@
 bool
 pf_is_our_route(const char *value)
 {
-	static const char begin[] = "mailrace:unix:";
+	static const char begin[] = "mailrace:";
 
 	value += strspn(value, " \t");
-	return strncmp(value, begin, sizeof(begin) - 1) == 0;
+	if (strncmp(value, begin, sizeof(begin) - 1) != 0)
+		return false;
+	/* Without a host it is the recipient's, by LMTP. */
+	return strcspn(value + sizeof(begin) - 1, " \t\n") > 0;
 }
 
 /* NULL: Postfix asks for no such key. */

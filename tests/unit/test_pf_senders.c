@@ -21,7 +21,10 @@ static const struct {
 	{ "another way, with our name in it",
 	    "a@x.example smtp:mailrace:unix:x\nmailrace:unix:@x smtp:\n",
 	    NULL },
-	{ "our service, to another host", "a@x.example mailrace:\n", NULL },
+	{ "our service, to whatever host the recipient has",
+	    "a@x.example mailrace:\n", NULL },
+	{ "our service, to an address",
+	    "a@x.example mailrace:[127.0.0.1]:2424\n", "a@x.example" },
 	{ "an empty table", "", NULL },
 };
 
