@@ -47,9 +47,12 @@ ask(const struct routes *r, const char *config, const char *address,
 	return rc == -1 && clock_us() >= r->until_us ? 1 : rc;
 }
 
-/* 1: there was no time for it. */
+/*
+ * wanted: it is of --domains, and may come to us where nobody takes it now.  1:
+ * there was no time for it.
+ */
 static int
-compare(const struct routes *r, const char *address, struct err *e)
+compare(const struct routes *r, const char *address, bool wanted, struct err *e)
 {
 	struct buf now = { .p = NULL }, then = { .p = NULL };
 	const char *left;
@@ -57,9 +60,11 @@ compare(const struct routes *r, const char *address, struct err *e)
 
 	if (rc == 0)
 		rc = ask(r, r->config, address, &then, e);
-	left = rc != 0 ?
-	    NULL :
-	    ex_own_left(r->s, address, buf_cstr(&now), buf_cstr(&then));
+	left = rc != 0 ? NULL :
+			 ex_own_left(r->s, buf_cstr(&now), buf_cstr(&then));
+	if (rc == 0 && left == NULL && !wanted &&
+	    ex_own_is_taken(address, buf_cstr(&now), buf_cstr(&then)))
+		left = "undeliverable";
 	if (left != NULL)
 		rc = err_set(e,
 		    "%s would not go where it goes now (%s), says exim -bt: "
@@ -68,6 +73,22 @@ compare(const struct routes *r, const char *address, struct err *e)
 	buf_fini(&now);
 	buf_fini(&then);
 	return rc;
+}
+
+/* Those of --domains, which a look-up in a database may have as the host's own. */
+static int
+compare_wanted(const struct routes *r, struct err *e)
+{
+	const struct ex_wish *w = r->s->wish;
+	const char *rest = w->list, *domain;
+	size_t n = 0;
+	int rc = 0;
+
+	while (rc == 0 && w->scope == EX_DOMAINS && n++ < DOMAINS_MAX &&
+	    (domain = ex_wish_domain(w, r->site->rg, &rest)) != NULL)
+		rc = compare(r, REGION_JOIN(r->site->rg, "postmaster@", domain),
+		    true, e);
+	return rc == -1 ? -1 : 0;
 }
 
 int
@@ -86,8 +107,10 @@ ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
 			s->wish->site },
 	    site->rg, &own);
 	r.until_us = clock_us() + COMPARE_S * US_PER_S;
+	rc = compare_wanted(&r, e);
 	while (rc == 0 && i < own.points.n && i < DOMAINS_MAX) {
-		rc = compare(&r, ex_own_address(site->rg, &own.points.v[i]), e);
+		rc = compare(&r, ex_own_address(site->rg, &own.points.v[i]),
+		    false, e);
 		i += rc == 0;
 	}
 	if (rc == -1)

@@ -216,15 +216,18 @@ comes_to_us(const char *address, const char *text)
 }
 
 const char *
-ex_own_left(const struct ex_setup *s, const char *address, const char *now,
-    const char *then)
+ex_own_left(const struct ex_setup *s, const char *now, const char *then)
 {
 	const char *is = ways(s, now);
 
-	if (strcmp(is, ways(s, then)) != 0)
-		return is[0] == '\0' ? "nothing" : is;
-	if (strstr(now, " is undeliverable") != NULL &&
-	    comes_to_us(address, then))
-		return "undeliverable";
-	return NULL;
+	if (strcmp(is, ways(s, then)) == 0)
+		return NULL;
+	return is[0] == '\0' ? "nothing" : is;
+}
+
+bool
+ex_own_is_taken(const char *address, const char *now, const char *then)
+{
+	return strstr(now, " is undeliverable") != NULL &&
+	    comes_to_us(address, then);
 }

@@ -45,7 +45,10 @@ const char *ex_own_address(struct region *rg, const struct ex_point *point);
  * if what stays on this host, or goes a way of its own, is the same.  Else what
  * it is now.  What routers of all other mail take may come to us.
  */
-const char *ex_own_left(const struct ex_setup *s, const char *address,
-    const char *now, const char *then);
+const char *ex_own_left(const struct ex_setup *s, const char *now,
+    const char *then);
+
+/* Nobody takes it now, and we would. */
+bool ex_own_is_taken(const char *address, const char *now, const char *then);
 
 #endif

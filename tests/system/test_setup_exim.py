@@ -606,6 +606,13 @@ def plain(lab):
             "  transport = virtual\n" % look_up))
         lab.refused("postmaster@third.example would not go where it goes now "
                     "(router = third, transport = virtual)")
+    # What cannot be read (an expression) is asked about if it is wanted.
+    write(PLAIN, text.replace(
+        "begin routers\n", "begin routers\nfirst:\n  driver = dnslookup\n"
+        "  transport = remote_smtp\nthird:\n  driver = accept\n"
+        "  domains = ^.*third[.]example\n  transport = virtual\n"))
+    lab.refused("postmaster@third.example would not go where it goes now",
+                "--domains=in.example,third.example")
     write(PLAIN, text.replace("begin routers\n", "begin routers\nthird:\n  "
                               "driver = accept\n  domains = ^none\n"
                               "  transport = virtual\n"))
