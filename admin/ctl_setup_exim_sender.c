@@ -5,7 +5,7 @@
 #include "compat/exim/ex_senders.h"
 
 /* Not the domain that is led here whoever sends. */
-#define OTHERS "probe@any." HOST_PROBE_DOMAIN
+static const char others[] = "probe@any." HOST_PROBE_DOMAIN;
 
 /* 1: Exim's list has it, 0: not; -1: it cannot be asked. */
 static int
@@ -59,7 +59,7 @@ ctl_setup_exim_leads(const struct ex_site *site, const char *config,
     const char *sender, struct err *e)
 {
 	const char *const argv[] = { "-f", sender[0] == '\0' ? "<>" : sender,
-		"-bt", OTHERS, NULL };
+		"-bt", others, NULL };
 	struct buf said = { .p = NULL };
 	int rc = ex_site_ask(site, config, argv, &said, e);
 
