@@ -100,6 +100,7 @@ check_PROGRAMS += \
 	tests/unit/test_header \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
+	tests/unit/test_host_files \
 	tests/unit/test_host_log \
 	tests/unit/test_http_post \
 	tests/unit/test_import_conf \
