@@ -1250,6 +1250,7 @@ EXTRA_DIST += \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
+	%D%/system/log_tools.py \
 	%D%/system/mailrace.py \
 	%D%/system/memory.py \
 	%D%/system/milter.lua \
