@@ -42,6 +42,16 @@ def exim_tool(name, *args):
     return _run(_find(name, (exim.TREE, "usr/sbin", name)), *args)
 
 
+def eximstats_totals(report):
+    """The columns of its grand totals, by the first word of the row."""
+    out = {}
+    for name in ("Received", "Delivered"):
+        m = re.search(r"^ *%s +(.*)" % name, report, re.M)
+        tap.check(m is not None, "%s in %s" % (name, report))
+        out[name] = m[1].split()
+    return out
+
+
 def logwatch(where, *logs):
     """The numbers of its summary of the service postfix, by their words.
 

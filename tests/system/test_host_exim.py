@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who sends, over Exim as `mailrace setup exim` leaves it: its clients and its
 users have their own rights, programs of the host those of the host; nobody
-gets others by what he writes into his mail, and nobody sees what Exim says."""
+gets others by what he writes into his mail, and nobody sees what Exim says.
+Its tools read its log and ours as one."""
 
 import netns
 netns.enter()
@@ -14,6 +15,7 @@ import os
 import subprocess
 
 import exim
+import log_tools
 import smtp_client
 import tap
 from lab import DNS_ADDRESS, Lab, mx_zone
@@ -26,6 +28,8 @@ BANK = "boss@bank.example"
 CONFIG = """
 exim-listener {run}/lmtp
 dsn-host 127.0.0.1:10028
+log-style exim
+mail-log-file {root}/log/mainlog
 <virtual-mta gold>
     smtp-source-host %s gold.mta.example
 </virtual-mta>
@@ -55,6 +59,7 @@ dsn-host 127.0.0.1:10028
 </acct-file>
 <domain *>
     retry-after 1s
+    retry-recipients-after 1s
     use-starttls no
 </domain>
 """ % (GOLD, GUEST, CHOOSER)
@@ -82,6 +87,9 @@ AUTH = """plain_server:
   server_prompts = :
   server_advertise_condition = yes
 """
+RULES = [{"at": "rcpt", "match": "<later", "count": 1,
+          "reply": "451 4.7.1 come again"},
+         {"at": "rcpt", "match": "<no@", "reply": "550 5.1.1 no such user"}]
 FIELD = "X-Mailrace-Meta: v=1; client=%s; auth=%s\r\n"
 CHOICE = "X-Virtual-MTA: gold\r\n"
 
@@ -93,7 +101,8 @@ class Fixture(Lab):
         self.exim = exim.Debian(SETTINGS)
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
                          with_milter=False,
-                         receivers=[{"listen": [RECEIVER + ":25"]}])
+                         receivers=[{"listen": [RECEIVER + ":25"],
+                                     "rules": RULES}])
         os.makedirs(self.path("users"))
         os.chown(self.path("run"), -1, exim.NUMBER)
         os.chmod(self.path("run"), 0o2755)
@@ -123,9 +132,9 @@ class Fixture(Lab):
         self.made += 1
         return "r%d@in.example" % self.made
 
-    def send(self, sender, ip=GUEST, user=None, top=""):
+    def send(self, sender, ip=GUEST, user=None, top="", rcpt=None):
         """Exim takes it; the recipient."""
-        rcpt = self.rcpt()
+        rcpt = rcpt or self.rcpt()
         with smtp_client.Client(("127.0.0.1", 25), source=ip) as c:
             c.hello()
             if user is not None:
@@ -245,6 +254,68 @@ def directly(lab):
             tap.check(not lab.arrived(rcpt), "it went out")
     tap.check("Exim's transport does not say whose" in lab.daemon.log_text(),
               "the log")
+
+
+class Since:
+    """What logs and the accounting file get from now on."""
+
+    def __init__(self, lab, *logs):
+        self.lab = lab
+        self.sizes = {log: os.path.getsize(log) for log in logs}
+        self.rows = {kind: len(lab.accounting(kind)) for kind in "dbt"}
+
+    def files(self):
+        """Copies, without what was there before."""
+        out = []
+        for log, size in self.sizes.items():
+            with open(log, "rb") as f:
+                f.seek(size)
+                text = f.read()
+            out.append(self.lab.path("since%d" % len(out)))
+            with open(out[-1], "wb") as f:
+                f.write(text)
+        return out
+
+    def ended(self, kind):
+        """Rows, but of notifications, which Exim brings once more."""
+        return [r for r in self.lab.accounting(kind)[self.rows[kind]:]
+                if r["srcType"] != "dsn"]
+
+
+@tap.test("over Exim's log and ours eximstats counts what the accounting file "
+          "has, and exigrep follows a message",
+          proves=("log-style", "mail-log-file"))
+def logs(lab):
+    own = lab.path("log", "mainlog")
+    lab.settled()
+    since = Since(lab, exim.MAINLOG, own)
+    for name in ("ok", "later", "no"):
+        lab.send("a@guest.example", rcpt=name + "@in.example")
+    lab.wait_arrived("a@guest.example")  # the notification of the third
+    lab.wait_arrived("later@in.example")
+    lab.settled()
+
+    def grown():
+        """Logs: Exim's, ours."""
+        with open(since.files()[1]) as f:
+            return f.read().count(" Completed\n") == 5
+    tap.wait_for(grown, 20, "the log has all")
+    d, b, t = [since.ended(kind) for kind in "dbt"]
+    tap.equal((len(d), len(b), len(t)), (3, 1, 1), "accounting")
+    out = log_tools.exim_tool("eximstats", "-nr", "-nt/mailrace/",
+                              *since.files())
+    grand = log_tools.eximstats_totals(out)
+    tap.equal(grand["Delivered"][:3],
+              [str(sum(int(r["dlvSize"]) for r in d)), "3", "3"],
+              "delivered: volume, messages, addresses")
+    tap.equal((grand["Received"][3], grand["Received"][5]), ("1", "1"),
+              "delayed and failed: " + out)
+    with open(exim.MAINLOG) as f:
+        ident = [x.split()[2] for x in f if "<later@in.example>" in x][0]
+    grep = log_tools.exim_tool("exigrep", "-M", "-l", ident, *since.files())
+    tap.equal([x.split()[3] for x in grep.splitlines() if x],
+              ["<=", "=>", "Completed", "<=", "==", "=>", "Completed"],
+              "there and here: " + grep)
 
 
 tap.main(Fixture)
