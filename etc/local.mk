@@ -18,6 +18,10 @@ dist_example_DATA = %D%/config.sample %D%/exim-suppression.acl \
 	%D%/postfix-main.cf %D%/postfix-master.cf \
 	%D%/providers.conf
 
+# For postqueue: a folder, named with -c.
+viewdir = $(exampledir)/postfix-view
+dist_view_DATA = %D%/postfix-view/main.cf
+
 # Units name the programs where they are installed.
 unitdir = $(prefix)/lib/systemd/system
 unit_DATA = mailrace-milter.service mailrace-milter.socket \

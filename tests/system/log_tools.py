@@ -89,9 +89,9 @@ def logwatch(where, *logs):
 
 class Exporter:
     """A prometheus-postfix-exporter; it counts what is written to the end of
-    its log from its start on."""
+    its log from its start on, and what it is told at the socket showq."""
 
-    def __init__(self, where):
+    def __init__(self, where, showq="/nonexistent"):
         self.reads = 0
         self.log = os.path.join(where, "exporter.log")
         with open(self.log, "w"):
@@ -101,7 +101,7 @@ class Exporter:
         self.process = procs.Process(name, [
             _find(name, (TREE, "usr/bin", name)), "--web.listen-address",
             METRICS, "--postfix.logfile_path", self.log,
-            "--postfix.showq_path", os.path.join(where, "none")], out)
+            "--postfix.showq_path", showq], out)
         procs.wait_for_text(self.process, out, "Listening on", 20)
 
     def __enter__(self):

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """mailq prints what Postfix's own postqueue makes of the same queue, to the
-byte; with the host's queue it is one list; a long one costs no memory."""
+byte, whoever calls that; with the host's queue it is one list; a long one costs
+no memory."""
 
 import netns
 netns.enter()
 
+import collections
 import json
 import os
 import re
@@ -16,6 +18,7 @@ import threading
 import time
 
 import exim
+import log_tools
 import mailrace
 import memory
 import tap
@@ -43,11 +46,9 @@ defer_transports = mailrace
 smtpd_milters =
 non_smtpd_milters =
 """
-VIEW = """
-compatibility_level = 3.6
-queue_directory = {view}/q
-enable_long_queue_ids = yes
-"""
+# As it is installed; where it is, and what listens in its queue_directory.
+VIEW = os.path.join(mailrace.SOURCE, "etc/postfix-view")
+SHOWQ = "/run/mailrace-view/public/showq"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -59,7 +60,10 @@ class Showq(threading.Thread):
         super().__init__(daemon=True)
         self.config = config
         self.socket = socket.socket(socket.AF_UNIX)
+        os.makedirs(os.path.dirname(path))
         self.socket.bind(path)
+        shutil.chown(path, "root", "postdrop")
+        os.chmod(path, 0o660)
         self.socket.listen(8)
         self.start()
 
@@ -89,11 +93,9 @@ class Fixture(Lab):
         self.start()
         self.env = {**os.environ, "MAIL_CONFIG": self.postfix.conf,
                     "PATH": PATH}
-        os.makedirs(self.path("view", "q", "public"))
-        with open(self.path("view", "main.cf"), "w") as f:
-            f.write(VIEW.format(view=self.path("view")))
-        self.showq = Showq(self.path("view", "q", "public", "showq"),
-                           self.config)
+        shutil.copytree(VIEW, self.path("view"))
+        self.host_postfix()
+        self.showq = Showq(SHOWQ, self.config)
         os.symlink(mailrace.program("mailrace"), self.path("mailq"))
         self.command.text("pause", "queue", "held.example")
         self.command.text("pause", "job", "sale")
@@ -105,6 +107,18 @@ class Fixture(Lab):
         self.inject("s@slow.example")
         tap.wait_for(self.settled_down, 30, "all were tried")
         return self
+
+    def host_postfix(self):
+        """As a host has it: /run is empty, and main.cf of its Postfix, which
+        only this namespace sees, names the view for those who are not root."""
+        subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+        os.makedirs(self.path("etc"))
+        with open(self.path("etc", "main.cf"), "w") as f:
+            f.write("alternate_config_directories = %s\n" %
+                    self.path("view"))
+        subprocess.run(["mount", "--bind", self.path("etc"), "/etc/postfix"],
+                       check=True)
+        self.mounts += ["/run", "/etc/postfix"]
 
     def settled_down(self):
         rows = {r["sender"] + r["recipients"][0]["address"]: r
@@ -119,9 +133,12 @@ class Fixture(Lab):
         text = self.command.text("mailq", "--json", *args)
         return [json.loads(line) for line in text.splitlines()]
 
-    def view(self, option):
-        return self.tool("/usr/sbin/postqueue", "-c", self.path("view"),
-                         option)
+    def view(self, option, user="root"):
+        r = subprocess.run(["/usr/sbin/postqueue", "-c", self.path("view"),
+                            option], capture_output=True, text=True,
+                           timeout=60, user=user, env={"PATH": PATH})
+        tap.equal((r.returncode, r.stderr), (0, ""), "as " + user)
+        return r.stdout
 
     def tool(self, *argv, status=0):
         r = subprocess.run(argv, capture_output=True, text=True, timeout=60,
@@ -167,11 +184,25 @@ def states(lab):
     tap.check(abs(time.time() - many["arrival_time"]) < 120, "its time")
 
 
-@tap.test("stock postqueue prints our queue through showq, and mailq the same")
+@tap.test("stock postqueue prints our queue through showq, by the view that we "
+          "install, for root and for nobody; and mailq the same")
 def same_as_postqueue(lab):
-    tap.equal(lab.command.text("mailq"), lab.view("-p"), "postqueue -p")
-    tap.equal(lab.command.text("mailq", "--json"), lab.view("-j"),
-              "postqueue -j")
+    for user in ("root", "nobody"):
+        tap.equal(lab.view("-p", user), lab.command.text("mailq"),
+                  "postqueue -p as " + user)
+        tap.equal(lab.view("-j", user), lab.command.text("mailq", "--json"),
+                  "postqueue -j as " + user)
+
+
+@tap.test("prometheus-postfix-exporter counts our queue there")
+def exporter(lab):
+    with log_tools.Exporter(lab.root, SHOWQ) as e:
+        text = e.text()
+    want = collections.Counter(r["queue_name"] for r in lab.listed())
+    got = {m[1]: int(m[2]) for m in re.finditer(
+        r'^postfix_showq_message_size_bytes_count\{queue="(\w+)"\} (\d+)$',
+        text, re.M)}
+    tap.equal({k: n for k, n in got.items() if n}, dict(want), "messages")
 
 
 @tap.test("mailq takes a queue and selectors")
