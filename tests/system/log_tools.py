@@ -6,6 +6,7 @@ One that is not there fails the test: nobody else says whether they read us.
 ./bootstrap test unpacks those that cannot be installed beside Postfix.
 """
 
+import glob
 import os
 import re
 import shutil
@@ -85,6 +86,18 @@ def logwatch(where, *logs):
     if "**Unmatched Entries**" in text:
         numbers["unmatched"] = text.split("**Unmatched Entries**")[1]
     return numbers
+
+
+def logrotate(where, text):
+    """Rotates by this configuration, whatever the time is."""
+    conf = os.path.join(where, "logrotate.conf")
+    with open(conf, "w") as f:
+        f.write(text)
+    os.chmod(conf, 0o644)
+    libraries = glob.glob(os.path.join(TREE, "usr/lib/*-linux-*"))
+    _run(_find("logrotate", (TREE, "usr/sbin/logrotate")), "--force",
+         "--state", os.path.join(where, "logrotate.state"), conf,
+         env={**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)})
 
 
 class Exporter:

@@ -16,6 +16,7 @@ import socket
 import subprocess
 
 import log_tools
+import mailrace
 import postfix
 import smtp_client
 import tap
@@ -319,17 +320,26 @@ def injection(lab):
               "one line: " + evil)
 
 
-@tap.test("after a rotation and a reload lines go to the new file, under the "
-          "name that is wanted now", proves="mail-log-name")
+@tap.test("after logrotate, as we have it for that, lines go to the new file, "
+          "under the name that is wanted now", proves="mail-log-name")
 def rotation(lab):
     lab.settled()
-    os.rename(lab.path("log", "mail.log"), lab.path("log", "mail.log.1"))
+    before = lab.lines()
     lab.write_config(CONFIG + "mail-log-name postfix-out\n")
-    lab.command.text("reload")
+    with open(os.path.join(mailrace.SOURCE, "etc/mailrace.logrotate")) as f:
+        text = f.read()
+    for ours, here in (
+            ("/var/log/mailrace/mailraced.log", lab.path("none.log")),
+            ("/var/log/mailrace", lab.path("log")),
+            ("mailrace reload", "%s -c %s reload" % (
+                mailrace.program("mailrace"), lab.config))):
+        tap.check(ours in text, ours)
+        text = text.replace(ours, here)
+    log_tools.logrotate(lab.root, text)
     lab.inject("ok20@in.example")
     lab.wait_lines(r" postfix-out/qmgr\[\d+\]: \w+: removed", 1)
-    tap.check(not any("ok20" in x for x in lab.lines("mail.log.1")),
-              "not in the old one")
+    tap.equal(lab.lines("mail.log.1"), before, "the old one is kept")
+    tap.check(not any(" postfix/" in x for x in lab.lines()), "the new one")
 
 
 @tap.test("without a place for lines log-style is an error, with its line")
@@ -355,6 +365,7 @@ def nowhere(lab):
 @tap.test("eximstats counts what the accounting file has, exigrep finds a "
           "message by the host's id and by ours", proves="log-style")
 def exim_tools(lab):
+    lab.logged()
     lab.write_config(EXIM_STYLE)
     lab.command.text("reload")
     before = {k: len(lab.accounting(k)) for k in "dbt"}
@@ -390,6 +401,22 @@ def exim_tools(lab):
     grep = log_tools.exim_tool("exigrep", "two@in.example", lab.path("log", "mainlog"))
     tap.equal(sorted(x.split()[3] for x in grep.splitlines() if x),
               ["->", "<=", "=>", "Completed"], "two recipients")
+
+
+@tap.test("the system log gets Exim's lines, and its tools read it as the file",
+          proves="mail-log-socket")
+def exim_system_log(lab):
+    got, own, syslog = lab.logged(), lab.lines("mainlog"), lab.path("syslog")
+    head = re.compile(r"^<22>(\w{3} .{11}) (exim\[\d+\]: )")
+    tap.equal([head.sub("", x) for x in got], own, "lines")
+    with open(syslog, "w") as f:  # as a daemon of it writes them
+        f.writelines(head.sub(r"\1 host \2", x) + "\n" for x in got)
+    for tool, *args in (("eximstats", "-nr", "-nt/mailrace/"),
+                        ("exigrep", "-l", "two@in.example")):
+        there, here = [log_tools.exim_tool(tool, *args, log)
+                       for log in (lab.path("log", "mainlog"), syslog)]
+        tap.check(there.strip() != "", tool)
+        tap.equal(here, there, tool)
 
 
 def volume(octets):
