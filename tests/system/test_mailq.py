@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """mailq prints what Postfix's own postqueue makes of the same queue, to the
 byte, whoever calls that; with the host's queue it is one list; a long one costs
-no memory."""
+no memory; the words of hold and the columns of qshape are those of Postfix."""
 
 import netns
 netns.enter()
@@ -21,6 +21,7 @@ import exim
 import log_tools
 import mailrace
 import memory
+import smtp_client
 import tap
 from lab import Lab, mx_zone
 
@@ -350,6 +351,92 @@ def parts(lab):
     tap.check(r.returncode == 2 and "x@later.example" in r.stdout and
               "-- " in r.stdout, "the host's: %s" % r)
     tap.check("none" in r.stderr, "why: " + r.stderr)
+
+
+LONG = "a-domain-with-a-name-that-no-column-has-enough-room-for"
+# Of rows with the same number and length qshape leaves the order open.
+DEEP = ("a.deep.example", "bb.deep.example", "ccc.deep.example",
+        LONG + ".deep.example", LONG + "." + LONG + ".example")
+
+
+class Twins:
+    """The same messages in both queues, in ours on hold, and no others
+    there."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        for which in ("--queue=held.example", "--jobId=sale"):
+            lab.command.text("delete", which)
+        lab.command.text("pause", "queue", "*.deep.example")
+        lab.command.text("pause", "queue", "*." + LONG + ".example")
+        self.send("one@a.sender.example", "r@" + DEEP[0], "q@" + DEEP[1])
+        self.send("two@b.sender.example", "r@" + DEEP[0])
+        self.send("", "r@" + DEEP[2])
+        self.send("two@b.sender.example", "r@" + DEEP[3])
+        self.send("two@b.sender.example", "r@" + DEEP[4].upper())
+        self.ours = [r["queue_id"] for r in lab.listed()
+                     if "deep" in str(r).lower() or LONG in str(r).lower()]
+        tap.wait_for(lambda: len(self.deferred()) == 5, 20,
+                     "Postfix has them, too")
+        self.theirs = self.deferred()
+
+    def send(self, sender, *rcpts):
+        self.lab.inject(list(rcpts), sender=sender)
+        with smtp_client.Client(("127.0.0.1", 25)) as c:
+            c.hello()
+            text = smtp_client.compose(sender, rcpts[0])
+            taken, dots = c.send(sender, list(rcpts), text)
+            tap.equal(dots[0][0], 250, "Postfix takes it: %s" % taken)
+
+    def deferred(self):
+        text = self.lab.tool("/usr/sbin/postqueue", "-j")
+        rows = [json.loads(line) for line in text.splitlines()]
+        return [r["queue_id"] for r in rows if r["queue_name"] == "deferred"
+                and "x@later.example" not in str(r)]
+
+    def tool(self, name, *args):
+        """What one of Postfix says, on whichever output, of its queue."""
+        r = subprocess.run(["/usr/sbin/" + name, "-c", self.lab.postfix.conf,
+                            *args], capture_output=True, text=True,
+                           timeout=60, check=True)
+        lines = [x.removeprefix(name + ": ")
+                 for x in (r.stdout + r.stderr).splitlines()
+                 if " warning: " not in x]
+        return without_ids(lines, self.theirs)
+
+    def mailrace(self, *args):
+        return without_ids(self.lab.command.text(*args).splitlines(),
+                           self.ours)
+
+    def order(self, option, command, *of):
+        theirs = [x for i in of for x in (option, self.theirs[i])]
+        tap.equal(self.mailrace(command, *[self.ours[i] for i in of]),
+                  self.tool("postsuper", *theirs), option)
+
+
+def without_ids(lines, ids):
+    for i, one in enumerate(ids):
+        lines = [x.replace(one, "ID%d" % i) for x in lines]
+    return lines
+
+
+@tap.test("hold, release, requeue and qshape say what Postfix's own tools say "
+          "of the same mail")
+def same_words(lab):
+    twins = Twins(lab)
+    tap.equal((len(twins.ours), len(twins.theirs)), (5, 5), "in both queues")
+    twins.order("-h", "hold", 0, 1)
+    twins.order("-h", "hold", 0)
+    twins.order("-H", "release", 1)
+    twins.order("-H", "release", 1)
+    twins.order("-h", "hold", 1, 2, 3, 4)
+    for args in ((), ("-s",), ("-b", "3", "-t", "30", "-l"), ("-w", "120"),
+                 ("-p", "-m", "1"), ("-p", "-m", "3"), ("-b", "1")):
+        tap.equal(twins.mailrace("qshape", *args, "hold"),
+                  twins.tool("qshape", *args, "hold"), "qshape %s" % (args,))
+    twins.order("-r", "requeue", 0)  # under another id, theirs
+    lab.command.text("delete", "--queue=*" + LONG + "*")
+    lab.command.text("delete", "--queue=*.deep.example")
 
 
 @tap.test("a listing that is longer takes no more memory of the daemon")
