@@ -59,6 +59,7 @@ liblib_a_SOURCES = \
 	%D%/regex.c %D%/regex.h \
 	%D%/regex_need.c %D%/regex_need.h \
 	%D%/regex_set.c %D%/regex_set.h \
+	%D%/run_beside.c %D%/run_beside.h \
 	%D%/run_command.c %D%/run_command.h \
 	%D%/shared.c %D%/shared.h \
 	%D%/signals.c %D%/signals.h \

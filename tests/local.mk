@@ -206,6 +206,7 @@ check_PROGRAMS += \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rewrite \
 	tests/unit/test_rollup \
+	tests/unit/test_run_beside \
 	tests/unit/test_run_command \
 	tests/unit/test_sasl_server \
 	tests/unit/test_sched \
@@ -1301,6 +1302,7 @@ EXTRA_DIST += \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
 	%D%/system/test_drain.py \
+	%D%/system/test_drain_exim.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_dsn_forms.py \
 	%D%/system/test_dummy_smtp.py \
