@@ -6,6 +6,7 @@ mailrace_SOURCES = \
 	%D%/acct_reader.c %D%/acct_reader.h \
 	%D%/acct_source.c %D%/acct_source.h \
 	%D%/audit_files.c %D%/audit_files.h \
+	%D%/cat_lines.c %D%/cat_lines.h \
 	%D%/commands.def \
 	%D%/ctl_acct.c \
 	%D%/ctl_ask.c %D%/ctl_ask.h \
@@ -15,6 +16,7 @@ mailrace_SOURCES = \
 	%D%/ctl_cmds.c %D%/ctl_cmds.h \
 	%D%/ctl_digest.c \
 	%D%/ctl_drain.c \
+	%D%/ctl_exim.c %D%/ctl_exim.h \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_hand_back.c %D%/ctl_hand_back.h \

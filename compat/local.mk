@@ -10,6 +10,7 @@ libcompat_a_SOURCES = \
 	%D%/log_text.c %D%/log_text.h \
 	%D%/opendkim_import.c %D%/opendkim_import.h \
 	%D%/exim/ex_ask.c %D%/exim/ex_ask.h \
+	%D%/exim/ex_cat.c %D%/exim/ex_cat.h \
 	%D%/exim/ex_expand.c %D%/exim/ex_expand.h \
 	%D%/exim/ex_facts.c %D%/exim/ex_facts.h \
 	%D%/exim/ex_identity.c \

@@ -77,6 +77,7 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_ask \
+	tests/unit/test_ex_cat \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_expand \
 	tests/unit/test_ex_import \
@@ -1307,6 +1308,7 @@ EXTRA_DIST += \
 	%D%/system/test_dsn_forms.py \
 	%D%/system/test_dummy_smtp.py \
 	%D%/system/test_first_mail.py \
+	%D%/system/test_exim_words.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
 	%D%/system/test_host_exim.py \

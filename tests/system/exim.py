@@ -50,6 +50,31 @@ def know_user(lab, name):
         lab.mounts.append(path)
 
 
+PRIVATE = """
+primary_hostname = ex.lab.example
+spool_directory = {dir}/spool
+log_file_path = {dir}/%slog
+keep_environment =
+"""
+
+
+def private(lab):
+    """A program exim4 that has a queue of its own."""
+    path = find()
+    know_user(lab, "Debian-exim")
+    where = lab.path("exim")
+    os.makedirs(os.path.join(where, "bin"))
+    with open(os.path.join(where, "conf"), "w") as f:
+        f.write(PRIVATE.format(dir=where))
+    program = os.path.join(where, "bin", "exim4")
+    with open(program, "w") as f:
+        f.write('#!/bin/sh\nexec %s -C %s/conf "$@"\n' % (path, where))
+    os.chmod(program, 0o755)
+    os.chmod(os.path.join(where, "conf"), 0o644)
+    shutil.chown(where, "Debian-exim")
+    return program
+
+
 USER, NUMBER = "Debian-exim", 64999
 SETTINGS = "/etc/exim4/update-exim4.conf.conf"
 PIDFILE = "/run/exim4/exim.pid"

@@ -9,7 +9,6 @@ netns.enter()
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -208,34 +207,9 @@ def patterns(lab):
     tap.equal(len(sums), 4, "exiqsumm, which takes no blank in an address")
 
 
-EXIM = """
-primary_hostname = ex.lab.example
-spool_directory = {dir}/spool
-log_file_path = {dir}/%slog
-keep_environment =
-"""
-
-
-def real_exim(lab):
-    """A program exim4 that has a queue of its own."""
-    path = exim.find()
-    exim.know_user(lab, "Debian-exim")
-    where = lab.path("exim")
-    os.makedirs(os.path.join(where, "bin"))
-    with open(os.path.join(where, "conf"), "w") as f:
-        f.write(EXIM.format(dir=where))
-    program = os.path.join(where, "bin", "exim4")
-    with open(program, "w") as f:
-        f.write('#!/bin/sh\nexec %s -C %s/conf "$@"\n' % (path, where))
-    os.chmod(program, 0o755)
-    os.chmod(os.path.join(where, "conf"), 0o644)
-    shutil.chown(where, "Debian-exim")
-    return program
-
-
 @tap.test("a real Exim lists the same message in the same form")
 def same_as_exim(lab):
-    program = real_exim(lab)
+    program = exim.private(lab)
     to = ["p@held.example", "q@held.example"]
     subprocess.run([program, "-odq", "-f", "twin@sender.example"] + to,
                    input=b"Subject: x\n\ntext\n", check=True, timeout=60)
