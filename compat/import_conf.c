@@ -10,6 +10,7 @@
 struct line {
 	const char *directive, *value, *comment;
 	bool secret;
+	bool off; /* only offered */
 	struct line *next;
 };
 
@@ -42,6 +43,7 @@ static const struct {
 	{ "source", "who brings mail", false },
 	{ "domain", "how mail goes out: everywhere, then to single domains",
 	    false },
+	{ "acct-file", "what is recorded of it", false },
 };
 
 static struct import_block *
@@ -174,19 +176,38 @@ import_take(struct import_block *b, const struct import_fact *fact,
 	return true;
 }
 
-bool
-import_add(struct import_block *b, const char *directive, const char *value,
+/* NULL: it has no effect here. */
+static struct line *
+try_line(struct import_block *b, const char *directive, const char *value,
     const char *comment)
 {
 	struct err why;
 	struct line *l;
 
 	if (effect_of(b->name, directive, value, &why) != EFFECT_TAKES)
-		return false;
+		return NULL;
 	l = add_line(b, directive, value);
 	if (comment != NULL)
 		l->comment = region_strdup(b->conf->rg, comment);
-	return true;
+	return l;
+}
+
+bool
+import_add(struct import_block *b, const char *directive, const char *value,
+    const char *comment)
+{
+	return try_line(b, directive, value, comment) != NULL;
+}
+
+bool
+import_offer(struct import_block *b, const char *directive, const char *value,
+    const char *comment)
+{
+	struct line *l = try_line(b, directive, value, comment);
+
+	if (l != NULL)
+		l->off = true;
+	return l != NULL;
 }
 
 /* ---- as text ------------------------------------------------------------- */
@@ -214,8 +235,8 @@ print_lines(const struct import_block *b, bool with_secrets, struct buf *out)
 		bool hide = l->secret && !with_secrets;
 
 		indent(out, b->depth);
-		buf_printf(out, "%s%s %s", hide ? "#" : "", l->directive,
-		    hide ? "(only with --output)" : l->value);
+		buf_printf(out, "%s%s %s", hide || l->off ? "#" : "",
+		    l->directive, hide ? "(only with --output)" : l->value);
 		if (l->comment != NULL) {
 			buf_str(out, "  # ");
 			add_comment(out, l->comment);

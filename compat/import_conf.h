@@ -48,6 +48,10 @@ bool import_take(struct import_block *b, const struct import_fact *fact,
 bool import_add(struct import_block *b, const char *directive,
     const char *value, const char *comment);
 
+/* The same as a comment: a line that needs something of the operator first. */
+bool import_offer(struct import_block *b, const char *directive,
+    const char *value, const char *comment);
+
 /* The text.  Secrets are left out, with a remark, unless with_secrets. */
 void import_conf_print(const struct import_conf *c, bool with_secrets,
     struct buf *out);

@@ -4,6 +4,7 @@ libcompat_a_SOURCES = \
 	%D%/host_plan.c %D%/host_plan.h \
 	%D%/host_record.c %D%/host_record.h \
 	%D%/import_conf.c %D%/import_conf.h \
+	%D%/import_own.c %D%/import_own.h \
 	%D%/import_report.c %D%/import_report.h \
 	%D%/listed.h \
 	%D%/log_style.h \

@@ -1247,6 +1247,7 @@ EXTRA_DIST += \
 	%D%/system/exim_sites.py \
 	%D%/system/host_load.py \
 	%D%/system/hostile_server.py \
+	%D%/system/import_chain.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "compat/import_own.h"
 #include "compat/postfix/pf_import_priv.h"
 #include "lib/clock.h"
 #include "lib/conf_hosts.h"
@@ -393,6 +394,7 @@ import_all(struct pf_import *im)
 	pf_passwords(im);
 	add_total(im);
 	pf_settings_rest(im);
+	import_own(im->out, im->report, true);
 }
 
 void

@@ -73,6 +73,7 @@ begin rewrite
     "exit": 0,
     "lines": ["host-name mail.club.example",
               "exim-listener /var/spool/postfix/mailrace/lmtp",
+              "suppress-socket /var/spool/postfix/mailrace/suppress",
               "smtp-source-host 127.0.0.11 mail.club.example",
               "default-virtual-mta remote_smtp",
               "domain-key mail, club.example, {dir}/club.example.pem",

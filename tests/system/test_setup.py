@@ -19,6 +19,7 @@ import struct
 import subprocess
 import time
 
+import import_chain
 import mailrace
 import postfix
 import smtp_client
@@ -606,6 +607,21 @@ def drained(lab):
     lab.wait_arrived("last@in.example")
     lab.command.text("drain", "--undo")
     tap.equal(lmtp_reply(lab, "x"), 250, "mail is taken again")
+
+
+@tap.test("what import makes of this host is what set-up needs, as it is")
+def chain(lab):
+    import_chain.hide("/run", "/var/log")
+    with import_chain.imported(lab, "postfix", "--config-dir",
+                               lab.postfix.conf, milter=True) as command:
+        r = command.run("setup", "postfix", "--config-dir", lab.postfix.conf)
+        tap.equal((r.returncode, r.stderr), (0, ""), "status")
+        lab.send(["chain@in.example"])
+        lab.wait_arrived("chain@in.example")
+        import_chain.wait_recorded("chain@in.example")
+        command.text("setup", "postfix", "--config-dir", lab.postfix.conf,
+                     "--undo")
+    unchanged(lab, "that")
 
 
 tap.main(Fixture)

@@ -18,6 +18,7 @@ import smtplib
 import subprocess
 
 import exim
+import import_chain
 import mailrace
 import tap
 from lab import DNS_ADDRESS, Lab, mx_zone
@@ -576,6 +577,27 @@ def plain(lab):
     tap.equal((r.returncode, r.stderr), (0, ""), "by its name")
     os.unlink(PLAIN)
     lab.same(lab.original, "all that")
+
+
+@tap.test("what import makes of this host is what set-up needs, as it is; the "
+          "daemons alone may read it")
+def chain(lab):
+    folder, group = "/var/spool/postfix/mailrace", 64998
+    os.makedirs(folder)
+    os.chown(folder, -1, exim.NUMBER)
+    os.chmod(folder, 0o2750)
+    write("/etc/group", "mailrace:x:%d:\n" % group, "a")
+    with import_chain.imported(lab, "exim", milter=False) as command:
+        st = os.stat(command.config)
+        tap.equal((st.st_mode & 0o777, st.st_uid, st.st_gid),
+                  (0o640, 0, group), "who may read it")
+        r = command.run("setup", "exim")
+        tap.equal((r.returncode, r.stderr), (0, ""), "status")
+        lab.send(["chain@in.example"])
+        lab.wait_arrived("chain@in.example")
+        import_chain.wait_recorded("chain@in.example")
+        command.text("setup", "exim", "--undo")
+    lab.same(lab.original, "that")
 
 
 tap.main(Fixture)
