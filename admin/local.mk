@@ -18,6 +18,7 @@ mailrace_SOURCES = \
 	%D%/ctl_find.c \
 	%D%/ctl_format.c %D%/ctl_format.h \
 	%D%/ctl_hand_back.c %D%/ctl_hand_back.h \
+	%D%/ctl_help.c %D%/ctl_help.h \
 	%D%/ctl_hold.c \
 	%D%/ctl_import.c \
 	%D%/ctl_lint.c \
@@ -41,6 +42,7 @@ mailrace_SOURCES = \
 	%D%/ctl_suppress.c \
 	%D%/ctl_suppress_change.c \
 	%D%/ctl_suppress_import.c \
+	%D%/ctl_table.c %D%/ctl_table.h \
 	%D%/ctl_why.c \
 	%D%/drain_host.c %D%/drain_host.h \
 	%D%/find_print.c %D%/find_print.h \
@@ -49,6 +51,7 @@ mailrace_SOURCES = \
 	%D%/host_check.c %D%/host_check.h \
 	%D%/host_queue.c %D%/host_queue.h \
 	%D%/mailq_gather.c %D%/mailq_gather.h \
+	%D%/option_texts.def \
 	%D%/options.def \
 	%D%/progress.c %D%/progress.h \
 	%D%/setup_conf.c %D%/setup_conf.h \
