@@ -40,6 +40,7 @@ libcompat_a_SOURCES = \
 	%D%/postfix/pf_cat.c %D%/postfix/pf_cat.h \
 	%D%/postfix/pf_change.c %D%/postfix/pf_change.h \
 	%D%/postfix/pf_conf.c %D%/postfix/pf_conf.h \
+	%D%/postfix/pf_domains.c \
 	%D%/postfix/pf_fast.c %D%/postfix/pf_fast.h \
 	%D%/postfix/pf_filter.c %D%/postfix/pf_filter.h \
 	%D%/postfix/pf_host.c %D%/postfix/pf_host.h \

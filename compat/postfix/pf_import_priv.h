@@ -4,7 +4,8 @@
  *
  * pf_import.c is the order of things and what there is once; pf_settings.c
  * numbers and times; pf_vmtas.c virtual MTAs, pools and senders; pf_interfaces.c
- * addresses of the host; pf_routes.c destinations; pf_tls.c TLS policy.
+ * addresses of the host; pf_domains.c its own domains; pf_routes.c destinations;
+ * pf_tls.c TLS policy.
  */
 
 #ifndef COMPAT_POSTFIX_PF_IMPORT_PRIV_H
@@ -57,8 +58,9 @@ struct pf_import {
 	struct strmap *limited;  /* nexthops that have a limit */
 	struct strmap *nexthops; /* of routes, in lower case */
 	struct strmap *patterns; /* routes, by theirs */
-	uint64_t connections;    /* of all virtual MTAs */
-	bool unlimited;          /* some of them has no limit */
+	struct strmap *own_domains; /* host-domain lines */
+	uint64_t connections;       /* of all virtual MTAs */
+	bool unlimited;             /* some of them has no limit */
 };
 
 struct import_fact pf_fact(const struct pf_import *im,
@@ -104,6 +106,11 @@ const char *pf_only_interface(struct pf_import *im, const struct pf_service *s,
     bool six);
 /* Where a name stands for it. */
 void pf_tell_interfaces(struct pf_import *im, const struct pf_service *s);
+
+/* ---- pf_domains.c ---------------------------------------------------------- */
+
+/* Domains of the host's own, as host-domain. */
+void pf_own_domains(struct pf_import *im);
 
 /* ---- pf_vmtas.c ------------------------------------------------------------ */
 

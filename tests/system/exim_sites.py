@@ -41,6 +41,8 @@ message_size_limit = 20M
 delay_warning = 12h:24h
 remote_max_parallel = 4
 smtp_accept_max = 50
+dsn_from = "\\"Club\\" <postmaster@$qualify_domain>"
+bounce_message_file = /etc/exim4/bounce
 """ + ACL + """
 begin routers
 dnslookup:
@@ -77,6 +79,7 @@ begin rewrite
               "smtp-source-host 127.0.0.11 mail.club.example",
               "default-virtual-mta remote_smtp",
               "domain-key mail, club.example, {dir}/club.example.pem",
+              "custom-dsn-from-header Club <postmaster@mail.club.example>",
               "max-message-size 20971520"],
     "queues": {
         "any.example/remote_smtp": {
@@ -92,6 +95,8 @@ begin rewrite
     },
     "report": [
         ("taken", "dkim_private_key", "domain-key mail, club.example"),
+        ("taken", "dsn_from", "custom-dsn-from-header Club"),
+        ("lost", "bounce_message_file", "dsn-failed-body-template-from"),
         ("taken", "max_rcpt", "max-rcpt-per-message 30"),
         ("taken", "interface", "127.0.0.11"),
         ("changed", "retry", "bounce-after 4d"),

@@ -55,6 +55,7 @@ out3 unix - - n - 10 smtp
     "exit": 0,
 }
 POOLS["lines"] = [
+    "host-domain mta.agency.example", "host-domain localhost",
     "smtp-source-host 127.0.0.11 out1.agency.example",
     "smtp-source-host 127.0.0.13 out3.agency.example",
     "smtp-source-host ::1 out3.agency.example",

@@ -106,6 +106,33 @@ show(const struct buf *b)
 	(void)printf("#   %.*s\n", (int)b->len, b->p);
 }
 
+/* ---- from whom notifications are ------------------------------------------- */
+
+static const struct {
+	const char *value, *said;
+} froms[] = {
+	{ "Club <a@b.example>", "custom-dsn-from-header Club <a@b.example>" },
+	{ "\"A Club\" <a@b.example>",
+	    "custom-dsn-from-header A Club <a@b.example>" },
+	{ "\"A Club <a@b.example>", "<a@b.example>: no closing quote" },
+	{ "A Club", "dsn_from = A Club  (main section)\n      manual: " },
+};
+
+static void
+test_from(size_t i)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	w.main = REGION_JOIN(w.rg, "dsn_from = ", froms[i].value, "\n");
+	w.set = w.main;
+	import(&w, ROUTER, CLIENT, &out);
+	if (!ok(has(&out, froms[i].said), "dsn_from %s", froms[i].value))
+		show(&out);
+	buf_fini(&out);
+	region_free(&w.rg);
+}
+
 /* ---- what it would run ----------------------------------------------------- */
 
 static void
@@ -565,6 +592,8 @@ main(void)
 		test_passwords(i);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
 		test_lost(i);
+	for (size_t i = 0; i < sizeof(froms) / sizeof(froms[0]); i++)
+		test_from(i);
 	test_selector();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
 		test_shown(i);

@@ -142,6 +142,55 @@ static const struct {
 	    "auth-username ann|" NONE },
 };
 
+#define FALLBACK "smtp_fallback_relay = [two.test]\n"
+
+static const struct {
+	const char *label, *set, *said;
+} fallbacks[] = {
+	{ "behind a relay", "relayhost = [one.test]:26\n" FALLBACK,
+	    "smtp-hosts one.test:26; two.test|other mail has no fallback" },
+	{ "behind MX hosts", FALLBACK, "behind MX hosts there is no fallback" },
+	{ "beside passwords", SIGNS_IN "relayhost = [one.test]\n" FALLBACK,
+	    "smtp-hosts one.test|!one.test; two.test|the password of "
+	    "relayhost" },
+	{ "beside TLS policies",
+	    "smtp_tls_policy_maps = inline:{{[one.test] = encrypt}}\n"
+	    "relayhost = [one.test]\n" FALLBACK,
+	    "!one.test; two.test|and its TLS" },
+};
+
+/* What the host keeps is not sent out by us either. */
+static const struct {
+	const char *label, *set, *said;
+} own_domains[] = {
+	{ "one by one, each once",
+	    "mydestination = mx.test, localhost\n"
+	    "virtual_mailbox_domains = a.example b.example mx.test\n",
+	    "host-domain mx.test|host-domain a.example|host-domain b.example|"
+	    "as host-domain: 2" },
+	{ "below a domain that is relayed", "relay_domains = r.example\n",
+	    "host-domain r.example|!host-domain [*.]r.example" },
+	{ "below it, where that counts",
+	    "parent_domain_matches_subdomains = relay_domains\n"
+	    "relay_domains = r.example\n",
+	    "host-domain [*.]r.example" },
+	{ "all below a domain", "relay_domains = .r.example\n",
+	    "host-domain *.r.example" },
+	{ "a table; addresses are no domains",
+	    "virtual_alias_domains = inline:{{a.example=x},{joe@b.example=y}}"
+	    "\n",
+	    "host-domain a.example|!host-domain b.example" },
+	{ "a pattern", "relay_domains = static:all\n",
+	    "it has a pattern of domains" },
+	{ "an exclusion", "relay_domains = !x.example, y.example\n",
+	    "host-domain y.example|!host-domain x.example|what is excluded" },
+	{ "no domain, and an address",
+	    "mydestination = ex_ample!, [192.0.2.1]\n",
+	    "!host-domain ex|it is not known which domains|!192.0.2.1]  (" },
+	{ "a file that is not there", "mydestination = /none\n",
+	    "/none: not there" },
+};
+
 #define OWN(name, value) "out/unix/" name " = " value "\n"
 
 /* A service of its own address and name, as pools are made by hand. */
@@ -253,6 +302,13 @@ main(void)
 		check(passwords[i].label,
 		    REGION_JOIN(rg, SIGNS_IN, passwords[i].set), "",
 		    passwords[i].said);
+	for (size_t i = 0; i < sizeof(fallbacks) / sizeof(fallbacks[0]); i++)
+		check(fallbacks[i].label, fallbacks[i].set, "",
+		    fallbacks[i].said);
+	for (size_t i = 0; i < sizeof(own_domains) / sizeof(own_domains[0]);
+	     i++)
+		check(own_domains[i].label, own_domains[i].set, "",
+		    own_domains[i].said);
 	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
 		check(services[i].label, services[i].set, services[i].own,
 		    services[i].said);
