@@ -579,6 +579,36 @@ def plain(lab):
     lab.same(lab.original, "all that")
 
 
+@tap.test("a content filter that hands all back: mail passes it, then comes here; "
+          "one in the transport would be passed over")
+def filtered(lab):
+    with lab.also("conf.d/transport/30_exim4-config_remote_smtp",
+                  "  transport_filter = /bin/cat\n", "a"):
+        lab.refused("transport_filter = /bin/cat")
+    with open(exim.SETTINGS) as f:
+        text = f.read().replace("127.0.0.1.587", "127.0.0.1.587 ; "
+                                "127.0.0.1.%d" % exim.FILTER_PORT)
+    with lab.also("update-exim4.conf.conf", text), \
+            lab.also("conf.d/transport/35_scan", exim.FILTER_TRANSPORT), \
+            lab.also("conf.d/router/050_scan", exim.FILTER_ROUTER):
+        lab.exim.reload()
+        tap.wait_for(lambda: exim.listens(exim.FILTER_PORT), 20, "the filter's port")
+        before, scanned = lab.files(), lab.exim.log().count(" T=scan ")
+        r = lab.setup()
+        tap.equal((r.returncode, r.stderr), (0, ""), "status")
+        inside = len(lab.mailbox("bob@second.example"))
+        lab.flows("filtered", 1)
+        lab.send(["bob@second.example"])
+        lab.wait_mailbox("bob@second.example", inside + 1)
+        tap.equal(lab.exim.log().count(" T=scan "), scanned + 3,
+                  "the probe and two messages passed the filter")
+        lab.undo()
+        lab.same(before, "undo")
+        lab.flows("unfiltered", 0)
+    lab.exim.reload()
+    lab.same(lab.original, "that")
+
+
 @tap.test("what import makes of this host is what set-up needs, as it is; the "
           "daemons alone may read it")
 def chain(lab):
