@@ -211,7 +211,7 @@ class PostfixHost:
         path = os.path.join(self.pf.conf, "master.cf")
         with open(path) as f:
             text = f.read()
-        line = "127.0.0.1:25 inet n - n - - smtpd\n"
+        line = "127.0.0.1:25 inet n - y - - smtpd\n"
         self.pf.write("master.cf", text.replace(
             line, line + "  -o smtpd_milters=\n"))
 
