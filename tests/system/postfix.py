@@ -236,11 +236,7 @@ class Postfix:
 
     def kill(self):
         """kill -9 of the master and of all its processes."""
-        for pid in procs.children_of(self.master_pid()):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        procs.kill_all(self.master_pid())
         self.started = False
 
     def flush(self):

@@ -141,3 +141,35 @@ def children_of(pid):
         out.append(p)
         todo += parents.get(p, [])
     return out
+
+
+def state_of(pid):
+    """The letter in /proc; X when there is no such process."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def signal_and_wait(pids, signo, states):
+    """Until all of them are in one of the states."""
+    for p in pids:
+        try:
+            os.kill(p, signo)
+        except ProcessLookupError:
+            pass
+    end = time.monotonic() + STOP_TIMEOUT_S
+    while not all(state_of(p) in states for p in pids):
+        if time.monotonic() > end:
+            raise ProcessError("signal %d does not reach %s" % (signo, pids))
+        time.sleep(0.005)
+
+
+def kill_all(pid):
+    """kill -9 of the process and of all below it, and wait for their end.
+
+    First it is stopped: a child that it makes while we look would go on, and
+    hold what it has from its parent."""
+    signal_and_wait([pid], signal.SIGSTOP, "TZX")
+    signal_and_wait(children_of(pid), signal.SIGKILL, "ZX")
