@@ -143,6 +143,22 @@ line_text(const struct import_block *b, const char *directive,
 	return text;
 }
 
+/* NULL: it has no effect here. */
+static struct line *
+try_line(struct import_block *b, const char *directive, const char *value,
+    const char *comment)
+{
+	struct err why;
+	struct line *l;
+
+	if (effect_of(b->name, directive, value, &why) != EFFECT_TAKES)
+		return NULL;
+	l = add_line(b, directive, value);
+	if (comment != NULL)
+		l->comment = region_strdup(b->conf->rg, comment);
+	return l;
+}
+
 bool
 import_take(struct import_block *b, const struct import_fact *fact,
     const char *directive, const char *value, const char *how)
@@ -174,22 +190,6 @@ import_take(struct import_block *b, const struct import_fact *fact,
 	else
 		import_tell(r, IMPORT_CHANGED, fact, "%s: %s", shown, how);
 	return true;
-}
-
-/* NULL: it has no effect here. */
-static struct line *
-try_line(struct import_block *b, const char *directive, const char *value,
-    const char *comment)
-{
-	struct err why;
-	struct line *l;
-
-	if (effect_of(b->name, directive, value, &why) != EFFECT_TAKES)
-		return NULL;
-	l = add_line(b, directive, value);
-	if (comment != NULL)
-		l->comment = region_strdup(b->conf->rg, comment);
-	return l;
 }
 
 bool

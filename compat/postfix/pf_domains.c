@@ -29,11 +29,11 @@ add_domain(struct own *o, const char *item, const char *where)
 	if (strchr(domain, '@') != NULL || domain[0] == '[')
 		return;
 	line = REGION_JOIN(im->rg, dot ? "*." : o->below ? "[*.]" : "", domain);
-	if (strmap_get(im->own_domains, line) != NULL)
+	if (strmap_get(im->domains, line) != NULL)
 		return;
 	if (pf_is_plain_host(domain) &&
 	    import_add(import_top(im->out), "host-domain", line, where)) {
-		strmap_put(im->own_domains, line, im);
+		strmap_put(im->domains, line, im);
 		o->n++;
 		return;
 	}

@@ -452,7 +452,7 @@ pf_import(const struct pf_import_source *from, struct region *rg,
 	im.limited = strmap_new();
 	im.tables = strmap_new();
 	im.patterns = strmap_new();
-	im.own_domains = strmap_new();
+	im.domains = strmap_new();
 	import_all(&im);
 	strmap_free(&im.vmtas);
 	strmap_free(&im.names);
@@ -461,7 +461,7 @@ pf_import(const struct pf_import_source *from, struct region *rg,
 	strmap_free(&im.nexthops);
 	strmap_free(&im.limited);
 	strmap_free(&im.patterns);
-	strmap_free(&im.own_domains);
+	strmap_free(&im.domains);
 	for (size_t i = 0; i < strmap_count(im.tables); i++)
 		pf_rows_fini(strmap_at(im.tables, i));
 	strmap_free(&im.tables);

@@ -53,14 +53,14 @@ struct pf_import {
 	struct strmap *vmtas;    /* their names, by service and nexthop */
 	struct strmap *services; /* that became one */
 	struct strmap *names;    /* of both and of pools, in lower case */
+	struct strmap *domains;  /* host-domain lines */
 	struct strmap *pools;    /* likewise, by members */
 	struct strmap *tables;   /* that were read, by what names them */
 	struct strmap *limited;  /* nexthops that have a limit */
 	struct strmap *nexthops; /* of routes, in lower case */
 	struct strmap *patterns; /* routes, by theirs */
-	struct strmap *own_domains; /* host-domain lines */
-	uint64_t connections;       /* of all virtual MTAs */
-	bool unlimited;             /* some of them has no limit */
+	uint64_t connections;    /* of all virtual MTAs */
+	bool unlimited;          /* some of them has no limit */
 };
 
 struct import_fact pf_fact(const struct pf_import *im,

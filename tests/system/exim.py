@@ -50,6 +50,11 @@ def know_user(lab, name):
         lab.mounts.append(path)
 
 
+USER, NUMBER = "Debian-exim", 64999
+SETTINGS = "/etc/exim4/update-exim4.conf.conf"
+PIDFILE = "/run/exim4/exim.pid"
+MAINLOG = "/var/log/exim4/mainlog"
+
 # A filter that changes nothing: it hands all back to another port of the same
 # Exim, as one in between would.
 FILTER_PORT = 10026
@@ -66,11 +71,6 @@ FILTER_TRANSPORT = """scan:
   port = %d
   allow_localhost
 """ % FILTER_PORT
-
-USER, NUMBER = "Debian-exim", 64999
-SETTINGS = "/etc/exim4/update-exim4.conf.conf"
-PIDFILE = "/run/exim4/exim.pid"
-MAINLOG = "/var/log/exim4/mainlog"
 
 
 def _copy_over(path, more=None):
