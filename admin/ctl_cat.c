@@ -3,22 +3,15 @@
  * cat: a queued message, in the form of postcat.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "admin/cat_lines.h"
 #include "admin/ctl_ask.h"
 #include "admin/ctl_cmds.h"
 #include "compat/postfix/pf_cat.h"
 #include "compat/postfix/pf_listing.h"
-#include "lib/base64.h"
-#include "lib/mem.h"
 #include "mail/message.h"
-
-enum { PIECE_MAX = 1024 * 1024 };
-
-/* Where its octets are. */
-enum place { IN_HEADER, IN_BODY };
 
 struct cat {
 	const char *part; /* envelope, header, body; NULL: all, with marks */
@@ -28,10 +21,8 @@ struct cat {
 	struct pf_cat head;
 	struct envelope env; /* of head; its texts are the owner's */
 	json_t *envelope;    /* that has them */
-	enum place place;
-	bool begun;        /* some octet has come */
-	bool line_is_open; /* the last one was no newline */
-	bool cr;           /* the last one was a carriage return */
+	struct cat_lines lines;
+	bool begun; /* some octet has come */
 };
 
 static bool
@@ -109,49 +100,18 @@ on_rcpt(struct cat *c, const json_t *item)
 
 /* ---- the message --------------------------------------------------------- */
 
-static void
-put(struct cat *c, char byte)
-{
-	bool empty = byte == '\n' && !c->line_is_open;
-
-	if (c->place == IN_HEADER && empty) {
-		c->place = IN_BODY;
-		if (c->part != NULL && !wants(c, "body"))
-			return;
-	}
-	c->line_is_open = byte != '\n';
-	if (wants(c, c->place == IN_HEADER ? "header" : "body"))
-		buf_byte(&c->out, byte);
-}
-
-/* Lines end as they do on this host. */
-static void
-put_lines(struct cat *c, const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (c->cr && p[i] != '\n')
-			put(c, '\r');
-		c->cr = p[i] == '\r';
-		if (!c->cr)
-			put(c, p[i]);
-	}
-}
-
+/* What is not wanted is dropped. */
 static void
 on_piece(struct cat *c, const json_t *item)
 {
-	size_t len = (size_t)number(item, "octets");
-	char *bytes;
+	struct buf dropped = { 0 };
 
 	if (!c->begun && wants(c, "envelope"))
 		pf_cat_mark(&c->head, "MESSAGE CONTENTS", &c->out);
 	c->begun = true;
-	if (len > PIECE_MAX)
-		return;
-	bytes = mem_alloc(len + 1);
-	if (base64_read(slice_of(text(item, "base64")), bytes, len))
-		put_lines(c, bytes, len);
-	free(bytes);
+	cat_lines_add(&c->lines, item, wants(c, "header") ? &c->out : &dropped,
+	    wants(c, "body") ? &c->out : &dropped);
+	buf_fini(&dropped);
 }
 
 /* ---- the command --------------------------------------------------------- */

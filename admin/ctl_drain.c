@@ -113,15 +113,22 @@ wait_for_end(struct drain *d)
 	}
 }
 
-/* Back to the host; then who is left is counted. */
+/*
+ * Back to the host; then who is left is counted.  It greets now, whatever its
+ * queue has seen when nobody listened.
+ */
 static int
 hand_back(struct drain *d)
 {
 	struct hand_back h = { .opt = d->opt,
 		.signals = &d->signals,
 		.until_us = clock_us() + timeout_us(d->opt) };
-	int rc = ctl_hand_back(&h);
+	int rc = order(d->opt,
+	    json_pack("{s:s,s:s,s:b}", "command", "schedule", "queue", "{dsn}",
+		"retry-recipients", 1));
 
+	if (rc == 0)
+		rc = ctl_hand_back(&h);
 	d->handed = h.handed;
 	return rc != 0 ? rc : count_left(d);
 }

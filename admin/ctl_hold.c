@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hold, release, requeue: of messages by their ids, as postsuper takes them, or
- * of what the selectors of list choose.
+ * hold, release, requeue, delete: of messages by their ids, as postsuper takes
+ * them, or of what the selectors of list choose.
  */
 #include "admin/ctl_cmds.h"
 
@@ -16,6 +16,8 @@ struct words {
 	const char *key;  /* in the answer: how many recipients */
 	const char *done; /* of a message */
 	const char *sum;
+	const char
+	    *chosen; /* in place of sum, of what selectors choose; or NULL */
 };
 
 struct holding {
@@ -93,11 +95,15 @@ static void
 print_sum(const struct holding *h, bool of_messages)
 {
 	size_t n = of_messages ? h->messages : (size_t)h->rcpts;
+	const char *chosen = of_messages ? NULL : h->words->chosen;
 
-	if (h->dry_run)
-		(void)printf("Would be: ");
-	(void)printf("%s: %zu %s%s\n", h->words->sum, n,
-	    of_messages ? "message" : "recipient", n == 1 ? "" : "s");
+	if (chosen != NULL)
+		(void)printf("%zu recipient(s) %s%s.\n", n,
+		    h->dry_run ? "would be " : "", chosen);
+	else
+		(void)printf("%s%s: %zu %s%s\n", h->dry_run ? "Would be: " : "",
+		    h->words->sum, n, of_messages ? "message" : "recipient",
+		    n == 1 ? "" : "s");
 	if (h->sending > 0 && h->opt.values[OPT_DRY_RUN] == NULL)
 		(void)printf("%" JSON_INTEGER_FORMAT
 			     " being sent, left alone.\n",
@@ -156,7 +162,7 @@ int
 cmd_hold(const struct ctl_options *opt)
 {
 	static const struct words words = { "held", "placed on hold",
-		"Placed on hold" };
+		"Placed on hold", NULL };
 
 	return order(opt, &words);
 }
@@ -165,7 +171,7 @@ int
 cmd_release(const struct ctl_options *opt)
 {
 	static const struct words words = { "released", "released from hold",
-		"Released from hold" };
+		"Released from hold", NULL };
 
 	return order(opt, &words);
 }
@@ -173,8 +179,17 @@ cmd_release(const struct ctl_options *opt)
 int
 cmd_requeue(const struct ctl_options *opt)
 {
-	static const struct words words = { "requeued", "requeued",
-		"Requeued" };
+	static const struct words words = { "requeued", "requeued", "Requeued",
+		NULL };
+
+	return order(opt, &words);
+}
+
+int
+cmd_delete(const struct ctl_options *opt)
+{
+	static const struct words words = { "deleted", "removed", "Deleted",
+		"deleted" };
 
 	return order(opt, &words);
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #include "lib/mem.h"
 #include "vmta/snapshot.h"
 
+#define DAEMON_GROUP "mailrace"
 #define OPENDKIM_CONF "/etc/opendkim.conf"
 #define PMTA_CONF "/etc/pmta/config"
 #define PMTA_ROUNDS 100            /* of leaving out; few are needed */
@@ -115,9 +117,27 @@ check(const struct buf *text, bool here, struct conf_errors *errs)
 	return errs->fatal == 0;
 }
 
+/* What root writes is for the daemons, whose user has a group of its own. */
+static int
+let_daemons_read(int fd, const char *path, struct err *e)
+{
+	struct group entry, *found = NULL;
+	char scratch[4096];
+
+	if (geteuid() != 0 ||
+	    getgrnam_r(DAEMON_GROUP, &entry, scratch, sizeof(scratch),
+		&found) != 0 ||
+	    found == NULL)
+		return 0;
+	if (fchown(fd, (uid_t)-1, found->gr_gid) == -1 ||
+	    fchmod(fd, 0640) == -1)
+		return err_sys(e, "%s", path);
+	return 0;
+}
+
 /*
- * All of it or nothing, and only for its owner, since passwords may be in it.
- * A file that is there stays, unless --force.
+ * All of it or nothing, and for nobody but its owner and the daemons, since
+ * passwords may be in it.  A file that is there stays, unless --force.
  */
 static int
 write_file(const struct ctl_options *opt, const struct buf *text, struct err *e)
@@ -136,7 +156,8 @@ write_file(const struct ctl_options *opt, const struct buf *text, struct err *e)
 		buf_fini(&made);
 		return -1;
 	}
-	if (write_all(fd, text, new, e) == -1)
+	if (let_daemons_read(fd, new, e) == -1 ||
+	    write_all(fd, text, new, e) == -1)
 		goto out;
 	if (fsync(fd) == -1) {
 		(void)err_sys(e, "%s", new);

@@ -3,13 +3,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "admin/ctl_exim.h"
 #include "admin/ctl_parse.h"
 
 /* An answer that was cut is none: the disk was full, say.  2 has a reason. */
 static int
-run(ctl_cmd_fn *fn, const struct ctl_options *opt)
+end(int rc)
 {
-	int rc = fn(opt);
 	bool whole = fflush(stdout) == 0 && ferror(stdout) == 0;
 
 	if (whole || rc == 2)
@@ -23,7 +23,10 @@ main(int argc, char **argv)
 {
 	struct ctl_options opt;
 	ctl_cmd_fn *fn;
-	int rc = ctl_parse(argc, argv, &opt, &fn);
+	int rc;
 
-	return fn == NULL ? rc : run(fn, &opt);
+	if (ctl_exim_is_called(argv[0]))
+		return end(ctl_exim(argc, argv));
+	rc = ctl_parse(argc, argv, &opt, &fn);
+	return fn == NULL ? rc : end(fn(&opt));
 }

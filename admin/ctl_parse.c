@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "admin/acct_match.h"
-#include "admin/ctl_cmds.h"
+#include "admin/ctl_help.h"
+#include "admin/ctl_table.h"
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/ctl_proto.h"
@@ -16,193 +17,11 @@
 #include "lib/str.h"
 #include "mail/suppress_input.h"
 
-enum argument {
-	ARG_NONE,
-	ARG_ACCT_FILE,    /* may be left out: all */
-	ARG_ADDRESS_LIST, /* the second may be left out: all */
-	ARG_CANON_NEEDED, /* simple or relaxed */
-	ARG_CONFIG,       /* may be left out: that of -c */
-	ARG_FILES,        /* any number; - is standard input */
-	ARG_JOB_NEEDED,
-	ARG_FILE_NEEDED, /* - is standard output or input */
-	ARG_LIST,        /* a suppression list; may be left out: all */
-	ARG_LIST_ADDRESSES,
-	ARG_LIST_FILE,
-	ARG_LIST_NEEDED,
-	ARG_SETTINGS, /* of what; may be left out */
-	ARG_MESSAGE_NEEDED,
-	ARG_MESSAGES, /* any number, ALL, or - */
-	ARG_QUEUE,    /* may be left out: all */
-	ARG_QUEUE_NEEDED,
-	ARG_STATES,       /* any number; of messages */
-	ARG_SOURCE_QUEUE, /* an address of ours, then a queue */
-	ARG_TEXT_NEEDED,  /* any; also an empty one */
-	ARG_WHY_NEEDED    /* what waits */
-};
-
-static const struct command {
-	const char *words;
-	ctl_cmd_fn *fn;
-	enum argument argument;
-	const char *options, *doc, *example;
-} commands[] = {
-#define M(words, fn, argument, options, doc, example) \
-	{ words, fn, ARG_##argument, options, doc, example },
-#include "admin/commands.def"
-#undef M
-};
-
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
-
-#define A_LIST "a suppression list"
-#define A_QUEUE "a queue, DOMAIN or DOMAIN/VMTA; * is all of them"
-
-static const struct form {
-	const char *usage;  /* behind the words of a command */
-	const char *wanted; /* said when it is empty, or needed and not there */
-	const char *key;    /* what the daemon calls it */
-	bool needed;
-	size_t further_min, further_max; /* words behind it */
-} forms[] = {
-	[ARG_NONE] = { "", NULL, "queue", false, 0, 0 },
-	[ARG_ACCT_FILE] = { " [ACCT-FILE]",
-	    "the path or command of an acct-file", "path", false, 0, 0 },
-	[ARG_ADDRESS_LIST] = { " ADDRESS [LIST]",
-	    "an address, and a suppression list if you like", "address", true,
-	    0, 1 },
-	[ARG_CANON_NEEDED] = { " simple|relaxed", "simple or relaxed", "queue",
-	    true, 0, 0 },
-	[ARG_CONFIG] = { " [FILE]", "a file", "queue", false, 0, 0 },
-	[ARG_FILES] = { " [FILE...]", NULL, "queue", false, 0, 0 },
-	[ARG_JOB_NEEDED] = { " JOB", "a job; * is all", "job", true, 0, 0 },
-	[ARG_FILE_NEEDED] = { " FILE|-", "a file, or -", "queue", true, 0, 0 },
-	[ARG_LIST] = { " [LIST]", A_LIST, "list", false, 0, 0 },
-	[ARG_LIST_ADDRESSES] = { " LIST [ADDRESS...|-]",
-	    A_LIST " and addresses, or --file", "list", true, 0, SIZE_MAX },
-	[ARG_LIST_FILE] = { " LIST FILE|-",
-	    A_LIST " and a file, or - for standard input", "list", true, 1, 1 },
-	[ARG_LIST_NEEDED] = { " LIST", A_LIST, "list", true, 0, 0 },
-	[ARG_SETTINGS] = { " [DOMAIN[/VMTA]|ACCT-FILE]", A_QUEUE, "queue",
-	    false, 0, 0 },
-	[ARG_MESSAGE_NEEDED] = { " MESSAGE",
-	    "the id of a message, as mailq or list shows it", "id", true, 0,
-	    0 },
-	[ARG_MESSAGES] = { " [MESSAGE...|ALL|-]", NULL, "id", false, 0, 0 },
-	[ARG_QUEUE] = { " [DOMAIN[/VMTA]]", A_QUEUE, "queue", false, 0, 0 },
-	[ARG_QUEUE_NEEDED] = { " DOMAIN[/VMTA]", A_QUEUE, "queue", true, 0, 0 },
-	[ARG_STATES] = { " [active|deferred|hold|incoming...]", NULL, "queue",
-	    false, 0, 0 },
-	[ARG_SOURCE_QUEUE] = { " IP DOMAIN[/VMTA]", "an address and " A_QUEUE,
-	    "queue", true, 0, 0 },
-	[ARG_TEXT_NEEDED] = { " STRING", "a string", "queue", true, 0, 0 },
-	[ARG_WHY_NEEDED] = { " DOMAIN[/VMTA]|MESSAGE|IP|[KIND:]NAME",
-	    "a queue, a message, an address or a name; see mailrace why --help",
-	    "of", true, 0, 0 },
-};
-
-enum kind {
-	KIND_FLAG,
-	KIND_TEXT,
-	KIND_NUMBER,
-	KIND_TIME,
-	KIND_YESNO,
-	KIND_MODE,
-	KIND_PART,
-	KIND_SORT,
-	KIND_TYPES,
-	KIND_PATTERN,
-	KIND_HEADER,
-	KIND_WHEN,
-	KIND_UNTIL
-};
-
-static const struct option_row {
-	const char *name;
-	enum kind kind;
-	const char *value, *doc;
-} options[OPT_COUNT] = {
-#define O(name, text, kind, value, doc) \
-	[OPT_##name] = { text, KIND_##kind, value, doc },
-#include "admin/options.def"
-#undef O
-};
-
-/* ---- help ---------------------------------------------------------------- */
-
-static void
-help(void)
-{
-	(void)printf("mailrace - asks and steers mailraced\n\n"
-		     "usage: mailrace [-c FILE] [--json] COMMAND\n\n"
-		     "  -c FILE  configuration (" DAEMON_CONFIG ")\n"
-		     "  --json   answer as JSON\n\n"
-		     "commands; their words may be cut short:\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		(void)printf("  %s%s%s\n        %s\n", commands[i].words,
-		    forms[commands[i].argument].usage,
-		    commands[i].options[0] == '\0' ? "" : " [OPTIONS]",
-		    commands[i].doc);
-	(void)printf("\n`mailrace COMMAND --help` tells more of one.\n"
-		     "exit status: 0 well, 1 the answer is no, 2 the command "
-		     "is wrong or nobody answers\n");
-}
-
-/* Is it among the words of a list with a blank between them? */
-static bool
-has_word(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	while (*list != '\0') {
-		size_t n = strcspn(list, " ");
-
-		if (n == len && strncmp(list, word, len) == 0)
-			return true;
-		list += n;
-		list += *list == ' ';
-	}
-	return false;
-}
-
-static void
-help_command(const struct command *c)
-{
-	(void)printf("usage: mailrace %s%s%s\n\n  %s\n", c->words,
-	    forms[c->argument].usage, c->options[0] == '\0' ? "" : " [OPTIONS]",
-	    c->doc);
-	if (c->argument == ARG_QUEUE || c->argument == ARG_QUEUE_NEEDED ||
-	    c->argument == ARG_SOURCE_QUEUE)
-		(void)printf("  In DOMAIN and VMTA, * stands for any text and "
-			     "? for one character;\n  DOMAIN alone means all "
-			     "of its virtual MTAs.\n");
-	if (c->argument == ARG_JOB_NEEDED)
-		(void)printf("  In JOB, * stands for any text and ? for one "
-			     "character.\n");
-	if (c->argument == ARG_WHY_NEEDED)
-		(void)printf("  KIND is queue, message, ip, vmta, pool, "
-			     "provider, job or user; it may be left out\n"
-			     "  where it is clear: DOMAIN/VMTA and DOMAIN are "
-			     "queues, 16 hex digits a message,\n  a name of "
-			     "the configuration what it is there, any other a "
-			     "job.\n");
-	(void)printf("\n");
-	for (size_t i = 0; i < OPT_COUNT; i++) {
-		const struct option_row *o = &options[i];
-
-		if (has_word(c->options, o->name))
-			(void)printf("  --%s%s%s\n        %s\n", o->name,
-			    o->value[0] == '\0' ? "" : "=", o->value, o->doc);
-	}
-	(void)printf("  --json\n        The answer as JSON.\n\n"
-		     "example: mailrace %s\n",
-	    c->example);
-}
-
 /* ---- words --------------------------------------------------------------- */
 
 /* Word k of a command; its length, 0 if it has no more. */
 static size_t
-word_at(const struct command *c, int k, const char **word_r)
+word_at(const struct ctl_command *c, int k, const char **word_r)
 {
 	const char *p = c->words;
 
@@ -216,7 +35,7 @@ word_at(const struct command *c, int k, const char **word_r)
 
 /* How well a word fits: 0 not, 1 cut short, 2 in full. */
 static int
-fit(const struct command *c, int k, const char *given)
+fit(const struct ctl_command *c, int k, const char *given)
 {
 	const char *word;
 	size_t len = word_at(c, k, &word), n = strlen(given);
@@ -232,14 +51,14 @@ narrow(bool *in, int k, const char *given)
 {
 	int best = 0, count = 0;
 
-	for (size_t i = 0; i < COMMANDS; i++) {
-		int f = in[i] ? fit(&commands[i], k, given) : 0;
+	for (size_t i = 0; i < CTL_COMMANDS; i++) {
+		int f = in[i] ? fit(&ctl_commands[i], k, given) : 0;
 
 		best = f > best ? f : best;
 	}
-	for (size_t i = 0; i < COMMANDS; i++) {
+	for (size_t i = 0; i < CTL_COMMANDS; i++) {
 		in[i] = in[i] && best > 0 &&
-		    fit(&commands[i], k, given) == best;
+		    fit(&ctl_commands[i], k, given) == best;
 		count += in[i];
 	}
 	return count;
@@ -249,30 +68,40 @@ static void
 tell_which(const char *what, const char *given, const bool *in)
 {
 	(void)fprintf(stderr, "mailrace: %s \"%s\"", what, given);
-	for (size_t i = 0, n = 0; i < COMMANDS; i++)
+	for (size_t i = 0, n = 0; i < CTL_COMMANDS; i++)
 		if (in[i])
 			(void)fprintf(stderr, "%s%s", n++ == 0 ? ": " : ", ",
-			    commands[i].words);
+			    ctl_commands[i].words);
 	(void)fprintf(stderr, "; see --help\n");
 }
 
-/* The command that the words mean, and how many of them; NULL: told why. */
-static const struct command *
-find(int argc, char **argv, int *used_r)
+static const struct ctl_command *
+first_in(const bool *in)
 {
-	bool in[COMMANDS], before[COMMANDS];
+	size_t i = 0;
+
+	while (!in[i])
+		i++;
+	return &ctl_commands[i];
+}
+
+/*
+ * The command that the words mean, and how many of them.  NULL: told why, with
+ * *rc_r 2, or, to who asks for help, which they may mean, with 0.
+ */
+static const struct ctl_command *
+find(int argc, char **argv, bool help, int *used_r, int *rc_r)
+{
+	bool in[CTL_COMMANDS], before[CTL_COMMANDS];
 	int count = 0;
 
+	*rc_r = 2;
 	memset(in, true, sizeof(in));
 	for (int k = 0; k < argc; k++) {
-		const struct command *one = NULL;
 		const char *word;
 
 		memcpy(before, in, sizeof(in));
 		count = narrow(in, k, argv[k]);
-		for (size_t i = 0; i < COMMANDS; i++)
-			if (in[i])
-				one = &commands[i];
 		if (count == 0) {
 			if (k == 0)
 				memset(before, false, sizeof(before));
@@ -280,8 +109,15 @@ find(int argc, char **argv, int *used_r)
 			return NULL;
 		}
 		*used_r = k + 1;
-		if (count == 1 && word_at(one, k + 1, &word) == 0)
-			return one;
+		if (count == 1 && word_at(first_in(in), k + 1, &word) == 0)
+			return first_in(in);
+	}
+	if (help && count == 1)
+		return first_in(in);
+	if (help) {
+		*rc_r = 0;
+		ctl_help_several(in);
+		return NULL;
 	}
 	tell_which(count == 1 ? "more is needed than" :
 				"not clear what is meant by",
@@ -313,7 +149,7 @@ is_time(const char *text)
 
 /* False: it is not what the option takes; e says more, or nothing. */
 static bool
-is_value(const struct option_row *o, const char *text, struct err *e)
+is_value(const struct ctl_option_row *o, const char *text, struct err *e)
 {
 	int64_t until_s;
 
@@ -327,13 +163,13 @@ is_value(const struct option_row *o, const char *text, struct err *e)
 	case KIND_TIME:
 		return is_time(text);
 	case KIND_YESNO:
-		return has_word("yes no", text);
+		return ctl_has_word("yes no", text);
 	case KIND_MODE:
-		return has_word("normal backoff", text);
+		return ctl_has_word("normal backoff", text);
 	case KIND_PART:
-		return has_word("envelope header body", text);
+		return ctl_has_word("envelope header body", text);
 	case KIND_SORT:
-		return has_word("name rcpt size", text);
+		return ctl_has_word("name rcpt size", text);
 	case KIND_TYPES:
 		return acct_match_check_types(text, e) == 0;
 	case KIND_PATTERN:
@@ -350,12 +186,13 @@ is_value(const struct option_row *o, const char *text, struct err *e)
 }
 
 static int
-check_option(const struct command *c, const struct ctl_given *g)
+check_option(const struct ctl_command *c, const struct ctl_given *g)
 {
-	const struct option_row *o = &options[g->option];
+	const struct ctl_option_row *o = &ctl_option_rows[g->option];
+	const struct ctl_option_text text = ctl_option_text(c, g->option);
 	struct err e = { "" };
 
-	if (!has_word(c->options, o->name)) {
+	if (!ctl_takes(c, g->option)) {
 		(void)fprintf(stderr,
 		    "mailrace: %s takes no --%s; see mailrace %s --help\n",
 		    c->words, o->name, c->words);
@@ -363,14 +200,14 @@ check_option(const struct command *c, const struct ctl_given *g)
 	}
 	if (!is_value(o, g->value, &e)) {
 		(void)fprintf(stderr, "mailrace: --%s takes %s: %s\n", o->name,
-		    o->value, e.text[0] == '\0' ? o->doc : e.text);
+		    text.value, e.text[0] == '\0' ? text.doc : e.text);
 		return 2;
 	}
 	return 0;
 }
 
 static int
-check_options(const struct command *c, const struct ctl_options *opt)
+check_options(const struct ctl_command *c, const struct ctl_options *opt)
 {
 	int rc = 0;
 
@@ -381,15 +218,15 @@ check_options(const struct command *c, const struct ctl_options *opt)
 
 /* Says what is wanted. */
 static int
-needs(const struct command *c)
+needs(const struct ctl_command *c)
 {
 	(void)fprintf(stderr, "mailrace: %s needs %s\n", c->words,
-	    forms[c->argument].wanted);
+	    ctl_forms[c->argument].wanted);
 	return 2;
 }
 
 static int
-check_source(const struct command *c, int argc, char **argv,
+check_source(const struct ctl_command *c, int argc, char **argv,
     struct ctl_options *opt)
 {
 	struct net_addr addr;
@@ -409,17 +246,17 @@ check_source(const struct command *c, int argc, char **argv,
 
 /* given: NULL if there is none. */
 static bool
-is_wanting(const struct command *c, const char *given)
+is_wanting(const struct ctl_command *c, const char *given)
 {
 	if (given == NULL)
-		return forms[c->argument].needed;
+		return ctl_forms[c->argument].needed;
 	if (c->argument == ARG_CANON_NEEDED)
-		return !has_word("simple relaxed", given);
+		return !ctl_has_word("simple relaxed", given);
 	return given[0] == '\0' && c->argument != ARG_TEXT_NEEDED;
 }
 
 static int
-check_argument(const struct command *c, int argc, char **argv,
+check_argument(const struct ctl_command *c, int argc, char **argv,
     struct ctl_options *opt)
 {
 	const char *given = argc == 0 ? NULL : argv[0];
@@ -434,7 +271,7 @@ check_argument(const struct command *c, int argc, char **argv,
 		return check_source(c, argc, argv, opt);
 	if (argc > 0 &&
 	    (c->argument == ARG_NONE ||
-		(size_t)(argc - 1) > forms[c->argument].further_max)) {
+		(size_t)(argc - 1) > ctl_forms[c->argument].further_max)) {
 		(void)fprintf(stderr,
 		    "mailrace: \"%s\" is too much; see "
 		    "mailrace %s --help\n",
@@ -447,7 +284,7 @@ check_argument(const struct command *c, int argc, char **argv,
 		opt->files = argv + 1;
 		opt->file_count = (size_t)argc - 1;
 	}
-	if (opt->file_count < forms[c->argument].further_min)
+	if (opt->file_count < ctl_forms[c->argument].further_min)
 		return needs(c);
 	if (given != NULL && opt->values[OPT_QUEUE] != NULL) {
 		(void)fprintf(stderr,
@@ -456,7 +293,7 @@ check_argument(const struct command *c, int argc, char **argv,
 		return 2;
 	}
 	opt->argument = given;
-	opt->argument_key = forms[c->argument].key;
+	opt->argument_key = ctl_forms[c->argument].key;
 	return 0;
 }
 
@@ -515,8 +352,8 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 	int c, rc = 0;
 
 	for (int i = 0; i < OPT_COUNT; i++)
-		longs[i + 3] = (struct option){ .name = options[i].name,
-			.has_arg = options[i].kind == KIND_FLAG ?
+		longs[i + 3] = (struct option){ .name = ctl_option_rows[i].name,
+			.has_arg = ctl_option_rows[i].kind == KIND_FLAG ?
 			    no_argument :
 			    required_argument,
 			.val = LONG_OPTION + i };
@@ -545,22 +382,22 @@ parse_options(int argc, char **argv, struct ctl_options *opt)
 }
 
 /* By the name of the host MTA's command: its queue is asked for as well. */
-static const struct command *
+static const struct ctl_command *
 find_called(const char *path, struct ctl_options *opt)
 {
 	const char *slash = path == NULL ? NULL : strrchr(path, '/');
 	char name[] = "mailq";
 	char *words[] = { name };
-	int used;
+	int used, rc;
 
 	if (path == NULL || strcmp(slash == NULL ? path : slash + 1, name) != 0)
 		return NULL;
 	(void)keep_option(opt, OPT_HOST, NULL);
-	return find(1, words, &used);
+	return find(1, words, false, &used, &rc);
 }
 
 static int
-take_words(const struct command *c, int argc, char **argv,
+take_words(const struct ctl_command *c, int argc, char **argv,
     struct ctl_options *opt)
 {
 	int rc;
@@ -573,8 +410,8 @@ take_words(const struct command *c, int argc, char **argv,
 int
 ctl_parse(int argc, char **argv, struct ctl_options *opt, ctl_cmd_fn **fn_r)
 {
-	const struct command *c;
-	int used = 0, rc;
+	const struct ctl_command *c;
+	int used = 0, rc = 2;
 
 	*fn_r = NULL;
 	*opt = (struct ctl_options){ .config = DAEMON_CONFIG };
@@ -593,15 +430,15 @@ ctl_parse(int argc, char **argv, struct ctl_options *opt, ctl_cmd_fn **fn_r)
 		argv++;
 	}
 	if (c == NULL && argc == 0) {
-		help();
+		ctl_help();
 		return opt->help ? 0 : 2;
 	}
 	if (c == NULL)
-		c = find(argc, argv, &used);
+		c = find(argc, argv, opt->help, &used, &rc);
 	if (c == NULL)
-		return 2;
+		return rc;
 	if (opt->help) {
-		help_command(c);
+		ctl_help_command(c);
 		return 0;
 	}
 	rc = take_words(c, argc - used, argv + used, opt);
@@ -611,7 +448,7 @@ ctl_parse(int argc, char **argv, struct ctl_options *opt, ctl_cmd_fn **fn_r)
 }
 
 static json_t *
-value_json(const struct option_row *o, const char *text)
+value_json(const struct ctl_option_row *o, const char *text)
 {
 	int64_t us = 0;
 	uint64_t v = 0;
@@ -658,7 +495,7 @@ ctl_request(const struct ctl_options *opt)
 		(void)json_object_set_new(r, "source", ctl_string(opt->source));
 	for (size_t i = 0; i < OPT_COUNT; i++)
 		if (opt->values[i] != NULL)
-			(void)json_object_set_new(r, options[i].name,
-			    value_json(&options[i], opt->values[i]));
+			(void)json_object_set_new(r, ctl_option_rows[i].name,
+			    value_json(&ctl_option_rows[i], opt->values[i]));
 	return r;
 }

@@ -3,7 +3,7 @@
  * ctl_parse - the command line of mailrace: which command, its argument, its
  * options.
  *
- * The tables are admin/commands.def and admin/options.def.  Each word of a
+ * The tables are those of admin/ctl_table.h.  Each word of a
  * command may be cut short as long as it stays clear which one is meant.
  * Mistakes are told on standard error.  Borrows argv; one thread.
  */
@@ -18,7 +18,8 @@ enum ctl_option {
 #define O(name, text, kind, value, doc) OPT_##name,
 #include "admin/options.def"
 #undef O
-	OPT_COUNT
+	OPT_COUNT,
+	OPT_JSON = OPT_COUNT /* --json, which all commands have */
 };
 
 enum { CTL_GIVEN_MAX = 64 };

@@ -305,32 +305,3 @@ cmd_flush(const struct ctl_options *opt)
 	all.values[OPT_RETRY_RECIPIENTS] = "";
 	return cmd_schedule(&all);
 }
-
-int
-cmd_delete(const struct ctl_options *opt)
-{
-	const char *would = opt->values[OPT_DRY_RUN] != NULL ? "would be " : "";
-	char deleted[32], sending[32];
-	struct answer a;
-	int rc;
-
-	if (opt->values[OPT_QUEUE] == NULL && opt->values[OPT_JOBID] == NULL &&
-	    opt->values[OPT_ID] == NULL) {
-		(void)fprintf(stderr,
-		    "mailrace: delete needs --queue, --jobId or "
-		    "--id; see mailrace delete --help\n");
-		return 2;
-	}
-	rc = order(opt, &a);
-	if (rc == 0 && !opt->json) {
-		(void)printf("%s recipient(s) %sdeleted.\n",
-		    ctl_text(a.done, "deleted", deleted, sizeof(deleted)),
-		    would);
-		if (json_integer_value(json_object_get(a.done, "sending")) > 0)
-			(void)printf("%s being sent, left alone.\n",
-			    ctl_text(a.done, "sending", sending,
-				sizeof(sending)));
-	}
-	ctl_answer_fini(&a);
-	return rc;
-}

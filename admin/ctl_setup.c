@@ -12,6 +12,7 @@
 #include "admin/ctl_cmds.h"
 #include "admin/ctl_setup_conf.h"
 #include "admin/ctl_setup_own.h"
+#include "admin/ctl_setup_sender.h"
 #include "admin/setup_conf.h"
 #include "admin/setup_run.h"
 #include "compat/postfix/pf_stay.h"
@@ -27,6 +28,7 @@ struct setup {
 	struct pf_site site;
 	struct pf_conf *host;
 	struct pf_wish wish;
+	const char *sender; /* of the probe; NULL: none is known */
 	struct buf tls_policy, dsn;
 };
 
@@ -108,35 +110,6 @@ make_wish(struct setup *s, struct err *e)
 	return 0;
 }
 
-/*
- * As whom the probe is sent: as nobody, or as one of the table's, whose first
- * key that leads to us is taken.
- */
-static const char *
-probe_sender(struct setup *s)
-{
-	struct buf all = { .p = NULL };
-	const char *found = NULL, *end;
-	struct err ignored;
-
-	if (s->wish.scope != PF_SENDERS)
-		return "";
-	if (pf_site_list(&s->site, s->wish.list, &all, &ignored) == 0)
-		for (const char *p = buf_cstr(&all);
-		     found == NULL && *p != '\0';
-		     p = *end == '\0' ? end : end + 1) {
-			const size_t key = strcspn(p, " \t\n");
-
-			end = p + strcspn(p, "\n");
-			if (memmem(p, (size_t)(end - p), "mailrace:", 9) !=
-			    NULL)
-				found = region_printf(s->site.rg, "%s%.*s",
-				    p[0] == '@' ? "probe" : "", (int)key, p);
-		}
-	buf_fini(&all);
-	return found;
-}
-
 /* ---- making it ----------------------------------------------------------- */
 
 static int
@@ -183,11 +156,18 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 }
 
 static int
+verify(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+
+	return pf_site_check(&s->site, e);
+}
+
+static int
 check(struct setup_run *run, bool runs_now, struct err *e)
 {
 	struct setup *s = run->ctx;
 	struct buf told = { .p = NULL };
-	const char *sender;
 	int rc;
 
 	if (!runs_now) {
@@ -196,16 +176,17 @@ check(struct setup_run *run, bool runs_now, struct err *e)
 		    "was sent.");
 		return 0;
 	}
-	sender = probe_sender(s);
-	if (sender == NULL) {
-		setup_run_say(run, "done",
-		    "Done, without a probe: the table names no sender that "
-		    "could be used for one.");
+	if (s->sender == NULL) {
+		setup_run_warn(run,
+		    region_printf(s->site.rg,
+			"no probe was sent: of %s, which cannot be listed, no sender is known "
+			"whose mail comes here",
+			s->wish.list));
 		return 0;
 	}
 	rc = ctl_setup_probe(&(struct ctl_setup_probe){ .opt = run->opt,
 				 .site = &s->site,
-				 .sender = sender,
+				 .sender = s->sender,
 				 .fast = s->wish.fast },
 	    &told, e);
 	if (rc == 0 && told.len > 0)
@@ -239,18 +220,15 @@ check_wish(struct setup *s, const struct ctl_setup_asks *asks)
 {
 	struct slice rest = slice_of(s->wish.list == NULL ? "" : s->wish.list);
 	const char *domain;
-	struct err e;
 
 	while (s->wish.scope == PF_DOMAINS &&
 	    (domain = pf_wish_domain(&s->wish, s->site.rg, &rest)) != NULL)
 		ctl_setup_refuse_own(asks, domain);
 	if (s->wish.scope != PF_DOMAINS)
 		ctl_setup_check_routes(asks);
-	/* Postfix defers all mail for a table that it cannot open. */
-	if (s->wish.scope == PF_SENDERS &&
-	    pf_site_has(&s->site, s->wish.list, "@" HOST_PROBE_DOMAIN, &e) ==
-		-1)
-		host_refuse(&s->run->plan, "--senders: %s", e.text);
+	s->sender = s->wish.scope == PF_SENDERS ?
+	    ctl_setup_sender(asks, s->wish.list) :
+	    "";
 }
 
 static int
@@ -315,6 +293,8 @@ static const struct setup_host postfix = { .command = "setup postfix",
 	.ready = ready,
 	.runs = runs,
 	.activate = activate,
+	.verify = verify,
+	.verifier = "postfix check",
 	.check = check,
 	.take_back = take_back,
 	.close = close_site };

@@ -22,6 +22,7 @@ struct setup {
 	struct ex_facts facts;
 	struct ex_text text;
 	struct ex_wish wish;
+	const char *sender; /* of --senders; NULL: none is known */
 	struct buf dsn;
 };
 
@@ -237,7 +238,9 @@ check_facts(struct setup *s, const char *config, struct err *e)
 static int
 check_new(struct setup *s, struct err *e)
 {
-	const struct ex_setup look = { .f = &s->facts, .p = &s->run->plan };
+	const struct ex_setup look = { .wish = &s->wish,
+		.f = &s->facts,
+		.p = &s->run->plan };
 	const char *config;
 
 	if (ex_site_make_check(&s->site, &config, e) == -1)
@@ -246,6 +249,9 @@ check_new(struct setup *s, struct err *e)
 		return -1;
 	if (s->run->opt->values[OPT_UNDO] != NULL)
 		return 0;
+	if (s->sender != NULL &&
+	    ctl_setup_exim_leads(&s->site, config, s->sender, e) == -1)
+		return -1;
 	return ctl_setup_exim_routes(&s->site, &look, config, e);
 }
 
@@ -340,13 +346,32 @@ activate(struct setup_run *run, bool runs_now, struct err *e)
 }
 
 static int
+verify(struct setup_run *run, struct err *e)
+{
+	struct setup *s = run->ctx;
+	struct buf said = { .p = NULL };
+	int rc = ex_site_ask(&s->site, NULL,
+	    (const char *const[]){ "-bV", NULL }, &said, e);
+
+	buf_fini(&said);
+	return rc;
+}
+
+static int
 check(struct setup_run *run, bool runs_now, struct err *e)
 {
 	struct setup *s = run->ctx;
 
-	if (ctl_setup_exim_probe(run->opt, &s->site, e) == -1)
+	if (ctl_setup_exim_probe(run->opt, &s->site,
+		s->sender == NULL ? "" : s->sender, e) == -1)
 		return -1;
-	if (runs_now)
+	if (s->wish.scope == EX_SENDERS && s->sender == NULL)
+		setup_run_warn(run,
+		    region_printf(s->site.rg,
+			"a probe came, but of nobody: no sender is known whom "
+			"%s has",
+			s->wish.list));
+	else if (runs_now)
 		setup_run_say(run, "done",
 		    "Done: a probe came from Exim to Mailrace.");
 	else
@@ -377,6 +402,11 @@ plan(struct setup_run *run, struct err *e)
 		return -1;
 	ex_setup(&s->wish, &s->facts, &s->text, p);
 	check_domains(s);
+	if (s->wish.scope == EX_SENDERS)
+		s->sender = ctl_setup_exim_sender(&s->site,
+		    &(struct ex_setup){ .wish = &s->wish,
+			.f = &s->facts,
+			.p = p });
 	if (!ex_offers_dsn(&s->facts))
 		check_socket(s, "lmtp-listener", s->wish.lmtp);
 	check_socket(s, "suppress-socket", s->wish.suppress);
@@ -427,6 +457,8 @@ static const struct setup_host exim = { .command = "setup exim",
 	.ready = ready,
 	.runs = runs,
 	.activate = activate,
+	.verify = verify,
+	.verifier = "exim -bV",
 	.check = check,
 	.take_back = take_back,
 	.close = close_site };

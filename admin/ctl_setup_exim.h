@@ -19,8 +19,19 @@
 int ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
     const char *config, struct err *e);
 
-/* -1: it did not come through; e says why. */
+/*
+ * Of --senders one whose mail comes here, "" the null sender; NULL: it is
+ * refused, since there is none or the list is none, or not known.
+ */
+const char *ctl_setup_exim_sender(const struct ex_site *site,
+    const struct ex_setup *s);
+
+/* -1: his mail would not come here. */
+int ctl_setup_exim_leads(const struct ex_site *site, const char *config,
+    const char *sender, struct err *e);
+
+/* As from a sender.  -1: it did not come through; e says why. */
 int ctl_setup_exim_probe(const struct ctl_options *opt, const struct ex_site *s,
-    struct err *e);
+    const char *sender, struct err *e);
 
 #endif

@@ -47,9 +47,12 @@ ask(const struct routes *r, const char *config, const char *address,
 	return rc == -1 && clock_us() >= r->until_us ? 1 : rc;
 }
 
-/* 1: there was no time for it. */
+/*
+ * wanted: it is of --domains, and may come to us where nobody takes it now.  1:
+ * there was no time for it.
+ */
 static int
-compare(const struct routes *r, const char *address, struct err *e)
+compare(const struct routes *r, const char *address, bool wanted, struct err *e)
 {
 	struct buf now = { .p = NULL }, then = { .p = NULL };
 	const char *left;
@@ -57,9 +60,11 @@ compare(const struct routes *r, const char *address, struct err *e)
 
 	if (rc == 0)
 		rc = ask(r, r->config, address, &then, e);
-	left = rc != 0 ?
-	    NULL :
-	    ex_own_left(r->s, address, buf_cstr(&now), buf_cstr(&then));
+	left = rc != 0 ? NULL :
+			 ex_own_left(r->s, buf_cstr(&now), buf_cstr(&then));
+	if (rc == 0 && left == NULL && !wanted &&
+	    ex_own_is_taken(address, buf_cstr(&now), buf_cstr(&then)))
+		left = "undeliverable";
 	if (left != NULL)
 		rc = err_set(e,
 		    "%s would not go where it goes now (%s), says exim -bt: "
@@ -70,29 +75,55 @@ compare(const struct routes *r, const char *address, struct err *e)
 	return rc;
 }
 
+/* Those of --domains, which a look-up in a database may have as the host's own. */
+static int
+compare_wanted(const struct routes *r, struct err *e)
+{
+	const struct ex_wish *w = r->s->wish;
+	const char *rest = w->list, *domain;
+	size_t n = 0;
+	int rc = 0;
+
+	while (rc == 0 && w->scope == EX_DOMAINS && n++ < DOMAINS_MAX &&
+	    (domain = ex_wish_domain(w, r->site->rg, &rest)) != NULL)
+		rc = compare(r, REGION_JOIN(r->site->rg, "postmaster@", domain),
+		    true, e);
+	return rc == -1 ? -1 : 0;
+}
+
 int
 ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
     const char *config, struct err *e)
 {
 	struct routes r = { .site = site, .s = s, .config = config };
-	struct ex_points own;
+	const struct ex_files files = { ex_site_keys, site->rg };
+	struct ex_own own;
 	size_t i = 0;
 	int rc = 0;
 
 	if (leads_here(site, config, e) == -1)
 		return -1;
-	ex_own_points(s->f, site->rg, &own);
+	ex_own_read(&(struct ex_own_asks){ s->f, &files, s->wish->expand,
+			s->wish->site },
+	    site->rg, &own);
 	r.until_us = clock_us() + COMPARE_S * US_PER_S;
-	while (rc == 0 && i < own.n && i < DOMAINS_MAX) {
-		rc = compare(&r, ex_own_address(site->rg, &own.v[i]), e);
+	rc = compare_wanted(&r, e);
+	while (rc == 0 && i < own.points.n && i < DOMAINS_MAX) {
+		rc = compare(&r, ex_own_address(site->rg, &own.points.v[i]),
+		    false, e);
 		i += rc == 0;
 	}
 	if (rc == -1)
 		return -1;
-	if (i < own.n)
+	for (size_t k = 0; k < own.unknown_n; k++)
+		host_note(s->p,
+		    "whether mail of this host's own stays here was not asked "
+		    "of exim -bt for the domains of %s",
+		    own.unknown[k]);
+	if (i < own.points.n + own.left)
 		host_note(s->p,
 		    "of %zu domains of this host's own only %zu were compared "
 		    "by exim -bt, now and as it would be",
-		    own.n, i);
+		    own.points.n + own.left, i);
 	return 0;
 }

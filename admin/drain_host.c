@@ -21,6 +21,7 @@
 
 #define POSTFIX_FOLDER "/etc/postfix"
 
+enum { SMTP_PORT = 25, SUBMISSION_PORT = 587 };
 enum { GREETING_MS = 10000, TRIES = 50, TRY_MS = 100 };
 
 static int
@@ -63,18 +64,19 @@ postfix_leads_here(const struct drain_host *h)
 
 /* Or nobody can say. */
 static bool
-exim_leads_here(void)
+exim_leads_here(struct drain_host *h)
 {
 	struct region *rg = region_new();
 	const char *router = NULL;
 	struct ex_facts f;
-	struct ex_host h;
+	struct ex_host x;
 	struct err e;
 	int rc;
 
 	ex_facts_init(&f, rg);
-	ex_host_open(&h, rg, NULL);
-	rc = ex_host_read(&h, f.conf, &e);
+	ex_host_open(&x, rg, NULL);
+	rc = ex_host_read(&x, f.conf, &e);
+	h->exim = x.program;
 	if (rc == -1)
 		(void)fail(&e);
 	else
@@ -99,12 +101,13 @@ drain_host_open(struct drain_host *h, const struct ctl_options *opt)
 	*h = (struct drain_host){ .opt = opt };
 	if (dir == NULL &&
 	    (command_is_there("exim4") || command_is_there("exim")) &&
-	    exim_leads_here())
+	    exim_leads_here(h))
 		return false;
 	h->is_postfix = dir != NULL ||
 	    (command_is_there("postconf") && is_configured());
 	if (!h->is_postfix)
 		return true;
+	h->exim = NULL;
 	rc = pf_site_init(&h->site, dir, &e);
 	h->postfix = pf_conf_new(h->site.rg);
 	if (rc == 0)
@@ -237,26 +240,92 @@ greets(const struct conf_host *to, struct err *e)
 	return rc;
 }
 
-/* A name, or a port that settings choose, is left to mailraced. */
+/* Can it be asked?  A name, or a port that settings choose, is mailraced's. */
+static bool
+is_clear(const struct conf_host *to)
+{
+	return to->name == NULL && to->port != 0;
+}
+
 static int
-check_greeting(const struct drain_host *h, struct err *e)
+check_greeting(struct drain_host *h, struct err *e)
 {
 	const struct timespec a_moment = { .tv_nsec = TRY_MS * 1000000L };
 	const struct conf_host *to = dsn_host(h);
 	int rc = 0;
 
-	if (to->name != NULL || to->port == 0)
+	if (!is_clear(to))
 		return 0;
 	for (int i = 0; i < (h->made ? TRIES : 1); i++) {
 		rc = greets(to, e);
 		if (rc == 0)
 			break;
+		if (h->exim != NULL && h->made &&
+		    !run_beside_is_alive(&h->daemon))
+			return err_set(e,
+			    "%s does not run: its own log says why", h->exim);
 		(void)nanosleep(&a_moment, NULL);
 	}
 	return rc == 0 ?
 	    0 :
 	    err_where(e, "dsn-host, which is to take the mail back");
 }
+
+/* ---- Exim ---------------------------------------------------------------- */
+
+/*
+ * A port of this host that its own daemon would have none of: where mail comes in
+ * from elsewhere, that one is to run.
+ */
+static bool
+is_exims(const struct conf_host *to)
+{
+	return is_clear(to) && net_addr_is_loopback(&to->addr) &&
+	    to->port != SMTP_PORT && to->port != SUBMISSION_PORT;
+}
+
+static int
+make_daemon(struct drain_host *h, struct err *e)
+{
+	const struct conf_host *to = dsn_host(h);
+	const char *argv[] = { h->exim, "-bdf", "-oX", NULL, NULL };
+	struct buf where = { 0 };
+	char text[NET_ADDR_TEXT];
+	int rc;
+
+	buf_printf(&where, "[%s]:%u", net_addr_text(&to->addr, text),
+	    (unsigned)to->port);
+	argv[3] = buf_cstr(&where);
+	rc = run_beside_begin(&h->daemon, argv, e);
+	h->made = rc == 0;
+	buf_fini(&where);
+	return rc == 0 ? check_greeting(h, e) : -1;
+}
+
+/* It greets already, or where set-up had it listen one more of it does. */
+static int
+exim_listens(struct drain_host *h, bool dry_run, struct err *e)
+{
+	const struct conf_host *to = dsn_host(h);
+	char text[NET_ADDR_TEXT];
+	struct err why;
+
+	if (check_greeting(h, &why) == 0)
+		return 0;
+	if (!is_exims(to))
+		return err_set(e,
+		    "%s: have Exim listen there, or write dsn-host "
+		    "127.0.0.1:25, if it listens there, and then: mailrace "
+		    "reload",
+		    why.text);
+	if (!dry_run)
+		return make_daemon(h, e);
+	(void)printf("%s would listen at %s:%u, too, until the end.\n", h->exim,
+	    net_addr_text(&to->addr, text), (unsigned)to->port);
+	return 0;
+}
+
+/* ---- the listener -------------------------------------------------------- */
 
 static int
 listen_at(struct drain_host *h, bool dry_run, struct err *e)
@@ -266,6 +335,8 @@ listen_at(struct drain_host *h, bool dry_run, struct err *e)
 
 	if (read_config(h, e) == -1)
 		return -1;
+	if (h->exim != NULL)
+		return exim_listens(h, dry_run, e);
 	service = service_of(h);
 	if (service == NULL)
 		return check_greeting(h, e);
@@ -298,6 +369,10 @@ drain_host_end(struct drain_host *h)
 	if (!h->made)
 		return 0;
 	h->made = false;
+	if (h->exim != NULL) {
+		run_beside_end(&h->daemon);
+		return 0;
+	}
 	if (host_files_swap_back(&h->site.files, &e) == 0 &&
 	    pf_site_reload(&h->site, &e) == 0)
 		return 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * drain_host - the host MTA while the queue of Mailrace runs empty: does it, a
- * Postfix or an Exim, still lead here, and has it a listener without milters that
- * takes back what is left?
+ * Postfix or an Exim, still lead here, and has it a listener that takes back what
+ * is left, a Postfix without milters?
  *
  * A Postfix that has none gets one, a service of master.cf where dsn-host says,
  * until the end; then the file is byte for byte as it was, if nobody else has
  * edited it.  Who is killed in between leaves the service, for this host's
- * addresses alone.  What goes wrong is told on standard error.  Blocks; one
- * thread.
+ * addresses alone.  An Exim gets a daemon more, that listens there alone and ends
+ * with us.  What goes wrong is told on standard error.  Blocks; one thread.
  */
 
 #ifndef ADMIN_DRAIN_HOST_H
@@ -19,12 +19,15 @@
 #include "admin/ctl_parse.h"
 #include "compat/postfix/pf_conf.h"
 #include "compat/postfix/pf_site.h"
+#include "lib/run_beside.h"
 #include "vmta/snapshot.h"
 
 struct drain_host {
 	const struct ctl_options *opt;
-	bool is_postfix; /* this host has one that is used */
-	bool made;       /* its listener is ours, and goes at the end */
+	bool is_postfix;  /* this host has one that is used */
+	const char *exim; /* its program, where that is used; or NULL */
+	bool made;        /* its listener is ours, and goes at the end */
+	struct run_beside daemon; /* Exim's */
 	struct pf_site site;
 	struct pf_conf *postfix;
 	struct snapshot *conf; /* of Mailrace */

@@ -8,6 +8,7 @@
 
 #include "admin/ctl_ask.h"
 #include "admin/setup_conf.h"
+#include "admin/setup_left.h"
 
 /* ---- telling ------------------------------------------------------------- */
 
@@ -34,6 +35,18 @@ setup_run_say(struct setup_run *s, const char *done, const char *text)
 	print_notes(s);
 	if (!s->opt->json)
 		(void)printf("%s\n", text);
+}
+
+void
+setup_run_warn(struct setup_run *s, const char *why)
+{
+	s->unproved = true;
+	setup_run_say(s, "unproved", "Done.");
+	(void)fprintf(stderr,
+	    "mailrace: %s; send a message as one of those "
+	    "whose mail should, see it by mailrace list or in the log, and "
+	    "mailrace %s --undo takes all back\n",
+	    why, s->host->command);
 }
 
 static json_t *
@@ -144,6 +157,12 @@ activate_and_check(struct setup_run *s, bool runs, struct err *e)
 }
 
 static int
+done_status(const struct setup_run *s)
+{
+	return s->unproved ? SETUP_UNPROVED : 0;
+}
+
+static int
 change(struct setup_run *s)
 {
 	const bool runs = s->host->runs(s);
@@ -162,7 +181,7 @@ change(struct setup_run *s)
 		if (strcmp(s->done, "rolled back") == 0)
 			(void)host_record_remove(s->files, &ignored);
 	} else {
-		rc = 0;
+		rc = done_status(s);
 	}
 	return rc;
 }
@@ -174,7 +193,7 @@ finish(struct setup_run *s)
 	struct err e;
 
 	if (activate_and_check(s, s->host->runs(s), &e) == 0)
-		return 0;
+		return done_status(s);
 	(void)setup_run_fail(&e);
 	(void)fprintf(stderr, "mailrace: mailrace %s --undo takes it back\n",
 	    s->host->command);
@@ -269,15 +288,22 @@ put_back(struct setup_run *s)
 {
 	const bool runs = s->host->runs(s);
 	struct err e;
+	int works;
 
 	if (host_files_swap_back(s->files, &e) == -1)
 		return setup_run_fail(&e);
 	if (s->host->activate(s, runs, &e) == -1)
 		return roll_back(s, runs, &e);
+	works = s->host->verify(s, &e);
+	if (works == -1)
+		return roll_back(s, runs, &e);
 	if (host_record_remove(s->files, &e) == -1)
 		return setup_run_fail(&e);
 	setup_run_say(s, "undone",
-	    "Undone.  What waits in the queue of Mailrace is still delivered.");
+	    works == 0 ?
+		region_printf(s->plan.rg, "Undone; %s says that all is right.",
+		    s->host->verifier) :
+		"Undone.");
 	return 0;
 }
 
@@ -308,6 +334,8 @@ undo(struct setup_run *s)
 	if (host_files_diff(s->files, &s->diff, &e) == -1)
 		return setup_run_fail(&e);
 	print_diff(s);
+	setup_left_tell(s->opt, &s->plan);
+	print_notes(s);
 	if (is_dry_run(s))
 		return 0;
 	hold_signals(SIG_BLOCK);

@@ -38,7 +38,11 @@ struct setup_run {
 	size_t told; /* of its notes */
 	struct buf diff;
 	const char *done; /* what came of it, for JSON */
+	bool unproved;    /* it is done, and whether mail comes is not known */
 };
+
+/* The exit status then. */
+enum { SETUP_UNPROVED = 3 };
 
 struct setup_host {
 	const char *command; /* "setup postfix" */
@@ -56,6 +60,12 @@ struct setup_host {
 	bool (*runs)(struct setup_run *s);
 	/* Takes what the files say, and is it still there? */
 	int (*activate)(struct setup_run *s, bool runs, struct err *e);
+	/*
+	 * After an undo, does the host say that its configuration is right?
+	 * -1: it is not; 1: it does not say.
+	 */
+	int (*verify)(struct setup_run *s, struct err *e);
+	const char *verifier; /* "postfix check" */
 	/* Says "done", or what is wrong. */
 	int (*check)(struct setup_run *s, bool runs, struct err *e);
 	/* A plan that takes back what was done, or refusals. */
@@ -69,6 +79,8 @@ int setup_run_command(const struct ctl_options *opt,
 
 /* How a run ends, for who reads it and for JSON. */
 void setup_run_say(struct setup_run *s, const char *done, const char *text);
+/* It is done, and whether mail comes is not known; why. */
+void setup_run_warn(struct setup_run *s, const char *why);
 /* 1, and why. */
 int setup_run_fail(const struct err *e);
 

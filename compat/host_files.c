@@ -9,12 +9,18 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/check.h"
 #include "lib/run_command.h"
 
-enum { FILE_MAX = 16 * 1024 * 1024, FILES_OPEN = 8 };
+enum {
+	FILE_MAX = 16 * 1024 * 1024,
+	FILES_OPEN = 8,
+	LOCK_MS = 20,
+	LOCK_LOOKS = 50
+};
 
 /* ---- one file ------------------------------------------------------------ */
 
@@ -281,6 +287,21 @@ check_folder(const struct host_files *f, int fd, struct err *e)
 	return 0;
 }
 
+/* A child of one who was killed has it, too, until it is another program. */
+static int
+lock(int fd)
+{
+	const struct timespec moment = { .tv_nsec = LOCK_MS * 1000000L };
+	int rc = flock(fd, LOCK_EX | LOCK_NB);
+
+	for (int i = 0; i < LOCK_LOOKS && rc == -1 && errno == EWOULDBLOCK;
+	     i++) {
+		(void)nanosleep(&moment, NULL);
+		rc = flock(fd, LOCK_EX | LOCK_NB);
+	}
+	return rc;
+}
+
 int
 host_files_lock(struct host_files *f, struct err *e)
 {
@@ -290,7 +311,7 @@ host_files_lock(struct host_files *f, struct err *e)
 	if (fd == -1)
 		return err_sys(e, "%s", f->dir);
 	rc = check_folder(f, fd, e);
-	if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) == -1)
+	if (rc == 0 && lock(fd) == -1)
 		rc = err_sys(e, "%s: somebody else is at work", f->dir);
 	if (rc == 0)
 		f->lock = fd;

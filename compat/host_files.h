@@ -48,7 +48,10 @@ size_t host_files_add(struct host_files *f, const char *name);
 const char *host_files_path(const struct host_files *f, size_t i);
 const char *host_files_copy_path(const struct host_files *f, size_t i);
 
-/* Before anything is asked: what is found so holds until it is changed. */
+/*
+ * Before anything is asked: what is found so holds until it is changed.  Waits up to
+ * a second for one who is just ending.
+ */
 int host_files_lock(struct host_files *f, struct err *e);
 /* Of those that are there. */
 int host_files_copy(struct host_files *f, struct err *e);

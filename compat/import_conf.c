@@ -10,6 +10,7 @@
 struct line {
 	const char *directive, *value, *comment;
 	bool secret;
+	bool off; /* only offered */
 	struct line *next;
 };
 
@@ -42,6 +43,7 @@ static const struct {
 	{ "source", "who brings mail", false },
 	{ "domain", "how mail goes out: everywhere, then to single domains",
 	    false },
+	{ "acct-file", "what is recorded of it", false },
 };
 
 static struct import_block *
@@ -141,6 +143,22 @@ line_text(const struct import_block *b, const char *directive,
 	return text;
 }
 
+/* NULL: it has no effect here. */
+static struct line *
+try_line(struct import_block *b, const char *directive, const char *value,
+    const char *comment)
+{
+	struct err why;
+	struct line *l;
+
+	if (effect_of(b->name, directive, value, &why) != EFFECT_TAKES)
+		return NULL;
+	l = add_line(b, directive, value);
+	if (comment != NULL)
+		l->comment = region_strdup(b->conf->rg, comment);
+	return l;
+}
+
 bool
 import_take(struct import_block *b, const struct import_fact *fact,
     const char *directive, const char *value, const char *how)
@@ -174,19 +192,64 @@ import_take(struct import_block *b, const struct import_fact *fact,
 	return true;
 }
 
+/* As a value: in quotes, unless nobody could take it for anything else. */
+static const char *
+quoted_text(struct region *rg, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789@.-_+=/:";
+	struct buf b = { 0 };
+	const char *quoted;
+
+	if (text[0] != '\0' && text[strspn(text, plain)] == '\0')
+		return text;
+	buf_byte(&b, '"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_byte(&b, '\\');
+		buf_byte(&b, *text);
+	}
+	buf_byte(&b, '"');
+	quoted = region_strdup(rg, buf_cstr(&b));
+	buf_fini(&b);
+	return quoted;
+}
+
+/* No line can have some passwords. */
+bool
+import_password(struct import_block *b, const struct import_fact *user,
+    const struct import_fact *password, const char *name, const char *secret)
+{
+	const char *text = quoted_text(b->conf->rg, secret);
+	struct err why;
+
+	if (effect_of(b->name, "auth-password", text, &why) != EFFECT_TAKES) {
+		import_tell(b->conf->report, IMPORT_LOST, password,
+		    "auth-username and auth-password: %s", why.text);
+		return false;
+	}
+	return import_take(b, user, "auth-username",
+		   quoted_text(b->conf->rg, name), NULL) &&
+	    import_take(b, password, "auth-password", text, NULL);
+}
+
 bool
 import_add(struct import_block *b, const char *directive, const char *value,
     const char *comment)
 {
-	struct err why;
-	struct line *l;
+	return try_line(b, directive, value, comment) != NULL;
+}
 
-	if (effect_of(b->name, directive, value, &why) != EFFECT_TAKES)
-		return false;
-	l = add_line(b, directive, value);
-	if (comment != NULL)
-		l->comment = region_strdup(b->conf->rg, comment);
-	return true;
+bool
+import_offer(struct import_block *b, const char *directive, const char *value,
+    const char *comment)
+{
+	struct line *l = try_line(b, directive, value, comment);
+
+	if (l != NULL)
+		l->off = true;
+	return l != NULL;
 }
 
 /* ---- as text ------------------------------------------------------------- */
@@ -214,8 +277,8 @@ print_lines(const struct import_block *b, bool with_secrets, struct buf *out)
 		bool hide = l->secret && !with_secrets;
 
 		indent(out, b->depth);
-		buf_printf(out, "%s%s %s", hide ? "#" : "", l->directive,
-		    hide ? "(only with --output)" : l->value);
+		buf_printf(out, "%s%s %s", hide || l->off ? "#" : "",
+		    l->directive, hide ? "(only with --output)" : l->value);
 		if (l->comment != NULL) {
 			buf_str(out, "  # ");
 			add_comment(out, l->comment);

@@ -41,11 +41,19 @@ void import_remark(struct import_block *b, const char *text);
 bool import_take(struct import_block *b, const struct import_fact *fact,
     const char *directive, const char *value, const char *how);
 
+/* auth-username and auth-password: both lines, or, as above, none. */
+bool import_password(struct import_block *b, const struct import_fact *user,
+    const struct import_fact *password, const char *name, const char *secret);
+
 /*
  * A line that the report says nothing of: a default of the host's, or one that
  * follows from others.  comment may be NULL.  False as above.
  */
 bool import_add(struct import_block *b, const char *directive,
+    const char *value, const char *comment);
+
+/* The same as a comment: a line that needs something of the operator first. */
+bool import_offer(struct import_block *b, const char *directive,
     const char *value, const char *comment);
 
 /* The text.  Secrets are left out, with a remark, unless with_secrets. */

@@ -28,6 +28,7 @@ static const struct {
 	[IMPORT_CHANGED] = { "changed", "Differently expressed" },
 	[IMPORT_TAKEN] = { "taken", "Taken over" },
 	[IMPORT_KEPT] = { "kept", "Done by the host before mail comes here" },
+	[IMPORT_ADDED] = { "added", "Added, since the host has no such thing" },
 };
 
 struct import_report *

@@ -24,7 +24,8 @@ enum import_fate {
 	IMPORT_LOST,   /* not taken over */
 	IMPORT_CHANGED, /* taken over, with a meaning that is not quite the same */
 	IMPORT_TAKEN,
-	IMPORT_KEPT, /* the host goes on doing it */
+	IMPORT_KEPT,  /* the host goes on doing it */
+	IMPORT_ADDED, /* the host has no such setting */
 	IMPORT_FATES
 };
 

@@ -128,3 +128,11 @@ log_is_queue_id(const char *s)
 
 	return n >= 5 && n <= 32 && s[n] == '\0';
 }
+
+unsigned
+log_cipher_bits(const char *cipher)
+{
+	return strstr(cipher, "128") != NULL ? 128 :
+	    strstr(cipher, "DES") != NULL    ? 168 :
+					       256;
+}

@@ -42,4 +42,7 @@ void log_stamp(struct buf *out, const struct tm *tm);
 /* An id of the host MTA, if it can be one of any: letters, digits, '-'. */
 bool log_is_queue_id(const char *s);
 
+/* The bits that the name of a cipher stands for, as tools want some. */
+unsigned log_cipher_bits(const char *cipher);
+
 #endif

@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	%D%/mailrace-milter.socket \
 	%D%/mailrace-showq.socket \
 	%D%/mailrace-showq@.service \
+	%D%/mailrace.logrotate \
 	%D%/mailrace.sysusers \
 	%D%/mailrace.tmpfiles \
 	%D%/mailraced.service \
@@ -15,8 +16,13 @@ EXTRA_DIST += \
 
 exampledir = $(docdir)/examples
 dist_example_DATA = %D%/config.sample %D%/exim-suppression.acl \
+	%D%/mailrace.logrotate \
 	%D%/postfix-main.cf %D%/postfix-master.cf \
 	%D%/providers.conf
+
+# For postqueue: a folder, named with -c.
+viewdir = $(exampledir)/postfix-view
+dist_view_DATA = %D%/postfix-view/main.cf
 
 # Units name the programs where they are installed.
 unitdir = $(prefix)/lib/systemd/system

@@ -59,6 +59,7 @@ liblib_a_SOURCES = \
 	%D%/regex.c %D%/regex.h \
 	%D%/regex_need.c %D%/regex_need.h \
 	%D%/regex_set.c %D%/regex_set.h \
+	%D%/run_beside.c %D%/run_beside.h \
 	%D%/run_command.c %D%/run_command.h \
 	%D%/shared.c %D%/shared.h \
 	%D%/signals.c %D%/signals.h \
@@ -66,5 +67,8 @@ liblib_a_SOURCES = \
 	%D%/strmap.c %D%/strmap.h \
 	%D%/tls.c %D%/tls.h \
 	%D%/tls_facts.c %D%/tls_facts.h \
+	%D%/tls_pem.c %D%/tls_pem.h \
 	%D%/tls_server.c %D%/tls_server.h \
+	%D%/tls_trust.c %D%/tls_trust.h \
+	%D%/tls_words.c %D%/tls_words.h \
 	%D%/worker.c %D%/worker.h

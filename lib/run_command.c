@@ -159,11 +159,12 @@ copy_words(const char *const *words)
 	return copy;
 }
 
-/* An error number. */
+/* Its streams by number; an error number. */
 static int
-spawn(struct run *r, const char *path)
+spawn(const char *path, const char *const *words, const int *streams,
+    pid_t *pid_r)
 {
-	char **argv = copy_words(r->command->argv);
+	char **argv = copy_words(words);
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	int code;
@@ -172,12 +173,11 @@ spawn(struct run *r, const char *path)
 	    posix_spawn_file_actions_init(&files) == 0);
 	code = set_attributes(&attr);
 	for (int i = 0; i < STREAM_COUNT && code == 0; i++)
-		code = posix_spawn_file_actions_adddup2(&files, r->theirs[i],
-		    i);
+		code = posix_spawn_file_actions_adddup2(&files, streams[i], i);
 	if (code == 0)
 		code = posix_spawn_file_actions_addclosefrom_np(&files, 3);
 	if (code == 0)
-		code = posix_spawn(&r->pid, path, &files, &attr, argv, environ);
+		code = posix_spawn(pid_r, path, &files, &attr, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&files);
 	(void)posix_spawnattr_destroy(&attr);
 	for (size_t i = 0; argv[i] != NULL; i++)
@@ -198,7 +198,7 @@ start(struct run *r, struct err *e)
 		free(path);
 		return -1;
 	}
-	code = spawn(r, path);
+	code = spawn(path, r->command->argv, r->theirs, &r->pid);
 	free(path);
 	close_all(r->theirs);
 	if (code != 0) {
@@ -362,4 +362,20 @@ command_is_there(const char *name)
 
 	free(path);
 	return there;
+}
+
+int
+command_spawn(const char *const *argv, pid_t *pid_r)
+{
+	const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int streams[] = { nothing, nothing, STDERR_FILENO };
+	char *path = find_program(argv[0]);
+	int code = ENOENT;
+
+	if (nothing != -1 && path != NULL)
+		code = spawn(path, argv, streams, pid_r);
+	if (nothing != -1)
+		(void)close(nothing);
+	free(path);
+	return code;
 }

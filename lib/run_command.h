@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "lib/err.h"
 #include "lib/str.h"
@@ -58,5 +59,11 @@ void command_end_fini(struct command_end *end);
 
 /* Would it be found? */
 bool command_is_there(const char *name);
+
+/*
+ * Only starts it, with our standard error, for who then waits for it
+ * (run_beside.h).  An error number.
+ */
+int command_spawn(const char *const *argv, pid_t *pid_r);
 
 #endif

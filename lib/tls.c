@@ -13,22 +13,11 @@
 #include "lib/check.h"
 #include "lib/mem.h"
 #include "lib/net.h"
+#include "lib/tls_words.h"
 
 struct tls_client {
 	SSL_CTX *ctx;
 };
-
-int
-err_tls(struct err *e, const char *what)
-{
-	char text[256] = "unknown error";
-	unsigned long code = ERR_get_error();
-
-	if (code != 0)
-		ERR_error_string_n(code, text, sizeof(text));
-	ERR_clear_error();
-	return err_set(e, "%s: %s", what, text);
-}
 
 /*
  * Opportunistic TLS takes what the server has: refused for being old, mail
@@ -106,6 +95,12 @@ set_server_name(SSL *ssl, const char *server, struct err *e)
 	return 0;
 }
 
+static bool
+is_set(const char *list)
+{
+	return list != NULL && list[0] != '\0';
+}
+
 struct bufferevent *
 tls_client_start(struct tls_client *t, struct event_base *base, int fd,
     const char *server, struct err *e)
@@ -134,14 +129,45 @@ tls_client_start(struct tls_client *t, struct event_base *base, int fd,
 	return bev;
 }
 
-void
-tls_require_modern(struct bufferevent *bev)
+/*
+ * A list may name a security level of its own (@SECLEVEL): that counts, so
+ * lists come last.
+ */
+int
+tls_client_limit(struct bufferevent *bev, const struct tls_limits *l,
+    struct err *e)
 {
 	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+	const uint64_t off = (l->no_tls10 ? SSL_OP_NO_TLSv1 : 0) |
+	    (l->no_tls11 ? SSL_OP_NO_TLSv1_1 : 0) |
+	    (l->no_tls12 ? SSL_OP_NO_TLSv1_2 : 0) |
+	    (l->no_tls13 ? SSL_OP_NO_TLSv1_3 : 0);
 
 	CHECK(ssl != NULL);
-	CHECK(SSL_set_min_proto_version(ssl, TLS1_2_VERSION) == 1);
-	SSL_set_security_level(ssl, 1);
+	(void)SSL_set_options(ssl, off);
+	if (l->modern) {
+		CHECK(SSL_set_min_proto_version(ssl, TLS1_2_VERSION) == 1);
+		SSL_set_security_level(ssl, 1);
+	}
+	if (is_set(l->ciphers) && SSL_set_cipher_list(ssl, l->ciphers) != 1)
+		return err_tls(e, l->ciphers);
+	if (is_set(l->suites) && SSL_set_ciphersuites(ssl, l->suites) != 1)
+		return err_tls(e, l->suites);
+	return 0;
+}
+
+bool
+tls_client_judge(struct bufferevent *bev, const struct tls_trust *t,
+    const struct tls_names *names, struct err *why)
+{
+	const SSL *ssl = bufferevent_openssl_get_ssl(bev);
+
+	CHECK(ssl != NULL);
+	return tls_trust_judge(t,
+	    &(struct tls_shown){ .cert = SSL_get0_peer_certificate(ssl),
+		.chain = SSL_get_peer_cert_chain(ssl),
+		.level = SSL_get_security_level(ssl) },
+	    names, why);
 }
 
 void

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/tls_server.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/check.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
-#include "lib/tls.h"
-
-/* Of a file with a certificate, its chain and a key. */
-#define PEM_MAX 1048576
+#include "lib/tls_pem.h"
+#include "lib/tls_words.h"
 
 struct tls_server {
 	SSL_CTX *ctx;
@@ -34,103 +28,7 @@ struct tls_stream {
 	long cert_result; /* the first fault, or X509_V_OK */
 };
 
-/* ---- files --------------------------------------------------------------- */
-
-/* It may have a key in it. */
-static void
-forget(struct buf *text)
-{
-	if (text->cap > 0)
-		explicit_bzero(text->p, text->cap);
-	buf_fini(text);
-}
-
-/* In one piece of memory, so that it can be forgotten. */
-static int
-read_all(int fd, size_t size, struct buf *text, struct err *e)
-{
-	char piece[4096];
-	ssize_t n;
-
-	if (size > PEM_MAX)
-		return err_set(e, "more than %d bytes", PEM_MAX);
-	buf_reserve(text, size + 1);
-	while (text->len < size && (n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return err_sys(e, "read");
-		if ((size_t)n > size - text->len)
-			n = (ssize_t)(size - text->len);
-		buf_add(text, piece, (size_t)n);
-		explicit_bzero(piece, sizeof(piece));
-	}
-	return 0;
-}
-
-/* shown_r: others than owner and group may read it. */
-static int
-read_pem(const char *path, struct buf *text, bool *shown_r, struct err *e)
-{
-	/* Not a pipe that nobody writes to. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
-	struct stat st;
-
-	if (fd == -1)
-		return err_sys(e, "%s", path);
-	rc = fstat(fd, &st) == -1 ? err_sys(e, "stat") : 0;
-	if (rc == 0 && !S_ISREG(st.st_mode))
-		rc = err_set(e, "not a regular file");
-	if (rc == 0)
-		rc = read_all(fd, (size_t)st.st_size, text, e);
-	*shown_r = rc == 0 && (st.st_mode & S_IROTH) != 0;
-	(void)close(fd);
-	return rc == 0 ? 0 : err_where(e, "%s", path);
-}
-
 /* ---- certificate and key ------------------------------------------------- */
-
-struct secret {
-	const char *text;
-};
-
-/* Without it OpenSSL would ask at the terminal. */
-static int
-give_password(char *out, int cap, int for_writing, void *ctx)
-{
-	const struct secret *password = ctx;
-	size_t len = password == NULL ? 0 : strlen(password->text);
-
-	(void)for_writing;
-	if (len == 0 || len > (size_t)cap)
-		return -1;
-	memcpy(out, password->text, len);
-	return (int)len;
-}
-
-static BIO *
-open_text(const struct buf *text)
-{
-	BIO *pem = BIO_new_mem_buf(text->len == 0 ? "" : text->p,
-	    (int)text->len);
-
-	CHECK(pem != NULL);
-	return pem;
-}
-
-/* Behind the last certificate there is nothing, and no damaged one. */
-static int
-ends_well(struct err *e)
-{
-	unsigned long code = ERR_peek_last_error();
-	bool well = ERR_GET_LIB(code) == ERR_LIB_PEM &&
-	    ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-
-	if (!well)
-		return err_tls(e, "a certificate in it cannot be read");
-	ERR_clear_error();
-	return 0;
-}
 
 /* The certificates behind the first one. */
 static int
@@ -138,20 +36,19 @@ use_chain(SSL_CTX *ctx, BIO *pem, struct err *e)
 {
 	X509 *link;
 
-	while (
-	    (link = PEM_read_bio_X509(pem, NULL, give_password, NULL)) != NULL)
+	while ((link = tls_pem_next(pem)) != NULL)
 		if (SSL_CTX_add0_chain_cert(ctx, link) != 1) {
 			X509_free(link);
 			return err_tls(e, "its chain");
 		}
-	return ends_well(e);
+	return tls_pem_ends_well(e);
 }
 
 static int
 use_cert(SSL_CTX *ctx, const struct buf *text, struct err *e)
 {
-	BIO *pem = open_text(text);
-	X509 *cert = PEM_read_bio_X509_AUX(pem, NULL, give_password, NULL);
+	BIO *pem = tls_pem_open(text);
+	X509 *cert = PEM_read_bio_X509_AUX(pem, NULL, tls_pem_password, NULL);
 	int rc = 0;
 
 	if (cert == NULL) {
@@ -185,9 +82,9 @@ static int
 use_key(SSL_CTX *ctx, const struct buf *text, const char *password,
     struct err *e)
 {
-	struct secret secret = { password };
-	BIO *pem = open_text(text);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, give_password,
+	struct tls_secret secret = { password };
+	BIO *pem = tls_pem_open(text);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, tls_pem_password,
 	    &secret);
 	int rc = 0;
 
@@ -209,11 +106,11 @@ load_cert(struct tls_server *t, const struct tls_server_options *opt,
 {
 	struct buf text = { 0 };
 	bool shown;
-	int rc = read_pem(opt->cert, &text, &shown, e);
+	int rc = tls_pem_read(opt->cert, &text, &shown, e);
 
 	if (rc == 0 && use_cert(t->ctx, &text, e) == -1)
 		rc = err_where(e, "%s", opt->cert);
-	forget(&text);
+	tls_pem_forget(&text);
 	return rc;
 }
 
@@ -223,11 +120,11 @@ load_key(struct tls_server *t, const struct tls_server_options *opt,
 {
 	const char *path = opt->key[0] == '\0' ? opt->cert : opt->key;
 	struct buf text = { 0 };
-	int rc = read_pem(path, &text, &t->is_shown, e);
+	int rc = tls_pem_read(path, &text, &t->is_shown, e);
 
 	if (rc == 0 && use_key(t->ctx, &text, opt->password, e) == -1)
 		rc = err_where(e, "%s", path);
-	forget(&text);
+	tls_pem_forget(&text);
 	return rc;
 }
 
@@ -251,13 +148,12 @@ static int
 add_authorities(SSL_CTX *ctx, const struct buf *text, struct err *e)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-	BIO *pem = open_text(text);
+	BIO *pem = tls_pem_open(text);
 	size_t count = 0;
 	int rc = 0;
 	X509 *one;
 
-	while (rc == 0 &&
-	    (one = PEM_read_bio_X509(pem, NULL, give_password, NULL)) != NULL) {
+	while (rc == 0 && (one = tls_pem_next(pem)) != NULL) {
 		if (X509_STORE_add_cert(store, one) != 1 ||
 		    SSL_CTX_add_client_CA(ctx, one) != 1)
 			rc = err_tls(e, "its certificate");
@@ -265,7 +161,7 @@ add_authorities(SSL_CTX *ctx, const struct buf *text, struct err *e)
 		count++;
 	}
 	if (rc == 0)
-		rc = ends_well(e);
+		rc = tls_pem_ends_well(e);
 	BIO_free(pem);
 	/* Who stands in the file is trusted, whoever has signed him. */
 	CHECK(X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1);
@@ -288,7 +184,7 @@ load_authorities(struct tls_server *t, const struct tls_server_options *opt,
 
 	if (opt->authorities[0] == '\0')
 		return 0;
-	rc = read_pem(opt->authorities, &text, &shown, e);
+	rc = tls_pem_read(opt->authorities, &text, &shown, e);
 	if (rc == 0 && add_authorities(t->ctx, &text, e) == -1)
 		rc = err_where(e, "%s", opt->authorities);
 	buf_fini(&text);

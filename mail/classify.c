@@ -114,6 +114,7 @@ classify_status(const struct outcome *o, bool mailbox_553, uint8_t dsn_r[3])
 		[OUTCOME_LOST] = { 4, 4, 2 },
 		[OUTCOME_TIMEOUT] = { 4, 4, 2 },
 		[OUTCOME_NO_TLS] = { 4, 7, 10 },
+		[OUTCOME_NO_AUTH] = { 4, 7, 0 },
 		[OUTCOME_DNS_TEMP] = { 4, 4, 3 },
 		[OUTCOME_NO_DOMAIN] = { 5, 1, 2 },
 		[OUTCOME_NO_FAMILY] = { 4, 4, 4 },

@@ -8,6 +8,7 @@ static const struct {
 	unsigned flag;
 } known[] = {
 	{ "8BITMIME", EHLO_8BITMIME },
+	{ "AUTH", EHLO_AUTH },
 	{ "DSN", EHLO_DSN },
 	{ "PIPELINING", EHLO_PIPELINING },
 	{ "SIZE", EHLO_SIZE },
@@ -39,17 +40,46 @@ take_keyword(struct slice *line)
 	return word;
 }
 
+/* What there is no room for is left out. */
 static void
-add_keyword(struct ehlo *e, struct slice word)
+add_word(char *list, size_t cap, char between, struct slice word)
 {
-	size_t n = strlen(e->keywords);
+	size_t n = strlen(list);
 
-	if (n + word.len + 2 > sizeof(e->keywords))
+	if (n + word.len + 2 > cap)
 		return;
 	if (n > 0)
-		e->keywords[n++] = ',';
-	memcpy(e->keywords + n, word.p, word.len);
-	e->keywords[n + word.len] = '\0';
+		list[n++] = between;
+	memcpy(list + n, word.p, word.len);
+	list[n + word.len] = '\0';
+}
+
+/* RFC 4422 section 3.1: sasl-char, which are no more than ours and "_". */
+static void
+set_mechs(struct ehlo *e, struct slice arg)
+{
+	e->auth[0] = '\0';
+	while (arg.len > 0) {
+		struct slice word = { arg.p, 0 };
+
+		while (word.len < arg.len &&
+		    (is_keyword_char(word.p[word.len]) ||
+			word.p[word.len] == '_'))
+			word.len++;
+		if (word.len > 0)
+			add_word(e->auth, sizeof(e->auth), ' ', word);
+		else
+			word.len = 1; /* a blank, or no mechanism */
+		arg.p += word.len;
+		arg.len -= word.len;
+	}
+}
+
+static bool
+is_old_auth(struct slice line)
+{
+	return line.len > 5 &&
+	    slice_eq_nocase((struct slice){ line.p, 5 }, "AUTH=");
 }
 
 /* RFC 1870 section 4: at most 20 digits; a bad one is no limit. */
@@ -73,20 +103,26 @@ ehlo_parse(const struct smtp_reply *r, struct ehlo *out)
 
 	out->flags = 0;
 	out->size_max = 0;
+	out->auth[0] = '\0';
 	out->keywords[0] = '\0';
 	if (!smtp_reply_line(r, &pos, &line)) /* the server's name */
 		return;
 	while (smtp_reply_line(r, &pos, &line)) {
+		if (is_old_auth(line) && out->auth[0] == '\0')
+			set_mechs(out,
+			    (struct slice){ line.p + 5, line.len - 5 });
 		word = take_keyword(&line);
 		if (word.len == 0)
 			continue;
-		add_keyword(out, word);
+		add_word(out->keywords, sizeof(out->keywords), ',', word);
 		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 			if (!slice_eq_nocase(word, known[i].keyword))
 				continue;
 			out->flags |= known[i].flag;
 			if (known[i].flag == EHLO_SIZE)
 				out->size_max = size_limit(line);
+			if (known[i].flag == EHLO_AUTH)
+				set_mechs(out, line);
 		}
 	}
 }

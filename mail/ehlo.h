@@ -7,7 +7,8 @@
  *	ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
  *
  * A line that is anything else is passed over: a filtering proxy (PIX) that
- * overwrites keywords with stars takes the extension away by that.
+ * overwrites keywords with stars takes the extension away by that.  One form
+ * from before RFC 4954 is read: "AUTH=LOGIN PLAIN".
  *
  * Pure; a plain value.
  */
@@ -25,12 +26,14 @@ enum {
 	EHLO_SIZE = 4,
 	EHLO_STARTTLS = 8,
 	EHLO_DSN = 16,
-	EHLO_SMTPUTF8 = 32
+	EHLO_SMTPUTF8 = 32,
+	EHLO_AUTH = 64
 };
 
 struct ehlo {
 	unsigned flags;
 	uint64_t size_max;  /* bytes; 0: the server named no limit */
+	char auth[256];     /* mechanisms of AUTH, with blanks between them */
 	char keywords[512]; /* all, as announced, comma separated */
 };
 

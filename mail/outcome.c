@@ -16,6 +16,7 @@ outcome_phase_name(enum outcome_phase phase)
 		[PHASE_GREETING] = "GREETING",
 		[PHASE_EHLO] = "EHLO",
 		[PHASE_TLS] = "TLS",
+		[PHASE_AUTH] = "AUTH",
 		[PHASE_MAIL] = "MAIL",
 		[PHASE_RCPT] = "RCPT",
 		[PHASE_DATA] = "DATA",
@@ -41,6 +42,8 @@ outcome_kind_name(enum outcome_kind kind)
 		return "timeout";
 	case OUTCOME_NO_TLS:
 		return "no-tls";
+	case OUTCOME_NO_AUTH:
+		return "no-auth";
 	case OUTCOME_DNS_TEMP:
 		return "dns-temporary";
 	case OUTCOME_NO_DOMAIN:

@@ -24,6 +24,7 @@ enum outcome_phase {
 	PHASE_GREETING,
 	PHASE_EHLO,
 	PHASE_TLS,
+	PHASE_AUTH,
 	PHASE_MAIL,
 	PHASE_RCPT,
 	PHASE_DATA, /* the command, up to 354 */
@@ -38,6 +39,7 @@ enum outcome_kind {
 	OUTCOME_LOST,      /* connection lost or refused, protocol broken */
 	OUTCOME_TIMEOUT,
 	OUTCOME_NO_TLS,     /* TLS required and not to be had */
+	OUTCOME_NO_AUTH,    /* to be signed in, and not possible or refused */
 	OUTCOME_DNS_TEMP,   /* SERVFAIL, time-out */
 	OUTCOME_NO_DOMAIN,  /* NXDOMAIN, or no MX and no address */
 	OUTCOME_NO_FAMILY,  /* addresses, but of our other sources' family */
@@ -62,6 +64,7 @@ struct outcome {
 	bool in_doubt;    /* final dot sent, no reply seen */
 	bool ours;        /* a refusal of ours: the server has not heard */
 	bool pix;         /* its greeting was masked by a PIX firewall */
+	bool trusted;     /* its certificate was judged, and is good */
 	const char *text; /* last reply as one line, or what happened */
 	const char *mx;   /* host name we spoke to, or "" */
 	struct net_addr peer, source;

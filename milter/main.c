@@ -44,20 +44,6 @@ struct milter {
 	bool stops;
 };
 
-static void *
-ref_conf(void *obj)
-{
-	return milter_conf_ref(obj);
-}
-
-static void
-unref_conf(void *obj)
-{
-	struct milter_conf *c = obj;
-
-	milter_conf_unref(&c);
-}
-
 /* All mistakes, to the terminal: the log may not be there yet. */
 static int
 load(struct milter *m, const char *path, struct err *e)
@@ -71,7 +57,7 @@ load(struct milter *m, const char *path, struct err *e)
 	if (c == NULL)
 		(void)err_set(e, "%zu mistakes in %s", errs.fatal, path);
 	else
-		m->env.conf = current_new_take(c, ref_conf, unref_conf);
+		m->env.conf = milter_conf_current_take(c);
 	conf_errors_fini(&errs);
 	return c == NULL ? -1 : 0;
 }

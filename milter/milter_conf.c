@@ -54,3 +54,23 @@ milter_conf_unref(struct milter_conf **cp)
 	mark_key_free(&c->mark_key);
 	free(c);
 }
+
+static void *
+ref_any(void *obj)
+{
+	return milter_conf_ref(obj);
+}
+
+static void
+unref_any(void *obj)
+{
+	struct milter_conf *c = obj;
+
+	milter_conf_unref(&c);
+}
+
+struct current *
+milter_conf_current_take(struct milter_conf *c)
+{
+	return current_new_take(c, ref_any, unref_any);
+}

@@ -11,6 +11,7 @@
 #define MILTER_MILTER_CONF_H
 
 #include "lib/conf_types.h"
+#include "lib/current.h"
 #include "lib/ref.h"
 #include "mail/mark.h"
 #include "vmta/snapshot.h"
@@ -27,5 +28,7 @@ struct milter_conf *milter_conf_load(const char *path,
     struct conf_errors *errs);
 struct milter_conf *milter_conf_ref(struct milter_conf *c);
 void milter_conf_unref(struct milter_conf **cp);
+/* The newest one, of which this is the first; takes the reference in c. */
+struct current *milter_conf_current_take(struct milter_conf *c);
 
 #endif

@@ -77,6 +77,7 @@ check_PROGRAMS += \
 	tests/unit/test_effects \
 	tests/unit/test_errors_lately \
 	tests/unit/test_ex_ask \
+	tests/unit/test_ex_cat \
 	tests/unit/test_ex_listing \
 	tests/unit/test_ex_expand \
 	tests/unit/test_ex_import \
@@ -84,6 +85,7 @@ check_PROGRAMS += \
 	tests/unit/test_ex_log \
 	tests/unit/test_ex_options \
 	tests/unit/test_ex_own \
+	tests/unit/test_ex_senders \
 	tests/unit/test_ex_setup \
 	tests/unit/test_ex_text \
 	tests/unit/test_ex_undo \
@@ -99,6 +101,7 @@ check_PROGRAMS += \
 	tests/unit/test_header \
 	tests/unit/test_header_work \
 	tests/unit/test_heap \
+	tests/unit/test_host_files \
 	tests/unit/test_host_log \
 	tests/unit/test_http_post \
 	tests/unit/test_import_conf \
@@ -176,9 +179,11 @@ check_PROGRAMS += \
 	tests/unit/test_pins \
 	tests/unit/test_policy \
 	tests/unit/test_pf_cat \
+	tests/unit/test_pf_filter \
 	tests/unit/test_pf_import \
 	tests/unit/test_pf_listing \
 	tests/unit/test_pf_log \
+	tests/unit/test_pf_senders \
 	tests/unit/test_pf_setup \
 	tests/unit/test_pf_undo \
 	tests/unit/test_pf_qshape \
@@ -206,7 +211,9 @@ check_PROGRAMS += \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rewrite \
 	tests/unit/test_rollup \
+	tests/unit/test_run_beside \
 	tests/unit/test_run_command \
+	tests/unit/test_sasl_client \
 	tests/unit/test_sasl_server \
 	tests/unit/test_sched \
 	tests/unit/test_sched_choice \
@@ -238,6 +245,7 @@ check_PROGRAMS += \
 	tests/unit/test_setup_socket \
 	tests/unit/test_sig_field \
 	tests/unit/test_signals \
+	tests/unit/test_smtp_auth \
 	tests/unit/test_smtp_cmd \
 	tests/unit/test_smtp_deadline \
 	tests/unit/test_smtp_reply \
@@ -250,6 +258,7 @@ check_PROGRAMS += \
 	tests/unit/test_snapshot_limits \
 	tests/unit/test_snapshot_replies \
 	tests/unit/test_snapshot_sources \
+	tests/unit/test_snapshot_auth \
 	tests/unit/test_snapshot_cold \
 	tests/unit/test_snapshot_reroute \
 	tests/unit/test_snapshot_warmup \
@@ -281,7 +290,9 @@ check_PROGRAMS += \
 	tests/unit/test_suppress_store \
 	tests/unit/test_suppress_watch \
 	tests/unit/test_table \
+	tests/unit/test_tls_policy \
 	tests/unit/test_tls_server \
+	tests/unit/test_tls_trust \
 	tests/unit/test_tour \
 	tests/unit/test_trace \
 	tests/unit/test_tag_list \
@@ -434,6 +445,14 @@ tests_unit_test_ex_undo_SOURCES = \
 	%D%/unit/ex_case.h \
 	%D%/unit/test_ex_undo.c
 
+tests_unit_test_pf_filter_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_filter.c
+
+tests_unit_test_pf_senders_SOURCES = \
+	%D%/unit/pf_case.h \
+	%D%/unit/test_pf_senders.c
+
 tests_unit_test_pf_setup_SOURCES = \
 	%D%/unit/pf_case.h \
 	%D%/unit/test_pf_setup.c
@@ -529,6 +548,19 @@ tests_unit_test_limits_random_SOURCES = \
 	%D%/support/limit_world.c %D%/support/limit_world.h \
 	$(sim_files)
 
+tests_unit_test_sasl_client_SOURCES = \
+	%D%/unit/test_sasl_client.c \
+	%D%/unit/sasl_answers.c %D%/unit/sasl_answers.h
+
+tests_unit_test_sasl_server_SOURCES = \
+	%D%/unit/test_sasl_server.c \
+	%D%/unit/sasl_answers.c %D%/unit/sasl_answers.h
+
+tests_unit_test_smtp_auth_SOURCES = \
+	%D%/unit/test_smtp_auth.c \
+	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
+	%D%/unit/smtp_script.c %D%/unit/smtp_script.h
+
 tests_unit_test_smtp_deadline_SOURCES = \
 	%D%/unit/test_smtp_deadline.c \
 	%D%/unit/smtp_owner.c %D%/unit/smtp_owner.h \
@@ -551,6 +583,13 @@ tests_unit_test_smtp_session_load_SOURCES = \
 
 tests_unit_test_tls_server_SOURCES = \
 	%D%/unit/test_tls_server.c \
+	%D%/support/certs.c %D%/support/certs.h
+
+tests_unit_test_tls_policy_SOURCES = \
+	%D%/unit/test_tls_policy.c \
+	%D%/support/certs.c %D%/support/certs.h
+tests_unit_test_tls_trust_SOURCES = \
+	%D%/unit/test_tls_trust.c \
 	%D%/support/certs.c %D%/support/certs.h
 
 tests_unit_test_ingress_SOURCES = \
@@ -774,6 +813,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_reply_rules \
 	tests/fuzz/fuzz_retry_hint \
+	tests/fuzz/fuzz_sasl_client \
 	tests/fuzz/fuzz_sasl_server \
 	tests/fuzz/fuzz_smtp_cmd \
 	tests/fuzz/fuzz_smtp_reply \
@@ -875,6 +915,9 @@ tests_fuzz_fuzz_extra_fields_SOURCES = %D%/fuzz/fuzz_extra_fields.c $(fuzz_main)
 tests_fuzz_fuzz_extra_fields_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_retry_hint_SOURCES = %D%/fuzz/fuzz_retry_hint.c $(fuzz_main)
 tests_fuzz_fuzz_retry_hint_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_fuzz_sasl_client_SOURCES = \
+	%D%/fuzz/fuzz_sasl_client.c $(fuzz_main)
+tests_fuzz_fuzz_sasl_client_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_fuzz_sasl_server_SOURCES = \
 	%D%/fuzz/fuzz_sasl_server.c $(fuzz_main)
 tests_fuzz_fuzz_sasl_server_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
@@ -1001,6 +1044,7 @@ EXTRA_DIST += \
 	%D%/fuzz/fuzz_record.repro \
 	%D%/fuzz/fuzz_reply_rules.in \
 	%D%/fuzz/fuzz_retry_hint.in \
+	%D%/fuzz/fuzz_sasl_client.in \
 	%D%/fuzz/fuzz_sasl_server.in \
 	%D%/fuzz/fuzz_smtp_cmd.dict \
 	%D%/fuzz/fuzz_smtp_cmd.in \
@@ -1164,6 +1208,7 @@ EXTRA_DIST += \
 	%D%/scenario/reload-keeps-window.scn \
 	%D%/scenario/reload-lowers.scn \
 	%D%/scenario/reload-provider.scn \
+	%D%/scenario/reload-starttls.scn \
 	%D%/scenario/reload-vmta-gone.scn \
 	%D%/scenario/remote-idle.scn \
 	%D%/scenario/remote-ip.scn \
@@ -1247,9 +1292,11 @@ EXTRA_DIST += \
 	%D%/system/exim_sites.py \
 	%D%/system/host_load.py \
 	%D%/system/hostile_server.py \
+	%D%/system/import_chain.py \
 	%D%/system/import_sites.py \
 	%D%/system/keys.py \
 	%D%/system/lab.py \
+	%D%/system/log_tools.py \
 	%D%/system/mailrace.py \
 	%D%/system/memory.py \
 	%D%/system/milter.lua \
@@ -1287,6 +1334,7 @@ EXTRA_DIST += \
 	%D%/system/test_attacks.py \
 	%D%/system/test_audit.py \
 	%D%/system/test_auth.py \
+	%D%/system/test_auth_out.py \
 	%D%/system/test_back_pressure.py \
 	%D%/system/test_backoff.py \
 	%D%/system/test_backoff_kill.py \
@@ -1301,10 +1349,12 @@ EXTRA_DIST += \
 	%D%/system/test_directives.py \
 	%D%/system/test_files.py \
 	%D%/system/test_drain.py \
+	%D%/system/test_drain_exim.py \
 	%D%/system/test_dsn.py \
 	%D%/system/test_dsn_forms.py \
 	%D%/system/test_dummy_smtp.py \
 	%D%/system/test_first_mail.py \
+	%D%/system/test_exim_words.py \
 	%D%/system/test_forms.py \
 	%D%/system/test_held_up.py \
 	%D%/system/test_host_exim.py \
@@ -1375,6 +1425,7 @@ EXTRA_DIST += \
 	%D%/system/test_tls.py \
 	%D%/system/test_tls_certs.py \
 	%D%/system/test_tls_in.py \
+	%D%/system/test_tls_verify.py \
 	%D%/system/test_verp.py \
 	%D%/system/test_warmup.py \
 	%D%/system/test_why.py \

@@ -78,6 +78,7 @@ call(struct courier *c, const struct mx_target *t)
 		if (c->timed)
 			dispatch_connecting(c->env->dispatch, c->link,
 			    clock_us());
+		smtp_tls_policy(c->conf, &c->queue_conf, t->nexthop, &p.policy);
 		c->session = smtp_session_new(&p, c->owner, c);
 		return NET_FAULT_NONE;
 	}

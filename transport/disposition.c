@@ -89,6 +89,7 @@ static const struct kind {
 	[OUTCOME_LOST] = { is_final_loss, PART_LINE, CONN_WORKED, true },
 	[OUTCOME_TIMEOUT] = { is_final_loss, PART_LINE, CONN_WORKED, true },
 	[OUTCOME_NO_TLS] = { is_never, PART_WORD, CONN_UNTRIED, true },
+	[OUTCOME_NO_AUTH] = { is_never, PART_WORD, CONN_UNTRIED, true },
 	[OUTCOME_DNS_TEMP] = { is_never, PART_NONE, CONN_UNTRIED, false },
 	[OUTCOME_NO_DOMAIN] = { is_final_domain, PART_NONE, CONN_UNTRIED,
 	    false },

@@ -12,14 +12,15 @@
  * transport takes away what there is of one field, and puts its own at the end of
  * the header:
  *
- *	X-Mailrace-Meta: v=1; client=ADDRESS; auth=BASE64
+ *	X-Mailrace-Meta: v=1; id=QUEUEID; client=ADDRESS; auth=BASE64
  *
- * Both values are empty for mail of the host's own, auth for a client who has not
- * signed in.  A message without exactly this would have the rights of the host, so
- * it is not taken.
+ * Client and auth are empty for mail of the host's own, auth for a client who has
+ * not signed in.  A message without exactly this would have the rights of the host,
+ * so it is not taken.  The transport of an earlier set-up says no id.
  */
 #include <string.h>
 
+#include "compat/exim/ex_log.h"
 #include "lib/base64.h"
 #include "mail/mark.h"
 #include "transport/ingress_priv.h"
@@ -65,8 +66,12 @@ take_auth(struct ingress_session *s, const struct header_list *fields)
 
 /* ---- Exim ---------------------------------------------------------------- */
 
-#define META_CLIENT "v=1; client="
-#define META_USER "; auth="
+#define META_USER "auth="
+
+struct meta {
+	const char *id; /* NULL: it is not told; "": it is no id of Exim's */
+	const char *client, *user; /* "": there is none */
+};
 
 /* The text of a base64; NULL: it is none, or too long for a name. */
 static const char *
@@ -93,26 +98,42 @@ is_address(const char *text)
 	return net_addr_parse(slice_of(text), &a, &ignored) == 0;
 }
 
-/* "": there is none. */
-static bool
-read_meta(const char *value, struct region *rg, const char **client_r,
-    const char **user_r)
+/* What stands behind a key, and moves behind that; NULL: it is not there. */
+static const char *
+meta_value(const char **at, const char *key, struct region *rg)
 {
-	const char *at = value + sizeof(META_CLIENT) - 1, *end;
+	const size_t len = strlen(key);
+	const char *value = *at + len, *end;
 
-	if (strncmp(value, META_CLIENT, sizeof(META_CLIENT) - 1) != 0)
-		return false;
-	end = strstr(at, META_USER);
+	if (strncmp(*at, key, len) != 0)
+		return NULL;
+	end = strstr(value, "; ");
 	if (end == NULL)
+		return NULL;
+	*at = end + 2;
+	return region_strndup(rg, value, (size_t)(end - value));
+}
+
+static bool
+read_meta(const char *value, struct region *rg, struct meta *m_r)
+{
+	const char *version = meta_value(&value, "v=", rg);
+
+	m_r->id = meta_value(&value, "id=", rg);
+	m_r->client = meta_value(&value, "client=", rg);
+	if (version == NULL || strcmp(version, "1") != 0 ||
+	    m_r->client == NULL ||
+	    strncmp(value, META_USER, sizeof(META_USER) - 1) != 0)
 		return false;
-	*client_r = region_strndup(rg, at, (size_t)(end - at));
-	*user_r = decoded(slice_of(end + sizeof(META_USER) - 1), rg);
-	if (*user_r == NULL)
+	m_r->user = decoded(slice_of(value + sizeof(META_USER) - 1), rg);
+	if (m_r->user == NULL)
 		return false;
-	if (**client_r == '\0')
-		return **user_r == '\0';
-	return is_address(*client_r) &&
-	    (**user_r == '\0' || is_user_name(*user_r));
+	if (m_r->id != NULL && !ex_log_is_host_id(m_r->id))
+		m_r->id = "";
+	if (m_r->client[0] == '\0')
+		return m_r->user[0] == '\0';
+	return is_address(m_r->client) &&
+	    (m_r->user[0] == '\0' || is_user_name(m_r->user));
 }
 
 /* With its CRLF. */
@@ -136,8 +157,9 @@ static const char *
 take_meta(struct ingress_session *s)
 {
 	struct buf *text = &s->tx.text;
-	const char *client, *user, *value;
+	const char *value;
 	struct header h;
+	struct meta m;
 
 	if (!header_seek(text->p, text->len, EXIM_HEADER, &h))
 		return "451 4.3.5 " EXIM_HEADER " is missing";
@@ -145,10 +167,11 @@ take_meta(struct ingress_session *s)
 	cut_out(text, h.whole);
 	if (header_seek(text->p, text->len, EXIM_HEADER, &h))
 		return "451 4.3.5 " EXIM_HEADER " is there twice";
-	if (!read_meta(value, s->tx_rg, &client, &user))
+	if (!read_meta(value, s->tx_rg, &m))
 		return "451 4.3.5 " EXIM_HEADER " cannot be read";
-	s->xforward.addr = client;
-	s->tx.host_user = user[0] == '\0' ? NULL : user;
+	s->xforward.ident = m.id;
+	s->xforward.addr = m.client;
+	s->tx.host_user = m.user[0] == '\0' ? NULL : m.user;
 	return NULL;
 }
 

@@ -23,7 +23,7 @@
 #include "vmta/sealing_run.h"
 #include "vmta/sender_rules.h"
 
-enum { MARKS_MAX = 4 /* more are somebody's game */, QUEUE_ID_MAX = 100 };
+enum { MARKS_MAX = 4 /* more are somebody's game */ };
 
 /* A name of a VMTA or pool, and what came of it. */
 struct way {
@@ -103,38 +103,19 @@ copy_headers(const struct letter_work *w, struct letter *l)
 /* ---- mark or policy ------------------------------------------------------ */
 
 /*
- * Short and printable, as every host's is: it goes into records and logs, and
- * where the host takes its own Received away (header_checks) the field is the
+ * Where the host takes its own Received away (header_checks) the field is the
  * sender's to write.
  */
-static bool
-is_queue_id(const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i] <= ' ' || p[i] > '~')
-			return false;
-	return len <= QUEUE_ID_MAX;
-}
-
-/* "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ..." */
 static const char *
 received_id(const struct letter_work *w, size_t from)
 {
 	size_t i = header_find(&w->all, "Received", from);
-	const char *value, *id;
-	size_t len;
+	struct slice id;
 
 	if (i == w->all.n)
 		return "";
-	value = header_value(&w->all.v[i], w->rg);
-	for (id = value; (id = strstr(id, "id ")) != NULL; id += 3)
-		if (id > value && (id[-1] == ' ' || id[-1] == '\t'))
-			break;
-	if (id == NULL)
-		return "";
-	id += 3;
-	len = strcspn(id, "; \t()");
-	return is_queue_id(id, len) ? region_strndup(w->rg, id, len) : "";
+	id = trace_queue_id(slice_of(header_value(&w->all.v[i], w->rg)));
+	return region_strndup(w->rg, id.p, id.len);
 }
 
 /*
@@ -146,7 +127,7 @@ received_id(const struct letter_work *w, size_t from)
 static const char *
 host_queue_id(const struct letter_work *w, size_t from)
 {
-	if (w->in->queue_id[0] != '\0' || !w->in->from_host)
+	if (w->in->queue_id[0] != '\0' || !w->in->id_in_trace)
 		return w->in->queue_id;
 	return received_id(w, from);
 }
@@ -158,7 +139,7 @@ host_queue_id(const struct letter_work *w, size_t from)
 static const char *
 filtered_id(const struct letter_work *w, size_t from)
 {
-	return w->in->from_host ? received_id(w, from) : "";
+	return w->in->id_in_trace ? received_id(w, from) : "";
 }
 
 /*

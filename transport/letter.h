@@ -7,8 +7,8 @@
  *
  * A message that the milter has treated carries a mark, which is believed
  * only if its HMAC, queue id, sender and body hash are right; every other one
- * gets the full policy here.  The host's queue id comes from XFORWARD, or,
- * since Postfix sends none for mail submitted by sendmail(1), and one from before
+ * gets the full policy here.  The host's queue id comes from XFORWARD or from
+ * Exim's transport, or, since Postfix sends none for mail submitted by sendmail(1), and one from before
  * a content filter that passes XFORWARD on, from the Received field that stood
  * on top when the mark was made.  The mark is always
  * taken away.  Lines that are too long for SMTP are folded before all else.  Of the
@@ -59,8 +59,8 @@ struct letter_in {
 	size_t named_count;   /* of them, without copies that we add */
 	size_t hops_max;      /* Received fields that it may have */
 	struct slice text;    /* CRLF lines, not dot-stuffed */
-	const char *queue_id; /* of XFORWARD, or "" */
-	bool from_host;       /* the peer is the host MTA */
+	const char *queue_id; /* that the host MTA has told us, or "" */
+	bool id_in_trace;     /* it is the peer; its Received may have one */
 	bool host_notice;     /* and this may be its own; policy.h */
 	bool relayed;         /* so is it, and its Received field is on top */
 	bool submission;      /* no host MTA had it: see vmta/header_work.h */

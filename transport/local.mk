@@ -109,7 +109,9 @@ libtransport_a_SOURCES = \
 	%D%/refusals_pack.c \
 	%D%/reload.c \
 	%D%/replies.c %D%/replies.h \
+	%D%/sasl_client.c %D%/sasl_client.h \
 	%D%/sasl_server.c %D%/sasl_server.h \
+	%D%/sasl_text.c %D%/sasl_text.h \
 	%D%/select.c %D%/select.h \
 	%D%/settlement.c %D%/settlement.h \
 	%D%/show.c \
@@ -120,13 +122,14 @@ libtransport_a_SOURCES = \
 	%D%/shutdown.c \
 	%D%/sender_out.c %D%/sender_out.h \
 	%D%/sign_later.c %D%/sign_later.h \
+	%D%/smtp_auth.c \
 	%D%/smtp_body.c %D%/smtp_body.h \
 	%D%/smtp_pipe.c %D%/smtp_pipe.h \
 	%D%/smtp_session.c %D%/smtp_session.h \
 	%D%/smtp_session_priv.h \
 	%D%/smtp_states.def \
 	%D%/smtp_steps.c \
-	%D%/smtp_tls.c \
+	%D%/smtp_tls.c %D%/smtp_tls.h \
 	%D%/smtp_trans.c \
 	%D%/source_fault.c %D%/source_fault.h \
 	%D%/source_watch.c %D%/source_watch.h \

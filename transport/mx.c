@@ -365,6 +365,7 @@ add_host(struct mx_lookup *l, size_t list, const char *name, uint16_t pref)
 	h->from_dns = s->from_dns;
 	h->port = s->port;
 	h->name = name;
+	h->nexthop = s->name;
 	return h;
 }
 

@@ -23,6 +23,8 @@
 
 struct mx_target {
 	const char *host; /* name for TLS and records; the literal as text */
+	/* What the configuration or the mail names: smtp-hosts, else the domain. */
+	const char *nexthop;
 	struct net_addr addr;
 	uint16_t port;
 };

@@ -216,6 +216,7 @@ mx_hosts_targets(const struct mx_host *hosts, size_t count,
 			if (is_known(out, n, &addrs[j], h->port))
 				continue;
 			out[n++] = (struct mx_target){ .host = h->name,
+				.nexthop = h->nexthop,
 				.addr = addrs[j],
 				.port = h->port };
 		}

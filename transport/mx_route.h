@@ -30,6 +30,7 @@ struct mx_host {
 	bool from_dns;  /* not written by the operator: may be ourselves */
 	uint16_t port;
 	const char *name;
+	const char *nexthop;         /* of struct mx_target */
 	struct net_addr literal;     /* family 0: name has to be asked */
 	struct dns_answer *a, *aaaa; /* owned by the lookup; NULL: not asked */
 	uint64_t shuffle;            /* for mx_hosts_order() */

@@ -76,6 +76,7 @@ refused_what(enum outcome_phase phase)
 	case PHASE_GREETING:
 	case PHASE_EHLO:
 	case PHASE_TLS:
+	case PHASE_AUTH:
 	case PHASE_DATA:
 	case PHASE_BODY:
 	case PHASE_DOT:
@@ -118,6 +119,7 @@ failure_in_words(const struct outcome *o, struct region *rg)
 	case OUTCOME_LOST:
 	case OUTCOME_TIMEOUT:
 	case OUTCOME_NO_TLS:
+	case OUTCOME_NO_AUTH:
 	case OUTCOME_DNS_TEMP:
 	case OUTCOME_NO_FAMILY:
 	case OUTCOME_BIND:

@@ -71,7 +71,8 @@ receive_begin_letter(struct ingress_session *s, const struct source_conf *conf)
 		.hops_max = conf->max_hops,
 		.text = { tx->text.p == NULL ? "" : tx->text.p, tx->text.len },
 		.queue_id = or_empty(s->xforward.ident),
-		.from_host = receive_is_host(s),
+		.id_in_trace = receive_is_host(s) &&
+		    !(s->by_exim && s->xforward.ident != NULL),
 		.host_notice = own,
 		.relayed = receive_is_relayed(s),
 		.submission = receive_is_submission(s),

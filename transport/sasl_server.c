@@ -18,6 +18,7 @@
 #include "lib/base64.h"
 #include "lib/check.h"
 #include "lib/mem.h"
+#include "transport/sasl_text.h"
 
 enum { USER_MAX = 255, SALT_LEN = 16 };
 
@@ -49,14 +50,6 @@ struct sasl_server {
 };
 
 typedef enum sasl_status respond_fn(struct sasl_server *s, struct slice text);
-
-static void
-wipe(struct buf *b)
-{
-	if (b->p != NULL)
-		explicit_bzero(b->p, b->cap);
-	buf_fini(b);
-}
 
 static enum sasl_status
 fail(struct sasl_server *s, enum sasl_failure why)
@@ -168,18 +161,6 @@ verdict(struct sasl_server *s)
 	return SASL_DONE;
 }
 
-/* The library's copy of a stored password goes with it. */
-static void
-wipe_property(Gsasl_session *session, Gsasl_property what)
-{
-	const char *copy = gsasl_property_fast(session, what);
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is its session's */
-	char *p = (char *)(uintptr_t)copy;
-
-	if (p != NULL)
-		explicit_bzero(p, strlen(p));
-}
-
 static enum sasl_status
 cram_respond(struct sasl_server *s, struct slice text)
 {
@@ -191,7 +172,7 @@ cram_respond(struct sasl_server *s, struct slice text)
 		return fail(s, SASL_MALFORMED);
 	rc = gsasl_step(s->session, text.p, text.len, &out, &len);
 	gsasl_free(out);
-	wipe_property(s->session, GSASL_PASSWORD);
+	sasl_text_wipe_property(s->session, GSASL_PASSWORD);
 	if (rc != GSASL_OK && why_not(rc) == SASL_MALFORMED)
 		return fail(s, SASL_MALFORMED);
 	s->good = rc == GSASL_OK;
@@ -236,8 +217,8 @@ scram_checked(struct sasl_server *s)
 	int rc;
 
 	rc = gsasl_step(s->session, s->given.p, s->given.len, &out, &len);
-	wipe_property(s->session, GSASL_SCRAM_STOREDKEY);
-	wipe_property(s->session, GSASL_SCRAM_SERVERKEY);
+	sasl_text_wipe_property(s->session, GSASL_SCRAM_STOREDKEY);
+	sasl_text_wipe_property(s->session, GSASL_SCRAM_SERVERKEY);
 	if (rc != GSASL_OK && why_not(rc) == SASL_MALFORMED) {
 		status = fail(s, SASL_MALFORMED);
 	} else {
@@ -302,7 +283,7 @@ give_base64(Gsasl_session *session, Gsasl_property what, const char *p,
 
 	base64_add(&text, p, len);
 	rc = gsasl_property_set(session, what, buf_cstr(&text));
-	wipe(&text);
+	sasl_text_wipe(&text);
 	return rc;
 }
 
@@ -464,7 +445,7 @@ sasl_server_free(struct sasl_server **sp)
 		gsasl_finish(s->session);
 	buf_fini(&s->user);
 	buf_fini(&s->challenge);
-	wipe(&s->given);
+	sasl_text_wipe(&s->given);
 	explicit_bzero(&s->scram, sizeof(s->scram));
 	free(s);
 }
@@ -475,20 +456,13 @@ respond(struct sasl_server *s, struct slice line)
 {
 	struct buf bytes = { 0 };
 	enum sasl_status status;
-	size_t pad = 0, len;
 
-	while (pad < 2 && pad < line.len && line.p[line.len - pad - 1] == '=')
-		pad++;
-	if (line.len % 4 != 0)
-		return fail(s, SASL_MALFORMED);
-	len = line.len / 4 * 3 - pad;
-	buf_reserve(&bytes, len + 1);
-	if (base64_read(line, bytes.p, len))
+	if (sasl_text_read(line, &bytes))
 		status = mechs[s->mech].respond(s,
-		    (struct slice){ bytes.p, len });
+		    (struct slice){ bytes.p, bytes.len });
 	else
 		status = fail(s, SASL_MALFORMED);
-	wipe(&bytes);
+	sasl_text_wipe(&bytes);
 	return status;
 }
 
@@ -558,7 +532,7 @@ sasl_server_checked(struct sasl_server *s)
 
 	CHECK(s->phase == CHECKING);
 	status = s->mech == SASL_SCRAM_SHA_256 ? scram_checked(s) : verdict(s);
-	wipe(&s->given);
+	sasl_text_wipe(&s->given);
 	explicit_bzero(&s->scram, sizeof(s->scram));
 	return status;
 }

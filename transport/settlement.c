@@ -136,17 +136,32 @@ end_item(struct settlement *st)
 		buf_add(&st->ends, &end, sizeof(end));
 }
 
-/* An attempt, for people: as the log in force has it. */
+/* Taken away by somebody who wants no record of it: it did not fail. */
+static bool
+is_hidden(const struct settlement_rcpt *r)
+{
+	return r->unrecorded && r->of.disposition->what == DISPOSE_DELETE;
+}
+
+/*
+ * An attempt, for people: as the log in force has it.  What is counted there is
+ * what the accounting files have.
+ */
 static void
 tell(struct settlement *st, const struct settlement_rcpt *r,
     const struct record_of *of)
 {
-	if (host_lines_wanted(st->env) == NULL) {
+	const struct log_style *style = host_lines_wanted(st->env);
+
+	if (style == NULL) {
 		record_log(of);
 		return;
 	}
-	host_lines_attempt(st->env, &st->logged, of, &r->way, r->attempts,
-	    &st->lines);
+	if (is_hidden(r))
+		st->logged.style = style;
+	else
+		host_lines_attempt(st->env, &st->logged, of, &r->way,
+		    r->attempts, &st->lines);
 	if (of->disposition->what != DISPOSE_RETRY)
 		host_lines_gone(st->env, of->id, of->env, &st->gone);
 	end_item(st);

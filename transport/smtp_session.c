@@ -510,6 +510,7 @@ session_free(void *arg)
 	reply_parser_fini(&s->parser);
 	buf_fini(&s->out);
 	smtp_trans_fini(&s->trans);
+	sasl_client_free(&s->auth);
 	region_free(&s->rg);
 	free(s);
 }
@@ -536,6 +537,7 @@ smtp_session_new(const struct smtp_session_params *p,
 	s->conf = p->conf;
 	s->tls = p->tls;
 	s->no_tls = p->no_tls;
+	s->policy = p->policy;
 	s->peer = p->peer;
 	s->source = p->source;
 	s->rg = region_new();

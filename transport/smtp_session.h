@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * smtp_session - one connection to a remote SMTP server, from greeting to
- * QUIT, any number of transactions.  RFC 5321, 2920, 3207, 3461, 6152, 6531.
+ * QUIT, any number of transactions.  RFC 5321, 2920, 3207, 3461, 4954, 6152,
+ * 6531.
  *
  * It knows no scheduler, no queue and no log of attempts: transactions come
  * in by smtp_session_send(), facts go out by struct smtp_session_owner.  What
@@ -23,6 +24,7 @@
 #include "lib/worker.h"
 #include "mail/message.h"
 #include "mail/outcome.h"
+#include "transport/smtp_tls.h"
 #include "vmta/snapshot.h"
 
 struct smtp_session;
@@ -52,7 +54,7 @@ uint32_t smtp_transaction_size(const struct smtp_transaction *t);
 
 struct smtp_session_owner {
 	/*
-	 * Greeting, TLS and EHLO are done, or the transaction before is: give
+	 * Greeting, TLS, EHLO and AUTH are done, or the transaction before is: give
 	 * it another one, now or later, or tell it to quit.
 	 */
 	void (*ready)(void *ctx);
@@ -76,6 +78,7 @@ struct smtp_session_owner {
 	 * it already; it is set when the connection ended before ready or
 	 * while idle.  Phase TLS: opportunistic TLS failed, and another try
 	 * may ask for no_tls; kind OUTCOME_NO_TLS: it was required.
+	 * Kind OUTCOME_NO_AUTH: conf has a user, and he is not signed in.
 	 */
 	void (*closed)(void *ctx, const struct outcome *why);
 };
@@ -90,6 +93,7 @@ struct smtp_session_params {
 	const struct queue_conf *conf; /* outlives the session */
 	struct tls_client *tls;        /* NULL: TLS is not possible */
 	bool no_tls; /* do not try TLS: it failed before, and is not required */
+	struct smtp_tls_policy policy; /* likewise outlives the session */
 };
 
 struct smtp_session *smtp_session_new(const struct smtp_session_params *p,

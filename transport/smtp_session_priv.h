@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of an SMTP session, for smtp_session.c (life, events, deadline),
- * smtp_steps.c (the states), smtp_pipe.c (commands under way), smtp_body.c
+ * smtp_steps.c and smtp_auth.c (the states), smtp_pipe.c (commands under way), smtp_body.c
  * (sending the message) and smtp_trans.c (outcomes) only.
  */
 
@@ -17,6 +17,7 @@
 #include "lib/str.h"
 #include "mail/ehlo.h"
 #include "mail/smtp_reply.h"
+#include "transport/sasl_client.h"
 #include "transport/smtp_body.h"
 #include "transport/smtp_pipe.h"
 #include "transport/smtp_session.h"
@@ -70,14 +71,18 @@ struct smtp_session {
 	const struct queue_conf *conf;
 	struct tls_client *tls;
 	bool no_tls;
+	struct smtp_tls_policy policy;
 	struct net_addr peer, source;
 
 	struct region *rg; /* strings as old as the session */
 	const char *host, *helo;
 	const char *tls_text; /* "" in clear */
 	bool tls_done;
+	bool tls_verified; /* its certificate was judged, and is good */
+	bool signed_in;
 	bool pix; /* the greeting was masked */
 	struct ehlo ehlo;
+	struct sasl_client *auth; /* until we are signed in; or NULL */
 
 	struct bufferevent *bev;
 	struct reader in; /* before TLS: bev only writes then */
@@ -86,7 +91,8 @@ struct smtp_session {
 	bool write_broken; /* nothing can be sent; there may be a last reply */
 
 	enum smtp_state state;
-	unsigned steps; /* state changes in this event */
+	enum sasl_mech mech; /* from state AUTH on */
+	unsigned steps;      /* state changes in this event */
 	bool in_event;
 	bool kicked; /* an event of our own is under way */
 	struct event *timer;
@@ -129,6 +135,9 @@ void smtp_retire(struct smtp_session *s); /* to be freed from the loop */
 /* Ends the session for this reason, whatever it was doing. */
 enum smtp_state smtp_fail(struct smtp_session *s, enum outcome_kind kind,
     const char *what);
+/* It never got ready, for this reason, which is not told yet. */
+enum smtp_state smtp_end_for(struct smtp_session *s, const struct outcome *why,
+    enum smtp_state next);
 /* The final dot is with the kernel, and its reply has not come. */
 bool smtp_is_in_doubt(const struct smtp_session *s);
 
@@ -137,6 +146,15 @@ enum smtp_state smtp_drop(struct smtp_session *s);
 enum smtp_state smtp_connected(struct smtp_session *s);
 enum smtp_state smtp_drained(struct smtp_session *s);
 enum smtp_state smtp_idle(struct smtp_session *s);
+
+/* ---- smtp_auth.c --------------------------------------------------------- */
+
+/* Where a session goes that is else ready: it may have to sign in. */
+enum smtp_state smtp_sign_in(struct smtp_session *s);
+enum smtp_state smtp_enter_auth(struct smtp_session *s);
+enum smtp_state smtp_on_auth(struct smtp_session *s,
+    const struct smtp_reply *r);
+bool smtp_may_send(const struct smtp_session *s); /* it is signed in, if so */
 
 /* ---- smtp_trans.c -------------------------------------------------------- */
 
@@ -162,6 +180,11 @@ void smtp_trans_fini(struct smtp_trans *tr);
 
 /* ---- smtp_tls.c ---------------------------------------------------------- */
 
+/* Before the handshake: what may be spoken. */
+int smtp_tls_prepare(const struct smtp_session *s, struct bufferevent *tls,
+    struct err *e);
+/* After it, before anything is said: is the certificate good enough? */
+bool smtp_tls_judge(struct smtp_session *s, struct err *why);
 /* TLS is there, or did not come about: trouble.  With log-tls only. */
 void smtp_log_tls(const struct smtp_session *s, const char *trouble);
 

@@ -5,10 +5,11 @@
  *
  *	CONNECT > GREETING > EHLO [> HELO] > READY
  *	EHLO > STARTTLS > HANDSHAKE > EHLO          once, before READY
+ *	EHLO > AUTH > READY                         smtp_auth.c
  *	READY > MAIL > RCPT > DATA > BODY > DOT > READY
  *	MAIL, RCPT, DATA > RSET > READY             failed midway
  *	DATA > EMPTY > RSET                         354, and nobody was accepted
- *	RSET, READY, GREETING, EHLO, HELO > QUIT > CLOSED
+ *	RSET, READY, GREETING, EHLO, HELO, AUTH > QUIT > CLOSED
  *	all > CLOSED
  *
  * MAIL, RCPT and DATA say which reply is awaited; with pipelining the commands
@@ -36,6 +37,14 @@ set_why(struct smtp_session *s, const struct outcome *o)
 	CHECK(!s->has_why);
 	s->has_why = true;
 	s->why = *o;
+}
+
+enum smtp_state
+smtp_end_for(struct smtp_session *s, const struct outcome *why,
+    enum smtp_state next)
+{
+	set_why(s, why);
+	return next;
 }
 
 /*
@@ -176,6 +185,7 @@ enum smtp_state
 smtp_connected(struct smtp_session *s)
 {
 	char text[128];
+	struct err why;
 
 	if (s->state == SMTP_CONNECT) {
 		smtp_listen(s);
@@ -183,6 +193,8 @@ smtp_connected(struct smtp_session *s)
 	}
 	CHECK(s->state == SMTP_HANDSHAKE);
 	s->tls_done = true;
+	if (!smtp_tls_judge(s, &why))
+		return smtp_fail(s, OUTCOME_LOST, why.text);
 	s->tls_text = region_strdup(s->rg,
 	    tls_describe(s->bev, text, sizeof(text)));
 	smtp_log_tls(s, NULL);
@@ -258,10 +270,10 @@ after_hello(struct smtp_session *s)
 	bool wanted = required || (s->conf->use_starttls && !s->no_tls);
 
 	if (s->tls_done)
-		return SMTP_READY;
+		return smtp_sign_in(s);
 	if (wanted && s->tls != NULL && (s->ehlo.flags & EHLO_STARTTLS) != 0)
 		return SMTP_STARTTLS;
-	return required ? without_tls(s) : SMTP_READY;
+	return required ? without_tls(s) : smtp_sign_in(s);
 }
 
 static enum smtp_state
@@ -321,9 +333,9 @@ enter_handshake(struct smtp_session *s)
 		(void)close(fd);
 		return tls_failed(s, e.text, NULL);
 	}
-	if (s->conf->require_starttls)
-		tls_require_modern(tls);
 	smtp_watch(s, tls);
+	if (smtp_tls_prepare(s, tls, &e) == -1)
+		return tls_failed(s, e.text, NULL);
 	CHECK(bufferevent_enable(tls, EV_READ | EV_WRITE) == 0);
 	return SMTP_HANDSHAKE;
 }
@@ -449,8 +461,10 @@ enter_mail(struct smtp_session *s)
 {
 	struct outcome o;
 
-	/* The promise of require-starttls, whatever went before. */
+	/* Of require-starttls, smtp-tls-ca-file and auth-username. */
 	CHECK(s->tls_done || !s->conf->require_starttls);
+	CHECK(!s->tls_done || s->tls_verified || s->policy.trust == NULL);
+	CHECK(smtp_may_send(s));
 	smtp_trans_begin(s);
 	if (cannot_send(s, &o)) {
 		smtp_trans_verdict(s, &o);

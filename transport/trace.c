@@ -7,7 +7,7 @@
 
 #include "lib/clock.h"
 
-enum { DATE_TEXT = 64 };
+enum { DATE_TEXT = 64, QUEUE_ID_MAX = 100 };
 
 /*
  * RFC 5321 section 4.4: from-domain and TCP-info.  The first name is the client's
@@ -49,10 +49,11 @@ is_space(char c)
 
 /*
  * Time-stamp-line = From-domain By-domain Opt-info [CFWS] ";" FWS date-time
- * What clients choose may stand in comments and quoted strings only.
+ * What clients choose may stand in comments and quoted strings only.  The blank
+ * before a keyword of two letters; empty: it is not there.
  */
-struct slice
-trace_hidden(struct slice value)
+static struct slice
+find_clause(struct slice value, const char *keyword, bool quotes_in_comments)
 {
 	size_t depth = 0;
 	bool quoted = false;
@@ -62,15 +63,51 @@ trace_hidden(struct slice value)
 
 		if (*p == '\\')
 			i++;
-		else if (*p == '"' && depth == 0)
+		else if (*p == '"' && (depth == 0 || quotes_in_comments))
 			quoted = !quoted;
 		else if (*p == '(' && !quoted)
 			depth++;
-		else if (*p == ')' && depth > 0)
+		else if (*p == ')' && !quoted && depth > 0)
 			depth--;
 		else if (depth == 0 && !quoted && is_space(*p) &&
-		    strncasecmp(p + 1, "by", 2) == 0 && is_space(p[3]))
+		    strncasecmp(p + 1, keyword, 2) == 0 && is_space(p[3]))
 			return (struct slice){ p, value.len - i };
 	}
 	return (struct slice){ value.p, 0 };
+}
+
+struct slice
+trace_hidden(struct slice value)
+{
+	return find_clause(value, "by", false);
+}
+
+/* Short and printable, as every host's is: it goes into records and logs. */
+static bool
+is_queue_id(struct slice id)
+{
+	for (size_t i = 0; i < id.len; i++)
+		if (id.p[i] <= ' ' || id.p[i] > '~')
+			return false;
+	return id.len <= QUEUE_ID_MAX;
+}
+
+/*
+ * In Postfix's comments a quote is a byte like others, of a certificate's name;
+ * Exim puts the sender into one, with a local part that may be a quoted string
+ * with brackets in it.
+ */
+struct slice
+trace_queue_id(struct slice value)
+{
+	struct slice at = find_clause(value, "id", false);
+	struct slice id = { at.p, 0 };
+
+	if (at.len == 0 || at.p != find_clause(value, "id", true).p)
+		return id;
+	id.p += sizeof(" id ") - 1;
+	while (id.len < at.len - (sizeof(" id ") - 1) &&
+	    strchr("; \t\r\n()", id.p[id.len]) == NULL)
+		id.len++;
+	return is_queue_id(id) ? id : (struct slice){ at.p, 0 };
 }

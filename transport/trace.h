@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace - our Received field (RFC 5321 section 4.4), and the client taken out of
- * one that the host MTA has written.
+ * trace - our Received field (RFC 5321 section 4.4), and of one that the host MTA
+ * has written: the client taken out, and the queue id.
  *
  * Pure; strings are in the caller's region.
  */
@@ -42,5 +42,12 @@ const char *trace_field(const struct trace *t, struct region *rg);
  * and login of its client.  Empty if there is no by clause.
  */
 struct slice trace_hidden(struct slice value);
+
+/*
+ * "by mx.example (Postfix, from userid 0) id 4ABC12; Fri, ...": the id.  Empty
+ * if there is none, or if it may be what a client has chosen: it stands in a
+ * comment or a quoted string, read in either way that host MTAs write them.
+ */
+struct slice trace_queue_id(struct slice value);
 
 #endif

@@ -135,6 +135,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_acct.c \
 	%D%/snapshot_acct_check.c \
 	%D%/snapshot_assign.c \
+	%D%/snapshot_auth.c \
 	%D%/snapshot_check.c \
 	%D%/snapshot_clients.c \
 	%D%/snapshot_cold.c \
@@ -157,6 +158,7 @@ libvmta_a_SOURCES = \
 	%D%/snapshot_signing.c %D%/snapshot_signing.h \
 	%D%/snapshot_sources.c \
 	%D%/snapshot_tls.c \
+	%D%/snapshot_tls_policy.c \
 	%D%/snapshot_users.c \
 	%D%/snapshot_suppress.c \
 	%D%/snapshot_warmup.c \
@@ -171,6 +173,7 @@ libvmta_a_SOURCES = \
 	%D%/table.c %D%/table.h \
 	%D%/tables.c \
 	%D%/timer.c %D%/timer.h \
+	%D%/tls_policy.c %D%/tls_policy.h \
 	%D%/turns.c %D%/turns.h \
 	%D%/user.def \
 	%D%/vmta.def \

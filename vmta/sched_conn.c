@@ -15,10 +15,12 @@
 #include "vmta/sched_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "vmta/sched_pin.h"
+#include "vmta/tls_policy.h"
 
 /* Mail waits this long behind busy connections before one more is opened. */
 #define PATIENCE_US US_PER_S
@@ -275,6 +277,18 @@ shared_shed(struct shared *h)
 		conn_take_back(c->sched, c);
 }
 
+/* A reload gave its queue another user, or another password. */
+static bool
+is_somebody_else(const struct sched_conn *c)
+{
+	const struct queue_conf *was = &c->conf->conf;
+	const struct queue_conf *is = &c->queue->conf->conf;
+
+	return was != is &&
+	    (strcmp(was->auth_username, is->auth_username) != 0 ||
+		strcmp(was->auth_password, is->auth_password) != 0);
+}
+
 bool
 conn_must_close(const struct sched_conn *c, int64_t now_us)
 {
@@ -282,9 +296,12 @@ conn_must_close(const struct sched_conn *c, int64_t now_us)
 	uint32_t max = q->conf->conf.max_msg_per_conn;
 
 	if ((max > 0 && c->messages >= max) || choice_is_gone(c) ||
-	    remote_is_surplus(&c->remote) ||
+	    remote_is_surplus(&c->remote) || is_somebody_else(c) ||
 	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
+		return true;
+	if (c->conf != q->conf &&
+	    !tls_policy_holds(&c->conf->conf, &q->conf->conf))
 		return true;
 	if (standing_of(q) != NULL &&
 	    standing_is_off(q, &c->source->addr, now_us))

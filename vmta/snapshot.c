@@ -94,6 +94,7 @@ snapshot_free(struct snapshot **sp)
 	snapshot_signing_free(&s->signing);
 	snapshot_sealing_free(&s->sealing);
 	snapshot_tls_free(s);
+	snapshot_tls_policy_free(s);
 	pattern_lists_free(&s->patterns);
 	reply_lists_free(&s->reply_lists);
 	strmap_free(&s->rewrites);

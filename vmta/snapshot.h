@@ -33,6 +33,7 @@ struct password;
 struct reply_rules;
 struct rewrite_list;
 struct tls_server;
+struct tls_trust;
 
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by name */
 struct global_conf {
@@ -356,6 +357,13 @@ const struct listener_conf *snapshot_listener(const struct snapshot *s,
 /* TLS for clients there; NULL: there is no certificate. */
 const struct tls_server *snapshot_listener_tls(const struct snapshot *s,
     const char *where);
+
+/*
+ * The authorities of an smtp-tls-ca-file of a <domain>, read at load; NULL for
+ * "".
+ */
+const struct tls_trust *snapshot_tls_trust(const struct snapshot *s,
+    const char *file);
 
 /* Does any client ever wait for a place? */
 bool snapshot_awaits_slots(const struct snapshot *s);

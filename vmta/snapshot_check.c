@@ -434,14 +434,7 @@ check_listeners(const struct check *c)
 	}
 }
 
-/* ---- TLS ----------------------------------------------------------------- */
-
-static bool
-sets_tls(const struct layer *l)
-{
-	return conf_is_set(&table_domain, &l->set, "require-starttls") ||
-	    conf_is_set(&table_domain, &l->set, "use-starttls");
-}
+/* ---- patterns ------------------------------------------------------------- */
 
 const char *
 snapshot_sample_domain(struct region *rg, const char *pattern)
@@ -463,121 +456,6 @@ snapshot_sample_domain(struct region *rg, const char *pattern)
 	if (net_prefix_parse(inside, &prefix, &ignored) == -1)
 		return "any.invalid";
 	return region_printf(rg, "[%s]", net_addr_text(&prefix.addr, text));
-}
-
-static bool
-is_contradiction(const struct check *c, const char *domain, const char *vmta)
-{
-	struct queue_conf q;
-
-	settings_queue(c->s, domain, vmta, &q);
-	return q.require_starttls && !q.use_starttls;
-}
-
-static const struct conf_node *
-tls_node(const struct layer *l)
-{
-	const struct conf_node *found = l->node;
-
-	for (const struct conf_node *n = l->node->first; n != NULL; n = n->next)
-		if (conf_node_is(n, "require-starttls") ||
-		    conf_node_is(n, "use-starttls"))
-			found = n;
-	return found;
-}
-
-/* Does the layer say anything for queues of that VMTA? */
-static bool
-concerns(const struct layer *l, const struct vmta_entry *v)
-{
-	if (l->vmta != NULL)
-		return l->vmta == v;
-	return l->pool == NULL || l->pool == v->domain_pool;
-}
-
-/*
- * Layers that may be merged to find contradictions: more than any real file
- * needs, and about a second.  Only a file that repeats one pattern thousands
- * of times gets there.
- */
-#define MERGES_MAX 20000000
-
-/* What it costs at most to ask for a queue of the virtual MTA. */
-static size_t
-merges_for(const struct check *c, const struct vmta_entry *v)
-{
-	return 1 + domain_map_longest(c->s->domains) +
-	    domain_map_longest(v->domains) +
-	    (v->domain_pool == NULL ?
-		    0 :
-		    domain_map_longest(v->domain_pool->domains));
-}
-
-static void
-check_tls_layer(const struct check *c, const struct layer *l,
-    const struct vmta_entry *const *vmtas, size_t *merges)
-{
-	const struct conf_node *n = tls_node(l);
-	/* Of a macro's names one stands for all. */
-	const char *domain = snapshot_sample_domain(c->s->rg, l->patterns.v[0]);
-	const struct vmta_entry *const own[] = { l->vmta, NULL };
-
-	if (l->vmta != NULL)
-		vmtas = own;
-	for (; *vmtas != NULL && *merges < MERGES_MAX; vmtas++) {
-		const char *name = (*vmtas)->pub.name;
-
-		++*merges;
-		if (!concerns(l, *vmtas))
-			continue;
-		*merges += merges_for(c, *vmtas);
-		if (is_contradiction(c, domain, name)) {
-			conf_error(c->errs, n->file, n->line,
-			    "require-starttls yes with use-starttls no, for "
-			    "%s/%s: its mail could never be sent",
-			    domain, name);
-			return;
-		}
-	}
-}
-
-/* Has the VMTA, or its pool, settings of its own about TLS? */
-static bool
-has_own_tls(const struct strmap *speaking, const struct vmta_entry *v)
-{
-	return strmap_get(speaking, v->key) != NULL ||
-	    (v->domain_pool != NULL &&
-		strmap_get(speaking, v->domain_pool->key) != NULL);
-}
-
-/*
- * require-starttls with use-starttls no, whichever levels they come from.
- * Asked for each <domain> that names one of them, and each virtual MTA that
- * has its own; the others are like {default}.
- */
-static void
-check_tls(const struct check *c)
-{
-	size_t count = 0, all = strmap_count(c->s->vmtas);
-	const struct vmta_entry **vmtas = region_array(c->s->rg, all + 1,
-	    sizeof(void *));
-	struct strmap *speaking = strmap_new();
-	size_t merges = 0;
-
-	for (struct layer *l = c->s->layers; l != NULL; l = l->next)
-		if (sets_tls(l) && (l->vmta != NULL || l->pool != NULL))
-			strmap_put(speaking,
-			    l->vmta != NULL ? l->vmta->key : l->pool->key, l);
-	for (size_t i = 0; i < all; i++) {
-		const struct vmta_entry *v = strmap_at(c->s->vmtas, i);
-
-		if (count == 0 || has_own_tls(speaking, v))
-			vmtas[count++] = v;
-	}
-	for (const struct layer *l = c->s->layers; l != NULL; l = l->next)
-		if (sets_tls(l) && l->patterns.n > 0)
-			check_tls_layer(c, l, vmtas, &merges);
-	strmap_free(&speaking);
 }
 
 /* ---- notifications ------------------------------------------------------- */
@@ -628,7 +506,8 @@ snapshot_check(const struct snapshot *s, const struct conf_tree *tree,
 	check_pattern_rows(&c);
 	check_listeners(&c);
 	snapshot_exim_listeners_check(s, tree, errs);
-	check_tls(&c);
+	snapshot_auth_check(s, errs);
+	snapshot_tls_policy_check(s, errs);
 	snapshot_reroute_check(s, errs);
 	snapshot_log_check(s, errs);
 	check_notices(&c);

@@ -238,5 +238,6 @@ snapshot_join(struct snapshot *s, struct conf_errors *errs)
 	snapshot_senders_join(s, errs);
 	snapshot_sealing_join(s, errs);
 	snapshot_tls_join(s, errs);
+	snapshot_tls_policy_join(s, errs);
 	snapshot_users_join(s, errs);
 }

@@ -3,7 +3,7 @@
  * snapshot_priv - what the files that make up the snapshot share.
  *
  * snapshot_load.c, snapshot_assign.c, snapshot_limits.c, snapshot_replies.c,
- * snapshot_rollup.c, snapshot_rewrite.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c, snapshot_tls.c and snapshot_acct.c read the tree and
+ * snapshot_rollup.c, snapshot_rewrite.c, snapshot_cold.c, snapshot_warmup.c, snapshot_suppress.c, snapshot_tls.c, snapshot_tls_policy.c and snapshot_acct.c read the tree and
  * join the parts, snapshot_check.c and snapshot_reroute.c look across
  * directives, snapshot_sources.c at the host, snapshot.c and settings.c answer
  * questions; tables.c has the
@@ -213,6 +213,7 @@ struct snapshot {
 	struct strmap *groups;            /* of group_entry, by name */
 	struct crowd_group *crowd_groups; /* the same, as they are asked for */
 	struct tls_server *tls; /* of listeners without settings of their own */
+	struct strmap *trusts;  /* of struct tls_trust, by smtp-tls-ca-file */
 };
 
 /* A name as it is looked up; false if it is too long to be one. */
@@ -237,6 +238,12 @@ struct vmta_entry *snapshot_add_vmta(struct snapshot *s,
 /* snapshot_tls.c: certificates for clients. */
 void snapshot_tls_join(struct snapshot *s, struct conf_errors *errs);
 void snapshot_tls_free(struct snapshot *s);
+
+/* snapshot_tls_policy.c: TLS with servers; what levels of <domain> come to. */
+void snapshot_tls_policy_join(struct snapshot *s, struct conf_errors *errs);
+void snapshot_tls_policy_free(struct snapshot *s);
+void snapshot_tls_policy_check(const struct snapshot *s,
+    struct conf_errors *errs);
 
 /* snapshot_users.c: passwords. */
 void snapshot_users_join(struct snapshot *s, struct conf_errors *errs);
@@ -309,6 +316,8 @@ void snapshot_rollup_read(struct snapshot *s, const struct conf_binder *b,
     const struct conf_node *block);
 void snapshot_rollup_join(struct snapshot *s, struct conf_errors *errs);
 
+/* snapshot_auth.c: who signs in at servers, and what shows his password. */
+void snapshot_auth_check(const struct snapshot *s, struct conf_errors *errs);
 /* snapshot_reroute.c: names that there are not, and ways that lead in a ring. */
 void snapshot_reroute_check(const struct snapshot *s, struct conf_errors *errs);
 /* snapshot_log.c: log-style, and where its lines go. */

@@ -5,6 +5,7 @@
 
 #include "compat/exim/ex_import_priv.h"
 #include "compat/exim/ex_lookup.h"
+#include "compat/import_own.h"
 
 struct import_fact
 ex_fact(const struct ex_instance *d, const char *name)
@@ -217,7 +218,8 @@ add_name(struct ex_import *im)
 }
 
 /* Where Exim and we meet, as the units and config.sample have it. */
-#define DOOR "/var/spool/postfix/mailrace/lmtp"
+#define FOLDER "/var/spool/postfix/mailrace"
+#define DOOR FOLDER "/lmtp"
 
 static void
 add_doors(struct ex_import *im)
@@ -233,6 +235,8 @@ add_doors(struct ex_import *im)
 		    "where it does so with what senders ask for by DSN");
 		(void)import_add(top, "exim-listener", "127.0.0.1:2424", NULL);
 	}
+	(void)import_add(top, "suppress-socket", FOLDER "/suppress",
+	    "where Exim asks at RCPT who is in a suppression list");
 	(void)import_add(top, "dsn-host", "127.0.0.1:10028",
 	    "a port of Exim for notifications to senders");
 }
@@ -292,6 +296,7 @@ import_all(struct ex_import *im)
 	ex_retry(im);
 	ex_settings_rest(im);
 	tell_rewriting(im);
+	import_own(im->out, im->report, false);
 }
 
 void

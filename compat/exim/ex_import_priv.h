@@ -70,6 +70,7 @@ struct ex_import {
 	size_t *leaders, *routed;
 	struct ways **ways;
 	bool signs_in;  /* a <domain *> has a password: others inherit it */
+	bool verifies;  /* a <domain> of ex_tls.c asks for certificates */
 	bool below;     /* some recipients are by a wildcard */
 	bool by_sender; /* some virtual MTA is by sender */
 };

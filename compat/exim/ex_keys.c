@@ -547,7 +547,11 @@ wants_password(struct ex_import *im, const struct ex_instance *t,
 
 			if (ex_first(im, t, names[i]))
 				import_tell(im->report, IMPORT_CHANGED, &fact,
-				    "with auth-username, where that is known");
+				    i == 0 ?
+					"with auth-username" :
+					"with auth-username: where it is "
+					"refused, mail waits, and does not "
+					"go without");
 			return true;
 		}
 	}
@@ -565,9 +569,7 @@ put_password(const struct ex_instance *a, const char *host,
 						      "client_secret",
 		"", a->where, true };
 
-	if (import_take(b, &user, "auth-username", c->user, NULL))
-		(void)import_take(b, &password, "auth-password", c->password,
-		    NULL);
+	(void)import_password(b, &user, &password, c->user, c->password);
 }
 
 /* What signs in at a host; NULL: nothing does. */

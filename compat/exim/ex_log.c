@@ -69,6 +69,23 @@ ex_log_read_id(const char *text, uint64_t *id_r)
 	return us < US_PER_S && last == 0 && *id_r != 0;
 }
 
+bool
+ex_log_is_host_id(const char *text)
+{
+	const size_t first = strspn(text, digits);
+	size_t middle, last;
+
+	if (first != 6 || text[first] != '-')
+		return false;
+	text += first + 1;
+	middle = strspn(text, digits);
+	if ((middle != 6 && middle != 11) || text[middle] != '-')
+		return false;
+	text += middle + 1;
+	last = middle == 6 ? 2 : 4;
+	return strspn(text, digits) == last && text[last] == '\0';
+}
+
 /* "1rABcd-0000Xy-00 => " */
 static void
 begin(const struct log_mail *m, const char *flag, struct buf *out)
@@ -242,12 +259,20 @@ add_time(const char *key, int64_t us, struct buf *out)
 }
 
 static void
+add_delivery_time(const struct log_attempt *a, struct buf *out)
+{
+	int64_t us = a->outcome->wall_us - a->begun_us;
+
+	add_time(" DT=", a->begun_us > 0 ? us : 0, out);
+}
+
+static void
 add_times(const struct log_attempt *a, struct buf *out)
 {
 	int64_t now = a->outcome->wall_us;
 
 	add_time(" QT=", now - a->mail->env->arrival_us, out);
-	add_time(" DT=", a->begun_us > 0 ? now - a->begun_us : 0, out);
+	add_delivery_time(a, out);
 }
 
 /* Of what an attempt failed by: Exim's number, and its words. */
@@ -260,6 +285,7 @@ static const struct {
 	[PHASE_GREETING] = { 0, "initial connection" },
 	[PHASE_EHLO] = { 0, "EHLO" },
 	[PHASE_TLS] = { -37, "STARTTLS" },
+	[PHASE_AUTH] = { -42, "AUTH" },
 	[PHASE_MAIL] = { -45, "MAIL FROM" },
 	[PHASE_RCPT] = { -44, "RCPT TO" },
 	[PHASE_DATA] = { -46, "DATA" },
@@ -320,18 +346,22 @@ add_confirmation(const char *text, struct buf *out)
 	buf_fini(&plain);
 }
 
-/* "TLSv1.3 NAME" */
+/* Of "TLSv1.3 NAME" Exim leaves out the v, whatever library it is built with. */
 static void
-add_tls(const char *tls, struct buf *out)
+add_tls(const struct outcome *o, struct buf *out)
 {
-	const char *blank = tls == NULL ? NULL : strchr(tls, ' ');
+	const char *blank = o->tls == NULL ? NULL : strchr(o->tls, ' ');
 
 	if (blank == NULL)
 		return;
 	buf_str(out, " X=");
-	buf_add(out, tls, (size_t)(blank - tls));
+	for (const char *p = o->tls; p < blank; p++)
+		if (*p != 'v')
+			buf_byte(out, *p);
 	buf_byte(out, ':');
 	log_address(out, blank + 1, LOG_AS_EXIM);
+	buf_printf(out, ":%u CV=%s", log_cipher_bits(blank),
+	    o->trusted ? "yes" : "no");
 }
 
 static void
@@ -368,11 +398,14 @@ attempt(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 		buf_byte(out, ' ');
 		add_host(o->mx, &o->peer, out);
 	}
+	if (a->result != LOG_DEFERRED)
+		add_tls(o, out);
 	if (sent) {
-		add_tls(o->tls, out);
 		add_confirmation(o->text == NULL ? "" : o->text, out);
 		add_times(a, out);
 	} else {
+		if (a->result == LOG_DEFERRED)
+			add_delivery_time(a, out);
 		add_reason(a, out);
 	}
 	buf_byte(out, '\n');

@@ -29,4 +29,7 @@ const char *ex_log_id(uint64_t id, const char *host_id, char out[EX_ID_TEXT]);
 /* Of either width; false: ex_log_id() makes none like this. */
 bool ex_log_read_id(const char *text, uint64_t *id_r);
 
+/* Has it the form of an id of Exim's own, of either width? */
+bool ex_log_is_host_id(const char *text);
+
 #endif

@@ -3,65 +3,150 @@
 
 #include <string.h>
 
+#include "compat/exim/ex_expand.h"
+#include "compat/exim/ex_lookup.h"
+
 /* ---- domains --------------------------------------------------------------- */
 
-/* Names of lists, those to be read behind those that are. */
+/* Texts, each once. */
 struct names {
 	const char **v;
 	size_t n;
 };
 
+struct reader {
+	const struct ex_own_asks *asks;
+	struct region *rg;
+	struct names lists; /* those to be read behind those that are */
+	struct names unknown;
+	struct ex_own *out;
+};
+
 static void
-add_name(struct names *names, struct region *rg, const char *name)
+add_name(struct reader *r, struct names *names, const char *name)
 {
 	for (size_t i = 0; i < names->n; i++)
 		if (strcmp(names->v[i], name) == 0)
 			return;
-	names->v = region_grow(rg, names->v, names->n, sizeof(*names->v));
+	names->v = region_grow(r->rg, names->v, names->n, sizeof(*names->v));
 	names->v[names->n++] = name;
 }
 
 static void
-add_items(const struct ex_facts *f, struct region *rg, const char *list,
-    struct names *names, struct ex_points *out)
+add_unknown(struct reader *r, const char *item, const char *why)
 {
-	struct ex_cursor at = ex_cursor_of(list);
-	struct ex_point point;
-	const char *item;
+	add_name(r, &r->unknown, REGION_JOIN(r->rg, item, ": ", why));
+}
 
-	if (strchr(list, '$') != NULL)
-		return;
-	while ((item = ex_cursor_next(&at, rg)) != NULL) {
-		item += strspn(item, "! \t");
-		if (strcmp(item, "@") == 0)
-			item = ex_main_value(f, "primary_hostname");
-		if (item[0] == '+')
-			add_name(names, rg, item + 1);
-		else if (ex_point_parse(rg, item, &point) &&
-		    point.local == NULL && point.domain != NULL)
-			ex_points_add(out, rg, &point);
+static void
+add_keys(struct reader *r, const struct ex_points *keys)
+{
+	size_t taken = 0;
+
+	for (size_t i = 0; i < keys->n; i++) {
+		const struct ex_point *p = &keys->v[i];
+
+		if (p->domain == NULL)
+			continue;
+		if (taken < EX_OWN_OF_FILE)
+			ex_points_add(&r->out->points, r->rg,
+			    &(struct ex_point){ .domain = p->domain,
+				.below = p->below });
+		else
+			r->out->left++;
+		taken++;
 	}
 }
 
-void
-ex_own_points(const struct ex_facts *f, struct region *rg,
-    struct ex_points *out)
+/* "lsearch;/path" */
+static void
+add_lookup(struct reader *r, const char *item, const char *semicolon)
 {
-	struct names names = { .n = 0 };
+	const struct ex_files *files = r->asks->files;
+	struct ex_lookup l = {
+		.type = region_strndup(r->rg, item, (size_t)(semicolon - item)),
+		.path = semicolon + 1 + strspn(semicolon + 1, " \t"),
+		.sought = EX_SOUGHT_DOMAIN,
+	};
 
-	*out = (struct ex_points){ .n = 0 };
-	add_name(&names, rg, "local_domains");
-	add_name(&names, rg, "relay_to_domains");
-	for (const struct ex_instance *r = f->conf->first[EX_ROUTER]; r != NULL;
-	     r = r->next)
-		add_items(f, rg, ex_conf_value(r, "domains"), &names, out);
-	for (size_t i = 0; i < names.n; i++) {
-		const char *list = ex_named_list(f->conf, "domainlist",
-		    names.v[i]);
+	if (files->keys(files->ctx, &l))
+		add_keys(r, &l.points);
+	else
+		add_unknown(r, item, l.why);
+}
+
+static void
+add_item(struct reader *r, const char *item)
+{
+	const char *semicolon = strchr(item, ';');
+	struct ex_point point;
+
+	if (strcmp(item, "@") == 0)
+		item = ex_main_value(r->asks->f, "primary_hostname");
+	if (item[0] == '+')
+		add_name(r, &r->lists, item + 1);
+	else if (semicolon != NULL)
+		add_lookup(r, item, semicolon);
+	else if (ex_point_parse(r->rg, item, &point) && point.local == NULL)
+		ex_points_add(&r->out->points, r->rg, &point);
+	else if (strcmp(item, "*") != 0 && strcmp(item, "@[]") != 0)
+		add_unknown(r, item, "no name of a domain");
+}
+
+/* What it depends on decides: one value for all, or one by keys. */
+static const char *
+constant(struct reader *r, const char *list)
+{
+	struct ex_expr x;
+	const char *said;
+
+	ex_expr_read(r->rg, r->asks->files, list, &x);
+	if (x.why == NULL && x.by == EX_BY_RCPT)
+		add_keys(r, &x.keys);
+	if (x.why != NULL || x.by != 0) {
+		if (x.why != NULL || x.by != EX_BY_RCPT || x.open)
+			add_unknown(r, list,
+			    x.why != NULL ? x.why :
+					    "not every value can be known");
+		return "";
+	}
+	said = r->asks->expand(r->asks->site, list);
+	/* "fail" in it: there is no such list. */
+	return said == NULL || strncmp(said, "Failed: ", 8) == 0 ? "" : said;
+}
+
+static void
+add_items(struct reader *r, const char *list)
+{
+	struct ex_cursor at = ex_cursor_of(
+	    strchr(list, '$') == NULL ? list : constant(r, list));
+	const char *item;
+
+	while ((item = ex_cursor_next(&at, r->rg)) != NULL)
+		add_item(r, item + strspn(item, "! \t"));
+}
+
+void
+ex_own_read(const struct ex_own_asks *a, struct region *rg, struct ex_own *out)
+{
+	struct reader r = { .asks = a, .rg = rg, .out = out };
+	const struct ex_conf *conf = a->f->conf;
+
+	*out = (struct ex_own){ .left = 0 };
+	add_name(&r, &r.lists, "local_domains");
+	add_name(&r, &r.lists, "relay_to_domains");
+	for (const struct ex_instance *d = conf->first[EX_ROUTER]; d != NULL;
+	     d = d->next)
+		add_items(&r, ex_conf_value(d, "domains"));
+	for (size_t i = 0; i < r.lists.n; i++) {
+		const char *list = ex_named_list(conf, "domainlist",
+		    r.lists.v[i]);
 
 		if (list != NULL)
-			add_items(f, rg, list, &names, out);
+			add_items(&r, list);
 	}
+	out->unknown = r.unknown.v;
+	out->unknown_n = r.unknown.n;
 }
 
 const char *
@@ -131,15 +216,18 @@ comes_to_us(const char *address, const char *text)
 }
 
 const char *
-ex_own_left(const struct ex_setup *s, const char *address, const char *now,
-    const char *then)
+ex_own_left(const struct ex_setup *s, const char *now, const char *then)
 {
 	const char *is = ways(s, now);
 
-	if (strcmp(is, ways(s, then)) != 0)
-		return is[0] == '\0' ? "nothing" : is;
-	if (strstr(now, " is undeliverable") != NULL &&
-	    comes_to_us(address, then))
-		return "undeliverable";
-	return NULL;
+	if (strcmp(is, ways(s, then)) == 0)
+		return NULL;
+	return is[0] == '\0' ? "nothing" : is;
+}
+
+bool
+ex_own_is_taken(const char *address, const char *now, const char *then)
+{
+	return strstr(now, " is undeliverable") != NULL &&
+	    comes_to_us(address, then);
 }

@@ -4,6 +4,7 @@
 
 #include "compat/exim/ex_import_priv.h"
 #include "lib/clock.h"
+#include "mail/dsn_form.h"
 
 enum what {
 	WHAT_TIME,
@@ -149,6 +150,44 @@ put_delay(struct ex_import *im, struct import_block *domains)
 		     "and again");
 }
 
+/* A name in quotes without them: they would be the configuration's. */
+static const char *
+without_quotes(struct ex_import *im, const char *from)
+{
+	const char *end = from[0] == '"' ? strchr(from + 1, '"') : NULL;
+
+	if (end == NULL)
+		return from;
+	return REGION_JOIN(im->rg,
+	    region_strndup(im->rg, from + 1, (size_t)(end - from) - 1),
+	    end + 1);
+}
+
+/* From whom notifications are; by default they are from MAILER-DAEMON. */
+static void
+put_dsn_from(struct ex_import *im)
+{
+	const struct ex_instance *d = ex_main(im->conf);
+	struct import_fact fact = ex_fact(d, "dsn_from");
+	const char *why, *from;
+	struct dsn_from parsed;
+	struct err e;
+
+	if (!ex_is_set(d, fact.name))
+		return;
+	from = ex_constant(im, fact.value, &why);
+	if (from == NULL) {
+		ex_manual(im, IMPORT_LOST, d, fact.name, why);
+		return;
+	}
+	from = without_quotes(im, from);
+	if (dsn_from_parse(from, true, im->rg, &parsed, &e) == -1)
+		ex_manual(im, IMPORT_LOST, d, fact.name, e.text);
+	else
+		(void)import_take(import_top(im->out), &fact,
+		    "custom-dsn-from-header", from, NULL);
+}
+
 static void
 put_family(struct ex_import *im, struct import_block *domains)
 {
@@ -267,6 +306,7 @@ ex_settings_base(struct ex_import *im, const struct ex_instance *t)
 			    row->block == BLOCK_SOURCE ? source : domains);
 	}
 	put_delay(im, domains);
+	put_dsn_from(im);
 	put_family(im, domains);
 	put_serialized(im, t, top);
 	put_certificate(im, t, top);

@@ -284,11 +284,17 @@ static const char smtp_options[] = "  driver = smtp\n"
  * submission, with the name of the program's user in $authenticated_id, is the
  * host's own.  Before what is kept: lists of Exim's add up.
  */
-static const char whose[] =
-    "  headers_remove = " EXIM_HEADER "\n"
-    "  headers_add = " EXIM_HEADER ": v=1; client=$sender_host_address; "
-    "auth=${if and{{def:sender_host_address}{def:authenticated_id}}"
-    "{${base64:$authenticated_id}}}\n";
+#define WHOSE(id) \
+	"  headers_remove = " EXIM_HEADER "\n" \
+	"  headers_add = " EXIM_HEADER ": v=1; " id \
+	"client=$sender_host_address; " \
+	"auth=${if and{{def:sender_host_address}{def:authenticated_id}}" \
+	"{${base64:$authenticated_id}}}\n"
+
+static const char whose[] = WHOSE("id=$message_exim_id; ");
+
+/* An earlier set-up wrote this, and what comes of it is still taken. */
+static const char whose_earlier[] = WHOSE("");
 
 static const char *
 kept(struct ex_setup *s)
@@ -304,6 +310,37 @@ kept(struct ex_setup *s)
 			    value, "\n");
 	}
 	return all;
+}
+
+static const char *
+transport_block(struct ex_setup *s, const char *name, const char *ways,
+    const char *field)
+{
+	return REGION_JOIN(s->p->rg, MARK "the transport\n", name,
+	    ":\n"
+	    "  debug_print = \"T: mailrace for $local_part@$domain\"\n",
+	    ways, field, kept(s));
+}
+
+/* One of an earlier set-up is there, but for that as it would be now. */
+static bool
+renew_transport(struct ex_setup *s, const char *earlier)
+{
+	for (size_t i = 0; i < s->t->n; i++) {
+		const struct ex_source *is = &s->t->v[i];
+		size_t at;
+
+		if (ex_text_count(is->text, earlier, &at) != 1 ||
+		    ex_text_count(is->text, whose_earlier, &at) != 1)
+			continue;
+		host_add_change(s->p,
+		    &(struct host_change){ .kind = EX_TEXT,
+			.name = is->name,
+			.value = whose,
+			.before = whose_earlier });
+		return true;
+	}
+	return false;
 }
 
 static void
@@ -322,11 +359,10 @@ want_transport(struct ex_setup *s, const char *name)
 		    "\n  user = ", ex_main_value(s->f, "exim_user"),
 		    "\n  group = ", ex_main_value(s->f, "exim_group"),
 		    "\n  initgroups\n");
+	if (renew_transport(s, transport_block(s, name, ways, whose_earlier)))
+		return;
 	want_section(s, "transports", TRANSPORT_FILE,
-	    REGION_JOIN(s->p->rg, MARK "the transport\n", name,
-		":\n"
-		"  debug_print = \"T: mailrace for $local_part@$domain\"\n",
-		ways, whose, kept(s)));
+	    transport_block(s, name, ways, whose));
 }
 
 /* Host and port are one key for all domains: no mail waits for long. */

@@ -34,6 +34,7 @@ enum { ARGS_MAX = 16, GROUPS_MAX = 64, NAMES_MAX = 1000, PID_LOOKS = 100 };
 static const char *const sections[] = { "main", "acl", "router", "transport",
 	"retry", "rewrite", "auth" };
 
+#define LOOKUP_MAX ((size_t)16 << 20)
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
@@ -240,6 +241,49 @@ ex_site_expand(const struct ex_site *s, const char *what, struct buf *out,
 	while (out->len > 0 && out->p[out->len - 1] == '\n')
 		out->len--;
 	return rc;
+}
+
+/* Each name of an entry is a key, as if they were the lines of a file. */
+static bool
+keys_of_folder(struct region *rg, struct ex_lookup *l)
+{
+	struct ex_host h = { .rg = rg };
+	struct ex_lookup as = *l;
+	struct buf text = { .p = NULL };
+	const char **names;
+	struct err e;
+	size_t n;
+	bool known;
+
+	if (ex_host_list(&h, l->path, &names, &n, &e) == -1) {
+		l->why = region_strdup(rg, e.text);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%s\n", names[i]);
+	as.type = "lsearch";
+	known = ex_lookup_read(rg, (struct slice){ text.p, text.len }, &as);
+	as.type = l->type;
+	*l = as;
+	buf_fini(&text);
+	return known;
+}
+
+bool
+ex_site_keys(void *ctx, struct ex_lookup *l)
+{
+	struct region *rg = ctx;
+	struct slice text = { NULL, 0 };
+	struct err e;
+
+	if (strcmp(l->type, "dsearch") == 0)
+		return keys_of_folder(rg, l);
+	if (ex_lookup_is_known(l->type) &&
+	    host_file_text(l->path, LOOKUP_MAX, rg, &text, &e) == -1) {
+		l->why = region_strdup(rg, e.text);
+		return false;
+	}
+	return ex_lookup_read(rg, text, l);
 }
 
 bool

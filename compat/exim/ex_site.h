@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "compat/exim/ex_facts.h"
+#include "compat/exim/ex_lookup.h"
 #include "compat/exim/ex_setup.h"
 #include "compat/exim/ex_text.h"
 #include "compat/host_files.h"
@@ -62,6 +63,8 @@ int ex_site_ask(const struct ex_site *s, const char *config,
  */
 int ex_site_route(const struct ex_site *s, const char *config,
     const char *address, int timeout_s, struct buf *out, struct err *e);
+/* Of a file that Exim looks something up in; for struct ex_files, ctx a region. */
+bool ex_site_keys(void *ctx, struct ex_lookup *l);
 /* Its daemon, by its pid file; 0: it does not run, or was not found. */
 pid_t ex_site_daemon(const struct ex_facts *f, struct region *rg);
 bool ex_site_is_exim(pid_t pid);

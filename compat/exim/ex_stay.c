@@ -308,9 +308,11 @@ check_sign_in(struct ex_setup *s, const struct row *r, const char *value)
 	if (smarthost ? s->wish->scope == EX_ALL :
 			strcmp(r->name, "hosts_require_auth") == 0)
 		host_refuse(s->p,
-		    "transport %s has %s = %s: Mailrace does not sign in at "
-		    "other servers, which would refuse this mail; let them "
-		    "take it by the address of this host first",
+		    "transport %s has %s = %s: Mailrace would have to sign in "
+		    "there; write <domain> with route (smtp-hosts), "
+		    "auth-username and auth-password, as `mailrace import exim "
+		    "--output=FILE` makes it, and let this transport sign in "
+		    "no more",
 		    s->transport->name, r->name, value);
 	else
 		host_note(s->p,
@@ -351,8 +353,8 @@ check_option(struct ex_setup *s, const struct row *r, const char *value)
 		break;
 	case UNSAFE:
 		host_refuse(s->p,
-		    "transport %s has %s = %s: Mailrace has nothing that does "
-		    "the same, and mail would go out with less",
+		    "transport %s has %s = %s: it is not known whether Mailrace "
+		    "does the same, and mail could go out with less",
 		    name, r->name, value);
 		break;
 	case SIGN_IN:

@@ -8,15 +8,17 @@
 
 #include "compat/exim/ex_import_priv.h"
 #include "lib/net.h"
+#include "lib/tls_trust.h"
 #include "vmta/effect.h"
 
-#define AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
+/* What OpenSSL takes for the host's own, on Debian. */
+#define SYSTEM_FOLDER "/etc/ssl/certs"
 
 enum match { MATCH_NO, MATCH_YES, MATCH_UNKNOWN };
 
 struct level {
-	bool use, require;
-	bool dane, verify;
+	bool use, require, dane;
+	const char *authorities; /* "": certificates are not verified */
 };
 
 static bool
@@ -100,19 +102,43 @@ says(struct ex_import *im, const struct ex_hop *hop, const char *name,
 	return m == MATCH_YES;
 }
 
+/* "system", Debian's default, or a file; "": neither, and told. */
+static const char *
+authorities(struct ex_import *im, const struct ex_instance *t)
+{
+	static const char name[] = "tls_verify_certificates";
+	const char *value = ex_conf_value(t, name), *why;
+
+	if (value[0] == '\0')
+		return TLS_TRUST_SYSTEM;
+	value = ex_constant(im, value, &why);
+	if (value != NULL &&
+	    (str_eq_nocase(value, TLS_TRUST_SYSTEM) ||
+		strcmp(value, SYSTEM_FOLDER) == 0))
+		return TLS_TRUST_SYSTEM;
+	if (value != NULL && value[0] == '/' && value[strlen(value) - 1] != '/')
+		return value;
+	if (ex_first(im, t, name))
+		ex_manual(im, IMPORT_UNSAFE, t, name,
+		    "write smtp-tls-ca-file with a file of all that are to be "
+		    "believed");
+	return "";
+}
+
 static struct level
 level_of(struct ex_import *im, const struct ex_hop *hop)
 {
 	struct level l = { .use = true };
+	bool verify;
 
 	l.use = !says(im, hop, "hosts_avoid_tls", IMPORT_LOST);
 	l.dane = says(im, hop, "hosts_require_dane", IMPORT_UNSAFE);
 	l.require = says(im, hop, "hosts_require_tls", IMPORT_UNSAFE) || l.dane;
-	l.verify = says(im, hop, "tls_verify_hosts", IMPORT_UNSAFE);
+	verify = says(im, hop, "tls_verify_hosts", IMPORT_UNSAFE);
 	l.dane |= says(im, hop, "hosts_try_dane", IMPORT_UNSAFE);
 	l.use |= l.require;
 	l.dane &= l.use;
-	l.verify &= l.use;
+	l.authorities = l.use && verify ? authorities(im, hop->transport) : "";
 	return l;
 }
 
@@ -157,27 +183,6 @@ add_wanted(struct ex_import *im, const struct ex_instance *t, const char *name,
 		    ex_is_set(t, name) ? "" : ", and it is Exim's default");
 }
 
-static void
-add_verify(struct ex_import *im, const struct ex_instance *t,
-    struct import_block *b)
-{
-	const char *file = ex_conf_value(t, "tls_verify_certificates");
-	const char *line[2] = { "smtp-tls-ca-file",
-		file[0] == '/' ? file : AUTHORITIES };
-
-	add_wanted(im, t, "tls_verify_hosts", b, line);
-}
-
-static void
-add_dane(struct ex_import *im, const struct ex_instance *t,
-    struct import_block *b)
-{
-	const char *line[2] = { "use-dane", "yes" };
-
-	add_wanted(im, t, asked_by(t, "hosts_require_dane", "hosts_try_dane"),
-	    b, line);
-}
-
 /* What the option has become, once. */
 static void
 tell(struct ex_import *im, const struct ex_instance *t, const char *name,
@@ -188,6 +193,49 @@ tell(struct ex_import *im, const struct ex_instance *t, const char *name,
 	if (ex_is_set(t, name) && fact.value[0] != '\0' &&
 	    ex_first(im, t, name))
 		import_tell(im->report, IMPORT_TAKEN, &fact, "%s", text);
+}
+
+/* Names are compared here in any case. */
+static void
+tell_names(struct ex_import *im, const struct ex_instance *t)
+{
+	const struct import_fact fact = ex_fact(t, "tls_verify_cert_hostnames");
+
+	if (!ex_is_set(t, fact.name) || strcmp(fact.value, "*") == 0 ||
+	    !ex_first(im, t, fact.name))
+		return;
+	import_tell(im->report, IMPORT_CHANGED, &fact,
+	    "the name of the server has to be in its certificate, whichever it "
+	    "is; others are for smtp-tls-cert-match");
+}
+
+/* Where another block of ours has asked for it, this one has to say no. */
+static void
+add_verify(struct ex_import *im, const struct ex_instance *t,
+    struct import_block *b, const char *file)
+{
+	const char *line[2] = { "smtp-tls-ca-file", file };
+
+	if (file[0] == '\0') {
+		if (im->verifies)
+			(void)import_add(b, line[0], "\"\"", t->where);
+		return;
+	}
+	im->verifies = true;
+	add_wanted(im, t, "tls_verify_hosts", b, line);
+	tell(im, t, "tls_verify_hosts",
+	    REGION_JOIN(im->rg, "smtp-tls-ca-file ", file));
+	tell_names(im, t);
+}
+
+static void
+add_dane(struct ex_import *im, const struct ex_instance *t,
+    struct import_block *b)
+{
+	const char *line[2] = { "use-dane", "yes" };
+
+	add_wanted(im, t, asked_by(t, "hosts_require_dane", "hosts_try_dane"),
+	    b, line);
 }
 
 /* Without it, what cannot be sent by TLS is sent in clear. */
@@ -213,7 +261,7 @@ static bool
 is_same(const struct level *a, const struct level *b)
 {
 	return a->use == b->use && a->require == b->require &&
-	    a->dane == b->dane && a->verify == b->verify;
+	    a->dane == b->dane && strcmp(a->authorities, b->authorities) == 0;
 }
 
 void
@@ -235,8 +283,7 @@ ex_tls(struct ex_import *im, const struct ex_hop *hop,
 	(void)import_add(b, "use-starttls", l.use ? "yes" : "no", comment);
 	(void)import_add(b, "require-starttls", l.require ? "yes" : "no",
 	    comment);
-	if (l.verify)
-		add_verify(im, t, b);
+	add_verify(im, t, b, l.authorities);
 	if (l.dane)
 		add_dane(im, t, b);
 	if (!l.use)

@@ -143,12 +143,12 @@ static void
 add_milter(const struct pf_conf *h, const struct pf_service *like,
     const char *milter, struct buf *line)
 {
-	if (milter == NULL) {
+	if (milter == NULL)
 		buf_str(line, " -o smtpd_milters=");
-		return;
-	}
-	buf_printf(line, " -o smtpd_milters={unix:%s,default_action=tempfail}",
-	    milter);
+	else
+		buf_printf(line,
+		    " -o smtpd_milters={unix:%s,default_action=tempfail}",
+		    milter);
 	if (effective(h, like, "smtpd_milter_maps")[0] != '\0')
 		buf_str(line, " -o smtpd_milter_maps=");
 }

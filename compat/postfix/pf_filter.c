@@ -14,6 +14,7 @@ struct filter {
 	struct host_plan *p;
 	bool filters;  /* some service hands mail to a content filter */
 	bool comes_in; /* some service takes mail that is not filtered */
+	bool is_local; /* ours is to be in non_smtpd_milters */
 };
 
 /* ---- lists of milters ---------------------------------------------------- */
@@ -42,6 +43,42 @@ pf_without_no_milters(struct region *rg, const char *list)
 }
 
 static bool
+is_name_end(char c)
+{
+	return c != '_' && isalnum((unsigned char)c) == 0;
+}
+
+/* The first "$name", "${name}" or "$(name)" of a list; of length 0: none. */
+static struct slice
+find_name(const char *list, const char *name)
+{
+	const size_t len = strlen(name);
+
+	while ((list = strchr(list, '$')) != NULL) {
+		const char *begin = list++, *end;
+		const char open = *list;
+		const bool braced = open == '{' || open == '(';
+
+		list += braced;
+		if (strncmp(list, name, len) != 0)
+			continue;
+		end = list + len;
+		if (braced ? *end == (open == '{' ? '}' : ')') :
+			     is_name_end(*end))
+			return (struct slice){ begin,
+				(size_t)(end - begin) + braced };
+	}
+	return (struct slice){ NULL, 0 };
+}
+
+/* What that has, this has. */
+static bool
+takes_from(const char *list, const char *name)
+{
+	return find_name(list, name).len > 0;
+}
+
+static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -62,6 +99,27 @@ has_ours(const struct filter *f, const char *list)
 		if (is_ours(f, item))
 			return true;
 	return false;
+}
+
+/* Does who has this list ask ours, itself or with those of local mail? */
+static bool
+asks_ours(const struct filter *f, const char *list)
+{
+	return has_ours(f, list) ||
+	    (f->is_local && takes_from(list, "non_smtpd_milters"));
+}
+
+/* With what non_smtpd_milters has now in place of its name. */
+static const char *
+without_name(const struct filter *f, const char *list)
+{
+	const struct slice name = find_name(list, "non_smtpd_milters");
+
+	if (name.len == 0)
+		return list;
+	return REGION_JOIN(f->p->rg,
+	    region_strndup(f->p->rg, list, (size_t)(name.p - list)),
+	    pf_value(f->h, NULL, "non_smtpd_milters"), name.p + name.len);
 }
 
 /*
@@ -113,34 +171,6 @@ for_service(const struct filter *f, const char *list, const char *more)
 	return out;
 }
 
-static bool
-is_name_end(char c)
-{
-	return c != '_' && isalnum((unsigned char)c) == 0;
-}
-
-/* "$name", "${name}" or "$(name)": what that has, this has. */
-static bool
-takes_from(const char *list, const char *name)
-{
-	const size_t len = strlen(name);
-
-	while ((list = strchr(list, '$')) != NULL) {
-		const char open = *++list;
-		const bool braced = open == '{' || open == '(';
-		const char *end;
-
-		list += braced;
-		if (strncmp(list, name, len) != 0)
-			continue;
-		end = list + len;
-		if (braced ? *end == (open == '{' ? '}' : ')') :
-			     is_name_end(*end))
-			return true;
-	}
-	return false;
-}
-
 /* The list of main.cf with ours at its end. */
 static void
 want_behind(struct filter *f, const char *name, const char *ours)
@@ -149,7 +179,7 @@ want_behind(struct filter *f, const char *name, const char *ours)
 
 	if (list == NULL || list[0] == '\0')
 		pf_want_parameter(f->p, f->h, name, ours);
-	else if (!has_ours(f, list))
+	else if (!asks_ours(f, list))
 		pf_want_parameter(f->p, f->h, name,
 		    region_printf(f->p->rg, "%s, %s", list, ours));
 }
@@ -197,10 +227,10 @@ before_filter(struct filter *f, const struct pf_service *s)
 
 	if (own == NULL)
 		own = pf_value(f->h, NULL, "smtpd_milters");
-	else if (!has_ours(f, own))
+	else if (!asks_ours(f, own))
 		return;
 	pf_want_option(f->p, f->h, s, "smtpd_milters",
-	    for_service(f, own, NULL));
+	    for_service(f, without_name(f, own), NULL));
 }
 
 /* It takes mail back from a filter, or mail that is not filtered. */
@@ -218,7 +248,7 @@ behind_filter(struct filter *f, const struct pf_service *s, const char *ours)
 		    others);
 		own = ""; /* none of those that it did without */
 	}
-	if (own != NULL && !has_ours(f, own))
+	if (own != NULL && !asks_ours(f, own))
 		pf_want_option(f->p, f->h, s, "smtpd_milters",
 		    for_service(f, own, ours));
 }
@@ -233,7 +263,7 @@ tell_of_own(struct filter *f, const struct pf_service *s)
 	const char *overrides = pf_option(f->h, s, "receive_override_options");
 	const char *maps = effective(f, s, "smtpd_milter_maps");
 
-	if (own != NULL && !has_ours(f, own))
+	if (own != NULL && !asks_ours(f, own))
 		host_note(f->p,
 		    "%s has smtpd_milters of its own, which stay: %s", s->key,
 		    later);
@@ -256,6 +286,10 @@ tell_of_own(struct filter *f, const struct pf_service *s)
 static void
 look(struct filter *f)
 {
+	const struct pf_service *pickup = pf_entry(f->h,
+	    SLICE_LIT("pickup/unix"));
+
+	f->is_local = pickup == NULL || !is_filtered(f, pickup);
 	for (const struct pf_service *s = pf_services(f->h); s != NULL;
 	     s = s->next) {
 		if (!is_smtpd(f, s) && strcmp(s->command, "pickup") != 0)
@@ -270,13 +304,11 @@ look(struct filter *f)
 static void
 local_mail(struct filter *f, const char *ours)
 {
-	const struct pf_service *pickup = pf_entry(f->h,
-	    SLICE_LIT("pickup/unix"));
 	const char *was = pf_value(f->h, NULL, "internal_mail_filter_classes");
 	const char *other = pf_set(f->h, "non_smtpd_milters");
 	struct slice rest = slice_of(was), item;
 
-	if (pickup != NULL && is_filtered(f, pickup)) {
+	if (!f->is_local) {
 		host_note(f->p,
 		    "mail of sendmail(1) goes through content_filter: it meets "
 		    "the milter when it comes back");

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "compat/import_own.h"
 #include "compat/postfix/pf_import_priv.h"
 #include "lib/clock.h"
 #include "lib/conf_hosts.h"
@@ -334,12 +335,47 @@ find_default(struct pf_import *im)
 		    "default-virtual-mta %s", s->name);
 }
 
+/*
+ * The relay's hosts, and behind them those of smtp_fallback_relay, if nothing
+ * that is asked by nexthop could hold for one of them and not for the other.
+ */
+static const char *
+with_fallback(struct pf_import *im, const char *hosts)
+{
+	struct import_fact fact = pf_fact(im, NULL, "smtp_fallback_relay");
+	const char *more = pf_hosts(im, fact.value);
+
+	if (fact.value[0] == '\0' || !pf_is_changed(im->conf, fact.name))
+		return hosts;
+	if (im->client == NULL || hosts == NULL || hosts[0] == '\0' ||
+	    more == NULL || pf_is_own(im->conf, im->client, fact.name)) {
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "behind MX hosts there is no fallback: it counts where "
+		    "smtp-hosts names the others");
+		return hosts;
+	}
+	if (strcmp(pf_value(im->conf, NULL, "smtp_sasl_auth_enable"), "yes") ==
+		0 ||
+	    pf_value(im->conf, NULL, "smtp_tls_policy_maps")[0] != '\0') {
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "manual: in smtp-hosts it would get the password of %s, "
+		    "and its TLS",
+		    im->relay_from);
+		return hosts;
+	}
+	import_tell(im->report, IMPORT_CHANGED, &fact,
+	    "in smtp-hosts, behind %s alone: mail may come back to that; other "
+	    "mail has no fallback",
+	    im->relay_from);
+	return REGION_JOIN(im->rg, hosts, "; ", more);
+}
+
 static void
 add_default(struct pf_import *im, struct import_block *source,
     struct import_block *domains)
 {
 	struct import_fact fact = pf_fact(im, NULL, im->relay_from);
-	const char *hosts = pf_hosts(im, im->relay);
+	const char *hosts = with_fallback(im, pf_hosts(im, im->relay));
 
 	if (im->client != NULL)
 		(void)import_add(source, "default-virtual-mta",
@@ -376,6 +412,7 @@ import_all(struct pf_import *im)
 	pf_routes_read(im);
 	add_name(im);
 	add_doors(im);
+	pf_own_domains(im);
 	source = add_source(im);
 	pf_settings_base(im, domains, source);
 	add_retry(im, domains);
@@ -393,6 +430,7 @@ import_all(struct pf_import *im)
 	pf_passwords(im);
 	add_total(im);
 	pf_settings_rest(im);
+	import_own(im->out, im->report, true);
 }
 
 void
@@ -414,6 +452,7 @@ pf_import(const struct pf_import_source *from, struct region *rg,
 	im.limited = strmap_new();
 	im.tables = strmap_new();
 	im.patterns = strmap_new();
+	im.domains = strmap_new();
 	import_all(&im);
 	strmap_free(&im.vmtas);
 	strmap_free(&im.names);
@@ -422,6 +461,7 @@ pf_import(const struct pf_import_source *from, struct region *rg,
 	strmap_free(&im.nexthops);
 	strmap_free(&im.limited);
 	strmap_free(&im.patterns);
+	strmap_free(&im.domains);
 	for (size_t i = 0; i < strmap_count(im.tables); i++)
 		pf_rows_fini(strmap_at(im.tables, i));
 	strmap_free(&im.tables);

@@ -4,7 +4,8 @@
  *
  * pf_import.c is the order of things and what there is once; pf_settings.c
  * numbers and times; pf_vmtas.c virtual MTAs, pools and senders; pf_interfaces.c
- * addresses of the host; pf_routes.c destinations; pf_tls.c TLS policy.
+ * addresses of the host; pf_domains.c its own domains; pf_routes.c destinations;
+ * pf_tls.c TLS policy.
  */
 
 #ifndef COMPAT_POSTFIX_PF_IMPORT_PRIV_H
@@ -52,6 +53,7 @@ struct pf_import {
 	struct strmap *vmtas;    /* their names, by service and nexthop */
 	struct strmap *services; /* that became one */
 	struct strmap *names;    /* of both and of pools, in lower case */
+	struct strmap *domains;  /* host-domain lines */
 	struct strmap *pools;    /* likewise, by members */
 	struct strmap *tables;   /* that were read, by what names them */
 	struct strmap *limited;  /* nexthops that have a limit */
@@ -59,6 +61,7 @@ struct pf_import {
 	struct strmap *patterns; /* routes, by theirs */
 	uint64_t connections;    /* of all virtual MTAs */
 	bool unlimited;          /* some of them has no limit */
+	bool asks_tls; /* some <domain> of pf_tls.c asks more than TLS */
 };
 
 struct import_fact pf_fact(const struct pf_import *im,
@@ -104,6 +107,11 @@ const char *pf_only_interface(struct pf_import *im, const struct pf_service *s,
     bool six);
 /* Where a name stands for it. */
 void pf_tell_interfaces(struct pf_import *im, const struct pf_service *s);
+
+/* ---- pf_domains.c ---------------------------------------------------------- */
+
+/* Domains of the host's own, as host-domain. */
+void pf_own_domains(struct pf_import *im);
 
 /* ---- pf_vmtas.c ------------------------------------------------------------ */
 

@@ -204,6 +204,7 @@ static const struct {
 	[PHASE_GREETING] = { "receiving the initial server greeting", "" },
 	[PHASE_EHLO] = { "performing the EHLO handshake", "EHLO" },
 	[PHASE_TLS] = { "performing the TLS handshake", "STARTTLS" },
+	[PHASE_AUTH] = { "performing SASL authentication", "AUTH" },
 	[PHASE_MAIL] = { "sending MAIL FROM", "MAIL FROM" },
 	[PHASE_RCPT] = { "sending RCPT TO", "RCPT TO" },
 	[PHASE_DATA] = { "sending DATA command", "DATA" },
@@ -289,16 +290,7 @@ add_original(const struct log_attempt *a, struct buf *out)
 	add_in_brackets(a->orig, out);
 }
 
-/* "TLSv1.3 NAME": the bits that the name stands for, as the tools want some. */
-static unsigned
-bits_of(const char *cipher)
-{
-	return strstr(cipher, "128") != NULL ? 128 :
-	    strstr(cipher, "DES") != NULL    ? 168 :
-					       256;
-}
-
-/* Nobody looks at certificates yet, which Postfix says by the first word. */
+/* "TLSv1.3 NAME"; what is known of the certificate is Postfix's first word. */
 static void
 add_tls(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 {
@@ -308,11 +300,12 @@ add_tls(const struct log_names *n, const struct log_attempt *a, struct buf *out)
 	if (blank == NULL || a->use != 1 || !has_host(o))
 		return;
 	begin(n, a->mail->own, "smtp", out);
-	buf_str(out, "Untrusted TLS connection established to ");
+	buf_str(out, o->trusted ? "Verified" : "Untrusted");
+	buf_str(out, " TLS connection established to ");
 	add_host(o->mx, &o->peer, out);
 	buf_printf(out, ":%u: %.*s with cipher %s (%u/%u bits)\n", a->port,
-	    (int)(blank - o->tls), o->tls, blank + 1, bits_of(blank),
-	    bits_of(blank));
+	    (int)(blank - o->tls), o->tls, blank + 1, log_cipher_bits(blank),
+	    log_cipher_bits(blank));
 }
 
 static void

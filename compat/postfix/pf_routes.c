@@ -6,6 +6,8 @@
 #include "compat/postfix/pf_import_priv.h"
 #include "lib/net.h"
 
+#define SECURITY_OPTIONS "smtp_sasl_security_options"
+
 /* ---- nexthops -------------------------------------------------------------- */
 
 static const struct {
@@ -281,6 +283,51 @@ pf_routes_repeat(struct pf_import *im, struct import_block *vmta)
 
 /* ---- passwords ------------------------------------------------------------- */
 
+/* Without noplaintext, which is there by default, Postfix shows passwords. */
+static bool
+shows_password(const struct pf_import *im)
+{
+	struct slice rest = slice_of(
+	    pf_value(im->conf, NULL, SECURITY_OPTIONS));
+	struct slice word;
+
+	while ((word = pf_list_item(&rest)).len > 0)
+		if (slice_eq(word, "noplaintext"))
+			return false;
+	return pf_is_changed(im->conf, SECURITY_OPTIONS);
+}
+
+/* Is there mail without TLS at all? */
+static bool
+goes_in_clear(const struct pf_import *im)
+{
+	static const char *const levels[] = { "", "none", "may", "dane" };
+	const char *level = pf_value(im->conf, NULL, "smtp_tls_security_level");
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(level, levels[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+tell_security(struct pf_import *im)
+{
+	const struct import_fact fact = pf_fact(im, NULL, SECURITY_OPTIONS);
+
+	if (!pf_is_changed(im->conf, SECURITY_OPTIONS))
+		return;
+	if (!shows_password(im))
+		import_tell(im->report, IMPORT_LOST, &fact,
+		    "the mechanism cannot be chosen");
+	else if (goes_in_clear(im))
+		import_tell(im->report, IMPORT_TAKEN, &fact,
+		    "use-unencrypted-plain-auth yes beside each auth-username");
+	else
+		import_tell(im->report, IMPORT_TAKEN, &fact,
+		    "passwords are shown in TLS, and there is no mail without");
+}
+
 /* Who is asked for that password: the domains that go there. */
 static void
 take_password(struct pf_import *im, const struct pf_row *row,
@@ -290,19 +337,20 @@ take_password(struct pf_import *im, const struct pf_row *row,
 	struct import_fact user = { "smtp_sasl_password_maps", row->key, where,
 		false };
 	struct import_fact password = user;
+	const char *name;
 
-	if (colon == NULL) {
+	if (colon == NULL || colon == row->values[0] || colon[1] == '\0') {
 		import_tell(im->report, IMPORT_LOST, &user,
 		    "it is not USER:PASSWORD");
 		return;
 	}
 	password.secret = true;
-	if (import_take(b, &user, "auth-username",
-		region_strndup(im->rg, row->values[0],
-		    (size_t)(colon - row->values[0])),
-		NULL))
-		(void)import_take(b, &password, "auth-password", colon + 1,
-		    NULL);
+	name = region_strndup(im->rg, row->values[0],
+	    (size_t)(colon - row->values[0]));
+	if (import_password(b, &user, &password, name, colon + 1) &&
+	    shows_password(im) && goes_in_clear(im))
+		(void)import_add(b, "use-unencrypted-plain-auth", "yes",
+		    SECURITY_OPTIONS);
 }
 
 /* Postfix asks for the host first, then for the nexthop as it stands. */
@@ -432,6 +480,7 @@ pf_passwords(struct pf_import *im)
 	struct import_block *top = import_top(im->out);
 	struct giver g = { .im = im };
 
+	tell_security(im);
 	if (strcmp(pf_value(im->conf, NULL, "smtp_sasl_auth_enable"), "yes") !=
 	    0)
 		return;

@@ -69,6 +69,7 @@ static const char dsn_options[] =
     " inet n - n - - smtpd"
     " -o syslog_name=mailrace-dsn"
     " -o smtpd_milters="
+    " -o smtpd_milter_maps="
     " -o smtpd_proxy_filter="
     " -o content_filter="
     " -o mynetworks=127.0.0.0/8"

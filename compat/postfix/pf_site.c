@@ -111,8 +111,8 @@ pf_site_list(const struct pf_site *s, const char *table, struct buf *out,
 }
 
 int
-pf_site_has(const struct pf_site *s, const char *table, const char *key,
-    struct err *e)
+pf_site_get(const struct pf_site *s, const char *table, const char *key,
+    struct buf *value, struct err *e)
 {
 	const struct command c = { .argv = ARGV("postmap", "-c", s->dir, "-q",
 				       key, table),
@@ -121,14 +121,26 @@ pf_site_has(const struct pf_site *s, const char *table, const char *key,
 	int rc = command_must(&c, &end, e);
 
 	/* Status 1 is "no", and whatever it could not do. */
-	if (rc == 0)
+	if (rc == 0) {
+		buf_add(value, end.out.p, end.out.len);
 		rc = 1;
-	else if (end.code == 1 && !end.killed &&
+	} else if (end.code == 1 && !end.killed &&
 	    (end.err.len == 0 ||
 		memmem(end.err.p, end.err.len, "fatal:", 6) == NULL))
 		rc = 0;
 	command_end_fini(&end);
 	return rc;
+}
+
+int
+pf_site_has(const struct pf_site *s, const char *table, const char *key,
+    struct err *e)
+{
+	struct buf value = { .p = NULL };
+	int has = pf_site_get(s, table, key, &value, e);
+
+	buf_fini(&value);
+	return has;
 }
 
 /* ---- changing ------------------------------------------------------------ */
@@ -158,6 +170,22 @@ pf_site_edit(const struct pf_site *s, const struct host_plan *p, struct err *e)
 		if (edit(s, &p->changes[i], e) == -1)
 			return err_where(e, "%s", p->changes[i].name);
 	return host_files_keep_modes(&s->files, e);
+}
+
+int
+pf_site_check(const struct pf_site *s, struct err *e)
+{
+	/* It looks at each file of the queue. */
+	const struct command c = { .argv = ARGV("postfix", "-c", s->dir,
+				       "check"),
+		.timeout_s = 60 };
+	struct command_end end;
+	int rc = command_must(&c, &end, e);
+
+	if (rc == -1 && (end.killed || end.code == 0))
+		rc = 1;
+	command_end_fini(&end);
+	return rc;
 }
 
 int

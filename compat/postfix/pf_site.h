@@ -41,12 +41,17 @@ int pf_site_list(const struct pf_site *s, const char *table, struct buf *out,
 /* `postmap -q`: 1: it has this key, 0: not; -1: it cannot be asked. */
 int pf_site_has(const struct pf_site *s, const char *table, const char *key,
     struct err *e);
+/* The same, and what it has for it. */
+int pf_site_get(const struct pf_site *s, const char *table, const char *key,
+    struct buf *value, struct err *e);
 
 /* ---- changing ------------------------------------------------------------ */
 
 /* The changes are made to the copies. */
 int pf_site_edit(const struct pf_site *s, const struct host_plan *p,
     struct err *e);
+/* `postfix check`.  -1: it finds what is wrong; 1: it takes too long to say. */
+int pf_site_check(const struct pf_site *s, struct err *e);
 int pf_site_reload(const struct pf_site *s, struct err *e);
 
 #endif

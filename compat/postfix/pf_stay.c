@@ -92,11 +92,12 @@ check_relayhost(const struct pf_wish *w, const struct pf_conf *h,
 	    strcmp(pf_value(h, NULL, "smtp_sasl_auth_enable"), "yes") == 0)
 		host_refuse(p,
 		    "smtp_sasl_auth_enable = yes, with relayhost = %s: "
-		    "Mailrace does not sign in at other servers, which would "
-		    "refuse this mail; let it take mail by the address of this "
-		    "host first, and take relayhost out (other mail that signs "
-		    "in goes on to), or hand over with --domains or --senders "
-		    "what goes elsewhere",
+		    "Mailrace would have to sign in there; write <domain *> "
+		    "with route (smtp-hosts), auth-username and auth-password, "
+		    "as `mailrace import postfix --output=FILE` makes it, and "
+		    "take relayhost out (other mail that signs in goes on to), "
+		    "or hand over with --domains or --senders what goes "
+		    "elsewhere",
 		    relay);
 }
 
@@ -143,8 +144,8 @@ check_mandatory(const struct pf_conf *h, struct host_plan *p)
 
 		if (!is_harmless(m, value))
 			host_refuse(p,
-			    "%s = %s: Mailrace has nothing that does the same, "
-			    "and mail would go out with less",
+			    "%s = %s: it is not known whether Mailrace does "
+			    "the same, and mail could go out with less",
 			    m->name, value);
 	}
 }
@@ -161,8 +162,8 @@ check_tls_level(const struct pf_wish *w, const struct pf_conf *h,
 		return;
 	if (strcmp(level, "encrypt") != 0) {
 		host_refuse(p,
-		    "smtp_tls_security_level = %s: Mailrace has nothing that "
-		    "does the same, and mail would go out with less",
+		    "smtp_tls_security_level = %s: it is not known whether "
+		    "Mailrace does the same, and mail could go out with less",
 		    level);
 		return;
 	}
@@ -213,9 +214,9 @@ check_policy(const struct pf_wish *w, struct slice line, struct host_plan *p)
 	rest = slice_trim(rest);
 	if (!slice_eq(level, "encrypt") || rest.len > 0)
 		host_refuse(p,
-		    "smtp_tls_policy_maps: %.*s %.*s%s%.*s: Mailrace has "
-		    "nothing that does the same, and mail would go out with "
-		    "less",
+		    "smtp_tls_policy_maps: %.*s %.*s%s%.*s: it is not known "
+		    "whether Mailrace does the same, and mail could go out "
+		    "with less",
 		    (int)key.len, key.p, (int)level.len, level.p,
 		    rest.len > 0 ? " " : "", (int)rest.len, rest.p);
 	else if (!w->holds(w->ctx, domain, "require-starttls"))
@@ -324,6 +325,45 @@ check_routes(const struct pf_wish *w, const struct pf_conf *h,
 		host_note(p,
 		    "transport_maps goes first: what it sends by smtp: or "
 		    "relay: goes on to bypass Mailrace");
+}
+
+/* By which trivial-rewrite(8) says where mail goes. */
+static const char *const resolved_by[] = { "default_transport",
+	"empty_address_default_transport_maps_lookup_key",
+	"empty_address_relayhost_maps_lookup_key", "local_transport",
+	"mydestination", "parent_domain_matches_subdomains", "relay_domains",
+	"relay_transport", "relayhost",
+	"sender_dependent_default_transport_maps",
+	"sender_dependent_relayhost_maps", "transport_maps",
+	"virtual_alias_domains", "virtual_alias_maps",
+	"virtual_mailbox_domains", "virtual_mailbox_maps",
+	"virtual_transport" };
+
+/* What it has of its own nothing here has looked at, or would change. */
+static void
+check_resolver(const struct pf_conf *h, const struct pf_service *s,
+    struct host_plan *p)
+{
+	for (size_t i = 0; i < sizeof(resolved_by) / sizeof(resolved_by[0]);
+	     i++) {
+		const char *own = pf_option(h, s, resolved_by[i]);
+
+		if (own != NULL)
+			host_refuse(p,
+			    "%s in master.cf has -o %s=%s: this, and not "
+			    "main.cf, says where mail goes; write it into "
+			    "main.cf",
+			    s->key, resolved_by[i], own);
+	}
+}
+
+static void
+check_resolvers(const struct pf_conf *h, struct host_plan *p)
+{
+	for (const struct pf_service *s = pf_services(h); s != NULL;
+	     s = s->next)
+		if (strcmp(s->command, "trivial-rewrite") == 0)
+			check_resolver(h, s, p);
 }
 
 /* ---- domains ------------------------------------------------------------- */
@@ -470,6 +510,7 @@ pf_stay(const struct pf_wish *w, const struct pf_conf *h, struct host_plan *p)
 	check_relayhost(w, h, p);
 	check_tls(w, h, p);
 	check_routes(w, h, p);
+	check_resolvers(h, p);
 	check_domains(w, h, p);
 	for (size_t i = 0; i < sizeof(tolds) / sizeof(tolds[0]); i++) {
 		const struct told *t = &tolds[i];

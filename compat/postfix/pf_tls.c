@@ -7,22 +7,25 @@
 #include <string.h>
 
 #include "compat/postfix/pf_import_priv.h"
+#include "compat/postfix/pf_tls_lines.h"
 #include "vmta/effect.h"
 
 static const struct level {
 	const char *name;
 	const char *use, *require; /* use-starttls, require-starttls */
-	const char *wants;         /* what it needs beside that; or NULL */
+	const char *wants;         /* what is not here; or NULL */
+	bool mandatory;            /* by the parameters for that */
+	const char *match;         /* names in certificates; or NULL */
 } levels[] = {
-	{ "none", "no", "no", NULL },
-	{ "may", "yes", "no", NULL },
-	{ "encrypt", "yes", "yes", NULL },
-	{ "dane", "yes", "no", "use-dane" },
-	{ "dane-only", "yes", "yes", "use-dane" },
-	{ "half-dane", "yes", "no", "use-dane" },
-	{ "fingerprint", "yes", "yes", "fingerprint" },
-	{ "verify", "yes", "yes", "smtp-tls-ca-file" },
-	{ "secure", "yes", "yes", "smtp-tls-ca-file" },
+	{ "none", "no", "no", NULL, false, NULL },
+	{ "may", "yes", "no", NULL, false, NULL },
+	{ "encrypt", "yes", "yes", NULL, true, NULL },
+	{ "dane", "yes", "no", "use-dane", true, NULL },
+	{ "dane-only", "yes", "yes", "use-dane", true, NULL },
+	{ "half-dane", "yes", "no", "use-dane", true, NULL },
+	{ "fingerprint", "yes", "yes", "fingerprint", true, NULL },
+	{ "verify", "yes", "yes", NULL, true, "smtp_tls_verify_cert_match" },
+	{ "secure", "yes", "yes", NULL, true, "smtp_tls_secure_cert_match" },
 };
 
 struct policy {
@@ -38,6 +41,8 @@ struct scope {
 	const struct pf_service *service;
 	struct pf_rows rows;
 	struct policy base;
+	const struct pf_tls_lines *above; /* what holds without lines */
+	struct pf_tls_lines star;         /* once there is <domain *> */
 	bool tell;
 };
 
@@ -81,25 +86,54 @@ parse_policy(struct scope *s, const char *text, struct policy *p)
 
 /* What the level needs beside TLS; false: it is not there. */
 static bool
-add_wanted(struct scope *s, const struct policy *p, struct import_block *b,
-    struct err *why)
+add_wanted(const struct policy *p, struct import_block *b, struct err *why)
 {
 	const char *wants = p->level->wants;
-	const char *value = strcmp(wants, "use-dane") == 0 ?
-	    "yes" :
-	    pf_value(s->im->conf, s->service, "smtp_tls_CAfile");
 
-	if (effect_of("domain", wants, value, why) != EFFECT_TAKES)
+	if (effect_of("domain", wants, "yes", why) != EFFECT_TAKES)
 		return false;
-	return import_add(b, wants, value, p->fact.name);
+	return import_add(b, wants, "yes", p->fact.name);
+}
+
+/* Adds the lines that are not as what is above says, and their text. */
+static const char *
+put_lines(struct scope *s, const struct pf_tls_lines *lines,
+    struct import_block *b, const char *comment)
+{
+	struct pf_tls_lines none;
+	const char *text = "";
+
+	pf_tls_lines_default(&none);
+	for (size_t i = 0; i < PF_TLS_LINES; i++) {
+		const char *value = lines->values[i];
+
+		if (s->above == NULL || strcmp(value, s->above->values[i]) != 0)
+			(void)import_add(b, pf_tls_directives[i],
+			    value[0] == '\0' ? "\"\"" : value, comment);
+		if (strcmp(value, none.values[i]) == 0)
+			continue;
+		s->im->asks_tls = true;
+		text = REGION_JOIN(s->im->rg, text, ", ", pf_tls_directives[i],
+		    " ", value);
+	}
+	return text;
 }
 
 static void
-tell_attributes(struct scope *s, const struct policy *p)
+make_lines(const struct scope *s, const struct policy *p,
+    struct pf_tls_lines *out)
 {
-	if (s->tell && p->attributes[0] != '\0')
-		import_tell(s->im->report, IMPORT_UNSAFE, &p->fact,
-		    "nothing here is like %s", p->attributes);
+	const struct pf_tls_asked asked = { .rg = s->im->rg,
+		.conf = s->im->conf,
+		.service = s->service,
+		.attributes = p->attributes,
+		.mandatory = p->level->mandatory,
+		.match = p->level->match };
+
+	if (p->level == &levels[0])
+		pf_tls_lines_default(out);
+	else
+		pf_tls_lines_make(&asked, out);
 }
 
 static void
@@ -110,22 +144,35 @@ put_policy(struct scope *s, const struct policy *p, const char *pattern)
 	    pattern);
 	const char *comment = REGION_JOIN(im->rg, p->fact.name, " ",
 	    p->level->name, ", ", p->fact.where);
-	const char *made = REGION_JOIN(im->rg, "use-starttls ", p->level->use,
-	    ", require-starttls ", p->level->require, " in <domain ", pattern,
-	    s->service == NULL ? ">" : "> of ",
-	    s->service == NULL ? "" : s->service->name);
+	struct pf_tls_lines lines;
+	const char *made, *lost;
 	struct err why;
 
 	(void)import_add(b, "use-starttls", p->level->use, comment);
 	(void)import_add(b, "require-starttls", p->level->require, comment);
-	tell_attributes(s, p);
-	if (p->level->wants != NULL && !add_wanted(s, p, b, &why)) {
-		if (s->tell)
-			import_tell(im->report, IMPORT_UNSAFE, &p->fact,
-			    "%s; %s stands in its place", why.text, made);
-	} else if (s->tell) {
-		import_tell(im->report, IMPORT_TAKEN, &p->fact, "%s", made);
+	make_lines(s, p, &lines);
+	made = REGION_JOIN(im->rg, "use-starttls ", p->level->use,
+	    ", require-starttls ", p->level->require,
+	    put_lines(s, &lines, b, comment), " in <domain ", pattern,
+	    s->service == NULL ? ">" : "> of ",
+	    s->service == NULL ? "" : s->service->name);
+	if (strcmp(pattern, "*") == 0) {
+		s->star = lines;
+		s->above = &s->star;
 	}
+	lost = lines.lost;
+	if (p->level->wants != NULL && !add_wanted(p, b, &why))
+		lost = why.text;
+	if (!s->tell)
+		return;
+	if (lines.left[0] != '\0')
+		import_tell(im->report, IMPORT_UNSAFE, &p->fact,
+		    "nothing here is like %s", lines.left);
+	if (lost != NULL)
+		import_tell(im->report, IMPORT_UNSAFE, &p->fact,
+		    "%s; %s stands in its place", lost, made);
+	else
+		import_tell(im->report, IMPORT_TAKEN, &p->fact, "%s", made);
 }
 
 /* ---- all of them ----------------------------------------------------------- */
@@ -142,7 +189,11 @@ find_base(struct scope *s)
 	if (text[0] == '\0') { /* older names of levels (postconf(5)) */
 		if (strcmp(pf_value(conf, s->service, "smtp_enforce_tls"),
 			"yes") == 0)
-			text = "encrypt";
+			text = strcmp(pf_value(conf, s->service,
+					  "smtp_tls_enforce_peername"),
+				   "no") == 0 ?
+			    "encrypt" :
+			    "verify";
 		else if (strcmp(pf_value(conf, s->service, "smtp_use_tls"),
 			     "yes") == 0)
 			text = "may";
@@ -294,7 +345,11 @@ pf_tls(struct pf_import *im, struct import_block *in,
 {
 	struct scope s = { .im = im, .in = in, .service = service };
 	struct policy own, *star = &s.base;
+	struct pf_tls_lines none;
 
+	/* What the top level says of a domain would hold here, too. */
+	pf_tls_lines_default(&none);
+	s.above = service != NULL && im->asks_tls ? NULL : &none;
 	s.tell = service == NULL || pf_tls_is_own(im, service);
 	pf_read_tables(im, service, "smtp_tls_policy_maps", &s.rows);
 	if (!find_base(&s))

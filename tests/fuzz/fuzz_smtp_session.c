@@ -330,6 +330,7 @@ begin(unsigned options, size_t count)
 		.greeting_timeout_us = us,
 		.data_timeout_us = us,
 		.dot_timeout_us = us,
+		.auth_username = "",
 		.use_starttls = (options & OPT_USE_TLS) != 0,
 		.require_starttls = (options & OPT_REQUIRE_TLS) != 0 };
 	run.tx = (struct smtp_transaction){ .sender = "s@example.org",

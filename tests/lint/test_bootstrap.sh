@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The end of a run of ./bootstrap test or nightly names each step and each test
 # that failed: with a step of prove, one of make check and one of neither.
+# Packages that are only unpacked are fetched once, whole or not at all.
 
 command -v prove >/dev/null || { echo "1..0 # SKIP no prove"; exit 0; }
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
@@ -64,10 +65,25 @@ end_of() {
 	steps_done
 }
 
+# A system whose apt-get has the packages a and b.
+packages() {
+	mkdir -p bin
+	cat >bin/apt-get <<-'A'
+		#!/bin/sh
+		shift 2
+		for p in "$@"; do
+			case $p in a | b) echo "$p" >"$p.deb" ;; *) exit 100 ;; esac
+		done
+		echo fetched >>"$FETCHED"
+	A
+	printf '#!/bin/sh\ncp "$2" "$3/$(cat "$2")"\n' >bin/dpkg
+	chmod +x bin/apt-get bin/dpkg
+}
+
 tap bad.t 1 1..3 'ok 1 - fine' 'not ok 2 - the bad one' 'not ok 3 # TODO later'
 tap dead.t 3 1..2 'ok 1 - fine'
 tap good.t 0 1..1 'ok 1 - fine'
-echo 1..13
+echo 1..17
 uncalled >end
 is "each function of bootstrap is called" [ ! -s end ]
 end_of >all 2>&1
@@ -91,3 +107,16 @@ is "no more than 40 lines of them" grep -qx '    ... and 60 lines more, above' e
 is "and the first of them" grep -qx 40 end
 FAILED=""
 is "without a failure the run passes" steps_done
+
+TOP=$WORK FETCHED=$WORK/fetched
+export FETCHED
+packages
+PATH=$WORK/bin:$PATH
+unpack some a b >end
+unpack some a b >>end
+is "packages are unpacked" [ -e build/some/a -a -e build/some/b ]
+is "and fetched once" [ "$(cat fetched)" = fetched ]
+unpack some a none >end
+is "of one that is not there its name is said" \
+    grep -qx 'a none cannot be had: their tests will fail' end
+is "and what was there stays" [ -e build/some/b -a ! -e build/some.new ]

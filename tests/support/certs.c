@@ -57,6 +57,8 @@ cert_make(const struct cert_wish *w, struct cert *out)
 		add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
 	if (w->purpose != NULL)
 		add_extension(cert, NID_ext_key_usage, w->purpose);
+	if (w->alt != NULL)
+		add_extension(cert, NID_subject_alt_name, w->alt);
 	CHECK(X509_sign(cert, by->key, EVP_sha256()) > 0);
 }
 

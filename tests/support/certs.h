@@ -24,6 +24,7 @@ struct cert_wish {
 	struct slice names[2]; /* common names; p NULL: none */
 	const struct cert *by; /* who signs */
 	const char *purpose;   /* "clientAuth"; NULL: any */
+	const char *alt;       /* "DNS:a.example,IP:192.0.2.1"; NULL: none */
 	bool signs;            /* others, with another's signature on it */
 	int begins_s, ends_s;  /* from now; both 0: for an hour from now */
 };

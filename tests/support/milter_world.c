@@ -10,20 +10,6 @@
 #include "milter/milter_senders.h"
 #include "tests/conf_file.h"
 
-static void *
-ref_conf(void *obj)
-{
-	return milter_conf_ref(obj);
-}
-
-static void
-unref_conf(void *obj)
-{
-	struct milter_conf *c = obj;
-
-	milter_conf_unref(&c);
-}
-
 /* With the folder in place of DIR. */
 static void
 put_conf(const char *conf)
@@ -56,7 +42,7 @@ milter_world_init(struct milter_env *env, const char *conf)
 	CHECK(c != NULL);
 	conf_errors_fini(&errs);
 	*env = (struct milter_env){ .unix_socket = true };
-	env->conf = current_new_take(c, ref_conf, unref_conf);
+	env->conf = milter_conf_current_take(c);
 	CHECK(dkim_verifier_new(&env->verifier, &e) == 0);
 	milter_senders_init(env);
 }

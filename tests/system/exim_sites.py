@@ -41,6 +41,8 @@ message_size_limit = 20M
 delay_warning = 12h:24h
 remote_max_parallel = 4
 smtp_accept_max = 50
+dsn_from = "\\"Club\\" <postmaster@$qualify_domain>"
+bounce_message_file = /etc/exim4/bounce
 """ + ACL + """
 begin routers
 dnslookup:
@@ -73,9 +75,11 @@ begin rewrite
     "exit": 0,
     "lines": ["host-name mail.club.example",
               "exim-listener /var/spool/postfix/mailrace/lmtp",
+              "suppress-socket /var/spool/postfix/mailrace/suppress",
               "smtp-source-host 127.0.0.11 mail.club.example",
               "default-virtual-mta remote_smtp",
               "domain-key mail, club.example, {dir}/club.example.pem",
+              "custom-dsn-from-header Club <postmaster@mail.club.example>",
               "max-message-size 20971520"],
     "queues": {
         "any.example/remote_smtp": {
@@ -91,6 +95,8 @@ begin rewrite
     },
     "report": [
         ("taken", "dkim_private_key", "domain-key mail, club.example"),
+        ("taken", "dsn_from", "custom-dsn-from-header Club"),
+        ("lost", "bounce_message_file", "dsn-failed-body-template-from"),
         ("taken", "max_rcpt", "max-rcpt-per-message 30"),
         ("taken", "interface", "127.0.0.11"),
         ("changed", "retry", "bounce-after 4d"),
@@ -176,7 +182,7 @@ plain:
         ("taken", "hosts_require_tls", "require-starttls yes"),
         ("taken", "tls_tempfail_tryclear", "require-starttls"),
         ("taken", "helo_data", "remote_smtp_smarthost"),
-        ("lost", "client_send", "auth-username office"),
+        ("taken", "client_send", "auth-username office"),
         ("changed", "hosts_try_auth", "auth-username"),
         ("kept", "headers_rewrite", "hands over"),
         ("kept", "others", "router local"),
@@ -348,6 +354,7 @@ late.example  *       F,1d,1h
             "smtp-hosts": "[127.0.0.86];[127.0.0.89]"},
         "court.example/remote_smtp": {"vmta": "tls_smtp"},
         "notary.example/tls_smtp": {"require-starttls": "yes",
+                                    "smtp-tls-ca-file": "system",
                                     "smtp-hosts": ""},
         "a.court.example/tls_smtp": {"require-starttls": "yes"},
         "dane.example/dane_smtp": {"require-starttls": "yes",
@@ -361,7 +368,7 @@ late.example  *       F,1d,1h
               ("s@a.example", "x@DEPOT.example", "remote_smtp")],
     "report": [
         ("unsafe", "hosts_require_dane", "use-dane has no effect"),
-        ("unsafe", "tls_verify_hosts", "smtp-tls-ca-file has no effect"),
+        ("taken", "tls_verify_hosts", "smtp-tls-ca-file system"),
         ("unsafe", "local_parts", "manual"),
         ("lost", "hosts_avoid_tls", "192.0.2.0/24"),
         ("changed", "fallback_hosts", "behind the others"),

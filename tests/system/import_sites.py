@@ -55,6 +55,7 @@ out3 unix - - n - 10 smtp
     "exit": 0,
 }
 POOLS["lines"] = [
+    "host-domain mta.agency.example", "host-domain localhost",
     "smtp-source-host 127.0.0.11 out1.agency.example",
     "smtp-source-host 127.0.0.13 out3.agency.example",
     "smtp-source-host ::1 out3.agency.example",
@@ -133,7 +134,8 @@ delay_warning_time = 4h
     },
     "report": [
         ("taken", "relayhost", "smtp.provider.example"),
-        ("lost", "smtp_sasl_password_maps", "auth-username"),
+        ("taken", "smtp_sasl_password_maps", "auth-username"),
+        ("taken", "smtp_sasl_security_options", "no mail without"),
         ("lost", "smtp_sasl_password_maps", "no route"),
         ("lost", "smtp_fallback_relay", "backup"),
         ("lost", "transport_maps", "joe@one.example"),
@@ -165,6 +167,7 @@ plain unix - - n - - smtp
                          "old.example none\n"
                          "notary.example secure match=notary.example\n"
                          "prints.example fingerprint match=aa:bb\n"
+                         "registry.example verify\n"
                          "[gw.partner.example]:26 encrypt\n"
                          "partner.example none\n"
                          "[nobody.example] encrypt\n"},
@@ -172,12 +175,23 @@ plain unix - - n - - smtp
     "lines": ["smtp-hosts gw.partner.example:26"],
     "queues": {
         "any.example/smtp": {"use-starttls": "yes",
-                             "require-starttls": "no"},
-        "court.example/smtp": {"require-starttls": "yes"},
-        "a.court.example/smtp": {"require-starttls": "yes"},
+                             "require-starttls": "no",
+                             "smtp-tls-allow-tlsv1.1": "no",
+                             "smtp-tls-ca-file": ""},
+        "court.example/smtp": {"require-starttls": "yes",
+                               "smtp-tls-ca-file": ""},
+        "a.court.example/smtp": {"require-starttls": "yes",
+                                 "smtp-tls-ciphers": "HIGH:!aNULL"},
         "old.example/smtp": {"use-starttls": "no", "require-starttls": "no"},
-        "notary.example/smtp": {"require-starttls": "yes"},
-        "prints.example/smtp": {"require-starttls": "yes"},
+        "notary.example/smtp": {
+            "require-starttls": "yes",
+            "smtp-tls-ca-file": "/etc/ssl/certs/ca-certificates.crt",
+            "smtp-tls-cert-match": "notary.example"},
+        "prints.example/smtp": {"require-starttls": "yes",
+                                "smtp-tls-ca-file": ""},
+        "registry.example/smtp": {
+            "smtp-tls-ca-file": "/etc/ssl/certs/ca-certificates.crt",
+            "smtp-tls-cert-match": ""},
         "partner.example/smtp": {"require-starttls": "yes"},
         "broker.example/smtp": {"require-starttls": "no"},
         "any.example/plain": {"use-starttls": "no"},
@@ -186,10 +200,11 @@ plain unix - - n - - smtp
     },
     "report": [
         ("unsafe", "smtp_tls_security_level", "use-dane has no effect"),
-        ("unsafe", "smtp_tls_policy_maps", "ciphers=high"),
-        ("unsafe", "smtp_tls_policy_maps", "notary.example secure"),
+        ("taken", "smtp_tls_policy_maps", "smtp-tls-ciphers HIGH:!aNULL"),
+        ("taken", "smtp_tls_policy_maps",
+         "smtp-tls-cert-match notary.example"),
         ("unsafe", "smtp_tls_policy_maps", "prints.example fingerprint"),
-        ("unsafe", "smtp_tls_mandatory_protocols", ">=TLSv1.2"),
+        ("kept", "smtp_tls_mandatory_protocols", "smtp-tls-allow-*"),
         ("taken", "smtp_tls_policy_maps", "[gw.partner.example]:26"),
         ("lost", "smtp_tls_policy_maps", "partner.example none"),
         ("lost", "smtp_tls_policy_maps", "[nobody.example]"),

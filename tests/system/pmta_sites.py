@@ -186,7 +186,7 @@ domain-macro yahoo yahoo.com
     ],
 }
 
-# A relay for customers who sign in; more is wanted of TLS than there is.
+# A relay for customers who sign in; more is wanted of TLS than there is (DANE).
 CUSTOMERS = {
     "files": {
         "config": """\
@@ -220,25 +220,27 @@ relay-domain [*.]customers.example
     auth-password S3CRET-too
 </domain>
 <domain *>
-    smtp-tls-ca-file roots.pem
+    smtp-tls-ca-file /etc/ssl/certs/ca-certificates.crt
     use-starttls yes
 </domain>
 """,
     },
-    "exit": 1, # DANE and the authorities protect
+    "exit": 1, # DANE protects
     "queues": {
-        "bank.example/out": {"require-starttls": "yes"},
+        "bank.example/out": {"require-starttls": "yes",
+                             "smtp-tls-ca-file":
+                             "/etc/ssl/certs/ca-certificates.crt"},
         "x.example/out": {"use-starttls": "yes"},
     },
     "lines": ["relay-domain [*.]customers.example", "use-mta-sts no",
-              "#auth-password (hidden)", "#use-dane yes",
+              "auth-password S3CRET-too", "#use-dane yes",
               'password "S3CRET word"'],
     "report": [
         ("unsafe", "use-dane", "config:25", "in <domain bank.example>"),
-        ("unsafe", "smtp-tls-ca-file", "config:31", "no effect yet"),
+        ("taken", "smtp-tls-ca-file", "config:31", "as it is"),
         ("taken", "use-mta-sts", "config:26", "as it is"),
         ("taken", "password", "config:6", "(hidden)"),
-        ("lost", "auth-password", "config:28", "(hidden)"),
+        ("taken", "auth-password", "config:28", "(hidden)"),
     ],
 }
 

@@ -21,6 +21,9 @@ import procs
 PROGRAMS = ("postfix", "postconf", "smtp-source", "smtp-sink", "sendmail",
             "postqueue")
 MASTER = "/usr/lib/postfix/sbin/master"
+# What chrooted services read, as Debian copies it each time Postfix starts.
+CHROOT_FILES = ("localtime", "services", "resolv.conf", "hosts", "host.conf",
+                "nsswitch.conf")
 META = ("postfix-files", "postfix-script", "post-install")
 
 # The lines of an operator's main.cf; what is ours stands in etc/.
@@ -72,7 +75,8 @@ def missing():
 
 
 def master_cf(port_lines):
-    """Debian's services without chroot and without its smtp listener."""
+    """Debian's services, most of them in a chroot, without its smtp
+    listener."""
     out = []
     with open("/usr/share/postfix/master.cf.dist") as f:
         for line in f:
@@ -80,8 +84,6 @@ def master_cf(port_lines):
                 fields = line.split()
                 if fields[:2] == ["smtp", "inet"] or fields[0] == "postlog":
                     continue
-                fields[4] = "n"
-                line = "  ".join(fields) + "\n"
             out.append(line)
     out.append("postlog unix-dgram n - n - 1 postlogd\n")
     return "".join(out) + port_lines
@@ -105,7 +107,7 @@ class Postfix:
                               conf=self.conf, log=self.log,
                               logdir=os.path.dirname(self.log),
                               hostname=hostname)
-        services = "%s:%d inet n - n - - smtpd\n" % (address, port)
+        services = "%s:%d inet n - y - - smtpd\n" % (address, port)
         if hand_over:
             text += sample("postfix-main.cf")
             services += sample("postfix-master.cf")
@@ -177,9 +179,17 @@ class Postfix:
     def run(self, *argv, **kw):
         return subprocess.run(argv, capture_output=True, text=True, **kw)
 
+    def fill_chroot(self):
+        folder = os.path.join(self.queue, "etc")
+        os.makedirs(folder, exist_ok=True)
+        for name in CHROOT_FILES:
+            if os.path.isfile("/etc/" + name):
+                shutil.copy("/etc/" + name, folder)
+
     def start(self):
         """`postfix start` checks all of its files first; after a kill it
         must."""
+        self.fill_chroot()
         if self.ended_well:
             r = self.run(MASTER, "-c", self.conf, "-w")
         else:

@@ -10,15 +10,16 @@ RECEIVER:
     listen        ["127.0.1.1:25", "[::1]:25"]
     name          host name in greeting and EHLO reply
     ehlo          keywords offered; STARTTLS needs tls
-    tls           {"cert": FILE, "key": FILE}
+    tls           {"cert": FILE, "key": FILE}; "only": "TLSv1_1" speaks no
+                  other version
     max_messages  421 and close instead of the next MAIL after so many
     store         false: not kept even with --store
     rcvbuf        bytes that the kernel takes for us
     rules         [RULE...], the first that fits is used
 
 RULE:
-    at        connect ehlo helo starttls handshake mail rcpt data body dot
-              answer rset quit; handshake is behind the 220 to STARTTLS, body
+    at        connect ehlo helo starttls handshake auth mail rcpt data body
+              dot answer rset quit; handshake is behind the 220 to STARTTLS, body
               where some of the message has come, answer where it is taken
               and logged and its 250 is due
     client    the address that is called from; without it any
@@ -64,6 +65,7 @@ import struct
 import sys
 import time
 
+import keys
 import wire
 
 READ_SIZE = 65536
@@ -127,8 +129,7 @@ class Receiver:
             self.rules.setdefault(r["at"], []).append(Rule(r, start))
         self.tls = None
         if "tls" in spec:
-            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.tls.load_cert_chain(spec["tls"]["cert"], spec["tls"]["key"])
+            self.tls = keys.tls_server(spec["tls"])
 
     def rule(self, at, argument, client):
         for r in self.rules.get(at, ()):
@@ -543,12 +544,16 @@ class Connection:
 
     def cmd_auth(self, argument):
         """PLAIN with an initial response; any password will do."""
-        mechanism, _, response = argument.partition(b" ")
-        if mechanism.upper() != b"PLAIN" or not response:
-            self.reply("504 5.5.4 PLAIN with all in one line")
-            return
-        self.user = base64.b64decode(response).split(b"\0")[1].decode()
-        self.reply("235 2.7.0 welcome")
+        def go_on(said):
+            mechanism, _, response = argument.partition(b" ")
+            if said is not None:
+                return
+            if mechanism.upper() != b"PLAIN" or not response:
+                self.reply("504 5.5.4 PLAIN with all in one line")
+                return
+            self.user = base64.b64decode(response).split(b"\0")[1].decode()
+            self.reply("235 2.7.0 welcome")
+        self.step("auth", argument, go_on)
 
     def cmd_rcpt(self, argument):
         # Logged when it arrives, whatever is answered: this is what a

@@ -48,9 +48,7 @@ DEBIAN = Site([
     Mail("A@HOME.example", "Any.Example"),
     Mail("a@home.example", "one.example"),
 ], hosts={"smart.example": "127.0.0.61:2587", "lan-gw.example":
-          "127.0.0.62:25"}, unlike=[
-    Unlike(None, "user", "office", "-", "lost", "client_send",
-           "auth-username office")])
+          "127.0.0.62:25"})
 
 SENDERS = Site([
     Mail("a@hosting.example", "any.example"),
@@ -78,10 +76,6 @@ SENDERS = Site([
     Unlike(m, "tls", "never", "required", "unsafe", "tls_require_ciphers",
            "SECURE256") for m in ("m14", "m15", "m17")])
 
-COURT = [("court.example", "tls_verify_hosts"),
-         ("north.court.example", "tls_verify_hosts"),
-         ("notary.example", "tls_verify_hosts"),
-         ("dane.example", "hosts_require_dane")]
 PARTNERS = {"partner-26.example:26", "partner-84.example:25"}
 ROUTES = Site([
     Mail("a@company.example", "any.example"),
@@ -115,8 +109,8 @@ ROUTES = Site([
            "mx.dane.example": "127.0.1.212:26"},
     zone="dane.example 300 MX 10 mx.dane.example",
     pinned="_26._tcp.mx.dane.example",
-    unlike=[Unlike(domain, "tls", "verified", "required", "unsafe", name, "")
-            for domain, name in COURT])
+    unlike=[Unlike("dane.example", "tls", "verified", "required", "unsafe",
+                   "hosts_require_dane", "")])
 
 SIGNED = Site([
     Mail("a@letters.example", "any.example"),

@@ -128,10 +128,10 @@ SMARTHOST = Site([
            "joe.example": "127.0.0.98:25",
            "literal.example": "127.0.1.202:25"},
     unlike=[
-        Unlike(None, "user", "office", "-", "lost",
-               "smtp_sasl_password_maps", "auth-username"),
         Unlike("joe@one.example", "hop", "joe.example:25",
                "smtp.provider.example:587",
+               "lost", "transport_maps", "joe@one.example"),
+        Unlike("joe@one.example", "user", "-", "office",
                "lost", "transport_maps", "joe@one.example"),
     ])
 
@@ -152,15 +152,13 @@ TLS = Site([
     Mail("a@bank.example", "broker.example"),
     Mail("a@bank.example", "pinned.example"),
     Mail("a@bank.example", "nobody.example"),
-    Mail("a@bank.example", "court.example", "old.example", "any.example"),
+    Mail("a@bank.example", "court.example", "old.example", "registry.example"),
     Mail("", "court.example"),
     Mail("a@bank.example", "Old.Example"),
     Mail("a@bank.example", "court.example", rcpts=60),
 ], hosts={"gw.partner.example": "127.0.2.2:26",
           "gw.broker.example": "127.0.2.3:25"}, pinned="_25._tcp.mx.pinned.example",
     unlike=[
-        lost_policy("notary.example", "notary.example secure", "verified",
-                    "required"),
         lost_policy("prints.example", "prints.example fingerprint", "never",
                     "required"),
         Unlike("pinned.example", "tls", "verified", "opportunistic",

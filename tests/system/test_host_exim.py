@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who sends, over Exim as `mailrace setup exim` leaves it: its clients and its
 users have their own rights, programs of the host those of the host; nobody
-gets others by what he writes into his mail, and nobody sees what Exim says."""
+gets others by what he writes into his mail, and nobody sees what Exim says.
+Its tools read its log and ours as one."""
 
 import netns
 netns.enter()
@@ -11,9 +12,11 @@ import base64
 import csv
 import glob
 import os
+import re
 import subprocess
 
 import exim
+import log_tools
 import smtp_client
 import tap
 from lab import DNS_ADDRESS, Lab, mx_zone
@@ -26,6 +29,8 @@ BANK = "boss@bank.example"
 CONFIG = """
 exim-listener {run}/lmtp
 dsn-host 127.0.0.1:10028
+log-style exim
+mail-log-file {root}/log/mainlog
 <virtual-mta gold>
     smtp-source-host %s gold.mta.example
 </virtual-mta>
@@ -55,6 +60,7 @@ dsn-host 127.0.0.1:10028
 </acct-file>
 <domain *>
     retry-after 1s
+    retry-recipients-after 1s
     use-starttls no
 </domain>
 """ % (GOLD, GUEST, CHOOSER)
@@ -82,6 +88,9 @@ AUTH = """plain_server:
   server_prompts = :
   server_advertise_condition = yes
 """
+RULES = [{"at": "rcpt", "match": "<later", "count": 1,
+          "reply": "451 4.7.1 come again"},
+         {"at": "rcpt", "match": "<no@", "reply": "550 5.1.1 no such user"}]
 FIELD = "X-Mailrace-Meta: v=1; client=%s; auth=%s\r\n"
 CHOICE = "X-Virtual-MTA: gold\r\n"
 
@@ -93,7 +102,8 @@ class Fixture(Lab):
         self.exim = exim.Debian(SETTINGS)
         super().__init__(zone=ZONE, config=CONFIG, with_postfix=False,
                          with_milter=False,
-                         receivers=[{"listen": [RECEIVER + ":25"]}])
+                         receivers=[{"listen": [RECEIVER + ":25"],
+                                     "rules": RULES}])
         os.makedirs(self.path("users"))
         os.chown(self.path("run"), -1, exim.NUMBER)
         os.chmod(self.path("run"), 0o2755)
@@ -123,9 +133,9 @@ class Fixture(Lab):
         self.made += 1
         return "r%d@in.example" % self.made
 
-    def send(self, sender, ip=GUEST, user=None, top=""):
+    def send(self, sender, ip=GUEST, user=None, top="", rcpt=None):
         """Exim takes it; the recipient."""
-        rcpt = self.rcpt()
+        rcpt = rcpt or self.rcpt()
         with smtp_client.Client(("127.0.0.1", 25), source=ip) as c:
             c.hello()
             if user is not None:
@@ -156,6 +166,25 @@ class Fixture(Lab):
                 out.update((r["rcpt"], r["rcvSmtpUser"])
                            for r in csv.DictReader(f))
         return out
+
+    def mail_log(self):
+        with open(self.path("log", "mainlog")) as f:
+            return f.read()
+
+    def host_ids(self, rcpt):
+        """Exim's id of the message to one, and R= in our lines about it."""
+        self.wait_arrived(rcpt)
+        tap.wait_for(lambda: all(re.search("=> .*" + rcpt, log) for log in
+                                 (self.exim.log(), self.mail_log())), 20,
+                     "lines about " + rcpt)
+        out, ours = [], self.mail_log()
+        for log in (self.exim.log(), ours):
+            m = re.search(r"^\S+ \S+ (\S+) => .*?%s\b" % re.escape(rcpt),
+                          log, re.M)
+            tap.check(m is not None, "%s in %s" % (rcpt, log))
+            out.append(m[1])
+        m = re.search(r" %s <= .*? R=(\S+) " % out[1], ours)
+        return out[0], m and m[1]
 
     def denied(self, client, user):
         """Lines of the log: a sender that this one may not use."""
@@ -225,6 +254,59 @@ def forged(lab):
     lab.wait_denied(GUEST, top=FIELD % ("", ""))
 
 
+@tap.test("our lines name a message by Exim's id, whatever its sender calls "
+          "himself")
+def ids(lab):
+    for sender in ("a@guest.example",
+                   '"x id 1xAAAA-000000-00 y"@guest.example',
+                   '"x) id 1xAAAA-000000-00 ("@guest.example',
+                   '"x id FAKE"@guest.example'):
+        there, here = lab.host_ids(lab.send(sender))
+        tap.equal(here, there, "of " + sender)
+
+
+@tap.test("an Exim of an earlier set-up, which says no id, hands over as "
+          "before; set-up shows the line")
+def earlier(lab):
+    path = "/etc/exim4/conf.d/transport/31_mailrace"
+    with open(path) as f:
+        now = f.read()
+    with open(path, "w") as f:
+        f.write(now.replace("id=$message_exim_id; ", ""))
+    lab.exim.update()
+    rcpt = lab.send("a@brand.example", user="brand", top=CHOICE)
+    lab.came(rcpt, GOLD, "brand", "without it")
+    there, here = lab.host_ids(rcpt)
+    tap.equal(here, there, "of Received")
+    _, here = lab.host_ids(lab.send(
+        '"x) id 1xAAAA-000000-00 ("@guest.example'))
+    tap.equal(here, None, "of one that may be forged")
+    r = lab.command.run("setup", "exim")
+    tap.equal(r.returncode, 1, "set-up again")
+    tap.check("\n+  headers_add = X-Mailrace-Meta: v=1; id=$message_exim_id; "
+              "client=" in r.stdout, r.stdout)
+    tap.check("first mailrace setup exim --undo" in r.stderr, r.stderr)
+    with open(path, "w") as f:
+        f.write(now)
+    lab.exim.update()
+
+
+@tap.test("our lines have as many failures as the accounting file: none of "
+          "set-up's probe, nor of what was deleted without a record")
+def failures(lab):
+    for how in (["--no-accounting"], []):
+        lab.command.text("pause", "queue", "in.example")
+        rcpt = lab.send("a@guest.example")
+        tap.wait_for(lambda: rcpt in lab.command.text("list"), 20, "it waits")
+        lab.command.text("delete", "--queue=in.example", *how)
+        lab.command.text("resume", "queue", "in.example")
+    lab.settled()
+    tap.wait_for(lambda: lab.mail_log().count(" Completed") ==
+                 lab.mail_log().count(" <= "), 20, "all are gone")
+    failed = re.findall(r" \*\* (\S+) ", lab.mail_log())
+    tap.equal((failed, len(lab.accounting("b"))), ([rcpt], 1), "failures")
+
+
 @tap.test("by another listener it is nothing; by Exim's it must be there, once")
 def directly(lab):
     rcpt = lab.rcpt()
@@ -245,6 +327,68 @@ def directly(lab):
             tap.check(not lab.arrived(rcpt), "it went out")
     tap.check("Exim's transport does not say whose" in lab.daemon.log_text(),
               "the log")
+
+
+class Since:
+    """What logs and the accounting file get from now on."""
+
+    def __init__(self, lab, *logs):
+        self.lab = lab
+        self.sizes = {log: os.path.getsize(log) for log in logs}
+        self.rows = {kind: len(lab.accounting(kind)) for kind in "dbt"}
+
+    def files(self):
+        """Copies, without what was there before."""
+        out = []
+        for log, size in self.sizes.items():
+            with open(log, "rb") as f:
+                f.seek(size)
+                text = f.read()
+            out.append(self.lab.path("since%d" % len(out)))
+            with open(out[-1], "wb") as f:
+                f.write(text)
+        return out
+
+    def ended(self, kind):
+        """Rows, but of notifications, which Exim brings once more."""
+        return [r for r in self.lab.accounting(kind)[self.rows[kind]:]
+                if r["srcType"] != "dsn"]
+
+
+@tap.test("over Exim's log and ours eximstats counts what the accounting file "
+          "has, and exigrep follows a message",
+          proves=("log-style", "mail-log-file"))
+def logs(lab):
+    own = lab.path("log", "mainlog")
+    lab.settled()
+    since = Since(lab, exim.MAINLOG, own)
+    for name in ("ok", "later", "no"):
+        lab.send("a@guest.example", rcpt=name + "@in.example")
+    lab.wait_arrived("a@guest.example")  # the notification of the third
+    lab.wait_arrived("later@in.example")
+    lab.settled()
+
+    def grown():
+        """Logs: Exim's, ours."""
+        with open(since.files()[1]) as f:
+            return f.read().count(" Completed\n") == 5
+    tap.wait_for(grown, 20, "the log has all")
+    d, b, t = [since.ended(kind) for kind in "dbt"]
+    tap.equal((len(d), len(b), len(t)), (3, 1, 1), "accounting")
+    out = log_tools.exim_tool("eximstats", "-nr", "-nt/mailrace/",
+                              *since.files())
+    grand = log_tools.eximstats_totals(out)
+    tap.equal(grand["Delivered"][:3],
+              [str(sum(int(r["dlvSize"]) for r in d)), "3", "3"],
+              "delivered: volume, messages, addresses")
+    tap.equal((grand["Received"][3], grand["Received"][5]), ("1", "1"),
+              "delayed and failed: " + out)
+    with open(exim.MAINLOG) as f:
+        ident = [x.split()[2] for x in f if "<later@in.example>" in x][0]
+    grep = log_tools.exim_tool("exigrep", "-M", "-l", ident, *since.files())
+    tap.equal([x.split()[3] for x in grep.splitlines() if x],
+              ["<=", "=>", "Completed", "<=", "==", "=>", "Completed"],
+              "there and here: " + grep)
 
 
 tap.main(Fixture)

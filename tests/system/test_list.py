@@ -8,8 +8,10 @@ netns.enter()
 
 import json
 import socket
+import subprocess
 import time
 
+import mailrace
 import tap
 from lab import Lab, mx_zone
 
@@ -132,12 +134,13 @@ def jobs(lab):
               "the largest first, and the footer")
 
 
-@tap.test("delete refuses to run without --queue or --jobId")
+@tap.test("delete refuses to run without ids, --queue or --jobId")
 def refuses(lab):
     for args in ((), ("--rcpt=*",), ("--older-than=1s", "--orig=*")):
         r = lab.command.run("delete", *args)
         tap.equal(r.returncode, 2, str(args))
-        tap.check("needs --queue, --jobId or --id" in r.stderr, r.stderr)
+        tap.check("needs ids of messages, ALL, or --queue, --jobId or --id"
+                  in r.stderr, r.stderr)
     tap.check("error" in lab.ask({"command": "delete"}), "the daemon, too")
     tap.equal(len(lab.listed()), 6, "something went")
 
@@ -188,6 +191,31 @@ def some(lab):
         tap.equal(lab.delete(*args)["deleted"], 1, str(args))
         tap.equal(len(lab.listed("b.example")), left, "the others stay")
     tap.equal(lab.delete("--queue=b.example")["deleted"], 1, "the last")
+
+
+@tap.test("delete takes ids, - and ALL, with postsuper's words")
+def ids(lab):
+    many = []
+    for i in range(4):
+        lab.inject(["i%d@b.example" % i, "j%d@b.example" % i])
+        many.append(lab.command.json("list", "--rcpt=i%d@*" % i)
+                    ["recipients"][0]["id"])
+    tap.equal(lab.command.text("delete", "--dry-run", many[0]),
+              "%s: would be removed\nWould be: Deleted: 1 message\n" % many[0],
+              "a dry run")
+    r = lab.command.run("delete", many[0], "00000000000000AB")
+    tap.equal((r.returncode, r.stdout), (1, "%s: removed\nDeleted: 1 message\n"
+                                         % many[0]), r.stderr)
+    tap.check("00000000000000AB is not queued" in r.stderr, r.stderr)
+    r = subprocess.run([mailrace.program("mailrace"), "-c", lab.config,
+                        "delete", "-"], input="%s x\n\n%s\n" % tuple(many[1:3]),
+                       capture_output=True, text=True, timeout=60)
+    tap.equal(r.stdout, "%s: removed\n%s: removed\nDeleted: 2 messages\n" %
+              tuple(many[1:3]), r.stderr)
+    tap.equal(lab.delete(many[3], "--rcpt=j*"),
+              {"deleted": 1, "sending": 0, "dry_run": False}, "of one some")
+    tap.equal(lab.listed("b.example"), ["i3"], "what stays")
+    tap.equal(lab.delete("ALL", "--rcpt=i3@*")["deleted"], 1, "of all one")
 
 
 @tap.test("delete leaves what is being sent, and says so")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""log-style: the real pflogsumm, eximstats and exigrep read our lines, and
-count what the accounting file has; together with the host MTA's own lines
-nothing is counted twice; also to a system log, over a rotation, and whatever a
-server or a sender says."""
+"""log-style: the real pflogsumm, logwatch, prometheus-postfix-exporter,
+eximstats and exigrep read our lines, and count what the accounting file has;
+together with the host MTA's own lines nothing is counted twice; also to a
+system log, over a rotation, and whatever a server or a sender says."""
 
 import netns
 netns.enter()
@@ -15,14 +15,13 @@ import shutil
 import socket
 import subprocess
 
+import log_tools
 import mailrace
 import postfix
 import smtp_client
 import tap
 from lab import HOST_NAME, LISTEN, Lab, mx_zone
 
-# Where ./bootstrap puts it: its package cannot be installed beside Postfix.
-EXIM_TOOLS = os.path.join(mailrace.SOURCE, "build/exim/usr/sbin")
 CONFIG = """
 log-style postfix
 mail-log-file {root}/log/mail.log
@@ -62,12 +61,7 @@ SPOOF = '"x>, relay=a, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (x"' \
 # Message ids as Exim 4.96 makes them.
 EXIM_ID = "1xV2B6-00%04dX-2C"
 
-# As tools take lines apart (their patterns, from their documentation).
-EXPORTER = re.compile(r" ?postfix/(\w+)\[\d+\]: (.*)")
-EXPORTER_SMTP = re.compile(r", relay=(\S+), .*, delays=([0-9.]+)/([0-9.]+)/"
-                           r"([0-9.]+)/([0-9.]+), ")
-EXPORTER_TLS = re.compile(r"^(\S+) TLS connection established to \S+: (\S+) "
-                          r"with cipher (\S+) \((\d+)/(\d+) bits\)")
+# As logwatch takes a line of a recipient apart.
 LOGWATCH = re.compile(r"^to=<([^>]*)>,(?: orig_to=<(?:[^>]*)>,)? "
                       r"relay=([^,]*).*, (delay=[^,]+(?:, delays=[^,]+)?, "
                       r"dsn=[^,]+), status=(\S+) (.*)$")
@@ -189,12 +183,11 @@ def postfix_tools(lab):
     lab.settled()
     lab.wait_lines(": removed$", 12)
     own = lab.path("log", "mail.log")
-    bounced = [r for r in lab.rows("b") if r["rcpt"] != "gone@in.example"]
     total, domains = pflogsumm(own)
     tap.equal(domains, domains_of(lab), "domain: sent, bytes, deferred")
     tap.equal((total["delivered"], total["deferrals"], total["bounced"],
                total["rejected"], total["bytes delivered"]),
-              (len(lab.rows("d")), len(lab.rows("t")), len(bounced), 1,
+              (len(lab.rows("d")), len(lab.rows("t")), len(told_of(lab)), 1,
                sum(int(r["dlvSize"]) for r in lab.rows("d"))),
               "delivered, deferrals, bounced, rejected, bytes")
     tap.equal(total["received"], 1, "the host has the others")
@@ -205,30 +198,61 @@ def postfix_tools(lab):
     tap.equal(both["received"], 8, "with the host's log: received")
 
 
+def told_of(lab):
+    """Rows for failures that are told by lines: a list has no others."""
+    return [r for r in lab.rows("b") if r["rcpt"] != "gone@in.example"]
+
+
+@tap.test("logwatch counts what the accounting file has, alone and with the "
+          "host's own log", proves=("log-style", "mail-log-file"))
+def logwatch(lab):
+    own = lab.path("log", "mail.log")
+    want = {"Sent via SMTP": len(lab.rows("d")),
+            "Deferrals": len(lab.rows("t")),
+            "Bounced": len(told_of(lab)), "Rejected": 1,
+            "Notifications sent": len(told_of(lab)),
+            "Bytes sent via SMTP": sum(int(r["dlvSize"])
+                                       for r in lab.rows("d"))}
+    for logs, accepted in (((own,), 1), ((lab.postfix.log, own), 8)):
+        want["Accepted"] = accepted
+        got = log_tools.logwatch(lab.path("logwatch"), *logs)
+        got["Bounced"] = got["Bounced (local)"] + got["Bounced (remote)"]
+        tap.equal({k: got.get(k) for k in want}, want, "of %s" % (logs,))
+        tap.check("unmatched" not in got, "it knows all lines: %s" % got)
+
+
+@tap.test("prometheus-postfix-exporter counts what the accounting file has, "
+          "alone and with the host's own log", proves="log-style")
+def exporter(lab):
+    attempts = len(lab.rows("d") + lab.rows("t") + told_of(lab))
+    with log_tools.Exporter(lab.root) as e:
+        for log, came in ((lab.path("log", "mail.log"), 1),
+                          (lab.postfix.log, 8)):
+            got = e.read(log)
+            tap.check(got["smtp_tls_connections_total"] > 0, "over TLS")
+            # Of each attempt four times.
+            tap.equal((got["smtp_delivery_delay_seconds_count"] / 4,
+                       got["smtp_status_deferred"],
+                       got["smtpd_messages_rejected_total"],
+                       got["smtpd_messages_processed_total"]),
+                      (attempts, len(lab.rows("t")), 1, came),
+                      "attempts, deferred, refused, came: with " + log)
+
+
 @tap.test("lines are those of Postfix, under the host's queue id, from the "
           "first to removed")
 def postfix_lines(lab):
     head = re.compile(r"^\w{3} [ \d]\d \d\d:\d\d:\d\d %s ((?:postfix|mailrace"
                       r"-dsn)/\w+\[\d+\]: .*)$" % HOST_NAME.split(".")[0])
-    seen, secured = collections.defaultdict(list), 0
+    seen = collections.defaultdict(list)
     for line in lab.lines():
         m = head.match(line)
         tap.check(m is not None, "not a line: %r" % line)
-        tls = re.match(r"postfix/smtp\[\d+\]: (\S+ TLS .*)", m[1])
-        if tls is not None:
-            secured += 1
-            tap.check(EXPORTER_TLS.match(tls[1]), "TLS: " + line)
-            continue
         m = re.match(r"(\S+)/(\w+)\[\d+\]: (\w+): (.*)", m[1])
         if m is not None and m[3] != "NOQUEUE":
             seen[m[3]].append((m[2], m[4]))
-        if m is not None and m[2] == "smtp" and m[1] == "postfix":
-            tap.check(EXPORTER.search(line) and EXPORTER_SMTP.search(line),
-                      "the exporter: " + line)
-            tap.check(LOGWATCH.match(m[4]), "logwatch: " + line)
     with open(lab.postfix.log) as f:
         host = set(re.findall(r"smtpd\[\d+\]: (\w+): client=", f.read()))
-    tap.check(secured > 0, "a connection with TLS is told")
     tap.equal(len(host - set(seen)), 0, "the host's ids are in our log")
     for queue_id, lines in seen.items():
         tap.equal([x[1] for x in lines].count("removed"), 1,
@@ -296,17 +320,26 @@ def injection(lab):
               "one line: " + evil)
 
 
-@tap.test("after a rotation and a reload lines go to the new file, under the "
-          "name that is wanted now", proves="mail-log-name")
+@tap.test("after logrotate, as we have it for that, lines go to the new file, "
+          "under the name that is wanted now", proves="mail-log-name")
 def rotation(lab):
     lab.settled()
-    os.rename(lab.path("log", "mail.log"), lab.path("log", "mail.log.1"))
+    before = lab.lines()
     lab.write_config(CONFIG + "mail-log-name postfix-out\n")
-    lab.command.text("reload")
+    with open(os.path.join(mailrace.SOURCE, "etc/mailrace.logrotate")) as f:
+        text = f.read()
+    for ours, here in (
+            ("/var/log/mailrace/mailraced.log", lab.path("none.log")),
+            ("/var/log/mailrace", lab.path("log")),
+            ("mailrace reload", "%s -c %s reload" % (
+                mailrace.program("mailrace"), lab.config))):
+        tap.check(ours in text, ours)
+        text = text.replace(ours, here)
+    log_tools.logrotate(lab.root, text)
     lab.inject("ok20@in.example")
     lab.wait_lines(r" postfix-out/qmgr\[\d+\]: \w+: removed", 1)
-    tap.check(not any("ok20" in x for x in lab.lines("mail.log.1")),
-              "not in the old one")
+    tap.equal(lab.lines("mail.log.1"), before, "the old one is kept")
+    tap.check(not any(" postfix/" in x for x in lab.lines()), "the new one")
 
 
 @tap.test("without a place for lines log-style is an error, with its line")
@@ -329,19 +362,10 @@ def nowhere(lab):
               out.stdout + out.stderr, "a warning: %s" % out)
 
 
-def exim_tool(name, *args):
-    path = shutil.which(name) or os.path.join(EXIM_TOOLS, name)
-    if not os.access(path, os.X_OK):
-        raise tap.Failed("%s of Exim is not there: neither installed nor in "
-                         "%s, where ./bootstrap test puts it" %
-                         (name, EXIM_TOOLS))
-    return subprocess.run([path] + list(args), capture_output=True, text=True,
-                          check=True).stdout
-
-
 @tap.test("eximstats counts what the accounting file has, exigrep finds a "
           "message by the host's id and by ours", proves="log-style")
 def exim_tools(lab):
+    lab.logged()
     lab.write_config(EXIM_STYLE)
     lab.command.text("reload")
     before = {k: len(lab.accounting(k)) for k in "dbt"}
@@ -355,13 +379,9 @@ def exim_tools(lab):
     lab.settled()
     lab.wait_lines(" Completed$", 12, "mainlog")
     d, b, t = [lab.rows(k, before[k]) for k in "dbt"]
-    out = exim_tool("eximstats", "-nr", "-nt/mailrace/",
+    out = log_tools.exim_tool("eximstats", "-nr", "-nt/mailrace/",
                     lab.path("log", "mainlog"))
-    grand = {}
-    for name in ("Received", "Delivered"):
-        m = re.search(r"^ *%s +(.*)" % name, out, re.M)
-        tap.check(m is not None, "%s in %s" % (name, out))
-        grand[name] = m[1].split()
+    grand = log_tools.eximstats_totals(out)
     # Of two recipients in one transaction Exim counts one message.
     tap.equal(grand["Delivered"][1:3], [str(len(d) - 1), str(len(d))],
               "delivered: messages, addresses")
@@ -372,15 +392,31 @@ def exim_tools(lab):
               (str(len(t)), str(len(b))), "delayed and failed: " + out)
     errors = re.findall(r"^ +(\d+) .*R=dnslookup T=remote_smtp", out, re.M)
     tap.equal(sum(map(int, errors)), len(b), "errors: " + out)
-    grep = exim_tool("exigrep", "-l", EXIM_ID % 3, lab.path("log", "mainlog"))
+    grep = log_tools.exim_tool("exigrep", "-l", EXIM_ID % 3, lab.path("log", "mainlog"))
     flags = [x.split()[3] for x in grep.splitlines() if x]
     tap.equal(flags, ["<=", "==", "=>", "Completed"], "by the host's id")
     ours = grep.split()[2]
-    again = exim_tool("exigrep", "-l", ours, lab.path("log", "mainlog"))
+    again = log_tools.exim_tool("exigrep", "-l", ours, lab.path("log", "mainlog"))
     tap.equal(again, grep, "by ours")
-    grep = exim_tool("exigrep", "two@in.example", lab.path("log", "mainlog"))
+    grep = log_tools.exim_tool("exigrep", "two@in.example", lab.path("log", "mainlog"))
     tap.equal(sorted(x.split()[3] for x in grep.splitlines() if x),
               ["->", "<=", "=>", "Completed"], "two recipients")
+
+
+@tap.test("the system log gets Exim's lines, and its tools read it as the file",
+          proves="mail-log-socket")
+def exim_system_log(lab):
+    got, own, syslog = lab.logged(), lab.lines("mainlog"), lab.path("syslog")
+    head = re.compile(r"^<22>(\w{3} .{11}) (exim\[\d+\]: )")
+    tap.equal([head.sub("", x) for x in got], own, "lines")
+    with open(syslog, "w") as f:  # as a daemon of it writes them
+        f.writelines(head.sub(r"\1 host \2", x) + "\n" for x in got)
+    for tool, *args in (("eximstats", "-nr", "-nt/mailrace/"),
+                        ("exigrep", "-l", "two@in.example")):
+        there, here = [log_tools.exim_tool(tool, *args, log)
+                       for log in (lab.path("log", "mainlog"), syslog)]
+        tap.check(there.strip() != "", tool)
+        tap.equal(here, there, tool)
 
 
 def volume(octets):

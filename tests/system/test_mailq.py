@@ -1,23 +1,26 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """mailq prints what Postfix's own postqueue makes of the same queue, to the
-byte; with the host's queue it is one list; a long one costs no memory."""
+byte, whoever calls that; with the host's queue it is one list; a long one costs
+no memory; the words of hold and the columns of qshape are those of Postfix."""
 
 import netns
 netns.enter()
 
+import collections
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
 import time
 
 import exim
+import log_tools
 import mailrace
 import memory
+import smtp_client
 import tap
 from lab import Lab, mx_zone
 
@@ -38,16 +41,18 @@ RECEIVERS = [{"listen": ["127.0.1.1:25"], "rules": [
     {"at": "rcpt", "match": "slow.example", "delay": 120},
     {"at": "rcpt", "match": "lost.example", "action": "drop"},
     {"at": "rcpt", "reply": "451 4.2.1 come back later"}]}]
+# What is deferred stays so: two listings are compared.
 MAIN_CF = """
 defer_transports = mailrace
+queue_run_delay = 1h
+minimal_backoff_time = 1h
+maximal_backoff_time = 1h
 smtpd_milters =
 non_smtpd_milters =
 """
-VIEW = """
-compatibility_level = 3.6
-queue_directory = {view}/q
-enable_long_queue_ids = yes
-"""
+# As it is installed; where it is, and what listens in its queue_directory.
+VIEW = os.path.join(mailrace.SOURCE, "etc/postfix-view")
+SHOWQ = "/run/mailrace-view/public/showq"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -59,7 +64,10 @@ class Showq(threading.Thread):
         super().__init__(daemon=True)
         self.config = config
         self.socket = socket.socket(socket.AF_UNIX)
+        os.makedirs(os.path.dirname(path))
         self.socket.bind(path)
+        shutil.chown(path, "root", "postdrop")
+        os.chmod(path, 0o660)
         self.socket.listen(8)
         self.start()
 
@@ -89,11 +97,9 @@ class Fixture(Lab):
         self.start()
         self.env = {**os.environ, "MAIL_CONFIG": self.postfix.conf,
                     "PATH": PATH}
-        os.makedirs(self.path("view", "q", "public"))
-        with open(self.path("view", "main.cf"), "w") as f:
-            f.write(VIEW.format(view=self.path("view")))
-        self.showq = Showq(self.path("view", "q", "public", "showq"),
-                           self.config)
+        shutil.copytree(VIEW, self.path("view"))
+        self.host_postfix()
+        self.showq = Showq(SHOWQ, self.config)
         os.symlink(mailrace.program("mailrace"), self.path("mailq"))
         self.command.text("pause", "queue", "held.example")
         self.command.text("pause", "job", "sale")
@@ -105,6 +111,18 @@ class Fixture(Lab):
         self.inject("s@slow.example")
         tap.wait_for(self.settled_down, 30, "all were tried")
         return self
+
+    def host_postfix(self):
+        """As a host has it: /run is empty, and main.cf of its Postfix, which
+        only this namespace sees, names the view for those who are not root."""
+        subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+        os.makedirs(self.path("etc"))
+        with open(self.path("etc", "main.cf"), "w") as f:
+            f.write("alternate_config_directories = %s\n" %
+                    self.path("view"))
+        subprocess.run(["mount", "--bind", self.path("etc"), "/etc/postfix"],
+                       check=True)
+        self.mounts += ["/run", "/etc/postfix"]
 
     def settled_down(self):
         rows = {r["sender"] + r["recipients"][0]["address"]: r
@@ -119,9 +137,13 @@ class Fixture(Lab):
         text = self.command.text("mailq", "--json", *args)
         return [json.loads(line) for line in text.splitlines()]
 
-    def view(self, option):
-        return self.tool("/usr/sbin/postqueue", "-c", self.path("view"),
-                         option)
+    def view(self, option, user="root", group="root"):
+        r = subprocess.run(["/usr/sbin/postqueue", "-c", self.path("view"),
+                            option], capture_output=True, text=True,
+                           timeout=60, user=user, group=group,
+                           extra_groups=[], env={"PATH": PATH})
+        tap.equal((r.returncode, r.stderr), (0, ""), "as " + user)
+        return r.stdout
 
     def tool(self, *argv, status=0):
         r = subprocess.run(argv, capture_output=True, text=True, timeout=60,
@@ -167,11 +189,25 @@ def states(lab):
     tap.check(abs(time.time() - many["arrival_time"]) < 120, "its time")
 
 
-@tap.test("stock postqueue prints our queue through showq, and mailq the same")
+@tap.test("stock postqueue prints our queue through showq, by the view that we "
+          "install, for root and for nobody; and mailq the same")
 def same_as_postqueue(lab):
-    tap.equal(lab.command.text("mailq"), lab.view("-p"), "postqueue -p")
-    tap.equal(lab.command.text("mailq", "--json"), lab.view("-j"),
-              "postqueue -j")
+    for who in (("root", "root"), ("nobody", "nogroup")):
+        tap.equal(lab.view("-p", *who), lab.command.text("mailq"),
+                  "postqueue -p as %s:%s" % who)
+        tap.equal(lab.view("-j", *who), lab.command.text("mailq", "--json"),
+                  "postqueue -j as %s:%s" % who)
+
+
+@tap.test("prometheus-postfix-exporter counts our queue there")
+def exporter(lab):
+    with log_tools.Exporter(lab.root, SHOWQ) as e:
+        text = e.text()
+    want = collections.Counter(r["queue_name"] for r in lab.listed())
+    got = {m[1]: int(m[2]) for m in re.finditer(
+        r'^postfix_showq_message_size_bytes_count\{queue="(\w+)"\} (\d+)$',
+        text, re.M)}
+    tap.equal({k: n for k, n in got.items() if n}, dict(want), "messages")
 
 
 @tap.test("mailq takes a queue and selectors")
@@ -208,34 +244,9 @@ def patterns(lab):
     tap.equal(len(sums), 4, "exiqsumm, which takes no blank in an address")
 
 
-EXIM = """
-primary_hostname = ex.lab.example
-spool_directory = {dir}/spool
-log_file_path = {dir}/%slog
-keep_environment =
-"""
-
-
-def real_exim(lab):
-    """A program exim4 that has a queue of its own."""
-    path = exim.find()
-    exim.know_user(lab, "Debian-exim")
-    where = lab.path("exim")
-    os.makedirs(os.path.join(where, "bin"))
-    with open(os.path.join(where, "conf"), "w") as f:
-        f.write(EXIM.format(dir=where))
-    program = os.path.join(where, "bin", "exim4")
-    with open(program, "w") as f:
-        f.write('#!/bin/sh\nexec %s -C %s/conf "$@"\n' % (path, where))
-    os.chmod(program, 0o755)
-    os.chmod(os.path.join(where, "conf"), 0o644)
-    shutil.chown(where, "Debian-exim")
-    return program
-
-
 @tap.test("a real Exim lists the same message in the same form")
 def same_as_exim(lab):
-    program = real_exim(lab)
+    program = exim.private(lab)
     to = ["p@held.example", "q@held.example"]
     subprocess.run([program, "-odq", "-f", "twin@sender.example"] + to,
                    input=b"Subject: x\n\ntext\n", check=True, timeout=60)
@@ -319,6 +330,92 @@ def parts(lab):
     tap.check(r.returncode == 2 and "x@later.example" in r.stdout and
               "-- " in r.stdout, "the host's: %s" % r)
     tap.check("none" in r.stderr, "why: " + r.stderr)
+
+
+LONG = "a-domain-with-a-name-that-no-column-has-enough-room-for"
+# Of rows with the same number and length qshape leaves the order open.
+DEEP = ("a.deep.example", "bb.deep.example", "ccc.deep.example",
+        LONG + ".deep.example", LONG + "." + LONG + ".example")
+
+
+class Twins:
+    """The same messages in both queues, in ours on hold, and no others
+    there."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        for which in ("--queue=held.example", "--jobId=sale"):
+            lab.command.text("delete", which)
+        lab.command.text("pause", "queue", "*.deep.example")
+        lab.command.text("pause", "queue", "*." + LONG + ".example")
+        self.send("one@a.sender.example", "r@" + DEEP[0], "q@" + DEEP[1])
+        self.send("two@b.sender.example", "r@" + DEEP[0])
+        self.send("", "r@" + DEEP[2])
+        self.send("two@b.sender.example", "r@" + DEEP[3])
+        self.send("two@b.sender.example", "r@" + DEEP[4].upper())
+        self.ours = [r["queue_id"] for r in lab.listed()
+                     if "deep" in str(r).lower() or LONG in str(r).lower()]
+        tap.wait_for(lambda: len(self.deferred()) == 5, 20,
+                     "Postfix has them, too")
+        self.theirs = self.deferred()
+
+    def send(self, sender, *rcpts):
+        self.lab.inject(list(rcpts), sender=sender)
+        with smtp_client.Client(("127.0.0.1", 25)) as c:
+            c.hello()
+            text = smtp_client.compose(sender, rcpts[0])
+            taken, dots = c.send(sender, list(rcpts), text)
+            tap.equal(dots[0][0], 250, "Postfix takes it: %s" % taken)
+
+    def deferred(self):
+        text = self.lab.tool("/usr/sbin/postqueue", "-j")
+        rows = [json.loads(line) for line in text.splitlines()]
+        return [r["queue_id"] for r in rows if r["queue_name"] == "deferred"
+                and "x@later.example" not in str(r)]
+
+    def tool(self, name, *args):
+        """What one of Postfix says, on whichever output, of its queue."""
+        r = subprocess.run(["/usr/sbin/" + name, "-c", self.lab.postfix.conf,
+                            *args], capture_output=True, text=True,
+                           timeout=60, check=True)
+        lines = [x.removeprefix(name + ": ")
+                 for x in (r.stdout + r.stderr).splitlines()
+                 if " warning: " not in x]
+        return without_ids(lines, self.theirs)
+
+    def mailrace(self, *args):
+        return without_ids(self.lab.command.text(*args).splitlines(),
+                           self.ours)
+
+    def order(self, option, command, *of):
+        theirs = [x for i in of for x in (option, self.theirs[i])]
+        tap.equal(self.mailrace(command, *[self.ours[i] for i in of]),
+                  self.tool("postsuper", *theirs), option)
+
+
+def without_ids(lines, ids):
+    for i, one in enumerate(ids):
+        lines = [x.replace(one, "ID%d" % i) for x in lines]
+    return lines
+
+
+@tap.test("hold, release, requeue and qshape say what Postfix's own tools say "
+          "of the same mail")
+def same_words(lab):
+    twins = Twins(lab)
+    tap.equal((len(twins.ours), len(twins.theirs)), (5, 5), "in both queues")
+    twins.order("-h", "hold", 0, 1)
+    twins.order("-h", "hold", 0)
+    twins.order("-H", "release", 1)
+    twins.order("-H", "release", 1)
+    twins.order("-h", "hold", 1, 2, 3, 4)
+    for args in ((), ("-s",), ("-b", "3", "-t", "30", "-l"), ("-w", "120"),
+                 ("-p", "-m", "1"), ("-p", "-m", "3"), ("-b", "1")):
+        tap.equal(twins.mailrace("qshape", *args, "hold"),
+                  twins.tool("qshape", *args, "hold"), "qshape %s" % (args,))
+    twins.order("-r", "requeue", 0)  # under another id, theirs
+    lab.command.text("delete", "--queue=*" + LONG + "*")
+    lab.command.text("delete", "--queue=*.deep.example")
 
 
 @tap.test("a listing that is longer takes no more memory of the daemon")

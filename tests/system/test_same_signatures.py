@@ -32,7 +32,7 @@ MAIN = """
 mynetworks = 0.0.0.0/0
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
-smtpd_sasl_path = {sasl}
+smtpd_sasl_path = unix:auth
 """
 MILTERS = """
 smtpd_milters = unix:opendkim
@@ -58,10 +58,9 @@ class Fixture(Lab):
         super().__init__(zone=mx_zone("in.example",
                                       ("mx1.in.example", "127.0.1.1")),
                          receivers=[{"listen": ["127.0.1.1:25"]}])
-        main = MAIN.replace("{sasl}", self.path("run", "sasl"))
-        self.postfix.configure(main)
+        self.postfix.configure(MAIN)
         self.other = postfix.Postfix(self.path("other"), port=PORTS["theirs"],
-                                     hand_over=False, main=main + MILTERS)
+                                     hand_over=False, main=MAIN + MILTERS)
         self.socket = os.path.join(self.other.queue, "opendkim")
         for name in SITES:
             self.make_site(name)
@@ -90,7 +89,8 @@ class Fixture(Lab):
         subprocess.run(["mount", "--bind", self.path("resolv.conf"),
                         "/etc/resolv.conf"], check=True)
         self.mounts.append("/etc/resolv.conf")
-        sasl.serve(self.path("run", "sasl"))
+        for host in (self.postfix, self.other):
+            sasl.serve(os.path.join(host.queue, "auth"))
         self.start()
         self.other.start()
         return self

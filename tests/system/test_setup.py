@@ -19,6 +19,7 @@ import struct
 import subprocess
 import time
 
+import import_chain
 import mailrace
 import postfix
 import smtp_client
@@ -491,9 +492,24 @@ def undone(lab):
     r = lab.setup("--undo", "--dry-run")
     tap.equal(r.returncode, 0, r.stderr)
     tap.check("-transport_maps = inline:" in r.stdout, r.stdout)
+    tap.check("wait in the queue" not in r.stdout, r.stdout)
+    made = lab.files()
+    with lab.instead("postfix", "case $* in *check) echo no >&2; exit 1;; esac\n"
+                     "exec /usr/sbin/postfix \"$@\"\n"):
+        r = lab.setup("--undo")
+    tap.equal((r.returncode, "exit status 1: no" in r.stderr), (1, True), r.stderr)
+    same(lab, made, "an undo that Postfix finds wrong")
+    lab.command.text("pause", "queue", "in.example")
+    lab.send(["waits@in.example"])
+    tap.wait_for(lambda: len(lab.queued()) == 1, 10, "one that waits")
     with lab.watch() as replaced:
         r = lab.setup("--undo")
-    tap.equal(r.returncode, 0, r.stderr)
+    lab.command.text("resume", "queue", "in.example")
+    tap.equal((r.returncode, r.stderr), (0, ""), "status")
+    for text in ("Note: 1 recipients wait in the queue of Mailrace.  Before it",
+                 "Undone; postfix check says that all is right."):
+        tap.check(text in r.stdout, r.stdout)
+    lab.wait_arrived("waits@in.example")
     tap.equal(replaced, ["main.cf", "master.cf"],
               "the way to it first, then the service")
     unchanged(lab, "undo")
@@ -531,6 +547,26 @@ def senders(lab):
     tap.equal(r.returncode, 0, r.stderr)
     lab.restore()
     lab.reload()
+
+
+@tap.test("--senders: a table that leads nobody here is refused, one that cannot "
+          "be listed is asked about the host's own domains, or the status says "
+          "that nothing is known")
+def senders_unknown(lab):
+    r = lab.setup("--senders=inline:{ {@brand.example = smtp:[192.0.2.1]} }")
+    tap.equal(r.returncode, 1, r.stdout)
+    tap.check("leads no sender here" in r.stderr, r.stderr)
+    unchanged(lab, "that")
+    for domain, status, said in (
+            ("second", 0, "a probe came from Postfix to Mailrace"),
+            ("elsewhere", 3, "which cannot be listed, no sender is known")):
+        with open(lab.path("who"), "w") as f:
+            f.write("/@%s\\.example$/ mailrace:unix:mailrace/lmtp\n" % domain)
+        r = lab.setup("--senders=regexp:" + lab.path("who"))
+        tap.equal(r.returncode, status, r.stderr)
+        tap.check(said in (r.stderr if status else r.stdout), r)
+        tap.equal(lab.setup("--undo").returncode, 0, "undo")
+    unchanged(lab, "undo")
 
 
 @tap.test("killed at any moment: it is as it was, or undo makes it so")
@@ -606,6 +642,21 @@ def drained(lab):
     lab.wait_arrived("last@in.example")
     lab.command.text("drain", "--undo")
     tap.equal(lmtp_reply(lab, "x"), 250, "mail is taken again")
+
+
+@tap.test("what import makes of this host is what set-up needs, as it is")
+def chain(lab):
+    import_chain.hide("/run", "/var/log")
+    with import_chain.imported(lab, "postfix", "--config-dir",
+                               lab.postfix.conf, milter=True) as command:
+        r = command.run("setup", "postfix", "--config-dir", lab.postfix.conf)
+        tap.equal((r.returncode, r.stderr), (0, ""), "status")
+        lab.send(["chain@in.example"])
+        lab.wait_arrived("chain@in.example")
+        import_chain.wait_recorded("chain@in.example")
+        command.text("setup", "postfix", "--config-dir", lab.postfix.conf,
+                     "--undo")
+    unchanged(lab, "that")
 
 
 tap.main(Fixture)

@@ -18,6 +18,7 @@ import smtplib
 import subprocess
 
 import exim
+import import_chain
 import mailrace
 import tap
 from lab import DNS_ADDRESS, Lab, mx_zone
@@ -250,6 +251,7 @@ class Fixture(Lab):
     def undo(self):
         r = self.setup("--undo")
         tap.equal((r.returncode, r.stderr), (0, ""), "undo")
+        return r.stdout
 
 
 @tap.test("a dry run shows what it would change, and changes nothing",
@@ -326,8 +328,10 @@ def forbidden(lab):
 
 @tap.test("a probe that does not come: all is put back, mail flows")
 def rolled_back(lab):
-    with lab.instead("exim4", "case $1 in -M) exit 0;; esac\n"):
+    with lab.instead("exim4", "case $* in *-odq*) chmod 0 %s;; esac\n" %
+                     lab.lmtp):
         r = lab.setup()
+    os.chmod(lab.lmtp, 0o660)
     tap.equal(r.returncode, 1, r.stdout)
     tap.check("a probe did not come to Mailrace" in r.stderr and
               "is as it was" in r.stderr, r.stderr)
@@ -468,7 +472,8 @@ def domains(lab):
     lab.flows("some", 1)
     r = lab.exim.run("exim4", "-bt", "x@relayed.example")
     tap.check("router = dnslookup" in r.stdout, r.stdout)
-    lab.undo()
+    said = lab.undo()
+    tap.check("Undone; exim -bV says that all is right." in said, said)
     lab.same(lab.original, "undo")
     lab.flows("after", 0)
     r = lab.setup("--undo")
@@ -477,7 +482,10 @@ def domains(lab):
 
 @tap.test("--senders: those of a list")
 def senders(lab):
-    r = lab.setup("--senders=*@brand.example")
+    # A queue runner has the probe before set-up can look for it.
+    with lab.instead("exim4", 'case $* in *-odq*) %s "$@"; exec %s -qff;; '
+                     "esac\n" % ((shutil.which("exim4"),) * 2)):
+        r = lab.setup("--senders=*@brand.example")
     tap.equal((r.returncode, r.stderr), (0, ""), "status")
     lab.flows("of-alice", 0)
     before = lab.taken()
@@ -488,10 +496,33 @@ def senders(lab):
     lab.same(lab.original, "undo")
 
 
+@tap.test("--senders: what Exim cannot ask, or has nobody, is refused; keys of a "
+          "file are known; of an expression the status says that nobody is")
+def senders_unknown(lab):
+    lab.refused("failed to open /none for linear search",
+                "--senders=lsearch;/none")
+    path = lab.path("who")
+    write(path, "# nobody yet\n")
+    lab.refused("has no sender, so no mail would come",
+                "--senders=lsearch;" + path)
+    write(path, "news@brand.example\n")
+    for who, status, said in (
+            ("lsearch;" + path, 0, "a probe came from Exim to Mailrace"),
+            ("^.*@elsewhere", 3, "no sender is known whom ^.*@elsewhere has")):
+        r = lab.setup("--senders=" + who)
+        tap.equal(r.returncode, status, r.stderr)
+        tap.check(said in (r.stderr if status else r.stdout), r)
+        if status == 0:
+            with open(exim.MAINLOG) as f:
+                tap.check("<= news@brand.example" in f.read(), "as whom")
+        lab.undo()
+    lab.same(lab.original, "undo")
+
+
 @tap.test("killed when all files are changed: a repeated run does the rest")
 def killed_late(lab):
-    with lab.instead("setpriv", "case $* in *-o*) ;; *) kill -9 $PPID;; "
-                     "esac\n"):
+    with lab.instead("setpriv", "case $* in *-o*) ;; *) kill -9 $PPID; "
+                     "exit 9;; esac\n"):
         tap.equal(lab.setup().returncode, -9, "killed")
     tap.check("mailrace:" not in open(LIVE).read(), "it holds already")
     r = lab.setup("--dry-run")
@@ -561,6 +592,34 @@ def plain(lab):
     write(PLAIN, text.replace("begin routers\n", "begin routers\nfirst:\n  "
                               "driver = dnslookup\n  transport = remote_smtp\n"))
     lab.refused("postmaster@own.example would not go where it goes now")
+    # The same where the name of a domain stands in a file or a folder alone.
+    os.mkdir(lab.path("folder"))
+    write(lab.path("folder", "third.example"), "")
+    write(lab.path("listed"), "third.example: x\n")
+    for look_up in ("lsearch;" + lab.path("listed"),
+                    "dsearch;" + lab.path("folder"),
+                    "${lookup{$domain}lsearch{%s}{$domain}}" %
+                    lab.path("listed")):
+        write(PLAIN, text.replace(
+            "begin routers\n", "begin routers\nfirst:\n  driver = dnslookup\n"
+            "  domains = ! +local_domains\n  transport = remote_smtp\n"
+            "third:\n  driver = accept\n  domains = %s\n"
+            "  transport = virtual\n" % look_up))
+        lab.refused("postmaster@third.example would not go where it goes now "
+                    "(router = third, transport = virtual)")
+    # What cannot be read (an expression) is asked about if it is wanted.
+    write(PLAIN, text.replace(
+        "begin routers\n", "begin routers\nfirst:\n  driver = dnslookup\n"
+        "  transport = remote_smtp\nthird:\n  driver = accept\n"
+        "  domains = ^.*third[.]example\n  transport = virtual\n"))
+    lab.refused("postmaster@third.example would not go where it goes now",
+                "--domains=in.example,third.example")
+    write(PLAIN, text.replace("begin routers\n", "begin routers\nthird:\n  "
+                              "driver = accept\n  domains = ^none\n"
+                              "  transport = virtual\n"))
+    r = lab.setup("--dry-run")
+    tap.check("Note: whether mail of this host's own stays here was not asked "
+              "of exim -bt for the domains of ^none: " in r.stdout, r)
     write(PLAIN, "dsn_advertise_hosts = *\n" + text)
     before = lab.files()
     lab.refused("Exim does not read what is made of it, but " + PLAIN,
@@ -576,6 +635,57 @@ def plain(lab):
     tap.equal((r.returncode, r.stderr), (0, ""), "by its name")
     os.unlink(PLAIN)
     lab.same(lab.original, "all that")
+
+
+@tap.test("a content filter that hands all back: mail passes it, then comes here; "
+          "one in the transport would be passed over")
+def filtered(lab):
+    with lab.also("conf.d/transport/30_exim4-config_remote_smtp",
+                  "  transport_filter = /bin/cat\n", "a"):
+        lab.refused("transport_filter = /bin/cat")
+    with open(exim.SETTINGS) as f:
+        text = f.read().replace("127.0.0.1.587", "127.0.0.1.587 ; "
+                                "127.0.0.1.%d" % exim.FILTER_PORT)
+    with lab.also("update-exim4.conf.conf", text), \
+            lab.also("conf.d/transport/35_scan", exim.FILTER_TRANSPORT), \
+            lab.also("conf.d/router/050_scan", exim.FILTER_ROUTER):
+        lab.exim.reload()
+        tap.wait_for(lambda: exim.listens(exim.FILTER_PORT), 20, "the filter's port")
+        before, scanned = lab.files(), lab.exim.log().count(" T=scan ")
+        r = lab.setup()
+        tap.equal((r.returncode, r.stderr), (0, ""), "status")
+        inside = len(lab.mailbox("bob@second.example"))
+        lab.flows("filtered", 1)
+        lab.send(["bob@second.example"])
+        lab.wait_mailbox("bob@second.example", inside + 1)
+        tap.equal(lab.exim.log().count(" T=scan "), scanned + 3,
+                  "the probe and two messages passed the filter")
+        lab.undo()
+        lab.same(before, "undo")
+        lab.flows("unfiltered", 0)
+    lab.exim.reload()
+    lab.same(lab.original, "that")
+
+
+@tap.test("what import makes of this host is what set-up needs, as it is; the "
+          "daemons alone may read it")
+def chain(lab):
+    folder, group = "/var/spool/postfix/mailrace", 64998
+    os.makedirs(folder)
+    os.chown(folder, -1, exim.NUMBER)
+    os.chmod(folder, 0o2750)
+    write("/etc/group", "mailrace:x:%d:\n" % group, "a")
+    with import_chain.imported(lab, "exim", milter=False) as command:
+        st = os.stat(command.config)
+        tap.equal((st.st_mode & 0o777, st.st_uid, st.st_gid),
+                  (0o640, 0, group), "who may read it")
+        r = command.run("setup", "exim")
+        tap.equal((r.returncode, r.stderr), (0, ""), "status")
+        lab.send(["chain@in.example"])
+        lab.wait_arrived("chain@in.example")
+        import_chain.wait_recorded("chain@in.example")
+        command.text("setup", "exim", "--undo")
+    lab.same(lab.original, "that")
 
 
 tap.main(Fixture)

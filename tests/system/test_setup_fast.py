@@ -80,6 +80,7 @@ smtpd_sasl_type = dovecot
 smtpd_sasl_path = unix:auth
 syslog_name = mta
 smtpd_authorized_xforward_hosts = 127.0.0.0/8
+smtpd_milters = $non_smtpd_milters
 """
 MASTER = """
 127.0.0.1:587 inet n    -       n       -       -       smtpd
@@ -318,6 +319,10 @@ def set_up(lab):
     tap.equal((r.returncode, r.stderr), (0, ""), "once more")
     tap.check("There is nothing to do." in r.stdout, r.stdout)
     unchanged(lab, made, "that")
+    r = lab.postfix.run("postconf", "-c", lab.postfix.conf, "-xh",
+                        "smtpd_milters")
+    tap.equal(r.stdout, "{ unix:mailrace/milter, default_action=tempfail }\n",
+              "the milter, asked once")
     r = lab.setup(port="10588")
     tap.equal(r.returncode, 1, "at another port")
     tap.check("--undo" in r.stderr, r.stderr)

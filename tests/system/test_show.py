@@ -200,4 +200,37 @@ def help_text(lab):
         tap.check("--retry-recipients" in text and "example: " in text, text)
 
 
+@tap.test("help of words that begin several commands: a line for each of them")
+def help_several(lab):
+    for words, begin, wanted in (
+            (["setup", "--help"], "setup ", ["exim", "postfix"]),
+            (["help", "import"], "import ",
+             ["exim", "opendkim", "pmta", "postfix"]),
+            (["show", "s", "--help"], "show s",
+             ["enders", "ettings", "tatus"])):
+        told = [l[2:] for l in lab.command.text(*words).splitlines()
+                if l.startswith("  ")]
+        tap.equal([l.split("  ")[0] for l in told],
+                  [begin + w for w in wanted], str(words))
+    text = lab.command.text("rotate", "--help")
+    tap.check("usage: mailrace rotate acct [ACCT-FILE]" in text, text)
+
+
+@tap.test("help of one says what its options mean to it")
+def help_own(lab):
+    for words, option, text in (
+            ("import postfix", "--output=FILE", "Write to this file"),
+            ("find", "--output=FORM", "csv (by default), tsv"),
+            ("stats", "--output=FORM", "text (by default)"),
+            ("setup exim", "--senders=LIST", "Only mail of senders in this"),
+            ("setup exim", "--config-dir=DIR", "Debian's folder"),
+            ("drain", "--undo", "Mail is taken again."),
+            ("setup postfix", "--undo", "Put back"),
+            ("mailq", "--json", "As `postqueue -j' does"),
+            ("list", "--json", "The answer as JSON.")):
+        told = lab.command.text(*words.split(), "--help")
+        tap.check("\n  %s\n        %s" % (option, text) in told,
+                  "%s %s: %s" % (words, option, told))
+
+
 tap.main(Fixture)

@@ -127,6 +127,7 @@ start_on(int fd, const char *const *script, unsigned options,
 	const struct timeval each = { 0, MS };
 	struct smtp_session_params p = { .host = "mx.example.net",
 		.helo = "mail.example.org",
+		.peer = { AF_INET, { 192, 0, 2, 1 } },
 		.conf = conf,
 		.tls = o.tls,
 		.no_tls = (options & O_NO_TLS) != 0 };
@@ -192,6 +193,8 @@ make_conf(unsigned options)
 		.max_errors_per_conn = (options & O_ERRORS_1) != 0 ? 1 :
 		    (options & O_ERRORS_2) != 0                    ? 2 :
 								     0,
+		.auth_username = "",
+		.auth_password = "",
 		.use_starttls = (options & O_USE) != 0,
 		.require_starttls = (options & O_REQUIRE) != 0 };
 }

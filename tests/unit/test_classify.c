@@ -99,6 +99,8 @@ static const struct {
 	{ "TLS required and not to be had",
 	    { .kind = OUTCOME_NO_TLS, .phase = PHASE_TLS }, "policy-related",
 	    "4.7.10 (encryption needed)" },
+	{ "not signed in", { .kind = OUTCOME_NO_AUTH, .phase = PHASE_AUTH },
+	    "policy-related", "4.7.0 (other or undefined security status)" },
 	{ "delivered without one",
 	    { .kind = OUTCOME_DELIVERED, .phase = PHASE_DOT, .code = 250 },
 	    "other", "2.0.0 (success)" },

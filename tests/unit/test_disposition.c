@@ -66,6 +66,10 @@ static const struct {
 	{ "no TLS though it is required",
 	    { OUTCOME_NO_TLS, PHASE_TLS, 0, { 0 }, .text = "" }, 0,
 	    DISPOSE_RETRY, "4.7.10 (encryption needed)", "policy-related" },
+	{ "the server does not sign us in",
+	    { OUTCOME_NO_AUTH, PHASE_AUTH, 535, { 5, 7, 8 }, .text = "" }, 0,
+	    DISPOSE_RETRY, "4.7.0 (other or undefined security status)",
+	    "policy-related" },
 	{ "never tried", { OUTCOME_UNSENT, PHASE_MAIL, 0, { 0 }, .text = "" },
 	    99 * HOUR, DISPOSE_UNUSED, "4.0.0 (undefined status)", "other" },
 	{ "at the last attempt that comes in time",
@@ -133,8 +137,8 @@ static void
 test_kinds(void)
 {
 	static const char want[] = /* called, worked or broke, tries the next */
-	    "cw- cwn cbn cbn c-n --- --- --- --- --- --- --- --- --- --- --- --- "
-	    "cw- cw- cw- cw- c-- --- --- --- --- --- --- --- --- --- --- --- --- ";
+	    "cw- cwn cbn cbn c-n c-n --- --- --- --- --- --- --- --- --- --- --- --- "
+	    "cw- cw- cw- cw- c-- c-- --- --- --- --- --- --- --- --- --- --- --- --- ";
 	static const enum outcome_phase phases[] = { PHASE_EHLO, PHASE_DOT };
 	static const struct effects nothing;
 	char got[sizeof(want)];

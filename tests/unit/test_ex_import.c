@@ -106,6 +106,33 @@ show(const struct buf *b)
 	(void)printf("#   %.*s\n", (int)b->len, b->p);
 }
 
+/* ---- from whom notifications are ------------------------------------------- */
+
+static const struct {
+	const char *value, *said;
+} froms[] = {
+	{ "Club <a@b.example>", "custom-dsn-from-header Club <a@b.example>" },
+	{ "\"A Club\" <a@b.example>",
+	    "custom-dsn-from-header A Club <a@b.example>" },
+	{ "\"A Club <a@b.example>", "<a@b.example>: no closing quote" },
+	{ "A Club", "dsn_from = A Club  (main section)\n      manual: " },
+};
+
+static void
+test_from(size_t i)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+
+	w.main = REGION_JOIN(w.rg, "dsn_from = ", froms[i].value, "\n");
+	w.set = w.main;
+	import(&w, ROUTER, CLIENT, &out);
+	if (!ok(has(&out, froms[i].said), "dsn_from %s", froms[i].value))
+		show(&out);
+	buf_fini(&out);
+	region_free(&w.rg);
+}
+
 /* ---- what it would run ----------------------------------------------------- */
 
 static void
@@ -394,6 +421,52 @@ test_tls(size_t i)
 	region_free(&w.rg);
 }
 
+/* Whose certificates are believed. */
+static const struct {
+	const char *options, *said, *absent;
+} verified[] = {
+	{ "tls_verify_hosts = *\n", "    smtp-tls-ca-file system  #",
+	    "UNSAFE" },
+	{ "tls_verify_hosts = *\ntls_verify_certificates = /ca.pem\n",
+	    "    smtp-tls-ca-file /ca.pem  #", "smtp-tls-ca-file system" },
+	{ "tls_verify_hosts = *\ntls_verify_certificates = /etc/ssl/certs\n",
+	    "    smtp-tls-ca-file system  #", "ca-file /etc" },
+	{ "tls_verify_hosts = *\ntls_verify_certificates = /ca/\n",
+	    "manual: write smtp-tls-ca-file", "    smtp-tls-ca-file" },
+	{ "tls_verify_hosts = *\ntls_verify_certificates = ${if eq{$host}{a}{/a}}\n",
+	    "manual: write smtp-tls-ca-file", "    smtp-tls-ca-file" },
+	{ "tls_verify_hosts =\n", "require-starttls no",
+	    "    smtp-tls-ca-file" },
+	{ "hosts_avoid_tls = *\ntls_verify_hosts = *\n", "use-starttls no",
+	    "    smtp-tls-ca-file" },
+	{ "tls_verify_hosts = *\ntls_verify_cert_hostnames = \n",
+	    "has to be in its certificate", "UNSAFE" },
+	{ "tls_verify_hosts = *\ntls_verify_cert_hostnames = *\n",
+	    "    smtp-tls-ca-file system  #", "has to be in its certificate" },
+};
+
+static void
+test_verified(size_t i)
+{
+	struct world w = { .rg = region_new() };
+	struct buf out = { 0 };
+	const char *line = verified[i].options;
+	const char *set = "# 1 \"/x\"\nbegin transports\n  out:\n";
+
+	for (; *line != '\0'; line += strcspn(line, "\n") + 1)
+		set = REGION_JOIN(w.rg, set, "    ",
+		    region_strndup(w.rg, line, strcspn(line, "\n")), "\n");
+	w.set = set;
+	import(&w, ROUTER, REGION_JOIN(w.rg, CLIENT, verified[i].options),
+	    &out);
+	if (!ok(has(&out, verified[i].said) && !has(&out, verified[i].absent),
+		"%s", verified[i].options))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 /* Where the units and the sample have it, which Exim's user may reach. */
 static void
 test_doors(void)
@@ -556,6 +629,8 @@ main(void)
 	test_auth_list();
 	for (size_t i = 0; i < sizeof(tls) / sizeof(*tls); i++)
 		test_tls(i);
+	for (size_t i = 0; i < sizeof(verified) / sizeof(verified[0]); i++)
+		test_verified(i);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
 		test_retry(i);
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
@@ -565,6 +640,8 @@ main(void)
 		test_passwords(i);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
 		test_lost(i);
+	for (size_t i = 0; i < sizeof(froms) / sizeof(froms[0]); i++)
+		test_from(i);
 	test_selector();
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
 		test_shown(i);

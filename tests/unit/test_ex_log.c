@@ -17,11 +17,12 @@ static const struct log_case cases[] = {
 		.mx = "mx.example.net",
 		.size = 4400,
 		.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384",
+		.trusted = true,
 		.text = "250 2.0.0 said \"ok\"" },
 	    LOG_SENT, { 2, 0, 0 }, 1, .orig = "list@example.com",
 	    .want = ID " => bob@example.net <list@example.com> "
 		       "F=<ann@example.com> " ROUTE " S=4400 " MX
-		       " X=TLSv1.3:TLS_AES_256_GCM_SHA384 "
+		       " X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=yes "
 		       "C=\"250 2.0.0 said \\\"ok\\\"\" QT=3s DT=0s\n" },
 	{ "and a second recipient",
 	    { .kind = OUTCOME_DELIVERED,
@@ -36,19 +37,22 @@ static const struct log_case cases[] = {
 		.phase = PHASE_RCPT,
 		.code = 451,
 		.mx = "mx.example.net",
+		.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384",
 		.text = "451 4.7.1 later" },
 	    LOG_DEFERRED, { 4, 7, 1 }, 1, .again = true,
 	    .want = ID " == bob@example.net " ROUTE " defer (-44) " MX
-		       ": SMTP error from remote mail server after "
+		       " DT=0s: SMTP error from remote mail server after "
 		       "RCPT TO:<bob@example.net>: 451 4.7.1 later\n" },
 	{ "refused, with its data",
 	    { .kind = OUTCOME_REPLY,
 		.phase = PHASE_DOT,
 		.code = 554,
 		.mx = "mx.example.net",
+		.tls = "TLSv1.2 ECDHE-RSA-AES128-SHA",
 		.text = "554 spam" },
 	    LOG_BOUNCED, { 5, 7, 1 }, 1,
 	    .want = ID " ** bob@example.net F=<ann@example.com> " ROUTE " " MX
+		       " X=TLS1.2:ECDHE-RSA-AES128-SHA:128 CV=no"
 		       ": SMTP error from remote mail server after "
 		       "end of data: 554 spam\n" },
 	{ "lost",
@@ -58,7 +62,7 @@ static const struct log_case cases[] = {
 		.text = "connection lost" },
 	    LOG_DEFERRED, { 4, 4, 2 }, 1,
 	    .want = ID " == bob@example.net " ROUTE " defer (-18) " MX
-		       ": connection lost\n" },
+		       " DT=0s: connection lost\n" },
 	{ "too old",
 	    { .kind = OUTCOME_TIMEOUT,
 		.phase = PHASE_RESOLVE,

@@ -4,20 +4,27 @@
 
 #include <string.h>
 
+#include "compat/exim/ex_lookup.h"
 #include "tests/tap.h"
 
 static const char main_options[] = "primary_hostname = mx.example\n";
 static const char routers[] =
     "virtual router:\ndriver = accept\n"
     "domains = own.example : ! other.example : *.below.example\n"
-    "looked router:\ndriver = accept\ndomains = ${lookup{true:a.b}}\n"
+    "looked router:\ndriver = accept\n"
+    "domains = ${lookup{$domain}lsearch{/looked}{$domain}}\n"
+    "run router:\ndriver = accept\ndomains = ${run{/bin/domains}}\n"
+    "hubbed router:\ndriver = manualroute\n"
+    "domains = ${if exists{/hubs}{partial-lsearch;/hubs}fail}\n"
+    "none router:\ndriver = accept\n"
+    "domains = ${if exists{/none}{lsearch;/none}fail}\n"
     "named router:\ndriver = redirect\ndomains = +local_domains : +more\n"
     "out router:\ndriver = dnslookup\ntransport = remote\n"
     "domains = ! +local_domains\n";
 static const char lists[] =
     "domainlist local_domains = @ : localhost : own.example\n"
-    "domainlist more = <; m.example ; +again ; lsearch;;/x\n"
-    "domainlist again = +more : a.example\n"
+    "domainlist more = <; m.example ; +again ; cdb;;/x ; * ; @[]\n"
+    "domainlist again = +more : a.example : ! lsearch;/many : ^b.*\n"
     "domainlist not_named = n.example\n";
 
 static const struct {
@@ -61,11 +68,49 @@ static const struct {
 	    NULL },
 };
 
+/* As Exim, of a list that depends on nothing. */
+static const char *
+expand(void *site, const char *text)
+{
+	(void)site;
+	return strstr(text, "/hubs") != NULL ?
+	    "partial-lsearch;/hubs" :
+	    "Failed: it failed and there is no alternative";
+}
+
+static bool
+keys(void *ctx, struct ex_lookup *l)
+{
+	struct buf text = { .p = NULL };
+	bool known;
+
+	buf_printf(&text, "%s.example\n", l->path + 1);
+	for (int i = 0; i < EX_OWN_OF_FILE + 3 && l->path[1] == 'm'; i++)
+		buf_printf(&text, "%d.example\n", i);
+	known = ex_lookup_read(ctx, (struct slice){ text.p, text.len }, l);
+	buf_fini(&text);
+	return known;
+}
+
+static void
+print(struct region *rg, const struct ex_own *own, struct buf *out)
+{
+	for (size_t i = 0; i < own->points.n; i++) {
+		const char *name = ex_own_address(rg, &own->points.v[i]) + 11;
+
+		if (strspn(name, "0123456789") == 0)
+			buf_printf(out, "%s\n", name);
+	}
+	for (size_t i = 0; i < own->unknown_n; i++)
+		buf_printf(out, "unknown %s\n", own->unknown[i]);
+	buf_printf(out, "%zu more\n", own->left);
+}
+
 int
 main(void)
 {
 	struct buf out = { .p = NULL };
-	struct ex_points points;
+	struct ex_own own;
 	struct host_plan p;
 	struct ex_facts f;
 	struct ex_setup s = { .f = &f, .p = &p };
@@ -76,18 +121,27 @@ main(void)
 	(void)ex_conf_read(f.conf, EX_MAIN, slice_of(main_options), &e);
 	(void)ex_conf_read(f.conf, EX_ROUTER, slice_of(routers), &e);
 	(void)ex_conf_read_file(f.conf, slice_of(lists), &e);
-	ex_own_points(&f, p.rg, &points);
-	for (size_t i = 0; i < points.n; i++)
-		buf_printf(&out, "%s\n",
-		    ex_own_address(p.rg, &points.v[i]) + 11);
+	ex_own_read(&(struct ex_own_asks){ &f, &(struct ex_files){ keys, p.rg },
+			expand, NULL },
+	    p.rg, &own);
+	print(p.rg, &own, &out);
 	is_str(buf_cstr(&out),
-	    "own.example\nother.example\nany.below.example\nmx.example\n"
-	    "localhost\nm.example\na.example\n",
+	    "own.example\nother.example\nany.below.example\nlooked.example\n"
+	    "hubs.example\nmx.example\nlocalhost\nm.example\na.example\n"
+	    "many.example\n"
+	    "unknown ${run{/bin/domains}}: it has ${run\n"
+	    "unknown cdb;/x: keys of such files cannot be listed\n"
+	    "unknown ^b.*: no name of a domain\n"
+	    "4 more\n",
 	    "the domains");
 	buf_fini(&out);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *left = ex_own_left(&s, "a@own.example",
-		    cases[i].now, cases[i].then);
+		const char *left = ex_own_left(&s, cases[i].now, cases[i].then);
+
+		if (left == NULL &&
+		    ex_own_is_taken("a@own.example", cases[i].now,
+			cases[i].then))
+			left = "undeliverable";
 
 		is_str(left == NULL ? "" : left,
 		    cases[i].want == NULL ? "" : cases[i].want, cases[i].label);

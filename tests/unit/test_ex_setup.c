@@ -29,16 +29,21 @@
 	"  driver = accept\n"
 #define ALL "  domains = ! +local_domains\n"
 #define LMTP "  transport = mailrace_lmtp\n  no_verify\n\nout:\n"
-#define TRANSPORT \
+#define WHOSE(id) \
+	"  headers_remove = X-Mailrace-Meta\n" \
+	"  headers_add = X-Mailrace-Meta: v=1; " id \
+	"client=$sender_host_address; auth=${if and{" \
+	"{def:sender_host_address}{def:authenticated_id}}" \
+	"{${base64:$authenticated_id}}}\n"
+#define WHOSE_NOW WHOSE("id=$message_exim_id; ")
+#define TRANSPORT_WITH(whose) \
 	"begin transports\n# Mailrace (mailrace setup exim): the transport\n" \
 	"mailrace_lmtp:\n" \
 	"  debug_print = \"T: mailrace for $local_part@$domain\"\n" \
 	"  driver = lmtp\n  batch_max = 500\n  timeout = 5m\n" \
-	"  socket = /run/lmtp\n  user = ex\n  group = ex\n  initgroups\n" \
-	"  headers_remove = X-Mailrace-Meta\n" \
-	"  headers_add = X-Mailrace-Meta: v=1; client=$sender_host_address; " \
-	"auth=${if and{{def:sender_host_address}{def:authenticated_id}}" \
-	"{${base64:$authenticated_id}}}\n"
+	"  socket = /run/lmtp\n  user = ex\n  group = ex\n" \
+	"  initgroups\n" whose
+#define TRANSPORT TRANSPORT_WITH(WHOSE_NOW)
 #define ROUTERS \
 	"out router:\ndriver = dnslookup\ndomains = ! +local_domains\n" \
 	"transport = remote\n"
@@ -196,10 +201,10 @@ static const struct {
 	{ "TLS, as far as it goes", "", ROUTERS,
 	    REMOTE "tls_verify_hosts = mx.example\ntls_crl = /crl\n", EX_ALL,
 	    NULL, NULL,
-	    "no: transport remote has tls_crl = /crl: Mailrace has nothing "
-	    "that does the same, and mail would go out with less\n"
-	    "no: transport remote has tls_verify_hosts = mx.example: Mailrace "
-	    "has nothing that does the same, and mail would go out with "
+	    "no: transport remote has tls_crl = /crl: it is not known "
+	    "whether Mailrace does the same, and mail could go out with less\n"
+	    "no: transport remote has tls_verify_hosts = mx.example: it is not "
+	    "known whether Mailrace does the same, and mail could go out with "
 	    "less\n" },
 	{ "a transport by expansion", "",
 	    "out router:\ndriver = dnslookup\ntransport = ${y}\n", REMOTE,
@@ -299,7 +304,7 @@ static const struct {
 	{ "there is a password for the smarthost", SMARTHOST, TRY PASSWORD "\n",
 	    CLIENT,
 	    "no: transport remote has " TRY PASSWORD
-	    ": Mailrace does not sign in at other servers",
+	    ": Mailrace would have to sign in there; write <domain>",
 	    NULL, NULL, NULL },
 	{ "for the one with a port", SMARTHOST, TRY "${$host}\n", CLIENT,
 	    "no: transport remote has " TRY "${$host}: ", NULL, NULL, NULL },
@@ -458,7 +463,7 @@ questions(void)
 	}
 }
 
-/* ---- places that are not there, or twice --------------------------------- */
+/* ---- places that are not there, or twice, or done --------------------------------- */
 
 static const struct {
 	const char *label, *text, *want;
@@ -471,6 +476,16 @@ static const struct {
 	    "begin transports\n",
 	    "no: conf:3: router out is there more than once: which one holds "
 	    "cannot be told\n" },
+	{ "an earlier set-up, whose transport says no id",
+	    "begin routers\n" ROUTER ALL LMTP TRANSPORT_WITH(WHOSE("")) "\n",
+	    NOTES "text conf = " WHOSE_NOW },
+	{ "and another than that",
+	    "begin routers\n" ROUTER ALL LMTP TRANSPORT_WITH(
+		WHOSE("x=; ")) "\n",
+	    "no: conf has \"# Mailrace (mailrace setup exim): the transport\", "
+	    "and otherwise than it would be now: first mailrace setup exim "
+	    "--undo\n" },
+	{ "this one", "begin routers\n" ROUTER ALL LMTP TRANSPORT "\n", NOTES },
 	{ "otherwise",
 	    "begin routers\n# Mailrace (mailrace setup exim): the router\n"
 	    "mailrace:\nout:\nbegin transports\n",
@@ -480,7 +495,7 @@ static const struct {
 };
 
 static void
-not_there(void)
+in_place(void)
 {
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		struct ex_source source = { "conf", slice_of(places[i].text) };
@@ -590,6 +605,6 @@ main(void)
 	plans();
 	questions();
 	sign_in();
-	not_there();
+	in_place();
 	return done_testing();
 }

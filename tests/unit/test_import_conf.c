@@ -42,6 +42,7 @@ test_effects(void)
 
 static const char wanted[] =
     "host-name a.example\n"
+    "#mark-key-file /k  # make it\n"
     "\n# ---- where mail goes out from\n"
     "\n"
     "# the first\n"
@@ -57,7 +58,12 @@ static const char wanted[] =
     "<domain *>\n"
     "    retry-after 5m  # x, main.cf:1\n"
     "    #helo-host (only with --output)  # y, main.cf:2\n"
-    "</domain>\n";
+    "</domain>\n"
+    "\n# ---- what is recorded of it\n"
+    "\n"
+    "<acct-file /a>\n"
+    "    records d\n"
+    "</acct-file>\n";
 
 /* A secret that takes effect: no directive of <domain> is one yet. */
 static void
@@ -78,6 +84,12 @@ take_all(struct import_conf *c)
 	ok(!import_take(all, &y, "use-it", "s3cret", NULL), "unknown");
 	ok(import_add(top, "host-name", "a.example", NULL), "added");
 	ok(!import_add(top, "host-name", "a#b", NULL), "not added");
+	ok(import_offer(top, "mark-key-file", "/k", "make it"), "offered");
+	ok(!import_offer(top, "check-pra-outbound", "yes", NULL),
+	    "not offered");
+	ok(import_add(import_block(c, top, "acct-file", "/a"), "records", "d",
+	       NULL),
+	    "at the end");
 	import_remark(a, "the first");
 	ok(import_take(a, &maxproc, "max-smtp-out", "7", NULL), "in a block");
 	ok(import_add(import_block(c, a, "domain", "*"), "max-smtp-out", "4",

@@ -19,6 +19,14 @@
 #define B64_48 "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh"
 #define B64_240 B64_48 B64_48 B64_48 B64_48 B64_48
 #define B64_340 B64_240 B64_48 B64_48 "YWFh"
+#define ID "1xV3uw-0000AB-2C"
+/* A sender may be "x id FAKE"@d.test, and have brackets in its quotes. */
+#define FROM(sender) \
+	"Received: from c.test by mx.test with esmtp (Exim)\r\n" \
+	"\t(envelope-from <\"" sender "\"@d.test>)\r\n" \
+	"\tid " ID "\r\n"
+#define FORGED FROM("x id 1xAAAA-000000-00 y")
+#define BROKEN FROM("x) id 1xAAAA-000000-00 (y")
 #define UNREAD "451 4.3.5 X-Mailrace-Meta cannot be read"
 
 static const struct {
@@ -76,8 +84,31 @@ static const struct {
 	    "", "" },
 	{ "cut by a NUL", META "client=192.0.2.8; auth=YQBi\r\n", UNREAD, "",
 	    "" },
+	{ "two ids", META "id=" ID "; id=" ID "; client=; auth=\r\n", UNREAD,
+	    "", "" },
+	{ "an id behind the user",
+	    META "client=192.0.2.8; auth=YQ==; id=" ID "\r\n", UNREAD, "", "" },
+	{ "nothing but an id", META "id=" ID "\r\n", UNREAD, "", "" },
 	{ "too long", META "client=192.0.2.8; auth=" B64_340 "YQ==\r\n", UNREAD,
 	    "", "" },
+};
+
+/* Under which id Exim had it: what its transport says, and nothing else. */
+static const struct {
+	const char *label, *trace, *told, *want;
+} ids[] = {
+	{ "Exim's", TRACE, "id=" ID "; ", ID },
+	{ "since Exim 4.97", TRACE, "id=1xV3uw-00000000ABC-2C3D; ",
+	    "1xV3uw-00000000ABC-2C3D" },
+	{ "whatever the sender calls itself", BROKEN, "id=" ID "; ", ID },
+	{ "no other counts", FORGED, "id=4FXq2b1; ", "" },
+	{ "nor none", FORGED, "id=; ", "" },
+	{ "nor one of both widths", FORGED, "id=1xV3uw-0000AB-2C3D; ", "" },
+	{ "nor a longer one", FORGED, "id=" ID ".; ", "" },
+	{ "nor a shorter one", FORGED, "id=1xV3u-0000AB-2C; ", "" },
+	{ "nor one without the end", FORGED, "id=1xV3uw; ", "" },
+	{ "an earlier set-up says none", FORGED, "", ID },
+	{ "then none that the sender may have written", BROKEN, "", "" },
 };
 
 static const char *doors[] = { "/door" };
@@ -157,6 +188,26 @@ test_field(void)
 		       "\nX-Mailrace", 10) == NULL ||
 			strstr(cases[i].head, "\r\n\r\n") != NULL,
 		    "it goes");
+	}
+	client_close(&c);
+}
+
+static void
+test_ids(void)
+{
+	struct client c;
+
+	open_door(&c, true, INGRESS_LMTP);
+	ok(client_talk(&c, EXIM_HELLO), "hello");
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct buf head = { 0 };
+
+		buf_printf(&head, "%s" META "%sclient=192.0.2.8; auth=\r\n",
+		    ids[i].trace, ids[i].told);
+		ok(begins(send_text(&c, buf_cstr(&head)), "250 2.1.5"),
+		    "%s: taken", ids[i].label);
+		is_str(world.store.env.host_id, ids[i].want, ids[i].label);
+		buf_fini(&head);
 	}
 	client_close(&c);
 }
@@ -283,6 +334,7 @@ main(void)
 {
 	world_init();
 	test_field();
+	test_ids();
 	test_others();
 	test_rates();
 	test_lists();

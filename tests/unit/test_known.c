@@ -314,8 +314,8 @@ static const struct {
 	{ "domain a.com", "dkim-algorithm md5",
 	    "none of any|rsa-sha256|rsa-sha1|ed25519-sha256" },
 	{ "domain a.com", "dkim-identity x", "neither an address nor @domain" },
-	{ "domain a.com", "smtp-tls-ca-file /x", "smtp-tls-ca-file protects" },
-	{ "domain a.com", "smtp-tls-ca-file \"\"", NULL },
+	{ "domain a.com", "use-dane yes", "use-dane protects" },
+	{ "domain a.com", "use-dane no", NULL },
 	{ "domain a.com", "queue-priority 101", "101 is more than 100" },
 	{ "domain a.com", "max-smtp-ot 3",
 	    "main:2: unknown directive max-smtp-ot in <domain>; did you mean "

@@ -97,10 +97,10 @@ static const struct {
 
 #define SIGNS_IN \
 	"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = " \
-	"inline:{{one.test=joe:s1},{two.test=joe:s1},{[other.test]=ann:s2}}\n"
+	"inline:{{one.test=joe:s1},{two.test=joe:s1},{[other.test]=ann:s2}," \
+	"{odd.test=jo e:s\"1},{hash.test=joe:s#1},{[none.test]:25=joe:}}\n"
 #define NONE "auth-username \"\""
 
-/* auth-username has no effect yet: the report has what would be written. */
 static const struct {
 	const char *label, *set, *said;
 } passwords[] = {
@@ -140,6 +140,74 @@ static const struct {
 	    "inline:{{@a.example=[other.test]}}\n"
 	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
 	    "auth-username ann|" NONE },
+	{ "what must be in quotes", "relayhost = [odd.test]\n",
+	    "auth-username \"jo e\"|!s\"1" },
+	{ "a password that no line can have", "relayhost = [hash.test]\n",
+	    "auth-username and auth-password: a value with a #|!s#1|!" NONE },
+	{ "no password", "relayhost = [none.test]:25\n",
+	    "it is not USER:PASSWORD" },
+	{ "passwords in clear",
+	    "relayhost = [one.test]\n"
+	    "smtp_sasl_security_options = noanonymous\n",
+	    "use-unencrypted-plain-auth yes beside|"
+	    "    use-unencrypted-plain-auth yes" },
+	{ "passwords in clear, and all in TLS",
+	    "relayhost = [one.test]\nsmtp_tls_security_level = encrypt\n"
+	    "smtp_sasl_security_options = noanonymous\n",
+	    "there is no mail without|!use-unencrypted-plain-auth" },
+	{ "other mechanisms alone",
+	    "relayhost = [one.test]\n"
+	    "smtp_sasl_security_options = noplaintext, noactive\n",
+	    "the mechanism cannot be chosen|!use-unencrypted-plain-auth" },
+};
+
+#define FALLBACK "smtp_fallback_relay = [two.test]\n"
+
+static const struct {
+	const char *label, *set, *said;
+} fallbacks[] = {
+	{ "behind a relay", "relayhost = [one.test]:26\n" FALLBACK,
+	    "smtp-hosts one.test:26; two.test|other mail has no fallback" },
+	{ "behind MX hosts", FALLBACK, "behind MX hosts there is no fallback" },
+	{ "beside passwords", SIGNS_IN "relayhost = [one.test]\n" FALLBACK,
+	    "smtp-hosts one.test|!one.test; two.test|the password of "
+	    "relayhost" },
+	{ "beside TLS policies",
+	    "smtp_tls_policy_maps = inline:{{[one.test] = encrypt}}\n"
+	    "relayhost = [one.test]\n" FALLBACK,
+	    "!one.test; two.test|and its TLS" },
+};
+
+/* What the host keeps is not sent out by us either. */
+static const struct {
+	const char *label, *set, *said;
+} own_domains[] = {
+	{ "one by one, each once",
+	    "mydestination = mx.test, localhost\n"
+	    "virtual_mailbox_domains = a.example b.example mx.test\n",
+	    "host-domain mx.test|host-domain a.example|host-domain b.example|"
+	    "as host-domain: 2" },
+	{ "below a domain that is relayed", "relay_domains = r.example\n",
+	    "host-domain r.example|!host-domain [*.]r.example" },
+	{ "below it, where that counts",
+	    "parent_domain_matches_subdomains = relay_domains\n"
+	    "relay_domains = r.example\n",
+	    "host-domain [*.]r.example" },
+	{ "all below a domain", "relay_domains = .r.example\n",
+	    "host-domain *.r.example" },
+	{ "a table; addresses are no domains",
+	    "virtual_alias_domains = inline:{{a.example=x},{joe@b.example=y}}"
+	    "\n",
+	    "host-domain a.example|!host-domain b.example" },
+	{ "a pattern", "relay_domains = static:all\n",
+	    "it has a pattern of domains" },
+	{ "an exclusion", "relay_domains = !x.example, y.example\n",
+	    "host-domain y.example|!host-domain x.example|what is excluded" },
+	{ "no domain, and an address",
+	    "mydestination = ex_ample!, [192.0.2.1]\n",
+	    "!host-domain ex|it is not known which domains|!192.0.2.1]  (" },
+	{ "a file that is not there", "mydestination = /none\n",
+	    "/none: not there" },
 };
 
 #define OWN(name, value) "out/unix/" name " = " value "\n"
@@ -239,6 +307,90 @@ test_policy(size_t i, struct region *rg)
 	buf_fini(&out);
 }
 
+#define CA "smtp_tls_CAfile = /ca.pem\n"
+#define SECURE "smtp_tls_security_level = secure\n" MATCH
+#define MATCH \
+	"smtp_tls_secure_cert_match = nexthop, dot-nexthop\n" \
+	"smtp_tls_verify_cert_match = hostname\n"
+#define POLICY(level) \
+	"smtp_tls_security_level = may\n" MATCH CA \
+	"smtp_tls_policy_maps = inline:{{foo.test = " level "}}\n"
+
+/* What levels ask beside TLS. */
+static const struct {
+	const char *label, *set, *own, *said;
+} levels[] = {
+	{ "secure", SECURE CA, "",
+	    "require-starttls yes|smtp-tls-ca-file /ca.pem|"
+	    "smtp-tls-cert-match nexthop, dot-nexthop|!UNSAFE|"
+	    "!smtp-tls-allow|!smtp-tls-ciphers" },
+	{ "verify", "smtp_tls_security_level = verify\n" MATCH CA, "",
+	    "smtp-tls-ca-file /ca.pem|!smtp-tls-cert-match|!stands in" },
+	{ "an old form of verify", "smtp_enforce_tls = yes\n" MATCH CA, "",
+	    "smtp-tls-ca-file /ca.pem" },
+	{ "an old form of encrypt",
+	    "smtp_enforce_tls = yes\nsmtp_tls_enforce_peername = no\n" MATCH CA,
+	    "", "require-starttls yes|!smtp-tls-ca-file" },
+	{ "authorities of the system",
+	    SECURE "smtp_tls_CApath = /etc/ssl/certs/\n", "",
+	    "smtp-tls-ca-file system|!stands in" },
+	{ "those that OpenSSL adds", SECURE "tls_append_default_CA = yes\n", "",
+	    "smtp-tls-ca-file system" },
+	{ "no authorities", SECURE "smtp_tls_CApath = /x\n", "",
+	    "!smtp-tls-ca-file system|names no authorities; use-starttls yes, "
+	    "require-starttls yes in" },
+	{ "names of a policy", POLICY("secure match=foo.test:.bar.test"), "",
+	    "smtp-tls-cert-match foo.test, .bar.test|smtp-tls-ca-file /ca.pem|"
+	    "!nothing here" },
+	{ "several lists of names", POLICY("verify match=nexthop match=x.test"),
+	    "", "smtp-tls-cert-match nexthop, x.test" },
+	{ "a name that is none", POLICY("secure match=nexthop:*.x"), "",
+	    "smtp-tls-cert-match nexthop  #|nothing here is like match=*.x" },
+	{ "names without a certificate", POLICY("encrypt match=foo.test"), "",
+	    "nothing here is like match=foo.test|!smtp-tls-cert-match" },
+	{ "versions that are named",
+	    POLICY("encrypt protocols=TLSv1.1:TLSv1.2"), "",
+	    "smtp-tls-allow-tlsv1 no|smtp-tls-allow-tlsv1.1 yes|"
+	    "smtp-tls-allow-tlsv1.3 no|!smtp-tls-allow-tlsv1.2|!nothing here" },
+	{ "versions from one on", POLICY("encrypt protocols=>=TLSv1.3"), "",
+	    "smtp-tls-allow-tlsv1.2 no|!smtp-tls-allow-tlsv1.3" },
+	{ "versions up to one", POLICY("encrypt protocols=<=TLSv1.2"), "",
+	    "smtp-tls-allow-tlsv1.3 no|!smtp-tls-allow-tlsv1.2|"
+	    "!smtp-tls-allow-tlsv1 " },
+	{ "versions without one", POLICY("may protocols=!TLSv1:!SSLv3"), "",
+	    "smtp-tls-allow-tlsv1 no|!smtp-tls-allow-tlsv1.1" },
+	{ "a version that is none", POLICY("may protocols=TLSv9"), "",
+	    "nothing here is like protocols=TLSv9|!smtp-tls-allow" },
+	{ "versions where TLS must be, and where not",
+	    POLICY("encrypt") "smtp_tls_mandatory_protocols = >=TLSv1.3\n"
+			      "smtp_tls_protocols = >=TLSv1.2\n",
+	    "",
+	    "smtp-tls-allow-tlsv1.1 no|smtp-tls-allow-tlsv1.2 no|"
+	    "it counts for levels above may, as smtp-tls-allow" },
+	{ "a grade of ciphers", POLICY("encrypt ciphers=high"), "",
+	    "smtp-tls-ciphers HIGH:!aNULL|!nothing here" },
+	{ "and what it is without",
+	    POLICY("encrypt ciphers=high exclude=3DES:CAMELLIA"), "",
+	    "smtp-tls-ciphers HIGH:!aNULL:!3DES:!CAMELLIA" },
+	{ "ciphers that are left out",
+	    POLICY("encrypt") "smtp_tls_exclude_ciphers = RC4\n"
+			      "smtp_tls_mandatory_exclude_ciphers = SHA1\n",
+	    "",
+	    "smtp-tls-ciphers DEFAULT:!RC4:!SHA1|smtp-tls-ciphers DEFAULT:!RC4  #" },
+	{ "a grade that is not", POLICY("encrypt ciphers=null"), "",
+	    "nothing here is like ciphers=null|!smtp-tls-ciphers" },
+	{ "what is not here", POLICY("encrypt servername=foo.test"), "",
+	    "nothing here is like servername=foo.test" },
+	{ "a fingerprint", POLICY("fingerprint match=aa:bb"), "",
+	    "nothing here is like match=aa:bb|stands in its place|"
+	    "!smtp-tls-ca-file" },
+	{ "a service that asks less",
+	    SECURE CA "sender_dependent_default_transport_maps = "
+		      "inline:{{@a.test=out}}\n",
+	    "out/unix/smtp_tls_security_level = encrypt\n",
+	    "smtp-tls-ca-file \"\"|smtp-tls-cert-match \"\"" },
+};
+
 int
 main(void)
 {
@@ -253,11 +405,21 @@ main(void)
 		check(passwords[i].label,
 		    REGION_JOIN(rg, SIGNS_IN, passwords[i].set), "",
 		    passwords[i].said);
+	for (size_t i = 0; i < sizeof(fallbacks) / sizeof(fallbacks[0]); i++)
+		check(fallbacks[i].label, fallbacks[i].set, "",
+		    fallbacks[i].said);
+	for (size_t i = 0; i < sizeof(own_domains) / sizeof(own_domains[0]);
+	     i++)
+		check(own_domains[i].label, own_domains[i].set, "",
+		    own_domains[i].said);
 	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
 		check(services[i].label, services[i].set, services[i].own,
 		    services[i].said);
 	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
 		test_policy(i, rg);
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		check(levels[i].label, levels[i].set, levels[i].own,
+		    levels[i].said);
 	region_free(&rg);
 	return done_testing();
 }

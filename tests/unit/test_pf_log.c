@@ -34,6 +34,20 @@ static const struct log_case cases[] = {
 		    "to=<bob@example.net>, relay=mx.example.net[192.0.2.25]:25"
 		    ", delay=3, delays=0/2.6/0.25/0.12, dsn=2.0.0, "
 		    "status=sent (250 ok)\n" },
+	{ "whose certificate was good",
+	    { .kind = OUTCOME_DELIVERED,
+		.phase = PHASE_DOT,
+		.mx = "mx.example.net",
+		.tls = "TLSv1.3 TLS_AES_128_GCM_SHA256",
+		.trusted = true,
+		.text = "250 ok" },
+	    LOG_SENT, { 2, 0, 0 }, 1,
+	    .want = "postfix/smtp[7]: Verified TLS connection established to "
+		    "mx.example.net[192.0.2.25]:25: TLSv1.3 with cipher "
+		    "TLS_AES_128_GCM_SHA256 (128/128 bits)\n" SMTP
+		    "to=<bob@example.net>, relay=mx.example.net[192.0.2.25]:25"
+		    ", delay=3, delays=0/2.6/0.25/0.12, dsn=2.0.0, "
+		    "status=sent (250 ok)\n" },
 	{ "and the next one in its transaction",
 	    { .kind = OUTCOME_DELIVERED,
 		.phase = PHASE_DOT,

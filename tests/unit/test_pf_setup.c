@@ -94,7 +94,7 @@ plain(void)
 	    "main mailrace_destination_recipient_limit = 1000\n"
 	    "service 127.0.0.1:10028/inet = 127.0.0.1:10028 inet n - n - - "
 	    "smtpd -o syslog_name=mailrace-dsn -o smtpd_milters="
-	    " -o smtpd_proxy_filter= -o content_filter="
+	    " -o smtpd_milter_maps= -o smtpd_proxy_filter= -o content_filter="
 	    " -o mynetworks=127.0.0.0/8"
 	    " -o smtpd_client_restrictions=permit_mynetworks,reject"
 	    " -o smtpd_helo_restrictions= -o smtpd_sender_restrictions="
@@ -144,6 +144,12 @@ static const struct setup_case cases[] = {
 	    { .dsn = "127.0.0.1:25" }, NULL,
 	    { "no: dsn-host 127.0.0.1:25: smtp/inet in master.cf listens" },
 	    NULL },
+	{ "trivial-rewrite(8) has a route of its own", "",
+	    PF_SERVICES "rewrite unix - - y - - trivial-rewrite "
+			"-o { transport_maps = hash:/t } -o myorigin=x\n",
+	    { .lmtp = NULL }, NULL,
+	    { "no: rewrite/unix in master.cf has -o transport_maps=hash:/t: " },
+	    "myorigin" },
 	{ "domains: not one of the host's own", "", NULL,
 	    { .scope = PF_DOMAINS, .list = "gmail.example,MX.example" }, NULL,
 	    { "no: MX.example is in mydestination" }, NULL },
@@ -205,7 +211,7 @@ static const struct setup_case cases[] = {
 	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
 	    { .lmtp = NULL }, "any.mailrace-setup.invalid smtp-hosts",
 	    { "no: smtp_sasl_auth_enable = yes, with relayhost = [192.0.2.1]: "
-	      "Mailrace does not sign in" },
+	      "Mailrace would have to sign in there; write <domain *> with route" },
 	    NULL },
 	{ "that holds for what goes elsewhere by a route of ours",
 	    "relayhost = [192.0.2.1]\nsmtp_sasl_auth_enable = yes\n", NULL,
@@ -265,8 +271,8 @@ static const struct setup_case cases[] = {
 	    "smtp_tls_mandatory_protocols = >=TLSv1.2\n",
 	    NULL, { .lmtp = NULL },
 	    "any.mailrace-setup.invalid require-starttls",
-	    { "no: smtp_tls_mandatory_ciphers = high: Mailrace has nothing",
-		"no: smtp_tls_mandatory_protocols = >=TLSv1.2: Mailrace" },
+	    { "no: smtp_tls_mandatory_ciphers = high: it is not known",
+		"no: smtp_tls_mandatory_protocols = >=TLSv1.2: it is not" },
 	    NULL },
 	{ "TLS always, but what nobody speaks",
 	    "smtp_tls_security_level = encrypt\n"
@@ -292,7 +298,7 @@ static const struct setup_case cases[] = {
 	    { .tls_policy = SLICE_LIT("a.example may\n"
 				      "b.example encrypt\n") },
 	    "b.example require-starttls",
-	    { "no: smtp_tls_mandatory_ciphers = high: Mailrace" }, NULL },
+	    { "no: smtp_tls_mandatory_ciphers = high: it is not" }, NULL },
 	{ "TLS from the first byte", "smtp_tls_wrappermode = yes\n", NULL,
 	    { .lmtp = NULL }, NULL,
 	    { "no: smtp_tls_wrappermode = yes: TLS begins with STARTTLS" },
@@ -311,9 +317,9 @@ static const struct setup_case cases[] = {
 	    { "no: smtp_tls_policy_maps: .c.example encrypt: put "
 	      "require-starttls yes into <domain any.c.example>",
 		"no: smtp_tls_policy_maps: e.example encrypt ciphers=high: "
-		"Mailrace has nothing",
+		"it is not known",
 		"no: smtp_tls_policy_maps: d.example verify match=hostname: "
-		"Mailrace has nothing" },
+		"it is not known" },
 	    "b.example" },
 
 	/* ---- milters ---- */
@@ -572,6 +578,10 @@ static const struct setup_case fast[] = {
 	    NULL,
 	    { "default_action=tempfail} -o smtpd_milter_maps= -o smtpd_sasl",
 		"note: smtp/inet has smtpd_milter_maps=cidr:/m: for clients" },
+	    "no: " },
+	{ "fast: milters by client, and none of ours",
+	    "smtpd_milter_maps = cidr:/m\n", NULL, .wish = { .fast = "10587" },
+	    NULL, { " -o smtpd_milters= -o smtpd_milter_maps= -o smtpd_sasl" },
 	    "no: " },
 	{ "fast: another service, by the name of its port", "",
 	    PF_SERVICES "submission inet n - n - - smtpd\n",

@@ -207,7 +207,7 @@ static const struct {
 	const char *label, *reply;
 	unsigned flags;
 	uint64_t size_max;
-	const char *keywords;
+	const char *keywords, *auth;
 } ehlos[] = {
 	{ "all",
 	    "250-mx.example.net at your service\r\n250-PIPELINING\r\n"
@@ -217,20 +217,28 @@ static const struct {
 		EHLO_DSN | EHLO_SMTPUTF8,
 	    35882577,
 	    "PIPELINING,SIZE,STARTTLS,8BITMIME,DSN,ENHANCEDSTATUSCODES,"
-	    "SMTPUTF8" },
-	{ "the first line is a name", "250 PIPELINING\r\n", 0, 0, "" },
+	    "SMTPUTF8",
+	    "" },
+	{ "the first line is a name", "250 PIPELINING\r\n", 0, 0, "", "" },
 	{ "any case", "250-x\r\n250-pipelining\r\n250 Size\r\n",
-	    EHLO_PIPELINING | EHLO_SIZE, 0, "pipelining,Size" },
-	{ "no limit", "250-x\r\n250 SIZE 0\r\n", EHLO_SIZE, 0, "SIZE" },
+	    EHLO_PIPELINING | EHLO_SIZE, 0, "pipelining,Size", "" },
+	{ "no limit", "250-x\r\n250 SIZE 0\r\n", EHLO_SIZE, 0, "SIZE", "" },
 	{ "a limit that is no number", "250-x\r\n250 SIZE 1e9\r\n", EHLO_SIZE,
-	    0, "SIZE" },
-	{ "parameters", "250-x\r\n250 AUTH LOGIN PLAIN\r\n", 0, 0, "AUTH" },
+	    0, "SIZE", "" },
+	{ "parameters", "250-x\r\n250 AUTH LOGIN  PLAIN\r\n", EHLO_AUTH, 0,
+	    "AUTH", "LOGIN PLAIN" },
+	{ "mechanisms in the form of before, too",
+	    "250-x\r\n250-AUTH=NTLM\r\n250-Auth X_Y LOGIN\r\n250 AUTH=A\r\n",
+	    EHLO_AUTH, 0, "Auth", "X_Y LOGIN" },
+	{ "mechanisms in that form alone",
+	    "250-x\r\n250-AUTH=\r\n250 auth=LOGIN PLAIN\r\n", 0, 0, "",
+	    "LOGIN PLAIN" },
 	{ "masked by a proxy", "250-x\r\n250-XXXXXXXA\r\n250 ****\r\n", 0, 0,
-	    "XXXXXXXA" },
+	    "XXXXXXXA", "" },
 	{ "not keywords",
-	    "250-x\r\n250-AUTH=LOGIN\r\n250--A\r\n250 PIPELINING,"
+	    "250-x\r\n250-AUTO=LOGIN\r\n250--A\r\n250 PIPELINING,"
 	    "\r\n",
-	    0, 0, "" },
+	    0, 0, "", "" },
 };
 
 static void
@@ -250,6 +258,7 @@ test_ehlo(void)
 		is_int((int64_t)e.size_max, (int64_t)ehlos[i].size_max,
 		    "its size");
 		is_str(e.keywords, ehlos[i].keywords, "its keywords");
+		is_str(e.auth, ehlos[i].auth, "its mechanisms");
 		reply_parser_fini(&p);
 	}
 }

@@ -317,7 +317,6 @@ static const struct {
 	{ "<domain x>\nuse-mta-sts yes\n</domain>", "use-mta-sts protects" },
 	{ "<domain x>\ntype discard\n</domain>", "type protects" },
 	{ "<domain x>\nuse-dane true\n</domain>", "use-dane protects" },
-	{ "<domain x>\nsmtp-tls-ca-file /x\n</domain>", "protects" },
 	{ "<source x>\nsuppression-lists a\n</source>",
 	    "main:2: suppression-lists: there is no <suppression-list a>" },
 };

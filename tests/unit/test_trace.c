@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our Received field, and those of others without the client in them. */
+/* Our Received field, and those of others: without the client, and the id in them. */
 #include "transport/trace.h"
 
 #include "tests/tap.h"
@@ -33,6 +33,32 @@ static const struct {
 	{ "nothing", "", "" },
 };
 
+/* From which Received field which id is taken. */
+static const struct {
+	const char *label, *value, *id;
+} ids[] = {
+	{ "Postfix", " by mx (Postfix, from userid 0) id 4FX; x", "4FX" },
+	{ "in capitals, behind a fold", " by mx\r\n\tID 4FX\r\n\tfor <a@b>; x",
+	    "4FX" },
+	{ "none", " by mx (Postfix); x", "" },
+	{ "nothing behind it", " by mx id ; x", "" },
+	{ "at the end", " by mx id 4FX", "4FX" },
+	{ "part of a word", " by mx id4FX; x", "" },
+	{ "a user's name", " from c\r\n (user: a id FAKE b) by mx id 4FX; x",
+	    "4FX" },
+	{ "a certificate's", " from c (CN \"a id FAKE\") by mx id 4FX; x",
+	    "4FX" },
+	{ "a certificate's, with a bracket behind a quote",
+	    " from c (CN \"( \" ) id FAKE\") by mx id 4FX; x", "" },
+	{ "Exim's sender", " by mx (env <\"a id FAKE b\"@c>) id 1x-2-3; x",
+	    "1x-2-3" },
+	{ "with brackets", " by mx (env <\"a) id FAKE (b\"@c>) id 1x-2-3; x",
+	    "" },
+	{ "and a quote", " by mx (env <\"a\\\") id FAKE (\"@c>) id 1x-2; x",
+	    "" },
+	{ "a recipient", " by mx for <\"a id FAKE b\"@c> id 4FX; x", "4FX" },
+};
+
 int
 main(void)
 {
@@ -49,6 +75,11 @@ main(void)
 
 		is_str(region_strndup(rg, s.p, s.len), cases[i].hidden,
 		    cases[i].label);
+	}
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct slice s = trace_queue_id(slice_of(ids[i].value));
+
+		is_str(region_strndup(rg, s.p, s.len), ids[i].id, ids[i].label);
 	}
 	is_str(trace_field(&t, rg),
 	    "Received: from c.example ([192.0.2.9])\r\n"

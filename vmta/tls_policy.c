@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmta/tls_policy.h"
+
+#include <string.h>
+
+/* While a configuration is judged: a value that cannot be read is NULL. */
+static bool
+is_set(const char *value)
+{
+	return value != NULL && value[0] != '\0';
+}
+
+/* yes, no, or only where TLS is not required. */
+static bool
+is_allowed(const char *word, bool required)
+{
+	return !is_set(word) || strcmp(word, "yes") == 0 ||
+	    (!required && strcmp(word, "no") != 0);
+}
+
+struct tls_allowed
+tls_allowed(const struct queue_conf *conf)
+{
+	return (struct tls_allowed){ .tls10 = is_allowed(conf->smtp_tls10,
+					 conf->require_starttls),
+		.tls11 = is_allowed(conf->smtp_tls11, conf->require_starttls),
+		.tls12 = conf->smtp_tls12,
+		.tls13 = conf->smtp_tls13 };
+}
+
+const char *
+tls_policy_fault(const struct queue_conf *conf, const char **so_r)
+{
+	const struct tls_allowed may = tls_allowed(conf);
+
+	*so_r = "its mail could never be sent";
+	if (conf->require_starttls && !conf->use_starttls)
+		return "require-starttls yes with use-starttls no";
+	if (conf->use_starttls && !may.tls10 && !may.tls11 && !may.tls12 &&
+	    !may.tls13) {
+		if (!conf->require_starttls)
+			*so_r = "write use-starttls no where none is meant";
+		return "no version of TLS is allowed";
+	}
+	*so_r = "nobody would look at certificates";
+	if (conf->smtp_tls_match.n > 0 && !is_set(conf->smtp_tls_authorities))
+		return "smtp-tls-cert-match without smtp-tls-ca-file";
+	return NULL;
+}
+
+/*
+ * A file of authorities may have others in it than when it was read for the
+ * first one: a certificate that has to be good is always judged anew.
+ */
+bool
+tls_policy_holds(const struct queue_conf *opened, const struct queue_conf *now)
+{
+	return now->smtp_tls_authorities[0] == '\0' &&
+	    opened->smtp_tls_authorities[0] == '\0' &&
+	    opened->use_starttls == now->use_starttls &&
+	    opened->require_starttls == now->require_starttls &&
+	    strcmp(opened->smtp_tls10, now->smtp_tls10) == 0 &&
+	    strcmp(opened->smtp_tls11, now->smtp_tls11) == 0 &&
+	    opened->smtp_tls12 == now->smtp_tls12 &&
+	    opened->smtp_tls13 == now->smtp_tls13 &&
+	    strcmp(opened->smtp_tls_ciphers, now->smtp_tls_ciphers) == 0 &&
+	    strcmp(opened->smtp_tls_suites, now->smtp_tls_suites) == 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls_policy - what the settings of a queue say about TLS with servers, where
+ * several directives have to be read together.
+ *
+ * Pure; any thread.
+ */
+
+#ifndef VMTA_TLS_POLICY_H
+#define VMTA_TLS_POLICY_H
+
+#include <stdbool.h>
+
+#include "vmta/snapshot.h"
+
+/* Which versions may be spoken. */
+struct tls_allowed {
+	bool tls10, tls11, tls12, tls13;
+};
+
+struct tls_allowed tls_allowed(const struct queue_conf *conf);
+
+/*
+ * What cannot be meant: mail could never be sent, or would be less safe than
+ * somebody believes; so_r says which.  NULL: nothing.
+ */
+const char *tls_policy_fault(const struct queue_conf *conf, const char **so_r);
+
+/* May a connection that was opened by the one carry mail by the other? */
+bool tls_policy_holds(const struct queue_conf *opened,
+    const struct queue_conf *now);
+
+#endif
