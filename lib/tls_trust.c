@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/check.h"
-#include "lib/conf_hosts.h"
+#include "lib/dns_name.h"
 #include "lib/mem.h"
 #include "lib/net.h"
 #include "lib/str.h"
@@ -26,7 +26,7 @@
 #define NAME_FLAGS X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
 
 /* Of a name, with a dot before it. */
-#define NAME_CAP 258
+#define NAME_CAP (DNS_NAME_CAP + 1)
 
 struct tls_trust {
 	X509_STORE *store;
@@ -177,16 +177,8 @@ is_address(const char *name, struct net_addr *addr)
 static bool
 clean(const char *name, bool below, char out[NAME_CAP])
 {
-	size_t len = strlen(name), at = below ? 1 : 0;
-
-	if (len > 0 && name[len - 1] == '.')
-		len--;
-	if (len == 0 || at + len >= NAME_CAP)
-		return false;
 	out[0] = '.';
-	memcpy(out + at, name, len);
-	out[at + len] = '\0';
-	return true;
+	return dns_name_clean(name, out + (below ? 1 : 0)) == 0;
 }
 
 static bool
@@ -210,6 +202,13 @@ has_name(X509 *cert, const char *name, bool below)
 	    X509_check_host(cert, text, 0, NAME_FLAGS, NULL) == 1;
 }
 
+/* ".example.com" */
+static bool
+is_below(const char *item)
+{
+	return item[0] == '.';
+}
+
 static bool
 fits(X509 *cert, const char *item, const struct tls_names *names)
 {
@@ -221,7 +220,7 @@ fits(X509 *cert, const char *item, const struct tls_names *names)
 	case WORD_BELOW_NEXTHOP:
 		return has_name(cert, names->nexthop, true);
 	case WORD_NAME:
-		return has_name(cert, item, false);
+		return has_name(cert, item + is_below(item), is_below(item));
 	}
 	CHECK_NEVER("a word of names");
 }
@@ -230,7 +229,7 @@ int
 tls_match_check(const char *item, struct err *e)
 {
 	struct net_addr addr;
-	size_t len = strlen(item);
+	char text[NAME_CAP];
 
 	if (word_of(item) != WORD_NAME || is_address(item, &addr))
 		return 0;
@@ -238,9 +237,7 @@ tls_match_check(const char *item, struct err *e)
 		return err_set(e,
 		    "\"%s\": a certificate for *.NAME fits each name that it stands for; any name below one is .NAME",
 		    item);
-	if (len >= NAME_CAP - 1 ||
-	    !conf_is_host_name((struct slice){ item + (item[0] == '.'),
-		len - (item[0] == '.') }))
+	if (!clean(item + is_below(item), is_below(item), text))
 		return err_set(e,
 		    "\"%s\" is none of hostname, nexthop and dot-nexthop, and no name",
 		    item);

@@ -42,7 +42,8 @@ void tls_trust_free(struct tls_trust **tp);
  *	.example.com	any name below it
  *
  * A name may be in the certificate as *.example.com, which stands for one label;
- * an address, also in brackets, as an address.  Final dots do not count.
+ * an address, also in brackets, as an address.  Final dots do not count, and a
+ * name with other letters than ASCII is looked for as its A-labels (RFC 5890).
  */
 struct tls_names {
 	const char *host, *nexthop;

@@ -496,11 +496,20 @@ is_literal(const char *domain, struct net_addr *addr_r)
 		&ignored) == 0;
 }
 
+/* In the form that is asked, and that certificates have. */
+static const char *
+asked_name(struct mx_lookup *l, const char *name)
+{
+	char clean[DNS_NAME_CAP];
+
+	return region_strdup(l->rg,
+	    dns_name_clean(name, clean) == 0 ? clean : name);
+}
+
 static void
 take_domain(struct mx_lookup *l, const struct queue_conf *conf)
 {
 	struct source_list *s = region_new_obj(l->rg, struct source_list);
-	char clean[DNS_NAME_CAP];
 
 	l->lists = s;
 	l->list_count = 1;
@@ -511,8 +520,7 @@ take_domain(struct mx_lookup *l, const struct queue_conf *conf)
 		return;
 	s->literal.family = 0;
 	/* Without an MX this is the host, under the name that was asked. */
-	if (dns_name_clean(l->domain, clean) == 0)
-		s->name = region_strdup(l->rg, clean);
+	s->name = asked_name(l, l->domain);
 	asks_begin(l, 1);
 	ask(l, s->name, DNS_MX, &s->mx);
 }
@@ -540,10 +548,10 @@ take_smtp_hosts(struct mx_lookup *l, const struct queue_conf *conf)
 			    net_addr_text(&h->addr, text));
 			continue;
 		}
-		s->name = region_strdup(l->rg, h->name);
+		s->name = asked_name(l, h->name);
 		s->literal.family = 0;
 		if (h->lookup_mx)
-			ask(l, h->name, DNS_MX, &s->mx);
+			ask(l, s->name, DNS_MX, &s->mx);
 	}
 }
 

@@ -54,6 +54,7 @@ static const char zone[] = "plain.example 300 MX 10 mx1.plain.example\n"
 			   "listen.example 300 MX 5 listen.us.example\n"
 			   "listen.us.example 300 A 192.0.2.67\n"
 			   "xn--bcher-kva.example 300 MX 10 mx2.plain.example\n"
+			   "xn--bcher-kva.example 300 A 192.0.2.5\n"
 			   "equal.example 300 MX 10 e1.example\n"
 			   "equal.example 300 MX 10 e2.example\n"
 			   "equal.example 300 MX 10 e3.example\n"
@@ -242,6 +243,9 @@ static const struct {
 	{ "smtp-hosts: a name is a host, not a domain", "x.example", "", 10,
 	    { { .name = "nomx.example", .port = 26 } },
 	    "nomx.example/192.0.2.3:26" },
+	{ "smtp-hosts: an IDN, as certificates have it", "x.example", "", 10,
+	    { { .name = "B\xc3\xbc" "cher.example." } },
+	    "xn--bcher-kva.example/192.0.2.5" },
 	{ "lookup-mx:", "x.example", "192.0.2.66", 10,
 	    { { .name = "plain.example", .lookup_mx = true },
 	      { .name = "nomx.example", .pref = 1 } },

@@ -72,6 +72,9 @@ static const struct {
 	{ "DNS:gate.example.org", "x", ".example.org", true },
 	{ "DNS:example.org", "x", ".example.org", false },
 	{ "DNS:mx1.example.net", "x", ".example.org", false },
+	{ "DNS:xn--bcher-kva.example", "x", "bücher.example", true },
+	{ "DNS:mx.xn--bcher-kva.example", "x", ".Bücher.example.", true },
+	{ "DNS:xn--bcher-kva.example", "x", "bucher.example", false },
 	{ "IP:192.0.2.1", "x", "192.0.2.1", true },
 	{ "IP:192.0.2.1", "x", "[192.0.2.1]", true },
 	{ "IP:192.0.2.2", "x", "192.0.2.1", false },
@@ -276,11 +279,15 @@ test_items(void)
 		{ "mx.example.com", NULL },
 		{ ".example.com", NULL },
 		{ "[2001:db8::1]", NULL },
+		{ "bücher.example", NULL },
+		{ ".bücher.example", NULL },
 		{ "*.example.com", "any name below one is .NAME" },
 		{ "mx example", "no name" },
 		{ "", "no name" },
 		{ ".", "no name" },
 		{ "a..b", "no name" },
+		{ "a123456789b123456789c123456789d123456789e123456789f123456789g1234.x",
+		    "no name" },
 	};
 	struct err e;
 
