@@ -65,6 +65,8 @@ load_file(X509_STORE *store, const char *file, struct err *e)
 
 	if (rc == 0 && add_file(store, &text, e) == -1)
 		rc = err_where(e, "%s", file);
+	/* Nobody need have the root, too, nor the server show it. */
+	CHECK(X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1);
 	tls_pem_forget(&text);
 	return rc;
 }

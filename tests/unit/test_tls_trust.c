@@ -224,6 +224,41 @@ test_signers(void)
 	sk_X509_free(chain);
 }
 
+/* What is in the file is believed, whoever has signed it. */
+static void
+test_no_root(void)
+{
+	const struct tls_names names = names_for(NULL, 0);
+	struct cert_wish wish = { .names = { slice_of("x") },
+		.by = &middle,
+		.alt = "DNS:mx1.example.net" };
+	struct tls_trust *root = trust;
+	struct cert c;
+	struct err why;
+
+	trust = tls_trust_new(middle_file, &why);
+	CHECK(trust != NULL);
+	cert_make(&wish, &c);
+	is_str(judge(c.cert, NULL, &names, &why), "",
+	    "by one that is itself signed by another");
+	cert_free(&c);
+	is_bad(&(struct cert_wish){ .by = &authority },
+	    "unable to get local issuer certificate", "by the one above it");
+	tls_trust_free(&trust);
+
+	wish.by = &stranger;
+	cert_make(&wish, &c);
+	cert_write(&c, tmpdir_path("own.crt"), true, false);
+	trust = tls_trust_new(tmpdir_path("own.crt"), &why);
+	CHECK(trust != NULL);
+	is_str(judge(c.cert, NULL, &names, &why), "", "the server's own");
+	cert_free(&c);
+	is_bad(&(struct cert_wish){ .by = &stranger },
+	    "unable to get local issuer certificate", "another of its signer");
+	tls_trust_free(&trust);
+	trust = root;
+}
+
 /* ---- files --------------------------------------------------------------- */
 
 static void
@@ -329,6 +364,7 @@ main(void)
 	test_several();
 	test_words();
 	test_signers();
+	test_no_root();
 	test_items();
 	test_files();
 
