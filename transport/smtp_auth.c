@@ -11,6 +11,7 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/check.h"
 #include "transport/sasl_client.h"
@@ -18,6 +19,8 @@
 
 /* RFC 5321, 4.5.3.1.4, with CRLF; RFC 4954, 4: with an initial response, too */
 enum { COMMAND_MAX = 512 };
+/* As many bytes of a secret in a row are no accident. */
+enum { ECHO_LEN = 8 };
 
 static bool
 is_wanted(const struct smtp_session *s)
@@ -136,17 +139,43 @@ smtp_enter_auth(struct smtp_session *s)
 
 /* ---- what is answered ---------------------------------------------------- */
 
-/* The reply as one line, without what it repeats of ours. */
+/* Has text any ECHO_LEN bytes in a row of a secret, or a shorter one whole? */
+static bool
+repeats(struct slice text, struct slice secret)
+{
+	size_t len = secret.len < ECHO_LEN ? secret.len : ECHO_LEN;
+
+	for (size_t i = 0; len > 0 && i + len <= text.len; i++)
+		for (size_t at = 0; at + len <= secret.len; at++)
+			if (strncasecmp(text.p + i, secret.p + at, len) == 0)
+				return true;
+	return false;
+}
+
+/*
+ * The reply as one line, without what it repeats of ours: in base64, or read,
+ * cut short, or in several lines.
+ */
 static const char *
 reply_text(struct smtp_session *s, const struct smtp_reply *r)
 {
-	const char *secret = sasl_client_response(s->auth);
+	const char *response = sasl_client_response(s->auth);
+	const struct slice secrets[] = { slice_of(s->conf->auth_password),
+		slice_of(response == NULL ? "" : response) };
 	char text[REPLY_TEXT_MAX + 1];
+	const struct slice line = { text,
+		smtp_reply_text(r, text, sizeof(text)) };
 
-	(void)smtp_reply_text(r, text, sizeof(text));
-	if (secret != NULL && secret[0] != '\0' && strstr(text, secret) != NULL)
-		return region_printf(s->rg, "%d (it repeats what we said)",
-		    r->code);
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		if (!repeats(line, secrets[i]))
+			continue;
+		if (r->dsn[0] == 0)
+			return region_printf(s->rg,
+			    "%d (it repeats what we said)", r->code);
+		return region_printf(s->rg,
+		    "%d %u.%u.%u (it repeats what we said)", r->code, r->dsn[0],
+		    r->dsn[1], r->dsn[2]);
+	}
 	return region_strdup(s->rg, text);
 }
 

@@ -19,6 +19,8 @@
 #define PLAIN_TEXT "AHRpbQBzM2NyZXQ="
 #define TIM "dGlt"
 #define SECRET "czNjcmV0"
+#define REFUSED "AUTH PLAIN refused by mx.example.net (192.0.2.1): 500 5.5.1 "
+#define REPEATS "(it repeats what we said)"
 
 enum { CLEAR = 1, LONG = 2 }; /* beside the options of an owner */
 
@@ -111,10 +113,37 @@ static const struct test_case {
 	{ "the server repeats a secret",
 	    { HELLO, OFFERS("AUTH PLAIN"), "<AUTH PLAIN",
 		">500 5.5.1 what is AUTH PLAIN " PLAIN_TEXT "?", BYE },
-	    0, CLEAR, "C(no-auth/AUTH/500/5.5.1)",
+	    0, CLEAR, "C(no-auth/AUTH/500/5.5.1)", REFUSED REPEATS, NULL },
+	{ "part of it",
+	    { HELLO, OFFERS("AUTH PLAIN"), "<AUTH PLAIN",
+		">500 5.5.1 AUTH PLAIN AHRpbQBz...?", BYE },
+	    0, CLEAR, "C(no-auth/AUTH/500/5.5.1)", REFUSED REPEATS, NULL },
+	{ "in two lines, and in capitals",
+	    { HELLO, OFFERS("AUTH PLAIN"), "<AUTH PLAIN",
+		"+500-AHRPBQBZ\r\n500 M2NYZXQ=\r\n", BYE },
+	    0, CLEAR, "C(no-auth/AUTH/500)",
 	    "AUTH PLAIN refused by mx.example.net (192.0.2.1): 500 (it repeats "
 	    "what we said)",
 	    NULL },
+	{ "its password",
+	    { HELLO, OFFERS("AUTH PLAIN"), "<AUTH PLAIN",
+		">535 5.7.8 tim/s3cret?", BYE },
+	    0, CLEAR, "C(no-auth/AUTH/535/5.7.8)",
+	    "AUTH PLAIN refused by mx.example.net (192.0.2.1): 535 5.7.8 (it "
+	    "repeats what we said)",
+	    NULL },
+	{ "part of that",
+	    { HELLO, OFFERS("AUTH LOGIN"), "<AUTH LOGIN", ">334 VXNlcm5hbWU6",
+		"<" TIM, ">334 UGFzc3dvcmQ6", "<eHh4", ">535 5.7.8 xxxxxxxx?",
+		BYE },
+	    0, CLEAR | LONG, "C(no-auth/AUTH/535/5.7.8)",
+	    "AUTH LOGIN refused by mx.example.net (192.0.2.1): 535 5.7.8 (it "
+	    "repeats what we said)",
+	    NULL },
+	{ "seven bytes are an accident",
+	    { HELLO, OFFERS("AUTH PLAIN"), "<AUTH PLAIN", ">500 5.5.1 AHRpbQB?",
+		BYE },
+	    0, CLEAR, "C(no-auth/AUTH/500/5.5.1)", REFUSED "AHRpbQB?", NULL },
 	{ "another reply",
 	    { HELLO, OFFERS("AUTH PLAIN"), "<AUTH PLAIN", ">250 ok", BYE }, 0,
 	    CLEAR, "C(no-auth/AUTH/250)",
