@@ -80,4 +80,6 @@ state_load(struct store *s)
 	if (r != ENV_ABSENT)
 		store_die("state", &e);
 	env_scan_fini(&sc);
+	if (s->owner.states_loaded != NULL)
+		s->owner.states_loaded(s->ctx);
 }

@@ -316,6 +316,7 @@ struct store_owner {
 	void (*lease)(void *ctx, struct slice key,
 	    const struct lease_record *rec);
 	void (*leases_loaded)(void *ctx, const struct store_leases_loaded *all);
+	void (*states_loaded)(void *ctx); /* all of these two kinds are told */
 
 	/*
 	 * During the load after start: each message once, oldest first, in

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/transport_priv.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/check.h"
 #include "lib/daemon.h"
 #include "lib/dns.h"
 #include "lib/log.h"
@@ -128,6 +130,14 @@ on_leases_loaded(void *ctx, const struct store_leases_loaded *all)
 }
 
 static void
+on_states_loaded(void *ctx)
+{
+	struct transport *t = ctx;
+
+	CHECK(sem_post(&t->states_told) == 0);
+}
+
+static void
 on_recovered(void *ctx, struct store_arrivals *a)
 {
 	struct transport *t = ctx;
@@ -194,6 +204,7 @@ static const struct store_owner store_owner = {
 	.state = on_state,
 	.lease = on_lease,
 	.leases_loaded = on_leases_loaded,
+	.states_loaded = on_states_loaded,
 	.recovered = on_recovered,
 	.loaded = on_loaded,
 	.outbox = on_outbox,
@@ -424,6 +435,19 @@ make_suppress_socket(struct transport *t, struct err *e)
 	    suppress_socket_new(&opt, &t->suppress_socket, e);
 }
 
+/*
+ * What was kept of queues is on its way to the dispatcher before anybody can
+ * give it an order: else a queue that is resumed at once is paused again by
+ * what the last process kept.
+ */
+static void
+load_states(struct transport *t)
+{
+	store_load(t->store);
+	while (sem_wait(&t->states_told) == -1)
+		CHECK(errno == EINTR);
+}
+
 int
 transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
     struct err *e)
@@ -434,6 +458,7 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	t->config = config;
 	t->conf = conf;
 	t->clean = true; /* nothing has been begun */
+	CHECK(sem_init(&t->states_told, 0, 0) == 0);
 	if (suppress_keeper_check(conf, e) == -1)
 		return -1;
 	t->clean = false;
@@ -446,7 +471,7 @@ transport_new(const char *config, struct snapshot *conf, struct transport **t_r,
 	    make_control(t, e) == -1)
 		return -1;
 	source_tell(conf, t->dispatch); /* before there is any mail */
-	store_load(t->store);
+	load_states(t);
 	if (make_suppress_socket(t, e) == -1 ||
 	    dummy_smtp_new(snapshot_global(conf), &t->dummy, e) == -1)
 		return -1;
@@ -566,6 +591,7 @@ transport_free(struct transport **tp)
 		free_env(&t->envs[i]);
 	}
 	free_events(t);
+	(void)sem_destroy(&t->states_told);
 	worker_free(&t->scheduler);
 	worker_free(&t->writer);
 	worker_free(&t->main);

@@ -10,6 +10,7 @@
 #ifndef TRANSPORT_TRANSPORT_PRIV_H
 #define TRANSPORT_TRANSPORT_PRIV_H
 
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,7 @@ struct transport {
 	struct worker *workers[WORKERS_MAX];
 	struct worker_env *envs[WORKERS_MAX];
 	struct store *store;
+	sem_t states_told; /* by the store, once */
 	struct dns *dns;
 	struct dkim_verifier *verifier;
 	struct tls_client *tls;
