@@ -2,6 +2,7 @@
 #include "admin/drain_host.h"
 
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "compat/postfix/pf_setup.h"
 #include "compat/postfix/pf_undo.h"
 #include "lib/net.h"
+#include "lib/net_owner.h"
 #include "lib/run_command.h"
 
 #define POSTFIX_FOLDER "/etc/postfix"
@@ -29,6 +31,19 @@ fail(const struct err *e)
 {
 	(void)fprintf(stderr, "mailrace: %s\n", e->text);
 	return -1;
+}
+
+/* Root's, if there is no such user: it is nobody else's then. */
+static uid_t
+user_number(const char *name)
+{
+	struct passwd pw, *found = NULL;
+	char text[4096];
+
+	if (getpwnam_r(name, &pw, text, sizeof(text), &found) != 0 ||
+	    found == NULL)
+		return 0;
+	return pw.pw_uid;
 }
 
 /* ---- does it lead here? -------------------------------------------------- */
@@ -81,6 +96,8 @@ exim_leads_here(struct drain_host *h)
 		(void)fail(&e);
 	else
 		router = ex_leads_here(&f);
+	if (rc == 0)
+		h->owner = user_number(ex_main_value(&f, "exim_user"));
 	if (router != NULL)
 		(void)fprintf(stderr,
 		    "mailrace: Exim's router %s still leads to Mailrace: first "
@@ -114,6 +131,9 @@ drain_host_open(struct drain_host *h, const struct ctl_options *opt)
 		rc = pf_site_read(&h->site, h->postfix, &e);
 	if (rc == -1)
 		(void)fail(&e);
+	else
+		h->owner = user_number(
+		    pf_value(h->postfix, NULL, "mail_owner"));
 	return rc == 0 && !postfix_leads_here(h);
 }
 
@@ -247,6 +267,37 @@ is_clear(const struct conf_host *to)
 	return to->name == NULL && to->port != 0;
 }
 
+/*
+ * An address of this host is answered by whoever has got the port, which may be
+ * any user: only root and the mail server's own are to get the queue.
+ */
+enum listener { LISTENER_NONE, LISTENER_OURS, LISTENER_OTHER };
+
+static enum listener
+whose_listener(const struct drain_host *h, struct err *e)
+{
+	const struct conf_host *to = dsn_host(h);
+	char text[NET_ADDR_TEXT];
+	uid_t uid = 0;
+	int rc;
+
+	if (!net_addr_is_local(&to->addr))
+		return LISTENER_OURS; /* of the host that is named */
+	rc = net_owner(&to->addr, to->port, &uid, e);
+	if (rc == 0)
+		(void)err_set(e, "nobody listens there");
+	if (rc != 1)
+		return LISTENER_NONE;
+	if (uid == 0 || uid == h->owner)
+		return LISTENER_OURS;
+	(void)err_set(e,
+	    "who listens at %s:%u is user %lu, neither root nor the mail "
+	    "server's user: it would get the mail",
+	    net_addr_text(&to->addr, text), (unsigned)to->port,
+	    (unsigned long)uid);
+	return LISTENER_OTHER;
+}
+
 static int
 check_greeting(struct drain_host *h, struct err *e)
 {
@@ -257,8 +308,13 @@ check_greeting(struct drain_host *h, struct err *e)
 	if (!is_clear(to))
 		return 0;
 	for (int i = 0; i < (h->made ? TRIES : 1); i++) {
-		rc = greets(to, e);
-		if (rc == 0)
+		const enum listener whose = whose_listener(h, e);
+
+		rc = whose == LISTENER_OURS ? greets(to, e) : -1;
+		/* Again: the port may have changed hands. */
+		if (rc == 0 && whose_listener(h, e) != LISTENER_OURS)
+			rc = -1;
+		if (rc == 0 || whose == LISTENER_OTHER)
 			break;
 		if (h->exim != NULL && h->made &&
 		    !run_beside_is_alive(&h->daemon))
@@ -312,6 +368,8 @@ exim_listens(struct drain_host *h, bool dry_run, struct err *e)
 
 	if (check_greeting(h, &why) == 0)
 		return 0;
+	if (is_clear(to) && whose_listener(h, e) == LISTENER_OTHER)
+		return err_where(e, "dsn-host");
 	if (!is_exims(to))
 		return err_set(e,
 		    "%s: have Exim listen there, or write dsn-host "

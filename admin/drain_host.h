@@ -8,13 +8,15 @@
  * until the end; then the file is byte for byte as it was, if nobody else has
  * edited it.  Who is killed in between leaves the service, for this host's
  * addresses alone.  An Exim gets a daemon more, that listens there alone and ends
- * with us.  What goes wrong is told on standard error.  Blocks; one thread.
+ * with us.  Somebody else's listener at that port is refused.  What goes wrong is
+ * told on standard error.  Blocks; one thread.
  */
 
 #ifndef ADMIN_DRAIN_HOST_H
 #define ADMIN_DRAIN_HOST_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "admin/ctl_parse.h"
 #include "compat/postfix/pf_conf.h"
@@ -26,6 +28,7 @@ struct drain_host {
 	const struct ctl_options *opt;
 	bool is_postfix;  /* this host has one that is used */
 	const char *exim; /* its program, where that is used; or NULL */
+	uid_t owner;      /* who may listen, beside root; 0: nobody */
 	bool made;        /* its listener is ours, and goes at the end */
 	struct run_beside daemon; /* Exim's */
 	struct pf_site site;

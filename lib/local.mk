@@ -52,6 +52,7 @@ liblib_a_SOURCES = \
 	%D%/mem.c %D%/mem.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/net.c %D%/net.h \
+	%D%/net_owner.c %D%/net_owner.h \
 	%D%/proxy_proto.c %D%/proxy_proto.h \
 	%D%/reader.c %D%/reader.h \
 	%D%/redis.c %D%/redis.h \

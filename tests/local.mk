@@ -161,6 +161,7 @@ check_PROGRAMS += \
 	tests/unit/test_mx_set \
 	tests/unit/test_names \
 	tests/unit/test_net \
+	tests/unit/test_net_owner \
 	tests/unit/test_notice \
 	tests/unit/test_pickup_file \
 	tests/unit/test_pickup_look \

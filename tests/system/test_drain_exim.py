@@ -154,6 +154,34 @@ def after_undo(lab):
     lab.command.text("drain", "--undo")
 
 
+STRANGER = """
+import socket
+s = socket.create_server(("127.0.0.1", 10028))
+print("", flush=True)
+while True:
+    c = s.accept()[0]
+    c.sendall(b"220 give it to me\\r\\n")
+    c.close()
+"""
+
+
+@tap.test("who else has got the port gets nothing, whatever he greets with")
+def stranger(lab):
+    with subprocess.Popen(["/usr/bin/python3", "-c", STRANGER], user=65534,
+                          group=65534, stdout=subprocess.PIPE) as p:
+        try:
+            p.stdout.readline()
+            before = lab.rows()
+            for r in lab.to_host("--dry-run"), lab.to_host():
+                tap.check(r.returncode == 1 and "who listens at 127.0.0.1:10028"
+                          " is user 65534" in r.stderr and
+                          "would listen" not in r.stdout, r)
+            tap.equal(lab.rows(), before, "all is still here")
+        finally:
+            p.kill()
+    lab.command.text("drain", "--undo")
+
+
 @tap.test("killed in the middle nothing of it stays, and another one ends it")
 def killed(lab):
     lab.command.text("pause", "queue", "{dsn}")
