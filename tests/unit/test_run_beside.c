@@ -84,13 +84,15 @@ test_killed(void)
 {
 	struct run_beside b;
 	const pid_t pid = fork();
+	int st = 0;
 
 	if (pid == 0) {
 		if (begin(&b) == 0 && becomes(true))
 			(void)raise(SIGKILL);
 		_exit(1);
 	}
-	is_int(waitpid(pid, NULL, 0), pid, "who has begun it is killed");
+	is_int(waitpid(pid, &st, 0), pid, "who has begun it ends");
+	ok(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL, "killed, while it ran");
 	ok(becomes(false), "it ends, too");
 }
 
