@@ -47,18 +47,25 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* What a reading of a field has found, and whether it ends outside all. */
+struct clause {
+	struct slice at;
+	bool is_clean;
+};
+
 /*
  * Time-stamp-line = From-domain By-domain Opt-info [CFWS] ";" FWS date-time
  * What clients choose may stand in comments and quoted strings only.  The blank
  * before a keyword of two letters; empty: it is not there.
  */
-static struct slice
+static struct clause
 find_clause(struct slice value, const char *keyword, bool quotes_in_comments)
 {
+	struct slice at = { value.p, 0 };
 	size_t depth = 0;
 	bool quoted = false;
 
-	for (size_t i = 0; i + 3 < value.len; i++) {
+	for (size_t i = 0; i < value.len; i++) {
 		const char *p = value.p + i;
 
 		if (*p == '\\')
@@ -69,17 +76,18 @@ find_clause(struct slice value, const char *keyword, bool quotes_in_comments)
 			depth++;
 		else if (*p == ')' && !quoted && depth > 0)
 			depth--;
-		else if (depth == 0 && !quoted && is_space(*p) &&
-		    strncasecmp(p + 1, keyword, 2) == 0 && is_space(p[3]))
-			return (struct slice){ p, value.len - i };
+		else if (at.len == 0 && depth == 0 && !quoted && is_space(*p) &&
+		    i + 3 < value.len && strncasecmp(p + 1, keyword, 2) == 0 &&
+		    is_space(p[3]))
+			at = (struct slice){ p, value.len - i };
 	}
-	return (struct slice){ value.p, 0 };
+	return (struct clause){ at, depth == 0 && !quoted };
 }
 
 struct slice
 trace_hidden(struct slice value)
 {
-	return find_clause(value, "by", false);
+	return find_clause(value, "by", false).at;
 }
 
 /* Short and printable, as every host's is: it goes into records and logs. */
@@ -95,19 +103,23 @@ is_queue_id(struct slice id)
 /*
  * In Postfix's comments a quote is a byte like others, of a certificate's name;
  * Exim puts the sender into one, with a local part that may be a quoted string
- * with brackets in it.
+ * with brackets in it, and before it the client's greeting, where a quote of its
+ * own would turn the second reading round: that one then ends in a quoted string.
  */
 struct slice
 trace_queue_id(struct slice value)
 {
-	struct slice at = find_clause(value, "id", false);
-	struct slice id = { at.p, 0 };
+	const struct clause plain = find_clause(value, "id", false);
+	const struct clause quoting = find_clause(value, "id", true);
+	const struct slice at = plain.at, none = { at.p, 0 };
+	struct slice id = none;
 
-	if (at.len == 0 || at.p != find_clause(value, "id", true).p)
-		return id;
+	if (at.len == 0 || at.p != quoting.at.p || !plain.is_clean ||
+	    !quoting.is_clean)
+		return none;
 	id.p += sizeof(" id ") - 1;
 	while (id.len < at.len - (sizeof(" id ") - 1) &&
 	    strchr("; \t\r\n()", id.p[id.len]) == NULL)
 		id.len++;
-	return is_queue_id(id) ? id : (struct slice){ at.p, 0 };
+	return is_queue_id(id) ? id : none;
 }

@@ -56,6 +56,13 @@ static const struct {
 	    "" },
 	{ "and a quote", " by mx (env <\"a\\\") id FAKE (\"@c>) id 1x-2; x",
 	    "" },
+	{ "and a quote in Exim's greeting, which ends its quoting",
+	    " from [192.0.2.9] (helo=\")\r\n\tby mx with esmtp (Exim 4.96)\r\n\t"
+	    "(envelope-from <\"x) id 1xAAAA-000000-00 (\"@guest.example>)\r\n\t"
+	    "id 1xBBBB-000000-00; x",
+	    "" },
+	{ "a comment that does not end", " by mx id 4FX (x; x", "" },
+	{ "a quoted string that does not end", " by mx id 4FX; \"x", "" },
 	{ "a recipient", " by mx for <\"a id FAKE b\"@c> id 4FX; x", "4FX" },
 };
 
