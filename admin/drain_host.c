@@ -191,7 +191,7 @@ check_service(const struct drain_host *h, const struct pf_service *s,
     struct err *e)
 {
 	static const char *const changes[] = { "smtpd_milters",
-		"smtpd_proxy_filter", "content_filter" };
+		"smtpd_milter_maps", "smtpd_proxy_filter", "content_filter" };
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		const char *own = pf_option(h->postfix, s, changes[i]);

@@ -293,8 +293,20 @@ def no_listener(lab):
                 HOST)
     r = lab.to_host()
     tap.check(r.returncode == 1 and "has smtpd_milters" in r.stderr, str(r))
+    # Those of the client's address come before smtpd_milters.
     with open(master, "w") as f:
-        f.write(text)
+        f.write(text + "%s inet n - n - - smtpd -o smtpd_milters=\n" % HOST)
+    main = os.path.join(lab.postfix.conf, "main.cf")
+    with open(main) as f:
+        before = f.read()
+    with open(main, "a") as f:
+        f.write("smtpd_milter_maps = inline:{127.0.0.1=inet:127.0.0.1:9}\n")
+    r = lab.to_host()
+    tap.check(r.returncode == 1 and "has smtpd_milter_maps" in r.stderr,
+              str(r))
+    for path, old in ((main, before), (master, text)):
+        with open(path, "w") as f:
+            f.write(old)
     lab.postfix.stop()
     r = lab.to_host()
     tap.check(r.returncode == 1 and "does not run" in r.stderr, str(r))
