@@ -320,12 +320,8 @@ def injection(lab):
               "one line: " + evil)
 
 
-@tap.test("after logrotate, as we have it for that, lines go to the new file, "
-          "under the name that is wanted now", proves="mail-log-name")
-def rotation(lab):
-    lab.settled()
-    before = lab.lines()
-    lab.write_config(CONFIG + "mail-log-name postfix-out\n")
+def rotate(lab):
+    """As etc/mailrace.logrotate has it, with the files of the lab."""
     with open(os.path.join(mailrace.SOURCE, "etc/mailrace.logrotate")) as f:
         text = f.read()
     for ours, here in (
@@ -336,10 +332,46 @@ def rotation(lab):
         tap.check(ours in text, ours)
         text = text.replace(ours, here)
     log_tools.logrotate(lab.root, text)
+
+
+@tap.test("after logrotate, as we have it for that, lines go to the new file, "
+          "under the name that is wanted now", proves="mail-log-name")
+def rotation(lab):
+    lab.settled()
+    before = lab.lines()
+    lab.write_config(CONFIG + "mail-log-name postfix-out\n")
+    rotate(lab)
     lab.inject("ok20@in.example")
     lab.wait_lines(r" postfix-out/qmgr\[\d+\]: \w+: removed", 1)
     tap.equal(lab.lines("mail.log.1"), before, "the old one is kept")
     tap.check(not any(" postfix/" in x for x in lab.lines()), "the new one")
+
+
+@tap.test("logrotate does not fail for a daemon or a milter that is stopped, "
+          "but for a configuration with a mistake")
+def rotation_of_stopped(lab):
+    lab.write_config(CONFIG + "milter-control-socket %s\n" %
+                     lab.path("no-milter"))
+    rotate(lab)
+    lab.inject("ok21@in.example")
+    lab.wait_lines(r"to=<ok21@in.example>.*status=sent", 1)
+    lab.write_config(CONFIG + "no-such-directive yes\n")
+    try:
+        rotate(lab)
+    except subprocess.CalledProcessError as e:
+        tap.check("no-such-directive" in e.stderr, e.stderr)
+    else:
+        raise tap.Failed("it hides the mistake")
+    lab.write_config(CONFIG)
+    lab.command.text("reload")
+    lab.inject("ok22@in.example")
+    lab.wait_lines(r"to=<ok22@in.example>.*status=sent", 1)
+    lab.settled()
+    lab.daemon.stop()
+    before = lab.lines()
+    rotate(lab)
+    tap.equal(lab.lines("mail.log.1"), before, "rotated all the same")
+    lab.daemon.start()
 
 
 @tap.test("without a place for lines log-style is an error, with its line")
