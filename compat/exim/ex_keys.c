@@ -511,41 +511,42 @@ credentials_of(struct ex_import *im, const struct ex_instance *a,
 	    c->password[0] != '\0';
 }
 
+static const char *const auth_options[] = { "hosts_require_auth",
+	"hosts_try_auth" };
+
 /* Does the transport sign in there? */
 static bool
 wants_password(struct ex_import *im, const struct ex_instance *t,
     const char *host)
 {
-	static const char *const names[] = { "hosts_require_auth",
-		"hosts_try_auth" };
-
 	for (size_t i = 0; i < 2; i++) {
 		const struct ex_point point = { NULL, host, false };
 		const char *list;
 		struct ex_list l;
 
-		if (ex_conf_value(t, names[i])[0] == '\0')
+		if (ex_conf_value(t, auth_options[i])[0] == '\0')
 			continue;
-		list = for_host(im, t, names[i], host);
+		list = for_host(im, t, auth_options[i], host);
 		if (list == NULL) {
-			if (ex_first(im, t, names[i]))
-				ex_manual(im, IMPORT_LOST, t, names[i],
+			if (ex_first(im, t, auth_options[i]))
+				ex_manual(im, IMPORT_LOST, t, auth_options[i],
 				    "it cannot be evaluated for a host");
 			continue;
 		}
 		ex_list_read(im->conf, &im->files, "hostlist", list, &l);
 		if (l.unknown != NULL) {
-			if (ex_first(im, t, names[i]))
-				ex_manual(im, IMPORT_LOST, t, names[i],
+			if (ex_first(im, t, auth_options[i]))
+				ex_manual(im, IMPORT_LOST, t, auth_options[i],
 				    REGION_JOIN(im->rg,
 					"not a list of plain names: ",
 					l.unknown));
 			continue;
 		}
 		if (ex_list_has(&l, &point)) {
-			const struct import_fact fact = ex_fact(t, names[i]);
+			const struct import_fact fact = ex_fact(t,
+			    auth_options[i]);
 
-			if (ex_first(im, t, names[i]))
+			if (ex_first(im, t, auth_options[i]))
 				import_tell(im->report, IMPORT_CHANGED, &fact,
 				    i == 0 ?
 					"with auth-username" :
@@ -558,7 +559,8 @@ wants_password(struct ex_import *im, const struct ex_instance *t,
 	return false;
 }
 
-static void
+/* False: told. */
+static bool
 put_password(const struct ex_instance *a, const char *host,
     const struct credentials *c, struct import_block *b)
 {
@@ -569,7 +571,7 @@ put_password(const struct ex_instance *a, const char *host,
 						      "client_secret",
 		"", a->where, true };
 
-	(void)import_password(b, &user, &password, c->user, c->password);
+	return import_password(b, &user, &password, c->user, c->password);
 }
 
 /* What signs in at a host; NULL: nothing does. */
@@ -635,6 +637,18 @@ authenticator_of_all(struct ex_import *im, const struct ex_hop *hop,
 	return first;
 }
 
+/* Has a wider <domain> a password that this may get, too? */
+static bool
+may_inherit(const struct ex_import *im)
+{
+	const struct ex_instance *t = im->conf->first[EX_TRANSPORT];
+
+	while (t != NULL && ex_conf_value(t, auth_options[0])[0] == '\0' &&
+	    ex_conf_value(t, auth_options[1])[0] == '\0')
+		t = t->next;
+	return im->signs_in || (im->below && t != NULL);
+}
+
 /* Those hosts are no others', and get nothing of theirs. */
 static void
 put_no_password(struct ex_import *im, const struct ex_hop *hop,
@@ -654,25 +668,25 @@ void
 ex_password(struct ex_import *im, const struct ex_hop *hop,
     struct import_block *in, const char *pattern)
 {
-	static const char *const names[] = { "hosts_require_auth",
-		"hosts_try_auth" };
 	struct credentials c = { "", "" };
 	const struct ex_instance *a = authenticator_of_all(im, hop, &c);
+	const bool first = in == import_top(im->out) &&
+	    strcmp(pattern, "*") == 0;
+	const bool inherits = !first && may_inherit(im);
 	struct import_block *b;
 
 	for (size_t i = 0; i < 2 && hop->hosts[0] == '\0'; i++)
-		if (ex_is_set(hop->transport, names[i]) &&
-		    ex_first(im, hop->transport, names[i]))
-			ex_manual(im, IMPORT_LOST, hop->transport, names[i],
+		if (ex_is_set(hop->transport, auth_options[i]) &&
+		    ex_first(im, hop->transport, auth_options[i]))
+			ex_manual(im, IMPORT_LOST, hop->transport,
+			    auth_options[i],
 			    "mail goes to MX hosts, and passwords are by "
 			    "domain");
-	if (a == NULL && !im->signs_in)
+	if (a == NULL && !inherits)
 		return;
 	b = import_block(im->out, in, "domain", pattern);
-	if (a == NULL) {
+	if (a != NULL && put_password(a, hop->hosts, &c, b))
+		im->signs_in = im->signs_in || strcmp(pattern, "*") == 0;
+	else if (inherits)
 		put_no_password(im, hop, b);
-		return;
-	}
-	put_password(a, hop->hosts, &c, b);
-	im->signs_in = im->signs_in || strcmp(pattern, "*") == 0;
 }

@@ -328,8 +328,8 @@ tell_security(struct pf_import *im)
 		    "passwords are shown in TLS, and there is no mail without");
 }
 
-/* Who is asked for that password: the domains that go there. */
-static void
+/* Who is asked for that password: the domains that go there.  False: told. */
+static bool
 take_password(struct pf_import *im, const struct pf_row *row,
     struct import_block *b, const char *where)
 {
@@ -342,15 +342,17 @@ take_password(struct pf_import *im, const struct pf_row *row,
 	if (colon == NULL || colon == row->values[0] || colon[1] == '\0') {
 		import_tell(im->report, IMPORT_LOST, &user,
 		    "it is not USER:PASSWORD");
-		return;
+		return false;
 	}
 	password.secret = true;
 	name = region_strndup(im->rg, row->values[0],
 	    (size_t)(colon - row->values[0]));
-	if (import_password(b, &user, &password, name, colon + 1) &&
-	    shows_password(im) && goes_in_clear(im))
+	if (!import_password(b, &user, &password, name, colon + 1))
+		return false;
+	if (shows_password(im) && goes_in_clear(im))
 		(void)import_add(b, "use-unencrypted-plain-auth", "yes",
 		    SECURITY_OPTIONS);
+	return true;
 }
 
 /* Postfix asks for the host first, then for the nexthop as it stands. */
@@ -412,7 +414,18 @@ password_of_all(struct giver *g, const char *nexthop)
 	return NULL;
 }
 
-/* In <domain> of the place, whose hosts get no other's; false: there is none. */
+/* Has a wider <domain> one that this may get, too? */
+static bool
+may_inherit(const struct giver *g, const struct import_block *in,
+    const char *pattern)
+{
+	const bool first = in == import_top(g->im->out) &&
+	    strcmp(pattern, "*") == 0;
+
+	return g->all || (g->im->wildcards && g->rows.n > 0 && !first);
+}
+
+/* In <domain> of the place, whose hosts get no other's; true: it has one. */
 static bool
 give_password(struct giver *g, const char *nexthop, struct import_block *in,
     const char *pattern)
@@ -422,37 +435,50 @@ give_password(struct giver *g, const char *nexthop, struct import_block *in,
 	const struct pf_row *row = password_of_all(g, nexthop);
 	struct import_block *b;
 
-	if (row == NULL && !g->all)
+	if (row == NULL && !may_inherit(g, in, pattern))
 		return false;
 	b = import_block(g->im->out, in, "domain", pattern);
-	if (row != NULL) {
-		take_password(g->im, row, b, row->where);
-	} else if (!g->told) {
-		g->told = true;
+	if (row != NULL && take_password(g->im, row, b, row->where))
+		return true;
+	if (!may_inherit(g, in, pattern))
+		return false;
+	if (!g->told)
 		(void)import_take(b, &fact, "auth-username", "\"\"",
 		    "there is no password for its hosts");
-	} else {
+	else
 		(void)import_add(b, "auth-username", "\"\"", fact.name);
-	}
-	return row != NULL;
+	g->told = true;
+	return false;
+}
+
+/* In a virtual MTA only those with a nexthop. */
+static bool
+is_route_in(const struct pf_import *im, const struct pf_route *r,
+    const struct import_block *in)
+{
+	return in == import_top(im->out) || r->hop.nexthop[0] != '\0';
 }
 
 /*
- * Of all mail in that place, and of routes in it: in a virtual MTA only those
- * with a nexthop.  True: <domain *> of it has one.
+ * Of all mail in that place, which goes to the nexthop unless a route is for all
+ * of it, and of routes in it.  True: <domain *> of it has one.
  */
 static bool
 give_passwords(struct giver *g, const char *nexthop, struct import_block *in)
 {
 	struct pf_import *im = g->im;
-	const bool top = in == import_top(im->out), before = g->all;
-	const bool own = give_password(g, nexthop, in, "*");
+	const struct pf_route *every = strmap_get(im->patterns, "*");
+	const bool before = g->all;
+	bool own;
 
+	if (every != NULL && is_route_in(im, every, in))
+		nexthop = pf_nexthop_of(im, every);
+	own = give_password(g, nexthop, in, "*");
 	g->all = before || own;
 	for (size_t i = 0; i < im->route_count; i++) {
 		const struct pf_route *r = &im->routes[i];
 
-		if (top || r->hop.nexthop[0] != '\0')
+		if (r != every && is_route_in(im, r, in))
 			(void)give_password(g, pf_nexthop_of(im, r), in,
 			    r->pattern);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What exim -bP and files of Exim say, as a configuration of ours: whatever
- * they say, the result can be loaded but for what this host lacks, has no control
- * character, and is the same when it is made again.
+ * they say, the result with its passwords can be loaded but for what this host
+ * lacks, has no control character, and is the same when it is made again.
  *
  * A line "=== NAME" begins a part: main, routers, transports, authenticators,
  * config, and expand, with lines of a text, a tab, and what Exim makes of it;
@@ -118,7 +118,7 @@ make(struct input *in, struct buf *text, struct buf *told)
 	in->rg = rg;
 	if (read_parts(in, conf))
 		ex_import(&from, rg, out, report);
-	import_conf_print(out, false, text);
+	import_conf_print(out, true, text);
 	import_report_print(report, told);
 	json_decref(import_report_json(report));
 	import_conf_free(&out);

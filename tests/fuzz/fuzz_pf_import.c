@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What postconf and tables of Postfix say, as a configuration of ours: whatever
- * they say, the result can be loaded but for what this host lacks, has no control
- * character, and is the same when it is made again.
+ * they say, the result with its passwords can be loaded but for what this host
+ * lacks, has no control character, and is the same when it is made again.
  *
  * A line "=== NAME" begins a part: set, values, defaults, services, overrides,
  * main, master; one of any other name is a table.
@@ -58,7 +58,7 @@ make(struct parts *in, struct buf *text, struct buf *told)
 			if (slice_eq(in->names[j], readers[i].name))
 				readers[i].read(conf, in->texts[j]);
 	pf_import(&from, rg, out, report);
-	import_conf_print(out, false, text);
+	import_conf_print(out, true, text);
 	import_report_print(report, told);
 	json_decref(import_report_json(report));
 	import_conf_free(&out);

@@ -575,6 +575,51 @@ test_passwords(size_t i)
 	region_free(&w.rg);
 }
 
+/* A route without password in reach of one that has one. */
+static const struct {
+	const char *label, *routes;
+	bool sign_in, told_none;
+} beside[] = {
+	{ "a route whose password no line can have",
+	    "\nin router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_list = in.example other.test\n"
+	    "\nall router:\ndriver = manualroute\ntransport = out\n"
+	    "route_list = * one.test\n",
+	    true, true },
+	{ "all mail, whose password no line can have",
+	    "\nin router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_list = in.example none.test\n"
+	    "\nall router:\ndriver = manualroute\ntransport = out\n"
+	    "route_list = * other.test\n",
+	    false, false },
+	{ "a route within another",
+	    "\nin router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_list = a.in.example none.test\n"
+	    "\nbelow router:\ndriver = manualroute\nmore\ntransport = out\n"
+	    "route_list = *.in.example one.test\n",
+	    true, true },
+};
+
+static void
+test_beside(size_t i)
+{
+	struct world w = { .rg = region_new(),
+		.answers = { { "{one.test}", "s3cret" },
+		    { "{other.test}", "s#cret" }, { "${lookup", NULL } } };
+	struct buf out = { 0 };
+
+	w.authenticators = SIGN_IN;
+	import(&w, beside[i].routes, CLIENT "hosts_try_auth = *\n", &out);
+	if (!ok(!has(&out, "s#cret") &&
+		    has(&out, "auth-username joe") == beside[i].sign_in &&
+		    has(&out, "    auth-username \"\"") == beside[i].told_none,
+		"%s: nobody gets another's", beside[i].label))
+		show(&out);
+	buf_fini(&out);
+	buf_fini(&w.asked);
+	region_free(&w.rg);
+}
+
 static void
 test_secret(void)
 {
@@ -638,6 +683,8 @@ main(void)
 	test_single();
 	for (size_t i = 0; i < sizeof(passwords) / sizeof(*passwords); i++)
 		test_passwords(i);
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
+		test_beside(i);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
 		test_lost(i);
 	for (size_t i = 0; i < sizeof(froms) / sizeof(froms[0]); i++)

@@ -144,8 +144,28 @@ static const struct {
 	    "auth-username \"jo e\"|!s\"1" },
 	{ "a password that no line can have", "relayhost = [hash.test]\n",
 	    "auth-username and auth-password: a value with a #|!s#1|!" NONE },
+	{ "a route whose password no line can have",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{in.example=smtp:[hash.test]}\n",
+	    "auth-username joe|!s#1|" NONE },
+	{ "a route beside a relay whose password no line can have",
+	    "relayhost = [hash.test]\n"
+	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
+	    "!auth-username joe|!" NONE },
 	{ "no password", "relayhost = [none.test]:25\n",
-	    "it is not USER:PASSWORD" },
+	    "it is not USER:PASSWORD|!" NONE },
+	{ "a route without password in its row",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{in.example=smtp:[none.test]:25}\n",
+	    "auth-username joe|it is not USER:PASSWORD|" NONE },
+	{ "a route within another",
+	    "transport_maps = inline:{{.in.example=smtp:[one.test]},"
+	    "{a.in.example=smtp:[none.test]}}\n",
+	    "auth-username joe|" NONE },
+	{ "a route of all mail",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{*=smtp:[other.test]}\n",
+	    "auth-username ann|!auth-username joe" },
 	{ "passwords in clear",
 	    "relayhost = [one.test]\n"
 	    "smtp_sasl_security_options = noanonymous\n",
