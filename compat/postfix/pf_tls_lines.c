@@ -9,6 +9,7 @@
 
 /* Where Debian keeps what OpenSSL takes for the host's own. */
 #define SYSTEM_FOLDER "/etc/ssl/certs"
+#define SYSTEM_FILE SYSTEM_FOLDER "/ca-certificates.crt"
 
 /* Between items of values; a policy has colons, since it is one word. */
 #define BLANKS " \t,"
@@ -127,21 +128,36 @@ names(struct making *m, const char *text)
 	return all;
 }
 
-/* Postfix believes nobody unless it is told whom. */
-static void
-ask_certificates(struct making *m)
+/*
+ * Whom Postfix believes: those of the file, of the folder, and of the host, all
+ * of them; nobody unless it is told whom.  Of ours there is one file: *some_r says
+ * that it does not have all of them.  "": none.
+ */
+static const char *
+authorities_of(const struct making *m, bool *some_r)
 {
 	const char *file = value_of(m, "smtp_tls_CAfile");
 	const char *folder = value_of(m, "smtp_tls_CApath");
-	const char *match;
+	const bool host = strcmp(folder, SYSTEM_FOLDER) == 0 ||
+	    strcmp(folder, SYSTEM_FOLDER "/") == 0;
+	const bool system = host || strcmp(file, SYSTEM_FILE) == 0 ||
+	    strcmp(value_of(m, "tls_append_default_CA"), "yes") == 0;
+	const bool own = file[0] != '\0' && strcmp(file, SYSTEM_FILE) != 0;
+	const bool other = folder[0] != '\0' && !host;
+
+	*some_r = own + system + other > 1;
+	return file[0] != '\0' ? file : system ? TLS_TRUST_SYSTEM : "";
+}
+
+static void
+ask_certificates(struct making *m)
+{
+	const char *file, *match;
+	bool some;
 
 	if (m->asked->match == NULL)
 		return;
-	if (file[0] == '\0' &&
-	    (strcmp(folder, SYSTEM_FOLDER) == 0 ||
-		strcmp(folder, SYSTEM_FOLDER "/") == 0 ||
-		strcmp(value_of(m, "tls_append_default_CA"), "yes") == 0))
-		file = TLS_TRUST_SYSTEM;
+	file = authorities_of(m, &some);
 	if (file[0] == '\0') {
 		m->out->lost = "smtp_tls_CAfile names no authorities";
 		return;
@@ -152,6 +168,9 @@ ask_certificates(struct making *m)
 		m->out->lost = "no name in certificates is understood";
 		return;
 	}
+	if (some)
+		m->out->lost = "these authorities are not all: name a file of "
+			       "all in smtp_tls_CAfile alone";
 	m->out->values[PF_TLS_AUTHORITIES] = file;
 	if (strcmp(match, "hostname") != 0)
 		m->out->values[PF_TLS_MATCH] = match;

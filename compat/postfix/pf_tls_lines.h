@@ -40,7 +40,7 @@ struct pf_tls_asked {
 struct pf_tls_lines {
 	const char *values[PF_TLS_LINES];
 	const char *left; /* what nothing here is like; "": nothing */
-	/* Why the certificate would not be looked at; NULL: it is. */
+	/* What of the certificate's check is missing, and why; NULL: nothing. */
 	const char *lost;
 };
 
