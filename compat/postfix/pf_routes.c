@@ -506,10 +506,10 @@ pf_passwords(struct pf_import *im)
 	struct import_block *top = import_top(im->out);
 	struct giver g = { .im = im };
 
-	tell_security(im);
 	if (strcmp(pf_value(im->conf, NULL, "smtp_sasl_auth_enable"), "yes") !=
 	    0)
 		return;
+	tell_security(im);
 	pf_read_tables(im, NULL, "smtp_sasl_password_maps", &g.rows);
 	g.used = region_array(im->rg, g.rows.n + 1, sizeof(*g.used));
 	g.all = give_passwords(&g, im->relay, top);

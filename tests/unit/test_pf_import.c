@@ -175,6 +175,10 @@ static const struct {
 	    "relayhost = [one.test]\nsmtp_tls_security_level = encrypt\n"
 	    "smtp_sasl_security_options = noanonymous\n",
 	    "there is no mail without|!use-unencrypted-plain-auth" },
+	{ "passwords in clear, and none are sent",
+	    "relayhost = [one.test]\nsmtp_sasl_auth_enable = no\n"
+	    "smtp_sasl_security_options = noanonymous\n",
+	    "!auth-username|!use-unencrypted-plain-auth|!security_options" },
 	{ "other mechanisms alone",
 	    "relayhost = [one.test]\n"
 	    "smtp_sasl_security_options = noplaintext, noactive\n",
