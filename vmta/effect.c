@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/conf_lex.h"
 #include "vmta/snapshot_priv.h"
 
 /* Where a line of that block looks for its row; NULL: no such block. */
@@ -105,23 +106,40 @@ effect_look_up(const char *block, const char *name, struct effect_rows *out)
 	out->inner = conf_block_find(&conf_schema, name, table->letter);
 }
 
+/* Would the loader take the line for one, whatever the directive? */
+static int
+check_line(const char *name, const char *value, struct err *why)
+{
+	struct region *rg;
+	struct conf_lex lex;
+	struct conf_token t;
+	const char *line;
+	int rc = 0;
+
+	if (value[0] == '\0')
+		return err_set(why, "there is no value");
+	for (const char *p = value; *p != '\0'; p++)
+		if (*p == '#' || (unsigned char)*p < ' ' || *p == 127)
+			return err_set(why,
+			    "a value with a # or a control character cannot "
+			    "be written");
+	rg = region_new();
+	line = REGION_JOIN(rg, name, " ", value);
+	conf_lex_init(&lex, rg, line, strlen(line));
+	if (conf_lex_next(&lex, &t, why) == CONF_BAD)
+		rc = -1;
+	region_free(&rg);
+	return rc;
+}
+
 enum effect
 effect_of(const char *block, const char *name, const char *value,
     struct err *why)
 {
 	struct effect_rows rows;
 
-	if (value[0] == '\0') {
-		(void)err_set(why, "there is no value");
+	if (check_line(name, value, why) == -1)
 		return EFFECT_WRONG;
-	}
-	for (const char *p = value; *p != '\0'; p++)
-		if (*p == '#' || (unsigned char)*p < ' ' || *p == 127) {
-			(void)err_set(why,
-			    "a value with a # or a control character cannot "
-			    "be written");
-			return EFFECT_WRONG;
-		}
 	effect_look_up(block, name, &rows);
 	if (rows.row != NULL)
 		return check_row(rows.row, value, why);

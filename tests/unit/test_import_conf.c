@@ -15,6 +15,8 @@ static const struct {
 	{ "domain", "max-smtp-out", "5 # x", EFFECT_WRONG },
 	{ "domain", "max-smtp-out", "", EFFECT_WRONG },
 	{ "pattern-list", "mail-from", "/x( virtual-mta=a", EFFECT_WRONG },
+	{ "domain", "auth-password", "\"a${b}\"", EFFECT_WRONG },
+	{ "domain", "auth-password", "\"a{b}\"", EFFECT_TAKES },
 	{ "domain", "smtp-hosts", "\"\"", EFFECT_TAKES },
 	{ "domain", "route", "[192.0.2.1]:25", EFFECT_TAKES },
 	{ "pattern-list", "mail-from", "/x/ virtual-mta=a", EFFECT_TAKES },

@@ -98,7 +98,7 @@ static const struct {
 #define SIGNS_IN \
 	"smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = " \
 	"inline:{{one.test=joe:s1},{two.test=joe:s1},{[other.test]=ann:s2}," \
-	"{odd.test=jo e:s\"1},{hash.test=joe:s#1},{[none.test]:25=joe:}}\n"
+	"{odd.test=jo e:s\"1},{hash.test=joe:s#1},{back.test=joe:`s`1},{[none.test]:25=joe:}}\n"
 #define NONE "auth-username \"\""
 
 static const struct {
@@ -148,6 +148,10 @@ static const struct {
 	    "relayhost = [one.test]\n"
 	    "transport_maps = inline:{in.example=smtp:[hash.test]}\n",
 	    "auth-username joe|!s#1|" NONE },
+	{ "a route whose password looks like a placeholder",
+	    "relayhost = [one.test]\n"
+	    "transport_maps = inline:{in.example=smtp:[back.test]}\n",
+	    "auth-username joe|!s`1|that was not filled in|" NONE },
 	{ "a route beside a relay whose password no line can have",
 	    "relayhost = [hash.test]\n"
 	    "transport_maps = inline:{in.example=smtp:[none.test]}\n",
