@@ -6,6 +6,7 @@
 #include "vmta/rollup_rows.h"
 #include "vmta/settings.h"
 #include "vmta/snapshot_priv.h"
+#include "vmta/tls_policy.h"
 
 bool
 rollup_is_name(const char *name)
@@ -34,7 +35,7 @@ target_of(const struct snapshot *s, const char *name)
 }
 
 static void
-merge_exact(void *ctx, const void *value)
+merge(void *ctx, const void *value)
 {
 	const struct layer *l = value;
 
@@ -64,20 +65,74 @@ take_standing(struct queue_conf *c, const struct queue_conf *group)
 	c->backoff_data_rate = (struct conf_data_share){ 0 };
 }
 
+/*
+ * DNS may put a domain into a group, and must not take from it what was said of
+ * it by name or by pattern.  What only both together would forbid is the
+ * domain's own, which was judged at load.
+ */
+static void
+take_tls(struct queue_conf *c, const struct queue_conf *both,
+    const struct queue_conf *own)
+{
+	const char *so;
+	const struct queue_conf *from = tls_policy_fault(both, &so) == NULL ?
+	    both :
+	    own;
+
+	c->use_starttls = from->use_starttls;
+	c->require_starttls = from->require_starttls;
+	c->smtp_tls10 = from->smtp_tls10;
+	c->smtp_tls11 = from->smtp_tls11;
+	c->smtp_tls12 = from->smtp_tls12;
+	c->smtp_tls13 = from->smtp_tls13;
+	c->smtp_tls_authorities = from->smtp_tls_authorities;
+	c->smtp_tls_match = from->smtp_tls_match;
+	c->smtp_tls_ciphers = from->smtp_tls_ciphers;
+	c->smtp_tls_suites = from->smtp_tls_suites;
+}
+
+static bool
+same_hosts(const struct conf_hosts *a, const struct conf_hosts *b)
+{
+	return a->n == b->n && (a->n == 0 || a->v == b->v);
+}
+
+/*
+ * The user goes with the hosts: those of the group are told the group's, the
+ * domain's own and those that DNS names the domain's.
+ */
+static void
+take_user(struct queue_conf *c, const struct queue_conf *group,
+    const struct queue_conf *own)
+{
+	const struct queue_conf *from =
+	    same_hosts(&c->smtp_hosts, &own->smtp_hosts) ? own : group;
+
+	c->auth_username = from->auth_username;
+	c->auth_password = from->auth_password;
+	c->unencrypted_plain_auth = from->unencrypted_plain_auth;
+}
+
 void
 rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out)
 {
 	const struct rollup_target *t;
-	struct queue_conf of_group;
+	struct queue_conf of_group, both = s->queue_defaults, own;
 
 	settings_queue(s, group, vmta, out);
+	settings_queue(s, domain, vmta, &own);
+	settings_member_layers(s, domain, group, vmta, merge, &both);
 	of_group = *out;
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };
-	settings_exact_layers(s, domain, vmta, merge_exact, out);
+	settings_exact_layers(s, domain, vmta, merge, out);
 	take_standing(out, &of_group);
+	if (out->smtp_hosts.n == 0)
+		out->smtp_hosts = both.smtp_hosts;
+	take_tls(out, &both, &own);
+	take_user(out, &of_group, &own);
 	t = rollup_is_name(domain) ? target_of(s, domain) : NULL;
 	if (t != NULL && out->smtp_hosts.n == 0)
 		out->smtp_hosts = t->route;

@@ -40,6 +40,63 @@ settings_exact_layers(const struct snapshot *s, const char *domain,
 		domain_map_exact(v->domains, domain, fn, ctx);
 }
 
+struct beside {
+	const struct domain_map *map;
+	const char *group;
+	domain_map_fn *fn;
+	void *ctx;
+	const void *asked;
+	bool is_the_groups;
+};
+
+static void
+compare(void *ctx, const void *value)
+{
+	struct beside *b = ctx;
+
+	b->is_the_groups = b->is_the_groups || value == b->asked;
+}
+
+static void
+unless_the_groups(void *ctx, const void *value)
+{
+	struct beside *b = ctx;
+
+	b->asked = value;
+	b->is_the_groups = false;
+	domain_map_match(b->map, b->group, compare, b);
+	if (!b->is_the_groups)
+		b->fn(b->ctx, value);
+}
+
+/* One level; of `in` all but the map is given. */
+static void
+member_level(const struct domain_map *map, const char *domain,
+    const struct beside *in)
+{
+	struct beside b = *in;
+
+	b.map = map;
+	domain_map_match(map, b.group, b.fn, b.ctx);
+	domain_map_match(map, domain, unless_the_groups, &b);
+}
+
+void
+settings_member_layers(const struct snapshot *s, const char *domain,
+    const char *group, const char *vmta, domain_map_fn *fn, void *ctx)
+{
+	const struct beside in = { .group = group, .fn = fn, .ctx = ctx };
+	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
+	const struct pool_entry *p = v != NULL ? v->domain_pool :
+						 snapshot_find_pool(s, vmta);
+
+	member_level(s->domains, domain, &in);
+	if (p != NULL)
+		member_level(p->domains, domain, &in);
+	if (v != NULL)
+		member_level(v->domains, domain, &in);
+}
+
 static void
 merge_layer(void *ctx, const void *value)
 {

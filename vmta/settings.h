@@ -24,6 +24,12 @@ void settings_layers(const struct snapshot *s, const char *domain,
 /* Of these the ones that name the domain itself. */
 void settings_exact_layers(const struct snapshot *s, const char *domain,
     const char *vmta, domain_map_fn *fn, void *ctx);
+/*
+ * Of a domain in a group: on each level the group's, then those that are about
+ * the domain and not about the group as well.
+ */
+void settings_member_layers(const struct snapshot *s, const char *domain,
+    const char *group, const char *vmta, domain_map_fn *fn, void *ctx);
 struct source_entry;
 typedef void settings_source_fn(void *ctx, const struct source_entry *e);
 

@@ -371,6 +371,55 @@ test_member(void)
 	conf_errors_fini(&errs);
 }
 
+/* DNS puts a domain into a group: it takes none of its safety from it. */
+static void
+test_safety(void)
+{
+	struct conf_errors errs = { 0 };
+	struct queue_conf c;
+	struct snapshot *s;
+
+	conf_file_put("main",
+	    "<domain g.rollup>\n require-starttls yes\n"
+	    " smtp-tls-allow-tlsv1 no\n auth-username joe\n"
+	    " auth-password s1\n</domain>\n"
+	    "<domain off.rollup>\n use-starttls no\n</domain>\n"
+	    "<domain relay.rollup>\n smtp-hosts [192.0.2.1]\n"
+	    " auth-username joe\n auth-password s1\n</domain>\n"
+	    "<domain [*.]bank.example>\n require-starttls yes\n"
+	    " smtp-tls-ca-file system\n smtp-tls-cert-match nexthop\n"
+	    " auth-username ann\n auth-password s2\n</domain>\n"
+	    "<domain *.sent.example>\n smtp-hosts [192.0.2.2]\n"
+	    " auth-username ann\n auth-password s2\n</domain>\n"
+	    "<virtual-mta v>\n<domain [*.]example>\n require-starttls yes\n"
+	    "</domain>\n</virtual-mta>\n"
+	    "<domain no.example>\n require-starttls no\n</domain>\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	CHECK(s != NULL);
+	rollup_member_conf(s, "a.bank.example", "g.rollup", "", &c);
+	ok(c.require_starttls && c.smtp_tls_match.n == 1, "by a pattern");
+	is_str(c.smtp_tls_authorities, "system", "authorities");
+	is_str(c.smtp_tls10, "no", "and what the group adds");
+	is_str(c.auth_username, "ann", "it signs in as it would alone");
+	rollup_member_conf(s, "bank.example", "off.rollup", "", &c);
+	ok(c.require_starttls && c.use_starttls,
+	    "a contradiction ends as the domain alone");
+	rollup_member_conf(s, "any.example", "g.rollup", "", &c);
+	ok(c.require_starttls, "the group's where nothing is said");
+	is_str(c.auth_username, "", "but no password to hosts of DNS");
+	rollup_member_conf(s, "bank.example", "relay.rollup", "", &c);
+	is_str(c.auth_password, "s1", "hosts of the group: its user");
+	rollup_member_conf(s, "x.sent.example", "g.rollup", "", &c);
+	ok(c.smtp_hosts.n == 1, "hosts by a pattern");
+	is_str(c.auth_password, "s2", "with their user");
+	rollup_member_conf(s, "no.example", "g.rollup", "", &c);
+	ok(!c.require_starttls, "a name says less than the group");
+	rollup_member_conf(s, "no.example", "g.rollup", "v", &c);
+	ok(c.require_starttls, "but not than the virtual MTA");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
 /* A rollup is in no DNS: its route is smtp-hosts, or its rows. */
 static void
 test_route_of_queue_to(void)
@@ -448,6 +497,7 @@ main(void)
 	test_cases();
 	test_needs();
 	test_member();
+	test_safety();
 	test_route_of_queue_to();
 	test_bad();
 	conf_file_end();
