@@ -61,6 +61,13 @@ smtp_sign_in(struct smtp_session *s)
 
 	if (!is_wanted(s))
 		return SMTP_READY;
+	/* Mail may go in clear where a certificate is bad; a password not. */
+	if (s->policy.trust != NULL && !s->tls_verified)
+		return cannot(s,
+		    region_printf(s->rg,
+			"%s has shown no good certificate, without which "
+			"smtp-tls-ca-file allows no AUTH",
+			peer_name(s)));
 	s->mech = sasl_client_pick(offered, s->tls_done, allowed);
 	if (s->mech != SASL_MECHS)
 		return SMTP_AUTH;

@@ -56,20 +56,44 @@ is_of_many(const char *pattern)
 	return pattern[0] == '*' || strncmp(pattern, "[*.]", 4) == 0;
 }
 
-/* What can be read on the way: a password that is sent in clear. */
+static const struct conf_node *
+either(const struct conf_node *a, const struct conf_node *b)
+{
+	return a != NULL ? a : b;
+}
+
+static bool
+may_be_in_clear(const struct queue_conf *q)
+{
+	return q->unencrypted_plain_auth && !q->require_starttls;
+}
+
+/*
+ * What can be read on the way: a password that is sent in clear, or to whoever
+ * took the server's place.  Where there are authorities neither can be.
+ */
 static void
-check_clear(const struct layer *l, const struct queue_conf *q,
+check_shown(const struct layer *l, const struct queue_conf *q,
     struct conf_errors *errs)
 {
-	const struct conf_node *clear = line_of(l,
-	    "use-unencrypted-plain-auth");
-	const struct conf_node *n = clear != NULL ? clear :
-						    line_of(l, "auth-username");
+	const struct conf_node *user = line_of(l, "auth-username");
+	const struct conf_node *n = either(user,
+	    line_of(l, "smtp-tls-ca-file"));
 
-	if (n != NULL && q->unencrypted_plain_auth && !q->require_starttls)
+	if (q->smtp_tls_authorities != NULL &&
+	    q->smtp_tls_authorities[0] != '\0')
+		return;
+	if (may_be_in_clear(q)) {
+		n = either(line_of(l, "use-unencrypted-plain-auth"), n);
+		if (n != NULL)
+			conf_warning(errs, n->file, n->line,
+			    "the password of auth-username may be sent in "
+			    "clear; with require-starttls yes it is not");
+	} else if (n != NULL && (q->use_starttls || q->require_starttls)) {
 		conf_warning(errs, n->file, n->line,
-		    "the password of auth-username may be sent in clear; with "
-		    "require-starttls yes it is not");
+		    "the password of auth-username may be shown to a server "
+		    "with any certificate; with smtp-tls-ca-file it is not");
+	}
 }
 
 /* Whoever the hosts are, they are asked to take that user. */
@@ -100,7 +124,7 @@ check_layer(const struct snapshot *s, const struct layer *l,
 	settings_of(s, l, &q);
 	if (q.auth_username[0] == '\0')
 		return;
-	check_clear(l, &q, errs);
+	check_shown(l, &q, errs);
 	check_hosts(l, &q, errs);
 }
 
@@ -109,6 +133,7 @@ is_about_it(const struct layer *l)
 {
 	return line_of(l, "auth-username") != NULL ||
 	    line_of(l, "use-unencrypted-plain-auth") != NULL ||
+	    line_of(l, "smtp-tls-ca-file") != NULL ||
 	    line_of(l, "smtp-hosts") != NULL;
 }
 

@@ -130,6 +130,8 @@ start_on(int fd, const char *const *script, unsigned options,
 		.peer = { AF_INET, { 192, 0, 2, 1 } },
 		.conf = conf,
 		.tls = o.tls,
+		.policy = { .trust = (options & O_TRUST) != 0 ? o.trust :
+								NULL },
 		.no_tls = (options & O_NO_TLS) != 0 };
 	int pair[2];
 	struct err e;

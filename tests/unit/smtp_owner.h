@@ -42,7 +42,8 @@ enum {
 	O_INTERRUPT_DOT = 32768, /* interrupts in dot() */
 	O_ERRORS_1 = 65536,      /* max-errors-per-connection */
 	O_ERRORS_2 = 131072,
-	O_PREFIX = 262144 /* fields before the body */
+	O_PREFIX = 262144, /* fields before the body */
+	O_TRUST = 524288   /* smtp-tls-ca-file: o.trust */
 };
 
 struct session_test {
@@ -50,6 +51,7 @@ struct session_test {
 	struct smtp_session *session;
 	struct smtp_script *script;
 	struct tls_client *tls;
+	struct tls_trust *trust; /* for O_TRUST; may be NULL */
 	struct event *tick;
 	unsigned options;
 	struct smtp_transaction tx[50];

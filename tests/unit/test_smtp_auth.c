@@ -8,6 +8,7 @@
 
 #include "lib/check.h"
 #include "lib/tls.h"
+#include "lib/tls_trust.h"
 #include "tests/tap.h"
 #include "tests/unit/smtp_owner.h"
 
@@ -94,6 +95,13 @@ static const struct test_case {
 	{ "TLS required and not offered: not asked",
 	    { HELLO, OFFERS("AUTH PLAIN"), BYE }, O_REQUIRE, CLEAR,
 	    "C(no-tls/TLS/0)", "STARTTLS is required, and not offered",
+	    HELO_TEXT QUIT_TEXT },
+	{ "in clear, since the certificate was bad",
+	    { HELLO, "<EHLO",
+		"+250-mx\r\n250-STARTTLS\r\n250 AUTH PLAIN CRAM-MD5\r\n", BYE },
+	    O_USE | O_NO_TLS | O_TRUST, CLEAR, "C(no-auth/AUTH/0)",
+	    "mx.example.net (192.0.2.1) has shown no good certificate, without "
+	    "which smtp-tls-ca-file allows no AUTH",
 	    HELO_TEXT QUIT_TEXT },
 	/* ---- refused ---- */
 	{ "the password is wrong",
@@ -228,10 +236,13 @@ main(void)
 
 	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	ok(tls_client_new(&o.tls, &e) == 0, "a TLS client");
+	o.trust = tls_trust_new(TLS_TRUST_SYSTEM, &e);
+	ok(o.trust != NULL, "authorities");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		run_case(&cases[i]);
 	buf_fini(&o.told);
 	buf_fini(&o.text);
 	tls_client_free(&o.tls);
+	tls_trust_free(&o.trust);
 	return done_testing();
 }

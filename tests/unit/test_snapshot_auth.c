@@ -7,10 +7,13 @@
 #include "vmta/snapshot.h"
 
 #define RELAY "smtp-hosts [192.0.2.1]:587\n"
+#define CA "smtp-tls-ca-file system\n"
 #define ANN "auth-username ann\nauth-password secret-1\n"
 #define OF(pattern, text) "<domain " pattern ">\n" text "</domain>\n"
 #define CLEAR "use-unencrypted-plain-auth yes\n"
 #define IN_CLEAR "the password of auth-username may be sent in clear"
+#define ANY_CERT \
+	"the password of auth-username may be shown to a server with any"
 #define TO_ANY "the password goes to whatever hosts DNS names"
 #define OTHERS "auth-username of a wider <domain> counts for these hosts"
 
@@ -20,7 +23,16 @@ static const struct {
 	const char *said, *unsaid; /* may be NULL */
 } cases[] = {
 	{ "neither", OF("*", RELAY), true, NULL, "auth-" },
-	{ "both", OF("*", RELAY ANN), true, NULL, "auth-" },
+	{ "both", OF("*", RELAY ANN CA), true, NULL, "auth-" },
+	{ "to any certificate", OF("*", RELAY ANN "require-starttls yes\n"),
+	    true, "main:3: " ANY_CERT, IN_CLEAR },
+	{ "without TLS, so that it is not shown",
+	    OF("*", RELAY ANN "use-starttls no\n"), true, NULL, "auth-" },
+	{ "a block that asks for no authorities",
+	    OF("*", RELAY ANN CA) OF("a.example", "smtp-tls-ca-file \"\"\n"),
+	    true, "main:8: " ANY_CERT, "main:3" },
+	{ "in clear, but for authorities", OF("*", RELAY ANN CA CLEAR), true,
+	    NULL, "auth-" },
 	{ "a user alone", OF("a.example", RELAY "auth-username ann\n"), false,
 	    "main:3: auth-username without auth-password in the same block",
 	    NULL },
