@@ -84,7 +84,8 @@ check_shown(const struct layer *l, const struct queue_conf *q,
 	    q->smtp_tls_authorities[0] != '\0')
 		return;
 	if (may_be_in_clear(q)) {
-		n = either(line_of(l, "use-unencrypted-plain-auth"), n);
+		n = either(line_of(l, "use-unencrypted-plain-auth"),
+		    either(n, line_of(l, "require-starttls")));
 		if (n != NULL)
 			conf_warning(errs, n->file, n->line,
 			    "the password of auth-username may be sent in "
@@ -133,6 +134,7 @@ is_about_it(const struct layer *l)
 {
 	return line_of(l, "auth-username") != NULL ||
 	    line_of(l, "use-unencrypted-plain-auth") != NULL ||
+	    line_of(l, "require-starttls") != NULL ||
 	    line_of(l, "smtp-tls-ca-file") != NULL ||
 	    line_of(l, "smtp-hosts") != NULL;
 }

@@ -53,6 +53,10 @@ static const struct {
 	{ "in clear for all that sign in",
 	    OF("*", CLEAR) OF("a.example", RELAY ANN), true,
 	    "main:6: " IN_CLEAR, "main:2" },
+	{ "in clear, for TLS is not required there",
+	    OF("*", "require-starttls yes\n" CLEAR RELAY ANN)
+		OF("a.example", "require-starttls no\n"),
+	    true, "main:9: " IN_CLEAR, "main:3" },
 	{ "in clear never", OF("*", "require-starttls yes\n" CLEAR RELAY ANN),
 	    true, NULL, IN_CLEAR },
 	{ "to any host", OF("*.example", ANN), true, "main:2: ", NULL },
