@@ -290,6 +290,18 @@ is_somebody_else(const struct sched_conn *c)
 }
 
 bool
+conn_tells_old(const struct sched_conn *c)
+{
+	const struct queue_conf *was = &c->conf->conf;
+	const struct queue_conf *is = &c->queue->conf->conf;
+
+	return c->state == CONN_OPENING && was->auth_username[0] != '\0' &&
+	    (is_somebody_else(c) ||
+		was->unencrypted_plain_auth != is->unencrypted_plain_auth ||
+		!tls_policy_same(was, is));
+}
+
+bool
 conn_must_close(const struct sched_conn *c, int64_t now_us)
 {
 	const struct sched_queue *q = c->queue;

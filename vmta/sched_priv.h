@@ -614,6 +614,8 @@ void conn_set_state(struct sched *s, struct sched_conn *c,
 void conn_welcome(struct sched_queue *q);
 /* Over a lowered limit, or has carried its number of messages. */
 bool conn_must_close(const struct sched_conn *c, int64_t now_us);
+/* Not ready yet: would it show a password by rules that a reload has ended? */
+bool conn_tells_old(const struct sched_conn *c);
 /* Others wait for its slot and have a better right to it. */
 bool conn_must_yield(struct sched_conn *c, int64_t now_us);
 /* When an idle one may be taken from its queue for others; c may be NULL. */

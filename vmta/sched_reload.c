@@ -69,7 +69,8 @@ conns_shed(struct sched *s, struct sched_queue *q, int64_t now_us)
 
 	q->is_reloaded = false;
 	TAILQ_FOREACH(c, &q->all_conns, of_queue)
-	if (c->state == CONN_IDLE && conn_must_close(c, now_us))
+	if ((c->state == CONN_IDLE && conn_must_close(c, now_us)) ||
+	    conn_tells_old(c))
 		conn_close(s, c);
 }
 

@@ -27,8 +27,8 @@ struct world {
 	uint64_t last_id;
 	struct sched_conn *conns[OPEN_MAX];
 	unsigned n;
-	unsigned opened, granted;
-	struct grant *grant; /* the last */
+	unsigned opened, granted, told; /* told: to close */
+	struct grant *grant;            /* the last */
 };
 
 static void
@@ -54,8 +54,10 @@ on_grant(void *ctx, struct sched_conn *c, struct grant *g)
 static void
 on_close(void *ctx, struct sched_conn *c)
 {
-	(void)ctx;
+	struct world *w = ctx;
+
 	(void)c;
+	w->told++;
 }
 
 static const struct sched_owner owner = { .open = on_open,
@@ -362,6 +364,60 @@ test_sources(void)
 	test_conns_again();
 }
 
+/* ---- connections that are not ready yet ---------------------------------- */
+
+#define ANN "auth-username ann ; auth-password s1"
+
+static const struct half_open {
+	const char *label, *before, *after;
+	bool ends;
+} half_open[] = {
+	{ "nothing has changed", "domain * { " ANN " }", "domain * { " ANN " }",
+	    false },
+	{ "another password", "domain * { " ANN " }",
+	    "domain * { auth-username ann ; auth-password s2 }", true },
+	{ "nobody signs in any more", "domain * { " ANN " }",
+	    "domain * { max-smtp-out 9 }", true },
+	{ "it was not to sign in", "domain * { max-smtp-out 9 }",
+	    "domain * { " ANN " ; require-starttls yes }", false },
+	{ "TLS is required now", "domain * { " ANN " }",
+	    "domain * { " ANN " ; require-starttls yes }", true },
+	{ "authorities are asked for now", "domain * { " ANN " }",
+	    "domain * { " ANN " ; smtp-tls-ca-file system }", true },
+	{ "the same authorities",
+	    "domain * { " ANN " ; smtp-tls-ca-file system }",
+	    "domain * { " ANN " ; smtp-tls-ca-file system }", false },
+	{ "other ciphers", "domain * { " ANN " }",
+	    "domain * { " ANN " ; smtp-tls-ciphers HIGH }", true },
+	{ "not in clear any more",
+	    "domain * { " ANN " ; use-unencrypted-plain-auth yes }",
+	    "domain * { " ANN " }", true },
+	{ "without AUTH TLS may change", "domain * { max-smtp-out 9 }",
+	    "domain * { require-starttls yes }", false },
+};
+
+/* It would show a password by rules that are gone. */
+static void
+test_half_open(const struct half_open *h)
+{
+	const char *const before[] = { h->before, NULL };
+	const char *const after[] = { h->after, NULL };
+	struct world w;
+
+	begin(&w, before);
+	mail(&w, "a.example", "a", 0);
+	run(&w);
+	reload(&w, after);
+	run(&w);
+	is_int(w.told, h->ends ? 1 : 0, h->label);
+	if (h->ends) {
+		close_one(&w);
+		run(&w);
+		is_int(w.opened, 2, "and another one is opened");
+	}
+	end(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -377,6 +433,8 @@ main(int argc, char **argv)
 		test_gone_scope(&places[i]);
 	}
 	test_sources();
+	for (size_t i = 0; i < sizeof(half_open) / sizeof(half_open[0]); i++)
+		test_half_open(&half_open[i]);
 	for (size_t i = 0; argc > 1 && i < sizeof(places) / sizeof(places[0]);
 	     i++)
 		tell_cost((unsigned)strtoul(argv[1], NULL, 10), &places[i]);
